@@ -341,7 +341,9 @@ def test_example_keeps_its_accuracy() -> None:
 
 @pytest.mark.cosim
 @pytest.mark.slow
-@pytest.mark.parametrize(("chip", "images"), [("tnsa16-core", 2), ("tnsa64-core", 2)])
+@pytest.mark.parametrize(
+    ("chip", "images"), [("tnsa16-core", 2), pytest.param("tnsa64-core", 2, marks=pytest.mark.long)]
+)
 def test_cosim_gives_the_codes_of_functional(chip: str, images: int) -> None:
     from sim.core.cosim import CosimBackend
 

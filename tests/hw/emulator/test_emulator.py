@@ -157,7 +157,7 @@ def run_trials(cfg: EmulatorConfig, model: TnsaModel, folder: Path, operations: 
     ("lines", "lanes", "g_bits", "operations", "stall", "memory", "noise", "search_width"),
     [
         (16, 8, 12, 510, 0, "block", True, 1),
-        (64, 32, 4, 120, 2, "block", False, 4),
+        pytest.param(64, 32, 4, 120, 2, "block", False, 4, marks=pytest.mark.long),
         pytest.param(256, 8, 8, 16, 0, "spram", True, 1, marks=pytest.mark.long),
     ],
 )

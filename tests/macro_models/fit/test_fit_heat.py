@@ -147,7 +147,7 @@ def test_one_hot_temperature_gives_no_energy(tmp_path: Path) -> None:
     assert device.warnings(1.0, 25.0) == []
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.skipif(not DATA.exists(), reason=f"no measurements in {DATA.parent.name}")
 def test_the_same_bake_gives_one_energy_or_none() -> None:
     """Whichever temperatures are left out: what is claimed holds, the rest is refused."""

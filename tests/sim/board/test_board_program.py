@@ -147,7 +147,7 @@ def test_what_does_not_agree_is_told_and_changes_nothing():
 
 @TOOLS
 @pytest.mark.slow
-@pytest.mark.parametrize("level", ["vector", "pin"])
+@pytest.mark.parametrize("level", ["vector", pytest.param("pin", marks=pytest.mark.long)])
 def test_products_and_programming_take_turns(level):
     cores, trial, write = models(CHIP), make_trial(models(CHIP), 3, 1), make_write_trial(CHIP, 31, 0)
     board, functional = FpgaSimBackend(level=level, lanes=16), FunctionalBackend()

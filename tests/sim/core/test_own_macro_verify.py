@@ -40,7 +40,7 @@ def test_an_example_is_verified_in_icarus(name: str) -> None:
 
 
 @pytest.mark.cosim
-@pytest.mark.slow
+@pytest.mark.long
 def test_cells_of_the_users_model_are_programmed_through_the_pins() -> None:
     report = verify_core(load_chip(EXAMPLES / "foundry" / "chip.toml"), operations=40)
     assert "256 of 256 programmed: the verify codes are the codes that multiply" in report.macro

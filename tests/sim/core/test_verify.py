@@ -45,7 +45,7 @@ def test_the_core_in_verilator_equals_the_model(preset, operations):
 
 
 @pytest.mark.cosim
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_core_of_constants_and_synchronisers_equals_the_model():
     chip = load_chip("tnsa16-core", {"core.trim": False, "core.synchronise": ["cmp", "hold", "verify_valid"]})
     report = verify_core(chip, operations=20, seed=4)

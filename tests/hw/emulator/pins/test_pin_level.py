@@ -158,7 +158,11 @@ def programmable(lines: int, seed: int, fresh: bool) -> PulseArray:
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("lines", "log_from", "timing"),
-    [pytest.param(64, 0, {}, marks=pytest.mark.long), (16, 500_000, {"setup_cycles": 1, "verify_cycles": 2})],
+    # At a board the same engine and cells are in every run of the tests.
+    [
+        pytest.param(64, 0, {}, marks=pytest.mark.long),
+        pytest.param(16, 500_000, {"setup_cycles": 1, "verify_cycles": 2}, marks=pytest.mark.long),
+    ],
 )
 def test_the_core_programs_its_cells_as_the_reference(
     lines: int, log_from: int, timing: dict[str, int], tmp_path: Path

@@ -112,7 +112,7 @@ def test_hardware_is_the_reference_on_traffic(stall: int) -> None:
 
 
 @pytest.mark.slow
-@settings(max_examples=12)
+@settings(max_examples=8)
 @given(st.lists(st.one_of(
     st.binary(max_size=90), st.lists(st.sampled_from([0x7E, 0x7D, 0x5D]), max_size=90).map(bytes),
     st.builds(encode_request, st.just(SESSION), st.integers(0, 3), st.integers(0, 3), st.binary(max_size=70)),

@@ -74,7 +74,7 @@ def run(cfg: MeshConfig, flits: dict[int, list[Flit]], *, stall: float = 0.0, se
         MeshConfig(columns=3, rows=3, payload_bits=32),
         MeshConfig(columns=4, rows=2, payload_bits=32, depth=1),
         MeshConfig(columns=2, rows=3, payload_bits=32, depth=2, queues=2),
-        MeshConfig(columns=9, rows=2, payload_bits=32, depth=4),
+        pytest.param(MeshConfig(columns=9, rows=2, payload_bits=32, depth=4), marks=pytest.mark.long),
         MeshConfig(columns=1, rows=4, payload_bits=32),
     ],
     ids=lambda cfg: f"{cfg.columns}x{cfg.rows}-{cfg.depth}-{cfg.queues}",
