@@ -17,7 +17,7 @@ from macro_models import MacroModel, Masks
 from macro_models.cells.pulses import PulseArray
 from macro_models.errors import InputError, argument
 from macro_models.exact.operation import MvmOperation
-from sim.backend import BackendResult, HostScheduled
+from sim.backend import BackendResult, HostScheduled, check_threads
 from sim.build.simulators import verilator_build
 from sim.cells.cosim import program_run, write_job
 from sim.cells.job import WriteJob, WriteOutcome
@@ -223,6 +223,11 @@ class CosimBackend(HostScheduled):
 
     name = "cosim"
     options = ("waves", "trace", "threads")
+
+    @classmethod
+    def check(cls, options: dict[str, Any]) -> None:
+        """See :meth:`sim.backend.Backend.check`."""
+        check_threads(options)
 
     def __init__(
         self,

@@ -16,7 +16,7 @@ from hw.kinds import Timing, timing
 from hw.tile.isa import Cause
 from macro_models import MacroModel, Masks
 from macro_models.errors import InputError, ToolError, argument
-from sim.backend import Account, Backend, Detailed, Note, Progress, check_threads
+from sim.backend import Account, Backend, Detailed, Note, Progress
 from sim.chip.tile_core import CoreTasks
 from sim.core.commands import Preparation, preparation_of, row_programmer
 from sim.core.kinds import simulated
@@ -72,11 +72,6 @@ class TileCosimBackend(Backend):
     name = "cosim"
     options = ("waves", "trace", "threads")
     reports = ("progress",)
-
-    @classmethod
-    def check(cls, options: dict[str, Any]) -> None:
-        """See :meth:`sim.backend.Backend.check`."""
-        check_threads(options)
 
     def __init__(
         self, *, waves: Path | str | None = None, timeout_s: float = 3600.0, trace: bool = False, threads: int = 1,

@@ -23,6 +23,8 @@ def test_an_unknown_backend_lists_the_known() -> None:
     [
         ("functional", {"port": "x"}, "port is for the backend fpga, not functional"),
         ("cosim", {"baud": 9600}, "baud is for the backend fpga, not cosim"),
+        ("cosim", {"threads": 0}, "threads must be between 1 and 256, not 0"),
+        ("fpga-sim", {"threads": 2}, "threads is for the backend functional or cosim, not fpga-sim"),
         ("fpga-sim", {"waves": "w.fst"}, "waves is for the backend cosim, not fpga-sim"),
         ("fpga", {"port": None}, "the backend fpga needs port, the serial port of the board, as in /dev/ttyUSB1"),
     ],
