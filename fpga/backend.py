@@ -1,14 +1,13 @@
 """The backend fpga: a core on a board, over its serial line."""
 
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fpga.link.client import LinkClient, Progress
 from fpga.link.transport import Transport
-from fpga.session import BAUD, BoardSession, check_port, connect_board
+from fpga.session import BAUD, AtBoard, BoardSession, connect_board
 from hw.config import Chip
 from hw.core.write_verify import WriteVerifyParameters
 from macro_models import MacroModel, Masks
@@ -27,7 +26,7 @@ PIN_BOARD = "ulx3s-85f"
 """A board, and the preset of its chip, whose core programs the cells of an emulated macro behind its pins."""
 
 
-class FpgaBackend(HostScheduled):
+class FpgaBackend(AtBoard, HostScheduled):
     """Runs operations on a board, and programs its cells.
 
     What a board does is a function of what is sent, so after a reset, or plugged in again, it is loaded once more and
@@ -48,32 +47,16 @@ class FpgaBackend(HostScheduled):
         A line in place of the serial port.
     """
 
-    name = "fpga"
-    options = ("port", "baud")
-    reports = ("progress", "note")
-
-    @classmethod
-    def check(cls, options: dict[str, Any]) -> None:
-        """Refuse to do without a port; see :meth:`sim.backend.Backend.check`."""
-        check_port(options)
-
     def __init__(
         self, port: str, *, baud: int = BAUD, progress: Progress | None = None,
         note: Callable[[str], None] | None = None, wait: float = 30.0, transport: Transport | None = None,
     ) -> None:
-        self._port, self._progress = port, progress
-        self._session = BoardSession(
-            port, baud, again=self._again, note=note, wait=wait, transport=transport
-        )
+        self._progress = progress
+        self._session = BoardSession(port, baud, again=self._again, note=note, wait=wait, transport=transport)
         self._chip: Chip | None = None
         self._info: BoardInfo | None = None
         self._driver: BoardDriver | None = None
         self._programmer: BoardProgrammer | None = None
-
-    @property
-    def reloads(self) -> int:
-        """Times that a board was lost and found again."""
-        return self._session.reloads
 
     def open(self, chip: Chip, cores: Sequence[MacroModel]) -> None:
         """Take a chip and its programmed cores; they are loaded when they are needed.
@@ -131,8 +114,8 @@ class FpgaBackend(HostScheduled):
         check_engine(chip, "on a board")
         if info.level != "pin":
             raise InputError(
-                f"{self._port}: the board emulates all below the {info.level} level, so no cells can be programmed on "
-                f"it; build one at the level of the pins, such as the preset {PIN_BOARD}"
+                f"{self._session.port}: the board emulates all below the {info.level} level, so no cells can be "
+                f"programmed on it; build one at the level of the pins, such as the preset {PIN_BOARD}"
             )
         return BoardProgrammer(client, info.board(chip), progress=self._progress, guard=self._session.persist)
 
@@ -143,8 +126,8 @@ class FpgaBackend(HostScheduled):
 
     def _identify(self) -> BoardInfo:
         assert self._chip is not None
-        info = read_info(self._session.client, self._port)
-        info.check(self._chip, self._port)
+        info = read_info(self._session.client, self._session.port)
+        info.check(self._chip, self._session.port)
         return info
 
     def _again(self) -> None:

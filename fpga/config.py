@@ -30,7 +30,6 @@ class TilesPlan:
     link_bytes: int = 1024
 
 
-
 @dataclass(frozen=True, kw_only=True)
 class BoardPlan:
     """How a core is put on a board.

@@ -11,7 +11,7 @@ from macro_models.errors import InputError, argument
 if TYPE_CHECKING:
     from sim.backend import Note
 
-__all__ = ["BAUD", "BoardSession", "check_port", "connect_board"]
+__all__ = ["BAUD", "AtBoard", "BoardSession", "connect_board"]
 
 BAUD = 3_000_000
 """Of the boards, unless they are built otherwise."""
@@ -44,14 +44,6 @@ def connect_board(port: str, baud: int = BAUD, *, transport: Transport | None = 
         client.close()
         raise
     return client
-
-
-def check_port(options: dict[str, Any]) -> None:
-    """Refuse options of a backend without a port."""
-    if not options.get("port"):
-        raise InputError(
-            f"the backend fpga needs {argument('port')}, the serial port of the board, as in /dev/ttyUSB1"
-        )
 
 
 class BoardSession:
@@ -117,3 +109,25 @@ class BoardSession:
             self._client.close()
         self._client = None
 
+
+
+class AtBoard:
+    """What the backends at the end of a serial line have in common."""
+
+    name = "fpga"
+    options = ("port", "baud")
+    reports = ("progress", "note")
+    _session: BoardSession
+
+    @classmethod
+    def check(cls, options: dict[str, Any]) -> None:
+        """Refuse to do without a port; see :meth:`sim.backend.Backend.check`."""
+        if not options.get("port"):
+            raise InputError(
+                f"the backend fpga needs {argument('port')}, the serial port of the board, as in /dev/ttyUSB1"
+            )
+
+    @property
+    def reloads(self) -> int:
+        """Times that a board was lost and found again."""
+        return self._session.reloads

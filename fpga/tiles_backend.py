@@ -1,12 +1,12 @@
 """The backend fpga of a network on tiles: a chip of tiles on a board, over its serial line."""
 
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from fpga.link.client import Progress
 from fpga.link.errors import BusFault
 from fpga.link.transport import Transport
-from fpga.session import BAUD, BoardSession, check_port
+from fpga.session import BAUD, AtBoard, BoardSession
 from hw.board import TilesConfig
 from hw.chip.map import address_width
 from hw.config import Chip
@@ -24,7 +24,7 @@ _PATIENCE = 2_000
 _T = TypeVar("_T")
 
 
-class TilesFpgaBackend(BoardTilesBackend):
+class TilesFpgaBackend(AtBoard, BoardTilesBackend):
     """Runs the programs of a network's tiles on a board.
 
     After a reset of the board, or plugged in again, it is loaded once more and the batch is begun anew: results are
@@ -36,15 +36,6 @@ class TilesFpgaBackend(BoardTilesBackend):
         As of :class:`fpga.backend.FpgaBackend`; ``progress`` is told words that are loaded.
     """
 
-    name = "fpga"
-    options = ("port", "baud")
-    reports = ("progress", "note")
-
-    @classmethod
-    def check(cls, options: dict[str, Any]) -> None:
-        """Refuse to do without a port; see :meth:`sim.backend.Backend.check`."""
-        check_port(options)
-
     def __init__(
         self, port: str, *, baud: int = BAUD, progress: Progress | None = None,
         note: Callable[[str], None] | None = None, wait: float = 30.0, transport: Transport | None = None,
@@ -54,11 +45,6 @@ class TilesFpgaBackend(BoardTilesBackend):
         self._loading, self._chip = progress, None
 
     _chip: Chip | None
-
-    @property
-    def reloads(self) -> int:
-        """Times that a board was lost and found again."""
-        return self._session.reloads
 
     def _connect(self, chip: Chip, *, noise: bool) -> TilesConfig:
         del noise  # the board has it or not
