@@ -3,13 +3,12 @@
 from dataclasses import dataclass, replace
 
 from hw.board.load_port import load_address_width
+from hw.board.parts import BoardParts
 from hw.config import Chip, PulseChip
 from hw.core.config import CoreConfig
 from hw.core.write_verify import WriteVerifyConfig, WriteVerifyParameters
 from hw.emulator import EmulatorConfig, PinEmulatorConfig
 from hw.host.core_map import core_map
-from hw.host.link.model import LinkConfig
-from hw.host.link.uart import UartConfig
 from hw.host.registers import RegisterMap
 from macro_models.errors import InputError
 
@@ -38,7 +37,7 @@ def address_width(parts: EmulatorConfig) -> int:
 
 
 @dataclass(frozen=True, kw_only=True)
-class BoardConfig:
+class BoardConfig(BoardParts):
     """One core of ``chip`` on a board.
 
     Parameters
@@ -103,15 +102,12 @@ class BoardConfig:
     @property
     def emulator(self) -> EmulatorConfig:
         """The emulator in place of the macro, or of core and macro."""
-        core, g_bits = self.core, self.chip.core.g_bits
         if self.level == "vector":
-            return EmulatorConfig(
-                core=core, g_bits=g_bits, lanes=self.lanes, slots=self.slots, memory=self.memory, noise=self.noise,
-                search_width=self.search_width,
-            )
+            return self.vector_emulator
         return PinEmulatorConfig(
-            core=core, g_bits=g_bits, lanes=self.lanes, slots=self.slots, memory=self.memory, noise=self.noise,
-            converters=self.converters, verify_bits=None if self.write is None else self.write.verify_bits,
+            core=self.core, g_bits=self.chip.core.g_bits, lanes=self.lanes, slots=self.slots, memory=self.memory,
+            noise=self.noise, converters=self.converters,
+            verify_bits=None if self.write is None else self.write.verify_bits,
         )
 
     @property
@@ -126,13 +122,3 @@ class BoardConfig:
         """Registers of the core."""
         parameters = WriteVerifyParameters.from_chip(self.chip) if self.write else None
         return core_map(self.chip.lines, self.chip.sha256, parameters, ())
-
-    @property
-    def uart(self) -> UartConfig:
-        """The serial line."""
-        return UartConfig(clock_hz=self.clock_hz, baud=self.baud)
-
-    @property
-    def link(self) -> LinkConfig:
-        """The device's end of the link."""
-        return LinkConfig(size=self.link_bytes, address_width=self.address_width)

@@ -2,14 +2,13 @@
 
 from dataclasses import dataclass, replace
 
+from hw.board.parts import BoardParts
 from hw.board.tiles.blocks import EmulatedBlocks
 from hw.chip.config import ChipParts
 from hw.chip.map import address_width, chip_page
 from hw.config import Chip
 from hw.core.config import CoreConfig
 from hw.emulator import EmulatorConfig
-from hw.host.link.model import LinkConfig
-from hw.host.link.uart import UartConfig
 from hw.noc.config import MeshConfig
 from hw.tile.config import TileConfig
 from hw.tile.host import CORE_AT
@@ -19,7 +18,7 @@ __all__ = ["TilesConfig"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class TilesConfig:
+class TilesConfig(BoardParts):
     """All tiles of ``chip`` on a board, their cores emulated at the vector level.
 
     Parameters
@@ -72,10 +71,7 @@ class TilesConfig:
     @property
     def emulator(self) -> EmulatorConfig:
         """The emulator in place of a core."""
-        return EmulatorConfig(
-            core=self.core, g_bits=self.chip.core.g_bits, lanes=self.lanes, slots=self.slots, memory=self.memory,
-            noise=self.noise, search_width=self.search_width,
-        )
+        return self.vector_emulator
 
     @property
     def parts(self) -> ChipParts:
@@ -101,13 +97,3 @@ class TilesConfig:
     def address_width(self) -> int:
         """Bits of a byte address of the board."""
         return self.board_base.bit_length()
-
-    @property
-    def uart(self) -> UartConfig:
-        """The serial line."""
-        return UartConfig(clock_hz=self.clock_hz, baud=self.baud)
-
-    @property
-    def link(self) -> LinkConfig:
-        """The device's end of the link."""
-        return LinkConfig(size=self.link_bytes, address_width=self.address_width)

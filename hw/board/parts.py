@@ -1,0 +1,56 @@
+"""What every board has of its configuration, whatever is emulated on it."""
+
+from abc import ABC, abstractmethod
+
+from hw.config import Chip
+from hw.core.config import CoreConfig
+from hw.emulator import EmulatorConfig
+from hw.host.link.model import LinkConfig
+from hw.host.link.uart import UartConfig
+
+__all__ = ["BoardParts"]
+
+
+class BoardParts(ABC):
+    """The serial line, and the emulator of a core at the vector level.
+
+    The members are as in :class:`hw.board.config.BoardConfig`.
+    """
+
+    chip: Chip
+    lanes: int
+    slots: int
+    memory: str
+    noise: bool
+    search_width: int
+    clock_hz: int
+    baud: int
+    link_bytes: int
+
+    @property
+    @abstractmethod
+    def core(self) -> CoreConfig:
+        """The core that is emulated, or each of them."""
+
+    @property
+    @abstractmethod
+    def address_width(self) -> int:
+        """Bits of a byte address of the board."""
+
+    @property
+    def vector_emulator(self) -> EmulatorConfig:
+        """The emulator in place of a core."""
+        return EmulatorConfig(
+            core=self.core, g_bits=self.chip.core.g_bits, lanes=self.lanes, slots=self.slots, memory=self.memory,
+            noise=self.noise, search_width=self.search_width,
+        )
+
+    @property
+    def uart(self) -> UartConfig:
+        """The serial line."""
+        return UartConfig(clock_hz=self.clock_hz, baud=self.baud)
+
+    @property
+    def link(self) -> LinkConfig:
+        """The device's end of the link."""
+        return LinkConfig(size=self.link_bytes, address_width=self.address_width)
