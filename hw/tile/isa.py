@@ -227,6 +227,7 @@ INSTRUCTIONS: dict[Op, Instruction] = {one.op: one for one in (
         _flag("advance", "The walk goes on to its next position."),
         _flag("free", "Pixels that no later position needs are given back; with `advance`."),
         _flag("restart", "The walk first returns to position 0 of its image."),
+        _flag("ahead", "The product is of the next image: the number of its conversion has that one's."),
     ),
     _instruction(
         Op.VEC, Engine.VECTOR,

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hw.tile.config import TileConfig
-from hw.tile.isa import DESCRIPTOR_WORDS, DESCRIPTORS, PARAMETER, TABLE_ENTRIES, TABLES
+from hw.tile.isa import DESCRIPTOR_WORDS, DESCRIPTORS, PARAMETER, TABLE_ENTRIES, TABLES, Op, decode
 from macro_models.errors import InputError
 
 __all__ = ["LIMITS", "REGISTERS", "Program"]
@@ -67,6 +67,31 @@ class Program:
         """Values of a descriptor."""
         one = DESCRIPTORS[kind]
         return one.layout.unpack(self.descriptors[one.at(number)])
+
+    @property
+    def counts(self) -> bool:
+        """Whether a loop counts by register 1, of which a host makes the images of a run (:meth:`for_images`)."""
+        at = 0
+        while at < len(self.words):
+            op, fields, _ = decode(self.words[at])
+            if op is Op.LOOP and not fields["n"] and fields["reg"] == 1:
+                return True
+            at += 1 + (fields["words"] if op is Op.SET else 0)
+        return False
+
+    def for_images(self, images: int) -> "Program":
+        """The same for a run of so many images: register 1 has one less, if it counts them.
+
+        Raises
+        ------
+        InputError
+            If they are more than a register counts.
+        """
+        if not self.counts:
+            return self
+        if not 1 <= images <= 1 << 16:
+            raise InputError(f"a run must have 1 to {1 << 16} images on tiles that count them, not {images}")
+        return replace(self, registers=(images - 1, *self.registers[1:]))
 
     def with_blocks(self, stream: int, blocks: int) -> "Program":
         """The same with another number of blocks in a ring, wherever in the buffer that ends."""

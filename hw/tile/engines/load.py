@@ -156,7 +156,7 @@ class LoadEngine(Resettable):
         connect(m, window.o, gather.term)
         connect(m, fetch.fetch, flipped(self.fetch))
         self._commands, self._at = Signal(name="commands"), Signal(ADDRESS_BITS, name="pair_at", reset_less=True)
-        reads, self._pending = Signal(), Signal(name="pending")
+        reads, self._pending, following = Signal(), Signal(name="pending"), Signal(32)
         m.d.comb += [
             self.read.valid.eq(gather.read.valid | reads), gather.read.ready.eq(self.read.ready),
             self.read.address.eq(Mux(reads, self._at, gather.read.address)), gather.read.data.eq(self.read.data),
@@ -166,7 +166,9 @@ class LoadEngine(Resettable):
             self.look.todo.eq(Todo.LOOK), self.wants.eq(1 << number),
             *(taken.flags[name].eq(field(issue.word, Op.MVM, name)) for name in _FLAGS),
             taken.pc.eq(issue.pc), taken.walk.eq(self.look.number), taken.mvm.eq(fetch.o), taken.order.eq(self.order),
-            taken.reads.eq(self.wants), taken.number.eq(number), taken.image.eq(self.image),
+            taken.reads.eq(self.wants), taken.number.eq(number),
+            following.eq(self.image + Mux(self.back, -1, 1)),
+            taken.image.eq(Mux(field(issue.word, Op.MVM, "ahead"), following, self.image)),
             taken.operation.eq(self._numbers(m, fetch, waiting.i)),
             self.first.eq(fetch.o.o_first), self.last.eq(fetch.o.o_last), self.add.eq(waiting.i.valid),
             self.busy.eq(waiting.busy | gather.busy | self._pending | self._commands),
@@ -194,7 +196,7 @@ class LoadEngine(Resettable):
         with m.If(self.start):
             m.d.sync += self.image.eq(self.first_image)
         with m.Elif(self._images | self.back):
-            m.d.sync += self.image.eq(self.image + Mux(self.back, -1, 1))
+            m.d.sync += self.image.eq(following)
         return self.resets(m)
 
     def _numbers(self, m: Module, fetch: Fetcher, taken: Any) -> Value:

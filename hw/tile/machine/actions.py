@@ -140,7 +140,8 @@ class Actions:
         codes[: walk.codes] = np.concatenate([window, self.store.buffer[behind : behind + walk.tail]])
         operation = self._numbers.get(fields["mvm"], mvm["operation"])
         self._numbers[fields["mvm"]] = operation + mvm["conversions"] & 0xFFFFFFFF
-        self.op_id, self.checksum = self.image << 32 | operation, _sum(codes)
+        image = self.image + fields["ahead"] & 0xFFFFFFFF
+        self.op_id, self.checksum = image << 32 | operation, _sum(codes)
         try:
             op = mvm["op"] | mvm["op_high"] << 32
             made = self._there().product(op, self.op_id, mvm["i_first"], codes)

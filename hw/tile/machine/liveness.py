@@ -20,10 +20,15 @@ from hw.tile.machine.token_tile import TokenTile
 from hw.tile.machine.tokens import TokenMachine
 from macro_models.errors import InputError
 
-__all__ = ["check_liveness"]
+__all__ = ["check_liveness", "check_runs"]
 
 MOST = 50_000_000
 """Instructions of an image after which a program is taken for one that never ends."""
+
+RUNS = (1, 2, 3, 4)
+"""Images of the runs that are tried of programs that count them."""
+MOST_IMAGES = 1 << 16
+"""Images that they count."""
 
 MOST_BLOCKS = DESCRIPTORS["stream"].layout["blocks"].range[1]
 Rings = Mapping[tuple[str, int], int]
@@ -65,6 +70,39 @@ def check_liveness(joined: Joined, given: Rings | None = None, limit: int = MOST
     if machine.grown:
         raise InputError(_too_small(machine))
     return _fired(machine) - fired
+
+
+def check_runs(joined: Joined, given: Rings, limit: int = MOST) -> int:
+    """Refuse programs that can get stuck, some of which count the images of a run by register 1.
+
+    Those do something before the first image, the same for each image but the last one, and something for that. Runs of
+    :data:`RUNS` images get through and leave nothing. In a longer one all is after some images as it was after one
+    image less, what a host has given being done as far as that goes: so it is after each that follows, until the
+    last one, which goes on as in a short run.
+
+    Parameters, Returns, Raises
+        As :func:`check_liveness`.
+    """
+    ends, fired = list[object](), list[int]()
+    for images in RUNS:
+        machine = TokenMachine(joined.for_images(images), grow=True)
+        for _ in range(images):
+            machine.give(given)
+        _one_image(machine, images, limit)
+        if machine.grown:
+            raise InputError(_too_small(machine))
+        ends.append(machine.state())
+        fired.append(_fired(machine))
+        if ends[0] != ends[-1]:
+            raise InputError(_left_over(machine, ends[0], ends[-1]))
+    machine, middle = TokenMachine(joined.for_images(MOST_IMAGES)), list[object]()
+    for _ in range(RUNS[-1]):
+        machine.give(given)
+        machine.run(limit=limit)
+        middle.append(machine.state(counted=False))
+    if middle[-1] != middle[-2]:
+        raise InputError(_left_over(machine, middle[-2], middle[-1]))
+    return fired[-1] - fired[-2]
 
 
 def _fired(machine: TokenMachine) -> int:

@@ -1,7 +1,7 @@
 """Several tiles and the host, joined by flows and reductions, without time."""
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 import numpy as np
@@ -111,6 +111,11 @@ class Joined:
             for tile, number in step.takes:
                 if (tile, number) not in sent:
                     raise InputError(f"the host must take a flow that is sent to it, not {number} of tile {tile!r}")
+
+    def for_images(self, images: int) -> "Joined":
+        """The same for a run of so many images: :meth:`hw.tile.program.Program.for_images`."""
+        return replace(self, tiles={name: replace(place, program=place.program.for_images(images))
+                                    for name, place in self.tiles.items()})
 
     def _known(self, *names: str) -> None:
         for name in names:

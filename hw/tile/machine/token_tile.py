@@ -131,12 +131,13 @@ class TokenTile:
         """Whether nothing more is issued, but for the next image."""
         return self.halted or self.trap is not None
 
-    def state(self) -> tuple[object, ...]:
-        """All that later tokens depend on, but for the number of the image."""
+    def state(self, *, counted: bool = True) -> tuple[object, ...]:
+        """All that later tokens depend on, but for the number of the image; with how often loops come yet, or not."""
+        loops = [loop if counted else loop[:2] for loop in self._loops.state()]
         walks = {k: (w.number, w.origin - self.freed[w.stream]) for k, w in self._walks.items()
                  if (w.number, w.origin) != (0, self.freed[w.stream])}
         there = [a - b for a, b in zip(self.came, self.freed, strict=True)]
-        return (self._pc, self._loops.state(), tuple(there), walks, tuple(self.products), tuple(self._memory),
+        return (self._pc, tuple(loops), tuple(there), walks, tuple(self.products), tuple(self._memory),
                 self.ended)
 
     def proceed(self, images: int | None) -> bool:

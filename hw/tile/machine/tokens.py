@@ -110,11 +110,11 @@ class TokenMachine:
                 found += [(t.name, s) for t, s in rings if t.came[s] - t.freed[s] >= t.blocks[s]]
         return found
 
-    def state(self) -> tuple[object, ...]:
-        """All that later tokens depend on."""
+    def state(self, *, counted: bool = True) -> tuple[object, ...]:
+        """All that later tokens depend on; with or without how often loops come yet."""
         left = [[self._came[key] - blocks * done for key, blocks in step.takes.items()]
                 for step, done in zip(self.joined.host, self._answered, strict=True)]
-        return [t.state() for t in self.tiles.values()], dict(self._sums), dict(self._offers), left
+        return [t.state(counted=counted) for t in self.tiles.values()], dict(self._sums), dict(self._offers), left
 
     def _host(self) -> bool:
         for n, step in enumerate(self.joined.host):

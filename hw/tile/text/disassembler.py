@@ -179,4 +179,4 @@ class _Code:
         return f"core {'write' if write else 'masks'} " + ", ".join([*streams, *flags])
 
 
-_FLAGS = ("advance", "free", "restart", "advance_a", "advance_b", "free_a", "free_b", "push")
+_FLAGS = ("advance", "free", "restart", "ahead", "advance_a", "advance_b", "free_a", "free_b", "push")

@@ -142,7 +142,8 @@ class Sequence:
         number = self._numbers.get(fields["mvm"], mvm["operation"])
         self._numbers[fields["mvm"]] = number + mvm["conversions"] & 0xFFFFFFFF
         result = Result(mvm["o_first"], mvm["o_last"])
-        tile.products.put(Product(plan, mvm, walk, bool(fields["free"]), self._image, number, result), plan.guard)
+        image = self._image + fields["ahead"] & 0xFFFFFFFF
+        tile.products.put(Product(plan, mvm, walk, bool(fields["free"]), image, number, result), plan.guard)
 
     def _vec(self, plan: Plan, pc: int) -> Process:
         """Until the vector engine takes an operation."""

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from hw.tile.machine.cores import FunctionCore
-from hw.tile.machine.liveness import check_liveness
+from hw.tile.machine.liveness import check_liveness, check_runs
 from hw.tile.machine.tiles import HOST, Flow, HostStep, Joined, Place, Reduction, Tiles
 from hw.tile.text import assemble, stream_names
 from macro_models.errors import InputError
@@ -133,3 +133,60 @@ def test_the_host_answers_when_all_that_it_takes_has_come():
         verdict(sends + takes, host=HostStep(takes={("a", 0): 4}, gives={("a", 1): 1}))
     with pytest.raises(InputError, match="must take a flow that is sent to it, not 1 of tile 'a'"):
         verdict(sends + takes, host=HostStep(takes={("a", 1): 3}, gives={("a", 1): 1}))
+
+
+PIPELINE = """
+stream in: block 4, blocks {}, remote
+stream mid: block 4, blocks {}
+stream out: block 4, blocks 2
+vec early: kind max, a in, target mid, elements 4
+vec late: kind max, a mid, target out, elements 4
+loop 3 {{
+    vec early, free_a, push
+}}
+loop register 1 {{
+    loop 3 {{
+        vec early, free_a, push
+    }}
+    loop 3 {{
+        vec late, free_a, push
+        send out, flow 0, free
+    }}
+    image
+}}
+loop 3 {{
+    vec late, free_a, push
+    send out, flow 0, free
+}}
+image
+{}"""
+
+
+def test_runs_of_any_number_of_images():
+    flows = (Flow(sender="a", number=0, to=(HOST,)),)
+
+    def verdict(blocks, end="halt"):
+        return check_runs(one(PIPELINE.format(4, blocks, end), flows=flows), {("a", 0): 3})
+
+    assert verdict(6) == 1 + 3 + 1 + 6 + 1  # two loops, nine operations and sends, the next image
+    with pytest.raises(InputError, match="ring 'mid' of tile 'a' has 4 blocks, 6 would do"):
+        verdict(4)
+    joined = one(PIPELINE.format(4, 6, "halt"), flows=flows)
+    for images in (1, 2, 7):
+        tiles = Tiles(joined.for_images(images), images=images)
+        tiles.give("a", 0, [bytes([k] * 4) for k in range(3 * images)])
+        assert tiles.run()
+        assert [block[0] for block in tiles.received["a", 0]] == list(range(3 * images))
+    assert one(LOOP.format("image")).for_images(5).tiles["a"].program.registers == (0, 0, 0)
+    with pytest.raises(InputError, match="a run must have 1 to 65536 images on tiles that count them, not 65537"):
+        joined.for_images(65537)
+
+
+def test_runs_whose_images_leave_something_are_refused():
+    text = PIPELINE.format(4, 8, "halt").replace("    image", "    free mid\n    image", 1)
+    with pytest.raises(InputError, match=r"waits at instruction \d+ for blocks of 'mid'"):
+        check_runs(one(text, flows=(Flow(sender="a", number=0, to=(HOST,)),)), {("a", 0): 3})
+    text = PIPELINE.format(4, 40, "halt").replace("loop 3 {\n    vec late", "loop 2 {\n    vec late")
+    with pytest.raises(InputError, match=r"an image leaves \+1 blocks in ring 'mid' of tile 'a'"):
+        check_runs(one(text.replace("loop 3 {\n        vec late", "loop 2 {\n        vec late"), flows=(
+            Flow(sender="a", number=0, to=(HOST,)),)), {("a", 0): 3})
