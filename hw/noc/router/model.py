@@ -113,12 +113,12 @@ class MeshModel:
         injected = np.full(count, -1, dtype=np.int64)
         unroutable = np.zeros(cfg.nodes, dtype=np.int64)
         shape = (cfg.nodes, 5, cfg.queues)
-        from hw.noc.router.model_loops import run
+        from hw.noc.router.model_loops import ALLOWED, TURN, run
 
         ran, arrived = run(
             cfg.columns, cfg.depth, cycles, self._neighbour, traffic.columns, traffic.rows, traffic.tag,
             traffic.earliest, order, first, accept, np.zeros((*shape, cfg.depth), dtype=np.int64), left, injected,
-            unroutable,
+            unroutable, TURN, ALLOWED,
         )
         return Delivery(
             cycle=left[:arrived, 0], node=left[:arrived, 1], flit=left[:arrived, 2], injected=injected,

@@ -13,30 +13,44 @@ import numpy as np
 
 from hw.noc.ports import TURNS, WANTS, Port
 
-__all__ = ["run"]
+__all__ = ["ALLOWED", "TURN", "run"]
+
+
+
+def _plain(function: Any) -> Any:
+    return function
+
+
+def _compiled(function: Any) -> Any:
+    """Kept beside the file or in the user's cache, if one of them can be written."""
+    try:
+        return numba.njit(cache=True)(function)
+    except RuntimeError:
+        return numba.njit(function)
+
 
 try:
     import numba
 
-    njit: Any = numba.njit
+    njit = _compiled
 except ImportError:
-    njit = lambda function: function  # noqa: E731
+    njit = _plain
 
 
 _N, _E, _S, _W, _L = (int(port) for port in Port)
 _HEAD, _LENGTH, _SERVED = range(3)
 
-_TURN = np.full((5, 4), -1, dtype=np.int64)
-"""Inputs that compete for an output."""
-_ALLOWED = np.zeros(5, dtype=np.int64)
+TURN = np.full((5, 4), -1, dtype=np.int64)
+"""Inputs that compete for an output. Given as an argument, as :data:`ALLOWED` is: a constant would stay in what is kept."""
+ALLOWED = np.zeros(5, dtype=np.int64)
 """Bit mask of the outputs that a flit may want, by the input."""
 for _port in Port:
-    _TURN[_port, : len(TURNS[_port])] = TURNS[_port]
-    _ALLOWED[_port] = sum(1 << leave for leave in WANTS[_port])
+    TURN[_port, : len(TURNS[_port])] = TURNS[_port]
+    ALLOWED[_port] = sum(1 << leave for leave in WANTS[_port])
 
 
 @njit
-def _wants(port, x, y, columns, rows):
+def _wants(port, x, y, columns, rows, allowed):
     """Outputs that a flit wants, a bit each, at the input ``port`` of the router at (x, y)."""
     wants = 0
     if rows & ((1 << y) - 1):
@@ -52,7 +66,7 @@ def _wants(port, x, y, columns, rows):
             wants |= 1 << _W
         if columns >> (x + 1):
             wants |= 1 << _E
-    return wants & _ALLOWED[port]
+    return wants & allowed[port]
 
 
 @njit
@@ -77,19 +91,19 @@ def _request(node, port, room, tag, wanted, store, queue, last, able):
 
 
 @njit
-def _grant(node, leave, requests, after):
+def _grant(node, leave, requests, after, turns):
     """Input that has an output in this cycle, -1 if none, by round robin."""
     granted, rivals, turn = -1, 0, 0
     for late in (True, False):
         for k in range(4):
-            entry = _TURN[leave, k]
+            entry = turns[leave, k]
             if entry < 0 or not requests[entry] >> leave & 1:
                 continue
             rivals += late
             if granted < 0 and (not late or after[node, leave] >> k & 1):
                 granted = entry
                 turn = ~((2 << k) - 1)
-    if granted >= 0 and (rivals > 1 or _TURN[leave, 2] >= 0):
+    if granted >= 0 and (rivals > 1 or turns[leave, 2] >= 0):
         after[node, leave] = turn
     return granted
 
@@ -110,18 +124,18 @@ def _take(node, port, q, taken, wanted, queue, depth):
 
 
 @njit
-def _want_head(node, port, q, size_x, columns, rows, wanted, store, queue):
+def _want_head(node, port, q, size_x, columns, rows, wanted, store, queue, allowed):
     """Note what the new head of a queue wants."""
     state = queue[node, port, q]
     if state[_LENGTH]:
         flit = store[node, port, q, state[_HEAD]]
-        wanted[node, port, q] = _wants(port, node % size_x, node // size_x, columns[flit], rows[flit])
+        wanted[node, port, q] = _wants(port, node % size_x, node // size_x, columns[flit], rows[flit], allowed)
 
 
 @njit
 def run(
     size_x, depth, cycles, neighbour, columns, rows, tag, earliest, order, first, accept, store, left, injected,
-    unroutable,
+    unroutable, turns, allowed,
 ):
     """Run until everything has arrived; see :meth:`hw.noc.router.model.MeshModel.run`.
 
@@ -135,6 +149,8 @@ def run(
         Room for the flits of the queues, of shape (nodes, 5, queues, depth).
     left, injected, unroutable
         Where the results go.
+    turns, allowed
+        :data:`TURN` and :data:`ALLOWED`.
 
     Returns
     -------
@@ -172,7 +188,7 @@ def run(
                 if requests[port]:
                     last[node, port] = picked[node, port]
             for leave in range(5):
-                entry = _grant(node, leave, requests, after)
+                entry = _grant(node, leave, requests, after, turns)
                 if entry >= 0:
                     grants[node, entry] |= 1 << leave
                     q = picked[node, entry]
@@ -200,7 +216,7 @@ def run(
                         unroutable[node] += 1
                     if _take(node, port, q, taken, wanted, queue, depth):
                         inside -= 1
-                        _want_head(node, port, q, size_x, columns, rows, wanted, store, queue)
+                        _want_head(node, port, q, size_x, columns, rows, wanted, store, queue, allowed)
         for k in range(pushes):
             node, port, q, flit = pushed[k]
             state = queue[node, port, q]
@@ -208,5 +224,5 @@ def run(
             state[_LENGTH] += 1
             inside += 1
             if state[_LENGTH] == 1:
-                _want_head(node, port, q, size_x, columns, rows, wanted, store, queue)
+                _want_head(node, port, q, size_x, columns, rows, wanted, store, queue, allowed)
     return cycles, arrived
