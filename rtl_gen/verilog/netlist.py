@@ -66,8 +66,10 @@ def emit(
         if platform.conflict is not None:
             raise platform.conflict
         seen = _Signals(platform.blocks)
-        texts = {name: _write(name, platform.blocks, reset_low, gate, seen) for name in platform.blocks}
-        seen.check()
+        written = {name: _written(name, platform.blocks, reset_low, gate, seen) for name in platform.blocks}
+        seen.check(reset_low)
+        _kept.update(written.values())
+        texts = {name: text for name, (_, text) in written.items()}
     if clock_gates:
         texts[gate] = write_clock_gate(prefix)
     if any(f"\n  {prefix}{PERMISSION} " in text for text in texts.values()):
@@ -88,6 +90,26 @@ def _uncollected() -> Iterator[None]:
     finally:
         if enabled:
             gc.enable()
+
+
+_kept: dict[object, str] = {}
+"""Texts of modules by all that they depend on: several chips of one process have most of them in common."""
+KEPT = 2000
+"""Texts that are kept, of some 10 kB each."""
+
+
+def _written(
+    name: str, blocks: Mapping[str, Block], reset_low: bool, clock_gate: str, seen: "_Signals"
+) -> tuple[object, str]:
+    """What the text of a module depends on, and the text."""
+    block = blocks[name]
+    types = [part.type for part, _, _ in block.fragment.subfragments]
+    inner = tuple((kind, blocks[kind].ports if kind in blocks else ()) for kind in types)
+    made = type(block.component), repr(arguments(block.component))
+    key = (name, *made, block.clocked, block.ports, inner, reset_low, clock_gate)
+    if len(_kept) > KEPT:
+        _kept.clear()
+    return key, _kept.get(key) or _write(name, blocks, reset_low, clock_gate, seen)
 
 
 class _Signals:
@@ -114,8 +136,12 @@ class _Signals:
         self._owned[name] = owned
         self._foreign[name] = SignalSet(signal for signal in used if len(signal) and signal not in owned)
 
-    def check(self) -> None:
+    def check(self, reset_low: bool) -> None:
         """Refuse a block that uses a signal of another one: it would be constant there."""
+        if any(self._foreign.values()):
+            for name in self._blocks.keys() - self._owned.keys():
+                design, own, _ = _designed(name, self._blocks[name], reset_low)
+                self.add(name, design.fragment, own)
         for user, foreign in self._foreign.items():
             for signal in foreign:
                 owner = next((name for name, owned in self._owned.items() if signal in owned), None)
@@ -123,8 +149,8 @@ class _Signals:
                     raise ToolError(f"{user} uses the signal {signal.name} of {owner}, which must come through a port")
 
 
-def _write(name: str, blocks: Mapping[str, Block], reset_low: bool, clock_gate: str, seen: _Signals) -> str:
-    block = blocks[name]
+def _designed(name: str, block: Block, reset_low: bool) -> tuple[Any, SignalSet, dict[str, Any]]:
+    """The logic of a block with its ports, the signals that are its own, and the ports."""
     ports: dict[str, Any] = {
         port: (value, PortDirection.Input if flow is wiring.In else PortDirection.Output)
         for port, value, flow in ports_of(block.component)
@@ -135,7 +161,12 @@ def _write(name: str, blocks: Mapping[str, Block], reset_low: bool, clock_gate: 
         block.fragment.add_domains(domain)
         own.update([domain.clk, domain.rst])
         ports = {"clk": (domain.clk, PortDirection.Input), "rst": (domain.rst, PortDirection.Input), **ports}
-    design = block.fragment.prepare(ports=ports, hierarchy=(name,))
+    return block.fragment.prepare(ports=ports, hierarchy=(name,)), own, ports
+
+
+def _write(name: str, blocks: Mapping[str, Block], reset_low: bool, clock_gate: str, seen: _Signals) -> str:
+    block = blocks[name]
+    design, own, ports = _designed(name, block, reset_low)
     seen.add(name, design.fragment, own)
     text, wires = rtlil.convert_fragment(design, name=name, emit_src=False)
     modules = parse(text)

@@ -40,8 +40,8 @@ UNOPTIMISED = "-O0"
 """For what runs for less than it takes to compile."""
 
 ONE_PIECE = 2_000_000
-"""Bytes of C++ below which it is compiled in one piece: half of the time, since each piece reads all headers, and two of
-them are made beforehand. Beyond, two processors are done sooner with pieces, if they optimise."""
+"""Bytes of C++ below which it is compiled in one piece: half of the time, since each piece reads all headers, and two
+of them are made beforehand. Beyond, two processors are done sooner with pieces, if they optimise."""
 
 EXACT = f"{_LEVEL} -march=native -fno-math-errno -ffp-contract=off"
 """For the simulator and the shim; -O3 is 6 % slower on a core of 256 lines, and takes longer.

@@ -218,7 +218,9 @@ def test_first_test_passes_by_make_around_the_users_top(tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_first_test_by_make_with_verilator_holds_the_contract_of_the_pins(tmp_path: Path) -> None:
     _generate(tmp_path)
-    assert "PASS=3" in run_bench(tmp_path, ["make", "SIM=verilator", "OPT_FAST=-O0", "OPT_GLOBAL=-O0"])
+    assert "PASS=3" in run_bench(tmp_path, [
+        "make", "SIM=verilator", "OPT_FAST=-O0", "OPT_GLOBAL=-O0", "VM_PARALLEL_BUILDS=0",
+    ])
 
 
 @pytest.mark.cosim("verilator", "cocotb", "make")

@@ -99,7 +99,8 @@ def test_driver_runs_a_simulated_core(tmp_path: Path) -> None:
     """Products both ways, masks, an operation that is refused, programming and its pin, the pins by hand."""
     generate(load_chip("tnsa16-core", {"core.manual": True}), tmp_path)
     (tmp_path / "main.cpp").write_text((HERE / "driver_main.cpp.txt").read_text())
-    command = ["verilator", "--cc", "--exe", "--build", "-O0", "-CFLAGS", f"-O0 -I{tmp_path}/regs", "-Wno-fatal",
+    command = ["verilator", "--cc", "--exe", "--build", "-MAKEFLAGS", "VM_PARALLEL_BUILDS=0", "-O0",
+               "-CFLAGS", f"-O0 -I{tmp_path}/regs", "-Wno-fatal",
                "--quiet", "--top-module", "mho_core_wb", "-F", "mho_core_wb.f", "tb/tnsa_macro.v", "main.cpp"]
     subprocess.run(command, cwd=tmp_path, check=True, capture_output=True)
     run = subprocess.run(["obj_dir/Vmho_core_wb"], cwd=tmp_path, capture_output=True, text=True, check=False)

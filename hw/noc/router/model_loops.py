@@ -41,7 +41,8 @@ _N, _E, _S, _W, _L = (int(port) for port in Port)
 _HEAD, _LENGTH, _SERVED = range(3)
 
 TURN = np.full((5, 4), -1, dtype=np.int64)
-"""Inputs that compete for an output. Given as an argument, as :data:`ALLOWED` is: a constant would stay in what is kept."""
+"""Inputs that compete for an output. An argument of the loops, as :data:`ALLOWED` is: a constant would stay in what is
+kept."""
 ALLOWED = np.zeros(5, dtype=np.int64)
 """Bit mask of the outputs that a flit may want, by the input."""
 for _port in Port:

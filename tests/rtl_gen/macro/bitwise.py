@@ -114,7 +114,8 @@ def run_icarus(folder: Path, sources: Sequence[str] = ("adapter.v", "user.v", "b
 def run_verilator(folder: Path) -> str:
     """What the bench prints in Verilator."""
     command = ["verilator", "--binary", "-Wno-fatal", "-Wno-lint", "-Wno-style", "--top-module", "bench", "-O0",
-               "-CFLAGS", "-O0", "--Mdir", "objects", "adapter.v", "user.v", "bench.v"]
+               "-CFLAGS", "-O0", "-MAKEFLAGS", "VM_PARALLEL_BUILDS=0", "--Mdir", "objects", "adapter.v",
+               "user.v", "bench.v"]
     subprocess.run(command, check=True, cwd=folder, capture_output=True)
     return subprocess.run(["objects/Vbench"], check=True, cwd=folder, capture_output=True, text=True).stdout
 
