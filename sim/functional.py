@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from compiler.layer_run import LayerRun
-from compiler.program import Call, Mvm, Program
+from compiler.program import Call, Mvm, Program, batch_size
 from hw.config import Chip
 from hw.core.write_verify import WriteVerifyParameters
 from hw.kinds import Timing, timing
@@ -26,6 +26,9 @@ __all__ = ["FunctionalBackend"]
 
 KEPT_CELLS = 1 << 22
 """Pairs of cells of a program whose products are kept ready from batch to batch."""
+
+TURNS = 4
+"""Pieces of a batch for each thread: at the end of a batch threads wait for the last of them."""
 
 
 class _Part:
@@ -59,7 +62,8 @@ class FunctionalBackend(HostScheduled):
         check_arrays(options.get("arrays", "numpy"))
 
     def __init__(self, threads: int = 1, arrays: str = "numpy") -> None:
-        self.at_once, self._arrays = threads, open_arrays(arrays)
+        self._threads, self._arrays = threads, open_arrays(arrays)
+        self.at_once = threads * TURNS if threads > 1 else 1
         self._cores: list[MacroModel] = []
         self._cfg: Timing | None = None
         self._chip: Chip | None = None
@@ -96,18 +100,25 @@ class FunctionalBackend(HostScheduled):
         """Run a program on a batch of images; see :class:`sim.backend.Backend`."""
         if self._cfg is None:
             raise RuntimeError("The backend must be open.")
-        parts = np.array_split(np.arange(len(lanes)), min(self.at_once, max(len(lanes), 1)))
+        parts = np.array_split(np.arange(len(lanes)), self._pieces(program, len(lanes)))
         heard = [_Part(account, int(part[0])) for part in parts] if len(parts) > 1 else []
         if not heard:
             with products_by(self._arrays):
                 return self._run(program, masks, lanes, images, account)
-        with products_by(self._arrays), ThreadPoolExecutor(len(parts)) as pool:
+        with products_by(self._arrays), ThreadPoolExecutor(self._threads) as pool:
             made = list(pool.map(
                 lambda part, own: self._run(program, masks, lanes[part], images[part], own), parts, heard
             ))
         for spent in zip(*(own.spending for own in heard), strict=True):
             account.spent(np.concatenate([cycles for cycles, _ in spent]), sum(seconds for _, seconds in spent))
         return np.concatenate(made)
+
+    def _pieces(self, program: Program, images: int) -> int:
+        """Of a batch: a piece at a time for each thread, of as many images as one thread would take."""
+        if self._threads == 1 or images < 2:
+            return 1
+        turns = -(-images // (batch_size(program, images) * self._threads))
+        return min(self._threads * turns, images)
 
     def _run(
         self, program: Program, masks: Sequence[Masks], lanes: NDArray[np.int16], images: NDArray[np.integer],
