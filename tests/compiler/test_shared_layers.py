@@ -65,6 +65,7 @@ def case(request: pytest.FixtureRequest) -> tuple[str, onnx.ModelProto, Network]
     return name, model, compile_model(model, chip, calibrate=inputs(name)[:64], options=OPTIONS)
 
 
+@pytest.mark.slow
 def test_equal_steps_are_one_layer(case: tuple[str, onnx.ModelProto, Network]) -> None:
     name, _, network = case
     calls = network.program.calls
@@ -146,6 +147,7 @@ def test_a_file_gives_the_same(case: tuple[str, onnx.ModelProto, Network], tmp_p
     assert (tmp_path / "n.mho").read_bytes() == (tmp_path / "again.mho").read_bytes()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("first", [0, 1, 3])
 def test_calls_that_share_a_position_are_refused(first: int, tmp_path: Path) -> None:
     network = compile_model(tied_weights(2), load_chip("tnsa16-core"), calibrate=inputs("tied")[:32], options=OPTIONS)

@@ -70,6 +70,7 @@ def convolutional() -> tuple[onnx.ModelProto, Array]:
     return build(nodes, weights, shape=("batch", 2, 6, 6), output=("batch", 3)), x
 
 
+@pytest.mark.slow
 def test_slices_bring_a_convolutional_network_closer_to_onnxruntime() -> None:
     model, x = convolutional()
     one, two, three = errors_with_slices(model, coarse("tnsa64-core"), x)

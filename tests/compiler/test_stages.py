@@ -305,6 +305,7 @@ def test_graphs_on_ideal_cells(name: str) -> None:
     assert np.sqrt(((got - wanted) ** 2).mean()) <= 0.03 * wanted.std()
 
 
+@pytest.mark.slow
 def test_a_perceptron_with_tables_between_its_layers() -> None:
     rng = np.random.default_rng(0)
     weights = {"a": rng.normal(size=(8, 12)).astype("f4"), "b": rng.normal(size=(12, 3)).astype("f4")}

@@ -90,6 +90,7 @@ def test_fit_writes_a_device(lab: Path, capsys: pytest.CaptureFixture[str], mode
     assert str(lab) not in text
 
 
+@pytest.mark.slow
 def test_quiet_fit_says_nothing_on_stderr(lab: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["device", "fit", "lab.csv", "-o", "mine.toml", "-q"]) == 0
     assert capsys.readouterr().err == ""
@@ -149,6 +150,7 @@ def test_pulses_are_fitted_and_shown(
     assert "pulse.set_threshold_V" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_show_says_that_temperature_changes_nothing(lab: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["device", "fit", "lab.csv", "-o", "mine.toml", "-q"]) == 0
     assert run(["device", "show", "mine.toml"]) == 0

@@ -143,6 +143,7 @@ def test_outside_the_devices_data_there_is_a_warning(ran: Any) -> None:
     assert "warning" not in ran("--time", "1y", "-q")[2]
 
 
+@pytest.mark.slow
 def test_an_onnx_model_is_compiled_on_the_way(tiny: Any, capsys: pytest.CaptureFixture[str]) -> None:
     model = [tiny.path("tiny.onnx"), "--chip", "tnsa16-core", "--set", "adc.bits=6"]
     assert run(["run", *model, "--input", tiny.path("x.npy"), "--json", "-"]) == 0

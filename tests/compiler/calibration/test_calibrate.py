@@ -82,6 +82,7 @@ def test_regressor_takes_eight_bits_and_stays_close() -> None:
     assert (got - wanted).std() < 0.05 * wanted.std()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("converter", ["count", "binary"])
 @pytest.mark.parametrize(("in_bits", "out_bits"), [(2, 4), (5, 6), (8, 8)])
 def test_bits_that_the_user_chose(converter: str, in_bits: int, out_bits: int) -> None:
@@ -124,6 +125,7 @@ def test_ideal_device_needs_one_chip() -> None:
     assert network.calibration["time_s"] == 0.0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["one sample", "constant", "zero", "huge", "tiny"])
 def test_odd_calibration_inputs(kind: str) -> None:
     rng = np.random.default_rng(0)

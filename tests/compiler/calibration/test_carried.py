@@ -10,6 +10,7 @@ from sim.functional import FunctionalBackend
 from tests.compiler.importer.onnx_models import build, node, reference
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("factor", [4.0, 30.0])
 def test_rows_that_take_values_of_different_units_are_not_clipped(factor: float) -> None:
     """Tokens of two kinds, one bounded by a table and one many times as large, behind each other in one sequence."""

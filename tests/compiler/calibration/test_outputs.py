@@ -29,6 +29,7 @@ def relative(made: Array, wanted: Array) -> float:
     return float(np.sqrt(((made - wanted) ** 2).sum() / (wanted**2).sum()))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["chain", "convolution"])
 def test_reported_errors_are_those_of_a_run(name: str) -> None:
     """On perfect cells, of the calibration inputs: the same lanes, so the same figures."""

@@ -101,6 +101,7 @@ def test_terms_that_cancel_are_right_in_two_parts() -> None:
     assert [call.first for call in calls] == [0, 1]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("parts", [1, 2])
 def test_parts_are_the_users_choice(parts: int) -> None:
     chosen, x = steep()

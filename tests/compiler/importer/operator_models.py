@@ -4,7 +4,6 @@ Most operators are given as ONNX's own cases for them: the smallest one whose nu
 with its other inputs as constants. The rest is written here.
 """
 
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cache
@@ -14,7 +13,7 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from tests.compiler.importer.onnx_models import Array
+from tests.compiler.importer.onnx_models import Array, node_cases
 
 __all__ = ["INPUTS", "NOT_THERE", "OLD", "REPLACING", "Part", "model_of", "part_of"]
 
@@ -217,6 +216,8 @@ OWN |= {
     "QLinearConv": _quantised(_node("QLinearConv", "a s z k sw zw s1 z1", "q")),
     "QLinearMatMul": _quantised(_node("QLinearMatMul", "a s z m sw zw s1 z1", "q"), flat=True),
 }
+for _pool in ("AveragePool", "LpPool", "MaxPool"):
+    OWN[_pool] = Part((1, 1, 4, 4), (_node(_pool, "taken", kernel_shape=[2, 2]),))
 for _window in ("BlackmanWindow", "HammingWindow", "HannWindow"):
     OWN[_window] = Part((1, 8), (_node(_window, "n", "w"), _node("Mul", "taken w")), {"n": np.array(8)})
 
@@ -224,13 +225,8 @@ for _window in ("BlackmanWindow", "HammingWindow", "HannWindow"):
 @cache
 def _cases() -> dict[str, list[tuple[int, Any, list[Array]]]]:
     """ONNX's cases of one node, by its operator: size, model, inputs."""
-    from onnx.backend.test.case.node import collect_testcases
-
     found: dict[str, list[tuple[int, Any, list[Array]]]] = {}
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        every = collect_testcases(None)
-    for case in every:
+    for case in node_cases():
         if case.model is None or not case.data_sets:
             continue
         graph = case.model.graph

@@ -1,6 +1,5 @@
 """ONNX's own cases that contain a matrix operation: their inputs through a compiled network on ideal cells."""
 
-import warnings
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -15,7 +14,7 @@ from compiler import CompileOptions, compile_model, import_onnx
 from hw.config import load_chip
 from sim.executor import quantised_outputs
 from sim.functional import FunctionalBackend
-from tests.compiler.importer.onnx_models import Array
+from tests.compiler.importer.onnx_models import Array, node_cases
 
 NODES = """
 test_causal_conv_with_state_with_past_state_expanded test_causal_conv_with_state_decode_step_expanded
@@ -58,11 +57,7 @@ DATA = Path(onnx.__file__).parent / "backend" / "test" / "data"
 
 @cache
 def _cases() -> dict[str, Any]:
-    from onnx.backend.test.case.node import collect_testcases
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        return {case.name: case for case in collect_testcases(None)}
+    return {case.name: case for case in node_cases()}
 
 
 def _numbers(value: Any) -> Array:

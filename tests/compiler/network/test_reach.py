@@ -29,6 +29,7 @@ def said(network: Network, x: Array) -> str | None:
     return clipped_inputs(network, x, last, network.model.finish_all(last))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["chain", "convolution"])
 def test_what_is_beyond_reach_changes_nothing(name: str) -> None:
     """From the reach on, larger inputs give the bits of those at its ends; a little below it they give others."""
@@ -42,6 +43,7 @@ def test_what_is_beyond_reach_changes_nothing(name: str) -> None:
     assert not np.array_equal(ends[2], ends[3])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["chain", "convolution"])
 def test_the_sentence_says_how_far_outputs_are_off(name: str) -> None:
     network = compiled(name)

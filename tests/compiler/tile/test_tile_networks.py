@@ -291,6 +291,7 @@ def test_recurrent_layers(kind: str) -> None:
     assert len({(ring.tile, ring.name) for ring in rings}) < len(rings)
 
 
+@pytest.mark.slow
 def test_the_host_works_between_layers(tmp_path: Path) -> None:
     """Twice, and what goes around it is kept on the tiles."""
     rng = np.random.default_rng(5)

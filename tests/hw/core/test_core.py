@@ -203,6 +203,7 @@ def test_masks_apply_from_the_descriptor_on() -> None:
     assert words == expected
 
 
+@pytest.mark.slow
 def test_illegal_descriptors_are_dropped_and_reported() -> None:
     cfg = CoreConfig(lines=16, **QUICK)
     array, reference, descriptors, words, expected = prepare(cfg, 6, seed=11)

@@ -136,6 +136,7 @@ def test_pulses_of_exact_width_only_where_they_are_enabled() -> None:
     simulate(dut, bench, deadline=20_000)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("low", [1, 2, 9])
 def test_a_pulse_that_is_forbidden_does_not_come_back(low: int) -> None:
     dut = Core(CFG, WRITE)

@@ -42,6 +42,7 @@ def _pins(ctx: Any, dut: Core) -> dict[str, int]:
     return {name: ctx.get(Value.cast(getattr(dut.macro, name))) for name in DRIVEN}
 
 
+@pytest.mark.slow
 def test_a_start_without_it_is_refused() -> None:
     dut = Core(CORE, WRITE)
 

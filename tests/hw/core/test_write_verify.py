@@ -113,7 +113,7 @@ def test_an_array_of_the_device_pulse_for_pulse(cfg: WriteVerifyConfig) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", [0, *(pytest.param(k, marks=pytest.mark.slow) for k in range(1, 5))])
+@pytest.mark.parametrize("seed", [0, 1, *(pytest.param(k, marks=pytest.mark.long) for k in range(2, 5))])
 def test_any_registers_and_cells(seed: int) -> None:
     rng = np.random.default_rng(seed)
     cfg = replace(
@@ -223,6 +223,7 @@ def _examples() -> dict[str, tuple[dict[str, int], list[int], list[tuple[str, in
     }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", _examples())
 def test_examples_by_hand(name: str) -> None:
     registers, codes, pulses, given_up = _examples()[name]

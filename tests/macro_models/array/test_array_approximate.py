@@ -127,6 +127,7 @@ def test_rows_that_are_off_and_arguments():
         result.apply(np.ones(5))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("backward", [False, True])
 @pytest.mark.parametrize("mode", MODES)
 def test_analog_error_is_that_of_random_inputs(mode, backward):

@@ -74,6 +74,7 @@ def test_one_pole_is_exact_without_drivers_and_wires():
         np.testing.assert_allclose(pole.at(t, final, 0.2), model.at(t, x, 0.2), rtol=0, atol=1e-12)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shape", [(32, 32), (8, 40), (40, 8)])
 @pytest.mark.parametrize("share", [(1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0), (0.5, 0.5, 1.0)])
 def test_one_pole_is_within_a_hundredth_where_it_is_valid(shape, share):

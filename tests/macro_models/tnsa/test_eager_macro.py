@@ -49,6 +49,7 @@ def drive_conversion(
     return np.where(enabled, code, 0), taken
 
 
+@pytest.mark.slow
 @settings(max_examples=120)
 @given(seed=st.integers(0, 2**32 - 1), noisy=st.booleans())
 def test_strobes_give_what_the_model_gives(random_case: Callable[..., Any], seed: int, noisy: bool) -> None:

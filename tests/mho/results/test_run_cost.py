@@ -23,6 +23,7 @@ def cost(tiny: Any, tmp_path_factory: pytest.TempPathFactory) -> tuple[Any, Any]
     return net, found.to_dict()
 
 
+@pytest.mark.slow
 def test_macs_are_those_of_the_model(cost: tuple[Any, Any]) -> None:
     assert cost[1]["cost"]["macs"] == 6 * 6 + 6 * 3
     assert cost[1]["cost"]["operations"] == 2 * cost[1]["cost"]["macs"]

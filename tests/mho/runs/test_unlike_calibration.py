@@ -58,6 +58,7 @@ def test_calibration_sixteen_times_smaller() -> None:
     assert "far outside of the range" in said(net, DIGITS.x)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("x", "sentence"),
     [

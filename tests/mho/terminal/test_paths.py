@@ -91,6 +91,7 @@ OUTPUTS = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("command", "sentence"), [*INPUTS, *OUTPUTS], ids=[c[0] for c in [*INPUTS, *OUTPUTS]])
 def test_an_output_is_no_other_file_of_the_command(
     command: str, sentence: str, folder: Path, capsys: pytest.CaptureFixture[str]

@@ -88,6 +88,7 @@ def test_tools_accept_a_shipped_chip_with_its_supplies(tmp_path: Path) -> None:
         assert (run.returncode, run.stderr) == (0, ""), command[0]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("changes", "others", "sentence"),
     [

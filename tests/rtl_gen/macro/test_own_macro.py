@@ -127,6 +127,7 @@ def test_good_map_has_no_problem(tmp_path: Path) -> None:
     assert check_macro_pins(load_chip("tnsa16-core")) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("changes", "problems"),
     [

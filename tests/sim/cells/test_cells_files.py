@@ -42,6 +42,7 @@ def run(path: Path, members: Members, network: Network) -> str:
     return ""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("first", range(0, 300, 50))
 def test_damage_ends_in_a_sentence(first: int, members: Members, network: Network, tmp_path: Path) -> None:
     for seed in range(first, first + 50):

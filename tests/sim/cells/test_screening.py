@@ -31,6 +31,7 @@ def array_of(device: Device, *, seed: int = 1, fresh: bool = False, lines: int =
     return PulseArray(chip.pulse_config(), device=device, seed=seed, fresh=fresh)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("values", [(0.5,), (1.0,), (20.0,), (40.0,), (10.0, 25.0, 45.0)])
 @pytest.mark.parametrize("wanted", ["random", "low", "high"])
 def test_every_dead_cell_is_found_and_no_sound_one(values: tuple[float, ...], wanted: str) -> None:

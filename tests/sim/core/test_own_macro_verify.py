@@ -137,6 +137,7 @@ def test_wrong_commands_are_refused(old: str, new: str, sentence: str, tmp_path:
     assert sentence in check_macro_pins(load_chip(path))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("reset", ["sync", "async_low"])
 def test_commands_are_made_by_a_module_of_their_own(reset: str, tmp_path: Path) -> None:
     texts = module_texts(load_chip(EXAMPLES / "command-port" / "chip.toml", {"verilog.reset": reset}), "none")

@@ -40,6 +40,7 @@ def answers(chip: Any, model: PwmModel, prepared: Any) -> Any:
     return np.array(given, dtype=np.uint32)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("phases", [1, 4])
 @pytest.mark.parametrize("how", ["global", "column", "affine"])
 def test_commands_compensate_as_the_model_does(how: str, phases: int) -> None:

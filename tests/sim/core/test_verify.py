@@ -95,7 +95,10 @@ def one_file(tmp_path, chip, old="", new="") -> Path:
 @pytest.mark.cosim("iverilog", "vvp", "cocotb")
 @pytest.mark.parametrize(
     ("old", "new", "what"),
-    [(".wl_en(wl_en)", ".wl_en(~wl_en)", "code"), (".step_code(step_code)", ".step_code(step_code << 2)", "code")],
+    [
+        pytest.param(".wl_en(wl_en)", ".wl_en(~wl_en)", "code", marks=pytest.mark.long),
+        (".step_code(step_code)", ".step_code(step_code << 2)", "code"),
+    ],
 )
 @pytest.mark.slow
 def test_a_wrong_core_is_found_with_all_that_reproduces_it(tmp_path, old, new, what):

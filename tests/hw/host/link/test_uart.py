@@ -48,6 +48,7 @@ def test_transmitter_is_the_reference(cfg: UartConfig) -> None:
     assert levels == expected.tolist()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("cfg", CONFIGS)
 @pytest.mark.parametrize("scale", [0.97, 1.0, 1.03])
 def test_receiver_follows_a_line_that_is_3_percent_off(cfg: UartConfig, scale: float) -> None:
@@ -57,6 +58,7 @@ def test_receiver_follows_a_line_that_is_3_percent_off(cfg: UartConfig, scale: f
     assert receive(cfg, off.tolist()) == DATA
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(4))
 def test_receiver_is_the_reference_on_noise(seed: int) -> None:
     rng = np.random.default_rng(seed)

@@ -103,6 +103,7 @@ def residual(skip_blocks=None):
     return joined, cores
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(4))
 def test_residual_block_over_two_tiles_in_any_order(seed):
     joined, cores = residual()
