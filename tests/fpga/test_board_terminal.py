@@ -16,6 +16,7 @@ from hw.config import load_chip
 from macro_models import Masks, load_device
 from macro_models.errors import InputError, ToolError
 from macro_models.exact.operation import Direction, MvmOperation
+from macro_models.tnsa.config import TnsaConfig
 from macro_models.tnsa.model import TnsaModel
 from sim.board.driver import read_info
 from sim.core.write_trials import make_write_trial
@@ -31,7 +32,9 @@ def core(number: int) -> TnsaModel:
     targets = np.random.default_rng(number).uniform(1, 40, (16, 16))
     causes = frozenset({"programming", "relaxation", "adc"})
     device = load_device("rram-neurram")
-    return TnsaModel(CHIP.macro_config(), targets, device=device, seed=3, core=number, causes=causes)
+    config = CHIP.macro_config()
+    assert isinstance(config, TnsaConfig)
+    return TnsaModel(config, targets, device=device, seed=3, core=number, causes=causes)
 
 
 class Board:
