@@ -6,10 +6,10 @@
 Three networks run on ``tnsa64-2x2`` from the host port alone, on ideal and on noisy cells: a perceptron on 8x8 digits,
 one on Fashion-MNIST (11 x 11 pixels, trained here on 2,000 images) that is cut over four tiles with reduction and
 multicast, and convolutions with pooling and a residual block. The host gets every value; all lanes are held against the
-functional backend. Printed are cycles of the chip to the first result and from image to image, analog cycles of an
-image in the array that works longest and how much longer images take, how far the predicted end of the last image is
-off, products a second of wall time, and what the simulator takes for a tile and a cycle, the models of the arrays, the
-host and Python included.
+functional backend. Printed are cycles of the chip to the first result and from image to image while others follow,
+analog cycles of an image in the array that works longest and how much longer images take, how far the predicted end of
+the last image is off, products a second of wall time, and what the simulator takes for a tile and a cycle, the models
+of the arrays, the host and Python included.
 """
 
 import argparse
@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from compiler import CompileOptions, Network
-from compiler.tile import compile_tiles, tile_code, tile_programs
+from compiler.tile import compile_tiles, tile_code, tile_programs, with_programs
 from compiler.tile.check import values_of
 from compiler.tile.cycles import tile_cycles
 from examples.models.train import Recipe, to_onnx, train
@@ -90,6 +90,7 @@ def run(
     job = (JOBS | LARGE)[name]()
     options = CompileOptions(seeds=1, samples=32, duplicates=duplicates)
     network = compile_tiles(job.model, load_chip(job.chip), calibrate=job.calibrate, options=options)
+    network, _ = with_programs(network, job.calibrate)
     made = tile_programs(network, watched=watched)
     x = job.x[:images].reshape(images, -1)
     models, masks = build_cores(network, device=device, seed=3, time_s=DAY), core_masks(network)
@@ -114,7 +115,7 @@ def run(
     split = sum(len(one.members) > 1 for one in made.placed.reductions.values())
     cast = sum(len(flow.to) > 1 for flow in made.joined.flows)
     cast += 0 if backend.plan is None else sum(one.members > 1 for one in backend.plan.sources)
-    first, rest, total = account.cycles[0], account.cycles[1:], account.cycles.sum()
+    first, rest, total = account.cycles[0], account.cycles[1 : images - told.tail], account.cycles.sum()
     busy = max(told.analog.values())
     print(f"{name:9} {device:13} {images:4} {len(made.texts):5} {split:4} {cast:5} {equal:3} of {len(found):2}"
           f" {first:8,} {rest.mean():8,.0f} {busy:8,.0f} {rest.mean() / busy - 1:6.1%} {told.ends[-1] / total - 1:6.2%}"

@@ -5,7 +5,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
 from compiler.compile import check_shape, compile_model
@@ -53,7 +52,7 @@ def compile_for_chip(
             model, chip, calibrate=calibrate, device=device, options=options, faults=faults, freeze=freeze,
             input_shape=input_shape, progress=progress,
         )
-    from compiler.tile import compile_tiles, tile_code, tile_programs
+    from compiler.tile import compile_tiles, with_programs
 
     options, given = CompileOptions() if options is None else options, load_inputs(calibrate)
     net = import_onnx(
@@ -64,21 +63,11 @@ def compile_for_chip(
     try:
         made = compile_tiles(
             net, chip, calibrate=given, device=device, options=options, faults=faults, progress=progress)
-        made = replace(made, tiles=tile_code(tile_programs(made)))
-        return replace(made, calibration={**made.calibration, "tile_cycles": _cycles(made, x)})
+        made, cycles = with_programs(made, x)
+        told = None if cycles is None else {**cycles.facts(), "f_clk_MHz": chip.clock.f_clk_MHz}
+        return replace(made, calibration={**made.calibration, "tile_cycles": told})
     except InputError as error:
         raise InputError(_or_by_host(str(error))) from None
-
-
-def _cycles(network: Network, x: NDArray[np.float32]) -> dict[str, Any] | None:
-    """Cycles as they are predicted; None where the prediction finds no end, which the programs were proven to have."""
-    from compiler.tile.cycles import expected_cycles
-
-    try:
-        found = expected_cycles(network, x)
-    except ValueError:
-        return None
-    return {**found.facts(), "f_clk_MHz": network.chip.clock.f_clk_MHz}
 
 
 def _or_by_host(sentence: str) -> str:

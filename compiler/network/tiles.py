@@ -1,7 +1,7 @@
 """What a network file holds of tiles: their programs, what joins them, and what the host sends and gets."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
@@ -70,6 +70,8 @@ class TileCode:
         Stages that the host does before it sends, with what it got and sends again, and with what it got at last.
     instructions
         Instructions of all tiles for one image.
+    ahead
+        Tiles that do some of their nodes for the next image: the first node for which they do not.
     """
 
     programs: Mapping[str, Program]
@@ -82,6 +84,7 @@ class TileCode:
     behind: Sequence[int]
     instructions: int
     between: Sequence[int] = ()
+    ahead: Mapping[str, int] = field(default_factory=dict)
 
     def joined(self, cfg: TileConfig) -> Joined:
         """The tiles for the interpreter, without cores."""
@@ -104,6 +107,8 @@ def write_tiles(code: TileCode, put: Callable[[str, NDArray[Any]], str]) -> dict
         "values": [{"value": value, "sender": sender, "flow": flow, **asdict(held)}
                    for value, (sender, flow, held) in sorted(code.values.items())],
         "instructions": code.instructions,
+        **({"ahead": [{"tile": tile, "node": node} for tile, node in sorted(code.ahead.items())]}
+           if code.ahead else {}),
     }
 
 
@@ -130,7 +135,7 @@ def read_tiles(one: Mapping[str, Any], arrays: Arrays, chip: Chip, program: Netw
         inputs={v["value"]: HeldValue(**{n: v[n] for n in _HELD}) for v in one["inputs"]},
         values={v["value"]: (v["sender"], v["flow"], HeldValue(**{n: v[n] for n in _HELD})) for v in one["values"]},
         before=one["before"], between=tuple(one.get("between") or ()), behind=one["behind"],
-        instructions=one["instructions"],
+        instructions=one["instructions"], ahead={a["tile"]: a["node"] for a in one.get("ahead") or ()},
     )
     code.joined(cfg)
     last = len(program.stages)
@@ -156,6 +161,6 @@ TILES = Table({
     "inputs": ListOf(Table({"value": Whole(), **_HELD}), least=1),
     "before": ListOf(Whole()), "between": Optional(ListOf(Whole())), "behind": ListOf(Whole()),
     "values": ListOf(Table({"value": Whole(1), "sender": TEXT, "flow": Whole(0, 15), **_HELD}), least=1),
-    "instructions": Whole(),
+    "instructions": Whole(), "ahead": Optional(ListOf(Table({"tile": TEXT, "node": Whole(1)}))),
 })
 """What the JSON of tiles may hold."""

@@ -2,6 +2,7 @@
 
 from compiler.tile.compiled import compile_tiles
 from compiler.tile.file import tile_code
+from compiler.tile.pipelined import with_programs
 from compiler.tile.programs import TilePrograms, tile_programs
 
-__all__ = ["TilePrograms", "compile_tiles", "tile_code", "tile_programs"]
+__all__ = ["TilePrograms", "compile_tiles", "tile_code", "tile_programs", "with_programs"]

@@ -47,7 +47,7 @@ def run_tiles(
     """
     placed, graph = programs.placed, programs.placed.graph
     by_tile = {tile_name(chip, k): core for k, core in enumerate(cores)}
-    joined = programs.joined
+    joined = programs.joined.for_images(len(lanes))
     tiles = Tiles(Joined(
         tiles={name: replace(place, core=by_tile.get(name)) for name, place in joined.tiles.items()},
         flows=joined.flows, reductions=joined.reductions), images=len(lanes), watch=watch)

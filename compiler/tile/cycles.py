@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from compiler.program import Call, Mvm
 from compiler.tile.file import joined_of
+from compiler.tile.placed.streams import tile_name
 from hw.kinds import Timing, core_blocks, timing
 from hw.noc.config import MeshConfig
 from hw.tile.config import TileConfig
@@ -41,20 +42,22 @@ class TileCycles:
         Cycles from the first flit of the host to the result of each image, images following each other without a gap.
     analog
         Analog cycles of an image in the mean, by tile: no image takes fewer than the most of them, in the steady state.
+    first
+        Cycles of the first image, alone on the chip.
+    tail
+        Images at the end that are done sooner, since tiles that begin the next image before them have none.
     """
 
     ends: tuple[int, ...]
     analog: dict[str, float]
-
-    @property
-    def first(self) -> int:
-        """Cycles of the first image, alone on the chip."""
-        return self.ends[0]
+    first: int
+    tail: int = 0
 
     @property
     def each(self) -> float:
-        """Cycles of each further image, in the mean."""
-        return (self.ends[-1] - self.ends[0]) / (len(self.ends) - 1) if len(self.ends) > 1 else float(self.first)
+        """Cycles of each further image, in the mean, while others follow."""
+        last = len(self.ends) - 1 - self.tail
+        return (self.ends[last] - self.ends[0]) / last if last > 0 else float(self.first)
 
     @property
     def bottleneck(self) -> str:
@@ -78,19 +81,26 @@ def expected_cycles(network: "Network", x: NDArray[np.floating]) -> TileCycles:
     network
         With its programs.
     x
-        Inputs in the model's units, of which :data:`IMAGES` are taken.
+        Inputs in the model's units, of which :data:`IMAGES` are taken, again and again: from a result to the next one
+        of the same image each of them is done once.
     """
     kind, chip = family(network.chip.core.kind), network.chip
     cores = [kind.model(chip.macro_config(), one.targets_uS, device=network.device, seed=0, core=k,
                         time_s=network.calibration["time_s"]) for k, one in enumerate(network.cores)]
     masks = [Masks(one.word_lines, one.converted_lines, one.bl_skip, one.sl_skip) for one in network.cores]
-    lanes = network.program.input.compute(np.asarray(x[:IMAGES]).reshape(min(IMAGES, len(x)), -1))
-    return tile_cycles(network, cores, masks, lanes, np.arange(len(lanes), dtype=np.uint64))
+    some = np.asarray(x[:IMAGES])
+    lanes, numbers = network.program.input.compute(some.reshape(len(some), -1)), np.arange(len(some), dtype=np.uint64)
+    return tile_cycles(network, cores, masks, lanes, numbers, run=len(some) + 1 + _tail(network))
+
+
+def _tail(network: "Network") -> int:
+    """Images that are done sooner at the end of a run."""
+    return int(network.tiles is not None and bool(network.tiles.ahead))
 
 
 def tile_cycles(
     network: "Network", cores: Sequence[MacroModel], masks: Sequence[Masks], lanes: NDArray[np.int16],
-    images: NDArray[np.integer],
+    images: NDArray[np.integer], *, run: int = 0,
 ) -> TileCycles:
     """The cycles of certain images one behind the other, on certain cores.
 
@@ -102,6 +112,8 @@ def tile_cycles(
         Its programmed cores.
     lanes, images
         The network's input, (images, elements), and the numbers of the images, one behind the other.
+    run
+        Images of the run, those that are given again and again; 0: each of them once.
 
     Raises
     ------
@@ -125,18 +137,27 @@ def tile_cycles(
 
     def conversions(tile: str) -> Conversions:
         x, y = map(int, tile.split(","))
-        number, first = y * network.chip.mesh.columns + x, int(images[0])
-        return lambda image, operation: durations[number, image + first << 32 | operation]
+        number, which = y * network.chip.mesh.columns + x, images.tolist()
+        return lambda image, operation: durations[number, which[image % len(which)] << 32 | operation]
 
     joined, rows = joined_of(code, network.program, cfg), (lines // 2, core.lines // lines)
-    chip = ChipTime(mesh, joined, conversions, rows, given, results, len(lanes))
+    length, tail = run or len(lanes), _tail(network)
     # Nothing takes longer than all products one after the other, and some hundred cycles for each instruction.
-    serial = sum(map(sum, durations.values())) + _INSTRUCTION * code.instructions * len(lanes)
-    if not chip.run(2 * serial):
-        raise ValueError("The programs do not end.")
+    serial = (sum(map(sum, durations.values())) + _INSTRUCTION * code.instructions) * length
+
+    def ends(count: int) -> tuple[int, ...]:
+        chip = ChipTime(mesh, joined.for_images(count), conversions, rows, given, results, count)
+        if not chip.run(2 * serial):
+            raise ValueError("The programs do not end.")
+        return tuple(end - chip.first for end in chip.ends)
+
+    found = ends(length)
+    works = dict.fromkeys(joined.tiles, 0)
+    for (core, _), parts in durations.items():
+        works[tile_name(network.chip, core)] += sum(parts)
     return TileCycles(
-        ends=tuple(end - chip.first for end in chip.ends),
-        analog={name: core.busy / len(lanes) for name, core in chip.cores.items()},
+        ends=found, first=ends(1)[0] if tail else found[0], tail=tail,
+        analog={name: cycles / len(lanes) for name, cycles in works.items()},
     )
 
 

@@ -33,6 +33,7 @@ def tile_code(made: "TilePrograms") -> TileCode:
         values={value: (flow.sender, flow.number, held(graph.values[value]))
                 for value, flows in made.placed.flows.items() for flow in flows if HOST in flow.to},
         before=split.before, between=split.between, behind=split.behind, instructions=made.instructions,
+        ahead=made.ahead,
     )
 
 

@@ -16,13 +16,14 @@ from compiler.tile.code.text import TileText, least_blocks, more_blocks
 from compiler.tile.graph.builder import tile_graph
 from compiler.tile.graph.graph import Graph
 from compiler.tile.graph.images import entry_image
+from compiler.tile.placed.ahead import Ahead
 from compiler.tile.placed.order import Steps, firings, in_loops
 from compiler.tile.placed.sharing import shared
 from compiler.tile.placed.streams import Placed, Ring, place_nodes, tile_name
 from hw.config import Chip
 from hw.tile.isa import DESCRIPTORS
 from hw.tile.machine import liveness
-from hw.tile.machine.liveness import check_liveness
+from hw.tile.machine.liveness import check_liveness, check_runs
 from hw.tile.machine.tiles import HOST, HostStep, Joined, Place
 from hw.tile.machine.tokens import TokenMachine
 from hw.tile.text import assemble, stream_names
@@ -54,6 +55,8 @@ class TilePrograms:
         sends is the pixels.
     instructions
         Instructions of all tiles for one image.
+    ahead
+        Tiles some of whose nodes are an image ahead: the first node that is not.
     """
 
     placed: Placed
@@ -62,6 +65,7 @@ class TilePrograms:
     given: Mapping[tuple[str, int], int]
     entries: Mapping[tuple[str, int], int]
     instructions: int
+    ahead: Ahead
 
 
 def graph_of(network: Network, moved: Collection[int] = ()) -> Graph:
@@ -77,7 +81,9 @@ def graph_of(network: Network, moved: Collection[int] = ()) -> Graph:
     return tile_graph(program, entry, moved)
 
 
-def tile_programs(network: Network, *, image: int = 0, watched: bool | Collection[int] = False) -> TilePrograms:
+def tile_programs(
+    network: Network, *, image: int = 0, watched: bool | Collection[int] = False, ahead: Ahead | None = None
+) -> TilePrograms:
     """The programs of a network that was compiled for tiles, proven not to get stuck.
 
     Parameters
@@ -88,18 +94,25 @@ def tile_programs(network: Network, *, image: int = 0, watched: bool | Collectio
         Number of the first image.
     watched
         Whether the host gets every value too, as tests want it, or which of them.
+    ahead
+        Tiles some of whose nodes are an image ahead; those that the network says, if it is None.
 
     Raises
     ------
     InputError
         If something has no form on tiles, or does not fit; one sentence.
     """
-    made = _made(network, image, watched)
+    made = _made(network, image, watched, _of(network) if ahead is None else ahead)
     placed = made.placed
     joined, given = made.joined(), made.given()
-    fired = check_liveness(joined, given)
+    fired = (check_runs if made.ahead else check_liveness)(joined, given)
     return TilePrograms(placed=placed, texts=made.texts, joined=joined, given=given, entries=made.entries(),
-                        instructions=fired)
+                        instructions=fired, ahead=made.ahead)
+
+
+def _of(network: Network) -> Ahead:
+    """What is ahead in the programs that a network has."""
+    return {} if network.tiles is None else network.tiles.ahead
 
 
 class _FullError(InputError):
@@ -118,7 +131,7 @@ class _LongRingError(InputError):
         self.stage = stage
 
 
-def _made(network: Network, image: int, watched: bool | Collection[int]) -> "_Maker":
+def _made(network: Network, image: int, watched: bool | Collection[int], ahead: Ahead) -> "_Maker":
     """Programs with rings that do.
 
     From a tile that has no room for all, what has no weights goes to others. What needs more blocks than a ring has
@@ -127,7 +140,7 @@ def _made(network: Network, image: int, watched: bool | Collection[int]) -> "_Ma
     chip, host = network.chip, list[int]()
     while True:
         try:
-            return _with_room(network, graph_of(network, host), chip, image, watched)
+            return _with_room(network, graph_of(network, host), chip, image, watched, ahead)
         except _LongRingError as long:
             if long.stage is None or long.stage in host:
                 raise InputError(str(long)) from None
@@ -135,7 +148,7 @@ def _made(network: Network, image: int, watched: bool | Collection[int]) -> "_Ma
 
 
 def _with_room(
-    network: Network, graph: Graph, chip: Chip, image: int, watched: bool | Collection[int]
+    network: Network, graph: Graph, chip: Chip, image: int, watched: bool | Collection[int], ahead: Ahead
 ) -> "_Maker":
     moved: dict[int, str] = {}
     while True:
@@ -143,6 +156,7 @@ def _with_room(
         try:
             made = _Maker(network, placed, image)
             made.put_in_order()
+            made.put_ahead(ahead)
             made.grow()
             made.add_slack()
             return made
@@ -173,6 +187,7 @@ class _Maker:
         self.assembled: dict[str, dict[str, int]] = {}
         self.numbers: dict[tuple[str, str], int] = {}
         self.steps: dict[str, Steps] = {}
+        self.ahead: Ahead = {}
         self.crowded: set[str] = set()  # tiles that have no room for what is sent apart
 
     def put_in_order(self) -> None:
@@ -192,6 +207,36 @@ class _Maker:
             whole |= long & joined
             joined |= long
 
+    def put_ahead(self, ahead: Ahead) -> None:
+        """Let nodes of tiles be an image ahead.
+
+        Raises
+        ------
+        InputError
+            If a tile cannot do that.
+        """
+        nodes = len(self.placed.members)
+        for tile, cut in ahead.items():
+            if tile not in self.placed.tiles or not 0 < cut < nodes:
+                raise InputError(f"a tile in use may have the first of {nodes} nodes ahead, not those before {cut} of "
+                                 f"tile {tile!r}")
+            rings = [ring.name for ring in self.placed.all_rings if ring.tile == tile]
+            flows = [flow for some in self.placed.flows.values() for flow in some if flow.sender == tile]
+            if len({*rings}) < len(rings) or len({*flows}) < len(flows):
+                raise InputError(f"tile {tile} must have a ring for each value to do layers of two images")
+            before, behind = ({self._layer(k) for k, some in enumerate(self.placed.members)
+                               if tile in some and k in self.placed.parts and (k < cut) == early}
+                              for early in (True, False))
+            if before & behind:
+                raise InputError(f"tile {tile} must do all steps of a layer of one image")
+        self.ahead = ahead
+
+    def _layer(self, k: int) -> int:
+        """The layer with which a node begins."""
+        op = self.placed.graph.program.stages[self.placed.graph.nodes[k].head or 0].operation
+        assert isinstance(op, Call)
+        return op.layer
+
     def _too_long(self, tile: str) -> bool:
         try:
             text = self._text(tile)
@@ -209,14 +254,15 @@ class _Maker:
 
     def _text(self, tile: str) -> str:
         given = (self.placed, self.network.chip, tile, self._blocks(tile), self.steps[tile], self.image)
+        ahead = self.ahead.get(tile)
         if tile not in self.crowded:
-            made = TileText(*given, apart=True)
+            made = TileText(*given, ahead=ahead, apart=True)
             with suppress(InputError):
                 text = made.text()
                 if not made.crowded:
                     return text
             self.crowded.add(tile)
-        return TileText(*given).text()
+        return TileText(*given, ahead=ahead).text()
 
     def joined(self) -> Joined:
         """All tiles with their rings as they are now."""
@@ -290,16 +336,24 @@ class _Maker:
     def grow(self) -> None:
         """The smallest ring that somebody waits for grows, until two images get through."""
         machine = TokenMachine(self.joined(), grow=True)
-        names = {(tile, number): name for (tile, name), number in self.numbers.items()}
-        for image in (1, 2):
+        for image in (1, 2) if not self.ahead else ():
             machine.give(self.given())
-            while not machine.run(image, liveness.MOST):
-                rings = [ring for ring in machine.full() if machine.tiles[ring[0]].blocks[ring[1]] < MOST_BLOCKS]
-                if not rings:
-                    self._refuse_longest(machine, names)
-                    break
-                tile, stream = min(rings, key=lambda ring: (machine.tiles[ring[0]].blocks[ring[1]], ring))
-                machine.enlarge(tile, stream, machine.tiles[tile].blocks[stream] + 1)
+            self._grow(machine, image)
+        for images in liveness.RUNS if self.ahead else ():
+            machine = TokenMachine(self.joined().for_images(images), grow=True)
+            for _ in range(images):
+                machine.give(self.given())
+            self._grow(machine, images)
+
+    def _grow(self, machine: TokenMachine, images: int) -> None:
+        names = {(tile, number): name for (tile, name), number in self.numbers.items()}
+        while not machine.run(images, liveness.MOST):
+            rings = [ring for ring in machine.full() if machine.tiles[ring[0]].blocks[ring[1]] < MOST_BLOCKS]
+            if not rings:
+                self._refuse_longest(machine, names)
+                break
+            tile, stream = min(rings, key=lambda ring: (machine.tiles[ring[0]].blocks[ring[1]], ring))
+            machine.enlarge(tile, stream, machine.tiles[tile].blocks[stream] + 1)
         for (tile, stream), blocks in machine.grown.items():
             if (tile, names[tile, stream]) in self.blocks:
                 self.blocks[tile, names[tile, stream]] = blocks

@@ -4,7 +4,7 @@ A tile carries out its nodes in an order that was found before (:mod:`compiler.t
 time, then goes on to the next image.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -15,8 +15,10 @@ from compiler.tile.code.whole import whole_node
 from compiler.tile.code.writer import LOCAL_BLOCKS, Body, Writer
 from compiler.tile.graph.graph import Node
 from compiler.tile.graph.operations import window_of
+from compiler.tile.placed.ahead import pipeline
+from compiler.tile.placed.columns import Part as LayerPart
 from compiler.tile.placed.order import Loop, Part, Steps, in_loops, unrolled
-from compiler.tile.placed.streams import Placed, Ring
+from compiler.tile.placed.streams import Placed, Ring, tile_name
 from hw.config import Chip
 from macro_models.exact.vector import Largest, WeightedSum
 
@@ -59,18 +61,20 @@ class TileText:
         Its nodes in their order.
     image
         Number of the first image.
+    ahead
+        The first node that is not an image ahead of others, None if none is.
     apart
         See :class:`compiler.tile.code.writer.Writer`.
     """
 
     def __init__(
         self, placed: Placed, chip: Chip, tile: str, blocks: Mapping[str, int], steps: Steps, image: int = 0, *,
-        apart: bool = False,
+        ahead: int | None = None, apart: bool = False,
     ) -> None:
         self.placed, self.chip, self.tile, self.steps, self.image = placed, chip, tile, steps, image
         self.graph, self.program = placed.graph, placed.graph.program
         self.writer = Writer(placed, tile, blocks, unrolled(steps), apart=apart)
-        self.crowded = False
+        self.crowded, self.ahead = False, ahead
 
     def text(self) -> str:
         """The whole text.
@@ -86,21 +90,36 @@ class TileText:
         mine = [k for k in range(len(self.graph.nodes)) if self.tile in self.placed.members[k]]
         bodies = {number: lines for k in mine for number, lines in self._bodies(k, self.graph.nodes[k]).items()}
         self.crowded = self.writer.crowded
-        code = self.writer.spilled(_code(self._folded(bodies), bodies))
+        code = self._once(bodies) if self.ahead is None else self._pipelined(self.ahead, bodies)
         self.writer.close()
         lines = [f"; Tile {self.tile}: the assembler of docs/explanation/tile.md, written by the compiler.", ""]
         for declared in self.writer.heads.values():
             lines += [*declared, ""] if declared else []
         lines += [f"first_image: {self.image}", ""] if self.image else []
-        return "\n".join([*lines, "loop forever {", *("    " + line for line in code), "    image", "}"]) + "\n"
+        return "\n".join([*lines, *code]) + "\n"
 
-    def _folded(self, bodies: Mapping[int, list[str]]) -> Steps:
-        """The steps of the tile, nodes that do the same as one node, so that they are loops, too."""
-        first: dict[tuple[str, ...], int] = {}
-        same = {k: first.setdefault(tuple(lines), k) for k, lines in bodies.items()}
-        if all(a == b for a, b in same.items()):
-            return self.steps
-        return in_loops([same[k] for k in unrolled(self.steps)])
+    def _once(self, bodies: Mapping[int, list[str]]) -> list[str]:
+        """One image after the other."""
+        return _loop("forever", [*self.writer.spilled(_code(_folded(self.steps, bodies), bodies)), "image"])
+
+    def _pipelined(self, cut: int, bodies: Mapping[int, list[str]]) -> list[str]:
+        """A run of images with what is before a node one of them ahead: register 1 has one less than there are."""
+        nodes, writer = len(self.graph.nodes), self.writer
+        single = [k for k, parts in self.placed.parts.items() if self._products(parts) == 1]
+        order = pipeline(unrolled(self.steps), nodes, cut, self.placed.parts, single)
+        # What is ahead counts the operations of its products anew behind the first image.
+        names = {line.split()[1].strip(",") for number in order.first for line in bodies[number]
+                 if line.startswith("mvm")}
+        ahead = {number: [_ahead(line) for line in lines] if number % nodes < cut else lines
+                 for number, lines in bodies.items()}
+        first, both, last = (writer.spilled(_code(_folded(in_loops(some), known), known)) for some, known in (
+            (order.first, bodies), (order.both, ahead), (order.last, bodies)))
+        again = [f"set {head}" for head in writer.heads["mvm"] if head.split()[1].strip(":") in names]
+        return [*first, *again, *_loop("register 1", [*both, "image"]), *last, "image", "halt"]
+
+    def _products(self, parts: Sequence[LayerPart]) -> int:
+        """Products of a layer on this tile."""
+        return sum(tile_name(self.chip, mvm.core) == self.tile for part in parts for mvm in part.mvms)
 
     # --- code ---
 
@@ -180,12 +199,30 @@ class TileText:
         return self.placed.rings[self.tile, k, value].name
 
 
+def _loop(times: str, code: Sequence[str]) -> list[str]:
+    return [f"loop {times} {{", *("    " + line for line in code), "}"]
+
+
+def _ahead(line: str) -> str:
+    """A product of the next image."""
+    return line + ", ahead" if line.startswith("mvm") else line
+
+
+def _folded(steps: Steps, bodies: Mapping[int, list[str]]) -> Steps:
+    """The steps of a tile, nodes that do the same as one node, so that they are loops, too."""
+    first: dict[tuple[str, ...], int] = {}
+    same = {k: first.setdefault(tuple(lines), k) for k, lines in bodies.items()}
+    if all(a == b for a, b in same.items()):
+        return steps
+    return in_loops([same[k] for k in unrolled(steps)])
+
+
 def _code(steps: Steps, bodies: Mapping[int, list[str]]) -> list[str]:
     """Instructions of nodes in loops."""
     lines: list[str] = []
     for step in steps:
         if isinstance(step, Loop):
-            lines += [f"loop {step.times} {{", *("    " + line for line in _code(step.body, bodies)), "}"]
+            lines += _loop(str(step.times), _code(step.body, bodies))
         else:
             lines += bodies[step]
     return lines

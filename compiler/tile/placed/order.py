@@ -20,7 +20,7 @@ from compiler.program import Call
 from compiler.tile.graph.graph import Graph
 from hw.tile.walk import Walk
 
-__all__ = ["MOST_DEPTH", "Loop", "Part", "Steps", "firings", "in_loops", "unrolled"]
+__all__ = ["MOST_AHEAD", "MOST_DEPTH", "Loop", "Part", "Steps", "firings", "in_loops", "unrolled"]
 
 MOST_DEPTH = 3
 """Loops within each other, without the one that never ends."""
@@ -51,7 +51,7 @@ class Part(IntEnum):
     ALL, RELEASE, PRODUCTS, REST, BEGIN, TURN = range(6)
 
 
-_AHEAD = 2
+MOST_AHEAD = 2
 """Products that a tile may have begun and not drained."""
 
 
@@ -107,10 +107,11 @@ class _Run:
         if not self.apart[k]:
             free = not self.layers[k] or not any(self.ahead[tile] for tile in tiles)
             return Part.ALL if can and free and self._there(k, self.needs[k], begun) else None
-        if can and all(len(self.ahead[tile]) < _AHEAD for tile in tiles) and self._there(k, self.needs[k][:1], begun):
+        room = all(len(self.ahead[tile]) < MOST_AHEAD for tile in tiles)
+        if can and room and self._there(k, self.needs[k][:1], begun):
             return Part.PRODUCTS
         oldest = all(self.ahead[tile] and self.ahead[tile][0] == k for tile in tiles)
-        full = late or any(len(self.ahead[tile]) == _AHEAD for tile in tiles)
+        full = late or any(len(self.ahead[tile]) == MOST_AHEAD for tile in tiles)
         return Part.REST if oldest and full and self._there(k, self.needs[k][1:], self.fired[k]) else None
 
     def _there(self, k: int, needs: Sequence["_Need"], at: int) -> bool:

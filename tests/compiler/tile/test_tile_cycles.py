@@ -41,7 +41,7 @@ def test_the_prediction_is_in_the_network_and_its_summary(case: tuple[Network, A
 def test_an_image_takes_no_less_than_the_array_that_works_longest(case: tuple[Network, Any]) -> None:
     network, x = case
     found = expected_cycles(network, x)
-    assert len(found.ends) == IMAGES
+    assert len(found.ends) == IMAGES + 1
     assert found.first > found.each > found.analog[found.bottleneck] > 0
     assert set(found.analog) == set(network.tiles.programs)  # type: ignore[union-attr]
     busy = [one["utilisation"] for one in found.facts()["tiles"]]
