@@ -12,8 +12,8 @@ from fpga.build_report import Usage, error_line, overfull, read_usage
 from fpga.build_tools import Toolchain, find_toolchain
 from fpga.config import board_config
 from fpga.fit import check_memory, what_fits
-from fpga.top import board_top
-from hw.board import AnyConfig
+from fpga.top import VerilogTop, board_top
+from hw.board import AnyConfig, TilesConfig
 from hw.config import Chip
 from macro_models.errors import InputError, ToolError
 from macro_models.output import cannot_write, check_folder
@@ -29,6 +29,15 @@ LIMIT_S = 3600.0
 """Of one placement: nextpnr tries for ever to route what cannot be routed."""
 
 _NAME = "top"
+
+_RELAXED = ("setparam -set COLLISION_X_MASK 1'1 t:$memrd_v2",)
+"""Of a core no word that is read in the cycle in which it is written is used, see docs/design/emulator.md."""
+
+_TILES_APART = ("setattr -mod -set keep_hierarchy 1 mho_core_tile", "scratchpad -set abc9.D 8000")
+"""All tiles are one module, which is synthesised once; logic may take 8 ns, as ABC reckons it, if it is smaller so."""
+
+_TILES_TOGETHER = ("setattr -mod -unset keep_hierarchy mho_core_tile", "flatten", "opt_clean")
+"""The netlist has no modules."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,16 +102,16 @@ class BuildReport:
 
 def prepare(board: Board, cfg: AnyConfig, folder: Path) -> None:
     """Write what the tools need for a design: netlist, script, constraints."""
-    platform = board.make_platform()
-    # Of a core no word that is read in the cycle in which it is written is used, see docs/design/emulator.md.
-    relaxed = () if cfg.cores > 1 else ("setparam -set COLLISION_X_MASK 1'1 t:$memrd_v2",)
-    script = "\n".join((*relaxed, *board.script))
-    plan = platform.prepare(
-        BoardDesign(board, board_top(cfg)), _NAME, script_after_read=script,
-        synth_opts=board.synthesis if cfg.cores == 1 else board.tiles_synthesis,
-        script_after_synth=f"write_verilog -noattr {_NAME}_netlist.v",
+    if isinstance(cfg, TilesConfig):
+        top, before, after, options = VerilogTop(cfg), _TILES_APART, _TILES_TOGETHER, board.tiles_synthesis
+    else:
+        top, before, after, options = board_top(cfg), _RELAXED, (), board.synthesis
+    plan = board.make_platform().prepare(
+        BoardDesign(board, top), _NAME, script_after_read="\n".join((*before, *board.script)), synth_opts=options,
+        script_after_synth="\n".join((*after, f"write_verilog -noattr {_NAME}_netlist.v")),
     )
-    for name in (f"{_NAME}.il", f"{_NAME}.ys", f"{_NAME}{board.served.constraints}"):
+    names = {f"{_NAME}.il", f"{_NAME}.ys", f"{_NAME}{board.served.constraints}", VerilogTop.FILE}
+    for name in sorted(names & plan.files.keys()):
         content = plan.files[name]
         (folder / name).write_bytes(content if isinstance(content, bytes) else content.encode())
 

@@ -77,7 +77,7 @@ BOARDS: Mapping[str, BoardPlan] = MappingProxyType(
             clock_hz=50_000_000,
             baud=3_000_000,
             link_bytes=1024,
-            tiles=TilesPlan(lanes=16, clock_hz=20_000_000, baud=2_000_000),
+            tiles=TilesPlan(lanes=8, clock_hz=12_500_000, baud=1_000_000),
         ),
         "hx8k-breakout": BoardPlan(
             chip="hx8k-breakout", lanes=32, word_bits=128, search_width=4, clock_hz=24_000_000, baud=3_000_000

@@ -169,7 +169,8 @@ def _perceptron(chip: Chip, rng: np.random.Generator) -> Network:
     """Random weights of two layers, compiled to programs of tiles."""
     from onnx import TensorProto, helper, numpy_helper
 
-    sizes = (chip.lines // 2, 5 * chip.lines // 4, chip.lines // 4)
+    # The first layer takes half of the tiles, the second one more.
+    sizes = (chip.lines // 2, (min(chip.cores, 4) + 1) * chip.lines // 4, chip.lines // 4)
     weights = [(rng.normal(size=(n, m)) / np.sqrt(m)).astype(np.float32) for m, n in pairwise(sizes)]
     nodes = [helper.make_node("Gemm", ["x", "a"], ["c"], transB=1), helper.make_node("Relu", ["c"], ["r"]),
              helper.make_node("Gemm", ["r", "b"], ["y"], transB=1)]

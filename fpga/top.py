@@ -1,8 +1,14 @@
 """The top of a board, as its bitstream and its simulation are made from."""
 
-from hw.board import AnyConfig, BoardTop
+from typing import Any
 
-__all__ = ["board_top"]
+from amaranth.hdl import ClockSignal, Instance, Module, ResetSignal, Signal
+from amaranth.lib import wiring
+
+from hw.board import AnyConfig, BoardTop, TilesConfig
+from rtl_gen.verilog.netlist import emit
+
+__all__ = ["VerilogTop", "board_top"]
 
 
 def board_top(cfg: AnyConfig) -> BoardTop:
@@ -11,3 +17,39 @@ def board_top(cfg: AnyConfig) -> BoardTop:
     Its only clock domain is ``sync``, of ``cfg.clock_hz``; after reset it waits for the host.
     """
     return BoardTop(cfg)
+
+
+class VerilogTop(wiring.Component):
+    """What :func:`board_top` gives with tiles, as an instance of its Verilog, in which what is alike is one module.
+
+    Parameters
+    ----------
+    cfg
+        The board.
+
+    Members
+    -------
+    rx, tx, leds
+        As of :class:`hw.board.BoardTop`.
+    """
+
+    FILE = "board.v"
+    """The Verilog, among the files of the platform."""
+
+    rx: Signal
+    tx: Signal
+    leds: Signal
+
+    def __init__(self, cfg: TilesConfig) -> None:
+        self.cfg, self.top = cfg, board_top(cfg)
+        super().__init__(self.top.signature)
+
+    def elaborate(self, platform: Any) -> Module:
+        m = Module()
+        own = (self.cfg, *self.cfg.parts.configurations)
+        texts = emit(self.top, name="mho_board", prefix="mho_", reset_low=False, own=own)
+        platform.add_file(self.FILE, "\n".join(texts.values()))
+        m.submodules.board = Instance(
+            "mho_board", i_clk=ClockSignal(), i_rst=ResetSignal(), i_rx=self.rx, o_tx=self.tx, o_leds=self.leds,
+        )
+        return m

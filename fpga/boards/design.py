@@ -7,6 +7,7 @@ from amaranth.lib.io import Buffer, Direction
 
 from fpga.boards.board import Board
 from fpga.boards.clock import BoardClock
+from fpga.top import VerilogTop
 from hw.board.top import LEDS, BoardTop
 
 __all__ = ["BoardDesign"]
@@ -28,7 +29,7 @@ class BoardDesign(Elaboratable):
         If the frequency of ``top`` cannot be made on the board.
     """
 
-    def __init__(self, board: Board, top: BoardTop) -> None:
+    def __init__(self, board: Board, top: BoardTop | VerilogTop) -> None:
         self.board, self.top = board, top
         self.clock = BoardClock(board, top.cfg.clock_hz)
 

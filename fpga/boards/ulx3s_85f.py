@@ -15,8 +15,9 @@ BOARD = Board(
     # Small products are slower in its multipliers than in logic.
     synthesis="-nodsp",
     place=("--85k", "--package", "CABGA381", "--speed", "6"),
-    # Four tiles fill most of the device: the usual router tears out four times as much as it routes.
-    tiles_place=("--router", "router2"),
+    # Four tiles fill most of the device: what counts is that they can be routed, so cells are placed by the lengths of
+    # their wires alone, and spread over the device.
+    tiles_place=("--no-tmdriv", "--placer-heap-beta", "0.75"),
     fits=((256, 8),),
     lights=(("led", 0), ("led", 1), ("led", 2)),
     loader="ulx3s",

@@ -96,8 +96,8 @@ class BoardConfig(BoardParts):
 
     @property
     def core(self) -> CoreConfig:
-        """The core that is emulated. Its durations are constants: an emulated array has no analog time to trim."""
-        return replace(CoreConfig.from_chip(self.chip), trim=False, manual=False)
+        """The core that is emulated."""
+        return self.emulated_core()
 
     @property
     def emulator(self) -> EmulatorConfig:

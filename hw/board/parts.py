@@ -1,12 +1,15 @@
 """What every board has of its configuration, whatever is emulated on it."""
 
 from abc import ABC, abstractmethod
+from dataclasses import replace
 
 from hw.config import Chip
+from hw.config.kinds.tnsa.chip import TnsaChip
 from hw.core.config import CoreConfig
 from hw.emulator import EmulatorConfig
 from hw.host.link.model import LinkConfig
 from hw.host.link.uart import UartConfig
+from macro_models.errors import InputError
 
 __all__ = ["BoardParts"]
 
@@ -36,6 +39,18 @@ class BoardParts(ABC):
     @abstractmethod
     def address_width(self) -> int:
         """Bits of a byte address of the board."""
+
+    def emulated_core(self, *, ranged: bool = False) -> CoreConfig:
+        """A core of the chip. Its durations are constants: an emulated array has no analog time to trim.
+
+        Raises
+        ------
+        InputError
+            If it is of another kind than emulators are of.
+        """
+        if not isinstance(self.chip, TnsaChip):
+            raise InputError(f"{self.chip.name}: core.kind must be tnsa on a board, not {self.chip.core.kind}")
+        return replace(CoreConfig.from_chip(self.chip, ranged=ranged), trim=False, manual=False)
 
     @property
     def vector_emulator(self) -> EmulatorConfig:

@@ -117,7 +117,8 @@ class PulseChip(Chip):
             If it is not.
         """
         if not isinstance(chip, cls):
-            raise InputError(f"{chip.name}: cells of kind {chip.core.kind} are not written in this way")
+            kind = chip.core.kind
+            raise InputError(f"{chip.name}: core.kind must be one whose cells are written by pulses, not {kind}")
         return chip
 
     def pulse_config(self) -> "PulseConfig":

@@ -66,7 +66,7 @@ class TilesConfig(BoardParts):
     @property
     def core(self) -> CoreConfig:
         """The core that is emulated in each tile."""
-        return replace(CoreConfig.from_chip(self.chip, ranged=True), trim=False, manual=False)
+        return self.emulated_core(ranged=True)
 
     @property
     def emulator(self) -> EmulatorConfig:
