@@ -132,7 +132,8 @@ class HostAccess(wiring.Component):
             m.d.comb += one.eq(word[bit] & ~above & (word[:bit] < self._sizes[name]))
             above = above | word[bit]
         registers = Signal()
-        source = Signal(2)  # a word that is read: of the program, of descriptors, else of the buffer
+        # What a register holds; where what is answered comes from: the buffer, the program, descriptors or that.
+        value, source, memories = Signal(32, name="value", reset_less=True), Signal(2), Signal()
         m.d.comb += [
             registers.eq(~above & ~word[3:10].any()), self.index.eq(word), self.data.eq(request.p.data),
             self.memory.p.table.eq(area["tables"]), self.memory.p.index.eq(Mux(area["tables"], word, word[1:12])),
@@ -143,27 +144,30 @@ class HostAccess(wiring.Component):
         m.d.sync += [self.start.eq(0), self.reset.eq(0)]
         with m.FSM():
             with m.State("Request"), m.If(request.valid):
-                self._access(m, area, registers, low)
-                m.d.sync += source.eq(Cat(area["program"], area["descriptors"]))
+                self._access(m, area, registers, low, value)
+                m.d.comb += memories.eq((area["buffer"] | area["descriptors"] | self.look) & ~request.p.write)
+                m.d.sync += source.eq(Mux(memories, Cat(area["program"], area["descriptors"]), 3))
             with m.State("Read"):
-                found = Mux(source[1], self.fetch.data, self.read_port.data)
-                m.d.sync += response.p.data.eq(Mux(source[0], self.seen, found))
+                with m.Switch(source):
+                    for k, found in enumerate((self.read_port.data, self.seen, self.fetch.data, value)):
+                        with m.Case(k):
+                            m.d.sync += response.p.data.eq(found)
                 m.next = "Respond"
             with m.State("Start"):
                 with m.If(self.started):
-                    m.next = "Respond"
+                    m.next = "Read"
             with m.State("Respond"):
                 m.d.comb += response.valid.eq(1)
                 with m.If(response.ready):
                     m.next = "Request"
         return m
 
-    def _access(self, m: Module, area: dict[str, Signal], registers: Value, low: Signal) -> None:
+    def _access(self, m: Module, area: dict[str, Signal], registers: Value, low: Signal, value: Signal) -> None:
         request, response = self.bus.request, self.bus.response
         writes, word, written = request.p.write, request.p.address, request.p.data
         done = Signal()
         m.d.comb += [done.eq(1), request.ready.eq(done)]
-        m.d.sync += [response.p.data.eq(0), response.p.error.eq(~writes)]
+        m.d.sync += [value.eq(0), response.p.error.eq(~writes)]
         with m.If(writes & ~request.p.strobe.all()):
             m.d.sync += response.p.error.eq(1)
         with m.Elif(area["buffer"]):
@@ -187,17 +191,15 @@ class HostAccess(wiring.Component):
             ]
             m.d.sync += response.p.error.eq(~writes & area["program"] & self.running)
         with m.Elif(registers):
-            self._register(m, word[:3], writes, written)
+            self._register(m, word[:3], writes, written, value)
         with m.Else():
             m.d.sync += response.p.error.eq(1)
         with m.If(done):
-            m.next = "Respond"
-            with m.If((area["buffer"] | area["descriptors"] | self.look) & ~writes):
-                m.next = "Read"
+            m.next = "Read"
             with m.If(registers & (word[:3] == 0) & writes & request.p.strobe.all() & written[0]):
                 m.next = "Start"
 
-    def _register(self, m: Module, number: Value, writes: Value, written: Value) -> None:
+    def _register(self, m: Module, number: Value, writes: Value, written: Value, value: Signal) -> None:
         response = self.bus.response
         m.d.sync += response.p.error.eq(0)
         held: dict[int, Any] = {1: self.image, 5: self.watchdog}
@@ -207,7 +209,7 @@ class HostAccess(wiring.Component):
         with m.Switch(number):
             for k in range(8):
                 with m.Case(k):
-                    m.d.sync += response.p.data.eq(Mux(writes, 0, read[k]))
+                    m.d.sync += value.eq(Mux(writes, 0, read[k]))
                     if k in held:
                         with m.If(writes):
                             m.d.sync += held[k].eq(written)

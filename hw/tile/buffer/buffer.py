@@ -66,7 +66,8 @@ class Buffer(wiring.Component):
         m.d.comb += [free[0].eq(1), any_valid.eq(~free[-1])]
         for k, port in enumerate(ports):
             m.d.comb += [free[k + 1].eq(free[k] & ~port.valid), port.ready.eq(free[k])]
-        for port in reversed(ports):
+        m.d.comb += address.eq(ports[-1].address)
+        for port in reversed(ports[:-1]):
             with m.If(port.valid):
                 m.d.comb += address.eq(port.address)
         return address, any_valid
@@ -96,7 +97,8 @@ class Buffer(wiring.Component):
         ports = [getattr(self, f"write_{k}") for k in range(self.writers)]
         address, wanted = self._chosen(m, ports, "write")
         value, count = Signal(8 * BYTES), Signal(range(BYTES + 1))
-        for port in reversed(ports):
+        m.d.comb += [value.eq(ports[-1].data), count.eq(ports[-1].bytes)]
+        for port in reversed(ports[:-1]):
             with m.If(port.valid):
                 m.d.comb += [value.eq(port.data), count.eq(port.bytes)]
         # Byte k of what is written goes to byte (offset + k) mod 8 of one word or the next.

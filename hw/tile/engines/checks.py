@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value
+from amaranth.hdl import Array, Cat, Const, Module, Mux, Signal, Value
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -18,14 +18,15 @@ __all__ = ["MvmCheck", "SourceLayout", "VecCheck", "walk_wrongs"]
 
 
 class Finding(NamedTuple):
-    """Whether something is wrong, the cause that it is, and the stream that it is about."""
+    """Whether something is wrong, the cause that it is, and the stream that it is about, by its place in a list."""
 
     bad: Value
     cause: Cause
-    stream: Value
+    stream: int
 
 
-_NOBODY = Const(0, 4)
+_NOBODY, _A, _B, _TARGET = range(4)
+"""Places of streams; an MVM has one."""
 
 
 class SourceLayout(data.StructLayout):
@@ -45,12 +46,13 @@ class _Check(wiring.Component):
     cause: Value
     stream: Value
 
-    def _tell(self, m: Module, findings: Sequence[Finding]) -> None:
+    def _tell(self, m: Module, findings: Sequence[Finding], *streams: Value) -> None:
         # The last assignment stands: causes from the largest on, of each the first finding last.
-        backwards = findings[::-1]
+        backwards, about = findings[::-1], Signal(range(1 + len(streams)))
         for one in sorted(backwards, key=lambda one: -one.cause):
             with m.If(one.bad):
-                m.d.comb += [self.cause.eq(one.cause), self.stream.eq(one.stream)]
+                m.d.comb += [self.cause.eq(one.cause), about.eq(one.stream)]
+        m.d.comb += self.stream.eq(Array([Const(0, 4), *streams])[about])
 
 
 def own_findings(kind: str, value: Any) -> list[Finding]:
@@ -64,9 +66,9 @@ def walk_findings(walk: Any) -> list[Finding]:
     return [Finding(walk.reserved, Cause.RESERVED, _NOBODY), Finding(walk.field, Cause.FIELD, _NOBODY)]
 
 
-def stream_findings(wrong: Value, number: Value) -> list[Finding]:
+def stream_findings(wrong: Value, stream: int) -> list[Finding]:
     """What is wrong with a stream alone, as it was found."""
-    return [Finding(wrong == k, cause, number) for k, cause in enumerate(WRONGS) if k]
+    return [Finding(wrong == k, cause, stream) for k, cause in enumerate(WRONGS) if k]
 
 
 def walk_wrongs(cfg: TileConfig, walk: Any) -> Value:
@@ -106,13 +108,13 @@ class MvmCheck(_Check):
         mvm, walk, words = self.mvm, self.walk, Signal(7)
         m.d.comb += words.eq(mvm.i_last - mvm.i_first + 1)
         self._tell(m, [
-            *own_findings("mvm", mvm), *walk_findings(walk), *stream_findings(self.wrong, self.number),
+            *own_findings("mvm", mvm), *walk_findings(walk), *stream_findings(self.wrong, _A),
             Finding((mvm.i_first > mvm.i_last) | (mvm.o_first > mvm.o_last), Cause.FIELD, _NOBODY),
             Finding(
                 (mvm.i_last >= self.cfg.input_words) | (mvm.o_last >= self.cfg.output_words)
                 | (self.codes > words << 2), Cause.ADDRESS, _NOBODY),
-            Finding(walk.address, Cause.ADDRESS, self.number),
-        ])
+            Finding(walk.address, Cause.ADDRESS, _A),
+        ], self.number)
         return m
 
 
@@ -168,17 +170,17 @@ class VecCheck(_Check):
         m = Module()
         vec, table = self.vec, self.vec.kind == Kind.TABLE
         self._source(m, table)
-        sources = (self.a, self.b)
+        sources = ((self.a, _A), (self.b, _B))
         self._tell(m, [
             *own_findings("vec", vec),
-            *(found for one in sources for found in (
-                *walk_findings(one.walk), *stream_findings(one.wrong, one.number))),
-            *stream_findings(self.target_wrong, vec.target[:4]),
-            *(Finding(one.walk.address, Cause.ADDRESS, one.number) for one in sources),
-            *(finding for one in sources for finding in (
-                Finding(one.field, Cause.FIELD, one.number), Finding(one.address, Cause.ADDRESS, one.number))),
+            *(found for one, stream in sources for found in (
+                *walk_findings(one.walk), *stream_findings(one.wrong, stream))),
+            *stream_findings(self.target_wrong, _TARGET),
+            *(Finding(one.walk.address, Cause.ADDRESS, stream) for one, stream in sources),
+            *(finding for one, stream in sources for finding in (
+                Finding(one.field, Cause.FIELD, stream), Finding(one.address, Cause.ADDRESS, stream))),
             *self._operation(),
-        ])
+        ], self.a.number, self.b.number, vec.target[:4])
         return m
 
     def _flag(self, name: str) -> Value:
@@ -238,7 +240,7 @@ class VecCheck(_Check):
                 second & ~none["a"] & (self.a.terms != self.b.terms), both,
                 sums["target"] & (vec.add | sums["a"] | (second & sums["b"])), self._flag("push") & sums["target"],
             )),
-            Finding(self.outside, Cause.ADDRESS, vec.target[:4]), Finding(self.remote, Cause.OWNER, vec.target[:4]),
+            Finding(self.outside, Cause.ADDRESS, _TARGET), Finding(self.remote, Cause.OWNER, _TARGET),
             Finding(vec.add & (vec.elements > ACCUMULATORS), Cause.ADDRESS, _NOBODY),
             Finding((affine | table) & (last > self.cfg.parameters), Cause.ADDRESS, _NOBODY),
         ]

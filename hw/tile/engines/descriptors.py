@@ -88,7 +88,7 @@ class Descriptors(Resettable):
         stale, origin = Signal(_WALKS), Signal(_WORD)
         walk, second = Signal(range(_WALKS)), Signal()
         own, number = Signal(), Signal(4)
-        renew = (PLACES + (walk << 1) + second, Mux(second, origin, 0))
+        renew = (PLACES + (walk << 1) + second, origin)
         m.d.comb += self.ready.eq(~stale.any())
         self._fetch(m, read, own, DESCRIPTORS["walk"].first + (walk << 2))
         self._write(m, write, own, renew)
@@ -98,6 +98,7 @@ class Descriptors(Resettable):
         m.d.comb += self.ask.stream.eq(number)
         with m.FSM():
             with m.State("Idle"):
+                m.d.sync += origin.eq(0)
                 with m.If(stale.any() & ~self.set.valid):
                     m.next = "Read"
             with m.State("Read"):
@@ -141,10 +142,16 @@ class Descriptors(Resettable):
         """The first of those who write, after this block itself."""
         ports = [self.set, self.load, self.place]
         taken: Value = own
-        m.d.comb += [write.en.eq(own), write.addr.eq(renew[0]), write.data.eq(renew[1])]
+        # Whose word it is, in two bits: a mux of four.
+        chosen = Signal(range(1 + len(ports)), name="writer")
         for k, port in enumerate(ports):
             before = Signal(name=f"write_before_{k}")
             m.d.comb += [before.eq(taken), port.ready.eq(~before)]
-            with m.If(port.valid & ~before):
-                m.d.comb += [write.addr.eq(port.p.index), write.data.eq(port.p.word), write.en.eq(1)]
+            with m.If(~before):
+                m.d.comb += chosen.eq(k + 1)
             taken = before | port.valid
+        m.d.comb += write.en.eq(taken)
+        with m.Switch(chosen):
+            for k, (index, word) in enumerate([renew, *((port.p.index, port.p.word) for port in ports)]):
+                with m.Case(k):
+                    m.d.comb += [write.addr.eq(index), write.data.eq(word)]

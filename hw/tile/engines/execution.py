@@ -1,6 +1,6 @@
 """What a vector operation waits for, and what it leaves."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from amaranth.hdl import Cat, Module, Mux, Signal, Value, unsigned
@@ -127,6 +127,12 @@ class Execution(Resettable):
             *((stream[name] & flags[f"free_{name}"], f"Free {name}") for name in "ab"),
             (flags.push, "Show"), (None, "Idle"),
         ]
+        # What changes a ring is in registers: what chooses among all who do takes the time of a cycle.
+        changes, change = Signal(name="changes"), Signal(Change(), name="changed", reset_less=True)
+        m.d.comb += [self.change.valid.eq(changes), self.change.payload.eq(change)]
+        self._effects = {
+            name: [changes.eq(1), change.stream.eq(number[:4]), change.free.eq(free)]
+            for name, number, free in (("Free a", vec.a, 1), ("Free b", vec.b, 1), ("Show", vec.target, 0))}
         with m.FSM():
             with m.State("Idle"):
                 m.d.sync += [one.eq(0) for one in there.values()]
@@ -157,14 +163,15 @@ class Execution(Resettable):
                 self._end(m, 0)
             self._leave(m, 0, "a", vec.a, flags)
             self._leave(m, 1, "b", vec.b, flags)
-            self._change(m, 2, vec.a, True)
-            self._change(m, 3, vec.b, True)
-            self._change(m, 4, vec.target, False)
+            for place in (2, 3, 4):
+                with m.State(self._ends[place][1]), m.If(self.change.ready):
+                    m.d.sync += changes.eq(0)
+                    self._end(m, place + 1)
 
     def _end(self, m: Module, done: int) -> None:
         """What is to be done behind the first ``done`` of what ends an operation."""
         rest = self._ends[done:]
-        _go(m, rest)
+        _go(m, rest, self._effects)
         m.d.comb += self.i.ready.eq(~_any([wanted for wanted, _ in rest if wanted is not None]))
 
     def _plan(
@@ -207,14 +214,6 @@ class Execution(Resettable):
             with m.If(self.ask.ready & good):
                 _go(m, rest)
 
-    def _change(self, m: Module, place: int, number: Value, free: bool) -> None:
-        with m.State(self._ends[place][1]):
-            m.d.comb += [
-                self.change.valid.eq(1), self.change.p.stream.eq(number[:4]), self.change.p.free.eq(int(free)),
-            ]
-            with m.If(self.change.ready):
-                self._end(m, place + 1)
-
 
 def _any(values: Sequence[Value]) -> Value:
     found: Value = values[0] if values else Value.cast(0)
@@ -223,16 +222,14 @@ def _any(values: Sequence[Value]) -> Value:
     return found
 
 
-def _go(m: Module, states: Sequence[tuple[Value | None, str]]) -> None:
-    """To the first state whose condition holds."""
+def _go(
+    m: Module, states: Sequence[tuple[Value | None, str]], effects: Mapping[str, Sequence[Any]] | None = None
+) -> None:
+    """To the first state whose condition holds, with what begins with it."""
     for k, (wanted, name) in enumerate(states):
-        if wanted is None:
-            assert k == len(states) - 1
-            if k:
-                with m.Else():
-                    m.next = name
-            else:
-                m.next = name
-            return
-        with m.If(wanted) if k == 0 else m.Elif(wanted):
+        if wanted is None and k == 0:
             m.next = name
+            return
+        with m.Else() if wanted is None else m.If(wanted) if k == 0 else m.Elif(wanted):
+            m.next = name
+            m.d.sync += (effects or {}).get(name, ())

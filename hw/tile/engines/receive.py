@@ -76,19 +76,22 @@ class Receiver(Resettable):
         put, there = filled.write_port(), filled.read_port(domain="comb")
         clearing = Signal(range(STREAMS + 1), name="clearing", init=STREAMS)
         mapped = Signal(1 << _SLOT, name="mapped")
-        has = mapped.bit_select(self.map_slot, 1)
+        # What is told of a stream is found by a search, and taken in a cycle later.
+        maps, map_slot, map_stream = Signal(name="maps"), Signal(_SLOT, name="its_slot"), Signal(_SLOT, name="its_stream")
+        has = mapped.bit_select(map_slot, 1)
         left, last = Signal(12), Signal()
         # Which stream; where in its ring; the write.
         here, number, payload = Signal(), Signal(_SLOT), Signal(self.cfg.payload_bits, reset_less=True)
         m.d.sync += [
             valid.eq(self.i.valid), flit.eq(self.i.payload), number.eq(found.data),
+            maps.eq(self.map), map_slot.eq(self.map_slot), map_stream.eq(self.map_stream),
             here.eq(valid & mapped.bit_select(flit.slot, 1)),
             payload.eq(flit.payload), self.write.valid.eq(here), self.write.data.eq(payload),
             self.write.address.eq(self.ring.base + self.ring.tail + there.data),
             self.write.bytes.eq(Mux(last, left, size)),
         ]
         m.d.comb += [
-            find.addr.eq(self.map_slot), find.data.eq(self.map_stream), find.en.eq(self.map & ~has),
+            find.addr.eq(map_slot), find.data.eq(map_stream), find.en.eq(maps & ~has),
             found.addr.eq(flit.slot),
             self.number.eq(number), self.claim.eq(here), there.addr.eq(number), self.ready.eq(clearing[-1]),
             left.eq(self.ring.block - there.data), last.eq(left <= size),
@@ -96,7 +99,7 @@ class Receiver(Resettable):
             put.addr.eq(Mux(self.ready, number, clearing)), put.en.eq(here | ~self.ready),
             put.data.eq(Mux(last | ~self.ready, 0, there.data + size)),
         ]
-        with m.If(self.map):
+        with m.If(maps):
             m.d.sync += has.eq(1)
         with m.If(self.start):
             m.d.sync += [clearing.eq(0), mapped.eq(0)]

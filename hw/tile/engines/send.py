@@ -73,8 +73,9 @@ class SendEngine(Resettable):
         word = Signal(32, name="word", reset_less=True)
         at, index, left = Signal(ADDRESS_BITS), Signal(8), Signal(12)
         blocks, sent = Signal(8), Signal(8, name="sent")
-        sending, begins, room, none = Signal(), Signal(), Signal(), Signal()
-        waits, waiting, reads = self._queue(m, begins)
+        sending, begins, room, none, frees = Signal(), Signal(), Signal(), Signal(), Signal(name="frees")
+        waits, waiting, theirs, reads = self._queue(m, begins)
+        own = Signal(STREAMS, name="own_reads")
         free, number = field(word, Op.SEND, "free"), field(word, Op.SEND, "stream")
         # The block behind the one that was sent, if that stays.
         around, offset = index + 1 == ring.blocks, Mux(free, 0, sent)
@@ -82,9 +83,9 @@ class SendEngine(Resettable):
         # Bytes of the flit that is read.
         now, last = Signal(range(size + 1)), Signal()
         m.d.comb += [
-            self.reads.eq(Mux(sending, 1 << number, 0) | reads),
+            self.reads.eq(own | reads),
             self.ask.stream.eq(number), self.change.p.stream.eq(number),
-            self.change.p.free.eq(1), self.read.address.eq(at),
+            self.change.p.free.eq(1), self.change.valid.eq(frees), self.read.address.eq(at),
             self.o.p.flow.eq(field(word, Op.SEND, "flow")), self.o.p.operand.eq(field(word, Op.SEND, "reduce")),
             self.wants.eq(1 << field(self.i.p.word, Op.SEND, "stream")), blocks.eq(field(word, Op.SEND, "n")),
             last.eq(left <= size), now.eq(Mux(last, left, size)),
@@ -94,7 +95,7 @@ class SendEngine(Resettable):
         self._flits(m, now, last, room, none)
         with m.FSM() as machine:
             with m.State("Idle"):
-                m.d.sync += [word.eq(waiting), sent.eq(0)]
+                m.d.sync += [word.eq(waiting), own.eq(theirs), sent.eq(0)]
                 m.d.comb += begins.eq(1)
                 with m.If(waits[0]):
                     m.next = "Ask"
@@ -111,14 +112,15 @@ class SendEngine(Resettable):
                 with m.If(room & self.read.ready & last):
                     m.next = "Give"
             with m.State("Give"), m.If(none):
-                m.d.sync += sent.eq(sent + 1)
+                m.d.sync += [sent.eq(sent + 1), frees.eq(free)]
                 m.next = "Free"
             with m.State("Free"):
-                m.d.comb += self.change.valid.eq(free)
-                with m.If(~free | self.change.ready):
+                with m.If(~frees | self.change.ready):
                     m.d.comb += self.ends.eq(1)
+                    m.d.sync += frees.eq(0)
                     m.next = "Ask"
                     with m.If(sent == blocks):
+                        m.d.sync += own.eq(0)
                         m.next = "Idle"
         m.d.comb += [sending.eq(~machine.ongoing("Idle")), self.busy.eq(sending | waits.any())]
         return self.resets(m)
@@ -140,10 +142,13 @@ class SendEngine(Resettable):
         ]
         m.d.sync += [head.eq(head + goes), tail.eq(tail + landed), waiting.eq(waiting + landed - goes)]
 
-    def _queue(self, m: Module, begins: Value) -> tuple[Signal, Value, Value]:
-        """Which places of the queue hold an instruction, the first of these, and the streams that all read."""
+    def _queue(self, m: Module, begins: Value) -> tuple[Signal, Value, Value, Value]:
+        """Which places of the queue hold an instruction, the first of these, and streams: its own, that all read."""
         places = [Signal(32, name=f"waiting_{k}", reset_less=True) for k in range(WAITING)]
+        # None of a place that holds nothing.
+        streams = [Signal(STREAMS, name=f"reads_{k}") for k in range(WAITING)]
         valid, goes, reads = Signal(WAITING, name="waits"), begins, Value.cast(0)
+        taken = self.i.valid & self.i.ready
         for k, place in enumerate(places):
             takes = Signal(name=f"takes_{k}")
             m.d.comb += takes.eq(~valid[k] | goes)
@@ -151,9 +156,10 @@ class SendEngine(Resettable):
             with m.If(takes):
                 m.d.sync += [
                     place.eq(places[k + 1] if behind else self.i.p.word),
-                    valid[k].eq(valid[k + 1] if behind else self.i.valid & self.i.ready),
+                    streams[k].eq(streams[k + 1] if behind else self.wants & taken.replicate(STREAMS)),
+                    valid[k].eq(valid[k + 1] if behind else taken),
                 ]
             goes = takes
-            reads = reads | Mux(valid[k], 1 << field(place, Op.SEND, "stream"), 0)
+            reads = reads | streams[k]
         m.d.comb += self.i.ready.eq(goes & ~self.conflict)
-        return valid, places[0], reads
+        return valid, places[0], streams[0], reads

@@ -74,7 +74,9 @@ class Waiting(Resettable):
         places = [Signal.like(self.i.payload, name=f"place_{k}", reset_less=True) for k in range(self.depth)]
         valid = Signal(self.depth)
         takes = [Signal(name=f"takes_{k}") for k in range(self.depth)]
-        reads: Value = Mux(valid[0], places[0].reads, 0)
+        # Of a place that holds nothing there are none.
+        streams = [Signal(STREAMS, name=f"reads_{k}") for k in range(self.depth)]
+        reads: Value = streams[0]
         for k, place in enumerate(places):
             m.d.comb += takes[k].eq(~valid[k] | (takes[k - 1] if k else self.o.ready))
             last = k == self.depth - 1
@@ -82,9 +84,10 @@ class Waiting(Resettable):
                 m.d.sync += [
                     place.eq(self.i.payload if last else places[k + 1]),
                     valid[k].eq(self.i.valid if last else valid[k + 1]),
+                    streams[k].eq(self.i.p.reads & self.i.valid.replicate(STREAMS) if last else streams[k + 1]),
                 ]
             if k:
-                reads |= Mux(valid[k], place.reads, 0)
+                reads |= streams[k]
         m.d.comb += [
             self.i.ready.eq(takes[-1]), self.busy.eq(valid.any()),
             self.o.valid.eq(valid[0]), self.o.payload.eq(places[0]), self.reads.eq(reads),

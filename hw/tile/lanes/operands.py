@@ -8,7 +8,7 @@ from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
 from hw.block import Resettable
-from hw.tile.buffer import ADDRESS_BITS, ReadPort
+from hw.tile.buffer import ADDRESS_BITS, BYTES, ReadPort
 from hw.tile.config import TileConfig
 from hw.tile.isa import Format, Kind, Operand
 from hw.tile.lanes.accumulators import AT_A_TIME
@@ -142,7 +142,7 @@ class Operands(Resettable):
                 second.eq(~ends & Mux(product, ~second, second | term_last)),
                 opening.eq(ends | (opening & product & ~second)),
             ]
-        room = self._queue(m, goes, beat, self._landed(m, goes, in_memory, sums, form, words))
+        room = self._queue(m, goes, beat, self._landed(m, goes, in_memory, sums, _of_words(source), form, words))
         wants = self.active & room
         term_valid = Mux(second, self.b_term.valid, self.a_term.valid)
         others = ~in_memory & (~sums | ~self.sum_wait) & (sums | none | words_valid)
@@ -207,7 +207,8 @@ class Operands(Resettable):
         half, held, alone = Signal(32, reset_less=True), Signal(), Signal()
         m.d.comb += [
             alone.eq(~pairs | (elements <= 2)),
-            word.eq(Mux(is_drain, Mux(held, Cat(half, self.drain.payload), self.drain.payload), self.result.payload)),
+            word.eq(Mux(
+                is_drain, Cat(Mux(held, half, self.drain.payload), self.drain.payload), self.result.payload)),
             valid.eq(Mux(is_drain, self.drain.valid & (held | alone), of_words & self.result.valid)),
             left.eq(Mux(is_drain, Mux(pairs, _PAIR, 2), flit) - used),
             done.eq(goes & of_words & (last_group | (count == left))),
@@ -223,30 +224,42 @@ class Operands(Resettable):
             m.d.sync += used.eq(0)
         with m.Elif(goes & of_words):
             m.d.sync += used.eq(used + count)
-        turned = Signal.like(word)
-        m.d.comb += turned.eq(word >> (used << 4))
-        return [turned.word_select(k, _LANE) for k in range(most)], valid, left
+        # Those behind the ones that are left are anything.
+        turned: list[Value] = [word.word_select(k, _LANE) for k in range(most)]
+        for k, bit in enumerate(used):
+            turned = [
+                Mux(bit, turned[place + (1 << k)], lane) if place + (1 << k) < most else lane
+                for place, lane in enumerate(turned)
+            ]
+        return turned, valid, left
 
     def _landed(
-        self, m: Module, goes: Value, in_memory: Value, sums: Value, form: Value, words: list[Value]
+        self, m: Module, goes: Value, in_memory: Value, sums: Value, of_words: Value, form: Value, words: list[Value]
     ) -> tuple[Value, list[Value]]:
         """Whether operands were asked for a cycle ago, and what they are."""
-        landed, from_memory, from_sums = Signal(), Signal(), Signal()
-        late_form, late = Signal(2), Signal(_LANE * len(words), reset_less=True)
+        # One of them at most; words are 0 where there are none, so that all is or.
+        landed, of_lanes, of_codes, of_sums, with_sign = Signal(), Signal(), Signal(), Signal(), Signal()
+        late = Signal(_LANE * len(words), reset_less=True)
         m.d.sync += landed.eq(goes)
         with m.If(goes):
             m.d.sync += [
-                from_memory.eq(in_memory), from_sums.eq(sums), late_form.eq(form), late.eq(Cat(words)),
+                of_lanes.eq(in_memory & (form == Format.LANE)), of_codes.eq(in_memory & (form != Format.LANE)),
+                with_sign.eq(in_memory & (form == Format.SIGNED)), of_sums.eq(sums), late.eq(Cat(words)),
             ]
+            with m.If(~of_words):
+                m.d.sync += late.eq(0)
         found = []
         for k in range(self.cfg.lanes):
             byte = self.read.data.word_select(k, 8)
-            wide = self.read.data.word_select(k, _LANE) if k < 4 else byte
-            signs = (byte[-1] & (late_form == Format.SIGNED)).replicate(8)
-            word = late.word_select(k, _LANE) if k < len(words) else 0
-            read = Mux(late_form == Format.LANE, wide, Cat(byte, signs))
-            other = Mux(from_sums, self.sums[k].as_unsigned(), word) if k < len(self.sums) else word
-            found.append(Mux(from_memory, read, other))
+            signs = (byte[-1] & with_sign).replicate(8)
+            one = Cat(byte & of_codes.replicate(8), signs)
+            if k < BYTES * 8 // _LANE:
+                one |= self.read.data.word_select(k, _LANE) & of_lanes.replicate(_LANE)
+            if k < len(words):
+                one |= late.word_select(k, _LANE)
+            if k < len(self.sums):
+                one |= self.sums[k].as_unsigned() & of_sums.replicate(_LANE)
+            found.append(one)
         return landed, found
 
     def _queue(self, m: Module, goes: Value, beat: Any, landed: tuple[Value, list[Value]]) -> Value:

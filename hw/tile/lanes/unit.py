@@ -211,7 +211,9 @@ class VectorUnit(Resettable):
             gives.eq(stage.valid & stage.last), accumulators.valid.eq(gives & to_sums),
             accumulators.live.eq(Cat(stage.count > k for k in range(AT_A_TIME))),
             self.write.valid.eq(gives & ~to_sums), self.write.address.eq(address),
-            self.write.data.eq(Mux(job.wide, wide, narrow)), self.write.bytes.eq(stage.count << job.wide),
+            # What is above the bytes that are written is anything.
+            self.write.data.eq(Cat(Mux(job.wide, wide[: len(narrow)], narrow), wide[len(narrow) :])),
+            self.write.bytes.eq(stage.count << job.wide),
             enable.eq(~gives | Mux(to_sums, accumulators.ready, self.write.ready)),
         ]
         if self.cfg.trace:

@@ -133,13 +133,17 @@ class Sequencer(Resettable):
         op, dead = word[OPCODE_LOW : OPCODE_LOW + 4], Signal()
         fetch, address = Signal(), Signal(PC_BITS + 1)
         self._own, stops = Signal(TrapLayout(), name="own_trap", reset_less=True), Signal()
+        # What was decoded is illegal by its own bits; something changes a ring, in this cycle and in the next one.
+        self._illegal, changes, self._changes = Signal(name="illegal"), Signal(name="changes"), Signal()
+        m.d.sync += changes.eq(self._changes)
         fetched, following = self._memory(m, fetch, address), Signal(PC_BITS + 1)
         m.d.comb += [
             address.eq(pc), decoder.word.eq(fetched), loops.at.eq(last), dead.eq(self.trap.cause != 0),
             self.retired.word.eq(word), self.retired.pc.eq(at), self.issue.payload.eq(self.retired),
             self.ask.stream.eq(Mux(
                 op == Op.CORE, field(word, Op.CORE, "source"), field(word, Op.WAIT, "stream"))),
-            self.change.p.stream.eq(self.ask.stream), self.change.p.free.eq((op == Op.FREE) | (op == Op.CORE)),
+            self.change.valid.eq(changes), self.change.p.stream.eq(self.ask.stream),
+            self.change.p.free.eq((op == Op.FREE) | (op == Op.CORE)),
             self.set.p.index.eq(field(word, Op.SET, "first") + last - at - 1), self.set.p.word.eq(fetched),
         ]
         with m.If(self.start):
@@ -161,12 +165,17 @@ class Sequencer(Resettable):
             with m.State("Decode"):
                 m.d.sync += word.eq(fetched)
                 self._decode(m, fetched, at, last, left, decoder.cause)
-                self._obey(m, dead)
+                with m.If(dead):
+                    m.next = "Idle"
             with m.State("Halt"):
-                m.d.comb += self.retire.eq(~dead)
+                m.d.comb += self.retire.eq(~dead & ~self._illegal)
                 m.next = "Idle"
+                self._obey(m, dead)
             with m.State("Loop"):
-                self._loop(m, word, at, pc, last, loops)
+                with m.If(~self._illegal):
+                    self._loop(m, word, at, pc, last, loops)
+                with m.Else():
+                    m.next = "Stop"
             with m.State("Settle"):
                 with m.If(self.idle):
                     m.next = "Set"
@@ -178,13 +187,13 @@ class Sequencer(Resettable):
                 self._obey(m, dead)
             self._command(m, word, at, dead)
             with m.State("Issue"):
-                m.d.comb += self.issue.valid.eq(~dead)
+                m.d.comb += self.issue.valid.eq(~dead & ~self._illegal)
                 with m.If(self.issue.ready):
                     m.next = "Next"
                     with m.If(op == Op.CORE):
                         m.next = "Given"
                     with m.If((op == Op.IMAGE) & self.stop):
-                        m.d.comb += self.retire.eq(~dead)
+                        m.d.comb += self.retire.eq(self.issue.valid)
                         m.next = "Idle"
                 self._obey(m, dead)
             with m.State("Next"):
@@ -228,12 +237,22 @@ class Sequencer(Resettable):
             self._own.cause.eq(cause), self._own.engine.eq(engine), self._own.pc.eq(at),
             self._own.stream.eq(number),
         ]
+        m.d.comb += self._changes.eq(0)
         m.next = "Stop"
 
     def _obey(self, m: Module, dead: Value) -> None:
-        """Leave a state in which something is waited for, since an engine trapped."""
+        """Leave a state since the instruction is illegal, or since an engine trapped."""
+        with m.If(self._illegal):
+            m.next = "Stop"
         with m.If(dead):
             m.next = "Idle"
+        with m.If(self._illegal | dead):
+            m.d.comb += self._changes.eq(0)
+
+    def _to_change(self, m: Module) -> None:
+        """To the state that changes a ring; what chooses among all who do takes the time of a cycle."""
+        m.d.comb += self._changes.eq(1)
+        m.next = "Change"
 
     def _decode(self, m: Module, word: Value, at: Value, last: Signal, left: Signal, cause: Value) -> None:
         op, end = word[OPCODE_LOW : OPCODE_LOW + 4], Signal(PC_BITS + 1)
@@ -257,10 +276,12 @@ class Sequencer(Resettable):
             with m.Default():
                 m.next = "Issue"
         runs_out = (op == Op.SET) & (end >= self.cfg.instructions)
-        with m.If((cause != 0) & ~(runs_out & (cause > Cause.END))):
-            self._stop(m, cause, at)
-        with m.Elif(runs_out):
-            self._stop(m, Cause.END, at)
+        # A memory and the decoder take the time of a cycle: the next state stops.
+        m.d.sync += [
+            self._illegal.eq((cause != 0) | runs_out), self._own.pc.eq(at), self._own.stream.eq(0),
+            self._own.engine.eq(Engine.SEQUENCER),
+            self._own.cause.eq(Mux(runs_out & ((cause == 0) | (cause > Cause.END)), Cause.END, cause)),
+        ]
 
     def _loop(self, m: Module, word: Value, at: Value, pc: Signal, last: Signal, loops: LoopStack) -> None:
         """Opens a loop, or passes it."""
@@ -350,7 +371,7 @@ class Sequencer(Resettable):
             with m.If(self.quiet):
                 m.next = "Next"
                 with m.If(field(word, Op.CORE, "free")):
-                    m.next = "Change"
+                    self._to_change(m)
             self._obey(m, dead)
 
     def _tokens(self, m: Module, op: Value, at: Value, left: Signal, dead: Value) -> None:
@@ -371,7 +392,7 @@ class Sequencer(Resettable):
                 with m.If(self.idle & Mux(makes, fits, ring.there >= left)):
                     m.next = "Next"
                     with m.If((op == Op.FREE) | (op == Op.PUSH)):
-                        m.next = "Change"
+                        self._to_change(m)
                     with m.If(op == Op.CORE):
                         m.next = "Block"
                 with m.If(ring.wrong != 0):
@@ -382,10 +403,11 @@ class Sequencer(Resettable):
                     self._stop(m, Cause.OWNER, at, self.ask.stream)
             self._obey(m, dead)
         with m.State("Change"):
-            m.d.comb += self.change.valid.eq(1)
+            m.d.comb += self._changes.eq(1)
             with m.If(self.change.ready):
                 m.d.sync += left.eq(left - 1)
                 with m.If(left == 1):
+                    m.d.comb += self._changes.eq(0)
                     m.next = "Next"
 
 

@@ -337,8 +337,8 @@ class Walker(Resettable):
             m.next = "Done"
             with m.If(self.free):
                 m.next = "Free"
-        left = Signal(signed(COUNT_BITS))
-        m.d.comb += left.eq(low - ring.freed)
+        left, changes = Signal(signed(COUNT_BITS)), Signal(name="changes")
+        m.d.comb += [left.eq(low - ring.freed), self.change.valid.eq(changes)]
         with m.State("Free"):
             m.d.comb += self.ask.valid.eq(1)
             m.d.sync += ring.eq(self.ask.ring)
@@ -353,11 +353,11 @@ class Walker(Resettable):
                     m.d.comb += self.later.eq(1)
                     m.next = "Idle"
             with m.Elif(~self.hold):
+                m.d.sync += changes.eq(1)
                 m.next = "Change"
         with m.State("Change"):
-            m.d.comb += self.change.valid.eq(1)
             with m.If(self.change.ready):
-                m.d.sync += [ring.freed.eq(ring.freed + 1), ring.there.eq(ring.there - 1)]
+                m.d.sync += [changes.eq(0), ring.freed.eq(ring.freed + 1), ring.there.eq(ring.there - 1)]
                 m.next = "Give"
 
 

@@ -110,6 +110,11 @@ class ExecutionClaims(Harness):
             claim(m, "it asks for room in a stream", stream["target"])
         with m.If(state.at("Show")):
             claim(m, "it shows in a stream", stream["target"] & flags.push)
+        claim(m, "rings are changed where it says so", state["changes"] == _at(state, ("Free a", "Free b", "Show")))
+        for name, number, frees in (("Free a", "a", 1), ("Free b", "b", 1), ("Show", "target", 0)):
+            with m.If(state.at(name)):
+                claim(m, f"what is changed is that of the operation: {name}",
+                      (self.dut.change.p.stream == job.vec[number][:4]) & (self.dut.change.p.free == frees))
         read = {"a": ("Ask b", "Ask target", "Start", "Run"), "b": ("Ask target", "Start", "Run")}
         for name, states in read.items():
             with m.If(_at(state, states) & of[name]):

@@ -79,6 +79,11 @@ class IssueClaims(Harness):
         for first, second in (("load", "vector"), ("load", "send"), ("vector", "send")):
             claim(m, f"{first} and {second} have nothing in hand that reads the same stream",
                   (engines[first].reads & engines[second].reads) == 0)
+        waiting: Any = state.part("load.waiting")
+        for k in range(waiting.depth):
+            place: Any = waiting.o.p.shape()(state[f"load.waiting.place_{k}"])
+            claim(m, f"load: streams are those of what waits: {k}", state[f"load.waiting.reads_{k}"] == Mux(
+                state["load.waiting.valid"][k], place.reads, 0))
         for name, engine in engines.items():
             takes, wants = Signal(name=f"{name}_takes"), Signal(STREAMS, name=f"{name}_wants")
             m.d.sync += [

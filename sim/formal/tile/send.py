@@ -64,6 +64,7 @@ class SendClaims(Harness):
         with m.If(at_work & ~asks & ~gives):
             claim(m, "the block that it sends has arrived", there > offset)
             claim(m, "it is one of those that it is to send", sent < n)
+        claim(m, "it gives back behind a block, if it is to", state["frees"] == (at_work & gives & frees_it))
         with m.If(gives):
             claim(m, "what it has sent is there", there >= Mux(frees_it, 1, sent))
             claim(m, "it has sent one", sent != 0)

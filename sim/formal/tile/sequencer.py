@@ -70,14 +70,21 @@ class SequencerClaims(Harness):
         word, left, core = dut.retired.word, state["left"], op == Op.CORE
         tokens = Mux(core, left == 1, (left != 0) & _among(op, _TOKENS))
         claim(m, "no more are there than the ring has", there <= blocks)
+        illegal = state["illegal"]
+        claim(m, "rings are changed where it says so", state["changes"] == state.at("Change"))
         with m.If(state.at("Ask")):
-            claim(m, "something is asked for", tokens)
+            claim(m, "something is asked for", illegal | tokens)
         with m.If(state.at("Source") | state.at("Target")):
             claim(m, "CORE is asked about", core & (left == 1))
         with m.If(state.at("Check")):
             claim(m, "SEND is asked about", op == Op.SEND)
+        for name in ("Target", "Block", "Given", "Change"):
+            with m.If(state.at(name)):
+                claim(m, f"what is illegal does not come so far: {name}", ~illegal)
+        with m.If(state.at("Issue") & illegal):
+            claim(m, "what is illegal is not issued", ~dut.issue.valid)
         which = dut.ask.stream == self.which
-        held = state.at("Block") | state.at("Given") | (state.at("Issue") & core)
+        held = state.at("Block") | state.at("Given") | (state.at("Issue") & core & ~illegal)
         with m.If(held):
             claim(m, "CORE has one block, and nothing else is in hand", core & (left == 1) & ~loose)
             source = field(word, Op.CORE, "source") == self.which

@@ -43,6 +43,9 @@ class WaitingClaims(Harness):
             total = total + valid[k]
         claim(m, "as many are in hand as were taken and have not gone", total == count)
         claim(m, "the engine is busy while any is in hand", dut.busy == (count != 0))
+        for k in range(depth):
+            place: Any = _Kept()(state[f"place_{k}"])
+            claim(m, f"streams are those of what is there: {k}", state[f"reads_{k}"] == Mux(valid[k], place.reads, 0))
         pick, inside, gone = free(m, 1, "pick"), Signal(), Signal()
         before, kept = Signal(range(depth + 1)), Signal(_Kept())
         with m.If(pick & takes & ~inside & ~gone):

@@ -91,6 +91,7 @@ class WalkerClaims(Harness):
         with m.If(_at(state, ("Judge", *_PLANNED, "Give", "Change"))):
             claim(m, "what it knows to be there is there", (held.there <= there) & (held.blocks == blocks))
             claim(m, "what it knows to be given back is", held.freed == freed)
+        claim(m, "it changes the ring where it says so", state["changes"] == state.at("Change"))
         with m.If(state.at("Change")):
             claim(m, "it knows of a block", held.there != 0)
 
