@@ -168,8 +168,10 @@ class Tile(wiring.Component):
         engines = ((vector, op == Op.VEC), (send, op == Op.SEND), (load, (op != Op.VEC) & (op != Op.SEND)))
         # The number of the instruction that is offered; whether it would be too far from the oldest one in hand.
         order, far = Signal(OrderLayout()), Signal()
+        # Seen a cycle later: none is issued in the cycle behind another one.
+        m.d.sync += far.eq(
+            Cat(one.busy & ((order.age - one.oldest)[:AGE_BITS] >= AGES - 1) for one in (load, vector)).any())
         m.d.comb += [
-            far.eq(Cat(one.busy & ((order.age - one.oldest)[:AGE_BITS] >= AGES - 1) for one in (load, vector)).any()),
             order.image.eq(load.image), load.others.eq(vector.busy), vector.others.eq(load.busy),
         ]
         with m.If(sequencer.issue.valid & sequencer.issue.ready & (op != Op.SEND)):

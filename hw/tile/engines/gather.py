@@ -8,7 +8,7 @@ from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
 from hw.block import Resettable
-from hw.tile.buffer import ReadPort
+from hw.tile.buffer import ADDRESS_BITS, ReadPort
 from hw.tile.lanes.operands import TermLayout
 from hw.tile.layouts import DescriptorLayout
 
@@ -57,8 +57,9 @@ class Gather(Resettable):
     def elaborate(self, platform: object) -> Any:
         m = Module()
         walk = Signal(DescriptorLayout("walk"), reset_less=True)
+        tail = Signal(ADDRESS_BITS, name="tail_at", reset_less=True)
         with m.If(self.start):
-            m.d.sync += walk.eq(self.walk)
+            m.d.sync += [walk.eq(self.walk), tail.eq(self.walk.pad + self.walk.run)]
         # What is read lands where it belongs in its word: `at` is that of the word's first byte.
         at, left, windows = Signal(signed(13)), Signal(12), Signal(4)
         in_window, in_tail, goes, room = Signal(), Signal(), Signal(), Signal()
@@ -69,7 +70,7 @@ class Gather(Resettable):
         m.d.comb += [
             free.eq(_CODES - fill), count.eq(Mux(left < free, left, free)), ends.eq(count == left),
             filled.eq(fill + count),
-            self.read.address.eq(at + Mux(in_tail, walk.pad + walk.run, self.term.p.address)),
+            self.read.address.eq(at + Mux(in_tail, tail, self.term.p.address)),
             self.read.valid.eq(room & (in_tail | (in_window & self.term.valid))),
             goes.eq(self.read.valid & self.read.ready), self.term.ready.eq(goes & ~in_tail & ends),
         ]

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from amaranth.hdl import Module, Mux, Signal, Value, unsigned
+from amaranth.hdl import C, Cat, Module, Mux, Signal, Value, unsigned
 from amaranth.lib import data, stream
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
@@ -79,7 +79,7 @@ class Receiver(Resettable):
         # What is told of a stream is found by a search, and taken in a cycle later.
         maps, map_slot, map_stream = Signal(name="maps"), Signal(_SLOT, name="its_slot"), Signal(_SLOT, name="its_stream")
         has = mapped.bit_select(map_slot, 1)
-        left, last = Signal(12), Signal()
+        left, last, soon, count = Signal(12), Signal(), Signal(), Signal(12)
         # Which stream; where in its ring; the write.
         here, number, payload = Signal(), Signal(_SLOT), Signal(self.cfg.payload_bits, reset_less=True)
         m.d.sync += [
@@ -87,17 +87,19 @@ class Receiver(Resettable):
             maps.eq(self.map), map_slot.eq(self.map_slot), map_stream.eq(self.map_stream),
             here.eq(valid & mapped.bit_select(flit.slot, 1)),
             payload.eq(flit.payload), self.write.valid.eq(here), self.write.data.eq(payload),
-            self.write.address.eq(self.ring.base + self.ring.tail + there.data),
+            self.write.address.eq(self.ring.base + self.ring.tail + count),
             self.write.bytes.eq(Mux(last, left, size)),
         ]
         m.d.comb += [
             find.addr.eq(map_slot), find.data.eq(map_stream), find.en.eq(maps & ~has),
             found.addr.eq(flit.slot),
             self.number.eq(number), self.claim.eq(here), there.addr.eq(number), self.ready.eq(clearing[-1]),
-            left.eq(self.ring.block - there.data), last.eq(left <= size),
+            # Flits are a multiple of four bytes: below the count is whether some came, and whether the next is the last.
+            count.eq(there.data & -4), left.eq(self.ring.block - count), soon.eq(left <= 2 * size),
+            last.eq(Mux(there.data[0], there.data[1], self.ring.block <= size)),
             self.change.p.stream.eq(number), self.change.p.free.eq(0), self.change.valid.eq(here & last),
             put.addr.eq(Mux(self.ready, number, clearing)), put.en.eq(here | ~self.ready),
-            put.data.eq(Mux(last | ~self.ready, 0, there.data + size)),
+            put.data.eq(Mux(last | ~self.ready, 0, Cat(C(1, 1), soon, (count + size)[2:12]))),
         ]
         with m.If(maps):
             m.d.sync += has.eq(1)

@@ -158,10 +158,11 @@ class Operands(Resettable):
     def _groups(
         self, m: Module, ends: Value, first: Value, count: Signal, wrap: Signal, words_left: Value, last_group: Value,
         pairs: Value, left: Signal,
-    ) -> Signal:
-        """How many elements the group at hand has, and are left with it; number of its first one."""
+    ) -> dict[str, Signal]:
+        """How many elements the group at hand has, and are left with it; place of its first one in both sources."""
         job, lanes = self.job, self.cfg.lanes
-        at, period_left = Signal(11), Signal(11)
+        period_left = Signal(11)
+        at = {name: Signal(11, name=f"{name}_at") for name in "ab"}
         whole, held = Signal(range(lanes + 1)), Signal.like(count)
         in_memory = ~job.a[4] | ~job.a[3]
         narrow = ((job.a_format == Format.LANE) & in_memory) | (job.b_format == Format.LANE) | job.wide
@@ -186,10 +187,13 @@ class Operands(Resettable):
         ]
         m.d.sync += held.eq(count)
         with m.If(self.start):
-            m.d.sync += [at.eq(0), left.eq(job.elements), period_left.eq(job.period), self.active.eq(1)]
+            m.d.sync += [
+                at["a"].eq(job.a_offset), at["b"].eq(job.b_offset), left.eq(job.elements), period_left.eq(job.period),
+                self.active.eq(1),
+            ]
         with m.Elif(ends):
             m.d.sync += [
-                at.eq(at + count), left.eq(left - count), self.active.eq(~last_group),
+                *(one.eq(one + count) for one in at.values()), left.eq(left - count), self.active.eq(~last_group),
                 period_left.eq(Mux(wrap, job.period, period_left - count)),
             ]
         return at
@@ -285,14 +289,13 @@ class Operands(Resettable):
         ]
         return room != 0
 
-    def _address(self, m: Module, source: Value, second: Value, at: Value, form: Value) -> None:
+    def _address(self, m: Module, source: Value, second: Value, at: dict[str, Signal], form: Value) -> None:
         """Where the elements at hand are in the buffer, or among the accumulators."""
-        job = self.job
         base, element = Signal(ADDRESS_BITS), Signal(11)
         walk = Mux(second, self.b_term.p.address, self.a_term.p.address)
         m.d.comb += [
             base.eq(Mux(source[4], walk, Mux(second, self.b_block, self.a_block))),
-            element.eq(at + Mux(second, job.b_offset, job.a_offset)),
+            element.eq(Mux(second, at["b"], at["a"])),
             self.read.address.eq(base + Mux(form == Format.LANE, element << 1, element)),
             self.sum_index.eq(element),
         ]

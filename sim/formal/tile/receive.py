@@ -38,10 +38,10 @@ class ReceiverClaims(Harness):
         assume(m, ~dut.i.valid | (dut.ready & ~dut.start))
         assume(m, ~dut.start | ~(state["valid"] | dut.claim | dut.write.valid))
         words = state.words("filled")
-        offset, flits = Signal(12), Signal(12)
+        offset, flits, known = Signal(12), Signal(12), Signal(2)
         for k, word in enumerate(words):
             with m.If(which == k):
-                m.d.comb += offset.eq(word)
+                m.d.comb += [offset.eq(word & -4), known.eq(word)]
         shows = its & dut.change.valid
         with m.If(dut.start | shows):
             m.d.sync += flits.eq(0)
@@ -52,6 +52,8 @@ class ReceiverClaims(Harness):
         with m.If(going | cleared):
             claim(m, "as much of the block is there as flits have come", offset == flits * size)
             claim(m, "a block that is not shown is not full", offset < block)
+            claim(m, "whether the next flit is the last one is known", known == Mux(
+                offset == 0, 0, 1 | ((offset + size >= block) << 1)))
         with m.If(~dut.ready):
             claim(m, "of a new start no flit has come", flits == 0)
         with m.If(its):
