@@ -137,12 +137,13 @@ class Sequencer(Resettable):
         self._illegal, changes, self._changes = Signal(name="illegal"), Signal(name="changes"), Signal()
         m.d.sync += changes.eq(self._changes)
         fetched, following = self._memory(m, fetch, address), Signal(PC_BITS + 1)
+        number = Signal.like(self.change.p.stream)
         m.d.comb += [
             address.eq(pc), decoder.word.eq(fetched), loops.at.eq(last), dead.eq(self.trap.cause != 0),
             self.retired.word.eq(word), self.retired.pc.eq(at), self.issue.payload.eq(self.retired),
-            self.ask.stream.eq(Mux(
-                op == Op.CORE, field(word, Op.CORE, "source"), field(word, Op.WAIT, "stream"))),
-            self.change.valid.eq(changes), self.change.p.stream.eq(self.ask.stream),
+            # What is changed does not depend on the state.
+            number.eq(Mux(op == Op.CORE, field(word, Op.CORE, "source"), field(word, Op.WAIT, "stream"))),
+            self.ask.stream.eq(number), self.change.valid.eq(changes), self.change.p.stream.eq(number),
             self.change.p.free.eq((op == Op.FREE) | (op == Op.CORE)),
             self.set.p.index.eq(field(word, Op.SET, "first") + last - at - 1), self.set.p.word.eq(fetched),
         ]
