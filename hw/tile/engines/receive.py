@@ -77,7 +77,8 @@ class Receiver(Resettable):
         clearing = Signal(range(STREAMS + 1), name="clearing", init=STREAMS)
         mapped = Signal(1 << _SLOT, name="mapped")
         # What is told of a stream is found by a search, and taken in a cycle later.
-        maps, map_slot, map_stream = Signal(name="maps"), Signal(_SLOT, name="its_slot"), Signal(_SLOT, name="its_stream")
+        maps = Signal(name="maps")
+        map_slot, map_stream = Signal(_SLOT, name="its_slot"), Signal(_SLOT, name="its_stream")
         has = mapped.bit_select(map_slot, 1)
         left, last, soon, count = Signal(12), Signal(), Signal(), Signal(12)
         # Which stream; where in its ring; the write.
@@ -94,7 +95,7 @@ class Receiver(Resettable):
             find.addr.eq(map_slot), find.data.eq(map_stream), find.en.eq(maps & ~has),
             found.addr.eq(flit.slot),
             self.number.eq(number), self.claim.eq(here), there.addr.eq(number), self.ready.eq(clearing[-1]),
-            # Flits are a multiple of four bytes: below the count is whether some came, and whether the next is the last.
+            # A multiple of four bytes: below the count is whether some came, and whether the next flit is the last one.
             count.eq(there.data & -4), left.eq(self.ring.block - count), soon.eq(left <= 2 * size),
             last.eq(Mux(there.data[0], there.data[1], self.ring.block <= size)),
             self.change.p.stream.eq(number), self.change.p.free.eq(0), self.change.valid.eq(here & last),
