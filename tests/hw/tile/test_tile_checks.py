@@ -167,7 +167,7 @@ def test_causes_are_those_of_the_rules() -> None:
     async def products(ctx: Any) -> None:
         for _ in range(50):
             memory = memory_of(rng)
-            fields = {"mvm": 0, "walk": int(rng.integers(2)), "advance": 1, "free": 1, "restart": 0}
+            fields = {"mvm": 0, "walk": int(rng.integers(2)), "advance": 1, "free": 1, "restart": 0, "ahead": 0}
             ctx.set(mvm.mvm.as_value(), bits(memory, "mvm", 0))
             ctx.set(mvm.walk.as_value(), wrongs(bits(memory, "walk", fields["walk"]), memory))
             its = DESCRIPTORS["walk"].layout.unpack(memory[DESCRIPTORS["walk"].at(fields["walk"])])
