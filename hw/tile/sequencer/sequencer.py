@@ -134,8 +134,10 @@ class Sequencer(Resettable):
         fetch, address = Signal(), Signal(PC_BITS + 1)
         self._own, stops = Signal(TrapLayout(), name="own_trap", reset_less=True), Signal()
         # What was decoded is illegal by its own bits; something changes a ring, in this cycle and in the next one.
-        self._illegal, changes, self._changes = Signal(name="illegal"), Signal(name="changes"), Signal()
+        self._illegal, changes, self._changes = Signal(), Signal(name="changes"), Signal()
+        self._cause, self._runs_out = Signal(4, name="its_cause"), Signal(name="runs_out")
         m.d.sync += changes.eq(self._changes)
+        m.d.comb += self._illegal.eq((self._cause != 0) | self._runs_out)
         fetched, following = self._memory(m, fetch, address), Signal(PC_BITS + 1)
         number = Signal.like(self.change.p.stream)
         m.d.comb += [
@@ -176,7 +178,7 @@ class Sequencer(Resettable):
                 with m.If(~self._illegal):
                     self._loop(m, word, at, pc, last, loops)
                 with m.Else():
-                    m.next = "Stop"
+                    self._refuse(m, at)
             with m.State("Settle"):
                 with m.If(self.idle):
                     m.next = "Set"
@@ -244,11 +246,16 @@ class Sequencer(Resettable):
     def _obey(self, m: Module, dead: Value) -> None:
         """Leave a state since the instruction is illegal, or since an engine trapped."""
         with m.If(self._illegal):
-            m.next = "Stop"
+            self._refuse(m, self.retired.pc)
         with m.If(dead):
             m.next = "Idle"
         with m.If(self._illegal | dead):
             m.d.comb += self._changes.eq(0)
+
+    def _refuse(self, m: Module, at: Value) -> None:
+        """Stops since the instruction is illegal by its own bits: with the least cause."""
+        end = self._runs_out & ((self._cause == 0) | (self._cause > Cause.END))
+        self._stop(m, Mux(end, Cause.END, self._cause), at)
 
     def _to_change(self, m: Module) -> None:
         """To the state that changes a ring; what chooses among all who do takes the time of a cycle."""
@@ -278,11 +285,7 @@ class Sequencer(Resettable):
                 m.next = "Issue"
         runs_out = (op == Op.SET) & (end >= self.cfg.instructions)
         # A memory and the decoder take the time of a cycle: the next state stops.
-        m.d.sync += [
-            self._illegal.eq((cause != 0) | runs_out), self._own.pc.eq(at), self._own.stream.eq(0),
-            self._own.engine.eq(Engine.SEQUENCER),
-            self._own.cause.eq(Mux(runs_out & ((cause == 0) | (cause > Cause.END)), Cause.END, cause)),
-        ]
+        m.d.sync += [self._cause.eq(cause), self._runs_out.eq(runs_out)]
 
     def _loop(self, m: Module, word: Value, at: Value, pc: Signal, last: Signal, loops: LoopStack) -> None:
         """Opens a loop, or passes it."""

@@ -70,7 +70,7 @@ class SequencerClaims(Harness):
         word, left, core = dut.retired.word, state["left"], op == Op.CORE
         tokens = Mux(core, left == 1, (left != 0) & _among(op, _TOKENS))
         claim(m, "no more are there than the ring has", there <= blocks)
-        illegal = state["illegal"]
+        illegal = (state["its_cause"] != 0) | state["runs_out"]
         claim(m, "rings are changed where it says so", state["changes"] == state.at("Change"))
         with m.If(state.at("Ask")):
             claim(m, "something is asked for", illegal | tokens)
