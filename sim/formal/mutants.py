@@ -184,7 +184,7 @@ MUTANTS = (
     ),
     Mutant(
         what="a block of whole flits is shown with the one behind it", owner=Receiver, method="elaborate",
-        line="last.eq(left <= size)", instead="last.eq(left < size)",
+        line="soon.eq(left <= 2 * size)", instead="soon.eq(left < 2 * size)",
         make=lambda: ReceiverClaims(Receiver(TileConfig(payload_bits=32, buffer_kib=1))),
     ),
     Mutant(
