@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from compiler.tile import compile_tiles, tile_programs
 from compiler.tile.check import run_tiles, values_of
 from compiler.tile.cycles import tile_cycles
 from compiler.tile.file import tile_code
+from compiler.tile.placed.ahead import both_sides
 from hw.config import load_chip
 from hw.core import CoreConfig, CoreReference
 from hw.tile.isa import Engine
@@ -61,6 +63,16 @@ def make(
     return Case(network, tile_code(made), x[:IMAGES].reshape(IMAGES, -1), made)
 
 
+def ahead(case: Case) -> Case:
+    """The same with its first layers an image ahead of the last one, on tiles that have both."""
+    placed = case.made.placed
+    last = max(placed.parts)
+    tiles = dict.fromkeys(both_sides(placed.members, placed.parts, last), last)
+    assert tiles
+    made = tile_programs(case.network, image=FIRST, watched=True, ahead=tiles)
+    return replace(case, code=tile_code(made), made=made)
+
+
 @pytest.fixture(scope="module")
 def cases() -> dict[str, Case]:
     perceptron = [node("Gemm", "x a", "c", transB=1), node("Relu", "c", "r"), node("Gemm", "r w", "y", transB=1)]
@@ -78,6 +90,7 @@ def cases() -> dict[str, Case]:
         "two layers": make(perceptron, {"a": (20, 8), "w": (4, 20)}, (8,), "b"),
         "residual": make(residual, {"a": (2, 1, 2, 2), "d": (2, 2, 2, 2), "g": (2, 2, 2, 2), "w": (3, 8)},
                          (1, 5, 5), "b"),
+        "ahead": ahead(make(perceptron, {"a": (20, 14), "w": (4, 20)}, (14,), "b")),
         "one": make([node("Gemm", "x a", "y", transB=1)], {"a": (5, 8)}, (8,), "b"),
         "host": make(host, {"a": (6, 8), "w": (3, 6)}, (8,), "b"),
         "copies": make([node("Conv", "x a", "y")], {"a": (2, 1, 2, 2)}, (1, 5, 5), "bcd", duplicates=2),
@@ -120,8 +133,8 @@ def functional(case: Case, models: list[MacroModel]) -> tuple[list[NDArray[Any]]
     return values, account
 
 
-@pytest.mark.parametrize("device", DEVICES)
-@pytest.mark.parametrize("name", ["four", "two layers", "residual", "one", "copies", "host"])
+@pytest.mark.parametrize(("name", "device"), [
+    *product(["four", "two layers", "residual", "one", "copies", "host"], DEVICES), ("ahead", "rram-neurram")])
 def test_all_lanes_and_codes_are_those_of_functional(
     backend: TileCosimBackend, cases: dict[str, Case], name: str, device: str
 ) -> None:
@@ -175,7 +188,7 @@ def test_gated_clocks_change_no_code_and_no_cycle(backend: TileCosimBackend, cas
     np.testing.assert_array_equal(account.core_cycles, with_gates.core_cycles)
 
 
-@pytest.mark.parametrize("name", ["four", "residual"])
+@pytest.mark.parametrize("name", ["four", "ahead"])
 def test_what_retires_is_what_the_interpreter_carries_out(
     backend: TileCosimBackend, cases: dict[str, Case], name: str
 ) -> None:
