@@ -90,7 +90,7 @@ def run(
     job = (JOBS | LARGE)[name]()
     options = CompileOptions(seeds=1, samples=32, duplicates=duplicates)
     network = compile_tiles(job.model, load_chip(job.chip), calibrate=job.calibrate, options=options)
-    network, _ = with_programs(network, job.calibrate)
+    network = with_programs(network, job.calibrate).network
     made = tile_programs(network, watched=watched)
     x = job.x[:images].reshape(images, -1)
     models, masks = build_cores(network, device=device, seed=3, time_s=DAY), core_masks(network)

@@ -63,9 +63,8 @@ def compile_for_chip(
     try:
         made = compile_tiles(
             net, chip, calibrate=given, device=device, options=options, faults=faults, progress=progress)
-        made, cycles = with_programs(made, x)
-        told = None if cycles is None else {**cycles.facts(), "f_clk_MHz": chip.clock.f_clk_MHz}
-        return replace(made, calibration={**made.calibration, "tile_cycles": told})
+        found = with_programs(made, x)
+        return replace(found.network, calibration={**made.calibration, "tile_cycles": found.facts()})
     except InputError as error:
         raise InputError(_or_by_host(str(error))) from None
 

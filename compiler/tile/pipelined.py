@@ -5,9 +5,11 @@ array works, cuts are tried: nodes before one are an image ahead on every tile t
 best of them is kept if it gains enough, and so on.
 """
 
+import math
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +17,7 @@ from numpy.typing import NDArray
 from compiler.tile.cycles import TileCycles, expected_cycles
 from compiler.tile.file import tile_code
 from compiler.tile.placed.ahead import Ahead, both_sides
+from compiler.tile.placed.links import link_flits
 from compiler.tile.placed.streams import Placed
 from compiler.tile.programs import tile_programs
 from macro_models.errors import InputError
@@ -22,7 +25,7 @@ from macro_models.errors import InputError
 if TYPE_CHECKING:
     from compiler.network import Network
 
-__all__ = ["with_programs"]
+__all__ = ["Programmed", "with_programs"]
 
 GAIN = 0.03
 """What a cut has to save of an image's cycles, and what is left to save before one is tried."""
@@ -33,61 +36,77 @@ BUSY = 0.5
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Tried:
-    """A network with its programs, how they are placed, and the cycles that are predicted."""
+class Programmed:
+    """A network with its programs, how they are placed, and the cycles that are predicted.
+
+    There are none where the prediction finds no end, which the programs were proven to have.
+    """
 
     network: "Network"
     placed: Placed
-    cycles: TileCycles
-    ahead: Ahead
+    cycles: TileCycles | None
+
+    def facts(self) -> dict[str, Any] | None:
+        """For JSON: cycles, the clock, and flits of an image on the links of the mesh."""
+        chip = self.network.chip
+        if self.cycles is None:
+            return None
+        return {**self.cycles.facts(), "links": link_flits(self.placed, chip), "f_clk_MHz": chip.clock.f_clk_MHz}
 
 
-def with_programs(network: "Network", x: NDArray[np.floating]) -> tuple["Network", TileCycles | None]:
-    """A network with the programs of its tiles, and the cycles of inputs like ``x`` that are predicted.
-
-    There are none where the prediction finds no end, which the programs were proven to have.
+def with_programs(network: "Network", x: NDArray[np.floating]) -> Programmed:
+    """A network with the programs of its tiles, and the cycles of inputs like ``x``.
 
     Raises
     ------
     InputError
         As of :func:`compiler.tile.programs.tile_programs`.
     """
-    made = tile_programs(network)
-    first = replace(network, tiles=tile_code(made))
-    try:
-        best = _Tried(network=first, placed=made.placed, cycles=expected_cycles(first, x), ahead={})
-    except ValueError:
-        return first, None
-    while found := [one for ahead in _cuts(best) if (one := _tried(network, ahead, x)) is not None]:
-        one = min(found, key=lambda one: one.cycles.each)
-        if one.cycles.each > (1 - GAIN) * best.cycles.each:
+    best = _tried(network, {}, x)
+    while found := [one for ahead in _cuts(best) if (one := _if_it_fits(network, ahead, x)) is not None]:
+        one = min(found, key=_each)
+        if _each(one) > (1 - GAIN) * _each(best):
             break
         best = one
-    return best.network, best.cycles
+    return best
 
 
-def _tried(network: "Network", ahead: Ahead, x: NDArray[np.floating]) -> _Tried | None:
-    """The network with nodes ahead; None if its tiles have no room for that."""
+def _each(one: Programmed) -> float:
+    return math.inf if one.cycles is None else one.cycles.each
+
+
+def _tried(network: "Network", ahead: Ahead, x: NDArray[np.floating]) -> Programmed:
+    """The network with nodes ahead."""
+    made = tile_programs(network, ahead=ahead)
+    found = replace(network, tiles=tile_code(made))
+    cycles = None
+    with suppress(ValueError):
+        cycles = expected_cycles(found, x)
+    return Programmed(network=found, placed=made.placed, cycles=cycles)
+
+
+def _if_it_fits(network: "Network", ahead: Ahead, x: NDArray[np.floating]) -> Programmed | None:
+    """The same; None if tiles have no room for that."""
     try:
-        made = tile_programs(network, ahead=ahead)
-        found = replace(network, tiles=tile_code(made))
-        return _Tried(network=found, placed=made.placed, cycles=expected_cycles(found, x), ahead=ahead)
-    except (InputError, ValueError):
+        return _tried(network, ahead, x)
+    except InputError:
         return None
 
 
-def _cuts(best: _Tried) -> Iterator[Ahead]:
+def _cuts(best: Programmed) -> Iterator[Ahead]:
     """What may be ahead, beyond what is: each set of nodes once."""
+    if best.cycles is None or best.network.tiles is None:
+        return
     analog, members, layers = best.cycles.analog, best.placed.members, sorted(best.placed.parts)
-    most = max(analog.values())
+    most, before = max(analog.values()), best.network.tiles.ahead
     if best.cycles.each <= (1 + GAIN) * most:
         return
     found: dict[frozenset[tuple[str, tuple[int, ...]]], tuple[float, Ahead]] = {}
     for cut in layers:
-        tiles = [tile for tile in both_sides(members, layers, cut) if tile not in best.ahead]
+        tiles = [tile for tile in both_sides(members, layers, cut) if tile not in before]
         works = max((analog[tile] for tile in tiles), default=0.0)
         if works < BUSY * most:
             continue
         key = frozenset((tile, tuple(k for k in layers if k < cut and tile in members[k])) for tile in tiles)
-        found.setdefault(key, (works, {**best.ahead, **dict.fromkeys(tiles, cut)}))
+        found.setdefault(key, (works, {**before, **dict.fromkeys(tiles, cut)}))
     yield from (ahead for _, ahead in sorted(found.values(), key=lambda one: -one[0])[:MOST_CUTS])

@@ -9,7 +9,7 @@ from macro_models.files import FileKind, reading
 from mho.comparisons.runs import Run, read_run
 from mho.units import format_time
 
-__all__ = ["RUN", "Facts", "read_facts"]
+__all__ = ["RUN", "Facts", "read_facts", "steady"]
 
 RUN = FileKind("result of mho run", 1 << 28)
 
@@ -64,11 +64,26 @@ class Facts:
         rows = [row for row in self.budget["rows"] if "share" in row]
         return sorted(((r["name"], float(r["alone"]), float(r["share"])) for r in rows), key=lambda row: -row[2])
 
+    @property
+    def links(self) -> Sequence[Mapping[str, Any]]:
+        """Flits of an input on the links of the mesh; empty where no tiles run programs."""
+        tiles = None if self.cost is None else self.cost.get("tiles")
+        return () if tiles is None else tiles.get("links", ())
+
     def budget_mean(self, name: str) -> float | None:
         """Mean score of a row of the budget."""
         if self.budget is None:
             return None
         return next((float(row["mean"]) for row in self.budget["rows"] if row["name"] == name), None)
+
+
+def steady(ends: Sequence[float]) -> float:
+    """Cycles of an input in the steady state, from the cycles at which results came.
+
+    The last input is left out where there are three: nothing is begun before it, so it may be done sooner.
+    """
+    some = ends[:-1] if len(ends) > 2 else ends
+    return (some[-1] - some[0]) / (len(some) - 1)
 
 
 def read_facts(paths: Sequence[str]) -> list[Facts]:

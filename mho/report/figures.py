@@ -8,6 +8,7 @@ from matplotlib.figure import Figure
 
 from mho.figures.run import COLOURS, in_style, new_figure
 from mho.report.facts import Facts
+from mho.report.links import LINKS, draw_links
 
 __all__ = ["figures_of"]
 
@@ -35,6 +36,7 @@ _TEXTS = {
         "Of all images: the array converts; something else works and the array does not; nothing does. A tile whose "
         "array is always on limits the throughput.",
     ),
+    "links": LINKS,
     "cores": (
         "Time of the cores",
         "Cycles of an input in which operations are at the pins of each macro. The longest is the least time between "
@@ -66,7 +68,7 @@ def figures_of(facts: Facts) -> Iterator[tuple[str, str, str, Figure]]:
     cost, silicon = facts.cost, facts.silicon or {}
     drawn = (
         ("budget", facts.causes, _budget), ("timeline", facts.trace, _timeline), ("tiles", facts.trace, _tiles),
-        ("cores", cost is not None and facts.trace is None, _cores),
+        ("links", facts.links, draw_links), ("cores", cost is not None and facts.trace is None, _cores),
         ("codes", any("codes" in layer for layer in facts.layers), _codes),
         ("energy", cost is not None and cost["energy"], _energy), ("area", silicon, _area),
         ("digital", silicon.get("energy"), _digital),

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from mho.comparisons.runs import MEASURES
-from mho.report.facts import Facts
+from mho.report.facts import Facts, steady
 
 __all__ = ["accuracy_words", "energy_words", "missing_words", "time_words"]
 
@@ -112,7 +112,7 @@ def _tile_words(told: Mapping[str, Any]) -> str:
 
 def _trace_words(facts: Facts, trace: Mapping[str, Any]) -> str:
     ends, f_clk = trace["image_ends"], float(facts.content["f_clk_MHz"])
-    each = (ends[-1] - ends[0]) / (len(ends) - 1) if len(ends) > 1 else float(ends[0] - trace["first"])
+    each = steady(ends) if len(ends) > 1 else float(ends[0] - trace["first"])
     worst = max(trace["tiles"], key=lambda one: one["array"] + one["digital"])
     whole = trace["last"] - trace["first"]
     limit = "the array" if worst["array"] >= worst["digital"] else "digital work"

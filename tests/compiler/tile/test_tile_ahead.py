@@ -88,7 +88,8 @@ def test_an_array_does_not_wait_for_a_layer_of_one_position(
     case: tuple[Network, NDArray[Any]], tmp_path: Path
 ) -> None:
     network, x = case
-    made, cycles = with_programs(network, x)
+    programmed = with_programs(network, x)
+    made, cycles = programmed.network, programmed.cycles
     assert made.tiles is not None
     assert made.tiles.ahead
     assert cycles is not None
@@ -96,6 +97,13 @@ def test_an_array_does_not_wait_for_a_layer_of_one_position(
     assert cycles.each < 0.97 * before.each
     assert cycles.each < 1.05 * cycles.analog[cycles.bottleneck]
     assert cycles.first < 1.05 * before.first
+    facts = programmed.facts()
+    assert facts is not None
+    links = {(one["start"], one["end"]): one["flits"] for one in facts["links"]}
+    # Credits: of the input from each tile, of 20 codes from two. Sums of 10 and 4 lanes, 10 codes, 8 bytes a flit.
+    assert links["1,1", "0,1"] == 1 + 3
+    assert links["1,0", "0,0"] == 1 + 1 + 3 + 1
+    assert links["0,1", "0,0"] == 2 + 1 + 1 + 2
     made.save(tmp_path / "net.mho")
     loaded = Network.load(tmp_path / "net.mho")
     assert loaded.tiles is not None

@@ -10,7 +10,8 @@ import pytest
 
 from mho import Chip, compile
 from mho.cli import run
-from mho.report.facts import read_facts
+from mho.report.facts import read_facts, steady
+from mho.report.links import draw_links
 from mho.report.words import accuracy_words, energy_words, missing_words, time_words
 
 GIVEN = {"energy.source": "a test of <energies>", "energy.word_line_pJ": 3, "energy.reset_pJ": 700,
@@ -98,6 +99,7 @@ def test_words_of_a_trace_name_the_busiest_tile(content: Any, tmp_path: Path) ->
     [facts] = read_facts([written(tmp_path, content | {"trace": TRACE})])
     words = time_words(facts)
     assert "an input takes 400 cycles" in words
+    assert steady([700, 1100, 1500, 1600]) == 400  # nothing is begun before the last one
     assert "Tile 0,0 works most: its array 60% of the time, something digital alone 30%, waiting 10%" in words
 
 
@@ -130,3 +132,16 @@ def test_names_that_look_like_formulas_are_text(content: Any, tmp_path: Path) ->
     layers = [layer | {"layer": "a$b_{$<&"} for layer in content["layers"]]
     assert run(["report", written(tmp_path, content | {"layers": layers}), "-o", str(tmp_path / "r.html"), "-q"]) == 0
     assert Page((tmp_path / "r.html").read_text()).open == []
+
+
+@pytest.mark.slow
+def test_links_are_drawn_with_their_part_of_the_time(content: Any, tmp_path: Path) -> None:
+    told = {"each": 500.0, "tiles": [{"tile": "0,0"}, {"tile": "1,0"}],
+            "links": [{"start": "0,0", "end": "1,0", "flits": 25}, {"start": "1,0", "end": "0,0", "flits": 1}]}
+    chip = {**content["chip"], "mesh": {"columns": 2, "rows": 1}}
+    [facts] = read_facts([written(tmp_path, content | {"chip": chip, "cost": content["cost"] | {"tiles": told}})])
+    texts = [text.get_text() for text in draw_links(facts).axes[0].texts]
+    assert {"0,0", "1,0", "5", "0.2"} <= set(texts)
+    [facts] = read_facts([written(tmp_path, content | {"trace": TRACE, "chip": chip, "cost": content["cost"] | {
+        "tiles": told}})])
+    assert "6.25" in [text.get_text() for text in draw_links(facts).axes[0].texts]

@@ -67,7 +67,7 @@ def ahead(case: Case) -> Case:
     """The same with its first layers an image ahead of the last one, on tiles that have both."""
     placed = case.made.placed
     last = max(placed.parts)
-    tiles = dict.fromkeys(both_sides(placed.members, placed.parts, last), last)
+    tiles = {tile: last for tile in both_sides(placed.members, list(placed.parts), last)}  # noqa: C420
     assert tiles
     made = tile_programs(case.network, image=FIRST, watched=True, ahead=tiles)
     return replace(case, code=tile_code(made), made=made)
