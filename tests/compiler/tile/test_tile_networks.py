@@ -79,7 +79,7 @@ def test_convolutions_with_pooling_and_a_residual_block(
 
 def test_a_ring_one_block_short_is_refused(convolutions: tuple[Network, np.ndarray]) -> None:
     """The skip around two convolutions, without the blocks beyond what does without latency."""
-    from compiler.tile import programs as module
+    from compiler.tile.code import maker as module
 
     made = tile_programs(convolutions[0])
     skip = next(r for r in made.placed.rings.values() if r.value in made.placed.graph.nodes[r.node].joins)
