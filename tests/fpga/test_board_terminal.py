@@ -12,7 +12,7 @@ import pytest
 from fpga.backend import FpgaBackend, connect_board
 from fpga.config import board_config
 from fpga.simulate import BoardTerminal, check_link
-from hw.config import load_chip
+from hw.config import Chip, load_chip
 from macro_models import Masks, load_device
 from macro_models.errors import InputError, ToolError
 from macro_models.exact.operation import Direction, MvmOperation
@@ -43,8 +43,8 @@ class Board:
     After ``disturb_at`` slices of work ``disturb`` is called, once.
     """
 
-    def __init__(self, port: Path, name: str = "hx8k-breakout") -> None:
-        config = board_config(name, CHIP)
+    def __init__(self, port: Path, name: str = "hx8k-breakout", chip: Chip = CHIP) -> None:
+        config = board_config(name, chip)
         # The fewest cycles of a bit.
         self.port, self.config = port, replace(config, clock_hz=8 * config.baud)
         self.disturb: Callable[[], None] | None = None

@@ -181,9 +181,10 @@ def test_what_goes_wrong_is_told() -> None:
         TilesHost(FakeChip(16, 2), PARTS, looks=1, patience=50).run(plan, code)
 
 
-def perceptron(changes: dict[str, Any] | None = None) -> tuple[Network, Any]:
+def perceptron(changes: dict[str, Any] | None = None, hidden: int = 20) -> tuple[Network, Any]:
     rng = np.random.default_rng(1)
-    weights = {"a": (rng.normal(size=(20, 8)) / 3).astype("f4"), "b": (rng.normal(size=(4, 20)) / 4.5).astype("f4")}
+    weights = {"a": (rng.normal(size=(hidden, 8)) / 3).astype("f4"),
+               "b": (rng.normal(size=(4, hidden)) / hidden**0.5).astype("f4")}
     x = rng.uniform(-1, 1, size=(16, 8)).astype("f4")
     nodes = [node("Gemm", "x a", "c", transB=1), node("Relu", "c", "r"), node("Gemm", "r b", "y", transB=1)]
     model = build(nodes, weights, shape=("batch", 8), output=("batch", "k"))
