@@ -15,26 +15,20 @@ from hw.noc.ports import TURNS, WANTS, Port
 
 __all__ = ["ALLOWED", "TURN", "run"]
 
+try:
+    import numba
+except ImportError:
+    numba = None
 
 
-def _plain(function: Any) -> Any:
-    return function
-
-
-def _compiled(function: Any) -> Any:
-    """Kept beside the file or in the user's cache, if one of them can be written."""
+def njit(function: Any) -> Any:
+    """Compiled where numba is installed, and kept beside the file or in the user's cache, if one can be written."""
+    if numba is None:
+        return function
     try:
         return numba.njit(cache=True)(function)
     except RuntimeError:
         return numba.njit(function)
-
-
-try:
-    import numba
-
-    njit = _compiled
-except ImportError:
-    njit = _plain
 
 
 _N, _E, _S, _W, _L = (int(port) for port in Port)
