@@ -100,11 +100,11 @@ class FoldedProduct:
         if charges.dtype != np.float32 or compiled_count() is None:
             return charges, None, None
         decrements = self._steps.floats[np.float32][0]
-        both = np.vstack([charges, decrements])
-        distinct, alike = np.unique(both, axis=1, return_inverse=True)
-        if 2 * distinct.shape[1] > both.shape[1]:
+        found = _alike(np.vstack([charges, decrements]))
+        if found is None:
             return charges, decrements, None
-        return np.ascontiguousarray(distinct[:-1]), np.ascontiguousarray(distinct[-1]), alike.ravel()
+        lines, alike = found
+        return np.ascontiguousarray(charges[:, lines]), np.ascontiguousarray(decrements[lines]), alike
 
     def _count(self, charge: NDArray[np.floating]) -> tuple[NDArray[np.int16], NDArray[np.int64]]:
         """Codes of charges without noise, and their decrements."""
@@ -202,6 +202,19 @@ def _fold(pairs: Product, rows: NDArray[np.integer], taken: NDArray[np.integer],
     of_row[rows] = taken
     line, sign = pairs.inputs
     return replace(pairs, matrix=matrix, spread=spread, inputs=(of_row[line], sign * driven[line]))
+
+
+def _alike(columns: NDArray[np.float32]) -> tuple[NDArray[np.intp], NDArray[np.intp]] | None:
+    """Columns that differ, and which of them each column equals; None where more than half of them differ.
+
+    Columns are told apart by a sum of their bits that wraps around: two that have one by chance are looked at.
+    """
+    factors = np.random.default_rng(0).integers(1 << 63, size=len(columns), dtype=np.uint64)
+    sums = factors @ columns.view(np.uint32).astype(np.uint64)
+    _, first, alike = np.unique(sums, return_index=True, return_inverse=True)
+    if 2 * len(first) > len(sums) or not np.array_equal(columns, columns[:, first][:, alike]):
+        return None
+    return first, alike
 
 
 def _charges(key: Key, product: Product, planes: int) -> NDArray[np.floating]:
