@@ -53,7 +53,9 @@ class ConductanceGrid:
 
     def codes(self, g_uS: NDArray[np.float64]) -> NDArray[np.int32]:
         """Codes of conductances in uS, at least 0: rounded, and clipped to the largest code."""
-        return np.minimum(np.rint(g_uS / self.lsb_uS), 2**self.g_bits - 1).astype(np.int32)
+        codes = np.asarray(g_uS / self.lsb_uS)
+        np.rint(codes, out=codes)
+        return np.minimum(codes, 2**self.g_bits - 1, out=codes).astype(np.int32)
 
     def checked_cells(self, name: str, values: ArrayLike) -> NDArray[np.float64]:
         """Conductances of all cells in uS, ``[driven line, converted line]``.
@@ -66,8 +68,9 @@ class ConductanceGrid:
         cells, shape = np.asarray(values, dtype=np.float64), self.cell_map.shape
         if cells.shape != shape:
             raise InputError(f"{name} must have shape {shape}, not {cells.shape}")
-        wrong = cells[(cells < 0.0) | np.isinf(cells)]
-        if wrong.size:
+        # A comparison with NaN is false, and so is one of its extremes.
+        if np.fmin.reduce(cells, axis=None) < 0.0 or np.fmax.reduce(cells, axis=None) == np.inf:
+            wrong = cells[(cells < 0.0) | np.isinf(cells)]
             raise InputError(f"{name} must be at least 0 uS and finite, or NaN for a dead cell, not {wrong[0]:g}")
         return cells
 

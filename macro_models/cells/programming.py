@@ -1,8 +1,9 @@
 """Conductances of a programmed array at some time: every cell drawn from the device by counter."""
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,7 +38,9 @@ def programmed(
     two times or two targets of the same cell share them, so that a cell relaxes coherently. ``causes`` switches
     "programming", "relaxation" and "stuck".
     """
-    target = np.nan_to_num(target_uS, nan=0.0)
+    dead = np.isnan(target_uS)
+    some_dead = bool(dead.any())
+    target = np.nan_to_num(target_uS, nan=0.0) if some_dead else target_uS
     drawn = device.programmed(target, cell_draws(seed, core, target.shape), time_s, temp_C, causes)
     if drawn is not None:
         g, origin = drawn.g_uS, drawn.origin_uS
@@ -50,7 +53,7 @@ def programmed(
         g = np.maximum(g, 0.0)
         if "stuck" in causes and device.stuck.fraction > 0.0:
             g = _stick(g, device, seed, core)
-        return np.where(np.isnan(target_uS), 0.0, g)
+        return np.where(dead, 0.0, g) if some_dead else g
 
     return Drawn(whole(g), None if origin is None else whole(origin))
 
@@ -104,7 +107,12 @@ def _from_spread(
         left = _draws(Purpose.PROGRAMMING, **draw)
     if "relaxation" in causes and device.relaxation.times_s and time_s > 0.0:
         moved = _draws(Purpose.RELAXATION, **draw)
-    for first in range(0, 0 if left is None and moved is None else len(g), _BLOCK):
+    if left is None and moved is None:
+        return g.reshape(target.shape)
+    if (loops := compiled()) is not None and g.dtype == np.float64:
+        _by_loops(loops, g, left, moved, device, time_s)
+        return g.reshape(target.shape)
+    for first in range(0, len(g), _BLOCK):
         here = slice(first, first + _BLOCK)
         some = g[here].copy()
         if (some == some[0]).all():  # cells that hold nothing: one stands for all
@@ -116,6 +124,32 @@ def _from_spread(
             normal = NORMAL_TABLE.take(moved[here], mode="clip") / NORMAL_ONE
             g[here] += device.relaxed_uS(some, time_s, window) * normal
     return g.reshape(target.shape)
+
+
+def _by_loops(
+    loops: Callable[..., None], g: NDArray[np.float64], left: NDArray[np.uint16] | None,
+    moved: NDArray[np.uint16] | None, device: Device, time_s: float,
+) -> None:
+    """:func:`_from_spread` of targets ``g`` and their draws, in place."""
+    data, none = device.relaxation, np.zeros(0, dtype=np.uint16)
+    before, after, weight, growth = (), (), 1.0, 1.0
+    if moved is not None:
+        before, after, weight, growth = data.around(time_s, device.programming.pulse_s)
+    first = data.sigma_uS[0] if data.times_s else ()
+    loops(
+        g, none if left is None else left, none if moved is None else moved, NORMAL_TABLE, device.programming.accept_uS,
+        data.g_ref_uS, *(np.array(one, dtype=np.float64) for one in (first, before, after)), weight, growth,
+    )
+
+
+@cache
+def compiled() -> Callable[..., None] | None:
+    """The loops of :mod:`.spread_compiled`, None where numba is not installed or off."""
+    try:
+        from macro_models.cells.spread_compiled import make_loops
+    except ImportError:
+        return None
+    return make_loops()
 
 
 def _from_law(

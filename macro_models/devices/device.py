@@ -113,6 +113,22 @@ class Relaxation:
     g / g_ref, lowest first."""
     source: str = ""
 
+    def around(self, time_s: float, pulse_s: float) -> tuple[Polynomial, Polynomial, float, float]:
+        """Polynomials of the times around ``time_s`` seconds, what the later one weighs, and a factor of what is added.
+
+        The first polynomial is empty where the other one is all; the factor is below 1 before the first time, by the
+        logarithm of time counted in pulses of ``pulse_s`` seconds. There must be a time.
+        """
+        at = max(time_s, self.times_s[0])
+        later = next((k for k, t in enumerate(self.times_s) if t >= at), len(self.times_s) - 1)
+        before, weight, growth = (), 1.0, 1.0
+        if later > 0 and at < self.times_s[later]:
+            start, end = math.log(self.times_s[later - 1]), math.log(self.times_s[later])
+            before, weight = self.sigma_uS[later - 1], (math.log(at) - start) / (end - start)
+        if time_s < self.times_s[0]:
+            growth = math.log1p(time_s / pulse_s) / math.log1p(self.times_s[0] / pulse_s)
+        return before, self.sigma_uS[later], weight, growth
+
 
 @dataclass(frozen=True, kw_only=True)
 class ReadNoise:
@@ -481,18 +497,11 @@ class Device:
         r = self._relative(target_uS)
         if not data.times_s or time_s <= 0.0:
             return np.zeros_like(r)
-        at = max(time_s, data.times_s[0])
-        later = next((k for k, t in enumerate(data.times_s) if t >= at), len(data.times_s) - 1)
-        total = _evaluate(data.sigma_uS[later], r)
-        if later > 0 and at < data.times_s[later]:
-            start, end = math.log(data.times_s[later - 1]), math.log(data.times_s[later])
-            weight = (math.log(at) - start) / (end - start)
-            total = _evaluate(data.sigma_uS[later - 1], r) * (1.0 - weight) + total * weight
-        added = np.sqrt(np.maximum(total**2 - window_uS**2 / 3.0, 0.0))
-        if time_s < data.times_s[0]:
-            pulse = self.programming.pulse_s
-            added = added * (math.log1p(time_s / pulse) / math.log1p(data.times_s[0] / pulse))
-        return added
+        before, after, weight, growth = data.around(time_s, self.programming.pulse_s)
+        total = _evaluate(after, r)
+        if before:
+            total = _evaluate(before, r) * (1.0 - weight) + total * weight
+        return np.sqrt(np.maximum(total**2 - window_uS**2 / 3.0, 0.0)) * growth
 
     def read_noise_uS(
         self, g_uS: ArrayLike, time_s: float = 0.0, origin_uS: ArrayLike | None = None

@@ -67,7 +67,8 @@ class EagerTnsa:
         if self._effective is None:
             self._backward, self._wl = backward, np.array(wl, dtype=bool)
             model = self._model
-            self._effective = effective_cells(model.cells, model.config.lsb_uS, model.wires, self._wl, backward)
+            effective = effective_cells(model.cells, model.config.lsb_uS, model.wires, self._wl, backward)
+            self._effective = effective.astype(np.int64)
         driven = positive.astype(np.int64) - negative.astype(np.int64)
         self._input += driven
         self._accumulated += driven @ self._effective

@@ -172,14 +172,18 @@ class TnsaModel(ProgrammedCore[TnsaConfig]):
         at = slice(None) if blocks is None else lines_of(blocks)
         cells = self.cells[:, at]
         variances, unit = self._variances_of(cells, at)
-        variance = None if variances is None else np.where(wl[:, None], variances * unit, 0.0)
+        every = bool(wl.all())
+        variance: NDArray[np.float64] | None = None if variances is None else variances * unit
+        if variance is not None and not every:
+            variance = np.where(wl[:, None], variance, 0.0)
         if backward and variance is not None:
             variance = variance.T
         if self.register is not None:
             # The inputs of all lines are alike to the register.
             variance = np.repeat(np.ones_like(wl) if backward else wl, len(wl)).reshape(2 * wl.shape).astype(np.float64)
         # Wires change the weights of a line, not their sum, to which steps and offsets stay proportional.
-        sum_g = np.where(wl[:, None], cells, 0).sum(axis=1 if backward else 0, dtype=np.int64)
+        held = cells if every else np.where(wl[:, None], cells, 0)
+        sum_g = held.sum(axis=1 if backward else 0, dtype=np.int64)
         if self.wires.ideal:
             k = effective_cells(cells, self.config.lsb_uS, self.wires, wl, backward)
         else:
@@ -192,7 +196,7 @@ class TnsaModel(ProgrammedCore[TnsaConfig]):
         return Key(
             backward=backward,
             wl=wl,
-            k=np.ascontiguousarray(k, dtype=np.int32),
+            k=np.array(k, dtype=np.int32, order="C"),
             sum_g=sum_g,
             offset=2 * np.rint(self.converter_offset_V[at] / self.config.v_read_V * sum_g).astype(np.int64) + 1,
             gain=self.converter_gain[:, at],

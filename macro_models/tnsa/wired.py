@@ -28,7 +28,7 @@ def share_matrices(folder: Path | None) -> None:
 
 def effective_cells(
     cells: NDArray[np.int32], lsb_uS: float, wires: Wires, wl: NDArray[np.bool_], backward: bool
-) -> NDArray[np.int64]:
+) -> NDArray[np.integer]:
     """Integer conductances of shape (driven, converted) that give a line its charge: at least 0.
 
     With perfect wires the codes of the cells whose word line is on. With wires the rounded effective matrix, each
@@ -50,7 +50,7 @@ def effective_cells(
         Source lines are driven and bit lines are converted.
     """
     if wires.ideal:
-        k = np.where(wl[:, None], cells, 0).astype(np.int64)
+        k = cells if wl.all() else np.where(wl[:, None], cells, 0)
         return k.T if backward else k
     build = _MATRICES.matrix
     return effective_codes(cells, lsb_uS * 1e-6, wires, mode="voltage", wl=wl, backward=backward, build=build)

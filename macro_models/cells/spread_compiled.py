@@ -1,0 +1,83 @@
+"""Cells of a device of windows and spreads, in loops that numba compiles; import it through ``programming``.
+
+The same quotients, sums and roots in the same order as :meth:`macro_models.devices.Device.window_uS` and
+``relaxed_uS``, and what :mod:`macro_models.cells.programming` draws of them, for one cell after the other.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import numba as nb
+import numpy as np
+
+from macro_models.exact.random import NORMAL_ONE
+from macro_models.loops import compile_loops
+
+__all__ = ["make_loops"]
+
+_ONE, _BLOCK = np.float64(NORMAL_ONE), 512
+
+
+@nb.njit(error_model="numpy", inline="always")
+def _evaluate(polynomial: Any, r: Any, value: Any):
+    for k in range(r.shape[0]):
+        value[k] = 0.0
+    for power in range(polynomial.shape[0] - 1, -1, -1):
+        coefficient = polynomial[power]
+        for k in range(r.shape[0]):
+            value[k] = value[k] * r[k] + coefficient
+    for k in range(r.shape[0]):
+        value[k] = max(value[k], 0.0)
+
+
+def _spread(
+    g: Any, left: Any, moved: Any, normal: Any, accept: Any, reference: Any, first: Any, before: Any, after: Any,
+    weight: Any, growth: Any,
+):
+    """Targets ``g`` become what cells hold.
+
+    ``left`` and ``moved`` are their draws, empty where there are none. ``first`` is the polynomial of the first time,
+    empty where the window is all; ``before``, ``after``, ``weight`` and ``growth`` are those of
+    :meth:`~macro_models.devices.device.Relaxation.around`.
+    """
+    # Some cells at a time, step by step: a loop over coefficients within that over cells is not vectorised.
+    held = np.empty((4, _BLOCK))
+    for start in range(0, g.shape[0], _BLOCK):
+        some = g[start : start + _BLOCK]
+        n = some.shape[0]
+        r, window, total, other = held[0, :n], held[1, :n], held[2, :n], held[3, :n]
+        for k in range(n):
+            r[k] = min(max(some[k] / reference, 0.0), 1.0)
+        if first.shape[0] > 0:
+            _evaluate(first, r, window)
+            for k in range(n):
+                window[k] = min(accept, window[k])
+        else:
+            window[:] = accept
+        if left.shape[0] > 0:
+            draws = left[start : start + _BLOCK]
+            for k in range(n):
+                some[k] += window[k] * ((draws[k] + 0.5) / 32768.0 - 1.0)
+        if moved.shape[0] > 0:
+            _evaluate(after, r, total)
+            if before.shape[0] > 0:
+                _evaluate(before, r, other)
+                for k in range(n):
+                    total[k] = other[k] * (1.0 - weight) + total[k] * weight
+            draws = moved[start : start + _BLOCK]
+            for k in range(n):
+                other[k] = normal[draws[k]] / _ONE
+            for k in range(n):
+                added = np.sqrt(max(total[k] * total[k] - window[k] * window[k] / 3.0, 0.0)) * growth
+                some[k] += added * other[k]
+
+
+_SIGNATURE = nb.void(
+    nb.float64[::1], nb.uint16[::1], nb.uint16[::1], nb.int16[::1], nb.float64, nb.float64, nb.float64[::1],
+    nb.float64[::1], nb.float64[::1], nb.float64, nb.float64,
+)
+
+
+def make_loops() -> Callable[..., None] | None:
+    """Compile :func:`_spread`; None if numba is off. The arguments are those of :data:`_SIGNATURE`."""
+    return compile_loops(_SIGNATURE, _spread, nogil=True)
