@@ -16,8 +16,8 @@ BOARD = Board(
     synthesis="-nodsp",
     place=("--85k", "--package", "CABGA381", "--speed", "6"),
     # Four tiles fill most of the device: what counts is that they can be routed, so cells are placed by the lengths of
-    # their wires alone, and spread over the device.
-    tiles_place=("--no-tmdriv", "--placer-heap-beta", "0.75"),
+    # their wires alone, and spread over the device, and wires by how much each is wanted, not one after the other.
+    tiles_place=("--no-tmdriv", "--placer-heap-beta", "0.75", "--router", "router2"),
     fits=((256, 8),),
     lights=(("led", 0), ("led", 1), ("led", 2)),
     loader="ulx3s",

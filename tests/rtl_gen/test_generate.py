@@ -215,7 +215,7 @@ def test_first_test_passes_by_make_around_the_users_top(tmp_path: Path) -> None:
 
 
 @pytest.mark.cosim("verilator", "cocotb", "make")
-@pytest.mark.slow
+@pytest.mark.long
 def test_first_test_by_make_with_verilator_holds_the_contract_of_the_pins(tmp_path: Path) -> None:
     _generate(tmp_path)
     assert "PASS=3" in run_bench(tmp_path, [

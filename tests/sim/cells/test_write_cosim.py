@@ -147,6 +147,7 @@ def test_a_core_without_the_engine(models):
     backend.close()
 
 
+@pytest.mark.long
 def test_a_core_of_64_lines_within_a_microsiemens():
     chip = load_chip("tnsa64-core")
     backend = CosimBackend(timeout_s=120)
