@@ -19,8 +19,11 @@ from sim.page import put_between, text_around
 
 __all__ = ["BEGIN", "DESIGNS", "END", "FLOWS", "main", "table"]
 
-DESIGNS = (*((name, plan.chip) for name, plan in PLANS.items()), ("ulx3s-85f", "icebreaker"), ("ulx3s-85f", "ulx3s-2x2"))
-"""Boards and the presets of chips that are built for them: each board's own, a core of 256 lines on an ECP5, a chip of four tiles."""
+DESIGNS = (
+    *((name, plan.chip) for name, plan in PLANS.items()), ("ulx3s-85f", "icebreaker"), ("ulx3s-85f", "ulx3s-2x2"),
+)
+"""Boards and the presets of chips that are built for them: each board's own, a core of 256 lines on an ECP5, a chip of
+four tiles."""
 
 FLOWS = ("native", "yowasp")
 

@@ -37,8 +37,8 @@ _TILES_APART = (
     "setattr -mod -set keep_hierarchy 1 mho_core_tile", "scratchpad -set abc9.D 12000",
     "scratchpad -copy abc9.script.flow3 abc9.script",
 )
-"""All tiles are one module, which is synthesised once; logic may take 12 ns, as ABC reckons it, if it is smaller so, and
-ABC looks longer than usual for what is smaller."""
+"""All tiles are one module, which is synthesised once; logic may take 12 ns, as ABC reckons it, if it is smaller so,
+and ABC looks longer than usual for what is smaller."""
 
 _TILES_TOGETHER = ("setattr -mod -unset keep_hierarchy mho_core_tile", "flatten", "opt_clean")
 """The netlist has no modules."""
