@@ -136,8 +136,8 @@ class HostAccess(wiring.Component):
         value, source, memories = Signal(32, name="value", reset_less=True), Signal(2), Signal()
         m.d.comb += [
             registers.eq(~above & ~word[3:10].any()), self.index.eq(word), self.data.eq(request.p.data),
-            self.memory.p.table.eq(area["tables"]), self.memory.p.index.eq(Mux(area["tables"], word, word[1:12])),
-            self.memory.p.data.eq(Mux(area["tables"], request.p.data, Cat(low, request.p.data))),
+            self.memory.p.table.eq(area["tables"]), self.memory.p.index.eq(word),
+            self.memory.p.data.eq(Cat(low, request.p.data)),
             self.read_port.address.eq(word[:14] << 2), self.write_port.address.eq(word[:14] << 2),
             self.write_port.data.eq(request.p.data), self.write_port.bytes.eq(4), self.fetch.index.eq(word),
         ]
@@ -147,6 +147,14 @@ class HostAccess(wiring.Component):
                 self._access(m, area, registers, low, value)
                 m.d.comb += memories.eq((area["buffer"] | area["descriptors"] | self.look) & ~request.p.write)
                 m.d.sync += source.eq(Mux(memories, Cat(area["program"], area["descriptors"]), 3))
+            with m.State("Buffer"):
+                writes = request.p.write
+                m.d.comb += [
+                    self.write_port.valid.eq(writes), self.read_port.valid.eq(~writes),
+                    request.ready.eq(Mux(writes, self.write_port.ready, self.read_port.ready)),
+                ]
+                with m.If(request.ready):
+                    m.next = "Read"
             with m.State("Read"):
                 with m.Switch(source):
                     for k, found in enumerate((self.read_port.data, self.seen, self.fetch.data, value)):
@@ -171,11 +179,10 @@ class HostAccess(wiring.Component):
         with m.If(writes & ~request.p.strobe.all()):
             m.d.sync += response.p.error.eq(1)
         with m.Elif(area["buffer"]):
-            m.d.comb += [
-                self.write_port.valid.eq(writes), self.read_port.valid.eq(~writes),
-                done.eq(Mux(writes, self.write_port.ready, self.read_port.ready)),
-            ]
+            # In a cycle of its own: the buffer need not wait for what an address says.
+            m.d.comb += done.eq(0)
             m.d.sync += response.p.error.eq(0)
+            m.next = "Buffer"
         with m.Elif(area["tables"]):
             m.d.comb += self.memory.valid.eq(writes)
         with m.Elif(area["parameters"]):

@@ -259,12 +259,14 @@ class Tile(wiring.Component):
     def _held(self, m: Module, name: str, engine: Any, other: Any, reset: Value) -> Any:
         """The trap of an engine, when the other has nothing in hand that was issued before: that may trap too."""
         held, found = Signal(FoundLayout(), name=f"{name}_held"), Signal(FoundLayout(), name=f"{name}_trap")
-        older = Signal(AGE_BITS, name=f"{name}_older")
+        # Seen a cycle later: whether nothing is older.
+        older, first = Signal(AGE_BITS, name=f"{name}_older"), Signal(name=f"{name}_first")
         m.d.comb += [older.eq(other.oldest - held.order.age), found.order.eq(held.order)]
         with m.If(reset):
             m.d.sync += held.eq(0)
         with m.Elif(held.trap.cause == 0):
             m.d.sync += held.eq(engine.found)
-        with m.If(~(other.busy & older[-1])):
+        m.d.sync += first.eq((held.trap.cause != 0) & ~(other.busy & older[-1]))
+        with m.If(first):
             m.d.comb += found.trap.eq(held.trap)
         return found

@@ -1,6 +1,7 @@
 """Which descriptors are legal: the rules of :mod:`hw.tile.legality`."""
 
 from collections.abc import Sequence
+from itertools import groupby
 from typing import Any, NamedTuple
 
 from amaranth.hdl import Array, Cat, Const, Module, Mux, Signal, Value
@@ -47,12 +48,22 @@ class _Check(wiring.Component):
     stream: Value
 
     def _tell(self, m: Module, findings: Sequence[Finding], *streams: Value) -> None:
-        # The last assignment stands: causes from the largest on, of each the first finding last.
-        backwards, about = findings[::-1], Signal(range(1 + len(streams)))
-        for one in sorted(backwards, key=lambda one: -one.cause):
-            with m.If(one.bad):
-                m.d.comb += [self.cause.eq(one.cause), about.eq(one.stream)]
-        m.d.comb += self.stream.eq(Array([Const(0, 4), *streams])[about])
+        # Each cause by itself, then the least of them: one after the other would be three times as many muxes.
+        cause: Value = Const(0, 4)
+        about: Value = Const(0, range(1 + len(streams)))
+        for one in sorted({finding.cause for finding in findings}, reverse=True):
+            found, first = _first([finding for finding in findings if finding.cause is one])
+            cause, about = Mux(found, one, cause), Mux(found, first, about)
+        m.d.comb += [self.cause.eq(cause), self.stream.eq(Array([Const(0, 4), *streams])[about])]
+
+
+def _first(findings: Sequence[Finding]) -> tuple[Value, Value]:
+    """Whether there is a finding among those of one cause, and the stream of the first."""
+    runs = [(stream, Cat(one.bad for one in its).any()) for stream, its in groupby(findings, lambda one: one.stream)]
+    first: Value = Const(runs[-1][0], 2)
+    for stream, bad in runs[-2::-1]:
+        first = Mux(bad, stream, first)
+    return Cat(bad for _, bad in runs).any(), first
 
 
 def own_findings(kind: str, value: Any) -> list[Finding]:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from amaranth.hdl import Module, Signal, Value, unsigned
+from amaranth.hdl import C, Cat, Module, Signal, Value, unsigned
 from amaranth.lib import stream, wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
@@ -12,14 +12,34 @@ from hw.tile.isa import DESCRIPTOR_WORDS, DESCRIPTORS
 from hw.tile.sequencer.sequencer import DescriptorWrite
 from hw.tile.tokens import AskPort
 
-__all__ = ["PLACES", "PLACE_WORDS", "Descriptors", "FetchPort"]
+__all__ = ["PLACE_WORDS", "Descriptors", "FetchPort", "descriptor_at", "place_at"]
 
 _INDEX = 8
 _WORD = 32
 _WALKS = DESCRIPTORS["walk"].count
 
-PLACES, PLACE_WORDS = DESCRIPTOR_WORDS, 2
+_PLACES, PLACE_WORDS = DESCRIPTOR_WORDS, 2
 """Behind the descriptors: where each walk is, column and row in a word, and the block of its image in the next one."""
+
+
+def descriptor_at(kind: str, number: Value, word: Value | int) -> Value:
+    """Index of a word of a descriptor, ``number`` of its kind."""
+    one = DESCRIPTORS[kind]
+    return _at(one.first, one.layout.words, number[: (one.count - 1).bit_length()], word)
+
+
+def place_at(number: Value, word: Value | int) -> Value:
+    """Index of a word of where a walk is."""
+    return _at(_PLACES, PLACE_WORDS, number[: (_WALKS - 1).bit_length()], word)
+
+
+def _at(first: int, words: int, number: Value, word: Value | int) -> Value:
+    """Numbers that are put together: the first begins at a multiple of its words, mostly of all of its kind."""
+    low = (words - 1).bit_length()
+    row, bits = first >> low, _INDEX - low
+    above = C(row >> len(number), bits - len(number))
+    at = Cat(number, above) if row % (1 << len(number)) == 0 else (number + row)[:bits]
+    return Cat(C(word, low) if isinstance(word, int) else word[:low], at)
 
 
 class FetchPort(wiring.Signature):
@@ -82,15 +102,15 @@ class Descriptors(Resettable):
 
     def elaborate(self, platform: object) -> Any:
         m = Module()
-        depth = PLACES + PLACE_WORDS * _WALKS
+        depth = _PLACES + PLACE_WORDS * _WALKS
         m.submodules.memory = memory = Memory(shape=unsigned(_WORD), depth=depth, init=[])
         read, write = memory.read_port(), memory.write_port()
         stale, origin = Signal(_WALKS), Signal(_WORD)
         walk, second = Signal(range(_WALKS)), Signal()
         own, number = Signal(), Signal(4)
-        renew = (PLACES + (walk << 1) + second, origin)
+        renew = (place_at(walk, second), origin)
         m.d.comb += self.ready.eq(~stale.any())
-        self._fetch(m, read, own, DESCRIPTORS["walk"].first + (walk << 2))
+        self._fetch(m, read, own, descriptor_at("walk", walk, 0))
         self._write(m, write, own, renew)
         for k in reversed(range(_WALKS)):
             with m.If(stale[k]):

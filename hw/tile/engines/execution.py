@@ -210,7 +210,7 @@ class Execution(Resettable):
         good = ring.there != ring.blocks if name == "target" else ring.there != 0
         with m.State(f"Ask {name}"):
             m.d.comb += [self.ask.stream.eq(number[:4]), self.ask.valid.eq(1)]
-            m.d.sync += at.eq(ring.base + (ring.tail if name == "target" else ring.head))
+            m.d.sync += at.eq(ring.tail if name == "target" else ring.head)
             with m.If(self.ask.ready & good):
                 _go(m, rest)
 

@@ -2,11 +2,11 @@
 
 from typing import Any
 
-from amaranth.hdl import Cat, Module, Mux, Signal, Value
+from amaranth.hdl import Cat, Module, Signal, Value
 from amaranth.lib.wiring import In, Out
 
 from hw.block import Resettable
-from hw.tile.engines.descriptors import PLACE_WORDS, PLACES, FetchPort
+from hw.tile.engines.descriptors import PLACE_WORDS, FetchPort, descriptor_at, place_at
 from hw.tile.isa import DESCRIPTORS
 from hw.tile.layouts import DescriptorLayout
 from hw.tile.walker import PlaceLayout
@@ -60,12 +60,14 @@ class Fetcher(Resettable):
         held = [Signal(_WORD, name=f"word_{k}", reset_less=True) for k in range(words)]
         step, arrived = Signal(range(words + 1), init=words), Signal(range(words + 1), init=words)
         reads = step != words
-        within = PLACES + (self.number << 1) + step - own
         m.d.comb += [
             self.o.as_value().eq(Cat(held[:own])), self.fetch.valid.eq(reads),
-            self.fetch.index.eq(Mux(step < own, one.first + self.number * own + step, within)),
+            self.fetch.index.eq(descriptor_at(self.kind, self.number, step)),
         ]
         if self.kind == "walk":
+            # Four words of the walk, then two of its place.
+            with m.If(step[own.bit_length() - 1]):
+                m.d.comb += self.fetch.index.eq(place_at(self.number, step))
             m.d.comb += [
                 self.place.x.eq(held[own]), self.place.y.eq(held[own] >> 10), self.place.origin.eq(held[own + 1]),
             ]

@@ -88,7 +88,7 @@ class Receiver(Resettable):
             maps.eq(self.map), map_slot.eq(self.map_slot), map_stream.eq(self.map_stream),
             here.eq(valid & mapped.bit_select(flit.slot, 1)),
             payload.eq(flit.payload), self.write.valid.eq(here), self.write.data.eq(payload),
-            self.write.address.eq(self.ring.base + self.ring.tail + count),
+            self.write.address.eq(self.ring.tail + count),
             self.write.bytes.eq(Mux(last, left, size)),
         ]
         m.d.comb += [

@@ -71,14 +71,16 @@ class SendEngine(Resettable):
         m = Module()
         size, ring = self.cfg.flit_bytes, self.ask.ring
         word = Signal(32, name="word", reset_less=True)
-        at, index, left = Signal(ADDRESS_BITS), Signal(8), Signal(12)
+        at, left = Signal(ADDRESS_BITS), Signal(12)
+        # Blocks from the one that is sent to the end of the ring.
+        behind = Signal(8, name="behind")
         blocks, sent = Signal(8), Signal(8, name="sent")
         sending, begins, room, none, frees = Signal(), Signal(), Signal(), Signal(), Signal(name="frees")
         waits, waiting, theirs, reads = self._queue(m, begins)
         own = Signal(STREAMS, name="own_reads")
         free, number = field(word, Op.SEND, "free"), field(word, Op.SEND, "stream")
         # The block behind the one that was sent, if that stays.
-        around, offset = index + 1 == ring.blocks, Mux(free, 0, sent)
+        around, offset = behind == 1, Mux(free, 0, sent)
         oldest = free | (sent == 0)
         # Bytes of the flit that is read.
         now, last = Signal(range(size + 1)), Signal()
@@ -103,8 +105,9 @@ class SendEngine(Resettable):
                 m.d.comb += self.ask.valid.eq(1)
                 with m.If(self.ask.ready & (ring.there > offset)):
                     m.d.sync += [
-                        left.eq(ring.block), index.eq(Mux(oldest, ring.index, Mux(around, 0, index + 1))),
-                        at.eq(Mux(oldest, ring.base + ring.head, Mux(around, ring.base, at))),
+                        left.eq(ring.block),
+                        behind.eq(Mux(oldest, ring.head_left, Mux(around, ring.blocks, behind - 1))),
+                        at.eq(Mux(oldest, ring.head, Mux(around, ring.base, at))),
                     ]
                     m.next = "Read"
             with m.State("Read"):

@@ -10,7 +10,7 @@ from hw.block import Resettable
 from hw.noc.arbiter import RoundRobin
 from hw.tile.config import TileConfig
 from hw.tile.engines.checks import walk_wrongs
-from hw.tile.engines.descriptors import PLACES, FetchPort
+from hw.tile.engines.descriptors import FetchPort, place_at
 from hw.tile.engines.fetcher import Fetcher
 from hw.tile.sequencer.sequencer import DescriptorWrite
 from hw.tile.tokens import AskPort, Change
@@ -89,7 +89,7 @@ class Walks(Resettable):
             fetcher.number.eq(asked.number), walker.walk.eq(fetcher.o), walker.place.eq(fetcher.place),
             *(getattr(walker, name).eq(asked[name]) for name in asked.shape().members if name != "number"),
         ]
-        look, goes = asked.todo == Todo.LOOK, asked.todo == Todo.GO
+        look, goes = asked.todo == Todo.LOOK, Signal(name="goes")
         with m.FSM():
             with m.State("Idle"):
                 m.d.comb += turns.request.eq(waiting)
@@ -97,7 +97,7 @@ class Walks(Resettable):
                 with m.If(waiting.any()):
                     m.next = "Find"
             with m.State("Find"):
-                m.d.sync += number.eq(asked.number)
+                m.d.sync += [number.eq(asked.number), goes.eq(asked.todo == Todo.GO)]
                 with m.If(fresh & ~look & (number == asked.number)):
                     m.d.comb += [walker.start.eq(1), walker.moves.eq(1)]
                     m.next = "Walk"
@@ -129,7 +129,7 @@ class Walks(Resettable):
         ):
             with m.State(state):
                 m.d.comb += [
-                    self.place.valid.eq(1), self.place.p.index.eq(PLACES + (number << 1) + offset),
+                    self.place.valid.eq(1), self.place.p.index.eq(place_at(number, offset)),
                     self.place.p.word.eq(what),
                 ]
                 with m.If(self.place.ready):

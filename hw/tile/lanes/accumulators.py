@@ -29,7 +29,8 @@ class Accumulators(Resettable):
     Members
     -------
     index, read : In(8), In(1)
-        Number of the first sum; read it and those behind it. Not while something is added.
+        Number of the first sum; read it and those behind it. Not while something is added, nor in the
+        cycle behind that.
     o : Out(signed(32)).array(AT_A_TIME)
         What was read last, from the cycle after on.
     valid : In(1)
@@ -77,13 +78,19 @@ class Accumulators(Resettable):
             memory = Memory(shape=unsigned(_SUM), depth=ACCUMULATORS // lanes, init=[])
             m.submodules[f"bank_{k}"] = memory
             write = memory.write_port()
-            read = memory.read_port(transparent_for=(write,))
+            read = memory.read_port()
             at, value = Signal.like(write.addr, name=f"at_{k}"), Signal(_SUM, name=f"value_{k}", reset_less=True)
             add, start = Signal(name=f"add_{k}"), Signal(name=f"start_{k}")
-            m.d.sync += [add.eq(adding[k]), at.eq(targets[k]), start.eq(starts[k]), value.eq(values[k])]
+            # What was written in the cycle in which it was read.
+            same, written = Signal(name=f"same_{k}"), Signal(_SUM, name=f"written_{k}", reset_less=True)
+            m.d.sync += [
+                add.eq(adding[k]), at.eq(targets[k]), start.eq(starts[k]), value.eq(values[k]),
+                same.eq(add & (at == targets[k])), written.eq(write.data),
+            ]
             m.d.comb += [
                 read.addr.eq(Mux(self.read, row, targets[k])), read.en.eq(self.read | adding[k]),
-                write.addr.eq(at), write.en.eq(add), write.data.eq(value + Mux(start, 0, read.data)),
+                write.addr.eq(at), write.en.eq(add),
+                write.data.eq(value + Mux(start, 0, Mux(same, written, read.data))),
             ]
             found.append(read.data)
         m.d.comb += [port.eq(word) for port, word in zip(self.o, turn(found, first), strict=True)]

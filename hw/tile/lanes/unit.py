@@ -25,10 +25,14 @@ _LATE = STAGES + 1
 
 
 class MemoryWrite(data.StructLayout):
-    """A word for the parameters, or for the tables one behind the other if ``table``: its place and its bits."""
+    """What the host writes: a parameter, or an entry of the tables one behind the other if ``table``.
+
+    ``index``: its place in words of the host, of which a parameter has two and the second one counts. ``data``: a
+    parameter, or in its high word an entry.
+    """
 
     def __init__(self) -> None:
-        super().__init__({"index": _TABLE_BITS, "table": 1, "data": 64})
+        super().__init__({"index": _TABLE_BITS + 1, "table": 1, "data": 64})
 
 
 class StageLayout(data.StructLayout):
@@ -129,7 +133,7 @@ class VectorUnit(Resettable):
             m.d.sync += running.eq(0)
         m.d.comb += [
             parameters.write.eq(self.memory.valid & ~self.memory.p.table), self.memory.ready.eq(1),
-            parameters.write_index.eq(self.memory.p.index), parameters.write_data.eq(self.memory.p.data),
+            parameters.write_index.eq(self.memory.p.index[1:]), parameters.write_data.eq(self.memory.p.data),
         ]
         return self.resets(m)
 
@@ -194,7 +198,7 @@ class VectorUnit(Resettable):
         read, write = memory.read_port(), memory.write_port()
         m.d.comb += [
             read.addr.eq(Cat(lanes[0].y_next[: _TABLE_BITS - 1], self.job.b[0])), read.en.eq(enable & ~write.en),
-            write.addr.eq(self.memory.p.index), write.data.eq(self.memory.p.data),
+            write.addr.eq(self.memory.p.index), write.data.eq(self.memory.p.data[32:]),
             write.en.eq(self.memory.valid & self.memory.p.table),
         ]
         y = [lane.y.as_unsigned() for lane in lanes]
@@ -205,7 +209,7 @@ class VectorUnit(Resettable):
     ) -> None:
         """Results to the accumulators or the buffer."""
         job, address = self.job, Signal(ADDRESS_BITS)
-        to_sums, gives = job.target == Operand.ACCUMULATORS, Signal()
+        to_sums, gives = Signal(name="to_sums"), Signal()
         wide, narrow = Cat(y)[:64], Cat(one[:8] for one in y)
         m.d.comb += [
             gives.eq(stage.valid & stage.last), accumulators.valid.eq(gives & to_sums),
@@ -224,6 +228,9 @@ class VectorUnit(Resettable):
         for k, lane in enumerate(lanes[:AT_A_TIME]):
             m.d.comb += [accumulators.made[k].eq(lane.made), accumulators.tag[k].eq(lane.tag)]
         with m.If(self.start):
-            m.d.sync += address.eq(self.target_block + (job.target_offset << job.wide))
+            m.d.sync += [
+                address.eq(self.target_block + (job.target_offset << job.wide)),
+                to_sums.eq(job.target == Operand.ACCUMULATORS),
+            ]
         with m.Elif(self.write.valid & self.write.ready):
             m.d.sync += address.eq(address + self.write.bytes)

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from amaranth.hdl import Const, Module, Signal, Value
+from amaranth.hdl import Cat, Const, Module, Signal, Value
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
@@ -19,8 +19,10 @@ from hw.tile.isa import (
     Op,
 )
 
-__all__ = ["Decoder", "field"]
+__all__ = ["CAUSES", "Decoder", "field"]
 
+CAUSES = (Cause.OPCODE, Cause.RESERVED, Cause.FIELD, Cause.ADDRESS)
+"""What an instruction's own bits can be the cause of, the least one first."""
 
 def field(word: Value, op: Op, name: str) -> Value:
     """A field of an instruction."""
@@ -36,51 +38,50 @@ class Decoder(wiring.Component):
     -------
     word : In(32)
         The instruction.
-    cause : Out(4)
-        The least cause of a trap that its own bits are, of ``OPCODE``, ``RESERVED``, ``FIELD`` and ``ADDRESS``.
+    wrong : Out(4)
+        Whether its own bits are the cause of a trap, a bit for each of :data:`CAUSES`.
     """
 
     word: Value
-    cause: Signal
+    wrong: Signal
 
     def __init__(self) -> None:
-        super().__init__({"word": In(32), "cause": Out(4)})
+        super().__init__({"word": In(32), "wrong": Out(len(CAUSES))})
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
         op = self.word[OPCODE_LOW:]
-        m.d.comb += self.cause.eq(Cause.RESERVED)
-        with m.If(op >= FIRST_ILLEGAL):
-            m.d.comb += self.cause.eq(Cause.OPCODE)
-        with m.Else(), m.Switch(op):
-            for one in INSTRUCTIONS.values():
-                with m.Case(one.op):
-                    self._instruction(m, one)
+        found: dict[Cause, list[Value]] = {cause: [] for cause in CAUSES}
+        known = _any([op == one.op for one in INSTRUCTIONS.values()])
+        found[Cause.OPCODE].append(op >= FIRST_ILLEGAL)
+        found[Cause.RESERVED].append(~known & (op < FIRST_ILLEGAL))
+        for one in INSTRUCTIONS.values():
+            for cause, bad in self._instruction(one):
+                found[cause].append((op == one.op) & bad)
+        m.d.comb += self.wrong.eq(Cat(_any(bits) for bits in found.values()))
         return m
 
-    def _instruction(self, m: Module, one: Instruction) -> None:
+    def _instruction(self, one: Instruction) -> list[tuple[Cause, Value]]:
         used = sum(f.width for f in one.layout.fields)
         spare = self.word[used:OPCODE_LOW].any() if used < OPCODE_LOW else Const(0)
-        reserved, wrong, outside = spare, self._out_of_range(one), Const(0)
+        found = [(Cause.RESERVED, spare), (Cause.FIELD, self._out_of_range(one))]
 
         def of(name: str) -> Value:
             return field(self.word, one.op, name)
 
         if one.op is Op.LOOP:
-            wrong |= (of("n") != 0) & (of("reg") != 0)
+            found.append((Cause.FIELD, (of("n") != 0) & (of("reg") != 0)))
         elif one.op is Op.SET:
             behind, end = DESCRIPTORS["walk"].first, DESCRIPTOR_WORDS
-            outside = (of("first") < behind) | (of("first") + of("words") > end)
+            found.append((Cause.ADDRESS, (of("first") < behind) | (of("first") + of("words") > end)))
         elif one.op is Op.MVM:
-            wrong |= of("free") & ~of("advance")
+            found.append((Cause.FIELD, of("free") & ~of("advance")))
         elif one.op is Op.CORE:
             writes = of("command") == Command.WRITE
-            reserved |= ~writes & (of("command") != Command.MASKS)
-            wrong |= of("push") & ~writes
-        m.d.comb += self.cause.eq(Cause.NONE)
-        for bad, cause in ((outside, Cause.ADDRESS), (wrong, Cause.FIELD), (reserved, Cause.RESERVED)):
-            with m.If(bad):
-                m.d.comb += self.cause.eq(cause)
+            found += [
+                (Cause.RESERVED, ~writes & (of("command") != Command.MASKS)), (Cause.FIELD, of("push") & ~writes),
+            ]
+        return found
 
     def _out_of_range(self, one: Instruction) -> Value:
         found = [bad for f in one.layout.fields for bad in _beyond(f, field(self.word, one.op, f.name))]
@@ -93,7 +94,4 @@ def _beyond(one: Field, value: Value) -> Sequence[Value]:
 
 
 def _any(values: Sequence[Value]) -> Value:
-    found: Value = Const(0)
-    for value in values:
-        found |= value
-    return found
+    return Cat(values).any() if values else Const(0)

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from amaranth.hdl import Array, Module, Mux, Signal, Value, unsigned
+from amaranth.hdl import Array, Const, Module, Mux, Signal, Value, unsigned
 from amaranth.lib import data, stream
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
@@ -11,7 +11,7 @@ from hw.block import Resettable
 from hw.tile.buffer import ADDRESS_BITS
 from hw.tile.config import TileConfig
 from hw.tile.isa import OPCODE_LOW, Cause, Command, Engine, Op
-from hw.tile.sequencer.decoder import Decoder, field
+from hw.tile.sequencer.decoder import CAUSES, Decoder, field
 from hw.tile.sequencer.loops import LoopStack
 from hw.tile.tokens import WRONGS, AskPort, Change
 
@@ -45,7 +45,7 @@ class DescriptorWrite(data.StructLayout):
 
 
 class Sequencer(Resettable):
-    """Runs a program: one instruction after the other, three cycles each and what they wait for; LOOP takes two.
+    """Runs a program: one instruction after the other, three cycles each and what they wait for.
 
     HALT, LOOP, SET and the token instructions are carried out here, IMAGE, MVM, VEC, SEND and CORE are issued. SET
     and the token instructions wait until the engines are idle, since what these have in hand comes before; so does
@@ -61,7 +61,8 @@ class Sequencer(Resettable):
     registers : In(16).array(3)
         Host registers that loops count by.
     issue : Out(stream of IssueLayout())
-        Instructions for the engines.
+        Instructions for the engines. Those of MVM and VEC take none in the first cycle in which it is offered: whether
+        its own bits are legal is known in the next one, and it is offered no longer if they are not.
     block_address, block_size : Out(16), Out(12)
         Of CORE: its block, and the bytes of that.
     undrained : In(1)
@@ -131,28 +132,35 @@ class Sequencer(Resettable):
         pc, at, last = Signal(PC_BITS + 1), Signal(PC_BITS), Signal(PC_BITS + 1)
         word, left = Signal(_WORD, reset_less=True), Signal(8)
         op, dead = word[OPCODE_LOW : OPCODE_LOW + 4], Signal()
-        fetch, address = Signal(), Signal(PC_BITS + 1)
+        fetch, address, place = Signal(), Signal(PC_BITS + 1), Signal(8, name="place", reset_less=True)
         self._own, stops = Signal(TrapLayout(), name="own_trap", reset_less=True), Signal()
         # What was decoded is illegal by its own bits; something changes a ring, in this cycle and in the next one.
         self._illegal, changes, self._changes = Signal(), Signal(name="changes"), Signal()
-        self._cause, self._runs_out = Signal(4, name="its_cause"), Signal(name="runs_out")
+        self._wrong, self._runs_out = Signal(len(CAUSES), name="its_wrongs"), Signal(name="runs_out")
+        # That is known, or no engine has taken the instruction before it is.
+        self._judged = Signal(name="judged")
         m.d.sync += changes.eq(self._changes)
-        m.d.comb += self._illegal.eq((self._cause != 0) | self._runs_out)
+        m.d.comb += self._illegal.eq(self._wrong.any() | self._runs_out)
         fetched, following = self._memory(m, fetch, address), Signal(PC_BITS + 1)
         number = Signal.like(self.change.p.stream)
         m.d.comb += [
-            address.eq(pc), decoder.word.eq(fetched), loops.at.eq(last), dead.eq(self.trap.cause != 0),
+            address.eq(pc), decoder.word.eq(word), loops.at.eq(last), dead.eq(self.trap.cause != 0),
             self.retired.word.eq(word), self.retired.pc.eq(at), self.issue.payload.eq(self.retired),
             # What is changed does not depend on the state.
             number.eq(Mux(op == Op.CORE, field(word, Op.CORE, "source"), field(word, Op.WAIT, "stream"))),
             self.ask.stream.eq(number), self.change.valid.eq(changes), self.change.p.stream.eq(number),
             self.change.p.free.eq((op == Op.FREE) | (op == Op.CORE)),
-            self.set.p.index.eq(field(word, Op.SET, "first") + last - at - 1), self.set.p.word.eq(fetched),
+            self.set.p.index.eq(place), self.set.p.word.eq(fetched),
         ]
         with m.If(self.start):
             m.d.sync += self.trap.eq(0)
         with m.Elif(~dead & ((self.trapped.cause != 0) | stops)):
             m.d.sync += self.trap.eq(Mux(self.trapped.cause != 0, self.trapped, self._own))
+        # It is judged in the cycle behind the one in which it is decoded, and known from the next one on.
+        runs_out = at + field(word, Op.SET, "words") >= self.cfg.instructions
+        m.d.sync += [
+            self._wrong.eq(decoder.wrong), self._runs_out.eq((op == Op.SET) & runs_out), self._judged.eq(1),
+        ]
         with m.FSM() as machine:
             with m.State("Idle"):
                 m.d.comb += loops.clear.eq(1)
@@ -167,30 +175,31 @@ class Sequencer(Resettable):
                 self._fetch(m, fetch, address, pc, at, last)
             with m.State("Decode"):
                 m.d.sync += word.eq(fetched)
-                self._decode(m, fetched, at, last, left, decoder.cause)
+                self._decode(m, fetched, left)
                 with m.If(dead):
                     m.next = "Idle"
-            with m.State("Halt"):
+            with m.State("Halt"), m.If(self._judged):
                 m.d.comb += self.retire.eq(~dead & ~self._illegal)
                 m.next = "Idle"
                 self._obey(m, dead)
-            with m.State("Loop"):
+            with m.State("Loop"), m.If(self._judged):
                 with m.If(~self._illegal):
                     self._loop(m, word, at, pc, last, loops)
                 with m.Else():
                     self._refuse(m, at)
             with m.State("Settle"):
+                m.d.sync += place.eq(field(word, Op.SET, "first"))
                 with m.If(self.idle):
                     m.next = "Set"
                 self._obey(m, dead)
-            self._set(m, fetch, address, last, left)
+            self._set(m, fetch, address, last, left, place)
             self._tokens(m, op, at, left, dead)
             with m.State("Check"):
                 self._check(m, word, at)
                 self._obey(m, dead)
             self._command(m, word, at, dead)
             with m.State("Issue"):
-                m.d.comb += self.issue.valid.eq(~dead & ~self._illegal)
+                m.d.comb += self.issue.valid.eq(self._judged & ~dead & ~self._illegal)
                 with m.If(self.issue.ready):
                     m.next = "Next"
                     with m.If(op == Op.CORE):
@@ -254,18 +263,24 @@ class Sequencer(Resettable):
 
     def _refuse(self, m: Module, at: Value) -> None:
         """Stops since the instruction is illegal by its own bits: with the least cause."""
-        end = self._runs_out & ((self._cause == 0) | (self._cause > Cause.END))
-        self._stop(m, Mux(end, Cause.END, self._cause), at)
+        bits: dict[Cause, Value] = {**dict(zip(CAUSES, self._wrong, strict=True)), Cause.END: self._runs_out}
+        least: Value = Const(0, 4)
+        for cause in sorted(bits, reverse=True):
+            least = Mux(bits[cause], cause, least)
+        self._stop(m, least, at)
 
     def _to_change(self, m: Module) -> None:
         """To the state that changes a ring; what chooses among all who do takes the time of a cycle."""
         m.d.comb += self._changes.eq(1)
         m.next = "Change"
 
-    def _decode(self, m: Module, word: Value, at: Value, last: Signal, left: Signal, cause: Value) -> None:
-        op, end = word[OPCODE_LOW : OPCODE_LOW + 4], Signal(PC_BITS + 1)
-        m.d.comb += end.eq(at + field(word, Op.SET, "words"))
-        m.d.sync += left.eq(field(word, Op.WAIT, "n"))
+    def _decode(self, m: Module, word: Value, left: Signal) -> None:
+        op = word[OPCODE_LOW : OPCODE_LOW + 4]
+        # The engines of MVM and VEC look at an instruction for some cycles before they take it.
+        looked_at = ~word[-1] & ((op == Op.MVM) | (op == Op.VEC))
+        m.d.sync += [
+            left.eq(field(word, Op.WAIT, "n")), self._wrong.eq(0), self._runs_out.eq(0), self._judged.eq(looked_at),
+        ]
         with m.Switch(op):
             with m.Case(Op.HALT):
                 m.next = "Halt"
@@ -283,9 +298,6 @@ class Sequencer(Resettable):
                 m.next = "Source"
             with m.Default():
                 m.next = "Issue"
-        runs_out = (op == Op.SET) & (end >= self.cfg.instructions)
-        # A memory and the decoder take the time of a cycle: the next state stops.
-        m.d.sync += [self._cause.eq(cause), self._runs_out.eq(runs_out)]
 
     def _loop(self, m: Module, word: Value, at: Value, pc: Signal, last: Signal, loops: LoopStack) -> None:
         """Opens a loop, or passes it."""
@@ -308,15 +320,20 @@ class Sequencer(Resettable):
             m.d.sync += pc.eq(at + 1)
             m.next = "Fetch"
 
-    def _set(self, m: Module, fetch: Value, address: Value, last: Signal, left: Signal) -> None:
+    def _set(
+        self, m: Module, fetch: Value, address: Value, last: Signal, left: Signal, place: Signal
+    ) -> None:
         """Words of SET, one every two cycles, when they are written at once."""
         with m.State("Set"):
             m.d.comb += [fetch.eq(1), address.eq(last + 1)]
             m.d.sync += [last.eq(last + 1), left.eq(left - 1)]
             m.next = "Write"
+            with m.If(self._illegal):
+                self._refuse(m, self.retired.pc)
         with m.State("Write"):
             m.d.comb += self.set.valid.eq(1)
             with m.If(self.set.ready):
+                m.d.sync += place.eq(place + 1)
                 m.next = "Set"
                 with m.If(left == 0):
                     m.next = "Next"
@@ -365,7 +382,7 @@ class Sequencer(Resettable):
         with m.State("Block"):
             # Of what is there the oldest; cores that write by themselves are not built.
             m.d.comb += [self.ask.valid.eq(1), self.ask.stream.eq(Mux(writes, target, source))]
-            m.d.sync += [self.block_address.eq(ring.base + ring.head), self.block_size.eq(ring.block)]
+            m.d.sync += [self.block_address.eq(ring.head), self.block_size.eq(ring.block)]
             with m.If(self.ask.ready & (~writes | (ring.there != ring.blocks))):
                 m.next = "Issue"
                 with m.If(writes | ring.block[:3].any()):

@@ -52,12 +52,13 @@ class Sequence:
             plan = self._plans[pc]
             yield 1
             if plan.op is Op.HALT:
+                yield 1
                 return
             if plan.loop is not None:
                 body, times = plan.loop
                 counted = tile.program.registers[-times - 1] if times is not None and times < 0 else times
                 pc = loops.open(pc, body, counted)
-                yield 1
+                yield 2
                 continue
             yield from self._carry_out(plan, pc)
             depth = loops.depth
@@ -73,6 +74,7 @@ class Sequence:
             case Op.VEC:
                 yield from self._vec(plan, pc)
             case Op.IMAGE:
+                yield 1
                 yield from self._settle()
                 self._image, self._numbers = self._image + 1, {}
             case Op.SEND:

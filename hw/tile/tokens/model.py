@@ -10,6 +10,7 @@ __all__ = ["Ring", "TokensModel"]
 class Ring:
     """Blocks of a stream since the start: ``came`` holds those that were there at first, ``acked`` them too."""
 
+    base: int
     block: int
     blocks: int
     slot: int
@@ -25,13 +26,13 @@ class Ring:
 
     @property
     def head(self) -> int:
-        """Byte of the ring at which the oldest block begins."""
-        return self.freed % self.blocks * self.block
+        """Address of the oldest block."""
+        return self.base + self.freed % self.blocks * self.block
 
     @property
     def tail(self) -> int:
-        """Byte of the ring at which the next block begins."""
-        return self.came % self.blocks * self.block
+        """Address of the next block."""
+        return self.base + self.came % self.blocks * self.block
 
     @property
     def owes(self) -> bool:
@@ -50,7 +51,8 @@ class TokensModel:
 
     def __init__(self, streams: Sequence[Mapping[str, int]]) -> None:
         self.rings = [
-            Ring(s["block"], s["blocks"], s["slot"], bool(s["remote"]), s["first"], acked=s["first"]) for s in streams
+            Ring(s["base"], s["block"], s["blocks"], s["slot"], bool(s["remote"]), s["first"], acked=s["first"])
+            for s in streams
         ]
 
     def change(self, stream: int, *, free: bool) -> None:

@@ -44,30 +44,30 @@ class ChangedLayout(data.StructLayout):
 class RingLayout(data.StructLayout):
     """What is known of a ring.
 
-    ``there``: blocks; ``freed``: how many were given back since the start, modulo 2**20; ``head``, ``tail``: bytes
-    from ``base`` to the oldest block and to the next one; ``block``, ``blocks``: size of a block and of the ring;
-    ``remote``: others fill it; ``index``: number of the block at ``head``; ``wrong``: what is wrong with the
-    descriptor, one of :data:`WRONGS` by its place there.
+    ``there``: blocks; ``freed``: how many were given back since the start, modulo 2**20; ``head``, ``tail``: addresses
+    of the oldest block and of the next one; ``base``: that of the first one; ``block``, ``blocks``: size of a block and
+    of the ring; ``remote``: others fill it; ``head_left``: blocks from ``head`` to the end of the ring; ``wrong``: what
+    is wrong with the descriptor, one of :data:`WRONGS` by its place there.
     """
 
     def __init__(self) -> None:
         super().__init__({
             "there": 8, "freed": COUNT_BITS, "head": ADDRESS_BITS, "tail": ADDRESS_BITS, "base": ADDRESS_BITS,
-            "block": 12, "blocks": 8, "remote": 1, "index": 8, "wrong": 2,
+            "block": 12, "blocks": 8, "remote": 1, "head_left": 8, "wrong": 2,
         })
 
 
 class StateLayout(data.StructLayout):
     """What is kept of a ring.
 
-    ``unacked``: blocks that came and were not acknowledged, two at most; ``head_index``, ``tail_index``: numbers of
-    the blocks at ``head`` and ``tail``; ``wrong`` as in :class:`RingLayout`.
+    ``unacked``: blocks that came and were not acknowledged, two at most; ``head_left``, ``tail_left``: blocks from
+    ``head`` and from ``tail`` to the end of the ring, 1 at least; the others as in :class:`RingLayout`.
     """
 
     def __init__(self) -> None:
         super().__init__({
             "there": 8, "unacked": 2, "freed": COUNT_BITS, "head": ADDRESS_BITS, "tail": ADDRESS_BITS,
-            "head_index": 8, "tail_index": 8, "wrong": 2,
+            "head_left": 8, "tail_left": 8, "wrong": 2,
         })
 
 
@@ -179,7 +179,10 @@ class Tokens(Resettable):
         with m.Elif(acks):
             m.d.comb += after.unacked.eq(before.unacked - 1)
         with m.If(empty):
-            m.d.comb += after.eq(0)
+            m.d.comb += [
+                after.eq(0), after.head.eq(ring.base), after.tail.eq(ring.base), after.head_left.eq(ring.blocks),
+                after.tail_left.eq(ring.blocks),
+            ]
         with m.If(judges):
             m.d.comb += after.wrong.eq(wrong)
         with m.If(~self.acknowledge.valid | self.acknowledge.ready):
@@ -288,12 +291,12 @@ class Tokens(Resettable):
     def _step(self, m: Module, ring: Any, before: Any, after: Any, frees: Value, comes: Value) -> None:
         """What becomes of a ring where a block is given back or comes."""
         for name, moves in (("head", frees), ("tail", comes)):
-            place, index = before[name], before[f"{name}_index"]
-            around = index + 1 == ring.blocks
+            place, left = before[name], before[f"{name}_left"]
+            around = left == 1
             with m.If(moves):
                 m.d.comb += [
-                    after[name].eq(Mux(around, 0, place + ring.block)),
-                    after[f"{name}_index"].eq(Mux(around, 0, index + 1)),
+                    after[name].eq(Mux(around, ring.base, place + ring.block)),
+                    after[f"{name}_left"].eq(Mux(around, ring.blocks, left - 1)),
                 ]
         m.d.comb += [after.there.eq(before.there + comes - frees), after.freed.eq(before.freed + frees)]
 
@@ -315,8 +318,7 @@ class Tokens(Resettable):
 def _answer(found: Any, state: Any, ring: Any) -> list[Any]:
     """What is known of a ring."""
     return [
-        *(found[name].eq(state[name]) for name in ("there", "freed", "head", "tail", "wrong")),
-        found.index.eq(state.head_index),
+        *(found[name].eq(state[name]) for name in ("there", "freed", "head", "tail", "head_left", "wrong")),
         *(found[name].eq(ring[name]) for name in ("base", "block", "blocks", "remote")),
     ]
 

@@ -71,15 +71,14 @@ class WalkLayout(data.StructLayout):
 class PlanLayout(data.StructLayout):
     """Where a window is.
 
-    ``columns``, ``rows``: those of the kernel that are in the image. ``base``, ``size``: where its ring begins, and how
-    many bytes that has.
-    ``first``, ``column_step``, ``row_step``: byte of the ring of its first pixel in the image; and how far apart
-    columns and rows are there.
+    ``columns``, ``rows``: those of the kernel that are in the image. ``first``: address of the run of its first pixel
+    in the image; ``column_step``, ``row_step``: bytes of the ring between columns and rows. ``size``: bytes of the
+    ring; ``end``: where the run of a pixel behind its end would be.
     """
 
     def __init__(self) -> None:
         super().__init__({
-            "columns": SpanLayout(), "rows": SpanLayout(), "base": ADDRESS_BITS, "size": ADDRESS_BITS + 1,
+            "columns": SpanLayout(), "rows": SpanLayout(), "end": ADDRESS_BITS + 1, "size": ADDRESS_BITS + 1,
             "first": ADDRESS_BITS, "column_step": ADDRESS_BITS, "row_step": ADDRESS_BITS,
         })
 

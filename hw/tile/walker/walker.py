@@ -79,7 +79,7 @@ class Walker(Resettable):
             Signal.like(one, name=name, reset_less=True) for name, one in
             (("factor", self._factor), ("other", self._other), ("addend", self._addend)))
         m.d.comb += [
-            self._other.eq(walk.width), self.plan.base.eq(ring.base),
+            self._other.eq(walk.width),
             self.ask.stream.eq(walk.stream), self.change.p.stream.eq(walk.stream), self.change.p.free.eq(1),
         ]
         self._multiplies = Signal(name="multiplies")
@@ -91,10 +91,11 @@ class Walker(Resettable):
         self._at, self._left, self._step = Signal(signed(CORNER), name="at"), Signal(5, name="left"), Signal(4)
         self._size, self._inside = Signal(PIXEL), Signal()
         m.d.comb += self._inside.eq(_inside(self._at, self._size))
-        behind = Signal(8, name="behind")
+        behind, plans = Signal(8, name="behind"), Signal(name="plans")
         asks, kept = self._stream(m), self._keep(m)
         with m.FSM():
             with m.State("Idle"):
+                m.d.sync += plans.eq(self.todo == Todo.PLAN)
                 with m.If(self.start):
                     with m.If(~self.moves):
                         m.d.sync += at.eq(self.place)
@@ -116,7 +117,7 @@ class Walker(Resettable):
             self._measure(m, ring, behind, kept["rows"])
             self._go_on(m, ring)
             with m.State("Done"):
-                m.d.comb += self.done.eq(~self.hold | (self.todo != Todo.PLAN))
+                m.d.comb += self.done.eq(~self.hold | ~plans)
                 with m.If(self.done):
                     m.next = "Idle"
         return self.resets(m)
@@ -273,13 +274,14 @@ class Walker(Resettable):
 
     def _measure(self, m: Module, ring: Any, behind: Value, rows: Value) -> None:
         """Where the window is in the ring, in bytes."""
-        plan, total, first, less = self.plan, self._total, Signal(17), Signal(signed(19))
-        m.d.comb += [plan.first.eq(first), less.eq(first - plan.size)]
-        around = first.eq(Mux(less < 0, first, less))
+        plan, total, first = self.plan, self._total, Signal(ADDRESS_BITS + 1)
+        base, channel = Signal(ADDRESS_BITS + 1), self.walk.channel
+        m.d.comb += plan.first.eq(first)
+        around = first.eq(Mux(first < plan.end, first, first - plan.size))
         steps: tuple[tuple[str, Value | None, list[Any], str], ...] = (
-            ("Size", ring.blocks, [], "First"),
+            ("Size", ring.blocks, [base.eq(ring.base + channel)], "First"),
             ("First", behind, [], "Column step"),
-            ("Column step", self.walk.dilation_x, [plan.size.eq(total)], "Row step"),
+            ("Column step", self.walk.dilation_x, [plan.size.eq(total), plan.end.eq(total + base)], "Row step"),
             ("Row step", rows, [first.eq(total)], "Late column step"),
             ("Late column step", None, [plan.column_step.eq(total), around], "Late row step"),
             ("Late row step", None, [plan.row_step.eq(total)], "Done"),
@@ -287,7 +289,7 @@ class Walker(Resettable):
         for state, value, effects, following in steps:
             with m.State(state):
                 if value is not None:
-                    self._multiply(m, value, ring.block, ring.head if state == "First" else None)
+                    self._multiply(m, value, ring.block, ring.head + channel if state == "First" else None)
                 m.d.sync += effects
                 m.next = following
 

@@ -42,41 +42,42 @@ class Window(Resettable):
         plan = Signal(PlanLayout(), reset_less=True)
         left, below = Signal(5, name="left"), Signal(5, name="below")
         at, row = Signal(ADDRESS_BITS, name="at"), Signal(ADDRESS_BITS, name="row")
-        row_ends, in_row, in_image, again = Signal(), Signal(), Signal(), Signal()
-        begins, start = Signal(), Signal(ADDRESS_BITS, reset_less=True)
+        # Whether the row and the column at hand are in the image.
+        in_row, in_column = Signal(name="in_row"), Signal(name="in_column")
+        row_ends, again, begins, anew, next_row = Signal(), Signal(), Signal(), Signal(), Signal()
         m.d.comb += [
-            in_row.eq(_within(below, plan.rows)), in_image.eq(in_row & _within(left, plan.columns)),
             row_ends.eq(left == 1), self.o.p.last.eq(row_ends & (below == 1)),
             again.eq(self.o.ready & self.o.p.last), self.o.valid.eq(1),
-            self.o.p.address.eq(Mux(in_image, start + at, walk.pad)),
+            self.o.p.address.eq(Mux(in_row & in_column, at, walk.pad)),
+            anew.eq(begins | again), next_row.eq(anew | row_ends),
         ]
         with m.If(self.opens):
             m.d.sync += [walk.eq(self.walk), plan.eq(self.plan)]
         # What is opened begins where a window that is over does: behind its last pixel.
         m.d.sync += begins.eq(self.opens)
-        with m.If(begins):
-            m.d.sync += start.eq(plan.base + walk.channel)
         # From the first pixel of a row to that of the next, or from a pixel to its neighbour; none before the image.
-        moved = self._around(m, Mux(row_ends, row, at), Mux(row_ends, plan.row_step, plan.column_step), plan.size)
-        with m.If(begins | again):
-            m.d.sync += [left.eq(walk.kernel_x), below.eq(walk.kernel_y), at.eq(plan.first), row.eq(plan.first)]
+        moved = self._around(m, Mux(row_ends, row, at), Mux(row_ends, plan.row_step, plan.column_step), plan)
+        with m.If(anew):
+            m.d.sync += [at.eq(plan.first), row.eq(plan.first)]
         with m.Elif(self.o.ready):
-            m.d.sync += left.eq(Mux(row_ends, walk.kernel_x, left - 1))
-            with m.If(row_ends):
-                m.d.sync += below.eq(below - 1)
-                with m.If(in_row):
-                    m.d.sync += row.eq(moved)
-            with m.If(Mux(row_ends, in_row, in_image)):
+            with m.If(row_ends & in_row):
+                m.d.sync += row.eq(moved)
+            with m.If(in_row & (row_ends | in_column)):
                 m.d.sync += at.eq(moved)
+        with m.If(begins | self.o.ready):
+            m.d.sync += _goes_on(left, in_column, walk.kernel_x, plan.columns, next_row)
+            with m.If(next_row):
+                m.d.sync += _goes_on(below, in_row, walk.kernel_y, plan.rows, anew)
         return self.resets(m)
 
-    def _around(self, m: Module, place: Value, step: Value, size: Value) -> Value:
+    def _around(self, m: Module, place: Value, step: Value, plan: Any) -> Value:
         """A place in the ring and a step that is shorter than it."""
-        far, less = Signal(ADDRESS_BITS + 1), Signal(ADDRESS_BITS + 2)
-        m.d.comb += [far.eq(place + step), less.eq(far - size)]
-        return Mux(less[-1], far, less)[:ADDRESS_BITS]
+        far = Signal(ADDRESS_BITS + 1)
+        m.d.comb += far.eq(place + step)
+        return Mux(far < plan.end, far, far - plan.size)[:ADDRESS_BITS]
 
 
-def _within(left: Value, span: Any) -> Value:
-    """Whether a column or row of the kernel is in the image."""
-    return (left <= span.first) & (left >= span.last)
+def _goes_on(left: Signal, inside: Signal, kernel: Value, span: Any, anew: Value) -> list[Any]:
+    """To the next column or row of the kernel, or the first one; whether that is in the image is known from then on."""
+    following = Mux(anew, kernel, left - 1)[: len(left)]
+    return [left.eq(following), inside.eq((following == span.first) | (inside & (left != span.last) & ~anew))]

@@ -48,7 +48,7 @@ class ExecutionClaims(Harness):
         drive_freely(
             m, dut.i.payload, dut.i.valid, dut.ask.ready, dut.change.ready, walks.done, walks.wrong, walks.later,
             walks.walk, walks.plan, walks.look, walks.wrongs, ring.freed, ring.head, ring.tail, ring.base, ring.block,
-            ring.index, ring.remote, ring.wrong, dut.read.ready, dut.read.data, dut.write.ready,
+            ring.head_left, ring.remote, ring.wrong, dut.read.ready, dut.read.data, dut.write.ready,
             dut.drain.valid, dut.drain.payload, dut.result.valid, dut.result.payload, dut.memory.valid,
             dut.memory.payload)
         m.d.comb += dut.soft_reset.eq(0)

@@ -26,8 +26,8 @@ class ReceiverClaims(Harness):
         others: Any = [getattr(buffer, f"write_{k}") for k in range(3)]
         drive_freely(
             m, dut.i.payload, dut.i.valid, dut.start, dut.map, dut.map_slot, dut.map_stream, ring.base, ring.tail,
-            ring.there, ring.freed, ring.head, ring.blocks, ring.remote, ring.index, ring.wrong, buffer.read_0.valid,
-            buffer.read_0.address, *(x for p in others for x in (p.address, p.data, p.bytes)),
+            ring.there, ring.freed, ring.head, ring.blocks, ring.remote, ring.head_left, ring.wrong,
+            buffer.read_0.valid, buffer.read_0.address, *(x for p in others for x in (p.address, p.data, p.bytes)),
             *(p.valid for p in others[1:]))
         m.d.comb += [dut.soft_reset.eq(0), others[0].valid.eq(dut.write.valid)]
         which, block = constant(m, range(STREAMS), "which"), constant(m, 12, "block")
@@ -66,7 +66,7 @@ class ReceiverClaims(Harness):
     def _writes(self, m: Module, dut: Any, its: Any, offset: Any, block: Any) -> None:
         """What is written a cycle behind."""
         wrote, at, start = Signal(), Signal(12), Signal(16)
-        m.d.sync += [wrote.eq(its), at.eq(offset), start.eq(dut.ring.base + dut.ring.tail)]
+        m.d.sync += [wrote.eq(its), at.eq(offset), start.eq(dut.ring.tail)]
         with m.If(wrote):
             claim(m, "it is written where the block that comes is", dut.write.valid & (
                 dut.write.address == (start + at)[:16]))

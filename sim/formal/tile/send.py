@@ -26,7 +26,8 @@ class SendClaims(Harness):
         m.d.comb += dut.soft_reset.eq(0)
         ring, blocks, comes = dut.ask.ring, constant(m, 8, "blocks"), free(m, 1, "comes")
         there, frees = Signal(8), dut.change.valid & dut.change.ready
-        drive_freely(m, ring.head, ring.tail, ring.base, ring.block, ring.freed, ring.remote, ring.index, ring.wrong)
+        drive_freely(
+            m, ring.head, ring.tail, ring.base, ring.block, ring.freed, ring.remote, ring.head_left, ring.wrong)
         m.d.comb += [ring.there.eq(there), ring.blocks.eq(blocks)]
         m.d.sync += there.eq(there + (comes & (there < blocks)) - frees)
         assume(m, blocks != 0)

@@ -6,7 +6,7 @@ from amaranth.hdl import Module, Mux, Signal, Value
 
 from hw.tile.isa import OPCODE_LOW, STREAMS, Op
 from hw.tile.sequencer import Sequencer
-from hw.tile.sequencer.decoder import field
+from hw.tile.sequencer.decoder import Decoder, field
 from sim.formal.harness import Harness, State, assume, claim, constant, drive_freely, free, witness
 
 __all__ = ["SequencerClaims"]
@@ -30,9 +30,13 @@ class SequencerClaims(Harness):
         drive_freely(
             m, dut.start, dut.stop, *dut.registers, dut.issue.ready, dut.idle, dut.quiet, dut.undrained, dut.ask.ready,
             dut.change.ready, dut.set.ready, dut.trapped, dut.write, dut.write_index, dut.write_data, dut.look,
-            ring.freed, ring.head, ring.tail, ring.base, ring.block, ring.index)
+            ring.freed, ring.head, ring.tail, ring.base, ring.block, ring.head_left)
         m.d.comb += dut.soft_reset.eq(0)
-        assume(m, ~dut.ask.ready | dut.ask.valid)
+        # An answer is there in the second cycle at the earliest; and no engine takes what it has not looked at.
+        asked_before, fresh = Signal(), Signal()
+        m.d.sync += [asked_before.eq(dut.ask.valid), fresh.eq(state.at("Decode"))]
+        assume(m, ~dut.ask.ready | (dut.ask.valid & asked_before))
+        assume(m, ~(dut.issue.ready & fresh))
         which, blocks, remote = constant(m, range(STREAMS), "which"), constant(m, 8, "blocks"), constant(m, 1, "remote")
         self.which = which
         wrong, there, loose = constant(m, 2, "wrong"), Signal(8), Signal()
@@ -56,7 +60,9 @@ class SequencerClaims(Harness):
             m.d.sync += loose.eq(1)
         with m.Elif(dut.idle):
             m.d.sync += loose.eq(0)
-        self._claims(m, dut, state, op, there, blocks, remote, loose & ~dut.idle)
+        claim(m, "nothing was asked before it is decoded", ~(fresh & asked_before))
+        illegal = self._illegal(m, dut, state, fresh)
+        self._claims(m, dut, state, op, there, blocks, remote, loose & ~dut.idle, illegal)
         with m.If(frees):
             claim(m, "what it gives back is there", there != 0)
         with m.If(comes):
@@ -64,13 +70,33 @@ class SequencerClaims(Harness):
         witness(m, "it has given one back", frees & (op == Op.FREE))
         witness(m, "it has shown one", comes)
 
+    def _illegal(self, m: Module, dut: Any, state: State, fresh: Value) -> Value:
+        """Whether the instruction is illegal by its own bits, which is known in the cycle behind the first one."""
+        decoder: Any = Decoder()
+        m.submodules.judge = decoder
+        word, illegal = dut.retired.word, Signal(name="illegal")
+        runs_out = dut.retired.pc + field(word, Op.SET, "words") >= dut.cfg.instructions
+        m.d.comb += [
+            decoder.word.eq(word),
+            illegal.eq((decoder.wrong != 0) | ((word[OPCODE_LOW : OPCODE_LOW + 4] == Op.SET) & runs_out)),
+        ]
+        judged: Value = Signal(1)
+        for name in ("Ask", "Source", "Target", "Block", "Given", "Change", "Check", "Issue"):
+            judged |= state.at(name)
+        for name in ("Target", "Block", "Given", "Change"):
+            claim(m, f"it is judged before it comes so far: {name}", ~(fresh & state.at(name)))
+        known = (state["its_wrongs"] != 0) | state["runs_out"]
+        with m.If(judged):
+            claim(m, "it is known whether it is illegal", Mux(fresh, ~known, known == illegal))
+        return illegal
+
     def _claims(
-        self, m: Module, dut: Any, state: State, op: Value, there: Value, blocks: Value, remote: Value, loose: Value
+        self, m: Module, dut: Any, state: State, op: Value, there: Value, blocks: Value, remote: Value, loose: Value,
+        illegal: Value,
     ) -> None:
         word, left, core = dut.retired.word, state["left"], op == Op.CORE
         tokens = Mux(core, left == 1, (left != 0) & _among(op, _TOKENS))
         claim(m, "no more are there than the ring has", there <= blocks)
-        illegal = (state["its_cause"] != 0) | state["runs_out"]
         claim(m, "rings are changed where it says so", state["changes"] == state.at("Change"))
         with m.If(state.at("Ask")):
             claim(m, "something is asked for", illegal | tokens)
@@ -82,7 +108,7 @@ class SequencerClaims(Harness):
             with m.If(state.at(name)):
                 claim(m, f"what is illegal does not come so far: {name}", ~illegal)
         with m.If(state.at("Issue") & illegal):
-            claim(m, "what is illegal is not issued", ~dut.issue.valid)
+            claim(m, "what is illegal is not taken", ~(dut.issue.valid & dut.issue.ready))
         which = dut.ask.stream == self.which
         held = state.at("Block") | state.at("Given") | (state.at("Issue") & core & ~illegal)
         with m.If(held):

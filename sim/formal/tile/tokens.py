@@ -54,10 +54,12 @@ class TokenClaims(Harness):
             claim(m, "no more are there than the ring has", there <= blocks)
             claim(m, "a block that comes has room", ~comes | (there != blocks))
             claim(m, "a block that is given back is there", ~frees | (there != 0))
-            claim(m, "both ends are places of the ring", (ring.head_index < blocks) & (ring.tail_index < blocks))
-            end = ring.head_index + there
+            for end in ("head", "tail"):
+                left = ring[f"{end}_left"]
+                claim(m, f"{end}: it is a place of the ring", (left != 0) & (left <= blocks))
+            left = ring.head_left
             claim(m, "from one end to the other it is as far as blocks are there",
-                  ring.tail_index == Mux(end >= blocks, end - blocks, end))
+                  ring.tail_left == Mux(left > there, left - there, left + blocks - there))
         claim(m, "what arrives does not wait", ~(dut.ready & begun) | dut.change_0.ready)
         witness(m, "it is full of blocks that came", legal & comes & (there + 1 == blocks) & (descriptor.first == 0))
 
@@ -77,8 +79,9 @@ class TokenClaims(Harness):
             claim(m, "no more than it has", room <= descriptor.blocks)
             claim(m, "one each cycle, while there is room", Mux(
                 left != 0, ring.there + room == descriptor.blocks, first + room <= descriptor.blocks))
-            claim(m, "ends are where they are", (ring.head_index == 0) & (
-                ring.tail_index == Mux(ring.there == descriptor.blocks, 0, ring.there)) & (ring.unacked == 0))
+            claim(m, "ends are where they are", (ring.head_left == descriptor.blocks) & (
+                ring.tail_left == Mux(ring.there == descriptor.blocks, ring.there, descriptor.blocks - ring.there)) & (
+                ring.unacked == 0))
         with m.If(judged & (ring.wrong == 0)):
             claim(m, "a legal one has room for what is under way", first + 2 * descriptor.remote <= descriptor.blocks)
             claim(m, "a legal ring has blocks", descriptor.blocks != 0)

@@ -48,7 +48,7 @@ class WalkerClaims(Harness):
         ring, walk = dut.ask.ring, dut.walk
         drive_freely(
             m, walk, dut.place, dut.moves, dut.start, dut.todo, dut.restart, dut.advance, dut.free, dut.hasty, dut.hold,
-            dut.ask.ready, dut.change.ready, ring.head, ring.tail, ring.base, ring.block, ring.remote, ring.index,
+            dut.ask.ready, dut.change.ready, ring.head, ring.tail, ring.base, ring.block, ring.remote, ring.head_left,
             ring.wrong)
         m.d.comb += dut.soft_reset.eq(0)
         assume(m, ~dut.ask.ready | dut.ask.valid)

@@ -47,25 +47,24 @@ class WindowClaims(Harness):
             m.d.sync += far.eq(Mux(row_ends, lower, Mux(in_row & in_column, far + plan.column_step, far)))
         first = plan.first
         there, given = opened & ~begins, in_row & in_column
-        assume(m, ~opened | ((first < plan.size) & (plan.size <= 1 << ADDRESS_BITS)))
+        assume(m, ~opened | ((first < plan.end) & (plan.end <= first + plan.size) & (plan.size <= 1 << ADDRESS_BITS)))
         # The plan is that of a window within its ring, its first and last rows and columns being in the image.
         for span, kernel in ((plan.columns, walk.kernel_x), (plan.rows, walk.kernel_y)):
             assume(m, (span.first == 0) | ((span.last != 0) & (span.last <= span.first) & (span.first <= kernel)))
-        assume(m, ~(there & in_row) | (down < plan.size))
-        assume(m, ~(there & given) | (far < plan.size))
+        for place, read in ((down, in_row), (far, given)):
+            assume(m, ~(there & read) | ((place < plan.size) & (_around(first + place, plan) < 1 << ADDRESS_BITS)))
         with m.If(there):
-            claim(m, "its bytes of a pixel begin where they do", state["start"] == (plan.base + walk.channel)[:16])
+            claim(m, "it knows what is in the image", (state["in_row"] == in_row) & (state["in_column"] == in_column))
             claim(m, "it is at a pixel of the kernel", (state["left"] != 0) & (state["left"] <= walk.kernel_x) & (
                 state["below"] != 0) & (state["below"] <= walk.kernel_y))
             with m.If(state["below"] >= plan.rows.last):
-                claim(m, "the row is where it is in the ring", state["row"] == _around(first + down, plan.size))
+                claim(m, "the row is where it is in the ring", state["row"] == _around(first + down, plan))
                 with m.If(~in_row | (state["left"] >= plan.columns.last)):
-                    claim(m, "the pixel is where it is in the ring", state["at"] == _around(first + far, plan.size))
+                    claim(m, "the pixel is where it is in the ring", state["at"] == _around(first + far, plan))
             with m.If(~in_row | (state["left"] > plan.columns.first)):
                 claim(m, "before its first pixel a row is where it begins", far == down)
             claim(m, "a pixel of the image is read from its place in the ring, the pad for others",
-                  dut.o.p.address == Mux(given, (plan.base + walk.channel + _around(first + far, plan.size))[:16],
-                                         walk.pad))
+                  dut.o.p.address == Mux(given, _around(first + far, plan), walk.pad))
             claim(m, "the last pixel is that of the kernel", dut.o.p.last == ends)
         claim(m, "it always has a pixel", dut.o.valid | ~there)
         witness(m, "the second row has come to its second pixel", there & given & (row == 1) & (column == 1) & (
@@ -76,6 +75,6 @@ def _among(left: Value, span: Any) -> Value:
     return (left <= span.first) & (left >= span.last)
 
 
-def _around(place: Value, size: Value) -> Value:
+def _around(place: Value, plan: Any) -> Value:
     """A place in a ring."""
-    return Mux(place >= size, place - size, place)[:16]
+    return Mux(place >= plan.end, place - plan.size, place)[:_WIDE]

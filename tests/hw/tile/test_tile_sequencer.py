@@ -22,7 +22,7 @@ STEPS = 30
 PLANTED = (
     [encode(Op.LOOP, body=1, n=1, reg=1)], [encode(Op.SET, first=0, words=1)], [encode(Op.VEC)],
     [encode(Op.LOOP, body=k, n=2) for k in (5, 4, 3, 2, 1)], [16 << 27], [encode(Op.WAIT, n=0)],
-    [encode(Op.FREE, stream=3, n=200)], [encode(Op.PUSH, stream=15, n=1)],
+    [encode(Op.FREE, stream=3, n=200)], [encode(Op.PUSH, stream=15, n=1)], [encode(Op.HALT) | 1], [25 << 27],
 )
 """What is at address 3 of the first programs."""
 
@@ -186,7 +186,7 @@ def test_programs_run_as_in_the_interpreter() -> None:
         for k in range(STREAMS):
             remote, blocks = int(k == STREAMS - 1), int(rng.integers(1, 12))
             blocks += 2 * remote
-            streams.append({"block": 2 - k % 3 // 2, "blocks": blocks, "remote": remote, "slot": 0,
+            streams.append({"base": 0, "block": 2 - k % 3 // 2, "blocks": blocks, "remote": remote, "slot": 0,
                             "first": int(rng.integers(blocks - 2 * remote + 1))})
         registers, stop = rng.integers(0, 3, 3).tolist(), bool(rng.integers(2))
         await load(ctx, words, streams)
@@ -197,14 +197,15 @@ def test_programs_run_as_in_the_interpreter() -> None:
         ctx.set(dut.start, 1)
         found: list[int] = []
         done: list[tuple[int, int]] = []
-        quiet = 0
+        quiet = offered = 0
         while quiet < 40 and len(found) < len(retired) + (len(retired) < STEPS):
             ctx.set(dut.idle, int(rng.integers(2)))
             ctx.set(dut.quiet, int(rng.integers(2)))
-            ctx.set(dut.issue.ready, int(rng.integers(2)))
+            # An engine looks at an instruction before it takes it.
+            ctx.set(dut.issue.ready, offered and int(rng.integers(2)))
             ctx.set(dut.set.ready, int(rng.integers(2)))
-            _, _, retires, pc, sets, write = await ctx.tick().sample(
-                dut.retire, dut.retired.pc, dut.set.valid & dut.set.ready, dut.set.payload)
+            _, _, retires, pc, sets, write, offered = await ctx.tick().sample(
+                dut.retire, dut.retired.pc, dut.set.valid & dut.set.ready, dut.set.payload, dut.issue.valid)
             ctx.set(dut.start, 0)
             quiet = 0 if retires or sets else quiet + 1
             found += [pc] * retires

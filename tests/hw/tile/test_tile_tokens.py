@@ -15,7 +15,7 @@ def random_streams(rng: np.random.Generator) -> list[dict[str, int]]:
     for k in range(STREAMS):
         remote, blocks = int(rng.integers(2)), int(rng.integers(2, 7))
         streams.append({
-            "base": int(rng.integers(1 << 16)), "block": int(rng.integers(1, 4096)), "blocks": blocks,
+            "base": int(rng.integers(1 << 15)), "block": int(rng.integers(1, 4096)), "blocks": blocks,
             "slot": slots[k], "remote": remote, "first": int(rng.integers(blocks - 2 * remote + 1)),
         })
     return streams

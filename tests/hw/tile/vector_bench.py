@@ -153,11 +153,11 @@ class VectorBench:
         dut = self.dut
         ctx.set(dut.memory.valid, 1)
         for k, word in enumerate(self.memory.parameters.tolist()):
-            ctx.set(dut.memory.payload, {"index": k, "table": 0, "data": word})
+            ctx.set(dut.memory.payload, {"index": 2 * k + 1, "table": 0, "data": word})
             await ctx.tick()
         for table, entries in enumerate(self.memory.tables[:, :TABLE_USED].tolist()):
             for k, entry in enumerate(entries):
-                ctx.set(dut.memory.payload, {"index": table << 10 | k, "table": 1, "data": entry & 0xFFFF})
+                ctx.set(dut.memory.payload, {"index": table << 10 | k, "table": 1, "data": (entry & 0xFFFF) << 32})
                 await ctx.tick()
         ctx.set(dut.memory.valid, 0)
         for case in self.cases:
