@@ -173,7 +173,7 @@ class TnsaModel(ProgrammedCore[TnsaConfig]):
         cells = self.cells[:, at]
         variances, unit = self._variances_of(cells, at)
         every = bool(wl.all())
-        variance: NDArray[np.float64] | None = None if variances is None else variances * unit
+        variance = None if variances is None else np.multiply(variances, unit, dtype=np.float64)
         if variance is not None and not every:
             variance = np.where(wl[:, None], variance, 0.0)
         if backward and variance is not None:
