@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from compiler.program import DITHER, OP_ID_IMAGE_SHIFT, Call, Layer, Mvm
 from macro_models import MacroModel, Masks
 from macro_models.bound import BoundProduct, bind, constant_input
-from macro_models.exact.vector import PAD, LeafSum, largest_code
+from macro_models.exact.vector import PAD, LeafSum, largest_code, take_elements
 
 __all__ = ["LayerRun", "Sink", "taken_inputs"]
 
@@ -61,7 +61,7 @@ class LayerRun:
         pads = np.unique(call.pad) if (call.patches == PAD).any() else np.zeros(0, dtype=np.int16)
         self._beyond = np.append(pads, constant_input(layer.mvms[0].op)).astype(np.float32)
         self._pads = np.searchsorted(pads, call.pad) if len(pads) else np.zeros(len(call.pad), dtype=np.intp)
-        self._indices: dict[int, list[NDArray[np.intp]]] = {}
+        self._indices: dict[int, list[NDArray[np.uint32]]] = {}
 
     def run(
         self, codes: Lanes, images: NDArray[np.integer], sink: Sink | None = None,
@@ -85,8 +85,7 @@ class LayerRun:
             op_id = (numbers[image, None] + steps[position]).reshape(-1)
             total = np.zeros((len(op_id), layer.outputs), dtype=np.int16)
             for product, index in zip(self._products, indices, strict=True):
-                # Indices are right: "clip" spares the check of each.
-                x = values[image].take(index[position].reshape(-1), axis=1, mode="clip").reshape(len(op_id), -1)
+                x = take_elements(values[image], index[position].reshape(-1)).reshape(len(op_id), -1)
                 found = product.bound.compute(x, op_id + np.uint64(product.mvm.operation))
                 if sink is not None:
                     sink(product.mvm, first, found.codes, found.steps)
@@ -100,12 +99,11 @@ class LayerRun:
             notice(clipped, made.size)
         return made.reshape(batch, -1)
 
-    def _index(self, elements: int) -> list[NDArray[np.intp]]:
+    def _index(self, elements: int) -> list[NDArray[np.uint32]]:
         """What each product takes at each position, of a value of so many elements: (positions, inputs)."""
         if elements not in self._indices:
-            patches = self.call.patches.astype(np.intp)
-            patches = np.where(patches == PAD, elements + self._pads, patches)
-            last = np.full((len(patches), 1), elements + len(self._beyond) - 1)
+            patches = np.where(self.call.patches == PAD, elements + self._pads, self.call.patches).astype(np.uint32)
+            last = np.full((len(patches), 1), elements + len(self._beyond) - 1, dtype=np.uint32)
             # Contiguous: what is taken from columns need not be, and each block is made flat.
             taken = [np.ascontiguousarray(np.hstack([patches[:, p.inputs], last])) for p in self._products]
             self._indices = {elements: taken}

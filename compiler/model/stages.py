@@ -22,7 +22,7 @@ from scipy.sparse import csc_matrix
 from compiler.model.evaluated import Evaluated
 from compiler.model.functions import TABLES
 from compiler.model.layer import LinearLayer
-from macro_models.exact.vector import PAD, run_of, take_rows
+from macro_models.exact.vector import PAD, padded, run_of, take_elements, take_rows, with_padding
 from macro_models.exact.window import Window, recover
 
 __all__ = ["Combine", "Evaluated", "Gather", "Linear", "Map", "Maximum", "Operation", "Step"]
@@ -93,9 +93,24 @@ class Linear:
         most = max(1, MOST_NUMBERS // self.patches.size)
         if len(x) > most:
             return np.concatenate([self.compute(x[k : k + most]) for k in range(0, len(x), most)])
+        if self.layer.groups == 1 and len(self.patches) > 1 and x.dtype == np.float32:
+            return self.layer.compute_channels(self._columns(x)).reshape(len(x), -1)
         rows = take_rows(x, self.patches, self.pad)
         y = self.layer.compute(rows[:, 0] if len(self.patches) == 1 else rows)
         return y.reshape(len(x), len(self.patches), -1).transpose(0, 2, 1).reshape(len(x), -1)
+
+    def _columns(self, x: NDArray[np.float32]) -> NDArray[np.float32]:
+        """What the layer takes at all positions, (batch, rows, positions)."""
+        if x.shape[1] not in self._places:
+            pads, index = padded(self.patches, self.pad, x.shape[1])
+            self._places[x.shape[1]] = pads, index.T.astype(np.uint32).reshape(-1)
+        pads, index = self._places[x.shape[1]]
+        return take_elements(with_padding(x, pads), index).reshape(len(x), -1, len(self.patches))
+
+    @cached_property
+    def _places(self) -> dict[int, tuple[Float, NDArray[np.uint32]]]:
+        """What stands for padding, and elements by row and position, by how many elements the value has."""
+        return {}
 
     def backward(self, gradient: Float, x: Float, y: Float) -> Float:
         gradient = gradient * (y > 0) if self.layer.relu else gradient
@@ -172,10 +187,19 @@ class Combine:
         """The same in single precision."""
         return replace(self, coefficient=self.coefficient.astype(np.float32), offset=self.offset.astype(np.float32))
 
+    @cached_property
+    def _terms(self) -> list[tuple[Index | slice, Float | None]]:
+        """Elements that each term takes, and their factors; None where all are 1."""
+        found = []
+        for column, factor in zip(self.index.T, self.coefficient.T, strict=True):
+            factor = np.where(column == PAD, np.zeros_like(factor), factor)
+            found.append((run_of(column), None if (factor == 1.0).all() else factor))
+        return found
+
     def compute(self, x: Float) -> Float:
         y = np.tile(self.offset, (len(x), 1))
-        for column, factor in zip(self.index.T, self.coefficient.T, strict=True):
-            y += x[:, run_of(column)] * np.where(column == PAD, np.zeros_like(factor), factor)
+        for run, factor in self._terms:
+            y += x[:, run] if factor is None else x[:, run] * factor
         return y
 
     def backward(self, gradient: Float, x: Float, y: Float) -> Float:

@@ -58,10 +58,13 @@ __all__ = [
     "check_headroom",
     "finish",
     "largest_code",
+    "padded",
     "run_of",
     "scale_leaf",
     "sum_leaves",
+    "take_elements",
     "take_rows",
+    "with_padding",
 ]
 
 Lanes = NDArray[np.int16]
@@ -101,14 +104,48 @@ def take_rows(x: NDArray[Any], patches: NDArray[np.int32], pad: NDArray[Any]) ->
 
     ``patches`` has shape (positions, rows); ``pad`` of shape (rows,) is what a row takes outside of the image.
     """
-    outside = patches == PAD
-    if outside.any():
-        # What stands for padding is one more element for each value of it.
-        pads, which = np.unique(pad, return_inverse=True)
-        patches = np.where(outside, x.shape[1] + which.ravel(), patches)
-        x = np.concatenate([x, np.broadcast_to(pads.astype(x.dtype), (len(x), len(pads)))], axis=1)
+    pads, index = padded(patches, pad, x.shape[1])
     # Indices are right: "clip" spares the check of each.
-    return x.take(patches.astype(np.intp), axis=1, mode="clip")
+    return with_padding(x, pads).take(index.astype(np.intp), axis=1, mode="clip")
+
+
+def padded(
+    patches: NDArray[np.int32], pad: NDArray[Any], elements: int
+) -> tuple[NDArray[Any], NDArray[np.integer]]:
+    """What stands for padding, beyond that many elements of a value, and patches that point to it."""
+    outside = patches == PAD
+    if not outside.any():
+        return pad[:0], patches
+    # One more element for each value of it.
+    pads, which = np.unique(pad, return_inverse=True)
+    return pads, np.where(outside, elements + which.ravel(), patches)
+
+
+def with_padding(x: NDArray[Any], pads: NDArray[Any]) -> NDArray[Any]:
+    """Values of shape (batch, elements), and beyond their elements what stands for padding."""
+    if not len(pads):
+        return x
+    return np.concatenate([x, np.broadcast_to(pads.astype(x.dtype), (len(x), len(pads)))], axis=1)
+
+
+def take_elements(x: NDArray[Any], index: NDArray[np.uint32]) -> NDArray[Any]:
+    """``x[:, index]`` for values of shape (batch, elements), and indices that are right."""
+    loops = compiled_take() if x.dtype == np.float32 else None
+    if loops is None:
+        return x.take(index.astype(np.intp), axis=1, mode="clip")
+    made = np.empty((len(x), len(index)), dtype=np.float32)
+    loops(np.ascontiguousarray(x), index, made)
+    return made
+
+
+@cache
+def compiled_take() -> Callable[..., None] | None:
+    """The loops of :mod:`.take_compiled`, None where numba is not installed or off."""
+    try:
+        from macro_models.exact.take_compiled import make_loops
+    except ImportError:
+        return None
+    return make_loops()
 
 
 def run_of(index: NDArray[np.integer]) -> NDArray[np.integer] | slice:
