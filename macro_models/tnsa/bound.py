@@ -26,6 +26,8 @@ __all__ = ["Charge", "FoldedProduct", "compiled"]
 Charge = Callable[[Key, Product, NDArray[np.floating], NDArray[np.uint64], int], NDArray[Any]]
 """Charges of a batch: (key, product, inputs, numbers of the conversions, samples of each)."""
 
+_NONE = np.zeros(0, dtype=np.uint32)
+
 
 class FoldedProduct:
     """Forward products of one core; see :func:`macro_models.bound.bind`.
@@ -56,7 +58,7 @@ class FoldedProduct:
         counts, self._all = op.converter is Converter.COUNT, bool(enabled.all())
         plain = quiet and steps.equal and counts
         made = _charges(key, self._product, max(op.segment_planes)) if plain else None
-        self._charges, self._decrements, self._alike = (made, None, None) if made is None else self._distinct(made)
+        self._charges, self._decrements, self._alike = (None, None, _NONE) if made is None else self._distinct(made)
         self._loops = _Loops.of(key, self._product, steps, noise) if counts and noise is not None else None
         self._kind = self._product.matrix.dtype if self._charges is None else self._charges.dtype
 
@@ -91,18 +93,18 @@ class FoldedProduct:
 
     def _distinct(
         self, charges: NDArray[np.floating]
-    ) -> tuple[NDArray[np.floating], NDArray[np.float32] | None, NDArray[np.intp] | None]:
+    ) -> tuple[NDArray[np.floating], NDArray[np.float32] | None, NDArray[np.uint32]]:
         """Lines that convert what no other does, their decrements, and which of them each line equals.
 
         Copies of a weight are alike on ideal cells. Decrements are None where the loops do not serve; lines are told
-        apart only where they do, and where at most half of them differ.
+        apart only where they do, and where at most half of them differ: else the last is empty.
         """
         if charges.dtype != np.float32 or compiled_count() is None:
-            return charges, None, None
+            return charges, None, _NONE
         decrements = self._steps.floats[np.float32][0]
         found = _alike(np.vstack([charges, decrements]))
         if found is None:
-            return charges, decrements, None
+            return charges, decrements, _NONE
         lines, alike = found
         return np.ascontiguousarray(charges[:, lines]), np.ascontiguousarray(decrements[lines]), alike
 
@@ -111,9 +113,10 @@ class FoldedProduct:
         loops = None if self._decrements is None else compiled_count()
         if loops is None:
             return count_steps(self._op, charge, self._steps)
-        codes, top = np.empty(charge.shape, dtype=np.int16), np.empty(len(charge), dtype=np.int16)
-        loops(charge, self._decrements, self._op.max_steps, self._op.relu, codes, top)
-        return codes if self._alike is None else codes.take(self._alike, axis=1, mode="clip"), steps_to(self._op, top)
+        lines = len(self._alike) or charge.shape[1]
+        codes, top = np.empty((len(charge), lines), dtype=np.int16), np.empty(len(charge), dtype=np.int16)
+        loops(charge, self._decrements, self._alike, self._op.max_steps, self._op.relu, codes, top)
+        return codes, steps_to(self._op, top)
 
 
 @cache
@@ -204,8 +207,8 @@ def _fold(pairs: Product, rows: NDArray[np.integer], taken: NDArray[np.integer],
     return replace(pairs, matrix=matrix, spread=spread, inputs=(of_row[line], sign * driven[line]))
 
 
-def _alike(columns: NDArray[np.float32]) -> tuple[NDArray[np.intp], NDArray[np.intp]] | None:
-    """Columns that differ, and which of them each column equals; None where more than half of them differ.
+def _alike(columns: NDArray[np.float32]) -> tuple[NDArray[np.intp], NDArray[np.uint32]] | None:
+    """Columns that differ, in order, and which of them each column equals; None where more than half of them differ.
 
     Columns are told apart by a sum of their bits that wraps around: two that have one by chance are looked at.
     """
@@ -214,7 +217,8 @@ def _alike(columns: NDArray[np.float32]) -> tuple[NDArray[np.intp], NDArray[np.i
     _, first, alike = np.unique(sums, return_index=True, return_inverse=True)
     if 2 * len(first) > len(sums) or not np.array_equal(columns, columns[:, first][:, alike]):
         return None
-    return first, alike
+    order = np.argsort(first)
+    return first[order], np.argsort(order)[alike].astype(np.uint32)
 
 
 def _charges(key: Key, product: Product, planes: int) -> NDArray[np.floating]:

@@ -24,10 +24,17 @@ def test_counts(bits: int, relu: bool, seed: int) -> None:
     codes, top = np.empty(charge.shape, dtype=np.int16), np.empty(9, dtype=np.int16)
     loops = compiled_count()
     assert loops is not None
-    loops(charge, steps.astype(np.float32), op.max_steps, op.relu, codes, top)
+    decrements, none = steps.astype(np.float32), np.zeros(0, dtype=np.uint32)
+    loops(charge, decrements, none, op.max_steps, op.relu, codes, top)
     wanted, _ = count_steps(op, charge.copy(), Steps(steps, steps))
     np.testing.assert_array_equal(codes, wanted)
     np.testing.assert_array_equal(top, np.abs(wanted).max(axis=1))
+    # Lines that have what others have, in turn and in any order.
+    for alike in (np.tile(np.arange(40, dtype=np.uint32), 3), rng.integers(0, 40, 77).astype(np.uint32)):
+        many = np.empty((9, len(alike)), dtype=np.int16)
+        loops(charge, decrements, alike, op.max_steps, op.relu, many, top)
+        np.testing.assert_array_equal(many, wanted[:, alike])
+        np.testing.assert_array_equal(top, np.abs(wanted).max(axis=1))
 
 
 @given(count=st.integers(1, 20), turns=st.integers(1, 5), shift=st.integers(0, 31), seed=st.integers(0, 999))
