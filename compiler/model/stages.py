@@ -99,7 +99,7 @@ class Linear:
         y = self.layer.compute(rows[:, 0] if len(self.patches) == 1 else rows)
         return y.reshape(len(x), len(self.patches), -1).transpose(0, 2, 1).reshape(len(x), -1)
 
-    def _columns(self, x: NDArray[np.float32]) -> NDArray[np.float32]:
+    def _columns(self, x: NDArray[Any]) -> NDArray[Any]:
         """What the layer takes at all positions, (batch, rows, positions)."""
         if x.shape[1] not in self._places:
             pads, index = padded(self.patches, self.pad, x.shape[1])
