@@ -14,6 +14,7 @@ from pathlib import Path
 from amaranth.lib import wiring
 
 from rtl_gen.verilog.netlist import emit
+from sim.build.edges import edge_header
 from sim.build.runtime import cpu_flags, take_runtime
 from sim.build.toolchain import hash_files, require_cocotb, require_tool, run_logged, tool_version
 
@@ -48,6 +49,9 @@ EXACT = f"{_LEVEL} -march=native -fno-math-errno -ffp-contract=off"
 
 The charges are integers; contraction is off so that nothing ever depends on FMA."""
 
+PART = 1000
+"""Operations of a part of a model whose instances are evaluated together: a few KB of code."""
+
 _TOOLS = ("verilator", "g++", "make")
 
 
@@ -72,8 +76,8 @@ def compiler_key() -> list[str]:
         require_tool(tool)
     here = Path(__file__)
     return [
-        hash_files([here, here.with_name("toolchain.py")]), tool_version("verilator"), tool_version("g++"), cpu_flags(),
-        FAST, EXACT,
+        hash_files([here, *map(here.with_name, ("toolchain.py", "edges.py"))]), tool_version("verilator"),
+        tool_version("g++"), cpu_flags(), FAST, EXACT,
     ]
 
 
@@ -122,18 +126,23 @@ def verilate(
 
 def archive(
     folder: Path, sources: Sequence[Path], *, top: str, name: str, options: Sequence[str] = (), fast: str = FAST,
+    constant: Sequence[str] = (),
 ) -> Path:
     """Compile Verilog to a model for another program: its archive, beside its headers, which start with ``name``.
 
-    Parameters are as of :func:`verilate`; ``name`` is that of the class. The functions of Verilator's own library come with
-    the program that takes it.
+    Parameters are as of :func:`verilate`; ``name`` is that of the class, ``constant`` are ports that never change. The
+    functions of Verilator's own library come with the program that takes it. ``NAME__Edge.h`` is the header of
+    :func:`sim.build.edges.edge_header`.
 
     Raises
     ------
     ToolError
         If a tool is missing or fails.
     """
+    options = ["--output-split-cfuncs", str(PART), *options]
     objects = _make(folder, sources, top=top, name=name, options=options, cflags="", fast=fast, slow="-O1")
+    code = "".join(path.read_text(encoding="utf-8") for path in sorted(objects.glob(f"{name}*.cpp")))
+    (folder / f"{name}__Edge.h").write_text(edge_header(code, name, constant), encoding="utf-8")
     for path in (*objects.glob(f"{name}*.h"), objects / f"{name}__ALL.a"):
         shutil.copyfile(path, folder / path.name)
     shutil.rmtree(objects)

@@ -19,6 +19,7 @@
 #include <vector>
 
 #include "Vtile.h"
+#include "Vtile__Edge.h"
 #include "Vtile___024root.h"
 #include "port.h"
 #include "strobes.h"
@@ -45,7 +46,9 @@ struct Tile {
     size_t differs = 0;             // where the state differed last
     std::unique_ptr<unsigned char[]> kept;
     uint64_t next_ready = 0;        // for the edge that is under way
-    bool next_reset = true, moved = false;
+    bool next_reset = true, moved = false, fresh = true, fresh_next = true;  // fresh: inputs have changed since it was evaluated
+    uint32_t shown = 0;             // what came at the edge before
+    bool noted = false;             // something of it was noted at the edge
     std::atomic<bool> done{true};   // no edge is under way
 
     explicit Tile(VerilatedContext* context, int number, const char* name)
@@ -82,23 +85,29 @@ void unpack(const std::vector<Port>& ports, uint64_t all) {
     }
 }
 
-void fall(Tile& t) {
-    if (!t.model.clk) return;
-    t.model.clk = 0;
-    t.model.eval();
-}
-
-void rise(Tile& t) {
-    fall(t);
-    t.model.clk = 1;
-    t.model.eval();
+// A clock edge of some tiles, of which each does a part before any does the next: the code of a part stays in the processor.
+void rise(Tile* const* some, int count) {
+#define INPUTS(part) for (int k = 0; k < count; k++) if (some[k]->fresh) { Vtile& m = some[k]->model; part; }
+#define PART(part)                           \
+    for (int k = 0; k < count; k++) {        \
+        Vtile& m = some[k]->model;           \
+        const uint64_t before = mho_strobes; \
+        part;                                \
+        some[k]->noted |= mho_strobes != before; \
+    }
+    VTILE_INPUTS(INPUTS)
+    VTILE_EDGE(PART)
+#undef INPUTS
+#undef PART
 }
 
 // All that a sleeping tile has not done and that its state depends on.
 void wake(Tile& t) {
     if (!t.asleep) return;
     t.asleep = false;
-    for (int64_t k = t.slept % t.round; k; k--) rise(t);
+    t.fresh = false;
+    Tile* one = &t;
+    for (int64_t k = t.slept % t.round; k; k--) rise(&one, 1);
 }
 
 void forget(Tile& t) {
@@ -132,20 +141,24 @@ void look(Tile& t) {
     }
 }
 
-// The clock edge, with what was put into the tile before. Whichever thread does it is the only one at this tile.
-void edge(Tile& t) {
+// Before the clock edge: what was put into the tile.
+void enter(Tile& t) {
     wake(t);
-    fall(t);
+    t.fresh = t.fresh_next;
     unpack(t.came, t.arrived);
     unpack(t.ready, t.next_ready);
     t.model.rst = t.next_reset;
-    const uint64_t noted = mho_strobes;
-    rise(t);
+    t.noted = false;
+}
+
+// Behind the clock edge: what it did.
+void leave(Tile& t) {
+    t.shown = t.arrived;
     t.arrived = 0;
     t.reset = t.next_reset;
     t.now_ready = t.next_ready;
     const uint64_t taken = pack(t.takes), offering = pack(t.offers);
-    if (t.moved || offering || t.offering || taken != t.taken || noted != mho_strobes) {
+    if (t.moved || offering || t.offering || taken != t.taken || t.noted) {
         forget(t);
         t.patience = kPatience;
     } else {
@@ -153,6 +166,21 @@ void edge(Tile& t) {
     }
     t.taken = taken;
     t.offering = offering;
+}
+
+// The clock edge of some tiles. Whichever thread does it is the only one at them.
+void edge(Tile* const* some, int count) {
+    for (int k = 0; k < count; k++) enter(*some[k]);
+    rise(some, count);
+    for (int k = 0; k < count; k++) leave(*some[k]);
+}
+
+std::vector<Tile*> waiting;  // for the edge that all do together
+
+void finish_waiting() {
+    if (waiting.empty()) return;
+    edge(waiting.data(), int(waiting.size()));
+    waiting.clear();
 }
 
 // Threads beside that of the simulator. Edges of a cycle are given in turn; whoever is free takes the next one.
@@ -187,6 +215,7 @@ public:
 
     // By the simulator, which helps until the tile is done.
     void finish(Tile& t) {
+        finish_waiting();
         while (!t.done.load(std::memory_order_acquire)) {
             mho_answer_helpers();
             if (!take()) pause();
@@ -208,7 +237,7 @@ private:
         if (n == given_.load(std::memory_order_acquire)) return false;
         Tile* t = queue_[n % kPlaces].load(std::memory_order_relaxed);
         if (!claimed_.compare_exchange_strong(n, n + 1, std::memory_order_acq_rel)) return true;
-        edge(*t);
+        edge(&t, 1);
         t->done.store(true, std::memory_order_release);
         return true;
     }
@@ -280,12 +309,16 @@ uint8_t mho_tile_step(void* handle, uint8_t rst, int place, uint64_t ready) {
         t.slept++;
         return 0;
     }
+    const uint8_t tracing = uint8_t(mho_host_tracing());
+    t.fresh_next = t.moved || t.shown || tracing != t.model.tracing;
     t.next_ready = ready;
     t.next_reset = rst;
     t.model.place = place;
-    t.model.tracing = uint8_t(mho_host_tracing());
+    t.model.tracing = tracing;
+    Tile* one = &t;
     // What is traced is noted in the order of the tiles.
-    if (crew.alone() || t.model.tracing) edge(t);
+    if (tracing) edge(&one, 1);
+    else if (crew.alone()) waiting.push_back(one);
     else crew.give(t);
     return 1;
 }
@@ -309,7 +342,6 @@ uint64_t mho_tile_offer(void* handle, uint64_t ready, uint8_t) {
         t.patience = kPatience;
         unpack(t.ready, ready);
         t.now_ready = ready;
-        t.model.clk = 0;
         t.model.eval();
         t.offering = pack(t.offers);
     }

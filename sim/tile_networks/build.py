@@ -74,7 +74,9 @@ def _apart(folder: Path, chip: Chip, parts: ChipParts, *, optimise: bool) -> lis
         "mesh.v": _joined(modules), "macro.sv": _macro(chip, parts), "notes.sv": _read("tile_notes.sv"),
         "shell.sv": shell.shell(),
     })
-    model = archive(folder, tile, top="tile_shell", name="Vtile", fast=EXACT if optimise else UNOPTIMISED)
+    model = archive(
+        folder, tile, top="tile_shell", name="Vtile", fast=EXACT if optimise else UNOPTIMISED, constant=shell.constant
+    )
     del modules[TILE]
     around = _written(folder, {
         "around.v": _joined(modules), "proxy.sv": shell.proxy(), "bench.sv": _bench(parts, inside=False),

@@ -48,6 +48,11 @@ class TileShell:
         self._in = [name[: -len("valid")] for name in self._width if name.endswith("_i_valid")]
         self._out = [name[: -len("valid")] for name in self._width if name.endswith("_o_valid")]
 
+    @property
+    def constant(self) -> list[str]:
+        """Ports that are 0 for ever."""
+        return [name for name in ("programming_enable",) if name in self._width]
+
     def shell(self) -> str:
         """``tile_shell.sv``: the tile, its macro, its notes."""
         pins, outer = self._pins, self._outer
@@ -92,7 +97,7 @@ class TileShell:
         for side, (names, what) in sides.items():
             listed = ", ".join(f"{{{self._width[name + what]}, &(m).{name}{what}}}" for name in names)
             lines.append(f"#define MHO_{side}(m) {{{listed}}}")
-        constant = "".join(f"(m).{name} = 0; " for name in ("programming_enable",) if name in self._width)
+        constant = "".join(f"(m).{name} = 0; " for name in self.constant)
         return "\n".join([*lines, f"#define MHO_CONSTANTS(m) {constant}", ""])
 
 

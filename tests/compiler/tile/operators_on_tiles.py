@@ -3,8 +3,9 @@
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
-from compiler import CompileOptions
+from compiler import CompileOptions, Network
 from compiler.importer.operators import OPERATORS
 from compiler.program import Call
 from compiler.tile import compile_tiles
@@ -15,11 +16,14 @@ from tests.compiler.importer.operator_models import INPUTS, model_of
 from tests.compiler.importer.operator_table import GROUPS
 from tests.compiler.tile.network_bench import compare
 
-__all__ = ["PAGE", "outcome", "page", "rows"]
+__all__ = ["DEVICE", "FIRST", "IMAGES", "PAGE", "compiled", "outcome", "page", "rows"]
 
 PAGE = Path(__file__).parents[3] / "docs" / "reference" / "tile-operators.md"
 SIDE = 4
 """Tiles of a row and of a column."""
+IMAGES, FIRST = 2, 3
+"""Images, and the number of the first."""
+DEVICE = "rram-neurram"
 RUNS = "runs"
 
 _HEAD = """\
@@ -37,6 +41,21 @@ the same lanes on the interpreter of tiles as on the functional backend, with th
 """
 
 
+def compiled(kind: str) -> tuple[Network, NDArray[np.float32], list[int]]:
+    """The model of an operator for tiles, inputs, and the values of its layers: of all a tile could not send each.
+
+    Raises
+    ------
+    InputError
+        If tiles cannot run it.
+    """
+    chip = load_chip("tnsa16-2x2", {"mesh.columns": SIDE, "mesh.rows": SIDE})
+    x = np.random.default_rng(0).uniform(-1, 1, (16, INPUTS)).astype("f4")
+    network = compile_tiles(model_of([kind]), chip, calibrate=x, options=CompileOptions(seeds=1, samples=8))
+    layers = [k + 1 for k, stage in enumerate(network.program.stages) if isinstance(stage.operation, Call)]
+    return network, x[:IMAGES], layers
+
+
 def outcome(kind: str) -> str:
     """What became of the model of an operator.
 
@@ -45,18 +64,14 @@ def outcome(kind: str) -> str:
     AssertionError
         If tiles have other lanes than every other backend.
     """
-    chip = load_chip("tnsa16-2x2", {"mesh.columns": SIDE, "mesh.rows": SIDE})
-    x = np.random.default_rng(0).uniform(-1, 1, (16, INPUTS)).astype("f4")
     try:
-        network = compile_tiles(model_of([kind]), chip, calibrate=x, options=CompileOptions(seeds=1, samples=8))
-        # Of all values a tile could not send each.
-        layers = [k + 1 for k, stage in enumerate(network.program.stages) if isinstance(stage.operation, Call)]
-        programs, found, wanted = compare(network, x[:2], device="rram-neurram", first=3, watched=layers)
+        network, x, layers = compiled(kind)
+        programs, found, wanted = compare(network, x, device=DEVICE, first=FIRST, watched=layers)
     except InputError as error:
         return str(error)
     for value, lanes in found.items():
         np.testing.assert_array_equal(lanes, wanted[value], err_msg=f"{kind}: value {value}")
-    last = result_of(programs, network.program.input.compute(x[:2]), found)
+    last = result_of(programs, network.program.input.compute(x), found)
     np.testing.assert_array_equal(last, wanted[-1], err_msg=kind)
     between = [network.program.stages[k].name for k in programs.placed.graph.split.between]
     return f"{RUNS}, {' and '.join(dict.fromkeys(between))} at the host" if between else RUNS

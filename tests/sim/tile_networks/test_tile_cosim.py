@@ -215,11 +215,15 @@ def test_what_retires_is_what_the_interpreter_carries_out(
     assert len(seen) == 4
 
 
-def test_threads_change_nothing(backend: TileCosimBackend, cases: dict[str, Case]) -> None:
+@pytest.mark.parametrize("threads", [1, 3])
+def test_tiles_together_are_as_one_after_the_other(
+    backend: TileCosimBackend, cases: dict[str, Case], threads: int
+) -> None:
+    """With a trace tiles take their edges one by one; else all at once, or each the thread that is free."""
     case = cases["four"]
     models = build_cores(case.network, device="rram-neurram", seed=3, time_s=DAY)
     expected, account = run(backend, case, models)
-    several = TileCosimBackend(optimise=False, patience=20_000, threads=3)
+    several = TileCosimBackend(optimise=False, patience=20_000, threads=threads)
     try:
         found, same = run(several, case, models)
     finally:
