@@ -8,7 +8,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from fpga.boards import Board, BoardDesign, find_board
-from fpga.build_report import Usage, error_line, overfull, read_usage
+from fpga.build_report import Usage, error_line, overfull, read_usage, unroutable
 from fpga.build_tools import Toolchain, find_toolchain
 from fpga.config import board_config
 from fpga.fit import check_memory, what_fits
@@ -18,7 +18,7 @@ from hw.config import Chip
 from macro_models.errors import InputError, ToolError
 from macro_models.output import cannot_write, check_folder
 from macro_models.workspace import Workspace
-from sim.build.children import run_tool
+from sim.build.children import GivenUp, run_tool
 
 __all__ = ["SEEDS", "BuildReport", "build", "prepare", "synthesise"]
 
@@ -142,7 +142,13 @@ def _place(
         note(f"placing and routing for the {board.device} ..." + f" (seed {seed})" * (seed > 1))
         log = folder / "place.log"
         log.unlink(missing_ok=True)
-        if run_tool(_place_command(board, cfg, tools.steps[1], seed), folder, log, timeout=LIMIT_S):
+        command = _place_command(board, cfg, tools.steps[1], seed)
+        try:
+            status = run_tool(command, folder, log, timeout=LIMIT_S, hopeless=lambda: unroutable(folder / "place.log"))
+        except GivenUp:
+            note("this placement cannot be routed")
+            continue
+        if status:
             needs = overfull(log)
             if needs:
                 raise InputError(
@@ -154,7 +160,11 @@ def _place(
             return seed, usage
         if best is None or usage.fmax_hz > best.fmax_hz:
             best = usage
-    assert best is not None
+    if best is None:
+        raise ToolError(
+            f"{cfg.chip.name} fills {board.name} so far that none of {SEEDS} placements can be routed; "
+            f"{what_fits(board)}"
+        )
     raise ToolError(
         f"{board.name}: timing is missed, the design runs at {best.fmax_hz / 1e6:.1f} MHz and must run at "
         f"{cfg.clock_hz / 1e6:g} MHz; the longest path leads {best.critical}; {what_fits(board)}"

@@ -5,7 +5,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-__all__ = ["CELLS", "Usage", "error_line", "overfull", "read_usage"]
+__all__ = ["CELLS", "Usage", "error_line", "overfull", "read_usage", "unroutable"]
 
 CELLS = {
     "ICESTORM_LC": "lut", "ICESTORM_RAM": "bram", "ICESTORM_SPRAM": "spram", "ICESTORM_DSP": "dsp",
@@ -13,6 +13,9 @@ CELLS = {
     "LUT4": "lut", "DFF": "ff", "BSRAM": "bram", "MULT18X18": "dsp",
 }
 """What nextpnr calls the parts of a device, and what they are. A logic cell of an iCE40 is a LUT with a flip-flop."""
+
+_ROUNDS, _FEW = 30, 20
+"""Rounds of the router in which there must be progress, while there are more than so many wires that several want."""
 
 _NAMES = {"lut": "logic cells", "ff": "flip-flops", "bram": "block RAMs", "spram": "SPRAMs", "dsp": "multipliers"}
 
@@ -69,6 +72,17 @@ def overfull(log: Path) -> list[str]:
         for name, used, available in dict.fromkeys(found)
         if name in CELLS and int(used) > int(available)
     ]
+
+
+def unroutable(log: Path) -> bool:
+    """Whether nextpnr's ``router2`` goes on without hope, by its log so far.
+
+    In each round it counts wires that several nets want. Where the device is nearly full these become fewer at first,
+    and then more again without end. A few are left for many rounds in what is routed in the end.
+    """
+    wanted = [int(count) for count in re.findall(r"iter=\d+ .*?overused=(\d+)", log.read_text(errors="replace"))]
+    before, last = wanted[:-_ROUNDS], wanted[-_ROUNDS:]
+    return bool(before) and min(last) > max(min(before), _FEW)
 
 
 def error_line(log: Path) -> str:

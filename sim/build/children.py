@@ -4,9 +4,11 @@ A child forms a process group with all that it starts and with a guard: a shell 
 ends, by SIGKILL too, the pipe closes and the guard ends the group.
 """
 
+import math
 import os
 import subprocess
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any
@@ -14,7 +16,10 @@ from typing import IO, Any
 from macro_models.cleanup import at_end
 from macro_models.errors import ToolError
 
-__all__ = ["Child", "run_tool"]
+__all__ = ["Child", "GivenUp", "run_tool"]
+
+_LOOK_S = 2.0
+"""Between two questions whether there is hope."""
 
 _GUARD = ("/bin/sh", "-c", "read _; kill -9 0")
 
@@ -24,6 +29,10 @@ def _release(guard: "subprocess.Popen[bytes]") -> None:
     if guard.stdin is not None:
         guard.stdin.close()
     guard.wait()
+
+
+class GivenUp(ToolError):
+    """A tool was ended that would have gone on for nothing."""
 
 
 class Child(subprocess.Popen[bytes]):
@@ -62,7 +71,8 @@ class Child(subprocess.Popen[bytes]):
 
 
 def run_tool(
-    command: Sequence[str], folder: Path, log: Path, *, output: IO[bytes] | None = None, timeout: float | None = None
+    command: Sequence[str], folder: Path, log: Path, *, output: IO[bytes] | None = None, timeout: float | None = None,
+    hopeless: Callable[[], bool] | None = None,
 ) -> int:
     """Run a tool in ``folder``, which also takes its temporary files, to its end.
 
@@ -74,6 +84,8 @@ def run_tool(
         What takes its standard output instead.
     timeout
         Seconds.
+    hopeless
+        Asked every few seconds whether to wait on is of no use.
 
     Returns
     -------
@@ -82,10 +94,13 @@ def run_tool(
 
     Raises
     ------
+    GivenUp
+        If it is hopeless.
     ToolError
         If it does not end in time, or cannot be started.
     """
     name = Path(command[0]).name
+    end = time.monotonic() + (math.inf if timeout is None else timeout)
     with log.open("ab") as errors:
         try:
             child = Child(
@@ -95,8 +110,19 @@ def run_tool(
         except OSError as error:
             raise ToolError(f"{name} cannot be started ({error.strerror})") from None
         try:
-            return child.wait(timeout)
+            while hopeless is not None and not _ended(child, min(_LOOK_S, max(end - time.monotonic(), 0.0))):
+                if hopeless():
+                    raise GivenUp(f"{name} comes to no end")
+                if time.monotonic() >= end:
+                    break
+            return child.wait(None if timeout is None else max(end - time.monotonic(), 0.0))
         except subprocess.TimeoutExpired:
             raise ToolError(f"{name} did not end within {timeout:g} s") from None
         finally:
             child.end()
+
+
+def _ended(child: Child, patience: float) -> bool:
+    with suppress(subprocess.TimeoutExpired):
+        child.wait(patience)
+    return child.returncode is not None

@@ -9,6 +9,7 @@ import pytest
 
 from fpga.boards import BOARDS, find_board
 from fpga.build import build
+from fpga.build_report import unroutable
 from fpga.config import board_config
 from fpga.families import FAMILIES
 from hw.config import load_chip
@@ -119,6 +120,41 @@ def test_a_placement_without_an_end_is_given_up(tools: Path, tmp_path: Path, mon
     write_tool(tools / "nextpnr_ice40", "exec sleep 60")
     with pytest.raises(ToolError, match=r"^nextpnr_ice40 did not end within 0\.2 s$"):
         attempt(tmp_path)
+
+
+ROUNDS = "for i in $(seq 40); do echo Info: iter=$i wires=9 overused=$((100 + i)) overuse=$i archfail=NA; done"
+
+
+@pytest.mark.slow
+def test_a_placement_that_cannot_be_routed_is_followed_by_the_next(
+    tools: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sim.build.children._LOOK_S", 0.05)
+    write_tool(tools / "nextpnr_ice40", f"echo $* >>{tools}/calls; {ROUNDS}; exec sleep 60")
+    with pytest.raises(ToolError, match=r"^tnsa16-core fills hx8k-breakout so far that none of 3 placements can be "):
+        attempt(tmp_path)
+    seeds = [line.split("--seed ")[1].split()[0] for line in (tools / "calls").read_text().splitlines()]
+    assert seeds == ["1", "2", "3"]
+    write_tool(tools / "nextpnr_ice40", f"{ROUNDS}\ncase $* in *'--seed 1 '*) exec sleep 60;; esac\n{usage(20.5)}")
+    with pytest.raises(ToolError, match="timing is missed, the design runs at 20"):
+        attempt(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "hopeless"),
+    [
+        ([], False),
+        ([9000, 3000, 1000, 500, *range(400, 100, -10)], False),
+        ([9000, 500, 190, *range(190, 500, 10)], True),
+        ([9000, 500, 190, *range(190, 480, 10)], False),
+        ([9000, 500, 190, *range(190, 480, 10), 189], False),
+        ([9000, 500, *[1] * 60, 4, 4], False),
+    ],
+)
+def test_a_router_without_hope_is_known_by_its_rounds(wanted: list[int], hopeless: bool, tmp_path: Path) -> None:
+    lines = [f"Info:     iter={i} wires=1185564 overused={n} overuse={n} archfail=NA" for i, n in enumerate(wanted, 1)]
+    (tmp_path / "log").write_text("\n".join(["Info: Running router2...", *lines, ""]))
+    assert unroutable(tmp_path / "log") is hopeless
 
 
 @pytest.mark.slow

@@ -34,8 +34,8 @@ _HEAD = """\
 For every operator of [the list](operators.md): whether the model in which it stands between two layers
 (`tests/compiler/importer/operator_models.py`) runs on the tiles of a chip, here 4 x 4 tiles of 16 lines, and what of it
 the host does between the two layers: it sends what it makes of an image while tiles are at work on others. All give
-the same lanes on the interpreter of tiles as on the functional backend, with the noise of the cells, and so do the tiles
-in Verilog (`tests/sim/tile_networks/test_tile_operators_verilog.py`, marked `long`).
+the same lanes on the interpreter of tiles as on the functional backend, with the noise of the cells, and so do the
+tiles in Verilog (`tests/sim/tile_networks/test_tile_operators_verilog.py`, marked `long`).
 
 | operator | on tiles |
 |---|---|

@@ -12,7 +12,7 @@ import pytest
 
 from macro_models.errors import ToolError
 from macro_models.workspace import Workspace
-from sim.build.children import Child, run_tool
+from sim.build.children import Child, GivenUp, run_tool
 
 ROOT = Path(__file__).parents[3]
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGKILL)
@@ -98,6 +98,11 @@ def test_a_tool_says_how_it_ended(tmp_path: Path) -> None:
     assert log.read_text() == f"{tmp_path}\n"
     with pytest.raises(ToolError, match=r"^sleep did not end within 0\.1 s$"):
         run_tool(["sleep", "60"], tmp_path, log, timeout=0.1)
+    assert run_tool(["sh", "-c", "exit 7"], tmp_path, log, hopeless=lambda: True) == 7
+    with pytest.raises(GivenUp, match=r"^sleep comes to no end$"):
+        run_tool(["sleep", "60"], tmp_path, log, hopeless=lambda: True)
+    with pytest.raises(ToolError, match=r"^sleep did not end within 0\.1 s$"):
+        run_tool(["sleep", "60"], tmp_path, log, timeout=0.1, hopeless=lambda: False)
     with pytest.raises(ToolError, match=r"^nothing cannot be started \(No such file or directory\)$"):
         run_tool([str(tmp_path / "nothing")], tmp_path, log)
 
