@@ -3,12 +3,13 @@
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache, lru_cache
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
 from macro_models.cells.chip import chip_code
+from macro_models.compiled import where_numba_is
 from macro_models.devices.device import Device
 from macro_models.devices.draws import Drawn, Draws, anew_step
 from macro_models.devices.memory import shared, with_chip
@@ -142,13 +143,11 @@ def _by_loops(
     )
 
 
-@cache
+@where_numba_is
 def compiled() -> Callable[..., None] | None:
-    """The loops of :mod:`.spread_compiled`, None where numba is not installed or off."""
-    try:
-        from macro_models.cells.spread_compiled import make_loops
-    except ImportError:
-        return None
+    """The loops of :mod:`.spread_compiled`."""
+    from macro_models.cells.spread_compiled import make_loops
+
     return make_loops()
 
 

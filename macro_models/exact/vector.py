@@ -30,12 +30,13 @@ wrap.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cache, cached_property
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from macro_models.compiled import where_numba_is
 from macro_models.exact.operation import LSB_SEGMENT_BITS, MvmOperation
 
 __all__ = [
@@ -138,13 +139,11 @@ def take_elements(x: NDArray[Any], index: NDArray[np.uint32]) -> NDArray[Any]:
     return made
 
 
-@cache
+@where_numba_is
 def compiled_take() -> Callable[..., None] | None:
-    """The loops of :mod:`.take_compiled`, None where numba is not installed or off."""
-    try:
-        from macro_models.exact.take_compiled import make_loops
-    except ImportError:
-        return None
+    """The loops of :mod:`.take_compiled`."""
+    from macro_models.exact.take_compiled import make_loops
+
     return make_loops()
 
 
@@ -182,13 +181,11 @@ def sum_leaves(leaves: Sequence[tuple[Lanes, NDArray[np.integer]]], outputs: int
     return total
 
 
-@cache
+@where_numba_is
 def compiled_leaves() -> Callable[..., None] | None:
-    """The loops of :mod:`.leaf_compiled`, None where numba is not installed or off."""
-    try:
-        from macro_models.exact.leaf_compiled import make_loops
-    except ImportError:
-        return None
+    """The loops of :mod:`.leaf_compiled`."""
+    from macro_models.exact.leaf_compiled import make_loops
+
     return make_loops()
 
 

@@ -7,13 +7,13 @@ converters are one more row of the matrix: the product then gives the charge its
 
 from collections.abc import Callable
 from dataclasses import replace
-from functools import cache
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from macro_models.arrays import product as exact_product
+from macro_models.compiled import where_numba_is
 from macro_models.exact.converter import combine_segments
 from macro_models.exact.operation import Converter, MvmOperation
 from macro_models.exact.random import NORMAL_TABLE
@@ -119,23 +119,19 @@ class FoldedProduct:
         return codes, steps_to(self._op, top)
 
 
-@cache
+@where_numba_is
 def compiled_count() -> Callable[..., None] | None:
-    """The loops of :mod:`.count_compiled`, None where numba is not installed or off."""
-    try:
-        from macro_models.tnsa.count_compiled import make_loops
-    except ImportError:
-        return None
+    """The loops of :mod:`.count_compiled`."""
+    from macro_models.tnsa.count_compiled import make_loops
+
     return make_loops()
 
 
-@cache
+@where_numba_is
 def compiled() -> Callable[..., None] | None:
-    """The loops of :mod:`.read_compiled`, None where numba is not installed or off."""
-    try:
-        from macro_models.tnsa.read_compiled import make_loops
-    except ImportError:
-        return None
+    """The loops of :mod:`.read_compiled`."""
+    from macro_models.tnsa.read_compiled import make_loops
+
     return make_loops()
 
 

@@ -7,12 +7,12 @@ products in the same order.
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from macro_models.compiled import where_numba_is
 from macro_models.exact.random import LANES, NORMAL_TABLE, Purpose, normal_blocks, philox_key
 
 __all__ = ["Walk", "compiled"]
@@ -24,16 +24,14 @@ _VECTORS = 32  # walked through at a time: what is alive fits into the second-le
 Counts = tuple[NDArray[np.bool_], NDArray[np.intp]]
 
 
-@cache
+@where_numba_is
 def compiled() -> Callable[..., Counts] | None:
     """:meth:`Walk.count` in the loops that numba compiles, None where it is not installed or off.
 
     It takes the walk and the same arguments. The first call compiles, or loads what was kept.
     """
-    try:
-        from macro_models.tnsa.walk_compiled import make_loops
-    except ImportError:
-        return None
+    from macro_models.tnsa.walk_compiled import make_loops
+
     loops = make_loops()
     if loops is None:
         return None
