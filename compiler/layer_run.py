@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from compiler.program import DITHER, OP_ID_IMAGE_SHIFT, Call, Layer, Mvm
 from macro_models import MacroModel, Masks
 from macro_models.bound import BoundProduct, bind, constant_input
-from macro_models.exact.vector import PAD, LeafSum, largest_code, take_elements
+from macro_models.exact.vector import LeafSum, largest_code, padded, take_elements
 
 __all__ = ["LayerRun", "Sink", "taken_inputs"]
 
@@ -58,9 +58,8 @@ class LayerRun:
     def _take(self, call: Call) -> None:
         self.call, layer = call, self.layer
         # Elements beyond those of the value: what stands for padding, and the constant of dithered rows.
-        pads = np.unique(call.pad) if (call.patches == PAD).any() else np.zeros(0, dtype=np.int16)
+        pads, _ = padded(call.patches, call.pad, 0)
         self._beyond = np.append(pads, constant_input(layer.mvms[0].op)).astype(np.float32)
-        self._pads = np.searchsorted(pads, call.pad) if len(pads) else np.zeros(len(call.pad), dtype=np.intp)
         self._indices: dict[int, list[NDArray[np.uint32]]] = {}
 
     def run(
@@ -102,7 +101,7 @@ class LayerRun:
     def _index(self, elements: int) -> list[NDArray[np.uint32]]:
         """What each product takes at each position, of a value of so many elements: (positions, inputs)."""
         if elements not in self._indices:
-            patches = np.where(self.call.patches == PAD, elements + self._pads, self.call.patches).astype(np.uint32)
+            patches = padded(self.call.patches, self.call.pad, elements)[1].astype(np.uint32)
             last = np.full((len(patches), 1), elements + len(self._beyond) - 1, dtype=np.uint32)
             # Contiguous: what is taken from columns need not be, and each block is made flat.
             taken = [np.ascontiguousarray(np.hstack([patches[:, p.inputs], last])) for p in self._products]
