@@ -175,15 +175,9 @@ void edge(Tile* const* some, int count) {
     for (int k = 0; k < count; k++) leave(*some[k]);
 }
 
-std::vector<Tile*> waiting;  // for the edge that all do together
+std::vector<Tile*> waiting;  // for the edge that is not under way yet
 
-void finish_waiting() {
-    if (waiting.empty()) return;
-    edge(waiting.data(), int(waiting.size()));
-    waiting.clear();
-}
-
-// Threads beside that of the simulator. Edges of a cycle are given in turn; whoever is free takes the next one.
+// Threads beside that of the simulator. The tiles of an edge are shared out; whoever is free takes the next of them.
 class Crew {
 public:
     ~Crew() { resize(0); }
@@ -200,22 +194,9 @@ public:
         for (int k = 0; k < helpers; k++) threads_.emplace_back([this] { serve(); });
     }
 
-    bool alone() const { return threads_.empty(); }
-
-    void give(Tile& t) {
-        const uint64_t n = given_.load(std::memory_order_relaxed);
-        t.done.store(false, std::memory_order_relaxed);
-        queue_[n % kPlaces].store(&t, std::memory_order_relaxed);
-        given_.store(n + 1, std::memory_order_seq_cst);
-        if (sleeping_.load(std::memory_order_seq_cst)) {
-            std::lock_guard<std::mutex> lock(mutex_);
-            wake_.notify_all();
-        }
-    }
-
     // By the simulator, which helps until the tile is done.
     void finish(Tile& t) {
-        finish_waiting();
+        if (!waiting.empty()) begin();
         while (!t.done.load(std::memory_order_acquire)) {
             mho_answer_helpers();
             if (!take()) pause();
@@ -223,8 +204,14 @@ public:
     }
 
 private:
-    static constexpr uint64_t kPlaces = 512;  // more than there are tiles, each of which is in it at most once
-    static constexpr int kSpins = 20'000;     // some 50 us, longer than a cycle
+    static constexpr int kShares = 2;      // of each thread, since tiles take unequal time
+    static constexpr int kTogether = 2;    // fewest tiles that do the parts of an edge together
+    static constexpr int kSpins = 20'000;  // some 50 us, longer than a cycle
+
+    struct Share {
+        Tile* const* first;
+        int count;
+    };
 
     static void pause() {
 #if defined(__x86_64__)
@@ -232,13 +219,32 @@ private:
 #endif
     }
 
+    // All tiles of the edge before are done: each was asked for.
+    void begin() {
+        edge_.swap(waiting);
+        waiting.clear();
+        const int count = int(edge_.size()), threads = int(threads_.size()) + 1;
+        if (threads == 1) return edge(edge_.data(), count);
+        const int least = std::min(kTogether, (count + threads - 1) / threads);
+        const int each = std::max(least, (count + kShares * threads - 1) / (kShares * threads));
+        const uint64_t first = given_.load(std::memory_order_relaxed);
+        uint64_t n = first;
+        for (int k = 0; k < count; k += each) shares_[n++ % kPlaces] = {&edge_[k], std::min(each, count - k)};
+        for (Tile* t : edge_) t->done.store(false, std::memory_order_relaxed);
+        given_.store(n, std::memory_order_seq_cst);
+        if (n - first > 1 && sleeping_.load(std::memory_order_seq_cst)) {
+            std::lock_guard<std::mutex> lock(mutex_);
+            wake_.notify_all();
+        }
+    }
+
     bool take() {
         uint64_t n = claimed_.load(std::memory_order_relaxed);
         if (n == given_.load(std::memory_order_acquire)) return false;
-        Tile* t = queue_[n % kPlaces].load(std::memory_order_relaxed);
         if (!claimed_.compare_exchange_strong(n, n + 1, std::memory_order_acq_rel)) return true;
-        edge(&t, 1);
-        t->done.store(true, std::memory_order_release);
+        const Share share = shares_[n % kPlaces];
+        edge(share.first, share.count);
+        for (int k = 0; k < share.count; k++) share.first[k]->done.store(true, std::memory_order_release);
         return true;
     }
 
@@ -262,7 +268,9 @@ private:
         }
     }
 
-    std::atomic<Tile*> queue_[kPlaces]{};
+    static constexpr uint64_t kPlaces = 1024;  // more than shares of an edge
+    Share shares_[kPlaces];
+    std::vector<Tile*> edge_;
     alignas(64) std::atomic<uint64_t> given_{0};
     alignas(64) std::atomic<uint64_t> claimed_{0};
     alignas(64) std::atomic<int> sleeping_{0};
@@ -318,8 +326,7 @@ uint8_t mho_tile_step(void* handle, uint8_t rst, int place, uint64_t ready) {
     Tile* one = &t;
     // What is traced is noted in the order of the tiles.
     if (tracing) edge(&one, 1);
-    else if (crew.alone()) waiting.push_back(one);
-    else crew.give(t);
+    else waiting.push_back(one);
     return 1;
 }
 
