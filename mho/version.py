@@ -1,6 +1,7 @@
 """Versions of this project and of what it stands on, as they go into results."""
 
 import platform
+from functools import cache
 from importlib import metadata
 
 __all__ = ["JSON_FORMAT", "__version__", "library_versions"]
@@ -26,6 +27,12 @@ __version__ = _own_version()
 
 def library_versions() -> dict[str, str]:
     """Versions that a result depends on: mho, Python and the installed numeric libraries."""
+    return dict(_installed())
+
+
+@cache
+def _installed() -> dict[str, str]:
+    # Read once: each is a search through all that is installed.
     found = {"mho": __version__, "python": platform.python_version()}
     for name in ("numpy", "scipy", "onnx", "amaranth", "cocotb", "numba"):
         try:

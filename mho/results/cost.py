@@ -88,12 +88,11 @@ def work_of(network: "Network", names: Sequence[str]) -> Work:
 
 def _macs(layer: Layer) -> int:
     """Different pairs of an input and an output that a layer joins."""
-    pairs = []
-    for mvm in layer.mvms:
-        taken = np.unique(mvm.taken(layer.spread))
-        taken = taken[taken != DITHER].astype(np.int64)
-        pairs.append((taken[:, None] * layer.outputs + np.unique(mvm.outputs)).ravel())
-    return len(np.unique(np.concatenate(pairs)))
+    rows = [mvm.taken(layer.spread) for mvm in layer.mvms]
+    joined = np.zeros((1 + max(int(taken.max(initial=0)) for taken in rows), layer.outputs), dtype=np.bool_)
+    for mvm, taken in zip(layer.mvms, rows, strict=True):
+        joined[np.ix_(np.unique(taken[taken != DITHER]), mvm.outputs)] = True
+    return int(joined.sum())
 
 
 def cost_of(work: Work, runs: Sequence[Ran], images: int, f_clk_MHz: float) -> dict[str, Any]:
