@@ -84,12 +84,14 @@ LARGE = {"cnn": lambda: example("fashion14_cnn.onnx"), "resnet8": lambda: exampl
 
 
 def run(
-    name: str, images: int, device: str, backend: TileCosimBackend, *, watched: bool, duplicates: int = 1
+    name: str, images: int, device: str, backend: TileCosimBackend, *, watched: bool, duplicates: int = 1,
+    side: int | None = None,
 ) -> Network:
-    """Run, compare, and print a row; ``watched``: the host gets all values."""
+    """Run, compare, and print a row; ``watched``: the host gets all values; a mesh of ``side`` columns and rows."""
     job = (JOBS | LARGE)[name]()
     options = CompileOptions(seeds=1, samples=32, duplicates=duplicates)
-    network = compile_tiles(job.model, load_chip(job.chip), calibrate=job.calibrate, options=options)
+    chip = load_chip(job.chip, {} if side is None else {"mesh.columns": side, "mesh.rows": side})
+    network = compile_tiles(job.model, chip, calibrate=job.calibrate, options=options)
     network = with_programs(network, job.calibrate).network
     made = tile_programs(network, watched=watched)
     x = job.x[:images].reshape(images, -1)
@@ -115,7 +117,7 @@ def run(
     split = sum(len(one.members) > 1 for one in made.placed.reductions.values())
     cast = sum(len(flow.to) > 1 for flow in made.joined.flows)
     cast += 0 if backend.plan is None else sum(one.members > 1 for one in backend.plan.sources)
-    first, rest, total = account.cycles[0], account.cycles[1 : images - told.tail], account.cycles.sum()
+    first, rest, total = account.cycles[0], account.cycles[1 + told.head : images - told.tail], account.cycles.sum()
     busy = max(told.analog.values())
     print(f"{name:9} {device:13} {images:4} {len(made.texts):5} {split:4} {cast:5} {equal:3} of {len(found):2}"
           f" {first:8,} {rest.mean():8,.0f} {busy:8,.0f} {rest.mean() / busy - 1:6.1%} {told.ends[-1] / total - 1:6.2%}"
@@ -132,6 +134,7 @@ def main() -> None:
     parser.add_argument("--device", choices=DEVICES, help="this device alone")
     parser.add_argument("--last", action="store_true", help="the host gets the last value alone")
     parser.add_argument("--duplicates", type=int, default=1, help="as of the compiler")
+    parser.add_argument("--side", type=int, help="columns and rows of the mesh (default: those of the chip)")
     parser.add_argument(
         "--timeline", metavar="F.svg", help="draw what the tiles do in the last run; the host gets the last value alone"
     )
@@ -144,7 +147,8 @@ def main() -> None:
     for name in JOBS if options.only is None else [options.only]:
         for device in DEVICES if options.device is None else [options.device]:
             watched = options.timeline is None and not options.last and name in JOBS
-            run(name, options.images, device, backend, watched=watched, duplicates=options.duplicates)
+            run(name, options.images, device, backend, watched=watched, duplicates=options.duplicates,
+                side=options.side)
     if options.timeline is not None and backend.plan is not None and backend.result is not None:
         text = draw_timeline(backend.plan, backend.result, options.shown)
         Path(options.timeline).write_text(text, encoding="utf-8")

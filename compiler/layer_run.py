@@ -68,8 +68,20 @@ class LayerRun:
     ) -> Lanes:
         """Shape (batch, outputs * positions) from codes of shape (batch, elements).
 
-        ``notice`` as of :func:`~compiler.program.run_call`.
+        ``notice`` as of :func:`~compiler.program.run_call`; ``sink`` hears of the images that the call computes, one
+        behind the other.
         """
+        if self.call.turns == 1:
+            return self._run(codes, images, sink, notice)
+        own, made = self.call.own(images), np.zeros((len(codes), self.layer.outputs * len(self.call.patches)), np.int16)
+        if own.size:
+            made[own] = self._run(codes[own], images[own], sink, notice)
+        return made
+
+    def _run(
+        self, codes: Lanes, images: NDArray[np.integer], sink: Sink | None, notice: Callable[[int, int], None] | None
+    ) -> Lanes:
+        """The same of all images."""
         layer, positions, (batch, elements) = self.layer, len(self.call.patches), codes.shape
         indices = self._index(elements)
         values = np.empty((batch, elements + len(self._beyond)), dtype=np.float32)

@@ -60,8 +60,9 @@ class CompileOptions:
         How often a layer may be repeated in columns of a core that are free anyway, and how many rows an input may
         take on average, 1..16. None: 16.
     duplicates
-        Tiles that may compute rows of one layer in turn, 1..7: the layers that take longest get so many where cores
-        are free, so that more images a second are done. Of tiles with programs alone.
+        Tiles that may compute rows of one layer in turn, or whole images where it has one position, 1..7: the layers
+        that take longest get so many where cores are free, so that more images a second are done. Of tiles with
+        programs alone.
     time_s
         Time since programming, in seconds, for which the layers are calibrated. None: one day for a device that
         relaxes, else 0.

@@ -7,6 +7,7 @@ at every position of an image (:class:`Call`) or by the vector unit (:mod:`macro
 in, so that calibration, every backend and the references share it.
 """
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -198,6 +199,9 @@ class Call:
     A layer may be called several times, as that of a recurrent network is at each step: its positions are then those of
     all calls in their order, and ``first`` is the number of the first one of this call, so that each conversion of an
     image has a number of its own.
+
+    A call with ``turns`` is that of a copy which is dealt images: of those with the number ``turn`` modulo ``turns`` it
+    makes what the layer makes, and 0 of others.
     """
 
     layer: int
@@ -205,11 +209,17 @@ class Call:
     pad: NDArray[np.int16]
     window: Window | None = None
     first: int = 0
+    turn: int = 0
+    turns: int = 1
 
     @property
     def positions(self) -> slice:
         """Which of the layer's positions are those of this call."""
         return slice(self.first, self.first + len(self.patches))
+
+    def own(self, images: NDArray[np.integer]) -> NDArray[np.intp]:
+        """Places of the images that it computes, of those with such numbers."""
+        return np.flatnonzero(images.astype(np.uint64) % np.uint64(self.turns) == self.turn)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -270,8 +280,13 @@ class Program:
 
     @property
     def conversions(self) -> int:
-        """Conversions of all cores for one image."""
-        return sum(layer.conversions * layer.positions for layer in self.layers)
+        """Conversions of all cores for one image, of which one of several that are dealt images computes each."""
+        return sum(self.layers[call.layer].conversions * len(call.patches) for call in self.calls if not call.turn)
+
+    @property
+    def period(self) -> int:
+        """Images after which each layer that is dealt images has the next one in its turn."""
+        return math.lcm(*(call.turns for call in self.calls))
 
     def run(self, lanes: Lanes, images: NDArray[np.integer], mvm: RunMvm, watch: Watch | None = None) -> Lanes:
         """Lanes of the last value, (batch, elements), for those of the input.
@@ -355,6 +370,19 @@ def run_call(
 
     Where the layer makes codes, ``notice`` is told how many of how many were larger than what they reach.
     """
+    if call.turns == 1:
+        return _run_all(call, layer, codes, images, run, notice)
+    own, made = call.own(images), np.zeros((len(codes), layer.outputs * len(call.patches)), np.int16)
+    if own.size:
+        made[own] = _run_all(call, layer, codes[own], images[own], run, notice)
+    return made
+
+
+def _run_all(
+    call: Call, layer: Layer, codes: Lanes, images: NDArray[np.integer], run: RunMvm,
+    notice: Callable[[int, int], None] | None,
+) -> Lanes:
+    """The same of all images."""
     batch, positions = len(codes), len(call.patches)
     rows = take_rows(codes, call.patches, call.pad).reshape(batch * positions, -1)
     rows = row_codes(rows, layer.spread, layer.mvms[0].op)

@@ -141,7 +141,8 @@ class RunAccount:
     exact
         Whether these, and energies, are of the decrements that were made, and not of as many as may have been.
     codes_by_layer
-        Codes that were kept: of each layer (images, positions * columns), product by product.
+        Codes that were kept: of each layer (images, positions * columns), product by product; 0 of images that it does
+        not compute.
     """
 
     def __init__(
@@ -176,7 +177,8 @@ class RunAccount:
             with self._lock:
                 rows = self._room(call.layer)[mvm.operation]
             rows = rows.reshape(self.keep, self.program.layers[call.layer].positions, -1)[:, call.positions]
-            rows = rows[image : image + -(-len(codes) // positions), position : position + len(codes)]
+            end = image + -(-len(codes) // positions) * call.turns
+            rows = rows[image : end : call.turns, position : position + len(codes)]
             rows[:] = codes[: rows.shape[0] * rows.shape[1]].reshape(rows.shape)
 
     def _room(self, layer: int) -> dict[int, NDArray[np.int16]]:
@@ -184,7 +186,7 @@ class RunAccount:
         if layer not in self.codes_by_layer:
             one = self.program.layers[layer]
             sizes = [one.positions * len(m.columns) for m in one.mvms]
-            held = self.codes_by_layer[layer] = np.empty((self.keep, sum(sizes)), dtype=np.int16)
+            held = self.codes_by_layer[layer] = np.zeros((self.keep, sum(sizes)), dtype=np.int16)
             for mvm, size, end in zip(one.mvms, sizes, np.cumsum(sizes), strict=True):
                 self._codes[layer, mvm.operation] = held[:, end - size : end]
         return {at: codes for (k, at), codes in self._codes.items() if k == layer}

@@ -18,7 +18,8 @@ from macro_models.exact.operation import MvmOperation
 if TYPE_CHECKING:
     from compiler.network import Network
 
-__all__ = ["Account", "Backend", "BackendResult", "Detailed", "HostScheduled", "Note", "Progress", "check_threads"]
+__all__ = ["Account", "Backend", "BackendResult", "Detailed", "HostScheduled", "Note", "Progress", "check_threads",
+           "of_all"]
 
 MOST_THREADS = 256
 
@@ -66,7 +67,8 @@ class Account(Protocol):
     def codes_of(self, call: Call, mvm: Mvm, first: int, codes: NDArray[np.int16]) -> None:
         """A product of a call gave ``codes``, of shape (vectors, columns): of vector ``first`` of the batch, and up.
 
-        Vectors are in the order of images, and of the call's positions of an image.
+        Vectors are in the order of images, and of the call's positions of an image; of a call with ``turns`` every
+        ``turns``-th image has codes.
         """
         ...
 
@@ -84,6 +86,15 @@ class Account(Protocol):
     def clipped(self, layer: int, count: int, total: int) -> None:
         """Of ``total`` inputs of a layer ``count`` were beyond what its codes reach."""
         ...
+
+
+def of_all(each: NDArray[np.int64], own: NDArray[np.intp], images: int) -> NDArray[np.int64]:
+    """Numbers of the vectors of all images, from those of ``own`` ones alone: others took nothing, (vectors,)."""
+    if len(own) == images:
+        return each
+    found = np.zeros((images, len(each) // len(own)), dtype=np.int64)
+    found[own] = each.reshape(len(own), -1)
+    return found.reshape(-1)
 
 
 def check_threads(options: Mapping[str, Any]) -> None:
@@ -201,8 +212,9 @@ class HostScheduled(Backend):
             start = time.perf_counter()
             result = self.mvm(mvm.core, mvm.op, mask, x, op_id)
             codes = result.codes[:, mvm.columns]
-            account.codes_of(call, mvm, 0, codes)
-            account.spent(np.asarray(result.cycles), time.perf_counter() - start)
+            own = call.own(images)
+            account.codes_of(call, mvm, int(own[0]) * len(call.patches), codes)
+            account.spent(of_all(np.asarray(result.cycles), own, len(images)), time.perf_counter() - start)
             account.converted(mvm, result.steps)
             return codes
 

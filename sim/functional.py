@@ -19,7 +19,7 @@ from macro_models.arrays import products_by
 from macro_models.cells.pulses import PulseArray
 from macro_models.exact.operation import MvmOperation
 from sim.arrays import check_arrays, open_arrays
-from sim.backend import Account, BackendResult, HostScheduled, check_threads
+from sim.backend import Account, BackendResult, HostScheduled, check_threads, of_all
 from sim.cells.write_verify import ProgramRun, reference_run
 
 __all__ = ["FunctionalBackend"]
@@ -130,18 +130,21 @@ class FunctionalBackend(HostScheduled):
         def run_layer(
             call: Call, codes: NDArray[np.int16], notice: Callable[[int, int], None] | None
         ) -> NDArray[np.int16]:
-            layer, start = program.layers[call.layer], time.perf_counter()
-            vectors = len(codes) * len(call.patches)
+            layer, start, own = program.layers[call.layer], time.perf_counter(), call.own(images)
+            if not own.size:
+                return np.zeros((len(codes), layer.outputs * len(call.patches)), np.int16)
+            vectors = len(own) * len(call.patches)
             taken = {m.operation: np.empty((vectors, m.op.segments), dtype=np.int64) for m in layer.mvms}
 
             def hear(mvm: Mvm, first: int, found: NDArray[np.int16], steps: NDArray[np.int64]) -> None:
                 taken[mvm.operation][first : first + len(steps)] = steps
-                account.codes_of(call, mvm, first, found)
+                place = own[first // len(call.patches)] * len(call.patches) + first % len(call.patches)
+                account.codes_of(call, mvm, int(place), found)
 
             lanes = self._layer(program, call, masks).run(codes, images, hear, notice)
             seconds = (time.perf_counter() - start) / len(layer.mvms)
             for mvm in layer.mvms:
-                account.spent(cfg.cycles(mvm.op, taken[mvm.operation]), seconds)
+                account.spent(of_all(cfg.cycles(mvm.op, taken[mvm.operation]), own, len(codes)), seconds)
                 account.converted(mvm, taken[mvm.operation])
             return lanes
 

@@ -46,7 +46,8 @@ from macro_models.files.schema import FLAG, JSON, TEXT, Choice, ListOf, Nullable
 
 __all__ = ["FORMAT", "CoreImage", "Network"]
 
-FORMAT, TILES_FORMAT = 2, 3
+FORMAT, TILES_FORMAT, DEALT_FORMAT = 2, 3, 4
+"""Without tiles, with them, and with layers that are dealt images."""
 """Version of the file format, and of files with programs of tiles; those before are read, too
 (:mod:`compiler.network.old_format`)."""
 
@@ -188,7 +189,8 @@ def _write(net: Network, arrays: dict[str, NDArray[Any]]) -> dict[str, Any]:
         if core.faulty is not None:
             put(f"core{k}.faulty", core.faulty)
     return {
-        **({"format": FORMAT} if net.tiles is None else {"format": TILES_FORMAT, "tiles": write_tiles(net.tiles, put)}),
+        "format": FORMAT if net.tiles is None else TILES_FORMAT if net.program.period == 1 else DEALT_FORMAT,
+        **({} if net.tiles is None else {"tiles": write_tiles(net.tiles, put)}),
         "chip": net.chip.to_dict(),
         "device": net.device.to_dict(),
         "options": net.options.to_dict(),
@@ -263,14 +265,14 @@ def _write_layer(layer: Layer, prefix: str, put: Any) -> dict[str, Any]:
 
 def _read(content: Mapping[str, Any], arrays: Arrays) -> Network:
     where = str(arrays.path)
-    if content.get("format") not in (FORMAT, TILES_FORMAT):
+    if content.get("format") not in (FORMAT, TILES_FORMAT, DEALT_FORMAT):
         raise InputError(
-            f"{where}: has network format {shown(content.get('format'))}; this version reads 1 to {TILES_FORMAT}: "
+            f"{where}: has network format {shown(content.get('format'))}; this version reads 1 to {DEALT_FORMAT}: "
             "compile it again"
         )
     facts, content = content.get("calibration", {}), _CONTENT.read(f"{where}: ", content)
-    if (content["format"] == TILES_FORMAT) is not ("tiles" in content):
-        raise InputError(f"{where}: must have tiles in format {TILES_FORMAT}, and in no other")
+    if (content["format"] != FORMAT) is not ("tiles" in content):
+        raise InputError(f"{where}: must have tiles in formats from {TILES_FORMAT} on, and in no other")
     chip = chip_from_dict(content["chip"], origin=f"{where}: chip")
     device = device_from_dict(content["device"], where=f"{where}: device")
     cores = tuple(_read_core(k, chip.macro_config().cell_map.shape, arrays) for k in range(content["cores"]))
@@ -433,7 +435,8 @@ _OUTPUT_ERROR = Table({
     "allowed": Number(0, 1), "spread": _ERROR,
 })
 _CONTENT = Table({
-    "format": Choice((FORMAT, TILES_FORMAT)), "tiles": Optional(TILES), "chip": JSON, "device": JSON, "options": JSON,
+    "format": Choice((FORMAT, TILES_FORMAT, DEALT_FORMAT)), "tiles": Optional(TILES),
+    "chip": JSON, "device": JSON, "options": JSON,
     "calibration": Table({
         "samples": Whole(1), "sha256": TEXT, "time_s": Number(0, 1e12), "errors": ListOf(Number(0, math.inf)),
         "cycles": ListOf(Number(0, 1e18)), "slices": Optional(ListOf(Whole(1, MOST_SLICES))),

@@ -43,6 +43,8 @@ MOST = 1e30
 MOST_ELEMENTS = 1 << 26
 """Elements of a value."""
 _WIDE = 1 << 31
+MOST_TURNS = 7
+"""Copies of a layer that are dealt images, at most."""
 
 Put = Callable[[str, NDArray[Any]], str]
 Sizes = dict[str, int]
@@ -145,7 +147,8 @@ _FIELDS: dict[type, dict[str, Any]] = {
     Map: {"function": Choice(("clip", *TABLES)), "size": COUNT, "low": _Real(), "high": _Real()},
     Call: {
         "layer": _Below("layers"), "patches": indices("positions rows"), "pad": lanes("rows"), "window": _WINDOW,
-        "first": _Absent(Whole(0, _WIDE), 0),
+        "first": _Absent(Whole(0, _WIDE), 0), "turn": _Absent(Whole(0, MOST_TURNS - 1), 0),
+        "turns": _Absent(Whole(1, MOST_TURNS), 1),
     },
     Encode: {"offset": lanes("taken"), "multiplier": factors("taken"), "shift": SHIFT, "low": CODE, "high": CODE},
     Select: {"index": indices("elements"), "fill": lanes("elements")},
@@ -176,7 +179,9 @@ def write_all(parts: Sequence[Step | Stage], prefix: str, put: Put) -> list[dict
     for k, part in enumerate(parts):
         op, content = part.operation, {"inputs": list(part.inputs)}
         owner = first.setdefault(id(op.layer), k) if isinstance(op, Linear) else k
-        made.append(content | _write(op, f"{prefix}{k}", put, () if owner == k else ("layer",)))
+        # What a file of before does not have is left out where it says nothing.
+        without = ("turn", "turns") if isinstance(op, Call) and op.turns == 1 else () if owner == k else ("layer",)
+        made.append(content | _write(op, f"{prefix}{k}", put, without))
         if owner != k:
             made[-1]["layer_of"] = owner
     return made
@@ -247,6 +252,7 @@ def _read_all(
             # The calls of a layer take its positions one after the other.
             Choice((called[operation.layer],)).read(f"{where}.first", operation.first)
             called[operation.layer] += sizes["positions"]
+            Choice((True,)).read(f"{where}.turn: that it is one of its turns", operation.turn < operation.turns)
             sizes["outputs"] = layer.outputs
         if isinstance(operation, Map):
             Choice((sizes["taken"],)).read(f"{where}.size", operation.size)

@@ -1,5 +1,6 @@
 """Predicts how many cycles an image takes on the tiles of a chip: from the programs and the decrements of products."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -46,18 +47,22 @@ class TileCycles:
         Cycles of the first image, alone on the chip.
     tail
         Images at the end that are done sooner, since tiles that begin the next image before them have none.
+    head
+        Images at the beginning that do not count, since copies that are dealt images begin them at once.
     """
 
     ends: tuple[int, ...]
     analog: dict[str, float]
     first: int
     tail: int = 0
+    head: int = 0
 
     @property
     def each(self) -> float:
         """Cycles of each further image, in the mean, while others follow."""
         last = len(self.ends) - 1 - self.tail
-        return (self.ends[last] - self.ends[0]) / last if last > 0 else float(self.first)
+        count = last - self.head
+        return (self.ends[last] - self.ends[self.head]) / count if count > 0 else float(self.first)
 
     @property
     def bottleneck(self) -> str:
@@ -88,14 +93,22 @@ def expected_cycles(network: "Network", x: NDArray[np.floating]) -> TileCycles:
     cores = [kind.model(chip.macro_config(), one.targets_uS, device=network.device, seed=0, core=k,
                         time_s=network.calibration["time_s"]) for k, one in enumerate(network.cores)]
     masks = [Masks(one.word_lines, one.converted_lines, one.bl_skip, one.sl_skip) for one in network.cores]
-    some = np.asarray(x[:IMAGES])
-    lanes, numbers = network.program.input.compute(some.reshape(len(some), -1)), np.arange(len(some), dtype=np.uint64)
-    return tile_cycles(network, cores, masks, lanes, numbers, run=len(some) + 1 + _tail(network))
+    some, period = np.asarray(x[:IMAGES]), network.program.period
+    # Each of them by each copy.
+    some = np.tile(some.reshape(len(some), -1), (math.lcm(len(some), period) // len(some), 1))
+    lanes, numbers = network.program.input.compute(some), np.arange(len(some), dtype=np.uint64)
+    return tile_cycles(network, cores, masks, lanes, numbers, run=len(some) + 1 + _tail(network) + _head(network))
 
 
 def _tail(network: "Network") -> int:
     """Images that are done sooner at the end of a run."""
     return int(network.tiles is not None and bool(network.tiles.ahead))
+
+
+def _head(network: "Network") -> int:
+    """Images until copies that are dealt images have them one after the other: each has had one."""
+    period = network.program.period
+    return 2 * period if period > 1 else 0
 
 
 def tile_cycles(
@@ -157,6 +170,7 @@ def tile_cycles(
         works[tile_name(network.chip, core)] += sum(parts)
     return TileCycles(
         ends=found, first=ends(1)[0] if tail else found[0], tail=tail,
+        head=min(_head(network), max(length - 2 - tail, 0)),
         analog={name: cycles / len(lanes) for name, cycles in works.items()},
     )
 

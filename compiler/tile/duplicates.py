@@ -1,9 +1,10 @@
-"""Layers that several tiles compute together, each every so many rows of the image.
+"""Layers that several tiles compute together, each every so many rows of the image, or every so many images.
 
 A layer that takes longest holds up all others. Where cores are free its weights stand in several of them: copy ``t`` of
 ``n`` computes rows ``t``, ``t + n``, ... of what the layer makes, and a choice of elements puts the rows together
-again. Each copy is a layer of its own, with cells, numbers of operations and noise of its own, so that every backend
-runs the same network and gives the same bits; nothing is calibrated anew, since copies hold the same weights.
+again. Copies of a layer of one position are dealt images: copy ``t`` computes images ``t``, ``t + n``, ... Each copy is
+a layer of its own, with cells, operations and noise of its own, so that every backend runs the same network and gives
+the same bits; nothing is calibrated anew, since copies hold the same weights.
 """
 
 from collections.abc import Mapping, Sequence
@@ -18,17 +19,22 @@ from compiler.model.before import Before
 from compiler.model.stages import Gather, Linear, Step
 from compiler.network import CoreImage
 from compiler.program import Call, Layer, Program, Stage
+from compiler.tile.graph.dealt import sum_of_dealt
 from compiler.tile.graph.geometry import rows_in_turns
 from hw.config import Chip
 from hw.tile.isa import DESCRIPTORS
-from macro_models.exact.vector import Select
+from hw.tile.walk import OUTSIDE, Walk
+from macro_models.exact.vector import Select, WeightedSum
 from macro_models.exact.window import Window
 
 __all__ = ["Duplicates", "choose", "duplicate"]
 
 FEWEST_CYCLES = 100
 """Analog cycles between two positions below which more copies gain nothing: vectors and walks take as long."""
+FEWEST_DEALT = 50
+"""The same of a layer of one position, whose outputs one tile takes in each image."""
 MOST_STRIDE = DESCRIPTORS["walk"].layout["stride_y"].range[1]
+MOST_HEIGHT = DESCRIPTORS["walk"].layout["height"].range[1]
 
 Part = TypeVar("Part", Call, Linear)
 
@@ -55,8 +61,10 @@ class Duplicates:
         return tuple(layer.positions / total[k] for k, layer in zip(self.was, self.program.layers, strict=True))
 
 
-def choose(program: Program, cycles: Sequence[float], chip: Chip, used: int, most: int) -> dict[int, int]:
-    """How many copies of which layers lower what the busiest core has to do, by the layers' numbers.
+def choose(
+    program: Program, cycles: Sequence[float], chip: Chip, used: int, most: int, walks: Sequence[Walk]
+) -> tuple[dict[int, int], list[str]]:
+    """How many copies of which layers lower what the busiest core has to do, by the layers' numbers; and warnings.
 
     Parameters
     ----------
@@ -68,9 +76,11 @@ def choose(program: Program, cycles: Sequence[float], chip: Chip, used: int, mos
         The chip, and how many of its cores are taken.
     most
         Copies of a layer, at most.
+    walks
+        How each layer takes its value.
     """
     counts, free = dict.fromkeys(range(len(program.layers)), 1), chip.cores - used
-    limits = {k: min(most, _limit(program, k)) for k in counts}
+    limits = {k: min(most, _limit(program, k, walks[k])) for k in counts}
     each = [total / len(layer.mvms) for total, layer in zip(cycles, program.layers, strict=True)]
     while True:
         load: dict[int, float] = {}
@@ -80,12 +90,26 @@ def choose(program: Program, cycles: Sequence[float], chip: Chip, used: int, mos
         busiest = max(load, key=lambda core: load[core])
         on_it = [k for k, layer in enumerate(program.layers) if any(mvm.core == busiest for mvm in layer.mvms)]
         worst = max(on_it, key=lambda k: each[k] / counts[k])
-        # One for what puts the rows together.
+        # One for what takes rows or images in turn.
         needed = len({mvm.core for mvm in program.layers[worst].mvms}) + (counts[worst] == 1)
         positions, more = program.layers[worst].positions, counts[worst] + 1
-        if more > limits[worst] or needed > free or each[worst] / positions / more < FEWEST_CYCLES:
-            return {k: count for k, count in counts.items() if count > 1}
+        least = FEWEST_DEALT if positions == 1 else FEWEST_CYCLES
+        if more > limits[worst] or needed > free or each[worst] / positions / more < least:
+            found = {k: count for k, count in counts.items() if count > 1}
+            return found, [] if most == 1 else _refused(program, worst, more, limits[worst], most, needed, free)
         counts[worst], free = more, free - needed
+
+
+def _refused(program: Program, layer: int, more: int, limit: int, most: int, needed: int, free: int) -> list[str]:
+    """Why the layer that takes longest has no more copies, where there is a reason beside what was asked for."""
+    name = program.layers[layer].name
+    if limit < min(more, most):
+        calls = sum(call.layer == layer for call in program.calls)
+        why = f"it is called {calls} times" if calls > 1 else "its windows have a form that no copy can take a part of"
+        return [f"layer {name!r} takes longest and has no more than {limit} tiles in turn, since {why}"]
+    if more == 2 and needed > free:
+        return [f"layer {name!r} takes longest and has no copy, which would take {needed} free tiles; there are {free}"]
+    return []
 
 
 def duplicate(
@@ -98,10 +122,11 @@ def duplicate(
     for k, layer in enumerate(program.layers):
         count = counts.get(k, 1)
         first[k] = len(layers)
-        rows = _rows(_call(program, k)) if count > 1 else np.arange(1)
+        rows = _rows(_call(program, k)) if count > 1 and layer.positions > 1 else np.arange(1)
         begun = 0
         for turn in range(count):
-            own = layer if count == 1 else _copy(layer, turn, count, rows[turn::count].size, begun)
+            share = rows[turn::count].size if layer.positions > 1 else 1
+            own = layer if count == 1 else _copy(layer, turn, count, share, begun if layer.positions > 1 else 0)
             begun += own.positions
             if turn:
                 at = {core: len(made) + n for n, core in enumerate(dict.fromkeys(m.core for m in own.mvms))}
@@ -122,10 +147,12 @@ def _call(program: Program, layer: int) -> Call:
     return next(call for call in program.calls if call.layer == layer)
 
 
-def _limit(program: Program, layer: int) -> int:
+def _limit(program: Program, layer: int, walk: Walk) -> int:
     """Copies of a layer that there may be."""
     calls = [call for call in program.calls if call.layer == layer]
     window = calls[0].window
+    if len(calls) == 1 and len(calls[0].patches) == 1 and (walk.pixels != OUTSIDE).all():
+        return MOST_HEIGHT // walk.height
     if len(calls) > 1 or window is None or not 1 <= len(window.axes) <= 2 or program.layers[layer].positions < 2:
         return 1
     return min(window.axes[0].positions, MOST_STRIDE // window.axes[0].stride)
@@ -138,7 +165,9 @@ def _rows(call: Call | Linear) -> NDArray[np.int64]:
 
 
 def _turn_of(op: Part, turn: int, count: int) -> Part:
-    """Every so many rows of what a call, or a step of the model, computes."""
+    """Every so many rows of what a call, or a step of the model, computes; a call of one position is dealt images."""
+    if len(op.patches) == 1:
+        return replace(op, turn=turn, turns=count) if isinstance(op, Call) else op
     assert op.window is not None
     return replace(op, patches=op.patches[_rows(op)[turn::count].ravel()], window=_part(op.window, turn, count))
 
@@ -188,8 +217,7 @@ def _program(program: Program, counts: Mapping[int, int], first: Mapping[int, in
             for turn in range(count):
                 own = replace(_turn_of(op, turn, count), layer=first[op.layer] + turn)
                 stages.append(Stage(operation=own, inputs=inputs))
-            index = _joining(_rows(op), count, outputs)
-            stages.append(Stage(operation=Select(index=index, fill=np.zeros(len(index), np.int16)),
+            stages.append(Stage(operation=_together(op, count, outputs),
                                 inputs=tuple(range(len(stages) - count + 1, len(stages) + 1))))
         number[k + 1] = len(stages)
     return replace(program, stages=tuple(stages))
@@ -207,11 +235,21 @@ def _model(net: FloatNetwork, counts: Mapping[int, int]) -> tuple[FloatNetwork, 
             for turn in range(count):
                 layer = replace(op.layer, name=_name(op.layer.name, turn, count))
                 steps.append(Step(operation=replace(_turn_of(op, turn, count), layer=layer), inputs=inputs))
-            index = _joining(_rows(op), count, op.layer.outputs)
+            # In floating point all copies that are dealt images are the same.
+            index = _joining(_rows(op), count, op.layer.outputs) if len(op.patches) > 1 else np.arange(
+                op.layer.outputs, dtype=np.int32)
             steps.append(Step(operation=Gather(index=index, like=index),
                               inputs=tuple(range(len(steps) - count + 1, len(steps) + 1))))
         number[k + 1] = len(steps)
     return replace(net, steps=tuple(steps)), number
+
+
+def _together(call: Call, count: int, outputs: int) -> Select | WeightedSum:
+    """What makes the value of a layer of those of its copies."""
+    if len(call.patches) == 1:
+        return sum_of_dealt(count, outputs)
+    index = _joining(_rows(call), count, outputs)
+    return Select(index=index, fill=np.zeros(len(index), np.int16))
 
 
 def _joining(rows: NDArray[np.int64], count: int, outputs: int) -> NDArray[np.int32]:

@@ -85,7 +85,7 @@ def tile_programs(
     made = _made(network, image, watched, _of(network) if ahead is None else ahead)
     placed = made.placed
     joined, given = made.joined(), made.given()
-    fired = (check_runs if made.ahead else check_liveness)(joined, given)
+    fired = (check_runs if made.ahead else check_liveness)(joined, given, period=network.program.period)
     return TilePrograms(placed=placed, texts=made.texts, joined=joined, given=given, entries=made.entries(),
                         instructions=fired, ahead=made.ahead)
 

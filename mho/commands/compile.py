@@ -47,7 +47,8 @@ MOST_OUTPUTS = 3
 )
 @click.option(
     "--duplicates", type=int, metavar="N", default=1, show_default=True,
-    help="Tiles that may compute rows of one layer in turn, 1 to 7: more images a second where tiles are free.",
+    help="Tiles that may compute rows of one layer in turn, or whole images where it has no rows, 1 to 7: more images "
+    "a second where tiles are free.",
 )
 @click.option(
     "--in-parts", type=int, metavar="N",

@@ -39,7 +39,7 @@ class Work:
     macs
         Products of a weight and an input, those of the model: cells that repeat a weight do not count again.
     conversions
-        Conversions of cores, by the names of the layers.
+        Conversions of all cores for an image.
     cells
         Cells that hold weights, and all cells, of each core that is taken.
     cores
@@ -56,7 +56,7 @@ class Work:
     """
 
     macs: int
-    conversions: Mapping[str, int]
+    conversions: int
     cells: Sequence[tuple[int, int]]
     cores: int
     energy_source: str
@@ -76,9 +76,9 @@ def work_of(network: "Network", names: Sequence[str]) -> Work:
             used[mvm.core] += cell_map.cells * len(mvm.rows) * len(mvm.columns)
     each = int(np.prod(cell_map.shape))
     return Work(
-        macs=sum(_macs(layer) * layer.positions for layer in network.layers),
-        conversions={name: layer.conversions * layer.positions
-                     for name, layer in zip(names, network.layers, strict=True)},
+        macs=sum(_macs(network.layers[call.layer]) * len(call.patches)
+                 for call in network.program.calls if not call.turn),
+        conversions=network.program.conversions,
         cells=[(int(count), each) for count in used], cores=chip.cores, energy_source=chip.energy.source,
         energy_missing=chip.energy.missing if chip.energy.known else (), area_source=chip.area.source,
         macro_mm2=chip.area.macro_mm2, rated=[rate(chip, name, op) for name, op in chip.rated_operations()],
@@ -107,7 +107,7 @@ def cost_of(work: Work, runs: Sequence[Ran], images: int, f_clk_MHz: float) -> d
     area = work.macro_mm2 * work.cores
     busy = np.sum([run.core_cycles for run in runs], axis=0) / count
     return {
-        "macs": work.macs, "operations": operations, "conversions": sum(work.conversions.values()), "cycles": cycles,
+        "macs": work.macs, "operations": operations, "conversions": work.conversions, "cycles": cycles,
         "time_us": time_us, "tops": tops,
         "energy": None if not total else {
             "total_pJ": total, "by_part_pJ": by_part,

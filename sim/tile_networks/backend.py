@@ -29,6 +29,7 @@ from sim.tile_networks.plan import STATUS_READS, Plan, make_plan, tile_node
 from sim.tile_networks.process import MeshSimulation
 from sim.tile_networks.timeline import image_ends
 from sim.tile_networks.trace import trace_of
+from sim.tile_networks.turns import from_first_turn
 
 if TYPE_CHECKING:
     from compiler.network import Network
@@ -147,8 +148,8 @@ class TileCosimBackend(Backend):
         if self._waves is not None and len(lanes) > _MOST_WAVES:
             raise InputError(f"{argument('limit')} must be at most {_MOST_WAVES} with {argument('waves')} on tiles, "
                              f"not {len(lanes)} images")
-        started, first = time.perf_counter(), int(images[0])
-        split = Split.of(program, self._code)
+        started, (lanes, images, more) = time.perf_counter(), from_first_turn(program, lanes, images)
+        first, split = int(images[0]), Split.of(program, self._code)
         host = HostRun(split, lanes)
         prepared = self._preparations()
         commands = {node: CoreTasks(self._chip, node).tasks(one.descriptors, one.inputs, one.settings)
@@ -173,9 +174,11 @@ class TileCosimBackend(Backend):
         self._check_prepared(prepared, result)
         found = {sink.value: sink.lanes(result.payloads[k]) for k, sink in enumerate(plan.sinks)}
         codes = SeenCodes(program, first, len(lanes), result.ops, result.words)
-        check_codes(program, lanes, images, codes, host.finish(found), account, timing(self._chip))
+        found = {value: one[more:] for value, one in found.items()}
+        wanted = HostRun(split, lanes[more:]).finish(found)
+        check_codes(program, lanes[more:], images[more:], codes, wanted, account, timing(self._chip))
         cycles = np.diff(image_ends(plan, result), prepend=result.progress["first"])
-        account.spent(cycles, time.perf_counter() - started)
+        account.spent(cycles[more:], time.perf_counter() - started)
         if self._note is not None:
             self._note(f"{len(lanes)} images took {result.progress['cycles']:,} cycles of the chip in co-simulation")
         return found
@@ -275,8 +278,9 @@ def check_codes(
     """
 
     def product(call: Call, mvm: Mvm, rows: NDArray[np.int16], op_id: NDArray[np.uint64]) -> NDArray[np.int16]:
-        made = codes.of(mvm)
-        account.codes_of(call, mvm, 0, made)
+        own = call.own(images)
+        made = codes.of(mvm, images[own])
+        account.codes_of(call, mvm, int(own[0]) * len(call.patches), made)
         account.converted(mvm, *times.most_steps(mvm.op, made))
         return made
 

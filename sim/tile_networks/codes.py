@@ -69,9 +69,11 @@ class SeenCodes:
             inside = rows < len(made)
             made[rows[inside]] = codes[starts[inside, None] + mvm.columns[None]]
 
-    def of(self, mvm: Mvm) -> NDArray[np.int16]:
-        """Codes of a product, (images * positions, columns)."""
-        return self._found[mvm.operation]
+    def of(self, mvm: Mvm, images: NDArray[np.integer]) -> NDArray[np.int16]:
+        """Codes of a product of the images with some numbers, (images * positions, columns)."""
+        found = self._found[mvm.operation]
+        some = images.astype(np.int64) - self._first
+        return found.reshape(self._images, -1, found.shape[1])[some].reshape(-1, found.shape[1])
 
 
 def _products(program: Program, core: int) -> Iterator[tuple[Mvm, int, int]]:

@@ -13,7 +13,8 @@ from compiler.network import Network
 from compiler.program import Call
 from compiler.tile.code.text import TileText, least_blocks, more_blocks
 from compiler.tile.placed.ahead import Ahead
-from compiler.tile.placed.order import Steps, firings, in_loops
+from compiler.tile.placed.order import Steps, in_loops
+from compiler.tile.placed.runs import Runs
 from compiler.tile.placed.sharing import shared
 from compiler.tile.placed.streams import Placed, Ring
 from hw.tile.isa import DESCRIPTORS
@@ -66,6 +67,7 @@ class Maker:
         self.assembled: dict[str, dict[str, int]] = {}
         self.numbers: dict[tuple[str, str], int] = {}
         self.steps: dict[str, Steps] = {}
+        self.first: dict[str, Steps] = {}  # before those, once
         self.ahead: Ahead = {}
         self.crowded: set[str] = set()  # tiles that have no room for what is sent apart
 
@@ -76,10 +78,12 @@ class Maker:
         """
         whole, joined = frozenset[str](), frozenset[str]()
         while True:
-            order = firings(self.placed.graph, self.placed.members, whole, joined)
+            runs = Runs(self.placed.graph, self.placed.members, self.image, whole, joined)
+            order = runs.of(self.image)
             self.placed = shared(self.given_placed, order)
             self.blocks = {(r.tile, r.name): least_blocks(self.placed, r) for r in self.placed.all_rings}
-            self.steps = {tile: in_loops(some) for tile, some in order.items()}
+            self.steps = {tile: in_loops(runs.again(tile)) for tile in order}
+            self.first = {tile: in_loops(runs.before(tile)) for tile in order}
             long = {tile for tile in order if tile not in whole and self._too_long(tile)}
             if not long:
                 return
@@ -94,8 +98,10 @@ class Maker:
         InputError
             If a tile cannot do that.
         """
-        nodes = len(self.placed.members)
+        nodes, graph = len(self.placed.members), self.placed.graph
         for tile, cut in ahead.items():
+            if any(graph.period(k) > 1 for k, some in enumerate(self.placed.members) if tile in some):
+                raise InputError(f"tile {tile} must do the same for each image to do layers of two images")
             if tile not in self.placed.tiles or not 0 < cut < nodes:
                 raise InputError(f"a tile in use may have the first of {nodes} nodes ahead, not those before {cut} of "
                                  f"tile {tile!r}")
@@ -132,7 +138,8 @@ class Maker:
         return {name: count for (t, name), count in self.blocks.items() if t == tile}
 
     def _text(self, tile: str) -> str:
-        given = (self.placed, self.network.chip, tile, self._blocks(tile), self.steps[tile], self.image)
+        given = (self.placed, self.network.chip, tile, self._blocks(tile), self.steps[tile], self.image,
+                 self.first[tile])
         ahead = self.ahead.get(tile)
         if tile not in self.crowded:
             made = TileText(*given, ahead=ahead, apart=True)
@@ -213,12 +220,12 @@ class Maker:
                 if r.value in self.placed.graph.split.entries}
 
     def grow(self) -> None:
-        """The smallest ring that somebody waits for grows, until two images get through."""
-        machine = TokenMachine(self.joined(), grow=True)
-        for image in (1, 2) if not self.ahead else ():
+        """The smallest ring that somebody waits for grows, until two images get through, or twice those that differ."""
+        machine, period = TokenMachine(self.joined(), grow=True), self.network.program.period
+        for image in range(1, 2 * period + 1) if not self.ahead else ():
             machine.give(self.given())
             self._grow(machine, image)
-        for images in liveness.RUNS if self.ahead else ():
+        for images in liveness.runs_of(period) if self.ahead else ():
             machine = TokenMachine(self.joined().for_images(images), grow=True)
             for _ in range(images):
                 machine.give(self.given())

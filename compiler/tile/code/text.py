@@ -17,12 +17,15 @@ from compiler.tile.graph.graph import Node
 from compiler.tile.graph.operations import window_of
 from compiler.tile.placed.ahead import pipeline
 from compiler.tile.placed.columns import Part as LayerPart
-from compiler.tile.placed.order import Loop, Part, Steps, in_loops, unrolled
+from compiler.tile.placed.order import IMAGE, Loop, Part, Steps, in_loops, unrolled
 from compiler.tile.placed.streams import Placed, Ring, tile_name
 from hw.config import Chip
 from macro_models.exact.vector import Largest, WeightedSum
 
 __all__ = ["TileText", "least_blocks", "more_blocks"]
+
+AGAIN = ";"
+"""What stands between the lines that are carried out once and those that come again."""
 
 
 def least_blocks(placed: Placed, ring: Ring) -> int:
@@ -39,7 +42,10 @@ def least_blocks(placed: Placed, ring: Ring) -> int:
 def more_blocks(placed: Placed, ring: Ring) -> int:
     """Blocks with which rows are taken without waiting for each other, where a tile makes or takes some of them."""
     node = placed.graph.nodes[ring.node]
-    if ring.value in node.sources:
+    dealt = placed.graph.dealt(ring.node)
+    if dealt is not None and ring.value == node.source:
+        return dealt.turns * placed.graph.values[ring.value].image.pixels
+    if ring.value in node.sources and node.turns:
         return next((n for n, turn in enumerate(node.turns) if turn != node.turns[0]), 0)
     if ring.outputs or node.head is None or ring.value != node.source or node.whole:
         return 0
@@ -58,9 +64,11 @@ class TileText:
     blocks
         Blocks of the rings between nodes, by their names.
     steps
-        Its nodes in their order.
+        Its nodes in their order: of an image, or of several, each ended by :data:`~compiler.tile.placed.order.IMAGE`.
     image
         Number of the first image.
+    first
+        What the tile does before them, once.
     ahead
         The first node that is not an image ahead of others, None if none is.
     apart
@@ -68,12 +76,14 @@ class TileText:
     """
 
     def __init__(
-        self, placed: Placed, chip: Chip, tile: str, blocks: Mapping[str, int], steps: Steps, image: int = 0, *,
-        ahead: int | None = None, apart: bool = False,
+        self, placed: Placed, chip: Chip, tile: str, blocks: Mapping[str, int], steps: Steps, image: int = 0,
+        first: Steps = (), *, ahead: int | None = None, apart: bool = False,
     ) -> None:
         self.placed, self.chip, self.tile, self.steps, self.image = placed, chip, tile, steps, image
-        self.graph, self.program = placed.graph, placed.graph.program
-        self.writer = Writer(placed, tile, blocks, unrolled(steps), apart=apart)
+        self.graph, self.program, self.first = placed.graph, placed.graph.program, first
+        order = unrolled(steps)
+        self.writer = Writer(placed, tile, blocks, order[: order.index(IMAGE)] if IMAGE in order else order,
+                             apart=apart)
         self.crowded, self.ahead = False, ahead
 
     def text(self) -> str:
@@ -89,6 +99,7 @@ class TileText:
                 self.writer.ring(ring)
         mine = [k for k in range(len(self.graph.nodes)) if self.tile in self.placed.members[k]]
         bodies = {number: lines for k in mine for number, lines in self._bodies(k, self.graph.nodes[k]).items()}
+        bodies[IMAGE] = ["image"]
         self.crowded = self.writer.crowded
         code = self._once(bodies) if self.ahead is None else self._pipelined(self.ahead, bodies)
         self.writer.close()
@@ -99,8 +110,12 @@ class TileText:
         return "\n".join([*lines, *code]) + "\n"
 
     def _once(self, bodies: Mapping[int, list[str]]) -> list[str]:
-        """One image after the other."""
-        return _loop("forever", [*self.writer.spilled(_code(_folded(self.steps, bodies), bodies)), "image"])
+        """One image after the other, or some after others, where copies of layers are dealt images."""
+        first, again = (_code(_folded(some, bodies), bodies) for some in (self.first, self.steps))
+        ends = [] if IMAGE in unrolled(self.steps) else ["image"]
+        lines = self.writer.spilled([*first, AGAIN, *again])
+        at = lines.index(AGAIN)
+        return [*lines[:at], *_loop("forever", [*lines[at + 1 :], *ends])]
 
     def _pipelined(self, cut: int, bodies: Mapping[int, list[str]]) -> list[str]:
         """A run of images with what is before a node one of them ahead: register 1 has one less than there are."""
@@ -126,7 +141,7 @@ class TileText:
     def _bodies(self, k: int, node: Node) -> dict[int, list[str]]:
         """Instructions of a node by the numbers of its parts."""
         count = len(self.graph.nodes)
-        if node.turns:
+        if node.sources:
             return {k + count * (Part.TURN + n): self._node(k, node, value) for n, value in enumerate(node.sources)}
         lines = whole_node(self.writer, k, node) if node.whole else self._node(k, node)
         found = {k: lines}
@@ -137,7 +152,19 @@ class TileText:
             found |= {k + count * Part.PRODUCTS: lines[:1], k + count * Part.REST: lines[1:]}
         if self.graph.left_out(k):
             found[k + count * Part.BEGIN] = self._begin(k, node)
+        if self.graph.dealt(k) is not None:
+            found[k] = [*lines, *self._pass(k, node)]
+            found[k + count * Part.PASS] = self._pass(k, node)
+            stream = self.placed.rings[self.tile, k, node.source].name
+            found[k + count * Part.LEAD] = [*self._pass(k, node), *self.writer.renewed(stream)]
         return found
+
+    def _pass(self, k: int, node: Node) -> list[str]:
+        """What gives back the pixels of an image: a walk that frees would wait for those of other copies' images."""
+        ring, pixels = self.placed.rings[self.tile, k, node.source], self.graph.values[node.source].image.pixels
+        if pixels <= least_blocks(self.placed, ring):
+            return [f"free {ring.name} {pixels}"]
+        return [f"loop {pixels} {{", f"    free {ring.name} 1", "}"]
 
     def _begin(self, k: int, node: Node) -> list[str]:
         """What gives back the pixels that a walk leaves out; then it begins anew, with the oldest one that is there."""
@@ -145,7 +172,7 @@ class TileText:
         return [f"loop {self.graph.left_out(k)} {{", f"    free {stream} 1", "}", *self.writer.renewed(stream)]
 
     def _node(self, k: int, node: Node, turn: int = 0) -> list[str]:
-        """Instructions of a node at one position; of one with turns that at which it takes a pixel of ``turn``."""
+        """Instructions of a node at one position; of one with sources that at which it takes a pixel of ``turn``."""
         op = None if node.head is None else self.program.stages[node.head].operation
         is_root = self.tile == self.placed.root(k)
         body = Body()
@@ -156,7 +183,7 @@ class TileText:
             for value in node.values[isinstance(op, Call) :]:
                 if value - 1 == node.head:
                     self._pool(k, node, value, body)
-                elif turn and value == node.values[0]:
+                elif node.sources and value == node.values[0]:
                     source = self._source(k, turn)
                     body.reads(source, "free_a", turn)
                     body.add(f"vec {self.writer.copy(turn, source, self.writer.target(k, value))}", ", push")

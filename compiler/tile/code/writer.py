@@ -102,7 +102,7 @@ class Writer:
     def walk(self, walk: Walk, stream: str, pad: NDArray[np.integer] | None = None, *, alone: bool = True) -> str:
         """A walk over a stream; ``pad`` has a code for each channel that it takes.
 
-        It is ``alone`` where no vector operation names it.
+        It is ``alone`` where no vector operation names it, and it may be written anew before each use.
         """
         fields = {n: getattr(walk, n) for n in _WALK if getattr(walk, n) != (0 if n.startswith("pad") else 1)}
         fields |= {n: getattr(walk, n) for n in ("width", "height", "positions_x", "positions_y", "run")}

@@ -7,6 +7,7 @@ from typing import NoReturn
 import numpy as np
 
 from compiler.program import Call, Program, Stage
+from compiler.tile.graph.dealt import dealt_values
 from compiler.tile.graph.geometry import Image, layer_walk, pooling, turns_of
 from compiler.tile.graph.graph import Graph, Node, Value
 from compiler.tile.graph.host import Split, split_of
@@ -58,6 +59,9 @@ class _Builder:
         self.home: dict[int, int] = {}
         self.coded = {s.inputs[0]: program.layers[s.operation.layer].mvms[0].op.in_signed
                       for s in program.stages if isinstance(s.operation, Call)}
+        for k in range(len(program.stages)):
+            if k + 1 in self.coded:
+                self.coded |= dict.fromkeys(dealt_values(program.stages, k), self.coded[k + 1])
         images = images_of(program.stages, entry, outputs_in(program))
         self.values = [self._value(k, image) for k, image in enumerate(images)]
 
@@ -67,7 +71,8 @@ class _Builder:
             stage = self.program.stages[k]
             if isinstance(stage.operation, Call):
                 self._call(k, stage.operation, stage.inputs[0])
-            elif not self._in_turns(k, stage) and not self._pooled(k, stage) and not self._by_pixels(k, stage):
+            elif not (self._dealt(k) or self._in_turns(k, stage) or self._pooled(k, stage)
+                      or self._by_pixels(k, stage)):
                 self._whole(k, stage)
         # Nothing may be left to do where the input comes in.
         some = [node for node in self.nodes if node.values]
@@ -85,7 +90,17 @@ class _Builder:
         if walk is None or value.wide:
             what = "a window of an image" if walk is None else "codes"
             raise InputError(f"layer {self.program.layers[op.layer].name!r} must take {what} for tiles")
+        # The pixels of other copies' images are passed over.
+        walk = replace(walk, height=walk.height * op.turns)
         self._begin(Node(head=k, source=source, walk=walk, values=(k + 1,)))
+
+    def _dealt(self, k: int) -> bool:
+        """A stage that takes the value of one of several copies of a layer in each image."""
+        values = dealt_values(self.program.stages, k)
+        if values:
+            self._begin(Node(head=None, source=values[0], walk=self._each(values[0]), values=(k + 1,),
+                             joins=values[1:], dealt=len(values)))
+        return bool(values)
 
     def _in_turns(self, k: int, stage: Stage) -> bool:
         """A stage whose pixels come from copies of a layer in turn."""
@@ -195,10 +210,10 @@ class _Builder:
     def _range(self, number: int) -> tuple[int, int]:
         stage = self.program.stages[number - 1] if number else None
         op = stage.operation if stage is not None else self.program.input
-        if stage is not None and isinstance(op, Select):
+        if stage is not None and (isinstance(op, Select) or dealt_values(self.program.stages, number - 1)):
             ends = [self._range(v) for v in stage.inputs]
             low, high = min(a for a, _ in ends), max(b for _, b in ends)
-            filled = op.fill[op.index < 0]
+            filled = op.fill[op.index < 0] if isinstance(op, Select) else ()
             return int(min([low, *filled])), int(max([high, *filled]))
         if isinstance(op, Call):
             op = self.program.layers[op.layer].root.requantise

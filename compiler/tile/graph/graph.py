@@ -54,7 +54,8 @@ class Node:
     ``head`` is the stage of the layer or pooling that it begins with, None if it has none; ``source`` the value that
     ``head`` takes by ``walk``. ``values`` are what it makes, in order; ``joins`` those of other nodes that it takes,
     pixel by pixel or, of a single pixel, ever the same one. A ``whole`` one fires once for all pixels of an image. With
-    ``turns`` its pixels come from several values, which are the first that it takes: from which one each.
+    ``turns`` its pixels come from several values, which are the first that it takes: from which one each. A ``dealt``
+    one takes of so many values, the first ones, those of one in each image.
     """
 
     head: int | None
@@ -65,11 +66,12 @@ class Node:
     exports: tuple[int, ...] = ()
     whole: bool = False
     turns: tuple[int, ...] = ()
+    dealt: int = 0
 
     @property
     def sources(self) -> tuple[int, ...]:
-        """Values whose pixels it takes in turn, none otherwise."""
-        return self.taken[: max(self.turns) + 1] if self.turns else ()
+        """Values of which it takes pixels in turn, none otherwise."""
+        return self.taken[: max(self.turns) + 1 if self.turns else self.dealt]
 
     @property
     def taken(self) -> tuple[int, ...]:
@@ -108,10 +110,26 @@ class Graph:
             return ()
         return tuple(v for v in node.joins if self.values[v].image.pixels == 1)
 
+    def call(self, k: int) -> Call | None:
+        """The call of a layer with which a node begins."""
+        head = self.nodes[k].head
+        op = None if head is None else self.program.stages[head].operation
+        return op if isinstance(op, Call) else None
+
+    def dealt(self, k: int) -> Call | None:
+        """The call of a node that computes every so many images."""
+        call = self.call(k)
+        return call if call is not None and call.turns > 1 else None
+
+    def period(self, k: int) -> int:
+        """Images after which a node does the same again."""
+        call = self.dealt(k)
+        return call.turns if call is not None else max(self.nodes[k].dealt, 1)
+
     def left_out(self, k: int) -> int:
         """Pixels at the beginning of an image that the walk of a layer's node leaves out."""
         node = self.nodes[k]
-        if node.head is None or not isinstance(self.program.stages[node.head].operation, Call):
+        if self.call(k) is None or self.dealt(k) is not None:
             return 0
         return self.values[node.source].image.pixels - node.walk.image
 

@@ -10,6 +10,7 @@ from typing import Protocol
 import numpy as np
 
 from compiler.program import Call, Program
+from compiler.tile.graph.dealt import dealt_values
 from compiler.tile.graph.geometry import Image, call_image, pooling, seen_image, turns_of
 from compiler.tile.graph.routes import NotAlikeError, route
 from macro_models.exact.vector import Select
@@ -70,6 +71,8 @@ def is_windowed(operation: object, inputs: tuple[int, ...]) -> bool:
 
 
 def _made(parts: Sequence[Doing], k: int, op: object, taken: list[Image]) -> Image:
+    if dealt_values(parts, k):
+        return taken[0]
     index, total = getattr(op, "index", None), sum(image.elements for image in taken)
     size = getattr(op, "size", None)
     left = getattr(op, "left", None)

@@ -16,11 +16,10 @@ from itertools import groupby
 import numpy as np
 from numpy.typing import NDArray
 
-from compiler.program import Call
 from compiler.tile.graph.graph import Graph
 from hw.tile.walk import Walk
 
-__all__ = ["MOST_AHEAD", "MOST_DEPTH", "Loop", "Part", "Steps", "firings", "in_loops", "unrolled"]
+__all__ = ["IMAGE", "MOST_AHEAD", "MOST_DEPTH", "Loop", "Part", "Steps", "firings", "in_loops", "unrolled"]
 
 MOST_DEPTH = 3
 """Loops within each other, without the one that never ends."""
@@ -44,45 +43,54 @@ Steps = tuple["int | Loop", ...]
 class Part(IntEnum):
     """What of a node fires: all of a position, its products, the rest; what was held is given back.
 
-    Pixels that a walk leaves out are given back at the beginning of an image; from ``TURN`` on are the values whose
-    pixels are taken in turn, each a part of its own.
+    Pixels that a walk leaves out are given back at the beginning of an image; those of an image that another copy
+    computes are passed over, and before the first own one of a run the walk begins anew behind them; from ``TURN`` on
+    are the values whose pixels are taken in turn, each a part of its own.
     """
 
-    ALL, RELEASE, PRODUCTS, REST, BEGIN, TURN = range(6)
+    ALL, RELEASE, PRODUCTS, REST, BEGIN, PASS, LEAD, TURN = range(8)
 
 
+IMAGE = -1
+"""Number of what ends an image, in an order of several."""
 MOST_AHEAD = 2
 """Products that a tile may have begun and not drained."""
 
 
 def firings(
     graph: Graph, members: Sequence[tuple[str, ...]], whole: frozenset[str] = frozenset(),
-    joined: frozenset[str] = frozenset(),
+    joined: frozenset[str] = frozenset(), image: int = 0, first: int = 0,
 ) -> Mapping[str, list[int]]:
     """What each tile does in the order of an untimed run of an image: numbers of nodes, with their part.
+
+    Which ``image`` it is counts where copies of a layer are dealt images, and which one is the ``first`` of the run.
 
     A number is that of the node and so many times that of all nodes as its part says. Tiles in ``whole`` do nodes one
     by one. Where nothing else speaks against it (:func:`_apart`; ``joined`` are tiles that have no room for it),
     products are begun ahead of what finishes the one before, so that the array does not wait for vectors. Behind the
     last position of a node that holds a value comes its :attr:`Part.RELEASE`.
     """
-    return _Run(graph, members, whole, joined).order()
+    return _Run(graph, members, whole, joined, image, first).order()
 
 
 class _Run:
     """An untimed run of an image: what is ready and furthest behind the input fires."""
 
     def __init__(
-        self, graph: Graph, members: Sequence[tuple[str, ...]], whole: frozenset[str], joined: frozenset[str]
+        self, graph: Graph, members: Sequence[tuple[str, ...]], whole: frozenset[str], joined: frozenset[str],
+        image: int, first: int,
     ) -> None:
         makers = {v: k for k, node in enumerate(graph.nodes) for v in node.values}
         nodes = range(len(graph.nodes))
         self.graph, self.members = graph, members
-        self.needs = [_needs(graph, k, makers, members) for k in nodes]
+        self.passes = {k: part for k in nodes if (part := _passed(graph, k, image, first)) is not None}
+        self.needs = [_needs(graph, k, makers, members, image) for k in nodes]
         self.positions = [node.firings for node in graph.nodes]
         self.before = [[j for j in range(k) if whole & set(members[j]) & set(members[k])] for k in nodes]
         self.apart = [_apart(graph, k) and not (whole | joined) & set(members[k]) for k in nodes]
-        self.layers = [_layer(graph, k) is not None for k in nodes]
+        self.layers = [graph.call(k) is not None and k not in self.passes for k in nodes]
+        self.taken = [graph.nodes[k].turns or (image % graph.nodes[k].dealt,) if graph.nodes[k].sources else ()
+                      for k in nodes]
         self.begun, self.fired, self.made = ([0] * len(nodes) for _ in range(3))
         self.ahead: dict[str, list[int]] = {tile: [] for some in members for tile in some}
         self.found: dict[str, list[int]] = {tile: [] for some in members for tile in some}
@@ -119,7 +127,7 @@ class _Run:
 
     def _fire(self, k: int, part: "Part") -> None:
         tiles, count = self.members[k], len(self.positions)
-        turns = self.graph.nodes[k].turns
+        part, turns = self.passes.get(k, part), self.taken[k]
         number = k + count * (Part.TURN + turns[self.fired[k]] if turns else part)
         begins = [k + count * Part.BEGIN] if not self.begun[k] and self.graph.left_out(k) else []
         for tile in tiles:
@@ -134,21 +142,24 @@ class _Run:
         if part == Part.PRODUCTS:
             return
         self.fired[k] += 1
+        if k in self.passes:
+            return
         self.made[k] = ALL if self.graph.nodes[k].whole else self.made[k] + 1
         if self.fired[k] == self.positions[k] and self.graph.held(k):
             self.found[tiles[0]].append(k + count * Part.RELEASE)
 
 
-def _layer(graph: Graph, k: int) -> Call | None:
-    """The call of a layer with which a node begins."""
-    head = graph.nodes[k].head
-    op = None if head is None else graph.program.stages[head].operation
-    return op if isinstance(op, Call) else None
+def _passed(graph: Graph, k: int, image: int, first: int) -> Part | None:
+    """What a node does with an image that is not its own."""
+    call = graph.dealt(k)
+    if call is None or image % call.turns == call.turn:
+        return None
+    return Part.LEAD if image - first < (call.turn - first) % call.turns else Part.PASS
 
 
 def _apart(graph: Graph, k: int) -> bool:
     """Whether the products of a node may begin ahead: one on each tile, at several positions."""
-    call = _layer(graph, k)
+    call = graph.call(k)
     if call is None or graph.nodes[k].walk.positions == 1:
         return False
     mvms = graph.program.layers[call.layer].mvms
@@ -166,7 +177,7 @@ class _Need:
 
 
 def _needs(
-    graph: Graph, k: int, makers: Mapping[int, int], members: Sequence[tuple[str, ...]]
+    graph: Graph, k: int, makers: Mapping[int, int], members: Sequence[tuple[str, ...]], image: int
 ) -> list[_Need]:
     """What a node waits for, of each value that it takes."""
     node, walk, found = graph.nodes[k], graph.nodes[k].walk, list[_Need]()
@@ -175,10 +186,14 @@ def _needs(
     main = np.maximum(walk.need, walk.low[1:]) if node.head is not None else each
     maker = makers.get(node.source)
     beside = maker is not None and not graph.nodes[maker].whole and bool(set(members[k]) & set(members[maker]))
-    if _layer(graph, k) is not None and beside:
+    if graph.call(k) is not None and beside:
         main = _early(walk, main)
     main = main + graph.left_out(k)
-    for n, v in enumerate(node.sources):
+    if graph.dealt(k) is not None:
+        main = np.minimum(main, graph.values[node.source].image.pixels)
+    for n, v in enumerate(node.sources[: node.dealt]):
+        found.append(_Need(((makers[v], [int(n == image % node.dealt)] * walk.positions),)))
+    for n, v in enumerate(node.sources if node.turns else ()):
         own = bool(set(members[k]) & set(members[makers[v]]))
         found.append(_Need(((makers[v], _in_turn(node.turns, n, own=own)),)))
     for n, v in enumerate(node.taken):

@@ -26,7 +26,12 @@ Key = tuple[str, int, int]
 
 
 def shared(placed: Placed, order: Mapping[str, Sequence[int]]) -> Placed:
-    """The same with fewer rings and flows; ``order`` are the nodes of each tile, in an image."""
+    """The same with fewer rings and flows; ``order`` are the nodes of each tile, in an image.
+
+    Where images differ, since copies of a layer are dealt them, each value keeps its own.
+    """
+    if any(node.dealt for node in placed.graph.nodes):
+        return _numbered(placed)
     span = {tile: _spans(some, len(placed.graph.nodes)) for tile, some in order.items()}
     rings, flows = _one_flow(placed, span)
     for tile in placed.tiles:

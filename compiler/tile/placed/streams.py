@@ -92,8 +92,8 @@ def place_nodes(
     """Nodes on the tiles of their weights; the host gets ``watched`` values too, or all.
 
     What has no weights goes where its value is made, what is done to the input where it is taken, or where ``moved``
-    says. What takes rows of several tiles in turn goes to the nearest tile that has nothing, if there is one: it does
-    all positions, of which each of those does some.
+    says. What takes rows, or images, of several tiles in turn goes to the nearest tile that has nothing, if there is
+    one: it does all of them, of which each of those does some.
 
     Flows and slots are as many as there would have to be: :func:`compiler.tile.placed.sharing.shared` makes them fit.
 
@@ -105,6 +105,8 @@ def place_nodes(
     cfg = TileConfig.from_chip(chip)
     if isinstance(watched, bool):
         watched = range(len(graph.values)) if watched else ()
+    # A copy that is dealt images has a value of some of them alone.
+    watched = set(watched).difference(*(node.sources for node in graph.nodes if node.dealt))
     parts, tiles, members = member_tiles(graph, chip, _joining(graph, chip, moved or {}))
     rings: dict[tuple[str, int, int], Ring] = {}
     flows: dict[int, tuple[Flow, ...]] = {}
@@ -146,14 +148,14 @@ def place_nodes(
 
 
 def _joining(graph: Graph, chip: Chip, moved: Mapping[int, str]) -> dict[int, str]:
-    """``moved``, with tiles of their own for nodes that take rows in turn."""
+    """``moved``, with tiles of their own for nodes that take rows or images in turn."""
     found = dict(moved)
     for k, node in enumerate(graph.nodes):
         _, _, members = member_tiles(graph, chip, found)
         taken = {_place(tile) for some in members for tile in some}
         x, y = _place(members[k][0])
         free = [at for at in (_place(tile_name(chip, core)) for core in range(chip.cores)) if at not in taken]
-        if node.turns and k not in found and free:
+        if node.sources and k not in found and free:
             column, row = min(free, key=lambda at: (abs(at[0] - x) + abs(at[1] - y), at))
             found[k] = f"{column},{row}"
     return found

@@ -4,7 +4,8 @@ Each tile's program is sequential, a stream has one producer and one consumer, w
 control depends on data. Such a network is a Kahn network with bounded channels: what happens does not depend on the
 order in which tiles go on (a run that gets through shows that no timing gets stuck), and what it is after an image
 is the same for every order. So if a second image leaves all as the first one did, every number of images gets
-through, one after another or overlapped.
+through, one after another or overlapped. Where tiles do the same every so many images (``period``), it is as many
+images that must leave all as those before did, each of them getting through.
 
 A run that gets stuck is continued with a larger ring, the smallest that somebody waits for (Parks 1995, "Bounded
 Scheduling of Process Networks"), which is as if the ring had been that large from the beginning.
@@ -20,13 +21,13 @@ from hw.tile.machine.token_tile import TokenTile
 from hw.tile.machine.tokens import TokenMachine
 from macro_models.errors import InputError
 
-__all__ = ["check_liveness", "check_runs"]
+__all__ = ["check_liveness", "check_runs", "runs_of"]
 
 MOST = 50_000_000
 """Instructions of an image after which a program is taken for one that never ends."""
 
 RUNS = (1, 2, 3, 4)
-"""Images of the runs that are tried of programs that count them."""
+"""Images of the runs that are tried of programs that count them, at least: as many as two periods have."""
 MOST_IMAGES = 1 << 16
 """Images that they count."""
 
@@ -34,7 +35,12 @@ MOST_BLOCKS = DESCRIPTORS["stream"].layout["blocks"].range[1]
 Rings = Mapping[tuple[str, int], int]
 
 
-def check_liveness(joined: Joined, given: Rings | None = None, limit: int = MOST) -> int:
+def runs_of(period: int) -> range:
+    """Images of the runs that are tried, one after the other."""
+    return range(RUNS[0], max(RUNS[-1], 2 * period) + 1)
+
+
+def check_liveness(joined: Joined, given: Rings | None = None, limit: int = MOST, period: int = 1) -> int:
     """Refuse programs that can get stuck.
 
     Parameters
@@ -45,11 +51,13 @@ def check_liveness(joined: Joined, given: Rings | None = None, limit: int = MOST
         Blocks that the host sends for each image, by (tile, stream).
     limit
         Instructions that one image may take.
+    period
+        Images after which tiles do the same again.
 
     Returns
     -------
     int
-        Instructions of one image.
+        Instructions of one image, of ``period`` ones in the mean.
 
     Raises
     ------
@@ -58,33 +66,32 @@ def check_liveness(joined: Joined, given: Rings | None = None, limit: int = MOST
         would; or what is left over of an image.
     """
     machine = TokenMachine(joined, grow=True)
-    before, fired = None, 0
-    for image in (1, 2):
-        fired = _fired(machine)
+    states, fired = list[Any](), list[int]()
+    for image in range(1, 2 * period + 1):
         machine.give(given or {})
         _one_image(machine, image, limit)
-        state = machine.state()
-        if image == 2 and state != before and not machine.grown:
-            raise InputError(_left_over(machine, before, state))
-        before = state
+        states.append(machine.state() if not image % period else None)
+        fired.append(_fired(machine))
+    if states[-1] != states[period - 1] and not machine.grown:
+        raise InputError(_left_over(machine, states[period - 1], states[-1]))
     if machine.grown:
         raise InputError(_too_small(machine))
-    return _fired(machine) - fired
+    return -(-(fired[-1] - fired[period - 1]) // period)
 
 
-def check_runs(joined: Joined, given: Rings, limit: int = MOST) -> int:
+def check_runs(joined: Joined, given: Rings, limit: int = MOST, period: int = 1) -> int:
     """Refuse programs that can get stuck, some of which count the images of a run by register 1.
 
     Those do something before the first image, the same for each image but the last one, and something for that. Runs of
     :data:`RUNS` images get through and leave nothing. In a longer one all is after some images as it was after one
-    image less, what a host has given being done as far as that goes: so it is after each that follows, until the
-    last one, which goes on as in a short run.
+    image less (``period`` less), what a host has given being done as far as that goes: so it is after each that
+    follows, until the last one, which goes on as in a short run.
 
     Parameters, Returns, Raises
         As :func:`check_liveness`.
     """
-    ends, fired = list[object](), list[int]()
-    for images in RUNS:
+    ends, fired, runs = list[object](), list[int](), runs_of(period)
+    for images in runs:
         machine = TokenMachine(joined.for_images(images), grow=True)
         for _ in range(images):
             machine.give(given)
@@ -93,16 +100,16 @@ def check_runs(joined: Joined, given: Rings, limit: int = MOST) -> int:
             raise InputError(_too_small(machine))
         ends.append(machine.state())
         fired.append(_fired(machine))
-        if ends[0] != ends[-1]:
-            raise InputError(_left_over(machine, ends[0], ends[-1]))
+        if images >= 2 * period and ends[-1 - period] != ends[-1]:
+            raise InputError(_left_over(machine, ends[-1 - period], ends[-1]))
     machine, middle = TokenMachine(joined.for_images(MOST_IMAGES)), list[object]()
-    for _ in range(RUNS[-1]):
+    for _ in runs:
         machine.give(given)
         machine.run(limit=limit)
         middle.append(machine.state(counted=False))
-    if middle[-1] != middle[-2]:
-        raise InputError(_left_over(machine, middle[-2], middle[-1]))
-    return fired[-1] - fired[-2]
+    if middle[-1] != middle[-1 - period]:
+        raise InputError(_left_over(machine, middle[-1 - period], middle[-1]))
+    return -(-(fired[-1] - fired[-1 - period]) // period)
 
 
 def _fired(machine: TokenMachine) -> int:

@@ -23,6 +23,7 @@ from sim.board.tiles.loads import board_loads
 from sim.functional import FunctionalBackend
 from sim.tile_networks.answers import HostAnswers
 from sim.tile_networks.plan import make_plan
+from sim.tile_networks.turns import from_first_turn
 
 if TYPE_CHECKING:
     from compiler.network import Network
@@ -115,15 +116,16 @@ class BoardTilesBackend(Backend):
             raise RuntimeError("The backend must be open.")
         code, cfg = self._network.tiles, self._cfg
         split = Split.of(program, code)
-        host = HostRun(split, lanes)
+        some, numbers, more = from_first_turn(program, lanes, images)
+        host = HostRun(split, some)
         plan = make_plan(
-            code, cfg.parts, masks, {0: lanes} | host.begin(), int(images[0]),
+            code, cfg.parts, masks, {0: some} | host.begin(), int(numbers[0]),
             commands=board_loads(cfg, code, program, self._cores, masks), awaited=split.awaited)
         came = self._guard(lambda: self._host(cfg).run(
-            plan, code, lambda done: self._tell(done, len(lanes)), self._loading,
-            HostAnswers(plan, HostRun(split, lanes))))
+            plan, code, lambda done: self._tell(done, len(some)), self._loading,
+            HostAnswers(plan, HostRun(split, some))))
         found = {sink.value: sink.lanes(payloads) for sink, payloads in zip(plan.sinks, came, strict=True)}
-        last = host.finish(found)
+        last = host.finish(found)[more:]
         wanted = self._models.run(program, masks, lanes, images, account)
         if not np.array_equal(last, wanted):
             wrong = int((last != wanted).any(axis=1).sum())

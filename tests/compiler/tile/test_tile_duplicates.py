@@ -1,6 +1,7 @@
 """Copies of layers that compute rows in turn: the same lanes on the interpreter of all tiles, in fewer cycles."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,6 +14,9 @@ from compiler.tile.file import tile_code
 from compiler.tile.graph.geometry import Image, rows_in_turns, turns_of
 from hw.config import load_chip
 from macro_models.errors import InputError
+from sim.account import RunAccount
+from sim.executor import build_cores, core_masks
+from sim.functional import FunctionalBackend
 from tests.compiler.importer.onnx_models import build, node
 from tests.compiler.tile.network_bench import compare
 
@@ -53,6 +57,67 @@ def test_rows_in_turn_are_the_rows_of_the_layer(pad: int, stride: int, duplicate
         every = [expected_cycles(replace(net, tiles=tile_code(code)), x).each
                  for net, code in ((made, programs), (alone, tile_programs(alone)))]
         assert every[0] < 0.6 * every[1]
+
+
+def perceptron(duplicates: int, rows: int = 4) -> tuple[Network, np.ndarray]:
+    """Two dense layers on so many times two tiles."""
+    rng = np.random.default_rng(0)
+    nodes = [node("Gemm", "x a", "c", transB=1), node("Relu", "c", "r"), node("Gemm", "r w", "y", transB=1)]
+    weights = {"a": rng.normal(size=(20, 30)).astype("f4"), "w": rng.normal(size=(4, 20)).astype("f4")}
+    x = rng.uniform(-1, 1, size=(16, 30)).astype("f4")
+    chip = load_chip("tnsa64-2x2", {"mesh.columns": 2, "mesh.rows": rows})
+    model = build(nodes, weights, shape=("batch", 30), output=("batch", 4))
+    return compile_tiles(model, chip, calibrate=x, options=CompileOptions(seeds=1, samples=8, duplicates=duplicates)), x
+
+
+def test_layers_of_one_position_are_dealt_images(tmp_path: Path) -> None:
+    """Each copy has every so many images, whichever is the first of a run; the last image is of none in particular."""
+    alone, x = perceptron(1)
+    made, _ = perceptron(3)
+    assert [layer.name for layer in made.layers] == [f"n_{name} {turn}/3" for name in "cy" for turn in (1, 2, 3)]
+    assert [layer.name for layer in made.model.layers] == [layer.name for layer in made.layers]
+    np.testing.assert_allclose(made.model.compute(x), alone.model.compute(x))
+    assert made.program.conversions == alone.program.conversions
+    for first, images in ((0, 3), (5, 7)):
+        programs, found, wanted = compare(made, x[:images], device="rram-neurram", first=first)
+        # Not the values of copies, which are there in some images alone.
+        assert len(found) == 2
+        for value, lanes in found.items():
+            np.testing.assert_array_equal(lanes, wanted[value])
+            for turn in range(3):
+                own = (np.arange(first, first + images) - turn) % 3 == 0
+                np.testing.assert_array_equal(wanted[value - 3 + turn][own], lanes[own])
+                assert not wanted[value - 3 + turn][~own].any()
+    each = [expected_cycles(replace(net, tiles=tile_code(tile_programs(net))), x).each for net in (made, alone)]
+    assert each[0] < 0.5 * each[1]
+    assert programs.instructions > 0
+    with_tiles = replace(made, tiles=tile_code(tile_programs(made)))
+    with_tiles.save(tmp_path / "n.mho")
+    again = Network.load(tmp_path / "n.mho")
+    assert [(call.turn, call.turns) for call in again.program.calls] == [(t, 3) for _ in "cy" for t in range(3)]
+
+
+def test_copies_that_are_dealt_images_have_cells_of_their_own() -> None:
+    """Which copy computes an image decides its noise, on ideal cells nothing."""
+    made, x = perceptron(2)
+    lanes = made.program.input.compute(x)
+    for device, same in (("ideal", True), ("rram-neurram", False)):
+        models, masks = build_cores(made, device=device, seed=3, time_s=86_400.0), core_masks(made)
+        backend, results = FunctionalBackend(), []
+        backend.open(made.chip, models)
+        for first in (0, 1):
+            images = np.arange(first, first + len(x), dtype=np.uint64)
+            account = RunAccount(made.program, len(x), len(x), made.chip, masks)
+            account.begin(0, x)
+            results.append(backend.run(made.program, masks, lanes, images, account))
+        assert np.array_equal(*results) is same
+        assert [layer.codes.counts == (0,) * 64 for layer in account.layers] == [False] * 4
+
+
+def test_a_layer_that_gets_no_copy_is_named() -> None:
+    wanted = "layer 'n_c' takes longest and has no copy, which would take 2 free tiles; there are 0"
+    assert wanted in perceptron(2, rows=1)[0].calibration["warnings"]
+    assert not [one for one in perceptron(2)[0].calibration["warnings"] if "takes longest" in one]
 
 
 def test_rows_are_found_where_they_come_in_turn() -> None:
