@@ -7,11 +7,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from compiler.calibration.alike import Alike, is_recurrent
 from compiler.calibration.carried import InLanes, Value
 from compiler.calibration.elementwise import Part, lower_elementwise
-from compiler.calibration.stage_lowering import centre, equalise, lower_evaluated, lower_step
+from compiler.calibration.stage_lowering import centre, equalise, lower_evaluated, lower_step, lower_uniform
 from compiler.model import FloatNetwork
-from compiler.model.stages import Evaluated, Linear, Maximum
+from compiler.model.stages import Combine, Evaluated, Linear, Maximum
 from compiler.program import Layer, Operation, Stage
 
 __all__ = ["Assembly", "beside", "join", "on_each"]
@@ -23,11 +24,15 @@ Lanes = NDArray[np.int16]
 class Assembly:
     """A program while it is built, of a network whose values in floating point are ``wanted``.
 
-    With ``products`` steps of products and sums of computed values are stages of the vector unit, not of the host.
+    With ``products`` steps of products and sums of computed values are stages of the vector unit, not of the host, and
+    steps of recurrent cells that are alike have the same units: tiles then do the same at each of them.
     """
 
     def __init__(self, network: FloatNetwork, wanted: Sequence[Float], products: bool = False) -> None:
         self.network, self.wanted, self.products = network, wanted, products
+        self.uniform = products and is_recurrent(network)
+        """Whether all elements of a value have one unit, and steps that are alike the same ones."""
+        self.alike = Alike(network, wanted) if self.uniform else None
         self.stages: list[Stage] = []
         self.layers: list[Layer] = []
 
@@ -59,33 +64,44 @@ class Assembly:
             taken = self.done(rescaled[0], taken, rescaled[1], taken.zero)
         if isinstance(op, Evaluated):
             return self._evaluated(k, op, taken)
-        stage, unit = lower_step(op, taken.unit, np.abs(self.wanted[k + 1]).max(axis=0))
+        reached = np.abs(self._seen(k)[1]).max(axis=0)
+        if isinstance(op, Combine) and self.uniform:
+            stage, unit = lower_uniform(op, taken.unit, float(reached.max()))
+        else:
+            stage, unit = lower_step(op, taken.unit, reached)
         return self.done(stage, taken, unit)
+
+    def _seen(self, k: int) -> tuple[list[Float], Float]:
+        """What a step takes and makes in floating point, those together that are alike."""
+        if self.alike is not None:
+            return self.alike.seen(k)
+        return [self.wanted[v] for v in self.network.steps[k].inputs], self.wanted[k + 1]
 
     def _evaluated(self, k: int, op: Evaluated, taken: InLanes) -> InLanes:
         """A step by a table, or at the host."""
-        if self.products and not op.pointwise and (written := self._elementwise(k, op, taken)) is not None:
+        found, result = self._seen(k)
+        if self.products and not op.pointwise and (written := self._elementwise(k, op, taken, found)) is not None:
             return written
-        seen, middle = self.network.steps[k].gather(self.wanted), 0.0
+        seen, middle = found[0] if len(found) == 1 else np.concatenate(found, axis=1), 0.0
         if op.pointwise and (moved := centre(taken.unit, seen)) is not None:
             stage, middle = moved
             taken = self.done(stage, taken, taken.unit)
-        made, unit = lower_evaluated(op, taken.unit, seen, self.wanted[k + 1], middle)
+        made, unit = lower_evaluated(op, taken.unit, seen, result, middle)
         return self.done(made, taken, unit)
 
-    def _elementwise(self, k: int, op: Evaluated, taken: InLanes) -> InLanes | None:
+    def _elementwise(self, k: int, op: Evaluated, taken: InLanes, seen: Sequence[Float]) -> InLanes | None:
         """A step of products and the like, written out as stages; None if it has no such form."""
         inputs, dims = self.network.steps[k].inputs, op.dims
         sizes = [self.wanted[v].shape[1] for v in inputs]
         if taken.zero.any() or len(taken.numbers) != len(inputs) or sizes != [int(np.prod(d, dtype=int)) for d in dims]:
             return None
         ends, parts, kept = np.cumsum([0, *sizes]), list[Part](), len(self.stages)
-        for n, v in enumerate(inputs):
+        for n in range(len(inputs)):
             at = slice(ends[n], ends[n + 1])
             same = next((part for part in parts if part.number == taken.numbers[n]), None)
             parts.append(same or Part(
                 number=taken.numbers[n], dims=dims[n], lanes=taken.lanes[..., at], unit=taken.unit[at],
-                seen=self.wanted[v],
+                seen=seen[n],
             ))
         made = lower_elementwise(op, parts, self.append)
         if made is None:

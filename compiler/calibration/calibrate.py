@@ -263,7 +263,8 @@ class Calibrator:
         linear, positions = self.network.layers[call.layer], self.network.positions[call.layer]
         if self.in_two:
             linear, positions = replace(linear, relu=False), 2 * positions
-        layer, unit = lower_last(linear, draft.spread, *self._sums(call.layer, draft))
+        layer, unit = lower_last(
+            linear, draft.spread, *self._sums(call.layer, draft), uniform=self.assembly.uniform)
         self.assembly.layers.append(replace(layer, positions=positions))
         runs = self.bench.bound(call, self.assembly.layers[-1], draft)
         op = self.network.steps[k].operation

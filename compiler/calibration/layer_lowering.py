@@ -70,10 +70,11 @@ def lower_layer(
 
 
 def lower_last(
-    layer: LinearLayer, spread: NDArray[np.int32], products: Sequence[Product], bias: Float
+    layer: LinearLayer, spread: NDArray[np.int32], products: Sequence[Product], bias: Float, *, uniform: bool = False,
 ) -> tuple[Layer, Float]:
-    """The last layer, and what one unit of its lanes stands for, of shape (outputs,)."""
+    """The last layer, and what one unit of its lanes stands for, of shape (outputs,): ``uniform``, the same of all."""
     reach = worst_case(products, layer.outputs) + np.abs(bias)
+    reach = np.full_like(reach, reach.max()) if uniform else reach
     unit = np.where(reach > 0, reach, 1.0) / LANE_ROOM
     return _lower(layer, spread, products, bias, unit, None), unit
 

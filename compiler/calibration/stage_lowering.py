@@ -29,8 +29,8 @@ from macro_models.exact.vector import (
 )
 
 __all__ = [
-    "Units", "centre", "element_groups", "equalise", "lower_encode", "lower_evaluated", "lower_step", "tied",
-    "weighted",
+    "Units", "centre", "element_groups", "equalise", "lower_encode", "lower_evaluated", "lower_step",
+    "lower_uniform", "tied", "weighted",
 ]
 
 Float = NDArray[np.float64]
@@ -133,6 +133,12 @@ def weighted(index: NDArray[np.int32], value: Float, offset: Float, unit: Units)
     op = WeightedSum(index=index, multiplier=_multipliers(ratio, shift), shift=shift, offset=added)
     op.check()
     return op, unit
+
+
+def lower_uniform(op: Combine, unit: Units, reached: float) -> tuple[WeightedSum, Units]:
+    """A weighted sum whose elements have one unit, which follows from how far they ``reached`` alone."""
+    value = np.where(op.index == PAD, 0.0, op.coefficient * unit[op.index])
+    return weighted(op.index, value, op.offset, np.full(op.size, ROOM * (reached or 1.0) / LANE_MAX))
 
 
 def _lower_combine(op: Combine, unit: Units, reached: Float) -> tuple[WeightedSum, Units]:

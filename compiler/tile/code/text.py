@@ -141,6 +141,8 @@ class TileText:
     def _bodies(self, k: int, node: Node) -> dict[int, list[str]]:
         """Instructions of a node by the numbers of its parts."""
         count = len(self.graph.nodes)
+        if node.pixels:
+            return {k + count * (Part.TURN + at): self._pixel(k, node, at) for at in range(node.walk.positions)}
         if node.sources:
             return {k + count * (Part.TURN + n): self._node(k, node, value) for n, value in enumerate(node.sources)}
         lines = whole_node(self.writer, k, node) if node.whole else self._node(k, node)
@@ -158,6 +160,14 @@ class TileText:
             stream = self.placed.rings[self.tile, k, node.source].name
             found[k + count * Part.LEAD] = [*self._pass(k, node), *self.writer.renewed(stream)]
         return found
+
+    def _pixel(self, k: int, node: Node, at: int) -> list[str]:
+        """What gives a pixel to those who take it alone."""
+        source, body = self._source(k, node.source), Body()
+        some = [value for value, pixel in zip(node.values, node.pixels, strict=True) if pixel == at]
+        for value in some:
+            self.writer.give(k, value, source, body)
+        return body.lines() if some else [f"free {source} 1"]
 
     def _pass(self, k: int, node: Node) -> list[str]:
         """What gives back the pixels of an image: a walk that frees would wait for those of other copies' images."""

@@ -256,18 +256,20 @@ class Writer:
         SEND is issued when no vector operation in hand reads its stream: where one does, the next product would begin
         behind it only. So such a value is sent from a ring that the send engine alone reads, if tiles have room.
         """
+        # Values of a node with pixels are in one block.
+        flows, node = self.placed.flows.get(value, ()), self.graph.nodes[k]
+        block = 0 if node.pixels else value
         for ring in self.rings_of(value):
             if ring.name != name:
-                body.reads(name, "free_a", value)
+                body.reads(name, "free_a", block)
                 body.add(f"vec {self.copy(value, name, ring.name)}", ", push")
-        flows, node = self.placed.flows.get(value, ()), self.graph.nodes[k]
-        if flows and self._apart and node.walk.positions > 1 and (self.within(k, value) or self.rings_of(value)):
+        if flows and self._apart and not node.pixels and node.walk.positions > 1 and (self.within(k, value) or self.rings_of(value)):
             sent = self.stream(f"sent{value}", self.graph.values[value].block)
             body.reads(name, "free_a", value)
             body.add(f"vec {self.copy(value, name, sent)}", ", push")
             name = sent
         for flow in flows:
-            body.reads(name, "free", value)
+            body.reads(name, "free", block)
             body.add(f"send {name}, flow {flow.number}")
 
     def in_order(self, layer: int) -> bool:

@@ -13,6 +13,7 @@ from compiler.tile.graph.graph import Graph, Node, Value
 from compiler.tile.graph.host import Split, split_of
 from compiler.tile.graph.images import images_of, is_windowed, outputs_in
 from compiler.tile.graph.operations import steps_of, window_of
+from compiler.tile.graph.pixels import single_pixels
 from compiler.tile.graph.routes import NotAlikeError
 from compiler.tile.graph.shapes import MOST_ELEMENTS, MOST_PIXELS
 from hw.tile.isa import TABLES
@@ -64,6 +65,7 @@ class _Builder:
                 self.coded |= dict.fromkeys(dealt_values(program.stages, k), self.coded[k + 1])
         images = images_of(program.stages, entry, outputs_in(program))
         self.values = [self._value(k, image) for k, image in enumerate(images)]
+        self.pixels, self.between = single_pixels(program, self.values, set(split.results))
 
     def build(self) -> Graph:
         """Stage by stage."""
@@ -71,7 +73,9 @@ class _Builder:
             stage = self.program.stages[k]
             if isinstance(stage.operation, Call):
                 self._call(k, stage.operation, stage.inputs[0])
-            elif not (self._dealt(k) or self._in_turns(k, stage) or self._pooled(k, stage)
+            elif k + 1 in self.between:
+                continue
+            elif not (self._pixel(k) or self._dealt(k) or self._in_turns(k, stage) or self._pooled(k, stage)
                       or self._by_pixels(k, stage)):
                 self._whole(k, stage)
         # Nothing may be left to do where the input comes in.
@@ -93,6 +97,20 @@ class _Builder:
         # The pixels of other copies' images are passed over.
         walk = replace(walk, height=walk.height * op.turns)
         self._begin(Node(head=k, source=source, walk=walk, values=(k + 1,)))
+
+    def _pixel(self, k: int) -> bool:
+        """A stage that takes one pixel of an image, as the steps of a recurrent cell do: in the node of all of those."""
+        if k + 1 not in self.pixels:
+            return False
+        source, pixel = self.pixels[k + 1]
+        home = next((n for n, node in enumerate(self.nodes) if node.pixels and node.source == source), None)
+        if home is None:
+            self._begin(Node(head=None, source=source, walk=self._each(source), values=(k + 1,), pixels=(pixel,)))
+            return True
+        node = self.nodes[home]
+        self.nodes[home] = replace(node, values=(*node.values, k + 1), pixels=(*node.pixels, pixel))
+        self.home[k + 1] = home
+        return True
 
     def _dealt(self, k: int) -> bool:
         """A stage that takes the value of one of several copies of a layer in each image."""
@@ -141,6 +159,7 @@ class _Builder:
             return False
         home = self._home(inputs)
         fits = home >= 0 and not self.nodes[home].whole and self.nodes[home].walk.positions == made.pixels
+        fits = fits and not self.nodes[home].pixels
         if fits and self._has_table(home, stage):
             self._add(home, k, inputs)
             return True

@@ -55,7 +55,8 @@ class Node:
     ``head`` takes by ``walk``. ``values`` are what it makes, in order; ``joins`` those of other nodes that it takes,
     pixel by pixel or, of a single pixel, ever the same one. A ``whole`` one fires once for all pixels of an image. With
     ``turns`` its pixels come from several values, which are the first that it takes: from which one each. A ``dealt``
-    one takes of so many values, the first ones, those of one in each image.
+    one takes of so many values, the first ones, those of one in each image. With ``pixels`` each of its values is one
+    pixel of ``source``: which one.
     """
 
     head: int | None
@@ -67,6 +68,11 @@ class Node:
     whole: bool = False
     turns: tuple[int, ...] = ()
     dealt: int = 0
+    pixels: tuple[int, ...] = ()
+
+    def made_at(self, value: int) -> int | None:
+        """At which position a value is made that is one pixel of its source, None if it is none."""
+        return self.pixels[self.values.index(value)] if self.pixels else None
 
     @property
     def sources(self) -> tuple[int, ...]:

@@ -16,7 +16,7 @@ from itertools import groupby
 import numpy as np
 from numpy.typing import NDArray
 
-from compiler.tile.graph.graph import Graph
+from compiler.tile.graph.graph import Graph, Node
 from hw.tile.walk import Walk
 
 __all__ = ["IMAGE", "MOST_AHEAD", "MOST_DEPTH", "Loop", "Part", "Steps", "firings", "in_loops", "unrolled"]
@@ -89,8 +89,7 @@ class _Run:
         self.before = [[j for j in range(k) if whole & set(members[j]) & set(members[k])] for k in nodes]
         self.apart = [_apart(graph, k) and not (whole | joined) & set(members[k]) for k in nodes]
         self.layers = [graph.call(k) is not None and k not in self.passes for k in nodes]
-        self.taken = [graph.nodes[k].turns or (image % graph.nodes[k].dealt,) if graph.nodes[k].sources else ()
-                      for k in nodes]
+        self.taken = [_taken(graph.nodes[k], image) for k in nodes]
         self.begun, self.fired, self.made = ([0] * len(nodes) for _ in range(3))
         self.ahead: dict[str, list[int]] = {tile: [] for some in members for tile in some}
         self.found: dict[str, list[int]] = {tile: [] for some in members for tile in some}
@@ -149,6 +148,13 @@ class _Run:
             self.found[tiles[0]].append(k + count * Part.RELEASE)
 
 
+def _taken(node: Node, image: int) -> Sequence[int]:
+    """Which of its values, or of the pixels of one, a node takes at each position, where that differs."""
+    if node.pixels:
+        return range(node.walk.positions)
+    return node.turns or ((image % node.dealt,) if node.dealt else ())
+
+
 def _passed(graph: Graph, k: int, image: int, first: int) -> Part | None:
     """What a node does with an image that is not its own."""
     call = graph.dealt(k)
@@ -201,12 +207,20 @@ def _needs(
             continue
         pixels = graph.values[v].image.pixels
         of = main.tolist() if n == 0 else each.tolist() if pixels > 1 else [1] * walk.positions
-        if v in makers:
+        if v in makers and graph.nodes[makers[v]].pixels:
+            found.append(_Need(((makers[v], [_all(graph, makers, v)] * node.firings),)))
+        elif v in makers:
             found.append(_Need(((makers[v], [pixels] if node.whole else of),)))
         else:
-            found.append(_Need(tuple((makers[r], [graph.values[r].image.pixels] * node.firings)
+            found.append(_Need(tuple((makers[r], [_all(graph, makers, r)] * node.firings)
                                      for r in graph.split.waits.get(v, ()))))
     return found
+
+
+def _all(graph: Graph, makers: Mapping[int, int], value: int) -> int:
+    """Positions of the node that makes a value behind which all of it is there."""
+    at = graph.nodes[makers[value]].made_at(value)
+    return graph.values[value].image.pixels if at is None else at + 1
 
 
 def _in_turn(turns: Sequence[int], number: int, *, own: bool) -> list[int]:

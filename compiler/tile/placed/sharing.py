@@ -10,6 +10,7 @@ from dataclasses import replace
 from itertools import pairwise
 
 from compiler.program import Call
+from compiler.tile.placed.order import Part
 from compiler.tile.placed.streams import Placed, Ring, boxes_of
 from hw.tile.legality import SLOTS
 from hw.tile.machine.tiles import HOST, Flow
@@ -102,8 +103,16 @@ def _spans(order: Sequence[int], nodes: int) -> dict[int, tuple[int, int]]:
     """When each node fires first and last, its release as well."""
     found: dict[int, tuple[int, int]] = {}
     for at, k in enumerate(order):
-        found[k % nodes] = found.get(k % nodes, (at, at))[0], at
+        # Of a node with parts also the place of each.
+        for number in {k, k % nodes}:
+            found[number] = found.get(number, (at, at))[0], at
     return found
+
+
+def _made_at(placed: Placed, span: Mapping[int, tuple[int, int]], maker: int, value: int) -> int:
+    """When a node has made a value."""
+    at = placed.graph.nodes[maker].made_at(value)
+    return span[maker if at is None else maker + len(placed.graph.nodes) * (Part.TURN + at)][1]
 
 
 def _single(placed: Placed, ring: Ring) -> bool:
@@ -132,11 +141,11 @@ def _one_ring(
     def begins(key: Key) -> int:
         maker = _maker(placed, key[2])
         assert maker is not None
-        return span[maker][1]
+        return _made_at(placed, span, maker, key[2])
 
     for key in sorted(keys, key=lambda key: (begins(key), key)):
-        # Nodes that end when it begins read the ring still.
-        number = next((n for n, end in enumerate(until) if end < begins(key)), len(until))
+        # The node that makes it may read the one before: a block is read until it is given back.
+        number = next((n for n, end in enumerate(until) if end <= begins(key)), len(until))
         if number == len(until):
             until.append(0)
             size.append(0)
@@ -157,7 +166,8 @@ def _one_flow(
             if maker is not None and HOST not in flow.to and held.image.pixels == 1:
                 ends = frozenset((tile, _reader(placed, _taker(placed, tile, value, flow))) for tile in flow.to)
                 key = flow.sender, ends, held.block
-                groups.setdefault(key, []).append((span[flow.sender][maker][1], value, flow))
+                at = _made_at(placed, span[flow.sender], maker, value)
+                groups.setdefault(key, []).append((at, value, flow))
     for some in groups.values():
         some.sort(key=lambda one: one[:2])
         takers = [[_taker(placed, tile, value, flow) for tile in flow.to] for _, value, flow in some]

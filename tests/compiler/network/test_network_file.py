@@ -151,7 +151,7 @@ def test_another_version(network: Network, tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.setattr("compiler.network.network.FORMAT", 99)
     network.save(tmp_path / "new.mho")
     monkeypatch.undo()
-    assert "has network format 99; this version reads 1 to 3: compile it again" in refusal(tmp_path / "new.mho")
+    assert "has network format 99; this version reads 1 to 4: compile it again" in refusal(tmp_path / "new.mho")
 
 
 def test_nothing_is_left_where_writing_fails(network: Network, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
