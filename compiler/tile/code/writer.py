@@ -263,7 +263,8 @@ class Writer:
             if ring.name != name:
                 body.reads(name, "free_a", block)
                 body.add(f"vec {self.copy(value, name, ring.name)}", ", push")
-        if flows and self._apart and not node.pixels and node.walk.positions > 1 and (self.within(k, value) or self.rings_of(value)):
+        apart = self._apart and not node.pixels and node.walk.positions > 1
+        if flows and apart and (self.within(k, value) or self.rings_of(value)):
             sent = self.stream(f"sent{value}", self.graph.values[value].block)
             body.reads(name, "free_a", value)
             body.add(f"vec {self.copy(value, name, sent)}", ", push")

@@ -57,6 +57,7 @@ class _Builder:
     def __init__(self, program: Program, entry: Image, split: Split) -> None:
         self.program, self.split = program, split
         self.nodes: list[Node] = []
+        self.late = set[int]()
         self.home: dict[int, int] = {}
         self.coded = {s.inputs[0]: program.layers[s.operation.layer].mvms[0].op.in_signed
                       for s in program.stages if isinstance(s.operation, Call)}
@@ -71,9 +72,10 @@ class _Builder:
         """Stage by stage."""
         for k in self.split.inside:
             stage = self.program.stages[k]
+            self._settle(stage)
             if isinstance(stage.operation, Call):
                 self._call(k, stage.operation, stage.inputs[0])
-            elif k + 1 in self.between:
+            elif k + 1 in self.between or self._is_late(k, stage):
                 continue
             elif not (self._pixel(k) or self._dealt(k) or self._in_turns(k, stage) or self._pooled(k, stage)
                       or self._by_pixels(k, stage)):
@@ -98,8 +100,41 @@ class _Builder:
         walk = replace(walk, height=walk.height * op.turns)
         self._begin(Node(head=k, source=source, walk=walk, values=(k + 1,)))
 
+    def _is_late(self, k: int, stage: Stage) -> bool:
+        """A slice of such a pixel, which is made where it is taken first."""
+        late = isinstance(stage.operation, Select) and len(stage.inputs) == 1 and k + 1 not in self.split.results
+        if late and (stage.inputs[0] in self.pixels or stage.inputs[0] in self.late) and k + 1 not in self.pixels:
+            self.late.add(k + 1)
+            return True
+        return False
+
+    def _settle(self, stage: Stage) -> None:
+        """Make slices that a stage takes, in the node of what else it takes, or in one of their own."""
+        late = [v for v in stage.inputs if v in self.late]
+        if not late or (isinstance(stage.operation, Select) and len(stage.inputs) == 1):
+            return
+        others = [v for v in stage.inputs if v not in self.late]
+        home = self._home(others) if others else -1
+        if home >= 0:
+            node = self.nodes[home]
+            home = -1 if isinstance(stage.operation, Call) or node.pixels or node.whole or node.firings > 1 else home
+        for value in late:
+            home = self._settled(value, home)
+
+    def _settled(self, value: int, home: int) -> int:
+        """The node in which a slice is made: ``home``, or another one."""
+        source = self.program.stages[value - 1].inputs[0]
+        if source in self.late:
+            home = self._settled(source, home)
+        if home < 0:
+            self._begin(Node(head=None, source=source, walk=self._each(source), values=()))
+            home = len(self.nodes) - 1
+        self.late.discard(value)
+        self._add(home, value - 1, (source,))
+        return home
+
     def _pixel(self, k: int) -> bool:
-        """A stage that takes one pixel of an image, as the steps of a recurrent cell do: in the node of all of those."""
+        """A stage that takes one pixel of an image, as steps of a recurrent cell do: in the node of all of those."""
         if k + 1 not in self.pixels:
             return False
         source, pixel = self.pixels[k + 1]

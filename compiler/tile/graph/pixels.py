@@ -18,7 +18,7 @@ FEWEST = 4
 def single_pixels(
     program: Program, values: Sequence[Value], results: Collection[int]
 ) -> tuple[Mapping[int, tuple[int, int]], frozenset[int]]:
-    """Values that are pixels of others, each with that value and which pixel; and values that are only on the way there.
+    """Values that are pixels of others, each with that value and which pixel; and those that are only on the way there.
 
     ``values`` are those of the program as tiles hold them; the host takes ``results``.
     """
