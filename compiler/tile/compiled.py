@@ -36,6 +36,7 @@ from compiler.options import CompileOptions
 from compiler.program import Program
 from compiler.tile.duplicates import choose, duplicate
 from compiler.tile.graph.builder import tile_graph
+from compiler.tile.graph.early import with_early_moves
 from compiler.tile.graph.images import entry_image
 from compiler.tile.graph.shapes import MOST_ELEMENTS, MOST_PIXELS, Shape, shapes_of, with_shapes
 from compiler.tile.placed.near import near
@@ -101,7 +102,7 @@ def compile_tiles(
     result = Calibrator(_tied(net, shapes), placement, chip, trial, options, x, progress, products=True).run()
     program = result.program
     entry = entry_image(program.stages, net.input_shape, program.input.offset.size)
-    program = with_shapes(program, shapes, entry)
+    program = with_early_moves(with_shapes(program, shapes, entry))
     program.check()
     cores = tuple(core_image(placement, k, result.targets[k], chip) for k in range(placement.cores))
     # Where lines or cells are known to be faulty, weights are where they are for a reason.

@@ -111,13 +111,16 @@ class _Writer:
             given[: 2 * self.hidden] += back[: 2 * self.hidden]
             back[: 2 * self.hidden] = 0
         label = f"{self.op.name}.{self.direction}.input"
+        # In the order of the steps, so that tiles take what is made of the inputs as it comes.
+        if list(order) != list(range(len(order))):
+            x = self.add("Gather", x, self.constant(np.array(order)), axis=axis)
         inputs = self.add("MatMul", x, self.constant(np.ascontiguousarray(w.T)), name=label)
         inputs = self.add("Add", inputs, self.constant(given))
         state, cell = self.initial(5), self.initial(6) if self.op.kind == "LSTM" else ""
         peephole = self.input(7) if self.op.kind == "LSTM" else ""
         p = np.split(self.graph.constants[peephole][self.direction], 3) if peephole else None
         made = []
-        for t in order:
+        for t in range(len(order)):
             one = getattr(self, self.op.kind.lower())
             taken = self.add("Gather", inputs, self.constant(np.array(t)), axis=axis)
             state, cell = one(taken, state, cell, r, back, p)

@@ -11,7 +11,7 @@ from compiler.tile.graph.dealt import dealt_values
 from compiler.tile.graph.geometry import Image, layer_walk, pooling, turns_of
 from compiler.tile.graph.graph import Graph, Node, Value
 from compiler.tile.graph.host import Split, split_of
-from compiler.tile.graph.images import images_of, is_windowed, outputs_in
+from compiler.tile.graph.images import images_of, is_sequence, is_windowed, outputs_in
 from compiler.tile.graph.operations import steps_of, window_of
 from compiler.tile.graph.pixels import single_pixels
 from compiler.tile.graph.routes import NotAlikeError
@@ -156,10 +156,12 @@ class _Builder:
         return bool(values)
 
     def _in_turns(self, k: int, stage: Stage) -> bool:
-        """A stage whose pixels come from copies of a layer in turn."""
+        """A stage whose pixels come from copies of a layer, or from steps of a cell, in turn."""
         made, inputs = self.values[k + 1], stage.inputs
         calls = all(v and isinstance(self.program.stages[v - 1].operation, Call) for v in inputs)
-        if not isinstance(stage.operation, Select) or not calls:
+        tiles = all(v in self.home for v in inputs) and len(set(inputs)) == len(inputs)
+        sequence = is_sequence([self.values[v].image for v in inputs]) and tiles
+        if not isinstance(stage.operation, Select) or not (calls or sequence):
             return False
         found = turns_of(stage.operation.index, [self.values[v].image for v in inputs])
         if found is None or found[0] != made.image:

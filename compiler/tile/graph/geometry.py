@@ -126,7 +126,7 @@ def turns_of(index: Index, taken: Sequence[Image]) -> tuple[Image, tuple[int, ..
     first, count = taken[0], len(taken)
     if count < 2 or any(one.channels != first.channels for one in taken):
         return None
-    for flat in (False, True):
+    for flat in (True,) if all(one.pixels == 1 for one in taken) else (False, True):
         sizes = [(one.channels, *((one.width, one.height) if flat else (one.height, one.width))) for one in taken]
         rows, width = sum(size[1] for size in sizes), sizes[0][2]
         if any(size[2] != width or size[1] != len(range(turn, rows, count)) for turn, size in enumerate(sizes)):

@@ -114,7 +114,7 @@ class Graph:
         node = self.nodes[k]
         if node.whole or node.walk.positions == 1:
             return ()
-        return tuple(v for v in node.joins if self.values[v].image.pixels == 1)
+        return tuple(v for v in node.joins if self.values[v].image.pixels == 1 and v not in node.sources)
 
     def call(self, k: int) -> Call | None:
         """The call of a layer with which a node begins."""

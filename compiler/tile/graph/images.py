@@ -15,7 +15,11 @@ from compiler.tile.graph.geometry import Image, call_image, pooling, seen_image,
 from compiler.tile.graph.routes import NotAlikeError, route
 from macro_models.exact.vector import Select
 
-__all__ = ["Doing", "entry_image", "images_of", "is_windowed", "joined", "outputs_in"]
+__all__ = ["Doing", "entry_image", "images_of", "is_sequence", "is_windowed", "joined", "outputs_in"]
+
+
+FEWEST = 4
+"""Values of a single pixel from which on they are pixels of an image in turn."""
 
 
 class Doing(Protocol):
@@ -70,6 +74,11 @@ def is_windowed(operation: object, inputs: tuple[int, ...]) -> bool:
     return len(inputs) == 1 and index is not None and index.ndim == 2 and index.shape[1] > 1
 
 
+def is_sequence(taken: Sequence[Image]) -> bool:
+    """Whether values are so many of a single pixel that they are taken one after the other."""
+    return len(taken) >= FEWEST and all(image.pixels == 1 for image in taken)
+
+
 def _made(parts: Sequence[Doing], k: int, op: object, taken: list[Image]) -> Image:
     if dealt_values(parts, k):
         return taken[0]
@@ -79,9 +88,9 @@ def _made(parts: Sequence[Doing], k: int, op: object, taken: list[Image]) -> Ima
     elements = len(index) if index is not None else len(left) if left is not None else (
         len(op.unit) if hasattr(op, "unit") else size if isinstance(size, int) else total)  # type: ignore[attr-defined]
     if isinstance(op, Select) or hasattr(op, "like"):
-        # Copies of a layer make rows in turn.
+        # Copies of a layer make rows in turn, and so do steps of a recurrent cell.
         every = all(v and hasattr(parts[v - 1].operation, "patches") for v in parts[k].inputs)
-        turns = turns_of(index, taken) if every else None  # type: ignore[arg-type]
+        turns = turns_of(index, taken) if every or is_sequence(taken) else None  # type: ignore[arg-type]
         if turns is not None:
             return turns[0]
     if is_windowed(op, parts[k].inputs):

@@ -7,12 +7,10 @@ from numpy.typing import NDArray
 
 from compiler.program import Program
 from compiler.tile.graph.graph import Value
+from compiler.tile.graph.images import FEWEST
 from macro_models.exact.vector import Select
 
 __all__ = ["single_pixels"]
-
-FEWEST = 4
-"""Pixels from which on they are taken one by one: fewer are slices of a block."""
 
 
 def single_pixels(

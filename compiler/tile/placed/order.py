@@ -200,7 +200,8 @@ def _needs(
     for n, v in enumerate(node.sources[: node.dealt]):
         found.append(_Need(((makers[v], [int(n == image % node.dealt)] * walk.positions),)))
     for n, v in enumerate(node.sources if node.turns else ()):
-        own = bool(set(members[k]) & set(members[makers[v]]))
+        # Values of a single pixel are there as a whole.
+        own = bool(set(members[k]) & set(members[makers[v]])) and graph.values[v].image.pixels > 1
         found.append(_Need(((makers[v], _in_turn(node.turns, n, own=own)),)))
     for n, v in enumerate(node.taken):
         if v in node.sources:

@@ -115,6 +115,14 @@ def _made_at(placed: Placed, span: Mapping[int, tuple[int, int]], maker: int, va
     return span[maker if at is None else maker + len(placed.graph.nodes) * (Part.TURN + at)][1]
 
 
+def _taken_at(placed: Placed, span: Mapping[int, tuple[int, int]], taker: int, value: int) -> tuple[int, int]:
+    """When a node takes a value, first and last."""
+    node = placed.graph.nodes[taker]
+    if node.turns and value in node.sources:
+        return span[taker + len(placed.graph.nodes) * (Part.TURN + node.sources.index(value))]
+    return span[taker]
+
+
 def _single(placed: Placed, ring: Ring) -> bool:
     return not ring.outputs and placed.graph.values[ring.value].image.pixels == 1
 
@@ -149,7 +157,7 @@ def _one_ring(
         if number == len(until):
             until.append(0)
             size.append(0)
-        until[number], place[key] = span[key[1]][1], number
+        until[number], place[key] = _taken_at(placed, span, key[1], key[2])[1], number
         size[number] = max(size[number], placed.graph.values[key[2]].block)
     return {key: replace(placed.rings[key], name=f"{name}{n}", size=size[n]) for key, n in place.items()}
 
@@ -171,7 +179,7 @@ def _one_flow(
     for some in groups.values():
         some.sort(key=lambda one: one[:2])
         takers = [[_taker(placed, tile, value, flow) for tile in flow.to] for _, value, flow in some]
-        if len(some) <= FEW or not _as_they_come(span, takers):
+        if len(some) <= FEW or not _as_they_come(placed, span, takers):
             continue
         first = some[0][2]
         for (_, value, flow), ends in zip(some, takers, strict=True):
@@ -188,10 +196,12 @@ def _taker(placed: Placed, tile: str, value: int, flow: Flow) -> Key:
                 if key[0] == tile and key[2] == value and ring.slot == flow.slot)
 
 
-def _as_they_come(span: Mapping[str, Mapping[int, tuple[int, int]]], takers: Sequence[Sequence[Key]]) -> bool:
+def _as_they_come(
+    placed: Placed, span: Mapping[str, Mapping[int, tuple[int, int]]], takers: Sequence[Sequence[Key]]
+) -> bool:
     """Whether each node has done with a value before another one takes the next."""
     for side in zip(*[sorted(ends) for ends in takers], strict=True):
-        spans = [span[tile][k] for tile, k, _ in side]
+        spans = [_taken_at(placed, span[tile], k, value) for tile, k, value in side]
         if any(a[1] >= b[0] for a, b in pairwise(spans)):
             return False
     return True
