@@ -1,5 +1,6 @@
 """Recurrent layers on tiles: programs are loops over steps, as long for many of them as for few."""
 
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
@@ -10,11 +11,13 @@ from compiler import CompileOptions, Network
 from compiler.calibration.alike import Alike, is_recurrent
 from compiler.importer.onnx_import import import_onnx
 from compiler.model.stages import Combine, Evaluated
-from compiler.program import Product, Table, WeightedSum
+from compiler.program import InputStage, OutputStage, Program, Stage, Table
 from compiler.tile import compile_tiles, tile_programs
+from compiler.tile.graph.early import with_early_moves
 from compiler.tile.graph.pixels import FEWEST
 from compiler.tile.programs import graph_of
 from hw.config import load_chip
+from macro_models.exact.vector import Encode, Select
 from tests.compiler.importer.onnx_models import build, node
 from tests.compiler.tile.network_bench import compare
 
@@ -54,6 +57,69 @@ def test_more_steps_take_no_more_instructions(kind: str, attrs: dict[str, Any]) 
     assert sum(words[1].values()) <= 1.05 * sum(words[0].values())
 
 
+@pytest.mark.parametrize("form", ["both directions", "two layers", "all states"])
+def test_states_of_all_steps_come_one_by_one(form: str) -> None:
+    """Two layers on each other, one that goes back, and outputs at each step."""
+    words = []
+    for steps in (6, 14):
+        rng, size = np.random.default_rng(2), 3
+        count = 2 if form == "both directions" else 1
+        weights = {
+            **{f"i{n}": rng.normal(size=(count, size, size)).astype("f4") for n in range(2)},
+            **{f"r{n}": rng.normal(size=(count, size, size)).astype("f4") / 2 for n in range(2)},
+            "a": np.array([1]), "w": rng.normal(size=(size * count, 2)).astype("f4"), "s": np.array([-1, size * count]),
+        }
+        nodes = [node("Transpose", "x", "t", perm=[1, 0, 2])]
+        if form == "both directions":
+            nodes += [node("RNN", "t i0 r0", "all h", hidden_size=size, direction="bidirectional"),
+                      node("Transpose", "h", "k", perm=[1, 0, 2]), node("Reshape", "k s", "f")]
+        else:
+            nodes += [node("RNN", "t i0 r0", "all h0", hidden_size=size), node("Squeeze", "all a", "u")]
+            nodes += [node("RNN", "u i1 r1", "every h1", hidden_size=size), node("Reshape", "h1 s", "f")] if (
+                form == "two layers") else [node("Transpose", "u", "f", perm=[1, 0, 2])]
+        nodes.append(node("MatMul", "f w", "y"))
+        output = ("batch", steps, 2) if form == "all states" else ("batch", 2)
+        x = rng.uniform(-1, 1, size=(16, steps, 3)).astype("f4")
+        chip = load_chip("tnsa64-2x2", {"mesh.columns": 4, "mesh.rows": 2})
+        made = compile_tiles(build(nodes, weights, shape=("batch", steps, 3), output=output), chip, calibrate=x,
+                             options=CompileOptions(seeds=1, samples=8))
+        programs, found, wanted = compare(made, x[:2], device="rram-neurram", watched=False)
+        (value, lanes), = found.items()
+        np.testing.assert_array_equal(lanes, wanted[value])
+        assert len(np.unique(lanes)) > 3
+        words.append(sum(len(place.program.words) for place in programs.joined.tiles.values()))
+    assert words[1] <= 1.1 * words[0]
+
+
+def test_moves_are_early_where_nobody_else_takes_what_is_moved() -> None:
+    """States of four steps side by side, encoded, and moved: the same result without a move at the end."""
+    rng, size, steps = np.random.default_rng(0), 3, 4
+    count = size * steps
+    slices = [Stage(operation=Select(index=np.arange(n * size, (n + 1) * size, dtype=np.int32),
+                                     fill=np.zeros(size, np.int16)), inputs=(0,)) for n in range(steps)]
+    moved = np.arange(count, dtype=np.int32).reshape(steps, size).T.ravel()
+    stages = [
+        *slices, Stage(operation=Select(index=np.arange(count, dtype=np.int32), fill=np.zeros(count, np.int16)),
+                       inputs=tuple(range(1, steps + 1))),
+        Stage(operation=Encode(offset=np.arange(count, dtype=np.int16), shift=10, low=-127, high=127,
+                               multiplier=rng.integers(1, 999, count).astype(np.int32)), inputs=(steps + 1,)),
+        Stage(operation=Select(index=moved, fill=np.zeros(count, np.int16)), inputs=(steps + 2,)),
+    ]
+    entry = InputStage(offset=np.zeros(count), scale=np.ones(count), low=-999, high=999)
+    program = Program(input=entry, stages=tuple(stages), layers=(), output=OutputStage(scale=np.ones(count)))
+    lanes = rng.integers(-999, 999, (5, count)).astype(np.int16)
+
+    def last(one: Program) -> np.ndarray:
+        return one.run_layers(lanes, lambda call, codes, notice: codes)
+
+    early = with_early_moves(program)
+    np.testing.assert_array_equal(last(early), last(program))
+    ends = [one.stages[-1].operation for one in (program, early)]
+    assert [np.array_equal(getattr(end, "index"), np.arange(count)) for end in ends] == [False, True]  # noqa: B009
+    both = replace(program, stages=(*stages, Stage(operation=stages[-1].operation, inputs=(steps + 2,))))
+    assert all(one is other for one, other in zip(with_early_moves(both).stages, both.stages, strict=True))
+
+
 def test_steps_that_are_alike_have_the_same_stages() -> None:
     """From the third step on, and all elements of a value have one unit, but for what is encoded."""
     made, _ = network("LSTM", 8)
@@ -64,11 +130,9 @@ def test_steps_that_are_alike_have_the_same_stages() -> None:
     for block in blocks[1:]:
         for one, other in zip(blocks[0], block, strict=True):
             assert type(one.operation) is type(other.operation)
-            if isinstance(one.operation, WeightedSum | Table):
-                assert one.operation.shift == other.operation.shift
-                np.testing.assert_array_equal(one.operation.multiplier, other.operation.multiplier)
-            if isinstance(one.operation, Product):
-                assert one.operation.shift == other.operation.shift
+            for name in ("shift", "multiplier"):
+                first, second = (getattr(part.operation, name, 0) for part in (one, other))
+                np.testing.assert_array_equal(first, second)
     tables = [stage.operation for stage in stages if isinstance(stage.operation, Table)]
     assert all(len(set(table.multiplier.tolist())) == 1 for table in tables)
 
