@@ -105,7 +105,9 @@ def _refused(program: Program, layer: int, more: int, limit: int, most: int, nee
     name = program.layers[layer].name
     if limit < min(more, most):
         calls = sum(call.layer == layer for call in program.calls)
-        why = f"it is called {calls} times" if calls > 1 else "its windows have a form that no copy can take a part of"
+        why = "its windows have a form that no copy can take a part of"
+        if calls > 1 or _called_again(program):
+            why = f"it is called {calls} times" if calls > 1 else "other layers are called at several steps"
         return [f"layer {name!r} takes longest and has no more than {limit} tiles in turn, since {why}"]
     if more == 2 and needed > free:
         return [f"layer {name!r} takes longest and has no copy, which would take {needed} free tiles; there are {free}"]
@@ -152,10 +154,15 @@ def _limit(program: Program, layer: int, walk: Walk) -> int:
     calls = [call for call in program.calls if call.layer == layer]
     window = calls[0].window
     if len(calls) == 1 and len(calls[0].patches) == 1 and (walk.pixels != OUTSIDE).all():
-        return MOST_HEIGHT // walk.height
+        # Steps of recurrent cells share rings, which images that differ do not.
+        return 1 if _called_again(program) else MOST_HEIGHT // walk.height
     if len(calls) > 1 or window is None or not 1 <= len(window.axes) <= 2 or program.layers[layer].positions < 2:
         return 1
     return min(window.axes[0].positions, MOST_STRIDE // window.axes[0].stride)
+
+
+def _called_again(program: Program) -> bool:
+    return len(program.calls) > len(program.layers)
 
 
 def _rows(call: Call | Linear) -> NDArray[np.int64]:

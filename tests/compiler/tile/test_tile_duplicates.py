@@ -10,9 +10,11 @@ from compiler import CompileOptions, Network
 from compiler.for_chip import compile_for_chip
 from compiler.tile import compile_tiles, tile_programs
 from compiler.tile.cycles import expected_cycles
+from compiler.tile.duplicates import choose
 from compiler.tile.file import tile_code
 from compiler.tile.graph.geometry import Image, rows_in_turns, turns_of
 from hw.config import load_chip
+from hw.tile.walk import Walk
 from macro_models.errors import InputError
 from sim.account import RunAccount
 from sim.executor import build_cores, core_masks
@@ -21,6 +23,7 @@ from tests.compiler.importer.onnx_models import build, node
 from tests.compiler.tile.network_bench import compare
 
 SIZE = 6
+ONE = Walk(run=3, channel=0)
 
 
 def network(pad: int, stride: int, duplicates: int) -> tuple[Network, np.ndarray]:
@@ -118,6 +121,27 @@ def test_a_layer_that_gets_no_copy_is_named() -> None:
     wanted = "layer 'n_c' takes longest and has no copy, which would take 2 free tiles; there are 0"
     assert wanted in perceptron(2, rows=1)[0].calibration["warnings"]
     assert not [one for one in perceptron(2)[0].calibration["warnings"] if "takes longest" in one]
+
+
+def test_layers_of_steps_have_no_copies() -> None:
+    """The dense layer takes longest, whose images would differ while steps share rings."""
+    rng = np.random.default_rng(0)
+    weights = {"i": rng.normal(size=(1, 3, 2)).astype("f4"), "r": rng.normal(size=(1, 3, 3)).astype("f4") / 2,
+               "s": np.array([-1, 3]), "w": rng.normal(size=(4, 3)).astype("f4")}
+    nodes = [node("Transpose", "x", "t", perm=[1, 0, 2]), node("RNN", "t i r", "all h", hidden_size=3),
+             node("Reshape", "h s", "f"), node("Gemm", "f w", "y", transB=1)]
+    x = rng.uniform(-1, 1, size=(8, 4, 2)).astype("f4")
+    made = compile_tiles(build(nodes, weights, shape=("batch", 4, 2), output=("batch", 4)),
+                         load_chip("tnsa64-2x2", {"mesh.columns": 4}), calibrate=x,
+                         options=CompileOptions(seeds=1, samples=8, duplicates=3))
+    assert made.program.period == 1
+    assert any("takes longest and has no more than 1 tiles in turn, since it is called" in one
+               for one in made.calibration["warnings"])
+    layers = len(made.layers)
+    choice, warnings = choose(made.program, [*[1.0] * (layers - 1), 9999.0], made.chip, layers, 3, [ONE] * layers)
+    assert not choice
+    assert warnings == [f"layer {made.layers[-1].name!r} takes longest and has no more than 1 tiles in turn, since "
+                        "other layers are called at several steps"]
 
 
 def test_rows_are_found_where_they_come_in_turn() -> None:
