@@ -1,9 +1,10 @@
 """A simulated chip of tiles behind its serial line: random accesses beside programs."""
 
-import json
 from collections.abc import Callable, Sequence
 from itertools import count
 from pathlib import Path
+
+import numpy as np
 
 from fpga.link.client import LinkClient
 from fpga.link.errors import BusFault
@@ -11,12 +12,11 @@ from fpga.link.simulated import PinsTransport
 from hw.board.chip import UartChip
 from hw.chip import ChipParts
 from hw.config import Chip
+from hw.host.link.format import Status
 from hw.host.link.tasks import Read, Write
 from hw.host.link.uart import UartConfig
-from sim.build.bench import cached_bench
-from sim.build.verilate import hardware_hash
+from sim.chip.apart import build_apart
 from sim.chip.programs import Programs
-from sim.chip.simulation import chip_text
 from sim.chip.traffic import Expected
 from sim.chip.verify import ChipReport, require_tiles, run_programs
 
@@ -27,7 +27,10 @@ _TOP = "mho_uart_chip_top"
 
 
 class LinkBus:
-    """A :class:`sim.chip.simulation.ChipBus` at the other end of the line; legal accesses share requests.
+    """A :class:`sim.chip.simulation.ChipBus` at the other end of the line.
+
+    Accesses share requests, up to one that must fail, and neighbouring words a command. What fails is told with the
+    accesses before it that were done; if it is another one than that, or fails otherwise, the answers show it.
 
     Parameters
     ----------
@@ -41,30 +44,42 @@ class LinkBus:
     def answer(self, accesses: Sequence[Expected]) -> list[tuple[bool, int]]:
         """As there."""
         found: list[tuple[bool, int]] = []
-        together: list[Expected] = []
-        for one in [*accesses, None]:
-            if one is not None and not one.error:
-                together.append(one)
-                continue
-            found += self._several(together)
-            together = []
-            if one is not None:
-                found.append(self._alone(one))
+        while len(found) < len(accesses):
+            first = len(found)
+            end = next((k for k in range(first, len(accesses)) if accesses[k].error), len(accesses) - 1)
+            found += self._some(accesses[first : end + 1])
         return found
 
-    def _several(self, accesses: Sequence[Expected]) -> list[tuple[bool, int]]:
-        words = self.client.execute([_task(one) for one in accesses])
-        return [(False, int(got[0]) if one.data is None else 0) for one, got in zip(accesses, words, strict=True)]
-
-    def _alone(self, one: Expected) -> tuple[bool, int]:
+    def _some(self, accesses: Sequence[Expected]) -> list[tuple[bool, int]]:
+        """Answers of the accesses that were done: all, or those up to one that failed."""
         try:
-            return False, self._several([one])[0][1]
-        except BusFault:
-            return True, 0
+            read, done, failed = b"".join(map(bytes, self.client.execute(_tasks(accesses)))), len(accesses), []
+        except BusFault as fault:
+            if fault.status is not Status.BUS_ERROR or fault.address != accesses[fault.done].address:
+                raise
+            read, done, failed = fault.read, fault.done, [(True, 0)]
+        words = iter(np.frombuffer(read, "<u4").tolist())
+        return [(False, next(words) if one.data is None else 0) for one in accesses[:done]] + failed
 
 
-def _task(one: Expected) -> Read | Write:
-    return Read(one.address) if one.data is None else Write(one.address, one.data, strobe=one.strobe)
+def _tasks(accesses: Sequence[Expected]) -> list[Read | Write]:
+    """Commands: one for each run of words that are neighbours and are read, or written alike."""
+    runs: list[list[Expected]] = []
+    for one in accesses:
+        if runs and _follows(runs[-1][-1], one):
+            runs[-1].append(one)
+        else:
+            runs.append([one])
+    return [
+        Read(run[0].address, len(run)) if run[0].data is None
+        else Write(run[0].address, [one.data or 0 for one in run], strobe=run[0].strobe)
+        for run in runs
+    ]
+
+
+def _follows(last: Expected, one: Expected) -> bool:
+    alike = (last.data is None) == (one.data is None) and (one.data is None or last.strobe == one.strobe)
+    return alike and one.address == last.address + 4
 
 
 def verify_line(
@@ -89,7 +104,7 @@ def verify_line(
         If anything is not as expected, or a tool is missing or fails.
     """
     parts = require_tiles(chip)
-    line, numbers = PinsTransport(_build(chip), _UART), count(1)
+    line, numbers = PinsTransport(_build(chip, parts), _UART), count(1)
     try:
         client = LinkClient(line, patience=60, wait=0.02, nonce=lambda: next(numbers))
         client.open()
@@ -102,9 +117,6 @@ def verify_line(
         line.close()
 
 
-def _build(chip: Chip) -> Path:
+def _build(chip: Chip, parts: ChipParts) -> Path:
     """Folder of the simulator, from the cache or built now."""
-    key = [json.dumps(chip.hardware("core", "noc", "tile").to_dict(), sort_keys=True), hardware_hash(), str(_UART)]
-    return cached_bench(
-        "chip-line", key, lambda: chip_text(chip, UartChip(ChipParts.from_chip(chip), _UART), _TOP), top=_TOP
-    )
+    return build_apart("chip-line", chip, lambda: UartChip(parts, _UART), _TOP)

@@ -153,7 +153,7 @@ class LinkClient:
         Raises
         ------
         BusFault
-            If an access failed; those after it were not done.
+            If an access failed; those after it were not done. It has what those before it have read.
         """
         if self._session is None:
             raise LinkError(f"{self.transport.name}: no session is open")
@@ -161,7 +161,10 @@ class LinkClient:
         total, done = sum(task.size for task in tasks), 0
         read: list[list[bytes]] = [[] for _ in tasks]
         for group in self._groups(tasks):
-            body = self._request([piece for _, piece in group])
+            try:
+                body = self._request([piece for _, piece in group])
+            except BusFault as fault:
+                raise fault.behind(done, b"".join(part for parts in read for part in parts)) from None
             at = 0
             for number, piece in group:
                 read[number].append(body[at : at + 4 * piece.reply_words])
@@ -212,8 +215,9 @@ class LinkClient:
             if left < piece.words:
                 break
             left -= piece.words
-        reason = _REASONS.get(Status(reply.status), "the board failed")
-        return BusFault(f"{self.transport.name}: access to {address:#010x}: {reason}", address)
+        status = Status(reply.status)
+        sentence = f"{self.transport.name}: access to {address:#010x}: {_REASONS.get(status, 'the board failed')}"
+        return BusFault(sentence, address, status, reply.words, reply.body)
 
     def _exchange(self, session: int, sequence: int, kind: Kind, body: bytes) -> Reply:
         """Send a request until it is answered."""

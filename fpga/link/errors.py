@@ -1,5 +1,6 @@
 """What can go wrong on the host link, each as one sentence."""
 
+from hw.host.link.format import Status
 from macro_models.errors import ToolError
 
 __all__ = ["BoardLost", "BoardReset", "BusFault", "LinkError"]
@@ -26,8 +27,18 @@ class BusFault(LinkError):
         What happened.
     address
         Byte address of the access.
+    status
+        What became of it.
+    done
+        Accesses before it that were done.
+    read
+        Words that these have read, of 4 bytes each, little endian.
     """
 
-    def __init__(self, sentence: str, address: int) -> None:
+    def __init__(self, sentence: str, address: int, status: Status, done: int = 0, read: bytes = b"") -> None:
         super().__init__(sentence)
-        self.address = address
+        self.address, self.status, self.done, self.read = address, status, done, read
+
+    def behind(self, done: int, read: bytes) -> "BusFault":
+        """The same after further accesses, those of earlier requests."""
+        return BusFault(str(self), self.address, self.status, done + self.done, read + self.read)

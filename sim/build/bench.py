@@ -22,7 +22,7 @@ from sim.build.children import Child
 from sim.build.toolchain import HDL, cached_build, hash_files
 from sim.build.verilate import FAST, compiler_key, verilate
 
-__all__ = ["Bench", "build_bench", "cached_bench"]
+__all__ = ["Bench", "bench_key", "build_bench", "cached_bench"]
 
 _SOURCES = [HDL / name for name in ("bench.cpp", "bench_bus.h", "bench_design.h", "bench_line.h", "port.h")]
 _PORTS = "ports.json"
@@ -61,6 +61,11 @@ def build_bench(
     return folder
 
 
+def bench_key(top: str, sources: Sequence[Path] = (), *, options: Sequence[str] = (), fast: str = FAST) -> list[str]:
+    """What decides, beside the Verilog, what :func:`build_bench` makes."""
+    return [top, *options, fast, hash_files([*sources, Path(__file__), *_SOURCES]), *compiler_key()]
+
+
 def cached_bench(
     kind: str, key: Sequence[str], write: Callable[[], str], top: str, sources: Sequence[Path] = (), *,
     options: Sequence[str] = (), fast: str = FAST,
@@ -83,9 +88,8 @@ def cached_bench(
     ToolError
         If a tool is missing or fails.
     """
-    how = [top, *options, fast, hash_files([*sources, Path(__file__), *_SOURCES]), *compiler_key()]
     return cached_build(
-        kind, [*key, *how], lambda folder: build_bench(folder, write(), top, sources, options=options, fast=fast)
+        kind, [*key, *bench_key(top, sources, options=options, fast=fast)], lambda folder: build_bench(folder, write(), top, sources, options=options, fast=fast)
     )
 
 

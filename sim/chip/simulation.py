@@ -24,7 +24,7 @@ from sim.build.verilate import FAST, UNOPTIMISED, hardware_hash
 from sim.chip import bus_masters
 from sim.chip.traffic import Expected
 
-__all__ = ["ChipBus", "ChipSimulation", "build_chip_bench", "chip_text"]
+__all__ = ["ChipBus", "ChipSimulation", "build_chip_bench", "chip_modules", "chip_text", "ideal_macro"]
 
 _TOP = "mho_chip_bench"
 _MOST = 32  # accesses of one request
@@ -40,16 +40,25 @@ class ChipBus(Protocol):
 
 def chip_text(chip: Description, component: wiring.Component, name: str) -> str:
     """Verilog of a component around the tiles of ``chip``, with ideal macros."""
-    parts, low = ChipParts.from_chip(chip), chip.verilog.reset == "async_low"
-    texts = emit(
+    low = chip.verilog.reset == "async_low"
+    return "\n".join([*chip_modules(chip, component, name, low=low).values(), ideal_macro(chip, low=low)])
+
+
+def chip_modules(chip: Description, component: wiring.Component, name: str, *, low: bool) -> dict[str, str]:
+    """Verilog of the modules of a component around the tiles of ``chip``; ``low``: with an asynchronous reset."""
+    return emit(
         component, name=name, prefix="mho_", reset_low=low, own=configurations(chip),
         clock_gates=chip.verilog.clock_gate == "module",
     )
+
+
+def ideal_macro(chip: Description, *, low: bool) -> str:
+    """Verilog of an ideal macro and of its adapter."""
+    pins = ChipParts.from_chip(chip).core.pins
     adapter = write_adapter(
-        None, parts.core.pins, macro_map(chip, own=False), name="mho_macro_adapter", reset="rst_n" if low else "rst"
+        None, pins, macro_map(chip, own=False), name="mho_macro_adapter", reset="rst_n" if low else "rst"
     )
-    model = macro_texts_of(chip).model(parts.core.pins.module, chip)
-    return "\n".join([*texts.values(), adapter, model])
+    return "\n".join([adapter, macro_texts_of(chip).model(pins.module, chip)])
 
 
 def build_chip_bench(chip: Description, wrap: str = "none", *, short: bool = False) -> Path:

@@ -23,6 +23,9 @@ IDLE = 2
 _SPARE_DESCRIPTORS, _SPARE_BUFFER = 16, 64
 """Words at the end of a memory that programs leave alone."""
 
+_RUN = 0.6
+"""How often the word behind the last is next, read or written as that was, if there is one: as bursts are."""
+
 _LEFT_ALONE = ("control", "watchdog", "interrupt_enable", "power")
 """Registers whose value matters to others."""
 
@@ -77,6 +80,7 @@ class Traffic:
         for block in self.map.blocks:
             self._add(block)
         self._free, self._fixed = list(self._masks), list(self._constants)
+        self._last, self._reads = -1, False
 
     @staticmethod
     def _name(parts: ChipParts, node: int) -> str:
@@ -124,9 +128,13 @@ class Traffic:
         if kind < 0.15:
             at = self._fixed[rng.integers(len(self._fixed))]
             return Expected(at, None, 15, False, self._constants[at])
-        at = self._free[rng.integers(len(self._free))]
+        if self._last + 4 in self._masks and rng.random() < _RUN:
+            at, reads = self._last + 4, self._reads
+        else:
+            at, reads = self._free[rng.integers(len(self._free))], kind < 0.55
         # What nobody has written is not read: it is unknown.
-        if kind < 0.55 and at in self._held:
+        self._last, self._reads = at, reads and at in self._held
+        if self._reads:
             return Expected(at, None, 15, False, self._held[at])
         data, strobe = int(rng.integers(2**32)), 15
         if rng.random() < 0.2:

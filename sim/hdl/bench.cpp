@@ -162,7 +162,7 @@ bool sent() {
 enum Until : uint32_t { kLimit = 0, kSent = 1, kPort = 2, kSeen = 3, kHeard = 4 };
 
 // Whether it ended before the limit: everything is sent, and a port has had a value for some cycles; the latter alone; a probe
-// has found so many; bytes have come over the line, which has been idle for three.
+// has found so many; bytes have come over the line, which has been idle for two bits.
 bool run(uint64_t limit, uint32_t until, uint32_t index, uint32_t value, uint32_t quiet) {
     uint32_t still = 0;
     for (const uint64_t end = now + limit;;) {
@@ -170,7 +170,7 @@ bool run(uint64_t limit, uint32_t until, uint32_t index, uint32_t value, uint32_
         if (until == kSent) done = sent() && still >= quiet;
         if (until == kPort) done = still >= quiet;
         if (until == kSeen) done = probes[index].found.size() >= value;
-        if (until == kHeard) done = !line.received.empty() && line.idle >= 30 * (line.period >> 4);
+        if (until == kHeard) done = !line.received.empty() && line.idle >= 2 * (line.period >> 4);
         if (done || now == end) return done;
         cycle();
         if (until == kSent || until == kPort) still = !quiet || ports[index].value() == value ? still + 1 : 0;

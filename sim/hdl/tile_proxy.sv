@@ -1,5 +1,5 @@
 // What stands for a tile in the Verilog of its mesh: the tile itself is a model of its own (mesh_tiles.cpp). It has the ports
-// of the tile; the names are put in before it is read (sim/tile_networks/shell.py).
+// of the tile; the names are put in before it is read (sim/build/tile_shell.py).
 //
 // `ready` is what may go to the neighbours: it alone reaches outputs in the same cycle. `tick` changes where outputs did.
 `timescale 1ps / 1ps

@@ -1,5 +1,5 @@
-// A tile with its macro and its notes, as it is compiled once for all tiles of a simulation (mesh_tiles.cpp). The names are
-// put in before it is read (sim/tile_networks/shell.py).
+// A tile, with its macro and its notes if these are beside it, as it is compiled once for all tiles of a simulation (mesh_tiles.cpp). The names are
+// put in before it is read (sim/build/tile_shell.py).
 `timescale 1ps / 1ps
 
 module tile_shell (
@@ -10,6 +10,5 @@ module tile_shell (
 );
 `MHO_WIRES
     `MHO_TILE tile (.clk(clk), .rst(rst)`MHO_TILE_PINS);
-    `MHO_BODY macro (.clk(clk)`MHO_MACRO_PINS);
-    `MHO_NOTES
+    `MHO_BESIDE
 endmodule

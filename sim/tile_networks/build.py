@@ -8,12 +8,13 @@ from hw.chip.config import ChipParts
 from hw.config import Chip
 from hw.noc.flit import BodyLayout, FlitLayout
 from hw.noc.registers.packet import burst_layout, host_address_bits
+from sim.build import tile_shell
 from sim.build.shells import half_period
 from sim.build.simulators import Simulator
+from sim.build.tile_shell import TILE, TileShell, notes_of
 from sim.build.toolchain import HDL, cached_build, hash_files, require_cocotb
 from sim.build.verilate import EXACT, UNOPTIMISED, archive, compile_verilator, compiler_key, hardware_hash
 from sim.kinds import body
-from sim.tile_networks.shell import TILE, TileShell, notes_of
 
 __all__ = ["build_mesh", "sources_of_mesh"]
 
@@ -42,7 +43,7 @@ def build_mesh(chip: Chip, *, waves: bool = False, optimise: bool = True) -> Sim
 
     parts = ChipParts.from_chip(chip)
     defines: dict[str, object] = {"MHO_HALF_PS": half_period(chip), **({} if waves else {"MHO_BURST": _BURST})}
-    own = hash_files([Path(__file__), Path(__file__).with_name("shell.py"),
+    own = hash_files([Path(__file__), Path(tile_shell.__file__),
                       *(HDL / name for name in (*_READ, *_SOURCES, *_TILES, body(chip).hdl, *body(chip).sources))])
     key = [str(parts), chip.verilog.clock_gate, json.dumps(sorted(defines.items())), hardware_hash(), own,
            f"waves {waves} {optimise}", *compiler_key(), cocotb_tools.__file__, str(config.libs_dir)]

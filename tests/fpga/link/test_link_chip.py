@@ -2,14 +2,34 @@
 
 import pytest
 
+from fpga.link import chip as line
 from fpga.link.chip import verify_line
+from hw.board.chip import UartChip
+from hw.chip import ChipParts
 from hw.config import load_chip
+from sim.build.bench import cached_bench
+from sim.build.verilate import hardware_hash
+from sim.chip.simulation import chip_text
+
+CHIP = load_chip("tnsa16-core", {"mesh.columns": 3})
 
 
 @pytest.mark.long
 @pytest.mark.cosim("verilator", "g++", "make")
 def test_random_accesses_over_the_line_beside_programs() -> None:
-    report = verify_line(load_chip("tnsa16-core", {"mesh.columns": 3}), accesses=120)
+    report = verify_line(CHIP, accesses=120)
     assert (report.accesses, report.host) == (120, "serial line")
     assert report.images > 2
     assert report.errors > 5
+
+
+@pytest.mark.long
+@pytest.mark.cosim("verilator", "g++", "make")
+def test_tiles_apart_are_the_chip_in_one_piece_to_the_cycle(monkeypatch: pytest.MonkeyPatch) -> None:
+    apart = verify_line(CHIP, accesses=120, seed=1)
+    parts, uart = ChipParts.from_chip(CHIP), line._UART
+    whole = cached_bench(
+        "whole-line", [hardware_hash()], lambda: chip_text(CHIP, UartChip(parts, uart), "top"), top="top", fast="-O1"
+    )
+    monkeypatch.setattr(line, "_build", lambda *_: whole)
+    assert verify_line(CHIP, accesses=120, seed=1) == apart

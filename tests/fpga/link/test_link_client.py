@@ -13,14 +13,17 @@ import numpy as np
 import pytest
 
 from fpga.backend import BAUD, connect_board
+from fpga.link.chip import LinkBus
 from fpga.link.client import LinkClient, Poll, Read, Write
 from fpga.link.errors import BoardLost, BoardReset, BusFault, LinkError
 from fpga.link.noisy_line import ByteNoise, MemoryTransport
 from fpga.link.probe import COUNTER, DIGEST, HANG, MEMORY_WORDS, WRITES, ProbeBus
 from fpga.link.transport import SerialTransport
 from fpga.link.trial import Trial
+from hw.host.link.format import Status
 from hw.host.link.model import LinkConfig, LinkDevice
 from macro_models.errors import InputError, ToolError
+from sim.chip.traffic import Expected
 
 CFG = LinkConfig(size=512, address_width=16)
 
@@ -95,8 +98,12 @@ def test_fault_names_the_address_and_the_session_goes_on() -> None:
     sentence = r"^memory: access to 0x00000400: the bus of the board answered with an error$"
     with pytest.raises(BusFault, match=sentence) as caught:
         client.write(0x3F8, [1, 2, 3, 4])
-    assert caught.value.address == 0x400
+    assert (caught.value.address, caught.value.done, caught.value.read) == (0x400, 2, b"")
     assert bus.memory[-2:] == [1, 2]
+    with pytest.raises(BusFault, match=sentence) as caught:
+        client.execute([Read(0x3F8), Write(0, np.arange(500) * 2, increment=False), Read(0x3FC, 2)])
+    assert (caught.value.done, caught.value.status) == (502, Status.BUS_ERROR)
+    assert caught.value.read == bytes([1, 0, 0, 0, 2, 0, 0, 0])
     with pytest.raises(BusFault, match=r"^memory: access to 0x00010000: the bus of the board answered with an error$"):
         client.read(0x10000)
     with pytest.raises(BusFault, match=r"^memory: access to 0x00000000: the bit that was waited for did not come$"):
@@ -105,6 +112,30 @@ def test_fault_names_the_address_and_the_session_goes_on() -> None:
         client.read(2)
     with pytest.raises(BusFault, match=r"^memory: access to 0x0000100c: the bus of the board did not answer$"):
         client.read(HANG)
+
+
+def test_accesses_share_requests_up_to_one_that_must_fail() -> None:
+    client, _, bus = board()
+    client.open()
+    before = client.sent
+    end = 4 * MEMORY_WORDS
+    accesses = [
+        *(Expected(end - 8 + 4 * k, 5 + k, 15, k == 2, None) for k in range(3)),
+        *(Expected(at, None, 15, False, None) for at in (end - 4, end - 8, end - 4)),
+    ]
+    assert LinkBus(client).answer(accesses) == [(False, 0), (False, 0), (True, 0), (False, 6), (False, 5), (False, 6)]
+    assert bus.memory[-2:] == [5, 6]
+    assert client.sent == before + 2
+
+
+def test_an_access_that_must_not_fail_and_does_is_told() -> None:
+    client, _, _ = board()
+    client.open()
+    accesses = [Expected(at, None, 15, False, None) for at in (COUNTER, 0x400, COUNTER, COUNTER)]
+    assert LinkBus(client).answer(accesses) == [(False, 0), (True, 0), (False, 1), (False, 2)]
+    assert LinkBus(client).answer([Expected(COUNTER, None, 15, True, None)]) == [(False, 3)]
+    with pytest.raises(BusFault, match=r"the bus of the board did not answer$"):
+        LinkBus(client).answer([Expected(HANG, None, 15, True, None)])
 
 
 def test_reset_is_told_and_a_new_session_goes_on() -> None:

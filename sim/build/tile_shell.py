@@ -9,10 +9,13 @@ from hw.tile.core_tile import CoreTile
 from rtl_gen.verilog.blocks import port_names, ports_of
 from sim.build.toolchain import HDL
 
-__all__ = ["TILE", "TileShell", "notes_of"]
+__all__ = ["TILE", "WHOLE_TILE", "TileShell", "notes_of"]
 
 TILE = "mho_core_tile_outside"
 """Module of a tile whose macro is outside."""
+
+WHOLE_TILE = "mho_core_tile"
+"""Module of a tile whose macro is inside."""
 
 
 @dataclass(frozen=True)
@@ -34,14 +37,14 @@ class TileShell:
     parts
         What the chip is made of.
     macro
-        Module of the macro's body.
+        Module of the macro's body, beside the tile; empty: the macro is inside of it, and nothing is noted.
     """
 
-    def __init__(self, parts: ChipParts, macro: str) -> None:
-        tile = CoreTile(parts.tile, parts.mesh, parts.core)
+    def __init__(self, parts: ChipParts, macro: str = "") -> None:
+        tile = CoreTile(parts.tile, parts.mesh, parts.core, outside=bool(macro))
         found = {name: _Port(name, len(value), flow is wiring.In) for name, value, flow in ports_of(tile)}
         ports = [found[name] for name in port_names(tile)]
-        self._parts, self._macro = parts, macro
+        self._parts, self._macro, self._tile = parts, macro, TILE if macro else WHOLE_TILE
         self._pins = [port for port in ports if port.name.startswith("macro_")]
         self._outer = [port for port in ports if port not in self._pins]
         self._width = {port.name: port.width for port in self._outer}
@@ -54,14 +57,15 @@ class TileShell:
         return [name for name in ("programming_enable",) if name in self._width]
 
     def shell(self) -> str:
-        """``tile_shell.sv``: the tile, its macro, its notes."""
+        """``tile_shell.sv``: the tile, and what is beside it."""
         pins, outer = self._pins, self._outer
+        joined = "".join(f", .{port.name.removeprefix('macro_')}({port.name})" for port in pins)
+        macro = f"{self._macro} macro (.clk(clk){joined});\n    {notes_of('tile', 'number', 'rst')}"
         return _filled("tile_shell.sv", {
             "MHO_PORTS": "".join(f",\n    {port.declared}" for port in outer),
             "MHO_WIRES": "".join(f"    wire [{port.width - 1}:0] {port.name};\n" for port in pins),
             "MHO_TILE_PINS": "".join(f", .{port.name}({port.name})" for port in (*outer, *pins)),
-            "MHO_MACRO_PINS": "".join(f", .{port.name.removeprefix('macro_')}({port.name})" for port in pins),
-            "MHO_TILE": TILE, "MHO_BODY": self._macro, "MHO_NOTES": notes_of("tile", "number", "rst"),
+            "MHO_TILE": self._tile, "MHO_BESIDE": macro if self._macro else "",
         })
 
     def proxy(self) -> str:
@@ -86,7 +90,7 @@ class TileShell:
                                     for k, name in enumerate(self._in)),
             "MHO_OFFERED": "\n".join(f"        if (offers[{k}]) mho_tile_payload(tile, {k}, payload_{k});"
                                      for k, _, _ in payloads),
-            "MHO_OUTPUTS": "\n".join(outputs), "MHO_READY": ready, "MHO_PLACE": "32'(place)", "MHO_TILE": TILE,
+            "MHO_OUTPUTS": "\n".join(outputs), "MHO_READY": ready, "MHO_PLACE": "32'(place)", "MHO_TILE": self._tile,
         })
 
     def header(self) -> str:
