@@ -6,18 +6,21 @@ that ends, and leave no temporary files. Keyboard interrupts are for that proces
 
 import multiprocessing
 import os
+import pickle
 import signal
 import threading
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from multiprocessing.connection import Connection
 from multiprocessing.connection import wait as wait_for
+from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 from macro_models.errors import InputError, MhoError, ToolError, argument
+from macro_models.workspace import Workspace
 
 __all__ = ["Here", "Processes", "Workers", "check_jobs", "guarded", "processors", "result_of", "workers"]
 
@@ -122,14 +125,15 @@ class Processes:
             lost = 0 if done else lost + 1
             if lost == _LOSSES:
                 raise ToolError(
-                    "processes that share the work are killed again and again, perhaps for want of memory; take fewer "
-                    f"{argument('jobs')}"
+                    "processes that share the work are killed again and again, perhaps for want of memory: take fewer "
+                    f"{argument('jobs')}; a script that begins them needs: if __name__ == \"__main__\""
                 ) from None
             waiting = [number for number in waiting if number not in done]
 
     def ready(self) -> None:
         """See :class:`Workers`."""
-        self._open().begin()
+        with suppress(BrokenProcessPool):  # which the first task finds
+            self._open().begin()
 
     def _open(self) -> "_Pool":
         if self._pool is None:
@@ -164,17 +168,22 @@ class _Pool:
     def __init__(self, jobs: int, begin: Callable[..., object] | None, arguments: tuple[Any, ...]) -> None:
         context = multiprocessing.get_context("spawn")
         self._ends, self._ended = context.Pipe(duplex=False)
-        self._pool = ProcessPoolExecutor(jobs, context, _begin, (self._ends, begin, arguments))
-        self._most, self._begun = _AHEAD * jobs, False
+        # Through the pipe by which it begins a process would hold up this one until it has read all, and the next one.
+        self._work = Workspace("workers")
+        self._given = self._work.path / "given"
+        self._pool = ProcessPoolExecutor(jobs, context, _begin, (self._ends, self._given))
+        self._jobs, self._begun, self._what = jobs, False, (begin, arguments)
 
     def begin(self) -> None:
         """Start the processes."""
         if self._begun:
             return
+        _write(self._given, self._what)
         # Workers inherit what is blocked, so that a terminal's signals do not reach them while they begin.
         blocked = signal.pthread_sigmask(signal.SIG_BLOCK, _TERMINAL)
         try:
-            self._pool.submit(guarded, _nothing, None)
+            for _ in range(self._jobs):
+                self._pool.submit(guarded, _nothing, None)  # starts one
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
         self._begun = True
@@ -197,17 +206,27 @@ class _Pool:
         self, running: dict[Future[Any], int], function: Callable[[Any], Any], tasks: Sequence[Any],
         rest: Iterator[int],
     ) -> None:
-        while len(running) < self._most and (number := next(rest, None)) is not None:
+        while len(running) < _AHEAD * self._jobs and (number := next(rest, None)) is not None:
             running[self._pool.submit(guarded, function, tasks[number])] = number
 
     def close(self) -> None:
         self._ended.close()  # which ends the workers at once
         self._ends.close()
         self._pool.shutdown(wait=True, cancel_futures=True)
+        self._work.close()
+
+
+def _write(path: Path, what: object) -> None:
+    try:
+        with path.open("wb") as file:
+            pickle.dump(what, file, pickle.HIGHEST_PROTOCOL)
+    except OSError as error:
+        reason = f"what processes share cannot be written ({error.strerror}); set TMPDIR to a folder with room"
+        raise ToolError(reason) from None
 
 
 def _nothing(_task: None) -> None:
-    """A task that starts the processes."""
+    """A task that starts a process."""
 
 
 def guarded(function: Callable[[Any], Any], task: Any) -> tuple[Any, Failure | None]:
@@ -230,11 +249,13 @@ def result_of(found: tuple[Any, Failure | None]) -> Any:
     raise kinds.get(failure[0], RuntimeError)(failure[1])
 
 
-def _begin(ends: Connection, begin: Callable[..., object] | None, arguments: tuple[Any, ...]) -> None:
+def _begin(ends: Connection, given: Path) -> None:
     """What a worker does first."""
     for number in _TERMINAL:
         signal.signal(number, signal.SIG_IGN)
     threading.Thread(target=_end_with, args=(ends,), daemon=True).start()
+    with given.open("rb") as file:
+        begin, arguments = pickle.load(file)
     if begin is not None:
         begin(*arguments)
 

@@ -1,6 +1,9 @@
 """Chips that are shared by processes: the same bits as of one."""
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +12,8 @@ import pytest
 import mho
 from mho.cli import run
 from tests.mho.conftest import Tiny
+
+ROOT = Path(__file__).parents[3]
 
 
 def told(tiny: Tiny, path: Path, *options: str) -> dict[str, Any]:
@@ -35,3 +40,15 @@ def test_what_cannot_be_shared_is_refused(tiny: Tiny) -> None:
         net.run(tiny.x, jobs=0)
     with pytest.raises(mho.InputError, match="jobs is for the backend functional, not cosim"):
         net.run(tiny.x, jobs=2, backend="cosim")
+
+
+@pytest.mark.slow
+def test_a_script_without_a_guard_ends_with_a_sentence(tmp_path: Path) -> None:
+    script = tmp_path / "script.py"
+    # More than a pipe holds: whoever writes it to a process that has ended already would wait for ever.
+    script.write_text("from mho.workers import workers\nwith workers(2, len, (bytes(500_000),)) as team:\n"
+                      "    team.ready()\n    list(team.run(abs, [1, 2]))\n")
+    done = subprocess.run([sys.executable, script], cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)},
+                          capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 1
+    assert 'a script that begins them needs: if __name__ == "__main__"' in done.stderr
