@@ -64,6 +64,8 @@ class Lane(wiring.Component):
         Of the operation; the shift of a maximum is 0.
     x, step, constants : In(signed(16)), In(StepLayout()), In(ParameterLayout())
         An operand, what is done with it, and its parameter. ``d`` and the tag are those of the first of a sum.
+    live : In(1)
+        There is an operand, and it is one of a sum.
     adds, begins : In(1), In(1)
         Whether the operand that was sampled two edges ago is one of a sum, the first one.
     goes_on, init : In(1), In(signed(32))
@@ -85,6 +87,7 @@ class Lane(wiring.Component):
     x: Value
     step: Any
     constants: Any
+    live: Value
     adds: Value
     begins: Value
     goes_on: Value
@@ -100,7 +103,7 @@ class Lane(wiring.Component):
             "enable": In(1), "maximum": In(1), "product": In(1), "shift": In(5),
             "lo": In(signed(16)), "hi": In(signed(16)),
             "x": In(signed(16)), "step": In(StepLayout()), "constants": In(ParameterLayout()),
-            "adds": In(1), "begins": In(1),
+            "live": In(1), "adds": In(1), "begins": In(1),
             "y": Out(signed(16)),
             **({
                 "goes_on": In(1), "init": In(signed(_SUM)), "made": Out(signed(_SUM)), "tag": Out(TagLayout()),
@@ -116,15 +119,10 @@ class Lane(wiring.Component):
         result = Signal(signed(_SUM + 1), reset_less=True)
         given, scale = self._operand(m, difference, factor)
         y, before = Signal(signed(16)), Signal(_SUM)
-        # Of a maximum the sum is the operand itself, and stays where it is as large: 17 bits tell.
-        added = Cat(total) & (~self.begins & ~self.maximum).replicate(_SUM)
+        added = Cat(total) & (~self.begins).replicate(_SUM)
         if self.sums:
             added |= Cat(self.init) & (self.begins & self.goes_on).replicate(_SUM)
-        stays = Signal()
-        m.d.comb += [
-            before.eq(added), y.eq(self._clipped(m, result)),
-            stays.eq(self.maximum & ~self.begins & (total[:17].as_signed() >= product[:17].as_signed())),
-        ]
+        m.d.comb += [before.eq(added), y.eq(self._clipped(m, result))]
         if self.tables:
             m.d.comb += self.y_next.eq(y)
         shifting = Signal(signed(_SUM + 1))
@@ -136,7 +134,7 @@ class Lane(wiring.Component):
                 result.eq((_below(shifted[1:], C(1)) + _below(self._late_d(m), shifted[0])) >> 1),
                 self.y.eq(y),
             ]
-        with m.If(self.enable & self.adds & ~stays):
+        with m.If(self.enable & self.adds):
             m.d.sync += total.eq(before.as_signed() + product)
         if self.sums:
             self._pass_tag(m)
@@ -155,21 +153,21 @@ class Lane(wiring.Component):
 
     def _operand(self, m: Module, difference: Value, factor: Value) -> tuple[Value, Value]:
         """What is multiplied with what."""
-        affine = Signal()
         held = Signal(signed(16), reset_less=True)
-        c, scale = Signal(signed(16)), Signal(signed(16))
-        m.d.comb += [affine.eq(~(self.maximum | self.product)), scale.eq(self.constants.m)]
-        with m.If(affine):
-            m.d.comb += c.eq(self.constants.c)
-        with m.If(self.product):
-            m.d.comb += scale.eq(held)
-        with m.Elif(self.maximum):
-            m.d.comb += scale.eq(1)
-        with m.Elif(self.step.blank):
-            m.d.comb += scale.eq(0)
-        with m.If(self.enable & self.step.hold):
+        c, scale, given = Signal(signed(16)), Signal(signed(16)), Signal(signed(17))
+        affine, compares, grows = Signal(), Signal(), Signal()
+        # A maximum is a sum too: of the first operand, and of what a later one is above those before, which is held.
+        m.d.comb += [
+            affine.eq(~(self.maximum | self.product)), compares.eq(self.maximum & ~self.step.first),
+            given.eq(self.x - c), grows.eq(self.maximum & ~(compares & (given < 0))),
+            c.eq((self.constants.c & affine.replicate(16)) | (held & compares.replicate(16))),
+            scale.eq(
+                (self.constants.m & (affine & ~self.step.blank).replicate(16)) | (held & self.product.replicate(16))
+                | grows),
+        ]
+        with m.If(self.enable & (self.step.hold | (grows & self.live))):
             m.d.sync += held.eq(self.x)
-        return self.x - c, scale
+        return given, scale
 
     def _late_d(self, m: Module) -> Value:
         """The ``d`` of the sum that was shifted."""

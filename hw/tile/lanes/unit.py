@@ -118,7 +118,7 @@ class VectorUnit(Resettable):
         ]
         enable = Signal()
         stages = self._stages(m, operands, parameters, enable)
-        self._feed(m, operands, parameters, lanes, enable)
+        self._feed(m, operands, parameters, lanes, stages[0], enable)
         self._sum(m, operands, accumulators, lanes, stages, enable)
         y = self._look_up(m, lanes, enable)
         self._give(m, accumulators, lanes, stages[-1], enable, y)
@@ -159,7 +159,9 @@ class VectorUnit(Resettable):
             ]
         return stages
 
-    def _feed(self, m: Module, operands: Any, parameters: Any, lanes: list[Any], enable: Value) -> None:
+    def _feed(
+        self, m: Module, operands: Any, parameters: Any, lanes: list[Any], stage: Any, enable: Value
+    ) -> None:
         """Operands, with the parameters that were read for them, into the lanes."""
         job, beat = self.job, Signal(BeatLayout(self.cfg), reset_less=True)
         with m.If(enable):
@@ -169,7 +171,7 @@ class VectorUnit(Resettable):
         maximum = job.kind == Kind.MAX
         for k, lane in enumerate(lanes):
             m.d.comb += [
-                lane.enable.eq(enable), lane.x.eq(beat.x[k]), lane.step.eq(beat.step),
+                lane.enable.eq(enable), lane.x.eq(beat.x[k]), lane.step.eq(beat.step), lane.live.eq(stage.valid),
                 lane.constants.eq(parameters.o[k]), lane.lo.eq(job.lo), lane.hi.eq(job.hi),
                 lane.maximum.eq(maximum), lane.product.eq(job.kind == Kind.PRODUCT),
                 lane.shift.eq(Mux(maximum, 0, job.shift)),
