@@ -10,6 +10,7 @@ __all__ = ["turn"]
 def turn(values: Sequence[Value], by: Value) -> list[Value]:
     """Values in the order ``values[by]``, ``values[by + 1]`` and so on, round and round."""
     found, count = list(values), len(values)
-    for k, bit in enumerate(by):
+    # The largest step first: where the last values are not wanted, what is before them is less than all.
+    for k, bit in reversed(list(enumerate(by))):
         found = [Mux(bit, found[(place + (1 << k)) % count], value) for place, value in enumerate(found)]
     return found

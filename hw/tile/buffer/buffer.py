@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from amaranth.hdl import Cat, Module, Mux, Signal, Value, unsigned
+from amaranth.hdl import C, Cat, Module, Mux, Signal, Value, unsigned
 from amaranth.lib import wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In
@@ -22,8 +22,8 @@ class Buffer(wiring.Component):
 
     Word w is in bank w mod 2, so that two neighbouring words are read or written in a cycle, and eight bytes at any
     address. One read and one write go on in a cycle; of several that are wanted the port with the least number goes
-    first. A read in the cycle of a write sees what was there before; only what is not written is relied on. Addresses
-    wrap around at the size of the buffer.
+    first. Where flits and all lanes take four bytes, no port writes more than that. A read in the cycle of a write sees
+    what was there before; only what is not written is relied on. Addresses wrap around at the size of the buffer.
 
     Parameters
     ----------
@@ -46,6 +46,11 @@ class Buffer(wiring.Component):
             **{f"read_{k}": In(ReadPort()) for k in range(readers)},
             **{f"write_{k}": In(WritePort()) for k in range(writers)},
         })
+
+    @property
+    def widest(self) -> int:
+        """Bytes that are written at a time at most, 4 or 8: a flit, or a result of each lane."""
+        return max(BYTES // 2, self.cfg.flit_bytes, min(BYTES, 2 * self.cfg.lanes))
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
@@ -101,17 +106,17 @@ class Buffer(wiring.Component):
         for port in reversed(ports[:-1]):
             with m.If(port.valid):
                 m.d.comb += [value.eq(port.data), count.eq(port.bytes)]
-        # Byte k of what is written goes to byte (offset + k) mod 8 of one word or the next.
+        # Byte k of what is written goes to byte (offset + k) mod 8 of one word or the next. Where no port writes more
+        # than half a word that is given twice, so that half a turn is none.
         offset, odd = address[:_OFFSET], address[_OFFSET]
-        turned, enable, ones = Signal(8 * BYTES), Signal(2 * BYTES), Signal(BYTES)
-        around: Value = value
+        turned, end = Signal(8 * BYTES), Signal(range(2 * BYTES))
+        around: Value = value[: 8 * self.widest].replicate(BYTES // self.widest)
         for k, bit in enumerate(offset):
-            around = Mux(bit, around.rotate_left(8 << k), around)
-        m.d.comb += [
-            turned.eq(around),
-            ones.eq(Cat(count > k for k in range(BYTES)) & wanted.replicate(BYTES)), enable.eq(ones << offset),
-        ]
-        low, high = enable[:BYTES], enable[BYTES:]
+            if 1 << k < self.widest:
+                around = Mux(bit, around.rotate_left(8 << k), around)
+        m.d.comb += [turned.eq(around), end.eq(offset + Mux(wanted, count, 0))]
+        low = Cat(*((offset <= k) & (end > k) for k in range(BYTES - 1)), end >= BYTES)
+        high = Cat(*(end > BYTES + k for k in range(BYTES - 1)), C(0, 1))
         for k, (bank, row) in enumerate(zip(banks, self._rows(address), strict=True)):
             first, other = (low, high) if k == 0 else (high, low)
             m.d.comb += [bank.addr.eq(row), bank.data.eq(turned), bank.en.eq(Mux(odd, other, first))]

@@ -11,10 +11,12 @@ from hw.tile.config import TileConfig
 
 
 @pytest.mark.slow
-def test_any_bytes_at_any_address_by_priority() -> None:
+@pytest.mark.parametrize(("lanes", "payload", "widest"), [(4, 64, 8), (4, 32, 8), (2, 32, 4)])
+def test_any_bytes_at_any_address_by_priority(lanes: int, payload: int, widest: int) -> None:
     rng = np.random.default_rng(0)
-    cfg = TileConfig(buffer_kib=1)
+    cfg = TileConfig(buffer_kib=1, lanes=lanes, payload_bits=payload)
     dut: Any = Buffer(cfg, readers=3, writers=2)
+    assert dut.widest == widest
     size = cfg.buffer_bytes
     memory = bytearray(size)
     done = {"read": [0, 0, 0], "write": [0, 0]}
@@ -24,9 +26,9 @@ def test_any_bytes_at_any_address_by_priority() -> None:
 
     async def access(ctx: Any) -> None:
         reads, writes = ([getattr(dut, f"{name}_{k}") for k in range(n)] for name, n in (("read", 3), ("write", 2)))
-        for first in range(0, size, BYTES):
+        for first in range(0, size, widest):
             ctx.set(writes[0].address, first)
-            ctx.set(writes[0].bytes, BYTES)
+            ctx.set(writes[0].bytes, widest)
             ctx.set(writes[0].valid, 1)
             await ctx.tick()
         for _ in range(400):
@@ -36,7 +38,7 @@ def test_any_bytes_at_any_address_by_priority() -> None:
                 ctx.set(port.address, int(rng.integers(size)))
             for port in writes:
                 ctx.set(port.data, int.from_bytes(rng.bytes(BYTES), "little"))
-                ctx.set(port.bytes, int(rng.integers(BYTES + 1)))
+                ctx.set(port.bytes, int(rng.integers(widest + 1)))
             grants = {name: [p for p in ports if wanted[id(p)]] for name, ports in (("read", reads), ("write", writes))}
             for name, ports in (("read", reads), ("write", writes)):
                 for k, port in enumerate(ports):
