@@ -188,8 +188,8 @@ MUTANTS = (
         make=lambda: ReceiverClaims(Receiver(TileConfig(payload_bits=32, buffer_kib=1))),
     ),
     Mutant(
-        what="a loop that ends leaves another one than that around it", owner=LoopStack, method="elaborate",
-        line="read.addr.eq(depth - 1)", instead="read.addr.eq(depth)", make=lambda: LoopClaims(LoopStack()),
+        what="a loop that is run again counts for the one inside of it", owner=LoopStack, method="elaborate",
+        line="Mux(self.push, depth, depth - 1)", instead="depth", make=lambda: LoopClaims(LoopStack()),
     ),
     Mutant(
         what="PUSH does not wait for what the engines have in hand", owner=Sequencer, method="_tokens",

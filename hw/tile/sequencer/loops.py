@@ -1,6 +1,6 @@
 """The loop stack."""
 
-from amaranth.hdl import Module, Signal, Value, unsigned
+from amaranth.hdl import Cat, Module, Mux, Signal, Value, unsigned
 from amaranth.lib import data
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
@@ -69,28 +69,37 @@ class LoopStack(Resettable):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        # The innermost loop in registers, those around it in a memory; how many are open.
-        inner = Signal(LoopLayout(), name="inner", reset_less=True)
+        # How many are open; the innermost one is the last row that is in use.
         depth = Signal(range(LOOP_DEPTH + 1))
-        m.submodules.outer = memory = Memory(shape=unsigned(LoopLayout().size), depth=LOOP_DEPTH, init=[])
-        write, read = memory.write_port(), memory.read_port(domain="comb")
-        last = Signal()
+        inner, last = Signal(LoopLayout()), Signal()
+        body = Cat(self.first, self.last, self.endless)
+        goes_on = self.ends & self.again & ~self.push
+        kept = _rows(m, "bodies", depth, body, depth, self.push)
+        left = _rows(
+            m, "left", depth, Mux(self.push, self.times, inner.left - 1), Mux(self.push, depth, depth - 1),
+            self.push | goes_on)
         m.d.comb += [
+            Cat(inner.first, inner.last, inner.endless).eq(kept), inner.left.eq(left),
             self.full.eq(depth == LOOP_DEPTH), self.bounded.eq(depth != 0), self.around.eq(inner.last),
             self.back.eq(inner.first), last.eq(self.bounded & (self.at == inner.last)),
             self.beyond.eq(self.bounded & (self.at > inner.last)),
             self.again.eq(last & (inner.endless | (inner.left > 1))), self.closes.eq(last & ~self.again),
-            write.addr.eq(depth), write.data.eq(inner.as_value()), write.en.eq(self.push), read.addr.eq(depth - 1),
         ]
         with m.If(self.clear):
             m.d.sync += depth.eq(0)
         with m.Elif(self.push):
-            m.d.sync += [
-                depth.eq(depth + 1), inner.first.eq(self.first), inner.last.eq(self.last), inner.left.eq(self.times),
-                inner.endless.eq(self.endless),
-            ]
-        with m.Elif(self.ends & self.again):
-            m.d.sync += inner.left.eq(inner.left - 1)
+            m.d.sync += depth.eq(depth + 1)
         with m.Elif(self.ends & self.closes):
-            m.d.sync += [depth.eq(depth - 1), inner.as_value().eq(read.data)]
+            m.d.sync += depth.eq(depth - 1)
         return self.resets(m)
+
+
+def _rows(m: Module, name: str, depth: Value, data: Value, row: Value, writes: Value) -> Value:
+    """A row for each loop: what the innermost one has."""
+    memory = Memory(shape=unsigned(len(data)), depth=LOOP_DEPTH, init=[])
+    m.submodules[name] = memory
+    write, read = memory.write_port(), memory.read_port(domain="comb")
+    m.d.comb += [
+        write.addr.eq(row), write.data.eq(data), write.en.eq(writes), read.addr.eq(depth - 1),
+    ]
+    return read.data

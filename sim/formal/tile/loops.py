@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from amaranth.hdl import Module, Mux, Signal
+from amaranth.hdl import Cat, Module, Mux, Signal
 
 from hw.tile.isa import LOOP_DEPTH
 from hw.tile.sequencer.loops import LoopLayout, LoopStack
@@ -44,10 +44,9 @@ class LoopClaims(Harness):
         with m.Elif(dut.ends & asked & dut.closes):
             m.d.sync += [inside.eq(0), closed.eq(1)]
         found = Signal(LoopLayout())
-        m.d.comb += found.eq(state["inner"])
-        for k, word in enumerate(state.words("outer")):
-            with m.If((depth != level) & (level == k)):
-                m.d.comb += found.eq(word)
+        for k, (body, left) in enumerate(zip(state.words("bodies"), state.words("left"), strict=True)):
+            with m.If(level == k + 1):
+                m.d.comb += [Cat(found.first, found.last, found.endless).eq(body), found.left.eq(left)]
         with m.If(inside):
             claim(m, "it is open, and those inside of it are counted", (depth >= level) & (level != 0))
             claim(m, "it is as it was opened", (found.first == kept.first) & (found.last == kept.last) & (
