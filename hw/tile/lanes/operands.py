@@ -178,7 +178,9 @@ class Operands(Resettable):
         fewest: Value = whole
         for number, (limit, asked) in enumerate(((left, 1), (period_left, uses), (words_left, _of_words(job.a)))):
             least = Signal(range(lanes + 1), name=f"least_{number}")
-            m.d.comb += least.eq(Mux((limit < fewest) & asked, limit, fewest))
+            low, high = limit[: len(whole)], limit[len(whole) :]
+            few = (low < fewest) & ~high.any() if len(high) else low < fewest
+            m.d.comb += least.eq(Mux(few & asked, low, fewest))
             fewest = least
         m.d.comb += [
             # What was counted for the first beat holds for all of the group.
