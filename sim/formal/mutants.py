@@ -208,7 +208,7 @@ MUTANTS = (
     ),
     Mutant(
         what="rows above the image count in the ring", owner=Window, method="elaborate",
-        line="with m.If(row_ends & in_row):", instead="with m.If(row_ends):",
+        line="(row_ends & in_row)", instead="row_ends",
         make=lambda: WindowClaims(Window()),
     ),
     Mutant(

@@ -12,7 +12,7 @@ from hw.tile.tokens.tokens import COUNT_BITS
 __all__ = ["CORNER", "PIXEL", "LookLayout", "PlaceLayout", "PlanLayout", "SpanLayout", "Todo",
            "WalkLayout", "WalkPort"]
 
-CORNER = 15
+CORNER = 14
 """Bits of a column or row, which may be outside of the image."""
 PIXEL = 10
 """Bits of a column or row of the image."""
@@ -72,14 +72,14 @@ class PlanLayout(data.StructLayout):
     """Where a window is.
 
     ``columns``, ``rows``: those of the kernel that are in the image. ``first``: address of the run of its first pixel
-    in the image; ``column_step``, ``row_step``: bytes of the ring between columns and rows. ``size``: bytes of the
-    ring; ``end``: where the run of a pixel behind its end would be.
+    in the image, as if the ring went on behind its end; ``column_step``, ``row_step``: bytes of the ring between
+    columns and rows. ``size``: bytes of the ring; ``end``: where the run of a pixel behind its end would be.
     """
 
     def __init__(self) -> None:
         super().__init__({
             "columns": SpanLayout(), "rows": SpanLayout(), "end": ADDRESS_BITS + 1, "size": ADDRESS_BITS + 1,
-            "first": ADDRESS_BITS, "column_step": ADDRESS_BITS, "row_step": ADDRESS_BITS,
+            "first": ADDRESS_BITS + 1, "column_step": ADDRESS_BITS, "row_step": ADDRESS_BITS,
         })
 
 

@@ -17,7 +17,7 @@ __all__ = ["Walker"]
 
 _CORNER = CORNER - 1
 """Bits of a column or row of a window that is not before the image."""
-_COUNT = _CORNER + 12
+_COUNT = 23
 """Bits of a number of pixels."""
 
 
@@ -92,7 +92,13 @@ class Walker(Resettable):
         self._size, self._inside = Signal(PIXEL), Signal()
         m.d.comb += self._inside.eq(_inside(self._at, self._size))
         behind, plans = Signal(8, name="behind"), Signal(name="plans")
+        # The first row, or column, of a position whose row or column the total is.
+        self._corner, self._of_columns = Signal(signed(CORNER)), Signal()
+        m.d.comb += self._corner.eq(self._total[:_CORNER] - Mux(self._of_columns, walk.pad_x, walk.pad_y))
         asks, kept = self._stream(m), self._keep(m)
+        # Blocks from the oldest one that is there to the oldest pixel, before which the others are given back.
+        self._begins, self._back = Signal(COUNT_BITS), Signal(signed(COUNT_BITS))
+        m.d.comb += [self._begins.eq(at.origin - ring.freed), self._back.eq(self._begins + kept["oldest"])]
         with m.FSM():
             with m.State("Idle"):
                 m.d.sync += plans.eq(self.todo == Todo.PLAN)
@@ -113,9 +119,9 @@ class Walker(Resettable):
             self._count(m, asks)
             self._look(m, rows_of, columns_of, kept["column"])
             self._edges(m, rows_of, columns_of)
-            self._wait(m, ring, kept["oldest"], behind)
+            self._wait(m, ring, behind)
             self._measure(m, ring, behind, kept["rows"])
-            self._go_on(m, ring)
+            self._go_on(m, ring, kept["oldest"])
             with m.State("Done"):
                 m.d.comb += self.done.eq(~self.hold | ~plans)
                 with m.If(self.done):
@@ -134,17 +140,25 @@ class Walker(Resettable):
             m.d.comb += self._addend.eq(addend)
 
     def _keep(self, m: Module) -> dict[str, Signal]:
-        """What is kept of products when they are there: the first column, pixels between rows, the oldest pixel."""
+        """What is kept of products when they are there: the first column, pixels between rows, the oldest pixel.
+
+        The oldest pixel of a window, or, when the walk goes on, of all that are wanted later.
+        """
         kept = {
             "column": Signal(signed(CORNER), name="first_column"), "rows": Signal(8, name="rows"),
-            "oldest": Signal(COUNT_BITS, name="oldest"),
+            "oldest": Signal(_COUNT, name="oldest"),
         }
+        self._marks = Signal(name="marks")
         # A bit for each that comes in the next cycle; rows come behind the column.
         self._late = Signal(len(kept), name="late")
         m.d.sync += self._late.eq(self._late[0] << 1)
-        for bit, (name, one) in zip(self._late, kept.items(), strict=True):
-            with m.If(bit):
-                m.d.sync += one.eq(self._total - self.walk.pad_x if name == "column" else self._total)
+        with m.If(self._late[0]):
+            m.d.comb += self._of_columns.eq(1)
+            m.d.sync += kept["column"].eq(self._corner)
+        with m.If(self._late[1]):
+            m.d.sync += kept["rows"].eq(self._total)
+        with m.If(self._late[2] | self._marks):
+            m.d.sync += kept["oldest"].eq(self._total)
         return kept
 
     def _look(self, m: Module, rows_of: "_Edge", columns_of: "_Edge", column: Value) -> None:
@@ -156,7 +170,7 @@ class Walker(Resettable):
                 m.next = after
         with m.State("Rows"):
             self._multiply(m, walk.dilation_y)
-            self._begin(m, rows_of, self._total - walk.pad_y)
+            self._begin(m, rows_of, self._corner)
             m.d.sync += self._late.eq(1)
             m.next = "Scan y"
         with m.State("Scan y"):
@@ -224,19 +238,21 @@ class Walker(Resettable):
     def _count(self, m: Module, asks: Value) -> None:
         """Terms and codes of the window."""
         walk, total = self.walk, self._total
+        # What is too much for the core whatever comes; terms are always less.
+        most = total[:10] | total[10:].any().replicate(10)
         with m.State("Terms"):
             self._multiply(m, walk.kernel_x, walk.kernel_y)
             m.next = "Late terms"
         with m.State("Late terms"):
             m.next = "Codes"
         with m.State("Codes"):
-            self._multiply(m, total[:10], walk.run)
+            self._multiply(m, most, walk.run)
             m.d.sync += self.look.terms.eq(total)
             m.next = "Late codes"
         with m.State("Late codes"):
             m.next = "Repeats"
         with m.State("Repeats"):
-            self._multiply(m, total[:10] | total[10:].any().replicate(10), walk.repeat, walk.tail)
+            self._multiply(m, most, walk.repeat, walk.tail)
             m.next = "Late repeats"
         with m.State("Late repeats"):
             m.next = "Counted"
@@ -246,21 +262,18 @@ class Walker(Resettable):
             with m.If(~asks | self.ask.ready):
                 m.next = "Done"
 
-    def _wait(self, m: Module, ring: Any, oldest: Value, behind: Signal) -> None:
+    def _wait(self, m: Module, ring: Any, behind: Signal) -> None:
         """Until the last pixel of the window is there."""
-        begins, back, less, far = Signal(COUNT_BITS), Signal(signed(COUNT_BITS)), Signal(COUNT_BITS), Signal()
-        m.d.comb += [
-            # `less`: blocks up to the last pixel, without that; more than a ring can have if it is `far`.
-            begins.eq(self.next.origin - ring.freed), back.eq(begins + oldest), less.eq(begins + self._total),
-            far.eq(less[8:].any()),
-        ]
+        less, far = Signal(COUNT_BITS), Signal()
+        # `less`: blocks up to the last pixel, without that; more than a ring can have if it is `far`.
+        m.d.comb += [less.eq(self._begins + self._total), far.eq(less[8:].any())]
         with m.State("Wait"):
             m.d.comb += self.ask.valid.eq(1)
             m.d.sync += ring.eq(self.ask.ring)
             with m.If(self.ask.ready):
                 m.next = "Judge"
         with m.State("Judge"):
-            m.d.sync += behind.eq(back)
+            m.d.sync += behind.eq(self._back)
             with m.If(~far & (less[:8] < ring.there)):
                 m.next = "Size"
             with m.Elif(self.hasty):
@@ -268,7 +281,7 @@ class Walker(Resettable):
                 m.next = "Idle"
             with m.Else():
                 m.next = "Wait"
-            with m.If((back < 0) | far | (less[:8] >= ring.blocks)):
+            with m.If((self._back < 0) | far | (less[:8] >= ring.blocks)):
                 m.d.comb += [self.wrong.eq(1), self.later.eq(0)]
                 m.next = "Idle"
 
@@ -277,13 +290,12 @@ class Walker(Resettable):
         plan, total, first = self.plan, self._total, Signal(ADDRESS_BITS + 1)
         base, channel = Signal(ADDRESS_BITS + 1), self.walk.channel
         m.d.comb += plan.first.eq(first)
-        around = first.eq(Mux(first < plan.end, first, first - plan.size))
         steps: tuple[tuple[str, Value | None, list[Any], str], ...] = (
             ("Size", ring.blocks, [base.eq(ring.base + channel)], "First"),
             ("First", behind, [], "Column step"),
             ("Column step", self.walk.dilation_x, [plan.size.eq(total), plan.end.eq(total + base)], "Row step"),
             ("Row step", rows, [first.eq(total)], "Late column step"),
-            ("Late column step", None, [plan.column_step.eq(total), around], "Late row step"),
+            ("Late column step", None, [plan.column_step.eq(total)], "Late row step"),
             ("Late row step", None, [plan.row_step.eq(total)], "Done"),
         )
         for state, value, effects, following in steps:
@@ -293,14 +305,14 @@ class Walker(Resettable):
                 m.d.sync += effects
                 m.next = following
 
-    def _go_on(self, m: Module, ring: Any) -> None:
+    def _go_on(self, m: Module, ring: Any, low: Signal) -> None:
         """The next position; gives back what neither it nor a later one needs."""
-        walk, at, total, low = self.walk, self.next, self._total, Signal(_COUNT)
+        walk, at, total, corner = self.walk, self.next, self._total, self._corner
         x, y = Signal(_CORNER), Signal(_CORNER)
         below, image_ends = Signal(_CORNER), Signal()
         row_ends, rows_end = at.x + 1 == walk.positions_x, at.y + 1 == walk.positions_y
-        # Of the first row or column of a position; none is before the image.
-        corner, following = Signal(signed(CORNER)), Signal(signed(CORNER + 1))
+        # The first row of the next row of positions; none is before the image.
+        following = Signal(signed(CORNER))
         m.d.comb += following.eq(corner + walk.stride_y)
         with m.State("Step"):
             m.d.sync += [image_ends.eq(row_ends & rows_end), at.x.eq(Mux(row_ends, 0, at.x + 1))]
@@ -313,42 +325,43 @@ class Walker(Resettable):
                 m.next = after
         with m.State("Image"):
             self._multiply(m, walk.height)
-            m.d.comb += corner.eq(total - walk.pad_y)
             m.d.sync += [y.eq(_from_zero(corner)), below.eq(Mux(rows_end, walk.height, _from_zero(following)))]
             m.next = "Below"
         with m.State("Below"):
             self._multiply(m, below)
-            m.d.comb += corner.eq(total - walk.pad_x)
+            m.d.comb += self._of_columns.eq(1)
             m.d.sync += x.eq(_from_zero(corner))
             m.next = "Top"
         with m.State("Top"):
             self._multiply(m, y, None, x)
-            m.d.sync += low.eq(total)
+            m.d.comb += self._marks.eq(1)
             m.next = "Least below"
         # The end of the image, or what is less: where the next row begins, and the next position.
-        for name, after in (("Least below", "Least"), ("Least", "Behind")):
-            with m.State(name):
-                with m.If(~image_ends & (total < low)):
-                    m.d.sync += low.eq(total)
-                m.next = after
-        with m.State("Behind"):
-            # `low` counts from the start of the image that was walked.
-            m.d.sync += low.eq(at.origin + low)
+        changes = Signal(name="changes")
+
+        def leave() -> None:
+            """To the end; `low` counts from the start of the image that was walked."""
+            m.next = "Done"
             with m.If(image_ends):
                 m.d.sync += at.origin.eq(at.origin + low)
-            m.next = "Done"
-            with m.If(self.free):
-                m.next = "Free"
-        left, changes = Signal(signed(COUNT_BITS)), Signal(name="changes")
-        m.d.comb += [left.eq(low - ring.freed), self.change.valid.eq(changes)]
+
+        for name, after in (("Least below", "Least"), ("Least", "Behind")):
+            with m.State(name):
+                m.d.comb += self._marks.eq(~image_ends & (total < low))
+                m.next = after
+        with m.State("Behind"):
+            m.next = "Free"
+            with m.If(~self.free):
+                leave()
+        m.d.comb += self.change.valid.eq(changes)
         with m.State("Free"):
             m.d.comb += self.ask.valid.eq(1)
             m.d.sync += ring.eq(self.ask.ring)
             with m.If(self.ask.ready):
                 m.next = "Give"
         with m.State("Give"):
-            with m.If(left <= 0):
-                m.next = "Done"
+            with m.If(self._back[-1] | ~self._back.any()):
+                leave()
             with m.Elif(ring.there == 0):
                 m.next = "Free"
                 with m.If(self.hasty):

@@ -44,27 +44,26 @@ class Window(Resettable):
         at, row = Signal(ADDRESS_BITS, name="at"), Signal(ADDRESS_BITS, name="row")
         # Whether the row and the column at hand are in the image.
         in_row, in_column = Signal(name="in_row"), Signal(name="in_column")
-        row_ends, again, begins, anew, next_row = Signal(), Signal(), Signal(), Signal(), Signal()
+        row_ends, begins, anew, next_row = Signal(), Signal(), Signal(), Signal()
         m.d.comb += [
             row_ends.eq(left == 1), self.o.p.last.eq(row_ends & (below == 1)),
-            again.eq(self.o.ready & self.o.p.last), self.o.valid.eq(1),
+            self.o.valid.eq(1),
             self.o.p.address.eq(Mux(in_row & in_column, at, walk.pad)),
-            anew.eq(begins | again), next_row.eq(anew | row_ends),
+            # What comes behind the pixel at hand: the first one again, or that of a row.
+            anew.eq(begins | self.o.p.last), next_row.eq(begins | row_ends),
         ]
         with m.If(self.opens):
             m.d.sync += [walk.eq(self.walk), plan.eq(self.plan)]
         # What is opened begins where a window that is over does: behind its last pixel.
         m.d.sync += begins.eq(self.opens)
         # From the first pixel of a row to that of the next, or from a pixel to its neighbour; none before the image.
-        moved = self._around(m, Mux(row_ends, row, at), Mux(row_ends, plan.row_step, plan.column_step), plan)
-        with m.If(anew):
-            m.d.sync += [at.eq(plan.first), row.eq(plan.first)]
-        with m.Elif(self.o.ready):
-            with m.If(row_ends & in_row):
-                m.d.sync += row.eq(moved)
-            with m.If(in_row & (row_ends | in_column)):
-                m.d.sync += at.eq(moved)
+        step = Mux(row_ends, plan.row_step, plan.column_step) & (~anew).replicate(ADDRESS_BITS)
+        moved = self._around(m, Mux(anew, plan.first, Mux(row_ends, row, at)), step, plan)
         with m.If(begins | self.o.ready):
+            with m.If(anew | (row_ends & in_row)):
+                m.d.sync += row.eq(moved)
+            with m.If(anew | (in_row & (row_ends | in_column))):
+                m.d.sync += at.eq(moved)
             m.d.sync += _goes_on(left, in_column, walk.kernel_x, plan.columns, next_row)
             with m.If(next_row):
                 m.d.sync += _goes_on(below, in_row, walk.kernel_y, plan.rows, anew)

@@ -45,9 +45,10 @@ class WindowClaims(Harness):
             lower = Mux(in_row, down + plan.row_step, down)
             m.d.sync += down.eq(Mux(row_ends, lower, down))
             m.d.sync += far.eq(Mux(row_ends, lower, Mux(in_row & in_column, far + plan.column_step, far)))
-        first = plan.first
+        first = _around(plan.first, plan)
         there, given = opened & ~begins, in_row & in_column
         assume(m, ~opened | ((first < plan.end) & (plan.end <= first + plan.size) & (plan.size <= 1 << ADDRESS_BITS)))
+        assume(m, ~opened | (first < 1 << ADDRESS_BITS))
         # The plan is that of a window within its ring, its first and last rows and columns being in the image.
         for span, kernel in ((plan.columns, walk.kernel_x), (plan.rows, walk.kernel_y)):
             assume(m, (span.first == 0) | ((span.last != 0) & (span.last <= span.first) & (span.first <= kernel)))
