@@ -139,6 +139,8 @@ class Sequencer(Resettable):
         self._wrong, self._runs_out = Signal(len(CAUSES), name="its_wrongs"), Signal(name="runs_out")
         # That is known, or no engine has taken the instruction before it is.
         self._judged = Signal(name="judged")
+        # The program has run off its end.
+        self._ends = Signal(name="off_the_end")
         m.d.sync += changes.eq(self._changes)
         m.d.comb += self._illegal.eq(self._wrong.any() | self._runs_out)
         fetched, following = self._memory(m, fetch, address), Signal(PC_BITS + 1)
@@ -186,18 +188,18 @@ class Sequencer(Resettable):
                 with m.If(~self._illegal):
                     self._loop(m, word, at, pc, last, loops)
                 with m.Else():
-                    self._refuse(m, at)
+                    self._refuse(m)
             with m.State("Settle"):
                 m.d.sync += place.eq(field(word, Op.SET, "first"))
                 with m.If(self.idle):
                     m.next = "Set"
                 self._obey(m, dead)
             self._set(m, fetch, address, last, left, place)
-            self._tokens(m, op, at, left, dead)
+            self._tokens(m, op, left, dead)
             with m.State("Check"):
-                self._check(m, word, at)
+                self._check(m, word)
                 self._obey(m, dead)
-            self._command(m, word, at, dead)
+            self._command(m, word, dead)
             with m.State("Issue"):
                 m.d.comb += self.issue.valid.eq(self._judged & ~dead & ~self._illegal)
                 with m.If(self.issue.ready):
@@ -217,8 +219,11 @@ class Sequencer(Resettable):
                 with m.If(~loops.closes):
                     self._fetch(m, fetch, address, following, at, last)
                 with m.If(loops.beyond):
-                    m.d.comb += self.retire.eq(0)
-                    self._stop(m, Cause.LOOP, at)
+                    m.d.comb += [self.retire.eq(0), self._ends.eq(0)]
+                    self._stop(m, Cause.LOOP)
+        # Where it stops: the instruction at hand, or what would come behind the last one.
+        with m.If(~machine.ongoing("Stop")):
+            m.d.sync += self._own.pc.eq(Mux(self._ends, Mux(address[-1], -1, address), at))
         m.d.comb += self.running.eq(~machine.ongoing("Idle"))
         return self.resets(m)
 
@@ -239,35 +244,33 @@ class Sequencer(Resettable):
         m.d.sync += [at.eq(number), last.eq(number)]
         m.next = "Decode"
         with m.If(number >= self.cfg.instructions):
-            self._stop(m, Cause.END, Mux(number[-1], -1, number))
+            m.d.comb += self._ends.eq(1)
+            self._stop(m, Cause.END)
 
     def _stop(
-        self, m: Module, cause: Cause | Value, at: Value, number: Value | int = 0, engine: Engine = Engine.SEQUENCER
+        self, m: Module, cause: Cause | Value, number: Value | int = 0, engine: Engine = Engine.SEQUENCER
     ) -> None:
         """A trap of the sequencer itself, if none of the instructions before it traps."""
-        m.d.sync += [
-            self._own.cause.eq(cause), self._own.engine.eq(engine), self._own.pc.eq(at),
-            self._own.stream.eq(number),
-        ]
+        m.d.sync += [self._own.cause.eq(cause), self._own.engine.eq(engine), self._own.stream.eq(number)]
         m.d.comb += self._changes.eq(0)
         m.next = "Stop"
 
     def _obey(self, m: Module, dead: Value) -> None:
         """Leave a state since the instruction is illegal, or since an engine trapped."""
         with m.If(self._illegal):
-            self._refuse(m, self.retired.pc)
+            self._refuse(m)
         with m.If(dead):
             m.next = "Idle"
         with m.If(self._illegal | dead):
             m.d.comb += self._changes.eq(0)
 
-    def _refuse(self, m: Module, at: Value) -> None:
+    def _refuse(self, m: Module) -> None:
         """Stops since the instruction is illegal by its own bits: with the least cause."""
         bits: dict[Cause, Value] = {**dict(zip(CAUSES, self._wrong, strict=True)), Cause.END: self._runs_out}
         least: Value = Const(0, 4)
         for cause in sorted(bits, reverse=True):
             least = Mux(bits[cause], cause, least)
-        self._stop(m, least, at)
+        self._stop(m, least)
 
     def _to_change(self, m: Module) -> None:
         """To the state that changes a ring; what chooses among all who do takes the time of a cycle."""
@@ -311,7 +314,7 @@ class Sequencer(Resettable):
             with m.If(number == k + 1):
                 m.d.comb += times.eq(register)
         with m.If(loops.full | (end > Mux(loops.bounded, loops.around, self.cfg.instructions - 1))):
-            self._stop(m, Cause.LOOP, at)
+            self._stop(m, Cause.LOOP)
         with m.Elif((times == 0) & ~loops.endless):
             m.d.sync += last.eq(end)
             m.next = "Next"
@@ -329,7 +332,7 @@ class Sequencer(Resettable):
             m.d.sync += [last.eq(last + 1), left.eq(left - 1)]
             m.next = "Write"
             with m.If(self._illegal):
-                self._refuse(m, self.retired.pc)
+                self._refuse(m)
         with m.State("Write"):
             m.d.comb += self.set.valid.eq(1)
             with m.If(self.set.ready):
@@ -338,24 +341,24 @@ class Sequencer(Resettable):
                 with m.If(left == 0):
                     m.next = "Next"
 
-    def _check(self, m: Module, word: Value, at: Value) -> None:
+    def _check(self, m: Module, word: Value) -> None:
         """Whether a SEND is legal with its stream."""
-        ring, number = self.ask.ring, field(word, Op.SEND, "stream")
+        ring = self.ask.ring
         missing, odd = field(word, Op.SEND, "flow") >= self.cfg.contexts, ring.block[0]
         beyond = ring.wrong == WRONGS.index(Cause.ADDRESS)
         m.d.comb += self.ask.valid.eq(1)
         with m.If(self.ask.ready):
             m.next = "Issue"
             with m.If((ring.wrong != 0) & ~beyond):
-                self._stop(m, _cause(ring.wrong), at, number)
+                self._stop(m, _cause(ring.wrong), self.ask.stream)
             with m.Elif(field(word, Op.SEND, "reduce") & (missing | odd)):
-                self._stop(m, Cause.FIELD, at, number)
+                self._stop(m, Cause.FIELD, self.ask.stream)
             with m.Elif(beyond):
-                self._stop(m, Cause.ADDRESS, at, number)
+                self._stop(m, Cause.ADDRESS, self.ask.stream)
             with m.Elif(~field(word, Op.SEND, "free") & (field(word, Op.SEND, "n") > ring.blocks)):
-                self._stop(m, Cause.RING, at, number)
+                self._stop(m, Cause.RING, self.ask.stream)
 
-    def _command(self, m: Module, word: Value, at: Value, dead: Value) -> None:
+    def _command(self, m: Module, word: Value, dead: Value) -> None:
         """CORE: whether it is legal with its streams; its block to the load engine; and gives that back."""
         ring, first, wrong = self.ask.ring, Signal(2), Signal(2)
         source, target = field(word, Op.CORE, "source"), field(word, Op.CORE, "target")
@@ -371,13 +374,13 @@ class Sequencer(Resettable):
             with m.If(~writes | self.ask.ready):
                 m.next = "Ask"
                 with m.If((first != 0) & ((wrong == 0) | (first <= wrong))):
-                    self._stop(m, _cause(first), at, source)
+                    self._stop(m, _cause(first), source)
                 with m.Elif(wrong != 0):
-                    self._stop(m, _cause(wrong), at, target)
+                    self._stop(m, _cause(wrong), self.ask.stream)
                 with m.Elif(writes & ring.remote):
-                    self._stop(m, Cause.OWNER, at, target)
+                    self._stop(m, Cause.OWNER, self.ask.stream)
                 with m.Elif(self.undrained):
-                    self._stop(m, Cause.PRODUCT, at)
+                    self._stop(m, Cause.PRODUCT)
             self._obey(m, dead)
         with m.State("Block"):
             # Of what is there the oldest; cores that write by themselves are not built.
@@ -386,7 +389,7 @@ class Sequencer(Resettable):
             with m.If(self.ask.ready & (~writes | (ring.there != ring.blocks))):
                 m.next = "Issue"
                 with m.If(writes | ring.block[:3].any()):
-                    self._stop(m, Cause.CORE, at, engine=Engine.LOAD)
+                    self._stop(m, Cause.CORE, engine=Engine.LOAD)
             self._obey(m, dead)
         with m.State("Given"):
             with m.If(self.quiet):
@@ -395,7 +398,7 @@ class Sequencer(Resettable):
                     self._to_change(m)
             self._obey(m, dead)
 
-    def _tokens(self, m: Module, op: Value, at: Value, left: Signal, dead: Value) -> None:
+    def _tokens(self, m: Module, op: Value, left: Signal, dead: Value) -> None:
         """Waits for blocks or room, then gives back or shows them one by one.
 
         Whether it is legal is asked at once, what is there when the engines are idle: SEND may wait for ever.
@@ -417,11 +420,11 @@ class Sequencer(Resettable):
                     with m.If(op == Op.CORE):
                         m.next = "Block"
                 with m.If(ring.wrong != 0):
-                    self._stop(m, _cause(ring.wrong), at, self.ask.stream)
+                    self._stop(m, _cause(ring.wrong), self.ask.stream)
                 with m.Elif(left > ring.blocks):
-                    self._stop(m, Cause.RING, at, self.ask.stream)
+                    self._stop(m, Cause.RING, self.ask.stream)
                 with m.Elif(makes & ring.remote):
-                    self._stop(m, Cause.OWNER, at, self.ask.stream)
+                    self._stop(m, Cause.OWNER, self.ask.stream)
             self._obey(m, dead)
         with m.State("Change"):
             m.d.comb += self._changes.eq(1)
