@@ -167,8 +167,9 @@ class LoadEngine(Resettable):
             *(taken.flags[name].eq(field(issue.word, Op.MVM, name)) for name in _FLAGS),
             taken.pc.eq(issue.pc), taken.walk.eq(self.look.number), taken.mvm.eq(fetch.o), taken.order.eq(self.order),
             taken.reads.eq(self.wants), taken.number.eq(number),
-            following.eq(self.image + Mux(self.back, -1, 1)),
-            taken.image.eq(Mux(field(issue.word, Op.MVM, "ahead"), following, self.image)),
+            # One adder: no product is taken in a cycle in which the image changes.
+            following.eq(self.image + Mux(self.back, -1, field(issue.word, Op.MVM, "ahead") | self._images)),
+            taken.image.eq(following),
             taken.operation.eq(self._numbers(m, fetch, waiting.i)),
             self.first.eq(fetch.o.o_first), self.last.eq(fetch.o.o_last), self.add.eq(waiting.i.valid),
             self.busy.eq(waiting.busy | gather.busy | self._pending | self._commands),
