@@ -97,7 +97,7 @@ class Execution(Resettable):
     def elaborate(self, platform: object) -> Any:
         m = Module()
         m.submodules.unit = unit = VectorUnit(self.cfg)
-        job, windows = self.i.p, {"a": Window(), "b": Window()}
+        job, windows = self.i.p, {name: Window(self.cfg.buffer_bytes) for name in "ab"}
         vec = job.vec
         self._walk, self._stream = sources(vec)
         for name in ("read", "write", "drain", "result", "memory"):

@@ -146,7 +146,7 @@ class LoadEngine(Resettable):
         m = Module()
         m.submodules.fetch_mvm = fetch = Fetcher("mvm")
         m.submodules.waiting = waiting = WaitingProducts()
-        m.submodules.window = window = Window()
+        m.submodules.window = window = Window(self.cfg.buffer_bytes)
         m.submodules.gather = gather = Gather()
         issue, walks, number = Signal(IssueLayout(), reset_less=True), self.walks, Signal(4)
         taken, job = waiting.i.p, waiting.o.p

@@ -60,7 +60,7 @@ class Walks(Resettable):
     def elaborate(self, platform: object) -> Any:
         m = Module()
         m.submodules.fetcher = fetcher = Fetcher("walk")
-        m.submodules.walker = walker = Walker()
+        m.submodules.walker = walker = Walker(self.cfg.buffer_bytes)
         m.submodules.turns = turns = RoundRobin(self.ports)
         ports = [getattr(self, f"port_{k}") for k in range(self.ports)]
         # Who is served; the walk that is there, and whether the walker knows where it is.

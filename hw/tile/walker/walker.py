@@ -28,6 +28,11 @@ class Walker(Resettable):
     rows, and what it waits for; to go on twelve, and about three for each block that is given back. What was done in
     part may be asked for again. A product is there two cycles after its factors.
 
+    Parameters
+    ----------
+    buffer_bytes
+        Bytes of the buffer, within which rings end.
+
     Members
     -------
     walk, place, moves : In(DescriptorLayout("walk")), In(PlaceLayout()), In(1)
@@ -59,7 +64,9 @@ class Walker(Resettable):
     ask: Any
     change: stream.Interface
 
-    def __init__(self) -> None:
+    def __init__(self, buffer_bytes: int = 1 << ADDRESS_BITS) -> None:
+        self.buffer_bytes = buffer_bytes
+        self.bits = (buffer_bytes - 1).bit_length()
         super().__init__({
             "walk": In(DescriptorLayout("walk")), "place": In(PlaceLayout()), "moves": In(1), "start": In(1),
             "todo": In(2),
@@ -287,16 +294,17 @@ class Walker(Resettable):
 
     def _measure(self, m: Module, ring: Any, behind: Value, rows: Value) -> None:
         """Where the window is in the ring, in bytes."""
-        plan, total, first = self.plan, self._total, Signal(ADDRESS_BITS + 1)
-        base, channel = Signal(ADDRESS_BITS + 1), self.walk.channel
-        m.d.comb += plan.first.eq(first)
+        # An address, and one behind the end of a ring.
+        plan, inner, total = self.plan, self._total[: self.bits], self._total[: self.bits + 1]
+        base, channel = Signal(self.bits + 1), self.walk.channel
         steps: tuple[tuple[str, Value | None, list[Any], str], ...] = (
             ("Size", ring.blocks, [base.eq(ring.base + channel)], "First"),
             ("First", behind, [], "Column step"),
-            ("Column step", self.walk.dilation_x, [plan.size.eq(total), plan.end.eq(total + base)], "Row step"),
-            ("Row step", rows, [first.eq(total)], "Late column step"),
-            ("Late column step", None, [plan.column_step.eq(total)], "Late row step"),
-            ("Late row step", None, [plan.row_step.eq(total)], "Done"),
+            ("Column step", self.walk.dilation_x, [plan.size.eq(total), plan.end.eq((total + base)[: len(base)])],
+             "Row step"),
+            ("Row step", rows, [plan.first.eq(total)], "Late column step"),
+            ("Late column step", None, [plan.column_step.eq(inner)], "Late row step"),
+            ("Late row step", None, [plan.row_step.eq(inner)], "Done"),
         )
         for state, value, effects, following in steps:
             with m.State(state):

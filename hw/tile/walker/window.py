@@ -17,6 +17,11 @@ __all__ = ["Window"]
 class Window(Resettable):
     """Gives the pixels of a window row by row, the whole again and again.
 
+    Parameters
+    ----------
+    buffer_bytes
+        Bytes of the buffer, within which the ring ends.
+
     Members
     -------
     opens, walk, plan : In(1), In(DescriptorLayout("walk")), In(PlanLayout())
@@ -30,7 +35,9 @@ class Window(Resettable):
     plan: Any
     o: stream.Interface
 
-    def __init__(self) -> None:
+    def __init__(self, buffer_bytes: int = 1 << ADDRESS_BITS) -> None:
+        self.buffer_bytes = buffer_bytes
+        self.bits = (buffer_bytes - 1).bit_length()
         super().__init__({
             "opens": In(1), "walk": In(DescriptorLayout("walk")), "plan": In(PlanLayout()),
             "o": Out(stream.Signature(TermLayout())),
@@ -41,7 +48,7 @@ class Window(Resettable):
         walk = Signal(DescriptorLayout("walk"), reset_less=True)
         plan = Signal(PlanLayout(), reset_less=True)
         left, below = Signal(5, name="left"), Signal(5, name="below")
-        at, row = Signal(ADDRESS_BITS, name="at"), Signal(ADDRESS_BITS, name="row")
+        at, row = Signal(self.bits, name="at"), Signal(self.bits, name="row")
         # Whether the row and the column at hand are in the image.
         in_row, in_column = Signal(name="in_row"), Signal(name="in_column")
         row_ends, begins, anew, next_row = Signal(), Signal(), Signal(), Signal()
@@ -57,7 +64,7 @@ class Window(Resettable):
         # What is opened begins where a window that is over does: behind its last pixel.
         m.d.sync += begins.eq(self.opens)
         # From the first pixel of a row to that of the next, or from a pixel to its neighbour; none before the image.
-        step = Mux(row_ends, plan.row_step, plan.column_step) & (~anew).replicate(ADDRESS_BITS)
+        step = Mux(row_ends, plan.row_step, plan.column_step)[: self.bits] & (~anew).replicate(self.bits)
         moved = self._around(m, Mux(anew, plan.first, Mux(row_ends, row, at)), step, plan)
         with m.If(begins | self.o.ready):
             with m.If(anew | (row_ends & in_row)):
@@ -71,9 +78,9 @@ class Window(Resettable):
 
     def _around(self, m: Module, place: Value, step: Value, plan: Any) -> Value:
         """A place in the ring and a step that is shorter than it."""
-        far = Signal(ADDRESS_BITS + 1)
+        far = Signal(self.bits + 1)
         m.d.comb += far.eq(place + step)
-        return Mux(far < plan.end, far, far - plan.size)[:ADDRESS_BITS]
+        return Mux(far < plan.end[: len(far)], far, far - plan.size)[: self.bits]
 
 
 def _goes_on(left: Signal, inside: Signal, kernel: Value, span: Any, anew: Value) -> list[Any]:
