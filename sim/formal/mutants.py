@@ -208,7 +208,7 @@ MUTANTS = (
     ),
     Mutant(
         what="rows above the image count in the ring", owner=Window, method="elaborate",
-        line="(row_ends & in_row)", instead="row_ends",
+        line="(ends & line.inside)", instead="ends",
         make=lambda: WindowClaims(Window()),
     ),
     Mutant(

@@ -285,10 +285,13 @@ def _tiles() -> Iterator[Property]:
         name="tile: a walk plans a window when its pixels have arrived and are still there, gives back what is there",
         of="Walker, images up to 15 x 15", seen=28, make=lambda: WalkerClaims(Walker()),
     )
-    yield Property(
-        name="tile: each pixel of a window is read from its place in the ring, the pad for what is outside the image",
-        of="Window, any plan within a ring", seen=12, make=lambda: WindowClaims(Window()),
-    )
+    for count in (1, 2):
+        yield Property(
+            name="tile: each pixel of a window is read from its place in the ring, the pad for what is outside the "
+            "image",
+            of=f"Window, any plan within a ring, {count} open", seen=12,
+            make=lambda n=count: WindowClaims(Window(count=n)),
+        )
     for lines in (16, 256):
         yield Property(
             name="tile: no two engines have in hand what reads one stream; what MVM reads stays there; "

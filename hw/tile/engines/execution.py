@@ -97,7 +97,8 @@ class Execution(Resettable):
     def elaborate(self, platform: object) -> Any:
         m = Module()
         m.submodules.unit = unit = VectorUnit(self.cfg)
-        job, windows = self.i.p, {name: Window(self.cfg.buffer_bytes) for name in "ab"}
+        m.submodules.window = window = Window(self.cfg.buffer_bytes, count=2)
+        job = self.i.p
         vec = job.vec
         self._walk, self._stream = sources(vec)
         for name in ("read", "write", "drain", "result", "memory"):
@@ -108,18 +109,18 @@ class Execution(Resettable):
             self.found.order.eq(job.order), self.found.trap.engine.eq(Engine.VECTOR),
             self.found.trap.pc.eq(job.pc),
         ]
-        for name, window in windows.items():
-            m.submodules[f"window_{name}"] = window
-            connect(m, window.o, getattr(unit, f"{name}_term"))
-            m.d.comb += [window.walk.eq(self.walks.walk), window.plan.eq(self.walks.plan)]
-        self._run(m, unit, windows)
+        connect(m, window.o, unit.term)
+        m.d.comb += [
+            window.walk.eq(self.walks.walk), window.plan.eq(self.walks.plan), window.asked.eq(unit.second),
+        ]
+        self._run(m, unit, window)
         return self.resets(m)
 
-    def _run(self, m: Module, unit: Any, windows: dict[str, Window]) -> None:
+    def _run(self, m: Module, unit: Any, window: Window) -> None:
         job, walk, stream = self.i.p, self._walk, self._stream
         vec, flags = job.vec, job.flags
-        there = {name: Signal(name=f"{name}_there") for name in windows}
-        missing = {name: walk[name] & ~there[name] for name in windows}
+        there = {name: Signal(name=f"{name}_there") for name in "ab"}
+        missing = {name: walk[name] & ~there[name] for name in there}
         wrong = Signal()
         asks = [(stream[name], f"Ask {name}") for name in ("a", "b", "target")] + [(None, "Start")]
         self._ends = [
@@ -144,8 +145,8 @@ class Execution(Resettable):
                         self.ask.stream.eq(first[:4]),
                         self.ask.valid.eq(~(walk["a"] | walk["b"]) & Cat(stream.values()).any()),
                     ]
-            self._plan(m, "a", "Plan b", missing, vec.a, windows["a"], there, wrong)
-            self._plan(m, "b", "Planned", missing, vec.b, windows["b"], there, wrong)
+            self._plan(m, "a", "Plan b", missing, vec.a, window, there, wrong)
+            self._plan(m, "b", "Planned", missing, vec.b, window, there, wrong)
             with m.State("Planned"):
                 _go(m, [(missing["a"] | missing["b"], "Plan a"), *asks])
             with m.State("Wrong"):
@@ -184,6 +185,7 @@ class Execution(Resettable):
             m.d.comb += [
                 self.walks.number.eq(operand), self.walks.todo.eq(Todo.PLAN), self.walks.hasty.eq(missing[other]),
                 self.walks.valid.eq(missing[name]), window.opens.eq(self.walks.done),
+                window.which.eq(name == "b"),
             ]
             m.d.sync += wrong.eq(name == "b")
             with m.If(self.walks.done):

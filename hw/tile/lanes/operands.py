@@ -62,8 +62,8 @@ class Operands(Resettable):
         Some elements are left; some operands were not taken yet; what is left comes from a reduction.
     a_block, b_block : In(16), In(16)
         Addresses of the blocks of sources that are streams.
-    a_term, b_term : In(stream of TermLayout())
-        Pixels of sources that are walks, the whole window again and again.
+    term, second : In(stream of TermLayout()), Out(1)
+        Pixels of a source that is a walk, the whole window again and again: of the second source, or of the first one.
     drain, result : In(stream of 32 bits), In(stream of cfg.payload_bits)
         Words of the core, and of the reduction.
     read : Out(ReadPort())
@@ -83,8 +83,8 @@ class Operands(Resettable):
     summing: Value
     a_block: Value
     b_block: Value
-    a_term: stream.Interface
-    b_term: stream.Interface
+    term: stream.Interface
+    second: Signal
     drain: stream.Interface
     result: stream.Interface
     read: Any
@@ -105,7 +105,7 @@ class Operands(Resettable):
             "job": In(DescriptorLayout("vec")), "start": In(1),
             "active": Out(1), "waiting": Out(1), "summing": Out(1),
             "a_block": In(ADDRESS_BITS), "b_block": In(ADDRESS_BITS),
-            "a_term": In(stream.Signature(TermLayout())), "b_term": In(stream.Signature(TermLayout())),
+            "term": In(stream.Signature(TermLayout())), "second": Out(1),
             "drain": In(stream.Signature(unsigned(32))), "result": In(stream.Signature(unsigned(cfg.payload_bits))),
             "read": Out(ReadPort()), "sum_index": Out(8), "sum_read": Out(1),
             "sums": In(signed(_LANE)).array(AT_A_TIME), "sum_wait": In(1), "o": Out(stream.Signature(BeatLayout(cfg))),
@@ -114,7 +114,7 @@ class Operands(Resettable):
     def elaborate(self, platform: object) -> Any:
         m = Module()
         job = self.job
-        second, opening = Signal(), Signal()
+        second, opening = self.second, Signal()
         source, form = Signal(5), Signal(2)
         goes, ends = Signal(), Signal()
         count, wrap = Signal(range(self.cfg.lanes + 1)), Signal()
@@ -123,7 +123,7 @@ class Operands(Resettable):
         is_walk = source[4] & ~source[3]
         in_memory = ~source[4] | is_walk
         sums, none = source == Operand.ACCUMULATORS, source == Operand.NONE
-        term_last = ~is_walk | Mux(second, self.b_term.p.last, self.a_term.p.last)
+        term_last = ~is_walk | self.term.p.last
         product, table = job.kind == Kind.PRODUCT, job.kind == Kind.TABLE
         both = ~table & (job.b != Operand.NONE)
         m.d.comb += [
@@ -144,14 +144,12 @@ class Operands(Resettable):
             ]
         room = self._queue(m, goes, beat, self._landed(m, goes, in_memory, sums, _of_words(source), form, words))
         wants = self.active & room
-        term_valid = Mux(second, self.b_term.valid, self.a_term.valid)
         others = ~in_memory & (~sums | ~self.sum_wait) & (sums | none | words_valid)
         self._address(m, source, second, at, form)
         m.d.comb += [
-            self.read.valid.eq(wants & in_memory & (~is_walk | term_valid)),
+            self.read.valid.eq(wants & in_memory & (~is_walk | self.term.valid)),
             goes.eq((self.read.valid & self.read.ready) | (wants & others)),
-            self.a_term.ready.eq(goes & is_walk & ~second), self.b_term.ready.eq(goes & is_walk & second),
-            self.sum_read.eq(goes & sums),
+            self.term.ready.eq(goes & is_walk), self.sum_read.eq(goes & sums),
         ]
         return self.resets(m)
 
@@ -294,9 +292,8 @@ class Operands(Resettable):
     def _address(self, m: Module, source: Value, second: Value, at: dict[str, Signal], form: Value) -> None:
         """Where the elements at hand are in the buffer, or among the accumulators."""
         base, element = Signal(ADDRESS_BITS), Signal(11)
-        walk = Mux(second, self.b_term.p.address, self.a_term.p.address)
         m.d.comb += [
-            base.eq(Mux(source[4], walk, Mux(second, self.b_block, self.a_block))),
+            base.eq(Mux(source[4], self.term.p.address, Mux(second, self.b_block, self.a_block))),
             element.eq(Mux(second, at["b"], at["a"])),
             self.read.address.eq(base + Mux(form == Format.LANE, element << 1, element)),
             self.sum_index.eq(element),

@@ -63,7 +63,7 @@ class VectorUnit(Resettable):
         Strobes: begin; all is written.
     summing : Out(1)
         It takes sums of a reduction.
-    a_term, b_term, drain, result, read
+    term, second, drain, result, read
         Where operands come from, as at :class:`hw.tile.lanes.operands.Operands`.
     write : Out(WritePort())
         The buffer.
@@ -80,8 +80,8 @@ class VectorUnit(Resettable):
     start: Value
     done: Value
     summing: Value
-    a_term: stream.Interface
-    b_term: stream.Interface
+    term: stream.Interface
+    second: Value
     drain: stream.Interface
     result: stream.Interface
     read: Any
@@ -93,7 +93,7 @@ class VectorUnit(Resettable):
     def __init__(self, cfg: TileConfig) -> None:
         self.cfg = cfg
         operands = Operands.members(cfg)
-        shared = ("a_block", "b_block", "a_term", "b_term", "drain", "result", "read", "job", "start")
+        shared = ("a_block", "b_block", "term", "second", "drain", "result", "read", "job", "start")
         super().__init__({
             **{name: operands[name] for name in shared}, "target_block": In(ADDRESS_BITS),
             "done": Out(1), "summing": Out(1),
@@ -110,11 +110,12 @@ class VectorUnit(Resettable):
         lanes: list[Any] = [Lane(sums=k < AT_A_TIME, tables=k == 0) for k in range(cfg.lanes)]
         for k, lane in enumerate(lanes):
             m.submodules[f"lane_{k}"] = lane
-        for name in ("a_term", "b_term", "drain", "result", "read"):
+        for name in ("term", "drain", "result", "read"):
             connect(m, getattr(operands, name), flipped(getattr(self, name)))
         m.d.comb += [
             operands.start.eq(self.start), operands.job.eq(job), operands.a_block.eq(self.a_block),
             operands.b_block.eq(self.b_block), self.summing.eq(operands.summing),
+            self.second.eq(operands.second),
         ]
         enable = Signal()
         stages = self._stages(m, operands, parameters, enable)

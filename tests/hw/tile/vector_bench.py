@@ -178,16 +178,16 @@ class VectorBench:
         ctx.set(dut.start, 1)
         cycles = 0
         while True:
-            for name in ("a", "b"):
-                port, terms = getattr(dut, f"{name}_term"), case.terms[name]
-                ctx.set(port.valid, int(self.rng.random() >= self.stall))
-                ctx.set(port.payload, {"address": terms[at[name]], "last": int(at[name] == len(terms) - 1)})
+            asked = "b" if ctx.get(dut.second) else "a"
+            terms = case.terms[asked]
+            ctx.set(dut.term.valid, int(self.rng.random() >= self.stall))
+            ctx.set(dut.term.payload, {"address": terms[at[asked]], "last": int(at[asked] == len(terms) - 1)})
             for name in size:
                 port, words = getattr(dut, name), streams[name][place[name] :][: size[name]]
                 ctx.set(port.valid, int(self.rng.random() >= self.stall and len(words) == size[name]))
                 ctx.set(port.payload, int.from_bytes(words.astype("<i2").tobytes(), "little"))
             taken = {name: port.valid & port.ready for name, port in (
-                ("a", dut.a_term), ("b", dut.b_term), ("drain", dut.drain), ("result", dut.result))}
+                (asked, dut.term), ("drain", dut.drain), ("result", dut.result))}
             found = await ctx.tick().sample(dut.done, *taken.values())
             ctx.set(dut.start, 0)
             cycles += 1
