@@ -92,8 +92,14 @@ class SendEngine(Resettable):
             self.wants.eq(1 << field(self.i.p.word, Op.SEND, "stream")), blocks.eq(field(word, Op.SEND, "n")),
             last.eq(left <= size), now.eq(Mux(last, left, size)),
         ]
-        with m.If(self.read.valid & self.read.ready):
-            m.d.sync += [at.eq(at + now), left.eq(left - now)]
+        # A block begins, or a flit of it is read.
+        takes, reading = Signal(name="takes_block"), self.read.valid & self.read.ready
+        with m.If(reading | takes):
+            m.d.sync += left.eq(Mux(takes, ring.block, left - now))
+        with m.If(reading | (takes & (oldest | around))):
+            m.d.sync += at.eq(Mux(reading, at + now, Mux(oldest, ring.head, ring.base)))
+        with m.If(takes):
+            m.d.sync += behind.eq(Mux(oldest, ring.head_left, Mux(around, ring.blocks, behind - 1)))
         self._flits(m, now, last, room, none)
         with m.FSM() as machine:
             with m.State("Idle"):
@@ -104,11 +110,7 @@ class SendEngine(Resettable):
             with m.State("Ask"):
                 m.d.comb += self.ask.valid.eq(1)
                 with m.If(self.ask.ready & (ring.there > offset)):
-                    m.d.sync += [
-                        left.eq(ring.block),
-                        behind.eq(Mux(oldest, ring.head_left, Mux(around, ring.blocks, behind - 1))),
-                        at.eq(Mux(oldest, ring.head, Mux(around, ring.base, at))),
-                    ]
+                    m.d.comb += takes.eq(1)
                     m.next = "Read"
             with m.State("Read"):
                 m.d.comb += self.read.valid.eq(room)
