@@ -116,9 +116,13 @@ class Descriptors(Resettable):
             with m.If(stale[k]):
                 m.d.comb += walk.eq(k)
         m.d.comb += self.ask.stream.eq(number)
+        # Column and row are 0.
+        with m.If(self.ask.valid):
+            m.d.sync += origin.eq(self.ask.ring.freed)
+        with m.Else():
+            m.d.sync += origin.eq(0)
         with m.FSM():
             with m.State("Idle"):
-                m.d.sync += origin.eq(0)
                 with m.If(stale.any() & ~self.set.valid):
                     m.next = "Read"
             with m.State("Read"):
@@ -130,7 +134,6 @@ class Descriptors(Resettable):
                 m.next = "Ask"
             with m.State("Ask"):
                 m.d.comb += self.ask.valid.eq(1)
-                m.d.sync += origin.eq(self.ask.ring.freed)
                 with m.If(self.ask.ready):
                     m.next = "Origin"
             with m.State("Origin"):
