@@ -8,7 +8,7 @@ from amaranth.lib import data
 from hw.tile.fields import Layout
 from hw.tile.isa import DESCRIPTORS, PARAMETER
 
-__all__ = ["DescriptorLayout", "ParameterLayout", "WordsLayout", "own_wrongs"]
+__all__ = ["DescriptorLayout", "ParameterLayout", "WordsLayout", "beyond", "own_wrongs"]
 
 _WORD = 32
 
@@ -39,6 +39,16 @@ class ParameterLayout(WordsLayout):
         super().__init__(PARAMETER)
 
 
+def beyond(value: Value, low: int, high: int) -> Value:
+    """Whether an unsigned number is out of a range. To be 0 takes no carry chain, which to be less than 1 does."""
+    wrong: Value = Const(0)
+    if low > 0:
+        wrong = ~value.any() if low == 1 else value < low
+    if high < (1 << len(value)) - 1:
+        wrong |= value > high
+    return wrong
+
+
 def own_wrongs(kind: str, value: Any) -> tuple[Value, Value]:
     """Whether a bit of a descriptor that belongs to no field is 1, and a field is out of its range."""
     layout, raw = DESCRIPTORS[kind].layout, value.as_value()
@@ -49,9 +59,6 @@ def own_wrongs(kind: str, value: Any) -> tuple[Value, Value]:
             spare |= raw[_WORD * word + bits : _WORD * (word + 1)].any()
     wrong: Value = Const(0)
     for one in layout.fields:
-        low, high = one.range
-        if not one.signed and low > 0:
-            wrong |= value[one.name] < low
-        if not one.signed and high < (1 << one.width) - 1:
-            wrong |= value[one.name] > high
+        if not one.signed:
+            wrong |= beyond(value[one.name], *one.range)
     return spare, wrong

@@ -6,7 +6,6 @@ from amaranth.hdl import Cat, Const, Module, Signal, Value
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from hw.tile.fields import Field
 from hw.tile.isa import (
     DESCRIPTOR_WORDS,
     DESCRIPTORS,
@@ -18,6 +17,7 @@ from hw.tile.isa import (
     Instruction,
     Op,
 )
+from hw.tile.layouts import beyond
 
 __all__ = ["CAUSES", "Decoder", "field"]
 
@@ -84,13 +84,7 @@ class Decoder(wiring.Component):
         return found
 
     def _out_of_range(self, one: Instruction) -> Value:
-        found = [bad for f in one.layout.fields for bad in _beyond(f, field(self.word, one.op, f.name))]
-        return _any(found)
-
-
-def _beyond(one: Field, value: Value) -> Sequence[Value]:
-    low, high = one.range
-    return [value < low] * (low > 0) + [value > high] * (high < (1 << one.width) - 1)
+        return _any([beyond(field(self.word, one.op, f.name), *f.range) for f in one.layout.fields])
 
 
 def _any(values: Sequence[Value]) -> Value:
