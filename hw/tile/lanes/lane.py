@@ -16,6 +16,8 @@ STAGES = 6
 
 _SUM = 32
 _D = 17
+_KEPT = 18
+"""Bits of a shifted sum that is only clipped: what has more is beyond all limits whatever is added to it."""
 
 
 class StepLayout(data.StructLayout):
@@ -114,19 +116,20 @@ class Lane(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         difference, factor = Signal(signed(17), reset_less=True), Signal(signed(16), reset_less=True)
+        kept = _SUM if self.sums else _KEPT
         product = Signal(signed(33), reset_less=True)
-        total, shifted = Signal(signed(_SUM), reset_less=True), Signal(signed(_SUM + 1), reset_less=True)
-        result = Signal(signed(_SUM + 1), reset_less=True)
+        total, shifted = Signal(signed(_SUM), reset_less=True), Signal(signed(kept + 1), reset_less=True)
+        result = Signal(signed(kept + 1), reset_less=True)
         given, scale = self._operand(m, difference, factor)
         y, before = Signal(signed(16)), Signal(_SUM)
         added = Cat(total) & (~self.begins).replicate(_SUM)
         if self.sums:
             added |= Cat(self.init) & (self.begins & self.goes_on).replicate(_SUM)
-        m.d.comb += [before.eq(added), y.eq(self._clipped(m, result))]
+        # The sum, which has a bit below it, and whether more of it than is kept is left.
+        shifting, far = self._shifted(Cat(C(0, 1), total), kept + 1)
+        m.d.comb += [before.eq(added), y.eq(self._clipped(m, result, self._late_far(m, shifted, far, total[-1])))]
         if self.tables:
             m.d.comb += self.y_next.eq(y)
-        shifting = Signal(signed(_SUM + 1))
-        m.d.comb += shifting.eq((total << 1) >> self.shift)
         with m.If(self.enable):
             m.d.sync += [
                 difference.eq(given), factor.eq(scale), product.eq(difference * factor), shifted.eq(shifting),
@@ -142,13 +145,35 @@ class Lane(wiring.Component):
                 m.d.sync += self.made.eq(result)
         return m
 
-    def _clipped(self, m: Module, result: Value) -> Value:
+    def _shifted(self, value: Value, kept: int) -> tuple[Value, Value]:
+        """The lowest bits of a number when it is shifted, and whether that is more than these tell."""
+        far: Value = C(0, 1)
+        sign = value[-1]
+        for k, bit in reversed(list(enumerate(self.shift))):
+            # What the steps that are left may still need.
+            left = min(kept + (1 << k) - 1, len(value))
+            if left < len(value):
+                far = far | (~bit & (value[left:] != sign.replicate(len(value) - left)))
+            value = Mux(bit, value.as_signed() >> (1 << k), value.as_signed())[:left]
+        return value, far
+
+    def _late_far(self, m: Module, shifted: Value, far: Value, negative: Value) -> tuple[Value, Value]:
+        """Whether more was left of a sum than was kept, and its sign, when its result is there."""
+        if self.sums:
+            return C(0, 1), C(0, 1)
+        late = [Signal(2, name=f"far_{k}", reset_less=True) for k in range(2)]
+        with m.If(self.enable):
+            m.d.sync += [
+                late[0].eq(Cat(far, negative)), late[1].eq(late[0] | (shifted[-1] != late[0][1])),
+            ]
+        return late[1][0], late[1][1]
+
+    def _clipped(self, m: Module, result: Value, late: tuple[Value, Value]) -> Value:
         """The result within its limits; bits above those of a lane are looked at first."""
         low, above, under, over = result[:16].as_signed(), result[15:], Signal(), Signal()
-        fits = above.all() | ~above.any()
-        m.d.comb += [
-            under.eq(Mux(fits, low < self.lo, result[-1])), over.eq(Mux(fits, low > self.hi, ~result[-1])),
-        ]
+        far, negative = late
+        fits, below = ~far & (above.all() | ~above.any()), Mux(far, negative, result[-1])
+        m.d.comb += [under.eq(Mux(fits, low < self.lo, below)), over.eq(Mux(fits, low > self.hi, ~below))]
         return Mux(under, self.lo, Mux(over, self.hi, low))
 
     def _operand(self, m: Module, difference: Value, factor: Value) -> tuple[Value, Value]:
