@@ -1,7 +1,8 @@
 """Networks on the tiles of a chip in co-simulation: ``python benchmarks/tiles.py [--images 50] [--timeline F.svg]``.
 
 ``--only cnn`` and ``--only resnet8 --images 4 --duplicates 4 --device rram-neurram`` are for the networks of
-``examples/models`` on ``neurram``, whose simulator takes minutes to build.
+``examples/models`` on ``neurram``, whose simulator takes minutes to build; ``--only chain`` has 48 layers of 120 x 120 one
+behind the other, so that all of its cores are at work.
 
 Three networks run on ``tnsa64-2x2`` from the host port alone, on ideal and on noisy cells: a perceptron on 8x8 digits,
 one on Fashion-MNIST (11 x 11 pixels, trained here on 2,000 images) that is cut over four tiles with reduction and
@@ -79,8 +80,17 @@ def example(name: str) -> Job:
     return Job((DATA.parents[1] / "models" / name).read_bytes(), calibrate[:64], test, "neurram")
 
 
+def chain() -> Job:
+    """As many layers as the chip has cores: weights and inputs at random."""
+    rng, cores, width = np.random.default_rng(0), load_chip("neurram").cores, 120
+    layers = [(rng.normal(size=(width, width)) * np.sqrt(2 / width), np.zeros(width)) for _ in range(cores)]
+    x = rng.uniform(size=(1000, width)).astype("f4")
+    return Job(to_onnx("chain", layers, (width,), 1.0), x[:64], x, "neurram")
+
+
 JOBS = {"digits": digits, "fashion": fashion, "residual": residual}
-LARGE = {"cnn": lambda: example("fashion14_cnn.onnx"), "resnet8": lambda: example("fashion14_resnet8.onnx")}
+LARGE = {"cnn": lambda: example("fashion14_cnn.onnx"), "resnet8": lambda: example("fashion14_resnet8.onnx"),
+         "chain": chain}
 
 
 def run(
