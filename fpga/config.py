@@ -120,6 +120,11 @@ def board_config(board: str, chip: Chip | None = None, *, noise: bool = False) -
             chip=chip, lanes=min(tiles.lanes, chip.lines), slots=tiles.slots, noise=noise, clock_hz=tiles.clock_hz,
             baud=tiles.baud, link_bytes=tiles.link_bytes,
         )
+    if chip.cores > 1:
+        mesh, able = f"{chip.mesh.columns} x {chip.mesh.rows}", ", ".join(n for n, one in BOARDS.items() if one.tiles)
+        raise InputError(
+            f"{chip.name}: mesh must have 1 column and 1 row to fit on {board}, not {mesh}; tiles are for {able}"
+        )
     given = 2 ** ((plan.word_bits // chip.core.g_bits).bit_length() - 1)
     return BoardConfig(
         chip=chip, level="pin" if chip.lines <= plan.pin_lines else "vector",

@@ -13,8 +13,13 @@ def what_fits(board: Board) -> str:
     return f"what fits is {sizes}"
 
 
+def _buffer_bits(cfg: AnyConfig) -> int:
+    """Of the buffer of a tile; a core alone has none."""
+    return 8 * 1024 * cfg.chip.tile.buffer_kib if cfg.cores > 1 else 0
+
+
 def check_memory(board: Board, cfg: AnyConfig) -> None:
-    """Refuse what can be seen not to fit before it is built: cells that the memory cannot hold.
+    """Refuse what can be seen not to fit before it is built: cells, and buffers of tiles, that the memory cannot hold.
 
     Raises
     ------
@@ -23,12 +28,14 @@ def check_memory(board: Board, cfg: AnyConfig) -> None:
     """
     emulator, spram = cfg.emulator, cfg.memory == "spram"
     # A word of SPRAM has 16 bits, so the width of a word says how many there are; its depth was checked before.
-    need = cfg.cores * (emulator.word_bits // 16 if spram else emulator.cell_words * emulator.word_bits)
+    bits = emulator.cell_words * emulator.word_bits + _buffer_bits(cfg)
+    need = cfg.cores * (emulator.word_bits // 16 if spram else bits)
     have = board.spram if spram else board.memory_bits
     if need > have:
         sizes = f"{need} SPRAMs" if spram else f"{need / 1024:g} kbit of block RAM"
+        what = "cells" if cfg.cores == 1 else "cells and buffers"
         there = f"{have}" if spram else f"{have / 1024:g} kbit"
         raise InputError(
-            f"{cfg.chip.name} is too large for {board.name}: its cells need {sizes} and the {board.device} has "
+            f"{cfg.chip.name} is too large for {board.name}: its {what} need {sizes} and the {board.device} has "
             f"{there}; {what_fits(board)}"
         )

@@ -72,8 +72,16 @@ def test_cells_that_do_not_fit_are_told_before_anything_is_built(
 
 
 def test_a_mesh_has_no_place_on_a_board() -> None:
-    with pytest.raises(InputError, match=r"mesh must have 1 column and 1 row to fit on a board, not 2 x 1$"):
+    with pytest.raises(InputError, match=r"row to fit on icebreaker, not 2 x 1; tiles are for ulx3s-85f$"):
         board_config("icebreaker", load_chip("tnsa16-core", {"mesh.columns": 2}))
+
+
+def test_tiles_whose_buffers_do_not_fit_are_told_before_anything_is_built(tmp_path: Path) -> None:
+    chip = load_chip("ulx3s-2x2", {"mesh.columns": 8, "mesh.rows": 8})
+    sentence = r"^ulx3s-2x2 is too large for ulx3s-85f: its cells and buffers need 10240 kbit of block RAM and the "
+    with pytest.raises(InputError, match=sentence):
+        build("ulx3s-85f", chip, folder=tmp_path / "out")
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_board_that_is_not_known_is_named() -> None:
