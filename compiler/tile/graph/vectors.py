@@ -59,6 +59,10 @@ class VectorStep:
     target_offset: int = 0
 
 
+MOST_LANES = 8
+"""Lanes of a vector unit, at most: parameters that begin anew after a multiple of them take no more time."""
+
+
 def rows(m: ArrayLike, c: ArrayLike = 0, d: ArrayLike = 0) -> Integers:
     """Parameters of elements."""
     made = np.zeros((*np.broadcast_shapes(np.shape(m), np.shape(c), np.shape(d)), 6), np.int64)
@@ -67,9 +71,16 @@ def rows(m: ArrayLike, c: ArrayLike = 0, d: ArrayLike = 0) -> Integers:
 
 
 def took(*sources: Integers, **fields: int | str) -> Vector:
-    """An operation with the parameters of each of its sources; those of all elements that are alike are one row."""
-    if all((one == one[:1]).all() for one in sources):
-        sources = tuple(one[:1] for one in sources)
+    """An operation with the parameters of each of its sources, up to where they begin anew.
+
+    Those of all elements that are alike are one row; of features at each of many steps they are some, a multiple of all
+    lanes.
+    """
+    most = min(map(len, sources))
+    for period in (1, *range(MOST_LANES, most // 2 + 1, MOST_LANES)):
+        if all(np.array_equal(one[period:], one[:-period]) for one in sources if len(one) > period):
+            sources = tuple(one[:period] for one in sources)
+            break
     return Vector(fields=fields, parameters=np.concatenate(sources), period=len(sources[0]))
 
 
