@@ -51,8 +51,12 @@ def _chain(stages: Sequence[Stage], takers: Sequence[int], k: int) -> list[int]:
         found.append(at)
         before = stages[at].operation
         if isinstance(before, Select):
-            several = len(stages[at].inputs) >= FEWEST
-            return found if several and len(before.index) == len(op.index) and len(found) > 1 else []
+            count = len(stages[at].inputs)
+            if count < FEWEST or len(found) == 1 or len(before.index) != len(op.index) or len(op.index) % count:
+                return []
+            # Then each value is a pixel.
+            pixels = np.arange(len(op.index)).reshape(count, -1).T.ravel()
+            return found if np.array_equal(before.index[op.index], pixels) else []
         if type(before) not in _ARRAYS or len(stages[at].inputs) != 1:
             return []
     return []
