@@ -1,8 +1,8 @@
 """Networks on the tiles of a chip in co-simulation: ``python benchmarks/tiles.py [--images 50] [--timeline F.svg]``.
 
 ``--only cnn`` and ``--only resnet8 --images 4 --duplicates 4 --device rram-neurram`` are for the networks of
-``examples/models`` on ``neurram``, whose simulator takes minutes to build; ``--only chain`` has 48 layers of 120 x 120 one
-behind the other, so that all of its cores are at work.
+``examples/models`` on ``neurram``, whose simulator takes minutes to build; ``--only chain`` has 48 layers of 120 x 120
+one behind the other, so that all of its cores are at work.
 
 Three networks run on ``tnsa64-2x2`` from the host port alone, on ideal and on noisy cells: a perceptron on 8x8 digits,
 one on Fashion-MNIST (11 x 11 pixels, trained here on 2,000 images) that is cut over four tiles with reduction and
