@@ -60,6 +60,7 @@ class Writer:
         self._pool: dict[str, int] = {}
         self._registers: dict[int, dict[int, str]] = {}
         self._walks: dict[str, dict[str, str]] = {}
+        self._spilled: dict[str, dict[str, tuple[str, str]]] = {}
         self._top = placed.cfg.buffer_bytes
 
     def ring(self, ring: Ring) -> None:
@@ -203,7 +204,8 @@ class Writer:
         InputError
             If others are too many.
         """
-        held = {kind: self._spill(kind) for kind in ("vec", "mvm", "walk")}
+        # Once: what is not in its place then is no more among what the tile declares.
+        held = self._spilled = self._spilled or {kind: self._spill(kind) for kind in ("vec", "mvm", "walk")}
         lines: list[str] = []
         for line in code:
             indent, (op, _, rest) = line[: len(line) - len(line.lstrip())], line.strip().partition(" ")

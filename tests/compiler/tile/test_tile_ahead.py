@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from compiler import CompileOptions, Network
 from compiler.tile import compile_tiles, tile_code, tile_programs, with_programs
+from compiler.tile.code import writer
 from compiler.tile.cycles import expected_cycles
 from compiler.tile.placed.ahead import pipeline
 from compiler.tile.placed.order import MOST_AHEAD, Part
@@ -113,6 +114,23 @@ def test_an_array_does_not_wait_for_a_layer_of_one_position(
         _, found, wanted = compare(made, x[:images], device="rram-neurram", first=first, watched=False)
         for value, lanes in found.items():
             np.testing.assert_array_equal(lanes, wanted[value])
+
+
+@pytest.mark.slow
+def test_a_tile_with_too_many_operations_may_be_ahead(
+    case: tuple[Network, NDArray[Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a tile has no place for is written before each use, in each of the three parts of such a program."""
+    network, x = case
+    made = with_programs(network, x).network
+    few = {kind: replace(one, count=3) if kind == "vec" else one for kind, one in writer.DESCRIPTORS.items()}
+    monkeypatch.setattr(writer, "DESCRIPTORS", few)
+    programs, found, wanted = compare(made, x[:3], device="ideal", watched=False)
+    some = [text for tile, text in programs.texts.items() if tile in programs.ahead]
+    assert some
+    assert all(text.count("set vec") > 2 for text in some)
+    for value, lanes in found.items():
+        np.testing.assert_array_equal(lanes, wanted[value])
 
 
 def network_with(network: Network, ahead: dict[str, int]) -> Network:
