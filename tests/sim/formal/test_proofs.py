@@ -60,7 +60,7 @@ CHOSEN = [
     ("tile: a loop is run", "LoopStack"),
     ("VEC does not wait", "Execution"),
     ("a block of whole flits", "Receiver"),
-    ("a loop that ends leaves", "LoopStack"),
+    ("a loop that is run again counts for the one inside", "LoopStack"),
     ("PUSH does not wait", "Sequencer"),
     ("a block is acknowledged when one", "Tokens"),
     ("an engine is busy only when", "Waiting"),
