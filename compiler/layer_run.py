@@ -71,12 +71,8 @@ class LayerRun:
         ``notice`` as of :func:`~compiler.program.run_call`; ``sink`` hears of the images that the call computes, one
         behind the other.
         """
-        if self.call.turns == 1:
-            return self._run(codes, images, sink, notice)
-        own, made = self.call.own(images), np.zeros((len(codes), self.layer.outputs * len(self.call.patches)), np.int16)
-        if own.size:
-            made[own] = self._run(codes[own], images[own], sink, notice)
-        return made
+        return self.call.of_own(
+            lambda some, numbers: self._run(some, numbers, sink, notice), codes, images, self.layer.outputs)
 
     def _run(
         self, codes: Lanes, images: NDArray[np.integer], sink: Sink | None, notice: Callable[[int, int], None] | None

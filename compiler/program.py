@@ -221,6 +221,18 @@ class Call:
         """Places of the images that it computes, of those with such numbers."""
         return np.flatnonzero(images.astype(np.uint64) % np.uint64(self.turns) == self.turn)
 
+    def of_own(
+        self, run: Callable[[Lanes, NDArray[np.integer]], Lanes], codes: Lanes, images: NDArray[np.integer],
+        outputs: int,
+    ) -> Lanes:
+        """What ``run`` makes of codes and numbers of images, (batch, outputs * positions); 0 of other copies' ones."""
+        if self.turns == 1:
+            return run(codes, images)
+        own, made = self.own(images), np.zeros((len(codes), outputs * len(self.patches)), np.int16)
+        if own.size:
+            made[own] = run(codes[own], images[own])
+        return made
+
 
 @dataclass(frozen=True, kw_only=True)
 class Host:
@@ -370,12 +382,8 @@ def run_call(
 
     Where the layer makes codes, ``notice`` is told how many of how many were larger than what they reach.
     """
-    if call.turns == 1:
-        return _run_all(call, layer, codes, images, run, notice)
-    own, made = call.own(images), np.zeros((len(codes), layer.outputs * len(call.patches)), np.int16)
-    if own.size:
-        made[own] = _run_all(call, layer, codes[own], images[own], run, notice)
-    return made
+    return call.of_own(
+        lambda some, numbers: _run_all(call, layer, some, numbers, run, notice), codes, images, layer.outputs)
 
 
 def _run_all(

@@ -14,17 +14,12 @@ from numpy.typing import NDArray
 from compiler.model import FloatNetwork
 from compiler.model.stages import Combine, Evaluated, Linear, Map, Step
 
-__all__ = ["Alike", "is_recurrent"]
+__all__ = ["Alike"]
 
 Float = NDArray[np.float64]
 
 ROWS = 8192
 """Numbers of an element of which ranges come, of all steps together."""
-
-
-def is_recurrent(network: FloatNetwork) -> bool:
-    """Whether a layer is called again."""
-    return any(len(steps) > 1 for steps in network.calls)
 
 
 class Alike:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from compiler.calibration.alike import Alike, is_recurrent
+from compiler.calibration.alike import Alike
 from compiler.calibration.carried import InLanes, Value
 from compiler.calibration.elementwise import Part, lower_elementwise
 from compiler.calibration.stage_lowering import centre, equalise, lower_evaluated, lower_step, lower_uniform
@@ -30,7 +30,7 @@ class Assembly:
 
     def __init__(self, network: FloatNetwork, wanted: Sequence[Float], products: bool = False) -> None:
         self.network, self.wanted, self.products = network, wanted, products
-        self.uniform = products and is_recurrent(network)
+        self.uniform = products and network.calls_again
         """Whether all elements of a value have one unit, and steps that are alike the same ones."""
         self.alike = Alike(network, wanted) if self.uniform else None
         self.stages: list[Stage] = []

@@ -197,6 +197,11 @@ class FloatNetwork:
         """The layers by their number."""
         return tuple(self.calls_of(number)[0][1].layer for number in range(len(self.calls)))
 
+    @property
+    def calls_again(self) -> bool:
+        """Whether a layer is called more than once, as that of a recurrent cell is."""
+        return any(len(steps) > 1 for steps in self.calls)
+
     @cached_property
     def is_chain(self) -> bool:
         """Whether each step is a layer that takes the value before it as it is: a perceptron.
@@ -205,7 +210,7 @@ class FloatNetwork:
         shared: its codes would have to be those that itself takes.
         """
         size = self.features
-        if any(len(steps) > 1 for steps in self.calls):
+        if self.calls_again:
             return False
         for k, step in enumerate(self.steps):
             if step.inputs != (k,) or not isinstance(step.operation, Linear) or not step.operation.takes_all(size):

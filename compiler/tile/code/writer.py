@@ -1,6 +1,7 @@
 """Declarations of a tile's text: streams, walks, parameters, tables, operations; each that is equal is one."""
 
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -60,7 +61,6 @@ class Writer:
         self._pool: dict[str, int] = {}
         self._registers: dict[int, dict[int, str]] = {}
         self._walks: dict[str, dict[str, str]] = {}
-        self._spilled: dict[str, dict[str, tuple[str, str]]] = {}
         self._top = placed.cfg.buffer_bytes
 
     def ring(self, ring: Ring) -> None:
@@ -204,9 +204,7 @@ class Writer:
         InputError
             If others are too many.
         """
-        # Once: what is not in its place then is no more among what the tile declares.
-        held = self._spilled = self._spilled or {kind: self._spill(kind) for kind in ("vec", "mvm", "walk")}
-        lines: list[str] = []
+        held, lines = self._held, list[str]()
         for line in code:
             indent, (op, _, rest) = line[: len(line) - len(line.lstrip())], line.strip().partition(" ")
             names = [one.strip() for one in rest.split(",")]
@@ -218,6 +216,11 @@ class Writer:
                     names[n] = place
             lines.append(f"{indent}{op} {', '.join(names)}".rstrip())
         return lines
+
+    @cached_property
+    def _held(self) -> dict[str, dict[str, tuple[str, str]]]:
+        """What is written before each use, by kind; from then on it is not among what the tile declares."""
+        return {kind: self._spill(kind) for kind in ("vec", "mvm", "walk")}
 
     @property
     def crowded(self) -> bool:

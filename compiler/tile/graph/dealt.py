@@ -13,11 +13,11 @@ import numpy as np
 from compiler.program import Call
 from macro_models.exact.vector import WeightedSum
 
-__all__ = ["dealt_values", "sum_of_dealt"]
+__all__ = ["Doing", "dealt_values", "sum_of_dealt"]
 
 
 class Doing(Protocol):
-    """A stage of a program."""
+    """A step of a model, or a stage of a program."""
 
     @property
     def operation(self) -> object: ...

@@ -5,31 +5,20 @@ stays at its pixel; else from the layer that takes the value; else the value is 
 """
 
 from collections.abc import Callable, Sequence
-from typing import Protocol
 
 import numpy as np
 
 from compiler.program import Call, Program
-from compiler.tile.graph.dealt import dealt_values
+from compiler.tile.graph.dealt import Doing, dealt_values
 from compiler.tile.graph.geometry import Image, call_image, pooling, seen_image, turns_of
 from compiler.tile.graph.routes import NotAlikeError, route
 from macro_models.exact.vector import Select
 
-__all__ = ["Doing", "entry_image", "images_of", "is_sequence", "is_windowed", "joined", "outputs_in"]
+__all__ = ["entry_image", "images_of", "is_sequence", "is_windowed", "joined", "outputs_in"]
 
 
 FEWEST = 4
 """Values of a single pixel from which on they are pixels of an image in turn."""
-
-
-class Doing(Protocol):
-    """A step or a stage."""
-
-    @property
-    def operation(self) -> object: ...
-
-    @property
-    def inputs(self) -> tuple[int, ...]: ...
 
 
 def images_of(parts: Sequence[Doing], entry: Image, outputs: Callable[[object], int]) -> list[Image]:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from compiler import CompileOptions, Network
-from compiler.calibration.alike import Alike, is_recurrent
+from compiler.calibration.alike import Alike
 from compiler.importer.onnx_import import import_onnx
 from compiler.model.stages import Combine, Evaluated
 from compiler.program import InputStage, OutputStage, Program, Stage, Table
@@ -140,7 +140,7 @@ def test_steps_that_are_alike_have_the_same_stages() -> None:
 def test_alike_are_the_steps_between_calls_of_one_layer() -> None:
     model, x = recurrent("LSTM", 5)
     net = import_onnx(model, x=x)
-    assert is_recurrent(net)
+    assert net.calls_again
     values = net.activations(x.reshape(len(x), -1))
     alike = Alike(net, values)
     several = [k for k in range(len(net.steps)) if len(alike.of(k)) > 1]
