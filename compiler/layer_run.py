@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from compiler.program import DITHER, OP_ID_IMAGE_SHIFT, Call, Layer, Mvm
 from macro_models import MacroModel, Masks
-from macro_models.bound import BoundProduct, bind, constant_input
-from macro_models.exact.vector import LeafSum, largest_code, padded, take_elements
+from macro_models.bound import BoundProduct, bind, compute_taken, constant_input
+from macro_models.exact.vector import LeafSum, largest_code, padded
 
 __all__ = ["LayerRun", "Sink", "taken_inputs"]
 
@@ -92,16 +92,15 @@ class LayerRun:
             op_id = (numbers[image, None] + steps[position]).reshape(-1)
             total = np.zeros((len(op_id), layer.outputs), dtype=np.int16)
             for product, index in zip(self._products, indices, strict=True):
-                x = take_elements(values[image], index[position].reshape(-1)).reshape(len(op_id), -1)
-                found = product.bound.compute(x, op_id + np.uint64(product.mvm.operation))
+                numbers_of = op_id + np.uint64(product.mvm.operation)
+                found = compute_taken(product.bound, values[image], index[position], numbers_of)
                 if sink is not None:
                     sink(product.mvm, first, found.codes, found.steps)
                 product.leaves.add(total, found.codes)
-            if notice is not None and layer.root.requantise is not None:
-                clipped += layer.root.clipped(total)
+            lanes, beyond = layer.root.compute_counted(total)
+            clipped += beyond
             # Turned while it is in the cache.
-            lanes = layer.root.compute(total).reshape(image.stop - image.start, -1, layer.outputs)
-            made[image, :, position] = lanes.swapaxes(1, 2)
+            made[image, :, position] = lanes.reshape(image.stop - image.start, -1, layer.outputs).swapaxes(1, 2)
         if notice is not None and layer.root.requantise is not None:
             notice(clipped, made.size)
         return made.reshape(batch, -1)

@@ -402,7 +402,7 @@ def _run_all(
         raw = run(call, mvm, rows, start + np.uint64(mvm.operation))
         leaves.append((scale_leaf(raw, mvm.multiplier, layer.shift), mvm.outputs))
     total = sum_leaves(leaves, layer.outputs)
+    result, clipped = layer.root.compute_counted(total)
     if notice is not None and layer.root.requantise is not None:
-        notice(layer.root.clipped(total), total.size)
-    result = layer.root.compute(total)
+        notice(clipped, total.size)
     return result.reshape(batch, positions, -1).transpose(0, 2, 1).reshape(batch, -1)

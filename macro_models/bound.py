@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 
 from macro_models.exact.masks import Masks
 from macro_models.exact.operation import LSB_SEGMENT_BITS, MvmOperation
+from macro_models.exact.vector import take_elements
 from macro_models.macro import MacroModel, MvmResult
 
-__all__ = ["BoundProduct", "bind", "constant_input"]
+__all__ = ["BoundProduct", "bind", "compute_taken", "constant_input"]
 
 
 class BoundProduct(Protocol):
@@ -53,6 +54,19 @@ def bind(
     if own is None:
         return _Whole(model, op, masks, rows, taken, columns)
     return own(op, masks, rows, taken, inputs, columns)
+
+
+def compute_taken(
+    product: BoundProduct, values: NDArray[np.float32], index: NDArray[np.uint32], op_id: NDArray[np.uint64]
+) -> MvmResult:
+    """:meth:`BoundProduct.compute` of ``values[:, index]``, (batch of values, elements) and (vectors of each, inputs).
+
+    A kind may have a method ``compute_taken`` that does not make all of these inputs at once.
+    """
+    own = getattr(product, "compute_taken", None)
+    if own is None:
+        return product.compute(take_elements(values, index.reshape(-1)).reshape(len(op_id), -1), op_id)
+    return own(values, index, op_id)
 
 
 class _Whole:

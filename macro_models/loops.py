@@ -5,7 +5,12 @@ from typing import Any
 
 import numba as nb
 
-__all__ = ["compile_loops"]
+__all__ = ["compile_loops", "read"]
+
+
+def read(kind: Any, dimensions: int) -> Any:
+    """A contiguous array that loops do not write to."""
+    return nb.types.Array(kind, dimensions, "C", readonly=True)
 
 
 def compile_loops(signature: Any, function: Callable[..., None], **options: Any) -> Callable[..., None] | None:

@@ -97,8 +97,8 @@ class _LayerAccount:
             self.codes += codes.size
 
     def _spread(self, codes: NDArray[np.int16]) -> NDArray[np.int64]:
-        bins = (codes.ravel().astype(np.int64) + self.top) * BINS // (2 * self.top + 1)
-        return np.bincount(np.clip(bins, 0, BINS - 1), minlength=BINS)
+        each = np.bincount(np.clip(codes, -self.top, self.top).ravel() + np.int16(self.top), minlength=2 * self.top + 1)
+        return np.bincount(np.arange(len(each)) * BINS // len(each), weights=each, minlength=BINS).astype(np.int64)
 
     def took(self, energy_pJ: Mapping[str, float]) -> None:
         for name, one in energy_pJ.items():

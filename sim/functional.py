@@ -27,7 +27,7 @@ __all__ = ["FunctionalBackend"]
 KEPT_CELLS = 1 << 22
 """Pairs of cells of a program whose products are kept ready from batch to batch."""
 
-TURNS = 4
+TURNS = 8
 """Pieces of a batch for each thread: at the end of a batch threads wait for the last of them."""
 
 

@@ -78,6 +78,8 @@ SUM_MAX = 2**16 - 1
 """Largest sum of the magnitudes of the multipliers of one element: 32 bits then hold its sum of products."""
 TABLE_HALF = 512
 """A table has twice as many entries."""
+_MOST_PLACES = 15
+"""Of a shift that 32 bits hold with half of what is dropped, for any lane."""
 PAD = -1
 """Index of an element that is outside of a value: padding."""
 
@@ -145,6 +147,18 @@ def compiled_take() -> Callable[..., None] | None:
     from macro_models.exact.take_compiled import make_loops
 
     return make_loops()
+
+
+@where_numba_is
+def compiled_finish() -> tuple[Callable[..., None], Callable[..., None]] | None:
+    """The loops of :mod:`.finish_compiled`."""
+    from macro_models.exact.finish_compiled import make_loops
+
+    return make_loops()
+
+
+def _row(values: NDArray[np.integer], kind: type[np.integer[Any]]) -> NDArray[Any]:
+    return np.ascontiguousarray(values, dtype=kind)
 
 
 def run_of(index: NDArray[np.integer]) -> NDArray[np.integer] | slice:
@@ -250,6 +264,11 @@ class Requantise:
         """Codes of the shape of ``lanes``."""
         return finish(lanes.astype(np.int64), self.shift, self.low, self.high)
 
+    @property
+    def most(self) -> int:
+        """The largest lane that is not clipped to the largest code."""
+        return ((self.high + 1) << self.shift) - ((1 << self.shift) >> 1) - 1
+
 
 @dataclass(frozen=True, kw_only=True)
 class Root:
@@ -271,18 +290,22 @@ class Root:
 
     def compute(self, total: Lanes) -> Lanes:
         """Codes or lanes, for sums of shape (batch, outputs)."""
+        return self.compute_counted(total)[0]
+
+    def compute_counted(self, total: Lanes) -> tuple[Lanes, int]:
+        """The same, and how many of the codes would be larger than the largest. The lowest may be that of a ReLU."""
+        last, loops = self.requantise, compiled_finish()
+        if last is not None and loops is not None and last.shift <= _MOST_PLACES:
+            codes, beyond = np.empty(total.shape, dtype=np.int16), np.empty(1, dtype=np.int64)
+            rows = np.ascontiguousarray(total, dtype=np.int16)
+            ends = last.low, last.high, last.most
+            loops[0](rows, _row(self.bias, np.int16), self.relu, last.shift, *ends, codes, beyond)
+            return codes, int(beyond[0])
         lanes = total + self.bias
+        clipped = 0 if last is None else int((lanes > last.most).sum())
         if self.relu:
             lanes = np.maximum(lanes, 0)
-        return lanes if self.requantise is None else self.requantise.compute(lanes)
-
-    def clipped(self, total: Lanes) -> int:
-        """How many of the codes for these sums would be larger than the largest. The lowest may be that of a ReLU."""
-        most = np.iinfo(np.int16).max
-        if self.requantise is not None:
-            shift = self.requantise.shift
-            most = ((self.requantise.high + 1) << shift) - ((1 << shift) >> 1) - 1
-        return int((total + self.bias > most).sum())
+        return (lanes if last is None else last.compute(lanes)), clipped
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -300,6 +323,13 @@ class Encode:
 
     def compute(self, lanes: NDArray[np.integer]) -> Lanes:
         """Codes of the shape of ``lanes``, (batch, elements)."""
+        loops = compiled_finish()
+        if loops is not None and lanes.dtype == np.int16 and lanes.ndim == 2:
+            codes = np.empty(lanes.shape, dtype=np.int16)
+            rows = np.ascontiguousarray(lanes)
+            by_element = _row(self.offset, np.int16), _row(self.multiplier, np.int32)
+            loops[1](rows, *by_element, self.shift, self.low, self.high, codes)
+            return codes
         return finish((lanes.astype(np.int64) - self.offset) * self.multiplier, self.shift, self.low, self.high)
 
     def clipped(self, lanes: Lanes) -> int:

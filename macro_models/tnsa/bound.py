@@ -12,11 +12,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from macro_models.arrays import library
 from macro_models.arrays import product as exact_product
 from macro_models.compiled import where_numba_is
 from macro_models.exact.converter import combine_segments
-from macro_models.exact.operation import Converter, MvmOperation
+from macro_models.exact.operation import LSB_SEGMENT_BITS, Converter, MvmOperation
 from macro_models.exact.random import NORMAL_TABLE
+from macro_models.exact.vector import take_elements
 from macro_models.macro import MvmResult
 from macro_models.tnsa.conversion import convert_charge, count_steps, segment_inputs, steps_taken, steps_to
 from macro_models.tnsa.sensing import SINGLE_EXACT, Key, Product, Spread, Steps
@@ -25,8 +27,6 @@ __all__ = ["Charge", "FoldedProduct", "compiled"]
 
 Charge = Callable[[Key, Product, NDArray[np.floating], NDArray[np.uint64], int], NDArray[Any]]
 """Charges of a batch: (key, product, inputs, numbers of the conversions, samples of each)."""
-
-_NONE = np.zeros(0, dtype=np.uint32)
 
 
 class FoldedProduct:
@@ -56,14 +56,16 @@ class FoldedProduct:
         same = len(columns) == len(lines) and bool((columns == lines).all())
         self._pick = None if same else np.searchsorted(lines, columns)
         counts, self._all = op.converter is Converter.COUNT, bool(enabled.all())
-        plain = quiet and steps.equal and counts
-        made = _charges(key, self._product, max(op.segment_planes)) if plain else None
-        self._charges, self._decrements, self._alike = (None, None, _NONE) if made is None else self._distinct(made)
+        made = _charges(key, self._product, max(op.segment_planes)) if quiet and steps.equal and counts else None
+        self._plain = None if made is None or not self._all else _Plain.of(op, made, steps, self._pick)
+        self._charges = made
         self._loops = _Loops.of(key, self._product, steps, noise) if counts and noise is not None else None
         self._kind = self._product.matrix.dtype if self._charges is None else self._charges.dtype
 
     def compute(self, x: NDArray[Any], op_id: NDArray[np.uint64]) -> MvmResult:
         """See :meth:`macro_models.bound.BoundProduct.compute`."""
+        if self._plain is not None and library() is None:
+            return self._plain.compute(x.astype(np.float32, copy=False), np.arange(x.shape[1], dtype=np.uint32)[None])
         op = self._op
         codes = np.zeros((), dtype=np.int16)
         steps = np.empty((len(x), op.segments), dtype=np.int64)
@@ -73,12 +75,20 @@ class FoldedProduct:
             codes = combine_segments(codes, found).astype(np.int16, copy=False) if segment else found
         return MvmResult(codes if self._pick is None else codes[:, self._pick], steps)
 
+    def compute_taken(
+        self, values: NDArray[np.float32], index: NDArray[np.uint32], op_id: NDArray[np.uint64]
+    ) -> MvmResult:
+        """See :func:`macro_models.bound.compute_taken`."""
+        if self._plain is not None and library() is None:
+            return self._plain.compute(values, index)
+        return self.compute(take_elements(values, index.reshape(-1)).reshape(len(op_id), -1), op_id)
+
     def _convert(
         self, x: NDArray[np.floating], op_id: NDArray[np.uint64], samples: int
     ) -> tuple[NDArray[np.int16], NDArray[np.int64]]:
         op = self._op
         if self._charges is not None:
-            codes, taken = self._count(exact_product(x, self._charges))
+            codes, taken = count_steps(op, exact_product(x, self._charges), self._steps)
         elif self._loops is not None:
             codes, top = self._loops.run(op, x, op_id)
             taken = steps_to(op, top)
@@ -91,38 +101,45 @@ class FoldedProduct:
         return codes, taken
 
 
-    def _distinct(
-        self, charges: NDArray[np.floating]
-    ) -> tuple[NDArray[np.floating], NDArray[np.float32] | None, NDArray[np.uint32]]:
-        """Lines that convert what no other does, their decrements, and which of them each line equals.
+class _Plain:
+    """Conversions without noise, in compiled loops; lines that convert what others do are told apart no more.
 
-        Copies of a weight are alike on ideal cells. Decrements are None where the loops do not serve; lines are told
-        apart only where they do, and where at most half of them differ: else the last is empty.
-        """
-        if charges.dtype != np.float32 or compiled_count() is None:
-            return charges, None, _NONE
-        decrements = self._steps.floats[np.float32][0]
-        found = _alike(np.vstack([charges, decrements]))
-        if found is None:
-            return charges, decrements, _NONE
-        lines, alike = found
-        return np.ascontiguousarray(charges[:, lines]), np.ascontiguousarray(decrements[lines]), alike
+    Copies of a weight are alike on ideal cells.
+    """
 
-    def _count(self, charge: NDArray[np.floating]) -> tuple[NDArray[np.int16], NDArray[np.int64]]:
-        """Codes of charges without noise, and their decrements."""
-        loops = None if self._decrements is None else compiled_count()
-        if loops is None:
-            return count_steps(self._op, charge, self._steps)
-        lines = len(self._alike) or charge.shape[1]
-        codes, top = np.empty((len(charge), lines), dtype=np.int16), np.empty(len(charge), dtype=np.int16)
-        loops(charge, self._decrements, self._alike, self._op.max_steps, self._op.relu, codes, top)
-        return codes, steps_to(self._op, top)
+    def __init__(
+        self, loops: Callable[..., None], op: MvmOperation, charges: NDArray[np.float32],
+        decrements: NDArray[np.float32], pick: NDArray[np.intp] | None,
+    ) -> None:
+        different, alike = _alike(np.vstack([charges, decrements]))
+        self._loops, self._op, self._lines = loops, op, alike if pick is None else alike[pick]
+        self._charges, self._decrements = np.ascontiguousarray(charges[:, different]), decrements[different]
+
+    @classmethod
+    def of(
+        cls, op: MvmOperation, charges: NDArray[np.floating], steps: Steps, pick: NDArray[np.intp] | None
+    ) -> "_Plain | None":
+        """None where there are no loops, or they do not serve: they hold charges in single precision."""
+        loops = compiled_taken()
+        if loops is None or charges.dtype != np.float32:
+            return None
+        return cls(loops, op, charges.astype(np.float32), steps.floats[np.float32][0], pick)
+
+    def compute(self, values: NDArray[np.float32], index: NDArray[np.uint32]) -> MvmResult:
+        op = self._op
+        codes = np.empty((len(values) * len(index), len(self._lines)), dtype=np.int16)
+        top = np.empty((len(codes), op.segments), dtype=np.int16)
+        self._loops(
+            np.ascontiguousarray(values), np.ascontiguousarray(index), self._charges, self._decrements, self._lines,
+            op.segments, 1 << LSB_SEGMENT_BITS, op.max_steps, op.relu, codes, top,
+        )
+        return MvmResult(codes, steps_to(op, top))
 
 
 @where_numba_is
-def compiled_count() -> Callable[..., None] | None:
-    """The loops of :mod:`.count_compiled`."""
-    from macro_models.tnsa.count_compiled import make_loops
+def compiled_taken() -> Callable[..., None] | None:
+    """The loops of :mod:`.taken_compiled`."""
+    from macro_models.tnsa.taken_compiled import make_loops
 
     return make_loops()
 
@@ -203,16 +220,16 @@ def _fold(pairs: Product, rows: NDArray[np.integer], taken: NDArray[np.integer],
     return replace(pairs, matrix=matrix, spread=spread, inputs=(of_row[line], sign * driven[line]))
 
 
-def _alike(columns: NDArray[np.float32]) -> tuple[NDArray[np.intp], NDArray[np.uint32]] | None:
-    """Columns that differ, in order, and which of them each column equals; None where more than half of them differ.
+def _alike(columns: NDArray[np.float32]) -> tuple[NDArray[np.intp], NDArray[np.uint32]]:
+    """Columns that differ, in order, and which of them each column equals.
 
-    Columns are told apart by a sum of their bits that wraps around: two that have one by chance are looked at.
+    Columns are told apart by a sum of their bits that wraps around; all of them do where two have one by chance.
     """
     factors = np.random.default_rng(0).integers(1 << 63, size=len(columns), dtype=np.uint64)
     sums = factors @ columns.view(np.uint32).astype(np.uint64)
     _, first, alike = np.unique(sums, return_index=True, return_inverse=True)
-    if 2 * len(first) > len(sums) or not np.array_equal(columns, columns[:, first][:, alike]):
-        return None
+    if not np.array_equal(columns, columns[:, first][:, alike]):
+        return np.arange(len(sums)), np.arange(len(sums), dtype=np.uint32)
     order = np.argsort(first)
     return first[order], np.argsort(order)[alike].astype(np.uint32)
 

@@ -69,7 +69,7 @@ def steps_taken(op: MvmOperation, codes: NDArray[np.int16]) -> NDArray[np.int64]
 def steps_to(op: MvmOperation, top: NDArray[np.int16]) -> NDArray[np.int64]:
     """Decrements of conversions by the largest magnitude of their codes."""
     if op.converter is Converter.BINARY:
-        return np.full(len(top), op.out_bits - 1, dtype=np.int64)
+        return np.full(top.shape, op.out_bits - 1, dtype=np.int64)
     if not op.early_stop:
-        return np.full(len(top), op.max_steps, dtype=np.int64)
+        return np.full(top.shape, op.max_steps, dtype=np.int64)
     return np.minimum((top.astype(np.int64) + 1) >> 1, op.max_steps)

@@ -168,5 +168,7 @@ def test_encode_counts_what_it_clips(
 def test_root_counts_what_is_too_large(total: np.ndarray, bias: np.ndarray, shift: int) -> None:
     root = Root(bias=bias, relu=False, requantise=Requantise(shift=shift, low=-7, high=7))
     free = [rounded(int(v) + int(b), shift) for row in total for v, b in zip(row, bias, strict=True)]
-    assert root.clipped(total) == sum(code > 7 for code in free)
-    assert Root(bias=bias, relu=True, requantise=None).clipped(total) == 0
+    codes, clipped = root.compute_counted(total)
+    assert clipped == sum(code > 7 for code in free)
+    assert codes.tolist() == np.clip(free, -7, 7).reshape(3, 5).tolist()
+    assert Root(bias=bias, relu=True, requantise=None).compute_counted(total)[1] == 0

@@ -5,36 +5,39 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from macro_models.exact.converter import combine_segments
 from macro_models.exact.operation import MvmOperation
 from macro_models.exact.vector import LeafSum, compiled_leaves, largest_code, scale_leaf, sum_leaves
-from macro_models.tnsa.bound import compiled_count
-from macro_models.tnsa.conversion import count_steps
+from macro_models.tnsa.bound import compiled_taken
+from macro_models.tnsa.conversion import count_steps, segment_inputs
 from macro_models.tnsa.sensing import Steps
 
-pytestmark = pytest.mark.skipif(compiled_count() is None, reason="numba is not installed")
+pytestmark = pytest.mark.skipif(compiled_taken() is None, reason="numba is not installed")
 
 
-@given(bits=st.integers(2, 8), relu=st.booleans(), seed=st.integers(0, 999))
-def test_counts(bits: int, relu: bool, seed: int) -> None:
-    rng = np.random.default_rng(seed)
-    op = MvmOperation(out_bits=bits, relu=relu)
-    steps = 2 * rng.integers(1, 2 ** int(rng.integers(1, 18)), 40)
-    reach = int(steps.max()) * op.max_steps
-    charge = (2 * rng.integers(-reach, reach, (9, 40)) + 1).clip(-(2**24) + 1, 2**24 - 1).astype(np.float32)
-    codes, top = np.empty(charge.shape, dtype=np.int16), np.empty(9, dtype=np.int16)
-    loops = compiled_count()
+@given(bits=st.integers(2, 8), in_bits=st.integers(1, 8), relu=st.booleans(), seed=st.integers(0, 999))
+def test_codes(bits: int, in_bits: int, relu: bool, seed: int) -> None:
+    """Of elements by their index, in one segment and in two, of more vectors than are computed at once and of few."""
+    loops = compiled_taken()
     assert loops is not None
-    decrements, none = steps.astype(np.float32), np.zeros(0, dtype=np.uint32)
-    loops(charge, decrements, none, op.max_steps, op.relu, codes, top)
-    wanted, _ = count_steps(op, charge.copy(), Steps(steps, steps))
-    np.testing.assert_array_equal(codes, wanted)
-    np.testing.assert_array_equal(top, np.abs(wanted).max(axis=1))
-    # Lines that have what others have, in turn and in any order.
-    for alike in (np.tile(np.arange(40, dtype=np.uint32), 3), rng.integers(0, 40, 77).astype(np.uint32)):
-        many = np.empty((9, len(alike)), dtype=np.int16)
-        loops(charge, decrements, alike, op.max_steps, op.relu, many, top)
-        np.testing.assert_array_equal(many, wanted[:, alike])
-        np.testing.assert_array_equal(top, np.abs(wanted).max(axis=1))
+    rng = np.random.default_rng(seed)
+    op = MvmOperation(in_bits=in_bits, out_bits=bits, relu=relu and MvmOperation(in_bits=in_bits).segments == 1)
+    batch, places, elements, inputs, columns = (int(n) for n in rng.integers(1, [5, 40, 30, 40, 50]))
+    values = rng.integers(op.input_range[0], op.input_range[1] + 1, (batch, elements)).astype(np.float32)
+    index = rng.integers(0, elements, (places, inputs)).astype(np.uint32)
+    matrix = rng.integers(-300, 300, (inputs, columns)).astype(np.float32)
+    steps = 2 * rng.integers(1, 2 ** int(rng.integers(1, 15)), columns)
+    for lines in (np.tile(np.arange(columns, dtype=np.uint32), 3), rng.integers(0, columns, 77).astype(np.uint32)):
+        codes = np.empty((batch * places, len(lines)), dtype=np.int16)
+        top = np.empty((len(codes), op.segments), dtype=np.int16)
+        decrements = steps.astype(np.float32)
+        loops(values, index, matrix, decrements, lines, op.segments, 16, op.max_steps, op.relu, codes, top)
+        wanted = np.zeros((), dtype=np.int16)
+        for k, part in enumerate(segment_inputs(op, values[:, index].reshape(-1, inputs))):
+            made, _ = count_steps(op, part @ matrix, Steps(steps, steps))
+            np.testing.assert_array_equal(top[:, k], np.abs(made).max(axis=1))
+            wanted = combine_segments(wanted, made)
+        np.testing.assert_array_equal(codes, wanted[:, lines])
 
 
 @given(count=st.integers(1, 20), turns=st.integers(1, 5), shift=st.integers(0, 31), seed=st.integers(0, 999))
