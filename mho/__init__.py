@@ -10,7 +10,9 @@ Names are imported when they are first used, so that ``import mho`` costs nothin
 neither a simulator nor a compiler.
 """
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from macro_models.lazy import lazy_names
 
 if TYPE_CHECKING:
     from macro_models.errors import InputError, ToolError
@@ -34,30 +36,13 @@ __all__ = [
     "plan",
 ]
 
-_HOMES = {
-    "InputError": "macro_models.errors",
-    "ToolError": "macro_models.errors",
-    "Cells": "sim.cells.instance",
-    "Chip": "mho.api",
-    "Device": "mho.api",
-    "Net": "mho.api",
-    "compile": "mho.api",
-    "load": "mho.api",
-    "plan": "mho.api",
-    "Budget": "mho.results.result",
-    "Result": "mho.results.result",
-    "__version__": "mho.version",
-}
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
-        raise AttributeError(f"module 'mho' has no attribute {name!r}")
-    from importlib import import_module
-
-    value = getattr(import_module(_HOMES[name]), name)
-    globals()[name] = value
-    return value
+__getattr__ = lazy_names(__name__, {
+    "macro_models.errors": ("InputError", "ToolError"),
+    "sim.cells.instance": ("Cells",),
+    "mho.api": ("Chip", "Device", "Net", "compile", "load", "plan"),
+    "mho.results.result": ("Budget", "Result"),
+    "mho.version": ("__version__",),
+})
 
 
 def __dir__() -> list[str]:

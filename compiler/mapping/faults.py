@@ -11,7 +11,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import linear_sum_assignment
 
 from compiler.mapping.block import Block
 from macro_models.cell_map import CellMap
@@ -122,6 +121,8 @@ def arrange_rows(
             cost[block.first + row] += (w - np.clip(w, weights.least[row, column], weights.most[row, column])) ** 2
     if not cost.any():
         return np.arange(rows)
+    from scipy.optimize import linear_sum_assignment  # faults are few: most runs begin sooner without it
+
     # A small price for moving: rows stay where they are if nothing is won.
     price = 1e-6 * float(cost.max())
     return linear_sum_assignment(cost + price * ~np.eye(rows, dtype=bool))[1]

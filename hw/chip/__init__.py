@@ -1,8 +1,23 @@
 """Chips: a core, or a mesh of tiles, behind a bus."""
 
-from hw.chip.chip import Chip
-from hw.chip.config import ChipParts
-from hw.chip.tops import WRAPS, BusTop, ChipTop, build_chip, build_tile, build_top, configurations, top_name
+from typing import TYPE_CHECKING
 
-__all__ = ["WRAPS", "BusTop", "Chip", "ChipParts", "ChipTop", "build_chip", "build_tile", "build_top",
-           "configurations", "top_name"]
+from macro_models.lazy import lazy_names
+
+if TYPE_CHECKING:
+    from hw.chip.chip import Chip
+    from hw.chip.config import ChipParts
+    from hw.chip.tops import WRAPS, BusTop, ChipTop, build_chip, build_tile, build_top, configurations, top_name
+
+__all__ = [
+    "WRAPS", "BusTop", "Chip", "ChipParts", "ChipTop", "build_chip", "build_tile", "build_top", "configurations",
+    "top_name",
+]
+
+__getattr__ = lazy_names(__name__, {
+    "hw.chip.chip": ("Chip",),
+    "hw.chip.config": ("ChipParts",),
+    "hw.chip.tops": (
+        "WRAPS", "BusTop", "ChipTop", "build_chip", "build_tile", "build_top", "configurations", "top_name",
+    ),
+})
