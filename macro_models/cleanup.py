@@ -1,5 +1,6 @@
 """What is undone when an object goes, or its process ends, also where the process ends without Python's own end."""
 
+import os
 import weakref
 from collections.abc import Callable
 from typing import Any
@@ -7,6 +8,17 @@ from typing import Any
 __all__ = ["at_end", "clean_up"]
 
 _waiting: "set[weakref.finalize[..., Any]]" = set()
+
+
+def _forget() -> None:
+    """In a copy of this process: what waits belongs to the one that was copied."""
+    for finalizer in _waiting:
+        finalizer.detach()
+    _waiting.clear()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget)
 
 
 def at_end(owner: object, undo: Callable[..., object], *arguments: object) -> "weakref.finalize[..., Any]":

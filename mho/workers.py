@@ -8,6 +8,7 @@ import multiprocessing
 import os
 import pickle
 import signal
+import sys
 import threading
 import traceback
 from collections.abc import Callable, Iterator, Sequence
@@ -102,12 +103,17 @@ class Processes:
         How many. They begin with the first tasks.
     begin
         A function of a module that is called once in each, with ``arguments``, which are pickled as tasks are.
+    copies
+        They are copies of this process where it has no other threads, which have what it has loaded at once. For
+        functions that need nothing but processors.
     """
 
     def __init__(
-        self, jobs: int, begin: Callable[..., object] | None = None, arguments: tuple[Any, ...] = ()
+        self, jobs: int, begin: Callable[..., object] | None = None, arguments: tuple[Any, ...] = (),
+        copies: bool = False,
     ) -> None:
         self._jobs, self._begin, self._arguments = jobs, begin, arguments
+        self._start = "fork" if copies and _may_fork() else "spawn"
         self._pool: _Pool | None = None
 
     def run(self, function: Callable[[Task], Made], tasks: Sequence[Task]) -> Iterator[tuple[int, Made]]:
@@ -131,13 +137,14 @@ class Processes:
             waiting = [number for number in waiting if number not in done]
 
     def ready(self) -> None:
-        """See :class:`Workers`."""
-        with suppress(BrokenProcessPool):  # which the first task finds
-            self._open().begin()
+        """See :class:`Workers`. Copies are made with the first task, when this process has loaded more."""
+        if self._start == "spawn":
+            with suppress(BrokenProcessPool):  # which the first task finds
+                self._open().begin()
 
     def _open(self) -> "_Pool":
         if self._pool is None:
-            self._pool = _Pool(self._jobs, self._begin, self._arguments)
+            self._pool = _Pool(self._jobs, self._begin, self._arguments, self._start)
         return self._pool
 
     def close(self) -> None:
@@ -147,15 +154,20 @@ class Processes:
             self._pool = None
 
 
+def _may_fork() -> bool:
+    """Whether a copy of this process can go on: no lock is held in it by a thread that it does not have."""
+    return sys.platform == "linux" and threading.active_count() == 1 and "torch" not in sys.modules
+
+
 @contextmanager
 def workers(
-    jobs: int, begin: Callable[..., object] | None = None, arguments: tuple[Any, ...] = ()
+    jobs: int, begin: Callable[..., object] | None = None, arguments: tuple[Any, ...] = (), copies: bool = False
 ) -> Iterator[Workers]:
     """``jobs`` processes, or this one; see :class:`Processes`."""
     if jobs == 1:
         yield Here(begin, arguments)
         return
-    made = Processes(jobs, begin, arguments)
+    made = Processes(jobs, begin, arguments, copies)
     try:
         yield made
     finally:
@@ -165,13 +177,17 @@ def workers(
 class _Pool:
     """Processes until one of them is lost."""
 
-    def __init__(self, jobs: int, begin: Callable[..., object] | None, arguments: tuple[Any, ...]) -> None:
-        context = multiprocessing.get_context("spawn")
+    def __init__(
+        self, jobs: int, begin: Callable[..., object] | None, arguments: tuple[Any, ...], start: str
+    ) -> None:
+        context = multiprocessing.get_context(start)
         self._ends, self._ended = context.Pipe(duplex=False)
         # Through the pipe by which it begins a process would hold up this one until it has read all, and the next one.
         self._work = Workspace("workers")
         self._given = self._work.path / "given"
-        self._pool = ProcessPoolExecutor(jobs, context, _begin, (self._ends, self._given))
+        # A copy of this process has the end that this one closes, too.
+        given = self._ends, self._ended if start == "fork" else None, self._given
+        self._pool = ProcessPoolExecutor(jobs, context, _begin, given)
         self._jobs, self._begun, self._what = jobs, False, (begin, arguments)
 
     def begin(self) -> None:
@@ -249,8 +265,10 @@ def result_of(found: tuple[Any, Failure | None]) -> Any:
     raise kinds.get(failure[0], RuntimeError)(failure[1])
 
 
-def _begin(ends: Connection, given: Path) -> None:
+def _begin(ends: Connection, ended: Connection | None, given: Path) -> None:
     """What a worker does first."""
+    if ended is not None:
+        ended.close()
     for number in _TERMINAL:
         signal.signal(number, signal.SIG_IGN)
     threading.Thread(target=_end_with, args=(ends,), daemon=True).start()

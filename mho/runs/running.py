@@ -220,7 +220,7 @@ def run_network(
     draws = _draws(job, seeds, device_draws, backend)
     shared = min(jobs or 1, count + draws)
     with ExitStack() as stack:
-        # Processes begin while the float model is computed here.
+        # Processes begin while the float model is computed here, or have what that has loaded.
         some = stack.enter_context(team(shared, job, causes, kept, own)) if shared > 1 else None
         last = network.model.single.last(x, own.get("threads") or 1)
         references = network.model.finish_all(last)

@@ -70,7 +70,7 @@ def team(
     """
     needed = jobs * pass_bytes(job.network, len(job.x))
     check_memory(needed, f"{jobs} processes", f"take fewer {argument('jobs')} or images")
-    with workers(jobs, _begin, (job, tuple(causes), kept, options)) as made:
+    with workers(jobs, _begin, (job, tuple(causes), kept, options), copies=True) as made:
         made.ready()
         yield made
 
