@@ -1,4 +1,4 @@
-"""Processes that share work, begun anew or copies of this one: they end with it, and are replaced where they are lost."""
+"""Processes that share work, begun anew or copies of this one, end with it and are replaced where they are lost."""
 
 import os
 import signal
