@@ -1,6 +1,6 @@
 """The array emulator: a core, or its macro, as serial arithmetic on memories of an FPGA."""
 
-from hw.emulator.config import EmulatorConfig
+from hw.emulator.config import EmulatorConfig, chunk_cells
 from hw.emulator.layout import LoadLayout, TagLayout
 from hw.emulator.pins.config import PinEmulatorConfig
 from hw.emulator.pins.core import PinLevelCore
@@ -34,6 +34,7 @@ __all__ = [
     "VectorEmulator",
     "cell_loads",
     "check_core",
+    "chunk_cells",
     "law_loads",
     "line_table",
     "logged_pulses",

@@ -6,7 +6,7 @@ from hw.core.config import CoreConfig
 from macro_models.errors import InputError
 from macro_models.exact.operation import MAX_BITS, MvmOperation
 
-__all__ = ["LATENCY_CYCLES", "MEMORIES", "EmulatorConfig"]
+__all__ = ["LATENCY_CYCLES", "MEMORIES", "EmulatorConfig", "chunk_cells"]
 
 MEMORIES = ("block", "spram")
 """Memories of the cells: block RAM as the tools infer it, or the single-ported RAM of an iCE40 UP5K."""
@@ -20,8 +20,16 @@ LATENCY_CYCLES = 6
 DRAW_CYCLES = 14
 """Cycles in which :class:`hw.emulator.vector.noise.ConversionNoise` makes what one conversion begins with."""
 
+INPUT_LANES = 8
+"""Lines that a word of the vector port drives, forward."""
+
 _DIVIDER_BITS = MAX_BITS - 1
 _NOISE_BITS = 13  # of a deviate without its sign
+
+
+def chunk_cells(g_bits: int) -> int:
+    """Cells in one word of 32 bits of the load port, the largest power of two that fits: the least of lanes."""
+    return 2 ** (32 // g_bits).bit_length() // 2
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,7 +43,8 @@ class EmulatorConfig:
     g_bits
         Width of the code of a cell, 2..16.
     lanes
-        Cells that meet their input in one cycle: a power of two, 8..``core.lines``.
+        Cells that meet their input in one cycle: a power of two, 4..``core.lines``, and
+        no fewer than one word of the load port has.
     slots
         Tables of offsets and steps that are held at a time, one for each combination of direction, word-line mask and
         step code: a power of two, 2..16.
@@ -69,7 +78,7 @@ class EmulatorConfig:
             raise InputError("core.trim must be false where the array is emulated: it has no analog time to trim")
         if self.core.manual:
             raise InputError("core.manual must be false where the array is emulated: there are no pins to drive")
-        for name, low, high in (("lanes", 8, self.lines), ("slots", 2, 16)):
+        for name, low, high in (("lanes", max(4, self.chunk_cells), self.lines), ("slots", 2, 16)):
             value = getattr(self, name)
             if not isinstance(value, int) or not low <= value <= high or value & (value - 1):
                 raise InputError(f"{name} must be a power of two between {low} and {high}, not {value!r}")
@@ -95,6 +104,16 @@ class EmulatorConfig:
         return self.lines // self.lanes
 
     @property
+    def input_lanes(self) -> int:
+        """Levels in a word of the memory of inputs: a word of codes may give eight."""
+        return max(self.lanes, INPUT_LANES)
+
+    @property
+    def input_words(self) -> int:
+        """Words of that memory for one segment of a vector."""
+        return self.lines // self.input_lanes
+
+    @property
     def word_bits(self) -> int:
         """Bits of a word of the cell memory: what one cycle reads."""
         return self.lanes * self.g_bits
@@ -107,7 +126,7 @@ class EmulatorConfig:
     @property
     def chunk_cells(self) -> int:
         """Cells in one word of 32 bits of the load port: the largest power of two that fits."""
-        return 2 ** (32 // self.g_bits).bit_length() // 2
+        return chunk_cells(self.g_bits)
 
     @property
     def chunk_bits(self) -> int:

@@ -21,8 +21,8 @@ class InputMemory(Resettable):
     Members
     -------
     write_bank, write_high, write_word : In
-        Vector, segment and word of ``cfg.lanes`` levels that is written.
-    write : In(cfg.lanes // 4)
+        Vector, segment and word of ``cfg.input_lanes`` levels that is written.
+    write : In(cfg.input_lanes // 4)
         Parts of four levels that are written.
     value : In
         Levels for each part.
@@ -50,8 +50,8 @@ class InputMemory(Resettable):
     def __init__(self, cfg: EmulatorConfig) -> None:
         self.cfg = cfg
         super().__init__({
-            "write_bank": In(1), "write_high": In(1), "write_word": In(range(cfg.row_words)),
-            "write": In(cfg.lanes // CODES_PER_WORD), "value": In(LEVEL_BITS * cfg.lanes),
+            "write_bank": In(1), "write_high": In(1), "write_word": In(range(cfg.input_words)),
+            "write": In(cfg.input_lanes // CODES_PER_WORD), "value": In(LEVEL_BITS * cfg.input_lanes),
             "read": In(1), "backward": In(1), "read_bank": In(1), "read_high": In(1), "read_line": In(range(cfg.lines)),
             "levels": Out(LEVEL_BITS * cfg.lanes),
         })
@@ -60,18 +60,20 @@ class InputMemory(Resettable):
         m = Module()
         cfg = self.cfg
         width = LEVEL_BITS * cfg.lanes
-        m.submodules.memory = memory = Memory(shape=width, depth=2 * BANKS * cfg.row_words, init=[])
+        shape, depth = LEVEL_BITS * cfg.input_lanes, 2 * BANKS * cfg.input_words
+        m.submodules.memory = memory = Memory(shape=shape, depth=depth, init=[])
         write, read = memory.write_port(granularity=LEVEL_BITS * CODES_PER_WORD), memory.read_port()
-        lane_bits = (cfg.lanes - 1).bit_length()
+        word_bits, lane_bits = (cfg.input_lanes - 1).bit_length(), (cfg.lanes - 1).bit_length()
         m.d.comb += [
             write.addr.eq(Cat(self.write_word, self.write_high, self.write_bank)),
             write.data.eq(self.value), write.en.eq(self.write),
-            read.addr.eq(Cat(self.read_line[lane_bits:], self.read_high, self.read_bank)), read.en.eq(self.read),
+            read.addr.eq(Cat(self.read_line[word_bits:], self.read_high, self.read_bank)), read.en.eq(self.read),
         ]
-        lane, backward, arrived = Signal(range(cfg.lanes)), Signal(), Signal()
+        lane, backward, arrived = Signal(range(cfg.input_lanes)), Signal(), Signal()
         m.d.sync += [lane.eq(self.read_line), backward.eq(self.backward), arrived.eq(self.read)]
-        one, levels = Signal(LEVEL_BITS), Signal(LEVEL_BITS * cfg.lanes, reset_less=True)
+        one, levels = Signal(LEVEL_BITS), Signal(width, reset_less=True)
         m.d.comb += [one.eq(read.data.word_select(lane, LEVEL_BITS)), self.levels.eq(levels)]
         with m.If(arrived):
-            m.d.sync += levels.eq(Mux(backward, read.data, one.replicate(cfg.lanes)))
+            own = read.data.word_select(lane >> lane_bits, width)
+            m.d.sync += levels.eq(Mux(backward, own, one.replicate(cfg.lanes)))
         return self.resets(m)

@@ -38,7 +38,7 @@ def load_words(m: Module, cfg: EmulatorConfig, load: stream.Interface, tables: T
     ]
     return CellChunk(
         word=word.index[part_bits:],
-        parts=Cat(here & (word.index[:part_bits] == part) for part in range(parts)),
+        parts=Cat(here & ((word.index & (parts - 1)) == part) for part in range(parts)),
         value=Cat(word.data.word_select(k, stride)[: cfg.g_bits] for k in range(cfg.chunk_cells)).replicate(parts),
     )
 

@@ -76,8 +76,8 @@ class VectorLoader(Resettable):
             "masks_ready": In(1), "masks_busy": In(1), "mask_valid": In(1),
             "mask_index": In(range(cfg.core.mask_words)), "mask_driven": In(self._mask_width),
             "accept": Out(1), "error": Out(1), "full": Out(1), "staged": Out(StagedLayout()), "take": In(1),
-            "bank": Out(1), "write_high": Out(1), "write_word": Out(range(cfg.row_words)),
-            "write": Out(cfg.lanes // CODES_PER_WORD), "value": Out(LEVEL_BITS * cfg.lanes), "busy": Out(1),
+            "bank": Out(1), "write_high": Out(1), "write_word": Out(range(cfg.input_words)),
+            "write": Out(cfg.input_lanes // CODES_PER_WORD), "value": Out(LEVEL_BITS * cfg.input_lanes), "busy": Out(1),
         })
 
     def elaborate(self, platform: object) -> Module:
@@ -135,8 +135,8 @@ class VectorLoader(Resettable):
                 on = Mux(backward, driven[k], driven[part * CODES_PER_WORD + k])
                 m.d.comb += lines.word_select(k, LEVEL_BITS).eq(Mux(on, level, 0))
             parts.append(lines)
-        m.d.comb += self.value.eq(Cat(parts).replicate(cfg.lanes // _FORWARD_LINES))
-        groups = cfg.lanes // _FORWARD_LINES  # of two parts in a word of the memory
+        m.d.comb += self.value.eq(Cat(parts).replicate(cfg.input_lanes // _FORWARD_LINES))
+        groups = cfg.input_lanes // _FORWARD_LINES  # of two parts in a word of the memory
         pair_of_parts = Signal(range(cfg.lines // _FORWARD_LINES))
         m.d.comb += [
             pair_of_parts.eq(Mux(backward, word[1:], word)),

@@ -68,7 +68,7 @@ def random_table(rng: np.random.Generator, cells: np.ndarray) -> LineTable:
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("lanes", "g_bits", "noise", "search_width"),
-    [pytest.param(8, 8, True, 2, marks=pytest.mark.slow), (16, 4, False, 1)],
+    [pytest.param(8, 8, True, 2, marks=pytest.mark.slow), (16, 4, False, 1), (16, 2, False, 1), (4, 8, True, 1)],
 )
 def test_codes_match_the_reference(lanes: int, g_bits: int, noise: bool, search_width: int) -> None:
     cfg = small(lanes=lanes, g_bits=g_bits, noise=noise, search_width=search_width)
@@ -223,7 +223,8 @@ def test_a_table_is_loaded_once_while_its_word_lines_stay() -> None:
     ("fields", "message"),
     [
         ({"g_bits": 17}, r"^g_bits must be between 2 and 16, not 17$"),
-        ({"lanes": 24}, r"^lanes must be a power of two between 8 and 64, not 24$"),
+        ({"lanes": 24}, r"^lanes must be a power of two between 4 and 64, not 24$"),
+        ({"lanes": 8, "g_bits": 2}, r"^lanes must be a power of two between 16 and 64, not 8$"),
         ({"slots": 1}, r"^slots must be a power of two between 2 and 16, not 1$"),
         ({"memory": "flash"}, r"^memory must be one of block, spram, not 'flash'$"),
         ({"memory": "spram", "g_bits": 5}, r"^memory spram needs words of a multiple of 16 bits and at most 16384 of "),
