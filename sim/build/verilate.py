@@ -54,6 +54,8 @@ PART = 1000
 
 _TOOLS = ("verilator", "g++", "make")
 
+_COMPILER = "the C++ compiler of the simulator"
+
 
 @cache
 def hardware_hash() -> str:
@@ -107,7 +109,8 @@ def verilate(
     top
         Name of the top module.
     options
-        Of Verilator, beside those for speed.
+        Of Verilator, beside those for speed. With ``--hierarchical`` each module marked as ``hier_block`` is compiled
+        apart, once for all of its instances, if no name of a folder has a blank.
     cflags, ldflags
         Options of the C++ compiler and of the linker.
     fast, slow
@@ -160,6 +163,9 @@ def _make(
     for path in sources:
         if path.suffix == ".h":
             (objects / path.name).symlink_to(path.absolute())
+    if " " in str(objects.absolute()):
+        # Names of folders in Verilator's makefile of blocks are absolute: they are compiled with the top.
+        options = [option for option in options if option != "--hierarchical"]
     # All names are relative and without blanks, which make does not take, nor those of the folder where it runs.
     command = [
         verilator, "--cc", "-O3", "--x-assign", "fast", "--x-initial", "fast", "--no-assert", "-Wno-fatal",
@@ -170,14 +176,19 @@ def _make(
     run_logged(command, folder / "build.log", "verilator", cwd=objects)
     # Given to make, since Verilator appends its own -Os behind -CFLAGS.
     flags = [f"OPT_FAST={fast}", f"OPT_GLOBAL={fast}", f"OPT_SLOW={slow}"]
-    command = [make, "-j", "2", "-f", f"{name}.mk", "CURDIR=.", *flags]
+    command = [make, "-j", "2", "CURDIR=.", *flags]
+    for block in objects.glob("V*/V*.mk"):
+        if block.stem == block.parent.name:
+            blocks = [*command, "-C", block.stem, "-f", block.name]
+            run_logged(blocks, folder / "build.log", _COMPILER, cwd=objects)
+    command += ["-f", f"{name}.mk"]
     if _LEVEL != "-O2" or sum(path.stat().st_size for path in objects.glob(f"{name}*.cpp")) < ONE_PIECE:
         command.append("VM_PARALLEL_BUILDS=0")
     if "--exe" in options:
         take_runtime(objects, command)
     else:
         command.append(f"{name}__ALL.a")
-    run_logged(command, folder / "build.log", "the C++ compiler of the simulator", cwd=objects)
+    run_logged(command, folder / "build.log", _COMPILER, cwd=objects)
     return objects
 
 

@@ -1,10 +1,11 @@
-"""What cannot be compiled is told."""
+"""What cannot be compiled is told, and blocks that are compiled apart are what they are within the top."""
 
 from pathlib import Path
 
 import pytest
 
 from macro_models.errors import ToolError
+from sim.build.bench import Bench, build_bench
 from sim.build.verilate import verilate
 
 DESIGN = """module counter (input clk, output reg [7:0] count);
@@ -21,3 +22,37 @@ def test_what_cannot_be_compiled_is_told(tmp_path: Path, monkeypatch: pytest.Mon
     with pytest.raises(ToolError, match=r"^verilator failed with exit code 1; see .*failed-build-\d+\.log$"):
         verilate(tmp_path, [tmp_path / "design.v"], top="counter")
     assert "STEP" in next(tmp_path.glob("failed-build-*.log")).read_text()
+
+
+BLOCKS = """module half (input clk, input [7:0] a, output reg [7:0] b, output [7:0] c); /*verilator hier_block*/
+  initial b = 0;
+  always @(posedge clk) b <= a + 1;
+  assign c = a ^ b;
+endmodule
+module both (input clk, input rst, input [7:0] x, output [7:0] y, output [7:0] z);
+  wire [7:0] between, early;
+  half first (.clk(clk), .a(x), .b(between), .c(early));
+  half second (.clk(clk), .a(between ^ early), .b(y), .c(z));
+endmodule
+"""
+
+
+@pytest.mark.cosim("verilator", "g++", "make")
+@pytest.mark.parametrize("folder", ["plain", "with a blank"])
+def test_blocks_that_are_compiled_apart_give_the_same(tmp_path: Path, folder: str) -> None:
+    seen = []
+    for options in ([], ["--hierarchical"]):
+        place = tmp_path / folder / str(len(options))
+        place.mkdir(parents=True)
+        bench = Bench(build_bench(place, BLOCKS, "both", options=options))
+        try:
+            values = []
+            for x in (3, 250, 0, 17):
+                bench.set("x", x)
+                bench.run(1)
+                values.append((bench.get("y"), bench.get("z")))
+        finally:
+            bench.close()
+        seen.append(values)
+    assert seen[0] == seen[1]
+    assert len(set(seen[0])) == 4
