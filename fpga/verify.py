@@ -3,12 +3,14 @@
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import asdict, dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from fpga.boards import Board, find_board
 from fpga.build import BuildReport, build, synthesise
+from fpga.built import read_built
 from fpga.config import board_config
 from fpga.evidence import Evidence, compare_operations, compare_tiles, compare_writes, power_up
 from fpga.link.simulated import PinsTransport
@@ -59,7 +61,7 @@ class Verification:
 
 def verify(
     board_name: str, chip: Chip | None = None, *, place: bool = True, flow: str = "auto", vectors: int = 1,
-    note: Callable[[str], None] = lambda line: None,
+    built: Path | None = None, note: Callable[[str], None] = lambda line: None,
 ) -> Verification:
     """Make the netlist of a board, and its bitstream, and compare what they do with the numpy models.
 
@@ -75,13 +77,15 @@ def verify(
         Of :data:`fpga.build_tools.FLOWS`.
     vectors
         Input vectors of each operation of :data:`fpga.evidence.OPERATIONS`; images of a network on tiles, two each.
+    built
+        Folder of a build of this chip for this board, which then is not built again.
     note
         Called with a line at each step.
 
     Raises
     ------
     InputError
-        If the chip does not fit.
+        If the chip does not fit, or ``built`` holds something else.
     ToolError
         If a tool is missing or fails, the timing is missed, or anything differs.
     """
@@ -89,9 +93,12 @@ def verify(
     chip = load_chip(*SMALL) if chip is None else chip
     cfg = board_config(board.name, chip)
     with Workspace("verify") as work:
-        folder = work / "out"
-        report = build(board.name, chip, folder=folder, flow=flow, note=note) if place else None
-        if report is None:
+        folder, report = work / "out" if built is None else built, None
+        if built is not None:
+            report = read_built(board, cfg, built)
+        elif place:
+            report = build(board.name, chip, folder=folder, flow=flow, note=note)
+        else:
             synthesise(board.name, chip, folder=folder, flow=flow, note=note)
         note("simulating the netlist at its serial pins ...")
         found, pulses = _netlist(board, cfg, (folder / f"{board.name}_netlist.v").read_text(), vectors)

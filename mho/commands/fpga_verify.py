@@ -1,10 +1,12 @@
 """``mho fpga verify``: evidence that a board would work, without the board."""
 
+from pathlib import Path
+
 import click
 
 from mho.terminal.console import Output
 from mho.terminal.options import chip_option, common_options, example
-from mho.terminal.paths import WORD
+from mho.terminal.paths import READS, WORD
 
 __all__ = ["verify_command"]
 
@@ -13,6 +15,7 @@ __all__ = ["verify_command"]
 @click.argument("board", metavar="BOARD", type=WORD)
 @chip_option()
 @click.option("--netlist-only", is_flag=True, help="Only synthesis and the simulation of its netlist: no bitstream.")
+@click.option("--built", metavar="DIR", type=READS, help="Folder of mho fpga build: nothing is built again.")
 @click.option("--vectors", type=click.IntRange(1, 1000), default=1, show_default=True, help="Vectors an operation.")
 @click.option(
     "--tools", default="auto", show_default=True, metavar="auto|native|yowasp", type=WORD,
@@ -20,7 +23,8 @@ __all__ = ["verify_command"]
 )
 @common_options
 def verify_command(
-    board: str, chip: str | None, overrides: tuple[str, ...], netlist_only: bool, vectors: int, tools: str, out: Output
+    board: str, chip: str | None, overrides: tuple[str, ...], netlist_only: bool, built: str | None, vectors: int,
+    tools: str, out: Output,
 ) -> None:
     """Make the netlist and the bitstream of a board, and compare what they do with the numpy models.
 
@@ -33,8 +37,13 @@ def verify_command(
     from fpga.verify import SMALL, verify
     from hw.config import load_chip
 
+    if netlist_only and built is not None:
+        raise click.UsageError("--netlist-only and --built exclude each other")
     resolved = load_chip(chip or SMALL[0], (*(() if chip else SMALL[1]), *overrides))
-    found = verify(board, resolved, place=not netlist_only, flow=tools, vectors=vectors, note=out.note)
+    found = verify(
+        board, resolved, place=not netlist_only, flow=tools, vectors=vectors,
+        built=None if built is None else Path(built), note=out.note,
+    )
     what = "codes" if resolved.cores == 1 else "values"
     rows = [("netlist", f"{found.netlist.codes:,} {what} of {found.netlist.operations:,} products", "equal")]
     if found.pulses is not None:
