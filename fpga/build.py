@@ -12,6 +12,7 @@ from fpga.build_report import Usage, error_line, overfull, read_usage, unroutabl
 from fpga.build_tools import Toolchain, find_toolchain
 from fpga.config import board_config
 from fpga.fit import check_memory, what_fits
+from fpga.script import RELAXED, TILES_APART, TILES_TOGETHER, tiles_at
 from fpga.top import VerilogTop, board_top
 from hw.board import AnyConfig, TilesConfig
 from hw.config import Chip
@@ -29,20 +30,6 @@ LIMIT_S = 3600.0
 """Of one placement: nextpnr tries for ever to route what cannot be routed."""
 
 _NAME = "top"
-
-_RELAXED = ("setparam -set COLLISION_X_MASK 1'1 t:$memrd_v2",)
-"""Of a core no word that is read in the cycle in which it is written is used, see docs/design/emulator.md."""
-
-_TILES_APART = (
-    "setattr -mod -set keep_hierarchy 1 mho_core_tile", "scratchpad -set abc9.D 12000",
-    "scratchpad -copy abc9.script.flow3 abc9.script",
-)
-"""All tiles are one module, which is synthesised once; logic may take 12 ns, as ABC reckons it, if it is smaller so,
-and ABC looks longer than usual for what is smaller."""
-
-_TILES_TOGETHER = ("setattr -mod -unset keep_hierarchy mho_core_tile", "flatten", "opt_clean")
-"""The netlist has no modules."""
-
 
 @dataclass(frozen=True, kw_only=True)
 class BuildReport:
@@ -107,12 +94,13 @@ class BuildReport:
 def prepare(board: Board, cfg: AnyConfig, folder: Path) -> None:
     """Write what the tools need for a design: netlist, script, constraints."""
     if isinstance(cfg, TilesConfig):
-        top, before, after, options = VerilogTop(cfg), _TILES_APART, _TILES_TOGETHER, board.tiles_synthesis
+        top, options = VerilogTop(cfg), board.tiles_synthesis
+        before, after = TILES_APART, (*TILES_TOGETHER, *tiles_at(board, cfg))
     else:
-        top, before, after, options = board_top(cfg), _RELAXED, (), board.synthesis
+        top, before, after, options = board_top(cfg), RELAXED, (), board.synthesis
     plan = board.make_platform().prepare(
         BoardDesign(board, top), _NAME, script_after_read="\n".join((*before, *board.script)), synth_opts=options,
-        script_after_synth="\n".join((*after, f"write_verilog -noattr {_NAME}_netlist.v")),
+        script_after_synth="\n".join((f"write_verilog -noattr {_NAME}_netlist.v", *after)),
     )
     names = {f"{_NAME}.il", f"{_NAME}.ys", f"{_NAME}{board.served.constraints}", VerilogTop.FILE}
     for name in sorted(names & plan.files.keys()):

@@ -6,6 +6,7 @@ from types import MappingProxyType
 
 from hw.board import AnyConfig, BoardConfig, TilesConfig
 from hw.config import Chip, load_chip
+from hw.emulator import chunk_cells
 from macro_models.errors import InputError
 
 __all__ = ["BOARDS", "BoardConfig", "BoardPlan", "TilesPlan", "board_config"]
@@ -77,7 +78,7 @@ BOARDS: Mapping[str, BoardPlan] = MappingProxyType(
             clock_hz=50_000_000,
             baud=3_000_000,
             link_bytes=1024,
-            tiles=TilesPlan(lanes=8, clock_hz=12_500_000, baud=1_000_000),
+            tiles=TilesPlan(lanes=4, clock_hz=12_500_000, baud=1_500_000),
         ),
         "hx8k-breakout": BoardPlan(
             chip="hx8k-breakout", lanes=32, word_bits=128, search_width=4, clock_hz=24_000_000, baud=3_000_000
@@ -114,11 +115,12 @@ def board_config(board: str, chip: Chip | None = None, *, noise: bool = False) -
     if plan is None:
         raise InputError(f"board must be one of {', '.join(BOARDS)}, not {board!r}")
     chip = load_chip(plan.chip) if chip is None else chip
+    least = chunk_cells(chip.core.g_bits)
     if chip.cores > 1 and plan.tiles is not None:
         tiles = plan.tiles
         return TilesConfig(
-            chip=chip, lanes=min(tiles.lanes, chip.lines), slots=tiles.slots, noise=noise, clock_hz=tiles.clock_hz,
-            baud=tiles.baud, link_bytes=tiles.link_bytes,
+            chip=chip, lanes=max(least, min(tiles.lanes, chip.lines)), slots=tiles.slots, noise=noise,
+            clock_hz=tiles.clock_hz, baud=tiles.baud, link_bytes=tiles.link_bytes,
         )
     if chip.cores > 1:
         mesh, able = f"{chip.mesh.columns} x {chip.mesh.rows}", ", ".join(n for n, one in BOARDS.items() if one.tiles)
@@ -128,6 +130,6 @@ def board_config(board: str, chip: Chip | None = None, *, noise: bool = False) -
     given = 2 ** ((plan.word_bits // chip.core.g_bits).bit_length() - 1)
     return BoardConfig(
         chip=chip, level="pin" if chip.lines <= plan.pin_lines else "vector",
-        lanes=max(8, min(plan.lanes, chip.lines, given)), slots=plan.slots, memory=plan.memory, noise=noise,
+        lanes=max(8, least, min(plan.lanes, chip.lines, given)), slots=plan.slots, memory=plan.memory, noise=noise,
         search_width=plan.search_width, clock_hz=plan.clock_hz, baud=plan.baud, link_bytes=plan.link_bytes,
     )

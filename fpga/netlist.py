@@ -88,10 +88,17 @@ def simulated_netlist(netlist: str, family: str) -> str:
     """The netlist with the names of own models, and as Verilator simulates it well."""
     cells = FAMILIES[family]
     text = re.sub(rf"^(\s*)({'|'.join(cells.own)})\b", r"\1mho_\2", netlist, flags=re.MULTILINE)
-    # The pins of a model are of both directions, so the ports that they connect to must be.
-    text = re.sub(r"^  (input|output) (\S+ ?;)$", r"  inout \2", text, flags=re.MULTILINE)
+    # The pins of a model are of both directions, so the ports of the top that they connect to must be.
+    text = re.sub(r"^module top\b.*?^endmodule", _both_ways, text, flags=re.MULTILINE | re.DOTALL)
+    # Modules that are left beside the top have many instances.
+    text = re.sub(r"^module (?!top\b)[^;]*;", r"\g<0> /*verilator hier_block*/", text, flags=re.MULTILINE)
     # Bits of a vector depend on each other, which is a loop unless each of them is a signal.
     return re.sub(r"^(  wire \[\d+:\d+\] \S+) ?;$", r"\1 /*verilator split_var*/;", text, flags=re.MULTILINE)
+
+
+def _both_ways(module: re.Match[str]) -> str:
+    """A module whose ports of one bit are of both directions."""
+    return re.sub(r"^  (input|output) (\S+ ?;)$", r"  inout \2", module[0], flags=re.MULTILINE)
 
 
 def _wrapper(netlist: str) -> str:
@@ -130,9 +137,10 @@ def netlist_program(netlist: str, family: str) -> Path:
         If a tool is missing or fails.
     """
     text, cells = simulated_netlist(netlist, family) + _wrapper(netlist), FAMILIES[family]
+    options = [*cells.model_options, *(["--hierarchical"] if "hier_block" in text else [])]
     return cached_bench(
-        "netlist", [text], lambda: text, "mho_board", [_HDL / cells.models, yosys_cells(family)],
-        options=list(cells.model_options), fast="-O1",
+        "netlist", [text], lambda: text, "mho_board", [_HDL / cells.models, yosys_cells(family)], options=options,
+        fast="-O1",
     )
 
 

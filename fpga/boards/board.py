@@ -47,6 +47,9 @@ class Board:
         Options of the synthesis, and those by which nextpnr knows the device.
     tiles_synthesis, tiles_place
         Options of the synthesis of a chip of tiles, and further ones of nextpnr.
+    tiles_at
+        Block RAMs, as nextpnr calls them, about which the tiles of a mesh of this size are placed: of
+        each row, by columns.
     pack
         Options of the tool that makes the bitstream.
     fits
@@ -89,6 +92,7 @@ class Board:
     synthesis: str = ""
     tiles_synthesis: str = ""
     tiles_place: tuple[str, ...] = ()
+    tiles_at: tuple[tuple[str, ...], ...] = ()
     place: tuple[str, ...]
     pack: tuple[str, ...] = ()
     fits: tuple[tuple[int, int], ...]

@@ -18,6 +18,8 @@ BOARD = Board(
     # Four tiles fill most of the device: what counts is that they can be routed, so cells are placed by the lengths of
     # their wires alone, and spread over the device, and wires by how much each is wanted, not one after the other.
     tiles_place=("--no-tmdriv", "--placer-heap-beta", "0.75", "--router", "router2"),
+    # In the middle of each quarter: without, tiles are placed among each other, and cannot be routed.
+    tiles_at=(("X31/Y22/EBR0", "X93/Y22/EBR3"), ("X31/Y70/EBR0", "X93/Y70/EBR3")),
     fits=((256, 8),),
     lights=(("led", 0), ("led", 1), ("led", 2)),
     loader="ulx3s",

@@ -1,0 +1,34 @@
+"""What Yosys does beside its usual synthesis."""
+
+from fpga.boards import Board
+from hw.board import TilesConfig
+
+__all__ = ["RELAXED", "TILES_APART", "TILES_TOGETHER", "tiles_at"]
+
+RELAXED = ("setparam -set COLLISION_X_MASK 1'1 t:$memrd_v2",)
+"""Of a core no word that is read in the cycle in which it is written is used, see docs/design/emulator.md."""
+
+TILES_APART = (
+    'setattr -set ram_style "block" mho_mem_*/m:* mho_mem_*_async/m:* %d',
+    "setattr -mod -set keep_hierarchy 1 mho_core_tile", "scratchpad -set abc9.D 12000",
+    "scratchpad -copy abc9.script.flow3 abc9.script",
+)
+"""Memories are in block RAM where they can be, since logic is short. All tiles are one module, synthesised once.
+Logic may take 12 ns, as ABC reckons it, if it is smaller so, and ABC looks longer than usual for what is smaller."""
+
+TILES_TOGETHER = ("setattr -mod -unset keep_hierarchy mho_core_tile", "flatten", "opt_clean")
+"""What is placed has no modules."""
+
+_TILE_AT = 'setattr -set BEL "{bel}" c:*.tile_{column}_{row}.tile.buffer.bank_0.words.0.0 t:DP16KD %i'
+"""Fixes one memory of a tile, about which nextpnr then places the tile."""
+
+
+def tiles_at(board: Board, cfg: TilesConfig) -> list[str]:
+    """Commands to Yosys that fix where tiles are placed, if the board knows that for their mesh."""
+    mesh, known = cfg.chip.mesh, board.tiles_at
+    if [len(bels) for bels in known] != [mesh.columns] * mesh.rows:
+        return []
+    return [
+        _TILE_AT.format(bel=bel, column=column, row=row)
+        for row, bels in enumerate(known) for column, bel in enumerate(bels)
+    ]
