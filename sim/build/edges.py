@@ -1,53 +1,61 @@
-"""A clock edge of several models of one module, part by part: a header made from the C++ that Verilator wrote.
+"""A clock edge of several models of one module: the C++ that Verilator wrote, rewritten where its form is known.
 
-The code of a large module is several times the first cache of a processor, and each model runs through all of it at
-each edge. Here all models do a part of the edge before any does the next. A part does not know that: within an edge
-models know nothing of each other.
+The code of a large module is several times the first cache of a processor, and most of it computes what it computed at the
+edge before. :mod:`sim.build.parts` takes it apart: a part is run only where something that it reads has changed, and for all models
+before the next part. Within an edge models know nothing of each other.
 """
 
+import os
 import re
 from collections.abc import Collection
 
-__all__ = ["edge_header"]
+from sim.build.parts.files import edge_files
+from sim.build.parts.headers import whole_header
+from sim.build.parts.statements import UnknownFormError
+
+__all__ = ["PARTS", "edge_sources"]
+
+PARTS = os.environ.get("MHO_PARTS", "1") != "0"
+"""Whether edges are taken apart; ``MHO_PARTS=0`` leaves models as Verilator has them, for comparison."""
 
 _GROUP = re.compile(r"if \(\((\d+)ULL & vlSelfRef\.__V(?:nba|ico)Triggered\.word\(0U\)\)\) \{([^{}]*)\}")
 _CALL = re.compile(r"(\w+)\(vlSelf\);")
 _SET = re.compile(r"__VactTriggered\.set\((\d+)U, (.*?)\);\n", re.DOTALL)
 _READ = re.compile(r"vlSelfRef\.(?:__Vtrigprevexpr___TOP__)?(\w+?)(?:__0)?\b")
 _FUNCTION = re.compile(r"^(?:VL_INLINE_OPT )?void (\w+)\(\w+\* vlSelf\) \{\n(.*?)^\}", re.DOTALL | re.MULTILINE)
-_WHOLE = ["m.clk = 0; m.eval(); m.clk = 1; m.eval()"]
 
 
-def edge_header(code: str, name: str, constant: Collection[str] = ()) -> str:
-    """Macros for a rising edge of ``clk`` of models ``m`` whose inputs are at their ports, and whose ``clk`` is 0.
+def edge_sources(code: str, header: str, name: str, constant: Collection[str] = (), parts: bool = PARTS) -> dict[str, str]:
+    """C++ for clock edges of models, by file name; ``NAME__Edge.h`` is always among it, see :mod:`sim.build.parts.headers`.
 
-    ``NAME_INPUTS(DO)`` has ``DO(...)`` around what follows from inputs that have changed since the model was evaluated,
-    ``NAME_EDGE(DO)`` around each part of the edge, in their order. Where the code is not of the expected form, the only
-    part is the evaluation of a whole model.
+    Where the code is not of the expected form, a model is evaluated whole.
 
     Parameters
     ----------
-    code
-        All C++ of the model.
+    code, header
+        All C++ of the model, and the header of its class ``NAME___024root``.
     name
         Class of the model.
     constant
         Ports that never change.
+    parts
+        Whether edges are taken apart at all.
     """
-    found = _parts(code, f"{name}___024root___", constant)
-    inputs, edge = found or ([], _WHOLE)
-    called = [f"{part}(m.rootp)" for part in edge] if found else edge
-    declared = [f"void {part}({name}___024root*);" for part in (*inputs, *edge) if found]
-    return "\n".join([
-        "// A clock edge of several models. Generated.", "#pragma once", *declared,
-        f"#define {name.upper()}_INPUTS(DO) " + " ".join(f"DO({part}(m.rootp))" for part in inputs),
-        f"#define {name.upper()}_EDGE(DO) " + " ".join(f"DO({part})" for part in called), "",
-    ])
-
-
-def _parts(code: str, prefix: str, constant: Collection[str]) -> tuple[list[str], list[str]] | None:
-    """Functions of inputs and of the edge, unless something else than the clock triggers or they look at triggers."""
+    whole = {f"{name}__Edge.h": whole_header(name)}
     bodies = dict(_FUNCTION.findall(code))
+    found = _functions(bodies, f"{name}___024root___", constant) if parts else None
+    if found is None:
+        return whole
+    try:
+        return edge_files(code, header, name, [{one: bodies[one] for one in phase} for phase in found], constant)
+    except UnknownFormError:
+        return whole
+
+
+def _functions(
+    bodies: dict[str, str], prefix: str, constant: Collection[str]
+) -> tuple[list[str], list[str]] | None:
+    """Functions of inputs and of the edge, unless something else than the clock triggers or they look at triggers."""
     triggers = dict(_SET.findall(bodies.get(f"{prefix}eval_triggers__act", "")))
     clocks = [int(bit) for bit, what in triggers.items() if set(_READ.findall(what)) == {"clk"}]
     others = {port for what in triggers.values() for port in _READ.findall(what)} - {"clk", *constant}

@@ -6,7 +6,7 @@ costs more than half of the speed; here only the few signals that the bench watc
 
 import os
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
@@ -14,7 +14,7 @@ from pathlib import Path
 from amaranth.lib import wiring
 
 from rtl_gen.verilog.netlist import emit
-from sim.build.edges import edge_header
+from sim.build.edges import PARTS, edge_sources
 from sim.build.runtime import cpu_flags, take_runtime
 from sim.build.toolchain import hash_files, require_cocotb, require_tool, run_logged, tool_version
 
@@ -78,8 +78,8 @@ def compiler_key() -> list[str]:
         require_tool(tool)
     here = Path(__file__)
     return [
-        hash_files([here, *map(here.with_name, ("toolchain.py", "edges.py"))]), tool_version("verilator"),
-        tool_version("g++"), cpu_flags(), FAST, EXACT,
+        hash_files([here, *map(here.with_name, ("toolchain.py", "edges.py")), *here.with_name("parts").glob("*.py")]),
+        tool_version("verilator"), tool_version("g++"), cpu_flags(), FAST, EXACT, f"parts {PARTS}",
     ]
 
 
@@ -135,7 +135,7 @@ def archive(
 
     Parameters are as of :func:`verilate`; ``name`` is that of the class, ``constant`` are ports that never change. The
     functions of Verilator's own library come with the program that takes it. ``NAME__Edge.h`` is the header of
-    :func:`sim.build.edges.edge_header`.
+    :func:`sim.build.edges.edge_sources`, whose C++ is in the archive; what it replaces is not optimised.
 
     Raises
     ------
@@ -143,20 +143,42 @@ def archive(
         If a tool is missing or fails.
     """
     options = ["--output-split-cfuncs", str(PART), *options]
-    objects = _make(folder, sources, top=top, name=name, options=options, cflags="", fast=fast, slow="-O1")
-    code = "".join(path.read_text(encoding="utf-8") for path in sorted(objects.glob(f"{name}*.cpp")))
-    (folder / f"{name}__Edge.h").write_text(edge_header(code, name, constant), encoding="utf-8")
+    objects = _make(
+        folder, sources, top=top, name=name, options=options, cflags="", fast=fast, slow="-O1",
+        written=lambda objects: _take_edge(objects, name, constant),
+    )
     for path in (*objects.glob(f"{name}*.h"), objects / f"{name}__ALL.a"):
         shutil.copyfile(path, folder / path.name)
     shutil.rmtree(objects)
     return folder / f"{name}__ALL.a"
 
 
+def _take_edge(objects: Path, name: str, constant: Sequence[str]) -> bool:
+    """Write the clock edge beside the model, and have it compiled; whether the model's own is of no use then."""
+    code = {path.stem: path.read_text(encoding="utf-8") for path in sorted(objects.glob(f"{name}*.cpp"))}
+    header = (objects / f"{name}___024root.h").read_text(encoding="utf-8")
+    sources = edge_sources("".join(code.values()), header, name, constant)
+    for file, text in sources.items():
+        (objects / file).write_text(text, encoding="utf-8")
+    made = [file.removesuffix(".cpp") for file in sources if file.endswith(".cpp")]
+    if made:
+        classes = objects / f"{name}_classes.mk"
+        text = classes.read_text(encoding="utf-8")
+        for one in (file for file, written in code.items() if "___nba_" in written):
+            text = text.replace(f"\t{one} \\\n", "")
+            text += f"VM_CLASSES_SLOW += {one}\n"
+        classes.write_text(f"{text}VM_CLASSES_FAST += {' '.join(made)}\n", encoding="utf-8")
+    return bool(made)
+
+
 def _make(
     folder: Path, sources: Sequence[Path], *, top: str, name: str, options: Sequence[str], cflags: str, fast: str,
-    slow: str,
+    slow: str, written: Callable[[Path], bool] | None = None,
 ) -> Path:
-    """Run Verilator and what it wrote; the folder with the objects."""
+    """Run Verilator and compile what it wrote; the folder with the objects.
+
+    ``written`` is called between the two, and says whether all that Verilator wrote is slow.
+    """
     verilator, _, make = (require_tool(tool) for tool in _TOOLS)
     objects = folder / "objects"
     objects.mkdir()
@@ -174,6 +196,8 @@ def _make(
         *(_nearby(path, objects) for path in sources if path.suffix != ".h"),
     ]
     run_logged(command, folder / "build.log", "verilator", cwd=objects)
+    if written is not None and written(objects):
+        slow = UNOPTIMISED
     # Given to make, since Verilator appends its own -Os behind -CFLAGS.
     flags = [f"OPT_FAST={fast}", f"OPT_GLOBAL={fast}", f"OPT_SLOW={slow}"]
     command = [make, "-j", "2", "CURDIR=.", *flags]

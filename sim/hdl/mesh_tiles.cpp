@@ -34,6 +34,18 @@ constexpr int kMostPatience = 4096;
 constexpr int kLongest = 64;        // cycles of the longest round that is looked for
 
 using Root = Vtile___024root;
+struct Tile;
+
+// Tiles whose edge one thread takes, all of them a part before any the next: the code of a part stays in the processor. Of
+// each part a word says which of them must run it, since something that it reads has changed; behind them is one of the
+// tiles of which something was noted.
+struct Group {
+    std::vector<Tile*> tiles;
+    std::vector<Vtile__Model*> models;
+    uint64_t marks[VTILE_PARTS + 1] = {};
+    uint64_t waiting = 0;           // tiles whose edge is not under way yet
+    std::atomic<bool> done{true};   // no edge is under way
+};
 
 struct Tile {
     Vtile model;
@@ -46,10 +58,11 @@ struct Tile {
     size_t differs = 0;             // where the state differed last
     std::unique_ptr<unsigned char[]> kept;
     uint64_t next_ready = 0;        // for the edge that is under way
-    bool next_reset = true, moved = false, fresh = true, fresh_next = true;  // fresh: inputs have changed since it was evaluated
+    bool next_reset = true, moved = false, fresh_next = true;  // fresh: inputs have changed since it was evaluated
     uint32_t shown = 0;             // what came at the edge before
-    bool noted = false;             // something of it was noted at the edge
-    std::atomic<bool> done{true};   // no edge is under way
+    Vtile__Seen seen;               // inputs at the edge before
+    Group* group = nullptr;
+    uint64_t bit = 0;               // of it in its group
 
     explicit Tile(VerilatedContext* context, int number, const char* name)
         : model(context, name), came MHO_CAME(model), coming MHO_COMING(model), takes MHO_TAKES(model),
@@ -85,29 +98,13 @@ void unpack(const std::vector<Port>& ports, uint64_t all) {
     }
 }
 
-// A clock edge of some tiles, of which each does a part before any does the next: the code of a part stays in the processor.
-void rise(Tile* const* some, int count) {
-#define INPUTS(part) for (int k = 0; k < count; k++) if (some[k]->fresh) { Vtile& m = some[k]->model; part; }
-#define PART(part)                           \
-    for (int k = 0; k < count; k++) {        \
-        Vtile& m = some[k]->model;           \
-        const uint64_t before = mho_strobes; \
-        part;                                \
-        some[k]->noted |= mho_strobes != before; \
-    }
-    VTILE_INPUTS(INPUTS)
-    VTILE_EDGE(PART)
-#undef INPUTS
-#undef PART
-}
-
 // All that a sleeping tile has not done and that its state depends on.
 void wake(Tile& t) {
     if (!t.asleep) return;
     t.asleep = false;
-    t.fresh = false;
-    Tile* one = &t;
-    for (int64_t k = t.slept % t.round; k; k--) rise(&one, 1);
+    Group& group = *t.group;
+    for (int64_t k = t.slept % t.round; k; k--) Vtile__edge(group.models.data(), t.bit, 0, group.marks);
+    group.marks[VTILE_PARTS] &= ~t.bit;
 }
 
 void forget(Tile& t) {
@@ -141,24 +138,25 @@ void look(Tile& t) {
     }
 }
 
-// Before the clock edge: what was put into the tile.
-void enter(Tile& t) {
+// Before the clock edge: what was put into the tile. Whether inputs have changed.
+bool enter(Tile& t) {
     wake(t);
-    t.fresh = t.fresh_next;
+    if (!t.fresh_next) return false;
     unpack(t.came, t.arrived);
     unpack(t.ready, t.next_ready);
     t.model.rst = t.next_reset;
-    t.noted = false;
+    Vtile__look(t.model, t.seen, t.group->marks, t.bit);
+    return true;
 }
 
 // Behind the clock edge: what it did.
-void leave(Tile& t) {
+void leave(Tile& t, bool noted) {
     t.shown = t.arrived;
     t.arrived = 0;
     t.reset = t.next_reset;
     t.now_ready = t.next_ready;
     const uint64_t taken = pack(t.takes), offering = pack(t.offers);
-    if (t.moved || offering || t.offering || taken != t.taken || t.noted) {
+    if (t.moved || offering || t.offering || taken != t.taken || noted) {
         forget(t);
         t.patience = kPatience;
     } else {
@@ -168,14 +166,37 @@ void leave(Tile& t) {
     t.offering = offering;
 }
 
-// The clock edge of some tiles. Whichever thread does it is the only one at them.
-void edge(Tile* const* some, int count) {
-    for (int k = 0; k < count; k++) enter(*some[k]);
-    rise(some, count);
-    for (int k = 0; k < count; k++) leave(*some[k]);
+// The clock edge of some tiles of a group. Whichever thread does it is the only one at them.
+void edge(Group& group, uint64_t which) {
+    uint64_t fresh = 0;
+    for (uint64_t left = which; left; left &= left - 1)
+        if (enter(*group.tiles[__builtin_ctzll(left)])) fresh |= left & -left;
+    Vtile__edge(group.models.data(), which, fresh, group.marks);
+    const uint64_t noted = group.marks[VTILE_PARTS];
+    group.marks[VTILE_PARTS] = 0;
+    for (uint64_t left = which; left; left &= left - 1)
+        leave(*group.tiles[__builtin_ctzll(left)], noted & left & -left);
 }
 
-std::vector<Tile*> waiting;  // for the edge that is not under way yet
+std::vector<std::unique_ptr<Group>> groups;
+
+// Neighbours, which are at work together, are in different groups.
+void make_groups(size_t count) {
+    constexpr size_t kMost = 64;  // bits of a word
+    count = std::max(count, (tiles.size() + kMost - 1) / kMost);
+    groups.clear();
+    for (size_t k = 0; k < count; k++) groups.push_back(std::make_unique<Group>());
+    for (size_t k = 0; k < tiles.size(); k++) {
+        Tile& t = *tiles[k];
+        t.group = groups[k % count].get();
+        t.bit = uint64_t(1) << t.group->tiles.size();
+        t.group->tiles.push_back(&t);
+        t.group->models.push_back(Vtile__model(t.model));
+        Vtile__begin(t.model, t.seen, t.group->marks, t.bit);
+    }
+}
+
+std::vector<Group*> waiting;  // with tiles whose edge is not under way yet
 
 // Threads beside that of the simulator. The tiles of an edge are shared out; whoever is free takes the next of them.
 class Crew {
@@ -197,21 +218,14 @@ public:
     // By the simulator, which helps until the tile is done.
     void finish(Tile& t) {
         if (!waiting.empty()) begin();
-        while (!t.done.load(std::memory_order_acquire)) {
+        while (!t.group->done.load(std::memory_order_acquire)) {
             mho_answer_helpers();
             if (!take()) pause();
         }
     }
 
 private:
-    static constexpr int kShares = 2;      // of each thread, since tiles take unequal time
-    static constexpr int kTogether = 2;    // fewest tiles that do the parts of an edge together
     static constexpr int kSpins = 20'000;  // some 50 us, longer than a cycle
-
-    struct Share {
-        Tile* const* first;
-        int count;
-    };
 
     static void pause() {
 #if defined(__x86_64__)
@@ -221,18 +235,23 @@ private:
 
     // All tiles of the edge before are done: each was asked for.
     void begin() {
-        edge_.swap(waiting);
+        if (threads_.empty()) {
+            for (Group* group : waiting) {
+                edge(*group, group->waiting);
+                group->waiting = 0;
+            }
+            waiting.clear();
+            return;
+        }
+        uint64_t n = given_.load(std::memory_order_relaxed);
+        for (Group* group : waiting) {
+            group->done.store(false, std::memory_order_relaxed);
+            shares_[n++ % kPlaces] = group;
+        }
+        const bool several = waiting.size() > 1;
         waiting.clear();
-        const int count = int(edge_.size()), threads = int(threads_.size()) + 1;
-        if (threads == 1) return edge(edge_.data(), count);
-        const int least = std::min(kTogether, (count + threads - 1) / threads);
-        const int each = std::max(least, (count + kShares * threads - 1) / (kShares * threads));
-        const uint64_t first = given_.load(std::memory_order_relaxed);
-        uint64_t n = first;
-        for (int k = 0; k < count; k += each) shares_[n++ % kPlaces] = {&edge_[k], std::min(each, count - k)};
-        for (Tile* t : edge_) t->done.store(false, std::memory_order_relaxed);
         given_.store(n, std::memory_order_seq_cst);
-        if (n - first > 1 && sleeping_.load(std::memory_order_seq_cst)) {
+        if (several && sleeping_.load(std::memory_order_seq_cst)) {
             std::lock_guard<std::mutex> lock(mutex_);
             wake_.notify_all();
         }
@@ -242,9 +261,10 @@ private:
         uint64_t n = claimed_.load(std::memory_order_relaxed);
         if (n == given_.load(std::memory_order_acquire)) return false;
         if (!claimed_.compare_exchange_strong(n, n + 1, std::memory_order_acq_rel)) return true;
-        const Share share = shares_[n % kPlaces];
-        edge(share.first, share.count);
-        for (int k = 0; k < share.count; k++) share.first[k]->done.store(true, std::memory_order_release);
+        Group& group = *shares_[n % kPlaces];
+        edge(group, group.waiting);
+        group.waiting = 0;
+        group.done.store(true, std::memory_order_release);
         return true;
     }
 
@@ -268,9 +288,8 @@ private:
         }
     }
 
-    static constexpr uint64_t kPlaces = 1024;  // more than shares of an edge
-    Share shares_[kPlaces];
-    std::vector<Tile*> edge_;
+    static constexpr uint64_t kPlaces = 1024;  // more than groups
+    Group* shares_[kPlaces];
     alignas(64) std::atomic<uint64_t> given_{0};
     alignas(64) std::atomic<uint64_t> claimed_{0};
     alignas(64) std::atomic<int> sleeping_{0};
@@ -323,10 +342,14 @@ uint8_t mho_tile_step(void* handle, uint8_t rst, int place, uint64_t ready) {
     t.next_reset = rst;
     t.model.place = place;
     t.model.tracing = tracing;
-    Tile* one = &t;
+    if (!t.group) make_groups(1);
     // What is traced is noted in the order of the tiles.
-    if (tracing) edge(&one, 1);
-    else waiting.push_back(one);
+    if (tracing) {
+        edge(*t.group, t.bit);
+    } else {
+        if (!t.group->waiting) waiting.push_back(t.group);
+        t.group->waiting |= t.bit;
+    }
     return 1;
 }
 
@@ -334,7 +357,7 @@ uint8_t mho_tile_step(void* handle, uint8_t rst, int place, uint64_t ready) {
 uint64_t mho_tile_taken(void* handle, uint8_t) {
     if (!handle) return 0;  // before the proxy has made it
     Tile& t = of(handle);
-    crew.finish(t);
+    if (t.group) crew.finish(t);
     return t.taken;
 }
 
@@ -342,21 +365,28 @@ uint64_t mho_tile_taken(void* handle, uint8_t) {
 uint64_t mho_tile_offer(void* handle, uint64_t ready, uint8_t) {
     if (!handle) return 0;
     Tile& t = of(handle);
-    crew.finish(t);
+    if (t.group) crew.finish(t);
     if (ready != t.now_ready) {
+        if (!t.group) make_groups(1);
         wake(t);
         forget(t);
         t.patience = kPatience;
         unpack(t.ready, ready);
         t.now_ready = ready;
-        t.model.eval();
+        Vtile__look(t.model, t.seen, t.group->marks, t.bit);
+        Vtile__settle(t.group->models.data(), t.bit, t.group->marks);
         t.offering = pack(t.offers);
     }
     return t.offering;
 }
 
 // How many threads take the edges of tiles, that of the simulator among them. Between jobs.
-void mho_tiles_threads(int32_t threads) { crew.resize(threads - 1); }
+void mho_tiles_threads(int32_t threads) {
+    constexpr size_t kShares = 2;    // of each thread, since tiles take unequal time
+    constexpr size_t kTogether = 2;  // fewest tiles of a group
+    crew.resize(threads - 1);
+    make_groups(threads == 1 ? 1 : std::max(size_t(1), std::min(threads * kShares, tiles.size() / kTogether)));
+}
 
 void mho_tile_payload(void* handle, int channel, uint32_t* payload) { of(handle).offered[channel].get(payload); }
 

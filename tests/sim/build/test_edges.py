@@ -1,11 +1,11 @@
-"""Which parts a clock edge of a model has, from Verilator's own code, and when it has to be evaluated whole."""
+"""Which models have a clock edge in parts, and when they have to be evaluated whole."""
 
 import subprocess
 from pathlib import Path
 
 import pytest
 
-from sim.build.edges import edge_header
+from sim.build.edges import edge_sources
 from sim.build.toolchain import require_tool
 
 DESIGN = """module counter (input clk, input off, input [7:0] step, output reg [7:0] count, output [7:0] next,
@@ -18,36 +18,48 @@ endmodule
 """
 GATED = "reg on = 0; always @(posedge clk) on <= !on; always @(posedge on) other <= other + step;"
 PORT = "always @(negedge off) other <= other + step;"
-WHOLE = "#define VMODEL_EDGE(DO) DO(m.clk = 0; m.eval(); m.clk = 1; m.eval())"
+TEXT = 'always @(posedge clk) if (count == 9) $display("nine");'
 
 
-def header(folder: Path, more: str, constant: list[str]) -> list[str]:
-    """Lines of the header of a counter with ``more`` in it."""
+def sources(folder: Path, more: str, constant: list[str], **options: bool) -> dict[str, str]:
+    """The edge of a counter with ``more`` in it."""
     (folder / "design.v").write_text(DESIGN.format(more=more))
     command = [require_tool("verilator"), "--cc", "-Wno-fatal", "--prefix", "Vmodel", "--Mdir", ".", "design.v"]
     subprocess.run(command, cwd=folder, check=True, capture_output=True)
-    return edge_header("".join(path.read_text() for path in folder.glob("*.cpp")), "Vmodel", constant).splitlines()
+    code = "".join(path.read_text() for path in folder.glob("*.cpp"))
+    return edge_sources(code, (folder / "Vmodel___024root.h").read_text(), "Vmodel", constant, **options)
+
+
+def in_parts(found: dict[str, str]) -> bool:
+    whole = "#define VMODEL_PARTS 0\n" in found["Vmodel__Edge.h"]
+    assert whole == (len(found) == 1)
+    return not whole
 
 
 @pytest.mark.cosim("verilator")
 def test_parts_of_an_edge(tmp_path: Path) -> None:
-    lines = header(tmp_path, "", [])
-    inputs, edge = (line.split("(DO) ")[1] for line in lines if line.startswith("#define"))
-    assert inputs == "DO(Vmodel___024root___ico_sequent__TOP__0(m.rootp))"
-    assert edge == "DO(Vmodel___024root___nba_sequent__TOP__0(m.rootp))"
-    assert "void Vmodel___024root___nba_sequent__TOP__0(Vmodel___024root*);" in lines
+    found = sources(tmp_path, "", [])
+    assert in_parts(found)
+    assert "vlSelfRef.count" in "".join(found.values())
+    assert not in_parts(sources(tmp_path, "", [], parts=False))
 
 
 @pytest.mark.cosim("verilator")
 def test_ports_that_never_change_trigger_nothing(tmp_path: Path) -> None:
-    assert WHOLE in header(tmp_path, PORT, [])
-    assert WHOLE not in header(tmp_path, PORT, ["off"])
+    assert not in_parts(sources(tmp_path, PORT, []))
+    assert in_parts(sources(tmp_path, PORT, ["off"]))
 
 
 @pytest.mark.cosim("verilator")
 def test_a_model_with_another_clock_is_evaluated_whole(tmp_path: Path) -> None:
-    assert WHOLE in header(tmp_path, GATED, ["off"])
+    assert not in_parts(sources(tmp_path, GATED, ["off"]))
+
+
+@pytest.mark.cosim("verilator")
+def test_a_statement_that_is_not_known_has_the_model_evaluated_whole(tmp_path: Path) -> None:
+    assert not in_parts(sources(tmp_path, TEXT, ["off"]))
 
 
 def test_code_that_is_not_known_is_evaluated_whole() -> None:
-    assert WHOLE in edge_header("void Vmodel___024root___eval_nba(int* other) {\n}\n", "Vmodel")
+    found = edge_sources("void Vmodel___024root___eval_nba(int* other) {\n}\n", "", "Vmodel")
+    assert not in_parts(found)

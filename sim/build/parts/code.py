@@ -1,0 +1,182 @@
+"""The C++ of the parts of an edge: each runs for the models of a group for which something that it reads has changed."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from sim.build.parts.nodes import Node, Unit, exposed, filtered
+from sim.build.parts.statements import Leaf, Statement, leaves
+
+__all__ = ["Part", "Writer", "members_of"]
+
+_DECLARED = re.compile(
+    r"^ +(?:VL_(?:IN|OUT)\w*\((?P<port>\w+),(?P<high>\d+),\d+(?:,(?P<words>\d+))?\)|"
+    r"(?P<kind>CData|SData|IData|QData|VlWide<(?P<wide>\d+)>)/\*[\d:]+\*/ (?P<name>\w+)|"
+    r"VlUnpacked<.*> (?P<memory>\w+));$", re.MULTILINE)
+
+
+def members_of(header: str) -> dict[str, int]:
+    """The members of a model by name: how many words each has, 1: a scalar, 0: a memory."""
+    found = {}
+    for one in _DECLARED.finditer(header):
+        if one["port"]:
+            found[one["port"]] = int(one["words"] or 1)
+        elif one["name"]:
+            found[one["name"]] = int(one["wide"] or 1)
+        else:
+            found[one["memory"]] = 0
+    return found
+
+
+_FEW = 3
+"""Readers of a variable that are marked without a branch."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """Statements that are run together.
+
+    Attributes
+    ----------
+    statements
+        What is run.
+    reads
+        What it is run again for.
+    writes
+        What it may change.
+    """
+
+    statements: tuple[Statement, ...]
+    reads: frozenset[str]
+    writes: frozenset[str]
+
+
+def part_of(units: Sequence[Unit], nodes: Sequence[Node], some: Sequence[int], words: dict[str, int]) -> Part:
+    """The part that some nodes are, in their order; those of one unit are one again."""
+    kept: dict[int, frozenset[int]] = {}
+    for k in some:
+        kept[nodes[k].unit] = kept.get(nodes[k].unit, frozenset()) | nodes[k].kept
+    statements = tuple(one for unit, leaf in sorted(kept.items()) for one in filtered(units[unit], leaf))
+    reads, _ = exposed(statements, frozenset(), words)
+    return Part(statements, reads, frozenset[str]().union(*(leaf.writes for one in statements for leaf in leaves(one))))
+
+
+class Writer:
+    """Writes parts as C++.
+
+    Parameters
+    ----------
+    parts
+        All parts in their order.
+    members
+        See :func:`members_of`.
+    local
+        Declarations of locals.
+    root
+        Class of the model.
+    """
+
+    def __init__(self, parts: Sequence[Part], members: Mapping[str, int], local: Mapping[str, str], root: str) -> None:
+        self.parts, self._members, self._local, self._root = parts, members, local, root
+        self._writers: dict[str, set[int]] = {}
+        for k, part in enumerate(parts):
+            for name in part.writes:
+                self._writers.setdefault(name, set()).add(k)
+        self._readers: dict[str, set[int]] = {}
+        for k, part in enumerate(parts):
+            for name in part.reads:
+                self._readers.setdefault(name, set()).add(k)
+            for name in part.writes:
+                if len(self._writers[name]) > 1:
+                    self._readers.setdefault(name, set()).add(k)
+
+    def readers(self, name: str) -> list[int]:
+        """Parts that are run again when a variable changes."""
+        return sorted(self._readers.get(name, ()))
+
+    def function(self, k: int) -> str:
+        """A part as a function of a model, its group's marks, and its own bit."""
+        part = self.parts[k]
+        sets: dict[tuple[int, ...], int] = {}
+        found: dict[str, int] = {}
+        for name in sorted(part.writes - self._local.keys()):
+            readers = set(self.readers(name))
+            if name not in part.reads:
+                readers.discard(k)
+            if readers:
+                found[name] = sets.setdefault(tuple(sorted(readers)), len(sets))
+        body = _Body(found, self._members)
+        text = body.part(part.statements)
+        used = part.reads.union(*(leaf.reads | leaf.writes for one in part.statements for leaf in leaves(one)))
+        lines = [
+            f"static inline void part_{k}({self._root}& __restrict vlSelfRef, uint64_t* __restrict marks, uint64_t bit) {{",
+            *(f"    {self._local[name]}" for name in sorted(used & self._local.keys())),
+            *(f"    uint64_t changed_{number} = 0;" for number in sets.values()),
+            *(["    bool outside = false, noted = false;"] if body.effects else []), text,
+        ]
+        for readers, number in sets.items():
+            if len(readers) <= _FEW:
+                lines.append(f"    const uint64_t for_{number} = changed_{number} ? bit : 0;")
+                lines += [f"    marks[{one}] |= for_{number};" for one in readers]
+            else:
+                marked = " ".join(f"marks[{one}] |= bit;" for one in readers)
+                lines.append(f"    if (changed_{number}) {{ {marked} }}")
+        if body.effects:
+            lines.append(f"    if (outside) marks[{k}] |= bit;")
+            lines.append(f"    if (noted) marks[{len(self.parts)}] |= bit;")
+        return "\n".join([*lines, "    (void)marks; (void)bit;", "}"])
+
+
+class _Body:
+    """Statements as C++, with what keeps whether variables have changed.
+
+    Parameters
+    ----------
+    found
+        Variables whose change somebody wants to know, with the number of what is set then.
+    members
+        See :func:`members_of`.
+    """
+
+    def __init__(self, found: Mapping[str, int], members: Mapping[str, int]) -> None:
+        self._found, self._members, self.effects = found, members, False
+
+    def part(self, statements: Sequence[Statement]) -> str:
+        """Each variable is kept before the first statement that writes it, and compared behind the last."""
+        writes = [{name for leaf in leaves(one) for name in leaf.writes if self._members.get(name)} & self._found.keys()
+                  for one in statements]
+        first, last = dict[str, int](), dict[str, int]()
+        for k, names in enumerate(writes):
+            for name in names:
+                first.setdefault(name, k)
+                last[name] = k
+        lines = list[str]()
+        for k, one in enumerate(statements):
+            lines += [f"    const auto was_{name} = vlSelfRef.{name};" for name in sorted(writes[k]) if first[name] == k]
+            lines.append(self._statement(one, 1))
+            lines += [self._compared(name) for name in sorted(writes[k]) if last[name] == k]
+        return "\n".join(lines)
+
+    def _compared(self, name: str) -> str:
+        now = f"vlSelfRef.{name}"
+        differs = f"was_{name} ^ {now}" if self._members[name] == 1 else f"mho_differ(was_{name}, {now})"
+        return f"    changed_{self._found[name]} |= {differs};"
+
+    def _statement(self, one: Statement, depth: int) -> str:
+        blank = "    " * depth
+        if isinstance(one, Leaf):
+            return blank + self._leaf(one, depth)
+        text = f"{blank}if ({one.condition}) {{\n{self._block(one.then, depth)}{blank}}}"
+        return text + (f" else {{\n{self._block(one.other, depth)}{blank}}}" if one.other else "")
+
+    def _block(self, some: Sequence[Statement], depth: int) -> str:
+        return "".join(f"{self._statement(one, depth + 1)}\n" for one in some)
+
+    def _leaf(self, leaf: Leaf, depth: int) -> str:
+        if leaf.effect:
+            self.effects = True
+            return f"{leaf.text} outside = true;" + (" noted = true;" if depth > 1 else "")
+        for name in leaf.writes & self._found.keys():
+            if not self._members[name]:
+                return f"{leaf.text} changed_{self._found[name]} = 1;"
+        return leaf.text

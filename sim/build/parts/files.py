@@ -1,0 +1,124 @@
+"""The files of a model's edge in parts."""
+
+import re
+from collections.abc import Collection, Mapping, Sequence
+
+from sim.build.parts.clusters import Clusters
+from sim.build.parts.code import Part, Writer, members_of, part_of
+from sim.build.parts.grouping import group
+from sim.build.parts.headers import parts_header
+from sim.build.parts.nodes import copies_of, filtered, graph_of, nodes_of, units_of
+from sim.build.parts.statements import Function, UnknownFormError, leaves, parse_function, signatures
+
+__all__ = ["edge_files"]
+
+_EXTERN = re.compile(r"^extern const .*__ConstPool__.*;$", re.MULTILINE)
+_PROTOTYPE = re.compile(r"^(?:VL_INLINE_OPT )?(void \w+__Vdpiimwrap_\w+\([^{;]*\)) \{", re.MULTILINE)
+_PORT = re.compile(r"^ +VL_IN(?:8|16|64|W)?\((\w+),", re.MULTILINE)
+_FILE_BYTES = 60_000
+"""Bytes of C++ of one file."""
+
+
+def edge_files(
+    code: str, header: str, name: str, found: Sequence[Mapping[str, str]], constant: Collection[str]
+) -> dict[str, str]:
+    """C++ files by name, the header ``NAME__Edge.h`` among them.
+
+    Raises
+    ------
+    UnknownFormError
+        If anything in the model's code is not known.
+    """
+    outside, members = signatures(code), members_of(header)
+    phases = [[parse_function(*one, outside) for one in some.items()] for some in found]
+    local = {key: text for some in phases for function in some for key, text in function.locals.items()}
+    _check(phases, members, local)
+    parts, copies = list[Part](), list[str]()
+    first = 0
+    for phase in phases:
+        first = len(parts)
+        more, there = _phase(phase, members, set(local))
+        parts += more
+        copies += there
+    root = f"{name}___024root"
+    writer = Writer(parts, members, local, root)
+    head = _head(code, name)
+    files = _run_files(writer, head, name, first, len(parts))
+    ports = [port for port in _PORT.findall(header) if port not in ("clk", *constant)]
+    files[f"{name}__mark.cpp"] = head + _mark(writer, name, ports, copies)
+    files[f"{name}__Edge.h"] = parts_header(name, len(parts), ports)
+    return files
+
+
+def _check(phases: Sequence[Sequence[Function]], members: Mapping[str, int], local: Mapping[str, str]) -> None:
+    for function in (one for some in phases for one in some):
+        for statement in function.statements:
+            for leaf in leaves(statement):
+                for one in leaf.reads | leaf.writes:
+                    if one not in members and one not in local:
+                        raise UnknownFormError(f"{one} is not declared")
+
+
+def _phase(functions: Sequence[Function], members: dict[str, int], local: set[str]) -> tuple[list[Part], list[str]]:
+    """Parts of functions that are called one behind the other, and copies that are made once alone."""
+    units = units_of(functions)
+    nodes = nodes_of(units)
+    there, back = copies_of(units, nodes)
+    copies = [leaf.text for k in there for one in filtered(units[nodes[k].unit], nodes[k].kept) for leaf in leaves(one)]
+    del back
+    dropped = set(there)
+    nodes = [node for k, node in enumerate(nodes) if k not in dropped]
+    clusters = Clusters(graph_of(nodes))
+    group(clusters, nodes, local)
+    return [part_of(units, nodes, some, members) for some in clusters.order()], copies
+
+
+def _head(code: str, name: str) -> str:
+    lines = [
+        "// Parts of a clock edge. Generated.", *(f'#include "{name}{one}.h"' for one in ("__pch", "__Syms", "___024root", "__Edge")),
+        *sorted(set(_EXTERN.findall(code))), *(f"{one};" for one in sorted(set(_PROTOTYPE.findall(code)))), "",
+    ]
+    return "\n".join(lines)
+
+
+def _run_files(writer: Writer, head: str, name: str, first: int, count: int) -> dict[str, str]:
+    """The parts in files, each with a function that runs its own, and one that runs all."""
+    files, calls = dict[str, str](), (list[str](), list[str]())
+    some, size = list[int](), 0
+    texts = [writer.function(k) for k in range(count)]
+    for k in range(count):
+        some.append(k)
+        size += len(texts[k])
+        if size > _FILE_BYTES or k + 1 in (first, count):
+            run = f"{name}__run_{len(files)}"
+            calls[k >= first].append(run)
+            lines = [*(texts[one] for one in some), f"void {run}({name}__Model* const* some, uint64_t which, uint64_t* marks) {{",
+                     *(f"    MHO_RUN({one}, part_{one})" for one in some), "}"]
+            files[f"{run}.cpp"] = head + "\n".join(lines) + "\n"
+            some, size = [], 0
+    arguments = f"({name}__Model* const* some, uint64_t which, uint64_t* marks)"
+    edge = f"({name}__Model* const* some, uint64_t which, uint64_t fresh, uint64_t* marks)"
+    lines = [
+        head, *(f"void {run}{arguments};" for runs in calls for run in runs),
+        f"void {name}__settle{arguments} {{", *(f"    {run}(some, which, marks);" for run in calls[0]),
+        "    (void)some; (void)which; (void)marks;", "}",
+        f"void {name}__edge{edge} {{", f"    if (fresh) {name}__settle(some, fresh, marks);",
+        *(f"    {run}(some, which, marks);" for run in calls[1]), "}", "",
+    ]
+    files[f"{name}__all.cpp"] = "\n".join(lines)
+    return files
+
+
+def _mark(writer: Writer, name: str, ports: Sequence[str], copies: Sequence[str]) -> str:
+    """What makes a model ready, and what looks at its inputs."""
+    lines = [f"void {name}__begin({name}& model, {name}__Seen& seen, uint64_t* marks, uint64_t bit) {{",
+             "    auto& vlSelfRef = *model.rootp; (void)vlSelfRef;"]
+    lines += [f"    {text}" for text in copies]
+    lines += [f"    seen.{port} = vlSelfRef.{port};" for port in ports]
+    lines += [f"    for (int k = 0; k < {len(writer.parts)}; k++) marks[k] |= bit;", "}"]
+    lines += [f"void {name}__look({name}& model, {name}__Seen& seen, uint64_t* marks, uint64_t bit) {{",
+              "    const auto& vlSelfRef = *model.rootp;"]
+    for port in ports:
+        marks = " ".join(f"marks[{one}] |= bit;" for one in writer.readers(port))
+        lines.append(f"    if (mho_differ(seen.{port}, vlSelfRef.{port})) {{ seen.{port} = vlSelfRef.{port}; {marks} }}")
+    return "\n".join([*lines, "}", ""])

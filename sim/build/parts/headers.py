@@ -1,0 +1,81 @@
+"""The header of a model's clock edge, in parts or as Verilator has it: both have the same functions.
+
+Models are those of a group: ``some`` by number, ``which`` with the bit of each that is meant. ``marks`` has a word for each part,
+with the bits of the models for which it must be run, and behind them one with those that reached the outside where a condition
+said so. ``begin`` is called once for each model behind its first evaluation, ``look`` where its inputs may have changed, ``settle``
+for what follows from that without a clock edge, and ``edge`` for a rising edge of ``clk``, ``fresh`` being the models whose inputs may
+have changed.
+"""
+
+from collections.abc import Sequence
+
+__all__ = ["parts_header", "whole_header"]
+
+_FUNCTIONS = """\
+void NAME__begin(NAME& model, NAME__Seen& seen, uint64_t* marks, uint64_t bit);
+void NAME__look(NAME& model, NAME__Seen& seen, uint64_t* marks, uint64_t bit);
+void NAME__settle(NAME__Model* const* some, uint64_t which, uint64_t* marks);
+void NAME__edge(NAME__Model* const* some, uint64_t which, uint64_t fresh, uint64_t* marks);
+
+template <typename T>
+inline bool mho_differ(const T& one, const T& other) {
+    return std::memcmp(&one, &other, sizeof(T)) != 0;
+}
+
+#define MHO_RUN(part, function)                      \\
+    if (uint64_t left = marks[part] & which) {       \\
+        marks[part] ^= left;                         \\
+        do {                                         \\
+            const int k = __builtin_ctzll(left);     \\
+            const uint64_t bit = left & -left;       \\
+            left ^= bit;                             \\
+            function(*some[k], marks, bit);          \\
+        } while (left);                              \\
+    }
+"""
+
+_MODEL = """\
+using NAME__Model = NAME___024root;
+inline NAME__Model* NAME__model(NAME& model) { return model.rootp; }
+"""
+
+_WHOLE = """\
+#include "strobes.h"
+
+using NAME__Model = NAME;
+inline NAME__Model* NAME__model(NAME& model) { return &model; }
+struct NAME__Seen {};
+inline void NAME__begin(NAME&, NAME__Seen&, uint64_t*, uint64_t) {}
+inline void NAME__look(NAME&, NAME__Seen&, uint64_t*, uint64_t) {}
+inline void NAME__settle(NAME__Model* const* some, uint64_t which, uint64_t*) {
+    for (; which; which &= which - 1) some[__builtin_ctzll(which)]->eval();
+}
+inline void NAME__edge(NAME__Model* const* some, uint64_t which, uint64_t, uint64_t* marks) {
+    for (; which; which &= which - 1) {
+        NAME& model = *some[__builtin_ctzll(which)];
+        const uint64_t before = mho_strobes;
+        model.clk = 0;
+        model.eval();
+        model.clk = 1;
+        model.eval();
+        if (mho_strobes != before) marks[0] |= which & -which;
+    }
+}
+"""
+
+
+def parts_header(name: str, count: int, ports: Sequence[str]) -> str:
+    """The header where an edge has parts; ``ports`` are those that are looked at."""
+    seen = "".join(f"    decltype({name}___024root::{port}) {port};\n" for port in ports)
+    return _header(name, count, f"{_MODEL}struct NAME__Seen {{\n{seen}}};\n{_FUNCTIONS}")
+
+
+def whole_header(name: str) -> str:
+    """The header where a model is evaluated whole: there are no parts."""
+    return _header(name, 0, _WHOLE)
+
+
+def _header(name: str, count: int, text: str) -> str:
+    lines = ["// A clock edge of several models. Generated.", "#pragma once", "#include <cstdint>", "#include <cstring>", "",
+             f'#include "{name}.h"', f'#include "{name}___024root.h"', "", f"#define {name.upper()}_PARTS {count}", ""]
+    return "\n".join(lines) + text.replace("NAME", name)

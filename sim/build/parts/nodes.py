@@ -1,0 +1,240 @@
+"""What a clock edge is made of: statements that are taken apart as far as they do not depend on each other, and their order."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from sim.build.parts.statements import Branch, Function, Leaf, Statement, leaves
+
+__all__ = ["EFFECT", "Graph", "Node", "copies_of", "graph_of", "nodes_of"]
+
+EFFECT = "(outside)"
+"""Stands for what is outside of the model, which calls reach in their order."""
+_DELAYED = "__Vdly__"
+
+
+@dataclass(frozen=True)
+class Node:
+    """Statements that are run together.
+
+    Attributes
+    ----------
+    unit
+        Number of the statements that it was taken out of: several of one unit may become one again.
+    kept
+        Which leaves of the unit are in it.
+    reads, writes
+        Names; ``reads`` has what may be read before it is written here.
+    cost
+        Leaves and conditions.
+    effect
+        It calls something outside of the model.
+    """
+
+    unit: int
+    kept: frozenset[int]
+    reads: frozenset[str]
+    writes: frozenset[str]
+    cost: int
+    effect: bool
+
+
+Unit = tuple[Statement, ...]
+
+
+def units_of(functions: Iterable[Function]) -> list[Unit]:
+    """Statements in their order; neighbours that write words of one variable, or one local, are one unit."""
+    found: list[Unit] = []
+    last: frozenset[str] = frozenset()
+    for function in functions:
+        for one in function.statements:
+            writes = frozenset().union(*(leaf.writes for leaf in leaves(one)))
+            single = isinstance(one, Leaf) and len(writes) == 1
+            if single and writes == last:
+                found[-1] = (*found[-1], one)
+            else:
+                found.append((one,))
+            last = writes if single else frozenset()
+    return found
+
+
+def filtered(unit: Unit, kept: frozenset[int]) -> Unit:
+    """The statements with only some of their leaves."""
+    number = 0
+
+    def walk(statements: Sequence[Statement]) -> tuple[Statement, ...]:
+        nonlocal number
+        found: list[Statement] = []
+        for one in statements:
+            if isinstance(one, Leaf):
+                if number in kept:
+                    found.append(one)
+                number += 1
+            else:
+                then, other = walk(one.then), walk(one.other)
+                if then or other:
+                    found.append(Branch(one.condition, one.reads, then, other))
+        return tuple(found)
+
+    return walk(unit)
+
+
+class _Sets:
+    """Union-find."""
+
+    def __init__(self) -> None:
+        self._up: dict[object, object] = {}
+
+    def find(self, one: object) -> object:
+        up = self._up.setdefault(one, one)
+        while up != one:
+            self._up[one] = self._up[up]
+            one, up = up, self._up[up]
+        return one
+
+    def join(self, some: Iterable[object]) -> None:
+        roots = [self.find(one) for one in some]
+        for root in roots[1:]:
+            self._up[self.find(root)] = self.find(roots[0])
+
+
+def nodes_of(units: Sequence[Unit]) -> list[Node]:
+    """Each unit in as many nodes as it has variables that it writes, unless one is read where another is written."""
+    return [node for number, unit in enumerate(units) for node in _split(number, unit)]
+
+
+def _split(number: int, unit: Unit) -> list[Node]:
+    written = frozenset().union(*(leaf.writes for one in unit for leaf in leaves(one)))
+    sets, placed = _Sets(), list[tuple[Leaf, object]]()
+
+    def walk(statements: Sequence[Statement], conditions: frozenset[str]) -> None:
+        for one in statements:
+            if isinstance(one, Branch):
+                below = conditions | (one.reads & written)
+                walk(one.then, below)
+                walk(one.other, below)
+                continue
+            keys = [*one.writes, *(conditions | (one.reads & written)), *([EFFECT] if one.effect else [])]
+            if not keys:
+                keys = [EFFECT]
+            sets.join(keys)
+            placed.append((one, keys[0]))
+
+    walk(unit, frozenset())
+    groups: dict[object, set[int]] = {}
+    for k, (_, key) in enumerate(placed):
+        groups.setdefault(sets.find(key), set()).add(k)
+    return [_node(number, unit, frozenset(kept)) for kept in groups.values()]
+
+
+def _node(number: int, unit: Unit, kept: frozenset[int]) -> Node:
+    some = filtered(unit, kept)
+    inside = [leaf for one in some for leaf in leaves(one)]
+    reads, _ = exposed(some, frozenset())
+    writes = frozenset[str]().union(*(leaf.writes for leaf in inside))
+    effect = any(leaf.effect for leaf in inside)
+    return Node(number, kept, reads, writes, _cost(some), effect)
+
+
+def _cost(statements: Iterable[Statement]) -> int:
+    return sum(1 + len(one.text) // 200 if isinstance(one, Leaf) else 1 + _cost((*one.then, *one.other))
+               for one in statements)
+
+
+def exposed(
+    statements: Iterable[Statement], defined: frozenset[str], words: dict[str, int] | None = None
+) -> tuple[frozenset[str], frozenset[str]]:
+    """What may be read before it is written, and what has been written for certain at the end.
+
+    ``words`` has the number of words of variables that are written word by word.
+    """
+    reads: frozenset[str] = frozenset()
+    partly: dict[str, set[int]] = {}
+    for one in statements:
+        reads |= one.reads - defined
+        if isinstance(one, Branch):
+            then, first = exposed(one.then, defined, words)
+            other, second = exposed(one.other, defined, words)
+            reads |= then | other
+            defined |= first & second
+        elif one.whole:
+            defined |= one.writes
+        elif one.word is not None and words is not None:
+            (name,) = one.writes
+            some = partly.setdefault(name, set())
+            some.add(one.word)
+            if len(some) == words.get(name, -1):
+                defined |= one.writes
+    return reads, defined
+
+
+def copies_of(units: Sequence[Unit], nodes: Sequence[Node]) -> tuple[list[int], list[int]]:
+    """Nodes that copy a register to what becomes its next value, and those that copy that back, in pairs.
+
+    A copy to the next value does nothing where the copy back was the last that wrote the register: where it is the only
+    one that writes it, and both are without a condition.
+    """
+    writers: dict[str, list[int]] = {}
+    for k, node in enumerate(nodes):
+        for name in node.writes:
+            writers.setdefault(name, []).append(k)
+    there, back = list[int](), list[int]()
+    for name, some in writers.items():
+        register = name.removeprefix(_DELAYED)
+        if register == name or len(writers.get(register, ())) != 1:
+            continue
+        first, last = some[0], writers[register][0]
+        if first < last and _copies(units, nodes[first], name, register) and _copies(units, nodes[last], register, name):
+            if all(k < last for k in some):
+                there.append(first)
+                back.append(last)
+    return there, back
+
+
+def _copies(units: Sequence[Unit], node: Node, to: str, source: str) -> bool:
+    """Whether a node does nothing but copy one variable to another."""
+    if node.writes != {to} or node.reads != {source}:
+        return False
+    done = set[str]()
+    for one in filtered(units[node.unit], node.kept):
+        if not isinstance(one, Leaf):
+            return False
+        left, _, right = one.text.rstrip(";").partition(" = ")
+        left, right = left.strip(), right.strip()
+        if left.removeprefix(f"vlSelfRef.{to}") != right.removeprefix(f"vlSelfRef.{source}"):
+            return False
+        if one.word is None and not one.whole:
+            return False
+        done.add(left)
+    return len(done) == len(node.kept)
+
+
+@dataclass
+class Graph:
+    """Which nodes must be before which: ``after[k]`` are those behind node ``k``."""
+
+    after: list[set[int]]
+    before: list[set[int]]
+
+
+def graph_of(nodes: Sequence[Node]) -> Graph:
+    """Nodes in the order of the edge: who reads what was written, who writes what was read, who writes it again."""
+    after, before = [set[int]() for _ in nodes], [set[int]() for _ in nodes]
+    writers: dict[str, list[int]] = {}
+    readers: dict[str, list[int]] = {}
+    for k, node in enumerate(nodes):
+        reads = node.reads | ({EFFECT} if node.effect else set())
+        writes = node.writes | ({EFFECT} if node.effect else set())
+        earlier: set[int] = set()
+        for name in reads | writes:
+            earlier.update(writers.get(name, ()))
+        for name in writes:
+            earlier.update(readers.get(name, ()))
+        for name in reads:
+            readers.setdefault(name, []).append(k)
+        for name in writes:
+            writers.setdefault(name, []).append(k)
+        earlier.discard(k)
+        before[k] = earlier
+        for one in earlier:
+            after[one].add(k)
+    return Graph(after, before)
