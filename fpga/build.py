@@ -31,6 +31,7 @@ LIMIT_S = 3600.0
 
 _NAME = "top"
 
+
 @dataclass(frozen=True, kw_only=True)
 class BuildReport:
     """What came out of a build; also the content of ``report.json``.

@@ -9,12 +9,11 @@ RELAXED = ("setparam -set COLLISION_X_MASK 1'1 t:$memrd_v2",)
 """Of a core no word that is read in the cycle in which it is written is used, see docs/design/emulator.md."""
 
 TILES_APART = (
-    'setattr -set ram_style "block" mho_mem_*/m:* mho_mem_*_async/m:* %d',
     "setattr -mod -set keep_hierarchy 1 mho_core_tile", "scratchpad -set abc9.D 12000",
     "scratchpad -copy abc9.script.flow3 abc9.script",
 )
-"""Memories are in block RAM where they can be, since logic is short. All tiles are one module, synthesised once.
-Logic may take 12 ns, as ABC reckons it, if it is smaller so, and ABC looks longer than usual for what is smaller."""
+"""All tiles are one module, which is synthesised once; logic may take 12 ns, as ABC reckons it, if it is smaller so,
+and ABC looks longer than usual for what is smaller."""
 
 TILES_TOGETHER = ("setattr -mod -unset keep_hierarchy mho_core_tile", "flatten", "opt_clean")
 """What is placed has no modules."""

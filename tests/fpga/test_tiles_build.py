@@ -76,7 +76,7 @@ def test_what_was_built_is_taken(tmp_path: Path) -> None:
     ("other", "message"),
     [
         ({"chip_sha256": "0", "chip": "mine"}, r"out: is a build of mine for ulx3s-85f, not of this ulx3s-2x2 "),
-        ({"baud": 1_000_000}, r"out: has another clock, line, lanes, tables or noise than would be built now$"),
+        ({"baud": 2_000_000}, r"out: has another clock, line, lanes, tables or noise than would be built now$"),
         ({"bitstream_sha256": "0"}, r"out: the bitstream is not the one in report.json; build it again$"),
         ({"bitstream": "none.bit"}, r"out: holds no build; make one with: mho fpga build ulx3s-85f -o DIR$"),
     ],
