@@ -6,6 +6,7 @@ a look-up of such a draw in an integer table of the inverse distribution, so tha
 the same everywhere.
 """
 
+from collections.abc import Callable
 from enum import IntEnum
 
 import numpy as np
@@ -27,6 +28,7 @@ __all__ = [
     "normal_codes",
     "philox4x32",
     "philox_key",
+    "use_words",
 ]
 
 NORMAL_FRACTION_BITS = 12
@@ -111,10 +113,26 @@ def bits16(
 
     ``seed`` 0..2**32-1, ``core`` 0..2**24-1; item i is the line or the flattened cell; ``op_id`` up to 64 bits.
     """
-    ids = np.asarray(op_id, dtype=np.uint64)[..., None]
-    blocks = np.arange(-(-items // LANES), dtype=np.uint64)
-    drawn = _bits_of_blocks(purpose, seed, core, blocks, ids, step)
+    ids, count = np.asarray(op_id, dtype=np.uint64), -(-items // LANES)
+    if _words is not None:
+        drawn = _words(philox_key(purpose, seed, core), np.ascontiguousarray(ids).reshape(-1), count, step)
+        return drawn.astype("<u4", copy=False).view("<u2").reshape(*ids.shape, -1)[..., :items]
+    drawn = _bits_of_blocks(purpose, seed, core, np.arange(count, dtype=np.uint64), ids[..., None], step)
     return drawn.reshape(*drawn.shape[:-2], -1)[..., :items]
+
+
+Words = Callable[[tuple[int, int], NDArray[np.uint64], int, int], NDArray[np.uint32]]
+_words: Words | None = None
+
+
+def use_words(words: Words | None) -> None:
+    """Have :func:`bits16` take its words from elsewhere, for speed: they must be those of :func:`philox4x32`.
+
+    ``words(key, op_ids, blocks, step)`` has four words of each of the blocks from 0 on, one conversion behind the
+    other.
+    """
+    global _words
+    _words = words
 
 
 def _bits_of_blocks(

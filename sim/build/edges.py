@@ -1,8 +1,8 @@
 """A clock edge of several models of one module: the C++ that Verilator wrote, rewritten where its form is known.
 
-The code of a large module is several times the first cache of a processor, and most of it computes what it computed at the
-edge before. :mod:`sim.build.parts` takes it apart: a part is run only where something that it reads has changed, and for all models
-before the next part. Within an edge models know nothing of each other.
+The code of a large module is several times the first cache of a processor, and most of it computes what it computed
+at the edge before. :mod:`sim.build.parts` takes it apart: a part is run only where something that it reads has
+changed, and for all models before the next part. Within an edge models know nothing of each other.
 """
 
 import os
@@ -25,8 +25,12 @@ _READ = re.compile(r"vlSelfRef\.(?:__Vtrigprevexpr___TOP__)?(\w+?)(?:__0)?\b")
 _FUNCTION = re.compile(r"^(?:VL_INLINE_OPT )?void (\w+)\(\w+\* vlSelf\) \{\n(.*?)^\}", re.DOTALL | re.MULTILINE)
 
 
-def edge_sources(code: str, header: str, name: str, constant: Collection[str] = (), parts: bool = PARTS) -> dict[str, str]:
-    """C++ for clock edges of models, by file name; ``NAME__Edge.h`` is always among it, see :mod:`sim.build.parts.headers`.
+def edge_sources(
+    code: str, header: str, name: str, constant: Collection[str] = (), parts: bool = PARTS
+) -> dict[str, str]:
+    """C++ for clock edges of models, by file name.
+
+    ``NAME__Edge.h`` is always among it, see :mod:`sim.build.parts.headers`.
 
     Where the code is not of the expected form, a model is evaluated whole.
 

@@ -94,13 +94,21 @@ class TileShell:
         })
 
     def header(self) -> str:
-        """``tile_ports.h``: the ports of the channels that come in and go out, in the order of their numbers."""
-        sides = {"CAME": (self._in, "valid"), "COMING": (self._in, "payload"), "TAKES": (self._in, "ready"),
-                 "OFFERS": (self._out, "valid"), "OFFERED": (self._out, "payload"), "READY": (self._out, "ready")}
+        """``tile_ports.h``: the ports of the channels that come in and go out, in the order of their numbers.
+
+        What is asked for at each edge is there as one word.
+        """
+        listed = {"CAME": (self._in, "valid"), "COMING": (self._in, "payload"), "OFFERED": (self._out, "payload"),
+                  "READY": (self._out, "ready")}
+        packed = {"TAKES": (self._in, "ready"), "OFFERS": (self._out, "valid")}
         lines = ["// Ports of a tile. Generated.", "#pragma once", f"#define MHO_COLUMNS {self._parts.mesh.columns}"]
-        for side, (names, what) in sides.items():
-            listed = ", ".join(f"{{{self._width[name + what]}, &(m).{name}{what}}}" for name in names)
-            lines.append(f"#define MHO_{side}(m) {{{listed}}}")
+        for side, (names, what) in listed.items():
+            ports = ", ".join(f"{{{self._width[name + what]}, &(m).{name}{what}}}" for name in names)
+            lines.append(f"#define MHO_{side}(m) {{{ports}}}")
+        for side, (names, what) in packed.items():
+            at = [sum(self._width[one + what] for one in names[:k]) for k in range(len(names))]
+            word = " | ".join(f"uint64_t((r).{name}{what}) << {k}" for name, k in zip(names, at, strict=True))
+            lines.append(f"#define MHO_PACKED_{side}(r) ({word})")
         constant = "".join(f"(m).{name} = 0; " for name in self.constant)
         return "\n".join([*lines, f"#define MHO_CONSTANTS(m) {constant}", ""])
 

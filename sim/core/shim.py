@@ -17,6 +17,7 @@ from macro_models.macro import EagerMacro
 from sim.cells.job import WriteJob, WriteOutcome
 from sim.cells.shim import CellShim
 from sim.core.batch import BatchResult, Outcome, Strobe, Work
+from sim.core.draws import draw_in_cpp
 from sim.kinds import Evaluator, SimulatedMacro, macros_of_kinds, make_evaluator
 
 __all__ = ["Macros", "Shim", "shim_library"]
@@ -163,6 +164,7 @@ class Macros:
     def __init__(self, library: Any) -> None:
         self._own = [_Macro(library, index) for index in range(library.mho_shim_macros())]
         self.all: list[SimulatedMacro] = [*self._own, *macros_of_kinds(library)]
+        draw_in_cpp(library)
         # ctypes keeps no reference to a callback.
         self._callbacks = _EVALUATE(self._evaluate), _ON_STROBE(self._on_strobe)
         library.mho_shim_set_evaluate(self._callbacks[0])

@@ -48,26 +48,31 @@ struct Group {
 };
 
 struct Tile {
-    Vtile model;
-    std::vector<Port> came, coming, takes, offers, offered, ready;  // of the channels, see tile_ports.h
+    // What is looked at in each cycle is together.
+    int64_t cycle = 0;
+    uint64_t now_ready = 0, next_ready = 0;  // next: for the edge that is under way
     uint32_t arrived = 0;           // channels on which something came for the next edge
-    uint64_t now_ready = 0, taken = 0, offering = 0;
-    bool reset = true, asleep = false;
-    int patience = kPatience, quiet = 0, round = 0;
-    int64_t slept = 0, at = -1, cycle = 0;  // at: cycle of the kept state, -1: none
-    size_t differs = 0;             // where the state differed last
-    std::unique_ptr<unsigned char[]> kept;
-    uint64_t next_ready = 0;        // for the edge that is under way
-    bool next_reset = true, moved = false, fresh_next = true;  // fresh: inputs have changed since it was evaluated
     uint32_t shown = 0;             // what came at the edge before
-    Vtile__Seen seen;               // inputs at the edge before
+    bool reset = true, next_reset = true, asleep = false, rests = false, moved = false;  // rests: an edge would change nothing
+    bool fresh_next = true;         // inputs have changed since it was evaluated
+    uint8_t tracing = 0;
+    int place = -1;
+    int64_t slept = 0;
     Group* group = nullptr;
     uint64_t bit = 0;               // of it in its group
+    uint64_t taken = 0, offering = 0;
+
+    int patience = kPatience, quiet = 0, round = 0;
+    int64_t at = -1;                // cycle of the kept state, -1: none
+    size_t differs = 0;             // where the state differed last
+    std::unique_ptr<unsigned char[]> kept;
+    Vtile__Seen seen;               // inputs at the edge before
+    Vtile model;
+    std::vector<Port> came, coming, offered, ready;  // of the channels, see tile_ports.h
 
     explicit Tile(VerilatedContext* context, int number, const char* name)
-        : model(context, name), came MHO_CAME(model), coming MHO_COMING(model), takes MHO_TAKES(model),
-          offers MHO_OFFERS(model), offered MHO_OFFERED(model), ready MHO_READY(model),
-          kept(new unsigned char[sizeof(Root)]) {
+        : kept(new unsigned char[sizeof(Root)]), model(context, name), came MHO_CAME(model), coming MHO_COMING(model),
+          offered MHO_OFFERED(model), ready MHO_READY(model) {
         model.number = number;
         model.rst = 1;
         model.clk = 0;
@@ -80,16 +85,6 @@ struct Tile {
 
 std::vector<std::unique_ptr<Tile>> tiles;
 VerilatedContext* context = nullptr;  // of all tiles
-
-uint64_t pack(const std::vector<Port>& ports) {
-    uint64_t all = 0;
-    int at = 0;
-    for (const Port& port : ports) {
-        all |= uint64_t(port.value()) << at;
-        at += port.bits;
-    }
-    return all;
-}
 
 void unpack(const std::vector<Port>& ports, uint64_t all) {
     for (const Port& port : ports) {
@@ -155,7 +150,7 @@ void leave(Tile& t, bool noted) {
     t.arrived = 0;
     t.reset = t.next_reset;
     t.now_ready = t.next_ready;
-    const uint64_t taken = pack(t.takes), offering = pack(t.offers);
+    const uint64_t taken = MHO_PACKED_TAKES(*t.model.rootp), offering = MHO_PACKED_OFFERS(*t.model.rootp);
     if (t.moved || offering || t.offering || taken != t.taken || noted) {
         forget(t);
         t.patience = kPatience;
@@ -174,8 +169,14 @@ void edge(Group& group, uint64_t which) {
     Vtile__edge(group.models.data(), which, fresh, group.marks);
     const uint64_t noted = group.marks[VTILE_PARTS];
     group.marks[VTILE_PARTS] = 0;
-    for (uint64_t left = which; left; left &= left - 1)
-        leave(*group.tiles[__builtin_ctzll(left)], noted & left & -left);
+    uint64_t busy = VTILE_PARTS ? 0 : which;  // some part would be run at the next edge
+    for (int k = VTILE_FIRST; k < VTILE_PARTS; k++) busy |= group.marks[k];
+    for (uint64_t left = which; left; left &= left - 1) {
+        const uint64_t bit = left & -left;
+        Tile& t = *group.tiles[__builtin_ctzll(left)];
+        t.rests = !(busy & bit);
+        leave(t, noted & bit);
+    }
 }
 
 std::vector<std::unique_ptr<Group>> groups;
@@ -192,6 +193,7 @@ void make_groups(size_t count) {
         t.bit = uint64_t(1) << t.group->tiles.size();
         t.group->tiles.push_back(&t);
         t.group->models.push_back(Vtile__model(t.model));
+        t.rests = false;
         Vtile__begin(t.model, t.seen, t.group->marks, t.bit);
     }
 }
@@ -225,6 +227,7 @@ public:
     }
 
 private:
+    static constexpr int kFew = 3;         // tiles
     static constexpr int kSpins = 20'000;  // some 50 us, longer than a cycle
 
     static void pause() {
@@ -233,9 +236,11 @@ private:
 #endif
     }
 
-    // All tiles of the edge before are done: each was asked for.
+    // All tiles of the edge before are done: each was asked for. What takes less than a word to another thread is done here.
     void begin() {
-        if (threads_.empty()) {
+        int count = 0;
+        for (const Group* group : waiting) count += __builtin_popcountll(group->waiting);
+        if (threads_.empty() || waiting.size() == 1 || count <= kFew) {
             for (Group* group : waiting) {
                 edge(*group, group->waiting);
                 group->waiting = 0;
@@ -248,10 +253,9 @@ private:
             group->done.store(false, std::memory_order_relaxed);
             shares_[n++ % kPlaces] = group;
         }
-        const bool several = waiting.size() > 1;
         waiting.clear();
         given_.store(n, std::memory_order_seq_cst);
-        if (several && sleeping_.load(std::memory_order_seq_cst)) {
+        if (sleeping_.load(std::memory_order_seq_cst)) {
             std::lock_guard<std::mutex> lock(mutex_);
             wake_.notify_all();
         }
@@ -337,11 +341,12 @@ uint8_t mho_tile_step(void* handle, uint8_t rst, int place, uint64_t ready) {
         return 0;
     }
     const uint8_t tracing = uint8_t(mho_host_tracing());
-    t.fresh_next = t.moved || t.shown || tracing != t.model.tracing;
+    t.fresh_next = t.moved || t.shown || tracing != t.tracing;
+    if (t.rests && !t.fresh_next) return 0;
     t.next_ready = ready;
     t.next_reset = rst;
-    t.model.place = place;
-    t.model.tracing = tracing;
+    if (place != t.place) t.model.place = t.place = place;
+    if (tracing != t.tracing) t.model.tracing = t.tracing = tracing;
     if (!t.group) make_groups(1);
     // What is traced is noted in the order of the tiles.
     if (tracing) {
@@ -375,7 +380,8 @@ uint64_t mho_tile_offer(void* handle, uint64_t ready, uint8_t) {
         t.now_ready = ready;
         Vtile__look(t.model, t.seen, t.group->marks, t.bit);
         Vtile__settle(t.group->models.data(), t.bit, t.group->marks);
-        t.offering = pack(t.offers);
+        t.rests = false;
+        t.offering = MHO_PACKED_OFFERS(*t.model.rootp);
     }
     return t.offering;
 }

@@ -56,8 +56,12 @@ module `MHO_MACRO #(
     initial handle = mho_pwm_create(LINES, DEVICES, `MHO_LSB_CYCLES, $sformatf("%m"));
 
     // Of use in a bench only: a macro that freezes the sequencer at random. Frozen cycles are no part of a pulse.
+`ifdef MHO_STEADY
+    wire slow = 1'b0;
+`else
     reg slow = 1'b0;
     always @(posedge clk) slow <= mho_pwm_hold(handle);
+`endif
     assign hold = slow;
 
 `ifdef MHO_ENGINE

@@ -68,8 +68,12 @@ module `MHO_MACRO #(
     end
 
     // Of use in a bench only: a macro that freezes the sequencer at random.
+`ifdef MHO_STEADY
+    wire slow = 1'b0;
+`else
     reg slow = 1'b0;
     always @(posedge clk) slow <= mho_hold(handle);
+`endif
     assign hold = slow;
 
 `ifdef MHO_VERIFY_BITS

@@ -20,7 +20,7 @@ __all__ = ["build_mesh", "sources_of_mesh"]
 
 _BURST = 64
 """Cycles of one time step of the simulator, as in :mod:`sim.build.simulators`."""
-_SOURCES = ("shim.cpp", "cells.cpp", "mesh_host.cpp", "pauses.h", "strobes.h")
+_SOURCES = ("shim.cpp", "philox.cpp", "cells.cpp", "mesh_host.cpp", "pauses.h", "strobes.h")
 _TILES = ("mesh_tiles.cpp", "port.h")
 _READ = ("core_tb.sv", "mesh_bench.sv", "tile_notes.sv", "tile_shell.sv", "tile_proxy.sv")
 _PUBLIC = (("core_tb", "wake"),)
@@ -71,8 +71,9 @@ def _whole(folder: Path, chip: Chip, parts: ChipParts, *, optimise: bool) -> lis
 def _apart(folder: Path, chip: Chip, parts: ChipParts, *, optimise: bool) -> list[Path]:
     """Compile the tile to a model of its own, and give the sources of the simulator of the mesh around such models."""
     modules, shell = _verilog(chip, parts), TileShell(parts, parts.core.pins.module)
+    # In a mesh no macro makes pauses, so a tile at rest need not ask for them.
     tile = _written(folder, {
-        "mesh.v": _joined(modules), "macro.sv": _macro(chip, parts), "notes.sv": _read("tile_notes.sv"),
+        "mesh.v": _joined(modules), "macro.sv": f"`define MHO_STEADY\n{_macro(chip, parts)}", "notes.sv": _read("tile_notes.sv"),
         "shell.sv": shell.shell(),
     })
     model = archive(

@@ -75,7 +75,8 @@ class Clusters:
 
     def order(self) -> list[list[int]]:
         """The nodes of each cluster, each behind those that it must be behind; as early as they were otherwise."""
-        left = {k: {self.of[one] for n in some for one in self._graph.before[n]} - {k} for k, some in self.members.items()}
+        before = self._graph.before
+        left = {k: {self.of[one] for n in some for one in before[n]} - {k} for k, some in self.members.items()}
         behind: dict[int, list[int]] = {}
         for k, some in left.items():
             for one in some:

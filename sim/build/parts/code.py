@@ -1,4 +1,4 @@
-"""The C++ of the parts of an edge: each runs for the models of a group for which something that it reads has changed."""
+"""The C++ of the parts of an edge: each runs for the models for which something that it reads has changed."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -109,7 +109,8 @@ class Writer:
         text = body.part(part.statements)
         used = part.reads.union(*(leaf.reads | leaf.writes for one in part.statements for leaf in leaves(one)))
         lines = [
-            f"static inline void part_{k}({self._root}& __restrict vlSelfRef, uint64_t* __restrict marks, uint64_t bit) {{",
+            f"static inline void part_{k}({self._root}& __restrict vlSelfRef, uint64_t* __restrict marks, "
+            "uint64_t bit) {",
             *(f"    {self._local[name]}" for name in sorted(used & self._local.keys())),
             *(f"    uint64_t changed_{number} = 0;" for number in sets.values()),
             *(["    bool outside = false, noted = false;"] if body.effects else []), text,
@@ -152,7 +153,8 @@ class _Body:
                 last[name] = k
         lines = list[str]()
         for k, one in enumerate(statements):
-            lines += [f"    const auto was_{name} = vlSelfRef.{name};" for name in sorted(writes[k]) if first[name] == k]
+            before = [name for name in sorted(writes[k]) if first[name] == k]
+            lines += [f"    const auto was_{name} = vlSelfRef.{name};" for name in before]
             lines.append(self._statement(one, 1))
             lines += [self._compared(name) for name in sorted(writes[k]) if last[name] == k]
         return "\n".join(lines)

@@ -46,7 +46,7 @@ def edge_files(
     files = _run_files(writer, head, name, first, len(parts))
     ports = [port for port in _PORT.findall(header) if port not in ("clk", *constant)]
     files[f"{name}__mark.cpp"] = head + _mark(writer, name, ports, copies)
-    files[f"{name}__Edge.h"] = parts_header(name, len(parts), ports)
+    files[f"{name}__Edge.h"] = parts_header(name, first, len(parts), ports)
     return files
 
 
@@ -63,9 +63,8 @@ def _phase(functions: Sequence[Function], members: dict[str, int], local: set[st
     """Parts of functions that are called one behind the other, and copies that are made once alone."""
     units = units_of(functions)
     nodes = nodes_of(units)
-    there, back = copies_of(units, nodes)
+    there = copies_of(units, nodes)
     copies = [leaf.text for k in there for one in filtered(units[nodes[k].unit], nodes[k].kept) for leaf in leaves(one)]
-    del back
     dropped = set(there)
     nodes = [node for k, node in enumerate(nodes) if k not in dropped]
     clusters = Clusters(graph_of(nodes))
@@ -75,7 +74,8 @@ def _phase(functions: Sequence[Function], members: dict[str, int], local: set[st
 
 def _head(code: str, name: str) -> str:
     lines = [
-        "// Parts of a clock edge. Generated.", *(f'#include "{name}{one}.h"' for one in ("__pch", "__Syms", "___024root", "__Edge")),
+        "// Parts of a clock edge. Generated.",
+        *(f'#include "{name}{one}.h"' for one in ("__pch", "__Syms", "___024root", "__Edge")),
         *sorted(set(_EXTERN.findall(code))), *(f"{one};" for one in sorted(set(_PROTOTYPE.findall(code)))), "",
     ]
     return "\n".join(lines)
@@ -83,6 +83,7 @@ def _head(code: str, name: str) -> str:
 
 def _run_files(writer: Writer, head: str, name: str, first: int, count: int) -> dict[str, str]:
     """The parts in files, each with a function that runs its own, and one that runs all."""
+    arguments = f"({name}__Model* const* some, uint64_t which, uint64_t* marks)"
     files, calls = dict[str, str](), (list[str](), list[str]())
     some, size = list[int](), 0
     texts = [writer.function(k) for k in range(count)]
@@ -92,11 +93,10 @@ def _run_files(writer: Writer, head: str, name: str, first: int, count: int) -> 
         if size > _FILE_BYTES or k + 1 in (first, count):
             run = f"{name}__run_{len(files)}"
             calls[k >= first].append(run)
-            lines = [*(texts[one] for one in some), f"void {run}({name}__Model* const* some, uint64_t which, uint64_t* marks) {{",
+            lines = [*(texts[one] for one in some), f"void {run}{arguments} {{",
                      *(f"    MHO_RUN({one}, part_{one})" for one in some), "}"]
             files[f"{run}.cpp"] = head + "\n".join(lines) + "\n"
             some, size = [], 0
-    arguments = f"({name}__Model* const* some, uint64_t which, uint64_t* marks)"
     edge = f"({name}__Model* const* some, uint64_t which, uint64_t fresh, uint64_t* marks)"
     lines = [
         head, *(f"void {run}{arguments};" for runs in calls for run in runs),
@@ -120,5 +120,6 @@ def _mark(writer: Writer, name: str, ports: Sequence[str], copies: Sequence[str]
               "    const auto& vlSelfRef = *model.rootp;"]
     for port in ports:
         marks = " ".join(f"marks[{one}] |= bit;" for one in writer.readers(port))
-        lines.append(f"    if (mho_differ(seen.{port}, vlSelfRef.{port})) {{ seen.{port} = vlSelfRef.{port}; {marks} }}")
+        now = f"vlSelfRef.{port}"
+        lines.append(f"    if (mho_differ(seen.{port}, {now})) {{ seen.{port} = {now}; {marks} }}")
     return "\n".join([*lines, "}", ""])

@@ -1,7 +1,8 @@
 """Which nodes of an edge make a part.
 
-A part costs some ns each time that it is run, and its statements cost theirs. So nodes are joined that change together: those
-that read the same, or of which one reads what the other writes, the smallest first. That is known without a simulation.
+A part costs some ns each time that it is run, and its statements cost theirs. So nodes are joined that change
+together: what was seen to (:mod:`sim.build.parts.together`), then what reads the same, or of which one reads what the
+other writes, the smallest first, which is known without a simulation.
 """
 
 import heapq
@@ -9,12 +10,12 @@ from collections.abc import Sequence
 
 from sim.build.parts.clusters import Clusters
 from sim.build.parts.nodes import Node
+from sim.build.parts.together import number_of
 
 __all__ = ["LARGEST", "group"]
 
-LARGEST = 60
-"""Cost of the largest part that is joined of several. Of 30 to 80 the best for tiles: run often enough to matter, a part of
-this size takes about as long as starting it."""
+LARGEST = 80
+"""Cost of the largest part that is joined of nodes that are alike. From 60 to 150 it hardly matters."""
 _MANY = 40
 """Of a variable that more parts read or write it does not follow that these change together."""
 _HALF = 50
@@ -36,14 +37,32 @@ def group(clusters: Clusters, nodes: Sequence[Node], local: set[str]) -> None:
         between = clusters.between(some)
         if len(between) <= len(some):
             clusters.join(between)
-    _Alike(clusters, nodes, local).join()
+    _Alike(clusters, nodes, local, _join_seen(clusters, nodes)).join()
+
+
+def _join_seen(clusters: Clusters, nodes: Sequence[Node]) -> set[int]:
+    """Join what was seen to change together; the clusters that came of it."""
+    seen: dict[int, list[int]] = {}
+    for k, node in enumerate(nodes):
+        for number in {number_of(name) for name in node.writes}:
+            if number is not None:
+                seen.setdefault(number, []).append(k)
+    joined = list[int]()
+    for some in seen.values():
+        first = some[0]
+        for k in some[1:]:
+            one, other = clusters.of[first], clusters.of[k]
+            if one != other and clusters.may_join(one, other):
+                clusters.join([one, other])
+        joined.append(first)
+    return {clusters.of[k] for k in joined}
 
 
 class _Alike:
     """Joins parts by how much alike they are."""
 
-    def __init__(self, clusters: Clusters, nodes: Sequence[Node], local: set[str]) -> None:
-        self._clusters = clusters
+    def __init__(self, clusters: Clusters, nodes: Sequence[Node], local: set[str], done: set[int]) -> None:
+        self._clusters, self._done = clusters, done
         self._reads, self._writes = dict[int, set[str]](), dict[int, set[str]]()
         self._cost, self._version = dict[int, int](), dict[int, int]()
         self._users: dict[str, set[int]] = {}
@@ -57,7 +76,7 @@ class _Alike:
                 self._users.setdefault(name, set()).add(k)
 
     def join(self) -> None:
-        for k in self._reads:
+        for k in self._reads.keys() - self._done:
             for other in self._near(k):
                 if other < k:
                     self._offer(k, other)
@@ -72,7 +91,7 @@ class _Alike:
     def _near(self, k: int) -> set[int]:
         names = self._reads[k] | self._writes[k]
         some = (self._users[name] for name in names)
-        return {one for users in some if len(users) <= _MANY for one in users} - {k}
+        return {one for users in some if len(users) <= _MANY for one in users} - {k} - self._done
 
     def _offer(self, one: int, other: int) -> None:
         reads, others = self._reads[one], self._reads[other]

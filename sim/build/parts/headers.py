@@ -1,10 +1,11 @@
 """The header of a model's clock edge, in parts or as Verilator has it: both have the same functions.
 
-Models are those of a group: ``some`` by number, ``which`` with the bit of each that is meant. ``marks`` has a word for each part,
-with the bits of the models for which it must be run, and behind them one with those that reached the outside where a condition
-said so. ``begin`` is called once for each model behind its first evaluation, ``look`` where its inputs may have changed, ``settle``
-for what follows from that without a clock edge, and ``edge`` for a rising edge of ``clk``, ``fresh`` being the models whose inputs may
-have changed.
+Models are those of a group: ``some`` by number, ``which`` with the bit of each that is meant. ``marks`` has a word
+for each part, with the bits of the models for which it must be run, and behind them one with those that reached the
+outside where a condition said so. Parts before ``FIRST`` are run for inputs alone. ``begin`` is called once for each
+model behind its first evaluation, ``look`` where its inputs may have changed, ``settle`` for what follows from that
+without a clock edge, and ``edge`` for a rising edge of ``clk``, ``fresh`` being the models whose inputs may have
+changed.
 """
 
 from collections.abc import Sequence
@@ -64,18 +65,20 @@ inline void NAME__edge(NAME__Model* const* some, uint64_t which, uint64_t, uint6
 """
 
 
-def parts_header(name: str, count: int, ports: Sequence[str]) -> str:
-    """The header where an edge has parts; ``ports`` are those that are looked at."""
+def parts_header(name: str, first: int, count: int, ports: Sequence[str]) -> str:
+    """The header where an edge has parts, from ``first`` on; ``ports`` are those that are looked at."""
     seen = "".join(f"    decltype({name}___024root::{port}) {port};\n" for port in ports)
-    return _header(name, count, f"{_MODEL}struct NAME__Seen {{\n{seen}}};\n{_FUNCTIONS}")
+    return _header(name, first, count, f"{_MODEL}struct NAME__Seen {{\n{seen}}};\n{_FUNCTIONS}")
 
 
 def whole_header(name: str) -> str:
     """The header where a model is evaluated whole: there are no parts."""
-    return _header(name, 0, _WHOLE)
+    return _header(name, 0, 0, _WHOLE)
 
 
-def _header(name: str, count: int, text: str) -> str:
-    lines = ["// A clock edge of several models. Generated.", "#pragma once", "#include <cstdint>", "#include <cstring>", "",
-             f'#include "{name}.h"', f'#include "{name}___024root.h"', "", f"#define {name.upper()}_PARTS {count}", ""]
+def _header(name: str, first: int, count: int, text: str) -> str:
+    lines = ["// A clock edge of several models. Generated.", "#pragma once",
+             "#include <cstdint>", "#include <cstring>", "", f'#include "{name}.h"',
+             f'#include "{name}___024root.h"', "",
+             f"#define {name.upper()}_FIRST {first}", f"#define {name.upper()}_PARTS {count}", ""]
     return "\n".join(lines) + text.replace("NAME", name)

@@ -1,4 +1,4 @@
-"""What a clock edge is made of: statements that are taken apart as far as they do not depend on each other, and their order."""
+"""What a clock edge is made of: statements, taken apart as far as they do not depend on each other, and their order."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -167,27 +167,26 @@ def exposed(
     return reads, defined
 
 
-def copies_of(units: Sequence[Unit], nodes: Sequence[Node]) -> tuple[list[int], list[int]]:
-    """Nodes that copy a register to what becomes its next value, and those that copy that back, in pairs.
+def copies_of(units: Sequence[Unit], nodes: Sequence[Node]) -> list[int]:
+    """Nodes that copy a register to what becomes its next value, where that does nothing: it was copied back before.
 
-    A copy to the next value does nothing where the copy back was the last that wrote the register: where it is the only
-    one that writes it, and both are without a condition.
+    The copy back must be the only node that writes the register and the last that touches its next value, and both
+    are without a condition.
     """
     writers: dict[str, list[int]] = {}
     for k, node in enumerate(nodes):
         for name in node.writes:
             writers.setdefault(name, []).append(k)
-    there, back = list[int](), list[int]()
+    found = list[int]()
     for name, some in writers.items():
         register = name.removeprefix(_DELAYED)
         if register == name or len(writers.get(register, ())) != 1:
             continue
         first, last = some[0], writers[register][0]
-        if first < last and _copies(units, nodes[first], name, register) and _copies(units, nodes[last], register, name):
-            if all(k < last for k in some):
-                there.append(first)
-                back.append(last)
-    return there, back
+        there = _copies(units, nodes[first], name, register) and _copies(units, nodes[last], register, name)
+        if there and first < last and all(k < last for k in some):
+            found.append(first)
+    return found
 
 
 def _copies(units: Sequence[Unit], node: Node, to: str, source: str) -> bool:

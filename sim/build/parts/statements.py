@@ -1,7 +1,7 @@
 """Statements of the C++ that Verilator writes for a clock edge: what each reads and writes.
 
-Known are assignments, calls, and ``if`` with blocks. Whatever else is met raises :class:`UnknownFormError`, and the model is
-then evaluated as Verilator has it.
+Known are assignments, calls, and ``if`` with blocks. Whatever else is met raises :class:`UnknownFormError`, and the
+model is then evaluated as Verilator has it.
 """
 
 import re
@@ -12,6 +12,7 @@ __all__ = ["Branch", "Function", "Leaf", "Statement", "UnknownFormError", "leave
 
 _BODY = re.compile(r"^    // Body\n", re.MULTILINE)
 _LOCAL = re.compile(r"^    (\w+(?:<[\w:/*<>, ]+>)?)/\*[\d:]+\*/ (\w+);\n", re.MULTILINE)
+_ZEROED = re.compile(r"^    (\w+ = 0|VL_ZERO_W\(\d+, \w+\));\n", re.MULTILINE)
 _WRAPPER = re.compile(r"^(?:VL_INLINE_OPT )?void (\w+__Vdpiimwrap_\w+)\(([^{;]*)\) \{", re.MULTILINE)
 _MEMBER = re.compile(r"vlSelfRef\.(\w+)")
 _NAME = re.compile(r"(?<![\w.])[A-Za-z_]\w*")
@@ -105,7 +106,7 @@ def parse_function(name: str, body: str, outside: Mapping[str, list[bool]]) -> F
     if not found:
         raise UnknownFormError(f"{name} has no body")
     declared = {local: kind for kind, local in _LOCAL.findall(head)}
-    left = re.sub(r"^    (\w+ = 0|VL_ZERO_W\(\d+, \w+\));\n", "", _LOCAL.sub("", head.partition("// Init\n")[2]), flags=re.MULTILINE)
+    left = _ZEROED.sub("", _LOCAL.sub("", head.partition("// Init\n")[2]))
     if left:
         raise UnknownFormError(f"{name}: {left}")
     function = Function(name)

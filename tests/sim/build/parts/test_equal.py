@@ -17,8 +17,8 @@ from sim.build.verilate import archive
 from sim.tile_networks.build import sources_of_mesh
 
 DESIGN = """module counters (
-    input clk, input rst, input go, input write, input [3:0] at, input [95:0] data, output reg [95:0] read, output [7:0] sum,
-    output reg [7:0] left, output reg [7:0] right, output reg [63:0] wide
+    input clk, input rst, input go, input write, input [3:0] at, input [95:0] data,
+    output reg [95:0] read, output [7:0] sum, output reg [7:0] left, output reg [7:0] right, output reg [63:0] wide
 );
   reg [95:0] words [0:15];
   reg [7:0] count, slow;
