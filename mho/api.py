@@ -19,12 +19,12 @@ from compiler import (
     NamedInputs,
     Network,
     compile_for_chip,
-    dry_run,
     fitting_of,
     load_input,
     load_inputs,
     summarise,
 )
+from compiler.dry_run import dry_run
 from hw.config import Chip as ChipDescription
 from hw.config import default_device, load_chip
 from mho.device import Device, device_model

@@ -72,8 +72,9 @@ def _apart(folder: Path, chip: Chip, parts: ChipParts, *, optimise: bool) -> lis
     """Compile the tile to a model of its own, and give the sources of the simulator of the mesh around such models."""
     modules, shell = _verilog(chip, parts), TileShell(parts, parts.core.pins.module)
     # In a mesh no macro makes pauses, so a tile at rest need not ask for them.
+    macro = f"`define MHO_STEADY\n{_macro(chip, parts)}"
     tile = _written(folder, {
-        "mesh.v": _joined(modules), "macro.sv": f"`define MHO_STEADY\n{_macro(chip, parts)}", "notes.sv": _read("tile_notes.sv"),
+        "mesh.v": _joined(modules), "macro.sv": macro, "notes.sv": _read("tile_notes.sv"),
         "shell.sv": shell.shell(),
     })
     model = archive(

@@ -6,7 +6,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from compiler import CompileOptions, compile_model, dry_run, fitting_of, import_onnx, summarise
+from compiler import CompileOptions, compile_model, fitting_of, import_onnx, summarise
+from compiler.dry_run import dry_run
 from compiler.model import FloatNetwork
 from compiler.network import Network
 from compiler.plan.steps import peak_lanes
