@@ -10,13 +10,10 @@ from amaranth.build import Attrs, Pins, Resource, Subsignal
 from fpga.families import FAMILIES, Family
 from macro_models.errors import ToolError
 
-__all__ = ["STATUS", "STATUS_SMALL", "Board"]
+__all__ = ["STATUS", "Board"]
 
 STATUS = "untested on hardware"
 """Of a board whose bitstream was simulated and checked, but that nobody has reported to work."""
-
-STATUS_SMALL = "bitstream built and netlist simulated with 16 lines; untested on hardware"
-"""Of a board for which ``mho fpga verify`` did that, with a core of 16 lines and not with that of its preset."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -3,7 +3,7 @@
 from amaranth.build import Attrs, Clock, Pins, PinsN, Resource, Subsignal
 from amaranth.vendor import LatticeECP5Platform
 
-from fpga.boards.board import STATUS_SMALL, Board
+from fpga.boards.board import Board
 
 __all__ = ["BOARD", "ColorlightI5Platform"]
 
@@ -41,6 +41,5 @@ BOARD = Board(
     loader="colorlight-i5",
     idcode=0x41111043,
     serial="the CMSIS-DAP of the extension board",
-    status=STATUS_SMALL,
     url="https://github.com/wuxx/Colorlight-FPGA-Projects",
 )

@@ -1,6 +1,6 @@
 """OrangeCrab with an ECP5-25F: no serial chip, so the line is at pins of its header."""
 
-from fpga.boards.board import STATUS_SMALL, Board
+from fpga.boards.board import Board
 
 __all__ = ["BOARD"]
 
@@ -21,6 +21,5 @@ BOARD = Board(
     loader="orangeCrab",
     bootloader=True,
     serial="an adapter of 3.3 V at pins 0 (receive) and 1 (transmit) of its header",
-    status=STATUS_SMALL,
     url="https://orangecrab-fpga.github.io/orangecrab-hardware/",
 )
