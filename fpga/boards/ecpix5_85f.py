@@ -19,6 +19,6 @@ BOARD = Board(
     loader="ecpix5",
     idcode=0x81113043,
     serial="second port of its FT2232H",
-    status="bitstream built with 16 lines, netlist not simulated; untested on hardware",
+    status="bitstream built, netlist not simulated; untested on hardware",
     url="https://docs.lambdaconcept.com/ecpix-5/",
 )
