@@ -27,6 +27,9 @@ __all__ = ["FunctionalBackend"]
 KEPT_CELLS = 1 << 22
 """Pairs of cells of a program whose products are kept ready from batch to batch."""
 
+PIECE = 1 << 18
+"""Outputs of a layer of a piece, if they are fewer, for which it has more images."""
+
 TURNS = 8
 """Pieces of a batch for each thread: at the end of a batch threads wait for the last of them."""
 
@@ -114,10 +117,15 @@ class FunctionalBackend(HostScheduled):
         return np.concatenate(made)
 
     def _pieces(self, program: Program, images: int) -> int:
-        """Of a batch: a piece at a time for each thread, of as many images as one thread would take."""
+        """Of a batch: a piece at a time for each thread, of as many images as one thread would take.
+
+        Of small networks more, since threads wait for the interpreter between the steps of a piece.
+        """
         if self._threads == 1 or images < 2:
             return 1
-        turns = -(-images // (batch_size(program, images) * self._threads))
+        largest = max((len(call.patches) * program.layers[call.layer].outputs for call in program.calls), default=1)
+        each = max(batch_size(program, images), PIECE // largest)
+        turns = -(-images // (each * self._threads))
         return min(self._threads * turns, images)
 
     def _run(
