@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from macro_models.exact.masks import Masks
 from macro_models.exact.operation import LSB_SEGMENT_BITS, MvmOperation
-from macro_models.exact.vector import take_elements
+from macro_models.exact.vector import take_vectors
 from macro_models.macro import MacroModel, MvmResult
 
 __all__ = ["BoundProduct", "bind", "compute_taken", "constant_input"]
@@ -65,7 +65,7 @@ def compute_taken(
     """
     own = getattr(product, "compute_taken", None)
     if own is None:
-        return product.compute(take_elements(values, index.reshape(-1)).reshape(len(op_id), -1), op_id)
+        return product.compute(take_vectors(values, index), op_id)
     return own(values, index, op_id)
 
 

@@ -65,6 +65,7 @@ __all__ = [
     "sum_leaves",
     "take_elements",
     "take_rows",
+    "take_vectors",
     "with_padding",
 ]
 
@@ -139,6 +140,11 @@ def take_elements(x: NDArray[Any], index: NDArray[np.uint32]) -> NDArray[Any]:
     made = np.empty((len(x), len(index)), dtype=np.float32)
     loops(np.ascontiguousarray(x), index, made)
     return made
+
+
+def take_vectors(values: NDArray[Any], index: NDArray[np.uint32]) -> NDArray[Any]:
+    """Vectors of ``values[:, index]``, (batch * vectors, inputs), for an index of shape (vectors, inputs)."""
+    return take_elements(values, index.reshape(-1)).reshape(len(values) * len(index), -1)
 
 
 @where_numba_is

@@ -18,7 +18,7 @@ from macro_models.compiled import where_numba_is
 from macro_models.exact.converter import combine_segments
 from macro_models.exact.operation import LSB_SEGMENT_BITS, Converter, MvmOperation
 from macro_models.exact.random import NORMAL_TABLE
-from macro_models.exact.vector import take_elements
+from macro_models.exact.vector import take_vectors
 from macro_models.macro import MvmResult
 from macro_models.tnsa.conversion import convert_charge, count_steps, segment_inputs, steps_taken, steps_to
 from macro_models.tnsa.sensing import SINGLE_EXACT, Key, Product, Spread, Steps
@@ -81,7 +81,7 @@ class FoldedProduct:
         """See :func:`macro_models.bound.compute_taken`."""
         if self._plain is not None and library() is None:
             return self._plain.compute(values, index)
-        return self.compute(take_elements(values, index.reshape(-1)).reshape(len(op_id), -1), op_id)
+        return self.compute(take_vectors(values, index), op_id)
 
     def _convert(
         self, x: NDArray[np.floating], op_id: NDArray[np.uint64], samples: int
