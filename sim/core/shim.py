@@ -5,7 +5,7 @@ The simulator's executable exports the functions; the structures below mirror th
 
 import ctypes
 from collections.abc import Sequence
-from ctypes import POINTER, Structure, byref, c_char_p, c_float, c_int32, c_int64, c_uint8, c_uint32, c_uint64, c_void_p
+from ctypes import POINTER, Structure, byref, c_char_p, c_int32, c_int64, c_uint32, c_uint64, c_void_p
 from typing import Any
 
 import numpy as np
@@ -19,11 +19,11 @@ from sim.cells.shim import CellShim
 from sim.core.batch import BatchResult, Outcome, Strobe, Work
 from sim.core.draws import draw_in_cpp
 from sim.kinds import Evaluator, SimulatedMacro, macros_of_kinds, make_evaluator
+from sim.kinds.tnsa import LINES, Conversion
 
 __all__ = ["Macros", "Shim", "shim_library"]
 
-_LINES = 256
-_WORDS = _LINES // 32
+_WORDS = LINES // 32
 _FAILED = -1
 
 
@@ -37,19 +37,6 @@ class Pins(Structure):
         ("bl_pos", c_uint32 * _WORDS), ("bl_neg", c_uint32 * _WORDS),
         ("sl_pos", c_uint32 * _WORDS), ("sl_neg", c_uint32 * _WORDS),
         ("wl_en", c_uint32 * _WORDS), ("cmp", c_uint32 * _WORDS),
-    ]
-
-
-class Conversion(Structure):
-    """One conversion, as the evaluator sees and answers it."""
-
-    _fields_ = [
-        ("op_id", c_uint64),
-        ("backward", c_int32), ("step_code", c_int32), ("lines", c_int32), ("same_key", c_int32),
-        ("paired", c_int32), ("samples", c_int32), ("answer", c_int32),
-        ("x", c_float * _LINES), ("pairs", c_float * (_LINES // 2)), ("wl", c_uint8 * _LINES),
-        ("product", c_float * _LINES), ("offset", c_int64 * _LINES), ("charge", c_int64 * _LINES),
-        ("s_pos", c_int64 * _LINES), ("s_neg", c_int64 * _LINES),
     ]
 
 
@@ -69,7 +56,7 @@ class _Program(Structure):
     ]
 
 
-_EVALUATE = ctypes.CFUNCTYPE(c_int32, c_int32, POINTER(c_int32))
+_EVALUATE = ctypes.CFUNCTYPE(c_int32, c_int32)
 _ON_STROBE = ctypes.CFUNCTYPE(c_int32, c_int32, c_int32)
 
 
@@ -170,16 +157,13 @@ class Macros:
         library.mho_shim_set_evaluate(self._callbacks[0])
         library.mho_shim_set_strobe(self._callbacks[1])
 
-    def _evaluate(self, count: int, macros: Any) -> int:
-        macro = self._own[macros[0]]
+    def _evaluate(self, index: int) -> int:
+        macro = self._own[index]
         try:
-            for k in range(count):
-                macro = self._own[macros[k]]
-                macro.conversion.answer = macro.evaluator(macro.conversion)  # type: ignore[misc]
+            return macro.evaluator(macro.conversion)  # type: ignore[misc]
         except BaseException as error:  # a callback from C++ has nobody to raise to
             macro.errors.append(error)
             return _FAILED
-        return 0
 
     def _on_strobe(self, index: int, strobe: int) -> int:
         macro = self._own[index]

@@ -1,8 +1,9 @@
 // The bodies of the transposable macros of a simulation, behind the pins of tnsa_macro.sv. Each introduces itself with its
 // path in the design, and has a model, a mode, counters and a failure of its own.
 //
-// LAZY   planes and repeats are recorded as they are strobed. The first compare of a conversion calls the model once (a
-//        function pointer, set from Python), and every later compare and decrement is answered from its charges.
+// LAZY   planes and repeats are recorded as they are strobed. At the first compare of a conversion its charges are made
+//        (charges.cpp, or the model in Python, a function pointer, where a key is new or its errors are not among
+//        those in C++), and every later compare and decrement is answered from them.
 // EAGER  every strobe is handed to a function of the model: slow, and the truth for the lazy mode.
 // CONST  the comparator never flips: the bare speed of the RTL.
 //
@@ -17,12 +18,12 @@
 #include <thread>
 #include <vector>
 
+#include "conversion.h"
 #include "pauses.h"
 #include "strobes.h"
 
 namespace {
 
-constexpr int kMaxLines = 256;
 constexpr int kMaxWords = kMaxLines / 32;
 constexpr int kMaxPlanes = 16;  // distinct (plane, pins) of one conversion; a legal one has at most four
 constexpr int kCountCap = 255;  // decrements that the flip table reaches; the residual path goes on behind it
@@ -46,28 +47,8 @@ struct Pins {
     uint32_t cmp[kMaxWords];
 };
 
-// One conversion as the evaluator sees it. Mirrored by sim/core/shim.py.
-struct Conversion {
-    uint64_t op_id;
-    int32_t backward, step_code;
-    int32_t lines;
-    int32_t same_key;               // direction, word lines and step code are those of the last evaluation
-    int32_t paired;                 // forward, and line 2r + 1 has the negative of line 2r
-    int32_t samples;                // of all planes
-    int32_t answer;                 // how it was answered: an Answer
-    float x[kMaxLines];             // input of each driven line: sum over samples of (pos - neg)
-    float pairs[kMaxLines / 2];     // of these, those of the lines 2r
-    uint8_t wl[kMaxLines];          // word lines that were on
-    float product[kMaxLines];       // answer kProduct: the charge is product + offset
-    int64_t offset[kMaxLines];
-    int64_t charge[kMaxLines];      // answer kCharge
-    int64_t s_pos[kMaxLines], s_neg[kMaxLines];
-};
-
-enum Answer : int32_t { kCharge = 0, kProduct = 1 };
-
-// Answers the conversions of some macros, given by their indices; not 0 if it failed.
-using Evaluate = int32_t (*)(int32_t count, const int32_t* macros);
+// Answers the conversion of a macro, given by its index: an Answer, or -1 if it failed.
+using Evaluate = int32_t (*)(int32_t macro);
 using OnStrobe = int32_t (*)(int32_t macro, int32_t strobe);
 
 }  // extern "C"
@@ -77,6 +58,13 @@ namespace {
 struct Plane {
     int32_t plane, repeats;
     uint32_t pos[kMaxWords], neg[kMaxWords];
+};
+
+// What the evaluator has said of a key: conversions with it are not asked for.
+struct Known {
+    int32_t backward, step_code;
+    uint32_t wl_en[kMaxWords];
+    Bound bound;
 };
 
 struct Macro {
@@ -89,10 +77,13 @@ struct Macro {
     std::vector<int64_t> charge_log;
     Pins pins{};
     Conversion conversion{};
+    std::vector<Known> known;
     Plane planes[kMaxPlanes];
     int used = 0;
-    uint32_t wl_en[kMaxWords]{}, last_wl[kMaxWords]{};
-    bool key_known = false;
+    uint32_t wl_en[kMaxWords]{};
+    bool key_known = false;  // the last conversion was the evaluator's, with this key:
+    int32_t last_backward = 0, last_step_code = 0;
+    uint32_t last_wl[kMaxWords]{};
     bool evaluated = false;  // the charges of this conversion are known
     bool counting = false;   // answers come from the flip table
     int taken = 0;           // decrements so far, while counting
@@ -113,7 +104,7 @@ void* asked_of = nullptr;
 std::atomic<bool> answered{false};
 int32_t the_answer = 0;
 
-int32_t ask_model(void* macro) { return evaluate ? evaluate(1, &static_cast<Macro*>(macro)->index) : 1; }
+int32_t ask_model(void* macro) { return evaluate ? evaluate(static_cast<Macro*>(macro)->index) : -1; }
 
 void fail(Macro& m, const char* why) {
     if (!m.failure) m.failure = why;
@@ -161,26 +152,53 @@ void prepare_answers(Macro& m) {
     }
 }
 
+// The key of a conversion that is about to be answered, if the evaluator has said what there is to know of it.
+const Known* known_key(const Macro& m, const Pins& p) {
+    for (const Known& one : m.known)
+        if (one.backward == p.backward && one.step_code == p.step_code && !std::memcmp(one.wl_en, m.wl_en, sizeof one.wl_en))
+            return &one;
+    return nullptr;
+}
+
+void answer_by(Macro& m, const Bound& bound) {
+    Conversion& c = m.conversion;
+    std::memcpy(c.s_pos, bound.s_pos, sizeof(int64_t) * m.lines);
+    std::memcpy(c.s_neg, bound.s_neg, sizeof(int64_t) * m.lines);
+    mho_charges(&bound, c.x, c.paired ? c.pairs : nullptr, c.op_id, c.charge);
+    m.key_known = false;  // a question after this one has another key
+}
+
+// Whether the evaluator could.
+bool ask(Macro& m) {
+    Conversion& c = m.conversion;
+    c.same_key = m.key_known && c.backward == m.last_backward && c.step_code == m.last_step_code &&
+                 !std::memcmp(m.wl_en, m.last_wl, sizeof m.wl_en);
+    m.last_backward = c.backward;
+    m.last_step_code = c.step_code;
+    std::memcpy(m.last_wl, m.wl_en, sizeof m.wl_en);
+    for (int i = 0; i < m.lines; i++) c.wl[i] = bit(m.wl_en, i);
+    const int32_t answer = mho_ask(ask_model, &m);
+    m.key_known = answer == kCharge;
+    if (answer == kBound) {
+        m.known.resize(size_t(c.kept) - 1);
+        Known& one = m.known.emplace_back(Known{c.backward, c.step_code, {}, c.bound});
+        std::memcpy(one.wl_en, m.wl_en, sizeof m.wl_en);
+        answer_by(m, one.bound);
+    }
+    return answer == kCharge || answer == kBound;
+}
+
 void convert(Macro& m, const Pins& p) {
     Conversion& c = m.conversion;
-    const bool same = m.key_known && c.backward == p.backward && c.step_code == p.step_code &&
-                      !std::memcmp(m.wl_en, m.last_wl, sizeof m.wl_en);
     c.op_id = p.op_id;
     c.backward = p.backward;
     c.step_code = p.step_code;
-    c.same_key = same;
-    if (!same) {
-        for (int i = 0; i < m.lines; i++) c.wl[i] = bit(m.wl_en, i);
-        std::memcpy(m.last_wl, m.wl_en, sizeof m.wl_en);
-    }
     sum_inputs(m);
-    if (mho_ask(ask_model, &m) != 0) {
-        m.key_known = false;
+    if (const Known* one = known_key(m, p)) {
+        answer_by(m, one->bound);
+    } else if (!ask(m)) {
         return fail(m, "the evaluator of the macro model failed");
     }
-    if (c.answer == kProduct)
-        for (int i = 0; i < m.lines; i++) c.charge[i] = int64_t(int32_t(c.product[i])) + c.offset[i];
-    m.key_known = true;
     m.evaluated = m.counting = true;
     m.taken = 0;
     if (m.keep_charges) m.charge_log.insert(m.charge_log.end(), c.charge, c.charge + m.lines);
@@ -368,6 +386,7 @@ void mho_shim_start(int32_t macro, int32_t mode, int32_t keep, Pauses* pauses) {
     m.charge_log.clear();
     m.failure = nullptr;
     m.key_known = m.evaluated = m.counting = false;
+    m.known.clear();
     m.used = m.taken = 0;
     m.decrements.clear();
     std::memset(m.pins.cmp, 0, sizeof m.pins.cmp);

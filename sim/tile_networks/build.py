@@ -20,7 +20,9 @@ __all__ = ["build_mesh", "sources_of_mesh"]
 
 _BURST = 64
 """Cycles of one time step of the simulator, as in :mod:`sim.build.simulators`."""
-_SOURCES = ("shim.cpp", "philox.cpp", "cells.cpp", "mesh_host.cpp", "pauses.h", "strobes.h")
+_SOURCES = (
+    "shim.cpp", "charges.cpp", "philox.cpp", "cells.cpp", "mesh_host.cpp", "conversion.h", "pauses.h", "strobes.h"
+)
 _TILES = ("mesh_tiles.cpp", "port.h")
 _READ = ("core_tb.sv", "mesh_bench.sv", "tile_notes.sv", "tile_shell.sv", "tile_proxy.sv")
 _PUBLIC = (("core_tb", "wake"),)
