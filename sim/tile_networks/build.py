@@ -23,7 +23,7 @@ _BURST = 64
 _SOURCES = (
     "shim.cpp", "charges.cpp", "philox.cpp", "cells.cpp", "mesh_host.cpp", "conversion.h", "pauses.h", "strobes.h"
 )
-_TILES = ("mesh_tiles.cpp", "port.h")
+_TILES = ("mesh_tiles.cpp", "tile_crew.h", "tile_group.h", "port.h")
 _READ = ("core_tb.sv", "mesh_bench.sv", "tile_notes.sv", "tile_shell.sv", "tile_proxy.sv")
 _PUBLIC = (("core_tb", "wake"),)
 
