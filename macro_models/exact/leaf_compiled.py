@@ -28,10 +28,16 @@ def _add(codes: Any, multiplier: Any, half: Any, shift: Any, count: Any, first: 
         for j in range(n):
             product = np.int32(np.int32(row[j]) * multiplier[j])
             leaf[j] = np.int16(np.int32(product + half) >> places)
-        for t in range(n // count):
-            part = leaf[t * count : (t + 1) * count]
-            for j in range(count):
-                target[j] = np.int16(target[j] + part[j])
+        turn = n // count
+        while turn > 1:
+            # Half of the columns onto the others, many at once; where they are an odd number, the first stays alone.
+            left = turn - turn // 2
+            onto, part = leaf[(turn % 2) * count : left * count], leaf[left * count : turn * count]
+            for j in range(part.shape[0]):
+                onto[j] = np.int16(onto[j] + part[j])
+            turn = left
+        for j in range(count):
+            target[j] = np.int16(target[j] + leaf[j])
 
 
 _SIGNATURE = nb.void(
