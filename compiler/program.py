@@ -11,6 +11,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -269,6 +270,19 @@ class Stage:
         return " ".join(op.step.operators) if isinstance(op, Host) else type(op).__name__.lower()
 
 
+Notice = Callable[[int, int], None]
+"""Is told how many of how many were clipped."""
+
+
+def _made(op: Any, lanes: Lanes, notice: Notice | None) -> Lanes:
+    """What an operation makes of lanes; ``notice`` is told what is clipped where it makes codes."""
+    if notice is None or not isinstance(op, Encode):
+        return op.compute(lanes)
+    codes, clipped = op.compute_counted(lanes)
+    notice(clipped, lanes.size)
+    return codes
+
+
 RunMvm = Callable[[Call, Mvm, Lanes, NDArray[np.uint64]], NDArray[np.integer]]
 """Carries out a product: (call of the layer, product, codes of all rows of the layer (batch, rows), op_id (batch,))
 -> output codes of the product's columns (batch, columns)."""
@@ -321,9 +335,7 @@ class Program:
             if isinstance(op, Call):
                 values.append(run(op, taken, notice))
             else:
-                if isinstance(op, Encode) and notice is not None:
-                    notice(op.clipped(taken), taken.size)
-                values.append(op.compute(taken))
+                values.append(_made(op, taken, notice))
             for value in stage.inputs:
                 if last_use[value] == k:
                     values[value] = None

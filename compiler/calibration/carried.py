@@ -143,9 +143,9 @@ class InLanes:
 
     def coded(self, op: Linear, quantiser: Quantiser) -> Encoded:
         made = lower_encode(quantiser, op.ties, self.unit, self.zero)
-        codes = np.stack([made.compute(chip) for chip in self.lanes])
-        clipped = sum(made.clipped(chip) for chip in self.lanes) / codes.size
-        return Encoded(self.append(made, self.numbers), codes, clipped)
+        codes, clipped = zip(*(made.compute_counted(chip) for chip in self.lanes), strict=True)
+        every = np.stack(codes)
+        return Encoded(self.append(made, self.numbers), every, sum(clipped) / every.size)
 
 
 class _LaneInput:

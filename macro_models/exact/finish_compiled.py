@@ -29,14 +29,19 @@ def _root(total: Any, bias: Any, relu: Any, shift: Any, low: Any, high: Any, mos
     beyond[0] = above
 
 
-def _encode(lanes: Any, offset: Any, multiplier: Any, shift: Any, low: Any, high: Any, codes: Any):
-    """Codes of lanes."""
-    half = np.int64((1 << shift) >> 1)
+def _encode(lanes: Any, offset: Any, multiplier: Any, shift: Any, low: Any, high: Any, codes: Any, beyond: Any):
+    """Codes of lanes, and how many of these are beyond the lowest and the largest code."""
+    half, above = np.int64((1 << shift) >> 1), 0
     for v in range(lanes.shape[0]):
-        row, target = lanes[v], codes[v]
+        row, target, count = lanes[v], codes[v], np.int64(0)
         for j in range(row.shape[0]):
             product = (np.int64(row[j]) - np.int64(offset[j])) * np.int64(multiplier[j])
-            target[j] = np.int16(min(max((product + half) >> shift, low), high))
+            free = (product + half) >> shift
+            code = min(max(free, low), high)
+            count += np.int64((code != free) & (multiplier[j] != 0))
+            target[j] = np.int16(code)
+        above += count
+    beyond[0] = above
 
 
 _ROOT = nb.void(
@@ -45,6 +50,7 @@ _ROOT = nb.void(
 )
 _ENCODE = nb.void(
     read(nb.int16, 2), read(nb.int16, 1), read(nb.int32, 1), nb.int64, nb.int64, nb.int64, nb.int16[:, ::1],
+    nb.int64[::1],
 )
 
 

@@ -329,19 +329,21 @@ class Encode:
 
     def compute(self, lanes: NDArray[np.integer]) -> Lanes:
         """Codes of the shape of ``lanes``, (batch, elements)."""
+        return self.compute_counted(lanes)[0]
+
+    def compute_counted(self, lanes: NDArray[np.integer]) -> tuple[Lanes, int]:
+        """The same, and how many of them would be beyond the lowest and the largest, of what is anything but 0."""
         loops = compiled_finish()
         if loops is not None and lanes.dtype == np.int16 and lanes.ndim == 2:
-            codes = np.empty(lanes.shape, dtype=np.int16)
+            codes, beyond = np.empty(lanes.shape, dtype=np.int16), np.empty(1, dtype=np.int64)
             rows = np.ascontiguousarray(lanes)
             by_element = _row(self.offset, np.int16), _row(self.multiplier, np.int32)
-            loops[1](rows, *by_element, self.shift, self.low, self.high, codes)
-            return codes
-        return finish((lanes.astype(np.int64) - self.offset) * self.multiplier, self.shift, self.low, self.high)
-
-    def clipped(self, lanes: Lanes) -> int:
-        """How many of the codes would be beyond the lowest and the largest, of those that are anything but 0."""
+            loops[1](rows, *by_element, self.shift, self.low, self.high, codes, beyond)
+            return codes, int(beyond[0])
+        product = (lanes.astype(np.int64) - self.offset) * self.multiplier
         least, most = self.ends
-        return int(((lanes < least) | (lanes > most)).sum())
+        beyond = int(((lanes < least) | (lanes > most)).sum())
+        return finish(product, self.shift, self.low, self.high), beyond
 
     @cached_property
     def ends(self) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
