@@ -15,6 +15,7 @@ from hw.config import Chip
 from hw.kinds import energy, timing
 from macro_models.exact.masks import Masks
 from macro_models.exact.operation import LSB_SEGMENT_BITS, MvmOperation
+from macro_models.exact.tally import tally
 
 __all__ = ["CodeSpread", "LayerFigures", "RunAccount", "code_bytes"]
 
@@ -97,7 +98,7 @@ class _LayerAccount:
             self.codes += codes.size
 
     def _spread(self, codes: NDArray[np.int16]) -> NDArray[np.int64]:
-        each = np.bincount(np.clip(codes, -self.top, self.top).ravel() + np.int16(self.top), minlength=2 * self.top + 1)
+        each = tally(codes, self.top)
         return np.bincount(np.arange(len(each)) * BINS // len(each), weights=each, minlength=BINS).astype(np.int64)
 
     def took(self, energy_pJ: Mapping[str, float]) -> None:
