@@ -24,7 +24,8 @@ MOST_CLIPPED = 0.05
 MORE_CLIPPED = 3.0
 """A layer may clip this many times as large a share of its inputs as during calibration."""
 
-_CHUNK = 1024
+_CHUNK = 1 << 15
+"""Numbers of the input at once, which stay in the cache of a processor."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -58,9 +59,9 @@ class InputRange:
         width = largest - least
         # Of what never moved: as of the others.
         width = np.where(width > 0, width, np.median(width[width > 0]) if (width > 0).any() else 0.0) * BEYOND
-        beyond, square = 0, 0.0
-        for k in range(0, len(x), _CHUNK):
-            part = x[k : k + _CHUNK]
+        beyond, square, each = 0, 0.0, max(1, _CHUNK // x.shape[1])
+        for k in range(0, len(x), each):
+            part = x[k : k + each]
             beyond += int(((part < least - width) | (part > largest + width)).sum())
             square += self._square(part)
         size = np.sqrt(square / max(x.size, 1)) / self.size if self.size > 0 else None
