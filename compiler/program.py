@@ -67,6 +67,9 @@ OP_ID_IMAGE_SHIFT = 32
 POSITIONS = 16384
 """Positions of a batch of images that are in flight at once: what bounds the memory of a run."""
 
+AT_ONCE = 1 << 14
+"""Numbers of an input that are quantised at once, and stay in the cache of a processor."""
+
 Lanes = NDArray[np.int16]
 
 
@@ -86,12 +89,22 @@ class InputStage:
 
     def compute(self, x: NDArray[np.floating]) -> Lanes:
         """Codes of shape (batch, features) for finite ``x`` of shape (batch, ...)."""
-        return np.clip(np.rint(self._scaled(x)), self.low, self.high).astype(np.int16)
+        return self.compute_counted(x)[0]
+
+    def compute_counted(self, x: NDArray[np.floating]) -> tuple[Lanes, int]:
+        """The same, and how many numbers of ``x`` are beyond what codes reach."""
+        codes, beyond = np.empty((len(x), len(self.scale)), dtype=np.int16), 0
+        each = max(1, AT_ONCE // max(len(self.scale), 1))
+        for first in range(0, len(x), each):
+            scaled = self._scaled(x[first : first + each])
+            beyond += int(np.count_nonzero((scaled < self.low - 0.5) | (scaled > self.high + 0.5)))
+            np.rint(scaled, out=scaled)
+            codes[first : first + each] = np.clip(scaled, self.low, self.high, out=scaled)
+        return codes, beyond
 
     def clipped(self, x: NDArray[np.floating]) -> int:
         """How many numbers of ``x`` are beyond what codes reach."""
-        scaled = self._scaled(x)
-        return int(((scaled < self.low - 0.5) | (scaled > self.high + 0.5)).sum())
+        return self.compute_counted(x)[1]
 
     def _scaled(self, x: NDArray[np.floating]) -> NDArray[np.float64]:
         x = np.asarray(x, dtype=np.float64).reshape(len(x), -1)

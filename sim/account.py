@@ -161,12 +161,15 @@ class RunAccount:
         self._codes: Codes = {}
         self._batch, self._lock = slice(0, 0), Lock()
 
-    def begin(self, first: int, x: NDArray[np.floating]) -> None:
-        """A batch ``x`` of inputs begins, the first of them number ``first`` of the run."""
-        self._batch = slice(first, first + len(x))
+    def begin(self, first: int, lanes: NDArray[np.int16], clipped: int = 0) -> None:
+        """A batch begins, the first image of it number ``first`` of the run.
+
+        ``lanes`` are the program's input; so many of them were ``clipped``.
+        """
+        self._batch = slice(first, first + len(lanes))
         taker = self.program.takers.get(0)
         if taker is not None:
-            self.clipped(taker, self.program.input.clipped(x), x.size)
+            self.clipped(taker, clipped, lanes.size)
 
     def codes_of(self, call: Call, mvm: Mvm, first: int, codes: NDArray[np.int16]) -> None:
         """See :class:`sim.backend.Account`."""

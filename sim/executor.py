@@ -192,10 +192,11 @@ def execute(
     outputs = np.empty((len(x), len(program.output.scale)))
     for first in range(0, len(x), batch):
         part = x[first : first + batch]
-        account.begin(first, part)
+        lanes, clipped = program.input.compute_counted(part)
+        account.begin(first, lanes, clipped)
         images = np.arange(first_image + first, first_image + first + len(part), dtype=np.uint64)
-        lanes = backend.run(program, masks, program.input.compute(part), images, account)
-        outputs[first : first + len(part)] = program.output.compute(lanes)
+        made = backend.run(program, masks, lanes, images, account)
+        outputs[first : first + len(part)] = program.output.compute(made)
         if progress:
             progress(first + len(part), len(x))
     return Execution(

@@ -69,6 +69,6 @@ def test_a_compensation_that_finds_something_else_is_told(backend: TileCosimBack
     backend.open_network(network, cores)
     program, masks = network.program, core_masks(network)
     account = RunAccount(program, 1, 0, network.chip, masks)
-    account.begin(0, X[:1])
+    account.begin(0, *program.input.compute_counted(X[:1]))
     with pytest.raises(ToolError, match=r"^compensation \(affine\) of core 0 must find gain \d+ of column 3 as its"):
         backend.run(program, masks, program.input.compute(X[:1]), np.zeros(1, dtype=np.uint64), account)

@@ -109,7 +109,7 @@ def backend() -> Iterator[TileCosimBackend]:
 def run(backend: TileCosimBackend, case: Case, models: list[MacroModel]) -> tuple[dict[int, NDArray[Any]], RunAccount]:
     program = case.network.program
     account = RunAccount(program, IMAGES, IMAGES, case.network.chip, core_masks(case.network))
-    account.begin(0, case.x)
+    account.begin(0, *program.input.compute_counted(case.x))
     backend.open_code(case.network.chip, case.code, models)
     images = np.arange(FIRST, FIRST + IMAGES, dtype=np.uint64)
     lanes = program.input.compute(case.x)
@@ -128,7 +128,7 @@ def functional(case: Case, models: list[MacroModel]) -> tuple[list[NDArray[Any]]
     lanes = program.input.compute(case.x)
     backend, account = FunctionalBackend(), RunAccount(program, IMAGES, IMAGES, case.network.chip, masks)
     backend.open(case.network.chip, models)
-    account.begin(0, case.x)
+    account.begin(0, *program.input.compute_counted(case.x))
     last = backend.run(program, masks, lanes, images, account)
     values = values_of(program, lanes, images, product)
     np.testing.assert_array_equal(values[-1], last)
@@ -188,7 +188,7 @@ def test_images_are_dealt_by_their_numbers(backend: TileCosimBackend, cases: dic
     backend.open_code(case.network.chip, case.code, models)
     for one in (alone, backend):
         account = RunAccount(program, IMAGES, IMAGES, case.network.chip, masks)
-        account.begin(0, case.x)
+        account.begin(0, *program.input.compute_counted(case.x))
         found.append((one.run(program, masks, lanes, images, account), account))
     (wanted, expected), (made, seen) = found
     np.testing.assert_array_equal(made, wanted)
