@@ -20,7 +20,7 @@ __all__ = ["LayerRun", "Sink", "taken_inputs"]
 
 Lanes = NDArray[np.int16]
 
-BLOCK = 1 << 19
+BLOCK = 1 << 20
 """Codes of a block, as far as its vectors allow."""
 FEWEST = 64
 """Vectors of a block at least."""

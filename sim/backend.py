@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from compiler.program import Call, Mvm, Program
+from compiler.program import Call, Mvm, Program, batch_size
 from hw.config import Chip
 from macro_models import MacroModel, Masks
 from macro_models.errors import InputError, argument
@@ -121,14 +121,11 @@ class Backend(ABC):
         What a user may choose: arguments of the constructor, by their names in the Python interface.
     reports
         Further arguments of the constructor: ``progress``, a :data:`Progress`, and ``note``, a :data:`Note`.
-    at_once
-        Parts of a batch that it works on at once: batches have as many times more images.
     """
 
     name: ClassVar[str]
     options: ClassVar[tuple[str, ...]] = ()
     reports: ClassVar[tuple[str, ...]] = ()
-    at_once: int = 1
 
     @classmethod
     def check(cls, options: dict[str, Any]) -> None:
@@ -148,6 +145,10 @@ class Backend(ABC):
     @abstractmethod
     def open(self, chip: Chip, cores: Sequence[MacroModel]) -> None:
         """Take a chip and its programmed cores; may be called again, with others."""
+
+    def batch(self, program: Program, most: int) -> int:
+        """Images of a batch of a program, at most ``most``."""
+        return batch_size(program, most)
 
     @abstractmethod
     def run(

@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 from compiler.compile import check_shape
 from compiler.inputs import load_inputs
 from compiler.network import Network
-from compiler.program import batch_size
 from macro_models import MacroModel, Masks, family
 from macro_models.devices import Device, load_device
 from sim.account import LayerFigures, RunAccount
@@ -188,9 +187,10 @@ def execute(
     backend.open_network(network, cores)
     program, masks = network.program, core_masks(network)
     account = RunAccount(program, len(x), codes_of, network.chip, masks)
-    batch = min(batch, batch_size(program, batch) * backend.at_once)
+    batches = -(-len(x) // backend.batch(program, batch))
+    batch = -(-len(x) // max(batches, 1))
     outputs = np.empty((len(x), len(program.output.scale)))
-    for first in range(0, len(x), batch):
+    for first in range(0, len(x), max(batch, 1)):
         part = x[first : first + batch]
         lanes, clipped = program.input.compute_counted(part)
         account.begin(first, lanes, clipped)

@@ -27,11 +27,14 @@ __all__ = ["FunctionalBackend"]
 KEPT_CELLS = 1 << 22
 """Pairs of cells of a program whose products are kept ready from batch to batch."""
 
-PIECE = 1 << 18
-"""Outputs of a layer of a piece, if they are fewer, for which it has more images."""
+PIECE = 1 << 20
+"""Numbers of the largest value of a piece, if they are fewer, for which it has more images."""
 
 TURNS = 8
 """Pieces of a batch for each thread: at the end of a batch threads wait for the last of them."""
+
+SMALLEST = 8
+"""Times that the last pieces of a batch are smaller."""
 
 
 class _Part:
@@ -66,7 +69,6 @@ class FunctionalBackend(HostScheduled):
 
     def __init__(self, threads: int = 1, arrays: str = "numpy") -> None:
         self._threads, self._arrays = threads, open_arrays(arrays)
-        self.at_once = threads * TURNS if threads > 1 else 1
         self._cores: list[MacroModel] = []
         self._cfg: Timing | None = None
         self._chip: Chip | None = None
@@ -103,7 +105,7 @@ class FunctionalBackend(HostScheduled):
         """Run a program on a batch of images; see :class:`sim.backend.Backend`."""
         if self._cfg is None:
             raise RuntimeError("The backend must be open.")
-        parts = np.array_split(np.arange(len(lanes)), self._pieces(program, len(lanes)))
+        parts = np.split(np.arange(len(lanes)), self._ends(program, len(lanes)))
         heard = [_Part(account, int(part[0])) for part in parts] if len(parts) > 1 else []
         if not heard:
             with products_by(self._arrays):
@@ -116,17 +118,26 @@ class FunctionalBackend(HostScheduled):
             account.spent(np.concatenate([cycles for cycles, _ in spent]), sum(seconds for _, seconds in spent))
         return np.concatenate(made)
 
-    def _pieces(self, program: Program, images: int) -> int:
-        """Of a batch: a piece at a time for each thread, of as many images as one thread would take.
+    def batch(self, program: Program, most: int) -> int:
+        """See :meth:`sim.backend.Backend.batch`."""
+        return min(most, self._piece(program, most) * (self._threads * TURNS if self._threads > 1 else 1))
 
-        Of small networks more, since threads wait for the interpreter between the steps of a piece.
-        """
+    def _piece(self, program: Program, most: int) -> int:
+        """Images that a thread takes at once: of small networks more, since steps take their time of any number."""
+        made = [len(call.patches) * program.layers[call.layer].outputs for call in program.calls]
+        largest = max(len(program.input.scale), *made)
+        return max(batch_size(program, most), min(most, PIECE // largest))
+
+    def _ends(self, program: Program, images: int) -> list[int]:
+        """Where pieces of a batch end, but the last: smaller ones towards the end, since threads wait for the last."""
         if self._threads == 1 or images < 2:
-            return 1
-        largest = max((len(call.patches) * program.layers[call.layer].outputs for call in program.calls), default=1)
-        each = max(batch_size(program, images), PIECE // largest)
-        turns = -(-images // (each * self._threads))
-        return min(self._threads * turns, images)
+            return []
+        most, ends = self._piece(program, images), [0]
+        least = max(1, most // SMALLEST)
+        while ends[-1] < images:
+            left = images - ends[-1]
+            ends.append(ends[-1] + min(left, most, max(least, -(-left // (2 * self._threads)))))
+        return ends[1:-1]
 
     def _run(
         self, program: Program, masks: Sequence[Masks], lanes: NDArray[np.int16], images: NDArray[np.integer],

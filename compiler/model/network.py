@@ -22,7 +22,7 @@ from compiler.model.stages import Combine, Linear, Step
 
 __all__ = ["BATCH_POSITIONS", "FloatNetwork", "HostOp", "LinearLayer", "Output"]
 
-BATCH_POSITIONS = 16384
+BATCH_POSITIONS = 32768
 """Positions of a batch of images that are in flight at once: what bounds the memory."""
 
 

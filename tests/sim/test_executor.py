@@ -176,6 +176,29 @@ def test_bad_inputs(network: Network) -> None:
         execute(network, FunctionalBackend(), np.ones((3, 20)), device="no-such")
 
 
+@pytest.mark.parametrize("images", [1, 2, 7, 300])
+def test_pieces_of_a_batch_become_smaller(network: Network, images: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each image is in one of them; threads wait for the last one for as short as it is."""
+    monkeypatch.setattr("compiler.program.POSITIONS", 64)
+    monkeypatch.setattr("sim.functional.PIECE", 64 * 24)
+    seen: list[np.ndarray] = []
+
+    class Watched(FunctionalBackend):
+        def _run(self, program, masks, lanes, images, account):  # pyright: ignore[reportIncompatibleMethodOverride]
+            seen.append(images)
+            return super()._run(program, masks, lanes, images, account)
+
+    x = np.zeros((images, 20), dtype=np.float32)
+    execute(network, Watched(2), x, batch=images)
+    assert sorted(np.concatenate(seen).tolist()) == list(range(images))
+    sizes = [len(one) for one in sorted(seen, key=lambda one: one[0])]
+    assert sizes == sorted(sizes, reverse=True)
+    assert len(sizes) > 1 or images == 1
+    if images == 300:
+        assert sizes[0] == 64
+        assert sizes[-1] <= 8
+
+
 def test_threads_change_nothing(network: Network, x: np.ndarray) -> None:
     run = {"seed": 3, "time_s": DAY, "codes_of": 20, "batch": 16}
     alone, shared = (execute(network, FunctionalBackend(threads), x, **run) for threads in (1, 3))
