@@ -2,10 +2,11 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Collection, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Collection, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,6 +44,8 @@ SHOWN_BYTES = 1 << 23
 """Codes of the first images that are kept of every run, for its figure."""
 
 Progress = Callable[[int, int], None]
+
+Made = TypeVar("Made")
 
 _MOST_DRAWS = 10_000
 
@@ -222,16 +225,20 @@ def run_network(
     with ExitStack() as stack:
         # Processes begin while the float model is computed here, or have what that has loaded.
         some = stack.enter_context(team(shared, job, causes, kept, own)) if shared > 1 else None
-        last = network.model.single.last(x, own.get("threads") or 1)
-        references = network.model.finish_all(last)
-        choose(references, score)
-        compared = None if network.range is None else network.range.compare(job.x)
+        model, threads = network.model, own.get("threads") or 1
+        choose(model.finish_all(model.single.last(x[:1])), score)
+        beside = stack.enter_context(_beside(threads if some is None else 1))
+        floats = beside(lambda: model.single.last(x, max(threads - 1, 1)))
+        ranges = beside(lambda: None if network.range is None else network.range.compare(job.x))
+        work = beside(lambda: (work_of(network, job.names), _provenance(job, backend)))
         if some is not None:
             runs, others, trace = *_shared_passes(job, some, draws, progress), None
         else:
             opened = open_backend(backend, own, progress=loading, note=note, tiles=network.tiles is not None)
             stack.callback(opened.close)
             runs, others, trace = _passes(job, opened, causes, kept, draws, progress)
+        last, compared, (done, provenance) = floats(), ranges(), work()
+    references = model.finish_all(last)
     options = Options(
         backend=backend, device=device.name, time_s=job.time_s, temp_C=job.temp_C, seeds=job.seeds, causes=causes,
         limit=limit,
@@ -239,14 +246,32 @@ def run_network(
     return Result(
         options=options, runs=tuple(runs), references=references, numbers=network.model.gives_numbers,
         f_clk_MHz=network.chip.clock.f_clk_MHz,
-        stacked=seeds is not None, provenance=_provenance(job, backend),
+        stacked=seeds is not None, provenance=provenance,
         warnings=(
             *device.warnings(job.time_s, job.temp_C), *job.warnings(compared, runs),
             *filter(None, [clipped_inputs(network, x, last, references)]),
         ),
-        trace=trace, work=work_of(network, job.names), inputs=compared,
+        trace=trace, work=done, inputs=compared,
         device_runs=tuple(others), budget_passes=job.budget,
     )
+
+
+@contextmanager
+def _beside(threads: int) -> Iterator[Callable[[Callable[[], Made]], Callable[[], Made]]]:
+    """What begins some work, and gives what waits for what it made: with several threads it is done in one of its own.
+
+    It needs nothing of the chips, which are run meanwhile.
+    """
+    if threads == 1:
+
+        def at_once(work: Callable[[], Made]) -> Callable[[], Made]:
+            made = work()
+            return lambda: made
+
+        yield at_once
+        return
+    with ThreadPoolExecutor(1) as pool:
+        yield lambda work: pool.submit(work).result
 
 
 def _passes(
