@@ -98,23 +98,30 @@ class BoardTerminal:
                 raise cannot_write(link, error) from None
             self._link = link
 
-    def step(self, wait: float | None = None) -> None:
+    def step(self, wait: float | None = None) -> int:
         """Pass on what has come, and let some time pass for the board.
 
         Parameters
         ----------
         wait
             Seconds to wait for bytes while the board has nothing to do; ``None``: until some come.
+
+        Returns
+        -------
+        int
+            Bytes that have come.
         """
         ready, _, _ = select.select([self._master], [], [], 0 if self._left > 0 else wait)
-        if ready:
-            self._line.write(os.read(self._master, 4096))
+        came = os.read(self._master, 4096) if ready else b""
+        if came:
+            self._line.write(came)
             self._left = _AFTER
         if self._left > 0:
             data = self._line.read(_SLICE / self._line.uart.clock_hz)
             if data:
                 os.write(self._master, data)
             self._left = _AFTER if data else self._left - _SLICE
+        return len(came)
 
     def reset(self) -> None:
         """Reset the board, whatever it is doing."""
