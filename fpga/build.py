@@ -8,11 +8,11 @@ from importlib.metadata import version
 from pathlib import Path
 
 from fpga.boards import Board, BoardDesign, find_board
-from fpga.build_report import Usage, error_line, overfull, read_usage, unroutable
+from fpga.build_report import Usage, abc_failed, error_line, overfull, read_usage, unroutable
 from fpga.build_tools import Toolchain, find_toolchain
 from fpga.config import board_config
 from fpga.fit import check_memory, what_fits
-from fpga.script import RELAXED, TILES_APART, TILES_TOGETHER, tiles_at
+from fpga.script import LONGER, RELAXED, TILES_APART, TILES_TOGETHER, tiles_at
 from fpga.top import VerilogTop, board_top
 from hw.board import AnyConfig, TilesConfig
 from hw.config import Chip
@@ -92,11 +92,14 @@ class BuildReport:
     bitstream_sha256: str
 
 
-def prepare(board: Board, cfg: AnyConfig, folder: Path) -> None:
-    """Write what the tools need for a design: netlist, script, constraints."""
+def prepare(board: Board, cfg: AnyConfig, folder: Path, *, longer: bool = True) -> None:
+    """Write what the tools need for a design: netlist, script, constraints.
+
+    ``longer``: whether ABC looks longer than usual for what is smaller, of tiles.
+    """
     if isinstance(cfg, TilesConfig):
         top, options = VerilogTop(cfg), board.tiles_synthesis
-        before, after = TILES_APART, (*TILES_TOGETHER, *tiles_at(board, cfg))
+        before, after = TILES_APART + LONGER * longer, (*TILES_TOGETHER, *tiles_at(board, cfg))
     else:
         top, before, after, options = board_top(cfg), RELAXED, (), board.synthesis
     plan = board.make_platform().prepare(
@@ -244,10 +247,17 @@ def _synthesise(
         f"writing {cfg.chip.name}, {f'{cfg.cores} tiles of ' if cfg.cores > 1 else ''}{cfg.emulator.lines} lines of "
         f"{cfg.emulator.g_bits}-bit cells, for {board.title} ..."
     )
+    command, log = [tools.steps[0], "-q", "-l", "synthesis.log", f"{_NAME}.ys"], work / "yosys.log"
     prepare(board, cfg, work)
     note(f"synthesis ({tools.flow} tools) ...")
-    if run_tool([tools.steps[0], "-q", "-l", "synthesis.log", f"{_NAME}.ys"], work, work / "yosys.log"):
-        raise ToolError(f"{Path(tools.steps[0]).name} failed: {error_line(work / 'yosys.log')}")
+    status = run_tool(command, work, log)
+    if status and isinstance(cfg, TilesConfig) and abc_failed(log):
+        note("ABC fails with the script that looks longest; once more with its usual one ...")
+        prepare(board, cfg, work, longer=False)
+        log.unlink()
+        status = run_tool(command, work, log)
+    if status:
+        raise ToolError(f"{Path(tools.steps[0]).name} failed: {error_line(log)}")
 
 
 def _report(board: Board, cfg: AnyConfig, tools: Toolchain, seed: int, usage: Usage, bitstream: bytes) -> BuildReport:

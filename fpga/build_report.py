@@ -5,7 +5,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-__all__ = ["CELLS", "Usage", "error_line", "overfull", "read_usage", "unroutable"]
+__all__ = ["CELLS", "Usage", "abc_failed", "error_line", "overfull", "read_usage", "unroutable"]
 
 CELLS = {
     "ICESTORM_LC": "lut", "ICESTORM_RAM": "bram", "ICESTORM_SPRAM": "spram", "ICESTORM_DSP": "dsp",
@@ -83,6 +83,11 @@ def unroutable(log: Path) -> bool:
     wanted = [int(count) for count in re.findall(r"iter=\d+ .*?overused=(\d+)", log.read_text(errors="replace"))]
     before, last = wanted[:-_ROUNDS], wanted[-_ROUNDS:]
     return bool(before) and min(last) > max(min(before), _FEW)
+
+
+def abc_failed(log: Path) -> bool:
+    """Whether Yosys ended because ABC, which it starts, did."""
+    return re.match(r"ERROR: .*\bABC\b", error_line(log)) is not None
 
 
 def error_line(log: Path) -> str:

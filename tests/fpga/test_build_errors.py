@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from fpga.boards import BOARDS, find_board
-from fpga.build import build
+from fpga.build import build, synthesise
 from fpga.build_report import unroutable
 from fpga.config import board_config
 from fpga.families import FAMILIES
@@ -174,6 +174,32 @@ def test_a_tool_that_fails_is_told_with_its_error(step: str, tools: Path, tmp_pa
     write_tool(tools / step, "echo 'Info: fine'; echo 'ERROR: no such thing'; echo more; exit 1")
     with pytest.raises(ToolError, match=rf"^{step} failed: ERROR: no such thing$"):
         attempt(tmp_path)
+
+
+ABORTS = (
+    "echo $* >>{0}/calls; grep -q flow3 top.ys || touch top_netlist.v; test -f top_netlist.v || "
+    "{{ echo 'ERROR: {1}'; exit 1; }}"
+)
+
+
+@pytest.mark.slow
+def test_tiles_are_synthesised_with_the_usual_script_where_abc_fails(
+    tools: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Once more, and only then."""
+    for name in ("NEXTPNR_ECP5", "ECPPACK"):
+        monkeypatch.setenv(name, str(tools / "icepack"))
+    error = 'ABC: execution of command "yosys-abc -s -f abc.script 2>&1" failed: return code 134.'
+    write_tool(tools / "yosys", ABORTS.format(tools, error))
+    said: list[str] = []
+    synthesise("ulx3s-85f", load_chip("ulx3s-2x2"), folder=tmp_path / "out", flow="native", note=said.append)
+    assert (tmp_path / "out" / "ulx3s-85f_netlist.v").exists()
+    assert said[-1] == "ABC fails with the script that looks longest; once more with its usual one ..."
+    assert len((tools / "calls").read_text().splitlines()) == 2
+    write_tool(tools / "yosys", ABORTS.format(tools, "Module has no ports."))
+    with pytest.raises(ToolError, match=r"^yosys failed: ERROR: Module has no ports\.$"):
+        synthesise("ulx3s-85f", load_chip("ulx3s-2x2"), folder=tmp_path / "other", flow="native", note=said.append)
+    assert len((tools / "calls").read_text().splitlines()) == 3
 
 
 def test_a_folder_that_is_a_file_is_refused(tmp_path: Path) -> None:
