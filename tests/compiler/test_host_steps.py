@@ -95,8 +95,7 @@ RECURRENT = ("LSTM", "GRU", "RNN")
 
 @cache
 def compiled(name: str, chip: str = "neurram-core", device: str = "ideal") -> tuple[Network, onnx.ModelProto, Array]:
-    if name in RECURRENT:
-        begin(7)
+    begin(7)
     model, shape = MODELS[name][0](), MODELS[name][1]
     x = np.random.default_rng(3).normal(size=(96, *shape)).astype("f4")
     if name in RECURRENT:

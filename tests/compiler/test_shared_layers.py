@@ -97,7 +97,7 @@ def test_each_conversion_has_a_number_of_its_own(case: tuple[str, onnx.ModelProt
     cores = build_cores(network, device="rram-neurram", seed=4, time_s=DAY)
     seen: list[Array] = []
     account = RunAccount(program, len(x), len(x))
-    account.begin(0, x.reshape(len(x), -1))
+    account.begin(0, *program.input.compute_counted(x))
 
     def run(call: Call, mvm: Mvm, rows: Array, op_id: Array) -> Array:
         seen.extend(op_id + np.uint64(k) for k in range(mvm.op.segments))
@@ -123,6 +123,7 @@ def test_calls_draw_different_noise() -> None:
     nodes = [
         node("Gemm", "x w", "a"), node("Gemm", "x w", "b"), node("Sub", "a b", "d"), node("Gemm", "d v", "y"),
     ]
+    begin(8)
     model = build(nodes, {"w": floats(6, 8), "v": floats(8, 4)})
     # Both Gemm take the same value, so that one of them stands for both after folding only if they are one node.
     network = compile_model(model, load_chip("tnsa16-core"), calibrate=inputs("tied")[:64], options=OPTIONS)

@@ -15,6 +15,12 @@ def floats(*shape: int) -> Array:
     return RNG.normal(size=shape).astype(np.float32)
 
 
+@pytest.fixture(autouse=True)
+def numbers_of_its_own() -> None:
+    """What a test draws does not depend on those before it."""
+    RNG.bit_generator.state = np.random.default_rng(2).bit_generator.state
+
+
 W64, W46, B4, V24, B2 = floats(6, 4), floats(4, 6), floats(4), floats(2, 4), floats(2)
 SCALE6, MEAN6 = np.abs(floats(6)) + 0.5, floats(6)
 BN4 = {"s": floats(4), "o": floats(4), "m": floats(4), "v": np.abs(floats(4)) + 0.1}

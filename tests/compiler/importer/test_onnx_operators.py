@@ -24,6 +24,12 @@ def begin(seed: int) -> None:
     RNG.bit_generator.state = np.random.default_rng(seed).bit_generator.state
 
 
+@pytest.fixture(autouse=True)
+def numbers_of_its_own() -> None:
+    """What a test draws does not depend on those before it."""
+    begin(7)
+
+
 def given(nodes: Sequence[onnx.NodeProto], weights: dict[str, Array], **options: Any) -> onnx.ModelProto:
     """A model with those of the weights that its nodes take."""
     used = {i for n in nodes for i in n.input}

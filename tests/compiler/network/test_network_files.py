@@ -35,9 +35,9 @@ def file(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
     if request.param == "format 1":
         members = members_of(Path(__file__).parent / "format1" / "residual.mho")
         shape = json.loads(members["network.json"])["model"]["input_shape"]
-        return members, RNG.normal(size=(3, *shape)).astype(np.float32)
+        return members, np.random.default_rng(1).normal(size=(3, *shape)).astype(np.float32)
     model, shape = MODELS[request.param]
-    x = RNG.normal(size=(4, *shape)).astype(np.float32)
+    x = np.random.default_rng(1).normal(size=(4, *shape)).astype(np.float32)
     path = tmp_path_factory.mktemp("network") / "net.mho"
     compile_model(model, load_chip("tnsa16-core"), calibrate=x, options=OPTIONS).save(path)
     return members_of(path), x
@@ -77,7 +77,7 @@ def test_damage_ends_in_a_sentence(first: int, file: tuple[Members, np.ndarray],
 
 @pytest.fixture
 def members(tmp_path: Path) -> Members:
-    x = RNG.normal(size=(4, 6)).astype(np.float32)
+    x = np.random.default_rng(1).normal(size=(4, 6)).astype(np.float32)
     compile_model(
         random_perceptron([6, 5, 3]), load_chip("tnsa16-core"), calibrate=x, options=OPTIONS
     ).save(tmp_path / "net.mho")

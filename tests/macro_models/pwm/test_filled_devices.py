@@ -6,14 +6,13 @@ import pytest
 from macro_models.pwm.cell_map import DeviceQuads, FilledDevices
 
 LOW, HIGH = 0.5, 10.0
-RNG = np.random.default_rng(7)
 
 
 @pytest.mark.parametrize("cls", [FilledDevices, DeviceQuads])
 def test_differences_come_back_and_one_device_is_in_the_middle(cls: type[FilledDevices]) -> None:
     held = cls(8, 4)
     top = held.top(LOW, HIGH)
-    wanted = RNG.uniform(-top, top, (500,))
+    wanted = np.random.default_rng(7).uniform(-top, top, (500,))
     cells = held.split(wanted, LOW, HIGH)
     assert cells.shape == (held.cells, 500)
     assert held.join(cells) == pytest.approx(wanted)
@@ -27,9 +26,10 @@ def test_differences_come_back_and_one_device_is_in_the_middle(cls: type[FilledD
 def test_sound_devices_make_up_for_faulty_ones(cls: type[FilledDevices]) -> None:
     held = cls(8, 4)
     top = held.top(LOW, HIGH)
-    stuck = np.where(RNG.random((held.cells, 2000)) < 0.3, RNG.uniform(0.0, 12.0, (held.cells, 2000)), np.nan)
+    rng = np.random.default_rng(7)
+    stuck = np.where(rng.random((held.cells, 2000)) < 0.3, rng.uniform(0.0, 12.0, (held.cells, 2000)), np.nan)
     least, most = held.reach(stuck, LOW, HIGH)
-    wanted = np.clip(RNG.uniform(-top, top, 2000), least, most)
+    wanted = np.clip(rng.uniform(-top, top, 2000), least, most)
     cells = held.split_around(wanted, stuck, LOW, HIGH)
     assert held.join(cells) == pytest.approx(wanted)
     faulty = ~np.isnan(stuck)

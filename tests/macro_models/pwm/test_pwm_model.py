@@ -19,7 +19,6 @@ from macro_models.pwm.config import PwmConfig
 from macro_models.pwm.model import PwmModel
 
 N = 16
-RNG = np.random.default_rng(1)
 SPREAD = replace(load_device("ideal"), converter=replace(load_device("ideal").converter, spread=True))
 
 
@@ -27,10 +26,11 @@ def config(**overrides: Any) -> PwmConfig:
     return PwmChip.of(load_chip("pwm16-core", overrides)).macro_config()
 
 
-def programmed(cfg: PwmConfig, device: Device, rng: np.random.Generator = RNG, **options: Any) -> PwmModel:
+def programmed(cfg: PwmConfig, device: Device, **options: Any) -> PwmModel:
     top = cfg.cell_map.top(cfg.g_min_uS, cfg.g_max_uS)
     held, target = cfg.cell_map, np.zeros(cfg.cell_map.shape)
-    cells = held.split(rng.uniform(-top, top, (held.rows, held.columns)), cfg.g_min_uS, cfg.g_max_uS)
+    wanted = np.random.default_rng(1).uniform(-top, top, (held.rows, held.columns))
+    cells = held.split(wanted, cfg.g_min_uS, cfg.g_max_uS)
     held.put(target, np.arange(held.rows), np.arange(held.columns), cells)
     return PwmModel(cfg, target, device=device, seed=3, core=1, **options)
 
@@ -106,7 +106,7 @@ def test_a_batch_is_what_its_vectors_are_one_by_one(phases: int) -> None:
     cfg = config(**{"read.phases": phases})
     model = programmed(cfg, load_device("pcm-generic"), time_s=3600.0)
     op, masks = PwmOperation(in_bits=8, step_code=300), all_on(cfg)
-    x = RNG.integers(-127, 128, (300, N))
+    x = np.random.default_rng(2).integers(-127, 128, (300, N))
     codes = model.mvm(op, masks, x, np.arange(300)).codes
     again = model_from_state(model.state())
     for k in range(0, 300, 37):
@@ -117,7 +117,7 @@ def test_a_batch_is_what_its_vectors_are_one_by_one(phases: int) -> None:
 def test_read_noise_is_that_of_the_devices() -> None:
     cfg = config(**{"read.phases": 1, "adc.free_running": False})
     model = programmed(cfg, load_device("pcm-generic"), time_s=3600.0, causes=frozenset({"read-noise"}))
-    masks, x = all_on(cfg), RNG.integers(-127, 128, (1, N))
+    masks, x = all_on(cfg), np.random.default_rng(2).integers(-127, 128, (1, N))
     key = model.key(masks.word_lines(PwmOperation()))
     count = 20_000
     charges = model.charges(key, np.repeat(x, count, axis=0), np.arange(count, dtype=np.uint64))[0] * cfg.lsb_uS
