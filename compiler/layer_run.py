@@ -15,6 +15,7 @@ from compiler.program import DITHER, OP_ID_IMAGE_SHIFT, Call, Layer, Mvm
 from macro_models import MacroModel, Masks
 from macro_models.bound import BoundProduct, bind, compute_taken, constant_input
 from macro_models.exact.vector import LeafSum, largest_code, padded
+from macro_models.macro import MvmResult
 
 __all__ = ["LayerRun", "Sink", "taken_inputs"]
 
@@ -25,8 +26,8 @@ BLOCK = 1 << 20
 FEWEST = 64
 """Vectors of a block at least."""
 
-Sink = Callable[[Mvm, int, Lanes, NDArray[np.int64]], None]
-"""Is told (product, number of the first vector, codes (vectors, columns), decrements (vectors, segments))."""
+Sink = Callable[[Mvm, int, MvmResult], None]
+"""Is told (product, number of the first vector, codes (vectors, columns) and decrements (vectors, segments))."""
 
 
 class LayerRun:
@@ -89,13 +90,16 @@ class LayerRun:
         clipped = 0
         for image, position in _blocks(batch, positions, self._block):
             first = image.start * positions + position.start
-            op_id = (numbers[image, None] + steps[position]).reshape(-1)
-            total = np.zeros((len(op_id), layer.outputs), dtype=np.int16)
+            vectors = (image.stop - image.start) * (position.stop - position.start)
+            total = np.zeros((vectors, layer.outputs), dtype=np.int16)
             for product, index in zip(self._products, indices, strict=True):
-                numbers_of = op_id + np.uint64(product.mvm.operation)
-                found = compute_taken(product.bound, values[image], index[position], numbers_of)
+                operation = np.uint64(product.mvm.operation)
+                found = compute_taken(
+                    product.bound, values[image], index[position],
+                    lambda now=numbers[image, None], at=steps[position] + operation: (now + at).reshape(-1),
+                )
                 if sink is not None:
-                    sink(product.mvm, first, found.codes, found.steps)
+                    sink(product.mvm, first, found)
                 product.leaves.add(total, found.codes)
             lanes, beyond = layer.root.compute_counted(total)
             clipped += beyond

@@ -5,6 +5,7 @@ converted, what the constant input of a dithered row adds. A kind whose model ca
 any other the whole core is computed.
 """
 
+from collections.abc import Callable
 from typing import Any, Protocol
 
 import numpy as np
@@ -57,15 +58,17 @@ def bind(
 
 
 def compute_taken(
-    product: BoundProduct, values: NDArray[np.float32], index: NDArray[np.uint32], op_id: NDArray[np.uint64]
+    product: BoundProduct, values: NDArray[np.float32], index: NDArray[np.uint32],
+    op_id: Callable[[], NDArray[np.uint64]],
 ) -> MvmResult:
     """:meth:`BoundProduct.compute` of ``values[:, index]``, (batch of values, elements) and (vectors of each, inputs).
 
-    A kind may have a method ``compute_taken`` that does not make all of these inputs at once.
+    ``op_id`` makes the numbers of the conversions where they are wanted. A kind may have a method ``compute_taken``
+    that does not make all of these inputs at once.
     """
     own = getattr(product, "compute_taken", None)
     if own is None:
-        return product.compute(take_vectors(values, index), op_id)
+        return product.compute(take_vectors(values, index), op_id())
     return own(values, index, op_id)
 
 

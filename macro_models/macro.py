@@ -23,6 +23,8 @@ class MvmResult:
     """Output codes in half steps, of shape (batch, lines)."""
     steps: NDArray[np.int64]
     """Decrements that the converter made, of shape (batch, segments)."""
+    ends: tuple[int, int] | None = None
+    """Least and largest code, where they are known."""
 
 
 class MacroConfig(Protocol):

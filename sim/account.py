@@ -83,8 +83,8 @@ class _LayerAccount:
         self.least, self.largest = np.iinfo(np.int16).max, np.iinfo(np.int16).min
         self.full = self.codes = self.clipped = self.inputs = self.counted = 0
 
-    def add(self, mvm: Mvm, codes: NDArray[np.int16], lock: Lock) -> None:
-        top, least, largest = _top(mvm.op), int(codes.min()), int(codes.max())
+    def add(self, mvm: Mvm, codes: NDArray[np.int16], ends: tuple[int, int] | None, lock: Lock) -> None:
+        top, (least, largest) = _top(mvm.op), (int(codes.min()), int(codes.max())) if ends is None else ends
         full = int((np.abs(codes) >= top).sum()) if max(-least, largest) >= top else 0
         with lock:
             left = SPREAD_CODES - self.counted
@@ -171,9 +171,11 @@ class RunAccount:
         if taker is not None:
             self.clipped(taker, clipped, lanes.size)
 
-    def codes_of(self, call: Call, mvm: Mvm, first: int, codes: NDArray[np.int16]) -> None:
+    def codes_of(
+        self, call: Call, mvm: Mvm, first: int, codes: NDArray[np.int16], ends: tuple[int, int] | None = None
+    ) -> None:
         """See :class:`sim.backend.Account`."""
-        self._layers[call.layer].add(mvm, codes, self._lock)
+        self._layers[call.layer].add(mvm, codes, ends, self._lock)
         positions = len(call.patches)
         image, position = divmod(first, positions)
         image += self._batch.start

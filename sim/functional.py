@@ -18,6 +18,7 @@ from macro_models import MacroModel, Masks
 from macro_models.arrays import products_by
 from macro_models.cells.pulses import PulseArray
 from macro_models.exact.operation import MvmOperation
+from macro_models.macro import MvmResult
 from sim.arrays import check_arrays, open_arrays
 from sim.backend import Account, BackendResult, HostScheduled, check_threads, of_all
 from sim.cells.write_verify import ProgramRun, reference_run
@@ -45,8 +46,10 @@ class _Part:
         self.converted, self.clipped = account.converted, account.clipped
         self.spending: list[tuple[NDArray[np.int64], float]] = []
 
-    def codes_of(self, call: Call, mvm: Mvm, first: int, codes: NDArray[np.int16]) -> None:
-        self._account.codes_of(call, mvm, first + self._first * len(call.patches), codes)
+    def codes_of(
+        self, call: Call, mvm: Mvm, first: int, codes: NDArray[np.int16], ends: tuple[int, int] | None = None
+    ) -> None:
+        self._account.codes_of(call, mvm, first + self._first * len(call.patches), codes, ends)
 
     def spent(self, cycles: NDArray[np.int64], seconds: float) -> None:
         self.spending.append((cycles, seconds))
@@ -155,10 +158,10 @@ class FunctionalBackend(HostScheduled):
             vectors = len(own) * len(call.patches)
             taken = {m.operation: np.empty((vectors, m.op.segments), dtype=np.int64) for m in layer.mvms}
 
-            def hear(mvm: Mvm, first: int, found: NDArray[np.int16], steps: NDArray[np.int64]) -> None:
-                taken[mvm.operation][first : first + len(steps)] = steps
+            def hear(mvm: Mvm, first: int, found: MvmResult) -> None:
+                taken[mvm.operation][first : first + len(found.steps)] = found.steps
                 place = own[first // len(call.patches)] * len(call.patches) + first % len(call.patches)
-                account.codes_of(call, mvm, int(place), found)
+                account.codes_of(call, mvm, int(place), found.codes, found.ends)
 
             lanes = self._layer(program, call, masks).run(codes, images, hear, notice)
             seconds = (time.perf_counter() - start) / len(layer.mvms)

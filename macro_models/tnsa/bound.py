@@ -76,12 +76,12 @@ class FoldedProduct:
         return MvmResult(codes if self._pick is None else codes[:, self._pick], steps)
 
     def compute_taken(
-        self, values: NDArray[np.float32], index: NDArray[np.uint32], op_id: NDArray[np.uint64]
+        self, values: NDArray[np.float32], index: NDArray[np.uint32], op_id: Callable[[], NDArray[np.uint64]]
     ) -> MvmResult:
         """See :func:`macro_models.bound.compute_taken`."""
         if self._plain is not None and library() is None:
             return self._plain.compute(values, index)
-        return self.compute(take_vectors(values, index), op_id)
+        return self.compute(take_vectors(values, index), op_id())
 
     def _convert(
         self, x: NDArray[np.floating], op_id: NDArray[np.uint64], samples: int
@@ -128,12 +128,12 @@ class _Plain:
     def compute(self, values: NDArray[np.float32], index: NDArray[np.uint32]) -> MvmResult:
         op = self._op
         codes = np.empty((len(values) * len(index), len(self._lines)), dtype=np.int16)
-        top = np.empty((len(codes), op.segments), dtype=np.int16)
+        steps, ends = np.empty((len(codes), op.segments), dtype=np.int64), np.empty(2, dtype=np.int64)
         self._loops(
             np.ascontiguousarray(values), np.ascontiguousarray(index), self._charges, self._decrements, self._lines,
-            op.segments, 1 << LSB_SEGMENT_BITS, op.max_steps, op.relu, codes, top,
+            op.segments, 1 << LSB_SEGMENT_BITS, op.max_steps, op.relu, op.early_stop, codes, steps, ends,
         )
-        return MvmResult(codes, steps_to(op, top))
+        return MvmResult(codes, steps, (int(ends[0]), int(ends[1])) if codes.size else None)
 
 
 @where_numba_is

@@ -83,14 +83,27 @@ def _combine(segment: Any, scale: Any, row: Any, found: Any):
             found[j] = np.int16(np.int32(found[j]) * scale + np.int32(row[j]))
 
 
+@nb.njit(error_model="numpy", inline="always")
+def _between(codes: Any, ends: Any):
+    """Least and largest code, of those before and of these."""
+    least, largest = np.int16(ends[0]), np.int16(ends[1])
+    for j in range(codes.shape[0]):
+        least = min(least, codes[j])
+    for j in range(codes.shape[0]):
+        largest = max(largest, codes[j])
+    ends[0], ends[1] = least, largest
+
+
 def _codes(
     values: Any, index: Any, matrix: Any, steps: Any, lines: Any, segments: Any, scale: Any, most: Any, relu: Any,
-    codes: Any, top: Any,
+    early: Any, codes: Any, taken_steps: Any, ends: Any,
 ):
-    """Codes of ``values[:, index]``, and the largest magnitude of each conversion, for each vector.
+    """Codes of ``values[:, index]``, and decrements of each conversion, for each vector.
 
-    ``lines`` says which charge, a column of ``matrix``, each line has; ``scale`` is that of the high segment.
+    ``lines`` says which charge, a column of ``matrix``, each line has; ``scale`` is that of the high segment. A
+    conversion that ends ``early`` takes those of its largest magnitude. ``ends`` becomes the least and largest code.
     """
+    ends[0], ends[1] = 32767, -32768
     (vectors, wanted), (inputs, n), in_turn = codes.shape, matrix.shape, lines.shape[0] % matrix.shape[1] == 0
     for j in range(wanted):
         in_turn = in_turn and lines[j] == j % n
@@ -107,15 +120,17 @@ def _codes(
             part = taken if last else above
             np.dot(part[:count], matrix, charge[:count])
             for v in range(count):
-                top[first + v, segment] = _count(charge[v], steps, most, relu, row)
+                top = np.int64(_count(charge[v], steps, most, relu, row))
+                taken_steps[first + v, segment] = min((top + 1) >> 1, most) if early else most
                 _combine(segment, np.int32(scale), row, found[v])
         for v in range(count):
             _put(found[v], lines, in_turn, codes[first + v])
+            _between(codes[first + v], ends)
 
 
 _SIGNATURE = nb.void(
     read(nb.float32, 2), read(nb.uint32, 2), nb.float32[:, ::1], read(nb.float32, 1), read(nb.uint32, 1), nb.int64,
-    nb.int64, nb.int64, nb.boolean, nb.int16[:, ::1], nb.int16[:, ::1],
+    nb.int64, nb.int64, nb.boolean, nb.boolean, nb.int16[:, ::1], nb.int64[:, ::1], nb.int64[::1],
 )
 
 

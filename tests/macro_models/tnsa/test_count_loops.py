@@ -15,13 +15,17 @@ from macro_models.tnsa.sensing import Steps
 pytestmark = pytest.mark.skipif(compiled_taken() is None, reason="numba is not installed")
 
 
-@given(bits=st.integers(2, 8), in_bits=st.integers(1, 8), relu=st.booleans(), seed=st.integers(0, 999))
-def test_codes(bits: int, in_bits: int, relu: bool, seed: int) -> None:
+@given(
+    bits=st.integers(2, 8), in_bits=st.integers(1, 8), relu=st.booleans(), early=st.booleans(),
+    seed=st.integers(0, 999),
+)
+def test_codes(bits: int, in_bits: int, relu: bool, early: bool, seed: int) -> None:
     """Of elements by their index, in one segment and in two, of more vectors than are computed at once and of few."""
     loops = compiled_taken()
     assert loops is not None
     rng = np.random.default_rng(seed)
-    op = MvmOperation(in_bits=in_bits, out_bits=bits, relu=relu and MvmOperation(in_bits=in_bits).segments == 1)
+    relu = relu and MvmOperation(in_bits=in_bits).segments == 1
+    op = MvmOperation(in_bits=in_bits, out_bits=bits, relu=relu, early_stop=early)
     batch, places, elements, inputs, columns = (int(n) for n in rng.integers(1, [5, 40, 30, 40, 50]))
     values = rng.integers(op.input_range[0], op.input_range[1] + 1, (batch, elements)).astype(np.float32)
     index = rng.integers(0, elements, (places, inputs)).astype(np.uint32)
@@ -29,15 +33,19 @@ def test_codes(bits: int, in_bits: int, relu: bool, seed: int) -> None:
     steps = 2 * rng.integers(1, 2 ** int(rng.integers(1, 15)), columns)
     for lines in (np.tile(np.arange(columns, dtype=np.uint32), 3), rng.integers(0, columns, 77).astype(np.uint32)):
         codes = np.empty((batch * places, len(lines)), dtype=np.int16)
-        top = np.empty((len(codes), op.segments), dtype=np.int16)
+        taken, ends = np.empty((len(codes), op.segments), dtype=np.int64), np.empty(2, dtype=np.int64)
         decrements = steps.astype(np.float32)
-        loops(values, index, matrix, decrements, lines, op.segments, 16, op.max_steps, op.relu, codes, top)
+        loops(
+            values, index, matrix, decrements, lines, op.segments, 16, op.max_steps, op.relu, op.early_stop, codes,
+            taken, ends,
+        )
         wanted = np.zeros((), dtype=np.int16)
         for k, part in enumerate(segment_inputs(op, values[:, index].reshape(-1, inputs))):
-            made, _ = count_steps(op, part @ matrix, Steps(steps, steps))
-            np.testing.assert_array_equal(top[:, k], np.abs(made).max(axis=1))
+            made, wanted_steps = count_steps(op, part @ matrix, Steps(steps, steps))
+            np.testing.assert_array_equal(taken[:, k], wanted_steps)
             wanted = combine_segments(wanted, made)
         np.testing.assert_array_equal(codes, wanted[:, lines])
+        assert ends.tolist() == [codes.min(), codes.max()]
 
 
 @given(count=st.integers(1, 20), turns=st.integers(1, 5), shift=st.integers(0, 31), seed=st.integers(0, 999))
