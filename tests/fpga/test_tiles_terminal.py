@@ -26,7 +26,7 @@ def test_a_board_that_holds_a_network_is_loaded_with_the_next_one_and_anew_after
             options = {"device": "rram-neurram", "seed": seed, "time_s": 86_400.0, "causes": FROZEN}
             action = losses[loss]
             if action is not None:
-                board.disturb_after(40, action)
+                board.disturb_after(3000, action)  # of 5,800, the first 400 of which say what it is
             backend = TilesFpgaBackend(str(board.port), note=said.append)
             found = execute(network, backend, x[:2], **options).outputs
             assert np.array_equal(found, execute(network, FunctionalBackend(), x[:2], **options).outputs)
