@@ -86,8 +86,8 @@ def unroutable(log: Path) -> bool:
 
 
 def abc_failed(log: Path) -> bool:
-    """Whether Yosys ended because ABC, which it starts, did."""
-    return re.match(r"ERROR: .*\bABC\b", error_line(log)) is not None
+    """Whether Yosys ended because ABC, which it starts, did, or left a file (AIGER) that nobody can read."""
+    return re.match(r"ERROR: .*\b(ABC|AIGER)\b", error_line(log)) is not None
 
 
 def error_line(log: Path) -> str:

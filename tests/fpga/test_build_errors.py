@@ -183,13 +183,16 @@ ABORTS = (
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize(
+    "error",
+    ["Unsupported AIGER file!", 'ABC: execution of command "yosys-abc -s -f abc.script 2>&1" failed: return code 134.'],
+)
 def test_tiles_are_synthesised_with_the_usual_script_where_abc_fails(
-    tools: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    error: str, tools: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Once more, and only then."""
     for name in ("NEXTPNR_ECP5", "ECPPACK"):
         monkeypatch.setenv(name, str(tools / "icepack"))
-    error = 'ABC: execution of command "yosys-abc -s -f abc.script 2>&1" failed: return code 134.'
     write_tool(tools / "yosys", ABORTS.format(tools, error))
     said: list[str] = []
     synthesise("ulx3s-85f", load_chip("ulx3s-2x2"), folder=tmp_path / "out", flow="native", note=said.append)
