@@ -154,7 +154,9 @@ class HostAccess(wiring.Component):
                     request.ready.eq(Mux(writes, self.write_port.ready, self.read_port.ready)),
                 ]
                 with m.If(request.ready):
-                    m.next = "Read"
+                    m.next = "Late"
+            with m.State("Late"):
+                m.next = "Read"
             with m.State("Read"):
                 with m.Switch(source):
                     for k, found in enumerate((self.read_port.data, self.seen, self.fetch.data, value)):

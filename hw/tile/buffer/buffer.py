@@ -86,17 +86,19 @@ class Buffer(wiring.Component):
     def _read(self, m: Module, banks: list[Any]) -> None:
         ports = [getattr(self, f"read_{k}") for k in range(self.readers)]
         address, wanted = self._chosen(m, ports, "read")
-        offset, odd = Signal(_OFFSET), Signal()
-        data = Signal(8 * BYTES)
+        offset, odd, late = Signal(_OFFSET), Signal(), Signal(_OFFSET)
+        lanes, data = Signal(8 * BYTES, reset_less=True), Signal(8 * BYTES)
         for bank, row in zip(banks, self._rows(address), strict=True):
             m.d.comb += [bank.addr.eq(row), bank.en.eq(wanted)]
-        m.d.sync += [offset.eq(address[:_OFFSET]), odd.eq(address[_OFFSET])]
-        # Byte k of a word is of the next one if that begins behind it; then round, so that the first byte is lowest.
-        lanes = []
+        m.d.sync += [offset.eq(address[:_OFFSET]), odd.eq(address[_OFFSET]), late.eq(offset)]
+        # Byte k of a word is of the next one if that begins behind it. A memory takes half of a cycle: in the next one
+        # bytes are turned round, so that the first one is lowest.
         for k in range(BYTES):
             second = odd ^ (offset > k) if k < BYTES - 1 else odd
-            lanes.append(Mux(second, banks[1].data.word_select(k, 8), banks[0].data.word_select(k, 8)))
-        m.d.comb += [data.eq(Cat(turn(lanes, offset))), *(port.data.eq(data) for port in ports)]
+            m.d.sync += lanes.word_select(k, 8).eq(
+                Mux(second, banks[1].data.word_select(k, 8), banks[0].data.word_select(k, 8)))
+        turned = turn([lanes.word_select(k, 8) for k in range(BYTES)], late)
+        m.d.comb += [data.eq(Cat(turned)), *(port.data.eq(data) for port in ports)]
 
     def _write(self, m: Module, banks: list[Any]) -> None:
         ports = [getattr(self, f"write_{k}") for k in range(self.writers)]

@@ -24,7 +24,7 @@ class ReadPort(wiring.Signature):
     ready : In(1)
         It is read in this cycle. Looks at ``valid``.
     data : In(64)
-        What was read in the cycle before, the first byte lowest. Only then.
+        What was read two cycles before, the first byte lowest. Only then.
     """
 
     def __init__(self) -> None:

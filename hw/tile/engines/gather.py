@@ -98,10 +98,12 @@ class Gather(Resettable):
         return self.resets(m)
 
     def _collect(self, m: Module, goes: Value, over: Value, fill: Value, filled: Value, room: Signal) -> None:
-        """Puts bytes that were read a cycle ago into words, and keeps these until they are taken."""
+        """Puts bytes that were read two cycles ago into words, and keeps these until they are taken."""
         landed, late_over, late_fill, late_filled = Signal(), Signal(), Signal(2), Signal(3)
         partial, word, full = Signal(32, reset_less=True), Signal(32), Signal()
-        m.d.sync += [landed.eq(goes), late_over.eq(over), late_fill.eq(fill), late_filled.eq(filled)]
+        now, then = Cat(goes, over, fill, filled), Cat(landed, late_over, late_fill, late_filled)
+        between = Signal(len(now), name="between")
+        m.d.sync += [between.eq(now), then.eq(between)]
         # Bytes that were there before; of the others those that came.
         before = [*(late_fill > k for k in range(_CODES - 1)), C(0)]
         fresh = [~there & (late_filled > k) for k, there in enumerate(before)]
@@ -120,6 +122,6 @@ class Gather(Resettable):
             write.addr.eq(tail), write.data.eq(Cat(word, late_over)), write.en.eq(full), read.addr.eq(head),
             Cat(self.o.payload, self.last).eq(read.data), self.o.valid.eq(waiting != 0),
             # Of what was asked for, each may be a word.
-            room.eq(waiting + landed < _DEPTH - 1),
+            room.eq(waiting + landed + between[0] < _DEPTH),
         ]
         m.d.sync += [head.eq(head + taken), tail.eq(tail + full), waiting.eq(waiting + full - taken)]

@@ -300,7 +300,10 @@ class LoadEngine(Resettable):
         with m.State("Read pair"):
             m.d.comb += [self._commands.eq(1), reads.eq(1)]
             with m.If(self.read.ready):
-                m.next = "Take pair"
+                m.next = "Late pair"
+        with m.State("Late pair"):
+            m.d.comb += self._commands.eq(1)
+            m.next = "Take pair"
         with m.State("Take pair"):
             m.d.comb += self._commands.eq(1)
             m.d.sync += [

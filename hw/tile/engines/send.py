@@ -133,8 +133,10 @@ class SendEngine(Resettable):
     def _flits(self, m: Module, now: Value, last: Value, room: Value, none: Value) -> None:
         """Keeps flits that were read until they go; whether there is room for another one, and whether all went."""
         landed, late, count = Signal(), Signal(), Signal.like(now)
-        m.d.sync += landed.eq(self.read.valid & self.read.ready)
-        m.d.sync += [late.eq(last), count.eq(now)]
+        # What is read comes two cycles later.
+        reads, then = Cat(self.read.valid & self.read.ready, last, now), Cat(landed, late, count)
+        between = Signal(len(reads), name="between")
+        m.d.sync += [between.eq(reads), then.eq(between)]
         flit = Cat(self.read.data.word_select(k, 8) & (count > k).replicate(8) for k in range(self.cfg.flit_bytes))
         m.submodules.queue = memory = Memory(shape=unsigned(len(flit) + 1), depth=_FLITS, init=[])
         write, read = memory.write_port(), memory.read_port(domain="comb")
@@ -143,7 +145,7 @@ class SendEngine(Resettable):
         m.d.comb += [
             write.addr.eq(tail), write.data.eq(Cat(flit, late)), write.en.eq(landed), read.addr.eq(head),
             Cat(self.o.p.payload, self.o.p.last).eq(read.data), self.o.valid.eq(waiting != 0),
-            room.eq(waiting + landed < _FLITS), none.eq((waiting == goes) & ~landed),
+            room.eq(waiting + landed + between[0] < _FLITS), none.eq((waiting == goes) & ~landed & ~between[0]),
         ]
         m.d.sync += [head.eq(head + goes), tail.eq(tail + landed), waiting.eq(waiting + landed - goes)]
 

@@ -142,9 +142,12 @@ class Operands(Resettable):
                 second.eq(~ends & Mux(product, ~second, second | term_last)),
                 opening.eq(ends | (opening & product & ~second)),
             ]
+        # What comes from the buffer comes a cycle later than all else, which waits for it.
+        self._reads = Signal(name="reads")
+        m.d.sync += self._reads.eq(self.read.valid & self.read.ready)
         room = self._queue(m, goes, beat, self._landed(m, goes, in_memory, sums, _of_words(source), form, words))
         wants = self.active & room
-        others = ~in_memory & (~sums | ~self.sum_wait) & (sums | none | words_valid)
+        others = ~in_memory & ~self._reads & (~sums | ~self.sum_wait) & (sums | none | words_valid)
         self._address(m, source, second, at, form)
         m.d.comb += [
             self.read.valid.eq(wants & in_memory & (~is_walk | self.term.valid)),
@@ -240,16 +243,17 @@ class Operands(Resettable):
     def _landed(
         self, m: Module, goes: Value, in_memory: Value, sums: Value, of_words: Value, form: Value, words: list[Value]
     ) -> tuple[Value, list[Value]]:
-        """Whether operands were asked for a cycle ago, and what they are."""
+        """Whether operands are there that were read two cycles ago, or others of a cycle ago, and what they are."""
         # One of them at most; words are 0 where there are none, so that all is or.
-        landed, of_lanes, of_codes, of_sums, with_sign = Signal(), Signal(), Signal(), Signal(), Signal()
-        late = Signal(_LANE * len(words), reset_less=True)
-        m.d.sync += landed.eq(goes)
+        landed, of_lanes, of_codes, of_sums, with_sign = Signal(2), Signal(), Signal(), Signal(), Signal()
+        late, was = Signal(_LANE * len(words), reset_less=True), Signal.like(form, name="form_read")
+        m.d.sync += [
+            landed.eq(Cat(self._reads, goes & ~in_memory)), was.eq(form),
+            of_lanes.eq(self._reads & (was == Format.LANE)), of_codes.eq(self._reads & (was != Format.LANE)),
+            with_sign.eq(self._reads & (was == Format.SIGNED)),
+        ]
         with m.If(goes):
-            m.d.sync += [
-                of_lanes.eq(in_memory & (form == Format.LANE)), of_codes.eq(in_memory & (form != Format.LANE)),
-                with_sign.eq(in_memory & (form == Format.SIGNED)), of_sums.eq(sums), late.eq(Cat(words)),
-            ]
+            m.d.sync += [of_sums.eq(sums), late.eq(Cat(words))]
             with m.If(~of_words):
                 m.d.sync += late.eq(0)
         found = []
@@ -271,14 +275,17 @@ class Operands(Resettable):
         room = Signal(range(_DEPTH + 1), init=_DEPTH)
         head, tail = Signal(range(_DEPTH)), Signal(range(_DEPTH))
         waiting = Signal(range(_DEPTH + 1))
-        entry, late = Signal(BeatLayout(self.cfg)), Signal(BeatLayout(self.cfg), reset_less=True)
+        entry = Signal(BeatLayout(self.cfg))
+        late, read_late = (Signal(BeatLayout(self.cfg), name=name, reset_less=True) for name in ("late", "read_late"))
         m.submodules.queue = memory = Memory(shape=unsigned(BeatLayout(self.cfg).size), depth=_DEPTH, init=[])
         write, read = memory.write_port(), memory.read_port(domain="comb")
         with m.If(goes):
             m.d.sync += late.eq(beat)
-        arrives, operands = landed
+        (read_lands, lands), operands = landed
+        arrives = read_lands | lands
+        m.d.sync += read_late.eq(late)
         m.d.comb += [
-            entry.eq(late), *(entry.x[k].eq(operand) for k, operand in enumerate(operands)),
+            entry.eq(Mux(read_lands, read_late, late)), *(entry.x[k].eq(operand) for k, operand in enumerate(operands)),
             write.addr.eq(tail), write.data.eq(entry.as_value()), write.en.eq(arrives), read.addr.eq(head),
             self.o.payload.as_value().eq(read.data), self.o.valid.eq(waiting != 0), self.waiting.eq(room != _DEPTH),
         ]

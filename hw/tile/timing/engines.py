@@ -54,8 +54,8 @@ def _codes(tile: TileState, job: Product, opened: int) -> tuple[int, int]:
     reads = _reads(walk.run, walk.terms * walk.repeat, walk.tail)
     at = now + mvm["i_first"]
     for read in reads:
-        at = max(at + 1, opened + 3 + read)
-    return at + count - mvm["i_first"] - len(reads), at - 1
+        at = max(at + 1, opened + 4 + read)
+    return at + count - mvm["i_first"] - len(reads), at - 2
 
 
 @lru_cache(maxsize=1024)
@@ -94,7 +94,7 @@ def vector(tile: TileState) -> Process:
                 yield rings[stream].changed
             yield 1 + _answer(first, clock.now)
         yield from _operands(tile, job)
-        yield _UNIT + job.beats.slow
+        yield _UNIT + job.beats.late + job.beats.slow
         for number, free in job.plan.advances:
             yield 1
             yield from tile.walker.ask(VECTOR, Asked("go", number, free=bool(free)))
@@ -184,7 +184,7 @@ def send(tile: TileState) -> Process:
                 # Whoever reads for the core or the vector unit goes first.
                 yield 1 + (max(0, tile.read_until - clock.now) if flit == 0 else 0)
                 yield from tile.around.flit(tile.name, plan, first=flit == 0, last=flit == flits - 1)
-            yield 1
+            yield 2
             if one.free:
                 ring.free()
             yield 1

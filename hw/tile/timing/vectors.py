@@ -26,7 +26,9 @@ class Beats:
     count
         Cycles in which they are taken, if nothing is waited for.
     memory
-        Whether they come from the buffer.
+        Whether those of the first source come from the buffer.
+    late
+        Whether the last ones do, which come a cycle later.
     words
         Of what comes in words, of the core or of sums, the beat in which each word is taken.
     slow
@@ -35,6 +37,7 @@ class Beats:
 
     count: int
     memory: bool
+    late: bool = False
     words: tuple[int, ...] = ()
     slow: int = 0
 
@@ -55,7 +58,7 @@ def beats_of(vec: Mapping[str, int], cfg: TileConfig, terms: tuple[int, int], pa
     """
     a, b, kind = vec["a"], vec["b"], vec["kind"]
     both = kind != Kind.TABLE and b != Operand.NONE
-    memory = is_stream(a) or is_walk(a)
+    memory, second = is_stream(a) or is_walk(a), both and (is_stream(b) or is_walk(b))
     of_words = a == Operand.DRAIN or is_result(a)
     whole, uses = _whole(vec, cfg, memory), kind in (Kind.AFFINE, Kind.TABLE)
     # Two words of the core go together where groups are as long.
@@ -63,6 +66,10 @@ def beats_of(vec: Mapping[str, int], cfg: TileConfig, terms: tuple[int, int], pa
     word = cfg.payload_bits // 16 if a != Operand.DRAIN else 2 * _CORE_WORD if pairs else _CORE_WORD
     sizes, words, left, period, held, beat = [], list[int](), vec["elements"], vec["period"], 0, 0
     each = terms[0] + (terms[1] if both else 0)
+    # What does not come from the buffer waits a cycle for what does, before it: in a group, and from one to the next.
+    turns = terms[0] if kind == Kind.PRODUCT else 1
+    within, between = both and memory and not second, both and second and not memory
+    waits = turns if within else turns - 1 if between else 0
     while left:
         if not held:
             held = word
@@ -79,9 +86,9 @@ def beats_of(vec: Mapping[str, int], cfg: TileConfig, terms: tuple[int, int], pa
             period = vec["period"]
         if of_words and (not held or not left):
             words.append(beat + (0 if pairs else each - 1))
-        beat += each
+        beat += each + waits + (between and bool(left))
     slow = _slow(vec, sizes, parameters) if vec["target"] == Operand.ACCUMULATORS else 0
-    return Beats(beat, memory, tuple(words), slow)
+    return Beats(beat, memory, second if both else memory, tuple(words), slow)
 
 
 def _whole(vec: Mapping[str, int], cfg: TileConfig, memory: bool) -> int:

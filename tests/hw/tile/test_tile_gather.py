@@ -34,6 +34,7 @@ def test_words_are_the_bytes_of_runs_and_tail_one_behind_the_other() -> None:
 
     async def gathered(ctx: Any, starts: list[int]) -> list[int]:
         found: list[int] = []
+        data = [0] * 8
         term, last = 0, 0
         while not last:
             ctx.set(dut.term.valid, 1)
@@ -46,8 +47,8 @@ def test_words_are_the_bytes_of_runs_and_tail_one_behind_the_other() -> None:
             reads, address = ctx.get(dut.read.valid) and ctx.get(dut.read.ready), ctx.get(dut.read.address)
             term = (term + ctx.get(dut.term.ready)) % len(starts)
             await ctx.tick()
-            data = [memory[(address + k) % len(memory)] for k in range(8)] if reads else [0xA5] * 8
             ctx.set(dut.read.data, int.from_bytes(bytes(data), "little"))
+            data = [memory[(address + k) % len(memory)] for k in range(8)] if reads else [0xA5] * 8
         assert not ctx.get(dut.busy)
         return found
 

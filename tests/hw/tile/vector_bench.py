@@ -137,12 +137,14 @@ class VectorBench:
         read, write = self.dut.read, self.dut.write
         memory = self.memory.buffer
         ready_r = ready_w = False
+        found = 0
         signals = (read.valid, read.address, write.valid, write.address, write.data, write.bytes)
         async for _, _, wants, at, puts, to, value, count in ctx.tick().sample(*signals):
+            ctx.set(read.data, found)
             if wants and ready_r:
-                ctx.set(read.data, int.from_bytes(memory[at : at + 8].tobytes(), "little"))
+                found = int.from_bytes(memory[at : at + 8].tobytes(), "little")
             else:
-                ctx.set(read.data, int(self.rng.integers(1 << 62)))
+                found = int(self.rng.integers(1 << 62))
             if puts and ready_w:
                 memory[to : to + count] = list(value.to_bytes(8, "little")[:count])
             ready_r, ready_w = (self.rng.random() >= self.stall for _ in range(2))
