@@ -94,6 +94,11 @@ class Walk:
         there = (y[:, None] < self.height) & (x < self.width)
         return np.where(there, y[:, None] * self.width + x, self.image).ravel()
 
+    @property
+    def inside_x(self) -> NDArray[np.bool_]:
+        """Whether each column of the kernel is in the image, in each column of positions, (positions_x, kernel_x)."""
+        return (self._columns >= 0) & (self._columns < self.width)
+
     @cached_property
     def low(self) -> Numbers:
         """Pixels given back when a walk that frees is at each position, and after the last one, (positions + 1,)."""

@@ -204,7 +204,7 @@ MUTANTS = (
     Mutant(
         what="a window is planned when its last pixel is the next to come", owner=Walker, method="_wait",
         line="less[:8] < ring.there", instead="less[:8] <= ring.there",
-        make=lambda: WalkerClaims(Walker(), 1), depth=14,
+        make=lambda: WalkerClaims(Walker(), 1), depth=40,
     ),
     Mutant(
         what="rows above the image count in the ring", owner=Window, method="elaborate",

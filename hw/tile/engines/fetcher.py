@@ -69,7 +69,8 @@ class Fetcher(Resettable):
             with m.If(step[own.bit_length() - 1]):
                 m.d.comb += self.fetch.index.eq(place_at(self.number, step))
             m.d.comb += [
-                self.place.x.eq(held[own]), self.place.y.eq(held[own] >> 10), self.place.origin.eq(held[own + 1]),
+                Cat(self.place[name] for name in ("x", "y", "placed", "known")).eq(held[own]),
+                self.place.origin.eq(held[own + 1]),
             ]
         m.d.sync += [arrived.eq(words), self.done.eq(arrived == words - 1)]
         with m.If(self.start):

@@ -86,7 +86,8 @@ class Walks(Resettable):
                 port.walk.eq(fetcher.o), port.wrongs.eq(wrongs), port.look.eq(walker.look), port.plan.eq(walker.plan),
             ]
         m.d.comb += [
-            fetcher.number.eq(asked.number), walker.walk.eq(fetcher.o), walker.place.eq(fetcher.place),
+            fetcher.number.eq(asked.number), walker.number.eq(number), walker.walk.eq(fetcher.o),
+            walker.place.eq(fetcher.place),
             *(getattr(walker, name).eq(asked[name]) for name in asked.shape().members if name != "number"),
         ]
         look, goes = asked.todo == Todo.LOOK, Signal(name="goes")
@@ -124,9 +125,8 @@ class Walks(Resettable):
     def _keep(self, m: Module, walker: Walker, number: Value, done: Value) -> None:
         """Writes where the walk is."""
         place = walker.next
-        for state, after, offset, what in (
-            ("Column", "Origin", 0, Cat(place.x, place.y)), ("Origin", "Idle", 1, place.origin),
-        ):
+        first = Cat(place[name] for name in place.shape().members if name != "origin")
+        for state, after, offset, what in (("Column", "Origin", 0, first), ("Origin", "Idle", 1, place.origin)):
             with m.State(state):
                 m.d.comb += [
                     self.place.valid.eq(1), self.place.p.index.eq(place_at(number, offset)),

@@ -12,8 +12,6 @@ __all__ = ["LOAD", "LOOK_LOAD", "LOOK_VECTOR", "VECTOR", "Asked", "Place", "Walk
 
 _FETCH = 8
 """Cycles from a strobe until a walk and its place are read (:class:`hw.tile.engines.fetcher.Fetcher`)."""
-_LOOK = 8
-"""Cycles of a look at a walk: :meth:`hw.tile.walker.walker.Walker._count`."""
 LOAD, VECTOR, LOOK_LOAD, LOOK_VECTOR = range(4)
 """Who asks."""
 _PORTS = 4
@@ -21,16 +19,21 @@ _PORTS = 4
 
 @dataclass(eq=False)
 class Place:
-    """A walk as its descriptor says it, and where it is."""
+    """A walk as its descriptor says it, where it is, and what the walker keeps of it (:class:`PlaceLayout`)."""
 
     number: int
     walk: Walk
     stream: int
     origin: int
     position: int = 0
+    placed: bool = False
+    known: bool = False
 
     def __post_init__(self) -> None:
-        self.need, self.low = self.walk.need.tolist(), self.walk.low.tolist()
+        self.need, self.low, self.oldest = (getattr(self.walk, name).tolist() for name in ("need", "low", "oldest"))
+        # Whether the first column in the image is the last one of the kernel: it is added up a cycle later then.
+        inside = self.walk.inside_x
+        self.late = (inside[:, -1] & ~inside[:, :-1].any(axis=1)).tolist()
 
 
 @dataclass(eq=False)
@@ -65,6 +68,8 @@ class WalkerTime:
         self._asked: list[Asked | None] = [None] * _PORTS
         self._wanted, self._after, self._fresh = Notice(), 0, -1
         self._blocked: Notice | None = None
+        # What the walker keeps of the walk that it is with.
+        self._placed = self._known = False
         self._places: dict[int, Place] = {}
         self._origins: dict[int, int] = {}
         clock.start(self._serve(), serves=True)
@@ -107,6 +112,7 @@ class WalkerTime:
             if self._fresh != asked.number or asked.todo == "look":
                 yield _FETCH
                 self._fresh = asked.number
+                self._placed, self._known = self.place(asked.number).placed, self.place(asked.number).known
             yield from {"look": self._look, "plan": self._plan, "go": self._go}[asked.todo](port, asked)
             if asked.later and not asked.hasty:
                 asked.later = False  # asked for again, which is what a state that waits does
@@ -120,17 +126,23 @@ class WalkerTime:
         return asked.hasty or any(one is not None for k, one in enumerate(self._asked) if k != port)
 
     def _look(self, port: int, asked: Asked) -> Process:
-        yield _LOOK
+        walk = self.place(asked.number).walk
+        yield 1 + sum(_product(times) for times in (walk.kernel_y, walk.run, walk.repeat))
 
     def _plan(self, port: int, asked: Asked) -> Process:
         place = self.place(asked.number)
         if asked.restart:
-            place.position = 0
+            place.position, self._placed = 0, False
         walk, ring, need = place.walk, self._rings[place.stream], place.need[place.position]
-        yield 4 + (walk.kernel_y == 1) + walk.kernel_y + walk.kernel_x
+        if not self._placed:
+            yield 1 + 1 + _row(walk)
+        if not self._known:
+            yield 1 + _steps(walk, ring)
+        self._placed = self._known = True
+        late = place.late[place.position % walk.positions_x]
+        yield 1 + 1 + walk.kernel_x + 1 + late + walk.kernel_y + (1 if need else 0)
         if need:
-            # Oldest, newest; then it waits, two cycles each time.
-            yield 2
+            # It waits, two cycles each time.
             while ring.there <= place.origin + need - 1 - ring.freed:
                 if self._hasty(port, asked):
                     asked.later = True
@@ -139,20 +151,23 @@ class WalkerTime:
                 self._blocked = ring.changed
                 yield ring.changed
                 self._blocked = None
-            yield 2 + 6
-        else:
-            yield 0
+            behind = place.origin + place.oldest[place.position] - ring.freed
+            yield 2 + 1 + _product(1) + _product(behind)
         yield max(0, asked.held() - self._clock.now)
 
     def _go(self, port: int, asked: Asked) -> Process:
         place = self.place(asked.number)
         if asked.restart:
-            place.position = 0
+            place.position, self._placed = 0, False
         if not asked.advance:
             yield 1
         else:
-            yield 10
             following = place.position + 1
+            self._placed = self._placed and following % place.walk.positions_x != 0
+            yield 3 + (_product(place.walk.stride_x) if self._placed else _row(place.walk))
+            self._placed = True
+            # The oldest pixel of the row, what is before the next one, which is less.
+            yield 1 + _product(1) + _product(_further(place.walk, following)) + 1
             low = place.origin + place.low[following]
             if asked.free:
                 yield from self._free(port, asked, self._rings[place.stream], low)
@@ -164,6 +179,7 @@ class WalkerTime:
             if following == len(place.need):
                 place.position, place.origin = 0, place.origin + place.walk.image
         # Where it is then is written.
+        place.placed, place.known = self._placed, self._known
         yield 2
 
     def _free(self, port: int, asked: Asked, ring: Ring, low: int) -> Process:
@@ -181,5 +197,30 @@ class WalkerTime:
             yield 1
             ring.free()
             freed += 1
-            yield 1
+            yield 1 + 1
         yield 1
+
+
+def _product(times: int) -> int:
+    """A product: a cycle, and one for each bit of its second factor."""
+    return 1 + times.bit_length()
+
+
+def _row(walk: Walk) -> int:
+    """Where a window begins, if it is not known where its row does."""
+    return sum(_product(times) for times in (walk.stride_x, walk.stride_y, walk.width))
+
+
+def _steps(walk: Walk, ring: Ring) -> int:
+    """What is the same for all positions: the ring is asked, then steps, the size and the end of the ring."""
+    rows = walk.dilation_y * walk.width & 0xFF
+    return 2 + 1 + sum(_product(times) for times in (walk.dilation_y, rows, walk.dilation_x, ring.blocks, 1, 1))
+
+
+def _further(walk: Walk, following: int) -> int:
+    """Rows of the image from a position to the next row of positions; at the end of the image all of them."""
+    y = following // walk.positions_x % walk.positions_y
+    row = y * walk.stride_y - walk.pad_y
+    if following == walk.positions or y + 1 == walk.positions_y or row + walk.stride_y >= walk.height:
+        return walk.height
+    return max(row + walk.stride_y, 0) - max(row, 0)

@@ -30,11 +30,12 @@ class PlaceLayout(data.StructLayout):
     """Where a walk is.
 
     Column ``x`` and row ``y`` of its position, and ``origin``: the block at which its image begins, counted as
-    :class:`hw.tile.tokens.RingLayout` counts ``freed``.
+    :class:`hw.tile.tokens.RingLayout` counts ``freed``. Whether the walker keeps of it where the window is
+    (``placed``), and what is the same for all positions (``known``).
     """
 
     def __init__(self) -> None:
-        super().__init__({"x": PIXEL, "y": PIXEL, "origin": COUNT_BITS})
+        super().__init__({"x": PIXEL, "y": PIXEL, "placed": 1, "known": 1, "origin": COUNT_BITS})
 
 
 class LookLayout(data.StructLayout):

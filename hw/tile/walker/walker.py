@@ -12,21 +12,22 @@ from hw.tile.layouts import DescriptorLayout
 from hw.tile.tokens import AskPort, Change, RingLayout
 from hw.tile.tokens.tokens import COUNT_BITS
 from hw.tile.walker.layouts import CORNER, PIXEL, LookLayout, PlaceLayout, PlanLayout, Todo
+from hw.tile.walker.sums import TOTAL, Sums
 
 __all__ = ["Walker"]
 
 _CORNER = CORNER - 1
 """Bits of a column or row of a window that is not before the image."""
-_COUNT = 23
-"""Bits of a number of pixels."""
 
 
 class Walker(Resettable):
     """Carries out one walk at a time. Reference: :class:`hw.tile.walk.Walk`.
 
-    To look at it takes eight cycles; to plan a window fourteen and both sides of the kernel, one less if it has several
-    rows, and what it waits for; to go on twelve, and about three for each block that is given back. What was done in
-    part may be asked for again. A product is there two cycles after its factors.
+    A product takes a cycle and one for each bit of its second factor, so of each walk is kept where its row begins and
+    what is the same for all positions, and rows of the image are added up as they are looked at. A window takes about
+    nine cycles, both sides of the kernel, the bits of how many blocks of the ring are before it, and what it waits for;
+    to go on takes twelve, three for each block that is given back, and about thirteen where a row ends. The first
+    window of a walk takes about forty more. What was done in part may be asked for again.
 
     Parameters
     ----------
@@ -35,8 +36,9 @@ class Walker(Resettable):
 
     Members
     -------
-    walk, place, moves : In(DescriptorLayout("walk")), In(PlaceLayout()), In(1)
-        The walk and, unless it ``moves`` on from where it was last, where it is. They stay from ``start`` to the end.
+    walk, number, place, moves : In(DescriptorLayout("walk")), In(3), In(PlaceLayout()), In(1)
+        The walk, which one, and, unless it ``moves`` on from where it was last, where it is: as it was when it had gone
+        on, or with nothing that is kept. They stay from ``start`` to the end.
     start, todo, restart, advance, free, hasty, hold, done, wrong, later, look, plan
         As at :class:`hw.tile.walker.layouts.WalkPort`; ``start`` is a strobe.
     next : Out(PlaceLayout())
@@ -46,6 +48,7 @@ class Walker(Resettable):
     """
 
     walk: Any
+    number: Value
     place: Any
     moves: Value
     start: Value
@@ -68,8 +71,8 @@ class Walker(Resettable):
         self.buffer_bytes = buffer_bytes
         self.bits = (buffer_bytes - 1).bit_length()
         super().__init__({
-            "walk": In(DescriptorLayout("walk")), "place": In(PlaceLayout()), "moves": In(1), "start": In(1),
-            "todo": In(2),
+            "walk": In(DescriptorLayout("walk")), "number": In(3), "place": In(PlaceLayout()), "moves": In(1),
+            "start": In(1), "todo": In(2),
             "restart": In(1), "advance": In(1), "free": In(1), "hasty": In(1), "hold": In(1), "done": Out(1),
             "wrong": Out(1), "later": Out(1), "next": Out(PlaceLayout()), "look": Out(LookLayout()),
             "plan": Out(PlanLayout()),
@@ -79,155 +82,60 @@ class Walker(Resettable):
     def elaborate(self, platform: object) -> Any:
         m = Module()
         walk, at, ring = self.walk, self.next, Signal(RingLayout())
-        # One multiplier and one adder for all: what they take and what they give is in registers.
-        self._factor, self._other = Signal(_CORNER), Signal(12)
-        self._addend, self._total = Signal(ADDRESS_BITS), Signal(_COUNT, name="total", reset_less=True)
-        factor, other, addend = (
-            Signal.like(one, name=name, reset_less=True) for name, one in
-            (("factor", self._factor), ("other", self._other), ("addend", self._addend)))
         m.d.comb += [
-            self._other.eq(walk.width),
             self.ask.stream.eq(walk.stream), self.change.p.stream.eq(walk.stream), self.change.p.free.eq(1),
         ]
-        self._multiplies = Signal(name="multiplies")
-        m.d.sync += self._total.eq(factor * other + addend)
-        with m.If(self._multiplies):
-            m.d.sync += [factor.eq(self._factor), other.eq(self._other), addend.eq(self._addend)]
-        rows_of, columns_of = _Edge("y"), _Edge("x")
-        # What rows, and then columns, are looked at with.
+        self._sums = sums = Sums(m, self.number, self.bits)
+        self._total, self._ready, self._kept, self._keeps = sums.total, sums.ready, sums.kept, sums.keeps
+        self._corner = {side: self._kept[f"corner_{side}"].as_signed() for side in "xy"}
+        m.d.comb += [self.plan[name].eq(self._kept[name]) for name in ("row_step", "column_step", "size", "end")]
+        # What columns, and then rows, are looked at with; whether one was in the image; the first and last such column.
+        self._any = {side: Signal(name=f"{side}_any") for side in "xy"}
+        self._columns = {which: Signal(PIXEL, name=f"x_{which}", reset_less=True) for which in ("first", "last")}
         self._at, self._left, self._step = Signal(signed(CORNER), name="at"), Signal(5, name="left"), Signal(4)
         self._size, self._inside = Signal(PIXEL), Signal()
         m.d.comb += self._inside.eq(_inside(self._at, self._size))
+        self._oldest = Signal(TOTAL, name="oldest", reset_less=True)
         behind, plans = Signal(8, name="behind"), Signal(name="plans")
-        # The first row, or column, of a position whose row or column the total is.
-        self._corner, self._of_columns = Signal(signed(CORNER)), Signal()
-        m.d.comb += self._corner.eq(self._total[:_CORNER] - Mux(self._of_columns, walk.pad_x, walk.pad_y))
-        asks, kept = self._stream(m), self._keep(m)
+        asks = self._stream(m)
         # Blocks from the oldest one that is there to the oldest pixel, before which the others are given back.
         self._begins, self._back = Signal(COUNT_BITS), Signal(signed(COUNT_BITS))
-        m.d.comb += [self._begins.eq(at.origin - ring.freed), self._back.eq(self._begins + kept["oldest"])]
+        m.d.comb += [self._begins.eq(at.origin - ring.freed), self._back.eq(self._begins + self._oldest)]
         with m.FSM():
             with m.State("Idle"):
                 m.d.sync += plans.eq(self.todo == Todo.PLAN)
                 with m.If(self.start):
-                    with m.If(~self.moves):
-                        m.d.sync += at.eq(self.place)
-                    with m.Switch(self.todo):
-                        with m.Case(Todo.LOOK):
-                            m.next = "Terms"
-                        with m.Case(Todo.PLAN):
-                            m.next = "Row"
-                        with m.Default():
-                            m.next = "Done"
-                            with m.If(self.advance):
-                                m.next = "Step"
-                with m.If(self.start & self.restart):
-                    m.d.sync += [at.x.eq(0), at.y.eq(0)]
+                    self._begin(m)
             self._count(m, asks)
-            self._look(m, rows_of, columns_of, kept["column"])
-            self._edges(m, rows_of, columns_of)
+            self._place(m, plans)
+            self._steps(m, ring)
+            self._look(m)
             self._wait(m, ring, behind)
-            self._measure(m, ring, behind, kept["rows"])
-            self._go_on(m, ring, kept["oldest"])
+            self._measure(m, ring, behind)
+            self._go_on(m)
+            self._free(m, ring)
             with m.State("Done"):
                 m.d.comb += self.done.eq(~self.hold | ~plans)
                 with m.If(self.done):
                     m.next = "Idle"
         return self.resets(m)
 
-    def _multiply(self, m: Module, factor: Value, other: Value | None = None, addend: Value | None = None) -> None:
-        """A product, by default with the width of the image, and what is added to it.
-
-        It is the ``total`` two cycles later, and until two cycles after the next one.
-        """
-        m.d.comb += [self._factor.eq(factor), self._multiplies.eq(1)]
-        if other is not None:
-            m.d.comb += self._other.eq(other)
-        if addend is not None:
-            m.d.comb += self._addend.eq(addend)
-
-    def _keep(self, m: Module) -> dict[str, Signal]:
-        """What is kept of products when they are there: the first column, pixels between rows, the oldest pixel.
-
-        The oldest pixel of a window, or, when the walk goes on, of all that are wanted later.
-        """
-        kept = {
-            "column": Signal(signed(CORNER), name="first_column"), "rows": Signal(8, name="rows"),
-            "oldest": Signal(_COUNT, name="oldest"),
-        }
-        self._marks = Signal(name="marks")
-        # A bit for each that comes in the next cycle; rows come behind the column.
-        self._late = Signal(len(kept), name="late")
-        m.d.sync += self._late.eq(self._late[0] << 1)
-        with m.If(self._late[0]):
-            m.d.comb += self._of_columns.eq(1)
-            m.d.sync += kept["column"].eq(self._corner)
-        with m.If(self._late[1]):
-            m.d.sync += kept["rows"].eq(self._total)
-        with m.If(self._late[2] | self._marks):
-            m.d.sync += kept["oldest"].eq(self._total)
-        return kept
-
-    def _look(self, m: Module, rows_of: "_Edge", columns_of: "_Edge", column: Value) -> None:
-        """The first and the last row and column of the window that are in the image."""
-        walk = self.walk
-        for name, side, after in (("Row", "y", "Column"), ("Column", "x", "Rows")):
-            with m.State(name):
-                self._multiply(m, self.next[side], walk[f"stride_{side}"])
-                m.next = after
-        with m.State("Rows"):
-            self._multiply(m, walk.dilation_y)
-            self._begin(m, rows_of, self._corner)
-            m.d.sync += self._late.eq(1)
-            m.next = "Scan y"
-        with m.State("Scan y"):
-            self._scan(m, rows_of, self.plan.rows)
-            with m.If(self._left == 1):
-                # A kernel of one row: its first column is kept in this cycle.
-                m.next = "Begin x"
-                with m.If(~self._late[0]):
-                    self._begin(m, columns_of, column)
-                    m.next = "Scan x"
-        with m.State("Begin x"):
-            self._begin(m, columns_of, column)
-            m.next = "Scan x"
-        with m.State("Scan x"):
-            self._scan(m, columns_of, self.plan.columns)
-            with m.If(self._left == 1):
-                m.next = "Oldest"
-                with m.If(~((columns_of.any | self._inside) & rows_of.any)):
-                    m.next = "Done"
-
-    def _begin(self, m: Module, edge: "_Edge", corner: Value) -> None:
-        """The first row or column."""
-        span = self.plan.columns if edge.side == "x" else self.plan.rows
-        m.d.sync += [
-            self._at.eq(corner), self._left.eq(self.walk[f"kernel_{edge.side}"]), edge.any.eq(0), span.first.eq(0),
-        ]
-
-    def _scan(self, m: Module, edge: "_Edge", span: Any) -> None:
-        """A row or column: whether it is in the image."""
-        walk, side = self.walk, edge.side
-        m.d.comb += [
-            self._step.eq(walk[f"dilation_{side}"]), self._size.eq(walk.width if side == "x" else walk.height),
-        ]
-        m.d.sync += [self._at.eq(self._at + self._step), self._left.eq(self._left - 1)]
-        with m.If(self._inside):
-            m.d.sync += [edge.any.eq(1), edge.last.eq(self._at), span.last.eq(self._left)]
-            with m.If(~edge.any):
-                m.d.sync += [edge.first.eq(self._at), span.first.eq(self._left)]
-
-    def _edges(self, m: Module, rows_of: "_Edge", columns_of: "_Edge") -> None:
-        """The oldest pixel of the window; the newest one is the total then."""
-        with m.State("Oldest"):
-            self._multiply(m, rows_of.first, None, columns_of.first)
-            m.next = "Newest"
-        with m.State("Newest"):
-            # The answer is there a cycle later at the earliest.
-            m.d.comb += self.ask.valid.eq(1)
-            self._multiply(m, rows_of.last, None, columns_of.last)
-            m.d.sync += self._late.eq(4)
-            m.next = "Wait"
+    def _begin(self, m: Module) -> None:
+        """What is asked for."""
+        at = self.next
+        with m.If(~self.moves):
+            m.d.sync += at.eq(self.place)
+        with m.If(self.restart):
+            m.d.sync += [at.x.eq(0), at.y.eq(0), at.placed.eq(0)]
+        with m.Switch(self.todo):
+            with m.Case(Todo.LOOK):
+                m.next = "Terms"
+            with m.Case(Todo.PLAN):
+                m.next = "Window"
+            with m.Default():
+                m.next = "Done"
+                with m.If(self.advance):
+                    m.next = "Step"
 
     def _stream(self, m: Module) -> Value:
         """Asks for the stream of a walk that is looked at; whether that still is to be answered."""
@@ -247,27 +155,127 @@ class Walker(Resettable):
         walk, total = self.walk, self._total
         # What is too much for the core whatever comes; terms are always less.
         most = total[:10] | total[10:].any().replicate(10)
-        with m.State("Terms"):
-            self._multiply(m, walk.kernel_x, walk.kernel_y)
-            m.next = "Late terms"
-        with m.State("Late terms"):
-            m.next = "Codes"
+        self._sums.chain((
+            ("Terms", "", 0, walk.kernel_x, walk.kernel_y, "Codes"),
+            ("Repeats", "", walk.tail, most, walk.repeat, "Counted"),
+        ))
         with m.State("Codes"):
-            self._multiply(m, most, walk.run)
             m.d.sync += self.look.terms.eq(total)
-            m.next = "Late codes"
-        with m.State("Late codes"):
-            m.next = "Repeats"
-        with m.State("Repeats"):
-            self._multiply(m, most, walk.repeat, walk.tail)
-            m.next = "Late repeats"
-        with m.State("Late repeats"):
-            m.next = "Counted"
+            self._sums.load(0, most, walk.run, self._ready)
+            with m.If(self._ready):
+                m.next = "Repeats"
         with m.State("Counted"):
             # Its stream was asked for meanwhile.
             m.d.sync += self.look.codes.eq(total)
-            with m.If(~asks | self.ask.ready):
+            with m.If(self._ready & (~asks | self.ask.ready)):
                 m.next = "Done"
+
+    def _place(self, m: Module, plans: Value) -> None:
+        """Where the window begins: its column, and in another row than before that row and its first pixel."""
+        walk, at, total, keeps = self.walk, self.next, self._total, self._keeps
+        with m.State("Corner x"):
+            self._sums.load(-walk.pad_x, at.x, walk.stride_x)
+            m.next = "Corner y"
+            with m.If(at.placed):
+                m.next = "Moved"
+        self._sums.chain((
+            ("Corner y", "corner_x", -walk.pad_y, at.y, walk.stride_y, "Top"),
+            ("Top", "corner_y", 0, total.as_signed(), walk.width, "Placed"),
+        ))
+        with m.State("Placed"):
+            m.d.comb += keeps["top"].eq(1)
+            m.d.sync += self._at.eq(self._corner["y"])
+            with m.If(self._ready):
+                m.d.sync += at.placed.eq(1)
+                m.next = "Left"
+                with m.If(plans):
+                    m.next = "Window"
+        with m.State("Moved"):
+            m.d.comb += keeps["corner_x"].eq(1)
+            m.d.sync += self._at.eq(self._corner["y"])
+            with m.If(self._ready):
+                m.next = "Left"
+
+    def _steps(self, m: Module, ring: Any) -> None:
+        """What is the same for all positions: steps in the image and in the ring, and the end of that."""
+        walk, total = self.walk, self._total
+        with m.State("Ring"):
+            m.d.comb += self.ask.valid.eq(1)
+            m.d.sync += ring.eq(self.ask.ring)
+            with m.If(self.ask.ready):
+                m.next = "Pixels"
+        self._sums.chain((
+            ("Pixels", "", 0, walk.width, walk.dilation_y, "Row step"),
+            ("Row step", "row_pixels", 0, ring.block, total[:8], "Column step"),
+            ("Column step", "row_step", 0, ring.block, walk.dilation_x, "Size"),
+            ("Size", "column_step", 0, ring.block, ring.blocks, "Base"),
+            ("Base", "size", None, ring.base, 1, "End"),
+            ("End", "", None, walk.channel, 1, "Ended"),
+        ))
+        with m.State("Ended"):
+            m.d.comb += self._keeps["end"].eq(1)
+            with m.If(self._ready):
+                m.d.sync += self.next.known.eq(1)
+                m.next = "Window"
+
+    def _look(self, m: Module) -> None:
+        """Columns and rows of the window that are in the image; its oldest and its newest pixel."""
+        columns, total, walk, at = self._columns, self._total, self.walk, self.next
+        with m.State("Window"):
+            self._first(m, "x")
+            m.next = "Corner x"
+            with m.If(at.placed):
+                m.next = "Ring"
+                with m.If(at.known):
+                    m.next = "Scan x"
+        first = self._inside & ~self._any["x"]
+        with m.State("Scan x"):
+            self._scan(m, "x", walk.width)
+            self._sums.load(self._kept["top"], self._at, 1, first)
+            with m.If(first):
+                m.d.sync += columns["first"].eq(self._at)
+            with m.If(self._inside):
+                m.d.sync += columns["last"].eq(self._at)
+            with m.If(self._left == 1):
+                m.next = "Rows"
+        with m.State("Rows"):
+            self._first(m, "y")
+            self._sums.load(None, self._kept["row_pixels"], 0, self._ready)
+            with m.If(self._ready):
+                m.next = "Scan y"
+        with m.State("Scan y"):
+            self._scan(m, "y", walk.height)
+            # In the first row of the image the total is that of its first pixel, later that of the row before.
+            m.d.comb += self._sums.adds_row.eq(self._inside == self._any["y"])
+            with m.If(~self._any["y"]):
+                m.d.sync += self._oldest.eq(total)
+            with m.If(self._left == 1):
+                m.next = "Newest"
+                with m.If(~((self._any["y"] | self._inside) & self._any["x"])):
+                    m.next = "Done"
+        with m.State("Newest"):
+            # The answer is there a cycle later at the earliest, as the sum is.
+            m.d.comb += self.ask.valid.eq(1)
+            self._sums.load(None, columns["last"] - columns["first"], 1)
+            m.next = "Wait"
+
+    def _first(self, m: Module, side: str) -> None:
+        """The first column or row."""
+        span = self.plan.columns if side == "x" else self.plan.rows
+        m.d.sync += [
+            self._at.eq(self._corner[side]), self._left.eq(self.walk[f"kernel_{side}"]), self._any[side].eq(0),
+            span.first.eq(0),
+        ]
+
+    def _scan(self, m: Module, side: str, size: Value) -> None:
+        """A column or row: whether it is in the image."""
+        span = self.plan.columns if side == "x" else self.plan.rows
+        m.d.comb += [self._step.eq(self.walk[f"dilation_{side}"]), self._size.eq(size)]
+        m.d.sync += [self._at.eq(self._at + self._step), self._left.eq(self._left - 1)]
+        with m.If(self._inside):
+            m.d.sync += [self._any[side].eq(1), span.last.eq(self._left)]
+            with m.If(~self._any[side]):
+                m.d.sync += span.first.eq(self._left)
 
     def _wait(self, m: Module, ring: Any, behind: Signal) -> None:
         """Until the last pixel of the window is there."""
@@ -282,7 +290,7 @@ class Walker(Resettable):
         with m.State("Judge"):
             m.d.sync += behind.eq(self._back)
             with m.If(~far & (less[:8] < ring.there)):
-                m.next = "Size"
+                m.next = "Head"
             with m.Elif(self.hasty):
                 m.d.comb += self.later.eq(1)
                 m.next = "Idle"
@@ -292,75 +300,63 @@ class Walker(Resettable):
                 m.d.comb += [self.wrong.eq(1), self.later.eq(0)]
                 m.next = "Idle"
 
-    def _measure(self, m: Module, ring: Any, behind: Value, rows: Value) -> None:
-        """Where the window is in the ring, in bytes."""
-        # An address, and one behind the end of a ring.
-        plan, inner, total = self.plan, self._total[: self.bits], self._total[: self.bits + 1]
-        base, channel = Signal(self.bits + 1), self.walk.channel
-        steps: tuple[tuple[str, Value | None, list[Any], str], ...] = (
-            ("Size", ring.blocks, [base.eq(ring.base + channel)], "First"),
-            ("First", behind, [], "Column step"),
-            ("Column step", self.walk.dilation_x, [plan.size.eq(total), plan.end.eq((total + base)[: len(base)])],
-             "Row step"),
-            ("Row step", rows, [plan.first.eq(total)], "Late column step"),
-            ("Late column step", None, [plan.column_step.eq(inner)], "Late row step"),
-            ("Late row step", None, [plan.row_step.eq(inner)], "Done"),
-        )
-        for state, value, effects, following in steps:
-            with m.State(state):
-                if value is not None:
-                    self._multiply(m, value, ring.block, ring.head + channel if state == "First" else None)
-                m.d.sync += effects
-                m.next = following
+    def _measure(self, m: Module, ring: Any, behind: Value) -> None:
+        """Where the window is in the ring."""
+        with m.State("Head"):
+            self._sums.load(ring.head, self.walk.channel, 1)
+            m.next = "Behind head"
+        self._sums.chain((("Behind head", "", None, ring.block, behind, "First"),))
+        with m.State("First"):
+            m.d.sync += self.plan.first.eq(self._total[: self.bits + 1])
+            with m.If(self._ready):
+                m.next = "Done"
 
-    def _go_on(self, m: Module, ring: Any, low: Signal) -> None:
-        """The next position; gives back what neither it nor a later one needs."""
+    def _go_on(self, m: Module) -> None:
+        """The next position, and the oldest pixel that it or a later one needs, of the image that was walked."""
         walk, at, total, corner = self.walk, self.next, self._total, self._corner
-        x, y = Signal(_CORNER), Signal(_CORNER)
-        below, image_ends = Signal(_CORNER), Signal()
         row_ends, rows_end = at.x + 1 == walk.positions_x, at.y + 1 == walk.positions_y
-        # The first row of the next row of positions; none is before the image.
-        following = Signal(signed(CORNER))
-        m.d.comb += following.eq(corner + walk.stride_y)
+        self._image_ends = image_ends = Signal(name="image_ends")
         with m.State("Step"):
             m.d.sync += [image_ends.eq(row_ends & rows_end), at.x.eq(Mux(row_ends, 0, at.x + 1))]
             with m.If(row_ends):
-                m.d.sync += at.y.eq(Mux(rows_end, 0, at.y + 1))
-            m.next = "Next row"
-        for name, side, after in (("Next row", "y", "Next column"), ("Next column", "x", "Image")):
-            with m.State(name):
-                self._multiply(m, at[side], walk[f"stride_{side}"])
-                m.next = after
-        with m.State("Image"):
-            self._multiply(m, walk.height)
-            m.d.sync += [y.eq(_from_zero(corner)), below.eq(Mux(rows_end, walk.height, _from_zero(following)))]
+                m.d.sync += [at.y.eq(Mux(rows_end, 0, at.y + 1)), at.placed.eq(0)]
+            m.next = "Corner x"
+        before = corner["y"][-1]
+        top = _from_zero(self._kept["top"], before)
+        # Of the position, and then where the next row of positions begins, none before the image.
+        with m.State("Left"):
+            m.d.comb += self._step.eq(walk.stride_y)
+            self._sums.load(top, _from_zero(corner["x"], corner["x"][-1]), 1)
+            m.d.sync += self._at.eq(self._at + self._step)
             m.next = "Below"
+        further = Mux(before, _from_zero(self._at, self._at[-1])[:3], walk.stride_y)
         with m.State("Below"):
-            self._multiply(m, below)
-            m.d.comb += self._of_columns.eq(1)
-            m.d.sync += x.eq(_from_zero(corner))
-            m.next = "Top"
-        with m.State("Top"):
-            self._multiply(m, y, None, x)
-            m.d.comb += self._marks.eq(1)
-            m.next = "Least below"
-        # The end of the image, or what is less: where the next row begins, and the next position.
+            m.d.comb += self._size.eq(walk.height)
+            m.d.sync += self._oldest.eq(total)
+            # The end of the image, where the next row would begin behind that.
+            ends = image_ends | rows_end | ~(self._inside | self._at[-1])
+            self._sums.load(_from_zero(top, ends), walk.width, Mux(ends, walk.height, further), self._ready)
+            with m.If(self._ready):
+                m.next = "Least"
+        with m.State("Least"):
+            with m.If(self._ready):
+                with m.If(image_ends | (total < self._oldest)):
+                    m.d.sync += self._oldest.eq(total)
+                m.next = "Behind"
+
+    def _leave(self, m: Module) -> None:
+        """To the end; the oldest pixel is that behind the image where this ends."""
+        m.next = "Done"
+        with m.If(self._image_ends):
+            m.d.sync += self.next.origin.eq(self.next.origin + self._oldest)
+
+    def _free(self, m: Module, ring: Any) -> None:
+        """Gives back what is not needed any more."""
         changes = Signal(name="changes")
-
-        def leave() -> None:
-            """To the end; `low` counts from the start of the image that was walked."""
-            m.next = "Done"
-            with m.If(image_ends):
-                m.d.sync += at.origin.eq(at.origin + low)
-
-        for name, after in (("Least below", "Least"), ("Least", "Behind")):
-            with m.State(name):
-                m.d.comb += self._marks.eq(~image_ends & (total < low))
-                m.next = after
         with m.State("Behind"):
             m.next = "Free"
             with m.If(~self.free):
-                leave()
+                self._leave(m)
         m.d.comb += self.change.valid.eq(changes)
         with m.State("Free"):
             m.d.comb += self.ask.valid.eq(1)
@@ -369,7 +365,7 @@ class Walker(Resettable):
                 m.next = "Give"
         with m.State("Give"):
             with m.If(self._back[-1] | ~self._back.any()):
-                leave()
+                self._leave(m)
             with m.Elif(ring.there == 0):
                 m.next = "Free"
                 with m.If(self.hasty):
@@ -379,23 +375,16 @@ class Walker(Resettable):
                 m.d.sync += changes.eq(1)
                 m.next = "Change"
         with m.State("Change"):
+            # The ring is asked for at once; an answer before the change does not count.
+            m.d.comb += self.ask.valid.eq(1)
             with m.If(self.change.ready):
-                m.d.sync += [changes.eq(0), ring.freed.eq(ring.freed + 1), ring.there.eq(ring.there - 1)]
-                m.next = "Give"
+                m.d.sync += changes.eq(0)
+                m.next = "Free"
 
 
-class _Edge:
-    """First and last one of the rows or columns of a window that are in the image."""
-
-    def __init__(self, side: str) -> None:
-        self.side = side
-        self.any = Signal(name=f"{side}_any")
-        self.first, self.last = Signal(PIXEL, name=f"{side}_first"), Signal(PIXEL, name=f"{side}_last")
-
-
-def _from_zero(place: Value) -> Value:
-    """A column or row, 0 if it is before the image."""
-    return Mux(place < 0, 0, place)
+def _from_zero(place: Value, before: Value) -> Value:
+    """A place, 0 if it is before the image."""
+    return place.as_unsigned() & (~before).replicate(len(place))
 
 
 def _inside(place: Value, size: Value) -> Value:

@@ -123,7 +123,9 @@ class Run:
             ctx.set(window.o.ready, 0)
             assert await self.do(ctx, Todo.GO)
             assert self.freed == max(image * walk.image + walk.low[position + 1], 0)
-            ctx.set(walker.place, {name: ctx.get(walker.next[name]) for name in ("x", "y", "origin")})
+            # It may have been with other walks meanwhile, and may know nothing of this one any more.
+            names = ("x", "y", "origin", *(("placed", "known") if self.rng.random() < 0.7 else ()))
+            ctx.set(walker.place, {name: ctx.get(walker.next[name]) for name in names})
 
     async def do(self, ctx: Any, todo: Todo) -> bool:
         """Something, again where it was put off; False if it is wrong."""
