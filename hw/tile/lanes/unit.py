@@ -21,7 +21,10 @@ __all__ = ["MemoryWrite", "VectorUnit"]
 
 _TABLE_BITS = (TABLES * TABLE_ENTRIES - 1).bit_length()
 _LATE = STAGES + 1
-"""Registers from the queue of operands to the results, the first of them being the operands themselves."""
+"""Registers from the queue of operands to the results, the first of them being the operands themselves.
+
+What a table holds is there one later: a memory takes half of a cycle.
+"""
 
 
 class MemoryWrite(data.StructLayout):
@@ -122,7 +125,7 @@ class VectorUnit(Resettable):
         self._feed(m, operands, parameters, lanes, stages[0], enable)
         self._sum(m, operands, accumulators, lanes, stages, enable)
         y = self._look_up(m, lanes, enable)
-        self._give(m, accumulators, lanes, stages[-1], enable, y)
+        self._give(m, accumulators, lanes, self._last(m, stages, enable), enable, y)
         running, idle = Signal(), Signal()
         m.d.comb += [
             idle.eq(~(operands.active | operands.waiting | Cat(stage.valid for stage in stages).any())),
@@ -160,6 +163,16 @@ class VectorUnit(Resettable):
             ]
         return stages
 
+    def _last(self, m: Module, stages: list[Any], enable: Value) -> Any:
+        """The stage of the results, which is among them from now on."""
+        looks_up, late = self.job.kind == Kind.TABLE, Signal(StageLayout(self.cfg), name="stage_table")
+        last = Signal(StageLayout(self.cfg), name="stage_last")
+        m.d.comb += last.eq(Mux(looks_up, late, stages[-1]))
+        with m.If(enable):
+            m.d.sync += [late.eq(stages[-1]), late.valid.eq(stages[-1].valid & looks_up)]
+        stages.append(late)
+        return last
+
     def _feed(
         self, m: Module, operands: Any, parameters: Any, lanes: list[Any], stage: Any, enable: Value
     ) -> None:
@@ -196,7 +209,7 @@ class VectorUnit(Resettable):
             m.d.comb += [given.eq(found[:16]), lane.init.eq(found), lane.goes_on.eq(self.job.add)]
 
     def _look_up(self, m: Module, lanes: list[Any], enable: Value) -> list[Value]:
-        """Results of the lanes; of a table what stands there."""
+        """Results of the lanes; of a table what stands there, an edge later."""
         m.submodules.tables = memory = Memory(shape=unsigned(16), depth=TABLES * TABLE_ENTRIES, init=[])
         read, write = memory.read_port(), memory.write_port()
         m.d.comb += [
@@ -204,8 +217,10 @@ class VectorUnit(Resettable):
             write.addr.eq(self.memory.p.index), write.data.eq(self.memory.p.data[32:]),
             write.en.eq(self.memory.valid & self.memory.p.table),
         ]
-        y = [lane.y.as_unsigned() for lane in lanes]
-        return [Mux(self.job.kind == Kind.TABLE, read.data, y[0]), *y[1:]]
+        found, y = Signal(16, name="looked_up", reset_less=True), [lane.y.as_unsigned() for lane in lanes]
+        with m.If(enable):
+            m.d.sync += found.eq(read.data)
+        return [Mux(self.job.kind == Kind.TABLE, found, y[0]), *y[1:]]
 
     def _give(
         self, m: Module, accumulators: Any, lanes: list[Any], stage: Any, enable: Value, y: list[Value]

@@ -28,7 +28,7 @@ class Beats:
     memory
         Whether those of the first source come from the buffer.
     late
-        Whether the last ones do, which come a cycle later.
+        By how many cycles the last result is later: one if the last ones come from the buffer, one for a table.
     words
         Of what comes in words, of the core or of sums, the beat in which each word is taken.
     slow
@@ -37,7 +37,7 @@ class Beats:
 
     count: int
     memory: bool
-    late: bool = False
+    late: int = 0
     words: tuple[int, ...] = ()
     slow: int = 0
 
@@ -88,7 +88,8 @@ def beats_of(vec: Mapping[str, int], cfg: TileConfig, terms: tuple[int, int], pa
             words.append(beat + (0 if pairs else each - 1))
         beat += each + waits + (between and bool(left))
     slow = _slow(vec, sizes, parameters) if vec["target"] == Operand.ACCUMULATORS else 0
-    return Beats(beat, memory, second if both else memory, tuple(words), slow)
+    late = (second if both else memory) + (kind == Kind.TABLE)
+    return Beats(beat, memory, late, tuple(words), slow)
 
 
 def _whole(vec: Mapping[str, int], cfg: TileConfig, memory: bool) -> int:
