@@ -192,10 +192,12 @@ class Actions:
             kind = np.dtype("<i2") if vec["wide"] else np.dtype("u1")
             self.store.write(vec["target"], vec["target_offset"] * kind.itemsize, made.astype(kind).view(np.uint8))
             self.checksum = _sum(made)
+        # Walks first: one of them may wait for what it gives back.
         for name in names:
             if is_walk(vec[name]) and fields[f"advance_{name}"]:
                 yield from self.store.go_on(vec[name] - Operand.WALK, bool(fields[f"free_{name}"]))
-            elif fields[f"free_{name}"]:
+        for name in names:
+            if is_stream(vec[name]) and fields[f"free_{name}"]:
                 self.store.give_back(vec[name], 1)
         if fields["push"]:
             self.store.show(vec["target"], 1)

@@ -145,6 +145,23 @@ vec one, advance_a, free_a
     assert (status, events[0].taken) == (None, ((0, 20),))
 
 
+def test_what_was_read_is_given_back_behind_a_walk_that_waits():
+    text = """
+stream held: block 2, blocks 2, first 1
+stream empty: block 1, blocks 4
+stream out: block 2, blocks 2
+walk beside: stream empty, width 3, pad_x 1, positions_x 1, positions_y 1
+vec one: a held, b beside, target out, elements 1
+vec one, advance_b, free_a, free_b
+"""
+    program = assemble(text)
+    *_, tile = interpreted(program)
+    found = skeleton(program)
+    assert tile.waits == found.waits == Wait("blocks", 1, 1)
+    there = [came - freed for came, freed in zip(found.came, found.freed, strict=True)]
+    assert tile.tokens == there == [1] + [0] * (len(there) - 1)
+
+
 def test_the_watchdog_stops_what_waits():
     program = assemble("stream in: block 4, blocks 2, remote, slot 3\nimage\nwait in")
     tiles = Tiles(alone(program))
