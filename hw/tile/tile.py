@@ -230,11 +230,12 @@ class Tile(wiring.Component):
 
     def _trap(self, m: Module, host: Any, sequencer: Any, load: Any, vector: Any) -> None:
         """Traps of the engines and of the watchdog; the status."""
-        idle = Signal(32)
-        # It counts by one, so that the bit is 1 first after so many cycles.
+        idle, retired = Signal(32), Signal()
+        m.d.sync += retired.eq(sequencer.retire)
+        # It counts by one, so that the bit is 1 first after so many cycles; that something retired is seen a cycle later.
         expired = (host.watchdog != 0) & idle.bit_select(host.watchdog, 1) & sequencer.running
-        with m.If(sequencer.retire | ~sequencer.running):
-            m.d.sync += idle.eq(0)
+        with m.If(retired | ~sequencer.running):
+            m.d.sync += idle.eq(retired)
         with m.Else():
             m.d.sync += idle.eq(idle + 1)
         first = self._held(m, "load", load, vector, host.reset)
