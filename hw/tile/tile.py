@@ -232,7 +232,7 @@ class Tile(wiring.Component):
         """Traps of the engines and of the watchdog; the status."""
         idle, retired = Signal(32), Signal()
         m.d.sync += retired.eq(sequencer.retire)
-        # It counts by one, so that the bit is 1 first after so many cycles; that something retired is seen a cycle later.
+        # It counts by one, so that the bit is 1 first after so many cycles; what retired is seen a cycle later.
         expired = (host.watchdog != 0) & idle.bit_select(host.watchdog, 1) & sequencer.running
         with m.If(retired | ~sequencer.running):
             m.d.sync += idle.eq(retired)
