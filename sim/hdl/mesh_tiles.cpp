@@ -21,7 +21,7 @@ namespace {
 
 std::vector<std::unique_ptr<Tile>> tiles;
 VerilatedContext* context = nullptr;  // of all tiles
-Crew crew(context);
+Crew crew;
 
 // Neighbours, which are at work together, are in different groups.
 void make_groups(size_t count) {
@@ -89,7 +89,6 @@ uint8_t mho_tile_step(void* handle, uint8_t rst, int place, uint64_t ready) {
     // What came before has gone, so that inputs change once more.
     const bool fresh = moved || t.entering || tracing != t.tracing || place != t.place;
     if ((group.rests & t.bit) && !fresh) return 0;
-    group.renew();
     if (fresh) {
         t.entering = t.arrived;
         t.arrived = 0;
@@ -103,7 +102,6 @@ uint8_t mho_tile_step(void* handle, uint8_t rst, int place, uint64_t ready) {
     if (tracing) {  // what is traced is noted in the order of the tiles
         group.waiting = t.bit;
         edge(group);
-        group.taken_up = true;
     } else {
         if (!group.waiting) crew.waiting.push_back(&group);
         group.waiting |= t.bit;
@@ -144,7 +142,7 @@ uint64_t mho_tile_offer(void* handle, uint64_t ready, uint8_t) {
 void mho_tiles_threads(int32_t threads) {
     constexpr size_t kShares = 2;    // of each thread, since tiles take unequal time
     constexpr size_t kTogether = 2;  // fewest tiles of a group
-    crew.resize(threads - 1);
+    crew.resize(threads - 1, context);
     make_groups(threads == 1 ? 1 : std::max(size_t(1), std::min(threads * kShares, tiles.size() / kTogether)));
 }
 

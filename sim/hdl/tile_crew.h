@@ -18,10 +18,10 @@ public:
     std::vector<std::unique_ptr<Group>> groups;
     std::vector<Group*> waiting;  // with tiles whose edge is not under way yet
 
-    explicit Crew(VerilatedContext* const& context) : context_(context) {}
-    ~Crew() { resize(0); }
+    ~Crew() { resize(0, nullptr); }
 
-    void resize(int helpers) {
+    // `context` is that of all tiles.
+    void resize(int helpers, VerilatedContext* context) {
         {
             std::lock_guard<std::mutex> lock(mutex_);
             stop_ = true;
@@ -30,17 +30,16 @@ public:
         for (std::thread& one : threads_) one.join();
         threads_.clear();
         stop_ = false;
-        for (int k = 1; k <= helpers; k++) threads_.emplace_back([this, k] { serve(size_t(k)); });
+        for (int k = 1; k <= helpers; k++) threads_.emplace_back([=] { serve(size_t(k), context); });
     }
 
     // By the simulator, which helps until the edges of a group are done.
-    void finish(Group& group) {
+    void finish(const Group& group) {
         if (!waiting.empty()) begin();
         while (group.turn.load(std::memory_order_acquire) != Turn::kDone) {
             mho_answer_helpers();
             if (!take(0)) pause();
         }
-        group.fetch();
     }
 
 private:
@@ -58,18 +57,11 @@ private:
         int count = 0;
         for (const Group* group : waiting) count += __builtin_popcountll(group->waiting);
         if (threads_.empty() || waiting.size() == 1 || count <= kFew) {
-            for (Group* group : waiting) {
-                edge(*group);
-                group->taken_up = true;
-            }
+            for (Group* group : waiting) edge(*group);
             waiting.clear();
             return;
         }
-        for (Group* group : waiting) {
-            group->taken_up = true;
-            group->fetched = false;
-            group->turn.store(Turn::kOpen, std::memory_order_release);
-        }
+        for (Group* group : waiting) group->turn.store(Turn::kOpen, std::memory_order_release);
         waiting.clear();
         edges_.fetch_add(1, std::memory_order_seq_cst);
         if (sleeping_.load(std::memory_order_seq_cst)) {
@@ -96,8 +88,8 @@ private:
         return true;
     }
 
-    void serve(size_t me) {
-        Verilated::threadContextp(context_);
+    void serve(size_t me, VerilatedContext* context) {
+        Verilated::threadContextp(context);
         mho_helper = true;
         uint64_t seen = edges_.load(std::memory_order_acquire);
         for (int idle = 0; !stop_.load(std::memory_order_relaxed);) {
@@ -118,7 +110,6 @@ private:
         }
     }
 
-    VerilatedContext* const& context_;  // of all tiles
     alignas(64) std::atomic<uint64_t> edges_{0};  // that were opened
     alignas(64) std::atomic<int> sleeping_{0};
     std::atomic<bool> stop_{false};

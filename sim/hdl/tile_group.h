@@ -39,8 +39,6 @@ struct Group {
     // By the simulator, a bit of each tile: it has an edge; something came, or its inputs differ; these may have changed.
     alignas(64) uint64_t waiting = 0;
     uint64_t moved = 0, fresh = 0;
-    bool taken_up = false;          // these are of the edge before
-    bool fetched = true;            // what its edge left was asked for
     alignas(64) std::atomic<Turn> turn{Turn::kDone};
     // By whoever takes the edge: an edge would change nothing; it goes round; what the tiles take and offer.
     alignas(64) uint64_t rests = 0;
@@ -48,23 +46,6 @@ struct Group {
     alignas(64) uint64_t taken[kMostTiles] = {};
     alignas(64) uint64_t offering[kMostTiles] = {};
     uint64_t marks[VTILE_PARTS + 1] = {};
-
-    // By the simulator, before it tells of an edge of a tile.
-    void renew() {
-        if (taken_up) waiting = moved = fresh = 0;
-        taken_up = false;
-    }
-
-    // By the simulator, behind an edge: what it reads comes from another processor, all of it at once.
-    void fetch() {
-        if (fetched) return;
-        fetched = true;
-        __builtin_prefetch(&rests);
-        for (size_t k = 0; k < tiles.size(); k += 64 / sizeof(uint64_t)) {
-            __builtin_prefetch(taken + k);
-            __builtin_prefetch(offering + k);
-        }
-    }
 };
 
 struct Tile {
@@ -190,4 +171,5 @@ inline void edge(Group& group) {
         Tile& t = *group.tiles[__builtin_ctzll(left)];
         leave(t, happened & t.bit);
     }
+    group.waiting = group.moved = group.fresh = 0;
 }

@@ -49,7 +49,8 @@ class VectorUnit(Resettable):
     """Carries out one vector operation at a time. Reference: :func:`hw.tile.vector.compute`.
 
     It takes a cycle for each group of elements (:class:`hw.tile.lanes.operands.Operands`) and term, and twelve more
-    for the first result to be written and the unit to be free.
+    for the first result to be written and the unit to be free; one more if the last operands come from the buffer, and
+    for a table.
 
     Parameters
     ----------
