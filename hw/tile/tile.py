@@ -144,6 +144,7 @@ class Tile(wiring.Component):
             receiver.ring.eq(tokens.fill_ring), tokens.claim.eq(receiver.claim), tokens.fill_stream.eq(receiver.number),
             self.sum_context.eq(vector.sum_context), self.summing.eq(vector.summing), self.reset.eq(host.reset),
             self.retire.eq(sequencer.retire), self.retired.eq(sequencer.retired),
+            walks.moved.eq(tokens.moved), vector.moved.eq(tokens.moved),
             drain.add.eq(load.add), drain.first.eq(load.first), drain.last.eq(load.last), drain.take.eq(vector.drains),
             sequencer.undrained.eq(~drain.none), load.block_address.eq(sequencer.block_address),
             load.block_size.eq(sequencer.block_size), self.mask.valid.eq(load.mask.valid),
@@ -233,8 +234,9 @@ class Tile(wiring.Component):
         idle, retired = Signal(32), Signal()
         m.d.sync += retired.eq(sequencer.retire)
         # It counts by one, so that the bit is 1 first after so many cycles; what retired is seen a cycle later.
-        expired = (host.watchdog != 0) & idle.bit_select(host.watchdog, 1) & sequencer.running
-        with m.If(retired | ~sequencer.running):
+        watches = (host.watchdog != 0) & sequencer.running
+        expired = watches & idle.bit_select(host.watchdog, 1)
+        with m.If(retired | ~watches):
             m.d.sync += idle.eq(retired)
         with m.Else():
             m.d.sync += idle.eq(idle + 1)

@@ -62,6 +62,8 @@ class Execution(Resettable):
         Walks and tokens.
     read, write, drain, result, summing, memory
         As at :class:`hw.tile.lanes.VectorUnit`.
+    moved : In(1)
+        A block of some ring came or was given back in the cycle before.
     sum_context : Out(2)
         Context of the sums that it takes.
     adds, total : Out(1), Out(32)
@@ -73,6 +75,7 @@ class Execution(Resettable):
     walks: Any
     ask: Any
     change: stream.Interface
+    moved: Value
     sum_context: Value
     summing: Value
     adds: Value
@@ -82,7 +85,7 @@ class Execution(Resettable):
         self.cfg = cfg
         super().__init__({
             "i": In(stream.Signature(VecLayout())), "found": Out(FoundLayout()), "walks": Out(WalkPort()),
-            "ask": Out(AskPort()), "change": Out(stream.Signature(Change())), **self.members(cfg),
+            "ask": Out(AskPort()), "change": Out(stream.Signature(Change())), "moved": In(1), **self.members(cfg),
         })
 
     @staticmethod
@@ -121,7 +124,8 @@ class Execution(Resettable):
         vec, flags = job.vec, job.flags
         there = {name: Signal(name=f"{name}_there") for name in "ab"}
         missing = {name: walk[name] & ~there[name] for name in there}
-        wrong = Signal()
+        # Something came or went since the first window was waited for; the block or room was not there.
+        wrong, news, again = Signal(), Signal(name="news"), Signal(name="again")
         asks = [(stream[name], f"Ask {name}") for name in ("a", "b", "target")] + [(None, "Start")]
         self._ends = [
             *((walk[name] & flags[f"advance_{name}"], f"Leave {name}") for name in "ab"),
@@ -130,7 +134,10 @@ class Execution(Resettable):
         ]
         # What changes a ring is in registers: what chooses among all who do takes the time of a cycle.
         changes, change = Signal(name="changes"), Signal(Change(), name="changed", reset_less=True)
-        m.d.comb += [self.change.valid.eq(changes), self.change.payload.eq(change)]
+        m.d.comb += [self.change.valid.eq(changes), self.change.payload.eq(change), self.ask.again.eq(again)]
+        with m.If(self.moved):
+            m.d.sync += news.eq(1)
+        self._again = again
         self._effects = {
             name: [changes.eq(1), change.stream.eq(number[:4]), change.free.eq(free)]
             for name, number, free in (("Free a", vec.a, 1), ("Free b", vec.b, 1), ("Show", vec.target, 0))}
@@ -145,10 +152,11 @@ class Execution(Resettable):
                         self.ask.stream.eq(first[:4]),
                         self.ask.valid.eq(~(walk["a"] | walk["b"]) & Cat(stream.values()).any()),
                     ]
-            self._plan(m, "a", "Plan b", missing, vec.a, window, there, wrong)
+            self._plan(m, "a", "Plan b", missing, vec.a, window, there, wrong, news)
             self._plan(m, "b", "Planned", missing, vec.b, window, there, wrong)
             with m.State("Planned"):
-                _go(m, [(missing["a"] | missing["b"], "Plan a"), *asks])
+                with m.If(~(missing["a"] & missing["b"]) | news):
+                    _go(m, [(missing["a"] | missing["b"], "Plan a"), *asks])
             with m.State("Wrong"):
                 # For ever.
                 m.d.comb += [
@@ -177,7 +185,7 @@ class Execution(Resettable):
 
     def _plan(
         self, m: Module, name: str, following: str, missing: dict[str, Value], operand: Value, window: Window,
-        there: dict[str, Signal], wrong: Signal,
+        there: dict[str, Signal], wrong: Signal, news: Signal | None = None,
     ) -> None:
         """Waits for a window, not longer than for the other one: each of them may be wrong."""
         other = "b" if name == "a" else "a"
@@ -194,6 +202,9 @@ class Execution(Resettable):
                 m.next = following
             with m.If(self.walks.wrong):
                 m.next = "Wrong"
+            if news is not None:
+                with m.If(self.walks.later):
+                    m.d.sync += news.eq(self.moved)
 
     def _leave(self, m: Module, place: int, name: str, operand: Value, flags: Any) -> None:
         """A walk goes on."""
@@ -213,8 +224,10 @@ class Execution(Resettable):
         with m.State(f"Ask {name}"):
             m.d.comb += [self.ask.stream.eq(number[:4]), self.ask.valid.eq(1)]
             m.d.sync += at.eq(ring.tail if name == "target" else ring.head)
-            with m.If(self.ask.ready & good):
-                _go(m, rest)
+            with m.If(self.ask.ready):
+                m.d.sync += self._again.eq(~good)
+                with m.If(good):
+                    _go(m, rest)
 
 
 def _any(values: Sequence[Value]) -> Value:

@@ -76,6 +76,7 @@ class SendEngine(Resettable):
         behind = Signal(8, name="behind")
         blocks, sent = Signal(8), Signal(8, name="sent")
         sending, begins, room, none, frees = Signal(), Signal(), Signal(), Signal(), Signal(name="frees")
+        again = Signal(name="again")
         waits, waiting, theirs, reads = self._queue(m, begins)
         own = Signal(STREAMS, name="own_reads")
         free, number = field(word, Op.SEND, "free"), field(word, Op.SEND, "stream")
@@ -86,7 +87,7 @@ class SendEngine(Resettable):
         now, last = Signal(range(size + 1)), Signal()
         m.d.comb += [
             self.reads.eq(own | reads),
-            self.ask.stream.eq(number), self.change.p.stream.eq(number),
+            self.ask.stream.eq(number), self.ask.again.eq(again), self.change.p.stream.eq(number),
             self.change.p.free.eq(1), self.change.valid.eq(frees), self.read.address.eq(at),
             self.o.p.flow.eq(field(word, Op.SEND, "flow")), self.o.p.operand.eq(field(word, Op.SEND, "reduce")),
             self.wants.eq(1 << field(self.i.p.word, Op.SEND, "stream")), blocks.eq(field(word, Op.SEND, "n")),
@@ -109,9 +110,12 @@ class SendEngine(Resettable):
                     m.next = "Ask"
             with m.State("Ask"):
                 m.d.comb += self.ask.valid.eq(1)
-                with m.If(self.ask.ready & (ring.there > offset)):
-                    m.d.comb += takes.eq(1)
-                    m.next = "Read"
+                with m.If(self.ask.ready):
+                    m.d.sync += again.eq(1)
+                    with m.If(ring.there > offset):
+                        m.d.comb += takes.eq(1)
+                        m.d.sync += again.eq(0)
+                        m.next = "Read"
             with m.State("Read"):
                 m.d.comb += self.read.valid.eq(room)
                 with m.If(room & self.read.ready & last):

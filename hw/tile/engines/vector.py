@@ -54,7 +54,7 @@ class VectorEngine(Resettable):
         Why it stopped, from then on.
     fetch, look, walks : Out(FetchPort()), Out(WalkPort()), Out(WalkPort())
         Descriptor memory, and the walks: to be looked at, and to be carried out.
-    look_ask, ask, change : Out(AskPort()), Out(AskPort()), Out(stream of Change())
+    look_ask, ask, change, moved : Out(AskPort()), Out(AskPort()), Out(stream of Change()), In(1)
         The tokens.
     read, write, drain, result, sum_context, summing, memory, adds, total
         As at :class:`hw.tile.engines.execution.Execution`.
@@ -81,6 +81,7 @@ class VectorEngine(Resettable):
     look_ask: Any
     ask: Any
     change: stream.Interface
+    moved: Value
     read: Any
     write: Any
     drain: stream.Interface
@@ -100,7 +101,7 @@ class VectorEngine(Resettable):
             "wants": Out(STREAMS), "drains": Out(1), "none": In(1), "codes": In(9), "found": Out(FoundLayout()),
             "fetch": Out(FetchPort()), "look": Out(WalkPort()), "walks": Out(WalkPort()),
             "look_ask": Out(AskPort()), "ask": Out(AskPort()), "change": Out(stream.Signature(Change())),
-            "ends": Out(1), **Execution.members(cfg),
+            "moved": In(1), "ends": Out(1), **Execution.members(cfg),
         })
 
     def elaborate(self, platform: object) -> Any:
@@ -129,7 +130,8 @@ class VectorEngine(Resettable):
             taken.vec.eq(vec), taken.order.eq(self.order), taken.reads.eq(self.wants),
             taken.a.eq(looks["a"].number), taken.b.eq(looks["b"].number),
             self.busy.eq(waiting.busy), self.oldest.eq(waiting.oldest), self.reads.eq(waiting.reads),
-            self.found.eq(execution.found), self.ends.eq(waiting.o.valid & waiting.o.ready),
+            execution.moved.eq(self.moved), self.found.eq(execution.found),
+            self.ends.eq(waiting.o.valid & waiting.o.ready),
         ]
         self._look(m, issue, fetch, looks, waiting)
         return self.resets(m)

@@ -22,7 +22,8 @@ __all__ = ["Walks"]
 class Walks(Resettable):
     """Reads a walk and where it is, has the walker do what is asked for, and writes where the walk is then.
 
-    It serves one at a time, those who ask in turn, and none of them waits for what another one waits for.
+    It serves one at a time, those who ask in turn, and none of them waits for what another one waits for: who was told
+    to ask later since others did is served when a block of some ring has come or was given back.
 
     Parameters
     ----------
@@ -37,7 +38,7 @@ class Walks(Resettable):
         Those who ask.
     fetch, place : Out(FetchPort()), Out(stream of DescriptorWrite())
         Descriptor memory.
-    ask, change : Out(AskPort()), Out(stream of Change())
+    ask, change, moved : Out(AskPort()), Out(stream of Change()), In(1)
         The tokens.
     serves : Out(1)
         For a trace: it serves the second of those who ask.
@@ -47,6 +48,7 @@ class Walks(Resettable):
     place: stream.Interface
     ask: Any
     change: stream.Interface
+    moved: Value
     serves: Value
 
     def __init__(self, cfg: TileConfig, ports: int) -> None:
@@ -54,7 +56,7 @@ class Walks(Resettable):
         super().__init__({
             **{f"port_{k}": In(WalkPort()) for k in range(ports)}, "fetch": Out(FetchPort()),
             "place": Out(stream.Signature(DescriptorWrite())), "ask": Out(AskPort()),
-            "change": Out(stream.Signature(Change())), "serves": Out(1),
+            "change": Out(stream.Signature(Change())), "moved": In(1), "serves": Out(1),
         })
 
     def elaborate(self, platform: object) -> Any:
@@ -68,18 +70,23 @@ class Walks(Resettable):
         asked = Signal(data.StructLayout({
             "number": 3, "todo": 2, "restart": 1, "advance": 1, "free": 1, "hasty": 1, "hold": 1,
         }))
+        own = Signal(name="own_haste")
         for name in ("fetch", "ask", "change"):
             inner = fetcher.fetch if name == "fetch" else getattr(walker, name)
             connect(m, inner, flipped(getattr(self, name)))
         done, wrongs = Signal(), Signal(WalkLayout())
         m.d.comb += self.serves.eq(owner[1])
         m.d.comb += wrongs.eq(walk_wrongs(self.cfg, fetcher.o) | Cat(C(0, 2), walker.look.outside))
-        waiting = Cat(port.valid for port in ports)
+        # Those who were told to ask later, and nothing has come or gone since.
+        later = Signal(self.ports, name="later")
+        m.d.sync += later.eq((later | (owner & (walker.later & ~own).replicate(self.ports)))
+                             & ~self.moved.replicate(self.ports))
+        waiting = Cat(port.valid for port in ports) & ~later
         for k, port in enumerate(ports):
             with m.If(owner[k]):
                 m.d.comb += [
                     *(asked[name].eq(getattr(port, name)) for name in asked.shape().members if name != "hasty"),
-                    asked.hasty.eq(port.hasty | (waiting & ~owner).any()), port.done.eq(done),
+                    own.eq(port.hasty), asked.hasty.eq(own | (waiting & ~owner).any()), port.done.eq(done),
                     port.wrong.eq(walker.wrong), port.later.eq(walker.later),
                 ]
             m.d.comb += [

@@ -403,15 +403,16 @@ class Sequencer(Resettable):
 
         Whether it is legal is asked at once, what is there when the engines are idle: SEND may wait for ever.
         """
-        ring, asked = self.ask.ring, Signal()
-        m.d.sync += asked.eq(0)
+        ring, asked, again = self.ask.ring, Signal(), Signal(name="again")
+        m.d.sync += [asked.eq(0), again.eq(0)]
         with m.State("Ask"):
             # Of something to be made: what fits; else what is there.
             makes, fits = (op == Op.ROOM) | (op == Op.PUSH), Signal()
             m.d.comb += [
                 self.ask.valid.eq(~dead & (self.idle | ~asked)), fits.eq(ring.there + left <= ring.blocks),
             ]
-            m.d.sync += asked.eq(asked | self.ask.ready)
+            m.d.comb += self.ask.again.eq(again)
+            m.d.sync += [asked.eq(asked | self.ask.ready), again.eq(again | (self.ask.ready & self.idle))]
             with m.If(self.ask.ready):
                 with m.If(self.idle & Mux(makes, fits, ring.there >= left)):
                     m.next = "Next"

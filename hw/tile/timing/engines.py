@@ -3,7 +3,7 @@
 from functools import lru_cache
 
 from hw.tile.isa import Operand
-from hw.tile.legality import is_result, is_stream
+from hw.tile.legality import is_result, is_stream, is_walk
 from hw.tile.timing.clock import Process
 from hw.tile.timing.state import Operation, Product, TileState
 from hw.tile.timing.walker import LOAD, VECTOR, Asked
@@ -81,18 +81,18 @@ def vector(tile: TileState) -> Process:
         # The first question is asked a cycle before, but for what walks.
         late = int(bool(job.plan.windows))
         if job.plan.windows:
-            yield from _windows(tile, list(job.plan.windows))
+            yield from _windows(tile, job)
         for name in "ab":
             if is_stream(job.vec[name]) and job.vec[name] in dict(job.plan.needs):
-                first, late = clock.now + late, 1
-                while rings[job.vec[name]].there < 1:
-                    yield rings[job.vec[name]].changed
-                yield 1 + _answer(first, clock.now)
+                ring = rings[job.vec[name]]
+                yield from ring.answered(clock.now + late, lambda ring=ring: ring.there > 0)
+                late = 1
+                yield 1
         for stream, _ in job.plan.rooms:
-            first, late = clock.now + late, 1
-            while rings[stream].there >= rings[stream].blocks:
-                yield rings[stream].changed
-            yield 1 + _answer(first, clock.now)
+            ring = rings[stream]
+            yield from ring.answered(clock.now + late, lambda ring=ring: ring.there < ring.blocks)
+            late = 1
+            yield 1
         yield from _operands(tile, job)
         yield _UNIT + job.beats.late + job.beats.slow
         for number, free in job.plan.advances:
@@ -109,18 +109,25 @@ def vector(tile: TileState) -> Process:
         yield 1
 
 
-def _windows(tile: TileState, missing: list[int]) -> Process:
-    """Until all windows are planned: each in turn, as each may be a trap."""
-    several = len(missing) > 1
-    while missing:
-        for number in list(missing):
-            asked = Asked("plan", number, hasty=len(missing) > 1)
-            yield from tile.walker.ask(VECTOR, asked)
-            if asked.done >= 0:
-                missing.remove(number)
+def _windows(tile: TileState, job: Operation) -> Process:
+    """Until all windows are planned: each in turn, as each may be a trap, and again when something came or went."""
+    numbers = {name: job.vec[name] - Operand.WALK for name in "ab" if is_walk(job.vec[name])}
+    missing = {name: number for name, number in numbers.items() if number in job.plan.windows}
+    while True:
+        later = tile.clock.now
+        for name in "ab":
+            if name in missing:
+                asked = Asked("plan", missing[name], hasty=len(missing) > 1)
+                yield from tile.walker.ask(VECTOR, asked)
+                later = tile.clock.now if name == "a" else later
+                if asked.done >= 0:
+                    del missing[name]
             yield 1
-        yield int(not several and not missing)
-    yield 1
+        if len(missing) > 1:
+            yield from tile.walker.since(later)
+        yield 1
+        if not missing:
+            return
 
 
 def _operands(tile: TileState, job: Operation) -> Process:
@@ -156,11 +163,6 @@ def _drain(tile: TileState, job: Operation) -> Process:
         core.took(result, word, at)
 
 
-def _answer(first: int, now: int) -> int:
-    """Cycles until tokens answer: in cycle ``first`` at the earliest, then every other cycle."""
-    return first - now if now <= first else (first - now) % 2
-
-
 def send(tile: TileState) -> Process:
     """Blocks, as :class:`hw.tile.engines.send.SendEngine`."""
     queue, clock, size = tile.sends, tile.clock, tile.cfg.flit_bytes
@@ -176,10 +178,9 @@ def send(tile: TileState) -> Process:
         flits = -(-ring.block // size)
         yield 1
         for sent in range(one.blocks):
-            first = clock.now + 1
-            while ring.there <= (0 if one.free else sent):
-                yield ring.changed
-            yield 2 + _answer(first, clock.now)
+            least = 0 if one.free else sent
+            yield from ring.answered(clock.now + 1, lambda least=least, ring=ring: ring.there > least)
+            yield 2
             for flit in range(flits):
                 # Whoever reads for the core or the vector unit goes first.
                 yield 1 + (max(0, tile.read_until - clock.now) if flit == 0 else 0)

@@ -1,8 +1,8 @@
 """Rings of streams with time: blocks, and what is acknowledged of them."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
-from hw.tile.timing.clock import Clock, Notice
+from hw.tile.timing.clock import Clock, Notice, Process
 
 __all__ = ["Ring"]
 
@@ -28,14 +28,16 @@ class Ring:
         It changed.
     acknowledge
         Is called in the cycle in which a block is acknowledged to the node.
+    moved
+        Is called when a change is seen.
     """
 
-    __slots__ = ("_clock", "_unacked", "acknowledge", "block", "blocks", "came", "changed", "freed", "remote")
+    __slots__ = ("_clock", "_unacked", "acknowledge", "block", "blocks", "came", "changed", "freed", "moved", "remote")
 
     def __init__(self, clock: Clock, values: Mapping[str, int]) -> None:
         self._clock, self.blocks, self.block = clock, values["blocks"], values["block"]
         self.came, self.freed, self.remote, self._unacked = values["first"], 0, bool(values["remote"]), 0
-        self.changed, self.acknowledge = Notice(), _nothing
+        self.changed, self.acknowledge, self.moved = Notice(), _nothing, _nothing
 
     @property
     def there(self) -> int:
@@ -50,14 +52,23 @@ class Ring:
         """The oldest one is given back in this cycle."""
         self._clock.at(self._clock.now + 1, self._free)
 
+    def answered(self, first: int, good: Callable[[], bool]) -> Process:
+        """Until a question of what waits for it, answered in cycle ``first``, is answered with what is ``good``."""
+        yield max(0, first - self._clock.now)
+        while not good():
+            yield self.changed
+            yield 1
+
     def _come(self) -> None:
         self.came += 1
         self._unacked += self.remote
         self._seen()
+        self.moved()
 
     def _free(self) -> None:
         self.freed += 1
         self._seen()
+        self.moved()
 
     def _seen(self) -> None:
         self._clock.tell(self.changed)

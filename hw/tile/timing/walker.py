@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from math import inf
 
 from hw.tile.isa import DESCRIPTORS
 from hw.tile.timing.clock import Clock, Notice, Process
@@ -66,13 +67,39 @@ class WalkerTime:
     def __init__(self, clock: Clock, rings: Sequence[Ring], memory: list[int]) -> None:
         self._clock, self._rings, self._memory = clock, rings, memory
         self._asked: list[Asked | None] = [None] * _PORTS
+        # The first cycle in which each counts: who was told to ask later waits until something has come or gone.
+        self._counts = [0.0] * _PORTS
         self._wanted, self._after, self._fresh = Notice(), 0, -1
         self._blocked: Notice | None = None
+        self._change, self._moved = Notice(), -1
         # What the walker keeps of the walk that it is with.
         self._placed = self._known = False
         self._places: dict[int, Place] = {}
         self._origins: dict[int, int] = {}
+        for ring in rings:
+            ring.moved = self._move
         clock.start(self._serve(), serves=True)
+
+    def since(self, cycle: int) -> Process:
+        """Until the cycle behind one, from ``cycle`` on, in which it is seen that a block came or went."""
+        while self._moved < cycle:
+            yield self._change
+        yield max(0, self._moved + 1 - self._clock.now)
+
+    def _move(self) -> None:
+        """A block of some ring came or went: who was told to ask later does in the next cycle."""
+        now = self._moved = self._clock.now
+        self._counts = [min(first, now + 1) for first in self._counts]
+        self._clock.tell(self._change)
+        self._clock.at(now + 1, self._hurry)
+
+    def _hurry(self) -> None:
+        self._clock.tell(self._wanted)
+        if self._blocked is not None:
+            self._clock.tell(self._blocked)
+
+    def _waits(self, port: int) -> bool:
+        return self._asked[port] is not None and self._counts[port] <= self._clock.now
 
     def place(self, number: int) -> Place:
         """A walk and where it is."""
@@ -93,18 +120,16 @@ class WalkerTime:
     def ask(self, port: int, asked: Asked) -> Process:
         """Ask, and wait for the answer: what is asked for is done, or may be asked for later."""
         self._asked[port] = asked
-        self._clock.tell(self._wanted)
-        if self._blocked is not None:
-            self._clock.tell(self._blocked)
+        self._hurry()
         while asked.done < 0 and not asked.later:
             yield asked.answered
         self._asked[port] = None
 
     def _serve(self) -> Process:
         while True:
-            while not any(self._asked):
+            while not any(map(self._waits, range(_PORTS))):
                 yield self._wanted
-            port = next(k for k in (*range(self._after, _PORTS), *range(self._after)) if self._asked[k])
+            port = next(k for k in (*range(self._after, _PORTS), *range(self._after)) if self._waits(k))
             self._after = (port + 1) % _PORTS
             asked = self._asked[port]
             assert asked is not None
@@ -116,6 +141,8 @@ class WalkerTime:
             yield from {"look": self._look, "plan": self._plan, "go": self._go}[asked.todo](port, asked)
             if asked.later and not asked.hasty:
                 asked.later = False  # asked for again, which is what a state that waits does
+                now = self._clock.now
+                self._counts[port] = now + 1 if self._moved == now else inf
             else:
                 if not asked.later:
                     asked.done = self._clock.now
@@ -123,7 +150,7 @@ class WalkerTime:
             yield 1
 
     def _hasty(self, port: int, asked: Asked) -> bool:
-        return asked.hasty or any(one is not None for k, one in enumerate(self._asked) if k != port)
+        return asked.hasty or any(self._waits(k) for k in range(_PORTS) if k != port)
 
     def _look(self, port: int, asked: Asked) -> Process:
         walk = self.place(asked.number).walk
@@ -142,18 +169,27 @@ class WalkerTime:
         late = place.late[place.position % walk.positions_x]
         yield 1 + 1 + walk.kernel_x + 1 + late + walk.kernel_y + (1 if need else 0)
         if need:
-            # It waits, two cycles each time.
-            while ring.there <= place.origin + need - 1 - ring.freed:
-                if self._hasty(port, asked):
-                    asked.later = True
-                    yield 1
+            while ring.came < place.origin + need:
+                seen = ring.came, ring.freed
+                yield 1
+                yield from self._again(port, asked, ring, seen)
+                if asked.later:
                     return
-                self._blocked = ring.changed
-                yield ring.changed
-                self._blocked = None
             behind = place.origin + place.oldest[place.position] - ring.freed
             yield 2 + 1 + _product(1) + _product(behind)
         yield max(0, asked.held() - self._clock.now)
+
+    def _again(self, port: int, asked: Asked, ring: Ring, seen: tuple[int, int]) -> Process:
+        """What it waits for was not there when it was as it was ``seen``: until it is answered once more, or later."""
+        if self._hasty(port, asked):
+            asked.later = True
+            return
+        yield 1
+        while (ring.came, ring.freed) == seen and not self._hasty(port, asked):
+            self._blocked = ring.changed
+            yield ring.changed
+            self._blocked = None
+        yield 1
 
     def _go(self, port: int, asked: Asked) -> Process:
         place = self.place(asked.number)
@@ -183,22 +219,20 @@ class WalkerTime:
         yield 2
 
     def _free(self, port: int, asked: Asked, ring: Ring, low: int) -> Process:
-        yield 2
-        freed = ring.freed
-        while freed < low:
-            if ring.came <= freed:
-                if self._hasty(port, asked):
-                    asked.later = True
-                    yield 1
+        yield 1
+        while ring.freed < low:
+            seen = ring.came, ring.freed
+            yield 1
+            if seen[0] == seen[1]:
+                yield from self._again(port, asked, ring, seen)
+                if asked.later:
                     return
-                yield 2
                 continue
             yield max(0, asked.held() - self._clock.now)
             yield 1
             ring.free()
-            freed += 1
-            yield 1 + 1
-        yield 1
+            yield 1
+        yield 1 + 1
 
 
 def _product(times: int) -> int:

@@ -78,12 +78,17 @@ class AskPort(wiring.Signature):
     -------
     stream, valid : Out(4), Out(1)
         Which, and that somebody asks; they stay until the answer is there.
+    again : Out(1)
+        The last answer was of the same ring and not what is waited for: there is none until a block of the ring has
+        come or was given back since. It may be taken back.
     ready, ring : In(1), In(RingLayout())
         The answer is there, in this cycle, the second one at the earliest. Others who ask go first once each at most.
     """
 
     def __init__(self) -> None:
-        super().__init__({"stream": Out(_STREAM), "valid": Out(1), "ready": In(1), "ring": In(RingLayout())})
+        super().__init__({
+            "stream": Out(_STREAM), "valid": Out(1), "again": Out(1), "ready": In(1), "ring": In(RingLayout()),
+        })
 
 
 class Tokens(Resettable):
@@ -120,6 +125,8 @@ class Tokens(Resettable):
         A ring for whoever cannot wait for an answer.
     acknowledge : Out(stream of 4 bits)
         Slots of blocks that are acknowledged.
+    moved : Out(1)
+        A block of some ring came or was given back in the cycle before.
     changed, who : Out(ChangedLayout()), Out(changes)
         For a trace: a change, and whose, a bit for each port.
     write, write_index, write_data : In(1), In(5), In(32)
@@ -137,6 +144,7 @@ class Tokens(Resettable):
     fill_stream: Value
     fill_ring: Any
     acknowledge: stream.Interface
+    moved: Value
     write: Value
     write_index: Value
     write_data: Value
@@ -151,7 +159,7 @@ class Tokens(Resettable):
             **{f"change_{k}": In(stream.Signature(Change())) for k in range(changes)},
             **{f"ask_{k}": In(AskPort()) for k in range(asks)},
             "fill_stream": In(_STREAM), "fill_ring": Out(RingLayout()),
-            "acknowledge": Out(stream.Signature(_STREAM)),
+            "acknowledge": Out(stream.Signature(_STREAM)), "moved": Out(1),
             "changed": Out(ChangedLayout()), "who": Out(changes),
             "write": In(1), "write_index": In(_STREAM + 1), "write_data": In(_WORD),
         })
@@ -189,7 +197,8 @@ class Tokens(Resettable):
             m.d.sync += [self.acknowledge.valid.eq(acks), self.acknowledge.payload.eq(ring.slot)]
         writes = empty | comes | judges | changes | acks
         self._owe(m, ring, after, number, writes, acks, owing)
-        asked = self._ask(m)
+        asked = self._ask(m, number, changes | empty | comes)
+        m.d.sync += self.moved.eq(changes)
         put = (number, after.as_value(), writes)
         answer, answered = Signal(StateLayout()), Signal(DescriptorLayout("stream"))
         odd = self.write_index[0]
@@ -300,13 +309,15 @@ class Tokens(Resettable):
                 ]
         m.d.comb += [after.there.eq(before.there + comes - frees), after.freed.eq(before.freed + frees)]
 
-    def _ask(self, m: Module) -> Value:
+    def _ask(self, m: Module, number: Value, changes: Value) -> Value:
         """The stream that was asked for a cycle ago: round robin."""
         m.submodules.turns = turns = RoundRobin(self.asks)
         ports = [self._port("ask", k) for k in range(self.asks)]
-        asked, answers = Signal(_STREAM), Signal(self.asks)
+        asked, answers, news = Signal(_STREAM), Signal(self.asks), Signal(self.asks, name="news")
         free = ~answers & self.ready.replicate(self.asks)
-        m.d.comb += turns.request.eq(Cat(port.valid for port in ports) & free)
+        m.d.comb += turns.request.eq(Cat(port.valid & (~port.again | news[k]) for k, port in enumerate(ports)) & free)
+        # What changes in the cycle of a grant is in its answer.
+        m.d.sync += news.eq((news | Cat(changes & (port.stream == number) for port in ports)) & ~turns.grant)
         m.d.sync += answers.eq(turns.grant)
         for k, port in enumerate(ports):
             m.d.comb += port.ready.eq(answers[k] & port.valid)

@@ -82,8 +82,13 @@ class Walker(Resettable):
     def elaborate(self, platform: object) -> Any:
         m = Module()
         walk, at, ring = self.walk, self.next, Signal(RingLayout())
+        # It waits for a block that was not there.
+        self._again = again = Signal(name="again")
+        with m.If(self.ask.ready):
+            m.d.sync += again.eq(0)
         m.d.comb += [
-            self.ask.stream.eq(walk.stream), self.change.p.stream.eq(walk.stream), self.change.p.free.eq(1),
+            self.ask.stream.eq(walk.stream), self.ask.again.eq(again & ~self.hasty),
+            self.change.p.stream.eq(walk.stream), self.change.p.free.eq(1),
         ]
         self._sums = sums = Sums(m, self.number, self.bits)
         self._total, self._ready, self._kept, self._keeps = sums.total, sums.ready, sums.kept, sums.keeps
@@ -103,7 +108,7 @@ class Walker(Resettable):
         m.d.comb += [self._begins.eq(at.origin - ring.freed), self._back.eq(self._begins + self._oldest)]
         with m.FSM():
             with m.State("Idle"):
-                m.d.sync += plans.eq(self.todo == Todo.PLAN)
+                m.d.sync += [plans.eq(self.todo == Todo.PLAN), again.eq(0)]
                 with m.If(self.start):
                     self._begin(m)
             self._count(m, asks)
@@ -295,6 +300,7 @@ class Walker(Resettable):
                 m.d.comb += self.later.eq(1)
                 m.next = "Idle"
             with m.Else():
+                m.d.sync += self._again.eq(1)
                 m.next = "Wait"
             with m.If((self._back < 0) | far | (less[:8] >= ring.blocks)):
                 m.d.comb += [self.wrong.eq(1), self.later.eq(0)]
@@ -367,6 +373,7 @@ class Walker(Resettable):
             with m.If(self._back[-1] | ~self._back.any()):
                 self._leave(m)
             with m.Elif(ring.there == 0):
+                m.d.sync += self._again.eq(1)
                 m.next = "Free"
                 with m.If(self.hasty):
                     m.d.comb += self.later.eq(1)
