@@ -221,5 +221,10 @@ MUTANTS = (
         line="there + 2 < blocks + unacked", instead="there + 2 <= blocks + unacked",
         make=lambda: TokenClaims(Tokens(2, 1, streams=2)), depth=20,
     ),
+    Mutant(
+        what="what changes in the cycle of an answer is missed by who asks again", owner=Tokens, method="_ask",
+        line="& ~turns.grant)", instead="& ~answers)",
+        make=lambda: TokenClaims(Tokens(2, 1, streams=2)), depth=20,
+    ),
 )
 """All of them."""

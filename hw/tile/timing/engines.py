@@ -124,7 +124,9 @@ def _windows(tile: TileState, job: Operation) -> Process:
                     del missing[name]
             yield 1
         if len(missing) > 1:
-            yield from tile.walker.since(later)
+            while tile.changes.last < later:
+                yield tile.changes.notice
+            yield max(0, tile.changes.last + 1 - tile.clock.now)
         yield 1
         if not missing:
             return

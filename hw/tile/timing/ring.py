@@ -4,10 +4,42 @@ from collections.abc import Callable, Mapping
 
 from hw.tile.timing.clock import Clock, Notice, Process
 
-__all__ = ["Ring"]
+__all__ = ["Moves", "Ring"]
 
 ACKNOWLEDGES = 3
 """Cycles from a change of a ring to the acknowledgement at the node: :class:`hw.tile.tokens.Tokens`."""
+
+
+class Moves:
+    """Changes of any ring of a tile, which are seen in the cycle behind them.
+
+    Attributes
+    ----------
+    last
+        The cycle in which the last one was seen.
+    notice
+        One is seen.
+    then
+        Is called when one is.
+    """
+
+    __slots__ = ("_clock", "last", "notice", "then")
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock, self.last, self.notice, self.then = clock, -1, Notice(), _nothing
+
+    def move(self) -> None:
+        """One is seen in this cycle."""
+        self.last = self._clock.now
+        self._clock.tell(self.notice)
+        self.then()
+
+    def again(self) -> Process:
+        """From an answer that is not what is waited for to the next one: when something has moved since."""
+        answered = self._clock.now
+        while self.last <= answered:
+            yield self.notice
+        yield 1
 
 
 class Ring:
@@ -19,25 +51,23 @@ class Ring:
         The clock.
     values
         Its descriptor.
+    moves
+        Is told of each change.
 
     Attributes
     ----------
     came, freed
         Blocks since the start.
-    changed
-        It changed.
     acknowledge
         Is called in the cycle in which a block is acknowledged to the node.
-    moved
-        Is called when a change is seen.
     """
 
-    __slots__ = ("_clock", "_unacked", "acknowledge", "block", "blocks", "came", "changed", "freed", "moved", "remote")
+    __slots__ = ("_clock", "_moves", "_unacked", "acknowledge", "block", "blocks", "came", "freed", "remote")
 
-    def __init__(self, clock: Clock, values: Mapping[str, int]) -> None:
-        self._clock, self.blocks, self.block = clock, values["blocks"], values["block"]
+    def __init__(self, clock: Clock, values: Mapping[str, int], moves: Moves) -> None:
+        self._clock, self._moves, self.blocks, self.block = clock, moves, values["blocks"], values["block"]
         self.came, self.freed, self.remote, self._unacked = values["first"], 0, bool(values["remote"]), 0
-        self.changed, self.acknowledge, self.moved = Notice(), _nothing, _nothing
+        self.acknowledge = _nothing
 
     @property
     def there(self) -> int:
@@ -56,22 +86,19 @@ class Ring:
         """Until a question of what waits for it, answered in cycle ``first``, is answered with what is ``good``."""
         yield max(0, first - self._clock.now)
         while not good():
-            yield self.changed
-            yield 1
+            yield from self._moves.again()
 
     def _come(self) -> None:
         self.came += 1
         self._unacked += self.remote
         self._seen()
-        self.moved()
 
     def _free(self) -> None:
         self.freed += 1
         self._seen()
-        self.moved()
 
     def _seen(self) -> None:
-        self._clock.tell(self.changed)
+        self._moves.move()
         if self.remote and self._unacked and self.there + 2 < self.blocks + self._unacked:
             self._unacked -= 1
             self._clock.at(self._clock.now + ACKNOWLEDGES - 1, self.acknowledge)

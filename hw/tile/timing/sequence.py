@@ -91,14 +91,11 @@ class Sequence:
 
     def _tokens(self, plan: Plan) -> Process:
         rings = self._tile.rings
-        while True:
-            yield from self._tile.quiet()
-            yield 1
-            short = [s for s, n in plan.needs if rings[s].there < n]
-            short += [s for s, n in plan.rooms if rings[s].there + n > rings[s].blocks]
-            if not short:
-                break
-            yield rings[short[0]].changed
+        yield from self._tile.quiet()
+        yield 1
+        while (any(rings[s].there < n for s, n in plan.needs)
+               or any(rings[s].there + n > rings[s].blocks for s, n in plan.rooms)):
+            yield from self._tile.changes.again()
         for changes, change in ((plan.takes, Ring.free), (plan.shows, Ring.come)):
             for stream, count in changes:
                 for _ in range(count):

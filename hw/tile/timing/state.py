@@ -12,7 +12,7 @@ from hw.tile.machine.tiles import Place
 from hw.tile.timing.clock import Clock, Notice, Process
 from hw.tile.timing.core import CoreTime, Result
 from hw.tile.timing.queue import Queue
-from hw.tile.timing.ring import Ring
+from hw.tile.timing.ring import Moves, Ring
 from hw.tile.timing.vectors import Beats
 from hw.tile.timing.walker import WalkerTime
 
@@ -68,6 +68,8 @@ class TileState:
 
     Attributes
     ----------
+    changes
+        Of the rings.
     products, operations, sends
         What the engines have taken.
     moved
@@ -93,8 +95,9 @@ class TileState:
         self.memory = list(program.descriptors)
         self.parameters = np.zeros(place.cfg.parameters, np.uint64)
         self.parameters[: len(program.parameters)] = program.parameters
-        self.rings = [Ring(clock, program.descriptor("stream", k)) for k in range(STREAMS)]
-        self.walker = WalkerTime(clock, self.rings, self.memory)
+        self.changes = Moves(clock)
+        self.rings = [Ring(clock, program.descriptor("stream", k), self.changes) for k in range(STREAMS)]
+        self.walker = WalkerTime(clock, self.rings, self.changes, self.memory)
         self.products: Queue[Product] = Queue(clock, _PRODUCTS)
         self.operations: Queue[Operation] = Queue(clock, _OPERATIONS)
         self.sends: Queue[Plan] = Queue(clock, 3)

@@ -6,7 +6,7 @@ from math import inf
 
 from hw.tile.isa import DESCRIPTORS
 from hw.tile.timing.clock import Clock, Notice, Process
-from hw.tile.timing.ring import Ring
+from hw.tile.timing.ring import Moves, Ring
 from hw.tile.walk import Walk, walk_of
 
 __all__ = ["LOAD", "LOOK_LOAD", "LOOK_VECTOR", "VECTOR", "Asked", "Place", "WalkerTime"]
@@ -58,40 +58,31 @@ class WalkerTime:
 
     Parameters
     ----------
-    clock, rings
-        The clock and the rings of the tile.
+    clock, rings, moves
+        The clock and the rings of the tile, and what changes in them.
     memory
         Descriptor memory as it is now.
     """
 
-    def __init__(self, clock: Clock, rings: Sequence[Ring], memory: list[int]) -> None:
-        self._clock, self._rings, self._memory = clock, rings, memory
+    def __init__(self, clock: Clock, rings: Sequence[Ring], moves: Moves, memory: list[int]) -> None:
+        self._clock, self._rings, self._moves, self._memory = clock, rings, moves, memory
         self._asked: list[Asked | None] = [None] * _PORTS
         # The first cycle in which each counts: who was told to ask later waits until something has come or gone.
         self._counts = [0.0] * _PORTS
         self._wanted, self._after, self._fresh = Notice(), 0, -1
         self._blocked: Notice | None = None
-        self._change, self._moved = Notice(), -1
         # What the walker keeps of the walk that it is with.
         self._placed = self._known = False
         self._places: dict[int, Place] = {}
         self._origins: dict[int, int] = {}
-        for ring in rings:
-            ring.moved = self._move
+        moves.then = self._move
         clock.start(self._serve(), serves=True)
-
-    def since(self, cycle: int) -> Process:
-        """Until the cycle behind one, from ``cycle`` on, in which it is seen that a block came or went."""
-        while self._moved < cycle:
-            yield self._change
-        yield max(0, self._moved + 1 - self._clock.now)
 
     def _move(self) -> None:
         """A block of some ring came or went: who was told to ask later does in the next cycle."""
-        now = self._moved = self._clock.now
-        self._counts = [min(first, now + 1) for first in self._counts]
-        self._clock.tell(self._change)
-        self._clock.at(now + 1, self._hurry)
+        soon = self._clock.now + 1
+        self._counts = [min(first, soon) for first in self._counts]
+        self._clock.at(soon, self._hurry)
 
     def _hurry(self) -> None:
         self._clock.tell(self._wanted)
@@ -142,7 +133,7 @@ class WalkerTime:
             if asked.later and not asked.hasty:
                 asked.later = False  # asked for again, which is what a state that waits does
                 now = self._clock.now
-                self._counts[port] = now + 1 if self._moved == now else inf
+                self._counts[port] = now + 1 if self._moves.last == now else inf
             else:
                 if not asked.later:
                     asked.done = self._clock.now
@@ -170,24 +161,24 @@ class WalkerTime:
         yield 1 + 1 + walk.kernel_x + 1 + late + walk.kernel_y + (1 if need else 0)
         if need:
             while ring.came < place.origin + need:
-                seen = ring.came, ring.freed
-                yield 1
-                yield from self._again(port, asked, ring, seen)
+                yield from self._again(port, asked)
                 if asked.later:
                     return
             behind = place.origin + place.oldest[place.position] - ring.freed
             yield 2 + 1 + _product(1) + _product(behind)
         yield max(0, asked.held() - self._clock.now)
 
-    def _again(self, port: int, asked: Asked, ring: Ring, seen: tuple[int, int]) -> Process:
-        """What it waits for was not there when it was as it was ``seen``: until it is answered once more, or later."""
+    def _again(self, port: int, asked: Asked) -> Process:
+        """From an answer that is not what it waits for to the next one, or to what it is told, to ask later."""
+        answered = self._clock.now
+        yield 1
         if self._hasty(port, asked):
             asked.later = True
             return
         yield 1
-        while (ring.came, ring.freed) == seen and not self._hasty(port, asked):
-            self._blocked = ring.changed
-            yield ring.changed
+        while self._moves.last <= answered and not self._hasty(port, asked):
+            self._blocked = self._moves.notice
+            yield self._blocked
             self._blocked = None
         yield 1
 
@@ -221,13 +212,12 @@ class WalkerTime:
     def _free(self, port: int, asked: Asked, ring: Ring, low: int) -> Process:
         yield 1
         while ring.freed < low:
-            seen = ring.came, ring.freed
-            yield 1
-            if seen[0] == seen[1]:
-                yield from self._again(port, asked, ring, seen)
+            if not ring.there:
+                yield from self._again(port, asked)
                 if asked.later:
                     return
                 continue
+            yield 1
             yield max(0, asked.held() - self._clock.now)
             yield 1
             ring.free()

@@ -79,8 +79,8 @@ class AskPort(wiring.Signature):
     stream, valid : Out(4), Out(1)
         Which, and that somebody asks; they stay until the answer is there.
     again : Out(1)
-        The last answer was of the same ring and not what is waited for: there is none until a block of the ring has
-        come or was given back since. It may be taken back.
+        The last answer was not what is waited for: there is none until a block of some ring has come or was given back
+        since. It may be taken back.
     ready, ring : In(1), In(RingLayout())
         The answer is there, in this cycle, the second one at the earliest. Others who ask go first once each at most.
     """
@@ -197,7 +197,7 @@ class Tokens(Resettable):
             m.d.sync += [self.acknowledge.valid.eq(acks), self.acknowledge.payload.eq(ring.slot)]
         writes = empty | comes | judges | changes | acks
         self._owe(m, ring, after, number, writes, acks, owing)
-        asked = self._ask(m, number, changes | empty | comes)
+        asked = self._ask(m, changes | empty | comes)
         m.d.sync += self.moved.eq(changes)
         put = (number, after.as_value(), writes)
         answer, answered = Signal(StateLayout()), Signal(DescriptorLayout("stream"))
@@ -309,15 +309,15 @@ class Tokens(Resettable):
                 ]
         m.d.comb += [after.there.eq(before.there + comes - frees), after.freed.eq(before.freed + frees)]
 
-    def _ask(self, m: Module, number: Value, changes: Value) -> Value:
+    def _ask(self, m: Module, changes: Value) -> Value:
         """The stream that was asked for a cycle ago: round robin."""
         m.submodules.turns = turns = RoundRobin(self.asks)
         ports = [self._port("ask", k) for k in range(self.asks)]
-        asked, answers, news = Signal(_STREAM), Signal(self.asks), Signal(self.asks, name="news")
+        asked, answers, news = Signal(_STREAM), Signal(self.asks, name="answers"), Signal(self.asks, name="news")
         free = ~answers & self.ready.replicate(self.asks)
         m.d.comb += turns.request.eq(Cat(port.valid & (~port.again | news[k]) for k, port in enumerate(ports)) & free)
         # What changes in the cycle of a grant is in its answer.
-        m.d.sync += news.eq((news | Cat(changes & (port.stream == number) for port in ports)) & ~turns.grant)
+        m.d.sync += news.eq((news | changes.replicate(self.asks)) & ~turns.grant)
         m.d.sync += answers.eq(turns.grant)
         for k, port in enumerate(ports):
             m.d.comb += port.ready.eq(answers[k] & port.valid)

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from amaranth.hdl import Module, Mux, Signal
+from amaranth.hdl import Cat, Module, Mux, Signal
 
 from hw.tile.isa import STREAMS
 from hw.tile.layouts import DescriptorLayout
@@ -34,7 +34,7 @@ class TokenClaims(Harness):
                      dut.write_data, *(p.payload for p in changes), *(p.valid for p in changes))
         for k in range(dut.asks):
             port = getattr(dut, f"ask_{k}")
-            drive_freely(m, port.valid, port.stream)
+            drive_freely(m, port.valid, port.stream, port.again)
         # The host writes descriptors, then starts, once.
         begun = Signal()
         m.d.sync += begun.eq(begun | dut.start)
@@ -45,6 +45,7 @@ class TokenClaims(Harness):
         for name in ("asked", "filled"):
             claim(m, f"{name}: it is told what is", (state[f"{name}_rings.word_0"] == ring.as_value()) & (
                 state[f"{name}_streams.word_0"] == descriptor.as_value()))
+        self._answers(m, dut, state, changes)
         judged = self._begins(m, dut, state, begun, ring, descriptor)
         comes, frees = self._changes(m, dut, changes, begun, ring, descriptor)
         legal = judged & (ring.wrong == 0)
@@ -105,6 +106,20 @@ class TokenClaims(Harness):
                 assume(m, ~port.valid | (dut.claim & ~port.payload.free))
                 assume(m, ~its | descriptor.remote)
         return comes, frees
+
+    def _answers(self, m: Module, dut: Any, state: State, changes: Any) -> None:
+        """What has changed since a question was granted, which its answer does not tell, is known."""
+        answers, news, before, could = state["answers"], state["news"], Signal(dut.asks), Signal(dut.asks)
+        ports = [getattr(dut, f"ask_{k}") for k in range(dut.asks)]
+        some = Cat(port.valid & port.ready for port in changes).any()
+        since = before & ~answers
+        m.d.sync += [
+            before.eq(since | some.replicate(dut.asks)),
+            could.eq(Cat(port.valid & (~port.again | news[k]) for k, port in enumerate(ports))),
+        ]
+        claim(m, "who asks again is asked for when something has changed since", (since & ~news) == 0)
+        claim(m, "who asks again is answered when there is something new alone", (answers & ~could) == 0)
+        witness(m, "who asks again is answered", (answers & Cat(port.again & port.valid for port in ports)).any())
 
     def _acknowledges(
         self, m: Module, dut: Any, state: State, legal: Any, comes: Any, ring: Any, descriptor: Any

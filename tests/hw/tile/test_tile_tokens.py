@@ -25,10 +25,12 @@ def random_streams(rng: np.random.Generator) -> list[dict[str, int]]:
 def test_rings_are_those_of_the_reference() -> None:
     rng = np.random.default_rng(0)
     dut: Any = Tokens(changes=3, asks=2)
-    seen = {"change": 0, "ask": 0, "ack": 0}
+    seen = {"change": 0, "ask": 0, "again": 0, "ack": 0}
     told = due = False
     # What each port asks for, until there is an answer.
     asked: list[int | None] = [None, None]
+    # Whether it asks once more, and whether anything has changed in the cycle of the answer or since.
+    again, news = [False, False], [False, False]
 
     async def load(ctx: Any, streams: list[dict[str, int]]) -> None:
         ctx.set(dut.write, 1)
@@ -94,20 +96,26 @@ def test_rings_are_those_of_the_reference() -> None:
             ctx.set(port.payload, {"stream": wish[0], "free": wish[1]} if wish else {"stream": 0, "free": 0})
         for k in range(2):
             if asked[k] is None and rng.random() < 0.7:
-                asked[k] = int(rng.integers(STREAMS))
+                asked[k], again[k] = int(rng.integers(STREAMS)), bool(rng.random() < 0.5)
             port = getattr(dut, f"ask_{k}")
             ctx.set(port.valid, int(asked[k] is not None))
             ctx.set(port.stream, asked[k] or 0)
+            ctx.set(port.again, int(again[k]))
         ctx.set(dut.acknowledge.ready, int(rng.random() < 0.6))
         goes = next((k for k, wish in enumerate(wanted) if wish), None)
         assert [bool(ctx.get(p.ready)) for p, w in zip(ports, wanted, strict=True) if w] == [
             k == goes for k, w in enumerate(wanted) if w]
         granted = [k for k in range(2) if ctx.get(getattr(dut, f"ask_{k}").ready)]
         assert len(granted) == due
-        due = any(number is not None and k not in granted for k, number in enumerate(asked))
+        due = any(
+            number is not None and k not in granted and (news[k] or not again[k]) for k, number in enumerate(asked))
         for k in granted:
             check(ctx, k, asked[k] or 0, streams, model)
+            seen["again"] += again[k]
             asked[k] = None
+            news[k] = False
+        if goes is not None:
+            news[:] = [True, True]
         take(ctx, streams, model)
         if goes is not None:
             number, free = wanted[goes] or (0, False)

@@ -63,6 +63,7 @@ CHOSEN = [
     ("a loop that is run again counts for the one inside", "LoopStack"),
     ("PUSH does not wait", "Sequencer"),
     ("a block is acknowledged when one", "Tokens"),
+    ("what changes in the cycle of an answer is missed", "Tokens"),
     ("an engine is busy only when", "Waiting"),
     ("SEND reads a block before it is there", "SendEngine"),
     ("an instruction at the end of a loop retires twice", "Sequencer"),

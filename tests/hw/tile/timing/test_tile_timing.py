@@ -6,7 +6,7 @@ import pytest
 from hw.tile.config import TileConfig
 from hw.tile.isa import DESCRIPTORS, Kind, Operand
 from hw.tile.timing.clock import Clock, Notice, Process
-from hw.tile.timing.ring import ACKNOWLEDGES, Ring
+from hw.tile.timing.ring import ACKNOWLEDGES, Moves, Ring
 from hw.tile.timing.vectors import beats_of
 from hw.tile.vector import pack_parameters
 
@@ -48,7 +48,7 @@ def test_what_is_changed_in_a_cycle_is_seen_in_the_next_one_before_anything_else
 def test_a_ring_acknowledges_while_two_blocks_more_would_fit() -> None:
     """Of three blocks: the first at once, others when as many were given back."""
     clock, acknowledged = Clock(), list[int]()
-    ring = Ring(clock, {"blocks": 3, "block": 8, "first": 0, "remote": 1})
+    ring = Ring(clock, {"blocks": 3, "block": 8, "first": 0, "remote": 1}, Moves(clock))
     ring.acknowledge = lambda: acknowledged.append(clock.now)
 
     def fills() -> Process:
