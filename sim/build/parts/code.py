@@ -1,7 +1,7 @@
 """The C++ of the parts of an edge: each runs for the models for which something that it reads has changed."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from sim.build.parts.nodes import Node, Unit, exposed, filtered
@@ -105,13 +105,11 @@ class Writer:
                 readers.discard(k)
             if readers:
                 found[name] = sets.setdefault(tuple(sorted(readers)), len(sets))
-        body = _Body(found, self._members)
+        body = _Body(found, self._members, self._local)
         text = body.part(part.statements)
-        used = part.reads.union(*(leaf.reads | leaf.writes for one in part.statements for leaf in leaves(one)))
         lines = [
             f"static inline void part_{k}({self._root}& __restrict vlSelfRef, uint64_t* __restrict marks, "
             "uint64_t bit) {",
-            *(f"    {self._local[name]}" for name in sorted(used & self._local.keys())),
             *(f"    uint64_t changed_{number} = 0;" for number in sets.values()),
             *(["    bool outside = false, noted = false;"] if body.effects else []), text,
         ]
@@ -137,10 +135,12 @@ class _Body:
         Variables whose change somebody wants to know, with the number of what is set then.
     members
         See :func:`members_of`.
+    local
+        Declarations of locals, each made in the innermost block that has all its uses: wide ones are set to 0 there.
     """
 
-    def __init__(self, found: Mapping[str, int], members: Mapping[str, int]) -> None:
-        self._found, self._members, self.effects = found, members, False
+    def __init__(self, found: Mapping[str, int], members: Mapping[str, int], local: Mapping[str, str]) -> None:
+        self._found, self._members, self._local, self.effects = found, members, local, False
 
     def part(self, statements: Sequence[Statement]) -> str:
         """Each variable is kept before the first statement that writes it, and compared behind the last."""
@@ -151,11 +151,12 @@ class _Body:
             for name in names:
                 first.setdefault(name, k)
                 last[name] = k
-        lines = list[str]()
+        here, inner = _placed(statements, frozenset[str]().union(*map(_used, statements)) & self._local.keys())
+        lines = [f"    {self._local[name]}" for name in here]
         for k, one in enumerate(statements):
             before = [name for name in sorted(writes[k]) if first[name] == k]
             lines += [f"    const auto was_{name} = vlSelfRef.{name};" for name in before]
-            lines.append(self._statement(one, 1))
+            lines.append(self._statement(one, 1, inner[k]))
             lines += [self._compared(name) for name in sorted(writes[k]) if last[name] == k]
         return "\n".join(lines)
 
@@ -164,15 +165,20 @@ class _Body:
         differs = f"was_{name} ^ {now}" if self._members[name] == 1 else f"mho_differ(was_{name}, {now})"
         return f"    changed_{self._found[name]} |= {differs};"
 
-    def _statement(self, one: Statement, depth: int) -> str:
+    def _statement(self, one: Statement, depth: int, names: frozenset[str]) -> str:
         blank = "    " * depth
         if isinstance(one, Leaf):
             return blank + self._leaf(one, depth)
-        text = f"{blank}if ({one.condition}) {{\n{self._block(one.then, depth)}{blank}}}"
-        return text + (f" else {{\n{self._block(one.other, depth)}{blank}}}" if one.other else "")
+        text = f"{blank}if ({one.condition}) {{\n{self._block(one.then, depth, names)}{blank}}}"
+        return text + (f" else {{\n{self._block(one.other, depth, names)}{blank}}}" if one.other else "")
 
-    def _block(self, some: Sequence[Statement], depth: int) -> str:
-        return "".join(f"{self._statement(one, depth + 1)}\n" for one in some)
+    def _block(self, some: Sequence[Statement], depth: int, names: frozenset[str]) -> str:
+        here, inner = _placed(some, names & frozenset[str]().union(*map(_used, some)))
+        blank = "    " * (depth + 1)
+        return "".join([
+            *(f"{blank}{self._local[name]}\n" for name in here),
+            *(f"{self._statement(one, depth + 1, inner[k])}\n" for k, one in enumerate(some)),
+        ])
 
     def _leaf(self, leaf: Leaf, depth: int) -> str:
         if leaf.effect:
@@ -182,3 +188,23 @@ class _Body:
             if not self._members[name]:
                 return f"{leaf.text} changed_{self._found[name]} = 1;"
         return leaf.text
+
+
+def _used(one: Statement) -> frozenset[str]:
+    """What a statement reads and writes, its conditions among it."""
+    if isinstance(one, Leaf):
+        return one.reads | one.writes
+    return one.reads.union(*map(_used, (*one.then, *one.other)))
+
+
+def _placed(some: Sequence[Statement], names: Collection[str]) -> tuple[list[str], list[frozenset[str]]]:
+    """Which of the locals that statements use are declared before them, and which within each."""
+    here, inner = list[str](), [set[str]() for _ in some]
+    for name in sorted(names):
+        users = [k for k, one in enumerate(some) if name in _used(one)]
+        one = some[users[0]]
+        if len(users) > 1 or isinstance(one, Leaf) or name in one.reads:
+            here.append(name)
+        else:
+            inner[users[0]].add(name)
+    return here, [frozenset(one) for one in inner]
