@@ -34,7 +34,7 @@ __all__ = ["report_command"]
 )
 @click.option(
     "--activity", metavar="F.fst", type=READS,
-    help="Waveforms of the run on one core (mho run --backend cosim --waves): energy of its logic, by OpenSTA.",
+    help="Waveforms of the run (mho run --backend cosim --waves): energy of the logic by block and by tile.",
 )
 @common_options
 def report_command(

@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 from mho.figures.run import COLOURS, in_style, new_figure
 from mho.report.facts import Facts
 from mho.report.links import LINKS, draw_links
+from mho.report.tile_energy import TILE_ENERGY, draw_tile_energy
 
 __all__ = ["figures_of"]
 
@@ -59,6 +60,7 @@ _TEXTS = {
         "Energy of the digital part by block",
         "Of one input: from the switching activity of the co-simulation, and from an average activity.",
     ),
+    "tile-energy": TILE_ENERGY,
 }
 """Title of each figure, and how to read it."""
 
@@ -72,6 +74,7 @@ def figures_of(facts: Facts) -> Iterator[tuple[str, str, str, Figure]]:
         ("codes", any("codes" in layer for layer in facts.layers), _codes),
         ("energy", cost is not None and cost["energy"], _energy), ("area", silicon, _area),
         ("digital", silicon.get("energy"), _digital),
+        ("tile-energy", (silicon.get("energy") or {}).get("tiles"), draw_tile_energy),
     )
     for name, known, draw in drawn:
         if known:

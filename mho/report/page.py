@@ -107,7 +107,8 @@ def _silicon(silicon: Any) -> str:
         parts.append(
             f"<p>One input takes {energy['image_pJ'] / 1000:,.4g} nJ in the logic by its switching activity, "
             f"{energy['average_pJ'] / 1000:,.4g} nJ by an average activity of {energy['average_activity']:g} a cycle: "
-            f"{energy['average_pJ'] / energy['image_pJ'] - 1:+.0%}. {escape(energy['left_out'])}</p>"
+            f"{energy['average_pJ'] / energy['image_pJ'] - 1:+.0%}. {energy['still_pJ'] / 1000:,.4g} nJ of it are "
+            f"clock and leakage. The sum is of {escape(energy['what'])}. {escape(energy['left_out'])}</p>"
         )
     return "".join(parts)
 

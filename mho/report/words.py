@@ -157,10 +157,23 @@ def energy_words(facts: Facts) -> str:
             f"The digital part takes {digital / 1000:,.3g} nJ an input in the library "
             f"{silicon['library']}, {first['image_pJ'] / digital:.0%} of it in {first['block']}; "
             f"{silicon['energy']['still_pJ'] / digital:.0%} would be there if nothing changed but the clock."
+            + _tile_energy(silicon["energy"])
         )
         if energy is not None and digital > energy["total_pJ"]:
             parts.append("What would help: gated clocks (verilog.clock_gate), a clock that stops while a tile waits.")
     return " ".join(parts)
+
+
+def _tile_energy(energy: Mapping[str, Any]) -> str:
+    """Which tiles take most and least."""
+    tiles = [one for one in energy.get("tiles", ()) if one["tile"] is not None]
+    if not tiles:
+        return ""
+    most, least = (pick(tiles, key=lambda one: one["image_pJ"]) for pick in (max, min))
+    return (
+        f" Of {len(tiles)} tiles, {most['tile']} takes most, {most['image_pJ'] / 1000:,.3g} nJ, and {least['tile']} "
+        f"least, {least['image_pJ'] / 1000:,.3g} nJ."
+    )
 
 
 def missing_words(facts: Facts) -> list[tuple[str, str]]:
@@ -180,6 +193,6 @@ def missing_words(facts: Facts) -> list[tuple[str, str]]:
          "area.macro_mm2 with its source in the chip description"),
         (facts.silicon is None, "area of the digital part by block", "mho report .. --liberty LIBRARY.lib"),
         ((facts.silicon or {}).get("energy") is None, "energy of the digital part, from switching activity",
-         "mho run .. --backend cosim --waves F.fst (one core), then mho report .. --liberty LIB.lib --activity F.fst"),
+         "mho run .. --backend cosim --waves F.fst, then mho report .. --liberty LIB.lib --activity F.fst"),
     ]
     return [(what, how) for missing, what, how in wanted if missing]

@@ -1,44 +1,91 @@
-// Counts how often each bit of each signal of an FST trace changes between 0 and 1.
+// Counts how often each bit of each signal of an FST trace changes between 0 and 1, and in how many cycles it is 1.
 //
-//   fst_toggles TRACE.fst
+//   fst_toggles TRACE.fst [ONE OTHER]
 //
-// A line a signal: its path with dots, its width, then the changes of its bits, most significant first; the last line
-// is "end" and the time of the last change. The reader is GTKWave's, which comes with Verilator.
+// A line a signal: its path with dots, its width, the changes of its bits, most significant first, then the cycles at
+// whose end each is 1. With two names a line for each scope that has signals of both: "&", the scope, and the cycles at
+// whose end a bit of either is 1. A cycle ends with a rising edge of the first signal called clk; what changes at an
+// edge is after it. The last line is "end", the time of the last change, and the cycles. The reader is GTKWave's, which
+// comes with Verilator.
 
+#include <algorithm>
 #include <cstdint>
 #include <cstdio>
+#include <cstring>
+#include <map>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "fstapi.h"
 
 struct Signal {
     std::string value;
-    std::vector<uint64_t> changes;
+    std::vector<uint64_t> changes, since, ones;
+    std::vector<size_t> pairs;
+    bool any() const { return value.find('1') != std::string::npos; }
 };
 
-static void changed(void* user, uint64_t, fstHandle handle, const unsigned char* value) {
-    Signal& signal = (*static_cast<std::vector<Signal>*>(user))[handle];
+struct Pair {
+    std::string scope;
+    fstHandle one = 0, other = 0;
+    bool on = false;
+    uint64_t since = 0, cycles = 0;
+};
+
+struct Trace {
+    std::vector<Signal> signals;
+    std::vector<Pair> pairs;
+    std::vector<uint64_t> edges;
+    size_t cycle = 0;
+
+    /// Edges until a time, that at it among them. Times only grow.
+    uint64_t until(uint64_t time) {
+        while (cycle < edges.size() && edges[cycle] <= time) ++cycle;
+        return cycle;
+    }
+};
+
+static void clocked(void* user, uint64_t time, fstHandle, const unsigned char* value) {
+    if (value[0] == '1') static_cast<Trace*>(user)->edges.push_back(time);
+}
+
+static void changed(void* user, uint64_t time, fstHandle handle, const unsigned char* value) {
+    Trace& trace = *static_cast<Trace*>(user);
+    Signal& signal = trace.signals[handle];
+    const uint64_t cycle = trace.until(time);
     for (size_t k = 0; k < signal.changes.size(); ++k) {
-        const char now = static_cast<char>(value[k]);
-        if (now != '0' && now != '1') continue;
-        if (signal.value[k] != now && signal.value[k] != 'x') ++signal.changes[k];
+        const char now = static_cast<char>(value[k]), before = signal.value[k];
+        if ((now != '0' && now != '1') || now == before) continue;
+        if (before != 'x') ++signal.changes[k];
+        if (now == '1') signal.since[k] = cycle;
+        if (before == '1') signal.ones[k] += cycle - signal.since[k];
         signal.value[k] = now;
+    }
+    for (size_t at : signal.pairs) {
+        Pair& pair = trace.pairs[at];
+        const bool on = trace.signals[pair.one].any() && trace.signals[pair.other].any();
+        if (on && !pair.on) pair.since = cycle;
+        if (!on && pair.on) pair.cycles += cycle - pair.since;
+        pair.on = on;
     }
 }
 
 int main(int argc, char** argv) {
-    if (argc != 2) return 2;
-    void* trace = fstReaderOpen(argv[1]);
-    if (!trace) return 1;
-    std::vector<Signal> signals(fstReaderGetMaxHandle(trace) + 1);
+    if (argc != 2 && argc != 4) return 2;
+    void* reader = fstReaderOpen(argv[1]);
+    if (!reader) return 1;
+    Trace trace;
+    trace.signals.resize(fstReaderGetMaxHandle(reader) + 1);
     struct Named {
         std::string path;
         fstHandle handle;
     };
     std::vector<Named> named;
     std::vector<std::string> scopes;
-    while (fstHier* entry = fstReaderIterateHier(trace)) {
+    std::map<std::string, Pair> pairs;
+    fstHandle clock = 0;
+    while (fstHier* entry = fstReaderIterateHier(reader)) {
         if (entry->htyp == FST_HT_SCOPE) {
             scopes.emplace_back(entry->u.scope.name);
         } else if (entry->htyp == FST_HT_UPSCOPE) {
@@ -48,20 +95,45 @@ int main(int argc, char** argv) {
             std::string path;
             for (const std::string& scope : scopes) path += scope + ".";
             std::string name(variable.name);
-            named.push_back({path + name.substr(0, name.find(' ')), variable.handle});
-            signals[variable.handle].value.assign(variable.length, 'x');
-            signals[variable.handle].changes.assign(variable.length, 0);
+            name = name.substr(0, name.find(' '));
+            named.push_back({path + name, variable.handle});
+            Signal& signal = trace.signals[variable.handle];
+            signal.value.assign(variable.length, 'x');
+            for (auto* counts : {&signal.changes, &signal.since, &signal.ones}) counts->assign(variable.length, 0);
+            const std::string bare = name.substr(0, name.find('['));
+            if (!clock && bare == "clk") clock = variable.handle;
+            if (argc == 4 && bare == argv[2]) pairs[path].one = variable.handle;
+            if (argc == 4 && bare == argv[3]) pairs[path].other = variable.handle;
         }
     }
-    fstReaderSetFacProcessMaskAll(trace);
-    fstReaderIterBlocks(trace, changed, &signals, nullptr);
+    for (auto& [path, pair] : pairs) {
+        if (!pair.one || !pair.other) continue;
+        pair.scope = path.substr(0, path.size() - 1);
+        for (fstHandle handle : {pair.one, pair.other}) trace.signals[handle].pairs.push_back(trace.pairs.size());
+        trace.pairs.push_back(pair);
+    }
+    fstReaderClrFacProcessMaskAll(reader);
+    if (clock) fstReaderSetFacProcessMask(reader, clock);
+    fstReaderIterBlocks(reader, clocked, &trace, nullptr);
+    fstReaderSetFacProcessMaskAll(reader);
+    fstReaderIterBlocks(reader, changed, &trace, nullptr);
+    const uint64_t cycles = trace.edges.size();
     for (const Named& one : named) {
-        const Signal& signal = signals[one.handle];
+        const Signal& signal = trace.signals[one.handle];
         std::printf("%s %zu", one.path.c_str(), signal.changes.size());
         for (uint64_t count : signal.changes) std::printf(" %llu", static_cast<unsigned long long>(count));
+        for (size_t k = 0; k < signal.ones.size(); ++k) {
+            const uint64_t rest = signal.value[k] == '1' ? cycles - signal.since[k] : 0;
+            std::printf(" %llu", static_cast<unsigned long long>(signal.ones[k] + rest));
+        }
         std::printf("\n");
     }
-    std::printf("end %llu\n", static_cast<unsigned long long>(fstReaderGetEndTime(trace)));
-    fstReaderClose(trace);
+    for (const Pair& pair : trace.pairs) {
+        const uint64_t rest = pair.on ? cycles - pair.since : 0;
+        std::printf("& %s %llu\n", pair.scope.c_str(), static_cast<unsigned long long>(pair.cycles + rest));
+    }
+    std::printf("end %llu %llu\n", static_cast<unsigned long long>(fstReaderGetEndTime(reader)),
+                static_cast<unsigned long long>(cycles));
+    fstReaderClose(reader);
     return 0;
 }

@@ -17,15 +17,24 @@ _READER = ("fstapi.c", "lz4.c", "fastlz.c")
 
 @dataclass(frozen=True, kw_only=True)
 class Activity:
-    """How often bits of signals changed.
+    """How often bits of signals changed, and how long they were 1.
 
     Attributes
     ----------
+    cycles
+        Rising edges of the first signal that is called ``clk``.
     changes
         Changes between 0 and 1 of each bit, the least significant first, by the path of the signal with dots.
+    ones
+        Cycles at whose end each bit was 1, in the same way.
+    both
+        Cycles in which a memory wrote and read, by the path of its wrapper.
     """
 
+    cycles: int
     changes: dict[str, list[int]]
+    ones: dict[str, list[int]]
+    both: dict[str, int]
 
     def below(self, children: list[str]) -> str:
         """Path of the first scope that has scopes of these names, all of them.
@@ -55,15 +64,22 @@ def read_activity(trace: Path) -> Activity:
     """
     if not trace.is_file():
         raise InputError(f"{trace}: cannot be read as waveforms (no such file)")
-    done = subprocess.run([_program(), str(trace.absolute())], capture_output=True, text=True, check=False)
+    command = [_program(), str(trace.absolute()), "write_enable", "read_enable"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
     lines = done.stdout.splitlines()
     if done.returncode or not lines or not lines[-1].startswith("end "):
         raise InputError(f"{trace}: must be an FST file, as mho run --waves writes it")
     changes: dict[str, list[int]] = {}
+    ones: dict[str, list[int]] = {}
+    both: dict[str, int] = {}
     for line in lines[:-1]:
-        path, _, *counts = line.split(" ")
-        changes[path.partition("[")[0]] = [int(count) for count in reversed(counts)]
-    return Activity(changes=changes)
+        path, width, *counts = line.split(" ")
+        if path == "&":
+            both[width] = int(counts[0])
+            continue
+        name, numbers = path.partition("[")[0], [int(count) for count in counts]
+        changes[name], ones[name] = numbers[: int(width)][::-1], numbers[int(width) :][::-1]
+    return Activity(cycles=int(lines[-1].split(" ")[2]), changes=changes, ones=ones, both=both)
 
 
 def _program() -> str:

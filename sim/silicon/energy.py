@@ -1,76 +1,79 @@
-"""Energy of a core's logic, from its switching activity, in a library of standard cells, by OpenSTA.
+"""Energy of the logic of a chip from its switching activity, in a library of standard cells, by block and by tile.
 
-Named nets have the activity that the co-simulation saw; OpenSTA carries it through the logic between them. Energy is
-what cells take inside and at their loads, and leakage. Wires, memories, macro and the tree of the clock are left out.
+Named nets have the activity that the co-simulation saw, the nets between them what follows from it
+(:mod:`sim.silicon.power`). All tiles of a kind are one netlist, which takes the activity of each tile in turn; what is
+around the tiles is another.
 """
 
 import re
-import tempfile
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from hw.config import Chip
-from macro_models.errors import InputError, ToolError
+from macro_models.errors import InputError
 from rtl_gen.emit import ADAPTER, module_texts
 from sim.build.toolchain import cache_folder
 from sim.silicon.activity import Activity, read_activity
 from sim.silicon.area import Netlist, synthesise
+from sim.silicon.cell import Cells
+from sim.silicon.flat import flatten
 from sim.silicon.library import Library
 from sim.silicon.modules import without_comments
-from sim.silicon.tools import tool_text
+from sim.silicon.power import Activities, PowerModel
 
 __all__ = ["AVERAGE_ACTIVITY", "chip_energy", "instance_paths"]
 
 AVERAGE_ACTIVITY = 0.1
 """Changes of a net in a cycle, where nothing is known of it."""
 
-_LEFT_OUT = "Memories, the macro, wires and the tree of the clock are left out."
+_LEFT_OUT = "Memories, macros, wires, glitches and the tree of the clock are left out."
+_TILE = re.compile(r"tile_\d+_\d+")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Row:
+    """Energy of one image in J of the instances of a module in a tile, or around the tiles (None)."""
+
+    tile: str | None
+    module: str
+    image: float
+    average: float
+    still: float
 
 
 def chip_energy(
     chip: Chip, liberty: Path, trace: Path, images: int, progress: Callable[[int, int], None] | None = None
 ) -> dict[str, Any]:
-    """For JSON: energy of the logic of a core for one of ``images`` inputs, all of which are in ``trace``, by block.
+    """For JSON: energy of the logic of a chip for one of ``images`` inputs, all of which are in ``trace``.
 
-    ``image_pJ`` is with the activity of the trace, ``average_pJ`` with an average one, ``still_pJ`` with that of the
-    clock alone.
+    ``image_pJ`` is with the activity of the trace, ``average_pJ`` with an average one, ``still_pJ`` what the clock and
+    leakage alone take; of all, of each of ``blocks`` and of each of ``tiles``.
 
     Raises
     ------
     InputError
-        If the chip has several cores, or library or trace are none of this chip.
+        If library or trace are none of this chip.
     ToolError
         If a tool is missing or fails.
     """
-    if chip.cores > 1:
-        raise InputError(f"{chip.name}: energy from activity is for chips of one core, not of {chip.cores}")
     folder = cache_folder() / "silicon"
     folder.mkdir(parents=True, exist_ok=True)
     prefix, library = chip.verilog.prefix, Library(liberty, folder)
-    made = synthesise(
-        without_comments(module_texts(chip, "none")), prefix, library, library, folder, progress=progress
-    )
+    texts = module_texts(chip, "none", part="chip" if chip.cores > 1 else "core")
+    made = synthesise(without_comments(texts), prefix, library, library, folder, progress=progress)
     activity = read_activity(trace)
-    places = instance_paths(made)
-    scope = activity.below([
-        path for path, module in places.items() if path and "/" not in path and not module.endswith(ADAPTER)
-    ])
-    cycles = _cycles(activity, scope)
-    period_ns = 1000.0 / chip.clock.f_clk_MHz
-    seen = "\n".join(_annotations(made, places, activity, scope, cycles))
-    average, still = (f"set_power_activity -global -activity {one} -duty 0.5" for one in (AVERAGE_ACTIVITY, 0.0))
-    powers = [_powers(made, library, period_ns, text) for text in (seen, average, still)]
-    took = cycles * period_ns / images  # ns; watts times it are nanojoules
-    blocks = [
-        {"block": made_of.removeprefix(prefix), "image_pJ": 1000 * one * took, "average_pJ": 1000 * other * took}
-        for made_of, one, other in _by_module(places, *powers[:2])
-    ]
+    scope = _scope(made, activity)
+    period = 1e-6 / chip.clock.f_clk_MHz
+    rows, named = _rows(made, Cells(liberty), activity, scope, images, period)
     return {
-        "image_pJ": sum(one["image_pJ"] for one in blocks), "average_pJ": sum(one["average_pJ"] for one in blocks),
-        "still_pJ": 1000 * took * sum(power for path, power in powers[2].items() if path not in places),
-        "average_activity": AVERAGE_ACTIVITY, "cycles": cycles / images, "blocks": blocks, "left_out": _LEFT_OUT,
-        "named_nets": len(re.findall("^seen ", seen, re.MULTILINE)),
+        **_sums(rows), "average_activity": AVERAGE_ACTIVITY, "cycles": activity.cycles / images,
+        "what": _what(chip), "blocks": _blocks(rows, prefix), "tiles": _tiles(rows), "left_out": _LEFT_OUT,
+        "named_nets": named,
     }
 
 
@@ -89,73 +92,99 @@ def instance_paths(made: Netlist) -> dict[str, str]:
     return found
 
 
-def _cycles(activity: Activity, scope: str) -> int:
-    clock = activity.changes.get(f"{scope}.clk")
-    if not clock or clock[0] < 2:
+def _scope(made: Netlist, activity: Activity) -> str:
+    """Path of the top in the trace."""
+    parts = [path for path, module in instance_paths(made).items()
+             if path and "/" not in path and not module.endswith(ADAPTER)]
+    scope = activity.below(parts)
+    if activity.cycles < 1 or f"{scope}.clk" not in activity.changes:
         raise InputError(f"the trace must have the clock {scope}.clk, and cycles of it")
-    return clock[0] // 2
+    return scope
 
 
-def _annotations(
-    made: Netlist, places: dict[str, str], activity: Activity, scope: str, cycles: int
-) -> list[str]:
-    """Commands that give nets their activity: those whose names Yosys kept."""
-    lines = [
-        # What nobody names rests, where OpenSTA would take a tenth of a change in a cycle.
-        "set_power_activity -input -activity 0.0 -duty 0.5",
-        # set_power_activity -pins of OpenSTA 2.0 calls what there is not; this is what it would call.
-        "proc seen {name changes} {", "  set net [get_nets -quiet $name]", "  if {![llength $net]} {return}",
-        "  foreach pin [get_pins -quiet -of_objects $net] {sta::set_power_pin_activity $pin $changes 0.5}", "}",
-    ]
-    names = {module: _wires(path.read_text()) for module, path in made.netlists.items()}
-    for place, module in places.items():
-        dotted = scope + "".join(f".{part}" for part in place.split("/") if part)
-        for name, width in names.get(module, ()):
-            changes = activity.changes.get(f"{dotted}.{name}")
-            if changes is None or len(changes) != width or name == "clk":
-                continue
-            base = f"{place}/{name}" if place else name
-            bits = [base] if width == 1 else [f"{base}[{k}]" for k in range(width)]
-            lines += [f"seen {{{bit}}} {count / cycles:.5g}" for bit, count in zip(bits, changes, strict=True)]
-    return lines
+def _what(chip: Chip) -> str:
+    if chip.cores > 1:
+        return f"the chip of {chip.cores} tiles, each with its own activity, and what is around them"
+    return "the core without a bus"
 
 
-def _wires(netlist: str) -> list[tuple[str, int]]:
-    """Named wires of a netlist and their widths."""
-    found = re.findall(r"^  wire (?:\[(\d+):0\] )?(\w+);$", netlist, re.MULTILINE)
-    return [(name, int(high) + 1 if high else 1) for high, name in found if not name.startswith("_")]
+def _rows(
+    made: Netlist, cells: Cells, activity: Activity, scope: str, images: int, period: float
+) -> tuple[list[Row], int]:
+    """Energies of all tiles and of what is around them, and the nets that the trace names."""
+    tiles = {path: module for path, module in instance_paths(made).items() if _TILE.fullmatch(path)}
+    tops: dict[str, list[tuple[str | None, str]]] = {made.top: [(None, scope)]}
+    for path, module in tiles.items():
+        tops.setdefault(module, []).append((path, f"{scope}.{path}"))
+    rows, named = [], 0
+    for top, instances in tops.items():
+        below = {name: netlist for name, netlist in made.netlists.items() if name == top or name not in tops}
+        flat = flatten(top, below, cells)
+        model = PowerModel(flat, cells)
+        names = [
+            (path.replace("/", "."), name, nets) for (path, _), some in zip(flat.places, flat.names, strict=True)
+            for name, nets in some.items()
+        ]
+        modules = [module for _, module in flat.places]
+        for path, at in instances:
+            seen = _seen(names, flat.nets, activity, at)
+            named += int(np.count_nonzero(seen.known)) - 2
+            model.carry(seen)
+            energies = _energies(model, seen, activity.cycles / images, period)
+            tile = None if path is None else path.removeprefix("tile_").replace("_", ",")
+            rows += [Row(tile=tile, module=module, image=one, average=other, still=still)
+                     for module, one, other, still in zip(modules, *energies, strict=True)]
+    return rows, named
 
 
-def _powers(made: Netlist, library: Library, period_ns: float, activities: str) -> dict[str, float]:
-    """Power of each cell in watts, by its path."""
-    reads = "\n".join(f"read_verilog {path}" for path in made.netlists.values())
-    with tempfile.TemporaryDirectory() as scratch:
-        work = Path(scratch)
-        (work / "power.tcl").write_text(f"""read_liberty {library.path}
-{reads}
-link_design {made.top}
-create_clock -name clk -period {period_ns} [get_ports clk]
-{activities}
-report_power -instances [get_cells -hierarchical *] -digits 6 > power.txt
-exit
-""")
-        text = tool_text(["sta", "-no_splash", "-exit", "power.tcl"], work)
-        if failed := re.search(r"^Error.*", text, re.MULTILINE):
-            raise ToolError(f"sta failed: {failed[0]}")
-        report = (work / "power.txt").read_text()
-    rows = re.findall(r"^\s*[\d.]\S+\s+\S+\s+\S+\s+([\d.]\S+)\s+(\S+)\s*$", report, re.MULTILINE)
-    if "nan" in report or not rows:
-        raise ToolError("sta found no power of some cells of the netlist")
-    return {path: float(total) for total, path in rows}
+def _seen(
+    names: list[tuple[str, str, NDArray[np.int64]]], nets: int, activity: Activity, scope: str
+) -> Activities:
+    """What the trace knows of the nets of a design whose top is at ``scope``."""
+    seen, cycles = Activities.none(nets), activity.cycles
+    for path, name, bits in names:
+        full = f"{scope}.{path}.{name}" if path else f"{scope}.{name}"
+        changes = activity.changes.get(full)
+        if changes is not None and len(changes) == len(bits):
+            seen.set(bits, np.array(changes) / cycles, np.array(activity.ones[full]) / cycles)
+    return seen
 
 
-def _by_module(
-    places: dict[str, str], one: dict[str, float], other: dict[str, float]
-) -> list[tuple[str, float, float]]:
-    """Sums over the cells of each module, most first; instances of modules are no cells."""
-    sums: dict[str, list[float]] = {}
-    for number, powers in enumerate((one, other)):
-        for path, power in powers.items():
-            if path not in places:
-                sums.setdefault(places[path.rpartition("/")[0]], [0.0, 0.0])[number] += power
-    return sorted(((module, first, second) for module, (first, second) in sums.items()), key=lambda row: -row[1])
+def _energies(
+    model: PowerModel, seen: Activities, cycles: float, period: float
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """J by place: with the activity seen, with an average one, and of clock and leakage alone."""
+    # A cycle ends before the edge, where a clock is 0; it is 1 for half of each of its own cycles.
+    seen.duty[model.clocks] = seen.changes[model.clocks] / 4
+    average = Activities.none(len(seen.duty))
+    average.set(np.arange(len(seen.duty)), AVERAGE_ACTIVITY, 0.5)
+    average.set(model.clocks, seen.changes[model.clocks], seen.duty[model.clocks])
+    one, other = model.power(seen), model.power(average)
+    took = cycles * period
+    still = one.clock * cycles + one.leakage * took
+    return one.changes * cycles + still, (other.changes + other.clock) * cycles + other.leakage * took, still
+
+
+def _sums(rows: list[Row]) -> dict[str, float]:
+    """The sums of some rows in pJ."""
+    return {f"{key}_pJ": 1e12 * float(sum(getattr(row, key) for row in rows)) for key in ("image", "average", "still")}
+
+
+def _blocks(rows: list[Row], prefix: str) -> list[dict[str, Any]]:
+    """Sums over all instances of each module, most first."""
+    by_module: dict[str, list[Row]] = {}
+    for row in rows:
+        by_module.setdefault(row.module, []).append(row)
+    found = [{"block": module.removeprefix(prefix), **_sums(some)} for module, some in by_module.items()]
+    return sorted(found, key=lambda one: -one["image_pJ"])
+
+
+def _tiles(rows: list[Row]) -> list[dict[str, Any]]:
+    """Sums of each tile, in the order of the rows of the mesh; what is around them last. Empty for a core."""
+    by_tile: dict[str | None, list[Row]] = {}
+    for row in rows:
+        by_tile.setdefault(row.tile, []).append(row)
+    if len(by_tile) == 1:
+        return []
+    order = sorted(by_tile, key=lambda one: (one is None, *reversed([int(k) for k in (one or "0").split(",")])))
+    return [{"tile": tile, **_sums(by_tile[tile])} for tile in order]

@@ -1,17 +1,14 @@
 """Libraries of standard cells: Liberty files, as they come or packed by gzip."""
 
-import gzip
 import hashlib
 import re
 import tempfile
 from pathlib import Path
 
 from macro_models.errors import InputError
-from macro_models.files import FileKind, read_file, reading
+from sim.silicon.liberty import liberty_text
 
 __all__ = ["Library", "write_whole"]
-
-_LIBERTY = FileKind("Liberty file", 1 << 30)
 
 _DRIVER = "buf_2"
 """Part of the name of the cell that drives the ports of a module, for ABC."""
@@ -39,9 +36,7 @@ class Library:
     """
 
     def __init__(self, path: Path, folder: Path) -> None:
-        data = read_file(path, _LIBERTY)
-        with reading(path, _LIBERTY):
-            text = (gzip.decompress(data) if data[:2] == b"\x1f\x8b" else data).decode()
+        text = liberty_text(path)
         cells = re.findall(r"^\s*cell\s*\(\s*\"?(\w+)", text, re.MULTILINE)
         if not cells:
             raise InputError(f"{path}: must be a Liberty file with cells; none is there")

@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from mho import Chip, compile
 from mho.cli import run
 from mho.report.facts import read_facts, steady
 from mho.report.links import draw_links
+from mho.report.page import report_page
 from mho.report.words import accuracy_words, energy_words, missing_words, time_words
 
 GIVEN = {"energy.source": "a test of <energies>", "energy.word_line_pJ": 3, "energy.reset_pJ": 700,
@@ -145,3 +147,39 @@ def test_links_are_drawn_with_their_part_of_the_time(content: Any, tmp_path: Pat
     [facts] = read_facts([written(tmp_path, content | {"trace": TRACE, "chip": chip, "cost": content["cost"] | {
         "tiles": told}})])
     assert "6.25" in [text.get_text() for text in draw_links(facts).axes[0].texts]
+
+
+def part(name: str, value: object, nJ: float) -> dict[str, Any]:
+    """Energies of a block or a tile."""
+    return {name: value, "image_pJ": 1000 * nJ, "average_pJ": 2000 * nJ, "still_pJ": 600 * nJ}
+
+
+ENERGY = {
+    **part("what", "the chip of <2> tiles", 10), "average_activity": 0.1, "cycles": 500.0, "named_nets": 3,
+    "left_out": "Wires are left out.", "blocks": [part("block", "lane", 7), part("block", "host_port", 3)],
+    "tiles": [part("tile", "0,0", 6), part("tile", "1,0", 3), part("tile", None, 1)],
+}
+SILICON = {
+    "library": "cells", "what": "one tile", "tiles": 2, "area_mm2": 0.1, "buffered_mm2": 0.12, "flip_flops": 3,
+    "memory_bits": {"mem_8x4": 32}, "energy": ENERGY,
+    "blocks": [{"module": "lane", "instances": 1, "flip_flops": 3, "area": 1e5, "buffered": 1.2e5}],
+}
+
+
+@pytest.mark.slow
+def test_energy_of_the_logic_is_told_by_block_and_by_tile(content: Any, tmp_path: Path) -> None:
+    [facts] = read_facts([written(tmp_path, content)])
+    bare = dict(missing_words(facts))
+    facts = replace(facts, silicon=SILICON)
+    words, page = energy_words(facts), report_page([facts])
+    assert "takes 10 nJ an input in the library cells, 70% of it in lane; 60% would be there" in words
+    assert "Of 2 tiles, 0,0 takes most, 6 nJ, and 1,0 least, 3 nJ." in words
+    assert Page(page).open == []
+    told = ("Energy of the digital part by tile", "tile 1,0", "around", "The sum is of the chip of &lt;2&gt; tiles")
+    for text in told:
+        assert text in page
+    assert "energy of the digital part, from switching activity" in bare
+    assert "energy of the digital part, from switching activity" not in dict(missing_words(facts))
+    core = replace(facts, silicon=SILICON | {"energy": ENERGY | {"tiles": []}})
+    assert "by tile" not in report_page([core])
+    assert "takes most" not in energy_words(core)

@@ -1,0 +1,148 @@
+"""Boolean expressions of Liberty files as truth tables."""
+
+import re
+from dataclasses import dataclass
+from functools import cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["Truth", "truth"]
+
+_TOKEN = re.compile(r"\s*([A-Za-z_][\w\[\]]*|[01]|[!'&*|+^()])")
+
+
+@dataclass(frozen=True)
+class Truth:
+    """Where an expression of some names is true: bit k of the index is the value of name k."""
+
+    names: tuple[str, ...]
+    table: tuple[bool, ...]
+
+    def given(self, values: dict[str, bool]) -> bool:
+        """Its value, where all names have one."""
+        return self.table[sum(values[name] << k for k, name in enumerate(self.names))]
+
+    def replaced(self, others: dict[str, "Truth"]) -> "Truth":
+        """With other expressions in the place of some names."""
+        inner = [others.get(name, Truth((name,), (False, True))) for name in self.names]
+        names = tuple(dict.fromkeys(name for one in inner for name in one.names))
+
+        def value(index: int) -> bool:
+            values = {name: bool(index >> k & 1) for k, name in enumerate(names)}
+            return self.given({name: one.given(values) for name, one in zip(self.names, inner, strict=True)})
+
+        return Truth(names, tuple(value(index) for index in range(1 << len(names))))
+
+    def by(self, name: str) -> "Truth":
+        """Where it changes with a name."""
+        if name not in self.names:
+            return Truth((), (False,))
+        k = self.names.index(name)
+        names = self.names[:k] + self.names[k + 1:]
+        low = (1 << k) - 1
+
+        def differs(index: int) -> bool:
+            at = (index & low) | (index & ~low) << 1
+            return self.table[at] != self.table[at | 1 << k]
+
+        return Truth(names, tuple(differs(index) for index in range(1 << len(names))))
+
+    def both(self, other: "Truth") -> "Truth":
+        """Where both are true."""
+        pair = Truth(("0", "1"), (False, False, False, True))
+        return pair.replaced({"0": self, "1": other})
+
+    def probability(self, duty: dict[str, NDArray[np.float64]], count: int) -> NDArray[np.float64]:
+        """How often it is true, if each name is 1 in a part ``duty`` of the time and knows nothing of the others."""
+        wanted = sum(self.table) * 2 <= len(self.table)
+        total = np.zeros(count)
+        for index, value in enumerate(self.table):
+            if value == wanted:
+                term = np.ones(count)
+                for k, name in enumerate(self.names):
+                    term = term * (duty[name] if index >> k & 1 else 1.0 - duty[name])
+                total += term
+        return total if wanted else 1.0 - total
+
+
+@cache
+def truth(text: str) -> Truth:
+    """The table of an expression: ``!`` or ``'`` binds most, then ``^``, ``*`` or ``&`` or nothing, ``+`` or ``|``.
+
+    Raises
+    ------
+    ValueError
+        If it is none.
+    """
+    if _TOKEN.sub("", text).strip():
+        raise ValueError(f"{text!r} is no Boolean expression")
+    parser = _Parser([*_TOKEN.findall(text), ""])
+    result = parser.some()
+    if parser.token or parser.at == 0:
+        raise ValueError(f"{text!r} is no Boolean expression")
+    return result
+
+
+class _Parser:
+    """Takes an expression apart, what binds least first."""
+
+    def __init__(self, tokens: list[str]) -> None:
+        self.tokens, self.at = tokens, 0
+
+    @property
+    def token(self) -> str:
+        return self.tokens[self.at]
+
+    def some(self) -> Truth:
+        result = self._each()
+        while self.token in ("+", "|"):
+            self.at += 1
+            result = _joined(result, self._each(), (False, True, True, True))
+        return result
+
+    def _each(self) -> Truth:
+        result = self._unlike()
+        while self.token in ("*", "&", "!", "(", "0", "1") or self.token[:1].isalpha() or self.token[:1] == "_":
+            self.at += self.token in ("*", "&")
+            result = _joined(result, self._unlike(), (False, False, False, True))
+        return result
+
+    def _unlike(self) -> Truth:
+        result = self._one()
+        while self.token == "^":
+            self.at += 1
+            result = _joined(result, self._one(), (False, True, True, False))
+        return result
+
+    def _one(self) -> Truth:
+        token = self.token
+        self.at += 1
+        if token == "!":
+            return _inverted(self._one())
+        if token == "(":
+            result = self.some()
+            self._closes()
+        elif token in ("0", "1"):
+            result = Truth((), (token == "1",))
+        elif token[:1].isalpha() or token[:1] == "_":
+            result = Truth((token,), (False, True))
+        else:
+            raise ValueError(f"{token!r} is no name in a Boolean expression")
+        while self.token == "'":
+            self.at += 1
+            result = _inverted(result)
+        return result
+
+    def _closes(self) -> None:
+        if self.token != ")":
+            raise ValueError("a bracket of a Boolean expression does not close")
+        self.at += 1
+
+
+def _inverted(one: Truth) -> Truth:
+    return Truth(one.names, tuple(not value for value in one.table))
+
+
+def _joined(left: Truth, right: Truth, table: tuple[bool, ...]) -> Truth:
+    return Truth(("0", "1"), table).replaced({"0": left, "1": right})
