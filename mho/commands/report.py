@@ -36,9 +36,14 @@ __all__ = ["report_command"]
     "--activity", metavar="F.fst", type=READS,
     help="Waveforms of the run (mho run --backend cosim --waves): energy of the logic by block and by tile.",
 )
+@click.option(
+    "--memories", metavar="LIB", type=READS, multiple=True,
+    help="Macros of memories (.lib, .lib.gz; several times): with them memories have area and energy.",
+)
 @common_options
 def report_command(
-    runs: tuple[str, ...], output: str, figures: str | None, liberty: str | None, activity: str | None, out: Output
+    runs: tuple[str, ...], output: str, figures: str | None, liberty: str | None, activity: str | None,
+    memories: tuple[str, ...], out: Output,
 ) -> None:
     """One self-contained page of what a run left: what limits accuracy, time and energy, and what would help.
 
@@ -50,9 +55,11 @@ def report_command(
 
     if activity is not None and (liberty is None or len(runs) > 1):
         raise InputError(f"{activity}: --activity takes --liberty and the one run that the waveforms are of")
+    if memories and liberty is None:
+        raise InputError(f"{memories[0]}: --memories takes --liberty, the standard cells beside them")
     found = read_facts(runs)
     if liberty is not None:
-        found = _with_silicon(found, liberty, activity, out)
+        found = _with_silicon(found, liberty, activity, memories, out)
     write_output(output, report_page(found).encode())
     out.note(f"wrote {output}")
     if figures is not None:
@@ -65,7 +72,9 @@ def report_command(
     out.json({"page": output, "runs": told})
 
 
-def _with_silicon(found: "list[Facts]", liberty: str, activity: str | None, out: Output) -> "list[Facts]":
+def _with_silicon(
+    found: "list[Facts]", liberty: str, activity: str | None, memories: tuple[str, ...], out: Output
+) -> "list[Facts]":
     """The runs with the area of their chips, each of which is synthesised once, and the energy of their logic."""
     from hw.config import chip_from_dict
     from macro_models.files import reading
@@ -74,17 +83,18 @@ def _with_silicon(found: "list[Facts]", liberty: str, activity: str | None, out:
     from sim.silicon.energy import chip_energy
 
     known: dict[str, Any] = {}
+    macros = [Path(one) for one in memories]
     made = []
     for facts in found:
         with reading(facts.run.path, RUN):
             chip = replace(chip_from_dict(facts.content["chip"], origin=facts.run.path), macro=None)
         if chip.sha256 not in known:
             with out.progress(f"synthesising {chip.name}") as progress:
-                known[chip.sha256] = chip_area(chip, Path(liberty), progress=progress)
+                known[chip.sha256] = chip_area(chip, Path(liberty), macros, progress=progress)
         if activity is not None:
             images = facts.run.images * len(facts.run.scores)
             with out.progress(f"energy of {chip.name}") as progress:
-                took = chip_energy(chip, Path(liberty), Path(activity), images, progress)
+                took = chip_energy(chip, Path(liberty), Path(activity), images, macros, progress)
             known[chip.sha256] |= {"energy": took}
         made.append(replace(facts, silicon=known[chip.sha256]))
     return made

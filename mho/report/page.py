@@ -5,7 +5,6 @@ import re
 from collections.abc import Iterator, Sequence
 from html import escape
 from pathlib import Path
-from typing import Any
 
 from matplotlib import rc_context
 from matplotlib.figure import Figure
@@ -15,6 +14,8 @@ from mho.comparisons.runs import MEASURES
 from mho.report.facts import RUN, Facts
 from mho.report.figures import figures_of
 from mho.report.published import published_chips
+from mho.report.silicon_part import silicon_part
+from mho.report.table import table
 from mho.report.words import accuracy_words, energy_words, missing_words, score, time_words
 
 __all__ = ["figure_svg", "report_page"]
@@ -60,12 +61,12 @@ def _run(facts: Facts, prefix: str) -> Iterator[str]:
         yield f"<h3>{escape(title)}</h3><figure>{figure_svg(figure, prefix + name, inline=True)}"
         yield f"<figcaption>{escape(how)}</figcaption></figure>"
     if facts.silicon is not None:
-        yield _silicon(facts.silicon)
+        yield silicon_part(facts.silicon)
     missing = missing_words(facts)
     if missing:
         yield "<h3>Not on this page</h3>"
         rows = [(what, f"<code>{escape(how)}</code>") for what, how in missing]
-        yield _table(("what", "how to get it"), rows, raw=(1,))
+        yield table(("what", "how to get it"), rows, raw=(1,))
 
 
 def _figures_table(facts: Facts) -> str:
@@ -88,29 +89,11 @@ def _figures_table(facts: Facts) -> str:
         used, cells = (sum(one[key] for one in cost["cores"]) for key in ("cells_used", "cells"))
         where = f"in {len(cost['cores'])} cores"
         rows.append(("cells that hold weights", f"{used:,} of {cells:,} ({used / cells:.1%}) {where}"))
-    return _table(("figure", "value"), rows)
+    return table(("figure", "value"), rows)
 
 
 def _how(facts: Facts) -> str:
     return ", on the chip" if facts.trace is not None else ", products one after the other"
-
-
-def _silicon(silicon: Any) -> str:
-    bits = sum(silicon["memory_bits"].values())
-    area = f"{silicon['buffered_mm2']:.4f} mm² of standard cells in {silicon['library']} ({silicon['what']})"
-    memories = f"Memories have {bits:,} bits in {len(silicon['memory_bits'])} shapes"
-    known = silicon.get("memory_mm2")
-    memories += "; they are counted, and have no area here." if known is None else f", {known:.4f} mm²."
-    parts = [f"<p>{escape(area)}. {escape(memories)}</p>"]
-    energy = silicon.get("energy")
-    if energy:
-        parts.append(
-            f"<p>One input takes {energy['image_pJ'] / 1000:,.4g} nJ in the logic by its switching activity, "
-            f"{energy['average_pJ'] / 1000:,.4g} nJ by an average activity of {energy['average_activity']:g} a cycle: "
-            f"{energy['average_pJ'] / energy['image_pJ'] - 1:+.0%}. {energy['still_pJ'] / 1000:,.4g} nJ of it are "
-            f"clock and leakage. The sum is of {escape(energy['what'])}. {escape(energy['left_out'])}</p>"
-        )
-    return "".join(parts)
 
 
 def _overview(runs: Sequence[Facts]) -> str:
@@ -124,7 +107,7 @@ def _overview(runs: Sequence[Facts]) -> str:
             _value(cost.get("tops_per_W"), ""),
         ))
     headers = ("run", "chip", "measure", "score", "time of an input", "energy of the macros", "TOPS/W")
-    return _table(headers, rows)
+    return table(headers, rows)
 
 
 def _published(runs: Sequence[Facts]) -> str:
@@ -141,7 +124,7 @@ def _published(runs: Sequence[Facts]) -> str:
     return (
         '<h2>Beside chips that were made</h2><p class="soft">1 MAC is 2 operations. Published figures are measured; '
         "those of a description follow from its durations and energies, with all lines of all cores busy.</p>"
-        + _table(headers, rows)
+        + table(headers, rows)
     )
 
 
@@ -169,16 +152,6 @@ def _value(value: float | None, unit: str = "") -> str:
     if value is None:
         return "not known" if unit else ""
     return f"{value:.3g} {unit}".rstrip()
-
-
-def _table(headers: Sequence[str], rows: Sequence[Sequence[str]], raw: Sequence[int] = ()) -> str:
-    """A table; cells of the columns ``raw`` are HTML already."""
-    head = "".join(f"<th>{escape(one)}</th>" for one in headers)
-    body = "".join(
-        "<tr>" + "".join(f"<td>{one if k in raw else escape(one)}</td>" for k, one in enumerate(row)) + "</tr>"
-        for row in rows
-    )
-    return f'<div class="wide"><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
 
 
 def figure_svg(figure: Figure, name: str, *, inline: bool) -> str:

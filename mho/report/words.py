@@ -157,11 +157,23 @@ def energy_words(facts: Facts) -> str:
             f"The digital part takes {digital / 1000:,.3g} nJ an input in the library "
             f"{silicon['library']}, {first['image_pJ'] / digital:.0%} of it in {first['block']}; "
             f"{silicon['energy']['still_pJ'] / digital:.0%} would be there if nothing changed but the clock."
-            + _tile_energy(silicon["energy"])
+            + _memory_energy(silicon["energy"]) + _tile_energy(silicon["energy"])
         )
         if energy is not None and digital > energy["total_pJ"]:
             parts.append("What would help: gated clocks (verilog.clock_gate), a clock that stops while a tile waits.")
     return " ".join(parts)
+
+
+def _memory_energy(energy: Mapping[str, Any]) -> str:
+    """What accesses to memories take, where they are known, and which most."""
+    known = energy.get("memories")
+    if not known:
+        return ""
+    most = max(known, key=lambda one: one["image_pJ"])
+    return (
+        f" Accesses to macros of memories take {energy['memory_pJ'] / energy['image_pJ']:.0%} of it, most of them "
+        f"those of {most['memory']}: {most['writes'] + most['reads']:,.0f} an input."
+    )
 
 
 def _tile_energy(energy: Mapping[str, Any]) -> str:
@@ -192,6 +204,8 @@ def missing_words(facts: Facts) -> list[tuple[str, str]]:
         (facts.cost is not None and facts.cost["macros_mm2"] is None, "area of the macros, and TOPS/mm2",
          "area.macro_mm2 with its source in the chip description"),
         (facts.silicon is None, "area of the digital part by block", "mho report .. --liberty LIBRARY.lib"),
+        (facts.silicon is not None and "memory_mm2" not in facts.silicon, "area and energy of the memories",
+         "mho report .. --liberty LIB.lib --memories MACRO.lib"),
         ((facts.silicon or {}).get("energy") is None, "energy of the digital part, from switching activity",
          "mho run .. --backend cosim --waves F.fst, then mho report .. --liberty LIB.lib --activity F.fst"),
     ]

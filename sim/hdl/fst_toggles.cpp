@@ -4,9 +4,9 @@
 //
 // A line a signal: its path with dots, its width, the changes of its bits, most significant first, then the cycles at
 // whose end each is 1. With two names a line for each scope that has signals of both: "&", the scope, and the cycles at
-// whose end a bit of either is 1. A cycle ends with a rising edge of the first signal called clk; what changes at an
-// edge is after it. The last line is "end", the time of the last change, and the cycles. The reader is GTKWave's, which
-// comes with Verilator.
+// whose end a bit of the first is 1, one of the other, one of each. A cycle ends with a rising edge of the first signal
+// called clk; what changes at an edge is after it. The last line is "end", the time of the last change, and the cycles.
+// The reader is GTKWave's, which comes with Verilator.
 
 #include <algorithm>
 #include <cstdint>
@@ -29,8 +29,18 @@ struct Signal {
 struct Pair {
     std::string scope;
     fstHandle one = 0, other = 0;
-    bool on = false;
-    uint64_t since = 0, cycles = 0;
+    bool on[3] = {};
+    uint64_t since[3] = {}, cycles[3] = {};
+
+    /// From a cycle on a bit of each is 1 or not.
+    void set(bool first, bool second, uint64_t cycle) {
+        const bool now[3] = {first, second, first && second};
+        for (int k = 0; k < 3; ++k) {
+            if (on[k]) cycles[k] += cycle - since[k];
+            on[k] = now[k];
+            since[k] = cycle;
+        }
+    }
 };
 
 struct Trace {
@@ -64,10 +74,7 @@ static void changed(void* user, uint64_t time, fstHandle handle, const unsigned 
     }
     for (size_t at : signal.pairs) {
         Pair& pair = trace.pairs[at];
-        const bool on = trace.signals[pair.one].any() && trace.signals[pair.other].any();
-        if (on && !pair.on) pair.since = cycle;
-        if (!on && pair.on) pair.cycles += cycle - pair.since;
-        pair.on = on;
+        pair.set(trace.signals[pair.one].any(), trace.signals[pair.other].any(), cycle);
     }
 }
 
@@ -128,9 +135,11 @@ int main(int argc, char** argv) {
         }
         std::printf("\n");
     }
-    for (const Pair& pair : trace.pairs) {
-        const uint64_t rest = pair.on ? cycles - pair.since : 0;
-        std::printf("& %s %llu\n", pair.scope.c_str(), static_cast<unsigned long long>(pair.cycles + rest));
+    for (Pair& pair : trace.pairs) {
+        pair.set(false, false, cycles);
+        std::printf("& %s", pair.scope.c_str());
+        for (uint64_t count : pair.cycles) std::printf(" %llu", static_cast<unsigned long long>(count));
+        std::printf("\n");
     }
     std::printf("end %llu %llu\n", static_cast<unsigned long long>(fstReaderGetEndTime(reader)),
                 static_cast<unsigned long long>(cycles));

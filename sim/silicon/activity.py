@@ -27,14 +27,14 @@ class Activity:
         Changes between 0 and 1 of each bit, the least significant first, by the path of the signal with dots.
     ones
         Cycles at whose end each bit was 1, in the same way.
-    both
-        Cycles in which a memory wrote and read, by the path of its wrapper.
+    accesses
+        Cycles in which a memory wrote, in which it read, in which it did both, by the path of its wrapper.
     """
 
     cycles: int
     changes: dict[str, list[int]]
     ones: dict[str, list[int]]
-    both: dict[str, int]
+    accesses: dict[str, tuple[int, int, int]]
 
     def below(self, children: list[str]) -> str:
         """Path of the first scope that has scopes of these names, all of them.
@@ -71,15 +71,15 @@ def read_activity(trace: Path) -> Activity:
         raise InputError(f"{trace}: must be an FST file, as mho run --waves writes it")
     changes: dict[str, list[int]] = {}
     ones: dict[str, list[int]] = {}
-    both: dict[str, int] = {}
+    accesses: dict[str, tuple[int, int, int]] = {}
     for line in lines[:-1]:
         path, width, *counts = line.split(" ")
         if path == "&":
-            both[width] = int(counts[0])
+            accesses[width] = (int(counts[0]), int(counts[1]), int(counts[2]))
             continue
         name, numbers = path.partition("[")[0], [int(count) for count in counts]
         changes[name], ones[name] = numbers[: int(width)][::-1], numbers[int(width) :][::-1]
-    return Activity(cycles=int(lines[-1].split(" ")[2]), changes=changes, ones=ones, both=both)
+    return Activity(cycles=int(lines[-1].split(" ")[2]), changes=changes, ones=ones, accesses=accesses)
 
 
 def _program() -> str:

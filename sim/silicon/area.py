@@ -1,8 +1,9 @@
 """Area of a design by block in a library of standard cells."""
 
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,8 @@ from hw.config import Chip
 from rtl_gen.emit import module_texts
 from sim.build.toolchain import cache_folder
 from sim.silicon.library import Library
+from sim.silicon.memories import Memories
+from sim.silicon.memory_map import Tiling
 from sim.silicon.modules import counted, memory_bits, without_comments
 from sim.silicon.synthesis import Synthesis
 
@@ -40,7 +43,9 @@ class Netlist:
     counts, netlists
         Of each module that was synthesised: areas in um2 and flip-flops by ``plain`` and ``timed``; its netlist.
     memory_bits
-        Bits of each memory wrapper, all its instances, which have no area here.
+        Bits of each memory wrapper, all its instances. Without macros they have no area.
+    tilings
+        Memories on macros.
     """
 
     top: str
@@ -49,9 +54,10 @@ class Netlist:
     counts: dict[str, dict[str, Any]]
     netlists: dict[str, Path]
     memory_bits: dict[str, int]
+    tilings: dict[str, Tiling] = field(default_factory=dict)
 
     def blocks(self, prefix: str) -> list[Block]:
-        """Blocks, largest first; names without ``prefix``."""
+        """Blocks, largest first; names without ``prefix``. Macros of memories are among them, where they are known."""
         rows = [
             Block(
                 module=name.removeprefix(prefix), instances=self.number[name],
@@ -59,43 +65,57 @@ class Netlist:
                 area=counts["plain"]["area"] * self.number[name], buffered=counts["timed"]["area"] * self.number[name],
             )
             for name, counts in self.counts.items()
+        ] + [
+            Block(
+                module=name.removeprefix(prefix), instances=self.number[name], flip_flops=0,
+                area=tiling.area * self.number[name], buffered=tiling.area * self.number[name],
+            )
+            for name, tiling in self.tilings.items()
         ]
         return sorted(rows, key=lambda row: -row.area)
 
 
 def synthesise(
     modules: dict[str, str], prefix: str, timed: Library, plain: Library, folder: Path, *, stubs: str = "",
-    jobs: int = 1, progress: Callable[[int, int], None] | None = None,
+    memories: Memories | None = None, jobs: int = 1, progress: Callable[[int, int], None] | None = None,
 ) -> Netlist:
-    """Synthesise all modules but memories, which ``folder`` keeps."""
+    """Synthesise all modules, which ``folder`` keeps; of memories those that are smaller as flip-flops than as macros.
+
+    Without ``memories`` none of them is.
+    """
     top = next(iter(modules))
     number = counted(modules, top)
-    memories = memory_bits(modules, number, prefix)
+    bits = memory_bits(modules, number, prefix)
+    tilings = {} if memories is None else {name: memories.tiling(name, prefix) for name in bits}
+    tried = [name for name, one in tilings.items() if memories is not None and memories.may_be_flip_flops(one)]
     synthesis = Synthesis(modules, timed, plain, folder, stubs)
-    names = [name for name in number if name not in memories]
+    names = [name for name in number if name not in bits or name in tried]
     done = {}
     with ThreadPoolExecutor(jobs) as pool:
         for name, found in zip(names, pool.map(synthesis.block, names), strict=True):
             done[name] = found
             if progress is not None:
                 progress(len(done), len(names))
+    macros = {name: one for name, one in tilings.items()
+              if one is not None and (name not in done or one.area < done[name][0]["timed"]["area"])}
+    made = {name: one for name, one in done.items() if name not in macros}
     return Netlist(
-        top=top, modules=modules, number=number, counts={name: counts for name, (counts, _) in done.items()},
-        netlists={name: path for name, (_, path) in done.items()}, memory_bits=memories,
+        top=top, modules=modules, number=number, counts={name: counts for name, (counts, _) in made.items()},
+        netlists={name: path for name, (_, path) in made.items()}, memory_bits=bits, tilings=macros,
     )
 
 
 def chip_area(
-    chip: Chip, liberty: Path, *, progress: Callable[[int, int], None] | None = None
+    chip: Chip, liberty: Path, memories: Sequence[Path] = (), *, progress: Callable[[int, int], None] | None = None
 ) -> dict[str, Any]:
     """For JSON: area of what is generated for a chip, one of its tiles, or its core behind Wishbone.
 
-    Memories are counted in bits, and the macro is left out.
+    Memories are on macros of ``memories`` or flip-flops, without any they are counted in bits. The macro is left out.
 
     Raises
     ------
     InputError
-        If the library is none.
+        If the library is none, or a file of a memory.
     ToolError
         If Yosys is missing or fails.
     """
@@ -106,12 +126,29 @@ def chip_area(
                          top="top" if tile else None)
     library = Library(liberty, folder)
     netlist = synthesise(
-        without_comments(texts), chip.verilog.prefix, library, library, folder, progress=progress
+        without_comments(texts), chip.verilog.prefix, library, library, folder, progress=progress,
+        memories=Memories(memories, liberty) if memories else None, jobs=os.cpu_count() or 1,
     )
-    rows = netlist.blocks(chip.verilog.prefix)
+    prefix = chip.verilog.prefix
+    rows = netlist.blocks(prefix)
     return {
         "library": library.name, "what": "one tile, of which all are alike" if tile else "the core behind Wishbone",
         "tiles": chip.cores, "blocks": [asdict(row) for row in rows], "area_mm2": sum(row.area for row in rows) / 1e6,
         "buffered_mm2": sum(row.buffered for row in rows) / 1e6, "flip_flops": sum(row.flip_flops for row in rows),
-        "memory_bits": netlist.memory_bits,
+        "memory_bits": netlist.memory_bits, **(_memories(netlist, prefix) if memories else {}),
     }
+
+
+def _memories(netlist: Netlist, prefix: str) -> dict[str, Any]:
+    """Each memory: how often it is there, what it is made of, and the area of all its instances; and of all."""
+    areas = {row.module: row.buffered for row in netlist.blocks(prefix)}
+    rows = [
+        {
+            "memory": name.removeprefix(prefix), "instances": netlist.number[name],
+            "made_of": netlist.tilings[name].named() if name in netlist.tilings else "flip-flops",
+            "area": areas[name.removeprefix(prefix)],
+        }
+        for name in netlist.memory_bits
+    ]
+    rows.sort(key=lambda row: -row["area"])
+    return {"memories": rows, "memory_mm2": sum(row["area"] for row in rows) / 1e6}

@@ -84,6 +84,11 @@ class Cells:
     def __contains__(self, name: str) -> bool:
         return name in self._groups
 
+    def least_flip_flop(self) -> float:
+        """Area of the smallest flip-flop in um2; 0 without one."""
+        areas = [float(one.values.get("area", 0)) for one in self._groups.values() if one.first("ff") is not None]
+        return min(areas, default=0.0)
+
     def _cell(self, name: str) -> Cell:
         group = self._groups[name]
         with reading(self.path, LIBERTY):

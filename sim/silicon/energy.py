@@ -1,13 +1,13 @@
-"""Energy of the logic of a chip from its switching activity, in a library of standard cells, by block and by tile.
+"""Energy of the digital part of a chip from its switching activity, by block and by tile.
 
 Named nets have the activity that the co-simulation saw, the nets between them what follows from it
 (:mod:`sim.silicon.power`). All tiles of a kind are one netlist, which takes the activity of each tile in turn; what is
-around the tiles is another.
+around the tiles is another. Memories on macros take the energy of their accesses.
 """
 
+import os
 import re
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +21,11 @@ from sim.build.toolchain import cache_folder
 from sim.silicon.activity import Activity, read_activity
 from sim.silicon.area import Netlist, synthesise
 from sim.silicon.cell import Cells
-from sim.silicon.flat import flatten
+from sim.silicon.energy_rows import Row, block_sums, sums, tile_sums
+from sim.silicon.flat import Flat, flatten
 from sim.silicon.library import Library
+from sim.silicon.memories import Memories
+from sim.silicon.memory_work import WORD, average_work, seen_work, word_changes
 from sim.silicon.modules import without_comments
 from sim.silicon.power import Activities, PowerModel
 
@@ -31,33 +34,24 @@ __all__ = ["AVERAGE_ACTIVITY", "chip_energy", "instance_paths"]
 AVERAGE_ACTIVITY = 0.1
 """Changes of a net in a cycle, where nothing is known of it."""
 
-_LEFT_OUT = "Memories, macros, wires, glitches and the tree of the clock are left out."
+_LEFT_OUT = "Macros of arrays, wires, glitches and the tree of the clock are left out."
 _TILE = re.compile(r"tile_\d+_\d+")
 
 
-@dataclass(frozen=True, kw_only=True)
-class Row:
-    """Energy of one image in J of the instances of a module in a tile, or around the tiles (None)."""
-
-    tile: str | None
-    module: str
-    image: float
-    average: float
-    still: float
-
-
 def chip_energy(
-    chip: Chip, liberty: Path, trace: Path, images: int, progress: Callable[[int, int], None] | None = None
+    chip: Chip, liberty: Path, trace: Path, images: int, memories: Sequence[Path] = (),
+    progress: Callable[[int, int], None] | None = None,
 ) -> dict[str, Any]:
-    """For JSON: energy of the logic of a chip for one of ``images`` inputs, all of which are in ``trace``.
+    """For JSON: energy of the digital part of a chip for one of ``images`` inputs, all of which are in ``trace``.
 
     ``image_pJ`` is with the activity of the trace, ``average_pJ`` with an average one, ``still_pJ`` what the clock and
-    leakage alone take; of all, of each of ``blocks`` and of each of ``tiles``.
+    leakage alone take, ``memory_pJ`` what accesses to macros of ``memories`` take; of all, of each of ``blocks`` and of
+    each of ``tiles``.
 
     Raises
     ------
     InputError
-        If library or trace are none of this chip.
+        If library, trace or memories are none of this chip.
     ToolError
         If a tool is missing or fails.
     """
@@ -65,15 +59,20 @@ def chip_energy(
     folder.mkdir(parents=True, exist_ok=True)
     prefix, library = chip.verilog.prefix, Library(liberty, folder)
     texts = module_texts(chip, "none", part="chip" if chip.cores > 1 else "core")
-    made = synthesise(without_comments(texts), prefix, library, library, folder, progress=progress)
+    known = Memories(memories, liberty) if memories else None
+    made = synthesise(
+        without_comments(texts), prefix, library, library, folder, memories=known, progress=progress,
+        jobs=os.cpu_count() or 1,
+    )
     activity = read_activity(trace)
-    scope = _scope(made, activity)
-    period = 1e-6 / chip.clock.f_clk_MHz
-    rows, named = _rows(made, Cells(liberty), activity, scope, images, period)
+    took = _Took(made, activity, images=images, period=1e-6 / chip.clock.f_clk_MHz)
+    took.logic(Cells(liberty))
+    told = took.memories(prefix)
     return {
-        **_sums(rows), "average_activity": AVERAGE_ACTIVITY, "cycles": activity.cycles / images,
-        "what": _what(chip), "blocks": _blocks(rows, prefix), "tiles": _tiles(rows), "left_out": _LEFT_OUT,
-        "named_nets": named,
+        **sums(took.rows), "average_activity": AVERAGE_ACTIVITY, "cycles": activity.cycles / images,
+        "what": _what(chip), "blocks": block_sums(took.rows, prefix), "tiles": tile_sums(took.rows),
+        "left_out": _LEFT_OUT if memories else f"Memories, {_LEFT_OUT[0].lower()}{_LEFT_OUT[1:]}",
+        "named_nets": took.named, **({"memories": told} if memories else {}),
     }
 
 
@@ -108,33 +107,84 @@ def _what(chip: Chip) -> str:
     return "the core without a bus"
 
 
-def _rows(
-    made: Netlist, cells: Cells, activity: Activity, scope: str, images: int, period: float
-) -> tuple[list[Row], int]:
-    """Energies of all tiles and of what is around them, and the nets that the trace names."""
-    tiles = {path: module for path, module in instance_paths(made).items() if _TILE.fullmatch(path)}
-    tops: dict[str, list[tuple[str | None, str]]] = {made.top: [(None, scope)]}
-    for path, module in tiles.items():
-        tops.setdefault(module, []).append((path, f"{scope}.{path}"))
-    rows, named = [], 0
-    for top, instances in tops.items():
-        below = {name: netlist for name, netlist in made.netlists.items() if name == top or name not in tops}
-        flat = flatten(top, below, cells)
-        model = PowerModel(flat, cells)
-        names = [
-            (path.replace("/", "."), name, nets) for (path, _), some in zip(flat.places, flat.names, strict=True)
-            for name, nets in some.items()
-        ]
-        modules = [module for _, module in flat.places]
-        for path, at in instances:
-            seen = _seen(names, flat.nets, activity, at)
-            named += int(np.count_nonzero(seen.known)) - 2
-            model.carry(seen)
-            energies = _energies(model, seen, activity.cycles / images, period)
-            tile = None if path is None else path.removeprefix("tile_").replace("_", ",")
-            rows += [Row(tile=tile, module=module, image=one, average=other, still=still)
-                     for module, one, other, still in zip(modules, *energies, strict=True)]
-    return rows, named
+class _Took:
+    """Adds up what a chip took.
+
+    Attributes
+    ----------
+    rows
+        Energies of all tiles and of what is around them.
+    named
+        Nets that the trace knows.
+    """
+
+    def __init__(self, made: Netlist, activity: Activity, *, images: int, period: float) -> None:
+        self._made, self._activity, self._scope = made, activity, _scope(made, activity)
+        self._images, self._period = images, period
+        self._tiles = {path: module for path, module in instance_paths(made).items() if _TILE.fullmatch(path)}
+        self.rows: list[Row] = []
+        self.named = 0
+
+    def logic(self, cells: Cells) -> None:
+        """All that is of standard cells."""
+        tops: dict[str, list[str]] = {self._made.top: [""]}
+        for path, module in self._tiles.items():
+            tops.setdefault(module, []).append(path)
+        for top, paths in tops.items():
+            below = {name: text for name, text in self._made.netlists.items() if name == top or name not in tops}
+            model = PowerModel(flatten(top, below, cells), cells)
+            modules = [module for _, module in model.flat.places]
+            names = _names(model.flat)
+            for path in paths:
+                seen = _seen(names, model.flat.nets, self._activity, f"{self._scope}.{path}" if path else self._scope)
+                self.named += int(np.count_nonzero(seen.known)) - 2
+                model.carry(seen)
+                energies = _energies(model, seen, self._activity.cycles / self._images, self._period)
+                self.rows += [Row(tile=_tile(path), module=module, image=one, average=other, still=still)
+                              for module, one, other, still in zip(modules, *energies, strict=True)]
+
+    def memories(self, prefix: str) -> list[dict[str, Any]]:
+        """All macros of memories; what each kind of memory did in an image."""
+        told: dict[str, dict[str, Any]] = {}
+        cycles = self._activity.cycles / self._images
+        for path, module in instance_paths(self._made).items():
+            tiling = self._made.tilings.get(module)
+            if tiling is None:
+                continue
+            work = seen_work(self._activity, f"{self._scope}.{path.replace('/', '.')}", self._images)
+            leaks = tiling.leakage * cycles * self._period
+            still, took = tiling.still(cycles) + leaks, tiling.energy(work) + leaks
+            average = tiling.energy(average_work(tiling.shape, cycles, AVERAGE_ACTIVITY)) + leaks
+            top = path.partition("/")[0]
+            self.rows.append(Row(
+                tile=_tile(top if top in self._tiles else ""), module=module, image=took, average=average,
+                still=still, memory=took - still,
+            ))
+            row = told.setdefault(module, {
+                "memory": module.removeprefix(prefix), "macros": tiling.named(), "two_ports": tiling.two_ports,
+                "instances": 0, "writes": 0.0, "reads": 0.0, "both": 0.0, "image_pJ": 0.0,
+            })
+            for key, value in (("instances", 1), ("writes", work.writes), ("reads", work.reads), ("both", work.both),
+                               ("image_pJ", 1e12 * took)):
+                row[key] += value
+        return sorted(told.values(), key=lambda row: -row["image_pJ"])
+
+
+def _tile(path: str) -> str | None:
+    """``1,0`` of ``tile_1_0``; None of the top."""
+    return path.removeprefix("tile_").replace("_", ",") or None
+
+
+def _names(flat: Flat) -> list[tuple[str, str, NDArray[np.int64]]]:
+    """Nets with names: path of the place with dots, name, bits; all words of a memory together, by their number."""
+    found = []
+    for (path, _), some in zip(flat.places, flat.names, strict=True):
+        words = [bits for name, bits in some.items() if name.startswith(WORD)]
+        at = path.replace("/", ".")
+        found += [(at, name, bits) for name, bits in some.items() if not name.startswith(WORD)]
+        if words:
+            found.append((at, f"{WORD}{len(words)}", np.concatenate(words)))
+    return found
 
 
 def _seen(
@@ -143,9 +193,12 @@ def _seen(
     """What the trace knows of the nets of a design whose top is at ``scope``."""
     seen, cycles = Activities.none(nets), activity.cycles
     for path, name, bits in names:
-        full = f"{scope}.{path}.{name}" if path else f"{scope}.{name}"
+        at = f"{scope}.{path}" if path else scope
+        full = f"{at}.{name}"
         changes = activity.changes.get(full)
-        if changes is not None and len(changes) == len(bits):
+        if name.startswith(WORD):
+            seen.set(bits, word_changes(activity, at, int(name.removeprefix(WORD))), 0.5)
+        elif changes is not None and len(changes) == len(bits):
             seen.set(bits, np.array(changes) / cycles, np.array(activity.ones[full]) / cycles)
     return seen
 
@@ -163,28 +216,3 @@ def _energies(
     took = cycles * period
     still = one.clock * cycles + one.leakage * took
     return one.changes * cycles + still, (other.changes + other.clock) * cycles + other.leakage * took, still
-
-
-def _sums(rows: list[Row]) -> dict[str, float]:
-    """The sums of some rows in pJ."""
-    return {f"{key}_pJ": 1e12 * float(sum(getattr(row, key) for row in rows)) for key in ("image", "average", "still")}
-
-
-def _blocks(rows: list[Row], prefix: str) -> list[dict[str, Any]]:
-    """Sums over all instances of each module, most first."""
-    by_module: dict[str, list[Row]] = {}
-    for row in rows:
-        by_module.setdefault(row.module, []).append(row)
-    found = [{"block": module.removeprefix(prefix), **_sums(some)} for module, some in by_module.items()]
-    return sorted(found, key=lambda one: -one["image_pJ"])
-
-
-def _tiles(rows: list[Row]) -> list[dict[str, Any]]:
-    """Sums of each tile, in the order of the rows of the mesh; what is around them last. Empty for a core."""
-    by_tile: dict[str | None, list[Row]] = {}
-    for row in rows:
-        by_tile.setdefault(row.tile, []).append(row)
-    if len(by_tile) == 1:
-        return []
-    order = sorted(by_tile, key=lambda one: (one is None, *reversed([int(k) for k in (one or "0").split(",")])))
-    return [{"tile": tile, **_sums(by_tile[tile])} for tile in order]

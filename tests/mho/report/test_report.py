@@ -161,7 +161,7 @@ ENERGY = {
 }
 SILICON = {
     "library": "cells", "what": "one tile", "tiles": 2, "area_mm2": 0.1, "buffered_mm2": 0.12, "flip_flops": 3,
-    "memory_bits": {"mem_8x4": 32}, "energy": ENERGY,
+    "memory_bits": {"mem_64x8": 32}, "energy": ENERGY,
     "blocks": [{"module": "lane", "instances": 1, "flip_flops": 3, "area": 1e5, "buffered": 1.2e5}],
 }
 
@@ -183,3 +183,45 @@ def test_energy_of_the_logic_is_told_by_block_and_by_tile(content: Any, tmp_path
     core = replace(facts, silicon=SILICON | {"energy": ENERGY | {"tiles": []}})
     assert "by tile" not in report_page([core])
     assert "takes most" not in energy_words(core)
+
+
+def memory(name: str, **more: Any) -> dict[str, Any]:
+    """A memory on a macro, and what it did."""
+    return {"memory": name, "instances": 2, "macros": "M", "two_ports": False, "writes": 30.0, "reads": 50.0,
+            "both": 0.0, "image_pJ": 1500.0} | more
+
+
+@pytest.mark.slow
+def test_memories_are_told_with_the_cycles_that_need_two_ports(content: Any, tmp_path: Path) -> None:
+    [facts] = read_facts([written(tmp_path, content)])
+    area = {"memory_mm2": 0.03, "memories": [
+        {"memory": "mem_64x8", "instances": 2, "made_of": "M, 2 words a row", "area": 2e4},
+        {"memory": "mem_4x4_async", "instances": 1, "made_of": "flip-flops", "area": 1e4},
+    ]}
+
+    def page(*rows: dict[str, Any], **more: Any) -> str:
+        energy = ENERGY | {"memory_pJ": 2500.0, "memories": list(rows)}
+        return report_page([replace(facts, silicon=SILICON | area | {"energy": energy} | more)])
+
+    text = page(memory("mem_64x8", both=20.0), memory("mem_8x8", writes=0.0, reads=100.0))
+    assert Page(text).open == []
+    assert "Memories have 32 bits in 1 shapes, 0.0300 mm² of it" in text
+    assert "M, 2 words a row" in text
+    assert "2.5 nJ accesses to macros of memories" in text
+    # 20 of 60 and 100 cycles with an access.
+    assert "it happened 20 times an input, in 12.5% of the cycles with an access, most in mem_64x8 (33% of its" in text
+    assert "25% of it, most of them those of mem_64x8: 80 an input" in text
+    assert "no cycle of this run needs two" in page(memory("mem_64x8"))
+    assert "The macros write and read in one cycle" in page(memory("mem_64x8", two_ports=True, both=20.0))
+    assert "--activity counts the cycles that need it" in page(energy=None)
+    missing = dict(missing_words(replace(facts, silicon=SILICON | area)))
+    assert "area and energy of the memories" not in missing
+    assert "area and energy of the memories" in dict(missing_words(replace(facts, silicon=SILICON)))
+
+
+def test_memories_need_the_standard_cells(content: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    macro = written(tmp_path, "", "macro.lib")
+    assert run(["report", written(tmp_path, content), "--memories", macro, "-o", str(tmp_path / "r.html")]) == 2
+    assert capsys.readouterr().err == (
+        f"error: {macro}: --memories takes --liberty, the standard cells beside them\n"
+    )

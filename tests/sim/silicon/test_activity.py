@@ -14,6 +14,7 @@ from macro_models.errors import InputError
 from macro_models.exact.operation import MvmOperation
 from rtl_gen.emit import module_texts
 from sim.silicon.activity import read_activity
+from sim.silicon.area import chip_area
 from sim.silicon.energy import AVERAGE_ACTIVITY, chip_energy
 from sim.silicon.modules import macro_stub, without_comments
 
@@ -83,7 +84,7 @@ def test_cycles_are_counted_in_which_a_memory_writes_and_reads(tmp_path: Path) -
     activity = read_activity(traced(tmp_path, COUNTER.replace("  initial", f"{ports}  initial")))
     assert activity.ones["tb.write_enable"] == [0, 6]
     assert activity.ones["tb.read_enable"] == [6]
-    assert activity.both == {"tb": 4}
+    assert activity.accesses == {"tb": (6, 6, 4)}
 
 
 def test_what_is_no_trace_is_one_sentence(tmp_path: Path) -> None:
@@ -119,12 +120,64 @@ def test_a_core_that_works_takes_more_than_one_that_rests(tmp_path: Path) -> Non
         chip_energy(chip, LIBRARY, traced(other, COUNTER), 1)
 
 
+MACRO = """library (macros) {
+  capacitive_load_unit (1, pf); voltage_unit : "1V"; leakage_power_unit : "1nW"; type (parts) { bit_width : 64; }
+  cell (macro) {
+    memory () { type : ram; address_width : 6; word_width : 64; }
+    area : 500; cell_leakage_power : 0;
+    bus (din0) { direction : input; memory_write () { address : addr0; clocked_on : clk0; } }
+    bus (dout0) { direction : output; memory_read () { address : addr0; } }
+    bus (wmask0) { bus_type : parts; direction : input; }
+    bus (addr0) { direction : input; }
+    pin (clk0) {
+      clock : true; direction : input;
+      internal_power () { when : "!csb0 & !web0"; rise_power (scalar) { values ("5"); } }
+      internal_power () { when : "!csb0 & web0"; rise_power (scalar) { values ("3"); } }
+      internal_power () { when : "csb0"; rise_power (scalar) { values ("0.5"); } }
+    }
+  }
+}
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.cosim("iverilog", "verilator", "yosys")
+@pytest.mark.skipif(not LIBRARY.exists(), reason=f"{LIBRARY} is not there")
+def test_memories_on_macros_take_what_their_accesses_take(tmp_path: Path) -> None:
+    """Energies by hand from the accesses of the trace; blocks add up with them, in energy and in area."""
+    chip = load_chip("tnsa16-core", {"programming.engine": False})
+    macro = tmp_path / "macro.lib"
+    macro.write_text(MACRO)
+    trace = traced(tmp_path, core_at_work(chip, True))
+    energy = chip_energy(chip, LIBRARY, trace, 2, [macro])
+    bare = chip_energy(chip, LIBRARY, trace, 2)
+    used = 0
+    for one in energy["memories"]:
+        accesses = 5 * one["writes"] + 3 * one["reads"]
+        idle = 100 * one["instances"] - one["writes"] - one["reads"] + one["both"]
+        assert one["image_pJ"] == pytest.approx(accesses + 0.5 * idle)
+        used += accesses - 0.5 * (100 * one["instances"] - idle)
+    assert used > 0
+    assert energy["memory_pJ"] == pytest.approx(used)
+    logic = sum(one["image_pJ"] for one in energy["blocks"] if not one["block"].startswith("mem_"))
+    added = sum(one["image_pJ"] for one in energy["blocks"] if one["block"].startswith("mem_"))
+    assert energy["image_pJ"] == pytest.approx(logic + added)
+    assert bare["image_pJ"] < energy["image_pJ"]
+    assert "Memories" in bare["left_out"]
+    assert "Memories" not in energy["left_out"]
+    area, without = chip_area(chip, LIBRARY, [macro]), chip_area(chip, LIBRARY)
+    assert area["buffered_mm2"] == pytest.approx(without["buffered_mm2"] + area["memory_mm2"])
+    assert area["memory_mm2"] == pytest.approx(1e-6 * sum(one["area"] for one in area["memories"]))
+    made_of = {one["memory"]: one["made_of"] for one in area["memories"]}  # the bus has memories, too
+    assert all(made_of[one["memory"]].startswith("macro") for one in energy["memories"])
+
+
 @pytest.mark.slow
 @pytest.mark.cosim("iverilog", "verilator", "yosys")
 @pytest.mark.skipif(not LIBRARY.exists(), reason=f"{LIBRARY} is not there")
 def test_a_tile_that_the_host_talks_to_takes_more_than_the_others(tmp_path: Path) -> None:
     """Blocks and tiles add up to the chip, and all tiles take the same clock."""
-    chip = load_chip("tnsa16-2x2")
+    chip = load_chip("tnsa16-2x2", {"programming.engine": False})
     row, column = NODE_BITS - 1, NODE_BITS - 2  # of an address in words
     moves = (
         "  always @(negedge clk) begin host_bus_request_payload <= {$urandom, $urandom}; "

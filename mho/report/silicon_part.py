@@ -1,0 +1,77 @@
+"""What a page says of the digital part in a library of standard cells: area, energy, memories."""
+
+from collections.abc import Mapping, Sequence
+from html import escape
+from typing import Any
+
+from mho.report.table import table
+
+__all__ = ["silicon_part"]
+
+
+def silicon_part(silicon: Mapping[str, Any]) -> str:
+    """Paragraphs and, where memories are macros, the table of these."""
+    bits = sum(silicon["memory_bits"].values())
+    area = f"{silicon['buffered_mm2']:.4f} mm² in {silicon['library']} ({silicon['what']})"
+    text = f"Memories have {bits:,} bits in {len(silicon['memory_bits'])} shapes"
+    known = silicon.get("memory_mm2")
+    text += "; they are counted, and have no area here." if known is None else f", {known:.4f} mm² of it."
+    parts = [f"<p>{escape(area)}. {escape(text)}</p>"]
+    energy = silicon.get("energy")
+    if energy:
+        parts.append(f"<p>{escape(_energy(energy))}</p>")
+    if known is not None:
+        parts += [f"<p>{escape(_ports(silicon, energy))}</p>", _memories(silicon["memories"], energy)]
+    return "".join(parts)
+
+
+def _energy(energy: Mapping[str, Any]) -> str:
+    memories = f", {energy['memory_pJ'] / 1000:,.4g} nJ accesses to macros of memories" if "memories" in energy else ""
+    return (
+        f"One input takes {energy['image_pJ'] / 1000:,.4g} nJ by its switching activity, "
+        f"{energy['average_pJ'] / 1000:,.4g} nJ by an average activity of {energy['average_activity']:g} a cycle: "
+        f"{energy['average_pJ'] / energy['image_pJ'] - 1:+.0%}. {energy['still_pJ'] / 1000:,.4g} nJ of it are "
+        f"clock and leakage{memories}. The sum is of {energy['what']}. {energy['left_out']}"
+    )
+
+
+def _ports(silicon: Mapping[str, Any], energy: Mapping[str, Any] | None) -> str:
+    """What it means that memories write and read, and macros have one port."""
+    text = (
+        "Memories are on the macros of least area, or flip-flops without gated clocks where these are smaller or the "
+        "memory is read in the same cycle; several words in a row need a multiplexer, which is not counted."
+    )
+    if energy is None:
+        return f"{text} Macros of one port cannot write and read in a cycle; --activity counts the cycles that need it."
+    single = [one for one in energy["memories"] if not one["two_ports"]]
+    both = [one for one in single if one["both"] > 0]
+    if not single:
+        return f"{text} The macros write and read in one cycle."
+    if not both:
+        return f"{text} The macros have one port; no cycle of this run needs two."
+    cycles, used = (sum(count(one) for one in single) for count in (lambda one: one["both"], _used))
+    worst = max(both, key=lambda one: one["both"])
+    return (
+        f"{text} Each memory writes and reads in the same cycle if it has to, which macros of one port cannot: it "
+        f"happened {cycles:,.0f} times an input, in {cycles / used:.1%} of the cycles with an access, most in "
+        f"{worst['memory']} ({worst['both'] / _used(worst):.0%} of its own). Energy counts both accesses; two banks "
+        "or a macro at twice the clock, which this takes, are neither in area nor in energy."
+    )
+
+
+def _used(one: Mapping[str, Any]) -> float:
+    """Cycles with an access."""
+    return one["writes"] + one["reads"] - one["both"]
+
+
+def _memories(memories: Sequence[Mapping[str, Any]], energy: Mapping[str, Any] | None) -> str:
+    did = {} if energy is None else {one["memory"]: one for one in energy["memories"]}
+    rows = []
+    for one in memories:
+        seen = did.get(one["memory"])
+        counts = [""] * 4 if seen is None else [
+            *(f"{seen[key]:,.0f}" for key in ("writes", "reads", "both")), f"{seen['image_pJ'] / 1000:,.4g}"
+        ]
+        rows.append((one["memory"], f"{one['instances']:,}", one["made_of"], f"{one['area'] / 1e6:.4f}", *counts))
+    headers = ("memory", "instances", "made of", "mm²", "writes an input", "reads", "both at once", "nJ an input")
+    return table(headers, rows)
