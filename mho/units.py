@@ -5,7 +5,7 @@ import re
 
 from macro_models.errors import InputError
 
-__all__ = ["format_time", "parse_time"]
+__all__ = ["format_energy", "format_time", "parse_time"]
 
 _SECONDS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, "y": 365.25 * 86400.0}
 
@@ -37,3 +37,11 @@ def format_time(seconds: float) -> str:
         if count >= 1 and count == round(count, 3):
             return f"{count:g}{unit}"
     return f"{seconds:g}s"
+
+
+def format_energy(pJ: float, digits: int = 3) -> str:
+    """An energy with the unit in which it is at least 1: ``2500.0`` to ``"2.5 nJ"``."""
+    for unit, size in (("mJ", 1e9), ("µJ", 1e6), ("nJ", 1e3)):
+        if pJ >= size:
+            return f"{pJ / size:.{digits}g} {unit}"
+    return f"{pJ:.{digits}g} pJ"

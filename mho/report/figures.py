@@ -227,5 +227,5 @@ def _blocks(series: list[list[tuple[str, float]]], labels: list[str], unit: str)
         axes.barh(at, values, height * 0.92, color=COLOURS[number], label=label)
     _bars(axes, names, unit)
     if len(series) > 1:
-        axes.legend(loc="lower right")
+        axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=len(series))
     return figure

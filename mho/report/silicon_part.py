@@ -5,6 +5,7 @@ from html import escape
 from typing import Any
 
 from mho.report.table import table
+from mho.units import format_energy
 
 __all__ = ["silicon_part"]
 
@@ -26,11 +27,13 @@ def silicon_part(silicon: Mapping[str, Any]) -> str:
 
 
 def _energy(energy: Mapping[str, Any]) -> str:
-    memories = f", {energy['memory_pJ'] / 1000:,.4g} nJ accesses to macros of memories" if "memories" in energy else ""
+    memories = ""
+    if "memories" in energy:
+        memories = f", {format_energy(energy['memory_pJ'], 4)} accesses to macros of memories"
     return (
-        f"One input takes {energy['image_pJ'] / 1000:,.4g} nJ by its switching activity, "
-        f"{energy['average_pJ'] / 1000:,.4g} nJ by an average activity of {energy['average_activity']:g} a cycle: "
-        f"{energy['average_pJ'] / energy['image_pJ'] - 1:+.0%}. {energy['still_pJ'] / 1000:,.4g} nJ of it are "
+        f"One input takes {format_energy(energy['image_pJ'], 4)} by its switching activity, "
+        f"{format_energy(energy['average_pJ'], 4)} by an average activity of {energy['average_activity']:g} a cycle: "
+        f"{energy['average_pJ'] / energy['image_pJ'] - 1:+.0%}. {format_energy(energy['still_pJ'], 4)} of it are "
         f"clock and leakage{memories}. The sum is of {energy['what']}. {energy['left_out']}"
     )
 
@@ -70,8 +73,8 @@ def _memories(memories: Sequence[Mapping[str, Any]], energy: Mapping[str, Any] |
     for one in memories:
         seen = did.get(one["memory"])
         counts = [""] * 4 if seen is None else [
-            *(f"{seen[key]:,.0f}" for key in ("writes", "reads", "both")), f"{seen['image_pJ'] / 1000:,.4g}"
+            *(f"{seen[key]:,.0f}" for key in ("writes", "reads", "both")), format_energy(seen["image_pJ"], 4)
         ]
         rows.append((one["memory"], f"{one['instances']:,}", one["made_of"], f"{one['area'] / 1e6:.4f}", *counts))
-    headers = ("memory", "instances", "made of", "mm²", "writes an input", "reads", "both at once", "nJ an input")
+    headers = ("memory", "instances", "made of", "mm²", "writes an input", "reads", "both at once", "energy an input")
     return table(headers, rows)

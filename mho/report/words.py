@@ -5,6 +5,7 @@ from typing import Any
 
 from mho.comparisons.runs import MEASURES
 from mho.report.facts import Facts, steady
+from mho.units import format_energy
 
 __all__ = ["accuracy_words", "energy_words", "missing_words", "time_words"]
 
@@ -154,7 +155,7 @@ def energy_words(facts: Facts) -> str:
         blocks = silicon["energy"]["blocks"]
         first = max(blocks, key=lambda one: one["image_pJ"])
         parts.append(
-            f"The digital part takes {digital / 1000:,.3g} nJ an input in the library "
+            f"The digital part takes {format_energy(digital)} an input in the library "
             f"{silicon['library']}, {first['image_pJ'] / digital:.0%} of it in {first['block']}; "
             f"{silicon['energy']['still_pJ'] / digital:.0%} would be there if nothing changed but the clock."
             + _memory_energy(silicon["energy"]) + _tile_energy(silicon["energy"])
@@ -183,8 +184,8 @@ def _tile_energy(energy: Mapping[str, Any]) -> str:
         return ""
     most, least = (pick(tiles, key=lambda one: one["image_pJ"]) for pick in (max, min))
     return (
-        f" Of {len(tiles)} tiles, {most['tile']} takes most, {most['image_pJ'] / 1000:,.3g} nJ, and {least['tile']} "
-        f"least, {least['image_pJ'] / 1000:,.3g} nJ."
+        f" Of {len(tiles)} tiles, {most['tile']} takes most, {format_energy(most['image_pJ'])}, and {least['tile']} "
+        f"least, {format_energy(least['image_pJ'])}."
     )
 
 

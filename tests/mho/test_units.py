@@ -1,9 +1,9 @@
-"""Times as people write them."""
+"""Times and energies as people write them."""
 
 import pytest
 
 from macro_models.errors import InputError
-from mho.units import format_time, parse_time
+from mho.units import format_energy, format_time, parse_time
 
 
 @pytest.mark.parametrize(
@@ -39,3 +39,10 @@ def test_refuses_a_number_that_is_no_time(number: float) -> None:
 @pytest.mark.parametrize("text", ["0s", "1s", "90s", "1m", "1h", "1d", "30d", "10y", "1.5h"])
 def test_writes_a_time_that_reads_back(text: str) -> None:
     assert parse_time(format_time(parse_time(text))) == parse_time(text)
+
+
+@pytest.mark.parametrize(("pJ", "text"), [
+    (0.0, "0 pJ"), (12.34, "12.3 pJ"), (999.0, "999 pJ"), (2500.0, "2.5 nJ"), (6.36e6, "6.36 µJ"), (4e9, "4 mJ"),
+])
+def test_energies_have_the_unit_that_fits(pJ: float, text: str) -> None:
+    assert format_energy(pJ) == text
