@@ -34,7 +34,8 @@ def _energy(energy: Mapping[str, Any]) -> str:
         f"One input takes {format_energy(energy['image_pJ'], 4)} by its switching activity, "
         f"{format_energy(energy['average_pJ'], 4)} by an average activity of {energy['average_activity']:g} a cycle: "
         f"{energy['average_pJ'] / energy['image_pJ'] - 1:+.0%}. {format_energy(energy['still_pJ'], 4)} of it are "
-        f"clock and leakage{memories}. The sum is of {energy['what']}. {energy['left_out']}"
+        f"clock and leakage{memories}. The sum is of {energy['what']}; the waves have "
+        f"{energy['named_flip_flops']:.1%} of the flip-flops. {energy['left_out']}"
     )
 
 

@@ -28,6 +28,7 @@ from sim.silicon.memories import Memories
 from sim.silicon.memory_work import WORD, average_work, seen_work, word_changes
 from sim.silicon.modules import without_comments
 from sim.silicon.power import Activities, PowerModel
+from sim.tile_networks.build import sources_of_mesh
 
 __all__ = ["AVERAGE_ACTIVITY", "chip_energy", "instance_paths"]
 
@@ -57,8 +58,9 @@ def chip_energy(
     """
     folder = cache_folder() / "silicon"
     folder.mkdir(parents=True, exist_ok=True)
-    prefix, library = chip.verilog.prefix, Library(liberty, folder)
-    texts = module_texts(chip, "none", part="chip" if chip.cores > 1 else "core")
+    library = Library(liberty, folder)
+    tiles = chip.cores > 1
+    texts, prefix = (sources_of_mesh(chip), "mho_") if tiles else (module_texts(chip, "none"), chip.verilog.prefix)
     known = Memories(memories, liberty) if memories else None
     made = synthesise(
         without_comments(texts), prefix, library, library, folder, memories=known, progress=progress,
@@ -72,7 +74,8 @@ def chip_energy(
         **sums(took.rows), "average_activity": AVERAGE_ACTIVITY, "cycles": activity.cycles / images,
         "what": _what(chip), "blocks": block_sums(took.rows, prefix), "tiles": tile_sums(took.rows),
         "left_out": _LEFT_OUT if memories else f"Memories, {_LEFT_OUT[0].lower()}{_LEFT_OUT[1:]}",
-        "named_nets": took.named, **({"memories": told} if memories else {}),
+        "named_nets": took.named, "named_flip_flops": float(took.states[0] / max(took.states[1], 1)),
+        **({"memories": told} if memories else {}),
     }
 
 
@@ -114,8 +117,8 @@ class _Took:
     ----------
     rows
         Energies of all tiles and of what is around them.
-    named
-        Nets that the trace knows.
+    named, states
+        Nets that the trace knows; flip-flops that it knows, and all.
     """
 
     def __init__(self, made: Netlist, activity: Activity, *, images: int, period: float) -> None:
@@ -123,7 +126,7 @@ class _Took:
         self._images, self._period = images, period
         self._tiles = {path: module for path, module in instance_paths(made).items() if _TILE.fullmatch(path)}
         self.rows: list[Row] = []
-        self.named = 0
+        self.named, self.states = 0, np.zeros(2, np.int64)
 
     def logic(self, cells: Cells) -> None:
         """All that is of standard cells."""
@@ -138,6 +141,7 @@ class _Took:
             for path in paths:
                 seen = _seen(names, model.flat.nets, self._activity, f"{self._scope}.{path}" if path else self._scope)
                 self.named += int(np.count_nonzero(seen.known)) - 2
+                self.states += np.array(model.states(seen))
                 model.carry(seen)
                 energies = _energies(model, seen, self._activity.cycles / self._images, self._period)
                 self.rows += [Row(tile=_tile(path), module=module, image=one, average=other, still=still)
@@ -198,8 +202,10 @@ def _seen(
         changes = activity.changes.get(full)
         if name.startswith(WORD):
             seen.set(bits, word_changes(activity, at, int(name.removeprefix(WORD))), 0.5)
-        elif changes is not None and len(changes) == len(bits):
-            seen.set(bits, np.array(changes) / cycles, np.array(activity.ones[full]) / cycles)
+        elif changes is not None and len(changes) >= len(bits):
+            # Synthesis leaves out high bits that nothing uses; what has more bits than before is encoded anew.
+            ones, count = activity.ones[full], len(bits)
+            seen.set(bits, np.array(changes[:count]) / cycles, np.array(ones[:count]) / cycles)
     return seen
 
 

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from sim.silicon.boolean import Truth
 from sim.silicon.cell import MOVES, Cell, CellPower, Cells
+from sim.silicon.conditions import leakage, parts, through
 from sim.silicon.flat import ONE, OPEN, Flat
 
 __all__ = ["Activities", "Power", "PowerModel"]
@@ -146,6 +146,15 @@ class PowerModel:
         load = self.loads[kind.nets[power.pin]] if power.pin in kind.cell.outputs else np.zeros(len(kind.place))
         return np.mean([table.at(slews[at], load) for table in power.tables], axis=0) * self._joule
 
+    def states(self, activities: Activities) -> tuple[int, int]:
+        """Flip-flops whose activity is known, and all of them."""
+        known = every = 0
+        for kind in self._kinds.values():
+            if kind.cell.data is not None:
+                seen = [activities.known[kind.nets[pin]] & (kind.nets[pin] != OPEN) for pin in kind.cell.outputs]
+                known, every = known + int(np.any(seen, axis=0).sum()), every + len(kind.place)
+        return known, every
+
     def carry(self, activities: Activities) -> None:
         """Give nets of which nothing is known what follows from the inputs of their cells."""
         known = activities.known.copy()
@@ -229,7 +238,7 @@ class PowerModel:
                 clock = is_clock[nets]
                 result.clock[:] += np.bincount(kind.place, np.where(clock, energy, 0.0), places)
                 result.changes[:] += np.bincount(kind.place, np.where(clock, 0.0, energy), places)
-            result.leakage[:] += np.bincount(kind.place, _leakage(kind.cell, duty, count), places)
+            result.leakage[:] += np.bincount(kind.place, leakage(kind.cell, duty, count), places)
         return result
 
     @staticmethod
@@ -250,43 +259,15 @@ class PowerModel:
         if not rows:
             return np.zeros(count)
         if pin not in kind.cell.outputs:
-            parts = _parts([power.when for power, _ in rows], duty, count)
-            return changes[pin] * sum(part * energy for part, (_, energy) in zip(parts, rows, strict=True))
+            known = parts([power.when for power, _ in rows], duty, count)
+            return changes[pin] * sum(part * energy for part, (_, energy) in zip(known, rows, strict=True))
         weights, energies = [], []
         for related in dict.fromkeys(power.related for power, _ in rows):
             some = [(power.when, energy) for power, energy in rows if power.related == related]
-            parts = _through(kind.cell, pin, related, [when for when, _ in some], duty, count)
-            weights += [part * (changes[related] if related in changes else 0.0) for part in parts]
+            often = through(kind.cell, pin, related, [when for when, _ in some], duty, count)
+            weights += [part * (changes[related] if related in changes else 0.0) for part in often]
             energies += [energy for _, energy in some]
         total = np.sum(weights, axis=0)
         mixed = np.sum([weight * energy for weight, energy in zip(weights, energies, strict=True)], axis=0)
         even = np.mean(energies, axis=0)
         return changes[pin] * np.where(total > 0, mixed / np.where(total > 0, total, 1.0), even)
-
-
-def _through(
-    cell: Cell, pin: str, related: str | None, whens: "list[Truth | None]", duty: dict[str, Floats], count: int
-) -> list[Floats]:
-    """How often a change of ``related`` changes an output while each condition is true."""
-    function = cell.outputs[pin]
-    if cell.data is not None or function is None or related is None:
-        return _parts(whens, duty, count)
-    through = function.by(related)
-    both = [None if when is None else when.both(through) for when in whens]
-    return _parts(both, duty, count, through.probability(duty, count))
-
-
-def _parts(
-    whens: "list[Truth | None]", duty: dict[str, Floats], count: int, base: "Floats | float" = 1.0
-) -> list[Floats]:
-    """How often each condition is true; what has none is for the rest of ``base``."""
-    known = [None if when is None else when.probability(duty, count) for when in whens]
-    covered = np.sum([np.zeros(count), *(one for one in known if one is not None)], axis=0)
-    rest = np.maximum(base - covered, 0.0)
-    return [rest if one is None else one for one in known]
-
-
-def _leakage(cell: Cell, duty: dict[str, Floats], count: int) -> Floats:
-    parts = _parts([*(when for when, _ in cell.leakages), None], duty, count)
-    watts = [*(watt for _, watt in cell.leakages), cell.leakage]
-    return np.sum([part * watt for part, watt in zip(parts, watts, strict=True)], axis=0)

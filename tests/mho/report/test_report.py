@@ -156,6 +156,7 @@ def part(name: str, value: object, nJ: float) -> dict[str, Any]:
 
 ENERGY = {
     **part("what", "the chip of <2> tiles", 10), "average_activity": 0.1, "cycles": 500.0, "named_nets": 3,
+    "named_flip_flops": 0.987,
     "left_out": "Wires are left out.", "blocks": [part("block", "lane", 7), part("block", "host_port", 3)],
     "tiles": [part("tile", "0,0", 6), part("tile", "1,0", 3), part("tile", None, 1)],
 }
@@ -175,7 +176,7 @@ def test_energy_of_the_logic_is_told_by_block_and_by_tile(content: Any, tmp_path
     assert "takes 10 nJ an input in the library cells, 70% of it in lane; 60% would be there" in words
     assert "Of 2 tiles, 0,0 takes most, 6 nJ, and 1,0 least, 3 nJ." in words
     assert Page(page).open == []
-    told = ("Energy of the digital part by tile", "tile 1,0", "around", "The sum is of the chip of &lt;2&gt; tiles")
+    told = ("Energy of the digital part by tile", "tile 1,0", "around", "chip of &lt;2&gt; tiles; the waves have 98.7%")
     for text in told:
         assert text in page
     assert "energy of the digital part, from switching activity" in bare

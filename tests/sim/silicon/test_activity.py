@@ -17,6 +17,7 @@ from sim.silicon.activity import read_activity
 from sim.silicon.area import chip_area
 from sim.silicon.energy import AVERAGE_ACTIVITY, chip_energy
 from sim.silicon.modules import macro_stub, without_comments
+from sim.tile_networks.build import sources_of_mesh
 
 ROOT = Path(__file__).parents[3]
 LIBRARY = ROOT.parent / "shared/data/ihp-sg13g2/sg13g2_stdcell_typ_1p20V_25C.lib.gz"
@@ -41,11 +42,11 @@ def traced(folder: Path, text: str) -> Path:
 
 def bench(chip: Chip, values: dict[str, int], moves: str = "") -> str:
     """A core, or the chip of its tiles, for 200 cycles: with some values at its inputs, others 0, and what moves."""
-    modules = without_comments(module_texts(chip, "none", part="chip" if chip.cores > 1 else "core"))
+    modules = without_comments(sources_of_mesh(chip) if chip.cores > 1 else module_texts(chip, "none"))
     top = next(iter(modules))
     head = modules[top].partition(");")[0]
     inputs = re.findall(r"input +wire (?:\[(\d+):0\] )?(\w+)", head)
-    stub = macro_stub(next(text for name, text in modules.items() if "adapter" in name)).partition("\n")[2]
+    stub = "".join(macro_stub(text).partition("\n")[2] for name, text in modules.items() if "adapter" in name)
     quiet = "".join(f"assign {name} = 0; " for name in re.findall(r"output +(?:\[\d+:0\])? *(\w+)", stub))
     stub = stub.replace("endmodule", f"{quiet}endmodule")
     lines = [f"  reg [{high or 0}:0] {name} = 0;" for high, name in inputs]
@@ -191,6 +192,7 @@ def test_a_tile_that_the_host_talks_to_takes_more_than_the_others(tmp_path: Path
         assert sum(one[key] for one in energy["tiles"]) == pytest.approx(energy[key])
         assert sum(one[key] for one in energy["blocks"]) == pytest.approx(energy[key])
     assert energy["cycles"] == 100
+    assert energy["named_flip_flops"] > 0.98
     moved = {tile: one["image_pJ"] - one["still_pJ"] for tile, one in tiles.items()}
     assert moved["1,0"] > 2 * max(moved["0,1"], moved["1,1"])
     assert tiles["1,0"]["still_pJ"] == pytest.approx(tiles["1,1"]["still_pJ"], rel=0.01)

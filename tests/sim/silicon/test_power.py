@@ -146,6 +146,7 @@ def test_energy_and_leakage_are_those_by_hand(design: tuple[Flat, Cells]) -> Non
     given = {"a": (0.2, 0.25), "b": (0.1, 0.5), "q": (0.12, 0.125), "y": (0.12, 0.875), "clk": (2.0, 0.5)}
     for name, (changes, duty) in given.items():
         seen.set(names[name], changes, duty)
+    assert model.states(seen) == (1, 1)
     model.carry(seen)
     # The AND changes with A while B is 1, with B while A is 1.
     by_a, by_b, both = 0.2 * 0.5, 0.1 * 0.25, 0.25 * 0.5
@@ -168,6 +169,7 @@ def test_a_flip_flop_without_a_name_takes_over_its_input(design: tuple[Flat, Cel
     model, seen = PowerModel(flat, cells), Activities.none(flat.nets)
     for name, (changes, duty) in {"a": (0.2, 0.25), "b": (0.1, 0.5), "clk": (2.0, 0.5)}.items():
         seen.set(flat.names[0][name], changes, duty)
+    assert model.states(seen) == (0, 1)
     model.carry(seen)
     assert seen.changes[flat.names[0]["y"]] == pytest.approx(0.125)
     assert seen.duty[flat.names[0]["y"]] == pytest.approx(0.875)
