@@ -49,7 +49,8 @@ class Activity:
         for scope in sorted(scopes, key=lambda one: (one.count("."), one)):
             if scope and all(f"{scope}.{child}" in scopes for child in children):
                 return scope
-        raise InputError(f"the trace must be of a core with {', '.join(children)} in it; it has other scopes")
+        some = ", ".join(children[:3]) + (" .." if len(children) > 3 else "")
+        raise InputError(f"the trace must be of this chip, with {some} in it; it has other scopes")
 
 
 def read_activity(trace: Path) -> Activity:

@@ -117,7 +117,7 @@ def test_a_core_that_works_takes_more_than_one_that_rests(tmp_path: Path) -> Non
     assert {"sequencer", "line_counters"} <= {block["block"] for block in rests["blocks"]}
     other = tmp_path / "other"
     other.mkdir()
-    with pytest.raises(InputError, match="the trace must be of a core with digital in it"):
+    with pytest.raises(InputError, match="the trace must be of this chip, with digital in it"):
         chip_energy(chip, LIBRARY, traced(other, COUNTER), 1)
 
 
