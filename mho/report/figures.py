@@ -54,7 +54,8 @@ _TEXTS = {
     ),
     "area": (
         "Area of the digital part by block",
-        "Standard cells, mapped and buffered, without wires; bars add up to the netlist.",
+        "Standard cells, mapped and buffered, without wires, and macros of memories where they are named; bars add up "
+        "to the netlist.",
     ),
     "digital": (
         "Energy of the digital part by block",

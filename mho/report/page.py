@@ -141,6 +141,7 @@ def _sources(runs: Sequence[Facts]) -> str:
         found |= {f"{what}: {source}": None for what, source in told.items() if source}
         if facts.silicon is not None:
             found[f"Standard cells: {facts.silicon['library']}, by {facts.silicon['what']}"] = None
+            found |= {f"Macro of memories: {name}": None for name in facts.silicon.get("macros", ())}
         versions = ", ".join(f"{name} {version}" for name, version in facts.content["versions"].items())
         hashes = facts.content["hashes"]
         found[f"{facts.name}: network {hashes['network'][:12]}, chip {hashes['chip'][:12]}, {versions}"] = None

@@ -151,4 +151,5 @@ def _memories(netlist: Netlist, prefix: str) -> dict[str, Any]:
         for name in netlist.memory_bits
     ]
     rows.sort(key=lambda row: -row["area"])
-    return {"memories": rows, "memory_mm2": sum(row["area"] for row in rows) / 1e6}
+    macros = sorted({macro.name for tiling in netlist.tilings.values() for macro in tiling.macros})
+    return {"memories": rows, "memory_mm2": sum(row["area"] for row in rows) / 1e6, "macros": macros}

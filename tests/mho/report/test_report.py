@@ -195,7 +195,7 @@ def memory(name: str, **more: Any) -> dict[str, Any]:
 @pytest.mark.slow
 def test_memories_are_told_with_the_cycles_that_need_two_ports(content: Any, tmp_path: Path) -> None:
     [facts] = read_facts([written(tmp_path, content)])
-    area = {"memory_mm2": 0.03, "memories": [
+    area = {"memory_mm2": 0.03, "macros": ["M"], "memories": [
         {"memory": "mem_64x8", "instances": 2, "made_of": "M, 2 words a row", "area": 2e4},
         {"memory": "mem_4x4_async", "instances": 1, "made_of": "flip-flops", "area": 1e4},
     ]}
@@ -208,6 +208,7 @@ def test_memories_are_told_with_the_cycles_that_need_two_ports(content: Any, tmp
     assert Page(text).open == []
     assert "Memories have 32 bits in 1 shapes, 0.0300 mm² of it" in text
     assert "M, 2 words a row" in text
+    assert "<li>Macro of memories: M</li>" in text
     assert "2.5 nJ accesses to macros of memories" in text
     # 20 of 60 and 100 cycles with an access.
     assert "it happened 20 times an input, in 12.5% of the cycles with an access, most in mem_64x8 (33% of its" in text

@@ -167,6 +167,7 @@ def test_memories_on_macros_take_what_their_accesses_take(tmp_path: Path) -> Non
     assert "Memories" in bare["left_out"]
     assert "Memories" not in energy["left_out"]
     area, without = chip_area(chip, LIBRARY, [macro]), chip_area(chip, LIBRARY)
+    assert area["macros"] == ["macro"]
     assert area["buffered_mm2"] == pytest.approx(without["buffered_mm2"] + area["memory_mm2"])
     assert area["memory_mm2"] == pytest.approx(1e-6 * sum(one["area"] for one in area["memories"]))
     made_of = {one["memory"]: one["made_of"] for one in area["memories"]}  # the bus has memories, too
