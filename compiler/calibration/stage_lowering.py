@@ -45,7 +45,7 @@ TABLE_ROOM, HOST_ROOM = 1.25, 2.0
 """Tables of functions and lanes that the host makes reach this many times as far as during calibration."""
 
 MOST_COARSE = 0.75
-"""Unit of lanes that stand for whole numbers, at most: half of it is what rounding loses."""
+"""Unit of lanes that stand for whole numbers, at most, or 1: half of it is what rounding loses."""
 
 NEAR = 0.25
 """A range whose middle is further from 0 than this part of it is moved to 0 before its table."""
@@ -207,8 +207,8 @@ def centre(unit: Units, taken: Float) -> tuple[WeightedSum, float] | None:
 
 def _check_whole(op: Evaluated, unit: Units) -> None:
     """Raises InputError where the host takes whole numbers, such as indices, that lanes are too coarse for."""
-    coarse = unit[op.whole] if op.whole.any() else np.zeros(1)
-    if coarse.max() > MOST_COARSE:
+    coarse = unit[op.whole & (unit != 1.0)]
+    if coarse.max(initial=0.0) > MOST_COARSE:
         raise InputError(
             f"the host's step {' '.join(op.operators)[:60]} takes whole numbers up to about "
             f"{coarse.max() * LANE_MAX:.0f}, which lanes of 16 bits do not hold; smaller ones are needed"

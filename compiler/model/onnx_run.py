@@ -5,18 +5,16 @@ double precision, whatever the file says, so that what is folded, tabulated and 
 """
 
 import math
-from collections.abc import Callable, Iterable, Sequence
-from functools import lru_cache
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 import onnx
 from numpy.typing import NDArray
-from onnx import TensorProto, helper
-from onnx.reference import ReferenceEvaluator
+from onnx import helper
 
-from compiler.model.coupling import probabilities
-from compiler.model.windows import windows
+from compiler.model.as_runtimes import SPECIAL, SPECIAL_ML
+from compiler.model.reference import ML_DOMAIN, ml_opset, run_as_is
 
 __all__ = [
     "ML_DOMAIN", "MOST_ELEMENTS", "RUNNABLE", "RUNNABLE_ML", "is_float", "is_float_type", "ml_opset", "run_node",
@@ -30,7 +28,6 @@ class TooLarge(ValueError):
     """More elements than are supported."""
 
 
-ML_DOMAIN = "ai.onnx.ml"
 MOST_ELEMENTS = 1 << 26
 """Elements of a value, without the batch: more than any chip can take."""
 
@@ -63,21 +60,11 @@ RUNNABLE_ML = frozenset((
 ))
 """The same, of the domain ``ai.onnx.ml``."""
 
-_FLOATS = {
-    TensorProto.FLOAT, TensorProto.FLOAT16, TensorProto.BFLOAT16, TensorProto.DOUBLE,
-}
-
-
 def runnable(node: onnx.NodeProto) -> bool:
     """Whether a node is of an operator that may run."""
     if node.domain == ML_DOMAIN:
         return node.op_type in RUNNABLE_ML
     return node.domain in ("", "ai.onnx") and node.op_type in RUNNABLE
-
-
-def ml_opset(nodes: Iterable[onnx.NodeProto]) -> int:
-    """Version of the domain of machine learning for some nodes: that of the trees of before, or of those since."""
-    return 5 if any(node.op_type == "TreeEnsemble" for node in nodes) else 3
 
 
 def is_float_type(dtype: np.dtype[Any]) -> bool:
@@ -154,17 +141,6 @@ def _check_size(node: onnx.NodeProto, inputs: Sequence[Array | None]) -> None:
         raise TooLarge(f"it makes too much; at most {MOST_ELEMENTS} elements are supported")
 
 
-@lru_cache(maxsize=512)
-def _evaluator(data: bytes, opset: int) -> ReferenceEvaluator:
-    node = onnx.NodeProto.FromString(data)
-    inputs = [helper.make_tensor_value_info(name, TensorProto.FLOAT, None)
-              for name in dict.fromkeys(n for n in node.input if n)]
-    outputs = [helper.make_tensor_value_info(name, TensorProto.FLOAT, None) for name in node.output if name]
-    opsets = [helper.make_opsetid("", opset), helper.make_opsetid(ML_DOMAIN, ml_opset([node]))]
-    graph = helper.make_graph([node], "node", inputs, outputs)
-    return ReferenceEvaluator(helper.make_model(graph, opset_imports=opsets))
-
-
 def run_node(
     node: onnx.NodeProto, inputs: Sequence[Array | None], opset: int, *, wide: bool = True
 ) -> list[Array | None]:
@@ -184,9 +160,9 @@ def run_node(
     try:
         _check_size(node, inputs)
         with np.errstate(all="ignore"):
-            special = (_SPECIAL_ML if node.domain == ML_DOMAIN else _SPECIAL).get(node.op_type)
+            special = (SPECIAL_ML if node.domain == ML_DOMAIN else SPECIAL).get(node.op_type)
             made = None if special is None else special(node, inputs, opset, wide)
-            result = _run(node, inputs, opset) if made is None else made
+            result = run_as_is(node, inputs, opset) if made is None else made
     except TooLarge:
         raise
     except Exception as error:  # whatever numpy says of arguments that no file should hold
@@ -199,163 +175,3 @@ def run_node(
     # Text of any length.
     result = [x.astype(object) if x is not None and x.dtype.kind in "US" else x for x in result]
     return [None if x is None else widen(x) if wide else x for x in result]
-
-
-def _run(node: onnx.NodeProto, inputs: Sequence[Array | None], opset: int) -> list[Array | None]:
-    evaluator = _evaluator(node.SerializeToString(), opset)
-    feeds = {name: x for name, x in zip(node.input, inputs, strict=False) if name}  # the last may be left out
-    named = [name for name in node.output if name]
-    found = dict(zip(named, evaluator.run(named, feeds), strict=True))
-    return [np.asarray(found[name]) if name else None for name in node.output]
-
-
-# What the reference does not do as the runtimes do, or not for old versions -------------------------------------------
-
-Special = Callable[[onnx.NodeProto, Sequence[Any], int, bool], "list[Array | None] | None"]
-
-
-def _attribute(node: onnx.NodeProto, name: str, default: Any = None) -> Any:
-    return next((helper.get_attribute_value(a) for a in node.attribute if a.name == name), default)
-
-
-def _cast(node: onnx.NodeProto, x: Sequence[Any], opset: int, wide: bool) -> list[Array | None] | None:
-    to = _attribute(node, "to", TensorProto.FLOAT)
-    if wide and to in _FLOATS:
-        return [np.asarray(x[0], dtype=np.float64)]
-    if to == TensorProto.BOOL:
-        return [np.asarray(x[0]) != 0]
-    return None
-
-
-def _old_softmax(node: onnx.NodeProto, x: Sequence[Any], opset: int, wide: bool) -> list[Array | None] | None:
-    """Before opset 13: along all dimensions from the axis on."""
-    if opset >= 13:
-        return None
-    axis, value = _attribute(node, "axis", 1), x[0]
-    axis += value.ndim if axis < 0 else 0
-    flat = value.reshape(math.prod(value.shape[:axis]), -1)
-    made = _run(helper.make_node(node.op_type, [node.input[0]], [node.output[0]], axis=-1), [flat], 13)[0]
-    assert made is not None
-    return [made.reshape(value.shape)]
-
-
-def _upsample(node: onnx.NodeProto, x: Sequence[Any], opset: int, wide: bool) -> list[Array | None] | None:
-    if node.op_type == "Resize" and opset > 10:
-        return None
-    mode = _attribute(node, "mode", b"nearest")
-    scales = np.asarray(x[1] if len(x) > 1 else _attribute(node, "scales"), dtype=np.float32)
-    resize = helper.make_node(
-        "Resize", ["x", "", "s"], [node.output[0]], mode=mode, coordinate_transformation_mode="asymmetric",
-        nearest_mode="floor",
-    )
-    return _run(resize, [x[0], None, scales], 18)
-
-
-def _quantised(node: onnx.NodeProto, x: Sequence[Any], opset: int, wide: bool) -> list[Array | None] | None:
-    """Of old opsets, which the reference does not know."""
-    return None if opset >= 19 else _run(node, x, 19)
-
-
-def _dropout(node: onnx.NodeProto, x: Sequence[Any], opset: int, wide: bool) -> list[Array | None] | None:
-    """Identity: that of training, too, is exported by mistake."""
-    return [x[0], *[np.ones(x[0].shape, dtype=bool)] * (len(node.output) - 1)]
-
-
-def _batch_normalization(node: onnx.NodeProto, x: Sequence[Any], opset: int, wide: bool) -> list[Array | None] | None:
-    """That of inference."""
-    data, *statistics = x[:5]
-    shape = (-1, *[1] * (data.ndim - 2))
-    scale, bias, mean, var = (v.reshape(shape) for v in statistics)
-    return [(data - mean) / np.sqrt(var + _attribute(node, "epsilon", 1e-5)) * scale + bias]
-
-
-def _transposed(node: onnx.NodeProto, x: Sequence[Any], opset: int, wide: bool) -> list[Array | None] | None:
-    """ConvTranspose in groups, one after the other."""
-    groups = int(_attribute(node, "group", 1))
-    if groups == 1:
-        return None
-    one = onnx.NodeProto()
-    one.CopyFrom(node)
-    next(a for a in one.attribute if a.name == "group").i = 1
-    parts = [np.split(x[0], groups, axis=1), np.split(x[1], groups, axis=0)]
-    parts += [np.split(x[2], groups)] if len(x) > 2 and x[2] is not None else []
-    made = [_run(one, inputs, opset)[0] for inputs in zip(*parts, strict=True)]
-    return [np.concatenate([m for m in made if m is not None], axis=1)]
-
-
-def _pool(node: onnx.NodeProto, x: Sequence[Any], opset: int, wide: bool) -> list[Array | None] | None:
-    """MaxPool and AveragePool, whose windows are rounded up as the runtimes do."""
-    if len([o for o in node.output if o]) > 1:
-        return None
-    attrs = {a.name: helper.get_attribute_value(a) for a in node.attribute}
-    data, kernel = x[0], [int(k) for k in attrs["kernel_shape"]]
-    view = windows(data.shape[2:], kernel, attrs)
-    taken = data.reshape(*data.shape[:2], -1)[:, :, np.maximum(view.index, 0)]
-    real = view.index >= 0
-    if node.op_type == "MaxPool":
-        made = np.where(real, taken, -np.inf).max(axis=-1)
-    else:
-        counted = view.inside if attrs.get("count_include_pad", 0) else real
-        made = np.where(real, taken, 0).sum(axis=-1) / np.maximum(counted.sum(axis=-1), 1)
-    return [made.reshape(*data.shape[:2], *view.shape).astype(data.dtype)]
-
-
-def _scatter(node: onnx.NodeProto, x: Sequence[Any], opset: int, wide: bool) -> list[Array | None]:
-    """The old name of ScatterElements."""
-    axis = _attribute(node, "axis", 0)
-    return _run(helper.make_node("ScatterElements", list(node.input), list(node.output), axis=axis), x, 18)
-
-
-def _one_input(function: Callable[[Array], Array]) -> Special:
-    return lambda node, x, opset, wide: [np.asarray(function(x[0]))]
-
-
-def _standardised(node: onnx.NodeProto, x: Sequence[Any], opset: int, wide: bool) -> list[Array | None]:
-    """MeanVarianceNormalization, whose definition adds a number in single precision."""
-    axes = tuple(_attribute(node, "axes", [0, 2, 3]))
-    centred = x[0] - x[0].mean(axis=axes, keepdims=True)
-    return [centred / (np.sqrt((centred**2).mean(axis=axes, keepdims=True)) + 1e-9)]
-
-
-def _normalised(node: onnx.NodeProto, x: Sequence[Any], opset: int, wide: bool) -> list[Array | None]:
-    """LpNormalization, of which the reference takes the sum with its sign."""
-    size = np.linalg.norm(x[0], ord=_attribute(node, "p", 2), axis=_attribute(node, "axis", -1), keepdims=True)
-    return [x[0] / np.where(size > 0, size, 1)]
-
-
-def _erf(x: Array) -> Array:
-    from scipy.special import erf
-
-    return erf(x).astype(x.dtype)
-
-
-def _support_vectors(node: onnx.NodeProto, x: Sequence[Any], opset: int, wide: bool) -> list[Array | None] | None:
-    """Probabilities of three and more classes, which the reference couples wrongly."""
-    slope, offset = (np.asarray(_attribute(node, name, []), dtype=np.float64) for name in ("prob_a", "prob_b"))
-    labels = _attribute(node, "classlabels_ints") or _attribute(node, "classlabels_strings") or []
-    if not slope.size or len(labels) < 3 or _attribute(node, "post_transform", b"NONE") != b"NONE":
-        return None
-    bare = onnx.NodeProto()
-    bare.CopyFrom(node)
-    del bare.attribute[:]
-    bare.attribute.extend(a for a in node.attribute if a.name not in ("prob_a", "prob_b"))
-    bare.output[:] = ["label", "decisions"]
-    label, decisions = _run(bare, x, opset)
-    assert decisions is not None
-    made = probabilities(decisions.astype(np.float64), slope, offset, len(labels))
-    return [label, made][: len(node.output)]
-
-
-_SPECIAL_ML: dict[str, Special] = {"SVMClassifier": _support_vectors}
-_SPECIAL: dict[str, Special] = {
-    "Cast": _cast, "Dropout": _dropout, "Upsample": _upsample, "Resize": _upsample,
-    **dict.fromkeys(("Softmax", "LogSoftmax", "Hardmax"), _old_softmax),
-    "BatchNormalization": _batch_normalization, "MaxPool": _pool, "AveragePool": _pool,
-    "ConvTranspose": _transposed, "MeanVarianceNormalization": _standardised,
-    "LpNormalization": _normalised,
-    "QuantizeLinear": _quantised, "DequantizeLinear": _quantised,
-    "Range": lambda node, x, opset, wide: [np.arange(*(v.reshape(-1)[0] for v in x), dtype=x[0].dtype)],
-    "Scatter": _scatter, "Erf": _one_input(_erf),
-    "Relu": _one_input(lambda x: np.maximum(x, 0)),
-    "Sigmoid": _one_input(lambda x: 0.5 * (1.0 + np.tanh(0.5 * x))),
-}

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from macro_models.exact.vector import PAD
 from macro_models.exact.window import Window, recover
 
-__all__ = ["Windows", "windows"]
+__all__ = ["Windows", "transposed_pads", "windows"]
 
 MOST_INDICES = 1 << 27
 """Elements of all windows of a channel."""
@@ -97,6 +97,31 @@ def _combine(
 
         index, real, inside = outer(index * length, at), outer(real, here), outer(inside, padded)
     return np.where(real, index, PAD).astype(np.int32), inside
+
+
+def transposed_pads(size: Sequence[int], kernel: Sequence[int], attrs: Mapping[str, Any]) -> list[int]:
+    """What a ConvTranspose cuts off, all befores, then all afters: its ``pads``, or what leaves its ``output_shape``.
+
+    Raises
+    ------
+    ValueError
+        If an attribute does not fit the dimensions.
+    """
+    rank, wanted, mode = len(size), attrs.get("output_shape"), attrs.get("auto_pad", b"NOTSET")
+    strides, dilations = (_attribute(attrs, name, rank, 1) for name in ("strides", "dilations"))
+    extra = _attribute(attrs, "output_padding", rank, 0)
+    full = [s * (n - 1) + e + (k - 1) * d + 1
+            for n, k, s, d, e in zip(size, kernel, strides, dilations, extra, strict=True)]
+    if wanted is None and mode in (b"SAME_UPPER", b"SAME_LOWER"):
+        wanted = [n * s for n, s in zip(size, strides, strict=True)]
+    if wanted is None:
+        pads = [int(p) for p in attrs.get("pads", [0] * 2 * rank)] if mode == b"NOTSET" else [0] * 2 * rank
+        if len(pads) != 2 * rank:
+            raise ValueError(f"its pads {pads} do not fit {rank} dimensions")
+        return pads
+    total = [f - int(w) for f, w in zip(full, wanted[-rank:], strict=True)]
+    small, large = [t // 2 for t in total], [t - t // 2 for t in total]
+    return [*small, *large] if mode == b"SAME_UPPER" else [*large, *small]
 
 
 def _attribute(attrs: Mapping[str, Any], name: str, rank: int, default: int) -> list[int]:

@@ -26,9 +26,10 @@ def _constant(graph: Graph, op: Op, name: str, value: Array) -> str:
     return full
 
 
-def _product(op: Op, graph: Graph, weight: NDArray[np.float64], made: str) -> Op:
-    """A product with weights of shape (features, outputs)."""
-    return Op.make("MatMul", [op.inputs[0], _constant(graph, op, "w", weight.astype(np.float32))], [made], op.name)
+def _product(op: Op, graph: Graph, weight: NDArray[np.float64], made: str, taken: str = "") -> Op:
+    """A product of what the node takes, or of ``taken``, with weights of shape (features, outputs)."""
+    weights = _constant(graph, op, f"w{taken[-2:]}", weight.astype(np.float32))
+    return Op.make("MatMul", [taken or op.inputs[0], weights], [made], op.name)
 
 
 def _made(op: Op, name: str) -> str:
@@ -38,24 +39,64 @@ def _made(op: Op, name: str) -> str:
 # Support vector machines ----------------------------------------------------------------------------------------------
 
 
+def _kernel(op: Op, graph: Graph, vectors: NDArray[np.float64]) -> tuple[list[Op], str, NDArray[np.float64]]:
+    """What machines with a linear kernel take in place of the features, and the vectors that they then have.
+
+    Kernels but the linear one are functions of products with the ``vectors``, of shape (vectors, features): a value for
+    each of them, whose own vector has 1 there. That of a distance is of its parts, ``2 x s - s s - x x``, from the
+    mean of the vectors, so that they are small.
+    """
+    kind = op.attrs.get("kernel_type", b"LINEAR")
+    if kind == b"LINEAR":
+        return [], op.inputs[0], vectors
+    gamma, offset, degree = _numbers(op.attrs, "kernel_params")
+    names = iter(_made(op, f"k{n}") for n in range(8))
+    ops: list[Op] = []
+
+    def add(operator: str, *inputs: str, **attrs: Any) -> str:
+        ops.append(Op.make(operator, inputs, [next(names)], **attrs))
+        return ops[-1].outputs[0]
+
+    def number(name: str, value: Any) -> str:
+        return _constant(graph, op, name, np.asarray(value, dtype=np.float32))
+
+    distance, middle = kind == b"RBF", vectors.mean(axis=0)
+    weight = 2.0 * gamma * (vectors - middle) if distance else gamma * vectors
+    ops.append(_product(op, graph, weight.T, next(names)))
+    own = gamma * (middle**2 - vectors**2).sum(axis=1) if distance else np.full(len(vectors), offset)
+    total = add("Add", ops[-1].outputs[0], number("own", own))
+    if distance:
+        beside = add("Sub", op.inputs[0], number("middle", middle))
+        square = add("Mul", beside, beside)
+        axes = [_constant(graph, op, "axes", np.array([1]))] if graph.opset >= 13 else []
+        size = add("ReduceSum", square, *axes, keepdims=1, **({} if axes else {"axes": [1]}))
+        made = add("Exp", add("Sub", total, add("Mul", size, number("gamma", gamma))))
+    else:
+        made = add("Tanh", total) if kind == b"SIGMOID" else add("Pow", total, number("degree", degree))
+    return ops, made, np.eye(len(vectors))
+
+
 def _regressor(op: Op, graph: Graph) -> list[Op] | None:
-    """With a linear kernel: a product with one row of weights."""
-    kernel, after = op.attrs.get("kernel_type", b"LINEAR"), op.attrs.get("post_transform", b"NONE")
-    count = int(op.attrs.get("n_supports", 0))
-    if (kernel, after) != (b"LINEAR", b"NONE") or op.attrs.get("one_class", 0):
+    """A product with one row of weights, of features or of the values of a kernel."""
+    count, after = int(op.attrs.get("n_supports", 0)), op.attrs.get("post_transform", b"NONE")
+    if after != b"NONE" or op.attrs.get("one_class", 0):
         return None
-    coefficients = _numbers(op.attrs, "coefficients")
+    coefficients, ops, taken = _numbers(op.attrs, "coefficients").reshape(1, -1), [], op.inputs[0]
     if count:
-        coefficients = coefficients.reshape(1, count) @ _numbers(op.attrs, "support_vectors").reshape(count, -1)
+        ops, taken, vectors = _kernel(op, graph, _numbers(op.attrs, "support_vectors").reshape(count, -1))
+        coefficients = coefficients @ vectors
+    elif op.attrs.get("kernel_type", b"LINEAR") != b"LINEAR":
+        return None
     offset = _constant(graph, op, "rho", _numbers(op.attrs, "rho", [0.0])[:1].astype(np.float32))
     made = _made(op, "p")
     return [
-        _product(op, graph, coefficients.reshape(-1, 1), made), Op.make("Add", [made, offset], op.outputs[:1]),
+        *ops, _product(op, graph, coefficients.reshape(-1, 1), made, taken),
+        Op.make("Add", [made, offset], op.outputs[:1]),
     ]
 
 
 def _classifier(op: Op, graph: Graph) -> list[Op] | None:
-    """With a linear kernel: a product for each pair of classes, and what is made of them: votes and probabilities.
+    """A product for each pair of classes, and what is made of them: votes and probabilities.
 
     That is the same operator again, on the decisions of the pairs in place of the features. The kernel of a value with
     one unit vector for each pair is the decision of that pair, so the first class of a pair holds it with weight 1.
@@ -63,28 +104,27 @@ def _classifier(op: Op, graph: Graph) -> list[Op] | None:
     attrs, text = op.attrs, op.attrs.get("classlabels_strings") or []
     labels = text or op.attrs.get("classlabels_ints") or []
     count, classes = int(sum(attrs.get("vectors_per_class", []))), len(labels)
-    if attrs.get("kernel_type", b"LINEAR") != b"LINEAR" or classes < 2:
+    if classes < 2 or (not count and attrs.get("kernel_type", b"LINEAR") != b"LINEAR"):
         return None
     if not count:
         return _without_vectors(op, graph, classes)
-    vectors = _numbers(attrs, "support_vectors").reshape(count, -1)
+    ops, taken, vectors = _kernel(op, graph, _numbers(attrs, "support_vectors").reshape(count, -1))
     coefficients = _numbers(attrs, "coefficients").reshape(classes - 1, count)
     weight = _of_pairs(vectors, coefficients, list(map(int, attrs["vectors_per_class"])))
     size = weight.shape[1]
     second = np.asarray([j for _, j in combinations(range(classes), 2)])
-    # Labels of two classes depend on whether all coefficients are positive.
-    sign = -1.0 if (coefficients < 0).any() else 1.0
+    # Labels of two classes are those of runtimes if not all coefficients are positive.
     of_pair = np.zeros((classes - 1, size))
-    of_pair[second - 1, np.arange(size)] = sign
+    of_pair[second - 1, np.arange(size)] = -1.0
     made, number = _made(op, "p"), _made(op, "n")
     kept = {k: v for k, v in attrs.items() if k in _KEPT}
     last = Op.make(
         "SVMClassifier", [made], [number, *op.outputs[1:]], op.name, domain=ML_DOMAIN, kernel_type="LINEAR",
         classlabels_ints=list(range(classes)), coefficients=of_pair.reshape(-1).tolist(),
-        support_vectors=(sign * np.eye(size)).reshape(-1).tolist(),
+        support_vectors=(-np.eye(size)).reshape(-1).tolist(),
         vectors_per_class=list(range(classes - 1, -1, -1)), **kept,
     )
-    return [_product(op, graph, weight, made), Op(last.proto, final=True), *_labels(op, number)]
+    return [*ops, _product(op, graph, weight, made, taken), Op(last.proto, final=True), *_labels(op, number)]
 
 
 def _without_vectors(op: Op, graph: Graph, classes: int) -> list[Op]:
@@ -95,7 +135,7 @@ def _without_vectors(op: Op, graph: Graph, classes: int) -> list[Op]:
     return _scores(op, graph, offset, "NONE")
 
 
-_KEPT = frozenset(("kernel_params", "post_transform", "prob_a", "prob_b", "rho"))
+_KEPT = frozenset(("post_transform", "prob_a", "prob_b", "rho"))
 
 
 def _of_pairs(

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from onnx import TensorProto
 
 from compiler.importer.graph import Graph, Op
 
@@ -117,25 +118,49 @@ class _Writer:
         inputs = self.add("MatMul", x, self.constant(np.ascontiguousarray(w.T)), name=label)
         inputs = self.add("Add", inputs, self.constant(given))
         state, cell = self.initial(5), self.initial(6) if self.op.kind == "LSTM" else ""
+        within = self.within(len(order))
         peephole = self.input(7) if self.op.kind == "LSTM" else ""
         p = np.split(self.graph.constants[peephole][self.direction], 3) if peephole else None
         made = []
         for t in range(len(order)):
             one = getattr(self, self.op.kind.lower())
             taken = self.add("Gather", inputs, self.constant(np.array(t)), axis=axis)
-            state, cell = one(taken, state, cell, r, back, p)
+            before, (state, cell) = (state, cell), one(taken, state, cell, r, back, p)
             made.append(state)
+            if within:
+                valid = self.add("Gather", within, self.constant(np.array([order[t]])), axis=1)
+                made[-1] = self.chosen(valid, state, "")
+                state, cell = (self.chosen(valid, *pair) for pair in zip((state, cell), before, strict=True))
         return made, state, cell
+
+    def within(self, steps: int) -> str:
+        """Which steps are inside of each sequence, (batch, steps); ``""`` if all are.
+
+        Lengths are compared with halves: as lanes they are whole numbers but for a rounding.
+        """
+        name = self.input(4)
+        lengths = self.graph.constants.get(name)
+        if not name or (lengths is not None and (lengths >= steps).all()):
+            return ""
+        if lengths is not None and len(lengths) > 1 and (lengths != lengths[0]).any():
+            raise ValueError("its sequence_lens differ within a batch of a fixed size; an input, or one, is supported")
+        column = self.constant(lengths[:1]) if lengths is not None else name
+        column = self.add("Reshape", self.add("Cast", column, to=TensorProto.FLOAT), self.constant([-1, 1]))
+        return self.add("Greater", column, self.constant(np.arange(steps, dtype=np.float32)[None] + 0.5))
+
+    def chosen(self, valid: str, new: str, old: str) -> str:
+        """A state where a step is inside of its sequence, else the one before: zero where it is missing."""
+        return new and self.add("Where", valid, new, old or self.constant(np.zeros((1, self.hidden), np.float32)))
 
     def initial(self, k: int) -> str:
         name = self.input(k)
         if not name:
             return ""
+        axis = int(self.op.attrs.get("layout", 0))
         if name in self.graph.constants:
-            value = self.graph.constants[name][self.direction]
+            value = np.take(self.graph.constants[name], self.direction, axis)
             return "" if not value.any() else self.constant(value)
-        taken = self.add("Gather", name, self.constant(np.array(self.direction)), axis=0)
-        return taken
+        return self.add("Gather", name, self.constant(np.array(self.direction)), axis=axis)
 
     def rnn(self, x: str, h: str, c: str, r: Array, bias: Array, p: Any) -> tuple[str, str]:
         return self.function(0, self.sum(x, self.state_layer(r, bias, h))), ""
@@ -149,7 +174,9 @@ class _Writer:
         i, g = self.function(0, i), self.function(1, g)
         new = self.add("Mul", i, g)
         if c:
-            new = self.add("Add", self.add("Mul", self.function(0, f), c), new)
+            coupled = self.op.attrs.get("input_forget", 0)
+            f = self.add("Sub", self.constant(np.float32(1)), i) if coupled else self.function(0, f)
+            new = self.add("Add", self.add("Mul", f, c), new)
         if p is not None:
             o = self.add("Add", o, self.add("Mul", new, self.constant(p[1])))
         return self.add("Mul", self.function(0, o), self.function(2, new)), new
@@ -182,11 +209,6 @@ def _written(op: Op, graph: Graph) -> list[Op] | None:
     length = shape[1 if layout else 0]
     if length > MOST_STEPS:
         raise ValueError(f"it has {length} steps; at most {MOST_STEPS} are supported")
-    _check_lengths(op, graph, length)
-    if op.attrs.get("input_forget", 0):
-        raise ValueError("its input_forget 1 is not supported; 0 is")
-    if layout and any(len(op.inputs) > k and op.inputs[k] for k in (5, 6)):
-        raise ValueError("its layout 1 with an initial state is not supported; layout 0 is")
     direction = op.attrs.get("direction", b"forward")
     at = f"{next(o for o in op.outputs if o)}/t"
     ops: list[Op] = []
@@ -223,12 +245,6 @@ def _outputs(op: Op, graph: Graph, at: str, runs: Sequence[tuple[list[str], str,
         if name:
             stacked([run[1] if k == 1 else run[2] for run in runs], name, 1 if layout else 0)
     return ops
-
-
-def _check_lengths(op: Op, graph: Graph, length: int) -> None:
-    name = op.inputs[4] if len(op.inputs) > 4 else ""
-    if name and (name not in graph.constants or (graph.constants[name] != length).any()):
-        raise ValueError(f"its sequence_lens differ from its {length} steps; sequences of one length are supported")
 
 
 RECURRENT: dict[str, Callable[[Op, Graph], "list[Op] | None"]] = dict.fromkeys(GATES, _written)

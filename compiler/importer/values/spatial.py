@@ -13,7 +13,7 @@ from compiler.importer.values.node import Node
 from compiler.importer.values.products import join
 from compiler.model.layer import LinearLayer
 from compiler.model.stages import Combine, Maximum
-from compiler.model.windows import Windows, windows
+from compiler.model.windows import Windows, transposed_pads, windows
 from macro_models.exact.vector import PAD
 
 __all__ = [
@@ -99,7 +99,7 @@ def transposed_convolution(
     )
     if any(len(v) != rank for v in (strides, dilations, extra)) or min(*strides, *dilations) < 1 or min(extra) < 0:
         raise Unsupported(f"its strides, dilations or output_padding do not fit {rank} dimensions")
-    pads = _transposed_pads(size, kernel, strides, dilations, extra, attrs)
+    pads = transposed_pads(size, kernel, attrs)
     # Weights of the convolution: (outputs, inputs of a group, kernel), turned around.
     turned = weight.reshape(groups, channels // groups, weight.shape[1], *kernel).swapaxes(1, 2)
     turned = np.flip(turned.reshape(-1, channels // groups, *kernel), axis=tuple(range(2, 2 + rank)))
@@ -117,26 +117,6 @@ def transposed_convolution(
     index = view.index.reshape(*view.shape, -1)[tuple(slice(a, a + n) for a, n in zip(cut, shape, strict=False))]
     index = _between(index.reshape(-1, index.shape[-1]), wide, strides, size)
     return _by_phase(x, turned, bias, index, shape, strides, groups, attrs["node"])
-
-
-def _transposed_pads(
-    size: Sequence[int], kernel: Sequence[int], strides: Sequence[int], dilations: Sequence[int], extra: Sequence[int],
-    attrs: Attributes,
-) -> list[int]:
-    rank, wanted, mode = len(size), attrs.get("output_shape"), attrs.get("auto_pad", b"NOTSET").decode()
-    full = [s * (n - 1) + e + (k - 1) * d + 1
-            for n, k, s, d, e in zip(size, kernel, strides, dilations, extra, strict=True)]
-    if wanted is None and mode in ("SAME_UPPER", "SAME_LOWER"):
-        wanted = [n * s for n, s in zip(size, strides, strict=True)]
-    if wanted is None:
-        pads = [int(p) for p in attrs.get("pads", [0] * 2 * rank)] if mode == "NOTSET" else [0] * 2 * rank
-        if len(pads) != 2 * rank:
-            raise Unsupported(f"its pads {pads} do not fit {rank} dimensions")
-        return pads
-    total = [f - int(w) for f, w in zip(full, wanted[-rank:], strict=True)]
-    small = [t // 2 for t in total]
-    large = [t - t // 2 for t in total]
-    return [*small, *large] if mode == "SAME_UPPER" else [*large, *small]
 
 
 def _between(index: Index, wide: Sequence[int], strides: Sequence[int], size: Sequence[int]) -> Index:

@@ -10,7 +10,6 @@ from onnx import TensorProto, helper
 from compiler import CompileOptions, compile_model, import_onnx
 from compiler.model.stages import Linear
 from hw.config import load_chip
-from macro_models.errors import InputError
 from sim.executor import quantised_outputs
 from sim.functional import FunctionalBackend
 from tests.compiler.importer.onnx_models import Array
@@ -73,11 +72,44 @@ def test_support_vectors_with_a_linear_kernel_are_one_product(name: str) -> None
     np.testing.assert_allclose(got["scores"], wanted["scores"], rtol=1e-3, atol=1e-3)
 
 
-def test_another_kernel_is_refused_by_its_name() -> None:
-    proto = machine(3, probabilities=False, text=False)
-    next(a for a in proto.graph.node[0].attribute if a.name == "kernel_type").s = b"RBF"
-    with pytest.raises(InputError, match=r"has no layer with weights: SVMClassifier is done at the host"):
-        import_onnx(proto)
+@pytest.mark.parametrize("kernel", ["RBF", "POLY", "SIGMOID"])
+@pytest.mark.parametrize("name", ["votes", "probabilities", "two", "two, probabilities"])
+def test_other_kernels_are_functions_of_products(name: str, kernel: str) -> None:
+    classes, options = MACHINES[name]
+    proto, x = machine(classes, **options), floats(60, FEATURES)
+    change(proto, kernel)
+    network, wanted = import_onnx(proto), run_all(proto, {"x": x})
+    assert [layer.outputs for layer in network.layers] == [3 * classes, classes * (classes - 1) // 2]
+    got = network.compute_all(x)
+    assert np.array_equal(got["label"], wanted["label"])
+    np.testing.assert_allclose(got["scores"], wanted["scores"], rtol=1e-3, atol=1e-3)
+
+
+@pytest.mark.parametrize("kernel", ["LINEAR", "RBF", "POLY", "SIGMOID"])
+def test_regressors(kernel: str) -> None:
+    proto = model([ml(
+        "SVMRegressor", "x", "y", coefficients=floats(7).tolist(), support_vectors=floats(7, FEATURES).ravel().tolist(),
+        n_supports=7, rho=[0.2], post_transform="NONE",
+    )], y=TensorProto.FLOAT)
+    change(proto, kernel)
+    x = floats(60, FEATURES)
+    np.testing.assert_allclose(import_onnx(proto).compute(x), run_all(proto, {"x": x})["y"], rtol=1e-3, atol=1e-3)
+
+
+def change(proto: onnx.ModelProto, kernel: str) -> None:
+    """Gives a machine another kernel."""
+    kept = [a for a in proto.graph.node[0].attribute if a.name not in ("kernel_type", "kernel_params")]
+    del proto.graph.node[0].attribute[:]
+    proto.graph.node[0].attribute.extend(kept)
+    for key, value in (("kernel_type", kernel), ("kernel_params", [0.3, 0.5, 3.0])):
+        proto.graph.node[0].attribute.append(helper.make_attribute(key, value))
+
+
+def test_labels_of_two_where_all_coefficients_are_positive() -> None:
+    proto, x = machine(2, probabilities=False, text=False), floats(60, FEATURES)
+    coefficients = next(a for a in proto.graph.node[0].attribute if a.name == "coefficients")
+    coefficients.floats[:] = [abs(c) for c in coefficients.floats]
+    assert np.array_equal(import_onnx(proto).compute_all(x)["label"], run_all(proto, {"x": x})["label"])
 
 
 def linear(text: bool, after: str, classes: int = 3) -> onnx.NodeProto:

@@ -1,0 +1,249 @@
+"""Operators that ``onnx.reference`` does not do as the runtimes do, or not for old versions."""
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+from onnx import TensorProto, helper
+
+from compiler.model.coupling import probabilities
+from compiler.model.reference import run_as_is
+from compiler.model.windows import transposed_pads, windows
+
+__all__ = ["SPECIAL", "SPECIAL_ML", "Special"]
+
+Array = NDArray[Any]
+
+_FLOATS = {TensorProto.FLOAT, TensorProto.FLOAT16, TensorProto.BFLOAT16, TensorProto.DOUBLE}
+
+Special = Callable[[onnx.NodeProto, Sequence[Any], int, bool], "list[Array | None] | None"]
+
+
+def _attribute(node: onnx.NodeProto, name: str, default: Any = None) -> Any:
+    return next((helper.get_attribute_value(a) for a in node.attribute if a.name == name), default)
+
+
+def _cast(node: onnx.NodeProto, x: Sequence[Any], opset: int, wide: bool) -> list[Array | None] | None:
+    to = _attribute(node, "to", TensorProto.FLOAT)
+    if wide and to in _FLOATS:
+        return [np.asarray(x[0], dtype=np.float64)]
+    if to == TensorProto.BOOL:
+        return [np.asarray(x[0]) != 0]
+    return None
+
+
+def _old_softmax(node: onnx.NodeProto, x: Sequence[Any], opset: int, wide: bool) -> list[Array | None] | None:
+    """Before opset 13: along all dimensions from the axis on."""
+    if opset >= 13:
+        return None
+    axis, value = _attribute(node, "axis", 1), x[0]
+    axis += value.ndim if axis < 0 else 0
+    flat = value.reshape(math.prod(value.shape[:axis]), -1)
+    made = run_as_is(helper.make_node(node.op_type, [node.input[0]], [node.output[0]], axis=-1), [flat], 13)[0]
+    assert made is not None
+    return [made.reshape(value.shape)]
+
+
+def _upsample(node: onnx.NodeProto, x: Sequence[Any], opset: int, wide: bool) -> list[Array | None] | None:
+    if node.op_type == "Resize" and opset > 10:
+        return _resized(node, x, opset)
+    mode = _attribute(node, "mode", b"nearest")
+    scales = np.asarray(x[1] if len(x) > 1 else _attribute(node, "scales"), dtype=np.float32)
+    resize = helper.make_node(
+        "Resize", ["x", "", "s"], [node.output[0]], mode=mode, coordinate_transformation_mode="asymmetric",
+        nearest_mode="floor",
+    )
+    return run_as_is(resize, [x[0], None, scales], 18)
+
+
+def _resized(node: onnx.NodeProto, x: Sequence[Any], opset: int) -> list[Array | None] | None:
+    """Corners are aligned in the size that is made, not in the product of size and scale, which may be no integer."""
+    scales = x[2] if len(x) == 3 else None
+    if scales is None or _attribute(node, "coordinate_transformation_mode") != b"align_corners":
+        return None
+    taken = [x[0].shape[axis] for axis in _attribute(node, "axes", range(x[0].ndim))]
+    sizes = np.floor(np.asarray(taken, dtype=np.float32) * scales).astype(np.int64)
+    sized = _copy(node)
+    sized.input[:] = ["x", "", "", "sizes"]
+    return run_as_is(sized, [x[0], None, None, sizes], opset)
+
+
+def _copy(node: onnx.NodeProto, **attributes: Any) -> onnx.NodeProto:
+    """A node with other values of some attributes; without those that are None."""
+    made = onnx.NodeProto()
+    made.CopyFrom(node)
+    kept = [a for a in node.attribute if a.name not in attributes]
+    del made.attribute[:]
+    made.attribute.extend(kept)
+    made.attribute.extend(helper.make_attribute(k, v) for k, v in attributes.items() if v is not None)
+    return made
+
+
+def _quantised(node: onnx.NodeProto, x: Sequence[Any], opset: int, wide: bool) -> list[Array | None] | None:
+    """Of old opsets, which the reference does not know."""
+    return None if opset >= 19 else run_as_is(node, x, 19)
+
+
+def _dropout(node: onnx.NodeProto, x: Sequence[Any], opset: int, wide: bool) -> list[Array | None] | None:
+    """Identity: that of training, too, is exported by mistake."""
+    return [x[0], *[np.ones(x[0].shape, dtype=bool)] * (len(node.output) - 1)]
+
+
+def _batch_normalization(node: onnx.NodeProto, x: Sequence[Any], opset: int, wide: bool) -> list[Array | None] | None:
+    """That of inference."""
+    data, *statistics = x[:5]
+    shape = (-1, *[1] * (data.ndim - 2))
+    scale, bias, mean, var = (v.reshape(shape) for v in statistics)
+    return [(data - mean) / np.sqrt(var + _attribute(node, "epsilon", 1e-5)) * scale + bias]
+
+
+def _transposed(node: onnx.NodeProto, x: Sequence[Any], opset: int, wide: bool) -> list[Array | None] | None:
+    """ConvTranspose with pads in place of the shape that it makes; its groups one after the other."""
+    attrs = {a.name: helper.get_attribute_value(a) for a in node.attribute}
+    groups = int(attrs.get("group", 1))
+    if groups == 1 and "output_shape" not in attrs:
+        return None
+    pads = attrs.get("pads")
+    if "output_shape" in attrs:
+        pads, attrs["auto_pad"] = transposed_pads(x[0].shape[2:], x[1].shape[2:], attrs), None
+    one = _copy(node, group=1, pads=pads, output_shape=None, auto_pad=attrs.get("auto_pad"))
+    parts = [np.split(x[0], groups, axis=1), np.split(x[1], groups, axis=0)]
+    parts += [np.split(x[2], groups)] if len(x) > 2 and x[2] is not None else []
+    made = [run_as_is(one, inputs, opset)[0] for inputs in zip(*parts, strict=True)]
+    return [np.concatenate([m for m in made if m is not None], axis=1)]
+
+
+def _pool(node: onnx.NodeProto, x: Sequence[Any], opset: int, wide: bool) -> list[Array | None] | None:
+    """MaxPool, AveragePool and LpPool, whose windows are rounded up as the runtimes do."""
+    if len([o for o in node.output if o]) > 1:
+        return None
+    attrs = {a.name: helper.get_attribute_value(a) for a in node.attribute}
+    data, kernel = x[0], [int(k) for k in attrs["kernel_shape"]]
+    view = windows(data.shape[2:], kernel, attrs)
+    taken = data.reshape(*data.shape[:2], -1)[:, :, np.maximum(view.index, 0)]
+    real = view.index >= 0
+    if node.op_type == "MaxPool":
+        made = np.where(real, taken, -np.inf).max(axis=-1)
+    elif node.op_type == "LpPool":
+        p = attrs.get("p", 2)
+        made = (np.where(real, np.abs(taken), 0) ** p).sum(axis=-1) ** (1.0 / p)
+    else:
+        counted = view.inside if attrs.get("count_include_pad", 0) else real
+        made = np.where(real, taken, 0).sum(axis=-1) / np.maximum(counted.sum(axis=-1), 1)
+    return [made.reshape(*data.shape[:2], *view.shape).astype(data.dtype)]
+
+
+def _largest(x: Array) -> Array:
+    """GlobalMaxPool, which the reference does in two dimensions alone."""
+    return x.max(axis=tuple(range(2, x.ndim)), keepdims=True)
+
+
+def _scatter(node: onnx.NodeProto, x: Sequence[Any], opset: int, wide: bool) -> list[Array | None]:
+    """The old name of ScatterElements."""
+    axis = _attribute(node, "axis", 0)
+    return run_as_is(helper.make_node("ScatterElements", list(node.input), list(node.output), axis=axis), x, 18)
+
+
+def _padded(node: onnx.NodeProto, x: Sequence[Any], opset: int, wide: bool) -> list[Array | None] | None:
+    """Pad by negative numbers, which cut off."""
+    old, data = opset < 11, x[0]
+    pads = np.asarray(_attribute(node, "pads") if old else x[1])
+    axes = [*range(data.ndim)] if len(x) < 4 or x[3] is None else [int(a) for a in x[3]]
+    if (pads >= 0).all():
+        return None
+    parts = [slice(None)] * data.ndim
+    for axis, before, after in zip(axes, *np.split(pads, 2), strict=True):
+        parts[axis] = slice(max(0, -before), data.shape[axis] - max(0, -after))
+    kept = np.maximum(pads, 0)
+    node = _copy(node, pads=kept.tolist()) if old else node
+    return run_as_is(node, [data[tuple(parts)], *([] if old else [kept]), *x[2:]], opset)
+
+
+def _on_grid(node: onnx.NodeProto, x: Sequence[Any], opset: int, wide: bool) -> list[Array | None] | None:
+    """GridSample by the names that its modes had at first."""
+    new = {b"bilinear": "linear", b"bicubic": "cubic"}.get(_attribute(node, "mode", b"linear"))
+    return None if new is None else run_as_is(_copy(node, mode=new), x, 20)
+
+
+def _one_hot(node: onnx.NodeProto, x: Sequence[Any], opset: int, wide: bool) -> list[Array | None] | None:
+    """OneHot, whose depth may be a vector of one number."""
+    return run_as_is(node, [x[0], x[1].reshape(()), x[2]], opset)
+
+
+def _in_groups(node: onnx.NodeProto, x: Sequence[Any], opset: int, wide: bool) -> list[Array | None]:
+    """GroupNormalization, of single precision in its definition; of opset 18 with a scale for each group."""
+    data, scale, bias = x
+    groups, channels = int(_attribute(node, "num_groups")), data.shape[1]
+    flat = data.reshape(len(data), groups, -1)
+    centred = flat - flat.mean(axis=-1, keepdims=True)
+    made = centred / np.sqrt((centred**2).mean(axis=-1, keepdims=True) + _attribute(node, "epsilon", 1e-5))
+    shape = (-1, *[1] * (data.ndim - 2))
+    scale, bias = (np.repeat(v, channels // len(v)).reshape(shape) for v in (scale, bias))
+    return [made.reshape(data.shape) * scale + bias]
+
+
+def _beside(node: onnx.NodeProto, x: Sequence[Any], opset: int, wide: bool) -> list[Array | None]:
+    """LRN, of which the reference counts channels along the batch."""
+    data, size = x[0], int(_attribute(node, "size"))
+    before, behind = (size - 1) // 2, size // 2
+    squares = np.pad(data**2, [(0, 0), (before, behind), *[(0, 0)] * (data.ndim - 2)])
+    total = np.lib.stride_tricks.sliding_window_view(squares, size, axis=1).sum(axis=-1)
+    alpha, beta = _attribute(node, "alpha", 1e-4), _attribute(node, "beta", 0.75)
+    return [data / (_attribute(node, "bias", 1.0) + alpha / size * total) ** beta]
+
+
+def _one_input(function: Callable[[Array], Array]) -> Special:
+    return lambda node, x, opset, wide: [np.asarray(function(x[0]))]
+
+
+def _standardised(node: onnx.NodeProto, x: Sequence[Any], opset: int, wide: bool) -> list[Array | None]:
+    """MeanVarianceNormalization, whose definition adds a number in single precision."""
+    axes = tuple(_attribute(node, "axes", [0, 2, 3]))
+    centred = x[0] - x[0].mean(axis=axes, keepdims=True)
+    return [centred / (np.sqrt((centred**2).mean(axis=axes, keepdims=True)) + 1e-9)]
+
+
+def _normalised(node: onnx.NodeProto, x: Sequence[Any], opset: int, wide: bool) -> list[Array | None]:
+    """LpNormalization, of which the reference takes the sum with its sign."""
+    size = np.linalg.norm(x[0], ord=_attribute(node, "p", 2), axis=_attribute(node, "axis", -1), keepdims=True)
+    return [x[0] / np.where(size > 0, size, 1)]
+
+
+def _erf(x: Array) -> Array:
+    from scipy.special import erf
+
+    return erf(x).astype(x.dtype)
+
+
+def _support_vectors(node: onnx.NodeProto, x: Sequence[Any], opset: int, wide: bool) -> list[Array | None] | None:
+    """Probabilities of three and more classes, which the reference couples wrongly."""
+    slope, offset = (np.asarray(_attribute(node, name, []), dtype=np.float64) for name in ("prob_a", "prob_b"))
+    labels = _attribute(node, "classlabels_ints") or _attribute(node, "classlabels_strings") or []
+    if not slope.size or len(labels) < 3 or _attribute(node, "post_transform", b"NONE") != b"NONE":
+        return None
+    bare = _copy(node, prob_a=None, prob_b=None)
+    bare.output[:] = ["label", "decisions"]
+    label, decisions = run_as_is(bare, x, opset)
+    assert decisions is not None
+    made = probabilities(decisions.astype(np.float64), slope, offset, len(labels))
+    return [label, made][: len(node.output)]
+
+
+SPECIAL_ML: dict[str, Special] = {"SVMClassifier": _support_vectors}
+SPECIAL: dict[str, Special] = {
+    "Cast": _cast, "Dropout": _dropout, "Upsample": _upsample, "Resize": _upsample,
+    **dict.fromkeys(("Softmax", "LogSoftmax", "Hardmax"), _old_softmax),
+    "BatchNormalization": _batch_normalization, "MaxPool": _pool, "AveragePool": _pool, "LpPool": _pool,
+    "GlobalMaxPool": _one_input(_largest), "LRN": _beside, "GroupNormalization": _in_groups, "OneHot": _one_hot,
+    "GridSample": _on_grid, "Pad": _padded,
+    "ConvTranspose": _transposed, "MeanVarianceNormalization": _standardised,
+    "LpNormalization": _normalised,
+    "QuantizeLinear": _quantised, "DequantizeLinear": _quantised,
+    "Range": lambda node, x, opset, wide: [np.arange(*(v.reshape(-1)[0] for v in x), dtype=x[0].dtype)],
+    "Scatter": _scatter, "Erf": _one_input(_erf),
+    "Relu": _one_input(lambda x: np.maximum(x, 0)),
+    "Sigmoid": _one_input(lambda x: 0.5 * (1.0 + np.tanh(0.5 * x))),
+}

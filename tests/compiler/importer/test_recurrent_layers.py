@@ -1,0 +1,120 @@
+"""Recurrent layers beyond the plain ones: sequences of several lengths, states that are given, batch first."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, helper
+
+from compiler import CompileOptions, NamedInputs, compile_model, import_onnx
+from compiler.compile import check_shape
+from hw.config import load_chip
+from macro_models.errors import InputError
+from sim.executor import quantised_outputs
+from sim.functional import FunctionalBackend
+from tests.compiler.importer.onnx_models import Array, node
+from tests.compiler.importer.test_named_values import floats, run_all
+from tests.compiler.importer.test_onnx_operators import given
+
+STEPS, HIDDEN = 5, 4
+GATES = {"LSTM": 4, "GRU": 3, "RNN": 1}
+WAYS = {"forward": 1, "reverse": 1, "bidirectional": 2}
+
+
+def weights(kind: str, ways: int) -> dict[str, Array]:
+    rows = GATES[kind] * HIDDEN
+    return {
+        "w": floats(ways, rows, 3) / 2, "r": floats(ways, rows, HIDDEN) / 2, "b": floats(ways, 2 * rows) / 2,
+        "first": floats(ways, 1, HIDDEN), "cell": floats(ways, 1, HIDDEN) / 2, "some": np.full(1, 3, np.int32),
+        "unequal": np.array([3, 5], np.int32),
+    }
+
+
+def layer(
+    kind: str, inputs: Sequence[str], direction: str = "forward", shape: Sequence[Any] = ("n", STEPS, 3), **attrs: Any
+) -> onnx.ModelProto:
+    """States of all steps and the last one of a layer, and a layer behind it."""
+    cell = helper.make_node(
+        kind, ["t", "w", "r", "b", *inputs], ["all", "last"], name="cell", hidden_size=HIDDEN, direction=direction,
+        **attrs,
+    )
+    nodes = [
+        node("Transpose", "x", "t", perm=[1, 0, 2]), cell, node("Transpose", "last", "h", perm=[1, 0, 2]),
+        node("Transpose", "all", "states", perm=[2, 0, 1, 3]), node("Flatten", "h", "f"), node("MatMul", "f v", "y"),
+    ]
+    ways = WAYS[direction]
+    model = given(nodes, weights(kind, ways) | {"v": floats(ways * HIDDEN, 3)}, shape=shape)
+    del model.graph.output[:]
+    model.graph.output.extend(helper.make_tensor_value_info(n, TensorProto.FLOAT, None) for n in ("y", "states"))
+    if "lengths" in inputs:
+        model.graph.input.append(helper.make_tensor_value_info("lengths", TensorProto.INT32, ["n"]))
+    return model
+
+
+def batch(count: int = 8) -> dict[str, Array]:
+    return {"x": floats(count, STEPS, 3), "lengths": np.arange(count, dtype=np.int32) % STEPS + 1}
+
+
+def as_onnxruntime(model: onnx.ModelProto, feeds: dict[str, Array]) -> None:
+    network = import_onnx(model)
+    named = NamedInputs(arrays={k: v.astype(np.float32) for k, v in feeds.items()}, where="test")
+    got, wanted = network.compute_all(check_shape(named, network)), run_all(model, feeds)
+    for name, value in wanted.items():
+        np.testing.assert_allclose(got[name], value, rtol=1e-4, atol=1e-5, err_msg=name)
+
+
+@pytest.mark.parametrize("kind", GATES)
+@pytest.mark.parametrize("direction", WAYS)
+def test_sequences_of_several_lengths(kind: str, direction: str) -> None:
+    as_onnxruntime(layer(kind, ["lengths"], direction), batch())
+
+
+@pytest.mark.parametrize("kind", GATES)
+def test_sequences_of_one_length_and_a_first_state(kind: str) -> None:
+    inputs = ["some", "first", *(["cell"] if kind == "LSTM" else [])]
+    as_onnxruntime(layer(kind, inputs, shape=(1, STEPS, 3)), {"x": floats(1, STEPS, 3)})
+
+
+def test_lengths_of_a_batch_of_a_fixed_size_are_refused() -> None:
+    with pytest.raises(InputError, match=r"node 'cell' \(RNN\): its sequence_lens differ within a batch"):
+        import_onnx(layer("RNN", ["unequal"], shape=(2, STEPS, 3)))
+
+
+def test_coupled_gates() -> None:
+    as_onnxruntime(layer("LSTM", [], input_forget=1), {"x": floats(4, STEPS, 3)})
+
+
+@pytest.mark.parametrize("kind", ["LSTM", "GRU"])
+def test_batch_first_with_a_first_state(kind: str) -> None:
+    """Against the other layout, which onnxruntime has."""
+    inputs = ["", "first", *(["cell"] if kind == "LSTM" else [])]
+    other = layer(kind, inputs, "bidirectional", shape=(1, STEPS, 3))
+    model = layer(kind, inputs, "bidirectional", shape=(1, STEPS, 3), layout=1)
+    for tensor in model.graph.initializer:
+        if tensor.name in ("first", "cell"):
+            tensor.CopyFrom(onnx.numpy_helper.from_array(
+                onnx.numpy_helper.to_array(tensor).swapaxes(0, 1).copy(), tensor.name))
+    kept = [n for n in model.graph.node if n.output[0] not in ("t", "h", "states")]
+    del model.graph.node[:]
+    model.graph.node.extend(kept)
+    for one in model.graph.node:
+        one.input[:] = [{"t": "x", "h": "last"}.get(name, name) for name in one.input]
+    del model.graph.output[1:]
+    x = floats(1, STEPS, 3)
+    np.testing.assert_allclose(import_onnx(model).compute(x), run_all(other, {"x": x})["y"], rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.slow
+def test_lengths_on_a_chip() -> None:
+    """Which steps are inside of a sequence is a whole number in lanes, which a step of the host takes exactly."""
+    model, feeds = layer("LSTM", ["lengths"]), batch(64)
+    named = NamedInputs(arrays={k: v.astype(np.float32) for k, v in feeds.items()}, where="test")
+    net = compile_model(model, load_chip("neurram-core"), calibrate=named, device="ideal",
+                        options=CompileOptions(seeds=1))
+    got = quantised_outputs(net, FunctionalBackend(), check_shape(named, net.model)).by_name
+    wanted = run_all(model, feeds)
+    assert (got["states"][wanted["states"] == 0] == 0).all()
+    for name, value in wanted.items():
+        assert np.sqrt(((got[name] - value) ** 2).mean()) < 0.05 * np.sqrt((value**2).mean()), name
