@@ -17,7 +17,7 @@ from onnx import TensorProto
 
 from compiler.importer.graph import Graph, Op
 from compiler.importer.numbers import attributes
-from compiler.importer.reading.batch import batch_axes, sample_pair
+from compiler.importer.reading.batch import batch_axes, batch_first, sample_pair
 from compiler.importer.reading.classifiers import without_classifiers
 from compiler.importer.reading.model_file import (
     check_shapes,
@@ -86,6 +86,7 @@ def import_onnx(
     check_shapes(where, bare, strict=False)
     proto = modern(where, proto)
     graph = read_graph(where, proto, _choose_outputs(where, proto, output), opset_of(where, proto))
+    graph = batch_first(graph, proto)
     with np.errstate(all="ignore"):
         network = _first_that_fits(where, graph, proto, x)
     # Last, because the importer's own sentences say more.

@@ -4,19 +4,43 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+import onnx
 from numpy.typing import NDArray
 
-from compiler.importer.graph import Graph
+from compiler.importer.graph import Graph, Input, Op
 from compiler.importer.reading.probe import NodeError, Values, probe, samples, sentence
 from compiler.inputs import Inputs, NamedInputs
 from macro_models.errors import InputError
 
-__all__ = ["batch_axes", "sample_pair"]
+__all__ = ["batch_axes", "batch_first", "sample_pair"]
 
 Array = NDArray[Any]
 
 LARGEST = 64
 """Samples of a batch of a fixed size that is run as a whole."""
+
+
+def batch_first(graph: Graph, proto: onnx.ModelProto) -> Graph:
+    """The graph with samples first in all inputs.
+
+    Where a later dimension alone is open and named as a batch, or as the first one of another input, as in states of
+    recurrent layers and sequences with the time in front, the graph moves it there.
+    """
+    names = {i.name: [d.dim_param for d in i.type.tensor_type.shape.dim] for i in proto.graph.input}
+    firsts = {names[i.name][0] for i in graph.inputs if i.shape and i.shape[0] is None} - {""}
+    inputs, ops, renamed = [], [], {}
+    for one in graph.inputs:
+        axes = [axis for axis, size in enumerate(one.shape) if size is None]
+        symbol = names[one.name][axes[0]] if len(axes) == 1 and axes[0] else ""
+        if symbol not in firsts and not symbol.lower().startswith("batch") and symbol not in ("N", "n"):
+            inputs.append(one)
+            continue
+        axis, renamed[one.name] = axes[0], f"{one.name}/moved"
+        inputs.append(Input(one.name, (None, *one.shape[:axis], *one.shape[axis + 1 :]), one.dtype))
+        order = [*range(1, axis + 1), 0, *range(axis + 1, len(one.shape))]
+        ops.append(Op.make("Transpose", [one.name], [renamed[one.name]], perm=order))
+        graph.warnings.append(f"input {one.name!r} has its batch in dimension {axis}; its samples are given first")
+    return replace(graph, inputs=inputs, ops=ops + [op.renamed(renamed) for op in graph.ops])
 
 
 def sample_pair(graph: Graph, x: Inputs | None) -> tuple[Values, Values]:

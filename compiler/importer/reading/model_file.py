@@ -268,4 +268,6 @@ def with_shapes(where: str, proto: onnx.ModelProto, shapes: Mapping[str, Sequenc
             dim = tensor.shape.dim.add()
             if d:
                 dim.dim_value = int(d)
+            else:
+                dim.dim_param = "batch"
     return copy

@@ -118,3 +118,30 @@ def test_lengths_on_a_chip() -> None:
     assert (got["states"][wanted["states"] == 0] == 0).all()
     for name, value in wanted.items():
         assert np.sqrt(((got[name] - value) ** 2).mean()) < 0.05 * np.sqrt((value**2).mean()), name
+
+
+def test_batches_in_a_later_dimension() -> None:
+    """Sequences with the time in front and states that are inputs, as they are exported; samples are given first."""
+    nodes = [
+        helper.make_node("LSTM", ["x", "w", "r", "b", "", "h", "c"], ["all", "last"], hidden_size=HIDDEN),
+        node("Squeeze", "all one", "states"), node("MatMul", "states v", "y"),
+    ]
+    model = given(nodes, weights("LSTM", 1) | {"v": floats(HIDDEN, 3), "one": np.array([1])}, shape=(STEPS, "N", 3))
+    for name in ("h", "c"):
+        model.graph.input.append(helper.make_tensor_value_info(name, TensorProto.FLOAT, [1, "N", HIDDEN]))
+    model.graph.output[0].CopyFrom(helper.make_tensor_value_info("y", TensorProto.FLOAT, None))
+    x = {"x": floats(6, STEPS, 3), "h": floats(6, 1, HIDDEN), "c": floats(6, 1, HIDDEN) / 2}
+    network = import_onnx(model)
+    assert network.warnings[0] == "input 'x' has its batch in dimension 1; its samples are given first"
+    got = network.compute(check_shape(NamedInputs(arrays=x, where="test"), network))
+    wanted = run_all(model, {name: value.swapaxes(0, 1) for name, value in x.items()})["y"]
+    np.testing.assert_allclose(got, wanted, rtol=1e-4, atol=1e-5)
+
+
+def test_which_dimension_is_the_batch_may_be_said() -> None:
+    model = given([node("MatMul", "x v", "y")], {"v": floats(3, 2)}, shape=("time", "several", 3))
+    with pytest.raises(InputError, match=r"a batch dimension followed by fixed dimensions is supported: give them"):
+        import_onnx(model)
+    network = import_onnx(model, shapes={"x": [STEPS, 0, 3]})
+    x = floats(4, STEPS, 3)
+    np.testing.assert_allclose(network.compute(x), run_all(model, {"x": x.swapaxes(0, 1)})["y"], rtol=1e-5, atol=1e-6)
