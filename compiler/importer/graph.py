@@ -77,6 +77,16 @@ class Op:
         return replace(self, proto=proto)
 
 
+def _taken(node: onnx.NodeProto) -> set[str]:
+    """Names that the graphs inside of a node take, their own among them."""
+    found: set[str] = set()
+    for inside in (attribute.g for attribute in node.attribute if attribute.HasField("g")):
+        found.update(output.name for output in inside.output)
+        for one in inside.node:
+            found.update(one.input, _taken(one))
+    return found
+
+
 @dataclass(frozen=True)
 class Input:
     """An input of the graph, of the whole shape with the batch as the file has it; None for what is not fixed."""
@@ -131,8 +141,7 @@ class Graph:
             if wanted.intersection(op.outputs):
                 kept.append(op)
                 wanted.update(op.inputs)
-                for inside in (v for v in op.attrs.values() if isinstance(v, onnx.GraphProto)):
-                    wanted.update(name for node in inside.node for name in node.input)
+                wanted.update(_taken(op.proto))
         self.ops = kept[::-1]
         return wanted
 

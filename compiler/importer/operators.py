@@ -17,7 +17,9 @@ from compiler.model.onnx_run import RUNNABLE, RUNNABLE_ML
 __all__ = ["OPERATORS", "listed", "page"]
 
 _ABBREVIATIONS = frozenset(REWRITES) - RECURRENT.keys() - {"BatchNormalization"}
-_FOLDED = frozenset(("Constant", "ConstantOfShape", "Shape", "Size", "Range", "NonZero", "EyeLike", "If"))
+_FOLDED = frozenset((
+    *("Constant", "ConstantOfShape", "Shape", "Size", "Range", "NonZero", "EyeLike", "If", "Loop", "Scan"),
+))
 _DIGITAL = NATURAL - ARRAY - MOVERS.keys()
 _TABLES = POINTWISE - _DIGITAL - MOVERS.keys() - _ABBREVIATIONS
 _END = frozenset(("Softmax", "LogSoftmax", "ArgMax", "Normalizer", "ArrayFeatureExtractor")) & AT_THE_END
@@ -34,7 +36,7 @@ OPERATORS: dict[str, tuple[str, frozenset[str]]] = {
               frozenset(MOVERS)),
     "table": ("Functions of one value: a chain of them, with constant numbers, is one table", frozenset(_TABLES)),
     "abbreviations": ("Replaced by the operators that they stand for", frozenset(_ABBREVIATIONS)),
-    "constant": ("Where what they take is constant, or a shape", _FOLDED),
+    "constant": ("Where what they take is constant, or a shape; Loop and Scan by as many iterations", _FOLDED),
     "host": (
         "At the host, in double precision, the same on every backend: these, and any of the others where it takes "
         "several computed values or indices",
@@ -67,7 +69,8 @@ _HEAD = """\
 <!-- Written by `python -m compiler.importer.operators`; a test compares it with the importer. -->
 
 What an ONNX model may have: opsets from 6 to the newest of the `onnx` that is installed, float16, bfloat16, float32,
-double and integers, with a batch dimension or without, local functions, constant If, external data.
+double and integers, with a batch dimension or without, local functions, external data; If, Loop and Scan whose
+conditions and numbers are constant once shapes are known.
 `mho compile --operators` prints this list; [tests of each](operator-tests.md).
 
 A model is run on samples with `onnx.reference` when it is read, one at a time: what depends on constants and shapes
@@ -75,7 +78,8 @@ alone is constant then, and the network that was understood is compared with wha
 answer for a batch that is not that for each of it, is refused.
 
 Weights that are inputs become constants with `--freeze NAME=FILE.npy`; dimensions that the file leaves open are given
-with `--input-shape NAME=0,16,8`, where 0 is that of the batch, or taken from the samples of calibration.
+with `--input-shape NAME=0,16,8`, where 0 is that of the batch, or taken from the samples of calibration. The batch may
+be a later dimension, as in states of recurrent layers: samples are given first all the same.
 
 Several inputs are given by name: a dict, an `.npz` file, `--input NAME=FILE` for each; or side by side in one array, in
 the order of the file. All outputs are computed in one run and given by name (`-o OUT.npz`), or the one that
@@ -88,8 +92,8 @@ the way the limits are kept and the rounding is left out, since cores have input
 _END_OF_PAGE = """
 ## Not supported
 
-Loop and Scan, sequences, text, random numbers, sparse weights, an If that depends on the input, recurrent layers over
-sequences of different lengths, networks without any product by constant weights.
+Sequences of ONNX, text, random numbers, sparse weights, an If, a Loop or a Scan that depends on the input, networks
+without any product by constant weights.
 """
 
 

@@ -17,7 +17,8 @@ from onnx import numpy_helper
 
 from compiler.importer.graph import Graph, Input, Op
 from compiler.importer.reading.model_file import first_line
-from compiler.importer.reading.rewrite import REWRITES, branch, dequantised_again
+from compiler.importer.reading.rewrite import REWRITES, dequantised_again
+from compiler.importer.reading.subgraphs import SUBGRAPHS
 from compiler.importer.values.spatial import check_convolution
 from compiler.model.onnx_run import MOST_ELEMENTS, run_node, runnable, widen
 from macro_models.errors import InputError, argument
@@ -102,7 +103,7 @@ def _refuse_unknown(where: str, graph: Graph) -> None:
 
 def known(op: Op) -> bool:
     """Whether an operator may be in a graph at all."""
-    return op.kind in REWRITES or runnable(op.proto) or (op.domain == "" and op.kind == "If")
+    return op.kind in REWRITES or runnable(op.proto) or (op.domain == "" and op.kind in SUBGRAPHS)
 
 
 def samples(inputs: Sequence[Input], batch: int | None, rng: np.random.Generator) -> Values:
@@ -138,8 +139,8 @@ def probe(graph: Graph, feeds: Mapping[str, Array]) -> tuple[Graph, Values]:
     while queue:
         op = queue.pop()
         try:
-            if op.kind == "If":
-                queue.extend(reversed(branch(op, constants)))
+            if op.kind in SUBGRAPHS:
+                queue.extend(reversed(SUBGRAPHS[op.kind](op, result)))
                 continue
             computed = [i for i in op.inputs if i and i not in constants]
             op = _of_one(op, result)

@@ -1,4 +1,4 @@
-"""Abbreviations of ONNX and the operators that they stand for: quantised layers, training-mode nodes, constant If.
+"""Abbreviations of ONNX and the operators that they stand for: quantised layers, training-mode nodes.
 
 Each rule takes a node and the graph as far as it is known, and returns nodes instead, or None where the node stays.
 Constants that they need are put into the graph.
@@ -11,13 +11,13 @@ from typing import Any
 import numpy as np
 import onnx
 from numpy.typing import NDArray
-from onnx import TensorProto, numpy_helper
+from onnx import TensorProto
 
 from compiler.importer.graph import Graph, Op
 from compiler.importer.reading.classifiers import SUPPORT_VECTORS
 from compiler.importer.reading.recurrent import RECURRENT
 
-__all__ = ["REWRITES", "branch", "dequantised_again", "without_quantisation"]
+__all__ = ["REWRITES", "dequantised_again", "without_quantisation"]
 
 Array = NDArray[Any]
 Rewrite = Callable[[Op, Graph], "list[Op] | None"]
@@ -28,41 +28,6 @@ def _constant(graph: Graph, op: Op, name: str, value: Any) -> str:
     full = f"{op.outputs[0]}/{name}"
     graph.constants[full] = np.asarray(value)
     return full
-
-
-def branch(op: Op, constants: dict[str, Array]) -> list[Op]:
-    """The nodes of the branch of an If that its constant condition chooses."""
-    condition = constants.get(op.inputs[0])
-    if condition is None:
-        raise ValueError("its condition is computed; a constant one is supported, or Where in its place")
-    graph: onnx.GraphProto = op.attrs["then_branch" if condition.reshape(-1)[0] else "else_branch"]
-    names = {name: f"{op.outputs[0]}/{name}" for node in graph.node for name in node.output if name}
-    for tensor in graph.initializer:
-        names[tensor.name] = f"{op.outputs[0]}/{tensor.name}"
-        constants[names[tensor.name]] = numpy_helper.to_array(tensor)
-    nodes = []
-    for node in graph.node:
-        copy = onnx.NodeProto()
-        copy.CopyFrom(node)
-        copy.input[:] = [names.get(i, i) for i in node.input]
-        copy.output[:] = [names.get(o, o) for o in node.output]
-        for attribute in copy.attribute:
-            if attribute.HasField("g"):
-                _rename(attribute.g, names)
-        nodes.append(Op(copy))
-    ends = zip(graph.output, op.outputs, strict=True)
-    return nodes + [Op.make("Identity", [names.get(e.name, e.name)], [o]) for e, o in ends if o]
-
-
-def _rename(graph: onnx.GraphProto, names: dict[str, str]) -> None:
-    """What a graph inside of a branch takes from it, by its new names."""
-    for node in graph.node:
-        node.input[:] = [names.get(i, i) for i in node.input]
-        for attribute in node.attribute:
-            if attribute.HasField("g"):
-                _rename(attribute.g, names)
-    for output in graph.output:
-        output.name = names.get(output.name, output.name)
 
 
 # What was meant for training ------------------------------------------------------------------------------------------
