@@ -17,7 +17,7 @@ import onnx
 from numpy.typing import NDArray
 
 from compiler.calibration.bench import representative_time
-from compiler.calibration.calibrate import Calibrator
+from compiler.calibration.calibrate import Calibrated, Calibrator
 from compiler.calibration.cell_error import cell_error
 from compiler.calibration.converters import converter_registers
 from compiler.calibration.outputs import output_warnings
@@ -27,6 +27,7 @@ from compiler.importer.onnx_import import import_onnx
 from compiler.inputs import load_inputs
 from compiler.mapping import SkipMaps
 from compiler.mapping.faults import FaultMaps
+from compiler.mapping.place import Placement
 from compiler.model import FloatNetwork
 from compiler.model.centred import centred
 from compiler.model.stages import Linear, Step
@@ -72,7 +73,8 @@ def compile_tiles(
     model, calibrate, device, options, skip, faults, progress
         As in :func:`compiler.compile_model`, but an input takes one row. Layers are repeated in free columns as often
         as ``copies`` says; by default 4 times where noise of the cells would be more than a tenth of the outputs, by
-        estimate, else not: copies take time, as a tile drains and adds them.
+        estimate, or where outputs are not right without, as of recurrent layers, whose errors add up over the steps;
+        else not: copies take time, as a tile drains and adds them.
     chip
         Chip with ``mesh.columns`` times ``mesh.rows`` tiles.
 
@@ -95,11 +97,18 @@ def compile_tiles(
     shapes = shapes_of(net, cell_map.rows)
     names = [layer.name for layer in net.layers]
     slices = options.slices_of(names)
-    copies = options.copies or _copies(net, chip, device, options, x)
-    placement = place_on_tiles(shapes, cell_map, chip.cores, copies=copies, slices=slices, faults=faults, skip=skip)
     # Where the faults are known, chips of the trials have no others.
     trial = replace(device, stuck=Stuck()) if faults else device
-    result = Calibrator(_tied(net, shapes), placement, chip, trial, options, x, progress, products=True).run()
+
+    def calibrated(copies: int) -> tuple[Placement, Calibrated, list[str]]:
+        placed = place_on_tiles(shapes, cell_map, chip.cores, copies=copies, slices=slices, faults=faults, skip=skip)
+        found = Calibrator(_tied(net, shapes), placed, chip, trial, options, x, progress, products=True).run()
+        return placed, found, output_warnings(found.outputs, net.layers[found.at_fault].name)
+
+    copies, *more = [options.copies] if options.copies else _copies(net, chip, device, options, x)
+    placement, result, wrong = calibrated(copies)
+    if wrong and more:
+        placement, result, wrong = calibrated(*more)
     program = result.program
     entry = entry_image(program.stages, net.input_shape, program.input.offset.size)
     program = with_early_moves(with_shapes(program, shapes, entry))
@@ -128,20 +137,25 @@ def compile_tiles(
             "clipped": made.of(result.clipped), "outputs": [],
             "warnings": [
                 *net.warnings, *warnings, *calibration_warnings(x, names, result.clipped),
-                *output_warnings(result.outputs, net.layers[result.at_fault].name),
+                *wrong,
             ],
         },
         range=InputRange.of(x),
     )
 
 
-def _copies(net: FloatNetwork, chip: Chip, device: Device, options: CompileOptions, x: NDArray[np.float64]) -> int:
-    """How often layers are repeated in free columns, at most, where the user does not say."""
+def _copies(
+    net: FloatNetwork, chip: Chip, device: Device, options: CompileOptions, x: NDArray[np.float64]
+) -> list[int]:
+    """How often layers are repeated in free columns, at most, where the user does not say.
+
+    Where there are two numbers, the second is for outputs that are not right with the first.
+    """
     error, _ = cell_error(chip, device, representative_time(chip, device, options))
     if error < NO_ERROR:
-        return 1
+        return [1]
     noise = math.sqrt(sum(output_noise(net, error, weight_noise(net, x), x)))
-    return _COPIES if noise > _NOISE else 1
+    return [_COPIES] if noise > _NOISE else [1, _COPIES]
 
 
 def _moved(program: Program, core: Mapping[int, int]) -> Program:
