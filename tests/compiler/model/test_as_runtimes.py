@@ -70,7 +70,7 @@ def test_as_onnxruntime(name: str) -> None:
     graph = helper.make_graph([made], "net", values, [helper.make_value_info("y", onnx.TypeProto())])
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)], ir_version=10)
     session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
-    (got,), wanted = run_node(made, inputs, opset), session.run(None, given)[0]
+    (got,), wanted = run_node(made, inputs, opset), np.asarray(session.run(None, given)[0])
     assert got is not None
     assert got.shape == wanted.shape
     np.testing.assert_allclose(got, wanted, rtol=1e-4, atol=1e-5)
