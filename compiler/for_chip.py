@@ -12,6 +12,7 @@ from compiler.importer.onnx_import import import_onnx
 from compiler.inputs import Inputs, load_input, load_inputs
 from compiler.mapping.faults import FaultMaps
 from compiler.network import Network
+from compiler.network.report import summarise
 from compiler.options import CompileOptions
 from hw.config import Chip
 from macro_models.devices import Device
@@ -60,10 +61,17 @@ def compile_for_chip(
         shapes=input_shape, x=given,
     )
     x = check_shape(given, net)  # what is wrong with inputs has nothing to do with tiles
+    common: dict[str, Any] = {"calibrate": given, "device": device, "faults": faults, "progress": progress}
     try:
-        made = compile_tiles(
-            net, chip, calibrate=given, device=device, options=options, faults=faults, progress=progress)
-        found = with_programs(made, x)
+        made = compile_tiles(net, chip, options=options, **common)
+        try:
+            found = with_programs(made, x)
+        except InputError:
+            if options.copies or not any(layer["copies"] > 1 for layer in summarise(made)["layers"]):
+                raise
+            # Nobody asked for copies, and there is no room for what adds them.
+            made = compile_tiles(net, chip, options=replace(options, copies=1), **common)
+            found = with_programs(made, x)
         return replace(found.network, calibration={**made.calibration, "tile_cycles": found.facts()})
     except InputError as error:
         raise InputError(_or_by_host(str(error))) from None

@@ -31,8 +31,8 @@ def walk_of_window(window: Window, image: tuple[int, int, int], group: int = 0) 
     """The walk of one group of a window over a value of ``image`` (channels, height, width).
 
     None where no walk gives the same elements: a window of more than two dimensions, over something that is no image of
-    this shape, or beyond the fields of a descriptor. Where no position takes the first rows, or pixels of a single row,
-    the walk is over the image without them.
+    this shape, of more channels than a pixel has, or beyond the fields of a descriptor. Where no position takes the
+    first rows, or pixels of a single row, the walk is over the image without them.
     """
     channels, height, width = image
     if len(window.axes) > 2:
@@ -54,7 +54,7 @@ def walk_of_window(window: Window, image: tuple[int, int, int], group: int = 0) 
         walk = replace(walk, pad_x=0, width=width + walk.pad_x)
     order = np.arange(run)[None, :] * walk.terms + np.arange(walk.terms)[:, None]
     made = LayerWalk(walk=walk, rows=order.ravel() + group * run * walk.terms)
-    held = walk.height > 0 and walk.width > 0 and _encodes(walk)
+    held = walk.height > 0 and walk.width > 0 and walk.channel + walk.run <= channels and _encodes(walk)
     return made if held and _gives(made, window.indices(), channels, height * width) else None
 
 

@@ -66,3 +66,10 @@ def test_what_is_no_walk():
     assert walk_of_window(cut, (2, 6, 6)) is None
     deep = Window(first=0, channels=1, channel_step=216, axes=(y, y, x))
     assert walk_of_window(deep, (1, 36, 6)) is None
+
+
+def test_an_image_of_one_channel_that_is_flattened_has_one_channel():
+    """Its elements are those of a pixel of as many channels, but a ring has no such block."""
+    flat = Window(first=0, channels=64, channel_step=1)
+    assert walk_of_window(flat, (1, 8, 8)) is None
+    assert walk_of_window(flat, (64, 1, 1)) is not None
