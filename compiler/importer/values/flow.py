@@ -196,9 +196,33 @@ class Flow:
             inner = replace(flow, node=flow.node.inputs[0], shape=(flow.node.inputs[0].size,))
             taken = inner.then(Gather(index=op.index[index], like=op.index[like]), shape=grid.shape)
             return replace(taken, scale=flow.scale[like], offset=flow.offset[like])
+        elif (narrower := flow._narrower(index)) is not None:
+            return narrower.with_shape(grid.shape)
         scale, offset = flow.scale[like], flow.offset[like]
         taken = flow.then(Gather(index=index, like=like, fill=fill), shape=grid.shape)
         return replace(taken, scale=scale, offset=offset)
+
+    def _narrower(self, index: NDArray[np.int32]) -> "Flow | None":
+        """Elements of several nodes that are side by side, of those nodes alone that have some; None if all have.
+
+        Such as the last state of a recurrent layer, taken of the states of all steps.
+        """
+        op, nodes = self.node.operation, self.node.inputs
+        if not isinstance(op, Gather) or self.pinned or len(nodes) < 2 or (op.index == PAD).any():
+            return None
+        starts, taken = np.cumsum([0, *(node.size for node in nodes)]), op.index[index]
+        which = np.searchsorted(starts, taken, side="right") - 1
+        used = np.unique(which)
+        if len(used) == len(nodes):
+            return None
+        kept = [nodes[k] for k in used]
+        first = np.zeros(len(nodes), np.int64)
+        first[used] = np.cumsum([0, *(node.size for node in kept[:-1])])
+        inner = (taken - starts[which] + first[which]).astype(np.int32)
+        values = {"scale": self.scale[index], "offset": self.offset[index]}
+        if len(kept) == 1 and np.array_equal(inner, np.arange(kept[0].size)):
+            return replace(self, node=kept[0], shape=(len(inner),), pinned=True, **values)
+        return replace(self.then(Gather(index=inner, like=inner), *kept), **values)
 
     def _is_choice(self) -> bool:
         """Whether elements of one node are chosen, for this value alone, and none is padding."""

@@ -145,3 +145,23 @@ def test_which_dimension_is_the_batch_may_be_said() -> None:
     network = import_onnx(model, shapes={"x": [STEPS, 0, 3]})
     x = floats(4, STEPS, 3)
     np.testing.assert_allclose(network.compute(x), run_all(model, {"x": x.swapaxes(0, 1)})["y"], rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("kind", GATES)
+def test_the_last_of_all_states_is_the_last_state(kind: str) -> None:
+    """As PyTorch takes it; that of other steps is not kept for it."""
+    head = [node("Transpose", "x", "t", perm=[1, 0, 2])]
+    cell = helper.make_node(kind, ["t", "w", "r", "b"], ["all", "last"], hidden_size=HIDDEN)
+    ends = {
+        "all": [node("Squeeze", "all one", "s"), node("Transpose", "s", "u", perm=[1, 0, 2]),
+                node("Gather", "u end", "h", axis=1)],
+        "last": [node("Squeeze", "last zero", "h")],
+    }
+    constants = {"one": np.array([1]), "zero": np.array([0]), "end": np.array(-1), "v": floats(HIDDEN, 3)}
+    steps = {}
+    for name, end in ends.items():
+        model = given([*head, cell, *end, node("MatMul", "h v", "y")], weights(kind, 1) | constants,
+                      shape=("n", STEPS, 3), output=("n", 3))
+        as_onnxruntime(model, {"x": floats(4, STEPS, 3)})
+        steps[name] = [type(step.operation) for step in import_onnx(model).steps]
+    assert steps["all"] == steps["last"]
