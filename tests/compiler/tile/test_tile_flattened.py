@@ -37,6 +37,6 @@ def test_layers_are_not_repeated_where_that_has_no_room() -> None:
     assert max(np.bincount(layer.mvms[0].outputs).max() for layer in repeated.program.layers) > 1
     with pytest.raises(InputError, match="the tile has 512 parameters"):
         tile_programs(repeated)
-    network = compile_for_chip(model, chip, calibrate=x, options=options)
+    network = compile_for_chip(model.SerializeToString(), chip, calibrate=x, options=options)
     assert network.tiles is not None
     assert {int(np.bincount(layer.mvms[0].outputs).max()) for layer in network.program.layers} == {1}
