@@ -1,11 +1,12 @@
 // Counts how often each bit of each signal of an FST trace changes between 0 and 1, and in how many cycles it is 1.
 //
-//   fst_toggles TRACE.fst [ONE OTHER]
+//   fst_toggles TRACE.fst [ONE OTHER [END]]
 //
 // A line a signal: its path with dots, its width, the changes of its bits, most significant first, then the cycles at
 // whose end each is 1. With two names a line for each scope that has signals of both: "&", the scope, and the cycles at
 // whose end a bit of the first is 1, one of the other, one of each. A cycle ends with a rising edge of the first signal
-// called clk; what changes at an edge is after it. The last line is "end", the time of the last change, and the cycles.
+// called clk; what changes at an edge is after it. With the end of a path nothing is counted before a signal whose path
+// ends so is 1, if there is one. The last line is "end", the time of the last change, and the cycles.
 // The reader is GTKWave's, which comes with Verilator.
 
 #include <algorithm>
@@ -48,6 +49,8 @@ struct Trace {
     std::vector<Pair> pairs;
     std::vector<uint64_t> edges;
     size_t cycle = 0;
+    uint64_t begin = 0;
+    bool begun = false;
 
     /// Edges until a time, that at it among them. Times only grow.
     uint64_t until(uint64_t time) {
@@ -60,6 +63,13 @@ static void clocked(void* user, uint64_t time, fstHandle, const unsigned char* v
     if (value[0] == '1') static_cast<Trace*>(user)->edges.push_back(time);
 }
 
+static void begins(void* user, uint64_t time, fstHandle, const unsigned char* value) {
+    Trace& trace = *static_cast<Trace*>(user);
+    if (trace.begun || value[0] != '1') return;
+    trace.begun = true;
+    trace.begin = time;
+}
+
 static void changed(void* user, uint64_t time, fstHandle handle, const unsigned char* value) {
     Trace& trace = *static_cast<Trace*>(user);
     Signal& signal = trace.signals[handle];
@@ -67,7 +77,7 @@ static void changed(void* user, uint64_t time, fstHandle handle, const unsigned 
     for (size_t k = 0; k < signal.changes.size(); ++k) {
         const char now = static_cast<char>(value[k]), before = signal.value[k];
         if ((now != '0' && now != '1') || now == before) continue;
-        if (before != 'x') ++signal.changes[k];
+        if (before != 'x' && time >= trace.begin) ++signal.changes[k];
         if (now == '1') signal.since[k] = cycle;
         if (before == '1') signal.ones[k] += cycle - signal.since[k];
         signal.value[k] = now;
@@ -79,7 +89,7 @@ static void changed(void* user, uint64_t time, fstHandle handle, const unsigned 
 }
 
 int main(int argc, char** argv) {
-    if (argc != 2 && argc != 4) return 2;
+    if (argc != 2 && argc != 4 && argc != 5) return 2;
     void* reader = fstReaderOpen(argv[1]);
     if (!reader) return 1;
     Trace trace;
@@ -92,6 +102,8 @@ int main(int argc, char** argv) {
     std::vector<std::string> scopes;
     std::map<std::string, Pair> pairs;
     fstHandle clock = 0;
+    std::vector<fstHandle> starts;
+    const std::string end = argc == 5 ? argv[4] : "";
     while (fstHier* entry = fstReaderIterateHier(reader)) {
         if (entry->htyp == FST_HT_SCOPE) {
             scopes.emplace_back(entry->u.scope.name);
@@ -109,8 +121,11 @@ int main(int argc, char** argv) {
             for (auto* counts : {&signal.changes, &signal.since, &signal.ones}) counts->assign(variable.length, 0);
             const std::string bare = name.substr(0, name.find('['));
             if (!clock && bare == "clk") clock = variable.handle;
-            if (argc == 4 && bare == argv[2]) pairs[path].one = variable.handle;
-            if (argc == 4 && bare == argv[3]) pairs[path].other = variable.handle;
+            if (argc >= 4 && bare == argv[2]) pairs[path].one = variable.handle;
+            if (argc >= 4 && bare == argv[3]) pairs[path].other = variable.handle;
+            const std::string full = path + bare;
+            if (argc == 5 && full.size() >= end.size() && full.substr(full.size() - end.size()) == end)
+                starts.push_back(variable.handle);
         }
     }
     for (auto& [path, pair] : pairs) {
@@ -122,6 +137,11 @@ int main(int argc, char** argv) {
     fstReaderClrFacProcessMaskAll(reader);
     if (clock) fstReaderSetFacProcessMask(reader, clock);
     fstReaderIterBlocks(reader, clocked, &trace, nullptr);
+    fstReaderClrFacProcessMaskAll(reader);
+    for (fstHandle handle : starts) fstReaderSetFacProcessMask(reader, handle);
+    if (!starts.empty()) fstReaderIterBlocks(reader, begins, &trace, nullptr);
+    if (trace.begun)
+        trace.edges.erase(trace.edges.begin(), std::upper_bound(trace.edges.begin(), trace.edges.end(), trace.begin));
     fstReaderSetFacProcessMaskAll(reader);
     fstReaderIterBlocks(reader, changed, &trace, nullptr);
     const uint64_t cycles = trace.edges.size();

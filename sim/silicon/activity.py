@@ -15,6 +15,10 @@ _READER = ("fstapi.c", "lz4.c", "fastlz.c")
 """GTKWave's reader of FST files, which comes with Verilator."""
 
 
+_STARTED = ".tile.running"
+"""End of the path of what is 1 from the start of a tile's program on."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Activity:
     """How often bits of signals changed, and how long they were 1.
@@ -54,7 +58,7 @@ class Activity:
 
 
 def read_activity(trace: Path) -> Activity:
-    """The changes in an FST file.
+    """The changes in an FST file; of a chip of tiles from the start of the first program on, without what loads them.
 
     Raises
     ------
@@ -65,7 +69,7 @@ def read_activity(trace: Path) -> Activity:
     """
     if not trace.is_file():
         raise InputError(f"{trace}: cannot be read as waveforms (no such file)")
-    command = [_program(), str(trace.absolute()), "write_enable", "read_enable"]
+    command = [_program(), str(trace.absolute()), "write_enable", "read_enable", _STARTED]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     lines = done.stdout.splitlines()
     if done.returncode or not lines or not lines[-1].startswith("end "):

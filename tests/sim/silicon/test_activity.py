@@ -79,6 +79,17 @@ def test_changes_of_each_bit_are_counted(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 @pytest.mark.cosim("iverilog", "verilator")
+def test_tiles_are_counted_from_the_start_of_their_programs_on(tmp_path: Path) -> None:
+    tile = "module cells; reg running = 0; initial #82 running = 1; endmodule\n"
+    text = tile + COUNTER.replace("always #5", "cells tile();\n  always #5")
+    activity = read_activity(traced(tmp_path, text))
+    # Edges at 85, 95 .. 155.
+    assert activity.cycles == 8
+    assert activity.changes["tb.count"] == [8, 4, 2]
+
+
+@pytest.mark.slow
+@pytest.mark.cosim("iverilog", "verilator")
 def test_cycles_are_counted_in_which_a_memory_writes_and_reads(tmp_path: Path) -> None:
     """It writes in the cycles 0 to 2 of 8, reads in 1 to 3: both in 1 and 2, of each eight."""
     ports = "  wire [1:0] write_enable = {count < 3, 1'b0};\n  wire read_enable = count > 0 && count < 4;\n"
