@@ -106,8 +106,8 @@ def _scope(made: Netlist, activity: Activity) -> str:
 
 def _what(chip: Chip) -> str:
     if chip.cores > 1:
-        return (f"the chip of {chip.cores} tiles, each with its own activity, and what is around them, from the start of the "
-                "first program on")
+        return (f"the chip of {chip.cores} tiles, each with its own activity, and what is around them, from the start "
+                "of the first program on")
     return "the core without a bus"
 
 
