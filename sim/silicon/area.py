@@ -10,6 +10,7 @@ from typing import Any
 from hw.config import Chip
 from rtl_gen.emit import module_texts
 from sim.build.toolchain import cache_folder
+from sim.silicon.cell import Cells
 from sim.silicon.library import Library
 from sim.silicon.memories import Memories
 from sim.silicon.memory_map import Tiling
@@ -127,7 +128,7 @@ def chip_area(
     library = Library(liberty, folder)
     netlist = synthesise(
         without_comments(texts), chip.verilog.prefix, library, library, folder, progress=progress,
-        memories=Memories(memories, liberty) if memories else None, jobs=os.cpu_count() or 1,
+        memories=Memories(memories, Cells(liberty)) if memories else None, jobs=os.cpu_count() or 1,
     )
     prefix = chip.verilog.prefix
     rows = netlist.blocks(prefix)

@@ -61,14 +61,15 @@ def chip_energy(
     library = Library(liberty, folder)
     tiles = chip.cores > 1
     texts, prefix = (sources_of_mesh(chip), "mho_") if tiles else (module_texts(chip, "none"), chip.verilog.prefix)
-    known = Memories(memories, liberty) if memories else None
+    cells = Cells(liberty)
+    known = Memories(memories, cells) if memories else None
     made = synthesise(
         without_comments(texts), prefix, library, library, folder, memories=known, progress=progress,
         jobs=os.cpu_count() or 1,
     )
     activity = read_activity(trace)
     took = _Took(made, activity, images=images, period=1e-6 / chip.clock.f_clk_MHz)
-    took.logic(Cells(liberty))
+    took.logic(cells)
     told = took.memories(prefix)
     return {
         **sums(took.rows), "average_activity": AVERAGE_ACTIVITY, "cycles": activity.cycles / images,

@@ -23,9 +23,9 @@ class Memories:
         If a file is no Liberty file of memories.
     """
 
-    def __init__(self, files: Sequence[Path], liberty: Path) -> None:
+    def __init__(self, files: Sequence[Path], cells: Cells) -> None:
         self.macros = [macro for file in files for macro in read_memory_macros(file)]
-        self._flip_flop = Cells(liberty).least_flip_flop()
+        self._flip_flop = cells.least_flip_flop()
         self._files = files
 
     def tiling(self, module: str, prefix: str) -> Tiling | None:

@@ -124,9 +124,7 @@ def _windows(tile: TileState, job: Operation) -> Process:
                     del missing[name]
             yield 1
         if len(missing) > 1:
-            while tile.changes.last < later:
-                yield tile.changes.notice
-            yield max(0, tile.changes.last + 1 - tile.clock.now)
+            yield from tile.changes.since(later)
         yield 1
         if not missing:
             return

@@ -34,12 +34,15 @@ class Moves:
         self._clock.tell(self.notice)
         self.then()
 
+    def since(self, cycle: int) -> Process:
+        """Until the cycle behind one, from ``cycle`` on, in which a change is seen."""
+        while self.last < cycle:
+            yield self.notice
+        yield max(0, self.last + 1 - self._clock.now)
+
     def again(self) -> Process:
         """From an answer that is not what is waited for to the next one: when something has moved since."""
-        answered = self._clock.now
-        while self.last <= answered:
-            yield self.notice
-        yield 1
+        yield from self.since(self._clock.now + 1)
 
 
 class Ring:

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from macro_models.errors import InputError
+from sim.silicon.cell import Cells
 from sim.silicon.memories import Memories
 from sim.silicon.memory_macro import MemoryMacro, MemoryPort, read_memory_macros
 from sim.silicon.memory_map import MemoryWork, Shape, cheapest
@@ -185,7 +186,7 @@ def test_a_memory_that_nothing_can_be_is_one_sentence(tmp_path: Path) -> None:
     (tmp_path / "macro.lib").write_text(OPENRAM)
     cells = tmp_path / "cells.lib"
     cells.write_text('library (x) { cell (FLOP) { area : 40; ff (IQ, IQN) { clocked_on : "C"; next_state : "D"; } } }')
-    memories = Memories([tmp_path / "macro.lib"], cells)
+    memories = Memories([tmp_path / "macro.lib"], Cells(cells))
     with pytest.raises(InputError, match=r"macro\.lib: no macro can be mem_1024x64_we32, which takes a mask of 2 bits"):
         memories.tiling("mho_mem_1024x64_we32", "mho_")
     tiling = memories.tiling("mho_mem_16x8", "mho_")
