@@ -130,7 +130,7 @@ class MvmCheck(_Check):
 
 
 class VecCheck(_Check):
-    """Whether a VEC is legal with its descriptors.
+    """Whether a VEC is legal with its descriptors, from the cycle behind that in which it and its own one came.
 
     Members
     -------
@@ -183,14 +183,14 @@ class VecCheck(_Check):
         self._source(m, table)
         sources = ((self.a, _A), (self.b, _B))
         self._tell(m, [
-            *own_findings("vec", vec),
+            *_late(m, own_findings("vec", vec)),
             *(found for one, stream in sources for found in (
                 *walk_findings(one.walk), *stream_findings(one.wrong, stream))),
             *stream_findings(self.target_wrong, _TARGET),
             *(Finding(one.walk.address, Cause.ADDRESS, stream) for one, stream in sources),
             *(finding for one, stream in sources for finding in (
                 Finding(one.field, Cause.FIELD, stream), Finding(one.address, Cause.ADDRESS, stream))),
-            *self._operation(),
+            *self._operation(m),
         ], self.a.number, self.b.number, vec.target[:4])
         return m
 
@@ -226,8 +226,8 @@ class VecCheck(_Check):
             self.found.terms.eq(Mux(walk, self.look.terms, 1)),
         ]
 
-    def _operation(self) -> list[Finding]:
-        """Rules of the operation."""
+    def _operation(self, m: Module) -> list[Finding]:
+        """Rules of the operation: what the descriptor breaks by itself, and what with its sources and its target."""
         vec, kind, a, b = self.vec, self.vec.kind, self.vec.a, self.vec.b
         affine, table = kind == Kind.AFFINE, kind == Kind.TABLE
         none = {"a": a == Operand.NONE, "b": b == Operand.NONE}
@@ -241,17 +241,30 @@ class VecCheck(_Check):
         both = second & stream["a"] & stream["b"] & (
             (walk["a"] & (a == b)) | ((self.a.number == self.b.number) & self._flag("free_a") & self._flag("free_b")))
         last = vec.parameters + vec.period + Mux(second, vec.period, 0)
+        alone = (
+            Mux(none["a"], ~vec.add, (a > Operand.ACCUMULATORS) & ~result), ~legal_b,
+            vec.target[4] & ~(sums["target"] & affine), vec.add & ~(affine | table),
+            result & (a - Operand.RESULT >= self.cfg.contexts),
+            ~sums["target"] & ((vec.lo > vec.hi) | (table & ~entries)),
+            sums["target"] & (vec.add | sums["a"] | (second & sums["b"])), self._flag("push") & sums["target"],
+        )
+        beyond = (vec.add & (vec.elements > ACCUMULATORS)) | ((affine | table) & (last > self.cfg.parameters))
         return [
-            Finding(kind >= Kind.SAMPLE, Cause.RESERVED, _NOBODY),
+            *_late(m, [
+                Finding(kind >= Kind.SAMPLE, Cause.RESERVED, _NOBODY), Finding(Cat(alone).any(), Cause.FIELD, _NOBODY),
+            ]),
             *(Finding(bad, Cause.FIELD, _NOBODY) for bad in (
-                Mux(none["a"], ~vec.add, (a > Operand.ACCUMULATORS) & ~result), ~legal_b,
-                vec.target[4] & ~(sums["target"] & affine), vec.add & ~(affine | table),
-                result & (a - Operand.RESULT >= self.cfg.contexts),
-                ~sums["target"] & ((vec.lo > vec.hi) | (table & ~entries)),
-                second & ~none["a"] & (self.a.terms != self.b.terms), both,
-                sums["target"] & (vec.add | sums["a"] | (second & sums["b"])), self._flag("push") & sums["target"],
-            )),
+                second & ~none["a"] & (self.a.terms != self.b.terms), both)),
             Finding(self.outside, Cause.ADDRESS, _TARGET), Finding(self.remote, Cause.OWNER, _TARGET),
-            Finding(vec.add & (vec.elements > ACCUMULATORS), Cause.ADDRESS, _NOBODY),
-            Finding((affine | table) & (last > self.cfg.parameters), Cause.ADDRESS, _NOBODY),
+            *_late(m, [Finding(beyond, Cause.ADDRESS, _NOBODY)]),
         ]
+
+
+def _late(m: Module, findings: Sequence[Finding]) -> list[Finding]:
+    """What is known a cycle later."""
+    late = []
+    for one in findings:
+        seen = Signal(name=f"of_{one.cause.name.lower()}", reset_less=True)
+        m.d.sync += seen.eq(one.bad)
+        late.append(one._replace(bad=seen))
+    return late

@@ -84,13 +84,18 @@ class Receiver(Resettable):
         # Which stream; where in its ring; the write.
         here, number, payload = Signal(), Signal(_SLOT), Signal(self.cfg.payload_bits, reset_less=True)
         m.d.sync += [
-            valid.eq(self.i.valid), flit.eq(self.i.payload), number.eq(found.data),
-            maps.eq(self.map), map_slot.eq(self.map_slot), map_stream.eq(self.map_stream),
-            here.eq(valid & mapped.bit_select(flit.slot, 1)),
-            payload.eq(flit.payload), self.write.valid.eq(here), self.write.data.eq(payload),
-            self.write.address.eq(self.ring.tail + count),
-            self.write.bytes.eq(Mux(last, left, size)),
+            valid.eq(self.i.valid), maps.eq(self.map), map_slot.eq(self.map_slot), map_stream.eq(self.map_stream),
+            here.eq(valid & mapped.bit_select(flit.slot, 1)), self.write.valid.eq(here),
         ]
+        with m.If(self.i.valid):
+            m.d.sync += flit.eq(self.i.payload)
+        with m.If(valid):
+            m.d.sync += [number.eq(found.data), payload.eq(flit.payload)]
+        with m.If(here):
+            m.d.sync += [
+                self.write.data.eq(payload), self.write.address.eq(self.ring.tail + count),
+                self.write.bytes.eq(Mux(last, left, size)),
+            ]
         m.d.comb += [
             find.addr.eq(map_slot), find.data.eq(map_stream), find.en.eq(maps & ~has),
             found.addr.eq(flit.slot),

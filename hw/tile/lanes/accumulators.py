@@ -83,10 +83,13 @@ class Accumulators(Resettable):
             add, start = Signal(name=f"add_{k}"), Signal(name=f"start_{k}")
             # What was written in the cycle in which it was read.
             same, written = Signal(name=f"same_{k}"), Signal(_SUM, name=f"written_{k}", reset_less=True)
-            m.d.sync += [
-                add.eq(adding[k]), at.eq(targets[k]), start.eq(starts[k]), value.eq(values[k]),
-                same.eq(add & (at == targets[k])), written.eq(write.data),
-            ]
+            m.d.sync += add.eq(adding[k])
+            with m.If(adding[k]):
+                m.d.sync += [
+                    at.eq(targets[k]), start.eq(starts[k]), value.eq(values[k]), same.eq(add & (at == targets[k])),
+                ]
+            with m.If(add):
+                m.d.sync += written.eq(write.data)
             m.d.comb += [
                 read.addr.eq(Mux(self.read, row, targets[k])), read.en.eq(self.read | adding[k]),
                 write.addr.eq(at), write.en.eq(add),

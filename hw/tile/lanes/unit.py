@@ -125,9 +125,10 @@ class VectorUnit(Resettable):
         stages = self._stages(m, operands, parameters, enable)
         self._feed(m, operands, parameters, lanes, stages[0], enable)
         self._sum(m, operands, accumulators, lanes, stages, enable)
-        y = self._look_up(m, lanes, enable)
-        self._give(m, accumulators, lanes, self._last(m, stages, enable), enable, y)
+        y = self._look_up(m, lanes, enable, stages[-2].valid & stages[-2].last)
+        # Where no operation is on, nothing is clocked.
         running, idle = Signal(), Signal()
+        self._give(m, accumulators, lanes, self._last(m, stages, enable), enable, y, running)
         m.d.comb += [
             idle.eq(~(operands.active | operands.waiting | Cat(stage.valid for stage in stages).any())),
             self.done.eq(running & idle & ~self.start),
@@ -153,7 +154,7 @@ class VectorUnit(Resettable):
         with m.Elif(ends):
             m.d.sync += [first.eq(Mux(beat.wrap, job.parameters, first + beat.count)), total.eq(total + beat.count)]
         m.d.comb += [
-            operands.o.ready.eq(enable), parameters.read.eq(enable),
+            operands.o.ready.eq(enable), parameters.read.eq(enable & operands.o.valid),
             parameters.index.eq(first + Mux(beat.second, job.period, 0)),
         ]
         with m.If(enable):
@@ -209,22 +210,25 @@ class VectorUnit(Resettable):
         for lane, found, given in zip(lanes, accumulators.o, operands.sums, strict=False):
             m.d.comb += [given.eq(found[:16]), lane.init.eq(found), lane.goes_on.eq(self.job.add)]
 
-    def _look_up(self, m: Module, lanes: list[Any], enable: Value) -> list[Value]:
-        """Results of the lanes; of a table what stands there, an edge later."""
+    def _look_up(self, m: Module, lanes: list[Any], enable: Value, comes: Value) -> list[Value]:
+        """Results of the lanes; of a table what stands there, an edge later, read where a result comes."""
         m.submodules.tables = memory = Memory(shape=unsigned(16), depth=TABLES * TABLE_ENTRIES, init=[])
         read, write = memory.read_port(), memory.write_port()
+        looks_up = self.job.kind == Kind.TABLE
         m.d.comb += [
-            read.addr.eq(Cat(lanes[0].y_next[: _TABLE_BITS - 1], self.job.b[0])), read.en.eq(enable & ~write.en),
+            read.addr.eq(Cat(lanes[0].y_next[: _TABLE_BITS - 1], self.job.b[0])),
+            read.en.eq(enable & comes & looks_up & ~write.en),
             write.addr.eq(self.memory.p.index), write.data.eq(self.memory.p.data[32:]),
             write.en.eq(self.memory.valid & self.memory.p.table),
         ]
         found, y = Signal(16, name="looked_up", reset_less=True), [lane.y.as_unsigned() for lane in lanes]
         with m.If(enable):
             m.d.sync += found.eq(read.data)
-        return [Mux(self.job.kind == Kind.TABLE, found, y[0]), *y[1:]]
+        return [Mux(looks_up, found, y[0]), *y[1:]]
 
     def _give(
-        self, m: Module, accumulators: Any, lanes: list[Any], stage: Any, enable: Value, y: list[Value]
+        self, m: Module, accumulators: Any, lanes: list[Any], stage: Any, enable: Value, y: list[Value],
+        running: Value,
     ) -> None:
         """Results to the accumulators or the buffer."""
         job, address = self.job, Signal(ADDRESS_BITS)
@@ -237,7 +241,7 @@ class VectorUnit(Resettable):
             # What is above the bytes that are written is anything.
             self.write.data.eq(Cat(Mux(job.wide, wide[: len(narrow)], narrow), wide[len(narrow) :])),
             self.write.bytes.eq(stage.count << job.wide),
-            enable.eq(~gives | Mux(to_sums, accumulators.ready, self.write.ready)),
+            enable.eq(running & (~gives | Mux(to_sums, accumulators.ready, self.write.ready))),
         ]
         if self.cfg.trace:
             total: Value = C(0)

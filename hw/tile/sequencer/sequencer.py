@@ -141,17 +141,19 @@ class Sequencer(Resettable):
         self._judged = Signal(name="judged")
         # The program has run off its end.
         self._ends = Signal(name="off_the_end")
-        m.d.sync += changes.eq(self._changes)
+        # What is changed does not depend on the state, so it is known a cycle before.
+        number = Signal.like(self.change.p.stream, name="number")
+        m.d.sync += [
+            changes.eq(self._changes), self.change.p.stream.eq(number),
+            self.change.p.free.eq((op == Op.FREE) | (op == Op.CORE)),
+        ]
         m.d.comb += self._illegal.eq(self._wrong.any() | self._runs_out)
         fetched, following = self._memory(m, fetch, address), Signal(PC_BITS + 1)
-        number = Signal.like(self.change.p.stream)
         m.d.comb += [
             address.eq(pc), decoder.word.eq(word), loops.at.eq(last), dead.eq(self.trap.cause != 0),
             self.retired.word.eq(word), self.retired.pc.eq(at), self.issue.payload.eq(self.retired),
-            # What is changed does not depend on the state.
             number.eq(Mux(op == Op.CORE, field(word, Op.CORE, "source"), field(word, Op.WAIT, "stream"))),
-            self.ask.stream.eq(number), self.change.valid.eq(changes), self.change.p.stream.eq(number),
-            self.change.p.free.eq((op == Op.FREE) | (op == Op.CORE)),
+            self.ask.stream.eq(number), self.change.valid.eq(changes),
             self.set.p.index.eq(place), self.set.p.word.eq(fetched),
         ]
         with m.If(self.start):

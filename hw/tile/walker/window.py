@@ -27,10 +27,13 @@ class OpenLayout(data.StructLayout):
 
 
 class AmongLayout(data.StructLayout):
-    """Columns or rows of the kernel that are left, the one at hand counted, and whether that is in the image."""
+    """Columns or rows of the kernel that are left, the one at hand counted, and whether that is in the image.
+
+    ``final``: one is left.
+    """
 
     def __init__(self) -> None:
-        super().__init__({"left": 5, "inside": 1})
+        super().__init__({"left": 5, "inside": 1, "final": 1})
 
 
 class Window(Resettable):
@@ -85,7 +88,7 @@ class Window(Resettable):
         m.d.comb += [
             *(given[name].eq(self.plan[name]) for name in self.plan.shape().members),
             *(given[name].eq(self.walk[name]) for name in ("kernel_x", "kernel_y", "pad")),
-            ends.eq(column.left == 1), self.o.p.last.eq(ends & (line.left == 1)), self.o.valid.eq(1),
+            ends.eq(column.final), self.o.p.last.eq(ends & line.final), self.o.valid.eq(1),
             self.o.p.address.eq(Mux(line.inside & column.inside, at, plan.pad)),
             # What comes behind the pixel at hand: the first one again, or that of a row; none before the image moves.
             anew.eq(begins | self.o.p.last), falls.eq(goes & (anew | (ends & line.inside))),
@@ -133,4 +136,4 @@ class Window(Resettable):
 def _following(now: Any, kernel: Value, span: Any, anew: Value) -> Value:
     """The next column or row of the kernel, or the first one; whether that is in the image."""
     left = Mux(anew, kernel, now.left - 1)[:5]
-    return Cat(left, (left == span.first) | (now.inside & (now.left != span.last) & ~anew))
+    return Cat(left, (left == span.first) | (now.inside & (now.left != span.last) & ~anew), left == 1)

@@ -67,6 +67,8 @@ class WindowClaims(Harness):
             assume(m, ~(there & read) | ((place < plan.size) & (_around(first + place, plan) < 1 << ADDRESS_BITS)))
         with m.If(there):
             claim(m, "it knows what is in the image", (line_of.inside == in_row) & (column_of.inside == in_column))
+            claim(m, "it knows the last column and row",
+                  (column_of.final == (left == 1)) & (line_of.final == (below == 1)))
             claim(m, "it is at a pixel of the kernel", (left != 0) & (left <= walk.kernel_x) & (
                 below != 0) & (below <= walk.kernel_y))
             with m.If(below >= plan.rows.last):
