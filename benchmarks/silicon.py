@@ -1,7 +1,7 @@
 """Area and speed of the generated Verilog in a library of standard cells.
 
     python benchmarks/silicon.py CHIP --liberty SLOW.lib.gz [--area-liberty TYPICAL.lib.gz] [--wrap wishbone]
-        [--part tile] [--set KEY=VALUE ...] [--clock-gate CELL:CLOCK:ENABLE:GATED] [--cache FOLDER] [--json FILE]
+        [--part tile] [--set KEY=VALUE ...] [--cache FOLDER] [--json FILE]
 
 Each module is synthesised alone by Yosys, its own modules as black boxes, so that the hierarchy stays and a block that
 did not change is not built again (``--cache``). Memories (``mem_*``) and the macro are left out; the bits of the
@@ -12,9 +12,8 @@ memories are printed. Area is given twice: mapped alone, without buffers, in ``-
 part by part.
 
 What is timed: paths from flip-flop to flip-flop, with an ideal clock and without wires. Ports of the top and the trees
-of clock and reset (``soft_reset`` too) are left out; paths that pass a memory are not seen. ``--clock-gate``: the chip
-with ``verilog.clock_gate = "module"``, whose module is this cell of the library with its pins, such as
-``sg13g2_lgcp_1:CLK:GATE:GCLK``.
+of clock and reset (``soft_reset`` too) are left out; paths that pass a memory are not seen. Where the library has a
+cell for gates of clocks, four flip-flops or more of one enable have one, and ``verilog.clock_gate = "module"`` is that.
 """
 
 import argparse
@@ -29,32 +28,28 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from hw.config import load_chip
 from rtl_gen.emit import module_texts
-from rtl_gen.verilog.gating import CLOCK_GATE
 from sim.build.toolchain import cache_folder
 from sim.silicon.area import Netlist, synthesise
 from sim.silicon.library import Library
-from sim.silicon.modules import counted, gate_module, memory_bits, parts_of, without_comments
+from sim.silicon.modules import counted, memory_bits, parts_of, without_comments
 from sim.silicon.timing import slowest
 
 
 def measure(args: argparse.Namespace) -> dict[str, Any]:
     """All figures of a chip."""
-    overrides = [*args.set, *(["verilog.clock_gate=module"] if args.clock_gate else [])]
-    chip = load_chip(args.chip, overrides=overrides)
+    chip = load_chip(args.chip, overrides=args.set)
     tile, prefix = args.part == "tile", chip.verilog.prefix
     texts = module_texts(chip, "none" if tile else args.wrap, part=args.part, top="top" if tile else None)
-    modules, stub = without_comments(texts), ""
-    if args.clock_gate:
-        modules[f"{prefix}{CLOCK_GATE}"], stub = gate_module(prefix, *args.clock_gate.split(":"))
+    modules = without_comments(texts)
     folder = args.cache
     folder.mkdir(parents=True, exist_ok=True)
     timed, plain = Library(args.liberty, folder), Library(args.area_liberty or args.liberty, folder)
-    made = synthesise(modules, prefix, timed, plain, folder, stubs=stub, jobs=args.jobs)
+    made = synthesise(modules, prefix, timed, plain, folder, jobs=args.jobs)
     rows = made.blocks(prefix)
     path = None if args.no_timing else asdict(slowest(timed, list(made.netlists.values()), made.top, folder))
     parts = [part(made, root, prefix, timed, args) for root in parts_of(modules, made.top)] if tile else []
     return {
-        "chip": chip.name, "wrap": args.wrap, "set": overrides, "clock_gate": args.clock_gate,
+        "chip": chip.name, "wrap": args.wrap, "set": args.set, "clock_gate": timed.clock_gate,
         "area_library": (args.area_liberty or args.liberty).name, "library": args.liberty.name,
         "blocks": [asdict(row) for row in rows], "area_mm2": sum(row.area for row in rows) / 1e6,
         "buffered_mm2": sum(row.buffered for row in rows) / 1e6, "flip_flops": sum(row.flip_flops for row in rows),
@@ -107,7 +102,6 @@ def main() -> None:
     parser.add_argument("--wrap", default="wishbone", choices=("none", "wishbone", "axil"))
     parser.add_argument("--part", default="core", choices=("core", "tile"), help="what is built")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="key of the description")
-    parser.add_argument("--clock-gate", metavar="CELL:CLOCK:ENABLE:GATED", help="cell of all clock gates, and its pins")
     parser.add_argument("--no-timing", action="store_true", help="area alone")
     parser.add_argument("--jobs", type=int, default=1, help="modules at once")
     parser.add_argument("--cache", type=Path, default=cache_folder() / "silicon", help="where netlists are kept")

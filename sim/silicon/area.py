@@ -77,7 +77,7 @@ class Netlist:
 
 
 def synthesise(
-    modules: dict[str, str], prefix: str, timed: Library, plain: Library, folder: Path, *, stubs: str = "",
+    modules: dict[str, str], prefix: str, timed: Library, plain: Library, folder: Path, *,
     memories: Memories | None = None, jobs: int = 1, progress: Callable[[int, int], None] | None = None,
 ) -> Netlist:
     """Synthesise all modules, which ``folder`` keeps; of memories those that are smaller as flip-flops than as macros.
@@ -89,7 +89,7 @@ def synthesise(
     bits = memory_bits(modules, number, prefix)
     tilings = {} if memories is None else {name: memories.tiling(name, prefix) for name in bits}
     tried = [name for name, one in tilings.items() if memories is not None and memories.may_be_flip_flops(one)]
-    synthesis = Synthesis(modules, timed, plain, folder, stubs)
+    synthesis = Synthesis(modules, timed, plain, folder)
     names = [name for name in number if name not in bits or name in tried]
     done = {}
     with ThreadPoolExecutor(jobs) as pool:

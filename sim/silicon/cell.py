@@ -6,7 +6,7 @@ from pathlib import Path
 
 from macro_models.files import reading
 from sim.silicon.boolean import Truth, truth
-from sim.silicon.liberty import LIBERTY, Group, Lookup, Units, liberty_text, parse_liberty
+from sim.silicon.liberty import CLOCK_PIN, ENABLE_PIN, LIBERTY, Group, Lookup, Units, liberty_text, parse_liberty
 
 __all__ = ["MOVES", "Cell", "CellPower", "Cells"]
 
@@ -45,6 +45,8 @@ class Cell:
         Leakage in W, by default and while something is true.
     clocks, data
         Pins of a clock; what the state becomes, None for cells without one.
+    gates_clock
+        It gates a clock: its output is a clock while its enable, held from before the edge, is 1.
     """
 
     name: str
@@ -56,6 +58,7 @@ class Cell:
     leakages: tuple[tuple[Truth, float], ...]
     clocks: frozenset[str]
     data: Truth | None
+    gates_clock: bool
 
     @property
     def pins(self) -> list[str]:
@@ -99,10 +102,12 @@ class Cells:
         state = next(group.all("ff", "latch"), None)
         inputs = {name: pin for name, pin in pins.items() if pin.values.get("direction") == "input"}
         named = {} if state is None else {state.names[0]: _STATE, **dict.fromkeys(state.names[1:2], _OTHER)}
-        functions = {
-            name: truth(pin.values["function"]).replaced(named) if "function" in pin.values else None
-            for name, pin in pins.items() if pin.values.get("direction") == "output"
-        }
+        gates = "clock_gating_integrated_cell" in group.values
+        if gates:
+            named = _held(pins)
+        written = {name: pin.values.get("function", pin.values.get("state_function")) for name, pin in pins.items()
+                   if pin.values.get("direction") == "output"}
+        functions = {name: None if text is None else truth(text).replaced(named) for name, text in written.items()}
         known = named | {name: function for name, function in functions.items() if function is not None}
         clocked = "" if state is None else state.values.get("clocked_on", state.values.get("enable", ""))
         data = None if state is None else state.values.get("next_state", state.values.get("data_in"))
@@ -122,9 +127,10 @@ class Cells:
             ),
             clocks=frozenset(
                 name for name, pin in inputs.items()
-                if pin.values.get("clock") == "true" or (state is not None and name in truth(clocked).names)
+                if "true" in (pin.values.get("clock"), pin.values.get(CLOCK_PIN))
+                or (state is not None and name in truth(clocked).names)
             ),
-            data=None if data is None else truth(data).replaced(named),
+            data=None if data is None else truth(data).replaced(named), gates_clock=gates,
         )
 
     def _transitions(self, pin: Group) -> "list[tuple[str, Lookup]]":
@@ -145,6 +151,13 @@ class Cells:
                 when=None if when is None else truth(when).replaced(known), tables=tables,
             ))
         return found
+
+
+def _held(pins: dict[str, Group]) -> dict[str, Truth]:
+    """The node within a cell that gates a clock, which holds its enable."""
+    enables = [name for name, pin in pins.items() if pin.values.get(ENABLE_PIN) == "true"]
+    inner = [name for name, pin in pins.items() if pin.values.get("direction") == "internal"]
+    return {name: truth(enable) for name, enable in zip(inner, enables[:1], strict=False)}
 
 
 _NEXT = Truth(("IQ", MOVES), (False, True, True, False))

@@ -35,6 +35,9 @@ __all__ = ["AVERAGE_ACTIVITY", "chip_energy", "instance_paths"]
 AVERAGE_ACTIVITY = 0.1
 """Changes of a net in a cycle, where nothing is known of it."""
 
+_OPEN = 0.5
+"""Part of the cycles in which the gate of a clock is open, where nothing is known of it."""
+
 _LEFT_OUT = "Macros of arrays, wires, glitches and the tree of the clock are left out."
 _TILE = re.compile(r"tile_\d+_\d+")
 
@@ -219,7 +222,8 @@ def _energies(
     seen.duty[model.clocks] = seen.changes[model.clocks] / 4
     average = Activities.none(len(seen.duty))
     average.set(np.arange(len(seen.duty)), AVERAGE_ACTIVITY, 0.5)
-    average.set(model.clocks, seen.changes[model.clocks], seen.duty[model.clocks])
+    average.set(model.clocks, 2.0, 0.5)
+    average.set(model.gated, 2.0 * _OPEN, 0.5 * _OPEN)
     one, other = model.power(seen), model.power(average)
     took = cycles * period
     still = one.clock * cycles + one.leakage * took

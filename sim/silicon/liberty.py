@@ -12,9 +12,12 @@ from numpy.typing import NDArray
 from macro_models.errors import InputError
 from macro_models.files import FileKind, read_file, reading
 
-__all__ = ["LIBERTY", "Group", "Lookup", "Units", "liberty_text", "parse_liberty"]
+__all__ = ["CLOCK_PIN", "ENABLE_PIN", "LIBERTY", "OUT_PIN", "Group", "Lookup", "Units", "liberty_text", "parse_liberty"]
 
 LIBERTY = FileKind("Liberty file", 1 << 30)
+
+CLOCK_PIN, ENABLE_PIN, OUT_PIN = "clock_gate_clock_pin", "clock_gate_enable_pin", "clock_gate_out_pin"
+"""Attributes of the pins of a cell that gates a clock."""
 
 _COMMENT = re.compile(r"/\*.*?\*/|(?<![\w:])//[^\n]*|\\\r?\n", re.DOTALL)
 _STATEMENT = re.compile(

@@ -6,7 +6,7 @@ import tempfile
 from pathlib import Path
 
 from macro_models.errors import InputError
-from sim.silicon.liberty import liberty_text
+from sim.silicon.liberty import CLOCK_PIN, ENABLE_PIN, OUT_PIN, liberty_text
 
 __all__ = ["Library", "write_whole"]
 
@@ -28,6 +28,9 @@ class Library:
         The unpacked file.
     unused, driver
         Cells that are not for logic; the cell that drives the ports of a module.
+    clock_gate
+        The first cell that gates a clock whose edges rise, and its pins of enable, clock and gated clock, if there is
+        one that needs no other.
 
     Raises
     ------
@@ -46,6 +49,26 @@ class Library:
             write_whole(self.path, text)
         self.unused = [cell for cell in cells if any(part in cell for part in _NOT_FOR_LOGIC)]
         self.driver = next((cell for cell in cells if _DRIVER in cell), cells[0])
+        self.clock_gate = _clock_gate(text)
+
+
+def _clock_gate(text: str) -> tuple[str, str, str, str] | None:
+    for cell in re.split(r"^\s*cell\s*(?=\()", text, flags=re.MULTILINE)[1:]:
+        if not re.search(r'clock_gating_integrated_cell\s*:\s*"?latch_posedge"?\s*;', cell):
+            continue
+        pins = re.split(r"\bpin\s*(?=\()", cell)
+        found = [
+            _name(pin) for kind in (ENABLE_PIN, CLOCK_PIN, OUT_PIN) for pin in pins[1:]
+            if re.search(rf'{kind}\s*:\s*"?true', pin)
+        ]
+        if len(found) == 3:
+            return _name(cell), found[0], found[1], found[2]
+    return None
+
+
+def _name(group: str) -> str:
+    """The name in the brackets that a group begins with."""
+    return group[1 : group.index(")")].strip().strip('"')
 
 
 def write_whole(path: Path, text: str) -> None:

@@ -2,8 +2,6 @@
 
 import re
 
-from rtl_gen.verilog.gating import CLOCK_GATE
-
 __all__ = [
     "black_box", "counted", "gate_module", "instances", "macro_stub", "memory_bits", "parts_of", "without_comments",
 ]
@@ -37,13 +35,12 @@ def macro_stub(adapter: str) -> str:
     return f"(* blackbox *)\nmodule {name} ({', '.join(ports)});\nendmodule\n"
 
 
-def gate_module(prefix: str, cell: str, clock: str, enable: str, gated: str) -> tuple[str, str]:
-    """The module of the clock gates with a cell of the library in it, and that cell as a black box."""
+def gate_module(name: str, cell: str, enable: str, clock: str, gated: str) -> str:
+    """The module of clock gates with a cell of the library in it, and that cell as a black box."""
     ports = "input wire clk,\n  input wire enable,\n  output wire gated"
     inner = f".{clock}(clk), .{enable}(enable), .{gated}(gated)"
-    module = f"module {prefix}{CLOCK_GATE} (\n  {ports}\n);\n  {cell} gate ({inner});\nendmodule\n"
-    stub = f"(* blackbox *) module {cell} (input {clock}, input {enable}, output {gated});\nendmodule\n"
-    return module, stub
+    module = f"module {name} (\n  {ports}\n);\n  {cell} gate ({inner});\nendmodule\n"
+    return module + f"(* blackbox *) module {cell} (input {clock}, input {enable}, output {gated});\nendmodule\n"
 
 
 def counted(modules: dict[str, str], top: str) -> dict[str, int]:

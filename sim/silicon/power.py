@@ -77,6 +77,8 @@ class PowerModel:
         }
         self.loads = self._loads()
         self.clocks = self._clocks()
+        gates = [kind.nets[pin] for kind in self._kinds.values() if kind.cell.gates_clock for pin in kind.cell.outputs]
+        self.gated = np.concatenate(gates) if gates else np.zeros(0, np.int64)
         self._order = self._by_level()
         self._joule = cells.units.joule
         slews = self._slews()
@@ -120,9 +122,10 @@ class PowerModel:
     def _slews(self) -> Floats:
         """Transition of each net, the mean of rise and fall, by the slowest input; 0 is the least of a table."""
         slews = np.zeros(self.flat.nets)
-        for kind in self._kinds.values():
-            if kind.cell.data is not None:
-                self._drive(kind, np.arange(len(kind.place)), slews)
+        kinds = self._kinds.values()
+        gates = [one for one in kinds if one.cell.gates_clock]
+        for kind in gates + [one for one in kinds if one.cell.data is not None]:
+            self._drive(kind, np.arange(len(kind.place)), slews)
         for kind, which in self._order:
             self._drive(kind, which, slews)
         return slews
@@ -182,7 +185,11 @@ class PowerModel:
             for name in function.names:
                 by = function.by(name).probability(duty, len(some))
                 changes += activities.changes[kind.nets[name][some]] * by
-            self._put(activities, kind.nets[pin][some], changes, one)
+            if kind.cell.gates_clock:
+                # Between edges it is 0, as every clock.
+                activities.changes[kind.nets[pin][some]], activities.duty[kind.nets[pin][some]] = changes, 0.0
+            else:
+                self._put(activities, kind.nets[pin][some], changes, one)
 
     def _state(self, kind: _Kind, activities: Activities, known: NDArray[np.bool_]) -> None:
         """A flip-flop of which nothing is known takes over what is at its input."""
@@ -194,6 +201,9 @@ class PowerModel:
         for name in data.names:
             if name in kind.nets:
                 changes += activities.changes[kind.nets[name]] * data.by(name).probability(duty, count)
+        # At an edge of its clock, which may be gated.
+        edges = np.max([activities.changes[kind.nets[pin]] for pin in kind.cell.clocks], axis=0) / 2
+        changes = np.minimum(changes, edges)
         for pin, function in kind.cell.outputs.items():
             if function is not None:
                 some = ~known[kind.nets[pin]] & (kind.nets[pin] != OPEN)

@@ -11,14 +11,21 @@ from typing import Any
 
 from rtl_gen.verilog.gating import CLOCK_GATE
 from sim.silicon.library import Library, write_whole
-from sim.silicon.modules import black_box, instances, macro_stub
+from sim.silicon.modules import black_box, gate_module, instances, macro_stub
 from sim.silicon.tools import tool_text
 
-__all__ = ["FANOUT", "PERIOD_PS", "Synthesis"]
+__all__ = ["FANOUT", "LEAST_GATED", "PERIOD_PS", "Synthesis"]
 
 PERIOD_PS = 10_000
 FANOUT = 12
 """Most loads of a gate in the netlist that is timed."""
+
+LEAST_GATED = 4
+"""Fewest flip-flops of an enable that have a gate for their clock."""
+
+_KINDS = ("-cell $_DFF_P_ 01 -cell $_DFFE_PP_ 01 -cell $_DFF_PN?_ 01 -cell $_DFFE_PN?P_ 01 "
+          "-cell $_DLATCH_?_ x -cell $_DLATCH_?N?_ x")
+"""Flip-flops before their clocks are gated. A reset that goes before an enable becomes a part of it first."""
 
 
 class Synthesis:
@@ -32,18 +39,19 @@ class Synthesis:
         Library of the buffered netlist, and of the area without buffers.
     """
 
-    def __init__(self, modules: dict[str, str], timed: Library, plain: Library, folder: Path, stubs: str = "") -> None:
-        self.modules, self.timed, self.plain, self.folder, self.stubs = modules, timed, plain, folder, stubs
+    def __init__(self, modules: dict[str, str], timed: Library, plain: Library, folder: Path) -> None:
+        self.modules, self.timed, self.plain, self.folder = modules, timed, plain, folder
 
     def block(self, name: str) -> tuple[dict[str, Any], Path]:
         """Counts of a module, and its netlist."""
         inner = sorted(set(instances(self.modules[name], self.modules)))
         stubs = "".join(black_box(self.modules[child]) for child in inner)
-        if name.endswith(CLOCK_GATE):
-            stubs += self.stubs
         if "macro_adapter" in name:
             stubs += macro_stub(self.modules[name])
-        source = self.modules[name] + stubs
+        own, gate = self.modules[name], self._gate()
+        if name.endswith(CLOCK_GATE) and gate is not None:
+            own = gate_module(name, *gate)
+        source = own + stubs
         key = hashlib.sha256("\0".join([source, self._script(name, "K")]).encode()).hexdigest()[:24]
         counts, netlist = self.folder / f"{key}.json", self.folder / f"{key}.v"
         if not (counts.exists() and netlist.exists()):
@@ -67,7 +75,7 @@ class Synthesis:
 hierarchy -check -top {name}
 synth -noabc -top {name}
 opt_clean
-design -save made
+{self._gating()}design -save made
 dfflibmap -liberty {self.plain.path}
 abc -liberty {self.plain.path} {unused[self.plain]}
 opt_clean
@@ -80,6 +88,20 @@ opt_clean
 tee -q -o {folder}/timed stat -json -liberty {self.timed.path}
 write_verilog -noattr -noexpr -nohex -simple-lhs {folder}/netlist.v
 """
+
+    def _gate(self) -> tuple[str, str, str, str] | None:
+        """The cell that gates clocks, if both libraries have the same."""
+        return self.timed.clock_gate if self.timed.clock_gate == self.plain.clock_gate else None
+
+    def _gating(self) -> str:
+        """Commands that give flip-flops with one enable a gated clock, if the library has a cell for it."""
+        gate = self._gate()
+        if gate is None:
+            return ""
+        cell, enable, clock, out = gate
+        return (f"dfflegalize {_KINDS} -cell $_SDFF_PP?_ 01 -cell $_SDFFCE_PP?P_ 01\ndfflegalize {_KINDS}\n"
+                "opt_merge\nopt_clean\n"
+                f"clockgate -pos {cell} {enable}:{clock}:{out} -min_net_size {LEAST_GATED}\nopt_clean\n")
 
     def _counts(self, file: Path, name: str) -> dict[str, float]:
         text = file.read_text()

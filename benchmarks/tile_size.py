@@ -1,0 +1,85 @@
+"""Size and clock of a tile without core and node in an ECP5: ``python benchmarks/tile_size.py [--seeds 1 2 3]``.
+
+The tile of 256 lines with 4 lanes, 16 KiB and a memory of parameters for each lane has a flip-flop at each port.
+COMB is what nextpnr counts: LUT4, two for a CCU2C, two for a TRELLIS_DPR16X4. With ``--seeds`` it is placed and routed
+alone in an LFE5U-85F.
+"""
+
+import argparse
+import json
+import re
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from tools import run_tool
+
+from hw.tile.config import TileConfig
+from hw.tile.tile import Tile
+from rtl_gen.verilog.netlist import emit
+from rtl_gen.verilog.ports import module_ports
+
+COMB = {"LUT4": 1, "CCU2C": 2, "TRELLIS_DPR16X4": 2}
+COUNTED = (*COMB, "TRELLIS_FF", "DP16KD", "MULT18X18D")
+
+
+def wrapper(text: str) -> str:
+    """Verilog of a top whose flip-flops feed and take the ports of module ``dut``."""
+    lines, pins, into = [], [], []
+    for port in (module_ports(text, "dut") or {}).values():
+        pins.append(f".{port.name}({port.name})")
+        if port.name in ("clk", "rst"):
+            continue
+        if port.direction == "input":
+            lines.append(f"reg {port.bits}{port.name};")
+            into.append(f"{port.name} <= {{{port.name}, pin}};")
+        else:
+            lines += [f"wire {port.bits}{port.name};", f"(* keep *) reg {port.bits}{port.name}_taken;"]
+            into.append(f"{port.name}_taken <= {port.name};")
+    body = "\n  ".join([*lines, f"dut dut({', '.join(pins)});", "always @(posedge clk) begin", *into, "end"])
+    return f"module top(input clk, input rst, input pin);\n  {body}\nendmodule\n"
+
+
+def cells(text: str) -> dict[str, int]:
+    """Cells by kind of the last statistics in what Yosys printed, and ``comb``."""
+    last = text[text.rindex("Number of cells:"):]
+    found = {kind: int(n) for kind, n in re.findall(r"^\s+(\w+)\s+(\d+)\s*$", last, re.MULTILINE) if kind in COUNTED}
+    return found | {"comb": sum(found.get(kind, 0) * n for kind, n in COMB.items())}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
+    parser.add_argument("--seeds", type=int, nargs="*", default=[], help="place and route with each of these")
+    parser.add_argument("--script", default="", help="commands for Yosys before its synthesis")
+    parser.add_argument("--options", default="", help="options of synth_ecp5")
+    parser.add_argument("--set", action="append", default=[], metavar="KEY=N", help="another configuration")
+    parser.add_argument("--keep", type=Path, metavar="DIR", help="leave all files there")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures to this file")
+    args = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="mho-tile-") as name:
+        folder = args.keep or Path(name)
+        folder.mkdir(parents=True, exist_ok=True)
+        changes: dict[str, Any] = {key: int(value) for key, _, value in (one.partition("=") for one in args.set)}
+        cfg = TileConfig(**{"ranged": True, "copies": True} | changes)
+        texts = list(emit(Tile(cfg), name="dut", prefix="mho_", reset_low=False).values())
+        (folder / "tile.v").write_text("\n".join([*texts, wrapper(texts[0])]))
+        script = "; ".join(one for one in (
+            "read_verilog tile.v", args.script, f"synth_ecp5 -top top -json tile.json {args.options}", "stat") if one)
+        report: dict[str, Any] = cells(run_tool(["yosys", "-p", script], folder))
+        print(", ".join(f"{n} {kind}" for kind, n in report.items()))
+        for seed in args.seeds:
+            text = run_tool([
+                "nextpnr-ecp5", "--85k", "--package", "CABGA756", "--json", "tile.json", "--lpf-allow-unconstrained",
+                "--freq", "70", "--seed", str(seed), "--timing-allow-fail"], folder)
+            (folder / f"seed{seed}.log").write_text(text)
+            report[f"seed {seed}"] = float(re.findall(r"Max frequency for clock\s+'[^']*': ([\d.]+) MHz", text)[-1])
+            print(f"seed {seed}: {report[f'seed {seed}']} MHz", flush=True)
+    if args.json:
+        args.json.write_text(json.dumps(report, indent=2) + "\n")
+
+
+if __name__ == "__main__":
+    main()
