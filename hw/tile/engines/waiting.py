@@ -49,7 +49,7 @@ class Waiting(Resettable):
     Members
     -------
     i, o : In(stream of layout), Out(stream of layout)
-        What is taken; the oldest one, which goes with the transfer.
+        What is taken, while there was room in the cycle before; the oldest one, which goes with the transfer.
     reads : Out(16)
         Streams that some of them read.
     busy, oldest : Out(1), Out(5)
@@ -74,6 +74,9 @@ class Waiting(Resettable):
         places = [Signal.like(self.i.payload, name=f"place_{k}", reset_less=True) for k in range(self.depth)]
         valid = Signal(self.depth)
         takes = [Signal(name=f"takes_{k}") for k in range(self.depth)]
+        # Whether one goes is known late in a cycle, so whether another one fits does not depend on it.
+        comes = Signal(name="comes")
+        m.d.comb += [self.i.ready.eq(~valid.all()), comes.eq(self.i.valid & self.i.ready)]
         # Of a place that holds nothing there are none.
         streams = [Signal(STREAMS, name=f"reads_{k}") for k in range(self.depth)]
         reads: Value = streams[0]
@@ -83,13 +86,13 @@ class Waiting(Resettable):
             with m.If(takes[k]):
                 m.d.sync += [
                     place.eq(self.i.payload if last else places[k + 1]),
-                    valid[k].eq(self.i.valid if last else valid[k + 1]),
-                    streams[k].eq(self.i.p.reads & self.i.valid.replicate(STREAMS) if last else streams[k + 1]),
+                    valid[k].eq(comes if last else valid[k + 1]),
+                    streams[k].eq(self.i.p.reads & comes.replicate(STREAMS) if last else streams[k + 1]),
                 ]
             if k:
                 reads |= streams[k]
         m.d.comb += [
-            self.i.ready.eq(takes[-1]), self.busy.eq(valid.any()),
+            self.busy.eq(valid.any()),
             self.o.valid.eq(valid[0]), self.o.payload.eq(places[0]), self.reads.eq(reads),
         ]
         for k, place in reversed(list(enumerate(places))):
