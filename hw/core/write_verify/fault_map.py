@@ -55,7 +55,14 @@ class FaultMap(Resettable):
         width, words = self.cfg.map_width, self.cfg.map_words
         m.submodules.memory = memory = Memory(shape=unsigned(width), depth=words, init=[])
         write, read = memory.write_port(), memory.read_port()
-        m.d.comb += [read.addr.eq(self.addr), read.en.eq(1), self.data.eq(read.data)]
+        # The word is read anew where another one is asked for, or something was written.
+        at, known = Signal.like(self.addr, name="at"), Signal(name="known")
+        m.d.sync += known.eq(~write.en)
+        m.d.comb += [
+            read.addr.eq(self.addr), read.en.eq(~known | (self.addr != at)), self.data.eq(read.data),
+        ]
+        with m.If(read.en):
+            m.d.sync += at.eq(self.addr)
 
         # The cell, least significant part first: bit of the word, word.
         bit = Signal(range(width))
