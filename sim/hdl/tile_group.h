@@ -59,6 +59,7 @@ struct Tile {
     int64_t slept = 0;              // cycles
     int place = -1;
     uint8_t reset = 1, tracing = 0;
+    bool watched = false;           // it is traced: evaluated at each edge
 
     // By whoever takes its edge.
     alignas(64) int patience = kPatience;
@@ -69,10 +70,11 @@ struct Tile {
     Vtile__Seen seen;               // inputs at the edge before
     Vtile model;
     std::vector<Port> came, coming, offered, ready;  // of the channels, see tile_ports.h
+    std::vector<Port> inputs, others;                // all inputs, and outputs of no channel: for waves
 
     explicit Tile(VerilatedContext* context, int number, const char* name)
         : kept(new unsigned char[sizeof(Root)]), model(context, name), came MHO_CAME(model), coming MHO_COMING(model),
-          offered MHO_OFFERED(model), ready MHO_READY(model) {
+          offered MHO_OFFERED(model), ready MHO_READY(model), inputs MHO_INPUTS(model), others MHO_OTHERS(model) {
         model.number = number;
         model.rst = 1;
         model.clk = 0;
@@ -150,7 +152,7 @@ inline void leave(Tile& t, bool happened) {
     if (happened || offering || group.offering[t.index] || taken != group.taken[t.index]) {
         forget(t);
         t.patience = kPatience;
-    } else {
+    } else if (!t.watched) {
         look(t);
     }
     group.taken[t.index] = taken;
