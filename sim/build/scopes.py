@@ -11,6 +11,7 @@ from macro_models.errors import ToolError
 
 __all__ = ["name_scopes"]
 
+_SCOPES = re.compile(r'->pushPrefix\("((?:macro|tile|notes_tile)_here|tile_shell)",')
 _INCLUDE = re.compile(r"^#include .*\n(?!#include)", re.MULTILINE)
 _DECLARED = "\n#include <string>\nstd::string mho_scope(const char* name);\n"
 
@@ -25,9 +26,9 @@ def name_scopes(objects: Path, name: str) -> None:
     """
     found = 0
     for path in sorted(objects.glob(f"{name}__Trace__*.cpp")):
-        text, count = re.subn(r'->pushPrefix\("(\w+_here|\w+_shell)",', r'->pushPrefix(mho_scope("\1"),', path.read_text("utf-8"))
+        text, count = _SCOPES.subn(r'->pushPrefix(mho_scope("\1"),', path.read_text("utf-8"))
         if count:
             path.write_text(_INCLUDE.sub(lambda match: match[0] + _DECLARED, text, count=1), "utf-8")
             found += count
     if not found:
-        raise ToolError(f"Verilator wrote no scopes of {name} that could be named; waves of tiles are known of Verilator 5.032")
+        raise ToolError(f"verilator wrote no scopes of {name} that could be named, as 5.032 does; there are no waves of tiles")

@@ -41,9 +41,11 @@ class TileShell:
     waves
         All that a tile gets and gives is told, the pins of the macro among it, and its scopes have names that end with
         ``_here``: ``mho_scope`` of ``tile_waves.h`` says what they are in one design.
+    gated
+        Clocks are gated in it.
     """
 
-    def __init__(self, parts: ChipParts, macro: str = "", *, waves: bool = False) -> None:
+    def __init__(self, parts: ChipParts, macro: str = "", *, waves: bool = False, gated: bool = False) -> None:
         tile = CoreTile(parts.tile, parts.mesh, parts.core, outside=bool(macro))
         found = {name: _Port(name, len(value), flow is wiring.In) for name, value, flow in ports_of(tile)}
         ports = [found[name] for name in port_names(tile)]
@@ -53,7 +55,7 @@ class TileShell:
         self._width = {port.name: port.width for port in self._outer}
         self._in = [name[: -len("valid")] for name in self._width if name.endswith("_i_valid")]
         self._out = [name[: -len("valid")] for name in self._width if name.endswith("_o_valid")]
-        self._waves = waves
+        self._waves, self._gated = waves, gated
         channels = {f"{name}{what}" for name in (*self._in, *self._out) for what in ("ready", "valid", "payload")}
         self._inputs = [port for port in self._outer if port.comes and port.name not in self.constant]
         self._others = [port for port in self._outer if not port.comes and port.name not in channels]
@@ -132,7 +134,7 @@ class TileShell:
         packed = {"TAKES": (self._in, "ready"), "OFFERS": (self._out, "valid")}
         mesh = self._parts.mesh
         lines = ["// Ports of a tile. Generated.", "#pragma once", f"#define MHO_COLUMNS {mesh.columns}",
-                 f"#define MHO_TILES {mesh.nodes}"]
+                 f"#define MHO_TILES {mesh.nodes}", f"#define MHO_GATED {int(self._gated)}"]
         told = (*self._others, *(self._pins if self._waves else ()))
         for side, ports in {"INPUTS": (_Port("rst", 1, True), *self._inputs), "OTHERS": told}.items():
             lines.append(f"#define MHO_{side}(m) {{{', '.join(f'{{{port.width}, &(m).{port.name}}}' for port in ports)}}}")

@@ -105,6 +105,7 @@ uint8_t mho_tile_step(void* handle, uint8_t rst, int place, uint64_t ready) {
     const bool moved = t.arrived || rst || rst != t.reset || ready != t.now_ready;
     if ((group.asleep & t.bit) && !moved) {
         t.slept++;
+        if (t.watched) t.model.clk = 1;
         return 0;
     }
     const uint8_t tracing = uint8_t(mho_host_tracing());
@@ -175,6 +176,10 @@ void mho_tile_input(void* handle, int port, const uint32_t* value) {
     if (!handle || !of(handle).watched) return;
     Tile& t = of(handle);
     if (t.group) crew.finish(*t.group);
+    if (!t.inputs[port].differs(value)) return;
+    if (t.group) wake(t);
+    forget(t);
+    t.changed = true;
     t.inputs[port].put(value);
 }
 

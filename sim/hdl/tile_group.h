@@ -59,7 +59,8 @@ struct Tile {
     int64_t slept = 0;              // cycles
     int place = -1;
     uint8_t reset = 1, tracing = 0;
-    bool watched = false;           // it is traced: evaluated at each edge
+    bool watched = false;           // it is traced
+    bool changed = true;            // its inputs have, since it was evaluated
 
     // By whoever takes its edge.
     alignas(64) int patience = kPatience;
@@ -118,13 +119,14 @@ inline bool same(Tile& t) {
     return false;
 }
 
-// Whether a tile to which nothing happens goes round.
+// Whether a tile to which nothing happens goes round. One that is traced must stand still, and no clock may change in it but
+// its own.
 inline void look(Tile& t) {
     if (t.at < 0) {
         if (++t.quiet < t.patience) return;
         std::memcpy(t.kept.get(), t.state(), sizeof(Root));
         t.at = mho_cycle;
-    } else if (same(t)) {
+    } else if (same(t) && (!t.watched || (mho_cycle - t.at == 1 && !MHO_GATED))) {
         t.group->asleep |= t.bit;
         t.round = int(mho_cycle - t.at);
         forget(t);
@@ -152,7 +154,7 @@ inline void leave(Tile& t, bool happened) {
     if (happened || offering || group.offering[t.index] || taken != group.taken[t.index]) {
         forget(t);
         t.patience = kPatience;
-    } else if (!t.watched) {
+    } else {
         look(t);
     }
     group.taken[t.index] = taken;

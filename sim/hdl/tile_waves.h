@@ -3,7 +3,8 @@
 //
 // A model that waits for the next edge has inputs of the edge before, which is all that it needs; in a file it must have those
 // of now. So the proxies give all inputs as they change (mho_tile_input), and before the changes of a point in time are
-// written each model is evaluated once more. What is written is then what one design has, also where a clock falls.
+// written a model is evaluated once more if they have. What is written is then what one design has, also where a clock falls.
+// A tile that stands still is not evaluated: only its clock changes.
 #pragma once
 #include <cstdint>
 #include <cstdio>
@@ -41,7 +42,13 @@ inline void declare(void* tile, VerilatedFst* trace, uint32_t code) {
     trace->popPrefix();
 }
 
-inline void settle(void* tile, VerilatedFst::Buffer*) { static_cast<Tile*>(tile)->model.eval(); }
+// Where no input has changed all is settled, but for what follows a clock that falls.
+inline void settle(void* tile, VerilatedFst::Buffer*) {
+    Tile& t = *static_cast<Tile*>(tile);
+    if (t.changed || MHO_GATED) t.model.eval();
+    t.changed = false;
+    t.model.rootp->vlSymsp->__Vm_activity = true;  // look for changes: there is at least the clock
+}
 
 // `+mho_waves=3,17,` has the numbers of the tiles that are traced; without it all are.
 inline bool wanted(int number) {

@@ -18,23 +18,25 @@ from sim.build.toolchain import HDL, cached_build, hash_files, require_cocotb
 from sim.build.verilate import EXACT, UNOPTIMISED, archive, compile_verilator, compiler_key, hardware_hash
 from sim.kinds import body
 
-__all__ = ["build_mesh", "sources_of_mesh"]
+__all__ = ["MESH_SOURCES", "PUBLIC", "bench_of", "build_mesh", "macro_of", "sources_of_mesh"]
 
 _BURST = 64
 """Cycles of one time step of the simulator, as in :mod:`sim.build.simulators`."""
-_SOURCES = (
+MESH_SOURCES = (
     "shim.cpp", "charges.cpp", "philox.cpp", "cells.cpp", "mesh_host.cpp", "conversion.h", "pauses.h", "strobes.h"
 )
+"""What a simulator of a mesh is made of beside its Verilog, the tiles, and what the body of the macro takes."""
 _TILES = ("mesh_tiles.cpp", "tile_crew.h", "tile_group.h", "tile_waves.h", "port.h")
 _READ = ("core_tb.sv", "mesh_bench.sv", "tile_notes.sv", "tile_shell.sv", "tile_proxy.sv")
-_PUBLIC = (("core_tb", "wake"),)
+PUBLIC = (("core_tb", "wake"),)
+"""(Module, signal) that cocotb sees."""
 
 
 def build_mesh(chip: Chip, *, waves: bool = False, optimise: bool = True) -> Simulator:
     """The tiles of a chip in Verilator, from the cache or built now, with gated clocks where the chip has them.
 
-    The tile is compiled once, whatever their number, and the mesh around it; with ``waves`` the chip is one design, so
-    that all of it is traced. Without ``optimise`` the build is quicker and the simulator slower.
+    The tile is compiled once, whatever their number, and the mesh around it. With ``waves`` all of them write into one
+    file, as one design would. Without ``optimise`` the build is quicker and the simulator slower.
 
     Raises
     ------
@@ -48,15 +50,15 @@ def build_mesh(chip: Chip, *, waves: bool = False, optimise: bool = True) -> Sim
     parts = ChipParts.from_chip(chip)
     defines: dict[str, object] = {"MHO_HALF_PS": half_period(chip), **({} if waves else {"MHO_BURST": _BURST})}
     own = hash_files([Path(__file__), Path(tile_shell.__file__),
-                      *(HDL / name for name in (*_READ, *_SOURCES, *_TILES, body(chip).hdl, *body(chip).sources))])
+                      *(HDL / name for name in (*_READ, *MESH_SOURCES, *_TILES, body(chip).hdl, *body(chip).sources))])
     key = [str(parts), chip.verilog.clock_gate, json.dumps(sorted(defines.items())), hardware_hash(), own,
            f"waves {waves} {optimise}", *compiler_key(), cocotb_tools.__file__, str(config.libs_dir)]
 
     def build(folder: Path) -> None:
         sources = _apart(folder, chip, parts, optimise=optimise, waves=waves)
         compile_verilator(
-            folder, [*sources, *(HDL / name for name in (*_SOURCES, *body(chip).sources))], top="core_tb",
-            defines=defines, public=_PUBLIC, waves=waves, optimise=optimise,
+            folder, [*sources, *(HDL / name for name in (*MESH_SOURCES, *body(chip).sources))], top="core_tb",
+            defines=defines, public=PUBLIC, waves=waves, optimise=optimise,
         )
 
     folder = cached_build("mesh", key, build)
@@ -65,9 +67,10 @@ def build_mesh(chip: Chip, *, waves: bool = False, optimise: bool = True) -> Sim
 
 def _apart(folder: Path, chip: Chip, parts: ChipParts, *, optimise: bool, waves: bool) -> list[Path]:
     """Compile the tile to a model of its own, and give the sources of the simulator of the mesh around such models."""
-    modules, shell = _verilog(chip, parts), TileShell(parts, parts.core.pins.module, waves=waves)
+    modules, gated = _verilog(chip, parts), chip.verilog.clock_gate == "module"
+    shell = TileShell(parts, parts.core.pins.module, waves=waves, gated=gated)
     # In a mesh no macro makes pauses, so a tile at rest need not ask for them.
-    macro = f"`define MHO_STEADY\n{_macro(chip, parts)}"
+    macro = f"`define MHO_STEADY\n{macro_of(chip, parts)}"
     tile = _written(folder, {
         "mesh.v": _joined(modules), "macro.sv": macro, "notes.sv": _read("tile_notes.sv"),
         "shell.sv": shell.shell(),
@@ -78,7 +81,7 @@ def _apart(folder: Path, chip: Chip, parts: ChipParts, *, optimise: bool, waves:
     )
     del modules[TILE]
     around = _written(folder, {
-        "around.v": _joined(modules), "proxy.sv": shell.proxy(), "bench.sv": _bench(parts, waves=waves),
+        "around.v": _joined(modules), "proxy.sv": shell.proxy(), "bench.sv": bench_of(parts, waves=waves),
         "tile_ports.h": shell.header(),
     })
     return [*around, model, *(HDL / name for name in _TILES)]
@@ -114,7 +117,7 @@ def _verilog(chip: Chip, parts: ChipParts) -> dict[str, str]:
     )
 
 
-def _macro(chip: Chip, parts: ChipParts) -> str:
+def macro_of(chip: Chip, parts: ChipParts) -> str:
     """The body of a macro."""
     verify = f"`define MHO_VERIFY_BITS {parts.core.pins.verify_bits}\n" if parts.core.programs else ""
     defines = {"MHO_MACRO": parts.core.pins.module, "MHO_LINES": parts.core.cfg.lines, **body(chip).defines(chip)}
@@ -122,7 +125,7 @@ def _macro(chip: Chip, parts: ChipParts) -> str:
     return f"{named}{verify}{_read(body(chip).hdl)}"
 
 
-def _bench(parts: ChipParts, *, waves: bool) -> str:
+def bench_of(parts: ChipParts, *, waves: bool) -> str:
     """The top and the shell around the mesh; with ``waves`` the pins of all macros are there, as if these were."""
     mesh = parts.mesh
     address = host_address_bits(mesh)
