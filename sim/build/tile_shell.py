@@ -29,6 +29,11 @@ class _Port:
         return f"{'input' if self.comes else 'output'} wire [{self.width - 1}:0] {self.name}"
 
 
+_RESET = _Port("rst", 1, True)
+_WORD, _WIDE = 64, 256
+"""Bits of what is told of a port."""
+
+
 class TileShell:
     """The ports of a tile, sorted by what they are for, and the texts that are made of them.
 
@@ -110,19 +115,17 @@ class TileShell:
 
     def _watched(self) -> str:
         """What tells a tile its inputs, and takes outputs that are of no channel."""
-        lines = [
-            '    import "DPI-C" function void mho_tile_input(input chandle tile, input int port, input bit [255:0] value);',
-            '    import "DPI-C" function void mho_tile_output(',
-            "        input chandle tile, input int port, input bit tick, output bit [255:0] value);",
-            '    import "DPI-C" function void mho_tile_fall(input chandle tile);', "",
-            "    always @(negedge clk) mho_tile_fall(tile);",
-        ]
-        for k, name in enumerate(("rst", *(port.name for port in self._inputs))):
-            lines.append(f"    always @* mho_tile_input(tile, {k}, 256'({name}));")
+        lines = []
+        for k, port in enumerate((_RESET, *self._inputs)):
+            call, width = ("mho_tile_input", _WORD) if port.width <= _WORD else ("mho_tile_wide_input", _WIDE)
+            lines.append(f"    always @* {call}(tile, {k}, {width}'({port.name}));")
         for k, port in enumerate((*self._others, *self._pins)):
-            whole = shown(port.name, 256).partition("[")[0]
-            lines += [f"    reg [255:0] {whole};", f"    always @* mho_tile_output(tile, {k}, tick, {whole});"]
-        return "\n".join(lines)
+            name = shown(port.name, 1).partition("[")[0]
+            if port.width <= _WORD:
+                lines += [f"    reg [{_WORD - 1}:0] {name};", f"    always @* {name} = mho_tile_output(tile, {k}, tick);"]
+            else:
+                lines += [f"    reg [{_WIDE - 1}:0] {name};", f"    always @* mho_tile_wide_output(tile, {k}, tick, {name});"]
+        return (HDL / "tile_watched.sv").read_text("utf-8") + "\n".join(lines)
 
     def header(self) -> str:
         """``tile_ports.h``: the ports of the channels that come in and go out, in the order of their numbers.
@@ -136,7 +139,7 @@ class TileShell:
         lines = ["// Ports of a tile. Generated.", "#pragma once", f"#define MHO_COLUMNS {mesh.columns}",
                  f"#define MHO_TILES {mesh.nodes}", f"#define MHO_GATED {int(self._gated)}"]
         told = (*self._others, *(self._pins if self._waves else ()))
-        for side, ports in {"INPUTS": (_Port("rst", 1, True), *self._inputs), "OTHERS": told}.items():
+        for side, ports in {"INPUTS": (_RESET, *self._inputs), "OTHERS": told}.items():
             lines.append(f"#define MHO_{side}(m) {{{', '.join(f'{{{port.width}, &(m).{port.name}}}' for port in ports)}}}")
         for side, (names, what) in listed.items():
             ports = ", ".join(f"{{{self._width[name + what]}, &(m).{name}{what}}}" for name in names)

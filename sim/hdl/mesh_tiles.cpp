@@ -172,7 +172,7 @@ void mho_tiles_threads(int32_t threads) {
 void mho_tile_payload(void* handle, int channel, uint32_t* payload) { of(handle).offered[channel].get(payload); }
 
 #if VM_TRACE
-void mho_tile_input(void* handle, int port, const uint32_t* value) {
+void mho_tile_wide_input(void* handle, int port, const uint32_t* value) {
     if (!handle || !of(handle).watched) return;
     Tile& t = of(handle);
     if (t.group) crew.finish(*t.group);
@@ -183,11 +183,22 @@ void mho_tile_input(void* handle, int port, const uint32_t* value) {
     t.inputs[port].put(value);
 }
 
-void mho_tile_output(void* handle, int port, uint8_t, uint32_t* value) {
+void mho_tile_input(void* handle, int port, uint64_t value) {
+    const uint32_t words[] = {uint32_t(value), uint32_t(value >> 32)};
+    mho_tile_wide_input(handle, port, words);
+}
+
+void mho_tile_wide_output(void* handle, int port, uint8_t, uint32_t* value) {
     if (!handle) return;
     Tile& t = of(handle);
     if (t.group) crew.finish(*t.group);
     t.others[port].get(value);
+}
+
+uint64_t mho_tile_output(void* handle, int port, uint8_t tick) {
+    uint32_t words[2] = {};
+    mho_tile_wide_output(handle, port, tick, words);
+    return uint64_t(words[1]) << 32 | words[0];
 }
 
 void mho_tile_fall(void* handle) { of(handle).model.clk = 0; }

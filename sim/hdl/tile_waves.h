@@ -23,6 +23,7 @@ constexpr const char* kTop = "core_tb";
 constexpr const char* kShell = "core_0";
 
 inline int mho_declared = 0;  // number of the tile whose signals are declared
+uint32_t mho_clock = 0;       // the clock of all of them: the first one's first signal
 
 // The scope that one of a tile's model stands for (sim/build/tile_shell.py).
 std::string mho_scope(const char* name) {
@@ -35,6 +36,7 @@ std::string mho_scope(const char* name) {
 
 inline void declare(void* tile, VerilatedFst* trace, uint32_t code) {
     Tile& t = *static_cast<Tile*>(tile);
+    if (!mho_clock) mho_clock = code++;
     t.model.rootp->vlSymsp->__Vm_baseCode = code;
     mho_declared = int(t.model.number);
     trace->pushPrefix(kTop, VerilatedTracePrefixType::SCOPE_MODULE);
@@ -42,12 +44,19 @@ inline void declare(void* tile, VerilatedFst* trace, uint32_t code) {
     trace->popPrefix();
 }
 
-// Where no input has changed all is settled, but for what follows a clock that falls.
+// Where no input has changed all is settled, but for what follows a clock that falls. What was not evaluated is not looked at.
 inline void settle(void* tile, VerilatedFst::Buffer*) {
     Tile& t = *static_cast<Tile*>(tile);
     if (t.changed || MHO_GATED) t.model.eval();
     t.changed = false;
-    t.model.rootp->vlSymsp->__Vm_activity = true;  // look for changes: there is at least the clock
+}
+
+inline void dump_clock(void* tile, VerilatedFst::Buffer* buffer) {
+    buffer->chgBit(buffer->oldp(mho_clock), static_cast<Tile*>(tile)->model.clk);
+}
+
+inline void dump_first_clock(void* tile, VerilatedFst::Buffer* buffer) {
+    buffer->fullBit(buffer->oldp(mho_clock), static_cast<Tile*>(tile)->model.clk);
 }
 
 // `+mho_waves=3,17,` has the numbers of the tiles that are traced; without it all are.
@@ -60,8 +69,14 @@ inline bool wanted(int number) {
 
 // Have a tile written into a file that is not open yet.
 inline void watch(Tile& t, VerilatedTraceBaseC* file) {
+    static bool clocked = false;
     VerilatedFst* trace = dynamic_cast<VerilatedFstC&>(*file).spTrace();
     t.watched = true;
+    if (!clocked) {
+        trace->addFullCb(dump_first_clock, 0, &t);
+        trace->addChgCb(dump_clock, 0, &t);
+        clocked = true;
+    }
     trace->addInitCb(declare, &t);
     trace->addFullCb(settle, 0, &t);
     trace->addChgCb(settle, 0, &t);

@@ -27,7 +27,7 @@ MESH_SOURCES = (
 )
 """What a simulator of a mesh is made of beside its Verilog, the tiles, and what the body of the macro takes."""
 _TILES = ("mesh_tiles.cpp", "tile_crew.h", "tile_group.h", "tile_waves.h", "port.h")
-_READ = ("core_tb.sv", "mesh_bench.sv", "tile_notes.sv", "tile_shell.sv", "tile_proxy.sv")
+_READ = ("core_tb.sv", "mesh_bench.sv", "tile_notes.sv", "tile_shell.sv", "tile_proxy.sv", "tile_watched.sv")
 PUBLIC = (("core_tb", "wake"),)
 """(Module, signal) that cocotb sees."""
 
