@@ -2,8 +2,8 @@
 
 In Verilator's C++ the names of scopes are constants. Of instances that end with ``_here``, and of the top, they become
 what ``mho_scope`` makes of them when an instance is declared (``tile_waves.h``). Its clock, with all that is the same
-net, becomes the signal ``mho_clock`` that all instances have, which is looked at elsewhere: most of what a file of many
-tiles at rest would hold is clocks.
+net, becomes the signal ``mho_clock`` that all instances have and which is looked at elsewhere, so that nothing of an
+instance at rest is looked at or written.
 """
 
 import re
