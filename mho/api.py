@@ -188,6 +188,7 @@ class Net:
         arrays: str | None = None,
         jobs: int | None = None,
         waves: PathLike | None = None,
+        waves_tiles: Sequence[str] | None = None,
         trace: bool | None = None,
         port: str | None = None,
         baud: int | None = None,
@@ -245,6 +246,8 @@ class Net:
             script that asks for more guards what it does by ``if __name__ == "__main__":``, as Python's own need.
         waves
             File for the waveforms (.fst), with ``backend="cosim"``.
+        waves_tiles
+            Tiles of which they are, each as ``"C,R"``, its column and row, with a network on tiles; ``None``: all.
         trace
             Note what the tiles do (``result.trace``), with ``backend="cosim"`` and a network on tiles.
         port, baud
@@ -270,7 +273,8 @@ class Net:
             return run_network(
                 self.network, read_inputs(x), device=device_model(device, (given or self.network).device), time=time,
                 temp=temp, compensation=compensation, seed=seed, seeds=seeds, backend=backend, without=without,
-                only=only, limit=limit, score=score, device_draws=device_draws, waves=waves, trace=trace,
+                only=only, limit=limit, score=score, device_draws=device_draws, waves=waves,
+                waves_tiles=waves_tiles, trace=trace,
                 threads=threads, arrays=arrays, jobs=jobs, progress=progress, cells=given, keep_codes=keep_codes,
                 port=port, baud=baud, loading=loading, note=note,
             )

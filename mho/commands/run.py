@@ -96,6 +96,10 @@ def _names(_ctx: click.Context, _param: click.Parameter, value: str | None) -> t
 )
 @click.option("--waves", metavar="F.fst", type=WAVES, help="Write the waveforms, with --backend cosim.")
 @click.option(
+    "--waves-tiles", metavar="C,R", multiple=True, type=WORD, callback=lambda _context, _option, some: some or None,
+    help="Tile whose waves are written (repeatable; default: all), with --waves on tiles.",
+)
+@click.option(
     "--trace", is_flag=True, flag_value=True, default=None,
     help="Note what the tiles do, for mho report, with --backend cosim on tiles.",
 )

@@ -1,6 +1,6 @@
 """Verilog and C++ around a tile that is compiled once: its shell, what stands for it in the mesh, and its ports."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from amaranth.lib import wiring
 
@@ -9,7 +9,7 @@ from hw.tile.core_tile import CoreTile
 from rtl_gen.verilog.blocks import port_names, ports_of
 from sim.build.toolchain import HDL
 
-__all__ = ["TILE", "WHOLE_TILE", "TileShell", "notes_of"]
+__all__ = ["TILE", "WHOLE_TILE", "TileShell", "notes_of", "shown"]
 
 TILE = "mho_core_tile_outside"
 """Module of a tile whose macro is outside."""
@@ -29,6 +29,11 @@ class _Port:
         return f"{'input' if self.comes else 'output'} wire [{self.width - 1}:0] {self.name}"
 
 
+_RESET = _Port("rst", 1, True)
+_WORD, _WIDE = 64, 256
+"""Bits of what is told of a port."""
+
+
 class TileShell:
     """The ports of a tile, sorted by what they are for, and the texts that are made of them.
 
@@ -38,9 +43,14 @@ class TileShell:
         What the chip is made of.
     macro
         Module of the macro's body, beside the tile; empty: the macro is inside of it, and nothing is noted.
+    waves
+        All that a tile gets and gives is told, the pins of the macro among it, and its scopes have names that end with
+        ``_here``: ``mho_scope`` of ``tile_waves.h`` says what they are in one design.
+    gated
+        Clocks are gated in it.
     """
 
-    def __init__(self, parts: ChipParts, macro: str = "") -> None:
+    def __init__(self, parts: ChipParts, macro: str = "", *, waves: bool = False, gated: bool = False) -> None:
         tile = CoreTile(parts.tile, parts.mesh, parts.core, outside=bool(macro))
         found = {name: _Port(name, len(value), flow is wiring.In) for name, value, flow in ports_of(tile)}
         ports = [found[name] for name in port_names(tile)]
@@ -50,6 +60,10 @@ class TileShell:
         self._width = {port.name: port.width for port in self._outer}
         self._in = [name[: -len("valid")] for name in self._width if name.endswith("_i_valid")]
         self._out = [name[: -len("valid")] for name in self._width if name.endswith("_o_valid")]
+        self._waves, self._gated = waves, gated
+        channels = {f"{name}{what}" for name in (*self._in, *self._out) for what in ("ready", "valid", "payload")}
+        self._inputs = [port for port in self._outer if port.comes and port.name not in self.constant]
+        self._others = [port for port in self._outer if not port.comes and port.name not in channels]
 
     @property
     def constant(self) -> list[str]:
@@ -58,14 +72,19 @@ class TileShell:
 
     def shell(self) -> str:
         """``tile_shell.sv``: the tile, and what is beside it."""
-        pins, outer = self._pins, self._outer
+        pins, outer, waves = self._pins, self._outer, self._waves
+        here = "_here" if waves else ""
         joined = "".join(f", .{port.name.removeprefix('macro_')}({port.name})" for port in pins)
-        macro = f"{self._macro} macro (.clk(clk){joined});\n    {notes_of('tile', 'number', 'rst')}"
+        notes = notes_of(f"mesh.tile{here}" if waves else "tile", "number", "rst")
+        macro = f"{self._macro} macro{here} (.clk(clk){joined});\n    {notes}"
+        joined = "".join(f", .{port.name}({port.name})" for port in (*outer, *pins))
+        tile = f"{self._tile} tile{here} (.clk(clk), .rst(rst){joined});"
+        told = [replace(port, comes=False) for port in pins] if waves else []
         return _filled("tile_shell.sv", {
-            "MHO_PORTS": "".join(f",\n    {port.declared}" for port in outer),
-            "MHO_WIRES": "".join(f"    wire [{port.width - 1}:0] {port.name};\n" for port in pins),
-            "MHO_TILE_PINS": "".join(f", .{port.name}({port.name})" for port in (*outer, *pins)),
-            "MHO_TILE": self._tile, "MHO_BESIDE": macro if self._macro else "",
+            "MHO_PORTS": "".join(f",\n    {port.declared}" for port in (*outer, *told)),
+            "MHO_WIRES": "" if waves else "".join(f"    wire [{port.width - 1}:0] {port.name};\n" for port in pins),
+            "MHO_TILE": f"if (1) begin : mesh\n        {tile}\n    end" if waves else tile,
+            "MHO_BESIDE": macro if self._macro else "",
         })
 
     def proxy(self) -> str:
@@ -79,19 +98,34 @@ class TileShell:
         for k, name, width in payloads:
             outputs.append(f"    assign {name}valid = offers[{k}];")
             outputs.append(f"    assign {name}payload = payload_{k}[{width - 1}:0];")
-        driven = {f"{name}{what}" for name in (*self._in, *self._out) for what in ("ready", "valid", "payload")}
-        outputs += [f"    assign {port.name} = 0;" for port in (*self._outer, *self._pins)
-                    if not port.comes and port.name not in driven]
+        others = [*self._others, *(port for port in self._pins if not port.comes)]
+        outputs += [f"    assign {port.name} = {shown(port.name, port.width) if self._waves else 0};" for port in others]
         ready = ", ".join([*(f"{name}ready" for name in reversed(self._out))])
         return _filled("tile_proxy.sv", {
             "MHO_PORTS": "".join(f",\n    {port.declared}" for port in (*self._outer, *self._pins)),
             "MHO_PAYLOADS": "".join(f"    reg [255:0] payload_{k};\n" for k, _, _ in payloads),
             "MHO_ARRIVE": "\n".join(f"        if ({name}valid) mho_tile_arrive(tile, {k}, 256'({name}payload));"
                                     for k, name in enumerate(self._in)),
-            "MHO_OFFERED": "\n".join(f"        if (offers[{k}]) mho_tile_payload(tile, {k}, payload_{k});"
-                                     for k, _, _ in payloads),
+            "MHO_OFFERED": "\n".join(
+                f"        {'' if self._waves else f'if (offers[{k}]) '}mho_tile_payload(tile, {k}, payload_{k});"
+                for k, _, _ in payloads),
+            "MHO_WATCHED": self._watched() if self._waves else "",
             "MHO_OUTPUTS": "\n".join(outputs), "MHO_READY": ready, "MHO_PLACE": "32'(place)", "MHO_TILE": self._tile,
         })
+
+    def _watched(self) -> str:
+        """What tells a tile its inputs, and takes outputs that are of no channel."""
+        lines = []
+        for k, port in enumerate((_RESET, *self._inputs)):
+            call, width = ("mho_tile_input", _WORD) if port.width <= _WORD else ("mho_tile_wide_input", _WIDE)
+            lines.append(f"    always @* {call}(tile, {k}, {width}'({port.name}));")
+        for k, port in enumerate((*self._others, *self._pins)):
+            name = shown(port.name, 1).partition("[")[0]
+            if port.width <= _WORD:
+                lines += [f"    reg [{_WORD - 1}:0] {name};", f"    always @* {name} = mho_tile_output(tile, {k}, tick);"]
+            else:
+                lines += [f"    reg [{_WIDE - 1}:0] {name};", f"    always @* mho_tile_wide_output(tile, {k}, tick, {name});"]
+        return (HDL / "tile_watched.sv").read_text("utf-8") + "\n".join(lines)
 
     def header(self) -> str:
         """``tile_ports.h``: the ports of the channels that come in and go out, in the order of their numbers.
@@ -101,7 +135,12 @@ class TileShell:
         listed = {"CAME": (self._in, "valid"), "COMING": (self._in, "payload"), "OFFERED": (self._out, "payload"),
                   "READY": (self._out, "ready")}
         packed = {"TAKES": (self._in, "ready"), "OFFERS": (self._out, "valid")}
-        lines = ["// Ports of a tile. Generated.", "#pragma once", f"#define MHO_COLUMNS {self._parts.mesh.columns}"]
+        mesh = self._parts.mesh
+        lines = ["// Ports of a tile. Generated.", "#pragma once", f"#define MHO_COLUMNS {mesh.columns}",
+                 f"#define MHO_TILES {mesh.nodes}", f"#define MHO_GATED {int(self._gated)}"]
+        told = (*self._others, *(self._pins if self._waves else ()))
+        for side, ports in {"INPUTS": (_RESET, *self._inputs), "OTHERS": told}.items():
+            lines.append(f"#define MHO_{side}(m) {{{', '.join(f'{{{port.width}, &(m).{port.name}}}' for port in ports)}}}")
         for side, (names, what) in listed.items():
             ports = ", ".join(f"{{{self._width[name + what]}, &(m).{name}{what}}}" for name in names)
             lines.append(f"#define MHO_{side}(m) {{{ports}}}")
@@ -111,6 +150,11 @@ class TileShell:
             lines.append(f"#define MHO_PACKED_{side}(r) ({word})")
         constant = "".join(f"(m).{name} = 0; " for name in self.constant)
         return "\n".join([*lines, f"#define MHO_CONSTANTS(m) {constant}", ""])
+
+
+def shown(port: str, width: int) -> str:
+    """With waves, what a tile has at a port, in what stands for it in the mesh."""
+    return f"shown_{port}[{width - 1}:0]"
 
 
 def notes_of(tile: str, number: str, reset: str) -> str:

@@ -16,6 +16,7 @@ from amaranth.lib import wiring
 from rtl_gen.verilog.netlist import emit
 from sim.build.edges import PARTS, edge_sources
 from sim.build.runtime import cpu_flags, take_runtime
+from sim.build.scopes import name_scopes
 from sim.build.toolchain import hash_files, require_cocotb, require_tool, run_logged, tool_version
 
 __all__ = [
@@ -78,7 +79,7 @@ def compiler_key() -> list[str]:
         require_tool(tool)
     here = Path(__file__)
     return [
-        hash_files([here, *map(here.with_name, ("toolchain.py", "edges.py")), *here.with_name("parts").glob("*.*")]),
+        hash_files([here, *map(here.with_name, ("toolchain.py", "edges.py", "scopes.py")), *here.with_name("parts").glob("*.*")]),
         tool_version("verilator"), tool_version("g++"), cpu_flags(), FAST, EXACT, f"parts {PARTS}",
     ]
 
@@ -129,23 +130,30 @@ def verilate(
 
 def archive(
     folder: Path, sources: Sequence[Path], *, top: str, name: str, options: Sequence[str] = (), fast: str = FAST,
-    constant: Sequence[str] = (),
+    constant: Sequence[str] = (), waves: bool = False,
 ) -> Path:
     """Compile Verilog to a model for another program: its archive, beside its headers, which start with ``name``.
 
     Parameters are as of :func:`verilate`; ``name`` is that of the class, ``constant`` are ports that never change. The
     functions of Verilator's own library come with the program that takes it. ``NAME__Edge.h`` is the header of
-    :func:`sim.build.edges.edge_sources`, whose C++ is in the archive; what it replaces is not optimised.
+    :func:`sim.build.edges.edge_sources`, whose C++ is in the archive; what it replaces is not optimised. With ``waves`` the
+    model is traced and evaluated whole, so that no change of a signal is lost; see :mod:`sim.build.scopes`.
 
     Raises
     ------
     ToolError
         If a tool is missing or fails.
     """
-    options = ["--output-split-cfuncs", str(PART), *options]
+    options = ["--output-split-cfuncs", str(PART), *(["--trace-fst"] if waves else []), *options]
+
+    def written(objects: Path) -> bool:
+        if waves:
+            name_scopes(objects, name)
+        return _take_edge(objects, name, constant, parts=PARTS and not waves)
+
     objects = _make(
         folder, sources, top=top, name=name, options=options, cflags="", fast=fast, slow="-O1",
-        written=lambda objects: _take_edge(objects, name, constant),
+        written=written,
     )
     for path in (*objects.glob(f"{name}*.h"), objects / f"{name}__ALL.a"):
         shutil.copyfile(path, folder / path.name)
@@ -153,11 +161,11 @@ def archive(
     return folder / f"{name}__ALL.a"
 
 
-def _take_edge(objects: Path, name: str, constant: Sequence[str]) -> bool:
+def _take_edge(objects: Path, name: str, constant: Sequence[str], *, parts: bool) -> bool:
     """Write the clock edge beside the model, and have it compiled; whether the model's own is of no use then."""
     code = {path.stem: path.read_text(encoding="utf-8") for path in sorted(objects.glob(f"{name}*.cpp"))}
     header = (objects / f"{name}___024root.h").read_text(encoding="utf-8")
-    sources = edge_sources("".join(code.values()), header, name, constant)
+    sources = edge_sources("".join(code.values()), header, name, constant, parts)
     for file, text in sources.items():
         (objects / file).write_text(text, encoding="utf-8")
     made = [file.removesuffix(".cpp") for file in sources if file.endswith(".cpp")]

@@ -22,9 +22,9 @@ from sim.chip.simulation import chip_modules, ideal_macro
 __all__ = ["build_apart"]
 
 _SOURCES = [
-    HDL / name
-    for name in ("mesh_tiles.cpp", "tile_crew.h", "tile_group.h", "port.h", "bench_tiles.cpp", "strobes.h")
+    HDL / name for name in ("mesh_tiles.cpp", "tile_crew.h", "tile_group.h", "bench_tiles.cpp", "strobes.h")
 ]
+"""Beside those of the bench."""
 _READ = [HDL / name for name in ("tile_shell.sv", "tile_proxy.sv")]
 
 

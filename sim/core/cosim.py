@@ -212,17 +212,17 @@ class CosimBackend(HostScheduled):
     full_time
         Simulate every cycle of a programming pulse and of the waits between passes. By default they last a few cycles
         at the pins and stand for what the registers say: nothing happens meanwhile.
-    trace, threads
+    waves_tiles, trace, threads
         For networks on tiles alone: refused.
 
     Raises
     ------
     InputError
-        If a trace or threads are asked for.
+        If one of these is asked for.
     """
 
     name = "cosim"
-    options = ("waves", "trace", "threads")
+    options = ("waves", "waves_tiles", "trace", "threads")
 
     @classmethod
     def check(cls, options: dict[str, Any]) -> None:
@@ -236,10 +236,11 @@ class CosimBackend(HostScheduled):
         waves: Path | str | None = None,
         timeout_s: float = 3600.0,
         full_time: bool = False,
+        waves_tiles: Sequence[str] | None = None,
         trace: bool = False,
         threads: int = 1,
     ) -> None:
-        for option, given in (("trace", trace), ("threads", threads != 1)):
+        for option, given in (("waves_tiles", waves_tiles is not None), ("trace", trace), ("threads", threads != 1)):
             if given:
                 raise InputError(f"{argument(option)} is for networks that run on tiles (tile.programs of their chip)")
         self._full_time = full_time

@@ -47,6 +47,8 @@ class Simulation:
         Longest wall time of one batch.
     waves
         FST file that holds the trace once the simulation has ended, however it ended.
+    arguments
+        Of the simulator, further ones.
 
     Raises
     ------
@@ -57,7 +59,10 @@ class Simulation:
     server = "sim.core.server"
     """The cocotb test inside."""
 
-    def __init__(self, simulator: Simulator, *, timeout_s: float = 600.0, waves: Path | None = None) -> None:
+    def __init__(
+        self, simulator: Simulator, *, timeout_s: float = 600.0, waves: Path | None = None,
+        arguments: Sequence[str] = (),
+    ) -> None:
         self.models: dict[int, MacroModel] = {}
         self._folder = Workspace("cosim")
         self.log = self._folder.path / "simulator.log"
@@ -69,7 +74,7 @@ class Simulation:
         }
         self._waves = waves
         self._trace = self._folder.path / "trace.fst"
-        command = simulator.command(None if waves is None else self._trace)
+        command = [*simulator.command(None if waves is None else self._trace), *arguments]
         try:
             with self.log.open("wb") as log, theirs:
                 self.process = Child(

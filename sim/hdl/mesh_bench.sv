@@ -37,6 +37,7 @@ module `MHO_SHELL (
 
     bit [127:0] next_request;
     bit [255:0] next_send;
+    bit sends;
     int flags;
     // The host wants to hear when instructions retire, and of engines and arrays at work.
     reg tracing = 1'b0;
@@ -62,8 +63,9 @@ module `MHO_SHELL (
             if (!send_valid || send_ready) begin
                 send_valid <= 1'b0;
                 if (flags[3]) begin
-                    send_valid <= mho_host_send(handle, next_send);
-                    send_payload <= next_send[`MHO_SEND_BITS-1:0];
+                    sends = mho_host_send(handle, next_send);
+                    send_valid <= sends;
+                    if (sends) send_payload <= next_send[`MHO_SEND_BITS-1:0];
                 end
             end
         end

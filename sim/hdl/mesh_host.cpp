@@ -167,6 +167,7 @@ void mho_host_response(void* handle, uint32_t data, uint8_t error) {
 
 uint8_t mho_host_send(void* handle, uint32_t* payload) {
     Host& h = of(handle);
+    std::memset(payload, 0, 32);  // all of it, so that waves hold nothing that was in memory
     const int count = int(h.job.source_count);
     for (int k = 0; k < count; k++) {
         const int s = (h.turn + k) % count;

@@ -14,6 +14,9 @@
 
 #include "tile_crew.h"
 #include "tile_group.h"
+#if VM_TRACE
+#include "tile_waves.h"
+#endif
 
 extern "C" int32_t mho_host_tracing();
 
@@ -50,6 +53,27 @@ void make_groups(size_t count) {
 
 Tile& of(void* handle) { return *static_cast<Tile*>(handle); }
 
+Tile& make(int number) {
+    VerilatedContext* of_mesh = Verilated::threadContextp();  // a new context, and a new model, are it from then on
+    if (!context) context = new VerilatedContext;
+    tiles.push_back(std::make_unique<Tile>(context, number, ("tile_" + std::to_string(number)).c_str()));
+    Verilated::threadContextp(of_mesh);
+    return *tiles.back();
+}
+
+#if VM_TRACE
+// Before the file is opened, which is before the proxies ask for their tiles.
+const bool asked = [] {
+    Verilated::defaultContextp()->traceBaseModelCbAdd([](VerilatedTraceBaseC* file, int, int) {
+        for (int number = 0; number < MHO_TILES; number++) {
+            Tile& t = make(number);
+            if (wanted(number)) watch(t, file);
+        }
+    });
+    return true;
+}();
+#endif
+
 }  // namespace
 
 extern "C" {
@@ -57,15 +81,13 @@ extern "C" {
 // ---- called from tile_proxy.sv --------------------------------------------------------------------------------------
 
 void* mho_tile_create(const char* path) {
-    VerilatedContext* of_mesh = Verilated::threadContextp();  // a new context, and a new model, are it from then on
-    if (!context) context = new VerilatedContext;
     const char* name = std::strrchr(path, '.');
     int x = 0, y = 0;
     std::sscanf(name ? name + 1 : path, "tile_%d_%d", &x, &y);
     const int number = y * MHO_COLUMNS + x;
-    tiles.push_back(std::make_unique<Tile>(context, number, ("tile_" + std::to_string(number)).c_str()));
-    Verilated::threadContextp(of_mesh);
-    return tiles.back().get();
+    for (const auto& tile : tiles)
+        if (int(tile->model.number) == number) return tile.get();
+    return &make(number);
 }
 
 void mho_tile_arrive(void* handle, int channel, const uint32_t* payload) {
@@ -83,6 +105,7 @@ uint8_t mho_tile_step(void* handle, uint8_t rst, int place, uint64_t ready) {
     const bool moved = t.arrived || rst || rst != t.reset || ready != t.now_ready;
     if ((group.asleep & t.bit) && !moved) {
         t.slept++;
+        if (t.watched) t.model.clk = 1;
         return 0;
     }
     const uint8_t tracing = uint8_t(mho_host_tracing());
@@ -147,5 +170,38 @@ void mho_tiles_threads(int32_t threads) {
 }
 
 void mho_tile_payload(void* handle, int channel, uint32_t* payload) { of(handle).offered[channel].get(payload); }
+
+#if VM_TRACE
+void mho_tile_wide_input(void* handle, int port, const uint32_t* value) {
+    if (!handle || !of(handle).watched) return;
+    Tile& t = of(handle);
+    if (t.group) crew.finish(*t.group);
+    if (!t.inputs[port].differs(value)) return;
+    if (t.group) wake(t);
+    forget(t);
+    t.changed = true;
+    t.inputs[port].put(value);
+}
+
+void mho_tile_input(void* handle, int port, uint64_t value) {
+    const uint32_t words[] = {uint32_t(value), uint32_t(value >> 32)};
+    mho_tile_wide_input(handle, port, words);
+}
+
+void mho_tile_wide_output(void* handle, int port, uint8_t, uint32_t* value) {
+    if (!handle) return;
+    Tile& t = of(handle);
+    if (t.group) crew.finish(*t.group);
+    t.others[port].get(value);
+}
+
+uint64_t mho_tile_output(void* handle, int port, uint8_t tick) {
+    uint32_t words[2] = {};
+    mho_tile_wide_output(handle, port, tick, words);
+    return uint64_t(words[1]) << 32 | words[0];
+}
+
+void mho_tile_fall(void* handle) { of(handle).model.clk = 0; }
+#endif
 
 }  // extern "C"

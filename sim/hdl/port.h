@@ -19,6 +19,11 @@ struct Port {
         else if (bits > 32) std::memcpy(data, from, 8);
         else set(*from);
     }
+    bool differs(const uint32_t* from) const {
+        if (bits > 64) return std::memcmp(data, from, 4 * words()) != 0;
+        if (bits > 32) return std::memcmp(data, from, 8) != 0;
+        return value() != *from;
+    }
     // The lowest word.
     uint32_t value() const {
         if (bits <= 8) return *static_cast<const uint8_t*>(data);

@@ -339,7 +339,7 @@ void mho_compare(void* handle, uint8_t latch, int step_code, uint64_t op_id, uin
     m.pins.step_code = step_code;
     if (m.mode == kLazy) lazy_compare(m, latch);
     if (m.mode == kEager) eager(m, kCompare);
-    std::memcpy(cmp, m.pins.cmp, sizeof(uint32_t) * m.words);
+    std::memcpy(cmp, m.pins.cmp, sizeof m.pins.cmp);
 }
 
 void mho_decrement(void* handle, int scale, int step_code) {

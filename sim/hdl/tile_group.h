@@ -59,6 +59,8 @@ struct Tile {
     int64_t slept = 0;              // cycles
     int place = -1;
     uint8_t reset = 1, tracing = 0;
+    bool watched = false;           // it is traced
+    bool changed = true;            // its inputs have, since it was evaluated
 
     // By whoever takes its edge.
     alignas(64) int patience = kPatience;
@@ -69,10 +71,11 @@ struct Tile {
     Vtile__Seen seen;               // inputs at the edge before
     Vtile model;
     std::vector<Port> came, coming, offered, ready;  // of the channels, see tile_ports.h
+    std::vector<Port> inputs, others;                // all inputs, and outputs of no channel: for waves
 
     explicit Tile(VerilatedContext* context, int number, const char* name)
         : kept(new unsigned char[sizeof(Root)]), model(context, name), came MHO_CAME(model), coming MHO_COMING(model),
-          offered MHO_OFFERED(model), ready MHO_READY(model) {
+          offered MHO_OFFERED(model), ready MHO_READY(model), inputs MHO_INPUTS(model), others MHO_OTHERS(model) {
         model.number = number;
         model.rst = 1;
         model.clk = 0;
@@ -116,13 +119,14 @@ inline bool same(Tile& t) {
     return false;
 }
 
-// Whether a tile to which nothing happens goes round.
+// Whether a tile to which nothing happens goes round. One that is traced must stand still, and no clock may change in it but
+// its own.
 inline void look(Tile& t) {
     if (t.at < 0) {
         if (++t.quiet < t.patience) return;
         std::memcpy(t.kept.get(), t.state(), sizeof(Root));
         t.at = mho_cycle;
-    } else if (same(t)) {
+    } else if (same(t) && (!t.watched || (mho_cycle - t.at == 1 && !MHO_GATED))) {
         t.group->asleep |= t.bit;
         t.round = int(mho_cycle - t.at);
         forget(t);

@@ -1,9 +1,11 @@
 // What stands for a tile in the Verilog of its mesh: the tile itself is a model of its own (mesh_tiles.cpp). It has the ports
 // of the tile; the names are put in before it is read (sim/build/tile_shell.py).
 //
-// `ready` is what may go to the neighbours: it alone reaches outputs in the same cycle. `tick` changes where outputs did.
+// `ready` is what may go to the neighbours: it alone reaches outputs in the same cycle. `tick` changes where outputs did. For
+// waves the tile is told all inputs, and all that it puts out is here (tile_waves.h).
 `timescale 1ps / 1ps
 
+// verilator tracing_off
 module `MHO_TILE (
     input wire clk,
     input wire rst`MHO_PORTS
@@ -36,5 +38,7 @@ module `MHO_TILE (
         offers = mho_tile_offer(tile, ready, tick);
 `MHO_OFFERED
     end
+`MHO_WATCHED
 `MHO_OUTPUTS
 endmodule
+// verilator tracing_on

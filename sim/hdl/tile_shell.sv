@@ -2,6 +2,7 @@
 // put in before it is read (sim/build/tile_shell.py).
 `timescale 1ps / 1ps
 
+// verilator tracing_off
 module tile_shell (
     input wire clk,
     input wire rst,
@@ -9,6 +10,7 @@ module tile_shell (
     input wire tracing`MHO_PORTS
 );
 `MHO_WIRES
-    `MHO_TILE tile (.clk(clk), .rst(rst)`MHO_TILE_PINS);
+    // verilator tracing_on
+    `MHO_TILE
     `MHO_BESIDE
 endmodule

@@ -30,6 +30,7 @@ from sim.tile_networks.process import MeshSimulation
 from sim.tile_networks.timeline import image_ends
 from sim.tile_networks.trace import trace_of
 from sim.tile_networks.turns import from_first_turn
+from sim.tile_networks.waves import traced_tiles, waves_arguments
 
 if TYPE_CHECKING:
     from compiler.network import Network
@@ -54,14 +55,16 @@ class TileCosimBackend(Backend):
     Parameters
     ----------
     waves
-        FST file into which all signals go; the simulator is then built with tracing, and much slower.
+        FST file into which all signals go; the simulator is then built with tracing, and slower.
+    waves_tiles
+        Tiles whose signals go into it, each as ``"C,R"``, its column and row; None: all. What is around them does, too.
     timeout_s
         Longest wall time without a word from the simulator.
     trace
         Note when instructions retire, and who is at work, for :meth:`trace`.
     threads
         Threads that share the tiles, each at most as busy as a processor: for a machine with nothing else to do. They
-        change nothing but time; with ``waves`` and ``trace`` there is one.
+        change nothing but time; with ``trace`` there is one.
     optimise
         False: a simulator that is built in a third of the time and takes four times as long, for short runs.
     patience
@@ -71,14 +74,18 @@ class TileCosimBackend(Backend):
     """
 
     name = "cosim"
-    options = ("waves", "trace", "threads")
+    options = ("waves", "waves_tiles", "trace", "threads")
     reports = ("progress",)
 
     def __init__(
-        self, *, waves: Path | str | None = None, timeout_s: float = 3600.0, trace: bool = False, threads: int = 1,
-        optimise: bool = True, patience: int = _PATIENCE, progress: Progress | None = None, note: Note | None = None,
+        self, *, waves: Path | str | None = None, waves_tiles: Sequence[str] | None = None, timeout_s: float = 3600.0,
+        trace: bool = False, threads: int = 1, optimise: bool = True, patience: int = _PATIENCE,
+        progress: Progress | None = None, note: Note | None = None,
     ) -> None:
         self._waves = None if waves is None else Path(waves)
+        self._waves_tiles = waves_tiles
+        if waves is None and waves_tiles is not None:
+            raise InputError(f"{argument('waves_tiles')} needs {argument('waves')}, the file of the waves")
         self._timeout_s, self._tracing, self._progress, self._note = timeout_s, trace, progress, note
         self._threads = threads
         self._optimise, self._patience, self._clock_s = optimise, patience, 0.0
@@ -116,8 +123,10 @@ class TileCosimBackend(Backend):
         if self._simulation is not None and (parts != self._parts or not self._simulation.alive):
             self.close()
         if self._simulation is None:
+            traced = None if self._waves_tiles is None else traced_tiles(parts.mesh, self._waves_tiles)
             simulator = build_mesh(chip, waves=self._waves is not None, optimise=self._optimise)
-            self._simulation = MeshSimulation(simulator, timeout_s=self._timeout_s, waves=self._waves)
+            self._simulation = MeshSimulation(
+                simulator, timeout_s=self._timeout_s, waves=self._waves, arguments=waves_arguments(traced))
         self._chip, self._parts, self._code = chip, parts, code
         self._clock_s = 1e-6 / chip.clock.f_clk_MHz
         for index, model in enumerate(cores):

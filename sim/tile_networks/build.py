@@ -4,6 +4,8 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 
+from amaranth.lib import wiring
+
 from hw.chip.config import ChipParts
 from hw.config import Chip
 from hw.noc.flit import BodyLayout, FlitLayout
@@ -11,28 +13,30 @@ from hw.noc.registers.packet import burst_layout, host_address_bits
 from sim.build import tile_shell
 from sim.build.shells import half_period
 from sim.build.simulators import Simulator
-from sim.build.tile_shell import TILE, TileShell, notes_of
+from sim.build.tile_shell import TILE, TileShell, shown
 from sim.build.toolchain import HDL, cached_build, hash_files, require_cocotb
 from sim.build.verilate import EXACT, UNOPTIMISED, archive, compile_verilator, compiler_key, hardware_hash
 from sim.kinds import body
 
-__all__ = ["build_mesh", "sources_of_mesh"]
+__all__ = ["MESH_SOURCES", "PUBLIC", "bench_of", "build_mesh", "macro_of", "sources_of_mesh"]
 
 _BURST = 64
 """Cycles of one time step of the simulator, as in :mod:`sim.build.simulators`."""
-_SOURCES = (
+MESH_SOURCES = (
     "shim.cpp", "charges.cpp", "philox.cpp", "cells.cpp", "mesh_host.cpp", "conversion.h", "pauses.h", "strobes.h"
 )
-_TILES = ("mesh_tiles.cpp", "tile_crew.h", "tile_group.h", "port.h")
-_READ = ("core_tb.sv", "mesh_bench.sv", "tile_notes.sv", "tile_shell.sv", "tile_proxy.sv")
-_PUBLIC = (("core_tb", "wake"),)
+"""What a simulator of a mesh is made of beside its Verilog, the tiles, and what the body of the macro takes."""
+_TILES = ("mesh_tiles.cpp", "tile_crew.h", "tile_group.h", "tile_waves.h", "port.h")
+_READ = ("core_tb.sv", "mesh_bench.sv", "tile_notes.sv", "tile_shell.sv", "tile_proxy.sv", "tile_watched.sv")
+PUBLIC = (("core_tb", "wake"),)
+"""(Module, signal) that cocotb sees."""
 
 
 def build_mesh(chip: Chip, *, waves: bool = False, optimise: bool = True) -> Simulator:
     """The tiles of a chip in Verilator, from the cache or built now, with gated clocks where the chip has them.
 
-    The tile is compiled once, whatever their number, and the mesh around it; with ``waves`` the chip is one design, so
-    that all of it is traced. Without ``optimise`` the build is quicker and the simulator slower.
+    The tile is compiled once, whatever their number, and the mesh around it. With ``waves`` all of them write into one
+    file, as one design would. Without ``optimise`` the build is quicker and the simulator slower.
 
     Raises
     ------
@@ -46,45 +50,38 @@ def build_mesh(chip: Chip, *, waves: bool = False, optimise: bool = True) -> Sim
     parts = ChipParts.from_chip(chip)
     defines: dict[str, object] = {"MHO_HALF_PS": half_period(chip), **({} if waves else {"MHO_BURST": _BURST})}
     own = hash_files([Path(__file__), Path(tile_shell.__file__),
-                      *(HDL / name for name in (*_READ, *_SOURCES, *_TILES, body(chip).hdl, *body(chip).sources))])
+                      *(HDL / name for name in (*_READ, *MESH_SOURCES, *_TILES, body(chip).hdl, *body(chip).sources))])
     key = [str(parts), chip.verilog.clock_gate, json.dumps(sorted(defines.items())), hardware_hash(), own,
            f"waves {waves} {optimise}", *compiler_key(), cocotb_tools.__file__, str(config.libs_dir)]
 
     def build(folder: Path) -> None:
-        sources = (_whole if waves else _apart)(folder, chip, parts, optimise=optimise)
+        sources = _apart(folder, chip, parts, optimise=optimise, waves=waves)
         compile_verilator(
-            folder, [*sources, *(HDL / name for name in (*_SOURCES, *body(chip).sources))], top="core_tb",
-            defines=defines, public=_PUBLIC, waves=waves, optimise=optimise and not waves,
+            folder, [*sources, *(HDL / name for name in (*MESH_SOURCES, *body(chip).sources))], top="core_tb",
+            defines=defines, public=PUBLIC, waves=waves, optimise=optimise,
         )
 
     folder = cached_build("mesh", key, build)
     return Simulator(folder=folder, program=(str(folder / "simulator"),), scopes=("core_tb.core_0",))
 
 
-def _whole(folder: Path, chip: Chip, parts: ChipParts, *, optimise: bool) -> list[Path]:
-    """Sources of a simulator of one design."""
-    del optimise
-    return _written(folder, {
-        "mesh.v": _joined(_verilog(chip, parts)), "macro.sv": _macro(chip, parts), "notes.sv": _read("tile_notes.sv"),
-        "bench.sv": _bench(parts, inside=True),
-    })
-
-
-def _apart(folder: Path, chip: Chip, parts: ChipParts, *, optimise: bool) -> list[Path]:
+def _apart(folder: Path, chip: Chip, parts: ChipParts, *, optimise: bool, waves: bool) -> list[Path]:
     """Compile the tile to a model of its own, and give the sources of the simulator of the mesh around such models."""
-    modules, shell = _verilog(chip, parts), TileShell(parts, parts.core.pins.module)
+    modules, gated = _verilog(chip, parts), chip.verilog.clock_gate == "module"
+    shell = TileShell(parts, parts.core.pins.module, waves=waves, gated=gated)
     # In a mesh no macro makes pauses, so a tile at rest need not ask for them.
-    macro = f"`define MHO_STEADY\n{_macro(chip, parts)}"
+    macro = f"`define MHO_STEADY\n{macro_of(chip, parts)}"
     tile = _written(folder, {
         "mesh.v": _joined(modules), "macro.sv": macro, "notes.sv": _read("tile_notes.sv"),
         "shell.sv": shell.shell(),
     })
     model = archive(
-        folder, tile, top="tile_shell", name="Vtile", fast=EXACT if optimise else UNOPTIMISED, constant=shell.constant
+        folder, tile, top="tile_shell", name="Vtile", fast=EXACT if optimise else UNOPTIMISED,
+        constant=shell.constant, waves=waves,
     )
     del modules[TILE]
     around = _written(folder, {
-        "around.v": _joined(modules), "proxy.sv": shell.proxy(), "bench.sv": _bench(parts, inside=False),
+        "around.v": _joined(modules), "proxy.sv": shell.proxy(), "bench.sv": bench_of(parts, waves=waves),
         "tile_ports.h": shell.header(),
     })
     return [*around, model, *(HDL / name for name in _TILES)]
@@ -120,7 +117,7 @@ def _verilog(chip: Chip, parts: ChipParts) -> dict[str, str]:
     )
 
 
-def _macro(chip: Chip, parts: ChipParts) -> str:
+def macro_of(chip: Chip, parts: ChipParts) -> str:
     """The body of a macro."""
     verify = f"`define MHO_VERIFY_BITS {parts.core.pins.verify_bits}\n" if parts.core.programs else ""
     defines = {"MHO_MACRO": parts.core.pins.module, "MHO_LINES": parts.core.cfg.lines, **body(chip).defines(chip)}
@@ -128,15 +125,15 @@ def _macro(chip: Chip, parts: ChipParts) -> str:
     return f"{named}{verify}{_read(body(chip).hdl)}"
 
 
-def _bench(parts: ChipParts, *, inside: bool) -> str:
-    """The top and the shell around the mesh; ``inside``: the macros, and what is noted of each tile."""
+def bench_of(parts: ChipParts, *, waves: bool) -> str:
+    """The top and the shell around the mesh; with ``waves`` the pins of all macros are there, as if these were."""
     mesh = parts.mesh
     address = host_address_bits(mesh)
     words = {
         "MHO_SHELL": "mesh_bench", "MHO_MESH": "mho_mesh", "MHO_REQUEST_BITS": address + 35,
         "MHO_BURST_BITS": burst_layout(address).size, "MHO_SEND_BITS": FlitLayout(mesh).size,
-        "MHO_BODY_BITS": BodyLayout(mesh).size, "MHO_PORTS": _ports(parts, inside=inside),
-        "MHO_INSIDE": _inside(parts) if inside else "",
+        "MHO_BODY_BITS": BodyLayout(mesh).size, "MHO_PORTS": _ports(parts, waves=waves),
+        "MHO_INSIDE": _wires(parts) if waves else "",
     }
     text = _read("mesh_bench.sv")
     for name, value in sorted(words.items(), key=lambda one: -len(one[0])):
@@ -154,19 +151,19 @@ def _pins(parts: ChipParts) -> dict[str, int]:
     return {name: Shape.cast(member.shape).width for name, member in parts.core.pins.members.items()}
 
 
-def _ports(parts: ChipParts, *, inside: bool) -> str:
+def _ports(parts: ChipParts, *, waves: bool) -> str:
     enable = "\n        , .programming_enable(1'b0)" if parts.core.programs else ""
-    return enable + "".join(f"\n        , .macro_{n}_{pin}({f'macro_{n}_{pin}' if inside else ''})"
+    return enable + "".join(f"\n        , .macro_{n}_{pin}({f'macro_{n}_{pin}' if waves else ''})"
                             for n in range(parts.mesh.nodes) for pin in _pins(parts))
 
 
-def _inside(parts: ChipParts) -> str:
-    """The macros, and what is noted of each tile."""
-    made = []
+def _wires(parts: ChipParts) -> str:
+    """The pins of the macros, with what these say."""
+    made, pins, members = [], _pins(parts), parts.core.pins.members
     for n in range(parts.mesh.nodes):
         x, y = parts.mesh.position(n)
-        made += [f"    wire [{width - 1}:0] macro_{n}_{pin};" for pin, width in _pins(parts).items()]
-        pins = ", ".join(f".{pin}(macro_{n}_{pin})" for pin in _pins(parts))
-        made += [f"    {parts.core.pins.module} macro_{n} (.clk(clk), {pins});",
-                 notes_of(f"mesh.tile_{x}_{y}", f"32'd{n}", "reset")]
+        for pin, width in pins.items():
+            said = members[pin].flow is wiring.In
+            value = f" = mesh.tile_{x}_{y}.{shown(f'macro_{pin}', width)}" if said else ""
+            made.append(f"    wire [{width - 1}:0] macro_{n}_{pin}{value};")
     return "\n".join(made)

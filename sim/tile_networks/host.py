@@ -218,7 +218,7 @@ class MeshHost:
             **{name: numbers[name] for name in ("body_words", "address_bits", "payload_words", "credit_tag")},
         )
         self._kept = [sources, sinks, flits]
-        # Where the chip is one design, with waveforms, there are no tiles apart.
+        # Where the chip is one design, as some tests have it, there are no tiles apart.
         take_threads = getattr(self._library, "mho_tiles_threads", None)
         if take_threads is not None and "threads" in numbers:
             take_threads(numbers["threads"])
