@@ -53,7 +53,8 @@ class Bench(wiring.Component):
     def __init__(self, cfg: TileConfig, core: CoreConfig) -> None:
         self.cfg, self.core = cfg, core
         self._ports: Any = self
-        tile = Tile(cfg).signature.members
+        self._tile = Tile(cfg)
+        tile = self._tile.signature.members
         super().__init__({
             "bus": In(RegisterBus(ADDRESS_WIDTH)), "i": In(Arrival(InLayout(cfg))), "o": tile["o"],
             "acknowledge": tile["acknowledge"], "cmp": In(cfg.lines), "op_goes": Out(1), "code_goes": Out(1),
@@ -63,7 +64,7 @@ class Bench(wiring.Component):
 
     def elaborate(self, platform: object) -> Module:
         m, ports = Module(), self._ports
-        m.submodules.tile = tile = Tile(self.cfg)
+        m.submodules.tile = tile = self._tile
         m.submodules.core = core = Core(self.core)
         for given, taken in ((tile.op, core.op), (tile.codes, core.i), (core.o, tile.drain)):
             connect(m, given, taken)
