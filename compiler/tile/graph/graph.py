@@ -109,6 +109,13 @@ class Graph:
         """Nodes that take a value from outside."""
         return [k for k, node in enumerate(self.nodes) if value in node.taken]
 
+    def feeding(self) -> list[int]:
+        """Nodes without weights that make what copies of a layer take."""
+        makers = {v: k for k, node in enumerate(self.nodes) for v in node.values}
+        fed = [self.nodes[makers[v]].source for node in self.nodes if node.sources
+               for v in node.sources if self.call(makers[v]) is not None]
+        return [k for k, node in enumerate(self.nodes) if self.call(k) is None and any(v in fed for v in node.values)]
+
     def held(self, k: int) -> tuple[int, ...]:
         """Values of a single pixel that a node takes at each of many positions."""
         node = self.nodes[k]

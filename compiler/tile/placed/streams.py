@@ -93,7 +93,8 @@ def place_nodes(
 
     What has no weights goes where its value is made, what is done to the input where it is taken, or where ``moved``
     says. What takes rows, or images, of several tiles in turn goes to the nearest tile that has nothing, if there is
-    one: it does all of them, of which each of those does some.
+    one: it does all of them, of which each of those does some. So does what makes the value that all of them take: on
+    the tile of a copy it would be done between two rows of that, in a hurry.
 
     Flows and slots are as many as there would have to be: :func:`compiler.tile.placed.sharing.shared` makes them fit.
 
@@ -107,7 +108,7 @@ def place_nodes(
         watched = range(len(graph.values)) if watched else ()
     # A copy that is dealt images has a value of some of them alone.
     watched = set(watched).difference(*(node.sources for node in graph.nodes if node.dealt))
-    parts, tiles, members = member_tiles(graph, chip, _joining(graph, chip, moved or {}))
+    parts, tiles, members = member_tiles(graph, chip, _apart(graph, chip, moved or {}))
     rings: dict[tuple[str, int, int], Ring] = {}
     flows: dict[int, tuple[Flow, ...]] = {}
     slots: dict[str, int] = {}
@@ -147,15 +148,16 @@ def place_nodes(
                   reductions=_reductions(graph, tiles, cfg), roots={key: some[0] for key, some in tiles.items()})
 
 
-def _joining(graph: Graph, chip: Chip, moved: Mapping[int, str]) -> dict[int, str]:
-    """``moved``, with tiles of their own for nodes that take rows or images in turn."""
+def _apart(graph: Graph, chip: Chip, moved: Mapping[int, str]) -> dict[int, str]:
+    """``moved``, with tiles of their own for what takes rows or images of copies in turn, then for what feeds copies."""
     found = dict(moved)
-    for k, node in enumerate(graph.nodes):
+    joining = [k for k, node in enumerate(graph.nodes) if node.sources]
+    for k in dict.fromkeys((*joining, *graph.feeding())):
         _, _, members = member_tiles(graph, chip, found)
         taken = {_place(tile) for some in members for tile in some}
         x, y = _place(members[k][0])
         free = [at for at in (_place(tile_name(chip, core)) for core in range(chip.cores)) if at not in taken]
-        if node.sources and k not in found and free:
+        if k not in found and free:
             column, row = min(free, key=lambda at: (abs(at[0] - x) + abs(at[1] - y), at))
             found[k] = f"{column},{row}"
     return found
