@@ -117,8 +117,8 @@ def compile_tiles(
     # Where lines or cells are known to be faulty, weights are where they are for a reason.
     fixed = bool(placement.skip or placement.faults)
     most = 1 if fixed else options.duplicates
-    counts, warnings = choose(program, result.cycles, chip, len(cores), most, [shape.walk for shape in shapes])
-    made = duplicate(net, program, cores, counts, chip)
+    counts, warnings = choose(program, result.cycles, chip, len(cores), most)
+    made = duplicate(net, program, cores, counts, chip, entry)
     program, cores = made.program, made.cores
     warnings = [_FIXED] if fixed and options.duplicates > 1 else warnings
     graph = tile_graph(program, entry)

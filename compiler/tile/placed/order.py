@@ -43,12 +43,11 @@ Steps = tuple["int | Loop", ...]
 class Part(IntEnum):
     """What of a node fires: all of a position, its products, the rest; what was held is given back.
 
-    Pixels that a walk leaves out are given back at the beginning of an image; those of an image that another copy
-    computes are passed over, and before the first own one of a run the walk begins anew behind them; from ``TURN`` on
-    are the values whose pixels are taken in turn, each a part of its own.
+    Pixels that a walk leaves out are given back at the beginning of an image; from ``TURN`` on are the values whose
+    pixels are taken in turn, and the copies to which images are dealt, each a part of its own.
     """
 
-    ALL, RELEASE, PRODUCTS, REST, BEGIN, PASS, LEAD, TURN = range(8)
+    ALL, RELEASE, PRODUCTS, REST, BEGIN, TURN = range(6)
 
 
 IMAGE = -1
@@ -59,18 +58,18 @@ MOST_AHEAD = 2
 
 def firings(
     graph: Graph, members: Sequence[tuple[str, ...]], whole: frozenset[str] = frozenset(),
-    joined: frozenset[str] = frozenset(), image: int = 0, first: int = 0,
+    joined: frozenset[str] = frozenset(), image: int = 0,
 ) -> Mapping[str, list[int]]:
     """What each tile does in the order of an untimed run of an image: numbers of nodes, with their part.
 
-    Which ``image`` it is counts where copies of a layer are dealt images, and which one is the ``first`` of the run.
+    Which ``image`` it is counts where copies of a layer are dealt images.
 
     A number is that of the node and so many times that of all nodes as its part says. Tiles in ``whole`` do nodes one
     by one. Where nothing else speaks against it (:func:`_apart`; ``joined`` are tiles that have no room for it),
     products are begun ahead of what finishes the one before, so that the array does not wait for vectors. Behind the
     last position of a node that holds a value comes its :attr:`Part.RELEASE`.
     """
-    return _Run(graph, members, whole, joined, image, first).order()
+    return _Run(graph, members, whole, joined, image).order()
 
 
 class _Run:
@@ -78,17 +77,17 @@ class _Run:
 
     def __init__(
         self, graph: Graph, members: Sequence[tuple[str, ...]], whole: frozenset[str], joined: frozenset[str],
-        image: int, first: int,
+        image: int,
     ) -> None:
         makers = {v: k for k, node in enumerate(graph.nodes) for v in node.values}
         nodes = range(len(graph.nodes))
         self.graph, self.members = graph, members
-        self.passes = {k: part for k in nodes if (part := _passed(graph, k, image, first)) is not None}
         self.needs = [_needs(graph, k, makers, members, image) for k in nodes]
-        self.positions = [node.firings for node in graph.nodes]
+        # Copies that are dealt images do nothing in those of others.
+        self.positions = [node.firings if _own(graph, k, image) else 0 for k, node in enumerate(graph.nodes)]
         self.before = [[j for j in range(k) if whole & set(members[j]) & set(members[k])] for k in nodes]
         self.apart = [_apart(graph, k) and not (whole | joined) & set(members[k]) for k in nodes]
-        self.layers = [graph.call(k) is not None and k not in self.passes for k in nodes]
+        self.layers = [graph.call(k) is not None for k in nodes]
         self.taken = [_taken(graph.nodes[k], image) for k in nodes]
         self.begun, self.fired, self.made = ([0] * len(nodes) for _ in range(3))
         self.ahead: dict[str, list[int]] = {tile: [] for some in members for tile in some}
@@ -126,7 +125,7 @@ class _Run:
 
     def _fire(self, k: int, part: "Part") -> None:
         tiles, count = self.members[k], len(self.positions)
-        part, turns = self.passes.get(k, part), self.taken[k]
+        turns = self.taken[k]
         number = k + count * (Part.TURN + turns[self.fired[k]] if turns else part)
         begins = [k + count * Part.BEGIN] if not self.begun[k] and self.graph.left_out(k) else []
         for tile in tiles:
@@ -141,8 +140,6 @@ class _Run:
         if part == Part.PRODUCTS:
             return
         self.fired[k] += 1
-        if k in self.passes:
-            return
         self.made[k] = ALL if self.graph.nodes[k].whole else self.made[k] + 1
         if self.fired[k] == self.positions[k] and self.graph.held(k):
             self.found[tiles[0]].append(k + count * Part.RELEASE)
@@ -152,15 +149,14 @@ def _taken(node: Node, image: int) -> Sequence[int]:
     """Which of its values, or of the pixels of one, a node takes at each position, where that differs."""
     if node.pixels:
         return range(node.walk.positions)
-    return node.turns or ((image % node.dealt,) if node.dealt else ())
+    count = node.dealt or node.deals
+    return node.turns or ((image % count,) * node.firings if count else ())
 
 
-def _passed(graph: Graph, k: int, image: int, first: int) -> Part | None:
-    """What a node does with an image that is not its own."""
+def _own(graph: Graph, k: int, image: int) -> bool:
+    """Whether a node has a part in an image."""
     call = graph.dealt(k)
-    if call is None or image % call.turns == call.turn:
-        return None
-    return Part.LEAD if image - first < (call.turn - first) % call.turns else Part.PASS
+    return call is None or image % call.turns == call.turn
 
 
 def _apart(graph: Graph, k: int) -> bool:
@@ -195,8 +191,6 @@ def _needs(
     if graph.call(k) is not None and beside:
         main = _early(walk, main)
     main = main + graph.left_out(k)
-    if graph.dealt(k) is not None:
-        main = np.minimum(main, graph.values[node.source].image.pixels)
     for n, v in enumerate(node.sources[: node.dealt]):
         found.append(_Need(((makers[v], [int(n == image % node.dealt)] * walk.positions),)))
     for n, v in enumerate(node.sources if node.turns else ()):

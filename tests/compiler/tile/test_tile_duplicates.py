@@ -14,8 +14,8 @@ from compiler.tile.duplicates import choose
 from compiler.tile.file import tile_code
 from compiler.tile.graph.geometry import Image, rows_in_turns, turns_of
 from hw.config import load_chip
-from hw.tile.walk import Walk
 from macro_models.errors import InputError
+from macro_models.exact.vector import Select, WeightedSum
 from sim.account import RunAccount
 from sim.executor import build_cores, core_masks
 from sim.functional import FunctionalBackend
@@ -23,7 +23,6 @@ from tests.compiler.importer.onnx_models import build, node
 from tests.compiler.tile.network_bench import compare
 
 SIZE = 6
-ONE = Walk(run=3, channel=0)
 
 
 def network(pad: int, stride: int, duplicates: int) -> tuple[Network, np.ndarray]:
@@ -57,12 +56,13 @@ def test_rows_in_turn_are_the_rows_of_the_layer(pad: int, stride: int, duplicate
         np.testing.assert_array_equal(lanes, wanted[value])
     if duplicates == 3:
         alone, _ = network(pad, stride, 1)
-        every = [expected_cycles(replace(net, tiles=tile_code(code)), x).each
-                 for net, code in ((made, programs), (alone, tile_programs(alone)))]
-        assert every[0] < 0.6 * every[1]
+        told = [expected_cycles(replace(net, tiles=tile_code(code)), x)
+                for net, code in ((made, programs), (alone, tile_programs(alone)))]
+        print([t.each for t in told], max(told[0].analog.values()))
+        assert told[0].each < 0.6 * told[1].each
 
 
-def perceptron(duplicates: int, rows: int = 4) -> tuple[Network, np.ndarray]:
+def perceptron(duplicates: int, rows: int = 5) -> tuple[Network, np.ndarray]:
     """Two dense layers on so many times two tiles."""
     rng = np.random.default_rng(0)
     nodes = [node("Gemm", "x a", "c", transB=1), node("Relu", "c", "r"), node("Gemm", "r w", "y", transB=1)]
@@ -83,16 +83,18 @@ def test_layers_of_one_position_are_dealt_images(tmp_path: Path) -> None:
     assert made.program.conversions == alone.program.conversions
     for first, images in ((0, 3), (5, 7)):
         programs, found, wanted = compare(made, x[:images], device="rram-neurram", first=first)
-        # Not the values of copies, which are there in some images alone.
-        assert len(found) == 2
+        # What is dealt and what copies give in turn, not the values of copies, which are there in some images alone.
+        stages = made.program.stages
+        assert [type(stages[value - 1].operation) for value in found] == [Select, WeightedSum] * 2
         for value, lanes in found.items():
             np.testing.assert_array_equal(lanes, wanted[value])
-            for turn in range(3):
+            for turn in range(3 if isinstance(stages[value - 1].operation, WeightedSum) else 0):
                 own = (np.arange(first, first + images) - turn) % 3 == 0
                 np.testing.assert_array_equal(wanted[value - 3 + turn][own], lanes[own])
                 assert not wanted[value - 3 + turn][~own].any()
-    each = [expected_cycles(replace(net, tiles=tile_code(tile_programs(net))), x).each for net in (made, alone)]
-    assert each[0] < 0.5 * each[1]
+    told = [expected_cycles(replace(net, tiles=tile_code(tile_programs(net))), x) for net in (made, alone)]
+    assert told[0].each < 0.5 * told[1].each
+    assert told[0].each < 1.05 * max(told[0].analog.values())
     assert programs.instructions > 0
     with_tiles = replace(made, tiles=tile_code(tile_programs(made)))
     with_tiles.save(tmp_path / "n.mho")
@@ -118,7 +120,7 @@ def test_copies_that_are_dealt_images_have_cells_of_their_own() -> None:
 
 
 def test_a_layer_that_gets_no_copy_is_named() -> None:
-    wanted = "layer 'n_c' takes longest and has no copy, which would take 2 free tiles; there are 0"
+    wanted = "layer 'n_c' takes longest and has no copy, which would take 3 free tiles; there are 0"
     assert wanted in perceptron(2, rows=1)[0].calibration["warnings"]
     assert not [one for one in perceptron(2)[0].calibration["warnings"] if "takes longest" in one]
 
@@ -138,7 +140,7 @@ def test_layers_of_steps_have_no_copies() -> None:
     assert any("takes longest and has no more than 1 tiles in turn, since it is called" in one
                for one in made.calibration["warnings"])
     layers = len(made.layers)
-    choice, warnings = choose(made.program, [*[1.0] * (layers - 1), 9999.0], made.chip, layers, 3, [ONE] * layers)
+    choice, warnings = choose(made.program, [*[1.0] * (layers - 1), 9999.0], made.chip, layers, 3)
     assert not choice
     assert warnings == [f"layer {made.layers[-1].name!r} takes longest and has no more than 1 tiles in turn, since "
                         "other layers are called at several steps"]
