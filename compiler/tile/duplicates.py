@@ -63,7 +63,7 @@ class Duplicates:
 
 
 def choose(
-    program: Program, cycles: Sequence[float], chip: Chip, used: int, most: int
+    program: Program, cycles: Sequence[float], chip: Chip, used: int, most: int, until: float = 0.0
 ) -> tuple[dict[int, int], list[str]]:
     """How many copies of which layers lower what the busiest core has to do, by the layers' numbers; and warnings.
 
@@ -77,6 +77,8 @@ def choose(
         The chip, and how many of its cores are taken.
     most
         Copies of a layer, at most.
+    until
+        Cycles that an image takes whatever its busiest core does: if that has no more to do, no copy gains anything.
     """
     counts = dict.fromkeys(range(len(program.layers)), 1)
     limits = {k: min(most, _limit(program, k)) for k in counts}
@@ -85,18 +87,41 @@ def choose(
         load: dict[int, float] = {}
         for k, layer in enumerate(program.layers):
             for mvm in layer.mvms:
-                load[mvm.core] = load.get(mvm.core, 0.0) + each[k] / counts[k]
+                load[mvm.core] = load.get(mvm.core, 0.0) + each[k] * _share(program, k, counts[k])
         busiest = max(load, key=lambda core: load[core])
         on_it = [k for k, layer in enumerate(program.layers) if any(mvm.core == busiest for mvm in layer.mvms)]
-        worst = max(on_it, key=lambda k: each[k] / counts[k])
-        positions, more = program.layers[worst].positions, counts[worst] + 1
+        worst = max(on_it, key=lambda k: each[k] * _share(program, k, counts[k]))
+        positions, more = program.layers[worst].positions, _next(program, worst, counts[worst])
         taken = _taken(program, counts)
         needed, free = _taken(program, {**counts, worst: more}) - taken, chip.cores - used - taken
         least = FEWEST_DEALT if positions == 1 else FEWEST_CYCLES
         if more > limits[worst] or needed > free or each[worst] / positions / more < least:
             found = {k: count for k, count in counts.items() if count > 1}
             return found, [] if most == 1 else _refused(program, worst, more, limits[worst], most, needed, free)
+        if load[busiest] <= until:
+            return {k: count for k, count in counts.items() if count > 1}, [
+                f"layer {program.layers[worst].name!r} takes longest and has no more than {counts[worst]} tiles in "
+                f"turn, since with more an image would take {until:,.0f} cycles as well"]
         counts[worst] = more
+
+
+def _share(program: Program, layer: int, count: int) -> float:
+    """What the first of so many copies has of a layer's positions, or of the images."""
+    rows = _height(program, layer)
+    return -(-rows // count) / rows if rows else 1 / count
+
+
+def _next(program: Program, layer: int, count: int) -> int:
+    """The next number of copies with which the first one has less to do."""
+    rows = _height(program, layer)
+    return next((n for n in range(count + 1, rows) if -(-rows // n) < -(-rows // count)), max(count + 1, rows))
+
+
+def _height(program: Program, layer: int) -> int:
+    """Rows of positions of a layer, 0 if it has none that copies may take."""
+    window = _call(program, layer).window
+    several = program.layers[layer].positions > 1 and window is not None and len(window.axes) > 0
+    return window.axes[0].positions if several else 0  # type: ignore[union-attr]
 
 
 def _taken(program: Program, counts: Mapping[int, int]) -> int:

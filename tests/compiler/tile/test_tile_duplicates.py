@@ -12,6 +12,7 @@ from compiler.tile import compile_tiles, tile_programs
 from compiler.tile.cycles import expected_cycles
 from compiler.tile.duplicates import choose
 from compiler.tile.file import tile_code
+from compiler.tile.gain import Judge
 from compiler.tile.graph.geometry import Image, rows_in_turns, turns_of
 from hw.config import load_chip
 from macro_models.errors import InputError
@@ -25,8 +26,8 @@ from tests.compiler.tile.network_bench import compare
 SIZE = 6
 
 
-def network(pad: int, stride: int, duplicates: int) -> tuple[Network, np.ndarray]:
-    """Two convolutions and a dense layer on nine tiles."""
+def network(pad: int, stride: int, duplicates: int, rows: int = 3) -> tuple[Network, np.ndarray]:
+    """Two convolutions and a dense layer on so many times three tiles."""
     rng = np.random.default_rng(pad)
     side = (SIZE + 2 * pad - 3) // stride + 1
     nodes = [node("Conv", "x a", "c", pads=[pad] * 4, strides=[stride] * 2), node("Relu", "c", "r"),
@@ -34,7 +35,7 @@ def network(pad: int, stride: int, duplicates: int) -> tuple[Network, np.ndarray
     weights = {"a": rng.normal(size=(3, 1, 3, 3)).astype("f4"), "b": rng.normal(size=(2, 3, 3, 3)).astype("f4") / 5,
                "w": rng.normal(size=(3, 2 * side * side)).astype("f4") / 4}
     x = rng.uniform(-1, 1, size=(8, 1, SIZE, SIZE)).astype("f4")
-    chip = load_chip("tnsa64-2x2", {"mesh.columns": 3, "mesh.rows": 3})
+    chip = load_chip("tnsa64-2x2", {"mesh.columns": 3, "mesh.rows": rows})
     model = build(nodes, weights, shape=("batch", 1, SIZE, SIZE), output=("batch", "b"))
     options = CompileOptions(seeds=1, samples=8, duplicates=duplicates)
     return compile_tiles(model, chip, calibrate=x, options=options), x
@@ -58,11 +59,51 @@ def test_rows_in_turn_are_the_rows_of_the_layer(pad: int, stride: int, duplicate
         alone, _ = network(pad, stride, 1)
         told = [expected_cycles(replace(net, tiles=tile_code(code)), x)
                 for net, code in ((made, programs), (alone, tile_programs(alone)))]
-        print([t.each for t in told], max(told[0].analog.values()))
         assert told[0].each < 0.6 * told[1].each
 
 
-def perceptron(duplicates: int, rows: int = 5) -> tuple[Network, np.ndarray]:
+@pytest.mark.slow
+def test_copies_work_all_the_time_where_what_feeds_them_has_a_tile() -> None:
+    """The input is encoded on a tile of its own, not between two rows of a copy."""
+    made, x = network(1, 1, 3, rows=4)
+    code = tile_programs(made)
+    layers = [tile for k in code.placed.parts for tile in code.placed.members[k]]
+    assert code.placed.members[0][0] not in layers
+    told = expected_cycles(replace(made, tiles=tile_code(code)), x)
+    assert told.each < 1.05 * max(told.analog.values())
+
+
+def test_copies_that_gain_nothing_are_not_made() -> None:
+    """Where an image takes as long without, or programs find no room."""
+    seen: list[int] = []
+
+    def slow(made: Network) -> float:
+        seen.append(len(made.layers))
+        return 1e6
+
+    def full(made: Network) -> float:
+        seen.append(len(made.layers))
+        raise InputError("there is no room")
+
+    made, _ = perceptron(3, judge=slow)
+    assert seen == [6, 2]
+    assert [layer.name for layer in made.layers] == ["n_c", "n_y"]
+    assert any("since with more an image would take 1,000,000 cycles" in one for one in made.calibration["warnings"])
+    seen.clear()
+    made, _ = perceptron(3, judge=full)
+    assert seen == [6, 4]
+    assert len(made.layers) == 2
+    assert "layers have at most 1 tiles in turn, since with more there is no room" in made.calibration["warnings"]
+
+
+def test_a_copy_has_fewer_rows_than_without_it() -> None:
+    """Six rows for four copies are as many for the first one as for three."""
+    made, _ = network(1, 1, 4, rows=5)
+    assert sorted(layer.positions for layer in made.layers[:3]) == [12, 12, 12]
+    assert [layer.name for layer in made.layers[:3]] == [f"n_c {n}/3" for n in (1, 2, 3)]
+
+
+def perceptron(duplicates: int, rows: int = 5, judge: Judge | None = None) -> tuple[Network, np.ndarray]:
     """Two dense layers on so many times two tiles."""
     rng = np.random.default_rng(0)
     nodes = [node("Gemm", "x a", "c", transB=1), node("Relu", "c", "r"), node("Gemm", "r w", "y", transB=1)]
@@ -70,7 +111,8 @@ def perceptron(duplicates: int, rows: int = 5) -> tuple[Network, np.ndarray]:
     x = rng.uniform(-1, 1, size=(16, 30)).astype("f4")
     chip = load_chip("tnsa64-2x2", {"mesh.columns": 2, "mesh.rows": rows})
     model = build(nodes, weights, shape=("batch", 30), output=("batch", 4))
-    return compile_tiles(model, chip, calibrate=x, options=CompileOptions(seeds=1, samples=8, duplicates=duplicates)), x
+    options = CompileOptions(seeds=1, samples=8, duplicates=duplicates)
+    return compile_tiles(model, chip, calibrate=x, options=options, judge=judge), x
 
 
 def test_layers_of_one_position_are_dealt_images(tmp_path: Path) -> None:
