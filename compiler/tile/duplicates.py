@@ -120,8 +120,9 @@ def _next(program: Program, layer: int, count: int) -> int:
 def _height(program: Program, layer: int) -> int:
     """Rows of positions of a layer, 0 if it has none that copies may take."""
     window = _call(program, layer).window
-    several = program.layers[layer].positions > 1 and window is not None and len(window.axes) > 0
-    return window.axes[0].positions if several else 0  # type: ignore[union-attr]
+    if program.layers[layer].positions == 1 or window is None or not window.axes:
+        return 0
+    return window.axes[0].positions
 
 
 def _taken(program: Program, counts: Mapping[int, int]) -> int:

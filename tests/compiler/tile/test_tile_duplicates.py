@@ -144,6 +144,34 @@ def test_layers_of_one_position_are_dealt_images(tmp_path: Path) -> None:
     assert [(call.turn, call.turns) for call in again.program.calls] == [(t, 3) for _ in "cy" for t in range(3)]
 
 
+@pytest.mark.parametrize(("counts", "rows"), [({2: 2}, 4), ({1: 2, 2: 2}, 2)])
+def test_images_of_several_pixels_are_dealt(
+    counts: dict[int, int], rows: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where they are encoded: on a tile of its own, or on the one that takes rows of the layer before in turn."""
+    monkeypatch.setattr("compiler.tile.compiled.choose", lambda *_: (counts, []))
+    made, x = network(1, 2, 3, rows=rows)
+    assert [layer.name for layer in made.layers[-2:]] == ["n_y 1/2", "n_y 2/2"]
+    programs, found, wanted = compare(made, x[:5], device="rram-neurram", first=1)
+    placed = programs.placed
+    (deals,) = [k for k, node in enumerate(placed.graph.nodes) if node.deals]
+    assert placed.graph.values[placed.graph.nodes[deals].source].image.pixels == 9
+    alone = [k for k, members in enumerate(placed.members) if members == placed.members[deals]]
+    assert [placed.graph.call(k) for k in alone] == [None] * (1 + len(counts))
+    for value, lanes in found.items():
+        np.testing.assert_array_equal(lanes, wanted[value])
+
+
+def test_images_are_dealt_where_no_tile_is_free(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Copies deal and take in turn themselves."""
+    monkeypatch.setattr("compiler.tile.compiled.choose", lambda *_: ({0: 2, 1: 2}, []))
+    made, x = perceptron(2, rows=2)
+    assert len(made.layers) == made.chip.cores
+    _, found, wanted = compare(made, x[:7], device="rram-neurram")
+    for value, lanes in found.items():
+        np.testing.assert_array_equal(lanes, wanted[value])
+
+
 def test_copies_that_are_dealt_images_have_cells_of_their_own() -> None:
     """Which copy computes an image decides its noise, on ideal cells nothing."""
     made, x = perceptron(2)
