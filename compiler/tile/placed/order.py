@@ -1,7 +1,7 @@
 """In which order a tile carries out its nodes: that of an untimed run, in loops.
 
 One run of the whole graph fires the node that is furthest behind the input as soon as what it takes is there. A layer
-waits for a little more than it needs of what is made on its own tile (:func:`_early`): its products then need nothing
+waits for a little more than it needs of what is made on its own tile (:func:`early`): its products then need nothing
 that is computed behind those of the position before, and the core goes on while vectors of that position are computed.
 Every tile takes its part of that order: since the run got to its end, nothing gets stuck in it, and rings hold little.
 The order is then written in loops; where that takes more instructions than a tile has, it does its nodes one after the
@@ -19,10 +19,12 @@ from numpy.typing import NDArray
 from compiler.tile.graph.graph import Graph, Node
 from hw.tile.walk import Walk
 
-__all__ = ["IMAGE", "MOST_AHEAD", "MOST_DEPTH", "Loop", "Part", "Steps", "firings", "in_loops", "unrolled"]
+__all__ = ["IMAGE", "MOST_AHEAD", "MOST_DEPTH", "Loop", "Part", "Steps", "early", "firings", "in_loops", "unrolled"]
 
 MOST_DEPTH = 3
 """Loops within each other, without the one that never ends."""
+HELD = 2048
+"""Bytes of a ring up to which pixels are made in step with a layer that takes several rows at a time."""
 ALL = 1 << 30
 """More pixels than an image has."""
 MOST_PERIOD = 48
@@ -189,7 +191,7 @@ def _needs(
     maker = makers.get(node.source)
     beside = maker is not None and not graph.nodes[maker].whole and bool(set(members[k]) & set(members[maker]))
     if graph.call(k) is not None and beside:
-        main = _early(walk, main)
+        main = early(walk, main, HELD // graph.values[node.source].block)
     main = main + graph.left_out(k)
     for n, v in enumerate(node.sources[: node.dealt]):
         found.append(_Need(((makers[v], [int(n == image % node.dealt)] * walk.positions),)))
@@ -232,17 +234,23 @@ def _in_turn(turns: Sequence[int], number: int, *, own: bool) -> list[int]:
     return np.minimum(needs, mine.sum()).tolist()
 
 
-def _early(walk: Walk, needs: NDArray[np.integer]) -> NDArray[np.integer]:
+def early(walk: Walk, needs: NDArray[np.integer], most: int) -> NDArray[np.integer]:
     """Pixels that are there before each position of a layer, more than it needs.
 
     Where there are as many positions as pixels, they are made one at a position: those that the next row begins with
-    are made in time. Else as many more as the window is wide.
+    are made in time. Else as many more as the window is wide, and with a stride, or of a copy that has every so many
+    rows, those that the next row begins with in step with this one, if no more than ``most`` have to be held for that.
     """
     if walk.positions == walk.image:
         places = np.arange(walk.positions)
         needs = places + (needs - places).max() + 1
     else:
-        needs = needs + walk.kernel_x
+        needs = np.minimum(needs + walk.kernel_x, walk.image)
+        rows = needs.reshape(-1, walk.positions_x)
+        more = np.append(rows[1:, 0], rows[-1, -1]) - rows[:, 0]
+        spread = rows[:, :1] + more[:, None] * np.arange(1, walk.positions_x + 1) // walk.positions_x
+        spread = np.maximum(rows, spread).ravel()
+        needs = spread if (spread - walk.low[:-1]).max() <= most else needs
     return np.minimum(needs, walk.image)
 
 
