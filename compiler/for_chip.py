@@ -54,6 +54,7 @@ def compile_for_chip(
             input_shape=input_shape, progress=progress,
         )
     from compiler.tile import compile_tiles, with_programs
+    from compiler.tile.pipelined import Programmed
 
     options, given = CompileOptions() if options is None else options, load_inputs(calibrate)
     net = import_onnx(
@@ -61,17 +62,29 @@ def compile_for_chip(
         shapes=input_shape, x=given,
     )
     x = check_shape(given, net)  # what is wrong with inputs has nothing to do with tiles
-    common: dict[str, Any] = {"calibrate": given, "device": device, "faults": faults, "progress": progress}
+    programmed: dict[int, tuple[Network, Programmed]] = {}
+
+    def programs(made: Network) -> Programmed:
+        if id(made.program) not in programmed:
+            programmed[id(made.program)] = made, with_programs(made, x)
+        return programmed[id(made.program)][1]
+
+    def judge(made: Network) -> float:
+        cycles = programs(made).cycles
+        return 0.0 if cycles is None else cycles.each
+
+    common: dict[str, Any] = {
+        "calibrate": given, "device": device, "faults": faults, "progress": progress, "judge": judge}
     try:
         made = compile_tiles(net, chip, options=options, **common)
         try:
-            found = with_programs(made, x)
+            found = programs(made)
         except InputError:
             if options.copies or not any(layer["copies"] > 1 for layer in summarise(made)["layers"]):
                 raise
             # Nobody asked for copies, and there is no room for what adds them.
             made = compile_tiles(net, chip, options=replace(options, copies=1), **common)
-            found = with_programs(made, x)
+            found = programs(made)
         return replace(found.network, calibration={**made.calibration, "tile_cycles": found.facts()})
     except InputError as error:
         raise InputError(_or_by_host(str(error))) from None

@@ -358,8 +358,10 @@ class Program:
 
     @property
     def takers(self) -> dict[int, int]:
-        """Layers by the number of the value that they take."""
-        return {s.inputs[0]: s.operation.layer for s in self.stages if isinstance(s.operation, Call)}
+        """Layers by the number of the value that they take, or that is dealt to their copies."""
+        found = {s.inputs[0]: s.operation.layer for s in self.stages if isinstance(s.operation, Call)}
+        dealt = {s.inputs[0] for s in self.stages if isinstance(s.operation, Call) and s.operation.turns > 1}
+        return found | {self.stages[v - 1].inputs[0]: found[v] for v in dealt if v}
 
     @property
     def calls(self) -> tuple[Call, ...]:

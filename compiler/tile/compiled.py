@@ -36,6 +36,7 @@ from compiler.network.ranges import InputRange, calibration_warnings
 from compiler.options import CompileOptions
 from compiler.program import Program
 from compiler.tile.duplicates import choose, duplicate
+from compiler.tile.gain import Judge, with_gain
 from compiler.tile.graph.builder import tile_graph
 from compiler.tile.graph.early import with_early_moves
 from compiler.tile.graph.images import entry_image
@@ -65,6 +66,7 @@ def compile_tiles(
     skip: SkipMaps | None = None,
     faults: FaultMaps | None = None,
     progress: Callable[[int, int], None] | None = None,
+    judge: Judge | None = None,
 ) -> Network:
     """A network for the tiles of a chip, one core each; it runs on the host-scheduled backends as well.
 
@@ -77,6 +79,8 @@ def compile_tiles(
         else not: copies take time, as a tile drains and adds them.
     chip
         Chip with ``mesh.columns`` times ``mesh.rows`` tiles.
+    judge
+        Cycles of an image of a network with copies, so that none is made that gains nothing.
 
     Raises
     ------
@@ -116,32 +120,34 @@ def compile_tiles(
     cores = tuple(core_image(placement, k, result.targets[k], chip) for k in range(placement.cores))
     # Where lines or cells are known to be faulty, weights are where they are for a reason.
     fixed = bool(placement.skip or placement.faults)
-    most = 1 if fixed else options.duplicates
-    counts, warnings = choose(program, result.cycles, chip, len(cores), most, [shape.walk for shape in shapes])
-    made = duplicate(net, program, cores, counts, chip)
-    program, cores = made.program, made.cores
-    warnings = [_FIXED] if fixed and options.duplicates > 1 else warnings
-    graph = tile_graph(program, entry)
-    found = None if fixed else near(graph, chip)
-    if found is not None:
-        program, cores = _moved(program, found.core), _at(cores, found.core, chip)
-    return Network(
-        chip=chip, device=device, options=options, model=made.model, program=program, cores=cores,
-        calibration={
-            "hop_bytes": None if found is None else [found.before, found.after],
-            **converter_registers(chip, device, len(cores)),
-            "cores_least": placement.least, "cores_bound": placement.bound, "samples": result.images, "sha256": digest,
-            "time_s": representative_time(chip, device, options), "errors": made.of(result.errors),
-            "cycles": [cycles * part for cycles, part in zip(made.of(result.cycles), made.share, strict=True)],
-            "redundancy": None, "slices": made.of(slices), "slice_bits": made.of(result.slice_bits),
-            "clipped": made.of(result.clipped), "outputs": [],
-            "warnings": [
-                *net.warnings, *warnings, *calibration_warnings(x, names, result.clipped),
-                *wrong,
-            ],
-        },
-        range=InputRange.of(x),
-    )
+
+    def network(most: int, until: float) -> Network:
+        counts, warnings = choose(program, result.cycles, chip, len(cores), most, until)
+        made = duplicate(net, program, cores, counts, chip, entry)
+        whole, held = made.program, made.cores
+        found = None if fixed else near(tile_graph(whole, entry), chip)
+        if found is not None:
+            whole, held = _moved(whole, found.core), _at(held, found.core, chip)
+        return Network(
+            chip=chip, device=device, options=options, model=made.model, program=whole, cores=held,
+            calibration={
+                "hop_bytes": None if found is None else [found.before, found.after],
+                **converter_registers(chip, device, len(held)),
+                "cores_least": placement.least, "cores_bound": placement.bound, "samples": result.images,
+                "sha256": digest, "time_s": representative_time(chip, device, options),
+                "errors": made.of(result.errors),
+                "cycles": [cycles * part for cycles, part in zip(made.of(result.cycles), made.share, strict=True)],
+                "redundancy": None, "slices": made.of(slices), "slice_bits": made.of(result.slice_bits),
+                "clipped": made.of(result.clipped), "outputs": [],
+                "warnings": [
+                    *net.warnings, *([_FIXED] if fixed and options.duplicates > 1 else warnings),
+                    *calibration_warnings(x, names, result.clipped), *wrong,
+                ],
+            },
+            range=InputRange.of(x),
+        )
+
+    return with_gain(network, 1 if fixed else options.duplicates, len(program.layers), judge)
 
 
 def _copies(

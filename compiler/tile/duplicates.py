@@ -2,7 +2,8 @@
 
 A layer that takes longest holds up all others. Where cores are free its weights stand in several of them: copy ``t`` of
 ``n`` computes rows ``t``, ``t + n``, ... of what the layer makes, and a choice of elements puts the rows together
-again. Copies of a layer of one position are dealt images: copy ``t`` computes images ``t``, ``t + n``, ... Each copy is
+again. Copies of a layer of one position are dealt images: copy ``t`` computes images ``t``, ``t + n``, ..., which a
+stage before them sends it (:mod:`compiler.tile.graph.dealt`). Each copy is
 a layer of its own, with cells, operations and noise of its own, so that every backend runs the same network and gives
 the same bits; nothing is calibrated anew, since copies hold the same weights.
 """
@@ -18,12 +19,13 @@ from compiler.model import FloatNetwork
 from compiler.model.before import Before
 from compiler.model.stages import Gather, Linear, Step
 from compiler.network import CoreImage
+from compiler.network.stage_file import MOST_TURNS
 from compiler.program import Call, Layer, Program, Stage
-from compiler.tile.graph.dealt import sum_of_dealt
-from compiler.tile.graph.geometry import rows_in_turns
+from compiler.tile.graph.dealt import deal, sum_of_dealt
+from compiler.tile.graph.geometry import Image, rows_in_turns
+from compiler.tile.graph.images import images_of, outputs_in
 from hw.config import Chip
 from hw.tile.isa import DESCRIPTORS
-from hw.tile.walk import OUTSIDE, Walk
 from macro_models.exact.vector import Select, WeightedSum
 from macro_models.exact.window import Window
 
@@ -34,7 +36,6 @@ FEWEST_CYCLES = 100
 FEWEST_DEALT = 50
 """The same of a layer of one position, whose outputs one tile takes in each image."""
 MOST_STRIDE = DESCRIPTORS["walk"].layout["stride_y"].range[1]
-MOST_HEIGHT = DESCRIPTORS["walk"].layout["height"].range[1]
 
 Part = TypeVar("Part", Call, Linear)
 
@@ -62,7 +63,7 @@ class Duplicates:
 
 
 def choose(
-    program: Program, cycles: Sequence[float], chip: Chip, used: int, most: int, walks: Sequence[Walk]
+    program: Program, cycles: Sequence[float], chip: Chip, used: int, most: int, until: float = 0.0
 ) -> tuple[dict[int, int], list[str]]:
     """How many copies of which layers lower what the busiest core has to do, by the layers' numbers; and warnings.
 
@@ -76,28 +77,74 @@ def choose(
         The chip, and how many of its cores are taken.
     most
         Copies of a layer, at most.
-    walks
-        How each layer takes its value.
+    until
+        Cycles that an image takes whatever its busiest core does: if that has no more to do, no copy gains anything.
     """
-    counts, free = dict.fromkeys(range(len(program.layers)), 1), chip.cores - used
-    limits = {k: min(most, _limit(program, k, walks[k])) for k in counts}
+    counts = dict.fromkeys(range(len(program.layers)), 1)
+    limits = {k: min(most, _limit(program, k)) for k in counts}
     each = [total / len(layer.mvms) for total, layer in zip(cycles, program.layers, strict=True)]
     while True:
         load: dict[int, float] = {}
         for k, layer in enumerate(program.layers):
             for mvm in layer.mvms:
-                load[mvm.core] = load.get(mvm.core, 0.0) + each[k] / counts[k]
+                load[mvm.core] = load.get(mvm.core, 0.0) + each[k] * _share(program, k, counts[k])
         busiest = max(load, key=lambda core: load[core])
         on_it = [k for k, layer in enumerate(program.layers) if any(mvm.core == busiest for mvm in layer.mvms)]
-        worst = max(on_it, key=lambda k: each[k] / counts[k])
-        # One for what takes rows or images in turn.
-        needed = len({mvm.core for mvm in program.layers[worst].mvms}) + (counts[worst] == 1)
-        positions, more = program.layers[worst].positions, counts[worst] + 1
+        worst = max(on_it, key=lambda k: each[k] * _share(program, k, counts[k]))
+        positions, more = program.layers[worst].positions, _next(program, worst, counts[worst])
+        taken = _taken(program, counts)
+        needed, free = _taken(program, {**counts, worst: more}) - taken, chip.cores - used - taken
         least = FEWEST_DEALT if positions == 1 else FEWEST_CYCLES
         if more > limits[worst] or needed > free or each[worst] / positions / more < least:
             found = {k: count for k, count in counts.items() if count > 1}
             return found, [] if most == 1 else _refused(program, worst, more, limits[worst], most, needed, free)
-        counts[worst], free = more, free - needed
+        if load[busiest] <= until:
+            return {k: count for k, count in counts.items() if count > 1}, [
+                f"layer {program.layers[worst].name!r} takes longest and has no more than {counts[worst]} tiles in "
+                f"turn, since with more an image would take {until:,.0f} cycles as well"]
+        counts[worst] = more
+
+
+def _share(program: Program, layer: int, count: int) -> float:
+    """What the first of so many copies has of a layer's positions, or of the images."""
+    rows = _height(program, layer)
+    return -(-rows // count) / rows if rows else 1 / count
+
+
+def _next(program: Program, layer: int, count: int) -> int:
+    """The next number of copies with which the first one has less to do."""
+    rows = _height(program, layer)
+    return next((n for n in range(count + 1, rows) if -(-rows // n) < -(-rows // count)), max(count + 1, rows))
+
+
+def _height(program: Program, layer: int) -> int:
+    """Rows of positions of a layer, 0 if it has none that copies may take."""
+    window = _call(program, layer).window
+    if program.layers[layer].positions == 1 or window is None or not window.axes:
+        return 0
+    return window.axes[0].positions
+
+
+def _taken(program: Program, counts: Mapping[int, int]) -> int:
+    """Tiles that so many copies take: their own, and those of what takes rows or images in turn and deals images."""
+    found = 0
+    for k, count in counts.items():
+        layer = program.layers[k]
+        cores = len({mvm.core for mvm in layer.mvms})
+        found += (count - 1) * cores + (count > 1) * (1 + (layer.positions == 1 and not _joined(program, k, counts)))
+    return found
+
+
+def _joined(program: Program, layer: int, counts: Mapping[int, int]) -> bool:
+    """Whether the layer before has copies: what takes those in turn deals images, too."""
+    value = next(stage.inputs[0] for stage in program.stages
+                 if isinstance(stage.operation, Call) and stage.operation.layer == layer)
+    while value:
+        stage = program.stages[value - 1]
+        if isinstance(stage.operation, Call):
+            return counts[stage.operation.layer] > 1
+        value = stage.inputs[0]
+    return False
 
 
 def _refused(program: Program, layer: int, more: int, limit: int, most: int, needed: int, free: int) -> list[str]:
@@ -115,9 +162,13 @@ def _refused(program: Program, layer: int, more: int, limit: int, most: int, nee
 
 
 def duplicate(
-    net: FloatNetwork, program: Program, cores: Sequence[CoreImage], counts: Mapping[int, int], chip: Chip
+    net: FloatNetwork, program: Program, cores: Sequence[CoreImage], counts: Mapping[int, int], chip: Chip, entry: Image
 ) -> Duplicates:
-    """The network with so many copies of layers; those beyond the first are in cores behind the others."""
+    """The network with so many copies of layers; those beyond the first are in cores behind the others.
+
+    ``entry`` is the image of its input.
+    """
+    images = images_of(program.stages, entry, outputs_in(program))
     made = list(cores)
     layers, was = list[Layer](), list[int]()
     first: dict[int, int] = {}
@@ -137,7 +188,7 @@ def duplicate(
             layers.append(own)
             was.append(k)
     model, number = _model(net, counts)
-    whole, before = _program(program, counts, first), program.input.before
+    whole, before = _program(program, counts, first, images), program.input.before
     if before is not None:
         before = Before(steps=model.steps, numbers=tuple(number[k + 1] - 1 for k in before.numbers),
                         values=tuple(number[v] for v in before.values))
@@ -149,13 +200,13 @@ def _call(program: Program, layer: int) -> Call:
     return next(call for call in program.calls if call.layer == layer)
 
 
-def _limit(program: Program, layer: int, walk: Walk) -> int:
+def _limit(program: Program, layer: int) -> int:
     """Copies of a layer that there may be."""
     calls = [call for call in program.calls if call.layer == layer]
     window = calls[0].window
-    if len(calls) == 1 and len(calls[0].patches) == 1 and (walk.pixels != OUTSIDE).all():
+    if len(calls) == 1 and len(calls[0].patches) == 1:
         # Steps of recurrent cells share rings, which images that differ do not.
-        return 1 if _called_again(program) else MOST_HEIGHT // walk.height
+        return 1 if _called_again(program) else MOST_TURNS
     if len(calls) > 1 or window is None or not 1 <= len(window.axes) <= 2 or program.layers[layer].positions < 2:
         return 1
     return min(window.axes[0].positions, MOST_STRIDE // window.axes[0].stride)
@@ -210,8 +261,10 @@ def _only(core: CoreImage, layer: Layer, number: int, chip: Chip) -> CoreImage:
     return replace(core, targets_uS=np.where(cells, core.targets_uS, np.float32(chip.cells.g_min_uS)))
 
 
-def _program(program: Program, counts: Mapping[int, int], first: Mapping[int, int]) -> Program:
-    """The stages, with calls of copies and what puts their rows together."""
+def _program(
+    program: Program, counts: Mapping[int, int], first: Mapping[int, int], images: Sequence[Image]
+) -> Program:
+    """The stages, with calls of copies, what deals them images, and what puts their rows together."""
     stages, number = list[Stage](), {0: 0}
     for k, stage in enumerate(program.stages):
         op, inputs = stage.operation, tuple(number[v] for v in stage.inputs)
@@ -221,6 +274,9 @@ def _program(program: Program, counts: Mapping[int, int], first: Mapping[int, in
             stages.append(Stage(operation=replace(op, layer=first[op.layer]), inputs=inputs))
         else:
             count, outputs = counts[op.layer], program.layers[op.layer].outputs
+            if len(op.patches) == 1:
+                stages.append(Stage(operation=deal(images[stage.inputs[0]].elements), inputs=inputs))
+                inputs = (len(stages),)
             for turn in range(count):
                 own = replace(_turn_of(op, turn, count), layer=first[op.layer] + turn)
                 stages.append(Stage(operation=own, inputs=inputs))

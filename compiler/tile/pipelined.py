@@ -18,7 +18,7 @@ from compiler.tile.cycles import TileCycles, expected_cycles
 from compiler.tile.file import tile_code
 from compiler.tile.placed.ahead import Ahead, both_sides
 from compiler.tile.placed.links import link_flits
-from compiler.tile.placed.streams import Placed
+from compiler.tile.placed.streams import Placed, tile_name
 from compiler.tile.programs import tile_programs
 from macro_models.errors import InputError
 
@@ -47,11 +47,16 @@ class Programmed:
     cycles: TileCycles | None
 
     def facts(self) -> dict[str, Any] | None:
-        """For JSON: cycles, the clock, and flits of an image on the links of the mesh."""
-        chip = self.network.chip
+        """For JSON: cycles, layers of the tiles, the clock, and flits of an image on the links of the mesh."""
+        chip, layers = self.network.chip, dict[str, list[str]]()
         if self.cycles is None:
             return None
-        return {**self.cycles.facts(), "links": link_flits(self.placed, chip), "f_clk_MHz": chip.clock.f_clk_MHz}
+        for layer in self.network.layers:
+            for core in dict.fromkeys(mvm.core for mvm in layer.mvms):
+                layers.setdefault(tile_name(chip, core), []).append(layer.name)
+        told = self.cycles.facts()
+        tiles = [{**one, "layers": layers.get(one["tile"], [])} for one in told["tiles"]]
+        return {**told, "tiles": tiles, "links": link_flits(self.placed, chip), "f_clk_MHz": chip.clock.f_clk_MHz}
 
 
 def with_programs(network: "Network", x: NDArray[np.floating]) -> Programmed:

@@ -335,11 +335,13 @@ def tile_lines(summary: dict[str, Any]) -> list[str]:
     if told is None:
         return []
     worst = next(one for one in told["tiles"] if one["tile"] == told["bottleneck"])
+    layers = " and ".join(worst.get("layers", []))
+    tile = f"{worst['tile']} ({layers})" if layers else worst["tile"]
     between = summary.get("host_between", [])
     told_host = f"between layers on tiles the host does {', '.join(dict.fromkeys(between))}, taken to answer at once"
     return wrapped(
         f"on tiles, predicted: {told['first']:,} cycles for the first image, {told['each']:,.0f} for each further one "
-        f"({told['each'] / told['f_clk_MHz']:.2f} us); the array of tile {worst['tile']} works longest, "
+        f"({told['each'] / told['f_clk_MHz']:.2f} us); the array of tile {tile} works longest, "
         f"{worst['analog_cycles']:,.0f} of them ({worst['utilisation']:.1%})"
     ) + (wrapped(told_host) if between else [])
 

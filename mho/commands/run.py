@@ -305,11 +305,12 @@ def _print(result: "Result", truth: Any, budget: bool, out: Output) -> None:
         out.table(("seed", "score"), _per_seed(result, truth))
     out.text()
     cycles = sum(r.cycles for r in result.runs) / (len(result.runs) * images)
+    predicted = result.work is not None and result.work.tiles is not None and options.backend == "functional"
     out.text(
         f"{run.mvms} MVMs; {cycles:,.1f} cycles an input = {cycles / result.f_clk_MHz:.2f} us of chip time at "
-        f"{result.f_clk_MHz:g} MHz"
+        f"{result.f_clk_MHz:g} MHz" + ", products one after the other" * predicted
     )
-    if result.work is not None and result.work.tiles is not None and options.backend == "functional":
+    if result.work is not None and predicted:
         for line in tile_lines({"tiles": result.work.tiles}):
             out.text(line)
     _print_energy(result, images, out)

@@ -18,7 +18,7 @@ from mho.report.silicon_part import silicon_part
 from mho.report.table import table
 from mho.report.words import accuracy_words, energy_words, missing_words, score, time_words
 
-__all__ = ["figure_svg", "report_page"]
+__all__ = ["figure_svg", "figures", "report_page"]
 
 _STYLE = Path(__file__).parent / "page.css.txt"
 
@@ -56,7 +56,7 @@ def _run(facts: Facts, prefix: str) -> Iterator[str]:
     for what, words in (("Accuracy", accuracy_words), ("Time", time_words), ("Energy", energy_words)):
         yield f"<p><b>{what}.</b> {escape(words(facts))}</p>"
     yield "</div>"
-    yield _figures_table(facts)
+    yield table(("figure", "value"), figures(facts))
     for name, title, how, figure in figures_of(facts):
         yield f"<h3>{escape(title)}</h3><figure>{figure_svg(figure, prefix + name, inline=True)}"
         yield f"<figcaption>{escape(how)}</figcaption></figure>"
@@ -69,7 +69,8 @@ def _run(facts: Facts, prefix: str) -> Iterator[str]:
         yield table(("what", "how to get it"), rows, raw=(1,))
 
 
-def _figures_table(facts: Facts) -> str:
+def figures(facts: Facts) -> list[tuple[str, str]]:
+    """What the run says in numbers, each with its name."""
     rows: list[tuple[str, str]] = [(MEASURES[facts.run.measure], score(facts))]
     rows.append(("images, chips", f"{facts.run.images:,}, {len(facts.run.scores)}"))
     cost = facts.cost
@@ -77,6 +78,7 @@ def _figures_table(facts: Facts) -> str:
         rows += [
             ("work of an input", f"{cost['macs']:,} MACs = {cost['operations']:,} operations, "
              f"{cost['conversions']:,} conversions"),
+            *_steady(facts),
             ("time of an input" + _how(facts), f"{cost['cycles']:,.1f} cycles = {cost['time_us']:,.3f} µs"),
             ("throughput, so run", _value(cost["tops"], "TOPS")),
         ]
@@ -89,7 +91,21 @@ def _figures_table(facts: Facts) -> str:
         used, cells = (sum(one[key] for one in cost["cores"]) for key in ("cells_used", "cells"))
         where = f"in {len(cost['cores'])} cores"
         rows.append(("cells that hold weights", f"{used:,} of {cells:,} ({used / cells:.1%}) {where}"))
-    return table(("figure", "value"), rows)
+    return rows
+
+
+def _steady(facts: Facts) -> list[tuple[str, str]]:
+    """What tiles do that work on several inputs at a time, as predicted."""
+    cost = facts.cost or {}
+    told = cost.get("tiles")
+    if told is None or facts.trace is not None:
+        return []
+    time_us = told["each"] / told["f_clk_MHz"]
+    return [
+        ("time from input to input, tiles at work on several, predicted",
+         f"{told['each']:,.1f} cycles = {time_us:,.3f} µs: {1e6 / time_us:,.0f} inputs a second"),
+        ("throughput, predicted", _value(cost["operations"] / time_us / 1e6, "TOPS")),
+    ]
 
 
 def _how(facts: Facts) -> str:

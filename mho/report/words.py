@@ -1,6 +1,7 @@
 """What limits accuracy, time and energy, in words, from the numbers of a run."""
 
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from mho.comparisons.runs import MEASURES
@@ -9,6 +10,8 @@ from mho.units import format_energy
 
 __all__ = ["accuracy_words", "energy_words", "missing_words", "time_words"]
 
+_MOST_TURNS = 7
+"""Tiles that a layer may have in turn: mho compile --duplicates."""
 _LIMITS = 0.95
 """Share of the time from which on an array is what limits."""
 _HELP = {
@@ -96,19 +99,34 @@ def time_words(facts: Facts) -> str:
 def _tile_words(told: Mapping[str, Any]) -> str:
     worst = next(one for one in told["tiles"] if one["tile"] == told["bottleneck"])
     busy = sum(one["utilisation"] for one in told["tiles"]) / len(told["tiles"])
+    layers = worst.get("layers", [])
     limit = (
-        "so its array limits. What would help: that layer on several tiles (mho compile --duplicates), or fewer bits "
-        "of its inputs"
+        f"so its array limits. What would help: {_more_tiles(layers)}fewer bits of its inputs"
         if worst["utilisation"] > _LIMITS else
         "so digital work or waiting limits: mho run --backend cosim --trace says which"
     )
     return (
         "Tiles work on several images at a time: as the compiler predicts, an input takes "
         f"{told['each']:,.0f} cycles = {told['each'] / told['f_clk_MHz']:,.2f} µs in the steady state, the first "
-        f"{told['first']:,} cycles. The array of tile {worst['tile']} works longest, {worst['analog_cycles']:,.0f} "
-        f"cycles an input ({worst['utilisation']:.0%} of the time), {limit}. Arrays of all {len(told['tiles'])} tiles "
-        f"work {busy:.0%} of the time."
+        f"{told['first']:,} cycles. The array of tile {worst['tile']}{_named(layers)} works longest, "
+        f"{worst['analog_cycles']:,.0f} cycles an input ({worst['utilisation']:.0%} of the time), {limit}. Arrays of "
+        f"all {len(told['tiles'])} tiles work {busy:.0%} of the time."
     )
+
+
+def _named(layers: Sequence[str]) -> str:
+    """The layers of a tile in brackets."""
+    return f" ({' and '.join(layers)})" if layers else ""
+
+
+def _more_tiles(layers: Sequence[str]) -> str:
+    """What copies of a tile's layer would bring; it may have some, or as many as there are."""
+    copy = re.fullmatch(r"(.+) \d+/(\d+)", layers[0]) if len(layers) == 1 else None
+    if copy is None:
+        return "that layer on several tiles (mho compile --duplicates), or "
+    name, count = copy[1], int(copy[2])
+    more = f"{name} on more than {count} tiles (mho compile --duplicates), or "
+    return more if count < _MOST_TURNS else ""
 
 
 def _trace_words(facts: Facts, trace: Mapping[str, Any]) -> str:
@@ -144,7 +162,7 @@ def energy_words(facts: Facts) -> str:
         name, most = max(energy["by_part_pJ"].items(), key=lambda item: item[1])
         bound = "" if energy["exact"] else "at most "
         parts.append(
-            f"The macros take {bound}{energy['total_pJ'] / 1000:,.3g} nJ an input; most of it, "
+            f"The macros take {bound}{energy['total_pJ'] / 1000:,.4g} nJ an input; most of it, "
             f"{most / energy['total_pJ']:.0%}, is {name}."
         )
         if digital is None or digital < energy["total_pJ"]:

@@ -44,8 +44,7 @@ def layer_code(writer: Writer, chip: Chip, k: int, node: Node, target: str, body
         its_root = replace(layer.root, bias=layer.root.bias[part.first : part.first + part.count])
         alone = (k, p) not in placed.reductions
         at_once = finished_leaf(layer, its_root, part.first, part.mvms) if alone else None
-        _products(writer, layer, part, some, walks, number, before, positions, body, drained=at_once is None,
-                  frees=call.turns == 1)
+        _products(writer, layer, part, some, walks, number, before, positions, body, drained=at_once is None)
         number += len(some)
         _reduce(writer, k, p, part, body)
         if writer.tile == placed.part_root(k, p):
@@ -73,19 +72,18 @@ def layer_code(writer: Writer, chip: Chip, k: int, node: Node, target: str, body
 
 def _products(
     writer: Writer, layer: Layer, part: Part, mvms: list[Mvm], walks: list[str], number: int, before: int,
-    positions: int, body: Body, *, drained: bool, frees: bool,
+    positions: int, body: Body, *, drained: bool,
 ) -> None:
     """Products of a part, the first of them number ``number`` of the tile; a walk goes on when it is used last.
 
     ``before`` are conversions of the layer's calls before this one, which has so many ``positions``. They are
-    ``drained`` into the accumulators, unless what follows takes them. The last one gives back what it read, if it
-    ``frees``.
+    ``drained`` into the accumulators, unless what follows takes them. The last one gives back what it read.
     """
     begun, drains = set[int](), list[str]()
     for place, mvm in enumerate(mvms):
         walk = walks[number + place]
         flags = "" if walk in walks[number + place + 1 :] else ", advance"
-        flags += ", free" if frees and number + place == len(walks) - 1 else ""
+        flags += ", free" if number + place == len(walks) - 1 else ""
         body.add(f"mvm {_mvm(writer, layer, mvm, before, positions)}, {walk}{flags}")
         if not drained:
             continue
@@ -117,7 +115,7 @@ def _codes(writer: Writer, walk: Walk, call: Call, layer: Layer, mvm: Mvm, strea
     pads = call.pad[first * walk.terms : (first + count) * walk.terms].reshape(count, walk.terms)
     if (pads != pads[:, :1]).any() and (walk.pixels == OUTSIDE).any():
         raise InputError(f"layer {layer.name!r} must have one padding a channel for tiles")
-    return writer.walk(channels_of(walk, first, count), stream, pads[:, 0], alone=call.turns == 1)
+    return writer.walk(channels_of(walk, first, count), stream, pads[:, 0])
 
 
 def _mvm(writer: Writer, layer: Layer, mvm: Mvm, before: int, positions: int) -> str:

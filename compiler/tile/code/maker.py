@@ -67,7 +67,6 @@ class Maker:
         self.assembled: dict[str, dict[str, int]] = {}
         self.numbers: dict[tuple[str, str], int] = {}
         self.steps: dict[str, Steps] = {}
-        self.first: dict[str, Steps] = {}  # before those, once
         self.ahead: Ahead = {}
         self.crowded: set[str] = set()  # tiles that have no room for what is sent apart
 
@@ -83,7 +82,6 @@ class Maker:
             self.placed = shared(self.given_placed, order)
             self.blocks = {(r.tile, r.name): least_blocks(self.placed, r) for r in self.placed.all_rings}
             self.steps = {tile: in_loops(runs.again(tile)) for tile in order}
-            self.first = {tile: in_loops(runs.before(tile)) for tile in order}
             long = {tile for tile in order if tile not in whole and self._too_long(tile)}
             if not long:
                 return
@@ -138,8 +136,7 @@ class Maker:
         return {name: count for (t, name), count in self.blocks.items() if t == tile}
 
     def _text(self, tile: str) -> str:
-        given = (self.placed, self.network.chip, tile, self._blocks(tile), self.steps[tile], self.image,
-                 self.first[tile])
+        given = self.placed, self.network.chip, tile, self._blocks(tile), self.steps[tile], self.image
         ahead = self.ahead.get(tile)
         if tile not in self.crowded:
             made = TileText(*given, ahead=ahead, apart=True)

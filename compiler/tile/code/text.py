@@ -24,8 +24,8 @@ from macro_models.exact.vector import Largest, WeightedSum
 
 __all__ = ["TileText", "least_blocks", "more_blocks"]
 
-AGAIN = ";"
-"""What stands between the lines that are carried out once and those that come again."""
+DEALT = 2
+"""Images that wait for a copy that is dealt them, so that none waits for another one's."""
 
 
 def least_blocks(placed: Placed, ring: Ring) -> int:
@@ -42,9 +42,8 @@ def least_blocks(placed: Placed, ring: Ring) -> int:
 def more_blocks(placed: Placed, ring: Ring) -> int:
     """Blocks with which rows are taken without waiting for each other, where a tile makes or takes some of them."""
     node = placed.graph.nodes[ring.node]
-    dealt = placed.graph.dealt(ring.node)
-    if dealt is not None and ring.value == node.source:
-        return dealt.turns * placed.graph.values[ring.value].image.pixels
+    if placed.graph.dealt(ring.node) is not None and ring.value == node.source:
+        return DEALT * placed.graph.values[ring.value].image.pixels
     if ring.value in node.sources and node.turns:
         return next((n for n, turn in enumerate(node.turns) if turn != node.turns[0]), 0)
     if ring.outputs or node.head is None or ring.value != node.source or node.whole:
@@ -67,8 +66,6 @@ class TileText:
         Its nodes in their order: of an image, or of several, each ended by :data:`~compiler.tile.placed.order.IMAGE`.
     image
         Number of the first image.
-    first
-        What the tile does before them, once.
     ahead
         The first node that is not an image ahead of others, None if none is.
     apart
@@ -77,10 +74,10 @@ class TileText:
 
     def __init__(
         self, placed: Placed, chip: Chip, tile: str, blocks: Mapping[str, int], steps: Steps, image: int = 0,
-        first: Steps = (), *, ahead: int | None = None, apart: bool = False,
+        *, ahead: int | None = None, apart: bool = False,
     ) -> None:
         self.placed, self.chip, self.tile, self.steps, self.image = placed, chip, tile, steps, image
-        self.graph, self.program, self.first = placed.graph, placed.graph.program, first
+        self.graph, self.program = placed.graph, placed.graph.program
         order = unrolled(steps)
         self.writer = Writer(placed, tile, blocks, order[: order.index(IMAGE)] if IMAGE in order else order,
                              apart=apart)
@@ -111,11 +108,8 @@ class TileText:
 
     def _once(self, bodies: Mapping[int, list[str]]) -> list[str]:
         """One image after the other, or some after others, where copies of layers are dealt images."""
-        first, again = (_code(_folded(some, bodies), bodies) for some in (self.first, self.steps))
-        ends = [] if IMAGE in unrolled(self.steps) else ["image"]
-        lines = self.writer.spilled([*first, AGAIN, *again])
-        at = lines.index(AGAIN)
-        return [*lines[:at], *_loop("forever", [*lines[at + 1 :], *ends])]
+        again, ends = _code(_folded(self.steps, bodies), bodies), [] if IMAGE in unrolled(self.steps) else ["image"]
+        return _loop("forever", [*self.writer.spilled(again), *ends])
 
     def _pipelined(self, cut: int, bodies: Mapping[int, list[str]]) -> list[str]:
         """A run of images with what is before a node one of them ahead: register 1 has one less than there are."""
@@ -143,6 +137,8 @@ class TileText:
         count = len(self.graph.nodes)
         if node.pixels:
             return {k + count * (Part.TURN + at): self._pixel(k, node, at) for at in range(node.walk.positions)}
+        if node.deals:
+            return {k + count * (Part.TURN + turn): self._deal(k, node, turn) for turn in range(node.deals)}
         if node.sources:
             return {k + count * (Part.TURN + n): self._node(k, node, value) for n, value in enumerate(node.sources)}
         lines = whole_node(self.writer, k, node) if node.whole else self._node(k, node)
@@ -154,11 +150,6 @@ class TileText:
             found |= {k + count * Part.PRODUCTS: lines[:1], k + count * Part.REST: lines[1:]}
         if self.graph.left_out(k):
             found[k + count * Part.BEGIN] = self._begin(k, node)
-        if self.graph.dealt(k) is not None:
-            found[k] = [*lines, *self._pass(k, node)]
-            found[k + count * Part.PASS] = self._pass(k, node)
-            stream = self.placed.rings[self.tile, k, node.source].name
-            found[k + count * Part.LEAD] = [*self._pass(k, node), *self.writer.renewed(stream)]
         return found
 
     def _pixel(self, k: int, node: Node, at: int) -> list[str]:
@@ -169,12 +160,11 @@ class TileText:
             self.writer.give(k, value, source, body)
         return body.lines() if some else [f"free {source} 1"]
 
-    def _pass(self, k: int, node: Node) -> list[str]:
-        """What gives back the pixels of an image: a walk that frees would wait for those of other copies' images."""
-        ring, pixels = self.placed.rings[self.tile, k, node.source], self.graph.values[node.source].image.pixels
-        if pixels <= least_blocks(self.placed, ring):
-            return [f"free {ring.name} {pixels}"]
-        return [f"loop {pixels} {{", f"    free {ring.name} 1", "}"]
+    def _deal(self, k: int, node: Node, turn: int) -> list[str]:
+        """What gives a pixel to the copy of a layer that has the image."""
+        source, body = self._source(k, node.source), Body()
+        self.writer.give(k, node.values[0], source, body, turn)
+        return body.lines()
 
     def _begin(self, k: int, node: Node) -> list[str]:
         """What gives back the pixels that a walk leaves out; then it begins anew, with the oldest one that is there."""

@@ -11,6 +11,7 @@ from compiler.tile.graph.operations import steps_of
 from compiler.tile.graph.vectors import Vector, VectorStep
 from compiler.tile.placed.streams import Placed, Ring
 from hw.tile.isa import DESCRIPTORS
+from hw.tile.machine.tiles import HOST
 from hw.tile.walk import OUTSIDE, Walk
 from macro_models.errors import InputError
 
@@ -255,20 +256,25 @@ class Writer:
         """Whether nobody reads a value but one node of the tile, by its ring."""
         return len(self.rings_of(value)) == 1 and not self.placed.flows.get(value) and not self.within(k, value)
 
-    def give(self, k: int, value: int, name: str, body: "Body") -> None:
-        """Copies and sends of a value that is in a ring.
+    def give(self, k: int, value: int, name: str, body: "Body", turn: int | None = None) -> None:
+        """Copies and sends of a value that is in a ring; with a ``turn`` to the node alone that has it.
 
         SEND is issued when no vector operation in hand reads its stream: where one does, the next product would begin
         behind it only. So such a value is sent from a ring that the send engine alone reads, if tiles have room.
         """
         # Values of a node with pixels are in one block.
         flows, node = self.placed.flows.get(value, ()), self.graph.nodes[k]
+        rings = self.rings_of(value)
+        if turn is not None:
+            taker = self.graph.takers(value)[turn]
+            rings = [ring for ring in rings if ring.node == taker]
+            flows = [flow for flow in flows if {HOST, *self.placed.members[taker]} >= {*flow.to}]
         block = 0 if node.pixels else value
-        for ring in self.rings_of(value):
+        for ring in rings:
             if ring.name != name:
                 body.reads(name, "free_a", block)
                 body.add(f"vec {self.copy(value, name, ring.name)}", ", push")
-        apart = self._apart and not node.pixels and node.walk.positions > 1
+        apart = self._apart and not node.pixels and not node.deals and node.walk.positions > 1
         if flows and apart and (self.within(k, value) or self.rings_of(value)):
             sent = self.stream(f"sent{value}", self.graph.values[value].block)
             body.reads(name, "free_a", value)

@@ -7,7 +7,7 @@ from typing import NoReturn
 import numpy as np
 
 from compiler.program import Call, Program, Stage
-from compiler.tile.graph.dealt import dealt_values
+from compiler.tile.graph.dealt import dealt_values, turns_dealt
 from compiler.tile.graph.geometry import Image, layer_walk, pooling, turns_of
 from compiler.tile.graph.graph import Graph, Node, Value
 from compiler.tile.graph.host import Split, split_of
@@ -61,9 +61,10 @@ class _Builder:
         self.home: dict[int, int] = {}
         self.coded = {s.inputs[0]: program.layers[s.operation.layer].mvms[0].op.in_signed
                       for s in program.stages if isinstance(s.operation, Call)}
-        for k in range(len(program.stages)):
+        for k in reversed(range(len(program.stages))):
             if k + 1 in self.coded:
-                self.coded |= dict.fromkeys(dealt_values(program.stages, k), self.coded[k + 1])
+                alike = program.stages[k].inputs if turns_dealt(program.stages, k) else dealt_values(program.stages, k)
+                self.coded |= dict.fromkeys(alike, self.coded[k + 1])
         images = images_of(program.stages, entry, outputs_in(program))
         self.values = [self._value(k, image) for k, image in enumerate(images)]
         self.pixels, self.between = single_pixels(program, self.values, set(split.results))
@@ -75,7 +76,7 @@ class _Builder:
             self._settle(stage)
             if isinstance(stage.operation, Call):
                 self._call(k, stage.operation, stage.inputs[0])
-            elif k + 1 in self.between or self._is_late(k, stage):
+            elif self._deals(k) or k + 1 in self.between or self._is_late(k, stage):
                 continue
             elif not (self._pixel(k) or self._dealt(k) or self._in_turns(k, stage) or self._pooled(k, stage)
                       or self._by_pixels(k, stage)):
@@ -96,8 +97,9 @@ class _Builder:
         if walk is None or value.wide:
             what = "a window of an image" if walk is None else "codes"
             raise InputError(f"layer {self.program.layers[op.layer].name!r} must take {what} for tiles")
-        # The pixels of other copies' images are passed over.
-        walk = replace(walk, height=walk.height * op.turns)
+        if op.turns > 1 and not turns_dealt(self.program.stages, source - 1):
+            name = self.program.layers[op.layer].name
+            raise InputError(f"layer {name!r} must be dealt its images by a stage: compile the network again")
         self._begin(Node(head=k, source=source, walk=walk, values=(k + 1,)))
 
     def _is_late(self, k: int, stage: Stage) -> bool:
@@ -146,6 +148,14 @@ class _Builder:
         self.nodes[home] = replace(node, values=(*node.values, k + 1), pixels=(*node.pixels, pixel))
         self.home[k + 1] = home
         return True
+
+    def _deals(self, k: int) -> bool:
+        """A stage that gives each image to one of several copies of a layer."""
+        count = turns_dealt(self.program.stages, k)
+        if count:
+            source = self.program.stages[k].inputs[0]
+            self._begin(Node(head=None, source=source, walk=self._each(source), values=(k + 1,), deals=count))
+        return count > 0
 
     def _dealt(self, k: int) -> bool:
         """A stage that takes the value of one of several copies of a layer in each image."""

@@ -2,7 +2,8 @@
 
 Copy ``t`` of ``n`` makes what the layer makes of image ``i`` where ``i`` is ``t`` modulo ``n``, and 0 of others
 (:class:`~compiler.program.Call`): the sum of all copies is the layer. On tiles nothing is added: what takes the sum
-takes the values in turn, one of an image.
+takes the values in turn, one of an image. All copies take one value, which a stage of its own makes by leaving it as
+it is: on tiles that sends each image to the copy that has it.
 """
 
 from collections.abc import Sequence
@@ -11,9 +12,9 @@ from typing import Protocol
 import numpy as np
 
 from compiler.program import Call
-from macro_models.exact.vector import WeightedSum
+from macro_models.exact.vector import Select, WeightedSum
 
-__all__ = ["Doing", "dealt_values", "sum_of_dealt"]
+__all__ = ["Doing", "deal", "dealt_values", "sum_of_dealt", "turns_dealt"]
 
 
 class Doing(Protocol):
@@ -45,3 +46,21 @@ def dealt_values(parts: Sequence[Doing], number: int) -> tuple[int, ...]:
     wanted = sum_of_dealt(count, len(op.index))
     same = np.array_equal(op.index, wanted.index) and np.array_equal(op.multiplier, wanted.multiplier)
     return inputs if same and not op.shift and not op.offset.any() else ()
+
+
+def deal(elements: int) -> Select:
+    """What deals images of so many elements."""
+    return Select(index=np.arange(elements, dtype=np.int32), fill=np.zeros(elements, np.int16))
+
+
+def turns_dealt(parts: Sequence[Doing], number: int) -> int:
+    """How many copies stage ``number`` deals images; 0 if it does not."""
+    op, inputs = parts[number].operation, parts[number].inputs
+    if not isinstance(op, Select) or len(inputs) != 1 or op.index.ndim != 1:
+        return 0
+    taking = [part.operation for part in parts if number + 1 in part.inputs]
+    turns = [(one.turn, one.turns) for one in taking if isinstance(one, Call)]
+    count = len(taking)
+    if count < 2 or turns != [(turn, count) for turn in range(count)]:
+        return 0
+    return count if np.array_equal(op.index, np.arange(len(op.index))) else 0

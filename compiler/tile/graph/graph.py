@@ -55,8 +55,8 @@ class Node:
     ``head`` takes by ``walk``. ``values`` are what it makes, in order; ``joins`` those of other nodes that it takes,
     pixel by pixel or, of a single pixel, ever the same one. A ``whole`` one fires once for all pixels of an image. With
     ``turns`` its pixels come from several values, which are the first that it takes: from which one each. A ``dealt``
-    one takes of so many values, the first ones, those of one in each image. With ``pixels`` each of its values is one
-    pixel of ``source``: which one.
+    one takes of so many values, the first ones, those of one in each image; one that ``deals`` gives each image to one
+    of so many nodes. With ``pixels`` each of its values is one pixel of ``source``: which one.
     """
 
     head: int | None
@@ -68,6 +68,7 @@ class Node:
     whole: bool = False
     turns: tuple[int, ...] = ()
     dealt: int = 0
+    deals: int = 0
     pixels: tuple[int, ...] = ()
 
     def made_at(self, value: int) -> int | None:
@@ -109,6 +110,18 @@ class Graph:
         """Nodes that take a value from outside."""
         return [k for k, node in enumerate(self.nodes) if value in node.taken]
 
+    def feeding(self) -> list[int]:
+        """Nodes without weights that make what copies of a layer take, or are dealt.
+
+        What deals images does it where they are made, if that is no layer's tile.
+        """
+        makers = {v: k for k, node in enumerate(self.nodes) for v in node.values}
+        fed = [self.nodes[makers[v]].source for node in self.nodes if node.sources
+               for v in node.sources if self.call(makers[v]) is not None]
+        found = [k for k, node in enumerate(self.nodes) if self.call(k) is None and any(v in fed for v in node.values)]
+        before = [makers.get(self.nodes[k].source, k) if self.nodes[k].deals else k for k in found]
+        return [k if self.call(maker) is not None else maker for k, maker in zip(found, before, strict=True)]
+
     def held(self, k: int) -> tuple[int, ...]:
         """Values of a single pixel that a node takes at each of many positions."""
         node = self.nodes[k]
@@ -130,12 +143,12 @@ class Graph:
     def period(self, k: int) -> int:
         """Images after which a node does the same again."""
         call = self.dealt(k)
-        return call.turns if call is not None else max(self.nodes[k].dealt, 1)
+        return call.turns if call is not None else max(self.nodes[k].dealt, self.nodes[k].deals, 1)
 
     def left_out(self, k: int) -> int:
         """Pixels at the beginning of an image that the walk of a layer's node leaves out."""
         node = self.nodes[k]
-        if self.call(k) is None or self.dealt(k) is not None:
+        if self.call(k) is None:
             return 0
         return self.values[node.source].image.pixels - node.walk.image
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from compiler.program import Call, Program
-from compiler.tile.graph.dealt import Doing, dealt_values
+from compiler.tile.graph.dealt import Doing, dealt_values, turns_dealt
 from compiler.tile.graph.geometry import Image, call_image, pooling, seen_image, turns_of
 from compiler.tile.graph.routes import NotAlikeError, route
 from macro_models.exact.vector import Select
@@ -69,7 +69,7 @@ def is_sequence(taken: Sequence[Image]) -> bool:
 
 
 def _made(parts: Sequence[Doing], k: int, op: object, taken: list[Image]) -> Image:
-    if dealt_values(parts, k):
+    if dealt_values(parts, k) or turns_dealt(parts, k):
         return taken[0]
     index, total = getattr(op, "index", None), sum(image.elements for image in taken)
     size = getattr(op, "size", None)
@@ -119,6 +119,7 @@ def _seen(parts: Sequence[Doing], value: int, elements: int) -> Image | None:
         op = part.operation
         if hasattr(op, "patches"):
             return seen_image(op, elements)  # type: ignore[arg-type]
-        if len(part.inputs) == 1 and not any(hasattr(op, name) for name in ("index", "left", "unit")):
+        alike = not any(hasattr(op, name) for name in ("index", "left", "unit")) or turns_dealt(parts, k)
+        if len(part.inputs) == 1 and alike:
             return _seen(parts, k + 1, elements)
     return None

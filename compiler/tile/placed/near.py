@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from compiler.tile.graph.graph import Graph
-from compiler.tile.placed.streams import boxes_of, contexts_of, member_tiles, sent, tile_name
+from compiler.tile.placed.streams import boxes_of, contexts_of, destinations, member_tiles, sent, tile_name
 from hw.config import Chip
 from hw.tile.config import TileConfig
 from hw.tile.machine.tiles import HOST
@@ -56,9 +56,10 @@ def transfers(graph: Graph, chip: Chip) -> list[Transfer]:
     found: list[Transfer] = []
     for value, (maker, ends) in sent(graph, members).items():
         held = graph.values[value]
-        size = held.image.pixels * held.block
-        to = tuple(dict.fromkeys(tile for tile, _ in ends if tile != maker))
-        found += [Transfer(size=size, sender=maker or HOST, to=to)] if to else []
+        size, groups = held.image.pixels * held.block, destinations(graph, value, ends)
+        for group in groups:
+            to = tuple(dict.fromkeys(tile for tile, _ in group if tile != maker))
+            found += [Transfer(size=-(-size // len(groups)), sender=maker or HOST, to=to)] if to else []
         found += [Transfer(size=size, sender=maker, to=(HOST,))] if maker and value in graph.split.results else []
     for (k, p), some in tiles.items():
         value, count = graph.values[graph.nodes[k].values[0]], parts[k][p].count

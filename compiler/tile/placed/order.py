@@ -1,7 +1,7 @@
 """In which order a tile carries out its nodes: that of an untimed run, in loops.
 
 One run of the whole graph fires the node that is furthest behind the input as soon as what it takes is there. A layer
-waits for a little more than it needs of what is made on its own tile (:func:`_early`): its products then need nothing
+waits for a little more than it needs of what is made on its own tile (:func:`early`): its products then need nothing
 that is computed behind those of the position before, and the core goes on while vectors of that position are computed.
 Every tile takes its part of that order: since the run got to its end, nothing gets stuck in it, and rings hold little.
 The order is then written in loops; where that takes more instructions than a tile has, it does its nodes one after the
@@ -19,10 +19,12 @@ from numpy.typing import NDArray
 from compiler.tile.graph.graph import Graph, Node
 from hw.tile.walk import Walk
 
-__all__ = ["IMAGE", "MOST_AHEAD", "MOST_DEPTH", "Loop", "Part", "Steps", "firings", "in_loops", "unrolled"]
+__all__ = ["IMAGE", "MOST_AHEAD", "MOST_DEPTH", "Loop", "Part", "Steps", "early", "firings", "in_loops", "unrolled"]
 
 MOST_DEPTH = 3
 """Loops within each other, without the one that never ends."""
+HELD = 2048
+"""Bytes of a ring up to which pixels are made in step with a layer that takes several rows at a time."""
 ALL = 1 << 30
 """More pixels than an image has."""
 MOST_PERIOD = 48
@@ -43,12 +45,11 @@ Steps = tuple["int | Loop", ...]
 class Part(IntEnum):
     """What of a node fires: all of a position, its products, the rest; what was held is given back.
 
-    Pixels that a walk leaves out are given back at the beginning of an image; those of an image that another copy
-    computes are passed over, and before the first own one of a run the walk begins anew behind them; from ``TURN`` on
-    are the values whose pixels are taken in turn, each a part of its own.
+    Pixels that a walk leaves out are given back at the beginning of an image; from ``TURN`` on are the values whose
+    pixels are taken in turn, and the copies to which images are dealt, each a part of its own.
     """
 
-    ALL, RELEASE, PRODUCTS, REST, BEGIN, PASS, LEAD, TURN = range(8)
+    ALL, RELEASE, PRODUCTS, REST, BEGIN, TURN = range(6)
 
 
 IMAGE = -1
@@ -59,18 +60,18 @@ MOST_AHEAD = 2
 
 def firings(
     graph: Graph, members: Sequence[tuple[str, ...]], whole: frozenset[str] = frozenset(),
-    joined: frozenset[str] = frozenset(), image: int = 0, first: int = 0,
+    joined: frozenset[str] = frozenset(), image: int = 0,
 ) -> Mapping[str, list[int]]:
     """What each tile does in the order of an untimed run of an image: numbers of nodes, with their part.
 
-    Which ``image`` it is counts where copies of a layer are dealt images, and which one is the ``first`` of the run.
+    Which ``image`` it is counts where copies of a layer are dealt images.
 
     A number is that of the node and so many times that of all nodes as its part says. Tiles in ``whole`` do nodes one
     by one. Where nothing else speaks against it (:func:`_apart`; ``joined`` are tiles that have no room for it),
     products are begun ahead of what finishes the one before, so that the array does not wait for vectors. Behind the
     last position of a node that holds a value comes its :attr:`Part.RELEASE`.
     """
-    return _Run(graph, members, whole, joined, image, first).order()
+    return _Run(graph, members, whole, joined, image).order()
 
 
 class _Run:
@@ -78,17 +79,17 @@ class _Run:
 
     def __init__(
         self, graph: Graph, members: Sequence[tuple[str, ...]], whole: frozenset[str], joined: frozenset[str],
-        image: int, first: int,
+        image: int,
     ) -> None:
         makers = {v: k for k, node in enumerate(graph.nodes) for v in node.values}
         nodes = range(len(graph.nodes))
         self.graph, self.members = graph, members
-        self.passes = {k: part for k in nodes if (part := _passed(graph, k, image, first)) is not None}
         self.needs = [_needs(graph, k, makers, members, image) for k in nodes]
-        self.positions = [node.firings for node in graph.nodes]
+        # Copies that are dealt images do nothing in those of others.
+        self.positions = [node.firings if _own(graph, k, image) else 0 for k, node in enumerate(graph.nodes)]
         self.before = [[j for j in range(k) if whole & set(members[j]) & set(members[k])] for k in nodes]
         self.apart = [_apart(graph, k) and not (whole | joined) & set(members[k]) for k in nodes]
-        self.layers = [graph.call(k) is not None and k not in self.passes for k in nodes]
+        self.layers = [graph.call(k) is not None for k in nodes]
         self.taken = [_taken(graph.nodes[k], image) for k in nodes]
         self.begun, self.fired, self.made = ([0] * len(nodes) for _ in range(3))
         self.ahead: dict[str, list[int]] = {tile: [] for some in members for tile in some}
@@ -126,7 +127,7 @@ class _Run:
 
     def _fire(self, k: int, part: "Part") -> None:
         tiles, count = self.members[k], len(self.positions)
-        part, turns = self.passes.get(k, part), self.taken[k]
+        turns = self.taken[k]
         number = k + count * (Part.TURN + turns[self.fired[k]] if turns else part)
         begins = [k + count * Part.BEGIN] if not self.begun[k] and self.graph.left_out(k) else []
         for tile in tiles:
@@ -141,8 +142,6 @@ class _Run:
         if part == Part.PRODUCTS:
             return
         self.fired[k] += 1
-        if k in self.passes:
-            return
         self.made[k] = ALL if self.graph.nodes[k].whole else self.made[k] + 1
         if self.fired[k] == self.positions[k] and self.graph.held(k):
             self.found[tiles[0]].append(k + count * Part.RELEASE)
@@ -152,15 +151,14 @@ def _taken(node: Node, image: int) -> Sequence[int]:
     """Which of its values, or of the pixels of one, a node takes at each position, where that differs."""
     if node.pixels:
         return range(node.walk.positions)
-    return node.turns or ((image % node.dealt,) if node.dealt else ())
+    count = node.dealt or node.deals
+    return node.turns or ((image % count,) * node.firings if count else ())
 
 
-def _passed(graph: Graph, k: int, image: int, first: int) -> Part | None:
-    """What a node does with an image that is not its own."""
+def _own(graph: Graph, k: int, image: int) -> bool:
+    """Whether a node has a part in an image."""
     call = graph.dealt(k)
-    if call is None or image % call.turns == call.turn:
-        return None
-    return Part.LEAD if image - first < (call.turn - first) % call.turns else Part.PASS
+    return call is None or image % call.turns == call.turn
 
 
 def _apart(graph: Graph, k: int) -> bool:
@@ -193,10 +191,8 @@ def _needs(
     maker = makers.get(node.source)
     beside = maker is not None and not graph.nodes[maker].whole and bool(set(members[k]) & set(members[maker]))
     if graph.call(k) is not None and beside:
-        main = _early(walk, main)
+        main = early(walk, main, HELD // graph.values[node.source].block)
     main = main + graph.left_out(k)
-    if graph.dealt(k) is not None:
-        main = np.minimum(main, graph.values[node.source].image.pixels)
     for n, v in enumerate(node.sources[: node.dealt]):
         found.append(_Need(((makers[v], [int(n == image % node.dealt)] * walk.positions),)))
     for n, v in enumerate(node.sources if node.turns else ()):
@@ -238,17 +234,23 @@ def _in_turn(turns: Sequence[int], number: int, *, own: bool) -> list[int]:
     return np.minimum(needs, mine.sum()).tolist()
 
 
-def _early(walk: Walk, needs: NDArray[np.integer]) -> NDArray[np.integer]:
+def early(walk: Walk, needs: NDArray[np.integer], most: int) -> NDArray[np.integer]:
     """Pixels that are there before each position of a layer, more than it needs.
 
     Where there are as many positions as pixels, they are made one at a position: those that the next row begins with
-    are made in time. Else as many more as the window is wide.
+    are made in time. Else as many more as the window is wide, and with a stride, or of a copy that has every so many
+    rows, those that the next row begins with in step with this one, if no more than ``most`` have to be held for that.
     """
     if walk.positions == walk.image:
         places = np.arange(walk.positions)
         needs = places + (needs - places).max() + 1
     else:
-        needs = needs + walk.kernel_x
+        needs = np.minimum(needs + walk.kernel_x, walk.image)
+        rows = needs.reshape(-1, walk.positions_x)
+        more = np.append(rows[1:, 0], rows[-1, -1]) - rows[:, 0]
+        spread = rows[:, :1] + more[:, None] * np.arange(1, walk.positions_x + 1) // walk.positions_x
+        spread = np.maximum(rows, spread).ravel()
+        needs = spread if (spread - walk.low[:-1]).max() <= most else needs
     return np.minimum(needs, walk.image)
 
 

@@ -17,7 +17,9 @@ from hw.tile.config import TileConfig
 from hw.tile.machine.tiles import HOST, Flow, Reduction
 from macro_models.errors import InputError
 
-__all__ = ["Placed", "Ring", "boxes_of", "contexts_of", "member_tiles", "place_nodes", "sent", "tile_name"]
+__all__ = [
+    "Placed", "Ring", "boxes_of", "contexts_of", "destinations", "member_tiles", "place_nodes", "sent", "tile_name",
+]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,7 +95,8 @@ def place_nodes(
 
     What has no weights goes where its value is made, what is done to the input where it is taken, or where ``moved``
     says. What takes rows, or images, of several tiles in turn goes to the nearest tile that has nothing, if there is
-    one: it does all of them, of which each of those does some.
+    one: it does all of them, of which each of those does some. So does what makes the value that all of them take: on
+    the tile of a copy it would be done between two rows of that, in a hurry.
 
     Flows and slots are as many as there would have to be: :func:`compiler.tile.placed.sharing.shared` makes them fit.
 
@@ -107,30 +110,22 @@ def place_nodes(
         watched = range(len(graph.values)) if watched else ()
     # A copy that is dealt images has a value of some of them alone.
     watched = set(watched).difference(*(node.sources for node in graph.nodes if node.dealt))
-    parts, tiles, members = member_tiles(graph, chip, _joining(graph, chip, moved or {}))
+    parts, tiles, members = member_tiles(graph, chip, _apart(graph, chip, moved or {}))
     rings: dict[tuple[str, int, int], Ring] = {}
     flows: dict[int, tuple[Flow, ...]] = {}
     slots: dict[str, int] = {}
     numbers: dict[str, int] = {}
     for value, (maker, ends) in sent(graph, members).items():
-        remote = [end for end in ends if end[0] != maker]
         for tile, k in ends:
             if tile == maker:
                 rings[tile, k, value] = Ring(name=f"in{k}_{value}", value=value, node=k, tile=tile, slot=None)
-        made = []
-        while remote:
+        for some in _flows(graph, maker, value, ends):
             # A flow has one slot for all: each tile is in it once.
-            some = dict(reversed(remote))
-            if maker is not None:
-                box = boxes_of(frozenset(map(_place, some)))[0]
-                some = {tile: k for tile, k in some.items() if _place(tile) in box}
-            remote = [end for end in remote if some.get(end[0]) != end[1]]
             slot = max(slots.get(tile, 0) for tile in some)
             for tile, k in some.items():
                 slots[tile] = slot + 1
                 rings[tile, k, value] = Ring(name=f"in{k}_{value}", value=value, node=k, tile=tile, slot=slot)
             if maker is not None:
-                made.append(tuple(some))
                 flows[value] = (*flows.get(value, ()), Flow(
                     sender=maker, number=_next(numbers, maker), to=tuple(some), slot=slot))
         if maker is not None and (value in graph.split.results or value in watched):
@@ -147,15 +142,38 @@ def place_nodes(
                   reductions=_reductions(graph, tiles, cfg), roots={key: some[0] for key, some in tiles.items()})
 
 
-def _joining(graph: Graph, chip: Chip, moved: Mapping[int, str]) -> dict[int, str]:
-    """``moved``, with tiles of their own for nodes that take rows or images in turn."""
+def _flows(graph: Graph, maker: str | None, value: int, ends: Sequence[tuple[str, int]]) -> list[dict[str, int]]:
+    """The tiles of other makers' that each flow of a value goes to, with the node that takes it there."""
+    found = list[dict[str, int]]()
+    for group in destinations(graph, value, ends):
+        remote = [end for end in group if end[0] != maker]
+        while remote:
+            some = dict(reversed(remote))
+            if maker is not None:
+                box = boxes_of(frozenset(map(_place, some)))[0]
+                some = {tile: k for tile, k in some.items() if _place(tile) in box}
+            remote = [end for end in remote if some.get(end[0]) != end[1]]
+            found.append(some)
+    return found
+
+
+def destinations(graph: Graph, value: int, ends: Sequence[tuple[str, int]]) -> list[list[tuple[str, int]]]:
+    """Who takes an image of a value: all of them at a time, or each copy to which images are dealt."""
+    if not any(node.deals and value in node.values for node in graph.nodes):
+        return [[*ends]]
+    return [[end for end in ends if end[1] == k] for k in graph.takers(value)]
+
+
+def _apart(graph: Graph, chip: Chip, moved: Mapping[int, str]) -> dict[int, str]:
+    """``moved``, with tiles of their own for what takes rows or images of copies in turn, and for what feeds copies."""
     found = dict(moved)
-    for k, node in enumerate(graph.nodes):
+    joining = [k for k, node in enumerate(graph.nodes) if node.sources]
+    for k in dict.fromkeys((*joining, *graph.feeding())):
         _, _, members = member_tiles(graph, chip, found)
         taken = {_place(tile) for some in members for tile in some}
         x, y = _place(members[k][0])
         free = [at for at in (_place(tile_name(chip, core)) for core in range(chip.cores)) if at not in taken]
-        if node.sources and k not in found and free:
+        if k not in found and free:
             column, row = min(free, key=lambda at: (abs(at[0] - x) + abs(at[1] - y), at))
             found[k] = f"{column},{row}"
     return found

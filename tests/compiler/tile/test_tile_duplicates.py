@@ -12,10 +12,11 @@ from compiler.tile import compile_tiles, tile_programs
 from compiler.tile.cycles import expected_cycles
 from compiler.tile.duplicates import choose
 from compiler.tile.file import tile_code
+from compiler.tile.gain import Judge
 from compiler.tile.graph.geometry import Image, rows_in_turns, turns_of
 from hw.config import load_chip
-from hw.tile.walk import Walk
 from macro_models.errors import InputError
+from macro_models.exact.vector import Select, WeightedSum
 from sim.account import RunAccount
 from sim.executor import build_cores, core_masks
 from sim.functional import FunctionalBackend
@@ -23,11 +24,10 @@ from tests.compiler.importer.onnx_models import build, node
 from tests.compiler.tile.network_bench import compare
 
 SIZE = 6
-ONE = Walk(run=3, channel=0)
 
 
-def network(pad: int, stride: int, duplicates: int) -> tuple[Network, np.ndarray]:
-    """Two convolutions and a dense layer on nine tiles."""
+def network(pad: int, stride: int, duplicates: int, rows: int = 3) -> tuple[Network, np.ndarray]:
+    """Two convolutions and a dense layer on so many times three tiles."""
     rng = np.random.default_rng(pad)
     side = (SIZE + 2 * pad - 3) // stride + 1
     nodes = [node("Conv", "x a", "c", pads=[pad] * 4, strides=[stride] * 2), node("Relu", "c", "r"),
@@ -35,7 +35,7 @@ def network(pad: int, stride: int, duplicates: int) -> tuple[Network, np.ndarray
     weights = {"a": rng.normal(size=(3, 1, 3, 3)).astype("f4"), "b": rng.normal(size=(2, 3, 3, 3)).astype("f4") / 5,
                "w": rng.normal(size=(3, 2 * side * side)).astype("f4") / 4}
     x = rng.uniform(-1, 1, size=(8, 1, SIZE, SIZE)).astype("f4")
-    chip = load_chip("tnsa64-2x2", {"mesh.columns": 3, "mesh.rows": 3})
+    chip = load_chip("tnsa64-2x2", {"mesh.columns": 3, "mesh.rows": rows})
     model = build(nodes, weights, shape=("batch", 1, SIZE, SIZE), output=("batch", "b"))
     options = CompileOptions(seeds=1, samples=8, duplicates=duplicates)
     return compile_tiles(model, chip, calibrate=x, options=options), x
@@ -57,12 +57,53 @@ def test_rows_in_turn_are_the_rows_of_the_layer(pad: int, stride: int, duplicate
         np.testing.assert_array_equal(lanes, wanted[value])
     if duplicates == 3:
         alone, _ = network(pad, stride, 1)
-        every = [expected_cycles(replace(net, tiles=tile_code(code)), x).each
-                 for net, code in ((made, programs), (alone, tile_programs(alone)))]
-        assert every[0] < 0.6 * every[1]
+        told = [expected_cycles(replace(net, tiles=tile_code(code)), x)
+                for net, code in ((made, programs), (alone, tile_programs(alone)))]
+        assert told[0].each < 0.6 * told[1].each
 
 
-def perceptron(duplicates: int, rows: int = 4) -> tuple[Network, np.ndarray]:
+@pytest.mark.slow
+def test_copies_work_all_the_time_where_what_feeds_them_has_a_tile() -> None:
+    """The input is encoded on a tile of its own, not between two rows of a copy."""
+    made, x = network(1, 1, 3, rows=4)
+    code = tile_programs(made)
+    layers = [tile for k in code.placed.parts for tile in code.placed.members[k]]
+    assert code.placed.members[0][0] not in layers
+    told = expected_cycles(replace(made, tiles=tile_code(code)), x)
+    assert told.each < 1.05 * max(told.analog.values())
+
+
+def test_copies_that_gain_nothing_are_not_made() -> None:
+    """Where an image takes as long without, or programs find no room."""
+    seen: list[int] = []
+
+    def slow(made: Network) -> float:
+        seen.append(len(made.layers))
+        return 1e6
+
+    def full(made: Network) -> float:
+        seen.append(len(made.layers))
+        raise InputError("there is no room")
+
+    made, _ = perceptron(3, judge=slow)
+    assert seen == [6, 2]
+    assert [layer.name for layer in made.layers] == ["n_c", "n_y"]
+    assert any("since with more an image would take 1,000,000 cycles" in one for one in made.calibration["warnings"])
+    seen.clear()
+    made, _ = perceptron(3, judge=full)
+    assert seen == [6, 4]
+    assert len(made.layers) == 2
+    assert "layers have at most 1 tiles in turn, since with more there is no room" in made.calibration["warnings"]
+
+
+def test_a_copy_has_fewer_rows_than_without_it() -> None:
+    """Six rows for four copies are as many for the first one as for three."""
+    made, _ = network(1, 1, 4, rows=5)
+    assert sorted(layer.positions for layer in made.layers[:3]) == [12, 12, 12]
+    assert [layer.name for layer in made.layers[:3]] == [f"n_c {n}/3" for n in (1, 2, 3)]
+
+
+def perceptron(duplicates: int, rows: int = 5, judge: Judge | None = None) -> tuple[Network, np.ndarray]:
     """Two dense layers on so many times two tiles."""
     rng = np.random.default_rng(0)
     nodes = [node("Gemm", "x a", "c", transB=1), node("Relu", "c", "r"), node("Gemm", "r w", "y", transB=1)]
@@ -70,7 +111,8 @@ def perceptron(duplicates: int, rows: int = 4) -> tuple[Network, np.ndarray]:
     x = rng.uniform(-1, 1, size=(16, 30)).astype("f4")
     chip = load_chip("tnsa64-2x2", {"mesh.columns": 2, "mesh.rows": rows})
     model = build(nodes, weights, shape=("batch", 30), output=("batch", 4))
-    return compile_tiles(model, chip, calibrate=x, options=CompileOptions(seeds=1, samples=8, duplicates=duplicates)), x
+    options = CompileOptions(seeds=1, samples=8, duplicates=duplicates)
+    return compile_tiles(model, chip, calibrate=x, options=options, judge=judge), x
 
 
 def test_layers_of_one_position_are_dealt_images(tmp_path: Path) -> None:
@@ -83,21 +125,51 @@ def test_layers_of_one_position_are_dealt_images(tmp_path: Path) -> None:
     assert made.program.conversions == alone.program.conversions
     for first, images in ((0, 3), (5, 7)):
         programs, found, wanted = compare(made, x[:images], device="rram-neurram", first=first)
-        # Not the values of copies, which are there in some images alone.
-        assert len(found) == 2
+        # What is dealt and what copies give in turn, not the values of copies, which are there in some images alone.
+        stages = made.program.stages
+        assert [type(stages[value - 1].operation) for value in found] == [Select, WeightedSum] * 2
         for value, lanes in found.items():
             np.testing.assert_array_equal(lanes, wanted[value])
-            for turn in range(3):
+            for turn in range(3 if isinstance(stages[value - 1].operation, WeightedSum) else 0):
                 own = (np.arange(first, first + images) - turn) % 3 == 0
                 np.testing.assert_array_equal(wanted[value - 3 + turn][own], lanes[own])
                 assert not wanted[value - 3 + turn][~own].any()
-    each = [expected_cycles(replace(net, tiles=tile_code(tile_programs(net))), x).each for net in (made, alone)]
-    assert each[0] < 0.5 * each[1]
+    told = [expected_cycles(replace(net, tiles=tile_code(tile_programs(net))), x) for net in (made, alone)]
+    assert told[0].each < 0.5 * told[1].each
+    assert told[0].each < 1.05 * max(told[0].analog.values())
     assert programs.instructions > 0
     with_tiles = replace(made, tiles=tile_code(tile_programs(made)))
     with_tiles.save(tmp_path / "n.mho")
     again = Network.load(tmp_path / "n.mho")
     assert [(call.turn, call.turns) for call in again.program.calls] == [(t, 3) for _ in "cy" for t in range(3)]
+
+
+@pytest.mark.parametrize(("counts", "rows"), [({2: 2}, 4), ({1: 2, 2: 2}, 2)])
+def test_images_of_several_pixels_are_dealt(
+    counts: dict[int, int], rows: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where they are encoded: on a tile of its own, or on the one that takes rows of the layer before in turn."""
+    monkeypatch.setattr("compiler.tile.compiled.choose", lambda *_: (counts, []))
+    made, x = network(1, 2, 3, rows=rows)
+    assert [layer.name for layer in made.layers[-2:]] == ["n_y 1/2", "n_y 2/2"]
+    programs, found, wanted = compare(made, x[:5], device="rram-neurram", first=1)
+    placed = programs.placed
+    (deals,) = [k for k, node in enumerate(placed.graph.nodes) if node.deals]
+    assert placed.graph.values[placed.graph.nodes[deals].source].image.pixels == 9
+    alone = [k for k, members in enumerate(placed.members) if members == placed.members[deals]]
+    assert [placed.graph.call(k) for k in alone] == [None] * (1 + len(counts))
+    for value, lanes in found.items():
+        np.testing.assert_array_equal(lanes, wanted[value])
+
+
+def test_images_are_dealt_where_no_tile_is_free(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Copies deal and take in turn themselves."""
+    monkeypatch.setattr("compiler.tile.compiled.choose", lambda *_: ({0: 2, 1: 2}, []))
+    made, x = perceptron(2, rows=2)
+    assert len(made.layers) == made.chip.cores
+    _, found, wanted = compare(made, x[:7], device="rram-neurram")
+    for value, lanes in found.items():
+        np.testing.assert_array_equal(lanes, wanted[value])
 
 
 def test_copies_that_are_dealt_images_have_cells_of_their_own() -> None:
@@ -118,7 +190,7 @@ def test_copies_that_are_dealt_images_have_cells_of_their_own() -> None:
 
 
 def test_a_layer_that_gets_no_copy_is_named() -> None:
-    wanted = "layer 'n_c' takes longest and has no copy, which would take 2 free tiles; there are 0"
+    wanted = "layer 'n_c' takes longest and has no copy, which would take 3 free tiles; there are 0"
     assert wanted in perceptron(2, rows=1)[0].calibration["warnings"]
     assert not [one for one in perceptron(2)[0].calibration["warnings"] if "takes longest" in one]
 
@@ -138,7 +210,7 @@ def test_layers_of_steps_have_no_copies() -> None:
     assert any("takes longest and has no more than 1 tiles in turn, since it is called" in one
                for one in made.calibration["warnings"])
     layers = len(made.layers)
-    choice, warnings = choose(made.program, [*[1.0] * (layers - 1), 9999.0], made.chip, layers, 3, [ONE] * layers)
+    choice, warnings = choose(made.program, [*[1.0] * (layers - 1), 9999.0], made.chip, layers, 3)
     assert not choice
     assert warnings == [f"layer {made.layers[-1].name!r} takes longest and has no more than 1 tiles in turn, since "
                         "other layers are called at several steps"]

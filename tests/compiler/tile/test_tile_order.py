@@ -1,9 +1,11 @@
 """The order of nodes on a tile, and loops that stand for it."""
 
+import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from compiler.tile.placed.order import MOST_DEPTH, Loop, in_loops, unrolled
+from compiler.tile.placed.order import MOST_DEPTH, Loop, early, in_loops, unrolled
+from hw.tile.walk import Walk
 
 ORDERS = st.recursive(
     st.lists(st.integers(0, 2), min_size=1, max_size=4),
@@ -37,3 +39,16 @@ def test_bands_longer_than_a_body_are_found_once_they_are_folded() -> None:
     assert unrolled(steps) == band * 13
     assert max(len(unrolled(step.body)) for step in steps if isinstance(step, Loop)) == len(band)
     assert len(steps) < 12
+
+
+def test_what_the_next_rows_begin_with_is_made_in_step() -> None:
+    """Of a copy that has every fourth row of 14 x 14: four pixels a position, not four rows between two of its own."""
+    walk = Walk(run=1, channel=0, kernel_x=3, kernel_y=3, stride_y=4, pad_x=1, pad_y=1, width=14, height=14,
+                positions_x=14, positions_y=4)
+    made = early(walk, walk.need, 128)
+    assert (made >= walk.need).all()
+    assert np.diff(walk.need).max() > 40
+    assert np.diff(made).max() <= 6
+    assert (made - walk.low[:-1]).max() <= 128
+    # Where a ring may not hold so many, they come in one go.
+    assert np.diff(early(walk, walk.need, 40)).max() > 40

@@ -13,7 +13,7 @@ from mho import Chip, compile
 from mho.cli import run
 from mho.report.facts import read_facts, steady
 from mho.report.links import draw_links
-from mho.report.page import report_page
+from mho.report.page import figures, report_page
 from mho.report.words import accuracy_words, energy_words, missing_words, time_words
 
 GIVEN = {"energy.source": "a test of <energies>", "energy.word_line_pJ": 3, "energy.reset_pJ": 700,
@@ -147,6 +147,26 @@ def test_links_are_drawn_with_their_part_of_the_time(content: Any, tmp_path: Pat
     [facts] = read_facts([written(tmp_path, content | {"trace": TRACE, "chip": chip, "cost": content["cost"] | {
         "tiles": told}})])
     assert "6.25" in [text.get_text() for text in draw_links(facts).axes[0].texts]
+
+
+def test_what_would_help_tiles_says_what_there_is(content: Any, tmp_path: Path) -> None:
+    """The layer by its name, and more copies only where there may be more."""
+    for layers, wanted in (
+        (["a 1/3"], "tile 1,0 (a 1/3) works longest, 500 cycles an input (100% of the time), so its array limits. "
+         "What would help: a on more than 3 tiles (mho compile --duplicates), or fewer bits"),
+        (["a 1/7"], "What would help: fewer bits"),
+        (["a", "b"], "tile 1,0 (a and b) works longest"),
+        (["a"], "What would help: that layer on several tiles (mho compile --duplicates), or fewer bits"),
+    ):
+        told = {"each": 500.0, "first": 900, "f_clk_MHz": 100.0, "bottleneck": "1,0", "links": [], "tiles": [
+            {"tile": "0,0", "analog_cycles": 0.0, "utilisation": 0.0, "layers": []},
+            {"tile": "1,0", "analog_cycles": 500.0, "utilisation": 1.0, "layers": layers}]}
+        given = content | {"cost": content["cost"] | {"tiles": told}}
+        [facts] = read_facts([written(tmp_path, given)])
+        assert wanted in time_words(facts)
+        rows = dict(figures(facts))
+        assert rows["time from input to input, tiles at work on several, predicted"] == (
+            "500.0 cycles = 5.000 µs: 200,000 inputs a second")
 
 
 def part(name: str, value: object, nJ: float) -> dict[str, Any]:

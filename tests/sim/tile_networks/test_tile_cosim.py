@@ -95,7 +95,7 @@ def cases() -> dict[str, Case]:
         "one": make([node("Gemm", "x a", "y", transB=1)], {"a": (5, 8)}, (8,), "b"),
         "host": make(host, {"a": (6, 8), "w": (3, 6)}, (8,), "b"),
         "copies": make([node("Conv", "x a", "y")], {"a": (2, 1, 2, 2)}, (1, 5, 5), "bcd", duplicates=2),
-        "dealt": make([node("Gemm", "x a", "y", transB=1)], {"a": (5, 8)}, (8,), "b", duplicates=3),
+        "dealt": make([node("Gemm", "x a", "y", transB=1)], {"a": (5, 8)}, (8,), "b", duplicates=2),
     }
 
 
@@ -151,7 +151,7 @@ def test_all_lanes_and_codes_are_those_of_functional(
     # The host gets no value that is there in some images alone.
     calls = [stage.operation for stage in case.network.program.stages]
     some = {k for k, call in enumerate(calls) if isinstance(call, Call) and call.turns > 1}
-    assert len(some) == (3 if name == "dealt" else 0)
+    assert len(some) == (2 if name == "dealt" else 0)
     assert sorted(found) == [k + 1 for k in range(len(wanted) - 1) if k not in {*case.code.between, *some}]
     assert bool(case.code.between) is (name == "host")
     for value, lanes in found.items():
@@ -167,10 +167,12 @@ def test_all_lanes_and_codes_are_those_of_functional(
         np.testing.assert_array_equal(account.core_cycles, expected.core_cycles)
     # From the first flit to the last of the first image, then from image to image.
     ends = np.cumsum(account.cycles)
-    assert ends[-1] < IMAGES * ends[0] or name == "one"
     images = np.arange(FIRST, FIRST + IMAGES, dtype=np.uint64)
     told = tile_cycles(replace(case.network, tiles=case.code), models, core_masks(case.network),
                        case.network.program.input.compute(case.x), images)
+    # Arrays of copies work all the time, in the first image as in others.
+    assert ends[-1] - ends[0] < (IMAGES - 1) * (1.1 * max(told.analog.values()) if name == "copies" else ends[0]) or (
+        name == "one")
     if name == "one":
         # Who asks of tokens may wait a cycle for another one, which is not predicted.
         assert np.abs(np.array(told.ends) - ends).max() <= 2
