@@ -34,7 +34,8 @@ def _energy(energy: Mapping[str, Any]) -> str:
         f"One input takes {format_energy(energy['image_pJ'], 4)} by its switching activity, "
         f"{format_energy(energy['average_pJ'], 4)} by an average activity of {energy['average_activity']:g} a cycle: "
         f"{energy['average_pJ'] / energy['image_pJ'] - 1:+.0%}. {format_energy(energy['still_pJ'], 4)} of it are "
-        f"clock and leakage{memories}. The sum is of {energy['what']}; the waves have "
+        f"clock and leakage{memories}. {energy.get('clock_gates', 0):,} cells gate clocks. "
+        f"The sum is of {energy['what']}; the waves have "
         f"{energy['named_flip_flops']:.1%} of the flip-flops. {energy['left_out']}"
     )
 
@@ -42,7 +43,7 @@ def _energy(energy: Mapping[str, Any]) -> str:
 def _ports(silicon: Mapping[str, Any], energy: Mapping[str, Any] | None) -> str:
     """What it means that memories write and read, and macros have one port."""
     text = (
-        "Memories are on the macros of least area, or flip-flops without gated clocks where these are smaller or the "
+        "Memories are on the macros of least area, or flip-flops where these are smaller or the "
         "memory is read in the same cycle; several words in a row need a multiplexer, which is not counted."
     )
     if energy is None:

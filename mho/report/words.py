@@ -179,7 +179,8 @@ def energy_words(facts: Facts) -> str:
             + _memory_energy(silicon["energy"]) + _tile_energy(silicon["energy"])
         )
         if energy is not None and digital > energy["total_pJ"]:
-            parts.append("What would help: gated clocks (verilog.clock_gate), a clock that stops while a tile waits.")
+            gates = "" if silicon["energy"].get("clock_gates") else "a library with a cell that gates clocks, "
+            parts.append(f"What would help: {gates}a clock that stops while a tile waits.")
     return " ".join(parts)
 
 

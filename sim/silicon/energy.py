@@ -78,7 +78,8 @@ def chip_energy(
         **sums(took.rows), "average_activity": AVERAGE_ACTIVITY, "cycles": activity.cycles / images,
         "what": _what(chip), "blocks": block_sums(took.rows, prefix), "tiles": tile_sums(took.rows),
         "left_out": _LEFT_OUT if memories else f"Memories, {_LEFT_OUT[0].lower()}{_LEFT_OUT[1:]}",
-        "named_nets": took.named, "named_flip_flops": float(took.states[0] / max(took.states[1], 1)),
+        "clock_gates": took.gates, "named_nets": took.named,
+        "named_flip_flops": float(took.states[0] / max(took.states[1], 1)),
         **({"memories": told} if memories else {}),
     }
 
@@ -124,6 +125,8 @@ class _Took:
         Energies of all tiles and of what is around them.
     named, states
         Nets that the trace knows; flip-flops that it knows, and all.
+    gates
+        Cells that gate clocks.
     """
 
     def __init__(self, made: Netlist, activity: Activity, *, images: int, period: float) -> None:
@@ -131,7 +134,7 @@ class _Took:
         self._images, self._period = images, period
         self._tiles = {path: module for path, module in instance_paths(made).items() if _TILE.fullmatch(path)}
         self.rows: list[Row] = []
-        self.named, self.states = 0, np.zeros(2, np.int64)
+        self.named, self.states, self.gates = 0, np.zeros(2, np.int64), 0
 
     def logic(self, cells: Cells) -> None:
         """All that is of standard cells."""
@@ -147,6 +150,7 @@ class _Took:
                 seen = _seen(names, model.flat.nets, self._activity, f"{self._scope}.{path}" if path else self._scope)
                 self.named += int(np.count_nonzero(seen.known)) - 2
                 self.states += np.array(model.states(seen))
+                self.gates += len(model.gated)
                 model.carry(seen)
                 energies = _energies(model, seen, self._activity.cycles / self._images, self._period)
                 self.rows += [Row(tile=_tile(path), module=module, image=one, average=other, still=still)
