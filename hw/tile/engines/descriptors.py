@@ -163,7 +163,8 @@ class Descriptors(Resettable):
 
     def _write(self, m: Module, write: Any, own: Value, renew: tuple[Value, Value]) -> None:
         """The first of those who write, after this block itself."""
-        ports = [self.set, self.load, self.place]
+        # A place goes first: whether it is written must not depend on the state of the sequencer.
+        ports = [self.place, self.set, self.load]
         taken: Value = own
         # Whose word it is, in two bits: a mux of four.
         chosen = Signal(range(1 + len(ports)), name="writer")

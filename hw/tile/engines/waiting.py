@@ -83,9 +83,10 @@ class Waiting(Resettable):
         for k, place in enumerate(places):
             m.d.comb += takes[k].eq(~valid[k] | (takes[k - 1] if k else self.o.ready))
             last = k == self.depth - 1
+            with m.If(takes[k] & (self.i.valid if last else valid[k + 1])):
+                m.d.sync += place.eq(self.i.payload if last else places[k + 1])
             with m.If(takes[k]):
                 m.d.sync += [
-                    place.eq(self.i.payload if last else places[k + 1]),
                     valid[k].eq(comes if last else valid[k + 1]),
                     streams[k].eq(self.i.p.reads & comes.replicate(STREAMS) if last else streams[k + 1]),
                 ]

@@ -126,10 +126,11 @@ class VectorUnit(Resettable):
         self._feed(m, operands, parameters, lanes, stages[0], enable)
         self._sum(m, operands, accumulators, lanes, stages, enable)
         y = self._look_up(m, lanes, enable, stages[-2].valid & stages[-2].last)
-        # Where no operation is on, nothing is clocked.
-        running, idle = Signal(), Signal()
-        self._give(m, accumulators, lanes, self._last(m, stages, enable), enable, y, running)
+        # Where nothing is under way, nothing is clocked.
+        running, idle, under_way = Signal(), Signal(), Signal()
+        self._give(m, accumulators, lanes, self._last(m, stages, enable), enable, y, under_way)
         m.d.comb += [
+            under_way.eq(operands.o.valid | Cat(stage.valid for stage in stages).any()),
             idle.eq(~(operands.active | operands.waiting | Cat(stage.valid for stage in stages).any())),
             self.done.eq(running & idle & ~self.start),
         ]
@@ -228,7 +229,7 @@ class VectorUnit(Resettable):
 
     def _give(
         self, m: Module, accumulators: Any, lanes: list[Any], stage: Any, enable: Value, y: list[Value],
-        running: Value,
+        under_way: Value,
     ) -> None:
         """Results to the accumulators or the buffer."""
         job, address = self.job, Signal(ADDRESS_BITS)
@@ -241,7 +242,7 @@ class VectorUnit(Resettable):
             # What is above the bytes that are written is anything.
             self.write.data.eq(Cat(Mux(job.wide, wide[: len(narrow)], narrow), wide[len(narrow) :])),
             self.write.bytes.eq(stage.count << job.wide),
-            enable.eq(running & (~gives | Mux(to_sums, accumulators.ready, self.write.ready))),
+            enable.eq(under_way & (~gives | Mux(to_sums, accumulators.ready, self.write.ready))),
         ]
         if self.cfg.trace:
             total: Value = C(0)

@@ -230,6 +230,10 @@ class Tokens(Resettable):
         end, beyond, far = Signal(ADDRESS_BITS + 1, name="end"), Signal(name="beyond"), Signal()
         reserved, field = own_wrongs("stream", ring)
         field |= (ring.first + (ring.remote << 1) > ring.blocks) | (ring.remote & (ring.slot >= SLOTS))
+        # What it breaks by itself is known a cycle later; its row stays until it is judged.
+        late = Signal(2, name="of_itself")
+        m.d.sync += late.eq(Cat(reserved, field))
+        reserved, field = late
         m.d.comb += [
             far.eq(beyond | (end > self.buffer_bytes)),
             wrong.eq(Mux(reserved, WRONGS.index(Cause.RESERVED), Mux(field, WRONGS.index(Cause.FIELD), Mux(

@@ -76,6 +76,8 @@ class TokenClaims(Harness):
         claim(m, "it has its first blocks when its turn was", judged == (begun & ((at == _IDLE) | (row > self.stream))))
         claim(m, "turns are those of rings, from the first on", Mux(at == _IDLE, begun | (row == 0), row < dut.streams))
         with m.If(here):
+            claim(m, "what it breaks by itself is known", state["of_itself"][1] | (
+                (first + 2 * descriptor.remote <= descriptor.blocks) & (descriptor.blocks != 0)))
             claim(m, "some have come", left + ring.there == first)
             claim(m, "no more than it has", room <= descriptor.blocks)
             claim(m, "one each cycle, while there is room", Mux(
