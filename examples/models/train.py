@@ -8,17 +8,18 @@ when cells relax (Wan et al., Nature 608, 504 (2022), trained with 10 to 20 %). 
 0..16 and 0..255.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
-__all__ = ["Recipe", "main", "to_onnx", "train"]
+__all__ = ["Adam", "Recipe", "main", "to_onnx", "train"]
 
 Float = NDArray[np.float64]
 
@@ -45,6 +46,29 @@ class Recipe:
     seed: int = 1
 
 
+class Adam:
+    """Adam (Kingma and Ba, 2015) with its usual rates: means of the gradients of some values and of their squares.
+
+    Attributes
+    ----------
+    step
+        Steps so far.
+    """
+
+    def __init__(self, values: Sequence[NDArray[Any]]) -> None:
+        self.step = 0
+        self._first, self._second = [np.zeros_like(v) for v in values], [np.zeros_like(v) for v in values]
+
+    def updates(self, slopes: Iterable[NDArray[Any]]) -> Iterator[NDArray[Any]]:
+        """What each value is to go down by in the next step, at a rate of 1."""
+        first, second = self._first, self._second
+        self.step += 1
+        for k, slope in enumerate(slopes):
+            first[k] = 0.9 * first[k] + 0.1 * slope
+            second[k] = 0.999 * second[k] + 0.001 * slope**2
+            yield (first[k] / (1 - 0.9**self.step)) / (np.sqrt(second[k] / (1 - 0.999**self.step)) + 1e-8)
+
+
 def train(x: Float, y: NDArray[np.int64], recipe: Recipe) -> list[tuple[Float, Float]]:
     """Weights (inputs, outputs) and biases of each layer for images (images, height, width) scaled to 0..1."""
     rng = np.random.default_rng(recipe.seed)
@@ -52,10 +76,9 @@ def train(x: Float, y: NDArray[np.int64], recipe: Recipe) -> list[tuple[Float, F
     values = [rng.normal(size=(a, b)) * np.sqrt(2 / a) for a, b in pairwise(sizes)]
     values += [np.zeros(b) for b in sizes[1:]]
     layers = len(sizes) - 1
-    first, second = [np.zeros_like(v) for v in values], [np.zeros_like(v) for v in values]
+    adam = Adam(values)
     target = np.eye(sizes[-1])[y] * (1 - recipe.smoothing) + recipe.smoothing / sizes[-1]
     steps = recipe.epochs * -(-len(x) // recipe.batch)
-    step = 0
     for _ in range(recipe.epochs):
         order = rng.permutation(len(x))
         for start in range(0, len(x), recipe.batch):
@@ -63,12 +86,8 @@ def train(x: Float, y: NDArray[np.int64], recipe: Recipe) -> list[tuple[Float, F
             images = _augment(x[chosen], recipe, rng).reshape(len(chosen), -1)
             noisy = [w + rng.normal(size=w.shape) * recipe.noise * np.abs(w).max() for w in values[:layers]]
             slopes = _gradients(images, target[chosen], noisy, values[layers:])
-            step += 1
-            rate = recipe.rate * 0.5 * (1 + np.cos(np.pi * step / steps))
-            for k, slope in enumerate(slopes):
-                first[k] = 0.9 * first[k] + 0.1 * slope
-                second[k] = 0.999 * second[k] + 0.001 * slope**2
-                update = (first[k] / (1 - 0.9**step)) / (np.sqrt(second[k] / (1 - 0.999**step)) + 1e-8)
+            rate = recipe.rate * 0.5 * (1 + np.cos(np.pi * (adam.step + 1) / steps))
+            for k, update in enumerate(adam.updates(slopes)):
                 values[k] = values[k] - rate * update - recipe.rate * recipe.decay * (k < layers) * values[k]
     return list(zip(values[:layers], values[layers:], strict=True))
 

@@ -15,7 +15,7 @@ import onnx
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
-from train import FASHION
+from train import FASHION, Adam
 
 __all__ = ["Cnn", "main", "to_onnx", "train"]
 
@@ -103,9 +103,9 @@ def train(
     rng = np.random.default_rng(seed)
     net = Cnn.random(rng)
     values = [*net.weights, *net.biases]
-    first, second = [np.zeros_like(v) for v in values], [np.zeros_like(v) for v in values]
+    adam = Adam(values)
     target = (np.eye(10, dtype=np.float32) * 0.9 + 0.01)[y]
-    batch, step = 50, 0
+    batch = 50
     steps = epochs * (len(x) // batch)
     for _ in range(epochs):
         order = rng.permutation(len(x))
@@ -114,12 +114,9 @@ def train(
             images = np.where(rng.random((len(chosen), 1, 1)) < 0.5, x[chosen, :, ::-1], x[chosen])
             noisy = [w + rng.normal(size=w.shape).astype(np.float32) * noise * np.abs(w).max() for w in net.weights]
             slopes, offsets = net.gradients(images[..., None], target[chosen], noisy)
-            step += 1
+            step = adam.step + 1
             now = float(rate * 0.5 * (1 + np.cos(np.pi * step / steps)))
-            for k, slope in enumerate([*slopes, *offsets]):
-                first[k] = 0.9 * first[k] + 0.1 * slope
-                second[k] = 0.999 * second[k] + 0.001 * slope**2
-                update = (first[k] / (1 - 0.9**step)) / (np.sqrt(second[k] / (1 - 0.999**step)) + 1e-8)
+            for k, update in enumerate(adam.updates([*slopes, *offsets])):
                 values[k] -= (now * update).astype(np.float32)
                 if k < 3:
                     values[k] *= np.float32(1 - now * 5e-3)

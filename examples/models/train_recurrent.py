@@ -16,6 +16,7 @@ import numpy as np
 import onnx
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
+from train import Adam
 from train_series import DATA, LENGTH, STATES, signals
 
 __all__ = ["NOISE", "Lstm", "main", "to_onnx", "train"]
@@ -88,8 +89,8 @@ def train(
     """Adam with a cosine schedule and gradients of a norm of 1 at most, for records (records, LENGTH) in -1..1."""
     rng, frames = np.random.default_rng(seed), x.reshape(len(x), STEPS, FRAME)
     net = Lstm(rng)
-    first, second = [np.zeros_like(v) for v in net.values], [np.zeros_like(v) for v in net.values]
-    target, batch, step = np.eye(len(STATES), dtype="f4")[y], 50, 0
+    adam = Adam(net.values)
+    target, batch = np.eye(len(STATES), dtype="f4")[y], 50
     steps = epochs * (len(x) // batch)
     for _ in range(epochs):
         order = rng.permutation(len(x))
@@ -102,13 +103,9 @@ def train(
             e = np.exp(score - score.max(axis=1, keepdims=True))
             slopes = net.backward(frames[chosen], values, (e / e.sum(axis=1, keepdims=True) - target[chosen]) / batch)
             size = np.sqrt(sum(float((s**2).sum()) for s in slopes))
-            step += 1
+            step = adam.step + 1
             now = rate * 0.5 * (1 + np.cos(np.pi * step / steps))
-            for k, slope in enumerate(slopes):
-                slope = slope / max(1.0, size)
-                first[k] = 0.9 * first[k] + 0.1 * slope
-                second[k] = 0.999 * second[k] + 0.001 * slope**2
-                update = first[k] / (1 - 0.9**step) / (np.sqrt(second[k] / (1 - 0.999**step)) + 1e-8)
+            for k, update in enumerate(adam.updates(slope / max(1.0, size) for slope in slopes)):
                 net.values[k] -= (now * update).astype("f4")
     return net
 

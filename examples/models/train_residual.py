@@ -18,7 +18,7 @@ import numpy as np
 import onnx
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
-from train import FASHION
+from train import FASHION, Adam
 
 __all__ = ["NOISE", "Residual", "main", "to_onnx", "train"]
 
@@ -133,9 +133,9 @@ def train(
     rng = np.random.default_rng(seed)
     net = Residual(rng)
     values = [one.weight for one in net.layers] + [one.bias for one in net.layers]
-    first, second = [np.zeros_like(v) for v in values], [np.zeros_like(v) for v in values]
+    adam = Adam(values)
     target = (np.eye(10, dtype=np.float32) * 0.9 + 0.01)[y]
-    batch, step, edge = 50, 0, x.shape[1]
+    batch, edge = 50, x.shape[1]
     steps = epochs * (len(x) // batch)
     for _ in range(epochs):
         order = rng.permutation(len(x))
@@ -149,12 +149,9 @@ def train(
                 weights = [w + rng.standard_normal(w.shape, np.float32) * np.float32(noise) * np.abs(w).max()
                            for w in weights]
             slopes, offsets = net.gradients(images[..., None], target[chosen], weights)
-            step += 1
+            step = adam.step + 1
             now = float(rate * min(1, step / 100) * 0.5 * (1 + np.cos(np.pi * step / steps)))
-            for k, slope in enumerate([*slopes, *offsets]):
-                first[k] = 0.9 * first[k] + 0.1 * slope
-                second[k] = 0.999 * second[k] + 0.001 * slope**2
-                update = (first[k] / (1 - 0.9**step)) / (np.sqrt(second[k] / (1 - 0.999**step)) + 1e-8)
+            for k, update in enumerate(adam.updates([*slopes, *offsets])):
                 values[k] -= (now * update).astype(np.float32)
                 if k < len(slopes):
                     values[k] *= np.float32(1 - now * 2e-2)

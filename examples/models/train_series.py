@@ -15,6 +15,7 @@ import numpy as np
 import onnx
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
+from train import Adam
 
 __all__ = ["STATES", "main", "signals", "to_onnx", "train"]
 
@@ -79,8 +80,8 @@ def train(x: Float, y: NDArray[np.int64], *, epochs: int = 20, rate: float = 3e-
     sizes = zip((1, *CHANNELS), (*CHANNELS, len(STATES)), (*KERNELS, 1), (*STRIDES, 1), strict=True)
     net = [_Conv(rng, *size) for size in sizes]
     values = [v for one in net for v in (one.weight, one.bias)]
-    first, second = [np.zeros_like(v) for v in values], [np.zeros_like(v) for v in values]
-    target, batch, step = np.eye(len(STATES), dtype="f4")[y], 50, 0
+    adam = Adam(values)
+    target, batch = np.eye(len(STATES), dtype="f4")[y], 50
     steps = epochs * (len(x) // batch)
     for _ in range(epochs):
         order = rng.permutation(len(x))
@@ -98,12 +99,9 @@ def train(x: Float, y: NDArray[np.int64], *, epochs: int = 20, rate: float = 3e-
                 slopes = [weight, bias, *slopes]
                 slope = np.broadcast_to(slope / kept[k].shape[1], kept[k].shape) if k == len(net) - 1 else slope
                 slope = slope * (kept[k] > 0)
-            step += 1
+            step = adam.step + 1
             now = rate * 0.5 * (1 + np.cos(np.pi * step / steps))
-            for k, slope in enumerate(slopes):
-                first[k] = 0.9 * first[k] + 0.1 * slope
-                second[k] = 0.999 * second[k] + 0.001 * slope**2
-                update = first[k] / (1 - 0.9**step) / (np.sqrt(second[k] / (1 - 0.999**step)) + 1e-8)
+            for k, update in enumerate(adam.updates(slopes)):
                 values[k] -= (now * update).astype("f4")
     return net
 
