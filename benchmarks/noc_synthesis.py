@@ -9,7 +9,7 @@ from typing import Any
 from amaranth.hdl import Module
 from amaranth.lib import wiring
 from amaranth.lib.wiring import connect, flipped
-from tools import run_tool
+from tools import fmax_MHz, run_tool
 
 from hw.noc.config import MeshConfig
 from hw.noc.host_port import HostPort
@@ -180,14 +180,10 @@ def _ice40_cells(folder: Path) -> dict[str, int]:
     return {"ice40": found.get("SB_LUT4", 0), "ice40_ff": flops, "ice40_ram": found.get("SB_RAM40_4K", 0)}
 
 
-def _clock(report: str) -> float:
-    return float(re.findall(r"Max frequency for clock[^:]*: +([\d.]+) MHz", report)[-1])
-
-
 def _place_ice40(folder: Path) -> dict[str, Any]:
     run_tool(["yosys", "-q", "-p", "read_verilog part.v wrap.v; synth_ice40 -top wrap -json wrap40.json"], folder)
     command = ["nextpnr-ice40", "--hx8k", "--package", "ct256", "--json", "wrap40.json", "--timing-allow-fail"]
-    clocks = [_clock(run_tool([*command, "--seed", str(seed)], folder)) for seed in SEEDS]
+    clocks = [fmax_MHz(run_tool([*command, "--seed", str(seed)], folder)) for seed in SEEDS]
     return {"ice40_mhz": max(clocks), "ice40_mhz_all": clocks}
 
 
@@ -200,7 +196,7 @@ def _place_ecp5(folder: Path) -> dict[str, Any]:
             "--freq", str(WANTED_MHZ), "--seed", str(seed), "--lpf-allow-unconstrained", "--timing-allow-fail",
         ]
         text = run_tool(command, folder)
-        clocks.append(_clock(text))
+        clocks.append(fmax_MHz(text))
         found = re.search(r"TRELLIS_COMB: +(\d+)", text)
         comb = int(found[1]) if found else 0
     return {"comb": comb, "mhz": max(clocks), "mhz_all": clocks}

@@ -15,7 +15,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from tools import run_tool
+from tools import fmax_MHz, run_tool
 
 from hw.tile.config import TileConfig
 from hw.tile.tile import Tile
@@ -75,7 +75,7 @@ def main() -> None:
                 "nextpnr-ecp5", "--85k", "--package", "CABGA756", "--json", "tile.json", "--lpf-allow-unconstrained",
                 "--freq", "70", "--seed", str(seed), "--timing-allow-fail"], folder)
             (folder / f"seed{seed}.log").write_text(text)
-            report[f"seed {seed}"] = float(re.findall(r"Max frequency for clock\s+'[^']*': ([\d.]+) MHz", text)[-1])
+            report[f"seed {seed}"] = fmax_MHz(text)
             print(f"seed {seed}: {report[f'seed {seed}']} MHz", flush=True)
     if args.json:
         args.json.write_text(json.dumps(report, indent=2) + "\n")

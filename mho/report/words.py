@@ -4,14 +4,13 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from compiler.network.stage_file import MOST_TURNS
 from mho.comparisons.runs import MEASURES
 from mho.report.facts import Facts, steady
 from mho.units import format_energy
 
 __all__ = ["accuracy_words", "energy_words", "missing_words", "time_words"]
 
-_MOST_TURNS = 7
-"""Tiles that a layer may have in turn: mho compile --duplicates."""
 _LIMITS = 0.95
 """Share of the time from which on an array is what limits."""
 _HELP = {
@@ -126,7 +125,7 @@ def _more_tiles(layers: Sequence[str]) -> str:
         return "that layer on several tiles (mho compile --duplicates), or "
     name, count = copy[1], int(copy[2])
     more = f"{name} on more than {count} tiles (mho compile --duplicates), or "
-    return more if count < _MOST_TURNS else ""
+    return more if count < MOST_TURNS else ""
 
 
 def _trace_words(facts: Facts, trace: Mapping[str, Any]) -> str:

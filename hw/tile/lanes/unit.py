@@ -129,9 +129,9 @@ class VectorUnit(Resettable):
         # Where nothing is under way, nothing is clocked.
         running, idle, under_way = Signal(), Signal(), Signal()
         self._give(m, accumulators, lanes, self._last(m, stages, enable), enable, y, under_way)
+        in_stages = Cat(stage.valid for stage in stages).any()
         m.d.comb += [
-            under_way.eq(operands.o.valid | Cat(stage.valid for stage in stages).any()),
-            idle.eq(~(operands.active | operands.waiting | Cat(stage.valid for stage in stages).any())),
+            under_way.eq(operands.o.valid | in_stages), idle.eq(~(operands.active | operands.waiting | in_stages)),
             self.done.eq(running & idle & ~self.start),
         ]
         with m.If(self.start):
