@@ -48,9 +48,9 @@ def chip_energy(
 ) -> dict[str, Any]:
     """For JSON: energy of the digital part of a chip for one of ``images`` inputs, all of which are in ``trace``.
 
-    ``image_pJ`` is with the activity of the trace, ``average_pJ`` with an average one, ``still_pJ`` what the clock and
-    leakage alone take, ``memory_pJ`` what accesses to macros of ``memories`` take; of all, of each of ``blocks`` and of
-    each of ``tiles``.
+    ``image_pJ`` is with the activity of the trace, ``average_pJ`` with an average one, ``still_pJ`` what leakage and
+    the clock alone take, its gates as open as in the trace, ``memory_pJ`` what accesses to macros of ``memories`` take;
+    of all, of each of ``blocks`` and of each of ``tiles``.
 
     Raises
     ------

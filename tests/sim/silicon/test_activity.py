@@ -189,7 +189,7 @@ def test_memories_on_macros_take_what_their_accesses_take(tmp_path: Path) -> Non
 @pytest.mark.cosim("iverilog", "verilator", "yosys")
 @pytest.mark.skipif(not LIBRARY.exists(), reason=f"{LIBRARY} is not there")
 def test_a_tile_that_the_host_talks_to_takes_more_than_the_others(tmp_path: Path) -> None:
-    """Blocks and tiles add up to the chip, and all tiles take the same clock."""
+    """Blocks and tiles add up to the chip; what comes opens gates of the clock where it comes, and nowhere else."""
     chip = load_chip("tnsa16-2x2", {"programming.engine": False})
     row, column = NODE_BITS - 1, NODE_BITS - 2  # of an address in words
     moves = (
@@ -207,5 +207,6 @@ def test_a_tile_that_the_host_talks_to_takes_more_than_the_others(tmp_path: Path
     assert energy["named_flip_flops"] > 0.98
     moved = {tile: one["image_pJ"] - one["still_pJ"] for tile, one in tiles.items()}
     assert moved["1,0"] > 2 * max(moved["0,1"], moved["1,1"])
-    assert tiles["1,0"]["still_pJ"] == pytest.approx(tiles["1,1"]["still_pJ"], rel=0.01)
+    assert tiles["0,1"]["still_pJ"] == pytest.approx(tiles["1,1"]["still_pJ"], rel=0.001)
+    assert 1.005 < tiles["1,0"]["still_pJ"] / tiles["1,1"]["still_pJ"] < 1.1
     assert tiles["1,0"]["average_pJ"] == pytest.approx(tiles["1,1"]["average_pJ"])
