@@ -59,7 +59,7 @@ class Chip(wiring.Component):
         split: Any = BusSplit(address_width(mesh), (
             Region("tiles", 0, host_address_bits(mesh)), Region("chip", chip_base(mesh), PAGE_BITS),
         ))
-        tiles: Any = TileMesh(parts.tile, mesh, parts.core, outside=self.outside)
+        tiles: Any = TileMesh(parts.tiles, mesh, parts.core, outside=self.outside)
         port: Any = FlitPort(mesh, parts.page)
         m.submodules.split, m.submodules.port, m.submodules.tiles = split, port, tiles
         connect(m, flipped(self.bus), split.bus)

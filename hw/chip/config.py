@@ -1,6 +1,6 @@
 """What a chip of tiles is made of."""
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING
 
 from hw.chip.map import address_map, chip_page
@@ -13,7 +13,7 @@ from hw.tile.config import TileConfig
 if TYPE_CHECKING:
     from hw.config import Chip
 
-__all__ = ["ChipParts"]
+__all__ = ["ChipParts", "tiles_of"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,13 +22,13 @@ class ChipParts:
 
     Attributes
     ----------
-    tile, mesh, core
-        A tile, the network, and a core: all tiles are alike.
+    tiles, mesh, core
+        The tiles, row by row, the network, and a core: these are all alike.
     page
         Registers of the chip itself.
     """
 
-    tile: TileConfig
+    tiles: tuple[TileConfig, ...]
     mesh: MeshConfig
     core: CoreBlocks
     page: RegisterMap
@@ -44,9 +44,14 @@ class ChipParts:
         """
         mesh = MeshConfig.from_chip(chip)
         return cls(
-            tile=TileConfig.from_chip(chip), mesh=mesh, core=core_blocks(chip, tiled=True),
+            tiles=tiles_of(chip), mesh=mesh, core=core_blocks(chip, tiled=True),
             page=chip_page(mesh, chip.lines, chip.sha256),
         )
+
+    @property
+    def kinds(self) -> tuple[TileConfig, ...]:
+        """Tiles that differ; that of the first one, and of its like, is the first."""
+        return tuple(dict.fromkeys(self.tiles))
 
     @property
     def registers(self) -> RegisterMap:
@@ -56,9 +61,33 @@ class ChipParts:
     @property
     def address_map(self) -> AddressMap:
         """All that a master reaches."""
-        return address_map(self.mesh, self.tile, self.registers, self.page)
+        return address_map(self.mesh, self.tiles, self.registers, self.page)
 
     @property
     def configurations(self) -> tuple[object, ...]:
         """What blocks are configured by."""
-        return (self, *(getattr(self, field.name) for field in fields(self)), *self.core.configurations)
+        return (self, *(getattr(self, field.name) for field in fields(self)), *self.kinds, *self.core.configurations)
+
+
+def tiles_of(chip: "Chip", *, copies: bool = False) -> tuple[TileConfig, ...]:
+    """The tiles of a chip, row by row; those of another kind than the first have a word for that.
+
+    Parameters
+    ----------
+    copies
+        As at :class:`hw.tile.config.TileConfig`.
+
+    Raises
+    ------
+    InputError
+        If a tile cannot be built.
+    """
+    found = [replace(TileConfig.from_chip(chip, column, row), copies=copies)
+             for row in range(chip.mesh.rows) for column in range(chip.mesh.columns)]
+    return tuple(replace(one, verilog_word=_word(one, found[0])) for one in found)
+
+
+def _word(one: TileConfig, first: TileConfig) -> str:
+    """Names and values of the sizes in which a tile is another one than the first."""
+    sizes = ((field.name, getattr(one, field.name)) for field in fields(one))
+    return "_".join(f"{name}_{value}" for name, value in sizes if value != getattr(first, name))

@@ -1,5 +1,7 @@
 """Addresses of a chip of tiles: where each tile is, and the chip's own registers."""
 
+from collections.abc import Sequence
+
 from hw.host.address_map import AddressMap, Block
 from hw.host.registers import Access, Field, Register, RegisterMap, Window
 from hw.noc.config import MeshConfig
@@ -120,20 +122,25 @@ def tile_blocks(mesh: MeshConfig, tile: TileConfig, core: RegisterMap) -> tuple[
     )
 
 
-def address_map(mesh: MeshConfig, tile: TileConfig, core: RegisterMap, page: RegisterMap) -> AddressMap:
+def address_map(
+    mesh: MeshConfig, tiles: Sequence[TileConfig], core: RegisterMap, page: RegisterMap
+) -> AddressMap:
     """All that a master reaches: of each tile its program and memories, its core and its node; the chip itself.
 
     Parameters
     ----------
+    tiles
+        Each of them, row by row.
     core, page
         Registers of a core in a tile, and those of the chip.
     """
-    within = tile_blocks(mesh, tile, core)
+    within = {tile: tile_blocks(mesh, tile, core) for tile in tiles}
     # As addresses rise: the column is the lower part.
     blocks = [
         Block(tile_name(mesh, node) + ("" if block.name == "tile" else f"_{block.name}"),
               host_address(mesh, node, block.base), block.map)
-        for node in sorted(range(mesh.nodes), key=lambda node: host_address(mesh, node, 0)) for block in within
+        for node in sorted(range(mesh.nodes), key=lambda node: host_address(mesh, node, 0))
+        for block in within[tiles[node]]
     ]
     return AddressMap(
         name="chip", address_width=address_width(mesh), blocks=(*blocks, Block("chip", chip_base(mesh), page)),

@@ -137,7 +137,7 @@ def build_tile(chip: Description) -> wiring.Component:
         If the chip has one core, thus no tiles.
     """
     parts = ChipParts.from_chip(chip)
-    return CoreTile(parts.tile, parts.mesh, parts.core, outside=False)
+    return CoreTile(parts.tiles[0], parts.mesh, parts.core, outside=False)
 
 
 def build_chip(chip: Description, wrap: str = "wishbone", *, outside: bool = False) -> wiring.Component:
@@ -151,7 +151,7 @@ def build_chip(chip: Description, wrap: str = "wishbone", *, outside: bool = Fal
     top_name(wrap)
     parts = ChipParts.from_chip(chip)
     if wrap == "none":
-        return TileMesh(parts.tile, parts.mesh, parts.core, outside=outside)
+        return TileMesh(parts.tiles, parts.mesh, parts.core, outside=outside)
     return ChipTop(parts, wrap=wrap, outside=outside)
 
 

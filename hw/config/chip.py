@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 from hw.config.cost import AreaSection, EnergySection
 from hw.config.keys import ChipError, Section, check_section, key, keys_of
 from hw.config.macro import MacroSection
+from hw.config.tile import TileSection
 from macro_models.errors import InputError
 from macro_models.exact.operation import MvmOperation
 
@@ -60,29 +61,6 @@ class MeshSection(Section):
     contexts: int = key(
         2, "Trees of in-network reduction that may cross a router at a time.", choices=(0, 1, 2, 4),
         shapes=("noc", "tile"),
-    )
-
-
-@dataclass(frozen=True, kw_only=True)
-class TileSection(Section):
-    """``[tile]``: what runs the program of a core in a mesh of several; all tiles of a chip are alike."""
-
-    _name = "tile"
-    programs: bool = key(
-        False, "Networks become programs that the tiles run by themselves; false: a host schedules each product.",
-        later=True,
-    )
-    lanes: int = key(
-        4, "Elements that the vector unit takes a cycle.", choices=(2, 4, 8), shapes=("tile",), later=True
-    )
-    buffer_kib: int = key(
-        16, "Buffer, where the rings of the streams are, in KiB.", low=1, high=64, shapes=("tile",), later=True
-    )
-    parameters: int = key(
-        512, "Words of 64 bits of the parameter memory: one a column.", low=16, high=1024, shapes=("tile",), later=True
-    )
-    instructions: int = key(
-        512, "Words of 32 bits of the instruction memory.", low=16, high=512, shapes=("tile",), later=True
     )
 
 
@@ -201,6 +179,7 @@ class Chip(ABC):
         if high > top:
             sentence = f"cells.g_max_uS must be at most cells.g_full_scale_uS = {top:g}, not {high:g}"
             raise ChipError("cells.g_max_uS", sentence)
+        self.tile.check_places(self.mesh.columns, self.mesh.rows)
 
     @classmethod
     def of(cls, chip: "Chip") -> Self:

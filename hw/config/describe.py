@@ -72,7 +72,13 @@ def _rows(section: Any, prefix: str) -> list[Row]:
         # A table of the user's own, as the pins of a macro, is shown an entry a row.
         items = {f"{name}.{key}": item for key, item in value.items()} if isinstance(value, dict) else {name: value}
         rows += [
-            Row(key=prefix + key, value=shown(item), default=value == spec.default, doc=spec.doc, legal=spec.legal())
+            Row(key=prefix + key, value=_value(item), default=value == spec.default, doc=spec.doc, legal=spec.legal())
             for key, item in items.items()
         ]
     return rows
+
+
+def _value(item: Any) -> str:
+    if isinstance(item, dict):
+        return "{ " + ", ".join(f"{name} = {shown(value)}" for name, value in item.items()) + " }"
+    return shown(item)

@@ -45,6 +45,8 @@ class KeySpec:
         Parts of the hardware that are generated otherwise for another value: ``core``, ``noc``, ``tile`` (what is
         around core and node), ``emulator`` (of a board), ``adapter`` (of a user's own macro). What comes from none of
         them is in the models and in registers.
+    entries
+        Types of the entries of a table, as JSON Schema calls them.
     later
         The key came after chips had been hashed: the resolved description leaves it out where it has its default.
     """
@@ -57,6 +59,7 @@ class KeySpec:
     pattern: str = ""
     expects: str = "a string"
     shapes: tuple[str, ...] = ()
+    entries: tuple[str, ...] = ("string", "integer", "array")
     later: bool = False
 
     def normalise(self, path: str, value: object) -> Any:

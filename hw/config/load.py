@@ -186,9 +186,11 @@ def _relative_files(tree: dict[str, Any], folder: Path) -> None:
 
 
 def _place(key: str, places: Mapping[str, str], default: str) -> str:
-    """Place of a key, or of the nearest table around it."""
+    """Place of a key, or of one within it, or of the nearest table around it."""
     while key:
         if key in places:
             return places[key]
+        if within := [name for name in places if name.startswith(f"{key}.")]:
+            return places[within[-1]]
         key = key.rpartition(".")[0]
     return default

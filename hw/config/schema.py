@@ -66,5 +66,5 @@ def _property(spec: KeySpec) -> dict[str, Any]:
     elif spec.pattern:
         result["pattern"] = f"^(?:{spec.pattern})$"
     if kind is dict:
-        result["additionalProperties"] = {"type": ["string", "integer", "array"]}
+        result["additionalProperties"] = {"type": list(spec.entries)}
     return result

@@ -38,6 +38,8 @@ class TileConfig:
         Whether a tile tells what its engines end (:mod:`hw.tile.trace`); else these ports are 0.
     copies
         Each lane has a memory of all parameters: for FPGAs, whose block RAMs have room for that, and less logic.
+    verilog_word
+        In the names of modules, of a chip with tiles of several kinds: what tells this one from the first.
 
     Raises
     ------
@@ -56,6 +58,7 @@ class TileConfig:
     ranged: bool = False
     trace: bool = False
     copies: bool = False
+    verilog_word: str = ""
 
     def __post_init__(self) -> None:
         _among("lines", self.lines, (16, 64, 256))
@@ -68,15 +71,15 @@ class TileConfig:
                 raise InputError(f"{name} must be between {low} and {high}, not {value!r}")
 
     @classmethod
-    def from_chip(cls, chip: Chip) -> "TileConfig":
-        """The tiles of a chip.
+    def from_chip(cls, chip: Chip, column: int = 0, row: int = 0) -> "TileConfig":
+        """The tile of a chip at a column and row.
 
         Raises
         ------
         InputError
             If a tile cannot have cores of this size or flits of this width.
         """
-        mesh, tile = chip.mesh, chip.tile
+        mesh, tile = chip.mesh, chip.tile.of(column, row)
         if mesh.payload_bits not in TILE_FLITS:
             raise InputError(f"{chip.name}: mesh.payload_bits must be 32 or 64 for tiles, not {mesh.payload_bits}")
         return cls(

@@ -33,7 +33,7 @@ def tile_map(cfg: TileConfig) -> RegisterMap:
     """Registers and memories of a tile, from its byte 0 on; behind them are those of its core."""
     stop = "End the program at its next IMAGE, until the next write."
     return RegisterMap(
-        name="tile", address_width=CORE_AT.bit_length() - 1,
+        name="_".join(filter(None, ("tile", cfg.verilog_word))), address_width=CORE_AT.bit_length() - 1,
         doc="One tile: its program and its memories. Words are 32 bits, little endian, and written whole; addresses "
         "count bytes.",
         entries=(

@@ -1,6 +1,6 @@
-"""Tiles of one kind, joined to a mesh, and the host at the corner."""
+"""Tiles, joined to a mesh, and the host at the corner."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import reduce
 from operator import or_
 from typing import Any
@@ -22,11 +22,13 @@ __all__ = ["TileMesh"]
 
 
 class TileMesh(wiring.Component):
-    """All tiles of a chip: one module, and wires.
+    """All tiles of a chip: a module for each kind, and wires.
 
     Parameters
     ----------
-    cfg, mesh, core
+    tiles
+        Each of them, row by row.
+    mesh, core
         As at :class:`hw.tile.core_tile.CoreTile`.
     outside
         The macros are outside; false: each tile has its own.
@@ -49,8 +51,10 @@ class TileMesh(wiring.Component):
     irq: Any
     power_off: Any
 
-    def __init__(self, cfg: TileConfig, mesh: MeshConfig, core: CoreBlocks, *, outside: bool = True) -> None:
-        self.cfg, self.mesh, self.core, self.outside = cfg, mesh, core, outside
+    def __init__(
+        self, tiles: Sequence[TileConfig], mesh: MeshConfig, core: CoreBlocks, *, outside: bool = True
+    ) -> None:
+        self.tiles, self.mesh, self.core, self.outside = tuple(tiles), mesh, core, outside
         macros = {f"macro_{node}": Out(core.pins) for node in range(mesh.nodes)} if outside else {}
         enable = {"programming_enable": ENABLE} if core.programs else {}
         super().__init__({
@@ -64,7 +68,7 @@ class TileMesh(wiring.Component):
         tiles: dict[tuple[int, int], Any] = {}
         for number in range(mesh.nodes):
             x, y = mesh.position(number)
-            tile: Any = CoreTile(self.cfg, mesh, self.core, outside=self.outside)
+            tile: Any = CoreTile(self.tiles[number], mesh, self.core, outside=self.outside)
             tiles[x, y] = tile
             m.submodules[f"tile_{x}_{y}"] = tile
             m.d.comb += [tile.place[name].eq(value) for name, value in PlaceLayout.pack(mesh, x, y).items()]

@@ -91,7 +91,7 @@ def chip_writes(texts: MacroTexts, parts: ChipParts) -> list[tuple[int, int]]:
     # The first tile's blocks have one taker, which gives credits; the host takes all that comes.
     writes.append((0, *write_members(mesh, 0, 1)))
     for node, text in zip((0, last), chip_programs(texts, parts.core.cfg.lines), strict=True):
-        writes += [(node, address, word) for address, word in program_writes(assemble(text), parts.tile)]
+        writes += [(node, address, word) for address, word in program_writes(assemble(text), parts.tiles[node])]
     writes += [(last, CONTROL, START), (0, CONTROL, START)]
     return [(host_address(mesh, node, address), word) for node, address, word in writes]
 

@@ -53,7 +53,7 @@ def tile_texts(chip: Chip, output: Path, name: str, prefix: str) -> dict[str, st
         simulated=False,
     )
     map = AddressMap(
-        name="tile", address_width=NODE_BITS, blocks=tile_blocks(parts.mesh, parts.tile, parts.registers),
+        name="tile", address_width=NODE_BITS, blocks=tile_blocks(parts.mesh, parts.tiles[0], parts.registers),
         doc="A tile: its program and memories, its core, its node. What is not here answers with an error.",
     )
     texts = rtl | macro_texts(design) | register_texts(map, name)

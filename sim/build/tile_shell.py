@@ -50,8 +50,10 @@ class TileShell:
         Clocks are gated in it.
     """
 
-    def __init__(self, parts: ChipParts, macro: str = "", *, waves: bool = False, gated: bool = False) -> None:
-        tile = CoreTile(parts.tile, parts.mesh, parts.core, outside=bool(macro))
+    def __init__(
+        self, parts: ChipParts, macro: str = "", *, kind: int = 0, waves: bool = False, gated: bool = False
+    ) -> None:
+        tile = CoreTile(parts.kinds[kind], parts.mesh, parts.core, outside=bool(macro))
         found = {name: _Port(name, len(value), flow is wiring.In) for name, value, flow in ports_of(tile)}
         ports = [found[name] for name in port_names(tile)]
         self._parts, self._macro, self._tile = parts, macro, TILE if macro else WHOLE_TILE

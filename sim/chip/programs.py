@@ -94,7 +94,7 @@ class Programs:
             (1, *write_slot(mesh, 0, 0, 0)),
         ]
         for node, text in enumerate(self.texts()):
-            found += [(node, address, word) for address, word in program_writes(assemble(text), self.parts.tile)]
+            found += [(node, address, word) for address, word in program_writes(assemble(text), self.parts.tiles[node])]
         found += [(1, CONTROL, START), (0, CONTROL, START)]
         return [(host_address(mesh, node, address), word) for node, address, word in found]
 

@@ -110,7 +110,7 @@ def _verilog(chip: Chip, parts: ChipParts) -> dict[str, str]:
     from hw.tile.mesh import TileMesh
     from rtl_gen.verilog.netlist import emit
 
-    mesh = TileMesh(parts.tile, parts.mesh, parts.core)
+    mesh = TileMesh(parts.tiles, parts.mesh, parts.core)
     return emit(
         mesh, name="mho_mesh", prefix="mho_", reset_low=False, own=parts.configurations,
         clock_gates=chip.verilog.clock_gate == "module",

@@ -159,7 +159,7 @@ def make_plan(
         writes.append((host_address(mesh, node, address), word))
     for tile, program in code.programs.items():
         node = nodes[tile]
-        own = [*program_writes(program.for_images(images), parts.tile), (IMAGE_AT, first)]
+        own = [*program_writes(program.for_images(images), parts.tiles[node]), (IMAGE_AT, first)]
         own += mask_writes(parts.core.cfg, masks[node]) if node < len(masks) else []
         own += [(MASKS_AT + 4 * at, word) for at, word in settings.get(node, ())]
         writes += [(host_address(mesh, nodes[tile], address), word) for address, word in own]

@@ -1,16 +1,15 @@
 """Static parameters of a chip of tiles on a board."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from hw.board.parts import BoardParts
 from hw.board.tiles.blocks import EmulatedBlocks
-from hw.chip.config import ChipParts
+from hw.chip.config import ChipParts, tiles_of
 from hw.chip.map import address_width, chip_page
 from hw.config import Chip
 from hw.core.config import CoreConfig
 from hw.emulator import EmulatorConfig
 from hw.noc.config import MeshConfig
-from hw.tile.config import TileConfig
 from hw.tile.host import CORE_AT
 from macro_models.errors import InputError
 
@@ -78,7 +77,7 @@ class TilesConfig(BoardParts):
         """What the chip is made of. Each lane of a tile has a memory of all parameters: block RAM has room for that."""
         mesh = MeshConfig.from_chip(self.chip)
         return ChipParts(
-            tile=replace(TileConfig.from_chip(self.chip), copies=True), mesh=mesh,
+            tiles=tiles_of(self.chip, copies=True), mesh=mesh,
             core=EmulatedBlocks.of(self.emulator, self.chip.sha256),
             page=chip_page(mesh, self.chip.lines, self.chip.sha256),
         )

@@ -1,0 +1,97 @@
+"""``[tile]``: what runs the program of a core in a mesh of several, and which tiles have other sizes."""
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+
+from hw.config.keys import ChipError, Section, key, keys_of, nearest, shown
+
+__all__ = ["TileSection"]
+
+_PLACE = re.compile(r"(\d{1,2}|\*),(\d{1,2}|\*)")
+
+
+@dataclass(frozen=True, kw_only=True)
+class TileSection(Section):
+    """``[tile]``: what runs the program of a core in a mesh of several; ``at`` names tiles that are otherwise."""
+
+    _name = "tile"
+    programs: bool = key(
+        False, "Networks become programs that the tiles run by themselves; false: a host schedules each product.",
+        later=True,
+    )
+    lanes: int = key(
+        4, "Elements that the vector unit takes a cycle.", choices=(2, 4, 8), shapes=("tile",), later=True
+    )
+    buffer_kib: int = key(
+        16, "Buffer, where the rings of the streams are, in KiB.", low=1, high=64, shapes=("tile",), later=True
+    )
+    parameters: int = key(
+        512, "Words of 64 bits of the parameter memory: one a column.", low=16, high=1024, shapes=("tile",), later=True
+    )
+    instructions: int = key(
+        512, "Words of 32 bits of the instruction memory.", low=16, high=512, shapes=("tile",), later=True
+    )
+    at: dict[str, dict[str, int]] = key(
+        {}, 'Tiles of other sizes: "C,R" = { buffer_kib = 64 } for that of column C and row R, a * for all of them.',
+        expects='a table of "COLUMN,ROW" = { KEY = VALUE }', shapes=("tile",), entries=("object",), later=True,
+    )
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        object.__setattr__(self, "at", {place: _sizes(place, table) for place, table in self.at.items()})
+
+    def __hash__(self) -> int:
+        return hash((self.programs, self.lanes, self.buffer_kib, self.parameters, self.instructions, len(self.at)))
+
+    def of(self, column: int, row: int) -> "TileSection":
+        """What the tile of a column and row is, with no other one named in it."""
+        for place, table in self.at.items():
+            if _holds(place, column, row):
+                return replace(self, at={}, **table)
+        return replace(self, at={})
+
+    def check_places(self, columns: int, rows: int) -> None:
+        """Check that ``at`` names tiles of a mesh, each once.
+
+        Raises
+        ------
+        ChipError
+            If it does not.
+        """
+        named: dict[tuple[int, int], str] = {}
+        for place in self.at:
+            path, some = f"tile.at.{place}", list(_places(place, columns, rows))
+            if not some or columns * rows == 1:
+                legal = f"0,0 to {columns - 1},{rows - 1}" if columns * rows > 1 else "none, since the chip has one core"
+                raise ChipError(path, f"{path} must name tiles of the mesh, {legal}, not {shown(place)}")
+            for one in some:
+                if (other := named.setdefault(one, place)) != place:
+                    raise ChipError(path, f"{path} must name tiles that no other entry names, not {one[0]},{one[1]}, "
+                                          f"which {shown(other)} does")
+
+
+def _sizes(place: str, table: object) -> dict[str, int]:
+    """The sizes of one entry, checked."""
+    path = f"tile.at.{place}"
+    if not _PLACE.fullmatch(place):
+        raise ChipError(path, f'{path} must be a column and a row, such as "2,0", or a * for all of them, '
+                              f"not {shown(place)}")
+    if not isinstance(table, Mapping):
+        raise ChipError(path, f"{path} must be a table such as {{ buffer_kib = 64 }}, not {shown(table)}")
+    specs = {name: spec for name, spec in keys_of(TileSection).items() if "tile" in spec.shapes and name != "at"}
+    for name in table:
+        if name not in specs:
+            meant = nearest(str(name), specs)
+            hint = f"did you mean {meant}?" if meant else f"a tile has {', '.join(specs)}"
+            raise ChipError(f"{path}.{name}", f"unknown key {path}.{name}; {hint}")
+    return {name: specs[name].normalise(f"{path}.{name}", value) for name, value in table.items()}
+
+
+def _holds(place: str, column: int, row: int) -> bool:
+    return all(part in ("*", str(at)) for part, at in zip(place.split(","), (column, row), strict=True))
+
+
+def _places(place: str, columns: int, rows: int) -> Iterator[tuple[int, int]]:
+    """The tiles of a mesh that an entry names."""
+    return ((x, y) for y in range(rows) for x in range(columns) if _holds(place, x, y))
