@@ -2,6 +2,7 @@
 
 from fpga.boards import Board
 from hw.board import AnyConfig
+from hw.tile.config import TileConfig
 from macro_models.errors import InputError
 
 __all__ = ["check_memory", "what_fits"]
@@ -14,8 +15,8 @@ def what_fits(board: Board) -> str:
 
 
 def _buffer_bits(cfg: AnyConfig) -> int:
-    """Of the buffer of a tile; a core alone has none."""
-    return 8 * 1024 * cfg.chip.tile.buffer_kib if cfg.cores > 1 else 0
+    """Of the buffers of all tiles; a core alone has none."""
+    return sum(8 * tile.buffer_bytes for tile in TileConfig.of_tiles(cfg.chip).values()) if cfg.cores > 1 else 0
 
 
 def check_memory(board: Board, cfg: AnyConfig) -> None:
@@ -28,8 +29,8 @@ def check_memory(board: Board, cfg: AnyConfig) -> None:
     """
     emulator, spram = cfg.emulator, cfg.memory == "spram"
     # A word of SPRAM has 16 bits, so the width of a word says how many there are; its depth was checked before.
-    bits = emulator.cell_words * emulator.word_bits + _buffer_bits(cfg)
-    need = cfg.cores * (emulator.word_bits // 16 if spram else bits)
+    bits = cfg.cores * emulator.cell_words * emulator.word_bits + _buffer_bits(cfg)
+    need = cfg.cores * (emulator.word_bits // 16) if spram else bits
     have = board.spram if spram else board.memory_bits
     if need > have:
         sizes = f"{need} SPRAMs" if spram else f"{need / 1024:g} kbit of block RAM"

@@ -77,7 +77,7 @@ class Chip:
 
     def generate(
         self, directory: PathLike, *, part: str | None = None, wrap: str | None = None, top: str | None = None,
-        prefix: str | None = None,
+        prefix: str | None = None, tile: str | None = None,
     ) -> "GenerationReport":
         """Write Verilog, stubs, registers and tape-out files; the report names the top, its size and every file.
 
@@ -92,6 +92,8 @@ class Chip:
             Bus around a core or a chip: ``"none"``, ``"wishbone"`` (the default) or ``"axil"``; the others have none.
         top, prefix
             Name of the top module, and what is put before the name of every other one; ``None``: as in the chip.
+        tile
+            Which tile is the part ``"tile"``, ``"column,row"``; ``None``: ``"0,0"``.
 
         Raises
         ------
@@ -103,7 +105,7 @@ class Chip:
         """
         from rtl_gen import generate
 
-        return generate(self.description, Path(directory), part=part, wrap=wrap, top=top, prefix=prefix)
+        return generate(self.description, Path(directory), part=part, wrap=wrap, top=top, prefix=prefix, tile=tile)
 
     def __repr__(self) -> str:
         return f"Chip({self.name!r}, {self.description.cores} x {self.lines} lines)"

@@ -29,11 +29,11 @@ def boundary(chip: Chip, prefix: str) -> str:
 
 def module_texts(
     chip: Chip, wrap: str, *, part: str = "core", top: str | None = None, prefix: str | None = None,
-    own_macro: bool = True,
+    own_macro: bool = True, tile: int = 0,
 ) -> dict[str, str]:
     """Verilog of each module by its name, the top first, the adapter of the macro last.
 
-    ``part`` is ``core``, ``chip``, or, with ``wrap`` none, ``tile``.
+    ``part`` is ``core``, ``chip``, or, with ``wrap`` none, ``tile``: that of a number.
 
     Supplies of the macro, and the pins of it that its user brings out, are ports of every module around it.
     """
@@ -47,7 +47,7 @@ def module_texts(
     pins, port = core_blocks(chip).pins, f"{prefix}{COMMAND_PORT}"
     config = None if macro is None else command_port_config(macro, pins)
     parts = {} if config is None else emit(CommandPort(config), name=port, prefix=prefix, reset_low=reset != "rst")
-    component = build_tile(chip) if part == "tile" else (build_chip if part == "chip" else build_top)(chip, wrap)
+    component = build_tile(chip, tile) if part == "tile" else (build_chip if part == "chip" else build_top)(chip, wrap)
     return emit_block(chip, component, name, prefix, own_macro=own_macro) | parts | {
         adapter: write_adapter(macro, pins, ports, name=adapter, reset=reset, command_port=port)
     }

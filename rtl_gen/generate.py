@@ -10,7 +10,7 @@ from hw.config import Chip
 from macro_models.errors import InputError
 from rtl_gen.folder import MARK, REPORT, GeneratedFile, SharedFolder
 from rtl_gen.macro.pin_check import check_macro_pins
-from rtl_gen.parts import default_part, part_texts, part_top, part_wrap
+from rtl_gen.parts import default_part, part_texts, part_top, part_wrap, which_tile
 from rtl_gen.statistics import Statistics, count
 from rtl_gen.verilog.names import identifier
 
@@ -51,7 +51,7 @@ class GenerationReport:
 
 def generate(
     chip: Chip, output_dir: Path | str, *, part: str | None = None, wrap: str | None = None, top: str | None = None,
-    prefix: str | None = None,
+    prefix: str | None = None, tile: str | None = None,
 ) -> GenerationReport:
     """Write Verilog, black boxes, registers and the files that a tape-out flow wants.
 
@@ -72,6 +72,8 @@ def generate(
         ``noc``).
     prefix
         Put before the name of every other module (default: the chip's).
+    tile
+        Which tile is the part ``tile``, ``"column,row"`` (default: ``"0,0"``), of a chip with several kinds of them.
 
     Raises
     ------
@@ -82,19 +84,22 @@ def generate(
     prefix = chip.verilog.prefix if prefix is None else prefix
     part = part or default_part(chip)
     wrap = part_wrap(part, wrap)
-    name = _check_names(part_top(part, wrap), top, prefix)
+    if tile is not None and part != "tile":
+        raise InputError(f"tile must be with part tile, not with {part}")
+    number, word = (0, "") if tile is None else which_tile(chip, tile)
+    name = _check_names(part_top(part, wrap, word), top, prefix)
     if part != "noc" and (problems := check_macro_pins(chip)):
         more = f" (and {len(problems) - 1} more: mho check lists them)" if len(problems) > 1 else ""
         raise InputError(f"{problems[0]}{more}")
     output = Path(output_dir)
     folder = SharedFolder(output)
-    texts = part_texts(part, chip, output, wrap, name, prefix)
+    texts = part_texts(part, chip, output, wrap, name, prefix, number)
     ours = {path: text for path, text in texts.items() if path.startswith("rtl/") and path.count("/") == 1}
     statistics, files = count(ours, name), folder.entries(texts)
     content = {
         "written_by": MARK,
         "chip": {"name": chip.name, "sha256": chip.sha256, "lines": chip.lines},
-        "options": {"part": part, "wrap": wrap, "top": top, "prefix": prefix},
+        "options": {"part": part, "wrap": wrap, "top": top, "prefix": prefix, **({"tile": tile} if tile else {})},
         "top": name,
         "versions": {package: _version(package) for package in ("mho", "amaranth")},
         "statistics": asdict(statistics),

@@ -86,9 +86,9 @@ class TileCode:
     between: Sequence[int] = ()
     ahead: Mapping[str, int] = field(default_factory=dict)
 
-    def joined(self, cfg: TileConfig) -> Joined:
-        """The tiles for the interpreter, without cores."""
-        places = {tile: Place(program=program, cfg=cfg) for tile, program in self.programs.items()}
+    def joined(self, cfgs: Mapping[str, TileConfig]) -> Joined:
+        """The tiles for the interpreter, of some sizes, without cores."""
+        places = {tile: Place(program=program, cfg=cfgs[tile]) for tile, program in self.programs.items()}
         return Joined(tiles=places, flows=tuple(self.flows), reductions=tuple(self.reductions))
 
 
@@ -120,14 +120,13 @@ def read_tiles(one: Mapping[str, Any], arrays: Arrays, chip: Chip, program: Netw
     InputError
         If a program is none, is not for these tiles, or what joins them does not fit.
     """
-    where, cfg = str(arrays.path), TileConfig.from_chip(chip)
-    names = [f"{x},{y}" for y in range(chip.mesh.rows) for x in range(chip.mesh.columns)]
+    where, cfgs = str(arrays.path), TileConfig.of_tiles(chip)
     programs = {}
     for tile in one["programs"]:
-        Choice(tuple(names)).read(f"{where}: tiles.programs", tile)
+        Choice(tuple(cfgs)).read(f"{where}: tiles.programs", tile)
         name = f"{where}: tile{tile}.program"
         programs[tile] = Program.unpack(arrays.take(f"tile{tile}.program", np.uint8, (None,)).tobytes(), name)
-        programs[tile].check(cfg, name)
+        programs[tile].check(cfgs[tile], name)
     code = TileCode(
         programs=programs, flows=tuple(Flow(**{**f, "to": tuple(f["to"])}) for f in one["flows"]),
         reductions=tuple(Reduction(**{**r, "members": tuple(r["members"])}) for r in one["reductions"]),
@@ -137,7 +136,7 @@ def read_tiles(one: Mapping[str, Any], arrays: Arrays, chip: Chip, program: Netw
         before=one["before"], between=tuple(one.get("between") or ()), behind=one["behind"],
         instructions=one["instructions"], ahead={a["tile"]: a["node"] for a in one.get("ahead") or ()},
     )
-    code.joined(cfg)
+    code.joined(cfgs)
     last = len(program.stages)
     # The sizes of other values follow from what the stages make of these.
     ends = [(0, code.inputs.get(0), len(program.input.scale))]

@@ -41,8 +41,9 @@ from compiler.tile.graph.builder import tile_graph
 from compiler.tile.graph.early import with_early_moves
 from compiler.tile.graph.images import entry_image
 from compiler.tile.graph.shapes import MOST_ELEMENTS, MOST_PIXELS, Shape, shapes_of, with_shapes
-from compiler.tile.placed.near import near
+from compiler.tile.placed.near import Nearness, near
 from compiler.tile.placed.placing import place_on_tiles
+from compiler.tile.programs import tile_needs
 from hw.config import Chip, check_device, default_device
 from macro_models.devices import Device, load_device
 from macro_models.devices.device import Stuck
@@ -124,15 +125,11 @@ def compile_tiles(
     def network(most: int, until: float) -> Network:
         counts, warnings = choose(program, result.cycles, chip, len(cores), most, until)
         made = duplicate(net, program, cores, counts, chip, entry)
-        whole, held = made.program, made.cores
-        found = None if fixed else near(tile_graph(whole, entry), chip)
-        if found is not None:
-            whole, held = _moved(whole, found.core), _at(held, found.core, chip)
-        return Network(
-            chip=chip, device=device, options=options, model=made.model, program=whole, cores=held,
+        here = Network(
+            chip=chip, device=device, options=options, model=made.model, program=made.program, cores=made.cores,
             calibration={
-                "hop_bytes": None if found is None else [found.before, found.after],
-                **converter_registers(chip, device, len(held)),
+                "hop_bytes": None,
+                **converter_registers(chip, device, len(made.cores)),
                 "cores_least": placement.least, "cores_bound": placement.bound, "samples": result.images,
                 "sha256": digest, "time_s": representative_time(chip, device, options),
                 "errors": made.of(result.errors),
@@ -146,6 +143,7 @@ def compile_tiles(
             },
             range=InputRange.of(x),
         )
+        return here if fixed else _nearer(here, near(tile_graph(made.program, entry), chip, tile_needs(here)))
 
     return with_gain(network, 1 if fixed else options.duplicates, len(program.layers), judge)
 
@@ -162,6 +160,14 @@ def _copies(
         return [1]
     noise = math.sqrt(sum(output_noise(net, error, weight_noise(net, x), x)))
     return [_COPIES] if noise > _NOISE else [1, _COPIES]
+
+
+def _nearer(network: Network, found: Nearness) -> Network:
+    """The network with its cores at the places that were found."""
+    held = _at(network.cores, found.core, network.chip)
+    calibration = {**network.calibration, "hop_bytes": [found.before, found.after],
+                   **converter_registers(network.chip, network.device, len(held))}
+    return replace(network, program=_moved(network.program, found.core), cores=held, calibration=calibration)
 
 
 def _moved(program: Program, core: Mapping[int, int]) -> Program:

@@ -13,7 +13,6 @@ from compiler.tile.file import joined_of
 from compiler.tile.placed.streams import tile_name
 from hw.kinds import Timing, core_blocks, timing
 from hw.noc.config import MeshConfig
-from hw.tile.config import TileConfig
 from hw.tile.timing.core import Conversions
 from hw.tile.timing.mesh import ChipTime, Source
 from macro_models import MacroModel, Masks, family
@@ -136,13 +135,13 @@ def tile_cycles(
     code = network.tiles
     if code is None:
         raise ValueError("A network must have programs of tiles.")
-    mesh, cfg = MeshConfig.from_chip(network.chip), TileConfig.from_chip(network.chip)
+    mesh = MeshConfig.from_chip(network.chip)
     durations = _durations(network, cores, masks, lanes, images)
     sources: dict[tuple[int, int], list[tuple[str, int]]] = {}
     for tile, stream, value in code.given:
         slot = code.programs[tile].descriptor("stream", stream)["slot"]
         sources.setdefault((slot, value), []).append((tile, stream))
-    size, core = cfg.flit_bytes, core_blocks(network.chip, tiled=True).cfg
+    size, core = mesh.payload_bits // 8, core_blocks(network.chip, tiled=True).cfg
     given = [Source(tuple(to), -(-code.inputs[value].block // size), code.inputs[value].pixels)
              for (_, value), to in sources.items()]
     results = {(sender, flow): held.pixels * -(-held.block // size) for sender, flow, held in code.values.values()}
@@ -153,7 +152,7 @@ def tile_cycles(
         number, which = y * network.chip.mesh.columns + x, images.tolist()
         return lambda image, operation: durations[number, which[image % len(which)] << 32 | operation]
 
-    joined, rows = joined_of(code, network.program, cfg), (lines // 2, core.lines // lines)
+    joined, rows = joined_of(code, network.program, network.chip), (lines // 2, core.lines // lines)
     length, tail = run or len(lanes), _tail(network)
     # Nothing takes longer than all products one after the other, and some hundred cycles for each instruction.
     serial = (sum(map(sum, durations.values())) + _INSTRUCTION * code.instructions) * length

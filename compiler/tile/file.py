@@ -7,6 +7,7 @@ from compiler.network.tiles import HeldValue, TileCode
 from compiler.program import Program
 from compiler.tile.graph.graph import Value
 from compiler.tile.graph.host import Split
+from hw.config import Chip
 from hw.tile.config import TileConfig
 from hw.tile.machine.tiles import HOST, HostStep, Joined
 
@@ -37,11 +38,11 @@ def tile_code(made: "TilePrograms") -> TileCode:
     )
 
 
-def joined_of(code: TileCode, program: Program, cfg: TileConfig) -> Joined:
+def joined_of(code: TileCode, program: Program, chip: Chip) -> Joined:
     """The tiles for the interpreter, without cores, with what the host does on the way."""
     steps = []
     for step in Split.of(program, code).steps:
         takes = {(sender, flow): held.pixels for sender, flow, held in (code.values[v] for v in step.takes)}
         gives = {(tile, stream): code.inputs[v].pixels for tile, stream, v in code.given if v in step.gives}
         steps.append(HostStep(takes=takes, gives=gives))
-    return replace(code.joined(cfg), host=tuple(steps))
+    return replace(code.joined(TileConfig.of_tiles(chip)), host=tuple(steps))

@@ -1,7 +1,7 @@
 """From a compiled network to the programs of all tiles, which have room for them; the rest is the host's."""
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from compiler.network import Network
 from compiler.tile.code.maker import FullError, LongRingError, Maker
@@ -9,13 +9,14 @@ from compiler.tile.graph.builder import tile_graph
 from compiler.tile.graph.graph import Graph
 from compiler.tile.graph.images import entry_image
 from compiler.tile.placed.ahead import Ahead
+from compiler.tile.placed.needs import Needs, needs_of, roomy
 from compiler.tile.placed.streams import Placed, place_nodes, tile_name
 from hw.config import Chip
 from hw.tile.machine.liveness import check_liveness, check_runs
 from hw.tile.machine.tiles import Joined
 from macro_models.errors import InputError
 
-__all__ = ["TilePrograms", "graph_of", "tile_programs"]
+__all__ = ["TilePrograms", "graph_of", "tile_needs", "tile_programs"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,12 +91,25 @@ def tile_programs(
                         instructions=fired, ahead=made.ahead)
 
 
+def tile_needs(network: Network) -> dict[str, Needs]:
+    """What the tiles of a network need at least, by their names; nothing where tiles are alike, or too small for it."""
+    if not network.chip.tile.at:
+        return {}
+    try:
+        made = _made(replace(network, chip=roomy(network.chip)), 0, False, {}, slack=False)
+        return needs_of(made.joined().tiles)
+    except InputError:
+        return {}
+
+
 def _of(network: Network) -> Ahead:
     """What is ahead in the programs that a network has."""
     return {} if network.tiles is None else network.tiles.ahead
 
 
-def _made(network: Network, image: int, watched: bool | Collection[int], ahead: Ahead) -> Maker:
+def _made(
+    network: Network, image: int, watched: bool | Collection[int], ahead: Ahead, *, slack: bool = True
+) -> Maker:
     """Programs with rings that do.
 
     From a tile that has no room for all, what has no weights goes to others. What needs more blocks than a ring has
@@ -104,7 +118,10 @@ def _made(network: Network, image: int, watched: bool | Collection[int], ahead: 
     chip, host = network.chip, list[int]()
     while True:
         try:
-            return _with_room(network, graph_of(network, host), chip, image, watched, ahead)
+            made = _with_room(network, graph_of(network, host), chip, image, watched, ahead)
+            if slack:
+                made.add_slack()
+            return made
         except LongRingError as long:
             if long.stage is None or long.stage in host:
                 raise InputError(str(long)) from None
@@ -122,7 +139,6 @@ def _with_room(
             made.put_in_order()
             made.put_ahead(ahead)
             made.grow()
-            made.add_slack()
             return made
         except FullError as full:
             some = [k for k, members in enumerate(placed.members) if members == (full.tile,)]

@@ -82,8 +82,7 @@ def tiles_of(chip: "Chip", *, copies: bool = False) -> tuple[TileConfig, ...]:
     InputError
         If a tile cannot be built.
     """
-    found = [replace(TileConfig.from_chip(chip, column, row), copies=copies)
-             for row in range(chip.mesh.rows) for column in range(chip.mesh.columns)]
+    found = [replace(one, copies=copies) for one in TileConfig.of_tiles(chip).values()]
     return tuple(replace(one, verilog_word=_word(one, found[0])) for one in found)
 
 

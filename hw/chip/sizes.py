@@ -13,8 +13,35 @@ def tile_sizes(chip: Chip) -> list[tuple[str, str]]:
     """Pairs of a name and a value with its unit; none for a chip that has no tiles."""
     if chip.cores == 1 or chip.mesh.payload_bits not in TILE_FLITS:
         return []
-    cfg, mesh = TileConfig.from_chip(chip), MeshConfig.from_chip(chip)
-    memories = {
+    mesh, kinds = MeshConfig.from_chip(chip), dict[TileConfig, list[str]]()
+    for name, cfg in TileConfig.of_tiles(chip).items():
+        kinds.setdefault(cfg, []).append(name)
+    total = sum(_kib(cfg) * len(names) for cfg, names in kinds.items())
+    each = ", ".join(dict.fromkeys(f"{_kib(cfg):g}" for cfg in kinds))
+    first = next(iter(kinds))
+    alike = "all alike" if len(kinds) == 1 else f"of {len(kinds)} kinds"
+    lanes = " or ".join(dict.fromkeys(str(cfg.lanes) for cfg in kinds))
+    told = f"{first.lines} lines, {lanes} lanes, flits of {first.payload_bits} bits"
+    found = [("tiles", f"{chip.cores}, {alike}: {told}")]
+    for cfg, names in kinds.items():
+        where = "a tile" if len(kinds) == 1 else f"tile {' '.join(names)}"
+        if len(kinds) > 1:
+            found.append((f"lanes of {where}", str(cfg.lanes)))
+        found += [(f"{name} of {where}", text) for name, (_, text) in _memories(cfg).items()
+                  if cfg is first or text != _memories(first)[name][1]]
+    return [
+        *found, ("memory", f"{each} KiB a tile, {total:g} KiB in all, without queues"),
+        ("addresses", f"{1 << address_width(mesh):#x} bytes, {address_width(mesh)} bits"),
+    ]
+
+
+def _kib(cfg: TileConfig) -> float:
+    return sum(bits for bits, _ in _memories(cfg).values()) / 8192
+
+
+def _memories(cfg: TileConfig) -> dict[str, tuple[int, str]]:
+    """Bits and words of the memories of a tile, by name."""
+    return {
         "buffer": (8 * cfg.buffer_bytes, f"{cfg.buffer_kib} KiB"),
         "program": (32 * cfg.instructions, f"{cfg.instructions} instructions of 32 bits"),
         "descriptors": (32 * DESCRIPTOR_WORDS, f"{DESCRIPTOR_WORDS} words of 32 bits"),
@@ -22,10 +49,3 @@ def tile_sizes(chip: Chip) -> list[tuple[str, str]]:
         "tables": (16 * TABLES * TABLE_ENTRIES, f"{TABLES} of {TABLE_ENTRIES} entries of 16 bits"),
         "accumulators": (32 * ACCUMULATORS, f"{ACCUMULATORS} of 32 bits"),
     }
-    total = sum(bits for bits, _ in memories.values()) / 8192
-    return [
-        ("tiles", f"{chip.cores}, all alike: {cfg.lines} lines, {cfg.lanes} lanes, flits of {cfg.payload_bits} bits"),
-        *((f"{name} of a tile", text) for name, (_, text) in memories.items()),
-        ("memory", f"{total:g} KiB a tile, {total * chip.cores:g} KiB in all, without queues"),
-        ("addresses", f"{1 << address_width(mesh):#x} bytes, {address_width(mesh)} bits"),
-    ]

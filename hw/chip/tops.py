@@ -128,8 +128,8 @@ def configurations(chip: Description) -> tuple[object, ...]:
     return ChipParts.from_chip(chip).configurations if chip.cores > 1 else core_blocks(chip).configurations
 
 
-def build_tile(chip: Description) -> wiring.Component:
-    """A tile of ``chip`` with its macro.
+def build_tile(chip: Description, number: int = 0) -> wiring.Component:
+    """A tile of ``chip`` with its macro, by its ``number``, row by row.
 
     Raises
     ------
@@ -137,7 +137,7 @@ def build_tile(chip: Description) -> wiring.Component:
         If the chip has one core, thus no tiles.
     """
     parts = ChipParts.from_chip(chip)
-    return CoreTile(parts.tiles[0], parts.mesh, parts.core, outside=False)
+    return CoreTile(parts.tiles[number], parts.mesh, parts.core, outside=False)
 
 
 def build_chip(chip: Description, wrap: str = "wishbone", *, outside: bool = False) -> wiring.Component:

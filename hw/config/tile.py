@@ -63,7 +63,8 @@ class TileSection(Section):
         for place in self.at:
             path, some = f"tile.at.{place}", list(_places(place, columns, rows))
             if not some or columns * rows == 1:
-                legal = f"0,0 to {columns - 1},{rows - 1}" if columns * rows > 1 else "none, since the chip has one core"
+                last = f"0,0 to {columns - 1},{rows - 1}"
+                legal = last if columns * rows > 1 else "none, since the chip has one core"
                 raise ChipError(path, f"{path} must name tiles of the mesh, {legal}, not {shown(place)}")
             for one in some:
                 if (other := named.setdefault(one, place)) != place:

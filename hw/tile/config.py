@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 
 from hw.config import TILE_FLITS, Chip
-from macro_models.errors import InputError
+from macro_models.errors import InputError, argument
 from macro_models.exact.operation import Direction
 
-__all__ = ["TileConfig"]
+__all__ = ["TileConfig", "tile_number"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,6 +88,18 @@ class TileConfig:
             paired=2 * chip.macro_config().inputs(Direction.FORWARD) == chip.lines,
         )
 
+    @classmethod
+    def of_tiles(cls, chip: Chip) -> dict[str, "TileConfig"]:
+        """All tiles of a chip, row by row, by their names ``"column,row"``.
+
+        Raises
+        ------
+        InputError
+            As at :meth:`from_chip`.
+        """
+        return {f"{column},{row}": cls.from_chip(chip, column, row)
+                for row in range(chip.mesh.rows) for column in range(chip.mesh.columns)}
+
     @property
     def buffer_bytes(self) -> int:
         """Bytes of the buffer."""
@@ -112,6 +124,21 @@ class TileConfig:
     def flit_bytes(self) -> int:
         """Bytes of a flit's payload."""
         return self.payload_bits // 8
+
+
+def tile_number(chip: Chip, tile: str) -> int:
+    """Number of the tile ``"column,row"`` of a chip, row by row.
+
+    Raises
+    ------
+    InputError
+        If the chip has no such tile.
+    """
+    names = list(TileConfig.of_tiles(chip))
+    if tile not in names:
+        last = f" to {names[-1]}" if len(names) > 1 else ""
+        raise InputError(f"{argument('tile')} must be column and row of a tile, {names[0]}{last}, not {tile!r}")
+    return names.index(tile)
 
 
 def _among(name: str, value: object, legal: tuple[int, ...]) -> None:

@@ -32,6 +32,9 @@ _NAMED = 8
     "--top", metavar="NAME", type=WORD,
     help="Name of the top module (default: PREFIX and core or chip with _wb or _axil, core_tile, or noc).",
 )
+@click.option(
+    "--tile", metavar="C,R", type=WORD, help="Which tile, with --part tile, of a chip that has several kinds.",
+)
 @click.option("--prefix", metavar="P", type=WORD, help="Put before the name of every module (default: the chip's).")
 @common_options
 def generate_command(
@@ -42,6 +45,7 @@ def generate_command(
     wrap: str | None,
     top: str | None,
     prefix: str | None,
+    tile: str | None,
     out: Output,
 ) -> None:
     """Write Verilog-2005, macro stubs, registers and tape-out files of a chip.
@@ -55,7 +59,7 @@ def generate_command(
     resolved = load_chip(chip, overrides)
     for sentence in warnings(resolved):
         out.warn(sentence)
-    report = Chip(resolved).generate(output, part=part, wrap=wrap, top=top, prefix=prefix)
+    report = Chip(resolved).generate(output, part=part, wrap=wrap, top=top, prefix=prefix, tile=tile)
     for sentence in macro_warnings(resolved):
         out.warn(sentence)
     size = report.statistics

@@ -6,6 +6,7 @@ import click
 
 from mho.terminal.console import Output
 from mho.terminal.options import chip_option, common_options, example
+from mho.terminal.paths import WORD
 
 if TYPE_CHECKING:
     from hw.tile.config import TileConfig
@@ -15,6 +16,7 @@ __all__ = ["tile_command"]
 
 @click.command("tile", epilog=example("mho verify tile --random 100000"))
 @chip_option()
+@click.option("--tile", metavar="C,R", type=WORD, help="Which tile, of a chip that has several kinds.")
 @click.option(
     "--random", "instructions", type=click.IntRange(1), default=10_000, show_default=True, metavar="N",
     help="Instructions that retire, at least; a tenth as many programs trap.",
@@ -23,7 +25,9 @@ __all__ = ["tile_command"]
     "--seed", type=click.IntRange(0), default=0, show_default=True, metavar="N", help="Of all that is random."
 )
 @common_options
-def tile_command(chip: str | None, overrides: tuple[str, ...], instructions: int, seed: int, out: Output) -> None:
+def tile_command(
+    chip: str | None, overrides: tuple[str, ...], tile: str | None, instructions: int, seed: int, out: Output
+) -> None:
     """Run random programs through the generated Verilog of a tile in Verilator, and compare all that they do.
 
     Legal programs, programs that are nearly legal and programs that trap run beside the interpreter: what retires, in
@@ -34,7 +38,7 @@ def tile_command(chip: str | None, overrides: tuple[str, ...], instructions: int
     """
     from sim.tile_programs.verify import verify_tile
 
-    cfg = _tile(chip, overrides)
+    cfg = _tile(chip, overrides, tile)
     out.note("building the simulator of the tile, unless it is in the cache ...")
     with out.progress(f"verifying a tile of {cfg.lines} lines") as progress:
         report = verify_tile(cfg, instructions=instructions, seed=seed, progress=progress)
@@ -45,12 +49,13 @@ def tile_command(chip: str | None, overrides: tuple[str, ...], instructions: int
     })
 
 
-def _tile(chip: str | None, overrides: tuple[str, ...]) -> "TileConfig":
+def _tile(chip: str | None, overrides: tuple[str, ...], tile: str | None) -> "TileConfig":
     from hw.tile.random_programs import SIZES
 
-    if chip is None and not overrides:
+    if chip is None and not overrides and tile is None:
         return SIZES
     from hw.config import load_chip
-    from hw.tile.config import TileConfig
+    from hw.tile.config import TileConfig, tile_number
 
-    return TileConfig.from_chip(load_chip(chip or "tnsa64-2x2", overrides))
+    loaded = load_chip(chip or "tnsa64-2x2", overrides)
+    return list(TileConfig.of_tiles(loaded).values())[tile_number(loaded, tile or "0,0")]

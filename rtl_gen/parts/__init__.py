@@ -7,9 +7,9 @@ from hw.config import Chip
 from macro_models.errors import InputError
 from rtl_gen.parts.core import core_texts
 from rtl_gen.parts.noc import noc_texts
-from rtl_gen.parts.tiles import chip_texts, tile_texts
+from rtl_gen.parts.tiles import chip_texts, tile_texts, which_tile
 
-__all__ = ["PARTS", "default_part", "part_texts", "part_top", "part_wrap"]
+__all__ = ["PARTS", "default_part", "part_texts", "part_top", "part_wrap", "which_tile"]
 
 PARTS = ("core", "noc", "tile", "chip")
 """What there is."""
@@ -43,12 +43,14 @@ def part_wrap(part: str, wrap: str | None) -> str:
     return wrap or ("none" if part in _BARE else "wishbone")
 
 
-def part_top(part: str, wrap: str) -> str:
-    """Name of the top module of a part without the prefix."""
-    return _TOPS[part] if part in _TOPS else top_name(wrap, part)
+def part_top(part: str, wrap: str, word: str = "") -> str:
+    """Name of the top module of a part without the prefix; with the ``word`` of its kind, if it has one."""
+    return "_".join(filter(None, (_TOPS[part], word))) if part in _TOPS else top_name(wrap, part)
 
 
-def part_texts(part: str, chip: Chip, output: Path, wrap: str, name: str, prefix: str) -> dict[str, str]:
+def part_texts(
+    part: str, chip: Chip, output: Path, wrap: str, name: str, prefix: str, tile: int = 0
+) -> dict[str, str]:
     """Texts of all files of a part, by path in the folder ``output``.
 
     Raises
@@ -59,5 +61,5 @@ def part_texts(part: str, chip: Chip, output: Path, wrap: str, name: str, prefix
     if part == "noc":
         return noc_texts(chip, name, prefix)
     if part == "tile":
-        return tile_texts(chip, output, name, prefix)
+        return tile_texts(chip, output, name, prefix, tile)
     return (chip_texts if part == "chip" else core_texts)(chip, output, wrap, name, prefix)

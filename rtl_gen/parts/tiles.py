@@ -3,10 +3,12 @@
 from pathlib import Path
 
 from hw.chip import ChipParts
+from hw.chip.config import tiles_of
 from hw.chip.map import tile_blocks
 from hw.config import Chip
 from hw.host.address_map import AddressMap
 from hw.noc.registers.packet import NODE_BITS
+from hw.tile.config import tile_number
 from macro_models.errors import InputError
 from rtl_gen.emit import module_texts
 from rtl_gen.macro.pin_check import check_shared_pins
@@ -20,7 +22,7 @@ from rtl_gen.parts.assembly import (
 )
 from rtl_gen.parts.chip_bench import chip_bench_files
 
-__all__ = ["chip_texts", "tile_texts"]
+__all__ = ["chip_texts", "tile_texts", "which_tile"]
 
 
 def chip_texts(chip: Chip, output: Path, wrap: str, name: str, prefix: str) -> dict[str, str]:
@@ -44,16 +46,28 @@ def chip_texts(chip: Chip, output: Path, wrap: str, name: str, prefix: str) -> d
     return with_readme(design, texts | {f"tb/{path}": text for path, text in bench.items()})
 
 
-def tile_texts(chip: Chip, output: Path, name: str, prefix: str) -> dict[str, str]:
-    """Texts of all files of a tile by path: what is hardened once and placed for each position."""
+def which_tile(chip: Chip, tile: str) -> tuple[int, str]:
+    """Number of the tile ``"column,row"`` of a chip, and the word for its kind in names of modules.
+
+    Raises
+    ------
+    InputError
+        If the chip has no such tile.
+    """
+    number = tile_number(chip, tile)
+    return number, tiles_of(chip)[number].verilog_word
+
+
+def tile_texts(chip: Chip, output: Path, name: str, prefix: str, tile: int = 0) -> dict[str, str]:
+    """Texts of all files of a tile by path: what is hardened once for each kind, and placed for each position."""
     parts = ChipParts.from_chip(chip)
-    modules = module_texts(chip, "none", part="tile", top=name, prefix=prefix)
+    modules = module_texts(chip, "none", part="tile", top=name, prefix=prefix, tile=tile)
     design, rtl = macro_design(
         chip, modules, name, prefix, what=f"Tile of the compute-in-memory chip {chip.name}", cores=("core.",),
         simulated=False,
     )
     map = AddressMap(
-        name="tile", address_width=NODE_BITS, blocks=tile_blocks(parts.mesh, parts.tiles[0], parts.registers),
+        name="tile", address_width=NODE_BITS, blocks=tile_blocks(parts.mesh, parts.tiles[tile], parts.registers),
         doc="A tile: its program and memories, its core, its node. What is not here answers with an error.",
     )
     texts = rtl | macro_texts(design) | register_texts(map, name)

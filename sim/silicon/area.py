@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from hw.config import Chip
+from hw.tile.config import TileConfig
 from rtl_gen.emit import module_texts
 from sim.build.toolchain import cache_folder
 from sim.silicon.cell import Cells
@@ -109,7 +110,7 @@ def synthesise(
 def chip_area(
     chip: Chip, liberty: Path, memories: Sequence[Path] = (), *, progress: Callable[[int, int], None] | None = None
 ) -> dict[str, Any]:
-    """For JSON: area of what is generated for a chip, one of its tiles, or its core behind Wishbone.
+    """For JSON: area of a core behind Wishbone, of one of tiles that are alike, or of all tiles of several kinds.
 
     Memories are on macros of ``memories`` or flip-flops, without any they are counted in bits. The macro is left out.
 
@@ -122,9 +123,9 @@ def chip_area(
     """
     folder = cache_folder() / "silicon"
     folder.mkdir(parents=True, exist_ok=True)
-    tile = chip.cores > 1
-    texts = module_texts(chip, "none" if tile else "wishbone", part="tile" if tile else "core",
-                         top="top" if tile else None)
+    part, what = _part(chip)
+    wrap, top = ("wishbone", None) if part == "core" else ("none", "top")
+    texts = module_texts(chip, wrap, part=part, top=top)
     library = Library(liberty, folder)
     netlist = synthesise(
         without_comments(texts), chip.verilog.prefix, library, library, folder, progress=progress,
@@ -133,11 +134,21 @@ def chip_area(
     prefix = chip.verilog.prefix
     rows = netlist.blocks(prefix)
     return {
-        "library": library.name, "what": "one tile, of which all are alike" if tile else "the core behind Wishbone",
+        "library": library.name, "what": what,
         "tiles": chip.cores, "blocks": [asdict(row) for row in rows], "area_mm2": sum(row.area for row in rows) / 1e6,
         "buffered_mm2": sum(row.buffered for row in rows) / 1e6, "flip_flops": sum(row.flip_flops for row in rows),
         "memory_bits": netlist.memory_bits, **(_memories(netlist, prefix) if memories else {}),
     }
+
+
+def _part(chip: Chip) -> tuple[str, str]:
+    """What of a chip is synthesised, and that in words."""
+    if chip.cores == 1:
+        return "core", "the core behind Wishbone"
+    kinds = len(set(TileConfig.of_tiles(chip).values()))
+    if kinds == 1:
+        return "tile", "one tile, of which all are alike"
+    return "chip", f"all {chip.cores} tiles, of {kinds} kinds, and what is around them"
 
 
 def _memories(netlist: Netlist, prefix: str) -> dict[str, Any]:

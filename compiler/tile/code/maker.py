@@ -126,7 +126,7 @@ class Maker:
         except InputError as error:
             raise FullError(tile, f"{self._what(tile)} finds no room: {error}") from None
         lines = text.partition("loop forever {")[2].splitlines()
-        long = sum(_words(line.strip()) for line in lines) > self.placed.cfg.instructions
+        long = sum(_words(line.strip()) for line in lines) > self.placed.cfgs[tile].instructions
         if long and tile not in self.crowded:
             self.crowded.add(tile)
             return self._too_long(tile)
@@ -189,7 +189,7 @@ class Maker:
         try:
             text = self._text(tile)
             program, names = assemble(text, name), stream_names(text, name)
-            program.check(self.placed.cfg, name)
+            program.check(self.placed.cfgs[tile], name)
             self._check_buffer(tile, names, program.descriptor)
         except InputError as error:
             if tile not in self.crowded:
@@ -197,7 +197,7 @@ class Maker:
                 return self._assembled(tile)
             raise FullError(tile, f"{self._what(tile)} finds no room: {error}") from None
         self.texts[tile] = text
-        return Place(program=program, cfg=self.placed.cfg, names=names)
+        return Place(program=program, cfg=self.placed.cfgs[tile], names=names)
 
     def _what(self, tile: str) -> str:
         """What is on a tile."""
@@ -264,7 +264,7 @@ class Maker:
                 self.blocks = before
 
     def _check_buffer(self, tile: str, names: Mapping[int, str], descriptor: object) -> None:
-        most = self.placed.cfg.buffer_bytes
+        most = self.placed.cfgs[tile].buffer_bytes
         for number, name in names.items():
             values = descriptor("stream", number)  # type: ignore[operator]
             if values["base"] + values["block"] * values["blocks"] > most:

@@ -62,7 +62,7 @@ class Writer:
         self._pool: dict[str, int] = {}
         self._registers: dict[int, dict[int, str]] = {}
         self._walks: dict[str, dict[str, str]] = {}
-        self._top = placed.cfg.buffer_bytes
+        self._top = placed.cfgs[tile].buffer_bytes
 
     def ring(self, ring: Ring) -> None:
         """The ring of a value at a node of this tile."""
@@ -87,7 +87,8 @@ class Writer:
         if name not in self._streams:
             self._top = (self._top - block * pixels) // STEP * STEP
             if self._top < 0:
-                raise InputError(f"tile {self.tile} must hold its rings in {self.placed.cfg.buffer_bytes} bytes; "
+                most = self.placed.cfgs[self.tile].buffer_bytes
+                raise InputError(f"tile {self.tile} must hold its rings in {most} bytes; "
                                  f"{name!r} of {pixels} blocks of {block} bytes finds no place")
             self.stream(name, block, pixels, f"{more}, base {self._top}")
             self.stream(name + ALL, block * pixels, 1, f", base {self._top}")

@@ -59,7 +59,7 @@ class _Links:
             self._add(self._way(tile, sender), blocks)
 
     def _flits(self, size: int) -> int:
-        return -(-size // self._placed.cfg.flit_bytes)
+        return -(-size // self._placed.flit_bytes)
 
     def _add(self, edges: Iterable[Edge], flits: int) -> None:
         self._count.update(dict.fromkeys(edges, flits))

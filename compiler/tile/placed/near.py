@@ -11,8 +11,10 @@ import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from types import MappingProxyType
 
 from compiler.tile.graph.graph import Graph
+from compiler.tile.placed.needs import Needs
 from compiler.tile.placed.streams import boxes_of, contexts_of, destinations, member_tiles, sent, tile_name
 from hw.config import Chip
 from hw.tile.config import TileConfig
@@ -26,7 +28,7 @@ SEEDS = 3
 HEAT = 0.4
 """Worsening that is kept at first, of the hop-bytes of a transfer."""
 REFUSED = 1 << 40
-"""Hop-bytes that a sum without a context counts."""
+"""Hop-bytes that a sum without a context, or a tile that is too small, counts."""
 
 Place = tuple[int, int]
 
@@ -77,21 +79,26 @@ def hop_bytes(moved: Sequence[Transfer], place: Mapping[str, Place]) -> int:
     return sum(_cost(one, place) for one in moved)
 
 
-def near(graph: Graph, chip: Chip) -> Nearness:
-    """Places for the tiles of a graph."""
+def near(graph: Graph, chip: Chip, needs: Mapping[str, Needs] = MappingProxyType({})) -> Nearness:
+    """Places for the tiles of a graph, which have what these ``needs``, by the names that they have now."""
     moved = transfers(graph, chip)
     cores = {m.core for layer in graph.program.layers for m in layer.mvms}
     rows = -(-len(cores) // chip.mesh.columns)
-    found = _Annealing(moved, sorted(cores), chip, rows)
+    found = _Annealing(moved, sorted(cores), chip, rows, needs)
     best, refused = found.run()
     while refused and rows < chip.mesh.rows:
         rows += 1
-        found = _Annealing(moved, sorted(cores), chip, rows)
+        found = _Annealing(moved, sorted(cores), chip, rows, needs)
         best, refused = found.run()
     place = {name: found.at(core) for core, name in enumerate(found.named)} | {HOST: (0, 0)}
     return Nearness(
         before=hop_bytes(moved, place), after=hop_bytes(moved, best),
         core={core: best[found.named[core]][0] + chip.mesh.columns * best[found.named[core]][1] for core in cores})
+
+
+def _at(tile: str) -> Place:
+    column, row = tile.split(",")
+    return int(column), int(row)
 
 
 def _cost(one: Transfer, place: Mapping[str, Place]) -> int:
@@ -113,14 +120,20 @@ def _links(start: Place, ends: frozenset[Place]) -> int:
 class _Annealing:
     """The places of cores in the first rows of the mesh; free places change with taken ones."""
 
-    def __init__(self, moved: Sequence[Transfer], cores: Sequence[int], chip: Chip, rows: int) -> None:
+    def __init__(
+        self, moved: Sequence[Transfer], cores: Sequence[int], chip: Chip, rows: int, needs: Mapping[str, Needs]
+    ) -> None:
         self.chip, self.rows, self.transfers = chip, rows, moved
         self.named = [tile_name(chip, core) for core in range(chip.cores)]
         self.names = [self.named[core] for core in cores]
         self.of = {name: [t for t in moved if name == t.sender or name in t.to] for name in self.named}
         self.sums = [(t.sender, *t.to) for t in moved if t.sums]
-        self.summed = {name for some in self.sums for name in some}
-        self.contexts = TileConfig.from_chip(chip).contexts
+        self.bound = {name for some in self.sums for name in some}
+        self.contexts = chip.mesh.contexts
+        cfgs = TileConfig.of_tiles(chip)
+        self.small = {name: {_at(tile) for tile, cfg in cfgs.items() if not needs[name].met_by(cfg)}
+                      for name in self.names if name in needs}
+        self.bound |= {name for name, some in self.small.items() if some}
 
     def at(self, core: int) -> Place:
         """Where a core is without being moved."""
@@ -149,8 +162,9 @@ class _Annealing:
         return [t for t in some if t.sender in placed and placed.issuperset(t.to)]
 
     def _refused(self, place: Mapping[str, Place]) -> int:
-        """Sums that find no context."""
-        return contexts_of([[place[name] for name in some] for some in self.sums], self.contexts).count(None)
+        """Sums that find no context, and tiles that are too small."""
+        sums = contexts_of([[place[name] for name in some] for some in self.sums], self.contexts).count(None)
+        return sums + sum(place[name] in some for name, some in self.small.items())
 
     def _annealed(self, place: dict[str, Place], nodes: Sequence[Place], seed: int) -> dict[str, Place]:
         there = {at: name for name, at in place.items() if name != HOST}
@@ -176,7 +190,7 @@ class _Annealing:
             change = -sum(_cost(t, place) for t in some)
             swap(name, to)
             change += sum(_cost(t, place) for t in some)
-            then = self._refused(place) if self.summed & {name, other} else refused
+            then = self._refused(place) if self.bound & {name, other} else refused
             change += REFUSED * (then - refused)
             warm = heat * (1 - move / MOVES) ** 2
             if change > 0 and (change >= 30 * warm or rng.random() >= math.exp(-change / max(warm, 1e-9))):

@@ -43,13 +43,13 @@ class Ring:
 class Placed:
     """A graph on tiles.
 
-    ``members`` are the tiles of each node, its root first; ``parts`` those of its layer, if it has one; ``rings`` by
-    (tile, node, value), ``flows`` by value; ``columns`` (what comes from where to the root) and ``reductions`` by node
-    and part.
+    ``cfgs`` are the sizes of all tiles of the chip. ``members`` are the tiles of each node, its root first; ``parts``
+    those of its layer, if it has one; ``rings`` by (tile, node, value), ``flows`` by value; ``columns`` (what comes
+    from where to the root) and ``reductions`` by node and part.
     """
 
     graph: Graph
-    cfg: TileConfig
+    cfgs: Mapping[str, TileConfig]
     members: tuple[tuple[str, ...], ...]
     rings: Mapping[tuple[str, int, int], Ring]
     flows: Mapping[int, tuple[Flow, ...]]
@@ -57,6 +57,11 @@ class Placed:
     columns: Mapping[tuple[int, int], tuple[Ring, Flow]]
     reductions: Mapping[tuple[int, int], Reduction]
     roots: Mapping[tuple[int, int], str]
+
+    @property
+    def flit_bytes(self) -> int:
+        """Bytes of the payload of a flit."""
+        return next(iter(self.cfgs.values())).flit_bytes
 
     @property
     def tiles(self) -> tuple[str, ...]:
@@ -105,7 +110,6 @@ def place_nodes(
     InputError
         If a tile has no context left.
     """
-    cfg = TileConfig.from_chip(chip)
     if isinstance(watched, bool):
         watched = range(len(graph.values)) if watched else ()
     # A copy that is dealt images has a value of some of them alone.
@@ -138,8 +142,11 @@ def place_nodes(
             slots[end] = slot + 1
             ring = Ring(name=f"col{k}_{p}", value=value, node=k, tile=end, slot=slot, outputs=parts[k][p].count)
             columns[k, p] = ring, Flow(sender=some[0], number=_next(numbers, some[0]), to=(end,), slot=slot)
-    return Placed(graph=graph, cfg=cfg, members=members, rings=rings, flows=flows, parts=parts, columns=columns,
-                  reductions=_reductions(graph, tiles, cfg), roots={key: some[0] for key, some in tiles.items()})
+    return Placed(
+        graph=graph, cfgs=TileConfig.of_tiles(chip), members=members, rings=rings, flows=flows, parts=parts,
+        columns=columns, reductions=_reductions(graph, tiles, chip.mesh.contexts),
+        roots={key: some[0] for key, some in tiles.items()},
+    )
 
 
 def _flows(graph: Graph, maker: str | None, value: int, ends: Sequence[tuple[str, int]]) -> list[dict[str, int]]:
@@ -264,17 +271,17 @@ def _members(
 
 
 def _reductions(
-    graph: Graph, tiles: Mapping[tuple[int, int], tuple[str, ...]], cfg: TileConfig
+    graph: Graph, tiles: Mapping[tuple[int, int], tuple[str, ...]], most: int
 ) -> dict[tuple[int, int], Reduction]:
     """A context for each part of a layer on several tiles."""
     split = {key: some for key, some in tiles.items() if len(some) > 1}
-    contexts = contexts_of([[_place(tile) for tile in some] for some in split.values()], cfg.contexts)
+    contexts = contexts_of([[_place(tile) for tile in some] for some in split.values()], most)
     found: dict[tuple[int, int], Reduction] = {}
     for ((k, p), some), context in zip(split.items(), contexts, strict=True):
         if context is None:
             op = graph.program.stages[graph.nodes[k].head or 0].operation
             name = graph.program.layers[op.layer].name if isinstance(op, Call) else "?"
-            raise InputError(f"layer {name!r} must share its part of the mesh with at most {cfg.contexts} layers that "
+            raise InputError(f"layer {name!r} must share its part of the mesh with at most {most} layers that "
                              "are cut over several tiles: mesh.contexts")
         found[k, p] = Reduction(context=context, members=some, root=some[0])
     return found

@@ -317,7 +317,7 @@ def test_the_host_works_between_layers(tmp_path: Path) -> None:
     again = Network.load(tmp_path / "n.mho")
     assert again.tiles is not None
     assert Split.of(again.program, again.tiles).between == split.between
-    assert joined_of(again.tiles, again.program, programs.placed.cfg).host == programs.joined.host
+    assert joined_of(again.tiles, again.program, again.chip).host == programs.joined.host
     with pytest.raises(InputError, match="the host must send the values that tiles take"):
         Split.of(again.program, replace(again.tiles, between=()))
 
