@@ -96,3 +96,25 @@ def test_bench_of_a_chip_passes_from_unknown_states(wrap: str, tmp_path: Path) -
     chip = load_chip("tnsa16-2x2", {"mesh.payload_bits": 32 if wrap == "axil" else 64, "mesh.rows": 1})
     generate(chip, tmp_path, wrap=wrap)
     assert "TESTS=1 PASS=1" in run_bench(tmp_path, ["make", "SIM=icarus"])
+
+
+@pytest.mark.slow
+@pytest.mark.cosim("verilator")
+def test_tiles_of_several_kinds_are_modules_of_their_own(chip: GenerationReport, tmp_path: Path) -> None:
+    """Verilator takes it as it is; what the first kind is made of is the same text as where all are alike."""
+    sizes = {"tile.at.1,0.buffer_kib": 32, "tile.at.*,1.lanes": 8}
+    made = generate(load_chip("tnsa16-2x2", sizes), tmp_path / "chip")
+    modules, alike = _modules(made), _modules(chip)
+    instances = re.findall(r"^  (mho_core_tile\w*) (tile_\d_\d) \(", modules["mho_tile_mesh"], re.MULTILINE)
+    assert dict(map(reversed, instances)) == {
+        "tile_0_0": "mho_core_tile", "tile_1_0": "mho_core_tile_buffer_kib_32", "tile_0_1": "mho_core_tile_lanes_8",
+        "tile_1_1": "mho_core_tile_lanes_8"}
+    different = {name for name, text in alike.items() if modules.get(name) != text}
+    # Registers have the hash of the description.
+    assert {name for name in different if not name.startswith("mho_register_bank")} == {"mho_tile_mesh"}
+    files = [made.directory / "rtl" / path.name for path in (made.directory / "rtl").glob("*.v")]
+    subprocess.run(["verilator", "--lint-only", "-Wno-fatal", "--top-module", made.top, *map(str, files),
+                    str(made.directory / STUB)], check=True, capture_output=True)
+    tile = generate(load_chip("tnsa16-2x2", sizes), tmp_path / "tile", part="tile", tile="0,1")
+    assert tile.top == "mho_core_tile_lanes_8"
+    assert _modules(tile)[tile.top] == modules[tile.top]

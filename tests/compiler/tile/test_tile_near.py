@@ -13,6 +13,7 @@ from compiler.tile.programs import graph_of
 from hw.config import load_chip
 from hw.tile.machine.tiles import HOST
 from macro_models.devices import load_device
+from macro_models.errors import InputError
 from tests.compiler.tile.network_bench import residual_network
 
 
@@ -81,3 +82,21 @@ def test_weights_beside_known_faults_stay() -> None:
     made = compile_tiles(model, chip, calibrate=x, faults=faults, device=load_device("ideal"),
                          options=CompileOptions(seeds=1, samples=8))
     assert made.calibration["hop_bytes"] is None
+
+
+@pytest.mark.slow
+def test_cores_go_to_tiles_that_have_what_their_programs_need() -> None:
+    """One of the tiles alone has room for the parameters of one core, wherever that tile is; else it is refused."""
+    model, x = residual_network(1, size=16)
+    options = CompileOptions(seeds=1, samples=8)
+    for large in ("0,0", "1,0", "0,1", "1,1"):
+        chip = load_chip("tnsa64-2x2", {"tile.parameters": 64, f"tile.at.{large}.parameters": 256})
+        made = tile_programs(compile_tiles(model, chip, calibrate=x, options=options))
+        sizes = {tile: len(place.program.parameters) for tile, place in made.joined.tiles.items()}
+        assert 64 < sizes[large] <= 256
+        assert all(size <= 64 for tile, size in sizes.items() if tile != large)
+        assert {tile: place.cfg.parameters for tile, place in made.joined.tiles.items()} == {
+            tile: 256 if tile == large else 64 for tile in sizes}
+    chip = load_chip("tnsa64-2x2", {"tile.parameters": 64})
+    with pytest.raises(InputError, match=r"finds no room: tile \d,\d: the tile has 64 parameters, not \d+"):
+        tile_programs(compile_tiles(model, chip, calibrate=x, options=options))

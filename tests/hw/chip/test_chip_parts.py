@@ -5,7 +5,7 @@ import pytest
 from hw.chip import ChipParts, build_chip, build_tile
 from hw.chip.sizes import tile_sizes
 from hw.config import load_chip
-from hw.tile.config import TileConfig
+from hw.tile.config import TileConfig, tile_number
 from macro_models.errors import InputError
 
 
@@ -15,9 +15,10 @@ def test_keys_reach_the_configurations() -> None:
         "mesh.payload_bits": 32, "mesh.columns": 3,
     })
     parts = ChipParts.from_chip(chip)
-    assert parts.tile == TileConfig(
+    assert parts.tiles == (TileConfig(
         lines=64, lanes=8, buffer_kib=8, parameters=64, instructions=128, payload_bits=32, contexts=1, ranged=True
-    )
+    ),) * 6
+    assert len(parts.kinds) == 1
     assert (parts.mesh.columns, parts.mesh.rows, parts.mesh.payload_bits, parts.mesh.contexts) == (3, 2, 32, 1)
     assert parts.core.cfg.lines == 64
     assert parts.core.programs
@@ -31,11 +32,36 @@ def test_tiles_that_cannot_be_built_are_refused() -> None:
         build_chip(load_chip("tnsa16-core"))
 
 
-def test_a_file_cannot_have_tiles_of_several_kinds(tmp_path) -> None:
+def test_tiles_of_several_kinds_have_names_and_sizes_of_their_own() -> None:
+    chip = load_chip("tnsa16-2x2", {"tile.at.1,0.buffer_kib": 32, "tile.at.*,1.lanes": 8})
+    parts = ChipParts.from_chip(chip)
+    assert [(one.lanes, one.buffer_kib, one.verilog_word) for one in parts.tiles] == [
+        (4, 16, ""), (4, 32, "buffer_kib_32"), (8, 16, "lanes_8"), (8, 16, "lanes_8")]
+    assert parts.kinds == (parts.tiles[0], parts.tiles[1], parts.tiles[2])
+    blocks = {block.name: block.map for block in parts.address_map.blocks}
+    assert blocks["tile_0_1"] == blocks["tile_1_1"] != blocks["tile_0_0"]
+    words = [{one.name: one.words for one in blocks[f"tile_{x}_0"].windows} for x in (0, 1)]
+    assert [one["buffer"] for one in words] == [4096, 8192]
+    assert {tile_number(chip, name) for name in ("0,0", "1,0", "0,1", "1,1")} == {0, 1, 2, 3}
+    with pytest.raises(InputError, match=r"tile must be column and row of a tile, 0,0 to 1,1, not '2,0'"):
+        tile_number(chip, "2,0")
+
+
+def test_a_file_has_one_table_of_tiles(tmp_path) -> None:
     file = tmp_path / "chip.toml"
     file.write_text('schema = 1\nextends = "tnsa16-2x2"\n[[tile]]\nlanes = 2\n[[tile]]\nlanes = 4\n')
     with pytest.raises(InputError, match=r"chip.toml:3: tile must be a table, not "):
         load_chip(file)
+
+
+def test_sizes_of_several_kinds_in_words() -> None:
+    found = tile_sizes(load_chip("tnsa64-2x2", {"tile.at.1,0.buffer_kib": 32, "tile.at.*,1.lanes": 8}))
+    sizes = dict(found)
+    assert sizes["tiles"] == "4, of 3 kinds: 64 lines, 4 or 8 lanes, flits of 64 bits"
+    assert (sizes["lanes of tile 0,0"], sizes["lanes of tile 0,1 1,1"]) == ("4", "8")
+    assert (sizes["buffer of tile 0,0"], sizes["buffer of tile 1,0"]) == ("16 KiB", "32 KiB")
+    assert "buffer of tile 0,1 1,1" not in sizes  # as that of the first one
+    assert sizes["memory"] == "27.625, 43.625 KiB a tile, 126.5 KiB in all, without queues"
 
 
 def test_sizes_of_tiles_in_words() -> None:
