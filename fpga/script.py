@@ -8,13 +8,13 @@ __all__ = ["LONGER", "RELAXED", "TILES_APART", "TILES_TOGETHER", "tiles_at"]
 RELAXED = ("setparam -set COLLISION_X_MASK 1'1 t:$memrd_v2",)
 """Of a core no word that is read in the cycle in which it is written is used, see docs/design/emulator.md."""
 
-TILES_APART = ("setattr -mod -set keep_hierarchy 1 mho_core_tile", "scratchpad -set abc9.D 12000")
+TILES_APART = ("setattr -mod -set keep_hierarchy 1 mho_core_tile*", "scratchpad -set abc9.D 12000")
 """All tiles are one module, which is synthesised once; logic may take 12 ns, as ABC reckons it, if it is smaller so."""
 
 LONGER = ("scratchpad -copy abc9.script.flow3 abc9.script",)
 """ABC looks longer than usual for what is smaller. It aborts on some netlists, such as tiles with cells of 4 bits."""
 
-TILES_TOGETHER = ("setattr -mod -unset keep_hierarchy mho_core_tile", "flatten", "opt_clean")
+TILES_TOGETHER = ("setattr -mod -unset keep_hierarchy mho_core_tile*", "flatten", "opt_clean")
 """What is placed has no modules."""
 
 _TILE_AT = 'setattr -set BEL "{bel}" c:*.tile_{column}_{row}.tile.buffer.bank_0.words.0.0 t:DP16KD %i'

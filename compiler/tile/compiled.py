@@ -39,7 +39,7 @@ from compiler.tile.duplicates import choose, duplicate
 from compiler.tile.gain import Judge, with_gain
 from compiler.tile.graph.builder import tile_graph
 from compiler.tile.graph.early import with_early_moves
-from compiler.tile.graph.images import entry_image
+from compiler.tile.graph.images import Image, entry_image
 from compiler.tile.graph.shapes import MOST_ELEMENTS, MOST_PIXELS, Shape, shapes_of, with_shapes
 from compiler.tile.placed.near import Nearness, near
 from compiler.tile.placed.placing import place_on_tiles
@@ -143,7 +143,7 @@ def compile_tiles(
             },
             range=InputRange.of(x),
         )
-        return here if fixed else _nearer(here, near(tile_graph(made.program, entry), chip, tile_needs(here)))
+        return here if fixed else _placed(here, entry)
 
     return with_gain(network, 1 if fixed else options.duplicates, len(program.layers), judge)
 
@@ -162,10 +162,22 @@ def _copies(
     return [_COPIES] if noise > _NOISE else [1, _COPIES]
 
 
-def _nearer(network: Network, found: Nearness) -> Network:
+def _placed(network: Network, entry: Image) -> Network:
+    """The network with its cores where values travel few hops, at tiles that have room for their programs.
+
+    What programs need is known once each sum has its context, so cores are placed again where tiles differ.
+    """
+    first = near(tile_graph(network.program, entry), network.chip)
+    found = _nearer(network, first, first.before)
+    if needs := tile_needs(found):
+        found = _nearer(found, near(tile_graph(found.program, entry), network.chip, needs), first.before)
+    return found
+
+
+def _nearer(network: Network, found: Nearness, before: int) -> Network:
     """The network with its cores at the places that were found."""
     held = _at(network.cores, found.core, network.chip)
-    calibration = {**network.calibration, "hop_bytes": [found.before, found.after],
+    calibration = {**network.calibration, "hop_bytes": [before, found.after],
                    **converter_registers(network.chip, network.device, len(held))}
     return replace(network, program=_moved(network.program, found.core), cores=held, calibration=calibration)
 
@@ -183,7 +195,7 @@ def _at(cores: Sequence[CoreImage], core: Mapping[int, int], chip: Chip) -> tupl
         sl_skip=np.zeros_like(cores[0].sl_skip), word_lines=np.ones_like(cores[0].word_lines),
         converted_lines=np.ones_like(cores[0].converted_lines),
     )
-    found = {core[k]: one for k, one in enumerate(cores)}
+    found = {to: cores[k] for k, to in core.items()}
     return tuple(found.get(k, empty) for k in range(max(found) + 1))
 
 

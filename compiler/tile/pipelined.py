@@ -8,7 +8,7 @@ best of them is kept if it gains enough, and so on.
 import math
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,6 +18,7 @@ from compiler.tile.cycles import TileCycles, expected_cycles
 from compiler.tile.file import tile_code
 from compiler.tile.placed.ahead import Ahead, both_sides
 from compiler.tile.placed.links import link_flits
+from compiler.tile.placed.needs import needs_of
 from compiler.tile.placed.streams import Placed, tile_name
 from compiler.tile.programs import tile_programs
 from macro_models.errors import InputError
@@ -47,15 +48,16 @@ class Programmed:
     cycles: TileCycles | None
 
     def facts(self) -> dict[str, Any] | None:
-        """For JSON: cycles, layers of the tiles, the clock, and flits of an image on the links of the mesh."""
-        chip, layers = self.network.chip, dict[str, list[str]]()
-        if self.cycles is None:
+        """For JSON: cycles, layers and memories of the tiles, the clock, and flits of an image on the links."""
+        chip, code, layers = self.network.chip, self.network.tiles, dict[str, list[str]]()
+        if self.cycles is None or code is None:
             return None
+        takes = {tile: asdict(one) for tile, one in needs_of(code.programs).items()}
         for layer in self.network.layers:
             for core in dict.fromkeys(mvm.core for mvm in layer.mvms):
                 layers.setdefault(tile_name(chip, core), []).append(layer.name)
         told = self.cycles.facts()
-        tiles = [{**one, "layers": layers.get(one["tile"], [])} for one in told["tiles"]]
+        tiles = [{**one, "layers": layers.get(one["tile"], []), "takes": takes[one["tile"]]} for one in told["tiles"]]
         return {**told, "tiles": tiles, "links": link_flits(self.placed, chip), "f_clk_MHz": chip.clock.f_clk_MHz}
 
 

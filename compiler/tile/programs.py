@@ -97,7 +97,7 @@ def tile_needs(network: Network) -> dict[str, Needs]:
         return {}
     try:
         made = _made(replace(network, chip=roomy(network.chip)), 0, False, {}, slack=False)
-        return needs_of(made.joined().tiles)
+        return needs_of({tile: place.program for tile, place in made.joined().tiles.items()})
     except InputError:
         return {}
 

@@ -1,5 +1,6 @@
 """``mho compile``: an ONNX model to a network file."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -342,8 +343,17 @@ def tile_lines(summary: dict[str, Any]) -> list[str]:
     return wrapped(
         f"on tiles, predicted: {told['first']:,} cycles for the first image, {told['each']:,.0f} for each further one "
         f"({told['each'] / told['f_clk_MHz']:.2f} us); the array of tile {tile} works longest, "
-        f"{worst['analog_cycles']:,.0f} of them ({worst['utilisation']:.1%})"
+        f"{worst['analog_cycles']:,.0f} of them ({worst['utilisation']:.1%}){_taken(told['tiles'])}"
     ) + (wrapped(told_host) if between else [])
+
+
+def _taken(tiles: Sequence[dict[str, Any]]) -> str:
+    """The most that a program takes of each memory; older files do not say it."""
+    if any("takes" not in one for one in tiles):
+        return ""
+    most = {name: max(one["takes"][name] for one in tiles) for name in ("buffer", "parameters", "instructions")}
+    return (f"; programs take at most {most['buffer']:,} bytes of a buffer, {most['parameters']:,} parameters and "
+            f"{most['instructions']:,} instructions")
 
 
 def output_lines(summary: dict[str, Any]) -> list[str]:

@@ -6,7 +6,6 @@ from dataclasses import dataclass, replace
 from hw.config import Chip
 from hw.tile.config import TileConfig
 from hw.tile.isa import STREAMS
-from hw.tile.machine.tiles import Place
 from hw.tile.program import Program
 
 __all__ = ["Needs", "needs_of", "roomy"]
@@ -33,10 +32,10 @@ def roomy(chip: Chip) -> Chip:
     return replace(chip, tile=replace(chip.tile, at={}, **largest))
 
 
-def needs_of(places: Mapping[str, Place]) -> dict[str, Needs]:
+def needs_of(programs: Mapping[str, Program]) -> dict[str, Needs]:
     """What each tile needs for its program, with the rings that this has."""
-    return {tile: Needs(buffer=_bytes(place.program), parameters=len(place.program.parameters),
-                        instructions=len(place.program.words)) for tile, place in places.items()}
+    return {tile: Needs(buffer=_bytes(one), parameters=len(one.parameters), instructions=len(one.words))
+            for tile, one in programs.items()}
 
 
 def _bytes(program: Program) -> int:

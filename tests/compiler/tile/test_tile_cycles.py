@@ -38,6 +38,12 @@ def test_the_prediction_is_in_the_network_and_its_summary(case: tuple[Network, A
     facts = expected_cycles(loaded, x).facts()
     told = {**told, "tiles": [{**one} for one in told["tiles"]]}
     on = {one["tile"]: one.pop("layers") for one in told["tiles"]}
+    takes = {one["tile"]: one.pop("takes") for one in told["tiles"]}
+    assert network.tiles is not None
+    for tile, program in network.tiles.programs.items():
+        assert takes[tile]["parameters"] == len(program.parameters)
+        assert takes[tile]["instructions"] == len(program.words) > 0
+        assert 0 < takes[tile]["buffer"] <= 16 * 1024
     assert facts.items() <= told.items()
     assert sorted(name for layers in on.values() for name in layers) == sorted(
         layer.name for layer in network.layers for _ in {mvm.core for mvm in layer.mvms})
