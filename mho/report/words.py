@@ -7,6 +7,7 @@ from typing import Any
 from compiler.network.stage_file import MOST_TURNS
 from mho.comparisons.runs import MEASURES
 from mho.report.facts import Facts, steady
+from mho.report.silicon_part import some_tiles, tiles_of
 from mho.units import format_energy
 
 __all__ = ["accuracy_words", "energy_words", "missing_words", "time_words"]
@@ -170,9 +171,10 @@ def energy_words(facts: Facts) -> str:
             parts.append(f"Left out, since the description has no number: {', '.join(energy['left_out'])}.")
     if digital is not None:
         blocks = silicon["energy"]["blocks"]
-        first = max(blocks, key=lambda one: one["image_pJ"])
+        first, part = max(blocks, key=lambda one: one["image_pJ"]), some_tiles(silicon["energy"])
+        subject = "The digital part takes" if part is None else f"Not the whole chip: the digital part of {part} takes"
         parts.append(
-            f"The digital part takes {format_energy(digital)} an input in the library "
+            f"{subject} {format_energy(digital)} an input in the library "
             f"{silicon['library']}, {first['image_pJ'] / digital:.0%} of it in {first['block']}; "
             f"{silicon['energy']['still_pJ'] / digital:.0%} would be there if nothing changed but the clock."
             + _memory_energy(silicon["energy"]) + _tile_energy(silicon["energy"])
@@ -197,13 +199,14 @@ def _memory_energy(energy: Mapping[str, Any]) -> str:
 
 def _tile_energy(energy: Mapping[str, Any]) -> str:
     """Which tiles take most and least."""
-    tiles = [one for one in energy.get("tiles", ()) if one["tile"] is not None]
-    if not tiles:
+    tiles = tiles_of(energy)
+    if len(tiles) < 2:
         return ""
+    these = "these " if energy.get("unseen_tiles") else ""
     most, least = (pick(tiles, key=lambda one: one["image_pJ"]) for pick in (max, min))
     return (
-        f" Of {len(tiles)} tiles, {most['tile']} takes most, {format_energy(most['image_pJ'])}, and {least['tile']} "
-        f"least, {format_energy(least['image_pJ'])}."
+        f" Of {these}{len(tiles)} tiles, {most['tile']} takes most, {format_energy(most['image_pJ'])}, and "
+        f"{least['tile']} least, {format_energy(least['image_pJ'])}."
     )
 
 
@@ -227,5 +230,7 @@ def missing_words(facts: Facts) -> list[tuple[str, str]]:
          "mho report .. --liberty LIB.lib --memories MACRO.lib"),
         ((facts.silicon or {}).get("energy") is None, "energy of the digital part, from switching activity",
          "mho run .. --backend cosim --waves F.fst, then mho report .. --liberty LIB.lib --activity F.fst"),
+        (bool(((facts.silicon or {}).get("energy") or {}).get("unseen_tiles")),
+         "energy of the digital part of the other tiles", "mho run .. --waves F.fst without --waves-tiles"),
     ]
     return [(what, how) for missing, what, how in wanted if missing]

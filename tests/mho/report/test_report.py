@@ -206,6 +206,26 @@ def test_energy_of_the_logic_is_told_by_block_and_by_tile(content: Any, tmp_path
     assert "takes most" not in energy_words(core)
 
 
+@pytest.mark.slow
+def test_energy_of_some_tiles_is_never_told_as_the_chips(content: Any, tmp_path: Path) -> None:
+    [facts] = read_facts([written(tmp_path, content)])
+    some = {**part("what", "2 of the 4 tiles", 10), "unseen_tiles": ["0,1", "1,1"]}
+    facts = replace(facts, silicon=SILICON | {"energy": ENERGY | some})
+    whose = "2 of 4 tiles (0,0 and 1,0) and what is around the tiles"
+    assert f"Not the whole chip: the digital part of {whose} takes 10 nJ" in energy_words(facts)
+    assert "Of these 2 tiles, 0,0 takes most, 6 nJ" in energy_words(facts)
+    page = report_page([facts])
+    assert "One input takes" not in page
+    assert f"Of one input {whose} take 10 nJ by its switching activity" in page
+    for figure in ("by block", "by tile"):
+        title, caption = f"<h3>Energy of the digital part {figure}</h3>", f"Of {whose} alone, since the others have no"
+        assert caption in page.partition(title)[2].partition("</figcaption>")[0]
+    assert dict(missing_words(facts))["energy of the digital part of the other tiles"] == (
+        "mho run .. --waves F.fst without --waves-tiles")
+    one = ENERGY | some | {"tiles": [part("tile", "0,0", 6), part("tile", None, 1)]}
+    assert "takes most" not in energy_words(replace(facts, silicon=SILICON | {"energy": one}))
+
+
 def memory(name: str, **more: Any) -> dict[str, Any]:
     """A memory on a macro, and what it did."""
     return {"memory": name, "instances": 2, "macros": "M", "two_ports": False, "writes": 30.0, "reads": 50.0,
