@@ -1,12 +1,13 @@
 """What limits accuracy, time and energy, in words, from the numbers of a run."""
 
-import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from compiler.network.stage_file import MOST_TURNS
+from macro_models.exact.operation import MAX_BITS
 from mho.comparisons.runs import MEASURES
 from mho.report.facts import Facts, steady
+from mho.report.layers import name_of
 from mho.report.silicon_part import some_tiles, tiles_of
 from mho.units import format_energy
 
@@ -22,6 +23,7 @@ _HELP = {
     "adc": "converters that scatter less (adc.sigma_offset_mV, adc.sigma_gain)",
     "stuck": "a map of faults when the network is compiled, and spare columns",
 }
+_OF_CELLS = ("programming", "relaxation", "read-noise")
 _PART_HELP = {
     "word lines": "fewer bits of the inputs: word lines switch once each plane",
     "input pulses": "fewer bits of the inputs: lines are driven once each plane",
@@ -56,7 +58,10 @@ def accuracy_words(facts: Facts) -> str:
     causes, ideal, top = facts.causes, facts.budget_mean("ideal"), facts.budget_mean("float")
     if run.measure == "relative_error" or not causes or ideal is None or top is None:
         return " ".join(parts)
-    parts.append(f"Quantisation alone costs {points(top - ideal)} points.")
+    parts.append(
+        f"Quantisation alone costs {points(top - ideal)} points." if top > ideal else
+        f"Quantisation alone costs nothing ({points(ideal - top)} points more than the float model)."
+    )
     worst, alone, share = causes[0]
     if share <= 0.0 or (run.half is not None and share < run.half):
         known = "" if run.half is None else f" of ± {points(run.half)} points"
@@ -65,9 +70,17 @@ def accuracy_words(facts: Facts) -> str:
             "More images and seeds would tell them apart."
         )
     else:
+        help_ = _finer(facts, worst) + _HELP.get(worst, "less of it")
         parts.append(f"Of what the device costs, {worst} has the largest share: {points(share)} points "
-                     f"({points(alone)} alone). What would help: {_HELP.get(worst, 'less of it')}.")
+                     f"({points(alone)} alone). What would help: {help_}.")
     return " ".join(parts)
+
+
+def _finer(facts: Facts, cause: str) -> str:
+    """More bits of the inputs, where there may be more: a few are coded around a middle, and drive noise with it."""
+    few = [one["in"] for one in (facts.cost or {}).get("bits", {}).values() if one["in"] < MAX_BITS]
+    known = cause in _OF_CELLS and few
+    return f"more than {min(few)} bits of the inputs (a smaller mho compile --tolerance), " if known else ""
 
 
 def time_words(facts: Facts) -> str:
@@ -121,10 +134,9 @@ def _named(layers: Sequence[str]) -> str:
 
 def _more_tiles(layers: Sequence[str]) -> str:
     """What copies of a tile's layer would bring; it may have some, or as many as there are."""
-    copy = re.fullmatch(r"(.+) \d+/(\d+)", layers[0]) if len(layers) == 1 else None
-    if copy is None:
+    name, count = name_of(layers[0]) if len(layers) == 1 else ("", 1)
+    if count == 1:
         return "that layer on several tiles (mho compile --duplicates), or "
-    name, count = copy[1], int(copy[2])
     more = f"{name} on more than {count} tiles (mho compile --duplicates), or "
     return more if count < MOST_TURNS else ""
 
@@ -162,7 +174,7 @@ def energy_words(facts: Facts) -> str:
         name, most = max(energy["by_part_pJ"].items(), key=lambda item: item[1])
         bound = "" if energy["exact"] else "at most "
         parts.append(
-            f"The macros take {bound}{energy['total_pJ'] / 1000:,.4g} nJ an input; most of it, "
+            f"The macros take {bound}{format_energy(energy['total_pJ'], 4)} an input; most of it, "
             f"{most / energy['total_pJ']:.0%}, is {name}."
         )
         if digital is None or digital < energy["total_pJ"]:

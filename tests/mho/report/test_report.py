@@ -12,6 +12,7 @@ import pytest
 from mho import Chip, compile
 from mho.cli import run
 from mho.report.facts import read_facts, steady
+from mho.report.layers import layer_table
 from mho.report.links import draw_links
 from mho.report.page import figures, report_page
 from mho.report.words import accuracy_words, energy_words, missing_words, time_words
@@ -167,6 +168,38 @@ def test_what_would_help_tiles_says_what_there_is(content: Any, tmp_path: Path) 
         rows = dict(figures(facts))
         assert rows["time from input to input, tiles at work on several, predicted"] == (
             "500.0 cycles = 5.000 µs: 200,000 inputs a second")
+
+
+@pytest.mark.slow
+def test_layers_are_told_with_their_bits_and_copies_together(content: Any, tmp_path: Path) -> None:
+    first, second = content["layers"][:2]
+    names = [first["layer"], second["layer"]]
+    layers = [first | {"layer": f"{names[0]} 1/2"}, first | {"layer": f"{names[0]} 2/2"}, second]
+    each = content["cost"]["energy"]["by_layer_pJ"]
+    cost = content["cost"] | {
+        "bits": {f"{names[0]} 1/2": {"in": 5, "out": 7}, f"{names[0]} 2/2": {"in": 5, "out": 7},
+                 names[1]: {"in": 8, "out": 6}},
+        "energy": content["cost"]["energy"] | {
+            "by_layer_pJ": {f"{names[0]} 1/2": 1500.0, f"{names[0]} 2/2": 1500.0, names[1]: each[names[1]]}},
+        "tiles": {"each": 500.0, "first": 900, "f_clk_MHz": 100.0, "bottleneck": "1,0", "links": [], "tiles": [
+            {"tile": "0,0", "analog_cycles": 350.0, "utilisation": 0.7, "layers": [f"{names[0]} 1/2"]},
+            {"tile": "1,0", "analog_cycles": 500.0, "utilisation": 1.0, "layers": [f"{names[0]} 2/2"]},
+            {"tile": "2,0", "analog_cycles": 20.0, "utilisation": 0.04, "layers": [names[1]]}]},
+    }
+    [facts] = read_facts([written(tmp_path, content | {"layers": layers, "cost": cost})])
+    rows = [re.findall(r"<td>(.*?)</td>", row) for row in layer_table(facts).split("<tr>")[2:]]
+    size = [str(first[key]) for key in ("positions", "columns")]
+    assert rows[0] == [names[0], str(2 * first["positions"]), size[1], "2", "5", "7", "500", "3 nJ"]
+    assert [*rows[1][:1], *rows[1][3:7]] == [names[1], "1", "8", "6", "20"]
+    rows = [{"name": "float", "mean": 0.99}, {"name": "ideal", "mean": 0.98},
+            {"name": "relaxation", "mean": 0.1, "alone": 0.88, "share": 0.9}]
+    facts = replace(facts, budget={"rows": rows})
+    assert "more than 5 bits of the inputs (a smaller mho compile --tolerance), training" in accuracy_words(facts)
+    assert "Quantisation alone costs 1.00 points." in accuracy_words(facts)
+    rows[1]["mean"] = 1.0
+    assert "Quantisation alone costs nothing (1.00 points more than the float model)." in accuracy_words(facts)
+    old = replace(facts, cost={key: value for key, value in cost.items() if key != "bits"})
+    assert "bits" not in layer_table(old)
 
 
 def part(name: str, value: object, nJ: float) -> dict[str, Any]:
