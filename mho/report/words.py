@@ -77,10 +77,9 @@ def accuracy_words(facts: Facts) -> str:
 
 
 def _finer(facts: Facts, cause: str) -> str:
-    """More bits of the inputs, where there may be more: a few are coded around a middle, and drive noise with it."""
-    few = [one["in"] for one in (facts.cost or {}).get("bits", {}).values() if one["in"] < MAX_BITS]
-    known = cause in _OF_CELLS and few
-    return f"more than {min(few)} bits of the inputs (a smaller mho compile --tolerance), " if known else ""
+    """More bits of the inputs, where there may be more: a layer that rounds less is further from its noise, too."""
+    few = any(one["in"] < MAX_BITS for one in (facts.cost or {}).get("bits", {}).values())
+    return f"{MAX_BITS} bits of the inputs (mho compile --tolerance 0), " if few and cause in _OF_CELLS else ""
 
 
 def time_words(facts: Facts) -> str:

@@ -194,7 +194,9 @@ def test_layers_are_told_with_their_bits_and_copies_together(content: Any, tmp_p
     rows = [{"name": "float", "mean": 0.99}, {"name": "ideal", "mean": 0.98},
             {"name": "relaxation", "mean": 0.1, "alone": 0.88, "share": 0.9}]
     facts = replace(facts, budget={"rows": rows})
-    assert "more than 5 bits of the inputs (a smaller mho compile --tolerance), training" in accuracy_words(facts)
+    assert "What would help: 8 bits of the inputs (mho compile --tolerance 0), training with" in accuracy_words(facts)
+    eight = replace(facts, cost=cost | {"bits": {name: {"in": 8, "out": 8} for name in cost["bits"]}})
+    assert "What would help: training with" in accuracy_words(eight)
     assert "Quantisation alone costs 1.00 points." in accuracy_words(facts)
     rows[1]["mean"] = 1.0
     assert "Quantisation alone costs nothing (1.00 points more than the float model)." in accuracy_words(facts)
