@@ -1,8 +1,8 @@
 """Networks on the tiles of a chip in co-simulation: ``python benchmarks/tiles.py [--images 50] [--timeline F.svg]``.
 
 ``--only cnn`` and ``--only resnet8 --images 4 --duplicates 4 --device rram-neurram`` are for the networks of
-``examples/models`` on ``neurram``, whose simulator takes minutes to build; ``--only chain`` has 48 layers of 120 x 120
-one behind the other, so that all of its cores are at work.
+``examples/models`` on ``neurram``, whose simulator takes minutes to build (``resnet8-28`` has images of 28 x 28);
+``--only chain`` has 48 layers of 120 x 120 one behind the other, so that all of its cores are at work.
 
 Three networks run on ``tnsa64-2x2`` from the host port alone, on ideal and on noisy cells: a perceptron on 8x8 digits,
 one on Fashion-MNIST (11 x 11 pixels, trained here on 2,000 images) that is cut over four tiles with reduction and
@@ -73,9 +73,9 @@ def residual() -> Job:
     return Job(model, x, np.concatenate([x, 1 - x]))
 
 
-def example(name: str) -> Job:
-    """A network of ``examples/models`` on the large chip."""
-    with np.load(DATA, allow_pickle=False) as data:
+def example(name: str, pixels: int = 14) -> Job:
+    """A network of ``examples/models`` for images of so many pixels a side on the large chip."""
+    with np.load(DATA.with_name(f"fashion_mnist{pixels}.npz"), allow_pickle=False) as data:
         calibrate, test = (data[key].astype("f4") for key in ("x_train", "x_test"))
     return Job((DATA.parents[1] / "models" / name).read_bytes(), calibrate[:64], test, "neurram")
 
@@ -90,7 +90,7 @@ def chain() -> Job:
 
 JOBS = {"digits": digits, "fashion": fashion, "residual": residual}
 LARGE = {"cnn": lambda: example("fashion14_cnn.onnx"), "resnet8": lambda: example("fashion14_resnet8.onnx"),
-         "chain": chain}
+         "resnet8-28": lambda: example("fashion28_resnet8_noise.onnx", 28), "chain": chain}
 
 
 def run(

@@ -41,7 +41,8 @@ def format_time(seconds: float) -> str:
 
 def format_energy(pJ: float, digits: int = 3) -> str:
     """An energy with the unit in which it is at least 1: ``2500.0`` to ``"2.5 nJ"``."""
+    rounded = float(f"{pJ:.{digits}g}")
     for unit, size in (("mJ", 1e9), ("µJ", 1e6), ("nJ", 1e3)):
-        if pJ >= size:
+        if rounded >= size:
             return f"{pJ / size:.{digits}g} {unit}"
     return f"{pJ:.{digits}g} pJ"

@@ -14,7 +14,7 @@ from mho.results import score
 from mho.terminal.console import Output
 from mho.terminal.options import chip_option, common_options, example
 from mho.terminal.paths import READS, WAVES, WORD, WRITES
-from mho.units import format_time
+from mho.units import format_energy, format_time
 
 if TYPE_CHECKING:
     from mho.api import Device, Net
@@ -336,10 +336,10 @@ def _print_energy(result: "Result", images: int, out: Output) -> None:
 
     cost = cost_of(result.work, result.runs, images, result.f_clk_MHz)
     if cost["energy"] is not None:
-        parts = ", ".join(f"{name} {pJ / 1000:.3g}" for name, pJ in cost["energy"]["by_part_pJ"].items())
+        parts = ", ".join(f"{name} {format_energy(pJ)}" for name, pJ in cost["energy"]["by_part_pJ"].items())
         most = "" if cost["energy"]["exact"] else "at most "
         out.text(
-            f"energy of the macros: {most}{cost['energy']['total_pJ'] / 1000:.4g} nJ an input ({parts}), "
+            f"energy of the macros: {most}{format_energy(cost['energy']['total_pJ'], 4)} an input ({parts}), "
             f"{cost['tops_per_W']:.3g} TOPS/W; {cost['energy']['source']}"
         )
         if cost["energy"]["left_out"]:

@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 from mho.figures.run import COLOURS, in_style, new_figure
 from mho.report.facts import Facts
 from mho.report.links import LINKS, draw_links
+from mho.report.silicon_part import some_tiles
 from mho.report.tile_energy import TILE_ENERGY, draw_tile_energy
 
 __all__ = ["figures_of"]
@@ -64,6 +65,7 @@ _TEXTS = {
     "tile-energy": TILE_ENERGY,
 }
 """Title of each figure, and how to read it."""
+_BY_ACTIVITY = ("digital", "tile-energy")
 
 
 def figures_of(facts: Facts) -> Iterator[tuple[str, str, str, Figure]]:
@@ -77,9 +79,13 @@ def figures_of(facts: Facts) -> Iterator[tuple[str, str, str, Figure]]:
         ("digital", silicon.get("energy"), _digital),
         ("tile-energy", (silicon.get("energy") or {}).get("tiles"), draw_tile_energy),
     )
+    part = some_tiles(silicon.get("energy") or {})
     for name, known, draw in drawn:
         if known:
-            yield (name, *_TEXTS[name], draw(facts))
+            title, how = _TEXTS[name]
+            if part is not None and name in _BY_ACTIVITY:
+                how += f" Of {part} alone, since the others have no waves."
+            yield name, title, how, draw(facts)
 
 
 def _plain(name: object) -> str:

@@ -13,12 +13,17 @@ from macro_models.files import reading
 from mho.comparisons.runs import MEASURES
 from mho.report.facts import RUN, Facts
 from mho.report.figures import figures_of
+from mho.report.layers import layer_table
 from mho.report.published import published_chips
 from mho.report.silicon_part import silicon_part
 from mho.report.table import table
 from mho.report.words import accuracy_words, energy_words, missing_words, score, time_words
+from mho.units import format_energy
 
 __all__ = ["figure_svg", "figures", "report_page"]
+
+_SMALL = 0.1
+"""Throughputs below are in GOPS."""
 
 _STYLE = Path(__file__).parent / "page.css.txt"
 
@@ -57,6 +62,8 @@ def _run(facts: Facts, prefix: str) -> Iterator[str]:
         yield f"<p><b>{what}.</b> {escape(words(facts))}</p>"
     yield "</div>"
     yield table(("figure", "value"), figures(facts))
+    yield "<h3>Layers</h3>"
+    yield layer_table(facts)
     for name, title, how, figure in figures_of(facts):
         yield f"<h3>{escape(title)}</h3><figure>{figure_svg(figure, prefix + name, inline=True)}"
         yield f"<figcaption>{escape(how)}</figcaption></figure>"
@@ -83,13 +90,14 @@ def figures(facts: Facts) -> list[tuple[str, str]]:
             ("throughput, so run", _value(cost["tops"], "TOPS")),
         ]
         if cost["energy"] is not None:
-            rows += [("energy of the macros", f"{cost['energy']['total_pJ'] / 1000:,.4g} nJ an input"),
+            rows += [("energy of the macros", f"{format_energy(cost['energy']['total_pJ'], 4)} an input"),
                      ("efficiency of the macros, so run", _value(cost["tops_per_W"], "TOPS/W"))]
         if cost["macros_mm2"] is not None:
             rows += [("area of the macros", f"{cost['macros_mm2']:.4g} mm²"),
                      ("throughput by area of the macros, so run", _value(cost["tops_per_mm2"], "TOPS/mm²"))]
-        used, cells = (sum(one[key] for one in cost["cores"]) for key in ("cells_used", "cells"))
-        where = f"in {len(cost['cores'])} cores"
+        taken = [one for one in cost["cores"] if one["cells_used"]]
+        used, cells = (sum(one[key] for one in taken) for key in ("cells_used", "cells"))
+        where = f"in {len(taken)} cores"
         rows.append(("cells that hold weights", f"{used:,} of {cells:,} ({used / cells:.1%}) {where}"))
     return rows
 
@@ -119,7 +127,7 @@ def _overview(runs: Sequence[Facts]) -> str:
         energy = cost.get("energy")
         rows.append((
             facts.name, facts.chip, MEASURES[facts.run.measure], score(facts),
-            f"{cost['time_us']:,.2f} µs" if cost else "", f"{energy['total_pJ'] / 1000:,.3g} nJ" if energy else "",
+            f"{cost['time_us']:,.2f} µs" if cost else "", format_energy(energy["total_pJ"]) if energy else "",
             _value(cost.get("tops_per_W"), ""),
         ))
     headers = ("run", "chip", "measure", "score", "time of an input", "energy of the macros", "TOPS/W")
@@ -168,6 +176,8 @@ def _sources(runs: Sequence[Facts]) -> str:
 def _value(value: float | None, unit: str = "") -> str:
     if value is None:
         return "not known" if unit else ""
+    if unit.startswith("TOPS") and 0 < value < _SMALL and unit != "TOPS/W":
+        value, unit = 1000 * value, f"G{unit[1:]}"
     return f"{value:.3g} {unit}".rstrip()
 
 

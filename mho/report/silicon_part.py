@@ -7,7 +7,9 @@ from typing import Any
 from mho.report.table import table
 from mho.units import format_energy
 
-__all__ = ["silicon_part"]
+__all__ = ["silicon_part", "some_tiles", "tiles_of"]
+
+_MOST_NAMES = 6
 
 
 def silicon_part(silicon: Mapping[str, Any]) -> str:
@@ -26,12 +28,28 @@ def silicon_part(silicon: Mapping[str, Any]) -> str:
     return "".join(parts)
 
 
+def tiles_of(energy: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
+    """The tiles whose energy is known; of a core none."""
+    return [one for one in energy.get("tiles", ()) if one["tile"] is not None]
+
+
+def some_tiles(energy: Mapping[str, Any]) -> str | None:
+    """What the energy is of if the waves were of some tiles alone; None if it is of all."""
+    unseen, names = energy.get("unseen_tiles"), [one["tile"] for one in tiles_of(energy)]
+    if not unseen:
+        return None
+    told = "" if len(names) > _MOST_NAMES else f" ({' and '.join(names)})"
+    return f"{len(names)} of {len(names) + len(unseen)} tiles{told} and what is around the tiles"
+
+
 def _energy(energy: Mapping[str, Any]) -> str:
     memories = ""
     if "memories" in energy:
         memories = f", {format_energy(energy['memory_pJ'], 4)} accesses to macros of memories"
+    part = some_tiles(energy)
+    taken = "One input takes" if part is None else f"Of one input {part} take"
     return (
-        f"One input takes {format_energy(energy['image_pJ'], 4)} by its switching activity, "
+        f"{taken} {format_energy(energy['image_pJ'], 4)} by its switching activity, "
         f"{format_energy(energy['average_pJ'], 4)} by an average activity of {energy['average_activity']:g} a cycle: "
         f"{energy['average_pJ'] / energy['image_pJ'] - 1:+.0%}. {format_energy(energy['still_pJ'], 4)} of it are "
         f"clock and leakage{memories}. {energy.get('clock_gates', 0):,} cells gate clocks. "

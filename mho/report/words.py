@@ -1,12 +1,14 @@
 """What limits accuracy, time and energy, in words, from the numbers of a run."""
 
-import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from compiler.network.stage_file import MOST_TURNS
+from macro_models.exact.operation import MAX_BITS
 from mho.comparisons.runs import MEASURES
 from mho.report.facts import Facts, steady
+from mho.report.layers import name_of
+from mho.report.silicon_part import some_tiles, tiles_of
 from mho.units import format_energy
 
 __all__ = ["accuracy_words", "energy_words", "missing_words", "time_words"]
@@ -21,6 +23,7 @@ _HELP = {
     "adc": "converters that scatter less (adc.sigma_offset_mV, adc.sigma_gain)",
     "stuck": "a map of faults when the network is compiled, and spare columns",
 }
+_OF_CELLS = ("programming", "relaxation", "read-noise")
 _PART_HELP = {
     "word lines": "fewer bits of the inputs: word lines switch once each plane",
     "input pulses": "fewer bits of the inputs: lines are driven once each plane",
@@ -55,7 +58,10 @@ def accuracy_words(facts: Facts) -> str:
     causes, ideal, top = facts.causes, facts.budget_mean("ideal"), facts.budget_mean("float")
     if run.measure == "relative_error" or not causes or ideal is None or top is None:
         return " ".join(parts)
-    parts.append(f"Quantisation alone costs {points(top - ideal)} points.")
+    parts.append(
+        f"Quantisation alone costs {points(top - ideal)} points." if top > ideal else
+        f"Quantisation alone costs nothing ({points(ideal - top)} points more than the float model)."
+    )
     worst, alone, share = causes[0]
     if share <= 0.0 or (run.half is not None and share < run.half):
         known = "" if run.half is None else f" of ± {points(run.half)} points"
@@ -64,9 +70,16 @@ def accuracy_words(facts: Facts) -> str:
             "More images and seeds would tell them apart."
         )
     else:
+        help_ = _finer(facts, worst) + _HELP.get(worst, "less of it")
         parts.append(f"Of what the device costs, {worst} has the largest share: {points(share)} points "
-                     f"({points(alone)} alone). What would help: {_HELP.get(worst, 'less of it')}.")
+                     f"({points(alone)} alone). What would help: {help_}.")
     return " ".join(parts)
+
+
+def _finer(facts: Facts, cause: str) -> str:
+    """More bits of the inputs, where there may be more: a layer that rounds less is further from its noise, too."""
+    few = any(one["in"] < MAX_BITS for one in (facts.cost or {}).get("bits", {}).values())
+    return f"{MAX_BITS} bits of the inputs (mho compile --tolerance 0), " if few and cause in _OF_CELLS else ""
 
 
 def time_words(facts: Facts) -> str:
@@ -120,10 +133,9 @@ def _named(layers: Sequence[str]) -> str:
 
 def _more_tiles(layers: Sequence[str]) -> str:
     """What copies of a tile's layer would bring; it may have some, or as many as there are."""
-    copy = re.fullmatch(r"(.+) \d+/(\d+)", layers[0]) if len(layers) == 1 else None
-    if copy is None:
+    name, count = name_of(layers[0]) if len(layers) == 1 else ("", 1)
+    if count == 1:
         return "that layer on several tiles (mho compile --duplicates), or "
-    name, count = copy[1], int(copy[2])
     more = f"{name} on more than {count} tiles (mho compile --duplicates), or "
     return more if count < MOST_TURNS else ""
 
@@ -161,7 +173,7 @@ def energy_words(facts: Facts) -> str:
         name, most = max(energy["by_part_pJ"].items(), key=lambda item: item[1])
         bound = "" if energy["exact"] else "at most "
         parts.append(
-            f"The macros take {bound}{energy['total_pJ'] / 1000:,.4g} nJ an input; most of it, "
+            f"The macros take {bound}{format_energy(energy['total_pJ'], 4)} an input; most of it, "
             f"{most / energy['total_pJ']:.0%}, is {name}."
         )
         if digital is None or digital < energy["total_pJ"]:
@@ -170,9 +182,10 @@ def energy_words(facts: Facts) -> str:
             parts.append(f"Left out, since the description has no number: {', '.join(energy['left_out'])}.")
     if digital is not None:
         blocks = silicon["energy"]["blocks"]
-        first = max(blocks, key=lambda one: one["image_pJ"])
+        first, part = max(blocks, key=lambda one: one["image_pJ"]), some_tiles(silicon["energy"])
+        subject = "The digital part takes" if part is None else f"Not the whole chip: the digital part of {part} takes"
         parts.append(
-            f"The digital part takes {format_energy(digital)} an input in the library "
+            f"{subject} {format_energy(digital)} an input in the library "
             f"{silicon['library']}, {first['image_pJ'] / digital:.0%} of it in {first['block']}; "
             f"{silicon['energy']['still_pJ'] / digital:.0%} would be there if nothing changed but the clock."
             + _memory_energy(silicon["energy"]) + _tile_energy(silicon["energy"])
@@ -197,13 +210,14 @@ def _memory_energy(energy: Mapping[str, Any]) -> str:
 
 def _tile_energy(energy: Mapping[str, Any]) -> str:
     """Which tiles take most and least."""
-    tiles = [one for one in energy.get("tiles", ()) if one["tile"] is not None]
-    if not tiles:
+    tiles = tiles_of(energy)
+    if len(tiles) < 2:
         return ""
+    these = "these " if energy.get("unseen_tiles") else ""
     most, least = (pick(tiles, key=lambda one: one["image_pJ"]) for pick in (max, min))
     return (
-        f" Of {len(tiles)} tiles, {most['tile']} takes most, {format_energy(most['image_pJ'])}, and {least['tile']} "
-        f"least, {format_energy(least['image_pJ'])}."
+        f" Of {these}{len(tiles)} tiles, {most['tile']} takes most, {format_energy(most['image_pJ'])}, and "
+        f"{least['tile']} least, {format_energy(least['image_pJ'])}."
     )
 
 
@@ -227,5 +241,7 @@ def missing_words(facts: Facts) -> list[tuple[str, str]]:
          "mho report .. --liberty LIB.lib --memories MACRO.lib"),
         ((facts.silicon or {}).get("energy") is None, "energy of the digital part, from switching activity",
          "mho run .. --backend cosim --waves F.fst, then mho report .. --liberty LIB.lib --activity F.fst"),
+        (bool(((facts.silicon or {}).get("energy") or {}).get("unseen_tiles")),
+         "energy of the digital part of the other tiles", "mho run .. --waves F.fst without --waves-tiles"),
     ]
     return [(what, how) for missing, what, how in wanted if missing]

@@ -53,6 +53,8 @@ class Work:
     tiles
         Cycles of an image on tiles, as the compiler predicted them (:meth:`compiler.tile.cycles.TileCycles.facts`);
         None without tiles.
+    bits
+        Bits of the input codes of each layer, and of its conversions.
     """
 
     macs: int
@@ -65,6 +67,7 @@ class Work:
     macro_mm2: float
     rated: Sequence[Rating]
     tiles: Mapping[str, Any] | None
+    bits: Mapping[str, tuple[int, int]]
 
 
 def work_of(network: "Network", names: Sequence[str]) -> Work:
@@ -83,7 +86,14 @@ def work_of(network: "Network", names: Sequence[str]) -> Work:
         energy_missing=chip.energy.missing if chip.energy.known else (), area_source=chip.area.source,
         macro_mm2=chip.area.macro_mm2, rated=[rate(chip, name, op) for name, op in chip.rated_operations()],
         tiles=network.calibration.get("tile_cycles"),
+        bits={name: _bits(layer) for name, layer in zip(names, network.layers, strict=True)},
     )
+
+
+def _bits(layer: Layer) -> tuple[int, int]:
+    """Bits of the input codes, and of the conversions, of which all of a layer have the same."""
+    operation = layer.mvms[0].op
+    return operation.in_bits, operation.out_bits
 
 
 def _macs(layer: Layer) -> int:
@@ -122,6 +132,7 @@ def cost_of(work: Work, runs: Sequence[Ran], images: int, f_clk_MHz: float) -> d
             {"core": k, "cells_used": used, "cells": cells, "analog_cycles": float(cycles)}
             for k, ((used, cells), cycles) in enumerate(zip(work.cells, busy, strict=True))
         ],
+        "bits": {name: {"in": taken, "out": made} for name, (taken, made) in work.bits.items()},
         "rated": [_rated(one) for one in work.rated], "tiles": None if work.tiles is None else dict(work.tiles),
     }
 

@@ -2,7 +2,9 @@
 
 import os
 import subprocess
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from macro_models.errors import InputError, ToolError
@@ -40,21 +42,28 @@ class Activity:
     ones: dict[str, list[int]]
     accesses: dict[str, tuple[int, int, int]]
 
-    def below(self, children: list[str]) -> str:
-        """Path of the first scope that has scopes of these names, all of them.
+    @cached_property
+    def scopes(self) -> frozenset[str]:
+        """Paths of all scopes that have signals, or scopes with signals."""
+        found = {path.rpartition(".")[0] for path in self.changes}
+        return frozenset(found | {scope.rpartition(".")[0] for scope in found})
+
+    def below(self, children: Sequence[str], some: Sequence[str] = ()) -> str:
+        """Path of the first scope that has scopes of these names, all of ``children`` and, if given, one of ``some``.
 
         Raises
         ------
         InputError
             If there is none.
         """
-        scopes = {path.rpartition(".")[0] for path in self.changes}
-        scopes |= {scope.rpartition(".")[0] for scope in scopes}
-        for scope in sorted(scopes, key=lambda one: (one.count("."), one)):
-            if scope and all(f"{scope}.{child}" in scopes for child in children):
+        for scope in sorted(self.scopes, key=lambda one: (one.count("."), one)):
+            if scope and all(f"{scope}.{child}" in self.scopes for child in children) and (
+                not some or any(f"{scope}.{child}" in self.scopes for child in some)
+            ):
                 return scope
-        some = ", ".join(children[:3]) + (" .." if len(children) > 3 else "")
-        raise InputError(f"the trace must be of this chip, with {some} in it; it has other scopes")
+        wanted = [*children, *some]
+        told = ", ".join(wanted[:3]) + (" .." if len(wanted) > 3 else "")
+        raise InputError(f"the trace must be of this chip, with {told} in it; it has other scopes")
 
 
 def read_activity(trace: Path) -> Activity:

@@ -6,7 +6,6 @@ around the tiles is another. Memories on macros take the energy of their accesse
 """
 
 import os
-import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,8 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hw.config import Chip
-from macro_models.errors import InputError
-from rtl_gen.emit import ADAPTER, module_texts
+from rtl_gen.emit import module_texts
 from sim.build.toolchain import cache_folder
 from sim.silicon.activity import Activity, read_activity
 from sim.silicon.area import Netlist, synthesise
@@ -28,9 +26,10 @@ from sim.silicon.memories import Memories
 from sim.silicon.memory_work import WORD, average_work, seen_work, word_changes
 from sim.silicon.modules import without_comments
 from sim.silicon.power import Activities, PowerModel
+from sim.silicon.traced import Traced, find_design, tile_name
 from sim.tile_networks.build import sources_of_mesh
 
-__all__ = ["AVERAGE_ACTIVITY", "chip_energy", "instance_paths"]
+__all__ = ["AVERAGE_ACTIVITY", "chip_energy"]
 
 AVERAGE_ACTIVITY = 0.1
 """Changes of a net in a cycle, where nothing is known of it."""
@@ -39,7 +38,6 @@ _OPEN = 0.5
 """Part of the cycles in which the gate of a clock is open, where nothing is known of it."""
 
 _LEFT_OUT = "Macros of arrays, wires, glitches and the tree of the clock are left out."
-_TILE = re.compile(r"tile_\d+_\d+")
 
 
 def chip_energy(
@@ -50,7 +48,8 @@ def chip_energy(
 
     ``image_pJ`` is with the activity of the trace, ``average_pJ`` with an average one, ``still_pJ`` what leakage and
     the clock alone take, its gates as open as in the trace, ``memory_pJ`` what accesses to macros of ``memories`` take;
-    of all, of each of ``blocks`` and of each of ``tiles``.
+    of all, of each of ``blocks`` and of each of ``tiles``. Where the trace has some tiles of a chip alone, all of these
+    are of those tiles and of what is around the tiles; ``unseen_tiles`` names the others.
 
     Raises
     ------
@@ -76,44 +75,30 @@ def chip_energy(
     told = took.memories(prefix)
     return {
         **sums(took.rows), "average_activity": AVERAGE_ACTIVITY, "cycles": activity.cycles / images,
-        "what": _what(chip), "blocks": block_sums(took.rows, prefix), "tiles": tile_sums(took.rows),
-        "left_out": _LEFT_OUT if memories else f"Memories, {_LEFT_OUT[0].lower()}{_LEFT_OUT[1:]}",
+        "what": _what(chip, took.traced), "blocks": block_sums(took.rows, prefix), "tiles": tile_sums(took.rows),
+        "unseen_tiles": [tile_name(path) for path in took.traced.unseen],
+        "left_out": _left_out(took.traced, bool(memories)),
         "clock_gates": took.gates, "named_nets": took.named,
         "named_flip_flops": float(took.states[0] / max(took.states[1], 1)),
         **({"memories": told} if memories else {}),
     }
 
 
-def instance_paths(made: Netlist) -> dict[str, str]:
-    """Module of each instance of a module, by its path with slashes; the top's path is empty."""
-    found = {"": made.top}
-
-    def visit(path: str, module: str) -> None:
-        for child, name in re.findall(r"^  (\w+) (?:#\(.*\) )?(\w+) \($", made.modules[module], re.MULTILINE):
-            if child in made.modules:
-                inner = f"{path}/{name}" if path else name
-                found[inner] = child
-                visit(inner, child)
-
-    visit("", made.top)
-    return found
-
-
-def _scope(made: Netlist, activity: Activity) -> str:
-    """Path of the top in the trace."""
-    parts = [path for path, module in instance_paths(made).items()
-             if path and "/" not in path and not module.endswith(ADAPTER)]
-    scope = activity.below(parts)
-    if activity.cycles < 1 or f"{scope}.clk" not in activity.changes:
-        raise InputError(f"the trace must have the clock {scope}.clk, and cycles of it")
-    return scope
-
-
-def _what(chip: Chip) -> str:
-    if chip.cores > 1:
+def _what(chip: Chip, traced: Traced) -> str:
+    if chip.cores == 1:
+        return "the core without a bus"
+    if not traced.unseen:
         return (f"the chip of {chip.cores} tiles, each with its own activity, and what is around them, from the start "
                 "of the first program on")
-    return "the core without a bus"
+    return (f"{len(traced.tiles)} of the {chip.cores} tiles of the chip, each with its own activity, and what is "
+            "around the tiles, from the start of the first program of these on")
+
+
+def _left_out(traced: Traced, memories: bool) -> str:
+    text = _LEFT_OUT if memories else f"Memories, {_LEFT_OUT[0].lower()}{_LEFT_OUT[1:]}"
+    if traced.unseen:
+        text += f" So are the tiles without waves, {len(traced.unseen)}: no sum is the whole chip's."
+    return text
 
 
 class _Took:
@@ -121,8 +106,10 @@ class _Took:
 
     Attributes
     ----------
+    traced
+        Where the trace has the chip, and which of its tiles.
     rows
-        Energies of all tiles and of what is around them.
+        Energies of the tiles that have waves and of what is around the tiles.
     named, states
         Nets that the trace knows; flip-flops that it knows, and all.
     gates
@@ -130,16 +117,16 @@ class _Took:
     """
 
     def __init__(self, made: Netlist, activity: Activity, *, images: int, period: float) -> None:
-        self._made, self._activity, self._scope = made, activity, _scope(made, activity)
+        self._made, self._activity, self.traced = made, activity, find_design(made, activity)
         self._images, self._period = images, period
-        self._tiles = {path: module for path, module in instance_paths(made).items() if _TILE.fullmatch(path)}
         self.rows: list[Row] = []
         self.named, self.states, self.gates = 0, np.zeros(2, np.int64), 0
 
     def logic(self, cells: Cells) -> None:
         """All that is of standard cells."""
+        scope = self.traced.scope
         tops: dict[str, list[str]] = {self._made.top: [""]}
-        for path, module in self._tiles.items():
+        for path, module in self.traced.tiles.items():
             tops.setdefault(module, []).append(path)
         for top, paths in tops.items():
             below = {name: text for name, text in self._made.netlists.items() if name == top or name not in tops}
@@ -147,31 +134,29 @@ class _Took:
             modules = [module for _, module in model.flat.places]
             names = _names(model.flat)
             for path in paths:
-                seen = _seen(names, model.flat.nets, self._activity, f"{self._scope}.{path}" if path else self._scope)
+                seen = _seen(names, model.flat.nets, self._activity, f"{scope}.{path}" if path else scope)
                 self.named += int(np.count_nonzero(seen.known)) - 2
                 self.states += np.array(model.states(seen))
                 self.gates += len(model.gated)
                 model.carry(seen)
                 energies = _energies(model, seen, self._activity.cycles / self._images, self._period)
-                self.rows += [Row(tile=_tile(path), module=module, image=one, average=other, still=still)
+                self.rows += [Row(tile=tile_name(path), module=module, image=one, average=other, still=still)
                               for module, one, other, still in zip(modules, *energies, strict=True)]
 
     def memories(self, prefix: str) -> list[dict[str, Any]]:
         """All macros of memories; what each kind of memory did in an image."""
         told: dict[str, dict[str, Any]] = {}
         cycles = self._activity.cycles / self._images
-        for path, module in instance_paths(self._made).items():
+        for path, module in self.traced.instances.items():
             tiling = self._made.tilings.get(module)
             if tiling is None:
                 continue
-            work = seen_work(self._activity, f"{self._scope}.{path.replace('/', '.')}", self._images)
+            work = seen_work(self._activity, f"{self.traced.scope}.{path.replace('/', '.')}", self._images)
             leaks = tiling.leakage * cycles * self._period
             still, took = tiling.still(cycles) + leaks, tiling.energy(work) + leaks
             average = tiling.energy(average_work(tiling.shape, cycles, AVERAGE_ACTIVITY)) + leaks
-            top = path.partition("/")[0]
             self.rows.append(Row(
-                tile=_tile(top if top in self._tiles else ""), module=module, image=took, average=average,
-                still=still, memory=took - still,
+                tile=tile_name(path), module=module, image=took, average=average, still=still, memory=took - still,
             ))
             row = told.setdefault(module, {
                 "memory": module.removeprefix(prefix), "macros": tiling.named(), "two_ports": tiling.two_ports,
@@ -181,11 +166,6 @@ class _Took:
                                ("image_pJ", 1e12 * took)):
                 row[key] += value
         return sorted(told.values(), key=lambda row: -row["image_pJ"])
-
-
-def _tile(path: str) -> str | None:
-    """``1,0`` of ``tile_1_0``; None of the top."""
-    return path.removeprefix("tile_").replace("_", ",") or None
 
 
 def _names(flat: Flat) -> list[tuple[str, str, NDArray[np.int64]]]:

@@ -12,6 +12,7 @@ import pytest
 from mho import Chip, compile
 from mho.cli import run
 from mho.report.facts import read_facts, steady
+from mho.report.layers import layer_table
 from mho.report.links import draw_links
 from mho.report.page import figures, report_page
 from mho.report.words import accuracy_words, energy_words, missing_words, time_words
@@ -169,6 +170,40 @@ def test_what_would_help_tiles_says_what_there_is(content: Any, tmp_path: Path) 
             "500.0 cycles = 5.000 µs: 200,000 inputs a second")
 
 
+@pytest.mark.slow
+def test_layers_are_told_with_their_bits_and_copies_together(content: Any, tmp_path: Path) -> None:
+    first, second = content["layers"][:2]
+    names = [first["layer"], second["layer"]]
+    layers = [first | {"layer": f"{names[0]} 1/2"}, first | {"layer": f"{names[0]} 2/2"}, second]
+    each = content["cost"]["energy"]["by_layer_pJ"]
+    cost = content["cost"] | {
+        "bits": {f"{names[0]} 1/2": {"in": 5, "out": 7}, f"{names[0]} 2/2": {"in": 5, "out": 7},
+                 names[1]: {"in": 8, "out": 6}},
+        "energy": content["cost"]["energy"] | {
+            "by_layer_pJ": {f"{names[0]} 1/2": 1500.0, f"{names[0]} 2/2": 1500.0, names[1]: each[names[1]]}},
+        "tiles": {"each": 500.0, "first": 900, "f_clk_MHz": 100.0, "bottleneck": "1,0", "links": [], "tiles": [
+            {"tile": "0,0", "analog_cycles": 350.0, "utilisation": 0.7, "layers": [f"{names[0]} 1/2"]},
+            {"tile": "1,0", "analog_cycles": 500.0, "utilisation": 1.0, "layers": [f"{names[0]} 2/2"]},
+            {"tile": "2,0", "analog_cycles": 20.0, "utilisation": 0.04, "layers": [names[1]]}]},
+    }
+    [facts] = read_facts([written(tmp_path, content | {"layers": layers, "cost": cost})])
+    rows = [re.findall(r"<td>(.*?)</td>", row) for row in layer_table(facts).split("<tr>")[2:]]
+    size = [str(first[key]) for key in ("positions", "columns")]
+    assert rows[0] == [names[0], str(2 * first["positions"]), size[1], "2", "5", "7", "500", "3 nJ"]
+    assert [*rows[1][:1], *rows[1][3:7]] == [names[1], "1", "8", "6", "20"]
+    rows = [{"name": "float", "mean": 0.99}, {"name": "ideal", "mean": 0.98},
+            {"name": "relaxation", "mean": 0.1, "alone": 0.88, "share": 0.9}]
+    facts = replace(facts, budget={"rows": rows})
+    assert "What would help: 8 bits of the inputs (mho compile --tolerance 0), training with" in accuracy_words(facts)
+    eight = replace(facts, cost=cost | {"bits": {name: {"in": 8, "out": 8} for name in cost["bits"]}})
+    assert "What would help: training with" in accuracy_words(eight)
+    assert "Quantisation alone costs 1.00 points." in accuracy_words(facts)
+    rows[1]["mean"] = 1.0
+    assert "Quantisation alone costs nothing (1.00 points more than the float model)." in accuracy_words(facts)
+    old = replace(facts, cost={key: value for key, value in cost.items() if key != "bits"})
+    assert "bits" not in layer_table(old)
+
+
 def part(name: str, value: object, nJ: float) -> dict[str, Any]:
     """Energies of a block or a tile."""
     return {name: value, "image_pJ": 1000 * nJ, "average_pJ": 2000 * nJ, "still_pJ": 600 * nJ}
@@ -204,6 +239,26 @@ def test_energy_of_the_logic_is_told_by_block_and_by_tile(content: Any, tmp_path
     core = replace(facts, silicon=SILICON | {"energy": ENERGY | {"tiles": []}})
     assert "by tile" not in report_page([core])
     assert "takes most" not in energy_words(core)
+
+
+@pytest.mark.slow
+def test_energy_of_some_tiles_is_never_told_as_the_chips(content: Any, tmp_path: Path) -> None:
+    [facts] = read_facts([written(tmp_path, content)])
+    some = {**part("what", "2 of the 4 tiles", 10), "unseen_tiles": ["0,1", "1,1"]}
+    facts = replace(facts, silicon=SILICON | {"energy": ENERGY | some})
+    whose = "2 of 4 tiles (0,0 and 1,0) and what is around the tiles"
+    assert f"Not the whole chip: the digital part of {whose} takes 10 nJ" in energy_words(facts)
+    assert "Of these 2 tiles, 0,0 takes most, 6 nJ" in energy_words(facts)
+    page = report_page([facts])
+    assert "One input takes" not in page
+    assert f"Of one input {whose} take 10 nJ by its switching activity" in page
+    for figure in ("by block", "by tile"):
+        title, caption = f"<h3>Energy of the digital part {figure}</h3>", f"Of {whose} alone, since the others have no"
+        assert caption in page.partition(title)[2].partition("</figcaption>")[0]
+    assert dict(missing_words(facts))["energy of the digital part of the other tiles"] == (
+        "mho run .. --waves F.fst without --waves-tiles")
+    one = ENERGY | some | {"tiles": [part("tile", "0,0", 6), part("tile", None, 1)]}
+    assert "takes most" not in energy_words(replace(facts, silicon=SILICON | {"energy": one}))
 
 
 def memory(name: str, **more: Any) -> dict[str, Any]:

@@ -52,6 +52,13 @@ def test_throughput_and_efficiency_are_by_two_operations_a_mac(cost: tuple[Any, 
     assert 0 < core["cells_used"] < core["cells"] == 256
 
 
+def test_bits_are_those_of_the_operations(cost: tuple[Any, Any]) -> None:
+    net, found = cost
+    for layer, told in zip(net.network.layers, found["cost"]["bits"].values(), strict=True):
+        assert {(told["in"], told["out"])} == {(mvm.op.in_bits, mvm.op.out_bits) for mvm in layer.mvms}
+    assert list(found["cost"]["bits"]) == [layer["layer"] for layer in found["layers"]]
+
+
 def test_codes_are_counted_over_the_range_of_the_converter(cost: tuple[Any, Any]) -> None:
     for layer in cost[1]["layers"]:
         counts, top = np.array(layer["codes"]["counts"]), layer["codes"]["top"]

@@ -13,10 +13,11 @@ from hw.noc.registers.packet import NODE_BITS
 from macro_models.errors import InputError
 from macro_models.exact.operation import MvmOperation
 from rtl_gen.emit import module_texts
-from sim.silicon.activity import read_activity
-from sim.silicon.area import chip_area
+from sim.silicon.activity import Activity, read_activity
+from sim.silicon.area import Netlist, chip_area
 from sim.silicon.energy import AVERAGE_ACTIVITY, chip_energy
 from sim.silicon.modules import macro_stub, without_comments
+from sim.silicon.traced import find_design
 from sim.tile_networks.build import sources_of_mesh
 
 ROOT = Path(__file__).parents[3]
@@ -210,3 +211,48 @@ def test_a_tile_that_the_host_talks_to_takes_more_than_the_others(tmp_path: Path
     assert tiles["0,1"]["still_pJ"] == pytest.approx(tiles["1,1"]["still_pJ"], rel=0.001)
     assert 1.005 < tiles["1,0"]["still_pJ"] / tiles["1,1"]["still_pJ"] < 1.1
     assert tiles["1,0"]["average_pJ"] == pytest.approx(tiles["1,1"]["average_pJ"])
+
+
+@pytest.mark.slow
+@pytest.mark.cosim("iverilog", "verilator", "yosys")
+@pytest.mark.skipif(not LIBRARY.exists(), reason=f"{LIBRARY} is not there")
+def test_a_trace_of_some_tiles_gives_theirs_and_no_sum_of_all(tmp_path: Path) -> None:
+    """What it has is the same as in a trace of all; sums are of it alone, and the others are named."""
+    chip = load_chip("tnsa16-2x2", {"programming.engine": False})
+    found = {}
+    text = bench(chip, {"host_bus_request_valid": 1, "host_bus_response_ready": 1})
+    few = "$dumpvars(1, tb.core); $dumpvars(0, tb.core.host_port, tb.core.tile_1_0)"
+    for name, dumped in {"all": "$dumpvars(0, tb)", "some": few}.items():
+        text = text.replace("$dumpvars(0, tb)", dumped)
+        (tmp_path / name).mkdir()
+        found[name] = chip_energy(chip, LIBRARY, traced(tmp_path / name, text), 2)
+    tiles = {name: {one["tile"]: one for one in energy["tiles"]} for name, energy in found.items()}
+    assert list(tiles["some"]) == ["1,0", None]
+    for tile, one in tiles["some"].items():
+        assert one == pytest.approx(tiles["all"][tile])
+    some = found["some"]
+    for key in ("image_pJ", "average_pJ", "still_pJ"):
+        assert some[key] == pytest.approx(sum(one[key] for one in tiles["some"].values()))
+        assert some[key] == pytest.approx(sum(one[key] for one in some["blocks"]))
+    assert some["unseen_tiles"] == ["0,0", "0,1", "1,1"]
+    assert found["all"]["unseen_tiles"] == []
+    assert some["what"].startswith("1 of the 4 tiles")
+    assert some["named_flip_flops"] > 0.98
+    assert "tiles without waves, 3: no sum is the whole chip's" in some["left_out"]
+
+
+def test_waves_of_another_mesh_are_not_those_of_some_tiles() -> None:
+    """Links have the names of all tiles, with waves or without."""
+    modules = {"mesh": "  tile tile_0_0 (\n  tile tile_1_0 (\n  port host (\n", "tile": "", "port": ""}
+    made = Netlist(top="mesh", modules=modules, number={}, counts={}, netlists={}, memory_bits={})
+    names = ["clk", "tile_0_0_east_o", "tile_1_0_west_o", "tile_1_0.x", "host.x"]
+    activity = Activity(cycles=3, changes={f"tb.mesh.{name}": [1] for name in names}, ones={}, accesses={})
+    design = find_design(made, activity)
+    assert (design.scope, list(design.tiles), design.unseen) == ("tb.mesh", ["tile_1_0"], ["tile_0_0"])
+    assert list(design.instances) == ["", "tile_1_0", "host"]
+    wider = Activity(cycles=3, changes=activity.changes | {"tb.mesh.tile_0_1_north_o": [1]}, ones={}, accesses={})
+    with pytest.raises(InputError, match=r"must be of this chip, a mesh of 2 tiles; it is of one of 3"):
+        find_design(made, wider)
+    none = Activity(cycles=3, changes={"tb.mesh.clk": [1], "tb.mesh.host.x": [1]}, ones={}, accesses={})
+    with pytest.raises(InputError, match="must be of this chip, with host, tile_0_0, tile_1_0 in it"):
+        find_design(made, none)

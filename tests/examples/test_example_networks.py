@@ -1,0 +1,28 @@
+"""Networks of ``examples/models`` with their data: what they have in float is what the documents say."""
+
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+import pytest
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+
+
+@pytest.mark.parametrize(("name", "pixels", "percent"), [
+    ("fashion14_cnn", 14, 83.4),
+    ("fashion14_resnet8", 14, 83.4),
+    ("fashion14_resnet8_noise", 14, 80.6),
+    ("fashion28_resnet8", 28, 84.6),
+    ("fashion28_resnet8_noise", 28, 85.0),
+])
+def test_networks_on_images_have_the_accuracy_that_is_told(name: str, pixels: int, percent: float) -> None:
+    model = (EXAMPLES / "models" / f"{name}.onnx").read_bytes()
+    with np.load(EXAMPLES / "data" / f"fashion_mnist{pixels}.npz", allow_pickle=False) as data:
+        x, y = data["x_test"].astype(np.float32), data["y_test"]
+        assert data["x_train"].shape == (2000, pixels, pixels)
+    session = onnxruntime.InferenceSession(model, providers=["CPUExecutionProvider"])
+    (scores,) = session.run(None, {session.get_inputs()[0].name: x})
+    right = 100 * float((np.argmax(np.asarray(scores), axis=1) == y).mean())
+    # An image that lies between two classes may fall to the other side with another onnxruntime.
+    assert right == pytest.approx(percent, abs=0.41)
