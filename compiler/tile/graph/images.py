@@ -86,7 +86,7 @@ def _made(parts: Sequence[Doing], k: int, op: object, taken: list[Image]) -> Ima
         found = pooling(index, taken[0])  # type: ignore[arg-type]
         if found is not None:
             return found[1]
-    if _moves_nothing(op, total):
+    if len(taken) == 1 and _moves_nothing(op, total):
         # It is there to make another image of a value: that of whoever takes it.
         return _seen(parts, k + 1, elements) or Image(channels=elements)
     by_pixel = index if index is not None else np.arange(total) if elements == total and left is None else None

@@ -2,6 +2,7 @@
 
 A layer whose patches no walk gives, or whose window has more pixels than a core has rows, takes them from a value in
 which somebody put them side by side, a pixel for each position: one more choice of elements, after they were encoded.
+Of many elements that is the host's.
 """
 
 from collections.abc import Sequence
@@ -14,6 +15,7 @@ from compiler.model.stages import Linear
 from compiler.program import Call, Program, Stage
 from compiler.tile.graph.geometry import Image, layer_walk, seen_image
 from compiler.tile.graph.images import entry_image, images_of, joined, outputs_in
+from hw.tile.isa import DESCRIPTORS
 from hw.tile.walk import Walk
 from macro_models.errors import InputError
 from macro_models.exact.vector import PAD, Select
@@ -22,7 +24,9 @@ from macro_models.exact.window import recover
 __all__ = ["Shape", "shapes_of", "with_shapes"]
 
 MOST_ELEMENTS, MOST_PIXELS = 1 << 10, 255
-"""Elements that are put side by side, fewer than; and positions."""
+"""Elements that a tile has at a time, fewer than; and pixels."""
+MOST_INPUTS = DESCRIPTORS["walk"].layout["run"].range[1]
+"""Inputs of a pixel."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,7 +51,7 @@ def shapes_of(net: FloatNetwork, rows: int) -> list[Shape]:
     Raises
     ------
     InputError
-        If a layer takes too much to be put side by side.
+        If a layer takes more at a position than a pixel has.
     """
     sizes = _sizes(net)
     images = images_of(net.steps, entry_image(net.steps, net.input_shape, net.features), _outputs)
@@ -88,13 +92,10 @@ def _shape(name: str, calls: list[tuple[Linear, Image, Walk | None]], rows: int)
     common = {"name": name, "outputs": op.layer.outputs, "groups": op.layer.groups}
     if walk is not None and len(alike) == 1 and all(w is not None for _, _, w in calls):
         return Shape(**common, walk=walk, put=(False,) * len(calls), image=image)
-    for one, _, _ in calls:
-        positions, inputs = one.patches.shape
-        if positions * inputs >= MOST_ELEMENTS or positions > MOST_PIXELS:
-            raise InputError(
-                f"layer {name!r} must take a window of an image that has at most {rows} pixels, the rows of a tile, or "
-                f"fewer than {MOST_ELEMENTS} inputs at all positions, not {positions * inputs}")
     inputs = op.patches.shape[1]
+    if inputs > MOST_INPUTS:
+        raise InputError(f"layer {name!r} must take a window of an image that has at most {rows} pixels, the rows of a "
+                         f"tile, or at most {MOST_INPUTS} inputs at a position, not {inputs}")
     one = Walk(run=inputs, channel=0, width=len(op.patches), positions_x=len(op.patches))
     flat = {(1, inputs)} == alike
     return Shape(**common, walk=one, put=tuple(w is None or not flat for _, _, w in calls),
