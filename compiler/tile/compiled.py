@@ -98,15 +98,16 @@ def compile_tiles(
     x = samples[np.arange(most) * len(samples) // most].astype(np.float64)
     net = centred(net, x)
     cell_map = chip.macro_config().cell_map
-    shapes = shapes_of(net, cell_map.rows)
+    shapes = shapes_of(net, cell_map.rows, chip.tile.buffer_kib * 1024)
     names = [layer.name for layer in net.layers]
     slices = options.slices_of(names)
+    tied = _tied(net, shapes, chip.tile.parameters)
     # Where the faults are known, chips of the trials have no others.
     trial = replace(device, stuck=Stuck()) if faults else device
 
     def calibrated(copies: int) -> tuple[Placement, Calibrated, list[str]]:
         placed = place_on_tiles(shapes, cell_map, chip.cores, copies=copies, slices=slices, faults=faults, skip=skip)
-        found = Calibrator(_tied(net, shapes, chip.tile.parameters), placed, chip, trial, options, x, progress, products=True).run()
+        found = Calibrator(tied, placed, chip, trial, options, x, progress, products=True).run()
         return placed, found, output_warnings(found.outputs, net.layers[found.at_fault].name)
 
     copies, *more = [options.copies] if options.copies else _copies(net, chip, device, options, x)

@@ -1,8 +1,8 @@
 """How tiles take the inputs of a layer: by a walk over an image, or put side by side before.
 
-A layer whose patches no walk gives, or whose window has more pixels than a core has rows, takes them from a value in
-which somebody put them side by side, a pixel for each position: one more choice of elements, after they were encoded.
-Of many elements that is the host's.
+A layer whose patches no walk gives, or whose window has more pixels than a core has rows or a ring blocks, takes them
+from a value in which somebody put them side by side, a pixel for each position: one more choice of elements, after they
+were encoded. Of many elements that is the host's.
 """
 
 from collections.abc import Sequence
@@ -45,8 +45,8 @@ class Shape:
     image: Image
 
 
-def shapes_of(net: FloatNetwork, rows: int) -> list[Shape]:
-    """The layers of a network, for cores of so many rows.
+def shapes_of(net: FloatNetwork, rows: int, buffer: int) -> list[Shape]:
+    """The layers of a network, for cores of so many rows and tiles of so many bytes.
 
     Raises
     ------
@@ -61,7 +61,7 @@ def shapes_of(net: FloatNetwork, rows: int) -> list[Shape]:
         if isinstance(op, Linear):
             elements = sum(sizes[v] for v in step.inputs)
             seen = joined([images[v] for v in step.inputs])
-            image, walk = _walk(op, [seen, seen_image(op, elements)], rows)
+            image, walk = _walk(op, [seen, seen_image(op, elements)], rows, buffer)
             calls.setdefault(id(op.layer), []).append((op, image or seen, walk))
     return [_shape(some[0][0].layer.name, some, rows) for some in calls.values()]
 
@@ -78,10 +78,15 @@ def _sizes(net: FloatNetwork) -> list[int]:
     return sizes
 
 
-def _walk(op: Linear, images: Sequence[Image | None], rows: int) -> tuple[Image | None, Walk | None]:
+def _walk(
+    op: Linear, images: Sequence[Image | None], rows: int, buffer: int
+) -> tuple[Image | None, Walk | None]:
+    """The walk over one of some images whose window has room in a product and in a ring."""
     for image in images:
         walk = layer_walk(op, image) if image is not None else None
-        if walk is not None and walk.terms <= rows:
+        if image is None or walk is None:
+            continue
+        if walk.terms <= rows and walk.least <= MOST_PIXELS and walk.least * image.channels <= buffer:
             return image, walk
     return None, None
 
@@ -119,7 +124,7 @@ def with_shapes(program: Program, shapes: Sequence[Shape], entry: Image) -> Prog
             put = shape.put[called[op.layer]]
             called[op.layer] += 1
             if put:
-                inputs, op = (add(_side_by_side(op), inputs),), _beside(op, shape.groups)
+                inputs, op = (add(_side_by_side(op), inputs),), _beside(op, shape.groups, images[k + 1])
             elif not _same(layer_walk(op, image), shape.walk):
                 index = np.arange(image.elements, dtype=np.int32)
                 inputs = (add(Select(index=index, fill=np.zeros(len(index), np.int16)), inputs),)
@@ -138,14 +143,11 @@ def _side_by_side(call: Call) -> Select:
     return Select(index=call.patches.T.ravel().astype(np.int32), fill=fill.T.ravel().astype(np.int16))
 
 
-def _beside(call: Call, groups: int) -> Call:
-    """The call that takes them; positions are in the rows in which they were."""
+def _beside(call: Call, groups: int, made: Image) -> Call:
+    """The call that takes them; positions are those of what it makes."""
     positions, inputs = call.patches.shape
     patches = (np.arange(inputs) * positions + np.arange(positions)[:, None]).astype(np.int32)
-    axes = call.window.axes if call.window is not None and len(call.window.axes) <= 2 else ()
-    many = tuple(axis.positions for axis in axes)
-    if np.prod(many, dtype=int) != positions or positions == 1:
-        many = (positions,) if positions > 1 else ()
+    many = (made.height, made.width) if made.height > 1 else (positions,) if positions > 1 else ()
     one = (1,) * len(many)
     window = recover(patches, inputs, many, one, one, one, groups)
     return replace(call, patches=patches, pad=np.zeros(inputs, np.int16), window=window)
