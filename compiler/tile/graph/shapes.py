@@ -27,6 +27,8 @@ MOST_ELEMENTS, MOST_PIXELS = 1 << 10, 255
 """Elements that a tile has at a time, fewer than; and pixels."""
 MOST_INPUTS = DESCRIPTORS["walk"].layout["run"].range[1]
 """Inputs of a pixel."""
+MOST_KERNEL = DESCRIPTORS["walk"].layout["kernel_x"].range[1]
+"""Pixels of a window along a side."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,14 +99,20 @@ def _shape(name: str, calls: list[tuple[Linear, Image, Walk | None]], rows: int)
     common = {"name": name, "outputs": op.layer.outputs, "groups": op.layer.groups}
     if walk is not None and len(alike) == 1 and all(w is not None for _, _, w in calls):
         return Shape(**common, walk=walk, put=(False,) * len(calls), image=image)
-    inputs = op.patches.shape[1]
-    if inputs > MOST_INPUTS:
+    positions, inputs = op.patches.shape
+    wide = _pixels(inputs) if positions == 1 else 1
+    if inputs // wide > MOST_INPUTS:
         raise InputError(f"layer {name!r} must take a window of an image that has at most {rows} pixels, the rows of a "
                          f"tile, or at most {MOST_INPUTS} inputs at a position, not {inputs}")
-    one = Walk(run=inputs, channel=0, width=len(op.patches), positions_x=len(op.patches))
-    flat = {(1, inputs)} == alike
+    one = Walk(run=inputs // wide, channel=0, width=positions * wide, positions_x=positions, kernel_x=wide)
+    flat = {(wide, inputs // wide)} == alike
     return Shape(**common, walk=one, put=tuple(w is None or not flat for _, _, w in calls),
-                 image=Image(channels=inputs, width=len(op.patches)))
+                 image=Image(channels=inputs // wide, width=positions * wide))
+
+
+def _pixels(inputs: int) -> int:
+    """The fewest pixels that have as many inputs, for a layer that takes them once; 1 if there are none."""
+    return next((n for n in range(1, MOST_KERNEL + 1) if inputs % n == 0 and inputs // n <= MOST_INPUTS), 1)
 
 
 def with_shapes(program: Program, shapes: Sequence[Shape], entry: Image) -> Program:
@@ -148,6 +156,9 @@ def _beside(call: Call, groups: int, made: Image) -> Call:
     positions, inputs = call.patches.shape
     patches = (np.arange(inputs) * positions + np.arange(positions)[:, None]).astype(np.int32)
     many = (made.height, made.width) if made.height > 1 else (positions,) if positions > 1 else ()
-    one = (1,) * len(many)
+    one, wide = (1,) * len(many), _pixels(inputs) if positions == 1 else 1
+    if wide > 1:
+        return replace(call, patches=patches, pad=np.zeros(inputs, np.int16),
+                       window=recover(patches, inputs // wide, (1,), (wide,), (1,), (1,), groups))
     window = recover(patches, inputs, many, one, one, one, groups)
     return replace(call, patches=patches, pad=np.zeros(inputs, np.int16), window=window)
