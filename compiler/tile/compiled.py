@@ -99,15 +99,16 @@ def compile_tiles(
     x = samples[np.arange(most) * len(samples) // most].astype(np.float64)
     net = centred(net, x)
     cell_map = chip.macro_config().cell_map
-    shapes = shapes_of(net, cell_map.rows)
+    shapes = shapes_of(net, cell_map.rows, chip.tile.buffer_kib * 1024)
     names = [layer.name for layer in net.layers]
     slices = options.slices_of(names)
+    tied = _tied(net, shapes, chip.tile.parameters)
     # Where the faults are known, chips of the trials have no others.
     trial = replace(device, stuck=Stuck()) if faults else device
 
     def calibrated(copies: int) -> tuple[Placement, Calibrated, list[str]]:
         placed = place_on_tiles(shapes, cell_map, chip.cores, copies=copies, slices=slices, faults=faults, skip=skip)
-        found = Calibrator(_tied(net, shapes), placed, chip, trial, options, x, progress, products=True).run()
+        found = Calibrator(tied, placed, chip, trial, options, x, progress, products=True).run()
         return placed, found, output_warnings(found.outputs, net.layers[found.at_fault].name)
 
     copies, *more = [options.copies] if options.copies else _copies(net, chip, device, options, x)
@@ -216,12 +217,14 @@ class _TiedLinear(Linear):
         return np.concatenate([self.patches, every.astype(np.int32)])
 
 
-def _tied(net: FloatNetwork, shapes: Sequence[Shape]) -> FloatNetwork:
+def _tied(net: FloatNetwork, shapes: Sequence[Shape], parameters: int) -> FloatNetwork:
     """The network with such layers, where codes of a channel would differ between pixels and tiles could not do that.
 
-    Windows that reach beyond the image have one padding a channel; an image that is large is encoded pixel by pixel.
-    What is put side by side is as it was.
+    Windows that reach beyond the image have one padding a channel; an image that is large, or has more elements than a
+    tile ``parameters``, is encoded pixel by pixel. What is put side by side is as it was.
     """
+    most = min(parameters, MOST_ELEMENTS - 1)
+
     shape_of = {shape.name: shape for shape in shapes}
 
     def one(step: Step) -> Step:
@@ -230,7 +233,7 @@ def _tied(net: FloatNetwork, shapes: Sequence[Shape]) -> FloatNetwork:
             return step
         shape = shape_of[op.layer.name]
         image, walk = shape.image, shape.walk
-        large = image.pixels > MOST_PIXELS or (image.pixels > 1 and image.elements >= MOST_ELEMENTS)
+        large = image.pixels > MOST_PIXELS or (image.pixels > 1 and image.elements > most)
         if any(shape.put) or not (large or (op.patches == PAD).any()):
             return step
         each = walk.channel + np.arange(op.patches.shape[1]) // walk.terms

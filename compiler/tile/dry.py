@@ -36,7 +36,7 @@ def planned_tiles(
     """
     cell_map, worst = chip.macro_config().cell_map, timing(chip).worst_cycles(op)
     try:
-        shapes = shapes_of(net, cell_map.rows)
+        shapes = shapes_of(net, cell_map.rows, chip.tile.buffer_kib * 1024)
         placement = place_on_tiles(shapes, cell_map, chip.cores, slices=slices, faults=faults)
     except InputError as error:
         return {"tiles": [], "refused": str(error)}

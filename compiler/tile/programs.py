@@ -1,17 +1,18 @@
 """From a compiled network to the programs of all tiles, which have room for them; the rest is the host's."""
 
 from collections.abc import Collection, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from compiler.network import Network
-from compiler.tile.code.maker import FullError, LongRingError, Maker
+from compiler.tile.code.maker import LongRingError, Maker
 from compiler.tile.graph.builder import tile_graph
 from compiler.tile.graph.graph import Graph
 from compiler.tile.graph.images import entry_image
 from compiler.tile.placed.ahead import Ahead
 from compiler.tile.placed.needs import Needs, needs_of, roomy
-from compiler.tile.placed.streams import Placed, place_nodes, tile_name
-from hw.config import Chip
+from compiler.tile.placed.room import FullError, Room, more_room
+from compiler.tile.placed.streams import Placed, place_nodes
 from hw.tile.machine.liveness import check_liveness, check_runs
 from hw.tile.machine.tiles import Joined
 from macro_models.errors import InputError
@@ -49,8 +50,8 @@ class TilePrograms:
     ahead: Ahead
 
 
-def graph_of(network: Network, moved: Collection[int] = ()) -> Graph:
-    """The tile graph of a network; the host does stages that are ``moved``, too.
+def graph_of(network: Network, moved: Collection[int] = (), apart: Collection[int] = ()) -> Graph:
+    """The tile graph of a network; the host does stages that are ``moved``, too, and nodes begin with those ``apart``.
 
     Raises
     ------
@@ -59,7 +60,7 @@ def graph_of(network: Network, moved: Collection[int] = ()) -> Graph:
     """
     program = network.program
     entry = entry_image(program.stages, network.model.input_shape, program.input.offset.size)
-    return tile_graph(program, entry, moved)
+    return tile_graph(program, entry, moved, apart)
 
 
 def tile_programs(
@@ -96,7 +97,7 @@ def tile_needs(network: Network) -> dict[str, Needs]:
     if not network.chip.tile.at:
         return {}
     try:
-        made = _made(replace(network, chip=roomy(network.chip)), 0, False, {}, slack=False)
+        made, _ = _with_room(replace(network, chip=roomy(network.chip)), 0, False, {}, Room(), slack=False)
         return needs_of({tile: place.program for tile, place in made.joined().tiles.items()})
     except InputError:
         return {}
@@ -107,45 +108,43 @@ def _of(network: Network) -> Ahead:
     return {} if network.tiles is None else network.tiles.ahead
 
 
-def _made(
-    network: Network, image: int, watched: bool | Collection[int], ahead: Ahead, *, slack: bool = True
-) -> Maker:
+def _made(network: Network, image: int, watched: bool | Collection[int], ahead: Ahead) -> Maker:
     """Programs with rings that do.
 
-    From a tile that has no room for all, what has no weights goes to others. What needs more blocks than a ring has
-    goes to the host.
+    What has no room on its tile goes elsewhere, to the host what needs more blocks than a ring has. Numbers of nodes
+    say which are an image ahead: so these are the same nodes as without, on other tiles at most.
     """
-    chip, host = network.chip, list[int]()
-    while True:
-        try:
-            made = _with_room(network, graph_of(network, host), chip, image, watched, ahead)
-            if slack:
-                made.add_slack()
-            return made
-        except LongRingError as long:
-            if long.stage is None or long.stage in host:
-                raise InputError(str(long)) from None
-            host.append(long.stage)
+    room = Room()
+    if ahead:
+        with suppress(FullError, LongRingError):
+            return _with_room(network, image, watched, ahead, room, moves=True)[0]
+        _, room = _with_room(network, image, watched, {}, room)
+    return _with_room(network, image, watched, ahead, room, moves=bool(ahead))[0]
 
 
 def _with_room(
-    network: Network, graph: Graph, chip: Chip, image: int, watched: bool | Collection[int], ahead: Ahead
-) -> Maker:
-    moved: dict[int, str] = {}
+    network: Network, image: int, watched: bool | Collection[int], ahead: Ahead, room: Room, *, moves: bool = False,
+    slack: bool = True,
+) -> tuple[Maker, Room]:
+    """Programs, and what had to be elsewhere for them; with ``moves`` nodes stay as they are."""
+    chip = network.chip
     while True:
-        placed = place_nodes(graph, chip, watched=watched, moved=moved)
+        graph = graph_of(network, room.host, room.apart)
+        placed = place_nodes(graph, chip, watched=watched, moved=room.places(graph))
         try:
             made = Maker(network, placed, image)
             made.put_in_order()
             made.put_ahead(ahead)
             made.grow()
-            return made
+            if slack:
+                made.add_slack()
+            return made, room
         except FullError as full:
-            some = [k for k, members in enumerate(placed.members) if members == (full.tile,)]
-            free = [k for k in some if k not in placed.parts and k not in moved]
-            names = [tile_name(chip, k) for k in range(chip.cores)]
-            held = {name: sum(name in members for members in placed.members) for name in names}
-            end = min(names, key=lambda name: (held[name], names.index(name)))
-            if not free or len(some) < 2 or held[end] >= held[full.tile]:
-                raise InputError(str(full)) from None
-            moved[free[-1]] = end
+            more = more_room(room, placed, chip, full.tile, moves=moves)
+            if more is None:
+                raise
+            room = more
+        except LongRingError as long:
+            if moves or long.stage is None or long.stage in room.host:
+                raise
+            room = replace(room, host=room.host | {long.stage})

@@ -14,6 +14,7 @@ from compiler.program import Call
 from compiler.tile.code.text import TileText, least_blocks, more_blocks
 from compiler.tile.placed.ahead import Ahead
 from compiler.tile.placed.order import Steps, in_loops
+from compiler.tile.placed.room import FullError
 from compiler.tile.placed.runs import Runs
 from compiler.tile.placed.sharing import shared
 from compiler.tile.placed.streams import Placed, Ring
@@ -24,21 +25,13 @@ from hw.tile.machine.tokens import TokenMachine
 from hw.tile.text import assemble, stream_names
 from macro_models.errors import InputError
 
-__all__ = ["MOST_BLOCKS", "SLACK", "FullError", "LongRingError", "Maker"]
+__all__ = ["MOST_BLOCKS", "SLACK", "LongRingError", "Maker"]
 
 SLACK = 3
 """Blocks beyond those that do without latency: one under way, one acknowledged, one read."""
 
 MOST_BLOCKS = DESCRIPTORS["stream"].layout["blocks"].range[1]
 Blocks = dict[tuple[str, str], int]
-
-
-class FullError(InputError):
-    """A tile has no room for what is on it."""
-
-    def __init__(self, tile: str, sentence: str) -> None:
-        super().__init__(sentence)
-        self.tile = tile
 
 
 class LongRingError(InputError):

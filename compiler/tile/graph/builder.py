@@ -1,6 +1,6 @@
 """From a program to its tile graph: which stages are one node, what fires pixel by pixel and what has whole images."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 from typing import NoReturn
 
@@ -24,10 +24,11 @@ from macro_models.exact.vector import LANE_MAX, Largest, Select, Table, Weighted
 __all__ = ["tile_graph"]
 
 
-def tile_graph(program: Program, entry: Image, moved: Iterable[int] = ()) -> Graph:
+def tile_graph(program: Program, entry: Image, moved: Iterable[int] = (), apart: Collection[int] = ()) -> Graph:
     """The graph of a program whose input is ``entry``.
 
-    A stage that has no form on tiles goes to the host, and so do those that are ``moved``.
+    A stage that has no form on tiles goes to the host, and so do those that are ``moved``. With stages ``apart`` a node
+    begins.
 
     Raises
     ------
@@ -38,7 +39,7 @@ def tile_graph(program: Program, entry: Image, moved: Iterable[int] = ()) -> Gra
     while True:
         split = split_of(program, moved)
         try:
-            return _Builder(program, entry, split).build()
+            return _Builder(program, entry, split, apart).build()
         except _RefusedError as refused:
             if refused.stage is None or refused.stage in moved:
                 raise InputError(str(refused)) from None
@@ -54,8 +55,8 @@ class _RefusedError(InputError):
 
 
 class _Builder:
-    def __init__(self, program: Program, entry: Image, split: Split) -> None:
-        self.program, self.split = program, split
+    def __init__(self, program: Program, entry: Image, split: Split, apart: Collection[int]) -> None:
+        self.program, self.split, self.apart = program, split, apart
         self.nodes: list[Node] = []
         self.late = set[int]()
         self.home: dict[int, int] = {}
@@ -206,7 +207,7 @@ class _Builder:
             return False
         home = self._home(inputs)
         fits = home >= 0 and not self.nodes[home].whole and self.nodes[home].walk.positions == made.pixels
-        fits = fits and not self.nodes[home].pixels
+        fits = fits and not self.nodes[home].pixels and k not in self.apart
         if fits and self._has_table(home, stage):
             self._add(home, k, inputs)
             return True
@@ -242,7 +243,7 @@ class _Builder:
                 self._refuse(k, f"is followed by a {what} of {image.elements} elements in {image.pixels} pixels that "
                              f"differ; tiles take fewer than {MOST_ELEMENTS} and {MOST_PIXELS + 1}")
         home = self._home(inputs)
-        if home < 0 or not self.nodes[home].whole or not self._has_table(home, stage):
+        if home < 0 or not self.nodes[home].whole or k in self.apart or not self._has_table(home, stage):
             self._begin(Node(head=None, source=inputs[0], walk=self._each(inputs[0]), values=(), whole=True))
             home = len(self.nodes) - 1
         self._add(home, k, inputs)

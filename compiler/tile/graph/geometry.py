@@ -59,10 +59,12 @@ class Image:
 
 
 def call_image(call: Taking, outputs: int) -> Image:
-    """What a layer makes: its positions row by row."""
-    sides = [axis.positions for axis in call.window.axes] if call.window is not None else []
+    """What a layer makes: its positions row by row, in a single row if there is no window."""
     if len(call.patches) == 1:
         return Image(channels=outputs)
+    if call.window is None:
+        return Image(channels=outputs, width=len(call.patches))
+    sides = [axis.positions for axis in call.window.axes]
     height, width = (*[1] * (2 - len(sides)), *sides)[-2:]
     return Image(channels=outputs, height=height, width=width)
 

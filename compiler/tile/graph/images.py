@@ -10,7 +10,7 @@ import numpy as np
 
 from compiler.program import Call, Program
 from compiler.tile.graph.dealt import Doing, dealt_values, turns_dealt
-from compiler.tile.graph.geometry import Image, call_image, pooling, seen_image, turns_of
+from compiler.tile.graph.geometry import Image, Taking, call_image, pooling, seen_image, turns_of
 from compiler.tile.graph.routes import NotAlikeError, route
 from macro_models.exact.vector import Select
 
@@ -27,10 +27,17 @@ def images_of(parts: Sequence[Doing], entry: Image, outputs: Callable[[object], 
     for k, part in enumerate(parts):
         op, taken = part.operation, [found[v] for v in part.inputs]
         if hasattr(op, "patches"):
-            found.append(call_image(op, outputs(op)))  # type: ignore[arg-type]
+            found.append(_called(parts, k, op, outputs(op)))  # type: ignore[arg-type]
         else:
             found.append(_made(parts, k, op, taken))
     return found
+
+
+def _called(parts: Sequence[Doing], k: int, op: Taking, outputs: int) -> Image:
+    """What a layer makes; where no window says of which image its positions are, that of whoever takes it."""
+    made = call_image(op, outputs)
+    seen = _seen(parts, k + 1, made.elements) if op.window is None and made.pixels > 1 else None
+    return made if seen is None or seen.channels != outputs else seen
 
 
 def entry_image(parts: Sequence[Doing], shape: tuple[int, ...], elements: int) -> Image:
@@ -86,7 +93,7 @@ def _made(parts: Sequence[Doing], k: int, op: object, taken: list[Image]) -> Ima
         found = pooling(index, taken[0])  # type: ignore[arg-type]
         if found is not None:
             return found[1]
-    if _moves_nothing(op, total):
+    if len(taken) == 1 and _moves_nothing(op, total):
         # It is there to make another image of a value: that of whoever takes it.
         return _seen(parts, k + 1, elements) or Image(channels=elements)
     by_pixel = index if index is not None else np.arange(total) if elements == total and left is None else None

@@ -1,7 +1,8 @@
 """How tiles take the inputs of a layer: by a walk over an image, or put side by side before.
 
-A layer whose patches no walk gives, or whose window has more pixels than a core has rows, takes them from a value in
-which somebody put them side by side, a pixel for each position: one more choice of elements, after they were encoded.
+A layer whose patches no walk gives, or whose window has more pixels than a core has rows or a ring blocks, takes them
+from a value in which somebody put them side by side, a pixel for each position: one more choice of elements, after they
+were encoded. Of many elements that is the host's.
 """
 
 from collections.abc import Sequence
@@ -14,6 +15,7 @@ from compiler.model.stages import Linear
 from compiler.program import Call, Program, Stage
 from compiler.tile.graph.geometry import Image, layer_walk, seen_image
 from compiler.tile.graph.images import entry_image, images_of, joined, outputs_in
+from hw.tile.isa import DESCRIPTORS
 from hw.tile.walk import Walk
 from macro_models.errors import InputError
 from macro_models.exact.vector import PAD, Select
@@ -22,7 +24,11 @@ from macro_models.exact.window import recover
 __all__ = ["Shape", "shapes_of", "with_shapes"]
 
 MOST_ELEMENTS, MOST_PIXELS = 1 << 10, 255
-"""Elements that are put side by side, fewer than; and positions."""
+"""Elements that a tile has at a time, fewer than; and pixels."""
+MOST_INPUTS = DESCRIPTORS["walk"].layout["run"].range[1]
+"""Inputs of a pixel."""
+MOST_KERNEL = DESCRIPTORS["walk"].layout["kernel_x"].range[1]
+"""Pixels of a window along a side."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,13 +47,13 @@ class Shape:
     image: Image
 
 
-def shapes_of(net: FloatNetwork, rows: int) -> list[Shape]:
-    """The layers of a network, for cores of so many rows.
+def shapes_of(net: FloatNetwork, rows: int, buffer: int) -> list[Shape]:
+    """The layers of a network, for cores of so many rows and tiles of so many bytes.
 
     Raises
     ------
     InputError
-        If a layer takes too much to be put side by side.
+        If a layer takes more at a position than a pixel has.
     """
     sizes = _sizes(net)
     images = images_of(net.steps, entry_image(net.steps, net.input_shape, net.features), _outputs)
@@ -57,7 +63,7 @@ def shapes_of(net: FloatNetwork, rows: int) -> list[Shape]:
         if isinstance(op, Linear):
             elements = sum(sizes[v] for v in step.inputs)
             seen = joined([images[v] for v in step.inputs])
-            image, walk = _walk(op, [seen, seen_image(op, elements)], rows)
+            image, walk = _walk(op, [seen, seen_image(op, elements)], rows, buffer)
             calls.setdefault(id(op.layer), []).append((op, image or seen, walk))
     return [_shape(some[0][0].layer.name, some, rows) for some in calls.values()]
 
@@ -74,10 +80,15 @@ def _sizes(net: FloatNetwork) -> list[int]:
     return sizes
 
 
-def _walk(op: Linear, images: Sequence[Image | None], rows: int) -> tuple[Image | None, Walk | None]:
+def _walk(
+    op: Linear, images: Sequence[Image | None], rows: int, buffer: int
+) -> tuple[Image | None, Walk | None]:
+    """The walk over one of some images whose window has room in a product and in a ring."""
     for image in images:
         walk = layer_walk(op, image) if image is not None else None
-        if walk is not None and walk.terms <= rows:
+        if image is None or walk is None:
+            continue
+        if walk.terms <= rows and walk.least <= MOST_PIXELS and walk.least * image.channels <= buffer:
             return image, walk
     return None, None
 
@@ -88,17 +99,20 @@ def _shape(name: str, calls: list[tuple[Linear, Image, Walk | None]], rows: int)
     common = {"name": name, "outputs": op.layer.outputs, "groups": op.layer.groups}
     if walk is not None and len(alike) == 1 and all(w is not None for _, _, w in calls):
         return Shape(**common, walk=walk, put=(False,) * len(calls), image=image)
-    for one, _, _ in calls:
-        positions, inputs = one.patches.shape
-        if positions * inputs >= MOST_ELEMENTS or positions > MOST_PIXELS:
-            raise InputError(
-                f"layer {name!r} must take a window of an image that has at most {rows} pixels, the rows of a tile, or "
-                f"fewer than {MOST_ELEMENTS} inputs at all positions, not {positions * inputs}")
-    inputs = op.patches.shape[1]
-    one = Walk(run=inputs, channel=0, width=len(op.patches), positions_x=len(op.patches))
-    flat = {(1, inputs)} == alike
+    positions, inputs = op.patches.shape
+    wide = _pixels(inputs) if positions == 1 else 1
+    if inputs // wide > MOST_INPUTS:
+        raise InputError(f"layer {name!r} must take a window of an image that has at most {rows} pixels, the rows of a "
+                         f"tile, or at most {MOST_INPUTS} inputs at a position, not {inputs}")
+    one = Walk(run=inputs // wide, channel=0, width=positions * wide, positions_x=positions, kernel_x=wide)
+    flat = {(wide, inputs // wide)} == alike
     return Shape(**common, walk=one, put=tuple(w is None or not flat for _, _, w in calls),
-                 image=Image(channels=inputs, width=len(op.patches)))
+                 image=Image(channels=inputs // wide, width=positions * wide))
+
+
+def _pixels(inputs: int) -> int:
+    """The fewest pixels that have as many inputs, for a layer that takes them once; 1 if there are none."""
+    return next((n for n in range(1, MOST_KERNEL + 1) if inputs % n == 0 and inputs // n <= MOST_INPUTS), 1)
 
 
 def with_shapes(program: Program, shapes: Sequence[Shape], entry: Image) -> Program:
@@ -118,7 +132,7 @@ def with_shapes(program: Program, shapes: Sequence[Shape], entry: Image) -> Prog
             put = shape.put[called[op.layer]]
             called[op.layer] += 1
             if put:
-                inputs, op = (add(_side_by_side(op), inputs),), _beside(op, shape.groups)
+                inputs, op = (add(_side_by_side(op), inputs),), _beside(op, shape.groups, images[k + 1])
             elif not _same(layer_walk(op, image), shape.walk):
                 index = np.arange(image.elements, dtype=np.int32)
                 inputs = (add(Select(index=index, fill=np.zeros(len(index), np.int16)), inputs),)
@@ -137,14 +151,14 @@ def _side_by_side(call: Call) -> Select:
     return Select(index=call.patches.T.ravel().astype(np.int32), fill=fill.T.ravel().astype(np.int16))
 
 
-def _beside(call: Call, groups: int) -> Call:
-    """The call that takes them; positions are in the rows in which they were."""
+def _beside(call: Call, groups: int, made: Image) -> Call:
+    """The call that takes them; positions are those of what it makes."""
     positions, inputs = call.patches.shape
     patches = (np.arange(inputs) * positions + np.arange(positions)[:, None]).astype(np.int32)
-    axes = call.window.axes if call.window is not None and len(call.window.axes) <= 2 else ()
-    many = tuple(axis.positions for axis in axes)
-    if np.prod(many, dtype=int) != positions or positions == 1:
-        many = (positions,) if positions > 1 else ()
-    one = (1,) * len(many)
+    many = (made.height, made.width) if made.height > 1 else (positions,) if positions > 1 else ()
+    one, wide = (1,) * len(many), _pixels(inputs) if positions == 1 else 1
+    if wide > 1:
+        return replace(call, patches=patches, pad=np.zeros(inputs, np.int16),
+                       window=recover(patches, inputs // wide, (1,), (wide,), (1,), (1,), groups))
     window = recover(patches, inputs, many, one, one, one, groups)
     return replace(call, patches=patches, pad=np.zeros(inputs, np.int16), window=window)

@@ -27,6 +27,8 @@ __all__ = ["place_on_tiles"]
 
 MOST_TILES = 4096
 """Tiles up to which it is said how many would do."""
+MOST_PARTS = 8
+"""Tiles on which parts of a layer are that have outputs of their own: all come to one tile, which takes few values."""
 Dead = tuple[NDArray[np.bool_], NDArray[np.bool_]]
 
 
@@ -170,15 +172,31 @@ def _packed(sizes: _Sizes, tiles: int, copies: int) -> list[_Tile] | int:
     """Tiles with all layers, or the number of the layer that finds no place."""
     found = [sizes.tile(k) for k in range(tiles)]
     cut = [_rectangles(k, shape, sizes, copies) for k, shape in enumerate(sizes.shapes)]
-    if sum(map(len, cut)) <= tiles:
-        every = [one for layer in cut for one in layer]
-        if all(tile.put(one) for tile, one in zip(found, every, strict=False)):
-            return found
-        return every[0].layer
+    together = [_together(layer) for layer in cut]
+    if sum(map(len, together)) <= tiles:
+        every = [some for layer in together for some in layer]
+        made = [tile.puts(some) for tile, some in zip(found, every, strict=False)]
+        if all(made):
+            return [one for one in made if one is not None] + found[len(made):]
+        if sum(map(len, cut)) <= len(every):
+            return every[0][0].layer
     for k, layer in enumerate(cut):
-        if not (_put(found, layer) or all(_put(found, [one]) for one in layer)):
+        if not (_put(found, layer) or all(_put(found, some) for some in together[k])
+                or all(_put(found, [one]) for one in layer)):
             return k
     return found
+
+
+def _together(layer: Sequence[_Rectangle]) -> list[list[_Rectangle]]:
+    """Rectangles of a layer that go to one tile: one by one, unless their outputs are of too many parts."""
+    parts = list(dict.fromkeys(one.output for one in layer))
+    if len(parts) <= MOST_PARTS:
+        return [[one] for one in layer]
+    number = {output: k * MOST_PARTS // len(parts) for k, output in enumerate(parts)}
+    found: dict[int, list[_Rectangle]] = {}
+    for one in layer:
+        found.setdefault(number[one.output], []).append(one)
+    return list(found.values())
 
 
 def _too_few(sizes: _Sizes, name: str, tiles: int) -> str:

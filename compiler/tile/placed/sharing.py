@@ -11,6 +11,7 @@ from itertools import pairwise
 
 from compiler.program import Call
 from compiler.tile.placed.order import Part
+from compiler.tile.placed.room import FullError
 from compiler.tile.placed.streams import Placed, Ring, boxes_of
 from hw.tile.legality import SLOTS
 from hw.tile.machine.tiles import HOST, Flow
@@ -50,7 +51,7 @@ def _numbered(placed: Placed) -> Placed:
 
     Raises
     ------
-    InputError
+    FullError
         If a tile has not so many.
     """
     numbers: dict[str, int] = {}
@@ -94,9 +95,9 @@ def _check_host(rings: Sequence[Ring]) -> None:
 
 def _check(tile: str, takes: bool, sends: bool) -> None:
     if not takes:
-        raise InputError(f"tile {tile} must take at most {SLOTS} values from others, not more")
+        raise FullError(tile, f"tile {tile} must take at most {SLOTS} values from others, not more")
     if not sends:
-        raise InputError(f"tile {tile} must send at most {FLOWS} flows, not more")
+        raise FullError(tile, f"tile {tile} must send at most {FLOWS} flows, not more")
 
 
 def _spans(order: Sequence[int], nodes: int) -> dict[int, tuple[int, int]]:

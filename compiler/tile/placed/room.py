@@ -1,0 +1,93 @@
+"""What is where else, so that every tile has room for what is on it.
+
+A tile has so many parameters, streams, descriptors and bytes. What is on one that has not enough goes elsewhere,
+one thing after the other: nodes without weights to the tile with the fewest; what is done behind a layer, or half of
+what a node does, into a node of its own on such a tile; at last a stage to the host.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from compiler.program import Call
+from compiler.tile.graph.graph import Graph
+from compiler.tile.graph.operations import NotAlikeError, steps_of
+from compiler.tile.placed.streams import Placed, tile_name
+from hw.config import Chip
+from macro_models.errors import InputError
+
+__all__ = ["FullError", "Room", "more_room"]
+
+
+class FullError(InputError):
+    """A tile has no room for what is on it."""
+
+    def __init__(self, tile: str, sentence: str) -> None:
+        super().__init__(sentence)
+        self.tile = tile
+
+
+@dataclass(frozen=True, kw_only=True)
+class Room:
+    """What is not where it would be of itself.
+
+    ``host`` are stages of the host, ``apart`` those with which a node begins; ``moved`` says on which tile a node
+    is, by the first value that it makes.
+    """
+
+    host: frozenset[int] = frozenset()
+    apart: frozenset[int] = frozenset()
+    moved: Mapping[int, str] = field(default_factory=dict)
+
+    def places(self, graph: Graph) -> dict[int, str]:
+        """Tiles of the nodes of a graph that are moved."""
+        return {k: self.moved[node.values[0]] for k, node in enumerate(graph.nodes) if node.values[0] in self.moved}
+
+
+def more_room(room: Room, placed: Placed, chip: Chip, tile: str, *, moves: bool = False) -> Room | None:
+    """What gives a tile more room, None if nothing does; with ``moves`` nodes stay as they are."""
+    graph, names = placed.graph, [tile_name(chip, core) for core in range(chip.cores)]
+    held = {name: sum(name in members for members in placed.members) for name in names}
+    end = min((name for name in names if name != tile), default=tile,
+              key=lambda name: (held[name], _distance(name, tile), names.index(name)))
+    mine = [k for k, members in enumerate(placed.members) if members[0] == tile]
+    free = [k for k in mine if k not in placed.parts and graph.nodes[k].values[0] not in room.moved]
+    if free and len(mine) > 1 and held[end] < held[tile]:
+        return replace(room, moved={**room.moved, graph.nodes[free[-1]].values[0]: end})
+    if moves:
+        return None
+    cuts = [(sum(_parameters(graph, k, v) for v in graph.nodes[k].values[at:]), k, at)
+            for k in mine if (at := _place_to_cut(graph, k, k in placed.parts))]
+    if cuts and end != tile:
+        _, k, at = max(cuts)
+        value = graph.nodes[k].values[at]
+        return replace(room, apart=room.apart | {value - 1}, moved={**room.moved, value: end})
+    stages = [(_parameters(graph, k, v), v - 1) for k in mine for v in graph.nodes[k].values
+              if not isinstance(graph.program.stages[v - 1].operation, Call)]
+    return replace(room, host=room.host | {max(stages)[1]}) if stages else None
+
+
+def _distance(one: str, other: str) -> int:
+    return sum(abs(int(a) - int(b)) for a, b in zip(one.split(","), other.split(","), strict=True))
+
+
+def _place_to_cut(graph: Graph, k: int, layer: bool) -> int:
+    """From which of its values on a node becomes another one, 0 for none: behind its layer, else half of it."""
+    node = graph.nodes[k]
+    if len(node.values) < 2 or node.pixels or node.deals:
+        return 0
+    return 1 if layer else _half([_parameters(graph, k, v) for v in node.values])
+
+
+def _half(sizes: Sequence[int]) -> int:
+    """The place at which what is before is most like what is behind."""
+    return min(range(1, len(sizes)), key=lambda at: abs(sum(sizes[:at]) - sum(sizes[at:])))
+
+
+def _parameters(graph: Graph, k: int, value: int) -> int:
+    """Parameters of what makes a value in a node."""
+    node, stage, made = graph.nodes[k], graph.program.stages[value - 1], graph.values[value].image
+    try:
+        steps = steps_of(stage.operation, graph.images(value), made, whole=node.whole)
+    except (NotAlikeError, KeyError, AttributeError):
+        return made.channels
+    return sum(0 if one.vector.parameters is None else len(one.vector.parameters) for one in steps)
