@@ -50,7 +50,7 @@ constexpr Maker maker() {
     };
 }
 
-constexpr Maker kMakers[] = {MHO_KINDS(maker)};
+constexpr Maker kMakers[] = MHO_KINDS(maker);
 constexpr int kKindOf[MHO_TILES] = MHO_KIND_OF;  // by number
 
 // Neighbours, which are at work together, are in different groups.
