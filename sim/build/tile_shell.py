@@ -5,17 +5,12 @@ from dataclasses import dataclass, replace
 from amaranth.lib import wiring
 
 from hw.chip.config import ChipParts
+from hw.tile.config import TileConfig
 from hw.tile.core_tile import CoreTile
 from rtl_gen.verilog.blocks import port_names, ports_of
 from sim.build.toolchain import HDL
 
-__all__ = ["TILE", "WHOLE_TILE", "TileShell", "notes_of", "shown"]
-
-TILE = "mho_core_tile_outside"
-"""Module of a tile whose macro is outside."""
-
-WHOLE_TILE = "mho_core_tile"
-"""Module of a tile whose macro is inside."""
+__all__ = ["TileShell", "notes_of", "shown", "tile_module"]
 
 
 @dataclass(frozen=True)
@@ -43,11 +38,18 @@ class TileShell:
         What the chip is made of.
     macro
         Module of the macro's body, beside the tile; empty: the macro is inside of it, and nothing is noted.
+    kind
+        Which of ``parts.kinds`` the tile is of.
     waves
         All that a tile gets and gives is told, the pins of the macro among it, and its scopes have names that end with
         ``_here``: ``mho_scope`` of ``tile_waves.h`` says what they are in one design.
     gated
         Clocks are gated in it.
+
+    Attributes
+    ----------
+    module
+        The module of the tile, which the mesh around it has by this name.
     """
 
     def __init__(
@@ -56,7 +58,7 @@ class TileShell:
         tile = CoreTile(parts.kinds[kind], parts.mesh, parts.core, outside=bool(macro))
         found = {name: _Port(name, len(value), flow is wiring.In) for name, value, flow in ports_of(tile)}
         ports = [found[name] for name in port_names(tile)]
-        self._parts, self._macro, self._tile = parts, macro, TILE if macro else WHOLE_TILE
+        self._parts, self._macro, self.module = parts, macro, tile_module(parts.kinds[kind], outside=bool(macro))
         self._pins = [port for port in ports if port.name.startswith("macro_")]
         self._outer = [port for port in ports if port not in self._pins]
         self._width = {port.name: port.width for port in self._outer}
@@ -80,7 +82,7 @@ class TileShell:
         notes = notes_of(f"mesh.tile{here}" if waves else "tile", "number", "rst")
         macro = f"{self._macro} macro{here} (.clk(clk){joined});\n    {notes}"
         joined = "".join(f", .{port.name}({port.name})" for port in (*outer, *pins))
-        tile = f"{self._tile} tile{here} (.clk(clk), .rst(rst){joined});"
+        tile = f"{self.module} tile{here} (.clk(clk), .rst(rst){joined});"
         told = [replace(port, comes=False) for port in pins] if waves else []
         return _filled("tile_shell.sv", {
             "MHO_PORTS": "".join(f",\n    {port.declared}" for port in (*outer, *told)),
@@ -112,7 +114,7 @@ class TileShell:
                 f"        {'' if self._waves else f'if (offers[{k}]) '}mho_tile_payload(tile, {k}, payload_{k});"
                 for k, _, _ in payloads),
             "MHO_WATCHED": self._watched() if self._waves else "",
-            "MHO_OUTPUTS": "\n".join(outputs), "MHO_READY": ready, "MHO_PLACE": "32'(place)", "MHO_TILE": self._tile,
+            "MHO_OUTPUTS": "\n".join(outputs), "MHO_READY": ready, "MHO_PLACE": "32'(place)", "MHO_TILE": self.module,
         })
 
     def _watched(self) -> str:
@@ -130,15 +132,15 @@ class TileShell:
         return (HDL / "tile_watched.sv").read_text("utf-8") + "\n".join(lines)
 
     def header(self) -> str:
-        """``tile_ports.h``: the ports of the channels that come in and go out, in the order of their numbers.
+        """For ``tile_ports.h``: the ports of the channels that come in and go out, in the order of their numbers.
 
-        What is asked for at each edge is there as one word.
+        What is asked for at each edge is there as one word. All kinds of tiles of a chip have the same ports.
         """
         listed = {"CAME": (self._in, "valid"), "COMING": (self._in, "payload"), "OFFERED": (self._out, "payload"),
                   "READY": (self._out, "ready")}
         packed = {"TAKES": (self._in, "ready"), "OFFERS": (self._out, "valid")}
         mesh = self._parts.mesh
-        lines = ["// Ports of a tile. Generated.", "#pragma once", f"#define MHO_COLUMNS {mesh.columns}",
+        lines = ["// Tiles and their ports. Generated.", "#pragma once", f"#define MHO_COLUMNS {mesh.columns}",
                  f"#define MHO_TILES {mesh.nodes}", f"#define MHO_GATED {int(self._gated)}"]
         told = (*self._others, *(self._pins if self._waves else ()))
         for side, ports in {"INPUTS": (_RESET, *self._inputs), "OTHERS": told}.items():
@@ -152,6 +154,11 @@ class TileShell:
             lines.append(f"#define MHO_PACKED_{side}(r) ({word})")
         constant = "".join(f"(m).{name} = 0; " for name in self.constant)
         return "\n".join([*lines, f"#define MHO_CONSTANTS(m) {constant}", ""])
+
+
+def tile_module(tile: TileConfig, *, outside: bool) -> str:
+    """The module of a tile; ``outside``: its macro is outside."""
+    return "_".join(filter(None, ("mho_core_tile", tile.verilog_word, "outside" if outside else "")))
 
 
 def shown(port: str, width: int) -> str:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from hw.chip import ChipParts
+from hw.chip.map import tile_name
 from hw.host.address_map import Block
 from hw.host.registers import Access, Register
 from hw.noc.interface.words import VALUE_BITS, Counter
@@ -71,29 +72,25 @@ class Traffic:
     def __init__(self, parts: ChipParts, seed: int = 0) -> None:
         self.map, self.rng, self.counted = parts.address_map, np.random.default_rng(seed), 0
         self._node_bytes, self._mesh_end = 1 << 20, 1 << host_address_bits(parts.mesh)
-        self._idle = self.map["tile_0_0" if IDLE >= parts.mesh.nodes else self._name(parts, IDLE)].base
+        self._idle = self.map[tile_name(parts.mesh, 0 if IDLE >= parts.mesh.nodes else IDLE)].base
         self._held: dict[int, int] = {}
         self._masks: dict[int, int] = {}
         self._constants: dict[int, int] = {}
         self._whole: set[int] = set()
         self._entries: list[tuple[int, int]] = []
+        tiles = {tile_name(parts.mesh, node) for node in range(parts.mesh.nodes)}
         for block in self.map.blocks:
-            self._add(block)
+            self._add(block, tile=block.name in tiles)
         self._free, self._fixed = list(self._masks), list(self._constants)
         self._last, self._reads = -1, False
 
-    @staticmethod
-    def _name(parts: ChipParts, node: int) -> str:
-        column, row = parts.mesh.position(node)
-        return f"tile_{column}_{row}"
-
-    def _add(self, block: Block) -> None:
+    def _add(self, block: Block, *, tile: bool) -> None:
         for entry in block.map.entries:
             at = block.base + entry.address
             self._entries.append((at, at + 4 * entry.words))
             if isinstance(entry, Register):
-                self._register(block.map.name, at, entry)
-        if block.map.name == "tile":
+                self._register(at, entry, tile=tile)
+        if tile:
             spare = [("descriptors", DESCRIPTOR_WORDS - _SPARE_DESCRIPTORS, _SPARE_DESCRIPTORS)]
             spare.append(("buffer", block.map["buffer"].words - _SPARE_BUFFER, _SPARE_BUFFER))
             for name, first, words in spare:
@@ -102,7 +99,7 @@ class Traffic:
                     self._masks[at] = 0xFFFFFFFF
                     self._whole.add(at)
 
-    def _register(self, kind: str, at: int, register: Register) -> None:
+    def _register(self, at: int, register: Register, *, tile: bool) -> None:
         if all(field.constant for field in register.fields):
             self._constants[at] = sum(placed.field.reset << placed.low for placed in register.placed)
         elif register.name not in _LEFT_ALONE and not any(field.limited for field in register.fields) and all(
@@ -110,7 +107,7 @@ class Traffic:
         ):
             self._masks[at] = sum((1 << f.field.width) - 1 << f.low for f in register.placed)
             self._held[at] = sum(placed.field.reset << placed.low for placed in register.placed)
-            if kind == "tile":
+            if tile:
                 self._whole.add(at)
 
     def draw(self) -> Expected:

@@ -1,4 +1,5 @@
-// The tiles of a mesh: one model, made from tile_shell.sv and compiled once, with an instance for each tile_proxy.sv.
+// The tiles of a mesh: of each kind one model, made from tile_shell.sv and compiled once, with an instance for each
+// tile_proxy.sv.
 //
 // A tile is evaluated twice a cycle: at the clock edge with what came (step), and with the `ready` of its neighbours, the
 // only inputs that reach an output in the same cycle (offer). Within a cycle tiles know nothing of each other, so that several
@@ -8,6 +9,7 @@
 #include <cstdint>
 #include <cstdio>
 #include <cstring>
+#include <iterator>
 #include <memory>
 #include <string>
 #include <vector>
@@ -26,15 +28,39 @@ std::vector<std::unique_ptr<Tile>> tiles;
 VerilatedContext* context = nullptr;  // of all tiles
 Crew crew;
 
+// What makes tiles and groups of a kind.
+struct Maker {
+    std::unique_ptr<Tile> (*tile)(int number, const char* name);
+    std::unique_ptr<Group> (*group)();
+#if VM_TRACE
+    void (*watch)(Tile& tile, VerilatedTraceBaseC* file);
+#endif
+};
+
+template <class Kind>
+constexpr Maker maker() {
+    return {
+        [](int number, const char* name) -> std::unique_ptr<Tile> {
+            return std::make_unique<TileOf<Kind>>(context, number, name);
+        },
+        []() -> std::unique_ptr<Group> { return std::make_unique<GroupOf<Kind>>(); },
+#if VM_TRACE
+        [](Tile& tile, VerilatedTraceBaseC* file) { watch(static_cast<TileOf<Kind>&>(tile), file); },
+#endif
+    };
+}
+
+constexpr Maker kMakers[] = MHO_KINDS(maker);
+constexpr int kKindOf[MHO_TILES] = MHO_KIND_OF;  // by number
+
 // Neighbours, which are at work together, are in different groups.
-void make_groups(size_t count) {
-    count = std::max(count, (tiles.size() + kMostTiles - 1) / kMostTiles);
-    std::vector<std::unique_ptr<Group>> before;
-    before.swap(crew.groups);
-    for (size_t k = 0; k < count; k++) crew.groups.push_back(std::make_unique<Group>());
-    for (size_t k = 0; k < tiles.size(); k++) {
-        Tile& t = *tiles[k];
-        Group& group = *crew.groups[k % count];
+void put_together(const std::vector<Tile*>& some, const Maker& kind, size_t count) {
+    const size_t first = crew.groups.size();
+    count = std::max(count, (some.size() + kMostTiles - 1) / kMostTiles);
+    for (size_t k = 0; k < count; k++) crew.groups.push_back(kind.group());
+    for (size_t k = 0; k < some.size(); k++) {
+        Tile& t = *some[k];
+        Group& group = *crew.groups[first + k % count];
         const int index = int(group.tiles.size());
         const uint64_t bit = uint64_t(1) << index;
         if (t.group) {
@@ -46,8 +72,19 @@ void make_groups(size_t count) {
         t.index = index;
         t.bit = bit;
         group.tiles.push_back(&t);
-        group.models.push_back(Vtile__model(t.model));
-        Vtile__begin(t.model, t.seen, group.marks, bit);
+        group.add(t);
+    }
+}
+
+// About so many groups, which each kind has a share of.
+void make_groups(size_t count) {
+    std::vector<std::unique_ptr<Group>> before;
+    before.swap(crew.groups);
+    for (size_t kind = 0; kind < std::size(kMakers); kind++) {
+        std::vector<Tile*> some;
+        for (const auto& tile : tiles)
+            if (kKindOf[tile->number] == int(kind)) some.push_back(tile.get());
+        put_together(some, kMakers[kind], std::max(size_t(1), count * some.size() / tiles.size()));
     }
 }
 
@@ -56,7 +93,7 @@ Tile& of(void* handle) { return *static_cast<Tile*>(handle); }
 Tile& make(int number) {
     VerilatedContext* of_mesh = Verilated::threadContextp();  // a new context, and a new model, are it from then on
     if (!context) context = new VerilatedContext;
-    tiles.push_back(std::make_unique<Tile>(context, number, ("tile_" + std::to_string(number)).c_str()));
+    tiles.push_back(kMakers[kKindOf[number]].tile(number, ("tile_" + std::to_string(number)).c_str()));
     Verilated::threadContextp(of_mesh);
     return *tiles.back();
 }
@@ -67,7 +104,7 @@ const bool asked = [] {
     Verilated::defaultContextp()->traceBaseModelCbAdd([](VerilatedTraceBaseC* file, int, int) {
         for (int number = 0; number < MHO_TILES; number++) {
             Tile& t = make(number);
-            if (wanted(number)) watch(t, file);
+            if (wanted(number)) kMakers[kKindOf[number]].watch(t, file);
         }
     });
     return true;
@@ -86,7 +123,7 @@ void* mho_tile_create(const char* path) {
     std::sscanf(name ? name + 1 : path, "tile_%d_%d", &x, &y);
     const int number = y * MHO_COLUMNS + x;
     for (const auto& tile : tiles)
-        if (int(tile->model.number) == number) return tile.get();
+        if (tile->number == number) return tile.get();
     return &make(number);
 }
 
@@ -105,7 +142,7 @@ uint8_t mho_tile_step(void* handle, uint8_t rst, int place, uint64_t ready) {
     const bool moved = t.arrived || rst || rst != t.reset || ready != t.now_ready;
     if ((group.asleep & t.bit) && !moved) {
         t.slept++;
-        if (t.watched) t.model.clk = 1;
+        if (t.watched) *t.clk = 1;
         return 0;
     }
     const uint8_t tracing = uint8_t(mho_host_tracing());
@@ -124,7 +161,7 @@ uint8_t mho_tile_step(void* handle, uint8_t rst, int place, uint64_t ready) {
     }
     if (tracing) {  // what is traced is noted in the order of the tiles
         group.waiting = t.bit;
-        edge(group);
+        group.edge();
     } else {
         if (!group.waiting) crew.waiting.push_back(&group);
         group.waiting |= t.bit;
@@ -147,17 +184,7 @@ uint64_t mho_tile_offer(void* handle, uint64_t ready, uint8_t) {
     if (!t.group) make_groups(1);
     Group& group = *t.group;
     crew.finish(group);
-    if (ready != t.now_ready) {
-        wake(t);
-        forget(t);
-        t.patience = kPatience;
-        unpack(t.ready, ready);
-        t.now_ready = ready;
-        Vtile__look(t.model, t.seen, group.marks, t.bit);
-        Vtile__settle(group.models.data(), t.bit, group.marks);
-        group.rests &= ~t.bit;
-        group.offering[t.index] = MHO_PACKED_OFFERS(*t.model.rootp);
-    }
+    if (ready != t.now_ready) group.offer(t, ready);
     return group.offering[t.index];
 }
 
@@ -177,7 +204,7 @@ void mho_tile_wide_input(void* handle, int port, const uint32_t* value) {
     Tile& t = of(handle);
     if (t.group) crew.finish(*t.group);
     if (!t.inputs[port].differs(value)) return;
-    if (t.group) wake(t);
+    if (t.group) t.group->wake(t);
     forget(t);
     t.changed = true;
     t.inputs[port].put(value);
@@ -201,7 +228,7 @@ uint64_t mho_tile_output(void* handle, int port, uint8_t tick) {
     return uint64_t(words[1]) << 32 | words[0];
 }
 
-void mho_tile_fall(void* handle) { of(handle).model.clk = 0; }
+void mho_tile_fall(void* handle) { *of(handle).clk = 0; }
 #endif
 
 }  // extern "C"

@@ -9,7 +9,8 @@
 #include <vector>
 
 #include "strobes.h"
-#include "tile_group.h"
+#include "tile.h"
+#include "verilated.h"
 
 // Threads beside that of the simulator. Each takes its own groups first, so that the state of a tile stays in the cache of
 // one processor; whoever is done with them takes what others have not begun.
@@ -57,7 +58,7 @@ private:
         int count = 0;
         for (const Group* group : waiting) count += __builtin_popcountll(group->waiting);
         if (threads_.empty() || waiting.size() == 1 || count <= kFew) {
-            for (Group* group : waiting) edge(*group);
+            for (Group* group : waiting) group->edge();
             waiting.clear();
             return;
         }
@@ -83,7 +84,7 @@ private:
         Turn open = Turn::kOpen;
         if (group.turn.load(std::memory_order_relaxed) != open) return false;
         if (!group.turn.compare_exchange_strong(open, Turn::kTaken, std::memory_order_acquire)) return false;
-        edge(group);
+        group.edge();
         group.turn.store(Turn::kDone, std::memory_order_release);
         return true;
     }

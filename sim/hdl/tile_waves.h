@@ -10,20 +10,16 @@
 #include <cstdio>
 #include <string>
 
-#include "Vtile__Syms.h"
 #include "tile_group.h"
 #include "verilated_fst_c.h"
-
-// Of what Verilator wrote for waves of a tile: its signals, and what looks for changes.
-void Vtile___024root__trace_init_top(Root* root, VerilatedFst* trace);
-void Vtile___024root__trace_register(Root* root, VerilatedFst* trace);
 
 // The path of a tile's model in one design, up to where it is told from others.
 constexpr const char* kTop = "core_tb";
 constexpr const char* kShell = "core_0";
 
-inline int mho_declared = 0;  // number of the tile whose signals are declared
-uint32_t mho_clock = 0;       // the clock of all of them: the first one's first signal
+inline int mho_declared = 0;      // number of the tile whose signals are declared
+inline bool mho_clocked = false;  // the clock is written
+uint32_t mho_clock = 0;           // the clock of all of them: the first one's first signal
 
 // The scope that one of a tile's model stands for (sim/build/tile_shell.py).
 std::string mho_scope(const char* name) {
@@ -34,29 +30,31 @@ std::string mho_scope(const char* name) {
     return kind + "_" + std::to_string(mho_declared % MHO_COLUMNS) + "_" + std::to_string(mho_declared / MHO_COLUMNS);
 }
 
-inline void declare(void* tile, VerilatedFst* trace, uint32_t code) {
-    Tile& t = *static_cast<Tile*>(tile);
+template <class Kind>
+void declare(void* tile, VerilatedFst* trace, uint32_t code) {
+    TileOf<Kind>& t = *static_cast<TileOf<Kind>*>(tile);
     if (!mho_clock) mho_clock = code++;
     t.model.rootp->vlSymsp->__Vm_baseCode = code;
-    mho_declared = int(t.model.number);
+    mho_declared = t.number;
     trace->pushPrefix(kTop, VerilatedTracePrefixType::SCOPE_MODULE);
-    Vtile___024root__trace_init_top(t.model.rootp, trace);
+    Kind::declare(t.model.rootp, trace);
     trace->popPrefix();
 }
 
 // Where no input has changed all is settled, but for what follows a clock that falls. What was not evaluated is not looked at.
-inline void settle(void* tile, VerilatedFst::Buffer*) {
-    Tile& t = *static_cast<Tile*>(tile);
+template <class Kind>
+void settle(void* tile, VerilatedFst::Buffer*) {
+    TileOf<Kind>& t = *static_cast<TileOf<Kind>*>(tile);
     if (t.changed || MHO_GATED) t.model.eval();
     t.changed = false;
 }
 
 inline void dump_clock(void* tile, VerilatedFst::Buffer* buffer) {
-    buffer->chgBit(buffer->oldp(mho_clock), static_cast<Tile*>(tile)->model.clk);
+    buffer->chgBit(buffer->oldp(mho_clock), *static_cast<Tile*>(tile)->clk);
 }
 
 inline void dump_first_clock(void* tile, VerilatedFst::Buffer* buffer) {
-    buffer->fullBit(buffer->oldp(mho_clock), static_cast<Tile*>(tile)->model.clk);
+    buffer->fullBit(buffer->oldp(mho_clock), *static_cast<Tile*>(tile)->clk);
 }
 
 // `+mho_waves=3,17,` has the numbers of the tiles that are traced; without it all are.
@@ -68,17 +66,18 @@ inline bool wanted(int number) {
 }
 
 // Have a tile written into a file that is not open yet.
-inline void watch(Tile& t, VerilatedTraceBaseC* file) {
-    static bool clocked = false;
+template <class Kind>
+void watch(TileOf<Kind>& t, VerilatedTraceBaseC* file) {
     VerilatedFst* trace = dynamic_cast<VerilatedFstC&>(*file).spTrace();
     t.watched = true;
-    if (!clocked) {
-        trace->addFullCb(dump_first_clock, 0, &t);
-        trace->addChgCb(dump_clock, 0, &t);
-        clocked = true;
+    if (!mho_clocked) {
+        Tile* first = &t;
+        trace->addFullCb(dump_first_clock, 0, first);
+        trace->addChgCb(dump_clock, 0, first);
+        mho_clocked = true;
     }
-    trace->addInitCb(declare, &t);
-    trace->addFullCb(settle, 0, &t);
-    trace->addChgCb(settle, 0, &t);
-    Vtile___024root__trace_register(t.model.rootp, trace);
+    trace->addInitCb(declare<Kind>, &t);
+    trace->addFullCb(settle<Kind>, 0, &t);
+    trace->addChgCb(settle<Kind>, 0, &t);
+    Kind::trace(t.model.rootp, trace);
 }

@@ -1,7 +1,6 @@
 """The simulator of a whole mesh of tiles: generated Verilog, the bodies of all macros, the host at its port."""
 
 import json
-from collections.abc import Mapping
 from pathlib import Path
 
 from amaranth.lib import wiring
@@ -10,12 +9,12 @@ from hw.chip.config import ChipParts
 from hw.config import Chip
 from hw.noc.flit import BodyLayout, FlitLayout
 from hw.noc.registers.packet import burst_layout, host_address_bits
-from sim.build import tile_shell
 from sim.build.shells import half_period
 from sim.build.simulators import Simulator
-from sim.build.tile_shell import TILE, TileShell, shown
+from sim.build.tile_models import TileModels, models_key, written
+from sim.build.tile_shell import shown
 from sim.build.toolchain import HDL, cached_build, hash_files, require_cocotb
-from sim.build.verilate import EXACT, UNOPTIMISED, archive, compile_verilator, compiler_key, hardware_hash
+from sim.build.verilate import EXACT, UNOPTIMISED, compile_verilator, compiler_key, hardware_hash
 from sim.kinds import body
 
 __all__ = ["MESH_SOURCES", "PUBLIC", "bench_of", "build_mesh", "macro_of", "sources_of_mesh"]
@@ -23,11 +22,11 @@ __all__ = ["MESH_SOURCES", "PUBLIC", "bench_of", "build_mesh", "macro_of", "sour
 _BURST = 64
 """Cycles of one time step of the simulator, as in :mod:`sim.build.simulators`."""
 MESH_SOURCES = (
-    "shim.cpp", "charges.cpp", "philox.cpp", "cells.cpp", "mesh_host.cpp", "conversion.h", "pauses.h", "strobes.h"
+    "shim.cpp", "charges.cpp", "philox.cpp", "cells.cpp", "mesh_host.cpp", "conversion.h", "pauses.h", "port.h",
+    "strobes.h",
 )
 """What a simulator of a mesh is made of beside its Verilog, the tiles, and what the body of the macro takes."""
-_TILES = ("mesh_tiles.cpp", "tile_crew.h", "tile_group.h", "tile_waves.h", "port.h")
-_READ = ("core_tb.sv", "mesh_bench.sv", "tile_notes.sv", "tile_shell.sv", "tile_proxy.sv", "tile_watched.sv")
+_READ = ("core_tb.sv", "mesh_bench.sv")
 PUBLIC = (("core_tb", "wake"),)
 """(Module, signal) that cocotb sees."""
 
@@ -35,8 +34,8 @@ PUBLIC = (("core_tb", "wake"),)
 def build_mesh(chip: Chip, *, waves: bool = False, optimise: bool = True) -> Simulator:
     """The tiles of a chip in Verilator, from the cache or built now, with gated clocks where the chip has them.
 
-    The tile is compiled once, whatever their number, and the mesh around it. With ``waves`` all of them write into one
-    file, as one design would. Without ``optimise`` the build is quicker and the simulator slower.
+    Each kind of tile is compiled once, whatever their number, and the mesh around them. With ``waves`` all of them
+    write into one file, as one design would. Without ``optimise`` the build is quicker and the simulator slower.
 
     Raises
     ------
@@ -49,9 +48,9 @@ def build_mesh(chip: Chip, *, waves: bool = False, optimise: bool = True) -> Sim
 
     parts = ChipParts.from_chip(chip)
     defines: dict[str, object] = {"MHO_HALF_PS": half_period(chip), **({} if waves else {"MHO_BURST": _BURST})}
-    own = hash_files([Path(__file__), Path(tile_shell.__file__),
-                      *(HDL / name for name in (*_READ, *MESH_SOURCES, *_TILES, body(chip).hdl, *body(chip).sources))])
-    key = [str(parts), chip.verilog.clock_gate, json.dumps(sorted(defines.items())), hardware_hash(), own,
+    files = (*_READ, *MESH_SOURCES, body(chip).hdl, *body(chip).sources)
+    own = hash_files([Path(__file__), *(HDL / name for name in files)])
+    key = [str(parts), chip.verilog.clock_gate, json.dumps(sorted(defines.items())), hardware_hash(), own, models_key(),
            f"waves {waves} {optimise}", *compiler_key(), cocotb_tools.__file__, str(config.libs_dir)]
 
     def build(folder: Path) -> None:
@@ -66,35 +65,16 @@ def build_mesh(chip: Chip, *, waves: bool = False, optimise: bool = True) -> Sim
 
 
 def _apart(folder: Path, chip: Chip, parts: ChipParts, *, optimise: bool, waves: bool) -> list[Path]:
-    """Compile the tile to a model of its own, and give the sources of the simulator of the mesh around such models."""
-    modules, gated = _verilog(chip, parts), chip.verilog.clock_gate == "module"
-    shell = TileShell(parts, parts.core.pins.module, waves=waves, gated=gated)
-    # In a mesh no macro makes pauses, so a tile at rest need not ask for them.
-    macro = f"`define MHO_STEADY\n{macro_of(chip, parts)}"
-    tile = _written(folder, {
-        "mesh.v": _joined(modules), "macro.sv": macro, "notes.sv": _read("tile_notes.sv"),
-        "shell.sv": shell.shell(),
-    })
-    model = archive(
-        folder, tile, top="tile_shell", name="Vtile", fast=EXACT if optimise else UNOPTIMISED,
-        constant=shell.constant, waves=waves,
-    )
-    del modules[TILE]
-    around = _written(folder, {
-        "around.v": _joined(modules), "proxy.sv": shell.proxy(), "bench.sv": bench_of(parts, waves=waves),
-        "tile_ports.h": shell.header(),
-    })
-    return [*around, model, *(HDL / name for name in _TILES)]
-
-
-def _written(folder: Path, texts: Mapping[str, str]) -> list[Path]:
-    for name, text in texts.items():
-        (folder / name).write_text(text, encoding="utf-8")
-    return [folder / name for name in texts]
-
-
-def _joined(modules: Mapping[str, str]) -> str:
-    return "\n".join(modules.values())
+    """Compile each kind of tile to a model of its own; sources of the simulator of the mesh around them."""
+    models = TileModels(parts, parts.core.pins.module, waves=waves, gated=chip.verilog.clock_gate == "module")
+    modules = _verilog(chip, parts)
+    tiles = models.build(folder, {
+        "mesh.v": "\n".join(modules.values()), "notes.sv": _read("tile_notes.sv"),
+        # In a mesh no macro makes pauses, so a tile at rest need not ask for them.
+        "macro.sv": f"`define MHO_STEADY\n{macro_of(chip, parts)}",
+    }, fast=EXACT if optimise else UNOPTIMISED)
+    around = {"around.sv": models.around(modules), "bench.sv": bench_of(parts, waves=waves)}
+    return [*written(folder, around), *tiles]
 
 
 def _read(name: str) -> str:

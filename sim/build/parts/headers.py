@@ -5,7 +5,7 @@ for each part, with the bits of the models for which it must be run, and behind 
 outside where a condition said so. Parts before ``FIRST`` are run for inputs alone. ``begin`` is called once for each
 model behind its first evaluation, ``look`` where its inputs may have changed, ``settle`` for what follows from that
 without a clock edge, and ``edge`` for a rising edge of ``clk``, ``fresh`` being the models whose inputs may have
-changed.
+changed. ``NAME__Kind`` has all of it under names that do not have the model's, for templates.
 """
 
 from collections.abc import Sequence
@@ -18,6 +18,7 @@ void NAME__look(NAME& model, NAME__Seen& seen, uint64_t* marks, uint64_t bit);
 void NAME__settle(NAME__Model* const* some, uint64_t which, uint64_t* marks);
 void NAME__edge(NAME__Model* const* some, uint64_t which, uint64_t fresh, uint64_t* marks);
 
+#ifndef MHO_RUN
 template <typename T>
 inline bool mho_differ(const T& one, const T& other) {
     return std::memcmp(&one, &other, sizeof(T)) != 0;
@@ -33,6 +34,7 @@ inline bool mho_differ(const T& one, const T& other) {
             function(*some[k], marks, bit);          \\
         } while (left);                              \\
     }
+#endif
 """
 
 _MODEL = """\
@@ -65,6 +67,24 @@ inline void NAME__edge(NAME__Model* const* some, uint64_t which, uint64_t, uint6
 """
 
 
+_KIND = """
+struct NAME__Kind {
+    using Model = NAME;
+    using Root = NAME___024root;
+    using Part = NAME__Model;
+    using Seen = NAME__Seen;
+    static constexpr int kFirst = FIRST, kParts = PARTS;
+    static Part* part(Model& model) { return NAME__model(model); }
+    static void begin(Model& model, Seen& seen, uint64_t* marks, uint64_t bit) { NAME__begin(model, seen, marks, bit); }
+    static void look(Model& model, Seen& seen, uint64_t* marks, uint64_t bit) { NAME__look(model, seen, marks, bit); }
+    static void settle(Part* const* some, uint64_t which, uint64_t* marks) { NAME__settle(some, which, marks); }
+    static void edge(Part* const* some, uint64_t which, uint64_t fresh, uint64_t* marks) {
+        NAME__edge(some, which, fresh, marks);
+    }
+};
+"""
+
+
 def parts_header(name: str, first: int, count: int, ports: Sequence[str]) -> str:
     """The header where an edge has parts, from ``first`` on; ``ports`` are those that are looked at."""
     seen = "".join(f"    decltype({name}___024root::{port}) {port};\n" for port in ports)
@@ -81,4 +101,5 @@ def _header(name: str, first: int, count: int, text: str) -> str:
              "#include <cstdint>", "#include <cstring>", "", f'#include "{name}.h"',
              f'#include "{name}___024root.h"', "",
              f"#define {name.upper()}_FIRST {first}", f"#define {name.upper()}_PARTS {count}", ""]
-    return "\n".join(lines) + text.replace("NAME", name)
+    kind = _KIND.replace("FIRST", str(first)).replace("PARTS", str(count))
+    return "\n".join(lines) + f"{text}{kind}".replace("NAME", name)

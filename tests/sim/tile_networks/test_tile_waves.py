@@ -22,11 +22,12 @@ from tests.compiler.importer.onnx_models import build, node
 from tests.compiler.tile.network_bench import DAY
 from tests.sim.tile_networks.whole_mesh import whole_mesh
 
-CHIP = {"mesh.columns": 2, "mesh.rows": 1, "programming.engine": False}
+CHIP = {"mesh.columns": 3, "mesh.rows": 1, "programming.engine": False, "tile.at.1,0.lanes": 2}
+"""Two tiles of one kind, and one of another."""
 OURS = (".handle", ".cells", ".answer")
 """Of the bodies of the macros: addresses in C++, and lines beyond theirs."""
-OTHER = (".tile_1_0.", ".macro_1.", ".notes_tile_1_0.")
-"""Scopes of a tile."""
+OTHER = tuple(one.format(k) for k in (1, 2) for one in (".tile_{}_0.", ".macro_{}.", ".notes_tile_{}_0."))
+"""Scopes of the tiles behind the first one."""
 
 
 def compiled() -> tuple[Any, Any]:
@@ -94,6 +95,6 @@ def test_a_tile_that_there_is_not_is_one_sentence() -> None:
 
     mesh = ChipParts.from_chip(load_chip("tnsa16-2x2", CHIP)).mesh
     assert traced_tiles(mesh, ["1,0", "0,0"]) == [1, 0]
-    for wrong in ("0,1", "2,0", "1", "-1,0"):
-        with pytest.raises(InputError, match=f"waves_tiles must be .* from 0,0 to 1,0, not '{wrong}'"):
+    for wrong in ("0,1", "3,0", "1", "-1,0"):
+        with pytest.raises(InputError, match=f"waves_tiles must be .* from 0,0 to 2,0, not '{wrong}'"):
             traced_tiles(mesh, [wrong])

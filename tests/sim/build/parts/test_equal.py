@@ -11,7 +11,7 @@ from hw.config import load_chip
 from rtl_gen.verilog.ports import module_ports
 from sim.build.edges import edge_sources
 from sim.build.parts.code import members_of
-from sim.build.tile_shell import TILE
+from sim.build.tile_shell import tile_module
 from sim.build.toolchain import HDL
 from sim.build.verilate import archive
 from sim.tile_networks.build import sources_of_mesh
@@ -69,9 +69,9 @@ def test_a_small_design(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, largest
 @pytest.mark.cosim("verilator", "g++", "make")
 def test_a_tile(tmp_path: Path) -> None:
     chip = load_chip("tnsa16-2x2")
-    text = "\n".join(sources_of_mesh(chip).values())
-    constant = ("programming_enable",) if ChipParts.from_chip(chip).core.programs else ()
-    share = share_of_parts(tmp_path, text, TILE, 3_000, constant)
+    text, parts = "\n".join(sources_of_mesh(chip).values()), ChipParts.from_chip(chip)
+    constant = ("programming_enable",) if parts.core.programs else ()
+    share = share_of_parts(tmp_path, text, tile_module(parts.tiles[0], outside=True), 3_000, constant)
     assert 0 < share < 0.5
 
 

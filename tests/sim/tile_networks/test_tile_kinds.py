@@ -1,0 +1,110 @@
+"""A chip with tiles of several kinds in its Verilog: a model for each kind, and codes are those of functional."""
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+
+from compiler import CompileOptions
+from compiler.network import Network
+from compiler.tile import compile_tiles, tile_programs
+from compiler.tile.file import tile_code
+from hw.chip.config import ChipParts
+from hw.config import load_chip
+from sim.account import RunAccount
+from sim.build.tile_models import TileModels
+from sim.build.tile_shell import TileShell
+from sim.executor import build_cores, core_masks
+from sim.functional import FunctionalBackend
+from sim.tile_networks.backend import TileCosimBackend
+from sim.tile_networks.build import sources_of_mesh
+from tests.compiler.importer.onnx_models import build, node
+from tests.compiler.tile.network_bench import DAY
+
+CHIP = load_chip("tnsa16-2x2", {"tile.at.1,0.lanes": 8, "tile.at.1,1.buffer_kib": 32})
+IMAGES = 4
+
+
+def test_each_kind_has_a_model_and_all_have_the_same_ports() -> None:
+    parts = ChipParts.from_chip(CHIP)
+    shells = [TileShell(parts, parts.core.pins.module, kind=kind) for kind in range(3)]
+    assert len({shell.header() for shell in shells}) == 1
+    modules, models = sources_of_mesh(CHIP), TileModels(parts, parts.core.pins.module)
+    assert {shell.module for shell in shells} == {
+        "mho_core_tile_outside", "mho_core_tile_lanes_8_outside", "mho_core_tile_buffer_kib_32_outside"}
+    around = models.around(modules)
+    for shell in shells:
+        assert shell.module in modules
+        assert f"\n    {shell.module} tile (" in shell.shell()
+        # What stands for it, and no more.
+        assert re.findall(rf"^module {shell.module}\b.*?^endmodule", around, re.MULTILINE | re.DOTALL) == [
+            re.search(r"^module .*?^endmodule", shell.proxy(), re.MULTILINE | re.DOTALL)[0]]  # type: ignore[index]
+    assert "#define MHO_KIND_OF {0, 1, 0, 2}\n" in models.header()
+    assert re.findall(r"^struct (\w+) :", models.header(), re.MULTILINE) == [
+        "Vtile_of_mesh", "Vtile_1_of_mesh", "Vtile_2_of_mesh"]
+
+
+@pytest.fixture(scope="module")
+def network() -> Network:
+    rng = np.random.default_rng(1)
+    weights = {"a": (rng.normal(size=(30, 14)) / 3.7).astype("f4")}
+    x = rng.uniform(-1, 1, size=(16, 14)).astype("f4")
+    model = build([node("Gemm", "x a", "y", transB=1)], weights, shape=("batch", 14), output=("batch", "b"))
+    return compile_tiles(model, CHIP, calibrate=x, options=CompileOptions(seeds=1, samples=16))
+
+
+@pytest.fixture(scope="module")
+def traced() -> Iterator[TileCosimBackend]:
+    backend = TileCosimBackend(optimise=False, trace=True, patience=20_000)
+    yield backend
+    backend.close()
+
+
+def run(backend: Any, network: Network) -> tuple[Any, RunAccount]:
+    program, masks = network.program, core_masks(network)
+    models, code = build_cores(network, device="rram-neurram", seed=3, time_s=DAY), tile_code(tile_programs(network))
+    assert len(code.programs) == 4
+    x = np.random.default_rng(2).uniform(-1, 1, size=(IMAGES, 14)).astype("f4")
+    account = RunAccount(program, IMAGES, IMAGES, CHIP, masks)
+    account.begin(0, *program.input.compute_counted(x))
+    if isinstance(backend, TileCosimBackend):
+        backend.open_code(CHIP, code, models)
+    else:
+        backend.open(CHIP, models)
+    lanes = program.input.compute(x)
+    return backend.run(program, masks, lanes, np.arange(IMAGES, dtype=np.uint64), account), account
+
+
+# Three models and the mesh around them take a minute of CPU to be built, once.
+@pytest.mark.cosim
+@pytest.mark.long
+def test_a_network_on_tiles_of_three_kinds_is_that_of_functional(traced: TileCosimBackend, network: Network) -> None:
+    wanted, expected = run(FunctionalBackend(), network)
+    found, account = run(traced, network)
+    np.testing.assert_array_equal(found, wanted)
+    assert account.codes.keys() == expected.codes.keys()
+    for key, codes in account.codes.items():
+        np.testing.assert_array_equal(codes, expected.codes[key])
+    # All tiles are at work, and what is noted comes as time passes.
+    assert traced.result is not None
+    for noted in (traced.result.retired, traced.result.states):
+        assert set(noted[:, 1].tolist()) == {0, 1, 2, 3}
+        assert (np.diff(noted[:, 0].astype(np.int64)) >= 0).all()
+
+
+@pytest.mark.cosim
+@pytest.mark.long
+@pytest.mark.parametrize("threads", [1, 2, 3])
+def test_threads_share_tiles_of_all_kinds(traced: TileCosimBackend, network: Network, threads: int) -> None:
+    expected, account = run(traced, network)
+    backend = TileCosimBackend(optimise=False, patience=20_000, threads=threads)
+    try:
+        found, same = run(backend, network)
+    finally:
+        backend.close()
+    np.testing.assert_array_equal(found, expected)
+    np.testing.assert_array_equal(same.cycles, account.cycles)
+    for key, codes in account.codes.items():
+        np.testing.assert_array_equal(same.codes[key], codes)
