@@ -97,6 +97,6 @@ def test_cores_go_to_tiles_that_have_what_their_programs_need() -> None:
         assert all(size <= 64 for tile, size in sizes.items() if tile != large)
         assert {tile: place.cfg.parameters for tile, place in made.joined.tiles.items()} == {
             tile: 256 if tile == large else 64 for tile in sizes}
-    chip = load_chip("tnsa64-2x2", {"tile.parameters": 64})
-    with pytest.raises(InputError, match=r"finds no room: tile \d,\d: the tile has 64 parameters, not \d+"):
+    chip = load_chip("tnsa64-2x2", {"tile.parameters": 16, "tile.at.0,0.parameters": 32})
+    with pytest.raises(InputError, match=r"finds no room: tile \d,\d: the tile has \d+ parameters, not \d+"):
         tile_programs(compile_tiles(model, chip, calibrate=x, options=options))
