@@ -16,6 +16,7 @@ of the arrays, the host and Python included.
 import argparse
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -95,12 +96,13 @@ LARGE = {"cnn": lambda: example("fashion14_cnn.onnx"), "resnet8": lambda: exampl
 
 def run(
     name: str, images: int, device: str, backend: TileCosimBackend, *, watched: bool, duplicates: int = 1,
-    side: int | None = None,
+    side: int | None = None, overrides: Sequence[str] = (),
 ) -> Network:
     """Run, compare, and print a row; ``watched``: the host gets all values; a mesh of ``side`` columns and rows."""
     job = (JOBS | LARGE)[name]()
     options = CompileOptions(seeds=1, samples=32, duplicates=duplicates)
-    chip = load_chip(job.chip, {} if side is None else {"mesh.columns": side, "mesh.rows": side})
+    mesh = () if side is None else (f"mesh.columns={side}", f"mesh.rows={side}")
+    chip = load_chip(job.chip, (*mesh, *overrides))
     network = compile_tiles(job.model, chip, calibrate=job.calibrate, options=options)
     network = with_programs(network, job.calibrate).network
     made = tile_programs(network, watched=watched)
@@ -144,6 +146,7 @@ def main() -> None:
     parser.add_argument("--device", choices=DEVICES, help="this device alone")
     parser.add_argument("--last", action="store_true", help="the host gets the last value alone")
     parser.add_argument("--duplicates", type=int, default=1, help="as of the compiler")
+    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="of the chip (repeatable)")
     parser.add_argument("--side", type=int, help="columns and rows of the mesh (default: those of the chip)")
     parser.add_argument(
         "--timeline", metavar="F.svg", help="draw what the tiles do in the last run; the host gets the last value alone"
@@ -158,7 +161,7 @@ def main() -> None:
         for device in DEVICES if options.device is None else [options.device]:
             watched = options.timeline is None and not options.last and name in JOBS
             run(name, options.images, device, backend, watched=watched, duplicates=options.duplicates,
-                side=options.side)
+                side=options.side, overrides=options.set)
     if options.timeline is not None and backend.plan is not None and backend.result is not None:
         text = draw_timeline(backend.plan, backend.result, options.shown)
         Path(options.timeline).write_text(text, encoding="utf-8")

@@ -8,6 +8,9 @@ from hw.tile.isa import ACCUMULATORS, DESCRIPTOR_WORDS, TABLE_ENTRIES, TABLES
 
 __all__ = ["tile_sizes"]
 
+_NAMED = 3
+"""Tiles of a kind that are all named."""
+
 
 def tile_sizes(chip: Chip) -> list[tuple[str, str]]:
     """Pairs of a name and a value with its unit; none for a chip that has no tiles."""
@@ -24,7 +27,8 @@ def tile_sizes(chip: Chip) -> list[tuple[str, str]]:
     told = f"{first.lines} lines, {lanes} lanes, flits of {first.payload_bits} bits"
     found = [("tiles", f"{chip.cores}, {alike}: {told}")]
     for cfg, names in kinds.items():
-        where = "a tile" if len(kinds) == 1 else f"tile {' '.join(names)}"
+        some = " ".join(names) if len(names) <= _NAMED else f"{names[0]} and {len(names) - 1} more"
+        where = "a tile" if len(kinds) == 1 else f"tile {some}"
         if len(kinds) > 1:
             found.append((f"lanes of {where}", str(cfg.lanes)))
         found += [(f"{name} of {where}", text) for name, (_, text) in _memories(cfg).items()
