@@ -9,7 +9,7 @@ from hw.config import load_chip
 from macro_models.errors import InputError
 from rtl_gen.emit import module_texts
 from sim.build.toolchain import cache_folder
-from sim.silicon.area import Netlist, synthesise
+from sim.silicon.area import Netlist, chip_area, synthesise
 from sim.silicon.library import Library
 from sim.silicon.modules import macro_stub, without_comments
 from sim.silicon.tools import tool_text
@@ -59,3 +59,19 @@ def test_what_is_no_library_is_one_sentence(tmp_path: Path) -> None:
     wrong.write_bytes(b"\x1f\x8b junk")
     with pytest.raises(InputError, match=r"wrong\.lib"):
         Library(wrong, tmp_path)
+
+
+@pytest.mark.slow
+def test_tiles_of_several_kinds_are_all_counted() -> None:
+    """One tile where they are alike, else all; of eight lanes six have neither sums nor tables, of four two."""
+    sizes = {"programming.engine": False}
+    alike = chip_area(load_chip("tnsa16-2x2", sizes), LIBRARY)
+    kinds = chip_area(load_chip("tnsa16-2x2", {**sizes, "tile.at.1,0.lanes": 8}), LIBRARY)
+    assert (alike["what"], kinds["what"]) == (
+        "one tile, of which all are alike", "all 4 tiles, of 2 kinds, and what is around them")
+    one, all_ = ({block["module"]: block for block in area["blocks"]} for area in (alike, kinds))
+    assert (one["lane"]["instances"], all_["lane"]["instances"]) == (2, 3 * 2 + 6)
+    assert all_["lane"]["area"] == pytest.approx(6 * one["lane"]["area"])
+    assert (all_["load_engine"]["instances"], all_["load_engine_lanes_8"]["instances"]) == (3, 1)
+    assert kinds["area_mm2"] == pytest.approx(sum(block["area"] for block in kinds["blocks"]) / 1e6)
+    assert 4 * alike["area_mm2"] < kinds["area_mm2"] < 5 * alike["area_mm2"]
