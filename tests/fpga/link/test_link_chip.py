@@ -26,10 +26,12 @@ def test_random_accesses_over_the_line_beside_programs() -> None:
 @pytest.mark.long
 @pytest.mark.cosim("verilator", "g++", "make")
 def test_tiles_apart_are_the_chip_in_one_piece_to_the_cycle(monkeypatch: pytest.MonkeyPatch) -> None:
-    apart = verify_line(CHIP, accesses=120, seed=1)
-    parts, uart = ChipParts.from_chip(CHIP), line._UART
+    chip = load_chip("tnsa16-core", {"mesh.columns": 3, "tile.at.1,0.lanes": 8})
+    apart = verify_line(chip, accesses=120, seed=1)
+    parts, uart = ChipParts.from_chip(chip), line._UART
     whole = cached_bench(
-        "whole-line", [hardware_hash()], lambda: chip_text(CHIP, UartChip(parts, uart), "top"), top="top", fast="-O1"
+        "whole-line", [hardware_hash(), str(parts)], lambda: chip_text(chip, UartChip(parts, uart), "top"), top="top",
+        fast="-O1",
     )
     monkeypatch.setattr(line, "_build", lambda *_: whole)
-    assert verify_line(CHIP, accesses=120, seed=1) == apart
+    assert verify_line(chip, accesses=120, seed=1) == apart

@@ -33,6 +33,7 @@ from tests.compiler.importer.onnx_models import build, node
 
 CFG = TilesConfig(chip=load_chip("tnsa16-2x2"), lanes=16)
 PARTS, FLOW, SENT = CFG.parts, 2, 5
+KINDS = {"tile.at.1,0.lanes": 8, "tile.at.1,1.buffer_kib": 32}
 FROZEN = frozenset({"programming", "relaxation", "adc", "stuck"})
 
 
@@ -195,7 +196,7 @@ def perceptron(changes: dict[str, Any] | None = None, hidden: int = 20) -> tuple
 
 @pytest.fixture(scope="module")
 def backend() -> Iterator[TilesFpgaSimBackend]:
-    # Built in a minute of CPU, and once more with shift registers.
+    # Built in a minute of CPU, and once more with shift registers and tiles of several kinds.
     backend = TilesFpgaSimBackend()
     yield backend
     backend.close()
@@ -207,7 +208,7 @@ def backend() -> Iterator[TilesFpgaSimBackend]:
 def test_a_network_on_four_tiles_gives_the_values_of_the_functional_backend(
     backend: TilesFpgaSimBackend, device: str, causes: Any
 ) -> None:
-    network, x = perceptron()
+    network, x = perceptron(KINDS if device == "lfsr" else {})
     for seed in (3, 4):
         options = {"device": device, "seed": seed, "time_s": 86_400.0, "causes": causes, "codes_of": 2}
         found, wanted = (execute(network, one, x[:5], **options) for one in (backend, FunctionalBackend()))

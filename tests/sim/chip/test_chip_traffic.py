@@ -1,11 +1,13 @@
 """Random accesses find what a host or a chip does wrong: lost, doubled, reordered and misanswered ones."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from hw.chip import Chip, ChipParts
+from hw.chip.map import tile_name
 from hw.config import load_chip
 from hw.host.registers import Access, Register
 from macro_models.errors import ToolError
@@ -14,7 +16,7 @@ from sim.chip.simulation import chip_text
 from sim.chip.traffic import IDLE, Expected, Traffic
 from sim.chip.verify import verify_chip, with_traffic
 
-CHIP = load_chip("tnsa16-core", {"mesh.columns": 3})
+CHIP = load_chip("tnsa16-core", {"mesh.columns": 3, "tile.at.1,0.lanes": 8, "tile.at.2,0.buffer_kib": 32})
 PARTS = ChipParts.from_chip(CHIP)
 
 
@@ -27,7 +29,7 @@ class FakeChip:
         self.masks: dict[int, int] = {}
         self.whole: set[int] = set()
         self.received = 0
-        map = PARTS.address_map
+        map, tiles = PARTS.address_map, [tile_name(PARTS.mesh, node) for node in range(3)]
         self.counter = map.address(f"tile_{IDLE}_0_node", "received")
         for block in map.blocks:
             for entry in block.map.entries:
@@ -37,7 +39,7 @@ class FakeChip:
                     self.masks[at] = 0xFFFFFFFF if not placed else sum(
                         (1 << p.field.width) - 1 << p.low for p in placed if p.field.access is Access.RW)
                     self.words[at] = sum(p.field.reset << p.low for p in placed)
-                    if block.map.name == "tile":
+                    if block.name in tiles:
                         self.whole.add(at)
 
     def answer(self, accesses: Sequence[Expected]) -> list[tuple[bool, int]]:
@@ -89,6 +91,16 @@ def test_nothing_that_programs_use_is_written() -> None:
     assert all(map.address(f"tile_{k}_0", "control") not in written for k in range(3))
 
 
+def test_spare_words_of_tiles_of_all_kinds_are_written() -> None:
+    traffic, map = Traffic(PARTS), PARTS.address_map
+    buffers = [map[f"tile_{k}_0"].map["buffer"] for k in range(3)]
+    assert [one.words for one in buffers] == [4096, 4096, 8192]
+    written = {one.address for one in (traffic.draw() for _ in range(5000)) if one.data is not None and not one.error}
+    for k, buffer in enumerate(buffers):
+        end = map[f"tile_{k}_0"].base + buffer.address + 4 * buffer.words
+        assert {end - 4 * word for word in range(1, 65)} & written
+
+
 def test_states_go_on() -> None:
     programs = Programs(CHIP)
     found = [tuple(state) for state in programs.states(100)]
@@ -126,7 +138,7 @@ def test_states_of_phase_change_cores_go_on(name: str) -> None:
 @pytest.mark.long
 @pytest.mark.cosim("verilator", "g++", "make")
 def test_gated_clocks_change_no_answer_and_no_cycle() -> None:
-    gated = load_chip("tnsa16-core", {"mesh.columns": 3, "verilog.clock_gate": "module"})
+    gated = replace(CHIP, verilog=replace(CHIP.verilog, clock_gate="module"))
     text = chip_text(gated, Chip(ChipParts.from_chip(gated)), "top")
     # Gates of registers, and one before the clock of all of a tile but its node.
     assert text.count("\n  mho_clock_gate ") > 10
