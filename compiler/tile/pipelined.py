@@ -19,6 +19,7 @@ from compiler.tile.file import tile_code
 from compiler.tile.placed.ahead import Ahead, both_sides
 from compiler.tile.placed.links import link_flits
 from compiler.tile.placed.needs import needs_of
+from compiler.tile.placed.room import Room
 from compiler.tile.placed.streams import Placed, tile_name
 from compiler.tile.programs import tile_programs
 from macro_models.errors import InputError
@@ -46,6 +47,7 @@ class Programmed:
     network: "Network"
     placed: Placed
     cycles: TileCycles | None
+    room: Room
 
     def facts(self) -> dict[str, Any] | None:
         """For JSON: cycles, layers and memories of the tiles, the clock, and flits of an image on the links."""
@@ -70,7 +72,8 @@ def with_programs(network: "Network", x: NDArray[np.floating]) -> Programmed:
         As of :func:`compiler.tile.programs.tile_programs`.
     """
     best = _tried(network, {}, x)
-    while found := [one for ahead in _cuts(best) if (one := _if_it_fits(network, ahead, x)) is not None]:
+    room = best.room
+    while found := [one for ahead in _cuts(best) if (one := _if_it_fits(network, ahead, x, room)) is not None]:
         one = min(found, key=_each)
         if _each(one) > (1 - GAIN) * _each(best):
             break
@@ -82,20 +85,20 @@ def _each(one: Programmed) -> float:
     return math.inf if one.cycles is None else one.cycles.each
 
 
-def _tried(network: "Network", ahead: Ahead, x: NDArray[np.floating]) -> Programmed:
+def _tried(network: "Network", ahead: Ahead, x: NDArray[np.floating], room: Room | None = None) -> Programmed:
     """The network with nodes ahead."""
-    made = tile_programs(network, ahead=ahead)
+    made = tile_programs(network, ahead=ahead, room=room)
     found = replace(network, tiles=tile_code(made))
     cycles = None
     with suppress(ValueError):
         cycles = expected_cycles(found, x)
-    return Programmed(network=found, placed=made.placed, cycles=cycles)
+    return Programmed(network=found, placed=made.placed, cycles=cycles, room=made.room)
 
 
-def _if_it_fits(network: "Network", ahead: Ahead, x: NDArray[np.floating]) -> Programmed | None:
+def _if_it_fits(network: "Network", ahead: Ahead, x: NDArray[np.floating], room: Room) -> Programmed | None:
     """The same; None if tiles have no room for that."""
     try:
-        return _tried(network, ahead, x)
+        return _tried(network, ahead, x, room)
     except InputError:
         return None
 

@@ -1,7 +1,6 @@
 """From a compiled network to the programs of all tiles, which have room for them; the rest is the host's."""
 
 from collections.abc import Collection, Mapping
-from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from compiler.network import Network
@@ -18,6 +17,9 @@ from hw.tile.machine.tiles import Joined
 from macro_models.errors import InputError
 
 __all__ = ["TilePrograms", "graph_of", "tile_needs", "tile_programs"]
+
+MOST_ROUNDS = 48
+"""How often something more goes elsewhere."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,6 +41,8 @@ class TilePrograms:
         Instructions of all tiles for one image.
     ahead
         Tiles some of whose nodes are an image ahead: the first node that is not.
+    room
+        What had to be elsewhere.
     """
 
     placed: Placed
@@ -48,6 +52,7 @@ class TilePrograms:
     entries: Mapping[tuple[str, int], int]
     instructions: int
     ahead: Ahead
+    room: Room
 
 
 def graph_of(network: Network, moved: Collection[int] = (), apart: Collection[int] = ()) -> Graph:
@@ -64,7 +69,8 @@ def graph_of(network: Network, moved: Collection[int] = (), apart: Collection[in
 
 
 def tile_programs(
-    network: Network, *, image: int = 0, watched: bool | Collection[int] = False, ahead: Ahead | None = None
+    network: Network, *, image: int = 0, watched: bool | Collection[int] = False, ahead: Ahead | None = None,
+    room: Room | None = None,
 ) -> TilePrograms:
     """The programs of a network that was compiled for tiles, proven not to get stuck.
 
@@ -78,18 +84,20 @@ def tile_programs(
         Whether the host gets every value too, as tests want it, or which of them.
     ahead
         Tiles some of whose nodes are an image ahead; those that the network says, if it is None.
+    room
+        What has to be elsewhere when none is ahead, if that is known.
 
     Raises
     ------
     InputError
         If something has no form on tiles, or does not fit; one sentence.
     """
-    made = _made(network, image, watched, _of(network) if ahead is None else ahead)
+    made, room = _made(network, image, watched, _of(network) if ahead is None else ahead, room)
     placed = made.placed
     joined, given = made.joined(), made.given()
     fired = (check_runs if made.ahead else check_liveness)(joined, given, period=network.program.period)
     return TilePrograms(placed=placed, texts=made.texts, joined=joined, given=given, entries=made.entries(),
-                        instructions=fired, ahead=made.ahead)
+                        instructions=fired, ahead=made.ahead, room=room)
 
 
 def tile_needs(network: Network) -> dict[str, Needs]:
@@ -108,18 +116,19 @@ def _of(network: Network) -> Ahead:
     return {} if network.tiles is None else network.tiles.ahead
 
 
-def _made(network: Network, image: int, watched: bool | Collection[int], ahead: Ahead) -> Maker:
-    """Programs with rings that do.
+def _made(
+    network: Network, image: int, watched: bool | Collection[int], ahead: Ahead, room: Room | None
+) -> tuple[Maker, Room]:
+    """Programs with rings that do, and what had to be elsewhere for them.
 
     What has no room on its tile goes elsewhere, to the host what needs more blocks than a ring has. Numbers of nodes
     say which are an image ahead: so these are the same nodes as without, on other tiles at most.
     """
-    room = Room()
-    if ahead:
-        with suppress(FullError, LongRingError):
-            return _with_room(network, image, watched, ahead, room, moves=True)[0]
-        _, room = _with_room(network, image, watched, {}, room)
-    return _with_room(network, image, watched, ahead, room, moves=bool(ahead))[0]
+    if room is None or not ahead:
+        made, room = _with_room(network, image, watched, {}, room or Room())
+        if not ahead:
+            return made, room
+    return _with_room(network, image, watched, ahead, room, moves=True)
 
 
 def _with_room(
@@ -127,7 +136,7 @@ def _with_room(
     slack: bool = True,
 ) -> tuple[Maker, Room]:
     """Programs, and what had to be elsewhere for them; with ``moves`` nodes stay as they are."""
-    chip = network.chip
+    chip, refused = network.chip, list[FullError]()
     while True:
         graph = graph_of(network, room.host, room.apart)
         placed = place_nodes(graph, chip, watched=watched, moved=room.places(graph))
@@ -141,8 +150,9 @@ def _with_room(
             return made, room
         except FullError as full:
             more = more_room(room, placed, chip, full.tile, moves=moves)
-            if more is None:
-                raise
+            refused.append(full)
+            if more is None or len(refused) > MOST_ROUNDS:
+                raise refused[0] from None
             room = more
         except LongRingError as long:
             if moves or long.stage is None or long.stage in room.host:

@@ -20,12 +20,14 @@ from macro_models.exact.window import Window
 
 __all__ = [
     "CODES_IN", "CODES_OUT", "Image", "Taking", "call_image", "channels_of", "layer_walk", "pooling",
-    "rows_in_turns", "rows_of", "seen_image", "turns_of",
+    "row_image", "rows_in_turns", "rows_of", "seen_image", "turns_of",
 ]
 
 CODES_IN, CODES_OUT = 4, 2
 """Codes in a word that a core takes, and in one that it gives."""
 
+MOST_SIDE = DESCRIPTORS["walk"].layout["width"].range[1]
+"""Pixels of a row, and rows of an image."""
 Index = NDArray[np.int32]
 
 
@@ -58,13 +60,21 @@ class Image:
         return self.channels * self.pixels
 
 
+def row_image(channels: int, pixels: int) -> Image:
+    """Pixels in a row, or in as few rows of the same length as a walk can have."""
+    rows = next((n for n in range(1, MOST_SIDE + 1) if pixels % n == 0 and pixels // n <= MOST_SIDE), 1)
+    return Image(channels=channels, height=rows, width=pixels // rows)
+
+
 def call_image(call: Taking, outputs: int) -> Image:
     """What a layer makes: its positions row by row, in a single row if there is no window."""
     if len(call.patches) == 1:
         return Image(channels=outputs)
     if call.window is None:
-        return Image(channels=outputs, width=len(call.patches))
+        return row_image(outputs, len(call.patches))
     sides = [axis.positions for axis in call.window.axes]
+    if len(sides) == 1:
+        return row_image(outputs, sides[0])
     height, width = (*[1] * (2 - len(sides)), *sides)[-2:]
     return Image(channels=outputs, height=height, width=width)
 
@@ -78,7 +88,9 @@ def seen_image(call: Taking, elements: int) -> Image | None:
     if last.step > 1:
         return None
     pixels = call.window.channel_step or elements
-    width = (axes[0].step or axes[1].size) if len(axes) == 2 else pixels
+    if len(axes) == 1:
+        return row_image(elements // pixels, pixels) if elements % pixels == 0 else None
+    width = axes[0].step or axes[1].size
     if width < 1 or pixels % width or elements % pixels:
         return None
     return Image(channels=elements // pixels, height=pixels // width, width=width)

@@ -18,6 +18,10 @@ from macro_models.errors import InputError
 __all__ = ["FullError", "Room", "more_room"]
 
 
+MOST_TAKEN = 10
+"""Values beyond which a stage finds no room on any tile, as a rule, that takes them all at a time."""
+
+
 class FullError(InputError):
     """A tile has no room for what is on it."""
 
@@ -44,7 +48,10 @@ class Room:
 
 
 def more_room(room: Room, placed: Placed, chip: Chip, tile: str, *, moves: bool = False) -> Room | None:
-    """What gives a tile more room, None if nothing does; with ``moves`` nodes stay as they are."""
+    """What gives a tile more room, None if nothing does; with ``moves`` nodes stay as they are.
+
+    Steps of a recurrent layer that do the same stay alike, so that they are a loop.
+    """
     graph, names = placed.graph, [tile_name(chip, core) for core in range(chip.cores)]
     held = {name: sum(name in members for members in placed.members) for name in names}
     end = min((name for name in names if name != tile), default=tile,
@@ -52,18 +59,38 @@ def more_room(room: Room, placed: Placed, chip: Chip, tile: str, *, moves: bool 
     mine = [k for k, members in enumerate(placed.members) if members[0] == tile]
     free = [k for k in mine if k not in placed.parts and graph.nodes[k].values[0] not in room.moved]
     if free and len(mine) > 1 and held[end] < held[tile]:
-        return replace(room, moved={**room.moved, graph.nodes[free[-1]].values[0]: end})
+        some = _alike(graph, mine, free[-1])
+        return replace(room, moved={**room.moved, **{graph.nodes[k].values[0]: end for k in some}})
     if moves:
         return None
+    many = [v - 1 for k in mine for v in graph.nodes[k].values if not graph.nodes[k].turns
+            and len({*graph.program.stages[v - 1].inputs}) > MOST_TAKEN]
+    if many:
+        return replace(room, host=room.host | {many[-1]})
     cuts = [(sum(_parameters(graph, k, v) for v in graph.nodes[k].values[at:]), k, at)
             for k in mine if (at := _place_to_cut(graph, k, k in placed.parts))]
     if cuts and end != tile:
         _, k, at = max(cuts)
-        value = graph.nodes[k].values[at]
-        return replace(room, apart=room.apart | {value - 1}, moved={**room.moved, value: end})
+        begun = [graph.nodes[j].values[at] for j in _alike(graph, mine, k)]
+        moved = {**room.moved, **dict.fromkeys(begun, end)}
+        return replace(room, apart=room.apart | {v - 1 for v in begun}, moved=moved)
     stages = [(_parameters(graph, k, v), v - 1) for k in mine for v in graph.nodes[k].values
               if not isinstance(graph.program.stages[v - 1].operation, Call)]
     return replace(room, host=room.host | {max(stages)[1]}) if stages else None
+
+
+def _alike(graph: Graph, nodes: Sequence[int], k: int) -> list[int]:
+    """Those of some nodes that do what another one does, if layers are called at several steps."""
+    calls = [stage.operation.layer for stage in graph.program.stages if isinstance(stage.operation, Call)]
+    if len({*calls}) == len(calls):
+        return [k]
+
+    def does(j: int) -> tuple[object, ...]:
+        node, call = graph.nodes[j], graph.call(j)
+        kinds = [type(graph.program.stages[v - 1].operation) for v in node.values]
+        return call and call.layer, kinds, node.walk, node.whole, node.pixels, node.turns
+
+    return [j for j in nodes if does(j) == does(k)]
 
 
 def _distance(one: str, other: str) -> int:
