@@ -91,7 +91,7 @@ def time_words(facts: Facts) -> str:
     if trace is not None:
         return _trace_words(facts, trace)
     if "tiles" in cost and cost["tiles"] is not None:
-        return _tile_words(cost["tiles"])
+        return _tile_words(facts, cost["tiles"])
     cores, cycles = cost["cores"], cost["cycles"]
     worst = max(cores, key=lambda one: one["analog_cycles"])
     analog = sum(one["analog_cycles"] for one in cores)
@@ -108,12 +108,12 @@ def time_words(facts: Facts) -> str:
     return text
 
 
-def _tile_words(told: Mapping[str, Any]) -> str:
+def _tile_words(facts: Facts, told: Mapping[str, Any]) -> str:
     worst = next(one for one in told["tiles"] if one["tile"] == told["bottleneck"])
     busy = sum(one["utilisation"] for one in told["tiles"]) / len(told["tiles"])
     layers = worst.get("layers", [])
     limit = (
-        f"so its array limits. What would help: {_more_tiles(layers)}fewer bits of its inputs"
+        f"so its array limits. What would help: {_more_tiles(facts, layers)}fewer bits of its inputs"
         if worst["utilisation"] > _LIMITS else
         "so digital work or waiting limits: mho run --backend cosim --trace says which"
     )
@@ -122,7 +122,7 @@ def _tile_words(told: Mapping[str, Any]) -> str:
         f"{told['each']:,.0f} cycles = {told['each'] / told['f_clk_MHz']:,.2f} µs in the steady state, the first "
         f"{told['first']:,} cycles. The array of tile {worst['tile']}{_named(layers)} works longest, "
         f"{worst['analog_cycles']:,.0f} cycles an input ({worst['utilisation']:.0%} of the time), {limit}. Arrays of "
-        f"all {len(told['tiles'])} tiles work {busy:.0%} of the time."
+        f"all {len(told['tiles'])} tiles with programs work {busy:.0%} of the time."
     )
 
 
@@ -131,13 +131,15 @@ def _named(layers: Sequence[str]) -> str:
     return f" ({' and '.join(layers)})" if layers else ""
 
 
-def _more_tiles(layers: Sequence[str]) -> str:
-    """What copies of a tile's layer would bring; it may have some, or as many as there are."""
+def _more_tiles(facts: Facts, layers: Sequence[str]) -> str:
+    """What copies of a tile's layer would bring; it may have some, or as many as there are, or as it may have."""
     name, count = name_of(layers[0]) if len(layers) == 1 else ("", 1)
-    if count == 1:
-        return "that layer on several tiles (mho compile --duplicates), or "
-    more = f"{name} on more than {count} tiles (mho compile --duplicates), or "
-    return more if count < MOST_TURNS else ""
+    if count == MOST_TURNS:
+        return ""
+    asked = facts.content.get("compile_options", {}).get("duplicates") or 1
+    kept = f" {asked}, which says what is in the way" if asked > count else ""
+    more = f"{name} on more than {count} tiles" if count > 1 else "that layer on several tiles"
+    return f"{more} (mho compile --duplicates{kept}), or "
 
 
 def _trace_words(facts: Facts, trace: Mapping[str, Any]) -> str:
@@ -146,8 +148,10 @@ def _trace_words(facts: Facts, trace: Mapping[str, Any]) -> str:
     worst = max(trace["tiles"], key=lambda one: one["array"] + one["digital"])
     whole = trace["last"] - trace["first"]
     limit = "the array" if worst["array"] >= worst["digital"] else "digital work"
+    tiles = ((facts.cost or {}).get("tiles") or {}).get("tiles", ())
+    layers = next((one.get("layers", []) for one in tiles if one["tile"] == worst["tile"]), [])
     help_ = (
-        "that layer on several tiles (mho compile --duplicates), or fewer bits of its inputs"
+        f"{_more_tiles(facts, layers)}fewer bits of its inputs"
         if limit == "the array" else
         "its codes in fewer words (fewer columns a tile), or more lanes (tile.lanes)"
     )
@@ -155,9 +159,9 @@ def _trace_words(facts: Facts, trace: Mapping[str, Any]) -> str:
     parts = [f"{worst[kind] / whole:.0%}" for kind in ("array", "digital", "waiting")]
     return (
         f"In the steady state an input takes {each:,.0f} cycles = {each / f_clk:,.2f} µs, the first "
-        f"{ends[0] - trace['first']:,.0f} cycles. Tile {worst['tile']} works most: its array {parts[0]} of the time, "
-        f"something digital alone {parts[1]}, waiting {parts[2]}; so {limit} of it limits. Arrays of all "
-        f"{len(trace['tiles'])} tiles work {busy:.0%} of the time. What would help: {help_}."
+        f"{ends[0] - trace['first']:,.0f} cycles. Tile {worst['tile']}{_named(layers)} works most: its array {parts[0]} "
+        f"of the time, something digital alone {parts[1]}, waiting {parts[2]}; so {limit} of it limits. Arrays of all "
+        f"{len(trace['tiles'])} tiles with programs work {busy:.0%} of the time. What would help: {help_}."
     )
 
 

@@ -42,7 +42,7 @@ def test_writes_a_time_that_reads_back(text: str) -> None:
 
 
 @pytest.mark.parametrize(("pJ", "text"), [
-    (0.0, "0 pJ"), (12.34, "12.3 pJ"), (999.0, "999 pJ"), (2500.0, "2.5 nJ"), (999.9, "1 nJ"), (6.36e6, "6.36 µJ"),
+    (0.0, "0 pJ"), (12.34, "12.3 pJ"), (999.0, "999 pJ"), (999.9, "1 nJ"), (2500.0, "2.5 nJ"), (6.36e6, "6.36 µJ"),
     (4e9, "4 mJ"),
 ])
 def test_energies_have_the_unit_that_fits(pJ: float, text: str) -> None:
