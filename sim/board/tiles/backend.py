@@ -156,14 +156,14 @@ class TilesFpgaSimBackend(BoardTilesBackend):
         self._boards: dict[TilesConfig, BusSimulation] = {}
 
     def _connect(self, chip: Chip, *, noise: bool) -> TilesConfig:
-        cfg = TilesConfig(
+        return TilesConfig(
             chip=chip.hardware(*PARTS), lanes=min(self._lanes, chip.lines), slots=_SLOTS, noise=noise)
+
+    def _host(self, cfg: TilesConfig) -> TilesHost:
+        # Built behind the checks of what is to run on it: it takes minutes.
         if cfg not in self._boards:
             bus = self._boards[cfg] = BusSimulation(cfg)
             read_info(bus, "the simulated board", cfg.board_base).check(cfg.chip, "the simulated board")
-        return cfg
-
-    def _host(self, cfg: TilesConfig) -> TilesHost:
         return TilesHost(self._boards[cfg], cfg.parts, looks=_LOOKS, patience=_PATIENCE)
 
     def _tell(self, done: int, images: int) -> None:
