@@ -159,8 +159,8 @@ def _trace_words(facts: Facts, trace: Mapping[str, Any]) -> str:
     parts = [f"{worst[kind] / whole:.0%}" for kind in ("array", "digital", "waiting")]
     return (
         f"In the steady state an input takes {each:,.0f} cycles = {each / f_clk:,.2f} µs, the first "
-        f"{ends[0] - trace['first']:,.0f} cycles. Tile {worst['tile']}{_named(layers)} works most: its array {parts[0]} "
-        f"of the time, something digital alone {parts[1]}, waiting {parts[2]}; so {limit} of it limits. Arrays of all "
+        f"{ends[0] - trace['first']:,.0f} cycles. Tile {worst['tile']}{_named(layers)} works most: its array "
+        f"{parts[0]} of the time, something digital alone {parts[1]}, waiting {parts[2]}; so {limit} of it limits. Arrays of all "
         f"{len(trace['tiles'])} tiles with programs work {busy:.0%} of the time. What would help: {help_}."
     )
 
