@@ -160,8 +160,9 @@ def _trace_words(facts: Facts, trace: Mapping[str, Any]) -> str:
     return (
         f"In the steady state an input takes {each:,.0f} cycles = {each / f_clk:,.2f} µs, the first "
         f"{ends[0] - trace['first']:,.0f} cycles. Tile {worst['tile']}{_named(layers)} works most: its array "
-        f"{parts[0]} of the time, something digital alone {parts[1]}, waiting {parts[2]}; so {limit} of it limits. Arrays of all "
-        f"{len(trace['tiles'])} tiles with programs work {busy:.0%} of the time. What would help: {help_}."
+        f"{parts[0]} of the time, something digital alone {parts[1]}, waiting {parts[2]}; so {limit} of it limits. "
+        f"Arrays of all {len(trace['tiles'])} tiles with programs work {busy:.0%} of the time. "
+        f"What would help: {help_}."
     )
 
 
