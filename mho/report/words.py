@@ -188,9 +188,9 @@ def energy_words(facts: Facts) -> str:
     if digital is not None:
         blocks = silicon["energy"]["blocks"]
         first, part = max(blocks, key=lambda one: one["image_pJ"]), some_tiles(silicon["energy"])
-        subject = "The digital part takes" if part is None else f"Not the whole chip: the digital part of {part} takes"
+        whose = "" if part is None else f" of {part}, not of the whole chip,"
         parts.append(
-            f"{subject} {format_energy(digital)} an input in the library "
+            f"The digital part{whose} takes {format_energy(digital)} an input in the library "
             f"{silicon['library']}, {first['image_pJ'] / digital:.0%} of it in {first['block']}; "
             f"{silicon['energy']['still_pJ'] / digital:.0%} would be there if nothing changed but the clock."
             + _memory_energy(silicon["energy"]) + _tile_energy(silicon["energy"])
