@@ -160,8 +160,9 @@ def _trace_words(facts: Facts, trace: Mapping[str, Any]) -> str:
     return (
         f"In the steady state an input takes {each:,.0f} cycles = {each / f_clk:,.2f} µs, the first "
         f"{ends[0] - trace['first']:,.0f} cycles. Tile {worst['tile']}{_named(layers)} works most: its array "
-        f"{parts[0]} of the time, something digital alone {parts[1]}, waiting {parts[2]}; so {limit} of it limits. Arrays of all "
-        f"{len(trace['tiles'])} tiles with programs work {busy:.0%} of the time. What would help: {help_}."
+        f"{parts[0]} of the time, something digital alone {parts[1]}, waiting {parts[2]}; so {limit} of it limits. "
+        f"Arrays of all {len(trace['tiles'])} tiles with programs work {busy:.0%} of the time. "
+        f"What would help: {help_}."
     )
 
 
@@ -187,9 +188,9 @@ def energy_words(facts: Facts) -> str:
     if digital is not None:
         blocks = silicon["energy"]["blocks"]
         first, part = max(blocks, key=lambda one: one["image_pJ"]), some_tiles(silicon["energy"])
-        subject = "The digital part takes" if part is None else f"Not the whole chip: the digital part of {part} takes"
+        whose = "" if part is None else f" of {part}, not of the whole chip,"
         parts.append(
-            f"{subject} {format_energy(digital)} an input in the library "
+            f"The digital part{whose} takes {format_energy(digital)} an input in the library "
             f"{silicon['library']}, {first['image_pJ'] / digital:.0%} of it in {first['block']}; "
             f"{silicon['energy']['still_pJ'] / digital:.0%} would be there if nothing changed but the clock."
             + _memory_energy(silicon["energy"]) + _tile_energy(silicon["energy"])

@@ -252,7 +252,7 @@ def test_energy_of_some_tiles_is_never_told_as_the_chips(content: Any, tmp_path:
     some = {**part("what", "2 of the 4 tiles", 10), "unseen_tiles": ["0,1", "1,1"]}
     facts = replace(facts, silicon=SILICON | {"energy": ENERGY | some})
     whose = "2 of 4 tiles (0,0 and 1,0) and what is around the tiles"
-    assert f"Not the whole chip: the digital part of {whose} takes 10 nJ" in energy_words(facts)
+    assert f"The digital part of {whose}, not of the whole chip, takes 10 nJ" in energy_words(facts)
     assert "Of these 2 tiles, 0,0 takes most, 6 nJ" in energy_words(facts)
     page = report_page([facts])
     assert "One input takes" not in page
