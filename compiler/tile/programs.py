@@ -18,7 +18,7 @@ from macro_models.errors import InputError
 
 __all__ = ["TilePrograms", "graph_of", "tile_needs", "tile_programs"]
 
-MOST_ROUNDS = 48
+MOST_ROUNDS = 24
 """How often something more goes elsewhere."""
 
 
@@ -149,7 +149,7 @@ def _with_room(
                 made.add_slack()
             return made, room
         except FullError as full:
-            more = more_room(room, placed, chip, full.tile, moves=moves)
+            more = more_room(room, placed, chip, full.tiles, moves=moves)
             refused.append(full)
             if more is None or len(refused) > MOST_ROUNDS:
                 raise refused[0] from None

@@ -75,7 +75,14 @@ class Maker:
             self.placed = shared(self.given_placed, order)
             self.blocks = {(r.tile, r.name): least_blocks(self.placed, r) for r in self.placed.all_rings}
             self.steps = {tile: in_loops(runs.again(tile)) for tile in order}
-            long = {tile for tile in order if tile not in whole and self._too_long(tile)}
+            long, full = set[str](), list[FullError]()
+            for tile in order:
+                try:
+                    long |= {tile} if tile not in whole and self._too_long(tile) else set()
+                except FullError as one:
+                    full.append(one)
+            if full:
+                raise FullError.of(full)
             if not long:
                 return
             whole |= long & joined
@@ -146,16 +153,25 @@ class Maker:
             blocks = self.blocks[ring.tile, ring.name]
             if blocks > MOST_BLOCKS:
                 self._refuse_ring(ring, str(blocks))
-        places = {}
+        places, full = {}, list[FullError]()
         for tile in self.placed.tiles:
-            blocks = self._blocks(tile)
-            if self.assembled.get(tile) != blocks:
-                self.places[tile] = self._assembled(tile)
-                self.assembled[tile] = blocks
-                self.numbers |= {(tile, called): number for number, called in self.places[tile].names.items()}
-            places[tile] = self.places[tile]
+            try:
+                places[tile] = self._place(tile)
+            except FullError as one:
+                full.append(one)
+        if full:
+            raise FullError.of(full)
         return Joined(tiles=places, flows=self.placed.all_flows, reductions=tuple(self.placed.reductions.values()),
                       host=self._host_steps())
+
+    def _place(self, tile: str) -> Place:
+        """A tile with its rings as they are now, made anew where they have changed."""
+        blocks = self._blocks(tile)
+        if self.assembled.get(tile) != blocks:
+            self.places[tile] = self._assembled(tile)
+            self.assembled[tile] = blocks
+            self.numbers |= {(tile, called): number for number, called in self.places[tile].names.items()}
+        return self.places[tile]
 
     def _host_steps(self) -> tuple[HostStep, ...]:
         """What the host does between layers."""

@@ -23,11 +23,18 @@ MOST_TAKEN = 10
 
 
 class FullError(InputError):
-    """A tile has no room for what is on it."""
+    """A tile has no room for what is on it; ``tiles`` are all of which that is known."""
 
     def __init__(self, tile: str, sentence: str) -> None:
         super().__init__(sentence)
-        self.tile = tile
+        self.tiles = (tile,)
+
+    @classmethod
+    def of(cls, some: Sequence["FullError"]) -> "FullError":
+        """One for several tiles, with the first one's sentence."""
+        made = cls(some[0].tiles[0], str(some[0]))
+        made.tiles = tuple(dict.fromkeys(tile for one in some for tile in one.tiles))
+        return made
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,19 +54,34 @@ class Room:
         return {k: self.moved[node.values[0]] for k, node in enumerate(graph.nodes) if node.values[0] in self.moved}
 
 
-def more_room(room: Room, placed: Placed, chip: Chip, tile: str, *, moves: bool = False) -> Room | None:
-    """What gives a tile more room, None if nothing does; with ``moves`` nodes stay as they are.
+def more_room(room: Room, placed: Placed, chip: Chip, tiles: Sequence[str], *, moves: bool = False) -> Room | None:
+    """What gives some tiles more room, None if nothing does; with ``moves`` nodes stay as they are.
 
     Steps of a recurrent layer that do the same stay alike, so that they are a loop.
     """
-    graph, names = placed.graph, [tile_name(chip, core) for core in range(chip.cores)]
+    names = [tile_name(chip, core) for core in range(chip.cores)]
     held = {name: sum(name in members for members in placed.members) for name in names}
+    for tile in tiles:
+        more = _eased(room, placed, held, tile, moves=moves)
+        if more is None:
+            return None
+        for end in {*more.moved.values()}:
+            # What goes to a tile counts there at once.
+            held[end] += sum(more.moved[v] == end and room.moved.get(v) != end for v in more.moved)
+        room = more
+    return room
+
+
+def _eased(room: Room, placed: Placed, held: Mapping[str, int], tile: str, *, moves: bool) -> Room | None:
+    """The same for one tile; ``held`` are nodes of all tiles."""
+    graph, names = placed.graph, list(held)
     end = min((name for name in names if name != tile), default=tile,
               key=lambda name: (held[name], _distance(name, tile), names.index(name)))
     mine = [k for k, members in enumerate(placed.members) if members[0] == tile]
     free = [k for k in mine if k not in placed.parts and graph.nodes[k].values[0] not in room.moved]
     if free and len(mine) > 1 and held[end] < held[tile]:
-        some = _alike(graph, mine, free[-1])
+        most = max(free, key=lambda k: (sum(_parameters(graph, k, v) for v in graph.nodes[k].values), k))
+        some = _alike(graph, mine, most)
         return replace(room, moved={**room.moved, **{graph.nodes[k].values[0]: end for k in some}})
     if moves:
         return None
