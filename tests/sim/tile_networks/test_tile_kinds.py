@@ -2,17 +2,21 @@
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from compiler import CompileOptions
 from compiler.network import Network
 from compiler.tile import compile_tiles, tile_programs
+from compiler.tile.cycles import tile_cycles
 from compiler.tile.file import tile_code
 from hw.chip.config import ChipParts
 from hw.config import load_chip
+from macro_models import MacroModel
 from sim.account import RunAccount
 from sim.build.tile_models import TileModels
 from sim.build.tile_shell import TileShell
@@ -23,7 +27,7 @@ from sim.tile_networks.build import sources_of_mesh
 from tests.compiler.importer.onnx_models import build, node
 from tests.compiler.tile.network_bench import DAY
 
-CHIP = load_chip("tnsa16-2x2", {"tile.at.1,0.lanes": 8, "tile.at.1,1.buffer_kib": 32})
+CHIP = load_chip("tnsa16-2x2", {"tile.at.1,0.lanes": 8, "tile.at.1,1.lanes": 2, "tile.at.1,1.buffer_kib": 32})
 IMAGES = 4
 
 
@@ -33,7 +37,7 @@ def test_each_kind_has_a_model_and_all_have_the_same_ports() -> None:
     assert len({shell.header() for shell in shells}) == 1
     modules, models = sources_of_mesh(CHIP), TileModels(parts, parts.core.pins.module)
     assert {shell.module for shell in shells} == {
-        "mho_core_tile_outside", "mho_core_tile_lanes_8_outside", "mho_core_tile_buffer_kib_32_outside"}
+        "mho_core_tile_outside", "mho_core_tile_lanes_8_outside", "mho_core_tile_lanes_2_buffer_kib_32_outside"}
     around = models.around(modules)
     for shell in shells:
         assert shell.module in modules
@@ -62,11 +66,18 @@ def traced() -> Iterator[TileCosimBackend]:
     backend.close()
 
 
+def models_of(network: Network) -> list[MacroModel]:
+    return build_cores(network, device="rram-neurram", seed=3, time_s=DAY)
+
+
+def inputs() -> NDArray[np.float32]:
+    return np.random.default_rng(2).uniform(-1, 1, size=(IMAGES, 14)).astype("f4")
+
+
 def run(backend: Any, network: Network) -> tuple[Any, RunAccount]:
     program, masks = network.program, core_masks(network)
-    models, code = build_cores(network, device="rram-neurram", seed=3, time_s=DAY), tile_code(tile_programs(network))
+    models, code, x = models_of(network), tile_code(tile_programs(network)), inputs()
     assert len(code.programs) == 4
-    x = np.random.default_rng(2).uniform(-1, 1, size=(IMAGES, 14)).astype("f4")
     account = RunAccount(program, IMAGES, IMAGES, CHIP, masks)
     account.begin(0, *program.input.compute_counted(x))
     if isinstance(backend, TileCosimBackend):
@@ -87,6 +98,10 @@ def test_a_network_on_tiles_of_three_kinds_is_that_of_functional(traced: TileCos
     assert account.codes.keys() == expected.codes.keys()
     for key, codes in account.codes.items():
         np.testing.assert_array_equal(codes, expected.codes[key])
+    images, lanes = np.arange(IMAGES, dtype=np.uint64), network.program.input.compute(inputs())
+    whole = replace(network, tiles=tile_code(tile_programs(network)))
+    told = tile_cycles(whole, models_of(network), core_masks(network), lanes, images)
+    assert np.abs(np.array(told.ends) / np.cumsum(account.cycles) - 1).max() < 0.02
     # All tiles are at work, and what is noted comes as time passes.
     assert traced.result is not None
     for noted in (traced.result.retired, traced.result.states):
