@@ -63,9 +63,6 @@ CASES = {
         "tnsa16-2x2", [node("Conv", "x a", "c", pads=PADS), node("Relu", "c", "r"),
                        node("Conv", "r w", "y", pads=PADS)],
         {"a": (3, 2, 3, 3), "w": (2, 3, 3, 3)}, (2, 8, 8), MESH, host=("Select",)),
-    "more inputs than a pixel has": Case(
-        "tnsa64-2x2", [node("Gemm", "x w", "y", transB=1)], {"w": (3, 4096)}, (4096,),
-        {"mesh.columns": 12, "mesh.rows": 12}),
     "a window that needs more blocks than a ring has": Case(
         "tnsa16-2x2", TALL, {"a": (3, 2, 1, 1), "w": (2, 3, 2, 2)}, (2, 2, 255), MESH, host=("Encode", "Select")),
     "steps of a recurrent layer": Case(
@@ -123,6 +120,16 @@ def test_what_has_no_room(what: str, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr("compiler.tile.programs.more_room", lambda *_, **__: None)
         with pytest.raises(InputError, match=case.refused):
             tile_programs(network)
+
+
+def test_more_inputs_than_a_pixel_has(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("compiler.tile.graph.shapes.MOST_INPUTS", 20)
+    monkeypatch.setattr("compiler.tile.graph.geometry._fields_hold", lambda walk: walk.run <= 20)
+    case = Case("tnsa64-2x2", [node("Gemm", "x a", "c", transB=1), node("Relu", "c", "r"),
+                               node("Gemm", "r w", "y", transB=1)], {"a": (8, 45), "w": (3, 8)}, (45,), MESH)
+    network, x = network_of(case)
+    graph = check(network, x).placed.graph
+    assert [graph.values[node.source].image.pixels for node in graph.nodes if node.head is not None] == [3, 1]
 
 
 @pytest.mark.slow
