@@ -124,7 +124,7 @@ class Maker:
         try:
             text = self._text(tile)
         except InputError as error:
-            raise FullError(tile, f"{self._what(tile)} finds no room: {error}") from None
+            raise FullError(tile, f"what is of {self.placed.layers(tile)} finds no room: {error}") from None
         lines = text.partition("loop forever {")[2].splitlines()
         long = sum(_words(line.strip()) for line in lines) > self.placed.cfgs[tile].instructions
         if long and tile not in self.crowded:
@@ -204,15 +204,9 @@ class Maker:
             if tile not in self.crowded:
                 self.crowded.add(tile)
                 return self._assembled(tile)
-            raise FullError(tile, f"{self._what(tile)} finds no room: {error}") from None
+            raise FullError(tile, f"what is of {self.placed.layers(tile)} finds no room: {error}") from None
         self.texts[tile] = text
         return Place(program=program, cfg=self.placed.cfgs[tile], names=names)
-
-    def _what(self, tile: str) -> str:
-        """What is on a tile."""
-        graph, mine = self.placed.graph, [k for k, some in enumerate(self.placed.members) if tile in some]
-        names = dict.fromkeys(graph.layer_before(v) for k in mine for v in graph.nodes[k].values[:1])
-        return "what is of layer " + " and ".join(repr(name) for name in list(names)[:2])
 
     def given(self) -> dict[tuple[str, int], int]:
         """What the host sends for each image without waiting."""

@@ -63,7 +63,6 @@ def _numbered(placed: Placed) -> Placed:
         numbers[flow.sender] = number + 1
         slots |= dict.fromkeys(tiles, slot + 1)
         made[flow] = replace(flow, number=number, slot=slot)
-        _check(max([flow.sender, *tiles], key=lambda tile: slots.get(tile, 0)), slot < SLOTS, number < FLOWS)
     filled = {(tile, flow.slot): made[flow].slot for flow in made for tile in flow.to if tile != HOST}
     rings: dict[Key, Ring] = {}
     for key, ring in placed.rings.items():
@@ -73,8 +72,8 @@ def _numbered(placed: Placed) -> Placed:
             if slot is None:
                 slot = slots.get(ring.tile, 0)
                 slots[ring.tile] = slot + 1
-                _check(ring.tile, slot < SLOTS, True)
         rings[key] = replace(ring, slot=slot)
+    _check(placed, slots, numbers)
     _check_host([ring for key, ring in rings.items() if placed.rings[key].slot is not None
                  and (ring.tile, placed.rings[key].slot) not in filled])
     columns = {key: (replace(ring, slot=made[flow].slot), made[flow]) for key, (ring, flow) in placed.columns.items()}
@@ -93,11 +92,13 @@ def _check_host(rings: Sequence[Ring]) -> None:
         raise InputError(f"the host must send at most {FLOWS} flows of values to tiles, not {flows}")
 
 
-def _check(tile: str, takes: bool, sends: bool) -> None:
-    if not takes:
-        raise FullError(tile, f"tile {tile} must take at most {SLOTS} values from others, not more")
-    if not sends:
-        raise FullError(tile, f"tile {tile} must send at most {FLOWS} flows, not more")
+def _check(placed: Placed, taken: Mapping[str, int], given: Mapping[str, int]) -> None:
+    """Whether tiles have so many slots and flows."""
+    kinds = (taken, SLOTS, "take at most {} values from others"), (given, FLOWS, "send at most {} flows")
+    full = [FullError(tile, f"tile {tile} with what is of {placed.layers(tile)} must {does.format(most)}, not {count}")
+            for counts, most, does in kinds for tile, count in counts.items() if count > most]
+    if full:
+        raise FullError.of(full)
 
 
 def _spans(order: Sequence[int], nodes: int) -> dict[int, tuple[int, int]]:

@@ -87,6 +87,12 @@ class Placed:
         """The tile at which what a node makes comes together."""
         return self.members[node][0]
 
+    def layers(self, tile: str) -> str:
+        """What is on a tile: the first layers behind which its nodes are."""
+        mine = [k for k, some in enumerate(self.members) if tile in some]
+        names = dict.fromkeys(self.graph.layer_before(v) for k in mine for v in self.graph.nodes[k].values[:1])
+        return "layer " + " and ".join(repr(name) for name in list(names)[:2])
+
 
 def tile_name(chip: Chip, core: int) -> str:
     """The tile of a core: column and row."""
