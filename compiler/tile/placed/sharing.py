@@ -74,14 +74,14 @@ def _numbered(placed: Placed) -> Placed:
                 slots[ring.tile] = slot + 1
         rings[key] = replace(ring, slot=slot)
     _check(placed, slots, numbers)
-    _check_host([ring for key, ring in rings.items() if placed.rings[key].slot is not None
+    _check_host(placed, [ring for key, ring in rings.items() if placed.rings[key].slot is not None
                  and (ring.tile, placed.rings[key].slot) not in filled])
     columns = {key: (replace(ring, slot=made[flow].slot), made[flow]) for key, (ring, flow) in placed.columns.items()}
     flows = {value: tuple(dict.fromkeys(made[flow] for flow in some)) for value, some in placed.flows.items()}
     return replace(placed, rings=rings, flows=flows, columns=columns)
 
 
-def _check_host(rings: Sequence[Ring]) -> None:
+def _check_host(placed: Placed, rings: Sequence[Ring]) -> None:
     """Whether the host has a flow for each value that it sends, to all tiles that take it in one slot."""
     places: dict[tuple[int | None, int], set[tuple[int, int]]] = {}
     for ring in rings:
@@ -89,7 +89,9 @@ def _check_host(rings: Sequence[Ring]) -> None:
         places.setdefault((ring.slot, ring.value), set()).add((x, y))
     flows = sum(len(boxes_of(frozenset(some))) for some in places.values())
     if flows > FLOWS:
-        raise InputError(f"the host must send at most {FLOWS} flows of values to tiles, not {flows}")
+        last = placed.graph.layer_before(max(value for _, value in places))
+        raise InputError(f"the host must send at most {FLOWS} flows of values to tiles, not {flows}, up to those "
+                         f"behind layer {last!r}")
 
 
 def _check(placed: Placed, taken: Mapping[str, int], given: Mapping[str, int]) -> None:
