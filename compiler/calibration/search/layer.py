@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from compiler.calibration.bench import Bench, Chips, Draft, Site, Trial
 from compiler.calibration.carried import Carried
+from compiler.calibration.quantisers import CodeFormat
 from compiler.calibration.search.drafts import STACKS, Drafts, reach_of, with_reach
 from compiler.calibration.search.rounding import Rounding
 from compiler.calibration.search.sampled import sampled
@@ -156,12 +157,11 @@ class Search:
 
     def _search_codes(self, clip: Float) -> Trial:
         """Input codes: of the cheapest format that will do, the best zero, share of the levels, and range."""
-        found = [(a, self.rounding.choose(a)) for a in self.taken.anchors]
-        fewest = min(fmt.segments for _, fmt in found)
+        found = self._formats()
         best: Trial | None = None
         chosen = (*found[0], 0.0)
         for anchor, fmt in found:
-            for balance in BALANCES if fmt.segments == fewest else ():
+            for balance in BALANCES:
                 draft = self.drafts.draft(clip, anchor, fmt, 1.0, balance)
                 trial = self._try(draft) if best is None else self._better(best, draft)
                 if trial is not best:
@@ -176,6 +176,18 @@ class Search:
         extents = WIDE_EXTENTS if self.bench.in_two else EXTENTS[1:]
         others = ((extent, self.drafts.draft(clip, anchor, fmt, extent, balance)) for extent in extents)
         return self._widest([(EXTENTS[0], best)], others)[1]
+
+    def _formats(self) -> list[tuple[str, CodeFormat]]:
+        """Of each anchor a format of the fewest conversions: the one that will do, else the finest.
+
+        What code 0 stands for decides how much of the cells' noise a layer has, so that coarser codes may be better.
+        """
+        found = [(anchor, self.rounding.choose(anchor)) for anchor in self.taken.anchors]
+        fewest, some = min(fmt.segments for _, fmt in found), list[tuple[str, CodeFormat]]()
+        for anchor, fmt in found:
+            short = [one for one in self.rounding.formats(anchor) if one.segments == fewest]
+            some += [(anchor, fmt)] if fmt.segments == fewest else [(anchor, one) for one in short[-1:]]
+        return some
 
     def _other_stacks(self, draft: Draft) -> list[Stack]:
         """Ways to share out a weight that differ from the first one."""
