@@ -57,6 +57,10 @@ SECOND_GAIN = 0.7
 """A second conversion is taken, too, where it brings the squared error below this times that of one, because rounding
 matters more than noise; unless the error of rounding is negligible."""
 
+COARSE_GAIN = 0.7
+"""Codes whose rounding is beyond the usual tolerance are taken where they bring the squared error below this times that
+of others of as many conversions, whose code 0 is elsewhere."""
+
 FEWEST_PASSED = 0.25
 """Share of values that a ReLU passes at least, as far as the correction of their mean goes."""
 
@@ -159,13 +163,13 @@ class Search:
         """Input codes: of the cheapest format that will do, the best zero, share of the levels, and range."""
         found = self._formats()
         best: Trial | None = None
-        chosen = (*found[0], 0.0)
-        for anchor, fmt in found:
+        chosen = (*found[0][:2], 0.0)
+        for anchor, fmt, gain in found:
             for balance in BALANCES:
                 draft = self.drafts.draft(clip, anchor, fmt, 1.0, balance)
-                trial = self._try(draft) if best is None else self._better(best, draft)
-                if trial is not best:
-                    best, chosen = trial, (anchor, fmt, balance)
+                trial = self._try(draft) if best is None else self._within(gain * best.total, draft)
+                if best is None or (trial is not None and trial.total < gain * best.total):
+                    best, chosen, gain = trial, (anchor, fmt, balance), 1.0
         assert best is not None
         anchor, fmt, balance = chosen
         most = self.rounding.formats(anchor)[-1]
@@ -177,16 +181,18 @@ class Search:
         others = ((extent, self.drafts.draft(clip, anchor, fmt, extent, balance)) for extent in extents)
         return self._widest([(EXTENTS[0], best)], others)[1]
 
-    def _formats(self) -> list[tuple[str, CodeFormat]]:
+    def _formats(self) -> list[tuple[str, CodeFormat, float]]:
         """Of each anchor a format of the fewest conversions: the one that will do, else the finest.
 
-        What code 0 stands for decides how much of the cells' noise a layer has, so that coarser codes may be better.
+        What code 0 stands for decides how much of the cells' noise a layer has, so that coarser codes may be better:
+        they come last, and are taken below the third number times the squared error of what will do. A tolerance that
+        the user names holds.
         """
         found = [(anchor, self.rounding.choose(anchor)) for anchor in self.taken.anchors]
-        fewest, some = min(fmt.segments for _, fmt in found), list[tuple[str, CodeFormat]]()
-        for anchor, fmt in found:
-            short = [one for one in self.rounding.formats(anchor) if one.segments == fewest]
-            some += [(anchor, fmt)] if fmt.segments == fewest else [(anchor, one) for one in short[-1:]]
+        fewest = min(fmt.segments for _, fmt in found)
+        some = [(anchor, fmt, 1.0) for anchor, fmt in found if fmt.segments == fewest]
+        for anchor in (a for a, fmt in found if fmt.segments > fewest and self.options.tolerance is None):
+            some += [(anchor, fmt, COARSE_GAIN) for fmt in self.rounding.formats(anchor) if fmt.segments == fewest][-1:]
         return some
 
     def _other_stacks(self, draft: Draft) -> list[Stack]:
