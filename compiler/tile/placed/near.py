@@ -15,7 +15,7 @@ from types import MappingProxyType
 
 from compiler.tile.graph.graph import Graph
 from compiler.tile.placed.needs import Needs
-from compiler.tile.placed.streams import boxes_of, contexts_of, destinations, member_tiles, sent, tile_name
+from compiler.tile.placed.streams import boxes_of, contexts_of, destinations, member_tiles, place_of, sent, tile_name
 from hw.config import Chip
 from hw.tile.config import TileConfig
 from hw.tile.machine.tiles import HOST
@@ -96,11 +96,6 @@ def near(graph: Graph, chip: Chip, needs: Mapping[str, Needs] = MappingProxyType
         core={core: best[found.named[core]][0] + chip.mesh.columns * best[found.named[core]][1] for core in cores})
 
 
-def _at(tile: str) -> Place:
-    column, row = tile.split(",")
-    return int(column), int(row)
-
-
 def _cost(one: Transfer, place: Mapping[str, Place]) -> int:
     ends = frozenset(place[tile] for tile in one.to)
     return one.size * (_links(place[one.sender], ends) if one.sums or one.sender == HOST else
@@ -131,7 +126,7 @@ class _Annealing:
         self.bound = {name for some in self.sums for name in some}
         self.contexts = chip.mesh.contexts
         cfgs = TileConfig.of_tiles(chip)
-        self.small = {name: {_at(tile) for tile, cfg in cfgs.items() if not needs[name].met_by(cfg)}
+        self.small = {name: {place_of(tile) for tile, cfg in cfgs.items() if not needs[name].met_by(cfg)}
                       for name in self.names if name in needs}
         self.bound |= {name for name, some in self.small.items() if some}
 

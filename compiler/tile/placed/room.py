@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from compiler.program import Call
 from compiler.tile.graph.graph import Graph
 from compiler.tile.graph.operations import NotAlikeError, steps_of
-from compiler.tile.placed.streams import Placed, tile_name
+from compiler.tile.placed.streams import Placed, place_of, tile_name
 from hw.config import Chip
 from macro_models.errors import InputError
 
@@ -116,7 +116,7 @@ def _alike(graph: Graph, nodes: Sequence[int], k: int) -> list[int]:
 
 
 def _distance(one: str, other: str) -> int:
-    return sum(abs(int(a) - int(b)) for a, b in zip(one.split(","), other.split(","), strict=True))
+    return sum(abs(a - b) for a, b in zip(place_of(one), place_of(other), strict=True))
 
 
 def _place_to_cut(graph: Graph, k: int, layer: bool) -> int:

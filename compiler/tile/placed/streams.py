@@ -18,7 +18,8 @@ from hw.tile.machine.tiles import HOST, Flow, Reduction
 from macro_models.errors import InputError
 
 __all__ = [
-    "Placed", "Ring", "boxes_of", "contexts_of", "destinations", "member_tiles", "place_nodes", "sent", "tile_name",
+    "Placed", "Ring", "boxes_of", "contexts_of", "destinations", "member_tiles", "place_nodes", "place_of",
+    "sent", "tile_name",
 ]
 
 
@@ -163,8 +164,8 @@ def _flows(graph: Graph, maker: str | None, value: int, ends: Sequence[tuple[str
         while remote:
             some = dict(reversed(remote))
             if maker is not None:
-                box = boxes_of(frozenset(map(_place, some)))[0]
-                some = {tile: k for tile, k in some.items() if _place(tile) in box}
+                box = boxes_of(frozenset(map(place_of, some)))[0]
+                some = {tile: k for tile, k in some.items() if place_of(tile) in box}
             remote = [end for end in remote if some.get(end[0]) != end[1]]
             found.append(some)
     return found
@@ -183,9 +184,9 @@ def _apart(graph: Graph, chip: Chip, moved: Mapping[int, str]) -> dict[int, str]
     joining = [k for k, node in enumerate(graph.nodes) if node.sources]
     for k in dict.fromkeys((*joining, *graph.feeding())):
         _, _, members = member_tiles(graph, chip, found)
-        taken = {_place(tile) for some in members for tile in some}
-        x, y = _place(members[k][0])
-        free = [at for at in (_place(tile_name(chip, core)) for core in range(chip.cores)) if at not in taken]
+        taken = {place_of(tile) for some in members for tile in some}
+        x, y = place_of(members[k][0])
+        free = [at for at in (place_of(tile_name(chip, core)) for core in range(chip.cores)) if at not in taken]
         if k not in found and free:
             column, row = min(free, key=lambda at: (abs(at[0] - x) + abs(at[1] - y), at))
             found[k] = f"{column},{row}"
@@ -231,7 +232,8 @@ def _next(numbers: dict[str, int], tile: str) -> int:
     return numbers[tile]
 
 
-def _place(tile: str) -> tuple[int, int]:
+def place_of(tile: str) -> tuple[int, int]:
+    """Column and row of a tile, by its name."""
     x, y = tile.split(",")
     return int(x), int(y)
 
@@ -281,7 +283,7 @@ def _reductions(
 ) -> dict[tuple[int, int], Reduction]:
     """A context for each part of a layer on several tiles."""
     split = {key: some for key, some in tiles.items() if len(some) > 1}
-    contexts = contexts_of([[_place(tile) for tile in some] for some in split.values()], most)
+    contexts = contexts_of([[place_of(tile) for tile in some] for some in split.values()], most)
     found: dict[tuple[int, int], Reduction] = {}
     for ((k, p), some), context in zip(split.items(), contexts, strict=True):
         if context is None:
