@@ -42,6 +42,7 @@ from compiler.tile.graph.early import with_early_moves
 from compiler.tile.graph.images import Image, entry_image
 from compiler.tile.graph.shapes import MOST_ELEMENTS, MOST_PIXELS, Shape, shapes_of, with_shapes
 from compiler.tile.placed.near import Nearness, near
+from compiler.tile.placed.needs import largest_buffer
 from compiler.tile.placed.placing import place_on_tiles
 from compiler.tile.programs import tile_needs
 from hw.config import Chip, check_device, default_device
@@ -99,7 +100,7 @@ def compile_tiles(
     x = samples[np.arange(most) * len(samples) // most].astype(np.float64)
     net = centred(net, x)
     cell_map = chip.macro_config().cell_map
-    shapes = shapes_of(net, cell_map.rows, chip.tile.buffer_kib * 1024)
+    shapes = shapes_of(net, cell_map.rows, largest_buffer(chip))
     names = [layer.name for layer in net.layers]
     slices = options.slices_of(names)
     tied = _tied(net, shapes, chip.tile.parameters)
@@ -224,7 +225,6 @@ def _tied(net: FloatNetwork, shapes: Sequence[Shape], parameters: int) -> FloatN
     tile ``parameters``, is encoded pixel by pixel. What is put side by side is as it was.
     """
     most = min(parameters, MOST_ELEMENTS - 1)
-
     shape_of = {shape.name: shape for shape in shapes}
 
     def one(step: Step) -> Step:

@@ -6,6 +6,7 @@ from typing import Any
 from compiler.mapping.faults import FaultMaps
 from compiler.model import FloatNetwork
 from compiler.tile.graph.shapes import shapes_of
+from compiler.tile.placed.needs import largest_buffer
 from compiler.tile.placed.placing import place_on_tiles
 from compiler.tile.placed.streams import tile_name
 from hw.config import Chip
@@ -36,7 +37,7 @@ def planned_tiles(
     """
     cell_map, worst = chip.macro_config().cell_map, timing(chip).worst_cycles(op)
     try:
-        shapes = shapes_of(net, cell_map.rows, chip.tile.buffer_kib * 1024)
+        shapes = shapes_of(net, cell_map.rows, largest_buffer(chip))
         placement = place_on_tiles(shapes, cell_map, chip.cores, slices=slices, faults=faults)
     except InputError as error:
         return {"tiles": [], "refused": str(error)}

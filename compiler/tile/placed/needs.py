@@ -8,7 +8,7 @@ from hw.tile.config import TileConfig
 from hw.tile.isa import STREAMS
 from hw.tile.program import Program
 
-__all__ = ["Needs", "needs_of", "roomy"]
+__all__ = ["Needs", "largest_buffer", "needs_of", "roomy"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,6 +30,11 @@ def roomy(chip: Chip) -> Chip:
     cfgs = TileConfig.of_tiles(chip).values()
     largest = {name: max(getattr(cfg, name) for cfg in cfgs) for name in ("buffer_kib", "parameters", "instructions")}
     return replace(chip, tile=replace(chip.tile, at={}, **largest))
+
+
+def largest_buffer(chip: Chip) -> int:
+    """Bytes of the largest buffer of a tile."""
+    return max(cfg.buffer_bytes for cfg in TileConfig.of_tiles(chip).values())
 
 
 def needs_of(programs: Mapping[str, Program]) -> dict[str, Needs]:
