@@ -9,7 +9,8 @@ RELAXED = ("setparam -set COLLISION_X_MASK 1'1 t:$memrd_v2",)
 """Of a core no word that is read in the cycle in which it is written is used, see docs/design/emulator.md."""
 
 TILES_APART = ("setattr -mod -set keep_hierarchy 1 mho_core_tile*", "scratchpad -set abc9.D 12000")
-"""All tiles are one module, which is synthesised once; logic may take 12 ns, as ABC reckons it, if it is smaller so."""
+"""All tiles of a kind are one module, which is synthesised once; logic may take 12 ns, as ABC reckons it, if it is
+smaller so."""
 
 LONGER = ("scratchpad -copy abc9.script.flow3 abc9.script",)
 """ABC looks longer than usual for what is smaller. It aborts on some netlists, such as tiles with cells of 4 bits."""

@@ -172,14 +172,15 @@ def main() -> None:
         onnx.checker.check_model(model)
         onnx.save(model, str(TARGET / f"{name}.onnx"))
         np.savez_compressed(TARGET / f"{name}.npz", x=x_test, y=y_test.astype(np.uint8), calibrate=x[:256])
-        print(f"{name}: {_accuracy(model, x_test, y_test):.2%} of {len(y_test)} test images")
+        print(f"{name}: {accuracy(model, x_test, y_test):.2%} of {len(y_test)} test images")
 
 
-def _accuracy(model: onnx.ModelProto, x: NDArray[np.uint8], y: NDArray[np.int64]) -> float:
+def accuracy(model: onnx.ModelProto, x: NDArray[Any], y: NDArray[np.integer]) -> float:
+    """Share of the inputs that a model puts into their class, in onnxruntime's arithmetic."""
     import onnxruntime
 
     session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
-    (output,) = session.run(None, {"image": x.astype(np.float32)})
+    (output,) = session.run(None, {session.get_inputs()[0].name: x.astype(np.float32)})
     return float((np.argmax(np.asarray(output), axis=1) == y).mean())
 
 

@@ -15,7 +15,7 @@ import onnx
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
-from train import FASHION, Adam
+from train import FASHION, Adam, accuracy
 
 __all__ = ["Cnn", "main", "to_onnx", "train"]
 
@@ -153,17 +153,12 @@ def to_onnx(net: Cnn) -> onnx.ModelProto:
 
 def main() -> None:
     """Trains, writes, and reports the accuracy of onnxruntime."""
-    import onnxruntime
-
     with np.load(FASHION, allow_pickle=False) as data:
         x, y, x_test, y_test = (data[name] for name in ("x_train", "y_train", "x_test", "y_test"))
     model = to_onnx(train(x.astype(np.float32) / SCALE, y.astype(np.int64)))
     onnx.checker.check_model(model)
     onnx.save(model, str(TARGET))
-    session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
-    (output,) = session.run(None, {"image": x_test.astype(np.float32)})
-    right = float((np.argmax(np.asarray(output), axis=1) == y_test).mean())
-    print(f"fashion14_cnn: {right:.2%} of {len(y_test)} test images")
+    print(f"fashion14_cnn: {accuracy(model, x_test, y_test):.2%} of {len(y_test)} test images")
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ import numpy as np
 import onnx
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
-from train import Adam
+from train import Adam, accuracy
 from train_series import DATA, LENGTH, STATES, signals
 
 __all__ = ["NOISE", "Lstm", "main", "to_onnx", "train"]
@@ -136,8 +136,6 @@ def to_onnx(net: Lstm, name: str = "vibration_lstm") -> onnx.ModelProto:
 
 def main() -> None:
     """Makes the signals, trains, writes, and reports the accuracy of onnxruntime on the records of ``DATA``."""
-    import onnxruntime
-
     x, y = signals(np.random.default_rng(2), 6000)
     with np.load(DATA) as held:
         x_test, y_test = held["x_test"], held["y_test"]
@@ -146,10 +144,7 @@ def main() -> None:
         model = to_onnx(train(x.astype("f4") / SCALE, y, noise=NOISE if kind == "noise" else 0.0), Path(target).stem)
         onnx.checker.check_model(model)
         onnx.save(model, str(Path(__file__).with_name(target)))
-        session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
-        (output,) = session.run(None, {"record": x_test.astype("f4")})
-        right = (np.argmax(np.asarray(output), axis=1) == y_test).mean()
-        print(f"{Path(target).stem}: {right:.2%} of {len(y_test)} test records")
+        print(f"{Path(target).stem}: {accuracy(model, x_test, y_test):.2%} of {len(y_test)} test records")
 
 
 if __name__ == "__main__":

@@ -20,7 +20,7 @@ import numpy as np
 import onnx
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
-from train import FASHION, Adam
+from train import FASHION, Adam, accuracy
 
 __all__ = ["NOISE", "Residual", "main", "to_onnx", "train"]
 
@@ -206,8 +206,6 @@ def to_onnx(net: Residual, name: str, shape: tuple[int, int]) -> onnx.ModelProto
 
 def main() -> None:
     """Trains, writes, and reports the accuracy of onnxruntime."""
-    import onnxruntime
-
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("kind", nargs="?", choices=[*KINDS], default="plain", help="default: plain")
     parser.add_argument("--pixels", type=int, choices=PIXELS, default=PIXELS[0], help="of a side (default: 14)")
@@ -220,10 +218,7 @@ def main() -> None:
     model = to_onnx(net, target.stem, x.shape[1:])
     onnx.checker.check_model(model)
     onnx.save(model, str(target))
-    session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
-    (output,) = session.run(None, {"image": x_test.astype(np.float32)})
-    right = float((np.argmax(np.asarray(output), axis=1) == y_test).mean())
-    print(f"{target.stem}: {right:.2%} of {len(y_test)} test images")
+    print(f"{target.stem}: {accuracy(model, x_test, y_test):.2%} of {len(y_test)} test images")
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ import numpy as np
 import onnx
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
-from train import Adam
+from train import Adam, accuracy
 
 __all__ = ["STATES", "main", "signals", "to_onnx", "train"]
 
@@ -132,8 +132,6 @@ def to_onnx(net: list[_Conv]) -> onnx.ModelProto:
 
 def main() -> None:
     """Makes the signals, trains, writes, and reports the accuracy of onnxruntime."""
-    import onnxruntime
-
     rng = np.random.default_rng(0)
     (x, y), (x_test, y_test) = signals(rng, 2000), signals(rng, 500)
     net = train(x.astype("f4") / 127, y)
@@ -141,10 +139,7 @@ def main() -> None:
     onnx.checker.check_model(model)
     onnx.save(model, str(Path(__file__).with_name("vibration_cnn.onnx")))
     np.savez_compressed(DATA, x_train=x[:256, None], y_train=y[:256], x_test=x_test[:, None], y_test=y_test)
-    session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
-    (output,) = session.run(None, {"record": x_test[:, None].astype("f4")})
-    right = (np.argmax(np.asarray(output), axis=1) == y_test).mean()
-    print(f"vibration_cnn: {right:.2%} of {len(y_test)} test records")
+    print(f"vibration_cnn: {accuracy(model, x_test[:, None], y_test):.2%} of {len(y_test)} test records")
 
 
 if __name__ == "__main__":

@@ -41,9 +41,6 @@ class TileSection(Section):
         super().__post_init__()
         object.__setattr__(self, "at", {place: _sizes(place, table) for place, table in self.at.items()})
 
-    def __hash__(self) -> int:
-        return hash((self.programs, self.lanes, self.buffer_kib, self.parameters, self.instructions, len(self.at)))
-
     def of(self, column: int, row: int) -> "TileSection":
         """What the tile of a column and row is, with no other one named in it."""
         for place, table in self.at.items():

@@ -1,7 +1,6 @@
 """Loading: presets, extends, overrides and the sentence for everything that is wrong."""
 
 import re
-from pathlib import Path
 
 import pytest
 
@@ -11,20 +10,6 @@ from hw.config.keys import keys_of
 from hw.config.kinds.tnsa import TnsaChip
 from hw.config.places import key_lines
 from macro_models.errors import InputError
-
-
-@pytest.fixture
-def chip_file(tmp_path, monkeypatch):
-    """Writes a chip file into an empty folder, which is the current one, and returns its name."""
-    monkeypatch.chdir(tmp_path)
-
-    def write(text: str, name: str = "chip.toml") -> str:
-        path = Path(name)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
-        return name
-
-    return write
 
 
 def refused(call, sentence: str) -> None:

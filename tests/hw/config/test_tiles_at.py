@@ -1,7 +1,6 @@
 """Tiles of other sizes at named places."""
 
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 
@@ -12,18 +11,7 @@ from macro_models.errors import InputError
 HEAD = 'schema = 1\nextends = "tnsa64-2x2"\n'
 
 
-@pytest.fixture
-def chip_file(tmp_path: Path) -> Callable[[str], Path]:
-    """Writes a text to a file and gives its path."""
-    def write(text: str) -> Path:
-        path = tmp_path / "chip.toml"
-        path.write_text(text, encoding="utf-8")
-        return path
-
-    return write
-
-
-def test_places_name_tiles_and_stars_all_of_a_row_or_column(chip_file: Callable[[str], Path]) -> None:
+def test_places_name_tiles_and_stars_all_of_a_row_or_column(chip_file: Callable[[str], str]) -> None:
     text = '[tile]\nlanes = 2\n[tile.at]\n"1,0" = { buffer_kib = 32 }\n"*,1" = { lanes = 8 }\n'
     chip = load_chip(chip_file(HEAD + text))
     found = {(x, y): chip.tile.of(x, y) for x in (0, 1) for y in (0, 1)}
@@ -40,7 +28,7 @@ def test_a_chip_of_tiles_that_are_alike_is_what_it_was() -> None:
     assert load_chip("tnsa64-2x2", ["tile.at.0,0.lanes=4"]).sha256 != plain.sha256
 
 
-def test_tables_of_a_chip_that_is_extended_are_merged(chip_file: Callable[[str], Path]) -> None:
+def test_tables_of_a_chip_that_is_extended_are_merged(chip_file: Callable[[str], str]) -> None:
     chip = load_chip(chip_file(HEAD + '[tile.at."0,0"]\nlanes = 2\n'), ["tile.at.0,0.parameters=64"])
     assert chip.tile.at == {"0,0": {"lanes": 2, "parameters": 64}}
 
@@ -56,7 +44,7 @@ def test_tables_of_a_chip_that_is_extended_are_merged(chip_file: Callable[[str],
      r':5: tile.at.\*,0 must name tiles that no other entry names, not 1,0, which "1,0" does'),
 ])
 def test_what_names_no_tile_or_size_is_refused_in_its_line(
-    chip_file: Callable[[str], Path], text: str, sentence: str
+    chip_file: Callable[[str], str], text: str, sentence: str
 ) -> None:
     with pytest.raises(InputError, match=sentence):
         load_chip(chip_file(f"{HEAD}[tile.at]\n{text}\n"))
