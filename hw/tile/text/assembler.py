@@ -9,7 +9,7 @@ from hw.tile.text.data import DATA, Data
 from hw.tile.text.instructions import Instructions
 from hw.tile.text.reader import Item, Source, Statement
 
-__all__ = ["assemble", "stream_names"]
+__all__ = ["assemble", "assemble_named", "stream_names"]
 
 KINDS = tuple(DESCRIPTORS)
 OPERANDS = {"drain": Operand.DRAIN, "accumulators": Operand.ACCUMULATORS, "none": Operand.NONE} | {
@@ -24,7 +24,7 @@ def assemble(text: str, name: str = "program.s") -> Program:
     InputError
         Naming the line, what is wrong, and what would be right.
     """
-    return _Assembler(Source(name, text)).run()
+    return assemble_named(text, name)[0]
 
 
 def stream_names(text: str, name: str = "program.s") -> dict[int, str]:
@@ -35,9 +35,20 @@ def stream_names(text: str, name: str = "program.s") -> dict[int, str]:
     InputError
         As :func:`assemble`.
     """
+    return assemble_named(text, name)[1]
+
+
+def assemble_named(text: str, name: str = "program.s") -> tuple[Program, dict[int, str]]:
+    """The program of a text, and what its streams are called, by their numbers.
+
+    Raises
+    ------
+    InputError
+        As :func:`assemble`.
+    """
     made = _Assembler(Source(name, text))
-    made.run()
-    return {number: called for called, number in made.names["stream"].items()}
+    program = made.run()
+    return program, {number: called for called, number in made.names["stream"].items()}
 
 
 class _Assembler:

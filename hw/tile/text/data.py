@@ -55,7 +55,7 @@ class Data:
             self.source.fail(line, f"the name {statement.name!r} is taken")
         wanted = self.source.number(line, statement.at, "what stands behind @") if statement.at else None
         if key == "parameters":
-            content = np.concatenate([np.zeros(0, np.uint64), *(self._parameter(*row) for row in statement.block)])
+            content = self._parameters(statement.block)
         else:
             low, high = (-128, 255) if key == "bytes" else (-32768, 32767)
             values = np.array([v for row in statement.block for v in self._values(*row, low, high)], dtype=np.int64)
@@ -75,23 +75,44 @@ class Data:
             words = words[3 if words[1:2] == ["*"] else 1 :]
         return found
 
-    def _parameter(self, line: int, text: str) -> np.ndarray:
-        """Parameters of a line, ``n * fields`` for several; a value ``v..`` grows by 1 with each."""
+    def _parameters(self, block: Sequence[tuple[int, str]]) -> np.ndarray:
+        """Parameters of a block, a line each or several of it."""
+        counts: list[int] = []
+        starts: dict[str, list[int]] = {name: [] for name in PARAMETER.low}
+        steps: dict[str, list[int]] = {name: [] for name in PARAMETER.low}
+        for line, text in block:
+            count, given = self._parameter(line, text)
+            counts.append(count)
+            for name in PARAMETER.low:
+                start, step = given.get(name, (0, 0))
+                starts[name].append(start)
+                steps[name].append(step)
+        many = np.array(counts, dtype=np.int64)
+        place = np.arange(many.sum()) - np.repeat(many.cumsum() - many, many)
+        return pack_parameters(**{
+            name: np.repeat(np.array(starts[name], np.int64), many)
+            + place * np.repeat(np.array(steps[name], np.int64), many) for name in PARAMETER.low})
+
+    def _parameter(self, line: int, text: str) -> tuple[int, dict[str, tuple[int, int]]]:
+        """How many parameters a line has, ``n * fields`` for several, and the first value of each field that it names.
+
+        With a value ``v..``, which grows by 1 with each, the second number is 1.
+        """
         times, star, rest = text.partition("*")
         count = self.source.bounded(line, times.strip(), "how often a parameter is repeated", 1025) if star else 1
-        given: dict[str, np.ndarray] = {}
+        given: dict[str, tuple[int, int]] = {}
         for item in self.source.items(line, rest if star else text):
             if item.name not in PARAMETER.low:
                 self.source.unknown(line, "field of a parameter", item.name, list(PARAMETER.low))
             grows, field_ = item.value.endswith(".."), PARAMETER[item.name]
             flag = item.value == "" and field_.width == 1
             start = 1 if flag else self.source.number(line, item.value.removesuffix(".."), item.name)
-            values = start + np.arange(count) * grows
             low, high = field_.range
-            if (values < low).any() or (values > high).any():
-                self.source.fail(line, f"{item.name} must be {low} to {high}, not {values.max()}")
-            given[item.name] = values
-        return np.broadcast_to(pack_parameters(**({"m": 0} | given)), count).copy()
+            last = start + (count - 1) * grows
+            if count and not low <= start <= last <= high:
+                self.source.fail(line, f"{item.name} must be {low} to {high}, not {last}")
+            given[item.name] = start, int(grows)
+        return count, given
 
     def parameters(self) -> np.ndarray:
         """The parameter memory."""
