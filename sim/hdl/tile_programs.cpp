@@ -370,7 +370,7 @@ class Bench {
             given_.clear();
             const auto *range = reinterpret_cast<uint32_t *>(&top_.words);
             first_ = bits(range, kWordsFirst, kWordsBits), last_ = bits(range, kWordsLast, kWordsBits);
-            wanted_ = kInputWords / (op[0] & 1 ? 1 : 2);
+            wanted_ = op[0] & 1 ? kInputWords : kForwardWords;
             refuses_ = bits(op, kRefuseLow, kRefuseBits) == (1u << kRefuseBits) - 1;
             refused_told_ = false;
         }
