@@ -40,10 +40,10 @@ def test_random_programs_are_those_of_the_interpreter() -> None:
 
 
 @pytest.mark.slow
-def test_a_tile_whose_forward_products_take_a_code_of_each_line() -> None:
+def test_a_tile_whose_forward_products_take_a_code_of_each_line(tmp_path: Path) -> None:
     cfg = TileConfig(lines=16, lanes=8, buffer_kib=2, parameters=64, instructions=64, payload_bits=32, contexts=1,
                      paired=False, ranged=True)
-    report = verify_tile(cfg, instructions=2000, traps=100, seed=1017)
+    report = verify_tile(cfg, instructions=2000, traps=100, seed=1017, folder=tmp_path)
     assert report.coverage.ops["mvm"] > 20
 
 
