@@ -170,8 +170,8 @@ class Bench {
         auto &known = known_[area];
         if (shadow.empty()) shadow.resize(kSizes[area]), known.resize(kSizes[area]);
         for (int k = 0; k < kSizes[area]; ++k) {
-            // Of a parameter the low word goes first.
-            const int pair = kPairs[area] ? k | 1 : k;
+            // Of a parameter the low word goes first, and what is changed of it needs both.
+            const int pair = kPairs[area] ? k ^ 1 : k;
             const bool same = known[k] && shadow[k] == given[k] && known[pair] && shadow[pair] == given[pair];
             if (!same) access(kBases[area] + 4 * k, given[k], true);
             if (!kPairs[area] || k & 1) {
