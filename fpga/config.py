@@ -116,13 +116,13 @@ def board_config(board: str, chip: Chip | None = None, *, noise: bool = False) -
         raise InputError(f"board must be one of {', '.join(BOARDS)}, not {board!r}")
     chip = load_chip(plan.chip) if chip is None else chip
     least = chunk_cells(chip.core.g_bits)
-    if chip.cores > 1 and plan.tiles is not None:
+    if chip.tiled and plan.tiles is not None:
         tiles = plan.tiles
         return TilesConfig(
             chip=chip, lanes=max(least, min(tiles.lanes, chip.lines)), slots=tiles.slots, noise=noise,
             clock_hz=tiles.clock_hz, baud=tiles.baud, link_bytes=tiles.link_bytes,
         )
-    if chip.cores > 1:
+    if chip.tiled:
         mesh, able = f"{chip.mesh.columns} x {chip.mesh.rows}", ", ".join(n for n, one in BOARDS.items() if one.tiles)
         raise InputError(
             f"{chip.name}: mesh must have 1 column and 1 row to fit on {board}, not {mesh}; tiles are for {able}"

@@ -125,7 +125,7 @@ def top_name(wrap: str, part: str = "core") -> str:
 
 def configurations(chip: Description) -> tuple[object, ...]:
     """What the blocks of a chip are configured by: their modules are called by the names of the blocks alone."""
-    return ChipParts.from_chip(chip).configurations if chip.cores > 1 else core_blocks(chip).configurations
+    return ChipParts.from_chip(chip).configurations if chip.tiled else core_blocks(chip).configurations
 
 
 def build_tile(chip: Description, number: int = 0) -> wiring.Component:
