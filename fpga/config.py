@@ -123,13 +123,18 @@ def board_config(board: str, chip: Chip | None = None, *, noise: bool = False) -
             clock_hz=tiles.clock_hz, baud=tiles.baud, link_bytes=tiles.link_bytes,
         )
     if chip.tiled:
-        mesh, able = f"{chip.mesh.columns} x {chip.mesh.rows}", ", ".join(n for n, one in BOARDS.items() if one.tiles)
-        raise InputError(
-            f"{chip.name}: mesh must have 1 column and 1 row to fit on {board}, not {mesh}; tiles are for {able}"
-        )
+        able = ", ".join(n for n, one in BOARDS.items() if one.tiles)
+        raise InputError(f"{chip.name}: {_one_core(chip, board)}; tiles are for {able}")
     given = 2 ** ((plan.word_bits // chip.core.g_bits).bit_length() - 1)
     return BoardConfig(
         chip=chip, level="pin" if chip.lines <= plan.pin_lines else "vector",
         lanes=max(8, least, min(plan.lanes, chip.lines, given)), slots=plan.slots, memory=plan.memory, noise=noise,
         search_width=plan.search_width, clock_hz=plan.clock_hz, baud=plan.baud, link_bytes=plan.link_bytes,
     )
+
+
+def _one_core(chip: Chip, board: str) -> str:
+    """What must be otherwise for a board that holds a core and no tile."""
+    if chip.cores > 1:
+        return f"mesh must have 1 column and 1 row to fit on {board}, not {chip.mesh.columns} x {chip.mesh.rows}"
+    return f"tile.programs must be false to fit on {board}, not true"

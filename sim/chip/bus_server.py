@@ -16,7 +16,7 @@ from cocotb.utils import get_sim_time
 from hw.config.tree import chip_from_dict
 from macro_models.errors import ToolError
 from sim.chip.masters import AxiLiteHost, Master, WishboneHost
-from sim.chip.programs import Programs
+from sim.chip.programs import programs_of
 from sim.chip.traffic import Expected
 from sim.chip.verify import run_programs
 
@@ -57,7 +57,7 @@ async def random_accesses_beside_programs(dut: Any) -> None:
     await RisingEdge(dut.clk)
     dut.rst.value = 0
     bus = _MasterBus(WishboneHost(dut) if wishbone else AxiLiteHost(dut))
-    programs, began = Programs(chip_from_dict(job["chip"])), time.process_time()
+    programs, began = programs_of(chip_from_dict(job["chip"])), time.process_time()
     result: dict[str, object]
     try:
         errors, images = await bridge(run_programs)(bus, programs, job["accesses"], seed=job["seed"])

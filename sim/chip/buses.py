@@ -28,7 +28,7 @@ __all__ = ["verify_bus"]
 
 
 def verify_bus(chip: Chip, wrap: str, *, accesses: int, seed: int = 0) -> ChipReport:
-    """Run two programs on a chip behind a bus while a master of cocotbext reads and writes.
+    """Run programs on a chip behind a bus while a master of cocotbext reads and writes.
 
     In Icarus Verilog, where all begins unknown: slow, and a master that we did not write. That of
     :mod:`sim.chip.bus_masters` is for many accesses.
@@ -36,7 +36,7 @@ def verify_bus(chip: Chip, wrap: str, *, accesses: int, seed: int = 0) -> ChipRe
     Parameters
     ----------
     chip
-        A chip of at least three tiles.
+        A chip of at least three tiles, or of one.
     wrap
         ``axil`` or ``wishbone``.
     accesses, seed
@@ -45,7 +45,7 @@ def verify_bus(chip: Chip, wrap: str, *, accesses: int, seed: int = 0) -> ChipRe
     Raises
     ------
     InputError
-        If the chip has fewer tiles.
+        If the chip has other tiles.
     ToolError
         If anything is not as expected, or a tool or cocotb is missing or fails.
     """
