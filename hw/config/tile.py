@@ -8,6 +8,8 @@ from hw.config.keys import ChipError, Section, key, keys_of, nearest, shown
 
 __all__ = ["TileSection"]
 
+_OF_ALL = ("programs", "at")
+"""Keys that no tile has for itself."""
 _PLACE = re.compile(r"(\d{1,2}|\*),(\d{1,2}|\*)")
 
 
@@ -78,7 +80,7 @@ def _sizes(place: str, table: object) -> dict[str, int]:
                               f"not {shown(place)}")
     if not isinstance(table, Mapping):
         raise ChipError(path, f"{path} must be a table such as {{ buffer_kib = 64 }}, not {shown(table)}")
-    specs = {name: spec for name, spec in keys_of(TileSection).items() if "tile" in spec.shapes and name != "at"}
+    specs = {name: spec for name, spec in keys_of(TileSection).items() if name not in _OF_ALL}
     for name in table:
         if name not in specs:
             meant = nearest(str(name), specs)
