@@ -16,7 +16,8 @@ def what_fits(board: Board) -> str:
 
 def _buffer_bits(cfg: AnyConfig) -> int:
     """Of the buffers of all tiles; a core alone has none."""
-    return sum(8 * tile.buffer_bytes for tile in TileConfig.of_tiles(cfg.chip).values()) if isinstance(cfg, TilesConfig) else 0
+    tiles = TileConfig.of_tiles(cfg.chip).values() if isinstance(cfg, TilesConfig) else ()
+    return sum(8 * tile.buffer_bytes for tile in tiles)
 
 
 def check_memory(board: Board, cfg: AnyConfig) -> None:

@@ -37,7 +37,7 @@ class Node(wiring.Component):
     Parameters
     ----------
     cfg
-        The mesh, with tags of 2 to 4 bits; of one node ``west_i`` and ``north_o`` are the host's, and there are no more.
+        The mesh, with tags of 2 to 4 bits; of one node ``west_i`` and ``north_o`` alone are there, for the host.
 
     Raises
     ------

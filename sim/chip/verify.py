@@ -75,8 +75,8 @@ class ChipReport:
         alone = self.columns * self.rows == 1
         beside, through = ("its program", "the program") if alone else ("two programs", "both programs")
         lines = [
-            f"chip of {self.columns} x {self.rows} tile{'' if alone else 's'} of {self.lines} lines, host at its {self.host}, "
-            f"{self.cycles} cycles:",
+            f"chip of {self.columns} x {self.rows} tile{'' if alone else 's'} of {self.lines} lines, "
+            f"host at its {self.host}, {self.cycles} cycles:",
             f"  {self.accesses} random accesses of the host beside {beside}, {self.errors} of them errors as they "
             "must be: none lost, reordered or doubled",
             f"  {self.images} images through {through}, the last one right",

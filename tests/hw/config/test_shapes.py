@@ -22,9 +22,9 @@ CORE = load_chip("tnsa16-core", {"energy.source": "a test", "area.source": "a te
 
 
 def rtl(chip: Chip, part: str) -> Any:
-    """The Verilog of a part; that of the network is of a chip of several cores; of a tile it
+    """The Verilog of a part; that of the network and of a tile are of a chip of several cores, and of a tile it
     is what is around core and node."""
-    if part == "noc":
+    if part in ("noc", "tile"):
         chip = replace(chip, mesh=replace(chip.mesh, columns=3)) if chip.mesh.columns == 1 else chip
     else:
         chip = replace(chip, mesh=replace(chip.mesh, columns=1, rows=1))
