@@ -13,7 +13,7 @@ from mho.cli import run
 from mho.data import load_sample
 from tests.compiler.tile.network_bench import residual_network
 
-EXAMPLES = sorted((Path(__file__).parents[2] / "examples" / "tile").glob("*.s"))
+EXAMPLES = sorted((Path(__file__).parents[3] / "examples" / "tile").glob("*.s"))
 
 
 @pytest.mark.parametrize("source", EXAMPLES, ids=lambda path: path.stem)

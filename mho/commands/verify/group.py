@@ -10,10 +10,10 @@ __all__ = ["verify_command"]
 
 class _Verify(LazyGroup):
     lazy = {
-        "core": ("mho.commands.verify_core", "A chip's core, or a gate-level netlist of it; the default."),
-        "noc": ("mho.commands.verify_noc", "A mesh: routers, reduction, network interfaces."),
-        "tile": ("mho.commands.verify_tile", "A tile: random programs beside the interpreter."),
-        "chip": ("mho.commands.verify_chip", "A whole chip of tiles: programs and host together."),
+        "core": ("mho.commands.verify.core", "A chip's core, or a gate-level netlist of it; the default."),
+        "noc": ("mho.commands.verify.noc", "A mesh: routers, reduction, network interfaces."),
+        "tile": ("mho.commands.verify.tile", "A tile: random programs beside the interpreter."),
+        "chip": ("mho.commands.verify.chip", "A whole chip of tiles: programs and host together."),
     }
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:

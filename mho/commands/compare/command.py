@@ -30,5 +30,5 @@ def compare_command(things: tuple[str, ...], output: str | None, out: Output) ->
     if len(things) < 2:
         raise InputError(f"mho compare needs two runs, chips or devices or more, not {len(things)}")
     kind = one_kind(things)
-    compare = getattr(import_module(f"mho.commands.compare_{kind}s"), f"compare_{kind}s")
+    compare = getattr(import_module(f"mho.commands.compare.{kind}s"), f"compare_{kind}s")
     out.json({"kind": kind, **compare(things, output, out)})

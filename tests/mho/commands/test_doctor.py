@@ -78,4 +78,4 @@ def test_warns_of_a_shadow(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, caps
 
 
 def test_the_tree_itself_is_no_shadow() -> None:
-    assert shadowing_names(Path(__file__).parents[2]) == []
+    assert shadowing_names(Path(__file__).parents[3]) == []

@@ -12,7 +12,7 @@ import mho
 import mho.data
 from mho.cli import run
 
-PAGE = Path(__file__).parents[2] / "docs" / "tutorial" / "your-device.md"
+PAGE = Path(__file__).parents[3] / "docs" / "tutorial" / "your-device.md"
 
 
 def write_lab(path: Path, cells: int = 300) -> None:

@@ -6,8 +6,8 @@ import click
 import numpy as np
 
 from macro_models.errors import InputError
-from mho.commands.device_exchange import export_command, import_command
-from mho.commands.device_fit import fit_command, print_fit
+from mho.commands.device.exchange import export_command, import_command
+from mho.commands.device.fit import fit_command, print_fit
 from mho.results.pulses import print_pulses
 from mho.terminal.console import Output
 from mho.terminal.groups import Group
