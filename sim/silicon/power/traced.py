@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 from macro_models.errors import InputError
 from rtl_gen.emit import ADAPTER
-from sim.silicon.activity import Activity
 from sim.silicon.area import Netlist
+from sim.silicon.power.activity import Activity
 
 __all__ = ["Traced", "find_design", "instance_paths", "tile_name"]
 

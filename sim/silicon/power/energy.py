@@ -1,7 +1,7 @@
 """Energy of the digital part of a chip from its switching activity, by block and by tile.
 
 Named nets have the activity that the co-simulation saw, the nets between them what follows from it
-(:mod:`sim.silicon.power`). All tiles of a kind are one netlist, which takes the activity of each tile in turn; what is
+(:mod:`.cell_power`). All tiles of a kind are one netlist, which takes the activity of each tile in turn; what is
 around the tiles is another. Memories on macros take the energy of their accesses.
 """
 
@@ -16,17 +16,17 @@ from numpy.typing import NDArray
 from hw.config import Chip
 from rtl_gen.emit import module_texts
 from sim.build.toolchain import cache_folder
-from sim.silicon.activity import Activity, read_activity
 from sim.silicon.area import Netlist, synthesise
-from sim.silicon.cell import Cells
-from sim.silicon.energy_rows import Row, block_sums, sums, tile_sums
-from sim.silicon.flat import Flat, flatten
-from sim.silicon.library import Library
-from sim.silicon.memories import Memories
-from sim.silicon.memory_work import WORD, average_work, seen_work, word_changes
-from sim.silicon.modules import without_comments
-from sim.silicon.power import Activities, PowerModel
-from sim.silicon.traced import Traced, find_design, tile_name
+from sim.silicon.liberty.cell import Cells
+from sim.silicon.liberty.library import Library
+from sim.silicon.memories.choice import Memories
+from sim.silicon.power.activity import Activity, read_activity
+from sim.silicon.power.cell_power import Activities, PowerModel
+from sim.silicon.power.energy_rows import Row, block_sums, sums, tile_sums
+from sim.silicon.power.flat import Flat, flatten
+from sim.silicon.power.memory_work import WORD, average_work, seen_work, word_changes
+from sim.silicon.power.traced import Traced, find_design, tile_name
+from sim.silicon.synthesis.modules import without_comments
 from sim.tile_networks.build import sources_of_mesh
 
 __all__ = ["AVERAGE_ACTIVITY", "chip_energy"]

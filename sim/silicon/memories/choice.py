@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from macro_models.errors import InputError
-from sim.silicon.cell import Cells
-from sim.silicon.memory_macro import read_memory_macros
-from sim.silicon.memory_map import Shape, Tiling, cheapest
+from sim.silicon.liberty.cell import Cells
+from sim.silicon.memories.macro import read_memory_macros
+from sim.silicon.memories.tiling import Shape, Tiling, cheapest
 
 __all__ = ["Memories"]
 

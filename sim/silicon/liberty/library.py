@@ -6,7 +6,7 @@ import tempfile
 from pathlib import Path
 
 from macro_models.errors import InputError
-from sim.silicon.liberty import CLOCK_PIN, ENABLE_PIN, OUT_PIN, liberty_text
+from sim.silicon.liberty.tree import CLOCK_PIN, ENABLE_PIN, OUT_PIN, liberty_text
 
 __all__ = ["Library", "write_whole"]
 

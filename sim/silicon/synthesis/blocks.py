@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from rtl_gen.verilog.gating import CLOCK_GATE
-from sim.silicon.library import Library, write_whole
-from sim.silicon.modules import black_box, gate_module, instances, macro_stub
-from sim.silicon.tools import tool_text
+from sim.silicon.liberty.library import Library, write_whole
+from sim.silicon.synthesis.modules import black_box, gate_module, instances, macro_stub
+from sim.silicon.synthesis.tools import tool_text
 
 __all__ = ["FANOUT", "LEAST_GATED", "PERIOD_PS", "Synthesis"]
 

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 
-from sim.silicon.memory_macro import MemoryMacro
+from sim.silicon.memories.macro import MemoryMacro
 
 __all__ = ["MemoryWork", "Shape", "Tiling", "cheapest"]
 

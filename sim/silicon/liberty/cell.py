@@ -5,8 +5,8 @@ from functools import cache
 from pathlib import Path
 
 from macro_models.files import reading
-from sim.silicon.boolean import Truth, truth
-from sim.silicon.liberty import CLOCK_PIN, ENABLE_PIN, LIBERTY, Group, Lookup, Units, liberty_text, parse_liberty
+from sim.silicon.liberty.boolean import Truth, truth
+from sim.silicon.liberty.tree import CLOCK_PIN, ENABLE_PIN, LIBERTY, Group, Lookup, Units, liberty_text, parse_liberty
 
 __all__ = ["MOVES", "Cell", "CellPower", "Cells"]
 

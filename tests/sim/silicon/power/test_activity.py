@@ -13,14 +13,14 @@ from hw.noc.registers.packet import NODE_BITS
 from macro_models.errors import InputError
 from macro_models.exact.operation import MvmOperation
 from rtl_gen.emit import module_texts
-from sim.silicon.activity import Activity, read_activity
 from sim.silicon.area import Netlist, chip_area
-from sim.silicon.energy import AVERAGE_ACTIVITY, chip_energy
-from sim.silicon.modules import macro_stub, without_comments
-from sim.silicon.traced import find_design
+from sim.silicon.power.activity import Activity, read_activity
+from sim.silicon.power.energy import AVERAGE_ACTIVITY, chip_energy
+from sim.silicon.power.traced import find_design
+from sim.silicon.synthesis.modules import macro_stub, without_comments
 from sim.tile_networks.build import sources_of_mesh
 
-ROOT = Path(__file__).parents[3]
+ROOT = Path(__file__).parents[4]
 LIBRARY = ROOT.parent / "shared/data/ihp-sg13g2/sg13g2_stdcell_typ_1p20V_25C.lib.gz"
 
 COUNTER = """module tb;

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from sim.silicon.cell import Cells
+from sim.silicon.liberty.cell import Cells
 
 __all__ = ["ONE", "OPEN", "ZERO", "Flat", "flatten"]
 

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 from macro_models.errors import InputError
-from sim.silicon.boolean import truth
-from sim.silicon.cell import Cells
-from sim.silicon.flat import Flat, flatten
-from sim.silicon.liberty import Units, parse_liberty
-from sim.silicon.power import Activities, PowerModel
+from sim.silicon.liberty.boolean import truth
+from sim.silicon.liberty.cell import Cells
+from sim.silicon.liberty.tree import Units, parse_liberty
+from sim.silicon.power.cell_power import Activities, PowerModel
+from sim.silicon.power.flat import Flat, flatten
 
 LIBERTY = """/* a library */
 library (hand) {

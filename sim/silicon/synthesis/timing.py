@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from macro_models.errors import ToolError
-from sim.silicon.library import Library
-from sim.silicon.synthesis import PERIOD_PS
-from sim.silicon.tools import tool_text
+from sim.silicon.liberty.library import Library
+from sim.silicon.synthesis.blocks import PERIOD_PS
+from sim.silicon.synthesis.tools import tool_text
 
 __all__ = ["SlowPath", "slowest"]
 

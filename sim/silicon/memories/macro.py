@@ -14,8 +14,8 @@ from pathlib import Path
 
 from macro_models.errors import InputError
 from macro_models.files import reading
-from sim.silicon.boolean import Truth, truth
-from sim.silicon.liberty import LIBERTY, Group, Lookup, Units, liberty_text, parse_liberty
+from sim.silicon.liberty.boolean import Truth, truth
+from sim.silicon.liberty.tree import LIBERTY, Group, Lookup, Units, liberty_text, parse_liberty
 
 __all__ = ["MemoryMacro", "MemoryPort", "read_memory_macros"]
 
