@@ -15,9 +15,9 @@ from macro_models.fit.law.doubts import (
     about_uncertain,
     about_zero,
 )
-from macro_models.fit.law_rows import DRAWS, LawRows, numbers
-from macro_models.fit.measurements import Measurements
-from macro_models.fit.statistics import Summary, by_level, even_codes, summarise
+from macro_models.fit.law.statistics import Summary, by_level, even_codes, summarise
+from macro_models.fit.rows.law_rows import DRAWS, LawRows, numbers
+from macro_models.fit.tables.measurements import Measurements
 
 __all__ = ["record"]
 

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from scipy.special import fdtrc
 
 from macro_models.fit.law.order import scores_of
-from macro_models.fit.measurements import Measurements
-from macro_models.fit.statistics import grouped
+from macro_models.fit.law.statistics import grouped
+from macro_models.fit.tables.measurements import Measurements
 
 __all__ = [
     "Component", "Trend", "endurance", "fit_trend", "kept_again", "reading_shares", "share_of_groups", "shares",

@@ -79,7 +79,7 @@ def fit_command(
     """
     from macro_models.devices import load_device
     from macro_models.fit import LAWS, add_pulses, device_toml, fit_law, pulsed_device, read_data
-    from macro_models.fit.table import parse_columns
+    from macro_models.fit.tables.table import parse_columns
 
     target = Path(output)
     if model not in LAWS:

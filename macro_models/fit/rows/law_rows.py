@@ -8,13 +8,13 @@ from numpy.typing import NDArray
 
 from macro_models.devices.law import Law
 from macro_models.fit.law.components import Component, share_of_groups
+from macro_models.fit.law.levels import choose_levels, nearest_level
+from macro_models.fit.law.lost import all_lost, lost_fraction
 from macro_models.fit.law.order import change_scores, scores_of
 from macro_models.fit.law.smooth import clamp_of, smoothed_summaries
-from macro_models.fit.levels import choose_levels, nearest_level
-from macro_models.fit.lost import all_lost, lost_fraction
-from macro_models.fit.measurements import Measurements
-from macro_models.fit.rows import Row, empty_row, make_row, quantiles
-from macro_models.fit.statistics import Summary, even_codes, grouped, summarise
+from macro_models.fit.law.statistics import Summary, even_codes, grouped, summarise
+from macro_models.fit.rows.row import Row, empty_row, make_row, quantiles
+from macro_models.fit.tables.measurements import Measurements
 
 __all__ = ["DRAWS", "LawRows", "numbers"]
 

@@ -8,9 +8,9 @@ import numpy as np
 
 from macro_models.devices.device import ConverterNoise, Device, Fit, Programming, Range
 from macro_models.errors import InputError
-from macro_models.fit.pulse_law import fit_pulses
-from macro_models.fit.pulses import Pulses
-from macro_models.fit.updates import fit_updates
+from macro_models.fit.response.pulse_law import fit_pulses
+from macro_models.fit.response.updates import fit_updates
+from macro_models.fit.tables.pulses import Pulses
 
 __all__ = ["add_pulses", "pulsed_device"]
 
@@ -25,7 +25,7 @@ def add_pulses(device: Device, data: Pulses, progress: Callable[[int, int], None
     Raises
     ------
     InputError
-        As in :func:`macro_models.fit.pulse_law.fit_pulses`.
+        As in :func:`macro_models.fit.response.pulse_law.fit_pulses`.
     """
     found = fit_pulses(data, device.programming.pulse_s, progress)
     stuck = found.stuck if device.stuck.fraction == 0.0 else device.stuck

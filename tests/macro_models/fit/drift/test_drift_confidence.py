@@ -16,8 +16,8 @@ from macro_models.fit import device_toml, read_measurements
 from macro_models.fit.drift.device import drift_device
 from macro_models.fit.drift.errors import movements
 from macro_models.fit.drift.law import fit_drift
-from macro_models.fit.measurements import Measurements
-from tests.macro_models.fit.test_fit_drift import measured
+from macro_models.fit.tables.measurements import Measurements
+from tests.macro_models.fit.drift.test_fit_drift import measured
 
 DAY = 86400.0
 AT_US = np.array([4.0, 12.0, 22.0])

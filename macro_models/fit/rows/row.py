@@ -14,7 +14,7 @@ from scipy.special import ndtr
 
 from macro_models.devices.law import NODES, mixture_quantile, node_z, two_sided
 from macro_models.fit.law.smooth import smoothed
-from macro_models.fit.tails import solve_tail
+from macro_models.fit.rows.tails import solve_tail
 
 __all__ = ["EmpiricalRow", "ParametricRow", "Row", "empty_row", "make_row", "quantiles"]
 

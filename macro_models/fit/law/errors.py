@@ -8,9 +8,9 @@ from numpy.typing import NDArray
 from scipy.special import stdtrit
 
 from macro_models.devices.confidence import LEVEL_OF_CONFIDENCE, Confidence, small_sample, upwards
-from macro_models.fit.levels import nearest_level
-from macro_models.fit.lost import all_lost
-from macro_models.fit.measurements import Measurements
+from macro_models.fit.law.levels import nearest_level
+from macro_models.fit.law.lost import all_lost
+from macro_models.fit.tables.measurements import Measurements
 
 __all__ = ["law_errors", "log_spread_error", "mean_interval", "std_interval", "time_intervals"]
 

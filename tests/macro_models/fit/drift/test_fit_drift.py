@@ -14,7 +14,7 @@ from macro_models.files import parse_toml
 from macro_models.fit import device_toml, fit_law, read_measurements
 from macro_models.fit.drift.device import held_out_score
 from macro_models.fit.drift.law import fit_drift
-from macro_models.fit.measurements import Measurements
+from macro_models.fit.tables.measurements import Measurements
 
 TIMES = (0.0, 1.0, 10.0, 100.0, 1e3, 1e4, 1e5)
 LEVELS = np.geomspace(1.0, 25.0, 10)

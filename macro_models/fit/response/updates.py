@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from scipy.optimize import least_squares
 
 from macro_models.devices.update import UPDATES, Update
-from macro_models.fit.pulses import Pulses
+from macro_models.fit.tables.pulses import Pulses
 
 __all__ = ["fit_updates"]
 

@@ -21,9 +21,9 @@ from scipy.special import log_ndtr, logsumexp
 from macro_models.devices.device import Stuck
 from macro_models.devices.pulse import PulseAgreement, PulseResponse
 from macro_models.errors import InputError
-from macro_models.fit.identified import agreement, standard_errors
-from macro_models.fit.pulses import LEAST_PULSES, Pulses
-from macro_models.fit.stuck import stuck_section
+from macro_models.fit.response.identified import agreement, standard_errors
+from macro_models.fit.tables.pulses import LEAST_PULSES, Pulses
+from macro_models.fit.tables.stuck import stuck_section
 
 __all__ = ["PulseFit", "fit_pulses"]
 

@@ -11,13 +11,13 @@ from numpy.typing import NDArray
 from macro_models.cells.programming import programmed
 from macro_models.devices import CAUSES, Device, load_device
 from macro_models.fit import Measurements, device_toml, fit_device, read_measurements
-from macro_models.fit.history import kept_and_read
+from macro_models.fit.tables.history import kept_and_read
 
 ALL = frozenset(CAUSES)
 K_EV = 8.617333262e-5
 TIMES = (0.0, 1.0, 100.0, 1e4, 1e5)
 RANGE_US = 35.0
-DATA = Path(__file__).parents[4] / "shared" / "data" / "rram-relaxation" / "techA-bake.tsv.gz"
+DATA = Path(__file__).parents[5] / "shared" / "data" / "rram-relaxation" / "techA-bake.tsv.gz"
 
 Reals = NDArray[np.float64]
 

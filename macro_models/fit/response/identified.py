@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from macro_models.devices.pulse import PulseAgreement, PulseResponse
-from macro_models.fit.pulses import Pulses
+from macro_models.fit.tables.pulses import Pulses
 
 __all__ = ["agreement", "standard_errors"]
 

@@ -12,8 +12,8 @@ from macro_models.devices import CAUSES, Device, load_device
 from macro_models.devices.law import Law, Temperature, mixture_quantile
 from macro_models.errors import InputError
 from macro_models.fit import Measurements, device_toml, fit_device, read_measurements
-from macro_models.fit.statistics import even_codes, summarise
-from macro_models.fit.tails import solve_tail
+from macro_models.fit.law.statistics import even_codes, summarise
+from macro_models.fit.rows.tails import solve_tail
 from macro_models.tnsa.config import TnsaConfig
 from macro_models.tnsa.model import TnsaModel
 

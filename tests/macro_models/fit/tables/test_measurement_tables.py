@@ -11,7 +11,7 @@ import pytest
 
 from macro_models.errors import InputError
 from macro_models.fit import read_measurements
-from macro_models.fit.table import parse_columns, read_table
+from macro_models.fit.tables.table import parse_columns, read_table
 
 CELLS = 30
 
