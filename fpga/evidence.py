@@ -21,7 +21,7 @@ from macro_models.devices import load_device
 from macro_models.errors import ToolError
 from macro_models.exact.operation import Converter, Direction, MvmOperation
 from sim.cells.write_verify import ProgramRun
-from sim.core.write_trials import WriteTrial, require_same
+from sim.core.bench.write_trials import WriteTrial, require_same
 from sim.executor import execute
 from sim.functional import FunctionalBackend
 

@@ -18,7 +18,7 @@ from fpga.netlist import bitstream_netlist, netlist_program, unpacks
 from hw.board import AnyConfig, TilesConfig
 from hw.config import Chip, load_chip
 from macro_models.workspace import Workspace
-from sim.core.write_trials import make_write_trial
+from sim.core.bench.write_trials import make_write_trial
 
 __all__ = ["SMALL", "Verification", "verify"]
 

@@ -19,7 +19,7 @@ from macro_models.exact.operation import Direction, MvmOperation
 from macro_models.tnsa.config import TnsaConfig
 from macro_models.tnsa.model import TnsaModel
 from sim.board.driver import read_info
-from sim.core.write_trials import make_write_trial
+from sim.core.bench.write_trials import make_write_trial
 from sim.functional import FunctionalBackend
 from tests.sim.board.test_board_program import same_run
 

@@ -14,7 +14,7 @@ from fpga.evidence import OPERATIONS, compare_operations, compare_writes, power_
 from fpga.link.simulated import PinsTransport
 from fpga.netlist import netlist_program
 from hw.config import load_chip
-from sim.core.write_trials import make_write_trial
+from sim.core.bench.write_trials import make_write_trial
 
 BOARD = find_board("ulx3s-85f")
 

@@ -53,7 +53,7 @@ def core_command(
         raise InputError("--library needs --netlist, the netlist that uses them")
     from hw.config import load_chip
     from rtl_gen import check_macro_pins, macro_warnings
-    from sim.core.verify import verify_core
+    from sim.core.bench.verify import verify_core
 
     resolved = load_chip(chip or "tnsa16-core", overrides)
     for sentence in () if check_macro_pins(resolved) else macro_warnings(resolved):

@@ -11,7 +11,7 @@ from rtl_gen.emit import module_texts
 from rtl_gen.statistics import count
 from rtl_gen.verilog.gating import enable_of, pieces
 from rtl_gen.verilog.rtlil import Assign, Case, Const, Slice, Statement, Switch, Wire
-from sim.core.verify import verify_core
+from sim.core.bench.verify import verify_core
 
 WIDTH = 4
 TESTS = {"a": 1, "b": 2}

@@ -23,8 +23,8 @@ from sim.board.backend import PARTS, FpgaSimBackend
 from sim.board.bus import BoardBus, BusSimulation
 from sim.board.program import BoardProgrammer
 from sim.cells.write_verify import target_codes
-from sim.core.trials import make_trial
-from sim.core.write_trials import make_write_trial
+from sim.core.bench.trials import make_trial
+from sim.core.bench.write_trials import make_write_trial
 from sim.functional import FunctionalBackend
 from tests.sim.board.test_fpga_sim import TOOLS, models
 

@@ -153,7 +153,7 @@ import signal
 import numpy as np
 from hw.config import load_chip
 from sim.core.cosim import CosimBackend
-from sim.core.trials import make_models, make_trial
+from sim.core.bench.trials import make_models, make_trial
 chip = load_chip("tnsa16-core")
 models = make_models(chip, ("ideal",), 0)
 trial = make_trial(models, 0, 0, vectors=20000, pauses=False)

@@ -10,7 +10,7 @@ import pytest
 
 from macro_models.exact.random import Purpose, bits16, use_words
 from sim.build.toolchain import HDL
-from sim.core.draws import draw_in_cpp
+from sim.core.simulator.draws import draw_in_cpp
 
 GIVEN = {"purpose": Purpose.READ_NOISE, "seed": 0x89ABCDEF, "core": 0xABCDEF}
 

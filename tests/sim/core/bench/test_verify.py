@@ -13,9 +13,9 @@ from hw.config import load_chip
 from hw.macro.macro_pins import MacroPins
 from macro_models.errors import InputError, ToolError
 from rtl_gen import emit_core
+from sim.core.bench.verify import verify_core
+from sim.core.bench.waves import groups
 from sim.core.cosim import CosimCore
-from sim.core.verify import verify_core
-from sim.core.waves import groups
 
 CHIP = load_chip("tnsa16-core")
 

@@ -6,7 +6,7 @@ from typing import Any
 from cocotb.triggers import Timer, ValueChange
 
 from sim.core.batch import Work
-from sim.core.shim import Shim
+from sim.core.simulator.shim import Shim
 
 __all__ = ["DpiDriver"]
 

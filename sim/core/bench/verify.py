@@ -15,16 +15,16 @@ from macro_models.errors import InputError, ToolError
 from macro_models.exact.operation import Direction, MvmOperation
 from sim.build.simulators import SHELL_DEPTH, icarus_build, verilator_build
 from sim.core.batch import Mode
+from sim.core.bench.exact_macro import ExactMacro
+from sim.core.bench.own_macro import measured_macro, program_and_measure
+from sim.core.bench.trials import Trial, make_models, make_trial
+from sim.core.bench.waves import write_groups
+from sim.core.bench.write_trials import check_run, check_stop, make_write_trial
 from sim.core.commands import command_check
 from sim.core.cosim import CoreRun, CosimCore
-from sim.core.exact_macro import ExactMacro
 from sim.core.kinds import simulated
-from sim.core.own_macro import measured_macro, program_and_measure
 from sim.core.process import CoreStuck, Simulation
-from sim.core.trials import Trial, make_models, make_trial
-from sim.core.waves import write_groups
 from sim.core.words import output_codes
-from sim.core.write_trials import check_run, check_stop, make_write_trial
 
 __all__ = ["SIMULATORS", "VerifyReport", "verify_core"]
 

@@ -11,10 +11,10 @@ from hw.config import load_chip
 from macro_models.errors import InputError, ToolError
 from rtl_gen import check_macro_pins, generate
 from rtl_gen.emit import module_texts
-from sim.core.exact_macro import require_programmed
-from sim.core.verify import verify_core
+from sim.core.bench.exact_macro import require_programmed
+from sim.core.bench.verify import verify_core
 
-EXAMPLES = Path(__file__).parents[3] / "examples" / "own-macro"
+EXAMPLES = Path(__file__).parents[4] / "examples" / "own-macro"
 CODES = np.arange(64).reshape(8, 8)
 
 

@@ -13,16 +13,16 @@ from cocotb.handle import SimHandleBase
 from macro_models import MacroModel
 from sim.core.batch import Batch, BatchResult, Work
 from sim.core.messages import Link, Message
-from sim.core.serving import serve_jobs
+from sim.core.simulator.serving import serve_jobs
 
 __all__ = ["serve"]
 
 
 async def _make_driver(dut: SimHandleBase, scopes: list[str]):
     if cocotb.SIM_NAME.lower().startswith("verilator"):
-        from sim.core.driver_dpi import DpiDriver as Driver
+        from sim.core.simulator.driver_dpi import DpiDriver as Driver
     else:
-        from sim.core.driver_vpi import VpiDriver as Driver
+        from sim.core.simulator.driver_vpi import VpiDriver as Driver
     return await Driver.create(dut, scopes)
 
 

@@ -11,8 +11,8 @@ from macro_models import load_device
 from macro_models.cells.pulses import PulseArray
 from macro_models.errors import ToolError
 from sim.cells.cosim import cell_fields, write_job
+from sim.core.bench.exact_macro import LARGEST, ExactMacro, measure_cells, require_programmed
 from sim.core.cosim import CosimCore
-from sim.core.exact_macro import LARGEST, ExactMacro, measure_cells, require_programmed
 
 __all__ = ["measured_macro", "program_and_measure"]
 

@@ -13,7 +13,7 @@ from macro_models.exact.operation import STEP_WIDTH, Converter, MvmOperation
 from sim.core.kinds import kind_of
 
 if TYPE_CHECKING:
-    from sim.core.exact_macro import ExactMacro
+    from sim.core.bench.exact_macro import ExactMacro
 
 __all__ = ["Trial", "make_models", "make_trial"]
 

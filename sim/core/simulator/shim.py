@@ -17,7 +17,7 @@ from macro_models.macro import EagerMacro
 from sim.cells.job import WriteJob, WriteOutcome
 from sim.cells.shim import CellShim
 from sim.core.batch import BatchResult, Outcome, Strobe, Work
-from sim.core.draws import draw_in_cpp
+from sim.core.simulator.draws import draw_in_cpp
 from sim.kinds import Evaluator, SimulatedMacro, macros_of_kinds, make_evaluator
 from sim.kinds.tnsa import LINES, Conversion
 
