@@ -35,7 +35,7 @@ def build_command(
     2 if the chip does not fit, with what would; exit 1 if a tool is missing or the timing is missed.
     """
     from fpga.boards import find_board
-    from fpga.build import build
+    from fpga.build.build import build
     from fpga.config import BOARDS
     from hw.config import load_chip
 

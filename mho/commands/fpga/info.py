@@ -20,7 +20,7 @@ def info_command(port: str, baud: int | None, out: Output) -> None:
 
     Where that is the description of a preset, its name is given.
     """
-    from fpga.backend import BAUD, connect_board
+    from fpga.backends.core import BAUD, connect_board
     from hw.config import load_chip, preset_names
     from sim.board.driver import find_info
 

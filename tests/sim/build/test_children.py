@@ -125,7 +125,7 @@ def run_and_end(command: list[str], folder: Path, number: signal.Signals, delay:
 BUILD = """
 import sys
 from pathlib import Path
-from fpga.build import build
+from fpga.build.build import build
 build("hx8k-breakout", folder=Path("out"), flow="native")
 """
 

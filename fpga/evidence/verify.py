@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 
 from fpga.boards import Board, find_board
-from fpga.build import BuildReport, build, synthesise
-from fpga.built import read_built
+from fpga.build.build import BuildReport, build, synthesise
+from fpga.build.built import read_built
 from fpga.config import board_config
-from fpga.evidence import Evidence, compare_operations, compare_tiles, compare_writes, power_up
+from fpga.evidence.compare import Evidence, compare_operations, compare_tiles, compare_writes, power_up
+from fpga.evidence.netlist import bitstream_netlist, netlist_program, unpacks
 from fpga.link.simulated import PinsTransport
-from fpga.netlist import bitstream_netlist, netlist_program, unpacks
 from hw.board import AnyConfig, TilesConfig
 from hw.config import Chip, load_chip
 from macro_models.workspace import Workspace
@@ -74,9 +74,9 @@ def verify(
     place
         Whether it is placed, routed and made a bitstream, too.
     flow
-        Of :data:`fpga.build_tools.FLOWS`.
+        Of :data:`fpga.build.tools.FLOWS`.
     vectors
-        Input vectors of each operation of :data:`fpga.evidence.OPERATIONS`; images of a network on tiles, two each.
+        Input vectors of each operation of :data:`.compare.OPERATIONS`; images of a network on tiles, two each.
     built
         Folder of a build of this chip for this board, which then is not built again.
     note

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from fpga.backend import FpgaBackend, connect_board
+from fpga.backends.core import FpgaBackend, connect_board
 from fpga.config import board_config
 from fpga.simulate import BoardTerminal, check_link
 from hw.config import Chip, load_chip

@@ -7,11 +7,11 @@ import pytest
 
 from fpga.bitstream import check_bitstream
 from fpga.boards import find_board
-from fpga.build import BuildReport, build
+from fpga.build.build import BuildReport, build
 from fpga.config import board_config
-from fpga.evidence import OPERATIONS, compare_operations, power_up
+from fpga.evidence.compare import OPERATIONS, compare_operations, power_up
+from fpga.evidence.netlist import bitstream_netlist, netlist_program, repack_ecp5
 from fpga.link.simulated import PinsTransport
-from fpga.netlist import bitstream_netlist, netlist_program, repack_ecp5
 from hw.config import load_chip
 from macro_models.errors import InputError
 from sim.build.toolchain import require_tool

@@ -52,7 +52,7 @@ class BoardSession:
     Parameters
     ----------
     port, baud, wait, note, transport
-        As of :class:`fpga.backend.FpgaBackend`.
+        As of :class:`fpga.backends.core.FpgaBackend`.
     again
         Called when a board was found again, before what was going on is begun anew.
 

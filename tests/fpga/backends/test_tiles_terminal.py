@@ -5,11 +5,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from fpga.tiles_backend import TilesFpgaBackend
+from fpga.backends.tiles import TilesFpgaBackend
 from hw.config import load_chip
 from sim.executor import execute
 from sim.functional import FunctionalBackend
-from tests.fpga.test_board_terminal import Board
+from tests.fpga.backends.test_board_terminal import Board
 from tests.sim.board.test_board_tiles import FROZEN, perceptron
 
 

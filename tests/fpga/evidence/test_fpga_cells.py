@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from fpga.evidence.netlist import simulated_netlist, yosys_cells
 from fpga.families import FAMILIES
-from fpga.netlist import simulated_netlist, yosys_cells
 
-CELLS = Path(__file__).parents[2] / "fpga" / "hdl" / "ecp5_cells.v"
+CELLS = Path(__file__).parents[3] / "fpga" / "hdl" / "ecp5_cells.v"
 
 
 def simulate(folder: Path, bench: str, stimulus: Sequence[int], *sources: Path) -> list[list[int]]:

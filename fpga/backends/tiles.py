@@ -3,10 +3,10 @@
 from collections.abc import Callable
 from typing import TypeVar
 
+from fpga.backends.session import BAUD, AtBoard, BoardSession
 from fpga.link.client import Progress
 from fpga.link.errors import BusFault
 from fpga.link.transport import Transport
-from fpga.session import BAUD, AtBoard, BoardSession
 from hw.board import TilesConfig
 from hw.chip.map import address_width
 from hw.config import Chip
@@ -33,7 +33,7 @@ class TilesFpgaBackend(AtBoard, BoardTilesBackend):
     Parameters
     ----------
     port, baud, progress, note, wait, transport
-        As of :class:`fpga.backend.FpgaBackend`; ``progress`` is told words that are loaded.
+        As of :class:`fpga.backends.core.FpgaBackend`; ``progress`` is told words that are loaded.
     """
 
     def __init__(

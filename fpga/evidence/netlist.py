@@ -6,7 +6,7 @@ import shutil
 from pathlib import Path
 
 from fpga.boards import Board
-from fpga.build_report import error_line
+from fpga.build.report import error_line
 from fpga.families import FAMILIES
 from macro_models.errors import InputError, ToolError
 from macro_models.workspace import Workspace
@@ -16,7 +16,7 @@ from sim.build.toolchain import require_tool
 
 __all__ = ["bitstream_netlist", "netlist_program", "repack_ecp5", "simulated_netlist", "unpacks", "yosys_cells"]
 
-_HDL = Path(__file__).with_name("hdl")
+_HDL = Path(__file__).parents[1] / "hdl"
 
 
 def _run(command: list[str], folder: Path, output: Path | None = None) -> None:
@@ -127,7 +127,7 @@ def netlist_program(netlist: str, family: str) -> Path:
     Parameters
     ----------
     netlist
-        Verilog with instances of the cells of an FPGA, from :func:`fpga.build.build` or :func:`bitstream_netlist`.
+        Verilog with instances of the cells of an FPGA, from :func:`.build.build` or :func:`bitstream_netlist`.
     family
         Of :data:`fpga.families.FAMILIES`.
 

@@ -11,9 +11,9 @@ from compiler import CompileOptions
 from compiler.network import Network
 from compiler.tile import compile_tiles, tile_programs
 from compiler.tile.file import tile_code
-from fpga.backend import FpgaBackend
+from fpga.backends.core import FpgaBackend
+from fpga.backends.tiles import TilesFpgaBackend
 from fpga.link.simulated import PinsTransport
-from fpga.tiles_backend import TilesFpgaBackend
 from hw.board import BoardConfig, TilesConfig
 from hw.config import Chip
 from macro_models import MacroModel, Masks, family

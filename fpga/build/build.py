@@ -8,11 +8,11 @@ from importlib.metadata import version
 from pathlib import Path
 
 from fpga.boards import Board, BoardDesign, find_board
-from fpga.build_report import Usage, abc_failed, error_line, overfull, read_usage, unroutable
-from fpga.build_tools import Toolchain, find_toolchain
+from fpga.build.report import Usage, abc_failed, error_line, overfull, read_usage, unroutable
+from fpga.build.tools import Toolchain, find_toolchain
 from fpga.config import board_config
-from fpga.fit import check_memory, what_fits
-from fpga.script import LONGER, RELAXED, TILES_APART, TILES_TOGETHER, tiles_at
+from fpga.build.fit import check_memory, what_fits
+from fpga.build.script import LONGER, RELAXED, TILES_APART, TILES_TOGETHER, tiles_at
 from fpga.top import VerilogTop, board_top
 from hw.board import AnyConfig, TilesConfig
 from hw.config import Chip
@@ -181,7 +181,7 @@ def build(
     noise
         Whether it has a shift register for read noise, that of the device ``lfsr``.
     flow
-        Of :data:`fpga.build_tools.FLOWS`.
+        Of :data:`fpga.build.tools.FLOWS`.
     note
         Called with a line at each step.
 

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 from fpga.boards import find_board
-from fpga.build import prepare
+from fpga.build.build import prepare
 from fpga.config import board_config
-from fpga.evidence import OPERATIONS, compare_operations, compare_writes, power_up
+from fpga.evidence.compare import OPERATIONS, compare_operations, compare_writes, power_up
+from fpga.evidence.netlist import netlist_program
 from fpga.link.simulated import PinsTransport
-from fpga.netlist import netlist_program
 from hw.config import load_chip
 from sim.core.bench.write_trials import make_write_trial
 

@@ -5,9 +5,9 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from fpga.backends.session import BAUD, AtBoard, BoardSession, connect_board
 from fpga.link.client import LinkClient, Progress
 from fpga.link.transport import Transport
-from fpga.session import BAUD, AtBoard, BoardSession, connect_board
 from hw.config import Chip
 from hw.core.write_verify import WriteVerifyParameters
 from macro_models import MacroModel, Masks

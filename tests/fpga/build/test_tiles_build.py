@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 from fpga.boards import find_board
-from fpga.build import BuildReport, prepare
-from fpga.built import read_built
+from fpga.build.build import BuildReport, prepare
+from fpga.build.built import read_built
 from fpga.config import board_config
-from fpga.netlist import simulated_netlist
-from fpga.script import tiles_at
+from fpga.evidence.netlist import simulated_netlist
+from fpga.build.script import tiles_at
 from hw.board import AnyConfig, TilesConfig
 from hw.config import load_chip
 from macro_models.errors import InputError

@@ -2,8 +2,8 @@
 
 import pytest
 
-from fpga.evidence import OPERATIONS
-from fpga.verify import verify
+from fpga.evidence.compare import OPERATIONS
+from fpga.evidence.verify import verify
 from hw.config import load_chip
 from macro_models.errors import InputError
 
