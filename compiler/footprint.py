@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from compiler.calibration.calibrate import images_used
-from compiler.calibration.calls import MOST_SAMPLES
+from compiler.calibration.trials.calls import MOST_SAMPLES
 from compiler.mapping import Placement
 from compiler.model import FloatNetwork
 from compiler.program import POSITIONS

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from compiler import CompileOptions, Network
-from compiler.calibration.alike import Alike
+from compiler.calibration.assembly.alike import Alike
 from compiler.importer.onnx_import import import_onnx
 from compiler.model.stages import Combine, Evaluated
 from compiler.program import InputStage, OutputStage, Program, Stage, Table

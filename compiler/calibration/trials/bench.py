@@ -6,11 +6,11 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from compiler.calibration.activations import Activations
-from compiler.calibration.layer_lowering import Product
+from compiler.calibration.assembly.layer_lowering import Product
+from compiler.calibration.assembly.residual import Rest, copy_weights
 from compiler.calibration.quantisers import Quantiser
-from compiler.calibration.residual import Rest, copy_weights
-from compiler.calibration.sensitivity import make_judge
+from compiler.calibration.trials.activations import Activations
+from compiler.calibration.trials.sensitivity import make_judge
 from compiler.layer_run import LayerRun, taken_inputs
 from compiler.mapping import Placement
 from compiler.mapping.block import Block
@@ -159,7 +159,7 @@ class Bench:
     x
         Calibration inputs of shape (images, features), in the units of the model.
     in_two
-        Whether layers take their inputs in two parts (:mod:`compiler.calibration.residual`).
+        Whether layers take their inputs in two parts (:mod:`compiler.calibration.assembly.residual`).
 
     Attributes
     ----------

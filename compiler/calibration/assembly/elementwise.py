@@ -13,7 +13,7 @@ import onnx
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
-from compiler.calibration.stage_lowering import HOST_ROOM, centre, lower_evaluated, lower_step, weighted
+from compiler.calibration.assembly.stage_lowering import HOST_ROOM, centre, lower_evaluated, lower_step, weighted
 from compiler.model.evaluated import Evaluated
 from compiler.model.functions import TABLES
 from compiler.model.stages import Map

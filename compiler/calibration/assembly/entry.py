@@ -10,8 +10,8 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from compiler.calibration.assembly import Assembly, join
-from compiler.calibration.carried import ANCHORS, Handed, InLanes, Value, input_in_lanes
+from compiler.calibration.assembly.assembly import Assembly, join
+from compiler.calibration.assembly.carried import ANCHORS, Handed, InLanes, Value, input_in_lanes
 from compiler.calibration.quantisers import Quantiser
 from compiler.model import FloatNetwork
 from compiler.model.before import Before, before_of, steps_before_layers

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from compiler.calibration.assembly import Assembly, beside
-from compiler.calibration.carried import Encoded, InLanes
+from compiler.calibration.assembly.assembly import Assembly, beside
+from compiler.calibration.assembly.carried import Encoded, InLanes
 from compiler.calibration.quantisers import Quantiser
 from macro_models.exact.vector import LANE_MAX, MULTIPLIER_MAX, SUM_MAX, Encode, WeightedSum
 

@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from compiler.calibration.alike import Alike
-from compiler.calibration.carried import InLanes, Value
-from compiler.calibration.elementwise import Part, lower_elementwise
-from compiler.calibration.stage_lowering import centre, equalise, lower_evaluated, lower_step, lower_uniform
+from compiler.calibration.assembly.alike import Alike
+from compiler.calibration.assembly.carried import InLanes, Value
+from compiler.calibration.assembly.elementwise import Part, lower_elementwise
+from compiler.calibration.assembly.stage_lowering import centre, equalise, lower_evaluated, lower_step, lower_uniform
 from compiler.model import FloatNetwork
 from compiler.model.stages import Combine, Evaluated, Linear, Maximum
 from compiler.program import Layer, Operation, Stage

@@ -8,11 +8,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from compiler import CompileOptions, Network, compile_model, summarise
+from compiler.calibration.assembly.residual import Rest, copy_weights, sum_of_parts
+from compiler.calibration.assembly.stage_lowering import lower_encode
 from compiler.calibration.calibrate import Calibrator
 from compiler.calibration.finer import unseen_errors
 from compiler.calibration.quantisers import CodeFormat, Quantiser
-from compiler.calibration.residual import Rest, copy_weights, sum_of_parts
-from compiler.calibration.stage_lowering import lower_encode
 from compiler.importer.onnx_import import import_onnx
 from compiler.mapping import place
 from compiler.network import CoreImage

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from compiler.calibration.carried import Value
+from compiler.calibration.assembly.carried import Value
 from compiler.calibration.quantisers import Quantiser
 from compiler.model import FloatNetwork
 from compiler.model.stages import Linear

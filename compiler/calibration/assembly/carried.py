@@ -13,8 +13,8 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from compiler.calibration.assembly.stage_lowering import MOST_GAIN, element_groups, lower_encode, tied
 from compiler.calibration.quantisers import CodeFormat, Quantiser, Ranges, fit_quantiser
-from compiler.calibration.stage_lowering import MOST_GAIN, element_groups, lower_encode, tied
 from compiler.model.stages import Linear
 from compiler.program import InputStage, Operation
 from macro_models.exact.vector import LANE_MAX, PAD

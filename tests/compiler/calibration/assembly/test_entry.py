@@ -9,7 +9,7 @@ import onnx
 import pytest
 
 from compiler import CompileOptions, Network, compile_model, summarise
-from compiler.calibration import entry
+from compiler.calibration.assembly import entry
 from hw.config import load_chip
 from macro_models.errors import InputError
 from sim.executor import quantised_outputs

@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtr
 
-from compiler.calibration.calls import at_all_positions
 from compiler.calibration.quantisers import Quantiser
+from compiler.calibration.trials.calls import at_all_positions
 from compiler.model import FloatNetwork
 from compiler.model.layer import LinearLayer
 from macro_models.exact.vector import PAD, take_rows
