@@ -7,7 +7,7 @@ import pytest
 from macro_models.errors import InputError
 from mho.cli import run
 from mho.sweep import load_spec
-from mho.sweep.points import Space
+from mho.sweep.spec.points import Space
 from tests.mho.sweep.conftest import SWEEP
 
 

@@ -9,10 +9,10 @@ import pytest
 from numpy.typing import NDArray
 
 from mho.sweep import Folder, load_spec, run_sweep
-from mho.sweep.front import costs, front
-from mho.sweep.points import Space
-from mho.sweep.search import chosen
-from mho.sweep.spec import Search
+from mho.sweep.search.front import costs, front
+from mho.sweep.search.search import chosen
+from mho.sweep.spec.points import Space
+from mho.sweep.spec.spec import Search
 
 OBJECTIVES = (("accuracy", True), ("time_us", False))
 

@@ -1,6 +1,6 @@
 """A search for the best trade-offs: a model of the results, Optuna, and the neighbours of the best so far.
 
-Most of each batch are designs that would be among the best by :class:`~mho.sweep.surrogate.Surrogate`. Others come
+Most of each batch are designs that would be among the best by :class:`~.surrogate.Surrogate`. Others come
 from Optuna (tree-structured Parzen estimator for several objectives, by the indices along the axes), and are neighbours
 of the best: these do not rely on results being smooth. No design is chosen twice. All that is chosen is a function of
 the seed and of the results so far.
@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 
 from macro_models.errors import ToolError
 from mho.sweep.evaluate import Row
-from mho.sweep.front import costs, front
-from mho.sweep.spec import Search
-from mho.sweep.surrogate import Surrogate
+from mho.sweep.search.front import costs, front
+from mho.sweep.search.surrogate import Surrogate
+from mho.sweep.spec.spec import Search
 
 __all__ = ["search_trade_offs"]
 
@@ -43,7 +43,7 @@ def search_trade_offs(
     shape, ordered
         Values along each axis, and whether near ones are alike.
     most, search, evaluate
-        As in :func:`mho.sweep.search.chosen`.
+        As in :func:`mho.sweep.search.search.chosen`.
 
     Raises
     ------
