@@ -17,10 +17,10 @@ from macro_models.exact.random import LANES, NORMAL_ONE, NormalsAhead, Purpose, 
 from macro_models.exact.shift_register import ShiftRegister
 from macro_models.macro import MvmResult
 from macro_models.programmed import ProgrammedCore
-from macro_models.tnsa.bound import FoldedProduct
+from macro_models.tnsa.bound.product import FoldedProduct
 from macro_models.tnsa.config import TnsaConfig
-from macro_models.tnsa.conversion import convert_charge, segment_inputs
-from macro_models.tnsa.neuron import COUNT_TOP, UNIT_STEP, Counter, Integrator
+from macro_models.tnsa.converter.conversion import convert_charge, segment_inputs
+from macro_models.tnsa.converter.neuron import COUNT_TOP, UNIT_STEP, Counter, Integrator
 from macro_models.tnsa.sensing import INPUT_TOP, Key, Product, Steps, line_steps, lines_of, variance_unit
 from macro_models.tnsa.traps import CoreTraps
 from macro_models.tnsa.wired import effective_cells

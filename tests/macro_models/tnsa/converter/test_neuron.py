@@ -20,10 +20,10 @@ from macro_models.errors import InputError
 from macro_models.exact.operation import Converter, Direction, MvmOperation
 from macro_models.exact.random import NORMAL_ONE, Purpose, normal_codes
 from macro_models.tnsa.config import TnsaConfig
-from macro_models.tnsa.eager_neuron import EagerNeuron, eager_macro
+from macro_models.tnsa.converter.neuron import COUNT_TOP, Neuron
+from macro_models.tnsa.eager.neuron import EagerNeuron, eager_macro
 from macro_models.tnsa.model import TnsaModel
-from macro_models.tnsa.neuron import COUNT_TOP, Neuron
-from tests.macro_models.tnsa.test_eager_macro import drive_conversion
+from tests.macro_models.tnsa.eager.test_eager_macro import drive_conversion
 from tests.macro_models.tnsa.test_tnsa_model import physical, segments
 
 SEEDS = st.integers(0, 2**32 - 1)

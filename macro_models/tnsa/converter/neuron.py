@@ -25,8 +25,8 @@ from numpy.typing import NDArray
 from macro_models.errors import InputError
 from macro_models.exact.operation import MAX_BITS
 from macro_models.exact.random import NORMAL_ONE
+from macro_models.tnsa.converter.walk import Walk
 from macro_models.tnsa.sensing import INPUT_TOP, Key, Product, Steps
-from macro_models.tnsa.walk import Walk
 
 __all__ = ["COUNT_TOP", "UNIT_STEP", "Counter", "Integrator", "Neuron", "grid_bits"]
 
@@ -212,7 +212,7 @@ class Counter:
 
     A line that holds C after integration holds ``beta**n C + g_n (E - s S)`` after n decrements, ``g_n`` the sum of
     beta**j for j below n. So without noise it has not flipped if C is at least a threshold that grows with n: the
-    thresholds are tabulated. With noise decrements are walked through one by one (:mod:`macro_models.tnsa.walk`).
+    thresholds are tabulated. With noise decrements are walked through one by one (:mod:`.walk`).
     """
 
     def __init__(self, integrator: Integrator, steps: Steps) -> None:

@@ -14,8 +14,8 @@ from macro_models.bound import bind, constant_input
 from macro_models.exact.operation import Converter, Direction, MvmOperation
 from macro_models.exact.vector import LeafSum, largest_code, scale_leaf, sum_leaves
 from macro_models.tnsa.config import TnsaConfig
+from macro_models.tnsa.converter.neuron import Neuron
 from macro_models.tnsa.model import TnsaModel
-from macro_models.tnsa.neuron import Neuron
 
 
 def _draw_model(model: TnsaModel, rng: np.random.Generator) -> TnsaModel:

@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from macro_models.exact.random import NORMAL_ONE, Purpose, normal_codes
-from macro_models.tnsa.eager import EagerTnsa
+from macro_models.tnsa.converter.neuron import grid_bits
+from macro_models.tnsa.eager.macro import EagerTnsa
 from macro_models.tnsa.model import TnsaModel
-from macro_models.tnsa.neuron import grid_bits
 
 __all__ = ["EagerNeuron", "eager_macro"]
 

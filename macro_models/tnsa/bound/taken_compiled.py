@@ -1,6 +1,6 @@
 """Codes of conversions without noise, of elements by their index, in loops that numba compiles.
 
-Import it through ``bound.compiled_taken``. What is taken and its charges stay in the cache of a processor, so many
+Import it through ``product.compiled_taken``. What is taken and its charges stay in the cache of a processor, so many
 vectors at once: larger blocks are bounded by the memory, which threads share, and smaller ones by the interpreter,
 which is not needed here.
 """

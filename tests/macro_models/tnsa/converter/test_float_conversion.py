@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from macro_models.exact.converter import convert
 from macro_models.exact.operation import Converter, MvmOperation
-from macro_models.tnsa.conversion import convert_charge
+from macro_models.tnsa.converter.conversion import convert_charge
 from macro_models.tnsa.sensing import Steps
 
 

@@ -10,8 +10,8 @@ import pytest
 from macro_models import load_device
 from macro_models.devices import device_from_dict
 from macro_models.tnsa.config import TnsaConfig
+from macro_models.tnsa.converter.neuron import Neuron
 from macro_models.tnsa.model import TnsaModel
-from macro_models.tnsa.neuron import Neuron
 
 pytestmark = pytest.mark.cosim("ngspice")
 

@@ -20,7 +20,7 @@ from macro_models.exact.operation import LSB_SEGMENT_BITS, Converter, MvmOperati
 from macro_models.exact.random import NORMAL_TABLE
 from macro_models.exact.vector import take_vectors
 from macro_models.macro import MvmResult
-from macro_models.tnsa.conversion import convert_charge, count_steps, segment_inputs, steps_taken, steps_to
+from macro_models.tnsa.converter.conversion import convert_charge, count_steps, segment_inputs, steps_taken, steps_to
 from macro_models.tnsa.sensing import SINGLE_EXACT, Key, Product, Spread, Steps
 
 __all__ = ["Charge", "FoldedProduct", "compiled"]
@@ -139,7 +139,7 @@ class _Plain:
 @where_numba_is
 def compiled_taken() -> Callable[..., None] | None:
     """The loops of :mod:`.taken_compiled`."""
-    from macro_models.tnsa.taken_compiled import make_loops
+    from macro_models.tnsa.bound.taken_compiled import make_loops
 
     return make_loops()
 
@@ -147,7 +147,7 @@ def compiled_taken() -> Callable[..., None] | None:
 @where_numba_is
 def compiled() -> Callable[..., None] | None:
     """The loops of :mod:`.read_compiled`."""
-    from macro_models.tnsa.read_compiled import make_loops
+    from macro_models.tnsa.bound.read_compiled import make_loops
 
     return make_loops()
 

@@ -13,7 +13,7 @@ from macro_models import load_device
 from macro_models.errors import ToolError
 from macro_models.exact.operation import LSB_SEGMENT_BITS, Converter, Direction
 from macro_models.tnsa.config import TnsaConfig
-from macro_models.tnsa.eager import EagerTnsa
+from macro_models.tnsa.eager.macro import EagerTnsa
 from macro_models.tnsa.model import TnsaModel
 
 
