@@ -1,7 +1,7 @@
 """Codes of conversions with read noise, in loops that numba compiles; import it through ``product.compiled``.
 
 The same sums, products and roots in the same order as :meth:`macro_models.tnsa.sensing.Key.charge` with the converter
-of :mod:`..converter.conversion`, for the lines of one vector after the other: of numpy it takes a dozen passes.
+of :mod:`.converter.conversion`, for the lines of one vector after the other: of numpy it takes a dozen passes.
 """
 
 from collections.abc import Callable

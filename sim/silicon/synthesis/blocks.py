@@ -9,7 +9,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from rtl_gen.verilog.gating import CLOCK_GATE
+from rtl_gen.verilog.module.gating import CLOCK_GATE
 from sim.silicon.liberty.library import Library, write_whole
 from sim.silicon.synthesis.modules import black_box, gate_module, instances, macro_stub
 from sim.silicon.synthesis.tools import tool_text

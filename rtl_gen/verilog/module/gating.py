@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import pairwise
 
-from rtl_gen.verilog.processes import boundaries, exclusive, prune, restrict
+from rtl_gen.verilog.module.processes import boundaries, exclusive, prune, restrict
 from rtl_gen.verilog.rtlil import Assign, Case, Sig, Slice, Statement, Switch, Wire, width
 
 __all__ = ["CLOCK_GATE", "WORTH", "Condition", "enable_of", "pieces", "write_clock_gate"]

@@ -10,11 +10,11 @@ import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from rtl_gen.verilog.analysis import RESET, RegisterGroup, whole
-from rtl_gen.verilog.expressions import Expression, constant, infix, invert
 from rtl_gen.verilog.layout import LINE, paragraphs, range_text, wrap
-from rtl_gen.verilog.processes import tests_bits
-from rtl_gen.verilog.reader import Reader, States
+from rtl_gen.verilog.module.analysis import RESET, RegisterGroup, whole
+from rtl_gen.verilog.module.expressions import Expression, constant, infix, invert
+from rtl_gen.verilog.module.processes import tests_bits
+from rtl_gen.verilog.module.reader import Reader, States
 from rtl_gen.verilog.rtlil import Assign, Case, Cell, Const, Module, Sig, Slice, Statement, Switch, width
 
 __all__ = ["States", "write_module"]

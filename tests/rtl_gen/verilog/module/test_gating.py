@@ -9,7 +9,7 @@ from hw.config import load_chip
 from rtl_gen import generate
 from rtl_gen.emit import module_texts
 from rtl_gen.statistics import count
-from rtl_gen.verilog.gating import enable_of, pieces
+from rtl_gen.verilog.module.gating import enable_of, pieces
 from rtl_gen.verilog.rtlil import Assign, Case, Const, Slice, Statement, Switch, Wire
 from sim.core.bench.verify import verify_core
 

@@ -4,9 +4,9 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from rtl_gen.verilog.expressions import select
-from rtl_gen.verilog.gating import WORTH, Condition, enable_of, pieces
-from rtl_gen.verilog.processes import Reset, merge, prune, read_wires, retarget, split_reset
+from rtl_gen.verilog.module.expressions import select
+from rtl_gen.verilog.module.gating import WORTH, Condition, enable_of, pieces
+from rtl_gen.verilog.module.processes import Reset, merge, prune, read_wires, retarget, split_reset
 from rtl_gen.verilog.rtlil import (
     NAMED_CONSTANT,
     Assign,

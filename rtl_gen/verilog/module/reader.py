@@ -4,8 +4,9 @@ import re
 from collections.abc import Iterable, Mapping
 from itertools import groupby
 
-from rtl_gen.verilog.analysis import RESET, Analysis, whole
-from rtl_gen.verilog.expressions import (
+from rtl_gen.verilog.layout import LINE, range_text, wrap
+from rtl_gen.verilog.module.analysis import RESET, Analysis, whole
+from rtl_gen.verilog.module.expressions import (
     Expression,
     concatenation,
     conditional,
@@ -17,9 +18,8 @@ from rtl_gen.verilog.expressions import (
     operator,
     select,
 )
-from rtl_gen.verilog.layout import LINE, range_text, wrap
+from rtl_gen.verilog.module.processes import boundaries, exclusive, prune, read_wires, restrict
 from rtl_gen.verilog.names import Names, identifier
-from rtl_gen.verilog.processes import boundaries, exclusive, prune, read_wires, restrict
 from rtl_gen.verilog.rtlil import Assign, Case, Cell, Const, Module, Process, Sig, Slice, Statement, Wire, width
 
 __all__ = ["Reader", "States"]
