@@ -61,14 +61,14 @@ class CoreConfig:
     compare_cycles
         Duration of a compare, in cycles, 2..65535: its result, valid in the second, decides what comes next.
     trim
-        Durations and limits are registers, see :mod:`hw.core.trim`; the values here are those after reset.
+        Durations and limits are registers, see :mod:`hw.core.bring_up.trim`; the values here are those after reset.
     most_in_bits, most_out_bits
         With ``trim``, the widest operation that is legal, 1..8 bits. Without, all are.
     synchronise
         Pins of the macro that pass through two flip-flops: ``cmp``, ``hold``, ``verify_valid``. Durations above hold
         the latency: with ``cmp`` a compare, with ``hold`` every operation lasts at least two cycles longer.
     manual
-        The core has the manual mode of :mod:`hw.core.manual`.
+        The core has the manual mode of :mod:`hw.core.bring_up.manual`.
     ranged
         An operation gives the words that come with its descriptor (``words`` of the port) and no others.
 

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from amaranth.lib import wiring
 
 from hw.config import Chip, PulseChip
+from hw.core.bring_up.manual import manual_inputs
+from hw.core.bring_up.trim import TrimLayout, trim_fields
 from hw.core.config import CoreConfig
 from hw.core.core import Core
-from hw.core.manual import manual_inputs
 from hw.core.port import VectorPort, core_port
 from hw.core.top import CoreTop
-from hw.core.trim import TrimLayout, trim_fields
 from hw.core.write_verify import WriteVerifyConfig, WriteVerifyParameters
 from hw.host.core_access import CoreAccess
 from hw.host.core_host import CoreHost

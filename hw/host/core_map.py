@@ -4,8 +4,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from hw.config import Chip, PulseChip
+from hw.core.bring_up.trim import TrimField, trim_fields
 from hw.core.config import MASKS, CoreConfig
-from hw.core.trim import TrimField, trim_fields
 from hw.core.write_verify import WriteVerifyConfig, WriteVerifyParameters
 from hw.host.manual_map import manual_entries
 from hw.host.registers import Access, Field, Register, RegisterMap, Window
@@ -164,7 +164,7 @@ def core_map(
     parameters
         Parameters of write-verify after reset. None: the core does not program its cells, the map has nothing of it.
     trim
-        What can be trimmed, see :func:`hw.core.trim.trim_fields`.
+        What can be trimmed, see :func:`hw.core.bring_up.trim.trim_fields`.
     products
         The host asks for products; false: a program does, and the map has nothing of it.
     manual

@@ -4,8 +4,8 @@ from typing import Any
 
 from amaranth.hdl import Module, Signal, Value
 
+from hw.core.bring_up.trim import trim_fields
 from hw.core.config import CoreConfig
-from hw.core.trim import trim_fields
 from hw.core.write_verify import WriteVerifyConfig
 from hw.host.manual_host import add_manual
 from hw.host.trim_map import TRIM_PLACES

@@ -4,7 +4,7 @@ from typing import Any
 
 from amaranth.hdl import Module, Mux, Value
 
-from hw.core.manual import ROWS
+from hw.core.bring_up.manual import ROWS
 
 __all__ = ["add_manual"]
 
@@ -17,7 +17,7 @@ def add_manual(m: Module, bank: Any, port: Any, *, write: bool) -> None:
     bank
         The :class:`hw.host.bank.RegisterBank`.
     port
-        The other end of :class:`hw.core.manual.ManualPort`.
+        The other end of :class:`hw.core.bring_up.manual.ManualPort`.
     write
         The core programs its cells.
     """

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from hw.core.manual import PULSE_BITS, ROWS
+from hw.core.bring_up.manual import PULSE_BITS, ROWS
 from hw.host.registers import Access, Field, Register, Window
 from hw.host.write_map import CODE_BITS
 

@@ -31,7 +31,7 @@ CORE_AT = 0x20000
 """Byte at which the registers of the tile's core begin (:class:`hw.host.core_access.CoreAccess`)."""
 
 MASKS_AT = CORE_AT + core_map(16)["masks"].address
-"""Byte at which the masks of the core begin, words as of :class:`hw.core.masks.MaskFile`: the same for every core."""
+"""Byte at which the masks of the core begin, words as of :class:`hw.core.MaskFile`: the same for every core."""
 
 
 class StatusLayout(WordsLayout):

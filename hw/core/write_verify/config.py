@@ -49,7 +49,7 @@ class WriteVerifyConfig:
     verify_cycles
         Shortest duration of a verify read, settling included, in cycles, 2..65535.
     trim
-        Both durations are registers, see :mod:`hw.core.trim`; the values here are those after reset.
+        Both durations are registers, see :mod:`hw.core.bring_up.trim`; the values here are those after reset.
     synchronise
         As of :class:`hw.core.CoreConfig`: with ``verify_valid`` a verify read, with ``hold`` the setup too lasts at
         least two cycles longer, which the durations here hold.

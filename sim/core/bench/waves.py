@@ -4,9 +4,9 @@ from pathlib import Path
 
 from hw.config import Chip
 from hw.core.config import OPERATIONS, CoreConfig, duration_bits
-from hw.core.counters import COUNT_BITS
+from hw.core.inputs.masks import MaskLayout
 from hw.core.layout import OpLayout
-from hw.core.masks import MaskLayout
+from hw.core.results.counters import COUNT_BITS
 from hw.macro.pins import TnsaPins
 from macro_models.output import write_output
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from hw.core import BL_SKIP, SL_SKIP, CoreConfig, MaskFile
-from hw.core.masks import MASKS, MaskStore
+from hw.core.inputs.masks import MASKS, MaskStore
 from hw.testing import put, random_operation, simulate, value_of
 from macro_models.exact.masks import Masks
 from macro_models.exact.operation import MvmOperation

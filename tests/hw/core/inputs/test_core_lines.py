@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from hw.core import CoreConfig
-from hw.core.lines import LineRegisters, line_levels
-from hw.core.loader import staged_planes
+from hw.core.inputs.lines import LineRegisters, line_levels
+from hw.core.inputs.loader import staged_planes
 from hw.testing import bits_of, random_inputs, random_operation, simulate, value_of
 from macro_models.exact.masks import Masks
 from macro_models.exact.operation import LSB_SEGMENT_BITS, Direction, MvmOperation

@@ -11,8 +11,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from hw.block import Resettable
 from hw.core.config import CoreConfig
-from hw.core.counters import COUNT_BITS
 from hw.core.layout import WordsLayout
+from hw.core.results.counters import COUNT_BITS
 from macro_models.exact.operation import LSB_SEGMENT_BITS
 
 __all__ = ["CODE_WIDTH", "ResultBank", "pack_codes", "unpack_codes"]

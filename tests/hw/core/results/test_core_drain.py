@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from hw.core import CoreConfig, pack_codes, unpack_codes
-from hw.core.drain import ResultBank
+from hw.core.results.drain import ResultBank
 from hw.testing import collect, simulate, value_of
 from macro_models.exact.converter import combine_segments, decode
 

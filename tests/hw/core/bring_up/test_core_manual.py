@@ -9,7 +9,7 @@ from amaranth.hdl import Value
 
 from hw.config import load_chip
 from hw.core import Core, CoreConfig, core_port, pack, pack_inputs
-from hw.core.manual import ROWS
+from hw.core.bring_up.manual import ROWS
 from hw.core.reference import CoreReference
 from hw.core.write_verify import WriteVerifyConfig, WriteVerifyParameters
 from hw.testing import ExactArray, collect, put, random_inputs, simulate

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from hw.core import CoreConfig
-from hw.core.word_range import WordRange
+from hw.core.results.word_range import WordRange
 from hw.testing import collect, simulate
 
 

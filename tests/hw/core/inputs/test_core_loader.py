@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from hw.core import CoreConfig, OpLayout, pack, pack_inputs
-from hw.core.loader import OperationLoader, staged_planes, unpack_inputs
+from hw.core.inputs.loader import OperationLoader, staged_planes, unpack_inputs
 from hw.testing import bits_of, feed, random_inputs, random_operation, simulate
 from macro_models.exact.operation import Direction, MvmOperation
 

@@ -23,7 +23,7 @@ from hw.testing import get, put, simulate
 from macro_models.cells.pulses import PulseArray, PulseConfig
 from macro_models.devices import Device, load_device
 from macro_models.exact.pulse import Polarity
-from tests.hw.core.write_verify_bench import Run, macro_process, run_hardware
+from tests.hw.core.write_verify.write_verify_bench import Run, macro_process, run_hardware
 
 QUICK = WriteVerifyConfig(lines=16, setup_cycles=1, verify_cycles=2)
 SCALES = PulseConfig(lines=16, cycle_s=1e-6, wait_s=1.0)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from hw.core import CoreConfig
-from hw.core.counters import LineCounters
+from hw.core.results.counters import LineCounters
 from hw.testing import bits_of, random_operation, simulate, value_of
 from macro_models.exact.converter import convert
 from macro_models.exact.operation import Converter, MvmOperation

@@ -7,7 +7,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from hw.block import Resettable
 from hw.core.config import CoreConfig
-from hw.core.loader import staged_planes
+from hw.core.inputs.loader import staged_planes
 from macro_models.exact.masks import Masks
 from macro_models.exact.operation import LSB_SEGMENT_BITS, MAX_BITS, Direction, MvmOperation
 
