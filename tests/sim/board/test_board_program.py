@@ -13,8 +13,8 @@ from hw.core.write_verify import WriteVerifyParameters
 from hw.emulator import PinEmulatorConfig
 from hw.emulator.layout import PULSES
 from hw.emulator.pins.config import LOG, LOG_DEPTH
+from hw.host.core.write_map import RESULT_PULSES, RESULT_VALID
 from hw.host.link.tasks import Read
-from hw.host.write_map import RESULT_PULSES, RESULT_VALID
 from macro_models import load_device
 from macro_models.cells.pulses import PulseArray
 from macro_models.errors import InputError, ToolError

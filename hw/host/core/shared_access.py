@@ -10,7 +10,7 @@ from hw.core.config import CoreConfig
 from hw.core.port import PRODUCTS, VectorPort, core_port
 from hw.core.write_verify import WriteVerifyConfig
 from hw.host.bus import RegisterBus
-from hw.host.core_host import CoreHost
+from hw.host.core.host import CoreHost
 from hw.host.registers import RegisterMap
 
 __all__ = ["SharedAccess"]

@@ -9,7 +9,7 @@ from amaranth.lib.wiring import In, Out
 
 from hw.block import Resettable
 from hw.core.write_verify import CellLayout, ParameterLayout, TargetLayout, WriteVerifyConfig
-from hw.host.write_map import CODE_BITS, FIFO_DEPTH, RESULT_PULSES, RESULT_VALID, WORD_FLAG
+from hw.host.core.write_map import CODE_BITS, FIFO_DEPTH, RESULT_PULSES, RESULT_VALID, WORD_FLAG
 
 __all__ = ["WriteQueues", "add_write_verify"]
 

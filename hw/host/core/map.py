@@ -7,10 +7,10 @@ from hw.config import Chip, PulseChip
 from hw.core.bring_up.trim import TrimField, trim_fields
 from hw.core.config import MASKS, CoreConfig
 from hw.core.write_verify import WriteVerifyConfig, WriteVerifyParameters
-from hw.host.manual_map import manual_entries
+from hw.host.core.manual_map import manual_entries
+from hw.host.core.trim_map import LOCK, trim_entries
+from hw.host.core.write_map import write_entries
 from hw.host.registers import Access, Field, Register, RegisterMap, Window
-from hw.host.trim_map import LOCK, trim_entries
-from hw.host.write_map import write_entries
 
 __all__ = ["ADDRESS_WIDTH", "MAGIC", "MAP_VERSION", "chip_map", "core_map"]
 

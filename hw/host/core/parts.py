@@ -7,9 +7,9 @@ from amaranth.hdl import Module, Signal, Value
 from hw.core.bring_up.trim import trim_fields
 from hw.core.config import CoreConfig
 from hw.core.write_verify import WriteVerifyConfig
-from hw.host.manual_host import add_manual
-from hw.host.trim_map import TRIM_PLACES
-from hw.host.write_host import add_write_verify
+from hw.host.core.manual_host import add_manual
+from hw.host.core.trim_map import TRIM_PLACES
+from hw.host.core.write_host import add_write_verify
 
 __all__ = ["connect_core"]
 

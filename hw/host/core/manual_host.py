@@ -10,7 +10,7 @@ __all__ = ["add_manual"]
 
 
 def add_manual(m: Module, bank: Any, port: Any, *, write: bool) -> None:
-    """Connect the registers of :mod:`hw.host.manual_map` with the member ``manual`` of a vector port.
+    """Connect the registers of :mod:`hw.host.core.manual_map` with the member ``manual`` of a vector port.
 
     Parameters
     ----------

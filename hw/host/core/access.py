@@ -11,7 +11,7 @@ from hw.core.port import PRODUCTS, VectorPort, core_port
 from hw.core.write_verify import WriteVerifyConfig
 from hw.host.bank import RegisterBank
 from hw.host.bus import RegisterBus
-from hw.host.core_parts import connect_core
+from hw.host.core.parts import connect_core
 from hw.host.registers import RegisterMap
 
 __all__ = ["CoreAccess"]
@@ -25,7 +25,7 @@ class CoreAccess(wiring.Component):
     cfg
         Configuration of the core.
     map
-        Its registers, of :func:`hw.host.core_map.core_map` without products.
+        Its registers, of :func:`hw.host.core.map.core_map` without products.
     write
         Configuration of write-verify, if the core programs its cells.
 

@@ -13,7 +13,7 @@ from hw.core.port import VectorPort, core_port
 from hw.core.write_verify import WriteVerifyConfig
 from hw.host.bank import RegisterBank
 from hw.host.bus import RegisterBus
-from hw.host.core_parts import connect_core
+from hw.host.core.parts import connect_core
 from hw.host.registers import RegisterMap
 
 __all__ = ["CoreHost", "InputBuffer", "OutputBuffer"]
@@ -151,11 +151,11 @@ class CoreHost(wiring.Component):
     cfg
         Configuration of the core.
     map
-        Its registers, of :func:`hw.host.core_map.core_map`.
+        Its registers, of :func:`hw.host.core.map.core_map`.
     write
         Configuration of write-verify, if the core programs its cells.
     shared
-        Others ask the core for operations too, see :class:`hw.host.shared_access.SharedAccess`.
+        Others ask the core for operations too, see :class:`hw.host.core.shared_access.SharedAccess`.
 
     Members
     -------

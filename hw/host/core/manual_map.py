@@ -3,8 +3,8 @@
 from typing import Any
 
 from hw.core.bring_up.manual import PULSE_BITS, ROWS
+from hw.host.core.write_map import CODE_BITS
 from hw.host.registers import Access, Field, Register, Window
-from hw.host.write_map import CODE_BITS
 
 __all__ = ["manual_entries"]
 

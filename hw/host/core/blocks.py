@@ -13,9 +13,9 @@ from hw.core.core import Core
 from hw.core.port import VectorPort, core_port
 from hw.core.top import CoreTop
 from hw.core.write_verify import WriteVerifyConfig, WriteVerifyParameters
-from hw.host.core_access import CoreAccess
-from hw.host.core_host import CoreHost
-from hw.host.core_map import chip_map, core_map
+from hw.host.core.access import CoreAccess
+from hw.host.core.host import CoreHost
+from hw.host.core.map import chip_map, core_map
 from hw.host.registers import RegisterMap
 from hw.macro.macro_pins import MacroPins
 

@@ -7,8 +7,8 @@ import pytest
 
 from hw.config import load_chip
 from hw.core.layout import OpLayout
+from hw.host.core.operations import operation_tasks
 from hw.host.link.tasks import Poll, Read, Write
-from hw.host.operations import operation_tasks
 from hw.kinds import core_blocks
 from hw.testing import put, simulate
 from tests.hw.host.bus_access import access_bus
