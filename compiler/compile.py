@@ -30,7 +30,7 @@ from compiler.network.ranges import InputRange, calibration_warnings
 from compiler.options import CompileOptions
 from hw.config import Chip, check_device, default_device
 from macro_models.devices import Device, load_device
-from macro_models.devices.device import Stuck
+from macro_models.devices.sections.programming import Stuck
 from macro_models.errors import InputError
 from macro_models.files import check_memory
 

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from macro_models.cells.programming import programmed
 from macro_models.devices import Device as DeviceModel
 from macro_models.devices import load_device
-from macro_models.devices.device import CAUSES
+from macro_models.devices.causes import CAUSES
 from macro_models.errors import InputError
 from mho.units import parse_time
 

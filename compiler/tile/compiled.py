@@ -47,7 +47,7 @@ from compiler.tile.placed.placing import place_on_tiles
 from compiler.tile.programs import tile_needs
 from hw.config import Chip, check_device, default_device
 from macro_models.devices import Device, load_device
-from macro_models.devices.device import Stuck
+from macro_models.devices.sections.programming import Stuck
 from macro_models.exact.vector import PAD
 
 __all__ = ["compile_tiles"]

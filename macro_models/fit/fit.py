@@ -7,9 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from macro_models.devices.device import ConverterNoise, Device, Programming, Range, ReadNoise
-from macro_models.devices.law import Law, Temperature
-from macro_models.devices.telegraph import Telegraph
+from macro_models.devices.device import Device
+from macro_models.devices.sections.law import Law, Temperature
+from macro_models.devices.sections.noise import ConverterNoise, ReadNoise
+from macro_models.devices.sections.programming import Programming, Range
+from macro_models.devices.sections.telegraph import Telegraph
 from macro_models.errors import InputError
 from macro_models.fit.heat import fit_heat, reference_temperature, usual_reading
 from macro_models.fit.law.components import kept_again

@@ -5,7 +5,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from macro_models.devices.device import Device, Fit
+from macro_models.devices.device import Device
+from macro_models.devices.sections.fit import Fit
 from macro_models.fit.law.components import Component, Trend, endurance, shares, trends
 from macro_models.fit.law.doubts import (
     about_components,

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from macro_models.devices.device import Device
-from macro_models.devices.heat import inverse_kT
+from macro_models.devices.sections.heat import inverse_kT
 from macro_models.fit.law.levels import nearest_level
 from macro_models.fit.law.lost import all_lost
 from macro_models.fit.law.statistics import even_codes

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import stdtrit
 
-from macro_models.devices.confidence import LEVEL_OF_CONFIDENCE, Confidence, small_sample, upwards
+from macro_models.devices.sections.confidence import LEVEL_OF_CONFIDENCE, Confidence, small_sample, upwards
 from macro_models.fit.law.levels import nearest_level
 from macro_models.fit.law.lost import all_lost
 from macro_models.fit.tables.measurements import Measurements

@@ -60,7 +60,7 @@ def grouped(change: NDArray[np.float64], group: NDArray[np.int64], groups: int) 
 def by_level(
     rows: Sequence[tuple[NDArray[np.float64], NDArray[np.int64]]], levels_uS: NDArray[np.float64]
 ) -> dict[str, Any]:
-    """What :class:`~macro_models.devices.device.Fit` holds of each time and level.
+    """What :class:`~macro_models.devices.sections.fit.Fit` holds of each time and level.
 
     ``rows`` has g - target and the level of each reading, for each time.
     """

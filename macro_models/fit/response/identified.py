@@ -6,7 +6,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from macro_models.devices.pulse import PulseAgreement, PulseResponse
+from macro_models.devices.sections.pulse import PulseAgreement, PulseResponse
 from macro_models.fit.tables.pulses import Pulses
 
 __all__ = ["agreement", "standard_errors"]

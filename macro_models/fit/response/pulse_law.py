@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize
 from scipy.special import log_ndtr, logsumexp
 
-from macro_models.devices.device import Stuck
-from macro_models.devices.pulse import PulseAgreement, PulseResponse
+from macro_models.devices.sections.programming import Stuck
+from macro_models.devices.sections.pulse import PulseAgreement, PulseResponse
 from macro_models.errors import InputError
 from macro_models.fit.response.identified import agreement, standard_errors
 from macro_models.fit.tables.pulses import LEAST_PULSES, Pulses

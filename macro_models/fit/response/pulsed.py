@@ -6,7 +6,10 @@ from dataclasses import replace
 
 import numpy as np
 
-from macro_models.devices.device import ConverterNoise, Device, Fit, Programming, Range
+from macro_models.devices.device import Device
+from macro_models.devices.sections.fit import Fit
+from macro_models.devices.sections.noise import ConverterNoise
+from macro_models.devices.sections.programming import Programming, Range
 from macro_models.errors import InputError
 from macro_models.fit.response.pulse_law import fit_pulses
 from macro_models.fit.response.updates import fit_updates

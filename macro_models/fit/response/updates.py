@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import least_squares
 
-from macro_models.devices.update import UPDATES, Update
+from macro_models.devices.sections.update import UPDATES, Update
 from macro_models.fit.tables.pulses import Pulses
 
 __all__ = ["fit_updates"]
@@ -42,8 +42,8 @@ class _Runs:
 def fit_updates(data: Pulses) -> Update:
     """The law of identical pulses, an empty one where the data have none: amplitudes vary, or runs are short.
 
-    Every form of :mod:`macro_models.devices.update` is fitted by least squares to the readings after each pulse of half
-    of the cells, starting from the reading before the first, and compared with the other half, both ways.
+    Every form of :mod:`macro_models.devices.sections.update` is fitted by least squares to the readings after each
+    pulse of half of the cells, starting from the reading before the first, and compared with the other half, both ways.
     """
     sides = [_runs(data, sign) for sign in (1, -1)]
     if any(side is None for side in sides):

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from macro_models.devices.law import Law
+from macro_models.devices.sections.law import Law
 from macro_models.fit.law.components import Component, share_of_groups
 from macro_models.fit.law.levels import choose_levels, nearest_level
 from macro_models.fit.law.lost import all_lost, lost_fraction

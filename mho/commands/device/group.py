@@ -88,7 +88,7 @@ def show_command(devices: tuple[str, ...], output: str | None, column: str, out:
 
 
 def _print(model: "Device", out: Output) -> None:
-    from macro_models.devices.pulse import PulseResponse
+    from macro_models.devices.sections.pulse import PulseResponse
 
     out.text(f"{model.name}: {model.description}")
     out.text()

@@ -9,9 +9,9 @@ import pytest
 
 from macro_models.cells.programming import programmed
 from macro_models.devices import CAUSES, Device, device_from_dict, load_device
-from macro_models.devices.device import Programming
 from macro_models.devices.endurance import cycled
 from macro_models.devices.laws.drift import DriftDevice
+from macro_models.devices.sections.programming import Programming
 from macro_models.errors import InputError
 from macro_models.files import parse_toml
 from macro_models.fit import device_toml, read_measurements

@@ -10,8 +10,8 @@ import pytest
 from numpy.typing import NDArray
 
 from macro_models.devices import Device, load_device
-from macro_models.devices.confidence import Confidence
 from macro_models.devices.resampled import resampled
+from macro_models.devices.sections.confidence import Confidence
 from macro_models.fit import Measurements, device_toml, fit_device, read_measurements
 from macro_models.fit.law.errors import law_errors, mean_interval, std_interval
 from macro_models.fit.law.levels import choose_levels

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from macro_models.devices import load_device
-from macro_models.devices.update import Update
+from macro_models.devices.sections.update import Update
 from macro_models.fit import device_toml, pulsed_device
 from macro_models.fit.response.updates import fit_updates
 from macro_models.fit.tables.pulses import Pulses

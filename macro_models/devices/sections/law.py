@@ -129,7 +129,7 @@ class Temperature:
 
     acts_on: str = ""
     """``"time"``: a time counts ``factor(temp)`` times; ``"change"``: the change is ``factor(temp)`` times as large;
-    ``"table"``: :class:`~macro_models.devices.heat.Heat` has laws of further temperatures; empty: temperature changes
+    ``"table"``: :class:`.heat.Heat` has laws of further temperatures; empty: temperature changes
     nothing."""
     activation_eV: float = 0.0
     """Activation energy of the factor, in eV."""
