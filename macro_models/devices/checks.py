@@ -4,7 +4,8 @@ from itertools import pairwise
 
 from macro_models.devices.device import Device
 from macro_models.devices.memory import MOST_WEIGHTS
-from macro_models.devices.sections.law import NODES, Law
+from macro_models.devices.quantiles import NODES
+from macro_models.devices.sections.law import Law
 from macro_models.errors import InputError
 from macro_models.files.schema import shown
 

@@ -17,14 +17,16 @@ from macro_models.devices.draws import Drawn, Draws
 from macro_models.devices.extrapolated import outside_of_law, outside_of_published
 from macro_models.devices.memory import mixed, shared, with_chip
 from macro_models.devices.polynomial import evaluate
+from macro_models.devices.quantiles import node_moments
 from macro_models.devices.sections.confidence import Confidence
 from macro_models.devices.sections.fit import Fit
 from macro_models.devices.sections.heat import Heat
-from macro_models.devices.sections.law import Law, Temperature, node_moments
+from macro_models.devices.sections.law import Law
 from macro_models.devices.sections.noise import ConverterNoise, ReadNoise
 from macro_models.devices.sections.programming import Programming, Range, Relaxation, Stuck
 from macro_models.devices.sections.pulse import PulseAgreement, PulseResponse
 from macro_models.devices.sections.telegraph import Telegraph
+from macro_models.devices.sections.temperature import Temperature
 from macro_models.devices.sections.update import Update
 
 __all__ = ["LATER", "Device"]

@@ -6,11 +6,12 @@ from macro_models.devices.laws import law_kinds
 from macro_models.devices.sections.confidence import Confidence
 from macro_models.devices.sections.fit import Fit
 from macro_models.devices.sections.heat import REVERSIBLE, Heat
-from macro_models.devices.sections.law import Law, Temperature
+from macro_models.devices.sections.law import Law
 from macro_models.devices.sections.noise import GENERATORS, ConverterNoise, ReadNoise
 from macro_models.devices.sections.programming import Programming, Range, Relaxation, Stuck
 from macro_models.devices.sections.pulse import PulseAgreement, PulseResponse
 from macro_models.devices.sections.telegraph import Telegraph
+from macro_models.devices.sections.temperature import Temperature
 from macro_models.devices.sections.update import UPDATES, Update
 from macro_models.files.schema import FLAG, TEXT, Choice, ListOf, Number, Optional, Table, Text, Whole
 

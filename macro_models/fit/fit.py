@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 
 from macro_models.devices.device import Device
-from macro_models.devices.sections.law import Law, Temperature
+from macro_models.devices.sections.law import Law
 from macro_models.devices.sections.noise import ConverterNoise, ReadNoise
 from macro_models.devices.sections.programming import Programming, Range
 from macro_models.devices.sections.telegraph import Telegraph
+from macro_models.devices.sections.temperature import Temperature
 from macro_models.errors import InputError
 from macro_models.fit.heat import fit_heat, reference_temperature, usual_reading
 from macro_models.fit.law.components import kept_again

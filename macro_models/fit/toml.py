@@ -6,7 +6,7 @@ from typing import Any
 
 from macro_models.devices.device import LATER, Device
 from macro_models.devices.load import device_from_dict
-from macro_models.devices.sections.law import Temperature
+from macro_models.devices.sections.temperature import Temperature
 from macro_models.errors import printable
 from macro_models.files import parse_toml
 

@@ -13,10 +13,10 @@ from macro_models.devices.device import Device
 from macro_models.devices.laws.drift import DriftDevice
 from macro_models.devices.sections.confidence import Confidence
 from macro_models.devices.sections.fit import Fit
-from macro_models.devices.sections.law import Temperature
 from macro_models.devices.sections.noise import ConverterNoise, ReadNoise
 from macro_models.devices.sections.programming import Programming
 from macro_models.devices.sections.telegraph import Telegraph
+from macro_models.devices.sections.temperature import Temperature
 from macro_models.fit.drift.doubts import OFF, about_all, about_course, about_drift
 from macro_models.fit.drift.errors import movements
 from macro_models.fit.drift.floor import Floor, find_floor

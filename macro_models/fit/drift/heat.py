@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from macro_models.devices.laws.drift import DriftDevice
 from macro_models.devices.sections.heat import Heat
-from macro_models.devices.sections.law import Temperature
+from macro_models.devices.sections.temperature import Temperature
 from macro_models.exact.random import NORMAL_ONE
 from macro_models.fit.heat.cases import STEEPEST, Cases, find_cases
 from macro_models.fit.heat.fit import FEWEST_TEMPS, choose, evidence, off_temperatures, one_temperature

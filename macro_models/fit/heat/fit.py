@@ -7,8 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from macro_models.devices.device import Device
+from macro_models.devices.quantiles import node_moments
 from macro_models.devices.sections.heat import Heat
-from macro_models.devices.sections.law import Temperature, node_moments
+from macro_models.devices.sections.temperature import Temperature
 from macro_models.fit.heat.cases import Case, Cases, Prediction, find_cases
 from macro_models.fit.heat.lost import fit_lost
 from macro_models.fit.heat.own import own_laws

@@ -5,7 +5,8 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from macro_models.devices.sections.law import Law, node_moments
+from macro_models.devices.quantiles import node_moments
+from macro_models.devices.sections.law import Law
 from macro_models.fit.law.components import Component, Trend
 from macro_models.fit.law.levels import nearest_level
 from macro_models.fit.law.smooth import moment_errors

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtr
 
-from macro_models.devices.sections.law import NODES, mixture_quantile, node_z, two_sided
+from macro_models.devices.quantiles import NODES, mixture_quantile, node_z, two_sided
 from macro_models.fit.law.smooth import smoothed
 from macro_models.fit.rows.tails import solve_tail
 

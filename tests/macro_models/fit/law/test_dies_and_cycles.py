@@ -10,7 +10,8 @@ import pytest
 from macro_models.cells.programming import programmed
 from macro_models.devices import CAUSES, Device, device_from_dict, load_device
 from macro_models.devices.endurance import cycled
-from macro_models.devices.sections.law import Law, node_z
+from macro_models.devices.quantiles import node_z
+from macro_models.devices.sections.law import Law
 from macro_models.devices.sections.programming import Programming
 from macro_models.files import parse_toml
 from macro_models.fit import device_toml, fit_device, read_measurements

@@ -9,7 +9,9 @@ from numpy.typing import NDArray
 
 from macro_models.cells.programming import programmed
 from macro_models.devices import CAUSES, Device, load_device
-from macro_models.devices.sections.law import Law, Temperature, mixture_quantile
+from macro_models.devices.quantiles import mixture_quantile
+from macro_models.devices.sections.law import Law
+from macro_models.devices.sections.temperature import Temperature
 from macro_models.errors import InputError
 from macro_models.fit import Measurements, device_toml, fit_device, read_measurements
 from macro_models.fit.law.statistics import even_codes, summarise
