@@ -12,7 +12,7 @@ from mho.terminal.options import chip_option, common_options, example
 from mho.terminal.paths import READS, WORD, WRITES
 
 if TYPE_CHECKING:
-    from mho.api import Net
+    from mho.api.net import Net
 
 __all__ = ["compile_command", "compile_net", "named", "print_summary", "summary_lines", "tile_lines"]
 
@@ -160,7 +160,7 @@ def _dry_run(model: str, chip: str, overrides: tuple[str, ...], options: dict[st
     """What a network takes, without calibrating it."""
     import mho
     from hw.config import load_chip
-    from mho.api import Chip
+    from mho.api.chip import Chip
 
     told = mho.plan(model, Chip(load_chip(chip, overrides)), **options)
     for sentence in told["warnings"]:
@@ -262,7 +262,7 @@ def compile_net(
     """Compile with a progress bar; shared with ``mho run``. ``options`` are those of :func:`mho.compile`."""
     import mho
     from hw.config import load_chip, warnings
-    from mho.api import Chip
+    from mho.api.chip import Chip
 
     description = load_chip(chip, overrides)
     for sentence in warnings(description):

@@ -17,7 +17,8 @@ from mho.terminal.paths import READS, WAVES, WORD, WRITES
 from mho.units import format_energy, format_time
 
 if TYPE_CHECKING:
-    from mho.api import Device, Net
+    from mho.api.device import Device
+    from mho.api.net import Net
     from mho.results.result import Result
     from sim.cells.instance import Cells
 
@@ -114,7 +115,7 @@ def run_command(
     With --labels the score is the accuracy; without, how far the outputs agree with the float model's. Causes are
     programming, relaxation, read-noise, wire, adc, stuck. Of several outputs all are computed and one is scored.
     """
-    from mho.api import Device
+    from mho.api.device import Device
     from mho.runs.running import check_options
 
     check_options(**{name: value for name, value in options.items() if name not in ("score", "compensation")})
@@ -158,7 +159,7 @@ def run_command(
 def _worn(device: "Device", cycles: int, cells: str | None, out: Output) -> "Device":
     """The device of cells that were switched so often."""
     from macro_models.devices.endurance import cycled
-    from mho.api import Device
+    from mho.api.device import Device
 
     if not 0 <= cycles <= _MOST_CYCLES:
         raise InputError(f"--cycles must be from 0 to 1e12, not {cycles}")
@@ -191,7 +192,7 @@ def _open(
 ) -> "Net":
     """The network, compiled on the way where an ONNX model was given."""
     from compiler import FIRST_INPUTS
-    from mho.api import load
+    from mho.api.compile import load
 
     if not network.endswith(".onnx"):
         given = [name for name, value in (("--chip", chip), ("--set", overrides), ("--calibrate", calibrate)) if value]
@@ -218,7 +219,7 @@ def _open(
 
 
 def _read_cells(cells: str, network: str) -> "Cells":
-    from mho.api import read_cells
+    from mho.api.inputs import read_cells
 
     if network.endswith(".onnx"):
         raise InputError(f"{cells}: cells are those of one network file, not of an .onnx model")

@@ -6,7 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from macro_models.errors import InputError
-from mho.api import Chip, Device, Net, compile, load
+from mho.api.chip import Chip
+from mho.api.compile import compile, load
+from mho.api.device import Device
+from mho.api.net import Net
 from mho.results import score
 from mho.results.cost import cost_of
 from mho.results.result import Result

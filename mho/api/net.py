@@ -1,114 +1,22 @@
-"""The promised Python interface: chips, devices, networks.
+"""Networks compiled for a chip, as a user of Python has them."""
 
-Each class is thin: it holds what the folder below made, under a name that is kept (``description``, ``model``,
-``network``), and adds what a user does with it.
-"""
-
-import os
-from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 from numpy.typing import ArrayLike
 
-from compiler import (
-    CompileOptions,
-    Inputs,
-    NamedInputs,
-    Network,
-    compile_for_chip,
-    fitting_of,
-    load_input,
-    load_inputs,
-    summarise,
-)
-from compiler.dry_run import dry_run
-from hw.config import Chip as ChipDescription
-from hw.config import default_device, load_chip
-from mho.device import Device, device_model
+from compiler import Network, fitting_of, summarise
+from mho.api.chip import Chip
+from mho.api.device import Device, device_model
+from mho.api.inputs import InputsLike, PathLike, read_cells, read_inputs
 from mho.results.result import Result
 from mho.threads import one_thread
 
 if TYPE_CHECKING:
-    from rtl_gen import GenerationReport
     from sim.cells.instance import Cells
 
-__all__ = ["Chip", "Device", "Net", "compile", "load", "plan"]
-
-PathLike = str | os.PathLike[str]
-InputsLike = ArrayLike | PathLike | Mapping[str, ArrayLike | PathLike] | NamedInputs
-"""Inputs as a user gives them."""
-
-
-class Chip:
-    """A chip description, complete and checked.
-
-    Members
-    -------
-    description
-        The sections and keys, frozen.
-    """
-
-    def __init__(self, description: ChipDescription) -> None:
-        self.description = description
-
-    @classmethod
-    def load(cls, name_or_path: PathLike, **overrides: object) -> "Chip":
-        """A preset by its name or a TOML file by its path; overrides as in ``**{"adc.bits": 6}``.
-
-        Raises
-        ------
-        InputError
-            If the file cannot be read, or a key is unknown, out of range or contradictory.
-        """
-        return cls(load_chip(name_or_path, overrides))
-
-    @property
-    def name(self) -> str:
-        """Name of the chip."""
-        return self.description.name
-
-    @property
-    def lines(self) -> int:
-        """Bit lines, source lines and word lines of one core."""
-        return self.description.lines
-
-    def generate(
-        self, directory: PathLike, *, part: str | None = None, wrap: str | None = None, top: str | None = None,
-        prefix: str | None = None, tile: str | None = None,
-    ) -> "GenerationReport":
-        """Write Verilog, stubs, registers and tape-out files; the report names the top, its size and every file.
-
-        Parameters
-        ----------
-        directory
-            Made if it does not exist.
-        part
-            ``"core"``: the core of a chip that has one; of one that has several ``"chip"``: all of it, ``"tile"``: one
-            of its tiles, ``"noc"``: its network on chip; ``None``: all there is.
-        wrap
-            Bus around a core or a chip: ``"none"``, ``"wishbone"`` (the default) or ``"axil"``; the others have none.
-        top, prefix
-            Name of the top module, and what is put before the name of every other one; ``None``: as in the chip.
-        tile
-            Which tile is the part ``"tile"``, ``"column,row"``; ``None``: ``"0,0"``.
-
-        Raises
-        ------
-        InputError
-            If an option is wrong, the chip has no such part, the macro's pins do not fit, or the folder holds files of
-            somebody else.
-        ToolError
-            If the folder cannot be written.
-        """
-        from rtl_gen import generate
-
-        return generate(self.description, Path(directory), part=part, wrap=wrap, top=top, prefix=prefix, tile=tile)
-
-    def __repr__(self) -> str:
-        return f"Chip({self.name!r}, {self.description.cores} x {self.lines} lines)"
+__all__ = ["Net"]
 
 
 class Net:
@@ -161,7 +69,7 @@ class Net:
         """Shapes of the inputs of the model, without that of the batch, by name."""
         return dict(self.network.model.inputs)
 
-    def reference(self, x: "InputsLike") -> Any:
+    def reference(self, x: InputsLike) -> Any:
         """Outputs of the float model for ``x`` of shape (images, ...), in onnxruntime's shape: several by name."""
         from compiler.compile import check_shape
 
@@ -170,10 +78,10 @@ class Net:
 
     def run(
         self,
-        x: "InputsLike",
+        x: InputsLike,
         *,
         cells: "Cells | PathLike | None" = None,
-        device: "Device | PathLike | None" = None,
+        device: Device | PathLike | None = None,
         time: str | float = "1d",
         temp: float = 25.0,
         compensation: str | None = None,
@@ -284,8 +192,8 @@ class Net:
     def program(
         self,
         *,
-        device: "Device | PathLike | None" = None,
-        pulse_law: "Device | PathLike | None" = None,
+        device: Device | PathLike | None = None,
+        pulse_law: Device | PathLike | None = None,
         seed: int | None = None,
         backend: str = "functional",
         measured: "ArrayLike | PathLike | None" = None,
@@ -357,132 +265,3 @@ class Net:
         return (
             f"Net({self.network.model.name!r}, {self.network.model.features} - {shapes}, on {self.network.chip.name!r})"
         )
-
-
-def read_cells(cells: "Cells | PathLike") -> "Cells":
-    """Cells, or what a file of them holds."""
-    from sim.cells.instance import Cells
-
-    return cells if isinstance(cells, Cells) else Cells.load(Path(cells))
-
-
-def read_inputs(x: "InputsLike") -> Inputs:
-    """An array, or what a file holds, as float32 of shape (images, ...), or several by name."""
-    if isinstance(x, Mapping):
-        return load_inputs({name: _source(one) for name, one in x.items()})
-    return x if isinstance(x, NamedInputs) else load_inputs(_source(x))
-
-
-def _source(x: "ArrayLike | PathLike") -> Any:
-    return Path(x) if isinstance(x, os.PathLike) else x if isinstance(x, str) else np.asarray(x)
-
-
-def compile(
-    model: "PathLike | bytes",
-    chip: "Chip | PathLike",
-    *,
-    calibrate: "InputsLike",
-    device: "Device | PathLike | None" = None,
-    cells: "Cells | PathLike | None" = None,
-    freeze: "Mapping[str, ArrayLike | PathLike] | None" = None,
-    input_shape: Mapping[str, Sequence[int]] | None = None,
-    progress: Callable[[int, int], None] | None = None,
-    **options: Any,
-) -> Net:
-    """Quantise an ONNX model after training, map it to a chip's cores and calibrate it on the device model.
-
-    Parameters
-    ----------
-    model
-        ONNX file, or its bytes.
-    chip
-        Chip to compile for.
-    calibrate
-        Typical inputs in the model's units, (samples, ...): an array, a ``.npy`` file or ``"X.npz:key"``; several by
-        name as in :meth:`Net.run`.
-    device
-        Device whose model the calibration uses; ``None``: that of ``cells``, or the chip's.
-    cells
-        Cells of one chip, which :meth:`Net.program` gave, or the file of them: their dead lines are left unused, and
-        weights avoid their faulty cells. The network is for that chip then.
-    freeze
-        Inputs of the model that are constants, by name: arrays or their files.
-    input_shape
-        Whole shapes of inputs by name, 0 for the batch, where the model leaves them open.
-    progress
-        Called with (layers calibrated, layers).
-    options
-        Those of the compiler: ``in_bits``, ``in_parts``, ``out_bits``, ``tolerance``, ``weight_clip``, ``copies``,
-        ``duplicates``, ``time_s``, ``error``, ``seeds``, ``samples``, ``slices``, ``output``.
-
-    Raises
-    ------
-    InputError
-        If the model has an operator that is not supported, or an input or option is wrong.
-    """
-    description, given = _chip_and_cells(chip, cells)
-    default = default_device(description) if given is None else given.device
-    with one_thread():
-        constants = {name: load_input(_source(value)) for name, value in (freeze or {}).items()}
-        network = compile_for_chip(
-            Path(model) if isinstance(model, os.PathLike) else model, description, calibrate=read_inputs(calibrate),
-            device=device_model(device, default), options=CompileOptions.from_dict(options),
-            faults=None if given is None else given.core_faults(), progress=progress,
-            freeze=constants, input_shape=input_shape,
-        )
-    if given is not None:
-        network = replace(network, calibration={**network.calibration, "cells": given.provenance()})
-    return Net(network)
-
-
-def _chip_and_cells(
-    chip: "Chip | PathLike", cells: "Cells | PathLike | None"
-) -> "tuple[ChipDescription, Cells | None]":
-    """The description of a chip, and cells of one such chip where they are given."""
-    description = chip.description if isinstance(chip, Chip) else load_chip(chip)
-    given = None if cells is None else read_cells(cells)
-    if given is not None:
-        given.check_chip(description)
-    return description, given
-
-
-def plan(
-    model: "PathLike | bytes",
-    chip: "Chip | PathLike",
-    *,
-    cells: "Cells | PathLike | None" = None,
-    freeze: "Mapping[str, ArrayLike | PathLike] | None" = None,
-    input_shape: Mapping[str, Sequence[int]] | None = None,
-    **options: Any,
-) -> dict[str, Any]:
-    """Say what an ONNX model takes on a chip, without calibrating it: plain numbers, strings, lists and dicts.
-
-    Keys: ``model``, ``chip``, ``plan`` (steps with where each runs, levels, weights, cells, conversions, cycles, lanes,
-    work of the host), ``fit`` (cores there, taken, least; what would do if they do not suffice), ``assumed`` (bits that
-    calibration would choose, with bounds of conversions and cycles), ``copies``, ``tiles`` (what each tile holds; None
-    without programs of tiles), ``warnings``.
-
-    Parameters as of :func:`compile`.
-
-    Raises
-    ------
-    InputError
-        If the model has an operator that is not supported, or an input or option is wrong.
-    """
-    description, given = _chip_and_cells(chip, cells)
-    return dry_run(
-        Path(model) if isinstance(model, os.PathLike) else model, description,
-        options=CompileOptions.from_dict(options), faults=None if given is None else given.core_faults(),
-        freeze={name: load_input(_source(value)) for name, value in (freeze or {}).items()}, input_shape=input_shape,
-    )
-
-
-def load(path: PathLike) -> Net:
-    """Read a network file (``.mho``).
-
-    Raises
-    ------
-    InputError
-        If it is missing, cut, altered, of another version, or no network file.
-    """
-    return Net(Network.load(Path(path)))
