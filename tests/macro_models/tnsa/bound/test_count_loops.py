@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 
 from macro_models.exact.converter import combine_segments
 from macro_models.exact.operation import MvmOperation
-from macro_models.exact.vector import LeafSum, compiled_leaves, largest_code, scale_leaf, sum_leaves
+from macro_models.exact.vector import LeafSum, largest_code, scale_leaf, sum_leaves
+from macro_models.exact.vector.leaf import compiled_leaves
 from macro_models.tnsa.bound.product import compiled_taken
 from macro_models.tnsa.converter.conversion import count_steps, segment_inputs
 from macro_models.tnsa.sensing import Steps
