@@ -1,28 +1,16 @@
 """What drives each net of a module, what is needed, and which nets are registers."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from rtl_gen.verilog.module.expressions import select
 from rtl_gen.verilog.module.gating import WORTH, Condition, enable_of, pieces
 from rtl_gen.verilog.module.processes import Reset, merge, prune, read_wires, retarget, split_reset
-from rtl_gen.verilog.rtlil import (
-    NAMED_CONSTANT,
-    Assign,
-    Cell,
-    Const,
-    Module,
-    Process,
-    Sig,
-    Slice,
-    Statement,
-    Switch,
-    Wire,
-    width,
-)
+from rtl_gen.verilog.module.sharing import join_outputs, share, take_constants
+from rtl_gen.verilog.rtlil import Assign, Cell, Module, Process, Sig, Slice, Statement, Wire, slices, whole, width
 
-__all__ = ["RESET", "Analysis", "Register", "RegisterGroup", "whole"]
+__all__ = ["RESET", "Analysis", "Register", "RegisterGroup"]
 
 RESET = "\\rst"
 """The reset of the one clock domain, as Amaranth calls it."""
@@ -67,15 +55,6 @@ class _Member:
     whole: list[Statement]
 
 
-def whole(wire: Wire) -> Slice:
-    """All bits of a wire."""
-    return Slice(wire.name, wire.width - 1, 0)
-
-
-def _slices(sigs: Iterable[Sig]) -> Iterator[Slice]:
-    return (chunk for sig in sigs for chunk in sig if isinstance(chunk, Slice))
-
-
 class Analysis:
     """A module with its drivers and readers.
 
@@ -95,15 +74,15 @@ class Analysis:
 
     def __init__(self, module: Module, *, gated: bool = False) -> None:
         self.module = module
-        _share(module)
-        _join_outputs(module)
-        self.constants = _take_constants(module)
+        share(module)
+        join_outputs(module)
+        self.constants = take_constants(module)
         self.cell_of: dict[str, Cell] = {}
         self.process_of: dict[str, Process] = {process.target: process for process in module.processes}
         self.connect_of: dict[str, Sig] = {target.wire: value for target, value in module.connects}
         self.instances = [cell for cell in module.cells if cell.type.startswith("\\")]
         for cell in module.cells:
-            for chunk in _slices(cell.ports[port] for port in cell.outputs):
+            for chunk in slices(cell.ports[port] for port in cell.outputs):
                 self.cell_of[chunk.wire] = cell
         self._narrow()
         self.registers = {r.wire: r for r in (self._register(c) for c in module.cells if c.type in ("$dff", "$adff"))}
@@ -118,7 +97,7 @@ class Analysis:
         """Give unnamed sums, of which only low bits are read, the width that is read; then their operands."""
         while True:
             top: Counter[str] = Counter()
-            for chunk in _slices(self._all_reads()):
+            for chunk in slices(self._all_reads()):
                 top[chunk.wire] = max(top[chunk.wire], chunk.high + 1)
             narrowed = [
                 (wire, cell)
@@ -179,19 +158,19 @@ class Analysis:
         """What the driver of a wire reads."""
         if wire in self.registers:
             register = self.registers[wire]
-            return read_wires(register.body) + list(_slices([register.clock, *(r.condition for r in register.resets)]))
+            return read_wires(register.body) + list(slices([register.clock, *(r.condition for r in register.resets)]))
         if wire in self.cell_of:
             cell = self.cell_of[wire]
-            return list(_slices(sig for port, sig in cell.ports.items() if port not in cell.outputs))
+            return list(slices(sig for port, sig in cell.ports.items() if port not in cell.outputs))
         if wire in self.process_of:
             return read_wires(self.process_of[wire].body)
-        return list(_slices([self.connect_of.get(wire, ())]))
+        return list(slices([self.connect_of.get(wire, ())]))
 
     def _find_live(self) -> None:
         """Count readers from outputs and instances on: what nobody reads is left out."""
         todo = [whole(wire) for wire in self.module.wires.values() if wire.port == "output"]
         for cell in self.instances:
-            todo += _slices(sig for port, sig in cell.ports.items() if port not in cell.outputs)
+            todo += slices(sig for port, sig in cell.ports.items() if port not in cell.outputs)
         seen: set[str] = set()
         while todo:
             chunk = todo.pop()
@@ -214,17 +193,17 @@ class Analysis:
         for cell in self.instances:
             for port, sig in cell.ports.items():
                 if port not in cell.outputs:
-                    note(f"{cell.name}_{port}", _slices([sig]))
+                    note(f"{cell.name}_{port}", slices([sig]))
         for target, value in self.module.connects:
-            note(target.wire, _slices([value]))
+            note(target.wire, slices([value]))
         for register in self.registers.values():
             note(register.wire, read_wires(register.body))
         for process in self.module.processes:
             note(process.target, read_wires(process.body))
         for cell in self.module.cells:
-            outputs = [chunk.wire for chunk in _slices(cell.ports[port] for port in cell.outputs)]
+            outputs = [chunk.wire for chunk in slices(cell.ports[port] for port in cell.outputs)]
             if outputs and cell not in self.instances:
-                note(outputs[0], _slices(sig for port, sig in cell.ports.items() if port not in cell.outputs))
+                note(outputs[0], slices(sig for port, sig in cell.ports.items() if port not in cell.outputs))
         return readers
 
     def _group_registers(self, *, gated: bool) -> list[RegisterGroup]:
@@ -267,11 +246,11 @@ class Analysis:
         reads = [chunk.wire for wire in free for chunk in self._sources(wire)]
         for cell in self.instances:
             sigs = (sig for port, sig in cell.ports.items() if port not in cell.outputs)
-            reads += [chunk.wire for chunk in _slices(sigs)]
+            reads += [chunk.wire for chunk in slices(sigs)]
         for group in self.groups:
             reads += [chunk.wire for chunk in read_wires(group.body)]
             tests = [condition.test for condition in group.enable]
-            reads += [chunk.wire for chunk in _slices([group.clock, *group.conditions, *tests])]
+            reads += [chunk.wire for chunk in slices([group.clock, *group.conditions, *tests])]
         reads += [wire.name for wire in self.module.wires.values() if wire.port == "output"]
         self.uses = Counter(reads)
 
@@ -285,100 +264,3 @@ def _bits_assigned(body: Iterable[Statement]) -> set[int]:
         else:
             found = found.union(*(_bits_assigned(case.body) for case in statement.cases))
     return found
-
-
-def _share(module: Module) -> None:
-    """Compute once what several unnamed operators, or processes of unnamed nets, compute alike."""
-    renamed: dict[str, str] = {}
-    held = {chunk.wire for cell in module.cells for chunk in _slices([cell.ports.get("D", ())])}
-    found = True
-    while found:
-        found, first = False, dict[object, str]()
-        for wire, key in _computed(module, held, renamed):
-            if wire not in renamed and (one := first.setdefault(key, wire)) != wire:
-                renamed[wire], found = one, True
-    outputs = ((cell, cell.ports.get("Y", ())) for cell in module.cells)
-    module.cells = [cell for cell, output in outputs if not any(chunk.wire in renamed for chunk in _slices([output]))]
-    module.processes = [process for process in module.processes if process.target not in renamed]
-    _rename(module, renamed)
-
-
-def _computed(module: Module, held: set[str], renamed: Mapping[str, str]) -> Iterator[tuple[str, object]]:
-    """Unnamed nets, with what they compute from the nets that stay."""
-    for cell in module.cells:
-        if cell.outputs == {"Y"} and not cell.type.startswith("\\") and len(cell.ports["Y"]) == 1:
-            (target,) = cell.ports["Y"]
-            if isinstance(target, Slice) and target == whole(module.wires[target.wire]) and target.wire[0] == "$":
-                inputs = {port: _renamed(sig, renamed) for port, sig in cell.ports.items() if port != "Y"}
-                yield target.wire, (cell.type, *cell.parameters.items(), *inputs.items())
-    for process in module.processes:
-        target = process.target
-        # What is the next value of a register is told apart from its resets later.
-        if target[0] == "$" and target not in held:
-            yield target, (module.wires[target].width, _key(process.body, target, renamed))
-
-
-def _key(body: Iterable[Statement], target: str, renamed: Mapping[str, str]) -> tuple[object, ...]:
-    return tuple(
-        (s.target.high, s.target.low, _renamed(s.value, renamed)) if isinstance(s, Assign)
-        else (_renamed(s.test, renamed), *((c.patterns, _key(c.body, target, renamed)) for c in s.cases))
-        for s in body
-    )
-
-
-def _renamed(sig: Sig, renamed: Mapping[str, str]) -> Sig:
-    """A signal of other nets."""
-    chunks: list[Const | Slice] = []
-    for chunk in sig:
-        if isinstance(chunk, Slice):
-            wire = chunk.wire
-            while wire in renamed:
-                wire = renamed[wire]
-            chunk = Slice(wire, chunk.high, chunk.low)
-        chunks.append(chunk)
-    return tuple(chunks)
-
-
-def _rename(module: Module, renamed: Mapping[str, str]) -> None:
-    """Put other nets in the place of some."""
-
-    def rename(body: list[Statement]) -> None:
-        for k, statement in enumerate(body):
-            if isinstance(statement, Switch):
-                statement.test = _renamed(statement.test, renamed)
-                for case in statement.cases:
-                    rename(case.body)
-            else:
-                body[k] = Assign(statement.target, _renamed(statement.value, renamed))
-
-    for cell in module.cells:
-        cell.ports = {port: _renamed(value, renamed) for port, value in cell.ports.items()}
-    for process in module.processes:
-        rename(process.body)
-    module.connects = [(target, _renamed(value, renamed)) for target, value in module.connects]
-
-
-def _take_constants(module: Module) -> dict[str, str]:
-    """Constants with names, by their wires, which have no drivers from now on."""
-    found: dict[str, str] = {}
-    for cell in module.cells:
-        if cell.type == f"\\{NAMED_CONSTANT}":
-            (chunk,) = cell.ports["o"]
-            assert isinstance(chunk, Slice)
-            found[chunk.wire] = cell.parameters["VALUE"].partition("'")[2]
-    module.cells = [cell for cell in module.cells if cell.type != f"\\{NAMED_CONSTANT}"]
-    return found
-
-
-def _join_outputs(module: Module) -> None:
-    """Where an output is another net as a whole, make them one."""
-    drivers = {chunk.wire for cell in module.cells for chunk in _slices(cell.ports[p] for p in cell.outputs)}
-    renamed: dict[str, str] = {}
-    for target, value in module.connects:
-        if module.wires[target.wire].port != "output" or len(value) != 1 or not isinstance(source := value[0], Slice):
-            continue
-        wire = module.wires[source.wire]
-        if source == whole(wire) and not wire.port and wire.name in drivers and wire.name not in renamed:
-            renamed[wire.name] = target.wire
-    _rename(module, renamed)
-    module.connects = [(target, value) for target, value in module.connects if value != (target,)]

@@ -1,39 +1,30 @@
-"""Names and values of the nets of a module: an expression where it is short, a net of its own where it is not."""
+"""Values of the nets of a module: an expression where it is short, a net of its own where it is not."""
 
 import re
 from collections.abc import Iterable, Mapping
 from itertools import groupby
 
-from rtl_gen.verilog.layout import LINE, range_text, wrap
-from rtl_gen.verilog.module.analysis import RESET, Analysis, whole
+from rtl_gen.verilog.layout import LINE, wrap
+from rtl_gen.verilog.module.analysis import RESET
 from rtl_gen.verilog.module.expressions import (
     Expression,
     concatenation,
     conditional,
     constant,
-    describe,
     extend,
     infix,
     invert,
     operator,
     select,
 )
+from rtl_gen.verilog.module.namer import Namer, States, anonymous, bits_of
 from rtl_gen.verilog.module.processes import boundaries, exclusive, prune, read_wires, restrict
-from rtl_gen.verilog.names import Names, identifier
-from rtl_gen.verilog.rtlil import Assign, Case, Cell, Const, Module, Process, Sig, Slice, Statement, Wire, width
+from rtl_gen.verilog.rtlil import Assign, Case, Cell, Const, Module, Process, Sig, Slice, Statement, Wire, whole, width
 
-__all__ = ["Reader", "States"]
-
-States = Mapping[str, Mapping[int, str]]
-"""Names of the states of a machine, by the wire that holds the state."""
+__all__ = ["Reader"]
 
 _INLINE_ONCE, _INLINE_ALWAYS, _ALONE = 90, 28, 400
 """Longest expression that moves to its only reader, that is repeated at each reader, and that is all that is read."""
-
-
-_LONGEST_NAME = 40
-"""Characters of a name that says what is computed."""
-
 
 _CHOICE = re.compile(r"(\w+|\([^()?]*\)) \? \d+'d(\d+) : \d+'d(\d+)")
 """A choice between two constants."""
@@ -45,138 +36,18 @@ def _number(sig: Sig) -> int | None:
     return None if not bits or set(bits) - {"0", "1"} else int(bits, 2)
 
 
-def anonymous(wire: str) -> bool:
-    """Whether a wire has no name that its author gave."""
-    return wire.startswith(("$", "\\$"))
-
-
-class Reader(Analysis):
-    """Gives expressions of signals and collects the declarations and the logic that they need.
-
-    Parameters
-    ----------
-    ports
-        Identifiers of the module's ports, by the wire.
-    states
-        Names of states.
-    reset_low
-        The reset is active low.
-    """
+class Reader(Namer):
+    """Gives expressions of signals and collects the logic that they need; parameters as of :class:`.namer.Namer`."""
 
     def __init__(
         self, module: Module, ports: Mapping[str, str], states: States, *, reset_low: bool, gated: bool = False
     ) -> None:
-        super().__init__(module, gated=gated)
-        self.ports, self.states, self.reset_low = ports, states, reset_low
-        self.states_read: set[tuple[str, int]] = set()
-        self.declarations: list[str] = []
+        super().__init__(module, ports, states, reset_low=reset_low, gated=gated)
         self.logic: list[str] = []
-        self.variables: set[str] = set()
         self.inline: dict[str, Expression | None] = {}
-        self._readers: dict[str, str] | None = None
-        self.identifiers = dict(ports)
-        self.names = Names({name.lower() for name in self.identifiers.values()})
-        self._aliases: dict[str, str] = {}
-        self._name_wires()
-        self._fields = self._find_fields()
         self._concatenations = {
-            wire: _bits(value) for wire, value in self.connect_of.items() if len(value) > 3 and not anonymous(wire)
+            wire: bits_of(value) for wire, value in self.connect_of.items() if len(value) > 3 and not anonymous(wire)
         }
-
-    def _find_fields(self) -> dict[str, list[tuple[int, int, str]]]:
-        """Named fields of each net: highest and lowest bit, wire; small ones first."""
-        fields: dict[str, list[tuple[int, int, str]]] = {}
-        for target, value in self.module.connects:
-            named = not anonymous(target.wire) and not self.module.wires[target.wire].port
-            if named and len(value) == 1 and isinstance(net := value[0], Slice):
-                if net != whole(self.module.wires[net.wire]) and not anonymous(net.wire):
-                    fields.setdefault(net.wire, []).append((net.high, net.low, target.wire))
-        for places in fields.values():
-            places.sort(key=lambda place: (place[0] - place[1], place))
-        return fields
-
-    # ---- Names
-
-    def _name_wires(self) -> None:
-        for wire in self.constants:
-            self.identifiers[wire] = self.names.add(identifier(wire).upper())
-        self.instance_names = {cell.name: self.names.add(cell.name) for cell in self.instances}
-        for cell in self.instances:
-            for port, sig in cell.ports.items():
-                for chunk in sig if port in cell.outputs else ():
-                    if isinstance(chunk, Slice) and self.uses[chunk.wire] and chunk.wire not in self.identifiers:
-                        name = f"{self.instance_names[cell.name]}_{port}"
-                        self.identifiers[chunk.wire] = self.names.add(name)
-        for target, value in self.module.connects:
-            # The netlist named the net after an unnamed signal that shares it.
-            if len(value) == 1 and isinstance(net := value[0], Slice) and net == whole(self.module.wires[net.wire]):
-                if anonymous(net.wire) and not anonymous(target.wire) and not self.uses[target.wire]:
-                    self._aliases.setdefault(net.wire, target.wire)
-        for wire in self.module.wires:
-            if not anonymous(wire) and self.uses[wire] and wire not in self.identifiers:
-                self.identifiers[wire] = self._own_name(wire)
-
-    def _own_name(self, wire: str) -> str:
-        """The name that a net's author gave; beside a port of that name it says what the net is."""
-        return self.names.add(wire, f"{identifier(wire)}_{'held' if wire in self.registers else 'inner'}")
-
-    def name(self, wire: str) -> str:
-        """Identifier of a net."""
-        if wire not in self.identifiers:
-            alias = self._aliases.get(wire, wire)
-            self.identifiers[wire] = self.names.add(self._describe(wire) if alias == wire else alias)
-        return self.identifiers[wire]
-
-    def _describe(self, wire: str) -> str:
-        """A name for what has none: what it computes where that is short, else what it is for."""
-        cell = self.cell_of.get(wire)
-        named = describe(cell, self._operand) if cell is not None else ""
-        if named and len(named) <= _LONGEST_NAME:
-            return named
-        if self._readers is None:
-            self._readers = self.first_readers()
-        seen, reader = {wire}, self._readers.get(wire, "")
-        while anonymous(reader) and reader not in seen and reader in self._readers:
-            seen.add(reader)
-            reader = self._readers[reader]
-        return f"{self.identifiers.get(reader) or identifier(reader)}_term" if reader else "term"
-
-    def _operand(self, sig: Sig) -> str:
-        """A named net, or a part of one with its place; empty for anything else."""
-        chunk = sig[0]
-        if len(sig) > 1 or not isinstance(chunk, Slice):
-            return ""
-        if chunk != whole(self.module.wires[chunk.wire]):
-            chunk = next((Slice(wire, chunk.high - low, chunk.low - low)
-                          for high, low, wire in self._fields.get(chunk.wire, ())
-                          if chunk.high <= high and low <= chunk.low), chunk)
-        name = self.identifiers.get(chunk.wire, "" if anonymous(chunk.wire) else identifier(chunk.wire))
-        if not name or chunk == whole(self.module.wires[chunk.wire]):
-            return name
-        return f"{name}_{chunk.high}" if chunk.high == chunk.low else f"{name}_{chunk.high}_{chunk.low}"
-
-    def state(self, wire: str, value: int) -> str:
-        """A state's name, or its number where it has none."""
-        name = self.states[wire].get(value)
-        if name:
-            self.states_read.add((wire, value))
-            return identifier(f"{self.name(wire)}_{name}").upper()
-        return constant(f"{value:0{self.module.wires[wire].width}b}")
-
-    def machine(self, sig: Sig) -> str:
-        """The wire with named states that a signal is, or an empty string."""
-        if len(sig) == 1 and isinstance(chunk := sig[0], Slice) and chunk.wire in self.states:
-            return chunk.wire if chunk == whole(self.module.wires[chunk.wire]) else ""
-        return ""
-
-    def declare(self, wire: str, kind: str) -> None:
-        """Declare a net, or note that a port is a variable."""
-        if not self.module.wires[wire].port:
-            self.declarations.append(f"{kind} {range_text(self.module.wires[wire].width)}{self.name(wire)};")
-        elif kind == "reg":
-            self.variables.add(wire)
-
-    # ---- Expressions
 
     def read(self, sig: Sig) -> Expression:
         """Expression of a signal; what it needs is written before it."""
@@ -192,12 +63,12 @@ class Reader(Analysis):
 
     def _named_part(self, sig: Sig) -> Sig:
         """The same bits as part of a named concatenation, if they lie in one."""
-        bits = _bits(sig)
+        bits = bits_of(sig)
         for wire, inside in self._concatenations.items():
             for low in (k for k, bit in enumerate(inside) if bit == bits[0]):
                 if inside[low : low + len(bits)] == bits and not self.module.wires[wire].port:
                     if wire not in self.identifiers:
-                        self.identifiers[wire] = self._own_name(wire)
+                        self.identifiers[wire] = self.own_name(wire)
                         value = self._concatenations.pop(wire)
                         self.drive(wire, self.read(self.connect_of[wire]))
                         self._concatenations[wire] = value
@@ -223,10 +94,10 @@ class Reader(Analysis):
 
     def _field(self, chunk: Slice) -> Slice:
         """The same bits as part of a named field, if they lie in one: structures have no other trace in Verilog."""
-        for high, low, wire in self._fields.get(chunk.wire, ()):
+        for high, low, wire in self.fields.get(chunk.wire, ()):
             if chunk.high <= high and low <= chunk.low:
                 if wire not in self.identifiers:
-                    self.identifiers[wire] = self._own_name(wire)
+                    self.identifiers[wire] = self.own_name(wire)
                     self.declare(wire, "wire")
                     part = f"[{high}]" if high == low else f"[{high}:{low}]"
                     self.logic.append(f"assign {self.name(wire)} = {self.name(chunk.wire)}{part};")
@@ -420,17 +291,6 @@ def _chosen(value: Expression, wanted: int, *, same: bool = True) -> Expression 
         return None
     yes, no = (Expression(f"1'b{int((int(value) == wanted) == same)}") for value in (choice[2], choice[3]))
     return yes if yes == no else conditional(Expression(choice[1]), yes, no)
-
-
-def _bits(sig: Sig) -> list[tuple[str, int]]:
-    """Bits of a signal as (wire, place) or (digit, 0), the least significant first."""
-    bits: list[tuple[str, int]] = []
-    for chunk in reversed(sig):
-        if isinstance(chunk, Const):
-            bits += [(digit, 0) for digit in reversed(chunk.bits)]
-        else:
-            bits += [(chunk.wire, k) for k in range(chunk.low, chunk.high + 1)]
-    return bits
 
 
 _Arms = list[tuple[Case, Expression | None]]
