@@ -27,7 +27,7 @@ from compiler.importer.onnx_import import import_onnx
 from compiler.inputs import load_inputs
 from compiler.mapping import SkipMaps
 from compiler.mapping.faults import FaultMaps
-from compiler.mapping.place import Placement
+from compiler.mapping.placement import Placement
 from compiler.model import FloatNetwork
 from compiler.model.centred import centred
 from compiler.model.stages import Linear, Step
