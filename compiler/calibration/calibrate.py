@@ -21,8 +21,9 @@ from compiler.calibration.outputs import OutputError, output_errors
 from compiler.calibration.quantisers import Quantiser
 from compiler.calibration.search.layer import Search
 from compiler.calibration.search.sampled import is_large
-from compiler.calibration.trials.bench import Bench, Draft, Site
+from compiler.calibration.trials.bench import Bench
 from compiler.calibration.trials.calls import FEW_SAMPLES, MOST_SAMPLES, Calls, range_samples, sampled, samples
+from compiler.calibration.trials.candidates import Draft, Site
 from compiler.layer_run import LayerRun
 from compiler.mapping import Placement
 from compiler.model import FloatNetwork

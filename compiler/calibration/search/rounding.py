@@ -5,7 +5,8 @@ from numpy.typing import NDArray
 
 from compiler.calibration.assembly.carried import Carried
 from compiler.calibration.quantisers import CodeFormat, formats, needs_sign
-from compiler.calibration.trials.bench import Bench, Site
+from compiler.calibration.trials.bench import Bench
+from compiler.calibration.trials.candidates import Site
 from compiler.options import CompileOptions
 
 __all__ = ["Rounding"]

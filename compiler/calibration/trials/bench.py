@@ -1,7 +1,7 @@
 """Trials: a candidate for one layer, programmed on chips of the device model and run on samples of its inputs."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,143 +10,33 @@ from compiler.calibration.assembly.layer_lowering import Product
 from compiler.calibration.assembly.residual import Rest, copy_weights
 from compiler.calibration.quantisers import Quantiser
 from compiler.calibration.trials.activations import Activations
+from compiler.calibration.trials.candidates import Chips, Draft, Held, Kind, Site, Stand, Trial
 from compiler.calibration.trials.sensitivity import make_judge
 from compiler.layer_run import LayerRun, taken_inputs
 from compiler.mapping import Placement
 from compiler.mapping.block import Block
-from compiler.mapping.faults import FaultMaps, compensate
-from compiler.mapping.weights import PairMap, code_value, column_loads
+from compiler.mapping.weights import code_value, column_loads
 from compiler.model import FloatNetwork
-from compiler.model.layer import LinearLayer
 from compiler.options import CompileOptions
 from compiler.program import DITHER, OP_ID_IMAGE_SHIFT, Call, Layer, Mvm
 from hw.config import Chip
 from hw.kinds import timing
-from macro_models import CAUSES, MacroModel, Masks, family
+from macro_models import CAUSES, MacroModel, family
 from macro_models.bound import bind, constant_input
 from macro_models.devices import Device, load_device
-from macro_models.exact.operation import MvmOperation
 
-__all__ = ["Bench", "Chips", "Draft", "Hopeless", "Site", "Stand", "Trial", "representative_time"]
+__all__ = ["Bench", "Hopeless", "representative_time"]
 
 Float = NDArray[np.float64]
 Hopeless = Callable[[float, Float], bool]
 """Whether a candidate is out of the question, from its total so far and the error of each output so far."""
 _Taken = tuple[NDArray[np.int32], NDArray[np.intp]]
-Kind = tuple[Device, int, float]
-"""A chip: its device, its seed, the time since it was programmed."""
 
 _CAUSES = frozenset(CAUSES) - {"wire"}
 """What is compiled assumes perfect wires, and a matrix for every trial would take long."""
 
 FIRST_SEED = 0xCA11B000
 """Seeds of the chips of calibration: far from those that a user takes."""
-
-IDEAL_SHARE = 0.7
-"""Weight of a perfect chip among those on which a candidate is tried."""
-
-
-@dataclass(frozen=True)
-class Draft:
-    """A candidate for one layer: input codes, which input each row takes, conductances, and the operation.
-
-    ``faults`` are those of the cores, which the conductances have to live with. ``gain`` multiplies the
-    products, near 1, and ``shift`` is added to the bias: what ageing does to all conductances in the mean, and rounding
-    to the mean of each output.
-    """
-
-    quantiser: Quantiser
-    spread: NDArray[np.int32]
-    pairs: PairMap
-    op: MvmOperation
-    faults: FaultMaps = field(default_factory=dict)
-    gain: float = 1.0
-    shift: Float | float = 0.0
-
-    def fill(self, targets: NDArray[np.float32], block: Block) -> None:
-        """Writes the conductances of a block into a core's targets, in uS."""
-        self.pairs.fill(targets, block)
-        constant = np.flatnonzero(self.spread[block.first : block.first + len(block.rows)] == DITHER)
-        if len(constant):
-            self.pairs.dither(targets, block, constant, self.op.step_code)
-        if block.core in self.faults:
-            cells, spread = self.pairs.chip.cells, self.spread[block.first : block.first + len(block.rows)]
-            faults, low, high = self.faults[block.core], cells.g_min_uS, cells.g_max_uS
-            compensate(targets, block, spread, faults, self.pairs.map, low, high)
-
-
-@dataclass(frozen=True)
-class Trial:
-    """What a candidate gave.
-
-    ``outputs`` are those of the layer after its ReLU, of shape (chips, samples, outputs), ``error`` the squared error
-    of each, of shape (outputs,); ``sums`` are the outputs before bias and ReLU, ``total`` is the squared error of the
-    network's outputs if all other layers were exact; ``cycles`` the mean for one sample.
-    """
-
-    draft: Draft
-    outputs: Float
-    sums: Float
-    error: Float
-    total: float
-    cycles: float
-
-
-@dataclass(frozen=True, eq=False)
-class Stand:
-    """Where candidates are tried.
-
-    ``placement`` says where layers are on each of the chips ``kinds``, ``masks`` are those of its cores and ``share``
-    is the weight of each chip. ``outputs`` are those of a layer that are tried: all, or some by their number.
-    """
-
-    placement: Placement
-    masks: Sequence[Masks]
-    kinds: Sequence[Kind]
-    share: Float
-    outputs: NDArray[np.integer] | slice = field(default_factory=lambda: slice(None))
-
-    @classmethod
-    def of(
-        cls, placement: Placement, kinds: Sequence[Kind], outputs: NDArray[np.integer] | slice = slice(None)
-    ) -> "Stand":
-        """With the masks of the placement and the shares of the chips, the first of which is perfect."""
-        others = len(kinds) - 1
-        share = np.array([IDEAL_SHARE] + [(1.0 - IDEAL_SHARE) / others] * others if others else [1.0])
-        return cls(placement, [_masks(placement, core) for core in range(placement.cores)], kinds, share, outputs)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Site:
-    """A layer by its number, and the samples on which its candidates are tried.
-
-    ``layer`` is what it computes in floating point. A sample is a position of an image, in one of the layer's calls.
-    ``inputs`` and ``wanted`` are inputs and outputs in floating point, of shape (samples, ...), ``values`` the inputs
-    on each chip, of shape (chips, samples, inputs); of outputs and chips there are those of ``stand``. ``taken`` are
-    the inputs that these outputs take, None for all.
-    """
-
-    index: int
-    layer: LinearLayer
-    inputs: Float
-    wanted: Float
-    values: Float
-    stand: Stand
-    taken: NDArray[np.integer] | None = None
-
-
-class Chips:
-    """Chips that hold one layer, by their number: the model of each core by its own. Made when they are asked for."""
-
-    def __init__(self, count: int, make: Callable[[int], dict[int, MacroModel]]) -> None:
-        self._made: list[dict[int, MacroModel] | None] = [None] * count
-        self._make = make
-
-    def __getitem__(self, number: int) -> dict[int, MacroModel]:
-        found = self._made[number]
-        if found is None:
-            found = self._made[number] = self._make(number)
-        return found
 
 
 class Bench:
@@ -185,7 +75,7 @@ class Bench:
         self.wanted = Activations(network, x)
         self.judge = make_judge(network, x)
         self._last: tuple[Site, Quantiser, NDArray[np.int16]] | None = None
-        self._held: _Held | None = None
+        self._held: Held | None = None
 
     def offset(self, index: int, quantiser: Quantiser) -> Float:
         """What the digital side adds to a layer's products: its bias, and what codes of 0 stand for."""
@@ -204,7 +94,7 @@ class Bench:
             for core, target in targets.items()
         }
 
-    def _hold(self, index: int, draft: Draft, stand: Stand) -> "_Held":
+    def _hold(self, index: int, draft: Draft, stand: Stand) -> Held:
         """Targets of one layer: those of the last candidate are kept, with the chips that hold them."""
         step = draft.op.step_code if DITHER in draft.spread else None
         if self._held is None or not self._held.serves(index, draft, stand, step):
@@ -215,7 +105,7 @@ class Bench:
                     targets[block.core] = np.full(shape, self.chip.cells.g_min_uS, dtype=np.float32)
                 draft.fill(targets[block.core], block)
             chips = Chips(len(stand.kinds), lambda number: self._programmed(targets, stand.kinds[number]))
-            self._held = _Held(index, draft, stand, step, targets, chips)
+            self._held = Held(index, draft, stand, step, targets, chips)
         return self._held
 
     def run(
@@ -352,23 +242,6 @@ class Bench:
         return float(np.sqrt(lost / max(site.wanted.var(axis=0).mean(), 1e-300)))
 
 
-@dataclass
-class _Held:
-    """What cores hold of a candidate, and the chips that hold it."""
-
-    index: int
-    draft: Draft
-    stand: Stand
-    step: int | None
-    targets: dict[int, NDArray[np.float32]]
-    chips: Chips
-
-    def serves(self, index: int, draft: Draft, stand: Stand, step: int | None) -> bool:
-        """Whether another candidate has the same cells: it may differ in its operation, gain and shift."""
-        same = self.draft.pairs is draft.pairs and self.draft.spread is draft.spread
-        return same and (self.index, self.step) == (index, step) and self.stand is stand
-
-
 def _vectors(inputs: NDArray[np.int16], used: NDArray[np.int32], constant: int) -> NDArray[np.float32]:
     """Inputs that a product takes, and the constant last, (samples, taken inputs + 1)."""
     x = np.empty((len(inputs), len(used) + 1), dtype=np.float32)
@@ -388,11 +261,6 @@ def _add_columns(total: Float, outputs: NDArray[np.integer], values: Float) -> N
         total[:, first : first + count] += added
     else:
         np.add.at(total.T, outputs, values.T)
-
-
-def _masks(placement: Placement, core: int) -> Masks:
-    bl_skip, sl_skip = placement.dead_lines(core)
-    return Masks(placement.word_lines(core), placement.converted_lines(core), bl_skip, sl_skip)
 
 
 def representative_time(chip: Chip, device: Device, options: CompileOptions) -> float:
