@@ -45,9 +45,9 @@ from rtl_gen import emit_core
 from sim.build.simulators import verilator_build
 from sim.build.toolchain import tool_version
 from sim.core.batch import Mode
+from sim.core.bench.trials import make_models
 from sim.core.cosim import CosimCore
 from sim.core.process import Simulation
-from sim.core.trials import make_models
 
 ROOT = Path(__file__).resolve().parent.parent
 

@@ -30,9 +30,9 @@ from hw.config import load_chip
 from rtl_gen.emit import module_texts
 from sim.build.toolchain import cache_folder
 from sim.silicon.area import Netlist, synthesise
-from sim.silicon.library import Library
-from sim.silicon.modules import counted, memory_bits, parts_of, without_comments
-from sim.silicon.timing import slowest
+from sim.silicon.liberty.library import Library
+from sim.silicon.synthesis.modules import counted, memory_bits, parts_of, without_comments
+from sim.silicon.synthesis.timing import slowest
 
 
 def measure(args: argparse.Namespace) -> dict[str, Any]:

@@ -11,12 +11,12 @@ import numpy as np
 import onnx
 from numpy.typing import NDArray
 
-from compiler.calibration.bench import representative_time
 from compiler.calibration.cell_error import cell_error, error_of_outputs
 from compiler.calibration.converters import converter_registers
 from compiler.calibration.finer import calibrated
 from compiler.calibration.outputs import output_warnings, unseen_warnings
-from compiler.calibration.sensitivity import IMAGES, weight_noise
+from compiler.calibration.trials.bench import representative_time
+from compiler.calibration.trials.sensitivity import IMAGES, weight_noise
 from compiler.footprint import compile_bytes
 from compiler.importer.onnx_import import import_onnx
 from compiler.inputs import Inputs, NamedInputs, load_input, load_inputs
@@ -30,7 +30,7 @@ from compiler.network.ranges import InputRange, calibration_warnings
 from compiler.options import CompileOptions
 from hw.config import Chip, check_device, default_device
 from macro_models.devices import Device, load_device
-from macro_models.devices.device import Stuck
+from macro_models.devices.sections.programming import Stuck
 from macro_models.errors import InputError
 from macro_models.files import check_memory
 
@@ -163,7 +163,7 @@ def output_noise(
     """Squared error of the outputs, relative to them, that each layer makes with one cell a weight, by estimate.
 
     ``error`` is that of a cell (:func:`~compiler.calibration.cell_error.cell_error`), ``noise`` what it does
-    (:func:`~compiler.calibration.sensitivity.weight_noise`).
+    (:func:`~compiler.calibration.trials.sensitivity.weight_noise`).
     """
     squared = (error * error_of_outputs(net, x[:: -(-len(x) // IMAGES)])) ** 2
     return [squared * one for one in noise]

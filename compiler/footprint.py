@@ -9,10 +9,10 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from compiler.calibration.calibrate import images_used
-from compiler.calibration.calls import MOST_SAMPLES
+from compiler.calibration.trials.calls import MOST_SAMPLES
 from compiler.mapping import Placement
 from compiler.model import FloatNetwork
-from compiler.program import POSITIONS
+from compiler.program.program import POSITIONS
 from macro_models.array.cache import LIMIT_BYTES
 from macro_models.cells.programming import KEPT_CELLS, KEPT_DRAWS
 

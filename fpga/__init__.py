@@ -1,1 +1,1 @@
-
+"""FPGA boards: bitstreams, loading, evidence, the serial line, the backend ``fpga``."""

@@ -11,7 +11,7 @@ from dataclasses import fields
 from pathlib import Path
 
 from fpga.boards import BOARDS as BOARD_FILES
-from fpga.build import BuildReport, build
+from fpga.build.build import BuildReport, build
 from fpga.config import BOARDS as PLANS
 from hw.config import load_chip
 from macro_models.errors import InputError, ToolError

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from macro_models.cell_map import CellMap
 from macro_models.cells.programming import programmed
 from macro_models.devices import Device, device_from_dict
-from macro_models.devices.device import checked_causes
+from macro_models.devices.causes import checked_causes
 from macro_models.errors import InputError
 
 __all__ = ["ConductanceGrid", "ProgrammedCore"]

@@ -16,7 +16,10 @@ from macro_models.lazy import lazy_names
 
 if TYPE_CHECKING:
     from macro_models.errors import InputError, ToolError
-    from mho.api import Chip, Device, Net, compile, load, plan
+    from mho.api.chip import Chip
+    from mho.api.compile import compile, load, plan
+    from mho.api.device import Device
+    from mho.api.net import Net
     from mho.results.result import Budget, Result
     from mho.version import __version__
     from sim.cells.instance import Cells
@@ -39,7 +42,10 @@ __all__ = [
 __getattr__ = lazy_names(__name__, {
     "macro_models.errors": ("InputError", "ToolError"),
     "sim.cells.instance": ("Cells",),
-    "mho.api": ("Chip", "Device", "Net", "compile", "load", "plan"),
+    "mho.api.chip": ("Chip",),
+    "mho.api.compile": ("compile", "load", "plan"),
+    "mho.api.device": ("Device",),
+    "mho.api.net": ("Net",),
     "mho.results.result": ("Budget", "Result"),
     "mho.version": ("__version__",),
 })

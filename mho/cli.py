@@ -24,17 +24,19 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "preset": ("mho.commands.preset", "List and show the shipped chip descriptions."),
     "check": ("mho.commands.preset", "Resolve a chip description and print it with sizes and warnings."),
     "generate": ("mho.commands.generate", "Write Verilog, stubs, registers and tape-out files of a chip."),
-    "compile": ("mho.commands.compile", "Quantise an ONNX model and map it to a chip's cores."),
-    "run": ("mho.commands.run", "Run a network on a chip with its devices, and say how well it does."),
-    "compare": ("mho.commands.compare", "Set runs, chips or devices side by side: what differs, and by how much."),
+    "compile": ("mho.commands.compile.command", "Quantise an ONNX model and map it to a chip's cores."),
+    "run": ("mho.commands.run.command", "Run a network on a chip with its devices, and say how well it does."),
+    "compare": (
+        "mho.commands.compare.command", "Set runs, chips or devices side by side: what differs, and by how much.",
+    ),
     "sweep": ("mho.commands.sweep", "Run chips, devices, networks, seeds, times: all combinations, or the best."),
     "report": ("mho.commands.report", "One page of runs: what limits accuracy, time and energy."),
     "program": ("mho.commands.program", "Program the cells of a network by write-verify, or take measured ones."),
-    "verify": ("mho.commands.verify", "Run the generated Verilog of a core or a mesh against its reference."),
-    "device": ("mho.commands.device", "List, show and fit device models."),
+    "verify": ("mho.commands.verify.group", "Run the generated Verilog of a core or a mesh against its reference."),
+    "device": ("mho.commands.device.group", "List, show and fit device models."),
     "asm": ("mho.commands.asm", "Assemble a tile's program, or refuse it with its line."),
     "disasm": ("mho.commands.asm", "Write a tile's program as text."),
-    "fpga": ("mho.commands.fpga", "Put a core on an FPGA board, its array emulated."),
+    "fpga": ("mho.commands.fpga.group", "Put a core on an FPGA board, its array emulated."),
 }
 """Name of a subcommand: its module, where it is the attribute ``NAME_command``, and its line in the help."""
 

@@ -2,8 +2,8 @@
 
 from importlib.resources import files
 
+from hw.host.core.write_map import RESULT_PULSES, RESULT_VALID, WORD_FLAG
 from hw.host.registers import RegisterMap
-from hw.host.write_map import RESULT_PULSES, RESULT_VALID, WORD_FLAG
 
 __all__ = ["c_driver"]
 

@@ -10,7 +10,7 @@ from hw.kinds import core_blocks
 from hw.macro.command_port import CommandPort
 from rtl_gen.macro.adapter import through, write_adapter
 from rtl_gen.macro.pin_check import macro_map
-from rtl_gen.macro.port_map import command_port_config
+from rtl_gen.macro.signals import command_port_config
 from rtl_gen.macro.supplies import pass_through
 from rtl_gen.testable import BYPASS, with_test
 from rtl_gen.verilog.names import identifier

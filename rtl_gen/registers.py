@@ -142,7 +142,7 @@ def _locked(map: RegisterMap) -> list[str]:
 if __name__ == "__main__":
     import sys
 
-    from hw.host.core_map import core_map
+    from hw.host.core.map import core_map
     from hw.noc.config import MeshConfig
     from hw.noc.registers.map import node_map
 

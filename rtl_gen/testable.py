@@ -13,7 +13,7 @@ from amaranth.lib.wiring import Out
 
 from hw.macro.contract import ContractPins
 from rtl_gen.macro.supplies import Through, pass_through
-from rtl_gen.verilog.gating import CLOCK_GATE
+from rtl_gen.verilog.module.gating import CLOCK_GATE
 from rtl_gen.verilog.permission import PERMISSION
 from rtl_gen.verilog.ports import Port
 

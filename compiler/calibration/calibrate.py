@@ -12,17 +12,18 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from compiler.calibration.assembly import Assembly, beside, join
-from compiler.calibration.bench import Bench, Draft, Site
-from compiler.calibration.calls import FEW_SAMPLES, MOST_SAMPLES, Calls, range_samples, sampled, samples
-from compiler.calibration.carried import HIDDEN_ANCHORS, Encoded, Handed, InLanes, Value
-from compiler.calibration.entry import Entry
-from compiler.calibration.layer_lowering import Product, lower_last, lower_layer, smallest_scale
+from compiler.calibration.assembly.assembly import Assembly, beside, join
+from compiler.calibration.assembly.carried import HIDDEN_ANCHORS, Encoded, Handed, InLanes, Value
+from compiler.calibration.assembly.entry import Entry
+from compiler.calibration.assembly.layer_lowering import Product, lower_last, lower_layer, smallest_scale
+from compiler.calibration.assembly.residual import Rest, sum_of_parts
 from compiler.calibration.outputs import OutputError, output_errors
 from compiler.calibration.quantisers import Quantiser
-from compiler.calibration.residual import Rest, sum_of_parts
 from compiler.calibration.search.layer import Search
 from compiler.calibration.search.sampled import is_large
+from compiler.calibration.trials.bench import Bench
+from compiler.calibration.trials.calls import FEW_SAMPLES, MOST_SAMPLES, Calls, range_samples, sampled, samples
+from compiler.calibration.trials.candidates import Draft, Site
 from compiler.layer_run import LayerRun
 from compiler.mapping import Placement
 from compiler.model import FloatNetwork
@@ -108,11 +109,11 @@ class _Shared:
 
 
 class Calibrator:
-    """One calibration of one network; parameters as of :class:`~compiler.calibration.bench.Bench`.
+    """One calibration of one network; parameters as of :class:`~compiler.calibration.trials.bench.Bench`.
 
     ``progress`` is called with (layers done, layers). With ``products`` steps of products and sums of computed values
     are stages of the vector unit, as tiles need them, not work of the host; with ``in_two`` each layer takes its inputs
-    in two parts (:mod:`compiler.calibration.residual`). ``keep``: whether layers on perfect cells are kept, to answer
+    in two parts (:mod:`.assembly.residual`). ``keep``: whether layers on perfect cells are kept, to answer
     other inputs (:attr:`perfect`).
     """
 

@@ -14,7 +14,9 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from compiler.mapping.place import DEFAULT_COPIES, Placement, Shape, place
+from compiler.mapping.place import DEFAULT_COPIES, place
+from compiler.mapping.placement import Placement
+from compiler.mapping.size import Shape
 from macro_models.cell_map import CellMap
 
 __all__ = ["Redundancy", "place_within"]

@@ -16,18 +16,18 @@ import numpy as np
 import onnx
 from numpy.typing import NDArray
 
-from compiler.calibration.bench import representative_time
 from compiler.calibration.calibrate import Calibrated, Calibrator
 from compiler.calibration.cell_error import cell_error
 from compiler.calibration.converters import converter_registers
 from compiler.calibration.outputs import output_warnings
-from compiler.calibration.sensitivity import weight_noise
+from compiler.calibration.trials.bench import representative_time
+from compiler.calibration.trials.sensitivity import weight_noise
 from compiler.compile import NO_ERROR, check_shape, core_image, output_noise
 from compiler.importer.onnx_import import import_onnx
 from compiler.inputs import load_inputs
 from compiler.mapping import SkipMaps
 from compiler.mapping.faults import FaultMaps
-from compiler.mapping.place import Placement
+from compiler.mapping.placement import Placement
 from compiler.model import FloatNetwork
 from compiler.model.centred import centred
 from compiler.model.stages import Linear, Step
@@ -47,7 +47,7 @@ from compiler.tile.placed.placing import place_on_tiles
 from compiler.tile.programs import tile_needs
 from hw.config import Chip, check_device, default_device
 from macro_models.devices import Device, load_device
-from macro_models.devices.device import Stuck
+from macro_models.devices.sections.programming import Stuck
 from macro_models.exact.vector import PAD
 
 __all__ = ["compile_tiles"]

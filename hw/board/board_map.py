@@ -7,7 +7,7 @@ from typing import Protocol
 from hw.board.config import LEVELS
 from hw.config import Chip
 from hw.emulator import EmulatorConfig
-from hw.host.core_map import MAP_VERSION
+from hw.host.core.map import MAP_VERSION
 from hw.host.registers import Access, Field, Register, RegisterMap
 
 __all__ = ["BOARD_MAGIC", "BOARD_VERSIONS", "BoardFacts", "board_map"]

@@ -8,7 +8,7 @@ from hw.config import Chip, PulseChip
 from hw.core.config import CoreConfig
 from hw.core.write_verify import WriteVerifyConfig, WriteVerifyParameters
 from hw.emulator import EmulatorConfig, PinEmulatorConfig
-from hw.host.core_map import core_map
+from hw.host.core.map import core_map
 from hw.host.registers import RegisterMap
 from macro_models.errors import InputError
 

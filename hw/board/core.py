@@ -13,8 +13,8 @@ from hw.core.port import join
 from hw.emulator import PinEmulatorConfig, PinLevelCore, VectorEmulator
 from hw.host.bank import RegisterBank
 from hw.host.bus import RegisterBus
-from hw.host.core_host import CoreHost
-from hw.host.core_map import ADDRESS_WIDTH as CORE_WIDTH
+from hw.host.core.host import CoreHost
+from hw.host.core.map import ADDRESS_WIDTH as CORE_WIDTH
 from hw.host.split import BusSplit, Region
 
 __all__ = ["BoardCore"]
@@ -23,7 +23,7 @@ __all__ = ["BoardCore"]
 class BoardCore(wiring.Component):
     """A core with an emulated array behind a register bus.
 
-    From :data:`~hw.board.config.CORE_BASE` on are the registers of the core (:func:`hw.host.core_map.core_map`), from
+    From :data:`~hw.board.config.CORE_BASE` on are the registers of the core (:func:`hw.host.core.map.core_map`), from
     :data:`~hw.board.config.BOARD_BASE` on those of the board (:func:`~hw.board.board_map.board_map`), from
     :func:`~hw.board.config.load_base` on the load port (:class:`~hw.board.load_port.LoadPort`).
 

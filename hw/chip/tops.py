@@ -11,8 +11,8 @@ from hw.chip.config import ChipParts
 from hw.chip.map import address_width
 from hw.config import Chip as Description
 from hw.core.port import join
-from hw.host.axil import AxiLiteBridge
-from hw.host.wishbone import WishboneBridge
+from hw.host.bridges.axil import AxiLiteBridge
+from hw.host.bridges.wishbone import WishboneBridge
 from hw.kinds import CoreBlocks, core_blocks
 from hw.tile.core_tile import CoreTile
 from hw.tile.mesh import TileMesh

@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from hw.config import SYNCHRONISER_CYCLES, Chip
 from hw.config.kinds.tnsa import TnsaChip
-from macro_models.errors import InputError
+from macro_models.exact.limits import check_among, check_whole
 from macro_models.exact.operation import LSB_SEGMENT_BITS, MAX_BITS, Converter, MvmOperation
 
 __all__ = ["LIMITS", "MASKS", "MASK_WORD", "OPERATIONS", "OVERHEAD_CYCLES", "CoreConfig", "constant_name",
@@ -61,14 +61,14 @@ class CoreConfig:
     compare_cycles
         Duration of a compare, in cycles, 2..65535: its result, valid in the second, decides what comes next.
     trim
-        Durations and limits are registers, see :mod:`hw.core.trim`; the values here are those after reset.
+        Durations and limits are registers, see :mod:`hw.core.bring_up.trim`; the values here are those after reset.
     most_in_bits, most_out_bits
         With ``trim``, the widest operation that is legal, 1..8 bits. Without, all are.
     synchronise
         Pins of the macro that pass through two flip-flops: ``cmp``, ``hold``, ``verify_valid``. Durations above hold
         the latency: with ``cmp`` a compare, with ``hold`` every operation lasts at least two cycles longer.
     manual
-        The core has the manual mode of :mod:`hw.core.manual`.
+        The core has the manual mode of :mod:`hw.core.bring_up.manual`.
     ranged
         An operation gives the words that come with its descriptor (``words`` of the port) and no others.
 
@@ -92,13 +92,10 @@ class CoreConfig:
     ranged: bool = False
 
     def __post_init__(self) -> None:
-        if self.lines not in (16, 64, 256):
-            raise InputError(f"lines must be 16, 64 or 256, not {self.lines!r}")
+        check_among("lines", self.lines, (16, 64, 256))
         ranges = {name: (self.least(name), 65535) for name in OPERATIONS} | {n: (1, most) for n, most in LIMITS.items()}
         for name, (low, high) in ranges.items():
-            value = getattr(self, name)
-            if not isinstance(value, int) or not low <= value <= high:
-                raise InputError(f"{name} must be between {low} and {high}, not {value!r}")
+            check_whole(name, getattr(self, name), low, high)
 
     @classmethod
     def from_chip(cls, chip: Chip, *, ranged: bool = False) -> "CoreConfig":

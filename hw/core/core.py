@@ -7,14 +7,14 @@ from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from hw.block import Resettable
+from hw.core.bring_up.manual import ManualPins
 from hw.core.config import LIMITS, OPERATIONS, CoreConfig
-from hw.core.counters import LineCounters
-from hw.core.drain import ResultBank
-from hw.core.lines import LineRegisters
-from hw.core.loader import OperationLoader
-from hw.core.manual import ManualPins
-from hw.core.masks import MaskStore
+from hw.core.inputs.lines import LineRegisters
+from hw.core.inputs.loader import OperationLoader
+from hw.core.inputs.masks import MaskStore
 from hw.core.port import core_port, join
+from hw.core.results.counters import LineCounters
+from hw.core.results.drain import ResultBank
 from hw.core.sequencer import Sequencer
 from hw.core.synchroniser import PinSynchroniser
 from hw.core.tally import tally

@@ -7,11 +7,11 @@ from amaranth.hdl import Module, Shape, ShapeLike, unsigned
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
+from hw.core.bring_up.manual import manual_port
+from hw.core.bring_up.trim import trim_port
 from hw.core.config import CoreConfig
+from hw.core.inputs.masks import MaskLayout
 from hw.core.layout import OpLayout, WordsLayout
-from hw.core.manual import manual_port
-from hw.core.masks import MaskLayout
-from hw.core.trim import trim_port
 from hw.core.write_verify import WritePort, WriteVerifyConfig
 
 __all__ = ["PRODUCTS", "CoreStatus", "VectorPort", "core_port", "join"]

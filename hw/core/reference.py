@@ -7,12 +7,12 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from hw.core.bring_up.trim import trimmed
 from hw.core.config import OVERHEAD_CYCLES, CoreConfig
-from hw.core.drain import pack_codes
+from hw.core.inputs.loader import unpack_inputs
+from hw.core.inputs.masks import MaskFile, MaskLayout
 from hw.core.layout import unpack
-from hw.core.loader import unpack_inputs
-from hw.core.masks import MaskFile, MaskLayout
-from hw.core.trim import trimmed
+from hw.core.results.drain import pack_codes
 from macro_models.errors import InputError
 from macro_models.exact.masks import Masks
 from macro_models.exact.operation import MvmOperation

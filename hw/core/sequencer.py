@@ -9,11 +9,11 @@ from amaranth.lib import data
 from amaranth.lib.wiring import In, Out
 
 from hw.block import Resettable, named
+from hw.core.bring_up.trim import DurationLayout
 from hw.core.config import OPERATIONS, OVERHEAD_CYCLES, CoreConfig, constant_name
-from hw.core.counters import COUNT_BITS
+from hw.core.inputs.loader import StagedLayout
 from hw.core.layout import OP_ID_WIDTH
-from hw.core.loader import StagedLayout
-from hw.core.trim import DurationLayout
+from hw.core.results.counters import COUNT_BITS
 from macro_models.exact.operation import LSB_SEGMENT_BITS, STEP_WIDTH, Converter, MvmOperation
 
 __all__ = ["PinOperation", "PlanLayout", "Sequencer", "pin_operations"]

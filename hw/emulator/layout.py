@@ -2,7 +2,7 @@
 
 from amaranth.lib import data
 
-from hw.core.counters import COUNT_BITS
+from hw.core.results.counters import COUNT_BITS
 from hw.emulator.config import EmulatorConfig
 from macro_models.exact.operation import STEP_WIDTH
 

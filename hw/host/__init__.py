@@ -1,1 +1,1 @@
-
+"""The host side: registers, buses, buffers."""

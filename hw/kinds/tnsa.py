@@ -1,8 +1,8 @@
-"""The transposable core: :mod:`hw.core`, behind the registers of :mod:`hw.host.core_map`."""
+"""The transposable core: :mod:`hw.core`, behind the registers of :mod:`hw.host.core.map`."""
 
 from hw.core.config import CoreConfig
 from hw.core.energy import CoreEnergy
-from hw.host.core_blocks import TnsaBlocks
+from hw.host.core.blocks import TnsaBlocks
 
 timing = CoreConfig.from_chip
 energy = CoreEnergy.from_chip

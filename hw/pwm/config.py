@@ -7,6 +7,7 @@ from hw.config.kinds.pwm import PwmChip
 from hw.core.config import MASK_WORD, MASKS
 from hw.pwm.timing import PwmTiming
 from macro_models.errors import InputError
+from macro_models.exact.limits import check_among
 from macro_models.exact.operation import MvmOperation
 from macro_models.exact.pwm.converter import COUNTER_BITS
 from macro_models.exact.pwm.operation import MAGNITUDE_BITS
@@ -67,8 +68,7 @@ class PwmCoreConfig:
     synchronise: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        if self.lines not in (16, 64, 256):
-            raise InputError(f"lines must be 16, 64 or 256, not {self.lines!r}")
+        check_among("lines", self.lines, (16, 64, 256))
         if self.cells not in (2, 4):
             raise InputError(f"cells must be 2 or 4, not {self.cells!r}")
         if self.lanes not in (2, 4, 8, 16, 32, 64) or 2 * self.lanes > self.lines:

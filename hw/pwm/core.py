@@ -7,8 +7,8 @@ from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import Out
 
 from hw.block import Resettable
+from hw.core.inputs.masks import MaskStore
 from hw.core.layout import OpLayout, WordsLayout
-from hw.core.masks import MaskStore
 from hw.core.port import VectorPort
 from hw.core.tally import tally
 from hw.pwm.config import PwmCoreConfig

@@ -9,11 +9,11 @@ from amaranth.lib import wiring
 
 from hw.config import Chip
 from hw.core.port import VectorPort
-from hw.host.core_access import CoreAccess
-from hw.host.core_host import CoreHost
-from hw.host.core_map import core_map
+from hw.host.core.access import CoreAccess
+from hw.host.core.host import CoreHost
+from hw.host.core.map import core_map
+from hw.host.core.shared_access import SharedAccess
 from hw.host.registers import Access, Register, RegisterMap, Window
-from hw.host.shared_access import SharedAccess
 from hw.pwm.config import PwmCoreConfig
 from hw.pwm.core import PwmCore, pwm_port
 from hw.pwm.engine.layout import COMMAND_MODE, Bank, Command

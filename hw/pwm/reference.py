@@ -6,8 +6,8 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from hw.core.drain import pack_codes
 from hw.core.layout import OpLayout, unpack
+from hw.core.results.drain import pack_codes
 from hw.pwm.config import PwmCoreConfig
 from hw.pwm.engine.layout import COMMAND_MODE, Command
 from hw.pwm.engine.reference import CommandReference

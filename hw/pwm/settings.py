@@ -9,7 +9,7 @@ from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
 from hw.block import Resettable
-from hw.core.masks import MaskFile, MaskLayout
+from hw.core.inputs.masks import MaskFile, MaskLayout
 from hw.pwm.config import PwmCoreConfig
 from macro_models.exact.pwm.calibration import RANGE_BITS, Calibration
 from macro_models.exact.pwm.digital import DigitalUnits

@@ -7,7 +7,7 @@ from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from hw.host.bus import RegisterBus
-from hw.host.core_map import core_map
+from hw.host.core.map import core_map
 from hw.tile.buffer import ReadPort, WritePort
 from hw.tile.config import TileConfig
 from hw.tile.engines.descriptors import FetchPort
@@ -28,10 +28,10 @@ CONTROL, INSTRUCTIONS_AT, DESCRIPTORS_AT, PARAMETERS_AT, TABLES_AT, BUFFER = (
 a word."""
 
 CORE_AT = 0x20000
-"""Byte at which the registers of the tile's core begin (:class:`hw.host.core_access.CoreAccess`)."""
+"""Byte at which the registers of the tile's core begin (:class:`hw.host.core.access.CoreAccess`)."""
 
 MASKS_AT = CORE_AT + core_map(16)["masks"].address
-"""Byte at which the masks of the core begin, words as of :class:`hw.core.masks.MaskFile`: the same for every core."""
+"""Byte at which the masks of the core begin, words as of :class:`hw.core.MaskFile`: the same for every core."""
 
 
 class StatusLayout(WordsLayout):

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from hw.core.masks import BL_SKIP, LINE_MASK, SL_SKIP, WL_MASK, MaskFile, MaskSize
+from hw.core.inputs.masks import BL_SKIP, LINE_MASK, SL_SKIP, WL_MASK, MaskFile, MaskSize
 from hw.tile.config import TileConfig
 from hw.tile.host import BUFFER, CONTROL, DESCRIPTORS_AT, INSTRUCTIONS_AT, MASKS_AT, PARAMETERS_AT, TABLES_AT
 from hw.tile.program import Program

@@ -38,7 +38,7 @@ def _spread(
 
     ``left`` and ``moved`` are their draws, empty where there are none. ``first`` is the polynomial of the first time,
     empty where the window is all; ``before``, ``after``, ``weight`` and ``growth`` are those of
-    :meth:`~macro_models.devices.device.Relaxation.around`.
+    :meth:`~macro_models.devices.sections.programming.Relaxation.around`.
     """
     # Some cells at a time, step by step: a loop over coefficients within that over cells is not vectorised.
     held = np.empty((4, _BLOCK))

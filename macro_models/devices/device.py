@@ -1,8 +1,8 @@
 """Devices: what a resistive cell does, as data.
 
-A device is a TOML file. Every section is a frozen dataclass below, and every number in a file carries its source. What
-the numbers mean as equations is in ``docs/explanation/devices.md``; :mod:`macro_models.cells.programming` draws cells
-from them.
+A device is a TOML file. Every section is a frozen dataclass (:mod:`.sections`), and every number in a file carries its
+source. What the numbers mean as equations is in ``docs/explanation/devices.md``; :mod:`macro_models.cells.programming`
+draws cells from them.
 """
 
 import math
@@ -13,258 +13,23 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from macro_models.devices.confidence import Confidence
 from macro_models.devices.draws import Drawn, Draws
-from macro_models.devices.grid import ln
-from macro_models.devices.heat import Heat
-from macro_models.devices.law import Law, Temperature, node_moments
+from macro_models.devices.extrapolated import outside_of_law, outside_of_published
 from macro_models.devices.memory import mixed, shared, with_chip
-from macro_models.devices.pulse import PulseAgreement, PulseResponse
-from macro_models.devices.telegraph import Telegraph
-from macro_models.devices.update import Update
-from macro_models.errors import InputError
+from macro_models.devices.polynomial import evaluate
+from macro_models.devices.quantiles import node_moments
+from macro_models.devices.sections.confidence import Confidence
+from macro_models.devices.sections.fit import Fit
+from macro_models.devices.sections.heat import Heat
+from macro_models.devices.sections.law import Law
+from macro_models.devices.sections.noise import ConverterNoise, ReadNoise
+from macro_models.devices.sections.programming import Programming, Range, Relaxation, Stuck
+from macro_models.devices.sections.pulse import PulseAgreement, PulseResponse
+from macro_models.devices.sections.telegraph import Telegraph
+from macro_models.devices.sections.temperature import Temperature
+from macro_models.devices.sections.update import Update
 
-__all__ = [
-    "CAUSES",
-    "GENERATORS",
-    "LATER",
-    "Confidence",
-    "ConverterNoise",
-    "Device",
-    "Fit",
-    "Heat",
-    "Law",
-    "Programming",
-    "PulseAgreement",
-    "PulseResponse",
-    "Range",
-    "ReadNoise",
-    "Relaxation",
-    "Stuck",
-    "Telegraph",
-    "Temperature",
-    "Update",
-    "checked_causes",
-]
-
-CAUSES = ("programming", "relaxation", "read-noise", "wire", "adc", "stuck")
-"""Everything that makes a macro differ from exact arithmetic; each can be switched off on its own."""
-
-GENERATORS = ("cells", "lfsr")
-"""What makes the read noise."""
-
-Polynomial = tuple[float, ...]
-
-
-def checked_causes(causes: frozenset[str] | None) -> frozenset[str]:
-    """Causes that are switched on, all if not given; an :class:`InputError` that names one that there is not."""
-    chosen = frozenset(CAUSES) if causes is None else frozenset(causes)
-    unknown = sorted(chosen - set(CAUSES))
-    if unknown:
-        raise InputError(f"causes must be of {', '.join(CAUSES)}, not {unknown[0]}")
-    return chosen
-
-
-def _evaluate(polynomial: Polynomial, r: NDArray[np.float64]) -> NDArray[np.float64]:
-    value = np.zeros_like(r, dtype=np.float64)
-    for coefficient in reversed(polynomial):
-        value *= r
-        value += coefficient
-    return np.maximum(value, 0.0, out=value)[()]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Range:
-    """Targets for which the device's figures hold. Both 0: any target."""
-
-    g_min_uS: float = 0.0
-    """Smallest target, in uS."""
-    g_max_uS: float = 0.0
-    """Largest target, in uS."""
-    source: str = ""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Programming:
-    """What write-verify leaves: drawn once for each cell."""
-
-    accept_uS: float = 0.0
-    """Half width of the acceptance window around the target, in uS."""
-    pulse_s: float = 1e-6
-    """Width of a programming pulse, in seconds: the scale on which relaxation sets in."""
-    cycle: int = 0
-    """Which programming of the chip it is, or how often its cells were switched before: cells of a law with
-    :attr:`Law.cell` are drawn anew, but for their share (:mod:`.endurance` moves the law)."""
-    source: str = ""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Relaxation:
-    """Spread of programmed cells around their targets at some times after programming."""
-
-    g_ref_uS: float = 40.0
-    """Conductance at which the argument of all polynomials of the device is 1, in uS. It is held beyond."""
-    temp_C: float = 25.0
-    """Temperature of the data, in degrees Celsius. The model does not depend on temperature."""
-    times_s: tuple[float, ...] = ()
-    """Times since programming at which the spread is known, in seconds, increasing. Empty: no relaxation."""
-    sigma_uS: tuple[Polynomial, ...] = ()
-    """For each time the standard deviation in uS, the scatter of programming included: coefficients of the powers of
-    g / g_ref, lowest first."""
-    source: str = ""
-
-    def around(self, time_s: float, pulse_s: float) -> tuple[Polynomial, Polynomial, float, float]:
-        """Polynomials of the times around ``time_s`` seconds, what the later one weighs, and a factor of what is added.
-
-        The first polynomial is empty where the other one is all; the factor is below 1 before the first time, by the
-        logarithm of time counted in pulses of ``pulse_s`` seconds. There must be a time.
-        """
-        at = max(time_s, self.times_s[0])
-        later = next((k for k, t in enumerate(self.times_s) if t >= at), len(self.times_s) - 1)
-        before, weight, growth = (), 1.0, 1.0
-        if later > 0 and at < self.times_s[later]:
-            start, end = math.log(self.times_s[later - 1]), math.log(self.times_s[later])
-            before, weight = self.sigma_uS[later - 1], (math.log(at) - start) / (end - start)
-        if time_s < self.times_s[0]:
-            growth = math.log1p(time_s / pulse_s) / math.log1p(self.times_s[0] / pulse_s)
-        return before, self.sigma_uS[later], weight, growth
-
-
-@dataclass(frozen=True, kw_only=True)
-class ReadNoise:
-    """Fluctuation of a cell, drawn anew for each conversion and frozen during it."""
-
-    sigma_uS: Polynomial = (0.0,)
-    """Standard deviation in uS, coefficients as in :class:`Relaxation`: of white noise, or of all that there is."""
-    telegraph_uS: Polynomial = ()
-    """Standard deviation in uS that random telegraph noise adds, over all cells of a conductance; coefficients as
-    before. Empty: none. It is drawn as normal noise of every cell; :class:`Telegraph` has single cells."""
-    telegraph_fraction: float = 0.0
-    """Fraction of the cells which had it: for the reader."""
-    flicker_uS: Polynomial = ()
-    """Standard deviation in uS that 1/f noise adds in each e-fold of time (the root of the variance that its
-    logarithm multiplies). Empty: none."""
-    flicker_efolds: float = 0.0
-    """Logarithm of the time over which conversions are spread, in units of that of one: what 1/f noise has grown by."""
-    flicker_read_s: float = 0.0
-    """Duration of a read in seconds, where 1/f noise grows from programming on: ``flicker_efolds`` is then
-    ``ln((t + 2 t_read) / (2 t_read))`` at the time t. 0: the same at all times."""
-    g_ref_uS: float = 0.0
-    """Conductance at which the argument of these polynomials is 1, in uS. 0: that of :class:`Relaxation`."""
-    generator: str = "cells"
-    """Of :data:`GENERATORS`: the cells, each for itself, or a shift register behind the converters
-    (:mod:`macro_models.exact.shift_register`), for which the deviation must be the same at all conductances."""
-    source: str = ""
-
-    def grown(self, time_s: float) -> float:
-        """E-folds by which 1/f noise has grown ``time_s`` seconds after programming."""
-        if self.flicker_read_s <= 0.0:
-            return self.flicker_efolds
-        twice = 2.0 * self.flicker_read_s
-        return float(ln((time_s + twice) / twice))
-
-
-@dataclass(frozen=True, kw_only=True)
-class Stuck:
-    """Cells that do not answer to programming: drawn once for each cell."""
-
-    fraction: float = 0.0
-    """Probability that a cell is stuck, 0..1, resolved to 1/65536."""
-    values_uS: tuple[float, ...] = (0.0,)
-    """Conductances of stuck cells, in uS, all equally likely."""
-    source: str = ""
-
-
-@dataclass(frozen=True, kw_only=True)
-class ConverterNoise:
-    """What the device implies for the converters."""
-
-    spread: bool = True
-    """Whether the chip's offsets and gain spread apply."""
-    sigma_output_mV: float = 0.0
-    """Noise of a line's converter, referred to the integrator, drawn anew for each conversion, in mV."""
-    source: str = ""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Fit:
-    """Where a fitted device comes from, and how well it reproduces the data.
-
-    Lists over time have one entry for each row of the law (the first: programming), lists over level one for each
-    level.
-    """
-
-    file: str = ""
-    """Name of the data file, without its folder."""
-    sha256: str = ""
-    """Hash of the data file."""
-    command: str = ""
-    """What made the device."""
-    cells: int = 0
-    """Cells that were fitted."""
-    readings: int = 0
-    """Readings of them."""
-    dropped: str = ""
-    """What was left out of the fit."""
-    g_range_uS: tuple[float, ...] = ()
-    """Least and largest target, in uS."""
-    time_range_s: tuple[float, ...] = ()
-    """First and last time, in seconds."""
-    temp_range_C: tuple[float, ...] = ()
-    """Lowest and highest temperature, in degrees Celsius."""
-    times_s: tuple[float, ...] = ()
-    """Times of the lists below, in seconds."""
-    n: tuple[float, ...] = ()
-    """Readings at each time."""
-    mean_uS: tuple[float, ...] = ()
-    """Mean of g - target as measured, in uS."""
-    model_mean_uS: tuple[float, ...] = ()
-    """The same of the device."""
-    std_uS: tuple[float, ...] = ()
-    """Standard deviation of g - target as measured, in uS."""
-    model_std_uS: tuple[float, ...] = ()
-    """The same of the device."""
-    beyond: tuple[float, ...] = ()
-    """Fraction of cells further than three robust deviations (1.4826 times the median absolute deviation) from the
-    median, as measured."""
-    model_beyond: tuple[float, ...] = ()
-    """The same of the device."""
-    levels_uS: tuple[float, ...] = ()
-    """Targets of the lists by level: each holds the readings that are nearest to it, in uS."""
-    level_n: tuple[tuple[float, ...], ...] = ()
-    """Readings at each time and level; with the next two, what figures draw as measured points."""
-    level_mean_uS: tuple[tuple[float, ...], ...] = ()
-    """Mean of g - target as measured, in uS, for each time and level."""
-    level_std_uS: tuple[tuple[float, ...], ...] = ()
-    """Standard deviation of it, in uS."""
-    residual_mean_uS: tuple[tuple[float, ...], ...] = ()
-    """Device less measurement, mean in uS, for each time and level."""
-    residual_std_uS: tuple[tuple[float, ...], ...] = ()
-    """Device less measurement, standard deviation in uS, for each time and level."""
-    share_die: tuple[float, ...] = ()
-    """Share of the variance that cells of a die have in common, at each time; 0 where chance explains it."""
-    share_die_error: tuple[float, ...] = ()
-    """Its standard error."""
-    share_cell: tuple[float, ...] = ()
-    """Share of the variance that a cell has again when it is programmed again, at each time; the rest is from one
-    programming to the next."""
-    share_cell_error: tuple[float, ...] = ()
-    """Its standard error."""
-    cycles_times_s: tuple[float, ...] = ()
-    """Times of the lists below, in seconds."""
-    cycles_range: tuple[float, ...] = ()
-    """Least, usual (geometric mean of 1 + cycles, less 1) and most switching cycles of the cells."""
-    cycles_mean_uS: tuple[float, ...] = ()
-    """What each decade of switching cycles adds to g - target, in uS."""
-    cycles_mean_error_uS: tuple[float, ...] = ()
-    """Its standard error."""
-    cycles_spread: tuple[float, ...] = ()
-    """Relative change of the deviation with each decade of switching cycles."""
-    cycles_spread_error: tuple[float, ...] = ()
-    """Its standard error."""
-    warnings: tuple[str, ...] = ()
-    """What the data do not show, or the device does not follow, with the reason: one sentence each."""
-    source: str = ""
+__all__ = ["LATER", "Device"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -373,7 +138,7 @@ class Device:
         accept = np.full_like(r, self.programming.accept_uS)
         if not self.relaxation.times_s:
             return accept
-        return np.minimum(accept, _evaluate(self.relaxation.sigma_uS[0], r))
+        return np.minimum(accept, evaluate(self.relaxation.sigma_uS[0], r))
 
     def sigma_uS(self, target_uS: ArrayLike, time_s: float, temp_C: float = 25.0) -> NDArray[np.float64]:
         """Standard deviation around the target before the clamp at 0 uS, programming and relaxation together, in uS."""
@@ -498,9 +263,9 @@ class Device:
         if not data.times_s or time_s <= 0.0:
             return np.zeros_like(r)
         before, after, weight, growth = data.around(time_s, self.programming.pulse_s)
-        total = _evaluate(after, r)
+        total = evaluate(after, r)
         if before:
-            total = _evaluate(before, r) * (1.0 - weight) + total * weight
+            total = evaluate(before, r) * (1.0 - weight) + total * weight
         return np.sqrt(np.maximum(total**2 - window_uS**2 / 3.0, 0.0)) * growth
 
     def read_noise_uS(
@@ -531,51 +296,17 @@ class Device:
         r = self._relative(g_uS)
         if noise.g_ref_uS > 0.0:
             r = np.clip(np.asarray(g_uS, dtype=np.float64) / noise.g_ref_uS, 0.0, 1.0)
-        white = _evaluate(noise.sigma_uS, r)
+        white = evaluate(noise.sigma_uS, r)
         if not noise.telegraph_uS and not noise.flicker_uS:
             return white
-        slow = _evaluate(noise.flicker_uS or (0.0,), r) ** 2 * noise.grown(time_s)
-        return np.sqrt(white**2 + _evaluate(noise.telegraph_uS or (0.0,), r) ** 2 + slow)
+        slow = evaluate(noise.flicker_uS or (0.0,), r) ** 2 * noise.grown(time_s)
+        return np.sqrt(white**2 + evaluate(noise.telegraph_uS or (0.0,), r) ** 2 + slow)
 
     def warnings(self, time_s: float, temp_C: float) -> list[str]:
         """One sentence for each condition that lies outside the device's data, with the range of the data."""
         if self.law.model:
-            return self._law_warnings(time_s, temp_C)
-        data, found = self.relaxation, []
-        if not data.times_s:
-            return found
-        first, last = data.times_s[0], data.times_s[-1]
-        fitted = f"fitted from {first:g} s to {last:g} s after programming"
-        if 0.0 < time_s < first:
-            found.append(f"{self.name} is {fitted}: {time_s:g} s is interpolated from the end of programming")
-        if time_s > last:
-            found.append(f"{self.name} is {fitted}: for {time_s:g} s the spread of {last:g} s is held")
-        if temp_C != data.temp_C:
-            found.append(f"{self.name} is fitted at {data.temp_C:g} C only: {temp_C:g} C changes nothing in the model")
-        return found
-
-    def _law_warnings(self, time_s: float, temp_C: float) -> list[str]:
-        law, found = self.law, []
-        first, last = law.times_s[min(1, len(law.times_s) - 1)], law.times_s[-1]
-        fitted = f"{self.name} is fitted from {first:g} s to {last:g} s after programming"
-        if law.times_s[0] < time_s < first:
-            found.append(f"{fitted}: {time_s:g} s is interpolated from the end of programming")
-        if time_s > last:
-            went_on = "the trend of the last two times goes on" if len(law.times_s) > 1 else "nothing changes"
-            found.append(f"{fitted}: for {time_s:g} s {went_on}")
-        known = (*self.temperature.fitted_C, law.temp_C)
-        if not self.temperature.acts_on and temp_C != law.temp_C:
-            found.append(f"{self.name} is fitted at {law.temp_C:g} C only: {temp_C:g} C changes nothing in the model")
-        elif not min(known) <= temp_C <= max(known):
-            how = "as between the last two temperatures"
-            if self.temperature.acts_on != "table":
-                how = f"by Arrhenius' law with {self.temperature.activation_eV:g} eV"
-            found.append(
-                f"{self.name} is fitted from {min(known):g} C to {max(known):g} C: {temp_C:g} C is extrapolated {how}"
-            )
-        if self.heat.note and temp_C != law.temp_C:
-            found.append(f"{self.name}: {self.heat.note}")
-        return found
+            return outside_of_law(self.name, self.law, self.temperature, self.heat, time_s, temp_C)
+        return outside_of_published(self.name, self.relaxation, time_s, temp_C)
 
     def to_dict(self) -> dict[str, Any]:
         """The device as nested dicts of JSON types, with the keys of the file.

@@ -9,6 +9,7 @@ from enum import IntEnum
 from typing import ClassVar
 
 from macro_models.errors import InputError
+from macro_models.exact.limits import check_whole
 
 __all__ = ["LSB_SEGMENT_BITS", "MAX_BITS", "STEP_FRACTION_BITS", "STEP_WIDTH", "Converter", "Direction", "MvmOperation"]
 
@@ -41,11 +42,6 @@ class Converter(IntEnum):
     """One decrement at a time until the sign flips (the number of steps depends on data)."""
     BINARY = 1
     """Binary search: one decrement for each magnitude bit, halved from bit to bit."""
-
-
-def _check_range(name: str, value: int, low: int, high: int) -> None:
-    if not isinstance(value, int) or not low <= value <= high:
-        raise InputError(f"{name} must be between {low} and {high}, not {value!r}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,11 +93,11 @@ class MvmOperation:
     """Magnitude planes of one conversion; a kind that takes more has a class of its own."""
 
     def __post_init__(self) -> None:
-        _check_range("in_bits", self.in_bits, 1, MAX_BITS)
-        _check_range("out_bits", self.out_bits, 1, MAX_BITS)
-        _check_range("wl_select", self.wl_select, 0, 7)
-        _check_range("line_select", self.line_select, 0, 7)
-        _check_range("step_code", self.step_code, 1, 2**STEP_WIDTH - 1)
+        check_whole("in_bits", self.in_bits, 1, MAX_BITS)
+        check_whole("out_bits", self.out_bits, 1, MAX_BITS)
+        check_whole("wl_select", self.wl_select, 0, 7)
+        check_whole("line_select", self.line_select, 0, 7)
+        check_whole("step_code", self.step_code, 1, 2**STEP_WIDTH - 1)
         if self.relu and self.segments > 1:
             raise InputError(
                 f"relu must be off for inputs of two segments ({self.planes} magnitude planes), not {self.relu!r}"

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 
 from macro_models.devices import Device
-from macro_models.devices.device import Programming, Range
 from macro_models.devices.laws.drift import Drift, DriftDevice
-from macro_models.devices.pulse import PulseResponse
+from macro_models.devices.sections.programming import Programming, Range
+from macro_models.devices.sections.pulse import PulseResponse
 from macro_models.errors import InputError
 from macro_models.exchange.tables import LOST, moments_source
 

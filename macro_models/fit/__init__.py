@@ -1,14 +1,15 @@
 """Devices from measurements.
 
-Tables are read (:mod:`.table`), sorted into cells (:mod:`.measurements`) and pulses (:mod:`.pulses`), and fitted
-(:mod:`.fit`, :mod:`.drift`, :mod:`.pulsed`); :mod:`.toml` writes the device file.
+Tables are read and sorted into cells and pulses (:mod:`.tables`, behind it :mod:`.lab`), and fitted: to a law
+(:mod:`.fit` with :mod:`.reads`, :mod:`.law`, :mod:`.rows`, :mod:`.heat`), to lines of drift (:mod:`.drift`), or to
+pulses (:mod:`.response`); :mod:`.toml` writes the device file.
 """
 
 from macro_models.fit.drift import LAWS, fit_law
 from macro_models.fit.fit import MODELS, fit_device
-from macro_models.fit.measurements import Measurements, read_data, read_measurements
-from macro_models.fit.pulsed import add_pulses, pulsed_device
-from macro_models.fit.pulses import Pulses
+from macro_models.fit.response.pulsed import add_pulses, pulsed_device
+from macro_models.fit.tables.measurements import Measurements, read_data, read_measurements
+from macro_models.fit.tables.pulses import Pulses
 from macro_models.fit.toml import device_toml
 
 __all__ = [

@@ -7,22 +7,25 @@ from typing import Any
 
 import numpy as np
 
-from macro_models.devices.device import ConverterNoise, Device, Programming, Range, ReadNoise
-from macro_models.devices.law import Law, Temperature
-from macro_models.devices.telegraph import Telegraph
+from macro_models.devices.device import Device
+from macro_models.devices.sections.law import Law
+from macro_models.devices.sections.noise import ConverterNoise, ReadNoise
+from macro_models.devices.sections.programming import Programming, Range
+from macro_models.devices.sections.telegraph import Telegraph
+from macro_models.devices.sections.temperature import Temperature
 from macro_models.errors import InputError
-from macro_models.fit.errors import law_errors
 from macro_models.fit.heat import fit_heat, reference_temperature, usual_reading
 from macro_models.fit.law.components import kept_again
+from macro_models.fit.law.errors import law_errors
 from macro_models.fit.law.humps import two_kinds
 from macro_models.fit.law.order import fit_memory, fit_onset
-from macro_models.fit.law_rows import LawRows, numbers
-from macro_models.fit.measurements import Measurements
 from macro_models.fit.reads.noise import fit_read_noise
 from macro_models.fit.reads.quiet import without_noise
 from macro_models.fit.record import record
-from macro_models.fit.rows import ParametricRow, Row
-from macro_models.fit.stuck import stuck_section
+from macro_models.fit.rows.law_rows import LawRows, numbers
+from macro_models.fit.rows.row import ParametricRow, Row
+from macro_models.fit.tables.measurements import Measurements
+from macro_models.fit.tables.stuck import stuck_section
 
 __all__ = ["MODELS", "fit_device", "target_range"]
 

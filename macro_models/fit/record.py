@@ -5,7 +5,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from macro_models.devices.device import Device, Fit
+from macro_models.devices.device import Device
+from macro_models.devices.sections.fit import Fit
 from macro_models.fit.law.components import Component, Trend, endurance, shares, trends
 from macro_models.fit.law.doubts import (
     about_components,
@@ -15,9 +16,9 @@ from macro_models.fit.law.doubts import (
     about_uncertain,
     about_zero,
 )
-from macro_models.fit.law_rows import DRAWS, LawRows, numbers
-from macro_models.fit.measurements import Measurements
-from macro_models.fit.statistics import Summary, by_level, even_codes, summarise
+from macro_models.fit.law.statistics import Summary, by_level, even_codes, summarise
+from macro_models.fit.rows.law_rows import DRAWS, LawRows, numbers
+from macro_models.fit.tables.measurements import Measurements
 
 __all__ = ["record"]
 

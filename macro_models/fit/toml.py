@@ -5,8 +5,8 @@ import textwrap
 from typing import Any
 
 from macro_models.devices.device import LATER, Device
-from macro_models.devices.law import Temperature
 from macro_models.devices.load import device_from_dict
+from macro_models.devices.sections.temperature import Temperature
 from macro_models.errors import printable
 from macro_models.files import parse_toml
 
@@ -52,8 +52,8 @@ _COMMENTS = {
         "and parameters that the data say nothing about."
     ),
     "update": (
-        "Answer to identical pulses, for training: equations in macro_models/devices/update.py. n counts pulses, "
-        "downwards negative."
+        "Answer to identical pulses, for training: equations in macro_models/devices/sections/update.py. n counts "
+        "pulses, downwards negative."
     ),
     "fit": (
         "Where this comes from, and how well it agrees: g - target as measured and of this device, at each time over "

@@ -2,7 +2,7 @@
 
 from macro_models.kinds import Family
 from macro_models.tnsa.config import TnsaConfig
-from macro_models.tnsa.eager_neuron import eager_macro
+from macro_models.tnsa.eager.neuron import eager_macro
 from macro_models.tnsa.model import TnsaModel
 
 FAMILY = Family(config=TnsaConfig, model=TnsaModel, eager=eager_macro)

@@ -12,7 +12,7 @@ from macro_models.errors import InputError
 from macro_models.exact.operation import Direction
 from macro_models.programmed import ConductanceGrid
 from macro_models.tnsa.cell_map import DifferentialPairs
-from macro_models.tnsa.neuron import Neuron
+from macro_models.tnsa.converter.neuron import Neuron
 
 __all__ = ["TnsaConfig"]
 

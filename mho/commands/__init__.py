@@ -1,1 +1,1 @@
-"""One module for each group of subcommands."""
+"""The subcommands: one module for each, and a room where a group has several or a command several kinds of input."""

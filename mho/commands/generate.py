@@ -53,7 +53,7 @@ def generate_command(
     CHIP is the name of a preset or a TOML file. The same input gives the same bytes.
     """
     from hw.config import load_chip, warnings
-    from mho.api import Chip
+    from mho.api.chip import Chip
     from rtl_gen import macro_warnings
 
     resolved = load_chip(chip, overrides)

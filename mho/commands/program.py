@@ -67,7 +67,7 @@ def program_command(
     shape (cores, N, N) or (N, N), or one array for each core.
     """
     from macro_models.devices import load_device
-    from mho.api import load
+    from mho.api.compile import load
     from mho.runs.writing import check_program_options, program_net
 
     check_program_options(

@@ -80,7 +80,7 @@ def _with_silicon(
     from macro_models.files import reading
     from mho.report.facts import RUN
     from sim.silicon.area import chip_area
-    from sim.silicon.energy import chip_energy
+    from sim.silicon.power.energy import chip_energy
 
     known: dict[str, Any] = {}
     macros = [Path(one) for one in memories]

@@ -23,7 +23,7 @@ _FOLDER = Writes(folder=("rows", "rows.*", "designs.*", "trade-offs.*", "sweep.j
 def _example(context: click.Context, _param: click.Parameter, wanted: bool) -> None:
     """Prints a sweep to begin with."""
     if wanted:
-        import mho.sweep.spec as home
+        import mho.sweep.spec.spec as home
 
         click.echo((Path(home.__file__).parent / "example.toml").read_text(encoding="utf-8"), nl=False)
         context.exit()
@@ -86,10 +86,10 @@ def _report(spec: "Spec", found: "Sweep", folder: Any, out: Output) -> None:
     """Tables, figure and JSON, and the best of it on stdout."""
     from mho.figures.run import save_figure
     from mho.figures.trade_offs import figure_of_trade_offs
-    from mho.sweep.measures import MEASURES
     from mho.sweep.panels import panels_of, score_of
-    from mho.sweep.points import Space
     from mho.sweep.result import best, content
+    from mho.sweep.spec.measures import MEASURES
+    from mho.sweep.spec.points import Space
 
     axes = [name for name, _ in Space(spec).axes]
     told = content(found, spec)

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from macro_models.devices import Device
-from macro_models.devices.confidence import LEVEL_OF_CONFIDENCE
 from macro_models.devices.resampled import resampled
+from macro_models.devices.sections.confidence import LEVEL_OF_CONFIDENCE
 from macro_models.errors import InputError
 from mho.comparisons.differences import Unlike, unlike
 

@@ -8,7 +8,8 @@ import numpy as np
 
 import mho
 from macro_models.errors import ToolError
-from mho.api import Chip, Net
+from mho.api.chip import Chip
+from mho.api.net import Net
 from mho.data import Sample
 from mho.results import score
 from mho.results.result import Result

@@ -16,14 +16,14 @@ BACKENDS: Mapping[str, str] = MappingProxyType({
     "functional": "sim.functional:FunctionalBackend",
     "cosim": "sim.core.cosim:CosimBackend",
     "fpga-sim": "sim.board.backend:FpgaSimBackend",
-    "fpga": "fpga.backend:FpgaBackend",
+    "fpga": "fpga.backends.core:FpgaBackend",
 })
 """Where the class of a backend is; it is imported when it is asked for."""
 
 ON_TILES: Mapping[str, str] = MappingProxyType({
     "cosim": "sim.tile_networks.backend:TileCosimBackend",
     "fpga-sim": "sim.board.tiles.backend:TilesFpgaSimBackend",
-    "fpga": "fpga.tiles_backend:TilesFpgaBackend",
+    "fpga": "fpga.backends.tiles:TilesFpgaBackend",
 })
 """Classes for networks that are programs of tiles; the others schedule the products of such a network themselves, with
 the same bits. They take the same options."""

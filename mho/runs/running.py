@@ -195,7 +195,7 @@ def run_network(
     jobs: int | None = None,
     **own: Any,
 ) -> Result:
-    """See :meth:`mho.api.Net.run`."""
+    """See :meth:`mho.api.net.Net.run`."""
     from compiler.compile import check_shape
     from compiler.footprint import run_bytes
     from sim.account import code_bytes

@@ -68,7 +68,7 @@ def program_net(
     baud: int | None = None,
     loading: Callable[[int, int], None] | None = None,
 ) -> "Cells":
-    """See :meth:`mho.api.Net.program`.
+    """See :meth:`mho.api.net.Net.program`.
 
     ``overrides`` as in ``--set``; ``note`` is told where the answer to pulses is another device's.
     """

@@ -2,6 +2,6 @@
 
 from mho.sweep.folder import Folder
 from mho.sweep.run import Sweep, run_sweep
-from mho.sweep.spec import Spec, load_spec
+from mho.sweep.spec.spec import Spec, load_spec
 
 __all__ = ["Folder", "Spec", "Sweep", "load_spec", "run_sweep"]

@@ -6,13 +6,16 @@ from pathlib import Path
 from typing import Any
 
 from macro_models.errors import InputError
-from mho.api import Chip, Device, Net, compile, load
+from mho.api.chip import Chip
+from mho.api.compile import compile, load
+from mho.api.device import Device
+from mho.api.net import Net
 from mho.results import score
 from mho.results.cost import cost_of
 from mho.results.result import Result
-from mho.sweep.points import Point, parts
-from mho.sweep.spec import Spec
-from mho.sweep.workload import Workload
+from mho.sweep.spec.points import Point, parts
+from mho.sweep.spec.spec import Spec
+from mho.sweep.spec.workload import Workload
 
 __all__ = ["Row", "begin", "evaluate"]
 
@@ -60,7 +63,7 @@ def evaluate(point: Point) -> Row:
 
 
 def _measures(net: Net, result: Result, workload: Workload) -> Row:
-    """What :data:`~mho.sweep.measures.MEASURES` names, as far as it is known."""
+    """What :data:`~mho.sweep.spec.measures.MEASURES` names, as far as it is known."""
     run, images = result.runs[0], workload.images
     found: Row = {}
     if workload.labels is not None:

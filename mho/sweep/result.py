@@ -3,10 +3,10 @@
 from typing import Any
 
 from mho.sweep.evaluate import Row
-from mho.sweep.front import costs, front
-from mho.sweep.measures import MEASURES
 from mho.sweep.run import Sweep
-from mho.sweep.spec import Spec
+from mho.sweep.search.front import costs, front
+from mho.sweep.spec.measures import MEASURES
+from mho.sweep.spec.spec import Spec
 from mho.version import library_versions
 
 __all__ = ["best", "content", "number_text", "objectives_of"]

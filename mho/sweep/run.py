@@ -7,9 +7,9 @@ from typing import Any
 
 from mho.sweep.evaluate import Row, begin, evaluate
 from mho.sweep.folder import Folder
-from mho.sweep.points import Point, Space
-from mho.sweep.search import chosen
-from mho.sweep.spec import Spec
+from mho.sweep.search.search import chosen
+from mho.sweep.spec.points import Point, Space
+from mho.sweep.spec.spec import Spec
 from mho.sweep.summary import summarise_design
 from mho.workers import Workers, workers
 

@@ -9,7 +9,7 @@ from scipy.special import ndtri, stdtrit
 
 from mho.results.uncertainty import LEVEL
 from mho.sweep.evaluate import Row
-from mho.sweep.measures import MEASURES
+from mho.sweep.spec.measures import MEASURES
 
 __all__ = ["half_interval", "summarise_design"]
 

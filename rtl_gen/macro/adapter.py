@@ -7,7 +7,8 @@ from hw.kinds import core_blocks
 from hw.macro.contract import ContractPins
 from hw.macro.pins import TnsaPins
 from rtl_gen.macro.own_files import macro_files, read_module
-from rtl_gen.macro.port_map import Bit, PortMap, contract_signals, pin_signals
+from rtl_gen.macro.port_map import Bit, PortMap
+from rtl_gen.macro.signals import contract_signals, pin_signals
 from rtl_gen.macro.supplies import Through, guarded, supply_nets, supply_pins
 from rtl_gen.verilog.layout import wrap
 from rtl_gen.verilog.ports import Port, module_ports

@@ -1,7 +1,8 @@
 """A user's macro turned round: a module with its ports that is the contract's macro within, for simulation."""
 
 from hw.macro.contract import ContractPins
-from rtl_gen.macro.port_map import PortMap, contract_signals
+from rtl_gen.macro.port_map import PortMap
+from rtl_gen.macro.signals import contract_signals
 
 __all__ = ["write_mirror"]
 

@@ -9,7 +9,9 @@ from hw.kinds import core_blocks
 from hw.macro.contract import ContractPins
 from hw.macro.write_pins import WritePins
 from rtl_gen.macro.own_files import macro_ports
-from rtl_gen.macro.port_map import PortMap, command_port_config, contract_signals, map_ports, pin_signals
+from rtl_gen.macro.port_map import PortMap
+from rtl_gen.macro.resolve import map_ports
+from rtl_gen.macro.signals import command_port_config, contract_signals, pin_signals
 from rtl_gen.macro.supplies import supply_nets
 from rtl_gen.verilog.blocks import port_names
 from rtl_gen.verilog.names import identifier

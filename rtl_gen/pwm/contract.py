@@ -6,7 +6,7 @@ from hw.config import Chip
 from hw.pwm.config import PwmCoreConfig
 from hw.pwm.pins import PwmPins
 from rtl_gen.macro.contract import connections
-from rtl_gen.macro.port_map import contract_signals
+from rtl_gen.macro.signals import contract_signals
 
 __all__ = ["write_pwm_contract"]
 

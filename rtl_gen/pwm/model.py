@@ -3,7 +3,7 @@
 from hw.config import Chip
 from hw.pwm.config import PwmCoreConfig
 from hw.pwm.pins import PwmPins
-from rtl_gen.macro.port_map import contract_signals
+from rtl_gen.macro.signals import contract_signals
 
 __all__ = ["WEIGHT", "weight", "write_pwm_model"]
 

@@ -14,12 +14,12 @@ from amaranth.lib import wiring
 from hw.block import reset_name
 from macro_models.errors import ToolError
 from rtl_gen.verilog.blocks import Block, BlockPlatform, arguments, ports_of
-from rtl_gen.verilog.gating import CLOCK_GATE, write_clock_gate
 from rtl_gen.verilog.memories import tied_off, write_memory
+from rtl_gen.verilog.module.gating import CLOCK_GATE, write_clock_gate
+from rtl_gen.verilog.module.writer import write_module
 from rtl_gen.verilog.permission import PERMISSION, write_permission
 from rtl_gen.verilog.remarks import module_remarks, port_remarks
 from rtl_gen.verilog.rtlil import parse
-from rtl_gen.verilog.writer import write_module
 
 __all__ = ["emit"]
 

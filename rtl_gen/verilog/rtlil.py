@@ -6,7 +6,7 @@ Verilog.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from macro_models.errors import ToolError
@@ -25,6 +25,8 @@ __all__ = [
     "Switch",
     "Wire",
     "parse",
+    "slices",
+    "whole",
     "width",
 ]
 
@@ -240,3 +242,13 @@ def parse(text: str) -> list[Module]:
         elif word not in ("attribute", "end"):
             raise ToolError(f"The netlist has something that has no Verilog here: {line}")
     return modules
+
+
+def whole(wire: Wire) -> Slice:
+    """All bits of a wire."""
+    return Slice(wire.name, wire.width - 1, 0)
+
+
+def slices(sigs: Iterable[Sig]) -> Iterator[Slice]:
+    """All chunks of signals that are of wires."""
+    return (chunk for sig in sigs for chunk in sig if isinstance(chunk, Slice))

@@ -25,7 +25,7 @@ from hw.core.config import OVERHEAD_CYCLES
 from hw.core.layout import OpLayout, pack
 from hw.emulator import EmulatorConfig, LoadWord, TableCache, cell_loads, check_core, noise_loads, programmed_core
 from hw.emulator.layout import TABLES, TAGS
-from hw.host.core_map import MAP_VERSION, core_map
+from hw.host.core.map import MAP_VERSION, core_map
 from hw.host.link.tasks import Poll, Read, Task, Write
 from hw.host.registers import register_word
 from macro_models import MacroModel, Masks

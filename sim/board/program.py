@@ -18,9 +18,9 @@ from hw.core.write_verify import PULSE, WriteVerifyConfig, WriteVerifyParameters
 from hw.emulator import PinEmulatorConfig, logged_pulses, table_words
 from hw.emulator.layout import PULSES
 from hw.emulator.pins.config import CONSTANTS, LOG, LOG_LEVEL
+from hw.host.core.write_map import CODE_BITS, FIFO_DEPTH, RESULT_PULSES, RESULT_VALID, WORD_FLAG
 from hw.host.link.tasks import Poll, Read, Task, Write
 from hw.host.registers import register_word
-from hw.host.write_map import CODE_BITS, FIFO_DEPTH, RESULT_PULSES, RESULT_VALID, WORD_FLAG
 from macro_models.cells.pulses import PulseArray
 from macro_models.errors import InputError, ToolError
 from macro_models.exact.pulse import RECORD_WORDS, PulseRecord

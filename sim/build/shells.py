@@ -6,7 +6,7 @@ from pathlib import Path
 
 from hw.config import Chip, PulseChip
 from hw.core.config import LIMITS, CoreConfig
-from hw.core.trim import TrimLayout
+from hw.core.bring_up.trim import TrimLayout
 from hw.core.write_verify import CellLayout, ParameterLayout, TargetLayout, WriteVerifyConfig
 from hw.kinds import core_blocks
 from sim.build.toolchain import HDL

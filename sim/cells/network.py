@@ -12,7 +12,7 @@ from hw.config import PulseChip, check_device
 from hw.core.write_verify import WriteVerifyParameters, dead_lines
 from macro_models.cells.pulses import PulseArray
 from macro_models.devices import Device, load_device
-from macro_models.devices.pulse import PulseResponse
+from macro_models.devices.sections.pulse import PulseResponse
 from macro_models.errors import InputError
 from sim.cells.instance import Cells, CoreCells, network_hash
 from sim.cells.screening import Preparation, form_cells, screen_cells

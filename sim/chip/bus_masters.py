@@ -10,9 +10,9 @@ from hw.chip import ChipParts
 from hw.chip.map import address_width
 from hw.chip.tops import ChipTop
 from hw.core.port import join
-from hw.host.axil import AxiLite
+from hw.host.bridges.axil import AxiLite
+from hw.host.bridges.wishbone import Wishbone
 from hw.host.bus import RegisterBus, request_layout
-from hw.host.wishbone import Wishbone
 
 __all__ = ["AxiLiteMaster", "MasteredChip", "WishboneMaster"]
 

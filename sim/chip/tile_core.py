@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from hw.chip import ChipParts
 from hw.chip.map import tile_name
 from hw.config import Chip
+from hw.host.core.operations import check_ended, operation_tasks
 from hw.host.link.tasks import Task, Write
-from hw.host.operations import check_ended, operation_tasks
 from macro_models.errors import ToolError
 from sim.core.commands import Operated
 from sim.core.kinds import simulated

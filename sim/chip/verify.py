@@ -9,8 +9,8 @@ import numpy as np
 from hw.chip import ChipParts
 from hw.chip.map import tile_name
 from hw.config import Chip
+from hw.host.core.write_map import RESULT_VALID, WORD_FLAG
 from hw.host.registers import register_word
-from hw.host.write_map import RESULT_VALID, WORD_FLAG
 from macro_models.errors import InputError, ToolError
 from rtl_gen.kinds import macro_texts_of
 from sim.chip.programs import Programs, programs_of

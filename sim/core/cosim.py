@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from hw.config import Chip
 from hw.core.config import OVERHEAD_CYCLES, CoreConfig
-from hw.core.masks import MaskFile
+from hw.core.inputs.masks import MaskFile
 from hw.core.write_verify import WriteVerifyParameters
 from hw.kinds import core_blocks
 from macro_models import MacroModel, Masks

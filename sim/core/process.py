@@ -37,7 +37,7 @@ class CoreStuck(ToolError):
 
 
 class Simulation:
-    """A running simulator that serves batches (:mod:`sim.core.server`).
+    """A running simulator that serves batches (:mod:`sim.core.simulator.server`).
 
     Parameters
     ----------
@@ -56,7 +56,7 @@ class Simulation:
         If the simulator does not start, crashes, hangs or gives results that are not possible; names the log.
     """
 
-    server = "sim.core.server"
+    server = "sim.core.simulator.server"
     """The cocotb test inside."""
 
     def __init__(

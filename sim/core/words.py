@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from hw.core.config import CoreConfig
+from hw.core.inputs.masks import BL_SKIP, LINE_MASK, SL_SKIP, WL_MASK, MaskFile
 from hw.core.layout import OpLayout, pack
-from hw.core.masks import BL_SKIP, LINE_MASK, SL_SKIP, WL_MASK, MaskFile
 from macro_models import MacroModel, Masks
 from macro_models.exact.operation import MvmOperation
 from sim.core.batch import OP_WORDS

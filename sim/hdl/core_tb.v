@@ -1,5 +1,6 @@
 // Shell around the core for simulators without DPI, in Verilog-2005: clock, reset, and streams that are fed from and caught
-// in memories which Python fills and reads (sim/core/driver_vpi.py). Python is woken by `strobed` and `wake` alone.
+// in memories which Python fills and reads (sim/core/simulator/driver_vpi.py). Python is woken by `strobed` and `wake`
+// alone.
 `timescale 1ps / 1ps
 
 module core_tb;

@@ -38,7 +38,7 @@ extern "C" {
 __thread uint64_t mho_strobes = 0;
 __thread bool mho_helper = false;
 
-// The pins at a strobe. Mirrored by sim/core/shim.py.
+// The pins at a strobe. Mirrored by sim/core/simulator/shim.py.
 struct Pins {
     uint64_t op_id;
     int32_t backward, plane, latch, dec_scale, step_code;
@@ -358,7 +358,7 @@ uint8_t mho_hold(void* handle) {
     return pauses && pauses->chance(pauses->hold);
 }
 
-// ---- called from sim/core/shim.py --------------------------------------------------------------------------------------
+// ---- called from sim/core/simulator/shim.py -------------------------------------------------------------------------
 
 int32_t mho_shim_macros() { return int32_t(macros.size()); }
 const char* mho_shim_path(int32_t macro) { return macros.at(macro)->path.c_str(); }

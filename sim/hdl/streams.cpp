@@ -11,7 +11,7 @@ namespace {
 
 constexpr int kOpWords = 4;  // an operation descriptor, padded to words of 32 bits
 
-// One batch. Mirrored by sim/core/shim.py; the arrays stay valid until the batch has ended.
+// One batch. Mirrored by sim/core/simulator/shim.py; the arrays stay valid until the batch has ended.
 struct Batch {
     const uint32_t* ops;      // kOpWords each
     const uint32_t* masks;    // address and data, two words each
@@ -24,7 +24,7 @@ struct Batch {
     int32_t gap, stall, hold; // of 256 cycles, how many are idle on average
 };
 
-// A run of write-verify within a batch. Mirrored by sim/core/shim.py.
+// A run of write-verify within a batch. Mirrored by sim/core/simulator/shim.py.
 struct Program {
     const uint32_t* targets;    // of one pass; the same are sent in each
     uint32_t* cells;            // results of all passes
@@ -197,7 +197,7 @@ void* mho_bench_create(const char* path) {
     return benches.back().get();
 }
 
-// ---- called from sim/core/shim.py --------------------------------------------------------------------------------------
+// ---- called from sim/core/simulator/shim.py -------------------------------------------------------------------------
 
 int32_t mho_streams_benches() { return int32_t(benches.size()); }
 const char* mho_streams_path(int32_t bench) { return benches.at(bench)->path.c_str(); }

@@ -11,12 +11,12 @@ from hw.config import Chip
 from hw.tile.config import TileConfig
 from rtl_gen.emit import module_texts
 from sim.build.toolchain import cache_folder
-from sim.silicon.cell import Cells
-from sim.silicon.library import Library
-from sim.silicon.memories import Memories
-from sim.silicon.memory_map import Tiling
-from sim.silicon.modules import counted, memory_bits, without_comments
-from sim.silicon.synthesis import Synthesis
+from sim.silicon.liberty.cell import Cells
+from sim.silicon.liberty.library import Library
+from sim.silicon.memories.choice import Memories
+from sim.silicon.memories.tiling import Tiling
+from sim.silicon.synthesis.blocks import Synthesis
+from sim.silicon.synthesis.modules import counted, memory_bits, without_comments
 
 __all__ = ["Block", "Netlist", "chip_area", "synthesise"]
 

@@ -15,8 +15,8 @@ from cocotb.triggers import Timer, ValueChange
 from macro_models import MacroModel
 from sim.core.batch import Mode
 from sim.core.messages import Link, Message
-from sim.core.serving import serve_jobs
-from sim.core.shim import Macros, shim_library
+from sim.core.simulator.serving import serve_jobs
+from sim.core.simulator.shim import Macros, shim_library
 from sim.tile_networks.host import MeshHost, MeshJob, MeshResult
 
 __all__ = ["serve"]

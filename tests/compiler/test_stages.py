@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from compiler import CompileOptions, Network, compile_model, summarise
-from compiler.calibration.stage_lowering import equalise, lower_step, tied
+from compiler.calibration.assembly.stage_lowering import equalise, lower_step, tied
 from compiler.model.stages import Combine, Map, Maximum
 from compiler.model.windows import windows
 from compiler.program import Call

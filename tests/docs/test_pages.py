@@ -10,7 +10,7 @@ from tests.docs.pages import DOCS, ROOT, blocks, execute, unknown_options
 PAGES = [ROOT / "README.md", *sorted(DOCS.rglob("*.md"))]
 TOLD = [page for page in PAGES if page.parent.name in ("tutorial", "howto")]
 """Pages that say what to do."""
-_ELSEWHERE = {"your-device": "tests/mho/test_device_fit.py"}
+_ELSEWHERE = {"your-device": "tests/mho/commands/test_device_fit.py"}
 """Pages that a test of their own executes, with more to look at."""
 
 

@@ -14,7 +14,7 @@ from hw.config import load_chip
 from hw.core import Core, CoreConfig
 from hw.core.write_verify import WriteVerifyConfig
 from hw.emulator import EmulatorConfig, PinEmulatorConfig, PinLevelCore, VectorEmulator
-from hw.host.write_host import WriteQueues
+from hw.host.core.write_host import WriteQueues
 from hw.testing import simulate
 
 CHIP = load_chip("tnsa16-core")

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from macro_models import Masks
 from macro_models.array import Wires
 from macro_models.devices import Device, device_from_dict, load_device
-from macro_models.devices.telegraph import Telegraph
+from macro_models.devices.sections.telegraph import Telegraph
 from macro_models.errors import InputError
 from macro_models.exact.operation import Converter, Direction, MvmOperation
 from macro_models.tnsa.config import TnsaConfig

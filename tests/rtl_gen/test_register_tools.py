@@ -8,7 +8,7 @@ from xml.etree import ElementTree as Xml
 import pytest
 
 from hw.config import load_chip
-from hw.host.core_map import core_map
+from hw.host.core.map import core_map
 from hw.host.registers import Access, Register, RegisterMap
 from hw.noc.config import MeshConfig
 from hw.noc.registers.map import node_map

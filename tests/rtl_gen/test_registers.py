@@ -9,7 +9,7 @@ import pytest
 from systemrdl import RDLCompiler
 from systemrdl.node import FieldNode, MemNode, RegNode
 
-from hw.host.core_map import core_map
+from hw.host.core.map import core_map
 from hw.host.registers import Access, Field, Register, RegisterMap, Window
 from hw.noc.config import MeshConfig
 from hw.noc.registers.map import node_map

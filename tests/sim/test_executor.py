@@ -179,7 +179,7 @@ def test_bad_inputs(network: Network) -> None:
 @pytest.mark.parametrize("images", [1, 2, 7, 300])
 def test_pieces_of_a_batch_become_smaller(network: Network, images: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each image is in one of them; threads wait for the last one for as short as it is."""
-    monkeypatch.setattr("compiler.program.POSITIONS", 64)
+    monkeypatch.setattr("compiler.program.program.POSITIONS", 64)
     monkeypatch.setattr("sim.functional.PIECE", 64 * 24)
     seen: list[np.ndarray] = []
 

@@ -6,9 +6,10 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from compiler.calibration.bench import Bench, Draft, Site
-from compiler.calibration.carried import Carried
+from compiler.calibration.assembly.carried import Carried
 from compiler.calibration.quantisers import CodeFormat, Quantiser
+from compiler.calibration.trials.bench import Bench
+from compiler.calibration.trials.candidates import Draft, Site
 from compiler.layer_run import taken_inputs
 from compiler.mapping.faults import arrange_rows
 from compiler.mapping.weights import PairMap, Stack, most_slice_bits

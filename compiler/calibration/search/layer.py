@@ -12,12 +12,13 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from compiler.calibration.bench import Bench, Chips, Draft, Site, Trial
-from compiler.calibration.carried import Carried
+from compiler.calibration.assembly.carried import Carried
 from compiler.calibration.quantisers import CodeFormat
 from compiler.calibration.search.drafts import STACKS, Drafts, reach_of, with_reach
 from compiler.calibration.search.rounding import Rounding
 from compiler.calibration.search.sampled import sampled
+from compiler.calibration.trials.bench import Bench
+from compiler.calibration.trials.candidates import Chips, Draft, Site, Trial
 from compiler.mapping.weights import Stack
 from compiler.options import CompileOptions
 from compiler.program import DITHER

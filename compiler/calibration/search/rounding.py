@@ -3,9 +3,10 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from compiler.calibration.bench import Bench, Site
-from compiler.calibration.carried import Carried
+from compiler.calibration.assembly.carried import Carried
 from compiler.calibration.quantisers import CodeFormat, formats, needs_sign
+from compiler.calibration.trials.bench import Bench
+from compiler.calibration.trials.candidates import Site
 from compiler.options import CompileOptions
 
 __all__ = ["Rounding"]

@@ -11,7 +11,8 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from compiler.calibration.bench import Bench, Site, Stand
+from compiler.calibration.trials.bench import Bench
+from compiler.calibration.trials.candidates import Site, Stand
 from compiler.mapping import Placement
 from compiler.mapping.block import Block
 from compiler.mapping.pack import MASKS

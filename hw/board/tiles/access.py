@@ -10,7 +10,7 @@ from hw.board.load_port import LoadPort, load_address_width
 from hw.core.port import join
 from hw.emulator import EmulatorConfig, LoadLayout
 from hw.host.bus import RegisterBus
-from hw.host.core_access import CoreAccess
+from hw.host.core.access import CoreAccess
 from hw.host.registers import RegisterMap
 from hw.host.split import BusSplit, Region
 
@@ -28,14 +28,14 @@ def access_width(cfg: EmulatorConfig, registers: int) -> int:
 
 
 class EmulatedAccess(wiring.Component):
-    """As :class:`hw.host.core_access.CoreAccess`, with the load port of an emulator behind the registers.
+    """As :class:`hw.host.core.access.CoreAccess`, with the load port of an emulator behind the registers.
 
     Parameters
     ----------
     cfg
         The emulator.
     map
-        Registers of the core, of :func:`hw.host.core_map.core_map` without products.
+        Registers of the core, of :func:`hw.host.core.map.core_map` without products.
 
     Members
     -------
@@ -45,7 +45,7 @@ class EmulatedAccess(wiring.Component):
         As there.
     load : Out(stream of LoadLayout(cfg))
         To the emulator.
-    <the members of :class:`hw.host.core_access.CoreAccess` but these>
+    <the members of :class:`hw.host.core.access.CoreAccess` but these>
         The vector port.
     """
 

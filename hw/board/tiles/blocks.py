@@ -11,7 +11,7 @@ from hw.board.tiles.access import EmulatedAccess, access_width, load_at
 from hw.core.config import CoreConfig
 from hw.core.port import VectorPort, core_port
 from hw.emulator import EmulatorConfig, VectorEmulator
-from hw.host.core_map import core_map
+from hw.host.core.map import core_map
 from hw.host.registers import Access, RegisterMap, Window
 from macro_models.errors import InputError
 

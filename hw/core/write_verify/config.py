@@ -8,6 +8,7 @@ from hw.config import SYNCHRONISER_CYCLES, Chip, PulseChip
 from hw.core.config import duration_bits
 from hw.macro.write_pins import PASS_BITS
 from macro_models.errors import InputError
+from macro_models.exact.limits import check_among, check_whole
 from macro_models.exact.pulse import AMPLITUDE_BITS
 
 __all__ = ["COUNT_BITS", "LIMIT_BITS", "MAP_WORD", "ParameterLayout", "WriteVerifyConfig", "WriteVerifyParameters"]
@@ -49,7 +50,7 @@ class WriteVerifyConfig:
     verify_cycles
         Shortest duration of a verify read, settling included, in cycles, 2..65535.
     trim
-        Both durations are registers, see :mod:`hw.core.trim`; the values here are those after reset.
+        Both durations are registers, see :mod:`hw.core.bring_up.trim`; the values here are those after reset.
     synchronise
         As of :class:`hw.core.CoreConfig`: with ``verify_valid`` a verify read, with ``hold`` the setup too lasts at
         least two cycles longer, which the durations here hold.
@@ -68,13 +69,10 @@ class WriteVerifyConfig:
     synchronise: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        if self.lines not in (16, 64, 256):
-            raise InputError(f"lines must be 16, 64 or 256, not {self.lines!r}")
+        check_among("lines", self.lines, (16, 64, 256))
         durations = [(name, self.least(name), 65535) for name in ("setup_cycles", "verify_cycles")]
         for name, low, high in (("verify_bits", 8, 12), *durations):
-            value = getattr(self, name)
-            if not isinstance(value, int) or not low <= value <= high:
-                raise InputError(f"{name} must be between {low} and {high}, not {value!r}")
+            check_whole(name, getattr(self, name), low, high)
 
     @classmethod
     def from_chip(cls, chip: Chip) -> "WriteVerifyConfig":
@@ -188,11 +186,8 @@ class WriteVerifyParameters:
 
     def __post_init__(self) -> None:
         for name in (f.name for f in fields(self)):
-            value = getattr(self, name)
             low = 1 if name == "passes" or name in ("set_cycles", "reset_cycles", "form_cycles") else 0
-            high = 2 ** _WIDTHS.get(name, 12) - 1
-            if not isinstance(value, int) or not low <= value <= high:
-                raise InputError(f"{name} must be between {low} and {high}, not {value!r}")
+            check_whole(name, getattr(self, name), low, 2 ** _WIDTHS.get(name, 12) - 1)
         for kind in ("set", "reset", "form"):
             start, ceiling = getattr(self, f"{kind}_start"), getattr(self, f"{kind}_ceiling")
             if start > ceiling:

@@ -8,9 +8,9 @@ from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In
 
 from hw.block import Resettable
-from hw.core.masks import MASK_WORD, MaskStore
+from hw.core.inputs.masks import MASK_WORD, MaskStore
 from hw.core.port import core_port
-from hw.core.word_range import WordRange
+from hw.core.results.word_range import WordRange
 from hw.emulator.config import EmulatorConfig
 from hw.emulator.layout import CELLS, ENABLE_BANKS, LoadLayout
 from hw.emulator.vector.converter import LineConverter

@@ -5,7 +5,7 @@ from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
 from hw.block import Resettable
-from hw.core.loader import CODES_PER_WORD
+from hw.core.inputs.loader import CODES_PER_WORD
 from hw.emulator.config import EmulatorConfig
 from hw.emulator.vector.lanes import LEVEL_BITS
 

@@ -5,8 +5,8 @@ from amaranth.lib import data
 from amaranth.lib.wiring import In, Out
 
 from hw.block import Resettable
-from hw.core.counters import COUNT_BITS
-from hw.core.loader import StagedLayout
+from hw.core.inputs.loader import StagedLayout
+from hw.core.results.counters import COUNT_BITS
 from hw.emulator.config import EmulatorConfig
 from hw.emulator.layout import ENABLE_BANKS, ContextLayout
 from macro_models.exact.operation import LSB_SEGMENT_BITS

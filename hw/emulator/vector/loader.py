@@ -6,9 +6,9 @@ from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
 from hw.block import Resettable
+from hw.core.inputs.loader import CODES_PER_WORD, StagedLayout
+from hw.core.inputs.masks import MASK_WORD
 from hw.core.layout import OpCheck, OpLayout
-from hw.core.loader import CODES_PER_WORD, StagedLayout
-from hw.core.masks import MASK_WORD
 from hw.emulator.config import EmulatorConfig
 from hw.emulator.vector.lanes import LEVEL_BITS
 from macro_models.exact.operation import LSB_SEGMENT_BITS

@@ -8,8 +8,8 @@ from amaranth.lib.memory import Memory, ReadPort
 from amaranth.lib.wiring import In, Out
 
 from hw.block import Resettable
-from hw.core.counters import COUNT_BITS
-from hw.core.drain import CODE_WIDTH
+from hw.core.results.counters import COUNT_BITS
+from hw.core.results.drain import CODE_WIDTH
 from hw.emulator.config import EmulatorConfig
 from hw.emulator.vector.converter import LineLayout
 from macro_models.exact.operation import LSB_SEGMENT_BITS

@@ -8,7 +8,7 @@ from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out, connect, flipped
 
 from hw.block import Resettable
-from hw.core.word_range import WordRange
+from hw.core.results.word_range import WordRange
 from hw.tile.config import TileConfig
 from hw.tile.isa import PRODUCTS
 

@@ -24,7 +24,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from macro_models.errors import InputError
+from macro_models.exact.limits import check_whole
 
 __all__ = ["AMPLITUDE_TOP", "GAIN_BITS", "DeviceResponse", "RowMacro", "WriteParameters", "WriteResult", "write_rows"]
 
@@ -61,9 +61,7 @@ class WriteParameters:
     def __post_init__(self) -> None:
         ranges = {"margin": (0, 255), "iterations": (1, 255), "start": (0, 255), "gain": (1, 255), "top": (1, 4095)}
         for name, (low, high) in ranges.items():
-            value = getattr(self, name)
-            if not isinstance(value, int) or not low <= value <= high:
-                raise InputError(f"{name} must be between {low} and {high}, not {value!r}")
+            check_whole(name, getattr(self, name), low, high)
 
     @property
     def word(self) -> int:

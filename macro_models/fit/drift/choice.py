@@ -11,7 +11,7 @@ from macro_models.devices.device import Device
 from macro_models.errors import InputError
 from macro_models.fit.drift.device import drift_device, follows, held_out_score, of_one_temperature
 from macro_models.fit.fit import fit_device
-from macro_models.fit.measurements import Measurements
+from macro_models.fit.tables.measurements import Measurements
 
 __all__ = ["LAWS", "fit_law"]
 

@@ -9,8 +9,8 @@ from macro_models.devices.laws.drift import DriftDevice
 from macro_models.fit.drift.law import DriftFit
 from macro_models.fit.law.doubts import about_ends, about_uncertain, about_wide_levels
 from macro_models.fit.law.smooth import moment_errors
-from macro_models.fit.measurements import Measurements
-from macro_models.fit.statistics import grouped
+from macro_models.fit.law.statistics import grouped
+from macro_models.fit.tables.measurements import Measurements
 
 __all__ = ["OFF", "about_all", "about_course", "about_drift", "about_one_step"]
 

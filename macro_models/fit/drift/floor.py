@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from macro_models.devices.laws.drift import DriftDevice
-from macro_models.fit.measurements import Measurements
+from macro_models.fit.tables.measurements import Measurements
 
 __all__ = ["Floor", "find_floor"]
 

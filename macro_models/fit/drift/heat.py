@@ -5,14 +5,14 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from macro_models.devices.heat import Heat
-from macro_models.devices.law import Temperature
 from macro_models.devices.laws.drift import DriftDevice
+from macro_models.devices.sections.heat import Heat
+from macro_models.devices.sections.temperature import Temperature
 from macro_models.exact.random import NORMAL_ONE
 from macro_models.fit.heat.cases import STEEPEST, Cases, find_cases
 from macro_models.fit.heat.fit import FEWEST_TEMPS, choose, evidence, off_temperatures, one_temperature
-from macro_models.fit.measurements import Measurements
-from macro_models.fit.statistics import even_codes
+from macro_models.fit.law.statistics import even_codes
+from macro_models.fit.tables.measurements import Measurements
 
 __all__ = ["drift_heat"]
 

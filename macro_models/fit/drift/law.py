@@ -16,7 +16,7 @@ from scipy.optimize import minimize_scalar
 from macro_models.devices.laws.drift import Drift
 from macro_models.fit.drift.curves import curve, power
 from macro_models.fit.drift.lines import READ_S, Lines, Readings, by_level, lines_of_cells, readings_of, weight
-from macro_models.fit.measurements import Measurements
+from macro_models.fit.tables.measurements import Measurements
 
 __all__ = ["DriftFit", "LevelValues", "fit_drift", "level_values", "refined_t_c"]
 

@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from macro_models.errors import InputError
-from macro_models.fit.levels import choose_levels, nearest_level
-from macro_models.fit.measurements import Measurements
+from macro_models.fit.law.levels import choose_levels, nearest_level
+from macro_models.fit.tables.measurements import Measurements
 
 __all__ = ["READ_S", "Lines", "Readings", "by_level", "lines_of_cells", "readings_of", "weight"]
 

@@ -7,11 +7,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from macro_models.devices.device import Device
-from macro_models.devices.heat import inverse_kT
-from macro_models.fit.levels import nearest_level
-from macro_models.fit.lost import all_lost
-from macro_models.fit.measurements import Measurements
-from macro_models.fit.statistics import even_codes
+from macro_models.devices.sections.heat import inverse_kT
+from macro_models.fit.law.levels import nearest_level
+from macro_models.fit.law.lost import all_lost
+from macro_models.fit.law.statistics import even_codes
+from macro_models.fit.tables.measurements import Measurements
 
 __all__ = ["STEEPEST", "Case", "Cases", "Prediction", "find_cases", "lost_readings"]
 

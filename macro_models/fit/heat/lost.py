@@ -6,11 +6,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from macro_models.devices.device import Device
-from macro_models.devices.heat import Heat
+from macro_models.devices.sections.heat import Heat
 from macro_models.fit.heat.cases import lost_readings
-from macro_models.fit.levels import nearest_level
-from macro_models.fit.lost import lost_fraction
-from macro_models.fit.measurements import Measurements
+from macro_models.fit.law.levels import nearest_level
+from macro_models.fit.law.lost import lost_fraction
+from macro_models.fit.tables.measurements import Measurements
 
 __all__ = ["fit_lost"]
 

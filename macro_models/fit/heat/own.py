@@ -5,10 +5,10 @@ from dataclasses import replace
 import numpy as np
 
 from macro_models.devices.device import Device
-from macro_models.devices.heat import Heat
-from macro_models.devices.law import Law
-from macro_models.fit.law_rows import LawRows, numbers
-from macro_models.fit.measurements import Measurements
+from macro_models.devices.sections.heat import Heat
+from macro_models.devices.sections.law import Law
+from macro_models.fit.rows.law_rows import LawRows, numbers
+from macro_models.fit.tables.measurements import Measurements
 
 __all__ = ["LEAST_READINGS", "own_laws"]
 

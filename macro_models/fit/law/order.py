@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtri
 
-from macro_models.devices.law import node_moments, node_z
 from macro_models.devices.memory import MOST_WEIGHTS
+from macro_models.devices.quantiles import node_moments, node_z
 
 __all__ = ["change_scores", "fit_memory", "fit_onset", "scores_of"]
 

@@ -92,7 +92,7 @@ def moment_errors(change: Reals, level: NDArray[np.int64], summaries: Reals) -> 
 def smoothed_summaries(
     levels_uS: Reals, summaries: Reals, change: Reals, level: NDArray[np.int64], clamp: Clamp | None = None
 ) -> Reals:
-    """Summaries of the levels (:class:`macro_models.fit.statistics.Summary`) with mean and both deviations smoothed.
+    """Summaries of the levels (:class:`.statistics.Summary`) with mean and both deviations smoothed.
 
     The sum over all cells stays: means and mean squares are those of the data. Near 0 uS the clamp bends the course of
     the statistics over the targets, not that of the law: with ``clamp`` what it would be without is smoothed.

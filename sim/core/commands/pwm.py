@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 
 from hw.config import Chip
 from hw.config.kinds.pwm import PwmChip
-from hw.core.drain import pack_codes
 from hw.core.layout import OpLayout
+from hw.core.results.drain import pack_codes
 from hw.pwm.config import PwmCoreConfig
 from hw.pwm.engine.layout import Bank, Command, pack_command
 from hw.pwm.engine.reference import CommandReference

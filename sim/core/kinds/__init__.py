@@ -24,7 +24,7 @@ class SimulatedKind:
     random_operation
         Makes a random operation from a generator.
     grouped
-        Whether its signals are put into groups for GTKWave (:mod:`sim.core.waves`).
+        Whether its signals are put into groups for GTKWave (:mod:`sim.core.bench.waves`).
     transposed
         Whether products go both ways.
     eager

@@ -6,7 +6,7 @@ import pytest
 from click.testing import CliRunner
 
 from compiler.importer.operators import OPERATORS, listed, page
-from mho.commands.compile import compile_command
+from mho.commands.compile.command import compile_command
 from tests.compiler.importer.operator_models import NOT_THERE
 from tests.compiler.importer.operator_table import GROUPS, NAMING_ALL, TABLE, files_naming, table
 

@@ -3,7 +3,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from compiler.mapping.place import MASKS, Placement, place
+from compiler.mapping.pack import MASKS
+from compiler.mapping.place import place
+from compiler.mapping.placement import Placement
 from macro_models.errors import InputError
 from macro_models.tnsa.cell_map import DifferentialPairs
 

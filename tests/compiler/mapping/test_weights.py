@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from compiler.calibration.bench import Draft
 from compiler.calibration.quantisers import Quantiser
+from compiler.calibration.trials.candidates import Draft
 from compiler.mapping import place
 from compiler.mapping.block import Block
 from compiler.mapping.weights import (

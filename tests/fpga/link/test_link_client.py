@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from fpga.backend import BAUD, connect_board
+from fpga.backends.core import BAUD, connect_board
 from fpga.link.chip import LinkBus
 from fpga.link.client import LinkClient, Poll, Read, Write
 from fpga.link.errors import BoardLost, BoardReset, BusFault, LinkError

@@ -9,7 +9,7 @@ from hw.board import BOARD_MAGIC, TilesConfig, board_map, load_offset
 from hw.board.tiles.access import EmulatedAccess
 from hw.config import load_chip
 from hw.emulator.layout import CELLS, TABLES, TAGS
-from hw.host.core_map import MAGIC
+from hw.host.core.map import MAGIC
 from hw.noc.registers.packet import host_address
 from hw.testing import simulate
 from hw.tile.host import CORE_AT

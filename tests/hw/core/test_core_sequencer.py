@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from hw.core import OVERHEAD_CYCLES, Core, CoreConfig, CoreReference, pack, pack_inputs
-from hw.core.lines import line_levels
+from hw.core.inputs.lines import line_levels
 from hw.core.sequencer import pin_operations
 from hw.testing import ExactArray, feed, random_inputs, random_operation, simulate, value_of
 from macro_models.exact.operation import Converter, Direction, MvmOperation

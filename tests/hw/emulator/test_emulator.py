@@ -29,7 +29,7 @@ from macro_models.exact.masks import Masks
 from macro_models.exact.operation import Direction, MvmOperation
 from macro_models.exact.shift_register import ShiftRegister
 from macro_models.tnsa.model import TnsaModel
-from sim.core.trials import make_trial
+from sim.core.bench.trials import make_trial
 from tests.hw.emulator.emulator_bench import Script, build, replay
 
 FROZEN = frozenset(CAUSES) - {"read-noise", "wire"}

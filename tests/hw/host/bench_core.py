@@ -9,7 +9,7 @@ from cocotb.clock import Clock
 from cocotb.triggers import ReadOnly, RisingEdge, Timer
 
 from hw.core import OpLayout
-from hw.host.core_map import core_map
+from hw.host.core.map import core_map
 from hw.host.registers import Register
 from macro_models.exact.converter import convert
 from macro_models.exact.operation import Converter, Direction, MvmOperation

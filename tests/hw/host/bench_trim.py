@@ -6,7 +6,7 @@ from cocotb.triggers import RisingEdge
 from hw.config import load_chip
 from hw.core import CoreConfig, trimmed
 from hw.core.write_verify import WriteVerifyParameters
-from hw.host.write_map import WORD_FLAG
+from hw.host.core.write_map import WORD_FLAG
 from macro_models.exact.operation import Direction, MvmOperation
 from tests.hw.host.bench_core import FORWARD, Host, begin, expected, macro, vector
 from tests.hw.host.bench_write import parameters

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hw.host.bank import RegisterBank
-from hw.host.core_host import InputBuffer, OutputBuffer
+from hw.host.core.host import InputBuffer, OutputBuffer
 from hw.host.registers import Access, Field, Register, RegisterMap, Window
 
 MAP = RegisterMap(name="test", doc="Test.", address_width=6, entries=(

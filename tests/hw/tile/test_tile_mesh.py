@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from hw.core import CoreConfig, CoreReference
-from hw.host.core_blocks import TnsaBlocks
+from hw.host.core.blocks import TnsaBlocks
 from hw.noc.config import MeshConfig
 from hw.noc.flit import Destinations
 from hw.noc.interface.words import credit_tag

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from macro_models.cells import programming
 from macro_models.devices import load_device
-from macro_models.devices.device import Programming, Relaxation
+from macro_models.devices.sections.programming import Programming, Relaxation
 
 pytestmark = pytest.mark.skipif(programming.compiled() is None, reason="numba is not installed")
 

@@ -18,7 +18,7 @@ from macro_models.devices import load_device
 from macro_models.errors import InputError
 from macro_models.files import FileKind, check_memory, read_file, size_text
 from macro_models.files.memory import available_bytes
-from macro_models.fit.table import read_table
+from macro_models.fit.tables.table import read_table
 from mho.runs.writing import read_conductances
 
 READERS: dict[str, Callable[[Path], object]] = {
@@ -260,7 +260,7 @@ def test_tables_that_are_refused(change: Callable[[bytes], bytes], sentence: str
 
 
 def test_a_table_that_unpacks_to_more_than_a_table_can_need(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("macro_models.fit.table._KIND", FileKind("table of measurements", 3_000_000))
+    monkeypatch.setattr("macro_models.fit.tables.table._KIND", FileKind("table of measurements", 3_000_000))
     (tmp_path / "lab.csv").write_bytes(gzip.compress(bytes(1 << 26)))
     with pytest.raises(InputError, match=r"holds 3\.15 MB; a table of measurements may have 3 MB at most"):
         read_table(tmp_path / "lab.csv")

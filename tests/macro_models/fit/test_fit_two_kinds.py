@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from macro_models.cells.programming import programmed
 from macro_models.devices import CAUSES, Device
 from macro_models.fit import MODELS, fit_device, read_measurements
-from macro_models.fit.statistics import summarise
+from macro_models.fit.law.statistics import summarise
 
 ALL = frozenset(CAUSES)
 

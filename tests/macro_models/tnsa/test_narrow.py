@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from macro_models.exact.operation import Converter
 from macro_models.exact.random import LANES
+from macro_models.tnsa.converter.neuron import Neuron
 from macro_models.tnsa.model import TnsaModel
-from macro_models.tnsa.neuron import Neuron
 
 
 @settings(max_examples=25)

@@ -7,7 +7,7 @@ import pytest
 
 from macro_models.cells.programming import cell_draws
 from macro_models.devices import Device, device_from_dict, load_device
-from macro_models.devices.telegraph import Telegraph
+from macro_models.devices.sections.telegraph import Telegraph
 from macro_models.errors import InputError
 from macro_models.tnsa.config import TnsaConfig
 from macro_models.tnsa.model import TnsaModel

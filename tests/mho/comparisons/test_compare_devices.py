@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from macro_models.devices import load_device
-from macro_models.devices.confidence import Confidence
 from macro_models.devices.device import Device
 from macro_models.devices.resampled import moved_law
+from macro_models.devices.sections.confidence import Confidence
 from mho.cli import run
 from mho.comparisons.devices import compare_devices
 

@@ -10,7 +10,7 @@ import pytest
 
 from macro_models.errors import InputError
 from mho.cli import run
-from mho.commands.compare_runs import series_of
+from mho.commands.compare.runs import series_of
 from mho.comparisons.runs import Run, compare, differing, read_run
 from mho.figures.compare import figure_of_runs
 from tests.mho.test_device_figures import laid_out

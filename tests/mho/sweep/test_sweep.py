@@ -17,7 +17,7 @@ import mho
 from macro_models.errors import InputError
 from mho.cli import run
 from mho.sweep import Folder, load_spec, run_sweep
-from mho.sweep.points import Space
+from mho.sweep.spec.points import Space
 from tests.mho.conftest import Tiny
 
 

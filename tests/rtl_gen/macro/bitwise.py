@@ -12,7 +12,7 @@ from hw.macro.macro_pins import MacroPins
 from rtl_gen import check_macro_pins
 from rtl_gen.macro.adapter import write_adapter, write_stub
 from rtl_gen.macro.pin_check import macro_map
-from rtl_gen.macro.port_map import contract_signals
+from rtl_gen.macro.signals import contract_signals
 
 Values = Mapping[str, int]
 

@@ -13,8 +13,8 @@ from hw.core.write_verify import WriteVerifyParameters
 from hw.emulator import PinEmulatorConfig
 from hw.emulator.layout import PULSES
 from hw.emulator.pins.config import LOG, LOG_DEPTH
+from hw.host.core.write_map import RESULT_PULSES, RESULT_VALID
 from hw.host.link.tasks import Read
-from hw.host.write_map import RESULT_PULSES, RESULT_VALID
 from macro_models import load_device
 from macro_models.cells.pulses import PulseArray
 from macro_models.errors import InputError, ToolError
@@ -23,8 +23,8 @@ from sim.board.backend import PARTS, FpgaSimBackend
 from sim.board.bus import BoardBus, BusSimulation
 from sim.board.program import BoardProgrammer
 from sim.cells.write_verify import target_codes
-from sim.core.trials import make_trial
-from sim.core.write_trials import make_write_trial
+from sim.core.bench.trials import make_trial
+from sim.core.bench.write_trials import make_write_trial
 from sim.functional import FunctionalBackend
 from tests.sim.board.test_fpga_sim import TOOLS, models
 

@@ -15,7 +15,7 @@ from macro_models.tnsa.model import TnsaModel
 from mho.data import load_sample
 from sim.board.backend import PARTS, FpgaSimBackend
 from sim.board.driver import read_info
-from sim.core.trials import make_trial
+from sim.core.bench.trials import make_trial
 from sim.executor import execute
 from sim.functional import FunctionalBackend
 from tests.compiler.importer.onnx_models import random_perceptron

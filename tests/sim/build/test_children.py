@@ -125,7 +125,7 @@ def run_and_end(command: list[str], folder: Path, number: signal.Signals, delay:
 BUILD = """
 import sys
 from pathlib import Path
-from fpga.build import build
+from fpga.build.build import build
 build("hx8k-breakout", folder=Path("out"), flow="native")
 """
 
@@ -153,7 +153,7 @@ import signal
 import numpy as np
 from hw.config import load_chip
 from sim.core.cosim import CosimBackend
-from sim.core.trials import make_models, make_trial
+from sim.core.bench.trials import make_models, make_trial
 chip = load_chip("tnsa16-core")
 models = make_models(chip, ("ideal",), 0)
 trial = make_trial(models, 0, 0, vectors=20000, pauses=False)

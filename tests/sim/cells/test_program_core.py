@@ -11,7 +11,7 @@ from macro_models.errors import InputError
 from sim.cells.cosim import SHORT_PULSE, SHORT_WAIT, shortened, write_job
 from sim.cells.write_verify import program_core, target_codes
 from sim.core.batch import Batch, BatchResult
-from sim.core.write_trials import make_write_trial
+from sim.core.bench.write_trials import make_write_trial
 from sim.functional import FunctionalBackend
 
 CHIP = load_chip("tnsa16-core")

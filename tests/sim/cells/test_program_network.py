@@ -11,8 +11,8 @@ from compiler import CompileOptions, Network, compile_model
 from hw.config import load_chip
 from macro_models.cells.pulses import PulseArray
 from macro_models.devices import Device, load_device
-from macro_models.devices.device import Stuck
-from macro_models.devices.pulse import PulseResponse
+from macro_models.devices.sections.programming import Stuck
+from macro_models.devices.sections.pulse import PulseResponse
 from macro_models.errors import InputError
 from sim.cells.instance import Cells
 from sim.cells.network import measured_cells, program_network, with_pulse_law

@@ -9,7 +9,7 @@ from hw.config import load_chip
 from hw.core.write_verify import WriteVerifyParameters
 from macro_models.cells.pulses import PulseArray
 from macro_models.devices import Device, load_device
-from macro_models.devices.device import Stuck
+from macro_models.devices.sections.programming import Stuck
 from macro_models.errors import InputError
 from sim.cells.screening import form_cells, screen_cells
 from sim.cells.write_verify import program_core

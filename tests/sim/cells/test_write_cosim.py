@@ -14,10 +14,10 @@ from macro_models.errors import InputError, ToolError
 from macro_models.tnsa.model import TnsaModel
 from sim.build.simulators import verilator_build
 from sim.cells.write_verify import program_core
+from sim.core.bench.trials import make_models, make_trial
+from sim.core.bench.write_trials import check_run, check_stop, make_write_trial
 from sim.core.cosim import CosimBackend, CosimCore
 from sim.core.process import Simulation
-from sim.core.trials import make_models, make_trial
-from sim.core.write_trials import check_run, check_stop, make_write_trial
 from sim.functional import FunctionalBackend
 
 pytestmark = [pytest.mark.cosim, pytest.mark.slow]

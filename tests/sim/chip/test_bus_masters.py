@@ -7,8 +7,8 @@ from amaranth.hdl import Module
 from amaranth.lib import wiring
 from amaranth.sim import Simulator
 
-from hw.host.axil import AxiLiteBridge
-from hw.host.wishbone import WishboneBridge
+from hw.host.bridges.axil import AxiLiteBridge
+from hw.host.bridges.wishbone import WishboneBridge
 from sim.chip.bus_masters import AxiLiteMaster, WishboneMaster
 
 WIDTH, WORDS = 8, 64

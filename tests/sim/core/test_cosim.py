@@ -10,8 +10,8 @@ from macro_models.errors import ToolError
 from macro_models.exact.operation import MvmOperation
 from sim.build.simulators import icarus_build, verilator_build
 from sim.core.batch import Mode
+from sim.core.bench.trials import make_models, make_trial
 from sim.core.cosim import CosimBackend
-from sim.core.trials import make_models, make_trial
 from sim.functional import FunctionalBackend
 
 pytestmark = pytest.mark.cosim

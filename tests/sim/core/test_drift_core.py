@@ -9,8 +9,8 @@ from compiler.compile import compile_model
 from compiler.network import Network
 from hw.config import load_chip
 from macro_models.devices import Device, load_device
-from macro_models.devices.device import CAUSES
-from macro_models.devices.telegraph import Telegraph
+from macro_models.devices.causes import CAUSES
+from macro_models.devices.sections.telegraph import Telegraph
 from sim.core.cosim import CosimBackend
 from sim.executor import execute
 from sim.functional import FunctionalBackend

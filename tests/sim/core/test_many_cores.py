@@ -11,10 +11,10 @@ from macro_models import MacroModel
 from macro_models.errors import ToolError
 from sim.build.simulators import verilator_build
 from sim.core.batch import Mode
+from sim.core.bench.trials import Trial, make_models, make_trial
+from sim.core.bench.write_trials import check_run, make_write_trial
 from sim.core.cosim import CosimCore
 from sim.core.process import Simulation
-from sim.core.trials import Trial, make_models, make_trial
-from sim.core.write_trials import check_run, make_write_trial
 from sim.functional import FunctionalBackend
 
 pytestmark = [pytest.mark.cosim, pytest.mark.slow]

@@ -3,7 +3,7 @@
 import pytest
 
 from hw.config import load_chip
-from sim.core.verify import verify_core
+from sim.core.bench.verify import verify_core
 
 pytestmark = pytest.mark.slow
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from hw.config import load_chip
-from hw.core.drain import pack_codes
 from hw.core.layout import OpLayout
+from hw.core.results.drain import pack_codes
 from hw.pwm.config import PwmCoreConfig
 from hw.pwm.engine.layout import Command
 from hw.pwm.engine.reference import CommandReference

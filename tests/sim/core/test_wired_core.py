@@ -8,9 +8,9 @@ import pytest
 from hw.config import Chip, load_chip
 from macro_models import Masks
 from macro_models.exact.operation import Direction, MvmOperation
+from sim.core.bench.trials import make_models
+from sim.core.bench.verify import verify_core
 from sim.core.cosim import CosimBackend
-from sim.core.trials import make_models
-from sim.core.verify import verify_core
 from sim.functional import FunctionalBackend
 
 pytestmark = pytest.mark.cosim

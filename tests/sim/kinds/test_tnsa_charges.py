@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from macro_models.devices import load_device
 from macro_models.tnsa.config import TnsaConfig
+from macro_models.tnsa.converter.neuron import Neuron
 from macro_models.tnsa.model import TnsaModel
-from macro_models.tnsa.neuron import Neuron
 from sim.build.toolchain import HDL
 from sim.build.verilate import EXACT
 from sim.kinds.tnsa import BoundKey, Conversion

@@ -10,9 +10,9 @@ from macro_models.errors import InputError
 from rtl_gen.emit import module_texts
 from sim.build.toolchain import cache_folder
 from sim.silicon.area import Netlist, chip_area, synthesise
-from sim.silicon.library import Library
-from sim.silicon.modules import macro_stub, without_comments
-from sim.silicon.tools import tool_text
+from sim.silicon.liberty.library import Library
+from sim.silicon.synthesis.modules import macro_stub, without_comments
+from sim.silicon.synthesis.tools import tool_text
 
 ROOT = Path(__file__).parents[3]
 LIBRARY = ROOT.parent / "shared/data/ihp-sg13g2/sg13g2_stdcell_typ_1p20V_25C.lib.gz"

@@ -14,7 +14,7 @@ from macro_models.errors import InputError
 from sim.account import RunAccount
 from sim.build.simulators import Simulator
 from sim.executor import build_cores, core_masks
-from sim.silicon.activity import Activity, read_activity
+from sim.silicon.power.activity import Activity, read_activity
 from sim.tile_networks import backend as backends
 from sim.tile_networks.backend import TileCosimBackend
 from sim.tile_networks.waves import traced_tiles

@@ -111,7 +111,7 @@ class TnsaChip(PulseChip):
         # Imported here: the description itself needs no scipy.
         from macro_models.array import Wires
         from macro_models.tnsa.config import TnsaConfig
-        from macro_models.tnsa.neuron import Neuron
+        from macro_models.tnsa.converter.neuron import Neuron
 
         return TnsaConfig(
             lines=self.lines,

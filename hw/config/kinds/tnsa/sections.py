@@ -111,7 +111,7 @@ class NeuronSection(Section):
     def ideal(self) -> bool:
         """Whether it integrates and counts as integers do."""
         # Imported here: the description itself needs no scipy.
-        from macro_models.tnsa.neuron import Neuron
+        from macro_models.tnsa.converter.neuron import Neuron
 
         return Neuron(**asdict(self)).ideal
 

@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 
 from compiler import CompileOptions, compile_model
-from compiler.calibration.bench import Bench, Site
 from compiler.calibration.search import sampled as module
 from compiler.calibration.search.sampled import MOST_OUTPUTS, MOST_PRODUCTS, sampled
+from compiler.calibration.trials.bench import Bench
+from compiler.calibration.trials.candidates import Site
 from compiler.importer.onnx_import import import_onnx
 from compiler.mapping import place
 from compiler.model import FloatNetwork

@@ -27,7 +27,7 @@ from macro_models.errors import InputError
 from macro_models.exact.masks import Masks
 from macro_models.exact.operation import Converter, MvmOperation
 from macro_models.exact.pulse import Polarity
-from sim.core.trials import make_trial
+from sim.core.bench.trials import make_trial
 from tests.hw.emulator.emulator_bench import Script, build, replay
 from tests.hw.emulator.pins.pin_bench import build_program, run_program
 from tests.hw.emulator.test_emulator import programmed

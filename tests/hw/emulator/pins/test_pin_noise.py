@@ -14,7 +14,7 @@ from hw.testing import get, put, simulate
 from macro_models.exact.masks import Masks
 from macro_models.exact.operation import Converter, Direction, MvmOperation
 from macro_models.tnsa.model import TnsaModel
-from sim.core.trials import Trial, make_trial
+from sim.core.bench.trials import Trial, make_trial
 from tests.hw.emulator.emulator_bench import Script, build, replay
 from tests.hw.emulator.test_emulator import FROZEN, programmed
 

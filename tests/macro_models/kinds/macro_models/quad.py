@@ -8,7 +8,7 @@ import numpy as np
 from macro_models.cell_map import CellMap
 from macro_models.cells.programming import programmed
 from macro_models.devices import device_from_dict
-from macro_models.devices.device import checked_causes
+from macro_models.devices.causes import checked_causes
 from macro_models.exact.converter import convert
 from macro_models.exact.operation import STEP_FRACTION_BITS, Direction
 from macro_models.kinds import Family

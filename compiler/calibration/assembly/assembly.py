@@ -1,0 +1,128 @@
+"""The program while it is built: its stages and layers so far, and the steps that the vector unit or the host does."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from compiler.calibration.assembly.alike import Alike
+from compiler.calibration.assembly.carried import InLanes, Value
+from compiler.calibration.assembly.elementwise import Part, lower_elementwise
+from compiler.calibration.assembly.stage_lowering import centre, equalise, lower_evaluated, lower_step, lower_uniform
+from compiler.model import FloatNetwork
+from compiler.model.stages import Combine, Evaluated, Linear, Maximum
+from compiler.program import Layer, Operation, Stage
+
+__all__ = ["Assembly", "beside", "join", "on_each"]
+
+Float = NDArray[np.float64]
+Lanes = NDArray[np.int16]
+
+
+class Assembly:
+    """A program while it is built, of a network whose values in floating point are ``wanted``.
+
+    With ``products`` steps of products and sums of computed values are stages of the vector unit, not of the host, and
+    steps of recurrent cells that are alike have the same units: tiles then do the same at each of them.
+    """
+
+    def __init__(self, network: FloatNetwork, wanted: Sequence[Float], products: bool = False) -> None:
+        self.network, self.wanted, self.products = network, wanted, products
+        self.uniform = products and network.calls_again
+        """Whether all elements of a value have one unit, and steps that are alike the same ones."""
+        self.alike = Alike(network, wanted) if self.uniform else None
+        self.stages: list[Stage] = []
+        self.layers: list[Layer] = []
+
+    @property
+    def conversions(self) -> int:
+        """Conversions of all layers so far: the number of the next one."""
+        return sum(layer.conversions * layer.positions for layer in self.layers)
+
+    def append(self, operation: Operation, inputs: Sequence[int]) -> int:
+        """Another stage; the number of what it makes."""
+        self.stages.append(Stage(operation=operation, inputs=tuple(inputs)))
+        return len(self.stages)
+
+    def in_lanes(self, number: int, lanes: Lanes, unit: Float, zero: Float | None = None) -> InLanes:
+        """The value of that number, whose lanes on each chip are known."""
+        zero = np.zeros(len(unit)) if zero is None else zero
+        return InLanes(numbers=(number,), lanes=lanes, unit=unit, zero=zero, append=self.append)
+
+    def done(self, operation: Operation, taken: InLanes, unit: Float, zero: Float | None = None) -> InLanes:
+        """What an operation of the vector unit or the host makes of a value, as another stage."""
+        return self.in_lanes(self.append(operation, taken.numbers), on_each(operation, taken.lanes), unit, zero)
+
+    def step(self, k: int, taken: Value) -> InLanes:
+        """Step ``k``, which is no layer."""
+        op = self.network.steps[k].operation
+        assert isinstance(taken, InLanes)
+        assert not isinstance(op, Linear)
+        if isinstance(op, Maximum) and (rescaled := equalise(op, taken.unit)) is not None:
+            taken = self.done(rescaled[0], taken, rescaled[1], taken.zero)
+        if isinstance(op, Evaluated):
+            return self._evaluated(k, op, taken)
+        reached = np.abs(self._seen(k)[1]).max(axis=0)
+        if isinstance(op, Combine) and self.uniform:
+            stage, unit = lower_uniform(op, taken.unit, float(reached.max()))
+        else:
+            stage, unit = lower_step(op, taken.unit, reached)
+        return self.done(stage, taken, unit)
+
+    def _seen(self, k: int) -> tuple[list[Float], Float]:
+        """What a step takes and makes in floating point, those together that are alike."""
+        if self.alike is not None:
+            return self.alike.seen(k)
+        return [self.wanted[v] for v in self.network.steps[k].inputs], self.wanted[k + 1]
+
+    def _evaluated(self, k: int, op: Evaluated, taken: InLanes) -> InLanes:
+        """A step by a table, or at the host."""
+        found, result = self._seen(k)
+        if self.products and not op.pointwise and (written := self._elementwise(k, op, taken, found)) is not None:
+            return written
+        seen, middle = found[0] if len(found) == 1 else np.concatenate(found, axis=1), 0.0
+        if op.pointwise and (moved := centre(taken.unit, seen)) is not None:
+            stage, middle = moved
+            taken = self.done(stage, taken, taken.unit)
+        made, unit = lower_evaluated(op, taken.unit, seen, result, middle)
+        return self.done(made, taken, unit)
+
+    def _elementwise(self, k: int, op: Evaluated, taken: InLanes, seen: Sequence[Float]) -> InLanes | None:
+        """A step of products and the like, written out as stages; None if it has no such form."""
+        inputs, dims = self.network.steps[k].inputs, op.dims
+        sizes = [self.wanted[v].shape[1] for v in inputs]
+        if taken.zero.any() or len(taken.numbers) != len(inputs) or sizes != [int(np.prod(d, dtype=int)) for d in dims]:
+            return None
+        ends, parts, kept = np.cumsum([0, *sizes]), list[Part](), len(self.stages)
+        for n in range(len(inputs)):
+            at = slice(ends[n], ends[n + 1])
+            same = next((part for part in parts if part.number == taken.numbers[n]), None)
+            parts.append(same or Part(
+                number=taken.numbers[n], dims=dims[n], lanes=taken.lanes[..., at], unit=taken.unit[at],
+                seen=seen[n],
+            ))
+        made = lower_elementwise(op, parts, self.append)
+        if made is None:
+            del self.stages[kept:]
+            return None
+        return self.in_lanes(made.number, made.lanes, made.unit)
+
+
+def join(parts: Sequence[Value]) -> Value:
+    """Values side by side."""
+    return parts[0] if len(parts) == 1 else beside([part for part in parts if isinstance(part, InLanes)])
+
+
+def beside(lanes: Sequence[InLanes]) -> InLanes:
+    """Values in lanes side by side."""
+    joined = {
+        name: np.concatenate([getattr(part, name) for part in lanes], axis=-1) for name in ("lanes", "unit", "zero")
+    }
+    return replace(lanes[0], numbers=tuple(n for part in lanes for n in part.numbers), **joined)
+
+
+def on_each(op: Any, lanes: Lanes) -> Lanes:
+    """What an operation of the vector unit makes on each chip."""
+    return np.stack([op.compute(chip) for chip in lanes])

@@ -1,0 +1,117 @@
+"""A layer's inputs in two parts: their codes, and codes of what those leave.
+
+Eight bits of an input are not enough where terms of a sum nearly cancel, where a decision of the host turns on a small
+difference, or where codes must reach far beyond what calibration saw. The layer is then called twice, on the same
+cells: ``W x = W c + ratio * W r``, with r the codes of the rest on a step that is ``ratio`` times as large. Nothing of
+it is new to a chip: two calls of a layer, and sums of lanes.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from compiler.calibration.assembly.assembly import Assembly, beside
+from compiler.calibration.assembly.carried import Encoded, InLanes
+from compiler.calibration.quantisers import Quantiser
+from macro_models.exact.vector import LANE_MAX, MULTIPLIER_MAX, SUM_MAX, Encode, WeightedSum
+
+__all__ = ["Rest", "copy_weights", "sum_of_parts"]
+
+Float = NDArray[np.float64]
+
+ROOM = 1.02
+"""Codes of the rest reach this many times as far as half a step: codes are made in integers, and round otherwise."""
+
+UNEVEN = 0.5
+"""By how much copies count more or less than each other, at most."""
+
+
+def copy_weights(copies: int) -> Float:
+    """What each copy of a layer counts in their mean, (copies,): unevenly, in no order.
+
+    A leaf rounds to whole lanes, and copies of one output have nearly the same codes. Multiplied by different numbers,
+    their roundings differ, too, so that they do not add up.
+    """
+    turned = np.array([int(f"{k:016b}"[::-1], 2) for k in range(copies)]) / 2.0**16
+    weights = 1.0 + UNEVEN * (2.0 * turned - 1.0)
+    return weights / weights.mean()
+
+
+@dataclass(frozen=True)
+class Rest:
+    """Codes of what the codes of ``quantiser`` leave.
+
+    Attributes
+    ----------
+    ratio
+        What one of them stands for, in steps of the quantiser.
+    shift
+        What is added to the rest, in steps of the quantiser: where codes have no sign, it is made positive.
+    """
+
+    quantiser: Quantiser
+
+    @property
+    def shift(self) -> float:
+        return 0.0 if self.quantiser.format.signed else ROOM / 2
+
+    @property
+    def ratio(self) -> float:
+        top = self.quantiser.format.top
+        return ROOM / (2 * top if self.quantiser.format.signed else top)
+
+    def codes(self, h: Float, codes: NDArray[np.integer]) -> NDArray[np.int16]:
+        """Codes of the rest of values ``h`` whose codes are given."""
+        left = (h - self.quantiser.offset) / self.quantiser.scale - codes
+        fmt = self.quantiser.format
+        return np.clip(np.rint((left + self.shift) / self.ratio), fmt.low, fmt.top).astype(np.int16)
+
+    def codes_of(self, taken: InLanes, encoded: Encoded, assembly: Assembly) -> InLanes:
+        """Codes of the rest of a value in lanes whose codes are given, as stages of the program."""
+        encode = assembly.stages[encoded.number - 1].operation
+        assert isinstance(encode, Encode)
+        left, coded = self.lower(encode)
+        codes = assembly.in_lanes(encoded.number, encoded.codes, taken.unit)
+        return assembly.done(coded, assembly.done(left, beside([taken, codes]), taken.unit), taken.unit)
+
+    def lower(self, made: Encode) -> tuple[WeightedSum, Encode]:
+        """What makes them of lanes and of their codes, side by side, that ``made`` gives: the rest in lanes, its codes.
+
+        A step of the codes is so many lanes; both are in whole numbers, so that the rest is exact to a lane.
+        """
+        used = made.multiplier > 0
+        step = np.where(used, 2.0**made.shift / np.maximum(made.multiplier, 1), 0.0)
+        size, most = len(step), float(step.max(initial=0.0))
+        fraction = max(0, int(np.floor(np.log2(min(MULTIPLIER_MAX / max(most, 1.0), (SUM_MAX - 1) / (most + 1.0))))))
+        element = np.arange(size, dtype=np.int32)
+        counts = np.minimum(np.rint(step * 2.0**fraction), MULTIPLIER_MAX)
+        factor = np.stack([np.where(used, 2.0**fraction, 0.0), -counts], axis=1)
+        lanes = WeightedSum(
+            index=np.stack([element, element + size], axis=1), multiplier=factor.astype(np.int32), shift=fraction,
+            offset=np.where(used, -made.offset.astype(np.int32), 0),
+        )
+        lanes.check()
+        return lanes, self._coded(step, used)
+
+    def _coded(self, step: Float, used: NDArray[np.bool_]) -> Encode:
+        """Codes of the rest in lanes, for steps of so many lanes."""
+        fmt, factor = self.quantiser.format, np.where(used, 1.0 / (self.ratio * np.where(used, step, 1.0)), 0.0)
+        shift = int(np.clip(np.floor(np.log2(MULTIPLIER_MAX / max(float(factor.max(initial=0.0)), 1e-30))), 0, 31))
+        offset = np.clip(np.rint(-self.shift * step), -LANE_MAX, LANE_MAX)
+        return Encode(
+            offset=offset.astype(np.int16), multiplier=np.rint(factor * 2.0**shift).astype(np.int32), shift=shift,
+            low=fmt.low, high=fmt.top,
+        )
+
+
+def sum_of_parts(ratio: float, bias: NDArray[np.integer]) -> WeightedSum:
+    """Lanes of a layer from those of its two calls side by side, both of which have added ``bias``, (elements,)."""
+    size, fraction = len(bias), 14
+    element = np.arange(size, dtype=np.int32)
+    factor = np.rint(np.array([1.0, ratio]) * 2.0**fraction).astype(np.int32)
+    added = -np.rint(factor[1] * 2.0**-fraction * bias.astype(np.float64))
+    return WeightedSum(
+        index=np.stack([element, element + size], axis=1), multiplier=np.tile(factor, (size, 1)), shift=fraction,
+        offset=added.astype(np.int32),
+    )

@@ -1,0 +1,150 @@
+"""All calls of a layer together: the inputs and outputs of which samples and ranges come.
+
+A layer that is computed several times, as that of a recurrent network at each step, is searched once, before its first
+call. What that takes is known on chips by then; what the others will take is known in floating point.
+"""
+
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from compiler.calibration.assembly.carried import Value
+from compiler.calibration.quantisers import Quantiser
+from compiler.model import FloatNetwork
+from compiler.model.stages import Linear
+from compiler.program import Call
+
+__all__ = ["FEW_SAMPLES", "MOST_SAMPLES", "Calls", "at_all_positions", "range_samples", "sampled", "samples"]
+
+Float = NDArray[np.float64]
+Index = NDArray[np.int64]
+Lanes = NDArray[np.int16]
+
+MOST_SAMPLES, FEW_SAMPLES = 512, 256
+"""Positions of images on which a candidate is tried, and of a large layer: errors of many outputs tell more."""
+
+RANGE_SAMPLES, RANGE_NUMBERS = 2048, 1 << 21
+"""Positions of images from which ranges come: half of them those with the largest outputs; inputs at all of them."""
+
+_Parts = Iterator[tuple[int, Linear, NDArray[np.bool_] | slice, Index, Index]]
+
+
+def at_all_positions(calls: Sequence[Float], outputs: int) -> Float:
+    """What calls make, each (images, outputs * positions), side by side: (images, outputs, positions)."""
+    parts = [made.reshape(len(made), outputs, -1) for made in calls]
+    return parts[0] if len(parts) == 1 else np.concatenate(parts, axis=2)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Calls:
+    """The calls of layer number ``layer``, whose positions are those of all calls in their order.
+
+    ``exact`` are the values of the network in floating point, ``taken`` is what the first call takes.
+    """
+
+    network: FloatNetwork
+    layer: int
+    exact: Sequence[Float]
+    taken: Value
+
+    @property
+    def operations(self) -> list[Linear]:
+        """The operation of each call."""
+        return [op for _, op in self.network.calls_of(self.layer)]
+
+    def of_the_input(self, entries: Collection[int]) -> bool:
+        """Whether all take the network's input, and nothing else: a value whose number is in ``entries``."""
+        inputs = [self.network.steps[k].inputs for k in self.network.calls[self.layer]]
+        return all(len(taken) == 1 and taken[0] in entries for taken in inputs)
+
+    @property
+    def positions(self) -> int:
+        """Positions of all calls."""
+        return self.network.positions[self.layer]
+
+    @property
+    def outputs(self) -> Float:
+        """Outputs in floating point, of shape (images, outputs, positions)."""
+        steps = self.network.calls[self.layer]
+        return at_all_positions([self.exact[k + 1] for k in steps], self.network.layers[self.layer].outputs)
+
+    def sample(self, image: Index, position: Index, chips: int | None = None) -> Float:
+        """Inputs at samples on each chip, or the first ones, where they are known there: (chips, samples, inputs)."""
+        parts = list(self._parts(image, position))
+        if len(parts) == 1:
+            return self.taken.sample(parts[0][1], image, position, chips)
+        found: Float | None = None
+        for number, (k, op, here, images, positions) in enumerate(parts):
+            known = number == 0
+            values = (
+                self.taken.sample(op, images, positions, chips) if known else self._exact(k, op, images, positions)
+            )
+            if found is None:
+                found = np.empty((len(values), len(image), values.shape[-1]))
+            found[:, here] = values
+        assert found is not None
+        return found
+
+    def inputs(self, image: Index, position: Index) -> Float:
+        """Inputs at samples in floating point: (samples, inputs)."""
+        found = np.empty((len(image), self.network.layers[self.layer].inputs))
+        for k, op, here, images, positions in self._parts(image, position):
+            found[here] = self._exact(k, op, images, positions)
+        return found
+
+    def _exact(self, k: int, op: Linear, image: Index, position: Index) -> Float:
+        rows, values = op.patches[position], [self.exact[v] for v in self.network.steps[k].inputs]
+        # What is taken of each value, and not all elements of so many images.
+        made, first = np.where(rows < 0, op.pad, 0.0), 0
+        for value in values:
+            sample, row = np.nonzero((rows >= first) & (rows < first + value.shape[1]))
+            made[sample, row] = value[image[sample], rows[sample, row] - first]
+            first += value.shape[1]
+        return made
+
+    def _parts(self, image: Index, position: Index) -> _Parts:
+        """For each call its step and operation, which samples are its own, their images, and its positions of them."""
+        first = 0
+        for k, op in self.network.calls_of(self.layer):
+            here = (position >= first) & (position < first + len(op.patches))
+            yield k, op, here, image[here], position[here] - first
+            first += len(op.patches)
+
+
+def samples(images: int, positions: int, most: int = MOST_SAMPLES) -> tuple[Index, Index]:
+    """Images and positions of the samples, the same for every candidate."""
+    if images * positions <= most:
+        image, position = np.divmod(np.arange(images * positions), positions)
+        return image, position
+    count = max(most, images)
+    rng = np.random.default_rng(0)
+    return np.arange(count) * images // count, rng.integers(0, positions, count)
+
+
+def range_samples(wanted: Float, inputs: int) -> tuple[Index, Index]:
+    """Images and positions that ranges come from, for a layer's outputs of shape (images, outputs, positions)."""
+    images, _, positions = wanted.shape
+    half = min(RANGE_SAMPLES, RANGE_NUMBERS // inputs) // 2
+    if images * positions <= 2 * half:
+        chosen = np.arange(images * positions)
+    else:
+        size = np.abs(wanted).max(axis=1).reshape(-1)
+        largest = np.argpartition(size, -half)[-half:]
+        others = np.random.default_rng(1).choice(images * positions, half, replace=False)
+        chosen = np.union1d(largest, others)
+    image, position = np.divmod(chosen, positions)
+    return image, position
+
+
+def sampled(call: Call, codes: Lanes, image: Index, position: Index, quantiser: Quantiser, values: Float) -> Lanes:
+    """Codes of a layer's inputs at the samples on each chip; of other calls those of ``values``."""
+    here = position < len(call.patches)
+    patches = call.patches[position[here]]
+    known = codes[:, image[here, None], np.maximum(patches, 0)]
+    made = np.empty((len(codes), len(image), patches.shape[1]), dtype=np.int16)
+    made[:, here] = np.where(patches < 0, call.pad, known)
+    if not here.all():
+        made[:, ~here] = np.stack([quantiser.codes(chip[~here]) for chip in values])
+    return made

@@ -1,0 +1,92 @@
+"""Layers of a program in a network file."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from compiler.network.archive import Arrays
+from compiler.network.stage_file import CODE, COUNT, SHIFT, factors, indices, lanes
+from compiler.program import Layer, Mvm
+from hw.config import Chip
+from macro_models.exact.operation import MAX_BITS, STEP_WIDTH, Converter, Direction
+from macro_models.exact.vector import Requantise, Root
+from macro_models.files.schema import FLAG, TEXT, Choice, ListOf, Nullable, Table, Whole
+
+__all__ = ["LAYER", "RANGE", "read_layer", "write_layer"]
+
+
+def write_layer(layer: Layer, prefix: str, put: Any) -> dict[str, Any]:
+    """A layer as JSON; its arrays are given to ``put`` by names that begin with ``prefix``."""
+    put(f"{prefix}.bias", layer.root.bias)
+    put(f"{prefix}.spread", layer.spread)
+    mvms = []
+    for k, m in enumerate(layer.mvms):
+        for name in ("rows", "columns", "outputs", "multiplier"):
+            put(f"{prefix}.mvm{k}.{name}", getattr(m, name))
+        op = {
+            "direction": m.op.direction.name,
+            "in_bits": m.op.in_bits,
+            "in_signed": m.op.in_signed,
+            "out_bits": m.op.out_bits,
+            "converter": m.op.converter.name,
+            "relu": m.op.relu,
+            "early_stop": m.op.early_stop,
+            "wl_select": m.op.wl_select,
+            "line_select": m.op.line_select,
+            "step_code": m.op.step_code,
+        }
+        mvms.append({"core": m.core, "operation": m.operation, "first": m.first, "op": op})
+    q = layer.root.requantise
+    return {
+        "name": layer.name,
+        "inputs": layer.inputs,
+        "outputs": layer.outputs,
+        "shift": layer.shift,
+        "positions": layer.positions,
+        "relu": layer.root.relu,
+        "requantise": None if q is None else {"shift": q.shift, "low": q.low, "high": q.high},
+        "mvms": mvms,
+    }
+
+
+def read_layer(k: int, one: Mapping[str, Any], arrays: Arrays, chip: Chip, cores: int) -> Layer:
+    """Layer ``k`` of a network on so many cores of a chip."""
+    where, sizes = f"{arrays.path}: layer{k}", {"inputs": one["inputs"], "outputs": one["outputs"]}
+    spread = indices("rows", -1, "inputs").read(arrays, f"layer{k}.spread", sizes)
+    mvms, cell_map = [], chip.macro_config().cell_map
+    for j, m in enumerate(one["mvms"]):
+        at = {**sizes, "core_rows": cell_map.rows, "core_columns": cell_map.columns}
+        held = {name: spec.read(arrays, f"layer{k}.mvm{j}.{name}", at) for name, spec in _PRODUCT.items()}
+        Whole(0, cores - 1).read(f"{where}.mvms[{j}].core", m["core"])
+        Whole(0, len(spread) - at["taken"]).read(f"{where}.mvms[{j}].first", m["first"])
+        op = {**m["op"], "direction": Direction[m["op"]["direction"]], "converter": Converter[m["op"]["converter"]]}
+        op = chip.operation_type(**op)
+        mvms.append(Mvm(core=m["core"], operation=m["operation"], first=m["first"], op=op, **held))
+    q = one["requantise"]
+    root = Root(
+        bias=lanes("outputs").read(arrays, f"layer{k}.bias", sizes), relu=one["relu"],
+        requantise=None if q is None else Requantise(**q),
+    )
+    return Layer(
+        name=one["name"], inputs=one["inputs"], outputs=one["outputs"], spread=spread, mvms=tuple(mvms),
+        shift=one["shift"], root=root, positions=one["positions"],
+    )
+
+
+_WIDE = 2**31
+RANGE = {"low": CODE, "high": CODE}
+_PRODUCT = {
+    "rows": indices("taken", 0, "core_rows"), "columns": indices("columns", 0, "core_columns"),
+    "outputs": indices("columns", 0, "outputs"), "multiplier": factors("columns"),
+}
+_OPERATION = Table({
+    "direction": Choice(tuple(Direction.__members__)), "in_bits": Whole(1, MAX_BITS), "in_signed": FLAG,
+    "out_bits": Whole(1, MAX_BITS), "converter": Choice(tuple(Converter.__members__)), "relu": FLAG,
+    "early_stop": FLAG, "wl_select": Whole(0, 7), "line_select": Whole(0, 7), "step_code": Whole(1, 2**STEP_WIDTH - 1),
+})
+LAYER = Table({
+    "name": TEXT, "inputs": COUNT, "outputs": COUNT, "shift": SHIFT, "positions": COUNT, "relu": FLAG,
+    "requantise": Nullable(Table({"shift": SHIFT, **RANGE})),
+    "mvms": ListOf(
+        Table({"core": Whole(), "operation": Whole(0, _WIDE), "first": Whole(), "op": _OPERATION}), least=1
+    ),
+})

@@ -1,0 +1,106 @@
+"""The float model in a network file: its outputs and inputs, and the operators that the host does on its outputs."""
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from compiler.model import FloatNetwork, HostOp, Output
+from compiler.network.archive import Arrays
+from compiler.network.stage_file import COUNT, read_steps, write_all
+from macro_models.files.schema import FLAG, JSON, TEXT, Choice, ListOf, Nullable, Number, Optional, Table, Whole
+
+__all__ = ["MODEL", "read_model", "write_model"]
+
+
+def write_model(model: FloatNetwork, put: Any) -> dict[str, Any]:
+    """The model as JSON; its arrays are given to ``put``."""
+    return {
+        "name": model.name,
+        "input_name": model.input_name,
+        "input_shape": list(model.input_shape),
+        **_write_outputs(model),
+        "steps": write_all(model.steps, "step", put),
+    }
+
+
+def _write_outputs(model: FloatNetwork) -> dict[str, Any]:
+    """Outputs and several inputs; of one, as files have always had them."""
+    outputs = [
+        {
+            "output_name": one.name, "host": [{"kind": op.kind, "parameters": op.parameters} for op in one.host],
+            **({} if len(model.outputs) == 1 else {"elements": {"first": one.first, "size": one.size}}),
+        }
+        for one in model.outputs
+    ]
+    parts = [{"name": name, "shape": list(shape)} for name, shape in model.parts]
+    return {
+        **outputs[0], **({"more_outputs": outputs[1:]} if outputs[1:] else {}), **({"parts": parts} if parts else {})
+    }
+
+
+def read_model(one: Mapping[str, Any], arrays: Arrays) -> tuple[FloatNetwork, int]:
+    """The float network, and the elements of its last value before the host's operators."""
+    steps, last = read_steps(one["steps"], arrays, math.prod(one["input_shape"]))
+    model = FloatNetwork(
+        name=one["name"], input_name=one["input_name"], input_shape=one["input_shape"], steps=steps,
+        outputs=tuple(_read_output(each, last) for each in (one, *one.get("more_outputs", ()))),
+        parts=tuple((part["name"], tuple(part["shape"])) for part in one.get("parts", ())),
+    )
+    if model.parts and sum(math.prod(shape) for _, shape in model.parts) != model.features:
+        raise ValueError("its inputs are not as many as its features")
+    if len({output.name for output in model.outputs}) < len(model.outputs):
+        raise ValueError("two of its outputs have the same name")
+    return model, last
+
+
+def _read_output(one: Mapping[str, Any], last: int) -> Output:
+    """An output of which there are ``last`` elements at most."""
+    first, size = one["elements"].values() if "elements" in one else (0, None)
+    count = last - first if size is None else size
+    if not 0 <= first <= first + count <= last:
+        raise ValueError(f"output {one['output_name']!r} has elements that there are not")
+    output = Output(
+        name=one["output_name"], host=tuple(HostOp(**op) for op in one["host"]), first=first, size=size
+    )
+    # Whether the host's operators fit each other is seen by doing them; a table must have an entry for each class.
+    classes = count if any(op.kind == "look_up" for op in output.host) else 3
+    for start in range(0, classes, 1024):
+        output.finish(np.eye(min(1024, classes - start), last, first + start))
+    return output
+
+
+class _HostOp:
+    """An operator of the host: its parameters are those of its kind."""
+
+    def read(self, where: str, value: object) -> dict[str, Any]:
+        table = _HOST_OP.read(where, value)
+        _PARAMETERS[table["kind"]].read(f"{where}.parameters", table["parameters"])
+        return table
+
+
+_FINITE, _AXIS = Number(-1e300, 1e300), Whole(1, 15)
+_PARAMETERS = {
+    "affine": Table({"scale": ListOf(_FINITE, least=1), "offset": ListOf(_FINITE, least=1)}),
+    "clip": Table({"low": Number(-math.inf, math.inf), "high": Number(-math.inf, math.inf)}),
+    **dict.fromkeys(("softmax", "log_softmax"), Table({"axes": ListOf(_AXIS, least=1)})),
+    "normalise": Table({"axis": _AXIS}),
+    "argmax": Table({"axis": _AXIS, "keepdims": FLAG, "last": FLAG}),
+    "look_up": Table({"table": ListOf(_FINITE, least=1)}),
+    "reshape": Table({"shape": ListOf(COUNT), "batch_axis": Whole(0, 15)}),
+    "onnx": Table({"model": TEXT, "classes": FLAG}),
+    "constant": Table({"value": ListOf(_FINITE, least=1)}),
+    "cast": Table({"dtype": Choice(tuple(np.dtype(code).name for code in "?bhilqBHILQefd"))}),
+    **dict.fromkeys(("relu", "sigmoid", "tanh", "complement"), Table({})),
+}
+_HOST_OP = Table({"kind": Choice(tuple(_PARAMETERS)), "parameters": JSON})
+_OUTPUT = {
+    "output_name": TEXT, "host": ListOf(_HostOp()),
+    "elements": Optional(Table({"first": Whole(), "size": Nullable(Whole())})),
+}
+MODEL = Table({
+    "name": TEXT, "input_name": TEXT, "input_shape": ListOf(COUNT, least=1), "steps": ListOf(JSON),
+    **_OUTPUT, "more_outputs": Optional(ListOf(Table(_OUTPUT))),
+    "parts": Optional(ListOf(Table({"name": TEXT, "shape": ListOf(COUNT, least=1)}))),
+})

@@ -1,0 +1,133 @@
+"""The program of a network as a whole, and its interpreter."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from compiler.program.ends import InputStage, OutputStage
+from compiler.program.layer import Call, Layer, RunMvm, run_call
+from compiler.program.stage import Stage
+from macro_models.exact.vector import Encode, WeightedSum
+
+__all__ = ["Program", "RunLayer", "Watch", "batch_size"]
+
+POSITIONS = 16384
+"""Positions of a batch of images that are in flight at once: what bounds the memory of a run."""
+
+Lanes = NDArray[np.int16]
+
+Notice = Callable[[int, int], None]
+"""Is told how many of how many were clipped."""
+
+Watch = Callable[[int, int, int], None]
+"""Is told (layer, how many of its inputs were clipped, how many there were)."""
+
+RunLayer = Callable[[Call, Lanes, Callable[[int, int], None] | None], Lanes]
+"""Carries out a layer: (call, codes of its value (batch, elements), who is told what is clipped) -> its lanes."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Program:
+    """A program: the host's quantisation, the stages and their layers, the host's dequantisation."""
+
+    input: InputStage
+    stages: tuple[Stage, ...]
+    layers: tuple[Layer, ...]
+    output: OutputStage
+
+    @property
+    def conversions(self) -> int:
+        """Conversions of all cores for one image, of which one of several that are dealt images computes each."""
+        return sum(self.layers[call.layer].conversions * len(call.patches) for call in self.calls if not call.turn)
+
+    @property
+    def period(self) -> int:
+        """Images after which each layer that is dealt images has the next one in its turn."""
+        return math.lcm(*(call.turns for call in self.calls))
+
+    def run(self, lanes: Lanes, images: NDArray[np.integer], mvm: RunMvm, watch: Watch | None = None) -> Lanes:
+        """Lanes of the last value, (batch, elements), for those of the input.
+
+        ``images`` are the numbers of the images, of shape (batch,); ``mvm`` carries out the products; ``watch`` is told
+        how many inputs of a layer were beyond what its codes reach: not of a layer that takes the network's input.
+        """
+        return self.run_layers(lanes, lambda call, codes, notice: run_call(
+            call, self.layers[call.layer], codes, images, mvm, notice), watch)
+
+    def run_layers(self, lanes: Lanes, run: RunLayer, watch: Watch | None = None) -> Lanes:
+        """:meth:`run`, with what carries out a layer at all of its positions."""
+        values: list[Lanes | None] = [lanes]
+        last_use, takers = {value: k for k, stage in enumerate(self.stages) for value in stage.inputs}, self.takers
+        for k, stage in enumerate(self.stages):
+            parts = [part for value in stage.inputs if (part := values[value]) is not None]
+            taken = parts[0] if len(parts) == 1 else np.concatenate(parts, axis=1)
+            op, taker = stage.operation, takers.get(k + 1)
+            notice = None if watch is None or taker is None else partial(watch, taker)
+            if isinstance(op, Call):
+                values.append(run(op, taken, notice))
+            else:
+                values.append(_made(op, taken, notice))
+            for value in stage.inputs:
+                if last_use[value] == k:
+                    values[value] = None
+        result = values[-1]
+        assert result is not None
+        return result
+
+    @property
+    def takers(self) -> dict[int, int]:
+        """Layers by the number of the value that they take, or that is dealt to their copies."""
+        found = {s.inputs[0]: s.operation.layer for s in self.stages if isinstance(s.operation, Call)}
+        dealt = {s.inputs[0] for s in self.stages if isinstance(s.operation, Call) and s.operation.turns > 1}
+        return found | {self.stages[v - 1].inputs[0]: found[v] for v in dealt if v}
+
+    @property
+    def calls(self) -> tuple[Call, ...]:
+        """The calls of all layers, in order."""
+        return tuple(s.operation for s in self.stages if isinstance(s.operation, Call))
+
+    @property
+    def most_positions(self) -> int:
+        """Most positions at which a layer is computed at once."""
+        return max((len(call.patches) for call in self.calls), default=1)
+
+    def check(self) -> None:
+        """Raises ValueError unless the widths of the vector unit suffice and windows are those of their patches.
+
+        Each position of a layer must be that of one call.
+        """
+        for layer in self.layers:
+            layer.check()
+        taken = [0] * len(self.layers)
+        for call in self.calls:
+            if call.first != taken[call.layer]:
+                raise ValueError(f"a call of layer {call.layer} begins at {call.first}, not {taken[call.layer]}")
+            taken[call.layer] += len(call.patches)
+        for number, layer in enumerate(self.layers):
+            if taken[number] != layer.positions:
+                raise ValueError(f"layer {number} has {layer.positions} positions, its calls {taken[number]}")
+        for stage in self.stages:
+            op = stage.operation
+            if isinstance(op, WeightedSum):
+                op.check()
+            if isinstance(op, Call) and op.window is not None and not op.window.gives(op.patches):
+                raise ValueError(f"the window of layer {op.layer} is not that of its patches")
+
+
+def batch_size(program: Program, most: int) -> int:
+    """Images that may be in flight at once, at most ``most``."""
+    return max(1, min(most, POSITIONS // program.most_positions))
+
+
+def _made(op: Any, lanes: Lanes, notice: Notice | None) -> Lanes:
+    """What an operation makes of lanes; ``notice`` is told what is clipped where it makes codes."""
+    if notice is None or not isinstance(op, Encode):
+        return op.compute(lanes)
+    codes, clipped = op.compute_counted(lanes)
+    notice(clipped, lanes.size)
+    return codes

@@ -1,0 +1,49 @@
+"""Stages: an operation of a layer, of the vector unit or of the host, and the values that it takes."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from compiler.model.evaluated import Evaluated
+from compiler.program.layer import Call
+from macro_models.exact.vector import LANE_MAX, Encode, Largest, Limit, Product, Select, Table, WeightedSum
+
+__all__ = ["Host", "Operation", "Stage"]
+
+Lanes = NDArray[np.int16]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Host:
+    """Work of the host on the way: from lanes to numbers, operators of ONNX on them, back to lanes.
+
+    ``taken`` of shape (elements of all inputs,) and ``unit`` (elements,) are what one unit of each lane stands for. The
+    numbers are double precision and each image is done by itself, so that the lanes are those of every backend.
+    """
+
+    step: Evaluated
+    taken: NDArray[np.float64]
+    unit: NDArray[np.float64]
+
+    def compute(self, lanes: NDArray[np.integer]) -> Lanes:
+        """Lanes of shape (batch, elements) from lanes of shape (batch, elements of all inputs)."""
+        made = self.step.compute(lanes * self.taken)
+        return np.clip(np.rint(made / self.unit), -LANE_MAX, LANE_MAX).astype(np.int16)
+
+
+Operation = Call | Encode | Select | Largest | WeightedSum | Product | Limit | Table | Host
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stage:
+    """An operation and the numbers of the values that it takes: 0 is the network's input, k what stage k - 1 made."""
+
+    operation: Operation
+    inputs: tuple[int, ...]
+
+    @property
+    def name(self) -> str:
+        """What it does: operators of ONNX of the host, else the kind of its operation."""
+        op = self.operation
+        return " ".join(op.step.operators) if isinstance(op, Host) else type(op).__name__.lower()

@@ -1,0 +1,138 @@
+"""The backend fpga: a core on a board, over its serial line."""
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from fpga.backends.session import BAUD, AtBoard, BoardSession, connect_board
+from fpga.link.client import LinkClient, Progress
+from fpga.link.transport import Transport
+from hw.config import Chip
+from hw.core.write_verify import WriteVerifyParameters
+from macro_models import MacroModel, Masks
+from macro_models.cells.pulses import PulseArray
+from macro_models.errors import InputError
+from macro_models.exact.operation import MvmOperation
+from sim.backend import BackendResult, HostScheduled
+from sim.board.driver import BoardDriver, BoardInfo, read_info
+from sim.board.program import BoardProgrammer
+from sim.cells.cosim import check_engine
+from sim.cells.write_verify import ProgramRun
+
+__all__ = ["BAUD", "PIN_BOARD", "FpgaBackend", "connect_board"]
+
+PIN_BOARD = "ulx3s-85f"
+"""A board, and the preset of its chip, whose core programs the cells of an emulated macro behind its pins."""
+
+
+class FpgaBackend(AtBoard, HostScheduled):
+    """Runs operations on a board, and programs its cells.
+
+    What a board does is a function of what is sent, so after a reset, or plugged in again, it is loaded once more and
+    the last vectors are sent again, or the last pass of write-verify done again from the cells before it: codes, pulses
+    and cells are those of an undisturbed run.
+
+    Parameters
+    ----------
+    port, baud
+        Serial port, and its rate.
+    progress
+        Called with (words, words in all) while cells are loaded, with (cells, cells in all) while they are programmed.
+    note
+        Called with a sentence when a board was lost and is waited for.
+    wait
+        Seconds to wait for a lost board.
+    transport
+        A line in place of the serial port.
+    """
+
+    def __init__(
+        self, port: str, *, baud: int = BAUD, progress: Progress | None = None,
+        note: Callable[[str], None] | None = None, wait: float = 30.0, transport: Transport | None = None,
+    ) -> None:
+        self._progress = progress
+        self._session = BoardSession(port, baud, again=self._again, note=note, wait=wait, transport=transport)
+        self._chip: Chip | None = None
+        self._info: BoardInfo | None = None
+        self._driver: BoardDriver | None = None
+        self._programmer: BoardProgrammer | None = None
+
+    def open(self, chip: Chip, cores: Sequence[MacroModel]) -> None:
+        """Take a chip and its programmed cores; they are loaded when they are needed.
+
+        Raises
+        ------
+        InputError
+            If the cores draw noise, which the emulator does not have.
+        ToolError
+            If there is no board, or it was built from another chip description.
+        """
+        self.rows = chip.macro_config().cell_map.rows
+        client = self._session.client
+        self._chip = chip
+        self._driver = self._programmer = None
+        self._info = self._session.persist(self._identify)
+        self._session.tell_if_slow()
+        self._driver = BoardDriver(
+            client, self._info.board(chip).emulator, cores, progress=self._progress, guard=self._session.persist
+        )
+
+    def mvm(self, core: int, op: MvmOperation, masks: Masks, x: NDArray[np.integer], op_id: ArrayLike) -> BackendResult:
+        """Run ``op`` on a batch; see :class:`sim.backend.Backend`.
+
+        Raises
+        ------
+        ToolError
+            If the board is lost and does not come back, or comes back as another one.
+        """
+        if self._driver is None:
+            raise RuntimeError("The backend must be open.")
+        return self._driver.mvm(core, op, masks, x, op_id)
+
+    def program(
+        self, core: int, array: PulseArray, targets: NDArray[np.integer], skip: NDArray[np.bool_] | None,
+        parameters: WriteVerifyParameters,
+    ) -> ProgramRun:
+        """Program cells by the engine of the core on the board; see :class:`sim.cells.write_verify.Programmer`.
+
+        Raises
+        ------
+        InputError
+            If the core on the board does not program its cells.
+        ToolError
+            If the board is lost and does not come back, or contradicts what was seen at the pins of its core.
+        """
+        if self._chip is None or self._info is None or self._driver is None:
+            raise RuntimeError("The backend must be open.")
+        if self._programmer is None:
+            self._programmer = self._open_programmer(self._session.client, self._chip, self._info)
+        self._driver.forget()
+        return self._programmer.program(core, array, targets, skip, parameters)
+
+    def _open_programmer(self, client: LinkClient, chip: Chip, info: BoardInfo) -> BoardProgrammer:
+        check_engine(chip, "on a board")
+        if info.level != "pin":
+            raise InputError(
+                f"{self._session.port}: the board emulates all below the {info.level} level, so no cells can be "
+                f"programmed on it; build one at the level of the pins, such as the preset {PIN_BOARD}"
+            )
+        return BoardProgrammer(client, info.board(chip), progress=self._progress, guard=self._session.persist)
+
+    def close(self) -> None:
+        """End the session and give the port back."""
+        self._session.close()
+        self._info = self._driver = self._programmer = None
+
+    def _identify(self) -> BoardInfo:
+        assert self._chip is not None
+        info = read_info(self._session.client, self._session.port)
+        info.check(self._chip, self._session.port)
+        return info
+
+    def _again(self) -> None:
+        if self._driver is not None:
+            self._identify()
+            self._driver.forget()
+        if self._programmer is not None:
+            self._programmer.forget()

@@ -1,0 +1,289 @@
+"""From a core and a board to a bitstream."""
+
+import hashlib
+import json
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from importlib.metadata import version
+from pathlib import Path
+
+from fpga.boards import Board, BoardDesign, find_board
+from fpga.build.report import Usage, abc_failed, error_line, overfull, read_usage, unroutable
+from fpga.build.tools import Toolchain, find_toolchain
+from fpga.config import board_config
+from fpga.build.fit import check_memory, what_fits
+from fpga.build.script import LONGER, RELAXED, TILES_APART, TILES_TOGETHER, tiles_at
+from fpga.top import VerilogTop, board_top
+from hw.board import AnyConfig, TilesConfig
+from hw.config import Chip
+from macro_models.errors import InputError, ToolError
+from macro_models.output import cannot_write, check_folder
+from macro_models.workspace import Workspace
+from sim.build.children import GivenUp, run_tool
+
+__all__ = ["SEEDS", "BuildReport", "build", "prepare", "synthesise"]
+
+SEEDS = 3
+"""Placements that are tried until one is fast enough."""
+
+LIMIT_S = 3600.0
+"""Of one placement: nextpnr tries for ever to route what cannot be routed."""
+
+_NAME = "top"
+
+
+@dataclass(frozen=True, kw_only=True)
+class BuildReport:
+    """What came out of a build; also the content of ``report.json``.
+
+    Attributes
+    ----------
+    board, device, status
+        As in :class:`fpga.boards.Board`.
+    chip, chip_sha256
+        Name of the chip description, and its hash, by which a board identifies itself.
+    cores, lines, g_bits, lanes, slots, memory, noise, level, clock_hz, baud
+        As in :class:`hw.board.BoardConfig`, each core with its lanes.
+    macs_per_s
+        Products of a cell and its input a second, at ``clock_hz``; None at the level of the pins, where an operation
+        takes the cycles of the core and those for which the emulator holds it.
+    bound_macs_per_s
+        What all memories of the device, read in every cycle, would allow at ``clock_hz``.
+    flow, tools
+        ``native``, ``yowasp`` or ``mixed``; the version of each tool.
+    used, available
+        Parts of the device.
+    fmax_hz
+        Greatest frequency after routing, by the tools' model of the slowest devices.
+    critical
+        From where to where the longest path leads.
+    seed
+        Of the placement.
+    bitstream, bitstream_bytes, bitstream_sha256
+        Name of the file, its size and its hash.
+    """
+
+    board: str
+    device: str
+    status: str
+    chip: str
+    chip_sha256: str
+    cores: int
+    lines: int
+    g_bits: int
+    lanes: int
+    slots: int
+    memory: str
+    noise: bool
+    level: str
+    clock_hz: int
+    baud: int
+    macs_per_s: int | None
+    bound_macs_per_s: int
+    flow: str
+    tools: dict[str, str]
+    used: dict[str, int]
+    available: dict[str, int]
+    fmax_hz: int
+    critical: str
+    seed: int
+    bitstream: str
+    bitstream_bytes: int
+    bitstream_sha256: str
+
+
+def prepare(board: Board, cfg: AnyConfig, folder: Path, *, longer: bool = True) -> None:
+    """Write what the tools need for a design: netlist, script, constraints.
+
+    ``longer``: whether ABC looks longer than usual for what is smaller, of tiles.
+    """
+    if isinstance(cfg, TilesConfig):
+        top, options = VerilogTop(cfg), board.tiles_synthesis
+        before, after = TILES_APART + LONGER * longer, (*TILES_TOGETHER, *tiles_at(board, cfg))
+    else:
+        top, before, after, options = board_top(cfg), RELAXED, (), board.synthesis
+    plan = board.make_platform().prepare(
+        BoardDesign(board, top), _NAME, script_after_read="\n".join((*before, *board.script)), synth_opts=options,
+        script_after_synth="\n".join((f"write_verilog -noattr {_NAME}_netlist.v", *after)),
+    )
+    names = {f"{_NAME}.il", f"{_NAME}.ys", f"{_NAME}{board.served.constraints}", VerilogTop.FILE}
+    for name in sorted(names & plan.files.keys()):
+        content = plan.files[name]
+        (folder / name).write_bytes(content if isinstance(content, bytes) else content.encode())
+
+
+def _place_command(board: Board, cfg: AnyConfig, tool: str, seed: int) -> list[str]:
+    files = [part.format(name=_NAME) for part in board.served.place]
+    return [
+        tool, *board.place, *(board.tiles_place if cfg.cores > 1 else ()),
+        "--json", f"{_NAME}{board.served.netlist}", *files, "--seed", str(seed),
+        "--timing-allow-fail", "--report", "usage.json",
+    ]
+
+
+def _pack_command(board: Board, tool: str) -> list[str]:
+    return [tool, *board.pack, *(part.format(name=_NAME) for part in board.served.pack)]
+
+
+def _place(
+    board: Board, cfg: AnyConfig, tools: Toolchain, folder: Path, note: Callable[[str], None]
+) -> tuple[int, Usage]:
+    """Place and route until it is fast enough; the seed and the result."""
+    best: Usage | None = None
+    for seed in range(1, SEEDS + 1):
+        note(f"placing and routing for the {board.device} ..." + f" (seed {seed})" * (seed > 1))
+        log = folder / "place.log"
+        log.unlink(missing_ok=True)
+        command = _place_command(board, cfg, tools.steps[1], seed)
+        try:
+            status = run_tool(command, folder, log, timeout=LIMIT_S, hopeless=lambda: unroutable(folder / "place.log"))
+        except GivenUp:
+            note("this placement cannot be routed")
+            continue
+        if status:
+            needs = overfull(log)
+            if needs:
+                raise InputError(
+                    f"{cfg.chip.name} is too large for {board.name}: it needs {' and '.join(needs)}; {what_fits(board)}"
+                )
+            raise ToolError(f"{Path(tools.steps[1]).name} failed: {error_line(log)}")
+        usage = read_usage(folder / "usage.json")
+        if usage.fmax_hz >= cfg.clock_hz:
+            return seed, usage
+        if best is None or usage.fmax_hz > best.fmax_hz:
+            best = usage
+    if best is None:
+        raise ToolError(
+            f"{cfg.chip.name} fills {board.name} so far that none of {SEEDS} placements can be routed; "
+            f"{what_fits(board)}"
+        )
+    raise ToolError(
+        f"{board.name}: timing is missed, the design runs at {best.fmax_hz / 1e6:.1f} MHz and must run at "
+        f"{cfg.clock_hz / 1e6:g} MHz; the longest path leads {best.critical}; {what_fits(board)}"
+    )
+
+
+def build(
+    board_name: str, chip: Chip | None = None, *, folder: Path, noise: bool = False, flow: str = "auto",
+    note: Callable[[str], None] = lambda line: None,
+) -> BuildReport:
+    """Make a bitstream.
+
+    Parameters
+    ----------
+    board_name
+        The board.
+    chip
+        What is put on it, or None for its preset.
+    folder
+        For the bitstream, ``report.json``, the netlist after synthesis, the placed design as text, and the logs.
+        Made if it does not exist; nothing is written to it before all has succeeded.
+    noise
+        Whether it has a shift register for read noise, that of the device ``lfsr``.
+    flow
+        Of :data:`fpga.build.tools.FLOWS`.
+    note
+        Called with a line at each step.
+
+    Raises
+    ------
+    InputError
+        If the chip does not fit, with what would fit.
+    ToolError
+        If a tool is missing or fails, or the timing is missed.
+    """
+    board = find_board(board_name)
+    cfg = board_config(board_name, chip, noise=noise)
+    check_memory(board, cfg)
+    tools = find_toolchain(board, flow)
+    check_folder(folder)
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with Workspace("fpga", folder.parent) as work:
+            return _build(board, cfg, tools, work, folder, note)
+    except OSError as error:
+        raise cannot_write(folder, error) from None
+
+
+def synthesise(
+    board_name: str, chip: Chip | None = None, *, folder: Path, flow: str = "auto",
+    note: Callable[[str], None] = lambda line: None,
+) -> None:
+    """Only the netlist, as ``NAME_netlist.v`` in ``folder``, which is made; as :func:`build` in all else.
+
+    Raises
+    ------
+    InputError, ToolError
+        As in :func:`build`.
+    """
+    board = find_board(board_name)
+    cfg = board_config(board_name, chip)
+    check_memory(board, cfg)
+    tools = find_toolchain(board, flow)
+    folder.mkdir(parents=True, exist_ok=True)
+    with Workspace("fpga", folder.parent) as work:
+        _synthesise(board, cfg, tools, work, note)
+        (work / f"{_NAME}_netlist.v").replace(folder / f"{board.name}_netlist.v")
+
+
+def _build(
+    board: Board, cfg: AnyConfig, tools: Toolchain, work: Path, folder: Path, note: Callable[[str], None]
+) -> BuildReport:
+    _synthesise(board, cfg, tools, work, note)
+    seed, usage = _place(board, cfg, tools, work, note)
+    note("packing the bitstream ...")
+    if run_tool(_pack_command(board, tools.steps[2]), work, work / "pack.log"):
+        raise ToolError(f"{Path(tools.steps[2]).name} failed: {error_line(work / 'pack.log')}")
+    report = _report(board, cfg, tools, seed, usage, (work / f"{_NAME}{board.served.bitstream}").read_bytes())
+    (work / "report.json").write_text(json.dumps(asdict(report), indent=2) + "\n", encoding="utf-8")
+    _deliver(board, work, folder)
+    return report
+
+
+def _synthesise(
+    board: Board, cfg: AnyConfig, tools: Toolchain, work: Path, note: Callable[[str], None]
+) -> None:
+    note(
+        f"writing {cfg.chip.name}, {f'{cfg.cores} tiles of ' if cfg.cores > 1 else ''}{cfg.emulator.lines} lines of "
+        f"{cfg.emulator.g_bits}-bit cells, for {board.title} ..."
+    )
+    command, log = [tools.steps[0], "-q", "-l", "synthesis.log", f"{_NAME}.ys"], work / "yosys.log"
+    prepare(board, cfg, work)
+    note(f"synthesis ({tools.flow} tools) ...")
+    status = run_tool(command, work, log)
+    if status and isinstance(cfg, TilesConfig) and abc_failed(log):
+        note("ABC fails with the script that looks longest; once more with its usual one ...")
+        prepare(board, cfg, work, longer=False)
+        log.unlink()
+        status = run_tool(command, work, log)
+    if status:
+        raise ToolError(f"{Path(tools.steps[0]).name} failed: {error_line(log)}")
+
+
+def _report(board: Board, cfg: AnyConfig, tools: Toolchain, seed: int, usage: Usage, bitstream: bytes) -> BuildReport:
+    emulator = cfg.emulator
+    return BuildReport(
+        board=board.name, device=board.device, status=board.status, chip=cfg.chip.name, chip_sha256=cfg.chip.sha256,
+        cores=cfg.cores, lines=emulator.lines, g_bits=emulator.g_bits, lanes=emulator.lanes, slots=emulator.slots,
+        memory=emulator.memory, noise=emulator.noise, level=cfg.level, clock_hz=cfg.clock_hz, baud=cfg.baud,
+        macs_per_s=cfg.cores * emulator.lanes * cfg.clock_hz if cfg.level == "vector" else None,
+        bound_macs_per_s=board.read_bits // emulator.g_bits * cfg.clock_hz, flow=tools.flow,
+        tools={**tools.versions(), "amaranth": version("amaranth")},
+        used=usage.used, available=usage.available, fmax_hz=int(usage.fmax_hz), critical=usage.critical, seed=seed,
+        bitstream=f"{board.name}{board.served.bitstream}", bitstream_bytes=len(bitstream),
+        bitstream_sha256=hashlib.sha256(bitstream).hexdigest(),
+    )
+
+
+def _deliver(board: Board, work: Path, folder: Path) -> None:
+    """Move what is kept to where it belongs, the report last."""
+    folder.mkdir(exist_ok=True)
+    family = board.served
+    names = {
+        f"{_NAME}_netlist.v": f"{board.name}_netlist.v", f"{_NAME}{family.placed}": f"{board.name}{family.placed}",
+        f"{_NAME}{family.constraints}": f"{board.name}{family.constraints}",
+        "synthesis.log": "synthesis.log", "place.log": "place.log",
+        f"{_NAME}{family.bitstream}": f"{board.name}{family.bitstream}", "report.json": "report.json",
+    }
+    for name, target in names.items():
+        (work / name).replace(folder / target)

@@ -1,0 +1,1 @@
+"""Evidence that a board would work, without it: its netlist, simulated, against the numpy models."""

@@ -1,0 +1,184 @@
+"""A board that is a simulated netlist compared with the numpy models: evidence that a bitstream does what it must."""
+
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from compiler import CompileOptions
+from compiler.network import Network
+from compiler.tile import compile_tiles, tile_programs
+from compiler.tile.file import tile_code
+from fpga.backends.core import FpgaBackend
+from fpga.backends.tiles import TilesFpgaBackend
+from fpga.link.simulated import PinsTransport
+from hw.board import BoardConfig, TilesConfig
+from hw.config import Chip
+from macro_models import MacroModel, Masks, family
+from macro_models.devices import load_device
+from macro_models.errors import ToolError
+from macro_models.exact.operation import Converter, Direction, MvmOperation
+from sim.cells.write_verify import ProgramRun
+from sim.core.bench.write_trials import WriteTrial, require_same
+from sim.executor import execute
+from sim.functional import FunctionalBackend
+
+__all__ = ["OPERATIONS", "Evidence", "compare_network", "compare_operations", "compare_tiles", "compare_writes",
+           "power_up"]
+
+OPERATIONS = (
+    MvmOperation(),
+    MvmOperation(direction=Direction.BACKWARD, step_code=300, wl_select=1),
+    MvmOperation(in_bits=8, step_code=50, line_select=3),
+    MvmOperation(in_bits=2, out_bits=6, converter=Converter.BINARY, relu=True, wl_select=5),
+)
+"""Both directions, one and two segments, both converters, word lines and lines that are off."""
+
+_POWER_UP_CYCLES = 1000
+
+_CAUSES = frozenset({"programming", "relaxation", "adc", "stuck"})
+"""Those that are frozen at programming."""
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What was compared and found equal.
+
+    Attributes
+    ----------
+    operations
+        Matrix-vector products.
+    codes
+        Their codes; with tiles, values of the network.
+    seconds
+        Time that passed for the board.
+    """
+
+    operations: int
+    codes: int
+    seconds: float
+
+
+def power_up(line: PinsTransport) -> PinsTransport:
+    """Let the reset of the board pass."""
+    line.run(_POWER_UP_CYCLES)
+    return line
+
+
+def compare_operations(cfg: BoardConfig, line: PinsTransport, *, vectors: int = 4, seed: int = 0) -> Evidence:
+    """Load a programmed core, run :data:`OPERATIONS` on it, compare each code with the backend ``functional``.
+
+    Raises
+    ------
+    ToolError
+        If one differs.
+    """
+    chip, rng = cfg.chip, np.random.default_rng(seed)
+    core, lines = _random_core(chip, rng, seed), chip.lines
+    masks = Masks(
+        rng.random((8, lines)) < 0.8, rng.random((8, lines)) < 0.8, rng.random(lines) < 0.1, rng.random(lines) < 0.1
+    )
+    expected, board = FunctionalBackend(), FpgaBackend("simulation", transport=line)
+    expected.open(chip, [core])
+    board.open(chip, [core])
+    codes = 0
+    for op in OPERATIONS:
+        low, high = op.input_range
+        x = rng.integers(low, high + 1, (vectors, core.config.inputs(op.direction)))
+        found = board.mvm(0, op, masks, x, 0).codes
+        if not np.array_equal(found, expected.mvm(0, op, masks, x, 0).codes):
+            raise ToolError(f"{op}: the board gives other codes than the numpy model")
+        codes += found.size
+    return Evidence(vectors * len(OPERATIONS), codes, line.now())
+
+
+def compare_writes(line: PinsTransport, trial: WriteTrial) -> ProgramRun:
+    """Let the core program its cells by write-verify, compare every pulse and cell with the numpy model.
+
+    Parameters
+    ----------
+    line
+        The pins of a board at the level of the pins, with a core that has the engine.
+    trial
+        What to program.
+
+    Raises
+    ------
+    ToolError
+        If anything differs.
+    """
+    board = FpgaBackend("simulation", transport=line)
+    board.open(trial.chip, [])
+    run = board.program(0, trial.array(), trial.targets, trial.skip, trial.parameters)
+    require_same(trial, run)
+    return run
+
+
+def _random_core(chip: Chip, rng: np.random.Generator, seed: int) -> MacroModel:
+    """A core with random conductances, programmed a day ago."""
+    target = rng.uniform(chip.cells.g_min_uS, chip.cells.g_max_uS, (chip.lines, chip.lines))
+    device = load_device(chip.device)
+    model = family(chip.core.kind).model
+    return model(chip.macro_config(), target, device=device, seed=seed, core=0, causes=_CAUSES, time_s=86400.0)
+
+
+def compare_network(network: Network, line: PinsTransport, x: NDArray[Any], **options: Any) -> NDArray[np.float64]:
+    """Run a network on the board, compare its outputs with those of the backend ``functional``.
+
+    ``options`` are those of :func:`sim.executor.execute`; causes must be among those frozen at programming.
+
+    Returns
+    -------
+    NDArray
+        The outputs.
+
+    Raises
+    ------
+    ToolError
+        If one differs.
+    """
+    expected = execute(network, FunctionalBackend(), x, **options).outputs
+    backend = FpgaBackend if network.tiles is None else TilesFpgaBackend
+    found = execute(network, backend("simulation", transport=line), x, **options).outputs
+    if not np.array_equal(found, expected):
+        wrong = int((found != expected).reshape(len(x), -1).any(axis=1).sum())
+        raise ToolError(f"{wrong} of {len(x)} outputs of the board are not those of the numpy model")
+    return found
+
+
+def compare_tiles(cfg: TilesConfig, line: PinsTransport, *, images: int = 2, seed: int = 0) -> Evidence:
+    """Run a network of two layers, programmed a day ago, on the tiles of a board; as :func:`compare_network`.
+
+    Raises
+    ------
+    ToolError
+        If an output differs.
+    """
+    rng = np.random.default_rng(seed)
+    network = _perceptron(cfg.chip, rng)
+    x = rng.uniform(-1.0, 1.0, (images, cfg.chip.lines // 2)).astype(np.float32)
+    found = compare_network(
+        network, line, x, device=load_device(cfg.chip.device), seed=seed, causes=_CAUSES, time_s=86400.0)
+    return Evidence(images * sum(layer.positions * len(layer.mvms) for layer in network.program.layers), found.size,
+                    line.now())
+
+
+def _perceptron(chip: Chip, rng: np.random.Generator) -> Network:
+    """Random weights of two layers, compiled to programs of tiles."""
+    from onnx import TensorProto, helper, numpy_helper
+
+    # The first layer takes half of the tiles, the second one more.
+    sizes = (chip.lines // 2, (min(chip.cores, 4) + 1) * chip.lines // 4, chip.lines // 4)
+    weights = [(rng.normal(size=(n, m)) / np.sqrt(m)).astype(np.float32) for m, n in pairwise(sizes)]
+    nodes = [helper.make_node("Gemm", ["x", "a"], ["c"], transB=1), helper.make_node("Relu", ["c"], ["r"]),
+             helper.make_node("Gemm", ["r", "b"], ["y"], transB=1)]
+    ends = [helper.make_tensor_value_info(name, TensorProto.FLOAT, ["n", size])
+            for name, size in (("x", sizes[0]), ("y", sizes[-1]))]
+    initial = [numpy_helper.from_array(one, name) for one, name in zip(weights, "ab", strict=True)]
+    graph = helper.make_graph(nodes, "perceptron", ends[:1], ends[1:], initial)
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    calibration = rng.uniform(-1.0, 1.0, (16, sizes[0])).astype(np.float32)
+    network = compile_tiles(model, chip, calibrate=calibration, options=CompileOptions(seeds=1, samples=16))
+    return replace(network, tiles=tile_code(tile_programs(network)))

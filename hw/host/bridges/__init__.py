@@ -1,0 +1,1 @@
+"""Buses of the outside to the register bus; another bus is another module here."""

@@ -1,0 +1,282 @@
+"""One core behind a register bus: buffers, operations, interrupt."""
+
+from typing import Any
+
+from amaranth.hdl import Cat, Module, Mux, Signal, Value
+from amaranth.lib import stream, wiring
+from amaranth.lib.memory import Memory
+from amaranth.lib.wiring import In, Out, connect, flipped
+
+from hw.core.config import LIMITS, CoreConfig
+from hw.core.layout import OpCheck
+from hw.core.port import VectorPort, core_port
+from hw.core.write_verify import WriteVerifyConfig
+from hw.host.bank import RegisterBank
+from hw.host.bus import RegisterBus
+from hw.host.core.parts import connect_core
+from hw.host.registers import RegisterMap
+
+__all__ = ["CoreHost", "InputBuffer", "OutputBuffer"]
+
+
+class InputBuffer(wiring.Component):
+    """Memory that the bus fills and that a start streams to the core, one word a cycle.
+
+    Parameters
+    ----------
+    words
+        Words of the memory.
+
+    Members
+    -------
+    enable, address, data, strobe : In
+        Write port.
+    start : In(1)
+        Stream the first ``count`` words.
+    count : In(range(words + 1))
+        How many.
+    clear : In(1)
+        Forget what is being streamed.
+    active : Out(1)
+        Words remain to be streamed.
+    o : Out(stream of 32 bits)
+        The words.
+    """
+
+    enable: Value
+    address: Value
+    data: Value
+    strobe: Value
+    start: Value
+    count: Value
+    clear: Value
+    active: Value
+    o: stream.Interface
+
+    def __init__(self, words: int) -> None:
+        self.words = words
+        super().__init__({
+            "enable": In(1), "address": In(range(words)), "data": In(32), "strobe": In(4),
+            "start": In(1), "count": In(range(words + 1)), "clear": In(1), "active": Out(1),
+            "o": Out(stream.Signature(32)),
+        })
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        m.submodules.memory = memory = Memory(shape=32, depth=self.words, init=[])
+        write, read = memory.write_port(granularity=8), memory.read_port()
+        fetched = Signal(range(self.words + 1))
+        length = Signal.like(fetched)
+        m.d.comb += [
+            write.addr.eq(self.address), write.data.eq(self.data), write.en.eq(Mux(self.enable, self.strobe, 0)),
+            read.addr.eq(fetched), read.en.eq((fetched != length) & (~self.o.valid | self.o.ready)),
+            self.o.payload.eq(read.data),
+            self.active.eq(self.o.valid | (fetched != length)),
+        ]
+        with m.If(self.o.ready):
+            m.d.sync += self.o.valid.eq(0)
+        with m.If(read.en):
+            m.d.sync += [self.o.valid.eq(1), fetched.eq(fetched + 1)]
+        with m.If(self.start):
+            m.d.sync += [fetched.eq(0), length.eq(self.count)]
+        with m.If(self.clear):
+            m.d.sync += [fetched.eq(0), length.eq(0), self.o.valid.eq(0)]
+        return m
+
+
+class OutputBuffer(wiring.Component):
+    """Memory that the core fills and that the bus reads. It takes the next vector when it was released.
+
+    Parameters
+    ----------
+    words
+        Words of a vector.
+
+    Members
+    -------
+    i : In(stream of 32 bits)
+        The core's output.
+    enable, address : In
+        Read port; ``data`` follows one cycle later.
+    data : Out(32)
+        Word that was read.
+    full : In(1)
+        A vector is in the memory and was not released.
+    filled : Out(1)
+        The last word of a vector is written in this cycle.
+    clear : In(1)
+        Begin with a new vector.
+    """
+
+    i: stream.Interface
+    enable: Value
+    address: Value
+    data: Value
+    full: Value
+    filled: Value
+    clear: Value
+
+    def __init__(self, words: int) -> None:
+        self.words = words
+        super().__init__({
+            "i": In(stream.Signature(32)),
+            "enable": In(1), "address": In(range(words)), "data": Out(32),
+            "full": In(1), "filled": Out(1), "clear": In(1),
+        })
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        m.submodules.memory = memory = Memory(shape=32, depth=self.words, init=[])
+        write, read = memory.write_port(), memory.read_port()
+        place = Signal(range(self.words))
+        m.d.comb += [
+            self.i.ready.eq(~self.full),
+            write.en.eq(self.i.valid & self.i.ready), write.addr.eq(place), write.data.eq(self.i.payload),
+            self.filled.eq(write.en & (place == self.words - 1)),
+            read.en.eq(self.enable), read.addr.eq(self.address), self.data.eq(read.data),
+        ]
+        with m.If(write.en):
+            # The number of words is a power of two, so that the place returns to 0 by itself.
+            m.d.sync += place.eq(place + 1)
+        with m.If(self.clear):
+            m.d.sync += place.eq(0)
+        return m
+
+
+class CoreHost(wiring.Component):
+    """Registers and buffers between a bus and the vector level of a core.
+
+    Parameters
+    ----------
+    cfg
+        Configuration of the core.
+    map
+        Its registers, of :func:`hw.host.core.map.core_map`.
+    write
+        Configuration of write-verify, if the core programs its cells.
+    shared
+        Others ask the core for operations too, see :class:`hw.host.core.shared_access.SharedAccess`.
+
+    Members
+    -------
+    bus : In(RegisterBus)
+        The bus.
+    irq : Out(1)
+        Interrupt.
+    turn, reset, claims : In(1), In(1), Out(1)
+        Only if ``shared``: an operation may be started; reset core and windows; an operation goes to the core.
+    <the members of :func:`hw.core.port.core_port`>
+        The vector port, whose other end the core is.
+    """
+
+    bus: Any
+    irq: Value
+    turn: Value
+    reset: Value
+    claims: Value
+    words: Any
+    soft_reset: Value
+    op: stream.Interface
+    i: stream.Interface
+    o: stream.Interface
+    mask: stream.Interface
+    status: Any
+    write_status: Any
+    trim: Any
+    manual: Any
+
+    def __init__(
+        self, cfg: CoreConfig, map: RegisterMap, write: WriteVerifyConfig | None = None, *, shared: bool = False
+    ) -> None:
+        self.cfg = cfg
+        self.map = map
+        self.write = write
+        self.shared = shared
+        super().__init__({
+            "bus": In(RegisterBus(self.map.address_width)), "irq": Out(1),
+            **({"turn": In(1), "reset": In(1), "claims": Out(1)} if shared else {}),
+            **{name: member.flip() for name, member in self.core_port.members.items()},
+        })
+
+    @property
+    def core_port(self) -> VectorPort:
+        """The vector port of the core."""
+        return core_port(self.cfg, self.write)
+
+    def op_check(self) -> wiring.Component:
+        """What decides whether a descriptor is legal: ``op`` and ``legal``."""
+        return OpCheck(limited=self.cfg.trim)
+
+    def input_words(self, op: Any) -> Value:
+        """Words of the input stream that an operation takes."""
+        return Mux(op.backward, self.cfg.lines // 4, self.cfg.lines // 8)
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        bank: Any = RegisterBank(self.map)
+        m.submodules.registers = bank
+        m.submodules.input_buffer = given = InputBuffer(self.map["input"].words)
+        m.submodules.output_buffer = result = OutputBuffer(self.map["output"].words)
+        connect(m, host=flipped(self.bus), bank=bank.bus)
+        connect(m, buffer=given.o, core=flipped(self.i))
+        connect(m, core=flipped(self.o), buffer=result.i)
+
+        m.d.comb += [
+            given.enable.eq(bank.input.enable), given.address.eq(bank.input.address),
+            given.data.eq(bank.input.data), given.strobe.eq(bank.input.strobe), bank.input.ready.eq(1),
+            result.enable.eq(bank.output.enable), result.address.eq(bank.output.address),
+            bank.output.data.eq(result.data), bank.output.ready.eq(1),
+            given.clear.eq(self.soft_reset), result.clear.eq(self.soft_reset),
+            result.full.eq(bank.status.done.value), bank.status.done.set.eq(result.filled),
+        ]
+        # From a flip-flop: it goes to every register of the core.
+        if self.shared:
+            held = Signal(name="reset_held")
+            m.d.sync += held.eq(bank.control.soft_reset)
+            m.d.comb += self.soft_reset.eq(held | self.reset)
+        else:
+            m.d.sync += self.soft_reset.eq(bank.control.soft_reset)
+        if self.cfg.ranged:
+            m.d.comb += self.words.last.eq(self.map["output"].words - 1)
+        self._start(m, bank, given)
+        bits, enable = bank.status, bank.interrupt_enable
+        failed = bits.error.value | bits.overrun.value
+        irq = (bits.done.value & enable.done) | (failed & enable.error)
+        programmed = connect_core(m, self.cfg, self.write, bank, self)
+        m.d.comb += self.irq.eq(irq if programmed is None else irq | programmed)
+        return m
+
+    def _start(self, m: Module, bank: Any, given: InputBuffer) -> None:
+        """Check the operation, hand its descriptor to the core and its input to the stream."""
+        check: Any = self.op_check()
+        m.submodules.op_check = check
+        if self.cfg.trim:
+            m.d.comb += [getattr(check, name).eq(self.trim[name]) for name in LIMITS]
+        wanted, fields = check.op, bank.operation
+        ready = Signal()
+        go = Signal()
+        may: Value = ready
+        if self.shared:
+            may = Signal(name="may_start")
+            m.d.comb += [may.eq(ready & self.turn), self.claims.eq(~ready)]
+        for name in ("backward", "in_bits", "in_signed", "out_bits", "binary", "relu", "early_stop", "wl_select",
+                     "line_select", "mode"):
+            m.d.comb += wanted[name].eq(getattr(fields, name))
+        m.d.comb += [
+            wanted.step_code.eq(bank.step.step_code),
+            wanted.op_id.eq(Cat(bank.op_id_low.value, bank.op_id_high.value)),
+            ready.eq(~self.op.valid & ~given.active),
+            go.eq(bank.control.start & may & check.legal),
+            given.start.eq(go),
+            given.count.eq(self.input_words(wanted)),
+            bank.status.ready.eq(may),
+            bank.status.busy.eq(self.status.busy | ~ready | (self.o.valid & ~bank.status.done.value)),
+            bank.status.error.set.eq(bank.control.start & may & ~check.legal),
+            bank.status.overrun.set.eq(bank.control.start & ~may),
+        ]
+        with m.If(self.op.ready):
+            m.d.sync += self.op.valid.eq(0)
+        with m.If(go):
+            m.d.sync += [self.op.valid.eq(1), self.op.payload.eq(wanted)]
+        with m.If(self.soft_reset):
+            m.d.sync += self.op.valid.eq(0)

@@ -1,0 +1,120 @@
+"""Registers of a core in a tile that the host asks for operations, too: while no program runs."""
+
+from typing import Any
+
+from amaranth.hdl import Module, Mux, Signal, Value
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In, Out, connect, flipped
+
+from hw.core.config import CoreConfig
+from hw.core.port import PRODUCTS, VectorPort, core_port
+from hw.core.write_verify import WriteVerifyConfig
+from hw.host.bus import RegisterBus
+from hw.host.core.host import CoreHost
+from hw.host.registers import RegisterMap
+
+__all__ = ["SharedAccess"]
+
+
+class SharedAccess(wiring.Component):
+    """All registers of a core, and turns between the host and the program of the tile.
+
+    The host starts an operation while the tile is ``idle`` and the core has nothing of a program in hand; else
+    ``status.ready`` is 0 and ``start`` an overrun, which changes nothing. From there to the last word of the result the
+    core is the host's: what a program that was started meanwhile asks for waits.
+
+    Parameters
+    ----------
+    cfg
+        Configuration of the core.
+    map
+        Its registers, those of products among them.
+    write
+        Configuration of write-verify, if the core programs its cells.
+
+    Members
+    -------
+    bus : In(RegisterBus)
+        The bus.
+    reset : In(1)
+        Resets the core and what the host asked for.
+    idle : In(1)
+        No program runs, and nothing that one asked for is still to be done.
+    irq : Out(1)
+        Interrupt, as long as what raised it lasts.
+    program
+        ``op``, ``i``, ``o`` and ``words`` of the vector port for the program.
+    <the members of the vector port>
+        The vector port, whose other end the core is.
+    """
+
+    bus: Any
+    reset: Value
+    idle: Value
+    irq: Value
+    program: Any
+    op: Any
+    i: Any
+    o: Any
+    words: Any
+    status: Any
+    soft_reset: Value
+
+    def __init__(self, cfg: CoreConfig, map: RegisterMap, write: WriteVerifyConfig | None = None) -> None:
+        self.cfg, self.map, self.write = cfg, map, write
+        self.port = self.core_port
+        members = self.port.members
+        super().__init__({
+            "bus": In(RegisterBus(map.address_width)), "reset": In(1), "idle": In(1), "irq": Out(1),
+            "program": Out(wiring.Signature({name: members[name] for name in PRODUCTS if name in members})),
+            **{name: member.flip() for name, member in members.items()},
+        })
+
+    @property
+    def core_port(self) -> VectorPort:
+        """The vector port of the core."""
+        return core_port(self.cfg, self.write)
+
+    def host(self) -> CoreHost:
+        """Its registers and windows, with ``shared``."""
+        return CoreHost(self.cfg, self.map, self.write, shared=True)
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        m.submodules.host = host = self.host()
+        connect(m, flipped(self.bus), host.bus)
+        held, mine = Signal(name="host_holds"), Signal(name="host_has")
+        m.d.comb += [
+            mine.eq(host.claims | held), host.turn.eq(self.idle & (mine | ~self.status.busy)),
+            host.reset.eq(self.reset), self.irq.eq(host.irq),
+        ]
+        # The core is busy from the cycle behind the descriptor to the last word of the result.
+        m.d.sync += held.eq((host.claims | (held & self.status.busy)) & ~self.soft_reset)
+        self._turns(m, host, mine)
+        for name, member in self.port.members.items():
+            inner, outer = getattr(host, name), getattr(self, name)
+            if name in PRODUCTS:
+                continue
+            if member.is_signature:
+                connect(m, inner, flipped(outer))
+            else:
+                m.d.comb += inner.eq(outer) if member.flow is Out else outer.eq(inner)
+        return m
+
+    def _turns(self, m: Module, host: CoreHost, mine: Value) -> None:
+        """Descriptors, inputs and results: of the host where the core is its own, else of the program."""
+        program = self.program
+        for name in ("op", "i"):
+            core, one, other = getattr(self, name), getattr(host, name), getattr(program, name)
+            m.d.comb += [
+                core.valid.eq(Mux(mine, one.valid, other.valid)),
+                core.payload.eq(Mux(mine, one.payload, other.payload)),
+                one.ready.eq(mine & core.ready), other.ready.eq(~mine & core.ready),
+            ]
+        m.d.comb += [
+            host.o.valid.eq(mine & self.o.valid), host.o.payload.eq(self.o.payload),
+            program.o.valid.eq(~mine & self.o.valid), program.o.payload.eq(self.o.payload),
+            self.o.ready.eq(Mux(mine, host.o.ready, program.o.ready)),
+        ]
+        if "words" in self.port.members:
+            m.d.comb += self.words.eq(Mux(mine, host.words, program.words))

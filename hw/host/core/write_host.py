@@ -1,0 +1,134 @@
+"""Write-verify behind a register bus: queues of targets and results, commands, state, the fault map."""
+
+from typing import Any
+
+from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value
+from amaranth.lib import stream, wiring
+from amaranth.lib.fifo import SyncFIFOBuffered
+from amaranth.lib.wiring import In, Out
+
+from hw.block import Resettable
+from hw.core.write_verify import CellLayout, ParameterLayout, TargetLayout, WriteVerifyConfig
+from hw.host.core.write_map import CODE_BITS, FIFO_DEPTH, RESULT_PULSES, RESULT_VALID, WORD_FLAG
+
+__all__ = ["WriteQueues", "add_write_verify"]
+
+_COUNTERS = ("sets", "resets", "forms", "reads", "pulsed", "faults")
+
+
+class WriteQueues(Resettable):
+    """Queues of targets and results between the bus and write-verify.
+
+    Members
+    -------
+    put, put_data : In
+        Write the word of a target. Ignored without room.
+    take : In(1)
+        Read a result; its word follows one cycle later in ``taken``, 0 without a result.
+    room, waiting : Out
+        Targets that can be put, results that can be taken.
+    target, cell : streams
+        To and from write-verify.
+    """
+
+    put: Value
+    put_data: Value
+    take: Value
+    taken: Signal
+    room: Signal
+    waiting: Signal
+    target: stream.Interface
+    cell: stream.Interface
+
+    def __init__(self, cfg: WriteVerifyConfig) -> None:
+        self.cfg = cfg
+        super().__init__({
+            "put": In(1), "put_data": In(32), "take": In(1), "taken": Out(32),
+            "room": Out(range(FIFO_DEPTH + 1)), "waiting": Out(range(FIFO_DEPTH + 1)),
+            "target": Out(stream.Signature(TargetLayout(cfg))), "cell": In(stream.Signature(CellLayout(cfg))),
+        })
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        target, cell = self.target, self.cell
+        wanted = Value.cast(target.payload)
+        given = Value.cast(cell.payload)
+        targets: Any = SyncFIFOBuffered(width=len(wanted), depth=FIFO_DEPTH)
+        results: Any = SyncFIFOBuffered(width=len(given), depth=FIFO_DEPTH)
+        m.submodules.targets, m.submodules.results = targets, results
+        result = CellLayout(self.cfg)(results.r_data)
+        bits = self.cfg.verify_bits
+        m.d.comb += [
+            targets.w_data.eq(Cat(self.put_data[:bits], self.put_data[WORD_FLAG])), targets.w_en.eq(self.put),
+            wanted.eq(targets.r_data), target.valid.eq(targets.r_rdy), targets.r_en.eq(target.ready),
+            self.room.eq(FIFO_DEPTH - targets.level),
+            results.w_data.eq(given), results.w_en.eq(cell.valid), cell.ready.eq(results.w_rdy),
+            results.r_en.eq(self.take), self.waiting.eq(results.level),
+        ]
+        head = Cat(result.code, Const(0, CODE_BITS - bits), result.fault, Const(1, 1))
+        word = Cat(head, Const(0, RESULT_PULSES - RESULT_VALID - 1), result.pulses)
+        with m.If(self.take):
+            m.d.sync += self.taken.eq(Mux(results.r_rdy, word, 0))
+        return self.resets(m)
+
+
+def add_write_verify(m: Module, cfg: WriteVerifyConfig, bank: Any, core: Any, clear: Value) -> Value:
+    """Connect the registers of write-verify in the module ``m`` of a host; returns its interrupt.
+
+    Parameters
+    ----------
+    bank
+        The :class:`hw.host.bank.RegisterBank`.
+    core
+        What has the members of :class:`hw.core.write_verify.WritePort`, flipped.
+    clear
+        Empties the queues and forgets a stop.
+    """
+    queues: Any = WriteQueues(cfg)
+    m.submodules.write_queues = queues
+    m.d.comb += queues.soft_reset.eq(clear)
+    wiring.connect(m, queues=queues.target, core=wiring.flipped(core.target))
+    wiring.connect(m, core=wiring.flipped(core.cell), queues=queues.cell)
+    status, control = core.write_status, bank.write_control
+    stopping = Signal()
+    with m.If(control.stop & status.busy):
+        m.d.sync += stopping.eq(1)
+    with m.Elif(~status.busy):
+        m.d.sync += stopping.eq(0)
+    was_busy = Signal()
+    m.d.sync += was_busy.eq(status.busy)
+    m.d.comb += [
+        core.write_start.eq(control.start & ~status.busy), core.write_stop.eq(stopping),
+        queues.put.eq(bank.targets.enable), queues.put_data.eq(bank.targets.data), bank.targets.ready.eq(1),
+        queues.take.eq(bank.results.enable), bank.results.data.eq(queues.taken), bank.results.ready.eq(1),
+        core.map_addr.eq(_map_address(cfg, bank)), bank.faults.data.eq(core.map_data), bank.faults.ready.eq(1),
+        bank.write_status.busy.eq(status.busy), bank.write_status.done.set.eq(status.done),
+        # A start that is refused was busy while it waited for the array.
+        bank.write_status.error.set.eq(was_busy & ~status.busy & status.error),
+        bank.write_status.overrun.set.eq((control.start & status.busy) | (queues.put & (queues.room == 0))),
+        bank.write_status.write_pass.eq(status.write_pass), bank.write_status.enabled.eq(status.enabled),
+        bank.write_levels.room.eq(queues.room), bank.write_levels.waiting.eq(queues.waiting),
+        *(getattr(bank, f"write_{name}").value.eq(getattr(status, name)) for name in _COUNTERS),
+    ]
+    _parameters(m, cfg, bank, core.parameters)
+    flags, enable = bank.write_status, bank.interrupt_enable
+    service = (queues.waiting >= FIFO_DEPTH // 2) | (status.busy & (queues.room >= FIFO_DEPTH // 2))
+    failed = flags.error.value | flags.overrun.value
+    done = flags.done.value & enable.write_done
+    return done | (failed & enable.write_error) | (service & enable.write_service)
+
+
+def _map_address(cfg: WriteVerifyConfig, bank: Any) -> Value:
+    """Address of the word of the fault map that the window reads."""
+    row = bank.fault_row.row[: (cfg.lines - 1).bit_length()]
+    return Cat(bank.faults.address, row) if cfg.lines > cfg.map_width else row
+
+
+def _parameters(m: Module, cfg: WriteVerifyConfig, bank: Any, parameters: Any) -> None:
+    fields = {field.name: register.name for register in bank.map.registers for field in register.fields}
+    for name in ParameterLayout(cfg).members:
+        value = getattr(getattr(bank, fields[name]), name)
+        if name == "tolerance" and cfg.verify_bits < CODE_BITS:
+            # A band wider than the verify converter's range is as wide as that.
+            value = Mux(value[cfg.verify_bits :].any(), 2**cfg.verify_bits - 1, value[: cfg.verify_bits])
+        m.d.comb += parameters[name].eq(value)

@@ -1,0 +1,29 @@
+"""Limits of whole numbers, and the sentences for what is beyond them."""
+
+from macro_models.errors import InputError
+
+__all__ = ["check_among", "check_whole"]
+
+
+def check_whole(name: str, value: object, low: int, high: int) -> None:
+    """Refuse what is no whole number from ``low`` to ``high``.
+
+    Raises
+    ------
+    InputError
+        With the name and the limits.
+    """
+    if not isinstance(value, int) or not low <= value <= high:
+        raise InputError(f"{name} must be between {low} and {high}, not {value!r}")
+
+
+def check_among(name: str, value: object, legal: tuple[int, ...]) -> None:
+    """Refuse what is none of the legal numbers.
+
+    Raises
+    ------
+    InputError
+        With the name and these.
+    """
+    if value not in legal:
+        raise InputError(f"{name} must be {', '.join(map(str, legal[:-1]))} or {legal[-1]}, not {value!r}")

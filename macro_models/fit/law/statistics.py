@@ -1,0 +1,92 @@
+"""Statistics of measured and of drawn cells, and draws that cover a law evenly."""
+
+from collections.abc import Sequence
+from functools import lru_cache
+from itertools import pairwise
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import ndtri
+
+from macro_models.exact.random import NORMAL_ONE
+
+__all__ = ["Summary", "by_level", "even_codes", "grouped", "summarise"]
+
+_MAD = 1.4826022185056018  # median absolute deviation of a normal law: 1 / 1.4826 of the standard deviation
+# Fractional parts of n * (1 / p, 1 / p**2), p the plastic number, cover the unit square evenly, and so does any run of
+# them (Roberts 2018, "The unreasonable effectiveness of quasirandom sequences").
+_STRIDES = (0.7548776662466927, 0.5698402909980532, 0.41421356237309515)
+
+
+class Summary(NamedTuple):
+    """Of g - target, in uS."""
+
+    mean: float
+    std: float
+    robust: float
+    """1.4826 times the median absolute deviation."""
+    beyond: float
+    """Fraction further than three robust deviations from the median."""
+
+
+def summarise(change: NDArray[np.float64]) -> Summary:
+    """Summary of one sample."""
+    if not change.size:
+        return Summary(0.0, 0.0, 0.0, 0.0)
+    away = np.abs(change - _median(change))
+    robust = _MAD * _median(away)
+    beyond = float(np.count_nonzero(away > 3.0 * robust)) / change.size
+    return Summary(float(change.mean()), float(change.std()), robust, beyond)
+
+
+def _median(values: NDArray[np.float64]) -> float:
+    """That of numpy, which looks for what is not finite besides: there is none here."""
+    half, odd = divmod(values.size, 2)
+    if odd:
+        return float(np.partition(values, half)[half])
+    low, high = np.partition(values, (half - 1, half))[half - 1 : half + 1]
+    return float((low + high) / 2.0)
+
+
+def grouped(change: NDArray[np.float64], group: NDArray[np.int64], groups: int) -> NDArray[np.float64]:
+    """Summaries of the groups of a sample, of shape (groups, 4). A group without a reading is 0."""
+    order = np.argsort(group, kind="stable")
+    ends = np.searchsorted(group[order], np.arange(groups + 1))
+    ordered = change[order]
+    return np.array([summarise(ordered[a:b]) for a, b in pairwise(ends)])
+
+
+def by_level(
+    rows: Sequence[tuple[NDArray[np.float64], NDArray[np.int64]]], levels_uS: NDArray[np.float64]
+) -> dict[str, Any]:
+    """What :class:`~macro_models.devices.sections.fit.Fit` holds of each time and level.
+
+    ``rows`` has g - target and the level of each reading, for each time.
+    """
+    found = [
+        (np.bincount(level, minlength=len(levels_uS)), grouped(change, level, len(levels_uS))) for change, level in rows
+    ]
+
+    def rounded(values: NDArray[np.float64]) -> tuple[float, ...]:
+        return tuple(round(float(v), 5) for v in values)
+
+    return {
+        "levels_uS": tuple(float(f"{v:.6g}") for v in levels_uS),
+        "level_n": tuple(tuple(float(v) for v in count) for count, _ in found),
+        "level_mean_uS": tuple(rounded(summary[:, 0]) for _, summary in found),
+        "level_std_uS": tuple(rounded(summary[:, 1]) for _, summary in found),
+    }
+
+
+@lru_cache(maxsize=8)
+def even_codes(items: int, which: int) -> NDArray[np.int64]:
+    """Standard normal codes (as of :mod:`macro_models.exact.random`) that cover the law evenly, of shape (items,).
+
+    Any run of them does, so that cells sorted by target have an even sample at each level. ``which`` is 0, 1 or 2:
+    three independent ones. Not to be written to.
+    """
+    u = np.modf(0.5 + np.arange(1, items + 1) * _STRIDES[which])[0]
+    # As the draws of cells do, with a resolution of 16 bits.
+    u = (np.floor(u * 65536.0) + 0.5) / 65536.0
+    return np.rint(ndtri(u) * NORMAL_ONE).astype(np.int64)

@@ -1,0 +1,1 @@
+"""The response of a device to pulses, and to identical pulses, fitted."""

@@ -1,0 +1,168 @@
+"""Pulses of one sign: which move cells, where cells end, and the law that fits them best."""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import minimize
+
+from macro_models.errors import InputError
+from macro_models.fit.response.identified import standard_errors
+from macro_models.fit.response.likelihood import PRIOR, Terms, weak_factor, weak_part
+from macro_models.fit.tables.pulses import Pulses
+
+__all__ = ["PARAMETERS", "SEEN", "Found", "Side", "deviation"]
+
+SEEN = 3.5  # deviations of the noise of a difference of two readings from which on it counts as a move
+_MOST_MOVED = 0.9  # of the way: beyond, the exponent is known to be large and no more
+_FEWEST = 40  # pulses of one sign that move cells
+_MOST_PULSES = 6_000
+PARAMETERS = ("threshold_V", "spread_V", "slope_V", "rate", "cycle_spread", "weak_fraction", "weak_factor")
+
+Reals = NDArray[np.float64]
+
+
+def deviation(values: Reals) -> float:
+    """Standard deviation, not of the tails."""
+    low, high = np.quantile(values, [0.1587, 0.8413])
+    return float(high - low) / 2.0
+
+
+@dataclass(frozen=True)
+class Found:
+    """What was found of the pulses of one sign."""
+
+    end_uS: float
+    end_spread: float
+    ended: bool
+    threshold: float
+    spread: float
+    slope: float
+    rate: float
+    cycle: float
+    weak: float
+    weak_factor: float
+    moves: int
+    errors: tuple[float, ...]
+    """Standard errors, in the order of ``PARAMETERS``: of the threshold in V, of the others relative."""
+
+
+class Side:
+    """Pulses of one sign. Amplitudes are counted positive."""
+
+    def __init__(self, data: Pulses, sign: float, noise: float, pulse_s: float, name: str, kind: str) -> None:
+        self.sign, self.noise = sign, math.sqrt(2.0) * noise
+        self.name, self.kind = name, kind
+        moved = sign * (data.after_uS - data.before_uS) > SEEN * self.noise
+        if moved.sum() < _FEWEST:
+            raise InputError(
+                f"{name}: {int(moved.sum())} {kind} pulses move a cell by more than the noise of the readings, at "
+                f"least {_FEWEST} are needed to fit the response to pulses"
+            )
+        self.ends, self.ended = self._ends(data)
+        keep = self._thinned(data)
+        self.cell = np.unique(data.cell[keep], return_inverse=True)[1]
+        self.volts = sign * data.volts[keep]
+        self.width = np.log(data.width_s[keep] / pulse_s)
+        self.before, self.after = data.before_uS[keep], data.after_uS[keep]
+        self.own_end = self.ends[data.cell[keep]]
+        self.starts = np.flatnonzero(np.concatenate([[True], self.cell[1:] != self.cell[:-1]]))
+        self.moves = int(moved.sum())
+        self.top = float(np.max(sign * data.after_uS))
+
+    @staticmethod
+    def _thinned(data: Pulses) -> NDArray[np.bool_]:
+        """Some of the cells, so that there are not more pulses than the fit needs."""
+        every = max(1, math.ceil(len(data.volts) / _MOST_PULSES))
+        return data.cell % every == 0
+
+    def _ends(self, data: Pulses) -> tuple[Reals, bool]:
+        """End of the window of each cell that reached it, NaN of others, in uS, and whether enough cells did.
+
+        A cell has ended if its last three pulses of rising or equal amplitude did not move it any more, though it had
+        come far before: less than a thirtieth of its way.
+        """
+        ends = np.full(data.cells, math.nan)
+        moved = self.sign * (data.after_uS - data.before_uS)
+        order = np.argsort(data.cell, kind="stable")
+        bounds = np.flatnonzero(np.diff(data.cell[order])) + 1
+        for rows in np.split(order, bounds):
+            way = float(moved[rows].sum())
+            if len(rows) < 6 or way < 20.0 * self.noise:
+                continue
+            # The last run of pulses with only this sign between them.
+            last = rows[-3:]
+            if abs(float(moved[last].sum())) < max(way / 30.0, 3.0 * self.noise) and (
+                self.sign * data.volts[last[0]] >= np.quantile(self.sign * data.volts[rows], 0.5)
+            ):
+                ends[data.cell[rows[0]]] = float(np.median(data.after_uS[last]))
+        found = np.isfinite(ends)
+        return ends, bool(found.sum() >= 20 and found.sum() >= 0.3 * len(np.unique(data.cell)))
+
+    def fit(self) -> Found:
+        """Maximum of the likelihood."""
+        if self.ended:
+            known = self.ends[np.isfinite(self.ends)]
+            if self.sign > 0.0:
+                end = float(np.median(known))
+                spread = deviation(np.log(np.maximum(known, 1e-6))) if len(known) >= 20 else 0.0
+                spread = math.sqrt(max(spread**2 - (self.noise / math.sqrt(2.0) / end) ** 2, 0.0))
+            else:
+                end, spread = float(np.median(known)), 0.0
+            own = np.where(np.isfinite(self.own_end), self.own_end, end)
+            return self._at(own, end, spread)
+        costs = [self._search(self._terms(np.full(len(self.before), end)), 1, 150)[1] for end in self._candidates()]
+        end = self._candidates()[int(np.argmin(costs))]
+        return self._at(np.full(len(self.before), end), end, 0.0)
+
+    def _candidates(self) -> list[float]:
+        if self.sign > 0.0:
+            return [self.top * f for f in (1.05, 1.2, 1.5, 2.0, 3.0, 5.0)]
+        return [-self.top * f for f in (0.95, 0.8, 0.5, 0.25, 0.0)]
+
+    def _terms(self, own: Reals) -> Terms:
+        """The likelihood, with the end of its cell's window for each pulse."""
+        way = self.sign * (own - self.before)
+        moved = self.sign * (self.after - self.before)
+        # Near its end a cell says nothing.
+        usable = way > np.maximum(8.0 * self.noise, 0.1 * np.maximum(np.abs(own), 1e-9) * (self.sign > 0.0))
+        part = np.clip(moved / np.maximum(way, 1e-12), 1e-9, _MOST_MOVED)
+        log_a = np.log(-np.log1p(-part))
+        a = np.exp(log_a)
+        error = self.noise / (np.maximum(way, 1e-12) * a * np.exp(-a))
+        least = np.log(-np.log1p(-np.clip(SEEN * self.noise / np.maximum(way, 1e-12), 1e-9, _MOST_MOVED)))
+        seen, large = usable & (moved > SEEN * self.noise), usable & (moved > _MOST_MOVED * way)
+        jacobian = float(np.log(way[seen & ~large] * a[seen & ~large] * np.exp(-a[seen & ~large])).sum())
+        return Terms(
+            volts=self.volts, width=self.width, log_a=log_a, error=error, least=least, unseen=usable & ~seen,
+            seen=seen & ~large, large=large, starts=self.starts, jacobian=jacobian,
+        )
+
+    @staticmethod
+    def _search(terms: Terms, turns: int, evaluations: int) -> tuple[Reals, float]:
+        """Parameters and cost. The simplex starts anew until that does not help."""
+        cost, best = math.inf, terms.start()
+        for _ in range(turns):
+            result = minimize(
+                terms.cost, best, method="Nelder-Mead",
+                options={"maxfev": evaluations, "xatol": 1e-3, "fatol": 1e-2},
+            )
+            improved = cost - float(result.fun)
+            cost, best = float(result.fun), result.x
+            if improved < 0.1:
+                break
+        return best, cost
+
+    def _at(self, own: Reals, end: float, spread: float) -> Found:
+        terms = self._terms(own)
+        best, _ = self._search(terms, 4, 400)
+        threshold, log_spread, log_slope, at_mean, log_cycle, weak, factor = best
+        slope = math.exp(log_slope)
+        return Found(
+            end_uS=end, end_spread=spread, ended=self.ended, threshold=float(threshold),
+            spread=math.exp(log_spread), slope=slope,
+            rate=math.exp(at_mean + (threshold - terms.centre) / slope), cycle=math.exp(log_cycle),
+            weak=weak_part(weak), weak_factor=weak_factor(factor), moves=self.moves,
+            errors=tuple(standard_errors(terms.cost, best, PRIOR).tolist()),
+        )

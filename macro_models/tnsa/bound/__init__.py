@@ -1,0 +1,1 @@
+"""Products of a program on a transposable core, with what they share taken out once."""

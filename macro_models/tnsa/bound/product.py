@@ -1,0 +1,242 @@
+"""A product of a program on a transposable core, without what its rows and columns have in common.
+
+Rows that take the same input are added before anything is multiplied, and so are their variances: sums of integers,
+which have one value in whatever order. The input of a dithered row is a constant, so that it and the offset of the
+converters are one more row of the matrix: the product then gives the charge itself.
+"""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from macro_models.arrays import library
+from macro_models.arrays import product as exact_product
+from macro_models.compiled import where_numba_is
+from macro_models.exact.converter import combine_segments
+from macro_models.exact.operation import LSB_SEGMENT_BITS, Converter, MvmOperation
+from macro_models.exact.random import NORMAL_TABLE
+from macro_models.exact.vector import take_vectors
+from macro_models.macro import MvmResult
+from macro_models.tnsa.converter.conversion import convert_charge, count_steps, segment_inputs, steps_taken, steps_to
+from macro_models.tnsa.sensing import SINGLE_EXACT, Key, Product, Spread, Steps
+
+__all__ = ["Charge", "FoldedProduct", "compiled"]
+
+Charge = Callable[[Key, Product, NDArray[np.floating], NDArray[np.uint64], int], NDArray[Any]]
+"""Charges of a batch: (key, product, inputs, numbers of the conversions, samples of each)."""
+
+
+class FoldedProduct:
+    """Forward products of one core; see :func:`macro_models.bound.bind`.
+
+    Parameters
+    ----------
+    op, key, enabled, steps
+        The operation, what it sees of the array, which lines of the key it converts, and their decrements.
+    rows, taken, inputs, columns
+        As of :func:`~macro_models.bound.bind`.
+    charge, quiet
+        What makes charges, and whether it draws nothing and integrates as integers do.
+    noise
+        Key of the draws of the read noise, where all that makes charges is that of the cells; None otherwise.
+    """
+
+    def __init__(
+        self, op: MvmOperation, key: Key, enabled: NDArray[np.bool_], steps: Steps, *, rows: NDArray[np.integer],
+        taken: NDArray[np.integer], inputs: int, columns: NDArray[np.integer], charge: Charge, quiet: bool,
+        noise: tuple[int, int] | None = None,
+    ) -> None:
+        assert key.pairs is not None
+        lines = np.arange(len(key.wl))[key.columns]
+        self._op, self._key, self._steps, self._enabled, self._charge = op, key, steps, enabled, charge
+        self._product = _fold(key.pairs, rows, taken, inputs)
+        same = len(columns) == len(lines) and bool((columns == lines).all())
+        self._pick = None if same else np.searchsorted(lines, columns)
+        counts, self._all = op.converter is Converter.COUNT, bool(enabled.all())
+        made = _charges(key, self._product, max(op.segment_planes)) if quiet and steps.equal and counts else None
+        self._plain = None if made is None or not self._all else _Plain.of(op, made, steps, self._pick)
+        self._charges = made
+        self._loops = _Loops.of(key, self._product, steps, noise) if counts and noise is not None else None
+        self._kind = self._product.matrix.dtype if self._charges is None else self._charges.dtype
+
+    def compute(self, x: NDArray[Any], op_id: NDArray[np.uint64]) -> MvmResult:
+        """See :meth:`macro_models.bound.BoundProduct.compute`."""
+        if self._plain is not None and library() is None:
+            return self._plain.compute(x.astype(np.float32, copy=False), np.arange(x.shape[1], dtype=np.uint32)[None])
+        op = self._op
+        codes = np.zeros((), dtype=np.int16)
+        steps = np.empty((len(x), op.segments), dtype=np.int64)
+        x = x if x.dtype == self._kind else x.astype(self._kind)
+        for segment, (planes, part) in enumerate(zip(op.segment_planes, segment_inputs(op, x), strict=True)):
+            found, steps[:, segment] = self._convert(part, op_id + np.uint64(segment), 2**planes - 1)
+            codes = combine_segments(codes, found).astype(np.int16, copy=False) if segment else found
+        return MvmResult(codes if self._pick is None else codes[:, self._pick], steps)
+
+    def compute_taken(
+        self, values: NDArray[np.float32], index: NDArray[np.uint32], op_id: Callable[[], NDArray[np.uint64]]
+    ) -> MvmResult:
+        """See :func:`macro_models.bound.compute_taken`."""
+        if self._plain is not None and library() is None:
+            return self._plain.compute(values, index)
+        return self.compute(take_vectors(values, index), op_id())
+
+    def _convert(
+        self, x: NDArray[np.floating], op_id: NDArray[np.uint64], samples: int
+    ) -> tuple[NDArray[np.int16], NDArray[np.int64]]:
+        op = self._op
+        if self._charges is not None:
+            codes, taken = count_steps(op, exact_product(x, self._charges), self._steps)
+        elif self._loops is not None:
+            codes, top = self._loops.run(op, x, op_id)
+            taken = steps_to(op, top)
+        else:
+            charge = self._charge(self._key, self._product, x, op_id, samples)
+            return convert_charge(op, charge, self._steps, self._enabled)
+        if not self._all:
+            codes *= self._enabled
+            taken = steps_taken(op, codes)
+        return codes, taken
+
+
+class _Plain:
+    """Conversions without noise, in compiled loops; lines that convert what others do are told apart no more.
+
+    Copies of a weight are alike on ideal cells.
+    """
+
+    def __init__(
+        self, loops: Callable[..., None], op: MvmOperation, charges: NDArray[np.float32],
+        decrements: NDArray[np.float32], pick: NDArray[np.intp] | None,
+    ) -> None:
+        different, alike = _alike(np.vstack([charges, decrements]))
+        self._loops, self._op, self._lines = loops, op, alike if pick is None else alike[pick]
+        self._charges, self._decrements = np.ascontiguousarray(charges[:, different]), decrements[different]
+
+    @classmethod
+    def of(
+        cls, op: MvmOperation, charges: NDArray[np.floating], steps: Steps, pick: NDArray[np.intp] | None
+    ) -> "_Plain | None":
+        """None where there are no loops, or they do not serve: they hold charges in single precision."""
+        loops = compiled_taken()
+        if loops is None or charges.dtype != np.float32:
+            return None
+        return cls(loops, op, charges.astype(np.float32), steps.floats[np.float32][0], pick)
+
+    def compute(self, values: NDArray[np.float32], index: NDArray[np.uint32]) -> MvmResult:
+        op = self._op
+        codes = np.empty((len(values) * len(index), len(self._lines)), dtype=np.int16)
+        steps, ends = np.empty((len(codes), op.segments), dtype=np.int64), np.empty(2, dtype=np.int64)
+        self._loops(
+            np.ascontiguousarray(values), np.ascontiguousarray(index), self._charges, self._decrements, self._lines,
+            op.segments, 1 << LSB_SEGMENT_BITS, op.max_steps, op.relu, op.early_stop, codes, steps, ends,
+        )
+        return MvmResult(codes, steps, (int(ends[0]), int(ends[1])) if codes.size else None)
+
+
+@where_numba_is
+def compiled_taken() -> Callable[..., None] | None:
+    """The loops of :mod:`.taken_compiled`."""
+    from macro_models.tnsa.bound.taken_compiled import make_loops
+
+    return make_loops()
+
+
+@where_numba_is
+def compiled() -> Callable[..., None] | None:
+    """The loops of :mod:`.read_compiled`."""
+    from macro_models.tnsa.bound.read_compiled import make_loops
+
+    return make_loops()
+
+
+class _Loops:
+    """Conversions whose noise is that of the cells, in compiled loops."""
+
+    def __init__(self, loops: Callable[..., None], key: Key, product: Product, steps: Steps, draws: tuple[int, int]):
+        assert key.total is not None
+        self._loops, self._product = loops, product
+        offset = key.offset.astype(np.float64)
+        self._lines = np.stack([key.inverse, key.total, offset, *steps.floats[np.float64]])
+        self._blocks, self._draws = key.draw_blocks.astype(np.uint32), np.array(draws, dtype=np.uint32)
+
+    @classmethod
+    def of(cls, key: Key, product: Product, steps: Steps, draws: tuple[int, int]) -> "_Loops | None":
+        """None where there are no loops, or they do not serve."""
+        loops = compiled()
+        # The charge is exact in double; the matrix has to be in single precision.
+        if loops is None or product.matrix.dtype != np.float32:
+            return None
+        return cls(loops, key, product, steps, draws)
+
+    def run(
+        self, op: MvmOperation, x: NDArray[np.floating], op_id: NDArray[np.uint64]
+    ) -> tuple[NDArray[np.int16], NDArray[np.int16]]:
+        """Codes, (batch, lines), and the largest magnitude of each vector."""
+        a, spread = exact_product(x, self._product.matrix), self._product.spread
+        assert spread is not None
+        cross = a[:0] if spread.cross is None else exact_product(x, spread.cross)
+        if cross.shape[1] != a.shape[1]:
+            cross = np.ascontiguousarray(np.broadcast_to(cross, a.shape))
+        codes, top = np.empty(a.shape, dtype=np.int16), np.empty(len(a), dtype=np.int16)
+        self._loops(
+            a, exact_product(x * x, spread.square), cross, self._lines, np.ascontiguousarray(op_id), self._blocks,
+            self._draws, NORMAL_TABLE, op.max_steps, op.relu, codes, top,
+        )
+        return codes, top
+
+
+def _fold(pairs: Product, rows: NDArray[np.integer], taken: NDArray[np.integer], inputs: int) -> Product:
+    """The rows of a product, those of one input added."""
+    shared = np.zeros((inputs, len(rows)), dtype=pairs.matrix.dtype)
+    shared[taken, np.arange(len(rows))] = 1
+    alone = int(np.bincount(taken, minlength=1).max()) <= 1
+
+    def fold(matrix: NDArray[Any] | None) -> NDArray[Any] | None:
+        if matrix is None:
+            return None
+        if alone:
+            made = np.zeros((inputs, matrix.shape[1]), dtype=matrix.dtype)
+            made[taken] = matrix[rows]
+            return made
+        # Integers, exact in the type of the matrix as all sums of its columns. Kernels of linear algebra compute with
+        # what lies beside small matrices too, and raise flags for it.
+        with np.errstate(invalid="ignore"):
+            return np.matmul(shared, matrix[rows])
+
+    matrix, spread = fold(pairs.matrix), pairs.spread
+    assert matrix is not None
+    if spread is not None:
+        square = fold(spread.square)
+        assert square is not None
+        spread = Spread(square, fold(spread.cross))
+    # Lines of a pair take the input of its row, those of other rows none.
+    driven = np.zeros(len(pairs.matrix))
+    driven[rows], of_row = 1.0, np.zeros(len(pairs.matrix), dtype=np.intp)
+    of_row[rows] = taken
+    line, sign = pairs.inputs
+    return replace(pairs, matrix=matrix, spread=spread, inputs=(of_row[line], sign * driven[line]))
+
+
+def _alike(columns: NDArray[np.float32]) -> tuple[NDArray[np.intp], NDArray[np.uint32]]:
+    """Columns that differ, in order, and which of them each column equals.
+
+    Columns are told apart by a sum of their bits that wraps around; all of them do where two have one by chance.
+    """
+    factors = np.random.default_rng(0).integers(1 << 63, size=len(columns), dtype=np.uint64)
+    sums = factors @ columns.view(np.uint32).astype(np.uint64)
+    _, first, alike = np.unique(sums, return_index=True, return_inverse=True)
+    if not np.array_equal(columns, columns[:, first][:, alike]):
+        return np.arange(len(sums)), np.arange(len(sums), dtype=np.uint32)
+    order = np.argsort(first)
+    return first[order], np.argsort(order)[alike].astype(np.uint32)
+
+
+def _charges(key: Key, product: Product, planes: int) -> NDArray[np.floating]:
+    """What makes charges of inputs, the last of which is 1."""
+    matrix = 2.0 * product.matrix.astype(np.float64)
+    matrix[-1] += key.offset
+    top = np.abs(matrix[:-1]).sum(axis=0) * (2**planes - 1) + np.abs(matrix[-1])
+    return matrix.astype(np.float32 if top.max(initial=0.0) < SINGLE_EXACT else np.float64)

@@ -1,0 +1,98 @@
+"""Codes of conversions with read noise, in loops that numba compiles; import it through ``product.compiled``.
+
+The same sums, products and roots in the same order as :meth:`macro_models.tnsa.sensing.Key.charge` with the converter
+of :mod:`.converter.conversion`, for the lines of one vector after the other: of numpy it takes a dozen passes.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import numba as nb
+import numpy as np
+
+from macro_models.loops import compile_loops
+
+__all__ = ["make_loops"]
+
+_U, _V = np.uint64, np.uint32  # numba makes floating point of a signed and an unsigned integer
+_M0, _M1 = _U(0xD2511F53), _U(0xCD9E8D57)
+_W0, _W1 = _V(0x9E3779B9), _V(0xBB67AE85)
+_32, _16, _LOW16 = _U(32), _V(16), _V(0xFFFF)
+
+
+@nb.njit(error_model="numpy", inline="always")
+def _draw(blocks: Any, low: Any, high: Any, key: Any, normal: Any, words: Any, z: Any):
+    """Eight normal codes for each of the blocks."""
+    n = blocks.shape[0]
+    w0, w1, w2, w3 = words[0], words[1], words[2], words[3]
+    for i in range(n):  # all rounds of a block in registers, several blocks at once
+        c0, c1, c2, c3, k0, k1 = blocks[i], low, high, _V(0), _V(key[0]), _V(key[1])
+        for _ in range(10):
+            p0, p1 = _U(c0) * _M0, _U(c2) * _M1
+            c0, c2 = _V(p1 >> _32) ^ c1 ^ k0, _V(p0 >> _32) ^ c3 ^ k1
+            c1, c3 = _V(p1), _V(p0)
+            k0, k1 = _V(k0 + _W0), _V(k1 + _W1)
+        w0[i], w1[i], w2[i], w3[i] = c0, c1, c2, c3
+    for i in range(n):
+        for w in range(4):
+            z[8 * i + 2 * w] = normal[words[w, i] & _LOW16]
+            z[8 * i + 2 * w + 1] = normal[words[w, i] >> _16]
+
+
+def _convert(
+    a: Any, square: Any, cross: Any, lines: Any, ids: Any, blocks: Any, key: Any, normal: Any, steps: Any, relu: Any,
+    codes: Any, top: Any,
+):
+    """``lines`` has the rows inverse, total, offset, positive step, negative step; ``square`` one column or all."""
+    n = a.shape[1]
+    words, z = np.empty((4, blocks.shape[0]), np.uint32), np.empty(8 * blocks.shape[0], np.int16)
+    alike, crossed = square.shape[1] == 1, cross.shape[0] > 0
+    inverse, total, offset, pos, neg = lines[0], lines[1], lines[2], lines[3], lines[4]
+    low_end, high_end = np.float64(-steps - 1), np.float64(steps)
+    charge = np.empty(n)
+    for v in range(a.shape[0]):
+        _draw(blocks, _V(ids[v] & _U(0xFFFFFFFF)), _V(ids[v] >> _32), key, normal, words, z)
+        if alike:
+            one = np.float64(square[v, 0])
+            if crossed:
+                for j in range(n):
+                    x = np.float64(a[v, j]) * inverse[j]
+                    charge[j] = np.sqrt(max((total[j] * x - 2.0 * np.float64(cross[v, j])) * x + one, 0.0))
+            else:
+                for j in range(n):
+                    x = np.float64(a[v, j]) * inverse[j]
+                    charge[j] = np.sqrt(max(total[j] * x * x + one, 0.0))
+        elif crossed:
+            for j in range(n):
+                x = np.float64(a[v, j]) * inverse[j]
+                some = (total[j] * x - 2.0 * np.float64(cross[v, j])) * x
+                charge[j] = np.sqrt(max(some + np.float64(square[v, j]), 0.0))
+        else:
+            for j in range(n):
+                x = np.float64(a[v, j]) * inverse[j]
+                charge[j] = np.sqrt(max(total[j] * x * x + np.float64(square[v, j]), 0.0))
+        for j in range(n):
+            charge[j] = (np.float64(a[v, j]) + np.rint(charge[j] * z[j])) * 2.0 + offset[j]
+        row, largest, least = codes[v], np.int16(0), np.int16(0)
+        for j in range(n):
+            # Both steps are loaded, so that there is a choice of values and not a jump.
+            above, below, q = pos[j], neg[j], charge[j]
+            whole = np.floor(min(max(q / (below if q < 0.0 else above), low_end), high_end))
+            row[j] = np.int16(np.int32(whole * 2.0 + 1.0))
+        if relu:
+            for j in range(n):
+                row[j] = max(row[j], np.int16(0))
+        for j in range(n):
+            largest, least = max(largest, row[j]), min(least, row[j])
+        top[v] = max(largest, np.int16(-least))
+
+
+_SIGNATURE = nb.void(
+    nb.float32[:, ::1], nb.float32[:, ::1], nb.float32[:, ::1], nb.float64[:, ::1], nb.uint64[::1], nb.uint32[::1],
+    nb.uint32[::1], nb.int16[::1], nb.int64, nb.boolean, nb.int16[:, ::1], nb.int16[::1],
+)
+
+
+def make_loops() -> Callable[..., None] | None:
+    """Compile :func:`_convert`; None if numba is off. The arguments are those of :data:`_SIGNATURE`."""
+    return compile_loops(_SIGNATURE, _convert, nogil=True)

@@ -1,0 +1,82 @@
+"""Chips, as a user of Python has them."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from hw.config import Chip as ChipDescription
+from hw.config import load_chip
+from mho.api.inputs import PathLike
+
+if TYPE_CHECKING:
+    from rtl_gen import GenerationReport
+
+__all__ = ["Chip"]
+
+
+class Chip:
+    """A chip description, complete and checked.
+
+    Members
+    -------
+    description
+        The sections and keys, frozen.
+    """
+
+    def __init__(self, description: ChipDescription) -> None:
+        self.description = description
+
+    @classmethod
+    def load(cls, name_or_path: PathLike, **overrides: object) -> "Chip":
+        """A preset by its name or a TOML file by its path; overrides as in ``**{"adc.bits": 6}``.
+
+        Raises
+        ------
+        InputError
+            If the file cannot be read, or a key is unknown, out of range or contradictory.
+        """
+        return cls(load_chip(name_or_path, overrides))
+
+    @property
+    def name(self) -> str:
+        """Name of the chip."""
+        return self.description.name
+
+    @property
+    def lines(self) -> int:
+        """Bit lines, source lines and word lines of one core."""
+        return self.description.lines
+
+    def generate(
+        self, directory: PathLike, *, part: str | None = None, wrap: str | None = None, top: str | None = None,
+        prefix: str | None = None, tile: str | None = None,
+    ) -> "GenerationReport":
+        """Write Verilog, stubs, registers and tape-out files; the report names the top, its size and every file.
+
+        Parameters
+        ----------
+        directory
+            Made if it does not exist.
+        part
+            ``"core"``: the core of a chip that has one; of one that has several ``"chip"``: all of it, ``"tile"``: one
+            of its tiles, ``"noc"``: its network on chip; ``None``: all there is.
+        wrap
+            Bus around a core or a chip: ``"none"``, ``"wishbone"`` (the default) or ``"axil"``; the others have none.
+        top, prefix
+            Name of the top module, and what is put before the name of every other one; ``None``: as in the chip.
+        tile
+            Which tile is the part ``"tile"``, ``"column,row"``; ``None``: ``"0,0"``.
+
+        Raises
+        ------
+        InputError
+            If an option is wrong, the chip has no such part, the macro's pins do not fit, or the folder holds files of
+            somebody else.
+        ToolError
+            If the folder cannot be written.
+        """
+        from rtl_gen import generate
+
+        return generate(self.description, Path(directory), part=part, wrap=wrap, top=top, prefix=prefix, tile=tile)
+
+    def __repr__(self) -> str:
+        return f"Chip({self.name!r}, {self.description.cores} x {self.lines} lines)"

@@ -1,0 +1,135 @@
+"""From models and files to networks: what a user of Python calls first."""
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from numpy.typing import ArrayLike
+
+from compiler import CompileOptions, Network, compile_for_chip, load_input
+from compiler.dry_run import dry_run
+from hw.config import Chip as ChipDescription
+from hw.config import default_device, load_chip
+from mho.api.chip import Chip
+from mho.api.device import Device, device_model
+from mho.api.inputs import InputsLike, PathLike, as_source, read_cells, read_inputs
+from mho.api.net import Net
+from mho.threads import one_thread
+
+if TYPE_CHECKING:
+    from sim.cells.instance import Cells
+
+__all__ = ["compile", "load", "plan"]
+
+
+def compile(
+    model: "PathLike | bytes",
+    chip: "Chip | PathLike",
+    *,
+    calibrate: "InputsLike",
+    device: "Device | PathLike | None" = None,
+    cells: "Cells | PathLike | None" = None,
+    freeze: "Mapping[str, ArrayLike | PathLike] | None" = None,
+    input_shape: Mapping[str, Sequence[int]] | None = None,
+    progress: Callable[[int, int], None] | None = None,
+    **options: Any,
+) -> Net:
+    """Quantise an ONNX model after training, map it to a chip's cores and calibrate it on the device model.
+
+    Parameters
+    ----------
+    model
+        ONNX file, or its bytes.
+    chip
+        Chip to compile for.
+    calibrate
+        Typical inputs in the model's units, (samples, ...): an array, a ``.npy`` file or ``"X.npz:key"``; several by
+        name as in :meth:`Net.run`.
+    device
+        Device whose model the calibration uses; ``None``: that of ``cells``, or the chip's.
+    cells
+        Cells of one chip, which :meth:`Net.program` gave, or the file of them: their dead lines are left unused, and
+        weights avoid their faulty cells. The network is for that chip then.
+    freeze
+        Inputs of the model that are constants, by name: arrays or their files.
+    input_shape
+        Whole shapes of inputs by name, 0 for the batch, where the model leaves them open.
+    progress
+        Called with (layers calibrated, layers).
+    options
+        Those of the compiler: ``in_bits``, ``in_parts``, ``out_bits``, ``tolerance``, ``weight_clip``, ``copies``,
+        ``duplicates``, ``time_s``, ``error``, ``seeds``, ``samples``, ``slices``, ``output``.
+
+    Raises
+    ------
+    InputError
+        If the model has an operator that is not supported, or an input or option is wrong.
+    """
+    description, given = _chip_and_cells(chip, cells)
+    default = default_device(description) if given is None else given.device
+    with one_thread():
+        constants = {name: load_input(as_source(value)) for name, value in (freeze or {}).items()}
+        network = compile_for_chip(
+            Path(model) if isinstance(model, os.PathLike) else model, description, calibrate=read_inputs(calibrate),
+            device=device_model(device, default), options=CompileOptions.from_dict(options),
+            faults=None if given is None else given.core_faults(), progress=progress,
+            freeze=constants, input_shape=input_shape,
+        )
+    if given is not None:
+        network = replace(network, calibration={**network.calibration, "cells": given.provenance()})
+    return Net(network)
+
+
+def _chip_and_cells(
+    chip: "Chip | PathLike", cells: "Cells | PathLike | None"
+) -> "tuple[ChipDescription, Cells | None]":
+    """The description of a chip, and cells of one such chip where they are given."""
+    description = chip.description if isinstance(chip, Chip) else load_chip(chip)
+    given = None if cells is None else read_cells(cells)
+    if given is not None:
+        given.check_chip(description)
+    return description, given
+
+
+def plan(
+    model: "PathLike | bytes",
+    chip: "Chip | PathLike",
+    *,
+    cells: "Cells | PathLike | None" = None,
+    freeze: "Mapping[str, ArrayLike | PathLike] | None" = None,
+    input_shape: Mapping[str, Sequence[int]] | None = None,
+    **options: Any,
+) -> dict[str, Any]:
+    """Say what an ONNX model takes on a chip, without calibrating it: plain numbers, strings, lists and dicts.
+
+    Keys: ``model``, ``chip``, ``plan`` (steps with where each runs, levels, weights, cells, conversions, cycles, lanes,
+    work of the host), ``fit`` (cores there, taken, least; what would do if they do not suffice), ``assumed`` (bits that
+    calibration would choose, with bounds of conversions and cycles), ``copies``, ``tiles`` (what each tile holds; None
+    without programs of tiles), ``warnings``.
+
+    Parameters as of :func:`compile`.
+
+    Raises
+    ------
+    InputError
+        If the model has an operator that is not supported, or an input or option is wrong.
+    """
+    description, given = _chip_and_cells(chip, cells)
+    return dry_run(
+        Path(model) if isinstance(model, os.PathLike) else model, description,
+        options=CompileOptions.from_dict(options), faults=None if given is None else given.core_faults(),
+        freeze={name: load_input(as_source(value)) for name, value in (freeze or {}).items()}, input_shape=input_shape,
+    )
+
+
+def load(path: PathLike) -> Net:
+    """Read a network file (``.mho``).
+
+    Raises
+    ------
+    InputError
+        If it is missing, cut, altered, of another version, or no network file.
+    """
+    return Net(Network.load(Path(path)))

@@ -1,0 +1,110 @@
+"""Models of memory cells as the public interface has them."""
+
+import os
+from collections.abc import Collection
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from macro_models.cells.programming import programmed
+from macro_models.devices import Device as DeviceModel
+from macro_models.devices import load_device
+from macro_models.devices.causes import CAUSES
+from macro_models.errors import InputError
+from mho.units import parse_time
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+__all__ = ["Device", "device_model"]
+
+PathLike = str | os.PathLike[str]
+
+
+class Device:
+    """A model of memory cells.
+
+    Members
+    -------
+    model
+        The constants, with their sources.
+    """
+
+    def __init__(self, model: DeviceModel) -> None:
+        self.model = model
+
+    @classmethod
+    def load(cls, name_or_path: PathLike) -> "Device":
+        """A shipped device by its name or a TOML file by its path.
+
+        Raises
+        ------
+        InputError
+            If the file cannot be read or a key is unknown or out of range.
+        """
+        return cls(load_device(name_or_path))
+
+    @property
+    def name(self) -> str:
+        """Name of the device."""
+        return self.model.name
+
+    def draw(
+        self,
+        target_uS: ArrayLike,
+        *,
+        time: str | float = "1d",
+        temp: float = 25.0,
+        seed: int = 0,
+        without: Collection[str] = (),
+    ) -> NDArray[np.float64]:
+        """Cells that were programmed to ``target_uS``, some time later: conductances in uS, of the same shape.
+
+        As the cells of a chip are drawn: one ``seed`` is one chip, on which a cell keeps its draws for all times.
+
+        Parameters
+        ----------
+        target_uS
+            Targets of any shape, in uS, at least 0; NaN is a dead cell.
+        time
+            Time since programming: seconds, or a number with s, m, h, d or y.
+        temp
+            Temperature, in degrees Celsius.
+        without
+            Causes to leave out: programming, relaxation, stuck.
+
+        Raises
+        ------
+        InputError
+            If a target, the time or a cause is wrong.
+        """
+        targets = np.asarray(target_uS, dtype=np.float64)
+        wrong = (targets < 0.0) | np.isinf(targets)
+        if wrong.any():
+            raise InputError(f"targets must be conductances in uS of at least 0, not {targets[wrong][0]:g}")
+        unknown = sorted(set(without) - set(CAUSES))
+        if unknown:
+            raise InputError(f"without must be causes of {', '.join(CAUSES)}, not {unknown[0]!r}")
+        return programmed(
+            targets, device=self.model, seed=seed, core=0, time_s=parse_time(time), temp_C=temp,
+            causes=frozenset(CAUSES) - set(without),
+        ).g_uS
+
+    def plot(self) -> "Figure":
+        """Spread of the conductance against the target, at some times after programming."""
+        from mho.figures.run import plot_device
+
+        return plot_device(self.model)
+
+    def __repr__(self) -> str:
+        return f"Device({self.name!r})"
+
+
+def device_model(device: "Device | DeviceModel | PathLike | None", default: DeviceModel) -> DeviceModel:
+    """What the user gave as a device, as a model; ``default`` for ``None``."""
+    if device is None:
+        return default
+    if isinstance(device, Device):
+        return device.model
+    return device if isinstance(device, DeviceModel) else load_device(device)

@@ -1,0 +1,267 @@
+"""Networks compiled for a chip, as a user of Python has them."""
+
+from collections.abc import Callable, Collection, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from numpy.typing import ArrayLike
+
+from compiler import Network, fitting_of, summarise
+from mho.api.chip import Chip
+from mho.api.device import Device, device_model
+from mho.api.inputs import InputsLike, PathLike, read_cells, read_inputs
+from mho.results.result import Result
+from mho.threads import one_thread
+
+if TYPE_CHECKING:
+    from sim.cells.instance import Cells
+
+__all__ = ["Net"]
+
+
+class Net:
+    """A network compiled for a chip.
+
+    Members
+    -------
+    network
+        Program, conductances, calibration, chip and device.
+    """
+
+    def __init__(self, network: Network) -> None:
+        self.network = network
+
+    @property
+    def chip(self) -> Chip:
+        """The chip that it was compiled for."""
+        return Chip(self.network.chip)
+
+    @property
+    def device(self) -> Device:
+        """The device on whose model it was calibrated."""
+        return Device(self.network.device)
+
+    @property
+    def sha256(self) -> str:
+        """Hash of the network file."""
+        return self.network.sha256
+
+    def save(self, path: PathLike) -> None:
+        """Write a network file (``.mho``), whole or not at all.
+
+        Raises
+        ------
+        InputError
+            If it cannot be written.
+        """
+        self.network.save(Path(path))
+
+    def summary(self) -> dict[str, Any]:
+        """Cores, utilisation, products, predicted cycles and what runs where, as plain numbers."""
+        return summarise(self.network)
+
+    def fitting(self) -> dict[str, Any]:
+        """Whether it fits the chip, by how much it does not, and which presets or mesh would do, as plain numbers."""
+        return fitting_of(self.network)
+
+    @property
+    def inputs(self) -> dict[str, tuple[int, ...]]:
+        """Shapes of the inputs of the model, without that of the batch, by name."""
+        return dict(self.network.model.inputs)
+
+    def reference(self, x: InputsLike) -> Any:
+        """Outputs of the float model for ``x`` of shape (images, ...), in onnxruntime's shape: several by name."""
+        from compiler.compile import check_shape
+
+        made = self.network.model.compute_all(check_shape(read_inputs(x), self.network.model))
+        return made if len(made) > 1 else next(iter(made.values()))
+
+    def run(
+        self,
+        x: InputsLike,
+        *,
+        cells: "Cells | PathLike | None" = None,
+        device: Device | PathLike | None = None,
+        time: str | float = "1d",
+        temp: float = 25.0,
+        compensation: str | None = None,
+        seed: int = 0,
+        seeds: int | None = None,
+        backend: str = "functional",
+        without: Collection[str] = (),
+        only: Collection[str] = (),
+        limit: int | None = None,
+        score: str | None = None,
+        keep_codes: bool | None = None,
+        device_draws: int | None = None,
+        threads: int | None = None,
+        arrays: str | None = None,
+        jobs: int | None = None,
+        waves: PathLike | None = None,
+        waves_tiles: Sequence[str] | None = None,
+        trace: bool | None = None,
+        port: str | None = None,
+        baud: int | None = None,
+        progress: Callable[[int, int], None] | None = None,
+        loading: Callable[[int, int], None] | None = None,
+        note: Callable[[str], None] | None = None,
+    ) -> Result:
+        """Run inputs through the network on one chip, or on several.
+
+        Parameters
+        ----------
+        x
+            Inputs in the ONNX model's units, (images, ...): an array, a ``.npy`` file or ``"X.npz:key"``. Of a model
+            with several inputs a dict of those by name, an ``.npz`` file of them, or all side by side in one array.
+        cells
+            Run on exactly these cells, which :meth:`program` gave, or the file of them. They are one chip: ``seed`` is
+            theirs.
+        device
+            Device of the cells; ``None``: that of ``cells``, or the one it was compiled for.
+        time
+            Time since the last programming pass: seconds, or a number with s, m, h, d or y.
+        temp
+            Temperature, in degrees Celsius.
+        compensation
+            What the chip does against drift before the run: "none", or of cores that can "global", "column", "affine";
+            ``None``: the most that its cores can.
+        seed
+            Which chip.
+        seeds
+            Run on that many chips, ``seed`` and those after it; outputs then have a leading axis of ``seeds``.
+        backend
+            ``"functional"`` (numpy), ``"cosim"`` (the generated Verilog under Verilator), ``"fpga-sim"`` (the Verilog
+            of a board, its cells emulated) or ``"fpga"`` (a board). All give the same bits; the last two only
+            without noise that is drawn at every conversion.
+        without, only
+            Causes of non-ideality to leave out, or to keep: programming, relaxation, read-noise, wire, adc, stuck.
+        limit
+            Most images to take.
+        score
+            Which output is scored, of a model with several; ``None``: the first of classes, else the first.
+        keep_codes
+            Whether to keep the output codes of all images for ``codes`` of the result; ``None``: up to 256 MB of them.
+            Everything else, ranges and clipped inputs included, is computed while they stream by.
+        device_draws
+            With a device that was fitted to measured cells: how many devices are drawn that the same measurement could
+            have given, and run too, for ``uncertainty`` of the result; ``None``: 20 with ``seeds``, else 0.
+        threads
+            Threads that share the images, with ``backend="functional"``, or the tiles of a chip, with ``"cosim"``;
+            ``None``: 1. They change nothing but time.
+        arrays
+            What computes products, with ``backend="functional"``: ``"numpy"``, or ``"torch"`` with a device, as in
+            ``"torch:cuda"``, which changes nothing but time; ``None``: numpy.
+        jobs
+            Processes that share the seeds, with ``backend="functional"``; ``None``: 1. They change nothing but time. A
+            script that asks for more guards what it does by ``if __name__ == "__main__":``, as Python's own need.
+        waves
+            File for the waveforms (.fst), with ``backend="cosim"``.
+        waves_tiles
+            Tiles of which they are, each as ``"C,R"``, its column and row, with a network on tiles; ``None``: all.
+        trace
+            Note what the tiles do (``result.trace``), with ``backend="cosim"`` and a network on tiles.
+        port, baud
+            Serial port of the board, and its rate if it is not the usual one, with ``backend="fpga"``.
+        progress
+            Called with (images done, images), over all seeds.
+        loading
+            Called with (words loaded, words) while cells are loaded into a board.
+        note
+            Called with a sentence where a board was lost.
+
+        Raises
+        ------
+        InputError
+            If inputs, device, a cause or an option is wrong.
+        ToolError
+            If the simulator is missing or fails.
+        """
+        from mho.runs.running import run_network
+
+        given = None if cells is None else read_cells(cells)
+        with one_thread():
+            return run_network(
+                self.network, read_inputs(x), device=device_model(device, (given or self.network).device), time=time,
+                temp=temp, compensation=compensation, seed=seed, seeds=seeds, backend=backend, without=without,
+                only=only, limit=limit, score=score, device_draws=device_draws, waves=waves,
+                waves_tiles=waves_tiles, trace=trace,
+                threads=threads, arrays=arrays, jobs=jobs, progress=progress, cells=given, keep_codes=keep_codes,
+                port=port, baud=baud, loading=loading, note=note,
+            )
+
+    def program(
+        self,
+        *,
+        device: Device | PathLike | None = None,
+        pulse_law: Device | PathLike | None = None,
+        seed: int | None = None,
+        backend: str = "functional",
+        measured: "ArrayLike | PathLike | None" = None,
+        form: bool = False,
+        screen: bool = True,
+        pulses: PathLike | None = None,
+        port: str | None = None,
+        baud: int | None = None,
+        progress: Callable[[int, int], None] | None = None,
+        loading: Callable[[int, int], None] | None = None,
+        note: Callable[[str], None] | None = None,
+        **overrides: object,
+    ) -> "Cells":
+        """Program the cells of one chip for this network, or take measured ones.
+
+        What comes back has ``save(path)``, ``faults``, ``report`` (figures as plain numbers) and, for each of
+        ``cores``, conductances, targets, fault map and dead lines.
+
+        Parameters
+        ----------
+        device
+            Device of the cells; ``None``: the one the network was compiled for.
+        pulse_law
+            Device whose answer to pulses is taken; ``None``: that of ``device``, or of ``rram-neurram`` if it has none.
+        seed
+            Which chip; ``None``: the one whose cells the network was compiled around, or chip 0.
+        backend
+            ``"functional"`` (the numpy reference), ``"cosim"`` (the engine of the generated Verilog), ``"fpga-sim"``
+            (the same with emulated cells, as on a board) or ``"fpga"`` (a board at the level of the pins). All give the
+            same pulses.
+        measured
+            Conductances in uS in place of programming, NaN for a dead cell: an array of shape (cores, N, N) or (N, N),
+            a ``.npy`` file, or an ``.npz`` file with one such array or one (N, N) for each core.
+        form
+            The cells are fresh: form them first.
+        screen
+            Before programming, move cells away that are near their targets already: a dead cell stays, and is faulty.
+        pulses
+            CSV file for all pulses.
+        port, baud
+            Serial port of the board, and its rate if it is not the usual one, with ``backend="fpga"``.
+        progress
+            Called with (cores done, cores).
+        loading
+            Called with (words loaded, words) and with (cells done, cells) on a board.
+        note
+            Called with a sentence where a board was lost, or the answer to pulses is another device's.
+        overrides
+            Keys of the chip that say how it is programmed, as in ``**{"programming.passes": 1}``.
+
+        Raises
+        ------
+        InputError
+            If the device, the map or an option is wrong.
+        ToolError
+            If the simulator is missing or fails.
+        """
+        from mho.runs.writing import program_net
+
+        law = None if pulse_law is None else device_model(pulse_law, self.network.device)
+        return program_net(
+            self.network, device=device_model(device, self.network.device), pulse_law=law, seed=seed, backend=backend,
+            measured=measured, form=form, screen=screen, pulses=pulses, progress=progress, overrides=overrides,
+            port=port, baud=baud, loading=loading, note=note,
+        )
+
+    def __repr__(self) -> str:
+        shapes = " - ".join(str(layer.outputs) for layer in self.network.model.layers)
+        return (
+            f"Net({self.network.model.name!r}, {self.network.model.features} - {shapes}, on {self.network.chip.name!r})"
+        )

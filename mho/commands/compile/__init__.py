@@ -1,0 +1,1 @@
+"""``mho compile``: an ONNX model to a network file."""

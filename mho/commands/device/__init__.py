@@ -1,0 +1,1 @@
+"""``mho device``: the models of memory cells; fitted from tables, exchanged with other simulators."""

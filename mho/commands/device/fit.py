@@ -1,0 +1,224 @@
+"""``mho device fit``: a device from a lab's table."""
+
+import math
+import shlex
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from macro_models.errors import InputError
+from macro_models.output import write_output
+from mho.results.confidence import print_confidence
+from mho.results.heat import print_heat
+from mho.results.pulses import print_pulses
+from mho.terminal.console import Output
+from mho.terminal.options import common_options, example
+from mho.terminal.paths import READS, WORD, Writes
+from mho.units import format_time
+
+if TYPE_CHECKING:
+    from macro_models.devices import Device
+
+__all__ = ["fit_command"]
+
+_LARGEST_US = 1e6
+_LEVELS_SHOWN = 7
+
+
+def _positive(_ctx: click.Context, param: click.Parameter, value: float | None) -> float | None:
+    if value is not None and not 0.0 <= value <= _LARGEST_US:
+        raise InputError(
+            f"--{(param.name or '').replace('_us', '-uS').replace('_', '-')} must be from 0 to 1e6 uS, not {value:g}"
+        )
+    return value
+
+
+@click.command("fit", epilog=example("mho device fit lab.csv -o mine.toml --columns t_s=time,g_S=G --g-max-uS 40"))
+@click.argument("data", metavar="DATA.csv", type=READS)
+@click.option(
+    "-o", "--output", metavar="D.toml", type=Writes(ends=(".toml",)), required=True, help="The device file to write."
+)
+@click.option(
+    "--model", default="auto", show_default=True, metavar="NAME", type=WORD,
+    help="parametric (medians, cores and tails), empirical (quantiles as measured), drift (a power law with a spread "
+    "of its exponent), or auto: drift where it foresees more, empirical where cells are of two kinds, else parametric.",
+)
+@click.option(
+    "--columns", metavar="NAME=HEADER,..", type=WORD, help="Names of the columns, or their numbers without a header."
+)
+@click.option("--g-min-uS", "g_min_us", type=float, callback=_positive, metavar="G", help="Least target of the chip.")
+@click.option(
+    "--g-max-uS", "g_max_us", type=float, callback=_positive, metavar="G",
+    help="Largest target of the chip; cells programmed above it are left out.",
+)
+@click.option("--temp", type=float, default=25.0, show_default=True, metavar="C", help="Temperature without temp_C.")
+@click.option("--temp-max", type=float, metavar="C", help="Leave out readings at higher temperatures.")
+@click.option(
+    "--temperature-from", metavar="DEVICE", type=READS, help="Take Arrhenius' law from another fitted device."
+)
+@click.option("--name", metavar="NAME", type=WORD, help="Name of the device (default: that of the file).")
+@click.option("--description", metavar="TEXT", type=WORD, default="", help="One line about the device.")
+@click.option("--source", metavar="TEXT", type=WORD, default="", help="Where the data come from.")
+@common_options
+def fit_command(
+    data: str, output: str, model: str, columns: str | None, g_min_us: float | None, g_max_us: float | None,
+    temp: float, temp_max: float | None, temperature_from: str | None, name: str | None, description: str,
+    source: str, out: Output,
+) -> None:
+    """Fit a device to measured relaxation and retention, from tidy CSV or TSV (.gz too) with a header.
+
+    One row a reading: t_s (since programming) and one of g_uS, g_S, r_ohm; optional cell, die, g_target_uS, temp_C,
+    read_temp_C, cycle (which programming of the cell), cycles (how often it was switched before). Without a target,
+    the first reading of each cell is its programmed value. Other units are converted (t_h, g_nS, r_kohm, temp_K, or
+    i_uA with v_read_V), as they are in brackets behind a title or in a row below the header. A column for each time
+    or each cell: --columns g_uS=*. Decimal commas, UTF-16, Windows-1252, sep= and #N/A are read.
+
+    Rows with a pulse_V are readings after a pulse (SET above 0 V, RESET below), in the order of pulse_n, of width
+    pulse_ns: the answer to pulses is fitted to them. A table may have both kinds of rows.
+    """
+    from macro_models.devices import load_device
+    from macro_models.fit import LAWS, add_pulses, device_toml, fit_law, pulsed_device, read_data
+    from macro_models.fit.tables.table import parse_columns
+
+    target = Path(output)
+    if model not in LAWS:
+        raise InputError(f"--model must be one of {', '.join(LAWS)}, not {model!r}")
+    if not -273.15 < temp <= 1000.0:
+        raise InputError(f"--temp must be above -273.15 and at most 1000 C, not {temp:g}")
+    taken = load_device(temperature_from).temperature if temperature_from else None
+    if taken is not None and taken.acts_on == "table":
+        raise InputError(f"{temperature_from}: has a law for each temperature, and no activation energy to take")
+    with out.progress(f"reading {data}"):
+        measured, pulses = read_data(
+            Path(data), columns=parse_columns(columns) if columns else None, g_max_uS=g_max_us, temp_C=temp,
+            temp_max_C=temp_max,
+        )
+    with out.progress("fitting") as progress:
+        called, command = name or target.stem, _command()
+        if measured is not None:
+            device = fit_law(
+                measured, name=called, model=model, description=description, g_min_uS=g_min_us, g_max_uS=g_max_us,
+                temperature=taken, command=command, source=source, progress=progress,
+            )
+            device = device if pulses is None else add_pulses(device, pulses, progress)
+        else:
+            assert pulses is not None  # a table has one or the other
+            device = pulsed_device(
+                pulses, name=called, description=description, g_min_uS=g_min_us, g_max_uS=g_max_us, command=command,
+                progress=progress,
+            )
+    write_output(target, device_toml(device).encode())
+    print_fit(device, out)
+    for sentence in device.fit.warnings:
+        out.warn(sentence)
+    _print_use(device, output, out)
+    out.note(f"wrote {output}")
+    out.json(device.to_dict())
+
+
+def _command() -> str:
+    """The command line that was given, with the names of files instead of their paths."""
+    context = click.get_current_context()
+    words = ["mho device fit", Path(context.params["data"]).name]
+    defaults = {param.name: param for param in context.command.params}
+    for key, value in context.params.items():
+        param = defaults.get(key)
+        wanted = key in ("model", "columns", "g_min_us", "g_max_us", "temp", "temp_max", "temperature_from")
+        if wanted and param is not None and value is not None and value != param.default:
+            words += [param.opts[-1], Path(value).name if key == "temperature_from" else f"{value}"]
+    return " ".join([words[0], *(shlex.quote(word) for word in words[1:])])
+
+
+def print_fit(device: "Device", out: Output) -> None:
+    """How well a fitted device agrees with its data."""
+    fit = device.fit
+    out.text(f"{device.name}: {fit.cells:,} cells, {fit.readings:,} readings of {fit.file}; dropped: {fit.dropped}")
+    rows = [
+        (
+            format_time(t), f"{n:.0f}", f"{mean:+.3f}", f"{model_mean:+.3f}", f"{std:.3f}", f"{model_std:.3f}",
+            f"{beyond:.2%}", f"{model_beyond:.2%}",
+        )
+        for t, n, mean, model_mean, std, model_std, beyond, model_beyond in zip(
+            fit.times_s, fit.n, fit.mean_uS, fit.model_mean_uS, fit.std_uS, fit.model_std_uS, fit.beyond,
+            fit.model_beyond, strict=True,
+        )
+        if n
+    ]
+    if rows:
+        _print_agreement(rows, out)
+    _print_residuals(device, out)
+    _print_parts(device, out)
+    print_heat(device, out)
+    print_confidence(device, out)
+    if device.stuck.fraction > 0.0:
+        values = ", ".join(f"{v:.3g}" for v in device.stuck.values_uS)
+        out.text(f"stuck: {device.stuck.fraction:.3%} of the cells, at {values} uS")
+    pulse = device.pulse
+    if pulse.set_rate > 0.0 and pulse.reset_rate > 0.0:
+        out.text(
+            f"pulses: SET from {pulse.set_threshold_V:.3g} +- {pulse.set_spread_V:.2g} V to {pulse.g_high_uS:.3g} uS, "
+            f"RESET from {pulse.reset_threshold_V:.3g} +- {pulse.reset_spread_V:.2g} V to {pulse.g_low_uS:.3g} uS, "
+            f"e-fold in {pulse.set_slope_V:.2g} and {pulse.reset_slope_V:.2g} V"
+        )
+    print_pulses(device, out)
+
+
+def _print_residuals(device: "Device", out: Output) -> None:
+    """Device less data, for each time and some of the levels; the file has all."""
+    levels, fit = device.law.levels_uS, device.fit
+    if not fit.residual_mean_uS or len(levels) < 2:
+        return
+    step = max(1, math.ceil(len(levels) / _LEVELS_SHOWN))
+    shown = sorted({*range(0, len(levels), step), len(levels) - 1})
+    rows = [
+        (format_time(t), *(f"{mean[k]:+.2g} / {std[k]:+.2g}" for k in shown))
+        for t, n, mean, std in zip(fit.times_s, fit.n, fit.residual_mean_uS, fit.residual_std_uS, strict=True)
+        if n
+    ]
+    out.table(("model - data, mean / std (uS)", *(f"{levels[k]:.3g} uS" for k in shown)), rows)
+
+
+def _print_parts(device: "Device", out: Output) -> None:
+    """Shares of dies and cells, switching cycles, read noise."""
+    fit, law, noise = device.fit, device.law, device.read_noise
+    shares = ("a die", fit.share_die, fit.share_die_error), ("a cell", fit.share_cell, fit.share_cell_error)
+    for what, share, error in shares:
+        if share:
+            out.text(f"part of the variance that is of {what}: {share[-1]:.2g} +- {error[-1]:.1g} at the last time")
+    if fit.cycles_times_s:
+        out.text(
+            f"a decade of switching cycles moves the mean at {fit.cycles_times_s[-1]:g} s by "
+            f"{fit.cycles_mean_uS[-1]:+.2g} +- {fit.cycles_mean_error_uS[-1]:.1g} uS, the deviation by "
+            f"{fit.cycles_spread[-1]:+.1%} +- {fit.cycles_spread_error[-1]:.1%}"
+        )
+    if law.memory:
+        first, last = (math.sqrt(sum(w * w for w in row)) for row in (law.memory[1], law.memory[-1]))
+        kept = sum(a * b for a, b in zip(law.memory[1], law.memory[-1], strict=True)) / (first * last)
+        out.text(f"correlation of the change at {law.times_s[1]:g} s and at {law.times_s[-1]:g} s: {kept:.2f}")
+    high = device.g_max_uS or 0.0
+    if any(noise.sigma_uS) and fit.times_s:
+        out.text(f"read noise: {float(device.read_noise_uS(high)):.3g} uS at {high:g} uS, {noise.source}")
+    traps = device.telegraph
+    if traps.acts:
+        out.text(
+            f"telegraph noise: {float(traps.part(high)):.2g} of the cells at {high:g} uS have a trap, which moves them "
+            f"by {float(traps.size_uS(high)):.3g} uS (root mean square), e-fold {traps.spread:.2g}"
+        )
+
+
+def _print_agreement(rows: list[tuple[str, ...]], out: Output) -> None:
+    headers = ("g - target at", "n", "mean (uS)", "model", "std (uS)", "model", "beyond 3 sigma", "model")
+    out.table(headers, rows)
+
+
+def _print_use(device: "Device", output: str, out: Output) -> None:
+    """What a chip needs to take the device."""
+    last = (0.0, *device.data_times_s)[-1]
+    high = device.g_max_uS or 0.0
+    top = high * 1.25 if not device.law.model else high + 3.0 * float(device.sigma_uS(high, last, device.law.temp_C))
+    digits = 10.0 ** (math.floor(math.log10(top)) - 1)
+    out.text(
+        f"a chip takes it with: --device {output} --set cells.g_min_uS={device.range.g_min_uS:g} "
+        f"--set cells.g_max_uS={high:g} --set cells.g_full_scale_uS={math.ceil(top / digits) * digits:g}"
+    )

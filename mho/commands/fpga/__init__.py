@@ -1,0 +1,1 @@
+"""``mho fpga``: cores on boards, a module for each subcommand."""

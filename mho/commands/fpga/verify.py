@@ -1,0 +1,58 @@
+"""``mho fpga verify``: evidence that a board would work, without the board."""
+
+from pathlib import Path
+
+import click
+
+from mho.terminal.console import Output
+from mho.terminal.options import chip_option, common_options, example
+from mho.terminal.paths import READS, WORD
+
+__all__ = ["verify_command"]
+
+
+@click.command("verify", epilog=example("mho fpga verify hx8k-breakout"))
+@click.argument("board", metavar="BOARD", type=WORD)
+@chip_option()
+@click.option("--netlist-only", is_flag=True, help="Only synthesis and the simulation of its netlist: no bitstream.")
+@click.option("--built", metavar="DIR", type=READS, help="Folder of mho fpga build: nothing is built again.")
+@click.option("--vectors", type=click.IntRange(1, 1000), default=1, show_default=True, help="Vectors an operation.")
+@click.option(
+    "--tools", default="auto", show_default=True, metavar="auto|native|yowasp", type=WORD,
+    help="Those of the system, or those in Python packages; auto: of the system where they are there.",
+)
+@common_options
+def verify_command(
+    board: str, chip: str | None, overrides: tuple[str, ...], netlist_only: bool, built: str | None, vectors: int,
+    tools: str, out: Output,
+) -> None:
+    """Make the netlist and the bitstream of a board, and compare what they do with the numpy models.
+
+    The netlist after synthesis is simulated at its serial pins in Verilator: cells are loaded, products run in both
+    directions, at the level of the pins cells are programmed, and every code and pulse must be that of the models. On a
+    chip of tiles a network of two layers runs, two images a vector, and every value must be.
+    Where tools turn a bitstream back to a netlist (iCE40-HX8K), that one is simulated, too. --chip defaults to a core
+    of 16 x 16 lines with cells of 4 bits, since a netlist is slow. Exit 1 on a mismatch or missed timing.
+    """
+    from fpga.evidence.verify import SMALL, verify
+    from hw.config import load_chip
+
+    if netlist_only and built is not None:
+        raise click.UsageError("--netlist-only and --built exclude each other")
+    resolved = load_chip(chip or SMALL[0], (*(() if chip else SMALL[1]), *overrides))
+    found = verify(
+        board, resolved, place=not netlist_only, flow=tools, vectors=vectors,
+        built=None if built is None else Path(built), note=out.note,
+    )
+    what = "values" if resolved.tiled else "codes"
+    rows = [("netlist", f"{found.netlist.codes:,} {what} of {found.netlist.operations:,} products", "equal")]
+    if found.pulses is not None:
+        rows.append(("netlist", f"{found.pulses:,} pulses of write-verify", "equal"))
+    if found.bitstream is not None:
+        back = found.bitstream
+        rows.append(("bitstream", f"{back.codes:,} codes of {back.operations:,} products", "equal"))
+    if found.build is not None:
+        at = f"{found.build.fmax_hz / 1e6:.1f} MHz, {found.build.clock_hz / 1e6:g} MHz needed"
+        rows.append(("placed and routed", at, "met"))
+    out.table((f"{found.board}, {found.chip}", "", ""), rows)
+    out.json(found.to_dict())

@@ -1,0 +1,1 @@
+"""``mho run``: a network on a chip, and how well it does."""

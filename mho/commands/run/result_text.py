@@ -1,0 +1,116 @@
+"""The result of a run, as text."""
+
+from typing import TYPE_CHECKING, Any
+
+from mho.commands.compile.summary_text import tile_lines
+from mho.results import score
+from mho.terminal.console import Output
+from mho.units import format_energy, format_time
+
+if TYPE_CHECKING:
+    from mho.results.result import Result
+
+__all__ = ["print_result"]
+
+
+def print_result(result: "Result", truth: Any, budget: bool, out: Output) -> None:
+    """The answer as text."""
+    options, run = result.options, result.runs[0]
+    images = len(result.reference)
+    causes = ", ".join(options.causes) or "none"
+    out.text(
+        f"{result.provenance['model']} on {result.provenance['chip']['name']}, {options.backend}: {images} inputs, "
+        f"{options.device} at {format_time(options.time_s)}, {options.temp_C:g} C"
+    )
+    out.text(f"causes: {causes}")
+    if "cells" in result.provenance:
+        found = result.provenance["cells"]
+        out.text(
+            f"cells: {found['file'] or 'given'}, {found['source']}, chip of seed {found['seed']}, {found['faults']} "
+            "faulty"
+        )
+    if len(result.references) > 1:
+        shapes = [f"{name} {list(one.shape[1:])}" for name, one in result.references.items()]
+        out.text(f"outputs: {', '.join(shapes)}; scored: {result.scored}")
+    out.table(("score", "mean", "deviation", "float model"), _scores(result, truth))
+    if result.stacked:
+        _print_uncertainty(result, truth, out)
+    if len(result.runs) > 1:
+        out.text()
+        out.table(("seed", "score"), _per_seed(result, truth))
+    out.text()
+    cycles = sum(r.cycles for r in result.runs) / (len(result.runs) * images)
+    predicted = result.work is not None and result.work.tiles is not None and options.backend == "functional"
+    out.text(
+        f"{run.mvms} MVMs; {cycles:,.1f} cycles an input = {cycles / result.f_clk_MHz:.2f} us of chip time at "
+        f"{result.f_clk_MHz:g} MHz" + ", products one after the other" * predicted
+    )
+    if result.work is not None and predicted:
+        for line in tile_lines({"tiles": result.work.tiles}):
+            out.text(line)
+    _print_energy(result, images, out)
+    headers = ("layer", "columns", "positions", "least code", "largest code", "saturated", "clipped inputs")
+    rows = [
+        (
+            f["layer"], f["columns"], f["positions"], f["min"], f["max"], f"{f['saturated']:.2%}",
+            f"{f['clipped'] / max(f['inputs'], 1):.2%}",
+        )
+        for f in result.layers()
+    ]
+    out.table(headers, rows)
+    if budget:
+        out.text()
+        out.table(*(result.budget if truth is None else result.budget(truth)).table())
+
+
+def _print_energy(result: "Result", images: int, out: Output) -> None:
+    """Energy of the macros, where the description gives it."""
+    if result.work is None:
+        return
+    from mho.results.cost import cost_of
+
+    cost = cost_of(result.work, result.runs, images, result.f_clk_MHz)
+    if cost["energy"] is not None:
+        parts = ", ".join(f"{name} {format_energy(pJ)}" for name, pJ in cost["energy"]["by_part_pJ"].items())
+        most = "" if cost["energy"]["exact"] else "at most "
+        out.text(
+            f"energy of the macros: {most}{format_energy(cost['energy']['total_pJ'], 4)} an input ({parts}), "
+            f"{cost['tops_per_W']:.3g} TOPS/W; {cost['energy']['source']}"
+        )
+        if cost["energy"]["left_out"]:
+            out.text(f"left out, not in the description: {', '.join(cost['energy']['left_out'])}")
+
+
+def _scores(result: "Result", truth: Any) -> list[tuple[str, ...]]:
+    rows = []
+    if truth is not None:
+        mean, deviation = score.mean_and_deviation(result.accuracies(truth))
+        rows.append(("accuracy", f"{mean:.2%}", f"{deviation:.2%}", f"{score.accuracy(result.reference, truth):.2%}"))
+    if result.agreement is not None:
+        values = [score.agreement(r.outputs, result.reference) for r in result.runs]
+        mean, deviation = score.mean_and_deviation(values)
+        rows.append(("same class as the float model", f"{mean:.2%}", f"{deviation:.2%}", ""))
+    mean, deviation = score.mean_and_deviation([score.relative_error(r.outputs, result.reference) for r in result.runs])
+    rows.append(("relative error of the outputs", f"{mean:.2%}", f"{deviation:.2%}", ""))
+    return rows
+
+
+def _print_uncertainty(result: "Result", truth: Any, out: Output) -> None:
+    """Chips, device and images apart, as standard errors of the mean, and the interval of all."""
+    found = result.uncertainty(truth)
+    device = "not known" if found.device is None else f"{found.device:.2%} ({len(found.device_scores)} drawn)"
+    out.text(
+        f"mean {found.mean:.2%}, 90 % interval {found.low:.2%} to {found.high:.2%}; standard errors: chips "
+        f"{found.chips:.2%} ({len(result.runs)}, each +- {found.chips_deviation:.2%}), device {device}, images "
+        f"{found.images:.2%} ({len(result.reference)})"
+    )
+
+
+def _per_seed(result: "Result", truth: Any) -> list[tuple[str, ...]]:
+    if truth is not None:
+        values = list(result.accuracies(truth))
+    elif result.agreement is not None:
+        values = [score.agreement(r.outputs, result.reference) for r in result.runs]
+    else:
+        values = [score.relative_error(r.outputs, result.reference) for r in result.runs]
+    return [(str(r.seed), f"{value:.2%}") for r, value in zip(result.runs, values, strict=True)]

@@ -1,0 +1,206 @@
+"""The pin map of a macro, bit by bit: what drives each bit of its inputs, and where each bit that the core reads is.
+
+Bits of a pin have the numbers that its own range gives them: ``input [0:63] YP`` has YP[0] on the left. A pin or a
+slice takes the bits of a signal by number, the lowest number the lowest bit, however the range runs.
+"""
+
+from collections.abc import Mapping
+
+from hw.config import MacroSection, PinConnection, PinPart
+from hw.config.pin_map import parse_slice
+from hw.macro.contract import ContractPins
+from rtl_gen.macro.pin_bits import PinBits, upwards
+from rtl_gen.macro.port_map import Bit, PortMap
+from rtl_gen.macro.signals import pin_signals
+from rtl_gen.macro.spare_pins import SparePins
+from rtl_gen.verilog.ports import Port
+
+__all__ = ["map_ports"]
+
+_TIED = {"hold": 0, "verify_code": 0, "verify_valid": 1}
+"""Values of what the macro would drive, where it has no pin for it."""
+_ONE_HOT = frozenset({"write_wl", "write_bl", "write_sl"})
+"""Signals of which at most one bit is 1."""
+_NUMBERS = frozenset({"amplitude", "step_code"})
+"""Signals that are numbers, so that a pin with fewer bits changes their value."""
+_VALUES = _NUMBERS | {"code", "command", "data", "dec_scale", "op_id", "plane", "verify_code", "write_pass"}
+"""Signals that are numbers, so that the order of their bits matters."""
+
+
+def map_ports(macro: MacroSection | None, contract: ContractPins, ports: Mapping[str, Port] | None) -> PortMap:
+    """Resolve the pin map of a macro; ``ports`` are those of the module that has the pins, None if they are unknown."""
+    signals = pin_signals(contract, macro)
+    if macro is None:
+        plain = {
+            name: Port(name, "output" if driven else "input", None if width == 1 else (width - 1, 0))
+            for name, (width, driven) in signals.items()
+        }
+        result = PortMap(ports=plain, read=False)
+        for name, (width, driven) in signals.items():
+            if driven:
+                result.reads[name] = [Bit(name, k) for k in range(width)]
+            else:
+                result.drivers[name] = {k: Bit(name, k) for k in range(width)}
+        return result
+    supplies = {*macro.power, *macro.ground}
+    read = ports is not None
+    known = dict(ports) if ports is not None else _needed_ports(macro, signals)
+    result = PortMap(ports={name: port for name, port in known.items() if name not in supplies}, read=read)
+    _Resolver(macro, signals, result).run()
+    return result
+
+
+def _needed_ports(macro: MacroSection, signals: Mapping[str, tuple[int, bool]]) -> dict[str, Port]:
+    """Ports that a map needs, as far as it tells: a whole pin is as wide as its signal."""
+    tops: dict[str, tuple[int, str]] = {}
+    for signal, connections in macro.connections.items():
+        width, driven = signals.get(signal, (1, False))
+        direction = "output" if driven else "input"
+        for connection in connections:
+            alone = len(connection.parts) == 1
+            size = max((width - 1).bit_length(), 1) if connection.function == "binary" else width
+            for part in (*connection.parts, *((connection.enable,) if connection.enable else ())):
+                if part.name:
+                    whole = size - 1 if alone and part is not connection.enable else 0
+                    top = whole if part.left is None else max(part.left, part.right or 0)
+                    old = tops.get(part.name, (0, direction))
+                    tops[part.name] = (max(top, old[0]), old[1])
+    for pin, value in macro.ties.items():
+        name, left, right = parse_slice(pin)
+        top = max(value.bit_length() - 1, 0) if left is None else max(left, right or 0)
+        tops[name] = (max(top, tops.get(name, (0, ""))[0]), "input")
+    return {name: Port(name, way, (top, 0) if top else None) for name, (top, way) in tops.items()}
+
+
+class _Resolver:
+    """Goes through the sections of a macro and fills a :class:`PortMap`."""
+
+    def __init__(self, macro: MacroSection, signals: Mapping[str, tuple[int, bool]], result: PortMap) -> None:
+        self.macro, self.signals, self.result = macro, signals, result
+        self.problems, self.ports = result.problems, result.ports
+        self._pins = PinBits(macro, result)
+        self._wrong: set[str] = set()
+
+    def run(self) -> None:
+        for signal, (width, driven) in self.signals.items():
+            connections = self.macro.connections.get(signal, (PinConnection(constant=_TIED.get(signal, 0)),))
+            if driven and len(connections) > 1:
+                self.problems.append(f"macro.pins.{signal} must be one pin, because the macro drives it, not a list")
+            for connection in connections[: 1 if driven else None]:
+                if connection.constant is not None:
+                    self._constant(signal, connection.constant, width, driven)
+                else:
+                    self._connect(signal, connection, width, driven)
+        SparePins(self._pins, self._wrong).run()
+
+    def _constant(self, signal: str, value: int, width: int, driven: bool) -> None:
+        if driven:
+            self.result.reads[signal] = [Bit("", value >> k & 1) for k in range(width)]
+        else:
+            self.result.unconnected.append(signal)
+
+    # ---- Signals
+
+    def _connect(self, signal: str, connection: PinConnection, width: int, driven: bool) -> None:
+        before = len(self.problems)
+        self._join(signal, connection, width, driven)
+        if len(self.problems) > before:
+            parts = (*connection.parts, *((connection.enable,) if connection.enable else ()))
+            self._wrong |= {part.name for part in parts}
+
+    def _join(self, signal: str, connection: PinConnection, width: int, driven: bool) -> None:
+        where = f"macro.pins.{signal}"
+        source, size = signal, width
+        if connection.function:
+            sentence = _misused(connection, signal, width)
+            if sentence:
+                self.problems.append(f"{where}: {sentence}")
+                return
+            size = (width - 1).bit_length() if connection.function == "binary" else 0
+        if signal in _VALUES or connection.function == "binary":
+            for part in connection.parts:
+                if sentence := self._order_unknown(part):
+                    self.result.warnings.append(f"{where}: {sentence}")
+        bits = self._pins.of(where, connection.parts, "output" if driven else "input")
+        if bits is None:
+            return
+        if connection.function == "saturate":
+            if len(bits) >= width:
+                self.problems.append(f"{where}: saturate() must have fewer than {width} bits, not {len(bits)}")
+                return
+            size = len(bits)
+        elif len(bits) != size:
+            self.problems.append(self._wrong_width(signal, connection, size, len(bits)))
+            return
+        if driven:
+            self._read(signal, bits)
+            return
+        if connection.function:
+            source = f"{signal}_{'number' if connection.function == 'binary' else f'in_{size}'}"
+            self.result.derived[source] = (signal, connection.function, size)
+        self._drive(where, signal, source, bits)
+        if connection.enable is not None:
+            one = self._pins.of(where, (connection.enable,), "input")
+            if one is not None and len(one) != 1:
+                self.problems.append(f"{where}: pin {connection.enable.name} must be 1 bit wide, not {len(one)}")
+            elif one is not None:
+                self.result.derived[f"{signal}_one"] = (signal, "one", 1)
+                self._drive(where, signal, f"{signal}_one", one)
+
+    def _order_unknown(self, part: PinPart) -> str:
+        """What to say of a whole pin that counts upwards, where it takes a number and nothing says which way round."""
+        port = self.ports.get(part.name)
+        if part.left is not None or part.reversed or port is None or not upwards(port):
+            return ""
+        whole = f"{port.name}{port.bits.strip()}"
+        return (
+            f"pin {port.name} counts upwards and the lowest bit of a number is at its lowest number, which Verilog "
+            f"reads as the highest bit; write reverse({port.name}) for that order, or {whole} if this one is meant"
+        )
+
+    def _drive(self, where: str, signal: str, source: str, bits: list[Bit | None]) -> None:
+        for index, pin in enumerate(bits):
+            if pin is None:
+                self.result.lossy.setdefault(signal, []).append(index)
+            elif self._pins.claim(where, pin.source, pin.index):
+                self.result.drivers.setdefault(pin.source, {})[pin.index] = Bit(source, index, pin.inverted)
+        lost = self.result.lossy.get(signal, [])
+        if signal in _NUMBERS and lost and max(lost) == len(bits) - 1:
+            self.problems.append(
+                f"{where}: open() above the bits of a number would wrap it; saturate(PIN) gives its lowest bits"
+            )
+
+    def _read(self, signal: str, bits: list[Bit | None]) -> None:
+        where = f"macro.pins.{signal}"
+        if any(bit is None for bit in bits):
+            self.problems.append(f"{where}: open() must not stand for what the core reads; write a constant, as 2'd0")
+            return
+        found = [bit for bit in bits if bit is not None]
+        pins = [(bit.source, bit.index) for bit in found if bit.source]
+        if len(set(pins)) < len(pins):
+            self.problems.append(f"{where}: a bit of a pin stands in it twice")
+        self.result.reads[signal] = found
+
+    def _wrong_width(self, signal: str, connection: PinConnection, width: int, found: int) -> str:
+        where, (first, *more) = f"macro.pins.{signal}", connection.parts
+        if connection.function == "binary":
+            return f"{where}: binary() of {2**width} lines must have {width} bits, not {found}"
+        if more or first.left is not None:
+            text = self.macro.pins[signal]
+            shown = text if isinstance(text, str) else "in its list"
+            return f"{where} must be {width} bits wide, not {found} ({shown})"
+        if signal in _NUMBERS and found < width:
+            return (
+                f"{where}: pin {first.name} must be {width} bits wide, not {found}: write saturate({first.name}) for "
+                f"its lowest bits, or {{{first.name}, open({width - found})}} for its highest"
+            )
+        return f"{where}: pin {first.name} must be {width} bits wide, not {found}"
+
+
+def _misused(connection: PinConnection, signal: str, width: int) -> str:
+    """What is wrong with the function of a connection, if anything."""
+    if connection.function == "binary" and signal not in _ONE_HOT:
+        return f"binary() must be one of {', '.join(sorted(_ONE_HOT))}, of which one line is selected at a time"
+    if connection.function == "saturate" and signal not in _NUMBERS:
+        return f"saturate() must be one of {', '.join(sorted(_NUMBERS))}, which are numbers"
+    return ""

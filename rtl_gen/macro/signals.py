@@ -1,0 +1,46 @@
+"""Signals that pins of a macro may be named for."""
+
+
+from amaranth.lib import wiring
+
+from hw.config import MacroSection
+from hw.macro.command_port import CommandPortConfig, command_members
+from hw.macro.contract import ContractPins
+from hw.macro.pins import TnsaPins
+
+__all__ = ["command_port_config", "contract_signals", "pin_signals"]
+
+
+def contract_signals(pins: ContractPins, macro: MacroSection | None = None) -> dict[str, tuple[int, bool]]:
+    """Signals of the contract: width, and whether the macro drives the signal. ``clk`` comes first.
+
+    ``rst``, the core's reset, active high, is one where ``macro`` takes it, as state machines need it.
+    """
+    members = {
+        name: (member.shape if isinstance(member.shape, int) else 1, member.flow is wiring.In)
+        for name, member in pins.members.items()
+    }
+    reset = {"rst": (1, False)} if macro is not None and macro.takes_reset else {}
+    return {"clk": (1, False), **reset, **members}
+
+
+def command_port_config(macro: MacroSection, pins: ContractPins) -> CommandPortConfig | None:
+    """What is made of ``[macro.commands]``; None where there is none, or where the macro's kind has no such strobes."""
+    if macro.command_table is None or not TnsaPins(pins.lines).members.keys() <= pins.members.keys():
+        return None
+    return CommandPortConfig(lines=pins.lines, table=macro.command_table)
+
+
+def pin_signals(pins: ContractPins, macro: MacroSection | None = None) -> dict[str, tuple[int, bool]]:
+    """Signals that pins may be named for: those of the contract or, of a macro that takes commands, of these.
+
+    Beside commands a pin may take any signal that the core drives; strobes and lines need none.
+    """
+    signals = contract_signals(pins, macro)
+    if macro is None or macro.command_table is None:
+        return signals
+    kept = {
+        name: signal for name, signal in signals.items()
+        if name in ("clk", *pins.write_names) or (name in macro.pins and not signal[1])
+    }
+    return kept | command_members(macro.command_table)

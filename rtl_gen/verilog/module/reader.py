@@ -1,0 +1,306 @@
+"""Values of the nets of a module: an expression where it is short, a net of its own where it is not."""
+
+import re
+from collections.abc import Iterable, Mapping
+from itertools import groupby
+
+from rtl_gen.verilog.layout import LINE, wrap
+from rtl_gen.verilog.module.analysis import RESET
+from rtl_gen.verilog.module.expressions import (
+    Expression,
+    concatenation,
+    conditional,
+    constant,
+    extend,
+    infix,
+    invert,
+    operator,
+    select,
+)
+from rtl_gen.verilog.module.namer import Namer, States, anonymous, bits_of
+from rtl_gen.verilog.module.processes import boundaries, exclusive, prune, read_wires, restrict
+from rtl_gen.verilog.rtlil import Assign, Case, Cell, Const, Module, Process, Sig, Slice, Statement, Wire, whole, width
+
+__all__ = ["Reader"]
+
+_INLINE_ONCE, _INLINE_ALWAYS, _ALONE = 90, 28, 400
+"""Longest expression that moves to its only reader, that is repeated at each reader, and that is all that is read."""
+
+_CHOICE = re.compile(r"(\w+|\([^()?]*\)) \? \d+'d(\d+) : \d+'d(\d+)")
+"""A choice between two constants."""
+
+
+def _number(sig: Sig) -> int | None:
+    """Value of a constant."""
+    bits = "".join(chunk.bits if isinstance(chunk, Const) else "-" for chunk in sig)
+    return None if not bits or set(bits) - {"0", "1"} else int(bits, 2)
+
+
+class Reader(Namer):
+    """Gives expressions of signals and collects the logic that they need; parameters as of :class:`.namer.Namer`."""
+
+    def __init__(
+        self, module: Module, ports: Mapping[str, str], states: States, *, reset_low: bool, gated: bool = False
+    ) -> None:
+        super().__init__(module, ports, states, reset_low=reset_low, gated=gated)
+        self.logic: list[str] = []
+        self.inline: dict[str, Expression | None] = {}
+        self._concatenations = {
+            wire: bits_of(value) for wire, value in self.connect_of.items() if len(value) > 3 and not anonymous(wire)
+        }
+
+    def read(self, sig: Sig) -> Expression:
+        """Expression of a signal; what it needs is written before it."""
+        if len(sig) > 3:
+            sig = self._named_part(sig)
+        if len(sig) == 1:
+            return self._read_chunk(sig[0])
+        parts: list[Expression] = []
+        for text, run in groupby(self._read_chunk(chunk).text for chunk in sig):
+            count = len(list(run))
+            parts.append(Expression(text if count == 1 else f"{{{count}{{{text}}}}}"))
+        return concatenation(parts)
+
+    def _named_part(self, sig: Sig) -> Sig:
+        """The same bits as part of a named concatenation, if they lie in one."""
+        bits = bits_of(sig)
+        for wire, inside in self._concatenations.items():
+            for low in (k for k, bit in enumerate(inside) if bit == bits[0]):
+                if inside[low : low + len(bits)] == bits and not self.module.wires[wire].port:
+                    if wire not in self.identifiers:
+                        self.identifiers[wire] = self.own_name(wire)
+                        value = self._concatenations.pop(wire)
+                        self.drive(wire, self.read(self.connect_of[wire]))
+                        self._concatenations[wire] = value
+                    return (Slice(wire, low + len(bits) - 1, low),)
+        return sig
+
+    def _read_chunk(self, chunk: Const | Slice) -> Expression:
+        if isinstance(chunk, Const):
+            return Expression(constant(chunk.bits))
+        if chunk.wire == RESET and self.reset_low:
+            return Expression(f"~{self.name(RESET)}")
+        if chunk == whole(self.module.wires[chunk.wire]):
+            short = self._inlined(chunk.wire)
+            if short is not None:
+                return short
+        else:
+            self._make_net(chunk.wire)
+            chunk = self._field(chunk)
+        name = self.name(chunk.wire)
+        if chunk == whole(self.module.wires[chunk.wire]):
+            return Expression(name)
+        return Expression(f"{name}[{chunk.high}]" if chunk.high == chunk.low else f"{name}[{chunk.high}:{chunk.low}]")
+
+    def _field(self, chunk: Slice) -> Slice:
+        """The same bits as part of a named field, if they lie in one: structures have no other trace in Verilog."""
+        for high, low, wire in self.fields.get(chunk.wire, ()):
+            if chunk.high <= high and low <= chunk.low:
+                if wire not in self.identifiers:
+                    self.identifiers[wire] = self.own_name(wire)
+                    self.declare(wire, "wire")
+                    part = f"[{high}]" if high == low else f"[{high}:{low}]"
+                    self.logic.append(f"assign {self.name(wire)} = {self.name(chunk.wire)}{part};")
+                return Slice(wire, chunk.high - low, chunk.low - low)
+        return chunk
+
+    def value(self, sig: Sig) -> Expression:
+        """Expression of a signal that is not part of another one, so that it may be long."""
+        if len(sig) == 1 and isinstance(chunk := sig[0], Slice) and chunk == whole(self.module.wires[chunk.wire]):
+            return self._inlined(chunk.wire, _ALONE) or self.read(sig)
+        return self.read(sig)
+
+    def _inlined(self, wire: str, once: int = _INLINE_ONCE) -> Expression | None:
+        """Expression that stands for an unnamed wire wherever it is read, or None if it has to be a net."""
+        if wire in self.inline:
+            return self.inline[wire]
+        cell, process = self.cell_of.get(wire), self.process_of.get(wire)
+        instance = cell is not None and cell.type.startswith("\\")
+        if not anonymous(wire) or wire in self.registers or instance or self.module.wires[wire].port:
+            return None
+        found: Expression | None = None
+        if cell is not None:
+            found = self.operator(cell)
+        elif process is not None:
+            found = self.as_expression(process)
+        elif wire in self.connect_of:
+            found = self.read(self.connect_of[wire])
+        limit = once if self.uses[wire] == 1 else _INLINE_ALWAYS
+        if found is not None and found.chain and self.uses[wire] == 1:
+            # More links of a chain are as easy to read.
+            limit = _ALONE
+        if found is None or wire in self.partly or len(found.text) > limit:
+            self.inline[wire] = None
+            self.drive(wire, found)
+            return None
+        self.inline[wire] = found
+        return found
+
+    def operator(self, cell: Cell) -> Expression:
+        """Expression of an operator."""
+        if cell.type in ("$eq", "$ne"):
+            relation = "==" if cell.type == "$eq" else "!="
+            if self.machine(cell.ports["A"]):
+                test = self._state_test(cell.ports["A"], cell.ports["B"], relation)
+                if test is not None:
+                    return test
+            wanted = _number(cell.ports["B"])
+            if wanted is not None and cell.parameters["A_SIGNED"] != "1":
+                chosen = _chosen(self.read(cell.ports["A"]), wanted, same=cell.type == "$eq")
+                if chosen is not None:
+                    return chosen
+        if cell.type == "$shift":
+            return self._part(cell)
+        return operator(cell, self.read)
+
+    def _state_test(self, a: Sig, b: Sig, relation: str) -> Expression | None:
+        if any(isinstance(chunk, Slice) for chunk in b):
+            return None
+        value = int("".join(c.bits for c in b if isinstance(c, Const)) or "0", 2)
+        return Expression(f"{self.read(a).text} {relation} {self.state(self.machine(a), value)}", atom=False)
+
+    def _part(self, cell: Cell) -> Expression:
+        """A part of a vector at a variable place: an indexed select where it cannot lie outside."""
+        vector, size = cell.ports["A"], int(cell.parameters["Y_WIDTH"])
+        place, most = self._place(cell.ports["B"])
+        if most + size <= width(vector):
+            chunk = vector[0]
+            if not (len(vector) == 1 and isinstance(chunk, Slice) and chunk.low == 0):
+                chunk = self._net(self.read(vector), width(vector))
+            self._make_net(chunk.wire)
+            base = self.name(chunk.wire)
+            index = self.read(extend(place, max((width(vector) - 1).bit_length(), 1))).text
+            return Expression(f"{base}[{index}]" if size == 1 else f"{base}[{index} +: {size}]")
+        longer = max(width(vector), size)
+        kind = "$sshr" if cell.parameters["A_SIGNED"] == "1" else "$shr"
+        shift = Cell(kind, cell.name, cell.parameters | {"Y_WIDTH": str(longer)}, cell.ports)
+        net = self._net(operator(shift, self.read), longer)
+        return self.read((Slice(net.wire, size - 1, 0),))
+
+    def _make_net(self, wire: str) -> None:
+        """Have a net for a wire of which a part is read; where it was read as a whole, its expression may stand."""
+        self.partly.add(wire)
+        found = self._inlined(wire)
+        if found is not None:
+            self.inline[wire] = None
+            self.drive(wire, found)
+
+    def _place(self, sig: Sig) -> tuple[Sig, int]:
+        """A place without the multiplication by a power of two that makes it, and its largest value."""
+        chunk = sig[0]
+        cell = self.cell_of.get(chunk.wire) if isinstance(chunk, Slice) and len(sig) == 1 else None
+        if cell is not None and cell.type == "$mul" and isinstance(stride := cell.ports["B"][0], Const):
+            step = int(stride.bits, 2)
+            if step & (step - 1) == 0:
+                sig = (*cell.ports["A"], Const("0" * (step.bit_length() - 1)))
+            return sig, (2 ** width(cell.ports["A"]) - 1) * step
+        return sig, 2 ** width(sig) - 1
+
+    def _net(self, value: Expression, size: int) -> Slice:
+        """A new net with this value."""
+        wire = Wire(f"$net{len(self.module.wires)}", size)
+        self.module.wires[wire.name] = wire
+        self.inline[wire.name] = None
+        self.drive(wire.name, value)
+        return whole(wire)
+
+    # ---- Combinational logic
+
+    def block(self, body: Iterable[Statement], relation: str, depth: int = 1) -> list[str]:
+        """Lines of statements."""
+        raise NotImplementedError
+
+    def drive(self, wire: str, value: Expression | None) -> None:
+        """Write the net of a wire: an assign of ``value``, or the wire's process."""
+        if value is not None:
+            name = self.name(wire)
+            self.declare(wire, "wire")
+            self.logic.append(wrap(f"assign {name} = {value.text};"))
+            return
+        process = self.process_of[wire]
+        if self._wakes(process):
+            lines = self.block(prune(process.body), "=")
+            self.declare(wire, "reg")
+            self.logic.append("\n".join(["always @* begin", *lines, "end"]))
+            return
+        self.drive(wire, self._by_parts(process))
+
+    def _by_parts(self, process: Process) -> Expression:
+        """The value of a process as conditionals, part by part."""
+        ends = sorted(boundaries(process.body))
+        parts = [self._conditional(prune(restrict(process.body, high - 1, low)), None)
+                 for low, high in zip(ends[-2::-1], ends[:0:-1], strict=True)]
+        return concatenation([part for part in parts if part is not None])
+
+    def _wakes(self, process: Process) -> bool:
+        """Whether the process reads a register that reset changes, so that ``always @*`` runs."""
+        return any(self.registers[c.wire].resets for c in read_wires(process.body) if c.wire in self.registers)
+
+    def as_expression(self, process: Process) -> Expression | None:
+        """A conditional with at most two tests, or None if the process is more than that."""
+        if all(isinstance(statement, Assign) for statement in process.body):
+            return self._by_parts(process)
+        if len(boundaries(process.body)) > 2:
+            return None
+        found = self._conditional(prune(process.body), None)
+        return found if found is not None and found.text.count(" ? ") <= 2 and len(found.text) <= LINE else None
+
+    def _conditional(self, body: Iterable[Statement], value: Expression | None) -> Expression | None:
+        for statement in body:
+            if isinstance(statement, Assign):
+                value = self.read(statement.value)
+                continue
+            before = value
+            arms = [(case, self._conditional(case.body, value)) for case in statement.cases]
+            if exclusive(statement):
+                arms = _gather(arms, before)
+            for case, arm in reversed(arms):
+                if not case.patterns:
+                    value = arm
+                elif arm is not None and value is not None and arm != value:
+                    value = conditional(self.matches(statement.test, case.patterns), arm, value)
+        return value
+
+    def matches(self, test: Sig, patterns: tuple[str, ...]) -> Expression:
+        """Whether ``test`` has one of the patterns."""
+        terms = [self._match(test, pattern) for pattern in patterns]
+        found = terms[0]
+        for term in terms[1:]:
+            found = infix(found, "|", term)
+        return found
+
+    def _match(self, test: Sig, pattern: str) -> Expression:
+        if "-" not in pattern and self.machine(test):
+            state = self.state(self.machine(test), int(pattern, 2))
+            return Expression(f"{self.read(test).text} == {state}", atom=False)
+        bits = [k for k in range(len(pattern) - 1, -1, -1) if pattern[len(pattern) - 1 - k] != "-"]
+        wanted = "".join(pattern[len(pattern) - 1 - k] for k in bits)
+        kept = test if len(bits) == len(pattern) else tuple(c for k in bits for c in select(test, k, k))
+        if len(bits) == 1:
+            bit = self.read(kept)
+            return bit if wanted == "1" else invert(bit)
+        value = self.read(kept)
+        chosen = _chosen(value, int(wanted, 2))
+        return chosen or Expression(f"{value.operand} == {constant(wanted)}", atom=False)
+
+
+def _chosen(value: Expression, wanted: int, *, same: bool = True) -> Expression | None:
+    """Whether a choice between two constants is ``wanted``: what chooses between them. None for anything else."""
+    choice = _CHOICE.fullmatch(value.text)
+    if choice is None:
+        return None
+    yes, no = (Expression(f"1'b{int((int(value) == wanted) == same)}") for value in (choice[2], choice[3]))
+    return yes if yes == no else conditional(Expression(choice[1]), yes, no)
+
+
+_Arms = list[tuple[Case, Expression | None]]
+
+
+def _gather(arms: _Arms, before: Expression | None) -> _Arms:
+    """Cases of which at most one matches: those of one value together, those that change nothing left out."""
+    otherwise = next((arm for case, arm in arms if not case.patterns), before)
+    gathered: dict[Expression | None, tuple[str, ...]] = {}
+    for case, arm in arms:
+        if case.patterns and arm != otherwise:
+            gathered[arm] = gathered.get(arm, ()) + case.patterns
+    return [(Case(patterns, []), arm) for arm, patterns in gathered.items()] + [(Case((), []), otherwise)]

@@ -1,0 +1,1 @@
+"""The bench of ``mho verify core``: random trials, and the check against the numpy models."""

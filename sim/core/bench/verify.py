@@ -1,0 +1,379 @@
+"""The bench of ``mho verify core``: random legal operations through the RTL against the numpy models, bit for bit."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hw.config import Chip
+from hw.kinds import core_blocks, timing
+from macro_models import MacroModel, Masks, load_device
+from macro_models.errors import InputError, ToolError
+from macro_models.exact.operation import Direction, MvmOperation
+from sim.build.simulators import SHELL_DEPTH, icarus_build, verilator_build
+from sim.core.batch import Mode
+from sim.core.bench.exact_macro import ExactMacro
+from sim.core.bench.own_macro import measured_macro, program_and_measure
+from sim.core.bench.trials import Trial, make_models, make_trial
+from sim.core.bench.waves import write_groups
+from sim.core.bench.write_trials import check_run, check_stop, make_write_trial
+from sim.core.commands import command_check
+from sim.core.cosim import CoreRun, CosimCore
+from sim.core.kinds import simulated
+from sim.core.process import CoreStuck, Simulation
+from sim.core.words import output_codes
+
+__all__ = ["SIMULATORS", "VerifyReport", "verify_core"]
+
+SIMULATORS = ("verilator", "icarus")
+
+_DRAIN_MARGIN = 8
+"""Cycles around the reading of a result: a conversion that is longer than all of them never waits for one."""
+
+
+@dataclass(kw_only=True)
+class VerifyReport:
+    """What was run and found equal.
+
+    Attributes
+    ----------
+    chip, simulator, source
+        What was verified: RTL or the name of the netlist.
+    operations, vectors, conversions, cycles
+        Random operations, vectors that they ran on, conversions of the macro, clock cycles of the core.
+    counts
+        How often each property of an operation was met, by property and value.
+    eager
+        Operations that also ran with the macro evaluated at every strobe.
+    runs, pulses
+        Runs of write-verify, and their pulses.
+    transposed
+        Pairs of products forward and backward whose accumulators satisfied ``<W x, y> == <x, W^T y>``.
+    macro
+        What of the user's own macro was between the core and its model, in words; empty if the chip has none.
+    """
+
+    chip: str
+    simulator: str
+    source: str
+    operations: int = 0
+    vectors: int = 0
+    conversions: int = 0
+    cycles: int = 0
+    eager: int = 0
+    transposed: int = 0
+    runs: int = 0
+    pulses: int = 0
+    macro: str = ""
+    counts: dict[str, Counter[str]] = field(default_factory=dict)
+
+    def add(self, trial: Trial, run: CoreRun, device: str) -> None:
+        """Count a trial that was found equal."""
+        op = trial.op
+        self.operations += 1
+        self.vectors += len(trial.x)
+        self.conversions += len(trial.x) * op.segments
+        self.cycles += int(run.cycles[:, 0].sum())
+        top = 2 * op.max_steps + 1
+        for name, value in {
+            "device": device,
+            "direction": op.direction.name.lower(),
+            "input": f"{op.in_bits} bit {'signed' if op.in_signed else 'unsigned'}",
+            "output": f"{op.out_bits} bit",
+            "converter": op.converter.name.lower(),
+            "relu": "on" if op.relu else "off",
+            "early stop": "on" if op.early_stop else "off",
+            "pauses": " and ".join(n for n in ("gap", "stall", "hold") if getattr(trial, n)) or "none",
+            "masks": "some lines off" if _masked(trial) else "all lines on",
+        }.items():
+            self.counts.setdefault(name, Counter())[value] += 1
+        codes = self.counts.setdefault("codes", Counter())
+        size = np.abs(run.codes[:, :]) if op.segments == 1 else np.abs(run.codes) // 17
+        codes["0"] += int((run.codes == 0).sum())
+        codes["within the range"] += int(((size > 0) & (size < top)).sum())
+        codes["at its ends"] += int((size >= top).sum())
+
+    def __str__(self) -> str:
+        more = f"{self.eager} operations also strobe by strobe; {self.transposed} pairs of products exactly transposed"
+        rows = [
+            f"{self.chip}, {self.source}, in {self.simulator}: equal to the model bit for bit",
+            f"  {self.operations} operations, {self.vectors} vectors, {self.conversions} conversions, "
+            f"{self.cycles} cycles",
+            f"  {f'{more}; ' if self.eager or self.transposed else ''}an illegal operation dropped",
+        ]
+        if self.macro:
+            rows.insert(1, f"  {self.macro}")
+        if self.runs:
+            rows.append(f"  {self.runs} runs of write-verify, {self.pulses} pulses, equal pulse for pulse")
+        for name, counter in self.counts.items():
+            values = ", ".join(f"{value} {count}" for value, count in sorted(counter.items()))
+            rows.append(f"  {name + ':':<12} {values}")
+        return "\n".join(rows)
+
+
+def _masked(trial: Trial) -> bool:
+    op = trial.op
+    return not (trial.masks.word_lines(op).all() and trial.masks.enabled(op).all())
+
+
+def verify_core(
+    chip: Chip,
+    *,
+    simulator: str = "verilator",
+    operations: int = 60,
+    seed: int = 0,
+    netlist: Path | None = None,
+    cells: Path | None = None,
+    waves: Path | None = None,
+    devices: Sequence[str] | None = None,
+) -> VerifyReport:
+    """Run random legal operations through the core of ``chip`` and compare codes, decrements and cycles with the model.
+
+    Where the chip has a macro of its own, all goes through its adapter. If the files of the macro hold a model, that
+    answers: its cells are measured by products of single lines, and must obey :class:`ExactMacro`, also after
+    write-verify has programmed them (in Verilator). Otherwise our model stands behind the user's pins.
+
+    Parameters
+    ----------
+    simulator
+        ``verilator``, where the macro is evaluated lazily and, for every fourth operation, eagerly too; or ``icarus``,
+        where it is always eager. Icarus is an independent, slow check for small cores.
+    operations
+        How many operations.
+    netlist, cells
+        Gate-level netlist that stands for the RTL, and the models of its cells.
+    waves
+        FST file; a GTKWave save file with the signals in groups is written beside it.
+    devices
+        Devices of the macros; those of the kind if None.
+
+    Raises
+    ------
+    InputError
+        If the simulator is unknown, a file is missing, the pins of the macro do not fit, or the netlist has not the
+        ports of the chip's core.
+    ToolError
+        If anything differs, with all that reproduces it; or if a tool is missing or fails.
+    """
+    if simulator not in SIMULATORS:
+        raise InputError(f"simulator must be one of {', '.join(SIMULATORS)}, not {simulator!r}")
+    if netlist is not None and netlist.is_file():
+        _check_ports(chip, netlist)
+    own, users_model = _own_macro(chip, netlist)
+    build = verilator_build if simulator == "verilator" else icarus_build
+    program = build(chip, waves=waves is not None, netlist=netlist, cells=cells, own_macro=own)
+    simulation = Simulation(program, waves=waves)
+    try:
+        core = CosimCore.of(simulation, chip)
+        report = VerifyReport(chip=chip.name, simulator=simulator, source=netlist.name if netlist else "generated RTL")
+        if users_model:
+            _run_users_model(chip, core, report, operations, seed)
+        else:
+            report.macro = "through the adapter of its own macro, our model behind its pins" if own else ""
+            devices = simulated(chip).devices if devices is None else devices
+            models = make_models(chip, devices, seed)
+            for index, model in enumerate(models):
+                simulation.put_core(index, model)
+            _Bench(chip, core, models, devices, report).run(operations, seed)
+    finally:
+        simulation.close()
+    if waves is not None and simulated(chip).grouped:
+        write_groups(waves, chip, program.scopes[0])
+    return report
+
+
+def _own_macro(chip: Chip, netlist: Path | None) -> tuple[bool, bool]:
+    """Whether the user's own adapter is verified, and whether the user's model is behind it."""
+    if chip.macro is None or netlist is not None:
+        return False, False
+    from rtl_gen import check_macro_pins
+    from rtl_gen.macro.own_files import has_model
+
+    if problems := check_macro_pins(chip):
+        raise InputError(problems[0])
+    model = has_model(chip)
+    if (chip.macro.wrapper or chip.macro.commands) and not model:
+        what = chip.macro.wrapper or "macro.commands"
+        raise InputError(f"macro.files must hold a model of {chip.macro.module} to verify {what}")
+    return True, model
+
+
+def _run_users_model(chip: Chip, core: CosimCore, report: VerifyReport, operations: int, seed: int) -> None:
+    """Measure the cells of the user's model and predict random operations; program them and do it again."""
+    assert chip.macro is not None
+    module = chip.macro.module
+    model = measured_macro(chip, core)
+    report.macro = f"through the adapter of its own macro, {module} behind its pins; cells measured"
+    programmable = core_blocks(chip).programs and "write_mode" in chip.macro.pins
+    last = operations
+    if programmable and report.simulator != "icarus":
+        last = operations // 2
+        _Bench(chip, core, [model], [module], report).run(last, seed, last=False)
+        model, count, how = program_and_measure(chip, core, model, seed)
+        report.macro += f", {count} of {chip.lines**2} programmed: {how}"
+        operations -= last
+    _Bench(chip, core, [model], [module], report).run(operations, seed + 1)
+
+
+def _check_ports(chip: Chip, netlist: Path) -> None:
+    """Refuses a netlist whose top has other ports than the core of the chip: it would wait for ever."""
+    from rtl_gen.emit import module_texts
+    from rtl_gen.verilog.ports import module_ports
+
+    top = f"{chip.verilog.prefix}core"
+    found = module_ports(netlist.read_text(errors="replace"), top)
+    if found is None:
+        return
+    ports = module_ports(module_texts(chip, "none", own_macro=False)[top], top) or {}
+    wanted = {name: port for name, port in ports.items() if not port.guarded}
+    wrong = [f"lacks {name}" for name in wanted if name not in found]
+    wrong += [
+        f"has {name} of {found[name].width} bits instead of {port.width}"
+        for name, port in wanted.items()
+        if name in found and found[name].width not in (port.width, None)
+    ]
+    if wrong:
+        more = f" and {len(wrong) - 3} more ports" if len(wrong) > 3 else ""
+        raise InputError(f"{netlist}: is no core of {chip.name}, module {top} {', '.join(wrong[:3])}{more}")
+
+
+class _Bench:
+    """One verification: a simulated core, the models behind it and the report that grows."""
+
+    def __init__(
+        self, chip: Chip, core: CosimCore, models: Sequence[MacroModel] | Sequence[ExactMacro], devices: Sequence[str],
+        report: VerifyReport,
+    ) -> None:
+        self.chip, self.core, self.models, self.devices, self.report = chip, core, models, devices, report
+        self.cfg = core.cfg
+        self.icarus = report.simulator == "icarus"
+        self.kind, self.timing = simulated(chip), timing(chip)
+        self.measured = any(isinstance(model, ExactMacro) for model in models)
+
+    def run(self, operations: int, seed: int, *, last: bool = True) -> None:
+        """Random operations, and what else the macro can be asked; ``last``: this core is not used any more."""
+        vectors = min(3, SHELL_DEPTH // self.chip.lines * 2)
+        for number in range(operations):
+            trial = make_trial(self.models, seed, number, vectors=vectors)
+            mode = Mode.EAGER if self.icarus else Mode.LAZY
+            self.report.add(trial, self._compare(trial, mode), self.devices[trial.core])
+            if not self.measured and self.kind.eager and (self.icarus or number % 4 == 0):
+                if not self.icarus:
+                    self._compare(trial, Mode.EAGER)
+                self.report.eager += 1
+        if not self.measured:
+            for number in range(4 * self.kind.transposed):
+                self._check_transpose(np.random.default_rng([seed, number, 0x7A]))
+            self._check_commands(seed)
+            if core_blocks(self.chip).programs and not self.icarus:
+                self._check_programming(operations, seed)
+        # The last, because status.error stays.
+        if last:
+            self._check_refusal(make_trial(self.models, seed, operations, vectors=1, pauses=False))
+
+    def _run(self, trial: Trial, mode: Mode) -> CoreRun:
+        return self.core.run(
+            trial.op, trial.masks, trial.x, trial.op_id, core=trial.core, mode=mode,
+            gap=trial.gap, stall=trial.stall, hold=trial.hold, seed=trial.number + 1,
+        )
+
+    def _compare(self, trial: Trial, mode: Mode) -> CoreRun:
+        expected = self.models[trial.core].mvm(trial.op, trial.masks, trial.x, trial.op_id)
+        try:
+            run = self._run(trial, mode)
+        except CoreStuck as stuck:
+            codes = output_codes(stuck.result.outputs[: stuck.result.progress[3]], 2).reshape(-1)
+            wrong = np.flatnonzero(codes != expected.codes.reshape(-1)[: len(codes)])
+            if len(wrong):
+                at = divmod(int(wrong[0]), self.chip.lines)
+                first = f"code {at} is {codes[wrong[0]]} instead of {expected.codes[at]}"
+                raise ToolError(f"{stuck}; the first output that differs: {first}; {trial}") from None
+            raise ToolError(f"{stuck}; no output had differed; {trial}") from None
+        self._equal(trial, mode, "code", run.codes, expected.codes)
+        if not self.measured:
+            # Behind a user's own model the analog cycles tell them.
+            self._equal(trial, mode, "decrements", run.steps, expected.steps)
+        analog = self.timing.analog_cycles(trial.op, expected.steps)
+        self._equal(trial, mode, "analog cycles", run.cycles[:, 1], analog)
+        # Beyond the analog time, the holds and the overhead, an operation only waits for the result before it.
+        waited = run.cycles[:, 0] - run.cycles[:, 2] - self.timing.cycles(trial.op, expected.steps)
+        first = self.timing.first_cycles(trial.op, expected.steps)
+        waits = trial.stall > 0 or int(first.min()) < self.cfg.output_words + _DRAIN_MARGIN
+        self._equal(trial, mode, "cycles of waiting", np.minimum(waited, 0) if waits else waited, np.zeros_like(waited))
+        if run.error:
+            raise ToolError(f"the core refused a legal operation: {trial}")
+        return run
+
+    def _equal(
+        self, trial: Trial, mode: Mode, what: str, found: NDArray[np.integer], expected: NDArray[np.integer]
+    ) -> None:
+        if np.array_equal(found, expected):
+            return
+        if found.shape != expected.shape:
+            at, difference = "all", f"shape {found.shape} instead of {expected.shape}"
+        else:
+            first = tuple(int(k) for k in np.argwhere(found != expected)[0])
+            at, difference = str(first), f"{found[first]} instead of {expected[first]}"
+        where = f"the core of {self.chip.name} in {self.report.simulator} ({mode.name.lower()})"
+        raise ToolError(f"{what} of {where} at {at} must be as in the model: {difference}; {trial}")
+
+    def _check_transpose(self, rng: np.random.Generator) -> None:
+        """``<W x, y> == <x, W^T y>`` on the accumulators that the pins of the RTL led to, of an ideal macro."""
+        lines = self.chip.lines
+        # Wires break the symmetry: a line is driven and read at one end.
+        perfect = "wire" not in self.models[0].config.active_causes(load_device("ideal"))
+        ideal = [k for k, name in enumerate(self.devices) if name == "ideal" and perfect]
+        if not ideal:
+            return
+        masks = Masks.reset(lines)
+        x, y = (rng.integers(-7, 8, (1, self.models[0].config.inputs(side))) for side in Direction)
+        mode = Mode.EAGER if self.icarus else Mode.LAZY
+        sums = []
+        for direction, vector in ((Direction.FORWARD, x), (Direction.BACKWARD, y)):
+            op = MvmOperation(direction=direction, in_bits=4, out_bits=4, step_code=64)
+            run = self.core.run(op, masks, vector, 1, core=ideal[0], mode=mode, keep_charges=True)
+            sums.append((run.charges[0] - 1) // 2)  # an ideal converter's offset is 1
+        driven = np.stack([x[0], -x[0]], axis=1).reshape(-1)
+        left, right = int(sums[0] @ y[0]), int(driven @ sums[1])
+        if left != right:
+            raise ToolError(f"<W x, y> must be <x, W^T y> on the accumulators of {self.chip.name}: {left} and {right}")
+        self.report.transposed += 1
+
+    def _check_programming(self, operations: int, seed: int) -> None:
+        """Runs of write-verify, alone and beside operations, which do not change for it; a run that is stopped."""
+        for number in range(3 if self.chip.lines < 256 else 1):
+            trial = make_write_trial(self.chip, seed, number)
+            beside = None if number % 2 else make_trial(self.models, seed, operations + 1 + number, vectors=8)
+            run, operation = check_run(self.core, trial, beside)
+            self.report.runs += 1
+            self.report.pulses += len(run.pulses)
+            if beside is not None and operation is not None:
+                expected = self.models[beside.core].mvm(beside.op, beside.masks, beside.x, beside.op_id)
+                self._equal(beside, Mode.LAZY, "code beside write-verify", operation.codes, expected.codes)
+                self._equal(beside, Mode.LAZY, "decrements beside write-verify", operation.steps, expected.steps)
+                self._compare(beside, Mode.LAZY)
+        check_stop(self.core, make_write_trial(self.chip, seed, 3, pauses=False), self.chip.lines + 3)
+
+    def _check_commands(self, seed: int) -> None:
+        """Random commands, without pauses and with them, for the last device."""
+        check = command_check(self.chip)
+        if check is None:
+            return
+        index = len(self.models) - 1
+        # At 256 lines a calibration alone is 430,000 cycles.
+        runs = ({}, {"gap": 64, "stall": 64}) if self.chip.lines < 256 and not self.icarus else ({},)
+        for number, pauses in enumerate(runs):
+            counted = check(self.chip, self.core, index, self.models[index], 2 * seed + number, **pauses)
+            if counted:
+                self.report.counts.setdefault("commands", Counter()).update(counted)
+
+    def _check_refusal(self, trial: Trial) -> None:
+        """A reserved mode is dropped, is reported, and the operation behind it is as if nothing had been."""
+        expected = self.models[trial.core].mvm(trial.op, trial.masks, trial.x, trial.op_id)
+        run = self.core.run(trial.op, trial.masks, trial.x, trial.op_id, core=trial.core, illegal=True,
+                            mode=Mode.EAGER if self.icarus else Mode.LAZY)
+        if not run.error or not np.array_equal(run.codes, expected.codes):
+            raise ToolError(f"a reserved mode must be dropped and set status.error before {trial}")

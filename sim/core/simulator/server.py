@@ -1,0 +1,43 @@
+"""The cocotb test inside the simulator: it serves batches that arrive over a socket until the other side closes.
+
+While it waits for a request the simulation stands still; while a batch runs, cocotb sleeps until ``wake`` changes.
+"""
+
+import os
+import time
+from collections.abc import Mapping
+
+import cocotb
+from cocotb.handle import SimHandleBase
+
+from macro_models import MacroModel
+from sim.core.batch import Batch, BatchResult, Work
+from sim.core.messages import Link, Message
+from sim.core.simulator.serving import serve_jobs
+
+__all__ = ["serve"]
+
+
+async def _make_driver(dut: SimHandleBase, scopes: list[str]):
+    if cocotb.SIM_NAME.lower().startswith("verilator"):
+        from sim.core.simulator.driver_dpi import DpiDriver as Driver
+    else:
+        from sim.core.simulator.driver_vpi import VpiDriver as Driver
+    return await Driver.create(dut, scopes)
+
+
+@cocotb.test()
+async def serve(dut: SimHandleBase) -> None:
+    """Answer ``core`` (a macro model to hold) and ``run`` requests (with the batches that are run together)."""
+    driver = await _make_driver(dut, os.environ["MHO_COSIM_SCOPES"].split(","))
+
+    async def run(link: Link, request: Message, models: Mapping[int, MacroModel]) -> None:
+        batches = [Batch.from_message(link.receive()) for _ in range(request.values["batches"])]
+        work = [Work(batch, BatchResult.empty(batch), models.get(batch.core)) for batch in batches]
+        start = time.process_time()
+        await driver.run(work)
+        for one in work:
+            one.result.cpu_s = time.process_time() - start
+            link.send(one.result.message())
+
+    await serve_jobs("run", run)

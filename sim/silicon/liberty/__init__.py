@@ -1,0 +1,1 @@
+"""Liberty files, and what they say of standard cells: logic, area, power."""

@@ -1,0 +1,1 @@
+"""Memories of a design on macros that a user names."""

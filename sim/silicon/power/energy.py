@@ -1,0 +1,214 @@
+"""Energy of the digital part of a chip from its switching activity, by block and by tile.
+
+Named nets have the activity that the co-simulation saw, the nets between them what follows from it
+(:mod:`.cell_power`). All tiles of a kind are one netlist, which takes the activity of each tile in turn; what is
+around the tiles is another. Memories on macros take the energy of their accesses.
+"""
+
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hw.config import Chip
+from rtl_gen.emit import module_texts
+from sim.build.toolchain import cache_folder
+from sim.silicon.area import Netlist, synthesise
+from sim.silicon.liberty.cell import Cells
+from sim.silicon.liberty.library import Library
+from sim.silicon.memories.choice import Memories
+from sim.silicon.power.activity import Activity, read_activity
+from sim.silicon.power.cell_power import Activities, PowerModel
+from sim.silicon.power.energy_rows import Row, block_sums, sums, tile_sums
+from sim.silicon.power.flat import Flat, flatten
+from sim.silicon.power.memory_work import WORD, average_work, seen_work, word_changes
+from sim.silicon.power.traced import Traced, find_design, tile_name
+from sim.silicon.synthesis.modules import without_comments
+from sim.tile_networks.build import sources_of_mesh
+
+__all__ = ["AVERAGE_ACTIVITY", "chip_energy"]
+
+AVERAGE_ACTIVITY = 0.1
+"""Changes of a net in a cycle, where nothing is known of it."""
+
+_OPEN = 0.5
+"""Part of the cycles in which the gate of a clock is open, where nothing is known of it."""
+
+_LEFT_OUT = "Macros of arrays, wires, glitches and the tree of the clock are left out."
+
+
+def chip_energy(
+    chip: Chip, liberty: Path, trace: Path, images: int, memories: Sequence[Path] = (),
+    progress: Callable[[int, int], None] | None = None,
+) -> dict[str, Any]:
+    """For JSON: energy of the digital part of a chip for one of ``images`` inputs, all of which are in ``trace``.
+
+    ``image_pJ`` is with the activity of the trace, ``average_pJ`` with an average one, ``still_pJ`` what leakage and
+    the clock alone take, its gates as open as in the trace, ``memory_pJ`` what accesses to macros of ``memories`` take;
+    of all, of each of ``blocks`` and of each of ``tiles``. Where the trace has some tiles of a chip alone, all of these
+    are of those tiles and of what is around the tiles; ``unseen_tiles`` names the others.
+
+    Raises
+    ------
+    InputError
+        If library, trace or memories are none of this chip.
+    ToolError
+        If a tool is missing or fails.
+    """
+    folder = cache_folder() / "silicon"
+    folder.mkdir(parents=True, exist_ok=True)
+    library = Library(liberty, folder)
+    tiles = chip.tiled
+    texts, prefix = (sources_of_mesh(chip), "mho_") if tiles else (module_texts(chip, "none"), chip.verilog.prefix)
+    cells = Cells(liberty)
+    known = Memories(memories, cells) if memories else None
+    made = synthesise(
+        without_comments(texts), prefix, library, library, folder, memories=known, progress=progress,
+        jobs=os.cpu_count() or 1,
+    )
+    activity = read_activity(trace)
+    took = _Took(made, activity, images=images, period=1e-6 / chip.clock.f_clk_MHz)
+    took.logic(cells)
+    told = took.memories(prefix)
+    return {
+        **sums(took.rows), "average_activity": AVERAGE_ACTIVITY, "cycles": activity.cycles / images,
+        "what": _what(chip, took.traced), "blocks": block_sums(took.rows, prefix), "tiles": tile_sums(took.rows),
+        "unseen_tiles": [tile_name(path) for path in took.traced.unseen],
+        "left_out": _left_out(took.traced, bool(memories)),
+        "clock_gates": took.gates, "named_nets": took.named,
+        "named_flip_flops": float(took.states[0] / max(took.states[1], 1)),
+        **({"memories": told} if memories else {}),
+    }
+
+
+def _what(chip: Chip, traced: Traced) -> str:
+    if not chip.tiled:
+        return "the core without a bus"
+    if not traced.unseen:
+        return (f"the chip of {chip.cores} tiles, each with its own activity, and what is around them, from the start "
+                "of the first program on")
+    return (f"{len(traced.tiles)} of the {chip.cores} tiles of the chip, each with its own activity, and what is "
+            "around the tiles, from the start of the first program of these on")
+
+
+def _left_out(traced: Traced, memories: bool) -> str:
+    text = _LEFT_OUT if memories else f"Memories, {_LEFT_OUT[0].lower()}{_LEFT_OUT[1:]}"
+    if traced.unseen:
+        text += f" So are the tiles without waves, {len(traced.unseen)}: no sum is the whole chip's."
+    return text
+
+
+class _Took:
+    """Adds up what a chip took.
+
+    Attributes
+    ----------
+    traced
+        Where the trace has the chip, and which of its tiles.
+    rows
+        Energies of the tiles that have waves and of what is around the tiles.
+    named, states
+        Nets that the trace knows; flip-flops that it knows, and all.
+    gates
+        Cells that gate clocks.
+    """
+
+    def __init__(self, made: Netlist, activity: Activity, *, images: int, period: float) -> None:
+        self._made, self._activity, self.traced = made, activity, find_design(made, activity)
+        self._images, self._period = images, period
+        self.rows: list[Row] = []
+        self.named, self.states, self.gates = 0, np.zeros(2, np.int64), 0
+
+    def logic(self, cells: Cells) -> None:
+        """All that is of standard cells."""
+        scope = self.traced.scope
+        tops: dict[str, list[str]] = {self._made.top: [""]}
+        for path, module in self.traced.tiles.items():
+            tops.setdefault(module, []).append(path)
+        for top, paths in tops.items():
+            below = {name: text for name, text in self._made.netlists.items() if name == top or name not in tops}
+            model = PowerModel(flatten(top, below, cells), cells)
+            modules = [module for _, module in model.flat.places]
+            names = _names(model.flat)
+            for path in paths:
+                seen = _seen(names, model.flat.nets, self._activity, f"{scope}.{path}" if path else scope)
+                self.named += int(np.count_nonzero(seen.known)) - 2
+                self.states += np.array(model.states(seen))
+                self.gates += len(model.gated)
+                model.carry(seen)
+                energies = _energies(model, seen, self._activity.cycles / self._images, self._period)
+                self.rows += [Row(tile=tile_name(path), module=module, image=one, average=other, still=still)
+                              for module, one, other, still in zip(modules, *energies, strict=True)]
+
+    def memories(self, prefix: str) -> list[dict[str, Any]]:
+        """All macros of memories; what each kind of memory did in an image."""
+        told: dict[str, dict[str, Any]] = {}
+        cycles = self._activity.cycles / self._images
+        for path, module in self.traced.instances.items():
+            tiling = self._made.tilings.get(module)
+            if tiling is None:
+                continue
+            work = seen_work(self._activity, f"{self.traced.scope}.{path.replace('/', '.')}", self._images)
+            leaks = tiling.leakage * cycles * self._period
+            still, took = tiling.still(cycles) + leaks, tiling.energy(work) + leaks
+            average = tiling.energy(average_work(tiling.shape, cycles, AVERAGE_ACTIVITY)) + leaks
+            self.rows.append(Row(
+                tile=tile_name(path), module=module, image=took, average=average, still=still, memory=took - still,
+            ))
+            row = told.setdefault(module, {
+                "memory": module.removeprefix(prefix), "macros": tiling.named(), "two_ports": tiling.two_ports,
+                "instances": 0, "writes": 0.0, "reads": 0.0, "both": 0.0, "image_pJ": 0.0,
+            })
+            for key, value in (("instances", 1), ("writes", work.writes), ("reads", work.reads), ("both", work.both),
+                               ("image_pJ", 1e12 * took)):
+                row[key] += value
+        return sorted(told.values(), key=lambda row: -row["image_pJ"])
+
+
+def _names(flat: Flat) -> list[tuple[str, str, NDArray[np.int64]]]:
+    """Nets with names: path of the place with dots, name, bits; all words of a memory together, by their number."""
+    found = []
+    for (path, _), some in zip(flat.places, flat.names, strict=True):
+        words = [bits for name, bits in some.items() if name.startswith(WORD)]
+        at = path.replace("/", ".")
+        found += [(at, name, bits) for name, bits in some.items() if not name.startswith(WORD)]
+        if words:
+            found.append((at, f"{WORD}{len(words)}", np.concatenate(words)))
+    return found
+
+
+def _seen(
+    names: list[tuple[str, str, NDArray[np.int64]]], nets: int, activity: Activity, scope: str
+) -> Activities:
+    """What the trace knows of the nets of a design whose top is at ``scope``."""
+    seen, cycles = Activities.none(nets), activity.cycles
+    for path, name, bits in names:
+        at = f"{scope}.{path}" if path else scope
+        full = f"{at}.{name}"
+        changes = activity.changes.get(full)
+        if name.startswith(WORD):
+            seen.set(bits, word_changes(activity, at, int(name.removeprefix(WORD))), 0.5)
+        elif changes is not None and len(changes) >= len(bits):
+            # Synthesis leaves out high bits that nothing uses; what has more bits than before is encoded anew.
+            ones, count = activity.ones[full], len(bits)
+            seen.set(bits, np.array(changes[:count]) / cycles, np.array(ones[:count]) / cycles)
+    return seen
+
+
+def _energies(
+    model: PowerModel, seen: Activities, cycles: float, period: float
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """J by place: with the activity seen, with an average one, and of clock and leakage alone."""
+    # A cycle ends before the edge, where a clock is 0; it is 1 for half of each of its own cycles.
+    seen.duty[model.clocks] = seen.changes[model.clocks] / 4
+    average = Activities.none(len(seen.duty))
+    average.set(np.arange(len(seen.duty)), AVERAGE_ACTIVITY, 0.5)
+    average.set(model.clocks, 2.0, 0.5)
+    average.set(model.gated, 2.0 * _OPEN, 0.5 * _OPEN)
+    one, other = model.power(seen), model.power(average)
+    took = cycles * period
+    still = one.clock * cycles + one.leakage * took
+    return one.changes * cycles + still, (other.changes + other.clock) * cycles + other.leakage * took, still

@@ -1,0 +1,87 @@
+"""Where a design is in a trace, and which of its tiles have waves."""
+
+import re
+from dataclasses import dataclass
+
+from macro_models.errors import InputError
+from rtl_gen.emit import ADAPTER
+from sim.silicon.area import Netlist
+from sim.silicon.power.activity import Activity
+
+__all__ = ["Traced", "find_design", "instance_paths", "tile_name"]
+
+_TILE = re.compile(r"tile_\d+_\d+")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Traced:
+    """A design as a trace has it.
+
+    Attributes
+    ----------
+    scope
+        Path of its top in the trace, with dots.
+    instances
+        Module of each instance that has waves, by its path with slashes; the top's path is empty.
+    tiles
+        Those of them that are tiles.
+    unseen
+        Paths of the tiles without waves.
+    """
+
+    scope: str
+    instances: dict[str, str]
+    tiles: dict[str, str]
+    unseen: list[str]
+
+
+def find_design(made: Netlist, activity: Activity) -> Traced:
+    """Where a trace has the design; of a chip of tiles it may have waves of some tiles alone.
+
+    Raises
+    ------
+    InputError
+        If the trace is of another design, or has no cycles.
+    """
+    instances = instance_paths(made)
+    parts = [path for path, module in instances.items() if path and "/" not in path and not module.endswith(ADAPTER)]
+    tiles = [path for path in parts if _TILE.fullmatch(path)]
+    scope = activity.below([path for path in parts if path not in tiles], tiles)
+    if activity.cycles < 1 or f"{scope}.clk" not in activity.changes:
+        raise InputError(f"the trace must have the clock {scope}.clk, and cycles of it")
+    if tiles:
+        _check_mesh(tiles, scope, activity)
+    unseen = [path for path in tiles if f"{scope}.{path}" not in activity.scopes]
+    seen = {path: module for path, module in instances.items() if path.partition("/")[0] not in unseen}
+    shown = {path: seen[path] for path in tiles if path in seen}
+    return Traced(scope=scope, instances=seen, tiles=shown, unseen=unseen)
+
+
+def _check_mesh(tiles: list[str], scope: str, activity: Activity) -> None:
+    """Refuse a mesh of other tiles: its links have the names of all of them, with waves or without."""
+    start = f"{scope}."
+    names = (path.removeprefix(start) for path in activity.changes if path.startswith(f"{start}tile_"))
+    links = {found[0] for name in names if (found := _TILE.match(name)) is not None}
+    if links != set(tiles):
+        raise InputError(f"the trace must be of this chip, a mesh of {len(tiles)} tiles; it is of one of {len(links)}")
+
+
+def instance_paths(made: Netlist) -> dict[str, str]:
+    """Module of each instance of a module, by its path with slashes; the top's path is empty."""
+    found = {"": made.top}
+
+    def visit(path: str, module: str) -> None:
+        for child, name in re.findall(r"^  (\w+) (?:#\(.*\) )?(\w+) \($", made.modules[module], re.MULTILINE):
+            if child in made.modules:
+                inner = f"{path}/{name}" if path else name
+                found[inner] = child
+                visit(inner, child)
+
+    visit("", made.top)
+    return found
+
+
+def tile_name(path: str) -> str | None:
+    """``1,0`` of ``tile_1_0`` and of what is in it; None of what is around the tiles."""
+    top = path.partition("/")[0]
+    return top.removeprefix("tile_").replace("_", ",") if _TILE.fullmatch(top) else None

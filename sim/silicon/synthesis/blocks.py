@@ -1,0 +1,110 @@
+"""Synthesis of a design module by module, so that the hierarchy stays and what did not change is not built again.
+
+Area is given twice: mapped alone, without buffers, and buffered and sized by ABC, which is the netlist that is timed.
+"""
+
+import hashlib
+import json
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from rtl_gen.verilog.module.gating import CLOCK_GATE
+from sim.silicon.liberty.library import Library, write_whole
+from sim.silicon.synthesis.modules import black_box, gate_module, instances, macro_stub
+from sim.silicon.synthesis.tools import tool_text
+
+__all__ = ["FANOUT", "LEAST_GATED", "PERIOD_PS", "Synthesis"]
+
+PERIOD_PS = 10_000
+FANOUT = 12
+"""Most loads of a gate in the netlist that is timed."""
+
+LEAST_GATED = 4
+"""Fewest flip-flops of an enable that have a gate for their clock."""
+
+_KINDS = ("-cell $_DFF_P_ 01 -cell $_DFFE_PP_ 01 -cell $_DFF_PN?_ 01 -cell $_DFFE_PN?P_ 01 "
+          "-cell $_DLATCH_?_ x -cell $_DLATCH_?N?_ x")
+"""Flip-flops before their clocks are gated. A reset that goes before an enable becomes a part of it first."""
+
+
+class Synthesis:
+    """Synthesises modules one at a time, those that the cache does not have.
+
+    Parameters
+    ----------
+    modules
+        Texts of all modules by name.
+    timed, plain
+        Library of the buffered netlist, and of the area without buffers.
+    """
+
+    def __init__(self, modules: dict[str, str], timed: Library, plain: Library, folder: Path) -> None:
+        self.modules, self.timed, self.plain, self.folder = modules, timed, plain, folder
+
+    def block(self, name: str) -> tuple[dict[str, Any], Path]:
+        """Counts of a module, and its netlist."""
+        inner = sorted(set(instances(self.modules[name], self.modules)))
+        stubs = "".join(black_box(self.modules[child]) for child in inner)
+        if "macro_adapter" in name:
+            stubs += macro_stub(self.modules[name])
+        own, gate = self.modules[name], self._gate()
+        if name.endswith(CLOCK_GATE) and gate is not None:
+            own = gate_module(name, *gate)
+        source = own + stubs
+        key = hashlib.sha256("\0".join([source, self._script(name, "K")]).encode()).hexdigest()[:24]
+        counts, netlist = self.folder / f"{key}.json", self.folder / f"{key}.v"
+        if not (counts.exists() and netlist.exists()):
+            with tempfile.TemporaryDirectory(dir=self.folder) as scratch:
+                work = Path(scratch)
+                (work / "source.v").write_text(source)
+                (work / "script.ys").write_text(self._script(name, "."))
+                (work / "drive").write_text(f"set_driving_cell {self.timed.driver}\nset_load 0.02 [all_outputs]\n")
+                tool_text(["yosys", "-q", "script.ys"], work)
+                found = {kind: self._counts(work / kind, name) for kind in ("plain", "timed")}
+                (work / "netlist.v").rename(netlist)
+                write_whole(counts, json.dumps(found))
+        return json.loads(counts.read_text()), netlist
+
+    def _script(self, name: str, folder: str) -> str:
+        """Yosys' script: one synthesis, mapped twice."""
+        unused = {lib: " ".join(f"-dont_use {cell}" for cell in lib.unused) for lib in (self.timed, self.plain)}
+        sized = f"+strash;ifraig;dc2;dch,-f;map,-B,0.9,-D,{PERIOD_PS // 2};topo;"
+        sized += f"buffer,-p,-N,{FANOUT};topo;upsize,-D,{PERIOD_PS // 2};dnsize,-D,{PERIOD_PS // 2}"
+        return f"""read_verilog {folder}/source.v
+hierarchy -check -top {name}
+synth -noabc -top {name}
+opt_clean
+{self._gating()}design -save made
+dfflibmap -liberty {self.plain.path}
+abc -liberty {self.plain.path} {unused[self.plain]}
+opt_clean
+tee -q -o {folder}/plain stat -json -liberty {self.plain.path}
+design -load made
+dfflibmap -liberty {self.timed.path}
+abc -liberty {self.timed.path} {unused[self.timed]} -constr {folder}/drive -script {sized}
+setundef -zero
+opt_clean
+tee -q -o {folder}/timed stat -json -liberty {self.timed.path}
+write_verilog -noattr -noexpr -nohex -simple-lhs {folder}/netlist.v
+"""
+
+    def _gate(self) -> tuple[str, str, str, str] | None:
+        """The cell that gates clocks, if both libraries have the same."""
+        return self.timed.clock_gate if self.timed.clock_gate == self.plain.clock_gate else None
+
+    def _gating(self) -> str:
+        """Commands that give flip-flops with one enable a gated clock, if the library has a cell for it."""
+        gate = self._gate()
+        if gate is None:
+            return ""
+        cell, enable, clock, out = gate
+        return (f"dfflegalize {_KINDS} -cell $_SDFF_PP?_ 01 -cell $_SDFFCE_PP?P_ 01\ndfflegalize {_KINDS}\n"
+                "opt_merge\nopt_clean\n"
+                f"clockgate -pos {cell} {enable}:{clock}:{out} -min_net_size {LEAST_GATED}\nopt_clean\n")
+
+    def _counts(self, file: Path, name: str) -> dict[str, float]:
+        text = file.read_text()
+        found = json.loads(text[text.index("{") :])["modules"][f"\\{name}"]
+        flops = sum(n for cell, n in found["num_cells_by_type"].items() if "df" in cell)
+        return {"area": found.get("area", 0.0), "flip_flops": flops}

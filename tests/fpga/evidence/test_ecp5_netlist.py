@@ -1,0 +1,43 @@
+"""A core of an ECP5 as Yosys leaves it, on its serial line: its products, and the cells that it programs."""
+
+import subprocess
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from fpga.boards import find_board
+from fpga.build.build import prepare
+from fpga.config import board_config
+from fpga.evidence.compare import OPERATIONS, compare_operations, compare_writes, power_up
+from fpga.evidence.netlist import netlist_program
+from fpga.link.simulated import PinsTransport
+from hw.config import load_chip
+from sim.core.bench.write_trials import make_write_trial
+
+BOARD = find_board("ulx3s-85f")
+
+
+@pytest.mark.cosim("yosys", "verilator", "g++", "make")
+@pytest.mark.slow
+@pytest.mark.long
+def test_the_netlist_multiplies_and_programs_as_the_numpy_models_do(tmp_path: Path) -> None:
+    # A faster line than that of the board: most of the time goes into loading.
+    cfg = replace(board_config(BOARD.name, load_chip("tnsa16-core", {"core.g_bits": 4})), baud=6_250_000)
+    assert cfg.level == "pin"
+    prepare(BOARD, cfg, tmp_path)
+    subprocess.run(["yosys", "-q", "top.ys"], cwd=tmp_path, check=True)
+    line = power_up(PinsTransport(netlist_program((tmp_path / "top_netlist.v").read_text(), BOARD.family), cfg.uart))
+    try:
+        found = compare_operations(cfg, line, vectors=1)
+        trial = make_write_trial(cfg.chip, 0, 4)
+        # One cell in nine, of every row and column: a netlist is slow.
+        some = np.arange(trial.skip.size).reshape(trial.skip.shape) % 9 != 0
+        run = compare_writes(line, replace(trial, skip=trial.skip | some))
+    finally:
+        line.close()
+    assert (found.operations, found.codes) == (len(OPERATIONS), len(OPERATIONS) * 16)
+    assert len(run.pulses) > 50
+    assert run.faults.any()
+    assert not run.faults.all()

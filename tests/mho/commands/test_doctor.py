@@ -1,0 +1,81 @@
+"""``mho doctor``: what is missing, and what shadows the packages."""
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from mho.cli import run
+from mho.commands.doctor import PACKAGES, shadowing_names
+
+
+def test_functional_is_ready_here(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["doctor", "functional"]) == 0
+    assert capsys.readouterr().out.endswith("ready for functional\n")
+
+
+def test_names_the_command_that_is_missing(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert run(["doctor", "cosim"]) == 1
+    err = capsys.readouterr().err
+    assert err == "error: not ready for cosim; to make it so: apt-get install verilator g++ make\n"
+
+
+def test_an_old_verilator_is_not_enough(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    tool = tmp_path / "verilator"
+    tool.write_text("#!/bin/sh\necho 'Verilator 4.210 2021-07-07'\n")
+    tool.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert run(["doctor", "cosim", "--json", "-"]) == 1
+    findings = {f["name"]: f for f in json.loads(capsys.readouterr().out)["findings"]}
+    assert findings["verilator"]["cure"] == "apt-get install verilator (Verilator 5.6 or later, found 4.210)"
+    assert not findings["verilator"]["ready"]
+
+
+@pytest.mark.cosim("cocotb")
+@pytest.mark.parametrize(("version", "refused"), [("5.032", True), ("5.036", False), ("5.048", False)])
+def test_a_verilator_that_the_make_of_cocotb_refuses_is_told(
+    version: str, refused: bool, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    tool = tmp_path / "verilator"
+    tool.write_text(f"#!/bin/sh\necho 'Verilator {version} 2025-01-01'\n")
+    tool.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
+    run(["doctor", "cosim", "--json", "-"])
+    findings = {f["name"]: f for f in json.loads(capsys.readouterr().out)["findings"]}
+    assert findings["verilator"]["ready"]
+    assert ("cocotb's make with Verilator" in findings) == refused
+    if refused:
+        assert findings["cocotb's make with Verilator"]["cure"] == (
+            "cocotb's make asks for Verilator 5.036 or later; make SIM=verilator in the folder tb/ of a generated "
+            "design does without it: generate again where it is older"
+        )
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_finds_files_that_shadow_a_package(package: str, tmp_path: Path) -> None:
+    (tmp_path / f"{package}.py").touch()
+    assert shadowing_names(tmp_path) == [tmp_path / f"{package}.py"]
+
+
+def test_finds_folders_that_shadow_a_package(tmp_path: Path) -> None:
+    (tmp_path / "sim").mkdir()
+    assert shadowing_names(tmp_path) == []
+    (tmp_path / "sim" / "__init__.py").touch()
+    assert shadowing_names(tmp_path) == [tmp_path / "sim"]
+
+
+def test_warns_of_a_shadow(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "hw.py").touch()
+    monkeypatch.chdir(tmp_path)
+    assert run(["doctor", "functional"]) == 0
+    assert f"warning: {tmp_path / 'hw.py'} has the name of a package of mho" in capsys.readouterr().err
+
+
+def test_the_tree_itself_is_no_shadow() -> None:
+    assert shadowing_names(Path(__file__).parents[3]) == []

@@ -1,0 +1,258 @@
+"""Energy of the logic from its switching activity: of traces that Icarus made of the generated Verilog."""
+
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from hw.config import Chip, load_chip
+from hw.core import pack
+from hw.kinds import core_blocks
+from hw.noc.registers.packet import NODE_BITS
+from macro_models.errors import InputError
+from macro_models.exact.operation import MvmOperation
+from rtl_gen.emit import module_texts
+from sim.silicon.area import Netlist, chip_area
+from sim.silicon.power.activity import Activity, read_activity
+from sim.silicon.power.energy import AVERAGE_ACTIVITY, chip_energy
+from sim.silicon.power.traced import find_design
+from sim.silicon.synthesis.modules import macro_stub, without_comments
+from sim.tile_networks.build import sources_of_mesh
+
+ROOT = Path(__file__).parents[4]
+LIBRARY = ROOT.parent / "shared/data/ihp-sg13g2/sg13g2_stdcell_typ_1p20V_25C.lib.gz"
+
+COUNTER = """module tb;
+  reg clk = 0;
+  reg [2:0] count = 0;
+  always #5 clk = ~clk;
+  always @(posedge clk) count <= count + 1;
+  initial begin $dumpfile("trace.fst"); $dumpvars(0, tb); #161 $finish; end
+endmodule
+"""
+
+
+def traced(folder: Path, text: str) -> Path:
+    """The trace of a bench that writes ``trace.fst``."""
+    (folder / "all.v").write_text(text)
+    subprocess.run(["iverilog", "-g2012", "-o", "all.vvp", "all.v"], cwd=folder, check=True)
+    subprocess.run(["vvp", "-n", "all.vvp", "-fst"], cwd=folder, check=True, capture_output=True)
+    return folder / "trace.fst"
+
+
+def bench(chip: Chip, values: dict[str, int], moves: str = "") -> str:
+    """A core, or the chip of its tiles, for 200 cycles: with some values at its inputs, others 0, and what moves."""
+    modules = without_comments(sources_of_mesh(chip) if chip.cores > 1 else module_texts(chip, "none"))
+    top = next(iter(modules))
+    head = modules[top].partition(");")[0]
+    inputs = re.findall(r"input +wire (?:\[(\d+):0\] )?(\w+)", head)
+    stub = "".join(macro_stub(text).partition("\n")[2] for name, text in modules.items() if "adapter" in name)
+    quiet = "".join(f"assign {name} = 0; " for name in re.findall(r"output +(?:\[\d+:0\])? *(\w+)", stub))
+    stub = stub.replace("endmodule", f"{quiet}endmodule")
+    lines = [f"  reg [{high or 0}:0] {name} = 0;" for high, name in inputs]
+    lines += [f"  {top} core ({', '.join(f'.{name}({name})' for _, name in inputs)});", "  always #5 clk = ~clk;"]
+    lines += [f"  initial {name} = {value.bit_length() or 1}'d{value};" for name, value in values.items()]
+    lines.append(moves)
+    lines.append('  initial begin $dumpfile("trace.fst"); $dumpvars(0, tb); rst = 1; #40 rst = 0; #1960 $finish; end')
+    return "\n".join([*modules.values(), stub, "module tb;", *lines, "endmodule", ""])
+
+
+def core_at_work(chip: Chip, busy: bool) -> str:
+    """A core that rests, or runs one product after the other on inputs at random."""
+    if not busy:
+        return bench(chip, {})
+    values = {"op_payload": pack(MvmOperation(in_bits=3, out_bits=3), 1), "trim": core_blocks(chip).trim or 0}
+    values |= dict.fromkeys(("op_valid", "i_valid", "o_ready"), 1)
+    return bench(chip, values, "  always @(negedge clk) i_payload <= $urandom;")
+
+
+@pytest.mark.slow
+@pytest.mark.cosim("iverilog", "verilator")
+def test_changes_of_each_bit_are_counted(tmp_path: Path) -> None:
+    activity = read_activity(traced(tmp_path, COUNTER))
+    assert activity.cycles == 16
+    assert activity.changes["tb.count"] == [16, 8, 4]
+    assert activity.changes["tb.clk"] == [32]
+    # What it was before each edge: 0 .. 7, twice.
+    assert activity.ones["tb.count"] == [8, 8, 8]
+
+
+@pytest.mark.slow
+@pytest.mark.cosim("iverilog", "verilator")
+def test_tiles_are_counted_from_the_start_of_their_programs_on(tmp_path: Path) -> None:
+    tile = "module cells; reg running = 0; initial #82 running = 1; endmodule\n"
+    text = tile + COUNTER.replace("always #5", "cells tile();\n  always #5")
+    activity = read_activity(traced(tmp_path, text))
+    # Edges at 85, 95 .. 155.
+    assert activity.cycles == 8
+    assert activity.changes["tb.count"] == [8, 4, 2]
+
+
+@pytest.mark.slow
+@pytest.mark.cosim("iverilog", "verilator")
+def test_cycles_are_counted_in_which_a_memory_writes_and_reads(tmp_path: Path) -> None:
+    """It writes in the cycles 0 to 2 of 8, reads in 1 to 3: both in 1 and 2, of each eight."""
+    ports = "  wire [1:0] write_enable = {count < 3, 1'b0};\n  wire read_enable = count > 0 && count < 4;\n"
+    activity = read_activity(traced(tmp_path, COUNTER.replace("  initial", f"{ports}  initial")))
+    assert activity.ones["tb.write_enable"] == [0, 6]
+    assert activity.ones["tb.read_enable"] == [6]
+    assert activity.accesses == {"tb": (6, 6, 4)}
+
+
+def test_what_is_no_trace_is_one_sentence(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"none\.fst: cannot be read as waveforms"):
+        read_activity(tmp_path / "none.fst")
+
+
+@pytest.mark.slow
+@pytest.mark.cosim("iverilog", "verilator", "yosys")
+@pytest.mark.skipif(not LIBRARY.exists(), reason=f"{LIBRARY} is not there")
+def test_a_core_that_works_takes_more_than_one_that_rests(tmp_path: Path) -> None:
+    """Both take the clock of their flip-flops; blocks add up, and cycles are those of the trace."""
+    chip = load_chip("tnsa16-core", {"programming.engine": False})
+    found = {}
+    for busy in (False, True):
+        folder = tmp_path / str(busy)
+        folder.mkdir()
+        found[busy] = chip_energy(chip, LIBRARY, traced(folder, core_at_work(chip, busy)), 2)
+    rests, works = found[False], found[True]
+    assert rests["cycles"] == works["cycles"] == 100
+    # Without gates the clock of the flip-flops takes nearly all of it.
+    assert rests["still_pJ"] <= rests["image_pJ"] < works["image_pJ"] < works["average_pJ"]
+    # What the clock takes depends on what flip-flops hold.
+    assert works["still_pJ"] == pytest.approx(rests["still_pJ"], rel=0.15)
+    assert rests["image_pJ"] == pytest.approx(rests["still_pJ"], rel=0.05)
+    assert rests["average_pJ"] == pytest.approx(works["average_pJ"])
+    assert rests["average_activity"] == AVERAGE_ACTIVITY
+    assert rests["image_pJ"] == pytest.approx(sum(block["image_pJ"] for block in rests["blocks"]))
+    assert {"sequencer", "line_counters"} <= {block["block"] for block in rests["blocks"]}
+    other = tmp_path / "other"
+    other.mkdir()
+    with pytest.raises(InputError, match="the trace must be of this chip, with digital in it"):
+        chip_energy(chip, LIBRARY, traced(other, COUNTER), 1)
+
+
+MACRO = """library (macros) {
+  capacitive_load_unit (1, pf); voltage_unit : "1V"; leakage_power_unit : "1nW"; type (parts) { bit_width : 64; }
+  cell (macro) {
+    memory () { type : ram; address_width : 6; word_width : 64; }
+    area : 500; cell_leakage_power : 0;
+    bus (din0) { direction : input; memory_write () { address : addr0; clocked_on : clk0; } }
+    bus (dout0) { direction : output; memory_read () { address : addr0; } }
+    bus (wmask0) { bus_type : parts; direction : input; }
+    bus (addr0) { direction : input; }
+    pin (clk0) {
+      clock : true; direction : input;
+      internal_power () { when : "!csb0 & !web0"; rise_power (scalar) { values ("5"); } }
+      internal_power () { when : "!csb0 & web0"; rise_power (scalar) { values ("3"); } }
+      internal_power () { when : "csb0"; rise_power (scalar) { values ("0.5"); } }
+    }
+  }
+}
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.cosim("iverilog", "verilator", "yosys")
+@pytest.mark.skipif(not LIBRARY.exists(), reason=f"{LIBRARY} is not there")
+def test_memories_on_macros_take_what_their_accesses_take(tmp_path: Path) -> None:
+    """Energies by hand from the accesses of the trace; blocks add up with them, in energy and in area."""
+    chip = load_chip("tnsa16-core", {"programming.engine": False})
+    macro = tmp_path / "macro.lib"
+    macro.write_text(MACRO)
+    trace = traced(tmp_path, core_at_work(chip, True))
+    energy = chip_energy(chip, LIBRARY, trace, 2, [macro])
+    bare = chip_energy(chip, LIBRARY, trace, 2)
+    used = 0
+    for one in energy["memories"]:
+        accesses = 5 * one["writes"] + 3 * one["reads"]
+        idle = 100 * one["instances"] - one["writes"] - one["reads"] + one["both"]
+        assert one["image_pJ"] == pytest.approx(accesses + 0.5 * idle)
+        used += accesses - 0.5 * (100 * one["instances"] - idle)
+    assert used > 0
+    assert energy["memory_pJ"] == pytest.approx(used)
+    logic = sum(one["image_pJ"] for one in energy["blocks"] if not one["block"].startswith("mem_"))
+    added = sum(one["image_pJ"] for one in energy["blocks"] if one["block"].startswith("mem_"))
+    assert energy["image_pJ"] == pytest.approx(logic + added)
+    assert bare["image_pJ"] < energy["image_pJ"]
+    assert "Memories" in bare["left_out"]
+    assert "Memories" not in energy["left_out"]
+    area, without = chip_area(chip, LIBRARY, [macro]), chip_area(chip, LIBRARY)
+    assert area["macros"] == ["macro"]
+    assert area["buffered_mm2"] == pytest.approx(without["buffered_mm2"] + area["memory_mm2"])
+    assert area["memory_mm2"] == pytest.approx(1e-6 * sum(one["area"] for one in area["memories"]))
+    made_of = {one["memory"]: one["made_of"] for one in area["memories"]}  # the bus has memories, too
+    assert all(made_of[one["memory"]].startswith("macro") for one in energy["memories"])
+
+
+@pytest.mark.slow
+@pytest.mark.cosim("iverilog", "verilator", "yosys")
+@pytest.mark.skipif(not LIBRARY.exists(), reason=f"{LIBRARY} is not there")
+def test_a_tile_that_the_host_talks_to_takes_more_than_the_others(tmp_path: Path) -> None:
+    """Blocks and tiles add up to the chip; what comes opens gates of the clock where it comes, and nowhere else."""
+    chip = load_chip("tnsa16-2x2", {"programming.engine": False})
+    row, column = NODE_BITS - 1, NODE_BITS - 2  # of an address in words
+    moves = (
+        "  always @(negedge clk) begin host_bus_request_payload <= {$urandom, $urandom}; "
+        f"host_bus_request_payload[{row}:{column}] <= 2'b01; end"
+    )
+    trace = traced(tmp_path, bench(chip, {"host_bus_request_valid": 1, "host_bus_response_ready": 1}, moves))
+    energy = chip_energy(chip, LIBRARY, trace, 2)
+    tiles = {one["tile"]: one for one in energy["tiles"]}
+    assert list(tiles) == ["0,0", "1,0", "0,1", "1,1", None]
+    for key in ("image_pJ", "average_pJ", "still_pJ"):
+        assert sum(one[key] for one in energy["tiles"]) == pytest.approx(energy[key])
+        assert sum(one[key] for one in energy["blocks"]) == pytest.approx(energy[key])
+    assert energy["cycles"] == 100
+    assert energy["named_flip_flops"] > 0.98
+    moved = {tile: one["image_pJ"] - one["still_pJ"] for tile, one in tiles.items()}
+    assert moved["1,0"] > 2 * max(moved["0,1"], moved["1,1"])
+    assert tiles["0,1"]["still_pJ"] == pytest.approx(tiles["1,1"]["still_pJ"], rel=0.001)
+    assert 1.005 < tiles["1,0"]["still_pJ"] / tiles["1,1"]["still_pJ"] < 1.1
+    assert tiles["1,0"]["average_pJ"] == pytest.approx(tiles["1,1"]["average_pJ"])
+
+
+@pytest.mark.slow
+@pytest.mark.cosim("iverilog", "verilator", "yosys")
+@pytest.mark.skipif(not LIBRARY.exists(), reason=f"{LIBRARY} is not there")
+def test_a_trace_of_some_tiles_gives_theirs_and_no_sum_of_all(tmp_path: Path) -> None:
+    """What it has is the same as in a trace of all; sums are of it alone, and the others are named."""
+    chip = load_chip("tnsa16-2x2", {"programming.engine": False})
+    found = {}
+    text = bench(chip, {"host_bus_request_valid": 1, "host_bus_response_ready": 1})
+    few = "$dumpvars(1, tb.core); $dumpvars(0, tb.core.host_port, tb.core.tile_1_0)"
+    for name, dumped in {"all": "$dumpvars(0, tb)", "some": few}.items():
+        text = text.replace("$dumpvars(0, tb)", dumped)
+        (tmp_path / name).mkdir()
+        found[name] = chip_energy(chip, LIBRARY, traced(tmp_path / name, text), 2)
+    tiles = {name: {one["tile"]: one for one in energy["tiles"]} for name, energy in found.items()}
+    assert list(tiles["some"]) == ["1,0", None]
+    for tile, one in tiles["some"].items():
+        assert one == pytest.approx(tiles["all"][tile])
+    some = found["some"]
+    for key in ("image_pJ", "average_pJ", "still_pJ"):
+        assert some[key] == pytest.approx(sum(one[key] for one in tiles["some"].values()))
+        assert some[key] == pytest.approx(sum(one[key] for one in some["blocks"]))
+    assert some["unseen_tiles"] == ["0,0", "0,1", "1,1"]
+    assert found["all"]["unseen_tiles"] == []
+    assert some["what"].startswith("1 of the 4 tiles")
+    assert some["named_flip_flops"] > 0.98
+    assert "tiles without waves, 3: no sum is the whole chip's" in some["left_out"]
+
+
+def test_waves_of_another_mesh_are_not_those_of_some_tiles() -> None:
+    """Links have the names of all tiles, with waves or without."""
+    modules = {"mesh": "  tile tile_0_0 (\n  tile tile_1_0 (\n  port host (\n", "tile": "", "port": ""}
+    made = Netlist(top="mesh", modules=modules, number={}, counts={}, netlists={}, memory_bits={})
+    names = ["clk", "tile_0_0_east_o", "tile_1_0_west_o", "tile_1_0.x", "host.x"]
+    activity = Activity(cycles=3, changes={f"tb.mesh.{name}": [1] for name in names}, ones={}, accesses={})
+    design = find_design(made, activity)
+    assert (design.scope, list(design.tiles), design.unseen) == ("tb.mesh", ["tile_1_0"], ["tile_0_0"])
+    assert list(design.instances) == ["", "tile_1_0", "host"]
+    wider = Activity(cycles=3, changes=activity.changes | {"tb.mesh.tile_0_1_north_o": [1]}, ones={}, accesses={})
+    with pytest.raises(InputError, match=r"must be of this chip, a mesh of 2 tiles; it is of one of 3"):
+        find_design(made, wider)
+    none = Activity(cycles=3, changes={"tb.mesh.clk": [1], "tb.mesh.host.x": [1]}, ones={}, accesses={})
+    with pytest.raises(InputError, match="must be of this chip, with host, tile_0_0, tile_1_0 in it"):
+        find_design(made, none)
