@@ -97,12 +97,17 @@ def near(graph: Graph, chip: Chip, needs: Mapping[str, Needs] = MappingProxyType
 
 
 def _cost(one: Transfer, place: Mapping[str, Place]) -> int:
-    ends = frozenset(place[tile] for tile in one.to)
-    return one.size * (_links(place[one.sender], ends) if one.sums or one.sender == HOST else
-                       sum(_links(place[one.sender], box) for box in boxes_of(ends)))
+    whole = one.sums or one.sender == HOST
+    return one.size * _hops(place[one.sender], tuple([place[tile] for tile in one.to]), whole)
 
 
-@lru_cache(maxsize=1 << 16)
+@lru_cache(maxsize=1 << 18)
+def _hops(start: Place, to: tuple[Place, ...], whole: bool) -> int:
+    """Links that a flit for some places crosses, or one for each part of them that a flit can name."""
+    ends = frozenset(to)
+    return _links(start, ends) if whole else sum(_links(start, box) for box in boxes_of(ends))
+
+
 def _links(start: Place, ends: frozenset[Place]) -> int:
     """Links of the tree of XY routes from one place to some; the host's own one counts as any other."""
     crossed: set[tuple[int, int, bool]] = set()

@@ -298,9 +298,11 @@ def _reductions(
 def contexts_of(groups: Sequence[Sequence[tuple[int, int]]], contexts: int) -> list[int | None]:
     """A context for each group of places, in turn: trees of one context must not meet. None if there is none left."""
     found: list[int | None] = []
-    boxes = [[(min(side), max(side)) for side in zip(*places, strict=True)] for places in groups]
-    for n, box in enumerate(boxes):
-        taken = {found[m] for m in range(n) if all(a[0] <= b[1] and b[0] <= a[1] for a, b in zip(box, boxes[m],
-                                                                                                strict=True))}
+    boxes: list[tuple[int, ...]] = []
+    for places in groups:
+        (left, right), (top, bottom) = ((min(side), max(side)) for side in zip(*places, strict=True))
+        taken = {context for (a, b, c, d), context in zip(boxes, found, strict=True)
+                 if a <= right and left <= b and c <= bottom and top <= d}
+        boxes.append((left, right, top, bottom))
         found.append(next((c for c in range(contexts) if c not in taken), None))
     return found
