@@ -234,8 +234,8 @@ class Tile(wiring.Component):
         idle, retired = Signal(32), Signal()
         engines = (load, vector, send)
         m.d.sync += retired.eq(Cat(sequencer.retire, *(engine.ends for engine in engines)).any())
-        # It counts by one, so that the bit is 1 first after so many cycles; what retired is seen a cycle later. Behind the
-        # end of a program an engine may wait for ever.
+        # It counts by one, so that the bit is 1 first after so many cycles; what retired is seen a cycle later. An
+        # engine may wait for ever behind the end of a program.
         watches = (host.watchdog != 0) & Cat(sequencer.running, *(engine.busy for engine in engines)).any()
         expired = watches & idle.bit_select(host.watchdog, 1)
         with m.If(retired | ~watches):
