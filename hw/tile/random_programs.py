@@ -117,7 +117,20 @@ def borderline(rng: Rng, program: Program, changes: int = 2, cfg: TileConfig = S
             memory[where] = one.layout.pack(values)
             if rng.random() < 0.1:
                 memory[where.start + int(rng.integers(one.layout.words))] ^= 1 << int(rng.integers(32))
-    return replace(program, words=tuple(words[: cfg.instructions]), descriptors=tuple(memory))
+    if rng.random() < 0.02:
+        words, registers = _to_the_end(rng, words, cfg.instructions), (0, *program.registers[1:])
+    else:
+        registers = program.registers
+    return replace(program, words=tuple(words[: cfg.instructions]), descriptors=tuple(memory), registers=registers)
+
+
+def _to_the_end(rng: Rng, words: list[int], size: int) -> list[int]:
+    """The program without its last word, and a loop of no times that leads to the last one of the memory."""
+    rest = size - len(words)
+    if rest < 2:
+        return words
+    last = encode(Op.IMAGE) if rng.random() < 0.5 else encode(Op.SET, first=40, words=int(rng.integers(1, 4)))
+    return [*words[:-1], encode(Op.LOOP, body=rest - 1, reg=1), *[0] * (rest - 1), last]
 
 
 def _edge_instruction(rng: Rng) -> int:

@@ -157,7 +157,7 @@ class Tile(wiring.Component):
         self._issue(m, sequencer, load, vector, send, descriptors)
         self._start(m, host, sequencer, tokens, receiver, descriptors, load)
         self._load(m, host, sequencer, tokens, receiver, descriptors)
-        self._trap(m, host, sequencer, load, vector)
+        self._trap(m, host, sequencer, load, vector, send)
         if cfg.trace:
             connect_trace(m, self, {
                 "sequencer": sequencer, "tokens": tokens, "walks": walks, "load": load, "vector": vector, "send": send})
@@ -229,12 +229,14 @@ class Tile(wiring.Component):
             *(getattr(receiver, name).eq(getattr(tokens, name)) for name in ("map", "map_slot", "map_stream")),
         ]
 
-    def _trap(self, m: Module, host: Any, sequencer: Any, load: Any, vector: Any) -> None:
+    def _trap(self, m: Module, host: Any, sequencer: Any, load: Any, vector: Any, send: Any) -> None:
         """Traps of the engines and of the watchdog; the status."""
         idle, retired = Signal(32), Signal()
-        m.d.sync += retired.eq(sequencer.retire)
-        # It counts by one, so that the bit is 1 first after so many cycles; what retired is seen a cycle later.
-        watches = (host.watchdog != 0) & sequencer.running
+        engines = (load, vector, send)
+        m.d.sync += retired.eq(Cat(sequencer.retire, *(engine.ends for engine in engines)).any())
+        # It counts by one, so that the bit is 1 first after so many cycles; what retired is seen a cycle later. An
+        # engine may wait for ever behind the end of a program.
+        watches = (host.watchdog != 0) & Cat(sequencer.running, *(engine.busy for engine in engines)).any()
         expired = watches & idle.bit_select(host.watchdog, 1)
         with m.If(retired | ~watches):
             m.d.sync += idle.eq(retired)

@@ -219,7 +219,8 @@ class Bench {
             const bool over = !(control_ & 3) || (status_[0] & 15);
             // A program may end before anything is sent.
             const long still = std::max(moved_, settled_);
-            const bool ends = (over && cycles > still + kAfter) || cycles > still + kQuiet ||
+            const long watched = settings_[kWatchdog] ? 1L << settings_[kWatchdog] : 0;
+            const bool ends = (over && cycles > still + kAfter) || cycles > still + kQuiet + watched ||
                               cycles - began_ > kDeadline;
             if (ends) break;
         }

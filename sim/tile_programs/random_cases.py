@@ -11,6 +11,8 @@ __all__ = ["random_cases"]
 
 _LENGTH = 40
 _BLOCKS = 100
+_WATCHDOG = 12
+"""2**k cycles without anything that retires are more than any operation takes, delays of the core included."""
 
 
 def random_cases(rng: np.random.Generator, cfg: TileConfig, changed: int) -> list[Case]:
@@ -25,4 +27,5 @@ def random_cases(rng: np.random.Generator, cfg: TileConfig, changed: int) -> lis
 def _case(program: Program, cfg: TileConfig, rng: np.random.Generator, blocks: int, eager: bool = False) -> Case:
     return Case(
         program=program, given=blocks_for(program, cfg, rng, blocks), seed=int(rng.integers(1 << 30)),
-        stall=int(rng.choice([0, 40, 80])), delay=int(rng.integers(60)), eager=eager)
+        stall=int(rng.choice([0, 40, 80])), delay=int(rng.integers(60)), eager=eager,
+        watchdog=_WATCHDOG * int(rng.random() < 0.25))

@@ -80,7 +80,7 @@ class TileMachine:
         self.sends: Wait | None = None
         self.sent = 0
         self._loops = LoopStack(cfg.instructions)
-        self._pc = 0
+        self._pc = self._at = 0
         self._active: Iterator[Wait] | None = None
         self._legal: dict[int, tuple[Op, Fields]] = {}
         self._sending: tuple[Iterator[Wait], int] | None = None
@@ -91,7 +91,7 @@ class TileMachine:
         """Carry out an instruction, or what is left of it; False if it waits or has ended."""
         if self.ended:
             return False
-        pc = self._pc
+        pc = self._at = self._pc
         try:
             if self._active is None:
                 self._active = self._begin(pc)
@@ -138,10 +138,13 @@ class TileMachine:
         return [self.store.there(k) for k in range(STREAMS)]
 
     def expire(self) -> None:
-        """The watchdog: a tile that waits stops."""
-        wait = self.waits or self.sends
-        if not self.ended and wait is not None:
-            self._stop(self._pc, Cause.WATCHDOG, wait.stream)
+        """The watchdog: a tile that waits stops, one too whose program has ended and whose send engine waits.
+
+        In hardware, where engines have several instructions in hand, the program may be further on.
+        """
+        if self.status is None and (self.waits is not None or self.sends is not None):
+            self.status = Status(Cause.WATCHDOG, Engine.SEQUENCER, self._at, 0, self.image)
+            self.ended, self.waits, self._active = True, None, None
 
     # --- the sequencer ---
 

@@ -28,6 +28,26 @@ def test_descriptors_of_the_page_are_legal(line):
     assemble(streams + known + out + line)
 
 
+TEXT = PAGE.split("## The text\n")[1].split("\n## ")[0]
+AROUND = """
+stream in: block 8, blocks 4, remote
+stream out: block 8, blocks 2
+stream part: block 8, blocks 2
+stream pairs: block 8, blocks 2
+walk taps: stream in
+mvm layer: i_last 1, o_last 3
+vec root: a accumulators, target out, elements 4
+"""
+
+
+@pytest.mark.parametrize("line", [line for cell in re.findall(r"^\| (`.*?) \|", TEXT, re.MULTILINE)
+                                  for line in re.findall(r"`([^`]+)`", cell)])
+def test_what_the_page_says_of_the_text_is_read(line):
+    declares = not line.startswith("set ") and (":" in line or line.endswith("}"))
+    closed = line if not line.endswith("{") else f"{line}\nhalt\n}}"
+    assemble(closed if declares else AROUND + closed)
+
+
 def test_the_sentence_of_the_page_is_that_of_the_check():
     sentence = next(block for block in BLOCKS if "can get stuck" in block).strip()
     with pytest.raises(InputError) as refused:

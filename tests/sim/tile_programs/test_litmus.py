@@ -1,5 +1,7 @@
 """Short programs that once meant something else in hardware than in the interpreter, or that tell both apart."""
 
+from dataclasses import replace
+
 import pytest
 
 from hw.tile.isa import Cause
@@ -42,6 +44,16 @@ loop 2 {
 }
 """
 
+# Behind the end of the program the third copy waits for a place, or an operand for its root.
+FULL = """
+stream in: block 8, blocks 6, remote
+stream out: block 8, blocks 2
+vec copy: kind max, a in, target out, elements 8
+vec copy, free_a, push
+vec copy, free_a, push
+"""
+LASTS = {"a place": FULL + "vec copy, free_a, push", "a root": BEHIND_SEND}
+
 
 def case(text: str, blocks: int = 0) -> Case:
     return Case(program=assemble(text), given={0: tuple(bytes([k] * 8) for k in range(blocks))} if blocks else {})
@@ -67,3 +79,14 @@ def test_a_parameter_of_which_half_is_other_is_written() -> None:
     cases = [case(SCALED.replace("FACTOR", str(factor)), 2) for factor in (2, 3)]
     for one, found in zip(cases, TileSimulation(SIZES).run(cases), strict=True):
         assert difference(expected(one, SIZES), found, SIZES) is None
+
+
+@pytest.mark.slow
+def test_the_watchdog_ends_what_waits_behind_the_end_of_a_program() -> None:
+    stuck = [replace(case(text, blocks), watchdog=9) for text, blocks in zip(LASTS.values(), (6, 0), strict=True)]
+    ends = replace(case(FULL, 6), watchdog=9)
+    *found, right = TileSimulation(SIZES).run([*stuck, ends])
+    for name, one, what in zip(LASTS, stuck, found, strict=True):
+        assert (what.status[0] & 15, what.running) == (Cause.WATCHDOG, False), name
+        assert difference(expected(one, SIZES), what, SIZES) is None, name
+    assert (right.status[0], right.running, right.busy) == (0, False, False)

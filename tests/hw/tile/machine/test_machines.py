@@ -172,6 +172,17 @@ def test_the_watchdog_stops_what_waits():
     assert tile.status.words() == (11 | 1 << 6, 1)
 
 
+def test_the_watchdog_stops_what_waits_behind_the_end():
+    program = assemble("stream out: block 4, blocks 2\nsend out, flow 0\nhalt")
+    tiles = Tiles(alone(program))
+    assert not tiles.run()
+    tile = tiles.tiles["t"]
+    assert tile.ended
+    assert tile.status is None
+    tile.expire()
+    assert tile.status == Status(Cause.WATCHDOG, Engine.SEQUENCER, 1, 0, 0)
+
+
 def test_the_end_of_the_memory_and_words_of_a_set_across_it():
     words = [encode(Op.IMAGE)] * SIZES.instructions
     assert same(Program(words=tuple(words)))[0] == (Cause.END, SIZES.instructions, 0)
