@@ -18,6 +18,7 @@ from sim.chip.programs import programs_of
 from sim.chip.traffic import Expected
 from sim.chip.verify import run_programs
 
+
 class _MasterBus:
     """A :class:`sim.chip.simulation.ChipBus`: one access after the other by a master."""
 
