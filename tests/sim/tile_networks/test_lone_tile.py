@@ -60,9 +60,9 @@ def test_lanes_are_those_of_functional_and_ends_as_predicted(
     ends = np.cumsum(seen.cycles)
     told = np.array(tile_cycles(network, models, masks, lanes, images).ends)
     # Who asks of tokens may wait a cycle for another one, which is not predicted.
-    print(told, ends)
-    assert np.abs(told - ends).max() <= max(2, 0.01 * ends[-1])
-    assert abs(told[0] - ends[0]) <= 2 or name == "convolution"
+    late = np.abs(told - ends)
+    assert late[0] <= 2
+    assert late.max() <= (2 if name == "perceptron" else 2 * IMAGES)
 
 
 @pytest.mark.long
