@@ -7,6 +7,7 @@ from hw.chip.config import tiles_of
 from hw.chip.map import tile_blocks
 from hw.config import Chip
 from hw.host.address_map import AddressMap
+from hw.noc.config import MeshConfig
 from hw.noc.registers.packet import NODE_BITS
 from hw.tile.config import tile_number
 from macro_models.errors import InputError
@@ -36,7 +37,7 @@ def chip_texts(chip: Chip, output: Path, wrap: str, name: str, prefix: str) -> d
     places = (mesh.position(node) for node in range(mesh.nodes))
     design, rtl = macro_design(
         chip, modules, name, prefix,
-        what=f"Compute-in-memory chip {chip.name}, {mesh.columns} x {mesh.rows} programmable tiles",
+        what=f"Compute-in-memory chip {chip.name}, {_tiles(mesh)}",
         cores=tuple(f"{within}tile_{column}_{row}.core." for column, row in places),
         bench=("program.py",),
     )
@@ -44,6 +45,10 @@ def chip_texts(chip: Chip, output: Path, wrap: str, name: str, prefix: str) -> d
     texts |= contract_texts(chip, modules, name, prefix)
     bench = chip_bench_files(design, parts, wrap, model_files(chip, output))
     return with_readme(design, texts | {f"tb/{path}": text for path, text in bench.items()})
+
+
+def _tiles(mesh: MeshConfig) -> str:
+    return "one programmable tile" if mesh.alone else f"{mesh.columns} x {mesh.rows} programmable tiles"
 
 
 def which_tile(chip: Chip, tile: str) -> tuple[int, str]:

@@ -147,7 +147,7 @@ def _part(chip: Chip) -> tuple[str, str]:
         return "core", "the core behind Wishbone"
     kinds = len(set(TileConfig.of_tiles(chip).values()))
     if kinds == 1:
-        return "tile", "one tile, of which all are alike"
+        return "tile", "one tile, of which all are alike" if chip.cores > 1 else "the tile"
     return "chip", f"all {chip.cores} tiles, of {kinds} kinds, and what is around them"
 
 

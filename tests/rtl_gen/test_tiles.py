@@ -90,6 +90,22 @@ def test_tools_accept_both_without_a_word(chip: GenerationReport, tile: Generati
 
 
 @pytest.mark.slow
+@pytest.mark.cosim("verilator", "iverilog", "yosys")
+def test_one_tile_has_wires_in_place_of_its_network(tmp_path: Path) -> None:
+    """Lint clean, no module of a network between node and host, and its bench passes behind AXI4-Lite."""
+    report = generate(load_chip("tnsa16-core", {"tile.programs": True}), tmp_path, wrap="axil")
+    assert (report.top, report.part) == ("mho_chip_axil", "chip")
+    modules = _modules(report)
+    router = modules["mho_lone_router"]
+    assert not re.search(r"\b(reg|always|clk)\b", re.sub(r"//.*", "", router))
+    assert not {name for name in modules if re.search(r"mho_(router|input_unit|reduction|adder)", name)}
+    assert "place" not in modules["mho_core_tile"]
+    test_tools_accept_both_without_a_word(report, generate(
+        load_chip("tnsa16-core", {"tile.programs": True}), tmp_path / "tile", part="tile"))
+    assert "TESTS=1 PASS=1" in run_bench(tmp_path, ["make", "SIM=icarus"])
+
+
+@pytest.mark.slow
 @pytest.mark.cosim("iverilog")
 @pytest.mark.parametrize("wrap", [pytest.param("none", marks=pytest.mark.long), "axil"])
 def test_bench_of_a_chip_passes_from_unknown_states(wrap: str, tmp_path: Path) -> None:

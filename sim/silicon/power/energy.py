@@ -87,6 +87,8 @@ def chip_energy(
 def _what(chip: Chip, traced: Traced) -> str:
     if not chip.tiled:
         return "the core without a bus"
+    if chip.cores == 1:
+        return "the tile, and what is around it, from the start of its program on"
     if not traced.unseen:
         return (f"the chip of {chip.cores} tiles, each with its own activity, and what is around them, from the start "
                 "of the first program on")

@@ -12,6 +12,7 @@ from fpga.build.build import build, synthesise
 from fpga.build.report import unroutable
 from fpga.config import board_config
 from fpga.families import FAMILIES
+from hw.board import TilesConfig
 from hw.config import load_chip
 from macro_models.errors import InputError, ToolError
 
@@ -74,6 +75,16 @@ def test_cells_that_do_not_fit_are_told_before_anything_is_built(
 def test_a_mesh_has_no_place_on_a_board() -> None:
     with pytest.raises(InputError, match=r"row to fit on icebreaker, not 2 x 1; tiles are for ulx3s-85f$"):
         board_config("icebreaker", load_chip("tnsa16-core", {"mesh.columns": 2}))
+
+
+def test_one_tile_has_a_place_where_several_have_none() -> None:
+    chip = load_chip("tnsa64-tile")
+    assert isinstance(board_config("colorlight-i5", chip), TilesConfig)
+    with pytest.raises(InputError, match=r"^tnsa64-tile: tile.programs must be false to fit on icebreaker, not true; "
+                                         r"tiles are for ulx3s-85f, orangecrab, colorlight-i5$"):
+        board_config("icebreaker", chip)
+    with pytest.raises(InputError, match=r"row to fit on colorlight-i5, not 2 x 2; tiles are for ulx3s-85f$"):
+        board_config("colorlight-i5", load_chip("tnsa64-2x2"))
 
 
 def test_tiles_whose_buffers_do_not_fit_are_told_before_anything_is_built(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import math
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -30,6 +31,18 @@ def test_chip_is_hashable_and_frozen():
     assert hash(chip) == hash(load_chip("neurram-core"))
     with pytest.raises(dataclasses.FrozenInstanceError):
         chip.name = "other"
+
+
+@pytest.mark.parametrize(("name", "changes", "tiled", "contexts"), [
+    ("tnsa64-core", {}, False, 0), ("tnsa64-core", {"tile.programs": True}, True, 0), ("tnsa64-tile", {}, True, 0),
+    ("tnsa64-2x2", {}, True, 2), ("tnsa64-2x2", {"tile.programs": False}, True, 2),
+    ("tnsa64-2x2", {"mesh.columns": 1, "mesh.rows": 1}, True, 0),
+])
+def test_tiles_are_several_cores_or_one_that_runs_its_program(
+    name: str, changes: dict[str, Any], tiled: bool, contexts: int
+) -> None:
+    chip = load_chip(name, changes)
+    assert (chip.tiled, chip.contexts) == (tiled, contexts)
 
 
 @pytest.mark.parametrize("name", preset_names())

@@ -55,3 +55,9 @@ def test_an_override_is_named_and_one_core_has_no_tiles() -> None:
         load_chip("tnsa64-2x2", ["tile.at.5,0.lanes=8"])
     with pytest.raises(InputError, match=r"must name tiles of the mesh, none, since the chip has one core, not"):
         load_chip("tnsa64-core", ["tile.at.0,0.lanes=8"])
+
+
+def test_one_tile_is_named_by_its_place() -> None:
+    assert load_chip("tnsa64-tile", ["tile.at.0,0.lanes=8"]).tile.of(0, 0).lanes == 8
+    with pytest.raises(InputError, match=r'tile.at.1,0 must name tiles of the mesh, 0,0 alone, not "1,0"$'):
+        load_chip("tnsa64-tile", ["tile.at.1,0.lanes=8"])

@@ -50,6 +50,7 @@ CASES = [
     MeshConfig(columns=3, rows=2, payload_bits=64, depth=2, queues=2, tag_bits=2),
     MeshConfig(columns=1, rows=2, payload_bits=128, depth=2, contexts=0, tag_bits=3),
     MeshConfig(columns=9, rows=1, payload_bits=32, depth=2, contexts=4),
+    MeshConfig(columns=1, rows=1, payload_bits=64, depth=1, contexts=0),
 ]
 
 
@@ -58,7 +59,7 @@ CASES = [
     ("cfg", "stall"),
     [
         (CASES[0], 0.0), pytest.param(CASES[1], 0.5, marks=pytest.mark.long), (CASES[2], 0.5),
-        pytest.param(CASES[3], 0.3, marks=pytest.mark.long),
+        pytest.param(CASES[3], 0.3, marks=pytest.mark.long), (CASES[4], 0.4),
     ],
     ids=[f"{cfg.columns}x{cfg.rows}x{cfg.payload_bits}" for cfg in CASES],
 )

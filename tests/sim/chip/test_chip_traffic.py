@@ -11,7 +11,7 @@ from hw.chip.map import tile_name
 from hw.config import load_chip
 from hw.host.registers import Access, Register
 from macro_models.errors import ToolError
-from sim.chip.programs import Programs
+from sim.chip.programs import Programs, programs_of
 from sim.chip.simulation import chip_text
 from sim.chip.traffic import IDLE, Expected, Traffic
 from sim.chip.verify import verify_chip, with_traffic
@@ -116,6 +116,16 @@ def test_a_chip_with_programs_traffic_and_write_verify() -> None:
     assert report.images > 5
 
 
+@pytest.mark.slow
+@pytest.mark.cosim("verilator", "g++", "make")
+def test_a_chip_of_one_tile_behind_axi() -> None:
+    """One program beside the accesses, and then the cells of its core."""
+    report = verify_chip(load_chip("tnsa16-core", {"tile.programs": True}), wrap="axil", accesses=250)
+    assert (report.accesses, report.cells) == (250, 256)
+    assert report.images > 5
+    assert report.errors > 10
+
+
 @pytest.mark.long
 @pytest.mark.cosim("verilator", "g++", "make")
 @pytest.mark.parametrize("phases", [1, 4])
@@ -127,6 +137,14 @@ def test_a_chip_of_phase_change_cores(phases: int) -> None:
     # The host gives commands to a core whose tile runs no program.
     assert {"calibrate", "measure", "range", "read", "program"} <= set(report.commands)
     assert report.commands["program"] == 2
+
+
+def test_requests_that_load_the_only_tile_are_counted() -> None:
+    programs = programs_of(load_chip("tnsa16-core", {"tile.programs": True}))
+    assert len(programs.texts()) == 1
+    assert programs.counted == 2 * len(programs.writes()) > 100
+    assert [one.node for one in programs.made(3)] == [0]
+    assert [one.node for one in programs_of(CHIP).made(3)] == [0, 1]
 
 
 @pytest.mark.parametrize("name", ["pwm16-2x2", "hermes"])

@@ -1,0 +1,77 @@
+"""Networks on a chip of one tile, in its Verilog: the lanes of functional, in the cycles that are predicted."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from compiler import Network
+from compiler.tile.cycles import tile_cycles
+from sim.account import RunAccount
+from sim.board.tiles.backend import TilesFpgaSimBackend
+from sim.executor import build_cores, core_masks, execute
+from sim.functional import FunctionalBackend
+from sim.tile_networks.backend import TileCosimBackend
+from tests.compiler.tile.lone_networks import convolution, perceptron
+from tests.compiler.tile.network_bench import DAY
+
+pytestmark = [pytest.mark.cosim, pytest.mark.slow]
+
+Case = tuple[Network, NDArray[Any]]
+IMAGES, FIRST = 4, 9
+
+
+@pytest.fixture(scope="module")
+def cases() -> dict[str, Case]:
+    return {"perceptron": perceptron(), "convolution": convolution()}
+
+
+@pytest.fixture(scope="module")
+def backend() -> Iterator[TileCosimBackend]:
+    backend = TileCosimBackend(optimise=False)
+    yield backend
+    backend.close()
+
+
+@pytest.mark.parametrize("name", ["perceptron", "convolution"])
+@pytest.mark.parametrize("device", ["ideal", "rram-neurram"])
+def test_lanes_are_those_of_functional_and_ends_as_predicted(
+    backend: TileCosimBackend, cases: dict[str, Case], name: str, device: str
+) -> None:
+    network, x = cases[name]
+    assert network.tiles is not None
+    assert list(network.tiles.programs) == ["0,0"]
+    program, masks = network.program, core_masks(network)
+    models = build_cores(network, device=device, seed=3, time_s=DAY)
+    lanes = program.input.compute(x[:IMAGES].reshape(IMAGES, -1))
+    images = np.arange(FIRST, FIRST + IMAGES, dtype=np.uint64)
+    found = list[tuple[Any, RunAccount]]()
+    for one in (FunctionalBackend(), backend):
+        account = RunAccount(program, IMAGES, IMAGES, network.chip, masks)
+        account.begin(0, *program.input.compute_counted(x[:IMAGES].reshape(IMAGES, -1)))
+        one.open_network(network, models)
+        found.append((one.run(program, masks, lanes, images, account), account))
+    (wanted, expected), (made, seen) = found
+    np.testing.assert_array_equal(made, wanted)
+    assert len(np.unique(made)) > IMAGES
+    assert seen.layers == expected.layers
+    ends = np.cumsum(seen.cycles)
+    told = np.array(tile_cycles(network, models, masks, lanes, images).ends)
+    # Who asks of tokens may wait a cycle for another one, which is not predicted.
+    late = np.abs(told - ends)
+    assert late[0] <= 2
+    assert late.max() <= (2 if name == "perceptron" else 2 * IMAGES)
+
+
+@pytest.mark.long
+def test_an_emulated_array_gives_the_same(cases: dict[str, Case]) -> None:
+    """The chip as it would be on a board."""
+    network, x = cases["perceptron"]
+    backend = TilesFpgaSimBackend()
+    try:
+        found = execute(network, backend, x[:IMAGES], device="ideal").by_name["y"]
+    finally:
+        backend.close()
+    np.testing.assert_array_equal(found, execute(network, FunctionalBackend(), x[:IMAGES], device="ideal").by_name["y"])
