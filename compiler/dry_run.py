@@ -97,7 +97,7 @@ def _tiles(
     net: FloatNetwork, chip: Chip, op: MvmOperation, slices: Sequence[int], faults: FaultMaps | None
 ) -> dict[str, Any] | None:
     """What tiles would hold, if they have programs."""
-    if not chip.tile.programs or chip.cores == 1:
+    if not chip.tile.programs:
         return None
     from compiler.tile.dry import planned_tiles
 

@@ -38,17 +38,17 @@ def compile_for_chip(
     input_shape: Mapping[str, Sequence[int]] | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Network:
-    """:func:`compiler.compile_model`; with ``tile.programs`` of a mesh the network holds the programs of its tiles.
+    """:func:`compiler.compile_model`; with ``tile.programs`` the network holds the programs of its tiles.
 
     Raises
     ------
     InputError
         If something is wrong, or has no form on the tiles: one sentence.
     """
-    if not chip.tile.programs or chip.cores == 1:
+    if not chip.tile.programs:
         if options is not None and options.duplicates > 1:
             raise InputError(f"compile option {argument('duplicates')} must be 1 where a host schedules the cores, not "
-                             f"{options.duplicates}: it is of tiles, tile.programs of a chip with several cores")
+                             f"{options.duplicates}: it is of tiles, which tile.programs is for")
         return compile_model(
             model, chip, calibrate=calibrate, device=device, options=options, faults=faults, freeze=freeze,
             input_shape=input_shape, progress=progress,

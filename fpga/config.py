@@ -7,6 +7,7 @@ from types import MappingProxyType
 from hw.board import AnyConfig, BoardConfig, TilesConfig
 from hw.config import Chip, load_chip
 from hw.emulator import chunk_cells
+from hw.noc.config import MAX_SIDE
 from macro_models.errors import InputError
 
 __all__ = ["BOARDS", "BoardConfig", "BoardPlan", "TilesPlan", "board_config"]
@@ -22,6 +23,8 @@ class TilesPlan:
         Most cells of each core that meet their input in one cycle.
     slots, clock_hz, baud, link_bytes
         As in :class:`hw.board.TilesConfig`.
+    most
+        Tiles that there is room for.
     """
 
     lanes: int
@@ -29,6 +32,7 @@ class TilesPlan:
     clock_hz: int
     baud: int
     link_bytes: int = 1024
+    most: int = MAX_SIDE**2
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,10 +88,12 @@ BOARDS: Mapping[str, BoardPlan] = MappingProxyType(
             chip="hx8k-breakout", lanes=32, word_bits=128, search_width=4, clock_hz=24_000_000, baud=3_000_000
         ),
         "orangecrab": BoardPlan(
-            chip="orangecrab", lanes=64, word_bits=512, clock_hz=48_000_000, baud=3_000_000, link_bytes=1024
+            chip="orangecrab", lanes=64, word_bits=512, clock_hz=48_000_000, baud=3_000_000, link_bytes=1024,
+            tiles=TilesPlan(lanes=8, clock_hz=24_000_000, baud=3_000_000, most=1),
         ),
         "colorlight-i5": BoardPlan(
-            chip="colorlight-i5", lanes=64, word_bits=512, clock_hz=50_000_000, baud=3_000_000, link_bytes=1024
+            chip="colorlight-i5", lanes=64, word_bits=512, clock_hz=50_000_000, baud=3_000_000, link_bytes=1024,
+            tiles=TilesPlan(lanes=8, clock_hz=25_000_000, baud=3_000_000, most=1),
         ),
         "ecpix5-85f": BoardPlan(
             chip="ecpix5-85f", lanes=256, word_bits=4096, pin_lines=64, clock_hz=50_000_000, baud=3_000_000,
@@ -116,20 +122,25 @@ def board_config(board: str, chip: Chip | None = None, *, noise: bool = False) -
         raise InputError(f"board must be one of {', '.join(BOARDS)}, not {board!r}")
     chip = load_chip(plan.chip) if chip is None else chip
     least = chunk_cells(chip.core.g_bits)
-    if chip.cores > 1 and plan.tiles is not None:
+    if chip.tiled and plan.tiles is not None and chip.cores <= plan.tiles.most:
         tiles = plan.tiles
         return TilesConfig(
             chip=chip, lanes=max(least, min(tiles.lanes, chip.lines)), slots=tiles.slots, noise=noise,
             clock_hz=tiles.clock_hz, baud=tiles.baud, link_bytes=tiles.link_bytes,
         )
-    if chip.cores > 1:
-        mesh, able = f"{chip.mesh.columns} x {chip.mesh.rows}", ", ".join(n for n, one in BOARDS.items() if one.tiles)
-        raise InputError(
-            f"{chip.name}: mesh must have 1 column and 1 row to fit on {board}, not {mesh}; tiles are for {able}"
-        )
+    if chip.tiled:
+        able = ", ".join(n for n, one in BOARDS.items() if one.tiles and chip.cores <= one.tiles.most)
+        raise InputError(f"{chip.name}: {_one_core(chip, board)}; tiles are for {able}")
     given = 2 ** ((plan.word_bits // chip.core.g_bits).bit_length() - 1)
     return BoardConfig(
         chip=chip, level="pin" if chip.lines <= plan.pin_lines else "vector",
         lanes=max(8, least, min(plan.lanes, chip.lines, given)), slots=plan.slots, memory=plan.memory, noise=noise,
         search_width=plan.search_width, clock_hz=plan.clock_hz, baud=plan.baud, link_bytes=plan.link_bytes,
     )
+
+
+def _one_core(chip: Chip, board: str) -> str:
+    """What must be otherwise for a board that holds a core and no tile."""
+    if chip.cores > 1:
+        return f"mesh must have 1 column and 1 row to fit on {board}, not {chip.mesh.columns} x {chip.mesh.rows}"
+    return f"tile.programs must be false to fit on {board}, not true"

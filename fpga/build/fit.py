@@ -1,7 +1,7 @@
 """What fits on a board."""
 
 from fpga.boards import Board
-from hw.board import AnyConfig
+from hw.board import AnyConfig, TilesConfig
 from hw.tile.config import TileConfig
 from macro_models.errors import InputError
 
@@ -16,7 +16,8 @@ def what_fits(board: Board) -> str:
 
 def _buffer_bits(cfg: AnyConfig) -> int:
     """Of the buffers of all tiles; a core alone has none."""
-    return sum(8 * tile.buffer_bytes for tile in TileConfig.of_tiles(cfg.chip).values()) if cfg.cores > 1 else 0
+    tiles = TileConfig.of_tiles(cfg.chip).values() if isinstance(cfg, TilesConfig) else ()
+    return sum(8 * tile.buffer_bytes for tile in tiles)
 
 
 def check_memory(board: Board, cfg: AnyConfig) -> None:
@@ -34,7 +35,7 @@ def check_memory(board: Board, cfg: AnyConfig) -> None:
     have = board.spram if spram else board.memory_bits
     if need > have:
         sizes = f"{need} SPRAMs" if spram else f"{need / 1024:g} kbit of block RAM"
-        what = "cells" if cfg.cores == 1 else "cells and buffers"
+        what = "cells and buffers" if isinstance(cfg, TilesConfig) else "cells"
         there = f"{have}" if spram else f"{have / 1024:g} kbit"
         raise InputError(
             f"{cfg.chip.name} is too large for {board.name}: its {what} need {sizes} and the {board.device} has "

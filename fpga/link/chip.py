@@ -16,7 +16,7 @@ from hw.host.link.format import Status
 from hw.host.link.tasks import Read, Write
 from hw.host.link.uart import UartConfig
 from sim.chip.apart import build_apart
-from sim.chip.programs import Programs
+from sim.chip.programs import programs_of
 from sim.chip.traffic import Expected
 from sim.chip.verify import ChipReport, require_tiles, run_programs
 
@@ -85,21 +85,21 @@ def _follows(last: Expected, one: Expected) -> bool:
 def verify_line(
     chip: Chip, *, accesses: int, seed: int = 0, progress: Callable[[int, int], object] = lambda *_: None
 ) -> ChipReport:
-    """Run two programs on the Verilog of a chip while its host reads and writes over the serial line.
+    """Run programs on the Verilog of a chip while its host reads and writes over the serial line.
 
     A bit of the line lasts 8 cycles.
 
     Parameters
     ----------
     chip
-        A chip of at least three tiles.
+        A chip of at least three tiles, or of one.
     accesses, seed, progress
         As of :func:`sim.chip.verify.verify_chip`.
 
     Raises
     ------
     InputError
-        If the chip has fewer tiles.
+        If the chip has other tiles.
     ToolError
         If anything is not as expected, or a tool is missing or fails.
     """
@@ -108,7 +108,7 @@ def verify_line(
     try:
         client = LinkClient(line, patience=60, wait=0.02, nonce=lambda: next(numbers))
         client.open()
-        errors, images = run_programs(LinkBus(client), Programs(chip), accesses, seed=seed, progress=progress)
+        errors, images = run_programs(LinkBus(client), programs_of(chip), accesses, seed=seed, progress=progress)
         return ChipReport.of(
             parts, host="serial line", accesses=accesses, errors=errors, images=images, cells=0,
             cycles=round(line.now() * _UART.clock_hz),

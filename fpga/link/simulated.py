@@ -77,10 +77,11 @@ class PinsTransport:
 
     def reset_link(self, cycles: int = 3) -> None:
         """Reset the device's end of the link, whatever it is doing; the whole board where that cannot be done alone."""
-        port = "link_reset" if "link_reset" in self._bench.ports else "rst"
-        self._bench.set(port, 1)
+        port = next(name for name in ("link_reset", "rst_n", "rst") if name in self._bench.ports)
+        on = int(port != "rst_n")
+        self._bench.set(port, on)
         self.run(cycles)
-        self._bench.set(port, 0)
+        self._bench.set(port, 1 - on)
 
     def reopen(self) -> None:
         """What is on its way stays there."""

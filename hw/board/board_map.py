@@ -62,8 +62,8 @@ def board_map(cfg: BoardFacts) -> RegisterMap:
             Register(name="geometry", address=0x008, doc="Size of the core.", fields=(
                 _constant("lines", 16, emulator.lines, "Bit lines, source lines and word lines."),
                 _constant("noise", 1, emulator.noise, "It has a shift register for read noise."),
-                _constant("columns", 5, cfg.chip.mesh.columns, "Columns of tiles; 1: one core."),
-                _constant("rows", 5, cfg.chip.mesh.rows, "Rows of tiles; 1: one core."),
+                _constant("columns", 5, cfg.chip.mesh.columns, "Columns of tiles; 1: one core or one tile."),
+                _constant("rows", 5, cfg.chip.mesh.rows, "Rows of tiles; 1: one core or one tile."),
             )),
             Register(name="clock", address=0x00C, doc="Frequency of the design.", fields=(
                 _constant("hz", 32, cfg.clock_hz, "In Hz."),

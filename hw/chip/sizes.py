@@ -14,7 +14,7 @@ _NAMED = 3
 
 def tile_sizes(chip: Chip) -> list[tuple[str, str]]:
     """Pairs of a name and a value with its unit; none for a chip that has no tiles."""
-    if chip.cores == 1 or chip.mesh.payload_bits not in TILE_FLITS:
+    if not chip.tiled or chip.mesh.payload_bits not in TILE_FLITS:
         return []
     mesh, kinds = MeshConfig.from_chip(chip), dict[TileConfig, list[str]]()
     for name, cfg in TileConfig.of_tiles(chip).items():

@@ -123,9 +123,13 @@ def top_name(wrap: str, part: str = "core") -> str:
     return f"{part}{WRAPS[wrap]}"
 
 
-def configurations(chip: Description) -> tuple[object, ...]:
-    """What the blocks of a chip are configured by: their modules are called by the names of the blocks alone."""
-    return ChipParts.from_chip(chip).configurations if chip.cores > 1 else core_blocks(chip).configurations
+def configurations(chip: Description, part: str = "chip") -> tuple[object, ...]:
+    """What the blocks of a chip are configured by, or of its ``core`` alone.
+
+    Their modules are called by the names of the blocks alone.
+    """
+    tiles = chip.tiled and part != "core"
+    return ChipParts.from_chip(chip).configurations if tiles else core_blocks(chip).configurations
 
 
 def build_tile(chip: Description, number: int = 0) -> wiring.Component:

@@ -59,8 +59,8 @@ class MeshSection(Section):
     fifo_depth: int = key(16, "Flits that a FIFO of a router holds.", choices=(1, 2, 4, 8, 16), shapes=("noc",))
     fifos: int = key(1, "FIFOs of each input of a router.", choices=(1, 2), shapes=("noc",))
     contexts: int = key(
-        2, "Trees of in-network reduction that may cross a router at a time.", choices=(0, 1, 2, 4),
-        shapes=("noc", "tile"),
+        2, "Trees of in-network reduction that may cross a router at a time; of one tile there are none.",
+        choices=(0, 1, 2, 4), shapes=("noc", "tile"),
     )
 
 
@@ -244,6 +244,16 @@ class Chip(ABC):
     def cores(self) -> int:
         """Cores of the chip."""
         return self.mesh.columns * self.mesh.rows
+
+    @property
+    def tiled(self) -> bool:
+        """Whether it is made of tiles: several cores, or one that runs its program; else a host has the one core."""
+        return self.cores > 1 or self.tile.programs
+
+    @property
+    def contexts(self) -> int:
+        """Trees of reduction that there are: over several tiles, or none."""
+        return self.mesh.contexts if self.cores > 1 else 0
 
     @property
     def sha256(self) -> str:

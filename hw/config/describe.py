@@ -57,7 +57,7 @@ def warnings(chip: Chip) -> list[str]:
             f"cells.g_full_scale_uS = {chip.cells.g_full_scale_uS:g} leaves less than 10 % above cells.g_max_uS = "
             f"{chip.cells.g_max_uS:g}, so cells that relax upwards are clipped"
         )
-    if chip.cores > 1 and chip.mesh.payload_bits not in TILE_FLITS:
+    if chip.tiled and chip.mesh.payload_bits not in TILE_FLITS:
         result.append(
             f"mesh.payload_bits = {chip.mesh.payload_bits}: tiles take 32 or 64, so that of this chip only the network "
             "is generated (mho generate --part noc)"

@@ -1,4 +1,4 @@
-"""``[tile]``: what runs the program of a core in a mesh of several, and which tiles have other sizes."""
+"""``[tile]``: what runs the program of a core, alone or in a mesh, and which tiles have other sizes."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -8,17 +8,19 @@ from hw.config.keys import ChipError, Section, key, keys_of, nearest, shown
 
 __all__ = ["TileSection"]
 
+_OF_ALL = ("programs", "at")
+"""Keys that no tile has for itself."""
 _PLACE = re.compile(r"(\d{1,2}|\*),(\d{1,2}|\*)")
 
 
 @dataclass(frozen=True, kw_only=True)
 class TileSection(Section):
-    """``[tile]``: what runs the program of a core in a mesh of several; ``at`` names tiles that are otherwise."""
+    """``[tile]``: what runs the program of a core, alone or in a mesh; ``at`` names tiles that are otherwise."""
 
     _name = "tile"
     programs: bool = key(
-        False, "Networks become programs that the tiles run by themselves; false: a host schedules each product.",
-        later=True,
+        False, "Networks become programs that the tiles run by themselves, a core alone is a tile then; false: a host "
+        "schedules each product.", shapes=("tile",), later=True,
     )
     lanes: int = key(
         4, "Elements that the vector unit takes a cycle.", choices=(2, 4, 8), shapes=("tile",), later=True
@@ -59,9 +61,10 @@ class TileSection(Section):
         named: dict[tuple[int, int], str] = {}
         for place in self.at:
             path, some = f"tile.at.{place}", list(_places(place, columns, rows))
-            if not some or columns * rows == 1:
-                last = f"0,0 to {columns - 1},{rows - 1}"
-                legal = last if columns * rows > 1 else "none, since the chip has one core"
+            several = columns * rows > 1
+            if not some or not (several or self.programs):
+                alone = "0,0 alone" if self.programs else "none, since the chip has one core"
+                legal = f"0,0 to {columns - 1},{rows - 1}" if several else alone
                 raise ChipError(path, f"{path} must name tiles of the mesh, {legal}, not {shown(place)}")
             for one in some:
                 if (other := named.setdefault(one, place)) != place:
@@ -77,7 +80,7 @@ def _sizes(place: str, table: object) -> dict[str, int]:
                               f"not {shown(place)}")
     if not isinstance(table, Mapping):
         raise ChipError(path, f"{path} must be a table such as {{ buffer_kib = 64 }}, not {shown(table)}")
-    specs = {name: spec for name, spec in keys_of(TileSection).items() if "tile" in spec.shapes and name != "at"}
+    specs = {name: spec for name, spec in keys_of(TileSection).items() if name not in _OF_ALL}
     for name in table:
         if name not in specs:
             meant = nearest(str(name), specs)

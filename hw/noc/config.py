@@ -28,7 +28,7 @@ class MeshConfig:
     Parameters
     ----------
     columns, rows
-        Nodes each way, 1 to 16, two nodes at least. Column 0 is the west, row 0 the north.
+        Nodes each way, 1 to 16. Column 0 is the west, row 0 the north. One node alone has the host and no neighbours.
     payload_bits
         Payload of a flit: 32, 64 or 128.
     tag_bits
@@ -40,7 +40,7 @@ class MeshConfig:
         FIFOs an input, 1 or 2. With two, a flit takes the one that the least bit of its tag names, so that flits of a
         tag stay in order.
     contexts
-        Trees of the reduction that are set up at a time, 0 (no reduction), 1, 2 or 4.
+        Trees of the reduction that are set up at a time, 0 (no reduction, as with one node), 1, 2 or 4.
 
     Raises
     ------
@@ -59,36 +59,54 @@ class MeshConfig:
     def __post_init__(self) -> None:
         for name in ("columns", "rows"):
             _check(name, getattr(self, name), f"1 to {MAX_SIDE}", 1 <= getattr(self, name) <= MAX_SIDE)
-        _check("columns * rows", self.nodes, "at least 2", self.nodes >= 2)
         _check("payload_bits", self.payload_bits, "32, 64 or 128", self.payload_bits in (32, 64, 128))
         _check("tag_bits", self.tag_bits, "2 to 8", 2 <= self.tag_bits <= 8)
         _check("depth", self.depth, "1, 2, 4, 8 or 16", self.depth in (1, 2, 4, 8, 16))
         _check("queues", self.queues, "1 or 2", self.queues in (1, 2))
         _check("contexts", self.contexts, "0, 1, 2 or 4", self.contexts in (0, 1, 2, 4))
+        _check("contexts", self.contexts, "0 with one node", not (self.alone and self.contexts))
 
     @classmethod
     def from_chip(cls, chip: Chip) -> "MeshConfig":
-        """The mesh of a chip.
+        """The mesh of a chip of tiles.
 
         Raises
         ------
         InputError
-            If the chip has one core, thus no mesh.
+            If the chip has one core that is no tile, thus no mesh.
         """
         mesh = chip.mesh
-        if chip.cores == 1:
-            raise InputError(
-                f"{chip.name}: mesh.columns x mesh.rows must be at least two nodes for a network on chip, not 1 x 1"
-            )
+        if not chip.tiled:
+            raise InputError(f"{_no_network(chip)}, or tile.programs = true for one tile")
+        # Nothing waits on the way between one node and the host.
+        alone = {} if chip.cores > 1 else {"queues": 1, "depth": 1}
+        sizes = {"depth": mesh.fifo_depth, "queues": mesh.fifos} | alone
         return cls(
-            columns=mesh.columns, rows=mesh.rows, payload_bits=mesh.payload_bits, depth=mesh.fifo_depth,
-            queues=mesh.fifos, contexts=mesh.contexts,
+            columns=mesh.columns, rows=mesh.rows, payload_bits=mesh.payload_bits, contexts=chip.contexts, **sizes,
         )
+
+    @classmethod
+    def of_network(cls, chip: Chip) -> "MeshConfig":
+        """The network on chip of a chip of several tiles.
+
+        Raises
+        ------
+        InputError
+            If the chip has one core, thus no network.
+        """
+        if chip.cores == 1:
+            raise InputError(_no_network(chip))
+        return cls.from_chip(chip)
 
     @property
     def nodes(self) -> int:
         """Nodes of the mesh."""
         return self.columns * self.rows
+
+    @property
+    def alone(self) -> bool:
+        """Whether there is one node, between which and the host there are wires alone."""
+        return self.nodes == 1
 
     @property
     def masks(self) -> bool:
@@ -107,6 +125,10 @@ class MeshConfig:
     def position(self, node: int) -> tuple[int, int]:
         """Column and row of a node."""
         return node % self.columns, node // self.columns
+
+
+def _no_network(chip: Chip) -> str:
+    return f"{chip.name}: mesh.columns x mesh.rows must be at least two nodes for a network on chip, not 1 x 1"
 
 
 def _check(name: str, value: object, legal: str, ok: bool) -> None:

@@ -4,10 +4,12 @@ from dataclasses import dataclass
 
 from amaranth.lib import data
 
+from hw.noc.channel import Channel
 from hw.noc.config import MeshConfig
 from hw.noc.ports import WANTS, Port
 
-__all__ = ["BodyLayout", "ChannelLayout", "Destinations", "FlitLayout", "coordinate_bits", "host_destination"]
+__all__ = ["BodyLayout", "ChannelLayout", "Destinations", "FlitLayout", "coordinate_bits", "from_host",
+           "host_destination", "to_host"]
 
 
 def coordinate_bits(size: int) -> int:
@@ -55,6 +57,16 @@ class ChannelLayout(data.StructLayout):
 
     def __init__(self, cfg: MeshConfig, port: Port) -> None:
         super().__init__({"flit": FlitLayout(cfg, port), "want": len(WANTS[port])})
+
+
+def from_host(cfg: MeshConfig) -> Channel:
+    """What the host sends to the router at its corner, seen from the host; one node alone needs no destinations."""
+    return Channel(BodyLayout(cfg) if cfg.alone else ChannelLayout(cfg, Port.WEST), cfg.queues)
+
+
+def to_host(cfg: MeshConfig) -> Channel:
+    """What that router sends to the host, seen from the router."""
+    return Channel(BodyLayout(cfg) if cfg.alone else ChannelLayout(cfg, Port.SOUTH), cfg.queues)
 
 
 @dataclass(frozen=True)

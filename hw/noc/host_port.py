@@ -7,9 +7,9 @@ from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out, connect, flipped
 
 from hw.host.bus import RegisterBus
-from hw.noc.channel import Arrival, Channel
+from hw.noc.channel import Arrival
 from hw.noc.config import MeshConfig
-from hw.noc.flit import BodyLayout, ChannelLayout, FlitLayout
+from hw.noc.flit import BodyLayout, FlitLayout, from_host, to_host
 from hw.noc.interface.tables import legal
 from hw.noc.interface.words import destination_bits, register_tag
 from hw.noc.ports import WANTS, Port
@@ -43,7 +43,7 @@ class HostPort(wiring.Component):
     lost : Out(1)
         Strobe: a flit of the host was dropped, since its destinations are none, outside the mesh, or the host, or its
         tag is that of requests.
-    router_i, router_o : In(Channel(ChannelLayout(cfg, Port.SOUTH))), Out(Channel(ChannelLayout(cfg, Port.WEST)))
+    router_i, router_o : In(to_host(cfg)), Out(from_host(cfg))
         The router.
     """
 
@@ -58,8 +58,7 @@ class HostPort(wiring.Component):
     def __init__(self, cfg: MeshConfig) -> None:
         self.cfg = cfg
         super().__init__({
-            **self.members(cfg), "router_i": In(Channel(ChannelLayout(cfg, Port.SOUTH), cfg.queues)),
-            "router_o": Out(Channel(ChannelLayout(cfg, Port.WEST), cfg.queues)),
+            **self.members(cfg), "router_i": In(to_host(cfg)), "router_o": Out(from_host(cfg)),
         })
 
     @staticmethod
@@ -90,7 +89,7 @@ class HostPort(wiring.Component):
     def _send(self, m: Module, word: Any) -> None:
         """A register before the router: words of requests, then flits of the host."""
         cfg = self.cfg
-        held, moves = Signal(FlitLayout(cfg)), Signal()
+        held, moves = Signal(_held_layout(cfg)), Signal()
         full = Signal()
         flit, asked = self.send.payload, Value.cast(self.send.payload)
         to = asked[-destination_bits(cfg) :]
@@ -100,16 +99,14 @@ class HostPort(wiring.Component):
             moves.eq(~full | (ready if cfg.queues == 1 else Mux(held.tag[0], ready[1], ready[0]))),
             word.ready.eq(moves), self.send.ready.eq(moves & ~word.valid),
             self.lost.eq(self.send.valid & self.send.ready & ~good),
-            self.router_o.valid.eq(full & moves), self.router_o.payload.flit.eq(held),
-            self.router_o.payload.want.eq(_wants_at_corner(cfg, held)),
+            self.router_o.valid.eq(full & moves), *_give(cfg, self.router_o.payload, held),
         ]
         with m.If(moves):
             m.d.sync += [full.eq(word.valid | self.send.valid & good), held.as_value().eq(asked)]
             with m.If(word.valid):
-                m.d.sync += [
-                    held.payload.eq(word.p.word), held.tag.eq(register_tag(cfg)), held.host.eq(0),
-                    held.as_value()[-len(to) :].eq(_to_node(cfg, word.p)),
-                ]
+                m.d.sync += [held.payload.eq(word.p.word), held.tag.eq(register_tag(cfg))]
+                if not cfg.alone:
+                    m.d.sync += [held.host.eq(0), held.as_value()[-len(to) :].eq(_to_node(cfg, word.p))]
 
 
 def _to_node(cfg: MeshConfig, word: Any) -> Value:
@@ -117,6 +114,18 @@ def _to_node(cfg: MeshConfig, word: Any) -> Value:
     if cfg.masks:
         return Cat(*(word.row == y for y in range(cfg.rows)), *(word.column == x for x in range(cfg.columns)))
     return Cat(word.row, word.row, word.column, word.column)
+
+
+def _held_layout(cfg: MeshConfig) -> data.StructLayout:
+    """What is kept of a flit: to one node alone all of them go."""
+    return BodyLayout(cfg) if cfg.alone else FlitLayout(cfg)
+
+
+def _give(cfg: MeshConfig, payload: Any, flit: Any) -> list[Any]:
+    """A flit as :func:`hw.noc.flit.from_host` has it."""
+    if cfg.alone:
+        return [payload.eq(flit)]
+    return [payload.flit.eq(flit), payload.want.eq(_wants_at_corner(cfg, flit))]
 
 
 def _wants_at_corner(cfg: MeshConfig, flit: Any) -> Value:

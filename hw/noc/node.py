@@ -10,16 +10,25 @@ from hw.host.bus import RegisterBus
 from hw.noc.channel import Channel
 from hw.noc.config import MeshConfig
 from hw.noc.interface.interface import NetworkInterface
-from hw.noc.ports import STEP
 from hw.noc.reduction.inputs import OperandLayout
 from hw.noc.reduction.router import ReductionRouter
 from hw.noc.registers.node import NodeRegisters
 from hw.noc.registers.packet import NODE_BITS
+from hw.noc.router.lone import LoneRouter
 from hw.noc.router.router import Router
 
 __all__ = ["Node"]
 
-_SIDES = tuple(f"{port.name.lower()}_{way}" for port in STEP for way in "io")
+_INSIDE = ("place", "local_i", "local_o", "unroutable")
+"""Ports of a router that lead to no neighbour and no host."""
+
+
+def _router(cfg: MeshConfig) -> type[Router] | type[LoneRouter]:
+    return LoneRouter if cfg.alone else Router
+
+
+def _sides(cfg: MeshConfig) -> tuple[str, ...]:
+    return tuple(name for name in _router(cfg).members(cfg) if name not in _INSIDE)
 
 
 class Node(wiring.Component):
@@ -28,7 +37,7 @@ class Node(wiring.Component):
     Parameters
     ----------
     cfg
-        The mesh, with tags of 2 to 4 bits.
+        The mesh, with tags of 2 to 4 bits; of one node ``west_i`` and ``north_o`` alone are there, for the host.
 
     Raises
     ------
@@ -86,18 +95,18 @@ class Node(wiring.Component):
     @staticmethod
     def members(cfg: MeshConfig) -> dict[str, Any]:
         """All ports."""
-        router = Router.members(cfg)
-        members = {"place": router["place"]} | Node.tile(cfg) | {side: router[side] for side in _SIDES}
+        router, sides = _router(cfg).members(cfg), _sides(cfg)
+        members = {"place": router["place"]} | Node.tile(cfg) | {side: router[side] for side in sides}
         members |= {name: Out(1) for name in Node.power}
         if cfg.contexts:
             reduction = ReductionRouter.members(cfg)
-            members |= {f"sum_{side}": reduction[side] for side in _SIDES}
+            members |= {f"sum_{side}": reduction[side] for side in sides}
         return members
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
         cfg = self.cfg
-        router: Any = Router(cfg)
+        router: Any = _router(cfg)(cfg)
         m.submodules.router = router
         m.submodules.interface = interface = NetworkInterface(cfg)
         m.submodules.registers = registers = NodeRegisters(cfg)
@@ -114,7 +123,7 @@ class Node(wiring.Component):
         connect(m, registers.tile, flipped(self.registers))
         for name in ("tx", "rx", "release"):
             connect(m, flipped(getattr(self, name)), getattr(interface, name))
-        for side in _SIDES:
+        for side in _sides(cfg):
             connect(m, flipped(getattr(self, side)), getattr(router, side))
         if cfg.contexts:
             reduction: Any = ReductionRouter(cfg)
@@ -122,6 +131,6 @@ class Node(wiring.Component):
             m.d.comb += reduction.setup.eq(registers.setup)
             connect(m, flipped(self.operand), reduction.local_i)
             connect(m, reduction.local_o, flipped(self.result))
-            for side in _SIDES:
+            for side in _sides(cfg):
                 connect(m, flipped(getattr(self, f"sum_{side}")), getattr(reduction, side))
         return m

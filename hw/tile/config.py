@@ -83,7 +83,7 @@ class TileConfig:
         if mesh.payload_bits not in TILE_FLITS:
             raise InputError(f"{chip.name}: mesh.payload_bits must be 32 or 64 for tiles, not {mesh.payload_bits}")
         return cls(
-            lines=chip.lines, payload_bits=mesh.payload_bits, contexts=mesh.contexts, lanes=tile.lanes,
+            lines=chip.lines, payload_bits=mesh.payload_bits, contexts=chip.contexts, lanes=tile.lanes,
             buffer_kib=tile.buffer_kib, parameters=tile.parameters, instructions=tile.instructions, ranged=True,
             paired=2 * chip.macro_config().inputs(Direction.FORWARD) == chip.lines,
         )

@@ -37,10 +37,12 @@ def asm_command(source: str, output: str | None, out: Output) -> None:
     from macro_models.output import write_output
 
     try:
-        text = _read(source).decode("utf-8")
+        text = _read(source).decode("utf-8-sig")
     except UnicodeDecodeError:
         raise InputError(f"{source}: must be text in UTF-8; a program's file is read by mho disasm") from None
     program = assemble(text, source)
+    if not program.words:
+        raise InputError(f"{source}: a program must have an instruction, at least halt")
     for sentence in _traps(program):
         out.warn(f"{source}: {sentence}")
     sizes = _sizes(program)

@@ -95,7 +95,7 @@ def check_command(chip: str, overrides: tuple[str, ...], out: Output) -> None:
 
 def _tile_sizes(chip: "Chip") -> list[tuple[str, str]]:
     """Tiles and their memories, if the chip has some."""
-    if chip.cores == 1:
+    if not chip.tiled:
         return []
     from hw.chip.sizes import tile_sizes
 

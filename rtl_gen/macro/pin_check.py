@@ -175,8 +175,8 @@ def _check_names(chip: Chip, macro: MacroSection) -> list[str]:
     taken = {"clk": "clock", "rst": "reset", "rst_n": "reset"}
     taken |= dict.fromkeys(pin_signals(core_blocks(chip).pins, macro), "signal of the adapter")
     taken |= dict.fromkeys(contract_signals(core_blocks(chip).pins), "signal of the contract")
-    build, what = (build_top, "core") if chip.cores == 1 else (build_chip, "chip")
-    whole = chip.cores == 1 or chip.mesh.payload_bits in TILE_FLITS
+    build, what = (build_top, "core") if not chip.tiled else (build_chip, "chip")
+    whole = not chip.tiled or chip.mesh.payload_bits in TILE_FLITS
     for wrap in WRAPS if whole and (macro.extra or macro.power or macro.ground) else ():
         taken |= dict.fromkeys(port_names(build(chip, wrap)), f"port of the {what} ({wrap})")
     taken |= dict.fromkeys(macro_map(chip).derived, "signal of the adapter")

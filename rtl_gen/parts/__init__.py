@@ -25,7 +25,7 @@ _TOPS = {"noc": "noc", "tile": "core_tile"}
 
 def default_part(chip: Chip) -> str:
     """What is generated of a chip where nobody says: all of it."""
-    return "chip" if chip.cores > 1 else "core"
+    return "chip" if chip.tiled else "core"
 
 
 def part_wrap(part: str, wrap: str | None) -> str:

@@ -13,7 +13,7 @@ __all__ = ["noc_texts"]
 
 def noc_texts(chip: Chip, name: str, prefix: str) -> dict[str, str]:
     """Texts of all files by path."""
-    cfg = MeshConfig.from_chip(chip)
+    cfg = MeshConfig.of_network(chip)
     modules = emit_block(chip, Mesh(cfg), name, prefix)
     rtl = rtl_texts(modules, name, prefix)
     what = f"Network on chip of {chip.name}, {chip.mesh.columns} x {chip.mesh.rows} nodes"

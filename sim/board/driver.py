@@ -60,6 +60,8 @@ class BoardInfo:
         Hash of the chip description that it was made from.
     columns, rows
         Of its tiles; 1 or 0 of a board with one core.
+    tiled
+        Whether it has tiles, of which one may be all.
     """
 
     version: int
@@ -74,6 +76,7 @@ class BoardInfo:
     sha256: str
     columns: int = 1
     rows: int = 1
+    tiled: bool = False
 
     def check(self, chip: Chip, where: str) -> None:
         """Refuse a board that was not made from ``chip``.
@@ -124,13 +127,13 @@ def read_info(bus: BoardBus, where: str, base: int = BOARD_BASE) -> BoardInfo:
         version=version, core_version=core_version, level=level, g_bits=emulator >> 2 & 0x3F,
         slots=emulator >> 8 & 0xFF, lanes=emulator >> 16, lines=geometry & 0xFFFF,
         noise=bool(geometry >> 16 & 1),
-        columns=geometry >> 17 & 31, rows=geometry >> 22 & 31, clock_hz=clock,
+        columns=geometry >> 17 & 31, rows=geometry >> 22 & 31, tiled=base != BOARD_BASE, clock_hz=clock,
         sha256="".join(f"{int(word):08x}" for word in digest),
     )
 
 
 _TILES_BASES = range(22, 30)
-"""Where the registers of a board with tiles may be: exponents of two, from a mesh of 1 x 2 to one of 16 x 16."""
+"""Where the registers of a board with tiles may be: exponents of two, from one tile to a mesh of 16 x 16."""
 
 
 def find_info(bus: BoardBus, where: str) -> BoardInfo:

@@ -113,7 +113,7 @@ class Bench:
     folder
         From :func:`build_bench` or :func:`cached_bench`.
     reset_cycles
-        How long the port ``rst`` is 1 in the beginning.
+        How long the reset is held in the beginning.
 
     Attributes
     ----------
@@ -136,10 +136,15 @@ class Bench:
         self._reset_cycles = reset_cycles
 
     def reset(self) -> None:
-        """Hold ``rst``, with what has been put at the ports."""
-        self.set("rst", 1)
+        """Hold the reset, ``rst`` or ``rst_n`` of one that is low, with what has been put at the ports."""
+        port, low = ("rst_n", 1) if "rst_n" in self.ports else ("rst", 0)
+        if low:
+            # What has a gated clock is reset by the edge alone.
+            self.set(port, low)
+            self.run(1)
+        self.set(port, 1 - low)
         self.run(self._reset_cycles)
-        self.set("rst", 0)
+        self.set(port, low)
 
     def set(self, port: str, value: int) -> None:
         """Put a value at an input."""

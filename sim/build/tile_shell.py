@@ -74,6 +74,11 @@ class TileShell:
         """Ports that are 0 for ever."""
         return [name for name in ("programming_enable",) if name in self._width]
 
+    @property
+    def _placed(self) -> bool:
+        """Whether the tile is told where it is: one alone is not."""
+        return "place" in self._width
+
     def shell(self) -> str:
         """``tile_shell.sv``: the tile, and what is beside it."""
         pins, outer, waves = self._pins, self._outer, self._waves
@@ -114,7 +119,7 @@ class TileShell:
                 f"        {'' if self._waves else f'if (offers[{k}]) '}mho_tile_payload(tile, {k}, payload_{k});"
                 for k, _, _ in payloads),
             "MHO_WATCHED": self._watched() if self._waves else "",
-            "MHO_OUTPUTS": "\n".join(outputs), "MHO_READY": ready, "MHO_PLACE": "32'(place)", "MHO_TILE": self.module,
+            "MHO_OUTPUTS": "\n".join(outputs), "MHO_READY": ready, "MHO_PLACE": "32'(place)" if self._placed else "0", "MHO_TILE": self.module,
         })
 
     def _watched(self) -> str:
@@ -152,6 +157,7 @@ class TileShell:
             at = [sum(self._width[one + what] for one in names[:k]) for k in range(len(names))]
             word = " | ".join(f"uint64_t((r).{name}{what}) << {k}" for name, k in zip(names, at, strict=True))
             lines.append(f"#define MHO_PACKED_{side}(r) ({word})")
+        lines.append(f"#define MHO_PLACED(m, at) {'(m).place = at' if self._placed else '(void)(at)'}")
         constant = "".join(f"(m).{name} = 0; " for name in self.constant)
         return "\n".join([*lines, f"#define MHO_CONSTANTS(m) {constant}", ""])
 

@@ -8,19 +8,15 @@ from pathlib import Path
 from typing import Any
 
 import cocotb
-from cocotb.clock import Clock
 from cocotb.task import bridge, resume
-from cocotb.triggers import RisingEdge, Timer
 from cocotb.utils import get_sim_time
 
 from hw.config.tree import chip_from_dict
 from macro_models.errors import ToolError
-from sim.chip.masters import AxiLiteHost, Master, WishboneHost
-from sim.chip.programs import Programs
+from sim.chip.masters import PERIOD_NS, Master, started
+from sim.chip.programs import programs_of
 from sim.chip.traffic import Expected
 from sim.chip.verify import run_programs
-
-_PERIOD_NS = 10
 
 
 class _MasterBus:
@@ -44,25 +40,13 @@ class _MasterBus:
 async def random_accesses_beside_programs(dut: Any) -> None:
     """None lost, reordered or doubled; illegal addresses answer with an error."""
     job = json.loads(Path(os.environ["MHO_JOB"]).read_text("utf-8"))
-    cocotb.start_soon(Clock(dut.clk, _PERIOD_NS, unit="ns").start())
-    wishbone = job["wrap"] == "wishbone"
-    if wishbone:
-        # The bus model writes at once, which Icarus does not pass on where nothing has been written before.
-        for name in ("cyc", "stb", "we", "sel", "adr", "dat"):
-            getattr(dut, f"wb_{name}_i").value = 0
-    if hasattr(dut, "programming_enable"):
-        dut.programming_enable.value = 0
-    dut.rst.value = 1
-    await Timer(5 * _PERIOD_NS, "ns")
-    await RisingEdge(dut.clk)
-    dut.rst.value = 0
-    bus = _MasterBus(WishboneHost(dut) if wishbone else AxiLiteHost(dut))
-    programs, began = Programs(chip_from_dict(job["chip"])), time.process_time()
+    bus = _MasterBus(await started(dut, job["wrap"]))
+    programs, began = programs_of(chip_from_dict(job["chip"])), time.process_time()
     result: dict[str, object]
     try:
         errors, images = await bridge(run_programs)(bus, programs, job["accesses"], seed=job["seed"])
         result = {"errors": errors, "images": images}
     except ToolError as error:
         result = {"wrong": str(error)}
-    result |= {"cycles": int(get_sim_time("ns")) // _PERIOD_NS, "seconds": time.process_time() - began}
+    result |= {"cycles": int(get_sim_time("ns")) // PERIOD_NS, "seconds": time.process_time() - began}
     Path(job["result"]).write_text(json.dumps(result), encoding="utf-8")

@@ -2,6 +2,7 @@
 
 import json
 import subprocess
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,11 +25,14 @@ from sim.build.toolchain import (
 from sim.build.verilate import hardware_hash
 from sim.chip.verify import HOSTS, ChipReport, require_tiles
 
-__all__ = ["verify_bus"]
+__all__ = ["BusProgram", "build_for_icarus", "run_with_master", "verify_bus"]
+
+BusProgram = tuple[list[str], str]
+"""Command of a simulator, and the name of its top."""
 
 
 def verify_bus(chip: Chip, wrap: str, *, accesses: int, seed: int = 0) -> ChipReport:
-    """Run two programs on a chip behind a bus while a master of cocotbext reads and writes.
+    """Run programs on a chip behind a bus while a master of cocotbext reads and writes.
 
     In Icarus Verilog, where all begins unknown: slow, and a master that we did not write. That of
     :mod:`sim.chip.bus_masters` is for many accesses.
@@ -36,7 +40,7 @@ def verify_bus(chip: Chip, wrap: str, *, accesses: int, seed: int = 0) -> ChipRe
     Parameters
     ----------
     chip
-        A chip of at least three tiles.
+        A chip of at least three tiles, or of one.
     wrap
         ``axil`` or ``wishbone``.
     accesses, seed
@@ -45,37 +49,47 @@ def verify_bus(chip: Chip, wrap: str, *, accesses: int, seed: int = 0) -> ChipRe
     Raises
     ------
     InputError
-        If the chip has fewer tiles.
+        If the chip has other tiles.
     ToolError
         If anything is not as expected, or a tool or cocotb is missing or fails.
     """
     parts = require_tiles(chip)
+    job = {"chip": chip.to_dict(), "wrap": wrap, "accesses": accesses, "seed": seed}
+    found = run_with_master(_build(chip, wrap), "sim.chip.bus_server", job, _START_S + _ACCESS_S * accesses)
+    return ChipReport.of(
+        parts, host=HOSTS[wrap], accesses=accesses, errors=found["errors"], images=found["images"], cells=0,
+        cycles=found["cycles"],
+    )
+
+
+def run_with_master(program: BusProgram, server: str, job: Mapping[str, Any], limit_s: float) -> dict[str, Any]:
+    """Run a simulator with the cocotb test of the module ``server``, which is given ``job``; what it found.
+
+    Raises
+    ------
+    ToolError
+        If it found something ``wrong``, or the simulation failed or took longer than ``limit_s``.
+    """
+    command, top = program
     with Workspace("bus") as folder:
-        program, top = _build(chip, wrap)
-        job, result, log = folder / "job.json", folder / "result.json", folder / "bus.log"
-        job.write_text(json.dumps({
-            "chip": chip.to_dict(), "wrap": wrap, "accesses": accesses, "seed": seed, "result": str(result),
-        }), encoding="utf-8")
+        path, result, log = folder / "job.json", folder / "result.json", folder / "bus.log"
+        path.write_text(json.dumps({**job, "result": str(result)}), encoding="utf-8")
         extra = {
-            "MHO_JOB": str(job), "COCOTB_RESULTS_FILE": str(folder / "results.xml"),
+            "MHO_JOB": str(path), "COCOTB_RESULTS_FILE": str(folder / "results.xml"),
             # In Icarus a write that takes effect at once overtakes the flip-flops that the same edge clocks.
             "COCOTB_TRUST_INERTIAL_WRITES": "0",
         }
-        environment = cocotb_environment("sim.chip.bus_server", top, extra)
         with log.open("wb") as handle:
-            process = Child(
-                program, stdin=subprocess.DEVNULL, stdout=handle, stderr=handle, cwd=folder, env=environment)
-            code = process.end(_START_S + _ACCESS_S * accesses)
+            process = Child(command, stdin=subprocess.DEVNULL, stdout=handle, stderr=handle, cwd=folder,
+                            env=cocotb_environment(server, top, extra))
+            code = process.end(limit_s)
         if not result.exists():
             raise ToolError(f"the simulation of the chip failed with exit code {code}"
                             f"{keep_log(log, f'failed-{log.stem}.log')}")
         found: dict[str, Any] = json.loads(result.read_text("utf-8"))
     if "wrong" in found:
         raise ToolError(found["wrong"])
-    return ChipReport.of(
-        parts, host=HOSTS[wrap], accesses=accesses, errors=found["errors"], images=found["images"], cells=0,
-        cycles=found["cycles"],
-    )
+    return found
 
 
 _START_S, _ACCESS_S = 1800.0, 5.0
@@ -91,25 +105,34 @@ def _sources(chip: Chip, wrap: str, folder: Path) -> tuple[list[Path], str]:
     return [*sources, model], f"mho_{sources[0].stem}"
 
 
-def _key(chip: Chip, wrap: str) -> list[str]:
+def _build(chip: Chip, wrap: str) -> BusProgram:
     hardware = json.dumps(chip.hardware("core", "noc", "tile").to_dict(), sort_keys=True)
-    return [hardware, wrap, hardware_hash(), hash_files([Path(__file__)])]
+    return build_for_icarus("chip-bus", [hardware, wrap], lambda folder: _sources(chip, wrap, folder))
 
 
-def _build(chip: Chip, wrap: str) -> tuple[list[str], str]:
-    """Command and top of a simulator, from the cache or built now."""
+def build_for_icarus(
+    kind: str, key: Sequence[str], sources: Callable[[Path], tuple[list[Path], str]]
+) -> BusProgram:
+    """A simulator from the cache or built now, of Verilog that ``sources`` writes into a folder, with its top's name.
+
+    Raises
+    ------
+    ToolError
+        If a tool or cocotb is missing or fails.
+    """
     require_cocotb()
     from cocotb_tools import config
 
     def build(folder: Path) -> None:
-        sources, top = _sources(chip, wrap, folder)
+        files, top = sources(folder)
         scale = folder / "timescale.v"
         scale.write_text("`timescale 1ns / 1ps\n")
         command = [require_tool("iverilog"), "-g2005", "-s", top, "-o", str(folder / "chip.vvp"),
-                   *map(str, [scale, *sources])]
+                   *map(str, [scale, *files])]
         run_logged(command, folder / "build.log", "iverilog")
         (folder / "top").write_text(top)
 
-    folder = cached_build("chip-bus-icarus", [*_key(chip, wrap), tool_version("iverilog")], build)
+    whole = [*key, hardware_hash(), hash_files([Path(__file__)]), tool_version("iverilog")]
+    folder = cached_build(f"{kind}-icarus", whole, build)
     vpi = str(config.lib_name_path("vpi", "icarus"))
     return [require_tool("vvp"), "-n", "-m", vpi, str(folder / "chip.vvp")], (folder / "top").read_text()

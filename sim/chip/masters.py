@@ -3,11 +3,17 @@
 from collections.abc import Iterator
 from typing import Any, Protocol
 
+import cocotb
 import numpy as np
+from cocotb.clock import Clock
+from cocotb.triggers import RisingEdge, Timer
 from cocotbext.axi import AxiLiteBus, AxiLiteMaster, AxiResp
 from cocotbext.wishbone.driver import WBOp, WishboneMaster
 
-__all__ = ["AxiLiteHost", "Master", "WishboneHost"]
+__all__ = ["PERIOD_NS", "AxiLiteHost", "Master", "WishboneHost", "started"]
+
+PERIOD_NS = 10
+"""Of the clock."""
 
 
 class Master(Protocol):
@@ -81,3 +87,19 @@ class AxiLiteHost:
         """As in :class:`Master`."""
         answer = await self.master.read(address, 4)
         return int.from_bytes(answer.data, "little"), bool(answer.resp != AxiResp.OKAY)
+
+
+async def started(dut: Any, wrap: str) -> Master:
+    """Start the clock of a chip or core, reset it, and give the master of its bus: ``axil`` or ``wishbone``."""
+    cocotb.start_soon(Clock(dut.clk, PERIOD_NS, unit="ns").start())
+    if wrap == "wishbone":
+        # The bus model writes at once, which Icarus does not pass on where nothing has been written before.
+        for name in ("cyc", "stb", "we", "sel", "adr", "dat"):
+            getattr(dut, f"wb_{name}_i").value = 0
+    if hasattr(dut, "programming_enable"):
+        dut.programming_enable.value = 0
+    dut.rst.value = 1
+    await Timer(5 * PERIOD_NS, "ns")
+    await RisingEdge(dut.clk)
+    dut.rst.value = 0
+    return WishboneHost(dut) if wrap == "wishbone" else AxiLiteHost(dut)

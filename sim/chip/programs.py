@@ -1,18 +1,19 @@
-"""Two programs that run for ever without the host, and what they make, in plain Python."""
+"""Programs that run for ever without the host, and what they make, in plain Python."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from hw.chip import ChipParts
 from hw.config import Chip
 from hw.noc.flit import Destinations
 from hw.noc.registers.packet import host_address
 from hw.noc.registers.setup import write_flow, write_members, write_slot
-from hw.tile.host import CONTROL
+from hw.tile.host import BUFFER, CONTROL
 from hw.tile.loading import START, program_writes
 from hw.tile.text import assemble
 from rtl_gen.kinds import macro_texts_of
 
-__all__ = ["RESULT_AT", "Programs"]
+__all__ = ["RESULT_AT", "LoneProgram", "Made", "Programs", "programs_of"]
 
 RESULT_AT = 512
 """Byte of the buffer of the second tile at which its results are, in two places in turn."""
@@ -52,6 +53,30 @@ loop forever {{
     image
 }}
 """
+_ALONE = """\
+; A layer whose inputs are its own outputs.
+stream state: base 0, block {n}, blocks 2, first 1
+bytes begin @ 0 {{ {start} }}
+walk whole: stream state
+mvm layer: i_last {words}, o_last {half}, in_bits 4, in_signed, out_bits 8, step_code {step}
+parameters plain {{ 8 * m 1 }}
+vec next: a drain, target state, elements {n}, parameters plain, period 8, shift 4, lo -7, hi 7
+loop forever {{
+    mvm layer, whole, advance, free
+    vec next, push
+    image
+}}
+"""
+
+
+@dataclass(frozen=True)
+class Made:
+    """What is in a buffer after so many images: where, by tile and byte, and what it is in words."""
+
+    node: int
+    at: int
+    data: bytes
+    what: str
 
 
 class Programs:
@@ -76,27 +101,39 @@ class Programs:
         self._chip, self._texts = chip, macro_texts_of(chip)
         self.parts, self.inputs = ChipParts.from_chip(chip), self._texts.inputs(chip.lines)
 
-    def texts(self) -> tuple[str, str]:
-        """Both programs."""
+    forms: tuple[str, ...] = (_FIRST, _SECOND)
+    """The programs, of the first tile and so on, with names for their sizes."""
+
+    def texts(self) -> tuple[str, ...]:
+        """The programs."""
         n = self.inputs
         values = {
             "n": n, "double": 2 * n, "words": n // 4 - 1, "half": n // 2 - 1,
             "step": self._texts.step_code(self._chip.lines), "start": " ".join(map(str, self._start)),
             "result": RESULT_AT, "behind": max(256, 2 * n),
         }
-        return _FIRST.format(**values), _SECOND.format(**values)
+        return tuple(form.format(**values) for form in self.forms)
 
-    def writes(self) -> list[tuple[int, int]]:
-        """Byte addresses and words by which a host sets up the network, loads both programs and starts them."""
+    def joined(self) -> list[tuple[int, int, int]]:
+        """Writes to nodes by which a host sets up the network."""
         mesh = self.parts.mesh
-        found = [
+        return [
             (0, *write_flow(mesh, 0, Destinations.one(*mesh.position(1)), 0)), (0, *write_members(mesh, 0, 1)),
             (1, *write_slot(mesh, 0, 0, 0)),
         ]
+
+    def writes(self) -> list[tuple[int, int]]:
+        """Byte addresses and words by which a host sets up the network, loads the programs and starts them."""
+        mesh, found = self.parts.mesh, self.joined()
         for node, text in enumerate(self.texts()):
             found += [(node, address, word) for address, word in program_writes(assemble(text), self.parts.tiles[node])]
-        found += [(1, CONTROL, START), (0, CONTROL, START)]
+        found += [(node, CONTROL, START) for node in reversed(range(len(self.forms)))]
         return [(host_address(mesh, node, address), word) for node, address, word in found]
+
+    @property
+    def counted(self) -> int:
+        """Flits that reach the tile :func:`sim.chip.traffic.idle_tile` with these writes: that has no program."""
+        return 0
 
     @property
     def _start(self) -> list[int]:
@@ -121,3 +158,36 @@ class Programs:
         """What the second tile makes of its last image."""
         codes = self.product(self.states(images - 1)[-1])
         return b"".join(code.to_bytes(2, "little", signed=True) for code in codes)
+
+    def made(self, images: int) -> list[Made]:
+        """What is in buffers after so many images: each is at one of two places, in turn."""
+        state = b"".join(code.to_bytes(1, "little", signed=True) for code in self.states(images)[-1])
+        second = RESULT_AT + 2 * self.inputs * ((images - 1) % 2)
+        return [
+            Made(0, BUFFER + self.inputs * (images % 2), state, "state of the first program"),
+            Made(1, BUFFER + second, self.result_after(images), "result of the second program"),
+        ]
+
+
+class LoneProgram(Programs):
+    """The first of the two programs without what it sends, on a chip of one tile."""
+
+    forms = (_ALONE,)
+
+    def joined(self) -> list[tuple[int, int, int]]:
+        """None: the tile sends nothing."""
+        return []
+
+    @property
+    def counted(self) -> int:
+        """Two of each write."""
+        return 2 * len(self.writes())
+
+    def made(self, images: int) -> list[Made]:
+        """The state alone."""
+        return super().made(images)[:1]
+
+
+def programs_of(chip: Chip) -> Programs:
+    """Programs for the first two tiles of a chip, or for the only one."""
+    return LoneProgram(chip) if chip.cores == 1 else Programs(chip)

@@ -12,14 +12,21 @@ from hw.chip import ChipParts
 from hw.chip.map import tile_name
 from hw.host.address_map import Block
 from hw.host.registers import Access, Register
+from hw.noc.config import MeshConfig
 from hw.noc.interface.words import VALUE_BITS, Counter
 from hw.noc.registers.packet import host_address_bits
 from hw.tile.isa import DESCRIPTOR_WORDS
 
-__all__ = ["IDLE", "Expected", "Traffic"]
+__all__ = ["IDLE", "Expected", "Traffic", "idle_tile"]
 
 IDLE = 2
 """The tile from which on none has a program: it counts the requests that reach it."""
+
+
+def idle_tile(mesh: MeshConfig) -> int:
+    """The tile whose requests are counted, and whose core the host has in the end: :data:`IDLE`, or the only one."""
+    return IDLE if mesh.nodes > IDLE else 0
+
 
 _SPARE_DESCRIPTORS, _SPARE_BUFFER = 16, 64
 """Words at the end of a memory that programs leave alone."""
@@ -59,20 +66,22 @@ class Traffic:
     Parameters
     ----------
     parts
-        The chip, of at least three tiles, of which the first two run programs.
+        The chip, of at least three tiles, of which the first two run programs, or of one that does.
     seed
         Of all that is random.
+    counted
+        Flits that have reached the tile :func:`idle_tile` before.
 
     Attributes
     ----------
     counted
-        Flits that have reached the tile :data:`IDLE`.
+        Flits that have reached that tile.
     """
 
-    def __init__(self, parts: ChipParts, seed: int = 0) -> None:
-        self.map, self.rng, self.counted = parts.address_map, np.random.default_rng(seed), 0
+    def __init__(self, parts: ChipParts, seed: int = 0, *, counted: int = 0) -> None:
+        self.map, self.rng, self.counted = parts.address_map, np.random.default_rng(seed), counted
         self._node_bytes, self._mesh_end = 1 << 20, 1 << host_address_bits(parts.mesh)
-        self._idle = self.map[tile_name(parts.mesh, 0 if IDLE >= parts.mesh.nodes else IDLE)].base
+        self._idle = self.map[tile_name(parts.mesh, idle_tile(parts.mesh))].base
         self._held: dict[int, int] = {}
         self._masks: dict[int, int] = {}
         self._constants: dict[int, int] = {}

@@ -11,13 +11,12 @@ from hw.chip.map import tile_name
 from hw.config import Chip
 from hw.host.core.write_map import RESULT_VALID, WORD_FLAG
 from hw.host.registers import register_word
-from hw.tile.host import BUFFER
 from macro_models.errors import InputError, ToolError
 from rtl_gen.kinds import macro_texts_of
-from sim.chip.programs import RESULT_AT, Programs
+from sim.chip.programs import Programs, programs_of
 from sim.chip.simulation import ChipBus, ChipSimulation
 from sim.chip.tile_core import TileCore
-from sim.chip.traffic import IDLE, Expected, Traffic
+from sim.chip.traffic import IDLE, Expected, Traffic, idle_tile
 from sim.core.commands import ideal_check
 
 __all__ = ["HOSTS", "ChipReport", "check_cells", "check_commands", "check_programs", "require_tiles", "run_programs",
@@ -47,7 +46,7 @@ class ChipReport:
     accesses, errors
         Random accesses of the host beside the programs, and those that had to be errors.
     images
-        Images that the two programs made meanwhile.
+        Images that the programs made meanwhile.
     cells
         Cells that write-verify programmed through the host.
     commands
@@ -73,12 +72,14 @@ class ChipReport:
         return cls(columns=parts.mesh.columns, rows=parts.mesh.rows, lines=parts.core.cfg.lines, **found)
 
     def __str__(self) -> str:
+        alone = self.columns * self.rows == 1
+        beside, through = ("its program", "the program") if alone else ("two programs", "both programs")
         lines = [
-            f"chip of {self.columns} x {self.rows} tiles of {self.lines} lines, host at its {self.host}, "
-            f"{self.cycles} cycles:",
-            f"  {self.accesses} random accesses of the host beside two programs, {self.errors} of them errors as they "
+            f"chip of {self.columns} x {self.rows} tile{'' if alone else 's'} of {self.lines} lines, "
+            f"host at its {self.host}, {self.cycles} cycles:",
+            f"  {self.accesses} random accesses of the host beside {beside}, {self.errors} of them errors as they "
             "must be: none lost, reordered or doubled",
-            f"  {self.images} images through both programs, the last one right",
+            f"  {self.images} images through {through}, the last one right",
         ]
         if self.cells:
             lines.append(f"  {self.cells} cells programmed by write-verify through the host")
@@ -92,12 +93,12 @@ def verify_chip(
     chip: Chip, *, wrap: str = "none", accesses: int = 20_000, seed: int = 0,
     progress: Callable[[int, int], object] = lambda *_: None,
 ) -> ChipReport:
-    """Run two programs, random accesses and write-verify on the Verilog of a chip.
+    """Run programs, random accesses and write-verify on the Verilog of a chip.
 
     Parameters
     ----------
     chip
-        A chip of at least three tiles.
+        A chip of at least three tiles, or of one.
     wrap
         What the host is at: one of :data:`HOSTS`; masters of buses pause at random.
     accesses
@@ -110,14 +111,14 @@ def verify_chip(
     Raises
     ------
     InputError
-        If the chip has fewer tiles.
+        If the chip has other tiles.
     ToolError
         If anything is not as expected, or a tool is missing or fails.
     """
     parts = require_tiles(chip)
     bus = ChipSimulation(chip, wrap, short=accesses <= SHORT)
     try:
-        errors, images = run_programs(bus, Programs(chip), accesses, seed=seed, progress=progress)
+        errors, images = run_programs(bus, programs_of(chip), accesses, seed=seed, progress=progress)
         cells = check_cells(bus, parts, seed=seed) if parts.core.programs else 0
         commands = check_commands(bus, chip, seed=seed)
         return ChipReport.of(
@@ -134,10 +135,11 @@ def require_tiles(chip: Chip) -> ChipParts:
     Raises
     ------
     InputError
-        If it has too few tiles for two programs and one tile without.
+        If it has too few tiles for two programs and one tile without, and is not one that runs its program.
     """
-    if chip.cores <= IDLE:
-        raise InputError(f"{chip.name}: mesh must have at least {IDLE + 1} tiles for this, not {chip.cores}")
+    if chip.cores <= IDLE and not (chip.tiled and chip.cores == 1):
+        raise InputError(f"{chip.name}: mesh must have at least {IDLE + 1} tiles for this, or one with tile.programs, "
+                         f"not {chip.cores}")
     return ChipParts.from_chip(chip)
 
 
@@ -145,7 +147,7 @@ def run_programs(
     bus: ChipBus, programs: Programs, accesses: int, *, seed: int = 0,
     progress: Callable[[int, int], object] = lambda *_: None,
 ) -> tuple[int, int]:
-    """Two programs, random accesses beside them, and the end of the programs.
+    """Programs, random accesses beside them, and the end of the programs.
 
     Returns
     -------
@@ -158,7 +160,7 @@ def run_programs(
         If anything is not as expected.
     """
     start_programs(bus, programs)
-    errors = with_traffic(bus, programs.parts, accesses, seed=seed, progress=progress)
+    errors = with_traffic(bus, programs.parts, accesses, seed=seed, progress=progress, counted=programs.counted)
     check_refused(bus, programs.parts)
     return errors, check_programs(bus, programs)
 
@@ -182,16 +184,16 @@ def _read(address: int, word: int | None = None) -> Expected:
 
 
 def start_programs(bus: ChipBus, programs: Programs) -> None:
-    """Load both programs and start them."""
+    """Load the programs and start them."""
     _demand(bus, (_write(address, word) for address, word in programs.writes()))
 
 
 def with_traffic(
     bus: ChipBus, parts: ChipParts, accesses: int, *, seed: int = 0,
-    progress: Callable[[int, int], object] = lambda *_: None,
+    progress: Callable[[int, int], object] = lambda *_: None, counted: int = 0,
 ) -> int:
-    """Random accesses and their checks; how many had to be errors."""
-    traffic, errors, done = Traffic(parts, seed), 0, 0
+    """Random accesses and their checks; how many had to be errors. ``counted`` as at :class:`Traffic`."""
+    traffic, errors, done = Traffic(parts, seed, counted=counted), 0, 0
     while done < accesses:
         some = [traffic.draw() for _ in range(min(_AT_ONCE, accesses - done))]
         _demand(bus, some)
@@ -219,18 +221,18 @@ def check_refused(bus: ChipBus, parts: ChipParts) -> None:
 
 
 def check_commands(bus: ChipSimulation, chip: Chip, *, seed: int = 0) -> Mapping[str, int]:
-    """Random commands to the core of a tile without a program, against their reference; how many, by name."""
+    """Random commands to the core of a tile that runs no program, against their reference; how many, by name."""
     check, macro = ideal_check(chip), macro_texts_of(chip).commanded
     if check is None or macro is None:
         return {}
-    return check(chip, TileCore(bus, chip, IDLE), IDLE, macro(chip), seed)
+    node = idle_tile(ChipParts.from_chip(chip).mesh)
+    return check(chip, TileCore(bus, chip, node), node, macro(chip), seed)
 
 
 def check_programs(bus: ChipBus, programs: Programs) -> int:
-    """Stop the first program, and compare what both have made; the number of images."""
-    parts, size = programs.parts, programs.inputs
-    map = parts.address_map
-    first, second = (map[f"tile_{column}_{row}"].base for column, row in map_positions(parts))
+    """Stop the first program, and compare what all have made; the number of images."""
+    map, mesh = programs.parts.address_map, programs.parts.mesh
+    first = map[tile_name(mesh, 0)].base
     _demand(bus, [_write(first, 4)])
     for _ in range(_PATIENCE):
         if not _demand(bus, [_read(first)])[0] & 0b11:
@@ -238,17 +240,11 @@ def check_programs(bus: ChipBus, programs: Programs) -> int:
     else:
         raise ToolError("the first program must end where its host wants it to, its engines too")
     (images,) = _demand(bus, [_read(first + 28)])
-    state = b"".join(code.to_bytes(1, "little", signed=True) for code in programs.states(images)[-1])
-    _compare(bus, first + BUFFER + size * (images % 2), state, "state of the first program")
-    result = programs.result_after(images)
-    _compare(bus, second + BUFFER + RESULT_AT + 2 * size * ((images - 1) % 2), result, "result of the second program",
-             patience=_PATIENCE)
+    for one in programs.made(images):
+        # Only the first program has ended: others may still be at its last image.
+        at = map[tile_name(mesh, one.node)].base + one.at
+        _compare(bus, at, one.data, one.what, patience=_PATIENCE if one.node else 1)
     return images
-
-
-def map_positions(parts: ChipParts) -> list[tuple[int, int]]:
-    """Columns and rows of the tiles with programs."""
-    return [parts.mesh.position(node) for node in range(IDLE)]
 
 
 def _compare(bus: ChipBus, address: int, expected: bytes, what: str, patience: int = 1) -> None:
@@ -262,9 +258,9 @@ def _compare(bus: ChipBus, address: int, expected: bytes, what: str, patience: i
 
 
 def check_cells(bus: ChipBus, parts: ChipParts, *, seed: int = 0) -> int:
-    """Program all cells of a tile without a program to random codes, one pass; how many there are."""
+    """Program all cells of a tile that runs no program to random codes, one pass; how many there are."""
     map = parts.address_map
-    name = "tile_{}_{}_core".format(*parts.mesh.position(IDLE))
+    name = f"{tile_name(parts.mesh, idle_tile(parts.mesh))}_core"
 
     def at(entry: str) -> int:
         return map.address(name, entry)

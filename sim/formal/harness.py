@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from amaranth.back import rtlil  # pyright: ignore[reportAttributeAccessIssue]
-from amaranth.hdl import Array, Assert, Assume, ClockDomain, Cover, Elaboratable, Module, Mux, Signal, Value
+from amaranth.hdl import Array, Assert, Assume, Cat, ClockDomain, Cover, Elaboratable, Module, Mux, Signal, Value
 from amaranth.hdl._ast import AnyConst, AnySeq
 from amaranth.hdl._ir import Fragment
 from amaranth.lib import wiring
@@ -54,6 +54,11 @@ class State(Mapping[str, Signal]):
         signal: Any = self[path]
         (number,) = [n for n in range(1 << len(signal)) if _state_name(signal, n) == name]
         return signal == number
+
+    def names(self, path: str = "fsm_state") -> list[str]:
+        """States of the state machine at a path."""
+        signal: Any = self[path]
+        return [name for n in range(1 << len(signal)) if (name := _state_name(signal, n))]
 
 
 def _state_name(signal: Any, number: int) -> str:
@@ -134,7 +139,15 @@ class Harness(Elaboratable):
         is ``word_0``, and what is read of other rows is any value.
     forgetful
         What its memories give is any value, at any time.
+
+    Attributes
+    ----------
+    case
+        Look only at cycles behind one in which the component's state machine was in the state of this name; in none
+        that has a name, if it is empty.
     """
+
+    case: str | None = None
 
     def __init__(self, dut: Any, row: Signal | None = None, *, forgetful: bool = False) -> None:
         self.dut, self.row, self.forgetful = dut, row, forgetful
@@ -146,8 +159,17 @@ class Harness(Elaboratable):
         m.domains.sync = self.clock
         fragment = Fragment.get(self.dut, _Platform(self.row, free=self.forgetful))
         m.submodules.dut = fragment
-        self.specify(m, State(fragment))
+        state = State(fragment)
+        self.specify(m, state)
+        if self.case is not None:
+            was = Signal(name="was_case")
+            m.d.sync += was.eq(state.at(self.case) if self.case else ~Cat(map(state.at, state.names())).any())
+            assume(m, was)
         return m
+
+    def cases(self) -> list[str]:
+        """All that :attr:`case` may be: each state of the component's state machine, and none of them."""
+        return [*State(Fragment.get(self.dut, _Platform(self.row, free=self.forgetful))).names(), ""]
 
     def specify(self, m: Module, state: State) -> None:
         """Drive the inputs, assume, and claim."""

@@ -47,7 +47,8 @@ class Line:
         """How it was checked, in words."""
         if self.subject.engine is None:
             return f"all {self.cases} cases"
-        return f"{self.subject.engine.value}, {self.subject.depth} cycle{'s' * (self.subject.depth > 1)}"
+        by = ", state by state" if self.subject.by_state else ""
+        return f"{self.subject.engine.value}, {self.subject.depth} cycle{'s' * (self.subject.depth > 1)}{by}"
 
     @property
     def result(self) -> str:
@@ -83,8 +84,11 @@ def check(subject: Property) -> Line:
     with _making, subject.setting():
         harness = subject.make()
         assert isinstance(harness, Harness)
-        text = convert(harness)
-    return Line(subject, solve(text, subject.engine, subject.depth, within=subject.seen))
+        text, steps = convert(harness), list[str]()
+        for case in harness.cases() if subject.by_state else ():
+            harness.case = case
+            steps.append(convert(harness))
+    return Line(subject, solve(text, subject.engine, subject.depth, within=subject.seen, cases=steps))
 
 
 def _all(make: Callable[[], Harness | int]) -> int:

@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
@@ -92,7 +93,9 @@ def versions() -> str:
     return ", ".join(found)
 
 
-def solve(rtlil: str, engine: Engine, depth: int, *, within: int = 0, limit: float = 600.0) -> Outcome:
+def solve(
+    rtlil: str, engine: Engine, depth: int, *, within: int = 0, limit: float = 600.0, cases: Sequence[str] = ()
+) -> Outcome:
     """Check all claims of a design.
 
     Parameters
@@ -105,31 +108,43 @@ def solve(rtlil: str, engine: Engine, depth: int, *, within: int = 0, limit: flo
         Cycles from power-on within which everything that is asked for must occur; 0: do not look.
     limit
         Seconds after which a run ends as unknown.
+    cases
+        Designs that differ in what they assume of the cycle before, one of them for whatever it was: the step of an
+        induction of one cycle is done for each of them instead of for all together.
 
     Raises
     ------
     ToolError
         If a program is missing or breaks, or no run fulfils the assumptions.
     """
-    yosys, smtbmc, yices = tool("yosys"), tool("yosys-smtbmc"), tool("yices-smt2")
+    assert not cases or (engine, depth) == (Engine.INDUCTION, 1), "cases are of an induction of one cycle"
+    passes: list[tuple[str, list[str]]] = [(rtlil, ["--presat", "-t", str(depth)])]
+    if engine is Engine.INDUCTION:
+        passes += [(one, ["-t", str(depth), "-i"]) for one in cases or (rtlil,)]
+    if within and 'FLAVOR "cover"' in rtlil:
+        passes.append((rtlil, ["-t", str(within), "-c"]))
+    spent, there = 0.0, ""
     with Workspace("formal") as folder:
-        (folder / "top.il").write_text(rtlil, encoding="utf-8")
-        code, text, spent = run([yosys, "-q", "-p", _SCRIPT], folder, limit, yices)
-        if code != 0:
-            raise ToolError(f"yosys refuses the design: {_last(text)}")
-        command = [smtbmc, "-s", "yices", "--presat", "--dump-vcd", "trace.vcd", "-t"]
-        passes = [[str(depth)]]
-        if engine is Engine.INDUCTION:
-            passes.append([str(depth), "-i"])
-        if within and 'FLAVOR "cover"' in rtlil:
-            passes.append([str(within), "-c"])
-        for options in passes:
-            code, text, seconds = run([*command, *options, "top.smt2"], folder, limit, yices)
+        for design, options in passes:
+            if design != there:
+                spent += _write(design, folder, limit)
+                there = design
+            command = [tool("yosys-smtbmc"), "-s", "yices", "--dump-vcd", "trace.vcd", *options, "top.smt2"]
+            code, text, seconds = run(command, folder, limit, tool("yices-smt2"))
             spent += seconds
             if not re.search("Status: passed", text, re.IGNORECASE):
                 waves = folder / "trace.vcd"
                 return _fault(options[-1], code, text, spent, waves.read_text("utf-8") if waves.exists() else "")
     return Outcome(Verdict.HOLDS, spent)
+
+
+def _write(rtlil: str, folder: Path, limit: float) -> float:
+    """Write a design as ``top.smt2``; processor time."""
+    (folder / "top.il").write_text(rtlil, encoding="utf-8")
+    code, text, spent = run([tool("yosys"), "-q", "-p", _SCRIPT], folder, limit, tool("yices-smt2"))
+    if code != 0:
+        raise ToolError(f"yosys refuses the design: {_last(text)}")
+    return spent
 
 
 def _fault(option: str, code: int | None, text: str, spent: float, waves: str) -> Outcome:

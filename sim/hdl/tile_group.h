@@ -99,7 +99,7 @@ private:
         unpack(t.came, t.entering);
         unpack(t.ready, t.now_ready);
         t.model.rst = t.reset;
-        t.model.place = t.place;
+        MHO_PLACED(t.model, t.place);
         t.model.tracing = t.tracing;
         Kind::look(t.model, t.seen, marks, t.bit);
     }

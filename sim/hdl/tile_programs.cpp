@@ -170,8 +170,8 @@ class Bench {
         auto &known = known_[area];
         if (shadow.empty()) shadow.resize(kSizes[area]), known.resize(kSizes[area]);
         for (int k = 0; k < kSizes[area]; ++k) {
-            // Of a parameter the low word goes first.
-            const int pair = kPairs[area] ? k | 1 : k;
+            // Of a parameter the low word goes first, and what is changed of it needs both.
+            const int pair = kPairs[area] ? k ^ 1 : k;
             const bool same = known[k] && shadow[k] == given[k] && known[pair] && shadow[pair] == given[pair];
             if (!same) access(kBases[area] + 4 * k, given[k], true);
             if (!kPairs[area] || k & 1) {
@@ -370,7 +370,7 @@ class Bench {
             given_.clear();
             const auto *range = reinterpret_cast<uint32_t *>(&top_.words);
             first_ = bits(range, kWordsFirst, kWordsBits), last_ = bits(range, kWordsLast, kWordsBits);
-            wanted_ = kInputWords / (op[0] & 1 ? 1 : 2);
+            wanted_ = op[0] & 1 ? kInputWords : kForwardWords;
             refuses_ = bits(op, kRefuseLow, kRefuseBits) == (1u << kRefuseBits) - 1;
             refused_told_ = false;
         }

@@ -143,7 +143,7 @@ def chip_area(
 
 def _part(chip: Chip) -> tuple[str, str]:
     """What of a chip is synthesised, and that in words."""
-    if chip.cores == 1:
+    if not chip.tiled:
         return "core", "the core behind Wishbone"
     kinds = len(set(TileConfig.of_tiles(chip).values()))
     if kinds == 1:

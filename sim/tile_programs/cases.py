@@ -58,23 +58,23 @@ class FunctionOfLines(FunctionCore):
 
     Parameters
     ----------
-    lines
-        Its lines.
+    cfg
+        The tile that it is in.
     """
 
-    def __init__(self, lines: int) -> None:
-        weights = weights_of(lines)
+    def __init__(self, cfg: TileConfig) -> None:
+        weights = weights_of(cfg.lines)
         super().__init__(lambda codes: ((codes.astype(np.int64) @ weights[: len(codes)]) >> 2).clip(-4095, 4095))
-        self.lines = lines
+        self.cfg = cfg
         self.masks: list[tuple[int, int]] = []
 
     def product(self, op: int, op_id: int, first: int, codes: np.ndarray) -> np.ndarray:
         """Output codes of all lines."""
         most = (1 << REFUSE_BITS) - 1
-        if first + len(codes) // 4 > self.lines // (4 if op & 1 else 8) or op >> REFUSE_LOW & most == most:
+        words = self.cfg.input_words if op & 1 else self.cfg.forward_words
+        if first + len(codes) // 4 > words or op >> REFUSE_LOW & most == most:
             raise InputError("the core refuses it")
         return super().product(op, op_id, first, codes)
-
 
     def command(self, command: Command, block: bytes) -> bytes:
         """Keeps masks; it has nothing else."""
@@ -88,7 +88,7 @@ class FunctionOfLines(FunctionCore):
 def joined(case: Case, cfg: TileConfig) -> Joined:
     """The tile ``t``, whose flows lead to the host, and which is all of each reduction."""
     return Joined(
-        tiles={"t": Place(program=case.program, cfg=cfg, core=FunctionOfLines(cfg.lines))},
+        tiles={"t": Place(program=case.program, cfg=cfg, core=FunctionOfLines(cfg))},
         flows=tuple(Flow(sender="t", number=k, to=(HOST,)) for k in range(FLOWS)),
         reductions=tuple(Reduction(context=k, members=("t",), root="t") for k in range(cfg.contexts)),
     )

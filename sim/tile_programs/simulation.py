@@ -235,7 +235,8 @@ def _header(cfg: TileConfig, tile: Any) -> str:
     changed: Any = event["changed"].shape
     names, words = list(areas), tile.words.shape()
     constants = {
-        "Lines": cfg.lines, "InputWords": cfg.input_words, "OutputWords": cfg.output_words, "Flit": cfg.flit_bytes,
+        "Lines": cfg.lines, "InputWords": cfg.input_words, "ForwardWords": cfg.forward_words,
+        "OutputWords": cfg.output_words, "Flit": cfg.flit_bytes,
         "Control": CONTROL, "Areas": len(areas), "DescriptorArea": names.index("descriptor"),
         "BufferArea": names.index("buffer"), "Quiet": _QUIET, "Deadline": _DEADLINE, "Poll": _POLL,
         "Ranged": int(cfg.ranged), **_offsets("Words", words, "first", "last"), "WordsBits": words["first"].width,

@@ -80,7 +80,7 @@ def test_tools_accept_it_without_a_word(mesh: dict[str, int], tmp_path: Path) ->
         (_chip(), {"part": "tile", "wrap": "axil"}, "wrap must be none for part tile, which its neighbours reach, not "
          "'axil'"),
         (_chip(1, 1), {"part": "chip"}, "tnsa16-core: mesh.columns x mesh.rows must be at least two nodes for a "
-         "network on chip, not 1 x 1"),
+         "network on chip, not 1 x 1, or tile.programs = true for one tile"),
         (_chip(), {"top": "mho_router"}, "top must not be the name of an inner module, not 'mho_router'"),
     ],
 )

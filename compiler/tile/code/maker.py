@@ -22,7 +22,7 @@ from hw.tile.isa import DESCRIPTORS
 from hw.tile.machine import liveness
 from hw.tile.machine.tiles import HOST, HostStep, Joined, Place
 from hw.tile.machine.tokens import TokenMachine
-from hw.tile.text import assemble, stream_names
+from hw.tile.text import assemble_named
 from macro_models.errors import InputError
 
 __all__ = ["MOST_BLOCKS", "SLACK", "LongRingError", "Maker"]
@@ -197,7 +197,7 @@ class Maker:
         name = f"tile {tile}"
         try:
             text = self._text(tile)
-            program, names = assemble(text, name), stream_names(text, name)
+            program, names = assemble_named(text, name)
             program.check(self.placed.cfgs[tile], name)
             self._check_buffer(tile, names, program.descriptor)
         except InputError as error:

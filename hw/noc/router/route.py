@@ -17,10 +17,15 @@ __all__ = ["PlaceLayout", "wants"]
 
 
 class PlaceLayout(data.StructLayout):
-    """Position of a router: one bit of ``column`` and of ``row`` is set, or, above 8 x 8, their numbers."""
+    """Position of a router: one bit of ``column`` and of ``row`` is set, or, above 8 x 8, their numbers.
+
+    One that is alone needs none.
+    """
 
     def __init__(self, cfg: MeshConfig) -> None:
-        if cfg.masks:
+        if cfg.alone:
+            super().__init__({})
+        elif cfg.masks:
             super().__init__({"column": cfg.columns, "row": cfg.rows})
         else:
             super().__init__({"column": coordinate_bits(cfg.columns), "row": coordinate_bits(cfg.rows)})
@@ -28,6 +33,8 @@ class PlaceLayout(data.StructLayout):
     @staticmethod
     def pack(cfg: MeshConfig, column: int, row: int) -> dict[str, int]:
         """The value of a position."""
+        if cfg.alone:
+            return {}
         return {"column": 1 << column, "row": 1 << row} if cfg.masks else {"column": column, "row": row}
 
 

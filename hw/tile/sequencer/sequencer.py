@@ -346,7 +346,9 @@ class Sequencer(Resettable):
     def _check(self, m: Module, word: Value) -> None:
         """Whether a SEND is legal with its stream."""
         ring = self.ask.ring
-        missing, odd = field(word, Op.SEND, "flow") >= self.cfg.contexts, ring.block[0]
+        # Without reductions no context is there to be compared with.
+        contexts, odd = self.cfg.contexts, ring.block[0]
+        missing = field(word, Op.SEND, "flow") >= contexts if contexts else Const(1)
         beyond = ring.wrong == WRONGS.index(Cause.ADDRESS)
         m.d.comb += self.ask.valid.eq(1)
         with m.If(self.ask.ready):

@@ -9,7 +9,7 @@ from hw.tile.text.data import DATA, Data
 from hw.tile.text.instructions import Instructions
 from hw.tile.text.reader import Item, Source, Statement
 
-__all__ = ["assemble", "stream_names"]
+__all__ = ["assemble", "assemble_named", "stream_names"]
 
 KINDS = tuple(DESCRIPTORS)
 OPERANDS = {"drain": Operand.DRAIN, "accumulators": Operand.ACCUMULATORS, "none": Operand.NONE} | {
@@ -24,7 +24,7 @@ def assemble(text: str, name: str = "program.s") -> Program:
     InputError
         Naming the line, what is wrong, and what would be right.
     """
-    return _Assembler(Source(name, text)).run()
+    return assemble_named(text, name)[0]
 
 
 def stream_names(text: str, name: str = "program.s") -> dict[int, str]:
@@ -35,9 +35,20 @@ def stream_names(text: str, name: str = "program.s") -> dict[int, str]:
     InputError
         As :func:`assemble`.
     """
+    return assemble_named(text, name)[1]
+
+
+def assemble_named(text: str, name: str = "program.s") -> tuple[Program, dict[int, str]]:
+    """The program of a text, and what its streams are called, by their numbers.
+
+    Raises
+    ------
+    InputError
+        As :func:`assemble`.
+    """
     made = _Assembler(Source(name, text))
-    made.run()
-    return {number: called for called, number in made.names["stream"].items()}
+    program = made.run()
+    return program, {number: called for called, number in made.names["stream"].items()}
 
 
 class _Assembler:
@@ -47,6 +58,7 @@ class _Assembler:
         self.memory = [0] * DESCRIPTOR_WORDS
         self.registers, self.image = [0] * REGISTERS, 0
         self.streams: dict[int, dict[str, int]] = {}
+        self._given: set[str] = set()
 
     def run(self) -> Program:
         declared: list[Statement] = []
@@ -105,11 +117,21 @@ class _Assembler:
             number = self.source.number(line, statement.name or "?", "the number of a register")
             if not 1 <= number <= REGISTERS:
                 self.source.fail(line, f"registers are 1 to {REGISTERS}, not {number}")
+            self._once(statement, f"register {number}", "register 1: 3")
             self.registers[number - 1] = self.source.bounded(line, statement.rest, f"register {number}", 2**16)
         elif key == "first_image":
+            self._once(statement, key, "first_image: 3")
             self.image = self.source.bounded(line, statement.rest, key, 2**32)
         elif key not in (*KINDS, "raw"):
             self.source.unknown(line, "declaration", key, [*KINDS, *DATA, "register", "first_image"])
+
+    def _once(self, statement: Statement, what: str, example: str) -> None:
+        """Refuse what is there twice, or has a name or a place that it does not take."""
+        if what in self._given:
+            self.source.fail(statement.line, f"{what} is there twice")
+        if statement.at or (statement.name and statement.key == "first_image"):
+            self.source.fail(statement.line, f"{what} has a value only, as in '{example}'")
+        self._given.add(what)
 
     def _streams(self, statements: list[Statement]) -> None:
         """Streams and data of the buffer, whose places are found together."""
@@ -128,6 +150,9 @@ class _Assembler:
         if kind not in KINDS or not statement.at:
             self.source.fail(line, "raw words are those of a descriptor, as in 'raw stream @0: 0x0 0x0'")
         number, layout = self._at(statement, DESCRIPTORS[kind].count), DESCRIPTORS[kind].layout
+        if f"{kind} {number}" in self._given or number in self.names[kind].values():
+            self.source.fail(line, f"{kind} {number} is there twice")
+        self._given.add(f"{kind} {number}")
         words = [self.source.bounded(line, word, "a word", 2**32) for word in statement.rest.split()]
         if len(words) != layout.words:
             self.source.fail(line, f"a {kind} has {layout.words} words, not {len(words)}")
@@ -145,6 +170,10 @@ class _Assembler:
 
     def _fields(self, kind: str, line: int, rest: str) -> dict[str, int]:
         items = self.source.items(line, rest)
+        known = text_fields.names_of(kind)
+        for item in items:
+            if item.name not in known:
+                self.source.unknown(line, f"field of {kind}", item.name, known)
         missing = [name for name in text_fields.REQUIRED[kind] if name not in [item.name for item in items]]
         if missing:
             self.source.fail(line, f"{kind} must have {missing[0]}")
@@ -155,10 +184,8 @@ class _Assembler:
         for item in items:
             if item.name in core:
                 operation[item.name] = self._field(kind, item, (0, (1 << core[item.name][1]) - 1), table)
-            elif item.name in layout.low:
-                values[item.name] = self._field(kind, item, layout[item.name].range, table)
             else:
-                self.source.unknown(line, f"field of {kind}", item.name, text_fields.names_of(kind))
+                values[item.name] = self._field(kind, item, layout[item.name].range, table)
         return values | (text_fields.pack_core(operation) if operation else {})
 
     def _field(self, kind: str, item: Item, ends: tuple[int, int], table: bool) -> int:

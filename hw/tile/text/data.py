@@ -16,6 +16,8 @@ __all__ = ["DATA", "Data"]
 DATA = ("parameters", "bytes", "lanes", "table")
 STEP = 8
 """What streams and data begin at a multiple of, where their place is left open."""
+TIMES = 16
+"""How often the data of a text may fill its memory at most: some may lie over others."""
 
 
 @dataclass
@@ -41,6 +43,7 @@ class Data:
     def __init__(self, source: Source) -> None:
         self.source = source
         self.regions: dict[str, dict[str, _Region]] = {kind: {} for kind in DATA}
+        self._left = {"parameters": TIMES * LIMITS.parameters, "data": TIMES * LIMITS.buffer_bytes}
 
     def addresses(self, *kinds: str) -> dict[str, int]:
         """Where regions of some kinds begin, by their names."""
@@ -53,9 +56,13 @@ class Data:
             self.source.fail(line, f"{key} must have a name, as in '{key} first {{ ... }}'")
         if statement.name in self.regions[key]:
             self.source.fail(line, f"the name {statement.name!r} is taken")
+        if not statement.braces:
+            self.source.fail(line, f"what {key} holds stands in braces, as in '{key} {statement.name} {{ ... }}'")
+        if key == "table" and statement.at:
+            self.source.fail(line, f"a table has a place of its own, and cannot be at {statement.at}")
         wanted = self.source.number(line, statement.at, "what stands behind @") if statement.at else None
         if key == "parameters":
-            content = np.concatenate([np.zeros(0, np.uint64), *(self._parameter(*row) for row in statement.block)])
+            content = self._parameters(statement.block)
         else:
             low, high = (-128, 255) if key == "bytes" else (-32768, 32767)
             values = np.array([v for row in statement.block for v in self._values(*row, low, high)], dtype=np.int64)
@@ -67,31 +74,64 @@ class Data:
         found: list[int] = []
         words = text.replace(",", " ").replace("*", " * ").split()
         while words:
-            times, value = (words[0], words[2]) if words[1:2] == ["*"] and len(words) > 2 else ("1", words[0])
+            repeated = words[1:2] == ["*"]
+            if repeated and len(words) < 3:
+                self.source.fail(line, f"data that are repeated are 'TIMES * NUMBER', not '{words[0]} *'")
+            times, value = (words[0], words[2]) if repeated else ("1", words[0])
             number = self.source.number(line, value, "data")
             if not low <= number <= high:
                 self.source.fail(line, f"data must be {low} to {high}, not {number}")
-            found += [number] * self.source.bounded(line, times, "how often a number is repeated", 1 << 17)
-            words = words[3 if words[1:2] == ["*"] else 1 :]
+            count = self.source.bounded(line, times, "how often a number is repeated", 1 << 17)
+            self._count(line, "data", count)
+            found += [number] * count
+            words = words[3 if repeated else 1 :]
         return found
 
-    def _parameter(self, line: int, text: str) -> np.ndarray:
-        """Parameters of a line, ``n * fields`` for several; a value ``v..`` grows by 1 with each."""
+    def _count(self, line: int, what: str, count: int) -> None:
+        """Count what a line gives, before it takes time and memory."""
+        self._left[what] -= count
+        if self._left[what] < 0:
+            self.source.fail(line, f"the {what} of all declarations must fill their memory at most {TIMES} times")
+
+    def _parameters(self, block: Sequence[tuple[int, str]]) -> np.ndarray:
+        """Parameters of a block, a line each or several of it."""
+        counts: list[int] = []
+        starts: dict[str, list[int]] = {name: [] for name in PARAMETER.low}
+        steps: dict[str, list[int]] = {name: [] for name in PARAMETER.low}
+        for line, text in block:
+            count, given = self._parameter(line, text)
+            counts.append(count)
+            for name in PARAMETER.low:
+                start, step = given.get(name, (0, 0))
+                starts[name].append(start)
+                steps[name].append(step)
+        many = np.array(counts, dtype=np.int64)
+        place = np.arange(many.sum()) - np.repeat(many.cumsum() - many, many)
+        return pack_parameters(**{
+            name: np.repeat(np.array(starts[name], np.int64), many)
+            + place * np.repeat(np.array(steps[name], np.int64), many) for name in PARAMETER.low})
+
+    def _parameter(self, line: int, text: str) -> tuple[int, dict[str, tuple[int, int]]]:
+        """How many parameters a line has, ``n * fields`` for several, and the first value of each field that it names.
+
+        With a value ``v..``, which grows by 1 with each, the second number is 1.
+        """
         times, star, rest = text.partition("*")
         count = self.source.bounded(line, times.strip(), "how often a parameter is repeated", 1025) if star else 1
-        given: dict[str, np.ndarray] = {}
+        self._count(line, "parameters", count)
+        given: dict[str, tuple[int, int]] = {}
         for item in self.source.items(line, rest if star else text):
             if item.name not in PARAMETER.low:
                 self.source.unknown(line, "field of a parameter", item.name, list(PARAMETER.low))
             grows, field_ = item.value.endswith(".."), PARAMETER[item.name]
             flag = item.value == "" and field_.width == 1
             start = 1 if flag else self.source.number(line, item.value.removesuffix(".."), item.name)
-            values = start + np.arange(count) * grows
             low, high = field_.range
-            if (values < low).any() or (values > high).any():
-                self.source.fail(line, f"{item.name} must be {low} to {high}, not {values.max()}")
-            given[item.name] = values
-        return np.broadcast_to(pack_parameters(**({"m": 0} | given)), count).copy()
+            last = start + (count - 1) * grows
+            if count and not low <= start <= last <= high:
+                self.source.fail(line, f"{item.name} must be {low} to {high}, not {last}")
+            given[item.name] = start, int(grows)
+        return count, given
 
     def parameters(self) -> np.ndarray:
         """The parameter memory."""

@@ -1,6 +1,7 @@
 """Instructions in text: what each line becomes, and how loops nest."""
 
 from collections.abc import Callable, Mapping
+from itertools import pairwise
 
 from hw.tile.isa import DESCRIPTORS, INSTRUCTIONS, LOOP_DEPTH, Command, Op, encode
 from hw.tile.text.reader import Source, Statement
@@ -57,8 +58,8 @@ class Instructions:
             actions[s.key](s)
 
     def _counted(self, s: Statement) -> None:
-        name, _, count = s.rest.partition(" ")
-        n = self._number(s.line, count.strip(), "the number of blocks", 1, 255) if count else 1
+        name, *count = s.rest.split(maxsplit=1) or [""]
+        n = self._number(s.line, count[0], "the number of blocks", 1, 255) if count else 1
         self.words.append(encode(_COUNTED[s.key], stream=self._named(s.line, "stream", name), n=n))
 
     def _loop(self, s: Statement) -> None:
@@ -93,7 +94,7 @@ class Instructions:
                 self.source.fail(s.line, f"set has 1 to 31 words, not {len(words)}")
             self.words += [encode(Op.SET, first=first, words=len(words)), *words]
             return
-        kind, _, rest = s.rest.partition(" ")
+        kind, rest = [*s.rest.split(maxsplit=1), "", ""][:2]
         name, colon, rest = rest.partition(":")
         if not colon:
             self.source.fail(s.line, "it is 'set vec NAME: fields' or 'set FIRST: WORD WORD ...'")
@@ -114,7 +115,7 @@ class Instructions:
         self.words.append(encode(Op.VEC, vec=self._named(s.line, "vec", name), **flags))
 
     def _core(self, s: Statement) -> None:
-        command, _, rest = s.rest.partition(" ")
+        command, rest = [*s.rest.split(maxsplit=1), "", ""][:2]
         known = {one.name.lower(): one for one in (Command.WRITE, Command.MASKS)}
         if command not in known:
             self.source.unknown(s.line, "command", command, list(known))
@@ -129,6 +130,8 @@ class Instructions:
         fields = {"n": 1, "stream": self._named(s.line, "stream", name.strip())}
         for item in self.source.items(s.line, rest):
             if item.name in ("flow", "context"):
+                if "flow" in fields:
+                    self.source.fail(s.line, "send must have a flow or a context, not both")
                 fields["flow"] = self._number(s.line, item.value, item.name, 0, 15)
                 fields["reduce"] = int(item.name == "context")
             elif item.name == "blocks":
@@ -150,6 +153,9 @@ class Instructions:
         for flag in words[count:]:
             if flag not in known:
                 self.source.unknown(s.line, f"flag of {s.key}", flag, known)
+        for before, flag in pairwise(sorted(words[count:])):
+            if flag == before:
+                self.source.fail(s.line, f"{flag} is there twice")
         return words[:count], dict.fromkeys(words[count:], 1)
 
     def _named(self, line: int, kind: str, name: str) -> int:

@@ -1,5 +1,6 @@
 """Places in a memory: what is declared without one gets the lowest that is free."""
 
+from bisect import bisect_right
 from collections.abc import Sequence
 
 __all__ = ["place"]
@@ -13,15 +14,32 @@ def place(sizes: Sequence[int], wanted: Sequence[int | None], step: int, most: i
     ValueError
         With the number of the region for which there is no place below ``most``.
     """
-    taken = [(at, at + size) for at, size in zip(wanted, sizes, strict=True) if at is not None]
+    starts, ends = _taken([(at, at + size) for at, size in zip(wanted, sizes, strict=True) if at is not None and size])
+    # Of each size nothing is free below the last one's place, so that many regions take no long search.
+    lowest: dict[int, int] = {}
     found = []
     for number, (at, size) in enumerate(zip(wanted, sizes, strict=True)):
         if at is None:
-            at = 0
-            while blocker := next((end for start, end in taken if start < at + size and at < end), 0):
-                at = -(-blocker // step) * step
-            taken.append((at, at + size))
+            at = lowest.get(size, 0)
+            while (k := bisect_right(ends, at)) < len(ends) and starts[k] < at + size:
+                at = -(-ends[k] // step) * step
+            lowest[size] = at
             if at + size > most:
                 raise ValueError(number)
+            if size:
+                starts.insert(k, at)
+                ends.insert(k, at + size)
         found.append(at)
     return found
+
+
+def _taken(regions: list[tuple[int, int]]) -> tuple[list[int], list[int]]:
+    """Starts and ends of what regions cover, in order, with nothing over each other."""
+    starts, ends = list[int](), list[int]()
+    for start, end in sorted(regions):
+        if ends and start <= ends[-1]:
+            ends[-1] = max(ends[-1], end)
+        else:
+            starts.append(start)
+            ends.append(end)
+    return starts, ends

@@ -11,8 +11,11 @@ from macro_models.errors import InputError
 __all__ = ["Item", "Source", "Statement"]
 
 _WORD = re.compile(r"[A-Za-z_]\w*")
-_NUMBER = re.compile(r"[+-]?(0x[0-9a-fA-F]+|\d+)")
-_HEAD = re.compile(r"(?P<key>\w+)(\s+(?P<name>[A-Za-z_]\w*|\d+))?(\s*@\s*(?P<at>\w+))?\s*(?P<end>[:{])\s*(?P<rest>.*)")
+_NUMBER = re.compile(r"[+-]?(0x[0-9a-fA-F]+|[0-9]+)")
+_DIGITS = 18
+"""Characters of a number at most: more than any that is legal has, and it fits in 64 bits."""
+_HEAD = re.compile(
+    r"(?P<key>\w+)(\s+(?P<name>[A-Za-z_]\w*|\d+))?(\s*@\s*(?P<at>-?\w+))?\s*(?P<end>[:{])\s*(?P<rest>.*)")
 
 
 @dataclass(frozen=True)
@@ -29,7 +32,7 @@ class Statement:
     """What stands on a line, with the lines of its block.
 
     ``key`` is its first word, ``name`` and ``at`` what a declaration gives, ``rest`` the text behind, ``declares``
-    whether it is a declaration.
+    whether it is a declaration, ``braces`` whether one with a block.
     """
 
     line: int
@@ -38,6 +41,7 @@ class Statement:
     at: str = ""
     rest: str = ""
     declares: bool = False
+    braces: bool = False
     block: list[tuple[int, str]] = field(default_factory=list)
 
 
@@ -67,6 +71,8 @@ class Source:
         """A whole number in decimal or, behind 0x, hexadecimal."""
         if not _NUMBER.fullmatch(text):
             self.fail(line, f"{what} must be a whole number, not {text!r}")
+        if len(text) > _DIGITS:
+            self.fail(line, f"{what} must be a whole number of at most {_DIGITS} characters, not of {len(text)}")
         return int(text, 0 if "x" in text else 10)
 
     def bounded(self, line: int, text: str, what: str, top: int) -> int:
@@ -94,13 +100,13 @@ class Source:
                 continue
             match = _HEAD.fullmatch(text)
             if match is None or match["key"] == "loop":
-                key, _, rest = text.partition(" ")
-                yield Statement(number, key, rest=rest.strip())
+                key, *rest = text.split(maxsplit=1)
+                yield Statement(number, key, rest="".join(rest))
                 continue
             found = Statement(
-                number, match["key"], match["name"] or "", match["at"] or "", match["rest"], True,
+                number, match["key"], match["name"] or "", match["at"] or "", match["rest"], True, match["end"] == "{",
             )
-            if match["end"] == "{":
+            if found.braces:
                 found.block = self._block(number, found, lines)
             yield found
 
@@ -127,10 +133,11 @@ class Source:
             if not words or len(words) > 2 or not _WORD.fullmatch(words[0]):
                 self.fail(line, f"items must be 'name value' or 'name', parted by commas, not {part.strip()!r}")
             found.append(Item(line, words[0], words[1] if len(words) == 2 else ""))
-        names = [item.name for item in found]
-        for name in names:
-            if names.count(name) > 1:
-                self.fail(line, f"{name} is there twice")
+        seen: set[str] = set()
+        for item in found:
+            if item.name in seen:
+                self.fail(line, f"{item.name} is there twice")
+            seen.add(item.name)
         return found
 
 

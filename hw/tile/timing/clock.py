@@ -1,5 +1,6 @@
 """Processes that wait for cycles and for each other."""
 
+from collections import deque
 from collections.abc import Callable, Generator
 from heapq import heappop, heappush
 from typing import Any
@@ -33,40 +34,53 @@ class Clock:
 
     def __init__(self) -> None:
         self.now = 0
-        self._count = 0
-        self._heap: list[tuple[int, int, int, Any]] = []
+        # Cycles in which something happens, and what, of each rank in the order in which it was asked for.
+        self._heap: list[int] = []
+        self._cycles: dict[int, tuple[deque[Any], ...]] = {}
 
     def start(self, process: Process, *, serves: bool = False) -> None:
         """Let a process begin in this cycle; with ``serves`` it sees what all others ask for in a cycle."""
-        self._put(self.now, _SERVERS if serves else _STATES, process)
+        self._in(self.now)[_SERVERS if serves else _STATES].append(process)
 
     def at(self, cycle: int, change: Callable[[], None]) -> None:
         """A change that all see from ``cycle`` on."""
-        self._put(cycle, _CHANGES, change)
+        self._in(cycle)[_CHANGES].append(change)
 
     def tell(self, notice: Notice) -> None:
         """Those that wait for it go on in this cycle."""
-        waiting, notice.waiting = notice.waiting, []
-        for rank, process in waiting:
-            self._put(self.now, rank, process)
+        if notice.waiting:
+            waiting, notice.waiting = notice.waiting, []
+            these = self._in(self.now)
+            for rank, process in waiting:
+                these[rank].append(process)
 
     def run(self, until: Callable[[], bool], limit: int) -> bool:
         """Go on until ``until`` holds, nothing happens any more or cycle ``limit`` is reached; whether it holds."""
-        while self._heap and not until():
-            cycle, rank, _, what = heappop(self._heap)
-            if cycle > limit:
-                break
-            self.now = cycle
-            if rank == _CHANGES:
-                what()
-                continue
-            found = next(what, None)
-            if isinstance(found, Notice):
-                found.waiting.append((rank, what))
-            elif found is not None:
-                self._put(cycle + found, rank, what)
+        heap, cycles = self._heap, self._cycles
+        while heap and not until() and heap[0] <= limit:
+            self.now = cycle = heappop(heap)
+            these = cycles[cycle]
+            changes, states, servers = these
+            # What comes for this cycle meanwhile is done in it, the lower ranks first.
+            while True:
+                while changes:
+                    changes.popleft()()
+                rank = _STATES if states else _SERVERS
+                if not states and not servers:
+                    break
+                process = these[rank].popleft()
+                found = next(process, None)
+                if isinstance(found, Notice):
+                    found.waiting.append((rank, process))
+                elif found is not None:
+                    self._in(cycle + found)[rank].append(process)
+            del cycles[cycle]
         return until()
 
-    def _put(self, cycle: int, rank: int, what: object) -> None:
-        self._count += 1
-        heappush(self._heap, (cycle, rank, self._count, what))
+    def _in(self, cycle: int) -> tuple[deque[Any], ...]:
+        """What happens in a cycle."""
+        these = self._cycles.get(cycle)
+        if these is None:
+            self._cycles[cycle] = these = deque(), deque(), deque()
+            heappush(self._heap, cycle)
+        return these

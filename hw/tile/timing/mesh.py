@@ -21,10 +21,13 @@ __all__ = ["ChipTime", "Source"]
 _INJECT, _RECEIVE, _CREDIT = 2, 2, 2
 """Cycles beside those of the hops: from the node's port to the head of its router's queue; from there to the change of
 the ring; from there to credits that count, the cycle behind included."""
+_QUEUE = 1
+"""Of these, for the queue: between the host and one node alone there is none."""
 _STARTED = 400
 """Cycles after which the host sends: tiles then wait for it, as they do when it has started all of them."""
-_OUT, _BACK = 2, 1
-"""The same at the host, whose registers are before and behind the corner's router."""
+_OUT, _BACK, _GIVEN = 2, 1, 3
+"""The same at the host, whose registers are before and behind the corner's router; and from its port to the head of
+that router's queue."""
 
 Position = tuple[int, int]
 
@@ -111,6 +114,7 @@ class ChipTime:
             for process in (Program(tile).run(), load(tile), vector(tile), send(tile)):
                 clock.start(process)
         self._at = {name: _position(name) for name in joined.tiles}
+        self._inject, self._given = (cycles - _QUEUE * mesh.alone for cycles in (_INJECT, _GIVEN))
         slots = {name: slots_of(place) for name, place in joined.tiles.items()}
         self._flows: dict[tuple[str, int], list[tuple[str, Ring]]] = {}
         self._windows: dict[tuple[str, int], _Window] = {}
@@ -161,10 +165,10 @@ class ChipTime:
                 yield window.changed
             window.start()
         if key in self._left:
-            self._to_host(key, clock.now + _INJECT + _hops(self._at[tile], (0, 0)) + _OUT)
+            self._to_host(key, clock.now + self._inject + _hops(self._at[tile], (0, 0)) + _OUT)
         if last:
             for name, ring in self._flows.get(key, ()):
-                clock.at(clock.now + _INJECT + _hops(self._at[tile], self._at[name]) + _RECEIVE, ring.come)
+                clock.at(clock.now + self._inject + _hops(self._at[tile], self._at[name]) + _RECEIVE, ring.come)
         yield 0
 
     def sums(self, tile: str, context: int, count: int) -> Process:
@@ -214,7 +218,7 @@ class ChipTime:
         turn = [0]
 
         def go() -> None:
-            self.clock.at(self.clock.now + _INJECT + hops + late, arrive(turn[0]))
+            self.clock.at(self.clock.now + self._inject + hops + late, arrive(turn[0]))
             turn[0] ^= 1
 
         return go
@@ -240,7 +244,7 @@ class ChipTime:
             yield one.flits - 1
             for name, stream in one.to:
                 ring = self.tiles[name].rings[stream]
-                self.clock.at(self.clock.now + 3 + _hops((0, 0), self._at[name]) + _RECEIVE, ring.come)
+                self.clock.at(self.clock.now + self._given + _hops((0, 0), self._at[name]) + _RECEIVE, ring.come)
             yield 1
 
     def _to_host(self, key: tuple[str, int], cycle: int) -> None:

@@ -30,7 +30,7 @@ def info_command(port: str, baud: int | None, out: Output) -> None:
     rows = [
         ("chip description", f"{info.sha256[:16]}{f' (preset {preset})' if preset else ''}"),
         ("core", f"{info.lines} x {info.lines} lines, cells of {info.g_bits} bits"),
-        ("tiles", f"{info.columns} x {info.rows}" if info.columns * info.rows > 1 else "none"),
+        ("tiles", f"{info.columns} x {info.rows}" if info.tiled else "none"),
         ("emulator", f"at {info.level} level, {info.lanes} cells a cycle, {info.slots} tables"),
         ("read noise", "of a shift register (device lfsr)" if info.noise else "none"),
         ("clock", f"{info.clock_hz / 1e6:g} MHz"),

@@ -44,7 +44,7 @@ def verify_command(
         board, resolved, place=not netlist_only, flow=tools, vectors=vectors,
         built=None if built is None else Path(built), note=out.note,
     )
-    what = "codes" if resolved.cores == 1 else "values"
+    what = "values" if resolved.tiled else "codes"
     rows = [("netlist", f"{found.netlist.codes:,} {what} of {found.netlist.operations:,} products", "equal")]
     if found.pulses is not None:
         rows.append(("netlist", f"{found.pulses:,} pulses of write-verify", "equal"))

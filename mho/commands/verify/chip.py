@@ -31,7 +31,8 @@ def chip_command(
     registers and memories of all tiles meanwhile, legal addresses and others: each answer must be right, nothing
     lost, reordered or doubled, and the last images of both programs those of the reference. But for the serial line
     all cells of a third tile are programmed by write-verify then, or its core carries out commands as its reference
-    does. --chip defaults to tnsa16-2x2. Exit 1 on a mismatch.
+    does. A chip of one tile runs one program, and has its cells programmed behind it. --chip defaults to tnsa16-2x2.
+    Exit 1 on a mismatch.
     """
     from dataclasses import asdict
 

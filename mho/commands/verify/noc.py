@@ -67,4 +67,4 @@ def _mesh(chip: str, overrides: tuple[str, ...], given: dict[str, int]) -> "Mesh
     from hw.config import load_chip
     from hw.noc.config import MeshConfig
 
-    return replace(MeshConfig.from_chip(load_chip(chip, overrides)), **given)
+    return replace(MeshConfig.of_network(load_chip(chip, overrides)), **given)

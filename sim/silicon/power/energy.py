@@ -61,7 +61,7 @@ def chip_energy(
     folder = cache_folder() / "silicon"
     folder.mkdir(parents=True, exist_ok=True)
     library = Library(liberty, folder)
-    tiles = chip.cores > 1
+    tiles = chip.tiled
     texts, prefix = (sources_of_mesh(chip), "mho_") if tiles else (module_texts(chip, "none"), chip.verilog.prefix)
     cells = Cells(liberty)
     known = Memories(memories, cells) if memories else None
@@ -85,7 +85,7 @@ def chip_energy(
 
 
 def _what(chip: Chip, traced: Traced) -> str:
-    if chip.cores == 1:
+    if not chip.tiled:
         return "the core without a bus"
     if not traced.unseen:
         return (f"the chip of {chip.cores} tiles, each with its own activity, and what is around them, from the start "

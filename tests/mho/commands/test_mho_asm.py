@@ -47,6 +47,7 @@ def altered(data):
 
 @pytest.mark.parametrize(("command", "name", "content", "sentence"), [
     ("asm", "p.s", b"loop 3 {\nmvm x, y\n}\n", "p.s:2: mvm 'x' is unknown: it must be declared first"),
+    ("asm", "p.s", b"", "p.s: a program must have an instruction, at least halt"),
     ("asm", "p.s", b"\xff\xfe", "must be text in UTF-8; a program's file is read by mho disasm"),
     ("asm", "p.mho", b"PK\x03\x04", "a network file holds no programs of tiles"),
     ("disasm", "p.mho", b"PK\x03\x04", "p.mho"),
@@ -107,3 +108,13 @@ def test_a_network_file_gives_the_programs_of_its_tiles(tmp_path, capsys):
     compile_model(model, chip, calibrate=x, options=options).save(tmp_path / "h.mho")
     assert run(["disasm", str(tmp_path / "h.mho")]) == 2
     assert "must have its rows in the order of a walk, as compiled for tiles" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("changed", [lambda text: "\ufeff" + text, lambda text: text.replace("\n", "\r\n")])
+def test_a_text_as_editors_of_windows_write_it(tmp_path, changed):
+    text, packed = "stream in: block 4, remote\nwait in 1\nhalt\n", []
+    for one in (text, changed(text)):
+        (tmp_path / "t.s").write_bytes(one.encode())
+        assert run(["asm", str(tmp_path / "t.s"), "-o", str(tmp_path / "t.bin")]) == 0
+        packed.append((tmp_path / "t.bin").read_bytes())
+    assert packed[0] == packed[1]

@@ -22,5 +22,5 @@ def test_random_accesses_beside_programs_from_unknown(wrap: str) -> None:
 
 
 def test_chip_that_is_too_small_is_refused() -> None:
-    with pytest.raises(InputError, match=r"mesh must have at least 3 tiles for this, not 2$"):
+    with pytest.raises(InputError, match=r"mesh must have at least 3 tiles for this, or one with tile.programs, not 2"):
         verify_bus(load_chip("tnsa16-core", CHIP | {"mesh.columns": 2}), "axil", accesses=1)

@@ -4,7 +4,9 @@ import shutil
 import sys
 
 import pytest
-from amaranth.hdl import Signal
+from amaranth.hdl import Module, Signal
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In, Out
 
 from hw.noc.arbiter import RoundRobin
 from hw.noc.ports import WANTS, Port
@@ -134,6 +136,55 @@ def test_true_claim_without_a_reason_is_not_called_proven():
 
     assert solve(convert(Claims(specify)), Engine.INDUCTION, 1).verdict is Verdict.UNKNOWN
     assert solve(convert(Claims(specify)), Engine.INDUCTION, 3).verdict is Verdict.HOLDS
+
+
+class Machine(wiring.Component):
+    """Counts up to 4 while it is on."""
+
+    def __init__(self):
+        super().__init__({"go": In(1), "number": Out(3)})
+
+    def elaborate(self, platform):
+        m = Module()
+        with m.FSM():
+            with m.State("Off"), m.If(self.go):
+                m.next = "On"
+            with m.State("On"), m.If(self.number != 4):
+                m.d.sync += self.number.eq(self.number + 1)
+            with m.State("Never"):
+                m.next = "Never"
+        return m
+
+
+class MachineClaims(Harness):
+    def __init__(self, most):
+        super().__init__(Machine())
+        self.most = most
+
+    def specify(self, m, state):
+        drive_freely(m, self.dut.go)
+        claim(m, f"at most {self.most}", self.dut.number <= self.most)
+
+
+def by_cases(harness):
+    text, steps = convert(harness), []
+    for case in harness.cases():
+        harness.case = case
+        steps.append(convert(harness))
+    return text, steps
+
+
+@solver
+def test_induction_state_by_state_is_that_of_all_together():
+    harness = MachineClaims(4)
+    text, steps = by_cases(harness)
+    assert harness.cases() == ["Off", "On", "Never", ""]
+    assert solve(text, Engine.INDUCTION, 1, cases=steps).verdict is Verdict.HOLDS
+    # From 5, which is never reached, it would come to 6 where it is on, and nowhere else.
+    text, steps = by_cases(MachineClaims(5))
+    found = [solve(text, Engine.INDUCTION, 1, cases=[step]).verdict for step in steps]
+    assert found == [Verdict.HOLDS, Verdict.UNKNOWN, Verdict.HOLDS, Verdict.HOLDS]
+    assert solve(text, Engine.INDUCTION, 1, cases=steps).verdict is Verdict.UNKNOWN
 
 
 @solver

@@ -30,6 +30,18 @@ wait first 2
 send first, flow 0, blocks 2, free
 """
 
+# One program after another whose parameters have other multipliers, and nothing else that is other.
+SCALED = """
+stream in: block 8, blocks 4, remote
+stream out: block 8, blocks 2
+parameters scale { 8 * m FACTOR, d 5 }
+vec times: a in, target out, elements 8, parameters scale
+loop 2 {
+    vec times, free_a, push
+    send out, flow 0, free
+}
+"""
+
 
 def case(text: str, blocks: int = 0) -> Case:
     return Case(program=assemble(text), given={0: tuple(bytes([k] * 8) for k in range(blocks))} if blocks else {})
@@ -48,3 +60,10 @@ def test_hardware_and_both_machines_agree() -> None:
         else:
             assert right.ended
             assert found.received == {0: [bytes([k] * 8) for k in range(2)]}
+
+
+@pytest.mark.slow
+def test_a_parameter_of_which_half_is_other_is_written() -> None:
+    cases = [case(SCALED.replace("FACTOR", str(factor)), 2) for factor in (2, 3)]
+    for one, found in zip(cases, TileSimulation(SIZES).run(cases), strict=True):
+        assert difference(expected(one, SIZES), found, SIZES) is None

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from hw.tile.config import TileConfig
 from hw.tile.isa import Cause, Op, decode
 from hw.tile.machine.actions import Actions
 from hw.tile.random_programs import SIZES
@@ -36,6 +37,14 @@ def test_random_programs_are_those_of_the_interpreter() -> None:
     assert set(ops) == set(Op)
     assert len(causes) > 5
     assert overlap
+
+
+@pytest.mark.slow
+def test_a_tile_whose_forward_products_take_a_code_of_each_line(tmp_path: Path) -> None:
+    cfg = TileConfig(lines=16, lanes=8, buffer_kib=2, parameters=64, instructions=64, payload_bits=32, contexts=1,
+                     paired=False, ranged=True)
+    report = verify_tile(cfg, instructions=2000, traps=100, seed=1017, folder=tmp_path)
+    assert report.coverage.ops["mvm"] > 20
 
 
 @pytest.mark.slow

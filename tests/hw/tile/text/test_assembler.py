@@ -110,8 +110,37 @@ def test_descriptors_can_be_set_on_the_way():
     ("halt\n" * 513, "513: a program has 512 words at most, not 513"),
     ("set vec x", "1: it is 'set vec NAME: fields' or 'set FIRST: WORD WORD ...'"),
     ("core erase a", "1: command 'erase' is unknown"),
+    ("stream a: bloc 4", "1: field of stream 'bloc' is unknown: did you mean 'block'?"),
+    ("stream a: block " + "9" * 5000, "1: block must be a whole number of at most 18 characters, not of 5000"),
+    ("stream a: block \u0664", "1: block must be a whole number, not '\u0664'"),
+    ("parameters p { m " + "9" * 20 + " }", "1: m must be a whole number of at most 18 characters, not of 20"),
+    ("parameters p {\n" + "1024 * m 1\n" * 40 + "}", "18: the parameters of all declarations must fill their memory"),
+    ("bytes d {\n" + "131071 * 0\n" * 40 + "}", "10: the data of all declarations must fill their memory"),
+    ("bytes d { 3 * }", "1: data that are repeated are 'TIMES * NUMBER', not '3 *'"),
+    ("bytes d: 1 2 3", "1: what bytes holds stands in braces, as in 'bytes d { ... }'"),
+    ("bytes d @-1 { 1 }", "1: bytes 'd' must be within 0 to 65535, not at -1"),
+    ("table 0 @3 { 1024 * 1 }", "1: a table has a place of its own, and cannot be at 3"),
+    ("register 1: 3\nregister 1: 4", "2: register 1 is there twice"),
+    ("first_image: 3\nfirst_image: 4", "2: first_image is there twice"),
+    ("first_image a: 3", "1: first_image has a value only, as in 'first_image: 3'"),
+    ("raw stream @0: 0 0\nraw stream @0: 0 0", "2: stream 0 is there twice"),
+    ("stream a: block 4\nraw stream @0: 0 0", "2: stream 0 is there twice"),
+    ("stream a: block 4\nsend a, flow 0, context 1", "2: send must have a flow or a context, not both"),
+    ("vec v: a drain, target accumulators, elements 4\nvec v, push, push", "2: push is there twice"),
 ])
 def test_what_is_refused(line, sentence):
     with pytest.raises(InputError, match=re.escape(f"p.s:{sentence}")) as refused:
         assemble(line, "p.s")
     assert len(str(refused.value)) <= 200
+
+
+def test_tabs_part_words_as_spaces_do():
+    text = "stream a: block 4\nloop 3 {\nwait a 2\ncore masks a, free\nset walk w: stream a\n}\nwalk w: stream a\n"
+    assert assemble(text.replace(" ", "\t")) == assemble(text)
+
+
+def test_a_text_of_very_many_declarations_is_read():
+    text = "".join(f"bytes b{k} {{ {k % 100} }}\n" for k in range(2000)) + "".join(
+        f"parameters p{k} {{ }}\n" for k in range(20_000))
+    program = assemble(text + "halt\n")
+    assert program.buffer[:: 8] == bytes(k % 100 for k in range(2000))

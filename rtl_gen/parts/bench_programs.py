@@ -1,0 +1,165 @@
+"""The programs of a chip's first test: two layers, on two tiles or on the one that there is."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from hw.chip import ChipParts
+from hw.noc.flit import Destinations
+from hw.noc.registers.packet import host_address
+from hw.noc.registers.setup import write_flow, write_members, write_slot
+from hw.tile.host import CONTROL
+from hw.tile.loading import START, program_writes
+from hw.tile.text import assemble
+from rtl_gen.kinds import MacroTexts
+from rtl_gen.testbench import fill
+
+__all__ = ["TAG", "BenchPrograms", "bench_programs", "sizes"]
+
+TAG = 3
+"""Of the results."""
+
+_MOST_OUTPUTS = 16
+"""So that a result has its place in the queue of the host."""
+
+_FIRST = """\
+; The first of two layers, on the tile at which vectors arrive: codes come from the host and go on to the second tile.
+
+stream in:  block @INPUTS@, blocks 2, remote, slot 0
+stream out: block @INPUTS@, blocks 2
+
+walk whole: stream in
+
+mvm layer: i_last @LAST_IN@, o_last @LAST_BETWEEN@, in_bits 4, in_signed, out_bits 8, step_code @STEP_CODE@
+
+parameters plain { 8 * m 1 }
+
+; A code of 4 bits again: a 32nd, rounded, between -7 and 7.
+vec squeeze: a drain, target out, elements @INPUTS@, parameters plain, period 8, shift 5, lo -7, hi 7
+
+loop forever {
+    mvm layer, whole, advance, free
+    vec squeeze, push
+    send out, flow 0, free
+    image
+}
+"""
+_SECOND = """\
+; The second layer: its codes are what the host gets, as lanes of 16 bits.
+
+stream in:  block @INPUTS@, blocks 2, remote, slot 0
+stream out: block @BYTES@, blocks 2
+
+walk whole: stream in
+
+mvm layer: i_last @LAST_IN@, o_last @LAST_OUT@, in_bits 4, in_signed, out_bits 8, step_code @STEP_CODE@
+
+parameters plain { 8 * m 1 }
+
+vec give: a drain, target out, wide, elements @OUTPUTS@, parameters plain, period 8
+
+loop forever {
+    mvm layer, whole, advance, free
+    vec give, push
+    send out, flow 0, free
+    image
+}
+"""
+_BOTH = """\
+; Two layers on one tile: codes come from the host, what the first layer makes stays in the buffer, and the codes of the
+; second one are what the host gets, as lanes of 16 bits.
+
+stream in:      block @INPUTS@, blocks 2, remote, slot 0
+stream between: block @INPUTS@, blocks 2
+stream out:     block @BYTES@, blocks 2
+
+walk whole: stream in
+walk again: stream between
+
+mvm first:  i_last @LAST_IN@, o_last @LAST_BETWEEN@, in_bits 4, in_signed, out_bits 8, step_code @STEP_CODE@
+mvm second: i_last @LAST_IN@, o_last @LAST_OUT@, in_bits 4, in_signed, out_bits 8, step_code @STEP_CODE@
+
+parameters plain { 8 * m 1 }
+
+; A code of 4 bits again: a 32nd, rounded, between -7 and 7.
+vec squeeze: a drain, target between, elements @INPUTS@, parameters plain, period 8, shift 5, lo -7, hi 7
+vec give:    a drain, target out, wide, elements @OUTPUTS@, parameters plain, period 8
+
+loop forever {
+    mvm first, whole, advance, free
+    vec squeeze, push
+    mvm second, again, advance, free
+    vec give, push
+    send out, flow 0, free
+    image
+}
+"""
+
+_TWO_TILES = {
+    "STORY": "The host loads the programs first.s and second.s into two tiles (as the writes of program.py), sends "
+    "vectors to the first\none and takes what the second one makes of them: two layers, one on each tile.",
+    "TEST": "two_layers_on_two_tiles",
+}
+_ONE_TILE = {
+    "STORY": "The host loads the program both.s into the tile (as the writes of program.py), sends vectors to it and "
+    "takes what it makes\nof them: two layers, the second one on what the first one has made.",
+    "TEST": "two_layers_on_one_tile",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class BenchPrograms:
+    """What a bench loads.
+
+    Attributes
+    ----------
+    texts
+        Programs as text, by the names of their files.
+    writes
+        Byte addresses and words by which a host sets up the network, loads all programs and starts them.
+    words
+        What the bench says of them, for its template.
+    """
+
+    texts: Mapping[str, str]
+    writes: list[tuple[int, int]]
+    words: Mapping[str, str]
+
+
+def sizes(texts: MacroTexts, lines: int) -> dict[str, object]:
+    """Sizes of both layers, for cores of so many lines."""
+    inputs = texts.inputs(lines)
+    outputs = min(inputs, _MOST_OUTPUTS)
+    return {
+        "INPUTS": inputs, "OUTPUTS": outputs, "BYTES": 2 * outputs, "LAST_IN": inputs // 4 - 1,
+        "LAST_BETWEEN": inputs // 2 - 1, "LAST_OUT": outputs // 2 - 1, "STEP_CODE": texts.step_code(lines),
+    }
+
+
+def bench_programs(texts: MacroTexts, parts: ChipParts) -> BenchPrograms:
+    """The programs for a chip: a layer on its first and on its last tile, or both on the only one."""
+    alone, mesh = parts.mesh.alone, parts.mesh
+    named = {"both.s": _BOTH} if alone else {"first.s": _FIRST, "second.s": _SECOND}
+    made = {name: fill(text, sizes(texts, parts.core.cfg.lines)) for name, text in named.items()}
+    nodes = (0,) if alone else (0, mesh.nodes - 1)
+    writes = _joined(parts)
+    for node, text in zip(nodes, made.values(), strict=True):
+        writes += [(node, address, word) for address, word in program_writes(assemble(text), parts.tiles[node])]
+    writes += [(node, CONTROL, START) for node in reversed(nodes)]
+    return BenchPrograms(
+        texts=made, writes=[(host_address(mesh, node, address), word) for node, address, word in writes],
+        words=_ONE_TILE if alone else _TWO_TILES,
+    )
+
+
+def _joined(parts: ChipParts) -> list[tuple[int, int, int]]:
+    """Writes to nodes: from the host to the first tile, on to the last one if that is another, and to the host."""
+    mesh, last = parts.mesh, parts.mesh.nodes - 1
+    given, taken = (0, *write_slot(mesh, 0, None, 0)), (last, *write_flow(mesh, 0, None, TAG))
+    if mesh.alone:
+        return [given, taken]
+    return [
+        given, (0, *write_flow(mesh, 0, Destinations.one(*mesh.position(last)), 0)),
+        (last, *write_slot(mesh, 0, 0, 0)), taken,
+        # The first tile's blocks have one taker, which gives credits; the host takes all that comes.
+        (0, *write_members(mesh, 0, 1)),
+    ]

@@ -1,0 +1,31 @@
+"""A compiled network on one tile behind AXI4-Lite: a master of cocotbext-axi loads it, sends images, takes results."""
+
+import numpy as np
+import pytest
+
+from macro_models.errors import InputError
+from sim.chip.networks import network_over_bus
+from sim.executor import execute
+from sim.functional import FunctionalBackend
+from tests.compiler.tile.lone_networks import CHIP, perceptron
+
+IMAGES = 2
+
+
+@pytest.mark.slow
+@pytest.mark.cosim("iverilog", "cocotb")
+def test_outputs_of_a_perceptron_are_those_of_functional() -> None:
+    network, x = perceptron()
+    found = network_over_bus(network, x[:IMAGES], "axil")
+    wanted = execute(network, FunctionalBackend(), x[:IMAGES], device="ideal").by_name["y"]
+    np.testing.assert_array_equal(found, wanted)
+    assert len(np.unique(found)) > IMAGES
+
+
+def test_a_network_without_programs_is_refused() -> None:
+    from dataclasses import replace
+
+    network, x = perceptron()
+    host = replace(CHIP, tile=replace(CHIP.tile, programs=False))
+    with pytest.raises(InputError, match=r"or tile.programs = true for one tile$"):
+        network_over_bus(replace(network, chip=host), x[:1], "axil")
