@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from sim.core.bench.trials import Trial
-from sim.core.cosim import CoreRun
+from sim.core.cosim_core import CoreRun
 
 __all__ = ["VerifyReport"]
 

@@ -21,7 +21,7 @@ from sim.core.bench.trials import Trial, make_models, make_trial
 from sim.core.bench.waves import write_groups
 from sim.core.bench.write_trials import check_run, check_stop, make_write_trial
 from sim.core.commands import command_check
-from sim.core.cosim import CoreRun, CosimCore
+from sim.core.cosim_core import CoreRun, CosimCore
 from sim.core.kinds import simulated
 from sim.core.process import CoreStuck, Simulation
 from sim.core.words import output_codes
