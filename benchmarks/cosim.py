@@ -46,7 +46,7 @@ from sim.build.simulators import verilator_build
 from sim.build.toolchain import tool_version
 from sim.core.batch import Mode
 from sim.core.bench.trials import make_models
-from sim.core.cosim import CosimCore
+from sim.core.cosim_core import CosimCore
 from sim.core.process import Simulation
 
 ROOT = Path(__file__).resolve().parent.parent

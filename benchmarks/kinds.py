@@ -29,7 +29,7 @@ from hw.config import Chip, load_chip
 from macro_models import Masks, family, load_device
 from macro_models.exact.operation import MvmOperation
 from sim.build.simulators import verilator_build
-from sim.core.cosim import CosimCore
+from sim.core.cosim_core import CosimCore
 from sim.core.process import Simulation
 
 CHIPS: dict[str, tuple[str, dict[str, object]]] = {

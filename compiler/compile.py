@@ -16,7 +16,8 @@ from compiler.calibration.converters import converter_registers
 from compiler.calibration.finer import calibrated
 from compiler.calibration.outputs import output_warnings, unseen_warnings
 from compiler.calibration.trials.bench import representative_time
-from compiler.calibration.trials.sensitivity import IMAGES, weight_noise
+from compiler.calibration.trials.gradients import IMAGES
+from compiler.calibration.trials.influence import weight_noise
 from compiler.footprint import compile_bytes
 from compiler.importer.onnx_import import import_onnx
 from compiler.inputs import Inputs, NamedInputs, load_input, load_inputs
@@ -163,7 +164,7 @@ def output_noise(
     """Squared error of the outputs, relative to them, that each layer makes with one cell a weight, by estimate.
 
     ``error`` is that of a cell (:func:`~compiler.calibration.cell_error.cell_error`), ``noise`` what it does
-    (:func:`~compiler.calibration.trials.sensitivity.weight_noise`).
+    (:func:`~compiler.calibration.trials.influence.weight_noise`).
     """
     squared = (error * error_of_outputs(net, x[:: -(-len(x) // IMAGES)])) ** 2
     return [squared * one for one in noise]

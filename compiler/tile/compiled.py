@@ -21,7 +21,7 @@ from compiler.calibration.cell_error import cell_error
 from compiler.calibration.converters import converter_registers
 from compiler.calibration.outputs import output_warnings
 from compiler.calibration.trials.bench import representative_time
-from compiler.calibration.trials.sensitivity import weight_noise
+from compiler.calibration.trials.influence import weight_noise
 from compiler.compile import NO_ERROR, check_shape, core_image, output_noise
 from compiler.importer.onnx_import import import_onnx
 from compiler.inputs import load_inputs

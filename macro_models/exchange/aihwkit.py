@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from macro_models.devices import Device
-from macro_models.devices.laws.drift import Drift, DriftDevice
+from macro_models.devices.laws.drift import DriftDevice
+from macro_models.devices.sections.drift import Drift
 from macro_models.devices.sections.programming import Programming, Range
 from macro_models.devices.sections.pulse import PulseResponse
 from macro_models.errors import InputError

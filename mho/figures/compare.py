@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 from matplotlib.figure import Figure
 
-from mho.figures.device import COLUMN_IN
+from mho.figures.device.figure import COLUMN_IN
 from mho.figures.run import COLOURS, in_style, new_figure
 from mho.units import format_time
 

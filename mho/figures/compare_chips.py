@@ -6,7 +6,7 @@ from typing import Any
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
-from mho.figures.device import COLUMN_IN
+from mho.figures.device.figure import COLUMN_IN
 from mho.figures.run import COLOURS, in_style, new_figure
 
 __all__ = ["figure_of_chips"]

@@ -18,7 +18,7 @@ __all__ = ["Work", "cost_of", "work_of"]
 
 
 class Ran(Protocol):
-    """What is asked of a pass of the inputs through one chip: :class:`mho.results.result.SeedRun`."""
+    """What is asked of a pass of the inputs through one chip: :class:`mho.results.seed_run.SeedRun`."""
 
     @property
     def layers(self) -> "Mapping[str, LayerFigures]": ...

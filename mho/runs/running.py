@@ -2,28 +2,24 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
 
 from compiler import Inputs, Network
-from compiler.network.ranges import clipping_warning
 from compiler.network.reach import clipped_inputs
 from hw.config import check_device
 from macro_models.devices import CAUSES, Device
-from macro_models.devices.resampled import resampled
 from macro_models.errors import InputError, argument
 from macro_models.files import check_memory
 from macro_models.kinds import family
-from mho.results.budget import Passes
 from mho.results.cost import work_of
-from mho.results.result import Options, Result, SeedRun
+from mho.results.result import Result
 from mho.results.score import choose
+from mho.results.seed_run import Options, SeedRun
 from mho.results.uncertainty import DEVICE_DRAWS, DeviceRun
 from mho.runs.backends import check_backend, open_backend
 from mho.runs.sharing import check_sharing, team, whole_pass
@@ -34,7 +30,8 @@ from mho.workers import Workers
 if TYPE_CHECKING:
     from sim.backend import Backend
     from sim.cells.instance import Cells
-    from sim.executor import Execution
+
+from mho.runs.job import Job, Progress
 
 __all__ = ["check_options", "run_network", "select_causes"]
 
@@ -43,7 +40,6 @@ KEPT_BYTES = 1 << 28
 SHOWN_BYTES = 1 << 23
 """Codes of the first images that are kept of every run, for its figure."""
 
-Progress = Callable[[int, int], None]
 
 Made = TypeVar("Made")
 
@@ -95,82 +91,6 @@ def check_options(
     return select_causes(without, only)
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Job:
-    """A network, its inputs and the device: what all passes of a run share."""
-
-    network: Network
-    x: NDArray[np.float32]
-    device: Device
-    time_s: float
-    temp_C: float
-    seeds: tuple[int, ...]
-    cells: "Cells | None" = None
-    compensation: str | None = None
-    wanted: str | None = None
-    """Which output is scored; None: the first of classes."""
-
-    @property
-    def names(self) -> list[str]:
-        """Names of the layers, each of which occurs once."""
-        layers = [layer.name for layer in self.network.layers]
-        return [name if layers.count(name) == 1 else f"{name}.{k}" for k, name in enumerate(layers)]
-
-    def run(
-        self, backend: "Backend", seed: int, causes: Collection[str], kept: int, progress: Progress | None = None
-    ) -> SeedRun:
-        """One pass of the inputs through one chip, with the codes of ``kept`` images."""
-        done = self._execute(backend, seed, causes, codes_of=kept, progress=progress)
-        codes = {name: done.codes_by_layer[k] for k, name in enumerate(self.names)}
-        return SeedRun(
-            seed=seed, by_name=done.by_name, scored=choose(done.by_name, self.wanted), codes=codes,
-            layers=dict(zip(self.names, done.layers, strict=True)), mvms=done.mvms, cycles=int(done.cycles.sum()),
-            seconds=done.seconds, core_cycles=done.core_cycles, exact=done.exact,
-        )
-
-    def device_run(self, backend: "Backend", draw: int, causes: Collection[str]) -> DeviceRun:
-        """One pass through a chip of device number ``draw`` of those that the measurement could have given."""
-        seed = self.seeds[draw % len(self.seeds)]
-        other = replace(self, device=resampled(self.device, draw))
-        done = other._execute(backend, seed, causes, codes_of=1)
-        return DeviceRun(draw=draw, seed=seed, outputs=self._chosen(done.by_name))
-
-    def warnings(self, found: dict[str, float] | None, runs: Sequence[SeedRun]) -> list[str]:
-        """Sentences on inputs, as :meth:`~compiler.network.ranges.InputRange.compare` found them, and layers."""
-        said = [] if self.network.range is None or found is None else self.network.range.warnings(found, len(self.x))
-        for name, before in zip(self.names, self.network.calibration.get("clipped", ()), strict=False):
-            layers = [run.layers[name] for run in runs]
-            one = clipping_warning(name, sum(one.clipped for one in layers), sum(one.inputs for one in layers), before)
-            said += [] if one is None else [one]
-        return said
-
-    def _execute(self, backend: "Backend", seed: int, causes: Collection[str], **options: Any) -> "Execution":
-        from sim.executor import execute
-
-        return execute(
-            self.network, backend, self.x, device=self.device, seed=seed, time_s=self.time_s, temp_C=self.temp_C,
-            causes=frozenset(causes), cells=self.cells, compensation=self.compensation, **options,
-        )
-
-    def _chosen(self, by_name: dict[str, NDArray[Any]]) -> NDArray[Any]:
-        """The output that is scored."""
-        return by_name[choose(by_name, self.wanted)]
-
-    def budget(self, progress: Progress | None = None) -> Passes:
-        """Outputs with every subset of causes that an error budget needs."""
-        from mho.results.budget_passes import active_causes, run_passes
-
-        active = active_causes(self.network.chip, self.device, self.time_s, self.cells)
-        backend = open_backend("functional")
-        try:
-            return run_passes(
-                self._chosen(self.network.model.compute_all(self.x)), active, self.seeds,
-                lambda seed, causes: self._chosen(self._execute(backend, seed, causes).by_name), progress,
-            )
-        finally:
-            backend.close()
-
-
 def run_network(
     network: Network,
     x: Inputs,
@@ -215,7 +135,7 @@ def run_network(
     kept = _images_kept(network, len(x), count, keep_codes)
     needed = run_bytes(network, len(x), count, codes=kept * code_bytes(network.program), batch=BATCH)
     check_memory(needed, f"a run of {_size(len(x), count)}", "take fewer images or seeds")
-    job = _Job(
+    job = Job(
         network=network, x=x, device=device, time_s=parse_time(time),
         temp_C=float(temp), seeds=tuple(range(seed, seed + count)), cells=cells, compensation=compensation,
         wanted=score,
@@ -275,7 +195,7 @@ def _beside(threads: int) -> Iterator[Callable[[Callable[[], Made]], Callable[[]
 
 
 def _passes(
-    job: _Job, backend: "Backend", causes: Collection[str], kept: int, draws: int, progress: Progress | None
+    job: Job, backend: "Backend", causes: Collection[str], kept: int, draws: int, progress: Progress | None
 ) -> tuple[list[SeedRun], list[DeviceRun], Any]:
     """A pass through each chip and each device that is drawn, and what the backend noted of the chips."""
     count, images, runs, others = len(job.seeds), len(job.x), [], []
@@ -290,7 +210,7 @@ def _passes(
 
 
 def _shared_passes(
-    job: _Job, some: Workers, draws: int, progress: Progress | None
+    job: Job, some: Workers, draws: int, progress: Progress | None
 ) -> tuple[list[SeedRun], list[DeviceRun]]:
     """The same passes, by several processes."""
     tasks = [*(("seed", seed) for seed in job.seeds), *(("draw", draw) for draw in range(draws))]
@@ -302,7 +222,7 @@ def _shared_passes(
     return [made[k] for k in range(len(job.seeds))], [made[k] for k in range(len(job.seeds), len(tasks))]
 
 
-def _draws(job: _Job, seeds: int | None, asked: int | None, backend: str) -> int:
+def _draws(job: Job, seeds: int | None, asked: int | None, backend: str) -> int:
     """How many devices are drawn from the errors of the one that was fitted."""
     if not job.device.confidence.known or job.cells is not None:
         return 0
@@ -349,7 +269,7 @@ def _offset(progress: Progress | None, index: int, count: int) -> Progress | Non
     return lambda done, total: progress(index * total + done, count * total)
 
 
-def _provenance(job: _Job, backend: str) -> dict[str, Any]:
+def _provenance(job: Job, backend: str) -> dict[str, Any]:
     """Versions and hashes: what a result is a function of."""
     versions = library_versions()
     if backend in ("cosim", "fpga-sim"):

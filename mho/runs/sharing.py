@@ -16,7 +16,7 @@ from mho.threads import one_thread
 from mho.workers import Workers, check_jobs, workers
 
 if TYPE_CHECKING:
-    from mho.results.result import SeedRun
+    from mho.results.seed_run import SeedRun
     from mho.results.uncertainty import DeviceRun
 
 __all__ = ["PROCESS_BYTES", "check_sharing", "said", "team", "whole_pass"]

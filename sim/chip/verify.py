@@ -15,9 +15,9 @@ from macro_models.errors import InputError, ToolError
 from rtl_gen.kinds import macro_texts_of
 from sim.chip.programs import Programs, programs_of
 from sim.chip.simulation import ChipBus, ChipSimulation
-from sim.chip.tile_core import TileCore
 from sim.chip.traffic import IDLE, Expected, Traffic, idle_tile
 from sim.core.commands import ideal_check
+from sim.tile_networks.tile_core import TileCore
 
 __all__ = ["HOSTS", "ChipReport", "check_cells", "check_commands", "check_programs", "require_tiles", "run_programs",
            "start_programs", "verify_chip", "with_traffic"]

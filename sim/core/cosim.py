@@ -1,7 +1,6 @@
 """The cosim backend: the generated Verilog of the core in Verilator, the numpy model behind its macro's pins."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -9,10 +8,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from hw.config import Chip
-from hw.core.config import OVERHEAD_CYCLES, CoreConfig
-from hw.core.inputs.masks import MaskFile
+from hw.core.config import OVERHEAD_CYCLES
 from hw.core.write_verify import WriteVerifyParameters
-from hw.kinds import core_blocks
 from macro_models import MacroModel, Masks
 from macro_models.cells.pulses import PulseArray
 from macro_models.errors import InputError, argument
@@ -20,182 +17,13 @@ from macro_models.exact.operation import MvmOperation
 from sim.backend import BackendResult, HostScheduled, check_threads
 from sim.build.simulators import verilator_build
 from sim.cells.cosim import program_run, write_job
-from sim.cells.job import WriteJob, WriteOutcome
 from sim.cells.write_verify import ProgramRun
-from sim.core.batch import OP_WORDS, Batch, BatchResult, Mode
-from sim.core.commands import Operated, row_programmer
-from sim.core.kinds import simulated
+from sim.core.batch import Mode
+from sim.core.commands import row_programmer
+from sim.core.cosim_core import CosimCore
 from sim.core.process import Simulation
-from sim.core.words import MaskImage, input_words, op_words, output_codes, reserved_words
 
-__all__ = ["UNCOUNTED", "CoreRun", "CosimBackend", "CosimCore"]
-
-
-UNCOUNTED = -1
-"""Decrements of a conversion that nobody has counted."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class CoreRun:
-    """What a batch gave.
-
-    Attributes
-    ----------
-    codes
-        Output codes of shape (batch, lines).
-    steps
-        Decrement strobes at the pins, of shape (batch, segments); :data:`UNCOUNTED` behind a user's own model.
-    cycles
-        What the core's counters grew by: total, analog and held cycles, of shape (batch, 3). The total holds what the
-        operation waited for the result before it to be read.
-    error
-        Whether ``status.error`` is set.
-    cpu_s
-        Processor time of the simulator, for all that ran together, in seconds.
-    charges
-        Charges of each conversion, of shape (batch * segments, lines), if they were asked for.
-    write
-        What a run of write-verify did meanwhile.
-    """
-
-    codes: NDArray[np.int16]
-    steps: NDArray[np.int64]
-    cycles: NDArray[np.int64]
-    error: bool
-    cpu_s: float
-    charges: NDArray[np.int64]
-    write: WriteOutcome | None = None
-
-
-class CosimCore:
-    """One simulated core: streams in, streams out.
-
-    Parameters
-    ----------
-    simulation
-        The running simulator.
-    cfg
-        Configuration of the core.
-    instance
-        Which of the cores in it this is.
-    image
-        What is written into its memory of masks.
-    """
-
-    @classmethod
-    def of(cls, simulation: Simulation, chip: Chip, instance: int = 0) -> "CosimCore":
-        """The simulated core of a chip, of any kind."""
-        return cls(simulation, core_blocks(chip).cfg, instance, simulated(chip).image)
-
-    def __init__(
-        self, simulation: Simulation, cfg: CoreConfig, instance: int = 0, image: type[MaskImage] = MaskImage
-    ) -> None:
-        self.simulation = simulation
-        self.cfg = cfg
-        self.instance = instance
-        self._masks = image(cfg)
-        self._counters = np.zeros((1, 3), dtype=np.int64)
-        self._patience = 8 * (cfg.longest_cycles + 1024)
-
-    def run(self, *args: Any, **options: Any) -> CoreRun:
-        """Stream a batch through the core; arguments of :meth:`batch`."""
-        batch = self.batch(*args, **options)
-        return self.finish(batch, self.simulation.run(batch))
-
-    def batch(
-        self,
-        op: MvmOperation,
-        masks: Masks,
-        x: NDArray[np.integer],
-        op_id: ArrayLike,
-        *,
-        core: int = 0,
-        mode: Mode = Mode.LAZY,
-        gap: int = 0,
-        stall: int = 0,
-        hold: int = 0,
-        seed: int = 1,
-        keep_charges: bool = False,
-        illegal: bool = False,
-        write: WriteJob | None = None,
-    ) -> Batch:
-        """What streams through the core for a batch with its numbers as in :meth:`sim.backend.Backend.mvm`.
-
-        It takes into account the masks of the batches before it, so it is to be run, and in their order.
-
-        ``gap``, ``stall``, ``hold`` and ``keep_charges`` as in :class:`sim.core.batch.Batch`; ``illegal`` sends a
-        descriptor of a reserved mode first; ``write`` is a run of write-verify that begins meanwhile.
-        """
-        ids = np.broadcast_to(np.asarray(op_id, dtype=np.uint64), (len(x),))
-        ops = op_words(op, ids)
-        if illegal:
-            ops = np.concatenate([reserved_words(op), ops])
-        return Batch(
-            ops=ops, masks=self._masks.update(op, masks, self.simulation.models.get(core)), inputs=input_words(x),
-            outputs=len(x) * self.cfg.output_words, operations=len(x), segments=op.segments, core=core,
-            instance=self.instance, mode=mode, patience=self._patience_of(write, max(gap, stall, hold)), gap=gap,
-            stall=stall, hold=hold, seed=seed, keep_charges=keep_charges, write=write,
-        )
-
-    @property
-    def settings(self) -> MaskFile:
-        """What the memory of masks, and whatever registers there are beside it, hold."""
-        return self._masks.file
-
-    def put_model(self, core: int, model: MacroModel) -> None:
-        """Have this model behind the pins of ``core``."""
-        self.simulation.put_core(core, model)
-
-    def operate(
-        self, descriptors: Sequence[int], inputs: Sequence[Sequence[int]], settings: Sequence[tuple[int, int]], *,
-        core: int = 0, gap: int = 0, stall: int = 0, seed: int = 1, patience: int = 4_000_000,
-    ) -> Operated:
-        """What descriptors give that take whatever words, and give as many as an operation each.
-
-        ``settings`` are writes ahead of them that :attr:`settings` knows already; ``patience`` is in cycles.
-        """
-        ops = [[one >> 32 * k & 0xFFFFFFFF for k in range(OP_WORDS)] for one in descriptors]
-        result = self.simulation.run(Batch(
-            ops=np.array(ops, dtype=np.uint32), masks=np.array(settings, dtype=np.uint32).reshape(-1, 2),
-            inputs=np.array([word for words in inputs for word in words], dtype=np.uint32),
-            outputs=len(ops) * self.cfg.output_words, operations=len(ops), core=core, instance=self.instance,
-            mode=Mode.LAZY, patience=patience, gap=gap, stall=stall, seed=seed,
-        ))
-        self._counters = result.counters[-1:].astype(np.int64)
-        return Operated(words=result.outputs.reshape(len(ops), -1), cells=result.cells)
-
-    def finish(self, batch: Batch, result: BatchResult) -> CoreRun:
-        """What a batch of :meth:`batch` gave."""
-        counters = np.concatenate([self._counters, result.counters.astype(np.int64)])
-        self._counters = counters[-1:]
-        return CoreRun(
-            codes=output_codes(result.outputs, self.cfg.lines),
-            # A user's own model behind the pins counts nothing.
-            steps=_counted(result.decrements, batch.operations * batch.segments).reshape(-1, batch.segments),
-            cycles=np.diff(counters, axis=0),
-            error=result.error,
-            cpu_s=result.cpu_s,
-            charges=result.charges,
-            write=result.write,
-        )
-
-    def program(self, job: WriteJob, *, gap: int = 0, stall: int = 0, hold: int = 0, seed: int = 1) -> BatchResult:
-        """Run write-verify alone; its :class:`WriteOutcome` is in the result."""
-        nothing = np.zeros(0, dtype=np.uint32)
-        batch = Batch(
-            ops=nothing.reshape(0, OP_WORDS), masks=nothing.reshape(0, 2), inputs=nothing, outputs=0, operations=0,
-            instance=self.instance, mode=Mode.CONST, patience=self._patience_of(job, max(gap, stall, hold)), gap=gap,
-            stall=stall, hold=hold, seed=seed, write=job,
-        )
-        return self.simulation.run(batch)
-
-    def _patience_of(self, job: WriteJob | None, idle: int) -> int:
-        patience = self._patience + (0 if job is None else job.longest_cycles)
-        return patience * (1 if idle < 128 else 64)
-
-
-def _counted(decrements: NDArray[np.int64], conversions: int) -> NDArray[np.int64]:
-    return decrements if len(decrements) else np.full(conversions, UNCOUNTED)
+__all__ = ["CosimBackend"]
 
 
 class CosimBackend(HostScheduled):

@@ -17,7 +17,6 @@ from hw.tile.isa import Cause
 from macro_models import MacroModel, Masks
 from macro_models.errors import InputError, ToolError, argument
 from sim.backend import Account, Backend, Detailed, Note, Progress
-from sim.chip.tile_core import CoreTasks
 from sim.core.commands import Preparation, preparation_of, row_programmer
 from sim.core.kinds import simulated
 from sim.tile_networks.answers import HostAnswers
@@ -27,6 +26,7 @@ from sim.tile_networks.cores import COMMAND_PATIENCE, MeshCores
 from sim.tile_networks.host import MeshJob, MeshResult, Outcome
 from sim.tile_networks.plan import STATUS_READS, Plan, make_plan, tile_node
 from sim.tile_networks.process import MeshSimulation
+from sim.tile_networks.tile_core import CoreTasks
 from sim.tile_networks.timeline import image_ends
 from sim.tile_networks.trace import trace_of
 from sim.tile_networks.turns import from_first_turn

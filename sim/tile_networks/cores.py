@@ -11,11 +11,11 @@ from hw.host.link.tasks import Task
 from hw.noc.config import MeshConfig
 from macro_models import MacroModel
 from macro_models.errors import ToolError
-from sim.chip.tile_core import TileCore
 from sim.core.commands import Operated
 from sim.core.kinds import simulated
 from sim.tile_networks.host import MeshJob, MeshResult, Outcome
 from sim.tile_networks.process import MeshSimulation
+from sim.tile_networks.tile_core import TileCore
 
 __all__ = ["COMMAND_PATIENCE", "MeshCores"]
 

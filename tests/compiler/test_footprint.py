@@ -9,7 +9,7 @@ import pytest
 
 import mho
 from compiler import CompileOptions, compile_model
-from compiler.calibration.trials.sensitivity import weight_noise
+from compiler.calibration.trials.influence import weight_noise
 from compiler.importer.onnx_import import import_onnx
 from hw.config import load_chip
 from macro_models.errors import InputError
@@ -112,5 +112,6 @@ def test_peaks_of_runs(case: str, tmp_path: Path) -> None:
 def test_gradients_by_weights_are_taken_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
     network, x = import_onnx(random_perceptron([20, 24, 3])), X.astype(np.float64)
     whole = weight_noise(network, x)
-    monkeypatch.setattr("compiler.calibration.trials.sensitivity.MOST_NUMBERS", 3 * 20 * 24)
+    for module in ("gradients", "influence"):
+        monkeypatch.setattr(f"compiler.calibration.trials.{module}.MOST_NUMBERS", 3 * 20 * 24)
     assert weight_noise(network, x) == pytest.approx(whole, rel=1e-12)

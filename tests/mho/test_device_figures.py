@@ -10,7 +10,8 @@ from matplotlib.figure import Figure
 
 from macro_models.devices import load_device
 from mho.cli import run
-from mho.figures.device import COLUMN_IN, figure_of_device, figure_of_devices, shown_levels
+from mho.figures.device.data import shown_levels
+from mho.figures.device.figure import COLUMN_IN, figure_of_device, figure_of_devices
 
 NAMES = ("pcm-generic", "rram-neurram", "rram-relax")
 

@@ -11,7 +11,7 @@ from compiler.calibration.assembly.residual import Rest, copy_weights
 from compiler.calibration.quantisers import Quantiser
 from compiler.calibration.trials.activations import Activations
 from compiler.calibration.trials.candidates import Chips, Draft, Held, Kind, Site, Stand, Trial
-from compiler.calibration.trials.sensitivity import make_judge
+from compiler.calibration.trials.judges import make_judge
 from compiler.layer_run import LayerRun, taken_inputs
 from compiler.mapping import Placement
 from compiler.mapping.block import Block

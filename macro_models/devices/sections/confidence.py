@@ -1,7 +1,7 @@
 """How sure a fitted device is: errors of its law, and devices that the same measurement could as well have given.
 
-An experiment with other cells of the same kind would have given other means and deviations. :mod:`.resampled` draws
-such a device from the errors that the fit left in ``[confidence]``.
+An experiment with other cells of the same kind would have given other means and deviations.
+:mod:`macro_models.devices.resampled` draws such a device from the errors that the fit left in ``[confidence]``.
 """
 
 from dataclasses import dataclass

@@ -17,8 +17,7 @@ class Temperature:
 
     acts_on: str = ""
     """``"time"``: a time counts ``factor(temp)`` times; ``"change"``: the change is ``factor(temp)`` times as large;
-    ``"table"``: :class:`.heat.Heat` has laws of further temperatures; empty: temperature changes
-    nothing."""
+    ``"table"``: :class:`.heat.Heat` has laws of further temperatures; empty: temperature changes nothing."""
     activation_eV: float = 0.0
     """Activation energy of the factor, in eV."""
     error_eV: float = 0.0

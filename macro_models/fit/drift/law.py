@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize_scalar
 
-from macro_models.devices.laws.drift import Drift
+from macro_models.devices.sections.drift import Drift
 from macro_models.fit.drift.curves import curve, power
 from macro_models.fit.drift.lines import READ_S, Lines, Readings, by_level, lines_of_cells, readings_of, weight
 from macro_models.fit.tables.measurements import Measurements

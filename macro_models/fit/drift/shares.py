@@ -17,7 +17,7 @@ Reals = NDArray[np.float64]
 def drift_shares(fit: DriftFit) -> tuple[tuple[float, ...], tuple[float, ...]]:
     """Shares of the variances of the error of programming and of nu: of a die, and of a cell within its die.
 
-    See :attr:`macro_models.devices.laws.drift.Drift.die` and ``cell``; empty where the data do not say, or there is
+    See :attr:`macro_models.devices.sections.drift.Drift.die` and ``cell``; empty where the data do not say, or there is
     none.
     """
     used, values = fit.readings, fit.values

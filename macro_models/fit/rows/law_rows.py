@@ -13,7 +13,9 @@ from macro_models.fit.law.lost import all_lost, lost_fraction
 from macro_models.fit.law.order import change_scores, scores_of
 from macro_models.fit.law.smooth import clamp_of, smoothed_summaries
 from macro_models.fit.law.statistics import Summary, even_codes, grouped, summarise
-from macro_models.fit.rows.row import Row, empty_row, make_row, quantiles
+from macro_models.fit.rows.made import empty_row, make_row
+from macro_models.fit.rows.nodes import quantiles
+from macro_models.fit.rows.row import Row
 from macro_models.fit.tables.measurements import Measurements
 
 __all__ = ["DRAWS", "LawRows", "numbers"]

@@ -35,7 +35,7 @@ def compare_devices(names: Sequence[str], output: str | None, out: Output) -> di
         if unknown:
             out.note(f"no intervals: {' and '.join(unknown)} without errors of the numbers (mho device fit gives them)")
     if output is not None:
-        from mho.figures.device import figure_of_devices
+        from mho.figures.device.figure import figure_of_devices
         from mho.figures.run import save_figure
 
         save_figure(figure_of_devices(devices), output, dpi=300)

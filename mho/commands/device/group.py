@@ -74,7 +74,7 @@ def show_command(devices: tuple[str, ...], output: str | None, column: str, out:
     if column not in ("single", "double"):
         raise InputError(f"--column must be single or double, not {column!r}")
     if output is not None:
-        from mho.figures.device import figure_of_device, figure_of_devices
+        from mho.figures.device.figure import figure_of_device, figure_of_devices
         from mho.figures.run import save_figure
 
         one = len(models) == 1
@@ -131,7 +131,7 @@ def _print(model: "Device", out: Output) -> None:
     )
     if moves:
         _print_drift(model, targets, headers, out)
-    from mho.figures.device import RETENTION_C
+    from mho.figures.device.data import RETENTION_C
 
     conditions = [*((t, temp_C) for t in _TIMES_S), (_TIMES_S[0], max(RETENTION_C))]
     for sentence in dict.fromkeys(w for t, temp in conditions for w in model.warnings(t, temp)):
@@ -140,7 +140,7 @@ def _print(model: "Device", out: Output) -> None:
 
 def _print_drift(model: "Device", targets: np.ndarray, headers: list[str], out: Output) -> None:
     """Mean and spread at the temperatures of retention."""
-    from mho.figures.device import RETENTION_C
+    from mho.figures.device.data import RETENTION_C
 
     for name, function in (("mean of g - target", model.mean_uS), ("sigma", model.sigma_uS)):
         out.text()

@@ -11,7 +11,7 @@ from macro_models.errors import ToolError
 from macro_models.exact.converter import combine_segments, convert
 from macro_models.exact.operation import LSB_SEGMENT_BITS, Converter, Direction, MvmOperation
 from macro_models.macro import MvmResult
-from sim.core.cosim import CosimCore
+from sim.core.cosim_core import CosimCore
 
 __all__ = ["LARGEST", "ExactMacro", "measure_cells", "require_programmed"]
 

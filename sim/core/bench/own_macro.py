@@ -12,7 +12,7 @@ from macro_models.cells.pulses import PulseArray
 from macro_models.errors import ToolError
 from sim.cells.cosim import cell_fields, write_job
 from sim.core.bench.exact_macro import LARGEST, ExactMacro, measure_cells, require_programmed
-from sim.core.cosim import CosimCore
+from sim.core.cosim_core import CosimCore
 
 __all__ = ["measured_macro", "program_and_measure"]
 

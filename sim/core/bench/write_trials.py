@@ -15,7 +15,7 @@ from sim.cells.cosim import cell_fields, program_run, write_job
 from sim.cells.job import WriteJob, WriteOutcome
 from sim.cells.write_verify import ProgramRun, reference_run, target_codes
 from sim.core.bench.trials import Trial
-from sim.core.cosim import CoreRun, CosimCore
+from sim.core.cosim_core import CoreRun, CosimCore
 
 __all__ = ["WriteTrial", "check_run", "check_stop", "make_write_trial", "require_same"]
 

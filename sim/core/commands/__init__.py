@@ -32,7 +32,7 @@ class Operated:
 
 
 class CommandedCore(Protocol):
-    """What commands need of a core: one that is simulated (:class:`sim.core.cosim.CosimCore`), or one in a tile."""
+    """What commands need of a core: a simulated one (:class:`~sim.core.cosim_core.CosimCore`), or one in a tile."""
 
     cfg: Any
 

@@ -16,7 +16,8 @@ from sim.build.simulators import verilator_build
 from sim.cells.write_verify import program_core
 from sim.core.bench.trials import make_models, make_trial
 from sim.core.bench.write_trials import check_run, check_stop, make_write_trial
-from sim.core.cosim import CosimBackend, CosimCore
+from sim.core.cosim import CosimBackend
+from sim.core.cosim_core import CosimCore
 from sim.core.process import Simulation
 from sim.functional import FunctionalBackend
 

@@ -13,7 +13,7 @@ from sim.build.simulators import verilator_build
 from sim.core.batch import Mode
 from sim.core.bench.trials import Trial, make_models, make_trial
 from sim.core.bench.write_trials import check_run, make_write_trial
-from sim.core.cosim import CosimCore
+from sim.core.cosim_core import CosimCore
 from sim.core.process import Simulation
 from sim.functional import FunctionalBackend
 

@@ -15,7 +15,7 @@ from macro_models.errors import InputError, ToolError
 from rtl_gen import emit_core
 from sim.core.bench.verify import verify_core
 from sim.core.bench.waves import groups
-from sim.core.cosim import CosimCore
+from sim.core.cosim_core import CosimCore
 
 CHIP = load_chip("tnsa16-core")
 

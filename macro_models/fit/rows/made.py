@@ -1,0 +1,127 @@
+"""Rows as the statistics of the data alone make them."""
+
+import math
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from macro_models.devices.quantiles import NODES, mixture_quantile
+from macro_models.fit.law.smooth import smoothed
+from macro_models.fit.rows.nodes import quantiles
+from macro_models.fit.rows.row import LEAST_SCALE_US, EmpiricalRow, ParametricRow, Row
+from macro_models.fit.rows.tails import solve_tail
+
+__all__ = ["empty_row", "make_row"]
+
+_SHAPE_READINGS = 500  # from how many readings the shape of a tail is taken, over as many levels as that needs
+_LEAST_SIDE = 10  # readings on one side of the median from which its scale is its own
+_SIDE_ERROR = 1.65  # relative error of the median distance of a side (normal law), times the root of the level's cells
+_HIDDEN = 0.02  # part of the cells of a level that read 0 uS from which its lower side is not seen
+_MEDIAN_Z = 0.6744897501960817
+
+
+def empty_row(model: str, levels: int) -> Row:
+    """A row without any change."""
+    if model == "empirical":
+        return EmpiricalRow(np.zeros((levels, NODES[1])))
+    zero = np.zeros(levels)
+    return ParametricRow(zero, zero, zero, zero, zero, zero + 1.0, zero + 1.0)
+
+
+def make_row(
+    model: str, change: NDArray[np.float64], level: NDArray[np.int64], levels_uS: NDArray[np.float64],
+    zero: NDArray[np.bool_],
+) -> Row:
+    """A row from the changes of cells in uS, each of one of the levels; ``zero`` are those that now read 0 uS."""
+    levels = len(levels_uS)
+    if model == "empirical":
+        return EmpiricalRow(_filled(np.array([quantiles(change[level == k]) for k in range(levels)])))
+    row = _parametric(change, level, levels)
+    count = np.bincount(level, minlength=levels)
+    hidden = np.bincount(level, weights=zero, minlength=levels) > _HIDDEN * count
+    return _unhidden(row, hidden, count, levels_uS) if hidden.any() else row
+
+
+def _unhidden(
+    row: ParametricRow, hidden: NDArray[np.bool_], count: NDArray[np.int64], levels_uS: NDArray[np.float64]
+) -> ParametricRow:
+    """The row with sides that the clamp at 0 hides at some levels: in proportion to the upper ones, as at the others.
+
+    Scales are smoothed over the levels, as nothing but the mean corrects what the upper side has by chance.
+    """
+    seen = ~hidden & (count > 0)
+    if not seen.any():
+        return row
+    error = _SIDE_ERROR / np.sqrt(np.maximum(count, 1.0))
+    high = np.log(np.maximum(row.high, LEAST_SCALE_US))
+    skew = np.log(np.maximum(row.low, LEAST_SCALE_US)) - high
+    skew = smoothed(levels_uS, skew, np.where(seen, 2.0 * error, np.inf))
+    high = smoothed(levels_uS, high, np.where(count > 0, error, np.inf))
+    nearest = np.flatnonzero(seen)[np.abs(np.arange(len(hidden))[:, None] - np.flatnonzero(seen)).argmin(axis=1)]
+    return replace(
+        row, high=np.where(hidden, np.exp(high), row.high), low=np.where(hidden, np.exp(high + skew), row.low),
+        low_tail=np.where(hidden, row.low_tail[nearest], row.low_tail),
+        low_ratio=np.where(hidden, row.low_ratio[nearest], row.low_ratio),
+    )
+
+
+def _filled(rows: NDArray[np.float64]) -> NDArray[np.float64]:
+    """NaN rows, of levels that were not read at this time, taken from the levels around them."""
+    known = np.flatnonzero(np.isfinite(rows[:, 0]))
+    at = np.arange(len(rows))
+    return np.stack([np.interp(at, known, column[known]) for column in rows.T], axis=1)
+
+
+def _parametric(change: NDArray[np.float64], level: NDArray[np.int64], levels: int) -> ParametricRow:
+    count = np.bincount(level, minlength=levels)
+    centre = np.full((levels, 3), math.nan)
+    threshold = np.full(levels, math.nan)
+    for k in np.flatnonzero(count):
+        x = change[level == k]
+        median = float(np.median(x))
+        away = np.abs(x - median)
+        below, above = away[x < median], away[x > median]
+        half = float(np.median(away))
+        sides = [float(np.median(s)) if len(s) >= _LEAST_SIDE else half for s in (below, above)]
+        centre[k] = (median, *(max(s, LEAST_SCALE_US) for s in sides))
+        threshold[k] = max(3.0 * half / _MEDIAN_Z, LEAST_SCALE_US)
+    centre = _filled(centre)
+    threshold = _filled(threshold[:, None])[:, 0]
+    values: dict[str, NDArray[np.float64]] = {"shift": centre[:, 0], "low": centre[:, 1], "high": centre[:, 2]}
+    for side in ("low", "high"):
+        values.update(_shapes(side, change, level, count, values, threshold))
+    return ParametricRow(**values)
+
+
+def _shapes(
+    side: str,
+    change: NDArray[np.float64],
+    level: NDArray[np.int64],
+    count: NDArray[np.int64],
+    values: dict[str, NDArray[np.float64]],
+    threshold: NDArray[np.float64],
+) -> dict[str, NDArray[np.float64]]:
+    """Tail of one side at each level, and the scale of its core."""
+    away = (change - values["shift"][level]) * (-1.0 if side == "low" else 1.0)
+    on_side = away > 0.0
+    relative = away[on_side] / values[side][level[on_side]]
+    at = level[on_side]
+    tails, ratios = np.zeros(len(count)), np.ones(len(count))
+    for k in range(len(count)):
+        low, high = _window(count, k)
+        y = relative[(at >= low) & (at <= high)]
+        if y.size >= _LEAST_SIDE:
+            within = slice(low, high + 1)
+            limit = np.average((threshold / values[side])[within], weights=count[within] + 1e-9)
+            tails[k], ratios[k] = solve_tail(y, float(limit))
+    scale = values[side] / mixture_quantile(_MEDIAN_Z, tails, ratios)
+    return {side: scale, f"{side}_tail": tails, f"{side}_ratio": ratios}
+
+
+def _window(count: NDArray[np.int64], k: int) -> tuple[int, int]:
+    """Levels around ``k`` that have enough readings for the shape of a tail."""
+    low = high = k
+    while count[low : high + 1].sum() < _SHAPE_READINGS and (low > 0 or high < len(count) - 1):
+        low, high = max(0, low - 1), min(len(count) - 1, high + 1)
+    return low, high

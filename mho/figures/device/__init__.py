@@ -1,0 +1,1 @@
+"""What ``mho device show`` draws: a device with its data, or several devices together."""

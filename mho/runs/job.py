@@ -1,0 +1,103 @@
+"""Runs of a network with one set of options, chip by chip."""
+
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from compiler import Network
+from compiler.network.ranges import clipping_warning
+from macro_models.devices import Device
+from macro_models.devices.resampled import resampled
+from mho.results.budget import Passes
+from mho.results.score import choose
+from mho.results.seed_run import SeedRun
+from mho.results.uncertainty import DeviceRun
+from mho.runs.backends import open_backend
+
+if TYPE_CHECKING:
+    from sim.backend import Backend
+    from sim.cells.instance import Cells
+    from sim.executor import Execution
+
+__all__ = ["Job", "Progress"]
+
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Job:
+    """A network, its inputs and the device: what all passes of a run share."""
+
+    network: Network
+    x: NDArray[np.float32]
+    device: Device
+    time_s: float
+    temp_C: float
+    seeds: tuple[int, ...]
+    cells: "Cells | None" = None
+    compensation: str | None = None
+    wanted: str | None = None
+    """Which output is scored; None: the first of classes."""
+
+    @property
+    def names(self) -> list[str]:
+        """Names of the layers, each of which occurs once."""
+        layers = [layer.name for layer in self.network.layers]
+        return [name if layers.count(name) == 1 else f"{name}.{k}" for k, name in enumerate(layers)]
+
+    def run(
+        self, backend: "Backend", seed: int, causes: Collection[str], kept: int, progress: Progress | None = None
+    ) -> SeedRun:
+        """One pass of the inputs through one chip, with the codes of ``kept`` images."""
+        done = self._execute(backend, seed, causes, codes_of=kept, progress=progress)
+        codes = {name: done.codes_by_layer[k] for k, name in enumerate(self.names)}
+        return SeedRun(
+            seed=seed, by_name=done.by_name, scored=choose(done.by_name, self.wanted), codes=codes,
+            layers=dict(zip(self.names, done.layers, strict=True)), mvms=done.mvms, cycles=int(done.cycles.sum()),
+            seconds=done.seconds, core_cycles=done.core_cycles, exact=done.exact,
+        )
+
+    def device_run(self, backend: "Backend", draw: int, causes: Collection[str]) -> DeviceRun:
+        """One pass through a chip of device number ``draw`` of those that the measurement could have given."""
+        seed = self.seeds[draw % len(self.seeds)]
+        other = replace(self, device=resampled(self.device, draw))
+        done = other._execute(backend, seed, causes, codes_of=1)
+        return DeviceRun(draw=draw, seed=seed, outputs=self._chosen(done.by_name))
+
+    def warnings(self, found: dict[str, float] | None, runs: Sequence[SeedRun]) -> list[str]:
+        """Sentences on inputs, as :meth:`~compiler.network.ranges.InputRange.compare` found them, and layers."""
+        said = [] if self.network.range is None or found is None else self.network.range.warnings(found, len(self.x))
+        for name, before in zip(self.names, self.network.calibration.get("clipped", ()), strict=False):
+            layers = [run.layers[name] for run in runs]
+            one = clipping_warning(name, sum(one.clipped for one in layers), sum(one.inputs for one in layers), before)
+            said += [] if one is None else [one]
+        return said
+
+    def _execute(self, backend: "Backend", seed: int, causes: Collection[str], **options: Any) -> "Execution":
+        from sim.executor import execute
+
+        return execute(
+            self.network, backend, self.x, device=self.device, seed=seed, time_s=self.time_s, temp_C=self.temp_C,
+            causes=frozenset(causes), cells=self.cells, compensation=self.compensation, **options,
+        )
+
+    def _chosen(self, by_name: dict[str, NDArray[Any]]) -> NDArray[Any]:
+        """The output that is scored."""
+        return by_name[choose(by_name, self.wanted)]
+
+    def budget(self, progress: Progress | None = None) -> Passes:
+        """Outputs with every subset of causes that an error budget needs."""
+        from mho.results.budget_passes import active_causes, run_passes
+
+        active = active_causes(self.network.chip, self.device, self.time_s, self.cells)
+        backend = open_backend("functional")
+        try:
+            return run_passes(
+                self._chosen(self.network.model.compute_all(self.x)), active, self.seeds,
+                lambda seed, causes: self._chosen(self._execute(backend, seed, causes).by_name), progress,
+            )
+        finally:
+            backend.close()

@@ -1,0 +1,96 @@
+"""What a verification of a core ran and found equal."""
+
+from collections import Counter
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from sim.core.bench.trials import Trial
+from sim.core.cosim_core import CoreRun
+
+__all__ = ["VerifyReport"]
+
+
+@dataclass(kw_only=True)
+class VerifyReport:
+    """What was run and found equal.
+
+    Attributes
+    ----------
+    chip, simulator, source
+        What was verified: RTL or the name of the netlist.
+    operations, vectors, conversions, cycles
+        Random operations, vectors that they ran on, conversions of the macro, clock cycles of the core.
+    counts
+        How often each property of an operation was met, by property and value.
+    eager
+        Operations that also ran with the macro evaluated at every strobe.
+    runs, pulses
+        Runs of write-verify, and their pulses.
+    transposed
+        Pairs of products forward and backward whose accumulators satisfied ``<W x, y> == <x, W^T y>``.
+    macro
+        What of the user's own macro was between the core and its model, in words; empty if the chip has none.
+    """
+
+    chip: str
+    simulator: str
+    source: str
+    operations: int = 0
+    vectors: int = 0
+    conversions: int = 0
+    cycles: int = 0
+    eager: int = 0
+    transposed: int = 0
+    runs: int = 0
+    pulses: int = 0
+    macro: str = ""
+    counts: dict[str, Counter[str]] = field(default_factory=dict)
+
+    def add(self, trial: Trial, run: CoreRun, device: str) -> None:
+        """Count a trial that was found equal."""
+        op = trial.op
+        self.operations += 1
+        self.vectors += len(trial.x)
+        self.conversions += len(trial.x) * op.segments
+        self.cycles += int(run.cycles[:, 0].sum())
+        top = 2 * op.max_steps + 1
+        for name, value in {
+            "device": device,
+            "direction": op.direction.name.lower(),
+            "input": f"{op.in_bits} bit {'signed' if op.in_signed else 'unsigned'}",
+            "output": f"{op.out_bits} bit",
+            "converter": op.converter.name.lower(),
+            "relu": "on" if op.relu else "off",
+            "early stop": "on" if op.early_stop else "off",
+            "pauses": " and ".join(n for n in ("gap", "stall", "hold") if getattr(trial, n)) or "none",
+            "masks": "some lines off" if _masked(trial) else "all lines on",
+        }.items():
+            self.counts.setdefault(name, Counter())[value] += 1
+        codes = self.counts.setdefault("codes", Counter())
+        size = np.abs(run.codes[:, :]) if op.segments == 1 else np.abs(run.codes) // 17
+        codes["0"] += int((run.codes == 0).sum())
+        codes["within the range"] += int(((size > 0) & (size < top)).sum())
+        codes["at its ends"] += int((size >= top).sum())
+
+    def __str__(self) -> str:
+        more = f"{self.eager} operations also strobe by strobe; {self.transposed} pairs of products exactly transposed"
+        rows = [
+            f"{self.chip}, {self.source}, in {self.simulator}: equal to the model bit for bit",
+            f"  {self.operations} operations, {self.vectors} vectors, {self.conversions} conversions, "
+            f"{self.cycles} cycles",
+            f"  {f'{more}; ' if self.eager or self.transposed else ''}an illegal operation dropped",
+        ]
+        if self.macro:
+            rows.insert(1, f"  {self.macro}")
+        if self.runs:
+            rows.append(f"  {self.runs} runs of write-verify, {self.pulses} pulses, equal pulse for pulse")
+        for name, counter in self.counts.items():
+            values = ", ".join(f"{value} {count}" for value, count in sorted(counter.items()))
+            rows.append(f"  {name + ':':<12} {values}")
+        return "\n".join(rows)
+
+
+def _masked(trial: Trial) -> bool:
+    op = trial.op
+    return not (trial.masks.word_lines(op).all() and trial.masks.enabled(op).all())
