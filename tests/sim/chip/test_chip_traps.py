@@ -84,6 +84,7 @@ def host() -> Iterator[Host]:
 
 
 @pytest.mark.slow  # the simulator of a chip is built, once
+@pytest.mark.cosim("verilator", "g++", "make")
 def test_every_trap_is_told_and_leaves_all_else_as_it_was(host: Host) -> None:
     assert set(TRAPS) == set(Cause) - {Cause.NONE}
     for cause, (text, pc, image, stream) in TRAPS.items():
