@@ -123,8 +123,9 @@ class TileSimulation:
         def build(folder: Path) -> None:
             (folder / "tile.v").write_text(verilog)
             (folder / "tile_ports.h").write_text(header)
-            # Accumulators have no value at the start, those of the interpreter are 0.
-            seen = re.findall(r"mho_mem_\w+", modules["mho_accumulators"])
+            # Accumulators have no value at the start, those of the interpreter are 0; the buffer is read at the end.
+            looked_at = [text for name, text in modules.items() if re.match("mho_(accumulators|buffer)", name)]
+            seen = re.findall(r"mho_mem_\w+", "\n".join(looked_at))
             lines = [f'public_flat_rw -module "{name}" -var "words"\n' for name in sorted(set(seen))]
             (folder / "public.vlt").write_text("`verilator_config\n" + "".join(lines))
             sources = [folder / "public.vlt", folder / "tile.v", HDL / _BENCH]
