@@ -114,7 +114,7 @@ class Bench {
     const uint32_t *banks_[2] = {};
     std::array<Words, kAreas> shadow_{};
     std::array<std::vector<char>, kAreas> known_{};
-    bool quiet_going_ = false;
+    bool quiet_going_ = false, cut_ = false;
     // What happens in a program.
     Events events_;
     Words retired_, flits_, masks_;
@@ -230,9 +230,8 @@ class Bench {
             // A program may end before anything is sent.
             const long still = std::max(moved_, settled_);
             const long watched = settings_[kWatchdog] ? 1L << settings_[kWatchdog] : 0;
-            const bool ends = (over && cycles > still + kAfter) || cycles > still + kQuiet + watched ||
-                              cycles - began_ > kDeadline;
-            if (ends) break;
+            cut_ = cycles - began_ > kDeadline;
+            if (cut_ || (over && cycles > still + kAfter) || cycles > still + kQuiet + watched) break;
         }
         // A trap leaves what was issued before it to end.
         for (int k = 0; k < 2 * kPoll; ++k) { cycle_inputs(); edge(); }
@@ -432,7 +431,8 @@ class Bench {
         const size_t at = result.size();
         result.push_back(0);
         const long taken = std::max(0L, moved_ - settled_);  // the last may be before the first could be sent
-        result.insert(result.end(), {status_[0], status_[1], control_, uint32_t(taken), uint32_t(overlap_)});
+        const uint32_t state = (control_ & 3) | uint32_t(cut_) << 2;
+        result.insert(result.end(), {status_[0], status_[1], state, uint32_t(taken), uint32_t(overlap_)});
         for (const Words *one : {&retired_, &events_.words, &flits_, &masks_, &shadow_[kBufferArea]}) {
             result.push_back(uint32_t(one->size()));
             result.insert(result.end(), one->begin(), one->end());
