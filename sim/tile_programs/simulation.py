@@ -36,7 +36,8 @@ __all__ = ["Event", "Found", "TileSimulation"]
 _BENCH = "tile_programs.cpp"
 _QUIET = 3000
 """Cycles in which nothing moves after which a tile is taken to be stuck; an operation may take so long."""
-_DEADLINE = 2_000_000
+_DEADLINE = 300_000
+"""Cycles after which a program is cut off."""
 _POLL = 64
 
 Words = NDArray[np.uint32]
@@ -65,8 +66,8 @@ class Found:
     ----------
     status
         Both words.
-    running, busy
-        The program goes on; an engine is at work.
+    running, busy, cut
+        The program goes on; an engine is at work; it was cut off, since it took too long.
     cycles, overlap
         Cycles until something moved last, and those in which two engines or more had something.
     retired
@@ -84,6 +85,7 @@ class Found:
     status: tuple[int, int]
     running: bool
     busy: bool
+    cut: bool
     cycles: int
     overlap: int
     retired: list[int]
@@ -123,8 +125,9 @@ class TileSimulation:
         def build(folder: Path) -> None:
             (folder / "tile.v").write_text(verilog)
             (folder / "tile_ports.h").write_text(header)
-            # Accumulators have no value at the start, those of the interpreter are 0.
-            seen = re.findall(r"mho_mem_\w+", modules["mho_accumulators"])
+            # Accumulators have no value at the start, those of the interpreter are 0; the buffer is read at the end.
+            looked_at = [text for name, text in modules.items() if re.match("mho_(accumulators|buffer)", name)]
+            seen = re.findall(r"mho_mem_\w+", "\n".join(looked_at))
             lines = [f'public_flat_rw -module "{name}" -var "words"\n' for name in sorted(set(seen))]
             (folder / "public.vlt").write_text("`verilator_config\n" + "".join(lines))
             sources = [folder / "public.vlt", folder / "tile.v", HDL / _BENCH]
@@ -197,7 +200,8 @@ def _found(words: Words, cfg: TileConfig) -> Found:
         at += 1 + size
     retired, events, flits, masks, buffer = parts
     return Found(
-        status=(head[0], head[1]), running=bool(head[2] & 1), busy=bool(head[2] & 2), cycles=head[3], overlap=head[4],
+        status=(head[0], head[1]), running=bool(head[2] & 1), busy=bool(head[2] & 2), cut=bool(head[2] & 4),
+        cycles=head[3], overlap=head[4],
         retired=retired.tolist(), events=_events(events.tolist()), received=_blocks(flits.reshape(-1, 3), cfg),
         masks=[(int(a), int(d)) for a, d in masks.reshape(-1, 2)], buffer=buffer.astype("<u4").tobytes(),
     )

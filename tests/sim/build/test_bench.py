@@ -140,3 +140,22 @@ def test_a_simulation_that_ended_is_told(bench: Bench) -> None:
     os.kill(bench._process.pid, signal.SIGKILL)
     with pytest.raises(ToolError, match=r"^the simulation ended$"):
         bench.get("taken")
+
+
+def test_a_low_reset_reaches_what_has_a_gated_clock(tmp_path: Path) -> None:
+    text = """
+    module gated(input clk, input rst_n, input en, input [7:0] d, output reg [7:0] q);
+        reg open;
+        wire gclk = clk & open;
+        always @(*) if (!clk) open = en;
+        always @(posedge gclk or negedge rst_n) if (!rst_n) q <= 8'h5a; else q <= d;
+    endmodule
+    """
+    bench = Bench(build_bench(tmp_path, text, "gated", options=["-Wno-LATCH"]))
+    bench.reset()
+    assert bench.get("q") == 0x5A
+    bench.set("d", 0x33)
+    bench.set("en", 1)
+    bench.run(2)
+    assert bench.get("q") == 0x33
+    bench.close()

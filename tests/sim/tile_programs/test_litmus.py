@@ -90,3 +90,15 @@ def test_the_watchdog_ends_what_waits_behind_the_end_of_a_program() -> None:
         assert (what.status[0] & 15, what.running) == (Cause.WATCHDOG, False), name
         assert difference(expected(one, SIZES), what, SIZES) is None, name
     assert (right.status[0], right.running, right.busy) == (0, False, False)
+
+
+@pytest.mark.slow
+def test_a_program_that_takes_long_is_compared_as_far_as_it_came() -> None:
+    long = "stream out: block 256, blocks 2, first 1\nvec copy: kind max, a out, target out, elements 250\n"
+    one = case(long + "loop 15000 {\nvec copy\n}")
+    (found,) = TileSimulation(SIZES).run([one])
+    right = expected(one, SIZES)
+    assert found.cut
+    assert difference(right, found, SIZES) is None
+    # What it did before counts.
+    assert difference(right, replace(found, retired=[0, 0, *found.retired[2:]]), SIZES) is not None
