@@ -1,4 +1,4 @@
-"""The cocotb test of :mod:`sim.board.tiles.over_bus`: a network through the bus of a chip. Runs inside the simulator."""
+"""The cocotb test of :mod:`sim.board.tiles.over_bus`: a network through a chip's bus. Runs inside the simulator."""
 
 import json
 import os
