@@ -121,9 +121,14 @@ def _tile_words(facts: Facts, told: Mapping[str, Any]) -> str:
         "Tiles work on several images at a time: as the compiler predicts, an input takes "
         f"{told['each']:,.0f} cycles = {told['each'] / told['f_clk_MHz']:,.2f} µs in the steady state, the first "
         f"{told['first']:,} cycles. The array of tile {worst['tile']}{_named(layers)} works longest, "
-        f"{worst['analog_cycles']:,.0f} cycles an input ({worst['utilisation']:.0%} of the time), {limit}. Arrays of "
-        f"all {len(told['tiles'])} tiles with programs work {busy:.0%} of the time."
+        f"{worst['analog_cycles']:,.0f} cycles an input ({worst['utilisation']:.0%} of the time), {limit}."
+        f"{_arrays(len(told['tiles']), busy)}"
     )
+
+
+def _arrays(tiles: int, busy: float) -> str:
+    """How much of the time all arrays work; of one it is said already."""
+    return f" Arrays of all {tiles} tiles with programs work {busy:.0%} of the time." if tiles > 1 else ""
 
 
 def _named(layers: Sequence[str]) -> str:
@@ -160,9 +165,8 @@ def _trace_words(facts: Facts, trace: Mapping[str, Any]) -> str:
     return (
         f"In the steady state an input takes {each:,.0f} cycles = {each / f_clk:,.2f} µs, the first "
         f"{ends[0] - trace['first']:,.0f} cycles. Tile {worst['tile']}{_named(layers)} works most: its array "
-        f"{parts[0]} of the time, something digital alone {parts[1]}, waiting {parts[2]}; so {limit} of it limits. "
-        f"Arrays of all {len(trace['tiles'])} tiles with programs work {busy:.0%} of the time. "
-        f"What would help: {help_}."
+        f"{parts[0]} of the time, something digital alone {parts[1]}, waiting {parts[2]}; so {limit} of it limits."
+        f"{_arrays(len(trace['tiles']), busy)} What would help: {help_}."
     )
 
 

@@ -64,7 +64,7 @@ def network_over_bus(network: Network, x: ArrayLike, wrap: str, *, seed: int = 0
         network.save(files["network"])
         np.save(files["x"], images)
         job = {name: str(path) for name, path in files.items()} | {"wrap": wrap, "seed": seed}
-        run_with_master(program, "sim.chip.network_server", job, _START_S + _IMAGE_S * len(images))
+        run_with_master(program, "sim.board.tiles.bus_server", job, _START_S + _IMAGE_S * len(images))
         return np.load(files["output"])
 
 

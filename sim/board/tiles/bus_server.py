@@ -1,4 +1,4 @@
-"""The cocotb test of :mod:`sim.chip.networks`: a network through the bus of a chip. Runs inside the simulator."""
+"""The cocotb test of :mod:`sim.board.tiles.over_bus`: a network through a chip's bus. Runs inside the simulator."""
 
 import json
 import os
@@ -19,8 +19,8 @@ from hw.host.link.tasks import Read, Task, Write
 from macro_models.errors import MhoError, ToolError
 from sim.board.tiles.backend import BoardTilesBackend
 from sim.board.tiles.host import TilesHost
+from sim.board.tiles.over_bus import emulated_chip
 from sim.chip.masters import PERIOD_NS, Master, started
-from sim.chip.networks import emulated_chip
 from sim.executor import execute
 
 _PATIENCE = 20_000

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from macro_models.errors import InputError
-from sim.chip.networks import network_over_bus
+from sim.board.tiles.over_bus import network_over_bus
 from sim.executor import execute
 from sim.functional import FunctionalBackend
 from tests.compiler.tile.lone_networks import CHIP, perceptron
