@@ -104,6 +104,7 @@ def borderline(rng: Rng, program: Program, changes: int = 2, cfg: TileConfig = S
             words.insert(at, _edge_instruction(rng))
         elif place == 2:  # a word is left out or there twice
             words[at : at + 1] = [words[at]] * (2 * int(rng.integers(2)))
+            words = words or [encode(Op.HALT)]
         else:
             kind = str(rng.choice(list(DESCRIPTORS)))
             one = DESCRIPTORS[kind]

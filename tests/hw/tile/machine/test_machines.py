@@ -101,6 +101,12 @@ def test_borderline_programs_stop_alike():
 
 
 @pytest.mark.slow
+def test_a_program_of_one_word_can_be_changed():
+    for seed in range(8):
+        changed = borderline(np.random.default_rng(seed), Program(words=(encode(Op.HALT),)), 20)
+        assert changed.words
+
+
 def test_many_programs_cover_all_that_is_built():
     ops, sources = Counter(), Counter()
     for seed in range(100, 110):
