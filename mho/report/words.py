@@ -139,7 +139,8 @@ def _named(layers: Sequence[str]) -> str:
 def _more_tiles(facts: Facts, layers: Sequence[str]) -> str:
     """What copies of a tile's layer would bring; it may have some, or as many as there are, or as it may have."""
     name, count = name_of(layers[0]) if len(layers) == 1 else ("", 1)
-    if count == MOST_TURNS:
+    mesh = facts.content["chip"]["mesh"]
+    if count == MOST_TURNS or mesh["columns"] * mesh["rows"] == 1:
         return ""
     asked = facts.content.get("compile_options", {}).get("duplicates") or 1
     kept = f" {asked}, which says what is in the way" if asked > count else ""

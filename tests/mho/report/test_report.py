@@ -152,19 +152,22 @@ def test_links_are_drawn_with_their_part_of_the_time(content: Any, tmp_path: Pat
 
 def test_what_would_help_tiles_says_what_there_is(content: Any, tmp_path: Path) -> None:
     """The layer by its name, and more copies only where there may be more."""
-    for layers, asked, wanted in (
+    for layers, asked, wanted, columns in (
         (["a 1/3"], 3, "tile 1,0 (a 1/3) works longest, 500 cycles an input (100% of the time), so its array limits. "
-         "What would help: a on more than 3 tiles (mho compile --duplicates), or fewer bits"),
-        (["a 1/7"], 7, "What would help: fewer bits"),
-        (["a", "b"], 1, "tile 1,0 (a and b) works longest"),
-        (["a"], 1, "What would help: that layer on several tiles (mho compile --duplicates), or fewer bits"),
-        (["a 1/2"], 4, "a on more than 2 tiles (mho compile --duplicates 4, which says what is in the way), or fewer"),
+         "What would help: a on more than 3 tiles (mho compile --duplicates), or fewer bits", 2),
+        (["a 1/7"], 7, "What would help: fewer bits", 2),
+        (["a", "b"], 1, "tile 1,0 (a and b) works longest", 2),
+        (["a"], 1, "What would help: that layer on several tiles (mho compile --duplicates), or fewer bits", 2),
+        (["a"], 1, "What would help: fewer bits", 1),
+        (["a 1/2"], 4, "a on more than 2 tiles (mho compile --duplicates 4, which says what is in the way), or fewer",
+         2),
     ):
         told = {"each": 500.0, "first": 900, "f_clk_MHz": 100.0, "bottleneck": "1,0", "links": [], "tiles": [
             {"tile": "0,0", "analog_cycles": 0.0, "utilisation": 0.0, "layers": []},
             {"tile": "1,0", "analog_cycles": 500.0, "utilisation": 1.0, "layers": layers}]}
         options = {"compile_options": content["compile_options"] | {"duplicates": asked}}
-        given = content | {"cost": content["cost"] | {"tiles": told}} | options
+        chip = {"chip": content["chip"] | {"mesh": {"columns": columns, "rows": 1}}}
+        given = content | {"cost": content["cost"] | {"tiles": told}} | options | chip
         [facts] = read_facts([written(tmp_path, given)])
         assert wanted in time_words(facts)
         trace = TRACE | {"tiles": [TRACE["tiles"][0] | {"tile": "1,0"}]}
