@@ -11,7 +11,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["ArrayLibrary", "library", "product", "products_by"]
+__all__ = ["ArrayLibrary", "library", "multiplied", "product", "products_by"]
 
 
 class ArrayLibrary(Protocol):
@@ -34,7 +34,16 @@ def library() -> ArrayLibrary | None:
 
 def product(x: NDArray[Any], matrix: NDArray[Any]) -> NDArray[Any]:
     """``x @ matrix``, both of floats that hold whole numbers."""
-    return _current[-1].product(x, matrix) if _current else np.matmul(x, matrix)
+    return _current[-1].product(x, matrix) if _current else multiplied(x, matrix)
+
+
+def multiplied(x: NDArray[Any], matrix: NDArray[Any]) -> NDArray[Any]:
+    """``x @ matrix`` of finite numbers by numpy.
+
+    Kernels of linear algebra compute with what lies beside small matrices too, and raise flags for it at times.
+    """
+    with np.errstate(invalid="ignore", over="ignore"):
+        return np.matmul(x, matrix)
 
 
 @contextmanager

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from macro_models.arrays import library
+from macro_models.arrays import library, multiplied
 from macro_models.arrays import product as exact_product
 from macro_models.compiled import where_numba_is
 from macro_models.exact.converter import combine_segments
@@ -201,10 +201,8 @@ def _fold(pairs: Product, rows: NDArray[np.integer], taken: NDArray[np.integer],
             made = np.zeros((inputs, matrix.shape[1]), dtype=matrix.dtype)
             made[taken] = matrix[rows]
             return made
-        # Integers, exact in the type of the matrix as all sums of its columns. Kernels of linear algebra compute with
-        # what lies beside small matrices too, and raise flags for it.
-        with np.errstate(invalid="ignore"):
-            return np.matmul(shared, matrix[rows])
+        # Integers, exact in the type of the matrix as all sums of its columns.
+        return multiplied(shared, matrix[rows])
 
     matrix, spread = fold(pairs.matrix), pairs.spread
     assert matrix is not None

@@ -22,6 +22,7 @@ from dataclasses import dataclass, fields
 import numpy as np
 from numpy.typing import NDArray
 
+from macro_models.arrays import multiplied
 from macro_models.errors import InputError
 from macro_models.exact.operation import MAX_BITS
 from macro_models.exact.random import NORMAL_ONE
@@ -196,7 +197,7 @@ class Integrator:
         ``x``, the normal codes ``read`` and ``output`` and the numbers ``op_id`` as in :meth:`Key.charge`; ``sampled``
         is that of the noise of all samples together.
         """
-        a = np.matmul(self._weights.take(x.astype(np.intp) + INPUT_TOP), product.wide)
+        a = multiplied(self._weights.take(x.astype(np.intp) + INPUT_TOP), product.wide)
         a *= 2.0**-self.grid_bits
         a = self.key.add_noise(product, x, a, read, output, op_id)
         a *= 2.0
