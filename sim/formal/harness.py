@@ -14,7 +14,8 @@ from amaranth.hdl._ir import Fragment
 from amaranth.lib import wiring
 from amaranth.lib.memory import Memory
 
-__all__ = ["Harness", "State", "assume", "claim", "constant", "convert", "drive_freely", "free", "witness"]
+__all__ = ["Harness", "State", "assume", "claim", "constant", "convert", "convert_cases", "drive_freely", "free",
+           "witness"]
 
 
 class State(Mapping[str, Signal]):
@@ -181,6 +182,16 @@ def convert(harness: Harness) -> str:
     clock: Any = harness.clock
     text = rtlil.convert(harness, name="top", ports=[clock.clk], emit_src=False)
     return re.sub(r'cell \$check (\$\d+)\n    parameter \\FORMAT "([^"]+)"', _named, text)
+
+
+def convert_cases(harness: Harness) -> list[str]:
+    """RTLIL of a harness for each of its cases, as :func:`sim.formal.solver.solve` takes them."""
+    found = []
+    for case in harness.cases():
+        harness.case = case
+        found.append(convert(harness))
+    harness.case = None
+    return found
 
 
 def _named(found: re.Match[str]) -> str:

@@ -17,7 +17,7 @@ from threading import Lock
 from typing import Any
 
 from macro_models.errors import InputError, ToolError
-from sim.formal.harness import Harness, convert
+from sim.formal.harness import Harness, convert, convert_cases
 from sim.formal.properties import PROPERTIES, Property
 from sim.formal.solver import Outcome, Verdict, solve, versions
 from sim.formal.table import BEGIN, END, merge, write_table
@@ -84,10 +84,7 @@ def check(subject: Property) -> Line:
     with _making, subject.setting():
         harness = subject.make()
         assert isinstance(harness, Harness)
-        text, steps = convert(harness), list[str]()
-        for case in harness.cases() if subject.by_state else ():
-            harness.case = case
-            steps.append(convert(harness))
+        text, steps = convert(harness), convert_cases(harness) if subject.by_state else []
     return Line(subject, solve(text, subject.engine, subject.depth, within=subject.seen, cases=steps))
 
 

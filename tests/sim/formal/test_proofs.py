@@ -11,7 +11,7 @@ from amaranth.lib.wiring import In, Out
 from hw.noc.arbiter import RoundRobin
 from hw.noc.ports import WANTS, Port
 from macro_models.errors import InputError, ToolError
-from sim.formal.harness import Harness, assume, claim, convert, drive_freely, free, witness
+from sim.formal.harness import Harness, assume, claim, convert, convert_cases, drive_freely, free, witness
 from sim.formal.mutants import MUTANTS
 from sim.formal.properties import PROPERTIES
 from sim.formal.prove import Line, check, main
@@ -166,22 +166,15 @@ class MachineClaims(Harness):
         claim(m, f"at most {self.most}", self.dut.number <= self.most)
 
 
-def by_cases(harness):
-    text, steps = convert(harness), []
-    for case in harness.cases():
-        harness.case = case
-        steps.append(convert(harness))
-    return text, steps
-
-
 @solver
 def test_induction_state_by_state_is_that_of_all_together():
     harness = MachineClaims(4)
-    text, steps = by_cases(harness)
+    text, steps = convert(harness), convert_cases(harness)
     assert harness.cases() == ["Off", "On", "Never", ""]
     assert solve(text, Engine.INDUCTION, 1, cases=steps).verdict is Verdict.HOLDS
     # From 5, which is never reached, it would come to 6 where it is on, and nowhere else.
-    text, steps = by_cases(MachineClaims(5))
+    harness = MachineClaims(5)
+    text, steps = convert(harness), convert_cases(harness)
     found = [solve(text, Engine.INDUCTION, 1, cases=[step]).verdict for step in steps]
     assert found == [Verdict.HOLDS, Verdict.UNKNOWN, Verdict.HOLDS, Verdict.HOLDS]
     assert solve(text, Engine.INDUCTION, 1, cases=steps).verdict is Verdict.UNKNOWN
