@@ -73,7 +73,7 @@ def _cores(network: Network) -> int:
 
 
 def fitting_of(network: Network) -> dict[str, Any]:
-    """Whether a network fits its chip, see :func:`compiler.plan.fitting`; of old files what is taken is the least."""
+    """Whether a network fits its chip, see :func:`compiler.plan.fitting`; of old files the least is taken."""
     facts, layers, cores = network.calibration, network.model.layers, _cores(network)
     least = facts.get("cores_least", cores)
     return fitting(

@@ -56,7 +56,7 @@ class MatrixCache:
     def matrix(
         self, g_S: ArrayLike, wires: Wires, *, mode: Mode, wl: ArrayLike | None = None, backward: bool = False
     ) -> NDArray[np.float64]:
-        """Do as :func:`macro_models.array.effective_matrix` does, with the same arguments; the result is read-only."""
+        """Do as :func:`macro_models.array.effective_matrix` does, same arguments; the result is read-only."""
         g = check_conductances(g_S)
         # Rows that are off have no cells: that is all that a mask changes, so it needs no place of its own in the key.
         g = np.where(check_lines_on(wl, g.shape[0])[:, None], g, 0.0)

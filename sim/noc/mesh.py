@@ -1,4 +1,4 @@
-"""The generated Verilog of a mesh in Verilator: traffic in, what arrives when out, as in :mod:`hw.noc.router.model`."""
+"""The generated Verilog of a mesh in Verilator: traffic in, what arrives when out, as :mod:`hw.noc.router.model`."""
 
 import resource
 from dataclasses import dataclass
@@ -78,7 +78,7 @@ class MeshSimulation:
         self.build_cpu_s = float((folder / "build.cpu").read_text())
 
     def run(self, traffic: Traffic, *, cycles: int, accept: NDArray[np.bool_] | None = None) -> MeshRun:
-        """Run an empty mesh until everything has arrived; arguments as in :meth:`hw.noc.router.model.MeshModel.run`."""
+        """Run an empty mesh until all has arrived; arguments as in :meth:`hw.noc.router.model.MeshModel.run`."""
         order = np.argsort(traffic.source, kind="stable")
         flits = _flits(self.cfg, traffic)
         records = np.column_stack([traffic.source, traffic.earliest, flits]).astype(np.uint32)[order]

@@ -24,7 +24,7 @@ Ahead = Mapping[str, int]
 
 @dataclass(frozen=True, kw_only=True)
 class Pipeline:
-    """What a tile does: numbers of nodes with their parts, as :func:`compiler.tile.placed.order.firings` gives them."""
+    """What a tile does: numbers of nodes with their parts, as of :func:`compiler.tile.placed.order.firings`."""
 
     first: tuple[int, ...]
     both: tuple[int, ...]

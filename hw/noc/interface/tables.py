@@ -17,7 +17,7 @@ _ROW = range(FLOWS)
 
 
 def legal(cfg: MeshConfig, to: Value) -> Value:
-    """Whether a set of destinations, in the bits of :class:`hw.noc.flit.FlitLayout`, is not empty and in the mesh."""
+    """Whether a set of destinations, as of :class:`hw.noc.flit.FlitLayout`, is not empty and in the mesh."""
     ok = []
     for size in (cfg.rows, cfg.columns):
         if cfg.masks:

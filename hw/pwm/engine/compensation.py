@@ -32,7 +32,7 @@ class _State(enum.Enum, shape=4):
 
 
 class DriftCompensator(Procedure):
-    """The hardware of :mod:`macro_models.exact.pwm.compensation`: the commands MEASURE, RANGE, COLUMN and AFFINE."""
+    """Hardware of :mod:`macro_models.exact.pwm.compensation`: commands MEASURE, RANGE, COLUMN and AFFINE."""
 
     def elaborate(self, platform: object) -> Any:
         m = Module()
