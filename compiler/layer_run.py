@@ -1,4 +1,4 @@
-"""A layer on programmed cores at all positions of many images, fast: the bits of :func:`~compiler.program.run_call`.
+"""A layer on programmed cores at all positions of images, fast: the bits of :func:`~compiler.program.run_call`.
 
 Vectors, a position of an image each, go through in blocks that stay in the cache of a processor, from the elements of
 the value to the lanes of the outputs. Patches are never there as a whole, and an input that drives several rows is

@@ -17,7 +17,7 @@ MOST_CORES = 4096
 def fitting(
     shapes: Sequence[Shape], slices: Sequence[int], chip: Chip, *, cores: int, least: int, bound: int
 ) -> dict[str, Any]:
-    """Whether layers of ``shapes`` (see :func:`~compiler.mapping.place`) fit a chip, and what would do: plain numbers.
+    """Whether layers of ``shapes`` (see :func:`~compiler.mapping.place`) fit a chip, and what would do: numbers.
 
     ``cores`` are taken, ``least`` would do, below ``bound`` nothing does. Besides those: ``there`` (cores of the chip),
     ``missing`` (how many more are needed, 0 if it fits), ``would_fit`` (presets of the same kind of which one chip

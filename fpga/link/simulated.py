@@ -13,7 +13,7 @@ __all__ = ["PinsTransport", "build_pins"]
 
 
 def build_pins(top: wiring.Component, folder: Path) -> Path:
-    """Compile ``top``, whose pins are those of :class:`fpga.link.probe.ProbeTop`, into ``folder``, which is returned.
+    """Compile ``top``, whose pins are those of :class:`fpga.link.probe.ProbeTop`, into ``folder``: returned.
 
     Raises
     ------

@@ -20,7 +20,7 @@ _MOST = 4095
 
 @dataclass(kw_only=True, eq=False)
 class IdealMacro:
-    """What :func:`rtl_gen.pwm.model.write_pwm_model` writes, for :class:`hw.pwm.engine.reference.CommandReference`.
+    """Of :func:`rtl_gen.pwm.model.write_pwm_model`, for :class:`hw.pwm.engine.reference.CommandReference`.
 
     Reference currents count their quarters of the highest frequency, less the last two bits of the column. A device
     counts 255 less the amplitude of its last pulse, whatever the step code.

@@ -1,4 +1,4 @@
-"""The generated Verilog of a mesh in Verilator: traffic in, what arrives when out, as :mod:`hw.noc.router.model`."""
+"""The generated Verilog of a mesh in Verilator: traffic in, arrivals out, as :mod:`hw.noc.router.model`."""
 
 import resource
 from dataclasses import dataclass

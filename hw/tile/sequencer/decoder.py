@@ -32,7 +32,7 @@ def field(word: Value, op: Op, name: str) -> Value:
 
 
 class Decoder(wiring.Component):
-    """Looks at the bits of an instruction alone, by :data:`hw.tile.isa.INSTRUCTIONS` and the rules between its fields.
+    """Looks at the bits of an instruction alone, by :data:`hw.tile.isa.INSTRUCTIONS` and the rules between fields.
 
     Members
     -------

@@ -5,9 +5,8 @@ from pathlib import Path
 
 import pytest
 
-import macro_models
 from hw.config import check_device, default_device, load_chip, preset_names
-from macro_models import load_device
+from macro_models import devices, load_device
 from macro_models.errors import InputError
 
 
@@ -20,7 +19,7 @@ def test_default_device_of_every_preset_has_the_range_of_the_chip(name):
 
 
 def test_device_file_lies_beside_the_file_of_the_chip(tmp_path, monkeypatch):
-    shipped = Path(macro_models.__file__).parent / "devices" / "rram-neurram.toml"
+    shipped = Path(devices.__file__).with_name("rram-neurram.toml")
     (tmp_path / "parts").mkdir()
     (tmp_path / "parts/my.toml").write_text(shipped.read_text(encoding="utf-8"), encoding="utf-8")
     (tmp_path / "chip.toml").write_text('schema = 1\ndevice = "parts/my.toml"\n')
