@@ -7,15 +7,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-import hw.config.kinds
-import hw.kinds
-import macro_models.kinds
 from compiler.compile import compile_model
 from compiler.network import Network
 from compiler.options import CompileOptions
+from hw import kinds as hw_kinds
 from hw.chip import build_top
 from hw.config import chip_from_dict, describe, json_schema, load_chip, sizes
+from hw.config import kinds as config_kinds
 from hw.config.page import reference_page
+from macro_models import kinds as macro_models_kinds
 from macro_models.errors import InputError
 from macro_models.kinds import eager_macro, model_from_state
 from mho.cli import run
@@ -25,7 +25,7 @@ from sim.functional import FunctionalBackend
 from tests.compiler.importer.onnx_models import build, node
 
 HERE = Path(__file__).parent
-ROOMS = {"macro_models": macro_models.kinds, "config": hw.config.kinds, "hw": hw.kinds}
+ROOMS = {"macro_models": macro_models_kinds, "config": config_kinds, "hw": hw_kinds}
 CHIP = 'schema = 1\nname = "own"\n[core]\nkind = "quad"\nlines = 64\n[ramp]\nbits = 7\n'
 
 
