@@ -1,4 +1,4 @@
-"""The C driver of a core of every kind, against a bus that is a memory: what it writes is what the core's streams take."""
+"""The C driver of a core of each kind, against a bus that is a memory: it writes what the core's streams take."""
 
 import shutil
 import subprocess
@@ -9,6 +9,7 @@ import pytest
 
 from hw.config import Chip, load_chip, preset_names
 from hw.core.config import MASKS
+from hw.host.registers import Register, RegisterMap
 from hw.kinds import core_blocks
 from macro_models.exact.operation import Direction
 from rtl_gen.c_driver import c_driver
@@ -53,6 +54,16 @@ def listed(values: object) -> str:
     return ", ".join(f"{int(v)}u" if v >= 0 else str(int(v)) for v in np.ravel(values))  # pyright: ignore[reportArgumentType, reportCallIssue]
 
 
+def register(registers: RegisterMap, name: str) -> Register:
+    found = registers[name]
+    assert isinstance(found, Register)
+    return found
+
+
+def constant(registers: RegisterMap, name: str) -> int:
+    return sum(f.field.reset << f.low for f in register(registers, name).placed)
+
+
 def spoken(chip: Chip, direction: Direction, folder: Path) -> None:
     """Compile the driver, and compare what it writes and what it takes with the words of the core's streams."""
     blocks, rng = core_blocks(chip), np.random.default_rng(chip.lines + 7 * direction)
@@ -65,10 +76,11 @@ def spoken(chip: Chip, direction: Direction, folder: Path) -> None:
     written = [file.words(mask, masks[mask, : file.masks.shape[1]]) for mask in range(MASKS)]
     answer = rng.integers(0, 2**32, registers["output"].words, dtype=np.uint64)
     fields = {
-        "BACKWARD": int(direction), "IN_BITS": op.in_bits, "OUT_BITS": op.out_bits, "CODES": listed(x).replace("u", ""),
-        "MASKS": ", ".join("{" + listed([word for _, word in mask]) + "}" for mask in written), "ANSWER": listed(answer),
-        "IDENTITY": f"{sum(f.field.reset << f.low for f in registers['id'].placed)}u",
-        "GEOMETRY": f"{sum(f.field.reset << f.low for f in registers['geometry'].placed)}u",
+        "BACKWARD": int(direction), "IN_BITS": op.in_bits, "OUT_BITS": op.out_bits,
+        "CODES": listed(x).replace("u", ""), "ANSWER": listed(answer),
+        "MASKS": ", ".join("{" + listed([word for _, word in mask]) + "}" for mask in written),
+        "IDENTITY": f"{constant(registers, 'id')}u",
+        "GEOMETRY": f"{constant(registers, 'geometry')}u",
     }
     (folder / "core.h").write_text(c_header(registers, "core"))
     (folder / "driver.h").write_text(c_driver(chip, "core"))
@@ -77,12 +89,13 @@ def spoken(chip: Chip, direction: Direction, folder: Path) -> None:
     gcc = [shutil.which("gcc") or "gcc", "-std=c99", "-pedantic", "-Wall", "-Wextra", "-Werror", "-o", "main", "main.c"]
     subprocess.run(gcc, cwd=folder, check=True)
     lines = subprocess.run([folder / "main"], capture_output=True, text=True, check=True).stdout.splitlines()
-    assert np.array_equal([int(line) for line in lines if " " not in line], output_codes(answer.astype(np.uint32), chip.lines)[0])
-    puts = [tuple(map(int, line.split())) for line in lines if " " in line]
+    taken = [int(line) for line in lines if " " not in line]
+    assert np.array_equal(taken, output_codes(answer.astype(np.uint32), chip.lines)[0])
+    puts = [(int(line.split()[0]), int(line.split()[1])) for line in lines if " " in line]
     at, inputs = registers["masks"].address, registers["input"].address
     expected = [(at + 4 * address, word) for mask in written for address, word in mask]
     assert puts[: len(expected)] == expected
-    words = {address: word for address, word in puts[len(expected) :]}
+    words = dict(puts[len(expected) :])
     given = input_words(x)
     assert [words.pop(inputs + 4 * k) for k in range(len(given))] == given.tolist()
     assert {entry.name for entry in registers.registers if entry.address in words} == {
@@ -90,8 +103,10 @@ def spoken(chip: Chip, direction: Direction, folder: Path) -> None:
     }
     assert len(words) == 6
     assert words[registers["step"].address] == 777
-    chosen = {f.field.name: words[registers["operation"].address] >> f.low & (1 << f.field.width) - 1
-              for f in registers["operation"].placed}
+    operation = register(registers, "operation")
+    chosen = {
+        f.field.name: words[operation.address] >> f.low & (1 << f.field.width) - 1 for f in operation.placed
+    }
     assert chosen == {
         "backward": int(direction), "in_bits": op.in_bits, "in_signed": 1, "out_bits": op.out_bits, "binary": 0,
         "relu": 0, "early_stop": 1, "wl_select": 2, "line_select": 3, "mode": 0,

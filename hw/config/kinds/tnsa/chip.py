@@ -129,6 +129,7 @@ class TnsaChip(PulseChip):
                 r_sense_ohm=self.wires.r_sense_ohm,
             ),
             neuron=Neuron(**asdict(self.neuron)),
+            absolute=self.macro is not None and bool(self.macro.commands),
         )
 
     def sizes(self) -> list[tuple[str, str]]:
