@@ -30,18 +30,20 @@ def write_macro_model(module: str, lines: int, verify_bits: int | None = None) -
     line's charge is ``2 a + 1`` for the accumulated product a, and one decrement takes ``2 max(1, rint(step_code *
     load / 2**14)) << dec_scale`` of it; ``load`` is the sum of the codes of the line's cells whose word line is on.
 
-    From power-on its cells have fixed codes (:func:`cell`), which no reset changes; where ``CELLS_FILE`` is
-    defined, those of the file ``+cells=FILE`` (hexadecimal, bit line by bit line). With ``verify_bits`` it has the pins of programming: the cells that they
-    move, by the amplitude of each pulse at its end, are the cells that multiply, and a verify read gives their codes.
+    From power-on its cells have fixed codes (:func:`cell`), which no reset changes; where ``CELLS_FILE`` is defined,
+    those of the file ``+cells=FILE`` (hexadecimal, bit line by bit line). With ``verify_bits`` it has the pins of
+    programming: the cells that they move, by the amplitude of each pulse at its end, are the cells that multiply, and
+    a verify read gives their codes.
     The array belongs to one: while ``write_mode`` or a pulse is on, a sample adds nothing, and while a pulse is on, a
     cell reads 0.
     """
-    top, busy = lines - 1, "write_mode | set_pulse | reset_pulse | form_pulse" if verify_bits else "1'b0"
+    top, bits = lines - 1, STEP_FRACTION_BITS
+    busy = "write_mode | set_pulse | reset_pulse | form_pulse" if verify_bits else "1'b0"
     body: Sequence[str] = (
-        "// Ideal macro for simulation, without noise: fixed cells from power-on until pulses move them, or with CELLS_FILE",
-        "// defined those of +cells=FILE. A charge is 2 * a + 1 for the accumulated product a. One decrement takes twice step_code / 2**14",
-        "// of the line's load, the sum of its cells that are on: to the nearest whole number (of two the even one), and",
-        "// at least twice 1.",
+        "// Ideal macro for simulation, without noise: fixed cells from power-on, or with CELLS_FILE defined those of",
+        "// +cells=FILE, until pulses move them. A charge is 2 * a + 1 for the accumulated product a. One decrement",
+        "// takes twice step_code / 2**14 of the line's load, the sum of its cells that are on: to the nearest whole",
+        "// number (of two the even one), and at least twice 1.",
         f"module {module} (",
         "`ifdef USE_POWER_PINS",
         "  inout  wire VDD,",
@@ -97,7 +99,7 @@ def write_macro_model(module: str, lines: int, verify_bits: int | None = None) -
         "      end",
         "      if (decrement) begin",
         "        part = step_code * load[line];",
-        f"        part = (part + {2 ** (STEP_FRACTION_BITS - 1) - 1} + part[{STEP_FRACTION_BITS}]) >> {STEP_FRACTION_BITS};",
+        f"        part = (part + {2 ** (bits - 1) - 1} + part[{bits}]) >> {bits};",
         "        step = (part == 0 ? 2 : 2 * part) << dec_scale;",
         "        charge[line] = direction[line] ? charge[line] + step : charge[line] - step;",
         "      end",
