@@ -53,6 +53,11 @@ class TnsaConfig(ConductanceGrid):
     """Decrements are in codes of accumulated products, whatever the conductances of a line: a macro with a converter
     of its own, behind a command port."""
 
+    absent_bit_lines: tuple[int, ...] = ()
+    """Bit lines that a smaller macro behind the core has not."""
+    absent_source_lines: tuple[int, ...] = ()
+    """The same of source lines."""
+
     def __post_init__(self) -> None:
         if not 2 <= self.lines <= 1024 or self.lines % 2:
             raise InputError(f"lines must be even and between 2 and 1024, not {self.lines!r}")
@@ -66,7 +71,10 @@ class TnsaConfig(ConductanceGrid):
     @property
     def cell_map(self) -> DifferentialPairs:
         """Signed weights in the cells."""
-        return DifferentialPairs(self.lines // DifferentialPairs.cells, self.lines)
+        return DifferentialPairs(
+            self.lines // DifferentialPairs.cells, self.lines,
+            tuple(self.absent_bit_lines), tuple(self.absent_source_lines),
+        )
 
     def inputs(self, direction: Direction) -> int:
         """Input codes of a product: one a row of weights forward, one a source line backward."""

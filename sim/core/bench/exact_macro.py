@@ -93,13 +93,14 @@ def measure_cells(core: CosimCore, config: MacroConfig) -> NDArray[np.int64]:
     ToolError
         If a code is above :data:`LARGEST` or below 0.
     """
-    lines, rows = config.lines, []
+    lines, absent, rows = config.lines, config.cell_map.absent, []
     op = MvmOperation(direction=Direction.FORWARD, in_bits=2, in_signed=True, out_bits=8, step_code=1)
     on, off = np.ones(lines, dtype=bool), np.zeros(lines, dtype=bool)
     for line in range(lines):
         x = np.zeros((1, config.inputs(Direction.FORWARD)), dtype=np.int64)
         x[0, line // 2] = -1 if line % 2 else 1
-        codes = core.run(op, Masks(np.arange(lines) == line, on, off, off), x, 0).codes[0].astype(np.int64)
+        masks = Masks(np.arange(lines) == line, on, off, off)
+        codes = core.run(op, masks.without(*absent), x, 0).codes[0].astype(np.int64)
         if codes.min() < 0 or codes.max() > 2 * LARGEST + 1:
             at = int(np.argmax(np.abs(codes)))
             raise ToolError(
