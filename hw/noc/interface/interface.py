@@ -70,7 +70,7 @@ class NetworkInterface(wiring.Component):
     after reset the tables are emptied, and nothing is taken.
 
     A block for the host, of a flow with members, is as many blocks as it has ``UNIT`` flits, as far as credits go: each
-    of them begins when the one before the last was given back.
+    of them begins when the one before the last was given back. A write of its members ends the block that is under way.
 
     Parameters
     ----------
@@ -216,6 +216,9 @@ class NetworkInterface(wiring.Component):
                 opened.eq(~last), flow.eq(first_flow), due.eq(ends & ~last),
                 in_unit.eq(Mux(ends | last, 0, in_unit + 1)),
             ]
+        # A host that sets up a flow anew begins anew, also where the block before was not sent to its end.
+        with m.If(flows.write_members & (flows.row == flow)):
+            m.d.sync += [opened.eq(0), due.eq(0), in_unit.eq(0)]
         m.d.comb += [
             count[Counter.SENT].eq(full & ready), count[Counter.STALLS].eq(full & ~ready),
             count[Counter.WAITS].eq(self.tx.valid & ~may), count[Counter.UNROUTABLE].eq(self.lost),

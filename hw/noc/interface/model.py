@@ -195,6 +195,7 @@ class InterfaceModel:
         self._event: tuple[str, int] | None = None  # what arrived in the last cycle
         self._flit: Flit | None = None
         self._opened: int | None = None  # flow of the block that is under way
+        self._flow = 0  # that of the last flit
         self._sent, self._due = 0, False  # flits of its unit, and whether the next one begins another
 
     def step(
@@ -225,16 +226,19 @@ class InterfaceModel:
         if moves:
             answers = answer if release is None else None
             self._flit = self._next(add, tx if tx_ready else None, number, release if release_ready else None, answers)
+        flow = self._flow
         if tx and tx_ready:
             ends = tables.parted(number) and self._sent == UNIT - 1
             if not goes_on and known:
                 tables.start(number)
-            self._opened = None if tx.last else number
+            self._opened, self._flow = None if tx.last else number, number
             self._sent, self._due = 0 if ends or tx.last else (self._sent + 1) % UNIT, ends and not tx.last
         # Tables are read before they are written.
         good = kind in ("data", "request") or (event is not None and kind == "credit" and tables.credit(event[1]))
         if written:
             tables.write(written)
+            if written.table == "members" and written.row == flow:
+                self._opened, self._sent, self._due = None, 0, False
         add[Counter.SENT] = inject is not None and moves
         add[Counter.STALLS] = not moves
         add[Counter.WAITS] = tx is not None and not may

@@ -191,6 +191,17 @@ def test_a_block_for_the_host_has_a_credit_for_each_unit_of_flits() -> None:
                 cycle = 0
 
 
+def test_a_flow_that_is_set_up_anew_begins_a_block() -> None:
+    model = configured(flow(2, None, 5), flow(3, None, 6), TableRow("members", 2, 1))
+    assert [model.step(tx=Tx(7, 2, False)).tx_ready for _ in range(2 * UNIT + 1)] == [True] * 2 * UNIT + [False]
+    assert not model.step(tx=Tx(8, 3, True)).tx_ready
+    model.step(write=TableRow("members", 3, 1))
+    assert not model.step(tx=Tx(8, 3, True)).tx_ready
+    model.step(write=TableRow("members", 2, 1))
+    assert model.step(tx=Tx(8, 3, True)).tx_ready
+    assert model.step().inject == Flit(8, 6, True, host_destination(CFG))
+
+
 def test_a_flit_is_at_the_router_a_cycle_after_it_was_offered() -> None:
     to = Destinations((1, 2), (0, 1))
     model = configured(flow(2, to, 5), TableRow("members", 2, 4))
