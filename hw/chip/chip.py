@@ -67,7 +67,8 @@ class Chip(wiring.Component):
         connect(m, split.chip, port.bus)
         connect(m, port.send, tiles.host_send)
         connect(m, tiles.host_receive, port.receive)
-        m.d.comb += [port.lost.eq(tiles.host_lost), port.core_irq.eq(tiles.irq), self.irq.eq(port.irq)]
+        m.d.comb += [port.lost.eq(tiles.host_lost), port.core_irq.eq(tiles.irq), port.tile_irq.eq(tiles.tile_irq),
+                     self.irq.eq(port.irq)]
         for name, member in self._own.items():
             inner, outer = getattr(tiles, name), getattr(self, name)
             if member.is_signature:

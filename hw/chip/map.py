@@ -19,7 +19,7 @@ __all__ = ["CHIP_MAGIC", "MAP_VERSION", "PAGE_BITS", "QUEUE", "WINDOW_WORDS", "a
 CHIP_MAGIC = 0x6D63
 """What identifies a chip of tiles: ``mc``."""
 
-MAP_VERSION = 1
+MAP_VERSION = 2
 """Grows when a register moves or changes its meaning."""
 
 PAGE_BITS = 12
@@ -87,13 +87,21 @@ def chip_page(mesh: MeshConfig, lines: int, sha256: str = "0" * 64) -> RegisterM
                       "dropped."),
                 Field(name="overflow", access=Access.RW1C, doc="A flit came when `receive` was full: dropped. The host "
                       "has given more credits than it has room."),
+                Field(name="tile", doc="A tile raises its interrupt: see `raised_0`."),
             )),
             Register(name="interrupt_enable", address=0x014, doc="What raises the interrupt, as long as it lasts.",
                      fields=(
                 Field(name="core", access=Access.RW, doc="`status.core`."),
                 Field(name="waiting", access=Access.RW, doc="A flit waits in `receive`."),
                 Field(name="error", access=Access.RW, doc="`status.refused`, `lost` or `overflow`."),
+                Field(name="tile", access=Access.RW, doc="`status.tile`: a program ended, trapped, or was ended by its "
+                      "watchdog, as `interrupt_enable` of the tile says."),
             )),
+            *(Register(
+                name=f"raised_{k}", address=0x018 + 4 * k,
+                doc=f"Tiles that raise their interrupt, row by row from tile {32 * k} on: see their `interrupt`.",
+                fields=(Field(name="tiles", width=min(32, mesh.nodes - 32 * k), doc="A bit for each."),),
+            ) for k in range(-(-mesh.nodes // 32))),
             Window(
                 name="send", address=0x100, words=WINDOW_WORDS, access=Access.W,
                 doc=f"{flit}a head (`[15:0]` destinations, rows first, {destination_bits(mesh)} bits; `[23:16]` tag), "

@@ -41,8 +41,8 @@ class FlitPort(wiring.Component):
         Flits for the host.
     lost : In(1)
         A flit of the host was dropped.
-    core_irq, irq : In(1), Out(1)
-        Interrupts of the cores, and that of the chip.
+    core_irq, tile_irq, irq : In(1), In(mesh.nodes), Out(1)
+        Interrupts of the cores and of the tiles, and that of the chip.
     """
 
     bus: Any
@@ -50,13 +50,15 @@ class FlitPort(wiring.Component):
     receive: Any
     lost: Value
     core_irq: Value
+    tile_irq: Value
     irq: Value
 
     def __init__(self, mesh: MeshConfig, map: RegisterMap) -> None:
         self.mesh, self.map = mesh, map
         super().__init__({
             "bus": In(RegisterBus(self.map.address_width)), "send": Out(stream.Signature(FlitLayout(mesh))),
-            "receive": In(Arrival(BodyLayout(mesh))), "lost": In(1), "core_irq": In(1), "irq": Out(1),
+            "receive": In(Arrival(BodyLayout(mesh))), "lost": In(1), "core_irq": In(1), "tile_irq": In(mesh.nodes),
+            "irq": Out(1),
         })
 
     def elaborate(self, platform: object) -> Module:
@@ -67,10 +69,13 @@ class FlitPort(wiring.Component):
         status, enable = bank.status, bank.interrupt_enable
         failed = status.refused.value | status.lost.value | status.overflow.value
         m.d.comb += [
-            status.core.eq(self.core_irq), status.lost.set.eq(self.lost),
-            self.irq.eq((self.core_irq & enable.core) | (status.waiting.any() & enable.waiting)
+            status.core.eq(self.core_irq), status.tile.eq(self.tile_irq.any()), status.lost.set.eq(self.lost),
+            self.irq.eq((self.core_irq & enable.core) | (self.tile_irq.any() & enable.tile)
+                        | (status.waiting.any() & enable.waiting)
                         | (failed & enable.error)),
         ]
+        for k, first in enumerate(range(0, self.mesh.nodes, 32)):
+            m.d.comb += getattr(bank, f"raised_{k}").tiles.eq(self.tile_irq[first : first + 32])
         self._sends(m, bank)
         self._receives(m, bank)
         return m

@@ -12,7 +12,7 @@ from hw.host.registers import Register, Window
 from hw.noc.config import MeshConfig
 from hw.noc.flit import coordinate_bits
 from hw.noc.interface.model import Body, Flit, TableRow, Tables
-from hw.noc.interface.words import Counter
+from hw.noc.interface.words import UNIT, Counter
 from hw.noc.registers.map import node_map
 from hw.noc.registers.packet import BURST, NODE_BITS, PAGE_BITS, Burst
 
@@ -88,7 +88,7 @@ class NodeModel:
         """Flits of a block; none if the flow is not in use."""
         flits = [flit for flit in (self.tables.flit(flow, payload) for payload in payloads) if flit is not None]
         self.counters[Counter.SENT if flits else Counter.REFUSED] += len(payloads)
-        if flits:
+        for _ in flits[:: UNIT if self.tables.parted(flow) else len(flits) or 1]:
             self.tables.start(flow)
         return flits
 

@@ -45,8 +45,8 @@ class CoreTile(wiring.Component):
         The macro; only if it is outside.
     programming_enable : In(1)
         See :class:`hw.core.core.Core`; only if the core programs its cells.
-    irq : Out(1)
-        Interrupt of the core.
+    irq, tile_irq : Out(1)
+        Interrupts of the core, and of the tile.
     power_off : Out(1)
         For a power switch of all but the node, see :class:`hw.noc.registers.node.NodeRegisters`.
     """
@@ -55,6 +55,7 @@ class CoreTile(wiring.Component):
     place: Any
     programming_enable: Any
     irq: Any
+    tile_irq: Any
     power_off: Any
 
     def __init__(self, cfg: TileConfig, mesh: MeshConfig, core: CoreBlocks, *, outside: bool = True) -> None:
@@ -68,7 +69,7 @@ class CoreTile(wiring.Component):
         self._around = {name: member for name, member in Node.members(mesh).items() if name not in own}
         enable = {"programming_enable": ENABLE} if core.programs else {}
         macro = {"macro": Out(core.pins)} if outside else {}
-        super().__init__({**self._around, **macro, **enable, "irq": Out(1), "power_off": Out(1)})
+        super().__init__({**self._around, **macro, **enable, "irq": Out(1), "tile_irq": Out(1), "power_off": Out(1)})
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
@@ -110,7 +111,7 @@ class CoreTile(wiring.Component):
         connect(m, node.registers, split.bus)
         connect(m, split.core, access.bus)
         connect_narrow(m, split.tile, tile.bus)
-        m.d.comb += [access.reset.eq(tile.reset), self.irq.eq(access.irq)]
+        m.d.comb += [access.reset.eq(tile.reset), self.irq.eq(access.irq), self.tile_irq.eq(tile.irq)]
         join(m, access.port, core, access, but=("mask",))
         self._masks(m, tile.mask, access.mask, core.mask)
         return split, access

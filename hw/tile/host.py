@@ -1,8 +1,9 @@
 """What the host reaches of a tile: registers and memories, on the register bus."""
 
+from enum import IntEnum
 from typing import Any
 
-from amaranth.hdl import Cat, Module, Mux, Signal, Value
+from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -11,12 +12,12 @@ from hw.host.core.map import core_map
 from hw.tile.buffer import ReadPort, WritePort
 from hw.tile.config import TileConfig
 from hw.tile.engines.descriptors import FetchPort
-from hw.tile.isa import DESCRIPTOR_WORDS, STATUS, TABLE_ENTRIES, TABLES
+from hw.tile.isa import DESCRIPTOR_WORDS, STATUS, STREAMS, TABLE_ENTRIES, TABLES, Cause
 from hw.tile.lanes.unit import MemoryWrite
 from hw.tile.layouts import WordsLayout
 
 __all__ = ["ADDRESS_WIDTH", "BUFFER", "CONTROL", "CORE_AT", "DESCRIPTORS_AT", "INSTRUCTIONS_AT", "MASKS_AT",
-           "PARAMETERS_AT", "TABLES_AT", "HostAccess", "StatusLayout"]
+           "PARAMETERS_AT", "TABLES_AT", "Event", "HostAccess", "StatusLayout"]
 
 ADDRESS_WIDTH = 19
 """Bits of a byte address within a tile."""
@@ -34,6 +35,11 @@ MASKS_AT = CORE_AT + core_map(16)["masks"].address
 """Byte at which the masks of the core begin, words as of :class:`hw.core.MaskFile`: the same for every core."""
 
 
+_REGISTERS = 10
+_SETTLES = 6
+"""Cycles without work behind which no trap of an engine comes."""
+
+
 class StatusLayout(WordsLayout):
     """What the host reads of a tile that trapped."""
 
@@ -41,14 +47,32 @@ class StatusLayout(WordsLayout):
         super().__init__(STATUS)
 
 
+class Event(IntEnum):
+    """What raises the interrupt of a tile: bits of its registers.
+
+    A program has ended and the engines have done what they had in hand; a trap of another cause than the watchdog; the
+    watchdog.
+    """
+
+    DONE = 0
+    TRAP = 1
+    WATCHDOG = 2
+
+
 class HostAccess(wiring.Component):
     """Registers of a tile, and the way to its memories.
 
     Registers, a word each: 0 control (written: bit 0 starts the program, bit 1 resets the tile, bit 2 is the wish to
     stop; read: bit 0 a program runs, bit 1 an engine is at work), 1 number of the first image, 2 to 4 the registers
-    that loops count by, 5 the watchdog (2**k cycles, 0: none), 6 and 7 the status. Memories are written; buffer and
-    descriptors are read too, and instructions while no program runs. What is not there gives an error, and so does a
-    write of less than a word. The map of all this is :func:`hw.tile.host_map.tile_map`.
+    that loops count by, 5 the watchdog (2**k cycles, 0: none), 6 and 7 the status, 8 what has happened
+    (:class:`Event`, cleared by ones that are written), 9 which of that raises the interrupt. Memories are written;
+    buffer and descriptors are read too, and instructions while no program runs. Instructions and descriptors are
+    not written while one runs, and none starts while one runs or before its first instruction was written. All that,
+    what is not there, and a write of less than a word gives an error and does nothing else. The map of all this is
+    :func:`hw.tile.host_map.tile_map`.
+
+    After the reset of the chip, before the first access, no stream has blocks (16 cycles): so a start looks at
+    descriptors that are there, and what names a stream that nobody wrote traps.
 
     Parameters
     ----------
@@ -78,6 +102,8 @@ class HostAccess(wiring.Component):
         counted.
     look, seen : Out(1), In(32)
         Reads the instruction at ``index``.
+    irq : Out(1)
+        Interrupt, as long as what raised it lasts.
     """
 
     bus: Any
@@ -100,6 +126,7 @@ class HostAccess(wiring.Component):
     started: Value
     look: Value
     seen: Value
+    irq: Value
 
     def __init__(self, cfg: TileConfig) -> None:
         self.cfg = cfg
@@ -109,7 +136,7 @@ class HostAccess(wiring.Component):
             "status": In(StatusLayout()), "write": Out(2), "index": Out(9), "data": Out(32),
             "memory": Out(stream.Signature(MemoryWrite())), "read_port": Out(ReadPort()),
             "write_port": Out(WritePort()), "fetch": Out(FetchPort()), "started": In(1), "look": Out(1),
-            "seen": In(32),
+            "seen": In(32), "irq": Out(1),
         })
 
     @property
@@ -123,6 +150,10 @@ class HostAccess(wiring.Component):
 
     def elaborate(self, platform: object) -> Any:
         m = Module()
+        self._happened, self._enable, self._seen = (
+            Signal(len(Event), name=name) for name in ("happened", "interrupt_enable", "seen_by_host"))
+        # The first instruction was written; a program may start.
+        self._loaded, self._startable = Signal(name="loaded"), Signal(name="startable")
         request, response = self.bus.request, self.bus.response
         word, low = request.p.address, Signal(32, reset_less=True)
         names = ("buffer", "tables", "parameters", "descriptors", "program")
@@ -133,16 +164,23 @@ class HostAccess(wiring.Component):
             above = above | word[bit]
         registers = Signal()
         # What a register holds; where what is answered comes from: the buffer, the program, descriptors or that.
-        value, source, memories = Signal(32, name="value", reset_less=True), Signal(2), Signal()
+        value, source, memories = Signal(32, name="value"), Signal(2), Signal()
         m.d.comb += [
-            registers.eq(~above & ~word[3:10].any()), self.index.eq(word), self.data.eq(request.p.data),
+            registers.eq(~above & (word[:10] < _REGISTERS)), self.index.eq(word), self.data.eq(request.p.data),
             self.memory.p.table.eq(area["tables"]), self.memory.p.index.eq(word),
             self.memory.p.data.eq(Cat(low, request.p.data)),
             self.read_port.address.eq(word[:14] << 2), self.write_port.address.eq(word[:14] << 2),
             self.write_port.data.eq(request.p.data), self.write_port.bytes.eq(4), self.fetch.index.eq(word),
         ]
         m.d.sync += [self.start.eq(0), self.reset.eq(0)]
+        self._interrupt(m)
         with m.FSM():
+            with m.State("Clear"):
+                # Number of blocks of a stream.
+                m.d.sync += value.eq(value + 1)
+                m.d.comb += [self.write.eq(0b10), self.index.eq(Cat(Const(1, 1), value[:4])), self.data.eq(0)]
+                with m.If(value[:4] == STREAMS - 1):
+                    m.next = "Request"
             with m.State("Request"), m.If(request.valid):
                 self._access(m, area, registers, low, value)
                 m.d.comb += memories.eq((area["buffer"] | area["descriptors"] | self.look) & ~request.p.write)
@@ -172,6 +210,22 @@ class HostAccess(wiring.Component):
                     m.next = "Request"
         return m
 
+    def _interrupt(self, m: Module) -> None:
+        """What has happened since the host saw it."""
+        dead, was_dead, recent = Signal(name="dead"), Signal(name="was_dead"), Signal(_SETTLES, name="recent")
+        active, happens = self.running | self.busy, Signal(len(Event))
+        # A trap comes some cycles behind the end of its engine: a program has ended if none is there by then.
+        m.d.sync += [
+            was_dead.eq(dead), recent.eq(Mux(self.reset, 0, Cat(active, recent))),
+            self._happened.eq(self._happened & ~self._seen | happens),
+        ]
+        traps, watched = dead & ~was_dead, self.status.cause == Cause.WATCHDOG
+        m.d.comb += [
+            dead.eq(self.status.cause != 0), self.irq.eq((self._happened & self._enable).any()),
+            happens.eq(Cat(recent[-1] & ~recent[:-1].any() & ~active & ~dead, traps & ~watched, traps & watched)),
+            self._startable.eq(~self.running & self._loaded),
+        ]
+
     def _access(self, m: Module, area: dict[str, Signal], registers: Value, low: Signal, value: Signal) -> None:
         request, response = self.bus.request, self.bus.response
         writes, word, written = request.p.write, request.p.address, request.p.data
@@ -193,35 +247,42 @@ class HostAccess(wiring.Component):
                 m.d.sync += low.eq(written)
         with m.Elif(area["descriptors"] | area["program"]):
             m.d.comb += [
-                self.write.eq(Mux(writes, Cat(area["program"], area["descriptors"]), 0)),
+                self.write.eq(Mux(writes & ~self.running, Cat(area["program"], area["descriptors"]), 0)),
                 self.fetch.valid.eq(~writes & area["descriptors"]),
                 self.look.eq(~writes & area["program"] & ~self.running),
                 done.eq(writes | area["program"] | self.fetch.ready),
             ]
-            m.d.sync += response.p.error.eq(~writes & area["program"] & self.running)
+            m.d.sync += [
+                response.p.error.eq(self.running & (writes | area["program"])),
+                self._loaded.eq(self._loaded | (self.write[0] & (self.index == 0))),
+            ]
         with m.Elif(registers):
-            self._register(m, word[:3], writes, written, value)
+            self._register(m, word[:4], writes, written, value)
         with m.Else():
             m.d.sync += response.p.error.eq(1)
         with m.If(done):
             m.next = "Read"
-            with m.If(registers & (word[:3] == 0) & writes & request.p.strobe.all() & written[0]):
+            with m.If(registers & (word[:4] == 0) & writes & request.p.strobe.all() & written[0] & self._startable):
                 m.next = "Start"
 
     def _register(self, m: Module, number: Value, writes: Value, written: Value, value: Signal) -> None:
         response = self.bus.response
         m.d.sync += response.p.error.eq(0)
-        held: dict[int, Any] = {1: self.image, 5: self.watchdog}
+        held: dict[int, Any] = {1: self.image, 5: self.watchdog, 9: self._enable}
         held |= {k + 2: register for k, register in enumerate(self.registers)}
         status = self.status.as_value()
-        read = {0: Cat(self.running, self.busy), 6: status[:32], 7: status[32:]} | held
+        read = {0: Cat(self.running, self.busy), 6: status[:32], 7: status[32:], 8: self._happened} | held
         with m.Switch(number):
-            for k in range(8):
+            for k in range(_REGISTERS):
                 with m.Case(k):
                     m.d.sync += value.eq(Mux(writes, 0, read[k]))
                     if k in held:
                         with m.If(writes):
                             m.d.sync += held[k].eq(written)
+                    elif k == 8:
+                        m.d.comb += self._seen.eq(Mux(writes, written, 0))
                     elif k == 0:
-                        with m.If(writes):
+                        with m.If(writes & written[0] & ~self._startable):
+                            m.d.sync += response.p.error.eq(1)
+                        with m.Elif(writes):
                             m.d.sync += [self.start.eq(written[0]), self.reset.eq(written[1]), self.stop.eq(written[2])]

@@ -2,7 +2,16 @@
 
 from hw.host.registers import Access, Field, Register, RegisterMap, Window
 from hw.tile.config import TileConfig
-from hw.tile.host import BUFFER, CONTROL, CORE_AT, DESCRIPTORS_AT, INSTRUCTIONS_AT, PARAMETERS_AT, TABLES_AT
+from hw.tile.host import (
+    BUFFER,
+    CONTROL,
+    CORE_AT,
+    DESCRIPTORS_AT,
+    INSTRUCTIONS_AT,
+    PARAMETERS_AT,
+    TABLES_AT,
+    Event,
+)
 from hw.tile.isa import DESCRIPTOR_WORDS, STATUS, TABLE_ENTRIES, TABLES, Cause
 
 __all__ = ["tile_map"]
@@ -29,6 +38,24 @@ def _status() -> tuple[Register, ...]:
     )
 
 
+def _interrupts() -> tuple[Register, ...]:
+    """What has happened, and what of it raises the interrupt."""
+    docs = {
+        Event.DONE: "A program has ended, and its engines have done what they had in hand.",
+        Event.TRAP: "A program has trapped: see `status_0`.", Event.WATCHDOG: "The watchdog has ended a program.",
+    }
+
+    def register(name: str, address: int, access: Access, doc: str) -> Register:
+        return Register(name=name, address=CONTROL + address, doc=doc, fields=tuple(
+            Field(name=event.name.lower(), access=access, doc=docs[event]) for event in Event
+        ))
+
+    return (
+        register("interrupt", 32, Access.RW1C, "What has happened since a 1 was written there."),
+        register("interrupt_enable", 36, Access.RW, "What of that raises the interrupt, as long as it lasts."),
+    )
+
+
 def tile_map(cfg: TileConfig) -> RegisterMap:
     """Registers and memories of a tile, from its byte 0 on; behind them are those of its core."""
     stop = "End the program at its next IMAGE, until the next write."
@@ -38,8 +65,8 @@ def tile_map(cfg: TileConfig) -> RegisterMap:
         "count bytes.",
         entries=(
             Register(name="control", address=CONTROL, doc="Commands, and what goes on.", fields=(
-                Field(name="run", access=Access.RW1S, doc="Written: start the program; "
-                      "answered when it runs. Read: it runs."),
+                Field(name="run", access=Access.RW1S, doc="Written: start the program; answered when it runs. An error "
+                      "while one runs, and before `program` was written. Read: it runs."),
                 Field(name="busy", access=Access.RW1S, doc="Written: reset the tile and its core. Read: an engine is "
                       "at work."),
                 Field(name="stop", access=Access.W, doc=stop),
@@ -47,14 +74,15 @@ def tile_map(cfg: TileConfig) -> RegisterMap:
             _value("image", 4, 32, "Number of the first image."),
             *(_value(f"count_{k}", 8 + 4 * k, 16, f"Host register {k + 1}, by which loops count.") for k in range(3)),
             _value("watchdog", 20, 5, "A trap when nothing has retired for 2**k cycles; 0: never."),
-            *_status(),
+            *_status(), *_interrupts(),
             Window(
                 name="program", address=INSTRUCTIONS_AT, words=cfg.instructions, access=Access.RW,
-                doc="Instructions. Not to be read while a program runs: that is an error.",
+                doc="Instructions. An error while a program runs.",
             ),
             Window(
                 name="descriptors", address=DESCRIPTORS_AT, words=DESCRIPTOR_WORDS, access=Access.RW,
-                doc="Descriptors of streams, walks, products and vector operations.",
+                doc="Descriptors of streams, walks, products and vector operations. To write them while a program runs "
+                "is an error.",
             ),
             Window(
                 name="parameters", address=PARAMETERS_AT, words=2 * cfg.parameters, access=Access.W,

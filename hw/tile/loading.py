@@ -8,10 +8,10 @@ from hw.tile.host import BUFFER, CONTROL, DESCRIPTORS_AT, INSTRUCTIONS_AT, MASKS
 from hw.tile.program import Program
 from macro_models.exact.masks import Masks
 
-__all__ = ["IMAGE_AT", "REGISTERS_AT", "RESET", "START", "STATUS_AT", "mask_writes", "program_writes"]
+__all__ = ["IMAGE_AT", "REGISTERS_AT", "RESET", "START", "STATUS_AT", "WATCHDOG_AT", "mask_writes", "program_writes"]
 
-IMAGE_AT, REGISTERS_AT, STATUS_AT = CONTROL + 4, CONTROL + 8, CONTROL + 24
-"""Byte addresses of the number of the first image, of the registers that loops count by, of the status."""
+IMAGE_AT, REGISTERS_AT, WATCHDOG_AT, STATUS_AT = CONTROL + 4, CONTROL + 8, CONTROL + 20, CONTROL + 24
+"""Byte addresses of the number of the first image, of registers that loops count by, of the watchdog, of the status."""
 
 START, RESET = 1, 2
 """What is written to the control register."""

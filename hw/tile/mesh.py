@@ -41,14 +41,15 @@ class TileMesh(wiring.Component):
         The macros, row by row; only if they are outside.
     programming_enable : In(1)
         Of all cores, see :class:`hw.core.core.Core`; only if they program their cells.
-    irq : Out(1)
-        Interrupt of a core.
+    irq, tile_irq : Out(1), Out(mesh.nodes)
+        Interrupt of a core, and those of the tiles, row by row.
     power_off : Out(mesh.nodes)
         For a power switch of each tile, row by row.
     """
 
     programming_enable: Any
     irq: Any
+    tile_irq: Any
     power_off: Any
 
     def __init__(
@@ -59,7 +60,7 @@ class TileMesh(wiring.Component):
         enable = {"programming_enable": ENABLE} if core.programs else {}
         super().__init__({
             **{f"host_{name}": member for name, member in HostPort.members(mesh).items()}, **macros, **enable,
-            "irq": Out(1), "power_off": Out(mesh.nodes),
+            "irq": Out(1), "tile_irq": Out(mesh.nodes), "power_off": Out(mesh.nodes),
         })
 
     def elaborate(self, platform: object) -> Module:
@@ -74,7 +75,7 @@ class TileMesh(wiring.Component):
             m.d.comb += [tile.place[name].eq(value) for name, value in PlaceLayout.pack(mesh, x, y).items()]
             if self.outside:
                 connect(m, tile.macro, flipped(getattr(self, f"macro_{number}")))
-            m.d.comb += self.power_off[number].eq(tile.power_off)
+            m.d.comb += [self.power_off[number].eq(tile.power_off), self.tile_irq[number].eq(tile.tile_irq)]
             if self.core.programs:
                 m.d.comb += tile.programming_enable.eq(self.programming_enable)
         m.d.comb += self.irq.eq(reduce(or_, (tile.irq for tile in tiles.values())))

@@ -66,6 +66,8 @@ class Tile(wiring.Component):
         A program runs, or is about to.
     busy : Out(3)
         The engines that load, compute and send have something in hand.
+    irq : Out(1)
+        Interrupt: what the host has enabled of :class:`hw.tile.host.Event`.
     """
 
     bus: Any
@@ -86,6 +88,7 @@ class Tile(wiring.Component):
     retired: Any
     running: Value
     busy: Value
+    irq: Value
 
     def __init__(self, cfg: TileConfig) -> None:
         self.cfg = cfg
@@ -98,7 +101,7 @@ class Tile(wiring.Component):
             "result": In(stream.Signature(unsigned(cfg.payload_bits))), "sum_context": Out(2), "summing": Out(1),
             "reset": Out(1),
             "acknowledge": Out(stream.Signature(4)), "retire": Out(1), "retired": Out(IssueLayout()),
-            "running": Out(1), "busy": Out(3), "mask": Out(stream.Signature(MaskWrite())),
+            "running": Out(1), "busy": Out(3), "irq": Out(1), "mask": Out(stream.Signature(MaskWrite())),
             **{f"trace_{name}": Out(EventLayout()) for name in ENGINES},
         })
 
@@ -143,7 +146,7 @@ class Tile(wiring.Component):
         m.d.comb += [
             receiver.ring.eq(tokens.fill_ring), tokens.claim.eq(receiver.claim), tokens.fill_stream.eq(receiver.number),
             self.sum_context.eq(vector.sum_context), self.summing.eq(vector.summing), self.reset.eq(host.reset),
-            self.retire.eq(sequencer.retire), self.retired.eq(sequencer.retired),
+            self.irq.eq(host.irq), self.retire.eq(sequencer.retire), self.retired.eq(sequencer.retired),
             walks.moved.eq(tokens.moved), vector.moved.eq(tokens.moved),
             drain.add.eq(load.add), drain.first.eq(load.first), drain.last.eq(load.last), drain.take.eq(vector.drains),
             sequencer.undrained.eq(~drain.none), load.block_address.eq(sequencer.block_address),

@@ -1,6 +1,7 @@
 """Random accesses of a host to a chip whose tiles run programs, and what each must give.
 
-Nothing that a program uses is written: registers that it does not read, ends of memories, whole tiles without one.
+Of what a program uses its instructions and descriptors are written, which must be refused; else registers that it does
+not read, ends of memories, whole tiles without one.
 """
 
 from collections.abc import Iterator
@@ -87,21 +88,26 @@ class Traffic:
         self._constants: dict[int, int] = {}
         self._whole: set[int] = set()
         self._entries: list[tuple[int, int]] = []
-        tiles = {tile_name(parts.mesh, node) for node in range(parts.mesh.nodes)}
+        self._refused: list[int] = []
+        tiles = [tile_name(parts.mesh, node) for node in range(parts.mesh.nodes)]
         for block in self.map.blocks:
-            self._add(block, tile=block.name in tiles)
+            self._add(block, tile=block.name in tiles, runs=block.name in tiles[:IDLE])
         self._free, self._fixed = list(self._masks), list(self._constants)
         self._last, self._reads = -1, False
 
-    def _add(self, block: Block, *, tile: bool) -> None:
+    def _add(self, block: Block, *, tile: bool, runs: bool) -> None:
         for entry in block.map.entries:
             at = block.base + entry.address
             self._entries.append((at, at + 4 * entry.words))
             if isinstance(entry, Register):
                 self._register(at, entry, tile=tile)
         if tile:
-            spare = [("descriptors", DESCRIPTOR_WORDS - _SPARE_DESCRIPTORS, _SPARE_DESCRIPTORS)]
-            spare.append(("buffer", block.map["buffer"].words - _SPARE_BUFFER, _SPARE_BUFFER))
+            spare = [("buffer", block.map["buffer"].words - _SPARE_BUFFER, _SPARE_BUFFER)]
+            if runs:
+                windows = [block.map[name] for name in ("program", "descriptors")]
+                self._refused += [block.base + one.address + 4 * k for one in windows for k in range(one.words)]
+            else:
+                spare.append(("descriptors", DESCRIPTOR_WORDS - _SPARE_DESCRIPTORS, _SPARE_DESCRIPTORS))
             for name, first, words in spare:
                 for k in range(first, first + words):
                     at = block.base + block.map[name].address + 4 * k
@@ -128,6 +134,10 @@ class Traffic:
 
     def _draw(self) -> Expected:
         rng, kind = self.rng, self.rng.random()
+        if kind < 0.02:
+            # Programs that run, where what is written would be seen.
+            at = self._refused[rng.integers(len(self._refused))]
+            return Expected(at, int(rng.integers(2**32)), 15, True, None)
         if kind < 0.08:
             data = None if rng.random() < 0.5 else int(rng.integers(2**32))
             return Expected(self._nowhere(), data, 15, True, None)

@@ -158,6 +158,11 @@ MUTANTS = (
         make=lambda: InterfaceClaims(NetworkInterface(_CFG)), depth=20,
     ),
     Mutant(
+        what="a long block for the host needs a credit for its first flits alone", owner=NetworkInterface,
+        method="_send", line="may = opened & ~due |", instead="may = opened |",
+        make=lambda: InterfaceClaims(NetworkInterface(_CFG)), depth=26,
+    ),
+    Mutant(
         what="a packet ends before its answer has gone", owner=RegisterServer, method="elaborate",
         line="with m.If(busy & ~more & self.answer.ready):", instead="with m.If(busy & ~more):",
         make=lambda: ServerClaims(RegisterServer(2)),

@@ -13,12 +13,12 @@ from hw.host.link.tasks import Poll, Read, Task
 from hw.host.link.tasks import Write as WriteTask
 from hw.noc.config import MeshConfig
 from hw.noc.flit import Destinations
-from hw.noc.interface.words import register_tag
+from hw.noc.interface.words import UNIT, register_tag
 from hw.noc.reduction.trees import Group, entries
 from hw.noc.registers.packet import host_address
 from hw.noc.registers.setup import write_entry, write_flow, write_members, write_slot
 from hw.tile.host import CONTROL, MASKS_AT
-from hw.tile.loading import IMAGE_AT, START, STATUS_AT, mask_writes, program_writes
+from hw.tile.loading import IMAGE_AT, START, STATUS_AT, WATCHDOG_AT, mask_writes, program_writes
 from hw.tile.machine.tiles import HOST
 from macro_models import Masks
 from macro_models.errors import InputError
@@ -82,6 +82,11 @@ class SinkPlan:
     awaited: bool = False
 
     @property
+    def unit(self) -> int:
+        """Flits that a credit stands for at most."""
+        return min(self.flits, UNIT)
+
+    @property
     def image_flits(self) -> int:
         """Flits of an image."""
         return self.flits * self.held.pixels
@@ -123,6 +128,7 @@ def make_plan(
     code: TileCode, parts: ChipParts, masks: Sequence[Masks], entries: Mapping[int, NDArray[np.int16]], first: int,
     settings: Mapping[int, Sequence[Write]] = MappingProxyType({}),
     commands: Mapping[int, Sequence[Task]] = MappingProxyType({}), awaited: Collection[int] = (),
+    watchdog: int | None = None,
 ) -> Plan:
     """The plan of a run.
 
@@ -143,6 +149,9 @@ def make_plan(
         What the host has cores do before all programs start, by node.
     awaited
         Values of which it makes something on the way.
+    watchdog
+        For a host that takes what comes when it likes: each unit of a block for it waits for its credit, and a program
+        in which nothing retires for ``2**watchdog`` cycles ends. Without one the host takes whatever comes at once.
 
     Raises
     ------
@@ -155,11 +164,13 @@ def make_plan(
     if len(tags) > register_tag(mesh):
         raise InputError(f"a host must get at most {register_tag(mesh)} values, not {len(tags)}")
     writes: list[Write] = []
-    for node, (address, word) in _tables(code, mesh, nodes, {key[:2]: tag for key, tag in tags.items()}):
+    numbers = {key[:2]: tag for key, tag in tags.items()}
+    for node, (address, word) in _tables(code, mesh, nodes, numbers, credited=watchdog is not None):
         writes.append((host_address(mesh, node, address), word))
     for tile, program in code.programs.items():
         node = nodes[tile]
         own = [*program_writes(program.for_images(images), parts.tiles[node]), (IMAGE_AT, first)]
+        own += [(WATCHDOG_AT, watchdog)] if watchdog is not None else []
         own += mask_writes(parts.core.cfg, masks[node]) if node < len(masks) else []
         own += [(MASKS_AT + 4 * at, word) for at, word in settings.get(node, ())]
         writes += [(host_address(mesh, nodes[tile], address), word) for address, word in own]
@@ -223,7 +234,8 @@ def _boxes(places: set[tuple[int, int]]) -> Iterator[Destinations]:
 
 
 def _tables(
-    code: TileCode, mesh: MeshConfig, nodes: Mapping[str, int], tags: Mapping[tuple[str, int], int]
+    code: TileCode, mesh: MeshConfig, nodes: Mapping[str, int], tags: Mapping[tuple[str, int], int], *,
+    credited: bool,
 ) -> Iterator[tuple[int, Write]]:
     """Tables of all nodes: flows, slots, reductions."""
     for flow, (to, slot, _) in enumerate(_given(code, mesh)):
@@ -233,6 +245,8 @@ def _tables(
         sender = nodes[one.sender]
         if one.to == (HOST,):
             yield sender, write_flow(mesh, one.number, None, tags[one.sender, one.number])
+            if credited:
+                yield sender, write_members(mesh, one.number, 1)
             continue
         (to,) = _boxes({mesh.position(nodes[tile]) for tile in one.to})
         for tile in one.to:

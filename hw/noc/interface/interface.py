@@ -10,7 +10,16 @@ from hw.noc.channel import Arrival, Channel
 from hw.noc.config import MeshConfig
 from hw.noc.flit import BodyLayout, FlitLayout, host_destination
 from hw.noc.interface.tables import FlowTable, SlotTable
-from hw.noc.interface.words import FLOWS, VALUE_BITS, Counter, CreditLayout, credit_tag, destination_bits, register_tag
+from hw.noc.interface.words import (
+    FLOWS,
+    UNIT,
+    VALUE_BITS,
+    Counter,
+    CreditLayout,
+    credit_tag,
+    destination_bits,
+    register_tag,
+)
 from macro_models.errors import InputError
 
 __all__ = ["CountersLayout", "NetworkInterface", "RxLayout", "TableWrite", "TxLayout"]
@@ -59,6 +68,9 @@ class NetworkInterface(wiring.Component):
     room; what arrives is at ``rx`` in the cycle in which it is at the ejection port, which is always ready. Credits
     take effect a cycle later. Credits go before an answer, and that before what the node sends. In the first 16 cycles
     after reset the tables are emptied, and nothing is taken.
+
+    A block for the host, of a flow with members, is as many blocks as it has ``UNIT`` flits, as far as credits go: each
+    of them begins when the one before the last was given back. A write of its members ends the block that is under way.
 
     Parameters
     ----------
@@ -182,13 +194,16 @@ class NetworkInterface(wiring.Component):
         opened = Signal()
         first_flow = Mux(opened, flow, self.tx.payload.flow)
         releases, sends = Signal(), Signal()
-        may = opened | flows.free | ~flows.known & ~flows.clear
+        # What the host has no room for yet: the block goes on with a credit of its own.
+        in_unit, due, ends = Signal(range(UNIT), name="in_unit"), Signal(name="unit_due"), Signal(name="unit_ends")
+        may = opened & ~due | flows.free | ~flows.known & ~flows.clear
         m.d.comb += [
             moves.eq(~full | ready), slots.slot.eq(self.release.payload), flows.flow.eq(first_flow),
             self.release.ready.eq(moves & ~slots.write), releases.eq(self.release.valid & self.release.ready),
             self.answer.ready.eq(moves & ~self.release.valid),
             self.tx.ready.eq(moves & ~pending & ~self.release.valid & may), sends.eq(self.tx.valid & self.tx.ready),
-            slots.freed.eq(releases & slots.known), flows.start.eq(sends & ~opened & flows.known),
+            slots.freed.eq(releases & slots.known), flows.start.eq(sends & (~opened | due) & flows.known),
+            ends.eq(flows.host & flows.counted & (in_unit == UNIT - 1)),
         ]
         with m.If(moves):
             m.d.sync += [
@@ -196,7 +211,14 @@ class NetworkInterface(wiring.Component):
                 flit.as_value().eq(Cat(self._flit(slots, flows).values())),
             ]
         with m.If(sends):
-            m.d.sync += [opened.eq(~self.tx.payload.last), flow.eq(first_flow)]
+            last = self.tx.payload.last
+            m.d.sync += [
+                opened.eq(~last), flow.eq(first_flow), due.eq(ends & ~last),
+                in_unit.eq(Mux(ends | last, 0, in_unit + 1)),
+            ]
+        # A host that sets up a flow anew begins anew, also where the block before was not sent to its end.
+        with m.If(flows.write_members & (flows.row == flow)):
+            m.d.sync += [opened.eq(0), due.eq(0), in_unit.eq(0)]
         m.d.comb += [
             count[Counter.SENT].eq(full & ready), count[Counter.STALLS].eq(full & ~ready),
             count[Counter.WAITS].eq(self.tx.valid & ~may), count[Counter.UNROUTABLE].eq(self.lost),

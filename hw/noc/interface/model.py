@@ -7,6 +7,7 @@ from hw.noc.config import MeshConfig
 from hw.noc.flit import coordinate_bits, host_destination
 from hw.noc.interface.words import (
     FLOWS,
+    UNIT,
     VALUE_BITS,
     Counter,
     credit,
@@ -153,6 +154,10 @@ class Tables:
         flow.missing[flow.parity] = flow.members
         flow.parity ^= 1
 
+    def parted(self, number: int) -> bool:
+        """Whether blocks of a flow go in units of their own credits."""
+        return self.flows[number].host and self.flows[number].members > 0
+
     def flit(self, number: int, payload: int) -> Flit | None:
         """A flit of a flow, none if that is not known."""
         flow = self.flows[number]
@@ -190,6 +195,8 @@ class InterfaceModel:
         self._event: tuple[str, int] | None = None  # what arrived in the last cycle
         self._flit: Flit | None = None
         self._opened: int | None = None  # flow of the block that is under way
+        self._flow = 0  # that of the last flit
+        self._sent, self._due = 0, False  # flits of its unit, and whether the next one begins another
 
     def step(
         self, *, tx: Tx | None = None, release: int | None = None, eject: Body | None = None, ready: int = -1,
@@ -213,19 +220,25 @@ class InterfaceModel:
         release_ready = moves and not clears and (written is None or written.table != "slot")
         number = self._opened if self._opened is not None else tx.flow if tx else 0
         tables, known = self._tables, self._tables.flows[number].known
-        may = self._opened is not None or (not clears and (not known or (not holds and tables.may_start(number))))
+        goes_on = self._opened is not None and not self._due
+        may = goes_on or (not clears and (not known or (not holds and tables.may_start(number))))
         tx_ready = moves and answer is None and release is None and may
         if moves:
             answers = answer if release is None else None
             self._flit = self._next(add, tx if tx_ready else None, number, release if release_ready else None, answers)
+        flow = self._flow
         if tx and tx_ready:
-            if self._opened is None and known:
+            ends = tables.parted(number) and self._sent == UNIT - 1
+            if not goes_on and known:
                 tables.start(number)
-            self._opened = None if tx.last else number
+            self._opened, self._flow = None if tx.last else number, number
+            self._sent, self._due = 0 if ends or tx.last else (self._sent + 1) % UNIT, ends and not tx.last
         # Tables are read before they are written.
         good = kind in ("data", "request") or (event is not None and kind == "credit" and tables.credit(event[1]))
         if written:
             tables.write(written)
+            if written.table == "members" and written.row == flow:
+                self._opened, self._sent, self._due = None, 0, False
         add[Counter.SENT] = inject is not None and moves
         add[Counter.STALLS] = not moves
         add[Counter.WAITS] = tx is not None and not may

@@ -74,6 +74,8 @@ class FlowTable(wiring.Component):
         Its row; ``known`` says that its set of destinations is legal.
     free : Out(1)
         Its next block may start.
+    counted : Out(1)
+        It has members, who give credits.
     start : In(1)
         It does. Only when ``free``.
     """
@@ -92,6 +94,7 @@ class FlowTable(wiring.Component):
     host: Value
     known: Value
     free: Value
+    counted: Value
     start: Value
 
     def __init__(self, cfg: MeshConfig) -> None:
@@ -100,7 +103,7 @@ class FlowTable(wiring.Component):
             "row": In(4), "value": In(22), "write": In(1), "write_members": In(1), "credit": In(1),
             "credit_of": In(CreditLayout()), "clear": In(1), "spurious": Out(1),
             "flow": In(4), "destinations": Out(destination_bits(cfg)), "slot": Out(cfg.tag_bits), "host": Out(1),
-            "known": Out(1), "free": Out(1), "start": In(1),
+            "known": Out(1), "free": Out(1), "counted": Out(1), "start": In(1),
         })
 
     def elaborate(self, platform: object) -> Module:
@@ -123,6 +126,7 @@ class FlowTable(wiring.Component):
         comes = self.credit | self.write_members
         m.d.comb += [
             address.eq(Mux(self.credit, self.credit_of.flow, Mux(self.write_members, self.row, self.flow))),
+            self.counted.eq(members.any()),
             self.free.eq(~comes & (Mux(before.next_odd, before.odd, before.even) == 0)),
             self.spurious.eq(self.credit & (Mux(self.credit_of.odd, before.odd, before.even) == 0)),
         ]

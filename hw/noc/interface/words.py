@@ -10,6 +10,7 @@ from macro_models.errors import InputError
 
 __all__ = [
     "FLOWS",
+    "UNIT",
     "VALUE_BITS",
     "Counter",
     "CreditLayout",
@@ -25,6 +26,10 @@ __all__ = [
 
 FLOWS = 16
 """Rows of the table of flows."""
+
+UNIT = 4
+"""Flits of a block for the host that go with one credit, where the flow has members: it has room for so many at a time,
+and a block may be as long as it likes."""
 
 VALUE_BITS = 20
 """Width of a counter; it wraps."""

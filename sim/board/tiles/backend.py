@@ -18,7 +18,7 @@ from macro_models.errors import InputError, ToolError
 from sim.backend import Account, Backend, Progress
 from sim.board.bus import BusSimulation
 from sim.board.driver import read_info
-from sim.board.tiles.host import TilesHost
+from sim.board.tiles.host import WATCHDOG, TilesHost
 from sim.board.tiles.loads import board_loads
 from sim.functional import FunctionalBackend
 from sim.tile_networks.answers import HostAnswers
@@ -120,7 +120,7 @@ class BoardTilesBackend(Backend):
         host = HostRun(split, some)
         plan = make_plan(
             code, cfg.parts, masks, {0: some} | host.begin(), int(numbers[0]),
-            commands=board_loads(cfg, code, program, self._cores, masks), awaited=split.awaited)
+            commands=board_loads(cfg, code, program, self._cores, masks), awaited=split.awaited, watchdog=WATCHDOG)
         came = self._guard(lambda: self._host(cfg).run(
             plan, code, lambda done: self._tell(done, len(some)), self._loading,
             HostAnswers(plan, HostRun(split, some))))

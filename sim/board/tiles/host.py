@@ -1,8 +1,8 @@
 """The host of a chip of tiles behind a bus: it writes registers, sends blocks of images, takes those of results.
 
 Flits go through the windows of the chip's own registers. The chip drops what it has no room for, so nothing may come
-that was not foreseen: blocks for the host wait for its credits, two of each value at most, and the host sends a block
-when there is room for all credits that may come back.
+that was not foreseen: blocks for the host wait for its credits, one for each unit of flits and two of each value at
+most, and the host sends a block when there is room for all credits that may come back.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -13,11 +13,11 @@ from numpy.typing import NDArray
 
 from compiler.network.tiles import TileCode
 from hw.chip.config import ChipParts
-from hw.chip.map import QUEUE, WINDOW_WORDS, chip_base, record_words
+from hw.chip.map import MAP_VERSION, QUEUE, WINDOW_WORDS, chip_base, record_words
 from hw.host.link.tasks import Read, Task, Write
 from hw.host.registers import register_word
 from hw.noc.flit import Destinations
-from hw.noc.interface.words import credit, credit_tag
+from hw.noc.interface.words import UNIT, credit, credit_tag
 from hw.noc.registers.packet import host_address
 from hw.tile.host import CONTROL, CORE_AT
 from hw.tile.isa import Cause
@@ -28,10 +28,14 @@ from sim.board.driver import write_runs
 from sim.tile_networks.plan import STATUS_READS, WRITE, Plan, SinkPlan, SourcePlan, tile_node
 from sim.tile_networks.process import Answer
 
-__all__ = ["TilesHost"]
+__all__ = ["WATCHDOG", "TilesHost"]
 
 _TAG_AT, _TAG_BITS = 16, 8
 _COUNT = QUEUE.bit_length()
+
+WATCHDOG = 30
+"""A program ends when nothing has retired for ``2**30`` cycles, 20 s at 50 MHz: no neighbour and no host that works is
+silent so long."""
 
 Words = NDArray[np.uint32]
 
@@ -69,12 +73,21 @@ class _Sink:
     node: int
     flow: int
     payloads: list[Words] = field(default_factory=list)
+    units: int = 0
     heard: int = 0
 
     @property
     def flits(self) -> int:
         """All that come."""
         return self.plan.flits * self.plan.blocks
+
+    def take(self, payload: Words) -> bool:
+        """Take a flit; whether it is the last of its unit."""
+        self.payloads.append(payload)
+        in_block = (len(self.payloads) - 1) % self.plan.flits + 1
+        ends = in_block == self.plan.flits or in_block % UNIT == 0
+        self.units += ends
+        return ends
 
     def fresh(self) -> Words | None:
         """Payloads of whole images of which the host makes something, that have come since it was asked."""
@@ -127,17 +140,17 @@ class TilesHost:
         Raises
         ------
         InputError
-            If a value of the host has larger blocks than the chip has room for.
+            If the host gets more values than the chip has room for.
         ToolError
             If a tile traps, the chip stands still or drops a flit, or the bus fails.
         """
         sinks = {one.tag: self._sink(one, code) for one in plan.sinks}
-        spare = QUEUE - sum(2 * one.flits for one in plan.sinks)
+        spare = QUEUE - sum(2 * one.unit for one in plan.sinks)
         most = max((one.members for one in plan.sources), default=0)
         if spare < most:
             raise InputError(
-                f"blocks of the values for the host must have at most {(QUEUE - most) // 2} flits in all on a board, "
-                f"not {(QUEUE - spare) // 2}"
+                f"values for the host must take at most {(QUEUE - most) // 2} flits on a board, {UNIT} of a block at "
+                f"most, not {(QUEUE - spare) // 2}"
             )
         self._begin(plan)
         self._bus.execute(self._writes(plan), progress=loading)
@@ -148,6 +161,10 @@ class TilesHost:
 
     def _begin(self, plan: Plan) -> None:
         """Take what is left of a run before, and reset the tiles."""
+        version = int(self._bus.execute([Read(self._at("id"))])[0][0]) >> 16
+        if version != MAP_VERSION:
+            raise ToolError(f"the board has version {version} of a chip's registers, not {MAP_VERSION}; build and load "
+                            "it again with: mho fpga build, mho fpga load")
         waiting, resets = self._level(self._status(1)), [
             Write(host_address(self._parts.mesh, node, CONTROL), [RESET]) for node in plan.tiles]
         while waiting:
@@ -209,7 +226,7 @@ class TilesHost:
         return [Read(self._at("receive"), self._size * min(each, waiting - first)) for first in range(0, waiting, each)]
 
     def _take(self, record: Words, sources: Sequence[_Source], sinks: Mapping[int, _Sink]) -> Iterator[Words]:
-        """What a flit that came asks for: a credit for the last one of a block."""
+        """What a flit that came asks for: a credit for the last one of a unit."""
         tag, first = int(record[0]) >> _TAG_AT & 2**_TAG_BITS - 1, int(record[1])
         if tag == credit_tag(self._parts.mesh):
             of = {one.plan.flow: one for one in sources}.get(first & 15)
@@ -220,12 +237,10 @@ class TilesHost:
         sink = sinks.get(tag)
         if sink is None or len(sink.payloads) == sink.flits:
             raise ToolError("the chip on the board sent what nobody waits for")
-        sink.payloads.append(record[None, 1 : 1 + self._payload])
-        block, rest = divmod(len(sink.payloads), sink.plan.flits)
-        if not rest:
+        if sink.take(record[None, 1 : 1 + self._payload]):
             mesh = self._parts.mesh
             to = Destinations.one(*mesh.position(sink.node)).pack(mesh)
-            yield self._record(to, credit_tag(mesh), [credit(sink.flow, block - 1 & 1)])
+            yield self._record(to, credit_tag(mesh), [credit(sink.flow, sink.units - 1 & 1)])
 
     def _record(self, to: int, tag: int, payload: Sequence[int]) -> Words:
         words = np.zeros(self._size, np.uint32)

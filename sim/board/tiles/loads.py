@@ -1,6 +1,6 @@
-"""What a board with tiles is loaded with beside programs: cells, tables, noise; credits of blocks for the host."""
+"""What a board with tiles is loaded with beside programs: cells, tables, noise."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from compiler.network.tiles import TileCode
 from compiler.program import Call, Program
@@ -9,10 +9,7 @@ from hw.emulator import LoadWord, cell_loads, line_table, noise_loads, table_loa
 from hw.emulator.layout import TAGS
 from hw.emulator.vector.reference import ProgrammedCore
 from hw.host.link.tasks import Task
-from hw.noc.config import MeshConfig
 from hw.noc.registers.packet import host_address
-from hw.noc.registers.setup import write_members
-from hw.tile.machine.tiles import HOST
 from macro_models import Masks
 from macro_models.errors import InputError
 from macro_models.exact.operation import MvmOperation
@@ -53,7 +50,7 @@ def _core_loads(
 def board_loads(
     cfg: TilesConfig, code: TileCode, program: Program, models: Sequence[ProgrammedCore], masks: Sequence[Masks]
 ) -> Mapping[int, list[Task]]:
-    """Accesses before the programs start, by node: emulators, and that each block for the host waits for its credit.
+    """Accesses before the programs start, by node: what the emulators hold.
 
     Raises
     ------
@@ -64,13 +61,9 @@ def board_loads(
     found: dict[int, list[Task]] = {}
     for tile in code.programs:
         node = tile_node(mesh, tile)
-        pairs = _credited(mesh, (flow.number for flow in code.flows if flow.sender == tile and flow.to == (HOST,)))
         if node < len(models):
             loads = _core_loads(cfg, models[node], masks[node], operations_of(program, node), node)
-            pairs += [(base + load_offset(emulator, one.region, one.index), one.data) for one in loads]
-        found[node] = write_runs((host_address(mesh, node, at), word) for at, word in pairs)
+            found[node] = write_runs(
+                (host_address(mesh, node, base + load_offset(emulator, one.region, one.index)), one.data)
+                for one in loads)
     return found
-
-
-def _credited(mesh: MeshConfig, flows: Iterable[int]) -> list[tuple[int, int]]:
-    return [write_members(mesh, flow, 1) for flow in flows]

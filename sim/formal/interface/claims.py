@@ -6,7 +6,7 @@ from amaranth.hdl import Cat, Module, Mux, Signal, Value
 from amaranth.lib import data
 
 from hw.noc.interface.interface import NetworkInterface
-from hw.noc.interface.words import FLOWS, credit_tag, register_tag
+from hw.noc.interface.words import FLOWS, UNIT, credit_tag, register_tag
 from sim.formal.harness import Harness, State, assume, claim, constant, drive_freely, witness
 
 __all__ = ["InterfaceClaims"]
@@ -46,6 +46,7 @@ class InterfaceClaims(Harness):
         claim(m, "and for ever", ~opened | node.eject.ready.all())
         self._requests(m, state, cleared)
         self._credits(m, state, state.part("flows"), cleared)
+        self._units(m, state, state.part("flows"))
 
     def _requests(self, m: Module, state: State, cleared: Value) -> None:
         """What arrives for registers goes there a cycle later, and nothing else does; answers go to the host."""
@@ -79,6 +80,26 @@ class InterfaceClaims(Harness):
         for k, word in enumerate(state.words("flows.rows")):
             with m.If(cleared > k):
                 claim(m, "a flow in use has a slot", ~word[-1] | (word[-2 - bits : -2] < register_tag(cfg)))
+
+    def _units(self, m: Module, state: State, flows: Any) -> None:
+        """A credit of the host stands for so many flits at most, however long the block is; tables stay meanwhile."""
+        node: Any = self.dut
+        sent = node.tx.valid & node.tx.ready & flows.known
+        since, stays = Signal(range(UNIT + 2), name="flits_of_unit"), Signal(name="tables_stay")
+        with m.If(sent):
+            m.d.sync += since.eq(Mux(flows.start, 1, since + (since <= UNIT)))
+        with m.If(flows.write | flows.write_members):
+            m.d.sync += stays.eq(0)
+        with m.Elif(flows.start & ~state["opened"]):
+            m.d.sync += stays.eq(1)
+        with m.If(~state["opened"]):
+            claim(m, "a block begins with a unit", (state["in_unit"] == 0) & ~state["unit_due"])
+        with m.If(stays & flows.known & flows.host & flows.counted):
+            claim(m, "a unit has so many flits at most", ~sent | flows.start | (since < UNIT))
+            with m.If(state["opened"]):
+                claim(m, "flits of a unit are counted", (since != 0) & (since <= UNIT) & (
+                    state["unit_due"] == (since == UNIT)) & (state["in_unit"] == Mux(since == UNIT, 0, since)))
+                witness(m, "a block goes on with a second unit", flows.start & ~flows.clear)
 
     @staticmethod
     def _room(node: Any) -> Value:

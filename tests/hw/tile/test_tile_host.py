@@ -6,12 +6,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from hw.host.registers import Access, RegisterMap
+from hw.host.registers import Access, RegisterMap, register_word
 from hw.testing import simulate
 from hw.tile.config import TileConfig
-from hw.tile.host import ADDRESS_WIDTH, CORE_AT, MASKS_AT
+from hw.tile.host import ADDRESS_WIDTH, CORE_AT, MASKS_AT, Event
 from hw.tile.host_map import tile_map
-from hw.tile.loading import IMAGE_AT, REGISTERS_AT, STATUS_AT
+from hw.tile.isa import DESCRIPTOR_WORDS, Cause, Op, encode
+from hw.tile.loading import IMAGE_AT, REGISTERS_AT, RESET, START, STATUS_AT, program_writes
 from hw.tile.text import assemble
 from hw.tile.tile import Tile
 from tests.hw.host.bus_access import answer_of_bus
@@ -83,3 +84,107 @@ def test_memories_are_read_back_and_the_rest_is_an_error() -> None:
     simulate(bench.dut, host, deadline=20_000)
     assert found == kept
     assert wrong == []
+
+
+def word_of(register: str, **fields: int) -> int:
+    return register_word(MAP, register, **fields)
+
+
+class Programmed(Bench):
+    """A tile on which programs are loaded and whose registers are read."""
+
+    async def load(self, ctx: Any, text: str) -> None:
+        for at, word in program_writes(assemble(text), CFG):
+            assert await self.access(ctx, at, word) == (False, 0)
+
+    async def start(self, ctx: Any) -> bool:
+        return (await self.access(ctx, 0, 1))[0]
+
+    async def read(self, ctx: Any, register: str) -> int:
+        error, word = await self.access(ctx, MAP[register].address)
+        assert not error
+        return word
+
+
+def test_a_program_that_runs_is_neither_written_nor_started_again() -> None:
+    bench = Programmed()
+    program, descriptors = MAP["program"].address, MAP["descriptors"].address
+
+    async def host(ctx: Any) -> None:
+        await bench.load(ctx, "stream in: base 0, block 4, blocks 2, first 1\nloop forever {\n wait in 1\n image\n}")
+        before = [(await bench.access(ctx, program + 4 * k))[1] for k in range(CFG.instructions)]
+        streams = [(await bench.access(ctx, descriptors + 4 * k))[1] for k in range(DESCRIPTOR_WORDS)]
+        assert not await bench.start(ctx)
+        for k in range(CFG.instructions):
+            assert await bench.access(ctx, program + 4 * k, 0xFFFFFFFF) == (True, 0)
+        for k in range(DESCRIPTOR_WORDS):
+            assert (await bench.access(ctx, descriptors + 4 * k, 0))[0]
+        # A refused start does not reset either.
+        assert (await bench.access(ctx, 0, START | RESET))[0]
+        assert await bench.access(ctx, 0) == (False, 1)
+        images = await bench.read(ctx, "status_1")
+        assert await bench.read(ctx, "status_0") == 0
+        assert await bench.read(ctx, "status_1") > images
+        assert await bench.access(ctx, 0, 4) == (False, 0)
+        while (await bench.access(ctx, 0))[1] & 0b11:
+            pass
+        assert [(await bench.access(ctx, program + 4 * k))[1] for k in range(CFG.instructions)] == before
+        assert [(await bench.access(ctx, descriptors + 4 * k))[1] for k in range(DESCRIPTOR_WORDS)] == streams
+        assert not (await bench.access(ctx, program, 0))[0]
+        assert not await bench.start(ctx)
+
+    simulate(bench.dut, host, deadline=8000)
+
+
+def test_a_start_before_anything_was_written_is_answered() -> None:
+    """An error without a program; a trap of a program that names a stream that nobody wrote."""
+    bench = Programmed()
+
+    async def host(ctx: Any) -> None:
+        assert await bench.start(ctx)
+        assert await bench.access(ctx, MAP["program"].address + 4, 0) == (False, 0)
+        assert await bench.start(ctx)
+        assert await bench.access(ctx, MAP["program"].address, encode(Op.WAIT, stream=5, n=1)) == (False, 0)
+        assert not await bench.start(ctx)
+        while (await bench.access(ctx, 0))[1] & 0b11:
+            pass
+        assert await bench.read(ctx, "status_0") == word_of("status_0", cause=Cause.FIELD, stream=5)
+
+    simulate(bench.dut, host, deadline=2000)
+
+
+@pytest.mark.parametrize(("text", "watchdog", "event", "cause"), [
+    ("halt", 0, Event.DONE, Cause.NONE),
+    ("stream in: base 0, block 4, blocks 2\nfree in 9\nhalt", 9, Event.TRAP, Cause.RING),
+    ("stream in: base 0, block 4, blocks 2, remote, slot 1\nstream a: base 8, block 4, blocks 3\n"
+     "vec it: kind max, a in, target a, elements 4, lo -128, hi 127\nvec it, push\nhalt", 8, Event.WATCHDOG,
+     Cause.WATCHDOG),
+])
+def test_what_ends_a_program_raises_the_interrupt(text: str, watchdog: int, event: Event, cause: Cause) -> None:
+    """Once each, if the host wants it, until it says that it has seen it."""
+    bench = Programmed()
+
+    async def host(ctx: Any) -> None:
+        dut, bit = bench.dut, 1 << event
+        await bench.load(ctx, text)
+        await bench.access(ctx, MAP["watchdog"].address, watchdog)
+        for enabled in (0b111 & ~bit, 0b111):
+            await bench.access(ctx, MAP["interrupt_enable"].address, enabled)
+            assert not ctx.get(dut.irq)
+            assert not await bench.start(ctx)
+            for _ in range(100):
+                if await bench.read(ctx, "interrupt"):
+                    break
+            assert await bench.read(ctx, "interrupt") == bit
+            assert ctx.get(dut.irq) == (enabled == 0b111)
+            assert await bench.read(ctx, "status_0") & 15 == cause
+            # Ones clear, zeros and a reset of the tile do not.
+            await bench.access(ctx, MAP["interrupt"].address, 0b111 & ~bit)
+            await bench.access(ctx, 0, RESET)
+            await ctx.tick().repeat(20)
+            assert await bench.read(ctx, "interrupt") == bit
+            await bench.access(ctx, MAP["interrupt"].address, bit)
+            assert await bench.read(ctx, "interrupt") == 0 == ctx.get(dut.irq)
+        assert await bench.read(ctx, "interrupt_enable") == 0b111
+
+    simulate(bench.dut, host, deadline=6000)

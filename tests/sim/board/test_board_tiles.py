@@ -14,11 +14,11 @@ from compiler.network import Network
 from compiler.network.tiles import HeldValue
 from compiler.tile import compile_tiles, tile_code, tile_programs
 from hw.board import TilesConfig
-from hw.chip.map import QUEUE, chip_base, record_words
+from hw.chip.map import CHIP_MAGIC, MAP_VERSION, QUEUE, chip_base, record_words
 from hw.config import load_chip
 from hw.host.link.tasks import Read, Write
 from hw.noc.flit import Destinations
-from hw.noc.interface.words import credit, credit_tag
+from hw.noc.interface.words import UNIT, credit, credit_tag
 from hw.noc.registers.packet import host_address
 from hw.tile.host import CONTROL
 from hw.tile.loading import RESET, START
@@ -53,7 +53,7 @@ class FakeChip:
         self.writes: list[tuple[int, int]] = []
         self.sent: list[list[int]] = []
         self.record: list[int] = []
-        self.ready = self.given = self.out = self.now = 0
+        self.ready = self.given = self.out = self.now = self.units = 0
         self.missing = [0, 0]
         self.most = 0
 
@@ -71,6 +71,8 @@ class FakeChip:
 
     def _read(self, address: int) -> int:
         self._step()
+        if address == self.base:
+            return CHIP_MAGIC | MAP_VERSION << 16
         if address == self.base + 0x10:
             return QUEUE | len(self.received) << 6
         if address >= self.base + 0x200:
@@ -108,13 +110,14 @@ class FakeChip:
         self.now += 1
         while self.coming and self.coming[0][0] <= self.now:
             self.received.append(self.coming.popleft()[1])
-        if self.given < self.ready and not self.missing[self.given & 1]:
-            self.missing[self.given & 1] = 1
+        if self.given < self.ready and not self.missing[self.units & 1]:
+            self.missing[self.units & 1] = 1
+            self.units += 1
             tag = SENT if self.behaves else SENT + 1
-            for _ in range(self.sink_flits):
+            for _ in range(min(UNIT, self.sink_flits - self.out % self.sink_flits)):
                 self.received.append([tag << 16 | 1 << 31, self.out, self.out + 1, 0])
                 self.out += 1
-            self.given += 1
+            self.given += not self.out % self.sink_flits
         self.most = max(self.most, len(self.received))
         assert self.most <= QUEUE
 
@@ -133,7 +136,7 @@ def plan_of(blocks: int, block_flits: int, sink_flits: int) -> tuple[Plan, Any]:
     return plan, SimpleNamespace(values={1: ("1,1", FLOW, held)})
 
 
-@pytest.mark.parametrize(("block_flits", "sink_flits"), [(1, 1), (5, 3), (9, 15)])
+@pytest.mark.parametrize(("block_flits", "sink_flits"), [(1, 1), (5, 3), (9, 15), (2, 200)])
 def test_flits_go_where_there_is_room_and_blocks_come_with_credits(block_flits: int, sink_flits: int) -> None:
     plan, code = plan_of(20, block_flits, sink_flits)
     chip, heard = FakeChip(sink_flits, block_flits), list[int]()
@@ -178,7 +181,8 @@ def test_what_goes_wrong_is_told() -> None:
     with pytest.raises(ToolError, match=r"stands still"):
         TilesHost(FakeChip(2, 2, late=10_000), PARTS, looks=1, patience=50).run(plan, code)
     plan, code = plan_of(4, 2, 16)
-    with pytest.raises(InputError, match=r"must have at most 15 flits in all on a board, not 16$"):
+    plan = replace(plan, sinks=tuple(replace(plan.sinks[0], tag=SENT + k) for k in range(4)))
+    with pytest.raises(InputError, match=r"must take at most 15 flits on a board, 4 of a block at most, not 16$"):
         TilesHost(FakeChip(16, 2), PARTS, looks=1, patience=50).run(plan, code)
 
 

@@ -30,6 +30,7 @@ class FakeChip:
         self.whole: set[int] = set()
         self.received = 0
         map, tiles = PARTS.address_map, [tile_name(PARTS.mesh, node) for node in range(3)]
+        self.running: set[int] = set()
         self.counter = map.address(f"tile_{IDLE}_0_node", "received")
         for block in map.blocks:
             for entry in block.map.entries:
@@ -41,6 +42,8 @@ class FakeChip:
                     self.words[at] = sum(p.field.reset << p.low for p in placed)
                     if block.name in tiles:
                         self.whole.add(at)
+                    if block.name in tiles[:IDLE] and entry.name in ("program", "descriptors"):
+                        self.running.add(at)
 
     def answer(self, accesses: Sequence[Expected]) -> list[tuple[bool, int]]:
         return [self._one(one) for one in accesses]
@@ -63,6 +66,8 @@ class FakeChip:
         if one.address >> 20 == IDLE:
             self.received += 1 if one.data is None else 2
         if one.address not in self.words or (one.data is not None and one.address in self.whole and one.strobe != 15):
+            return True, 0
+        if one.data is not None and one.address in self.running:
             return True, 0
         if one.data is None:
             return False, count if one.address == self.counter else self.words[one.address]

@@ -10,6 +10,7 @@ from hw.noc.flit import Destinations, FlitLayout, host_destination
 from hw.noc.interface.interface import NetworkInterface
 from hw.noc.interface.model import Body, Flit, InterfaceModel, Pins, TableRow, Tx, is_legal
 from hw.noc.interface.words import (
+    UNIT,
     Counter,
     credit,
     credit_tag,
@@ -65,7 +66,7 @@ def random_write(rng: random.Random, cfg: MeshConfig) -> TableRow:
     if rng.random() < 0.1:
         return TableRow(table, row, rng.getrandbits(22))
     if table == "flow":
-        return TableRow(table, row, flow_word(cfg, None if rng.random() < 0.2 else to, row))
+        return TableRow(table, row, flow_word(cfg, None if rng.random() < 0.4 else to, row))
     if table == "members":
         return TableRow(table, row, rng.randrange(4))
     sender = rng.choice((None, rng.randrange(cfg.nodes)))
@@ -169,6 +170,36 @@ def test_two_blocks_are_under_way_at_most() -> None:
     give(0)
     assert [model.step(tx=tx).tx_ready for _ in range(3)] == [True, True, False]
     assert model.counters[Counter.WAITS] == 4
+
+
+def test_a_block_for_the_host_has_a_credit_for_each_unit_of_flits() -> None:
+    """However long it is, and whatever flow its later flits name; to nodes a block goes whole."""
+    tx = [Tx(k, 0 if k else 2, False) for k in range(4 * UNIT)]
+    for to, rows, most in ((None, 1, 2 * UNIT), (None, 0, 4 * UNIT), (Destinations((1,), (0,)), 1, 4 * UNIT)):
+        model, sent, cycle = configured(flow(2, to, 5), TableRow("members", 2, rows)), 0, 0
+        for _ in range(3 * UNIT):
+            sent += model.step(tx=tx[sent % len(tx)]).tx_ready
+        assert sent == min(most, 3 * UNIT)
+        if most == 2 * UNIT:
+            # A credit of the second unit is none for the third; one of the first is, and one for a unit more.
+            for parity, more in ((1, 0), (0, 2 * UNIT)):
+                model.step(eject=Body(credit(2, parity), credit_tag(CFG)))
+                before = sent
+                while cycle < 4 * UNIT * (parity + 1):
+                    sent, cycle = sent + model.step(tx=tx[sent % len(tx)]).tx_ready, cycle + 1
+                assert sent - before == more
+                cycle = 0
+
+
+def test_a_flow_that_is_set_up_anew_begins_a_block() -> None:
+    model = configured(flow(2, None, 5), flow(3, None, 6), TableRow("members", 2, 1))
+    assert [model.step(tx=Tx(7, 2, False)).tx_ready for _ in range(2 * UNIT + 1)] == [True] * 2 * UNIT + [False]
+    assert not model.step(tx=Tx(8, 3, True)).tx_ready
+    model.step(write=TableRow("members", 3, 1))
+    assert not model.step(tx=Tx(8, 3, True)).tx_ready
+    model.step(write=TableRow("members", 2, 1))
+    assert model.step(tx=Tx(8, 3, True)).tx_ready
+    assert model.step().inject == Flit(8, 6, True, host_destination(CFG))
 
 
 def test_a_flit_is_at_the_router_a_cycle_after_it_was_offered() -> None:
