@@ -32,7 +32,7 @@ def test_command_and_python_give_the_same(x: np.ndarray, capsys: pytest.CaptureF
 
 
 @pytest.mark.parametrize(("arguments", "sentence"), [
-    (["p.s", "--chip", "neurram-core", "--input", "x.npy"], "programs run on a chip of tiles"),
+    (["p.s", "--chip", "neurram-core", "--input", "x.npy"], "programs run on tiles (tile.programs = true)"),
     (["p.s", "--chip", "tnsa64-tile", "--input", "x.npy", "--port", "/dev/x"], "--port is for the backend fpga"),
     (["p.s", "--chip", "tnsa64-tile", "--input", "p.s"], "p.s"),
     (["q.s", "--chip", "tnsa64-tile", "--input", "x.npy"], "q.s"),
