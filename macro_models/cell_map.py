@@ -25,6 +25,10 @@ class CellMap(ABC):
     """Rows of weights: inputs of the core forward."""
     columns: int
     """Columns of weights: converted lines."""
+    absent_driven: tuple[int, ...] = ()
+    """Driven lines that a smaller macro behind the core has not."""
+    absent_converted: tuple[int, ...] = ()
+    """The same of converted lines."""
 
     cells: ClassVar[int]
     """Cells of a weight."""
@@ -33,6 +37,29 @@ class CellMap(ABC):
     def shape(self) -> tuple[int, int]:
         """Cells of the core: (driven lines, converted lines)."""
         return self.cells * self.rows, self.columns
+
+    @property
+    def absent(self) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+        """Lines that are not there: (driven, converted), boolean."""
+        driven, converted = (np.zeros(lines, dtype=bool) for lines in self.shape)
+        driven[list(self.absent_driven)] = True
+        converted[list(self.absent_converted)] = True
+        return driven, converted
+
+    def dead(
+        self, given: tuple[ArrayLike, ArrayLike] | None = None
+    ) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+        """Lines that serve nobody, (driven, converted): those that are not there, and the dead ones that are given."""
+        if given is None:
+            return self.absent
+        driven, converted = (np.asarray(a, dtype=bool) | b for a, b in zip(given, self.absent, strict=True))
+        return driven, converted
+
+    @property
+    def there(self) -> tuple[int, int]:
+        """Rows and columns of weights whose lines are there."""
+        driven, converted = self.absent
+        return int((self.per_row(driven) == 0).sum()), int((~converted).sum())
 
     def lines_of(self, rows: ArrayLike) -> NDArray[np.intp]:
         """Driven lines of some rows, of shape (cells, rows)."""

@@ -2,21 +2,26 @@
 
 from importlib.resources import files
 
+from hw.config import Chip
 from hw.host.core.write_map import RESULT_PULSES, RESULT_VALID, WORD_FLAG
-from hw.host.registers import RegisterMap
+from hw.kinds import core_blocks
+from macro_models.exact.operation import Direction
 
 __all__ = ["c_driver"]
 
 
-def c_driver(map: RegisterMap, lines: int, name: str) -> str:
+def c_driver(chip: Chip, name: str) -> str:
     """Header-only C99 that includes ``name.h`` (:func:`rtl_gen.registers.c_header`); names begin with ``name``."""
-    windows = {entry.name for entry in map.windows}
+    blocks, config = core_blocks(chip), chip.macro_config()
+    windows = {entry.name for entry in blocks.registers.windows}
     programs, manual = "targets" in windows, "manual_cmp" in windows
     parts = {"driver_write": programs, "driver_manual": manual, "driver_manual_write": programs and manual}
     values = {
         "MORE": "".join(_template(part) for part, there in parts.items() if there),
         "NAME": name.upper(), "name": name.lower(),
-        "LINES": f"{lines}u", "FLAG": str(WORD_FLAG), "VALID": str(RESULT_VALID), "PULSES": str(RESULT_PULSES),
+        "LINES": f"{chip.lines}u", "MASK_WORDS": f"{blocks.cfg.mask_words}u",
+        "FORWARD": f"{config.inputs(Direction.FORWARD)}u", "BACKWARD": f"{config.inputs(Direction.BACKWARD)}u",
+        "FLAG": str(WORD_FLAG), "VALID": str(RESULT_VALID), "PULSES": str(RESULT_PULSES),
     }
     text = _template("driver")
     for key, value in values.items():

@@ -10,7 +10,7 @@ from compiler.mapping.pack import Core
 from macro_models.cell_map import CellMap
 from macro_models.errors import InputError
 
-__all__ = ["FreeLines", "SkipMaps", "none_dead"]
+__all__ = ["FreeLines", "SkipMaps"]
 
 SkipMaps = Mapping[int, tuple[NDArray[np.bool_], NDArray[np.bool_]]]
 """Dead lines: core -> (bit lines, source lines), boolean arrays of one entry a line."""
@@ -43,7 +43,7 @@ class FreeLines:
         return Core(*self._known[index])
 
     def _lines(self, index: int) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
-        bit, source = (np.asarray(m, dtype=bool) for m in self.skip.get(index, none_dead(self.cell_map)))
+        bit, source = self.cell_map.dead(self.skip.get(index))
         rows = np.flatnonzero(self.cell_map.per_row(bit) == 0).astype(np.int32)
         columns = np.flatnonzero(~source).astype(np.int32)
         if index in self.faults:
@@ -51,8 +51,3 @@ class FreeLines:
             rows = rows[np.argsort(in_rows[rows], kind="stable")]
             columns = columns[np.argsort(in_columns[columns], kind="stable")]
         return rows, columns
-
-
-def none_dead(cell_map: CellMap) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-    driven, converted = cell_map.shape
-    return np.zeros(driven, dtype=bool), np.zeros(converted, dtype=bool)

@@ -73,7 +73,7 @@ def fewest(sizes: Sequence[Size], free: FreeLines) -> tuple[Packer, list[Core], 
     """The way of packing that takes the fewest cores, those cores, and a bound: with either cut no fewer will do."""
     best: tuple[Packer, list[Core]] | None = None
     bounds: list[int] = []
-    shape = free.cell_map.rows, free.cell_map.shape[1]
+    shape = free.cell_map.there
     for even in (True, False):
         packer = Packer(free, even)
         rectangles = packer.rectangles(sizes)

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from compiler.mapping.block import Block
 from compiler.mapping.faults import FaultMaps
-from compiler.mapping.free_lines import SkipMaps, none_dead
+from compiler.mapping.free_lines import SkipMaps
 from compiler.mapping.pack import MASKS
 from compiler.mapping.parts import Parts
 from macro_models.cell_map import CellMap
@@ -58,4 +58,4 @@ class Placement:
 
     def dead_lines(self, core: int) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
         """Skip maps of a core: (bit lines, source lines)."""
-        return self.skip.get(core, none_dead(self.cell_map))
+        return self.cell_map.dead(self.skip.get(core))

@@ -179,8 +179,8 @@ def _steps(
 def _usable(placement: Placement) -> tuple[int, int]:
     """Rows and columns of a core without its dead lines, of the core with the fewest."""
     cell_map = placement.cell_map
-    rows, columns = cell_map.rows, cell_map.shape[1]
-    for bit, source in placement.skip.values():
+    rows, columns = cell_map.there
+    for bit, source in map(cell_map.dead, placement.skip.values()):
         rows = min(rows, int((cell_map.per_row(bit) == 0).sum()))
         columns = min(columns, int((~source).sum()))
     return rows, columns

@@ -35,7 +35,8 @@ def summarise(network: Network) -> dict[str, Any]:
     cell_map = chip.macro_config().cell_map
     used = cell_map.cells * sum(len(m.rows) * len(m.columns) for layer in network.layers for m in layer.mvms)
     cores = _cores(network)
-    cells = cores * int(np.prod(cell_map.shape))
+    driven, converted = cell_map.absent
+    cells = cores * int((~driven).sum() * (~converted).sum())
     mean = sum(layer["cycles_mean"] for layer in layers)
     positions = network.model.positions
     parts = max(layer.positions // count for layer, count in zip(network.layers, positions, strict=True))

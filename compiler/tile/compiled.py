@@ -192,10 +192,10 @@ def _moved(program: Program, core: Mapping[int, int]) -> Program:
 
 def _at(cores: Sequence[CoreImage], core: Mapping[int, int], chip: Chip) -> tuple[CoreImage, ...]:
     """Cores at other places; nothing is in those between them."""
+    driven, converted = chip.macro_config().cell_map.absent
     empty = CoreImage(
-        targets_uS=np.full_like(cores[0].targets_uS, chip.cells.g_min_uS), bl_skip=np.zeros_like(cores[0].bl_skip),
-        sl_skip=np.zeros_like(cores[0].sl_skip), word_lines=np.ones_like(cores[0].word_lines),
-        converted_lines=np.ones_like(cores[0].converted_lines),
+        targets_uS=np.full_like(cores[0].targets_uS, chip.cells.g_min_uS), bl_skip=driven, sl_skip=converted,
+        word_lines=np.ones_like(cores[0].word_lines), converted_lines=np.ones_like(cores[0].converted_lines),
     )
     found = {to: cores[k] for k, to in core.items()}
     return tuple(found.get(k, empty) for k in range(max(found) + 1))

@@ -73,18 +73,6 @@ class CoreSection(Section):
     g_bits: int = key(
         12, "Grid of conductance codes on which cells are held, in bits.", low=4, high=16, shapes=("emulator",)
     )
-    trim: bool = key(
-        True, "Durations of analog operations and limits of the converters are registers; false: constants.",
-        shapes=("core",), later=True,
-    )
-    manual: bool = key(
-        False, "Registers can drive each pin of the macro and read those back that it drives, for bring-up.",
-        shapes=("core",), later=True,
-    )
-    synchronise: tuple[str, ...] = key(
-        (), "Pins of the macro that pass through two flip-flops of the core: cmp, hold, verify_valid.",
-        pattern=r"cmp|hold|verify_valid", expects="cmp, hold or verify_valid", shapes=("core",), later=True,
-    )
 
 
 @dataclass(frozen=True, kw_only=True)

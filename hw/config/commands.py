@@ -96,6 +96,13 @@ class CommandTable:
         """Lines of a core of ``lines`` that have converters."""
         return self.lines or lines
 
+    def absent(self, lines: int) -> tuple[set[int], set[int]]:
+        """Lines of a core of ``lines`` beyond those with converters, and bit lines that no sample is told of."""
+        sent = set[int]()
+        for term in (term for word in self.sample for term in word.terms if term.source in ("pos", "bl_pos")):
+            sent |= set(range(term.low, lines if term.high is None else term.high + 1))
+        return set(range(self.converted(lines), lines)), set(range(lines)) - sent if sent else set()
+
     def widths(self, lines: int) -> dict[str, int]:
         """Bits of each source at a core of ``lines``."""
         own = {"plane": 3, "backward": 1, "line": max((lines - 1).bit_length(), 1), "first": 1}

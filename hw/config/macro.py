@@ -10,7 +10,7 @@ from functools import cached_property
 
 from hw.config.commands import CommandTable, parse_commands
 from hw.config.keys import ChipError, check_section, key, shown
-from hw.config.pin_map import IDENTIFIER, PinConnection, parse_pins, parse_slice
+from hw.config.pin_map import IDENTIFIER, PinConnection, PinPart, parse_pins, parse_slice
 
 __all__ = ["DOMAINS", "MacroSection"]
 
@@ -99,6 +99,20 @@ class MacroSection:
         """The pins, read: signal of the contract to where it goes, which is one place or several."""
         return {signal: parse_pins(pin, f"macro.pins.{signal}") for signal, pin in self.pins.items()}
 
+    def open_bits(self, signal: str, width: int) -> set[int]:
+        """Bits of a signal that reach no pin, or come from none, although others do.
+
+        Raises
+        ------
+        ChipError
+            If widths of its pins would have to be known.
+        """
+        found = [_open_bits(one, width) for one in self.connections.get(signal, ()) if one.constant is None]
+        if None in found:
+            path = f"macro.pins.{signal}"
+            raise ChipError(path, f"{path} must say the bits of its pins, as PIN[7:0], where some are open or constant")
+        return set.intersection(*(bits for bits in found if bits is not None)) if found else set()
+
     @cached_property
     def command_table(self) -> CommandTable | None:
         """The commands, read; None for a macro that takes the strobes themselves."""
@@ -113,6 +127,27 @@ class MacroSection:
     def outer(self) -> str:
         """Module that has the pins: the wrapper if there is one, else the macro."""
         return self.wrapper or self.module
+
+
+def _open_bits(connection: PinConnection, width: int) -> set[int] | None:
+    """Bits that no pin has; None if the parts do not tell which these are."""
+    parts = connection.parts
+    if connection.function or all(part.name for part in parts):
+        return set()
+    sizes = [part.size if not part.name else _size(part) for part in parts]
+    if sizes.count(None) > 1:
+        return None
+    rest = width - sum(size or 0 for size in sizes)
+    found, top = set[int](), width
+    for part, size in zip(parts, sizes, strict=True):
+        top -= rest if size is None else size
+        if not part.name:
+            found |= {top + k for k in range(size or 0)}
+    return found & set(range(width))
+
+
+def _size(part: PinPart) -> int | None:
+    return None if part.left is None else abs(part.left - (part.right or 0)) + 1
 
 
 def _check_tie(pin: str, value: object) -> None:

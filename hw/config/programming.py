@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Self
 
-from hw.config.chip import Chip
+from hw.config.chip import Chip, CoreSection
 from hw.config.keys import ChipError, check_section, key
 from macro_models.errors import InputError
 from macro_models.exact.pulse import AMPLITUDE_BITS
@@ -11,7 +11,7 @@ from macro_models.exact.pulse import AMPLITUDE_BITS
 if TYPE_CHECKING:
     from macro_models.cells.pulses import PulseConfig
 
-__all__ = ["ProgrammingSection", "PulseChip"]
+__all__ = ["ProgrammingSection", "PulseChip", "PulseCoreSection"]
 
 
 def _volts(default: float, doc: str) -> float:
@@ -102,9 +102,28 @@ class ProgrammingSection:
 
 
 @dataclass(frozen=True, kw_only=True)
+class PulseCoreSection(CoreSection):
+    """``[core]``: a core whose macro is strobed, in products and in pulses."""
+
+    trim: bool = key(
+        True, "Durations of analog operations and limits of the converters are registers; false: constants.",
+        shapes=("core",), later=True,
+    )
+    manual: bool = key(
+        False, "Registers can drive each pin of the macro and read those back that it drives, for bring-up.",
+        shapes=("core",), later=True,
+    )
+    synchronise: tuple[str, ...] = key(
+        (), "Pins of the macro that pass through two flip-flops of the core: cmp, hold, verify_valid.",
+        pattern=r"cmp|hold|verify_valid", expects="cmp, hold or verify_valid", shapes=("core",), later=True,
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
 class PulseChip(Chip):
     """A chip whose cells are written by pulses, each followed by a verify read."""
 
+    core: PulseCoreSection = field(default_factory=PulseCoreSection)
     programming: ProgrammingSection = field(default_factory=ProgrammingSection)
 
     @classmethod

@@ -7,9 +7,10 @@ import json
 from pathlib import Path
 from typing import Any
 
-from hw.config.chip import Chip, sections_of
+from hw.config.chip import DEFAULT_KIND, Chip, sections_of
 from hw.config.keys import KeySpec, keys_of
 from hw.config.kinds import chip_class, kind_names
+from hw.config.load import load_chip, preset_names
 from hw.config.tree import SCHEMA
 
 __all__ = ["SCHEMA_FILE", "json_schema", "schema_text"]
@@ -21,8 +22,7 @@ _TYPES = {bool: "boolean", int: "integer", float: "number", str: "string", tuple
 
 def json_schema() -> dict[str, Any]:
     """The schema of a chip file as nested dicts, built from the dataclasses: one of those of the kinds."""
-    chips = [chip_class(kind) for kind in kind_names()]
-    schemas = [_schema(chip) for chip in chips]
+    schemas = [_schema(chip_class(kind), kind) for kind in kind_names()]
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "mho chip description",
@@ -30,10 +30,14 @@ def json_schema() -> dict[str, Any]:
     }
 
 
-def _schema(chip: type[Chip]) -> dict[str, Any]:
+def _schema(chip: type[Chip], kind: str) -> dict[str, Any]:
+    others = [name for name in preset_names() if load_chip(name).core.kind != kind]
     properties: dict[str, Any] = {
         "schema": {"const": SCHEMA, "description": "Version of the format; the first key of the file."},
-        "extends": {"type": "string", "description": "Preset or file from which absent keys are taken."},
+        "extends": {
+            "type": "string", "description": "Preset or file from which absent keys are taken.",
+            "not": {"enum": others},
+        },
     }
     properties |= {name: _property(spec) for name, spec in keys_of(chip).items()}
     for name, section in sections_of(chip).items():
@@ -44,7 +48,12 @@ def _schema(chip: type[Chip]) -> dict[str, Any]:
             "additionalProperties": False,
         }
     properties["macro"]["required"] = ["module"]
-    return {"type": "object", "properties": properties, "required": ["schema"], "additionalProperties": False}
+    # A file is of this kind if it says so, if it extends one that may be, or, of the usual kind, if it says nothing.
+    said = [{"required": ["core"], "properties": {"core": {"required": ["kind"]}}}, {"required": ["extends"]}]
+    of_kind = {} if kind == DEFAULT_KIND else {"anyOf": said}
+    return {
+        "type": "object", "properties": properties, "required": ["schema"], "additionalProperties": False, **of_kind,
+    }
 
 
 def schema_text() -> str:

@@ -52,6 +52,10 @@ class Masks:
         driven, others = (np.ones(count, dtype=bool) for count in (lines, lines if converted is None else converted))
         return cls(driven, others, ~driven, ~others)
 
+    def without(self, driven: NDArray[np.bool_], converted: NDArray[np.bool_]) -> "Masks":
+        """These, with more lines that are dead."""
+        return Masks(self.wl, self.lines, self.bl_skip | driven, self.sl_skip | converted)
+
     @property
     def rows(self) -> NDArray[np.bool_]:
         """All eighteen masks in the order of the core's registers, of shape (18, lines); of a square array."""

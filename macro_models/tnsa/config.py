@@ -4,12 +4,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
+import numpy as np
 from numpy.typing import NDArray
 
 from macro_models.array.wires import Wires
 from macro_models.devices.device import Device
 from macro_models.errors import InputError
-from macro_models.exact.operation import Direction
+from macro_models.exact.operation import STEP_FRACTION_BITS, Direction
 from macro_models.programmed import ConductanceGrid
 from macro_models.tnsa.cell_map import DifferentialPairs
 from macro_models.tnsa.converter.neuron import Neuron
@@ -48,6 +49,14 @@ class TnsaConfig(ConductanceGrid):
     """Resistances around the cells: rows are bit lines, columns are source lines."""
     neuron: Neuron = field(default_factory=Neuron)
     """Amplifier, capacitors and per-cycle errors of the converters."""
+    absolute: bool = False
+    """Decrements are in codes of accumulated products, whatever the conductances of a line: a macro with a converter
+    of its own, behind a command port."""
+
+    absent_bit_lines: tuple[int, ...] = ()
+    """Bit lines that a smaller macro behind the core has not."""
+    absent_source_lines: tuple[int, ...] = ()
+    """The same of source lines."""
 
     def __post_init__(self) -> None:
         if not 2 <= self.lines <= 1024 or self.lines % 2:
@@ -62,7 +71,10 @@ class TnsaConfig(ConductanceGrid):
     @property
     def cell_map(self) -> DifferentialPairs:
         """Signed weights in the cells."""
-        return DifferentialPairs(self.lines // DifferentialPairs.cells, self.lines)
+        return DifferentialPairs(
+            self.lines // DifferentialPairs.cells, self.lines,
+            tuple(self.absent_bit_lines), tuple(self.absent_source_lines),
+        )
 
     def inputs(self, direction: Direction) -> int:
         """Input codes of a product: one a row of weights forward, one a source line backward."""
@@ -70,7 +82,11 @@ class TnsaConfig(ConductanceGrid):
 
     def load(self, g: NDArray[Any], *, axis: int, unit_uS: float = 1.0) -> NDArray[Any]:
         """The sum of the conductances of a line, to which its voltage, and with it a decrement, are referred."""
-        return g.sum(axis=axis)
+        return self.load_of(g.sum(axis=axis), unit_uS=unit_uS)
+
+    def load_of(self, total: NDArray[Any], *, unit_uS: float) -> NDArray[Any]:
+        """The same of lines of which the sums are known."""
+        return np.full(total.shape, 2**STEP_FRACTION_BITS * (self.lsb_uS / unit_uS)) if self.absolute else total
 
     @classmethod
     def from_dict(cls, content: Mapping[str, Any]) -> "TnsaConfig":

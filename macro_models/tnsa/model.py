@@ -200,7 +200,8 @@ class TnsaModel(SensedCore):
         inputs, backward = np.asarray(x), op.direction is Direction.BACKWARD
         key = self.key(backward, masks.word_lines(op))
         driven = inputs if backward else np.stack([inputs, -inputs], axis=2).reshape(len(inputs), -1)
-        largest = np.abs(driven @ key.k.astype(np.int64)) / np.maximum(key.sum_g, 1)
+        load = self.config.load_of(key.sum_g, unit_uS=self.config.lsb_uS)
+        largest = np.abs(driven @ key.k.astype(np.int64)) / np.maximum(load, 1)
         # The lines of an MSB segment carry a sixteenth of the input.
         full = float(largest.max()) / 16 ** (op.segments - 1) / max(op.max_steps, 1)
         return full * 2**STEP_FRACTION_BITS

@@ -197,7 +197,8 @@ class SensedCore(ProgrammedCore[TnsaConfig]):
         found = self._steps.get(name)
         if found is None:
             # The key is kept with its steps, so that its identity is not given to another while it serves as a name.
-            found = self._steps[name] = (key, line_steps(step_code, key.sum_g, key.gain))
+            load = self.config.load_of(key.sum_g, unit_uS=self.config.lsb_uS)
+            found = self._steps[name] = (key, line_steps(step_code, load, key.gain))
             if len(self._steps) > _STEPS:
                 self._steps.popitem(last=False)
         return found[1]

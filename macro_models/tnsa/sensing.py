@@ -7,6 +7,7 @@ BLAS gives the same value in whatever order it adds; otherwise in double.
 
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
@@ -337,8 +338,8 @@ def variance_unit(top: float, lines: int) -> float:
     return 2.0 ** np.ceil(np.log2(top * lines * INPUT_TOP**2 / (0.99 * SINGLE_EXACT)))
 
 
-def line_steps(step_code: int, sum_g: NDArray[np.int64], gain: NDArray[np.float64]) -> Steps:
-    """Decrements of all lines: ``s = 2 * max(1, rint(step_code * 2**-14 * sum_g * (1 + gain)))`` for each polarity."""
-    ideal = step_code * 2.0**-STEP_FRACTION_BITS * sum_g
+def line_steps(step_code: int, load: NDArray[Any], gain: NDArray[np.float64]) -> Steps:
+    """Decrements of all lines: ``s = 2 * max(1, rint(step_code * 2**-14 * load * (1 + gain)))`` for each polarity."""
+    ideal = step_code * 2.0**-STEP_FRACTION_BITS * load
     pos, neg = (2 * np.maximum(1, np.rint(ideal * (1.0 + side))).astype(np.int64) for side in gain)
     return Steps(pos, neg)

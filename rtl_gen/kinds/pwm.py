@@ -2,36 +2,39 @@
 
 from collections.abc import Sequence
 
+import numpy as np
+
 from hw.config import Chip
+from hw.config.kinds.pwm import PwmChip
 from hw.pwm.config import PwmCoreConfig
 from macro_models.exact.pwm.digital import PRODUCT_BITS
 from rtl_gen.kinds import MacroTexts
 from rtl_gen.pwm.contract import write_pwm_contract
 from rtl_gen.pwm.ideal import IdealMacro
-from rtl_gen.pwm.model import WEIGHT, weight, write_pwm_model
+from rtl_gen.pwm.model import WEIGHT, ideal_counts, weight, window_charges, write_pwm_model
 
 
 def _values(chip: Chip) -> dict[str, object]:
-    cfg = PwmCoreConfig.from_chip(chip)
-    return {"WEIGHT": WEIGHT, "PHASES": cfg.phases, "GAIN": cfg.gain_code}
+    cfg, config = PwmCoreConfig.from_chip(chip), PwmChip.of(chip).macro_config()
+    return {
+        "WEIGHT": WEIGHT, "PHASES": cfg.phases, "GAIN": cfg.gain_code, "TOP_COUNTS": cfg.top_counts,
+        "STEP_OUT": config.step(_step_code(chip.lines)),
+    }
 
 
 def _step_code(lines: int) -> int:
-    return max(1, 8 * lines // 16)
+    # Codes spread over the range.
+    return 13 * lines
 
 
 def _product(chip: Chip, codes: Sequence[int]) -> list[int]:
     """In half steps: counts of both oscillators, times the gain after reset."""
-    cfg, result = PwmCoreConfig.from_chip(chip), []
-    for column in range(len(codes)):
-        parts = [code * weight(row, column) for row, code in enumerate(codes)]
-        positive, negative = sum(part for part in parts if part > 0), -sum(part for part in parts if part < 0)
-        if cfg.phases == 1:
-            positive, negative = max(positive - negative, 0), max(negative - positive, 0)
-        one, other = (min(16 * total // _step_code(chip.lines), 4095) for total in (positive, negative))
-        code = (one - other) * cfg.gain_code + (1 << PRODUCT_BITS - 1) >> PRODUCT_BITS
-        result.append(min(max(code, -255), 255))
-    return result
+    cfg, config, rows = PwmCoreConfig.from_chip(chip), PwmChip.of(chip).macro_config(), range(len(codes))
+    weights = np.array([[weight(row, column) for column in rows] for row in rows])
+    charges = window_charges(np.array(codes), weights, 1 if cfg.phases == 1 else 2)
+    one, other = (ideal_counts(config, part, _step_code(chip.lines)) for part in charges)
+    found = (one - other) * cfg.gain_code + (1 << PRODUCT_BITS - 1) >> PRODUCT_BITS
+    return np.clip(found, -255, 255).tolist()
 
 
 TEXTS = MacroTexts(

@@ -6,7 +6,7 @@ from hw.config import Chip
 from hw.kinds import core_blocks
 from rtl_gen.kinds import MacroTexts
 from rtl_gen.macro.contract import write_contract
-from rtl_gen.macro.model import CELL_PYTHON, cell, write_macro_model
+from rtl_gen.macro.model import CELL_PYTHON, cell, expected, write_macro_model
 
 
 def _model(module: str, chip: Chip) -> str:
@@ -15,17 +15,15 @@ def _model(module: str, chip: Chip) -> str:
 
 def _step_code(lines: int) -> int:
     # About a fifth of the range of the sums, so that codes spread.
-    return max(1, lines // 8)
+    return 288
 
 
 def _product(chip: Chip, codes: Sequence[int]) -> list[int]:
     """In half steps: 2 n + 1 for n decrements that do not flip the sign."""
-    step, result = _step_code(chip.lines), []
+    result, rows = [], range(2 * len(codes))
     for sl in range(len(codes)):
         total = sum(code * (cell(2 * k, sl) - cell(2 * k + 1, sl)) for k, code in enumerate(codes))
-        charge = 2 * total + 1
-        count = min(abs(charge) // (2 * step), 127)
-        result.append(-(2 * count + 1) if charge < 0 else 2 * count + 1)
+        result.append(expected(total, sum(cell(bl, sl) for bl in rows), _step_code(chip.lines)))
     return result
 
 

@@ -1,8 +1,11 @@
 """An ideal macro in Verilog-2005, so that a generated design runs in any simulator before its macro has a model."""
 
 from collections.abc import Sequence
+from fractions import Fraction
 
-__all__ = ["CELL_PYTHON", "cell", "write_macro_model"]
+from macro_models.exact.operation import STEP_FRACTION_BITS
+
+__all__ = ["CELL_PYTHON", "cell", "expected", "write_macro_model"]
 
 CELL_PYTHON = "1 + (bl * 5 + sl * 3 + bl * sl) % 13"
 """Conductance code of a cell of the model; the expression means the same in Python and in Verilog."""
@@ -13,18 +16,34 @@ def cell(bl: int, sl: int) -> int:
     return 1 + (bl * 5 + sl * 3 + bl * sl) % 13
 
 
+def expected(total: int, load: int, step_code: int, top: int = 127) -> int:
+    """Code in half steps of the product ``total`` on a line of ``load``, by the law of the converter, counting."""
+    half = max(1, round(Fraction(step_code * load, 2**STEP_FRACTION_BITS)))
+    count = min(abs(2 * total + 1) // (2 * half), top)
+    return -(2 * count + 1) if total < 0 else 2 * count + 1
+
+
 def write_macro_model(module: str, lines: int, verify_bits: int | None = None) -> str:
     """Verilog of an ideal macro with the pins of the contract.
 
-    From power-on its cells have fixed codes (:func:`cell`), which no reset changes. A line's charge is ``2 a + 1`` for
-    the accumulated product a, and one decrement takes ``2 step_code`` of it, whatever the conductances: the exact
-    converter of the core with equal steps. With ``verify_bits`` it has the pins of programming: the cells that they
-    move, by the amplitude of each pulse at its end, are the cells that multiply, and a verify read gives their codes.
+    It has the law of the converter that networks are compiled for (``docs/howto/own-macro.md``), without noise: a
+    line's charge is ``2 a + 1`` for the accumulated product a, and one decrement takes ``2 max(1, rint(step_code *
+    load / 2**14)) << dec_scale`` of it; ``load`` is the sum of the codes of the line's cells whose word line is on.
+
+    From power-on its cells have fixed codes (:func:`cell`), which no reset changes; where ``CELLS_FILE`` is defined,
+    those of the file ``+cells=FILE`` (hexadecimal, bit line by bit line). With ``verify_bits`` it has the pins of
+    programming: the cells that they move, by the amplitude of each pulse at its end, are the cells that multiply, and
+    a verify read gives their codes.
+    The array belongs to one: while ``write_mode`` or a pulse is on, a sample adds nothing, and while a pulse is on, a
+    cell reads 0.
     """
-    top = lines - 1
+    top, bits = lines - 1, STEP_FRACTION_BITS
+    busy = "write_mode | set_pulse | reset_pulse | form_pulse" if verify_bits else "1'b0"
     body: Sequence[str] = (
-        "// Ideal macro for simulation, without noise: fixed cells from power-on, until pulses move them.",
-        "// A charge is 2 * a + 1 for the accumulated product a; one decrement takes 2 * step_code of it.",
+        "// Ideal macro for simulation, without noise: fixed cells from power-on, or with CELLS_FILE defined those of",
+        "// +cells=FILE, until pulses move them. A charge is 2 * a + 1 for the accumulated product a. One decrement",
+        "// takes twice step_code / 2**14 of the line's load, the sum of its cells that are on: to the nearest whole",
+        "// number (of two the even one), and at least twice 1.",
         f"module {module} (",
         "`ifdef USE_POWER_PINS",
         "  inout  wire VDD,",
@@ -48,9 +67,15 @@ def write_macro_model(module: str, lines: int, verify_bits: int | None = None) -
         ");",
         "",
         f"  integer charge [0:{top}];",
+        f"  integer load [0:{top}];",
         f"  reg [{top}:0] direction;",
-        f"  integer cells [0:{lines * lines - 1}];",
+        f"  reg [15:0] cells [0:{lines * lines - 1}];",
         "  integer bl, sl, line, code, step;",
+        "  reg [63:0] part;",
+        "`ifdef CELLS_FILE",
+        "  reg [8*1024-1:0] cells_file;",
+        "`endif",
+        f"  wire busy = {busy};  // the array is not there for products",
         "",
         "  assign hold = 1'b0;",
         "",
@@ -60,25 +85,37 @@ def write_macro_model(module: str, lines: int, verify_bits: int | None = None) -
         f"        cells[{lines} * bl + sl] = {CELL_PYTHON};",
         "      end",
         "    end",
+        "`ifdef CELLS_FILE",
+        '    if ($value$plusargs("cells=%s", cells_file)) begin',
+        "      $readmemh(cells_file, cells);",
+        "    end",
+        "`endif",
         "  end",
         "",
         "  always @(posedge clk) begin",
-        "    step = (2 * step_code) << dec_scale;",
         f"    for (line = 0; line < {lines}; line = line + 1) begin",
         "      if (precharge) begin",
         "        charge[line] = 1;",
         "      end",
         "      if (decrement) begin",
+        "        part = step_code * load[line];",
+        f"        part = (part + {2 ** (bits - 1) - 1} + part[{bits}]) >> {bits};",
+        "        step = (part == 0 ? 2 : 2 * part) << dec_scale;",
         "        charge[line] = direction[line] ? charge[line] + step : charge[line] - step;",
         "      end",
+        "      if (sample) begin",
+        "        load[line] = 0;",
+        "      end",
         "    end",
-        "    if (sample) begin",
+        "    if (sample && !busy) begin",
         f"      for (bl = 0; bl < {lines}; bl = bl + 1) begin",
         f"        for (sl = 0; sl < {lines}; sl = sl + 1) begin",
         f"          code = wl_en[bl] ? cells[{lines} * bl + sl] : 0;",
         "          if (backward) begin",
+        "            load[bl] = load[bl] + code;",
         "            charge[bl] = charge[bl] + (sl_pos[sl] ? 2 * code : 0) - (sl_neg[sl] ? 2 * code : 0);",
         "          end else begin",
+        "            load[sl] = load[sl] + code;",
         "            charge[sl] = charge[sl] + (bl_pos[bl] ? 2 * code : 0) - (bl_neg[bl] ? 2 * code : 0);",
         "          end",
         "        end",
@@ -147,7 +184,7 @@ def _write_body(lines: int, verify_bits: int) -> list[str]:
         f"      level = level < 0 ? 0 : level > {full} ? {full} : level;",
         "      cells[selected] = level;",
         "      if (verify) begin",
-        "        verify_code <= level;",
+        "        verify_code <= set_pulse | reset_pulse | form_pulse ? 0 : level;",
         "      end",
         "    end",
         "  end",

@@ -45,6 +45,8 @@ def map_ports(macro: MacroSection | None, contract: ContractPins, ports: Mapping
     supplies = {*macro.power, *macro.ground}
     read = ports is not None
     known = dict(ports) if ports is not None else _needed_ports(macro, signals)
+    # Where nobody names them, supplies of USE_POWER_PINS are nowhere.
+    supplies |= {name for name, port in known.items() if port.guarded}
     result = PortMap(ports={name: port for name, port in known.items() if name not in supplies}, read=read)
     _Resolver(macro, signals, result).run()
     return result

@@ -30,7 +30,7 @@ def core_texts(chip: Chip, output: Path, wrap: str, name: str, prefix: str) -> d
     if wrap != "none":
         registers = core_blocks(chip).registers
         texts |= register_texts(registers, name)
-        texts[f"regs/{name}_driver.h"] = c_driver(registers, chip.lines, name)
+        texts[f"regs/{name}_driver.h"] = c_driver(chip, name)
     texts |= contract_texts(chip, modules, name, prefix)
     texts |= {f"tb/{path}": text for path, text in bench_files(design, wrap, model_files(chip, output)).items()}
     return with_readme(design, texts)

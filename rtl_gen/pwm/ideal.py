@@ -10,12 +10,11 @@ from hw.config.kinds.pwm import PwmChip
 from hw.pwm.config import PwmCoreConfig
 from macro_models.exact.pwm.converter import LEVEL_BITS, Trim
 from macro_models.pwm.config import PwmConfig
-from rtl_gen.pwm.model import weight
+from rtl_gen.pwm.model import ideal_counts, weight, window_charges
 
 __all__ = ["IdealMacro"]
 
 Integers = NDArray[np.int64]
-_MOST = 4095
 
 
 @dataclass(kw_only=True, eq=False)
@@ -64,11 +63,9 @@ class IdealMacro:
 
     def read_vector(self, x: Integers, numbers: NDArray[np.uint64], step_code: int) -> Integers:
         """Differences of the counters of a vector, the same in all reads, (reads, columns)."""
-        parts = x[:, None] * self.weights
-        positive, negative = np.maximum(parts, 0).sum(axis=0), np.maximum(-parts, 0).sum(axis=0)
-        if self.windows == 1:
-            positive, negative = np.maximum(positive - negative, 0), np.maximum(negative - positive, 0)
-        one, other = (np.minimum(16 * part // step_code, _MOST) for part in (positive, negative))
+        one, other = (
+            ideal_counts(self.config, charges, step_code) for charges in window_charges(x, self.weights, self.windows)
+        )
         return np.broadcast_to(one - other, (len(numbers), len(one)))
 
     def pulse(self, line: int, amplitude: Integers, on: NDArray[np.bool_]) -> None:

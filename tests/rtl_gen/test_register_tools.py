@@ -10,6 +10,7 @@ import pytest
 from hw.config import load_chip
 from hw.host.core.map import core_map
 from hw.host.registers import Access, Register, RegisterMap
+from hw.kinds import core_blocks
 from hw.noc.config import MeshConfig
 from hw.noc.registers.map import node_map
 from rtl_gen import generate
@@ -81,9 +82,9 @@ def test_ip_xact_says_the_same(map: RegisterMap) -> None:
 @pytest.mark.cosim("gcc")
 @pytest.mark.parametrize(("programs", "manual"), [(True, True), (False, True), (True, False), (False, False)])
 def test_driver_is_plain_c(programs: bool, manual: bool, tmp_path: Path) -> None:
-    map = core_map(16, manual=manual) if programs else core_map(16, parameters=None, manual=manual)
-    (tmp_path / "My_core.h").write_text(c_header(map, "My_core"))
-    (tmp_path / "driver.h").write_text(text := c_driver(map, 16, "My_core"))
+    chip = load_chip("tnsa16-core", {"programming.engine": programs, "core.manual": manual})
+    (tmp_path / "My_core.h").write_text(c_header(core_blocks(chip).registers, "My_core"))
+    (tmp_path / "driver.h").write_text(text := c_driver(chip, "My_core"))
     assert "@" not in text
     assert ("put_target" in text) == programs
     assert ("manual_begin" in text, "manual_pulse" in text) == (manual, manual and programs)

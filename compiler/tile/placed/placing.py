@@ -120,8 +120,8 @@ def place_on_tiles(
     """
     faults = {} if faults is None else faults
     skip = {**{core: (one.rows, one.columns) for core, one in faults.items()}, **(skip or {})}
-    dead = {core: (cell_map.per_row(np.asarray(rows, bool)) > 0, np.asarray(columns, bool))
-            for core, (rows, columns) in skip.items() if core < tiles}
+    lines = [cell_map.dead(skip.get(core)) for core in range(tiles)]
+    dead = [(cell_map.per_row(rows) > 0, columns) for rows, columns in lines]
     sizes = _Sizes(shapes, cell_map, slices or [1] * len(shapes), dead)
     found = _packed(sizes, tiles, 1)
     if isinstance(found, int):
@@ -150,22 +150,21 @@ class _Sizes:
     shapes: Sequence[Shape]
     cell_map: CellMap
     slices: Sequence[int]
-    dead: Mapping[int, Dead]
+    dead: Sequence[Dead]
 
     @property
     def rows(self) -> int:
         """Rows side by side that every tile has."""
-        return min([self.cell_map.rows, *(_longest(rows, CODES_IN) for rows, _ in self.dead.values())])
+        return min(_longest(rows, CODES_IN) for rows, _ in self.dead)
 
     @property
     def columns(self) -> int:
         """Columns side by side that every tile has."""
-        return min([self.cell_map.columns, *(_longest(columns, CODES_OUT) for _, columns in self.dead.values())])
+        return min(_longest(columns, CODES_OUT) for _, columns in self.dead)
 
     def tile(self, core: int) -> _Tile:
         """An empty tile."""
-        none = np.zeros(self.cell_map.rows, bool), np.zeros(self.cell_map.columns, bool)
-        return _Tile(self.dead.get(core, none))
+        return _Tile(self.dead[core])
 
 
 def _packed(sizes: _Sizes, tiles: int, copies: int) -> list[_Tile] | int:
@@ -202,7 +201,7 @@ def _together(layer: Sequence[_Rectangle]) -> list[list[_Rectangle]]:
 def _too_few(sizes: _Sizes, name: str, tiles: int) -> str:
     """That a layer finds no place, and how many tiles would do."""
     most = sum(len(_rectangles(k, shape, sizes, 1)) for k, shape in enumerate(sizes.shapes))
-    rows, columns = sizes.cell_map.rows, sizes.cell_map.columns
+    rows, columns = sizes.cell_map.there
     head = f"layer {name!r} must fit beside the others on {tiles} tiles of {rows} rows and {columns} columns; "
     if most > MOST_TILES:
         return head + f"the network has {most} pieces of that size"

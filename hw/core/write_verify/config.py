@@ -83,7 +83,8 @@ class WriteVerifyConfig:
         InputError
             If a duration is too long, or a step of the verify converter is above 0.25 uS.
         """
-        programming, full_scale = PulseChip.of(chip).programming, chip.cells.g_full_scale_uS
+        chip = PulseChip.of(chip)
+        programming, full_scale = chip.programming, chip.cells.g_full_scale_uS
         step = full_scale / (2**programming.verify_bits - 1)
         if step > COARSEST_uS:
             raise InputError(

@@ -145,7 +145,8 @@ def _write_counters() -> tuple[Register, ...]:
 
 def chip_map(chip: Chip, *, products: bool = True) -> RegisterMap:
     """Registers of a chip's core; ``products`` as at :func:`core_map`."""
-    engine = PulseChip.of(chip).programming.engine
+    chip = PulseChip.of(chip)
+    engine = chip.programming.engine
     parameters = WriteVerifyParameters.from_chip(chip) if engine else None
     trim = trim_fields(CoreConfig.from_chip(chip), WriteVerifyConfig.from_chip(chip) if engine else None)
     return core_map(chip.lines, chip.sha256, parameters, trim, products=products, manual=chip.core.manual)

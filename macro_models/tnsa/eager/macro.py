@@ -104,7 +104,8 @@ class EagerTnsa:
 
     def _steps(self, step_code: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """What a decrement takes from a positive and from a negative charge, each of shape (lines,)."""
-        ideal = step_code * 2.0**-STEP_FRACTION_BITS * self._sum_g()
+        config = self._model.config
+        ideal = step_code * 2.0**-STEP_FRACTION_BITS * config.load_of(self._sum_g(), unit_uS=config.lsb_uS)
         pos, neg = (2 * np.maximum(1, np.rint(ideal * (1.0 + gain))) for gain in self._model.converter_gain)
         return pos, neg
 

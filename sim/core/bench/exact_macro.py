@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 from macro_models import MacroConfig, Masks
 from macro_models.errors import ToolError
 from macro_models.exact.converter import combine_segments, convert
-from macro_models.exact.operation import LSB_SEGMENT_BITS, Converter, Direction, MvmOperation
+from macro_models.exact.operation import LSB_SEGMENT_BITS, STEP_FRACTION_BITS, Converter, Direction, MvmOperation
 from macro_models.macro import MvmResult
 from sim.core.cosim_core import CosimCore
 
@@ -21,10 +21,11 @@ LARGEST = 126
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class ExactMacro:
-    """The law of the ideal macro in Verilog (``rtl_gen.macro.model``), on any cells.
+    """The law of a macro without noise, for which networks are compiled, on any cells.
 
     A line's charge is ``2 a + 1`` for the accumulated product a of codes of inputs and cells; a decrement takes
-    ``2 step_code << dec_scale``.
+    ``2 max(1, rint(step_code * 2**-14 * load)) << dec_scale``. The load is that of the configuration: the sum of the
+    codes of a line's cells whose word line is on, or 2**14 behind a command port.
 
     Parameters
     ----------
@@ -36,7 +37,7 @@ class ExactMacro:
         Whether the macro has the weights of decrements that binary search needs.
     """
 
-    config: MacroConfig
+    config: Any
     cells: NDArray[np.int64]
     binary: bool = True
 
@@ -44,22 +45,30 @@ class ExactMacro:
         """Whether the macro carries out such operations."""
         return self.binary or op.converter is Converter.COUNT
 
+    def _held(self, op: MvmOperation, masks: Masks) -> NDArray[np.int64]:
+        """Cells that are on, ``[driven line, converted line]``."""
+        cells = self.cells * masks.word_lines(op)[:, None]
+        return cells if op.direction is Direction.FORWARD else cells.T
+
     def products(self, op: MvmOperation, masks: Masks, x: NDArray[np.integer]) -> NDArray[np.int64]:
         """Accumulated products of codes of shape (batch, inputs): shape (batch, lines)."""
-        cells = self.cells * masks.word_lines(op)[:, None]
-        if op.direction is Direction.FORWARD:
-            lines = np.stack([x, -x], axis=2).reshape(len(x), -1)
-            return lines * masks.driven(op) @ cells
-        return x * masks.driven(op) @ cells.T
+        lines = np.stack([x, -x], axis=2).reshape(len(x), -1) if op.direction is Direction.FORWARD else x
+        return lines * masks.driven(op) @ self._held(op, masks)
+
+    def load(self, op: MvmOperation, masks: Masks) -> NDArray[Any]:
+        """What decrements are fractions of, in codes, of shape (lines,)."""
+        return self.config.load(self._held(op, masks), axis=0, unit_uS=self.config.lsb_uS)
 
     def full_scale(self, op: MvmOperation, masks: Masks, x: ArrayLike) -> float:
         """Step code at which the largest product of a batch counts just to the end of the converter's range."""
-        most = max(np.abs(self.products(op, masks, part)).max() for part in _segments(op, np.asarray(x)))
-        return float(most) / max(op.max_steps, 1)
+        load = np.maximum(self.load(op, masks), 1)
+        most = max((np.abs(self.products(op, masks, part)) / load).max() for part in _segments(op, np.asarray(x)))
+        return float(most) * 2**STEP_FRACTION_BITS / max(op.max_steps, 1)
 
     def mvm(self, op: MvmOperation, masks: Masks, x: ArrayLike, op_id: ArrayLike) -> MvmResult:
         """Codes and decrements of a batch; see :meth:`macro_models.macro.MacroModel.mvm`."""
-        step = np.full(self.config.lines, 2 * op.step_code, dtype=np.int64)
+        half = np.rint(op.step_code * 2.0**-STEP_FRACTION_BITS * self.load(op, masks))
+        step = 2 * np.maximum(1, half).astype(np.int64)
         parts = [
             convert(op, 2 * self.products(op, masks, part) + 1, step, step, masks.enabled(op))
             for part in _segments(op, np.asarray(x))
@@ -84,13 +93,14 @@ def measure_cells(core: CosimCore, config: MacroConfig) -> NDArray[np.int64]:
     ToolError
         If a code is above :data:`LARGEST` or below 0.
     """
-    lines, rows = config.lines, []
+    lines, absent, rows = config.lines, config.cell_map.absent, []
     op = MvmOperation(direction=Direction.FORWARD, in_bits=2, in_signed=True, out_bits=8, step_code=1)
     on, off = np.ones(lines, dtype=bool), np.zeros(lines, dtype=bool)
     for line in range(lines):
         x = np.zeros((1, config.inputs(Direction.FORWARD)), dtype=np.int64)
         x[0, line // 2] = -1 if line % 2 else 1
-        codes = core.run(op, Masks(np.arange(lines) == line, on, off, off), x, 0).codes[0].astype(np.int64)
+        masks = Masks(np.arange(lines) == line, on, off, off)
+        codes = core.run(op, masks.without(*absent), x, 0).codes[0].astype(np.int64)
         if codes.min() < 0 or codes.max() > 2 * LARGEST + 1:
             at = int(np.argmax(np.abs(codes)))
             raise ToolError(

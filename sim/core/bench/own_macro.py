@@ -1,6 +1,9 @@
 """What ``mho verify core`` does where a user's own model is behind the pins: its cells are measured."""
 
+from collections.abc import Sequence
 from dataclasses import replace
+from itertools import pairwise
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,11 +13,18 @@ from hw.core.write_verify import WriteVerifyConfig, WriteVerifyParameters
 from macro_models import load_device
 from macro_models.cells.pulses import PulseArray
 from macro_models.errors import ToolError
+from macro_models.exact.pulse import AMPLITUDE_BITS
 from sim.cells.cosim import cell_fields, write_job
 from sim.core.bench.exact_macro import LARGEST, ExactMacro, measure_cells, require_programmed
 from sim.core.cosim_core import CosimCore
 
-__all__ = ["measured_macro", "program_and_measure"]
+__all__ = ["Programming", "measured_macro", "require_products"]
+
+_LEAST = 0.75
+"""Part of what a pulse does that one of twice its amplitude does at least; the cells are others."""
+
+MOST_JITTER = 8
+"""Verify codes by which two reads of a cell may differ."""
 
 
 def measured_macro(chip: Chip, core: CosimCore) -> ExactMacro:
@@ -32,46 +42,147 @@ def measured_macro(chip: Chip, core: CosimCore) -> ExactMacro:
     return ExactMacro(config=config, cells=cells, binary=binary)
 
 
-def program_and_measure(chip: Chip, core: CosimCore, before: ExactMacro, seed: int) -> tuple[ExactMacro, int, str]:
-    """Program random codes by write-verify and measure the cells again.
-
-    Returns
-    -------
-    tuple
-        The reference of the programmed macro, how many cells reached their targets, and how verify codes and products
-        agree.
+def require_products(chip: Chip, macro: ExactMacro) -> None:
+    """Refuses a verification in which lines would give no product but 0: whatever is wrong there would not be seen.
 
     Raises
     ------
     ToolError
-        If what is programmed is not what multiplies.
+        If no product of a line was another.
     """
-    rng = np.random.default_rng([seed, 0x0AC0])
-    targets = rng.integers(4, LARGEST - 8, (chip.lines, chip.lines))
-    chips = WriteVerifyParameters.from_chip(chip)
-    # Small steps for a model whose cells move by the amplitude; else the pulses of the chip description.
-    small = replace(
-        chips, tolerance=4, confirmations=0, set_start=8, set_step=0, set_ceiling=8, reset_start=8, reset_step=0,
-        reset_ceiling=8, set_cycles=2, reset_cycles=2, max_reversals=255, max_at_ceiling=255,
-    )
-    codes, done = _program(chip, core, replace(small, passes=1, wait_cycles=0), targets)
-    if done.mean() < 0.5:
-        codes, done = _program(chip, core, replace(chips, form=False, passes=1, wait_cycles=0), targets)
-    after = measured_macro(chip, core)
-    if done.any() and np.array_equal(after.cells, before.cells):
-        raise ToolError("the cells that are programmed must be those that multiply: no product changed by programming")
-    return after, int(done.sum()), require_programmed(codes, after.cells, done)
+    lines = chip.macro_config().cell_map.absent
+    for axis, (name, absent) in enumerate(zip(("bit line", "source line"), lines, strict=True)):
+        silent = np.flatnonzero(~macro.cells.any(axis=1 - axis) & ~absent)
+        if len(silent):
+            where = "" if len(silent) + absent.sum() == chip.lines else f" of {name} {silent[0]}"
+            raise ToolError(f"the macro's model: no product{where} but 0 was seen, so that nothing would be verified")
 
 
-def _program(
-    chip: Chip, core: CosimCore, parameters: WriteVerifyParameters, targets: NDArray[np.integer]
-) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
-    """Verify codes after a run, and the cells that were not given up."""
-    # The cells are the user's; these only fill the job.
-    array = PulseArray(PulseChip.of(chip).pulse_config(), device=load_device("rram-neurram"), seed=0, core=0)
-    job = write_job(chip, array, targets, None, parameters, full_time=True)
-    outcome = core.program(job).write
-    assert outcome is not None
-    fields = cell_fields(WriteVerifyConfig.from_chip(chip), outcome.cells)
-    shape = targets.shape
-    return fields["code"].reshape(shape), fields["fault"].reshape(shape) == 0
+class Programming:
+    """Programs the cells of the user's model through the pins, and asks what pulses do to them.
+
+    Parameters
+    ----------
+    chip, core
+        What is verified, and its simulation.
+    seed
+        Of the targets.
+    """
+
+    def __init__(self, chip: Chip, core: CosimCore, seed: int) -> None:
+        self.chip, self.core = chip, core
+        self._rng = np.random.default_rng([seed, 0x0AC0])
+        self._usual = replace(
+            WriteVerifyParameters.from_chip(chip), form=False, passes=1, wait_cycles=0, confirmations=0
+        )
+        rows, columns = chip.macro_config().cell_map.absent
+        self._absent = rows[:, None] | columns
+        self._jitter = MOST_JITTER
+        # The cells are the user's; these only fill the job.
+        self._array = PulseArray(PulseChip.of(chip).pulse_config(), device=load_device("rram-neurram"), seed=0, core=0)
+
+    def check_pulses(self) -> None:
+        """One pulse of each power of two as its amplitude, of each kind, on every second cell of some bit lines.
+
+        Raises
+        ------
+        ToolError
+            If cells change that get no pulse, none of those that get one does, a pulse does the opposite of what its
+            kind says, or a larger amplitude does much less.
+        """
+        chip = self.chip
+        before, again = self._read(), self._read()
+        self._still(before, again, ~self._absent)
+        self._jitter = int(np.abs(again - before).max())
+        kinds = [("set", 1), ("reset", -1)]
+        if chip.macro is not None and chip.macro.pins.get("form_pulse", 0) != 0:
+            kinds.append(("form", 1))
+        lines = np.arange(chip.lines)
+        alone = lines % 2 == 0
+        for kind, sign in kinds:
+            moved = []
+            for bit in range(AMPLITUDE_BITS):
+                pulsed = (lines % AMPLITUDE_BITS == bit)[:, None] & alone & ~self._absent
+                self._pulse(kind, sign, 1 << bit, pulsed)
+                after = self._read()
+                self._still(before, after, ~pulsed & ~self._absent)
+                moved.append(sign * float((after - before)[pulsed].mean()))
+                before = after
+            self._check_moves(kind, moved)
+
+    def program(self, before: ExactMacro) -> tuple[ExactMacro, int, str]:
+        """Program random codes by write-verify and measure the cells again.
+
+        Returns
+        -------
+        tuple
+            The reference of the programmed macro, how many cells reached their targets, and how verify codes and
+            products agree.
+
+        Raises
+        ------
+        ToolError
+            If what is programmed is not what multiplies.
+        """
+        targets = self._rng.integers(4, LARGEST - 8, self._absent.shape)
+        # Small steps for a model whose cells move by the amplitude; else the pulses of the chip description.
+        small = replace(
+            self._usual, tolerance=4, set_start=8, set_step=0, set_ceiling=8, reset_start=8, reset_step=0,
+            reset_ceiling=8, set_cycles=2, reset_cycles=2, max_reversals=255, max_at_ceiling=255,
+        )
+        codes, done = self._run(small, targets, self._absent)
+        if done[~self._absent].mean() < 0.5:
+            codes, done = self._run(self._usual, targets, self._absent)
+        after, done = measured_macro(self.chip, self.core), done & ~self._absent
+        require_products(self.chip, after)
+        if done.any() and np.array_equal(after.cells, before.cells):
+            raise ToolError(
+                "the cells that are programmed must be those that multiply: no product changed by programming"
+            )
+        how = require_programmed(codes[~self._absent], after.cells[~self._absent], done[~self._absent])
+        return after, int(done.sum()), how
+
+    def _read(self) -> NDArray[np.int64]:
+        """Verify codes of all cells."""
+        return self._run(replace(self._usual, max_pulses=0), np.zeros(self._absent.shape, dtype=int), self._absent)[0]
+
+    def _pulse(self, kind: str, sign: int, amplitude: int, cells: NDArray[np.bool_]) -> None:
+        """One pulse to each of these cells."""
+        more: dict[str, Any] = {f"{kind}_start": amplitude, f"{kind}_ceiling": amplitude}
+        once = replace(self._usual, tolerance=0, max_pulses=1, form=kind == "form", **more)
+        top = 2 ** PulseChip.of(self.chip).programming.verify_bits - 1
+        self._run(once, np.full(cells.shape, top if sign > 0 else 0), ~cells)
+
+    def _still(self, before: NDArray[np.int64], after: NDArray[np.int64], cells: NDArray[np.bool_]) -> None:
+        changed = np.argwhere((np.abs(before - after) > self._jitter) & cells)
+        if len(changed):
+            bl, sl = changed[0]
+            raise ToolError(
+                f"the macro's model: the cell of bit line {bl} and source line {sl} read {before[bl, sl]}, and later "
+                f"{after[bl, sl]}, though no pulse was for it"
+            )
+
+    def _check_moves(self, kind: str, moved: Sequence[float]) -> None:
+        """``moved``: by how much pulses of each amplitude moved cells in the mean, in the direction of their kind."""
+        what = f"the macro's model: {kind.upper()} pulses"
+        if min(moved) < -self._jitter:
+            raise ToolError(f"{what} must {'lower' if kind == 'reset' else 'raise'} cells, and did the opposite")
+        if max(moved) <= self._jitter:
+            raise ToolError(f"{what} changed no cell, so that nothing would be verified")
+        for bit, (less, more) in enumerate(pairwise(moved)):
+            if more < _LEAST * less - self._jitter:
+                raise ToolError(
+                    f"{what} of amplitude {2 << bit} must move cells at least as those of {1 << bit}, by {less:g} "
+                    f"verify codes in the mean, and moved them by {more:g}"
+                )
+
+    def _run(
+        self, parameters: WriteVerifyParameters, targets: NDArray[np.integer], skip: NDArray[np.bool_]
+    ) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+        """Verify codes after a run, and the cells that were not given up."""
+        outcome = self.core.program(
+            write_job(self.chip, self._array, targets, skip, parameters, full_time=True)
+        ).write
+        assert outcome is not None
+        fields = cell_fields(WriteVerifyConfig.from_chip(self.chip), outcome.cells)
+        return fields["code"].reshape(skip.shape), fields["fault"].reshape(skip.shape) == 0

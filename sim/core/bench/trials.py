@@ -9,13 +9,14 @@ from numpy.typing import NDArray
 
 from hw.config import Chip
 from macro_models import MacroModel, Masks, family, load_device
-from macro_models.exact.operation import STEP_WIDTH, Converter, MvmOperation
+from macro_models.cell_map import CellMap
+from macro_models.exact.operation import STEP_WIDTH, Converter, Direction, MvmOperation
 from sim.core.kinds import kind_of
 
 if TYPE_CHECKING:
     from sim.core.bench.exact_macro import ExactMacro
 
-__all__ = ["Trial", "make_models", "make_trial"]
+__all__ = ["Trial", "make_models", "make_trial", "make_whole_trial"]
 
 _DENSITIES = (1.0, 1.0, 0.9, 0.5, 0.05)
 """How many lines of a mask are on; all of them in two of five masks."""
@@ -75,7 +76,7 @@ def make_trial(
     rng = np.random.default_rng([seed, number, 0x7E57])
     core = number % len(models)
     config = models[core].config
-    masks = _random_masks(rng, *config.cell_map.shape)
+    masks = _random_masks(rng, config.cell_map)
     op = kind_of(config.kind).random_operation(rng)
     if not models[core].supports(op):
         op = replace(op, converter=Converter.COUNT)
@@ -93,7 +94,22 @@ def make_trial(
     )
 
 
-def _random_masks(rng: np.random.Generator, driven: int, converted: int) -> Masks:
+def make_whole_trial(model: "MacroModel | ExactMacro", direction: Direction, seed: int) -> Trial:
+    """A trial on all lines that there are."""
+    rng, config = np.random.default_rng([seed, direction, 0x7E58]), model.config
+    masks = Masks.reset(*config.cell_map.shape).without(*config.cell_map.absent)
+    op = replace(kind_of(config.kind).random_operation(rng), direction=direction, in_bits=4, in_signed=True, out_bits=8)
+    op = replace(op, converter=Converter.COUNT, relu=False)
+    x = rng.integers(-7, 8, (2, config.inputs(direction)))
+    return Trial(
+        seed=seed, number=-1, core=0, masks=masks, x=x, op_id=np.zeros(2, dtype=np.uint64), gap=0, stall=0, hold=0,
+        op=replace(op, step_code=int(np.clip(round(model.full_scale(op, masks, x)), 1, 2**STEP_WIDTH - 1))),
+    )
+
+
+def _random_masks(rng: np.random.Generator, cell_map: CellMap) -> Masks:
+    driven, converted = cell_map.shape
+
     def on(*shape: int) -> NDArray[np.bool_]:
         return rng.random(shape) < rng.choice(_DENSITIES)
 
@@ -101,7 +117,7 @@ def _random_masks(rng: np.random.Generator, driven: int, converted: int) -> Mask
     return Masks(
         np.array([on(driven) for _ in range(8)]), np.array([on(converted) for _ in range(8)]),
         rng.random(driven) < skip[0], rng.random(converted) < skip[1],
-    )
+    ).without(*cell_map.absent)
 
 
 def _with_step(

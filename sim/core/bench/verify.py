@@ -15,9 +15,9 @@ from macro_models.exact.operation import Direction, MvmOperation
 from sim.build.simulators import SHELL_DEPTH, icarus_build, verilator_build
 from sim.core.batch import Mode
 from sim.core.bench.exact_macro import ExactMacro
-from sim.core.bench.own_macro import measured_macro, program_and_measure
+from sim.core.bench.own_macro import Programming, measured_macro, require_products
 from sim.core.bench.report import VerifyReport
-from sim.core.bench.trials import Trial, make_models, make_trial
+from sim.core.bench.trials import Trial, make_models, make_trial, make_whole_trial
 from sim.core.bench.waves import write_groups
 from sim.core.bench.write_trials import check_run, check_stop, make_write_trial
 from sim.core.commands import command_check
@@ -127,9 +127,14 @@ def _run_users_model(chip: Chip, core: CosimCore, report: VerifyReport, operatio
     if programmable and report.simulator != "icarus":
         last = operations // 2
         _Bench(chip, core, [model], [module], report).run(last, seed, last=False)
-        model, count, how = program_and_measure(chip, core, model, seed)
+        programming = Programming(chip, core, seed)
+        programming.check_pulses()
+        model, count, how = programming.program(model)
         report.macro += f", {count} of {chip.lines**2} programmed: {how}"
         operations -= last
+    elif programmable:
+        report.macro += "; cells are programmed through the pins in verilator alone"
+    require_products(chip, model)
     _Bench(chip, core, [model], [module], report).run(operations, seed + 1)
 
 
@@ -179,7 +184,10 @@ class _Bench:
                 if not self.icarus:
                     self._compare(trial, Mode.EAGER)
                 self.report.eager += 1
-        if not self.measured:
+        if self.measured:
+            for direction in list(Direction)[: 1 + self.kind.transposed]:
+                self._check_whole(direction, seed)
+        else:
             for number in range(4 * self.kind.transposed):
                 self._check_transpose(np.random.default_rng([seed, number, 0x7A]))
             self._check_commands(seed)
@@ -234,6 +242,12 @@ class _Bench:
             at, difference = str(first), f"{found[first]} instead of {expected[first]}"
         where = f"the core of {self.chip.name} in {self.report.simulator} ({mode.name.lower()})"
         raise ToolError(f"{what} of {where} at {at} must be as in the model: {difference}; {trial}")
+
+    def _check_whole(self, direction: Direction, seed: int) -> None:
+        """All lines at once, in one direction, with codes over the whole range."""
+        trial = make_whole_trial(self.models[0], direction, seed)
+        if np.ptp(np.abs(self._compare(trial, Mode.EAGER if self.icarus else Mode.LAZY).codes)) < 2:
+            raise ToolError(f"no product {direction.name.lower()} but 0 was seen, so that nothing would be verified")
 
     def _check_transpose(self, rng: np.random.Generator) -> None:
         """``<W x, y> == <x, W^T y>`` on the accumulators that the pins of the RTL led to, of an ideal macro."""

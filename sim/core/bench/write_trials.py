@@ -98,7 +98,7 @@ def make_write_trial(chip: Chip, seed: int, number: int, *, pauses: bool = True)
 
 def _holds(chip: Chip) -> bool:
     """Whether the macro can hold the core; a pulse of one that cannot goes on, or is told of it too late."""
-    if "hold" in chip.core.synchronise:
+    if "hold" in PulseChip.of(chip).core.synchronise:
         return False
     return chip.macro is None or any(pin.constant is None for pin in chip.macro.connections.get("hold", ()))
 

@@ -112,7 +112,8 @@ def expected(op: MvmOperation, x: np.ndarray, *, wl: int = 0xFFFF, lines: int = 
     else:
         a = k @ x
         enabled &= on.astype(bool)
-    step = np.full(LINES, 2 * op.step_code)
+    load = k.sum(axis=0 if op.direction is Direction.FORWARD else 1)
+    step = 2 * np.maximum(1, np.rint(op.step_code * load / 2**14)).astype(np.int64)
     codes, _ = convert(op, 2 * a + 1, step, step, enabled)
     return [int(code) for code in codes]
 
@@ -129,8 +130,8 @@ async def begin(dut) -> Host:
     return host
 
 
-FORWARD = MvmOperation(direction=Direction.FORWARD, in_bits=4, out_bits=8, step_code=5)
-BACKWARD = MvmOperation(direction=Direction.BACKWARD, in_bits=4, out_bits=6, step_code=19, converter=Converter.BINARY)
+FORWARD = MvmOperation(direction=Direction.FORWARD, in_bits=4, out_bits=8, step_code=730)
+BACKWARD = MvmOperation(direction=Direction.BACKWARD, in_bits=4, out_bits=6, step_code=2780, converter=Converter.BINARY)
 
 
 @cocotb.test(timeout_time=1, timeout_unit="ms")
@@ -166,7 +167,7 @@ async def test_masks(dut) -> None:
     await host.write("masks", wl, word=3)
     await host.write("masks", lines, word=8 + 5)
     for direction in Direction:
-        op = MvmOperation(direction=direction, step_code=7, wl_select=3, line_select=5)
+        op = MvmOperation(direction=direction, step_code=1024, wl_select=3, line_select=5)
         x = vector(op, 9)
         await host.describe(op)
         await host.give(x)

@@ -58,10 +58,6 @@ class PwmChip(Chip):
         if 2 * self.digital.lanes > self.core.lines:
             most = f"half of core.lines = {self.core.lines}"
             raise ChipError("digital.lanes", f"digital.lanes must be at most {most}, not {self.digital.lanes}")
-        for name in ("manual", "synchronise", "trim"):
-            if value := getattr(self.core, name):
-                sentence = f"core.{name} must not be set: a core of kind pwm has none, not {value!r}"
-                raise ChipError(f"core.{name}", sentence)
         if self.clock.cycles(self.programming.t_pulse_ns) > _MAX_CYCLES:
             most = f"{_MAX_CYCLES:,} cycles at clock.f_clk_MHz = {self.clock.f_clk_MHz:g}"
             name = "programming.t_pulse_ns"

@@ -19,13 +19,13 @@ class PwmCoreSection(CoreSection):
 
     instead: ClassVar[dict[str, str]] = {
         "corelet": "a core of this kind has no corelets: core.lines must be 16, 64 or 256",
+        **dict.fromkeys(("trim", "manual", "synchronise"), "a core of this kind has no such registers at its pins"),
     }
     """What to say of keys that do not exist and that somebody looks for."""
     kind: str = key(
         "pwm", "Kind of macro: phase-change devices, pulse-width inputs, oscillators.", choices=("pwm",),
         shapes=("core",),
     )
-    trim: bool = key(False, "Durations are constants: a core of this kind has no registers for them.", later=True)
     lines: int = key(
         256, "Unit cells each way: rows of weights, and columns.", choices=(16, 64, 256), shapes=("core", "tile")
     )
@@ -84,7 +84,9 @@ class AdcSection(Section):
 
     _name = "adc"
     bits: int = key(8, "Most output bits of an operation, the sign included.", low=2, high=8)
-    f_max_GHz: float = key(3.3, "Highest frequency of an oscillator, in GHz.", low=0.0001, high=100.0)
+    f_max_GHz: float = key(
+        3.3, "Highest frequency of an oscillator, in GHz.", low=0.0001, high=100.0, shapes=("core",)
+    )
     gain_MHz_per_uA: float = key(
         35.0, "Frequency of an oscillator over its current, at a mirror ratio of 1, in MHz / uA.", low=0.001, high=1e6
     )

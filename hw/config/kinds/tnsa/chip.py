@@ -1,6 +1,7 @@
 """A chip of transposable cores."""
 
 from dataclasses import asdict, dataclass, field, replace
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from hw.config.chip import SYNCHRONISER_CYCLES
@@ -53,6 +54,8 @@ class TnsaChip(PulseChip):
             if self.clock.cycles(t_ns) + SYNCHRONISER_CYCLES * bool(self.core.synchronise) > _MAX_CYCLES:
                 most = f"{_MAX_CYCLES:,} cycles at clock.f_clk_MHz = {self.clock.f_clk_MHz:g}"
                 raise ChipError(f"timing.{name}", f"timing.{name} must be at most {most}, not {t_ns:g} ns")
+        if not all(self.macro_config().cell_map.there):
+            raise ChipError("macro.pins", "macro.pins must leave two bit lines of a pair and a source line")
         if self.adc.converter == "binary" and not self.neuron.ideal:
             raise ChipError("adc.converter", 'adc.converter must be "count" where [neuron] is not ideal, not "binary"')
 
@@ -60,6 +63,18 @@ class TnsaChip(PulseChip):
     def lines(self) -> int:
         """Bit lines, source lines and word lines of one core: 16, 64 or 256."""
         return self.core.corelet**2
+
+    @cached_property
+    def absent_lines(self) -> tuple[tuple[int, ...], tuple[int, ...]]:
+        """Bit lines and source lines that a smaller macro of the user has not: those whose signals reach no pin."""
+        if self.macro is None:
+            return (), ()
+        signals = ("bl_pos", "bl_neg", "wl_en"), ("sl_pos", "sl_neg", "cmp")
+        bit, source = (set[int]().union(*(self.macro.open_bits(s, self.lines) for s in side)) for side in signals)
+        if self.macro.command_table is not None:
+            beyond, unsent = self.macro.command_table.absent(self.lines)
+            bit, source = bit | beyond | unsent, source | beyond
+        return tuple(sorted(bit)), tuple(sorted(source))
 
     @property
     def operation_cycles(self) -> dict[str, int]:
@@ -129,15 +144,21 @@ class TnsaChip(PulseChip):
                 r_sense_ohm=self.wires.r_sense_ohm,
             ),
             neuron=Neuron(**asdict(self.neuron)),
+            absent_bit_lines=self.absent_lines[0],
+            absent_source_lines=self.absent_lines[1],
+            absolute=self.macro is not None and bool(self.macro.commands),
         )
 
     def sizes(self) -> list[tuple[str, str]]:
         """What follows from the description: pairs of a name and a value with its unit."""
         n = self.lines
+        bit, source = (n - len(absent) for absent in self.absent_lines)
+        rows, columns = self.macro_config().cell_map.there
         result = [
             ("lines of a core", f"{n} bit lines, {n} source lines, {n} word lines, {n} converters"),
-            ("cells", f"{n * n * self.cores:,} ({n * n:,} a core)"),
-            ("signed weights, forward", f"{n // 2} x {n} a core"),
+            *([("lines of its macro", f"{bit} bit lines, {source} source lines")] if any(self.absent_lines) else []),
+            ("cells", f"{bit * source * self.cores:,} ({bit * source:,} a core)"),
+            ("signed weights, forward", f"{rows} x {columns} a core"),
             ("conductance grid", f"{self.cells.g_full_scale_uS / (2**self.core.g_bits - 1):.4g} uS a code"),
         ]
         for operation, cycles in self.operation_cycles.items():

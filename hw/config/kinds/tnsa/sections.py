@@ -3,9 +3,10 @@
 from dataclasses import asdict, dataclass
 from typing import ClassVar
 
-from hw.config.chip import CoreSection, Section
+from hw.config.chip import Section
 from hw.config.cost import EnergySection, energy_key
 from hw.config.keys import ChipError, key
+from hw.config.programming import PulseCoreSection
 from macro_models.exact.operation import MAX_BITS
 
 __all__ = [
@@ -15,7 +16,7 @@ __all__ = [
 
 
 @dataclass(frozen=True, kw_only=True)
-class TnsaCoreSection(CoreSection):
+class TnsaCoreSection(PulseCoreSection):
     """``[core]``: one transposable core."""
 
     instead: ClassVar[dict[str, str]] = {

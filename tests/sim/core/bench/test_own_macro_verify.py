@@ -26,7 +26,7 @@ def test_pins_of_the_examples_fit(name: str) -> None:
 @pytest.mark.parametrize("name", ["foundry", "command-port"])
 def test_a_model_of_an_example_is_short(name: str) -> None:
     (model,) = load_chip(EXAMPLES / name / "chip.toml").macro.files  # pyright: ignore[reportOptionalMemberAccess]
-    assert len((EXAMPLES / name / model).read_text().splitlines()) <= 40
+    assert len((EXAMPLES / name / model).read_text().splitlines()) <= 45
 
 
 @pytest.mark.cosim("iverilog", "vvp", "cocotb")
@@ -59,7 +59,7 @@ def _copy(folder: Path, name: str, old: str, new: str, *, model: str = "") -> Pa
 @pytest.mark.cosim("iverilog", "vvp", "cocotb")
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("old", "new"), [("(YN[y + 1] ? g : 0)", "(YN[16 - y] ? g : 0)"), ("2 * STEP) << SC", "2 * STEP) << 0")]
+    ("old", "new"), [("(YN[y + 1] ? g : 0)", "(YN[16 - y] ? g : 0)"), ("2 * step) << SC", "2 * step) << 0")]
 )
 def test_a_model_that_does_another_thing_is_noticed(old: str, new: str, tmp_path: Path) -> None:
     chip = load_chip(_copy(tmp_path, "foundry", old, new))
