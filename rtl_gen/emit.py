@@ -48,22 +48,23 @@ def module_texts(
     config = None if macro is None else command_port_config(macro, pins)
     parts = {} if config is None else emit(CommandPort(config), name=port, prefix=prefix, reset_low=reset != "rst")
     component = build_tile(chip, tile) if part == "tile" else (build_chip if part == "chip" else build_top)(chip, wrap)
-    return emit_block(chip, component, name, prefix, own_macro=own_macro, part=part) | parts | {
+    return emit_block(chip, component, name, prefix, own_macro=own_macro, part=part, wrap=wrap) | parts | {
         adapter: write_adapter(macro, pins, ports, name=adapter, reset=reset, command_port=port)
     }
 
 
 def emit_block(
-    chip: Chip, component: wiring.Component, name: str, prefix: str, *, own_macro: bool = True, part: str = "chip"
+    chip: Chip, component: wiring.Component, name: str, prefix: str, *, own_macro: bool = True, part: str = "chip",
+    wrap: str = "none",
 ) -> dict[str, str]:
     """Verilog of a block of a chip by the names of its modules, the top ``name`` first.
 
-    ``part`` is what it is of, as at :func:`module_texts`. Where macros are in it, their supplies are ports of every
-    module around them.
+    ``part`` and ``wrap`` are what it is of, as at :func:`module_texts`. Where macros are in it, their supplies are ports
+    of every module around them.
     """
     low = chip.verilog.reset == "async_low"
     texts = emit(
-        component, name=name, prefix=prefix, reset_low=low, own=configurations(chip, part),
+        component, name=name, prefix=prefix, reset_low=low, own=configurations(chip, part, wrap),
         clock_gates=chip.verilog.clock_gate == "module", test_ports=chip.verilog.test,
     )
     macro = chip.macro if own_macro else None

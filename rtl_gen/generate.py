@@ -66,10 +66,11 @@ def generate(
         ``core``: the core of a chip that has one (the default there); of one that has several ``chip``: all of it (the
         default there), ``tile``: one of its tiles, ``noc``: its network on chip.
     wrap
-        Bus around the core or the chip: ``none``, ``wishbone`` (the default) or ``axil``; the others have none.
+        Bus around the core or the chip: ``none``, ``wishbone`` (the default), ``axil``, or ``uart``, a serial line; the
+        others have none.
     top
-        Name of the top module (default: the prefix and ``core`` or ``chip`` with ``_wb`` or ``_axil``, ``core_tile``,
-        ``noc``).
+        Name of the top module (default: the prefix and ``core`` or ``chip`` with ``_wb``, ``_axil`` or ``_uart``,
+        ``core_tile``, ``noc``).
     prefix
         Put before the name of every other module (default: the chip's).
     tile

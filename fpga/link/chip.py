@@ -9,8 +9,7 @@ import numpy as np
 from fpga.link.client import LinkClient
 from fpga.link.errors import BusFault
 from fpga.link.simulated import PinsTransport
-from hw.board.chip import UartChip
-from hw.chip import ChipParts
+from hw.chip import ChipParts, ChipTop
 from hw.config import Chip
 from hw.host.link.format import Status
 from hw.host.link.tasks import Read, Write
@@ -119,4 +118,4 @@ def verify_line(
 
 def _build(chip: Chip, parts: ChipParts) -> Path:
     """Folder of the simulator, from the cache or built now."""
-    return build_apart("chip-line", chip, lambda: UartChip(parts, _UART), _TOP)
+    return build_apart("chip-line", chip, lambda: ChipTop(parts, wrap="uart", line=_UART), _TOP)

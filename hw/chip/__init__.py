@@ -7,17 +7,28 @@ from macro_models.lazy import lazy_names
 if TYPE_CHECKING:
     from hw.chip.chip import Chip
     from hw.chip.config import ChipParts
-    from hw.chip.tops import WRAPS, BusTop, ChipTop, build_chip, build_tile, build_top, configurations, top_name
+    from hw.chip.tops import (
+        WRAPS,
+        BusTop,
+        ChipTop,
+        build_chip,
+        build_tile,
+        build_top,
+        configurations,
+        serial_line,
+        top_name,
+    )
 
 __all__ = [
     "WRAPS", "BusTop", "Chip", "ChipParts", "ChipTop", "build_chip", "build_tile", "build_top", "configurations",
-    "top_name",
+    "serial_line", "top_name",
 ]
 
 __getattr__ = lazy_names(__name__, {
     "hw.chip.chip": ("Chip",),
     "hw.chip.config": ("ChipParts",),
     "hw.chip.tops": (
-        "WRAPS", "BusTop", "ChipTop", "build_chip", "build_tile", "build_top", "configurations", "top_name",
+        "WRAPS", "BusTop", "ChipTop", "build_chip", "build_tile", "build_top", "configurations",
+        "serial_line", "top_name",
     ),
 })

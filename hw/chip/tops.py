@@ -13,18 +13,49 @@ from hw.config import Chip as Description
 from hw.core.port import join
 from hw.host.bridges.axil import AxiLiteBridge
 from hw.host.bridges.wishbone import WishboneBridge
+from hw.host.link.model import LinkConfig
+from hw.host.link.uart import UartConfig
+from hw.host.link.uart_bridge import UartBridge
 from hw.kinds import CoreBlocks, core_blocks
 from hw.tile.core_tile import CoreTile
 from hw.tile.mesh import TileMesh
 from macro_models.errors import InputError
 
-__all__ = ["WRAPS", "BusTop", "ChipTop", "build_chip", "build_tile", "build_top", "configurations", "top_name"]
+__all__ = ["BAUDS", "WRAPS", "BusTop", "ChipTop", "build_chip", "build_tile", "build_top", "configurations",
+           "serial_line", "top_name"]
 
-_BRIDGES = {"wishbone": ("wb", WishboneBridge), "axil": ("axil", AxiLiteBridge)}
-"""Buses that may wrap a core or a chip: end of the top's name, and the bridge from its one member beside ``bus``."""
+_BRIDGES = {"wishbone": WishboneBridge, "axil": AxiLiteBridge}
+"""Buses that may wrap a core or a chip: the bridge from its members beside ``bus``."""
 
-WRAPS = {"none": ""} | {wrap: f"_{end}" for wrap, (end, _) in _BRIDGES.items()}
+WRAPS = {"none": "", "wishbone": "_wb", "axil": "_axil", "uart": "_uart"}
 """What wraps a core or a chip, and how the name of its top ends."""
+
+BAUDS = (1_000_000, 115_200, 9_600)
+"""Rates of a serial line: the first one that the clock has within a percent."""
+
+
+def _bridge(wrap: str, width: int, line: UartConfig | None) -> Any:
+    """From the bus, or serial line, of a top to its registers."""
+    if wrap != "uart":
+        return _BRIDGES[wrap](width)
+    assert line is not None
+    return UartBridge(LinkConfig(address_width=width), line)
+
+
+def serial_line(chip: Description) -> UartConfig:
+    """The serial line of a top behind one: 8 data bits, no parity, 1 stop bit, at one of :data:`BAUDS`.
+
+    Raises
+    ------
+    InputError
+        If the clock is too slow.
+    """
+    hz = round(1e6 * chip.clock.f_clk_MHz)
+    for baud in BAUDS:
+        if hz >= 8 * baud and abs((line := UartConfig(clock_hz=hz, baud=baud)).error) < 0.01:
+            return line
+    raise InputError(f"{chip.name}: clock.f_clk_MHz must be at least {8e-6 * BAUDS[-1]:g} behind a serial line, not "
+                     f"{chip.clock.f_clk_MHz:g}")
 
 
 class BusTop(wiring.Component):
@@ -34,13 +65,13 @@ class BusTop(wiring.Component):
     ----------
     blocks
         What the core is generated from.
-    wrap
-        ``wishbone`` or ``axil``.
+    wrap, line
+        ``wishbone``, ``axil``, or ``uart``, whose line this is.
 
     Members
     -------
-    wb : Out(Wishbone), or s_axil : Out(AxiLite)
-        The bus.
+    wb : Out(Wishbone), s_axil : Out(AxiLite), or rx, tx : In(1), Out(1)
+        The bus, or the host link (docs/design/link.md).
     irq : Out(1)
         Interrupt, as long as what raised it lasts.
     <what the core has beside its vector port>
@@ -49,15 +80,15 @@ class BusTop(wiring.Component):
 
     irq: Signal
 
-    def __init__(self, blocks: CoreBlocks, *, wrap: str) -> None:
-        self.blocks, self.wrap = blocks, wrap
-        self._bridge: Any = _BRIDGES[wrap][1](blocks.registers.address_width)
-        self._bus = next(name for name in self._bridge.signature.members if name != "bus")
+    def __init__(self, blocks: CoreBlocks, *, wrap: str, line: UartConfig | None = None) -> None:
+        self.blocks, self.wrap, self.line = blocks, wrap, line
+        self._bridge = _bridge(wrap, blocks.registers.address_width, line)
+        self._bus = _beside_bus(self._bridge)
         self._core: Any = blocks.core()
         self._own = {
             name: member for name, member in self._core.signature.members.items() if name not in self._core.port.members
         }
-        super().__init__({self._bus: self._bridge.signature.members[self._bus], "irq": Out(1), **self._own})
+        super().__init__({**self._bus, "irq": Out(1), **self._own})
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
@@ -65,7 +96,7 @@ class BusTop(wiring.Component):
         host: Any = self.blocks.host()
         core = self._core
         m.submodules.host, m.submodules.core = host, core
-        connect(m, outside=flipped(getattr(self, self._bus)), bridge=getattr(bridge, self._bus))
+        join(m, wiring.Signature(self._bus), bridge, flipped(self))
         connect(m, bridge=bridge.bus, host=host.bus)
         join(m, core.port, core, host)
         m.d.comb += self.irq.eq(host.irq)
@@ -80,34 +111,41 @@ class ChipTop(wiring.Component):
     ----------
     parts
         What the chip is made of.
-    wrap
-        ``wishbone`` or ``axil``.
+    wrap, line
+        As at :class:`BusTop`.
     outside
         As at :class:`hw.tile.mesh.TileMesh`.
 
     Members
     -------
-    wb : Out(Wishbone), or s_axil : Out(AxiLite)
-        The bus.
+    wb : Out(Wishbone), s_axil : Out(AxiLite), or rx, tx : In(1), Out(1)
+        As at :class:`BusTop`.
     <what a chip has beside its bus>
         As it is, see :class:`hw.chip.chip.Chip`.
     """
 
-    def __init__(self, parts: ChipParts, *, wrap: str, outside: bool = False) -> None:
-        self.parts, self.wrap, self.outside = parts, wrap, outside
-        self._bridge: Any = _BRIDGES[wrap][1](address_width(parts.mesh))
+    def __init__(
+        self, parts: ChipParts, *, wrap: str, outside: bool = False, line: UartConfig | None = None
+    ) -> None:
+        self.parts, self.wrap, self.outside, self.line = parts, wrap, outside, line
+        self._bridge = _bridge(wrap, address_width(parts.mesh), line)
         self._chip: Any = Chip(parts, outside=outside)
-        self._bus = next(name for name in self._bridge.signature.members if name != "bus")
+        self._bus = _beside_bus(self._bridge)
         self._own = {name: member for name, member in self._chip.signature.members.items() if name != "bus"}
-        super().__init__({self._bus: self._bridge.signature.members[self._bus], **self._own})
+        super().__init__({**self._bus, **self._own})
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
         m.submodules[self.wrap], m.submodules.chip = self._bridge, self._chip
-        connect(m, outside=flipped(getattr(self, self._bus)), bridge=getattr(self._bridge, self._bus))
+        join(m, wiring.Signature(self._bus), self._bridge, flipped(self))
         connect(m, bridge=self._bridge.bus, chip=self._chip.bus)
         join(m, wiring.Signature(self._own), self._chip, flipped(self))
         return m
+
+
+def _beside_bus(bridge: Any) -> dict[str, Any]:
+    """Members of a bridge but the bus of registers."""
+    return {name: member for name, member in bridge.signature.members.items() if name != "bus"}
 
 
 def top_name(wrap: str, part: str = "core") -> str:
@@ -123,13 +161,14 @@ def top_name(wrap: str, part: str = "core") -> str:
     return f"{part}{WRAPS[wrap]}"
 
 
-def configurations(chip: Description, part: str = "chip") -> tuple[object, ...]:
-    """What the blocks of a chip are configured by, or of its ``core`` alone.
+def configurations(chip: Description, part: str = "chip", wrap: str = "none") -> tuple[object, ...]:
+    """What the blocks of a chip are configured by, or of its ``core`` alone; with them what a serial line is.
 
     Their modules are called by the names of the blocks alone.
     """
     tiles = chip.tiled and part != "core"
-    return ChipParts.from_chip(chip).configurations if tiles else core_blocks(chip).configurations
+    found = ChipParts.from_chip(chip).configurations if tiles else core_blocks(chip).configurations
+    return (*found, serial_line(chip)) if wrap == "uart" else found
 
 
 def build_tile(chip: Description, number: int = 0) -> wiring.Component:
@@ -156,11 +195,11 @@ def build_chip(chip: Description, wrap: str = "wishbone", *, outside: bool = Fal
     parts = ChipParts.from_chip(chip)
     if wrap == "none":
         return TileMesh(parts.tiles, parts.mesh, parts.core, outside=outside)
-    return ChipTop(parts, wrap=wrap, outside=outside)
+    return ChipTop(parts, wrap=wrap, outside=outside, line=serial_line(chip) if wrap == "uart" else None)
 
 
 def build_top(chip: Description, wrap: str = "wishbone") -> wiring.Component:
-    """The top of ``chip`` behind the bus ``wrap``: ``none``, ``wishbone`` or ``axil``.
+    """The top of ``chip`` behind the bus ``wrap``: ``none``, ``wishbone``, ``axil`` or ``uart``.
 
     Raises
     ------
@@ -175,4 +214,4 @@ def build_top(chip: Description, wrap: str = "wishbone") -> wiring.Component:
     blocks = core_blocks(chip)
     if wrap == "none":
         return blocks.core()
-    return BusTop(blocks, wrap=wrap)
+    return BusTop(blocks, wrap=wrap, line=serial_line(chip) if wrap == "uart" else None)

@@ -26,11 +26,12 @@ _NAMED = 8
     "chip.  [default: all]",
 )
 @click.option(
-    "--wrap", type=click.Choice(["none", "wishbone", "axil"]), help="Bus around a core or a chip.  [default: wishbone]"
+    "--wrap", type=click.Choice(["none", "wishbone", "axil", "uart"]),
+    help="Bus, or serial line, around a core or a chip.  [default: wishbone]",
 )
 @click.option(
     "--top", metavar="NAME", type=WORD,
-    help="Name of the top module (default: PREFIX and core or chip with _wb or _axil, core_tile, or noc).",
+    help="Name of the top module (default: PREFIX and core or chip with _wb, _axil or _uart, core_tile, or noc).",
 )
 @click.option(
     "--tile", metavar="C,R", type=WORD, help="Which tile, with --part tile, of a chip that has several kinds.",

@@ -24,7 +24,7 @@ def core_texts(chip: Chip, output: Path, wrap: str, name: str, prefix: str) -> d
     modules = module_texts(chip, wrap, top=name, prefix=prefix)
     design, rtl = macro_design(
         chip, modules, name, prefix, what=f"Compute-in-memory core {chip.name}",
-        cores=("" if wrap == "none" else "core.",),
+        cores=("" if wrap == "none" else "core.",), simulated=wrap != "uart",
     )
     texts = rtl | macro_texts(design)
     if wrap != "none":
@@ -32,5 +32,6 @@ def core_texts(chip: Chip, output: Path, wrap: str, name: str, prefix: str) -> d
         texts |= register_texts(registers, name)
         texts[f"regs/{name}_driver.h"] = c_driver(chip, name)
     texts |= contract_texts(chip, modules, name, prefix)
-    texts |= {f"tb/{path}": text for path, text in bench_files(design, wrap, model_files(chip, output)).items()}
+    if wrap != "uart":
+        texts |= {f"tb/{path}": text for path, text in bench_files(design, wrap, model_files(chip, output)).items()}
     return with_readme(design, texts)

@@ -22,6 +22,7 @@ from rtl_gen.parts.assembly import (
     with_readme,
 )
 from rtl_gen.parts.chip_bench import chip_bench_files
+from rtl_gen.tile_driver import TILES_HEADER, tile_driver
 
 __all__ = ["chip_texts", "tile_texts", "which_tile"]
 
@@ -38,12 +39,15 @@ def chip_texts(chip: Chip, output: Path, wrap: str, name: str, prefix: str) -> d
     design, rtl = macro_design(
         chip, modules, name, prefix,
         what=f"Compute-in-memory chip {chip.name}, {_tiles(mesh)}",
-        cores=tuple(f"{within}tile_{column}_{row}.core." for column, row in places),
+        cores=tuple(f"{within}tile_{column}_{row}.core." for column, row in places), simulated=wrap != "uart",
         bench=("program.py",),
     )
     texts = rtl | macro_texts(design) | register_texts(parts.address_map, name)
     texts |= contract_texts(chip, modules, name, prefix)
-    bench = chip_bench_files(design, parts, wrap, model_files(chip, output))
+    if wrap != "none":
+        texts[f"regs/{TILES_HEADER}"] = tile_driver()
+    # Behind a serial line a host of Python is at the other end, and no bench.
+    bench = {} if wrap == "uart" else chip_bench_files(design, parts, wrap, model_files(chip, output))
     return with_readme(design, texts | {f"tb/{path}": text for path, text in bench.items()})
 
 

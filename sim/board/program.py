@@ -5,7 +5,7 @@ the array does, bit by bit. They relax between passes, which is the host's work:
 records read after each and loaded before the next.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from typing import Any, NamedTuple
@@ -20,7 +20,7 @@ from hw.emulator.layout import PULSES
 from hw.emulator.pins.config import CONSTANTS, LOG, LOG_LEVEL
 from hw.host.core.write_map import CODE_BITS, FIFO_DEPTH, RESULT_PULSES, RESULT_VALID, WORD_FLAG
 from hw.host.link.tasks import Poll, Read, Task, Write
-from hw.host.registers import register_word
+from hw.host.registers import RegisterMap, register_word
 from macro_models.cells.pulses import PulseArray
 from macro_models.errors import InputError, ToolError
 from macro_models.exact.pulse import RECORD_WORDS, PulseRecord
@@ -30,7 +30,7 @@ from sim.cells.cosim import KINDS, check_engine, check_report, shortened, target
 from sim.cells.job import COUNTERS
 from sim.cells.write_verify import ProgramRun
 
-__all__ = ["BoardProgrammer"]
+__all__ = ["BoardProgrammer", "parameter_writes"]
 
 _COUNTERS = COUNTERS[:6]
 
@@ -171,7 +171,8 @@ class BoardProgrammer:
         flags = {name: register_word(self._map, "write_status", **{name: 1}) for name in ("done", "error", "overrun")}
         start = register_word(self._map, "write_control", start=1)
         self.bus.execute([
-            *self._parameters(parameters), Write(status, sum(flags.values())), Write(self._at("write_control"), start),
+            *(Write(CORE_BASE + at, word) for at, word in parameter_writes(self._map, parameters)),
+            Write(status, sum(flags.values())), Write(self._at("write_control"), start),
         ])
         # From here on the cells on the board are not what they were.
         self._records, self._idle = None, False
@@ -261,19 +262,18 @@ class BoardProgrammer:
         last = int(level[-1])
         return results, pulses, int(status[0]), _Levels(last & 2**shift - 1, last >> shift, int(logged[0]))
 
-    def _parameters(self, parameters: WriteVerifyParameters) -> list[Task]:
-        values = {name: int(value) for name, value in asdict(parameters).items()}
-        tasks: list[Task] = []
-        for register in self._map.registers:
-            names = [placed.field.name for placed in register.placed]
-            if names and set(names) <= values.keys():
-                word = register_word(self._map, register.name, **{name: values[name] for name in names})
-                tasks.append(Write(CORE_BASE + register.address, word))
-        return tasks
-
     def _at(self, name: str) -> int:
         return CORE_BASE + self._map[name].address
 
     def _word(self, index: int) -> int:
         """Address of a word of region 3."""
         return load_base(self._parts) + load_offset(self._parts, PULSES, index)
+
+
+def parameter_writes(map: RegisterMap, parameters: WriteVerifyParameters) -> Iterator[tuple[int, int]]:
+    """Addresses and words of a core's registers by which a run of write-verify has these parameters."""
+    values = {name: int(value) for name, value in asdict(parameters).items()}
+    for register in map.registers:
+        names = [placed.field.name for placed in register.placed]
+        if names and set(names) <= values.keys():
+            yield register.address, register_word(map, register.name, **{name: values[name] for name in names})

@@ -53,12 +53,13 @@ class Coming:
 class SourcePlan:
     """Blocks of one of the host's flows: flits of shape (blocks, flits, words), who takes them, the flow's number.
 
-    Those that are ``coming`` have no data yet.
+    Those that are ``coming`` have no data yet. ``value`` is what the blocks are of.
     """
 
     flits: NDArray[np.uint32]
     members: int
     flow: int
+    value: int = 0
     coming: Coming | None = None
 
     @property
@@ -187,7 +188,7 @@ def make_plan(
         held = code.inputs[value]
         lanes = entries.get(value, np.zeros((images, held.channels * held.pixels), np.int16))
         coming = Coming(value=value, held=held, to=to, slot=slot)
-        sources.append(SourcePlan(flits=coming.flits(lanes, mesh), members=len(to.nodes), flow=flow,
+        sources.append(SourcePlan(flits=coming.flits(lanes, mesh), members=len(to.nodes), flow=flow, value=value,
                                   coming=None if value in entries else coming))
     return Plan(
         parts=parts, tiles=tuple(nodes.values()), requests=requests, sources=tuple(sources),

@@ -70,7 +70,7 @@ class FrameReceiver(wiring.Component):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        m.submodules.crc = crc = Crc32()
+        m.submodules.checksum = crc = Crc32()
         m.submodules.buffer = buffer = Memory(shape=8, depth=self.size, init=[])
         write, read = buffer.write_port(), buffer.read_port()
         request: Any = self.request
@@ -139,7 +139,7 @@ class FrameSender(wiring.Component):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        m.submodules.crc = crc = Crc32()
+        m.submodules.checksum = crc = Crc32()
         byte = Signal(8)
         last = Signal()
         ending = Signal()

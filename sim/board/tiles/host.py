@@ -157,6 +157,8 @@ class TilesHost:
         sources = [_Source(one, self._records(one.flits), one.ready) for one in plan.sources]
         self._exchange(plan, sources, sinks, spare, heard, answer)
         self._finish(plan)
+        # Programs that wait for the next image for ever end here, before their watchdogs end them.
+        self._bus.execute(self._resets(plan))
         return [np.concatenate(sinks[one.tag].payloads) for one in plan.sinks]
 
     def _begin(self, plan: Plan) -> None:
@@ -165,12 +167,14 @@ class TilesHost:
         if version != MAP_VERSION:
             raise ToolError(f"the board has version {version} of a chip's registers, not {MAP_VERSION}; build and load "
                             "it again with: mho fpga build, mho fpga load")
-        waiting, resets = self._level(self._status(1)), [
-            Write(host_address(self._parts.mesh, node, CONTROL), [RESET]) for node in plan.tiles]
+        waiting = self._level(self._status(1))
         while waiting:
             self._bus.execute(self._reads(waiting))
             waiting = self._level(self._status(self._looks))
-        self._bus.execute([*resets, Write(self._at("status"), [self._failed])])
+        self._bus.execute([*self._resets(plan), Write(self._at("status"), [self._failed])])
+
+    def _resets(self, plan: Plan) -> list[Write]:
+        return [Write(host_address(self._parts.mesh, node, CONTROL), [RESET]) for node in plan.tiles]
 
     def _writes(self, plan: Plan) -> list[Task]:
         """All requests of a plan but its last reads: runs of writes."""

@@ -4,8 +4,7 @@ import pytest
 
 from fpga.link import chip as line
 from fpga.link.chip import verify_line
-from hw.board.chip import UartChip
-from hw.chip import ChipParts
+from hw.chip import ChipParts, ChipTop
 from hw.config import load_chip
 from sim.build.bench import cached_bench
 from sim.build.verilate import hardware_hash
@@ -30,7 +29,8 @@ def test_tiles_apart_are_the_chip_in_one_piece_to_the_cycle(monkeypatch: pytest.
     apart = verify_line(chip, accesses=120, seed=1)
     parts, uart = ChipParts.from_chip(chip), line._UART
     whole = cached_bench(
-        "whole-line", [hardware_hash(), str(parts)], lambda: chip_text(chip, UartChip(parts, uart), "top"), top="top",
+        "whole-line", [hardware_hash(), str(parts)], lambda: chip_text(
+            chip, ChipTop(parts, wrap="uart", line=uart), "top"), top="top",
         fast="-O1",
     )
     monkeypatch.setattr(line, "_build", lambda *_: whole)

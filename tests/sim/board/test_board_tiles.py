@@ -147,7 +147,7 @@ def test_flits_go_where_there_is_room_and_blocks_come_with_credits(block_flits: 
     assert np.array_equal(np.array(chip.sent)[:, 1:], wanted[:, :2])
     assert {record[0] for record in chip.sent} == {3 << 16 | 0b1001}
     tile = host_address(PARTS.mesh, 3, CONTROL)
-    assert [one for one in chip.writes if one[0] == tile] == [(tile, RESET), (tile, START)]
+    assert [one for one in chip.writes if one[0] == tile] == [(tile, RESET), (tile, START), (tile, RESET)]
     assert heard == sorted(set(heard))
     assert heard[-1] == 20
 

@@ -1,0 +1,58 @@
+"""``mho export``: what a host of one's own writes, sends and takes to run a network."""
+
+from pathlib import Path
+
+import click
+
+from mho.terminal.console import Output
+from mho.terminal.options import common_options, example
+from mho.terminal.paths import READS, WORD, Writes
+
+__all__ = ["export_command"]
+
+
+@click.command("export", epilog=example("mho export net.mho -o firmware"))
+@click.argument("network", metavar="NET.mho", type=READS)
+@click.option(
+    "-o", "--output", metavar="DIR", type=Writes(folder=("*",)), required=True,
+    help="Folder to write; made if it does not exist.",
+)
+@click.option("--name", metavar="NAME", type=WORD, default="network", show_default=True,
+              help="Name of the files, and of what they define in C.")
+@common_options
+def export_command(network: str, output: str, name: str, out: Output) -> None:
+    """Write what a host needs to run a network on its chip of tiles: C arrays, a driver in C, and data.
+
+    NET.mho was compiled for a chip of tiles. NAME.h and NAME.c hold words, flits, credits, scales and targets of cells
+    for mho_tiles.h, the driver: load, start, send, take, interrupts, for any number of images. NAME.json and NAME.npz
+    hold the same for other languages, and say what each key is.
+    """
+    from mho.api.compile import load
+    from sim.export import c_files, data_files, list_network
+
+    listing = list_network(load(network).network)
+    texts = {file: text.encode() for file, text in c_files(listing, name).items()} | data_files(listing, name)
+    _write(output, texts)
+    sent, taken = listing.elements
+    out.text(
+        f"{name}: {len(listing.loads):,} words are loaded once, {len(listing.begins):,} before each run; the host sends "
+        f"{sent:,} codes an image and gets {taken:,} lanes"
+    )
+    for step in listing.host_steps:
+        out.note(f"left to the host: {step}")
+    out.note(f"wrote {len(texts)} files to {output}")
+    out.json({"network": network, "output": output, "files": sorted(texts), "loads": len(listing.loads),
+              "begins": len(listing.begins), "inputs": sent, "outputs": taken,
+              "host_steps": list(listing.host_steps)})
+
+
+def _write(output: str, texts: dict[str, bytes]) -> None:
+    from macro_models.errors import InputError
+    from macro_models.output import write_output
+
+    try:
+        Path(output).mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"{output}: {error.strerror}") from None
+    for file, data in texts.items():
+        write_output(str(Path(output) / file), data)

@@ -1,0 +1,136 @@
+"""A network for a host in C: a header, a source of constant arrays, and the driver that both are for."""
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from macro_models.errors import InputError
+from rtl_gen.tile_driver import TILES_HEADER, tile_driver
+from sim.export.listing import CellTargets, Listing, Put, Taken
+
+__all__ = ["c_files"]
+
+_WORDS = 8
+"""In a line."""
+
+
+def c_files(listing: Listing, name: str) -> dict[str, str]:
+    """Texts of ``name.h``, ``name.c`` and the driver, C99 without warnings, by the names of the files.
+
+    Raises
+    ------
+    InputError
+        If the name is no identifier.
+    """
+    if not re.fullmatch(r"[A-Za-z]\w{0,63}", name, re.ASCII):
+        raise InputError(f"name must be an identifier of C with at most 64 characters, not {name!r}")
+    return {f"{name}.h": _header(listing, name), f"{name}.c": "\n".join(_source(listing, name)) + "\n",
+            TILES_HEADER: tile_driver()}
+
+
+def _header(listing: Listing, name: str) -> str:
+    net, head = listing.network, f"{name.upper()}_H"
+    sent, taken = listing.elements
+    told = "".join(f" *\n * Left to the host: {step}.\n" for step in listing.host_steps)
+    return f"""\
+/* A network for {net.chip.name}, of which the host sends {sent} codes an image and gets {taken} lanes.
+{told} */
+#ifndef {head}
+#define {head}
+
+#include "{TILES_HEADER}"
+
+#ifdef __cplusplus
+extern "C" {{
+#endif
+
+#define {name.upper()}_INPUTS {sent}
+#define {name.upper()}_OUTPUTS {taken}
+
+extern const mho_tiles_network_t {name};
+
+#ifdef __cplusplus
+}}
+#endif
+
+#endif
+"""
+
+
+def _source(listing: Listing, name: str) -> Iterator[str]:
+    net, parts = listing.network, listing.parts
+    yield f'#include "{name}.h"\n'
+    for kind, writes in (("load", listing.loads), ("begin", listing.begins)):
+        runs = list(_runs(writes))
+        yield _array("uint32_t", f"{kind}_words", (f"{int(word):#x}u" for word in writes[:, 1]))
+        yield _array("mho_tiles_words_t", f"{kind}s", (f"{{{at:#x}u, {count}u}}" for at, count in runs))
+    for kind, places in (("counts", listing.counts), ("firsts", listing.firsts), ("starts", listing.starts)):
+        yield _array("uint32_t", kind, (f"{at:#x}u" for at in places))
+    yield _array("mho_tiles_value_t", "sources", map(_value, listing.sources), 1)
+    yield _array("mho_tiles_value_t", "sinks", map(_value, listing.sinks), 1)
+    stage = net.program.input
+    offsets, scales = (_short(one) if listing.whole else [0.0] for one in (stage.offset, stage.scale))
+    outs = _short(net.program.output.scale) if listing.whole else [1.0]
+    for kind, values in (("in_offset", offsets), ("in_scale", scales), ("out_scale", outs)):
+        yield _array("double", kind, map(repr, values), 4)
+    cells = [one for one in listing.cells if one.codes is not None]
+    for k, one in enumerate(cells):
+        yield from _cells(one, k)
+    yield _array("mho_tiles_cells_t", "cells", (
+        f"{{{one.core:#x}u, codes_{k}, {np.size(one.codes)}u, writes_{k}, {len(one.writes)}u}}"
+        for k, one in enumerate(cells)), 1)
+    sent, taken = listing.elements
+    values = [
+        f'"{name}"', f"{listing.base:#x}u", f"0x{net.chip.sha256[:8]}u", f"{parts.mesh.payload_bits // 32}u",
+        "loads, begins", *_counts(list(_runs(listing.loads)), list(_runs(listing.begins))), "load_words, begin_words",
+        "counts, firsts, starts", *_counts(listing.counts, listing.firsts, listing.starts), "sources, sinks",
+        *_counts(listing.sources, listing.sinks), f"{sent}u, {taken}u", f"{net.program.period}u",
+        "in_offset, in_scale", *_counts(offsets, scales), f"{stage.low}, {stage.high}", "out_scale", *_counts(outs),
+        "cells", *_counts(cells), f"{listing.passes}u",
+    ]
+    yield f"const mho_tiles_network_t {name} = {{\n" + "".join(f"  {one},\n" for one in values) + "};"
+
+
+def _counts(*arrays: Sequence[object]) -> Iterator[str]:
+    return (f"{len(one)}u" for one in arrays)
+
+
+def _cells(one: CellTargets, k: int) -> Iterator[str]:
+    assert one.codes is not None
+    yield _array("uint16_t", f"codes_{k}", map(str, one.codes.ravel().tolist()), 16)
+    lines = ",\n".join(f"  {{{at:#x}u, {word:#x}u}}" for at, word in one.writes)
+    yield f"static const uint32_t writes_{k}[][2] = {{\n{lines}\n}};"
+
+
+def _value(one: Put | Taken) -> str:
+    held = one.held
+    fields = [f"{one.head:#x}u", f"{one.first}u", *map(str, (
+        held.channels, held.pixels, one.flits, int(held.wide), int(held.signed),
+        one.tag if isinstance(one, Taken) else 0, one.flow, one.members if isinstance(one, Put) else 0))]
+    return f"{{{', '.join(fields)}}}"
+
+
+def _array(kind: str, name: str, items: Iterable[str], each: int = _WORDS) -> str:
+    """A constant array; one that would be empty has an element that nobody reads, since C has no empty ones."""
+    some = list(items) or ["{0}" if kind.startswith("mho") else "0"]
+    lines = ",\n".join("  " + ", ".join(some[k : k + each]) for k in range(0, len(some), each))
+    return f"static const {kind} {name}[] = {{\n{lines}\n}};"
+
+
+def _runs(writes: NDArray[np.uint32]) -> Iterator[tuple[int, int]]:
+    """Where words that follow each other begin, and how many they are."""
+    places = writes[:, 0].astype(np.int64)
+    ends = [*(np.flatnonzero(np.diff(places) != 4) + 1).tolist(), len(places)]
+    first = 0
+    for end in ends:
+        if end > first:
+            yield int(places[first]), end - first
+        first = end
+
+
+def _short(values: NDArray[np.float64]) -> list[float]:
+    """One number where all are the same."""
+    every = [float(one) for one in values]
+    return every[:1] if len(set(every)) == 1 else every

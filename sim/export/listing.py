@@ -1,0 +1,248 @@
+"""What a host does to run a compiled network on a chip of tiles, for any number of images."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from itertools import accumulate, pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+
+from compiler.network import Network
+from compiler.network.tiles import HeldValue
+from compiler.tile.graph.host import Split
+from hw.chip.config import ChipParts
+from hw.chip.map import QUEUE, chip_base
+from hw.core.write_verify import WriteVerifyParameters
+from hw.noc.config import MeshConfig
+from hw.noc.flit import Destinations
+from hw.noc.interface.words import credit_tag
+from hw.noc.registers.packet import NODE_BITS, host_address
+from hw.tile.host import BUFFER, CONTROL, CORE_AT, DESCRIPTORS_AT
+from hw.tile.loading import IMAGE_AT, REGISTERS_AT
+from macro_models.errors import InputError
+from sim.board.program import parameter_writes
+from sim.board.tiles.host import WATCHDOG
+from sim.cells.write_verify import target_codes
+from sim.core.kinds import simulated
+from sim.executor import build_cores, core_masks
+from sim.tile_networks.plan import WRITE, SourcePlan, make_plan, tile_node
+
+__all__ = ["TAG_AT", "CellTargets", "Listing", "Put", "Taken", "list_network"]
+
+TAG_AT = 16
+"""Lowest bit of the tag in the head of a flit."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Put:
+    """Blocks that the host sends: the ``head`` of their flits, which flow of the host, how many give credits.
+
+    ``first`` is the element of an image at which the value begins; a block is a pixel of it.
+    """
+
+    head: int
+    flow: int
+    members: int
+    flits: int
+    first: int
+    held: HeldValue
+
+
+@dataclass(frozen=True, kw_only=True)
+class Taken:
+    """Blocks that come: the tag of their flits; the head of the credits for them and the flow that these name."""
+
+    tag: int
+    head: int
+    flow: int
+    flits: int
+    first: int
+    held: HeldValue
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class CellTargets:
+    """Targets of the cells of a tile's core.
+
+    Attributes
+    ----------
+    core
+        Byte address of the core's registers.
+    targets_uS
+        Conductances, of shape (N, N), [bit line, source line], in uS.
+    codes
+        The same as codes of write-verify; None without such an engine.
+    writes
+        Registers of the core, by their addresses there, and words: the parameters of a pass.
+    """
+
+    core: int
+    targets_uS: NDArray[np.float64]
+    codes: NDArray[np.int64] | None = None
+    writes: tuple[tuple[int, int], ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Listing:
+    """All that a host has to know.
+
+    Attributes
+    ----------
+    network, parts
+        What is run, and the parts of its chip.
+    loads
+        Addresses and words that are written once.
+    begins
+        Those that are written before each run: tables, descriptors, what the buffers hold at the start.
+    counts
+        Addresses of registers that hold images of a run, less one.
+    firsts
+        Addresses of registers that hold the number of the first image.
+    starts
+        Addresses of the control registers of tiles with programs, in the order in which they start.
+    sources, sinks
+        What the host sends and takes.
+    cells
+        Targets of the cores, in the order of the tiles.
+    passes
+        Of write-verify.
+    """
+
+    network: Network
+    parts: ChipParts
+    loads: NDArray[np.uint32]
+    begins: NDArray[np.uint32]
+    counts: tuple[int, ...]
+    firsts: tuple[int, ...]
+    starts: tuple[int, ...]
+    sources: tuple[Put, ...]
+    sinks: tuple[Taken, ...]
+    cells: tuple[CellTargets, ...]
+    passes: int
+
+    @property
+    def base(self) -> int:
+        """Byte address of the chip's own registers."""
+        return chip_base(self.parts.mesh)
+
+    @property
+    def elements(self) -> tuple[int, int]:
+        """Elements of an image that the host sends, and of what comes for it."""
+        sent = {one.first: one.held for one in self.sources}
+        return tuple(
+            sum(held.channels * held.pixels for held in some)  # pyright: ignore[reportReturnType]
+            for some in (sent.values(), (one.held for one in self.sinks))
+        )
+
+    @property
+    def host_steps(self) -> tuple[str, ...]:
+        """What a host does besides, in words; none where it sends codes of the input and gets those of the output."""
+        code, program = self.network.tiles, self.network.program
+        assert code is not None
+        before = program.input.before
+        said = [f"steps of the model before the input is quantised: {before.operators}"] if before is not None else []
+        said += [f"{len(some)} steps {where} the tiles" for some, where in (
+            (code.before, "before"), (code.behind, "behind")) if some]
+        kinds = [str(op.kind) for one in self.network.model.outputs for op in one.host if op.kind not in ("reshape", "cast")]
+        return (*said, *([f"steps of the model on its outputs: {' '.join(kinds)}"] if kinds else ()))
+
+    @property
+    def whole(self) -> bool:
+        """Whether codes of the input are what is sent, and those of the output what comes."""
+        code, last = self.network.tiles, len(self.network.program.stages)
+        assert code is not None
+        return not code.before and set(code.values) == {last}
+
+
+def list_network(network: Network) -> Listing:
+    """What a host does to run a network.
+
+    Raises
+    ------
+    InputError
+        If it has no programs, the host computes something between two layers, or gets more than there is room for.
+    """
+    name, code = network.chip.name, network.tiles
+    if code is None:
+        raise InputError(f"{name}: a network must hold programs of tiles to be exported; its host asks for each product")
+    split, parts = Split.of(network.program, code), ChipParts.from_chip(network.chip)
+    if split.between:
+        raise InputError(f"{name}: a network must leave nothing between two layers to its host to be exported, not "
+                         f"{len(split.between)} steps")
+    mesh = parts.mesh
+    blank = {value: np.zeros((1, held.channels * held.pixels), np.int16) for value, held in code.inputs.items()}
+    plan = make_plan(code, parts, core_masks(network), blank, 0, _settings(network), watchdog=WATCHDOG)
+    spare = QUEUE - sum(2 * one.unit for one in plan.sinks)
+    if spare < max(one.members for one in plan.sources):
+        raise InputError(f"{name}: values for the host must leave room for credits in {QUEUE} flits, and have "
+                         f"{QUEUE - spare}")
+    nodes = {tile: tile_node(mesh, tile) for tile in code.programs}
+    counts = {host_address(mesh, nodes[tile], REGISTERS_AT) for tile, one in code.programs.items() if one.counts}
+    firsts = {host_address(mesh, node, IMAGE_AT) for node in nodes.values()}
+    starts = [host_address(mesh, node, CONTROL) for node in nodes.values()]
+    known = {*counts, *firsts, *starts}
+    # A word that is written twice counts as it is written last.
+    writes = {int(at): int(word) for at, word, kind in plan.requests if kind == WRITE and int(at) not in known}
+    once, anew = list[tuple[int, int]](), list[tuple[int, int]]()
+    for at, word in writes.items():
+        (anew if _changes(at) else once).append((at, word))
+    places = _places([(value, code.inputs[value]) for value in sorted(code.inputs)])
+    takes = _places([(value, held) for value, (_, _, held) in sorted(code.values.items())])
+    return Listing(
+        network=network, parts=parts, loads=_table(once), begins=_table(anew), counts=tuple(sorted(counts)),
+        firsts=tuple(sorted(firsts)), starts=tuple(starts),
+        sources=tuple(Put(
+            head=_head(mesh, one), flow=one.flow, members=one.members, flits=one.flits.shape[1],
+            first=places[one.value], held=code.inputs[one.value],
+        ) for one in plan.sources),
+        sinks=tuple(Taken(
+            tag=one.tag, flow=code.values[one.value][1], flits=one.flits, first=takes[one.value], held=one.held,
+            head=Destinations.one(*mesh.position(nodes[code.values[one.value][0]])).pack(mesh)
+            | credit_tag(mesh) << TAG_AT,
+        ) for one in plan.sinks),
+        cells=tuple(_cells(network, parts)),
+        passes=WriteVerifyParameters.from_chip(network.chip).passes if parts.core.programs else 0,
+    )
+
+
+def _changes(address: int) -> bool:
+    """Whether a run leaves something else there than was written: tables, descriptors and buffers."""
+    own = address & (1 << NODE_BITS) - 1
+    return own >> NODE_BITS - 1 == 1 or DESCRIPTORS_AT <= own < DESCRIPTORS_AT + 0x1000 or BUFFER <= own < CORE_AT
+
+
+def _places(values: list[tuple[int, HeldValue]]) -> Mapping[int, int]:
+    """Where each value begins among the elements of an image, one behind the other."""
+    ends = accumulate((held.channels * held.pixels for _, held in values), initial=0)
+    return {value: first for (value, _), (first, _) in zip(values, pairwise(ends), strict=True)}
+
+
+def _head(mesh: MeshConfig, source: SourcePlan) -> int:
+    """The word before the payload of each flit, from the bits of one."""
+    words = source.flits[0, 0].tolist()[mesh.payload_bits // 32 :]
+    bits = sum(word << 32 * k for k, word in enumerate(words))
+    return bits >> mesh.tag_bits + 1 | (bits & (1 << mesh.tag_bits) - 1) << TAG_AT
+
+
+def _table(writes: list[tuple[int, int]]) -> NDArray[np.uint32]:
+    return np.array(writes, dtype=np.uint32).reshape(-1, 2)
+
+
+def _settings(network: Network) -> dict[int, list[tuple[int, int]]]:
+    """What the cores are told of macros without spread, by node."""
+    image, cfg = simulated(network.chip).image, ChipParts.from_chip(network.chip).core.cfg
+    return {node: image(cfg).settings(model) for node, model in enumerate(build_cores(network, device="ideal"))}
+
+
+def _cells(network: Network, parts: ChipParts) -> Iterator[CellTargets]:
+    chip = network.chip
+    for node, core in enumerate(network.cores):
+        codes, writes = None, ()
+        if parts.core.programs:
+            codes = target_codes(chip, core.targets_uS)
+            single = replace(WriteVerifyParameters.from_chip(chip), passes=1)
+            writes = tuple(parameter_writes(parts.registers, single))
+        yield CellTargets(core=host_address(parts.mesh, node, CORE_AT), targets_uS=core.targets_uS, codes=codes,
+                          writes=writes)
+
+

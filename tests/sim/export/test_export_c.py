@@ -1,0 +1,246 @@
+"""A network in C on the Verilog of its chip: compiled as strictly as gcc can, run by its driver, the cores emulated."""
+
+import ctypes
+import subprocess
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from compiler import CompileOptions, Network
+from compiler.for_chip import compile_for_chip
+from hw.board import TilesConfig
+from hw.config import Chip, load_chip
+from hw.emulator import programmed_core
+from hw.host.link.tasks import Read, Write
+from hw.noc.interface.words import UNIT
+from macro_models.errors import ToolError
+from rtl_gen.tile_driver import TILES_HEADER
+from sim.board.bus import BusSimulation
+from sim.board.tiles.backend import PARTS
+from sim.board.tiles.loads import board_loads
+from sim.executor import build_cores, core_masks, execute
+from sim.export import c_files, list_network
+from sim.functional import FunctionalBackend
+from tests.compiler.importer.onnx_models import build, node
+
+CHIP = load_chip("tnsa16-core", {"tile.programs": True, "mesh.payload_bits": 32})
+IMAGES = 6
+MAIN = """\
+#include "net.h"
+
+static mho_tiles_bus_t bus;
+static mho_tiles_run_t run;
+
+void use(uint32_t (*read)(void *, uint32_t), void (*write)(void *, uint32_t, uint32_t), int (*failed)(void *)) {
+  bus.read = read;
+  bus.write = write;
+  bus.failed = failed;
+}
+int load(void) { return mho_tiles_load(&bus, &net); }
+int begin(uint32_t images, const int16_t *in, int16_t *out) {
+  return mho_tiles_begin(&run, &bus, &net, images, 0, in, out);
+}
+int step(void) { return mho_tiles_step(&run); }
+uint32_t done(void) { return mho_tiles_done(&run); }
+int whole(uint32_t images, const int16_t *in, int16_t *out, uint32_t polls) {
+  return mho_tiles_run(&bus, &net, images, 0, in, out, polls);
+}
+int trapped(uint32_t *where) { return mho_tiles_trapped(&bus, &net, where); }
+void enable(uint32_t events) { mho_tiles_enable(&bus, &net, events); }
+uint32_t interrupts(void) { return mho_tiles_interrupts(&bus, &net); }
+int program(uint32_t *given_up) { return mho_tiles_program(&bus, &net.cells[0], given_up, 5000); }
+void encode(const float *x, int16_t *codes) { mho_tiles_encode(&net, x, codes); }
+void decode(const int16_t *lanes, float *y) { mho_tiles_decode(&net, lanes, y); }
+"""
+DONE, TRAP, WATCHDOG, WAITING = 1, 2, 4, 1 << 8
+
+
+def layer(chip: Chip = CHIP) -> tuple[Network, NDArray[Any]]:
+    """16 outputs in one block of eight flits: two units, and with six images more than the chip has room for."""
+    rng = np.random.default_rng(1)
+    weights = {"a": (rng.normal(size=(16, 8)) / 3).astype("f4")}
+    x = rng.uniform(-1, 1, size=(16, 8)).astype("f4")
+    model = build([node("Gemm", "x a", "y", transB=1)], weights, shape=("batch", 8), output=("batch", "k"))
+    options = CompileOptions(seeds=1, samples=16)
+    return compile_for_chip(model.SerializeToString(), chip, calibrate=x, options=options), x
+
+
+class Driver:
+    """The driver, compiled with the network, on a bus; ``late``: words that somebody else reads before each look."""
+
+    def __init__(self, folder: Path, network: Network, bus: Any) -> None:
+        self.listing = list_network(network)
+        for name, text in c_files(self.listing, "net").items():
+            (folder / name).write_text(text)
+        (folder / "main.c").write_text(MAIN)
+        strict = ["-std=c99", "-pedantic", "-Wall", "-Wextra", "-Werror", "-O1"]
+        made = subprocess.run(["gcc", *strict, "-shared", "-fPIC", "-o", "net.so", "net.c", "main.c", "-lm"], cwd=folder,
+                              capture_output=True, text=True)
+        assert made.returncode == 0, made.stderr
+        self.library = ctypes.CDLL(str(folder / "net.so"))
+        self.bus, self.late, self.errors = bus, 0, list[int]()
+        types = (ctypes.CFUNCTYPE(ctypes.c_uint32, ctypes.c_void_p, ctypes.c_uint32),
+                 ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_uint32, ctypes.c_uint32),
+                 ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p))
+        # Kept, or they would be collected.
+        self.functions = [kind(one) for kind, one in zip(types, (self.read, self.write, self.failed), strict=True)]
+        self.library.use(*self.functions)
+
+    def read(self, _context: Any, address: int) -> int:
+        if self.late and address == self.listing.base + 0x10:
+            self.bus.execute([Read(self.listing.base, self.late, increment=False)])
+        try:
+            return int(self.bus.execute([Read(address)])[0][0])
+        except ToolError:
+            self.errors.append(address)
+            return 0
+
+    def write(self, _context: Any, address: int, word: int) -> None:
+        try:
+            self.bus.execute([Write(address, [word])])
+        except ToolError:
+            self.errors.append(address)
+
+    def failed(self, _context: Any) -> int:
+        return bool(self.errors)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.library, name)
+
+    def codes(self, x: NDArray[Any]) -> NDArray[np.int16]:
+        codes = np.zeros((len(x), self.listing.elements[0]), np.int16)
+        for row, one in zip(codes, x, strict=True):
+            self.library.encode(np.ascontiguousarray(one, np.float32).ctypes.data_as(ctypes.c_void_p),
+                                row.ctypes.data_as(ctypes.c_void_p))
+        return codes
+
+    def numbers(self, lanes: NDArray[np.int16]) -> NDArray[np.float32]:
+        y = np.zeros(lanes.shape, np.float32)
+        for row, one in zip(y, lanes, strict=True):
+            self.library.decode(one.ctypes.data_as(ctypes.c_void_p), row.ctypes.data_as(ctypes.c_void_p))
+        return y
+
+    def room(self, images: int) -> NDArray[np.int16]:
+        return np.full((images, self.listing.elements[1]), -1, np.int16)
+
+
+@pytest.fixture(scope="module")
+def made() -> tuple[Network, NDArray[Any], NDArray[Any]]:
+    network, x = layer()
+    wanted = execute(network, FunctionalBackend(), x[:IMAGES], device="ideal").outputs
+    assert len(np.unique(wanted)) > 30
+    return network, x[:IMAGES], wanted
+
+
+@pytest.fixture(scope="module")
+def driver(made: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Driver]:
+    network, _, _ = made
+    cfg = TilesConfig(chip=network.chip.hardware(*PARTS), lanes=16, slots=4)
+    bus = BusSimulation(cfg)
+    cores = [programmed_core(model) for model in build_cores(network, device="ideal")]
+    loads = board_loads(cfg, network.tiles, network.program, cores, core_masks(network))
+    driver = Driver(tmp_path_factory.mktemp("c"), network, bus)
+    assert driver.load() == -1  # not this chip: its description is that of the board's hardware
+    driver.listing = replace(driver.listing, network=replace(network, chip=cfg.chip))
+    driver = Driver(tmp_path_factory.mktemp("again"), replace(network, chip=cfg.chip), bus)
+    for tasks in loads.values():
+        bus.execute(tasks)
+    assert driver.load() == 0
+    yield driver
+    bus.close()
+
+
+def pointer(array: NDArray[Any]) -> ctypes.c_void_p:
+    return array.ctypes.data_as(ctypes.c_void_p)
+
+
+@pytest.mark.slow
+@pytest.mark.cosim("verilator", "g++", "make", "gcc")
+@pytest.mark.parametrize(("images", "late"), [(1, 0), (IMAGES, 0), (IMAGES, 2000)])
+def test_a_run_in_c_gives_what_functional_gives_however_late_the_host_looks(
+    driver: Driver, made: Any, images: int, late: int
+) -> None:
+    """Other numbers of images, one after the other; 2,000 words of the bus are some 200 us at 50 MHz and more."""
+    network, x, wanted = made
+    codes, lanes = driver.codes(x[:images]), driver.room(images)
+    np.testing.assert_array_equal(codes, network.program.input.compute(x[:images]))
+    (sink,) = driver.listing.sinks
+    assert sink.flits == 2 * UNIT
+    driver.late = late
+    before = driver.bus.cycles
+    assert driver.begin(images, pointer(codes), pointer(lanes)) == 0
+    looks = 1
+    while (more := driver.step()) == 1:
+        looks += 1
+    driver.late = 0
+    assert (more, driver.done(), driver.errors) == (0, images, [])
+    assert driver.bus.cycles - before > looks * 5 * late
+    np.testing.assert_array_equal(driver.numbers(lanes), wanted[:images])
+
+
+@pytest.mark.slow
+@pytest.mark.cosim("verilator", "g++", "make", "gcc")
+def test_a_host_sleeps_until_the_interrupt(driver: Driver, made: Any) -> None:
+    _, x, wanted = made
+    codes, lanes = driver.codes(x), driver.room(IMAGES)
+    driver.enable(DONE | TRAP | WATCHDOG | WAITING)
+    assert driver.begin(IMAGES, pointer(codes), pointer(lanes)) == 0
+    assert driver.step() == 1
+    # A program that counts its images ends; others wait for the next one.
+    seen, ends = 0, DONE if driver.listing.counts else 0
+    while (more := driver.step()) == 1:
+        while not (events := driver.interrupts()):
+            driver.bus.execute([Read(driver.listing.base, 20, increment=False)])
+        seen |= events
+    for _ in range(100):
+        seen |= driver.interrupts()
+    assert more == 0
+    assert seen == ends | WAITING
+    assert driver.interrupts() == 0
+    status = driver.bus.execute([Read(driver.listing.starts[0])])[0]
+    assert status.tolist() == [0]
+    np.testing.assert_array_equal(driver.numbers(lanes), wanted)
+
+
+@pytest.mark.slow
+@pytest.mark.cosim("verilator", "g++", "make", "gcc")
+def test_what_goes_wrong_is_an_error_and_the_next_run_is_right(driver: Driver, made: Any) -> None:
+    _, x, wanted = made
+    codes, lanes = driver.codes(x), driver.room(IMAGES)
+    assert driver.whole(0, pointer(codes), pointer(lanes), 50) == -7
+    # A host that goes away in the middle of a block.
+    assert driver.begin(IMAGES, pointer(codes), pointer(lanes)) == 0
+    for _ in range(4):
+        assert driver.step() == 1
+    driver.bus.execute([Read(driver.listing.base, 500, increment=False)])
+    # A program that names a stream that nobody wrote.
+    where = np.zeros(3, np.uint32)
+    start, program = driver.listing.starts[0], driver.listing.starts[0] + 0x1000
+    driver.bus.execute([Write(start, [2])])
+    kept = driver.bus.execute([Read(program, 1)])[0]
+    driver.bus.execute([Write(program, [3 << 27 | 1 << 4 | 14])])
+    assert driver.whole(IMAGES, pointer(codes), pointer(lanes), 20) == -5
+    assert driver.trapped(pointer(where)) == -5
+    assert where.tolist() == [start, 5, 0]
+    driver.bus.execute([Write(program, kept)])
+    assert driver.whole(IMAGES, pointer(codes), pointer(lanes), 2000) == 0
+    assert driver.trapped(None) == 0
+    np.testing.assert_array_equal(driver.numbers(lanes), wanted)
+
+
+def test_files_are_plain_c(tmp_path: Path) -> None:
+    network, _ = layer()
+    texts = c_files(list_network(network), "net")
+    for name, text in texts.items():
+        (tmp_path / name).write_text(text)
+    assert set(texts) == {"net.h", "net.c", TILES_HEADER}
+    assert "@" not in texts[TILES_HEADER]
+    for strict in (["gcc", "-std=c99", "-pedantic", "-x", "c"], ["g++", "-x", "c++"]):
+        made = subprocess.run([*strict, "-Wall", "-Wextra", "-Werror", "-c", "net.c", "-o", "net.o"], cwd=tmp_path,
+                              capture_output=True, text=True)
+        assert made.returncode == 0, made.stderr
