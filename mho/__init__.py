@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from mho.api.compile import compile, load, plan
     from mho.api.device import Device
     from mho.api.net import Net
+    from mho.api.tiles import run_tiles
     from mho.results.result import Budget, Result
     from mho.version import __version__
     from sim.cells.instance import Cells
@@ -37,6 +38,7 @@ __all__ = [
     "compile",
     "load",
     "plan",
+    "run_tiles",
 ]
 
 __getattr__ = lazy_names(__name__, {
@@ -46,6 +48,7 @@ __getattr__ = lazy_names(__name__, {
     "mho.api.compile": ("compile", "load", "plan"),
     "mho.api.device": ("Device",),
     "mho.api.net": ("Net",),
+    "mho.api.tiles": ("run_tiles",),
     "mho.results.result": ("Budget", "Result"),
     "mho.version": ("__version__",),
 })

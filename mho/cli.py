@@ -37,6 +37,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "export": ("mho.commands.export", "Write what a host needs to run a network: C arrays, a driver, data."),
     "asm": ("mho.commands.asm", "Assemble a tile's program, or refuse it with its line."),
     "disasm": ("mho.commands.asm", "Write a tile's program as text."),
+    "tiles": ("mho.commands.tiles", "Run programs of tiles that were written by hand, on any backend."),
     "fpga": ("mho.commands.fpga.group", "Put a core on an FPGA board, its array emulated."),
 }
 """Name of a subcommand: its module, where it is the attribute ``NAME_command``, and its line in the help."""

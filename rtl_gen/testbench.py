@@ -8,6 +8,7 @@ from hw.core.write_verify.config import WriteVerifyConfig
 from hw.kinds import core_blocks, timing
 from macro_models.exact.operation import MvmOperation
 from rtl_gen.kinds import macro_texts_of
+from rtl_gen.macro.body import python_body
 from rtl_gen.tapeout_files import Design
 
 __all__ = ["FALL", "bench_files", "fill", "model_texts", "runner_files", "template"]
@@ -97,20 +98,23 @@ HERE := $(patsubst %/,%,$(dir $(abspath $(lastword $(MAKEFILE_LIST)))))
 SIM ?= icarus
 TOPLEVEL_LANG = verilog
 COCOTB_TOPLEVEL ?= {design.top}
-COCOTB_TEST_MODULES = bench_{design.top}
+# A test of your own: a Python file in this folder, without its ending.
+COCOTB_TEST_MODULES ?= bench_{design.top}
 
-# Sources of a top of your own.
+# Sources of a top of your own, and of another macro.
 USER_SOURCES ?=
+MACRO ?= {macro}
 
 VERILOG_SOURCES = \\
   {sources} \\
-  {macro} $(USER_SOURCES)
+  $(MACRO) $(USER_SOURCES)
 
 ifeq ($(SIM),verilator)
 # By the runner of cocotb, which takes Verilators that its make refuses.
 .PHONY: all clean
 all:
 {_TAB}SIM=verilator COCOTB_TOPLEVEL=$(COCOTB_TOPLEVEL) USER_SOURCES="$(USER_SOURCES)" WAVES=$(WAVES) \\
+{_TAB}  MACRO="$(MACRO)" COCOTB_TEST_MODULES=$(COCOTB_TEST_MODULES) \\
 {_TAB}  $(shell cocotb-config --python-bin) -m pytest -q -s -p no:cacheprovider $(HERE)/test_{design.top}.py
 clean:
 {_TAB}rm -rf $(HERE)/sim_build_verilator
@@ -134,7 +138,8 @@ SIMULATOR = os.environ.get("SIM", "icarus")
 TOP = os.environ.get("COCOTB_TOPLEVEL") or "{design.top}"
 MINE = os.environ.get("USER_SOURCES", "").split()
 WAVES = bool(os.environ.get("WAVES"))
-MODELS = {list(models)!r}
+MODELS = os.environ.get("MACRO", "").split() or {list(models)!r}
+TESTS = os.environ.get("COCOTB_TEST_MODULES") or "bench_{design.top}"
 # Assertions of the macro's pins, for simulators that bind them.
 CONTRACT = ["{design.top}_macro_contract.sv"] if SIMULATOR == "verilator" else []
 
@@ -156,7 +161,7 @@ def test_{design.top}():
     results = runner.test(
         hdl_toplevel=TOP,
         waves=WAVES,
-        test_module="bench_{design.top}",
+        test_module=TESTS,
         build_dir=build,
         test_dir=HERE,
         results_xml=build / "results.xml",
@@ -179,11 +184,12 @@ def bench_files(design: Design, wrap: str, models: tuple[str, ...]) -> dict[str,
 
 
 def model_texts(design: Design, models: tuple[str, ...]) -> tuple[dict[str, str], tuple[str, ...]]:
-    """The ideal macro by its file, unless the macro is the user's own; and the models that are taken."""
+    """Ideal macro and body for Python by their files, unless the macro is the user's own; the models that are taken."""
     if design.chip.macro is not None:
         return {}, models
-    name = f"{design.macro}.v"
-    return {name: macro_texts_of(design.chip).model(design.macro, design.chip)}, (name,)
+    name, body = f"{design.macro}.v", python_body(design.chip, design.macro)
+    texts = {name: macro_texts_of(design.chip).model(design.macro, design.chip)}
+    return texts | ({f"{design.macro}_python.v": body} if body else {}), (name,)
 
 
 def runner_files(design: Design, models: tuple[str, ...]) -> dict[str, str]:

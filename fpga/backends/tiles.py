@@ -79,4 +79,4 @@ class TilesFpgaBackend(AtBoard, BoardTilesBackend):
     def close(self) -> None:
         """End the session and give the port back."""
         self._session.close()
-        self._network = self._cfg = None
+        self._code = self._cfg = None

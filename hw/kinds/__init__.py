@@ -128,6 +128,10 @@ class CoreBlocks(Protocol):
         """The same without its macro, whose pins are the member ``macro``."""
         ...
 
+    def reference(self, model: Any) -> Any:
+        """Its bit-exact reference, with a programmed model of its macro: what an interpreter of tiles takes."""
+        ...
+
     def host(self) -> "wiring.Component":
         """What drives it from a 32-bit bus: the other end of the port, ``bus`` and ``irq``."""
         ...

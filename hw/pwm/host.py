@@ -19,6 +19,7 @@ from hw.pwm.core import PwmCore, pwm_port
 from hw.pwm.engine.layout import COMMAND_MODE, Bank, Command
 from hw.pwm.loader import PwmOpCheck
 from hw.pwm.pins import PwmPins
+from hw.pwm.reference import PwmCoreReference, PwmMacro
 from hw.pwm.top import PwmTop
 
 __all__ = ["PwmAccess", "PwmBlocks", "PwmHost", "pwm_map"]
@@ -203,6 +204,10 @@ class PwmBlocks:
         if self.cfg.engine:
             return PwmSharedAccess(self.cfg, self.registers)
         return PwmAccess(self.cfg, self.registers)
+
+    def reference(self, model: PwmMacro) -> PwmCoreReference:
+        """Its reference, with a model of its macro."""
+        return PwmCoreReference(self.cfg, model)
 
     @property
     def port(self) -> VectorPort:

@@ -32,6 +32,10 @@ class MacroTexts:
         What stands in these templates for a chip.
     product
         What is expected of a product with this step code, in Python: codes of as many lines as there are input codes.
+    body
+        Template of the macro's body in a simulator without DPI; empty: it has none.
+    defines
+        What the body is told of a chip beside its lines.
     commanded
         The ideal macro of a chip in Python, as commands of its core see it; None: cores take no commands.
     """
@@ -44,6 +48,8 @@ class MacroTexts:
     products: str
     values: Callable[[Chip], Mapping[str, object]]
     product: Callable[[Chip, Sequence[int]], list[int]]
+    body: str = ""
+    defines: Callable[[Chip], Mapping[str, object]] = lambda chip: {}
     commanded: Callable[[Chip], Any] | None = None
 
 

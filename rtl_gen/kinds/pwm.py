@@ -22,6 +22,12 @@ def _values(chip: Chip) -> dict[str, object]:
     }
 
 
+def _defines(chip: Chip) -> dict[str, object]:
+    cfg = PwmCoreConfig.from_chip(chip)
+    sizes = {"MHO_DEVICE_LINES": cfg.mask_lines, "MHO_LANES": cfg.lanes, "MHO_LSB_CYCLES": cfg.lsb_cycles}
+    return {**sizes, **({"MHO_ENGINE": ""} if cfg.engine else {})}
+
+
 def _step_code(lines: int) -> int:
     # Codes spread over the range.
     return 13 * lines
@@ -40,5 +46,5 @@ def _product(chip: Chip, codes: Sequence[int]) -> list[int]:
 TEXTS = MacroTexts(
     model=write_pwm_model, contract=write_pwm_contract, bench="bench_pwm", inputs=lambda lines: lines,
     step_code=_step_code, products="products_pwm", values=_values, product=_product,
-    commanded=IdealMacro.from_chip,
+    body="body_pwm", defines=_defines, commanded=IdealMacro.from_chip,
 )

@@ -30,4 +30,5 @@ def _product(chip: Chip, codes: Sequence[int]) -> list[int]:
 TEXTS = MacroTexts(
     model=_model, contract=write_contract, bench="bench", inputs=lambda lines: lines // 2, step_code=_step_code,
     products="products_tnsa", values=lambda chip: {"CELL": CELL_PYTHON}, product=_product,
+    body="body_tnsa",
 )

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from hw.config import Chip
 from macro_models.errors import InputError
+from rtl_gen.macro.body import shell_body
 from sim.build.shells import core_defines, core_sources, half_period, macro_module, own_names, write_bench
 from sim.build.toolchain import (
     HDL,
@@ -189,16 +190,18 @@ def icarus_build(
     require_cocotb()
     from cocotb_tools import config
 
-    if not body(chip).icarus:
+    text = shell_body(chip)
+    if not text:
         raise InputError(f"{chip.name}: cores of kind {chip.core.kind} are simulated in Verilator, not in Icarus")
 
     def build(folder: Path) -> None:
+        (folder / "body.v").write_text(text, encoding="utf-8")
         command = [
             require_tool("iverilog"), "-g2005", "-s", "core_tb", "-o", str(folder / "core_tb.vvp"),
             *(f"-D{name}={value}" if value != "" else f"-D{name}" for name, value in defines.items()),
             *map(str, [
                 *_sources(chip, folder, netlist, cells, own_macro, "core_tb.core.macro"),
-                *([HDL / body(chip).icarus] if _has_body(chip, own_macro) else []), HDL / "core_tb.v",
+                *([folder / "body.v"] if _has_body(chip, own_macro) else []), HDL / "core_tb.v",
             ]),
         ]
         run_logged(command, folder / "build.log", "iverilog")
@@ -206,7 +209,7 @@ def icarus_build(
     defines = core_defines(chip, own_macro=own_macro) | {"MHO_HALF_PS": half_period(chip), "MHO_DEPTH": SHELL_DEPTH}
     if _has_body(chip, own_macro):
         defines["MHO_PINS"] = f"{chip.core.kind}_pins"
-    key = [*_common_key([chip], defines), *_own_key(chip, own_macro), *_netlist_key(netlist, cells), tool_version("iverilog")]
+    key = [*_common_key([chip], defines), *_own_key(chip, own_macro), *_netlist_key(netlist, cells), tool_version("iverilog"), text]
     folder = cached_build("icarus", key, build)
     return Simulator(
         folder=folder,

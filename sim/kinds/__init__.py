@@ -58,9 +58,6 @@ class Body:
     ----------
     hdl
         SystemVerilog in ``sim/hdl``; the module is `MHO_MACRO.
-    icarus
-        The same in Verilog-2005 for Icarus, with a module ``KIND_pins`` of what it tells :mod:`sim.core.strobed`; empty
-        if there is none.
     sources
         C++ in ``sim/hdl`` behind it, beside what all simulators have.
     defines
@@ -70,7 +67,6 @@ class Body:
     """
 
     hdl: str
-    icarus: str = ""
     sources: tuple[str, ...] = ()
     defines: "Callable[[Chip], Mapping[str, object]]" = lambda chip: {}
     macros: Callable[[Any], Sequence[SimulatedMacro]] = lambda library: ()

@@ -211,13 +211,9 @@ def _macros(library: Any) -> list[PwmMacro]:
 
 def _defines(chip: "Chip") -> Mapping[str, object]:
     # Imported here: the process of a simulator needs no hardware.
-    from hw.pwm.config import PwmCoreConfig
+    from rtl_gen.kinds import macro_texts_of
 
-    cfg = PwmCoreConfig.from_chip(chip)
-    defines: dict[str, object] = {
-        "MHO_DEVICE_LINES": cfg.mask_lines, "MHO_LANES": cfg.lanes, "MHO_LSB_CYCLES": cfg.lsb_cycles,
-    }
-    return defines | ({"MHO_ENGINE": ""} if cfg.engine else {})
+    return macro_texts_of(chip).defines(chip)
 
 
-BODY = Body(hdl="pwm_macro.sv", icarus="pwm_macro.v", sources=("pwm_shim.cpp",), defines=_defines, macros=_macros)
+BODY = Body(hdl="pwm_macro.sv", sources=("pwm_shim.cpp",), defines=_defines, macros=_macros)

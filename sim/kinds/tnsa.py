@@ -16,7 +16,7 @@ from sim.kinds import Body
 
 __all__ = ["BODY", "BOUND", "CHARGE", "LINES", "Bound", "BoundKey", "Conversion", "Evaluator", "Seen"]
 
-BODY = Body(hdl="tnsa_macro.sv", icarus="tnsa_macro.v")
+BODY = Body(hdl="tnsa_macro.sv")
 """Its C++ is in every simulator."""
 
 CHARGE, BOUND = 0, 1

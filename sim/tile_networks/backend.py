@@ -1,7 +1,7 @@
 """The cosim backend of a network on tiles: the Verilog of the whole chip, and nothing but its host port."""
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,7 +25,7 @@ from sim.tile_networks.codes import SeenCodes
 from sim.tile_networks.cores import COMMAND_PATIENCE, MeshCores
 from sim.tile_networks.host import MeshJob, MeshResult, Outcome
 from sim.tile_networks.plan import STATUS_READS, Plan, make_plan, tile_node
-from sim.tile_networks.process import MeshSimulation
+from sim.tile_networks.process import Answer, MeshSimulation
 from sim.tile_networks.tile_core import CoreTasks
 from sim.tile_networks.timeline import image_ends
 from sim.tile_networks.trace import trace_of
@@ -160,27 +160,8 @@ class TileCosimBackend(Backend):
         started, (lanes, images, more) = time.perf_counter(), from_first_turn(program, lanes, images)
         first, split = int(images[0]), Split.of(program, self._code)
         host = HostRun(split, lanes)
-        prepared = self._preparations()
-        commands = {node: CoreTasks(self._chip, node).tasks(one.descriptors, one.inputs, one.settings)
-                    for node, one in prepared.items()}
-        plan = self.plan = make_plan(
-            self._code, self._parts, masks, {0: lanes} | host.begin(), first, self._settings(prepared), commands,
-            awaited=split.awaited)
-        patience = max(self._patience, COMMAND_PATIENCE if prepared else 0)
-        job = MeshJob.from_plan(plan, patience=patience, report=_REPORT, tracing=self._tracing, threads=self._threads)
-
-        def hear(cycles: int, arrived: list[int]) -> None:
-            done = min(came // sink.image_flits for came, sink in zip(arrived, plan.sinks, strict=True))
-            if self._progress is not None:
-                self._progress(done, len(lanes))
-            if isinstance(self._progress, Detailed):
-                chip_ms = cycles * self._clock_s * 1e3
-                self._progress.detail(
-                    f"{done} of {len(lanes)} images, {chip_ms:.3g} ms of the chip in {cycles:,} cycles")
-
-        result = self.result = self._simulation.run_mesh(job, hear, HostAnswers(plan, host))
-        self._check(plan, result)
-        self._check_prepared(prepared, result)
+        plan, result = self.run_code(
+            masks, {0: lanes} | host.begin(), first, awaited=split.awaited, answer=lambda plan: HostAnswers(plan, host))
         found = {sink.value: sink.lanes(result.payloads[k]) for k, sink in enumerate(plan.sinks)}
         codes = SeenCodes(program, first, len(lanes), result.ops, result.words)
         found = {value: one[more:] for value, one in found.items()}
@@ -188,9 +169,55 @@ class TileCosimBackend(Backend):
         check_codes(program, lanes[more:], images[more:], codes, wanted, account, timing(self._chip))
         cycles = np.diff(image_ends(plan, result), prepend=result.progress["first"])
         account.spent(cycles[more:], time.perf_counter() - started)
-        if self._note is not None:
-            self._note(f"{len(lanes)} images took {result.progress['cycles']:,} cycles of the chip in co-simulation")
         return found
+
+    def run_code(
+        self, masks: Sequence[Masks], entries: Mapping[int, NDArray[np.int16]], first: int, *,
+        awaited: Collection[int] = (), answer: Callable[[Plan], Answer] | None = None,
+    ) -> tuple[Plan, MeshResult]:
+        """Run the programs on images, whoever wrote them: what the host did, and what came.
+
+        Parameters
+        ----------
+        masks, entries, first, awaited
+            As of :func:`sim.tile_networks.plan.make_plan`.
+        answer
+            Makes what the host makes on the way; None: nothing.
+
+        Raises
+        ------
+        ToolError
+            If a tile traps or the mesh stands still.
+        """
+        assert self._simulation is not None
+        assert self._chip is not None
+        assert self._code is not None
+        assert self._parts is not None
+        images = len(next(iter(entries.values())))
+        prepared = self._preparations()
+        commands = {node: CoreTasks(self._chip, node).tasks(one.descriptors, one.inputs, one.settings)
+                    for node, one in prepared.items()}
+        plan = self.plan = make_plan(
+            self._code, self._parts, masks, entries, first, self._settings(prepared), commands, awaited=awaited)
+        patience = max(self._patience, COMMAND_PATIENCE if prepared else 0)
+        job = MeshJob.from_plan(plan, patience=patience, report=_REPORT, tracing=self._tracing, threads=self._threads)
+
+        def hear(cycles: int, arrived: list[int]) -> None:
+            done = min(came // sink.image_flits for came, sink in zip(arrived, plan.sinks, strict=True))
+            if self._progress is not None:
+                self._progress(done, images)
+            if isinstance(self._progress, Detailed):
+                chip_ms = cycles * self._clock_s * 1e3
+                self._progress.detail(
+                    f"{done} of {images} images, {chip_ms:.3g} ms of the chip in {cycles:,} cycles")
+
+        made = () if answer is None else (answer(plan),)
+        result = self.result = self._simulation.run_mesh(job, hear, *made)
+        self._check(plan, result)
+        self._check_prepared(prepared, result)
+        if self._note is not None:
+            self._note(f"{images} images took {result.progress['cycles']:,} cycles of the chip in co-simulation")
+        return plan, result
 
     def program_rows(
         self, core: int, model: MacroModel, targets: NDArray[np.integer], parameters: Any, skip: NDArray[np.bool_]

@@ -64,7 +64,8 @@ class FunctionOfLines(FunctionCore):
 
     def __init__(self, cfg: TileConfig) -> None:
         weights = weights_of(cfg.lines)
-        super().__init__(lambda codes: ((codes.astype(np.int64) @ weights[: len(codes)]) >> 2).clip(-4095, 4095))
+        super().__init__(
+            lambda codes: (codes.view(np.uint8).astype(np.int64) @ weights[: len(codes)] >> 2).clip(-4095, 4095))
         self.cfg = cfg
         self.masks: list[tuple[int, int]] = []
 

@@ -50,13 +50,13 @@ def blocks(page: Path) -> list[Block]:
 def execute(page: Path, names: dict[str, Any]) -> None:
     """Execute a page in the present folder; ``names`` are those of its Python.
 
-    ``sh`` and ``python`` are run, ``toml`` with a title is written to that file; ``mho`` runs in this process.
+    ``sh`` and ``python`` are run, what has a title is written to that file; ``mho`` runs in this process.
     """
     for block in blocks(page):
-        if block.language == "python":
-            exec(compile(block.text, block.place, "exec"), names)
-        elif block.language == "toml" and block.title:
+        if block.title and block.language in ("toml", "text", "python"):
             Path(block.title).write_text(block.text, encoding="utf-8")
+        elif block.language == "python":
+            exec(compile(block.text, block.place, "exec"), names)
         elif block.language == "sh":
             for line in block.commands():
                 alone = line.startswith("mho ") and not _SHELL.search(line)

@@ -11,6 +11,7 @@ from hw.core.bring_up.trim import TrimLayout, trim_fields
 from hw.core.config import CoreConfig
 from hw.core.core import Core
 from hw.core.port import VectorPort, core_port
+from hw.core.reference import CoreReference, MacroModel
 from hw.core.top import CoreTop
 from hw.core.write_verify import WriteVerifyConfig, WriteVerifyParameters
 from hw.host.core.access import CoreAccess
@@ -61,6 +62,10 @@ class TnsaBlocks:
     def access(self) -> wiring.Component:
         """Its registers, without products."""
         return CoreAccess(self.cfg, self.registers, self.write)
+
+    def reference(self, model: MacroModel) -> CoreReference:
+        """Its reference, with a model of its macro."""
+        return CoreReference(self.cfg, model)
 
     @property
     def port(self) -> VectorPort:

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hw.core import unpack_codes
+from hw.core.layout import OpLayout
 from hw.tile.isa import Command
 from macro_models.errors import InputError
 
@@ -21,15 +22,17 @@ class FunctionCore:
     Parameters
     ----------
     compute
-        Output codes for input codes (bytes, unsigned).
+        Output codes, in half steps, of all lines for input codes: int8 where the operation takes signed ones
+        (``in_signed``), else uint8.
     """
 
-    def __init__(self, compute: Callable[[NDArray[np.uint8]], NDArray[np.integer]]) -> None:
+    def __init__(self, compute: Callable[[NDArray[Any]], NDArray[np.integer]]) -> None:
         self._compute = compute
 
     def product(self, op: int, op_id: int, first: int, codes: NDArray[np.uint8]) -> NDArray[np.integer]:
         """Output codes; input words before ``first`` are 0."""
-        return self._compute(np.concatenate([np.zeros(4 * first, np.uint8), codes]))
+        whole = np.concatenate([np.zeros(4 * first, np.uint8), codes])
+        return self._compute(whole.view(np.int8) if OpLayout().from_bits(op)["in_signed"] else whole)
 
     def command(self, command: Command, block: bytes) -> bytes:
         """There is none."""

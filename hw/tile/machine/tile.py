@@ -75,6 +75,7 @@ class TileMachine:
             cfg, program, self.store, core, lambda context, count: around.lanes(self, context, count))
         self.done = 0
         self.status: Status | None = None
+        self.reason = ""
         self.ended = False
         self.waits: Wait | None = None
         self.sends: Wait | None = None
@@ -102,6 +103,7 @@ class TileMachine:
             op, fields = self._legal[pc]
             self._pc = self._follow(pc, op, fields)
         except TrapError as trap:
+            self.reason = str(trap.__cause__ or "")
             self._stop(pc, trap.cause, trap.stream)
             return False
         self._tell(INSTRUCTIONS[op].engine if op is not Op.SEND else Engine.SEQUENCER, pc, op)

@@ -123,6 +123,13 @@ class Joined:
                 raise InputError(f"tiles must be among {', '.join(sorted(self.tiles))}, not {name!r}")
 
 
+def _bytes_of(block: bytes | NDArray[np.integer], stream: int, tile: str) -> bytes:
+    if isinstance(block, np.ndarray) and block.dtype not in (np.int8, np.uint8, np.int16):
+        raise InputError(
+            f"blocks for stream {stream} of tile {tile!r} must be bytes, int8, uint8 or int16, not {block.dtype}")
+    return bytes(block) if not isinstance(block, np.ndarray) else block.astype(block.dtype.newbyteorder("<")).tobytes()
+
+
 def slots_of(place: Place) -> dict[int, int]:
     """Streams of a tile that are remote, by their slots.
 
@@ -181,16 +188,18 @@ class Tiles:
         self.received: dict[tuple[str, int], list[bytes]] = {}
         self.lost = 0
 
-    def give(self, tile: str, stream: int, blocks: Iterable[bytes]) -> None:
+    def give(self, tile: str, stream: int, blocks: Iterable[bytes | NDArray[np.integer]]) -> None:
         """Blocks that the host sends to a remote stream of a tile, when they fit there.
+
+        A block is bytes, or an array of int8 or uint8 (a byte an element) or int16 (two, the lower one first).
 
         Raises
         ------
         InputError
-            If the stream is not remote and legal, or a block has not its size.
+            If the stream is not remote and legal, or a block has not its size or another type.
         """
         values = self.joined.tiles[tile].program.descriptor("stream", stream)
-        blocks = list(blocks)
+        blocks = [_bytes_of(block, stream, tile) for block in blocks]
         if stream not in self._slots[tile].values():
             raise InputError(f"stream {stream} of tile {tile!r} must be remote and legal for blocks of the host")
         for block in blocks:

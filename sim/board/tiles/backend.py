@@ -1,7 +1,7 @@
 """The backend fpga-sim of a network on tiles: the Verilog of a board with all of the chip, its cores emulated."""
 
 from abc import abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
@@ -15,18 +15,21 @@ from hw.emulator import check_core, programmed_core
 from hw.emulator.vector.reference import ProgrammedCore
 from macro_models import MacroModel, Masks
 from macro_models.errors import InputError, ToolError
+from macro_models.exact.operation import MvmOperation
 from sim.backend import Account, Backend, Progress
 from sim.board.bus import BusSimulation
 from sim.board.driver import read_info
 from sim.board.tiles.host import WATCHDOG, TilesHost
-from sim.board.tiles.loads import board_loads
+from sim.board.tiles.loads import board_loads, operations_of
 from sim.functional import FunctionalBackend
 from sim.tile_networks.answers import HostAnswers
-from sim.tile_networks.plan import make_plan
+from sim.tile_networks.plan import Plan, make_plan
+from sim.tile_networks.process import Answer
 from sim.tile_networks.turns import from_first_turn
 
 if TYPE_CHECKING:
     from compiler.network import Network
+    from compiler.network.tiles import TileCode
 
 __all__ = ["PARTS", "BoardTilesBackend", "TilesFpgaSimBackend"]
 
@@ -52,7 +55,7 @@ class BoardTilesBackend(Backend):
     def __init__(self) -> None:
         self._models = FunctionalBackend()
         self._cores: list[ProgrammedCore] = []
-        self._network: Network | None = None
+        self._code: TileCode | None = None
         self._cfg: TilesConfig | None = None
 
     def open(self, chip: Chip, cores: Sequence[MacroModel]) -> None:
@@ -77,12 +80,16 @@ class BoardTilesBackend(Backend):
         """
         if network.tiles is None:
             raise InputError(f"{network.chip.name}: a network must hold programs of tiles to run on them")
+        self.open_code(network.chip, network.tiles, cores)
+        self._models.open_network(network, cores)
+
+    def open_code(self, chip: Chip, code: "TileCode", cores: Sequence[MacroModel]) -> None:
+        """Take programs, whoever wrote them, and programmed cores; raises as :meth:`open_network`."""
         models = [programmed_core(model) for model in cores]
-        cfg = self._connect(network.chip, noise=any(model.register is not None for model in models))
+        cfg = self._connect(chip, noise=any(model.register is not None for model in models))
         for model in models:
             check_core(cfg.emulator, model)
-        self._models.open_network(network, cores)
-        self._network, self._cores, self._cfg = network, models, cfg
+        self._code, self._cores, self._cfg = code, models, cfg
 
     @abstractmethod
     def _connect(self, chip: Chip, *, noise: bool) -> TilesConfig:
@@ -112,25 +119,51 @@ class BoardTilesBackend(Backend):
         ToolError
             If a tile traps, the board stands still, or results are not those of the models of the cores.
         """
-        if self._network is None or self._network.tiles is None or self._cfg is None:
+        if self._code is None:
             raise RuntimeError("The backend must be open.")
-        code, cfg = self._network.tiles, self._cfg
-        split = Split.of(program, code)
+        split = Split.of(program, self._code)
         some, numbers, more = from_first_turn(program, lanes, images)
         host = HostRun(split, some)
-        plan = make_plan(
-            code, cfg.parts, masks, {0: some} | host.begin(), int(numbers[0]),
-            commands=board_loads(cfg, code, program, self._cores, masks), awaited=split.awaited, watchdog=WATCHDOG)
-        came = self._guard(lambda: self._host(cfg).run(
-            plan, code, lambda done: self._tell(done, len(some)), self._loading,
-            HostAnswers(plan, HostRun(split, some))))
-        found = {sink.value: sink.lanes(payloads) for sink, payloads in zip(plan.sinks, came, strict=True)}
+        found = self.run_code(
+            masks, {0: some} | host.begin(), int(numbers[0]), lambda node: operations_of(program, node),
+            awaited=split.awaited, answer=lambda plan: HostAnswers(plan, HostRun(split, some)))
         last = host.finish(found)[more:]
         wanted = self._models.run(program, masks, lanes, images, account)
         if not np.array_equal(last, wanted):
             wrong = int((last != wanted).any(axis=1).sum())
             raise ToolError(f"{wrong} of {len(lanes)} results of the board are not those of the models of its cores")
         return last
+
+    def run_code(
+        self, masks: Sequence[Masks], entries: Mapping[int, NDArray[np.int16]], first: int,
+        operations: Callable[[int], Sequence[MvmOperation]], *, awaited: Collection[int] = (),
+        answer: Callable[[Plan], Answer] = lambda plan: lambda came: {},
+    ) -> dict[int, NDArray[np.int16]]:
+        """Run the programs on images: all values that the host gets, by their numbers, each (images, elements).
+
+        Parameters
+        ----------
+        masks, entries, first, awaited
+            As of :func:`sim.tile_networks.plan.make_plan`.
+        operations
+            What the core of a node is asked for.
+        answer
+            Makes what the host makes on the way.
+
+        Raises
+        ------
+        ToolError
+            If a tile traps or the board stands still.
+        """
+        assert self._code is not None
+        assert self._cfg is not None
+        code, cfg, images = self._code, self._cfg, len(next(iter(entries.values())))
+        loads = board_loads(cfg, code, operations, self._cores, masks)
+        plan = make_plan(
+            code, cfg.parts, masks, entries, first, commands=loads, awaited=awaited, watchdog=WATCHDOG)
+        came = self._guard(lambda: self._host(cfg).run(
+            plan, code, lambda done: self._tell(done, images), self._loading, answer(plan)))
+        return {sink.value: sink.lanes(payloads) for sink, payloads in zip(plan.sinks, came, strict=True)}
 
 
 class TilesFpgaSimBackend(BoardTilesBackend):
@@ -175,4 +208,4 @@ class TilesFpgaSimBackend(BoardTilesBackend):
         for bus in self._boards.values():
             bus.close()
         self._boards.clear()
-        self._network = self._cfg = None
+        self._code = self._cfg = None

@@ -1,6 +1,6 @@
 """What a board with tiles is loaded with beside programs: cells, tables, noise."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from compiler.network.tiles import TileCode
 from compiler.program import Call, Program
@@ -48,7 +48,8 @@ def _core_loads(
 
 
 def board_loads(
-    cfg: TilesConfig, code: TileCode, program: Program, models: Sequence[ProgrammedCore], masks: Sequence[Masks]
+    cfg: TilesConfig, code: TileCode, operations: Callable[[int], Sequence[MvmOperation]],
+    models: Sequence[ProgrammedCore], masks: Sequence[Masks],
 ) -> Mapping[int, list[Task]]:
     """Accesses before the programs start, by node: what the emulators hold.
 
@@ -62,7 +63,7 @@ def board_loads(
     for tile in code.programs:
         node = tile_node(mesh, tile)
         if node < len(models):
-            loads = _core_loads(cfg, models[node], masks[node], operations_of(program, node), node)
+            loads = _core_loads(cfg, models[node], masks[node], operations(node), node)
             found[node] = write_runs(
                 (host_address(mesh, node, base + load_offset(emulator, one.region, one.index)), one.data)
                 for one in loads)

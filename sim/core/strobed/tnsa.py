@@ -16,7 +16,9 @@ class Strobed:
     """See :class:`sim.core.strobed.StrobedMacro`."""
 
     def __init__(self, pins: Any, model: MacroModel, keep_charges: bool) -> None:
-        self._pins, self._lines, self._body = pins, model.config.lines, eager_macro(model)
+        # A body of the user's own is one already.
+        self._body: Any = eager_macro(model) if hasattr(model, "config") else model
+        self._pins, self._lines = pins, len(pins.answer)
         self._decrements: list[int] = []
         self._charges: list[NDArray[np.int64]] | None = [] if keep_charges else None
         pins.answer.value = 0

@@ -1,0 +1,97 @@
+"""Programs of tiles that were written by hand: what a user of Python calls."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from macro_models.errors import InputError, argument
+from macro_models.files import FileKind
+from macro_models.files.arrays import ArrayFile
+from mho.api.chip import Chip
+from mho.api.device import Device, device_model
+from mho.api.inputs import PathLike
+from mho.units import parse_time
+
+if TYPE_CHECKING:
+    from sim.tile_jobs.run import JobResult
+
+__all__ = ["read_codes", "run_tiles"]
+
+_CODES = FileKind(".npy or .npz file of codes")
+
+
+def run_tiles(
+    job: PathLike, chip: "Chip | PathLike",
+    inputs: "NDArray[Any] | PathLike | Mapping[str, NDArray[Any] | PathLike]", *,
+    device: "Device | PathLike | None" = None, time: "str | float" = 0.0, seed: int = 0, backend: str = "functional",
+    progress: Callable[[int, int], None] | None = None, note: Callable[[str], None] | None = None, **options: Any,
+) -> "JobResult":
+    """Run programs of tiles on the interpreter and on a backend, whose results must be the same.
+
+    Parameters
+    ----------
+    job
+        A program (``P.s``, or what ``mho asm`` wrote), which then runs on tile 0,0 and sends to the host; or a TOML
+        file that says which programs run on which tiles, with which conductances, and what joins them.
+    chip
+        A chip of programmable tiles.
+    inputs
+        Codes for the streams that the host fills, by ``"tile:stream"``, or one array where there is one: int8 or uint8
+        (a byte an element) or int16 (lanes), of shape (images, ...); or files of them.
+    device, time, seed
+        Of the cells; None: the chip's device.
+    backend
+        ``functional`` (the interpreter alone), ``cosim``, ``fpga-sim`` or ``fpga``; ``options`` are those of
+        :meth:`mho.Net.run` for it.
+
+    Raises
+    ------
+    InputError
+        If a program, the job or an input is wrong; if the programs can get stuck, or trap.
+    ToolError
+        If the backend fails, or gives something else than the interpreter.
+    """
+    from hw.config import check_device, default_device, load_chip
+    from mho.runs.backends import check_backend, open_backend
+    from sim.tile_jobs.job import read_job
+    from sim.tile_jobs.run import run_job
+
+    description = chip.description if isinstance(chip, Chip) else load_chip(chip)
+    check_backend(backend, options)
+    work = read_job(Path(job), description)
+    cells = device_model(device, default_device(description))
+    check_device(description, cells)
+    named = inputs if isinstance(inputs, Mapping) else read_codes(inputs)
+    arrays = {name: value if isinstance(value, np.ndarray) else read_codes(value)[""] for name, value in named.items()}
+    run = {"device": cells, "seed": seed, "time_s": parse_time(time)}
+    if backend == "functional":
+        return run_job(work, arrays, **run)
+    opened: Any = open_backend(backend, options, progress=progress, note=note, tiles=True)
+    try:
+        return run_job(work, arrays, backend=opened, **run)
+    finally:
+        opened.close()
+
+
+def read_codes(source: "NDArray[Any] | PathLike") -> dict[str, NDArray[Any]]:
+    """Arrays of codes with the types that they have: one, called ``""``, or those of an ``.npz`` by name.
+
+    Raises
+    ------
+    InputError
+        If there is no such file or array.
+    """
+    if isinstance(source, np.ndarray):
+        return {"": source}
+    text, _, key = str(source).partition(".npz:")
+    path = Path(f"{text}.npz" if key else text)
+    with ArrayFile.open(path, _CODES) as file:
+        names = file.names
+        if names is None:
+            return {"": file.read()}
+        if key and key not in names:
+            raise InputError(f"{path}: {argument('inputs')} has no array {key!r}, but {', '.join(names)}")
+        return {"": file.read(key)} if key else {name: file.read(name) for name in names}

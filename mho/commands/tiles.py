@@ -1,0 +1,105 @@
+"""``mho tiles``: programs of tiles that were written by hand, on every backend."""
+
+import io
+from typing import TYPE_CHECKING, Any
+
+import click
+import numpy as np
+
+from macro_models.errors import InputError
+from macro_models.output import write_output
+from mho.commands.compile.values import named
+from mho.terminal.console import Output
+from mho.terminal.options import chip_option, common_options, example
+from mho.terminal.paths import READS, WAVES, WORD, WRITES
+
+if TYPE_CHECKING:
+    from sim.tile_jobs.run import JobResult
+
+__all__ = ["tiles_command"]
+
+_SHOWN, _ELEMENTS = 4, 32
+"""Images whose results are printed, and elements of each."""
+
+
+@click.command("tiles", epilog=example("mho tiles job.toml --chip tnsa64-2x2 --input x.npy --backend cosim -o y.npz"))
+@click.argument("job", metavar="JOB.toml|P.s", type=READS)
+@chip_option(required=True)
+@click.option(
+    "--input", "inputs", metavar="[TILE:STREAM=]X.npy", type=READS, required=True, multiple=True,
+    help="Codes, (images, ...): int8 or uint8 a byte, int16 two; of several streams by name, or X.npz with all.",
+)
+@click.option("-o", "--output", metavar="Y.npz", type=WRITES, help="Write what came, by tile and flow.")
+@click.option(
+    "--backend", metavar="NAME", type=WORD, default="functional", show_default=True,
+    help="functional (the interpreter), cosim, fpga-sim or fpga.",
+)
+@click.option("--port", metavar="PORT", type=READS, help="Serial port of the board, with --backend fpga.")
+@click.option("--baud", type=int, metavar="N", help="Rate of that port, if the board has not the usual one.")
+@click.option("--device", metavar="DEVICE", type=READS, help="Device of the cells (default: the chip's).")
+@click.option(
+    "--time", default="0", show_default=True, metavar="T", type=WORD,
+    help="Time since programming, in s, m, h, d or y.",
+)
+@click.option("--seed", type=int, default=0, show_default=True, metavar="N", help="Which chip.")
+@click.option("--waves", metavar="F.fst", type=WAVES, help="Write the waveforms, with --backend cosim.")
+@common_options
+def tiles_command(
+    job: str, chip: str, overrides: tuple[str, ...], inputs: tuple[str, ...], output: str | None, backend: str,
+    device: str | None, out: Output, **options: Any,
+) -> None:
+    """Run programs of tiles that were written by hand, on the interpreter and on a backend.
+
+    P.s runs on tile 0,0 and sends to the host. JOB.toml says which programs run on which tiles, the conductances of
+    their cores and what joins them. Whether they can get stuck is found out before; what a backend gives is compared
+    with the interpreter, bit for bit, and a difference is exit code 1.
+    """
+    from hw.config import load_chip
+    from mho.api.chip import Chip
+    from mho.api.tiles import run_tiles
+
+    run = {name: options.pop(name) for name in ("time", "seed")}
+    given = {name: value for name, value in options.items() if value is not None}
+    with out.progress(f"running on {backend}") as progress:
+        result = run_tiles(
+            job, Chip(load_chip(chip, overrides)), _read(inputs), device=device, backend=backend, progress=progress,
+            note=out.note, **run, **given)
+    out.table(("output", "images", "blocks", "elements", "type"), [
+        (name, *map(str, rows.shape), rows.dtype.name) for name, rows in result.outputs.items()])
+    for name, rows in result.outputs.items():
+        for k, image in enumerate(rows[:_SHOWN]):
+            values = " ".join(map(str, image.ravel()[:_ELEMENTS].tolist()))
+            out.text(f"{name}, image {k}: {values}" + " ..." * (image.size > _ELEMENTS))
+    out.text(_verdict(result, backend))
+    if output is not None:
+        buffer = io.BytesIO()
+        arrays: dict[str, Any] = dict(result.outputs)
+        np.savez(buffer, allow_pickle=False, **arrays)
+        write_output(output, buffer.getvalue())
+        out.note(f"wrote {output}")
+    out.json({
+        "job": job, "chip": chip, "backend": backend, "instructions": result.instructions, "cycles": result.cycles,
+        "outputs": {name: rows.tolist() for name, rows in result.outputs.items()},
+    })
+
+
+def _verdict(result: "JobResult", backend: str) -> str:
+    said = f"{result.instructions} instructions an image"
+    if result.cycles is not None:
+        said += f", {result.cycles:,} cycles in all"
+    return said + ("" if backend == "functional" else f"; {backend} gives what the interpreter gives, bit for bit")
+
+
+def _read(sources: tuple[str, ...]) -> dict[str, Any]:
+    """Arrays by the names of streams."""
+    from mho.api.tiles import read_codes
+
+    if len(sources) == 1 and "=" not in sources[0]:
+        return read_codes(sources[0])
+    found = {}
+    for name, source in named(sources, "--input"):
+        arrays = read_codes(source)
+        if len(arrays) > 1:
+            raise InputError(f"{source}: write FILE.npz:KEY, one of {', '.join(arrays)}, for --input {name}")
+        found[name] = next(iter(arrays.values()))
+    return found

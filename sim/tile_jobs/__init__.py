@@ -1,0 +1,1 @@
+"""Programs of tiles that a person wrote, on every backend."""

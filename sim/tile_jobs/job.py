@@ -1,0 +1,238 @@
+"""A job of tiles: their programs, conductances and flows, as one TOML file says, or one program alone."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hw.config import Chip
+from hw.kinds import core_blocks
+from hw.tile.config import TileConfig
+from hw.tile.isa import DESCRIPTORS, STREAMS, Op, decode
+from hw.tile.machine.cores import ReferenceCore
+from hw.tile.machine.tiles import HOST, Flow, Joined, Place, Reduction, slots_of
+from hw.tile.program import Program
+from hw.tile.text import assemble_named
+from macro_models import MacroModel
+from macro_models.devices import Device
+from macro_models.errors import InputError
+from macro_models.files import FileKind, read_text, read_toml
+from macro_models.files.arrays import ArrayFile
+from macro_models.files.schema import TEXT, Choice, ListOf, Optional, Table, Whole
+from macro_models.kinds import family
+
+__all__ = ["JOB", "TileJob", "read_job"]
+
+_ARRAYS, _TEXTS = FileKind(".npy or .npz file of conductances"), FileKind("program of a tile")
+_JOB = FileKind("job of tiles")
+
+_FLOW = Table({"from": TEXT, "flow": Whole(0, 15), "to": ListOf(TEXT, least=1), "slot": Optional(Whole(0, 15))})
+_REDUCTION = Table({"context": Whole(0, 3), "members": ListOf(TEXT, least=1), "root": TEXT})
+JOB = Table({
+    "schema": Choice((1,)), "flows": ListOf(_FLOW, least=1), "reductions": Optional(ListOf(_REDUCTION)),
+    "tiles": ListOf(Table({"at": TEXT, "program": TEXT, "conductances": Optional(TEXT)}), least=1),
+})
+"""What the file may hold."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TileJob:
+    """Tiles of a chip with programs, and what joins them.
+
+    Attributes
+    ----------
+    chip
+        A chip of programmable tiles.
+    programs, streams
+        By tile, ``"column,row"``: its program, and the numbers of its streams by their names.
+    conductances
+        By tile, in uS, of shape (driven lines, converted lines); a tile that is missing has all cells at ``g_min_uS``.
+    flows, reductions
+        As of :class:`hw.tile.machine.tiles.Joined`. A flow goes to tiles or to the host.
+
+    Raises
+    ------
+    InputError
+        If the chip has no such tiles, a program is too large for its tile, conductances have the wrong shape, or
+        nothing goes to the host.
+    """
+
+    chip: Chip
+    programs: Mapping[str, Program]
+    streams: Mapping[str, Mapping[str, int]]
+    flows: Sequence[Flow]
+    reductions: Sequence[Reduction] = ()
+    conductances: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if not self.chip.tile.programs:
+            raise InputError(f"{self.chip.name}: programs run on tiles (tile.programs = true), as of tnsa64-tile")
+        sizes, shape = TileConfig.of_tiles(self.chip), self.chip.macro_config().cell_map.shape
+        for tile, program in self.programs.items():
+            if tile not in sizes:
+                raise InputError(f"{self.chip.name}: tiles are {', '.join(sizes)}, not {tile!r}")
+            program.check(sizes[tile], f"the program of tile {tile}")
+        for tile, values in self.conductances.items():
+            if values.shape != shape or not np.isfinite(values).all() or (values < 0).any():
+                raise InputError(
+                    f"conductances of tile {tile} must be {shape[0]} x {shape[1]} numbers of uS, 0 or more, not "
+                    f"{list(values.shape)} from {np.min(values, initial=0):g} to {np.max(values, initial=0):g}")
+        for flow in self.flows:
+            if HOST in flow.to and len(flow.to) > 1:
+                raise InputError(f"flow {flow.number} of tile {flow.sender} must go to tiles or to the host, not both")
+        if not any(HOST in flow.to for flow in self.flows):
+            raise InputError("a flow must go to the host, to = [\"host\"], else nothing is seen of a run")
+        self.joined()
+
+    @property
+    def nodes(self) -> int:
+        """Cores that the programs need, counted from the first tile on."""
+        return 1 + max(map(self.node_of, self.programs))
+
+    def joined(self, cores: Mapping[str, ReferenceCore] | None = None) -> Joined:
+        """The tiles for the interpreter."""
+        sizes = TileConfig.of_tiles(self.chip)
+        places = {
+            tile: Place(program=program, cfg=sizes[tile], core=None if cores is None else cores[tile],
+                        names={number: name for name, number in self.streams[tile].items()})
+            for tile, program in self.programs.items()
+        }
+        return Joined(tiles=places, flows=tuple(self.flows), reductions=tuple(self.reductions))
+
+    def node_of(self, tile: str) -> int:
+        """Number of a tile's node."""
+        return list(TileConfig.of_tiles(self.chip)).index(tile)
+
+    def instructions(self, tile: str) -> list[tuple[Op, Mapping[str, int]]]:
+        """Legal instructions of a program, with their fields."""
+        return _instructions(self.programs[tile])
+
+    def models(self, device: Device, seed: int, time_s: float, causes: frozenset[str] | None) -> list[MacroModel]:
+        """Programmed cores of the first :attr:`nodes` tiles: chip number ``seed`` of a device, after ``time_s``."""
+        config, kind = self.chip.macro_config(), family(self.chip.core.kind)
+        erased = np.full(config.cell_map.shape, self.chip.cells.g_min_uS, np.float32)
+        return [
+            kind.model(config, np.asarray(self.conductances.get(tile, erased), np.float32), device=device, seed=seed,
+                       core=node, time_s=time_s, causes=causes)
+            for node, tile in zip(range(self.nodes), TileConfig.of_tiles(self.chip), strict=False)
+        ]
+
+    def descriptors_of_products(self, tile: str) -> list[int]:
+        """What a program can ask its core for: operations of its descriptors, and of what SET makes of them."""
+        program, layout = self.programs[tile], DESCRIPTORS["mvm"]
+        memories, at = [list(program.descriptors)], 0
+        while at < len(program.words):
+            op, fields, _ = decode(program.words[at])
+            count = fields["words"] if op is Op.SET else 0
+            if count:
+                memories.append(list(memories[-1]))
+                memories[-1][fields["first"] : fields["first"] + count] = program.words[at + 1 : at + 1 + count]
+            at += 1 + count
+        found = dict[int, None]()
+        for memory in memories:
+            for number in range(layout.count):
+                values = layout.layout.unpack(memory[layout.at(number)])
+                found.setdefault(values["op"] | values["op_high"] << 32)
+        return list(found)
+
+    def cores(self, models: Sequence[MacroModel]) -> dict[str, ReferenceCore]:
+        """References of the cores, with their models, for the interpreter."""
+        blocks = core_blocks(self.chip, tiled=True)
+        return {tile: ReferenceCore(blocks.reference(models[self.node_of(tile)])) for tile in self.programs}
+
+    def inputs(self) -> dict[str, tuple[str, int, int]]:
+        """Remote streams that no flow fills, by ``"tile:name"``: (tile, stream, bytes of a block)."""
+        filled = {(tile, flow.slot) for flow in self.flows for tile in flow.to}
+        found = {}
+        for tile, place in self.joined().tiles.items():
+            for slot, stream in slots_of(place).items():
+                if (tile, slot) not in filled:
+                    size = place.program.descriptor("stream", stream)["block"]
+                    found[f"{tile}:{place.names.get(stream, stream)}"] = (tile, stream, size)
+        return found
+
+
+def read_job(path: str | Path, chip: Chip) -> TileJob:
+    """A job of a TOML file, or of one program: then on tile 0,0, all that it sends goes to the host.
+
+    Parameters
+    ----------
+    path
+        ``JOB.toml``; or a program, as text or as ``mho asm`` writes it. Files that a job names lie beside it.
+    chip
+        What it runs on.
+
+    Raises
+    ------
+    InputError
+        Naming the file, the field, and what would be right.
+    """
+    path = Path(path)
+    if path.suffix != ".toml":
+        program, streams = _program(path)
+        sends = [fields for op, fields in _instructions(program) if op is Op.SEND and not fields["reduce"]]
+        sent = sorted({fields["flow"] for fields in sends})
+        flows = [Flow(sender="0,0", number=number, to=(HOST,)) for number in sent]
+        return _made(str(path), lambda: TileJob(
+            chip=chip, programs={"0,0": program}, streams={"0,0": streams}, flows=flows))
+    tree = JOB.read(str(path), read_toml(path, _JOB)[1])
+    programs, streams, conductances = {}, {}, {}
+    for entry in tree["tiles"]:
+        if entry["at"] in programs:
+            raise InputError(f"{path}: tiles: {entry['at']!r} is there twice")
+        programs[entry["at"]], streams[entry["at"]] = _program(path.parent / entry["program"])
+        if entry.get("conductances") is not None:
+            conductances[entry["at"]] = _conductances(path.parent, entry["conductances"])
+    flows = [Flow(sender=flow["from"], number=flow["flow"], to=flow["to"], slot=flow.get("slot") or 0)
+             for flow in tree["flows"]]
+    groups = [Reduction(**group) for group in tree.get("reductions") or ()]
+    return _made(str(path), lambda: TileJob(
+        chip=chip, programs=programs, streams=streams, flows=flows, reductions=groups, conductances=conductances))
+
+
+def _made(where: str, make: Callable[[], TileJob]) -> TileJob:
+    try:
+        return make()
+    except InputError as error:
+        raise InputError(f"{where}: {error}") from None
+
+
+def _program(path: Path) -> tuple[Program, dict[str, int]]:
+    """A program, as text or as its file, and its streams by name."""
+    with path.open("rb") if path.is_file() else _missing(path) as file:
+        head = file.read(4)
+    if head == b"mhoT":
+        with path.open("rb") as file:
+            return Program.unpack(file.read(1 << 24), str(path)), {str(k): k for k in range(STREAMS)}
+    program, names = assemble_named(read_text(path, _TEXTS), str(path))
+    return program, {name: number for number, name in names.items()}
+
+
+def _missing(path: Path) -> Any:
+    raise InputError(f"{path}: there is no such program")
+
+
+def _conductances(folder: Path, source: str) -> NDArray[np.float64]:
+    name, _, key = source.partition(".npz:")
+    path = folder / (f"{name}.npz" if key else source)
+    with ArrayFile.open(path, _ARRAYS) as file:
+        if file.names is not None and key not in file.names:
+            raise InputError(f"{path}: write {path.name}:KEY with one of {', '.join(file.names)}")
+        values = file.read(key or None)
+    if values.dtype.kind not in "fiu" or values.ndim != 2:
+        raise InputError(f"{path}: conductances must be a matrix of numbers of uS, not {values.dtype} of shape "
+                         f"{list(values.shape)}")
+    return values.astype(np.float64)
+
+
+def _instructions(program: Program) -> list[tuple[Op, Mapping[str, int]]]:
+    found, at = [], 0
+    while at < len(program.words):
+        op, fields, _ = decode(program.words[at])
+        if op is not None:
+            found.append((op, fields))
+        at += 1 + (fields["words"] if op is Op.SET else 0)
+    return found
