@@ -10,7 +10,7 @@ from mho.comparisons.differences import Unlike, unlike
 
 __all__ = ["ChipDifference", "compare_chips", "ratios"]
 
-_RATED = ("time_us", "tops", "tops_per_W", "tops_per_mm2", "total_pJ")
+_RATED = ("snr_dB", "time_us", "tops", "tops_per_W", "tops_per_mm2", "total_pJ")
 _PLAIN = ("name", "description")
 
 

@@ -145,6 +145,6 @@ def _energy(parts: Sequence[Mapping[str, float]], count: int) -> dict[str, float
 
 def _rated(one: Rating) -> dict[str, Any]:
     return {
-        "precision": one.precision, "time_us": one.time_us, "tops": one.tops, "tops_per_W": one.tops_per_W,
+        "precision": one.precision, "snr_dB": one.snr_dB, "time_us": one.time_us, "tops": one.tops, "tops_per_W": one.tops_per_W,
         "tops_per_mm2": one.tops_per_mm2, "energy_pJ": dict(one.energy_pJ),
     }

@@ -1,9 +1,10 @@
 """A chip of transposable cores."""
 
 from dataclasses import asdict, dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 from hw.config.chip import SYNCHRONISER_CYCLES
+from hw.config.cost import ProcessSection
 from hw.config.keys import ChipError
 from hw.config.kinds.tnsa.sections import (
     AdcSection,
@@ -24,6 +25,17 @@ __all__ = ["TnsaChip"]
 
 _RATED = ((3, 1), (4, 2), (5, 3), (6, 4), (8, 6), (10, 8))
 """Precisions of the published table of NeuRRAM: bits of outputs and of inputs."""
+
+_PROCESS = ProcessSection(node_nm=130.0, vdd_V=1.8)
+"""That of NeuRRAM, of which the capacitances in ``[wires]`` are unless they are described."""
+
+_CONDUCTION_NS = 2.61
+"""Time for which current flows in the cells of a driven line, in each plane, in ns: what the energy of NeuRRAM's input
+pulses leaves beside the charge of a line (docs/explanation/costs.md)."""
+
+_AREA = {"cells": 0.12, "converters": 0.28, "drivers": 0.21, "registers": 0.39}
+"""Shares of the area of a macro of 256 lines whose converters have 8 bits: AccelForge's model of NeuRRAM
+(neurram_nature_2022.yaml); what it does not name are registers, counters, shift and add."""
 
 _MAX_CYCLES = 65_535
 """Longest analog operation in clock cycles: the sequencer's timer has 16 bits."""
@@ -55,6 +67,44 @@ class TnsaChip(PulseChip):
                 raise ChipError(f"timing.{name}", f"timing.{name} must be at most {most}, not {t_ns:g} ns")
         if self.adc.converter == "binary" and not self.neuron.ideal:
             raise ChipError("adc.converter", 'adc.converter must be "count" where [neuron] is not ideal, not "binary"')
+
+    cost_keys = (
+        "core.corelet", "adc.bits", "cells.g_min_uS", "cells.g_max_uS", "read.v_read_V", "wires.c_line_fF",
+        "wires.c_cell_fF", "process.node_nm", "process.vdd_V",
+    )
+
+    def relative_costs(self, base: Self) -> dict[str, float]:
+        """See :meth:`hw.config.Chip.relative_costs`: docs/explanation/costs.md has each rule and its source."""
+        node, supply = self.process.relative(base.process)
+        switched, driven = node * supply**2, (self.read.v_read_V / base.read.v_read_V) ** 2
+        return {
+            "energy.word_line_pJ": supply**2 * self.line_fF / base.line_fF,
+            "energy.input_pulse_pJ": driven * self.pulse_load() / base.pulse_load(),
+            "energy.reset_pJ": switched, "energy.sample_pJ": switched, "energy.step_pJ": switched,
+            "area.macro_mm2": node**2 * self._relative_area / base._relative_area,
+        }
+
+    @property
+    def line_fF(self) -> float:
+        """Capacitance of a line, in femtofarad: that of ``[wires]``, and less in a process finer than NeuRRAM's."""
+        node, _ = self.process.relative(_PROCESS)
+        return node * (self.wires.c_line_fF + self.wires.c_cell_fF * self.lines)
+
+    def pulse_load(self, line_uS: float | None = None) -> float:
+        """What a pulse of a driven line moves, per volt, in fC: the charge of the line, and that through its cells.
+
+        ``line_uS`` is the conductance of all of its cells, in uS; None: of cells in the mean.
+        """
+        conductance = self.lines * self.mean_g_uS if line_uS is None else line_uS
+        return self.line_fF + conductance * _CONDUCTION_NS
+
+    @property
+    def _relative_area(self) -> float:
+        """Area beside that of 256 lines and converters of 8 bits, in the same process: half of the registers have a
+        bit for each of the converter."""
+        lines, registers = self.lines / 256.0, 0.5 + 0.5 * self.adc.bits / 8.0
+        line = _AREA["converters"] + _AREA["drivers"] + _AREA["registers"] * registers
+        return _AREA["cells"] * lines**2 + line * lines
 
     @property
     def lines(self) -> int:
