@@ -10,12 +10,14 @@ from threading import Lock
 import numpy as np
 from numpy.typing import NDArray
 
-from compiler.program import Call, Layer, Mvm, Program
+from compiler.program import DITHER, Call, Layer, Mvm, Program
 from hw.config import Chip
 from hw.kinds import energy, timing
+from macro_models.bound import constant_input
 from macro_models.exact.masks import Masks
 from macro_models.exact.operation import LSB_SEGMENT_BITS, MvmOperation
 from macro_models.exact.tally import tally
+from macro_models.exact.vector import padded
 
 __all__ = ["CodeSpread", "LayerFigures", "RunAccount", "code_bytes"]
 
@@ -130,6 +132,8 @@ class RunAccount:
         Of how many images, from the first on, codes are kept.
     chip, masks
         The chip, None where nobody asks what its macros take, and the masks of its cores.
+    targets_uS
+        Cells of each core, in uS; with none they conduct as cells in the mean do.
 
     Attributes
     ----------
@@ -147,11 +151,15 @@ class RunAccount:
     """
 
     def __init__(
-        self, program: Program, images: int, keep: int, chip: Chip | None = None, masks: Sequence[Masks] = ()
+        self, program: Program, images: int, keep: int, chip: Chip | None = None, masks: Sequence[Masks] = (),
+        targets_uS: Sequence[NDArray[np.floating]] = (),
     ) -> None:
         self.program, self.keep = program, min(keep, images)
         self._timing, self._energy = (None, None) if chip is None else (timing(chip), energy(chip))
         self._masks, self.exact = masks, True
+        self._row_uS = [] if chip is None else [
+            chip.macro_config().cell_map.per_row(np.nan_to_num(g.astype(np.float64)).sum(axis=1)) for g in targets_uS
+        ]
         self.core_cycles = np.zeros(len(masks), dtype=np.int64)
         self._layer_of = {id(m): k for k, layer in enumerate(program.layers) for m in layer.mvms}
         self.cycles = np.zeros(images, dtype=np.int64)
@@ -203,7 +211,29 @@ class RunAccount:
         self.cycles[self._batch] += cycles.astype(np.int64).reshape(images, -1).sum(axis=1)
         self.seconds += seconds
 
-    def converted(self, mvm: Mvm, steps: NDArray[np.int64], exact: bool = True) -> None:
+    def driven(self, call: Call, codes: NDArray[np.int16]) -> NDArray[np.int64] | None:
+        """See :class:`sim.backend.Account`."""
+        by_element = self.driven_by(codes)
+        if by_element is None or self._energy is None:
+            return None
+        layer = self.program.layers[call.layer]
+        pads, index = padded(call.patches, call.pad, len(by_element))
+        constant = np.array([*pads, constant_input(layer.mvms[0].op)])
+        beyond = len(codes) * self._energy.weight(np.abs(constant.astype(np.int64)))
+        inputs = np.concatenate([by_element, beyond[:-1]])[index].sum(axis=0)
+        return np.where(layer.spread == DITHER, len(call.patches) * beyond[-1], inputs[layer.spread])
+
+    def driven_by(self, rows: NDArray[np.int16]) -> NDArray[np.int64] | None:
+        """See :class:`sim.backend.Account`."""
+        if self._energy is None:
+            return None
+        magnitudes = np.abs(rows)
+        each = self._energy.weight(np.arange(1 + int(magnitudes.max(initial=0)))).astype(np.uint8)
+        return each[magnitudes].sum(axis=0, dtype=np.int64)
+
+    def converted(
+        self, mvm: Mvm, steps: NDArray[np.int64], driven: NDArray[np.int64] | None, exact: bool = True
+    ) -> None:
         """See :class:`sim.backend.Account`."""
         if self._timing is None:
             return
@@ -214,6 +244,10 @@ class RunAccount:
         if self._energy is not None:
             found = self._energy.operation(mvm.op, self._masks[mvm.core], each)
             taken = {name: float(energies.sum()) for name, energies in found.items()}
+        if self._energy is not None and driven is not None:
+            own = driven[mvm.first : mvm.first + len(mvm.rows)]
+            conducts = self._row_uS[mvm.core][mvm.rows] if self._row_uS else None
+            taken |= self._energy.inputs(mvm.op, self._masks[mvm.core], len(steps), own, conducts)
         with self._lock:
             self.exact &= exact
             self.core_cycles[mvm.core] += cycles

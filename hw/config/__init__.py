@@ -26,7 +26,7 @@ from hw.config.tree import chip_from_dict
 __all__ = [
     "SYNCHRONISER_CYCLES", "TILE_FLITS", "AreaSection", "CellsSection", "Chip", "ChipError", "ClockSection",
     "CoreSection", "EnergySection", "MacroSection", "MeshSection", "PinConnection", "PinPart", "ProcessSection",
-    "ProgrammingSection", "PulseChip", "Row", "TileSection", "VerilogSection", "check_device", "chip_class", "chip_from_dict",
-    "default_device", "describe", "json_schema", "kind_names", "load_chip", "parse_override", "preset_names",
-    "preset_text", "sizes", "warnings",
+    "ProgrammingSection", "PulseChip", "Row", "TileSection", "VerilogSection", "check_device", "chip_class",
+    "chip_from_dict", "default_device", "describe", "json_schema", "kind_names", "load_chip", "parse_override",
+    "preset_names", "preset_text", "sizes", "warnings",
 ]

@@ -244,7 +244,7 @@ class Chip(ABC):
     cost_keys: ClassVar[tuple[str, ...]] = ()
     """Keys on which :meth:`relative_costs` depends."""
 
-    def relative_costs(self, base: Self) -> dict[str, float]:
+    def relative_costs(self, base: "Chip") -> dict[str, float]:
         """By what each number of ``base`` in ``[energy]`` and ``[area]`` is multiplied to be that of this chip.
 
         By dotted keys; of a kind without rules there are none, and its numbers stay.
@@ -276,7 +276,7 @@ class Chip(ABC):
 
     @property
     def sha256(self) -> str:
-        """Hash of what the chip is and does; comments, order and ``extends`` do not change it, nor does what it costs."""
+        """Hash of what the chip is and does; comments, order, ``extends`` and what it costs do not change it."""
         costs = ("description", "process", "energy", "area")
         content = {name: value for name, value in self.to_dict().items() if name not in costs}
         return hashlib.sha256(json.dumps(content, sort_keys=True, separators=(",", ":")).encode()).hexdigest()

@@ -20,24 +20,27 @@ def with_costs(
 ) -> dict[str, Any]:
     """``merged`` with numbers of ``[energy]`` and ``[area]`` that are right for it.
 
-    ``merged`` is ``base`` with what is ``stated`` on top of it. What is stated stays; a number of ``base`` is scaled by
+    ``merged`` is ``base`` with what is ``stated`` on top of it. What is stated stays, and a source that is stated is
+    that of all numbers, so that no others are known. A number of ``base`` is scaled by
     :meth:`~hw.config.Chip.relative_costs`, and ``extrapolated`` of its section says what changed.
     """
-    costs = {section: dict(merged.get(section, {})) for section in _SECTIONS}
-    left = {
-        f"{section}.{name}" for section in _SECTIONS for name, value in base.get(section, {}).items()
-        if isinstance(value, int | float) and value and name not in stated.get(section, {})
-    }
+    costs, left = {section: dict(merged.get(section, {})) for section in _SECTIONS}, []
     for section, table in costs.items():
-        if not any(name.startswith(f"{section}.") for name in left) and "extrapolated" not in stated.get(section, {}):
-            table.pop("extrapolated", None)
+        own, before = stated.get(section, {}), base.get(section, {})
+        numbers = [name for name, value in own.items() if isinstance(value, int | float)]
+        if "source" in own:
+            costs[section] = dict(own)
+            continue
+        if numbers and table.get("source"):
+            table["source"] += f"; {', '.join(numbers)} as changed since"
+        left += [(section, n) for n, v in before.items() if isinstance(v, int | float) and v and n not in numbers]
     factors, changes = _change(base, merged, chip) if left and stated else ({}, "")
-    for name in left:
-        section, _, last = name.partition(".")
-        if abs(factors.get(name, 1.0) - 1.0) > 1e-12:
-            since = base[section].get("extrapolated")
-            costs[section][last] = float(f"{costs[section][last] * factors[name]:.{_DIGITS}g}")
-            costs[section]["extrapolated"] = f"{since}; {changes}" if since else changes
+    for section, name in left:
+        factor = factors.get(f"{section}.{name}", 1.0)
+        if abs(factor - 1.0) > 1e-12:
+            table, since = costs[section], base[section].get("extrapolated")
+            table[name] = float(f"{table[name] * factor:.{_DIGITS}g}")
+            table["extrapolated"] = f"{since}; {changes}" if since else changes
     return merged | {section: table for section, table in costs.items() if section in merged}
 
 

@@ -1,7 +1,7 @@
 """A chip of phase-change cores."""
 
 from dataclasses import asdict, dataclass, field
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING
 
 from hw.config.chip import Chip
 from hw.config.cost import ProcessSection
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 __all__ = ["PwmChip"]
 
 _AREA = {"cells": 0.4, "oscillators": 0.2, "counters": 0.2, "rows": 0.2}
-"""Shares of the area of a macro of 256 lines and four devices a weight. Assumed: [1, 2] of ``hermes-core`` give none."""
+"""Shares of the area of a macro of 256 lines, four devices a weight. Assumed: no source of ``hermes-core`` gives them."""
 _COUNTER_BITS = 4
 """Bits that counters have more than codes: 12 of 8 (Le Gallo et al., 2023)."""
 _PROCESS = ProcessSection(node_nm=14.0, vdd_V=0.8)
@@ -88,11 +88,12 @@ class PwmChip(Chip):
 
     cost_keys = (
         "core.lines", "core.devices", "adc.bits", "adc.f_max_GHz", "cells.g_min_uS", "cells.g_max_uS", "read.v_read_V",
-        "timing.t_lsb_ns", "process.node_nm", "process.vdd_V",
+        "timing.t_lsb_ns", "clock.f_clk_MHz", "process.node_nm", "process.vdd_V",
     )
 
-    def relative_costs(self, base: Self) -> dict[str, float]:
+    def relative_costs(self, base: Chip) -> dict[str, float]:
         """See :meth:`hw.config.Chip.relative_costs`: docs/explanation/costs.md has each rule and its source."""
+        base = self.of(base)
         node, supply = self.process.relative(base.process)
         switched, window = node * supply**2, self.window_ns / base.window_ns
         counters = (self.adc.bits + _COUNTER_BITS) / (base.adc.bits + _COUNTER_BITS)

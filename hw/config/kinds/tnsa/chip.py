@@ -1,9 +1,9 @@
 """A chip of transposable cores."""
 
 from dataclasses import asdict, dataclass, field, replace
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING
 
-from hw.config.chip import SYNCHRONISER_CYCLES
+from hw.config.chip import SYNCHRONISER_CYCLES, Chip
 from hw.config.cost import ProcessSection
 from hw.config.keys import ChipError
 from hw.config.kinds.tnsa.sections import (
@@ -73,8 +73,9 @@ class TnsaChip(PulseChip):
         "wires.c_cell_fF", "process.node_nm", "process.vdd_V",
     )
 
-    def relative_costs(self, base: Self) -> dict[str, float]:
+    def relative_costs(self, base: Chip) -> dict[str, float]:
         """See :meth:`hw.config.Chip.relative_costs`: docs/explanation/costs.md has each rule and its source."""
+        base = self.of(base)
         node, supply = self.process.relative(base.process)
         switched, driven = node * supply**2, (self.read.v_read_V / base.read.v_read_V) ** 2
         return {
@@ -100,8 +101,10 @@ class TnsaChip(PulseChip):
 
     @property
     def _relative_area(self) -> float:
-        """Area beside that of 256 lines and converters of 8 bits, in the same process: half of the registers have a
-        bit for each of the converter."""
+        """Area beside that of 256 lines and converters of 8 bits, in the same process.
+
+        Half of the registers have a bit for each of the converter.
+        """
         lines, registers = self.lines / 256.0, 0.5 + 0.5 * self.adc.bits / 8.0
         line = _AREA["converters"] + _AREA["drivers"] + _AREA["registers"] * registers
         return _AREA["cells"] * lines**2 + line * lines
