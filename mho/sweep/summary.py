@@ -51,5 +51,6 @@ def summarise_design(columns: dict[str, Any], rows: Iterable[Row]) -> Row:
         found[f"{name}_deviation"] = float(np.std(values, ddof=1)) if len(values) > 1 else 0.0
         if half is not None:
             found[f"{name}_half"] = half
-    found |= {"extrapolated": row["extrapolated"] for row in good if "extrapolated" in row}
+    if good and "extrapolated" in good[0]:
+        found["extrapolated"] = good[0]["extrapolated"]
     return found | {"error": "" if good or not rows else rows[0]["error"]}

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 __all__ = ["PwmChip"]
 
 _AREA = {"cells": 0.4, "oscillators": 0.2, "counters": 0.2, "rows": 0.2}
-"""Shares of the area of a macro of 256 lines, four devices a weight. Assumed: no source of ``hermes-core`` gives them."""
+"""Shares of the area of a macro of 256 lines, four devices a weight. Assumed: no source of the preset gives them."""
 _COUNTER_BITS = 4
 """Bits that counters have more than codes: 12 of 8 (Le Gallo et al., 2023)."""
 _PROCESS = ProcessSection(node_nm=14.0, vdd_V=0.8)
