@@ -81,7 +81,6 @@ class _LayerAccount:
         self.layer = layer
         self.top = max(_top(m.op) for m in layer.mvms)
         self.spread = np.zeros(BINS, dtype=np.int64)
-        self.energy_pJ: dict[str, float] = {}
         self.least, self.largest = np.iinfo(np.int16).max, np.iinfo(np.int16).min
         self.full = self.codes = self.clipped = self.inputs = self.counted = 0
 
@@ -103,16 +102,21 @@ class _LayerAccount:
         each = tally(codes, self.top)
         return np.bincount(np.arange(len(each)) * BINS // len(each), weights=each, minlength=BINS).astype(np.int64)
 
-    def took(self, energy_pJ: Mapping[str, float]) -> None:
-        for name, one in energy_pJ.items():
-            self.energy_pJ[name] = self.energy_pJ.get(name, 0.0) + one
-
-    def figures(self) -> LayerFigures:
+    def figures(self, energy_pJ: Mapping[str, float]) -> LayerFigures:
         return LayerFigures(
             columns=sum(len(m.columns) for m in self.layer.mvms), positions=self.layer.positions, least=self.least,
             largest=self.largest, saturated=self.full / max(self.codes, 1), clipped=self.clipped, inputs=self.inputs,
-            codes=CodeSpread(top=self.top, counts=tuple(self.spread.tolist())), energy_pJ=dict(self.energy_pJ),
+            codes=CodeSpread(top=self.top, counts=tuple(self.spread.tolist())), energy_pJ=energy_pJ,
         )
+
+
+class _Done:
+    """Sums of one product: of vectors, of the decrements of each segment, of what drives each of its rows."""
+
+    def __init__(self, mvm: Mvm) -> None:
+        self.mvm, self.vectors = mvm, 0
+        self.steps = np.zeros(mvm.op.segments, dtype=np.int64)
+        self.driven = np.zeros(len(mvm.rows), dtype=np.int64)
 
 
 def _top(op: MvmOperation) -> int:
@@ -161,7 +165,7 @@ class RunAccount:
             chip.macro_config().cell_map.per_row(np.nan_to_num(g.astype(np.float64)).sum(axis=1)) for g in targets_uS
         ]
         self.core_cycles = np.zeros(len(masks), dtype=np.int64)
-        self._layer_of = {id(m): k for k, layer in enumerate(program.layers) for m in layer.mvms}
+        self._done: dict[int, _Done] = {}
         self.cycles = np.zeros(images, dtype=np.int64)
         self.seconds = 0.0
         self._layers = [_LayerAccount(layer) for layer in program.layers]
@@ -240,18 +244,29 @@ class RunAccount:
         # Where the sum alone is known, it stands in the first place: times and energies are linear in the steps.
         each = np.zeros((len(steps), mvm.op.segments), dtype=np.int64)
         each[:, : steps.shape[1]] = steps
-        cycles, taken = int(self._timing.analog_cycles(mvm.op, each).sum()), dict[str, float]()
-        if self._energy is not None:
-            found = self._energy.operation(mvm.op, self._masks[mvm.core], each)
-            taken = {name: float(energies.sum()) for name, energies in found.items()}
-        if self._energy is not None and driven is not None:
-            own = driven[mvm.first : mvm.first + len(mvm.rows)]
-            conducts = self._row_uS[mvm.core][mvm.rows] if self._row_uS else None
-            taken |= self._energy.inputs(mvm.op, self._masks[mvm.core], len(steps), own, conducts)
+        cycles = int(self._timing.analog_cycles(mvm.op, each).sum())
         with self._lock:
             self.exact &= exact
             self.core_cycles[mvm.core] += cycles
-            self._layers[self._layer_of[id(mvm)]].took(taken)
+            done = self._done.setdefault(id(mvm), _Done(mvm))
+            done.vectors += len(each)
+            done.steps += each.sum(axis=0)
+            if driven is not None:
+                done.driven += driven[mvm.first : mvm.first + len(mvm.rows)]
+
+    def _energy_of(self, layer: Layer) -> dict[str, float]:
+        """What the macros took for a layer, by what takes it; of sums, so that batches change no digit."""
+        taken: dict[str, float] = {}
+        for done in (self._done[id(mvm)] for mvm in layer.mvms if id(mvm) in self._done):
+            if self._energy is None:
+                continue
+            mvm, masks = done.mvm, self._masks[done.mvm.core]
+            fixed, whole = (self._energy.operation(mvm.op, masks, steps) for steps in (0 * done.steps, done.steps))
+            each = {name: float((done.vectors - 1) * fixed[name] + whole[name]) for name in whole}
+            conducts = self._row_uS[mvm.core][mvm.rows] if self._row_uS else None
+            each |= self._energy.inputs(mvm.op, masks, done.vectors, done.driven, conducts)
+            taken = {name: taken.get(name, 0.0) + value for name, value in each.items()}
+        return taken
 
     def clipped(self, layer: int, count: int, total: int) -> None:
         """See :class:`sim.backend.Account`."""
@@ -267,4 +282,4 @@ class RunAccount:
     @property
     def layers(self) -> tuple[LayerFigures, ...]:
         """Figures of each layer."""
-        return tuple(layer.figures() for layer in self._layers)
+        return tuple(one.figures(self._energy_of(one.layer)) for one in self._layers)

@@ -44,6 +44,7 @@ class _Part:
     def __init__(self, account: Account, first: int) -> None:
         self._account, self._first = account, first
         self.converted, self.clipped = account.converted, account.clipped
+        self.driven, self.driven_by = account.driven, account.driven_by
         self.spending: list[tuple[NDArray[np.int64], float]] = []
 
     def codes_of(
