@@ -1,5 +1,6 @@
 """A chip of phase-change cores."""
 
+import math
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,7 @@ from hw.config.kinds.pwm.sections import (
     PwmCoreSection,
     PwmEnergySection,
     PwmProgrammingSection,
+    PwmWiresSection,
     ReadSection,
     TimingSection,
 )
@@ -61,6 +63,7 @@ class PwmChip(Chip):
     timing: TimingSection = field(default_factory=TimingSection)
     adc: AdcSection = field(default_factory=AdcSection)
     digital: DigitalSection = field(default_factory=DigitalSection)
+    wires: PwmWiresSection = field(default_factory=PwmWiresSection)
     programming: PwmProgrammingSection = field(default_factory=PwmProgrammingSection)
     energy: PwmEnergySection = field(default_factory=PwmEnergySection)
 
@@ -197,4 +200,31 @@ class PwmChip(Chip):
         for operation, count in cycles.items():
             took = count * 1000 / self.clock.f_clk_MHz
             result.append((operation, f"{count} {'cycle' if count == 1 else 'cycles'} = {took:g} ns"))
+        lsb_ns = self.window_ns / 2**MAGNITUDE_BITS
+        constants = lsb_ns / self.settling_ns
+        result.append(("settling of a line", f"{self.settling_ns:.3g} ns, {constants:.3g} time constants a width"))
         return result
+
+    @property
+    def settling_ns(self) -> float:
+        """Time constant of the line of a row at its far end, in ns: driver and half of the wire (Elmore)."""
+        wires = self.wires
+        series_ohm = wires.r_driver_ohm + self.lines * wires.r_cell_ohm / 2.0
+        return 1e-6 * self.lines * wires.c_cell_fF * series_ohm
+
+    def warnings(self) -> list[str]:
+        """See :meth:`hw.config.Chip.warnings`.
+
+        Edges move no charge between pulses but the last: a pulse of all widths ends one width before its window does,
+        which cuts off the tail of its line, ``tau exp(-t / tau)`` of it.
+        """
+        lsb_ns = self.window_ns / 2**MAGNITUDE_BITS
+        constants = lsb_ns / self.settling_ns if self.settling_ns else math.inf
+        lost = math.exp(-constants) / constants
+        if lost <= 0.5:
+            return []
+        return [
+            f"timing.t_lsb_ns = {self.timing.t_lsb_ns:g} takes {lsb_ns:g} ns, {constants:.2g} time constants of a line "
+            f"({self.settling_ns:.3g} ns, by [wires]), so that the longest pulse loses {lost:.2g} steps of an input "
+            "with the end of its window; products are computed without that"
+        ]

@@ -1,5 +1,6 @@
 """A chip of transposable cores."""
 
+import math
 from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING
 
@@ -133,6 +134,21 @@ class TnsaChip(PulseChip):
         return cycles | {"compare": max(2, cycles["compare"])}
 
     @property
+    def _sample_ns(self) -> float:
+        """What a sample lasts, in whole cycles."""
+        return self._macro_cycles["sample"] * 1000.0 / self.clock.f_clk_MHz
+
+    @property
+    def settling_ns(self) -> float:
+        """Time constant of a converted line all of whose cells have the lowest conductance, or the mean if that is 0.
+
+        As :func:`macro_models.tnsa.wired.effective_cells` has it.
+        """
+        wires, cells_uS = self.wires, self.lines * (self.cells.g_min_uS or self.mean_g_uS)
+        series_ohm = wires.r_driver_ohm + self.lines * (wires.r_row_ohm + wires.r_column_ohm) / 2.0
+        return self.line_fF * (1.0 / cells_uS + series_ohm * 1e-6)
+
+    @property
     def input_bits(self) -> int:
         """Most input bits of an operation."""
         return self.adc.input_bits
@@ -180,6 +196,7 @@ class TnsaChip(PulseChip):
                 r_col_ohm=self.wires.r_column_ohm,
                 r_driver_ohm=self.wires.r_driver_ohm,
                 r_sense_ohm=self.wires.r_sense_ohm,
+                settle_uS=self.line_fF / self._sample_ns if self.wires.settling else 0.0,
             ),
             neuron=Neuron(**asdict(self.neuron)),
         )
@@ -196,6 +213,8 @@ class TnsaChip(PulseChip):
         for operation, cycles in self.operation_cycles.items():
             took = cycles * 1000 / self.clock.f_clk_MHz
             result.append((operation, f"{cycles} {'cycle' if cycles == 1 else 'cycles'} = {took:g} ns"))
+        constants = self._sample_ns / self.settling_ns
+        result.append(("settling of a line", f"{self.settling_ns:.3g} ns, {constants:.3g} time constants a sample"))
         return result
 
     def warnings(self) -> list[str]:
@@ -209,6 +228,15 @@ class TnsaChip(PulseChip):
                     f"timing.t_{operation}_ns = {t_ns:g} takes {took:g} ns, because an operation lasts whole cycles at "
                     f"clock.f_clk_MHz = {self.clock.f_clk_MHz:g}"
                 )
+        constants, wanted = self._sample_ns / self.settling_ns, (self.adc.bits + 1) * math.log(2.0)
+        if constants < wanted:
+            told = "" if self.wires.settling else "; products have its error only with wires.settling = true"
+            result.append(
+                f"timing.t_sample_ns = {self.timing.t_sample_ns:g} takes {self._sample_ns:g} ns, {constants:.2g} time "
+                f"constants of a line ({self.settling_ns:.3g} ns: {self.line_fF:.4g} fF behind {self.lines} cells of "
+                f"cells.g_min_uS = {self.cells.g_min_uS:g} and its wires), fewer than the {wanted:.2g} that bring a "
+                f"line within half a step of adc.bits = {self.adc.bits}{told}"
+            )
         return result
 
     def slow_warnings(self) -> list[str]:

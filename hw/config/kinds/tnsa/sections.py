@@ -139,6 +139,9 @@ class WiresSection(Section):
     c_cell_fF: float = key(
         2.1, "Capacitance that each cell adds to its line, in femtofarad at 130 nm.", low=0.001, high=1e4, later=True
     )
+    settling: bool = key(
+        False, "Products have what their lines lack when a sample ends, as a part of the cause wire.", later=True
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
