@@ -2,7 +2,7 @@
 
     python benchmarks/phase_change.py [--chips 3] [--vectors 300]
 
-Time and energy of a product; the error of products with normal weights and inputs, 256 x 256; write-verify of all
+The error of products with normal weights and inputs, 256 x 256; write-verify of all
 devices of a core of 64 rows; reads of devices against the formulas that they are of, at five levels and four times.
 Published: Khaddam-Aljameh et al., JSSC 57, 1027 (2022); Le Gallo et al., Nature Electronics 6, 680 (2023).
 """
@@ -20,10 +20,8 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from hw.chip.rating import rate
 from hw.config import load_chip
 from hw.config.kinds.pwm import PwmChip
-from hw.kinds import timing
 from macro_models import Masks, load_device
 from macro_models.exact.pwm.programming import WriteParameters, write_rows
 from macro_models.pwm.model import PwmModel
@@ -93,22 +91,12 @@ def convergence(chips: int) -> None:
               "(published: 99.9 and 100 %, 30 pulses, 4.8 and 5.3 %)")
 
 
-def costs() -> None:
-    """Time and energy of a product."""
-    for phases, ns, nJ in ((1, 133, 13.4), (4, 521, 52.8)):
-        chip = load_chip("hermes", {"read.phases": phases})
-        ((_, op),) = chip.rated_operations()
-        print(f"a product, {phases} window(s): {timing(chip).worst_cycles(op) * 1e3 / chip.clock.f_clk_MHz:.0f} ns, "
-              f"{rate(chip, '', op).total_pJ / 1e3:.1f} nJ (published: {ns} ns, {nJ} nJ)")
-
-
 def main() -> None:
     """Measure, and print."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     parser.add_argument("--chips", type=int, default=3)
     parser.add_argument("--vectors", type=int, default=300)
     args = parser.parse_args()
-    costs()
     products(args.chips, args.vectors)
     convergence(args.chips)
     devices()

@@ -1,4 +1,4 @@
-"""CPU time of arrays with wires: building the effective matrix, further vectors, the approximation.
+"""CPU time of arrays with wires: building the effective matrix, and further vectors.
 
     python benchmarks/wires.py [--sizes 64,128,256] [--ohm 1.0] [--json]
 
@@ -21,7 +21,7 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from macro_models.array import Wires, analog_error, approximate, effective_matrix, ideal_matrix
+from macro_models.array import Wires, analog_error, effective_matrix, ideal_matrix
 
 TARGET_S = {64: 0.03, 128: 0.2, 256: 2.5}
 """Most CPU seconds of a build."""
@@ -56,9 +56,6 @@ def measure(n: int, mode: str, ohm: float) -> dict[str, object]:
     row["single_us"] = cpu(lambda: x[0] @ e, repeat=200) * 1e6
     row["ideal_single_us"] = cpu(lambda: x[0] @ ideal, repeat=200) * 1e6
     if n <= 256:
-        fast = approximate(g, wires, mode=mode)
-        row |= {"contraction": fast.contraction, "falls_back": fast.exact}
-        row["approximate_us"] = cpu(lambda: fast.apply(x[:16]), repeat=3) / 16 * 1e6
         row["ideal_error"] = analog_error(g, wires, mode=mode).relative
     row["peak_MB"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     row["target_s"] = TARGET_S.get(n)
@@ -78,18 +75,13 @@ def main() -> int:
     if args.json:
         print(json.dumps({"benchmark": "wires", "rows": rows}, indent=2))
     else:
-        print("lines  mode     build s  target  vector us  ideal  ratio  contraction  approx us  ideal error  peak MB")
+        print("lines  mode     build s  target  vector us  ideal  ratio  ideal error  peak MB")
         for r in rows:
             target = "-" if r["target_s"] is None else f"{r['target_s']:g}"
             line = f"{r['lines']:5d}  {r['mode']:8s} {r['build_s']:7.4f}  {target:>6s}  {r['vector_us']:9.2f}"
             line += f"  {r['ideal_vector_us']:5.2f}  {r['vector_ratio']:5.2f}"
-            if "contraction" in r:
-                line += f"  {r['contraction']:7.3f}{' !' if r['falls_back'] else '  '}    {r['approximate_us']:9.1f}"
-                line += f"  {100 * r['ideal_error']:10.2f}%"
-            else:
-                line += " " * 38
+            line += f"  {100 * r['ideal_error']:10.2f}%" if "ideal_error" in r else " " * 13
             print(f"{line}  {r['peak_MB']:7.0f}")
-        print("! unsafe: the approximation multiplies by the exact matrix instead")
     return 0 if all(r["meets_targets"] for r in rows) else 1
 
 

@@ -10,12 +10,14 @@ from threading import Lock
 import numpy as np
 from numpy.typing import NDArray
 
-from compiler.program import Call, Layer, Mvm, Program
+from compiler.program import DITHER, Call, Layer, Mvm, Program
 from hw.config import Chip
 from hw.kinds import energy, timing
+from macro_models.bound import constant_input
 from macro_models.exact.masks import Masks
 from macro_models.exact.operation import LSB_SEGMENT_BITS, MvmOperation
 from macro_models.exact.tally import tally
+from macro_models.exact.vector import padded
 
 __all__ = ["CodeSpread", "LayerFigures", "RunAccount", "code_bytes"]
 
@@ -79,7 +81,6 @@ class _LayerAccount:
         self.layer = layer
         self.top = max(_top(m.op) for m in layer.mvms)
         self.spread = np.zeros(BINS, dtype=np.int64)
-        self.energy_pJ: dict[str, float] = {}
         self.least, self.largest = np.iinfo(np.int16).max, np.iinfo(np.int16).min
         self.full = self.codes = self.clipped = self.inputs = self.counted = 0
 
@@ -101,16 +102,21 @@ class _LayerAccount:
         each = tally(codes, self.top)
         return np.bincount(np.arange(len(each)) * BINS // len(each), weights=each, minlength=BINS).astype(np.int64)
 
-    def took(self, energy_pJ: Mapping[str, float]) -> None:
-        for name, one in energy_pJ.items():
-            self.energy_pJ[name] = self.energy_pJ.get(name, 0.0) + one
-
-    def figures(self) -> LayerFigures:
+    def figures(self, energy_pJ: Mapping[str, float]) -> LayerFigures:
         return LayerFigures(
             columns=sum(len(m.columns) for m in self.layer.mvms), positions=self.layer.positions, least=self.least,
             largest=self.largest, saturated=self.full / max(self.codes, 1), clipped=self.clipped, inputs=self.inputs,
-            codes=CodeSpread(top=self.top, counts=tuple(self.spread.tolist())), energy_pJ=dict(self.energy_pJ),
+            codes=CodeSpread(top=self.top, counts=tuple(self.spread.tolist())), energy_pJ=energy_pJ,
         )
+
+
+class _Done:
+    """Sums of one product: of vectors, of the decrements of each segment, of what drives each of its rows."""
+
+    def __init__(self, mvm: Mvm) -> None:
+        self.mvm, self.vectors = mvm, 0
+        self.steps = np.zeros(mvm.op.segments, dtype=np.int64)
+        self.driven = np.zeros(len(mvm.rows), dtype=np.int64)
 
 
 def _top(op: MvmOperation) -> int:
@@ -130,6 +136,8 @@ class RunAccount:
         Of how many images, from the first on, codes are kept.
     chip, masks
         The chip, None where nobody asks what its macros take, and the masks of its cores.
+    targets_uS
+        Cells of each core, in uS; with none they conduct as cells in the mean do.
 
     Attributes
     ----------
@@ -147,13 +155,17 @@ class RunAccount:
     """
 
     def __init__(
-        self, program: Program, images: int, keep: int, chip: Chip | None = None, masks: Sequence[Masks] = ()
+        self, program: Program, images: int, keep: int, chip: Chip | None = None, masks: Sequence[Masks] = (),
+        targets_uS: Sequence[NDArray[np.floating]] = (),
     ) -> None:
         self.program, self.keep = program, min(keep, images)
         self._timing, self._energy = (None, None) if chip is None else (timing(chip), energy(chip))
         self._masks, self.exact = masks, True
+        self._row_uS = [] if chip is None else [
+            chip.macro_config().cell_map.per_row(np.nan_to_num(g.astype(np.float64)).sum(axis=1)) for g in targets_uS
+        ]
         self.core_cycles = np.zeros(len(masks), dtype=np.int64)
-        self._layer_of = {id(m): k for k, layer in enumerate(program.layers) for m in layer.mvms}
+        self._done: dict[int, _Done] = {}
         self.cycles = np.zeros(images, dtype=np.int64)
         self.seconds = 0.0
         self._layers = [_LayerAccount(layer) for layer in program.layers]
@@ -203,21 +215,58 @@ class RunAccount:
         self.cycles[self._batch] += cycles.astype(np.int64).reshape(images, -1).sum(axis=1)
         self.seconds += seconds
 
-    def converted(self, mvm: Mvm, steps: NDArray[np.int64], exact: bool = True) -> None:
+    def driven(self, call: Call, codes: NDArray[np.int16]) -> NDArray[np.int64] | None:
+        """See :class:`sim.backend.Account`."""
+        by_element = self.driven_by(codes)
+        if by_element is None or self._energy is None:
+            return None
+        layer = self.program.layers[call.layer]
+        pads, index = padded(call.patches, call.pad, len(by_element))
+        constant = np.array([*pads, constant_input(layer.mvms[0].op)])
+        beyond = len(codes) * self._energy.weight(np.abs(constant.astype(np.int64)))
+        inputs = np.concatenate([by_element, beyond[:-1]])[index].sum(axis=0)
+        return np.where(layer.spread == DITHER, len(call.patches) * beyond[-1], inputs[layer.spread])
+
+    def driven_by(self, rows: NDArray[np.int16]) -> NDArray[np.int64] | None:
+        """See :class:`sim.backend.Account`."""
+        if self._energy is None:
+            return None
+        magnitudes = np.abs(rows)
+        each = self._energy.weight(np.arange(1 + int(magnitudes.max(initial=0)))).astype(np.uint8)
+        return each[magnitudes].sum(axis=0, dtype=np.int64)
+
+    def converted(
+        self, mvm: Mvm, steps: NDArray[np.int64], driven: NDArray[np.int64] | None, exact: bool = True
+    ) -> None:
         """See :class:`sim.backend.Account`."""
         if self._timing is None:
             return
         # Where the sum alone is known, it stands in the first place: times and energies are linear in the steps.
         each = np.zeros((len(steps), mvm.op.segments), dtype=np.int64)
         each[:, : steps.shape[1]] = steps
-        cycles, taken = int(self._timing.analog_cycles(mvm.op, each).sum()), dict[str, float]()
-        if self._energy is not None:
-            found = self._energy.operation(mvm.op, self._masks[mvm.core], each)
-            taken = {name: float(energies.sum()) for name, energies in found.items()}
+        cycles = int(self._timing.analog_cycles(mvm.op, each).sum())
         with self._lock:
             self.exact &= exact
             self.core_cycles[mvm.core] += cycles
-            self._layers[self._layer_of[id(mvm)]].took(taken)
+            done = self._done.setdefault(id(mvm), _Done(mvm))
+            done.vectors += len(each)
+            done.steps += each.sum(axis=0)
+            if driven is not None:
+                done.driven += driven[mvm.first : mvm.first + len(mvm.rows)]
+
+    def _energy_of(self, layer: Layer) -> dict[str, float]:
+        """What the macros took for a layer, by what takes it; of sums, so that batches change no digit."""
+        taken: dict[str, float] = {}
+        for done in (self._done[id(mvm)] for mvm in layer.mvms if id(mvm) in self._done):
+            if self._energy is None:
+                continue
+            mvm, masks = done.mvm, self._masks[done.mvm.core]
+            fixed, whole = (self._energy.operation(mvm.op, masks, steps) for steps in (0 * done.steps, done.steps))
+            each = {name: float((done.vectors - 1) * fixed[name] + whole[name]) for name in whole}
+            conducts = self._row_uS[mvm.core][mvm.rows] if self._row_uS else None
+            each |= self._energy.inputs(mvm.op, masks, done.vectors, done.driven, conducts)
+            taken = {name: taken.get(name, 0.0) + value for name, value in each.items()}
+        return taken
 
     def clipped(self, layer: int, count: int, total: int) -> None:
         """See :class:`sim.backend.Account`."""
@@ -233,4 +282,4 @@ class RunAccount:
     @property
     def layers(self) -> tuple[LayerFigures, ...]:
         """Figures of each layer."""
-        return tuple(layer.figures() for layer in self._layers)
+        return tuple(one.figures(self._energy_of(one.layer)) for one in self._layers)

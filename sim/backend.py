@@ -80,10 +80,23 @@ class Account(Protocol):
         """A product took ``cycles`` for each vector of the batch, of shape (vectors,)."""
         ...
 
-    def converted(self, mvm: Mvm, steps: NDArray[np.int64], exact: bool = True) -> None:
+    def driven(self, call: Call, codes: NDArray[np.int16]) -> NDArray[np.int64] | None:
+        """How much a call drives each row of its layer, (rows,), with codes of its images, (images, elements).
+
+        None where nobody asks for energies.
+        """
+        ...
+
+    def driven_by(self, rows: NDArray[np.int16]) -> NDArray[np.int64] | None:
+        """The same of codes of the layer's rows, of shape (vectors, rows)."""
+        ...
+
+    def converted(
+        self, mvm: Mvm, steps: NDArray[np.int64], driven: NDArray[np.int64] | None, exact: bool = True
+    ) -> None:
         """Vectors of a product took so many decrements, of shape (vectors, segments) or (vectors, 1): their sum.
 
-        Not ``exact``: at most so many.
+        Not ``exact``: at most so many. ``driven`` is of all rows of the layer.
         """
         ...
 
@@ -220,7 +233,7 @@ class HostScheduled(Backend):
             own = call.own(images)
             account.codes_of(call, mvm, int(own[0]) * len(call.patches), codes)
             account.spent(of_all(np.asarray(result.cycles), own, len(images)), time.perf_counter() - start)
-            account.converted(mvm, result.steps)
+            account.converted(mvm, result.steps, account.driven_by(rows))
             return codes
 
         return program.run(lanes, images, product, account.clipped)

@@ -186,7 +186,9 @@ def execute(
     )
     backend.open_network(network, cores)
     program, masks = network.program, core_masks(network)
-    account = RunAccount(program, len(x), codes_of, network.chip, masks)
+    account = RunAccount(
+        program, len(x), codes_of, network.chip, masks, [core.targets_uS for core in network.cores]
+    )
     batches = -(-len(x) // backend.batch(program, batch))
     batch = -(-len(x) // max(batches, 1))
     outputs = np.empty((len(x), len(program.output.scale)))

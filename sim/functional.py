@@ -44,6 +44,7 @@ class _Part:
     def __init__(self, account: Account, first: int) -> None:
         self._account, self._first = account, first
         self.converted, self.clipped = account.converted, account.clipped
+        self.driven, self.driven_by = account.driven, account.driven_by
         self.spending: list[tuple[NDArray[np.int64], float]] = []
 
     def codes_of(
@@ -164,10 +165,10 @@ class FunctionalBackend(HostScheduled):
                 account.codes_of(call, mvm, int(place), found.codes, found.ends)
 
             lanes = self._layer(program, call, masks).run(codes, images, hear, notice)
-            seconds = (time.perf_counter() - start) / len(layer.mvms)
+            seconds, driven = (time.perf_counter() - start) / len(layer.mvms), account.driven(call, codes[own])
             for mvm in layer.mvms:
                 account.spent(of_all(cfg.cycles(mvm.op, taken[mvm.operation]), own, len(codes)), seconds)
-                account.converted(mvm, taken[mvm.operation])
+                account.converted(mvm, taken[mvm.operation], driven)
             return lanes
 
         return program.run_layers(lanes, run_layer, account.clipped)

@@ -1,6 +1,7 @@
 """Figures of a chip whose cores are all busy, by the definitions of the field: 1 MAC is 2 operations.
 
 Throughput and efficiency are of the macros: all lines take part, converters make all their steps, and nothing waits.
+A figure stands beside the signal-to-noise ratio of its codes, which tells more than their bits.
 """
 
 from collections.abc import Mapping
@@ -12,6 +13,7 @@ from hw.config import Chip
 from hw.kinds import energy, timing
 from macro_models.exact.masks import Masks
 from macro_models.exact.operation import Converter, MvmOperation
+from macro_models.precision import signal_to_noise_dB
 
 __all__ = ["Rating", "rate", "rating_rows"]
 
@@ -26,6 +28,8 @@ class Rating:
     ----------
     precision
         In words.
+    snr_dB
+        Signal over noise of its codes without any error of cells and converters: what their bits are worth.
     time_us
         Of one operation of a core, from start to earliest start of the next.
     tops
@@ -37,6 +41,7 @@ class Rating:
     """
 
     precision: str
+    snr_dB: float
     time_us: float
     tops: float
     energy_pJ: Mapping[str, float]
@@ -51,8 +56,9 @@ class Rating:
 
 def rate(chip: Chip, precision: str, op: MvmOperation) -> Rating:
     """Figures of a chip for one operation on all of its lines, in the worst case of time."""
-    held = chip.macro_config().cell_map
-    macs = held.rows * chip.lines
+    config = chip.macro_config()
+    held = config.cell_map
+    macs = held.rows * held.columns
     operations = OPERATIONS_PER_MAC * macs * chip.cores
     time_us = timing(chip).worst_cycles(op) / chip.clock.f_clk_MHz
     tops, model = operations / time_us / 1e6, energy(chip)
@@ -61,19 +67,27 @@ def rate(chip: Chip, precision: str, op: MvmOperation) -> Rating:
     energies = {name: float(value) for name, value in found.items()}
     total = sum(energies.values())
     return Rating(
-        precision=precision, time_us=time_us, tops=tops, energy_pJ=energies,
+        precision=precision, snr_dB=signal_to_noise_dB(config, op, chip.cells.g_min_uS, chip.cells.g_max_uS),
+        time_us=time_us, tops=tops, energy_pJ=energies,
         tops_per_W=OPERATIONS_PER_MAC * macs / total if total else None,
         tops_per_mm2=tops / (chip.area.macro_mm2 * chip.cores) if chip.area.macro_mm2 else None,
     )
 
 
 def rating_rows(chip: Chip) -> list[tuple[str, str]]:
-    """Figures at the precisions of the chip's kind: pairs of a name and values with their units."""
+    """Figures at the precisions of the chip's kind: pairs of a name and values with their units.
+
+    Then what has been extrapolated to this chip, and why.
+    """
     rows = []
     for precision, op in chip.rated_operations():
         one = rate(chip, precision, op)
-        parts = [f"{one.time_us:.4g} us a product", f"{one.tops:.3g} TOPS"]
+        parts = [f"{one.time_us:.4g} us a product", f"{one.tops:.3g} TOPS", f"{one.snr_dB:.3g} dB"]
         parts += [] if one.tops_per_W is None else [f"{one.tops_per_W:.3g} TOPS/W"]
         parts += [] if one.tops_per_mm2 is None else [f"{one.tops_per_mm2:.3g} TOPS/mm2"]
         rows.append((precision, ", ".join(parts) + " (macros)"))
-    return rows
+    known = {"energy": bool(chip.energy.known), "area": bool(chip.area.known)}
+    return rows + [
+        (f"{name}, extrapolated", getattr(chip, name).extrapolated) for name, given in known.items()
+        if given and getattr(chip, name).extrapolated
+    ]

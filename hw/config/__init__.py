@@ -11,7 +11,7 @@ from hw.config.chip import (
     TileSection,
     VerilogSection,
 )
-from hw.config.cost import AreaSection, EnergySection
+from hw.config.cost import AreaSection, EnergySection, ProcessSection
 from hw.config.describe import Row, describe, sizes, warnings
 from hw.config.device import check_device, default_device
 from hw.config.keys import ChipError
@@ -25,8 +25,8 @@ from hw.config.tree import chip_from_dict
 
 __all__ = [
     "SYNCHRONISER_CYCLES", "TILE_FLITS", "AreaSection", "CellsSection", "Chip", "ChipError", "ClockSection",
-    "CoreSection", "EnergySection", "MacroSection", "MeshSection", "PinConnection", "PinPart", "ProgrammingSection",
-    "PulseChip", "Row", "TileSection", "VerilogSection", "check_device", "chip_class", "chip_from_dict",
-    "default_device", "describe", "json_schema", "kind_names", "load_chip", "parse_override", "preset_names",
-    "preset_text", "sizes", "warnings",
+    "CoreSection", "EnergySection", "MacroSection", "MeshSection", "PinConnection", "PinPart", "ProcessSection",
+    "ProgrammingSection", "PulseChip", "Row", "TileSection", "VerilogSection", "check_device", "chip_class",
+    "chip_from_dict", "default_device", "describe", "json_schema", "kind_names", "load_chip", "parse_override",
+    "preset_names", "preset_text", "sizes", "warnings",
 ]

@@ -13,7 +13,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
-from hw.config.cost import AreaSection, EnergySection
+from hw.config.cost import AreaSection, EnergySection, ProcessSection
 from hw.config.keys import ChipError, Section, check_section, key, keys_of
 from hw.config.macro import MacroSection
 from hw.config.tile import TileSection
@@ -154,6 +154,7 @@ class Chip(ABC):
     cells: CellsSection = field(default_factory=CellsSection)
     clock: ClockSection = field(default_factory=ClockSection)
     verilog: VerilogSection = field(default_factory=VerilogSection)
+    process: ProcessSection = field(default_factory=ProcessSection)
     energy: EnergySection = field(default_factory=EnergySection)
     area: AreaSection = field(default_factory=AreaSection)
     macro: MacroSection | None = None
@@ -228,6 +229,24 @@ class Chip(ABC):
         """The same, of what takes seconds to find out."""
         return []
 
+    cost_keys: ClassVar[tuple[str, ...]] = ()
+    """Keys on which :meth:`relative_costs` depends."""
+
+    def relative_costs(self, base: "Chip") -> dict[str, float]:
+        """By what each number of ``base`` in ``[energy]`` and ``[area]`` is multiplied to be that of this chip.
+
+        By dotted keys; of a kind without rules there are none, and its numbers stay.
+        """
+        return {}
+
+    @property
+    def mean_g_uS(self) -> float:
+        """Mean conductance of the cells of weights that are uniform in their range, in uS.
+
+        One cell of a pair is above the lowest conductance, by half of the range in the mean.
+        """
+        return self.cells.g_min_uS + (self.cells.g_max_uS - self.cells.g_min_uS) / 4.0
+
     @property
     def cores(self) -> int:
         """Cores of the chip."""
@@ -245,9 +264,9 @@ class Chip(ABC):
 
     @property
     def sha256(self) -> str:
-        """Hash of everything but the description; comments, order and ``extends`` do not change it."""
-        content = self.to_dict()
-        del content["description"]
+        """Hash of what the chip is and does; comments, order, ``extends`` and what it costs do not change it."""
+        costs = ("description", "process", "energy", "area")
+        content = {name: value for name, value in self.to_dict().items() if name not in costs}
         return hashlib.sha256(json.dumps(content, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
     def to_dict(self) -> dict[str, Any]:

@@ -1,13 +1,15 @@
 """What a chip costs, as its description says: energy of the macro's operations, and its area.
 
-A number that is not known is 0: it is left out of every sum, and reports say so. A number needs a source.
+A number that is not known is 0: it is left out of every sum, and reports say so. A number needs a source. It is of the
+chip in whose description it stands; where another description, or an override, changes what it depends on, it follows
+by the rules of the chip's kind (:meth:`hw.config.Chip.relative_costs`), and ``extrapolated`` says so.
 """
 
 from dataclasses import dataclass
 
 from hw.config.keys import ChipError, Section, key, keys_of
 
-__all__ = ["AreaSection", "EnergySection", "energy_key"]
+__all__ = ["AreaSection", "EnergySection", "ProcessSection", "energy_key"]
 
 _MOST_PJ = 1e9
 
@@ -22,6 +24,10 @@ class _SourcedSection(Section):
     """Numbers that nobody takes without a source."""
 
     source: str = key("", "Where the numbers come from; without it there are none.", later=True)
+    extrapolated: str = key(
+        "", "What has changed since the numbers were right, so that they were scaled; written when a chip is loaded.",
+        later=True,
+    )
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -41,7 +47,24 @@ class _SourcedSection(Section):
 
     @property
     def _numbers(self) -> list[str]:
-        return [name for name in keys_of(self) if name != "source"]
+        return [name for name, spec in keys_of(self).items() if isinstance(spec.default, float)]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProcessSection(Section):
+    """``[process]``: the CMOS process, on which energy and area depend, and nothing else."""
+
+    _name = "process"
+    node_nm: float = key(0.0, "Technology node, in nm; 0: not said.", low=0.0, high=10_000.0, later=True)
+    vdd_V: float = key(
+        0.0, "Supply of logic, converters and word lines, in volts; 0: not said.", low=0.0, high=100.0, later=True
+    )
+
+    def relative(self, base: "ProcessSection") -> tuple[float, float]:
+        """Ratios of the nodes and of the supplies to those of another process; 1 of what one of them does not say."""
+        pairs = ((self.node_nm, base.node_nm), (self.vdd_V, base.vdd_V))
+        node, supply = (mine / other if mine and other else 1.0 for mine, other in pairs)
+        return node, supply
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,6 +8,7 @@ from typing import Any
 from hw.config.chip import Chip
 from hw.config.keys import nearest, shown
 from hw.config.places import first_key, key_lines
+from hw.config.scaled import with_costs
 from hw.config.tree import SCHEMA, build_chip, check_tree, class_of, merge
 from macro_models.errors import InputError, argument
 from macro_models.files import FileKind, extending, parse_toml, read_text, read_toml
@@ -56,12 +57,14 @@ def load_chip(name_or_path: str | os.PathLike[str], overrides: Mapping[str, obje
     tree = _load_tree(path, places, seen=())
     tree.setdefault("name", path.stem)
     chip = class_of(tree, lambda key: _place(key, places, str(path)))
+    base, stated = tree, dict[str, Any]()
     for dotted, value in _override_pairs(overrides):
         over = _nested(dotted, value)
         label = f"{argument('overrides')} {dotted}={value if isinstance(value, str) else shown(value)}"
         check_tree(over, chip, lambda _path, label=label: label)
-        tree = merge(tree, over)
+        tree, stated = merge(tree, over), merge(stated, over)
         places[dotted] = label
+    tree = with_costs(base, tree, stated, chip)
     _relative_files(tree, path.parent)
     return build_chip(tree, chip, lambda key: _place(key, places, str(path)), folder=path.parent)
 
@@ -143,7 +146,7 @@ def _load_tree(path: Path, places: dict[str, str], seen: tuple[Path, ...]) -> di
     check_tree(tree, chip, place)
     _anchor_files(tree, path)
     places.update({name: f"{path}:{line}" for name, line in lines.items()})
-    return merge(base, tree)
+    return with_costs(base, merge(base, tree), tree, chip)
 
 
 def _check_schema(tree: Mapping[str, Any], text: str, path: Path, place: str) -> None:

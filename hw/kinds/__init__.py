@@ -66,7 +66,22 @@ class Energy(Protocol):
         """Energy of an operation, in picojoule, by what takes it: each of shape (...).
 
         ``steps`` are the decrements that were made, of shape (..., segments), most significant segment first. What
-        the description does not know is not among them.
+        the description does not know is not among them. What inputs and cells take is that of the mean of both.
+        """
+        ...
+
+    def weight(self, magnitude: NDArray[np.int64]) -> NDArray[np.int64]:
+        """How much an input drives its lines, by the magnitude of its code: what energies of inputs are linear in."""
+        ...
+
+    def inputs(
+        self, op: MvmOperation, masks: Masks, vectors: int, weights: NDArray[np.int64],
+        row_uS: NDArray[np.float64] | None,
+    ) -> Mapping[str, float]:
+        """In the place of the same names of so many operations: what these inputs take in these cells, in picojoule.
+
+        ``weights`` are the sums over operations of the :meth:`weight` of each row of weights, ``row_uS`` what the cells
+        on all lines of the row conduct together, in uS; None: cells in the mean.
         """
         ...
 

@@ -1,9 +1,8 @@
-"""Resistive arrays with wires: exact effective matrices, a fast approximation, settling.
+"""Resistive arrays with wires: exact effective matrices, settling.
 
 The circuit and the method are explained in ``docs/explanation/wires.md``.
 """
 
-from macro_models.array.approximate import ApproximateResult, approximate, contraction
 from macro_models.array.cache import MatrixCache
 from macro_models.array.deviation import AnalogError, analog_error
 from macro_models.array.effective import effective_codes, effective_matrix
@@ -12,15 +11,12 @@ from macro_models.array.wires import Mode, Wires, ideal_matrix
 
 __all__ = [
     "AnalogError",
-    "ApproximateResult",
     "ExactSettling",
     "MatrixCache",
     "Mode",
     "OnePole",
     "Wires",
     "analog_error",
-    "approximate",
-    "contraction",
     "effective_codes",
     "effective_matrix",
     "ideal_matrix",

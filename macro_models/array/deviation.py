@@ -5,18 +5,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from macro_models.array.approximate import approximate
 from macro_models.array.effective import effective_matrix
 from macro_models.array.wires import Mode, Wires, check_conductances, check_lines_on, ideal_matrix
 
 __all__ = ["AnalogError", "analog_error"]
-
-EXACT_LINES = 256
-"""Arrays with longer sides are estimated by random vectors."""
-
-PROBES = 32
-"""Number of these; the estimate's own error is about 10 %."""
-
 
 @dataclass(frozen=True, kw_only=True)
 class AnalogError:
@@ -35,21 +27,16 @@ def analog_error(
 ) -> AnalogError:
     """Estimate the error of the ideal formula; arguments as of :func:`macro_models.array.effective_matrix`.
 
-    The expectation over inputs is exact, from the effective matrix, up to 256 lines (a second); beyond, it is taken
-    over 32 random vectors of signs, by some sweeps each where these are safe.
+    The expectation over inputs is exact, from the effective matrix: a second for 256 lines.
     """
     g = check_conductances(g_S)
     g = np.where(check_lines_on(wl, g.shape[0])[:, None], g, 0.0)
     ideal = ideal_matrix(g.T if backward else g, mode=mode)
-    if max(g.shape) <= EXACT_LINES:  # unit vectors, each with its variance of 1 V^2
-        want, got, count = ideal, effective_matrix(g, wires, mode=mode, backward=backward), 1
-    else:
-        x = np.random.default_rng(0).choice((-1.0, 1.0), size=(PROBES, ideal.shape[0]))
-        want, got = x @ ideal, approximate(g, wires, mode=mode, backward=backward, sweeps=4).apply(x)
-        count = PROBES
+    # Unit vectors are the inputs, each with its variance of 1 V^2.
+    want, got = ideal, effective_matrix(g, wires, mode=mode, backward=backward)
     energy = np.sum(got**2, axis=0)
     gain = np.divide(np.sum(got * want, axis=0), energy, out=np.ones_like(energy), where=energy > 0)
     scale, rms, left = (
-        float(np.sqrt(np.sum(a**2) / (count * a.shape[1]))) for a in (want, got - want, got * gain - want)
+        float(np.sqrt(np.sum(a**2) / a.shape[1])) for a in (want, got - want, got * gain - want)
     )
     return AnalogError(rms=rms, relative=rms / scale if scale else 0.0, after_gain=left / scale if scale else 0.0)

@@ -12,7 +12,7 @@ at row N - 1.
 """
 
 import math
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Literal, get_args
 
 import numpy as np
@@ -28,7 +28,7 @@ Mode = Literal["current", "voltage"]
 
 @dataclass(frozen=True, kw_only=True)
 class Wires:
-    """Resistances around the cells, all in ohms, finite and not negative; 0 is a perfect conductor.
+    """Resistances around the cells, in ohms, finite and not negative, 0 a perfect conductor; and what lines settle in.
 
     Parameters
     ----------
@@ -40,31 +40,41 @@ class Wires:
         Output resistance of the driver of one line (of a row forward, of a column backward).
     r_sense_ohm
         Input resistance of the sense amplifier of one line. Without effect in voltage mode, where the line is open.
+    settle_uS
+        Capacitance of a line over the duration of a sample, in uS (fF / ns): an open line whose cells conduct that much
+        together has one time constant. 0: lines settle.
 
     Raises
     ------
     InputError
-        If a resistance is negative, infinite or not a number.
+        If a value is negative, infinite or not a number.
     """
 
     r_row_ohm: float = 0.0
     r_col_ohm: float = 0.0
     r_driver_ohm: float = 0.0
     r_sense_ohm: float = 0.0
+    settle_uS: float = 0.0
 
     def __post_init__(self) -> None:
         for field in fields(self):
-            value = getattr(self, field.name)
+            value, unit = getattr(self, field.name), "microsiemens" if field.name == "settle_uS" else "ohms"
             if isinstance(value, bool) or not isinstance(value, int | float | np.integer | np.floating):
-                raise InputError(f"{field.name} must be a number of ohms, not {value!r}")
+                raise InputError(f"{field.name} must be a number of {unit}, not {value!r}")
             if not math.isfinite(value) or value < 0:
-                raise InputError(f"{field.name} must be a finite, non-negative number of ohms, not {float(value)!r}")
+                number = f"a finite, non-negative number of {unit}"
+                raise InputError(f"{field.name} must be {number}, not {float(value)!r}")
             object.__setattr__(self, field.name, float(value))
 
     @property
     def ideal(self) -> bool:
-        """True if nothing has resistance, so that the array is its ideal formula."""
+        """True if nothing has resistance and lines settle, so that the array is its ideal formula."""
         return not any(getattr(self, field.name) for field in fields(self))
+
+    @property
+    def settled(self) -> "Wires":
+        """The same where lines settle."""
+        return replace(self, settle_uS=0.0)
 
     def turned(self) -> "Wires":
         """Wires as the other direction sees them: rows and columns change places."""
@@ -73,6 +83,7 @@ class Wires:
             r_col_ohm=self.r_row_ohm,
             r_driver_ohm=self.r_driver_ohm,
             r_sense_ohm=self.r_sense_ohm,
+            settle_uS=self.settle_uS,
         )
 
 

@@ -34,7 +34,7 @@ def effective_cells(
     With perfect wires the codes of the cells whose word line is on. With wires the rounded effective matrix, each
     converted line multiplied by the sum of its codes (:func:`~macro_models.array.effective_codes`): the matrix is
     computed in floating point, so that it is the same wherever the same BLAS runs in one thread, and another one could
-    round a code otherwise, once in some 10**9.
+    round a code otherwise, once in some 10**9. Where lines do not settle, each is multiplied by what it reaches.
 
     Parameters
     ----------
@@ -43,17 +43,37 @@ def effective_cells(
     lsb_uS
         Conductance of one code.
     wires
-        Resistances; rows are bit lines.
+        Resistances, and how lines settle; rows are bit lines.
     wl
         Word lines that are on.
     backward
         Source lines are driven and bit lines are converted.
     """
+    gated = cells if wl.all() else np.where(wl[:, None], cells, 0)
+    k: NDArray[np.integer] = gated.T if backward else gated
     if wires.ideal:
-        k = cells if wl.all() else np.where(wl[:, None], cells, 0)
-        return k.T if backward else k
-    build = _MATRICES.matrix
-    return effective_codes(cells, lsb_uS * 1e-6, wires, mode="voltage", wl=wl, backward=backward, build=build)
+        return k
+    if not wires.settled.ideal:
+        build = _MATRICES.matrix
+        k = effective_codes(
+            cells, lsb_uS * 1e-6, wires.settled, mode="voltage", wl=wl, backward=backward, build=build
+        )
+    if not wires.settle_uS:
+        return k
+    return np.rint(k * _reached(gated.sum(axis=1 if backward else 0) * lsb_uS, wires, len(cells))).astype(np.int64)
+
+
+def _reached(line_uS: NDArray[np.float64], wires: Wires, lines: int) -> NDArray[np.float64]:
+    """What converted lines, whose cells conduct ``line_uS``, reach in a sample of the voltage at which they settle.
+
+    One exponential a line, from the reference on in each sample. Its time constant is the capacitance of a line times
+    what is in series: the cells together, the driver, and half of the wire of a driven and of a converted line.
+    """
+    series_ohm = wires.r_driver_ohm + lines * (wires.r_row_ohm + wires.r_col_ohm) / 2.0
+    conducting = line_uS > 0.0
+    cells_Mohm = np.divide(1.0, line_uS, out=np.zeros(len(line_uS)), where=conducting)
+    in_series = wires.settle_uS * (cells_Mohm + series_ohm * 1e-6)
+    return -np.expm1(-np.divide(1.0, in_series, out=np.zeros(len(line_uS)), where=conducting))
 
 
 RANGE_RMS = 4.0
@@ -75,9 +95,10 @@ def wire_error(config: TnsaConfig, bits: int) -> WireError:
 
     ``bits`` is the width of the converters' codes, the sign included. Takes seconds for 256 lines.
     """
-    if config.wires.ideal:
+    wires = config.wires.settled
+    if wires.ideal:
         return WireError(relative=0.0, steps=0.0)
     shape = (config.lines, config.lines)
     g_S = 1e-6 * np.random.default_rng(0).uniform(config.g_min_uS, config.g_max_uS, shape)
-    both = [analog_error(g_S, config.wires, mode="voltage", backward=side).relative for side in (False, True)]
+    both = [analog_error(g_S, wires, mode="voltage", backward=side).relative for side in (False, True)]
     return WireError(relative=max(both), steps=max(both) / RANGE_RMS * (2 ** (bits - 1) - 1))

@@ -10,7 +10,7 @@ from mho.comparisons.differences import Unlike, unlike
 
 __all__ = ["ChipDifference", "compare_chips", "ratios"]
 
-_RATED = ("time_us", "tops", "tops_per_W", "tops_per_mm2", "total_pJ")
+_RATED = ("snr_dB", "time_us", "tops", "tops_per_W", "tops_per_mm2", "total_pJ")
 _PLAIN = ("name", "description")
 
 
@@ -43,15 +43,18 @@ class ChipDifference:
 def compare_chips(first: Chip, second: Chip) -> ChipDifference:
     """The difference of two chips. A description is exact: nothing of it is chance."""
     one, two = first.to_dict(), second.to_dict()
-    keys = [each for each in unlike(one, two) if each.key not in _PLAIN]
+    # Numbers of one source differ by what they follow, which is among the keys.
+    follow = [name for name in ("energy", "area") if getattr(first, name).source == getattr(second, name).source]
+    keys = [each for each in unlike(one, two) if each.key not in _PLAIN and each.key.split(".")[0] not in follow]
     return ChipDifference(
         keys=keys, sizes=unlike(dict(sizes(first)), dict(sizes(second))), rated=unlike(_rated(first), _rated(second)),
     )
 
 
 def ratios(difference: ChipDifference) -> dict[str, float]:
-    """What a figure shows: the ratio of each number that both have, of descriptions and of figures."""
-    return {each.key: each.ratio for each in (*difference.keys, *difference.rated) if each.ratio is not None}
+    """What a figure shows: the ratio of each number that both have, of descriptions and of figures that are no dB."""
+    both = (*difference.keys, *difference.rated)
+    return {each.key: each.ratio for each in both if each.ratio is not None and not each.key.endswith("_dB")}
 
 
 def _rated(chip: Chip) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from mho.figures.run import COLOURS, in_style, new_figure
 
 __all__ = ["figure_of_chips"]
 
-_MOST = 30
+_MOST = 48
 _ROW_IN = 0.17
 _MARKERS = "osD^vP"
 

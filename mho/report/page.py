@@ -138,16 +138,17 @@ def _published(runs: Sequence[Facts]) -> str:
     rows = []
     for facts in {one.chip: one for one in runs}.values():
         for one in (facts.cost or {}).get("rated", ()):
-            values = [_value(one[key]) for key in ("tops", "tops_per_W", "tops_per_mm2")]
+            values = [_value(one.get(key)) for key in ("tops", "tops_per_W", "tops_per_mm2", "snr_dB")]
             rows.append((f"{facts.chip} (this description)", one["precision"], *values, "macros alone, all busy"))
     for chip in published_chips():
         for one in chip.rows:
             rows.append((chip.name, f"{one.inputs}-bit inputs, {one.outputs}-bit outputs", _value(one.tops),
-                         _value(one.tops_per_W), _value(one.tops_per_mm2), chip.technology))
-    headers = ("chip", "precision", "TOPS", "TOPS/W", "TOPS/mm²", "technology")
+                         _value(one.tops_per_W), _value(one.tops_per_mm2), "", chip.technology))
+    headers = ("chip", "precision", "TOPS", "TOPS/W", "TOPS/mm²", "SNR (dB)", "technology")
     return (
         '<h2>Beside chips that were made</h2><p class="soft">1 MAC is 2 operations. Published figures are measured; '
-        "those of a description follow from its durations and energies, with all lines of all cores busy.</p>"
+        "those of a description follow from its durations and energies, with all lines of all cores busy. SNR: what "
+        "the codes of a precision are worth without any error of cells and converters.</p>"
         + table(headers, rows)
     )
 
@@ -159,7 +160,9 @@ def _sources(runs: Sequence[Facts]) -> str:
         energy = (cost.get("energy") or {}).get("source")
         told = {
             f"Energies of the macros of {facts.chip}": energy,
+            f"These are extrapolated, for {facts.chip}": (cost.get("energy") or {}).get("extrapolated"),
             f"Area of a macro of {facts.chip}": cost.get("area_source"),
+            f"It is extrapolated, for {facts.chip}": cost.get("area_extrapolated"),
             f"Device {device.get('name')}": device.get("source"),
         }
         found |= {f"{what}: {source}": None for what, source in told.items() if source}

@@ -19,7 +19,7 @@ _HELP = {
     "programming": "cells programmed more closely (a smaller programming.accept_uS, more passes)",
     "relaxation": "training with weight noise, or programming again before that time",
     "read-noise": "more cells a weight (mho compile --slices or --error)",
-    "wire": "less resistance in [wires], or smaller arrays",
+    "wire": "less resistance in [wires], smaller arrays, or longer samples where lines do not settle",
     "adc": "converters that scatter less (adc.sigma_offset_mV, adc.sigma_gain)",
     "stuck": "a map of faults when the network is compiled, and spare columns",
 }

@@ -46,6 +46,8 @@ class Work:
         Cores of the chip.
     energy_source, energy_missing, area_source
         As the description says; ``energy_missing`` are keys without a number.
+    extrapolated
+        What has changed since energies, and since the area, were right; empty: nothing.
     macro_mm2
         Area of one macro; 0 if it is not known.
     rated
@@ -64,6 +66,7 @@ class Work:
     energy_source: str
     energy_missing: tuple[str, ...]
     area_source: str
+    extrapolated: tuple[str, str]
     macro_mm2: float
     rated: Sequence[Rating]
     tiles: Mapping[str, Any] | None
@@ -84,6 +87,7 @@ def work_of(network: "Network", names: Sequence[str]) -> Work:
         conversions=network.program.conversions,
         cells=[(int(count), each) for count in used], cores=chip.cores, energy_source=chip.energy.source,
         energy_missing=chip.energy.missing if chip.energy.known else (), area_source=chip.area.source,
+        extrapolated=(chip.energy.extrapolated, chip.area.extrapolated),
         macro_mm2=chip.area.macro_mm2, rated=[rate(chip, name, op) for name, op in chip.rated_operations()],
         tiles=network.calibration.get("tile_cycles"),
         bits={name: _bits(layer) for name, layer in zip(names, network.layers, strict=True)},
@@ -123,10 +127,11 @@ def cost_of(work: Work, runs: Sequence[Ran], images: int, f_clk_MHz: float) -> d
             "total_pJ": total, "by_part_pJ": by_part,
             "by_layer_pJ": {name: sum(parts.values()) for name, parts in by_layer.items()},
             "exact": all(run.exact for run in runs), "source": work.energy_source,
-            "left_out": list(work.energy_missing),
+            "left_out": list(work.energy_missing), "extrapolated": work.extrapolated[0] or None,
         },
         "tops_per_W": operations / total if total else None,
         "macros_mm2": area or None, "area_source": work.area_source or None,
+        "area_extrapolated": work.extrapolated[1] or None,
         "tops_per_mm2": tops / area if area and tops else None,
         "cores": [
             {"core": k, "cells_used": used, "cells": cells, "analog_cycles": float(cycles)}
@@ -145,6 +150,6 @@ def _energy(parts: Sequence[Mapping[str, float]], count: int) -> dict[str, float
 
 def _rated(one: Rating) -> dict[str, Any]:
     return {
-        "precision": one.precision, "time_us": one.time_us, "tops": one.tops, "tops_per_W": one.tops_per_W,
-        "tops_per_mm2": one.tops_per_mm2, "energy_pJ": dict(one.energy_pJ),
+        "precision": one.precision, "snr_dB": one.snr_dB, "time_us": one.time_us, "tops": one.tops,
+        "tops_per_W": one.tops_per_W, "tops_per_mm2": one.tops_per_mm2, "energy_pJ": dict(one.energy_pJ),
     }

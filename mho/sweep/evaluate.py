@@ -79,12 +79,17 @@ def _measures(net: Net, result: Result, workload: Workload) -> Row:
 
 
 def _cost(result: Result) -> Row:
-    """Energy of the macros for an input, and their area, where the description of the chip says them."""
+    """Energy of the macros for an input, and their area, where the description of the chip says them.
+
+    With what has changed since these were right, where they are extrapolated.
+    """
     if result.work is None:
         return {}
     told = cost_of(result.work, result.runs, len(result.reference), result.f_clk_MHz)
     found: Row = {} if told["energy"] is None else {"energy_nJ": told["energy"]["total_pJ"] / 1000.0}
-    return found if told["macros_mm2"] is None else found | {"area_mm2": told["macros_mm2"]}
+    found |= {} if told["macros_mm2"] is None else {"area_mm2": told["macros_mm2"]}
+    changed = dict.fromkeys(one for one in result.work.extrapolated if one)
+    return found | ({"extrapolated": "; ".join(changed)} if changed else {})
 
 
 @cache

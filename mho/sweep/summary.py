@@ -37,7 +37,7 @@ def summarise_design(columns: dict[str, Any], rows: Iterable[Row]) -> Row:
     """A design in one row.
 
     Its columns, how many chips, and for each measure ``NAME`` (mean), ``NAME_deviation`` and ``NAME_half`` (half of the
-    90 % interval); ``error`` where none of its rows has results.
+    90 % interval); ``extrapolated`` as its rows have it; ``error`` where none of its rows has results.
     """
     rows = list(rows)
     good = [row for row in rows if not row["error"]]
@@ -51,4 +51,6 @@ def summarise_design(columns: dict[str, Any], rows: Iterable[Row]) -> Row:
         found[f"{name}_deviation"] = float(np.std(values, ddof=1)) if len(values) > 1 else 0.0
         if half is not None:
             found[f"{name}_half"] = half
+    if good and "extrapolated" in good[0]:
+        found["extrapolated"] = good[0]["extrapolated"]
     return found | {"error": "" if good or not rows else rows[0]["error"]}

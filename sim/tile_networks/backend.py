@@ -317,7 +317,8 @@ def check_codes(
         own = call.own(images)
         made = codes.of(mvm, images[own])
         account.codes_of(call, mvm, int(own[0]) * len(call.patches), made)
-        account.converted(mvm, *times.most_steps(mvm.op, made))
+        steps, exact = times.most_steps(mvm.op, made)
+        account.converted(mvm, steps, account.driven_by(rows), exact)
         return made
 
     wanted = program.run(lanes, images, product, account.clipped)

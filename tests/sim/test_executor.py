@@ -3,9 +3,11 @@ import pytest
 from onnx import TensorProto
 
 from compiler import CompileOptions, Network, compile_model, summarise
+from compiler.program import Call, Mvm
 from hw.config import load_chip
 from macro_models.errors import InputError
 from macro_models.exact.vector import scale_leaf
+from sim.account import RunAccount
 from sim.executor import build_cores, core_masks, execute, float_outputs, quantised_outputs
 from sim.functional import FunctionalBackend
 from tests.compiler.importer.onnx_models import build, node, random_perceptron, reference
@@ -209,3 +211,40 @@ def test_threads_change_nothing(network: Network, x: np.ndarray) -> None:
     assert all(np.array_equal(codes, shared.codes[at]) for at, codes in alone.codes.items())
     with pytest.raises(InputError, match="threads must be between 1 and 256, not 0"):
         FunctionalBackend.check({"threads": 0})
+
+
+@pytest.mark.parametrize("preset", ["tnsa16-core", "pwm16-core"])
+def test_energy_sees_the_inputs_alike_whoever_carries_out_the_products(preset: str) -> None:
+    """Padding, constants and rows of several products: from elements at once, and from the rows of each product."""
+    rng = np.random.default_rng(3)
+    x = rng.normal(size=(6, 2, 5, 5)).astype(np.float32)
+    weights = {"w": rng.normal(size=(3, 2, 3, 3)).astype(np.float32), "b": np.ones(3, dtype=np.float32)}
+    model = build(
+        [node("Conv", "x w b", "c", pads=[1, 1, 1, 1]), node("Relu", "c", "y")], weights, shape=("batch", 2, 5, 5),
+        output=("batch", 3, 5, 5),
+    )
+    network = compile_model(model, load_chip(preset), calibrate=x, options=OPTIONS)
+    program, masks, targets = network.program, core_masks(network), [core.targets_uS for core in network.cores]
+    accounts = [RunAccount(program, len(x), 0, network.chip, masks, targets) for _ in range(2)]
+    lanes, images = program.input.compute(x), np.arange(len(x), dtype=np.uint64)
+    backend = FunctionalBackend()
+    backend.open_network(network, build_cores(network, device="ideal"))
+    for account in accounts:
+        account.begin(0, lanes)
+    made = backend.run(program, masks, lanes, images, accounts[0])
+    cores = build_cores(network, device="ideal")
+
+    def product(call: Call, mvm: Mvm, rows: np.ndarray, op_id: np.ndarray) -> np.ndarray:
+        inputs = network.chip.macro_config().cell_map.rows
+        found = cores[mvm.core].mvm(mvm.op, masks[mvm.core], mvm.vector(rows, inputs), op_id)
+        accounts[1].converted(mvm, found.steps, accounts[1].driven_by(rows))
+        return found.codes[:, mvm.columns]
+
+    assert np.array_equal(program.run(lanes, images, product), made)
+    energies = [account.layers[0].energy_pJ for account in accounts]
+    assert energies[0] == energies[1]
+    name = "rows" if preset == "pwm16-core" else "input pulses"
+    blank = RunAccount(program, len(x), 0, network.chip, masks, targets)
+    blank.begin(0, 0 * lanes)
+    backend.run(program, masks, 0 * lanes, images, blank)
+    assert blank.layers[0].energy_pJ[name] < energies[0][name]

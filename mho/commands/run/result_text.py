@@ -77,6 +77,8 @@ def _print_energy(result: "Result", images: int, out: Output) -> None:
             f"energy of the macros: {most}{format_energy(cost['energy']['total_pJ'], 4)} an input ({parts}), "
             f"{cost['tops_per_W']:.3g} TOPS/W; {cost['energy']['source']}"
         )
+        if cost["energy"]["extrapolated"]:
+            out.text(f"extrapolated, by the rules of docs/explanation/costs.md: {cost['energy']['extrapolated']}")
         if cost["energy"]["left_out"]:
             out.text(f"left out, not in the description: {', '.join(cost['energy']['left_out'])}")
 

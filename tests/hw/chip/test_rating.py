@@ -1,10 +1,15 @@
 """Figures of a chip: energies add up over lines, planes and steps, and what is not known is left out."""
 
+from dataclasses import replace
+from itertools import pairwise
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
 from hw.chip.rating import rate, rating_rows
-from hw.config import load_chip
+from hw.config import AreaSection, ProcessSection, load_chip
+from hw.config.kinds.tnsa import TnsaChip, TnsaEnergySection
 from hw.kinds import energy, timing
 from macro_models import family
 from macro_models.devices import load_device
@@ -18,15 +23,17 @@ GIVEN = {"energy.source": "a test", "energy.word_line_pJ": 3, "energy.input_puls
 
 def test_an_energy_without_a_source_is_refused() -> None:
     with pytest.raises(InputError, match=r"energy\.source must say where energy\.step_pJ comes from, not nothing"):
-        load_chip("tnsa16-core", {"energy.step_pJ": 1})
+        TnsaEnergySection(step_pJ=1)
     with pytest.raises(InputError, match=r"area\.source must say where area\.macro_mm2 comes from, not nothing"):
-        load_chip("tnsa16-core", {"area.macro_mm2": 1})
+        AreaSection(macro_mm2=1)
 
 
 def test_a_description_that_says_nothing_has_its_old_hash_and_no_energy() -> None:
-    chip = load_chip("tnsa16-core")
+    stated = load_chip("tnsa16-core")
+    chip = replace(stated, energy=TnsaEnergySection(), area=AreaSection(), process=ProcessSection())
     assert energy(chip) is None
-    assert not {"energy", "area"} & set(chip.to_dict())
+    assert not {"energy", "area", "process"} & set(chip.to_dict())
+    assert chip.sha256 == stated.sha256
     assert "TOPS/W" not in str(rating_rows(chip))
 
 
@@ -90,3 +97,53 @@ def test_steps_follow_from_codes(op: MvmOperation) -> None:
         assert np.array_equal(steps, made.steps)
     else:
         assert (steps >= made.steps).all()
+
+
+def test_a_weight_of_two_columns_is_one_product(monkeypatch: pytest.MonkeyPatch) -> None:
+    chip = load_chip("tnsa16-core")
+    op = MvmOperation(in_bits=4, out_bits=6)
+    monkeypatch.setattr("hw.chip.rating.signal_to_noise_dB", lambda *_: 0.0)
+    full = rate(chip, "", op)
+    held = SimpleNamespace(cell_map=SimpleNamespace(rows=8, columns=8, shape=(16, 16)))
+    monkeypatch.setattr(TnsaChip, "macro_config", lambda _: held)
+    assert rate(chip, "", op).tops == full.tops / 2
+    assert rate(chip, "", op).tops_per_W == pytest.approx((full.tops_per_W or 0.0) / 2)
+
+
+@pytest.mark.parametrize(("preset", "least", "most"), [("tnsa16-core", 13, 33), ("hermes", 40, 46)])
+def test_a_precision_is_rated_by_its_signal_to_noise_ratio(preset: str, least: float, most: float) -> None:
+    chip = load_chip(preset)
+    rated = {name: rate(chip, name, op) for name, op in chip.rated_operations()}
+    coarse = rated.pop("6-bit inputs, 8-bit outputs", None)
+    assert all(least < one.snr_dB < most for one in rated.values())
+    if coarse is not None:
+        assert 8 < coarse.snr_dB < 12  # seven decrements for the sign plane and the first: no 8 bits
+        assert "10.1 dB" in dict(rating_rows(chip))[coarse.precision]
+
+
+def test_a_bit_of_the_converter_is_six_dB() -> None:
+    chip = load_chip("tnsa64-core")
+    found = [rate(chip, "", MvmOperation(in_bits=4, out_bits=bits)).snr_dB for bits in range(3, 9)]
+    assert all(4.0 < more - less < 7.5 for less, more in pairwise(found))
+
+
+@pytest.mark.parametrize("kind", ["tnsa16-core", "pwm16-core"])
+def test_inputs_and_cells_take_energy(kind: str) -> None:
+    """Half of the mean inputs in cells in the mean take what is rated; more of either takes more."""
+    chip = load_chip(kind)
+    model = energy(chip)
+    assert model is not None
+    op, masks = chip.operation(in_bits=4, in_signed=True), Masks.reset(*chip.macro_config().cell_map.shape)
+    rows, name = chip.macro_config().cell_map.rows, "input pulses" if kind == "tnsa16-core" else "rows"
+    lines = masks.wl.shape[1]
+    nominal = model.operation(op, masks, np.zeros((5, op.segments)))[name].sum()
+    half = sum(op.segment_planes) * 5 // 2 if kind == "tnsa16-core" else 64 * 5
+    weights = np.full(rows, half)
+    mean = np.full(rows, lines / rows * chip.lines * chip.mean_g_uS)
+    exact = half / (sum(op.segment_planes) * 5 / 2) if kind == "tnsa16-core" else 1.0
+    assert model.inputs(op, masks, 5, weights, mean)[name] == pytest.approx(nominal * exact)
+    assert model.inputs(op, masks, 5, weights, None)[name] == pytest.approx(nominal * exact)
+    least = model.inputs(op, masks, 5, 0 * weights, mean)[name]
+    taken = [model.inputs(op, masks, 5, weights * more, mean * g)[name] for more, g in ((1, 0), (1, 1), (1, 2), (2, 2))]
+    assert least < taken[0] or (kind == "pwm16-core" and least == taken[0])
+    assert sorted(set(taken)) == taken

@@ -18,8 +18,9 @@ from hw.core import (
     pack_inputs,
     timeline,
 )
-from hw.testing import ExactArray, collect, feed, put, random_inputs, random_operation, simulate
+from hw.testing import collect, feed, put, random_inputs, random_operation, simulate
 from macro_models.exact.operation import Direction, MvmOperation
+from tests.hw.exact_array import ExactArray
 
 QUICK = {"reset_cycles": 1, "plane_cycles": 1, "sample_cycles": 1, "compare_cycles": 2, "decrement_cycles": 1}
 

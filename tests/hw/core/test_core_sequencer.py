@@ -7,8 +7,9 @@ import pytest
 from hw.core import OVERHEAD_CYCLES, Core, CoreConfig, CoreReference, pack, pack_inputs
 from hw.core.inputs.lines import line_levels
 from hw.core.sequencer import pin_operations
-from hw.testing import ExactArray, feed, random_inputs, random_operation, simulate, value_of
+from hw.testing import feed, random_inputs, random_operation, simulate, value_of
 from macro_models.exact.operation import Converter, Direction, MvmOperation
+from tests.hw.exact_array import ExactArray
 
 STROBES = ("precharge", "sample", "compare", "decrement")
 LINES = ("bl_pos", "bl_neg", "sl_pos", "sl_neg")

@@ -9,8 +9,9 @@ from amaranth.hdl import Value
 from hw.config import SYNCHRONISER_CYCLES, load_chip
 from hw.core import Core, CoreConfig, CoreReference, pack, pack_inputs
 from hw.core.write_verify import WriteVerifyConfig, WriteVerifyParameters
-from hw.testing import ExactArray, collect, feed, random_inputs, random_operation, simulate
+from hw.testing import collect, feed, random_inputs, random_operation, simulate
 from macro_models.errors import InputError
+from tests.hw.exact_array import ExactArray
 
 STROBES = ("precharge", "sample", "compare", "decrement")
 

@@ -17,7 +17,6 @@ from hw.pwm.loader import pulse_planes
 from hw.pwm.pulses import pulse_widths
 from hw.pwm.reference import PwmCoreReference
 from hw.pwm.settings import SettingsFile
-from hw.pwm.testing import macro_process
 from hw.testing import put, simulate
 from macro_models import load_device
 from macro_models.errors import InputError
@@ -25,6 +24,7 @@ from macro_models.exact.pwm.converter import Trim
 from macro_models.exact.pwm.operation import PwmOperation
 from macro_models.exact.pwm.trim_words import pack_trim, unpack_trim
 from macro_models.pwm.model import PwmModel
+from tests.hw.pwm.macro_process import macro_process
 
 SMALL = load_chip("pwm16-core")
 

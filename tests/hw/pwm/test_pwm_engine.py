@@ -15,13 +15,13 @@ from hw.pwm.core import PwmCore
 from hw.pwm.engine.fitter import Fitter, fitted_code
 from hw.pwm.engine.layout import Bank, Command, pack_command
 from hw.pwm.reference import PwmCoreReference
-from hw.pwm.testing import macro_process
 from hw.testing import put, simulate
 from macro_models import load_device
 from macro_models.exact.pwm.compensation import stored_vectors
 from macro_models.exact.pwm.programming import WriteParameters
 from macro_models.pwm.model import PwmModel
 from macro_models.pwm.programming import ProgrammedRows, read_number, target_counts
+from tests.hw.pwm.macro_process import macro_process
 
 
 def make_model(chip: Any, *, time_s: float = 0.0, fresh: bool = False) -> PwmModel:

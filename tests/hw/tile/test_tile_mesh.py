@@ -14,7 +14,7 @@ from hw.noc.interface.words import credit_tag
 from hw.noc.reduction.trees import Group, entries
 from hw.noc.registers.packet import host_address
 from hw.noc.registers.setup import write_entry, write_flow, write_members, write_slot
-from hw.testing import ExactArray, simulate
+from hw.testing import simulate
 from hw.tile.config import TileConfig
 from hw.tile.core_tile import CoreTile
 from hw.tile.host import CONTROL
@@ -24,6 +24,7 @@ from hw.tile.machine.tiles import HOST, Flow, Joined, Place, Reduction, Tiles
 from hw.tile.mesh import TileMesh
 from hw.tile.text import assemble
 from macro_models.errors import InputError
+from tests.hw.exact_array import ExactArray
 from tests.hw.host.bus_access import access_bus
 
 FIRST = """

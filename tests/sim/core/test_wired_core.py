@@ -16,11 +16,13 @@ from sim.functional import FunctionalBackend
 pytestmark = pytest.mark.cosim
 
 WIRES = {"wires.r_row_ohm": 20.0, "wires.r_column_ohm": 7.0, "wires.r_driver_ohm": 500.0}
+SETTLING = {"wires.settling": True, "timing.t_sample_ns": 10}
 
 
 @pytest.mark.slow
-def test_random_operations_at_the_pins() -> None:
-    report = verify_core(load_chip("tnsa16-core", WIRES), operations=40)
+@pytest.mark.parametrize("changes", [WIRES, SETTLING, WIRES | SETTLING], ids=["wires", "settling", "both"])
+def test_random_operations_at_the_pins(changes: dict[str, float]) -> None:
+    report = verify_core(load_chip("tnsa16-core", changes), operations=40)
     assert report.eager >= 10
     assert report.transposed == 0
 

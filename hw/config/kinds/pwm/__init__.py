@@ -9,13 +9,14 @@ from hw.config.kinds.pwm.sections import (
     PwmCoreSection,
     PwmEnergySection,
     PwmProgrammingSection,
+    PwmWiresSection,
     ReadSection,
     TimingSection,
 )
 
 __all__ = [
     "AdcSection", "DigitalSection", "PwmCellsSection", "PwmChip", "PwmClockSection", "PwmCoreSection",
-    "PwmEnergySection", "PwmProgrammingSection", "ReadSection", "TimingSection",
+    "PwmEnergySection", "PwmProgrammingSection", "PwmWiresSection", "ReadSection", "TimingSection",
 ]
 
 CHIP = PwmChip

@@ -1,9 +1,11 @@
 """A chip of phase-change cores."""
 
+import math
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING
 
 from hw.config.chip import Chip
+from hw.config.cost import ProcessSection
 from hw.config.keys import ChipError
 from hw.config.kinds.pwm.sections import (
     AdcSection,
@@ -13,6 +15,7 @@ from hw.config.kinds.pwm.sections import (
     PwmCoreSection,
     PwmEnergySection,
     PwmProgrammingSection,
+    PwmWiresSection,
     ReadSection,
     TimingSection,
 )
@@ -25,6 +28,16 @@ if TYPE_CHECKING:
     from macro_models.pwm.config import PwmConfig
 
 __all__ = ["PwmChip"]
+
+_AREA = {"cells": 0.4, "oscillators": 0.2, "counters": 0.2, "rows": 0.2}
+"""Shares of the area of a macro of 256 lines, four devices a weight. Assumed: no source of the preset gives them."""
+_COUNTER_BITS = 4
+"""Bits that counters have more than codes: 12 of 8 (Le Gallo et al., 2023)."""
+_PROCESS = ProcessSection(node_nm=14.0, vdd_V=0.8)
+"""That of HERMES."""
+_MODULATOR_PJ_PER_NS = 0.0272
+"""What the modulator of a row takes there: what its devices in the mean, :attr:`PwmChip.devices_pJ`, leave of
+``energy.row_pJ`` in a window of 128 ns."""
 
 _MAX_CYCLES = 65_535
 """Longest duration in clock cycles."""
@@ -50,6 +63,7 @@ class PwmChip(Chip):
     timing: TimingSection = field(default_factory=TimingSection)
     adc: AdcSection = field(default_factory=AdcSection)
     digital: DigitalSection = field(default_factory=DigitalSection)
+    wires: PwmWiresSection = field(default_factory=PwmWiresSection)
     programming: PwmProgrammingSection = field(default_factory=PwmProgrammingSection)
     energy: PwmEnergySection = field(default_factory=PwmEnergySection)
 
@@ -70,6 +84,48 @@ class PwmChip(Chip):
             self.macro_config()
         except InputError as error:
             raise ChipError("adc.f_max_GHz", f"adc.f_max_GHz: {error}") from None
+
+    cost_keys = (
+        "core.lines", "core.devices", "adc.bits", "adc.f_max_GHz", "cells.g_min_uS", "cells.g_max_uS", "read.v_read_V",
+        "timing.t_lsb_ns", "clock.f_clk_MHz", "process.node_nm", "process.vdd_V",
+    )
+
+    def relative_costs(self, base: Chip) -> dict[str, float]:
+        """See :meth:`hw.config.Chip.relative_costs`: docs/explanation/costs.md has each rule and its source."""
+        base = self.of(base)
+        node, supply = self.process.relative(base.process)
+        switched, window = node * supply**2, self.window_ns / base.window_ns
+        counters = (self.adc.bits + _COUNTER_BITS) / (base.adc.bits + _COUNTER_BITS)
+        return {
+            "energy.row_pJ": (self.modulator_pJ + self.devices_pJ) / (base.modulator_pJ + base.devices_pJ),
+            "energy.oscillators_pJ": switched * window * self.adc.f_max_GHz / base.adc.f_max_GHz,
+            "energy.conversion_pJ": switched * counters,
+            "area.macro_mm2": node**2 * self._relative_area / base._relative_area,
+        }
+
+    @property
+    def window_ns(self) -> float:
+        """Duration of a window, in ns."""
+        return self.window_cycles * 1000.0 / self.clock.f_clk_MHz
+
+    @property
+    def modulator_pJ(self) -> float:
+        """What a row's modulator takes in a window, in pJ, by the process."""
+        node, supply = self.process.relative(_PROCESS)
+        return _MODULATOR_PJ_PER_NS * node * supply**2 * self.window_ns
+
+    @property
+    def devices_pJ(self) -> float:
+        """What a row's devices take in a window, in pJ: V**2 G t of those in the mean, driven for half of it."""
+        conductance = 2 * self.core.devices * self.lines * self.mean_g_uS
+        return self.read.v_read_V**2 * conductance * self.window_ns / 2.0 / 1000.0
+
+    @property
+    def _relative_area(self) -> float:
+        """Area beside that of 256 lines, four devices a weight and codes of 8 bits, in the same process."""
+        lines, counters = self.lines / 256.0, (self.adc.bits + _COUNTER_BITS) / (8 + _COUNTER_BITS)
+        line = _AREA["rows"] + _AREA["oscillators"] + _AREA["counters"] * counters
+        return _AREA["cells"] * lines**2 * self.core.devices / 2.0 + line * lines
 
     @property
     def lines(self) -> int:
@@ -140,4 +196,31 @@ class PwmChip(Chip):
         for operation, count in cycles.items():
             took = count * 1000 / self.clock.f_clk_MHz
             result.append((operation, f"{count} {'cycle' if count == 1 else 'cycles'} = {took:g} ns"))
+        lsb_ns = self.window_ns / 2**MAGNITUDE_BITS
+        constants = lsb_ns / self.settling_ns
+        result.append(("settling of a line", f"{self.settling_ns:.3g} ns, {constants:.3g} time constants a width"))
         return result
+
+    @property
+    def settling_ns(self) -> float:
+        """Time constant of the line of a row at its far end, in ns: driver and half of the wire (Elmore)."""
+        wires = self.wires
+        series_ohm = wires.r_driver_ohm + self.lines * wires.r_cell_ohm / 2.0
+        return 1e-6 * self.lines * wires.c_cell_fF * series_ohm
+
+    def warnings(self) -> list[str]:
+        """See :meth:`hw.config.Chip.warnings`.
+
+        Edges move no charge between pulses but the last: a pulse of all widths ends one width before its window does,
+        which cuts off the tail of its line, ``tau exp(-t / tau)`` of it.
+        """
+        lsb_ns = self.window_ns / 2**MAGNITUDE_BITS
+        constants = lsb_ns / self.settling_ns if self.settling_ns else math.inf
+        lost = math.exp(-constants) / constants
+        if lost <= 0.5:
+            return []
+        return [
+            f"timing.t_lsb_ns = {self.timing.t_lsb_ns:g} takes {lsb_ns:g} ns, {constants:.2g} time constants of a line "
+            f"({self.settling_ns:.3g} ns, by [wires]), so that the longest pulse loses {lost:.2g} steps of an input "
+            "with the end of its window; products are computed without that"
+        ]

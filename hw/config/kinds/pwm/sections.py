@@ -9,7 +9,7 @@ from hw.config.keys import ChipError, key
 
 __all__ = [
     "AdcSection", "DigitalSection", "PwmCellsSection", "PwmClockSection", "PwmCoreSection",
-    "PwmEnergySection", "PwmProgrammingSection", "ReadSection", "TimingSection",
+    "PwmEnergySection", "PwmProgrammingSection", "PwmWiresSection", "ReadSection", "TimingSection",
 ]
 
 
@@ -128,6 +128,18 @@ class DigitalSection(Section):
     lanes: int = key(
         2, "Columns that the digital unit takes in a cycle. Two make the word that leaves in a cycle.",
         choices=(2, 4, 8, 16, 32, 64), shapes=("core",),
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class PwmWiresSection(Section):
+    """``[wires]``: the line of a row, whose edges pulses have; ``mho check`` alone takes it."""
+
+    _name = "wires"
+    r_cell_ohm: float = key(8.0, "Resistance of a line from cell to cell, in ohms.", low=0.0, high=1e6, later=True)
+    r_driver_ohm: float = key(100.0, "Output resistance of a modulator, in ohms.", low=0.0, high=1e6, later=True)
+    c_cell_fF: float = key(
+        1.1, "Capacitance that each cell adds to a line, in femtofarad.", low=0.001, high=1e4, later=True
     )
 
 

@@ -1,10 +1,12 @@
 """A chip of transposable cores."""
 
+import math
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from hw.config.chip import SYNCHRONISER_CYCLES
+from hw.config.chip import SYNCHRONISER_CYCLES, Chip
+from hw.config.cost import ProcessSection
 from hw.config.keys import ChipError
 from hw.config.kinds.tnsa.sections import (
     AdcSection,
@@ -25,6 +27,17 @@ __all__ = ["TnsaChip"]
 
 _RATED = ((3, 1), (4, 2), (5, 3), (6, 4), (8, 6), (10, 8))
 """Precisions of the published table of NeuRRAM: bits of outputs and of inputs."""
+
+_PROCESS = ProcessSection(node_nm=130.0, vdd_V=1.8)
+"""That of NeuRRAM, of which the capacitances in ``[wires]`` are unless they are described."""
+
+_CONDUCTION_NS = 2.61
+"""Time for which current flows in the cells of a driven line, in each plane, in ns: what the energy of NeuRRAM's input
+pulses leaves beside the charge of a line (docs/explanation/costs.md)."""
+
+_AREA = {"cells": 0.12, "converters": 0.28, "drivers": 0.21, "registers": 0.39}
+"""Shares of the area of a macro of 256 lines whose converters have 8 bits: AccelForge's model of NeuRRAM
+(neurram_nature_2022.yaml); what it does not name are registers, counters, shift and add."""
 
 _MAX_CYCLES = 65_535
 """Longest analog operation in clock cycles: the sequencer's timer has 16 bits."""
@@ -58,6 +71,47 @@ class TnsaChip(PulseChip):
             raise ChipError("macro.pins", "macro.pins must leave two bit lines of a pair and a source line")
         if self.adc.converter == "binary" and not self.neuron.ideal:
             raise ChipError("adc.converter", 'adc.converter must be "count" where [neuron] is not ideal, not "binary"')
+
+    cost_keys = (
+        "core.corelet", "adc.bits", "cells.g_min_uS", "cells.g_max_uS", "read.v_read_V", "wires.c_line_fF",
+        "wires.c_cell_fF", "process.node_nm", "process.vdd_V",
+    )
+
+    def relative_costs(self, base: Chip) -> dict[str, float]:
+        """See :meth:`hw.config.Chip.relative_costs`: docs/explanation/costs.md has each rule and its source."""
+        base = self.of(base)
+        node, supply = self.process.relative(base.process)
+        switched, driven = node * supply**2, (self.read.v_read_V / base.read.v_read_V) ** 2
+        return {
+            "energy.word_line_pJ": supply**2 * self.line_fF / base.line_fF,
+            "energy.input_pulse_pJ": driven * self.pulse_load() / base.pulse_load(),
+            "energy.reset_pJ": switched, "energy.sample_pJ": switched, "energy.step_pJ": switched,
+            "area.macro_mm2": node**2 * self._relative_area / base._relative_area,
+        }
+
+    @property
+    def line_fF(self) -> float:
+        """Capacitance of a line, in femtofarad: that of ``[wires]``, and less in a process finer than NeuRRAM's."""
+        node, _ = self.process.relative(_PROCESS)
+        return node * (self.wires.c_line_fF + self.wires.c_cell_fF * self.lines)
+
+    def pulse_load(self, line_uS: float | None = None) -> float:
+        """What a pulse of a driven line moves, per volt, in fC: the charge of the line, and that through its cells.
+
+        ``line_uS`` is the conductance of all of its cells, in uS; None: of cells in the mean.
+        """
+        conductance = self.lines * self.mean_g_uS if line_uS is None else line_uS
+        return self.line_fF + conductance * _CONDUCTION_NS
+
+    @property
+    def _relative_area(self) -> float:
+        """Area beside that of 256 lines and converters of 8 bits, in the same process.
+
+        Half of the registers have a bit for each of the converter.
+        """
+        lines, registers = self.lines / 256.0, 0.5 + 0.5 * self.adc.bits / 8.0
+        line = _AREA["converters"] + _AREA["drivers"] + _AREA["registers"] * registers
+        return _AREA["cells"] * lines**2 + line * lines
 
     @property
     def lines(self) -> int:
@@ -93,6 +147,21 @@ class TnsaChip(PulseChip):
         """The same without synchronisers."""
         cycles = {name[2:-3]: self.clock.cycles(t_ns) for name, t_ns in asdict(self.timing).items()}
         return cycles | {"compare": max(2, cycles["compare"])}
+
+    @property
+    def _sample_ns(self) -> float:
+        """What a sample lasts, in whole cycles."""
+        return self._macro_cycles["sample"] * 1000.0 / self.clock.f_clk_MHz
+
+    @property
+    def settling_ns(self) -> float:
+        """Time constant of a converted line all of whose cells have the lowest conductance, or the mean if that is 0.
+
+        As :func:`macro_models.tnsa.wired.effective_cells` has it.
+        """
+        wires, cells_uS = self.wires, self.lines * (self.cells.g_min_uS or self.mean_g_uS)
+        series_ohm = wires.r_driver_ohm + self.lines * (wires.r_row_ohm + wires.r_column_ohm) / 2.0
+        return self.line_fF * (1.0 / cells_uS + series_ohm * 1e-6)
 
     @property
     def input_bits(self) -> int:
@@ -142,6 +211,7 @@ class TnsaChip(PulseChip):
                 r_col_ohm=self.wires.r_column_ohm,
                 r_driver_ohm=self.wires.r_driver_ohm,
                 r_sense_ohm=self.wires.r_sense_ohm,
+                settle_uS=self.line_fF / self._sample_ns if self.wires.settling else 0.0,
             ),
             neuron=Neuron(**asdict(self.neuron)),
             absent_bit_lines=self.absent_lines[0],
@@ -164,6 +234,8 @@ class TnsaChip(PulseChip):
         for operation, cycles in self.operation_cycles.items():
             took = cycles * 1000 / self.clock.f_clk_MHz
             result.append((operation, f"{cycles} {'cycle' if cycles == 1 else 'cycles'} = {took:g} ns"))
+        constants = self._sample_ns / self.settling_ns
+        result.append(("settling of a line", f"{self.settling_ns:.3g} ns, {constants:.3g} time constants a sample"))
         return result
 
     def warnings(self) -> list[str]:
@@ -177,6 +249,15 @@ class TnsaChip(PulseChip):
                     f"timing.t_{operation}_ns = {t_ns:g} takes {took:g} ns, because an operation lasts whole cycles at "
                     f"clock.f_clk_MHz = {self.clock.f_clk_MHz:g}"
                 )
+        constants, wanted = self._sample_ns / self.settling_ns, (self.adc.bits + 1) * math.log(2.0)
+        if constants < wanted:
+            told = "" if self.wires.settling else "; products have its error only with wires.settling = true"
+            result.append(
+                f"timing.t_sample_ns = {self.timing.t_sample_ns:g} takes {self._sample_ns:g} ns, {constants:.2g} time "
+                f"constants of a line ({self.settling_ns:.3g} ns: {self.line_fF:.4g} fF behind {self.lines} cells of "
+                f"cells.g_min_uS = {self.cells.g_min_uS:g} and its wires), fewer than the {wanted:.2g} that bring a "
+                f"line within half a step of adc.bits = {self.adc.bits}{told}"
+            )
         return result
 
     def slow_warnings(self) -> list[str]:

@@ -119,7 +119,7 @@ class NeuronSection(Section):
 
 @dataclass(frozen=True, kw_only=True)
 class WiresSection(Section):
-    """``[wires]``: resistances around the cells; all 0 are perfect wires."""
+    """``[wires]``: resistances around the cells; all 0 are perfect wires. Capacitances of a line of any direction."""
 
     _name = "wires"
     r_row_ohm: float = key(
@@ -133,6 +133,15 @@ class WiresSection(Section):
     r_sense_ohm: float = key(
         0.0, "Input resistance of what reads a line, in ohms. Without effect in voltage mode, where the line is open.",
         low=0.0, high=1e6,
+    )
+    c_line_fF: float = key(
+        48.0, "Capacitance of a line at its driver, in femtofarad at 130 nm.", low=0.0, high=1e6, later=True
+    )
+    c_cell_fF: float = key(
+        2.1, "Capacitance that each cell adds to its line, in femtofarad at 130 nm.", low=0.001, high=1e4, later=True
+    )
+    settling: bool = key(
+        False, "Products have what their lines lack when a sample ends, as a part of the cause wire.", later=True
     )
 
 

@@ -8,9 +8,10 @@ import pytest
 from hw.config import load_chip
 from hw.core import Core, CoreConfig, CoreReference, TrimLayout, core_port, pack, pack_inputs, trim_fields, trimmed
 from hw.core.write_verify import WriteVerifyConfig
-from hw.testing import ExactArray, collect, put, random_inputs, random_operation, simulate
+from hw.testing import collect, put, random_inputs, random_operation, simulate
 from macro_models.errors import InputError
 from macro_models.exact.operation import MvmOperation
+from tests.hw.exact_array import ExactArray
 
 CFG = CoreConfig(
     lines=16, reset_cycles=1, plane_cycles=3, sample_cycles=2, compare_cycles=2, decrement_cycles=1, trim=True

@@ -1,0 +1,54 @@
+"""How precise the codes of an operation are at best: a property of its bits and of the array, not of cells."""
+
+from dataclasses import replace
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from macro_models.devices import load_device
+from macro_models.exact.masks import Masks
+from macro_models.exact.operation import STEP_WIDTH, MvmOperation
+from macro_models.kinds import family
+
+__all__ = ["signal_to_noise_dB"]
+
+_VECTORS, _COLUMNS = 64, 16
+"""Products that are compared."""
+
+
+@lru_cache(maxsize=256)
+def signal_to_noise_dB(config: Any, op: MvmOperation, low: float, high: float) -> float:
+    """Signal over noise of the codes of ``op`` on a whole core without any error, in dB.
+
+    Weights and inputs are uniform in their ranges, cells from ``low`` to ``high`` uS; the step of the converters is the
+    power of the root of 2 with the best ratio. Signal is what an affine law of the exact products explains of the codes
+    of a column, noise is what it does not.
+    """
+    held, rng = config.cell_map, np.random.default_rng(0)
+    top, shape = held.top(low, high), (held.rows, held.columns)
+    weights, targets = rng.uniform(-top, top, shape), np.zeros(held.shape)
+    held.put(targets, np.arange(held.rows), np.arange(held.columns), held.split(weights, low, high))
+    core = family(config.kind).model(
+        config, targets, device=load_device("ideal"), seed=0, core=0, causes=frozenset()
+    )
+    x = rng.integers(*op.input_range, size=(_VECTORS, held.rows), endpoint=True)
+    some = slice(min(_COLUMNS, held.columns))
+    exact, (driven, converted) = x @ weights[:, some], (np.zeros(count, dtype=bool) for count in held.shape)
+    masks = Masks(~driven, np.arange(held.columns) < _COLUMNS, driven, converted)
+
+    def ratio(half_octaves: int) -> float:
+        of_step = replace(op, step_code=min(round(2.0 ** (half_octaves / 2)), 2**STEP_WIDTH - 1))
+        return _explained(exact, core.mvm(of_step, masks, x, 0).codes[:, some])
+
+    best = max(range(0, 2 * STEP_WIDTH + 1, 2), key=ratio)
+    return float(10.0 * np.log10(max(ratio(k) for k in (best - 1, best, best + 1))))
+
+
+def _explained(exact: NDArray[np.float64], codes: NDArray[np.integer]) -> float:
+    """Variance of codes that affine laws of exact products explain, column by column, over what is left of it."""
+    e, c = exact - exact.mean(axis=0), codes - codes.mean(axis=0)
+    explained = float(((e * c).sum(axis=0) ** 2 / (e**2).sum(axis=0)).sum())
+    rest = float((c**2).sum()) - explained
+    return explained / rest if rest > 0.0 else 0.0
