@@ -8,7 +8,7 @@ from compiler.mapping import Shape, place
 from hw.config import Chip, load_chip, preset_names
 from macro_models.errors import InputError
 
-__all__ = ["fitting"]
+__all__ = ["fitting", "overflow"]
 
 MOST_CORES = 4096
 """Cores up to which a packing on another chip is tried."""
@@ -28,6 +28,19 @@ def fitting(
         "there": chip.cores, "cores": cores, "least": least, "bound": bound, "missing": missing,
         "would_fit": _presets(shapes, slices, chip) if missing else [], "mesh": _mesh(least) if missing else None,
     }
+
+
+def overflow(chip: Chip, cores: int) -> dict[str, Any]:
+    """Whether so many ``cores`` are on one chip, and what figures of a network on them are of: plain numbers and words.
+
+    ``fits``, ``cores``, ``there``, ``chips`` (that hold them), ``note`` (a sentence, empty if it fits).
+    """
+    chips = -(-cores // chip.cores)
+    note = "" if chips == 1 else (
+        f"does not fit: takes {cores} cores and {chip.name} has {chip.cores}: these figures are of {chips} chips; on "
+        "one, cells are programmed between layers, whose time, energy and wear are not counted"
+    )
+    return {"fits": chips == 1, "cores": cores, "there": chip.cores, "chips": chips, "note": note}
 
 
 def _presets(shapes: Sequence[Shape], slices: Sequence[int], chip: Chip) -> list[dict[str, Any]]:

@@ -6,12 +6,11 @@ from typing import Any
 
 from hw.chip.rating import rate
 from hw.config import Chip, sizes
-from mho.comparisons.differences import Unlike, unlike
+from mho.comparisons.differences import Unlike, unlike, unlike_description
 
 __all__ = ["ChipDifference", "compare_chips", "ratios"]
 
 _RATED = ("time_us", "tops", "tops_per_W", "tops_per_mm2", "total_pJ")
-_PLAIN = ("name", "description")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,8 +41,7 @@ class ChipDifference:
 
 def compare_chips(first: Chip, second: Chip) -> ChipDifference:
     """The difference of two chips. A description is exact: nothing of it is chance."""
-    one, two = first.to_dict(), second.to_dict()
-    keys = [each for each in unlike(one, two) if each.key not in _PLAIN]
+    keys = unlike_description(first.to_dict(), second.to_dict())
     return ChipDifference(
         keys=keys, sizes=unlike(dict(sizes(first)), dict(sizes(second))), rated=unlike(_rated(first), _rated(second)),
     )
