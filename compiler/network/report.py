@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 
 from compiler.input_time import InputTime
+from compiler.model.stages import Evaluated
 from compiler.network.network import Network
 from compiler.plan import fitting, overflow, plan, products_of
 from compiler.program import Host, Layer
@@ -75,9 +76,20 @@ def summarise(network: Network) -> dict[str, Any]:
         "redundancy": network.calibration.get("redundancy"),
         "tiles": tiles,
         "host_between": [network.program.stages[k].name for k in (network.tiles.between if network.tiles else ())],
-        "plan": plan(network.model, chip, products_of(network.layers, chip, positions), before, parts),
+        "plan": plan(
+            network.model, chip, products_of(network.layers, chip, positions), before, parts, _host_steps(network)),
         "outputs": network.calibration.get("outputs", []),
         "warnings": network.calibration.get("warnings", []),
+    }
+
+
+def _host_steps(network: Network) -> set[int]:
+    """Steps of the model that its program leaves to the host, as they are; others were written out or are a table."""
+    stages = [stage.operation for stage in network.program.stages]
+    left = {one.step.proto.SerializeToString(deterministic=True) for one in stages if isinstance(one, Host)}
+    return {
+        k for k, step in enumerate(network.model.steps)
+        if isinstance(step.operation, Evaluated) and step.operation.proto.SerializeToString(deterministic=True) in left
     }
 
 
@@ -91,7 +103,7 @@ def fitting_of(network: Network) -> dict[str, Any]:
     facts, layers, cores = network.calibration, network.model.layers, _cores(network)
     least = facts.get("cores_least", cores)
     return fitting(
-        [layer.shape for layer in layers], facts.get("slices", [1] * len(layers)), network.chip,
+        network.model, facts.get("slices", [1] * len(layers)), network.chip,
         cores=cores, least=least, bound=facts.get("cores_bound", 1),
     )
 
