@@ -129,7 +129,8 @@ def run(
     split = sum(len(one.members) > 1 for one in made.placed.reductions.values())
     cast = sum(len(flow.to) > 1 for flow in made.joined.flows)
     cast += 0 if backend.plan is None else sum(one.members > 1 for one in backend.plan.sources)
-    first, rest, total = account.cycles[0], account.cycles[1 + told.head : images - told.tail], account.cycles.sum()
+    begin, end = told.counted
+    first, rest, total = account.cycles[0], account.cycles[1 + begin : 1 + end], account.cycles.sum()
     busy = max(told.analog.values())
     print(f"{name:9} {device:13} {images:4} {len(made.texts):5} {split:4} {cast:5} {equal:3} of {len(found):2}"
           f" {first:8,} {rest.mean():8,.0f} {busy:8,.0f} {rest.mean() / busy - 1:6.1%} {told.ends[-1] / total - 1:6.2%}"

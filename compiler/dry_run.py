@@ -9,15 +9,17 @@ import numpy as np
 import onnx
 from numpy.typing import NDArray
 
+from compiler.calibration.assembly.elementwise import is_elementwise
 from compiler.calibration.finer import may_be_in_two
 from compiler.calibration.quantisers import formats
 from compiler.calibration.search.layer import FEWEST_OUT_BITS
 from compiler.importer.onnx_import import import_onnx
 from compiler.inputs import load_input
-from compiler.mapping import place
+from compiler.mapping import Placement, place
 from compiler.mapping.faults import FaultMaps
 from compiler.mapping.redundancy import MOST_PRODUCTS
 from compiler.model import FloatNetwork
+from compiler.model.stages import Evaluated
 from compiler.options import CompileOptions
 from compiler.plan import fitting, plan, products_of_placement
 from hw.config import Chip
@@ -41,8 +43,9 @@ def dry_run(
     """Reads a network, places it, and says what it takes; for those that do not fit, too.
 
     Parameters as of :func:`~compiler.compile.compile_model`. Returns plain numbers, strings, lists and dicts:
-    ``model``, ``chip``, ``plan`` (:func:`compiler.plan.plan`), ``fit`` (:func:`compiler.plan.fitting`), ``assumed``:
-    bits of inputs and outputs of all conversions that the plan is for, as calibration would choose them, with the
+    ``model``, ``chip``, ``plan`` (:func:`compiler.plan.plan`), ``fit`` (:func:`compiler.plan.fitting`; None where it
+    has no form on tiles), ``assumed``: bits of inputs and outputs of all conversions that the plan is for, as
+    calibration would choose them, with the
     conversions and cycles per image at the fewest and the most that it may choose; ``copies``: whether copies are
     placed; ``tiles``: on a chip of tiles with programs :func:`compiler.tile.dry.planned_tiles`, else None;
     ``numbers``: how many times the conversions it may take at most against noise of the cells, 0 if it takes no
@@ -66,28 +69,30 @@ def dry_run(
     if grown:
         placement = place(shapes, cell_map, copies=options.copies, **common)
 
-    parts = options.in_parts or 1
+    parts, (few, assumed, many) = options.in_parts or 1, _operations(chip, options)
+    tiles, on_tiles = _tiles(net, chip, assumed, slices or [1] * len(shapes), faults)
+    fit = _fit(net, chip, slices, placement, tiles)
+    placement, grown = on_tiles or placement, grown and on_tiles is None
 
     def planned(op: MvmOperation) -> dict[str, Any]:
-        return plan(net, chip, products_of_placement(placement, len(shapes), chip, op, parts), parts=parts)
+        return plan(
+            net, chip, products_of_placement(placement, len(shapes), chip, op, parts), parts=parts,
+            host=_host(net) if chip.tile.programs else None)
 
-    few, assumed, many = _operations(chip, options)
     ends, content = [planned(op) for op in (few, many)], planned(assumed)
     times = 1, 2 if may_be_in_two(net, options) else 1
     return {
         "model": net.name,
         "chip": chip.name,
         "plan": content,
-        "fit": fitting(
-            shapes, slices, chip, cores=placement.cores, least=placement.least, bound=placement.bound
-        ),
+        "fit": fit,
         "assumed": {
             "in_bits": assumed.in_bits, "out_bits": assumed.out_bits,
             "conversions": [one["conversions"] * k for one, k in zip(ends, times, strict=True)],
             "cycles_serial": [one["cycles_serial"] * k for one, k in zip(ends, times, strict=True)],
         },
         "copies": grown,
-        "tiles": _tiles(net, chip, assumed, slices or [1] * len(shapes), faults),
+        "tiles": tiles,
         "numbers": MOST_PRODUCTS if _may_grow(net, options) else 0,
         "warnings": list(net.warnings),
     }
@@ -95,13 +100,30 @@ def dry_run(
 
 def _tiles(
     net: FloatNetwork, chip: Chip, op: MvmOperation, slices: Sequence[int], faults: FaultMaps | None
-) -> dict[str, Any] | None:
-    """What tiles would hold, if they have programs."""
+) -> tuple[dict[str, Any] | None, Placement | None]:
+    """What tiles would hold, if they have programs, and where weights are."""
     if not chip.tile.programs:
-        return None
+        return None, None
     from compiler.tile.dry import planned_tiles
 
     return planned_tiles(net, chip, op, slices=slices, faults=faults)
+
+
+def _fit(
+    net: FloatNetwork, chip: Chip, slices: Sequence[int], placement: Placement, tiles: dict[str, Any] | None
+) -> dict[str, Any] | None:
+    """Whether it fits: on a chip of tiles by their own placement; None where it has no form on any number of them."""
+    if tiles is None:
+        return fitting(net, slices, chip, cores=placement.cores, least=placement.least, bound=placement.bound)
+    if (least := tiles["least"]) is None:
+        return None
+    return fitting(net, slices, chip, cores=len(tiles["tiles"]) or least, least=least, bound=1)
+
+
+def _host(net: FloatNetwork) -> set[int]:
+    """Steps that tiles leave to the host: what is no function of one element, and no products and sums of two."""
+    steps = enumerate(step.operation for step in net.steps)
+    return {k for k, op in steps if isinstance(op, Evaluated) and not (op.pointwise or is_elementwise(op))}
 
 
 def _may_grow(net: FloatNetwork, options: CompileOptions) -> bool:

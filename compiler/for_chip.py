@@ -71,7 +71,7 @@ def compile_for_chip(
 
     def judge(made: Network) -> float:
         cycles = programs(made).cycles
-        return 0.0 if cycles is None else cycles.each
+        return 0.0 if cycles is None else cycles.interval
 
     common: dict[str, Any] = {
         "calibrate": given, "device": device, "faults": faults, "progress": progress, "judge": judge}

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from compiler.input_time import InputTime
 from compiler.program import Call, Mvm, Program, batch_size
 from hw.config import Chip
 from macro_models import MacroModel, Masks
@@ -193,6 +194,10 @@ class Backend(ABC):
 
     def trace(self) -> dict[str, Any] | None:
         """For JSON, what was noted of the last run; None where nothing is."""
+        return None
+
+    def input_time(self) -> InputTime | None:
+        """How long inputs took since it was opened, where it is seen of the whole chip; the interval NaN of too few."""
         return None
 
     @abstractmethod

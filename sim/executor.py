@@ -5,14 +5,16 @@ keeps account. A result is a function of (network, device, time, seed, image num
 batches.
 """
 
+import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from compiler.compile import check_shape
+from compiler.input_time import InputTime
 from compiler.inputs import load_inputs
 from compiler.network import Network
 from macro_models import MacroModel, Masks, family
@@ -55,6 +57,8 @@ class Execution:
         Clock cycles in which operations were issued at the macro of each core, of shape (cores,).
     exact
         Whether these, and energies, are of the decrements that were made, and not of as many as may have been.
+    time
+        How long inputs take on the chip; None where nobody asked.
     """
 
     by_name: dict[str, NDArray[Any]]
@@ -66,6 +70,7 @@ class Execution:
     seconds: float
     core_cycles: NDArray[np.int64]
     exact: bool
+    time: InputTime | None = None
 
     @property
     def outputs(self) -> NDArray[Any]:
@@ -152,6 +157,7 @@ def execute(
     compensation: str | None = None,
     first_image: int = 0,
     codes_of: int = 0,
+    timed: bool = False,
     batch: int = BATCH,
     progress: Callable[[int, int], None] | None = None,
 ) -> Execution:
@@ -169,6 +175,8 @@ def execute(
         Number of the first image, which its noise depends on.
     codes_of
         Of how many images to return the codes of all products.
+    timed
+        Whether to say how long inputs take, which on tiles that are not simulated is computed.
     batch
         Images in flight at once, at most. It changes nothing but memory.
     progress
@@ -206,7 +214,31 @@ def execute(
         layers=account.layers, core_cycles=account.core_cycles, exact=account.exact,
         mvms=network.mvms_per_image * len(x),
         cycles=account.cycles, seconds=account.seconds,
+        time=_input_time(network, backend, cores, x, first_image, account) if timed else None,
     )
+
+
+def _input_time(
+    network: Network, backend: "Backend", cores: list[MacroModel], x: NDArray[Any], first_image: int,
+    account: RunAccount,
+) -> InputTime:
+    """As it was seen, or as the cycle model of the tiles predicts it for these images, or all products of an input."""
+    from compiler.tile.cycles import predicted_images, predicted_time
+
+    each, seen = float(account.cycles.mean()), backend.input_time()
+    if network.tiles is None:
+        return InputTime(latency=each, interval=each)
+    if seen is not None and not math.isnan(seen.interval):
+        return seen
+    some = predicted_images(network, len(x))
+    analog = account.core_cycles / len(x) if some < len(x) else None
+    images = np.arange(first_image, first_image + some, dtype=np.uint64)
+    try:
+        told = predicted_time(
+            network, cores, core_masks(network), network.program.input.compute(x[:some]), images, analog)
+    except ValueError:  # the cycle model finds no end: no more is known than that products wait for each other at worst
+        told = InputTime(latency=each, interval=each, predicted=True)
+    return told if seen is None else replace(told, latency=seen.latency)
 
 
 def float_outputs(network: Network, x: Any) -> NDArray[Any]:

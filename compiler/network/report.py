@@ -4,12 +4,24 @@ from typing import Any
 
 import numpy as np
 
+from compiler.input_time import InputTime
+from compiler.model.stages import Evaluated
 from compiler.network.network import Network
-from compiler.plan import fitting, plan, products_of
+from compiler.plan import fitting, overflow, plan, products_of
 from compiler.program import Host, Layer
 from hw.kinds import Timing, timing
 
-__all__ = ["fitting_of", "summarise"]
+__all__ = ["fitting_of", "overflow_of", "summarise", "tile_facts"]
+
+_RENAMED = {"first": "latency_cycles", "each": "interval_cycles"}
+"""Names of older files."""
+
+
+def tile_facts(network: Network) -> dict[str, Any] | None:
+    """What was predicted when tiles were programmed, :meth:`compiler.tile.pipelined.Programmed.facts`; None without."""
+    told: dict[str, Any] | None = network.calibration.get("tile_cycles")
+    return None if told is None else {_RENAMED.get(name, name): value for name, value in told.items()}
+
 
 
 def summarise(network: Network) -> dict[str, Any]:
@@ -18,7 +30,8 @@ def summarise(network: Network) -> dict[str, Any]:
     Keys: ``cores`` that are taken, ``cores_least`` (that would do, None if unknown),
     ``cores_bound`` (proven: fewer do not do, None if unknown), ``schedule``, ``cells_used``,
     ``cells``, ``utilisation`` (0..1), ``mvms_per_image``, ``cycles_worst`` and ``cycles_mean`` (per image, products one
-    after the other; mean of the calibration inputs), ``microseconds_mean``, ``layers`` (a list of dicts with name,
+    after the other; mean of the calibration inputs), ``latency_cycles``, ``latency_us``, ``interval_cycles``,
+    ``interval_us`` (:class:`compiler.input_time.InputTime`, of the calibration inputs), ``layers`` (dicts with name,
     inputs, outputs, relu, copies, slices (sets of cells of a weight), slice_bits (by which a slice counts more than
     the next, 0 where there is one), products, in_bits, in_signed, out_bits, step_code, positions (of an image, at which
     it is computed), cycles_worst, cycles_mean, error: that of calibration relative to the standard deviation of the
@@ -37,7 +50,9 @@ def summarise(network: Network) -> dict[str, Any]:
     cores = _cores(network)
     driven, converted = cell_map.absent
     cells = cores * int((~driven).sum() * (~converted).sum())
-    mean = sum(layer["cycles_mean"] for layer in layers)
+    mean, tiles = sum(layer["cycles_mean"] for layer in layers), tile_facts(network)
+    time = InputTime(latency=mean, interval=mean) if tiles is None else InputTime(
+        latency=tiles["latency_cycles"], interval=tiles["interval_cycles"], predicted=True)
     positions = network.model.positions
     parts = max(layer.positions // count for layer, count in zip(network.layers, positions, strict=True))
     return {
@@ -54,17 +69,28 @@ def summarise(network: Network) -> dict[str, Any]:
         "mvms_per_image": network.mvms_per_image,
         "cycles_worst": sum(layer["cycles_worst"] for layer in layers),
         "cycles_mean": mean,
-        "microseconds_mean": mean / chip.clock.f_clk_MHz,
+        **time.facts(chip.clock.f_clk_MHz),
         "layers": layers,
         "host": ([] if before is None else [before.operators]) + [
             " ".join(s.operation.step.operators) for s in network.program.stages if isinstance(s.operation, Host)
         ],
         "redundancy": network.calibration.get("redundancy"),
-        "tiles": network.calibration.get("tile_cycles"),
+        "tiles": tiles,
         "host_between": [network.program.stages[k].name for k in (network.tiles.between if network.tiles else ())],
-        "plan": plan(network.model, chip, products_of(network.layers, chip, positions), before, parts),
+        "plan": plan(
+            network.model, chip, products_of(network.layers, chip, positions), before, parts, _host_steps(network)),
         "outputs": network.calibration.get("outputs", []),
         "warnings": network.calibration.get("warnings", []),
+    }
+
+
+def _host_steps(network: Network) -> set[int]:
+    """Steps of the model that its program leaves to the host, as they are; others were written out or are a table."""
+    stages = [stage.operation for stage in network.program.stages]
+    left = {one.step.proto.SerializeToString(deterministic=True) for one in stages if isinstance(one, Host)}
+    return {
+        k for k, step in enumerate(network.model.steps)
+        if isinstance(step.operation, Evaluated) and step.operation.proto.SerializeToString(deterministic=True) in left
     }
 
 
@@ -78,9 +104,14 @@ def fitting_of(network: Network) -> dict[str, Any]:
     facts, layers, cores = network.calibration, network.model.layers, _cores(network)
     least = facts.get("cores_least", cores)
     return fitting(
-        [layer.shape for layer in layers], facts.get("slices", [1] * len(layers)), network.chip,
+        network.model, facts.get("slices", [1] * len(layers)), network.chip,
         cores=cores, least=least, bound=facts.get("cores_bound", 1),
     )
+
+
+def overflow_of(network: Network) -> dict[str, Any]:
+    """Whether one chip holds a network, and what its figures are of: :func:`compiler.plan.overflow`."""
+    return overflow(network.chip, _cores(network))
 
 
 def _layer(network: Network, k: int, layer: Layer, config: Timing) -> dict[str, Any]:

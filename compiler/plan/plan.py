@@ -1,6 +1,6 @@
 """The plan of a network on a chip, as plain numbers: steps, levels, conversions, cycles, memory, work of the host."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -67,7 +67,8 @@ def products_of_placement(
 
 
 def plan(
-    net: FloatNetwork, chip: Chip, products: Products, before: Before | None = None, parts: int = 1
+    net: FloatNetwork, chip: Chip, products: Products, before: Before | None = None, parts: int = 1,
+    host: Collection[int] | None = None,
 ) -> dict[str, Any]:
     """What runs where, as plain numbers, strings, lists and dicts.
 
@@ -82,9 +83,9 @@ def plan(
 
     A layer that is called several times has its cells and weights in its first call, and conversions in each.
     ``before`` are the steps that the host does before the input is quantised, None if there are none; layers take their
-    inputs in ``parts``.
+    inputs in ``parts``; ``host`` as of :func:`compiler.plan.steps.placed_steps`.
     """
-    steps, cells = placed_steps(net, before), chip.macro_config().cell_map.cells
+    steps, cells = placed_steps(net, before, host), chip.macro_config().cell_map.cells
     rows = [_row(net, step, products, cells) for step in steps]
     levels = _levels(steps, products)
     busy: dict[int, int] = {}

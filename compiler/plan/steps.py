@@ -1,6 +1,6 @@
 """The steps of an image, each with where it runs: in the array, in the vector unit of a tile, at the host."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -37,9 +37,17 @@ class PlacedStep:
     first: bool = True
 
 
-def placed_steps(net: FloatNetwork, before: Before | None = None) -> list[PlacedStep]:
-    """The steps of a network, in the order of computation; those of ``before`` are the host's."""
-    first = () if before is None else before.numbers
+def placed_steps(
+    net: FloatNetwork, before: Before | None = None, host: Collection[int] | None = None
+) -> list[PlacedStep]:
+    """The steps of a network, in the order of computation.
+
+    The host does those of ``before``, and those with the numbers ``host``: None, what is no function of one element.
+    """
+    if host is None:
+        host = {k for k, step in enumerate(net.steps)
+                if isinstance(step.operation, Evaluated) and not step.operation.pointwise}
+    first = {*host, *(() if before is None else before.numbers)}
     result: list[PlacedStep] = []
     sizes, levels, numbers = [net.features], [0], dict[int, int]()
     for k, step in enumerate(net.steps):
@@ -53,27 +61,27 @@ def placed_steps(net: FloatNetwork, before: Before | None = None) -> list[Placed
                 positions=len(op.patches), layer=number, first=new, **common,
             ))
         else:
-            name, place, operator = _without_weights(op)
-            place = "host" if k in first else place
+            name, operator = _without_weights(op)
+            place: Place = "host" if k in first else "digital"
             result.append(PlacedStep(name=name, place=place, operator=operator, positions=1, level=level, **common))
         sizes.append(op.size)
         levels.append(level)
     return result
 
 
-def _without_weights(op: Gather | Maximum | Combine | Map | Evaluated) -> tuple[str, Place, str]:
-    """Name, place and operator of a step that no layer is."""
+def _without_weights(op: Gather | Maximum | Combine | Map | Evaluated) -> tuple[str, str]:
+    """Name and operator of a step that no layer is."""
     if isinstance(op, Evaluated):
         names = [node.name for node in op.proto.graph.node if node.name]
         operators = " ".join(dict.fromkeys(op.operators))
-        return names[-1] if names else op.operators[-1], "digital" if op.pointwise else "host", operators
+        return names[-1] if names else op.operators[-1], operators
     if isinstance(op, Gather):
-        return "choice", "digital", "moves"
+        return "choice", "moves"
     if isinstance(op, Maximum):
-        return "largest", "digital", f"of {op.index.shape[1]}"
+        return "largest", f"of {op.index.shape[1]}"
     if isinstance(op, Combine):
-        return "sum", "digital", f"of {op.index.shape[1]}"
-    return op.function, "digital", "limits" if op.function == "clip" else "table"
+        return "sum", f"of {op.index.shape[1]}"
+    return op.function, "limits" if op.function == "clip" else "table"
 
 
 def host_work(

@@ -1,6 +1,7 @@
 """Predicts how many cycles an image takes on the tiles of a chip: from the programs and the decrements of products."""
 
 import math
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -8,10 +9,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from compiler.program import Call, Mvm
+from compiler.input_time import InputTime
+from compiler.program import Call, Mvm, Program
 from compiler.tile.file import joined_of
 from compiler.tile.placed.streams import tile_name
-from hw.kinds import Timing, core_blocks, timing
+from hw.kinds import core_blocks, timing
 from hw.noc.config import MeshConfig
 from hw.tile.timing.core import Conversions
 from hw.tile.timing.mesh import ChipTime, Source
@@ -19,11 +21,16 @@ from macro_models import MacroModel, Masks, family
 
 if TYPE_CHECKING:
     from compiler.network import Network
+    from compiler.network.tiles import TileCode
 
-__all__ = ["IMAGES", "TileCycles", "expected_cycles", "tile_cycles"]
+__all__ = ["IMAGES", "TileCycles", "counted_images", "expected_cycles", "predicted_images", "predicted_time",
+           "tile_cycles"]
 
 IMAGES = 4
 """Images of a prediction."""
+
+_CONVERSIONS = 1000
+"""Conversions of the images of which a run is predicted: about a quarter of a second for all."""
 
 _INSTRUCTION = 2000
 """Cycles of an instruction without its product, at most."""
@@ -41,27 +48,31 @@ class TileCycles:
     ends
         Cycles from the first flit of the host to the result of each image, images following each other without a gap.
     analog
-        Analog cycles of an image in the mean, by tile: no image takes fewer than the most of them, in the steady state.
-    first
-        Cycles of the first image, alone on the chip.
-    tail
-        Images at the end that are done sooner, since tiles that begin the next image before them have none.
-    head
-        Images at the beginning that do not count, since copies that are dealt images begin them at once.
+        Analog cycles of an image in the mean of those that :attr:`interval` is of, by tile: no image takes fewer than
+        the most of them, in the steady state.
+    counted
+        Images of whose ends the interval is: the first and the last of them, see :func:`counted_images`.
     """
 
     ends: tuple[int, ...]
     analog: dict[str, float]
-    first: int
-    tail: int = 0
-    head: int = 0
+    counted: tuple[int, int]
 
     @property
-    def each(self) -> float:
+    def latency(self) -> int:
+        """Cycles of the first image."""
+        return self.ends[0]
+
+    @property
+    def steady(self) -> bool:
+        """Whether there are images enough for an interval."""
+        return self.counted[1] > self.counted[0]
+
+    @property
+    def interval(self) -> float:
         """Cycles of each further image, in the mean, while others follow."""
-        last = len(self.ends) - 1 - self.tail
-        count = last - self.head
-        return (self.ends[last] - self.ends[self.head]) / count if count > 0 else float(self.first)
+        first, last = self.counted
+        return (self.ends[last] - self.ends[first]) / (last - first) if self.steady else float(self.latency)
 
     @property
     def bottleneck(self) -> str:
@@ -71,10 +82,19 @@ class TileCycles:
     def facts(self) -> dict[str, Any]:
         """For JSON."""
         return {
-            "first": self.first, "each": self.each, "bottleneck": self.bottleneck,
-            "tiles": [{"tile": tile, "analog_cycles": cycles, "utilisation": cycles / self.each}
+            "latency_cycles": self.latency, "interval_cycles": self.interval, "bottleneck": self.bottleneck,
+            "tiles": [{"tile": tile, "analog_cycles": cycles, "utilisation": cycles / self.interval}
                       for tile, cycles in self.analog.items()],
         }
+
+
+def counted_images(program: Program, code: "TileCode", images: int) -> tuple[int, int]:
+    """The first and the last image of a run whose ends an interval is of; the last is not behind it in short runs.
+
+    Left out are images at the beginning where copies are dealt images, each of which begins one at once; and the last
+    one where tiles begin the next image before it, and have none.
+    """
+    return 2 * program.period if program.period > 1 else 0, images - 1 - bool(code.ahead)
 
 
 def expected_cycles(network: "Network", x: NDArray[np.floating]) -> TileCycles:
@@ -85,29 +105,48 @@ def expected_cycles(network: "Network", x: NDArray[np.floating]) -> TileCycles:
     network
         With its programs.
     x
-        Inputs in the model's units, of which :data:`IMAGES` are taken, again and again: from a result to the next one
-        of the same image each of them is done once.
+        Inputs in the model's units, of which :data:`IMAGES` are taken, again and again.
     """
     kind, chip = family(network.chip.core.kind), network.chip
     cores = [kind.model(chip.macro_config(), one.targets_uS, device=network.device, seed=0, core=k,
                         time_s=network.calibration["time_s"]) for k, one in enumerate(network.cores)]
     masks = [Masks(one.word_lines, one.converted_lines, one.bl_skip, one.sl_skip) for one in network.cores]
-    some, period = np.asarray(x[:IMAGES]), network.program.period
-    # Each of them by each copy.
-    some = np.tile(some.reshape(len(some), -1), (math.lcm(len(some), period) // len(some), 1))
-    lanes, numbers = network.program.input.compute(some), np.arange(len(some), dtype=np.uint64)
-    return tile_cycles(network, cores, masks, lanes, numbers, run=len(some) + 1 + _tail(network) + _head(network))
+    some = np.asarray(x[:IMAGES])
+    return _repeated(network, cores, masks, network.program.input.compute(some.reshape(len(some), -1)))
 
 
-def _tail(network: "Network") -> int:
-    """Images that are done sooner at the end of a run."""
-    return int(network.tiles is not None and bool(network.tiles.ahead))
+def predicted_time(
+    network: "Network", cores: Sequence[MacroModel], masks: Sequence[Masks], lanes: NDArray[np.int16],
+    images: NDArray[np.integer], analog: NDArray[np.floating] | None = None,
+) -> InputTime:
+    """How long certain images take one behind the other, on certain cores.
+
+    Of too few for an interval it is that of the same again and again. ``analog`` are the analog cycles of each core for
+    an image where these are the first of many: what the busiest array does longer, or shorter, for others counts.
+    """
+    told = tile_cycles(network, cores, masks, lanes, images)
+    steady = told if told.steady else _repeated(network, cores, masks, lanes)
+    away = 0.0
+    if analog is not None:
+        every = {tile_name(network.chip, core): float(cycles) for core, cycles in enumerate(analog)}
+        busiest = max(steady.analog, key=lambda tile: every.get(tile, 0.0))
+        away = every[busiest] - steady.analog[busiest]
+    return InputTime(latency=float(told.latency), interval=steady.interval + away, predicted=True)
 
 
-def _head(network: "Network") -> int:
-    """Images until copies that are dealt images have them one after the other: each has had one."""
-    period = network.program.period
-    return 2 * period if period > 1 else 0
+def predicted_images(network: "Network", images: int) -> int:
+    """Of how many of some images times are predicted: of the first, as many as have so many conversions."""
+    return min(images, max(2 * (IMAGES + network.program.period), _CONVERSIONS // network.program.conversions))
+
+
+def _repeated(
+    network: "Network", cores: Sequence[MacroModel], masks: Sequence[Masks], lanes: NDArray[np.int16]
+) -> TileCycles:
+    """The cycles of images again and again: from a result to the next one of the same image each is done once."""
+    count = math.lcm(len(lanes), network.program.period)  # each of them by each copy
+    assert network.tiles is not None
+    lanes, (first, last) = np.tile(lanes, (count // len(lanes), 1)), counted_images(network.program, network.tiles, 0)
+    return tile_cycles(network, cores, masks, lanes, np.arange(count, dtype=np.uint64), run=count + first - last)
 
 
 def tile_cycles(
@@ -141,36 +180,32 @@ def tile_cycles(
     for tile, stream, value in code.given:
         slot = code.programs[tile].descriptor("stream", stream)["slot"]
         sources.setdefault((slot, value), []).append((tile, stream))
-    size, core = mesh.payload_bits // 8, core_blocks(network.chip, tiled=True).cfg
+    size = mesh.payload_bits // 8
+    core = timing(network.chip).overhead_cycles, core_blocks(network.chip, tiled=True).cfg.drain
     given = [Source(tuple(to), -(-code.inputs[value].block // size), code.inputs[value].pixels)
              for (_, value), to in sources.items()]
     results = {(sender, flow): held.pixels * -(-held.block // size) for sender, flow, held in code.values.values()}
-    lines = getattr(core, "drain_lines", 2)
 
     def conversions(tile: str) -> Conversions:
         x, y = map(int, tile.split(","))
         number, which = y * network.chip.mesh.columns + x, images.tolist()
         return lambda image, operation: durations[number, which[image % len(which)] << 32 | operation]
 
-    joined, rows = joined_of(code, network.program, network.chip), (lines // 2, core.lines // lines)
-    length, tail = run or len(lanes), _tail(network)
+    joined, length = joined_of(code, network.program, network.chip), run or len(lanes)
     # Nothing takes longer than all products one after the other, and some hundred cycles for each instruction.
     serial = (sum(map(sum, durations.values())) + _INSTRUCTION * code.instructions) * length
-
-    def ends(count: int) -> tuple[int, ...]:
-        chip = ChipTime(mesh, joined.for_images(count), conversions, rows, given, results, count)
-        if not chip.run(2 * serial):
-            raise ValueError("The programs do not end.")
-        return tuple(end - chip.first for end in chip.ends)
-
-    found = ends(length)
-    works = dict.fromkeys(joined.tiles, 0)
-    for (core, _), parts in durations.items():
-        works[tile_name(network.chip, core)] += sum(parts)
+    chip = ChipTime(mesh, joined.for_images(length), conversions, core, given, results, length)
+    if not chip.run(2 * serial):
+        raise ValueError("The programs do not end.")
+    first, last = counted = counted_images(network.program, code, length)
+    # Of the images between the two ends, or of all where there are none.
+    some = Counter(k % len(lanes) for k in range(first + 1, last + 1)) or Counter(range(len(lanes)))
+    numbers, works = dict(zip(images.tolist(), range(len(lanes)), strict=True)), dict.fromkeys(joined.tiles, 0)
+    for (number, operation), parts in durations.items():
+        works[tile_name(network.chip, number)] += sum(parts) * some[numbers[operation >> 32]]
     return TileCycles(
-        ends=found, first=ends(1)[0] if tail else found[0], tail=tail,
-        head=min(_head(network), max(length - 2 - tail, 0)),
-        analog={name: cycles / len(lanes) for name, cycles in works.items()},
+        ends=tuple(end - chip.first for end in chip.ends), counted=counted,
+        analog={name: cycles / some.total() for name, cycles in works.items()},
     )
 
 
@@ -184,15 +219,9 @@ def _durations(
 
     def product(call: Call, mvm: Mvm, codes: NDArray[np.int16], op_id: NDArray[np.uint64]) -> NDArray[np.int16]:
         made = cores[mvm.core].mvm(mvm.op, masks[mvm.core], mvm.vector(codes, rows), op_id)
-        for number, parts in zip(op_id.tolist(), _parts(times, mvm, made.steps), strict=True):
-            found[mvm.core, number] = parts
+        for number, parts in zip(op_id.tolist(), times.conversion_cycles(mvm.op, made.steps).tolist(), strict=True):
+            found[mvm.core, number] = tuple(parts)
         return made.codes[:, mvm.columns]
 
     network.program.run(lanes, images, product)
     return found
-
-
-def _parts(times: Timing, mvm: Mvm, steps: NDArray[np.int64]) -> list[tuple[int, ...]]:
-    """Analog cycles of each conversion of a product, for decrements of shape (vectors, segments)."""
-    total, first = times.analog_cycles(mvm.op, steps).tolist(), times.first_cycles(mvm.op, steps).tolist()
-    return [(one,) if mvm.op.segments == 1 else (one, each - one) for one, each in zip(first, total, strict=True)]

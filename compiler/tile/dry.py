@@ -3,28 +3,40 @@
 from collections.abc import Sequence
 from typing import Any
 
+from compiler.mapping import Placement
 from compiler.mapping.faults import FaultMaps
 from compiler.model import FloatNetwork
-from compiler.tile.graph.shapes import shapes_of
+from compiler.tile.graph.shapes import Shape, shapes_of
 from compiler.tile.placed.needs import largest_buffer
-from compiler.tile.placed.placing import place_on_tiles
+from compiler.tile.placed.placing import fewest_tiles, place_on_tiles
 from compiler.tile.placed.streams import tile_name
 from hw.config import Chip
 from hw.kinds import timing
 from macro_models.errors import InputError
 from macro_models.exact.operation import MvmOperation
 
-__all__ = ["planned_tiles"]
+__all__ = ["planned_tiles", "tile_shapes"]
+
+
+def tile_shapes(net: FloatNetwork, chip: Chip) -> list[Shape]:
+    """The layers of a network as tiles of a chip take them.
+
+    Raises
+    ------
+    InputError
+        If something has no form on tiles.
+    """
+    return list(shapes_of(net, chip.macro_config().cell_map.rows, largest_buffer(chip)))
 
 
 def planned_tiles(
     net: FloatNetwork, chip: Chip, op: MvmOperation, *, slices: Sequence[int], faults: FaultMaps | None = None
-) -> dict[str, Any]:
-    """Tiles of a network as plain numbers, strings, lists and dicts.
+) -> tuple[dict[str, Any], Placement | None]:
+    """Tiles of a network as plain numbers, strings, lists and dicts; and where its weights are, None without room.
 
     Keys: ``tiles``, of each ``tile`` its ``layers``, ``cells`` with weights, ``products`` of an image and the
-    ``cycles`` that they take at worst; ``refused``: why there are none, None if there are. The names of tiles are
-    those before compiling puts them where values have short ways.
+    ``cycles`` that they take at worst; ``refused``: why there are none, None if there are; ``least``: how many tiles
+    do, None if no number does. The names of tiles are those before compiling puts them where values have short ways.
 
     Parameters
     ----------
@@ -37,10 +49,10 @@ def planned_tiles(
     """
     cell_map, worst = chip.macro_config().cell_map, timing(chip).worst_cycles(op)
     try:
-        shapes = shapes_of(net, cell_map.rows, largest_buffer(chip))
+        shapes = tile_shapes(net, chip)
         placement = place_on_tiles(shapes, cell_map, chip.cores, slices=slices, faults=faults)
     except InputError as error:
-        return {"tiles": [], "refused": str(error)}
+        return {"tiles": [], "refused": str(error), "least": _least(net, chip, slices)}, None
     tiles = []
     for core in range(placement.cores):
         mine = [block for block in placement.blocks if block.core == core]
@@ -50,4 +62,12 @@ def planned_tiles(
             "cells": cell_map.cells * sum(len(block.rows) * len(block.columns) for block in mine),
             "products": products, "cycles": products * worst,
         })
-    return {"tiles": tiles, "refused": None}
+    return {"tiles": tiles, "refused": None, "least": placement.least}, placement
+
+
+def _least(net: FloatNetwork, chip: Chip, slices: Sequence[int]) -> int | None:
+    """Tiles that would do; None if none do, however many."""
+    try:
+        return fewest_tiles(tile_shapes(net, chip), chip.macro_config().cell_map, slices=slices)
+    except InputError:
+        return None

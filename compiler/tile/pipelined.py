@@ -82,7 +82,7 @@ def with_programs(network: "Network", x: NDArray[np.floating]) -> Programmed:
 
 
 def _each(one: Programmed) -> float:
-    return math.inf if one.cycles is None else one.cycles.each
+    return math.inf if one.cycles is None else one.cycles.interval
 
 
 def _tried(network: "Network", ahead: Ahead, x: NDArray[np.floating], room: Room | None = None) -> Programmed:
@@ -109,7 +109,7 @@ def _cuts(best: Programmed) -> Iterator[Ahead]:
         return
     analog, members, layers = best.cycles.analog, best.placed.members, sorted(best.placed.parts)
     most, before = max(analog.values()), best.network.tiles.ahead
-    if best.cycles.each <= (1 + GAIN) * most:
+    if best.cycles.interval <= (1 + GAIN) * most:
         return
     found: dict[frozenset[tuple[str, tuple[int, ...]]], tuple[float, Ahead]] = {}
     for cut in layers:

@@ -9,15 +9,14 @@ from numpy.typing import ArrayLike, NDArray
 
 from hw.config import SYNCHRONISER_CYCLES, Chip
 from hw.config.kinds.tnsa import TnsaChip
+from hw.core.timing import ConversionTiming, Drain
 from macro_models.exact.limits import check_among, check_whole
 from macro_models.exact.operation import LSB_SEGMENT_BITS, MAX_BITS, Converter, MvmOperation
 
 __all__ = ["LIMITS", "MASKS", "MASK_WORD", "OPERATIONS", "OVERHEAD_CYCLES", "CoreConfig", "constant_name",
            "duration_bits"]
 
-OVERHEAD_CYCLES = 1
-"""Cycles of one conversion beyond its operations at the pins: the result moves to its bank, the next operation to the
-line registers."""
+OVERHEAD_CYCLES = ConversionTiming.overhead_cycles
 
 MASKS = 18
 """Masks of a core: eight of word lines, eight of converted lines, dead bit lines, dead source lines."""
@@ -46,7 +45,7 @@ def constant_name(duration: str) -> str:
 
 
 @dataclass(frozen=True, kw_only=True)
-class CoreConfig:
+class CoreConfig(ConversionTiming):
     """Static parameters of a :class:`hw.core.Core`.
 
     The defaults are those of the preset ``neurram-core``, with constants in place of registers.
@@ -149,6 +148,11 @@ class CoreConfig:
         return self.lines // self.drain_lines
 
     @property
+    def drain(self) -> Drain:
+        """How a result leaves."""
+        return Drain(latency=2, row_words=self.drain_lines // 2, rows=self.drain_rows)
+
+    @property
     def longest_cycles(self) -> int:
         """The longest operation at the pins of a product."""
         return max(getattr(self, name) for name in OPERATIONS)
@@ -163,31 +167,16 @@ class CoreConfig:
         step = self.decrement_cycles + self.compare_cycles
         return fixed + self.compare_cycles + step * np.asarray(steps, dtype=np.int64)
 
-    def analog_cycles(self, op: MvmOperation, steps: ArrayLike) -> NDArray[np.int64]:
-        """Cycles of the operations at the pins.
-
-        ``steps`` are the decrements that were made, of shape (..., segments), most significant segment first. Returns
-        shape (...).
-        """
+    def conversion_cycles(self, op: MvmOperation, steps: ArrayLike) -> NDArray[np.int64]:
+        """Cycles at the pins of each segment, most significant first; ``steps`` and result (..., segments)."""
         steps = np.asarray(steps, dtype=np.int64)
         if steps.shape[-1:] != (op.segments,):
             raise ValueError(f"Steps must have shape (..., {op.segments}), not {steps.shape!r}")
-        parts = [self.segment_cycles(planes, steps[..., k]) for k, planes in enumerate(op.segment_planes)]
-        return np.asarray(np.sum(parts, axis=0, dtype=np.int64))
-
-    def first_cycles(self, op: MvmOperation, steps: ArrayLike) -> NDArray[np.int64]:
-        """Of :meth:`analog_cycles` those of the first conversion."""
-        return self.segment_cycles(op.segment_planes[0], np.asarray(steps, dtype=np.int64)[..., 0])
-
-    def cycles(self, op: MvmOperation, steps: ArrayLike) -> NDArray[np.int64]:
-        """Cycles from the start of an operation to the earliest start of the next, for ``steps`` as above.
-
-        This is what ``status.cycles_total`` grows by, unless the macro holds or the last result is still being read.
-        """
-        return self.analog_cycles(op, steps) + OVERHEAD_CYCLES * op.segments
+        return np.stack(
+            [self.segment_cycles(planes, steps[..., k]) for k, planes in enumerate(op.segment_planes)], axis=-1)
 
     def worst_cycles(self, op: MvmOperation) -> int:
-        """The most that :meth:`cycles` can be: converters make all their decrements."""
+        """The most that ``cycles`` can be: converters make all their decrements."""
         most = op.out_bits - 1 if op.converter is Converter.BINARY else op.max_steps
         return int(self.cycles(op, np.full(op.segments, most)))
 

@@ -23,27 +23,18 @@ __all__ = ["CoreBlocks", "Energy", "Timing", "core_blocks", "energy", "timing"]
 
 
 class Timing(Protocol):
-    """How long operations of a core take, in cycles."""
+    """How long operations of a core take, in cycles: :class:`hw.core.timing.ConversionTiming`, and what follows.
 
-    def cycles(self, op: MvmOperation, steps: ArrayLike) -> NDArray[np.int64]:
-        """From the start of an operation to the earliest start of the next.
+    ``steps`` are the decrements that were made, of shape (..., segments), most significant segment first.
+    """
 
-        ``steps`` are the decrements that were made, of shape (..., segments), most significant segment first. Returns
-        shape (...).
-        """
-        ...
-
-    def analog_cycles(self, op: MvmOperation, steps: ArrayLike) -> NDArray[np.int64]:
-        """Of them those in which an operation is issued at the macro's pins."""
-        ...
-
-    def first_cycles(self, op: MvmOperation, steps: ArrayLike) -> NDArray[np.int64]:
-        """The same of the first conversion alone, shape (...): what hides that a result is read."""
-        ...
-
-    def worst_cycles(self, op: MvmOperation) -> int:
-        """The most that :meth:`cycles` can be."""
-        ...
+    @property
+    def overhead_cycles(self) -> int: ...
+    def conversion_cycles(self, op: MvmOperation, steps: ArrayLike) -> NDArray[np.int64]: ...
+    def analog_cycles(self, op: MvmOperation, steps: ArrayLike) -> NDArray[np.int64]: ...
+    def cycles(self, op: MvmOperation, steps: ArrayLike) -> NDArray[np.int64]: ...
+    def whole_cycles(self, op: MvmOperation, analog: NDArray[np.int64]) -> NDArray[np.int64]: ...
+    def worst_cycles(self, op: MvmOperation) -> int: ...
 
     def most_steps(self, op: MvmOperation, codes: NDArray[np.integer]) -> tuple[NDArray[np.int64], bool]:
         """Decrements that follow from the output codes of an operation, and whether they are exactly those.

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from hw.config import Chip
 from hw.config.kinds.pwm import PwmChip
 from hw.core.config import MASK_WORD, MASKS
+from hw.core.timing import Drain
 from hw.pwm.timing import PwmTiming
 from macro_models.errors import InputError
 from macro_models.exact.limits import check_among
@@ -162,3 +163,8 @@ class PwmCoreConfig:
     def group_rows(self) -> int:
         """Cycles in which the digital unit takes all columns."""
         return self.lines // self.lanes
+
+    @property
+    def drain(self) -> Drain:
+        """How a result leaves: through the three stages of the digital unit and its memory."""
+        return Drain(latency=5, row_words=self.lanes // 2, rows=self.group_rows, settle=3)

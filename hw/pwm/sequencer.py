@@ -23,7 +23,7 @@ class _State(enum.Enum, shape=3):
 
 
 class PwmSequencer(Resettable):
-    """Start, windows, conversion; then one cycle (:data:`hw.pwm.timing.OVERHEAD_CYCLES`) captures and goes on.
+    """Start, windows, conversion; then one cycle captures, and takes the next.
 
     A window lasts 128 times the pulse of an input of 1. Of four windows each is followed by a switch, in which the
     modulators take the signs of the next. Durations do not depend on data.

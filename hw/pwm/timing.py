@@ -7,16 +7,14 @@ from numpy.typing import ArrayLike, NDArray
 
 from hw.config import Chip
 from hw.config.kinds.pwm import PwmChip
+from hw.core.timing import ConversionTiming
 from macro_models.exact.operation import MvmOperation
 
-__all__ = ["OVERHEAD_CYCLES", "PwmTiming"]
-
-OVERHEAD_CYCLES = 1
-"""Cycles of a product beyond its operations at the pins: the counters move to their bank."""
+__all__ = ["PwmTiming"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class PwmTiming:
+class PwmTiming(ConversionTiming):
     """Durations in cycles: they depend on no data.
 
     Parameters
@@ -50,21 +48,13 @@ class PwmTiming:
         switches = self.switch_cycles * self.phases if self.phases > 1 else 0
         return self.start_cycles + self.phases * self.window_cycles + switches + self.convert_cycles
 
-    def analog_cycles(self, op: MvmOperation, steps: ArrayLike) -> NDArray[np.int64]:
-        """Cycles of the operations at the pins, of the shape of ``steps`` without its last dimension."""
-        return np.full(np.shape(steps)[:-1], self.pin_cycles, dtype=np.int64)
-
-    def first_cycles(self, op: MvmOperation, steps: ArrayLike) -> NDArray[np.int64]:
-        """The same: there is one conversion."""
-        return self.analog_cycles(op, steps)
-
-    def cycles(self, op: MvmOperation, steps: ArrayLike) -> NDArray[np.int64]:
-        """Cycles from the start of an operation to the earliest start of the next, of the same shape."""
-        return self.analog_cycles(op, steps) + OVERHEAD_CYCLES
+    def conversion_cycles(self, op: MvmOperation, steps: ArrayLike) -> NDArray[np.int64]:
+        """Cycles of the operations at the pins of the one conversion that there is, of shape (..., 1)."""
+        return np.full((*np.shape(steps)[:-1], 1), self.pin_cycles, dtype=np.int64)
 
     def worst_cycles(self, op: MvmOperation) -> int:
-        """The most that :meth:`cycles` can be."""
-        return self.pin_cycles + OVERHEAD_CYCLES
+        """The most that ``cycles`` can be."""
+        return self.pin_cycles + self.overhead_cycles
 
     def most_steps(self, op: MvmOperation, codes: NDArray[np.integer]) -> tuple[NDArray[np.int64], bool]:
         """Nothing is decremented: zeros of shape (vectors, segments), exactly."""

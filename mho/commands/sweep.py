@@ -107,6 +107,12 @@ def _report(spec: "Spec", found: "Sweep", folder: Any, out: Output) -> None:
             f"{len(found.refused)} of {len(found.rows)} rows are refused, the first ({found.refused[0]['point']}): "
             f"{found.refused[0]['error']}"
         )
+    over = [row for row in found.designs if row.get("fits") is False]
+    if over:
+        out.warn(
+            f"{len(over)} of {len(found.designs)} designs do not fit one chip (column fits): their figures are of as "
+            "many chips as hold the network, and know nothing of programming between layers"
+        )
     _print(best(found, spec), axes, told["objectives"], out)
     out.note(f"wrote {', '.join(path.name for path in written)} in {folder.path}")
     out.json(told)

@@ -6,12 +6,11 @@ from typing import Any
 
 from hw.chip.rating import rate
 from hw.config import Chip, sizes
-from mho.comparisons.differences import Unlike, unlike
+from mho.comparisons.differences import Unlike, unlike, unlike_description
 
 __all__ = ["ChipDifference", "compare_chips", "ratios"]
 
 _RATED = ("snr_dB", "time_us", "tops", "tops_per_W", "tops_per_mm2", "total_pJ")
-_PLAIN = ("name", "description")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,10 +41,10 @@ class ChipDifference:
 
 def compare_chips(first: Chip, second: Chip) -> ChipDifference:
     """The difference of two chips. A description is exact: nothing of it is chance."""
-    one, two = first.to_dict(), second.to_dict()
     # Numbers of one source differ by what they follow, which is among the keys.
     follow = [name for name in ("energy", "area") if getattr(first, name).source == getattr(second, name).source]
-    keys = [each for each in unlike(one, two) if each.key not in _PLAIN and each.key.split(".")[0] not in follow]
+    differing = unlike_description(first.to_dict(), second.to_dict())
+    keys = [each for each in differing if each.key.split(".")[0] not in follow]
     return ChipDifference(
         keys=keys, sizes=unlike(dict(sizes(first)), dict(sizes(second))), rated=unlike(_rated(first), _rated(second)),
     )

@@ -11,7 +11,7 @@ from macro_models.devices import Device
 from macro_models.devices.resampled import resampled
 from macro_models.devices.sections.confidence import LEVEL_OF_CONFIDENCE
 from macro_models.errors import InputError
-from mho.comparisons.differences import Unlike, unlike
+from mho.comparisons.differences import Unlike, unlike_description
 
 __all__ = ["TIMES_S", "DeviceDifference", "Moment", "compare_devices"]
 
@@ -19,9 +19,6 @@ TIMES_S = (3600.0, 86400.0, 30 * 86400.0)
 """Times since programming at which devices are compared, in seconds."""
 _TARGETS = 4
 _DRAWS = 100
-_PLAIN = ("name", "description", "schema")
-_QUIET = ("fit", "confidence", "pulse_fit")
-"""Sections that say where the numbers come from."""
 
 Reals = NDArray[np.float64]
 
@@ -118,10 +115,7 @@ def compare_devices(first: Device, second: Device, temp_C: float | None = None) 
         for k, of in enumerate(("mean", "deviation")) for t, time_s in enumerate(TIMES_S)
         for g, target in enumerate(targets)
     ]
-    keys = [
-        each for each in unlike(first.to_dict(), second.to_dict())
-        if each.key not in _PLAIN and each.key.partition(".")[0] not in _QUIET
-    ]
+    keys = unlike_description(first.to_dict(), second.to_dict())
     return DeviceDifference(keys=keys, moments=moments, temp_C=temp_C)
 
 

@@ -7,7 +7,11 @@ from typing import Any
 
 from mho.dotted import dotted
 
-__all__ = ["Unlike", "unlike"]
+__all__ = ["Unlike", "unlike", "unlike_description"]
+
+_PLAIN = ("name", "description", "schema")
+_QUIET = ("fit", "confidence", "pulse_fit")
+"""Sections of a device that say where the numbers come from."""
 
 _SHOWN = 60
 
@@ -44,6 +48,14 @@ def unlike(first: Mapping[str, Any], second: Mapping[str, Any]) -> list[Unlike]:
     return [
         Unlike(key=key, first=one.get(key), second=two.get(key)) for key in dict.fromkeys([*one, *two])
         if one.get(key) != two.get(key) and key.rpartition(".")[2] not in ("source", "description")
+    ]
+
+
+def unlike_description(first: Mapping[str, Any], second: Mapping[str, Any]) -> list[Unlike]:
+    """Keys of two chips or of two devices, without what they are called and where numbers come from."""
+    return [
+        each for each in unlike(first, second)
+        if each.key not in _PLAIN and each.key.partition(".")[0] not in _QUIET
     ]
 
 

@@ -3,7 +3,7 @@
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,18 +14,21 @@ from scipy.special import bdtr, ndtr, stdtr, stdtrit
 from macro_models.errors import InputError
 from macro_models.files import FileKind, read_text
 from macro_models.files.schema import shown
-from mho.comparisons.differences import Unlike, unlike
+from mho.comparisons.differences import Unlike, unlike, unlike_description
+from mho.dotted import dotted
 from mho.results.uncertainty import LEVEL
 from mho.version import JSON_FORMAT
 
-__all__ = ["MEASURES", "Difference", "Run", "compare", "differing", "read_run"]
+__all__ = ["MEASURES", "Difference", "Run", "compare", "costs", "differing", "read_run"]
 
 MEASURES = {"accuracy": "accuracy", "agreement": "agreement", "relative_error": "relative error"}
 """Keys of a run's results that are scores, the first that is there is taken, and what they are called."""
 
 _RUN = FileKind("result of mho run", 1 << 28)
 _Z = 1.6448536269514722
-_FACTS = ("model", "chip", "device", "compile_options", "options", "hashes", "versions", "images", "cells")
+_FACTS = ("model", "compile_options", "options", "images", "cells", "hashes", "versions")
+_COSTS = ("latency_us", "interval_us", "tops", "energy.total_pJ", "tops_per_W", "macros_mm2", "conversions")
+"""Of ``cost``, for an input: what a comparison sets side by side."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -171,11 +174,20 @@ def _by_images(better: int, worse: int, images: int) -> Difference:
 
 
 def differing(first: Run, second: Run) -> list[Unlike]:
-    """Options and descriptions that are not the same; of another device or chip by name the name is all."""
+    """What is not the same: keys of chip and device with their names, and what else a run is a function of."""
+    found: list[Unlike] = []
+    for part in ("chip", "device"):
+        one, two = (run.content[part] for run in (first, second))
+        names = unlike({"name": one["name"]}, {"name": two["name"]})
+        found += [replace(each, key=f"{part}.{each.key}") for each in (*names, *unlike_description(one, two))]
     one, two = ({k: run.content[k] for k in _FACTS if k in run.content} for run in (first, second))
-    found = unlike(one, two)
-    other = [part for part in ("device", "chip") if any(each.key == f"{part}.name" for each in found)]
+    return found + unlike(one, two)
+
+
+def costs(first: Run, second: Run) -> list[Unlike]:
+    """Time and energy of an input of both, with their ratio, alike or not; those that neither says are left out."""
+    one, two = (dict(dotted(run.content.get("cost") or {})) for run in (first, second))
     return [
-        each for each in found
-        if each.key.split(".")[0] not in other or each.key in ("device.name", "chip.name")
+        Unlike(key=key, first=one.get(key), second=two.get(key)) for key in _COSTS
+        if (one.get(key), two.get(key)) != (None, None)
     ]

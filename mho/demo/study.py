@@ -51,8 +51,8 @@ class Case:
         if self.result is None:
             return (*cells, "", "", "", "", "")
         same = "" if self.same is None else "yes" if self.same else "NO"
-        run, images = self.result.runs[0], self.images
-        cycles = run.cycles / images
+        run = self.result.runs[0]
+        cycles = run.time.interval
         speed = f"{run.mvms / run.seconds:,.0f}"
         return (*cells, same, f"{run.mvms:,}", f"{cycles:,.0f}", f"{cycles / self.result.f_clk_MHz:.2f}", speed)
 

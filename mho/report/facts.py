@@ -9,7 +9,7 @@ from macro_models.files import FileKind, reading
 from mho.comparisons.runs import Run, read_run
 from mho.units import format_time
 
-__all__ = ["RUN", "Facts", "read_facts", "steady"]
+__all__ = ["RUN", "Facts", "read_facts"]
 
 RUN = FileKind("result of mho run", 1 << 28)
 
@@ -39,6 +39,11 @@ class Facts:
     def chip(self) -> str:
         """Name of the chip."""
         return str(self.content["chip"]["name"])
+
+    @property
+    def fit(self) -> Mapping[str, Any]:
+        """Whether one chip holds the network, see :func:`compiler.plan.overflow`."""
+        return self.content["fit"]
 
     @property
     def title(self) -> str:
@@ -77,15 +82,6 @@ class Facts:
         return next((float(row["mean"]) for row in self.budget["rows"] if row["name"] == name), None)
 
 
-def steady(ends: Sequence[float]) -> float:
-    """Cycles of an input in the steady state, from the cycles at which results came.
-
-    The last input is left out where there are three: nothing is begun before it, so it may be done sooner.
-    """
-    some = ends[:-1] if len(ends) > 2 else ends
-    return (some[-1] - some[0]) / (len(some) - 1)
-
-
 def read_facts(paths: Sequence[str]) -> list[Facts]:
     """The runs of some files, called by their names without folder and suffix.
 
@@ -102,6 +98,7 @@ def read_facts(paths: Sequence[str]) -> list[Facts]:
                 run=run, name=Path(path).stem, cost=run.content.get("cost"), budget=run.content.get("budget"),
                 trace=run.content.get("trace"), layers=run.content["layers"],
             )
-            _ = one.title, one.float_score, one.causes  # refuses what is no run here, where its path is known
+            # Refuses what is no run here, where its path is known.
+            _ = one.title, one.float_score, one.causes, one.fit["note"]
             found.append(one)
     return found

@@ -6,7 +6,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from mho.figures.run import in_style, new_figure
-from mho.report.facts import Facts, steady
+from mho.report.facts import Facts
 
 __all__ = ["LINKS", "draw_links"]
 
@@ -26,8 +26,7 @@ def draw_links(facts: Facts) -> Figure:
     """The figure: tiles as squares, the two ways of a link side by side."""
     assert facts.cost is not None
     mesh, told = facts.content["chip"]["mesh"], facts.cost["tiles"]
-    ends = facts.trace["image_ends"] if facts.trace is not None else []
-    each = steady(ends) if len(ends) > 1 else float(told["each"])
+    each = float(facts.cost["interval_cycles"])
     links = [(_place(one["start"]), _place(one["end"]), 100 * one["flits"] / each) for one in told["links"]]
     columns, rows = int(mesh["columns"]), int(mesh["rows"])
     figure = new_figure(min(7.2, 1.6 + 1.1 * columns), min(7.2, 0.5 + 1.1 * rows))

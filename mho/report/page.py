@@ -2,9 +2,10 @@
 
 import io
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from html import escape
 from pathlib import Path
+from typing import Any
 
 from matplotlib import rc_context
 from matplotlib.figure import Figure
@@ -18,7 +19,7 @@ from mho.report.published import published_chips
 from mho.report.silicon_part import silicon_part
 from mho.report.table import table
 from mho.report.words import accuracy_words, energy_words, missing_words, score, time_words
-from mho.units import format_energy
+from mho.units import duration, format_energy
 
 __all__ = ["figure_svg", "figures", "report_page"]
 
@@ -58,6 +59,8 @@ def report_page(runs: Sequence[Facts]) -> str:
 
 def _run(facts: Facts, prefix: str) -> Iterator[str]:
     yield '<div class="lead">'
+    if note := facts.fit["note"]:
+        yield f"<p><b>Does not fit.</b> {escape(note.removeprefix('does not fit: '))}</p>"
     for what, words in (("Accuracy", accuracy_words), ("Time", time_words), ("Energy", energy_words)):
         yield f"<p><b>{what}.</b> {escape(words(facts))}</p>"
     yield "</div>"
@@ -79,14 +82,17 @@ def _run(facts: Facts, prefix: str) -> Iterator[str]:
 def figures(facts: Facts) -> list[tuple[str, str]]:
     """What the run says in numbers, each with its name."""
     rows: list[tuple[str, str]] = [(MEASURES[facts.run.measure], score(facts))]
+    if note := facts.fit["note"]:
+        rows.append(("fit", note))
     rows.append(("images, chips", f"{facts.run.images:,}, {len(facts.run.scores)}"))
     cost = facts.cost
     if cost is not None:
         rows += [
             ("work of an input", f"{cost['macs']:,} MACs = {cost['operations']:,} operations, "
              f"{cost['conversions']:,} conversions"),
-            *_steady(facts),
-            ("time of an input" + _how(facts), f"{cost['cycles']:,.1f} cycles = {cost['time_us']:,.3f} µs"),
+            (f"latency: an input from its begin to its result{_how(cost)}", duration(cost, "latency")),
+            (f"interval: from input to input{_how(cost)}",
+             f"{duration(cost, 'interval')}: {1e6 / cost['interval_us']:,.0f} inputs a second"),
             ("throughput, so run", _value(cost["tops"], "TOPS")),
         ]
         if cost["energy"] is not None:
@@ -102,22 +108,10 @@ def figures(facts: Facts) -> list[tuple[str, str]]:
     return rows
 
 
-def _steady(facts: Facts) -> list[tuple[str, str]]:
-    """What tiles do that work on several inputs at a time, as predicted."""
-    cost = facts.cost or {}
-    told = cost.get("tiles")
-    if told is None or facts.trace is not None:
-        return []
-    time_us = told["each"] / told["f_clk_MHz"]
-    return [
-        ("time from input to input, tiles at work on several, predicted",
-         f"{told['each']:,.1f} cycles = {time_us:,.3f} µs: {1e6 / time_us:,.0f} inputs a second"),
-        ("throughput, predicted", _value(cost["operations"] / time_us / 1e6, "TOPS")),
-    ]
-
-
-def _how(facts: Facts) -> str:
-    return ", on the chip" if facts.trace is not None else ", products one after the other"
+def _how(cost: Mapping[str, Any]) -> str:
+    if cost["tiles"] is None:
+        return ", products one after the other"
+    return ", tiles at work on several" + ", predicted" * cost["time_predicted"]
 
 
 def _overview(runs: Sequence[Facts]) -> str:
@@ -127,10 +121,11 @@ def _overview(runs: Sequence[Facts]) -> str:
         energy = cost.get("energy")
         rows.append((
             facts.name, facts.chip, MEASURES[facts.run.measure], score(facts),
-            f"{cost['time_us']:,.2f} µs" if cost else "", format_energy(energy["total_pJ"]) if energy else "",
+            *(f"{cost[f'{name}_us']:,.2f} µs" if cost else "" for name in ("latency", "interval")),
+            format_energy(energy["total_pJ"]) if energy else "",
             _value(cost.get("tops_per_W"), ""),
         ))
-    headers = ("run", "chip", "measure", "score", "time of an input", "energy of the macros", "TOPS/W")
+    headers = ("run", "chip", "measure", "score", "latency", "interval", "energy of the macros", "TOPS/W")
     return table(headers, rows)
 
 

@@ -6,7 +6,7 @@ from typing import Any
 from compiler.network.stage_file import MOST_TURNS
 from macro_models.exact.operation import MAX_BITS
 from mho.comparisons.runs import MEASURES
-from mho.report.facts import Facts, steady
+from mho.report.facts import Facts
 from mho.report.layers import name_of
 from mho.report.silicon_part import some_tiles, tiles_of
 from mho.units import format_energy
@@ -92,12 +92,12 @@ def time_words(facts: Facts) -> str:
         return _trace_words(facts, trace)
     if "tiles" in cost and cost["tiles"] is not None:
         return _tile_words(facts, cost["tiles"])
-    cores, cycles = cost["cores"], cost["cycles"]
+    cores, cycles = cost["cores"], cost["interval_cycles"]
     worst = max(cores, key=lambda one: one["analog_cycles"])
     analog = sum(one["analog_cycles"] for one in cores)
     text = (
-        f"An input takes {cycles:,.0f} cycles = {cost['time_us']:,.2f} µs with its products one after the other; in "
-        f"{analog / cycles:.0%} of them a macro works. "
+        f"An input takes {cycles:,.0f} cycles = {cost['interval_us']:,.2f} µs with its products one after the other; "
+        f"in {analog / cycles:.0%} of them a macro works. "
     )
     if len(cores) > 1:
         text += (
@@ -118,11 +118,19 @@ def _tile_words(facts: Facts, told: Mapping[str, Any]) -> str:
         "so digital work or waiting limits: mho run --backend cosim --trace says which"
     )
     return (
-        "Tiles work on several images at a time: as the compiler predicts, an input takes "
-        f"{told['each']:,.0f} cycles = {told['each'] / told['f_clk_MHz']:,.2f} µs in the steady state, the first "
-        f"{told['first']:,} cycles. The array of tile {worst['tile']}{_named(layers)} works longest, "
-        f"{worst['analog_cycles']:,.0f} cycles an input ({worst['utilisation']:.0%} of the time), {limit}."
+        f"Tiles work on several images at a time: {_taken(facts)}. The array of tile {worst['tile']}{_named(layers)} "
+        f"works longest, {worst['analog_cycles']:,.0f} cycles an input ({worst['utilisation']:.0%} of the time), "
+        f"{limit}."
         f"{_arrays(len(told['tiles']), busy)}"
+    )
+
+
+def _taken(facts: Facts) -> str:
+    cost = facts.cost or {}
+    return (
+        f"as {'is predicted' if cost['time_predicted'] else 'was seen'}, an input is done each "
+        f"{cost['interval_cycles']:,.0f} cycles = {cost['interval_us']:,.2f} µs, {cost['latency_cycles']:,.0f} cycles "
+        "after it begins where none is before it"
     )
 
 
@@ -149,8 +157,6 @@ def _more_tiles(facts: Facts, layers: Sequence[str]) -> str:
 
 
 def _trace_words(facts: Facts, trace: Mapping[str, Any]) -> str:
-    ends, f_clk = trace["image_ends"], float(facts.content["f_clk_MHz"])
-    each = steady(ends) if len(ends) > 1 else float(ends[0] - trace["first"])
     worst = max(trace["tiles"], key=lambda one: one["array"] + one["digital"])
     whole = trace["last"] - trace["first"]
     limit = "the array" if worst["array"] >= worst["digital"] else "digital work"
@@ -164,8 +170,7 @@ def _trace_words(facts: Facts, trace: Mapping[str, Any]) -> str:
     busy = sum(one["array"] for one in trace["tiles"]) / (whole * len(trace["tiles"]))
     parts = [f"{worst[kind] / whole:.0%}" for kind in ("array", "digital", "waiting")]
     return (
-        f"In the steady state an input takes {each:,.0f} cycles = {each / f_clk:,.2f} µs, the first "
-        f"{ends[0] - trace['first']:,.0f} cycles. Tile {worst['tile']}{_named(layers)} works most: its array "
+        f"In the steady state, {_taken(facts)}. Tile {worst['tile']}{_named(layers)} works most: its array "
         f"{parts[0]} of the time, something digital alone {parts[1]}, waiting {parts[2]}; so {limit} of it limits."
         f"{_arrays(len(trace['tiles']), busy)} What would help: {help_}."
     )

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from compiler.input_time import InputTime
+from compiler.network.report import overflow_of, tile_facts
 from compiler.program import DITHER, Layer
 from hw.chip.rating import OPERATIONS_PER_MAC, Rating, rate
 
@@ -23,7 +25,7 @@ class Ran(Protocol):
     @property
     def layers(self) -> "Mapping[str, LayerFigures]": ...
     @property
-    def cycles(self) -> int: ...
+    def time(self) -> InputTime: ...
     @property
     def core_cycles(self) -> NDArray[np.int64]: ...
     @property
@@ -53,10 +55,13 @@ class Work:
     rated
         Figures of the chip with all cores busy.
     tiles
-        Cycles of an image on tiles, as the compiler predicted them (:meth:`compiler.tile.cycles.TileCycles.facts`);
-        None without tiles.
+        What was predicted of tiles (:func:`compiler.network.report.tile_facts`); None without.
     bits
         Bits of the input codes of each layer, and of its conversions.
+    columns
+        Of the mesh.
+    fit
+        Whether one chip holds it: :func:`compiler.plan.overflow`.
     """
 
     macs: int
@@ -71,6 +76,8 @@ class Work:
     rated: Sequence[Rating]
     tiles: Mapping[str, Any] | None
     bits: Mapping[str, tuple[int, int]]
+    columns: int
+    fit: Mapping[str, Any]
 
 
 def work_of(network: "Network", names: Sequence[str]) -> Work:
@@ -89,7 +96,7 @@ def work_of(network: "Network", names: Sequence[str]) -> Work:
         energy_missing=chip.energy.missing if chip.energy.known else (), area_source=chip.area.source,
         extrapolated=(chip.energy.extrapolated, chip.area.extrapolated),
         macro_mm2=chip.area.macro_mm2, rated=[rate(chip, name, op) for name, op in chip.rated_operations()],
-        tiles=network.calibration.get("tile_cycles"),
+        tiles=tile_facts(network), columns=chip.mesh.columns, fit=overflow_of(network),
         bits={name: _bits(layer) for name, layer in zip(names, network.layers, strict=True)},
     )
 
@@ -112,17 +119,16 @@ def _macs(layer: Layer) -> int:
 def cost_of(work: Work, runs: Sequence[Ran], images: int, f_clk_MHz: float) -> dict[str, Any]:
     """For JSON: time, throughput, energy and utilisation of an image, means over seeds (docs/howto/report.md)."""
     count = len(runs) * images
-    cycles = sum(run.cycles for run in runs) / count
-    time_us, operations = cycles / f_clk_MHz, OPERATIONS_PER_MAC * work.macs
+    time, operations = InputTime.mean([run.time for run in runs]), OPERATIONS_PER_MAC * work.macs
     by_layer = {name: _energy([run.layers[name].energy_pJ for run in runs], count) for name in runs[0].layers}
     by_part = _energy(list(by_layer.values()), 1)
     total = sum(by_part.values())
-    tops = operations / time_us / 1e6 if time_us else None
-    area = work.macro_mm2 * work.cores
+    tops = operations * f_clk_MHz / time.interval / 1e6 if time.interval else None
+    area = work.macro_mm2 * work.cores * work.fit["chips"]
     busy = np.sum([run.core_cycles for run in runs], axis=0) / count
     return {
-        "macs": work.macs, "operations": operations, "conversions": work.conversions, "cycles": cycles,
-        "time_us": time_us, "tops": tops,
+        "macs": work.macs, "operations": operations, "conversions": work.conversions,
+        **time.facts(f_clk_MHz), "time_predicted": time.predicted, "tops": tops,
         "energy": None if not total else {
             "total_pJ": total, "by_part_pJ": by_part,
             "by_layer_pJ": {name: sum(parts.values()) for name, parts in by_layer.items()},
@@ -138,8 +144,22 @@ def cost_of(work: Work, runs: Sequence[Ran], images: int, f_clk_MHz: float) -> d
             for k, ((used, cells), cycles) in enumerate(zip(work.cells, busy, strict=True))
         ],
         "bits": {name: {"in": taken, "out": made} for name, (taken, made) in work.bits.items()},
-        "rated": [_rated(one) for one in work.rated], "tiles": None if work.tiles is None else dict(work.tiles),
+        "rated": [_rated(one) for one in work.rated], "tiles": _tiles(work, busy, time.interval),
     }
+
+
+def _tiles(work: Work, busy: NDArray[np.floating], interval: float) -> dict[str, Any] | None:
+    """What the compiler said of tiles, with the analog cycles of these inputs: ``busy``, of each core."""
+    if work.tiles is None:
+        return None
+    tiles = []
+    for told in work.tiles["tiles"]:
+        column, row = map(int, told["tile"].split(","))
+        number = row * work.columns + column
+        analog = float(busy[number]) if number < len(busy) else 0.0  # a tile behind the last core with weights
+        tiles.append({**told, "analog_cycles": analog, "utilisation": analog / interval})
+    worst = max(tiles, key=lambda told: told["analog_cycles"])
+    return {"bottleneck": worst["tile"], "tiles": tiles, "links": work.tiles.get("links", ())}
 
 
 def _energy(parts: Sequence[Mapping[str, float]], count: int) -> dict[str, float]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from compiler.input_time import InputTime
 from macro_models.errors import InputError
 from macro_models.output import write_output
 from mho.results import score
@@ -45,7 +46,7 @@ class Result:
         For each layer the core's output codes in half steps, (images, columns), with ``seeds=N``
         (N, images, columns). More than 256 MB of them are kept only with ``keep_codes=True``.
     cycles
-        Clock cycles of all products of one pass over the images: an integer, with ``seeds=N`` an array of shape (N,).
+        Clock cycles of the chip for one pass over the images: an integer, with ``seeds=N`` an array of shape (N,).
     """
 
     options: Options
@@ -111,6 +112,26 @@ class Result:
     def chip_time_us(self) -> Any:
         """Time of the chip for one pass over the images, in microseconds, shaped as ``cycles``."""
         return self.cycles / self.f_clk_MHz
+
+    @property
+    def time(self) -> InputTime:
+        """How long an input takes on the chip, in cycles: the mean over seeds."""
+        return InputTime.mean([run.time for run in self.runs])
+
+    @property
+    def fit(self) -> dict[str, Any]:
+        """Whether one chip holds the network, else what these figures are of: the key ``fit`` of the JSON."""
+        return {} if self.work is None else dict(self.work.fit)
+
+    @property
+    def latency_us(self) -> float:
+        """Time of an input from its begin to its result, in microseconds: the mean over seeds."""
+        return self.time.latency / self.f_clk_MHz
+
+    @property
+    def interval_us(self) -> float:
+        """Time from result to result while inputs follow each other, in microseconds: the mean over seeds."""
+        return self.time.interval / self.f_clk_MHz
 
     def accuracies(self, labels: ArrayLike) -> NDArray[np.float64]:
         """Accuracy of each seed, 0..1, shape (seeds,)."""
@@ -252,6 +273,7 @@ class Result:
                 "mvms": run.mvms,
                 "cycles": run.cycles,
                 "chip_time_us": run.cycles / self.f_clk_MHz,
+                **run.time.facts(self.f_clk_MHz),
                 "relative_error": score.relative_error(run.outputs, self.reference),
             }
             if self.classes:
@@ -273,6 +295,7 @@ class Result:
             **self._outputs(),
             "layers": self.layers(),
             "f_clk_MHz": self.f_clk_MHz,
+            "fit": self.fit,
             **self._cost(),
             "warnings": list(self.warnings),
         }

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from compiler.input_time import InputTime
+
 if TYPE_CHECKING:
     from sim.account import LayerFigures
 
@@ -62,8 +64,10 @@ class SeedRun:
         Figures of each layer over all images.
     mvms
         Conversions that ran.
+    time
+        How long an input takes on the chip.
     cycles
-        Clock cycles of all of them.
+        Clock cycles of all inputs, one behind the other.
     seconds
         Wall-clock time of the products on the backend, in seconds.
     core_cycles, exact
@@ -76,6 +80,7 @@ class SeedRun:
     codes: dict[str, NDArray[np.int16]]
     layers: "dict[str, LayerFigures]"
     mvms: int
+    time: InputTime
     cycles: int
     seconds: float
     core_cycles: NDArray[np.int64]

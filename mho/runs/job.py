@@ -52,12 +52,13 @@ class Job:
         self, backend: "Backend", seed: int, causes: Collection[str], kept: int, progress: Progress | None = None
     ) -> SeedRun:
         """One pass of the inputs through one chip, with the codes of ``kept`` images."""
-        done = self._execute(backend, seed, causes, codes_of=kept, progress=progress)
+        done = self._execute(backend, seed, causes, codes_of=kept, timed=True, progress=progress)
+        assert done.time is not None
         codes = {name: done.codes_by_layer[k] for k, name in enumerate(self.names)}
         return SeedRun(
             seed=seed, by_name=done.by_name, scored=choose(done.by_name, self.wanted), codes=codes,
-            layers=dict(zip(self.names, done.layers, strict=True)), mvms=done.mvms, cycles=int(done.cycles.sum()),
-            seconds=done.seconds, core_cycles=done.core_cycles, exact=done.exact,
+            layers=dict(zip(self.names, done.layers, strict=True)), mvms=done.mvms, time=done.time,
+            cycles=done.time.of(len(self.x)), seconds=done.seconds, core_cycles=done.core_cycles, exact=done.exact,
         )
 
     def device_run(self, backend: "Backend", draw: int, causes: Collection[str]) -> DeviceRun:

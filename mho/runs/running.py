@@ -168,7 +168,7 @@ def run_network(
         f_clk_MHz=network.chip.clock.f_clk_MHz,
         stacked=seeds is not None, provenance=provenance,
         warnings=(
-            *device.warnings(job.time_s, job.temp_C), *job.warnings(compared, runs),
+            *filter(None, [done.fit["note"]]), *device.warnings(job.time_s, job.temp_C), *job.warnings(compared, runs),
             *filter(None, [clipped_inputs(network, x, last, references)]),
         ),
         trace=trace, work=done, inputs=compared,

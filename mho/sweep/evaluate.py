@@ -72,21 +72,20 @@ def _measures(net: Net, result: Result, workload: Workload) -> Row:
         found["agreement"] = result.agreement
     found["relative_error"] = score.relative_error(run.outputs, result.reference)
     found |= {
-        "cycles": run.cycles / images, "time_us": run.cycles / images / result.f_clk_MHz, "mvms": run.mvms // images,
-        **_size(net.sha256, net), **_cost(result),
+        "mvms": run.mvms // images, **_size(net.sha256, net), **_cost(result), "fits": result.fit["fits"],
     }
     return found
 
 
 def _cost(result: Result) -> Row:
-    """Energy of the macros for an input, and their area, where the description of the chip says them.
+    """Time of an input; energy of the macros for one, and their area, where the description of the chip says them.
 
     With what has changed since these were right, where they are extrapolated.
     """
-    if result.work is None:
-        return {}
+    assert result.work is not None
     told = cost_of(result.work, result.runs, len(result.reference), result.f_clk_MHz)
-    found: Row = {} if told["energy"] is None else {"energy_nJ": told["energy"]["total_pJ"] / 1000.0}
+    found: Row = {name: told[name] for name in result.time.facts(result.f_clk_MHz)}
+    found |= {} if told["energy"] is None else {"energy_nJ": told["energy"]["total_pJ"] / 1000.0}
     found |= {} if told["macros_mm2"] is None else {"area_mm2": told["macros_mm2"]}
     changed = dict.fromkeys(one for one in result.work.extrapolated if one)
     return found | ({"extrapolated": "; ".join(changed)} if changed else {})

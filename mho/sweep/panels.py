@@ -13,7 +13,7 @@ __all__ = ["panels_of", "score_of"]
 
 SCORES = ("accuracy", "agreement", "relative_error")
 """Measures of how good answers are: the first that is there is drawn."""
-COSTS = ("time_us", "energy_nJ", "area_mm2", "cores")
+COSTS = ("interval_us", "latency_us", "energy_nJ", "area_mm2", "cores")
 """Measures of what they cost: a panel each, where designs differ in it."""
 _PARTS = ("network", "chip", "device")
 
@@ -26,7 +26,7 @@ def score_of(designs: Sequence[Row]) -> str | None:
 def panels_of(designs: Sequence[Row], score: str, axes: Sequence[str]) -> list[Panel]:
     """A panel for each cost in which designs differ; the first of ``axes`` with few values tells designs apart."""
     drawn = [row for row in designs if not row["error"]]
-    shown = [name for name in COSTS if len({row.get(name) for row in drawn}) > 1] or ["time_us"]
+    shown = [name for name in COSTS if len({row.get(name) for row in drawn}) > 1] or ["interval_us"]
     groups = _groups(drawn, axes)
     return [
         Panel(

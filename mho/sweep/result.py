@@ -11,7 +11,7 @@ from mho.version import library_versions
 
 __all__ = ["best", "content", "number_text", "objectives_of"]
 
-_USUAL = (("accuracy", "agreement", "relative_error"), ("time_us",), ("energy_nJ",), ("area_mm2",))
+_USUAL = (("accuracy", "agreement", "relative_error"), ("interval_us",), ("energy_nJ",), ("area_mm2",))
 
 
 def objectives_of(found: Sweep, spec: Spec) -> tuple[tuple[str, bool], ...]:

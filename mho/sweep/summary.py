@@ -36,12 +36,15 @@ def half_interval(values: Sequence[float], images: int, *, share: bool) -> float
 def summarise_design(columns: dict[str, Any], rows: Iterable[Row]) -> Row:
     """A design in one row.
 
-    Its columns, how many chips, and for each measure ``NAME`` (mean), ``NAME_deviation`` and ``NAME_half`` (half of the
-    90 % interval); ``extrapolated`` as its rows have it; ``error`` where none of its rows has results.
+    Its columns, how many chips, whether one holds the network (``fits``; if not, figures are of several), and for each
+    measure ``NAME`` (mean), ``NAME_deviation`` and ``NAME_half`` (half of the 90 % interval); ``extrapolated`` as its
+    rows have it; ``error`` where none of its rows has results.
     """
     rows = list(rows)
     good = [row for row in rows if not row["error"]]
     found: Row = {**columns, "chips": len(good), "images": rows[0]["images"] if rows else 0}
+    if good:
+        found["fits"] = all(row["fits"] for row in good)
     for name, measure in MEASURES.items():
         values = [row[name] for row in good if name in row]
         if not values:

@@ -21,7 +21,6 @@ from hw.board import (
     load_offset,
 )
 from hw.config import Chip
-from hw.core.config import OVERHEAD_CYCLES
 from hw.core.layout import OpLayout, pack
 from hw.emulator import EmulatorConfig, LoadWord, TableCache, cell_loads, check_core, noise_loads, programmed_core
 from hw.emulator.layout import TABLES, TAGS
@@ -234,9 +233,8 @@ class BoardDriver:
         core_cfg = self.cfg.core
         fixed = int(core_cfg.analog_cycles(op, np.zeros(op.segments, dtype=np.int64)))
         steps = (analog - fixed) // (core_cfg.decrement_cycles + core_cfg.compare_cycles)
-        return BackendResult(
-            codes=codes, steps=steps[:, None], cycles=analog + OVERHEAD_CYCLES * op.segments, analog=analog
-        )
+        cycles = core_cfg.whole_cycles(op, analog)
+        return BackendResult(codes=codes, steps=steps[:, None], cycles=cycles, analog=analog)
 
     def _chunk(
         self, core: int, op: MvmOperation, masks: Masks, x: NDArray[np.integer], op_id: NDArray[np.uint64]

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from hw.config import Chip
-from hw.core.config import OVERHEAD_CYCLES
 from hw.core.write_verify import WriteVerifyParameters
+from hw.kinds import Timing, timing
 from macro_models import MacroModel, Masks
 from macro_models.cells.pulses import PulseArray
 from macro_models.errors import InputError, argument
@@ -76,6 +76,7 @@ class CosimBackend(HostScheduled):
         self._waves = None if waves is None else Path(waves)
         self._timeout_s = timeout_s
         self._chip: Chip | None = None
+        self._timing: Timing | None = None
         self._core: CosimCore | None = None
 
     def open(self, chip: Chip, cores: Sequence[MacroModel]) -> None:
@@ -86,7 +87,7 @@ class CosimBackend(HostScheduled):
         ToolError
             If a tool is missing or the build fails.
         """
-        self.rows = chip.macro_config().cell_map.rows
+        self.rows, self._timing = chip.macro_config().cell_map.rows, timing(chip)
         if self._core is not None and (chip != self._chip or not self._core.simulation.alive):
             self.close()
         if self._core is None:
@@ -106,9 +107,9 @@ class CosimBackend(HostScheduled):
             raise RuntimeError("The backend must be open.")
         run = self._core.run(op, masks, x, op_id, core=core, mode=self._mode)
         analog = run.cycles[:, 1]
-        return BackendResult(
-            codes=run.codes, steps=run.steps, cycles=analog + OVERHEAD_CYCLES * op.segments, analog=analog
-        )
+        assert self._timing is not None
+        cycles = self._timing.whole_cycles(op, analog)
+        return BackendResult(codes=run.codes, steps=run.steps, cycles=cycles, analog=analog)
 
     def program(
         self,

@@ -1,5 +1,6 @@
 """The cosim backend of a network on tiles: the Verilog of the whole chip, and nothing but its host port."""
 
+import math
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
@@ -8,7 +9,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from compiler.input_time import InputTime
 from compiler.program import Call, Mvm, Program
+from compiler.tile.cycles import counted_images
 from compiler.tile.graph.host import HostRun, Split
 from hw.chip.config import ChipParts
 from hw.config import Chip
@@ -92,6 +95,7 @@ class TileCosimBackend(Backend):
         self._chip: Chip | None = None
         self._parts: ChipParts | None = None
         self._code: TileCode | None = None
+        self._seen: list[tuple[int, int, int]] = []
         self._simulation: MeshSimulation | None = None
         self.plan: Plan | None = None
         self.result: MeshResult | None = None
@@ -127,7 +131,7 @@ class TileCosimBackend(Backend):
             simulator = build_mesh(chip, waves=self._waves is not None, optimise=self._optimise)
             self._simulation = MeshSimulation(
                 simulator, timeout_s=self._timeout_s, waves=self._waves, arguments=waves_arguments(traced))
-        self._chip, self._parts, self._code = chip, parts, code
+        self._chip, self._parts, self._code, self._seen = chip, parts, code, []
         self._clock_s = 1e-6 / chip.clock.f_clk_MHz
         for index, model in enumerate(cores):
             self._simulation.put_core(index, model)
@@ -167,7 +171,11 @@ class TileCosimBackend(Backend):
         found = {value: one[more:] for value, one in found.items()}
         wanted = HostRun(split, lanes[more:]).finish(found)
         check_codes(program, lanes[more:], images[more:], codes, wanted, account, timing(self._chip))
-        cycles = np.diff(image_ends(plan, result), prepend=result.progress["first"])
+        ends = image_ends(plan, result)
+        cycles = np.diff(ends, prepend=result.progress["first"])
+        begin, end = counted_images(program, self._code, len(ends))
+        span = int(ends[end] - ends[begin]) if end > begin else 0
+        self._seen.append((int(cycles[0]), span, max(end - begin, 0)))
         account.spent(cycles[more:], time.perf_counter() - started)
         return found
 
@@ -218,6 +226,13 @@ class TileCosimBackend(Backend):
         if self._note is not None:
             self._note(f"{images} images took {result.progress['cycles']:,} cycles of the chip in co-simulation")
         return plan, result
+
+    def input_time(self) -> InputTime | None:
+        """See :meth:`sim.backend.Backend.input_time`: the latency is that of the first batch."""
+        if not self._seen:
+            return None
+        cycles, count = (sum(batch[k] for batch in self._seen) for k in (1, 2))
+        return InputTime(latency=float(self._seen[0][0]), interval=cycles / count if count else math.nan)
 
     def program_rows(
         self, core: int, model: MacroModel, targets: NDArray[np.integer], parameters: Any, skip: NDArray[np.bool_]

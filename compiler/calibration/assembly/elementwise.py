@@ -20,7 +20,7 @@ from compiler.model.stages import Map
 from compiler.program import Host, Operation
 from macro_models.exact.vector import LANE_MAX, SHIFT_MAX, Product
 
-__all__ = ["Part", "lower_elementwise"]
+__all__ = ["Part", "is_elementwise", "lower_elementwise"]
 
 Float = NDArray[np.float64]
 Append = Callable[[Operation, Sequence[int]], int]
@@ -46,11 +46,9 @@ def lower_elementwise(op: Evaluated, taken: Sequence[Part], append: Append) -> P
 
     ``taken`` are the inputs of its graph; their lanes stand for the numbers themselves, without an offset.
     """
-    graph, constants = op.proto.graph, {one.name: numpy_helper.to_array(one) for one in op.proto.graph.initializer}
+    graph, constants = op.proto.graph, _constants(op)
     values = {value.name: part for value, part in zip(graph.input, taken, strict=True)}
-    if any(v.type.tensor_type.elem_type != TensorProto.DOUBLE for v in graph.input):
-        return None
-    if not all(_can(node, constants) for node in graph.node):
+    if not is_elementwise(op):
         return None
     opset = next(o.version for o in op.proto.opset_import if o.domain == "")
     for node in graph.node:
@@ -66,6 +64,17 @@ def lower_elementwise(op: Evaluated, taken: Sequence[Part], append: Append) -> P
             return None
         values[node.output[0]] = made
     return values[graph.output[0].name]
+
+
+def is_elementwise(op: Evaluated) -> bool:
+    """Whether a step has operators alone that have such a form."""
+    graph, constants = op.proto.graph, _constants(op)
+    return all(v.type.tensor_type.elem_type == TensorProto.DOUBLE for v in graph.input) and all(
+        _can(node, constants) for node in graph.node)
+
+
+def _constants(op: Evaluated) -> dict[str, NDArray[Any]]:
+    return {one.name: numpy_helper.to_array(one) for one in op.proto.graph.initializer}
 
 
 def _can(node: onnx.NodeProto, constants: dict[str, NDArray[Any]]) -> bool:

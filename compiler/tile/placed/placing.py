@@ -8,6 +8,7 @@ network; so do copies of a layer in columns that are free, and slices of its wei
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from math import isqrt
 
 import numpy as np
@@ -23,7 +24,7 @@ from compiler.tile.graph.shapes import Shape
 from macro_models.cell_map import CellMap
 from macro_models.errors import InputError
 
-__all__ = ["place_on_tiles"]
+__all__ = ["fewest_tiles", "place_on_tiles"]
 
 MOST_TILES = 4096
 """Tiles up to which it is said how many would do."""
@@ -120,8 +121,7 @@ def place_on_tiles(
     """
     faults = {} if faults is None else faults
     skip = {**{core: (one.rows, one.columns) for core, one in faults.items()}, **(skip or {})}
-    lines = [cell_map.dead(skip.get(core)) for core in range(tiles)]
-    dead = [(cell_map.per_row(rows) > 0, columns) for rows, columns in lines]
+    dead = [_dead_rows(cell_map, skip.get(core)) for core in range(tiles)]
     sizes = _Sizes(shapes, cell_map, slices or [1] * len(shapes), dead)
     found = _packed(sizes, tiles, 1)
     if isinstance(found, int):
@@ -136,7 +136,8 @@ def place_on_tiles(
               for number, taken in enumerate(tile.taken)]
     blocks.sort(key=lambda one: (one.layer, one.first, int(one.outputs[0])))
     return Placement(
-        cell_map=cell_map, cores=used, least=used, bound=1, blocks=tuple(blocks), skip=skip, faults=faults,
+        cell_map=cell_map, cores=used, least=_least(sizes, 0, used), bound=1, blocks=tuple(blocks), skip=skip,
+        faults=faults,
         rows=tuple(shape.walk.terms * shape.walk.run for shape in shapes),
         parts=tuple(_in_order(_parts(shape, sizes.rows, sizes.columns // sizes.slices[k]), shape,
                               [one for one in blocks if one.layer == k]) for k, shape in enumerate(shapes)),
@@ -151,20 +152,31 @@ class _Sizes:
     cell_map: CellMap
     slices: Sequence[int]
     dead: Sequence[Dead]
+    """Rows and columns of the first tiles that are dead; of all others only those that the chip has not are."""
 
-    @property
+    @cached_property
+    def sound(self) -> Dead:
+        """Rows and columns of a tile of which none is dead but those that the chip has not."""
+        return _dead_rows(self.cell_map, None)
+
+    @cached_property
     def rows(self) -> int:
         """Rows side by side that every tile has."""
-        return min(_longest(rows, CODES_IN) for rows, _ in self.dead)
+        return min(_longest(rows, CODES_IN) for rows, _ in (self.sound, *self.dead))
 
-    @property
+    @cached_property
     def columns(self) -> int:
         """Columns side by side that every tile has."""
-        return min(_longest(columns, CODES_OUT) for _, columns in self.dead)
+        return min(_longest(columns, CODES_OUT) for _, columns in (self.sound, *self.dead))
 
     def tile(self, core: int) -> _Tile:
         """An empty tile."""
-        return _Tile(self.dead[core])
+        return _Tile(self.dead[core] if core < len(self.dead) else self.sound)
+
+
+def _dead_rows(cell_map: CellMap, skip: Dead | None) -> Dead:
+    lines, columns = cell_map.dead(skip)
+    return cell_map.per_row(lines) > 0, columns
 
 
 def _packed(sizes: _Sizes, tiles: int, copies: int) -> list[_Tile] | int:
@@ -200,17 +212,34 @@ def _together(layer: Sequence[_Rectangle]) -> list[list[_Rectangle]]:
 
 def _too_few(sizes: _Sizes, name: str, tiles: int) -> str:
     """That a layer finds no place, and how many tiles would do."""
-    most = sum(len(_rectangles(k, shape, sizes, 1)) for k, shape in enumerate(sizes.shapes))
+    most = _pieces(sizes)
     rows, columns = sizes.cell_map.there
     head = f"layer {name!r} must fit beside the others on {tiles} tiles of {rows} rows and {columns} columns; "
     if most > MOST_TILES:
         return head + f"the network has {most} pieces of that size"
-    low, high = tiles, most
+    least = _least(sizes, tiles, most)
+    side = isqrt(least - 1) + 1
+    return head + f"{least} would do: --set mesh.columns={side} --set mesh.rows={-(-least // side)}"
+
+
+def fewest_tiles(shapes: Sequence[Shape], cell_map: CellMap, *, slices: Sequence[int] | None = None) -> int | None:
+    """Tiles on which layers find room, however many a chip has; None beyond :data:`MOST_TILES`."""
+    sizes = _Sizes(shapes, cell_map, slices or [1] * len(shapes), [])
+    most = _pieces(sizes)
+    return None if most > MOST_TILES else _least(sizes, 0, most)
+
+
+def _pieces(sizes: _Sizes) -> int:
+    """Tiles that do for certain: a piece each."""
+    return sum(len(_rectangles(k, shape, sizes, 1)) for k, shape in enumerate(sizes.shapes))
+
+
+def _least(sizes: _Sizes, low: int, high: int) -> int:
+    """The fewest tiles that do, more than ``low`` and at most ``high``."""
     while low + 1 < high:
         middle = (low + high) // 2
         low, high = (middle, high) if isinstance(_packed(sizes, middle, 1), int) else (low, middle)
-    side = isqrt(high - 1) + 1
-    return head + f"{high} would do: --set mesh.columns={side} --set mesh.rows={-(-high // side)}"
+    return high
 
 
 def _up(size: int, unit: int) -> int:

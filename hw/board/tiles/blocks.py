@@ -10,6 +10,7 @@ from hw.board.load_port import load_address_width
 from hw.board.tiles.access import EmulatedAccess, access_width, load_at
 from hw.core.config import CoreConfig
 from hw.core.port import VectorPort, core_port
+from hw.core.reference import CoreReference, MacroModel
 from hw.emulator import EmulatorConfig, VectorEmulator
 from hw.host.core.map import core_map
 from hw.host.registers import Access, RegisterMap, Window
@@ -36,6 +37,10 @@ class EmulatedBlocks:
     def cfg(self) -> CoreConfig:
         """Configuration of the core."""
         return self.emulator.core
+
+    def reference(self, model: MacroModel) -> CoreReference:
+        """Reference of the core, with a model of its macro."""
+        return CoreReference(self.cfg, model)
 
     @property
     def registers(self) -> RegisterMap:

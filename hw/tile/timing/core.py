@@ -4,6 +4,7 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from hw.core.timing import Drain
 from hw.tile.timing.clock import Clock, Notice, Process
 
 __all__ = ["Conversions", "CoreTime", "Result"]
@@ -31,10 +32,10 @@ class CoreTime:
         The clock.
     conversions
         How long its products take.
-    row_words
-        Words of results that leave the counters in a cycle.
-    rows
-        Cycles in which all do.
+    overhead
+        Cycles of each conversion beyond those.
+    drain
+        How results leave.
 
     Attributes
     ----------
@@ -48,8 +49,9 @@ class CoreTime:
         Analog cycles so far.
     """
 
-    def __init__(self, clock: Clock, conversions: Conversions, row_words: int, rows: int) -> None:
-        self._clock, self._conversions, self._row_words, self._rows = clock, conversions, row_words, rows
+    def __init__(self, clock: Clock, conversions: Conversions, overhead: int, drain: Drain) -> None:
+        self._clock, self._conversions, self._drain = clock, conversions, drain
+        self._overhead = overhead
         self._loaded: deque[tuple[int, int, Result]] = deque()
         self.waits, self.changed, self.taken = Notice(), Notice(), False
         self.results: deque[Result] = deque()
@@ -84,29 +86,33 @@ class CoreTime:
             for k, cycles in enumerate(parts):
                 if k == len(parts) - 1:
                     self._clock.at(self._clock.now + 1, self._free)
-                yield cycles + 1
+                yield cycles + self._overhead
                 self.busy += cycles
                 while self._bank_free > self._clock.now:
                     yield self._bank if self._bank_free == _LATER else self._bank_free - self._clock.now
             self._finish(result)
 
     def _finish(self, result: Result) -> None:
-        result.finish = now = self._clock.now
+        result.finish = self._clock.now
         words = result.last - result.first + 1
         # The last word stands at the output; the others wait to be taken.
-        self._bank_free = _LATER if words > 1 else max(now + self._rows, self.shown(result, 0))
+        self._bank_free = _LATER if words > 1 else self._read(result, 0)
         self._clock.tell(result.complete)
 
     def shown(self, result: Result, word: int) -> int:
         """The first cycle in which a word may be at the output, the one before it being taken."""
-        row = (result.first + word) // self._row_words
-        return max(result.finish + 2 + row, self._shown)
+        row = (result.first + word) // self._drain.row_words
+        return max(result.finish + self._drain.latency + row, self._shown)
+
+    def _read(self, result: Result, last: int) -> int:
+        """The cycle in which the counters are free, the word before the last one being taken."""
+        return max(result.finish + self._drain.rows + self._drain.settle, self.shown(result, last))
 
     def took(self, result: Result, word: int, cycle: int) -> None:
         """A word is taken in a cycle."""
         self._shown = cycle + 1
         if word == result.last - result.first - 1:
-            self._bank_free = max(result.finish + self._rows, self.shown(result, word + 1))
+            self._bank_free = self._read(result, word + 1)
             self._clock.tell(self._bank)
 
 

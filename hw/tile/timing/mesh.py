@@ -4,6 +4,7 @@ from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from hw.core.timing import Drain
 from hw.noc.config import MeshConfig
 from hw.noc.reduction.inputs import queue_depth
 from hw.noc.reduction.trees import Group, entries
@@ -84,8 +85,8 @@ class ChipTime:
         The tiles, and what joins them.
     conversions
         How long products take, by tile.
-    rows
-        Of cores: words of a result that leave the counters in a cycle, and cycles in which all do.
+    core
+        Of cores: cycles of a conversion beyond those at the pins, and how results leave.
     sources
         What the host sends.
     results
@@ -102,12 +103,12 @@ class ChipTime:
     """
 
     def __init__(
-        self, mesh: MeshConfig, joined: Joined, conversions: Callable[[str], Conversions], rows: tuple[int, int],
+        self, mesh: MeshConfig, joined: Joined, conversions: Callable[[str], Conversions], core: tuple[int, Drain],
         sources: Sequence[Source], results: Mapping[tuple[str, int], int], images: int,
     ) -> None:
         self.clock = clock = Clock()
         self._mesh, self._joined, self._images = mesh, joined, images
-        self.cores = {name: CoreTime(clock, conversions(name), *rows) for name in joined.tiles}
+        self.cores = {name: CoreTime(clock, conversions(name), *core) for name in joined.tiles}
         self.tiles = {
             name: TileState(clock, name, place, self.cores[name], self) for name, place in joined.tiles.items()}
         for tile in self.tiles.values():

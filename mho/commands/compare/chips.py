@@ -8,7 +8,7 @@ from mho.terminal.console import Output
 if TYPE_CHECKING:
     from mho.comparisons.differences import Unlike
 
-__all__ = ["compare_chips"]
+__all__ = ["compare_chips", "row_of"]
 
 _MOST_ROWS = 40
 
@@ -30,7 +30,7 @@ def compare_chips(names: Sequence[str], output: str | None, out: Output) -> dict
         titles = (("differs", difference.keys), ("size", difference.sizes), ("all cores busy", difference.rated))
         for title, rows in titles:
             if rows:
-                out.table((title, names[0], name, "ratio"), [_row(each) for each in rows[:_MOST_ROWS]])
+                out.table((title, names[0], name, "ratio"), [row_of(each) for each in rows[:_MOST_ROWS]])
                 out.text()
             if len(rows) > _MOST_ROWS:
                 out.text(f"and {len(rows) - _MOST_ROWS} keys more")
@@ -43,7 +43,8 @@ def compare_chips(names: Sequence[str], output: str | None, out: Output) -> dict
     return {"first": names[0], "compared": found}
 
 
-def _row(each: "Unlike") -> tuple[str, str, str, str]:
+def row_of(each: "Unlike") -> tuple[str, str, str, str]:
+    """Key, both values and their ratio, as a table shows them."""
     key, *values = each.texts
     one, two = (
         f"{value:.4g}" if isinstance(value, float) else text

@@ -56,8 +56,10 @@ def plan_lines(plan: dict[str, Any]) -> list[str]:
     return [line for one in told for line in wrapped(one)]
 
 
-def print_fit(fit: dict[str, Any], out: Output) -> None:
-    """Whether a network fits the chip, by how much it does not, and what would do."""
+def print_fit(fit: dict[str, Any] | None, out: Output) -> None:
+    """Whether a network fits the chip, by how much it does not, and what would do; nothing if no number would."""
+    if fit is None:
+        return
     least, bound, there = fit["least"], fit["bound"], fit["there"]
     proof = "by proof" if bound == least else f"by proof no fewer than {bound}"
     if not fit["missing"]:
@@ -70,9 +72,9 @@ def print_fit(fit: dict[str, Any], out: Output) -> None:
     for one in (
         f"does not fit: at least {_count(least, 'core')} needed, {proof}, and {there} there: {fit['missing']} too few",
         f"would fit: {'; '.join(would)}" if would else "no mesh of such cores is large enough",
-        "on this chip the host puts other weights into the cores on the way",
+        fit["figures"],
     ):
-        for line in wrapped(one):
+        for line in wrapped(one) if one else ():
             out.text(line)
 
 

@@ -5,6 +5,7 @@ from typing import Any
 
 from mho.commands.compile.plan_text import print_plan, wrapped
 from mho.terminal.console import Output
+from mho.units import duration
 
 __all__ = ["print_summary", "print_tiles", "summary_lines", "tile_lines"]
 
@@ -12,9 +13,8 @@ MOST_OUTPUTS = 3
 """Outputs whose errors are printed."""
 
 
-def summary_lines(summary: dict[str, Any]) -> tuple[str, str]:
+def summary_lines(summary: dict[str, Any]) -> tuple[str, ...]:
     """Size and speed of a compiled network, in words."""
-    mean, worst = summary["cycles_mean"], summary["cycles_worst"]
     least, cores = summary["cores_least"], summary["cores"]
     taken = f"{cores} core{'' if cores == 1 else 's'}"
     if least is not None and least < cores:
@@ -26,11 +26,19 @@ def summary_lines(summary: dict[str, Any]) -> tuple[str, str]:
         f"{summary['model']} on {summary['chip']} with {summary['device']}: {taken} "
         f"(schedule: {summary['schedule']}), {summary['utilisation']:.1%} of {summary['cells']:,} cells"
     )
+    how = f"predicted for inputs of the calibration{_host_between(summary)}" if summary["tiles"] else (
+        f"mean of the calibration, {summary['cycles_worst']:,} cycles at worst")
     speed = (
-        f"{summary['mvms_per_image']} MVMs an image; cycles: {mean:,.0f} in the mean of the calibration "
-        f"({summary['microseconds_mean']:.2f} us), {worst:,} at worst"
+        f"{summary['mvms_per_image']} MVMs an image; latency of an input {duration(summary, 'latency')}, interval from "
+        f"input to input {duration(summary, 'interval')}; {how}"
     )
-    return size, speed
+    return size, *wrapped(speed)
+
+
+def _host_between(summary: dict[str, Any]) -> str:
+    """What tiles wait for, that is not in a prediction."""
+    between = ", ".join(dict.fromkeys(summary.get("host_between", ())))
+    return f", with a host that answers at once between layers ({between})" if between else ""
 
 
 def redundancy_lines(summary: dict[str, Any]) -> list[str]:
@@ -48,20 +56,17 @@ def redundancy_lines(summary: dict[str, Any]) -> list[str]:
 
 
 def tile_lines(summary: dict[str, Any]) -> list[str]:
-    """How long an image takes on tiles, as predicted."""
+    """Which tile works longest, and what programs take of memories."""
     told = summary["tiles"]
     if told is None:
         return []
     worst = next(one for one in told["tiles"] if one["tile"] == told["bottleneck"])
     layers = " and ".join(worst.get("layers", []))
     tile = f"{worst['tile']} ({layers})" if layers else worst["tile"]
-    between = summary.get("host_between", [])
-    told_host = f"between layers on tiles the host does {', '.join(dict.fromkeys(between))}, taken to answer at once"
     return wrapped(
-        f"on tiles, predicted: {told['first']:,} cycles for the first image, {told['each']:,.0f} for each further one "
-        f"({told['each'] / told['f_clk_MHz']:.2f} us); the array of tile {tile} works longest, "
-        f"{worst['analog_cycles']:,.0f} of them ({worst['utilisation']:.1%}){_taken(told['tiles'])}"
-    ) + (wrapped(told_host) if between else [])
+        f"the array of tile {tile} works longest, {worst['analog_cycles']:,.0f} cycles of the interval "
+        f"({worst['utilisation']:.1%}){_taken(told['tiles'])}"
+    )
 
 
 def _taken(tiles: Sequence[dict[str, Any]]) -> str:

@@ -2,10 +2,10 @@
 
 from typing import TYPE_CHECKING, Any
 
-from mho.commands.compile.summary_text import tile_lines
+from mho.commands.compile.plan_text import wrapped
 from mho.results import score
 from mho.terminal.console import Output
-from mho.units import format_energy, format_time
+from mho.units import duration, format_energy, format_time
 
 if TYPE_CHECKING:
     from mho.results.result import Result
@@ -39,14 +39,14 @@ def print_result(result: "Result", truth: Any, budget: bool, out: Output) -> Non
         out.text()
         out.table(("seed", "score"), _per_seed(result, truth))
     out.text()
-    cycles = sum(r.cycles for r in result.runs) / (len(result.runs) * images)
-    predicted = result.work is not None and result.work.tiles is not None and options.backend == "functional"
-    out.text(
-        f"{run.mvms} MVMs; {cycles:,.1f} cycles an input = {cycles / result.f_clk_MHz:.2f} us of chip time at "
-        f"{result.f_clk_MHz:g} MHz" + ", products one after the other" * predicted
-    )
-    if result.work is not None and predicted:
-        for line in tile_lines({"tiles": result.work.tiles}):
+    facts = result.time.facts(result.f_clk_MHz)
+    for line in wrapped(
+        f"{run.mvms} MVMs; latency of an input {duration(facts, 'latency')}, interval from input to input "
+        f"{duration(facts, 'interval')} at {result.f_clk_MHz:g} MHz" + ", predicted" * result.time.predicted
+    ):
+        out.text(line)
+    if result.fit and not result.fit["fits"]:
+        for line in wrapped(result.fit["note"]):
             out.text(line)
     _print_energy(result, images, out)
     headers = ("layer", "columns", "positions", "least code", "largest code", "saturated", "clipped inputs")

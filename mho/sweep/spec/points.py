@@ -17,7 +17,7 @@ from mho.version import __version__
 
 __all__ = ["Design", "Point", "Space"]
 
-ROWS = 1
+ROWS = 2
 """Version of what a row holds."""
 
 

@@ -223,7 +223,7 @@ class _Bench:
         self._equal(trial, mode, "analog cycles", run.cycles[:, 1], analog)
         # Beyond the analog time, the holds and the overhead, an operation only waits for the result before it.
         waited = run.cycles[:, 0] - run.cycles[:, 2] - self.timing.cycles(trial.op, expected.steps)
-        first = self.timing.first_cycles(trial.op, expected.steps)
+        first = self.timing.conversion_cycles(trial.op, expected.steps)[..., 0]
         waits = trial.stall > 0 or int(first.min()) < self.cfg.output_words + _DRAIN_MARGIN
         self._equal(trial, mode, "cycles of waiting", np.minimum(waited, 0) if waits else waited, np.zeros_like(waited))
         if run.error:

@@ -8,6 +8,7 @@ import pytest
 
 from compiler import CompileOptions, compile_model, fitting_of, import_onnx, summarise
 from compiler.dry_run import dry_run
+from compiler.for_chip import compile_for_chip
 from compiler.model import FloatNetwork
 from compiler.network import Network
 from compiler.plan.steps import peak_lanes
@@ -149,3 +150,40 @@ def test_what_does_not_fit() -> None:
         chip = load_chip("neurram-core", {"mesh.columns": mesh[0], "mesh.rows": mesh[1]})
         assert (dry_run(net, chip)["fit"]["missing"] == 0) is fits
     assert not dry_run(net, load_chip("neurram"))["fit"]["would_fit"]
+
+
+@pytest.mark.parametrize(("columns", "rows"), [(1, 1), (2, 2), (3, 2), (3, 3), (4, 4)])
+def test_tiles_have_one_verdict(columns: int, rows: int) -> None:
+    """What fits, what is the least, and what would do, by the placement that compiling for tiles does."""
+    net = import_onnx(random_perceptron([20, 28, 24, 5]))
+    told = dry_run(net, load_chip("tnsa16-2x2", {"mesh.columns": columns, "mesh.rows": rows}))
+    fit, tiles, least = told["fit"], told["tiles"], 16
+    assert fit["least"] == tiles["least"] == least
+    assert (fit["missing"] == 0) is (tiles["refused"] is None) is (columns * rows >= least)
+    if columns * rows >= least:
+        return
+    assert f"{least} would do" in tiles["refused"]
+    other = dry_run(net, load_chip("tnsa16-2x2", {"mesh.columns": fit["mesh"][0], "mesh.rows": fit["mesh"][1]}))
+    assert (other["tiles"]["refused"], other["fit"]["missing"]) == (None, 0)
+    assert other["fit"]["cores"] == len(other["tiles"]["tiles"])
+    assert {core for step in other["plan"]["steps"] for core in step["cores"]} == set(range(other["fit"]["cores"]))
+    for one in fit["would_fit"]:
+        assert dry_run(net, load_chip(one["chip"]))["fit"]["missing"] == 0
+
+
+def test_gates_that_tiles_compute_are_not_the_hosts() -> None:
+    """Products of two values are the host's where it schedules cores, and the tiles' where these have programs."""
+    rng = np.random.default_rng(0)
+    weights = {"a": rng.normal(size=(6, 6)).astype("f4") / 3, "b": rng.normal(size=(6, 4)).astype("f4") / 3,
+               **{name: rng.normal(size=(6, 6)).astype("f4") / 3 for name in "cd"}}
+    nodes = [node("MatMul", "x a", "h"), node("MatMul", "x c", "g"), node("Mul", "h g", "m"),
+             node("MatMul", "m d", "n"), node("Softmax", "n", "s"), node("MatMul", "s b", "y")]
+    model = build(nodes, weights, shape=("batch", 6), output=("batch", 4)).SerializeToString()
+    x = rng.uniform(-1, 1, size=(16, 6)).astype("f4")
+    for tiles, wanted in ((False, ["Mul", "Softmax"]), (True, ["Softmax"])):
+        chip = load_chip("tnsa16-2x2", {"tile.programs": tiles})
+        made = summarise(compile_for_chip(model, chip, calibrate=x, options=CompileOptions(**FAST)))
+        for told in (dry_run(model, chip)["plan"], made["plan"]):
+            at_host = [step["operator"] for step in told["steps"] if step["place"] == "host"]
+            assert at_host == wanted
+            assert [work["operators"] for work in told["host"]][1:-1] == wanted

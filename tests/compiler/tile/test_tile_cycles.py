@@ -53,7 +53,7 @@ def test_an_image_takes_no_less_than_the_array_that_works_longest(case: tuple[Ne
     network, x = case
     found = expected_cycles(network, x)
     assert len(found.ends) == IMAGES + 1
-    assert found.first > found.each > found.analog[found.bottleneck] > 0
+    assert found.latency > found.interval > found.analog[found.bottleneck] > 0
     assert set(found.analog) == set(network.tiles.programs)  # type: ignore[union-attr]
     busy = [one["utilisation"] for one in found.facts()["tiles"]]
-    assert max(busy) == found.analog[found.bottleneck] / found.each <= 1
+    assert max(busy) == found.analog[found.bottleneck] / found.interval <= 1

@@ -59,7 +59,7 @@ def test_rows_in_turn_are_the_rows_of_the_layer(pad: int, stride: int, duplicate
         alone, _ = network(pad, stride, 1)
         told = [expected_cycles(replace(net, tiles=tile_code(code)), x)
                 for net, code in ((made, programs), (alone, tile_programs(alone)))]
-        assert told[0].each < 0.6 * told[1].each
+        assert told[0].interval < 0.6 * told[1].interval
 
 
 @pytest.mark.slow
@@ -70,7 +70,7 @@ def test_copies_work_all_the_time_where_what_feeds_them_has_a_tile() -> None:
     layers = [tile for k in code.placed.parts for tile in code.placed.members[k]]
     assert code.placed.members[0][0] not in layers
     told = expected_cycles(replace(made, tiles=tile_code(code)), x)
-    assert told.each < 1.05 * max(told.analog.values())
+    assert told.interval < 1.05 * max(told.analog.values())
 
 
 def test_copies_that_gain_nothing_are_not_made() -> None:
@@ -135,8 +135,8 @@ def test_layers_of_one_position_are_dealt_images(tmp_path: Path) -> None:
                 np.testing.assert_array_equal(wanted[value - 3 + turn][own], lanes[own])
                 assert not wanted[value - 3 + turn][~own].any()
     told = [expected_cycles(replace(net, tiles=tile_code(tile_programs(net))), x) for net in (made, alone)]
-    assert told[0].each < 0.5 * told[1].each
-    assert told[0].each < 1.05 * max(told[0].analog.values())
+    assert told[0].interval < 0.5 * told[1].interval
+    assert told[0].interval < 1.05 * max(told[0].analog.values())
     assert programs.instructions > 0
     with_tiles = replace(made, tiles=tile_code(tile_programs(made)))
     with_tiles.save(tmp_path / "n.mho")

@@ -80,7 +80,7 @@ def test_fit_writes_a_device(lab: Path, capsys: pytest.CaptureFixture[str], mode
     assert "wrote mine.toml" in captured.err
     device = mho.Device.load("mine.toml").model
     content = json.loads((lab / "fit.json").read_text())
-    assert content.pop("format") == 1
+    assert content.pop("format") == 2
     assert content == device.to_dict()
     assert device.fit.command.startswith("mho device fit lab.csv")
     assert device.name == "my-cells"

@@ -52,7 +52,7 @@ def test_a_dry_run_writes_nothing_and_says_what_would_fit(tmp_path: Path, capsys
     assert "neurram (3 of 48 cores)" in text
     assert sorted(p.name for p in tmp_path.iterdir()) == ["m.json", "m.onnx"]
     told = json.loads((tmp_path / "m.json").read_text())
-    assert told.pop("format") == 1
+    assert told.pop("format") == 2
     assert told == mho.plan(tmp_path / "m.onnx", "neurram-core")
     assert told["plan"]["weights"] == 300 * 200 + 200 * 4
     assert told["tiles"] is None

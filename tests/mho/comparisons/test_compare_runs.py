@@ -11,20 +11,25 @@ import pytest
 from macro_models.errors import InputError
 from mho.cli import run
 from mho.commands.compare.runs import series_of
-from mho.comparisons.runs import Run, compare, differing, read_run
+from mho.comparisons.runs import Run, compare, costs, differing, read_run
 from mho.figures.compare import figure_of_runs
+from mho.version import JSON_FORMAT
 from tests.mho.test_device_figures import laid_out
 
 
 def write(
-    path: Path, scores: list[float], *, time_s: float = 0.0, device: str = "a", images: int = 400, **more: Any
+    path: Path, scores: list[float], *, time_s: float = 0.0, device: Any = "a", images: int = 400, **more: Any
 ) -> str:
     """The JSON of a run, as far as a comparison reads it."""
     measure = more.pop("measure", "accuracy")
-    content = {
-        "hashes": {"network": "n", "chip": "c", "device": device, "input": more.pop("input", "i")},
-        "device": {"name": device, "law": {"model": "", "source": device}, "source": device}, "model": "m",
-        "options": {"time_s": time_s, "device": device, "seeds": list(range(len(scores)))}, "images": images,
+    name = device if isinstance(device, str) else device["name"]
+    content: dict[str, Any] = {
+        "format": JSON_FORMAT, "chip": {"name": "c", "adc": {"bits": 8}}, "fit": {"fits": True, "note": ""},
+        "hashes": {"network": "n", "chip": "c", "device": name, "input": more.pop("input", "i")},
+        "device": device if name != device else {
+            "name": device, "law": {"model": "", "source": device}, "source": device},
+        "model": "m",
+        "options": {"time_s": time_s, "device": name, "seeds": list(range(len(scores)))}, "images": images,
         "results": [{"seed": k, measure: v} for k, v in enumerate(scores)], **more,
     }
     path.write_text(json.dumps(content))
@@ -90,7 +95,8 @@ def test_what_differs_is_named(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "[]", "{}", '{"results": []}', '{"results": [{"seed": "x", "accuracy": 1}]}', "nul"]
+    "text", ["", "[]", '{"format": 2}', '{"format": 2, "results": []}',
+             '{"format": 2, "results": [{"seed": "x", "accuracy": 1}]}', "nul"]
 )
 def test_what_is_no_run_is_one_sentence(tmp_path: Path, text: str) -> None:
     path = tmp_path / "no.json"
@@ -126,9 +132,30 @@ def test_the_figure_has_a_line_for_each_kind_of_run(tmp_path: Path) -> None:
 
 
 def test_json_of_another_format_is_refused_by_its_number(tmp_path: Path) -> None:
-    write(tmp_path / "old.json", [0.9, 0.8])  # before there was a number
-    write(tmp_path / "now.json", [0.9, 0.8], format=1)
-    assert read_run(str(tmp_path / "old.json")).scores == read_run(str(tmp_path / "now.json")).scores
-    path = write(tmp_path / "new.json", [0.9, 0.8], format=2)
-    with pytest.raises(InputError, match=r"new\.json: has JSON of format 2; this version reads 1: run it again$"):
-        read_run(path)
+    read_run(write(tmp_path / "now.json", [0.9, 0.8]))
+    for number, said in ((JSON_FORMAT + 1, JSON_FORMAT + 1), (1, 1), (None, 1)):  # before there was a number
+        content = json.loads((tmp_path / "now.json").read_text())
+        content.pop("format")
+        path = tmp_path / "other.json"
+        path.write_text(json.dumps(content if number is None else content | {"format": number}))
+        match = rf"other\.json: has JSON of format {said}; this version reads {JSON_FORMAT}: run it again$"
+        with pytest.raises(InputError, match=match):
+            read_run(str(path))
+
+
+def test_keys_of_the_chip_and_the_device_are_named_whatever_they_are_called(tmp_path: Path) -> None:
+    """A chip file of its own name differs in its keys, too; costs stand side by side with their ratio."""
+    cost = {"latency_us": 4.0, "interval_us": 2.0, "energy": {"total_pJ": 10.0}}
+    first = read_run(write(tmp_path / "a.json", [0.9], cost=cost))
+    chip = {"name": "mine", "adc": {"bits": 6}, "core": {"lines": 16}}
+    law = {"name": "a", "law": {"model": "pcm", "source": "a"}, "source": "a"}
+    second = read_run(write(
+        tmp_path / "b.json", [0.9], chip=chip, device=law, cost=cost | {"interval_us": 1.0, "energy": None}))
+    named = {each.key: (each.first, each.second) for each in differing(first, second)}
+    assert named == {
+        "chip.name": ("c", "mine"), "chip.adc.bits": (8, 6), "chip.core.lines": (None, 16),
+        "device.law.model": ("", "pcm"),
+    }
+    took = {each.key: (each.first, each.second, each.ratio) for each in costs(first, second)}
+    assert took == {
+        "latency_us": (4.0, 4.0, 1.0), "interval_us": (2.0, 1.0, 0.5), "energy.total_pJ": (10.0, None, None)}

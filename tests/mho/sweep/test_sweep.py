@@ -53,7 +53,7 @@ def test_rows_are_what_runs_give(swept: Path, tiny: Tiny) -> None:
     result = net.run(tiny.x[:40], time="1d", seeds=3)
     of_run = [row for row in found if row["adc.bits"] == 6 and row["time_s"] == 86400.0]
     assert [row["accuracy"] for row in of_run] == list(result.accuracies(tiny.y[:40]))
-    assert [row["cycles"] * 40 for row in of_run] == pytest.approx(list(result.cycles))
+    assert [row["interval_cycles"] * 40 for row in of_run] == pytest.approx(list(result.cycles))
     assert {row["images"] for row in of_run} == {40}
 
 

@@ -14,7 +14,7 @@ from mho.sweep.search.search import chosen
 from mho.sweep.spec.points import Space
 from mho.sweep.spec.spec import Search
 
-OBJECTIVES = (("accuracy", True), ("time_us", False))
+OBJECTIVES = (("accuracy", True), ("interval_us", False))
 
 
 def test_front_by_definition() -> None:
@@ -27,7 +27,7 @@ def test_front_by_definition() -> None:
         for i in range(len(cost))
     ]
     assert list(~front(cost)) == beaten
-    found = costs([{"accuracy": 0.5, "time_us": 2.0}, {"time_us": 1.0}], OBJECTIVES)
+    found = costs([{"accuracy": 0.5, "interval_us": 2.0}, {"interval_us": 1.0}], OBJECTIVES)
     assert found.tolist() == [[-0.5, 2.0], [np.inf, 1.0]]
 
 
@@ -51,7 +51,7 @@ def searched(values: NDArray[np.float64], search: Search) -> list[int]:
 
     def evaluate(numbers: Sequence[int]) -> list[dict[str, Any]]:
         asked.extend(numbers)
-        return [{"accuracy": values[n, 0], "time_us": values[n, 1]} for n in numbers]
+        return [{"accuracy": values[n, 0], "interval_us": values[n, 1]} for n in numbers]
 
     chosen(SHAPE, ORDERED, search, evaluate)
     return asked
@@ -81,7 +81,7 @@ def test_random_is_a_tenth_of_the_front() -> None:
 def test_a_search_goes_on_where_it_was(sweep_text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("optuna")
     monkeypatch.setenv("MHO_CACHE", str(tmp_path / "cache"))
-    objectives = 'objectives = {relative_error = "min", cycles = "min"}'
+    objectives = 'objectives = {relative_error = "min", interval_cycles = "min"}'
     wanted = f'[search]\nmethod = "pareto"\nevaluations = 7\nbatch = 2\n{objectives}\n'
     text = sweep_text.replace('["1s", "1d"]', '["1s", "1h", "1d", "9d", "1y"]').replace("seeds = 3", "seeds = 2")
     path = tmp_path / "sweep.toml"

@@ -1,0 +1,71 @@
+"""How long operations of a core take, whatever its kind: from the times of their conversions."""
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from macro_models.exact.operation import MvmOperation
+
+__all__ = ["ConversionTiming", "Drain"]
+
+
+@dataclass(frozen=True)
+class Drain:
+    """How a result leaves a core while the next conversion runs.
+
+    Parameters
+    ----------
+    latency
+        Cycles from the end of the last conversion to the first word at the output.
+    row_words
+        Words of a result that leave the counters in a cycle.
+    rows
+        Cycles in which all do.
+    settle
+        Cycles beyond those until the counters may take the next result.
+    """
+
+    latency: int
+    row_words: int
+    rows: int
+    settle: int = 0
+
+
+class ConversionTiming(ABC):
+    """Cycles of operations, which are conversions one behind the other; ``steps`` are the decrements that were made.
+
+    Members
+    -------
+    overhead_cycles
+        Cycles of each conversion beyond its operations at the pins: the result moves to its bank, the next operation
+        takes its place.
+    """
+
+    overhead_cycles: ClassVar[int] = 1
+
+    @abstractmethod
+    def conversion_cycles(self, op: MvmOperation, steps: ArrayLike) -> NDArray[np.int64]:
+        """Cycles at the pins of each conversion, (..., conversions), for ``steps`` of shape (..., segments)."""
+
+    @abstractmethod
+    def worst_cycles(self, op: MvmOperation) -> int:
+        """The most that :meth:`cycles` can be."""
+
+    def analog_cycles(self, op: MvmOperation, steps: ArrayLike) -> NDArray[np.int64]:
+        """Cycles of the operations at the pins, for ``steps`` of shape (..., segments); of shape (...)."""
+        return self.conversion_cycles(op, steps).sum(axis=-1)
+
+    def cycles(self, op: MvmOperation, steps: ArrayLike) -> NDArray[np.int64]:
+        """Cycles from the start of an operation to the earliest start of the next, of the same shape.
+
+        This is what a core's own counter grows by, unless the macro holds or the last result is still being read.
+        """
+        return (self.conversion_cycles(op, steps) + self.overhead_cycles).sum(axis=-1)
+
+    def whole_cycles(self, op: MvmOperation, analog: NDArray[np.int64]) -> NDArray[np.int64]:
+        """:meth:`cycles` where those at the pins are counted already, in ``analog`` of any shape."""
+        conversions = self.conversion_cycles(op, np.zeros(op.segments, dtype=np.int64)).shape[-1]
+        return analog + self.overhead_cycles * conversions

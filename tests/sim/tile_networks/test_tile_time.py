@@ -1,0 +1,45 @@
+"""How long inputs take on tiles: what is predicted of a run is what co-simulation of the same run shows."""
+
+import numpy as np
+import pytest
+
+from compiler.for_chip import compile_for_chip
+from compiler.options import CompileOptions
+from hw.config import load_chip
+from sim.executor import execute
+from sim.functional import FunctionalBackend
+from sim.tile_networks.backend import TileCosimBackend
+from tests.compiler.importer.onnx_models import build, node
+
+IMAGES = 6
+
+
+@pytest.mark.cosim
+@pytest.mark.slow
+@pytest.mark.parametrize("chip", ["tnsa16-2x2", "pwm16-2x2"])
+def test_latency_and_interval_are_those_of_co_simulation(chip: str) -> None:
+    rng = np.random.default_rng(1)
+    weights = {"a": (rng.normal(size=(7, 7)) / 3).astype("f4"), "b": (rng.normal(size=(4, 7)) / 3).astype("f4")}
+    nodes = [node("Gemm", "x a", "h", transB=1), node("Relu", "h", "r"), node("Gemm", "r b", "y", transB=1)]
+    x = rng.uniform(-1, 1, size=(16, 7)).astype("f4")
+    model = build(nodes, weights, shape=("batch", 7), output=("batch", "b")).SerializeToString()
+    options = CompileOptions(seeds=1, samples=16)
+    network = compile_for_chip(model, load_chip(chip), calibrate=x, options=options)
+    predicted = execute(network, FunctionalBackend(), x[:IMAGES], seed=2, timed=True)
+    backend = TileCosimBackend(optimise=False)
+    try:
+        seen = execute(network, backend, x[:IMAGES], seed=2, timed=True)
+        alone = execute(network, backend, x[:1], seed=2, timed=True)
+    finally:
+        backend.close()
+    np.testing.assert_array_equal(predicted.outputs, seen.outputs)
+    assert predicted.time is not None
+    assert seen.time is not None
+    assert (predicted.time.predicted, seen.time.predicted) == (True, False)
+    assert predicted.time.latency == pytest.approx(seen.time.latency, rel=0.01)
+    assert predicted.time.interval == pytest.approx(seen.time.interval, rel=0.01)
+    # Of one input the latency is seen, and the interval predicted.
+    assert alone.time is not None
+    assert alone.time.predicted
+    assert alone.time.latency == pytest.approx(seen.time.latency, rel=0.01)
+    assert 0 < alone.time.interval < alone.time.latency
