@@ -26,6 +26,7 @@ from compiler.mapping.faults import FaultMaps
 from compiler.mapping.redundancy import Redundancy, place_within
 from compiler.model import FloatNetwork
 from compiler.model.centred import centred
+from compiler.model.operators.bounds import budget
 from compiler.network import CoreImage, Network
 from compiler.network.ranges import InputRange, calibration_warnings
 from compiler.options import CompileOptions
@@ -40,6 +41,9 @@ __all__ = ["FIRST_INPUTS", "NO_ERROR", "check_shape", "compile_model", "core_ima
 ERROR_OF_NUMBERS = 0.06
 """Error by noise of the cells up to which outputs that are numbers take no more of them: with rounding it is 0.1."""
 
+COMPILE_WORK = 6e10
+"""Nanoseconds that the host's operators of a model may take while it is calibrated."""
+
 NO_ERROR = 1e-9
 """Error of a weight below which cells have none."""
 
@@ -47,6 +51,7 @@ FIRST_INPUTS = 128
 """Inputs of a run that serve for calibration where none are given."""
 
 
+@budget(COMPILE_WORK)
 def compile_model(
     model: str | Path | bytes | onnx.ModelProto | FloatNetwork,
     chip: Chip,

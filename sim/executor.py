@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from compiler.compile import check_shape
 from compiler.input_time import InputTime
 from compiler.inputs import load_inputs
+from compiler.model.evaluated import host_work
 from compiler.network import Network
 from macro_models import MacroModel, Masks, family
 from macro_models.devices import Device, load_device
@@ -200,17 +201,19 @@ def execute(
     batches = -(-len(x) // backend.batch(program, batch))
     batch = -(-len(x) // max(batches, 1))
     outputs = np.empty((len(x), len(program.output.scale)))
-    for first in range(0, len(x), max(batch, 1)):
-        part = x[first : first + batch]
-        lanes, clipped = program.input.compute_counted(part)
-        account.begin(first, lanes, clipped)
-        images = np.arange(first_image + first, first_image + first + len(part), dtype=np.uint64)
-        made = backend.run(program, masks, lanes, images, account)
-        outputs[first : first + len(part)] = program.output.compute(made)
-        if progress:
-            progress(first + len(part), len(x))
+    with host_work(len(x)):
+        for first in range(0, len(x), max(batch, 1)):
+            part = x[first : first + batch]
+            lanes, clipped = program.input.compute_counted(part)
+            account.begin(first, lanes, clipped)
+            images = np.arange(first_image + first, first_image + first + len(part), dtype=np.uint64)
+            made = backend.run(program, masks, lanes, images, account)
+            outputs[first : first + len(part)] = program.output.compute(made)
+            if progress:
+                progress(first + len(part), len(x))
+        by_name = network.model.finish_all(outputs)
     return Execution(
-        by_name=network.model.finish_all(outputs), codes=account.codes, codes_by_layer=account.codes_by_layer,
+        by_name=by_name, codes=account.codes, codes_by_layer=account.codes_by_layer,
         layers=account.layers, core_cycles=account.core_cycles, exact=account.exact,
         mvms=network.mvms_per_image * len(x),
         cycles=account.cycles, seconds=account.seconds,
@@ -243,7 +246,9 @@ def _input_time(
 
 def float_outputs(network: Network, x: Any) -> NDArray[Any]:
     """The model in floating point: the first line of an error budget."""
-    return network.model.compute(check_shape(load_inputs(x), network.model))
+    inputs = check_shape(load_inputs(x), network.model)
+    with host_work(len(inputs)):
+        return network.model.compute(inputs)
 
 
 def quantised_outputs(network: Network, backend: "Backend", x: Any, **options: Any) -> Execution:

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from threading import Lock
 from typing import Any
 
@@ -116,7 +117,8 @@ class FunctionalBackend(HostScheduled):
                 return self._run(program, masks, lanes, images, account)
         with products_by(self._arrays), ThreadPoolExecutor(self._threads) as pool:
             made = list(pool.map(
-                lambda part, own: self._run(program, masks, lanes[part], images[part], own), parts, heard
+                lambda part, own, within: within.run(self._run, program, masks, lanes[part], images[part], own),
+                parts, heard, [copy_context() for _ in parts],
             ))
         for spent in zip(*(own.spending for own in heard), strict=True):
             account.spent(np.concatenate([cycles for cycles, _ in spent]), sum(seconds for _, seconds in spent))

@@ -41,17 +41,21 @@ from compiler.importer.values.products import einsum, join, parse_einsum
 from compiler.importer.values.resampling import interpolates, resample, resampling
 from compiler.inputs import Inputs
 from compiler.model import FloatNetwork, HostOp, Output
-from compiler.model.onnx_run import ML_DOMAIN
+from compiler.model.operators.bounds import budget
+from compiler.model.operators.run import ML_DOMAIN
 from macro_models.errors import InputError, argument
 
 __all__ = ["import_onnx"]
 
 Array = NDArray[Any]
 
+IMPORT_WORK = 6e10
+"""Nanoseconds that the operators of a model may take while it is run on samples."""
 MOST_DIFFERENCE = 2e-3
 """Of what is imported from what the model gives, relative to its largest number."""
 
 
+@budget(IMPORT_WORK)
 def import_onnx(
     model: str | Path | bytes | onnx.ModelProto, *, output: str | None = None,
     frozen: Mapping[str, Array] | None = None, shapes: Mapping[str, Sequence[int]] | None = None,

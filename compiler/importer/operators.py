@@ -12,7 +12,7 @@ from compiler.importer.reading.recurrent import RECURRENT
 from compiler.importer.reading.regions import ARRAY, AT_THE_END, NATURAL, POINTWISE
 from compiler.importer.reading.rewrite import REWRITES
 from compiler.importer.values.movers import MOVERS
-from compiler.model.onnx_run import RUNNABLE, RUNNABLE_ML
+from compiler.model.operators.run import RUNNABLE, RUNNABLE_ML
 
 __all__ = ["OPERATORS", "listed", "page"]
 

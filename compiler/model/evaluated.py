@@ -7,6 +7,7 @@ step whose operators are functions of one value alone is done by a table that it
 
 import math
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -16,9 +17,12 @@ import onnx
 from numpy.typing import NDArray
 from onnx import TensorProto, numpy_helper
 
-from compiler.model.onnx_run import MOST_ELEMENTS, run_node, runnable, widen
+from compiler.model.operators.bounds import budget
+from compiler.model.operators.external import external_tensors
+from compiler.model.operators.run import MOST_ELEMENTS, MOST_OF_ALL, run_node, runnable, widen
+from macro_models.errors import InputError
 
-__all__ = ["Evaluated"]
+__all__ = ["Evaluated", "host_work"]
 
 Float = NDArray[np.float64]
 
@@ -32,9 +36,16 @@ APART = ELEMENT | frozenset((
 """Operators of which the same is true of the samples of a batch, where these are the first dimension."""
 BLOCK = 256
 """Samples that are done at once where their bits are those of each alone."""
+SAMPLE_WORK, FEWEST = 5e8, 10
+"""Nanoseconds of work of a step for a sample, and samples whose work a step may take at least."""
 EXACT, DIRECTIONS = 96, 8
 """Elements up to which gradients are taken one by one; directions at random that stand for those of more."""
 CLASSES = frozenset(("Softmax", "LogSoftmax", "Sigmoid", "ArgMax", "Hardmax", "TopK"))
+
+
+def host_work(samples: int) -> AbstractContextManager[None]:
+    """What operators of the host may do for so many samples."""
+    return budget(SAMPLE_WORK * max(FEWEST, samples))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,7 +53,8 @@ class Evaluated:
     """Operators of ONNX on one or several values.
 
     ``model`` holds the bytes of an ONNX model with one output, whose inputs and output have the shapes of one sample;
-    inputs are side by side in what is taken. Nothing in it can do more than :func:`~compiler.model.onnx_run.run_node`.
+    inputs are side by side in what is taken. Nothing of it is carried out before it is run, and nothing in it can do
+    more than :func:`~compiler.model.operators.run.run_node`.
     ``pointwise`` says that it is a function of each element of its one input, whatever the shape.
     """
 
@@ -68,6 +80,8 @@ class Evaluated:
         """
         try:
             proto = onnx.load_model_from_string(self.model.tobytes())
+            if any(external_tensors(proto)):
+                raise ValueError("its weights are in other files")
             onnx.checker.check_model(proto)
         except Exception as error:
             raise ValueError(f"it is no ONNX model: {' '.join(str(error).split())[:100]}") from None
@@ -138,6 +152,14 @@ class Evaluated:
         """Elements of all inputs."""
         return sum(math.prod(_dims(v)) for v in self.proto.graph.input)
 
+    @property
+    def blank(self) -> NDArray[Any]:
+        """Zeros, or empty text, of the type and shape of its output for a sample."""
+        (value,) = self.proto.graph.output
+        kind = value.type.tensor_type.elem_type
+        text = kind == TensorProto.STRING
+        return np.zeros(_dims(value), np.str_ if text else onnx.helper.tensor_dtype_to_np_dtype(kind))
+
     @cached_property
     def whole(self) -> NDArray[np.bool_]:
         """Which of the elements that are taken are whole numbers, of shape (taken,)."""
@@ -159,9 +181,16 @@ class Evaluated:
         graph = self.proto.graph
         opset = next(o.version for o in self.proto.opset_import if o.domain == "")
         values = dict(self._constants) | {v.name: x for v, x in zip(graph.input, inputs, strict=True)}
-        for node in graph.node:
-            made = run_node(node, [values[name] if name else None for name in node.input], opset)
-            values.update({name: x for name, x in zip(node.output, made, strict=True) if name and x is not None})
+        room = MOST_OF_ALL - sum(x.size for x in values.values())
+        with host_work(sum(x.size for x in inputs) // max(1, self.taken)):
+            for node in graph.node:
+                try:
+                    made = run_node(node, [values[name] if name else None for name in node.input], opset, room=room)
+                except ValueError as error:
+                    where = node.name[:60] or node.op_type
+                    raise InputError(f"work of the host, node {where!r} ({node.op_type}): {error}") from None
+                room -= sum(x.size for x in made if x is not None)
+                values.update({name: x for name, x in zip(node.output, made, strict=True) if name and x is not None})
         return values[graph.output[0].name]
 
     def samples(self, x: NDArray[Any]) -> NDArray[Any]:

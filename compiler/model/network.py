@@ -23,7 +23,8 @@ from compiler.model.stages import Combine, Linear, Step
 __all__ = ["BATCH_POSITIONS", "FloatNetwork", "HostOp", "LinearLayer", "Output"]
 
 BATCH_POSITIONS = 32768
-"""Positions of a batch of images that are in flight at once: what bounds the memory."""
+BATCH_ELEMENTS = 1 << 27
+"""Positions, and elements of all values, of a batch of images that are in flight at once: what bounds the memory."""
 
 
 @lru_cache(maxsize=16)
@@ -335,7 +336,8 @@ class FloatNetwork:
 
     def last(self, x: NDArray[Any], threads: int = 1) -> NDArray[np.float64]:
         """The result of the last step, (batch, elements), which the outputs are made of, by so many threads."""
-        most = max(1, BATCH_POSITIONS // self.most_positions)
+        elements = self.features + sum(step.operation.size for step in self.steps)
+        most = max(1, min(BATCH_POSITIONS // self.most_positions, BATCH_ELEMENTS // elements))
         parts = [x[k : k + most] for k in range(0, max(len(x), 1), most)]
         if threads == 1 or len(parts) == 1:
             return np.concatenate([self._last(part) for part in parts])

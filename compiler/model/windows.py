@@ -12,7 +12,7 @@ from macro_models.exact.window import Window, recover
 
 __all__ = ["Windows", "transposed_pads", "windows"]
 
-MOST_INDICES = 1 << 27
+MOST_INDICES = 1 << 25
 """Elements of all windows of a channel."""
 PAD_MODES = ("NOTSET", "SAME_UPPER", "SAME_LOWER", "VALID")
 

@@ -159,6 +159,7 @@ def read_archive(path: Path, kind: ArchiveKind = NETWORK) -> tuple[dict[str, Any
             raise InputError(f"{path}: is no {kind.noun} (it has no {kind.index} or no checksum)")
         if _checksum(memoryview(data)[:-_DIGITS]) != data[-_DIGITS:]:
             raise InputError(f"{path}: was altered after it was written (its checksum does not match); {kind.remake}")
+        kind.check(path, sum(info.file_size for info in archive.infolist()))
         if archive.getinfo(kind.index).file_size > _MOST_INDEX:
             raise InputError(f"{path}: is no {kind.noun} (its {kind.index} has more than {_MOST_INDEX} bytes)")
         content = json.loads(archive.read(kind.index))

@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 
 from compiler.model import FloatNetwork, HostOp, Output
+from compiler.model.network import evaluated_at_the_end
+from compiler.model.operators.bounds import MOST_ELEMENTS
 from compiler.network.archive import Arrays
 from compiler.network.stage_file import COUNT, read_steps, write_all
 from macro_models.files.schema import FLAG, JSON, TEXT, Choice, ListOf, Nullable, Number, Optional, Table, Whole
@@ -64,11 +66,26 @@ def _read_output(one: Mapping[str, Any], last: int) -> Output:
     output = Output(
         name=one["output_name"], host=tuple(HostOp(**op) for op in one["host"]), first=first, size=size
     )
-    # Whether the host's operators fit each other is seen by doing them; a table must have an entry for each class.
-    classes = count if any(op.kind == "look_up" for op in output.host) else 3
-    for start in range(0, classes, 1024):
-        output.finish(np.eye(min(1024, classes - start), last, first + start))
+    _check_host(output, last)
     return output
+
+
+def _check_host(output: Output, last: int) -> None:
+    """That the host's operators fit each other, on a row of zeros; those of ONNX are not carried out."""
+    made, classes = np.zeros((1, last))[:, output.elements], 0
+    for op in output.host:
+        if op.kind == "onnx":
+            step = evaluated_at_the_end(op.parameters["model"])
+            if step.taken != made.size:
+                raise ValueError(f"its operators take {step.taken} elements, not {made.size}")
+            made = step.blank
+            continue
+        if op.kind == "look_up" and len(op.parameters["table"]) < classes:
+            raise ValueError(f"its table has {len(op.parameters['table'])} entries for {classes} classes")
+        classes = made.shape[op.parameters["axis"]] if op.kind == "argmax" else classes
+        made = op.compute(made)
+        if made.size > MOST_ELEMENTS:
+            raise ValueError(f"output {output.name!r} has more than {MOST_ELEMENTS} elements")
 
 
 class _HostOp:

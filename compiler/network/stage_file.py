@@ -14,6 +14,7 @@ from numpy.typing import DTypeLike, NDArray
 
 from compiler.model.functions import TABLES
 from compiler.model.layer import LinearLayer
+from compiler.model.operators.bounds import MOST_ELEMENTS, MOST_OF_ALL
 from compiler.model.stages import Combine, Evaluated, Gather, Linear, Map, Maximum, Step
 from compiler.network.archive import Arrays
 from compiler.program import Call, Host, Layer, Stage
@@ -40,8 +41,6 @@ __all__ = [
 
 MOST = 1e30
 """Largest magnitude of a number in the units of a model."""
-MOST_ELEMENTS = 1 << 26
-"""Elements of a value."""
 _WIDE = 1 << 31
 MOST_TURNS = 7
 """Copies of a layer that are dealt images, at most."""
@@ -235,12 +234,13 @@ def _read_all(
     kinds: dict[str, type], content: object, prefix: str, arrays: Arrays, elements: int, layers: Sequence[Layer] = ()
 ) -> tuple[list[tuple[Any, tuple[int, ...]]], int]:
     """Operations with the numbers of the values that they take, and the elements of the last value."""
-    made, parts, called = [elements], [], [0] * len(layers)
+    made, parts, called, total = [elements], [], [0] * len(layers), elements
     for k, one in enumerate(ListOf(JSON, least=1).read(f"{arrays.path}: {prefix}s", content)):
         where = f"{arrays.path}: {prefix}{k}"
         kind = kinds[Choice(tuple(kinds)).read(f"{where}.kind", one.get("kind"))]
         inputs = ListOf(Whole(0, k), least=1).read(f"{where}.inputs", one.get("inputs"))
         sizes = {"taken": sum(made[value] for value in inputs), "layers": len(layers)}
+        Whole(1, MOST_ELEMENTS).read(f"{where}: elements of its inputs", sizes["taken"])
         known = {}
         if kind is Linear and "layer_of" in one:
             layer = known["layer"] = _shared(parts, Whole(0, k).read(f"{where}.layer_of", one["layer_of"]), where)
@@ -272,6 +272,7 @@ def _read_all(
         each = sizes.get("elements", sizes["taken"])
         made.append(sizes["outputs"] * sizes["positions"] if "positions" in sizes else each)
         Whole(1, MOST_ELEMENTS).read(f"{where}: elements", made[-1])
+        total = Whole(1, MOST_OF_ALL).read(f"{where}: elements of all values so far", total + made[-1])
         parts.append((operation, inputs))
     for number, layer in enumerate(layers):
         Choice((layer.positions,)).read(f"{arrays.path}: layer{number}: positions of its calls", called[number])

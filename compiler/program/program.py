@@ -3,7 +3,7 @@
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
@@ -11,13 +11,15 @@ from numpy.typing import NDArray
 
 from compiler.program.ends import InputStage, OutputStage
 from compiler.program.layer import Call, Layer, RunMvm, run_call
-from compiler.program.stage import Stage
-from macro_models.exact.vector import Encode, WeightedSum
+from compiler.program.stage import Host, Stage
+from macro_models.exact.vector import Encode, Largest, Product, Select, WeightedSum
 
 __all__ = ["Program", "RunLayer", "Watch", "batch_size"]
 
 POSITIONS = 16384
-"""Positions of a batch of images that are in flight at once: what bounds the memory of a run."""
+ELEMENTS = 1 << 27
+"""Positions, and elements of all values, of a batch of images that are in flight at once: what bounds the memory of a
+run."""
 
 Lanes = NDArray[np.int16]
 
@@ -96,6 +98,22 @@ class Program:
         """Most positions at which a layer is computed at once."""
         return max((len(call.patches) for call in self.calls), default=1)
 
+    @cached_property
+    def elements(self) -> int:
+        """Elements of all values together."""
+        sizes = [len(self.input.scale)]
+        for stage in self.stages:
+            op = stage.operation
+            if isinstance(op, Call):
+                sizes.append(self.layers[op.layer].outputs * len(op.patches))
+            elif isinstance(op, Host):
+                sizes.append(op.step.size)
+            elif isinstance(op, (Select, Largest, WeightedSum)):
+                sizes.append(len(op.index))
+            else:
+                sizes.append(len(op.left) if isinstance(op, Product) else sum(sizes[v] for v in stage.inputs))
+        return sum(sizes)
+
     def check(self) -> None:
         """Raises ValueError unless the widths of the vector unit suffice and windows are those of their patches.
 
@@ -121,7 +139,7 @@ class Program:
 
 def batch_size(program: Program, most: int) -> int:
     """Images that may be in flight at once, at most ``most``."""
-    return max(1, min(most, POSITIONS // program.most_positions))
+    return max(1, min(most, POSITIONS // program.most_positions, ELEMENTS // program.elements))
 
 
 def _made(op: Any, lanes: Lanes, notice: Notice | None) -> Lanes:

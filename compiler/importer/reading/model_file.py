@@ -12,12 +12,13 @@ import onnx.version_converter
 from google.protobuf.message import DecodeError, Message
 from numpy.typing import NDArray
 from onnx import TensorProto, numpy_helper
-from onnx.external_data_helper import load_external_data_for_tensor
 
 from compiler.inputs import Inputs, NamedInputs
-from compiler.model.onnx_run import MOST_ELEMENTS
+from compiler.model.operators.bounds import MOST_ELEMENTS
+from compiler.model.operators.external import external_tensors, location
 from macro_models.errors import InputError, argument
-from macro_models.files import FileKind, read_file
+from macro_models.files import FileKind, open_file, read_file
+from macro_models.files.memory import size_text
 
 __all__ = [
     "MAX_OPSET", "MIN_OPSET", "check_shapes", "external_files", "first_line", "freeze", "load", "modern", "opset_of",
@@ -30,6 +31,11 @@ FIRST_OPSET = 8
 OLD_BROADCAST = frozenset(("Add", "Sub", "Mul", "Div", "Pow", "PRelu", "And", "Or", "Equal", "Greater", "Less", "Gemm"))
 """Operators that had to say how they broadcast."""
 MODEL = FileKind("ONNX model", 1 << 31)
+_PARTS: dict[int, int] = dict.fromkeys((TensorProto.INT4, TensorProto.UINT4), 8)
+"""Numbers of a type in four bytes, where numpy's type has a byte for each."""
+_DEEPEST = 64
+MOST_NODES = 1 << 16
+"""Nodes of a model, with those of functions for each call."""
 
 Array = NDArray[Any]
 
@@ -53,8 +59,31 @@ def load(model: str | Path | bytes | onnx.ModelProto) -> tuple[str, onnx.ModelPr
         proto.CopyFrom(model)
     # Before version 4 constants had to be inputs, too; not every exporter knew.
     proto.ir_version = max(proto.ir_version, 4) if proto.ir_version else 0
+    _check_calls(where, proto)
     _load_external(where, proto, folder)
     return where, proto
+
+
+def _check_calls(where: str, proto: onnx.ModelProto) -> None:
+    """Refuse functions that call themselves, and those that are too much once they are written out."""
+    bodies = {(f.domain, f.name): f.node for f in proto.functions}
+    sizes: dict[tuple[str, str], int] = {}
+
+    def size(nodes: Iterable[onnx.NodeProto], within: frozenset[tuple[str, str]]) -> int:
+        total = 0
+        for node in nodes:
+            name = node.domain, node.op_type
+            if name in within or len(within) > _DEEPEST:
+                raise InputError(f"{where}: its function {node.op_type!r} calls itself, or {_DEEPEST} others in turn")
+            if name in bodies and name not in sizes:
+                sizes[name] = size(bodies[name], within | {name})
+            total += 1 + sizes.get(name, 0)
+            total += sum(size(g.node, within) for a in node.attribute for g in (a.g, *a.graphs) if g.node)
+            if total > MOST_NODES:
+                raise InputError(f"{where}: has more than {MOST_NODES} nodes once its functions are written out")
+        return total
+
+    size(proto.graph.node, frozenset())
 
 
 def opset_of(where: str, proto: onnx.ModelProto) -> int:
@@ -198,15 +227,6 @@ def _check_text(where: str, message: Message) -> None:
                 raise InputError(f"{where}: {field.name} must be text in UTF-8, not {item!r}")
 
 
-def _external(proto: onnx.ModelProto) -> list[tuple[TensorProto, str]]:
-    """Tensors in other files, and the names of those."""
-    tensors = [*proto.graph.initializer, *(a.t for node in proto.graph.node for a in node.attribute)]
-    return [
-        (tensor, next((e.value for e in tensor.external_data if e.key == "location"), ""))
-        for tensor in tensors if tensor.data_location == TensorProto.EXTERNAL
-    ]
-
-
 def external_files(path: Path) -> list[str]:
     """Names of the files beside a model that hold its weights.
 
@@ -215,22 +235,40 @@ def external_files(path: Path) -> list[str]:
     InputError
         If it is no model.
     """
-    return [name for _, name in _external(_parse(read_file(path, MODEL), str(path)))]
+    return [location(tensor) for tensor in external_tensors(_parse(read_file(path, MODEL), str(path)))]
 
 
 def _load_external(where: str, proto: onnx.ModelProto, folder: Path | None) -> None:
-    for tensor, name in _external(proto):
-        if folder is None or "\0" in name or not (folder / name).is_file():
+    """Weights from files in the folder of the model, or below it; of links counts where they lead."""
+    room = MODEL.most or 0
+    for tensor in list(external_tensors(proto)):
+        name = location(tensor)
+        path = None if folder is None or "\0" in name else (folder / name).resolve()
+        if folder is None or path is None or not path.is_file() or not path.is_relative_to(folder.resolve()):
             raise InputError(
                 f"{where}: weights {tensor.name!r} are in the file {name!r}, which is not beside the model"
             )
-        MODEL.check(folder / name, (folder / name).stat().st_size)
         try:
-            load_external_data_for_tensor(tensor, str(folder))
-        except (OSError, ValueError, onnx.checker.ValidationError) as error:
+            kind = onnx.helper.tensor_dtype_to_np_dtype(tensor.data_type)
+            first, length = (int(location(tensor, key) or 0) for key in ("offset", "length"))
+        except (KeyError, ValueError) as error:
+            raise InputError(f"{where}: weights {tensor.name!r} cannot be read: {first_line(error)}") from None
+        # Types of less than a byte are two or four to a byte.
+        count = -(-math.prod(tensor.dims) * 4 * kind.itemsize // _PARTS.get(tensor.data_type, 4))
+        room -= count
+        if min(tensor.dims, default=0) < 0 or first < 0 or length not in (0, count) or room < 0:
             raise InputError(
-                f"{where}: weights {tensor.name!r} cannot be read from {name!r}: {first_line(error)}"
-            ) from None
+                f"{where}: weights {tensor.name!r} of shape {list(tensor.dims)} cannot be {length} bytes of {name!r}; "
+                f"{count} are needed, and a model may have {size_text(MODEL.most or 0)}"
+            )
+        with open_file(path, MODEL) as (stream, size):
+            if first + count > size:
+                raise InputError(
+                    f"{where}: weights {tensor.name!r} cannot be read from {name!r}: it has {size} bytes, not the "
+                    f"{first + count} that are needed"
+                )
+            stream.seek(first)
+            tensor.raw_data = stream.read(count)
         tensor.data_location = TensorProto.DEFAULT
         del tensor.external_data[:]
 

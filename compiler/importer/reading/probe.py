@@ -16,11 +16,12 @@ from numpy.typing import NDArray
 from onnx import numpy_helper
 
 from compiler.importer.graph import Graph, Input, Op
-from compiler.importer.reading.model_file import first_line
+from compiler.importer.reading.model_file import MOST_NODES, first_line
 from compiler.importer.reading.rewrite import REWRITES, dequantised_again
 from compiler.importer.reading.subgraphs import SUBGRAPHS
 from compiler.importer.values.spatial import check_convolution
-from compiler.model.onnx_run import MOST_ELEMENTS, run_node, runnable, widen
+from compiler.model.operators.bounds import spend
+from compiler.model.operators.run import MOST_ELEMENTS, MOST_OF_ALL, run_node, runnable, widen
 from macro_models.errors import InputError, argument
 
 __all__ = ["NodeError", "Values", "known", "probe", "read_graph", "samples", "sentence"]
@@ -28,6 +29,8 @@ __all__ = ["NodeError", "Values", "known", "probe", "read_graph", "samples", "se
 Array = NDArray[Any]
 Values = dict[str, Array]
 
+WRITTEN = 5e5
+"""Nanoseconds of a node of a graph inside of another one, each time that it is written out."""
 LONGEST = 200
 """Characters of a sentence about nodes, without the name of the file."""
 
@@ -132,15 +135,19 @@ def probe(graph: Graph, feeds: Mapping[str, Array]) -> tuple[Graph, Values]:
     result = replace(graph, constants=constants, ops=[], shapes={}, types={}, warnings=list(graph.warnings))
     for name, value in feeds.items():
         result.shapes[name], result.types[name] = value.shape, value.dtype
-    queue, users = graph.ops[::-1], graph.users()
+    queue, users, written, room = graph.ops[::-1], graph.users(), 0, MOST_OF_ALL
     for op in queue:
         if op.kind == "DynamicQuantizeLinear" and not dequantised_again(op, users, graph):
             raise NodeError(sentence(op, "its scale is of the whole batch, and its integers are used without it"))
     while queue:
-        op = queue.pop()
+        op, written = queue.pop(), written + 1
+        if written > MOST_NODES:
+            raise NodeError(f"it has more than {MOST_NODES} nodes once loops and recurrent layers are written out")
         try:
             if op.kind in SUBGRAPHS:
-                queue.extend(reversed(SUBGRAPHS[op.kind](op, result)))
+                parts = SUBGRAPHS[op.kind](op, result)
+                spend(WRITTEN * len(parts))
+                queue.extend(reversed(parts))
                 continue
             computed = [i for i in op.inputs if i and i not in constants]
             op = _of_one(op, result)
@@ -153,7 +160,7 @@ def probe(graph: Graph, feeds: Mapping[str, Array]) -> tuple[Graph, Values]:
                 # Its sentences say more than those of the evaluation.
                 x, w, b = (None if x is None else x.shape for x in (*inputs, None)[:3])
                 check_convolution(x or (), w or (), b, op.attrs)
-            made = run_node(op.proto, inputs, graph.opset, wide=bool(computed))
+            made = run_node(op.proto, inputs, graph.opset, wide=bool(computed), room=room)
         except (ValueError, LookupError, TypeError, ArithmeticError, MemoryError) as error:
             raise NodeError(sentence(op, " ".join(str(error).split()) or "it cannot be evaluated")) from error
         if op.kind in ("Shape", "Size"):
@@ -161,6 +168,7 @@ def probe(graph: Graph, feeds: Mapping[str, Array]) -> tuple[Graph, Values]:
         for name, value in zip(op.outputs, made, strict=False):
             if not name or value is None:
                 continue
+            room -= value.size
             result.shapes[name], result.types[name] = value.shape, value.dtype
             (values if computed else constants)[name] = value
         if computed:

@@ -16,7 +16,7 @@ from compiler.importer.values.movers import MOVERS, data_inputs
 from compiler.importer.values.products import parse_einsum
 from compiler.importer.values.resampling import interpolates, resampling
 from compiler.model.evaluated import Evaluated
-from compiler.model.onnx_run import ML_DOMAIN, is_float_type, ml_opset, widen
+from compiler.model.operators.run import ML_DOMAIN, is_float_type, ml_opset, widen
 
 __all__ = ["ARRAY", "AT_THE_END", "HOST", "NATURAL", "POINTWISE", "TABLE", "TAIL", "evaluated", "form_regions", "inner"]
 

@@ -21,7 +21,7 @@ from compiler.importer.values.spatial import (
     transposed_convolution,
     weighted,
 )
-from compiler.model.onnx_run import is_float
+from compiler.model.operators.run import is_float
 
 __all__ = ["HANDLERS", "Attributes", "Value", "weights"]
 

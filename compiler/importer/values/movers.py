@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from compiler.importer.graph import Op
 from compiler.importer.values.flow import Flow, Unsupported
 from compiler.importer.values.node import Node
-from compiler.model.onnx_run import is_float, run_node
+from compiler.model.operators.run import is_float, run_node
 from compiler.model.stages import Gather
 from macro_models.exact.vector import PAD
 

@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 from compiler.importer.graph import Graph, Op
 from compiler.importer.values.flow import Flow
 from compiler.importer.values.spatial import combined
-from compiler.model.onnx_run import run_node
+from compiler.model.operators.run import run_node
 from macro_models.exact.vector import PAD
 
 __all__ = ["interpolates", "resample", "resampling"]

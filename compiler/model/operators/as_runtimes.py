@@ -9,8 +9,8 @@ import onnx
 from numpy.typing import NDArray
 from onnx import TensorProto, helper
 
-from compiler.model.coupling import probabilities
-from compiler.model.reference import run_as_is
+from compiler.model.operators.coupling import probabilities
+from compiler.model.operators.reference import run_as_is
 from compiler.model.windows import transposed_pads, windows
 
 __all__ = ["SPECIAL", "SPECIAL_ML", "Special"]
@@ -101,19 +101,34 @@ def _batch_normalization(node: onnx.NodeProto, x: Sequence[Any], opset: int, wid
 
 
 def _transposed(node: onnx.NodeProto, x: Sequence[Any], opset: int, wide: bool) -> list[Array | None] | None:
-    """ConvTranspose with pads in place of the shape that it makes; its groups one after the other."""
+    """ConvTranspose: all windows at once for each element of the kernel, in the order in which the reference adds."""
     attrs = {a.name: helper.get_attribute_value(a) for a in node.attribute}
-    groups = int(attrs.get("group", 1))
-    if groups == 1 and "output_shape" not in attrs:
-        return None
-    pads = attrs.get("pads")
-    if "output_shape" in attrs:
-        pads, attrs["auto_pad"] = transposed_pads(x[0].shape[2:], x[1].shape[2:], attrs), None
-    one = _copy(node, group=1, pads=pads, output_shape=None, auto_pad=attrs.get("auto_pad"))
-    parts = [np.split(x[0], groups, axis=1), np.split(x[1], groups, axis=0)]
-    parts += [np.split(x[2], groups)] if len(x) > 2 and x[2] is not None else []
-    made = [run_as_is(one, inputs, opset)[0] for inputs in zip(*parts, strict=True)]
-    return [np.concatenate([m for m in made if m is not None], axis=1)]
+    data, weight, size = x[0], x[1], x[0].shape[2:]
+    kernel, rank, groups = weight.shape[2:], len(size), int(attrs.get("group", 1))
+    steps, gaps, extra = (
+        [int(v) for v in attrs.get(name, [default] * rank)]
+        for name, default in (("strides", 1), ("dilations", 1), ("output_padding", 0))
+    )
+    pads = transposed_pads(size, kernel, attrs)
+    full = [s * (n - 1) + e + (k - 1) * d + 1
+            for n, k, s, d, e in zip(size, kernel, steps, gaps, extra, strict=True)]
+    held = weight.reshape(groups, weight.shape[0] // groups, -1)
+    parts = np.split(data.reshape(*data.shape[:2], -1), groups, axis=1)
+    made = np.zeros((len(data), weight.shape[1] * groups, *full), dtype=data.dtype)
+    for group, image in np.ndindex(groups, len(data)):
+        columns = np.matmul(held[group].T, parts[group][image]).reshape(weight.shape[1], *kernel, *size)
+        first = group * weight.shape[1]
+        for at in np.ndindex(*kernel):
+            places = tuple(slice(k * d, k * d + s * (n - 1) + 1, s)
+                           for k, d, s, n in zip(at, gaps, steps, size, strict=True))
+            made[(image, slice(first, first + weight.shape[1]), *places)] += columns[(slice(None), *at)]
+    cut, grown = [slice(None)] * 2, [(0, 0)] * 2
+    for before, after, length in zip(pads[:rank], pads[rank:], full, strict=True):
+        cut.append(slice(max(0, before), length - max(0, after)))
+        grown.append((max(0, -before), max(0, -after)))
+    made = np.pad(made[tuple(cut)], grown)
+    bias = x[2] if len(x) > 2 else None
+    return [made if bias is None else made + bias.reshape(-1, *[1] * rank)]
 
 
 def _pool(node: onnx.NodeProto, x: Sequence[Any], opset: int, wide: bool) -> list[Array | None] | None:
