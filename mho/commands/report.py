@@ -34,7 +34,7 @@ __all__ = ["report_command"]
 )
 @click.option(
     "--activity", metavar="F.fst", type=READS,
-    help="Waveforms of the run (mho run --backend cosim --waves): energy of the logic by block and by tile.",
+    help="Waveforms of the run (mho run --backend cosim --waves), FST or VCD: energy of the logic by block and by tile.",
 )
 @click.option(
     "--memories", metavar="LIB", type=READS, multiple=True,
