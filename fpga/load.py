@@ -81,7 +81,7 @@ def load(
     _check_report(file, digest)
     tool = _loader()
     note(f"loading {len(data):,} bytes into the {'flash of the ' if flash else ''}{board.title} ...")
-    command = [tool, *_way(board, cable, remote), *_where(board, flash), str(file)]
+    command = [tool, *_way(board, cable, remote), *_where(board, flash), str(file.absolute())]
     child = Child(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     try:
         output = child.communicate(timeout=_TIMEOUT_S)[0].decode(errors="replace")

@@ -13,16 +13,21 @@ __all__ = ["main"]
 def main() -> NoReturn:
     """Run the command line of this process, and end it."""
     interrupt.install()
-    closed = _open_standard_streams()
     # Before numpy is imported: the products are so small that threads of the linear algebra only wait for each other.
     for name in VARIABLES:
         os.environ.setdefault(name, "1")
-    from mho.cli import run
-
+    os.environ["MPLBACKEND"] = "agg"  # files are drawn, whatever windows the user's own scripts want
     try:
+        closed = _open_standard_streams()
+        from mho.cli import run
+
         code = 1 if closed else run(sys.argv[1:])
     except KeyboardInterrupt:  # a second one
         code = interrupt.CODE
+    except (ImportError, MemoryError, OSError) as error:  # Python itself may not be loaded
+        reason = getattr(error, "strerror", None) or str(error) or "there is not enough memory"
+        os.write(2, f"error: {reason}\n".encode())
+        code = 1
     interrupt.end(code)
 
 

@@ -4,6 +4,7 @@ A subcommand's module is imported when the subcommand is called, so that help an
 """
 
 import errno
+import re
 import sys
 import tempfile
 import traceback
@@ -102,11 +103,20 @@ _OF_THE_SYSTEM = (
 """What the machine refuses, with a sentence of its own, and is no defect."""
 
 
-def _system_failure(error: OSError, argv: list[str]) -> int:
-    """The sentence of what the machine refused: a file, memory for a process."""
-    if error.errno not in _OF_THE_SYSTEM:
-        return _report_defect(error, argv)
-    return _fail(f"{'' if error.filename is None else f'{error.filename}: '}{error.strerror}", 1)
+_NO_MEMORY = re.compile(r"failed to map segment|cannot allocate memory|can't start new thread", re.IGNORECASE)
+"""What libraries say that were not loaded for want of memory, and of threads."""
+
+
+def _of_the_system(error: BaseException) -> str:
+    """The sentence of what the machine refused, a file or memory, where that is behind an error; else nothing."""
+    link: BaseException | None = error
+    while link is not None:
+        if isinstance(link, MemoryError) or _NO_MEMORY.search(str(link)):
+            return "there is not enough memory"
+        if isinstance(link, OSError) and link.errno in _OF_THE_SYSTEM:
+            return f"{'' if link.filename is None else f'{link.filename}: '}{link.strerror}"
+        link = link.__cause__ or link.__context__
+    return ""
 
 
 def run(argv: list[str]) -> int:
@@ -142,7 +152,7 @@ def _failure(error: Exception, argv: list[str]) -> int:
             return _fail("what was given is nested too deeply", 1)
         case BrokenPipeError():  # the reader went away, which is no error of ours
             return 1
-        case OSError():
-            return _system_failure(error, argv)
+        case _ if sentence := _of_the_system(error):
+            return _fail(sentence, 1)
         case _:  # the last line of defence
             return _report_defect(error, argv)

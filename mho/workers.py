@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager, suppress
+from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection
 from multiprocessing.connection import wait as wait_for
 from pathlib import Path
@@ -187,6 +188,7 @@ class _Pool:
         self._given = self._work.path / "given"
         # A copy of this process has the end that this one closes, too.
         given = self._ends, self._ended if start == "fork" else None, self._given
+        _start_tracker()
         self._pool = ProcessPoolExecutor(jobs, context, _begin, given)
         self._jobs, self._begun, self._what = jobs, False, (begin, arguments)
 
@@ -230,6 +232,22 @@ class _Pool:
         self._ends.close()
         self._pool.shutdown(wait=True, cancel_futures=True)
         self._work.close()
+
+
+def _start_tracker() -> None:
+    """Start the process that removes what processes share, so that it does, and says nothing, however these end.
+
+    It is deaf to SIGINT and SIGTERM; what is blocked it inherits, and its warnings are of an end of ours by a signal.
+    """
+    blocked, before = signal.pthread_sigmask(signal.SIG_BLOCK, _TERMINAL), os.environ.get("PYTHONWARNINGS")
+    os.environ["PYTHONWARNINGS"] = "ignore"
+    try:
+        resource_tracker.ensure_running()
+    finally:
+        del os.environ["PYTHONWARNINGS"]
+        if before is not None:
+            os.environ["PYTHONWARNINGS"] = before
+        signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
 
 
 def _write(path: Path, what: object) -> None:

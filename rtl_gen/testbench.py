@@ -90,43 +90,32 @@ _TAB = "\t"
 """What a recipe of make begins with."""
 
 
-def _makefile(design: Design, models: tuple[str, ...]) -> str:
-    sources = " \\\n  ".join(f"$(HERE)/../{path}" for path in design.rtl)
-    macro = " ".join(f"$(HERE)/{path}" for path in models)
+def _makefile(design: Design) -> str:
+    """By the runner of cocotb, which takes any names of files, and Verilators that cocotb's own make refuses."""
     return f"""# cocotb 2: `make`, `make SIM=verilator` (with the contract of the macro's pins), `make WAVES=1`.
-HERE := $(patsubst %/,%,$(dir $(abspath $(lastword $(MAKEFILE_LIST)))))
 SIM ?= icarus
-TOPLEVEL_LANG = verilog
 COCOTB_TOPLEVEL ?= {design.top}
 # A test of your own: a Python file in this folder, without its ending.
 COCOTB_TEST_MODULES ?= bench_{design.top}
 
 # Sources of a top of your own, and of another macro.
 USER_SOURCES ?=
-MACRO ?= {macro}
+MACRO ?=
 
-VERILOG_SOURCES = \\
-  {sources} \\
-  $(MACRO) $(USER_SOURCES)
+HERE = "$$(dirname "$(strip $(MAKEFILE_LIST))")"
 
-ifeq ($(SIM),verilator)
-# By the runner of cocotb, which takes Verilators that its make refuses.
 .PHONY: all clean
 all:
-{_TAB}SIM=verilator COCOTB_TOPLEVEL=$(COCOTB_TOPLEVEL) USER_SOURCES="$(USER_SOURCES)" WAVES=$(WAVES) \\
+{_TAB}SIM=$(SIM) COCOTB_TOPLEVEL=$(COCOTB_TOPLEVEL) USER_SOURCES="$(USER_SOURCES)" WAVES=$(WAVES) \\
 {_TAB}  MACRO="$(MACRO)" COCOTB_TEST_MODULES=$(COCOTB_TEST_MODULES) \\
-{_TAB}  $(shell cocotb-config --python-bin) -m pytest -q -s -p no:cacheprovider $(HERE)/test_{design.top}.py
+{_TAB}  $(shell cocotb-config --python-bin) $(HERE)/test_{design.top}.py
 clean:
-{_TAB}rm -rf $(HERE)/sim_build_verilator
-else
-COMPILE_ARGS += $(if $(filter icarus,$(SIM)),-g2005) $(if $(WAVES),-DSTATE_NAMES)
-include $(shell cocotb-config --makefiles)/Makefile.sim
-endif
+{_TAB}rm -rf $(HERE)/sim_build_*
 """
 
 
 def _runner(design: Design, models: tuple[str, ...]) -> str:
-    return f'''"""Runs the bench by pytest: `pytest`, `SIM=verilator pytest`."""
+    return f'''"""Runs the bench: `pytest`, `SIM=verilator pytest`, or as a program."""
 
 import os
 from pathlib import Path
@@ -170,6 +159,10 @@ def test_{design.top}():
     total, failed = get_results(results)
     assert total
     assert not failed
+
+
+if __name__ == "__main__":
+    test_{design.top}()
 '''
 
 
@@ -194,4 +187,4 @@ def model_texts(design: Design, models: tuple[str, ...]) -> tuple[dict[str, str]
 
 def runner_files(design: Design, models: tuple[str, ...]) -> dict[str, str]:
     """What runs the bench: by pytest, by make."""
-    return {f"test_{design.top}.py": _runner(design, models), "Makefile": _makefile(design, models)}
+    return {f"test_{design.top}.py": _runner(design, models), "Makefile": _makefile(design)}

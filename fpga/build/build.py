@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
+from shutil import move
 
 from fpga.boards import Board, BoardDesign, find_board
 from fpga.build.report import Usage, abc_failed, error_line, overfull, read_usage, unroutable
@@ -17,6 +18,7 @@ from fpga.top import VerilogTop, board_top
 from hw.board import AnyConfig, TilesConfig
 from hw.config import Chip
 from macro_models.errors import InputError, ToolError
+from macro_models.files.scripts import plain_folder
 from macro_models.output import cannot_write, check_folder
 from macro_models.workspace import Workspace
 from sim.build.children import GivenUp, run_tool
@@ -199,7 +201,7 @@ def build(
     check_folder(folder)
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
-        with Workspace("fpga", folder.parent) as work:
+        with Workspace("fpga", plain_folder(folder.parent)) as work:
             return _build(board, cfg, tools, work, folder, note)
     except OSError as error:
         raise cannot_write(folder, error) from None
@@ -221,9 +223,9 @@ def synthesise(
     check_memory(board, cfg)
     tools = find_toolchain(board, flow)
     folder.mkdir(parents=True, exist_ok=True)
-    with Workspace("fpga", folder.parent) as work:
+    with Workspace("fpga", plain_folder(folder.parent)) as work:
         _synthesise(board, cfg, tools, work, note)
-        (work / f"{_NAME}_netlist.v").replace(folder / f"{board.name}_netlist.v")
+        move(work / f"{_NAME}_netlist.v", folder / f"{board.name}_netlist.v")
 
 
 def _build(
@@ -286,4 +288,4 @@ def _deliver(board: Board, work: Path, folder: Path) -> None:
         f"{_NAME}{family.bitstream}": f"{board.name}{family.bitstream}", "report.json": "report.json",
     }
     for name, target in names.items():
-        (work / name).replace(folder / target)
+        move(work / name, folder / target)

@@ -11,6 +11,7 @@ from functools import cached_property
 from hw.config.commands import CommandTable, parse_commands
 from hw.config.keys import ChipError, check_section, key, shown
 from hw.config.pin_map import IDENTIFIER, PinConnection, PinPart, parse_pins, parse_slice
+from macro_models.files.scripts import NAME
 
 __all__ = ["DOMAINS", "MacroSection"]
 
@@ -29,7 +30,7 @@ class MacroSection:
     """
 
     module: str = key(
-        "", "Name of the macro's module.", pattern=IDENTIFIER, expects="a Verilog module name",
+        "", "Name of the macro's module.", pattern=NAME, expects="a Verilog module name",
         shapes=("adapter",),
     )
     files: tuple[str, ...] = key(
@@ -38,7 +39,7 @@ class MacroSection:
     )
     wrapper: str = key(
         "", "Module of your own around the macro, which is synthesised; the pins are then its pins.",
-        pattern=rf"({IDENTIFIER})?", expects="a Verilog module name", shapes=("adapter",),
+        pattern=rf"({NAME})?", expects="a Verilog module name", shapes=("adapter",),
     )
     rtl: tuple[str, ...] = key(
         (), "Sources of the wrapper, relative to this file.", pattern=r".+", expects="file names",
@@ -84,7 +85,9 @@ class MacroSection:
         for table, kind in (("extra", "a port of the top"), ("power", "a net"), ("ground", "a net")):
             for pin, name in getattr(self, table).items():
                 path = f"macro.{table}.{pin}"
-                if not isinstance(name, str) or not re.fullmatch(IDENTIFIER, name):
+                if not re.fullmatch(IDENTIFIER, pin):
+                    raise ChipError(path, f"{path} must be the name of a pin, as PIN")
+                if not isinstance(name, str) or not re.fullmatch(NAME, name):
                     raise ChipError(path, f"{path} must be the name of {kind}, not {shown(name)}")
 
         for pin, domain in self.domains.items():

@@ -11,6 +11,7 @@ from hw.config.keys import ChipError, shown
 __all__ = ["FORMS", "IDENTIFIER", "PinConnection", "PinPart", "parse_pins", "parse_slice"]
 
 IDENTIFIER = r"[A-Za-z_][A-Za-z0-9_$]*"
+"""Of a pin, which scripts name in braces alone; names of modules, nets and ports are :data:`NAME`."""
 _SLICE = rf"(?P<name>{IDENTIFIER})(\[(?P<left>\d{{1,6}})(:(?P<right>\d{{1,6}}))?\])?"
 _CONSTANT = re.compile(r"(?P<size>\d{1,4})'(?P<base>[bdh])(?P<digits>[0-9A-Fa-f_]+)")
 _OPEN = re.compile(r"open\(\s*(\d{1,4})\s*\)")

@@ -1,6 +1,8 @@
 """The one way in which a file is opened and read: regular files only, no more bytes than their kind can need."""
 
 import csv
+import gzip
+import io
 import os
 import stat
 import struct
@@ -15,7 +17,7 @@ from typing import BinaryIO
 from macro_models.errors import InputError
 from macro_models.files.memory import available_bytes, size_text
 
-__all__ = ["FileKind", "decode_text", "open_file", "read_file", "read_text", "reading"]
+__all__ = ["FileKind", "decode_text", "open_file", "read_file", "read_text", "reading", "unpacked"]
 
 _DAMAGE = (
     ValueError, TypeError, LookupError, ArithmeticError, RuntimeError, EOFError, struct.error, zlib.error,
@@ -96,6 +98,19 @@ def read_file(path: str | Path, kind: FileKind) -> bytes:
             data += more
             kind.check(path, len(data))
         return data
+
+
+def unpacked(path: str | Path, data: bytes, kind: FileKind) -> bytes:
+    """What a gzip file holds, piece by piece, so that it may claim anything; other bytes as they are."""
+    if data[:2] != b"\x1f\x8b":
+        return data
+    parts, size = [], 0
+    with reading(path, kind), gzip.GzipFile(fileobj=io.BytesIO(data)) as stream:
+        while part := stream.read(1 << 20):
+            parts.append(part)
+            size += len(part)
+            kind.check(path, size)
+    return b"".join(parts)
 
 
 def decode_text(path: str | Path, data: bytes, kind: FileKind) -> str:

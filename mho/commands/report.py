@@ -1,6 +1,5 @@
 """``mho report``: what a run left as one page."""
 
-import io
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -34,7 +33,7 @@ __all__ = ["report_command"]
 )
 @click.option(
     "--activity", metavar="F.fst", type=READS,
-    help="Waveforms of the run (mho run --backend cosim --waves): energy of the logic by block and by tile.",
+    help="Waveforms of the run (mho run --backend cosim --waves), FST or VCD: energy of the logic by block and tile.",
 )
 @click.option(
     "--memories", metavar="LIB", type=READS, multiple=True,
@@ -113,6 +112,7 @@ def _told(facts: "Facts") -> dict[str, Any]:
 
 def _write_figures(found: "list[Facts]", folder: Path) -> int:
     """Figures of all runs, by the names of run and figure."""
+    from mho.figures.run import figure_bytes
     from mho.report.figures import figures_of
     from mho.report.page import figure_svg
 
@@ -122,8 +122,6 @@ def _write_figures(found: "list[Facts]", folder: Path) -> int:
         for name, _, _, figure in figures_of(facts):
             base = folder / (name if len(found) == 1 else f"{facts.name}-{name}")
             write_output(base.with_suffix(".svg"), figure_svg(figure, name, inline=False).encode())
-            buffer = io.BytesIO()
-            figure.savefig(buffer, format="pdf", metadata={"CreationDate": None})
-            write_output(base.with_suffix(".pdf"), buffer.getvalue())
+            write_output(base.with_suffix(".pdf"), figure_bytes(figure, "pdf"))
             count += 1
     return count

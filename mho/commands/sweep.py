@@ -33,13 +33,18 @@ def _example(context: click.Context, _param: click.Parameter, wanted: bool) -> N
 @click.argument("sweep", metavar="SWEEP.toml", type=READS)
 @click.option("-o", "--output", metavar="DIR", type=_FOLDER, required=True, help="Folder of the rows and tables.")
 @click.option("--jobs", type=int, metavar="N", help="Processes (default: one for each processor, if memory allows).")
-@click.option("--dask", metavar="ADDRESS", type=WORD, help="Scheduler of a Dask cluster, as in tcp://host:8786.")
+@click.option("--dask", metavar="ADDRESS", type=WORD, help="Scheduler of a Dask cluster, as in tls://host:8786.")
+@click.option(
+    "--dask-security", metavar="DIR", type=READS, help="ca.pem, cert.pem and key.pem for tls:// (default: Dask's own)."
+)
 @click.option(
     "--example", is_flag=True, is_eager=True, expose_value=False, callback=_example,
     help="Print a small sweep to begin with, and stop.",
 )
 @common_options
-def sweep_command(sweep: str, output: str, jobs: int | None, dask: str | None, out: Output) -> None:
+def sweep_command(
+    sweep: str, output: str, jobs: int | None, dask: str | None, dask_security: str | None, out: Output
+) -> None:
     """Run combinations of what a file lists, and say which are the best trade-offs.
 
     A row is a network on a chip with a device, of a seed, at a time and a temperature: a function of these alone,
@@ -52,6 +57,8 @@ def sweep_command(sweep: str, output: str, jobs: int | None, dask: str | None, o
 
     if jobs is not None and dask is not None:
         raise InputError("--jobs and --dask exclude each other")
+    if dask_security is not None and (dask is None or not dask.startswith("tls://")):
+        raise InputError(f"--dask-security is for --dask tls://HOST:PORT, not for {dask or 'no --dask'}")
     spec = load_spec(Path(sweep))
     rows = min(spec.size, spec.search.evaluations or spec.size) * len(spec.seeds)
     out.note(f"{rows:,} rows{'' if spec.search.method == 'grid' else ' at most'}: {_says(spec)}")
@@ -61,7 +68,8 @@ def sweep_command(sweep: str, output: str, jobs: int | None, dask: str | None, o
     else:
         from mho.sweep.cluster import on_cluster
 
-        options["open_workers"] = on_cluster(dask, out.note)
+        certificates = None if dask_security is None else Path(dask_security)
+        options["open_workers"] = on_cluster(dask, out.note, certificates)
     folder = Folder(Path(output))
     with out.progress("sweeping") as progress:
         found = run_sweep(spec, folder, progress=progress, **options)

@@ -25,6 +25,7 @@ P = ParamSpec("P")
 __all__ = [
     "COLOURS",
     "draw_codes",
+    "figure_bytes",
     "in_style",
     "new_figure",
     "plot_device",
@@ -82,9 +83,19 @@ def save_figure(figure: Figure, path: str | os.PathLike[str], *, dpi: int = 200)
     kind = Path(path).suffix.removeprefix(".").lower()
     if kind not in figure.canvas.get_supported_filetypes():
         raise InputError(f"{os.fspath(path)}: the name must end in .png, .pdf or .svg, not {kind!r}")
+    write_output(path, figure_bytes(figure, kind, dpi=dpi))
+
+
+def figure_bytes(figure: Figure, kind: str, *, name: str = "mho", **options: Any) -> bytes:
+    """A figure as a file of a format: the same bytes whenever it is drawn, with names inside that are made of ``name``.
+
+    ``options`` are those of Matplotlib's ``savefig``.
+    """
+    dated = {"svg": {"Date": None, "Creator": None}, "pdf": {"CreationDate": None}}
     buffer = io.BytesIO()
-    figure.savefig(buffer, format=kind, dpi=dpi)
-    write_output(path, buffer.getvalue())
+    with rc_context({"svg.hashsalt": name}):
+        figure.savefig(buffer, format=kind, metadata=dated.get(kind), **options)
+    return buffer.getvalue()
 
 
 def draw_codes(axes: Axes, codes: Mapping[str, NDArray[np.integer]]) -> None:

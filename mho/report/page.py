@@ -1,6 +1,5 @@
 """One self-contained HTML page of one run or several: words, figures and tables, nothing from a network."""
 
-import io
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from html import escape
@@ -12,6 +11,7 @@ from matplotlib.figure import Figure
 
 from macro_models.files import reading
 from mho.comparisons.runs import MEASURES
+from mho.figures.run import figure_bytes
 from mho.report.facts import RUN, Facts
 from mho.report.figures import figures_of
 from mho.report.layers import layer_table
@@ -181,10 +181,8 @@ def _value(value: float | None, unit: str = "") -> str:
 
 def figure_svg(figure: Figure, name: str, *, inline: bool) -> str:
     """A figure as SVG; ``inline``: without a background, and what is black takes the colour of the page's text."""
-    buffer = io.StringIO()
-    with rc_context({"svg.hashsalt": name, "svg.fonttype": "none"}):
-        figure.savefig(buffer, format="svg", transparent=inline, metadata={"Date": None, "Creator": None})
-    text = buffer.getvalue()
+    with rc_context({"svg.fonttype": "none"}):
+        text = figure_bytes(figure, "svg", name=name, transparent=inline).decode()
     if not inline:
         return text
     text = text[text.index("<svg"):]

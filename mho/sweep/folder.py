@@ -5,6 +5,7 @@ A row's file gets its name when it is whole, so that whatever is killed, nothing
 
 import csv
 import fcntl
+import hashlib
 import io
 import json
 from collections.abc import Iterator, Sequence
@@ -67,15 +68,15 @@ class Folder:
         return self._rows / name[:2] / f"{name}.json"
 
     def find(self, name: str) -> Row | None:
-        """The row of a point, or None where it is not done. A file that is damaged is a row that is not done."""
+        """The row of a point, or None where it is not done: its file is not there, or is not as it was written."""
         path = self._file(name)
         if not path.exists():
             return None
         try:
-            row = json.loads(read_text(path, _ROW))
-        except (InputError, ValueError):
+            kept = json.loads(read_text(path, _ROW))
+            return kept["row"] if kept["sha256"] == _seal(name, kept["row"]) else None
+        except (InputError, ValueError, TypeError, LookupError, RecursionError):
             return None
-        return row if isinstance(row, dict) and row.get("point") == name else None
 
     def keep(self, row: Row) -> None:
         """Keep a row that is done."""
@@ -84,7 +85,8 @@ class Folder:
             path.parent.mkdir(exist_ok=True)
         except OSError as error:
             raise cannot_write(path, error) from None
-        write_output(path, (json.dumps(row, allow_nan=False) + "\n").encode())
+        sealed = {"sha256": _seal(row["point"], row), "row": row}
+        write_output(path, (json.dumps(sealed, allow_nan=False) + "\n").encode())
 
     def write_json(self, name: str, content: Any) -> Path:
         """A file of the folder."""
@@ -102,6 +104,11 @@ class Folder:
         path = self.path / f"{name}.csv"
         write_output(path, text.getvalue().encode())
         return [path, *_parquet(self.path / f"{name}.parquet", columns, rows)]
+
+
+def _seal(point: str, row: Row) -> str:
+    """The hash of a row, and of its point, since the row of another one is whole, too."""
+    return hashlib.sha256(f"{point} {json.dumps(row, allow_nan=False)}".encode()).hexdigest()
 
 
 def _parquet(path: Path, columns: Sequence[str], rows: Sequence[Row]) -> list[Path]:

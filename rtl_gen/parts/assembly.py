@@ -11,6 +11,7 @@ from hw.host.registers import RegisterMap
 from hw.kinds import core_blocks
 from macro_models.errors import InputError
 from macro_models.files import read_text
+from macro_models.files.scripts import plain_file
 from rtl_gen.emit import boundary, file_name
 from rtl_gen.ip_xact import ip_xact
 from rtl_gen.kinds import macro_texts_of
@@ -135,9 +136,10 @@ def _wrapper_texts(chip: Chip) -> dict[str, str]:
     """The user's own wrapper around the macro, which is synthesised with the core."""
     texts: dict[str, str] = {}
     for path in rtl_files(chip):
-        if f"{_WRAPPER}/{path.name}" in texts:
+        name = f"{_WRAPPER}/{plain_file(path.name)}"
+        if name in texts:
             raise InputError(f"macro.rtl must not have two files of one name, as {path.name}")
-        texts[f"{_WRAPPER}/{path.name}"] = read_text(path, VERILOG)
+        texts[name] = read_text(path, VERILOG)
     return texts
 
 

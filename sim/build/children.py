@@ -105,7 +105,8 @@ def run_tool(
         try:
             child = Child(
                 command, cwd=folder, stdin=subprocess.DEVNULL, stdout=output or errors, stderr=errors,
-                env={**os.environ, "TMPDIR": str(folder.absolute())},
+                # Relative, since Yosys and Icarus write it into scripts, whatever the folder's path has in it.
+                env={**os.environ, "TMPDIR": "."},
             )
         except OSError as error:
             raise ToolError(f"{name} cannot be started ({error.strerror})") from None

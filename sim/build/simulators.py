@@ -16,10 +16,9 @@ from sim.build.toolchain import (
     hash_files,
     require_cocotb,
     require_tool,
-    run_logged,
     tool_version,
 )
-from sim.build.verilate import compile_verilator, compiler_key, hardware_hash
+from sim.build.verilate import compile_icarus, compile_verilator, compiler_key, hardware_hash
 from sim.kinds import body
 
 __all__ = ["SHELL_DEPTH", "Simulator", "icarus_build", "verilator_build"]
@@ -195,16 +194,10 @@ def icarus_build(
         raise InputError(f"{chip.name}: cores of kind {chip.core.kind} are simulated in Verilator, not in Icarus")
 
     def build(folder: Path) -> None:
+        sources = _sources(chip, folder, netlist, cells, own_macro, "core_tb.core.macro")
         (folder / "body.v").write_text(text, encoding="utf-8")
-        command = [
-            require_tool("iverilog"), "-g2005", "-s", "core_tb", "-o", str(folder / "core_tb.vvp"),
-            *(f"-D{name}={value}" if value != "" else f"-D{name}" for name, value in defines.items()),
-            *map(str, [
-                *_sources(chip, folder, netlist, cells, own_macro, "core_tb.core.macro"),
-                *([folder / "body.v"] if _has_body(chip, own_macro) else []), HDL / "core_tb.v",
-            ]),
-        ]
-        run_logged(command, folder / "build.log", "iverilog")
+        bodies = [folder / "body.v"] if _has_body(chip, own_macro) else []
+        compile_icarus(folder, [*sources, *bodies, HDL / "core_tb.v"], "core_tb.vvp", top="core_tb", defines=defines)
 
     defines = core_defines(chip, own_macro=own_macro) | {"MHO_HALF_PS": half_period(chip), "MHO_DEPTH": SHELL_DEPTH}
     if _has_body(chip, own_macro):

@@ -18,6 +18,7 @@ from functools import cache
 from pathlib import Path
 
 from macro_models.errors import ToolError
+from macro_models.files.scripts import is_plain, plain_file
 from macro_models.workspace import Workspace
 from sim.build.children import run_tool
 
@@ -29,6 +30,7 @@ __all__ = [
     "cocotb_environment",
     "hash_files",
     "keep_log",
+    "nearby",
     "require_cocotb",
     "require_tool",
     "run_logged",
@@ -210,6 +212,25 @@ def keep_log(log: Path, name: str) -> str:
             kept.unlink()
         return f": {(log.read_text(errors='replace').strip().splitlines() or ['it said nothing'])[-1]}"
     return f"; see {kept}"
+
+
+def nearby(sources: Sequence[Path], folder: Path, root: Path) -> list[str]:
+    """Names of sources in a folder for a tool that runs there: plain and relative, whatever the paths have in them.
+
+    What is not below ``root``, with plain names, gets a link in the folder.
+    """
+    names = list[str]()
+    for path in sources:
+        path = path.absolute()
+        if path.is_relative_to(root.absolute()) and is_plain(path.relative_to(root.absolute())):
+            names.append(os.path.relpath(path, folder.absolute()))
+            continue
+        links = folder / "sources"
+        links.mkdir(exist_ok=True)
+        link = links / f"{len(list(links.iterdir()))}_{plain_file(path.name)}"
+        link.symlink_to(path)
+        names.append(f"sources/{link.name}")
+    return names
 
 
 def run_logged(command: Sequence[str], log: Path, what: str, *, cwd: Path | None = None) -> None:

@@ -13,17 +13,19 @@ from pathlib import Path
 
 from amaranth.lib import wiring
 
+from macro_models.files.scripts import is_plain, make_word
 from rtl_gen.verilog.netlist import emit
 from sim.build.edges import PARTS, edge_sources
 from sim.build.runtime import cpu_flags, take_runtime
 from sim.build.scopes import name_scopes
-from sim.build.toolchain import hash_files, require_cocotb, require_tool, run_logged, tool_version
+from sim.build.toolchain import hash_files, nearby, require_cocotb, require_tool, run_logged, tool_version
 
 __all__ = [
     "EXACT",
     "FAST",
     "UNOPTIMISED",
     "archive",
+    "compile_icarus",
     "compile_verilator",
     "compiler_key",
     "hardware_hash",
@@ -193,7 +195,7 @@ def _make(
     for path in sources:
         if path.suffix == ".h":
             (objects / path.name).symlink_to(path.absolute())
-    if " " in str(objects.absolute()):
+    if not is_plain(objects.absolute()):
         # Names of folders in Verilator's makefile of blocks are absolute: they are compiled with the top.
         options = [option for option in options if option != "--hierarchical"]
     # All names are relative and without blanks, which make does not take, nor those of the folder where it runs.
@@ -201,7 +203,7 @@ def _make(
         verilator, "--cc", "-O3", "--x-assign", "fast", "--x-initial", "fast", "--no-assert", "-Wno-fatal",
         "-Wno-lint", "-Wno-style", "--prefix", name, "--top-module", top, "--Mdir", ".",
         "-CFLAGS", f"-std=c++17 -I.. {cflags}".strip(), *options,
-        *(_nearby(path, objects) for path in sources if path.suffix != ".h"),
+        *nearby([path for path in sources if path.suffix != ".h"], objects, folder),
     ]
     run_logged(command, folder / "build.log", "verilator", cwd=objects)
     if written is not None and written(objects):
@@ -224,18 +226,6 @@ def _make(
     return objects
 
 
-def _nearby(path: Path, objects: Path) -> str:
-    """Name of a source in the folder ``objects``, which gets a link to it if it comes from elsewhere."""
-    path = path.absolute()
-    if path.is_relative_to(objects.parent.absolute()) and " " not in str(path.relative_to(objects.parent.absolute())):
-        return os.path.relpath(path, objects.absolute())
-    links = objects / "sources"
-    links.mkdir(exist_ok=True)
-    link = links / f"{len(list(links.iterdir()))}_{path.name.replace(' ', '_')}"
-    link.symlink_to(path)
-    return f"sources/{link.name}"
-
-
 def compile_verilator(
     folder: Path, sources: Sequence[Path], *, top: str, defines: Mapping[str, object],
     public: Sequence[tuple[str, str]], waves: bool = False, optimise: bool = True,
@@ -250,15 +240,37 @@ def compile_verilator(
 
     control = folder / "public.vlt"
     control.write_text("`verilator_config\n" + "".join(f'public_flat_rd -module "{m}" -var "{v}"\n' for m, v in public))
-    libraries = config.libs_dir
+    libraries = make_word(config.libs_dir)
     return verilate(
         folder, [config.share_dir / "lib" / "verilator" / "verilator.cpp", control, *sources], top=top,
         options=[
             "--vpi", "--timing", "--timescale", "1ps/1ps", "--converge-limit", "100000",
             *(["--trace-fst"] if waves else []),
-            *(f"-D{name}={value}" if value != "" else f"-D{name}" for name, value in defines.items()),
+            *_defined(defines),
         ],
         cflags="-DVM_TRACE_FST=1" if waves else "",
-        ldflags=f"-Wl,-rpath,{libraries} -L{libraries} -lcocotbvpi_verilator -rdynamic",
+        ldflags=f"-Xlinker -rpath -Xlinker {libraries} -L{libraries} -lcocotbvpi_verilator -rdynamic",
         fast=EXACT if optimise else UNOPTIMISED, slow="-O1",
     )
+
+
+def compile_icarus(folder: Path, sources: Sequence[Path], name: str, *, top: str, defines: Mapping[str, object] = {}) -> None:
+    """Compile Verilog-2005 to the program ``folder / name`` of Icarus.
+
+    Raises
+    ------
+    ToolError
+        If the tool is missing or fails.
+    """
+    objects = folder / "objects"
+    objects.mkdir()
+    command = [
+        require_tool("iverilog"), "-g2005", "-s", top, "-o", f"../{name}", *_defined(defines),
+        *nearby(sources, objects, folder),
+    ]
+    run_logged(command, folder / "build.log", "iverilog", cwd=objects)
+    shutil.rmtree(objects)
+
+
+def _defined(defines: Mapping[str, object]) -> list[str]:
+    return [f"-D{name}={value}" if value != "" else f"-D{name}" for name, value in defines.items()]

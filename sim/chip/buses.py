@@ -19,10 +19,9 @@ from sim.build.toolchain import (
     keep_log,
     require_cocotb,
     require_tool,
-    run_logged,
     tool_version,
 )
-from sim.build.verilate import hardware_hash
+from sim.build.verilate import compile_icarus, hardware_hash
 from sim.chip.verify import HOSTS, ChipReport, require_tiles
 
 __all__ = ["BusProgram", "build_for_icarus", "run_with_master", "verify_bus"]
@@ -127,9 +126,7 @@ def build_for_icarus(
         files, top = sources(folder)
         scale = folder / "timescale.v"
         scale.write_text("`timescale 1ns / 1ps\n")
-        command = [require_tool("iverilog"), "-g2005", "-s", top, "-o", str(folder / "chip.vvp"),
-                   *map(str, [scale, *files])]
-        run_logged(command, folder / "build.log", "iverilog")
+        compile_icarus(folder, [scale, *files], "chip.vvp", top=top)
         (folder / "top").write_text(top)
 
     whole = [*key, hardware_hash(), hash_files([Path(__file__)]), tool_version("iverilog")]

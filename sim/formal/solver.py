@@ -178,7 +178,8 @@ def run(command: list[str], folder: Path, limit: float, solver: str) -> tuple[in
 
     ``limit`` are seconds; the folder of ``solver`` is put before the PATH.
     """
-    environment = os.environ | {"PATH": f"{Path(solver).parent}{os.pathsep}{os.environ.get('PATH', '')}"}
+    path = f"{Path(solver).parent}{os.pathsep}{os.environ.get('PATH', '')}"
+    environment = os.environ | {"PATH": path, "TMPDIR": "."}  # Yosys writes it into scripts of ABC
     with (folder / "log").open("w+", encoding="utf-8") as log:
         process = Child(command, cwd=folder, stdout=log, stderr=log, env=environment)
         end, over, pid = time.monotonic() + limit, False, 0

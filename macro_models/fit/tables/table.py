@@ -1,8 +1,6 @@
 """Reading of tables: CSV or TSV with a header, plain or gzipped; every defect is one sentence with its line."""
 
-import gzip
 import hashlib
-import io
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from macro_models.errors import InputError
-from macro_models.files import FileKind, read_file, reading
+from macro_models.files import FileKind, read_file, unpacked
 from macro_models.fit.lab import (
     CONVERTED,
     MISSING,
@@ -112,7 +110,7 @@ def read_table(path: Path, columns: Mapping[str, str] | None = None) -> Table:
         If the file cannot be read, a column is missing, a field is no number, or a unit is not plausible.
     """
     data = read_file(path, _KIND)
-    sheet = read_sheet(path, _unpacked(path, data), _KIND)
+    sheet = read_sheet(path, unpacked(path, data, _KIND), _KIND)
     columns, constant = _constants(dict(columns or {}))
     headed = not columns or not all(given.isdecimal() for given in columns.values())
     first, lines, body = sheet.rows[0], sheet.numbers, sheet.rows
@@ -180,19 +178,6 @@ def _wide(
         own = next((unit for title, unit in at.items() if title not in made and unit), "")
         units = [at.get(title, "s" if title == "t_s" else "" if title == "cell" else own) for title in made]
     return made, lines, rows, units, named
-
-
-def _unpacked(path: Path, data: bytes) -> bytes:
-    """What a gzip file holds, piece by piece, so that it may claim anything; other bytes as they are."""
-    if data[:2] != b"\x1f\x8b":
-        return data
-    parts, size = [], 0
-    with reading(path, _KIND), gzip.GzipFile(fileobj=io.BytesIO(data)) as stream:
-        while part := stream.read(1 << 20):
-            parts.append(part)
-            size += len(part)
-            _KIND.check(path, size)
-    return b"".join(parts)
 
 
 def _all_there(path: Path, header: Sequence[str], columns: Mapping[str, str]) -> None:

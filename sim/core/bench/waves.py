@@ -1,5 +1,6 @@
 """A save file of GTKWave beside a trace, so that it opens with the signals of the core in groups."""
 
+import re
 from pathlib import Path
 
 from hw.config import Chip
@@ -45,7 +46,9 @@ def _timer_bits(chip: Chip) -> int:
 
 def write_groups(waves: Path, chip: Chip, scope: str) -> Path:
     """Write ``waves`` with the suffix ``.gtkw``, for GTKWave and Surfer. Returns its path."""
-    rows = [f'[dumpfile] "{waves.absolute()}"']
+    trace = str(waves.absolute())
+    # A name that its line cannot hold is given to GTKWave beside this file.
+    rows = [] if re.search(r'["\x00-\x1f]', trace) else [f'[dumpfile] "{trace}"']
     for name, signals in groups(chip, scope).items():
         # Flags of a save file: the start and the end of a group, a bit, a vector in hexadecimal.
         rows += ["@800200", f"-{name}"]

@@ -1,6 +1,7 @@
 """Boolean expressions of Liberty files as truth tables."""
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 
@@ -10,6 +11,9 @@ from numpy.typing import NDArray
 __all__ = ["Truth", "truth"]
 
 _TOKEN = re.compile(r"\s*([A-Za-z_][\w\[\]]*|[01]|[!'&*|+^()])")
+
+_LONGEST, _MOST_NAMES = 2000, 12
+"""Characters and names of an expression; cells of open libraries have 10 names at most."""
 
 
 @dataclass(frozen=True)
@@ -27,6 +31,7 @@ class Truth:
         """With other expressions in the place of some names."""
         inner = [others.get(name, Truth((name,), (False, True))) for name in self.names]
         names = tuple(dict.fromkeys(name for one in inner for name in one.names))
+        _few(names)
 
         def value(index: int) -> bool:
             values = {name: bool(index >> k & 1) for k, name in enumerate(names)}
@@ -73,65 +78,70 @@ def truth(text: str) -> Truth:
     Raises
     ------
     ValueError
-        If it is none.
+        If it is none, or larger than any is.
     """
-    if _TOKEN.sub("", text).strip():
-        raise ValueError(f"{text!r} is no Boolean expression")
+    if len(text) > _LONGEST or _TOKEN.sub("", text).strip():
+        raise ValueError(f"{text[:60]!r} is no Boolean expression")
     parser = _Parser([*_TOKEN.findall(text), ""])
-    result = parser.some()
+    table = parser.some()
     if parser.token or parser.at == 0:
         raise ValueError(f"{text!r} is no Boolean expression")
-    return result
+    return Truth(parser.names, tuple(table.tolist()))
+
+
+Table = NDArray[np.bool_]
 
 
 class _Parser:
-    """Takes an expression apart, what binds least first."""
+    """Takes an expression apart, what binds least first, into a table of all names of the expression."""
 
     def __init__(self, tokens: list[str]) -> None:
         self.tokens, self.at = tokens, 0
+        self.names = tuple(dict.fromkeys(one for one in tokens if one[:1].isalpha() or one[:1] == "_"))
+        self._index = np.arange(1 << _few(self.names))
 
     @property
     def token(self) -> str:
         return self.tokens[self.at]
 
-    def some(self) -> Truth:
+    def some(self) -> Table:
         result = self._each()
         while self.token in ("+", "|"):
             self.at += 1
-            result = _joined(result, self._each(), (False, True, True, True))
+            result = result | self._each()
         return result
 
-    def _each(self) -> Truth:
+    def _each(self) -> Table:
         result = self._unlike()
-        while self.token in ("*", "&", "!", "(", "0", "1") or self.token[:1].isalpha() or self.token[:1] == "_":
+        while self.token in ("*", "&", "!", "(", "0", "1") or self.token in self.names:
             self.at += self.token in ("*", "&")
-            result = _joined(result, self._unlike(), (False, False, False, True))
+            result = result & self._unlike()
         return result
 
-    def _unlike(self) -> Truth:
-        result = self._one()
+    def _unlike(self) -> Table:
+        result = self._term()
         while self.token == "^":
             self.at += 1
-            result = _joined(result, self._one(), (False, True, True, False))
+            result = result ^ self._term()
         return result
 
-    def _one(self) -> Truth:
+    def _term(self) -> Table:
         token = self.token
         self.at += 1
         if token == "!":
-            return _inverted(self._one())
+            return ~self._term()
         if token == "(":
             result = self.some()
             self._closes()
         elif token in ("0", "1"):
-            result = Truth((), (token == "1",))
-        elif token[:1].isalpha() or token[:1] == "_":
-            result = Truth((token,), (False, True))
+            result = np.full(len(self._index), token == "1")
+        elif token in self.names:
+            result = (self._index >> self.names.index(token) & 1).astype(bool)
         else:
             raise ValueError(f"{token!r} is no name in a Boolean expression")
         while self.token == "'":
             self.at += 1
-            result = _inverted(result)
+            result = ~result
         return result
 
     def _closes(self) -> None:
@@ -140,9 +150,8 @@ class _Parser:
         self.at += 1
 
 
-def _inverted(one: Truth) -> Truth:
-    return Truth(one.names, tuple(not value for value in one.table))
-
-
-def _joined(left: Truth, right: Truth, table: tuple[bool, ...]) -> Truth:
-    return Truth(("0", "1"), table).replaced({"0": left, "1": right})
+def _few(names: Sequence[str]) -> int:
+    """How many names; raises ValueError at more than an expression can have: its table doubles with each."""
+    if len(names) > _MOST_NAMES:
+        raise ValueError(f"an expression must have at most {_MOST_NAMES} names, not {len(names)}")
+    return len(names)

@@ -1,12 +1,12 @@
 """Libraries of standard cells: Liberty files, as they come or packed by gzip."""
 
 import hashlib
-import re
 import tempfile
 from pathlib import Path
 
 from macro_models.errors import InputError
-from sim.silicon.liberty.tree import CLOCK_PIN, ENABLE_PIN, OUT_PIN, liberty_text
+from macro_models.files.scripts import script_name
+from sim.silicon.liberty.tree import CLOCK_PIN, ENABLE_PIN, OUT_PIN, Group, liberty_text, parse_liberty
 
 __all__ = ["Library", "write_whole"]
 
@@ -24,8 +24,8 @@ class Library:
     ----------
     name
         Of the file, without folder and endings.
-    path
-        The unpacked file.
+    hash, path
+        Of its text; the unpacked file.
     unused, driver
         Cells that are not for logic; the cell that drives the ports of a module.
     clock_gate
@@ -35,40 +35,34 @@ class Library:
     Raises
     ------
     InputError
-        If the file cannot be read, or has no cells.
+        If the file cannot be read, has no cells, or names that are none for a script.
     """
 
     def __init__(self, path: Path, folder: Path) -> None:
         text = liberty_text(path)
-        cells = re.findall(r"^\s*cell\s*\(\s*\"?(\w+)", text, re.MULTILINE)
+        cells = list(parse_liberty(text, str(path)).all("cell"))
         if not cells:
             raise InputError(f"{path}: must be a Liberty file with cells; none is there")
+        names = [script_name(" ".join(cell.names), f"{path}: the name of a cell") for cell in cells]
         self.name = path.name.removesuffix(".gz").removesuffix(".lib")
-        self.path = folder / f"{hashlib.sha256(text.encode()).hexdigest()[:16]}.lib"
+        self.hash = hashlib.sha256(text.encode()).hexdigest()[:16]
+        self.path = folder / f"{self.hash}.lib"
         if not self.path.exists():
             write_whole(self.path, text)
-        self.unused = [cell for cell in cells if any(part in cell for part in _NOT_FOR_LOGIC)]
-        self.driver = next((cell for cell in cells if _DRIVER in cell), cells[0])
-        self.clock_gate = _clock_gate(text)
+        self.unused = [cell for cell in names if any(part in cell for part in _NOT_FOR_LOGIC)]
+        self.driver = next((cell for cell in names if _DRIVER in cell), names[0])
+        self.clock_gate = next((pins for cell in cells if (pins := _clock_gate(cell, path)) is not None), None)
 
 
-def _clock_gate(text: str) -> tuple[str, str, str, str] | None:
-    for cell in re.split(r"^\s*cell\s*(?=\()", text, flags=re.MULTILINE)[1:]:
-        if not re.search(r'clock_gating_integrated_cell\s*:\s*"?latch_posedge"?\s*;', cell):
-            continue
-        pins = re.split(r"\bpin\s*(?=\()", cell)
-        found = [
-            _name(pin) for kind in (ENABLE_PIN, CLOCK_PIN, OUT_PIN) for pin in pins[1:]
-            if re.search(rf'{kind}\s*:\s*"?true', pin)
-        ]
-        if len(found) == 3:
-            return _name(cell), found[0], found[1], found[2]
-    return None
-
-
-def _name(group: str) -> str:
-    """The name in the brackets that a group begins with."""
-    return group[1 : group.index(")")].strip().strip('"')
+def _clock_gate(cell: Group, path: Path) -> tuple[str, str, str, str] | None:
+    if cell.values.get("clock_gating_integrated_cell") != "latch_posedge":
+        return None
+    pins = [next((" ".join(pin.names) for pin in cell.all("pin") if pin.values.get(kind) == "true"), None)
+            for kind in (ENABLE_PIN, CLOCK_PIN, OUT_PIN)]
+    if None in pins:
+        return None
+    enable, clock, out = (script_name(pin or "", f"{path}: the name of a pin of {cell.name}") for pin in pins)
+    return cell.name, enable, clock, out
 
 
 def write_whole(path: Path, text: str) -> None:

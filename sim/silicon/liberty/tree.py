@@ -1,6 +1,5 @@
 """Liberty files as trees of groups: standard cells and memory macros as foundries and OpenRAM give them."""
 
-import gzip
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -10,16 +9,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from macro_models.errors import InputError
-from macro_models.files import FileKind, read_file, reading
+from macro_models.files import FileKind, decode_text, read_file, unpacked
 
 __all__ = ["CLOCK_PIN", "ENABLE_PIN", "LIBERTY", "OUT_PIN", "Group", "Lookup", "Units", "liberty_text", "parse_liberty"]
 
-LIBERTY = FileKind("Liberty file", 1 << 30)
+LIBERTY = FileKind("Liberty file", 1 << 28)
+
+_MOST_STATEMENTS = 4_000_000
+"""Ten times those of a library of 10,000 cells; each takes a few hundred bytes."""
 
 CLOCK_PIN, ENABLE_PIN, OUT_PIN = "clock_gate_clock_pin", "clock_gate_enable_pin", "clock_gate_out_pin"
 """Attributes of the pins of a cell that gates a clock."""
 
-_COMMENT = re.compile(r"/\*.*?\*/|(?<![\w:])//[^\n]*|\\\r?\n", re.DOTALL)
+_COMMENT = re.compile(r"/\*(?:.*?\*/|.*)|(?<![\w:])//[^\n]*|\\\r?\n", re.DOTALL)
 _STATEMENT = re.compile(
     r'\s*(?:([^\s:(){};"]+)\s*(?:\(((?:"[^"]*"|[^()"])*)\)\s*(\{|;)?|:\s*("[^"]*"|[^;\n}"]*)\s*;?)|(\})|;)'
 )
@@ -59,9 +61,7 @@ def liberty_text(path: Path) -> str:
     InputError
         If it cannot be read.
     """
-    data = read_file(path, LIBERTY)
-    with reading(path, LIBERTY):
-        return (gzip.decompress(data) if data[:2] == b"\x1f\x8b" else data).decode()
+    return decode_text(path, unpacked(path, read_file(path, LIBERTY), LIBERTY), LIBERTY)
 
 
 def parse_liberty(text: str, origin: str) -> Group:
@@ -70,12 +70,15 @@ def parse_liberty(text: str, origin: str) -> Group:
     Raises
     ------
     InputError
-        If the text, which came from ``origin``, has none.
+        If the text, which came from ``origin``, has none, or more than any has.
     """
     text = _COMMENT.sub(" ", text)
     root = Group("", [])
-    open_groups, at, end = [root], 0, len(text.rstrip())
+    open_groups, at, end, statements = [root], 0, len(text.rstrip()), 0
     while at < end:
+        statements += 1
+        if statements > _MOST_STATEMENTS:
+            raise InputError(f"{origin}: must have at most {_MOST_STATEMENTS:,} statements, and has more")
         found = _STATEMENT.match(text, at)
         if found is None or (found[5] and len(open_groups) == 1):
             raise InputError(f"{origin}: must be a Liberty file; line {text.count(chr(10), 0, at) + 1} is none of it")

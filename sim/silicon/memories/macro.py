@@ -22,6 +22,9 @@ __all__ = ["MemoryMacro", "MemoryPort", "read_memory_macros"]
 _TEST = re.compile("bist", re.IGNORECASE)
 """In the names of pins of a self-test, which takes the place of those of a port."""
 
+_MOST_PINS = 12
+"""In the conditions of a clock, all values of which are looked at."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class MemoryPort:
@@ -104,7 +107,7 @@ class _Reader:
                             ("word_width", memory.values.get("word_width")), ("area", area)):
             if value is None:
                 raise InputError(f"{self.path}: {self.cell.name} must have {what}")
-        width = int(memory.values["word_width"])
+        width, address = (self._whole(memory, *limits) for limits in (("word_width", 1 << 16), ("address_width", 32)))
         addresses = dict.fromkeys(group.values["address"] for _, group in (*self.writes, *self.reads))
         others = [
             bus for name, bus in self.buses.items()
@@ -115,15 +118,22 @@ class _Reader:
         if not any(port.read is not None for port in ports):
             raise InputError(f"{self.path}: {self.cell.name} must have a port that reads (memory_read)")
         return MemoryMacro(
-            name=self.cell.name, depth=1 << int(memory.values["address_width"]), width=width,
+            name=self.cell.name, depth=1 << address, width=width,
             granularity=width // max(masks, default=1), area=float(area or 0), leakage=self._leakage(), ports=ports,
             data=self._pins([bus for bus, _ in self.writes]), mask=self._pins(others),
             address=self._pins([self.buses[name] for name in addresses if name in self.buses]),
         )
 
+    def _whole(self, group: Group, name: str, most: int) -> int:
+        """A number from 1 on of a group."""
+        value = int(group.values[name])
+        if not 1 <= value <= most:
+            raise InputError(f"{self.path}: {self.cell.name} must have a {name} of 1 to {most}, not {value}")
+        return value
+
     def _size(self, bus: Group) -> int:
         kind = self.types.get(bus.values.get("bus_type", ""))
-        return 1 if kind is None else int(kind.values["bit_width"])
+        return 1 if kind is None else self._whole(kind, "bit_width", 1 << 16)
 
     def _leakage(self) -> float:
         states = [float(one.values["value"]) for one in self.cell.all("leakage_power") if "value" in one.values]
@@ -171,6 +181,8 @@ class _Reader:
 
     def _states(self, powers: list[Group], names: tuple[str, ...]) -> Iterator[tuple[dict[str, bool], float]]:
         """All values of the pins in conditions, and the energy of a cycle, where the file has one."""
+        if len(names) > _MOST_PINS:
+            raise InputError(f"{self.path}: {self.cell.name} must have at most {_MOST_PINS} pins in its conditions")
         for bits in itertools.product((False, True), repeat=len(names)):
             values = dict(zip(names, bits, strict=True))
             fits = [one for one in powers if "when" in one.values and truth(one.values["when"]).given(

@@ -8,6 +8,9 @@ from functools import cached_property
 from pathlib import Path
 
 from macro_models.errors import InputError, ToolError
+from macro_models.files import FileKind, open_file, reading
+from macro_models.workspace import Workspace
+from sim.build.children import run_tool
 from sim.build.toolchain import HDL, cached_build, hash_files, require_tool, run_logged, tool_version
 
 __all__ = ["Activity", "read_activity"]
@@ -16,6 +19,13 @@ _SOURCE = HDL / "fst_toggles.cpp"
 _READER = ("fstapi.c", "lz4.c", "fastlz.c")
 """GTKWave's reader of FST files, which comes with Verilator."""
 
+_CHECKED = ("-fstack-protector-strong", "-U_FORTIFY_SOURCE", "-D_FORTIFY_SOURCE=2", "-D_GLIBCXX_ASSERTIONS")
+"""Writes beyond a buffer, as far as the compiler sees its size, end the program."""
+
+TRACE = FileKind("file of waveforms", 1 << 40)
+
+_MEGABYTES, _LEAST_S, _BYTES_A_SECOND = 3000, 30, 500_000
+"""What the reader may take: of memory, and of processor time, beside that for each byte; a fifth of it is usual."""
 
 _STARTED = ".tile.running"
 """End of the path of what is 1 from the start of a tile's program on."""
@@ -67,33 +77,49 @@ class Activity:
 
 
 def read_activity(trace: Path) -> Activity:
-    """The changes in an FST file; of a chip of tiles from the start of the first program on, without what loads them.
+    """The changes in a trace; of a chip of tiles from the start of the first program on, without what loads them.
+
+    FST is read by GTKWave's reader, which trusts what it reads, VCD by one that does not; both in a process with limits
+    of memory and time.
 
     Raises
     ------
     InputError
-        If it is none.
+        If it is none, is damaged, or takes more memory or time than is allowed.
     ToolError
         If a compiler is missing, or Verilator, with which the reader comes.
     """
-    if not trace.is_file():
-        raise InputError(f"{trace}: cannot be read as waveforms (no such file)")
-    command = [_program(), str(trace.absolute()), "write_enable", "read_enable", _STARTED]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    lines = done.stdout.splitlines()
-    if done.returncode or not lines or not lines[-1].startswith("end "):
-        raise InputError(f"{trace}: must be an FST file, as mho run --waves writes it")
+    with open_file(trace, TRACE) as (_, size):
+        seconds = _LEAST_S + size // _BYTES_A_SECOND
+    program, limits = _program(), [str(_MEGABYTES), str(seconds)]
     changes: dict[str, list[int]] = {}
     ones: dict[str, list[int]] = {}
     accesses: dict[str, tuple[int, int, int]] = {}
-    for line in lines[:-1]:
-        path, width, *counts = line.split(" ")
-        if path == "&":
-            accesses[width] = (int(counts[0]), int(counts[1]), int(counts[2]))
-            continue
-        name, numbers = path.partition("[")[0], [int(count) for count in counts]
-        changes[name], ones[name] = numbers[: int(width)][::-1], numbers[int(width) :][::-1]
-    return Activity(cycles=int(lines[-1].split(" ")[2]), changes=changes, ones=ones, accesses=accesses)
+    # The reader of FST writes beside what it reads: it is given a name in a folder of its own.
+    with Workspace("waves") as work:
+        (work / "trace").symlink_to(trace.absolute())
+        with (work / "counts").open("wb") as counts:
+            command = [program, "trace", *limits, "write_enable", "read_enable", _STARTED]
+            status = run_tool(command, work, work / "log", output=counts, timeout=2.0 * seconds)
+        if status:
+            raise InputError(
+                f"{trace}: must be FST, as mho run --waves writes it, or VCD; it is damaged, or takes more than "
+                f"{_MEGABYTES / 1000:g} GB, {seconds} s or signals of 16 million bits"
+            )
+        with reading(trace, TRACE), (work / "counts").open(encoding="utf-8", errors="replace") as lines:
+            cycles = -1
+            for line in lines:
+                path, width, *numbers = line.rstrip("\n").split(" ")
+                if path == "&":
+                    accesses[width] = (int(numbers[0]), int(numbers[1]), int(numbers[2]))
+                elif path == "end" and not numbers:
+                    cycles = int(width)
+                else:
+                    name, found = path.partition("[")[0], [int(count) for count in numbers]
+                    changes[name], ones[name] = found[: int(width)][::-1], found[int(width) :][::-1]
+            if cycles < 0:
+                raise ValueError("its end is missing")
+    return Activity(cycles=cycles, changes=changes, ones=ones, accesses=accesses)
 
 
 def _program() -> str:
@@ -111,7 +137,8 @@ def _program() -> str:
         for source in (_SOURCE, *(reader / name for name in _READER)):
             made = folder / f"{source.stem}.o"
             kind = [] if source.suffix == ".cpp" else ["-x", "c", "-w", '-DFST_CONFIG_INCLUDE="fst_config.h"']
-            run_logged([compiler, "-O2", f"-I{reader}", *kind, "-c", str(source), "-o", str(made)], log, "g++")
+            options = ["-O2", *_CHECKED, f"-I{reader}", *kind]
+            run_logged([compiler, *options, "-c", str(source), "-o", str(made)], log, "g++")
             objects.append(str(made))
         run_logged([compiler, *objects, "-lz", "-lpthread", "-o", str(folder / "fst_toggles")], log, "g++")
 

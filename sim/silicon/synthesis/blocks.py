@@ -5,10 +5,11 @@ Area is given twice: mapped alone, without buffers, and buffered and sized by AB
 
 import hashlib
 import json
-import tempfile
 from pathlib import Path
 from typing import Any
 
+from macro_models.files.scripts import plain_folder
+from macro_models.workspace import Workspace
 from rtl_gen.verilog.module.gating import CLOCK_GATE
 from sim.silicon.liberty.library import Library, write_whole
 from sim.silicon.synthesis.modules import black_box, gate_module, instances, macro_stub
@@ -52,41 +53,43 @@ class Synthesis:
         if name.endswith(CLOCK_GATE) and gate is not None:
             own = gate_module(name, *gate)
         source = own + stubs
-        key = hashlib.sha256("\0".join([source, self._script(name, "K")]).encode()).hexdigest()[:24]
+        inputs = [source, self._script(name), self.plain.hash, self.timed.hash]
+        key = hashlib.sha256("\0".join(inputs).encode()).hexdigest()[:24]
         counts, netlist = self.folder / f"{key}.json", self.folder / f"{key}.v"
         if not (counts.exists() and netlist.exists()):
-            with tempfile.TemporaryDirectory(dir=self.folder) as scratch:
-                work = Path(scratch)
+            with Workspace("silicon", plain_folder(self.folder)) as work:
+                for kind, library in (("plain", self.plain), ("timed", self.timed)):
+                    (work / f"{kind}.lib").symlink_to(library.path.absolute())
                 (work / "source.v").write_text(source)
-                (work / "script.ys").write_text(self._script(name, "."))
+                (work / "script.ys").write_text(self._script(name))
                 (work / "drive").write_text(f"set_driving_cell {self.timed.driver}\nset_load 0.02 [all_outputs]\n")
                 tool_text(["yosys", "-q", "script.ys"], work)
                 found = {kind: self._counts(work / kind, name) for kind in ("plain", "timed")}
-                (work / "netlist.v").rename(netlist)
+                write_whole(netlist, (work / "netlist.v").read_text())
                 write_whole(counts, json.dumps(found))
         return json.loads(counts.read_text()), netlist
 
-    def _script(self, name: str, folder: str) -> str:
-        """Yosys' script: one synthesis, mapped twice."""
+    def _script(self, name: str) -> str:
+        """Yosys' script: one synthesis, mapped twice. Files are those of the folder where it runs."""
         unused = {lib: " ".join(f"-dont_use {cell}" for cell in lib.unused) for lib in (self.timed, self.plain)}
         sized = f"+strash;ifraig;dc2;dch,-f;map,-B,0.9,-D,{PERIOD_PS // 2};topo;"
         sized += f"buffer,-p,-N,{FANOUT};topo;upsize,-D,{PERIOD_PS // 2};dnsize,-D,{PERIOD_PS // 2}"
-        return f"""read_verilog {folder}/source.v
+        return f"""read_verilog source.v
 hierarchy -check -top {name}
 synth -noabc -top {name}
 opt_clean
 {self._gating()}design -save made
-dfflibmap -liberty {self.plain.path}
-abc -liberty {self.plain.path} {unused[self.plain]}
+dfflibmap -liberty plain.lib
+abc -liberty plain.lib {unused[self.plain]}
 opt_clean
-tee -q -o {folder}/plain stat -json -liberty {self.plain.path}
+tee -q -o plain stat -json -liberty plain.lib
 design -load made
-dfflibmap -liberty {self.timed.path}
-abc -liberty {self.timed.path} {unused[self.timed]} -constr {folder}/drive -script {sized}
+dfflibmap -liberty timed.lib
+abc -liberty timed.lib {unused[self.timed]} -constr drive -script {sized}
 setundef -zero
 opt_clean
-tee -q -o {folder}/timed stat -json -liberty {self.timed.path}
-write_verilog -noattr -noexpr -nohex -simple-lhs {folder}/netlist.v
+tee -q -o timed stat -json -liberty timed.lib
+write_verilog -noattr -noexpr -nohex -simple-lhs netlist.v
 """
 
     def _gate(self) -> tuple[str, str, str, str] | None:

@@ -1,11 +1,12 @@
 """The slowest path of a buffered netlist, by OpenSTA: with an ideal clock and without wires."""
 
 import re
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
 from macro_models.errors import ToolError
+from macro_models.files.scripts import plain_folder
+from macro_models.workspace import Workspace
 from sim.silicon.liberty.library import Library
 from sim.silicon.synthesis.blocks import PERIOD_PS
 from sim.silicon.synthesis.tools import tool_text
@@ -25,10 +26,12 @@ class SlowPath:
 
 def slowest(timed: Library, netlists: list[Path], top: str, folder: Path) -> SlowPath:
     """The worst path of the buffered netlist, by OpenSTA."""
-    reads = "\n".join(f"read_verilog {path}" for path in netlists)
-    with tempfile.TemporaryDirectory(dir=folder) as scratch:
-        work = Path(scratch)
-        (work / "time.tcl").write_text(f"""read_liberty {timed.path}
+    files = {f"{number}.v": path for number, path in enumerate(netlists)} | {"timed.lib": timed.path}
+    reads = "\n".join(f"read_verilog {number}.v" for number in range(len(netlists)))
+    with Workspace("timing", plain_folder(folder)) as work:
+        for name, path in files.items():
+            (work / name).symlink_to(path.absolute())
+        (work / "time.tcl").write_text(f"""read_liberty timed.lib
 {reads}
 link_design {top}
 create_clock -name clk -period {PERIOD_PS / 1000} [get_ports clk]

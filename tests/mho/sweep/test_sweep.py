@@ -3,6 +3,7 @@
 import csv
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -16,6 +17,8 @@ import pytest
 import mho
 from macro_models.errors import InputError
 from mho.cli import run
+from mho.figures.run import figure_bytes
+from mho.figures.trade_offs import Panel, Series, figure_of_trade_offs
 from mho.sweep import Folder, load_spec, run_sweep
 from mho.sweep.spec.points import Space
 from tests.mho.conftest import Tiny
@@ -88,6 +91,49 @@ def test_what_is_there_is_not_done_again(swept: Path, sweep_text: str, tmp_path:
     damaged.write_text(damaged.read_text()[:50])
     again = run_sweep(spec, folder)
     assert (again.rows, again.found) == (found.rows, 11)
+
+
+DAMAGE = {
+    "a digit": lambda text: re.sub(r'"accuracy": [\d.]+', '"accuracy": 0.5', text),
+    "a bit": lambda text: text.replace('"cycles"', '"cycler"'),
+    "no key": lambda text: re.sub(r'"images": \d+, ', "", text),
+    "NaN": lambda text: re.sub(r'"relative_error": [^,}]*', '"relative_error": NaN', text),
+    "text": lambda text: re.sub(r'"accuracy": [^,}]*', '"accuracy": "high"', text),
+    "no seal": lambda text: json.dumps(json.loads(text)["row"]),
+    "a list": lambda text: "[1]",
+    "depth": lambda text: "[" * 100_000,
+    "nothing": lambda text: "",
+}
+
+
+@pytest.mark.slow
+def test_a_row_that_is_not_as_it_was_written_is_computed_again(
+    swept: Path, sweep_text: str, tmp_path: Path, cache: None
+) -> None:
+    """Every row damaged in another way, and one with the file of another."""
+    (tmp_path / "sweep.toml").write_text(sweep_text)
+    folder, spec = Folder(swept), load_spec(tmp_path / "sweep.toml")
+    found = run_sweep(spec, folder)
+    files = [folder.path / "rows" / row["point"][:2] / f"{row['point']}.json" for row in found.rows]
+    other = files[0].read_text()
+    for file, damage in zip(files, DAMAGE.values(), strict=False):
+        before = file.read_text()
+        file.write_text(damage(before))
+        assert file.read_text() != before
+    files[-1].write_text(other)
+    again = run_sweep(spec, folder)
+    assert (again.rows, again.found) == (found.rows, len(files) - len(DAMAGE) - 1)
+
+
+@pytest.mark.parametrize("kind", ["png", "svg", "pdf"])
+def test_pictures_are_functions_of_what_they_show(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def made(date: str) -> bytes:
+        monkeypatch.setenv("SOURCE_DATE_EPOCH", date)  # what the libraries take for now
+        panel = Panel(title="time", series=(Series(name="a", x=[1.0], x_half=[0.0], y=[1.0], down=[0.0], up=[0.0]),),
+                      best=[(1.0, 1.0)])
+        return figure_bytes(figure_of_trade_offs([panel], "accuracy"), kind)
+
+    assert made("0") == made("1000000000")
 
 
 def test_what_contradicts_itself_is_a_row_with_its_sentence(

@@ -20,12 +20,12 @@ def ignore_nothing() -> None:
         signal.signal(number, signal.SIG_DFL)
 
 
-def start(arguments: list[str], folder: Path) -> subprocess.Popen[str]:
+def start(arguments: list[str], folder: Path, **options: bool) -> subprocess.Popen[str]:
     pipe = subprocess.PIPE
     process = subprocess.Popen(
         [sys.executable, "-m", "mho", *arguments], cwd=folder, text=True, stdout=pipe, stderr=pipe,
         env=os.environ | {"PYTHONPATH": str(ROOT), "TMPDIR": str(folder), "PYTHONFAULTHANDLER": "1"},
-        preexec_fn=ignore_nothing,
+        preexec_fn=ignore_nothing, **options,
     )
     # Until Python itself has started nobody can take the signal.
     while process.poll() is None and not _catches(process.pid, signal.SIGTERM):
@@ -69,6 +69,23 @@ def test_a_signal_at_any_moment_is_130(number: signal.Signals, command: str, tin
         assert not list(tmp_path.glob(".*"))
         assert "Traceback" not in out + err
     assert ended < MOMENTS
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGTERM])
+def test_a_signal_to_all_processes_is_one_line(number: signal.Signals, tiny, tmp_path: Path) -> None:
+    """As a terminal that closes and a system that ends send it: to workers, and to what keeps track of semaphores."""
+    arguments = ["run", tiny.path("tiny.mho"), "--input", tiny.path("x.npy"), "--seeds", "100000", "--jobs", "2"]
+    process = start(arguments, tmp_path, start_new_session=True)
+    children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
+    while process.poll() is None and len(children.read_text().split()) < 3:
+        time.sleep(0.05)
+    time.sleep(1.0)
+    os.killpg(process.pid, number)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert err.splitlines()[-1] == "error: interrupted"
+    assert "Traceback" not in err
 
 
 @pytest.mark.slow

@@ -3,6 +3,7 @@
 import errno
 import json
 import os
+import re
 import resource
 import subprocess
 import sys
@@ -128,11 +129,38 @@ def test_what_the_machine_refuses_is_a_sentence(
         (OSError(errno.EMFILE, os.strerror(errno.EMFILE)), "Too many open files"),
         (MemoryError("Unable to allocate 6.4 GiB"), "there is not enough memory (Unable to allocate 6.4 GiB)"),
         (MemoryError(), "there is not enough memory"),
+        (_behind(ImportError("it has many reasons"), OSError(errno.EMFILE, os.strerror(errno.EMFILE), "x.so")),
+         "x.so: Too many open files"),
+        (_behind(ImportError("IMPORTANT"), ImportError("x.so: failed to map segment from shared object")),
+         "there is not enough memory"),
+        (RuntimeError("can't start new thread"), "there is not enough memory"),
         (RecursionError(deep), "what was given is nested too deeply"),
     ]:
         monkeypatch.setattr("hw.config.preset_names", lambda error=error: _raise(error))
         assert run(["preset", "list"]) == 1
         assert capsys.readouterr().err == f"error: {sentence}\n"
+
+
+def _behind(error: Exception, cause: Exception) -> Exception:
+    error.__cause__ = cause
+    return error
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kB", [40_000, 60_000])
+def test_what_the_shell_allows_too_little_of_is_a_sentence(kB: int) -> None:
+    """Python itself loads with it; what mho stands on does not."""
+    text = f'ulimit -v {kB}; exec "{sys.executable}" -m mho preset show tnsa16-core'
+    done = subprocess.run(["bash", "-c", text], capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert re.fullmatch(r"error: [^\n]*(not enough memory|Too many open files)[^\n]*\n", done.stderr)
+
+
+def test_the_window_system_of_the_user_is_not_ours(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "mho", "device", "show", "rram-neurram", "-q", "-o", "x.png"]
+    environment = {**os.environ, "MPLBACKEND": "nonsense"}
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 def _raise(error: Exception) -> None:

@@ -257,3 +257,31 @@ def test_own_macro_gives_the_results_of_its_cells(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"]
     run = subprocess.run(command, cwd=bench.parent, env=environment, check=False, capture_output=True, text=True)
     assert "1 passed" in run.stdout, run.stdout
+
+
+def test_names_of_others_are_in_no_script(tmp_path: Path) -> None:
+    """A file of the macro may have any name; the makefile has none, and the files of the list are named by us."""
+    chip = _chip(tmp_path)
+    strange = "a $(touch pwned);`b`'.v"
+    (tmp_path / "my_array.v").rename(tmp_path / strange)
+    (tmp_path / "chip.toml").write_text((tmp_path / "chip.toml").read_text().replace("my_array.v", strange))
+    chip = load_chip(tmp_path / "chip.toml")
+    generate(chip, tmp_path / "out")
+    named = {path.name for path in (tmp_path / "out").rglob("*") if path.is_file() and "pwned" in path.read_text()}
+    assert named == {"test_mho_core_wb.py"}
+    listing = (tmp_path / "out" / "mho_core_wb.f").read_text().split("\n")
+    assert all(re.fullmatch(r"[\w./+-]*", line) for line in listing)
+
+
+@pytest.mark.parametrize(("old", "new", "key"), [
+    ('VDDA = "VDD"', 'VDDA = "VDD$(x)"', "macro.power.VDDA"),
+    ('VDDA = "VDD"', '"V];exec" = "VDD"', "macro.power.V];exec"),
+    ('module = "MY_ARRAY"', 'module = "MY$ARRAY"', "macro.module"), ('"VSS"', '"VSS$x"', "macro.ground.VSSA"),
+])
+def test_names_that_reach_scripts_are_words(tmp_path: Path, old: str, new: str, key: str) -> None:
+    _chip(tmp_path)
+    text = (tmp_path / "chip.toml").read_text()
+    assert old in text
+    (tmp_path / "chip.toml").write_text(text.replace(old, new))
+    with pytest.raises(InputError, match=re.escape(f"{key} must be")):
+        load_chip(tmp_path / "chip.toml")

@@ -1,12 +1,14 @@
 """What cannot be compiled is told, and blocks that are compiled apart are what they are within the top."""
 
+import subprocess
 from pathlib import Path
 
 import pytest
 
 from macro_models.errors import ToolError
+from macro_models.files.scripts import make_word
 from sim.build.bench import Bench, build_bench
-from sim.build.verilate import verilate
+from sim.build.verilate import compile_icarus, verilate
 
 DESIGN = """module counter (input clk, output reg [7:0] count);
   initial count = 0;
@@ -56,3 +58,30 @@ def test_blocks_that_are_compiled_apart_give_the_same(tmp_path: Path, folder: st
         seen.append(values)
     assert seen[0] == seen[1]
     assert len(set(seen[0])) == 4
+
+
+STRANGE = "a 'b;$(touch pwned)\n\"#(x)"
+"""What a shell, make and scripts read as more than a name."""
+
+
+@pytest.mark.slow
+@pytest.mark.cosim("verilator", "g++", "make", "iverilog")
+@pytest.mark.parametrize("tool", ["verilator", "icarus"])
+def test_sources_and_caches_may_have_any_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tool: str) -> None:
+    folder = tmp_path / STRANGE
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    monkeypatch.setenv("TMPDIR", str(folder))
+    source = tmp_path / f"{STRANGE}.v"
+    source.write_text("`define STEP 1\n" + DESIGN)
+    if tool == "icarus":
+        compile_icarus(folder, [source], "counter.vvp", top="counter")
+        assert (folder / "counter.vvp").exists()
+    else:
+        main = folder / f"{STRANGE}.cpp"
+        main.write_text('#include "Vtop.h"\nint main() { Vtop top; top.eval(); return top.count; }\n')
+        # The linker's paths are those of the environment of Python, which may be anywhere.
+        paths = make_word(Path("/a 'b;$(touch pwned)#(x)"))
+        verilate(folder, [source, main], top="counter", ldflags=f"-Xlinker -rpath -Xlinker {paths}", fast="-O0")
+        assert subprocess.run([folder / "simulator"], check=False).returncode == 0
+    assert not list(tmp_path.rglob("pwned"))

@@ -2,7 +2,9 @@
 
 import re
 import subprocess
+from contextlib import suppress
 from pathlib import Path
+from random import Random
 
 import pytest
 
@@ -100,9 +102,65 @@ def test_cycles_are_counted_in_which_a_memory_writes_and_reads(tmp_path: Path) -
     assert activity.accesses == {"tb": (6, 6, 4)}
 
 
+@pytest.mark.slow
+@pytest.mark.cosim("iverilog", "verilator")
+def test_vcd_is_counted_as_fst(tmp_path: Path) -> None:
+    """With memories, a start, values that are cut, x and a width of several: all that the counts depend on."""
+    ports = ("  wire [1:0] write_enable = {count < 3, 1'b0};\n  wire read_enable = count > 0 && count < 4;\n"
+             "  reg [6:0] odd = 7'bx; real r = 0.5;\n"
+             "  always @(posedge clk) begin odd <= {odd[5:0], count == 2}; r = r + 1; end\n")
+    text = "module cells; reg running = 0; initial #42 running = 1; endmodule\n" + COUNTER.replace(
+        "  initial", f"  cells tile();\n{ports}  initial")
+    fst = read_activity(traced(tmp_path, text))
+    (tmp_path / "all.v").write_text(text.replace("trace.fst", "trace.vcd"))
+    subprocess.run(["iverilog", "-g2012", "-o", "all.vvp", "all.v"], cwd=tmp_path, check=True)
+    subprocess.run(["vvp", "-n", "all.vvp"], cwd=tmp_path, check=True, capture_output=True)
+    assert fst.cycles == 12
+    assert sum(fst.changes["tb.odd"]) > 0
+    assert read_activity(tmp_path / "trace.vcd") == fst
+
+
 def test_what_is_no_trace_is_one_sentence(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"none\.fst: cannot be read as waveforms"):
+    with pytest.raises(InputError, match=r"none\.fst: cannot be read as a file of waveforms"):
         read_activity(tmp_path / "none.fst")
+
+
+@pytest.mark.slow
+@pytest.mark.cosim("iverilog", "verilator")
+def test_damage_ends_the_reader_alone(tmp_path: Path) -> None:
+    """GTKWave's reader crashes, or takes all memory, at some: each is a sentence, or a count; nothing is left."""
+    good = traced(tmp_path, COUNTER).read_bytes()
+    random, damaged, refused = Random(1), tmp_path / "damaged.fst", 0
+    for k in range(40):
+        data = bytearray(good)
+        at = random.randrange(len(data) - 8)
+        if k % 3 == 0:
+            data[at : at + 8] = random.choice([b"\xff" * 8, bytes(8), (1 << 40).to_bytes(8, "big")])
+        elif k % 3 == 1:
+            data[random.randrange(400)] ^= 1 << random.randrange(8)
+        else:
+            del data[at:]
+        damaged.write_bytes(data)
+        with suppress(InputError):
+            read_activity(damaged)
+            refused -= 1
+        refused += 1
+    assert refused > 10
+    assert {path.name for path in tmp_path.iterdir()} == {"all.v", "all.vvp", "trace.fst", "damaged.fst"}
+
+
+@pytest.mark.slow
+@pytest.mark.cosim("verilator", "g++")
+@pytest.mark.parametrize("text", [
+    "$upscope $end $enddefinitions $end", "$scope module a $end " * 2000 + "$enddefinitions $end",
+    "$var wire 4000000000 ! x $end $enddefinitions $end",
+    "$var wire 8 ! x $end $var wire 9 ! y $end $enddefinitions $end",
+    "$enddefinitions $end #0 1?", "$var wire", "$var wire 1 ! clk $end $enddefinitions $end #5 1! #4 0!",
+], ids=["scope", "deep", "wide", "two widths", "unknown", "cut", "time"])
+def test_what_is_no_vcd_is_refused(tmp_path: Path, text: str) -> None:
+    (tmp_path / "wrong.vcd").write_text(text)
+    with pytest.raises(InputError, match=r"wrong\.vcd: must be FST, .*, or VCD; it is damaged"):
+        read_activity(tmp_path / "wrong.vcd")
 
 
 @pytest.mark.slow
