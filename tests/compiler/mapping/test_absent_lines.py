@@ -2,15 +2,12 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import pytest
 
 from compiler.mapping import place
-from compiler.model import FloatNetwork
-from compiler.plan.fitting import fitting
 from hw.config import Chip, load_chip
 from macro_models import Masks, family, load_device
 from macro_models.errors import InputError
@@ -110,9 +107,6 @@ def test_nothing_is_placed_where_there_are_no_cells(tmp_path: Path) -> None:
         assert source[160:].all()
         least = placement.least
         assert least == placement.bound == -(-shape[0] * shape[1] // (48 * 160))
-        net = cast(FloatNetwork, SimpleNamespace(layers=[SimpleNamespace(shape=shape)]))
-        fit = fitting(net, [1], found, cores=least, least=least, bound=least)
-        assert fit["missing"] == least - 1
     assert place([(49, 160)], load_chip("neurram-core").macro_config().cell_map, copies=1).least == 1
 
 
