@@ -181,6 +181,9 @@ def _read(content: Mapping[str, Any], arrays: Arrays) -> Network:
     for name in ("errors", "cycles", "slices", "slice_bits", "clipped"):
         if name in facts:
             Choice((len(layers),)).read(f"{where}: calibration.{name}: numbers", len(facts[name]))
+    if told := facts.get("tile_cycles"):
+        Choice(tuple(one["tile"] for one in told["tiles"])).read(
+            f"{where}: calibration.tile_cycles.bottleneck", told["bottleneck"])
     model, last = read_model(content["model"], arrays)
     entry = _read_input(content["input"], arrays, model)
     stages, results = read_stages(content["stages"], arrays, len(entry.scale), layers)
@@ -222,6 +225,16 @@ _OUTPUT_ERROR = Table({
     "name": TEXT, "inputs": COUNT, "classes": _SHARE, "classes_aged": _SHARE, "error": _ERROR, "error_aged": _ERROR,
     "allowed": Number(0, 1), "spread": _ERROR,
 })
+_CYCLES, _NUMBER = Number(0, 1e18), Whole(0, 10**18)
+_TILE_CYCLES = Table({
+    "first": _NUMBER, "each": _CYCLES, "bottleneck": TEXT, "f_clk_MHz": Optional(Number(1e-6, 1e6)),
+    "tiles": ListOf(Table({
+        "tile": TEXT, "analog_cycles": _CYCLES, "utilisation": _CYCLES, "layers": Optional(ListOf(TEXT)),
+        "takes": Optional(Table(dict.fromkeys(("buffer", "parameters", "instructions"), _NUMBER))),
+    }, rest=True), least=1),
+    "links": Optional(ListOf(Table({"start": TEXT, "end": TEXT, "flits": _NUMBER}, rest=True))),
+}, rest=True)
+"""What is printed and drawn of the times of tiles."""
 _CONTENT = Table({
     "format": Choice((FORMAT, TILES_FORMAT, DEALT_FORMAT)), "tiles": Optional(TILES),
     "chip": JSON, "device": JSON, "options": JSON,
@@ -231,6 +244,7 @@ _CONTENT = Table({
         "slice_bits": Optional(ListOf(Whole(0, MAX_BITS))), "clipped": Optional(ListOf(Number(0, 1))),
         "warnings": Optional(ListOf(TEXT)), "outputs": Optional(ListOf(_OUTPUT_ERROR)),
         "cells": Optional(Table({"seed": Whole(0, 2**32 - 1)}, rest=True)),
+        "tile_cycles": Optional(Nullable(_TILE_CYCLES)),
         "converters": Optional(Table({"seed": Whole(0, 2**32 - 1), "cores": ListOf(Table({}, rest=True))})),
     }, rest=True),
     "range": Nullable(Table({"size": Number(0, 1e30)})),

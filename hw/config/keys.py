@@ -14,6 +14,9 @@ from macro_models.errors import InputError
 
 __all__ = ["ChipError", "KeySpec", "Section", "check_section", "key", "keys_of", "nearest", "shown"]
 
+_FLOAT_BITS = 1000
+"""Of an integer that is a float, too; JSON has any."""
+
 
 class ChipError(InputError):
     """A key of a chip description is wrong. ``key`` is its dotted path, for the line number that the loader adds."""
@@ -72,7 +75,7 @@ class KeySpec:
         """
         result = value
         kind = type(self.default)
-        if kind is float and type(value) is int:
+        if kind is float and type(value) is int and value.bit_length() < _FLOAT_BITS:
             result = float(value)
         elif kind is tuple and isinstance(value, list):
             result = tuple(value)

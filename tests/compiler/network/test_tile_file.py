@@ -2,6 +2,7 @@
 
 import json
 import zipfile
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,10 +10,13 @@ import numpy as np
 import pytest
 
 from compiler import CompileOptions, Network, compile_for_chip
+from compiler.network.report import summarise
 from compiler.network.tiles import TileCode
 from hw.config import load_chip
 from macro_models.errors import InputError
+from mho.commands.compile.summary_text import tile_lines
 from tests.compiler.importer.onnx_models import build, node
+from tests.compiler.network.sealed_archives import members_of, seal
 
 RNG = np.random.default_rng(1)
 X = RNG.uniform(-1, 1, size=(16, 8)).astype("f4")
@@ -88,3 +92,23 @@ def test_what_is_wrong_with_inputs_is_not_said_to_be_of_tiles() -> None:
     with pytest.raises(InputError, match="shape") as refused:
         compile_for_chip(MODEL.SerializeToString(), load_chip("tnsa16-2x2"), calibrate=X[:, :7], options=OPTIONS)
     assert "tile.programs" not in str(refused.value)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("value", [2**64, -1, 10**400, "x", None, [], {}, float("nan"), True])
+def test_times_that_could_not_be_told_are_refused(network: Network, tmp_path: Path, value: object) -> None:
+    """Of a sealed file each number of the times of tiles replaced: what is read can be printed."""
+    network.save(tmp_path / "n.mho")
+    members = members_of(tmp_path / "n.mho")
+    told = json.loads(members["network.json"])["calibration"]["tile_cycles"]
+    places = [(told, key) for key in told] + [(told["tiles"][0], key) for key in told["tiles"][0]]
+    places += [(told["tiles"][0]["takes"], key) for key in told["tiles"][0]["takes"]]
+    for place, key in places:
+        before, place[key] = place[key], value
+        content = json.loads(members["network.json"])
+        content["calibration"]["tile_cycles"] = told
+        seal(tmp_path / "m.mho", members | {"network.json": json.dumps(content).encode()})
+        place[key] = before
+        with suppress(InputError):
+            told_again = summarise(Network.load(tmp_path / "m.mho"))
+            assert told_again["tiles"] is None or tile_lines(told_again)

@@ -282,3 +282,13 @@ def test_what_needs_more_memory_than_there_is() -> None:
     with pytest.raises(InputError, match=r"^seeds 9 would need about 1e\+03 TB of memory, and .* are available; take"):
         check_memory(1e15, "seeds 9", "take fewer")
     assert [size_text(n) for n in (0, 999, 1000, 6.4e9, 2e15)] == ["0 bytes", "999 bytes", "1 kB", "6.4 GB", "2e+03 TB"]
+
+
+def test_an_integer_that_is_no_float_is_a_sentence() -> None:
+    """JSON has integers of any size, TOML of 64 bits."""
+    from hw.config import chip_from_dict, load_chip
+
+    content = load_chip("tnsa16-core").to_dict()
+    content["neuron"]["sigma_amplifier_offset_mV"] = 10**400
+    with pytest.raises(InputError, match=r"neuron\.sigma_amplifier_offset_mV must be"):
+        chip_from_dict(content, origin="cells.npz: chip")
