@@ -100,7 +100,8 @@ def test_what_is_there_is_not_done_again(swept: Path, sweep_text: str, tmp_path:
 def test_what_contradicts_itself_is_a_row_with_its_sentence(
     sweep_text: str, tmp_path: Path, cache: None, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    (tmp_path / "hot.toml").write_text('schema = 1\nextends = "tnsa16-core"\nname = "hot"\ncells.g_max_uS = 20.0\ntiming.t_sample_ns = 20.0\n')
+    (tmp_path / "hot.toml").write_text(
+        'schema = 1\nextends = "tnsa16-core"\nname = "hot"\ncells.g_max_uS = 20.0\ntiming.t_sample_ns = 20.0\n')
     text = sweep_text.replace('["tnsa16-core"]', '["tnsa16-core", "hot.toml"]\ndevices = ["rram-neurram"]')
     (tmp_path / "sweep.toml").write_text(text.replace("[4, 6]", "[6]").replace("seeds = 3", "seeds = 1"))
     out = tmp_path / "out"
