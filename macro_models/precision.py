@@ -1,7 +1,7 @@
 """How precise the codes of an operation are at best: a property of its bits and of the array, not of cells."""
 
 from dataclasses import replace
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any
 
 import numpy as np
@@ -16,6 +16,8 @@ __all__ = ["signal_to_noise_dB"]
 
 _VECTORS, _COLUMNS = 64, 16
 """Products that are compared."""
+_CELLS, _LINES = 1 << 16, 64
+"""A core of more cells than that is taken with so many lines: the ratio hardly depends on them."""
 
 
 @lru_cache(maxsize=256)
@@ -26,6 +28,8 @@ def signal_to_noise_dB(config: Any, op: MvmOperation, low: float, high: float) -
     power of the root of 2 with the best ratio. Signal is what an affine law of the exact products explains of the codes
     of a column, noise is what it does not.
     """
+    if np.prod(config.cell_map.shape) > _CELLS:
+        config = replace(config, lines=_LINES)
     held, rng = config.cell_map, np.random.default_rng(0)
     top, shape = held.top(low, high), (held.rows, held.columns)
     weights, targets = rng.uniform(-top, top, shape), np.zeros(held.shape)
@@ -38,12 +42,15 @@ def signal_to_noise_dB(config: Any, op: MvmOperation, low: float, high: float) -
     exact, (driven, converted) = x @ weights[:, some], (np.zeros(count, dtype=bool) for count in held.shape)
     masks = Masks(~driven, np.arange(held.columns) < _COLUMNS, driven, converted)
 
+    @cache
     def ratio(half_octaves: int) -> float:
         of_step = replace(op, step_code=min(round(2.0 ** (half_octaves / 2)), 2**STEP_WIDTH - 1))
         return _explained(exact, core.mvm(of_step, masks, x, 0).codes[:, some])
 
-    best = max(range(0, 2 * STEP_WIDTH + 1, 2), key=ratio)
-    return float(10.0 * np.log10(max(ratio(k) for k in (best - 1, best, best + 1))))
+    best = max(range(0, 2 * STEP_WIDTH + 1, 4), key=ratio)
+    for nearer in (2, 1):
+        best = max((best - nearer, best, best + nearer), key=ratio)
+    return float(10.0 * np.log10(ratio(best)))
 
 
 def _explained(exact: NDArray[np.float64], codes: NDArray[np.integer]) -> float:

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 __all__ = ["sweep_command"]
 
 _MOST_ROWS = 40
+_WARNINGS = 3
+"""Sentences about chips at most."""
 _FOLDER = Writes(folder=("rows", "rows.*", "designs.*", "trade-offs.*", "sweep.json", ".lock"))
 
 
@@ -92,6 +94,7 @@ def _says(spec: "Spec") -> str:
 
 def _report(spec: "Spec", found: "Sweep", folder: Any, out: Output) -> None:
     """Tables, figure and JSON, and the best of it on stdout."""
+    from hw.config import warnings
     from mho.figures.run import save_figure
     from mho.figures.trade_offs import figure_of_trade_offs
     from mho.sweep.panels import panels_of, score_of
@@ -122,6 +125,11 @@ def _report(spec: "Spec", found: "Sweep", folder: Any, out: Output) -> None:
             "many chips as hold the network, and know nothing of programming between layers"
         )
     _print(best(found, spec), axes, told["objectives"], out)
+    of_chips = dict.fromkeys(
+        sentence for chip in spec.built.values() if not isinstance(chip, str) for sentence in warnings(chip)
+    )
+    for sentence in list(of_chips)[:_WARNINGS]:
+        out.warn(sentence)
     out.note(f"wrote {', '.join(path.name for path in written)} in {folder.path}")
     out.json(told)
     if len(found.refused) == len(found.rows):

@@ -132,9 +132,12 @@ def _overview(runs: Sequence[Facts]) -> str:
 def _published(runs: Sequence[Facts]) -> str:
     rows = []
     for facts in {one.chip: one for one in runs}.values():
-        for one in (facts.cost or {}).get("rated", ()):
+        cost = facts.cost or {}
+        changed = cost.get("area_extrapolated") or (cost.get("energy") or {}).get("extrapolated")
+        told = f"macros alone, all busy{'; extrapolated' if changed else ''}"
+        for one in cost.get("rated", ()):
             values = [_value(one.get(key)) for key in ("tops", "tops_per_W", "tops_per_mm2", "snr_dB")]
-            rows.append((f"{facts.chip} (this description)", one["precision"], *values, "macros alone, all busy"))
+            rows.append((f"{facts.chip} (this description)", one["precision"], *values, told))
     for chip in published_chips():
         for one in chip.rows:
             rows.append((chip.name, f"{one.inputs}-bit inputs, {one.outputs}-bit outputs", _value(one.tops),

@@ -87,7 +87,7 @@ def _cost(result: Result) -> Row:
     found: Row = {name: told[name] for name in result.time.facts(result.f_clk_MHz)}
     found |= {} if told["energy"] is None else {"energy_nJ": told["energy"]["total_pJ"] / 1000.0}
     found |= {} if told["macros_mm2"] is None else {"area_mm2": told["macros_mm2"]}
-    changed = dict.fromkeys(one for one in result.work.extrapolated if one)
+    changed = dict.fromkeys(part for one in result.work.extrapolated for part in one.split("; ") if part)
     return found | ({"extrapolated": "; ".join(changed)} if changed else {})
 
 

@@ -73,6 +73,13 @@ def test_tables_say_the_same(swept: Path) -> None:
         assert design["accuracy"] == pytest.approx(np.mean(accuracies))
         assert design["accuracy_deviation"] == pytest.approx(np.std(accuracies, ddof=1))
         assert design["accuracy_half"] > 0.0
+    # Area and energy follow the axis, and say so: they are stated of 256 lines and 8 bits.
+    by_bits = {design["adc.bits"]: design for design in told["designs"]}
+    assert by_bits[4]["area_mm2"] < by_bits[6]["area_mm2"] < 1.161 / 16
+    assert by_bits[4]["energy_nJ"] < by_bits[6]["energy_nJ"]
+    assert [by_bits[bits]["extrapolated"] for bits in (4, 6)] == [
+        f"core.corelet 16 to 4; adc.bits 8 to {bits}" for bits in (4, 6)
+    ]
     assert (swept / "trade-offs.png").stat().st_size > 5000
 
 
@@ -139,12 +146,15 @@ def test_pictures_are_functions_of_what_they_show(kind: str, monkeypatch: pytest
 def test_what_contradicts_itself_is_a_row_with_its_sentence(
     sweep_text: str, tmp_path: Path, cache: None, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    (tmp_path / "hot.toml").write_text('schema = 1\nextends = "tnsa16-core"\nname = "hot"\ncells.g_max_uS = 20.0\n')
+    (tmp_path / "hot.toml").write_text(
+        'schema = 1\nextends = "tnsa16-core"\nname = "hot"\ncells.g_max_uS = 20.0\ntiming.t_sample_ns = 20.0\n')
     text = sweep_text.replace('["tnsa16-core"]', '["tnsa16-core", "hot.toml"]\ndevices = ["rram-neurram"]')
     (tmp_path / "sweep.toml").write_text(text.replace("[4, 6]", "[6]").replace("seeds = 3", "seeds = 1"))
     out = tmp_path / "out"
     assert run(["sweep", str(tmp_path / "sweep.toml"), "-o", str(out), "--jobs", "1"]) == 0
-    assert "warning: 2 of 4 rows are refused" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "warning: 2 of 4 rows are refused" in said
+    assert "warning: timing.t_sample_ns = 20 takes 20 ns, 3.9 time constants of a line" in said
     assert [bool(row["error"]) for row in rows(out)] == [False, False, True, True]
     assert "must be 1 to 40 uS as in device rram-neurram" in rows(out)[2]["error"]
 
