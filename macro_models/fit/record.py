@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from macro_models.devices.device import Device
 from macro_models.devices.sections.fit import Fit
+from macro_models.fit.law.between import about_between
 from macro_models.fit.law.components import Component, Trend, endurance, shares, trends
 from macro_models.fit.law.doubts import (
     about_components,
@@ -82,12 +83,12 @@ def _doubts(
     data: Measurements, device: Device, job: LawRows, doubts: list[str], off: list[str], certain: list[float],
     worn: list[tuple[float, Trend]],
 ) -> list[str]:
-    law, found = device.law, list(doubts)
+    law, found = device.law, [*data.notes, *doubts]
     limits = (device.range.g_min_uS, device.range.g_max_uS)
     found += about_data(data, law, limits) + about_zero(job.data, law, limits)
     found += about_uncertain(data.cells, max(certain, default=0.0))
     if off:
         found.append(f"{off[-1]}: the model does not follow the data there ({len(off)} of {len(law.times_s)} times)")
-    found += about_times(law)
+    found += about_between(law, device.confidence, limits) + about_times(law)
     die: list[Component] = job.shares("die")
     return found + about_components(die, worn, data.cycles)

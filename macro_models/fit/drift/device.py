@@ -28,7 +28,7 @@ from macro_models.fit.heat import reference_temperature, usual_reading
 from macro_models.fit.law.components import endurance, reading_shares, shares, trends
 from macro_models.fit.law.doubts import about_components, about_levels
 from macro_models.fit.law.errors import time_intervals
-from macro_models.fit.law.levels import nearest_level
+from macro_models.fit.law.levels import choose_levels, nearest_level
 from macro_models.fit.law.statistics import by_level, grouped, summarise
 from macro_models.fit.reads.noise import fit_read_noise
 from macro_models.fit.rows.law_rows import DRAWS
@@ -229,11 +229,14 @@ def follows(device: DriftDevice) -> bool:
 
 
 def held_out_score(device: Device, data: Measurements) -> float:
-    """Mean continuous ranked probability score of readings, in uS: the lower, the better a device foresees them.
+    """Mean continuous ranked probability score of readings: the lower, the better a device foresees them.
 
-    ``E|g - X| - E|X - X'| / 2``, g a reading and X, X' two cells of its target drawn from the device.
+    ``E|g - X| - E|X - X'| / 2``, g a reading and X, X' two cells of its target drawn from the device, in units of the
+    deviation of g - target at its level, so that small targets count as large ones.
     """
-    total = 0.0
+    total, levels = 0.0, choose_levels(data.target_uS)
+    level = nearest_level(levels, data.target_uS)
+    size = np.maximum(grouped(data.g_uS - data.target_uS, level, len(levels))[:, 1], 1e-3 * levels + 1e-9)[level]
     if data.bursts is not None:  # the readings are means of many
         device = replace(device, read_noise=ReadNoise(), telegraph=Telegraph())
     for index in np.unique(data.time_index):
@@ -241,8 +244,8 @@ def held_out_score(device: Device, data: Measurements) -> float:
         target, time_s = data.target_uS[at], float(data.times_s[index])
         copies = max(8, min(256, _COPIES // len(target)))
         drawn = _reads(device, np.repeat(target, copies), time_s, _SEED).reshape(len(target), copies)
-        near = np.abs(drawn - data.g_uS[at][:, None]).mean()
+        near = np.abs(drawn - data.g_uS[at][:, None]).mean(axis=1)
         half = copies // 2
-        apart = np.abs(drawn[:, :half] - drawn[:, half : 2 * half]).mean()
-        total += float(near - 0.5 * apart) * len(target)
+        apart = np.abs(drawn[:, :half] - drawn[:, half : 2 * half]).mean(axis=1)
+        total += float(((near - 0.5 * apart) / size[at]).sum())
     return total / len(data.g_uS)
