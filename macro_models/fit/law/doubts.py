@@ -14,7 +14,7 @@ from macro_models.fit.law.statistics import grouped
 from macro_models.fit.tables.measurements import Measurements
 
 __all__ = [
-    "about_components", "about_data", "about_ends", "about_levels", "about_times", "about_uncertain",
+    "about_components", "about_data", "about_ends", "about_levels", "about_tails", "about_times", "about_uncertain",
     "about_wide_levels", "about_zero",
 ]
 
@@ -24,6 +24,7 @@ _FREE = 16.0  # variance at the end of a course of four parameters over the targ
 _HIDDEN = 0.05  # part of the cells of a level that read 0 from which the law below is not seen
 _CERTAIN = 0.1  # error of the deviation from which a warning says so
 _FEW_CELLS = 100
+_OUTER, _SURE = 0.01, 4.0  # part of the cells on a side whose place is checked, and standard errors of it
 _WIDE = 0.12  # part of the range by which targets may lie away from their levels: three levels or fewer
 _FAR = 0.05  # part of the range by which it may go beyond the data
 
@@ -121,6 +122,26 @@ def about_levels(
     whole = 1.0 / math.sqrt(float((1.0 / of_spread[known] ** 2).sum())) if known.any() else math.inf
     certain = _ERRORS * whole * math.sqrt(min(_FREE, max(int(known.sum()), 1)))
     return difference, sentence, certain
+
+
+def about_tails(
+    time_s: float, change: Reals, level: NDArray[np.int64], drawn: Reals, drawn_level: NDArray[np.int64]
+) -> str:
+    """Names the side on which clearly more or fewer cells lie beyond the device's outermost percent; "" if none."""
+    data = grouped(change, level, int(level.max(initial=0)) + 1)
+    scale = np.maximum(data[:, 1], 1e-9)
+    cells, model = ((x - data[at, 0]) / scale[at] for x, at in ((change, level), (drawn, drawn_level)))
+    if len(cells) < _FEW_CELLS or float(model.std()) <= 0.0:
+        return ""
+    for side, sign in (("lowest", -1.0), ("highest", 1.0)):
+        beyond = float((sign * cells > np.quantile(sign * model, 1.0 - _OUTER)).mean())
+        off = abs(beyond - _OUTER)
+        if off > _OUTER and off > _SURE * math.sqrt(max(beyond, _OUTER) / len(cells)):
+            return (
+                f"at {time_s:g} s {beyond:.1%} of the cells are where the model has its {side} {_OUTER:.0%}: their "
+                "tails are off"
+            )
+    return ""
 
 
 def about_zero(data: Measurements, law: Law, range_uS: tuple[float, float]) -> list[str]:

@@ -31,9 +31,8 @@ def cells(r: np.random.Generator, target: Reals, width: Callable[[Reals], Reals]
 def fitted(path: Path, levels: tuple[float, ...], width: Callable[[Reals], Reals], per: int = 150) -> Device:
     r = np.random.default_rng(5)
     target = np.repeat(levels, per)
-    rows = [
-        f"{k},{t:g},{g:.6g},{target[k]:g}" for t, values in cells(r, target, width).items() for k, g in enumerate(values)
-    ]
+    known = cells(r, target, width)
+    rows = [f"{k},{t:g},{g:.6g},{target[k]:g}" for t, values in known.items() for k, g in enumerate(values)]
     path.write_text("\n".join(["cell,t_s,g_uS,g_target_uS", *rows]) + "\n")
     return fit_device(read_measurements(path), name="mine")
 

@@ -16,12 +16,12 @@ TIMES = (0.0, 60.0, 3600.0, 86400.0)
 
 
 def measured(
-    folder: Path, change: Callable[[Reals], list[str]], *, header: str = "cell,t_s,g_uS,g_target_uS", spread: float = 0.3
+    folder: Path, change: Callable[[Reals], list[str]], *, header: str = "cell,t_s,g_uS,g_target_uS"
 ) -> Measurements:
     """Cells that lose a part of their conductance; ``change`` writes the readings of one time."""
     r = np.random.default_rng(3)
     target = np.repeat(LEVELS, 60)
-    nu = np.abs(0.12 * (1.0 + spread * r.normal(size=len(target))))
+    nu = np.abs(0.12 * (1.0 + 0.3 * r.normal(size=len(target))))
     rows = []
     for t in TIMES:
         g = target * (1.0 + 0.05 * r.normal(size=len(target))) * (1.0 + t) ** -nu
@@ -59,7 +59,7 @@ CASES: dict[str, tuple[Callable[[Reals], list[str]], str, str]] = {
     "flag": (lambda g: ["999" if int(x * 1e4) % 40 == 7 else f"{x:.6g}" for x in g], "", "exactly 999 uS"),
     "steps": (lambda g: written(np.round(g / 4.0) * 4.0 + 0.001), "", "in steps of 4 uS"),
     "negative": (lambda g: written(g - 1.2), "", "readings are negative, down to -1"),
-    "dead": (lambda g: ["" if k % 20 == 3 else f"{x:.6g}" for k, x in enumerate(g)], "", "12 of 240 cells have no read"),
+    "dead": (lambda g: ["" if k % 20 == 3 else f"{x:.6g}" for k, x in enumerate(g)], "", "12 of 240 cells have no"),
 }
 
 
