@@ -160,7 +160,7 @@ _SPEC = {
         **dict.fromkeys(("moved_uS", "model_moved_uS", "std_uS", "model_std_uS"), ListOf(_CHANGE)),
     },
     "update": {
-        "model": Choice(UPDATES),
+        **dict.fromkeys(("model", "down_model"), Choice(UPDATES)),
         **dict.fromkeys(("g_min_uS", "g_max_uS", "up_curve", "down_curve"), _CHANGE),
         **dict.fromkeys(("up_uS", "down_uS", "read_sigma_uS"), _CONDUCTANCE),
         **dict.fromkeys(("up_part", "down_part"), Number(0.0, 1.0)),

@@ -15,6 +15,7 @@ from macro_models.devices.sections.telegraph import Telegraph
 from macro_models.devices.sections.temperature import Temperature
 from macro_models.errors import InputError
 from macro_models.fit.heat import fit_heat, reference_temperature, usual_reading
+from macro_models.fit.law.between import with_levels_between
 from macro_models.fit.law.components import kept_again
 from macro_models.fit.law.errors import law_errors
 from macro_models.fit.law.humps import two_kinds
@@ -97,7 +98,7 @@ def fit_device(
     if temperature is None and len(np.unique(data.temp_C)) > 1:
         device = fit_heat(data, device, command)
     device = replace(device, confidence=law_errors(chosen, job.levels))
-    return replace(device, fit=record(data, chosen, device, job, command, doubts))
+    return with_levels_between(replace(device, fit=record(data, chosen, device, job, command, doubts)))
 
 
 def _chosen_model(data: Measurements, model: str) -> tuple[str, list[str]]:

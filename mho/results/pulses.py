@@ -29,12 +29,14 @@ def print_pulses(device: "Device", out: "Output") -> None:
         f"{name} {error:.1%}"
         for name, error in zip(("linear", "soft", "exponential", "abrupt"), update.heldout, strict=True)
     )
+    form = f"{update.model} upwards, {update.down_model} downwards" if update.down_model else update.model
     out.text(
-        f"identical pulses: {update.model}, {update.g_min_uS:.3g} to {update.g_max_uS:.3g} uS, "
+        f"identical pulses: {form}, {update.g_min_uS:.3g} to {update.g_max_uS:.3g} uS, "
         f"steps +{update.up_uS:.3g} and -{update.down_uS:.3g} uS, asymmetry {update.asymmetry:+.2f}, "
         f"{update.states:.0f} states, spread {update.cycle_spread:.0%} a pulse, {update.cell_spread:.0%} a cell"
     )
     out.text(f"error of G(n) for cells left out, of the window: {errors}")
+    out.text("[update] is for training in Python (Device.update: step, draw, curve); a chip is programmed by [pulse]")
     rows = [
         (f"{n:+.0f}", f"{g:.2f}", f"{model:.2f}")
         for n, g, model in zip(update.n, update.g_uS, update.model_g_uS, strict=True)

@@ -87,7 +87,7 @@ class Drift:
 
     def unit_noise(self, time_s: float) -> float:
         """What 1/f noise has grown by at a time: its relative deviation where Q = 1."""
-        return math.sqrt(float(ln((time_s + self.t_c_s + self.t_read_s) / (2.0 * self.t_read_s))))
+        return math.sqrt(float(ln(max((time_s + self.t_c_s + self.t_read_s) / (2.0 * self.t_read_s), 1.0))))
 
     def relative_noise(self, origin_uS: ArrayLike, time_s: float) -> Reals:
         """Deviation of a read over the conductance, of cells that programming left with ``origin_uS``."""

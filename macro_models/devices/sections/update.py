@@ -7,8 +7,9 @@ With x = (g - g_min) / (g_max - g_min) a pulse that raises the conductance (pote
     exponential   up_uS exp(-up_curve x)    ExpStep of aihwkit, one direction
     abrupt        to g_max, with the probability up_part
 
-and one that lowers it (depression) by the mirror image, with 1 - x for x; all end at g_min and g_max. From pulse to
-pulse a step is (1 + cycle_spread z) times as large, from cell to cell exp(cell_spread z) times.
+and one that lowers it (depression) by the mirror image, with 1 - x for x, of the same or of another form; all end at
+g_min and g_max. From pulse to pulse a step is (1 + cycle_spread z) times as large, from cell to cell exp(cell_spread z)
+times.
 
 Sources: aihwkit (MIT licence), ``rpu_pulsed`` devices; P.-Y. Chen, X. Peng, S. Yu, "NeuroSim: a circuit-level macro
 model for benchmarking neuro-inspired architectures in online learning", IEEE TCAD 37 (2018) 3067, equations 3 to 5.
@@ -34,6 +35,8 @@ class Update:
 
     model: str = ""
     """Of :data:`UPDATES`."""
+    down_model: str = ""
+    """The form downwards; empty: the same."""
     g_min_uS: float = 0.0
     """Conductance to which depression tends, in uS."""
     g_max_uS: float = 0.0
@@ -86,6 +89,10 @@ class Update:
         g = np.linspace(self.g_min_uS, self.g_max_uS, 2001)
         return float(g[int(np.argmin(np.abs(self.step(g, 1) + self.step(g, -1))))])
 
+    def form(self, sign: int) -> str:
+        """The form of the answer upwards (1) or downwards (-1)."""
+        return self.model if sign > 0 or not self.down_model else self.down_model
+
     def step(self, g_uS: ArrayLike, sign: int) -> Reals:
         """Expected change of one pulse, in uS, of the shape of ``g_uS``; ``sign`` is 1 or -1."""
         g = np.asarray(g_uS, dtype=np.float64)
@@ -95,10 +102,11 @@ class Update:
         size, curve, part = (
             (self.up_uS, self.up_curve, self.up_part) if sign > 0 else (self.down_uS, self.down_curve, self.down_part)
         )
-        if self.model == "abrupt":
+        model = self.form(sign)
+        if model == "abrupt":
             moved = part * window * (1.0 - x)
         else:
-            shape = {"linear": np.ones_like(x), "soft": 1.0 - x}.get(self.model, np.exp(-curve * x))
+            shape = {"linear": np.ones_like(x), "soft": 1.0 - x}.get(model, np.exp(-curve * x))
             moved = np.minimum(size * shape, window * (1.0 - x))
         return sign * moved
 
@@ -108,7 +116,7 @@ class Update:
         ``cycle`` holds a standard normal number for each pulse, ``cell`` one for each cell, the same for its life.
         """
         g = np.asarray(g_uS, dtype=np.float64)
-        if self.model == "abrupt":
+        if self.form(sign) == "abrupt":
             from scipy.special import ndtr
 
             part = self.up_part if sign > 0 else self.down_part

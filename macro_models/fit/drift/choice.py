@@ -81,7 +81,7 @@ def fit_law(
             device = drift_device(data, name=name, **options)
             found = (
                 f"{device.fit.source}; chosen by readings of cells and a time that were held out: error {drift:.4g} "
-                f"uS, of quantiles {quantiles:.4g} uS"
+                f"of a deviation, of quantiles {quantiles:.4g}"
             )
             if (device.temperature.acts_on or not device.heat.at_C) and follows(device):
                 return replace(device, fit=replace(device.fit, source=found))

@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -26,12 +27,12 @@ from macro_models.fit.drift.shares import drift_shares
 from macro_models.fit.fit import target_range
 from macro_models.fit.heat import reference_temperature, usual_reading
 from macro_models.fit.law.components import endurance, reading_shares, shares, trends
-from macro_models.fit.law.doubts import about_components, about_levels
+from macro_models.fit.law.doubts import about_components
 from macro_models.fit.law.errors import time_intervals
-from macro_models.fit.law.levels import nearest_level
-from macro_models.fit.law.statistics import by_level, grouped, summarise
+from macro_models.fit.law.levels import choose_levels, nearest_level
+from macro_models.fit.law.statistics import grouped
 from macro_models.fit.reads.noise import fit_read_noise
-from macro_models.fit.rows.law_rows import DRAWS
+from macro_models.fit.record import compared, fit_section
 from macro_models.fit.tables.measurements import Measurements
 from macro_models.fit.tables.stuck import stuck_section
 
@@ -160,49 +161,19 @@ def _record(
 ) -> Fit:
     """Where the device comes from, and its statistics beside those of the data."""
     levels, limits = found.levels_uS, (device.range.g_min_uS, device.range.g_max_uS)
-    rows, mean, std, of_levels, off, certain = [], [], [], [], [], []
-    used = np.unique(chosen.time_index)
-    fall = _fall(chosen, levels)
-    for index in used:
-        at = chosen.time_index == index
-        target, change = chosen.target_uS[at], (chosen.g_uS - chosen.target_uS)[at]
-        copies = max(1, DRAWS // max(len(target), 1))
-        many, time_s = np.repeat(target, copies), float(chosen.times_s[index])
-        drawn = _reads(device, many, time_s, _SEED) - many
-        rows.append((len(change), summarise(change), summarise(drawn)))
-        near = nearest_level(levels, target)
-        drawn_near = np.repeat(near, copies)
-        of_levels.append((change, near))
-        difference, sentence, error = about_levels(
-            time_s, levels, near, change, drawn, np.repeat(near, copies), limits
-        )
-        sentence = sentence or about_course(time_s, change, near, drawn, drawn_near, fall)
-        sentence = sentence or about_all(time_s, change, near, drawn, drawn_near)
-        off += [sentence] if sentence else []
-        certain += [error] if float(np.ptp(change)) > 0.0 else []
-        mean.append(tuple(round(float(v), 5) for v in difference[:, 0]))
-        std.append(tuple(round(float(v), 5) for v in difference[:, 1]))
-    dropped = "; ".join(f"{count} {what}" for what, count in data.dropped.items())
-    near = nearest_level(levels, chosen.target_uS)
+    near, fall = nearest_level(levels, chosen.target_uS), _fall(chosen, levels)
+    beside = compared(
+        chosen, near, levels, ((int(k), float(chosen.times_s[k])) for k in np.unique(chosen.time_index)), limits,
+        lambda target, t: _reads(device, target, t, _SEED), partial(about_course, fall=fall), about_all,
+    )
     worn, again = trends(chosen, near, len(levels)), _programmed_again(chosen)
     of_dies, of_cells = (
         [] if group is None else reading_shares(chosen, near, len(levels), group) for group in (chosen.die, again)
     )
-    doubts = [*about_drift(chosen, device, found, off, certain), *about_components(of_dies, worn, chosen.cycles)]
-
-    def column(which: int, field: int) -> tuple[float, ...]:
-        return tuple(round(float(row[which][field]), 6) for row in rows)
-
-    return Fit(
-        file=data.path.name, sha256=data.sha256, command=command, cells=data.cells,
-        readings=int(data.reads.sum()) or len(data.g_uS),
-        dropped=dropped or "nothing", g_range_uS=(float(data.target_uS.min()), float(data.target_uS.max())),
-        time_range_s=(float(data.times_s[0]), float(data.times_s[-1])),
-        temp_range_C=(float(data.temp_C.min()), float(data.temp_C.max())),
-        times_s=tuple(float(chosen.times_s[k]) for k in used), n=tuple(float(row[0]) for row in rows),
-        mean_uS=column(1, 0), model_mean_uS=column(2, 0), std_uS=column(1, 1), model_std_uS=column(2, 1),
-        beyond=column(1, 3), model_beyond=column(2, 3), residual_mean_uS=tuple(mean), residual_std_uS=tuple(std),
-        **by_level(of_levels, levels), **shares(of_dies, of_cells), **endurance(worn, chosen), warnings=tuple(doubts),
+    doubts = about_drift(chosen, device, found, beside.off, beside.certain)
+    return fit_section(
+        data, levels, beside, command=command, **shares(of_dies, of_cells), **endurance(worn, chosen),
+        warnings=(*doubts, *about_components(of_dies, worn, chosen.cycles)),
         source="means, deviations and fractions are of g - target, read noise included",
     )
 
@@ -229,11 +200,14 @@ def follows(device: DriftDevice) -> bool:
 
 
 def held_out_score(device: Device, data: Measurements) -> float:
-    """Mean continuous ranked probability score of readings, in uS: the lower, the better a device foresees them.
+    """Mean continuous ranked probability score of readings: the lower, the better a device foresees them.
 
-    ``E|g - X| - E|X - X'| / 2``, g a reading and X, X' two cells of its target drawn from the device.
+    ``E|g - X| - E|X - X'| / 2``, g a reading and X, X' two cells of its target drawn from the device, in units of the
+    deviation of g - target at its level, so that small targets count as large ones.
     """
-    total = 0.0
+    total, levels = 0.0, choose_levels(data.target_uS)
+    level = nearest_level(levels, data.target_uS)
+    size = np.maximum(grouped(data.g_uS - data.target_uS, level, len(levels))[:, 1], 1e-3 * levels + 1e-9)[level]
     if data.bursts is not None:  # the readings are means of many
         device = replace(device, read_noise=ReadNoise(), telegraph=Telegraph())
     for index in np.unique(data.time_index):
@@ -241,8 +215,8 @@ def held_out_score(device: Device, data: Measurements) -> float:
         target, time_s = data.target_uS[at], float(data.times_s[index])
         copies = max(8, min(256, _COPIES // len(target)))
         drawn = _reads(device, np.repeat(target, copies), time_s, _SEED).reshape(len(target), copies)
-        near = np.abs(drawn - data.g_uS[at][:, None]).mean()
+        near = np.abs(drawn - data.g_uS[at][:, None]).mean(axis=1)
         half = copies // 2
-        apart = np.abs(drawn[:, :half] - drawn[:, half : 2 * half]).mean()
-        total += float(near - 0.5 * apart) * len(target)
+        apart = np.abs(drawn[:, :half] - drawn[:, half : 2 * half]).mean(axis=1)
+        total += float(((near - 0.5 * apart) / size[at]).sum())
     return total / len(data.g_uS)

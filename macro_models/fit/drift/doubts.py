@@ -85,7 +85,7 @@ def about_drift(
 ) -> list[str]:
     """Sentences of :attr:`Fit.warnings`; ``off`` and ``certain`` are of the times, from ``about_levels``."""
     limits, times = (device.range.g_min_uS, device.range.g_max_uS), np.unique(data.time_index)
-    doubts = about_wide_levels(data, found.levels_uS) + about_ends(data, limits, len(found.levels_uS))
+    doubts = [*data.notes, *about_wide_levels(data, found.levels_uS), *about_ends(data, limits, len(found.levels_uS))]
     if len(times) < _FEWEST_TIMES:
         doubts.append(f"{len(times)} times only: whether cells follow a power of time is not known from them")
     t_c_error = found.errors["t_c_s"][0] / device.drift.t_c_s

@@ -1,5 +1,6 @@
 """The activation energy of drift: heat speeds up time, and cells at other temperatures say by how much."""
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -9,61 +10,34 @@ from macro_models.devices.laws.drift import DriftDevice
 from macro_models.devices.sections.heat import Heat
 from macro_models.devices.sections.temperature import Temperature
 from macro_models.exact.random import NORMAL_ONE
-from macro_models.fit.heat.cases import STEEPEST, Cases, find_cases
+from macro_models.fit.heat.cases import Moments, Prediction, find_cases
 from macro_models.fit.heat.fit import FEWEST_TEMPS, choose, evidence, off_temperatures, one_temperature
 from macro_models.fit.law.statistics import even_codes
 from macro_models.fit.tables.measurements import Measurements
 
 __all__ = ["drift_heat"]
 
-_POINTS = 121
-_SEEN = 1e-9
-
 Reals = NDArray[np.float64]
 
 
-class _Prediction:
-    """Mean and logarithm of the deviation of each case over the energy, of cells that are drawn once.
+def _moments(device: DriftDevice) -> Callable[[Reals, float], Moments]:
+    """What :class:`macro_models.fit.heat.cases.Prediction` takes."""
+    drift = device.drift
 
-    As :class:`macro_models.fit.heat.cases.Prediction`, which is for laws over time and level.
-    """
-
-    acts_on = "time"
-
-    def __init__(self, cases: Cases, device: DriftDevice) -> None:
-        self.cases, self.device = cases, device
-        inverse = cases.inverse
-        self.x = np.linspace(
-            min(float(inverse.min(initial=0.0)), 0.0) * STEEPEST, max(float(inverse.max(initial=0.0)), 0.0) * STEEPEST,
-            _POINTS,
-        )
-        self.known = {
-            key: self._moments(*key) for key in dict.fromkeys((c.group, c.time_s) for c in cases.cases)
-        }
-
-    def _moments(self, group: int, time_s: float) -> tuple[Reals, Reals]:
-        drift, target = self.device.drift, self.cases.targets[group]
+    def moments_of(target: Reals, time_s: float) -> Moments:
         place, left, read = (even_codes(len(target), k) / NORMAL_ONE for k in range(3))
         mean, std = drift.nu(target)
         nu = np.abs(mean + std * place)
-        origin = np.maximum(target + self.device.window_uS(target) / 3.0**0.5 * left, drift.floor_uS)
-        means, stds = [], []
-        for factor in np.exp(np.minimum(self.x, 200.0)):
+        origin = np.maximum(target + device.window_uS(target) / 3.0**0.5 * left, drift.floor_uS)
+
+        def moments(factor: float) -> tuple[float, float]:
             g = np.maximum(origin * np.exp(-nu * drift.grown(min(time_s * factor, 1e30))), drift.floor_uS)
             g = np.maximum(g * (1.0 + drift.relative_noise(origin, time_s) * read), 0.0) - target
-            means.append(g.mean())
-            stds.append(max(float(g.std()), _SEEN))
-        return np.array(means), np.log(stds)
+            return float(g.mean()), float(g.std())
 
-    def at(self, energies: Reals) -> tuple[Reals, Reals]:
-        """Means, and logarithms of deviations, each of shape (energies, cases)."""
-        ln_factor = energies[:, None] * self.cases.inverse[None, :]
-        mean, std = np.empty(ln_factor.shape), np.empty(ln_factor.shape)
-        for k, case in enumerate(self.cases.cases):
-            means, stds = self.known[case.group, case.time_s]
-            mean[:, k] = np.interp(ln_factor[:, k], self.x, means)
-            std[:, k] = np.interp(ln_factor[:, k], self.x, stds)
-        return mean, std
+        return moments
+
+    return moments_of
 
 
 def drift_heat(data: Measurements, device: DriftDevice, levels_uS: Reals, command: str = "") -> DriftDevice:
@@ -78,7 +52,7 @@ def drift_heat(data: Measurements, device: DriftDevice, levels_uS: Reals, comman
     if len(cases.temps) < FEWEST_TEMPS:
         note, source = one_temperature(data, device.drift.temp_C), data.path.name
         return replace(device, temperature=Temperature(source=f"{source}: {note}"), heat=Heat(note=note, source=source))
-    found, _, _ = choose(cases, {"time": _Prediction(cases, device)})
+    found, _, _ = choose(cases, {"time": Prediction(cases, "time", _moments(device))})
     heat, off = evidence(cases, found, None, 1.0, Heat()), off_temperatures(cases, found)
     if off:
         note = (

@@ -17,6 +17,7 @@ Whole = NDArray[np.int64]
 READ_S = 250e-9
 """Duration of a read, which is assumed: it only scales the noise."""
 _LEAST_READINGS, _LEAST_CELLS = 3, 10
+_LEAST_GROWTH = 1.5  # of time, in durations of a read, for readings within microseconds of programming
 _MOST_MISSING = 0.1  # part of the cells of a level
 
 
@@ -65,7 +66,7 @@ class Readings:
 
 def weight(time_s: Reals, t_c_s: float) -> Reals:
     """Weight of a reading: the inverse of what the variance of 1/f noise has grown to."""
-    return 1.0 / np.log((time_s + t_c_s + READ_S) / (2.0 * READ_S))
+    return 1.0 / np.log(np.maximum((time_s + t_c_s + READ_S) / (2.0 * READ_S), _LEAST_GROWTH))
 
 
 def by_level(values: Reals, level: Whole, levels: int) -> Reals:

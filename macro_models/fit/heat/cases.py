@@ -13,15 +13,14 @@ from macro_models.fit.law.lost import all_lost
 from macro_models.fit.law.statistics import even_codes
 from macro_models.fit.tables.measurements import Measurements
 
-__all__ = ["STEEPEST", "Case", "Cases", "Prediction", "find_cases", "lost_readings"]
+__all__ = ["Case", "Cases", "Moments", "Prediction", "find_cases", "law_moments", "lost_readings"]
 
 _MOST_GROUPS = 4
 _GROUP_CELLS = 40
 _LEAST_CELLS = 10
 _DRAWN = 600
 _POINTS = 241
-STEEPEST = 3.0
-"""Largest energy that is tried, in eV."""
+_STEEPEST = 3.0  # largest energy that is tried, in eV
 _MOST_LN_CHANGE = 12.0
 _SEEN = 1e-9
 
@@ -140,49 +139,56 @@ def _case(change: Reals, temps: tuple[float, float], time_s: float, group: int, 
     )
 
 
+Moments = Callable[[float], tuple[float, float]]
+"""Mean and deviation of the change of a group at a time, by the factor of the temperature."""
+
+
 class Prediction:
     """Mean and logarithm of the deviation of each case, as functions of the logarithm of the factor of its temperature.
 
-    Cells are drawn once at so many factors that a search only interpolates.
+    Cells are drawn once at so many factors that a search only interpolates: ``moments_of`` gives those of a group, of
+    its targets and the time.
     """
 
-    def __init__(self, cases: Cases, device: Device, acts_on: str) -> None:
+    def __init__(self, cases: Cases, acts_on: str, moments_of: Callable[[Reals, float], Moments]) -> None:
         self.acts_on, self.cases = acts_on, cases
-        self.device = device
-        steep = float(np.abs(cases.inverse).max(initial=0.0)) * STEEPEST
-        cold = float(cases.inverse.min(initial=0.0)) * STEEPEST
-        self.known: dict[tuple[int, float], tuple[Reals, Reals, Reals]] = {}
-        for case in cases.cases:
-            key = (case.group, case.time_s)
-            if key not in self.known:
-                x = np.linspace(min(cold, 0.0), steep, _POINTS)
-                if acts_on == "change":
-                    x = np.clip(x, -_MOST_LN_CHANGE, _MOST_LN_CHANGE)
-                moments_at = self._moments(*key)
-                moments = np.array([moments_at(float(factor)) for factor in np.exp(np.minimum(x, 200.0))])
-                self.known[key] = (x, moments[:, 0], np.log(np.maximum(moments[:, 1], _SEEN)))
-
-    def _moments(self, group: int, time_s: float) -> Callable[[float], tuple[float, float]]:
-        """What gives mean and deviation of the change of a group at a time, by the factor of the temperature."""
-        law, target, pulse_s = self.device.law, self.cases.targets[group], self.device.programming.pulse_s
-        n, programming = len(target), law.programming()
-        programmed = law.draw(programming, target, even_codes(n, 0))
-        drawn = law.drawing(target, even_codes(n, 1), programming.shape[-1])
-
-        def moments(factor: float) -> tuple[float, float]:
-            at, size = (min(time_s * factor, 1e30), 1.0) if self.acts_on == "time" else (time_s, factor)
-            change, kept = law.change(at, pulse_s) * size, law.kept_at(at, pulse_s)
-            moved = np.maximum(target + programmed * kept + drawn(change), 0.0) - target
-            return float(moved.mean()), float(moved.std())
-
-        return moments
+        inverse = cases.inverse
+        ends = min(float(inverse.min(initial=0.0)), 0.0), float(np.abs(inverse).max(initial=0.0))
+        x = np.linspace(ends[0] * _STEEPEST, ends[1] * _STEEPEST, _POINTS)
+        self.x = np.clip(x, -_MOST_LN_CHANGE, _MOST_LN_CHANGE) if acts_on == "change" else x
+        factors = np.exp(np.minimum(self.x, 200.0)).tolist()
+        self.known: dict[tuple[int, float], tuple[Reals, Reals]] = {}
+        for group, time_s in dict.fromkeys((case.group, case.time_s) for case in cases.cases):
+            moments_at = moments_of(cases.targets[group], time_s)
+            moments = np.array([moments_at(factor) for factor in factors])
+            self.known[group, time_s] = moments[:, 0], np.log(np.maximum(moments[:, 1], _SEEN))
 
     def at(self, energies: Reals) -> tuple[Reals, Reals]:
         """Means, and logarithms of deviations, each of shape (energies, cases)."""
         ln_factor = energies[:, None] * self.cases.inverse[None, :]
         mean, std = np.empty(ln_factor.shape), np.empty(ln_factor.shape)
         for k, case in enumerate(self.cases.cases):
-            x, means, stds = self.known[case.group, case.time_s]
-            mean[:, k] = np.interp(ln_factor[:, k], x, means)
-            std[:, k] = np.interp(ln_factor[:, k], x, stds)
+            means, stds = self.known[case.group, case.time_s]
+            mean[:, k] = np.interp(ln_factor[:, k], self.x, means)
+            std[:, k] = np.interp(ln_factor[:, k], self.x, stds)
         return mean, std
+
+
+def law_moments(device: Device, acts_on: str) -> Callable[[Reals, float], Moments]:
+    """What :class:`Prediction` takes, of a device whose law is over time and level."""
+    law, pulse_s = device.law, device.programming.pulse_s
+
+    def moments_of(target: Reals, time_s: float) -> Moments:
+        n, programming = len(target), law.programming()
+        programmed = law.draw(programming, target, even_codes(n, 0))
+        drawn = law.drawing(target, even_codes(n, 1), programming.shape[-1])
+
+        def moments(factor: float) -> tuple[float, float]:
+            at, size = (min(time_s * factor, 1e30), 1.0) if acts_on == "time" else (time_s, factor)
+            change, kept = law.change(at, pulse_s) * size, law.kept_at(at, pulse_s)
+            moved = np.maximum(target + programmed * kept + drawn(change), 0.0) - target
+            return float(moved.mean()), float(moved.std())
+
+        return moments
+
+    return moments_of

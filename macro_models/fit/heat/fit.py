@@ -10,7 +10,7 @@ from macro_models.devices.device import Device
 from macro_models.devices.quantiles import node_moments
 from macro_models.devices.sections.heat import Heat
 from macro_models.devices.sections.temperature import Temperature
-from macro_models.fit.heat.cases import Case, Cases, Prediction, find_cases
+from macro_models.fit.heat.cases import Case, Cases, Prediction, find_cases, law_moments
 from macro_models.fit.heat.lost import fit_lost
 from macro_models.fit.heat.own import own_laws
 from macro_models.fit.heat.search import ENERGIES, Found, Predicted, Search
@@ -45,7 +45,7 @@ def fit_heat(data: Measurements, device: Device, command: str = "") -> Device:
     if len(temps) < FEWEST_TEMPS:
         return _refused(device, data)
     acts = ("time", "change") if len(device.law.times_s) > 2 else ("change",)
-    best, rival, choice = choose(cases, {on: Prediction(cases, device, on) for on in acts})
+    best, rival, choice = choose(cases, {on: Prediction(cases, on, law_moments(device, on)) for on in acts})
     off = off_temperatures(cases, best)
     heat = evidence(cases, best, rival, choice, fit_lost(data, device))
     if off:
@@ -242,7 +242,7 @@ def _with_own_laws(
 
 def _slopes(device: Device, cases: Cases) -> tuple[float, float]:
     """Least and largest energy of one temperature and the next, of a factor on the change."""
-    search = Search(cases, Prediction(cases, device, "change"), "")
+    search = Search(cases, Prediction(cases, "change", law_moments(device, "change")), "")
     temp, found = search.temp, []
     for t in np.unique(temp):
         mean, std, _ = search.residuals(ENERGIES, temp == t)

@@ -15,6 +15,7 @@ ENERGIES = np.linspace(0.0, 3.0, 301)
 _FINE = np.linspace(-0.012, 0.012, 25)
 _PART_OF_RANGE = 0.01
 _PART_OF_STD = 0.05
+_UNKNOWN_EV = 10.0  # an error beyond which nothing is known of an energy
 
 Reals = NDArray[np.float64]
 Mask = NDArray[np.bool_]
@@ -181,7 +182,7 @@ class Search:
         variance = max(float((residual[1] ** 2).sum()) / freedom, 1.0) * times / max(float((slope**2).sum()), 1e-12)
         count = len(without)
         jackknife = (count - 1) * float(np.var(without))
-        return float(np.sqrt(max(variance, jackknife)))
+        return min(float(np.sqrt(max(variance, jackknife))), _UNKNOWN_EV)
 
     def _coefficient_error(self, c: Reals) -> Reals:
         if not self.reversible:

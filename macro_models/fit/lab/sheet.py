@@ -9,6 +9,7 @@ from pathlib import Path
 
 from macro_models.errors import InputError
 from macro_models.files import FileKind, decode_text, reading
+from macro_models.fit.lab.archives import MOST_FIELDS, table_in
 
 __all__ = ["MISSING", "Sheet", "is_number", "read_sheet"]
 
@@ -19,7 +20,6 @@ MISSING = frozenset({
 """Fields that hold no number, in lower case: those of laboratories, and the errors of spreadsheets."""
 
 _BOMS = ((b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"))
-_WORKBOOKS = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")  # .xlsx and .ods, .xls
 _SAMPLE = 4096
 _THOUSANDS = re.compile(r"[-+]?[1-9]\d{0,2}(,\d{3})+")
 _COMMA = re.compile(r"[-+]?\d*,\d*([eE][-+]?\d+)?")
@@ -46,8 +46,6 @@ def is_number(field: str) -> bool:
 
 def _decode(path: Path, data: bytes, kind: FileKind) -> str:
     """UTF-8, UTF-16 with or without a mark, or Windows-1252 (which spreadsheets write)."""
-    if data.startswith(_WORKBOOKS):
-        raise InputError(f"{path}: is the workbook of a spreadsheet; save the sheet as CSV")
     encoding = next((name for mark, name in _BOMS if data.startswith(mark)), "")
     sample = data[:_SAMPLE]
     if not encoding and len(sample) >= 2:
@@ -80,7 +78,7 @@ def _is_comment(line: str) -> bool:
 
 
 def read_sheet(path: Path, data: bytes, kind: FileKind) -> Sheet:
-    """Rows of a table.
+    """Rows of a table: of text, or of a file that :mod:`.archives` knows.
 
     The delimiter is what a first line ``sep=`` says, else a tab, a semicolon, a comma or blanks, whichever the first
     line has. Lines that begin with ``#`` are passed over. Decimal commas become points.
@@ -91,6 +89,9 @@ def read_sheet(path: Path, data: bytes, kind: FileKind) -> Sheet:
         If it is no text, lines differ in the number of their fields, or a comma in a number may be a decimal comma as
         well as a mark of thousands.
     """
+    rows = table_in(path, data, kind)
+    if rows is not None:
+        return Sheet(path, list(range(1, len(rows) + 1)), rows)
     lines = [
         (number, line.replace("\N{MINUS SIGN}", "-"))
         for number, line in enumerate(io.StringIO(_decode(path, data, kind), None), start=1)
@@ -121,6 +122,8 @@ def _split(path: Path, lines: Sequence[tuple[int, str]], delimiter: str | None, 
                     f"{len(rows[0])}"
                 )
             rows.append(fields)
+            if len(rows) * len(rows[0]) > MOST_FIELDS:
+                raise InputError(f"{path}: has more than {MOST_FIELDS:,} fields; give a part of it")
     if len(rows) != len(lines):
         raise InputError(f"{path}: has a quoted field that goes on over the end of its line")
     return rows

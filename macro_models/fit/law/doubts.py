@@ -14,16 +14,17 @@ from macro_models.fit.law.statistics import grouped
 from macro_models.fit.tables.measurements import Measurements
 
 __all__ = [
-    "about_components", "about_data", "about_ends", "about_levels", "about_times", "about_uncertain",
+    "about_components", "about_data", "about_ends", "about_levels", "about_tails", "about_times", "about_uncertain",
     "about_wide_levels", "about_zero",
 ]
 
-_PART_OF_RANGE, _OF_SPREAD = 0.02, 0.1  # by what mean and deviation may be off
-_ERRORS = 2.0
+_OF_TARGET, _OF_SPREAD = 0.02, 0.1  # of target and deviation: by what mean and deviation may be off
+_ERRORS, _OF_MEAN = 2.0, 3.0
 _FREE = 16.0  # variance at the end of a course of four parameters over the targets, in units of that of all cells
 _HIDDEN = 0.05  # part of the cells of a level that read 0 from which the law below is not seen
 _CERTAIN = 0.1  # error of the deviation from which a warning says so
 _FEW_CELLS = 100
+_OUTER, _SURE = 0.01, 4.0  # part of the cells on a side whose place is checked, and standard errors of it
 _WIDE = 0.12  # part of the range by which targets may lie away from their levels: three levels or fewer
 _FAR = 0.05  # part of the range by which it may go beyond the data
 
@@ -39,7 +40,9 @@ def about_data(data: Measurements, law: Law, range_uS: tuple[float, float]) -> l
     if data.bursts is None:
         found.append("no cell was read several times in a row: noise of the read is part of the law, not [read_noise]")
     found += about_wide_levels(data, np.array(law.levels_uS)) + about_ends(data, range_uS, len(law.levels_uS))
-    if len(law.times_s) == 2:
+    if len(law.times_s) < 2:
+        found.append("all readings are of one time: what cells do later is not known, the law keeps them as they are")
+    elif len(law.times_s) == 2:
         found.append(
             f"one time after programming: before and after {law.times_s[1]:g} s the change is taken to grow with the "
             "logarithm of time, counted in pulses"
@@ -101,14 +104,14 @@ def about_levels(
     of_mean, of_spread = moment_errors(change, level, data)
     difference = model - data
     worst, sentence = 1.0, ""
-    span = max(float(levels_uS[-1]), 1e-9)
     inside = (levels_uS >= range_uS[0]) & (levels_uS <= range_uS[1])
     for k in np.flatnonzero((count >= 10) & inside):
-        off = abs(difference[k, 0]) / max(_ERRORS * of_mean[k], _PART_OF_RANGE * span)
+        size = max(float(levels_uS[k]), 1e-3 * float(levels_uS[-1]), 1e-9)
+        off = abs(difference[k, 0]) / max(_OF_MEAN * of_mean[k], _OF_TARGET * size + _OF_SPREAD * data[k, 1])
         if off > worst:
             worst = off
             sentence = f"at {time_s:g} s and {levels_uS[k]:.3g} uS the mean is {difference[k, 0]:+.3g} uS off"
-        if data[k, 1] > 1e-3 * span:
+        if data[k, 1] > 1e-3 * size:
             relative = model[k, 1] / data[k, 1] - 1.0
             off = abs(relative) / max(2.0 * _ERRORS * of_spread[k], _OF_SPREAD)
             if off > worst:
@@ -119,6 +122,26 @@ def about_levels(
     whole = 1.0 / math.sqrt(float((1.0 / of_spread[known] ** 2).sum())) if known.any() else math.inf
     certain = _ERRORS * whole * math.sqrt(min(_FREE, max(int(known.sum()), 1)))
     return difference, sentence, certain
+
+
+def about_tails(
+    time_s: float, change: Reals, level: NDArray[np.int64], drawn: Reals, drawn_level: NDArray[np.int64]
+) -> str:
+    """Names the side on which clearly more or fewer cells lie beyond the device's outermost percent; "" if none."""
+    data = grouped(change, level, int(level.max(initial=0)) + 1)
+    scale = np.maximum(data[:, 1], 1e-9)
+    cells, model = ((x - data[at, 0]) / scale[at] for x, at in ((change, level), (drawn, drawn_level)))
+    if len(cells) < _FEW_CELLS or float(model.std()) <= 0.0:
+        return ""
+    for side, sign in (("lowest", -1.0), ("highest", 1.0)):
+        beyond = float((sign * cells > np.quantile(sign * model, 1.0 - _OUTER)).mean())
+        off = abs(beyond - _OUTER)
+        if off > _OUTER and off > _SURE * math.sqrt(max(beyond, _OUTER) / len(cells)):
+            return (
+                f"at {time_s:g} s {beyond:.1%} of the cells are where the model has its {side} {_OUTER:.0%}: their "
+                "tails are off"
+            )
+    return ""
 
 
 def about_zero(data: Measurements, law: Law, range_uS: tuple[float, float]) -> list[str]:
@@ -140,7 +163,7 @@ def about_zero(data: Measurements, law: Law, range_uS: tuple[float, float]) -> l
 
 def about_times(law: Law) -> list[str]:
     """Where the law bends so much from time to time that what is between two of them is uncertain."""
-    found, span = [], max(law.levels_uS[-1], 1e-9)
+    found, size = [], np.maximum(np.array(law.levels_uS), 1e-9)
     for k in range(2, len(law.times_s) - 1):
         before, after = law.times_s[k - 1], law.times_s[k + 1]
         rows = [k - 1, k, k + 1]
@@ -151,12 +174,12 @@ def about_times(law: Law) -> list[str]:
         without = _replaced(law, changes)
         guess = node_moments(without.change(law.times_s[k], 1e-6))
         truth = node_moments(law.table[rows[1]])
-        mean = float(np.median(np.abs(guess[0] - truth[0]))) / span
-        spread = float(np.median(np.abs(guess[1] / np.maximum(truth[1], 1e-3 * span) - 1.0)))
-        if mean > _PART_OF_RANGE or spread > _OF_SPREAD:
+        mean = float(np.median(np.abs(guess[0] - truth[0]) / size))
+        spread = float(np.median(np.abs(guess[1] - truth[1]) / np.maximum(truth[1], 1e-3 * size)))
+        if mean > _OF_TARGET or spread > _OF_SPREAD:
             found.append(
                 f"from {before:g} to {after:g} s the change does not follow the logarithm of time: a model without the "
-                f"readings at {law.times_s[k]:g} s is off there by {mean:.1%} of the range, {spread:.0%} of the spread"
+                f"readings at {law.times_s[k]:g} s is off there by {mean:.1%} of the target, {spread:.0%} of the spread"
             )
     return found
 

@@ -18,6 +18,7 @@ _Z = 1.6448536269514722
 _LEAST = 8  # readings from which on a level has errors of its own
 _PAIRS = 12
 _DIGITS = 4
+_MOST_US = 1e6  # of the end of an interval that a few cells with far ones leave open
 
 Reals = NDArray[np.float64]
 
@@ -56,7 +57,7 @@ def std_interval(values: Reals, die: NDArray[np.int64] | None = None) -> tuple[f
     if die is not None and len(np.unique(die)) > 1:
         dies = len(np.unique(die))
         half = max(half, _student(dies - 1) * _jackknife(values, die))
-    return math.exp(middle - half), math.exp(middle + half * more)
+    return math.exp(middle - half), min(math.exp(min(middle + half * more, 700.0)), _MOST_US)
 
 
 def _student(freedom: int) -> float:

@@ -16,6 +16,7 @@ _ENOUGH = 0.3
 _SURE = 4.0  # standard errors by which the valley lies below both humps
 _LEAST_PART = 0.02
 _BINS = 512
+_RESOLVED = 1e-9  # relative width of a sample below which it is one value
 
 Reals = NDArray[np.float64]
 
@@ -28,7 +29,7 @@ def two_humps(values: Reals) -> float:
     or a skewed law does not give; neither may the smaller hump be less than 2 %.
     """
     n = len(values)
-    if n < _FEWEST or np.ptp(values) <= 0.0:
+    if n < _FEWEST or np.ptp(values) <= _RESOLVED * float(np.abs(values).max()):
         return 0.0
     ordered = np.sort(values)
     spread = min(float(values.std()), float(np.subtract(*np.quantile(values, [0.75, 0.25]))) / 1.349)

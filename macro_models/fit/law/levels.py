@@ -7,8 +7,7 @@ __all__ = ["choose_levels", "nearest_level"]
 
 _MOST = 14
 _MOST_EXACT = 64
-_EXACT_CELLS = 30
-_LEAST_EXACT = 4
+_LEAST_EXACT, _FEWEST = 4, 3  # cells at a target in the mean, and at the one with the fewest
 _CELLS = 50
 
 
@@ -20,7 +19,7 @@ def choose_levels(target_uS: NDArray[np.float64]) -> NDArray[np.float64]:
     """
     exact, count = np.unique(target_uS, return_counts=True)
     each = len(target_uS) // len(exact)
-    if len(exact) <= _MOST_EXACT and each >= _LEAST_EXACT and count.min() >= min(_EXACT_CELLS, each) // 2:
+    if len(exact) <= _MOST_EXACT and each >= _LEAST_EXACT and count.min() >= _FEWEST:
         return exact
     parts = min(max(len(target_uS) // _CELLS, 1), _MOST)
     levels = np.unique(np.quantile(target_uS, np.linspace(0.0, 1.0, parts + 1), method="inverted_cdf"))

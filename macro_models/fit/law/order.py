@@ -68,6 +68,8 @@ def fit_memory(scores: Reals, die: Reals | None = None) -> tuple[tuple[tuple[flo
     """
     times = scores.shape[1]
     correlation = np.full((times, times), math.nan)
+    if not times:
+        return (), correlation
     ranked = np.stack([scores_of(column) for column in scores.T], axis=1)
     for a in range(times):
         for b in range(a, times):

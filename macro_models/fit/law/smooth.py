@@ -1,5 +1,6 @@
 """Statistics of levels, freed of the part of their scatter that chance explains."""
 
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -10,6 +11,7 @@ __all__ = ["Clamp", "clamp_of", "moment_errors", "smoothed", "smoothed_summaries
 _WEIGHTS = np.geomspace(1e-4, 1e6, 41)
 _LEAST_KURTOSIS = 1.8  # of a uniform law
 _LEAST_OF_PILOT = 0.3
+_DECADES = 50.0  # largest over smallest target from which on their logarithm counts
 _LEAST_PART = 0.05  # of a deviation that the clamp leaves where its effect is counted
 _MAD_ERROR = 1.17  # relative error of a median absolute deviation, times the root of the number of cells (normal law)
 
@@ -35,14 +37,16 @@ def clamp_of(clamped: Reals, free: Reals) -> Clamp:
 def smoothed(levels_uS: Reals, values: Reals, errors: Reals) -> Reals:
     """The smoothest course over the levels that the errors allow, of the shape of ``values``.
 
-    Second differences over the root of the target are penalised (Whittaker 1923), down to a straight line and to a
-    constant; how strongly, Mallows' Cp says: the squared misfit in units of the errors plus twice the number of
-    parameters. Levels with an infinite error are filled in.
+    Second differences over the root of the target (over its logarithm, where targets lie decades apart) are penalised
+    (Whittaker 1923), down to a straight line and to a constant; how strongly, Mallows' Cp says: the squared misfit in
+    units of the errors plus twice the number of parameters. Levels with an infinite error are filled in. Errors of one
+    size are what the penalty is for: values that grow with the level come in units of their own scale.
     """
     known = np.isfinite(errors) & np.isfinite(values)
     if known.sum() < 2:
         return np.where(known, values, values[known][0] if known.any() else 0.0)
-    u = np.asarray(np.sqrt(levels_uS), dtype=np.float64)
+    least = float(levels_uS[levels_uS > 0.0].min(initial=math.inf))
+    u = np.asarray(np.sqrt(levels_uS) if levels_uS[-1] < _DECADES * least else np.log(levels_uS + least))
     inverse = np.where(known, 1.0 / np.where(known, np.maximum(errors, 1e-12), 1.0) ** 2, 0.0)
     scale = float(inverse[known].mean())
     inverse, y = inverse / scale, np.where(known, values, 0.0)
@@ -94,8 +98,10 @@ def smoothed_summaries(
 ) -> Reals:
     """Summaries of the levels (:class:`.statistics.Summary`) with mean and both deviations smoothed.
 
-    The sum over all cells stays: means and mean squares are those of the data. Near 0 uS the clamp bends the course of
-    the statistics over the targets, not that of the law: with ``clamp`` what it would be without is smoothed.
+    The sum over all cells stays: means and mean squares are those of the data. What smoothing leaves of the sum goes to
+    the levels by the squares of their errors, so that small targets are not moved by what large ones scatter. Near 0 uS
+    the clamp bends the course of the statistics over the targets, not that of the law: with ``clamp`` what it would be
+    without is smoothed.
     """
     if clamp is not None:
         free = summaries.copy()
@@ -110,27 +116,27 @@ def smoothed_summaries(
         return summaries
     of_mean, of_spread = moment_errors(change, level, summaries)
     found = summaries.copy()
-    # Errors of means by smooth deviations: a level with little spread by chance is not known better.
+    # Means in units of smooth deviations, whose errors are of one size.
     fine = (summaries[:, 1] > 1e-9) & np.isfinite(of_spread)
     if not fine.any():
         return summaries
     unbiased = np.sqrt(count / np.maximum(count - 1.0, 1.0))
     std = np.maximum(summaries[:, 1] * unbiased, 1e-9)
     std = _positive(levels_uS, std, np.where(fine, of_spread, np.inf))
-    error = np.where(np.isfinite(of_mean), std / np.sqrt(np.maximum(count - 1.0, 1.0)), np.inf)
-    mean = smoothed(levels_uS, summaries[:, 0], error)
+    error = np.where(np.isfinite(of_mean), 1.0 / np.sqrt(np.maximum(count - 1.0, 1.0)), np.inf)
+    mean = smoothed(levels_uS, summaries[:, 0] / std, error) * std
     fine &= summaries[:, 2] > 1e-9
     if fine.any():
         of_core = np.where(fine, _MAD_ERROR / np.sqrt(np.maximum(count, 1.0)), np.inf)
         found[:, 2] = _positive(levels_uS, np.maximum(summaries[:, 2], 1e-9), of_core)
     spread = (count * summaries[:, 1] ** 2).sum() / max((count * std**2).sum(), 1e-300)
     found[:, 1] = std * np.sqrt(max(spread, 1e-12))
-    found[:, 0] = mean + (count * (summaries[:, 0] - mean)).sum() / count.sum()
+    share = np.where(count > 0.0, std**2 / np.maximum(count, 1.0), 0.0)
+    found[:, 0] = mean + share * float((count * (summaries[:, 0] - mean)).sum() / (count * share).sum())
     return found
 
 
 def _positive(levels_uS: Reals, values: Reals, relative: Reals) -> Reals:
-    """Values above 0 with relative errors, smoothed: their logarithms first, which say how large the errors are."""
+    """Values above 0 with relative errors, smoothed: their logarithms first, then what they are in units of these."""
     pilot = np.exp(smoothed(levels_uS, np.log(values), relative))
-    found = smoothed(levels_uS, values, np.where(np.isfinite(relative), pilot * relative, np.inf))
-    return np.where(found > _LEAST_OF_PILOT * pilot, found, pilot)
+    return pilot * np.maximum(smoothed(levels_uS, values / pilot, relative), _LEAST_OF_PILOT)

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from macro_models.devices.sections.pulse import PulseAgreement, PulseResponse
 from macro_models.fit.tables.pulses import Pulses
 
-__all__ = ["agreement", "standard_errors"]
+__all__ = ["about_moves", "agreement", "moves", "standard_errors"]
 
 _STEP = 0.03
 _NO_ERROR = 1e3  # of a parameter that the likelihood does not depend on
@@ -18,6 +18,7 @@ _BIN_V = 0.02
 _MOST_BINS = 24
 _LEAST_PULSES = 10
 _COPIES = 8
+_OFF, _OF_WINDOW, _ERRORS, _BINS = 0.2, 0.01, 4.0, 4  # by what mean moves may be off, in how many parts of the window
 _SEED = 11
 
 Reals = NDArray[np.float64]
@@ -68,7 +69,7 @@ def agreement(data: Pulses, law: PulseResponse, pulse_s: float) -> PulseAgreemen
     volts = np.round(data.volts / _BIN_V) * _BIN_V
     values = np.unique(volts)
     values = values[np.linspace(0, len(values) - 1, min(len(values), _MOST_BINS)).round().astype(int)]
-    drawn = np.concatenate([_moves(data, law, pulse_s, r)[:, None] for _ in range(_COPIES)], axis=1)
+    drawn = np.concatenate([moves(data, law, pulse_s, r)[:, None] for _ in range(_COPIES)], axis=1)
     measured = data.after_uS - data.before_uS
     rows = []
     for v in values:
@@ -82,7 +83,7 @@ def agreement(data: Pulses, law: PulseResponse, pulse_s: float) -> PulseAgreemen
     )
 
 
-def _moves(data: Pulses, law: PulseResponse, pulse_s: float, r: np.random.Generator) -> Reals:
+def moves(data: Pulses, law: PulseResponse, pulse_s: float, r: np.random.Generator) -> Reals:
     """One draw of the move of each pulse, readings with their noise."""
     cells, up = data.cells, data.volts > 0.0
     weak = np.where(r.random(cells) < law.weak_fraction, math.log(max(law.weak_factor, 1e-9)), 0.0)[data.cell]
@@ -100,3 +101,30 @@ def _moves(data: Pulses, law: PulseResponse, pulse_s: float, r: np.random.Genera
     way = np.where(up, np.maximum(high - g, 0.0), -np.maximum(g - law.g_low_uS, 0.0))
     after = g + np.where(excess >= 0.0, way * part, 0.0)
     return after + law.verify_sigma_uS * r.standard_normal(len(up)) - data.before_uS
+
+
+def about_moves(data: Pulses, expected_uS: Reals, what: str) -> list[str]:
+    """Names the pulses whose mean move a law misses most, by sign and where the cell was; none if it follows.
+
+    ``expected_uS`` is the move that the law expects of each pulse, of shape (pulses,).
+    """
+    window, worst, found = float(np.ptp(data.after_uS)), 1.0, ""
+    part = np.searchsorted(np.quantile(data.before_uS, np.arange(1, _BINS) / _BINS), data.before_uS)
+    volts = np.sign(data.volts) * np.ceil(np.abs(data.volts) / 0.5) * 0.5
+    for v in np.unique(volts):
+        for k in range(_BINS):
+            at = (volts == v) & (part == k)
+            if at.sum() < _LEAST_PULSES:
+                continue
+            moved = (data.after_uS - data.before_uS)[at]
+            mean, model = float(moved.mean()), float(expected_uS[at].mean())
+            # Pulses of a cell are alike: as if there were as many as cells.
+            error = float(moved.std()) / math.sqrt(len(np.unique(data.cell[at])))
+            off = abs(model - mean) / max(_OFF * abs(mean), _OF_WINDOW * window, _ERRORS * error)
+            if off > worst:
+                worst = off
+                found = (
+                    f"{what} does not follow the data: pulses of {np.median(data.volts[at]):+.3g} V move cells of "
+                    f"{np.median(data.before_uS[at]):.3g} uS by {mean:+.3g} uS, the law by {model:+.3g} uS"
+                )
+    return [found] if found else []

@@ -45,7 +45,7 @@ class Terms:
     @property
     def centre(self) -> float:
         """Amplitude at which rates are compared: the mean of those that move cells."""
-        return float(self.volts[self.seen].mean())
+        return float(self.volts[self.seen if self.seen.any() else self.large].mean())
 
     def start(self) -> Reals:
         """Parameters to begin with.
@@ -55,7 +55,7 @@ class Terms:
         """
         seen = self.seen & (self.error < 1.0)
         if seen.sum() < 10:
-            seen = self.seen
+            seen = self.seen if self.seen.any() else self.large  # of cells that switch at once
         volts, value = self.volts[seen], self.log_a[seen] - self.width[seen]
         slope = 0.3
         if np.ptp(volts) > 0.0:

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from macro_models.devices.sections.programming import Stuck
 from macro_models.devices.sections.pulse import PulseAgreement, PulseResponse
 from macro_models.errors import InputError
-from macro_models.fit.response.identified import agreement
+from macro_models.fit.response.identified import about_moves, agreement, moves
 from macro_models.fit.response.side import PARAMETERS, SEEN, Found, Side, deviation
 from macro_models.fit.tables.pulses import LEAST_PULSES, Pulses
 from macro_models.fit.tables.stuck import stuck_section
@@ -27,6 +27,8 @@ from macro_models.fit.tables.stuck import stuck_section
 __all__ = ["PulseFit", "fit_pulses"]
 
 _LEAST_NOISE_US = 1e-4
+_COPIES, _SEED = 8, 7
+_FASTEST = 1e6  # a rate beyond which every pulse makes the whole way
 _KNOWN = {
     "threshold_V": 0.1, "spread_V": 0.7, "slope_V": 0.35, "rate": 1.0, "cycle_spread": 0.35, "weak_fraction": 1.0,
     "weak_factor": 1.0,
@@ -46,6 +48,8 @@ class PulseFit:
     cells: int
     pulses: int
     agreement: PulseAgreement
+    doubts: list[str]
+    """What the law does not follow, a sentence each."""
 
 
 def fit_pulses(data: Pulses, pulse_s: float, progress: Callable[[int, int], None] | None = None) -> PulseFit:
@@ -94,7 +98,8 @@ def fit_pulses(data: Pulses, pulse_s: float, progress: Callable[[int, int], None
         initial_uS=_rounded(math.exp(float(np.median(first)))), initial_spread=_rounded(deviation(first)),
         set_threshold_V=_rounded(up.threshold), reset_threshold_V=_rounded(down.threshold),
         set_spread_V=_rounded(up.spread), reset_spread_V=_rounded(down.spread), set_slope_V=_rounded(up.slope),
-        reset_slope_V=_rounded(down.slope), set_rate=_rounded(up.rate), reset_rate=_rounded(down.rate),
+        reset_slope_V=_rounded(down.slope),
+        set_rate=_rounded(min(up.rate, _FASTEST)), reset_rate=_rounded(min(down.rate, _FASTEST)),
         cycle_spread=both("cycle"), weak_fraction=both("weak"), weak_factor=both("weak_factor"),
         verify_sigma_uS=_rounded(noise), source=_source(data, up, down, pulse_s),
     )
@@ -104,7 +109,14 @@ def fit_pulses(data: Pulses, pulse_s: float, progress: Callable[[int, int], None
         cells=data.cells,
         pulses=len(data.volts),
         agreement=_agreement(moving, pulse, up, down, pulse_s),
+        doubts=about_moves(moving, _expected(moving, pulse, pulse_s), "[pulse] (moves in proportion to the way left)"),
     )
+
+
+def _expected(data: Pulses, pulse: PulseResponse, pulse_s: float) -> Reals:
+    """Mean moves of the law from the same readings."""
+    r = np.random.default_rng(_SEED)
+    return np.mean([moves(data, pulse, pulse_s, r) for _ in range(_COPIES)], axis=0)
 
 
 def _agreement(data: Pulses, pulse: PulseResponse, up: Found, down: Found, pulse_s: float) -> PulseAgreement:

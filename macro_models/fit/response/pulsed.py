@@ -10,7 +10,9 @@ from macro_models.devices.device import Device
 from macro_models.devices.sections.fit import Fit
 from macro_models.devices.sections.noise import ConverterNoise
 from macro_models.devices.sections.programming import Programming, Range
+from macro_models.devices.sections.update import Update
 from macro_models.errors import InputError
+from macro_models.fit.response.identified import about_moves
 from macro_models.fit.response.pulse_law import fit_pulses
 from macro_models.fit.response.updates import fit_updates
 from macro_models.fit.tables.pulses import Pulses
@@ -23,16 +25,43 @@ _PULSE_S = 1e-6
 def add_pulses(device: Device, data: Pulses, progress: Callable[[int, int], None] | None = None) -> Device:
     """The device with the response to the pulses of the data, and the cells that pulses do not move.
 
-    Stuck cells that the device has already, from readings over time, stay.
+    Stuck cells that the device has already, from readings over time, stay. Where a response cannot be fitted, but runs
+    of identical pulses can, the device has these alone, and a warning says why.
 
     Raises
     ------
     InputError
-        As in :func:`macro_models.fit.response.pulse_law.fit_pulses`.
+        As in :func:`macro_models.fit.response.pulse_law.fit_pulses`, if there are no runs of identical pulses either.
     """
-    found = fit_pulses(data, device.programming.pulse_s, progress)
-    stuck = found.stuck if device.stuck.fraction == 0.0 else device.stuck
-    return replace(device, pulse=found.pulse, stuck=stuck, pulse_fit=found.agreement, update=fit_updates(data))
+    update, doubts = fit_updates(data), list[str]()
+    if update.model:
+        device = replace(device, update=update)
+        doubts += _about_update(data, update)
+    try:
+        found = fit_pulses(data, device.programming.pulse_s, progress)
+    except InputError as error:
+        if not update.model:
+            raise
+        reason = str(error).removeprefix(f"{data.path}: ").removeprefix(f"{data.path.name}: ")
+        doubts.append(f"[pulse] is not fitted, so that write-verify cannot program these cells: {reason}")
+    else:
+        stuck = found.stuck if device.stuck.fraction == 0.0 else device.stuck
+        device = replace(device, pulse=found.pulse, stuck=stuck, pulse_fit=found.agreement)
+        doubts += found.doubts
+    return replace(device, fit=replace(device.fit, warnings=(*device.fit.warnings, *doubts)))
+
+
+def _about_update(data: Pulses, update: Update) -> list[str]:
+    """What runs of identical pulses do not say, or their law does not follow."""
+    volts = np.where(data.volts > 0.0, update.up_V, update.down_V)
+    alike = data.where((np.abs(data.volts - volts) < 1e-3) & (volts != 0.0))
+    before = np.clip(alike.before_uS, update.g_min_uS, update.g_max_uS)
+    steps = np.where(alike.volts > 0.0, update.step(before, 1), update.step(before, -1))
+    doubts = about_moves(alike, steps, "[update]")
+    if not (update.up_V and update.down_V):
+        way, other = ("upwards", "downwards") if update.up_V else ("downwards", "upwards")
+        doubts.append(f"identical pulses {way} only: [update] has no steps {other}, which the data do not show")
+    return doubts
 
 
 def pulsed_device(
@@ -64,7 +93,7 @@ def pulsed_device(
     low, high = (float(v) for v in np.quantile(data.after_uS, [0.05, 0.95]))
     law = device.pulse
     # Nearly all cells must be able to reach a target.
-    reach = 0.9 * law.g_high_uS * math.exp(-3.0 * law.high_spread)
+    reach = 0.9 * law.g_high_uS * math.exp(-3.0 * law.high_spread) if law.set_rate > 0.0 else high
     low = float(f"{max(low, 1.2 * law.g_low_uS):.2g}") if g_min_uS is None else g_min_uS
     high = float(f"{min(high, reach):.2g}") if g_max_uS is None else g_max_uS
     if not low < high:

@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -44,27 +45,39 @@ def fit_updates(data: Pulses) -> Update:
 
     Every form of :mod:`macro_models.devices.sections.update` is fitted by least squares to the readings after each
     pulse of half of the cells, starting from the reading before the first, and compared with the other half, both ways.
+    Pulses of either sign have a form of their own where that is better; of a sign without runs nothing moves.
     """
-    sides = [_runs(data, sign) for sign in (1, -1)]
-    if any(side is None for side in sides):
-        return Update()
-    up, down = (side for side in sides if side is not None)
-    window = float(np.nanmax(up.g) - np.nanmin(down.g))
+    sides = [side for side in (_runs(data, 1), _runs(data, -1)) if side is not None]
+    window = max((float(np.ptp(side.g[np.isfinite(side.g)])) for side in sides), default=0.0)
     if window <= 0.0:
         return Update()
-    heldout = {model: _heldout(up, down, model) / window for model in UPDATES[1:4]}
-    jumps = _jumps(up, down)
-    model = min(heldout, key=lambda name: heldout[name])
-    model = next(name for name in heldout if heldout[name] <= _SIMPLER * heldout[model])
-    abrupt = jumps > 0.5
-    update = _fitted(up, down, "abrupt" if abrupt else model)
+    heldout = {form: _heldout(sides, (form, form)) / window for form in UPDATES[1:]}
+    forms = _chosen(sides, heldout)
+    update = _fitted(sides, forms)
+    counts = " and ".join(f"{len(s.g)} runs {'upwards' if s.sign > 0 else 'downwards'}" for s in sides)
+    of = {side.sign: side for side in sides}
     update = replace(
-        _spreads(update, up, down), up_V=up.volts, down_V=down.volts, pulse_s=up.width_s,
-        heldout=(*(float(f"{v:.3g}") for v in heldout.values()), float(f"{_heldout(up, down, 'abrupt') / window:.3g}")),
-        source=f"{data.path.name}: {len(up.g)} runs upwards, {len(down.g)} downwards of {data.cells} cells; "
-        f"{jumps:.0%} of the ways in one pulse",
+        _spreads(update, sides), up_V=of[1].volts if 1 in of else 0.0, down_V=of[-1].volts if -1 in of else 0.0,
+        pulse_s=sides[0].width_s,
+        heldout=tuple(float(f"{math.sqrt(float((errors**2).mean())):.3g}") for errors in heldout.values()),
+        source=f"{data.path.name}: {counts} of {data.cells} cells; "
+        + ", ".join(f"{_jumps(side):.0%}" for side in sides) + " of the ways in one pulse",
     )
-    return _with_curves(update, up, down)
+    return _with_curves(update, sides)
+
+
+def _chosen(sides: list[_Runs], heldout: dict[str, Reals]) -> tuple[str, str]:
+    """The form upwards and that downwards: one for both, unless two make a quarter less of the error."""
+    found = {side.sign: "abrupt" for side in sides if _jumps(side) > 0.5}
+    free = [k for k, side in enumerate(sides) if side.sign not in found]
+    gradual = {form: heldout[form][free] for form in UPDATES[1:4]}
+    if free:
+        least = np.min(list(gradual.values()), axis=0)
+        both = [form for form, errors in gradual.items() if (errors**2).sum() <= _SIMPLER**2 * (least**2).sum()]
+        for place, k in enumerate(free):
+            own = next(form for form, errors in gradual.items() if errors[place] <= _SIMPLER * least[place])
+            found[sides[k].sign] = both[0] if both else own
+    return found.get(1, found.get(-1, "")), found.get(-1, found.get(1, ""))
 
 
 def _runs(data: Pulses, sign: int) -> _Runs | None:
@@ -88,9 +101,12 @@ def _runs(data: Pulses, sign: int) -> _Runs | None:
     return _Runs(sign, g, cell, volts, float(np.median(data.width_s[rows])))
 
 
-def _ends(up: _Runs, down: _Runs) -> tuple[float, float]:
+def _ends(sides: list[_Runs]) -> tuple[float, float]:
     """Ends of the window that was seen: means of the lowest and highest readings of runs."""
-    return float(np.mean(np.nanmin(down.g, axis=1))), float(np.mean(np.nanmax(up.g, axis=1)))
+    lowest, highest = (float(np.mean(np.nanmin(side.g, axis=1))) for side in sides), (
+        float(np.mean(np.nanmax(side.g, axis=1))) for side in sides
+    )
+    return min(lowest), max(highest)
 
 
 def _predicted(update: Update, runs: _Runs) -> Reals:
@@ -102,35 +118,38 @@ def _predicted(update: Update, runs: _Runs) -> Reals:
     return g
 
 
-def _fitted(up: _Runs, down: _Runs, model: str) -> Update:
-    """Least squares of one form to both signs."""
-    low, high = _ends(up, down)
+def _fitted(sides: list[_Runs], forms: tuple[str, str]) -> Update:
+    """Least squares of the forms upwards and downwards to both signs."""
+    low, high = _ends(sides)
     window = high - low
-    if model == "abrupt":
-        parts = [_switching(runs, low, high) for runs in (up, down)]
-        return Update(
-            model=model, g_min_uS=low, g_max_uS=high, up_part=parts[0], down_part=parts[1],
-            up_uS=parts[0] * window, down_uS=parts[1] * window,
-        )
-    start = [math.log(max(_first_step(runs), 1e-4 * window) / window) for runs in (up, down)]
-    extra: list[float] = {"linear": [], "soft": [0.1, 0.1], "exponential": [1.0, 1.0]}[model]
+    known: dict[str, Any] = {"model": forms[0], "down_model": "" if forms[1] == forms[0] else forms[1]}
+    free: dict[str, float] = {}
+    for side in sides:
+        name, end, form = ("up", "g_max_uS", forms[0]) if side.sign > 0 else ("down", "g_min_uS", forms[1])
+        if form == "abrupt":
+            part = _switching(side, low, high)
+            known |= {f"{name}_part": part, f"{name}_uS": part * window}
+            continue
+        free[f"{name}_uS"] = math.log(max(_first_step(side), 1e-4 * window) / window)
+        if form != "linear":
+            free |= {end: 0.1} if form == "soft" else {f"{name}_curve": 1.0}
 
     def build(p: Reals) -> Update:
-        a, b = (window * math.exp(min(max(float(v), -15.0), 2.0)) for v in p[:2])
-        if model == "soft":
-            above, below = (max(float(p[k]), 0.0) * window for k in (2, 3))
-            return Update(model=model, g_min_uS=low - below, g_max_uS=high + above, up_uS=a, down_uS=b)
-        curve = (float(p[2]), float(p[3])) if len(p) > 2 else (0.0, 0.0)
-        return Update(
-            model=model, g_min_uS=low, g_max_uS=high, up_uS=a, down_uS=b, up_curve=curve[0], down_curve=curve[1]
-        )
+        values: dict[str, Any] = known | {"g_min_uS": low, "g_max_uS": high}
+        for key, value in zip(free, p.tolist(), strict=True):
+            if key in ("g_min_uS", "g_max_uS"):
+                values[key] += max(value, 0.0) * (window if key == "g_max_uS" else -window)
+            else:
+                values[key] = value if key.endswith("curve") else window * math.exp(min(max(value, -15.0), 2.0))
+        return Update(**values)
 
     def residual(p: Reals) -> Reals:
         update = build(p)
-        found = [(_predicted(update, runs) - runs.g)[:, 1:] for runs in (up, down)]
+        found = [(_predicted(update, runs) - runs.g)[:, 1:] for runs in sides]
         return np.concatenate([np.nan_to_num(f).ravel() for f in found]) / window
 
-    return build(least_squares(residual, np.array([*start, *extra]), max_nfev=60).x)
+    start = np.array(list(free.values()))
+    return build(least_squares(residual, start, max_nfev=60).x if free else start)
 
 
 def _first_step(runs: _Runs) -> float:
@@ -145,74 +164,80 @@ def _switching(runs: _Runs, low: float, high: float) -> float:
     return float((done[:, 1:] & waiting).sum() / max(int(waiting.sum()), 1))
 
 
-def _heldout(up: _Runs, down: _Runs, model: str) -> float:
-    """Root mean square error of the mean reading after each pulse, for cells that were left out, in uS."""
-    total, count = 0.0, 0
+def _heldout(sides: list[_Runs], forms: tuple[str, str]) -> Reals:
+    """Root mean square error of the mean reading after each pulse, for cells that were left out, in uS, by side."""
+    total, count = np.zeros(len(sides)), np.zeros(len(sides))
     for fold in range(_FOLDS):
-        update = _fitted(up.where(up.cell % _FOLDS != fold), down.where(down.cell % _FOLDS != fold), model)
-        for runs in (up, down):
-            rest = runs.where(runs.cell % _FOLDS == fold)
-            if not len(rest.g):
+        used = [side.where(side.cell % _FOLDS != fold) for side in sides]
+        rest = [side.where(side.cell % _FOLDS == fold) for side in sides]
+        if not all(len(side.g) for side in used):
+            continue
+        update = _fitted(used, forms)
+        for k, side in enumerate(rest):
+            if not len(side.g):
                 continue
-            known = np.isfinite(rest.g)
-            error = np.where(known, _predicted(update, rest) - rest.g, 0.0).sum(axis=0)
+            known = np.isfinite(side.g)
+            error = np.where(known, _predicted(update, side) - side.g, 0.0).sum(axis=0)
             error /= np.maximum(known.sum(axis=0), 1)
-            total, count = total + float((error[1:] ** 2).sum()), count + len(error) - 1
-    return math.sqrt(total / max(count, 1))
+            total[k] += float((error[1:] ** 2).sum())
+            count[k] += len(error) - 1
+    return np.sqrt(total / np.maximum(count, 1.0))
 
 
-def _jumps(up: _Runs, down: _Runs) -> float:
+def _jumps(runs: _Runs) -> float:
     """Share of the runs that make nearly all of their way in a single pulse."""
-    single = []
-    for runs in (up, down):
-        steps = np.nan_to_num(runs.sign * np.diff(runs.g, axis=1))
-        way = runs.sign * (np.array([row[np.isfinite(row)][-1] for row in runs.g]) - runs.g[:, 0])
-        moved = way > 0.3 * float(np.max(way))
-        single.append((steps.max(axis=1) > _JUMP * way)[moved])
-    return float(np.mean(np.concatenate(single))) if sum(map(len, single)) else 0.0
+    steps = np.nan_to_num(runs.sign * np.diff(runs.g, axis=1))
+    way = runs.sign * (np.array([row[np.isfinite(row)][-1] for row in runs.g]) - runs.g[:, 0])
+    moved = way > max(0.3 * float(np.max(way)), 0.0)
+    return float((steps.max(axis=1) > _JUMP * way)[moved].mean()) if moved.any() else 0.0
 
 
-def _spreads(update: Update, up: _Runs, down: _Runs) -> Update:
+def _spreads(update: Update, sides: list[_Runs]) -> Update:
     """Scatter of steps between cells and from pulse to pulse, and of readings."""
     squares, sizes, pairs, scales = [], [], [], []
-    for runs in (up, down):
+    for runs in sides:
+        abrupt = update.form(runs.sign) == "abrupt"
         expected = np.abs(update.step(np.clip(runs.g[:, :-1], update.g_min_uS, update.g_max_uS), runs.sign))
         steps = runs.sign * np.diff(runs.g, axis=1)
         known = np.isfinite(steps) & np.isfinite(expected)
         power = np.where(known, expected**2, 0.0).sum(axis=1)
         scale = np.where(known, expected * steps, 0.0).sum(axis=1) / np.maximum(power, 1e-12)
-        scales += [float(np.mean(scale[runs.cell == cell])) for cell in np.unique(runs.cell)]
         rest = steps - scale[:, None] * expected
-        if update.model == "abrupt":  # readings between switches
+        if abrupt:  # readings between switches
             rest, known = steps, known & (np.abs(steps) < _STILL * (update.g_max_uS - update.g_min_uS))
         rest = rest - np.where(known, rest, 0.0).sum(axis=0) / np.maximum(known.sum(axis=0), 1)
         end = update.g_max_uS if runs.sign > 0 else update.g_min_uS
-        known &= scale[:, None] * expected < _FREE * np.abs(end - runs.g[:, :-1])  # steps that no end cuts off
+        known &= abrupt | (scale[:, None] * expected < _FREE * np.abs(end - runs.g[:, :-1]))  # that no end cuts off
+        pairs.append((rest[:, 1:] * rest[:, :-1])[known[:, 1:] & known[:, :-1]])
+        if abrupt:
+            continue
+        scales += [float(np.mean(scale[runs.cell == cell])) for cell in np.unique(runs.cell)]
         # The scale of a run follows its largest steps: what they leave is so much smaller than they scatter.
         leverage = np.minimum(expected**2 / np.maximum(power, 1e-12)[:, None], 0.8)
         squares.append((rest**2 / (1.0 - leverage))[known])
         sizes.append(((scale[:, None] * expected) ** 2)[known])
-        both = known[:, 1:] & known[:, :-1]
-        pairs.append((rest[:, 1:] * rest[:, :-1])[both])
     # A reading is the end of one step and the start of the next, so that its noise makes them differ the other way.
-    noise = min(max(-float(np.concatenate(pairs).mean()), 0.0), float(np.concatenate(squares).mean()) / 2.0)
-    read = float(f"{math.sqrt(noise):.4g}")
-    if update.model == "abrupt":
-        return replace(update, read_sigma_uS=read)
-    left = max(float(np.concatenate(squares).mean()) - 2.0 * noise, 0.0)
-    cycle = math.sqrt(left / max(float(np.concatenate(sizes).mean()), 1e-12))
+    noise, square = max(-_mean(pairs), 0.0), _mean(squares)
+    noise = min(noise, square / 2.0) if scales else noise
+    update = replace(update, read_sigma_uS=float(f"{math.sqrt(noise):.4g}"))
+    if not scales:
+        return update
+    cycle = math.sqrt(max(square - 2.0 * noise, 0.0) / max(_mean(sizes), 1e-12))
     spread = float(np.std(np.log(np.maximum(scales, 0.05))))
-    return replace(
-        update, cycle_spread=float(f"{cycle:.4g}"), cell_spread=float(f"{spread:.4g}"), read_sigma_uS=read
-    )
+    return replace(update, cycle_spread=float(f"{cycle:.4g}"), cell_spread=float(f"{spread:.4g}"))
 
 
-def _with_curves(update: Update, up: _Runs, down: _Runs) -> Update:
+def _mean(parts: list[Reals]) -> float:
+    whole = np.concatenate(parts) if parts else np.zeros(0)
+    return float(whole.mean()) if whole.size else 0.0
+
+
+def _with_curves(update: Update, sides: list[_Runs]) -> Update:
     """Mean readings after some of the pulses, beside those of the law."""
     n: list[float] = []
     measured: list[float] = []
     modelled: list[float] = []
-    for runs in (up, down):
+    for runs in sides:
         last = runs.g.shape[1] - 1
         predicted = np.where(np.isfinite(runs.g), _predicted(update, runs), math.nan)
         for k in np.unique(np.round(np.linspace(0, last, min(last + 1, _SHOWN))).astype(int)):

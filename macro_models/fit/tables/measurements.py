@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from macro_models.errors import InputError
 from macro_models.fit.tables.bursts import Bursts, find_bursts, merge_bursts
+from macro_models.fit.tables.censored import about_missing, about_piles, about_unread, about_worn, from_zero
 from macro_models.fit.tables.history import kept_and_read
 from macro_models.fit.tables.pulses import Pulses, split_pulses
 from macro_models.fit.tables.stuck import find_stuck
@@ -61,6 +62,8 @@ class Measurements:
     """Which physical cell, whatever the temperature and how often it was programmed."""
     cycles: NDArray[np.float64] | None = None
     """How often the cell had been switched before."""
+    notes: tuple[str, ...] = ()
+    """What is in doubt about the readings, a sentence each."""
 
     @property
     def cells(self) -> int:
@@ -139,11 +142,14 @@ def _measurements(
     if target is None and "cell" not in table.names:
         raise InputError(f"{path}: column cell or g_target_uS is needed, to know what each cell was programmed to")
     temp = numbers.get("temp_C", np.full(table.rows, temp_C))
-    time = numbers["t_s"]
+    time, cycles = numbers["t_s"], numbers.get("cycles")
     dropped: dict[str, int] = {}
-    good = np.isfinite(g) & np.isfinite(time) & np.isfinite(temp) & (g >= 0.0) & (time >= 0.0)
+    g, notes = from_zero(g, target)
+    good = np.isfinite(time) & np.isfinite(temp) & (time >= 0.0)
     if target is not None:
         good &= np.isfinite(target) & (target >= 0.0)
+    whole = good
+    good = good & np.isfinite(g) & (g >= 0.0)
     dropped["readings that are no number, negative or out of bounds"] = int((~good).sum())
     if temp_max_C is not None:
         hot = good & (temp > temp_max_C)
@@ -151,6 +157,7 @@ def _measurements(
         good &= ~hot
     temp, read = kept_and_read(_cells(table, np.zeros(table.rows)), time, temp, numbers.get("read_temp_C"))
     cell = _cells(table, temp, read)
+    notes += about_unread(cell, whole, good, target, "cell" in table.names)
     order = np.flatnonzero(good)
     order = order[np.lexsort((time[order], cell[order]))]
     start, g, reads, bursts = merge_bursts(find_bursts(cell[order], time[order]), cell[order], time[order], g[order])
@@ -160,7 +167,14 @@ def _measurements(
     _refuse_few(path, cell)
     index, times = _group_times(time)
     programmed, first = _programmed(cell, index, time, g, None if target is None else target[order], table, order)
+    if "cell" in table.names:
+        condition = np.stack([_numbered(v) for v in (temp, read, *([cycles[order]] if cycles is not None else []))], 1)
+        condition = np.unique(condition, axis=0, return_inverse=True)[1].reshape(-1)
+        notes += about_missing(np.unique(cell, return_inverse=True)[1], index, times, g, condition)
     keep, stuck = find_stuck(cell, g, programmed, has_target=target is not None)
+    if cycles is not None and len(stuck):
+        _, once = np.unique(cell, return_index=True)
+        notes += about_worn(~keep[once], cycles[order][once])
     dropped["dead cells"] = len(np.unique(cell[~keep])) - len(stuck)
     dropped["stuck cells"] = len(stuck)
     if g_max_uS is not None:
@@ -174,8 +188,14 @@ def _measurements(
         first_uS=first[keep], temp_C=temp[keep], read_C=read[keep], times_s=times, has_target=target is not None,
         dropped={what: count for what, count in dropped.items() if count}, stuck_uS=stuck, reads=reads[keep],
         bursts=bursts, die=table.names["die"][order[keep]] if "die" in table.names else None,
-        body=_body(table, order[keep]), cycles=numbers["cycles"][order[keep]] if "cycles" in numbers else None,
+        body=_body(table, order[keep]), cycles=None if cycles is None else cycles[order[keep]],
+        notes=(*notes, *about_piles(g[keep], programmed[keep])),
     )
+
+
+def _numbered(values: NDArray[np.float64]) -> NDArray[np.int64]:
+    """A number for each distinct value, one for all that are missing."""
+    return np.unique(np.where(np.isfinite(values), values, 0.0), return_inverse=True)[1]
 
 
 def _body(table: Table, rows: NDArray[np.int64]) -> NDArray[np.int64] | None:
@@ -212,11 +232,10 @@ def _cells(table: Table, *temps: NDArray[np.float64]) -> NDArray[np.int64]:
     if "cell" not in table.names:
         return np.arange(table.rows)
     die = table.names.get("die", np.zeros(table.rows, dtype=np.int64))
-    known = [np.unique(np.where(np.isfinite(t), t, 0.0), return_inverse=True)[1] for t in temps]
-    parts = [die, table.names["cell"], *known]
+    parts = [die, table.names["cell"], *(_numbered(t) for t in temps)]
     parts += [table.names["cycle"]] if "cycle" in table.names else []
     if "cycles" in table.numbers:
-        parts.append(np.unique(np.nan_to_num(table.numbers["cycles"]), return_inverse=True)[1])
+        parts.append(_numbered(table.numbers["cycles"]))
     rows = np.stack(parts, axis=1)
     return np.unique(rows, axis=0, return_inverse=True)[1].reshape(-1)
 

@@ -14,6 +14,7 @@ __all__ = ["LEAST_PULSES", "Pulses", "split_pulses"]
 
 LEAST_PULSES = 200
 _DEFAULT_NS = 1000.0
+_BELOW = 0.1  # of the largest reading: what one may be below 0 uS by noise
 
 Reals = NDArray[np.float64]
 
@@ -76,7 +77,6 @@ def split_pulses(table: Table, cell: NDArray[np.int64], g_uS: Reals) -> tuple[Pu
     if not pulsed.any():
         return None, everything
     time = table.numbers.get("t_s", np.zeros(table.rows))
-    good = np.isfinite(g_uS) & (g_uS >= 0.0) & pulsed[cell]
     last = np.full(cells, -math.inf)
     np.maximum.at(last, cell[given], number[given])
     # Before the first pulse: the number 0, or without a number; later rows without an amplitude are readings over time.
@@ -84,7 +84,9 @@ def split_pulses(table: Table, cell: NDArray[np.int64], g_uS: Reals) -> tuple[Pu
     np.minimum.at(started, cell[given], number[given])
     early = ~given & (np.where(np.isfinite(number), number, math.inf) < started[cell])
     over_time = _over_time(cell, number, time, given, last) | (~given & ~early & pulsed[cell]) | ~pulsed[cell]
-    return _pulses(table, cell, g_uS, number, time, good & (given | early)), over_time
+    top = float(np.nanmax(g_uS, initial=0.0))
+    g_uS = np.where(g_uS >= -_BELOW * top, g_uS, math.nan)
+    return _pulses(table, cell, g_uS, number, time, pulsed[cell] & (given | early)), over_time
 
 
 def _over_time(
@@ -106,13 +108,15 @@ def _pulses(
     volts = np.nan_to_num(table.numbers["pulse_V"])
     volts = np.where(number == 0.0, 0.0, volts)
     rows = rows[np.lexsort((time[rows], np.nan_to_num(number[rows]), cell[rows]))]
-    # The first reading after each pulse.
+    # The first reading after each pulse; where it is missing, neither this pulse nor the next says anything.
     same = (cell[rows][1:] == cell[rows][:-1]) & (number[rows][1:] == number[rows][:-1])
     rows = rows[np.concatenate([[True], ~same])]
-    follows = np.flatnonzero((cell[rows][1:] == cell[rows][:-1]) & (volts[rows][1:] != 0.0)) + 1
+    follows = (cell[rows][1:] == cell[rows][:-1]) & (volts[rows][1:] != 0.0)
+    follows = np.flatnonzero(follows & np.isfinite(g_uS[rows][1:] + g_uS[rows][:-1])) + 1
     here, earlier = rows[follows], rows[follows - 1]
     names, index = np.unique(cell[here], return_inverse=True)
-    begin = rows[np.searchsorted(cell[rows], names)]
+    read = rows[np.isfinite(g_uS[rows])]
+    begin = read[np.searchsorted(cell[read], names)]
     width = table.numbers.get("pulse_ns")
     widths = np.full(len(here), _DEFAULT_NS) if width is None else width[here]
     fine = np.isfinite(widths) & (widths > 0.0)

@@ -9,6 +9,7 @@ __all__ = ["find_stuck", "stuck_section"]
 
 _VALUES = 8
 _NOTHING, _SMALL = 0.01, 0.1  # of the largest target
+_FAR_ABOVE = 4.0  # times the conductance of a cell that is stuck at 0: a target that tells
 _STILL = 0.01  # of the largest target: what a stuck cell may move
 _AWAY = 0.25  # of the largest target: how far above its target a stuck cell is at least
 _SPREAD = 0.25  # part of the stuck cells whose targets are in the half of the targets where chance does not lead
@@ -39,6 +40,9 @@ def find_stuck(
     middle = float(np.median(target[(seen > 0) & (target > _SMALL * top)]))
     if (target[low] > middle).mean() < _SPREAD if low.any() else False:
         low[:] = False
+    if low.any():  # cells with small targets have the same
+        value = float(most[low].max())
+        low |= (seen > 0) & (most <= value) & (target > _FAR_ABOVE * value)
     high = (seen > 1) & (least > target + _AWAY * top) & (most - least <= _STILL * top)
     if high.sum() < 2 or (target[high] < middle).mean() < _SPREAD:
         high[:] = False

@@ -38,15 +38,15 @@ COLUMNS = (
 
 _LARGEST = {
     "t_s": 1e11, "g_uS": 1e6, "g_S": 1.0, "g_target_uS": 1e6, "g_target_S": 1.0, "temp_C": 1e3,
-    "read_temp_C": 1e3, "pulse_n": 1e9, "cycles": 1e15, "pulse_V": 100.0, "pulse_ns": 1e9, "i_A": 1.0,
+    "read_temp_C": 1e3, "r_ohm": 1e15, "pulse_n": 1e9, "cycles": 1e15, "pulse_V": 100.0, "pulse_ns": 1e9, "i_A": 1.0,
     "v_read_V": 100.0,
 }
-"""Magnitudes beyond which a number is none that was measured: as if the field were empty."""
+"""Magnitudes beyond which a number is none that was measured (instruments write 9.9E37): as if the field were empty."""
 _LEAST_OHM = 1.0
 _MOST_LATE = 0.1
 """Part of the times that may be beyond that: more of them are in another unit, and no slips."""
 
-_KIND = FileKind("table of measurements", 1 << 30)
+_KIND = FileKind("table of measurements", 1 << 28)
 
 
 @dataclass(frozen=True, eq=False)
@@ -228,7 +228,8 @@ def _measured(
     values = values - 273.15 if kelvin else values if factor == 1.0 else values * factor
     size = np.abs(values)
     with np.errstate(invalid="ignore"):
-        wrong = size < _LEAST_OHM if name == "r_ohm" else np.isfinite(size) & (size > _LARGEST[name])
+        wrong = np.isfinite(size) & (size > _LARGEST[name])
+        wrong |= (size < _LEAST_OHM) & (name == "r_ohm")
     if name == "t_s" and wrong.sum() > _MOST_LATE * len(values):
         first = int(np.argmax(wrong))
         raise InputError(

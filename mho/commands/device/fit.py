@@ -72,7 +72,8 @@ def fit_command(
     read_temp_C, cycle (which programming of the cell), cycles (how often it was switched before). Without a target,
     the first reading of each cell is its programmed value. Other units are converted (t_h, g_nS, r_kohm, temp_K, or
     i_uA with v_read_V), as they are in brackets behind a title or in a row below the header. A column for each time
-    or each cell: --columns g_uS=*. Decimal commas, UTF-16, Windows-1252, sep= and #N/A are read.
+    or each cell: --columns g_uS=*. Decimal commas, UTF-16, Windows-1252, sep= and #N/A are read; Parquet, HDF5, MAT and
+    xlsx with pip install 'mho[lab]'.
 
     Rows with a pulse_V are readings after a pulse (SET above 0 V, RESET below), in the order of pulse_n, of width
     pulse_ns: the answer to pulses is fitted to them. A table may have both kinds of rows.
@@ -166,7 +167,7 @@ def print_fit(device: "Device", out: Output) -> None:
 
 def _print_residuals(device: "Device", out: Output) -> None:
     """Device less data, for each time and some of the levels; the file has all."""
-    levels, fit = device.law.levels_uS, device.fit
+    fit, levels = device.fit, device.fit.levels_uS
     if not fit.residual_mean_uS or len(levels) < 2:
         return
     step = max(1, math.ceil(len(levels) / _LEVELS_SHOWN))

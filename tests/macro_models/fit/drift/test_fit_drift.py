@@ -13,6 +13,7 @@ from macro_models.errors import InputError
 from macro_models.files import parse_toml
 from macro_models.fit import device_toml, fit_law, read_measurements
 from macro_models.fit.drift.device import held_out_score
+from macro_models.fit.drift.doubts import OFF
 from macro_models.fit.drift.law import fit_drift
 from macro_models.fit.tables.measurements import Measurements
 
@@ -118,7 +119,7 @@ def test_a_law_of_drift_that_is_too_narrow_is_named_and_not_chosen(tmp_path: Pat
     path = tmp_path / "lab.csv"
     path.write_text("\n".join(lines) + "\n")
     data = read_measurements(path)
-    assert any("the deviations of all targets are -" in w for w in fit_law(data, name="m", model="drift").fit.warnings)
+    assert any(OFF in w for w in fit_law(data, name="m", model="drift").fit.warnings)
     found = fit_law(data, name="m")
     assert not isinstance(found, DriftDevice)
     assert found.fit.model_std_uS == pytest.approx(found.fit.std_uS, rel=0.05)

@@ -1,5 +1,6 @@
 """Potentiation and depression: update laws are told apart, and what training takes from them is that of the cells."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +9,7 @@ import pytest
 from macro_models.devices import load_device
 from macro_models.devices.sections.update import Update
 from macro_models.fit import device_toml, pulsed_device
+from macro_models.fit.response.identified import about_moves
 from macro_models.fit.response.updates import fit_updates
 from macro_models.fit.tables.pulses import Pulses
 
@@ -100,3 +102,50 @@ def test_it_is_in_the_file_and_what_one_amplitude_cannot_say_is_named(tmp_path: 
     moved, model = np.array(device.pulse_fit.moved_uS), np.array(device.pulse_fit.model_moved_uS)
     assert device.pulse_fit.volts == (-1.5, 1.5)
     assert model == pytest.approx(moved, rel=0.5)
+
+
+def _steps(up: str, down: str) -> Pulses:
+    """Potentiation and depression of two forms, in turn."""
+    laws = {law.model: law for law in LAWS}
+    return pulsed(replace(laws[up], down_model="" if up == down else down, down_uS=laws[down].down_uS,
+                          down_curve=laws[down].down_curve, down_part=laws[down].down_part), cells=60, cycles=2)
+
+
+@pytest.mark.slow
+def test_pulses_of_each_sign_have_a_form_of_their_own() -> None:
+    # A phase-change cell: gradual SET, RESET at once.
+    data = _steps("linear", "abrupt")
+    found = fit_updates(data)
+    assert (found.form(1), found.form(-1)) == ("linear", "abrupt")
+    assert found.step(20.0, 1) == pytest.approx(1.6, rel=0.15)
+    assert found.down_part == pytest.approx(0.3, abs=0.1)
+
+
+def test_one_sign_alone_is_fitted_and_named() -> None:
+    data = pulsed(LAWS[0], cells=40)
+    ups = data.where(data.volts > 0.0)
+    device = pulsed_device(ups, name="ltp")
+    assert device.update.model == "linear"
+    assert device.update.step(20.0, 1) == pytest.approx(1.6, rel=0.15)
+    assert device.update.step(20.0, -1) == 0.0
+    assert device.pulse.set_rate == 0.0
+    assert any("upwards only: [update] has no steps downwards" in w for w in device.fit.warnings)
+    assert any("[pulse] is not fitted" in w and "both signs" in w for w in device.fit.warnings)
+    assert "[update]" in device_toml(device)
+
+
+def test_moves_that_a_law_misses_are_named() -> None:
+    data = pulsed(LAWS[0], cells=60)
+    steps = np.where(data.volts > 0.0, LAWS[0].step(data.before_uS, 1), LAWS[0].step(data.before_uS, -1))
+    assert about_moves(data, steps, "the law") == []
+    in_proportion = np.where(data.volts > 0.0, 0.08 * (40.0 - data.before_uS), -0.07 * (data.before_uS - 2.0))
+    (found,) = about_moves(data, in_proportion, "the law")
+    assert "the law does not follow the data: pulses of " in found
+
+
+@pytest.mark.slow
+def test_cells_that_switch_at_once_are_no_error() -> None:
+    device = pulsed_device(pulsed(LAWS[3], cells=40, pulses=12, cycles=3), name="bits")
+    assert device.update.model == "abrupt"
+    assert device.pulse.set_rate <= 1e6
+    assert device_toml(device)

@@ -1,0 +1,136 @@
+"""Readings that are not what cells had: missing as they are small, at the end of an instrument's range, in steps."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["about_missing", "about_piles", "about_unread", "about_worn", "from_zero"]
+
+_FEWEST, _PART = 8, 0.01  # readings, and their part of all, from which on they are named
+_SURE = 4.0  # standard errors (of the sum of ranks of Mann and Whitney; of a difference of two parts)
+_REPEATED = 5.0  # times that a value at the end is there, in units of what is usual for a value
+_SHARED, _COARSE = 20.0, 0.5  # readings for each value, a step in deviations of a change: from here on coarse
+_BELOW = 0.1  # of the largest target: what readings may be below 0 uS by noise
+_FEW, _FEW_PART = 5, 0.005  # negative ones, or cells without any, from which on they are named
+
+Reals = NDArray[np.float64]
+Whole = NDArray[np.int64]
+
+
+def from_zero(g_uS: Reals, target_uS: Reals | None) -> tuple[Reals, list[str]]:
+    """Readings with those just below 0 uS as 0, which is what a cell at 0 with noise reads like, and a sentence."""
+    top = float(np.nanmax(g_uS if target_uS is None else target_uS, initial=0.0))
+    below = (g_uS < 0.0) & (g_uS >= -_BELOW * top)
+    if below.sum() < max(_FEW, _FEW_PART * len(g_uS)):
+        return np.where(below, 0.0, g_uS), []
+    return np.where(below, 0.0, g_uS), [
+        f"{below.sum()} of {len(g_uS)} readings are negative, down to {g_uS[below].min():.3g} uS (noise or an offset "
+        "of the instrument): they count as 0 uS, and so does what the law has below"
+    ]
+
+
+def about_unread(
+    cell: Whole, whole: NDArray[np.bool_], good: NDArray[np.bool_], target_uS: Reals | None, named: bool
+) -> list[str]:
+    """Names cells that have rows, those that are ``whole``, but no ``good`` reading in any of them."""
+    gone, cells = np.setdiff1d(cell[whole], cell[good]), len(np.unique(cell[whole]))
+    if len(gone) < max(_FEW, _FEW_PART * cells):
+        return []
+    if named:
+        return [f"{len(gone)} of {cells} cells have no reading that is a number: if they are dead, [stuck] lacks them"]
+    of = ""
+    if target_uS is not None:
+        middle, usual = np.median(target_uS[np.isin(cell, gone) & whole]), np.median(target_uS[whole])
+        of = f", with targets of {middle:.3g} uS (median; of all {usual:.3g} uS)"
+    return [
+        f"{len(gone)} of {cells} readings are missing{of}: whether they are too small for the instrument is not known, "
+        "as cells have no names; the law is that of the others"
+    ]
+
+
+def about_missing(cell: Whole, index: Whole, times_s: Reals, g_uS: Reals, condition: Whole) -> list[str]:
+    """Whether readings of named cells are missing by what the cells conduct, at the time where it is clearest.
+
+    The last reading before (the first one, where there is none) of cells that were not read at a time is compared with
+    that of cells that were, of the same conditions (temperature, cycles). Arrays have one entry for each reading, by
+    cell and time.
+    """
+    cells, times = int(cell.max(initial=0)) + 1, len(times_s)
+    table = np.full((cells, times), np.nan)
+    table[cell, index] = g_uS
+    group = np.zeros(cells, dtype=np.int64)
+    group[cell] = condition
+    found, most = "", _SURE
+    for k in range(times):
+        read = np.isfinite(table[:, k])
+        expected = np.isin(group, group[read])
+        known = np.full(cells, np.nan)
+        for j in (*range(times - 1, k, -1), *range(k)):  # the later in this order, the better
+            known = np.where(np.isfinite(table[:, j]), table[:, j], known)
+        away, there = known[expected & ~read], known[expected & read]
+        away, there = away[np.isfinite(away)], there[np.isfinite(there)]
+        if len(away) < max(_FEWEST, _PART * (len(away) + len(there))) or not len(there):
+            continue
+        sure = _ranked(away, there)
+        if abs(sure) > most:
+            most, less = abs(sure), sure < 0.0
+            found = (
+                f"readings at {times_s[k]:g} s are missing of {len(away) / (len(away) + len(there)):.0%} of the cells, "
+                f"of those that conduct {'less' if less else 'more'} (median before or after {np.median(away):.3g} uS, "
+                f"of the others {np.median(there):.3g} uS): too {'small' if less else 'large'} for the instrument? the "
+                "law is that of the cells that were read"
+            )
+    return [found] if found else []
+
+
+def _ranked(some: Reals, others: Reals) -> float:
+    """How many standard errors the ranks of some values are above those of others (Mann and Whitney, 1947)."""
+    m, n = len(some), len(others)
+    _, which, count = np.unique(np.concatenate([some, others]), return_inverse=True, return_counts=True)
+    rank = (np.cumsum(count) - (count - 1) / 2.0)[which]
+    # Ties take their part of the variance.
+    variance = m * n / 12.0 * (m + n + 1.0 - float((count**3.0 - count).sum()) / ((m + n) * max(m + n - 1.0, 1.0)))
+    return (float(rank[:m].sum()) - m * (m + n + 1.0) / 2.0) / max(variance, 1e-12) ** 0.5
+
+
+def about_piles(g_uS: Reals, target_uS: Reals) -> list[str]:
+    """Values of readings, one for each, that an instrument made: many alike at an end, or all of them in steps."""
+    away = (g_uS > 0.0) & (g_uS != target_uS)
+    value, count = np.unique(g_uS[away], return_counts=True)
+    if not len(value):
+        return []
+    found, usual = [], max(float(np.median(count)), 1.0)
+    for at, end, name in ((0, "floor", "least"), (-1, "ceiling", "largest")):
+        if count[at] >= max(_FEWEST, _REPEATED * usual, 0.1 * _PART * len(g_uS)):
+            found.append(
+                f"{count[at]} readings are exactly {value[at]:.5g} uS, the {name} of all: the {end} of the instrument, "
+                "or a flag of it; what the cells had is not known, and the law has them there"
+            )
+    spread = np.abs((g_uS - target_uS)[away] - np.median((g_uS - target_uS)[away]))
+    if len(value) > 2 and len(value) * _SHARED < count.sum():
+        step = float(np.median(np.diff(value)))
+        if step > _COARSE * 1.4826 * float(np.median(spread)):
+            found.append(
+                f"readings come in steps of {step:.3g} uS, as large as what cells scatter by: spread and humps of the "
+                "law are those of the instrument"
+            )
+    return found
+
+
+def about_worn(stuck: NDArray[np.bool_], cycles: Reals) -> list[str]:
+    """Whether more of the cells that were switched more often are stuck; one entry for each cell."""
+    known = np.isfinite(cycles)
+    stuck, decade = stuck[known], np.log10(1.0 + np.maximum(cycles[known], 0.0))
+    if not stuck.any() or float(np.ptp(decade)) < 0.3:
+        return []
+    slope = decade - decade.mean()
+    part = float(stuck.mean())
+    sure = float((slope * stuck).sum()) / max(part * (1.0 - part) * float((slope**2).sum()), 1e-12) ** 0.5
+    if abs(sure) < _SURE:
+        return []
+    third = float(np.ptp(decade)) / 3.0
+    ends = [stuck[decade <= decade.min() + third], stuck[decade >= decade.max() - third]]
+    few, many = (float(end.mean()) for end in ends)
+    return [
+        f"{few:.2%} of the cells that were switched least are stuck, {many:.2%} of those that were switched most: "
+        f"[stuck] holds the mean, {part:.2%}, whatever the number of cycles"
+    ]
