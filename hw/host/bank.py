@@ -144,7 +144,7 @@ class RegisterBank(wiring.Component):
             elif access is Access.RW:
                 value = (port & ~enabled) | (data & enabled)
                 if placed.field.limited:
-                    value = self._limited(m, register, placed, value, mask)
+                    value = (port & ~enabled) | (self._limited(m, register, placed, value, mask) & enabled)
                 with m.If(write):
                     m.d.sync += port.eq(value)
             elif access is Access.RW1S:
@@ -154,7 +154,7 @@ class RegisterBank(wiring.Component):
                 m.d.sync += port.value.eq((port.value & ~Mux(write, data & enabled, 0)) | port.set)
 
     def _limited(self, m: Module, register: Register, placed: PlacedField, value: Value, mask: Value) -> Value:
-        """A value that is written, brought into the range of its field."""
+        """A value that is written, brought into the range of its field; only bytes that are written are taken of it."""
         field = placed.field
         least, most = (named(m, f"{field.name.upper()}_{word}", value, field.width)
                        for word, value in zip(("LEAST", "MOST"), field.range, strict=True))
@@ -165,7 +165,14 @@ class RegisterBank(wiring.Component):
         m.d.comb += given.eq(value)
         if field.range[1] < 2**field.width - 1:
             above |= given > most
-        return Mux(above, most, Mux(given < least, least, given))
+        value = Mux(above, most, Mux(given < least, least, given))
+        if placed.low // 8 == placed.high // 8:
+            return value
+        # With the other bytes it may be out of range again: then nothing is taken.
+        port, enabled = self._port(register, field), mask[placed.low : placed.high + 1]
+        joined = Signal(field.width, name=f"joined_{field.name}")
+        m.d.comb += joined.eq((port & ~enabled) | (value & enabled))
+        return Mux((joined < least) | (joined > most), port, joined)
 
     @property
     def _lock(self) -> Value:

@@ -245,6 +245,10 @@ def test_values_out_of_range_become_the_nearest(value: int, strobe: int) -> None
             given = (old & ~mask) | (value & mask)
             parts = [(given >> low & (2**width - 1), low, least, most) for low, width, least, most in fields]
             want = sum(min(max(part, least), most) << low for part, low, least, most in parts)
+            # Bytes that are not written stay; where the range then does not hold, all of the field does.
+            want = (want & mask) | (old & ~mask)
+            if address == 4 and not 2 <= want <= 1023:
+                want = old
             assert await _access(ctx, dut, address) == (want, 0)
 
     _run(dut, bench)
