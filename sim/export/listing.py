@@ -77,7 +77,7 @@ class CellTargets:
     """
 
     core: int
-    targets_uS: NDArray[np.float64]
+    targets_uS: NDArray[np.float32]
     codes: NDArray[np.int64] | None = None
     writes: tuple[tuple[int, int], ...] = ()
 
