@@ -59,8 +59,8 @@ def emit_block(
 ) -> dict[str, str]:
     """Verilog of a block of a chip by the names of its modules, the top ``name`` first.
 
-    ``part`` and ``wrap`` are what it is of, as at :func:`module_texts`. Where macros are in it, their supplies are ports
-    of every module around them.
+    ``part`` and ``wrap`` are what it is of, as at :func:`module_texts`. Where macros are in it, their supplies are
+    ports of every module around them.
     """
     low = chip.verilog.reset == "async_low"
     texts = emit(

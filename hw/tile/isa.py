@@ -10,7 +10,8 @@ descriptors, which have a memory of their own of :data:`DESCRIPTOR_WORDS` words.
 bit that belongs to none is 0.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import IntEnum
 
 from hw.tile.fields import Field, Layout
@@ -373,28 +374,33 @@ STATUS = Layout("status", 2, [
 
 @dataclass(frozen=True)
 class Duration:
-    """Cycles of an instruction in its engine, without waits: ``fixed + per * units``.
+    """Cycles of an instruction that is alone and waits for nothing: ``fixed``, and so many for each of some units.
 
-    ``unit`` says what is counted: words of the SET, 4-code words of a window, groups of ``lanes`` elements for each
-    term, flits.
+    ``per`` has these by what is counted.
     """
 
     fixed: int
-    per: int = 0
-    unit: str = ""
+    per: Mapping[str, int] = field(default_factory=dict)
 
-    def cycles(self, units: int = 0) -> int:
-        """Cycles for so many units."""
-        return self.fixed + self.per * units
+    def cycles(self, **units: int) -> int:
+        """Cycles for so many of each unit; one with blanks is named with underscores."""
+        return self.fixed + sum(self.per[unit.replace("_", " ")] * count for unit, count in units.items())
+
+    def __str__(self) -> str:
+        counted = [f"{cycles} a {unit}" for unit, cycles in self.per.items()]
+        return ", ".join([str(self.fixed), *counted] if self.fixed or not counted else counted)
 
 
 DURATIONS: dict[Op, Duration] = {
-    Op.HALT: Duration(1), Op.LOOP: Duration(1), Op.SET: Duration(1, 1, "word"), Op.WAIT: Duration(1),
-    Op.ROOM: Duration(1), Op.FREE: Duration(1), Op.PUSH: Duration(1), Op.IMAGE: Duration(1),
-    Op.MVM: Duration(8, 1, "word of four codes"), Op.VEC: Duration(2, 1, "group of lanes and term"),
-    Op.SEND: Duration(2, 1, "flit"), Op.CORE: Duration(8, 1, "word of 32 bits"),
+    Op.HALT: Duration(2), Op.LOOP: Duration(3), Op.SET: Duration(2, {"word": 2}), Op.WAIT: Duration(3),
+    Op.ROOM: Duration(3), Op.FREE: Duration(3, {"block": 1}), Op.PUSH: Duration(3, {"block": 1}),
+    Op.IMAGE: Duration(3), Op.MVM: Duration(69),
+    Op.VEC: Duration(16, {"stream": 2, "group of lanes and term": 1, "flag": 1}),
+    Op.SEND: Duration(3, {"block": 6, "flit": 1}), Op.CORE: Duration(0, {"word of 32 bits": 2}),
 }
-"""How long each instruction keeps the engine that carries it out. Issue takes the sequencer a cycle each."""
+"""How long each instruction takes: in the sequencer, beside the cycle in which it is decoded; of MVM, VEC, SEND and
+CORE in their engine, from when it has the instruction to when it has nothing in hand. The page, the model of cycles
+(:mod:`hw.tile.timing`) and a test against the hardware are made from this."""
 
 
 def encode(op: Op, **values: int) -> int:

@@ -1,4 +1,4 @@
-"""What somebody else's host has to know of a compiled network: all that it writes, sends and takes, as C and as data."""
+"""What somebody else's host has to know of a compiled network: what it writes, sends and takes, as C and as data."""
 
 from sim.export.c_files import c_files
 from sim.export.data_files import data_files

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from macro_models.errors import InputError
 from rtl_gen.tile_driver import TILES_HEADER, tile_driver
-from sim.export.listing import CellTargets, Listing, Put, Taken
+from sim.export.listing import Listing, Put, Taken
 
 __all__ = ["c_files"]
 
@@ -75,12 +75,14 @@ def _source(listing: Listing, name: str) -> Iterator[str]:
     outs = _short(net.program.output.scale) if listing.whole else [1.0]
     for kind, values in (("in_offset", offsets), ("in_scale", scales), ("out_scale", outs)):
         yield _array("double", kind, map(repr, values), 4)
-    cells = [one for one in listing.cells if one.codes is not None]
-    for k, one in enumerate(cells):
-        yield from _cells(one, k)
+    cells = [(one, one.codes) for one in listing.cells if one.codes is not None]
+    for k, (one, codes) in enumerate(cells):
+        yield _array("uint16_t", f"codes_{k}", map(str, codes.ravel().tolist()), 16)
+        lines = ",\n".join(f"  {{{at:#x}u, {word:#x}u}}" for at, word in one.writes)
+        yield f"static const uint32_t writes_{k}[][2] = {{\n{lines}\n}};"
     yield _array("mho_tiles_cells_t", "cells", (
-        f"{{{one.core:#x}u, codes_{k}, {np.size(one.codes)}u, writes_{k}, {len(one.writes)}u}}"
-        for k, one in enumerate(cells)), 1)
+        f"{{{one.core:#x}u, codes_{k}, {codes.size}u, writes_{k}, {len(one.writes)}u}}"
+        for k, (one, codes) in enumerate(cells)), 1)
     sent, taken = listing.elements
     values = [
         f'"{name}"', f"{listing.base:#x}u", f"0x{net.chip.sha256[:8]}u", f"{parts.mesh.payload_bits // 32}u",
@@ -95,13 +97,6 @@ def _source(listing: Listing, name: str) -> Iterator[str]:
 
 def _counts(*arrays: Sequence[object]) -> Iterator[str]:
     return (f"{len(one)}u" for one in arrays)
-
-
-def _cells(one: CellTargets, k: int) -> Iterator[str]:
-    assert one.codes is not None
-    yield _array("uint16_t", f"codes_{k}", map(str, one.codes.ravel().tolist()), 16)
-    lines = ",\n".join(f"  {{{at:#x}u, {word:#x}u}}" for at, word in one.writes)
-    yield f"static const uint32_t writes_{k}[][2] = {{\n{lines}\n}};"
 
 
 def _value(one: Put | Taken) -> str:

@@ -60,16 +60,18 @@ def _content(listing: Listing, name: str) -> Mapping[str, Any]:
 
 
 _ABOUT = {
-    "loads": "array (words, 2) of addresses and words: written once, in this order",
+    "loads": "array (words, 2) of addresses and words: written once, in this order, behind control.reset to each of "
+             "registers.starts",
     "begins": "the same, written before each run; then images - 1 to each of registers.counts, the number of the first "
               "image (a multiple of period) to each of registers.firsts, control.start to each of registers.starts",
-    "sources": "blocks that the host sends, pixel by pixel and image by image: element first + channel * pixels + pixel "
-               "of an image, in one byte or, wide, two, low one first, as many flits of payload_words words as flits "
-               "says, each behind the word head. Two blocks may be under way; each ends with a credit of every member",
+    "sources": "blocks that the host sends, pixel by pixel and image by image: element first + channel * pixels + "
+               "pixel of an image, in one byte or, wide, two, low one first, as many flits of payload_words words as "
+               "flits says, each behind the word head. Two blocks may be under way; each ends with a credit of every "
+               "member",
     "sinks": "blocks that come, in the same order, flits with this tag. After each unit of flits, and at the end of a "
              "block, the host sends a credit: the word head, then flow | (units so far & 1) << 4",
-    "credits": "a flit with credit_tag names in its first word the flow of the host (bits 3:0) and whether the block was "
-               "an odd one (bit 4). The chip has room for queue flits: no more may be under way than that",
+    "credits": "a flit with credit_tag names in its first word the flow of the host (bits 3:0) and whether the block "
+               "was an odd one (bit 4). The chip has room for queue flits: no more may be under way than that",
     "in_offset, in_scale, in_range": "codes of the input: clip(rint((x - offset) / scale), low, high)",
     "out_scale": "numbers in the units of the model: lanes * scale",
     "cells": "targets_uS_k: conductances of core k, [bit line, source line], in uS; targets_k: the same as codes of "

@@ -77,7 +77,7 @@ class CellTargets:
     """
 
     core: int
-    targets_uS: NDArray[np.float64]
+    targets_uS: NDArray[np.float32]
     codes: NDArray[np.int64] | None = None
     writes: tuple[tuple[int, int], ...] = ()
 
@@ -143,7 +143,8 @@ class Listing:
         said = [f"steps of the model before the input is quantised: {before.operators}"] if before is not None else []
         said += [f"{len(some)} steps {where} the tiles" for some, where in (
             (code.before, "before"), (code.behind, "behind")) if some]
-        kinds = [str(op.kind) for one in self.network.model.outputs for op in one.host if op.kind not in ("reshape", "cast")]
+        every = [str(op.kind) for one in self.network.model.outputs for op in one.host]
+        kinds = [kind for kind in every if kind not in ("reshape", "cast")]
         return (*said, *([f"steps of the model on its outputs: {' '.join(kinds)}"] if kinds else ()))
 
     @property
@@ -164,7 +165,8 @@ def list_network(network: Network) -> Listing:
     """
     name, code = network.chip.name, network.tiles
     if code is None:
-        raise InputError(f"{name}: a network must hold programs of tiles to be exported; its host asks for each product")
+        raise InputError(f"{name}: a network must hold programs of tiles to be exported: its host asks for each "
+                         "product")
     split, parts = Split.of(network.program, code), ChipParts.from_chip(network.chip)
     if split.between:
         raise InputError(f"{name}: a network must leave nothing between two layers to its host to be exported, not "

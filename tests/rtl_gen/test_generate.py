@@ -10,14 +10,16 @@ from pathlib import Path
 
 import pytest
 
+from hw.chip import serial_line
 from hw.config import load_chip
 from hw.core import CoreConfig
 from macro_models.errors import InputError
 from rtl_gen import emit_core, generate
 from rtl_gen.emit import module_texts
+from rtl_gen.tile_driver import tile_driver
 
 ROOT = Path(__file__).parents[2]
-WRAPS = ("none", "wishbone", "axil")
+WRAPS = ("none", "wishbone", "axil", "uart")
 ANOTHER = r"name another folder \(-o, in Python output_dir\)"
 
 
@@ -374,6 +376,7 @@ def test_emit_core_writes_the_verilog_alone(tmp_path: Path) -> None:
 
 KILLED = """
 import os, pathlib, sys
+from hw.chip import serial_line
 from hw.config import load_chip
 from rtl_gen import generate
 
@@ -398,3 +401,17 @@ def test_what_a_killed_process_left_is_swept_but_not_what_there_was(tmp_path: Pa
     (left,) = killed()
     generate(load_chip("tnsa16-core"), tmp_path / "out")
     assert list(tmp_path.glob(".*")) == [left]
+
+
+@pytest.mark.slow
+def test_a_serial_line_has_the_fastest_rate_that_the_clock_has(tmp_path: Path) -> None:
+    for mhz, baud in ((100, 1_000_000), (4, 115_200), (0.1, 9_600)):
+        assert serial_line(load_chip("tnsa16-core", {"clock.f_clk_MHz": mhz})).baud == baud
+    with pytest.raises(InputError, match=r"clock.f_clk_MHz must be at least 0.0768 behind a serial line, not 0.05$"):
+        serial_line(load_chip("tnsa16-core", {"clock.f_clk_MHz": 0.05}))
+    report = generate(load_chip("tnsa64-tile"), tmp_path / "out", wrap="uart")
+    texts = _texts(tmp_path / "out")
+    assert report.top == "mho_chip_uart"
+    ports = re.findall(r"^  (?:input|output) +wire (\w+)", texts["rtl/chip_uart.v"], re.MULTILINE)
+    assert ports[2:5] == ["rx", "tx", "irq"]
+    assert texts["regs/mho_tiles.h"] == tile_driver()

@@ -41,12 +41,15 @@ def reference_page() -> str:
 def _instructions() -> Iterator[str]:
     yield "| opcode | | engine | cycles | does |\n|---|---|---|---|---|"
     for op, one in INSTRUCTIONS.items():
-        time = DURATIONS[op]
-        cycles = f"{time.fixed}" + (f", {time.per} a {time.unit}" if time.per else "")
-        yield f"| {int(op)} | `{op.name}` | {one.engine.name.lower()} | {cycles} | {one.doc} |"
+        yield f"| {int(op)} | `{op.name}` | {one.engine.name.lower()} | {DURATIONS[op]} | {one.doc} |"
     yield ("| 12 | | | | kept for a dot product over lanes; traps |\n| 13 to 15 | | | | free; trap |\n"
            "| 16 to 31 | | | | illegal; trap |\n\n"
-           "Cycles are those of the engine without waits; issue takes the sequencer one.\n")
+           "Cycles are those of an instruction that is alone and waits for nothing: in the sequencer, beside the one "
+           "in which each instruction is decoded (IMAGE too); of MVM, VEC, SEND and CORE in their engine, from the one "
+           "in which it has the instruction to the last one in which it has anything in hand. MVM is the first product "
+           "of a walk of one pixel, with `advance` and `free`. Streams of VEC are those it reads and writes, flags "
+           "`push` and `free` of streams; groups are of two where accumulators are concerned. Instructions in a row "
+           "overlap: `mho run --backend cosim` tells the cycles of a program.\n")
     for op, one in INSTRUCTIONS.items():
         if one.layout.fields:
             yield f"### {op.name}\n"

@@ -183,7 +183,7 @@ class _Assembler:
         operation: dict[str, int] = {}
         for item in items:
             if item.name in core:
-                operation[item.name] = self._field(kind, item, (0, (1 << core[item.name][1]) - 1), table)
+                operation[item.name] = self._field(kind, item, text_fields.core_range(item.name), table)
             else:
                 values[item.name] = self._field(kind, item, layout[item.name].range, table)
         return values | (text_fields.pack_core(operation) if operation else {})

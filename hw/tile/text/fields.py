@@ -4,8 +4,10 @@ from collections.abc import Mapping
 from functools import cache
 
 from hw.tile.isa import DESCRIPTORS, Format, Operand
+from macro_models.exact.operation import MAX_BITS
 
-__all__ = ["ALWAYS", "REQUIRED", "complete", "core_fields", "names_of", "pack_core", "plain", "unpack_core"]
+__all__ = ["ALWAYS", "REQUIRED", "complete", "core_fields", "core_range", "names_of", "pack_core", "plain",
+           "unpack_core"]
 
 REQUIRED = {
     "stream": ("block",), "walk": ("stream",), "mvm": ("i_last", "o_last"), "vec": ("a", "target", "elements"),
@@ -19,6 +21,7 @@ ALWAYS = {
 """Fields that are always written, since what stands for them depends on others."""
 
 _CORE_BITS = 38
+_WIDTHS = ("in_bits", "out_bits")
 
 
 @cache
@@ -30,6 +33,11 @@ def core_fields() -> dict[str, tuple[int, int]]:
     return {name: place for name, place in fields.items() if name != "op_id"}
 
 
+def core_range(name: str) -> tuple[int, int]:
+    """Least and largest value of a field of the operation: widths that some core has, of others all that fit."""
+    return (1, MAX_BITS) if name in _WIDTHS else (0, (1 << core_fields()[name][1]) - 1)
+
+
 def pack_core(values: Mapping[str, int]) -> dict[str, int]:
     """The fields ``op`` and ``op_high`` of an mvm descriptor."""
     bits = sum(value << core_fields()[name][0] for name, value in values.items())
@@ -37,11 +45,10 @@ def pack_core(values: Mapping[str, int]) -> dict[str, int]:
 
 
 def unpack_core(values: Mapping[str, int]) -> dict[str, int] | None:
-    """Fields of the operation in an mvm descriptor, None if it has bits beyond them."""
+    """Fields of the operation in an mvm descriptor, None if it has bits beyond them, or a width that no core has."""
     bits = values["op"] | values["op_high"] << 32
-    if bits >> _CORE_BITS:
-        return None
-    return {name: bits >> low & (1 << width) - 1 for name, (low, width) in core_fields().items()}
+    found = {name: bits >> low & (1 << width) - 1 for name, (low, width) in core_fields().items()}
+    return None if bits >> _CORE_BITS or any(found[name] > MAX_BITS for name in _WIDTHS) else found
 
 
 def names_of(kind: str) -> list[str]:

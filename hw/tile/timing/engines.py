@@ -2,7 +2,7 @@
 
 from functools import lru_cache
 
-from hw.tile.isa import Operand
+from hw.tile.isa import DURATIONS, Op, Operand
 from hw.tile.legality import is_result, is_stream, is_walk
 from hw.tile.timing.clock import Process
 from hw.tile.timing.state import Operation, Product, TileState
@@ -10,7 +10,7 @@ from hw.tile.timing.walker import LOAD, VECTOR, Asked
 
 __all__ = ["load", "send", "vector"]
 
-_UNIT = 10
+_UNIT = DURATIONS[Op.VEC].fixed - 6
 """Cycles from the last operands of a vector operation to its end: the queue, the lanes, the accumulators."""
 _CODES = 4
 
@@ -185,7 +185,8 @@ def send(tile: TileState) -> Process:
                 # Whoever reads for the core or the vector unit goes first.
                 yield 1 + (max(0, tile.read_until - clock.now) if flit == 0 else 0)
                 yield from tile.around.flit(tile.name, plan, first=flit == 0, last=flit == flits - 1)
-            yield 2
+            # One goes before the question, one before its answer, two before the first flit, and one frees.
+            yield DURATIONS[Op.SEND].per["block"] - 4
             if one.free:
                 ring.free()
             yield 1

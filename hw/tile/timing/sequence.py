@@ -5,7 +5,7 @@ States are those of :class:`hw.tile.sequencer.sequencer.Sequencer` and of the en
 
 from collections.abc import Mapping
 
-from hw.tile.isa import DESCRIPTORS, Op, Operand, decode
+from hw.tile.isa import DESCRIPTORS, DURATIONS, Op, Operand, decode
 from hw.tile.legality import is_stream, is_walk
 from hw.tile.machine.loops import LoopStack
 from hw.tile.machine.plans import Plan, plan_of
@@ -22,6 +22,11 @@ _FETCH = 6
 """Cycles from a strobe until a descriptor of four words is read."""
 _RENEWED = 5
 """Cycles in which a walk that was written begins anew: :class:`hw.tile.engines.descriptors.Descriptors`."""
+
+
+def _own(op: Op, **units: int) -> int:
+    """Cycles between ``Decode``, a cycle before which an instruction is known here, and ``Next``."""
+    return DURATIONS[op].cycles(**units) - 2
 
 
 class Sequence:
@@ -52,13 +57,13 @@ class Sequence:
             plan = self._plans[pc]
             yield 1
             if plan.op is Op.HALT:
-                yield 1
+                yield DURATIONS[plan.op].cycles() - 1
                 return
             if plan.loop is not None:
                 body, times = plan.loop
                 counted = tile.program.registers[-times - 1] if times is not None and times < 0 else times
                 pc = loops.open(pc, body, counted)
-                yield 2
+                yield DURATIONS[plan.op].cycles() - 1
                 continue
             yield from self._carry_out(plan, pc)
             depth = loops.depth
@@ -74,7 +79,7 @@ class Sequence:
             case Op.VEC:
                 yield from self._vec(plan, pc)
             case Op.IMAGE:
-                yield 1
+                yield _own(plan.op)
                 yield from self._settle()
                 self._image, self._numbers = self._image + 1, {}
             case Op.SEND:
@@ -84,7 +89,7 @@ class Sequence:
                 tile.sends.put(plan, 1 << plan.send.stream)
             case Op.SET:
                 yield from tile.quiet()
-                yield 2 * plan.words
+                yield _own(plan.op, word=plan.words)
                 self._set(plan, pc)
             case _:
                 yield from self._tokens(plan)
@@ -92,7 +97,7 @@ class Sequence:
     def _tokens(self, plan: Plan) -> Process:
         rings = self._tile.rings
         yield from self._tile.quiet()
-        yield 1
+        yield 1 if plan.op is Op.CORE else _own(plan.op)
         while (any(rings[s].there < n for s, n in plan.needs)
                or any(rings[s].there + n > rings[s].blocks for s, n in plan.rooms)):
             yield from self._tile.changes.again()

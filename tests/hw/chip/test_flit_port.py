@@ -8,6 +8,7 @@ import pytest
 
 from hw.chip.map import QUEUE, chip_page, record_words
 from hw.chip.port import FlitPort
+from hw.host.registers import register_word
 from hw.noc.config import MeshConfig
 from hw.testing import simulate
 from tests.hw.host.bus_access import access_bus
@@ -92,3 +93,28 @@ def test_queues_that_are_full_say_so() -> None:
     simulate(bench.dut, host)
     room, waiting, refused, overflow = 1, 1 << 6, 1 << 13, 1 << 15
     assert seen == [QUEUE * room, QUEUE * waiting | refused | overflow, QUEUE * waiting]
+
+
+def test_tiles_raise_the_interrupt_if_the_host_wants_it() -> None:
+    """A bit for each of them, as long as it lasts."""
+    bench = Bench(32)
+    status, enable, raised = (bench.map[name].address for name in ("status", "interrupt_enable", "raised_0"))
+    tile = register_word(bench.map, "status", tile=1)
+
+    async def host(ctx: Any) -> None:
+        for wanted in (0, register_word(bench.map, "interrupt_enable", tile=1)):
+            await bench.access(ctx, enable, wanted)
+            for tiles in (0b100001, 0b010000, 0):
+                ctx.set(bench.dut.tile_irq, tiles)
+                assert await bench.access(ctx, raised) == tiles
+                assert await bench.access(ctx, status) & tile == (tile if tiles else 0)
+                assert ctx.get(bench.dut.irq) == bool(tiles and wanted)
+
+    simulate(bench.dut, host)
+
+
+def test_each_tile_of_the_largest_mesh_has_its_bit() -> None:
+    map = chip_page(MeshConfig(columns=16, rows=16, payload_bits=32), 16)
+    widths = [entry.fields[0].width for entry in map.registers if entry.name.startswith("raised_")]
+    assert widths == [32] * 8
+    assert max(entry.address for entry in map.registers) < map["send"].address

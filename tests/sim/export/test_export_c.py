@@ -1,6 +1,8 @@
 """A network in C on the Verilog of its chip: compiled as strictly as gcc can, run by its driver, the cores emulated."""
 
 import ctypes
+import io
+import json
 import subprocess
 from collections.abc import Iterator
 from dataclasses import replace
@@ -18,15 +20,17 @@ from hw.config import Chip, load_chip
 from hw.emulator import programmed_core
 from hw.host.link.tasks import Read, Write
 from hw.noc.interface.words import UNIT
-from macro_models.errors import ToolError
+from macro_models.errors import InputError, ToolError
 from rtl_gen.tile_driver import TILES_HEADER
 from sim.board.bus import BusSimulation
 from sim.board.tiles.backend import PARTS
 from sim.board.tiles.loads import board_loads
 from sim.executor import build_cores, core_masks, execute
-from sim.export import c_files, list_network
+from sim.export import c_files, data_files, list_network
 from sim.functional import FunctionalBackend
+from sim.tile_networks.plan import WRITE, make_plan
 from tests.compiler.importer.onnx_models import build, node
+from tests.docs.pages import DOCS, blocks
 
 CHIP = load_chip("tnsa16-core", {"tile.programs": True, "mesh.payload_bits": 32})
 IMAGES = 6
@@ -79,8 +83,8 @@ class Driver:
             (folder / name).write_text(text)
         (folder / "main.c").write_text(MAIN)
         strict = ["-std=c99", "-pedantic", "-Wall", "-Wextra", "-Werror", "-O1"]
-        made = subprocess.run(["gcc", *strict, "-shared", "-fPIC", "-o", "net.so", "net.c", "main.c", "-lm"], cwd=folder,
-                              capture_output=True, text=True)
+        files = ["-shared", "-fPIC", "-o", "net.so", "net.c", "main.c", "-lm"]
+        made = subprocess.run(["gcc", *strict, *files], cwd=folder, capture_output=True, text=True)
         assert made.returncode == 0, made.stderr
         self.library = ctypes.CDLL(str(folder / "net.so"))
         self.bus, self.late, self.errors = bus, 0, list[int]()
@@ -233,14 +237,49 @@ def test_what_goes_wrong_is_an_error_and_the_next_run_is_right(driver: Driver, m
     np.testing.assert_array_equal(driver.numbers(lanes), wanted)
 
 
-def test_files_are_plain_c(tmp_path: Path) -> None:
-    network, _ = layer()
-    texts = c_files(list_network(network), "net")
-    for name, text in texts.items():
+@pytest.mark.slow
+@pytest.mark.cosim("gcc", "g++")
+def test_files_and_the_page_are_plain_c(made: Any, tmp_path: Path) -> None:
+    network, _, _ = made
+    texts = c_files(list_network(network), "small")
+    (sample,) = [one for one in blocks(DOCS / "howto" / "one-tile.md") if one.language == "c"]
+    for name, text in (texts | {"sample.c": sample.text}).items():
         (tmp_path / name).write_text(text)
-    assert set(texts) == {"net.h", "net.c", TILES_HEADER}
+    assert set(texts) == {"small.h", "small.c", TILES_HEADER}
     assert "@" not in texts[TILES_HEADER]
     for strict in (["gcc", "-std=c99", "-pedantic", "-x", "c"], ["g++", "-x", "c++"]):
-        made = subprocess.run([*strict, "-Wall", "-Wextra", "-Werror", "-c", "net.c", "-o", "net.o"], cwd=tmp_path,
-                              capture_output=True, text=True)
-        assert made.returncode == 0, made.stderr
+        for name in ("small", "sample"):
+            found = subprocess.run([*strict, "-Wall", "-Wextra", "-Werror", "-c", f"{name}.c", "-o", f"{name}.o"],
+                                   cwd=tmp_path, capture_output=True, text=True)
+            assert found.returncode == 0 or (name, strict[0]) == ("sample", "g++"), found.stderr
+
+
+def test_data_say_what_c_says(made: Any) -> None:
+    """The same words, and a run in plain Python that needs nothing but them would send the same flits."""
+    network, x, _ = made
+    listing = list_network(network)
+    files = data_files(listing, "net")
+    said, arrays = json.loads(files["net.json"]), np.load(io.BytesIO(files["net.npz"]))
+    assert set(said["about"]) <= {*said, "in_offset, in_scale, in_range", "out_scale", "loads", "begins"}
+    codes = np.clip(np.rint((x.reshape(len(x), -1) - arrays["in_offset"]) / arrays["in_scale"]), *said["in_range"])
+    np.testing.assert_array_equal(codes, network.program.input.compute(x))
+    plan = make_plan(network.tiles, listing.parts, core_masks(network), {0: codes.astype(np.int16)}, 0, watchdog=30)
+    written = {int(at): int(word) for at, word, kind in plan.requests if kind == WRITE}
+    registers = said["registers"]
+    mine = {int(at): int(word) for name in ("loads", "begins") for at, word in arrays[name]}
+    mine |= dict.fromkeys(registers["counts"], len(x) - 1) | dict.fromkeys(registers["firsts"], 0)
+    assert mine | dict.fromkeys(registers["starts"], said["control"]["start"]) == written
+    (source,), (sink,) = said["sources"], said["sinks"]
+    assert (sink["tag"], sink["flits"]) == (plan.sinks[0].tag, plan.sinks[0].flits)
+    bytes_sent = codes.astype(np.int8).view(np.uint8)
+    flits = bytes_sent.reshape(len(x), source["flits"], 4).copy().view(np.uint32)
+    np.testing.assert_array_equal(flits[..., 0], plan.sources[0].flits[..., 0])
+    assert arrays["targets_0"].shape == arrays["targets_uS_0"].shape == (16, 16)
+
+
+def test_networks_that_a_host_steers_are_refused(made: Any) -> None:
+    network, _, _ = made
+    with pytest.raises(InputError, match=r"must hold programs of tiles to be exported"):
+        list_network(replace(network, tiles=None))
+    with pytest.raises(InputError, match=r"name must be an identifier of C"):
+        c_files(list_network(network), "2 b")
