@@ -34,11 +34,11 @@ def write_macro_model(module: str, lines: int, verify_bits: int | None = None) -
     those of the file ``+cells=FILE`` (hexadecimal, bit line by bit line). With ``verify_bits`` it has the pins of
     programming: the cells that they move, by the amplitude of each pulse at its end, are the cells that multiply, and
     a verify read gives their codes.
-    The array belongs to one: while ``write_mode`` or a pulse is on, a sample adds nothing, and while a pulse is on, a
-    cell reads 0.
+    The array belongs to one: while a pin of programming is on, a sample adds nothing, and while a pulse is on, a cell
+    reads 0. So a pin of the wrong polarity shows.
     """
     top, bits = lines - 1, STEP_FRACTION_BITS
-    busy = "write_mode | set_pulse | reset_pulse | form_pulse" if verify_bits else "1'b0"
+    busy = "write_mode | verify | set_pulse | reset_pulse | form_pulse" if verify_bits else "1'b0"
     body: Sequence[str] = (
         "// Ideal macro for simulation, without noise: fixed cells from power-on, or with CELLS_FILE defined those of",
         "// +cells=FILE, until pulses move them. A charge is 2 * a + 1 for the accumulated product a. One decrement",
