@@ -24,7 +24,8 @@ def pin_values(contract: ContractPins, ports: PortMap, adapter: str, within: str
     for name, (signal, function, size) in ports.derived.items():
         if function == "binary":
             number = "{" + ", ".join(found[name, k] for k in reversed(range(size))) + "}"
-            one, width = found.get((f"{signal}_one", 0), "1'b1"), signals[signal][0]
+            # A macro without an enable sees line 0 while none is selected, and has to look at something else.
+            one, width = found.get((f"{signal}_one", 0), f"|{adapter}.{signal}"), signals[signal][0]
             values[signal] = f"{one} ? {width}'d1 << {number} : {width}'d0"
     for signal, (width, driven) in signals.items():
         if not driven and signal not in values:

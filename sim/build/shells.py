@@ -92,6 +92,12 @@ def core_defines(chip: Chip, *, own_macro: bool = False) -> dict[str, object]:
         defines["MHO_RESET_LOW"] = ""
     if own_macro and (extra := _extra_inputs(chip)):
         defines["MHO_EXTRA"] = extra
+    if own_macro and chip.macro is not None and chip.macro.clocks:
+        halves = {name: max(round(5e5 / rate), 1) for name, rate in chip.macro.clocks.items()}
+        defines["MHO_CLOCKS"] = " ".join(
+            f"reg own_clock_{name} = 1'b0; always #({half}) own_clock_{name} = ~own_clock_{name};"
+            for name, half in halves.items()
+        )
     if blocks.programs:
         defines |= _write_defines(chip)
     if blocks.trim is not None:
@@ -106,13 +112,15 @@ def core_defines(chip: Chip, *, own_macro: bool = False) -> dict[str, object]:
 
 
 def _extra_inputs(chip: Chip) -> str:
-    """Connections of the inputs that the user's own macro brings to the top: they are 0."""
+    """Connections of the inputs that the user's own macro brings to the top: its clocks, and others, which are 0."""
     from rtl_gen.macro.adapter import through
     from rtl_gen.macro.pin_check import macro_map
 
     ports = through(chip.macro, macro_map(chip)).extra or {}
+    clocks = chip.macro.clocks if chip.macro is not None else {}
     return "".join(
-        f", .{name}({port.width}'d0)" for name, port in ports.items() if port.direction == "input"
+        f", .{name}(own_clock_{port.name})" if port.name in clocks else f", .{name}({port.width}'d0)"
+        for name, port in ports.items() if port.direction == "input"
     )
 
 

@@ -180,7 +180,9 @@ def verilator_build(
             defines=defines, public=_PUBLIC, waves=waves, optimise=not (waves or netlist), asserts=own_macro,
         )
 
-    defines: dict[str, object] = {"MHO_HALF_PS": half_period(chips[0]), **({} if waves else {"MHO_BURST": _BURST})}
+    # Clocks of a macro's own run in time, which a burst has none of.
+    timed = waves or (own_macro and chips[0].macro is not None and bool(chips[0].macro.clocks))
+    defines: dict[str, object] = {"MHO_HALF_PS": half_period(chips[0]), **({} if timed else {"MHO_BURST": _BURST})}
     key = [
         *_common_key(cores, defines), *_own_key(cores[0], own_macro), str(kinds), f"waves {waves}", *_netlist_key(netlist, cells), *compiler_key(),
         cocotb_tools.__file__, str(config.libs_dir),
