@@ -112,8 +112,8 @@ def _own_macro(chip: Chip, netlist: Path | None) -> tuple[bool, bool]:
     model = has_model(chip)
     if model and not simulated(chip).measured:
         raise InputError(
-            f"macro.files must hold the ports of {chip.macro.module} alone, not a model: cells behind the pins of a core "
-            f"of kind {chip.core.kind} are not measured; the model of its device then stands behind your pins"
+            f"macro.files must hold the ports of {chip.macro.module} alone, not a model: cells of a core of kind "
+            f"{chip.core.kind} are not measured; the model of its device then stands behind your pins"
         )
     if (chip.macro.wrapper or chip.macro.commands) and not model:
         what = chip.macro.wrapper or "macro.commands"
