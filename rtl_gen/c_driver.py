@@ -1,11 +1,10 @@
 """A driver in C for a core behind a bus, beside the header of its registers."""
 
-from importlib.resources import files
-
 from hw.config import Chip
 from hw.host.core.write_map import RESULT_PULSES, RESULT_VALID, WORD_FLAG
 from hw.kinds import core_blocks
 from macro_models.exact.operation import Direction
+from rtl_gen.templates import fill, template
 
 __all__ = ["c_driver"]
 
@@ -17,18 +16,12 @@ def c_driver(chip: Chip, name: str) -> str:
     programs, manual = "targets" in windows, "manual_cmp" in windows
     parts = {"driver_write": programs, "driver_manual": manual, "driver_manual_write": programs and manual}
     values = {
-        "MORE": "".join(_template(part) for part, there in parts.items() if there),
+        "MORE": "".join(template(f"{part}.h") for part, there in parts.items() if there),
         "NAME": name.upper(), "name": name.lower(),
         "LINES": f"{chip.lines}u", "MASK_WORDS": f"{blocks.cfg.mask_words}u",
         "FORWARD": f"{config.inputs(Direction.FORWARD)}u", "BACKWARD": f"{config.inputs(Direction.BACKWARD)}u",
         "FLAG": str(WORD_FLAG), "VALID": str(RESULT_VALID), "PULSES": str(RESULT_PULSES),
     }
-    text = _template("driver")
-    for key, value in values.items():
-        text = text.replace(f"@{key}@", value)
+    text = fill(template("driver.h"), values)
     # The header of the registers is called after the top as it is.
     return text.replace(f'#include "{name.lower()}.h"', f'#include "{name}.h"')
-
-
-def _template(name: str) -> str:
-    return (files("rtl_gen") / "templates" / f"{name}.h.txt").read_text(encoding="utf-8")

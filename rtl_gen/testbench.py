@@ -1,15 +1,15 @@
 """The first test of a generated design, which its user owns from then on."""
 
-from collections.abc import Mapping
-from importlib.resources import files
 
 from hw.config import Chip
 from hw.core.write_verify.config import WriteVerifyConfig
 from hw.kinds import core_blocks, timing
 from macro_models.exact.operation import MvmOperation
+from rtl_gen import templates
 from rtl_gen.kinds import macro_texts_of
 from rtl_gen.macro.body import python_body
 from rtl_gen.tapeout_files import Design
+from rtl_gen.templates import fill
 
 __all__ = ["FALL", "bench_files", "fill", "model_texts", "runner_files", "template"]
 
@@ -23,14 +23,7 @@ FALL = """\
 
 def template(name: str) -> str:
     """A template of Python."""
-    return (files("rtl_gen") / "templates" / f"{name}.py.txt").read_text(encoding="utf-8")
-
-
-def fill(text: str, values: Mapping[str, object]) -> str:
-    """A template with its ``@NAMES@`` replaced."""
-    for key, value in values.items():
-        text = text.replace(f"@{key}@", str(value))
-    return text
+    return templates.template(f"{name}.py")
 
 
 def _host(design: Design, wrap: str) -> str:

@@ -288,7 +288,7 @@ class Chip(ABC):
             content["macro"]["files"] = list(content["macro"]["files"])
             content["macro"]["rtl"] = list(content["macro"]["rtl"])
             # What came later is left out where it is empty, so that hashes of older descriptions stay.
-            for name in ("wrapper", "rtl", "commands", "ties", "extra", "ground", "domains"):
+            for name in ("wrapper", "rtl", "absolute", "commands", "ties", "extra", "clocks", "ground", "domains"):
                 if not content["macro"][name]:
                     del content["macro"][name]
         return content

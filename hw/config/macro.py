@@ -44,6 +44,10 @@ class MacroSection:
     rtl: tuple[str, ...] = key(
         (), "Sources of the wrapper, relative to this file.", pattern=r".+", expects="file names",
     )
+    absolute: bool = key(
+        False, "Decrements are in codes of a converter of the macro's own, whatever the conductances of a line; with "
+        "commands they always are.",
+    )
     pins: dict[str, str | int | list[str]] = key(
         {}, 'Signal of the contract = "PIN", "!PIN", "PIN[7:0]", "{HIGH, LOW}", a function or list of these, or 0.',
         expects='a table of SIGNAL = "PIN"', shapes=("adapter",),
@@ -59,6 +63,10 @@ class MacroSection:
     extra: dict[str, str] = key(
         {}, 'Pin of the macro = "PORT" of the top, unchanged through every level.',
         expects='a table of PIN = "PORT"', shapes=("adapter",),
+    )
+    clocks: dict[str, float] = key(
+        {}, "Pin of macro.extra that is a clock of the macro's own = its frequency in MHz.",
+        expects="a table of PIN = MHZ", entries=("number",),
     )
     power: dict[str, str] = key(
         {}, 'Power pin of the macro = "NET".', expects='a table of PIN = "NET"',
@@ -89,6 +97,13 @@ class MacroSection:
                     raise ChipError(path, f"{path} must be the name of a pin, as PIN")
                 if not isinstance(name, str) or not re.fullmatch(NAME, name):
                     raise ChipError(path, f"{path} must be the name of {kind}, not {shown(name)}")
+
+        for pin, rate in self.clocks.items():
+            path = f"macro.clocks.{pin}"
+            if pin not in self.extra:
+                raise ChipError(path, f"{path} must be a pin of macro.extra, which has no {pin}")
+            if type(rate) not in (int, float) or not 0.001 <= rate <= 5000.0:
+                raise ChipError(path, f"{path} must be 0.001 to 5000 MHz, not {shown(rate)}")
 
         for pin, domain in self.domains.items():
             path = f"macro.domains.{pin}"

@@ -60,7 +60,7 @@ class Chip:
             ``"core"``: the core of a chip that has one; of one that has several ``"chip"``: all of it, ``"tile"``: one
             of its tiles, ``"noc"``: its network on chip; ``None``: all there is.
         wrap
-            Bus around a core or a chip: ``"none"``, ``"wishbone"`` (the default), ``"axil"`` or ``"uart"``; the others have none.
+            Bus around a core or a chip: ``"none"``, ``"wishbone"`` (the default), ``"axil"`` or ``"uart"``.
         top, prefix
             Name of the top module, and what is put before the name of every other one; ``None``: as in the chip.
         tile

@@ -1,13 +1,13 @@
 """Assertions and cover points of the macro's pins, in a file that a simulator or a solver binds to the core."""
 
 import re
-from importlib.resources import files
 
 from hw.config import SYNCHRONISER_CYCLES, Chip
 from hw.core.config import CoreConfig
 from hw.core.write_verify.config import WriteVerifyConfig
 from hw.macro.macro_pins import MacroPins
 from macro_models.errors import ToolError
+from rtl_gen.templates import fill, template
 
 __all__ = ["connections", "write_contract"]
 
@@ -40,7 +40,7 @@ def write_contract(chip: Chip, core: str, text: str, adapter: str, name: str) ->
         ]
         values["WRITE_PARAMETERS"] = "".join(f",\n  {line}" for line in extra)
         values["WRITE_PORTS"] = "".join(f",\n  {line}" for line in (*ports, "input wire programming_enable"))
-        values["WRITE_BODY"] = _template("macro_contract_write")
+        values["WRITE_BODY"] = template("macro_contract_write.sv")
     reset = "~rst_n" if chip.verilog.reset == "async_low" else "rst"
     manual = " | manual_active" if cfg.manual else ""
     bound = {"clk": "clk", "in_reset": f"{reset} | soft_reset{manual}"}
@@ -55,10 +55,7 @@ def write_contract(chip: Chip, core: str, text: str, adapter: str, name: str) ->
         "AGE": size - 1, "NAME": name, "CORE": core,
         "CONNECTIONS": ",\n".join(f"  .{port}({net})" for port, net in bound.items()),
     }
-    contract = _template("macro_contract")
-    for key, value in values.items():
-        contract = contract.replace(f"@{key}@", str(value))
-    return contract
+    return fill(template("macro_contract.sv"), values)
 
 
 def _off(*, test: bool) -> dict[str, object]:
@@ -104,7 +101,3 @@ def _range(name: str, shape: object) -> str:
     if name.startswith(("write_wl", "write_bl", "write_sl")):
         return "[LINES-1:0] "
     return f"[{shape - 1}:0] " if isinstance(shape, int) and shape > 1 else ""
-
-
-def _template(name: str) -> str:
-    return (files("rtl_gen") / "templates" / f"{name}.sv.txt").read_text(encoding="utf-8")

@@ -1,16 +1,17 @@
-"""A user's macro turned round: a module with its ports that is the contract's macro within, for simulation."""
+"""A user's macro seen from its pins: signals of the contract, and a module that is the contract's macro within."""
 
 from hw.macro.contract import ContractPins
 from rtl_gen.macro.port_map import PortMap
 from rtl_gen.macro.signals import contract_signals
 
-__all__ = ["write_mirror"]
+__all__ = ["pin_values", "write_mirror"]
 
 
-def write_mirror(module: str, contract: ContractPins, ports: PortMap, adapter: str) -> str:
-    """Verilog of ``module``: signals of the contract from its pins, bit by bit, and the contract's macro behind them.
+def pin_values(contract: ContractPins, ports: PortMap, adapter: str, within: str = "") -> dict[str, str]:
+    """Verilog of what the core drives, bit by bit from the pins of the macro.
 
-    What a signal has no pin for (``op_id`` in silicon) is taken from the adapter, whose path is ``adapter``.
+    What a signal has no pin for (``op_id`` in silicon) is taken from the adapter, whose path is ``adapter``; ``within``
+    stands before the names of pins.
     """
     signals = contract_signals(contract)
     found: dict[tuple[str, int], str] = {}
@@ -18,23 +19,30 @@ def write_mirror(module: str, contract: ContractPins, ports: PortMap, adapter: s
         for number, bit in bits.items():
             if bit.source:
                 sign = "~" if bit.inverted else ""
-                found.setdefault((bit.source, bit.index), f"{sign}{_bit(ports, pin, number)}")
-    lines: list[str] = []
+                found.setdefault((bit.source, bit.index), f"{sign}{within}{_bit(ports, pin, number)}")
+    values: dict[str, str] = {}
     for name, (signal, function, size) in ports.derived.items():
         if function == "binary":
             number = "{" + ", ".join(found[name, k] for k in reversed(range(size))) + "}"
-            one = found.get((f"{signal}_one", 0), "1'b1")
-            width = signals[signal][0]
-            lines += [f"  wire [{size - 1}:0] {name} = {number};",
-                      f"  wire [{width - 1}:0] {signal} = {one} ? {width}'d1 << {name} : {width}'d0;"]
-    done = {signal for signal, function, _ in ports.derived.values() if function == "binary"}
+            # A macro without an enable sees line 0 while none is selected, and has to look at something else.
+            one, width = found.get((f"{signal}_one", 0), f"|{adapter}.{signal}"), signals[signal][0]
+            values[signal] = f"{one} ? {width}'d1 << {number} : {width}'d0"
     for signal, (width, driven) in signals.items():
-        if driven:
-            lines.append(f"  wire [{width - 1}:0] {signal};")
-        elif signal not in done:
+        if not driven and signal not in values:
             above = [f"{adapter}.{signal}" + (f"[{k}]" if width > 1 else "") for k in range(width)]
             bits = [found.get((signal, k), above[k]) for k in range(width)]
-            lines.append(f"  wire [{width - 1}:0] {signal} = {{{', '.join(reversed(bits))}}};")
+            values[signal] = f"{{{', '.join(reversed(bits))}}}"
+    return values
+
+
+def write_mirror(module: str, contract: ContractPins, ports: PortMap, adapter: str) -> str:
+    """Verilog of ``module``: signals of the contract from its pins, and the contract's macro behind them.
+
+    What a signal has no pin for is taken from the adapter, whose path is ``adapter``.
+    """
+    signals, values, lines = contract_signals(contract), pin_values(contract, ports, adapter), list[str]()
+    for signal, (width, driven) in signals.items():
+        lines.append(f"  wire [{width - 1}:0] {signal}{'' if driven else f' = {values[signal]}'};")
     for signal, bits in ports.reads.items():
         for k, bit in enumerate(bits):
             if bit.source:

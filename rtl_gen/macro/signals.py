@@ -8,7 +8,7 @@ from hw.macro.command_port import CommandPortConfig, command_members
 from hw.macro.contract import ContractPins
 from hw.macro.pins import TnsaPins
 
-__all__ = ["command_port_config", "contract_signals", "pin_signals"]
+__all__ = ["command_port_config", "contract_signals", "declared_ports", "pin_signals"]
 
 
 def contract_signals(pins: ContractPins, macro: MacroSection | None = None) -> dict[str, tuple[int, bool]]:
@@ -22,6 +22,15 @@ def contract_signals(pins: ContractPins, macro: MacroSection | None = None) -> d
     }
     reset = {"rst": (1, False)} if macro is not None and macro.takes_reset else {}
     return {"clk": (1, False), **reset, **members}
+
+
+def declared_ports(signals: dict[str, tuple[int, bool]]) -> str:
+    """Ports of a model of a macro in Verilog, as it declares them; ``hold`` and ``verify_valid`` are constants."""
+    constant = ("hold", "verify_valid")
+    return ",\n".join(
+        f"  {'input  wire' if not driven else 'output wire' if name in constant else 'output reg '} "
+        f"{'' if width == 1 else f'[{width - 1}:0] '}{name}" for name, (width, driven) in signals.items()
+    )
 
 
 def command_port_config(macro: MacroSection, pins: ContractPins) -> CommandPortConfig | None:

@@ -11,7 +11,7 @@ from hw.tile.host import CONTROL
 from hw.tile.loading import START, program_writes
 from hw.tile.text import assemble
 from rtl_gen.kinds import MacroTexts
-from rtl_gen.testbench import fill
+from rtl_gen.templates import fill, template
 
 __all__ = ["TAG", "BenchPrograms", "bench_programs", "sizes"]
 
@@ -21,78 +21,6 @@ TAG = 3
 _MOST_OUTPUTS = 16
 """So that a result has its place in the queue of the host."""
 
-_FIRST = """\
-; The first of two layers, on the tile at which vectors arrive: codes come from the host and go on to the second tile.
-
-stream in:  block @INPUTS@, blocks 2, remote, slot 0
-stream out: block @INPUTS@, blocks 2
-
-walk whole: stream in
-
-mvm layer: i_last @LAST_IN@, o_last @LAST_BETWEEN@, in_bits 4, in_signed, out_bits 8, step_code @STEP_CODE@
-
-parameters plain { 8 * m 1 }
-
-; A code of 4 bits again: a 32nd, rounded, between -7 and 7.
-vec squeeze: a drain, target out, elements @INPUTS@, parameters plain, period 8, shift 5, lo -7, hi 7
-
-loop forever {
-    mvm layer, whole, advance, free
-    vec squeeze, push
-    send out, flow 0, free
-    image
-}
-"""
-_SECOND = """\
-; The second layer: its codes are what the host gets, as lanes of 16 bits.
-
-stream in:  block @INPUTS@, blocks 2, remote, slot 0
-stream out: block @BYTES@, blocks 2
-
-walk whole: stream in
-
-mvm layer: i_last @LAST_IN@, o_last @LAST_OUT@, in_bits 4, in_signed, out_bits 8, step_code @STEP_CODE@
-
-parameters plain { 8 * m 1 }
-
-vec give: a drain, target out, wide, elements @OUTPUTS@, parameters plain, period 8
-
-loop forever {
-    mvm layer, whole, advance, free
-    vec give, push
-    send out, flow 0, free
-    image
-}
-"""
-_BOTH = """\
-; Two layers on one tile: codes come from the host, what the first layer makes stays in the buffer, and the codes of the
-; second one are what the host gets, as lanes of 16 bits.
-
-stream in:      block @INPUTS@, blocks 2, remote, slot 0
-stream between: block @INPUTS@, blocks 2
-stream out:     block @BYTES@, blocks 2
-
-walk whole: stream in
-walk again: stream between
-
-mvm first:  i_last @LAST_IN@, o_last @LAST_BETWEEN@, in_bits 4, in_signed, out_bits 8, step_code @STEP_CODE@
-mvm second: i_last @LAST_IN@, o_last @LAST_OUT@, in_bits 4, in_signed, out_bits 8, step_code @STEP_CODE@
-
-parameters plain { 8 * m 1 }
-
-; A code of 4 bits again: a 32nd, rounded, between -7 and 7.
-vec squeeze: a drain, target between, elements @INPUTS@, parameters plain, period 8, shift 5, lo -7, hi 7
-vec give:    a drain, target out, wide, elements @OUTPUTS@, parameters plain, period 8
-
-loop forever {
-    mvm first, whole, advance, free
-    vec squeeze, push
-    mvm second, again, advance, free
-    vec give, push
-    send out, flow 0, free
-    image
-}
-"""
 
 _TWO_TILES = {
     "STORY": "The host loads the programs first.s and second.s into two tiles (as the writes of program.py), sends "
@@ -138,8 +66,8 @@ def sizes(texts: MacroTexts, lines: int) -> dict[str, object]:
 def bench_programs(texts: MacroTexts, parts: ChipParts) -> BenchPrograms:
     """The programs for a chip: a layer on its first and on its last tile, or both on the only one."""
     alone, mesh = parts.mesh.alone, parts.mesh
-    named = {"both.s": _BOTH} if alone else {"first.s": _FIRST, "second.s": _SECOND}
-    made = {name: fill(text, sizes(texts, parts.core.cfg.lines)) for name, text in named.items()}
+    named = ("both.s",) if alone else ("first.s", "second.s")
+    made = {name: fill(template(name), sizes(texts, parts.core.cfg.lines)) for name in named}
     nodes = (0,) if alone else (0, mesh.nodes - 1)
     writes = _joined(parts)
     for node, text in zip(nodes, made.values(), strict=True):

@@ -1,12 +1,11 @@
 """Assertions and cover points of the pins of a phase-change macro, in a file that a simulator binds to the core."""
 
-from importlib.resources import files
-
 from hw.config import Chip
 from hw.pwm.config import PwmCoreConfig
 from hw.pwm.pins import PwmPins
 from rtl_gen.macro.contract import connections
 from rtl_gen.macro.signals import contract_signals
+from rtl_gen.templates import fill, template
 
 __all__ = ["write_pwm_contract"]
 
@@ -33,7 +32,4 @@ def write_pwm_contract(chip: Chip, core: str, text: str, adapter: str, name: str
         "CONNECTIONS": ",\n".join(f"  .{port}({net})" for port, net in bound.items()),
         "STABLE": "{wl_en, step_code, shift}", "STABLE_TOP": cfg.mask_lines + 18,
     }
-    contract = (files("rtl_gen") / "templates" / "macro_contract_pwm.sv.txt").read_text(encoding="utf-8")
-    for key, value in values.items():
-        contract = contract.replace(f"@{key}@", str(value))
-    return contract
+    return fill(template("macro_contract_pwm.sv"), values)

@@ -1,5 +1,6 @@
 """The bench around simulated cores: SystemVerilog in which each of them has a shell of its own."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -12,7 +13,7 @@ from hw.kinds import core_blocks
 from sim.build.toolchain import HDL
 from sim.kinds import body
 
-__all__ = ["core_defines", "core_sources", "half_period", "macro_module", "own_names", "write_bench"]
+__all__ = ["core_defines", "core_sources", "half_period", "macro_module", "own_names", "write_bench", "write_contracts"]
 
 _SHELL = "core_bench.sv"
 """Read once for each different core, behind the body of its macro."""
@@ -37,6 +38,31 @@ def core_sources(chip: Chip, folder: Path, *, own_macro: bool = False, adapter: 
     mirror = folder / "own_macro_mirror.v"
     mirror.write_text(write_mirror(chip.macro.outer, core_blocks(chip).pins, macro_map(chip), adapter), "utf-8")
     return [*sources, mirror]
+
+
+def write_contracts(chip: Chip, sources: Sequence[Path], adapter: str, folder: Path) -> list[Path]:
+    """Assertions of the pins of the user's own macro: as the core drives them and, behind the adapter, at its pins.
+
+    ``sources`` hold the generated Verilog of the core, ``adapter`` is the path of the adapter.
+    """
+    from rtl_gen.macro.mirror import pin_values
+    from rtl_gen.macro.pin_check import macro_map
+    from rtl_gen.parts.assembly import contract_texts
+
+    modules: dict[str, str] = {}
+    for path in sources:
+        text = path.read_text("utf-8", errors="replace")
+        modules |= {name: text for name in re.findall(r"^module (\w+)", text, re.MULTILINE)}
+    prefix = chip.verilog.prefix
+    (text,) = contract_texts(chip, modules, f"{prefix}core", prefix).values()
+    if chip.macro is not None and not chip.macro.commands:
+        before, bind = text[: (at := text.rindex("\nbind "))], text[at:]
+        values = pin_values(core_blocks(chip).pins, macro_map(chip), adapter, f"{adapter}.macro.")
+        at_pins = re.sub(r"\.(\w+)\(\w*\)", lambda m: f".{m[1]}({values.get(m[1], m[0][len(m[1]) + 2 : -1])})", bind)
+        text = before + bind + re.sub(r"(bind \w+ \w+ )\w+", r"\1macro_contract_at_its_pins", at_pins)
+    path = folder / "own_macro_contract.sv"
+    path.write_text(text, encoding="utf-8")
+    return [path]
 
 
 def own_names(cores: Sequence[Chip]) -> list[Chip]:
@@ -66,6 +92,12 @@ def core_defines(chip: Chip, *, own_macro: bool = False) -> dict[str, object]:
         defines["MHO_RESET_LOW"] = ""
     if own_macro and (extra := _extra_inputs(chip)):
         defines["MHO_EXTRA"] = extra
+    if own_macro and chip.macro is not None and chip.macro.clocks:
+        halves = {name: max(round(5e5 / rate), 1) for name, rate in chip.macro.clocks.items()}
+        defines["MHO_CLOCKS"] = " ".join(
+            f"reg own_clock_{name} = 1'b0; always #({half}) own_clock_{name} = ~own_clock_{name};"
+            for name, half in halves.items()
+        )
     if blocks.programs:
         defines |= _write_defines(chip)
     if blocks.trim is not None:
@@ -80,13 +112,15 @@ def core_defines(chip: Chip, *, own_macro: bool = False) -> dict[str, object]:
 
 
 def _extra_inputs(chip: Chip) -> str:
-    """Connections of the inputs that the user's own macro brings to the top: they are 0."""
+    """Connections of the inputs that the user's own macro brings to the top: its clocks, and others, which are 0."""
     from rtl_gen.macro.adapter import through
     from rtl_gen.macro.pin_check import macro_map
 
     ports = through(chip.macro, macro_map(chip)).extra or {}
+    clocks = chip.macro.clocks if chip.macro is not None else {}
     return "".join(
-        f", .{name}({port.width}'d0)" for name, port in ports.items() if port.direction == "input"
+        f", .{name}(own_clock_{port.name})" if port.name in clocks else f", .{name}({port.width}'d0)"
+        for name, port in ports.items() if port.direction == "input"
     )
 
 

@@ -9,7 +9,15 @@ from pathlib import Path
 from hw.config import Chip
 from macro_models.errors import InputError
 from rtl_gen.macro.body import shell_body
-from sim.build.shells import core_defines, core_sources, half_period, macro_module, own_names, write_bench
+from sim.build.shells import (
+    core_defines,
+    core_sources,
+    half_period,
+    macro_module,
+    own_names,
+    write_bench,
+    write_contracts,
+)
 from sim.build.toolchain import (
     HDL,
     cached_build,
@@ -162,14 +170,19 @@ def verilator_build(
         if netlist is None and not own_macro:
             sources = _several(cores, folder)
         else:
-            sources = _sources(cores[0], folder, netlist, cells, own_macro, f"core_tb.core_0.core.macro{'.adapter' if cores[0].verilog.test else ''}")
+            adapter = f"core_tb.core_0.core.macro{'.adapter' if cores[0].verilog.test else ''}"
+            sources = _sources(cores[0], folder, netlist, cells, own_macro, adapter)
+            if own_macro:
+                sources += write_contracts(cores[0], sources, adapter, folder)
         write_bench(cores, kinds, folder / "bench.sv", own_macro=own_macro, bodies=_has_body(cores[0], own_macro))
         compile_verilator(
             folder, [*sources, folder / "bench.sv", *(HDL / name for name in (*_SHIM, *bodies))], top="core_tb",
-            defines=defines, public=_PUBLIC, waves=waves, optimise=not (waves or netlist),
+            defines=defines, public=_PUBLIC, waves=waves, optimise=not (waves or netlist), asserts=own_macro,
         )
 
-    defines: dict[str, object] = {"MHO_HALF_PS": half_period(chips[0]), **({} if waves else {"MHO_BURST": _BURST})}
+    # Clocks of a macro's own run in time, which a burst has none of.
+    timed = waves or (own_macro and chips[0].macro is not None and bool(chips[0].macro.clocks))
+    defines: dict[str, object] = {"MHO_HALF_PS": half_period(chips[0]), **({} if timed else {"MHO_BURST": _BURST})}
     key = [
         *_common_key(cores, defines), *_own_key(cores[0], own_macro), str(kinds), f"waves {waves}", *_netlist_key(netlist, cells), *compiler_key(),
         cocotb_tools.__file__, str(config.libs_dir),

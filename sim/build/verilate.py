@@ -65,7 +65,7 @@ def hardware_hash() -> str:
     """What decides what Verilog comes out: hash of the code, and the version of Amaranth."""
     root = Path(__file__).parents[2]
     folders = [root / package for package in ("hw", "rtl_gen", "macro_models/exact")]
-    files = [path for folder in folders for path in folder.rglob("*") if path.suffix in (".py", ".v", ".sv")]
+    files = [path for folder in folders for path in folder.rglob("*") if path.suffix in (".py", ".v", ".sv", ".txt")]
     return f"{hash_files(files)} {version('amaranth')}"
 
 
@@ -228,12 +228,12 @@ def _make(
 
 def compile_verilator(
     folder: Path, sources: Sequence[Path], *, top: str, defines: Mapping[str, object],
-    public: Sequence[tuple[str, str]], waves: bool = False, optimise: bool = True,
+    public: Sequence[tuple[str, str]], waves: bool = False, optimise: bool = True, asserts: bool = False,
 ) -> Path:
     """:func:`verilate` with cocotb's own main program, unmodified.
 
     ``public`` are the (module, signal) that cocotb may see; ``waves`` builds the tracing variant;
-    without ``optimise`` the build is quicker and the simulator slower.
+    without ``optimise`` the build is quicker and the simulator slower; ``asserts`` has assertions end it.
     """
     require_cocotb()
     from cocotb_tools import config
@@ -245,8 +245,7 @@ def compile_verilator(
         folder, [config.share_dir / "lib" / "verilator" / "verilator.cpp", control, *sources], top=top,
         options=[
             "--vpi", "--timing", "--timescale", "1ps/1ps", "--converge-limit", "100000",
-            *(["--trace-fst"] if waves else []),
-            *_defined(defines),
+            *(["--trace-fst"] if waves else []), *(["--assert"] if asserts else []), *_defined(defines),
         ],
         cflags="-DVM_TRACE_FST=1" if waves else "",
         ldflags=f"-Xlinker -rpath -Xlinker {libraries} -L{libraries} -lcocotbvpi_verilator -rdynamic",

@@ -2,6 +2,7 @@
 
 import itertools
 import os
+import re
 import shutil
 import signal
 import socket
@@ -24,6 +25,9 @@ __all__ = ["CoreStuck", "Simulation"]
 
 _START_TIMEOUT_S = 300.0  # a machine with other work may take minutes for what takes a second
 _END_TIMEOUT_S = 3.0
+
+_ASSERTION = re.compile(r"Assertion failed in (?P<where>\S+)\.(?P<name>\w+): ")
+"""What Verilator says of one."""
 
 _numbers = itertools.count()
 
@@ -169,6 +173,9 @@ class Simulation:
 
     def _report_end(self) -> NoReturn:
         code = self.process.end(_END_TIMEOUT_S)
+        if broken := _ASSERTION.search(self.log.read_text("utf-8", errors="replace")):
+            where = " (seen from its own pins)" if broken["where"].endswith("at_its_pins") else ""
+            self._give_up(f"the pins of the macro must keep their contract{where}, and broke {broken['name']}")
         how = f"was ended by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
         self._give_up(f"the simulator {how} before it had answered")
 

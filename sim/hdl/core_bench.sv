@@ -149,6 +149,10 @@ module `MHO_SHELL (
         end
 `endif
 
+`ifdef MHO_CLOCKS
+    `MHO_CLOCKS
+`endif
+
     `MHO_CORE core (
         .clk(clk),
 `ifdef MHO_RESET_LOW

@@ -133,6 +133,10 @@ module core_tb;
         end
     end
 
+`ifdef MHO_CLOCKS
+    `MHO_CLOCKS
+`endif
+
     `MHO_CORE core (
         .clk(clk),
 `ifdef MHO_RESET_LOW

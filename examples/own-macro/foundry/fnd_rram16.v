@@ -1,5 +1,5 @@
 // Model of a foundry's 16 x 16 array. A charge is 2 a + 1; a decrement takes 2 max(1, rint(STEP load / 2**14)) << SC;
-// a pulse moves a cell by DAC at its end. While PROG or a pulse is on, nothing multiplies, and a pulse spoils a read.
+// a pulse moves a cell by DAC at its end. While PROG, RD or a pulse is on, nothing multiplies; a pulse spoils a read.
 module FND_RRAM16 (
 `ifdef USE_POWER_PINS
   inout VDDA, VPP, VSSA,
@@ -26,7 +26,7 @@ module FND_RRAM16 (
       charge[x] = charge[x] + (minus[x] ? step : -step);
     end
     if (SMP) for (x = 0; x < 16; x = x + 1) load[x] = 0;
-    if (SMP && !PROG && !pulse) for (x = 0; x < 16; x = x + 1) for (y = 0; y < 16; y = y + 1) begin
+    if (SMP && !PROG && !RD && !pulse) for (x = 0; x < 16; x = x + 1) for (y = 0; y < 16; y = y + 1) begin
       g = (x > 7 ? WLE_HI[x - 8] : WLE_LO[x]) ? 2 * cells[16 * x + y] : 0;
       if (DIR) load[x] = load[x] + g / 2; else load[y] = load[y] + g / 2;
       if (DIR) charge[x] = charge[x] + (YP[y] ? g : 0) - (YN[y + 1] ? g : 0);

@@ -110,6 +110,11 @@ def _own_macro(chip: Chip, netlist: Path | None) -> tuple[bool, bool]:
     if problems := check_macro_pins(chip):
         raise InputError(problems[0])
     model = has_model(chip)
+    if model and not simulated(chip).measured:
+        raise InputError(
+            f"macro.files must hold the ports of {chip.macro.module} alone, not a model: cells of a core of kind "
+            f"{chip.core.kind} are not measured; the model of its device then stands behind your pins"
+        )
     if (chip.macro.wrapper or chip.macro.commands) and not model:
         what = chip.macro.wrapper or "macro.commands"
         raise InputError(f"macro.files must hold a model of {chip.macro.module} to verify {what}")

@@ -29,6 +29,8 @@ class SimulatedKind:
         Whether products go both ways.
     eager
         Whether its macros are also evaluated at every strobe.
+    measured
+        Whether the cells of a user's own model are measured, and what it does predicted.
     """
 
     image: type[MaskImage]
@@ -36,6 +38,7 @@ class SimulatedKind:
     random_operation: Callable[[Any], Any]
     transposed: bool
     eager: bool
+    measured: bool = False
     grouped: bool = False
 
 

@@ -30,5 +30,5 @@ def _random_operation(rng: np.random.Generator) -> MvmOperation:
 
 KIND = SimulatedKind(
     image=MaskImage, devices=("ideal", "rram-neurram"), random_operation=_random_operation, transposed=True, eager=True,
-    grouped=True,
+    grouped=True, measured=True,
 )

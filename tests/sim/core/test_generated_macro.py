@@ -12,12 +12,14 @@ from compiler import CompileOptions, Network, compile_for_chip
 from hw.config import Chip, MacroSection, kind_names, load_chip, preset_names
 from hw.kinds import core_blocks
 from macro_models import MacroModel, load_device
+from macro_models.errors import InputError
 from rtl_gen.kinds import macro_texts_of
 from rtl_gen.macro.signals import contract_signals
 from sim.build.simulators import verilator_build
 from sim.core.bench.verify import verify_core
 from sim.core.cosim import CosimBackend
 from sim.core.cosim_core import CosimCore
+from sim.core.kinds import simulated
 from sim.core.process import Simulation
 from sim.executor import execute
 from sim.functional import FunctionalBackend
@@ -45,6 +47,11 @@ def as_users(chip: Chip, folder: Path) -> Chip:
     pins: dict[str, str | int | list[str]] = {name: name for name in contract_signals(core_blocks(chip).pins)}
     macro = MacroSection(module="start_macro", files=("start_macro.v",), pins=pins)
     return replace(chip, macro=macro, folder=folder)
+
+
+def smallest(kind: str) -> Chip:
+    chips = [load_chip(name) for name in preset_names()]
+    return min((chip for chip in chips if chip.core.kind == kind and not chip.tiled), key=lambda chip: chip.lines)
 
 
 def network(chip: Chip, inputs: int = 7) -> tuple[Network, np.ndarray]:
@@ -81,10 +88,16 @@ def same_bits(net: Network, x: np.ndarray, folder: Path) -> None:
 @pytest.mark.cosim
 @pytest.mark.parametrize("kind", kind_names())
 def test_a_compiled_network_has_the_same_bits_on_it(kind: str, tmp_path: Path) -> None:
-    chips = [load_chip(name) for name in preset_names()]
-    smallest = min((c for c in chips if c.core.kind == kind and not c.tiled), key=lambda c: c.lines)
-    net, x = network(as_users(smallest, tmp_path))
+    net, x = network(as_users(smallest(kind), tmp_path))
     same_bits(net, x, tmp_path)
+
+
+def test_a_model_that_cannot_be_measured_is_not_verified(tmp_path: Path) -> None:
+    for kind in kind_names():
+        chip = as_users(smallest(kind), tmp_path)
+        if not simulated(chip).measured:
+            with pytest.raises(InputError, match=r"^macro\.files must hold the ports of start_macro alone, "):
+                verify_core(chip)
 
 
 SMALL = """

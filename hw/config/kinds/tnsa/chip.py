@@ -216,7 +216,7 @@ class TnsaChip(PulseChip):
             neuron=Neuron(**asdict(self.neuron)),
             absent_bit_lines=self.absent_lines[0],
             absent_source_lines=self.absent_lines[1],
-            absolute=self.macro is not None and bool(self.macro.commands),
+            absolute=self.macro is not None and (self.macro.absolute or bool(self.macro.commands)),
         )
 
     def sizes(self) -> list[tuple[str, str]]:

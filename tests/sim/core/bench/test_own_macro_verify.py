@@ -169,3 +169,60 @@ def test_what_is_programmed_must_be_what_multiplies() -> None:
         require_programmed(CODES, CODES.T * 0 + 5, done)
     with pytest.raises(ToolError, match="must bring most cells to their targets, and it gave up 64 cells"):
         require_programmed(CODES, CODES, ~done)
+
+
+CLOCKED = """
+module CLOCKED (
+  input CK, DIR, PRE_B, SMP, input [0:2] CTL, input [2:0] SC, input [15:0] STEP, XP, XN, input [0:15] YP,
+  input [1:16] YN, input [7:0] WLE_HI, input [0:7] WLE_LO, output reg [0:15] SIGN_B, input FAST
+);
+  wire [0:15] sign;
+  reg [0:15] seen;
+  always @(posedge FAST) {SIGN_B, seen} <= {seen, sign};
+  FND_RRAM16 array (
+    .CK(CK), .DIR(DIR), .PRE_B(PRE_B), .SMP(SMP), .CTL(CTL), .SC(SC), .STEP(STEP), .XP(XP), .XN(XN), .YP(YP), .YN(YN),
+    .WLE_HI(WLE_HI), .WLE_LO(WLE_LO), .SIGN_B(sign), .PROG(1'b0), .ROW_EN(1'b0), .SETP(1'b0), .RST_B(1'b1), .RD(1'b0),
+    .ROW(4'd0), .COL_HI(2'd0), .COL_LO(2'd0), .DAC(6'd0), .CODE(), .SCAN_IN(1'b0), .SCAN_EN(1'b0), .TRIM(4'd0),
+    .SCAN_OUT(), .ATEST()
+  );
+endmodule
+"""
+
+
+def _clocked(tmp_path: Path, clocks: str) -> Path:
+    """The foundry's array with comparators that a clock of its own brings out, and nothing that programs it."""
+    path = _copy(tmp_path, "foundry", "", "")
+    text = path.read_text()
+    pins, _ = text.split("write_mode =")
+    pins = pins.replace('"FND_RRAM16"', '"CLOCKED"').replace("[macro]\n", "[programming]\nengine = false\n[macro]\n")
+    path.write_text(f'{pins}[macro.extra]\nFAST = "fast"\n{clocks}')
+    source = path.with_name("fnd_rram16.v")
+    source.write_text(source.read_text() + CLOCKED)
+    return path
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("simulator", [
+    pytest.param("icarus", marks=pytest.mark.cosim("iverilog", "vvp", "cocotb")),
+    pytest.param("verilator", marks=pytest.mark.cosim),
+])
+def test_a_macro_with_a_clock_of_its_own_is_verified(simulator: str, tmp_path: Path) -> None:
+    chip = load_chip(_clocked(tmp_path, "[macro.clocks]\nFAST = 400\n"))
+    assert verify_core(chip, simulator=simulator, operations=8).counts["codes"]["within the range"] > 0
+
+
+@pytest.mark.cosim("iverilog", "vvp", "cocotb")
+@pytest.mark.slow
+def test_a_clock_that_nobody_names_stands_still(tmp_path: Path) -> None:
+    with pytest.raises(ToolError):
+        verify_core(load_chip(_clocked(tmp_path, "")), simulator="icarus", operations=4)
+
+
+@pytest.mark.parametrize(("clocks", "sentence"), [
+    ("SLOW = 400", "macro.clocks.SLOW must be a pin of macro.extra, which has no SLOW"),
+    ("FAST = 0", "macro.clocks.FAST must be 0.001 to 5000 MHz, not 0"),
+    ('FAST = "fast"', 'macro.clocks.FAST must be 0.001 to 5000 MHz, not "fast"'),
+])
+def test_a_clock_is_a_pin_with_a_rate(clocks: str, sentence: str, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=re.escape(sentence)):
+        load_chip(_clocked(tmp_path, f"[macro.clocks]\n{clocks}\n"))
