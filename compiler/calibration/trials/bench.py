@@ -138,6 +138,7 @@ class Bench:
         sums: Float = np.zeros((*codes.shape[:2], site.wanted.shape[-1]))
         outputs, squared, errors = np.empty_like(sums), np.zeros(len(codes)), np.zeros((len(codes), sums.shape[-1]))
         cycles, aged = 0, self._aged(site, draft, products, inputs_of, codes)
+        total, error = aged, errors[0]
         for chip, (inputs, summed, made) in enumerate(zip(codes, sums, outputs, strict=True)):
             cycles += self._compute(draft, stand, products, inputs_of, chips[chip], inputs, summed)
             if self.in_two:
