@@ -81,6 +81,7 @@ class Bench:
         self._last: tuple[Site, Quantiser, NDArray[np.int16]] | None = None
         self._held: Held | None = None
         self._fading: dict[int, float] = {}
+        self._linear: tuple[Site, Float] | None = None
 
     def offset(self, index: int, quantiser: Quantiser) -> Float:
         """What the digital side adds to a layer's products: its bias, and what codes of 0 stand for."""
@@ -186,7 +187,9 @@ class Bench:
         if abs(part) < FEWEST_FADED:
             return 0.0
         stays = (self.offset(site.index, draft.quantiser) - self.network.layers[site.index].bias)[site.stand.outputs]
-        outputs = site.layer.linear(site.inputs)[:, site.stand.outputs] + part * stays
+        if self._linear is None or self._linear[0] is not site:
+            self._linear = site, site.layer.linear(site.inputs)[:, site.stand.outputs]
+        outputs = self._linear[1] + part * stays
         outputs = np.maximum(outputs, 0.0, out=outputs) if site.layer.relu else outputs
         return AGED_SHARE * float(self.judge.squared(site.index, outputs[None], site.wanted, site.stand.outputs)[0])
 
