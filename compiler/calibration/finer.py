@@ -1,4 +1,4 @@
-"""Calibration of a network, once more with inputs in two parts where its answers would not be right.
+"""Calibration of a network, once more with finer inputs, or inputs in two parts, where answers would not be right.
 
 Whether they are is seen on perfect cells: on the inputs of calibration, and on inputs that it has not seen, for which
 every other one calibrates and those between are answered. Few inputs tell little of ranges, and what goes beyond them
@@ -56,6 +56,9 @@ def calibrated(
         other = again(FINE_COPIES)
         return Calibrator(network, other[0], chip, device, options, x, progress, in_two=True).run(), other
     first = Calibrator(network, placed[0], chip, device, options, x, progress).run()
+    if options.tolerance is None and options.in_bits is None and any(one.misses for one in first.outputs):
+        exact = Calibrator(network, placed[0], chip, device, replace(options, tolerance=0.0), x).run()
+        first = exact if excess(exact.outputs) < excess(first.outputs) / ABOUT else first
     if not may_be_in_two(network, options):
         return first, placed
     known = unseen_errors(network, placed[0], chip, options, x)

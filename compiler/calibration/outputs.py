@@ -72,6 +72,14 @@ class OutputError:
         return self.classes is not None and (self.error is None or self.allowed > MOST_ERROR)
 
     @property
+    def misses(self) -> bool:
+        """Whether numbers are beyond what is allowed on perfect cells: estimates of rounding layer by layer missed it.
+
+        Such are crossing connections, whose errors have the same cause and add up. Decisions have margins.
+        """
+        return self.classes is None and bool(self.described)
+
+    @property
     def described(self) -> str:
         """What is beyond what is allowed on perfect cells, in words; empty if nothing is."""
         said = []

@@ -34,8 +34,8 @@ APART = ELEMENT | frozenset((
     *("Imputer", "Less", "LessOrEqual", "Not", "Or", "ReduceMax", "ReduceMin", "ReduceProd", "Slice", "Where"),
 ))
 """Operators of which the same is true of the samples of a batch, where these are the first dimension."""
-BLOCK = 256
-"""Samples that are done at once where their bits are those of each alone."""
+BLOCK, AT_ONCE = 256, 1 << 20
+"""Samples that are done at once where their bits are those of each alone, and elements that they take and make."""
 SAMPLE_WORK, FEWEST = 5e8, 10
 """Nanoseconds of work of a step for a sample, and samples whose work a step may take at least."""
 EXACT, DIRECTIONS = 96, 8
@@ -195,6 +195,8 @@ class Evaluated:
 
     def samples(self, x: NDArray[Any]) -> NDArray[Any]:
         """Outputs of shape (batch, ...) for values of shape (batch, taken), each sample by itself."""
+        if len(x) > (rows := self._rows_at_once(x)):
+            return np.concatenate([self.samples(x[k : k + rows]) for k in range(0, len(x), rows)])
         if self.pointwise:
             return self.run([np.asarray(x, dtype=np.float64)])
         if self.each:
@@ -206,6 +208,9 @@ class Evaluated:
             blocks = [self._stacked(np.asarray(x[k : k + BLOCK], dtype=np.float64)) for k in range(0, len(x), BLOCK)]
             return np.concatenate(blocks).reshape(len(x), *_dims(self.proto.graph.output[0]))
         return self._one_by_one(x)
+
+    def _rows_at_once(self, x: NDArray[Any]) -> int:
+        return max(1, AT_ONCE // max(1, x.size // max(1, len(x)) + self.size))
 
     def _one_by_one(self, x: NDArray[Any]) -> NDArray[Any]:
         return np.stack([self.run(self._split(one[None])) for one in np.asarray(x, dtype=np.float64)])
@@ -230,6 +235,8 @@ class Evaluated:
 
     def _stacked(self, x: Float) -> Float:
         """:meth:`compute` of all samples at once, where they stack; the last bits may be others."""
+        if len(x) > (rows := self._rows_at_once(x)):
+            return np.concatenate([self._stacked(x[k : k + rows]) for k in range(0, len(x), rows)])
         return _rows(self.run(self._split(x)), len(x))
 
     def _near(self, x: Float) -> Float:

@@ -22,6 +22,7 @@ from scipy.sparse import csc_matrix
 from compiler.model.evaluated import Evaluated
 from compiler.model.functions import TABLES
 from compiler.model.layer import LinearLayer
+from compiler.model.operators.bounds import MOST_OF_ALL
 from macro_models.exact.vector import PAD, padded, run_of, take_elements, take_rows, with_padding
 from macro_models.exact.window import Window, recover
 
@@ -29,6 +30,9 @@ __all__ = ["Combine", "Evaluated", "Gather", "Linear", "Map", "Maximum", "Operat
 
 Float = NDArray[np.float64]
 Index = NDArray[np.int32]
+
+MOST_TERMS = 1 << 14
+"""Elements that one is made of where they are taken one after the other, in each window or sum."""
 
 MOST_NUMBERS = 1 << 21
 """Inputs of a layer at all positions of some images that are held at a time."""
@@ -41,6 +45,11 @@ def _scatter(gradient: Float, index: Index, size: int) -> Float:
     ends = np.concatenate([[0], np.cumsum(used)])
     matrix = csc_matrix((np.ones(ends[-1]), flat[used], ends), shape=(size, len(flat)))
     return np.ascontiguousarray((matrix @ gradient.T).T)
+
+
+def _check_terms(index: Index) -> None:
+    if index.shape[1] > MOST_TERMS or index.size > MOST_OF_ALL:
+        raise ValueError(f"it makes {len(index)} elements of {index.shape[1]} each; at most {MOST_TERMS} are supported")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -146,6 +155,9 @@ class Maximum:
 
     index: Index
 
+    def __post_init__(self) -> None:
+        _check_terms(self.index)
+
     @property
     def size(self) -> int:
         return len(self.index)
@@ -177,6 +189,9 @@ class Combine:
     coefficient: Float
     offset: Float
     channel: Index
+
+    def __post_init__(self) -> None:
+        _check_terms(self.index)
 
     @property
     def size(self) -> int:

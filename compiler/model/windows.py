@@ -1,5 +1,6 @@
 """Which elements a kernel sees at each output position, for convolutions and pooling in any number of dimensions."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -10,7 +11,7 @@ from numpy.typing import NDArray
 from macro_models.exact.vector import PAD
 from macro_models.exact.window import Window, recover
 
-__all__ = ["Windows", "transposed_pads", "windows"]
+__all__ = ["Windows", "positions", "transposed_pads", "transposed_size", "windows"]
 
 MOST_INDICES = 1 << 25
 """Elements of all windows of a channel."""
@@ -54,33 +55,54 @@ def windows(size: Sequence[int], kernel: Sequence[int], attrs: Mapping[str, Any]
     ValueError
         If an attribute does not fit the dimensions or no position is left.
     """
-    rank = len(size)
-    strides = _attribute(attrs, "strides", rank, 1)
-    dilations = _attribute(attrs, "dilations", rank, 1)
-    if len(kernel) != rank or min((*kernel, *strides, *dilations), default=1) < 1:
-        raise ValueError(f"its kernel, strides or dilations do not fit {rank} dimensions")
-    reach = [(k - 1) * d + 1 for k, d in zip(kernel, dilations, strict=True)]
-    pads = _pads(size, reach, strides, attrs)
-    ceil = bool(attrs.get("ceil_mode", 0))
-    axes, total = [], 1
-    for axis in range(rank):
-        before, after = pads[axis], pads[axis + rank]
-        room = size[axis] + before + after - reach[axis]
-        count = (-(-room // strides[axis]) if ceil else room // strides[axis]) + 1
-        if ceil and (count - 1) * strides[axis] >= size[axis] + before:
-            count -= 1
-        if room < 0 or count < 1:
-            raise ValueError(f"its kernel of {reach[axis]} is larger than the {size[axis]} elements of a dimension")
-        total *= count * kernel[axis]
-        if total > MOST_INDICES:
-            raise ValueError(f"its windows have more than {MOST_INDICES} elements")
-        at = np.arange(count)[:, None] * strides[axis] + np.arange(kernel[axis]) * dilations[axis] - before
-        axes.append((at, (at >= 0) & (at < size[axis]), at < size[axis] + after))
+    _, pads, counts = positions(size, kernel, attrs)
+    if math.prod(counts) * math.prod(kernel) > MOST_INDICES:
+        raise ValueError(f"its windows have more than {MOST_INDICES} elements")
+    rank, axes = len(size), []
+    strides, dilations = (_attribute(attrs, name, rank, 1) for name in ("strides", "dilations"))
+    for axis, count in enumerate(counts):
+        at = np.arange(count)[:, None] * strides[axis] + np.arange(kernel[axis]) * dilations[axis] - pads[axis]
+        axes.append((at, (at >= 0) & (at < size[axis]), at < size[axis] + pads[axis + rank]))
     index, inside = _combine(size, axes)
     return Windows(
         index=index, inside=inside, shape=tuple(len(a[0]) for a in axes), kernel=tuple(kernel), stride=tuple(strides),
         dilation=tuple(dilations),
     )
+
+
+def positions(
+    size: Sequence[int], kernel: Sequence[int], attrs: Mapping[str, Any]
+) -> tuple[list[int], list[int], list[int]]:
+    """Along each dimension the reach of a window and the output positions; what is padded, befores, then afters.
+
+    In this order: reach, pads, positions; arguments and errors as of :func:`windows`.
+    """
+    rank = len(size)
+    strides, dilations = (_attribute(attrs, name, rank, 1) for name in ("strides", "dilations"))
+    if len(kernel) != rank or min((*kernel, *strides, *dilations), default=1) < 1:
+        raise ValueError(f"its kernel, strides or dilations do not fit {rank} dimensions")
+    reach = [(k - 1) * d + 1 for k, d in zip(kernel, dilations, strict=True)]
+    pads, ceil, counts = _pads(size, reach, strides, attrs), bool(attrs.get("ceil_mode", 0)), []
+    for axis in range(rank):
+        room = size[axis] + pads[axis] + pads[axis + rank] - reach[axis]
+        count = (-(-room // strides[axis]) if ceil else room // strides[axis]) + 1
+        if ceil and (count - 1) * strides[axis] >= size[axis] + pads[axis]:
+            count -= 1
+        if room < 0 or count < 1:
+            raise ValueError(f"its kernel of {reach[axis]} is larger than the {size[axis]} elements of a dimension")
+        counts.append(count)
+    return reach, pads, counts
+
+
+def transposed_size(size: Sequence[int], kernel: Sequence[int], attrs: Mapping[str, Any]) -> list[int]:
+    """What a ConvTranspose makes along each dimension before it cuts; errors as of :func:`transposed_pads`."""
+    rank = len(size)
+    strides, dilations = (_attribute(attrs, name, rank, 1) for name in ("strides", "dilations"))
+    extra = _attribute(attrs, "output_padding", rank, 0)
+    if len(kernel) != rank or min((*kernel, *strides, *dilations), default=1) < 1:
+        raise ValueError(f"its kernel, strides or dilations do not fit {rank} dimensions")
+    return [s * (n - 1) + e + (k - 1) * d + 1
+            for n, k, s, d, e in zip(size, kernel, strides, dilations, extra, strict=True)]
 
 
 def _combine(
@@ -108,10 +130,7 @@ def transposed_pads(size: Sequence[int], kernel: Sequence[int], attrs: Mapping[s
         If an attribute does not fit the dimensions.
     """
     rank, wanted, mode = len(size), attrs.get("output_shape"), attrs.get("auto_pad", b"NOTSET")
-    strides, dilations = (_attribute(attrs, name, rank, 1) for name in ("strides", "dilations"))
-    extra = _attribute(attrs, "output_padding", rank, 0)
-    full = [s * (n - 1) + e + (k - 1) * d + 1
-            for n, k, s, d, e in zip(size, kernel, strides, dilations, extra, strict=True)]
+    full, strides = transposed_size(size, kernel, attrs), _attribute(attrs, "strides", rank, 1)
     if wanted is None and mode in (b"SAME_UPPER", b"SAME_LOWER"):
         wanted = [n * s for n, s in zip(size, strides, strict=True)]
     if wanted is None:

@@ -35,6 +35,10 @@ _Taken = tuple[NDArray[np.int32], NDArray[np.intp]]
 _CAUSES = frozenset(CAUSES) - {"wire"}
 """What is compiled assumes perfect wires, and a matrix for every trial would take long."""
 
+AGED_S, AGED_SHARE, FEWEST_FADED = 30 * 86400.0, 0.3, 0.02
+"""Seconds after which cells have drifted, weight of what that does as of chips of the device together, and part of the
+products from which on it is looked at."""
+
 FIRST_SEED = 0xCA11B000
 """Seeds of the chips of calibration: far from those that a user takes."""
 
@@ -76,6 +80,8 @@ class Bench:
         self.judge = make_judge(network, x)
         self._last: tuple[Site, Quantiser, NDArray[np.int16]] | None = None
         self._held: Held | None = None
+        self._fading: dict[int, float] = {}
+        self._linear: tuple[Site, Float] | None = None
 
     def offset(self, index: int, quantiser: Quantiser) -> Float:
         """What the digital side adds to a layer's products: its bias, and what codes of 0 stand for."""
@@ -132,7 +138,8 @@ class Bench:
         inputs_of = [taken_inputs(p.mvm.taken(draft.spread)) for p in products]
         sums: Float = np.zeros((*codes.shape[:2], site.wanted.shape[-1]))
         outputs, squared, errors = np.empty_like(sums), np.zeros(len(codes)), np.zeros((len(codes), sums.shape[-1]))
-        cycles = 0
+        cycles, aged = 0, self._aged(site, draft, products, inputs_of, codes)
+        total, error = aged, errors[0]
         for chip, (inputs, summed, made) in enumerate(zip(codes, sums, outputs, strict=True)):
             cycles += self._compute(draft, stand, products, inputs_of, chips[chip], inputs, summed)
             if self.in_two:
@@ -143,11 +150,11 @@ class Bench:
             made[:] = self._outputs(site, draft, summed)
             squared[chip] = self.judge.squared(index, made[None], site.wanted, stand.outputs)[0]
             errors[chip] = ((made - site.wanted) ** 2).mean(axis=0)
-            total, error = float(stand.share @ squared), stand.share @ errors
+            total, error = float(stand.share @ squared) + aged, stand.share @ errors
             if hopeless(total, error):
                 return None
         return Trial(
-            draft=draft, outputs=outputs, sums=sums, error=stand.share @ errors, total=float(stand.share @ squared),
+            draft=draft, outputs=outputs, sums=sums, error=error, total=total, aged=aged,
             cycles=cycles / (len(codes) * len(site.wanted)),
         )
 
@@ -157,6 +164,35 @@ class Bench:
         outputs += draft.shift
         return np.maximum(outputs, 0.0, out=outputs) if site.layer.relu else outputs
 
+    def _aged(
+        self, site: Site, draft: Draft, products: Sequence[Product], inputs_of: Sequence[_Taken],
+        codes: NDArray[np.int16],
+    ) -> float:
+        """What drift that all cells have in common does to the outputs beyond that of a network whose weights drift.
+
+        What codes of 0 stand for is added by the digital side and does not fade: it is too large by the part of the
+        products that is gone by then.
+        """
+        if len(self.kinds) == 1:
+            return 0.0
+        if site.index not in self._fading:
+            made, (device, seed, time_s) = [], self.kinds[1]
+            for age in (time_s, max(time_s, AGED_S)):
+                cores = self._programmed(self._hold(site.index, draft, site.stand).targets, (device, seed, age))
+                made.append(np.zeros_like(site.wanted))
+                self._compute(draft, site.stand, products, inputs_of, cores, codes[0], made[-1])
+            fresh, old = made
+            self._fading[site.index] = 1.0 - float((fresh * old).sum() / max((fresh**2).sum(), 1e-300))
+        part = self._fading[site.index]
+        if abs(part) < FEWEST_FADED:
+            return 0.0
+        stays = (self.offset(site.index, draft.quantiser) - self.network.layers[site.index].bias)[site.stand.outputs]
+        if self._linear is None or self._linear[0] is not site:
+            self._linear = site, site.layer.linear(site.inputs)[:, site.stand.outputs]
+        outputs = self._linear[1] + part * stays
+        outputs = np.maximum(outputs, 0.0, out=outputs) if site.layer.relu else outputs
+        return AGED_SHARE * float(self.judge.squared(site.index, outputs[None], site.wanted, site.stand.outputs)[0])
+
     def adjusted(self, site: Site, trial: Trial, *, gain: float, shift: Float | float) -> Trial:
         """What a candidate gives with another gain and shift, which change nothing in its cores."""
         share, draft = site.stand.share, replace(trial.draft, gain=gain, shift=shift)
@@ -164,7 +200,8 @@ class Bench:
         outputs = self._outputs(site, draft, sums)
         squared = self.judge.squared(site.index, outputs, site.wanted, site.stand.outputs)
         error = share @ ((outputs - site.wanted) ** 2).mean(axis=1)
-        return replace(trial, draft=draft, outputs=outputs, sums=sums, error=error, total=float(share @ squared))
+        return replace(trial, draft=draft, outputs=outputs, sums=sums, error=error,
+                       total=float(share @ squared) + trial.aged)
 
     def _compute(
         self, draft: Draft, stand: Stand, products: Sequence[Product], inputs_of: Sequence[_Taken],

@@ -62,7 +62,8 @@ class Trial:
 
     ``outputs`` are those of the layer after its ReLU, of shape (chips, samples, outputs), ``error`` the squared error
     of each, of shape (outputs,); ``sums`` are the outputs before bias and ReLU, ``total`` is the squared error of the
-    network's outputs if all other layers were exact; ``cycles`` the mean for one sample.
+    network's outputs if all other layers were exact, ``aged`` the part of it by drift; ``cycles`` the mean for one
+    sample.
     """
 
     draft: Draft
@@ -70,6 +71,7 @@ class Trial:
     sums: Float
     error: Float
     total: float
+    aged: float
     cycles: float
 
 

@@ -43,7 +43,8 @@ def _linear_classifier(x: Flow, attrs: dict[str, Any]) -> tuple[Flow, Flow]:
     if not len(labels) or weight.size % len(labels) or weight.size // len(labels) != x.size:
         raise Unsupported("its labels are no numbers, or not one for each row of its coefficients")
     intercepts = np.asarray(attrs.get("intercepts", np.zeros(len(labels))), dtype=np.float64)
-    scores = _linear(x, weight.reshape(len(labels), -1), attrs["node"]).affine(1.0, intercepts)
+    # Label and scores are made of one value, as it is computed once.
+    scores = _linear(x, weight.reshape(len(labels), -1), attrs["node"]).affine(1.0, intercepts).end_layers()
     after = attrs.get("post_transform", b"NONE").decode()
     if after not in ("NONE", "LOGISTIC", "SOFTMAX"):
         raise Unsupported(f"post_transform {after} is not supported; NONE, LOGISTIC and SOFTMAX are")

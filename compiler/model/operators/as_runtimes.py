@@ -11,7 +11,7 @@ from onnx import TensorProto, helper
 
 from compiler.model.operators.coupling import probabilities
 from compiler.model.operators.reference import run_as_is
-from compiler.model.windows import transposed_pads, windows
+from compiler.model.windows import transposed_pads, transposed_size, windows
 
 __all__ = ["SPECIAL", "SPECIAL_ML", "Special"]
 
@@ -105,13 +105,8 @@ def _transposed(node: onnx.NodeProto, x: Sequence[Any], opset: int, wide: bool) 
     attrs = {a.name: helper.get_attribute_value(a) for a in node.attribute}
     data, weight, size = x[0], x[1], x[0].shape[2:]
     kernel, rank, groups = weight.shape[2:], len(size), int(attrs.get("group", 1))
-    steps, gaps, extra = (
-        [int(v) for v in attrs.get(name, [default] * rank)]
-        for name, default in (("strides", 1), ("dilations", 1), ("output_padding", 0))
-    )
-    pads = transposed_pads(size, kernel, attrs)
-    full = [s * (n - 1) + e + (k - 1) * d + 1
-            for n, k, s, d, e in zip(size, kernel, steps, gaps, extra, strict=True)]
+    steps, gaps = ([int(v) for v in attrs.get(name, [1] * rank)] for name in ("strides", "dilations"))
+    pads, full = transposed_pads(size, kernel, attrs), transposed_size(size, kernel, attrs)
     held = weight.reshape(groups, weight.shape[0] // groups, -1)
     parts = np.split(data.reshape(*data.shape[:2], -1), groups, axis=1)
     made = np.zeros((len(data), weight.shape[1] * groups, *full), dtype=data.dtype)

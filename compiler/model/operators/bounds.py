@@ -28,10 +28,10 @@ class TooLarge(ValueError):
     """More elements or work than are supported."""
 
 
-MOST_ELEMENTS = 1 << 25
+MOST_ELEMENTS = 1 << 24
 """Elements of a value, without the batch: more than any chip can take."""
-MOST_OF_ALL = 3 << 25
-"""Elements of all values of a model, or beside them while one is made: 0.8 GB in double precision."""
+MOST_OF_ALL = 1 << 26
+"""Elements of all values of a model, 0.5 GB in double precision; while one is made twice as many beside them."""
 MOST_WORK = 5e9
 """Nanoseconds that a node may take where nothing else is said."""
 LOOP = 5_000.0
@@ -99,7 +99,7 @@ def check(node: onnx.NodeProto, x: Sequence[Array | None], rule: "Rule", room: f
         If it makes too much, needs too much memory meanwhile, or takes too long.
     """
     bound = rule(Taken(node, x, {a.name: helper.get_attribute_value(a) for a in node.attribute}))
-    if bound.elements > min(room, 2 * MOST_ELEMENTS) or bound.scratch > MOST_OF_ALL:
+    if bound.elements > min(room, 2 * MOST_ELEMENTS) or bound.scratch > 2 * MOST_OF_ALL:
         raise TooLarge(f"it makes too much; at most {MOST_ELEMENTS} elements are supported, of all values "
                        f"{MOST_OF_ALL}")
     spend(bound.work + NODE + 10.0 * node.ByteSize())

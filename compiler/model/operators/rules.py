@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from compiler.model.operators.bounds import LOOP, Bound, Rule, Taken, size_of, solid
+from compiler.model.windows import positions, transposed_pads, transposed_size
 
 __all__ = ["BOUNDS", "made"]
 
@@ -122,30 +123,6 @@ def _scattered(t: Taken) -> Bound:
     return Bound(size, LOOP * count + 10 * size, size + count)
 
 
-def _windows(t: Taken, kernel: Sequence[int], *, transposed: bool = False) -> tuple[list[int], list[int]]:
-    """Reach of a window and output positions along each dimension, no less than they are."""
-    size, attrs = t[0].shape[2:], t.attrs
-    rank = len(size)
-    values = {name: [int(v) for v in attrs.get(name, [1] * rank)] for name in ("strides", "dilations")}
-    pads = [int(v) for v in attrs.get("pads", [0] * 2 * rank)]
-    lengths = {len(kernel), len(pads) // 2, len(values["strides"]), len(values["dilations"])}
-    if lengths != {rank} or min((*kernel, *values["strides"], *values["dilations"]), default=1) < 1:
-        raise ValueError(f"its windows do not fit {rank} dimensions")
-    reach = [(k - 1) * d + 1 for k, d in zip(kernel, values["dilations"], strict=True)]
-    around = [abs(pads[k]) + abs(pads[k + rank]) for k in range(rank)]
-    if not transposed:
-        # The same size is made by pads of a reach at most; with ceil_mode the last window is a part.
-        around = [a + (r if attrs.get("auto_pad", b"NOTSET") != b"NOTSET" else 0)
-                  for a, r in zip(around, reach, strict=True)]
-        return reach, [max(0, d + a - r + s - 1) // s + 1
-                       for d, a, r, s in zip(size, around, reach, values["strides"], strict=True)]
-    extra = [int(v) for v in attrs.get("output_padding", [0] * rank)]
-    made = [d * s + abs(e) + r + a for d, s, e, r, a in
-            zip(size, values["strides"], extra, reach, around, strict=True)]
-    wanted = [abs(int(v)) for v in attrs.get("output_shape", [])][-rank:]
-    return reach, [max(m, w) for m, w in zip(made, wanted or made, strict=True)]
-
-
 def _kernel(t: Taken) -> list[int]:
     """The kernel of a convolution."""
     held = [int(d) for d in t[1].shape[2:]]
@@ -156,8 +133,8 @@ def _kernel(t: Taken) -> list[int]:
 
 def _convolved(t: Taken) -> Bound:
     x, w = t[0], t[1]
-    reach, positions = _windows(t, _kernel(t))
-    places, rows = solid(positions), solid(x.shape[1:2]) * solid(reach)
+    reach, _, counts = positions(x.shape[2:], _kernel(t), t.attrs)
+    places, rows = solid(counts), solid(x.shape[1:2]) * solid(reach)
     batch, size = solid(x.shape[:1]), solid(x.shape[:1]) * solid(w.shape[:1]) * places
     # Columns of all windows, with an index for each dimension; the kernel with its gaps.
     scratch = rows * places * (batch + len(reach)) + solid(w.shape[:2]) * solid(reach)
@@ -168,7 +145,8 @@ def _convolved(t: Taken) -> Bound:
 def _transposed(t: Taken) -> Bound:
     x, w, groups = t[0], t[1], max(1, int(t.attrs.get("group", 1)))
     kernel = _kernel(t)
-    _, made = _windows(t, kernel, transposed=True)
+    full, pads = (of(x.shape[2:], kernel, t.attrs) for of in (transposed_size, transposed_pads))
+    made = [max(n, n - a - b) for n, a, b in zip(full, pads, pads[len(full) :], strict=False)]
     channels, batch = solid(w.shape[1:2]) * groups, solid(x.shape[:1])
     size, taken = batch * channels * solid(made), batch * channels * solid(kernel) * solid(x.shape[2:])
     return Bound(size, (60.0 + 1.5 * solid(x.shape[1:2])) * taken + 10 * size, 2 * size + 2 * taken)
@@ -176,15 +154,15 @@ def _transposed(t: Taken) -> Bound:
 
 def _pooled(t: Taken) -> Bound:
     data, kernel = t[0], [int(k) for k in t.attrs.get("kernel_shape", ())]
-    _, positions = _windows(t, kernel)
-    size, each_of = solid(data.shape[:2]) * solid(positions), solid(kernel)
+    _, _, counts = positions(data.shape[2:], kernel, t.attrs)
+    size, each_of = solid(data.shape[:2]) * solid(counts), solid(kernel)
     several = len([o for o in t.node.output if o]) > 1
     return Bound(size * (2 if several else 1), size * each_of * (LOOP if several else 80.0), 2 * size * each_of)
 
 
 def _unpooled(t: Taken) -> Bound:
     kernel = [int(k) for k in t.attrs.get("kernel_shape", ())]
-    _, made = _windows(t, kernel, transposed=True)
+    made = transposed_size(t[0].shape[2:], kernel, t.attrs)
     wanted = t.whole(2) if t.get(2) is not None else [1]
     size = max(solid(t[0].shape[:2]) * solid(made), solid(wanted))
     return Bound(2 * size, LOOP * size_of(t[0]) + 10 * size, 2 * size)

@@ -10,7 +10,7 @@ from onnx import TensorProto, helper
 from compiler import CompileOptions, compile_model, import_onnx
 from compiler.model.stages import Linear
 from hw.config import load_chip
-from sim.executor import quantised_outputs
+from sim.executor import execute, quantised_outputs
 from sim.functional import FunctionalBackend
 from tests.compiler.importer.onnx_models import Array
 from tests.compiler.importer.test_named_values import floats, run_all
@@ -163,3 +163,25 @@ def test_whole_numbers_of_the_host_stay_whole() -> None:
         proto.graph.initializer.append(onnx.numpy_helper.from_array(value, name))
     x = floats(64, FEATURES)
     assert (compiled(proto, x)["label"] == run_all(proto, {"x": x})["label"]).mean() > 0.9
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("after", ["NONE", "SOFTMAX", "LOGISTIC"])
+@pytest.mark.parametrize("behind", [False, True])
+def test_label_and_scores_are_of_one_product(after: str, behind: bool) -> None:
+    """Computed twice, each on cells of its own, they would contradict each other now and then."""
+    attrs: dict[str, Any] = {"classlabels_ints": [3, 5, 7, 9], "post_transform": after}
+    attrs |= {"coefficients": (floats(4, FEATURES) / 4).reshape(-1).tolist(), "intercepts": floats(4).tolist()}
+    nodes = [ml("LinearClassifier", "x", "label scores", **attrs)]
+    if behind:
+        nodes = [ml("LinearClassifier", "x", "l s", **attrs), helper.make_node("Cast", ["l"], ["label"], to=7),
+                 ml("Normalizer", "s", "scores", norm="L1")]
+    network = import_onnx(model(nodes, label=TensorProto.INT64, scores=TensorProto.FLOAT))
+    assert len(network.layers) == 1
+    x = floats(400, FEATURES)
+    net = compile_model(network, load_chip("tnsa16-core"), calibrate=x[:64], options=CompileOptions(seeds=1))
+    made = execute(net, FunctionalBackend(), x, seed=3, time_s=86400.0).by_name
+    best = np.sort(made["scores"], axis=1)
+    decided = best[:, -1] > best[:, -2]
+    assert decided.mean() > 0.5
+    assert np.array_equal(made["label"][decided], np.array([3, 5, 7, 9])[made["scores"].argmax(axis=1)][decided])

@@ -128,14 +128,14 @@ REFUSED: list[tuple[onnx.ModelProto, str]] = [
     ),
     (
         used([node("Conv", "x k", "y", pads=[1, 1, 2**31, 1])], IMAGE, shape=("n", 4, 5, 5)),
-        "at most 33554432 elements are supported",
+        "at most 16777216 elements are supported",
     ),
     (used([node("MaxPool", "x", "y", kernel_shape=[2])], IMAGE, shape=("n", 4, 5, 5)), "do not fit 2 dimensions"),
-    (used([node("Flatten", "x", "y")], {}, shape=("n", 2**62, 5)), "at most 33554432 elements are supported"),
-    (used([node("MatMul", "x w", "y")], {"w": W64}, shape=(2**61, 6)), "at most 33554432 elements are supported"),
+    (used([node("Flatten", "x", "y")], {}, shape=("n", 2**62, 5)), "at most 16777216 elements are supported"),
+    (used([node("MatMul", "x w", "y")], {"w": W64}, shape=(2**61, 6)), "at most 16777216 elements are supported"),
     (
         used([node("ConstantOfShape", "s", "c"), node("MatMul", "x c", "y")], {"s": np.array([6, 2**40])}),
-        "at most 33554432 elements|cannot be evaluated|Maximum allowed|Unable to allocate",
+        "at most 16777216 elements|cannot be evaluated|Maximum allowed|Unable to allocate",
     ),
     (
         used([node("Relu", "big", "r"), node("MatMul", "x r", "y")], {"big": np.full((6, 4), 3e38, "f8")}),

@@ -125,3 +125,15 @@ def test_samples_are_done_together_where_their_bits_stay(step: Evaluated, apart:
     alone = np.concatenate([step.compute(x[k : k + 1]) for k in range(len(x))])
     assert np.array_equal(step.compute(x), alone)
     assert step.samples(x).shape == (300, *step.run(step._split(x[:1])).shape)
+
+
+def test_large_batches_are_done_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No batch is refused for what a sample may have."""
+    steps = [cell(size=50), cell(inputs=2, size=50, nodes=("Max", "a b", "m", "ReduceMax", "m", "y"))]
+    for step in steps:
+        x = np.random.default_rng(1).normal(size=(300, step.taken))
+        whole = step.compute(x)
+        with monkeypatch.context() as patch:
+            patch.setattr("compiler.model.evaluated.AT_ONCE", 2000)
+            patch.setattr("compiler.model.operators.bounds.MOST_ELEMENTS", 4000)
+            assert np.array_equal(step.compute(x), whole)

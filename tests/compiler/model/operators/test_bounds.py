@@ -20,7 +20,7 @@ from compiler.model.operators.rules_ml import BOUNDS_ML
 from macro_models.errors import InputError
 from tests.compiler.model.operators.hostile import HOSTILE, calls, hostile
 
-REASON = "makes too much|needs some|below itself|one below the other|at most 33554432 elements"
+REASON = "makes too much|needs some|below itself|one below the other|at most 16777216 elements"
 
 
 @pytest.mark.parametrize("name", [name for name in HOSTILE if name != "loops within loops"])

@@ -1,0 +1,59 @@
+"""A network with crossing connections whose outputs are off on perfect cells is calibrated with finer inputs."""
+
+from typing import Any
+
+import numpy as np
+import onnx
+import pytest
+
+from compiler import CompileOptions, compile_model, import_onnx
+from compiler.model import FloatNetwork
+from hw.config import load_chip
+from tests.compiler.importer.onnx_models import build, node
+
+OPTIONS = CompileOptions(seeds=1, samples=24, error=1.0)
+
+
+def unet() -> onnx.ModelProto:
+    """Down, up by a transposed convolution, and a connection across that is concatenated."""
+    rng = np.random.default_rng(3)
+
+    def weights(*shape: int) -> np.ndarray:
+        return (rng.normal(size=shape) * np.sqrt(2 / np.prod(shape[1:]))).astype("f4")
+
+    nodes = [
+        node("Conv", "x a", "c", pads=[1, 1, 1, 1]), node("Relu", "c", "s"),
+        node("MaxPool", "s", "p", kernel_shape=[2, 2], strides=[2, 2]),
+        node("Conv", "p b", "d", pads=[1, 1, 1, 1]), node("Relu", "d", "m"),
+        node("ConvTranspose", "m t", "u", strides=[2, 2]), node("Concat", "s u", "j", axis=1),
+        node("Conv", "j e", "f", pads=[1, 1, 1, 1]), node("Relu", "f", "g"), node("Conv", "g o", "y"),
+    ]
+    held = {"a": weights(6, 1, 3, 3), "b": weights(12, 6, 3, 3), "t": weights(12, 6, 2, 2), "e": weights(6, 12, 3, 3),
+            "o": weights(1, 6, 1, 1)}
+    return build(nodes, held, shape=("n", 1, 8, 8), output=("n", 1, 8, 8))
+
+
+@pytest.fixture(scope="module")
+def network() -> FloatNetwork:
+    return import_onnx(unet())
+
+
+def error(network: FloatNetwork, **options: Any) -> float:
+    """Of its output on perfect cells, as calibration sees it."""
+    x = np.random.default_rng(0).normal(size=(24, 1, 8, 8)).astype(np.float32)
+    chosen = CompileOptions(**OPTIONS.to_dict() | options)
+    net = compile_model(network, load_chip("tnsa64-2x2"), calibrate=x, options=chosen)
+    return net.calibration["outputs"][0]["error"]
+
+
+@pytest.mark.slow
+def test_what_rounding_spoils_is_seen_and_mended(network: FloatNetwork, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As where the estimate layer by layer takes too few bits: here since it takes anything for good enough."""
+    monkeypatch.setattr("compiler.calibration.search.rounding.ERROR_TOLERANCE", 10.0)
+    with monkeypatch.context() as patch:
+        patch.setattr("compiler.calibration.outputs.OutputError.misses", False)
+        coarse = error(network)
+    finest = error(network, tolerance=0.0)
+    assert coarse > 0.05
+    assert finest < 0.8 * coarse
+    assert error(network) == finest
