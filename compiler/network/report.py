@@ -1,5 +1,6 @@
 """What a compiled network needs: cores, cells, products and cycles."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ from compiler.network.network import Network
 from compiler.plan import fitting, overflow, plan, products_of
 from compiler.program import Host, Layer
 from hw.kinds import Timing, timing
+from macro_models.exact.operation import MvmOperation
 
 __all__ = ["fitting_of", "overflow_of", "summarise", "tile_facts"]
 
@@ -33,7 +35,9 @@ def summarise(network: Network) -> dict[str, Any]:
     after the other; mean of the calibration inputs), ``latency_cycles``, ``latency_us``, ``interval_cycles``,
     ``interval_us`` (:class:`compiler.input_time.InputTime`, of the calibration inputs), ``layers`` (dicts with name,
     inputs, outputs, relu, copies, slices (sets of cells of a weight), slice_bits (by which a slice counts more than
-    the next, 0 where there is one), products, in_bits, in_signed, out_bits, step_code, positions (of an image, at which
+    the next, 0 where there is one), products, in_bits, in_signed, unsigned_cycles (that inputs take since their codes
+    have no sign, and so one magnitude plane more than signed ones of as many bits), out_bits, step_code, positions (of
+    an image, at which
     it is computed), cycles_worst, cycles_mean, error: that of calibration relative to the standard deviation of the
     layer's output, clipped: share of its inputs beyond what its codes reach during calibration, None if unknown),
     ``host`` (for each step that the host does on the way, its operators), ``plan`` (:func:`compiler.plan.plan`),
@@ -113,6 +117,11 @@ def overflow_of(network: Network) -> dict[str, Any]:
     return overflow(network.chip, _cores(network))
 
 
+def _unsigned(op: MvmOperation, config: Timing) -> int:
+    """Cycles of the plane that codes without a sign have more than signed ones of as many bits."""
+    return config.worst_cycles(op) - config.worst_cycles(replace(op, in_signed=True)) if not op.in_signed else 0
+
+
 def _layer(network: Network, k: int, layer: Layer, config: Timing) -> dict[str, Any]:
     op, facts = layer.mvms[0].op, network.calibration
     slices = facts.get("slices", [1] * (k + 1))[k]
@@ -127,6 +136,7 @@ def _layer(network: Network, k: int, layer: Layer, config: Timing) -> dict[str, 
         "products": len(layer.mvms),
         "in_bits": op.in_bits,
         "in_signed": op.in_signed,
+        "unsigned_cycles": layer.positions * sum(_unsigned(m.op, config) for m in layer.mvms),
         "out_bits": op.out_bits,
         "step_code": op.step_code,
         "positions": layer.positions,
