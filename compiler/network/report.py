@@ -8,12 +8,12 @@ import numpy as np
 from compiler.input_time import InputTime
 from compiler.model.stages import Evaluated
 from compiler.network.network import Network
-from compiler.plan import fitting, overflow, plan, products_of
+from compiler.plan import overflow, plan, products_of
 from compiler.program import Host, Layer
 from hw.kinds import Timing, timing
 from macro_models.exact.operation import MvmOperation
 
-__all__ = ["fitting_of", "overflow_of", "summarise", "tile_facts"]
+__all__ = ["cores_of", "overflow_of", "summarise", "tile_facts"]
 
 _RENAMED = {"first": "latency_cycles", "each": "interval_cycles"}
 """Names of older files."""
@@ -51,7 +51,7 @@ def summarise(network: Network) -> dict[str, Any]:
     layers = [_layer(network, k, layer, config) for k, layer in enumerate(network.layers)]
     cell_map = chip.macro_config().cell_map
     used = cell_map.cells * sum(len(m.rows) * len(m.columns) for layer in network.layers for m in layer.mvms)
-    cores = _cores(network)
+    cores = cores_of(network)
     cells = cores * int(np.prod(cell_map.shape))
     mean, tiles = sum(layer["cycles_mean"] for layer in layers), tile_facts(network)
     time = InputTime(latency=mean, interval=mean) if tiles is None else InputTime(
@@ -97,24 +97,14 @@ def _host_steps(network: Network) -> set[int]:
     }
 
 
-def _cores(network: Network) -> int:
+def cores_of(network: Network) -> int:
     """Cores that hold weights; on tiles empty ones may lie between them."""
     return len({m.core for layer in network.layers for m in layer.mvms})
 
 
-def fitting_of(network: Network) -> dict[str, Any]:
-    """Whether a network fits its chip, see :func:`compiler.plan.fitting`; of old files what is taken is the least."""
-    facts, layers, cores = network.calibration, network.model.layers, _cores(network)
-    least = facts.get("cores_least", cores)
-    return fitting(
-        network.model, facts.get("slices", [1] * len(layers)), network.chip,
-        cores=cores, least=least, bound=facts.get("cores_bound", 1),
-    )
-
-
 def overflow_of(network: Network) -> dict[str, Any]:
     """Whether one chip holds a network, and what its figures are of: :func:`compiler.plan.overflow`."""
-    return overflow(network.chip, _cores(network))
+    return overflow(network.chip, cores_of(network))
 
 
 def _unsigned(op: MvmOperation, config: Timing) -> int:
