@@ -118,7 +118,8 @@ def _fit(
         return fitting(net, slices, chip, cores=placement.cores, least=placement.least, bound=placement.bound)
     if (least := tiles["least"]) is None:
         return None
-    return fitting(net, slices, chip, cores=len(tiles["tiles"]) or least, least=least, bound=1)
+    # Fewer than a host's least do not do for tiles, whose rectangles lie on shelves.
+    return fitting(net, slices, chip, cores=len(tiles["tiles"]) or least, least=least, bound=placement.bound)
 
 
 def _host(net: FloatNetwork) -> set[int]:
