@@ -1,4 +1,4 @@
-"""Networks on the tiles of a chip in co-simulation: ``python benchmarks/tiles.py [--images 50] [--timeline F.svg]``.
+"""Networks on the tiles of a chip in co-simulation: ``python benchmarks/tiles.py [--images 50]``.
 
 ``--only cnn`` and ``--only resnet8 --images 4 --duplicates 4 --device rram-neurram`` are for the networks of
 ``examples/models`` on ``neurram``, whose simulator takes minutes to build (``resnet8-28`` has images of 28 x 28);
@@ -36,7 +36,6 @@ from mho.data import load_sample
 from sim.account import RunAccount
 from sim.executor import build_cores, core_masks
 from sim.tile_networks.backend import TileCosimBackend
-from sim.tile_networks.timeline import draw_timeline
 from tests.compiler.tile.network_bench import residual_network
 
 DAY, DEVICES = 86_400.0, ("ideal", "rram-neurram")
@@ -149,23 +148,16 @@ def main() -> None:
     parser.add_argument("--duplicates", type=int, default=1, help="as of the compiler")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="of the chip (repeatable)")
     parser.add_argument("--side", type=int, help="columns and rows of the mesh (default: those of the chip)")
-    parser.add_argument(
-        "--timeline", metavar="F.svg", help="draw what the tiles do in the last run; the host gets the last value alone"
-    )
-    parser.add_argument("--shown", type=int, default=6, help="images in the timeline (default: 6)")
     parser.add_argument("--threads", type=int, default=1, help="threads that share the tiles")
     options = parser.parse_args()
-    backend = TileCosimBackend(trace=options.timeline is not None, threads=options.threads)
+    backend = TileCosimBackend(threads=options.threads)
     print("network   device        images tiles sums casts  equal    first     each   analog   over  told  MVM/s"
           "    cycles  ns/tile/cycle")
     for name in JOBS if options.only is None else [options.only]:
         for device in DEVICES if options.device is None else [options.device]:
-            watched = options.timeline is None and not options.last and name in JOBS
+            watched = not options.last and name in JOBS
             run(name, options.images, device, backend, watched=watched, duplicates=options.duplicates,
                 side=options.side, overrides=options.set)
-    if options.timeline is not None and backend.plan is not None and backend.result is not None:
-        text = draw_timeline(backend.plan, backend.result, options.shown)
-        Path(options.timeline).write_text(text, encoding="utf-8")
     backend.close()
 
 

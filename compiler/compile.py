@@ -23,7 +23,7 @@ from compiler.importer.onnx_import import import_onnx
 from compiler.inputs import Inputs, NamedInputs, load_input, load_inputs
 from compiler.mapping import Placement, SkipMaps, place
 from compiler.mapping.faults import FaultMaps
-from compiler.mapping.redundancy import Redundancy, place_within
+from compiler.mapping.redundancy import Redundancy, place_within, shortfall
 from compiler.model import FloatNetwork
 from compiler.model.centred import centred
 from compiler.model.operators.bounds import budget
@@ -36,7 +36,8 @@ from macro_models.devices.sections.programming import Stuck
 from macro_models.errors import InputError
 from macro_models.files import check_memory
 
-__all__ = ["FIRST_INPUTS", "NO_ERROR", "check_shape", "compile_model", "core_image", "output_noise"]
+__all__ = ["FIRST_INPUTS", "NO_ERROR", "check_shape", "compile_model", "core_image", "output_noise",
+           "wanted_error"]
 
 ERROR_OF_NUMBERS = 0.06
 """Error by noise of the cells up to which outputs that are numbers take no more of them: with rounding it is 0.1."""
@@ -137,6 +138,7 @@ def compile_model(
             "warnings": [
                 *net.warnings, *calibration_warnings(x, [layer.name for layer in net.layers], result.clipped),
                 *(output_warnings(result.outputs, net.layers[result.at_fault].name) or unseen_warnings(result.unseen)),
+                *shortfall(redundancy, options.error),
             ],
         },
         range=InputRange.of(x),
@@ -151,9 +153,7 @@ def _placed(
     shapes = [layer.shape for layer in net.layers]
     noise, cell_map = weight_noise(net, x), chip.macro_config().cell_map
     common = {"copies": options.copies or copies, "cores": chip.cores, **lines}
-    wanted = options.error
-    if wanted is None:
-        wanted = ERROR_OF_NUMBERS if net.gives_numbers else 1.0
+    wanted = wanted_error(net, options)
     error, ends = cell_error(chip, device, representative_time(chip, device, options)) if wanted < 1.0 else (0.0, 1.0)
     if error < NO_ERROR:
         return place(shapes, cell_map, noise=noise, **common), None
@@ -161,6 +161,13 @@ def _placed(
         shapes, cell_map, noise=output_noise(net, error, noise, x), wanted=wanted, ends=ends,
         positions=net.positions, **common,
     )
+
+
+def wanted_error(net: FloatNetwork, options: CompileOptions) -> float:
+    """Error of the outputs by noise of the cells above which weights take more of them; 1: none do."""
+    if options.error is not None:
+        return options.error
+    return ERROR_OF_NUMBERS if net.gives_numbers else 1.0
 
 
 def output_noise(

@@ -13,6 +13,7 @@ from compiler.calibration.assembly.elementwise import is_elementwise
 from compiler.calibration.finer import may_be_in_two
 from compiler.calibration.quantisers import formats
 from compiler.calibration.search.layer import FEWEST_OUT_BITS
+from compiler.fitting import fitting
 from compiler.importer.onnx_import import import_onnx
 from compiler.inputs import load_input
 from compiler.mapping import Placement, place
@@ -21,7 +22,7 @@ from compiler.mapping.redundancy import MOST_PRODUCTS
 from compiler.model import FloatNetwork
 from compiler.model.stages import Evaluated
 from compiler.options import CompileOptions
-from compiler.plan import fitting, plan, products_of_placement
+from compiler.plan import plan, products_of_placement
 from hw.config import Chip
 from macro_models.exact.operation import MvmOperation
 
@@ -43,7 +44,7 @@ def dry_run(
     """Reads a network, places it, and says what it takes; for those that do not fit, too.
 
     Parameters as of :func:`~compiler.compile.compile_model`. Returns plain numbers, strings, lists and dicts:
-    ``model``, ``chip``, ``plan`` (:func:`compiler.plan.plan`), ``fit`` (:func:`compiler.plan.fitting`; None where it
+    ``model``, ``chip``, ``plan`` (:func:`compiler.plan.plan`), ``fit`` (:func:`compiler.fitting.fitting`; None where it
     has no form on tiles), ``assumed``: bits of inputs and outputs of all conversions that the plan is for, as
     calibration would choose them, with the
     conversions and cycles per image at the fewest and the most that it may choose; ``copies``: whether copies are
@@ -117,7 +118,8 @@ def _fit(
         return fitting(net, slices, chip, cores=placement.cores, least=placement.least, bound=placement.bound)
     if (least := tiles["least"]) is None:
         return None
-    return fitting(net, slices, chip, cores=len(tiles["tiles"]) or least, least=least, bound=1)
+    # Fewer than a host's least do not do for tiles, whose rectangles lie on shelves.
+    return fitting(net, slices, chip, cores=len(tiles["tiles"]) or least, least=least, bound=placement.bound)
 
 
 def _host(net: FloatNetwork) -> set[int]:

@@ -77,14 +77,16 @@ def compile_for_chip(
         "calibrate": given, "device": device, "faults": faults, "progress": progress, "judge": judge}
     try:
         made = compile_tiles(net, chip, options=options, **common)
-        try:
-            found = programs(made)
-        except InputError:
-            if options.copies or not any(layer["copies"] > 1 for layer in summarise(made)["layers"]):
-                raise
-            # Nobody asked for copies, and there is no room for what adds them.
-            made = compile_tiles(net, chip, options=replace(options, copies=1), **common)
-            found = programs(made)
+        while True:
+            try:
+                found = programs(made)
+                break
+            except InputError:
+                copies = max(layer["copies"] for layer in summarise(made)["layers"])
+                if options.copies or copies == 1:
+                    raise
+                # Nobody asked for so many copies, and there is no room for what adds them.
+                made = compile_tiles(net, chip, options=replace(options, copies=copies // 2), **common)
         return replace(found.network, calibration={**made.calibration, "tile_cycles": found.facts()})
     except InputError as error:
         raise InputError(_or_by_host(str(error))) from None

@@ -18,8 +18,9 @@ from compiler.mapping.place import DEFAULT_COPIES, place
 from compiler.mapping.placement import Placement
 from compiler.mapping.size import Shape
 from macro_models.cell_map import CellMap
+from macro_models.errors import argument
 
-__all__ = ["Redundancy", "place_within"]
+__all__ = ["Redundancy", "place_within", "shortfall", "squared_error"]
 
 MOST_PRODUCTS = 4
 """Products of an image, at most, times those without."""
@@ -88,6 +89,20 @@ class _Layer:
         return _Layer(self.inputs, self.outputs, rows, copies, self.slices, self.core)
 
 
+def squared_error(noise: Sequence[float], ends: float, variances: Sequence[float]) -> float:
+    """Squared error of the outputs by all layers, from inputs over rows times copies; the rest as below."""
+    return sum(one * v * (ends + (1.0 - ends) * v) for one, v in zip(noise, variances, strict=True))
+
+
+def shortfall(told: Redundancy | None, asked: float | None) -> list[str]:
+    """That the error that was ``asked`` for is not reached, where it is not."""
+    if told is None or asked is None or told.reached <= asked:
+        return []
+    return [f"noise of the cells makes an estimated {told.reached:.1%} of the outputs, not {asked:.1%} "
+            f"({argument('error')}): no more cells a weight are to be had on this chip, with at most "
+            f"{DEFAULT_COPIES} copies"]
+
+
 def place_within(
     shapes: Sequence[Shape], cell_map: CellMap, *, noise: Sequence[float], wanted: float,
     ends: float, positions: Sequence[int], cores: int, copies: int | None = None, **options: Any,
@@ -102,8 +117,7 @@ def place_within(
     put = partial(place, shapes, cell_map, noise=noise, cores=cores, copies=copies, **options)
 
     def error(variances: Sequence[float]) -> float:
-        """Squared error of the outputs by all layers, from inputs over rows times copies."""
-        return sum(one * v * (ends + (1.0 - ends) * v) for one, v in zip(shared, variances, strict=True))
+        return squared_error(shared, ends, variances)
 
     def enough(variances: Sequence[float]) -> bool:
         return error(variances) <= wanted**2

@@ -1,5 +1,6 @@
 """What a compiled network needs: cores, cells, products and cycles."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -7,11 +8,12 @@ import numpy as np
 from compiler.input_time import InputTime
 from compiler.model.stages import Evaluated
 from compiler.network.network import Network
-from compiler.plan import fitting, overflow, plan, products_of
+from compiler.plan import overflow, plan, products_of
 from compiler.program import Host, Layer
 from hw.kinds import Timing, timing
+from macro_models.exact.operation import MvmOperation
 
-__all__ = ["fitting_of", "overflow_of", "summarise", "tile_facts"]
+__all__ = ["cores_of", "overflow_of", "summarise", "tile_facts"]
 
 _RENAMED = {"first": "latency_cycles", "each": "interval_cycles"}
 """Names of older files."""
@@ -33,7 +35,9 @@ def summarise(network: Network) -> dict[str, Any]:
     after the other; mean of the calibration inputs), ``latency_cycles``, ``latency_us``, ``interval_cycles``,
     ``interval_us`` (:class:`compiler.input_time.InputTime`, of the calibration inputs), ``layers`` (dicts with name,
     inputs, outputs, relu, copies, slices (sets of cells of a weight), slice_bits (by which a slice counts more than
-    the next, 0 where there is one), products, in_bits, in_signed, out_bits, step_code, positions (of an image, at which
+    the next, 0 where there is one), products, in_bits, in_signed, unsigned_cycles (that inputs take since their codes
+    have no sign, and so one magnitude plane more than signed ones of as many bits), out_bits, step_code, positions (of
+    an image, at which
     it is computed), cycles_worst, cycles_mean, error: that of calibration relative to the standard deviation of the
     layer's output, clipped: share of its inputs beyond what its codes reach during calibration, None if unknown),
     ``host`` (for each step that the host does on the way, its operators), ``plan`` (:func:`compiler.plan.plan`),
@@ -47,8 +51,8 @@ def summarise(network: Network) -> dict[str, Any]:
     layers = [_layer(network, k, layer, config) for k, layer in enumerate(network.layers)]
     cell_map = chip.macro_config().cell_map
     used = cell_map.cells * sum(len(m.rows) * len(m.columns) for layer in network.layers for m in layer.mvms)
-    cores = _cores(network)
     driven, converted = cell_map.absent
+    cores = cores_of(network)
     cells = cores * int((~driven).sum() * (~converted).sum())
     mean, tiles = sum(layer["cycles_mean"] for layer in layers), tile_facts(network)
     time = InputTime(latency=mean, interval=mean) if tiles is None else InputTime(
@@ -94,24 +98,19 @@ def _host_steps(network: Network) -> set[int]:
     }
 
 
-def _cores(network: Network) -> int:
+def cores_of(network: Network) -> int:
     """Cores that hold weights; on tiles empty ones may lie between them."""
     return len({m.core for layer in network.layers for m in layer.mvms})
 
 
-def fitting_of(network: Network) -> dict[str, Any]:
-    """Whether a network fits its chip, see :func:`compiler.plan.fitting`; of old files the least is taken."""
-    facts, layers, cores = network.calibration, network.model.layers, _cores(network)
-    least = facts.get("cores_least", cores)
-    return fitting(
-        network.model, facts.get("slices", [1] * len(layers)), network.chip,
-        cores=cores, least=least, bound=facts.get("cores_bound", 1),
-    )
-
-
 def overflow_of(network: Network) -> dict[str, Any]:
     """Whether one chip holds a network, and what its figures are of: :func:`compiler.plan.overflow`."""
-    return overflow(network.chip, _cores(network))
+    return overflow(network.chip, cores_of(network))
+
+
+def _unsigned(op: MvmOperation, config: Timing) -> int:
+    """Cycles of the plane that codes without a sign have more than signed ones of as many bits."""
+    return config.worst_cycles(op) - config.worst_cycles(replace(op, in_signed=True)) if not op.in_signed else 0
 
 
 def _layer(network: Network, k: int, layer: Layer, config: Timing) -> dict[str, Any]:
@@ -128,6 +127,7 @@ def _layer(network: Network, k: int, layer: Layer, config: Timing) -> dict[str, 
         "products": len(layer.mvms),
         "in_bits": op.in_bits,
         "in_signed": op.in_signed,
+        "unsigned_cycles": layer.positions * sum(_unsigned(m.op, config) for m in layer.mvms),
         "out_bits": op.out_bits,
         "step_code": op.step_code,
         "positions": layer.positions,

@@ -6,9 +6,8 @@ tiles and on every other backend.
 """
 
 import hashlib
-import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,17 +16,16 @@ import onnx
 from numpy.typing import NDArray
 
 from compiler.calibration.calibrate import Calibrated, Calibrator
-from compiler.calibration.cell_error import cell_error
 from compiler.calibration.converters import converter_registers
 from compiler.calibration.outputs import output_warnings
 from compiler.calibration.trials.bench import representative_time
-from compiler.calibration.trials.influence import weight_noise
-from compiler.compile import NO_ERROR, check_shape, core_image, output_noise
+from compiler.compile import check_shape, core_image
 from compiler.importer.onnx_import import import_onnx
 from compiler.inputs import load_inputs
 from compiler.mapping import SkipMaps
 from compiler.mapping.faults import FaultMaps
 from compiler.mapping.placement import Placement
+from compiler.mapping.redundancy import shortfall
 from compiler.model import FloatNetwork
 from compiler.model.centred import centred
 from compiler.model.stages import Linear, Step
@@ -35,6 +33,7 @@ from compiler.network import CoreImage, Network
 from compiler.network.ranges import InputRange, calibration_warnings
 from compiler.options import CompileOptions
 from compiler.program import Program
+from compiler.tile.copies import CellNoise
 from compiler.tile.duplicates import choose, duplicate
 from compiler.tile.gain import Judge, with_gain
 from compiler.tile.graph.builder import tile_graph
@@ -54,10 +53,6 @@ __all__ = ["compile_tiles"]
 
 _FIXED = "no layer is duplicated, since lines or cells are known to be faulty and weights are where they are for that"
 
-_COPIES, _NOISE = 4, 0.1
-"""Copies in free columns, and the noise of the outputs by the cells, relative to them, from which they are made."""
-
-
 def compile_tiles(
     model: str | Path | bytes | onnx.ModelProto | FloatNetwork,
     chip: Chip,
@@ -76,9 +71,10 @@ def compile_tiles(
     ----------
     model, calibrate, device, options, skip, faults, progress
         As in :func:`compiler.compile_model`, but an input takes one row. Layers are repeated in free columns as often
-        as ``copies`` says; by default 4 times where noise of the cells would be more than a tenth of the outputs, by
-        estimate, or where outputs are not right without, as of recurrent layers, whose errors add up over the steps;
-        else not: copies take time, as a tile drains and adds them.
+        as ``copies`` says; else as often as ``error`` takes, in more pieces where there are tiles; else 4 times where
+        noise of the cells would be more than a tenth of the outputs, by estimate, or where outputs are not right
+        without, as of recurrent layers, whose errors add up over the steps; else not: copies take time, as a tile
+        drains and adds them.
     chip
         Chip with ``mesh.columns`` times ``mesh.rows`` tiles.
     judge
@@ -106,16 +102,23 @@ def compile_tiles(
     tied = _tied(net, shapes, chip.tile.parameters)
     # Where the faults are known, chips of the trials have no others.
     trial = replace(device, stuck=Stuck()) if faults else device
+    cells = CellNoise.of(net, chip, device, options, x)
+
+    def put(copies: int) -> Placement:
+        wide = cells.asked and not options.copies
+        return place_on_tiles(shapes, cell_map, chip.cores, copies=copies, wide=wide, slices=slices, faults=faults,
+                              skip=skip)
 
     def calibrated(copies: int) -> tuple[Placement, Calibrated, list[str]]:
-        placed = place_on_tiles(shapes, cell_map, chip.cores, copies=copies, slices=slices, faults=faults, skip=skip)
+        placed = put(copies)
         found = Calibrator(tied, placed, chip, trial, options, x, progress, products=True).run()
         return placed, found, output_warnings(found.outputs, net.layers[found.at_fault].name)
 
-    copies, *more = [options.copies] if options.copies else _copies(net, chip, device, options, x)
+    copies, *more = [options.copies] if options.copies else cells.copies()
     placement, result, wrong = calibrated(copies)
     if wrong and more:
         placement, result, wrong = calibrated(*more)
+    redundancy = cells.redundancy(placement, put(1), net.positions)
     program = result.program
     entry = entry_image(program.stages, net.input_shape, program.input.offset.size)
     program = with_early_moves(with_shapes(program, shapes, entry))
@@ -136,11 +139,14 @@ def compile_tiles(
                 "sha256": digest, "time_s": representative_time(chip, device, options),
                 "errors": made.of(result.errors),
                 "cycles": [cycles * part for cycles, part in zip(made.of(result.cycles), made.share, strict=True)],
-                "redundancy": None, "slices": made.of(slices), "slice_bits": made.of(result.slice_bits),
-                "clipped": made.of(result.clipped), "outputs": [],
+                "redundancy": None if redundancy is None else asdict(redundancy),
+                "slices": made.of(slices), "slice_bits": made.of(result.slice_bits),
+                "clipped": made.of(result.clipped),
+                "outputs": [asdict(one) for one in result.outputs],
                 "warnings": [
                     *net.warnings, *([_FIXED] if fixed and options.duplicates > 1 else warnings),
                     *calibration_warnings(x, names, result.clipped), *wrong,
+                    *shortfall(redundancy, options.error),
                 ],
             },
             range=InputRange.of(x),
@@ -148,20 +154,6 @@ def compile_tiles(
         return here if fixed else _placed(here, entry)
 
     return with_gain(network, 1 if fixed else options.duplicates, len(program.layers), judge)
-
-
-def _copies(
-    net: FloatNetwork, chip: Chip, device: Device, options: CompileOptions, x: NDArray[np.float64]
-) -> list[int]:
-    """How often layers are repeated in free columns, at most, where the user does not say.
-
-    Where there are two numbers, the second is for outputs that are not right with the first.
-    """
-    error, _ = cell_error(chip, device, representative_time(chip, device, options))
-    if error < NO_ERROR:
-        return [1]
-    noise = math.sqrt(sum(output_noise(net, error, weight_noise(net, x), x)))
-    return [_COPIES] if noise > _NOISE else [1, _COPIES]
 
 
 def _placed(network: Network, entry: Image) -> Network:

@@ -9,14 +9,14 @@ from numpy.typing import ArrayLike, NDArray
 
 from hw.config import SYNCHRONISER_CYCLES, Chip
 from hw.config.kinds.tnsa import TnsaChip
-from hw.core.timing import ConversionTiming, Drain
+from hw.core.timing import Drain, Timing
 from macro_models.exact.limits import check_among, check_whole
 from macro_models.exact.operation import LSB_SEGMENT_BITS, MAX_BITS, Converter, MvmOperation
 
 __all__ = ["LIMITS", "MASKS", "MASK_WORD", "OPERATIONS", "OVERHEAD_CYCLES", "CoreConfig", "constant_name",
            "duration_bits"]
 
-OVERHEAD_CYCLES = ConversionTiming.overhead_cycles
+OVERHEAD_CYCLES = Timing.overhead_cycles
 
 MASKS = 18
 """Masks of a core: eight of word lines, eight of converted lines, dead bit lines, dead source lines."""
@@ -45,7 +45,7 @@ def constant_name(duration: str) -> str:
 
 
 @dataclass(frozen=True, kw_only=True)
-class CoreConfig(ConversionTiming):
+class CoreConfig(Timing):
     """Static parameters of a :class:`hw.core.Core`.
 
     The defaults are those of the preset ``neurram-core``, with constants in place of registers.
@@ -181,7 +181,7 @@ class CoreConfig(ConversionTiming):
         return int(self.cycles(op, np.full(op.segments, most)))
 
     def most_steps(self, op: MvmOperation, codes: NDArray[np.integer]) -> tuple[NDArray[np.int64], bool]:
-        """See :class:`hw.kinds.Timing`.
+        """See :meth:`hw.core.timing.Timing.most_steps`.
 
         A code +-(2 n + 1) of one segment is of a line that flipped at decrement n + 1. Of two segments, 16 hi + lo, it
         bounds the high one.

@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from macro_models.exact.operation import MvmOperation
 
-__all__ = ["ConversionTiming", "Drain"]
+__all__ = ["Drain", "Timing"]
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class Drain:
     settle: int = 0
 
 
-class ConversionTiming(ABC):
+class Timing(ABC):
     """Cycles of operations, which are conversions one behind the other; ``steps`` are the decrements that were made.
 
     Members
@@ -53,6 +53,14 @@ class ConversionTiming(ABC):
     @abstractmethod
     def worst_cycles(self, op: MvmOperation) -> int:
         """The most that :meth:`cycles` can be."""
+
+    @abstractmethod
+    def most_steps(self, op: MvmOperation, codes: NDArray[np.integer]) -> tuple[NDArray[np.int64], bool]:
+        """Decrements that follow from the output codes of an operation, and whether they are exactly those.
+
+        ``codes`` of shape (vectors, columns) are in half steps; the steps are of shape (vectors, segments). Else they
+        are at least as many as were made.
+        """
 
     def analog_cycles(self, op: MvmOperation, steps: ArrayLike) -> NDArray[np.int64]:
         """Cycles of the operations at the pins, for ``steps`` of shape (..., segments); of shape (...)."""

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from hw.config import Chip
+from hw.core.timing import Timing
 from macro_models.errors import InputError
 from macro_models.exact.masks import Masks
 from macro_models.exact.operation import MvmOperation
@@ -20,29 +21,6 @@ if TYPE_CHECKING:
     from hw.macro.contract import ContractPins
 
 __all__ = ["CoreBlocks", "Energy", "Timing", "core_blocks", "energy", "timing"]
-
-
-class Timing(Protocol):
-    """How long operations of a core take, in cycles: :class:`hw.core.timing.ConversionTiming`, and what follows.
-
-    ``steps`` are the decrements that were made, of shape (..., segments), most significant segment first.
-    """
-
-    @property
-    def overhead_cycles(self) -> int: ...
-    def conversion_cycles(self, op: MvmOperation, steps: ArrayLike) -> NDArray[np.int64]: ...
-    def analog_cycles(self, op: MvmOperation, steps: ArrayLike) -> NDArray[np.int64]: ...
-    def cycles(self, op: MvmOperation, steps: ArrayLike) -> NDArray[np.int64]: ...
-    def whole_cycles(self, op: MvmOperation, analog: NDArray[np.int64]) -> NDArray[np.int64]: ...
-    def worst_cycles(self, op: MvmOperation) -> int: ...
-
-    def most_steps(self, op: MvmOperation, codes: NDArray[np.integer]) -> tuple[NDArray[np.int64], bool]:
-        """Decrements that follow from the output codes of an operation, and whether they are exactly those.
-
-        ``codes`` of shape (vectors, columns) are in half steps; the steps are of shape (vectors, segments). Else they
-        are at least as many as were made.
-        """
-        ...
 
 
 def timing(chip: Chip) -> Timing:

@@ -7,14 +7,14 @@ from numpy.typing import ArrayLike, NDArray
 
 from hw.config import Chip
 from hw.config.kinds.pwm import PwmChip
-from hw.core.timing import ConversionTiming
+from hw.core.timing import Timing
 from macro_models.exact.operation import MvmOperation
 
 __all__ = ["PwmTiming"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class PwmTiming(ConversionTiming):
+class PwmTiming(Timing):
     """Durations in cycles: they depend on no data.
 
     Parameters

@@ -30,8 +30,7 @@ from sim.tile_networks.host import MeshJob, MeshResult, Outcome
 from sim.tile_networks.plan import STATUS_READS, Plan, make_plan, tile_node
 from sim.tile_networks.process import Answer, MeshSimulation
 from sim.tile_networks.tile_core import CoreTasks
-from sim.tile_networks.timeline import image_ends
-from sim.tile_networks.trace import trace_of
+from sim.tile_networks.trace import image_ends, trace_of
 from sim.tile_networks.turns import from_first_turn
 from sim.tile_networks.waves import traced_tiles, waves_arguments
 

@@ -7,12 +7,50 @@ from numpy.typing import NDArray
 
 from sim.tile_networks.host import MeshResult
 from sim.tile_networks.plan import Plan
-from sim.tile_networks.timeline import KINDS, image_ends, intervals
 
-__all__ = ["trace_of"]
+__all__ = ["KINDS", "image_ends", "intervals", "trace_of"]
+
+KINDS = ("load", "vector", "send", "array")
+"""Who is at work, by the bits of a state."""
 
 _SHOWN = 6
 """Images of which intervals are kept."""
+_JOIN = 12
+"""Pauses of so many cycles are drawn as work: codes of a product come by words."""
+
+
+def intervals(states: NDArray[np.uint64], tile: int, kind: str, end: int, join: int = _JOIN) -> NDArray[np.int64]:
+    """When something of a tile is at work: rows of first cycle and the cycle behind the last.
+
+    Parameters
+    ----------
+    states
+        As of :class:`sim.tile_networks.host.MeshResult`.
+    tile, kind
+        Which tile, and one of :data:`KINDS`.
+    end
+        Cycle at which the trace ends.
+    join
+        Pauses up to so many cycles are left out.
+    """
+    rows = states[states[:, 1] == tile].astype(np.int64)
+    on = (rows[:, 2] >> KINDS.index(kind) & 1).astype(bool)
+    changes = np.flatnonzero(np.diff(on, prepend=False))
+    at = rows[changes, 0]
+    if len(at) % 2:
+        at = np.append(at, end)
+    found = at.reshape(-1, 2)
+    if not len(found):
+        return found
+    breaks = np.flatnonzero(found[1:, 0] - found[:-1, 1] > join)
+    return np.column_stack([found[np.r_[0, breaks + 1], 0], found[np.r_[breaks, len(found) - 1], 1]])
+
+
+def image_ends(plan: Plan, result: MeshResult) -> NDArray[np.int64]:
+    """Cycles at which all values of each image had come to the host."""
+    each = [came.astype(np.int64)[sink.image_flits - 1 :: sink.image_flits]
+            for came, sink in zip(result.arrivals, plan.sinks, strict=True)]
+    return np.max(each, axis=0)
 
 
 def trace_of(plan: Plan, result: MeshResult) -> dict[str, Any]:

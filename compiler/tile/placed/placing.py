@@ -94,8 +94,8 @@ class _Tile:
 
 
 def place_on_tiles(
-    shapes: Sequence[Shape], cell_map: CellMap, tiles: int, *, copies: int = 1, slices: Sequence[int] | None = None,
-    faults: FaultMaps | None = None, skip: Mapping[int, Dead] | None = None,
+    shapes: Sequence[Shape], cell_map: CellMap, tiles: int, *, copies: int = 1, wide: bool = False,
+    slices: Sequence[int] | None = None, faults: FaultMaps | None = None, skip: Mapping[int, Dead] | None = None,
 ) -> Placement:
     """Places layers on at most ``tiles`` tiles.
 
@@ -108,6 +108,8 @@ def place_on_tiles(
         The layers, and what there is.
     copies
         How often layers are repeated in columns that are free anyway, at most.
+    wide
+        Copies are worth tiles and products: layers are cut into as many pieces as have room for them, on all tiles.
     slices
         Slices of the weights of each layer, 1 by default.
     faults, skip
@@ -126,17 +128,17 @@ def place_on_tiles(
     found = _packed(sizes, tiles, 1)
     if isinstance(found, int):
         raise InputError(_too_few(sizes, shapes[found].name, tiles))
-    used = max(k for k, tile in enumerate(found) if tile.taken) + 1
+    used = least = max(k for k, tile in enumerate(found) if tile.taken) + 1
     for count in range(copies, 1, -1):
-        more = _packed(sizes, used, count)
+        more = _packed(replace(sizes, wide=wide), tiles if wide else used, count)
         if not isinstance(more, int):
-            found = more
+            found, used = more, max(k for k, tile in enumerate(more) if tile.taken) + 1
             break
     blocks = [_block(k, number, *taken) for k, tile in enumerate(found[:used])
               for number, taken in enumerate(tile.taken)]
     blocks.sort(key=lambda one: (one.layer, one.first, int(one.outputs[0])))
     return Placement(
-        cell_map=cell_map, cores=used, least=_least(sizes, 0, used), bound=1, blocks=tuple(blocks), skip=skip,
+        cell_map=cell_map, cores=used, least=_least(sizes, 0, least), bound=1, blocks=tuple(blocks), skip=skip,
         faults=faults,
         rows=tuple(shape.walk.terms * shape.walk.run for shape in shapes),
         parts=tuple(_in_order(_parts(shape, sizes.rows, sizes.columns // sizes.slices[k]), shape,
@@ -153,6 +155,7 @@ class _Sizes:
     slices: Sequence[int]
     dead: Sequence[Dead]
     """Rows and columns of the first tiles that are dead; of all others only those that the chip has not are."""
+    wide: bool = False
 
     @cached_property
     def sound(self) -> Dead:
@@ -279,7 +282,7 @@ def _in_order(parts: Parts, shape: Shape, blocks: Sequence[Block]) -> Parts:
 
 
 def _rectangles(layer: int, shape: Shape, sizes: _Sizes, copies: int) -> list[_Rectangle]:
-    """A layer, cut between its outputs and between its channels into as few rectangles as a tile allows."""
+    """A layer, cut between its outputs and between its channels into as few rectangles as a tile, or copies, allow."""
     terms, slices = shape.walk.terms, sizes.slices[layer]
     most = sizes.columns // slices
     if terms > sizes.rows or not most:
@@ -287,7 +290,7 @@ def _rectangles(layer: int, shape: Shape, sizes: _Sizes, copies: int) -> list[_R
                          f"side of every tile, not {terms}")
     parts = _parts(shape, sizes.rows, most)
     channels, outputs = shape.walk.run // parts.count, shape.outputs // parts.count
-    cut, work = segments(outputs, most), shape.walk.positions
+    cut, work = segments(outputs, max(1, most // copies) if sizes.wide else most), shape.walk.positions
     count = max(1, min(copies, most // max(width for _, width in cut)))
     return [_Rectangle(layer, (part * channels + first) * terms, height * terms, part * outputs + output, width, work,
                        count, slices)

@@ -9,6 +9,8 @@ from mho.units import duration
 
 __all__ = ["print_summary", "print_tiles", "summary_lines", "tile_lines"]
 
+MOST_UNSIGNED = 3
+"""Layers with inputs without a sign whose names are printed."""
 MOST_OUTPUTS = 3
 """Outputs whose errors are printed."""
 
@@ -78,6 +80,21 @@ def _taken(tiles: Sequence[dict[str, Any]]) -> str:
             f"{most['instructions']:,} instructions")
 
 
+def unsigned_lines(summary: dict[str, Any]) -> list[str]:
+    """What it costs that inputs of layers have no sign."""
+    some = [layer for layer in summary["layers"] if layer["unsigned_cycles"]]
+    if not some:
+        return []
+    names = ", ".join(f"{layer['name']} at {layer['in_bits']} bits" for layer in some[:MOST_UNSIGNED])
+    more = f" and {len(some) - MOST_UNSIGNED} more" if len(some) > MOST_UNSIGNED else ""
+    cycles, products = (sum(layer[key] for layer in layers) for key, layers in (
+        ("unsigned_cycles", some), ("cycles_mean", summary["layers"])))
+    return wrapped(
+        f"inputs without a sign ({names}{more}) have one magnitude plane more than signed ones of as many bits: "
+        f"{cycles:,} cycles of an input, {cycles / products:.0%} of its products"
+    )
+
+
 def output_lines(summary: dict[str, Any]) -> list[str]:
     """How far the outputs are from the float model's over the calibration inputs: those that are furthest."""
     told = sorted(summary["outputs"], key=lambda one: -(one["error"] or one["classes"] or 0.0))
@@ -106,7 +123,8 @@ def slices_text(layer: dict[str, Any]) -> str:
 
 def print_summary(summary: dict[str, Any], out: Output) -> None:
     """The report of a compilation."""
-    for line in (*summary_lines(summary), *tile_lines(summary), *redundancy_lines(summary), *output_lines(summary)):
+    said = summary_lines, tile_lines, unsigned_lines, redundancy_lines, output_lines
+    for line in (line for lines in said for line in lines(summary)):
         out.text(line)
     print_plan(summary["plan"], out)
     # As narrow as it can be: 80 columns show all of it.

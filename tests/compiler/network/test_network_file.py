@@ -7,9 +7,11 @@ import numpy as np
 import pytest
 
 from compiler import CompileOptions, Network, compile_model, summarise
+from compiler.importer.onnx_import import import_onnx
 from compiler.program import Call
 from hw.config import load_chip
 from macro_models.errors import InputError, ToolError
+from mho.commands.compile.summary_text import unsigned_lines
 from sim.executor import execute
 from sim.functional import FunctionalBackend
 from tests.compiler.importer.onnx_models import random_perceptron
@@ -182,3 +184,17 @@ def test_summary(network: Network) -> None:
     numbers = [m.operation for layer in network.layers for m in layer.mvms]
     segments = [m.op.segments for layer in network.layers for m in layer.mvms]
     assert numbers == [sum(segments[:k]) for k in range(len(segments))]
+
+
+@pytest.mark.parametrize(("bits", "extra"), [(4, 82), (3, 42)])
+def test_what_layers_take_since_their_inputs_have_no_sign_is_told(bits: int, extra: int) -> None:
+    """A plane more, with 2^n samples: by the durations of the preset, of layers whose codes are not negative alone."""
+    net, chip = import_onnx(random_perceptron([20, 12, 5])), load_chip("neurram-core")
+    x = np.random.default_rng(0).uniform(0.0, 1.0, size=(16, 20)).astype("f4")
+    options = CompileOptions(in_bits=bits, seeds=1, samples=16)
+    summary = summarise(compile_model(net, chip, calibrate=x, device="ideal", options=options))
+    layers, said = summary["layers"], " ".join(unsigned_lines(summary))
+    assert [layer["unsigned_cycles"] for layer in layers] == [0 if one["in_signed"] else extra for one in layers]
+    assert any(layer["unsigned_cycles"] for layer in layers)
+    for layer in layers:
+        assert (f"{layer['name']} at {bits} bits" in said) is not layer["in_signed"]

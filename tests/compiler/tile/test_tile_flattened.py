@@ -27,16 +27,17 @@ def test_perceptron_on_an_image(shape: tuple[int, ...]) -> None:
 
 
 @pytest.mark.slow
-def test_layers_are_not_repeated_where_that_has_no_room() -> None:
+def test_layers_are_repeated_less_where_that_has_no_room() -> None:
     """Each column of a copy needs parameters of its own, and functions between layers take most of them."""
     nodes = [node("Gemm", "x w b", "g"), node("Selu", "g", "r"), node("MatMul", "r v", "y")]
     model = build(nodes, {"w": floats(64, 80) / 4, "b": floats(80), "v": floats(80, 10)}, shape=("n", 64))
     x, chip = floats(64, 64), load_chip("neurram", {"tile.parameters": 256})
     options = CompileOptions(seeds=1, samples=64)
     repeated = compile_tiles(model, chip, calibrate=x, options=options)
-    assert max(np.bincount(layer.mvms[0].outputs).max() for layer in repeated.program.layers) > 1
+    copies = max(np.bincount(layer.mvms[0].outputs).max() for layer in repeated.program.layers)
+    assert copies == 4
     with pytest.raises(InputError, match="the tile has 256 parameters"):
         tile_programs(repeated)
     network = compile_for_chip(model.SerializeToString(), chip, calibrate=x, options=options)
     assert network.tiles is not None
-    assert {int(np.bincount(layer.mvms[0].outputs).max()) for layer in network.program.layers} == {1}
+    assert {int(np.bincount(layer.mvms[0].outputs).max()) for layer in network.program.layers} == {copies // 2}

@@ -57,13 +57,16 @@ def test_a_dry_run_writes_nothing_and_says_what_would_fit(tmp_path: Path, capsys
     assert told["plan"]["weights"] == 300 * 200 + 200 * 4
     assert told["tiles"] is None
     assert run([*command, "neurram", "--json", str(tmp_path / "m.json")]) == 0
-    assert "fits: 3 cores of 48; the least is 3, by proof" in capsys.readouterr().out
+    assert "fits: 5 cores of 48; the least is 3, by proof\n" in capsys.readouterr().out
     tiles = json.loads((tmp_path / "m.json").read_text())["tiles"]
     assert tiles["refused"] is None
     assert sum(one["products"] for one in tiles["tiles"]) == len(tiles["tiles"]) == 5
     assert sum(one["cells"] for one in tiles["tiles"]) == 2 * told["plan"]["weights"]
     assert run([*command, "tnsa16-2x2"]) == 0
-    assert "not on tiles: layer 'n_" in capsys.readouterr().out
+    said = " ".join(capsys.readouterr().out.split())
+    assert "not on tiles: layer 'n_" in said
+    least = said.split(" would do: --set mesh.columns=")[0].split()[-1]
+    assert f"does not fit: at least {least} cores needed" in said
 
 
 @pytest.mark.parametrize(("words", "missing"), [(("-o", "{}/c.mho"), "--calibrate X.npy"), ((), "--calibrate X.npy"),

@@ -127,7 +127,9 @@ def test_the_figure_has_a_line_for_each_kind_of_run(tmp_path: Path) -> None:
         for d in "ab" for t in (86400.0, 0.0, 3600.0)
     ]
     figure = figure_of_runs(*series_of(runs))
-    assert [text.get_text() for text in figure.axes[0].get_legend().get_texts()] == ["a", "b"]
+    legend = figure.axes[0].get_legend()
+    assert legend is not None
+    assert [text.get_text() for text in legend.get_texts()] == ["a", "b"]
     laid_out(figure)
 
 

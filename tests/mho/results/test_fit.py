@@ -24,7 +24,8 @@ def test_run_report_sweep_and_comparison_say_that_it_does_not_fit(
         f"does not fit: takes {cores} cores, and tnsa16-core has 1: these figures are of {cores} chips; on one, cells "
         "are programmed between layers, whose time, energy and wear are not counted"
     )
-    assert told["fit"] == {"fits": False, "cores": cores, "there": 1, "chips": cores, "note": said}
+    assert told["fit"] == {"fits": False, "cores": cores, "there": 1, "chips": cores, "note": said,
+                           "figures": said.split(": ")[2]}
     assert cores > 1
     assert said in told["warnings"]
     assert told["cost"]["macros_mm2"] == pytest.approx(0.5 * cores)

@@ -2,18 +2,23 @@
 
 import numpy as np
 
+from hw.core.timing import Timing
 
-class Ramp:
+
+class Ramp(Timing):
+    overhead_cycles = 0
+
     def __init__(self, chip):
         self.each = chip.ramp.cycles
 
-    def cycles(self, op, steps):
-        return np.full(np.shape(steps)[:-1], self.each * op.segments)
-
-    analog_cycles = cycles
+    def conversion_cycles(self, op, steps):
+        return np.full(np.shape(steps), self.each)
 
     def worst_cycles(self, op):
         return self.each * op.segments
+
+    def most_steps(self, op, codes):
+        return np.zeros((len(codes), op.segments), dtype=np.int64), True
 
 
 timing = Ramp

@@ -6,10 +6,15 @@ from typing import Any
 
 from compiler.mapping import place
 from compiler.model import FloatNetwork
+from compiler.network import Network
+from compiler.network.report import cores_of
+from compiler.plan import overflow
+from compiler.tile.dry import tile_shapes
+from compiler.tile.placed.placing import fewest_tiles
 from hw.config import Chip, load_chip, preset_names
 from macro_models.errors import InputError
 
-__all__ = ["fitting", "overflow"]
+__all__ = ["fitting", "fitting_of"]
 
 MOST_CORES = 4096
 """Cores up to which a packing on another chip is tried."""
@@ -29,34 +34,21 @@ def fitting(
     return {
         "there": chip.cores, "cores": cores, "least": least, "bound": bound, "missing": missing,
         "would_fit": _presets(net, slices, chip) if missing else [],
-        "mesh": _mesh(least) if missing else None, "figures": _figures(chip, cores),
+        "mesh": _mesh(least) if missing else None, "figures": overflow(chip, cores)["figures"],
     }
 
 
-def overflow(chip: Chip, cores: int) -> dict[str, Any]:
-    """Whether so many ``cores`` are on one chip, and what figures of a network on them are of: plain numbers and words.
-
-    ``fits``, ``cores``, ``there``, ``chips`` (that hold them), ``note`` (a sentence, empty if it fits).
-    """
-    chips = -(-cores // chip.cores)
-    figures = _figures(chip, cores)
-    note = figures and f"does not fit: takes {cores} cores, and {chip.name} has {chip.cores}: {figures}"
-    return {"fits": chips == 1, "cores": cores, "there": chip.cores, "chips": chips, "note": note}
-
-
-def _figures(chip: Chip, cores: int) -> str:
-    chips = -(-cores // chip.cores)
-    return "" if chips == 1 else (
-        f"these figures are of {chips} chips; on one, cells are programmed between layers, whose time, energy and wear "
-        "are not counted"
+def fitting_of(network: Network) -> dict[str, Any]:
+    """Whether a network fits its chip, see :func:`fitting`; of old files what is taken is the least."""
+    facts, layers, cores = network.calibration, network.model.layers, cores_of(network)
+    return fitting(
+        network.model, facts.get("slices", [1] * len(layers)), network.chip, cores=cores,
+        least=facts.get("cores_least", cores), bound=facts.get("cores_bound", 1),
     )
 
 
 def _fewest(net: FloatNetwork, slices: Sequence[int], chip: Chip) -> int | None:
     """Cores that do, by the placement of the chip's tiles, or of a host; None if no number does."""
-    from compiler.tile.dry import tile_shapes
-    from compiler.tile.placed.placing import fewest_tiles
-
     cell_map = chip.macro_config().cell_map
     if chip.tile.programs:
         return fewest_tiles(tile_shapes(net, chip), cell_map, slices=slices)
