@@ -82,7 +82,7 @@ def _permission_pair(name: str, text: str) -> Pair:
     They are compared where the pin is 1, from a cycle on in which it was 0.
     """
     m = Module()
-    clock: Any = ClockDomain(reset_less=True)
+    clock: Any = ClockDomain("sync", reset_less=True)
     m.domains.sync = clock
     m.submodules.permission = permission = ProgrammingPermission()
     granted = Signal(name="granted")

@@ -44,7 +44,7 @@ def memory_pair(name: str, shape: MemoryShape, text: str) -> Pair:
 def _netlist(shape: MemoryShape) -> str:
     """RTLIL of a memory of Amaranth with the ports of a wrapper."""
     m = Module()
-    clock: Any = ClockDomain(reset_less=True)
+    clock: Any = ClockDomain("sync", reset_less=True)
     m.domains.sync = clock
     m.submodules.words = words = Memory(shape=shape.width, depth=shape.depth, init=[])
     write = words.write_port(granularity=shape.granularity)
