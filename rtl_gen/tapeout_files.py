@@ -1,4 +1,4 @@
-"""Files by which other tools take the Verilog: list, constraints, waivers, FuseSoC core, LibreLane configuration."""
+"""Files by which other tools take the Verilog: list, constraints, FuseSoC core, LibreLane configuration."""
 
 import json
 from collections.abc import Sequence
@@ -9,8 +9,7 @@ from typing import Any
 from hw.config import Chip
 from rtl_gen.macro.supplies import supply_nets, supply_pins
 
-__all__ = ["Design", "file_list", "fusesoc_core", "librelane_config", "sdc", "synthesis_script",
-           "waivers"]
+__all__ = ["Design", "file_list", "fusesoc_core", "librelane_config", "sdc", "synthesis_script"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,12 +26,12 @@ class Design:
         Module of the macro; empty if there is none.
     macro_instances
         Where the macros are, from the top down.
-    ascending
-        Whether a pin of the macro is numbered upwards.
     inputs, outputs
         Ports of the top but for clock and supplies, as patterns of their bits (``wb_adr_i[*]``).
     unclocked
         Inputs of the top that belong to no clock.
+    clocks
+        Ports of the top that are clocks of the macro's own, with their frequencies in MHz.
     simulated
         Whether the folder has a bench, and a model of the macro in Verilog.
     bench
@@ -46,23 +45,27 @@ class Design:
     stubs: tuple[str, ...] = ()
     macro: str = ""
     macro_instances: tuple[str, ...] = ()
-    ascending: bool = False
     inputs: tuple[str, ...] = ()
     outputs: tuple[str, ...] = ()
     unclocked: tuple[str, ...] = ()
+    clocks: tuple[tuple[str, float], ...] = ()
     simulated: bool = False
     bench: tuple[str, ...] = ()
 
     @property
     def period_ns(self) -> str:
-        """Clock period in ns, at most three decimals, rounded down."""
-        period = 1000 / Fraction(str(self.chip.clock.f_clk_MHz))
-        return f"{int(period * 1000) / 1000:g}"
+        """Clock period in ns."""
+        return _period(self.chip.clock.f_clk_MHz)
 
     @property
     def reset_low(self) -> bool:
         """The reset is asynchronous and active low."""
         return self.chip.verilog.reset == "async_low"
+
+
+def _period(f_MHz: float) -> str:
+    """Period in ns, at most three decimals, rounded down."""
+    return f"{int(1_000_000 / Fraction(str(f_MHz))) / 1000:g}"
 
 
 def file_list(design: Design) -> str:
@@ -73,6 +76,7 @@ def file_list(design: Design) -> str:
 _SDC_VARIABLES = (
     ("clock_uncertainty_ns", "0.1", "CLOCK_UNCERTAINTY_CONSTRAINT", "", "Jitter of the clock and margin."),
     ("io_share", "1.0 / 3", "IO_DELAY_CONSTRAINT", " / 100.0", "Share of the period that is spent outside of a port."),
+    ("io_least_ns", "0.0", "", "", "Least delay outside of a port, for hold."),
     ("driving_cell", '""', "SYNTH_DRIVING_CELL", "", "Cell and output pin before inputs, as sg13g2_buf_4/X."),
     ("input_transition_ns", "0.3", "", "", "Transition of inputs that have no driving cell."),
     ("output_load_pF", "0.05", "OUTPUT_CAP_LOAD", " / 1000.0", "Load of outputs."),
@@ -96,16 +100,19 @@ def sdc(design: Design) -> str:
             taken = f"[expr {{$::env({other}){scale}}}]" if scale else f"$::env({other})"
             lines.append(f"  if {{[info exists ::env({other})]}} {{ set {name} {taken} }}")
         lines.append("}")
+    own = [name for name, _ in design.clocks]
     lines += [
         "",
         f"create_clock -name clk -period {design.period_ns} [get_ports clk]",
-        "set_clock_uncertainty $clock_uncertainty_ns [get_clocks clk]",
+        *(f"create_clock -name {name} -period {_period(rate)} [get_ports {name}]" for name, rate in design.clocks),
+        *["set_clock_groups -asynchronous " + " ".join(f"-group {{{name}}}" for name in ("clk", *own))] * bool(own),
+        "set_clock_uncertainty $clock_uncertainty_ns [all_clocks]",
         "",
-        *_port_list("inputs", design.inputs),
+        *_port_list("inputs", [port for port in design.inputs if port not in own]),
         *_port_list("outputs", design.outputs),
         f"set outside_ns [expr {{$io_share * {design.period_ns}}}]",
-        "set_input_delay $outside_ns -clock clk [get_ports $inputs]",
-        "set_output_delay $outside_ns -clock clk [get_ports $outputs]",
+        *(f"set_{way}_delay -{limit} ${delay} -clock clk [get_ports ${way}s]"
+          for way in ("input", "output") for limit, delay in (("max", "outside_ns"), ("min", "io_least_ns"))),
         'if {$driving_cell ne ""} {',
         '  set driving [split $driving_cell "/"]',
         "  set_driving_cell -lib_cell [lindex $driving 0] -pin [lindex $driving 1] [get_ports $inputs]",
@@ -133,31 +140,6 @@ def sdc(design: Design) -> str:
 
 def _port_list(name: str, ports: Sequence[str]) -> list[str]:
     return [f"set {name} {{", *(f"  {port}" for port in ports), "}"]
-
-
-_WAIVERS = (
-    ("DECLFILENAME", "A file has the name of its module without the prefix."),
-    ("UNUSEDSIGNAL", "Ports and fields of a bus or a structure that this module does not need."),
-    ("PINCONNECTEMPTY", "Outputs of a block that this chip does not need are left open on purpose."),
-)
-
-
-_ASCENDING = ("ASCRANGE", "Pins of the macro that are numbered upwards keep their numbers.")
-
-
-_GATED = ("MULTIDRIVEN", "Parts of a vector have gated clocks of their own.")
-
-
-def waivers(*, ascending: bool = False, gated: bool = False) -> str:
-    """``TOP.vlt``: what Verilator's ``-Wall`` may say, and why.
-
-    ``ascending``: a pin of the macro counts upwards; ``gated``: clocks are, and a pin opens their gates.
-    """
-    lines = ["`verilator_config"]
-    for rule, reason in (*_WAIVERS, *((_ASCENDING,) if ascending else ()), *((_GATED,) if gated else ())):
-        lines += [f"// {reason}", f"lint_off -rule {rule}"]
-    lines += ["// The black box has no body.", 'lint_off -rule UNDRIVEN -file "*stubs/*"']
-    return "\n".join(lines) + "\n"
 
 
 def _yaml_list(items: Sequence[str]) -> str:

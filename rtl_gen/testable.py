@@ -13,6 +13,7 @@ from amaranth.lib.wiring import Out
 
 from hw.macro.contract import ContractPins
 from rtl_gen.macro.supplies import Through, pass_through
+from rtl_gen.verilog.layout import wrap
 from rtl_gen.verilog.module.gating import CLOCK_GATE
 from rtl_gen.verilog.permission import PERMISSION
 from rtl_gen.verilog.ports import Port
@@ -73,25 +74,13 @@ def write_bypass(name: str, adapter: str, pins: ContractPins, resets: tuple[str,
     widths = {pin: Shape.cast(member.shape).width for pin, member in pins.members.items()}
     driven = {pin: size for pin, size in widths.items() if pins.members[pin].flow is Out}
     answers = {pin: size for pin, size in widths.items() if pin not in driven}
-    lines = [pin for pin, size in driven.items() if size == pins.lines and pin not in _AMOUNTS]
-    strobes = [pin for pin in _STROBES if pin in driven]
-    rings = {"cmp": [lines], "hold": [strobes]}
-    others = [pin for pin in driven if pin not in (*lines, *strobes)]
-    parts = [(pin, k) for pin in others for k in range(driven[pin])]
-    spread = [pin for pin in answers if pin not in rings] or ["cmp"]
-    bits = sum(answers[pin] for pin in spread)
-    for pin in spread:
-        # A row of bits is as wide as all answers that take them.
-        low = sum(answers[before] for before in spread[: spread.index(pin)])
-        rows = [parts[k + low : min(k + low + answers[pin], k + bits)] for k in range(0, len(parts), bits)]
-        rings.setdefault(pin, []).extend([_row(row, answers[pin], driven)] for row in rows if row)
+    rings, heads = _rings(pins.lines, driven, answers)
     ports = [f"input  wire {_range(size)}{pin}" for pin, size in driven.items()]
     ports += [f"output wire {_range(size)}{pin}" for pin, size in answers.items()]
     ports = [f"input  wire {TEST_MODE}", "input  wire clk", *(f"input  wire {reset}" for reset in resets), *ports]
     declared = [f"  wire {_range(size)}macro_{pin};" for pin, size in answers.items()]
     declared += [f"  reg {_range(size)}{pin}_ring;" for pin, size in answers.items()]
-    between = "\n        ^ "
-    kept = [f"    {pin}_ring <= {between.join(' ^ '.join(row) for row in rings[pin])};" for pin in answers]
+    kept = [wrap(f"{pin}_ring <= {' ^ '.join(part for row in rings[pin] for part in row)};", 2) for pin in answers]
     shown = [f"  assign {pin} = {TEST_MODE} ? {pin}_ring : macro_{pin};" for pin in answers]
     off = f"~{TEST_MODE}"
     held = [f".{pin}({pin} & {off if size == 1 else f'{{{size}{{{off}}}}}'})" for pin, size in driven.items()]
@@ -99,7 +88,7 @@ def write_bypass(name: str, adapter: str, pins: ContractPins, resets: tuple[str,
     text = "\n".join
     return f"""// Ring around the macro for tests: with `{TEST_MODE}` at 1 every input of the macro is 0, so that no
 // line is driven and no cell is programmed, and what the digital side drives comes back to it from flip-flops, a cycle
-// later: a line's pins together at its comparator, strobes at hold, all others at {" and ".join(spread)}.
+// later: {heads}.
 // With 0 the pins are those of the macro.
 module {name} (
 {_joined(ports)}
@@ -121,6 +110,30 @@ endmodule
 """
 
 
+def _rings(
+    lines: int, driven: Mapping[str, int], answers: Mapping[str, int]
+) -> tuple[dict[str, list[list[str]]], str]:
+    """What comes back at each answer: vectors that are joined bit by bit; and the same in words.
+
+    An answer of a bit a line takes the pins of the lines, ``hold`` those of one bit, the other answers all others.
+    """
+    by_line = next((pin for pin, size in answers.items() if size == lines), "")
+    wide = [pin for pin, size in driven.items() if size == lines and pin not in _AMOUNTS and by_line]
+    single = [pin for pin, size in driven.items() if size == 1 and "hold" in answers]
+    rings = {pin: [pins] for pin, pins in ((by_line, wide), ("hold", single)) if pins}
+    parts = [(pin, k) for pin, size in driven.items() if pin not in (*wide, *single) for k in range(size)]
+    spread = [pin for pin in answers if pin not in rings] or [by_line or next(iter(answers))]
+    bits = sum(answers[pin] for pin in spread)
+    for pin in spread:
+        # A row of bits is as wide as all answers that take them; where there are less, some come back twice.
+        low = sum(answers[before] for before in spread[: spread.index(pin)])
+        rows = [parts[k + low : min(k + low + answers[pin], k + bits)] for k in range(0, len(parts), bits)]
+        rows = [row for row in rows if row] or ([] if pin in rings else [parts[: answers[pin]]])
+        rings.setdefault(pin, []).extend([_row(row, answers[pin], driven)] for row in rows)
+    heads = [f"a line's pins together at {by_line}"] * bool(wide) + ["pins of one bit at hold"] * bool(single)
+    return rings, ", ".join([*heads, f"all others at {' and '.join(spread)}"])
+
+
 def _row(bits: list[tuple[str, int]], width: int, sizes: Mapping[str, int]) -> str:
     """Bits of pins, in their order, as one vector, the first one lowest."""
     listed = [f"{width - len(bits)}'d0"] if len(bits) < width else []
@@ -132,7 +145,6 @@ def _row(bits: list[tuple[str, int]], width: int, sizes: Mapping[str, int]) -> s
     return f"{{{', '.join(listed)}}}" if len(listed) > 1 else listed[0]
 
 
-_STROBES = ("precharge", "sample", "compare", "decrement", "verify")
 _AMOUNTS = ("step_code", "op_id")
 """Pins that are as wide as some cores have lines, and belong to none."""
 

@@ -210,7 +210,7 @@ def _energy(facts: Facts) -> Figure:
 def _area(facts: Facts) -> Figure:
     assert facts.silicon is not None
     rows = [(one["module"], one["buffered"] / 1e6) for one in facts.silicon["blocks"]]
-    return _blocks([rows], ["buffered"], "mm²")
+    return _blocks([rows], ["buffered"], "mm²" if "memory_mm2" in facts.silicon else "mm², without memories")
 
 
 @in_style

@@ -15,9 +15,10 @@ _MOST_NAMES = 6
 def silicon_part(silicon: Mapping[str, Any]) -> str:
     """Paragraphs and, where memories are macros, the table of these."""
     bits = sum(silicon["memory_bits"].values())
-    area = f"{silicon['buffered_mm2']:.4f} mm² in {silicon['library']} ({silicon['what']})"
-    text = f"Memories have {bits:,} bits in {len(silicon['memory_bits'])} shapes"
     known = silicon.get("memory_mm2")
+    memories = "without" if known is None else "with"
+    area = f"{silicon['buffered_mm2']:.4f} mm² {memories} memories, in {silicon['library']} ({silicon['what']})"
+    text = f"Memories have {bits:,} bits in {len(silicon['memory_bits'])} shapes"
     text += "; they are counted, and have no area here." if known is None else f", {known:.4f} mm² of it."
     parts = [f"<p>{escape(area)}. {escape(text)}</p>"]
     energy = silicon.get("energy")

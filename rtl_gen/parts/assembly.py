@@ -21,8 +21,9 @@ from rtl_gen.macro.pin_check import macro_map
 from rtl_gen.macro.views import write_lef, write_liberty, write_upf
 from rtl_gen.readme import write_readme
 from rtl_gen.registers import c_header, markdown, system_rdl
-from rtl_gen.tapeout_files import Design, file_list, fusesoc_core, librelane_config, sdc, synthesis_script, waivers
+from rtl_gen.tapeout_files import Design, file_list, fusesoc_core, librelane_config, sdc, synthesis_script
 from rtl_gen.verilog.ports import module_ports
+from rtl_gen.waivers import waivers
 
 __all__ = ["contract_texts", "macro_design", "macro_texts", "model_files", "port_bits", "register_texts", "rtl_texts",
            "tapeout_texts", "with_readme"]
@@ -54,12 +55,11 @@ def register_texts(map: RegisterMap | AddressMap, name: str) -> dict[str, str]:
     }
 
 
-def tapeout_texts(design: Design) -> dict[str, str]:
-    """What tools take the Verilog by."""
-    verilog = design.chip.verilog
+def tapeout_texts(design: Design, verilog: Mapping[str, str]) -> dict[str, str]:
+    """What tools take the Verilog by, which is given by the paths of its files."""
     return {
         f"{design.top}.f": file_list(design),
-        f"{design.top}.vlt": waivers(ascending=design.ascending, gated=verilog.test and verilog.clock_gate != "none"),
+        f"{design.top}.vlt": waivers(verilog),
         f"{design.top}.core": fusesoc_core(design),
         "synth.tcl": synthesis_script(),
         f"{design.top}.sdc": sdc(design),
@@ -105,19 +105,20 @@ def macro_design(
         chip=chip, what=what, top=name, rtl=tuple(rtl), stubs=(f"stubs/{macro}.v",), macro=macro,
         macro_instances=tuple(f"{core}{place}{_within_wrapper(chip)}" for core in cores), inputs=inputs,
         outputs=outputs, simulated=simulated and chip.macro is None, bench=bench,
-        ascending=any(port.limits and port.limits[0] < port.limits[1] for port in ports.ports.values()),
+        clocks=tuple((ports.extra[pin], rate) for pin, rate in getattr(chip.macro, "clocks", {}).items()),
         unclocked=("programming_enable",) if core_blocks(chip).programs else (),
     ), rtl
 
 
-def macro_texts(design: Design) -> dict[str, str]:
+def macro_texts(design: Design, rtl: Mapping[str, str]) -> dict[str, str]:
     """Black box and templates of the views of the macro, and what tools take the Verilog by."""
     chip, macro, ports = design.chip, design.macro, macro_map(design.chip)
     views = {
         f"librelane/{macro}.lef": write_lef(chip, ports), f"librelane/{macro}.lib": write_liberty(chip, ports),
         f"{design.top}.upf": write_upf(chip, design.top, design.macro_instances),
     }
-    return views | {design.stubs[0]: write_stub(chip, ports)} | tapeout_texts(design)
+    stubs = {design.stubs[0]: write_stub(chip, ports)}
+    return views | stubs | tapeout_texts(design, {**rtl, **stubs})
 
 
 def contract_texts(chip: Chip, modules: Mapping[str, str], name: str, prefix: str) -> dict[str, str]:

@@ -26,7 +26,7 @@ def core_texts(chip: Chip, output: Path, wrap: str, name: str, prefix: str) -> d
         chip, modules, name, prefix, what=f"Compute-in-memory core {chip.name}",
         cores=("" if wrap == "none" else "core.",), simulated=wrap != "uart",
     )
-    texts = rtl | macro_texts(design)
+    texts = rtl | macro_texts(design, rtl)
     if wrap != "none":
         registers = core_blocks(chip).registers
         texts |= register_texts(registers, name)

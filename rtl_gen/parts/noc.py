@@ -20,4 +20,4 @@ def noc_texts(chip: Chip, name: str, prefix: str) -> dict[str, str]:
     registers = register_texts(node_map(cfg), f"{prefix}node")
     inputs, outputs = port_bits(modules[name], name)
     design = Design(chip=chip, what=what, top=name, rtl=tuple(rtl), inputs=inputs, outputs=outputs)
-    return with_readme(design, rtl | registers | tapeout_texts(design))
+    return with_readme(design, rtl | registers | tapeout_texts(design, rtl))

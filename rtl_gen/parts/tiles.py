@@ -42,7 +42,7 @@ def chip_texts(chip: Chip, output: Path, wrap: str, name: str, prefix: str) -> d
         cores=tuple(f"{within}tile_{column}_{row}.core." for column, row in places), simulated=wrap != "uart",
         bench=("program.py",),
     )
-    texts = rtl | macro_texts(design) | register_texts(parts.address_map, name)
+    texts = rtl | macro_texts(design, rtl) | register_texts(parts.address_map, name)
     texts |= contract_texts(chip, modules, name, prefix)
     if wrap != "none":
         texts[f"regs/{TILES_HEADER}"] = tile_driver()
@@ -79,5 +79,5 @@ def tile_texts(chip: Chip, output: Path, name: str, prefix: str, tile: int = 0) 
         name="tile", address_width=NODE_BITS, blocks=tile_blocks(parts.mesh, parts.tiles[tile], parts.registers),
         doc="A tile: its program and memories, its core, its node. What is not here answers with an error.",
     )
-    texts = rtl | macro_texts(design) | register_texts(map, name)
+    texts = rtl | macro_texts(design, rtl) | register_texts(map, name)
     return with_readme(design, texts | contract_texts(chip, modules, name, prefix))

@@ -3,6 +3,7 @@
 import gc
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 from amaranth.back import rtlil  # pyright: ignore[reportAttributeAccessIssue]
@@ -14,14 +15,14 @@ from amaranth.lib import wiring
 from hw.block import reset_name
 from macro_models.errors import ToolError
 from rtl_gen.verilog.blocks import Block, BlockPlatform, arguments, ports_of
-from rtl_gen.verilog.memories import tied_off, write_memory
+from rtl_gen.verilog.memories import MemoryShape, tied_off, write_memory
 from rtl_gen.verilog.module.gating import CLOCK_GATE, write_clock_gate
-from rtl_gen.verilog.module.writer import write_module
+from rtl_gen.verilog.module.writer import Written, write_module
 from rtl_gen.verilog.permission import PERMISSION, write_permission
 from rtl_gen.verilog.remarks import module_remarks, port_remarks
 from rtl_gen.verilog.rtlil import parse
 
-__all__ = ["emit"]
+__all__ = ["Netlists", "emit", "netlists"]
 
 
 def emit(
@@ -58,13 +59,9 @@ def emit(
     ToolError
         If the design holds something that cannot be written as Verilog here, or that would be lost in it.
     """
-    own = list(arguments(component).values()) if own is None else own
     gate = f"{prefix}{CLOCK_GATE}" if clock_gates else ""
-    platform = BlockPlatform(prefix, own, "rst_n" if reset_low else "rst", gate)
     with _uncollected():
-        platform.add(component, name)
-        if platform.conflict is not None:
-            raise platform.conflict
+        platform = _elaborated(component, name, prefix, "rst_n" if reset_low else "rst", own, gate)
         seen = _Signals(platform.blocks)
         written = {name: _written(name, platform.blocks, reset_low, gate, seen) for name in platform.blocks}
         seen.check(reset_low)
@@ -74,10 +71,49 @@ def emit(
         texts[gate] = write_clock_gate(prefix)
     if any(f"\n  {prefix}{PERMISSION} " in text for text in texts.values()):
         texts[f"{prefix}{PERMISSION}"] = write_permission(prefix)
-    memories = {f"{prefix}{shape.suffix}": shape for shape in sorted(platform.shapes)}
+    memories = _memories(platform)
     if test_ports:
         texts = tied_off(texts, memories)
     return texts | {name: write_memory(shape, prefix, test=test_ports) for name, shape in memories.items()}
+
+
+@dataclass(frozen=True)
+class Netlists:
+    """The netlists that the Verilog of a component was written from: what a proof compares it with.
+
+    Attributes
+    ----------
+    blocks
+        RTLIL of each block as Amaranth gives it, and what was written, by the name of the module.
+    memories
+        Shapes of memories by the names of their wrappers.
+    """
+
+    blocks: Mapping[str, tuple[str, Written]]
+    memories: Mapping[str, MemoryShape]
+
+
+def netlists(component: wiring.Component, *, name: str, prefix: str, own: Collection[object] | None = None) -> Netlists:
+    """Netlists of a component that has a synchronous reset and no gates of clocks; parameters as of :func:`emit`."""
+    with _uncollected():
+        platform = _elaborated(component, name, prefix, "rst", own)
+        seen = _Signals(platform.blocks)
+        blocks = {name: _write(name, platform.blocks, False, "", seen) for name in platform.blocks}
+    return Netlists(blocks, _memories(platform))
+
+
+def _elaborated(
+    component: wiring.Component, name: str, prefix: str, reset: str, own: Collection[object] | None, gate: str = ""
+) -> BlockPlatform:
+    platform = BlockPlatform(prefix, list(arguments(component).values()) if own is None else own, reset, gate)
+    platform.add(component, name)
+    if platform.conflict is not None:
+        raise platform.conflict
+    return platform
+
+
+def _memories(platform: BlockPlatform) -> dict[str, MemoryShape]:
+    return {f"{platform.prefix}{shape.suffix}": shape for shape in sorted(platform.shapes)}
 
 
 @contextmanager
@@ -109,7 +145,7 @@ def _written(
     key = (name, *made, block.clocked, block.ports, inner, reset_low, clock_gate)
     if len(_kept) > KEPT:
         _kept.clear()
-    return key, _kept.get(key) or _write(name, blocks, reset_low, clock_gate, seen)
+    return key, _kept.get(key) or _write(name, blocks, reset_low, clock_gate, seen)[1].text
 
 
 class _Signals:
@@ -164,7 +200,10 @@ def _designed(name: str, block: Block, reset_low: bool) -> tuple[Any, SignalSet,
     return block.fragment.prepare(ports=ports, hierarchy=(name,)), own, ports
 
 
-def _write(name: str, blocks: Mapping[str, Block], reset_low: bool, clock_gate: str, seen: _Signals) -> str:
+def _write(
+    name: str, blocks: Mapping[str, Block], reset_low: bool, clock_gate: str, seen: _Signals
+) -> tuple[str, Written]:
+    """The netlist of a block, and its Verilog."""
     block = blocks[name]
     design, own, ports = _designed(name, block, reset_low)
     seen.add(name, design.fragment, own)
@@ -179,9 +218,9 @@ def _write(name: str, blocks: Mapping[str, Block], reset_low: bool, clock_gate: 
     states = {f"\\{wire}": named for signal, (*_, wire) in wires.items() if (named := _state_names(signal))}
     signals = {wire: signal for signal, (*_, wire) in wires.items()}
     signals |= {port: value for port, (value, _) in ports.items()}
-    resets = {f"\\{wire}": text for wire, signal in signals.items() if (text := reset_name(signal))}
+    resets = {f"\\{wire}": reset for wire, signal in signals.items() if (reset := reset_name(signal))}
     kind = type(block.component)
-    return write_module(
+    return text, write_module(
         modules[0], name, ports=names, states=states, resets=resets, reset_low=reset_low, clock_gate=clock_gate,
         remarks=module_remarks(kind), port_remarks=port_remarks(kind, names.values()),
     )

@@ -2,11 +2,11 @@
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from rtl_gen.verilog.module.expressions import select
 from rtl_gen.verilog.module.gating import WORTH, Condition, enable_of, pieces
-from rtl_gen.verilog.module.processes import Reset, merge, prune, read_wires, retarget, split_reset
+from rtl_gen.verilog.module.processes import Reset, merge, moved, prune, read_wires, retarget, split_reset
 from rtl_gen.verilog.module.sharing import join_outputs, share, take_constants
 from rtl_gen.verilog.rtlil import Assign, Cell, Module, Process, Sig, Slice, Statement, Wire, slices, whole, width
 
@@ -53,6 +53,7 @@ class _Member:
     register: Register
     body: list[Statement]
     whole: list[Statement]
+    part: Slice
 
 
 class Analysis:
@@ -212,13 +213,16 @@ class Analysis:
         for register in self.registers.values():
             if self.uses[register.wire]:
                 resets = tuple(r.condition for r in register.resets)
-                parts = self._gates(register) if gated else [((), _Member(register, register.body, register.body))]
+                every = whole(self.module.wires[register.wire])
+                plain = _Member(register, register.body, register.body, every)
+                parts = self._gates(register, plain) if gated else [((), plain)]
                 for enable, member in parts:
                     groups.setdefault((register.clock, resets, register.asynchronous, enable), []).append(member)
         for key in [key for key in groups if key[-1]]:
             if sum(len(_bits_assigned(member.body)) for member in groups[key]) < WORTH:
-                plain = [_Member(member.register, member.whole, member.whole) for member in groups.pop(key)]
-                groups.setdefault((*key[:-1], ()), []).extend(plain)
+                ungated = [_Member(m.register, m.whole, m.whole, m.part) for m in groups.pop(key)]
+                groups.setdefault((*key[:-1], ()), []).extend(ungated)
+        self._split(groups.values())
         return [
             RegisterGroup(
                 clock, resets, asynchronous, list({m.register.wire: m.register for m in members}.values()),
@@ -227,15 +231,37 @@ class Analysis:
             for (clock, resets, asynchronous, enable), members in groups.items()
         ]
 
-    def _gates(self, register: Register) -> "list[tuple[_Enable, _Member]]":
+    def _split(self, groups: Iterable[list[_Member]]) -> None:
+        """Have a register of its own for each part of one that several clocks change: a tool sees one clock a net."""
+        groups = list(groups)
+        seen = Counter(wire for members in groups for wire in {m.register.wire for m in members})
+        parts: dict[str, list[Slice]] = {}
+        for members in groups:
+            for k, member in enumerate(members):
+                wire, part = member.register.wire, member.part
+                if seen[wire] > 1:
+                    inner = Wire(f"{wire}_{part.high}_{part.low}", part.high - part.low + 1)
+                    self.module.wires[inner.name] = inner
+                    body = moved(member.body, part.low)
+                    register = replace(member.register, wire=inner.name, body=retarget(body, inner.name))
+                    self.registers[inner.name] = register
+                    members[k] = _Member(register, register.body, register.body, whole(inner))
+                    parts.setdefault(wire, []).append(part)
+        for wire, found in parts.items():
+            del self.registers[wire], self.cell_of[wire]
+            ordered = sorted(found, key=lambda part: -part.low)
+            self.connect_of[wire] = tuple(whole(self.module.wires[f"{wire}_{p.high}_{p.low}"]) for p in ordered)
+            self.module.connects.append((whole(self.module.wires[wire]), self.connect_of[wire]))
+
+    def _gates(self, register: Register, plain: _Member) -> "list[tuple[_Enable, _Member]]":
         """A register, or its parts where they are assigned apart, by what has to hold for them to change."""
         parts = pieces(register.body, self.module.wires[register.wire])
         if len(parts) > 1 and register.resets:
-            return [((), _Member(register, register.body, register.body))]
+            return [((), plain)]
         result: list[tuple[_Enable, _Member]] = []
-        for _, whole_body in parts:
+        for part, whole_body in parts:
             enable, body = enable_of(whole_body)
-            result.append((enable, _Member(register, body, whole_body)))
+            result.append((enable, _Member(register, body, whole_body, part)))
         return result
 
     def _count_uses(self) -> None:

@@ -11,6 +11,7 @@ __all__ = [
     "boundaries",
     "exclusive",
     "merge",
+    "moved",
     "prune",
     "read_wires",
     "restrict",
@@ -214,3 +215,15 @@ def retarget(body: Iterable[Statement], wire: str) -> list[Statement]:
         else:
             moved.append(Assign(Slice(wire, statement.target.high, statement.target.low), statement.value))
     return moved
+
+
+def moved(body: Iterable[Statement], low: int) -> list[Statement]:
+    """The same body, for a target whose bit 0 is bit ``low`` of the one that it has."""
+    below: list[Statement] = []
+    for statement in body:
+        if isinstance(statement, Switch):
+            below.append(Switch(statement.test, [Case(c.patterns, moved(c.body, low)) for c in statement.cases]))
+        else:
+            target = statement.target
+            below.append(Assign(Slice(target.wire, target.high - low, target.low - low), statement.value))
+    return below

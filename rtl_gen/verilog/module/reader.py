@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterable, Mapping
 from itertools import groupby
 
+from macro_models.errors import ToolError
 from rtl_gen.verilog.layout import LINE, wrap
 from rtl_gen.verilog.module.analysis import RESET
 from rtl_gen.verilog.module.expressions import (
@@ -46,7 +47,9 @@ class Reader(Namer):
         self.logic: list[str] = []
         self.inline: dict[str, Expression | None] = {}
         self._concatenations = {
-            wire: bits_of(value) for wire, value in self.connect_of.items() if len(value) > 3 and not anonymous(wire)
+            wire: bits_of(value) for wire, value in self.connect_of.items()
+            # One that is read by its name has a net anyway.
+            if len(value) > 3 and not anonymous(wire) and not self.uses[wire]
         }
 
     def read(self, sig: Sig) -> Expression:
@@ -172,8 +175,11 @@ class Reader(Namer):
             index = self.read(extend(place, max((width(vector) - 1).bit_length(), 1))).text
             return Expression(f"{base}[{index}]" if size == 1 else f"{base}[{index} +: {size}]")
         longer = max(width(vector), size)
-        kind = "$sshr" if cell.parameters["A_SIGNED"] == "1" else "$shr"
-        shift = Cell(kind, cell.name, cell.parameters | {"Y_WIDTH": str(longer)}, cell.ports)
+        if cell.parameters["A_SIGNED"] == "1":
+            raise ToolError(
+                "A part of a signed vector must lie within it: beyond its end Amaranth has the sign, and Yosys zeros"
+            )
+        shift = Cell("$shr", cell.name, cell.parameters | {"Y_WIDTH": str(longer)}, cell.ports)
         net = self._net(operator(shift, self.read), longer)
         return self.read((Slice(net.wire, size - 1, 0),))
 

@@ -8,6 +8,7 @@ unknown where nothing ever changes).
 
 import textwrap
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from rtl_gen.verilog.layout import LINE, paragraphs, range_text, wrap
 from rtl_gen.verilog.module.analysis import RESET, RegisterGroup
@@ -16,7 +17,17 @@ from rtl_gen.verilog.module.namer import States
 from rtl_gen.verilog.module.statements import Statements
 from rtl_gen.verilog.rtlil import Cell, Module, Slice
 
-__all__ = ["write_module"]
+__all__ = ["Written", "write_module"]
+
+
+@dataclass(frozen=True)
+class Written:
+    """A module as Verilog, and by which identifiers the nets, the instances and the registers of its netlist are."""
+
+    text: str
+    nets: Mapping[str, str]
+    instances: Mapping[str, str]
+    registers: tuple[str, ...]
 
 
 _ORIGINS = {"register": "flip-flops", "logic": "logic in the same cycle", "block": "the blocks in it"}
@@ -37,8 +48,8 @@ def write_module(
     clock_gate: str = "",
     remarks: Sequence[str] = (),
     port_remarks: Mapping[str, str] | None = None,
-) -> str:
-    """Verilog text of ``module``, which it uses up.
+) -> Written:
+    """``module``, which it uses up, as Verilog.
 
     Parameters
     ----------
@@ -59,7 +70,9 @@ def write_module(
     """
     writer = _Writer(module, ports, states, reset_low=reset_low, gated=bool(clock_gate))
     writer.clock_gate, writer.resets = clock_gate, resets or {}
-    return writer.write(name, remarks, port_remarks or {})
+    text = writer.write(name, remarks, port_remarks or {})
+    registers = tuple(writer.name(wire) for wire in writer.registers if writer.uses[wire])
+    return Written(text, writer.identifiers, writer.instance_names, registers)
 
 
 class _Writer(Statements):

@@ -240,6 +240,9 @@ def test_energy_of_the_logic_is_told_by_block_and_by_tile(content: Any, tmp_path
     assert "takes 10 nJ an input in the library cells, 70% of it in lane; 60% would be there" in words
     assert "Of 2 tiles, 0,0 takes most, 6 nJ, and 1,0 least, 3 nJ." in words
     assert Page(page).open == []
+    assert "0.1200 mm² without memories, in cells" in page
+    with_memories = SILICON | {"memory_mm2": 0.02, "memories": [], "macros": [], "energy": None}
+    assert "0.1200 mm² with memories, in cells" in report_page([replace(facts, silicon=with_memories)])
     told = ("Energy of the digital part by tile", "tile 1,0", "around", "chip of &lt;2&gt; tiles; the waves have 98.7%")
     for text in told:
         assert text in page

@@ -46,7 +46,7 @@ class Operators(wiring.Component):
                 a << s, (c >> s)[:6], a >> s, (d << s)[:6], (c << 2)[:8], c >> 1, (a >> 3)[:4], Mux(s[0], a, b) << 3,
             )),
             self.parts.eq(Cat(
-                wide.word_select(s[:2], 8), wide.bit_select(s, 5), a.bit_select(s, 1), c.bit_select(s, 3),
+                wide.word_select(s[:2], 8), wide.bit_select(s, 5), a.bit_select(s, 1), c.bit_select(s[:2], 3),
                 wide.word_select(s, 3), a[2:5],
             )),
         ]

@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from amaranth.hdl import Module, Mux, Signal, Value
+from amaranth.hdl import Module, Mux, Signal, Value, signed
 from amaranth.lib import wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
@@ -190,6 +190,22 @@ def test_what_is_computed_alike_is_written_once() -> None:
 
     text = emit(Twice(), name="twice", prefix="", reset_low=False)["twice"]
     assert text.count("a + b") == text.count("b >> ") == text.count("index[0]") == 1
+
+
+def test_part_beyond_the_end_of_a_signed_vector_is_refused() -> None:
+    """Amaranth's simulator has the sign there, and Yosys zeros of the same netlist."""
+
+    class Beyond(wiring.Component):
+        def __init__(self) -> None:
+            super().__init__({"value": In(signed(6)), "at": In(3), "part": Out(3)})
+
+        def elaborate(self, platform: object) -> Module:
+            m = Module()
+            m.d.comb += self.part.eq(self.value.bit_select(self.at, 3))
+            return m
+
+    with pytest.raises(ToolError, match=r"^A part of a signed vector must lie within it"):
+        emit(Beyond(), name="beyond", prefix="", reset_low=False)
 
 
 def test_memory_with_contents_is_refused() -> None:

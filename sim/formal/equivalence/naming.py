@@ -1,0 +1,77 @@
+"""A netlist as Amaranth gives it, with the names that its nets and instances have in Verilog.
+
+Nothing but names is changed, so that what Yosys reads of it owes nothing to our own reader of netlists. A wrong name
+makes a proof fail; it cannot make one succeed.
+"""
+
+import re
+from collections.abc import Iterator
+
+from macro_models.errors import ToolError
+from rtl_gen.verilog.module.writer import Written
+from rtl_gen.verilog.rtlil import NAMED_CONSTANT, parse
+
+__all__ = ["NETLIST", "instances_of", "twins_of", "with_names"]
+
+NETLIST = "netlist"
+"""Name of the module of a netlist."""
+
+_NAME = re.compile(r"[\\$]\S+")
+
+
+def instances_of(rtlil: str) -> dict[str, str]:
+    """Modules of the instances of a netlist, by the names that these have there."""
+    cells = (line.split() for line in rtlil.splitlines() if line.startswith("  cell \\"))
+    return {name: kind[1:] for _, kind, name in cells if kind != f"\\{NAMED_CONSTANT}"}
+
+
+def twins_of(rtlil: str) -> tuple[str, ...]:
+    """Outputs of a netlist that are registers as a whole."""
+    (module,) = parse(rtlil)
+    states = {cell.ports["Q"] for cell in module.cells if cell.type in ("$dff", "$adff")}
+    return tuple(target.wire[1:] for target, value in module.connects
+                 if value in states and module.wires[target.wire].port == "output")
+
+
+def with_names(rtlil: str, written: Written) -> str:
+    """The netlist of one module, called ``netlist``, with the names of its Verilog.
+
+    Raises
+    ------
+    ToolError
+        If an instance has parameters, which no proof would compare.
+    """
+    lines = (line.strip() for line in rtlil.splitlines())
+    return "".join(f"{line}\n" for line in _renamed(lines, written))
+
+
+def _renamed(lines: Iterator[str], written: Written) -> Iterator[str]:
+    def named(text: str) -> str:
+        # What has no name in Verilog gets one that nothing has there.
+        return _NAME.sub(lambda m: "\\" + written.nets.get(m[0], f"unnamed:{m[0][1:]}"), text)
+
+    within = ""
+    for line in lines:
+        word, _, rest = line.partition(" ")
+        key, _, value = rest.partition(" ")
+        if line == f"cell \\{NAMED_CONSTANT} {value}":
+            parts = dict(inner.split(" ", 2)[1:] for inner in iter(lambda: next(lines), "end"))
+            yield f"connect {named(parts[chr(92) + 'o'])} {parts[chr(92) + 'VALUE']}"
+        elif word == "module":
+            yield f"module \\{NETLIST}"
+        elif word == "cell":
+            within = key
+            yield f"cell {key} \\{written.instances[value]}" if key[0] == "\\" else line
+        elif word == "parameter" and within.startswith("\\"):
+            raise ToolError(f"an instance of {within[1:]} has parameters, which are not compared")
+        elif word == "wire":
+            options, _, name = line.rpartition(" ")
+            yield f"{options} {named(name)}"
+        elif word == "connect" and within:
+            yield f"connect {key} {named(value)}"
+        elif word in ("connect", "assign", "switch"):
+            yield named(line)
+        elif not line.startswith("attribute \\init "):
+            # A value at power-on is no business of Verilog without `initial`.
+            within = "" if line == "end" else within
+            yield line
