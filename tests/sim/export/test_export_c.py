@@ -248,7 +248,7 @@ class ChipBus:
     def execute(self, tasks: Any) -> list[NDArray[np.uint32]]:
         found = []
         for task in tasks:
-            word = int(task.words[0]) if isinstance(task, Write) else None
+            word = int(np.asarray(task.words)[0]) if isinstance(task, Write) else None
             ((error, read),) = self.chip.answer([Expected(task.address, word, 15, False, None)])
             if error:
                 raise ToolError("the bus answers with an error")
