@@ -25,6 +25,8 @@ from rtl_gen.tile_driver import TILES_HEADER
 from sim.board.bus import BusSimulation
 from sim.board.tiles.backend import PARTS
 from sim.board.tiles.loads import board_loads
+from sim.chip.simulation import ChipSimulation
+from sim.chip.traffic import Expected
 from sim.executor import build_cores, core_masks, execute
 from sim.export import c_files, data_files, list_network
 from sim.functional import FunctionalBackend
@@ -235,6 +237,44 @@ def test_what_goes_wrong_is_an_error_and_the_next_run_is_right(driver: Driver, m
     assert driver.whole(IMAGES, pointer(codes), pointer(lanes), 2000) == 0
     assert driver.trapped(None) == 0
     np.testing.assert_array_equal(driver.numbers(lanes), wanted)
+
+
+class ChipBus:
+    """Words of a chip whose cores are those that are generated, and their cells the models of its benches."""
+
+    def __init__(self, chip: Chip) -> None:
+        self.chip = ChipSimulation(chip, "none", short=True)
+
+    def execute(self, tasks: Any) -> list[NDArray[np.uint32]]:
+        found = []
+        for task in tasks:
+            word = int(np.asarray(task.words)[0]) if isinstance(task, Write) else None
+            ((error, read),) = self.chip.answer([Expected(task.address, word, 15, False, None)])
+            if error:
+                raise ToolError("the bus answers with an error")
+            found.append(np.array([read], np.uint32))
+        return found
+
+
+@pytest.mark.slow
+@pytest.mark.cosim("verilator", "g++", "make", "gcc")
+def test_cells_are_programmed_to_the_targets_of_the_network(tmp_path: Path) -> None:
+    network, _ = layer(load_chip("tnsa16-core", {"tile.programs": True}))
+    bus = ChipBus(network.chip)
+    try:
+        driver = Driver(tmp_path, network, bus)
+        cells, missed = driver.listing.cells[0], np.array([7], np.uint32)
+        assert driver.load() == 0
+        assert driver.program(pointer(missed)) == 0
+        status = driver.read(None, cells.core + 0x84)
+        counters = [driver.read(None, cells.core + 0xD0 + 4 * k) for k in range(6)]
+        # Done, without an error; few cells of the model miss their target, as many as the core counts.
+        assert (status & 0b1111, driver.errors) == (0b0010, [])
+        assert missed.tolist() == counters[5:]
+        assert cells.codes is not None
+        assert missed[0] < 0.1 * cells.codes.size < counters[4] <= sum(counters[:3])
+    finally:
+        bus.chip.close()
 
 
 @pytest.mark.slow
