@@ -78,7 +78,8 @@ def table(result: dict[str, Any]) -> Iterator[str]:
             f"{row['module']:<26}{row['instances']:>7}{row['flip_flops']:>12,}"
             f"{row['area'] / 1e6:>10.4f}{row['buffered'] / 1e6:>10.4f}"
         )
-    yield f"{'all, without memories':<33}{result['flip_flops']:>12,}{result['area_mm2']:>10.4f}{result['buffered_mm2']:>10.4f}"
+    areas = f"{result['area_mm2']:>10.4f}{result['buffered_mm2']:>10.4f}"
+    yield f"{'all, without memories':<33}{result['flip_flops']:>12,}{areas}"
     listed = ", ".join(f"{name} {bits:,}" for name, bits in result["memory_bits"].items())
     yield f"bits of memories, left out: {sum(result['memory_bits'].values()):,} ({listed})"
     for part in result["parts"]:

@@ -6,8 +6,8 @@ from hw.core.write_verify.config import WriteVerifyConfig
 from hw.kinds import core_blocks, timing
 from macro_models.exact.operation import MvmOperation
 from rtl_gen import templates
+from rtl_gen.body import python_body
 from rtl_gen.kinds import macro_texts_of
-from rtl_gen.macro.body import python_body
 from rtl_gen.tapeout_files import Design
 from rtl_gen.templates import fill
 

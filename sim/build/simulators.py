@@ -8,7 +8,7 @@ from pathlib import Path
 
 from hw.config import Chip
 from macro_models.errors import InputError
-from rtl_gen.macro.body import shell_body
+from rtl_gen.body import shell_body
 from sim.build.shells import (
     core_defines,
     core_sources,

@@ -87,7 +87,7 @@ def test_commands_say_which_lines_there_are(commands: str, lines: tuple[int, int
         'schema = 1\nextends = "neurram-core"\nname = "small"\nprogramming.engine = false\n[macro]\nmodule = "M"\n'
         f"[macro.pins]\n{pins}\n[macro.commands]\n{commands}\n"
     )
-    config = load_chip(path).macro_config()
+    config: Any = load_chip(path).macro_config()
     assert tuple(int((~absent).sum()) for absent in config.cell_map.absent) == lines
     assert config.absolute
 

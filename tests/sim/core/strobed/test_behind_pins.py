@@ -14,7 +14,7 @@ from hw.config import load_chip
 from macro_models import Masks
 from macro_models.exact.operation import MvmOperation
 from mho.cosim import macro_of
-from rtl_gen.macro.body import python_body
+from rtl_gen.body import python_body
 
 ROOT = Path(__file__).parents[4]
 PAGE = (ROOT / "docs" / "howto" / "own-model.md").read_text(encoding="utf-8")
