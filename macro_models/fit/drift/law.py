@@ -145,7 +145,7 @@ def level_values(data: Readings, lines: Lines, g_ref_uS: float, has_target: bool
     return LevelValues(
         log_r=by_level(lines.log_g, level, levels) / count - math.log(g_ref_uS), mean=mean, std=std,
         mean_error=np.sqrt(scatter / count),
-        std_error=scatter / np.sqrt(2.0 * count) / np.maximum(std, 0.3 * np.sqrt(scatter)),
+        std_error=scatter / np.sqrt(2.0 * count) / np.maximum(np.maximum(std, 0.3 * np.sqrt(scatter)), 1e-12),
         noise=noise, noise_error=noise / np.sqrt(2.0 * freedom), left_uS=left, left_error_uS=left_error,
     )
 

@@ -17,6 +17,7 @@ Whole = NDArray[np.int64]
 READ_S = 250e-9
 """Duration of a read, which is assumed: it only scales the noise."""
 _LEAST_READINGS, _LEAST_CELLS = 3, 10
+_LEAST_POWER = 1e-12  # of the logarithms of the times of a cell: those that are all alike say nothing
 _LEAST_GROWTH = 1.5  # of time, in durations of a read, for readings within microseconds of programming
 _MOST_MISSING = 0.1  # part of the cells of a level
 
@@ -85,7 +86,7 @@ def lines_of_cells(cell: Whole, time_s: Reals, log_g: Reals, t_c_s: float, w: Re
     of_cell = total(w)
     mean_x, mean_y = total(w * x) / of_cell, total(w * log_g) / of_cell
     dx, dy = x - mean_x[cell], log_g - mean_y[cell]
-    power = total(w * dx * dx)
+    power = np.maximum(total(w * dx * dx), _LEAST_POWER)
     nu = total(w * dx * dy) / power
     left = dy - nu[cell] * dx
     return Lines(

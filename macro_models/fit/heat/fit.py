@@ -12,7 +12,7 @@ from macro_models.devices.sections.heat import Heat
 from macro_models.devices.sections.temperature import Temperature
 from macro_models.fit.heat.cases import Case, Cases, Prediction, find_cases, law_moments
 from macro_models.fit.heat.lost import fit_lost
-from macro_models.fit.heat.own import own_laws
+from macro_models.fit.heat.own import LEAST_READINGS, own_laws
 from macro_models.fit.heat.search import ENERGIES, Found, Predicted, Search
 from macro_models.fit.tables.measurements import Measurements
 
@@ -43,7 +43,7 @@ def fit_heat(data: Measurements, device: Device, command: str = "") -> Device:
     cases = find_cases(data, np.array(device.law.levels_uS), device.law.temp_C)
     temps = cases.temps
     if len(temps) < FEWEST_TEMPS:
-        return _refused(device, data)
+        return _refused(device, data, one_temperature(data, device.law.temp_C))
     acts = ("time", "change") if len(device.law.times_s) > 2 else ("change",)
     best, rival, choice = choose(cases, {on: Prediction(cases, on, law_moments(device, on)) for on in acts})
     off = off_temperatures(cases, best)
@@ -63,9 +63,8 @@ def fit_heat(data: Measurements, device: Device, command: str = "") -> Device:
     return replace(device, temperature=temperature, heat=replace(heat, note=_undecided(best, rival, choice, temps)))
 
 
-def _refused(device: Device, data: Measurements) -> Device:
+def _refused(device: Device, data: Measurements, note: str) -> Device:
     """No law of temperature, and why."""
-    note = one_temperature(data, device.law.temp_C)
     temperature = Temperature(source=f"{data.path.name}: {note}")
     return replace(device, temperature=temperature, heat=Heat(note=note, source=data.path.name))
 
@@ -221,6 +220,10 @@ def _with_own_laws(
     """The device with a law at each temperature, and the reason."""
     read = data.read_C == np.where(data.temp_C == device.law.temp_C, cases.read_C, data.read_C)
     own = own_laws(data.where(read), device)
+    if not own.row_C:
+        return _refused(
+            device, data, f"temperature is left out: no other temperature has {LEAST_READINGS} readings for a law"
+        )
     low, high = _slopes(device, cases)
     at = ", ".join(f"{t:g}" for t in off)
     note = (

@@ -135,8 +135,8 @@ def about_tails(
         return ""
     for side, sign in (("lowest", -1.0), ("highest", 1.0)):
         beyond = float((sign * cells > np.quantile(sign * model, 1.0 - _OUTER)).mean())
-        off = abs(beyond - _OUTER)
-        if off > _OUTER and off > _SURE * math.sqrt(max(beyond, _OUTER) / len(cells)):
+        far = beyond > 2.0 * _OUTER or beyond < 0.4 * _OUTER
+        if far and abs(beyond - _OUTER) > _SURE * math.sqrt(max(beyond, _OUTER) / len(cells)):
             return (
                 f"at {time_s:g} s {beyond:.1%} of the cells are where the model has its {side} {_OUTER:.0%}: their "
                 "tails are off"

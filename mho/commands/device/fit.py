@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 __all__ = ["fit_command"]
 
 _LARGEST_US = 1e6
+_G_BITS, _MOST_BITS = 12, 16  # of a chip's conductances (core.g_bits)
+_CODES = 16.0  # of the least target
 _LEVELS_SHOWN = 7
 
 
@@ -219,7 +221,15 @@ def _print_use(device: "Device", output: str, out: Output) -> None:
     high = device.g_max_uS or 0.0
     top = high * 1.25 if not device.law.model else high + 3.0 * float(device.sigma_uS(high, last, device.law.temp_C))
     digits = 10.0 ** (math.floor(math.log10(top)) - 1)
+    low, full = device.range.g_min_uS, math.ceil(top / digits) * digits
+    bits = max(_G_BITS, math.ceil(math.log2(_CODES * full / low))) if low > 0.0 else _G_BITS
+    more = f" --set core.g_bits={min(bits, _MOST_BITS)}" if bits > _G_BITS else ""
     out.text(
-        f"a chip takes it with: --device {output} --set cells.g_min_uS={device.range.g_min_uS:g} "
-        f"--set cells.g_max_uS={high:g} --set cells.g_full_scale_uS={math.ceil(top / digits) * digits:g}"
+        f"a chip takes it with: --device {output} --set cells.g_min_uS={low:g} "
+        f"--set cells.g_max_uS={high:g} --set cells.g_full_scale_uS={full:g}{more}"
     )
+    if bits > _MOST_BITS:
+        out.warn(
+            f"targets from {low:g} to {high:g} uS are more than {_MOST_BITS} bits of a conductance hold: a chip has "
+            f"codes of {full / 2**_MOST_BITS:.2g} uS, coarse for the smallest; raise cells.g_min_uS"
+        )

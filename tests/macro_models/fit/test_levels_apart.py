@@ -12,6 +12,7 @@ from macro_models.cells.programming import programmed
 from macro_models.devices import CAUSES, Device, load_device
 from macro_models.devices.resampled import resampled
 from macro_models.fit import device_toml, fit_device, read_measurements
+from macro_models.fit.law.doubts import about_tails
 from macro_models.fit.law.levels import choose_levels
 from macro_models.fit.law.smooth import smoothed_summaries
 from macro_models.fit.rows import law_rows
@@ -100,3 +101,12 @@ def test_what_is_between_levels_is_foreseen_or_named(
 def test_a_level_of_few_cells_is_one_of_its_own() -> None:
     target = np.concatenate([np.full(300, 2.0), np.full(300, 40.0), np.full(5, 20.0)])
     assert choose_levels(target).tolist() == [2.0, 20.0, 40.0]
+
+
+def test_tails_that_a_model_has_not_are_named() -> None:
+    r = np.random.default_rng(0)
+    level = np.zeros(4000, dtype=np.int64)
+    normal, heavy = r.normal(size=4000), np.where(r.random(4000) < 0.03, -6.0, 1.0) * np.abs(r.normal(size=4000))
+    assert about_tails(1.0, normal, level, r.normal(size=4000), level) == ""
+    assert "the model has its lowest 1%" in about_tails(1.0, heavy, level, np.abs(r.normal(size=4000)), level)
+    assert "are where the model has its" in about_tails(1.0, normal, level, r.standard_t(2, 4000), level)

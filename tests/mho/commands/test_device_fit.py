@@ -10,7 +10,11 @@ import pytest
 
 import mho
 import mho.data
+from macro_models.devices import Device
+from macro_models.devices.sections.programming import Range
 from mho.cli import run
+from mho.commands.device.fit import _print_use
+from mho.terminal.console import Output
 
 PAGE = Path(__file__).parents[3] / "docs" / "tutorial" / "your-device.md"
 
@@ -206,3 +210,12 @@ def test_times_of_another_unit_are_no_slips(lab: Path, capsys: pytest.CaptureFix
     sentence = r"error: late\.csv, line \d+, column t_s: 3\.6e\+15 s is beyond 1e\+11 s, with 300 of \d+ times; "
     assert re.match(sentence, capsys.readouterr().err)
     assert not (lab / "y.toml").exists()
+
+
+def test_a_chip_gets_the_bits_that_the_smallest_target_needs(capsys: pytest.CaptureFixture[str]) -> None:
+    for low, bits, coarse in ((2.0, "", False), (0.1, "--set core.g_bits=15", False), (0.005, "core.g_bits=16", True)):
+        _print_use(Device(name="m", range=Range(g_min_uS=low, g_max_uS=100.0)), "m.toml", Output())
+        found = capsys.readouterr()
+        assert ("g_bits" in found.out) is bool(bits)
+        assert bits in found.out
+        assert ("coarse for the smallest" in found.err) is coarse

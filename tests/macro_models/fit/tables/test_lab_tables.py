@@ -127,8 +127,8 @@ WRONG: dict[str, tuple[tuple[bytes, str], str]] = {
         "lab.csv, column g_uS: the median is 2.19e-05 uS; if it is in siemens, it is --columns g_S=NAME",
     ),
     "a workbook": (
-        (b"PK\x03\x04" + bytes(range(256)), ""),
-        "lab.csv: is the workbook of a spreadsheet; save the sheet as CSV",
+        (b"\xd0\xcf\x11\xe0" + bytes(range(256)), ""),
+        "lab.csv: is a workbook of old (.xls); save it as .xlsx or CSV",
     ),
     "a cell twice": (
         wrong("t_s,R1,R2,R1", [f"{t:g},20,21,22" for t in TIMES], "g_uS=*"),

@@ -73,7 +73,7 @@ def test_columns_by_name_and_by_number(tmp_path: Path) -> None:
 def test_what_is_left_out_is_counted(tmp_path: Path) -> None:
     lines = [f"{c},{t:g},{g:g}" for c, t, g in rows()]
     lines[3] = "3,0,nan"  # then 3 is known from 1 s on
-    lines[CELLS + 4] = "4,1,-2"
+    lines[CELLS + 4] = "4,1,-20"
     lines[CELLS + 5] = "5,1,inf"
     lines[CELLS + 6] = "6,1,"
     lines += [lines[CELLS + 7], *(f"dead,{t},0" for t in (0, 1, 100))]
