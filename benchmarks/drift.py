@@ -39,13 +39,13 @@ EXAMPLES = Path(__file__).resolve().parent.parent / "examples" / "models"
 
 def drifted(network: FloatNetwork, chip: Chip, device: Device, time_s: float, seed: int) -> FloatNetwork:
     """The network with weights that cells hold ``time_s`` seconds after they were programmed."""
-    held, low, high = chip.macro_config().cell_map, chip.cells.g_min_uS, chip.cells.g_max_uS
+    cell_map, low, high = chip.macro_config().cell_map, chip.cells.g_min_uS, chip.cells.g_max_uS
     layers: dict[int, LinearLayer] = {}
     for number, layer in enumerate(network.layers):
-        unit = np.maximum(np.abs(layer.weight).max(axis=1, keepdims=True), 1e-30) / held.top(low, high)
-        cells = np.asarray(held.split(layer.weight / unit, low, high), dtype=np.float64)
+        unit = np.maximum(np.abs(layer.weight).max(axis=1, keepdims=True), 1e-30) / cell_map.top(low, high)
+        cells = np.asarray(cell_map.split(layer.weight / unit, low, high), dtype=np.float64)
         drawn = programmed(cells, device=device, seed=seed, core=number, time_s=time_s, causes=frozenset(CAUSES))
-        layers[id(layer)] = replace(layer, weight=held.join(drawn.g_uS) * unit)
+        layers[id(layer)] = replace(layer, weight=cell_map.join(drawn.g_uS) * unit)
     steps = [
         replace(s, operation=replace(s.operation, layer=layers[id(s.operation.layer)]))
         if isinstance(s.operation, Linear) else s for s in network.steps
@@ -74,7 +74,7 @@ def main() -> None:
     parser.add_argument("--images", type=int, default=500)
     parser.add_argument("--times", nargs="+", default=["0s", "1h", "1d", "30d"])
     args = parser.parse_args()
-    pairs = [one.split("=") for one in args.set]
+    pairs = [pair.split("=") for pair in args.set]
     overrides: dict[str, Any] = {key: float(value) if "." in value else int(value) for key, value in pairs}
     overrides |= {} if args.device is None else {"device": args.device}
     chip = mho.Chip.load(args.chip, **overrides)
@@ -84,7 +84,7 @@ def main() -> None:
         x, y = x[: args.images], y[: args.images]
         net = mho.compile(model, chip, calibrate=calibrate)
         network = net.network
-        found = []
+        columns = []
         for time in args.times:
             chips = [
                 drifted(network.model, network.chip, network.device, parse_time(time), seed)
@@ -93,9 +93,9 @@ def main() -> None:
             floats = [100 * float((_labels(one.compute(x)) == y).mean()) for one in chips]
             result = net.run(x, time=time, seeds=args.seeds, compensation=args.compensation)
             made = 100 * np.mean([float((_labels(one) == y).mean()) for one in result.outputs])
-            found.append(f"{np.mean(floats):>8.1f}:{made:<9.1f}")
+            columns.append(f"{np.mean(floats):>8.1f}:{made:<9.1f}")
         exact = 100 * float((_labels(network.model.compute(x)) == y).mean())
-        print(f"{name:<20}{exact:>7.1f}  " + "".join(found), flush=True)
+        print(f"{name:<20}{exact:>7.1f}  " + "".join(columns), flush=True)
 
 
 def _labels(outputs: NDArray[Any]) -> NDArray[Any]:

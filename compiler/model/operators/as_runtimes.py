@@ -107,11 +107,11 @@ def _transposed(node: onnx.NodeProto, x: Sequence[Any], opset: int, wide: bool) 
     kernel, rank, groups = weight.shape[2:], len(size), int(attrs.get("group", 1))
     steps, gaps = ([int(v) for v in attrs.get(name, [1] * rank)] for name in ("strides", "dilations"))
     pads, full = transposed_pads(size, kernel, attrs), transposed_size(size, kernel, attrs)
-    held = weight.reshape(groups, weight.shape[0] // groups, -1)
+    matrices = weight.reshape(groups, weight.shape[0] // groups, -1)
     parts = np.split(data.reshape(*data.shape[:2], -1), groups, axis=1)
     made = np.zeros((len(data), weight.shape[1] * groups, *full), dtype=data.dtype)
     for group, image in np.ndindex(groups, len(data)):
-        columns = np.matmul(held[group].T, parts[group][image]).reshape(weight.shape[1], *kernel, *size)
+        columns = np.matmul(matrices[group].T, parts[group][image]).reshape(weight.shape[1], *kernel, *size)
         first = group * weight.shape[1]
         for at in np.ndindex(*kernel):
             places = tuple(slice(k * d, k * d + s * (n - 1) + 1, s)

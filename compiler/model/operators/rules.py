@@ -101,8 +101,8 @@ def _resized(t: Taken) -> float:
     dims = [float(max(1, d)) for d in data.shape]
     for axis, number in zip(axes, np.ravel(last).astype(np.float64), strict=False):
         dims[axis] = max(1.0, abs(number)) if last.dtype.kind in "iu" else dims[axis] * max(1.0, abs(number))
-    found = math.prod(dims)
-    return found if math.isfinite(found) else 1e30
+    size = math.prod(dims)
+    return size if math.isfinite(size) else 1e30
 
 
 def _cropped(t: Taken) -> float:
@@ -125,10 +125,10 @@ def _scattered(t: Taken) -> Bound:
 
 def _kernel(t: Taken) -> list[int]:
     """The kernel of a convolution."""
-    held = [int(d) for d in t[1].shape[2:]]
-    if [int(d) for d in t.attrs.get("kernel_shape", held)] != held or t[0].ndim != t[1].ndim or t[0].ndim < 3:
+    dims = [int(d) for d in t[1].shape[2:]]
+    if [int(d) for d in t.attrs.get("kernel_shape", dims)] != dims or t[0].ndim != t[1].ndim or t[0].ndim < 3:
         raise ValueError("its kernel_shape does not fit its weights, or these its input")
-    return held
+    return dims
 
 
 def _convolved(t: Taken) -> Bound:
@@ -181,18 +181,18 @@ def _on_grid(t: Taken) -> Bound:
 def _product(t: Taken) -> Bound:
     """MatMul, in all of its forms."""
     b = t[3] if t.node.op_type == "QLinearMatMul" else t[1]
-    one, two = t[0].shape, b.shape
-    one, two = (1, *one) if len(one) < 2 else one, (*two, 1) if len(two) < 2 else two
-    size = _broadcast(one[:-2], two[:-2]) * solid(one[-2:-1]) * solid(two[-1:])
-    return Bound(size, 1.5 * size * max(1, one[-1]) + 30 * size_of(t[0], b), 2 * size + size_of(t[0], b))
+    left, right = t[0].shape, b.shape
+    left, right = (1, *left) if len(left) < 2 else left, (*right, 1) if len(right) < 2 else right
+    size = _broadcast(left[:-2], right[:-2]) * solid(left[-2:-1]) * solid(right[-1:])
+    return Bound(size, 1.5 * size * max(1, left[-1]) + 30 * size_of(t[0], b), 2 * size + size_of(t[0], b))
 
 
 def _general_product(t: Taken) -> Bound:
-    one, two = (t[k].shape[:: -1 if t.attrs.get(name, 0) else 1] for k, name in ((0, "transA"), (1, "transB")))
+    left, right = (t[k].shape[:: -1 if t.attrs.get(name, 0) else 1] for k, name in ((0, "transA"), (1, "transB")))
     added = t.get(2)
-    shape = (*one[:1], *two[-1:])
+    shape = (*left[:1], *right[-1:])
     size = _broadcast(shape, added.shape if added is not None else (1,))
-    return Bound(size, 1.5 * solid(shape) * solid(one[-1:]) + 30 * size, 3 * size)
+    return Bound(size, 1.5 * solid(shape) * solid(left[-1:]) + 30 * size, 3 * size)
 
 
 def _einsum(t: Taken) -> Bound:

@@ -15,11 +15,11 @@ def _rows(x: Array) -> int:
 
 def _of_classes(t: Taken) -> Bound:
     """Scores of classes, or targets, for each row: products with what the attributes hold."""
-    held = max((len(v) for v in t.attrs.values() if isinstance(v, (list, tuple))), default=1)
+    longest = max((len(v) for v in t.attrs.values() if isinstance(v, (list, tuple))), default=1)
     targets = max(1, int(t.attrs.get("targets", 1)))
-    if targets > 1 + held:
+    if targets > 1 + longest:
         raise ValueError(f"it has {targets} targets and fewer numbers")
-    size = _rows(t[0]) * max(held, targets)
+    size = _rows(t[0]) * max(longest, targets)
     return Bound(2 * size, LOOP * size, 3 * size + size_of(t[0]))
 
 
