@@ -105,7 +105,7 @@ def macro_design(
         chip=chip, what=what, top=name, rtl=tuple(rtl), stubs=(f"stubs/{macro}.v",), macro=macro,
         macro_instances=tuple(f"{core}{place}{_within_wrapper(chip)}" for core in cores), inputs=inputs,
         outputs=outputs, simulated=simulated and chip.macro is None, bench=bench,
-        clocks=tuple((ports.extra[pin], rate) for pin, rate in getattr(chip.macro, "clocks", {}).items()),
+        clocks=tuple((ports.extra[pin], rate) for pin, rate in (chip.macro.clocks if chip.macro else {}).items()),
         unclocked=("programming_enable",) if core_blocks(chip).programs else (),
     ), rtl
 
