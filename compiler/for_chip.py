@@ -7,10 +7,11 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from compiler.compile import check_shape, compile_model
+from compiler.compile import COMPILE_WORK, check_shape, compile_model
 from compiler.importer.onnx_import import import_onnx
 from compiler.inputs import Inputs, load_input, load_inputs
 from compiler.mapping.faults import FaultMaps
+from compiler.model.operators.bounds import budget
 from compiler.network import Network
 from compiler.network.report import summarise
 from compiler.options import CompileOptions
@@ -26,6 +27,7 @@ MOST_SAID = 200
 
 
 @freed_memory_kept()
+@budget(COMPILE_WORK)
 def compile_for_chip(
     model: str | Path | bytes,
     chip: Chip,
