@@ -20,7 +20,7 @@ _RENAMED = {"first": "latency_cycles", "each": "interval_cycles"}
 
 
 def tile_facts(network: Network) -> dict[str, Any] | None:
-    """What was predicted when tiles were programmed, :meth:`compiler.tile.pipelined.Programmed.facts`; None without."""
+    """What was predicted of tiles, :meth:`compiler.tile.pipelined.Programmed.facts`; None without."""
     told: dict[str, Any] | None = network.calibration.get("tile_cycles")
     return None if told is None else {_RENAMED.get(name, name): value for name, value in told.items()}
 
