@@ -1,0 +1,95 @@
+"""What is compared of a chip: each module of its Verilog with what Yosys reads of the same block without our writer."""
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from amaranth.back import rtlil  # pyright: ignore[reportAttributeAccessIssue]
+from amaranth.hdl import ClockDomain, Instance, Module, Signal
+
+from hw.chip import build_chip, build_top, configurations, top_name
+from hw.config import Chip
+from hw.core.write_verify import ProgrammingPermission
+from hw.kinds import core_blocks
+from rtl_gen.emit import ADAPTER, module_texts
+from rtl_gen.macro.adapter import module_name, write_stub
+from rtl_gen.macro.pin_check import macro_map
+from rtl_gen.macro.signals import contract_signals
+from rtl_gen.verilog.module.writer import Written
+from rtl_gen.verilog.netlist import netlists
+from rtl_gen.verilog.permission import PERMISSION
+from tests.proofs.equivalence.memory import memory_pair
+from tests.proofs.equivalence.naming import NETLIST, instances_of, twins_of, with_names
+from tests.proofs.equivalence.proof import Pair, reading
+
+__all__ = ["block_pair", "pairs_of"]
+
+
+def pairs_of(chip: Chip) -> Iterator[Pair]:
+    """All modules of a chip behind Wishbone, as ``mho generate`` writes them, the top first.
+
+    The chip has no macro of its own, a synchronous reset and no gates of clocks, as all presets.
+    """
+    wrap, part, prefix = "wishbone", "chip" if chip.tiled else "core", chip.verilog.prefix
+    texts = module_texts(chip, wrap, part=part)
+    top = (build_chip if chip.tiled else build_top)(chip, wrap)
+    read = netlists(top, name=f"{prefix}{top_name(wrap, part)}", prefix=prefix, own=configurations(chip, part))
+    for name, (netlist, written) in read.blocks.items():
+        yield block_pair(name, netlist, written, texts)
+    for name, shape in read.memories.items():
+        yield memory_pair(name, shape, texts[name])
+    if (permission := f"{prefix}{PERMISSION}") in texts:
+        yield _permission_pair(permission, texts[permission])
+    yield _adapter_pair(chip, adapter := f"{prefix}{ADAPTER}", texts[adapter])
+
+
+def block_pair(name: str, netlist: str, written: Written, texts: Mapping[str, str]) -> Pair:
+    """A block: its netlist, what was written of it, and the Verilog of all modules."""
+    kinds = instances_of(netlist)
+    inner = "".join(_header(texts[kind]) for kind in sorted(set(kinds.values())))
+    return Pair(
+        name=name, files={"netlist.il": with_names(netlist, written), "written.v": texts[name], "inner.v": inner},
+        read=reading(name, "inner.v"), registers=written.registers, twins=twins_of(netlist),
+        instances={written.instances[cell]: kind for cell, kind in kinds.items()},
+        start=("rst", 1) if "\\rst" in written.nets else None,
+    )
+
+
+def _header(text: str) -> str:
+    """A module without its body."""
+    return re.sub(r"\n\);\n.*\nendmodule", "\n);\nendmodule", text, flags=re.DOTALL).replace("output reg ", "output ")
+
+
+def _adapter_pair(chip: Chip, name: str, text: str) -> Pair:
+    """The adapter of the contract's macro: each signal is the pin of its name."""
+    m = Module()
+    ports = {signal: (Signal(size, name=signal), driven)
+             for signal, (size, driven) in contract_signals(core_blocks(chip).pins).items()}
+    pins = {f"{'o' if driven else 'i'}_{signal}": port for signal, (port, driven) in ports.items()}
+    m.submodules.macro = Instance(macro := module_name(chip), **pins)
+    return Pair(
+        name=name, read=reading(name, "inner.v"), instances={"macro": macro},
+        files={
+            "netlist.il": rtlil.convert(m, name=NETLIST, ports=[port for port, _ in ports.values()], emit_src=False),
+            "written.v": text, "inner.v": write_stub(chip, macro_map(chip)),
+        },
+    )
+
+
+def _permission_pair(name: str, text: str) -> Pair:
+    """The permission to program: two registers that a pin clears, in Amaranth at the next edge, in Verilog at once.
+
+    They are compared where the pin is 1, from a cycle on in which it was 0.
+    """
+    m = Module()
+    clock: Any = ClockDomain("sync", reset_less=True)
+    m.domains.sync = clock
+    m.submodules.permission = permission = ProgrammingPermission()
+    granted = Signal(name="granted")
+    m.d.comb += granted.eq(permission.granted & permission.enable)
+    ports = [clock.clk, permission.enable, permission.busy, granted]
+    return Pair(
+        name=name, read=f"{reading(name)}async2sync\nflatten {NETLIST}\nopt_clean\n",
+        start=("enable", 0), matched=False,
+        files={"netlist.il": rtlil.convert(m, name=NETLIST, ports=ports, emit_src=False), "written.v": text},
+    )

@@ -1,0 +1,235 @@
+"""The network with one line wrong: the claims must notice."""
+
+import inspect
+import textwrap
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from unittest.mock import patch
+
+from hw.noc.arbiter import RoundRobin
+from hw.noc.config import MeshConfig
+from hw.noc.fifo import FlitFifo
+from hw.noc.interface.interface import NetworkInterface
+from hw.noc.ports import Port
+from hw.noc.reduction.router import ReductionRouter
+from hw.noc.registers.master import RegisterMaster
+from hw.noc.registers.server import RegisterServer
+from hw.noc.router.inputs import InputUnit
+from hw.noc.router.router import Router
+from hw.tile.config import TileConfig
+from hw.tile.engines.execution import Execution
+from hw.tile.engines.receive import Receiver
+from hw.tile.engines.send import SendEngine
+from hw.tile.engines.waiting import Waiting
+from hw.tile.sequencer import Sequencer
+from hw.tile.sequencer.loops import LoopStack
+from hw.tile.tile import Tile
+from hw.tile.tokens import Tokens
+from hw.tile.walker import Walker, Window
+from tests.proofs.harness import Harness
+from tests.proofs.interface.claims import InterfaceClaims
+from tests.proofs.queue import FifoClaims
+from tests.proofs.reduction.claims import AdderClaims, SumClaims
+from tests.proofs.registers.master import MasterClaims
+from tests.proofs.registers.server import ServerClaims
+from tests.proofs.router.claims import ChannelClaims, WaitClaims
+from tests.proofs.router.trace import TraceClaims
+from tests.proofs.tile.execution import ExecutionClaims
+from tests.proofs.tile.issue import IssueClaims, Issued
+from tests.proofs.tile.loops import LoopClaims
+from tests.proofs.tile.receive import ReceiverClaims
+from tests.proofs.tile.retire import RetireClaims
+from tests.proofs.tile.send import SendClaims
+from tests.proofs.tile.sequencer import SequencerClaims
+from tests.proofs.tile.tokens import TokenClaims
+from tests.proofs.tile.waiting import WaitingClaims, queue_of
+from tests.proofs.tile.walks import WalkerClaims
+from tests.proofs.tile.windows import WindowClaims
+
+__all__ = ["MUTANTS", "Mutant"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Mutant:
+    """A line that is wrong.
+
+    Attributes
+    ----------
+    what
+        What it does.
+    owner, method
+        Whose line it is.
+    line, instead
+        A part of it that occurs once there, and what is written instead.
+    make
+        The claims that must fail.
+    depth
+        In how many cycles they do.
+    """
+
+    what: str
+    owner: type
+    method: str
+    line: str
+    instead: str
+    make: Callable[[], Harness]
+    depth: int = 10
+
+    @contextmanager
+    def within(self) -> Iterator[None]:
+        """Within this context the line is wrong."""
+        method = getattr(self.owner, self.method)
+        source = textwrap.dedent(inspect.getsource(method))
+        assert source.count(self.line) == 1, f"{self.owner.__name__}.{self.method} has no longer one {self.line!r}"
+        made: dict[str, Callable[..., object]] = {}
+        exec(source.replace(self.line, self.instead), method.__globals__, made)
+        with patch.object(self.owner, self.method, made[self.method]):
+            yield
+
+
+_CFG = MeshConfig(columns=3, rows=3, payload_bits=32, depth=2, contexts=0)
+
+
+def _router() -> Router:
+    return Router(_CFG)
+
+
+def _adder(contexts: int = 1) -> ReductionRouter:
+    cfg = MeshConfig(columns=3, rows=3, payload_bits=32, depth=2 * contexts, contexts=contexts)
+    return ReductionRouter(cfg)
+
+
+MUTANTS = (
+    Mutant(
+        what="a FIFO is full one flit too late", owner=FlitFifo, method="elaborate",
+        line="nearly_full.eq(head == (tail + 1)[: len(tail)])", instead="nearly_full.eq(head == tail)",
+        make=lambda: FifoClaims(FlitFifo(8, 2)),
+    ),
+    Mutant(
+        what="an input forgets who has had its head", owner=InputUnit, method="elaborate",
+        line="Mux(fifo.take, 0, served | granted)", instead="Mux(fifo.take, 0, granted)",
+        make=lambda: TraceClaims(_router(), Port.WEST),
+    ),
+    Mutant(
+        what="a flit leaves its input with the first output that takes it", owner=InputUnit, method="elaborate",
+        line="~(head.want & ~served & ~granted).any()", instead="(head.want & granted).any()",
+        make=lambda: TraceClaims(_router(), Port.WEST),
+    ),
+    Mutant(
+        what="an input does not look for room", owner=InputUnit, method="elaborate",
+        line="head.want & ~served & Cat(room[q] for room in self.room)", instead="head.want & ~served",
+        make=lambda: ChannelClaims(_router()),
+    ),
+    Mutant(
+        what="what is wanted next is found for the wrong router", owner=Router, method="_output",
+        line="STEP[leave])", instead="(0, 0))",
+        make=lambda: ChannelClaims(_router()),
+    ),
+    Mutant(
+        what="the flit of another input goes out", owner=Router, method="_output",
+        line="_select(arbiter.index, candidates)", instead="_select(arbiter.index, candidates[::-1])",
+        make=lambda: TraceClaims(_router(), Port.WEST),
+    ),
+    Mutant(
+        what="an arbiter always begins with the first", owner=RoundRobin, method="elaborate",
+        line="after.eq(_below(self.grant))", instead="after.eq(0)",
+        make=lambda: WaitClaims(_router()),
+    ),
+    Mutant(
+        what="a sum begins while an operand is still on its way", owner=ReductionRouter, method="_able",
+        line="return (absent | there).all()", instead="return (absent | there | come).all()",
+        make=lambda: SumClaims(_adder()),
+    ),
+    Mutant(
+        what="the node's operand is added with each child", owner=ReductionRouter, method="_step",
+        line="[context.local for context in contexts]) & ~goes_on", instead="[context.local for context in contexts])",
+        make=lambda: SumClaims(_adder()),
+    ),
+    Mutant(
+        what="lanes carry into each other", owner=ReductionRouter, method="_add",
+        line="child[part] + more[part]", instead="(child + more)[part]",
+        make=lambda: AdderClaims(_adder()),
+    ),
+    Mutant(
+        what="an interface takes nothing while an answer waits", owner=NetworkInterface, method="_arrive",
+        line="self.eject.ready.eq(Mux(flows.clear, 0, -1))",
+        instead="self.eject.ready.eq(Mux(flows.clear | self.answer.valid, 0, -1))",
+        make=lambda: InterfaceClaims(NetworkInterface(_CFG)), depth=20,
+    ),
+    Mutant(
+        what="a long block for the host needs a credit for its first flits alone", owner=NetworkInterface,
+        method="_send", line="may = opened & ~due |", instead="may = opened |",
+        make=lambda: InterfaceClaims(NetworkInterface(_CFG)), depth=26,
+    ),
+    Mutant(
+        what="a packet ends before its answer has gone", owner=RegisterServer, method="elaborate",
+        line="with m.If(busy & ~more & self.answer.ready):", instead="with m.If(busy & ~more):",
+        make=lambda: ServerClaims(RegisterServer(2)),
+    ),
+    Mutant(
+        what="a request goes while words of an answer are still there", owner=RegisterMaster, method="elaborate",
+        line="with m.If(taken & (from_bus | ~words.valid)):", instead="with m.If(taken):",
+        make=lambda: MasterClaims(RegisterMaster(_CFG, 2)), depth=14,
+    ),
+    Mutant(
+        what="an engine is busy only when its oldest instruction has come to the front", owner=Waiting,
+        method="elaborate", line="self.busy.eq(valid.any())", instead="self.busy.eq(valid[0])",
+        make=lambda: WaitingClaims(queue_of(5)),
+    ),
+    Mutant(
+        what="SEND reads a block before it is there", owner=SendEngine, method="elaborate",
+        line="ring.there > offset", instead="ring.there >= offset",
+        make=lambda: SendClaims(SendEngine(TileConfig(payload_bits=32, buffer_kib=1))),
+    ),
+    Mutant(
+        what="VEC does not wait for its second block", owner=Execution, method="_run",
+        line='self._ask(m, "a", asks[1:]', instead='self._ask(m, "a", asks[2:]',
+        make=lambda: ExecutionClaims(Execution(TileConfig(payload_bits=32, buffer_kib=1))),
+    ),
+    Mutant(
+        what="a block of whole flits is shown with the one behind it", owner=Receiver, method="elaborate",
+        line="soon.eq(left <= 2 * size)", instead="soon.eq(left < 2 * size)",
+        make=lambda: ReceiverClaims(Receiver(TileConfig(payload_bits=32, buffer_kib=1))),
+    ),
+    Mutant(
+        what="a loop that is run again counts for the one inside of it", owner=LoopStack, method="elaborate",
+        line="Mux(self.push, depth, depth - 1)", instead="depth", make=lambda: LoopClaims(LoopStack()),
+    ),
+    Mutant(
+        what="PUSH does not wait for what the engines have in hand", owner=Sequencer, method="_tokens",
+        line="self.idle & Mux(makes", instead="Mux(makes",
+        make=lambda: SequencerClaims(Sequencer(TileConfig(instructions=128))), depth=16,
+    ),
+    Mutant(
+        what="an instruction at the end of a loop retires twice", owner=Sequencer, method="elaborate",
+        line="self.retire.eq(~loops.closes)", instead="self.retire.eq(1)",
+        make=lambda: RetireClaims(Sequencer(TileConfig(instructions=128))), depth=16,
+    ),
+    Mutant(
+        what="a window is planned when its last pixel is the next to come", owner=Walker, method="_wait",
+        line="less[:8] < ring.there", instead="less[:8] <= ring.there",
+        make=lambda: WalkerClaims(Walker(), 1), depth=40,
+    ),
+    Mutant(
+        what="rows above the image count in the ring", owner=Window, method="elaborate",
+        line="(ends & line.inside)", instead="ends",
+        make=lambda: WindowClaims(Window()),
+    ),
+    Mutant(
+        what="an instruction is taken while the load engine reads its stream", owner=Tile, method="_issue",
+        line="(others[0].reads | others[1].reads)", instead="others[0].reads",
+        make=lambda: IssueClaims(Issued(TileConfig(payload_bits=32, buffer_kib=1))), depth=16,
+    ),
+    Mutant(
+        what="a block is acknowledged when one of its ring is left", owner=Tokens, method="_owe",
+        line="there + 2 < blocks + unacked", instead="there + 2 <= blocks + unacked",
+        make=lambda: TokenClaims(Tokens(2, 1, streams=2)), depth=20,
+    ),
+    Mutant(
+        what="what changes in the cycle of an answer is missed by who asks again", owner=Tokens, method="_ask",
+        line="& ~turns.grant)", instead="& ~answers)",
+        make=lambda: TokenClaims(Tokens(2, 1, streams=2)), depth=20,
+    ),
+)
+"""All of them."""

@@ -1,0 +1,157 @@
+"""Two flits, picked by the solver, on their way through a router."""
+
+from typing import Any
+
+from amaranth.hdl import Cat, Module, Signal, Value
+from amaranth.lib import data
+
+from hw.noc.flit import ChannelLayout, FlitLayout
+from hw.noc.ports import WANTS, Port
+from hw.noc.router.router import Router
+from tests.proofs.harness import State, assume, claim, free, witness
+from tests.proofs.queue import fifo_holds, word_behind
+from tests.proofs.router.routes import at_place, room
+from tests.proofs.router.surroundings import RouterHarness, body
+
+__all__ = ["TraceClaims"]
+
+
+class _Traced:
+    """What is known of a flit that is followed: whether it is inside, how many are in front, who has had it."""
+
+    def __init__(self, m: Module, claims: "TraceClaims", mark: int) -> None:
+        cfg, entry = claims.dut.cfg, claims.entry
+        self.mark, self.several = mark, cfg.queues > 1
+        self.inside, self.gone, self.enters = (Signal(name=f"{n}_{mark}") for n in ("inside", "gone", "enters"))
+        self.flit: Any = Signal(FlitLayout(cfg, entry), name=f"flit_{mark}")
+        self.want, self.sent, self.leaves = (
+            Signal(len(WANTS[entry]), name=f"{n}_{mark}") for n in ("want", "sent", "leaves")
+        )
+        self.before = Signal(range(cfg.depth + 1), name=f"before_{mark}")
+        channel = claims.channel(entry, "i")
+        accepted = channel.valid & room(channel.ready, body(channel, entry).tag)
+        m.d.comb += self.enters.eq(free(m, 1, f"pick_{mark}") & accepted & ~self.inside & ~self.gone)
+
+    def marks(self, flit: Any) -> Value:
+        """Whether a flit has the mark."""
+        return Value.cast(flit.payload)[self.mark]
+
+    def among(self, queue: int) -> Value:
+        """Whether it is inside, in this queue."""
+        return self.inside & (self.flit.tag[0] == queue) if self.several else self.inside
+
+
+class TraceClaims(RouterHarness):
+    """Two flits of one input leave by the outputs that they want and by no other, once by each, unchanged, in order.
+
+    Bits 0 and 1 of the payload mark the two, and no other flit has them.
+
+    Parameters
+    ----------
+    dut
+        The router.
+    entry
+        The input that they enter.
+    """
+
+    def __init__(self, dut: Router, entry: Port) -> None:
+        super().__init__(dut)
+        self.entry = entry
+
+    def specify(self, m: Module, state: State) -> None:
+        self.surround(m)
+        traced = [_Traced(m, self, mark) for mark in range(2)]
+        counts = []
+        for port in Port:
+            flit = body(self.channel(port, "i"), port)
+            for one in traced:
+                assume(m, one.marks(flit) == (one.enters if port is self.entry else 0))
+            for q, fifo, inner, served in self.queues(state, port):
+                count = fifo_holds(m, fifo, inner, f"{port.name}_{q}")
+                if port is self.entry:
+                    counts.append(count)
+                with m.If(~fifo.valid):
+                    claim(m, "nothing is served of an empty queue", served == 0)
+                for one in traced:
+                    self._place(m, one, fifo, inner, count, port, q)
+        for one in traced:
+            self._enter(m, one, state, counts)
+            self._leave(m, one)
+            for q, fifo, _, served in self.queues(state, self.entry):
+                with m.If(one.among(q)):
+                    self._advance(m, one, fifo, served)
+        self._order(m, *traced)
+
+    def _enter(self, m: Module, one: _Traced, state: State, counts: list[Signal]) -> None:
+        flit = body(self.channel(self.entry, "i"), self.entry)
+        with m.If(one.enters):
+            want = at_place(self.dut.cfg, self.dut.place, flit, self.entry)
+            m.d.sync += [one.inside.eq(1), Value.cast(one.flit).eq(Value.cast(flit)), one.want.eq(want)]
+            for q, fifo, *_ in self.queues(state, self.entry):
+                with m.If(flit.tag[0] == q if one.several else 1):
+                    m.d.sync += one.before.eq(counts[q] - fifo.take)
+        with m.If(~one.inside & ~one.gone):
+            claim(m, "what has not come is not sent", one.sent == 0)
+
+    def _leave(self, m: Module, one: _Traced) -> None:
+        wants = WANTS[self.entry]
+        for leave in Port:
+            o = self.channel(leave, "o")
+            flit = body(o, leave)
+            if leave not in wants:
+                claim(m, f"no turn to {leave.name}", ~(o.valid & one.marks(flit)))
+                continue
+            k = wants.index(leave)
+            m.d.comb += one.leaves[k].eq(o.valid & one.marks(flit))
+            with m.If(one.leaves[k]):
+                claim(m, f"it leaves by {leave.name} because it wants to", one.inside & one.want[k])
+                claim(m, f"it leaves by {leave.name} once", ~one.sent[k])
+                bits = Value.cast(flit)
+                claim(m, f"it leaves by {leave.name} unchanged", bits == Value.cast(one.flit)[: len(bits)])
+        m.d.sync += one.sent.eq(one.sent | one.leaves)
+
+    def _advance(self, m: Module, one: _Traced, fifo: Any, served: Value) -> None:
+        """While it is in a queue."""
+        claim(m, "only what is wanted is sent", (one.sent & ~one.want) == 0)
+        with m.If(one.before == 0):
+            done = (one.sent | one.leaves) == one.want
+            claim(m, "its place is free when all that want it have had it, and not before", fifo.take == done)
+            claim(m, "served is what was sent", served == one.sent)
+        with m.Else():
+            claim(m, "only the head is sent", one.sent == 0)
+        with m.If(fifo.take):
+            m.d.sync += [one.before.eq(one.before - 1), one.inside.eq(one.before != 0), one.gone.eq(one.before == 0)]
+
+    def _place(self, m: Module, one: _Traced, fifo: Any, inner: State, count: Signal, port: Port, queue: int) -> None:
+        """The mark is in the place of the flit and in no other, with all that came with it."""
+        own = port is self.entry
+        for behind in range(fifo.depth):
+            word = word_behind(m, fifo, inner, behind, f"{port.name}_{queue}_{one.mark}_{behind}")
+            view: Any = data.View(ChannelLayout(self.dut.cfg, port), word)
+            here = one.among(queue) & (one.before == behind) if own else 0
+            with m.If(count > behind):
+                if one.several:
+                    claim(m, "a flit is in the queue of its tag", view.flit.tag[0] == queue)
+                claim(m, "the mark is where the flit is", one.marks(view.flit) == here)
+                if own:
+                    with m.If(here):
+                        claim(m, "its word is unchanged", word == Cat(Value.cast(one.flit), one.want))
+        if own:
+            with m.If(one.among(queue)):
+                claim(m, "it is among those inside", one.before < count)
+
+    def _order(self, m: Module, first: _Traced, second: _Traced) -> None:
+        for one in (first, second):
+            claim(m, "inside or gone", ~(one.inside & one.gone))
+            with m.If(one.gone):
+                claim(m, "all that want it have had it", one.sent == one.want)
+        begun = first.inside | first.gone
+        assume(m, ~second.enters | begun)
+        claim(m, "the second comes second", ~(second.inside | second.gone) | begun)
+        same = (first.flit.tag[0] == second.flit.tag[0]) if first.several else 1
+        with m.If(same & second.inside):
+            claim(m, "the second is behind", ~first.inside | (first.before < second.before))
+        with m.If(same):
+            claim(m, "each output has had the first before the second", (second.leaves & first.want & ~first.sent) == 0)
+            claim(m, "the second leaves after the first", ~second.gone | first.gone)
+        witness(m, "both have left, the first to all sides", first.gone & second.gone & first.sent.all())
