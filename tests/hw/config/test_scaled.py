@@ -69,7 +69,8 @@ DIRECTIONS: tuple[tuple[str, str, tuple[Any, ...], set[str], set[str]], ...] = (
 )
 
 
-@pytest.mark.parametrize(("preset", "name", "values", "grows", "stays"), DIRECTIONS, ids=lambda v: str(v)[:20])
+@pytest.mark.parametrize(
+    ("preset", "name", "values", "grows", "stays"), DIRECTIONS, ids=[f"{row[0]}-{row[1]}" for row in DIRECTIONS])
 def test_numbers_move_in_the_right_direction(
     preset: str, name: str, values: tuple[Any, ...], grows: set[str], stays: set[str]
 ) -> None:
