@@ -10,9 +10,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import fields
 from pathlib import Path
 
-from fpga.boards import BOARDS as BOARD_FILES
+from fpga.boards import BOARDS
 from fpga.build.build import BuildReport, build
-from fpga.config import BOARDS as PLANS
 from hw.config import load_chip
 from macro_models.errors import InputError, ToolError
 from sim.page import put_between, text_around
@@ -20,7 +19,8 @@ from sim.page import put_between, text_around
 __all__ = ["BEGIN", "DESIGNS", "END", "FLOWS", "main", "table"]
 
 DESIGNS = (
-    *((name, plan.chip) for name, plan in PLANS.items()), ("ulx3s-85f", "icebreaker"), ("ulx3s-85f", "ulx3s-2x2"),
+    *((name, board.plan.chip) for name, board in BOARDS.items()),
+    ("ulx3s-85f", "icebreaker"), ("ulx3s-85f", "ulx3s-2x2"),
     ("colorlight-i5", "tnsa64-tile"), ("orangecrab", "tnsa64-tile"),
 )
 """Boards and the presets of chips that are built for them: each board's own, a core of 256 lines on an ECP5, a chip of
@@ -87,7 +87,7 @@ def _build(board: str, chip: str, flow: str, folder: Path) -> BuildReport | None
 def main(arguments: Sequence[str] | None = None) -> int:
     """Build, and write the table. 1 if a build failed, else 0."""
     parser = argparse.ArgumentParser(prog="./run boards", description="Build all bitstreams; write their table.")
-    parser.add_argument("--board", choices=BOARD_FILES, action="append", help="only this one (may be repeated)")
+    parser.add_argument("--board", choices=BOARDS, action="append", help="only this one (may be repeated)")
     parser.add_argument("--tools", choices=FLOWS, action="append", help="only these (may be repeated)")
     parser.add_argument("--keep", action="store_true", help="take bitstreams that are there")
     parser.add_argument("--folder", type=Path, default=ROOT / "build" / "boards", help="for the bitstreams")
@@ -99,9 +99,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         parser.error(str(error))
     reports, failed = [], False
     for board, chip in DESIGNS:
-        for flow in FLOWS if BOARD_FILES[board].served.of_system else FLOWS[1:]:
+        for flow in FLOWS if BOARDS[board].served.of_system else FLOWS[1:]:
             folder = given.folder / flow / f"{board}-{chip}"
-            wanted = board in (given.board or BOARD_FILES) and flow in (given.tools or FLOWS)
+            wanted = board in (given.board or BOARDS) and flow in (given.tools or FLOWS)
             report = None if wanted and not given.keep else _read(folder / "report.json")
             if report is None and wanted:
                 report = _build(board, chip, flow, folder)

@@ -13,7 +13,7 @@ from fpga.boards import Board
 from fpga.families import Family
 from macro_models.errors import InputError, ToolError
 
-__all__ = ["FLOWS", "Toolchain", "find_toolchain"]
+__all__ = ["FLOWS", "Toolchain", "find_tool", "find_toolchain"]
 
 FLOWS = ("auto", "native", "yowasp")
 """``yowasp``: tools in Python packages; ``native``: those of the system; ``auto``: native if all are there, else each
@@ -55,6 +55,15 @@ class Toolchain:
         return found
 
 
+def find_tool(family: Family, name: str) -> str | None:
+    """Path of a tool of a family, of the system or of a Python package."""
+    return _native(name) or _packaged(_package_tool(family, name))
+
+
+def _package_tool(family: Family, name: str) -> str:
+    return family.packaged.get(name, f"yowasp-{name}")
+
+
 def find_toolchain(board: Board, flow: str = "auto") -> Toolchain:
     """The tools for a board.
 
@@ -73,7 +82,7 @@ def find_toolchain(board: Board, flow: str = "auto") -> Toolchain:
     family = board.served
     names = family.steps
     native = {name: path for name in names if (path := _native(name))}
-    packaged = {name: path for name in names if (path := _packaged(family.packaged.get(name, f"yowasp-{name}")))}
+    packaged = {name: path for name in names if (path := _packaged(_package_tool(family, name)))}
     if flow != "yowasp" and len(native) == len(names):
         return Toolchain("native", native, family.versions)
     if flow != "native" and len(packaged) == len(names):

@@ -36,12 +36,10 @@ def build_command(
     """
     from fpga.boards import find_board
     from fpga.build.build import build
-    from fpga.config import BOARDS
     from hw.config import load_chip
 
-    name = find_board(board).name
-    resolved = load_chip(chip or BOARDS[name].chip, overrides)
-    report = build(name, resolved, folder=Path(output), noise=noise, flow=tools, note=out.note)
+    resolved = load_chip(chip or find_board(board).plan.chip, overrides)
+    report = build(board, resolved, folder=Path(output), noise=noise, flow=tools, note=out.note)
     names = {"lut": "LUT", "ff": "flip-flops", "bram": "block RAM", "spram": "SPRAM", "dsp": "multipliers"}
     rows = [
         (names[kind], used, report.available[kind], f"{used / report.available[kind]:.0%}")
