@@ -44,15 +44,16 @@ class Toolchain:
         synthesis, place, pack = self.commands.values()
         return synthesis, place, pack
 
+    def version(self, name: str) -> str:
+        """What a tool says of itself."""
+        command = [self.commands[name], self.versions_by[name]]
+        result = subprocess.run(command, capture_output=True, text=True, check=False)
+        lines = (result.stdout + result.stderr).splitlines()
+        return next((line.strip() for line in lines if re.search(r"\d\.\d", line)), "unknown")
+
     def versions(self) -> dict[str, str]:
-        """What each tool says of itself."""
-        found = {}
-        for name, path in self.commands.items():
-            if name in self.versions_by:
-                result = subprocess.run([path, self.versions_by[name]], capture_output=True, text=True, check=False)
-                lines = (result.stdout + result.stderr).splitlines()
-                found[name] = next((line.strip() for line in lines if re.search(r"\d\.\d", line)), "unknown")
-        return found
+        """What each tool says of itself that can."""
+        return {name: self.version(name) for name in self.commands if name in self.versions_by}
 
 
 def find_tool(family: Family, name: str) -> str | None:
