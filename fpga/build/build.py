@@ -95,6 +95,11 @@ class BuildReport:
     bitstream_bytes: int
     bitstream_sha256: str
 
+    @property
+    def margin(self) -> float:
+        """How much faster than its clock the design could run, as a part of the clock."""
+        return self.fmax_hz / self.clock_hz - 1
+
 
 def prepare(board: Board, cfg: AnyConfig, folder: Path, *, longer: bool = True) -> None:
     """Write what the tools need for a design: netlist, script, constraints.

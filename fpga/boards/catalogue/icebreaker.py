@@ -14,7 +14,7 @@ BOARD = Board(
     clock_hz=12_000_000,
     clock_at_loop=True,
     plan=BoardPlan(
-        chip="icebreaker", lanes=8, word_bits=64, memory="spram", clock_hz=25_125_000, baud=3_000_000,
+        chip="icebreaker", lanes=8, word_bits=64, memory="spram", clock_hz=24_000_000, baud=3_000_000,
     ),
     memory_bits=30 * 4096,
     spram=4,

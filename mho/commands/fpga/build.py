@@ -49,7 +49,8 @@ def build_command(
     out.table(("part", "used", "of", ""), rows)
     out.text()
     out.text(
-        f"runs at {report.clock_hz / 1e6:g} MHz, could run at {report.fmax_hz / 1e6:.1f} MHz ({report.flow} tools)"
+        f"runs at {report.clock_hz / 1e6:g} MHz, could run at {report.fmax_hz / 1e6:.1f} MHz, a margin of "
+        f"{report.margin:.1%} ({report.flow} tools)"
     )
     speed = "" if report.macs_per_s is None else f", {report.macs_per_s / 1e6:,.0f} million products a second"
     out.text(f"{report.lanes} cells a cycle{speed}")

@@ -24,6 +24,7 @@ def tools(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder with tools that do nothing, which are those that a build finds."""
     folder = tmp_path / "tools"
     folder.mkdir()
+    monkeypatch.chdir(folder)  # where a tool is asked for its version
     monkeypatch.setenv("PATH", f"{folder}{os.pathsep}/bin{os.pathsep}/usr/bin")
     for name in ("YOSYS", "NEXTPNR_ICE40", "ICEPACK"):
         monkeypatch.setenv(name, str(folder / name.lower()))
