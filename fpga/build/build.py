@@ -10,11 +10,11 @@ from shutil import move
 
 from fpga.boards import Board, BoardDesign, find_board
 from fpga.build import kept
+from fpga.build.fit import check_memory, what_fits
 from fpga.build.report import Usage, abc_failed, error_line, overfull, read_usage, unroutable
+from fpga.build.script import LONGER, RELAXED, TILES_APART, TILES_TOGETHER, tiles_at
 from fpga.build.tools import Toolchain, find_toolchain
 from fpga.config import board_config
-from fpga.build.fit import check_memory, what_fits
-from fpga.build.script import LONGER, RELAXED, TILES_APART, TILES_TOGETHER, tiles_at
 from fpga.top import VerilogTop, board_top
 from hw.board import AnyConfig, TilesConfig
 from hw.config import Chip
@@ -139,9 +139,9 @@ def _place(
 ) -> tuple[int, Usage]:
     """Place and route until it is fast enough; the seed and the result."""
     best: Usage | None = None
+    log = folder / _PLACED
     for seed in range(1, SEEDS + 1):
         note(f"placing and routing for the {board.device} ..." + f" (seed {seed})" * (seed > 1))
-        log = folder / _PLACED
         log.unlink(missing_ok=True)
         command = _place_command(board, cfg, tools.steps[1], seed)
         try:

@@ -145,7 +145,7 @@ def syntheses(tools: Path) -> int:
 def test_a_second_try_begins_behind_the_synthesis(tools: Path, tmp_path: Path) -> None:
     write_tool(tools / "nextpnr_ice40", "echo 'ERROR: no'; exit 1")
     for _ in range(2):
-        with pytest.raises(ToolError, match="^nextpnr_ice40 failed: ERROR: no$"):
+        with pytest.raises(ToolError, match=r"^nextpnr_ice40 failed: ERROR: no$"):
             attempt(tmp_path)
     kept = tmp_path / "out" / "synthesis"
     assert {path.name for path in kept.iterdir()} == {
