@@ -134,7 +134,7 @@ def _draw_accuracies(axes: Axes, accuracies: Mapping[int, float], reference: flo
 
 @in_style
 def plot_run(
-    codes: Mapping[str, NDArray[np.integer]], reference: NDArray[Any], outputs: NDArray[Any], *, chip: str,
+    codes: Mapping[str, NDArray[np.integer]], reference: NDArray[Any], outputs: NDArray[Any], *, title: str, chip: str,
     error: float, accuracies: Mapping[int, float] | None = None, reference_accuracy: float = 0.0,
 ) -> Figure:
     """A run on several chips.
@@ -145,13 +145,16 @@ def plot_run(
         Output codes of each layer, in half steps.
     reference, outputs
         Outputs of the float model, and of the first chip.
+    title
+        Of the whole figure: network, chip, device, time and temperature.
     chip, error
         What the first chip is called, and the relative error of the outputs.
     accuracies, reference_accuracy
         Accuracy for each seed, and of the float model, 0..1.
     """
     panels = 2 if accuracies is None else 3
-    figure = new_figure(2.6 * panels, 2.3)
+    figure = new_figure(2.6 * panels, 2.5)
+    figure.suptitle(title.replace("$", r"\$"), fontsize=8, x=0.01, ha="left")
     grid = figure.add_gridspec(1, panels)
     draw_codes(figure.add_subplot(grid[0]), codes)
     axes = figure.add_subplot(grid[1])
