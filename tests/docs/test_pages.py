@@ -32,6 +32,16 @@ def test_a_page_has_one_title(page: Path) -> None:
     assert len(re.findall(r"^# ", prose, re.MULTILINE)) == 1
 
 
+def test_the_first_page_says_what_and_for_whom_then_two_commands_then_one_picture() -> None:
+    first, *_ = (ROOT / "README.md").read_text(encoding="utf-8").partition("\n## ")
+    said, commands, shown = first.split("```")
+    assert len(said.splitlines()) < 20
+    assert "It is for" in said
+    assert commands.split() == ["./run", "demo", "./run", "test"]
+    assert re.findall(r"!\[[^]]+\]\((.*?)\)", shown) == ["docs/demo.png"]
+    assert (ROOT / "README.md").read_text(encoding="utf-8").count("![") == 1
+
+
 @pytest.mark.parametrize("page", [ROOT / "README.md", DOCS / "index.md"], ids=lambda page: page.stem)
 def test_files_of_the_first_commands_are_there(page: Path) -> None:
     """In the clone, or made by a command before."""
