@@ -24,6 +24,7 @@ P = ParamSpec("P")
 
 __all__ = [
     "COLOURS",
+    "MARKERS",
     "draw_codes",
     "figure_bytes",
     "in_style",
@@ -35,6 +36,8 @@ __all__ = [
 
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#555555")
 """Okabe and Ito's palette, which colour-blind readers can tell apart."""
+MARKERS = "osD^vPX"
+"""As many as colours, for paper without them."""
 
 _STYLE: Any = {
     "font.size": 8,

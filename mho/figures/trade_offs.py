@@ -6,12 +6,11 @@ from dataclasses import dataclass
 import numpy as np
 from matplotlib.figure import Figure
 
-from mho.figures.run import COLOURS, in_style, new_figure
+from mho.figures.run import COLOURS, MARKERS, in_style, new_figure
 
 __all__ = ["MOST_GROUPS", "Panel", "Series", "figure_of_trade_offs"]
 
-_MARKERS = "osD^vPX"
-MOST_GROUPS = len(_MARKERS)
+MOST_GROUPS = len(MARKERS)
 """Series that readers can tell apart."""
 _LOGARITHMIC = 20.0
 """Ratio of the largest to the least cost from which an axis is one of logarithms."""
@@ -50,7 +49,7 @@ def figure_of_trade_offs(panels: Sequence[Panel], title: str) -> Figure:
         for one in panel.series:
             axes.errorbar(
                 one.x, one.y, [one.down, one.up], one.x_half, label=one.name, color=COLOURS[one.colour],
-                marker=_MARKERS[one.marker], markersize=3.2, linestyle="none", elinewidth=0.5, capsize=1.2, alpha=0.85,
+                marker=MARKERS[one.marker], markersize=3.2, linestyle="none", elinewidth=0.5, capsize=1.2, alpha=0.85,
             )
         axes.set_xlabel(panel.title)
         values = [x for one in panel.series for x in one.x if x > 0.0]
