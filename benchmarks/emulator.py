@@ -20,7 +20,8 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from fpga.config import BOARDS, board_config
+from fpga.boards import BOARDS
+from fpga.config import board_config
 from hw import emulator
 from hw.board import BoardConfig
 from hw.config import load_chip

@@ -250,7 +250,7 @@ def main() -> None:
     for row in rows:
         aihwkit = "not installed" if row["aihwkit"] is None else f"{row['aihwkit']:.2f}"
         print(
-            f"{row['name']:<10} {row['mvms']:>6} MVMs   ideal {row['ideal']:6.2f} (goal {row['target']:g})   "
+            f"{row['name']:<10} {row['mvms']:>6} conversions   ideal {row['ideal']:6.2f} (goal {row['target']:g})   "
             f"noisy {row['rram-neurram']:6.2f} (goal {2 * row['target']:g})   "
             f"x {row['ideal_speedup']:.2f}, {row['rram-neurram_speedup']:.2f}   GEMM {row['gemm']:.2f}   "
             f"aihwkit {aihwkit}   compile {row['compile_cpu_s']:.1f}"

@@ -10,17 +10,17 @@ from collections.abc import Iterable, Sequence
 from dataclasses import fields
 from pathlib import Path
 
-from fpga.boards import BOARDS as BOARD_FILES
+from fpga.boards import BOARDS
 from fpga.build.build import BuildReport, build
-from fpga.config import BOARDS as PLANS
 from hw.config import load_chip
 from macro_models.errors import InputError, ToolError
 from sim.page import put_between, text_around
 
-__all__ = ["BEGIN", "DESIGNS", "END", "FLOWS", "main", "table"]
+__all__ = ["BEGIN", "DESIGNS", "END", "FLOWS", "main", "rows_of", "table"]
 
 DESIGNS = (
-    *((name, plan.chip) for name, plan in PLANS.items()), ("ulx3s-85f", "icebreaker"), ("ulx3s-85f", "ulx3s-2x2"),
+    *((name, board.plan.chip) for name, board in BOARDS.items()),
+    ("ulx3s-85f", "icebreaker"), ("ulx3s-85f", "ulx3s-2x2"),
     ("colorlight-i5", "tnsa64-tile"), ("orangecrab", "tnsa64-tile"),
 )
 """Boards and the presets of chips that are built for them: each board's own, a core of 256 lines on an ECP5, a chip of
@@ -28,20 +28,31 @@ four tiles, one tile on the smaller ECP5."""
 
 FLOWS = ("native", "yowasp")
 
+EARLIER = " *"
+"""Behind the board of a row that was not built for this table, but for one before."""
+
 BEGIN, END = "<!-- table of ./run boards -->", "<!-- end of the table -->"
 
 ROOT = Path(__file__).parents[1]
 
 _HEAD = (
     "board", "chip", "core", "level", "cells a cycle", "tools", "LUT", "block RAM", "SPRAM", "DSP", "Fmax", "clock",
-    "10^6 products/s", "bound", "cycles of a product",
+    "margin", "10^6 products/s", "bound", "cycles of a product",
 )
 
 
-def table(reports: Iterable[BuildReport]) -> str:
-    """Reports as a table in Markdown."""
-    rows = [_HEAD, ("---",) * len(_HEAD), *(_row(report) for report in reports)]
+def table(rows: Iterable[Sequence[str]]) -> str:
+    """Rows as a table in Markdown."""
+    rows = [_HEAD, ("---",) * len(_HEAD), *rows]
     return "".join(f"| {' | '.join(row)} |\n" for row in rows)
+
+
+def rows_of(page: Path) -> dict[tuple[str, str, str], tuple[str, ...]]:
+    """Rows that the page has, by board, chip and tools, each marked as one of an earlier build."""
+    text = page.read_text(encoding="utf-8").partition(BEGIN)[2].partition(END)[0]
+    cells = (tuple(cell.strip() for cell in line.strip().strip("|").split("|")) for line in text.splitlines())
+    named = ((row[0].removesuffix(EARLIER), row) for row in cells if len(row) == len(_HEAD))
+    return {(name, row[1], row[5]): (name + EARLIER, *row[1:]) for name, row in named if name in BOARDS}
 
 
 def _row(report: BuildReport) -> tuple[str, ...]:
@@ -55,7 +66,7 @@ def _row(report: BuildReport) -> tuple[str, ...]:
         f"{f'{report.cores} of ' if report.cores > 1 else ''}{report.lines} x {report.lines} x {report.g_bits} bits",
         report.level,
         str(report.cores * report.lanes), report.flow, part("lut"), part("bram"), part("spram"), part("dsp"),
-        f"{report.fmax_hz / 1e6:.1f} MHz", f"{report.clock_hz / 1e6:g} MHz",
+        f"{report.fmax_hz / 1e6:.1f} MHz", f"{report.clock_hz / 1e6:g} MHz", f"{report.margin:.1%}",
         f"{report.macs_per_s / 1e6:,.0f}" if report.macs_per_s is not None else "-",
         f"{report.bound_macs_per_s / 1e6:,.0f}", f"{report.lines**2 // report.lanes:,}" if vector else "-",
     )
@@ -87,7 +98,7 @@ def _build(board: str, chip: str, flow: str, folder: Path) -> BuildReport | None
 def main(arguments: Sequence[str] | None = None) -> int:
     """Build, and write the table. 1 if a build failed, else 0."""
     parser = argparse.ArgumentParser(prog="./run boards", description="Build all bitstreams; write their table.")
-    parser.add_argument("--board", choices=BOARD_FILES, action="append", help="only this one (may be repeated)")
+    parser.add_argument("--board", choices=BOARDS, action="append", help="only this one (may be repeated)")
     parser.add_argument("--tools", choices=FLOWS, action="append", help="only these (may be repeated)")
     parser.add_argument("--keep", action="store_true", help="take bitstreams that are there")
     parser.add_argument("--folder", type=Path, default=ROOT / "build" / "boards", help="for the bitstreams")
@@ -97,17 +108,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
         text_around(given.page, BEGIN, END)
     except InputError as error:
         parser.error(str(error))
-    reports, failed = [], False
+    rows, earlier, failed = [], rows_of(given.page), False
     for board, chip in DESIGNS:
-        for flow in FLOWS if BOARD_FILES[board].served.of_system else FLOWS[1:]:
+        for flow in FLOWS if BOARDS[board].served.of_system else FLOWS[1:]:
             folder = given.folder / flow / f"{board}-{chip}"
-            wanted = board in (given.board or BOARD_FILES) and flow in (given.tools or FLOWS)
+            wanted = board in (given.board or BOARDS) and flow in (given.tools or FLOWS)
             report = None if wanted and not given.keep else _read(folder / "report.json")
             if report is None and wanted:
                 report = _build(board, chip, flow, folder)
                 failed |= report is None
-            reports += [] if report is None else [report]
-    put_between(given.page, BEGIN, END, table(reports))
+            row = earlier.get((board, chip, flow)) if report is None else _row(report)
+            rows += [] if row is None else [row]
+    put_between(given.page, BEGIN, END, table(rows))
     return int(failed)
 
 

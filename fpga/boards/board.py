@@ -1,5 +1,6 @@
 """What there is to know about a board."""
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module
@@ -7,8 +8,9 @@ from typing import Any
 
 from amaranth.build import Attrs, Pins, Resource, Subsignal
 
+from fpga.boards.plan import BoardPlan
 from fpga.families import FAMILIES, Family
-from macro_models.errors import ToolError
+from macro_models.errors import InputError, ToolError
 
 __all__ = ["STATUS", "Board"]
 
@@ -18,7 +20,7 @@ STATUS = "untested on hardware"
 
 @dataclass(frozen=True, kw_only=True)
 class Board:
-    """A board, apart from what is put on it (:class:`fpga.config.BoardPlan`).
+    """A board, and what is put on it.
 
     Attributes
     ----------
@@ -53,6 +55,8 @@ class Board:
         Largest cores that were built for it: lines and ``g_bits``.
     clock_at_loop
         Whether that enters at the pin of the phase-locked loop of an iCE40, where no other input can be.
+    plan
+        What it holds.
     lights
         Names and numbers of the resources for the signals of :data:`hw.board.top.LEDS`, in their order, with the name
         of a part, as ``("rgb_led", 0, "g")``; fewer where the board has fewer.
@@ -81,6 +85,7 @@ class Board:
     platform: str
     clock_hz: int
     clock_at_loop: bool = False
+    plan: BoardPlan
     lights: tuple[tuple[str, int] | tuple[str, int, str], ...]
     uart: tuple[str, str] | None = None
     memory_bits: int
@@ -101,6 +106,16 @@ class Board:
     serial: str
     status: str = STATUS
     url: str
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.plan, BoardPlan):
+            raise InputError(f"plan must be a BoardPlan, not {self.plan!r}")
+        if self.family not in FAMILIES:
+            raise InputError(f"family must be one of {', '.join(FAMILIES)}, not {self.family!r}")
+        if not re.fullmatch(r"[a-z0-9][a-z0-9-]*", self.name):
+            raise InputError(f"name must be of small letters, digits and hyphens, not {self.name!r}")
+        if self.platform.count(":") != 1:
+            raise InputError(f"platform must be module:class, not {self.platform!r}")
 
     @property
     def served(self) -> Family:

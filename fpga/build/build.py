@@ -9,17 +9,18 @@ from pathlib import Path
 from shutil import move
 
 from fpga.boards import Board, BoardDesign, find_board
+from fpga.build import kept
+from fpga.build.fit import check_memory, what_fits
 from fpga.build.report import Usage, abc_failed, error_line, overfull, read_usage, unroutable
+from fpga.build.script import LONGER, RELAXED, TILES_APART, TILES_TOGETHER, tiles_at
 from fpga.build.tools import Toolchain, find_toolchain
 from fpga.config import board_config
-from fpga.build.fit import check_memory, what_fits
-from fpga.build.script import LONGER, RELAXED, TILES_APART, TILES_TOGETHER, tiles_at
 from fpga.top import VerilogTop, board_top
 from hw.board import AnyConfig, TilesConfig
 from hw.config import Chip
-from macro_models.errors import InputError, ToolError
+from macro_models.errors import InputError, MhoError, ToolError
 from macro_models.files.scripts import plain_folder
-from macro_models.output import cannot_write, check_folder
+from macro_models.output import cannot_write, check_folder, write_output
 from macro_models.workspace import Workspace
 from sim.build.children import GivenUp, run_tool
 
@@ -32,6 +33,7 @@ LIMIT_S = 3600.0
 """Of one placement: nextpnr tries for ever to route what cannot be routed."""
 
 _NAME = "top"
+_PLACED = "place.log"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,6 +95,11 @@ class BuildReport:
     bitstream_bytes: int
     bitstream_sha256: str
 
+    @property
+    def margin(self) -> float:
+        """How much faster than its clock the design could run, as a part of the clock."""
+        return self.fmax_hz / self.clock_hz - 1
+
 
 def prepare(board: Board, cfg: AnyConfig, folder: Path, *, longer: bool = True) -> None:
     """Write what the tools need for a design: netlist, script, constraints.
@@ -132,13 +139,13 @@ def _place(
 ) -> tuple[int, Usage]:
     """Place and route until it is fast enough; the seed and the result."""
     best: Usage | None = None
+    log = folder / _PLACED
     for seed in range(1, SEEDS + 1):
         note(f"placing and routing for the {board.device} ..." + f" (seed {seed})" * (seed > 1))
-        log = folder / "place.log"
         log.unlink(missing_ok=True)
         command = _place_command(board, cfg, tools.steps[1], seed)
         try:
-            status = run_tool(command, folder, log, timeout=LIMIT_S, hopeless=lambda: unroutable(folder / "place.log"))
+            status = run_tool(command, folder, log, timeout=LIMIT_S, hopeless=lambda: unroutable(log))
         except GivenUp:
             note("this placement cannot be routed")
             continue
@@ -179,7 +186,8 @@ def build(
         What is put on it, or None for its preset.
     folder
         For the bitstream, ``report.json``, the netlist after synthesis, the placed design as text, and the logs.
-        Made if it does not exist; nothing is written to it before all has succeeded.
+        Made if it does not exist. Before all has succeeded it gets the synthesis alone (:mod:`fpga.build.kept`), which
+        the next build of the same inputs begins behind.
     noise
         Whether it has a shift register for read noise, that of the device ``lfsr``.
     flow
@@ -231,26 +239,40 @@ def synthesise(
 def _build(
     board: Board, cfg: AnyConfig, tools: Toolchain, work: Path, folder: Path, note: Callable[[str], None]
 ) -> BuildReport:
-    _synthesise(board, cfg, tools, work, note)
-    seed, usage = _place(board, cfg, tools, work, note)
+    names = (f"{_NAME}{board.served.netlist}", f"{_NAME}_netlist.v", "synthesis.log")
+    _synthesise(board, cfg, tools, work, note, keeps=(folder, names))
+    try:
+        seed, usage = _place(board, cfg, tools, work, note)
+    except MhoError:
+        if (work / _PLACED).exists():
+            write_output(folder / kept.FOLDER / _PLACED, (work / _PLACED).read_bytes())
+        note(f"the synthesis is kept in {folder / kept.FOLDER}, another try begins behind it")
+        raise
     note("packing the bitstream ...")
     if run_tool(_pack_command(board, tools.steps[2]), work, work / "pack.log"):
         raise ToolError(f"{Path(tools.steps[2]).name} failed: {error_line(work / 'pack.log')}")
     report = _report(board, cfg, tools, seed, usage, (work / f"{_NAME}{board.served.bitstream}").read_bytes())
     (work / "report.json").write_text(json.dumps(asdict(report), indent=2) + "\n", encoding="utf-8")
     _deliver(board, work, folder)
+    kept.drop(folder, (*names, _PLACED))
     return report
 
 
 def _synthesise(
-    board: Board, cfg: AnyConfig, tools: Toolchain, work: Path, note: Callable[[str], None]
+    board: Board, cfg: AnyConfig, tools: Toolchain, work: Path, note: Callable[[str], None], *,
+    keeps: tuple[Path, tuple[str, ...]] | None = None,
 ) -> None:
+    """Make the netlist, or take that of the same inputs from the folder in ``keeps``, which gets these files of it."""
     note(
         f"writing {cfg.chip.name}, {f'{cfg.cores} tiles of ' if cfg.cores > 1 else ''}{cfg.emulator.lines} lines of "
         f"{cfg.emulator.g_bits}-bit cells, for {board.title} ..."
     )
     command, log = [tools.steps[0], "-q", "-l", "synthesis.log", f"{_NAME}.ys"], work / "yosys.log"
     prepare(board, cfg, work)
+    inputs = "" if keeps is None else kept.inputs_of(work, tools.version("yosys"))
+    if keeps is not None and kept.take(work, *keeps, inputs):
+        note(f"taking the synthesis that is kept in {keeps[0] / kept.FOLDER}")
+        return
     note(f"synthesis ({tools.flow} tools) ...")
     status = run_tool(command, work, log)
     if status and isinstance(cfg, TilesConfig) and abc_failed(log):
@@ -260,6 +282,8 @@ def _synthesise(
         status = run_tool(command, work, log)
     if status:
         raise ToolError(f"{Path(tools.steps[0]).name} failed: {error_line(log)}")
+    if keeps is not None:
+        kept.keep(work, *keeps, inputs)
 
 
 def _report(board: Board, cfg: AnyConfig, tools: Toolchain, seed: int, usage: Usage, bitstream: bytes) -> BuildReport:
@@ -284,7 +308,7 @@ def _deliver(board: Board, work: Path, folder: Path) -> None:
     names = {
         f"{_NAME}_netlist.v": f"{board.name}_netlist.v", f"{_NAME}{family.placed}": f"{board.name}{family.placed}",
         f"{_NAME}{family.constraints}": f"{board.name}{family.constraints}",
-        "synthesis.log": "synthesis.log", "place.log": "place.log",
+        "synthesis.log": "synthesis.log", _PLACED: _PLACED,
         f"{_NAME}{family.bitstream}": f"{board.name}{family.bitstream}", "report.json": "report.json",
     }
     for name, target in names.items():

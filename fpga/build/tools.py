@@ -13,7 +13,7 @@ from fpga.boards import Board
 from fpga.families import Family
 from macro_models.errors import InputError, ToolError
 
-__all__ = ["FLOWS", "Toolchain", "find_toolchain"]
+__all__ = ["FLOWS", "Toolchain", "find_tool", "find_toolchain"]
 
 FLOWS = ("auto", "native", "yowasp")
 """``yowasp``: tools in Python packages; ``native``: those of the system; ``auto``: native if all are there, else each
@@ -44,15 +44,25 @@ class Toolchain:
         synthesis, place, pack = self.commands.values()
         return synthesis, place, pack
 
+    def version(self, name: str) -> str:
+        """What a tool says of itself."""
+        command = [self.commands[name], self.versions_by[name]]
+        result = subprocess.run(command, capture_output=True, text=True, check=False)
+        lines = (result.stdout + result.stderr).splitlines()
+        return next((line.strip() for line in lines if re.search(r"\d\.\d", line)), "unknown")
+
     def versions(self) -> dict[str, str]:
-        """What each tool says of itself."""
-        found = {}
-        for name, path in self.commands.items():
-            if name in self.versions_by:
-                result = subprocess.run([path, self.versions_by[name]], capture_output=True, text=True, check=False)
-                lines = (result.stdout + result.stderr).splitlines()
-                found[name] = next((line.strip() for line in lines if re.search(r"\d\.\d", line)), "unknown")
-        return found
+        """What each tool says of itself that can."""
+        return {name: self.version(name) for name in self.commands if name in self.versions_by}
+
+
+def find_tool(family: Family, name: str) -> str | None:
+    """Path of a tool of a family, of the system or of a Python package."""
+    return _native(name) or _packaged(_package_tool(family, name))
+
+
+def _package_tool(family: Family, name: str) -> str:
+    return family.packaged.get(name, f"yowasp-{name}")
 
 
 def find_toolchain(board: Board, flow: str = "auto") -> Toolchain:
@@ -73,7 +83,7 @@ def find_toolchain(board: Board, flow: str = "auto") -> Toolchain:
     family = board.served
     names = family.steps
     native = {name: path for name in names if (path := _native(name))}
-    packaged = {name: path for name in names if (path := _packaged(family.packaged.get(name, f"yowasp-{name}")))}
+    packaged = {name: path for name in names if (path := _packaged(_package_tool(family, name)))}
     if flow != "yowasp" and len(native) == len(names):
         return Toolchain("native", native, family.versions)
     if flow != "native" and len(packaged) == len(names):

@@ -34,16 +34,17 @@ def reference_page() -> str:
     common = sections_of(Chip)
     parts += _sections(common, lambda name: name != "core")
     for kind in kind_names():
-        parts += [f"# Kind `{kind}`\n"]
-        parts += _sections(sections_of(chip_class(kind)), lambda name: name == "core" or name not in common)
+        parts += [f"## Kind `{kind}`\n"]
+        parts += _sections(sections_of(chip_class(kind)), lambda name: name == "core" or name not in common, "###")
     return "\n".join(parts)
 
 
-def _sections(sections: dict[str, Any], chosen: Callable[[str], bool]) -> Iterator[str]:
+def _sections(sections: dict[str, Any], chosen: Callable[[str], bool], mark: str = "##") -> Iterator[str]:
     for name, section in sections.items():
         if chosen(name):
             what = (section.__doc__ or "").splitlines()[0].partition(": ")[2]
-            yield from (f"## `[{name}]`\n", f"{what[:1].upper()}{what[1:]}\n", _table(keys_of(section)))
+            table = _table(keys_of(section), f"{name}.")
+            yield from (f"{mark} `[{name}]`\n", f"{what[:1].upper()}{what[1:]}\n", table)
 
 
 def _presets() -> str:
@@ -54,9 +55,9 @@ def _presets() -> str:
     return "\n".join(rows) + "\n"
 
 
-def _table(specs: dict[str, KeySpec]) -> str:
+def _table(specs: dict[str, KeySpec], section: str = "") -> str:
     rows = ["| key | default | legal | shapes | meaning |", "|---|---|---|---|---|"]
     for name, spec in specs.items():
         default = "" if isinstance(spec.default, dict) else f"`{shown(spec.default)}`"
-        rows.append(f"| `{name}` | {default} | {spec.legal()} | {', '.join(spec.shapes)} | {spec.doc} |")
+        rows.append(f"| `{section}{name}` | {default} | {spec.legal()} | {', '.join(spec.shapes)} | {spec.doc} |")
     return "\n".join(rows) + "\n"

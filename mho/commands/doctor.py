@@ -8,8 +8,7 @@ import shutil
 import subprocess
 import sys
 import sysconfig
-from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from importlib import metadata
 from pathlib import Path
 
@@ -18,6 +17,7 @@ import click
 from macro_models.errors import ToolError
 from mho.terminal.console import Output
 from mho.terminal.options import common_options, example
+from mho.terminal.paths import WORD
 
 __all__ = ["Finding", "doctor_command", "inspect", "shadowing_names"]
 
@@ -178,36 +178,53 @@ def _cosim() -> list[Finding]:
     ]
 
 
-def _fpga() -> list[Finding]:
+def _fpga(board: str | None) -> list[Finding]:
+    """What a board needs; without one, what all boards need and, as optional, what some do."""
+    from fpga.boards import find_board
+    from fpga.build.tools import find_tool
+    from fpga.families import FAMILIES
+
+    families = [find_board(board).served] if board else list(FAMILIES.values())
+    steps = {name: family for family in families for name in family.steps}
+    findings = []
+    for name, family in steps.items():
+        needed = all(name in other.steps for other in families)
+        there = find_tool(family, name) or name
+        package, flag = family.packages.get(name, ""), family.versions.get(name, "--help")
+        finding = _tool("fpga", name, flag, package, needed=needed, also=(there,))
+        findings.append(finding if package or finding.ready else replace(finding, cure='pip install "mho[fpga-tools]"'))
     return [
-        _tool("fpga", "yosys", "-V", "yosys"),
-        _tool("fpga", "nextpnr-ecp5", "--version", "nextpnr-ecp5"),
-        _tool("fpga", "ecppack", "--version", "fpga-trellis"),
+        *findings,
         _tool("fpga", "openFPGALoader", "--Version", "openfpgaloader"),
         _package("fpga", "amaranth-boards", "0.0.21", 'pip install "mho[fpga]"'),
         _package("fpga", "pyserial", "3.5", 'pip install "mho[fpga]"'),
     ]
 
 
-PARTS: dict[str, Callable[[], list[Finding]]] = {"functional": _functional, "cosim": _cosim, "fpga": _fpga}
+PARTS = ("functional", "cosim", "fpga")
 
 
-def inspect(parts: tuple[str, ...]) -> list[Finding]:
-    """Look at everything that ``parts`` need."""
-    return [finding for part in parts for finding in PARTS[part]()]
+def inspect(parts: tuple[str, ...], board: str | None = None) -> list[Finding]:
+    """Look at everything that ``parts`` need, ``fpga`` for a board or for all of them."""
+    looks = {"functional": _functional, "cosim": _cosim, "fpga": lambda: _fpga(board)}
+    return [finding for part in parts for finding in looks[part]()]
 
 
 @click.command("doctor", epilog=example("mho doctor cosim"))
-@click.argument("part", required=False, type=click.Choice(list(PARTS)))
+@click.argument("part", required=False, type=click.Choice(PARTS))
+@click.argument("board", required=False, metavar="[BOARD]", type=WORD)
 @common_options
-def doctor_command(part: str | None, out: Output) -> None:
+def doctor_command(part: str | None, board: str | None, out: Output) -> None:
     """Say whether this machine is ready, or name the exact command that is missing.
 
     PART is functional (numpy models, Verilog generation), cosim (the generated Verilog under Verilator) or fpga
-    (the tools that build and load bitstreams). Without it: functional and cosim. Exit 1 if something is missing.
+    (the tools that build and load bitstreams: those of BOARD, or of all boards). Without it: functional and cosim.
+    Exit 1 if something is missing.
     """
+    if board is not None and part != "fpga":
+        raise click.UsageError(f"a board is looked at by: mho doctor fpga {board}")
     parts = (part,) if part else ("functional", "cosim")
-    findings = inspect(parts)
+    findings = inspect(parts, board)
     shadows = shadowing_names(Path.cwd())
     rows = [(f.part, f.name, f.found or "missing", _verdict(f)) for f in findings]
     out.table(("part", "what", "found", ""), rows)
@@ -222,8 +239,8 @@ def doctor_command(part: str | None, out: Output) -> None:
         }
     )
     if missing:
-        raise ToolError(f"not ready for {', '.join(parts)}; to make it so: {_commands(missing)}")
-    out.text(f"ready for {' and '.join(parts)}")
+        raise ToolError(f"not ready for {board or ', '.join(parts)}; to make it so: {_commands(missing)}")
+    out.text(f"ready for {board or ' and '.join(parts)}")
 
 
 def _verdict(finding: Finding) -> str:

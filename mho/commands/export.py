@@ -36,7 +36,7 @@ def export_command(network: str, output: str, name: str, out: Output) -> None:
     sent, taken = listing.elements
     out.text(
         f"{name}: {len(listing.loads):,} words are loaded once, {len(listing.begins):,} before each run; the host "
-        f"sends {sent:,} codes an image and gets {taken:,} lanes"
+        f"sends {sent:,} codes an input and gets {taken:,} lanes"
     )
     for step in listing.host_steps:
         out.note(f"left to the host: {step}")

@@ -84,7 +84,7 @@ def tiles_command(
 
 
 def _verdict(result: "JobResult", backend: str) -> str:
-    said = f"{result.instructions} instructions an image"
+    said = f"{result.instructions} instructions an input"
     if result.cycles is not None:
         said += f", {result.cycles:,} cycles in all"
     return said + ("" if backend == "functional" else f"; {backend} gives what the interpreter gives, bit for bit")

@@ -71,7 +71,8 @@ class Case:
 
 
 HEADERS = (
-    "network", "case", "images", "accuracy", "codes equal", "MVMs", "cycles/image", "chip us/image", "MVM/s here",
+    "network", "case", "inputs", "accuracy", "codes equal", "conversions", "cycles/input", "chip us/input",
+    "conversions/s",
 )
 
 

@@ -6,12 +6,11 @@ from typing import Any, NamedTuple
 from matplotlib.figure import Figure
 
 from mho.figures.device.figure import COLUMN_IN
-from mho.figures.run import COLOURS, in_style, new_figure
+from mho.figures.run import COLOURS, MARKERS, in_style, new_figure
 from mho.units import format_time
 
 __all__ = ["Point", "figure_of_runs"]
 
-_MARKERS = "osD^vP"
 _HEIGHT_IN = 2.4
 _AT_ZERO = 0.1  # of the first later time: where the end of programming is drawn on the axis of logarithms
 
@@ -33,7 +32,7 @@ def figure_of_runs(series: Sequence[tuple[str, Sequence[Point]]], title: str) ->
     times = sorted({point.time_s for _, points in series for point in points})
     zero = min((t for t in times if t > 0.0), default=1.0) * _AT_ZERO
     for k, (name, points) in enumerate(series):
-        style: Any = {"color": COLOURS[k % len(COLOURS)], "marker": _MARKERS[k % len(_MARKERS)], "markersize": 3.5}
+        style: Any = {"color": COLOURS[k % len(COLOURS)], "marker": MARKERS[k % len(MARKERS)], "markersize": 3.5}
         axes.errorbar(
             [p.time_s or zero for p in points], [p.score for p in points],
             [[p.down for p in points], [p.up for p in points]], label=name, linewidth=1.0, elinewidth=0.7,

@@ -7,13 +7,12 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
 from mho.figures.device.figure import COLUMN_IN
-from mho.figures.run import COLOURS, in_style, new_figure
+from mho.figures.run import COLOURS, MARKERS, in_style, new_figure
 
 __all__ = ["figure_of_chips"]
 
 _MOST = 48
 _ROW_IN = 0.17
-_MARKERS = "osD^vP"
 
 
 @in_style
@@ -24,7 +23,7 @@ def figure_of_chips(first: str, others: Sequence[tuple[str, Mapping[str, float]]
     axes = figure.add_subplot()
     for k, (name, ratio) in enumerate(others):
         rows = [(row, ratio[key]) for row, key in enumerate(keys) if key in ratio]
-        style: Any = {"color": COLOURS[k % len(COLOURS)], "marker": _MARKERS[k % len(_MARKERS)]}
+        style: Any = {"color": COLOURS[k % len(COLOURS)], "marker": MARKERS[k % len(MARKERS)]}
         axes.plot([at for _, at in rows], [row for row, _ in rows], label=name, linestyle="none", markersize=4, **style)
         for row, at in rows:
             axes.plot([1.0, at], [row, row], color=style["color"], linewidth=0.7)

@@ -24,6 +24,7 @@ P = ParamSpec("P")
 
 __all__ = [
     "COLOURS",
+    "MARKERS",
     "draw_codes",
     "figure_bytes",
     "in_style",
@@ -35,6 +36,8 @@ __all__ = [
 
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#555555")
 """Okabe and Ito's palette, which colour-blind readers can tell apart."""
+MARKERS = "osD^vPX"
+"""As many as colours, for paper without them."""
 
 _STYLE: Any = {
     "font.size": 8,
@@ -134,7 +137,7 @@ def _draw_accuracies(axes: Axes, accuracies: Mapping[int, float], reference: flo
 
 @in_style
 def plot_run(
-    codes: Mapping[str, NDArray[np.integer]], reference: NDArray[Any], outputs: NDArray[Any], *, chip: str,
+    codes: Mapping[str, NDArray[np.integer]], reference: NDArray[Any], outputs: NDArray[Any], *, title: str, chip: str,
     error: float, accuracies: Mapping[int, float] | None = None, reference_accuracy: float = 0.0,
 ) -> Figure:
     """A run on several chips.
@@ -145,13 +148,16 @@ def plot_run(
         Output codes of each layer, in half steps.
     reference, outputs
         Outputs of the float model, and of the first chip.
+    title
+        Of the whole figure: network, chip, device, time and temperature.
     chip, error
         What the first chip is called, and the relative error of the outputs.
     accuracies, reference_accuracy
         Accuracy for each seed, and of the float model, 0..1.
     """
     panels = 2 if accuracies is None else 3
-    figure = new_figure(2.6 * panels, 2.3)
+    figure = new_figure(2.6 * panels, 2.5)
+    figure.suptitle(title.replace("$", r"\$"), fontsize=8, x=0.01, ha="left")
     grid = figure.add_gridspec(1, panels)
     draw_codes(figure.add_subplot(grid[0]), codes)
     axes = figure.add_subplot(grid[1])

@@ -6,12 +6,11 @@ from dataclasses import dataclass
 import numpy as np
 from matplotlib.figure import Figure
 
-from mho.figures.run import COLOURS, in_style, new_figure
+from mho.figures.run import COLOURS, MARKERS, in_style, new_figure
 
 __all__ = ["MOST_GROUPS", "Panel", "Series", "figure_of_trade_offs"]
 
-_MARKERS = "osD^vPX"
-MOST_GROUPS = len(_MARKERS)
+MOST_GROUPS = len(MARKERS)
 """Series that readers can tell apart."""
 _LOGARITHMIC = 20.0
 """Ratio of the largest to the least cost from which an axis is one of logarithms."""
@@ -19,9 +18,11 @@ _LOGARITHMIC = 20.0
 
 @dataclass(frozen=True, kw_only=True)
 class Series:
-    """Designs of one colour: cost and score of each, and how far the intervals go."""
+    """Designs of one colour and one marker: cost and score of each, and how far the intervals go."""
 
     name: str
+    colour: int = 0
+    marker: int = 0
     x: Sequence[float]
     x_half: Sequence[float]
     y: Sequence[float]
@@ -45,11 +46,10 @@ def figure_of_trade_offs(panels: Sequence[Panel], title: str) -> Figure:
     figure = new_figure(max(4.2, 0.6 + 2.6 * len(panels)), 2.9)
     for axes, panel in zip(np.atleast_1d(figure.subplots(1, len(panels), sharey=True)), panels, strict=True):
         axes.plot(*zip(*panel.best, strict=True), color="#555555", linewidth=0.8, zorder=1, drawstyle="steps-post")
-        for k, one in enumerate(panel.series):
+        for one in panel.series:
             axes.errorbar(
-                one.x, one.y, [one.down, one.up], one.x_half, label=one.name, color=COLOURS[k % len(COLOURS)],
-                marker=_MARKERS[k % len(_MARKERS)], markersize=3.2, linestyle="none", elinewidth=0.5, capsize=1.2,
-                alpha=0.85,
+                one.x, one.y, [one.down, one.up], one.x_half, label=one.name, color=COLOURS[one.colour],
+                marker=MARKERS[one.marker], markersize=3.2, linestyle="none", elinewidth=0.5, capsize=1.2, alpha=0.85,
             )
         axes.set_xlabel(panel.title)
         values = [x for one in panel.series for x in one.x if x > 0.0]

@@ -84,7 +84,7 @@ def figures(facts: Facts) -> list[tuple[str, str]]:
     rows: list[tuple[str, str]] = [(MEASURES[facts.run.measure], score(facts))]
     if note := facts.fit["note"]:
         rows.append(("fit", note))
-    rows.append(("images, chips", f"{facts.run.images:,}, {len(facts.run.scores)}"))
+    rows.append(("inputs, chips", f"{facts.run.images:,}, {len(facts.run.scores)}"))
     cost = facts.cost
     if cost is not None:
         rows += [

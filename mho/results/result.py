@@ -18,6 +18,7 @@ from mho.results.budget import Budget, BudgetRow, Passes, make_budget
 from mho.results.cost import Work, cost_of
 from mho.results.uncertainty import DeviceRun, Uncertainty, make_uncertainty
 from mho.threads import one_thread
+from mho.units import format_time
 from mho.version import JSON_FORMAT
 
 if TYPE_CHECKING:
@@ -259,9 +260,11 @@ class Result:
             "accuracies": dict(zip(options.seeds, self.accuracies(labels).tolist(), strict=True)),
             "reference_accuracy": score.accuracy(self.reference, labels),
         }
+        where = f"{self.provenance['model']} on {self.provenance['chip']['name']}"
         return plot_run(
             codes, self.reference, first.outputs, chip=f"{options.device}, seed {options.seeds[0]}",
             error=self.relative_error, **scored,
+            title=f"{where}: {options.device} after {format_time(options.time_s)} at {options.temp_C:g} °C",
         )
 
     def to_dict(self, labels: ArrayLike | None = None, *, budget: bool = False) -> dict[str, Any]:

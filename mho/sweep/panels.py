@@ -24,14 +24,20 @@ def score_of(designs: Sequence[Row]) -> str | None:
 
 
 def panels_of(designs: Sequence[Row], score: str, axes: Sequence[str]) -> list[Panel]:
-    """A panel for each cost in which designs differ; the first of ``axes`` with few values tells designs apart."""
+    """A panel for each cost in which designs differ; two of ``axes`` with few values tell designs apart.
+
+    The first has a colour for each value, the second a marker; a single one has both.
+    """
     drawn = [row for row in designs if not row["error"]]
     shown = [name for name in COSTS if len({row.get(name) for row in drawn}) > 1] or ["interval_us"]
     groups = _groups(drawn, axes)
     return [
         Panel(
             title=MEASURES[cost].title,
-            series=tuple(Series(name=name, **_points(rows, score, cost)) for name, rows in groups.items()),
+            series=tuple(
+                Series(name=name, colour=colour, marker=marker, **_points(rows, score, cost))
+                for (name, colour, marker), rows in groups.items()
+            ),
             best=_best(drawn, score, cost),
         )
         for cost in shown
@@ -61,14 +67,24 @@ def _best(rows: Sequence[Row], score: str, cost: str) -> list[tuple[float, float
     return sorted((rows[k][cost], _scale(score) * rows[k][score]) for k in range(len(rows)) if kept[k])
 
 
-def _groups(rows: Sequence[Row], axes: Sequence[str]) -> dict[str, list[Row]]:
-    """Designs by the values of the first column that has some, but few: further axes first."""
+def _groups(rows: Sequence[Row], axes: Sequence[str]) -> dict[tuple[str, int, int], list[Row]]:
+    """Designs by their values in the first two columns that have some, but few: further axes first.
+
+    By the text of the legend, the number of the colour and that of the marker.
+    """
     further = [name for name in axes if name not in (*_PARTS, "time_s", "temp_C")]
-    for name in (*further, *_PARTS, "time_s", "temp_C"):
-        values = list(dict.fromkeys(row[name] for row in rows))
-        if 1 < len(values) <= MOST_GROUPS:
-            return {_label(name, value): [row for row in rows if row[name] == value] for value in values}
-    return {"designs": list(rows)}
+    columns = {
+        name: list(dict.fromkeys(row[name] for row in rows)) for name in (*further, *_PARTS, "time_s", "temp_C")
+    }
+    telling = [(name, values) for name, values in columns.items() if 1 < len(values) <= MOST_GROUPS][:2]
+    if not telling:
+        return {("designs", 0, 0): list(rows)}
+    groups: dict[tuple[str, int, int], list[Row]] = {}
+    for row in rows:
+        numbers = [values.index(row[name]) for name, values in telling]
+        label = ", ".join(_label(name, row[name]) for name, _ in telling)
+        groups.setdefault((label, numbers[0], numbers[-1]), []).append(row)
+    return groups
 
 
 def _label(name: str, value: Any) -> str:

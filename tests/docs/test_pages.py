@@ -1,5 +1,6 @@
 """What the pages tell a reader to do works, from an empty folder, in the order of the page."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,35 @@ def test_commands_and_options_of_a_page_exist(page: Path) -> None:
                 if line.startswith("mho ") and "[OPTIONS]" not in line:
                     wrong[f"{block.place}: {line}"] = unknown_options(line)
     assert {line: options for line, options in wrong.items() if options} == {}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_a_page_has_one_title(page: Path) -> None:
+    prose = re.sub(r"^```.*?^```", "", page.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL)
+    assert len(re.findall(r"^# ", prose, re.MULTILINE)) == 1
+
+
+def test_the_first_page_says_what_and_for_whom_then_two_commands_then_one_picture() -> None:
+    first, *_ = (ROOT / "README.md").read_text(encoding="utf-8").partition("\n## ")
+    said, commands, shown = first.split("```")
+    assert len(said.splitlines()) < 20
+    assert "It is for" in said
+    assert commands.split() == ["./run", "demo", "./run", "test"]
+    assert re.findall(r"!\[[^]]+\]\((.*?)\)", shown) == ["docs/demo.png"]
+    assert (ROOT / "README.md").read_text(encoding="utf-8").count("![") == 1
+
+
+@pytest.mark.parametrize("page", [ROOT / "README.md", DOCS / "index.md"], ids=lambda page: page.stem)
+def test_files_of_the_first_commands_are_there(page: Path) -> None:
+    """In the clone, or made by a command before."""
+    made: set[str] = set()
+    missing = []
+    for line in (line for block in blocks(page) for line in block.text.splitlines()):
+        words = re.split(r"[\s\"'():]+", line.partition("  #")[0])
+        made |= {words[i + 1] for i, word in enumerate(words[:-1]) if word == "-o"}
+        named = (word for word in words if re.fullmatch(r"[\w./-]+\.(onnx|npz|npy|csv|mho|toml)", word))
+        missing += [word for word in named if word not in made and not (ROOT / word).is_file()]
+    assert missing == []
 
 
 @pytest.mark.parametrize("page", TOLD, ids=lambda page: page.stem)

@@ -1,5 +1,6 @@
 """The documentation builds as a site, without warnings and without the network, and nothing in it leads nowhere."""
 
+import json
 import os
 import re
 import subprocess
@@ -53,3 +54,28 @@ def test_the_interface_is_that_of_the_code(site: Path) -> None:
     missing = [name for name in mho.__all__ if not name.startswith("_") and f".{name}\"" not in page]
     assert missing == []
     assert "Quantise" in page
+
+
+@pytest.mark.slow
+def test_the_search_has_the_names_of_keys_as_words(site: Path) -> None:
+    """As the search of the site cuts its words, which it reduces to what stands between marks at both ends."""
+    index = json.loads((site / "search" / "search_index.json").read_text(encoding="utf-8"))
+    separator = re.compile(index["config"]["separator"])
+
+    def pages_with(word: str) -> set[str]:
+        texts = ((doc["location"].partition("#")[0], re.sub(r"<[^>]+>", " ", doc["text"])) for doc in index["docs"])
+        return {page for page, text in texts if word in (part.strip("\"'`.*") for part in separator.split(text))}
+
+    for key in ("adc.bits", "core.corelet", "timing.t_sample_ns"):
+        assert "reference/chip.html" in pages_with(key), key
+    assert "reference/glossary.html" in pages_with("conversion")
+
+
+@pytest.mark.slow
+def test_a_page_has_one_heading_of_the_first_level(site: Path) -> None:
+    several = {}
+    for page in set(site.rglob("*.html")) - {site / "404.html"}:
+        count = len(re.findall(r"<h1\b", page.read_text(encoding="utf-8")))
+        if count != 1:
+            several[page.relative_to(site).as_posix()] = count
+    assert several == {}

@@ -47,6 +47,7 @@ def test_a_figure_fits_a_column_and_its_parts_keep_clear(name: str, column: str)
     assert figure.get_size_inches()[0] == COLUMN_IN[column]
     assert figure.get_size_inches()[1] < 9.5, "taller than a page"
     laid_out(figure)
+    assert figure.get_suptitle() == f"{name} at {load_device(name).data_temp_C:g} °C"
     letters = [text.get_text() for axes in figure.axes for text in axes.texts if text.get_text().startswith("(")]
     assert letters == [f"({chr(97 + k)})" for k in range(len(figure.axes))]
 

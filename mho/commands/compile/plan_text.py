@@ -34,7 +34,7 @@ def print_plan(plan: dict[str, Any], out: Output) -> None:
 def plan_lines(plan: dict[str, Any]) -> list[str]:
     """Sums of an image, what runs together, and what the host does."""
     told = [
-        f"{_count(plan['weights'], 'weight')} in {_count(plan['cells'], 'cell')}; an image takes "
+        f"{_count(plan['weights'], 'weight')} in {_count(plan['cells'], 'cell')}; an input takes "
         f"{_count(plan['conversions'], 'conversion')}",
         f"cycles at worst: {plan['cycles_serial']:,} one product after the other, {plan['cycles_parallel']:,} with "
         f"those of a level together if the chip has the cores; {plan['cycles_core']:,} on the busiest core",

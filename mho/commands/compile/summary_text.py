@@ -31,8 +31,8 @@ def summary_lines(summary: dict[str, Any]) -> tuple[str, ...]:
     how = f"predicted for inputs of the calibration{_host_between(summary)}" if summary["tiles"] else (
         f"mean of the calibration, {summary['cycles_worst']:,} cycles at worst")
     speed = (
-        f"{summary['mvms_per_image']} MVMs an image; latency of an input {duration(summary, 'latency')}, interval from "
-        f"input to input {duration(summary, 'interval')}; {how}"
+        f"{summary['mvms_per_image']:,} conversions an input; latency of an input {duration(summary, 'latency')}, "
+        f"interval from input to input {duration(summary, 'interval')}; {how}"
     )
     return size, *wrapped(speed)
 
@@ -53,7 +53,7 @@ def redundancy_lines(summary: dict[str, Any]) -> list[str]:
     text = f"outputs are numbers: noise of the cells makes an estimated {reached} of them (wanted: {wanted})"
     cores, more = summary["cores"] - told["cores"], products - told["products"]
     if cores or more:
-        text += f", {without} without {cores} more cores and {more:,} more products an image (--error 1)"
+        text += f", {without} without {cores} more cores and {more:,} more products an input (--error 1)"
     return wrapped(text)
 
 

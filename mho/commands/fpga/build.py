@@ -31,17 +31,16 @@ def build_command(
     """Make the bitstream of a board.
 
     --chip defaults to the preset of the board (`mho fpga list`). DIR gets the bitstream, report.json (utilisation,
-    greatest frequency, hash, versions of the tools), the netlist after synthesis and the logs, or nothing at all. Exit
-    2 if the chip does not fit, with what would; exit 1 if a tool is missing or the timing is missed.
+    greatest frequency, hash, versions of the tools), the netlist after synthesis and the logs. If place
+    and route fails it gets the synthesis alone, in a folder of its own, and the next build begins behind that. Exit 2
+    if the chip does not fit, with what would; exit 1 if a tool is missing or the timing is missed.
     """
     from fpga.boards import find_board
     from fpga.build.build import build
-    from fpga.config import BOARDS
     from hw.config import load_chip
 
-    name = find_board(board).name
-    resolved = load_chip(chip or BOARDS[name].chip, overrides)
-    report = build(name, resolved, folder=Path(output), noise=noise, flow=tools, note=out.note)
+    resolved = load_chip(chip or find_board(board).plan.chip, overrides)
+    report = build(board, resolved, folder=Path(output), noise=noise, flow=tools, note=out.note)
     names = {"lut": "LUT", "ff": "flip-flops", "bram": "block RAM", "spram": "SPRAM", "dsp": "multipliers"}
     rows = [
         (names[kind], used, report.available[kind], f"{used / report.available[kind]:.0%}")
@@ -50,7 +49,8 @@ def build_command(
     out.table(("part", "used", "of", ""), rows)
     out.text()
     out.text(
-        f"runs at {report.clock_hz / 1e6:g} MHz, could run at {report.fmax_hz / 1e6:.1f} MHz ({report.flow} tools)"
+        f"runs at {report.clock_hz / 1e6:g} MHz, could run at {report.fmax_hz / 1e6:.1f} MHz, a margin of "
+        f"{report.margin:.1%} ({report.flow} tools)"
     )
     speed = "" if report.macs_per_s is None else f", {report.macs_per_s / 1e6:,.0f} million products a second"
     out.text(f"{report.lanes} cells a cycle{speed}")

@@ -35,13 +35,12 @@ def simulate_command(
     The name of the port is printed. mho run --backend fpga --port PORT and mho fpga info --port PORT then do
     what they do with a board, more slowly.
     """
-    from fpga.config import BOARDS, board_config
+    from fpga.boards import find_board
+    from fpga.config import board_config
     from fpga.simulate import BoardTerminal
     from hw.config import load_chip
 
-    resolved = None
-    if board in BOARDS and (chip is not None or overrides):
-        resolved = load_chip(chip or BOARDS[board].chip, overrides)
+    resolved = load_chip(chip or find_board(board).plan.chip, overrides)
     cfg = board_config(board, resolved, noise=noise)
     out.note(f"building {board} with {cfg.chip.name}, {cfg.lanes} cells a cycle ...")
     with BoardTerminal(cfg, None if link is None else Path(link)) as terminal:

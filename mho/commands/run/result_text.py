@@ -41,7 +41,7 @@ def print_result(result: "Result", truth: Any, budget: bool, out: Output) -> Non
     out.text()
     facts = result.time.facts(result.f_clk_MHz)
     for line in wrapped(
-        f"{run.mvms} MVMs; latency of an input {duration(facts, 'latency')}, interval from input to input "
+        f"{run.mvms:,} conversions; latency of an input {duration(facts, 'latency')}, interval from input to input "
         f"{duration(facts, 'interval')} at {result.f_clk_MHz:g} MHz" + ", predicted" * result.time.predicted
     ):
         out.text(line)

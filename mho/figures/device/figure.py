@@ -72,6 +72,7 @@ def figure_of_device(device: "Device", column: str = "double") -> Figure:
     """All that a device says, one panel each; ``column`` is one of :data:`COLUMN_IN`."""
     panels = panels_of(device)
     figure, axes = _laid_out(len(panels), column)
+    figure.suptitle(f"{device.name} at {device.data_temp_C:g} °C", fontsize=8, x=0.01, ha="left")
     for panel, one in zip(panels, axes, strict=True):
         panel(one, device)
     _break_labels(figure)

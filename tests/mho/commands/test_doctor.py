@@ -79,3 +79,42 @@ def test_warns_of_a_shadow(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, caps
 
 def test_the_tree_itself_is_no_shadow() -> None:
     assert shadowing_names(Path(__file__).parents[3]) == []
+
+
+@pytest.mark.parametrize(
+    ("board", "packages"),
+    [
+        ("icebreaker", "yosys nextpnr-ice40 fpga-icestorm openfpgaloader"),
+        ("ulx3s-85f", "yosys nextpnr-ecp5 fpga-trellis openfpgaloader"),
+        ("tang-nano-9k", 'yosys openfpgaloader && pip install "mho[fpga-tools]"'),
+    ],
+)
+def test_a_board_asks_for_its_own_tools_only(
+    board: str, packages: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr("fpga.build.tools.sys.executable", str(tmp_path / "python"))
+    assert run(["doctor", "fpga", board]) == 1
+    assert capsys.readouterr().err == f"error: not ready for {board}; to make it so: apt-get install {packages}\n"
+
+
+def test_tools_of_some_boards_are_optional_without_a_board(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("yosys", "openFPGALoader"):
+        (tmp_path / name).write_text("#!/bin/sh\necho 1.2\n")
+        (tmp_path / name).chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr("fpga.build.tools.sys.executable", str(tmp_path / "python"))
+    assert run(["doctor", "fpga", "--json", "-"]) == 0
+    findings = {f["name"]: f for f in json.loads(capsys.readouterr().out)["findings"]}
+    assert not findings["nextpnr-ecp5"]["needed"]
+    assert not findings["nextpnr-ice40"]["needed"]
+    assert findings["yosys"]["needed"]
+
+
+def test_a_board_belongs_to_fpga_and_exists(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["doctor", "cosim", "icebreaker"]) == 2
+    assert "mho doctor fpga icebreaker" in capsys.readouterr().err
+    assert run(["doctor", "fpga", "icebraker"]) == 2
+    assert capsys.readouterr().err == "error: there is no board 'icebraker', did you mean icebreaker?\n"

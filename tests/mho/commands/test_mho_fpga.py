@@ -46,7 +46,7 @@ def test_list_has_each_board_with_its_status(capsys: pytest.CaptureFixture[str])
     ("arguments", "code", "sentence"),
     [
         (["build", "icebraker", "-o", "x"], 2, "there is no board 'icebraker', did you mean icebreaker?"),
-        (["simulate", "arty"], 2, f"board must be one of {', '.join(BOARDS)}, not 'arty'"),
+        (["simulate", "arty"], 2, f"there is no board 'arty', there are {', '.join(BOARDS)}"),
         (["info", "--port", "/dev/ttyNONE7"], 1, "/dev/ttyNONE7: no such port; ports that exist: "),
         (["load", "ulx3s-85f", "none.bit"], 2, "none.bit: cannot be read (No such file or directory)"),
         (["verify", "hx8k-brekout"], 2, "there is no board 'hx8k-brekout', did you mean hx8k-breakout?"),

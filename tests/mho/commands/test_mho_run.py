@@ -35,7 +35,7 @@ def test_compile_reports_and_writes(tiny: Any, tmp_path: Any, capsys: pytest.Cap
     out = capsys.readouterr().out
     assert summary["chip"] == "tnsa16-core"
     assert [layer["name"] for layer in summary["layers"]] == ["hidden", "scores"]
-    assert f"{summary['mvms_per_image']} MVMs an image" in out
+    assert f"{summary['mvms_per_image']:,} conversions an input" in out
     assert (tmp_path / "n.mho").read_bytes() == (tiny.folder / "tiny.mho").read_bytes()
 
 

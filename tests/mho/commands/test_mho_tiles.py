@@ -23,7 +23,7 @@ def x(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> np.ndarray:
 
 def test_command_and_python_give_the_same(x: np.ndarray, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["tiles", "p.s", "--chip", "tnsa64-tile", "--input", "x.npy", "-o", "y.npz", "--json", "y.json"]) == 0
-    assert "instructions an image" in capsys.readouterr().out
+    assert "instructions an input" in capsys.readouterr().out
     result = mho.run_tiles("p.s", "tnsa64-tile", x)
     with np.load("y.npz") as arrays:
         np.testing.assert_array_equal(arrays["0,0:0"], result.outputs["0,0:0"])

@@ -20,6 +20,7 @@ from mho.cli import run
 from mho.figures.run import figure_bytes
 from mho.figures.trade_offs import Panel, Series, figure_of_trade_offs
 from mho.sweep import Folder, load_spec, run_sweep
+from mho.sweep.panels import panels_of
 from mho.sweep.spec.points import Space
 from tests.mho.conftest import Tiny
 
@@ -141,6 +142,21 @@ def test_pictures_are_functions_of_what_they_show(kind: str, monkeypatch: pytest
         return figure_bytes(figure_of_trade_offs([panel], "accuracy"), kind)
 
     assert made("0") == made("1000000000")
+
+
+def test_two_axes_of_a_figure_are_told_apart_by_colour_and_marker() -> None:
+    designs = [
+        {"error": "", "network": "n", "chip": "c", "device": "d", "time_s": 0.0, "temp_C": 25.0, "adc.bits": bits,
+         "core.corelet": corelet, "accuracy": 0.9, "interval_us": float(bits), "area_mm2": float(corelet)}
+        for bits in (4, 6, 8) for corelet in (8, 16)
+    ]
+    panels = panels_of(designs, "accuracy", ["adc.bits", "core.corelet"])
+    assert [panel.title for panel in panels] == ["interval from input to input (µs)", "area of the macros (mm²)"]
+    looks = {(one.colour, one.marker): one.name for one in panels[0].series}
+    assert len(looks) == 6
+    assert looks[2, 1] == "adc.bits = 8, core.corelet = 16"
+    single = panels_of(designs[::2], "accuracy", ["adc.bits", "core.corelet"])[0].series
+    assert [(one.colour, one.marker) for one in single] == [(0, 0), (1, 1), (2, 2)]
 
 
 def test_what_contradicts_itself_is_a_row_with_its_sentence(

@@ -1,6 +1,7 @@
 """OrangeCrab with an ECP5-25F: no serial chip, so the line is at pins of its header."""
 
 from fpga.boards.board import Board
+from fpga.boards.plan import BoardPlan, TilesPlan
 
 __all__ = ["BOARD"]
 
@@ -11,6 +12,10 @@ BOARD = Board(
     family="ecp5",
     platform="amaranth_boards.orangecrab_r0_2:OrangeCrabR0_2_25FPlatform",
     clock_hz=48_000_000,
+    plan=BoardPlan(
+        chip="orangecrab", lanes=64, word_bits=512, clock_hz=48_000_000, baud=3_000_000, link_bytes=1024,
+        tiles=TilesPlan(lanes=8, clock_hz=24_000_000, baud=3_000_000, most=1),
+    ),
     memory_bits=56 * 18432,
     synthesis="-nodsp",
     place=("--25k", "--package", "CSFBGA285", "--speed", "8"),

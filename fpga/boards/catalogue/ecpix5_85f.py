@@ -1,6 +1,7 @@
 """ECPIX-5 with the largest ECP5."""
 
 from fpga.boards.board import Board
+from fpga.boards.plan import BoardPlan
 
 __all__ = ["BOARD"]
 
@@ -11,6 +12,10 @@ BOARD = Board(
     family="ecp5",
     platform="amaranth_boards.ecpix5:ECPIX585Platform",
     clock_hz=100_000_000,
+    plan=BoardPlan(
+        chip="ecpix5-85f", lanes=256, word_bits=4096, pin_lines=64, clock_hz=50_000_000, baud=3_000_000,
+        link_bytes=1024,
+    ),
     memory_bits=208 * 18432,
     synthesis="-nodsp",
     place=("--um5g-85k", "--package", "CABGA554", "--speed", "8"),

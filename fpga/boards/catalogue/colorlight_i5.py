@@ -4,6 +4,7 @@ from amaranth.build import Attrs, Clock, Pins, PinsN, Resource, Subsignal
 from amaranth.vendor import LatticeECP5Platform
 
 from fpga.boards.board import Board
+from fpga.boards.plan import BoardPlan, TilesPlan
 
 __all__ = ["BOARD", "ColorlightI5Platform"]
 
@@ -31,8 +32,12 @@ BOARD = Board(
     title="Colorlight i5 (v7.0) on its extension board",
     device="LFE5U-25F-6BG381",
     family="ecp5",
-    platform="fpga.boards.colorlight_i5:ColorlightI5Platform",
+    platform="fpga.boards.catalogue.colorlight_i5:ColorlightI5Platform",
     clock_hz=25_000_000,
+    plan=BoardPlan(
+        chip="colorlight-i5", lanes=64, word_bits=512, clock_hz=50_000_000, baud=3_000_000, link_bytes=1024,
+        tiles=TilesPlan(lanes=8, clock_hz=25_000_000, baud=3_000_000, most=1),
+    ),
     memory_bits=56 * 18432,
     synthesis="-nodsp",
     place=("--25k", "--package", "CABGA381", "--speed", "6"),

@@ -1,6 +1,7 @@
 """iCEBreaker: iCE40 UP5K, the only iCE40 with 1 Mbit of single-ported RAM."""
 
 from fpga.boards.board import Board
+from fpga.boards.plan import BoardPlan
 
 __all__ = ["BOARD"]
 
@@ -12,6 +13,9 @@ BOARD = Board(
     platform="amaranth_boards.icebreaker:ICEBreakerPlatform",
     clock_hz=12_000_000,
     clock_at_loop=True,
+    plan=BoardPlan(
+        chip="icebreaker", lanes=8, word_bits=64, memory="spram", clock_hz=24_000_000, baud=3_000_000,
+    ),
     memory_bits=30 * 4096,
     spram=4,
     synthesis="-dsp",

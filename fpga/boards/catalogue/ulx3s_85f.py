@@ -1,6 +1,7 @@
 """ULX3S with the largest ECP5."""
 
 from fpga.boards.board import Board
+from fpga.boards.plan import BoardPlan, TilesPlan
 
 __all__ = ["BOARD"]
 
@@ -11,6 +12,10 @@ BOARD = Board(
     family="ecp5",
     platform="amaranth_boards.ulx3s:ULX3S_85F_Platform",
     clock_hz=25_000_000,
+    plan=BoardPlan(
+        chip="ulx3s-85f", lanes=256, word_bits=4096, pin_lines=64, clock_hz=50_000_000, baud=3_000_000, link_bytes=1024,
+        tiles=TilesPlan(lanes=4, clock_hz=12_500_000, baud=1_500_000),
+    ),
     memory_bits=208 * 18432,
     # Small products are slower in its multipliers than in logic.
     synthesis="-nodsp",

@@ -1,6 +1,7 @@
 """Tang Nano 9K: a GW1N of Gowin."""
 
 from fpga.boards.board import Board
+from fpga.boards.plan import BoardPlan
 
 __all__ = ["BOARD"]
 
@@ -11,6 +12,7 @@ BOARD = Board(
     family="gowin",
     platform="amaranth_boards.tang_nano_9k:TangNano9kPlatform",
     clock_hz=27_000_000,
+    plan=BoardPlan(chip="tang-nano-9k", lanes=16, word_bits=64, clock_hz=27_000_000, baud=3_000_000),
     memory_bits=26 * 18432,
     place=("--device", "GW1NR-LV9QN88PC6/I5", "--vopt", "family=GW1N-9C"),
     # Serial line and lights are at pins that configuration would keep.
