@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from hw.config import Chip as ChipDescription
 from hw.config import load_chip
+from macro_models.shown import Shown
 from mho.api.inputs import PathLike
 
 if TYPE_CHECKING:
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
 __all__ = ["Chip"]
 
 
-class Chip:
+class Chip(Shown):
     """A chip description, complete and checked.
 
     Members
@@ -78,5 +79,6 @@ class Chip:
 
         return generate(self.description, Path(directory), part=part, wrap=wrap, top=top, prefix=prefix, tile=tile)
 
-    def __repr__(self) -> str:
-        return f"Chip({self.name!r}, {self.description.cores} x {self.lines} lines)"
+    def _facts(self) -> dict[str, object]:
+        chip = self.description
+        return {"name": chip.name, "cores": chip.cores, "lines": chip.lines, "device": chip.device}

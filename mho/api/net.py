@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from numpy.typing import ArrayLike
 
 from compiler import Network, fitting_of, summarise
+from macro_models.shown import Shown
 from mho.api.chip import Chip
 from mho.api.device import Device, device_model
 from mho.api.inputs import InputsLike, PathLike, read_cells, read_inputs
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["Net"]
 
 
-class Net:
+class Net(Shown):
     """A network compiled for a chip.
 
     Members
@@ -260,8 +261,7 @@ class Net:
             port=port, baud=baud, loading=loading, note=note,
         )
 
-    def __repr__(self) -> str:
-        shapes = " - ".join(str(layer.outputs) for layer in self.network.model.layers)
-        return (
-            f"Net({self.network.model.name!r}, {self.network.model.features} - {shapes}, on {self.network.chip.name!r})"
-        )
+    def _facts(self) -> dict[str, object]:
+        model, network = self.network.model, self.network
+        sizes = " - ".join(map(str, [model.features, *(layer.outputs for layer in model.layers)]))
+        return {"model": model.name, "layers": sizes, "chip": network.chip.name, "device": network.device.name}
