@@ -8,8 +8,9 @@ from macro_models.errors import InputError
 from macro_models.output import write_output
 from mho.terminal.console import Output
 from mho.terminal.groups import Group
+from mho.terminal.names import PRESET
 from mho.terminal.options import chip_argument, common_options, example
-from mho.terminal.paths import WORD, WRITES
+from mho.terminal.paths import WRITES
 
 if TYPE_CHECKING:
     from hw.config import Chip
@@ -38,7 +39,7 @@ def list_command(out: Output) -> None:
 
 
 @preset_command.command("show", epilog=example("mho preset show neurram-core -o my-chip.toml"))
-@click.argument("name", type=WORD)
+@click.argument("name", type=PRESET)
 @click.option("-o", "--output", metavar="FILE", type=WRITES, help="Write the TOML to a file.")
 @common_options
 def show_command(name: str, output: str | None, out: Output) -> None:

@@ -30,6 +30,10 @@ refused. Outputs are written whole or not at all. Only regular files are replace
 is written; devices and FIFOs are written through. Control characters are shown as escapes.
 
 A chip is the name of a preset or a TOML file ([keys](chip.md)), a device the name of a shipped device or a TOML file.
+A shell completes commands, presets, devices, backends, boards, files and keys (`--set adc.<TAB>`) after
+`eval "$(_MHO_COMPLETE=bash_source mho)"` (`zsh_source` in Zsh; in fish `_MHO_COMPLETE=fish_source mho | source`), which
+is best put into its start file.
+
 Arrays are `.npy` files or `FILE.npz:KEY`. Builds of the simulator are kept in `~/.cache/mho` (`MHO_CACHE`).
 """
 

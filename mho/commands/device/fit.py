@@ -13,6 +13,7 @@ from mho.results.confidence import print_confidence
 from mho.results.heat import print_heat
 from mho.results.pulses import print_pulses
 from mho.terminal.console import Output
+from mho.terminal.names import DEVICE
 from mho.terminal.options import common_options, example
 from mho.terminal.paths import READS, WORD, Writes
 from mho.units import format_time
@@ -55,7 +56,7 @@ def _positive(_ctx: click.Context, param: click.Parameter, value: float | None) 
 @click.option("--temp", type=float, default=25.0, show_default=True, metavar="C", help="Temperature without temp_C.")
 @click.option("--temp-max", type=float, metavar="C", help="Leave out readings at higher temperatures.")
 @click.option(
-    "--temperature-from", metavar="DEVICE", type=READS, help="Take Arrhenius' law from another fitted device."
+    "--temperature-from", metavar="DEVICE", type=DEVICE, help="Take Arrhenius' law from another fitted device."
 )
 @click.option("--name", metavar="NAME", type=WORD, help="Name of the device (default: that of the file).")
 @click.option("--description", metavar="TEXT", type=WORD, default="", help="One line about the device.")

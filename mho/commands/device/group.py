@@ -11,8 +11,9 @@ from mho.commands.device.fit import fit_command, print_fit
 from mho.results.pulses import print_pulses
 from mho.terminal.console import Output
 from mho.terminal.groups import Group
+from mho.terminal.names import DEVICE
 from mho.terminal.options import common_options, example
-from mho.terminal.paths import FIGURE, READS, WORD
+from mho.terminal.paths import FIGURE, WORD
 from mho.units import format_time
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ def list_command(out: Output) -> None:
 
 
 @device_command.command("show", epilog=example("mho device show rram-neurram -o spread.png"))
-@click.argument("devices", metavar="DEVICE...", type=READS, nargs=-1, required=True)
+@click.argument("devices", metavar="DEVICE...", type=DEVICE, nargs=-1, required=True)
 @click.option(
     "-o",
     "--output",
