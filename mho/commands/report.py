@@ -13,7 +13,7 @@ from mho.terminal.options import common_options, example
 from mho.terminal.paths import READS, Writes
 
 if TYPE_CHECKING:
-    from mho.report.facts import Facts
+    from mho.reports.facts import Facts
 
 __all__ = ["report_command"]
 
@@ -49,8 +49,8 @@ def report_command(
     Each RUN.json is what mho run --json wrote; several are set side by side. What a run does not have is listed with
     the command that gives it.
     """
-    from mho.report.facts import read_facts
-    from mho.report.page import report_page
+    from mho.reports.facts import read_facts
+    from mho.reports.page import report_page
 
     if activity is not None and (liberty is None or len(runs) > 1):
         raise InputError(f"{activity}: --activity takes --liberty and the one run that the waveforms are of")
@@ -77,7 +77,7 @@ def _with_silicon(
     """The runs with the area of their chips, each of which is synthesised once, and the energy of their logic."""
     from hw.config import chip_from_dict
     from macro_models.files import reading
-    from mho.report.facts import RUN
+    from mho.reports.facts import RUN
     from sim.silicon.area import chip_area
     from sim.silicon.power.energy import chip_energy
 
@@ -101,7 +101,7 @@ def _with_silicon(
 
 def _told(facts: "Facts") -> dict[str, Any]:
     """What the page says in words, and what it does not show."""
-    from mho.report.words import accuracy_words, energy_words, missing_words, time_words
+    from mho.reports.words import accuracy_words, energy_words, missing_words, time_words
 
     return {
         "run": facts.run.path, "title": facts.title, "accuracy": accuracy_words(facts), "time": time_words(facts),
@@ -113,8 +113,8 @@ def _told(facts: "Facts") -> dict[str, Any]:
 def _write_figures(found: "list[Facts]", folder: Path) -> int:
     """Figures of all runs, by the names of run and figure."""
     from mho.figures.run import figure_bytes
-    from mho.report.figures import figures_of
-    from mho.report.page import figure_svg
+    from mho.reports.figures import figures_of
+    from mho.reports.page import figure_svg
 
     folder.mkdir(parents=True, exist_ok=True)
     count = 0

@@ -12,7 +12,7 @@ from mho.terminal.options import common_options, example
 from mho.terminal.paths import READS, WORD, Writes
 
 if TYPE_CHECKING:
-    from mho.sweep import Spec, Sweep
+    from mho.sweeps import Spec, Sweep
 
 __all__ = ["sweep_command"]
 
@@ -25,7 +25,7 @@ _FOLDER = Writes(folder=("rows", "rows.*", "designs.*", "trade-offs.*", "sweep.j
 def _example(context: click.Context, _param: click.Parameter, wanted: bool) -> None:
     """Prints a sweep to begin with."""
     if wanted:
-        import mho.sweep.spec.spec as home
+        import mho.sweeps.spec.spec as home
 
         click.echo((Path(home.__file__).parent / "example.toml").read_text(encoding="utf-8"), nl=False)
         context.exit()
@@ -54,8 +54,8 @@ def sweep_command(
     killed, and takes rows of other sweeps in the folder that are the same. Tables of rows and designs (means over
     seeds) are CSV and JSON, and Parquet where pyarrow is installed (pip install 'mho[sweep]').
     """
-    from mho.sweep import Folder, load_spec, run_sweep
-    from mho.sweep.memory import bounded_jobs
+    from mho.sweeps import Folder, load_spec, run_sweep
+    from mho.sweeps.memory import bounded_jobs
 
     if jobs is not None and dask is not None:
         raise InputError("--jobs and --dask exclude each other")
@@ -68,7 +68,7 @@ def sweep_command(
     if dask is None:
         options["jobs"] = bounded_jobs(spec, jobs, rows, out.note)
     else:
-        from mho.sweep.cluster import on_cluster
+        from mho.sweeps.cluster import on_cluster
 
         certificates = None if dask_security is None else Path(dask_security)
         options["open_workers"] = on_cluster(dask, out.note, certificates)
@@ -97,10 +97,10 @@ def _report(spec: "Spec", found: "Sweep", folder: Any, out: Output) -> None:
     from hw.config import warnings
     from mho.figures.run import save_figure
     from mho.figures.trade_offs import figure_of_trade_offs
-    from mho.sweep.panels import panels_of, score_of
-    from mho.sweep.result import best, content
-    from mho.sweep.spec.measures import MEASURES
-    from mho.sweep.spec.points import Space
+    from mho.sweeps.panels import panels_of, score_of
+    from mho.sweeps.result import best, content
+    from mho.sweeps.spec.measures import MEASURES
+    from mho.sweeps.spec.points import Space
 
     axes = [name for name, _ in Space(spec).axes]
     told = content(found, spec)
@@ -140,7 +140,7 @@ def _print(designs: "Sequence[dict[str, Any]]", axes: Sequence[str], objectives:
     """The best trade-offs, by the first objective."""
     if not designs:
         return
-    from mho.sweep.result import number_text
+    from mho.sweeps.result import number_text
     from mho.units import format_time
 
     columns = [name for name in axes if len({row[name] for row in designs}) > 1]

@@ -12,8 +12,8 @@ import pytest
 
 from macro_models.errors import InputError, ToolError
 from mho.cli import run
-from mho.sweep import Folder, load_spec, run_sweep
-from mho.sweep.cluster import on_cluster
+from mho.sweeps import Folder, load_spec, run_sweep
+from mho.sweeps.cluster import on_cluster
 
 dask = pytest.importorskip("dask")
 distributed = pytest.importorskip("distributed")
@@ -62,7 +62,7 @@ def test_three_workers_one_of_them_killed(cluster: Any, sweep_text: str, tmp_pat
 def test_an_address_without_a_scheduler_is_one_sentence(
     sweep_file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("mho.sweep.cluster.WAIT_S", 0.5)
+    monkeypatch.setattr("mho.sweeps.cluster.WAIT_S", 0.5)
     out = str(tmp_path / "out")
     assert run(["sweep", str(sweep_file), "-o", out, "--dask", "tcp://127.0.0.1:9"]) == 2
     assert "error: --dask must be the address of a Dask scheduler" in capsys.readouterr().err
@@ -91,7 +91,7 @@ def test_a_cluster_behind_tls(
 ) -> None:
     """By certificates in a folder and by Dask's own configuration; without them it is one sentence."""
     monkeypatch.setenv("MHO_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setattr("mho.sweep.cluster.WAIT_S", 5.0)
+    monkeypatch.setattr("mho.sweeps.cluster.WAIT_S", 5.0)
     files = {name: str(certificates / f"{name}.pem") for name in ("ca", "cert", "key")}
     both = {f"tls_{who}_{what}": files[what] for who in ("client", "scheduler", "worker") for what in ("cert", "key")}
     security = distributed.Security(tls_ca_file=files["ca"], require_encryption=True, **both)
@@ -128,7 +128,7 @@ def test_workers_that_are_lost_while_it_connects_are_one_sentence(
         for worker in workers:
             os.kill(worker, signal.SIGKILL)
 
-    monkeypatch.setattr("mho.sweep.cluster.WAIT_S", 5.0)
+    monkeypatch.setattr("mho.sweeps.cluster.WAIT_S", 5.0)
     monkeypatch.setattr(distributed.Client, "wait_for_workers", killed)
     opened = on_cluster(cluster.scheduler_address, lambda line: None)
     with pytest.raises(ToolError, match=r"Dask (workers|scheduler)"), opened(print, ()) as team:

@@ -19,8 +19,8 @@ from macro_models.errors import InputError
 from mho.cli import run
 from mho.figures.run import figure_bytes
 from mho.figures.trade_offs import Panel, Series, figure_of_trade_offs
-from mho.sweep import Folder, load_spec, run_sweep
-from mho.sweep.spec.points import Space
+from mho.sweeps import Folder, load_spec, run_sweep
+from mho.sweeps.spec.points import Space
 from tests.mho.conftest import Tiny
 
 

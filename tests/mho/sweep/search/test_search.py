@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from mho.sweep import Folder, load_spec, run_sweep
-from mho.sweep.search.front import costs, front
-from mho.sweep.search.search import chosen
-from mho.sweep.spec.points import Space
-from mho.sweep.spec.spec import Search
+from mho.sweeps import Folder, load_spec, run_sweep
+from mho.sweeps.search.front import costs, front
+from mho.sweeps.search.search import chosen
+from mho.sweeps.spec.points import Space
+from mho.sweeps.spec.spec import Search
 
 OBJECTIVES = (("accuracy", True), ("interval_us", False))
 

@@ -6,8 +6,8 @@ import pytest
 
 from macro_models.errors import InputError
 from mho.cli import run
-from mho.sweep import load_spec
-from mho.sweep.spec.points import Space
+from mho.sweeps import load_spec
+from mho.sweeps.spec.points import Space
 from tests.mho.sweep.conftest import SWEEP
 
 

@@ -4,8 +4,8 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from mho.report.facts import Facts
-from mho.report.table import table
+from mho.reports.facts import Facts
+from mho.reports.table import table
 from mho.units import format_energy
 
 __all__ = ["layer_table", "name_of"]

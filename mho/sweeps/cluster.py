@@ -27,7 +27,7 @@ _one = Lock()
 def on_cluster(
     address: str, note: Callable[[str], None], certificates: Path | None = None
 ) -> "Callable[[Callable[..., object], tuple[Any, ...]], Any]":
-    """Opens workers of the cluster whose scheduler is at ``address``, for :func:`mho.sweep.run.run_sweep`.
+    """Opens workers of the cluster whose scheduler is at ``address``, for :func:`mho.sweeps.run.run_sweep`.
 
     ``certificates`` is a folder with ``ca.pem``, ``cert.pem`` and ``key.pem`` for TLS; without, Dask's configuration.
     """

@@ -2,11 +2,11 @@
 
 from typing import Any
 
-from mho.sweep.evaluate import Row
-from mho.sweep.run import Sweep
-from mho.sweep.search.front import costs, front
-from mho.sweep.spec.measures import MEASURES
-from mho.sweep.spec.spec import Spec
+from mho.sweeps.evaluate import Row
+from mho.sweeps.run import Sweep
+from mho.sweeps.search.front import costs, front
+from mho.sweeps.spec.measures import MEASURES
+from mho.sweeps.spec.spec import Spec
 from mho.version import library_versions
 
 __all__ = ["best", "content", "number_text", "objectives_of"]

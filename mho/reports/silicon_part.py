@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
 
-from mho.report.table import table
+from mho.reports.table import table
 from mho.units import format_energy
 
 __all__ = ["silicon_part", "some_tiles", "tiles_of"]

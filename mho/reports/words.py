@@ -6,9 +6,9 @@ from typing import Any
 from compiler.network.stage_file import MOST_TURNS
 from macro_models.exact.operation import MAX_BITS
 from mho.comparisons.runs import MEASURES
-from mho.report.facts import Facts
-from mho.report.layers import name_of
-from mho.report.silicon_part import some_tiles, tiles_of
+from mho.reports.facts import Facts
+from mho.reports.layers import name_of
+from mho.reports.silicon_part import some_tiles, tiles_of
 from mho.units import format_energy
 
 __all__ = ["accuracy_words", "energy_words", "missing_words", "time_words"]

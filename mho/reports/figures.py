@@ -7,10 +7,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from mho.figures.run import COLOURS, in_style, new_figure
-from mho.report.facts import Facts
-from mho.report.links import LINKS, draw_links
-from mho.report.silicon_part import some_tiles
-from mho.report.tile_energy import TILE_ENERGY, draw_tile_energy
+from mho.reports.facts import Facts
+from mho.reports.links import LINKS, draw_links
+from mho.reports.silicon_part import some_tiles
+from mho.reports.tile_energy import TILE_ENERGY, draw_tile_energy
 
 __all__ = ["figures_of"]
 

@@ -13,10 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from macro_models.errors import ToolError
-from mho.sweep.evaluate import Row
-from mho.sweep.search.front import costs, front
-from mho.sweep.search.surrogate import Surrogate
-from mho.sweep.spec.spec import Search
+from mho.sweeps.evaluate import Row
+from mho.sweeps.search.front import costs, front
+from mho.sweeps.search.surrogate import Surrogate
+from mho.sweeps.spec.spec import Search
 
 __all__ = ["search_trade_offs"]
 
@@ -43,7 +43,7 @@ def search_trade_offs(
     shape, ordered
         Values along each axis, and whether near ones are alike.
     most, search, evaluate
-        As in :func:`mho.sweep.search.search.chosen`.
+        As in :func:`mho.sweeps.search.search.chosen`.
 
     Raises
     ------

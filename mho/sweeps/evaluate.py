@@ -13,9 +13,9 @@ from mho.api.net import Net
 from mho.results import score
 from mho.results.cost import cost_of
 from mho.results.result import Result
-from mho.sweep.spec.points import Point, parts
-from mho.sweep.spec.spec import Spec
-from mho.sweep.spec.workload import Workload
+from mho.sweeps.spec.points import Point, parts
+from mho.sweeps.spec.spec import Spec
+from mho.sweeps.spec.workload import Workload
 
 __all__ = ["Row", "begin", "evaluate"]
 
@@ -63,7 +63,7 @@ def evaluate(point: Point) -> Row:
 
 
 def _measures(net: Net, result: Result, workload: Workload) -> Row:
-    """What :data:`~mho.sweep.spec.measures.MEASURES` names, as far as it is known."""
+    """What :data:`~mho.sweeps.spec.measures.MEASURES` names, as far as it is known."""
     run, images = result.runs[0], workload.images
     found: Row = {}
     if workload.labels is not None:

@@ -4,7 +4,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from mho.figures.run import COLOURS, in_style, new_figure
-from mho.report.facts import Facts
+from mho.reports.facts import Facts
 
 __all__ = ["TILE_ENERGY", "draw_tile_energy"]
 

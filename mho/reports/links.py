@@ -6,7 +6,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from mho.figures.run import in_style, new_figure
-from mho.report.facts import Facts
+from mho.reports.facts import Facts
 
 __all__ = ["LINKS", "draw_links"]
 

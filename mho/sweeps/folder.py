@@ -16,7 +16,7 @@ from typing import Any
 from macro_models.errors import InputError
 from macro_models.files import FileKind, read_text
 from macro_models.output import cannot_write, write_output
-from mho.sweep.evaluate import Row
+from mho.sweeps.evaluate import Row
 
 __all__ = ["Folder"]
 

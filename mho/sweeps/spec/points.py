@@ -12,7 +12,7 @@ from compiler import CompileOptions
 from hw.config import Chip, check_device
 from macro_models.devices import Device
 from macro_models.errors import InputError
-from mho.sweep.spec.spec import Spec
+from mho.sweeps.spec.spec import Spec
 from mho.version import __version__
 
 __all__ = ["Design", "Point", "Space"]

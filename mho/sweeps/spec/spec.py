@@ -17,8 +17,8 @@ from macro_models.errors import InputError
 from macro_models.files import FileKind, read_toml
 from macro_models.files.schema import Choice, ListOf, Number, Optional, Table, Text, Type, Whole, shown
 from mho.dotted import dotted
-from mho.sweep.spec.measures import MEASURES
-from mho.sweep.spec.workload import Workload, load_workload
+from mho.sweeps.spec.measures import MEASURES
+from mho.sweeps.spec.workload import Workload, load_workload
 from mho.units import parse_time
 
 __all__ = ["Axis", "Search", "Spec", "load_spec"]

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from macro_models.errors import ToolError
-from mho.sweep.search.front import front
+from mho.sweeps.search.front import front
 
 __all__ = ["Surrogate"]
 

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from mho.figures.trade_offs import MOST_GROUPS, Panel, Series
-from mho.sweep.evaluate import Row
-from mho.sweep.search.front import costs, front
-from mho.sweep.spec.measures import MEASURES
+from mho.sweeps.evaluate import Row
+from mho.sweeps.search.front import costs, front
+from mho.sweeps.spec.measures import MEASURES
 from mho.units import format_time
 
 __all__ = ["panels_of", "score_of"]

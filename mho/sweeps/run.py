@@ -5,12 +5,12 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
 
-from mho.sweep.evaluate import Row, begin, evaluate
-from mho.sweep.folder import Folder
-from mho.sweep.search.search import chosen
-from mho.sweep.spec.points import Point, Space
-from mho.sweep.spec.spec import Spec
-from mho.sweep.summary import summarise_design
+from mho.sweeps.evaluate import Row, begin, evaluate
+from mho.sweeps.folder import Folder
+from mho.sweeps.search.search import chosen
+from mho.sweeps.spec.points import Point, Space
+from mho.sweeps.spec.spec import Spec
+from mho.sweeps.summary import summarise_design
 from mho.workers import Workers, workers
 
 __all__ = ["Sweep", "run_sweep"]
@@ -27,7 +27,7 @@ class Sweep:
     rows: tuple[Row, ...]
     """A row for each point, design by design in the order of their numbers, seed by seed."""
     designs: tuple[Row, ...]
-    """A row for each design, see :func:`~mho.sweep.summary.summarise_design`."""
+    """A row for each design, see :func:`~mho.sweeps.summary.summarise_design`."""
     found: int
     """Rows that were there before."""
 

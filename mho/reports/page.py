@@ -12,13 +12,13 @@ from matplotlib.figure import Figure
 from macro_models.files import reading
 from mho.comparisons.runs import MEASURES
 from mho.figures.run import figure_bytes
-from mho.report.facts import RUN, Facts
-from mho.report.figures import figures_of
-from mho.report.layers import layer_table
-from mho.report.published import published_chips
-from mho.report.silicon_part import silicon_part
-from mho.report.table import table
-from mho.report.words import accuracy_words, energy_words, missing_words, score, time_words
+from mho.reports.facts import RUN, Facts
+from mho.reports.figures import figures_of
+from mho.reports.layers import layer_table
+from mho.reports.published import published_chips
+from mho.reports.silicon_part import silicon_part
+from mho.reports.table import table
+from mho.reports.words import accuracy_words, energy_words, missing_words, score, time_words
 from mho.units import duration, format_energy
 
 __all__ = ["figure_svg", "figures", "report_page"]

@@ -8,8 +8,8 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from mho.sweep.evaluate import Row
-from mho.sweep.spec.spec import Search
+from mho.sweeps.evaluate import Row
+from mho.sweeps.spec.spec import Search
 
 __all__ = ["chosen"]
 
@@ -29,7 +29,7 @@ def chosen(shape: Sequence[int], ordered: Sequence[bool], search: Search, evalua
     elif search.method == "random":
         evaluate(_some(size, most, search.seed))
     else:
-        from mho.sweep.search.trade_offs import search_trade_offs
+        from mho.sweeps.search.trade_offs import search_trade_offs
 
         search_trade_offs(shape, ordered, most, search, evaluate)
 

@@ -8,8 +8,8 @@ import numpy as np
 from scipy.special import ndtri, stdtrit
 
 from mho.results.uncertainty import LEVEL
-from mho.sweep.evaluate import Row
-from mho.sweep.spec.measures import MEASURES
+from mho.sweeps.evaluate import Row
+from mho.sweeps.spec.measures import MEASURES
 
 __all__ = ["half_interval", "summarise_design"]
 

@@ -9,7 +9,7 @@ from hw.config import Chip
 from macro_models.errors import argument
 from macro_models.files import check_memory, size_text
 from macro_models.files.memory import available_bytes
-from mho.sweep.spec.spec import Spec
+from mho.sweeps.spec.spec import Spec
 from mho.workers import check_jobs, processors
 
 __all__ = ["PROCESS_BYTES", "bounded_jobs", "point_bytes"]
