@@ -15,12 +15,17 @@ from typing import TYPE_CHECKING
 from macro_models.lazy import lazy_names
 
 if TYPE_CHECKING:
+    from hw.tile.text import assemble, disassemble
     from macro_models.errors import InputError, ToolError
     from mho.api.chip import Chip
     from mho.api.compile import compile, load, plan
     from mho.api.device import Device
+    from mho.api.fit import fit
+    from mho.api.lists import backends, boards, check, devices, doctor, presets
     from mho.api.net import Net
+    from mho.api.studies import compare, report, sweep
     from mho.api.tiles import run_tiles
+    from mho.api.verify import verify
     from mho.results.result import Budget, Result
     from mho.version import __version__
     from sim.cells.instance import Cells
@@ -35,20 +40,38 @@ __all__ = [
     "Result",
     "ToolError",
     "__version__",
+    "assemble",
+    "backends",
+    "boards",
+    "check",
+    "compare",
     "compile",
+    "devices",
+    "disassemble",
+    "doctor",
+    "fit",
     "load",
     "plan",
+    "presets",
+    "report",
     "run_tiles",
+    "sweep",
+    "verify",
 ]
 
 __getattr__ = lazy_names(__name__, {
+    "hw.tile.text": ("assemble", "disassemble"),
     "macro_models.errors": ("InputError", "ToolError"),
     "sim.cells.instance": ("Cells",),
     "mho.api.chip": ("Chip",),
     "mho.api.compile": ("compile", "load", "plan"),
     "mho.api.device": ("Device",),
+    "mho.api.fit": ("fit",),
+    "mho.api.lists": ("backends", "boards", "check", "devices", "doctor", "presets"),
     "mho.api.net": ("Net",),
+    "mho.api.studies": ("compare", "report", "sweep"),
     "mho.api.tiles": ("run_tiles",),
+    "mho.api.verify": ("verify",),
     "mho.results.result": ("Budget", "Result"),
     "mho.version": ("__version__",),
 })

@@ -1,17 +1,19 @@
 """Chips, as a user of Python has them."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hw.config import Chip as ChipDescription
 from hw.config import load_chip
+from macro_models.errors import InputError
 from macro_models.shown import Shown
 from mho.api.inputs import PathLike
 
 if TYPE_CHECKING:
     from rtl_gen import GenerationReport
 
-__all__ = ["Chip"]
+__all__ = ["Chip", "chip_description"]
 
 
 class Chip(Shown):
@@ -82,3 +84,18 @@ class Chip(Shown):
     def _facts(self) -> dict[str, object]:
         chip = self.description
         return {"name": chip.name, "cores": chip.cores, "lines": chip.lines, "device": chip.device}
+
+
+def chip_description(chip: Chip | PathLike, overrides: Mapping[str, object] | None = None) -> ChipDescription:
+    """What the user gave as a chip, as a description, with the keys that are changed.
+
+    Raises
+    ------
+    InputError
+        As :meth:`Chip.load`; if keys of a chip are to be changed that is loaded.
+    """
+    if not isinstance(chip, Chip):
+        return load_chip(chip, overrides or {})
+    if overrides:
+        raise InputError(f"{next(iter(overrides))}: keys are changed when a chip is loaded, as by mho.Chip.load")
+    return chip.description

@@ -12,6 +12,7 @@ from macro_models.devices import Device as DeviceModel
 from macro_models.devices import load_device
 from macro_models.devices.causes import CAUSES
 from macro_models.errors import InputError
+from macro_models.output import write_output
 from macro_models.shown import Shown
 from mho.units import parse_time
 
@@ -45,6 +46,12 @@ class Device(Shown):
             If the file cannot be read or a key is unknown or out of range.
         """
         return cls(load_device(name_or_path, overrides))
+
+    def save(self, path: PathLike) -> None:
+        """Write a TOML file, as :meth:`load` reads it."""
+        from macro_models.fit import device_toml
+
+        write_output(os.fspath(path), device_toml(self.model).encode())
 
     @property
     def name(self) -> str:

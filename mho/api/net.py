@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 from numpy.typing import ArrayLike
 
 from compiler import Network, fitting_of, summarise
+from macro_models.errors import InputError
+from macro_models.output import write_output
 from macro_models.shown import Shown
 from mho.api.chip import Chip
 from mho.api.device import Device, device_model
@@ -16,6 +18,7 @@ from mho.threads import one_thread
 
 if TYPE_CHECKING:
     from sim.cells.instance import Cells
+    from sim.export.listing import Listing
 
 __all__ = ["Net"]
 
@@ -260,6 +263,39 @@ class Net(Shown):
             measured=measured, form=form, screen=screen, pulses=pulses, progress=progress, overrides=overrides,
             port=port, baud=baud, loading=loading, note=note,
         )
+
+    def export(self, directory: PathLike, *, name: str = "network") -> "tuple[Listing, list[str]]":
+        """Write what a host of one's own needs to run it on a chip of tiles: C arrays, a driver in C, and data.
+
+        Parameters
+        ----------
+        directory
+            Made if it does not exist.
+        name
+            Of the files, and of what they define in C.
+
+        Returns
+        -------
+        What the host loads, sends and takes; and the names of the files.
+
+        Raises
+        ------
+        InputError
+            If the chip has no tiles, the name is none for C, or the folder cannot be made.
+        ToolError
+            If a file cannot be written.
+        """
+        from sim.export import c_files, data_files, list_network
+
+        listing = list_network(self.network)
+        texts = {file: text.encode() for file, text in c_files(listing, name).items()} | data_files(listing, name)
+        try:
+            Path(directory).mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise InputError(f"{directory}: {error.strerror}") from None
+        for file, data in texts.items():
+            write_output(Path(directory) / file, data)
+        return listing, sorted(texts)
 
     def _facts(self) -> dict[str, object]:
         model, network = self.network.model, self.network

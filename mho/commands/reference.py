@@ -7,7 +7,7 @@ import click
 
 from mho import cli
 
-__all__ = ["page"]
+__all__ = ["TWINS", "page"]
 
 _HEAD = """\
 # The command
@@ -38,6 +38,16 @@ Arrays are `.npy` files or `FILE.npz:KEY`. Builds of the simulator are kept in `
 """
 
 
+TWINS = {
+    "demo": "mho.demo.study.study", "doctor": "mho.doctor", "preset": "mho.presets", "check": "mho.check",
+    "generate": "mho.Chip.generate", "compile": "mho.compile", "run": "mho.Net.run", "compare": "mho.compare",
+    "sweep": "mho.sweep", "report": "mho.report", "program": "mho.Net.program", "verify": "mho.verify",
+    "device": "mho.devices", "device fit": "mho.fit", "export": "mho.Net.export", "asm": "mho.assemble",
+    "disasm": "mho.disassemble", "tiles": "mho.run_tiles", "fpga": "mho.boards",
+}
+"""What does in Python what a command does."""
+
+
 def commands() -> list[tuple[str, click.Command]]:
     """Every command with its full name, groups before what is in them."""
     found = []
@@ -56,8 +66,12 @@ def commands() -> list[tuple[str, click.Command]]:
 
 def page() -> str:
     """The page as Markdown."""
-    parts = [_HEAD, "\n| command | does |\n|---|---|\n"]
-    parts += [f"| [`mho {name}`](#mho-{name}) | {text} |\n" for name, (_, text) in cli.COMMANDS.items()]
+    parts = [_HEAD, "\n| command | does | in Python |\n|---|---|---|\n"]
+    parts += [
+        f"| [`mho {name}`](#mho-{name.replace(' ', '-')}) | {text} | [`{TWINS[name]}`](api.md) |\n"
+        for name, text in [(name, text) for name, (_, text) in cli.COMMANDS.items()]
+        + [("device fit", "Fit a device to measured relaxation and retention.")]
+    ]
     parts += [_section(name, command) for name, command in commands()]
     return "".join(parts)
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from macro_models.errors import InputError
+from macro_models.errors import InputError, argument
 from macro_models.output import write_output
 from mho.terminal.console import Output
 from mho.terminal.options import common_options, example
@@ -15,7 +15,7 @@ from mho.terminal.paths import READS, Writes
 if TYPE_CHECKING:
     from mho.reports.facts import Facts
 
-__all__ = ["report_command"]
+__all__ = ["report_command", "write_report"]
 
 
 @click.command("report", epilog=example("mho report run.json -o report.html"))
@@ -50,13 +50,29 @@ def report_command(
     the command that gives it.
     """
     from mho.reports.facts import read_facts
+
+    told = write_report(read_facts(runs), output, figures, liberty, activity, memories, out)
+    for one in told:
+        for what in ("accuracy", "time", "energy"):
+            out.text(f"{what}: {one[what]}")
+    out.json({"page": output, "runs": told})
+
+
+def write_report(
+    found: "list[Facts]", output: str, figures: str | None, liberty: str | None, activity: str | None,
+    memories: tuple[str, ...], out: Output,
+) -> list[dict[str, Any]]:
+    """Write page and figures; what the page says of each run in words, and what it does not show."""
     from mho.reports.page import report_page
 
-    if activity is not None and (liberty is None or len(runs) > 1):
-        raise InputError(f"{activity}: --activity takes --liberty and the one run that the waveforms are of")
+    if activity is not None and (liberty is None or len(found) > 1):
+        raise InputError(
+            f"{activity}: {argument('activity')} takes {argument('liberty')} and the one run that the waveforms are of"
+        )
     if memories and liberty is None:
-        raise InputError(f"{memories[0]}: --memories takes --liberty, the standard cells beside them")
-    found = read_facts(runs)
+        raise InputError(
+            f"{memories[0]}: {argument('memories')} takes {argument('liberty')}, the standard cells beside them"
+        )
     if liberty is not None:
         found = _with_silicon(found, liberty, activity, memories, out)
     write_output(output, report_page(found).encode())
@@ -64,11 +80,7 @@ def report_command(
     if figures is not None:
         count = _write_figures(found, Path(figures))
         out.note(f"wrote {count} figures to {figures}, each as SVG and PDF")
-    told = [_told(facts) for facts in found]
-    for one in told:
-        for what in ("accuracy", "time", "energy"):
-            out.text(f"{what}: {one[what]}")
-    out.json({"page": output, "runs": told})
+    return [_told(facts) for facts in found]
 
 
 def _with_silicon(

@@ -14,7 +14,7 @@ from mho.terminal.paths import READS, WORD, Writes
 if TYPE_CHECKING:
     from mho.sweeps import Spec, Sweep
 
-__all__ = ["sweep_command"]
+__all__ = ["sweep_command", "write_sweep"]
 
 _MOST_ROWS = 40
 _WARNINGS = 3
@@ -62,7 +62,7 @@ def sweep_command(
     if dask_security is not None and (dask is None or not dask.startswith("tls://")):
         raise InputError(f"--dask-security is for --dask tls://HOST:PORT, not for {dask or 'no --dask'}")
     spec = load_spec(Path(sweep))
-    rows = min(spec.size, spec.search.evaluations or spec.size) * len(spec.seeds)
+    rows = spec.rows
     out.note(f"{rows:,} rows{'' if spec.search.method == 'grid' else ' at most'}: {_says(spec)}")
     options: dict[str, Any] = {}
     if dask is None:
@@ -77,7 +77,7 @@ def sweep_command(
         found = run_sweep(spec, folder, progress=progress, **options)
     if found.found:
         out.note(f"{found.found:,} rows were there")
-    _report(spec, found, folder, out)
+    write_sweep(spec, found, folder, out)
 
 
 def _says(spec: "Spec") -> str:
@@ -92,7 +92,7 @@ def _says(spec: "Spec") -> str:
     ) or "one combination"
 
 
-def _report(spec: "Spec", found: "Sweep", folder: Any, out: Output) -> None:
+def write_sweep(spec: "Spec", found: "Sweep", folder: Any, out: Output) -> None:
     """Tables, figure and JSON, and the best of it on stdout."""
     from hw.config import warnings
     from mho.figures.run import save_figure

@@ -9,7 +9,7 @@ from macro_models.files import FileKind, reading
 from mho.comparisons.runs import Run, read_run
 from mho.units import format_time
 
-__all__ = ["RUN", "Facts", "read_facts"]
+__all__ = ["RUN", "Facts", "facts_of", "read_facts"]
 
 RUN = FileKind("result of mho run", 1 << 28)
 
@@ -90,15 +90,16 @@ def read_facts(paths: Sequence[str]) -> list[Facts]:
     InputError
         If one is not what ``mho run --json`` writes.
     """
-    found = []
-    for path in paths:
-        run = read_run(path)
-        with reading(path, RUN):
-            one = Facts(
-                run=run, name=Path(path).stem, cost=run.content.get("cost"), budget=run.content.get("budget"),
-                trace=run.content.get("trace"), layers=run.content["layers"],
-            )
-            # Refuses what is no run here, where its path is known.
-            _ = one.title, one.float_score, one.causes, one.fit["note"]
-            found.append(one)
-    return found
+    return [facts_of(read_run(path)) for path in paths]
+
+
+def facts_of(run: Run) -> Facts:
+    """What a report takes of one run."""
+    with reading(run.path, RUN):
+        one = Facts(
+            run=run, name=Path(run.path).stem, cost=run.content.get("cost"), budget=run.content.get("budget"),
+            trace=run.content.get("trace"), layers=run.content["layers"],
+        )
+        # Refuses what is no run here, where its path is known.
+        _ = one.title, one.float_score, one.causes, one.fit["note"]
+    return one

@@ -5,6 +5,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
 
+from macro_models.shown import Shown
 from mho.sweeps.evaluate import Row, begin, evaluate
 from mho.sweeps.folder import Folder
 from mho.sweeps.search.search import chosen
@@ -20,8 +21,8 @@ Open = Callable[[Callable[..., object], tuple[Any, ...]], AbstractContextManager
 """Makes workers that begin with a call."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Sweep:
+@dataclass(frozen=True, kw_only=True, repr=False)
+class Sweep(Shown):
     """What a sweep gave."""
 
     rows: tuple[Row, ...]
@@ -30,6 +31,9 @@ class Sweep:
     """A row for each design, see :func:`~mho.sweeps.summary.summarise_design`."""
     found: int
     """Rows that were there before."""
+
+    def _facts(self) -> dict[str, object]:
+        return {"rows": len(self.rows), "designs": len(self.designs), "refused": len(self.refused)}
 
     @property
     def refused(self) -> tuple[Row, ...]:

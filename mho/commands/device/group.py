@@ -43,9 +43,9 @@ for _command in (fit_command, export_command, import_command):
 @common_options
 def list_command(out: Output) -> None:
     """List the shipped devices."""
-    from macro_models.devices import device_names, load_device
+    import mho
 
-    devices = [load_device(name) for name in device_names()]
+    devices = [device.model for device in mho.devices().values()]
     out.table(("name", "description"), [(d.name, d.description) for d in devices])
     out.json({"devices": [{"name": d.name, "description": d.description} for d in devices]})
 

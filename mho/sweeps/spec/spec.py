@@ -130,6 +130,11 @@ class Spec:
             count *= len(axis.values)
         return count
 
+    @property
+    def rows(self) -> int:
+        """Rows at most: a search ends before all combinations are run."""
+        return min(self.size, self.search.evaluations or self.size) * len(self.seeds)
+
     def device(self, name: str | None, chip: Chip) -> Device:
         """A device of the file, or that of the chip.
 
