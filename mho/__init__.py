@@ -21,12 +21,15 @@ if TYPE_CHECKING:
     from mho.api.compile import compile, load, plan
     from mho.api.device import Device
     from mho.api.fit import fit
-    from mho.api.lists import backends, boards, check, devices, doctor, presets
+    from mho.api.lists import backends, boards, check, devices, presets
     from mho.api.net import Net
-    from mho.api.studies import compare, report, sweep
     from mho.api.tiles import run_tiles
     from mho.api.verify import verify
+    from mho.commands.doctor import doctor
     from mho.results.result import Budget, Result
+    from mho.studies.compare import compare
+    from mho.studies.report import report
+    from mho.studies.sweep import sweep
     from mho.version import __version__
     from sim.cells.instance import Cells
 
@@ -67,12 +70,15 @@ __getattr__ = lazy_names(__name__, {
     "mho.api.compile": ("compile", "load", "plan"),
     "mho.api.device": ("Device",),
     "mho.api.fit": ("fit",),
-    "mho.api.lists": ("backends", "boards", "check", "devices", "doctor", "presets"),
+    "mho.api.lists": ("backends", "boards", "check", "devices", "presets"),
     "mho.api.net": ("Net",),
-    "mho.api.studies": ("compare", "report", "sweep"),
     "mho.api.tiles": ("run_tiles",),
     "mho.api.verify": ("verify",),
+    "mho.commands.doctor": ("doctor",),
     "mho.results.result": ("Budget", "Result"),
+    "mho.studies.compare": ("compare",),
+    "mho.studies.report": ("report",),
+    "mho.studies.sweep": ("sweep",),
     "mho.version": ("__version__",),
 })
 

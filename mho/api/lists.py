@@ -1,4 +1,4 @@
-"""What there is, by name, what a chip is, and what this machine has."""
+"""What there is, by name, and what a chip is."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -10,9 +10,8 @@ from mho.api.inputs import PathLike
 
 if TYPE_CHECKING:
     from fpga.boards import Board
-    from mho.commands.doctor import Finding
 
-__all__ = ["Check", "backends", "boards", "check", "devices", "doctor", "presets"]
+__all__ = ["Check", "backends", "boards", "check", "devices", "presets"]
 
 
 def presets() -> dict[str, Chip]:
@@ -41,13 +40,6 @@ def backends() -> list[str]:
     from mho.runs.backends import BACKENDS
 
     return list(BACKENDS)
-
-
-def doctor(*parts: str) -> "list[Finding]":
-    """What was looked for on this machine, ``functional``, ``cosim`` or ``fpga``; without parts: the first two."""
-    from mho.commands.doctor import inspect
-
-    return inspect(parts or ("functional", "cosim"))
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)

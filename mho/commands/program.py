@@ -4,8 +4,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from mho.commands.compile.values import BACKEND
 from mho.terminal.console import Output
-from mho.terminal.names import BACKEND, DEVICE
+from mho.terminal.names import DEVICE
 from mho.terminal.options import common_options, example
 from mho.terminal.paths import FIGURE, READS, WORD, WRITES
 

@@ -8,9 +8,9 @@ import numpy as np
 
 from macro_models.errors import InputError
 from macro_models.output import write_output
-from mho.commands.compile.values import named
+from mho.commands.compile.values import BACKEND, named
 from mho.terminal.console import Output
-from mho.terminal.names import BACKEND, DEVICE
+from mho.terminal.names import DEVICE
 from mho.terminal.options import chip_option, common_options, example
 from mho.terminal.paths import READS, WAVES, WORD, WRITES
 

@@ -133,7 +133,11 @@ def read_run(path: str) -> Run:
     InputError
         If it is no such file.
     """
-    return run_of(read_text(Path(path), _RUN), path)
+    try:
+        text = read_text(Path(path), _RUN)
+    except InputError:
+        text = ""
+    return run_of(text, path)
 
 
 def run_of(text: str, path: str) -> Run:

@@ -7,7 +7,7 @@ import click
 from macro_models.errors import MhoError
 from mho.terminal.paths import Reads, Word
 
-__all__ = ["BACKEND", "BOARD", "CHIP", "DEVICE", "KEY", "PRESET", "THING"]
+__all__ = ["BOARD", "CHIP", "DEVICE", "KEY", "PRESET", "THING"]
 
 Names = Iterator[tuple[str, str]]
 """Names with what is said of them, which may be nothing."""
@@ -23,12 +23,6 @@ def _devices(_context: click.Context) -> Names:
     from macro_models.devices import device_names
 
     yield from ((name, "") for name in device_names())
-
-
-def _backends(_context: click.Context) -> Names:
-    from mho.runs.backends import BACKENDS
-
-    yield from ((name, "") for name in BACKENDS)
 
 
 def _boards(_context: click.Context) -> Names:
@@ -57,4 +51,4 @@ def _keys(context: click.Context) -> Names:
 
 
 CHIP, DEVICE, THING = Reads(names=_presets), Reads(names=_devices), Reads(names=_things)
-PRESET, BACKEND, BOARD, KEY = Word(names=_presets), Word(names=_backends), Word(names=_boards), Word(names=_keys)
+PRESET, BOARD, KEY = Word(names=_presets), Word(names=_boards), Word(names=_keys)

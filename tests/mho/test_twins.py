@@ -17,7 +17,7 @@ import mho
 from hw.tile.text import assemble
 from mho.cli import COMMANDS, run
 from mho.commands.reference import TWINS, commands
-from tests.mho.sweep.conftest import SWEEP
+from tests.mho.sweeps.conftest import SWEEP
 
 
 def twin(name: str) -> Callable[..., object]:
@@ -72,6 +72,14 @@ def test_lists(tmp_path: Path) -> None:
     ]
     with pytest.raises(mho.InputError, match=f"must be one of {', '.join(mho.backends())}, not"):
         mho.run_tiles("p.s", "tnsa64-2x2", np.zeros(1), backend="frob")
+
+
+def test_doctor(tmp_path: Path) -> None:
+    assert run(["doctor", "functional", "-q", "--json", str(tmp_path / "told.json")]) in (0, 1)
+    told = json.loads((tmp_path / "told.json").read_text())["findings"]
+    assert [(e["name"], e["found"]) for e in told] == [(f.name, f.found) for f in mho.doctor("functional")]
+    with pytest.raises(mho.InputError, match=r"^part must be one of functional, cosim, fpga, not 'frob'$"):
+        mho.doctor("frob")
 
 
 def test_check(tmp_path: Path) -> None:

@@ -11,11 +11,11 @@ from macro_models.errors import InputError
 from macro_models.output import write_output
 from mho.commands.compile.net import compile_net
 from mho.commands.compile.summary_text import summary_lines, tile_lines
-from mho.commands.compile.values import named
+from mho.commands.compile.values import BACKEND, named
 from mho.commands.run.result_text import print_result
 from mho.results import score
 from mho.terminal.console import Output
-from mho.terminal.names import BACKEND, DEVICE
+from mho.terminal.names import DEVICE
 from mho.terminal.options import chip_option, common_options, example
 from mho.terminal.paths import READS, WAVES, WORD, WRITES
 

@@ -8,7 +8,7 @@ from macro_models.errors import InputError
 from mho.cli import run
 from mho.sweeps import load_spec
 from mho.sweeps.spec.points import Space
-from tests.mho.sweep.conftest import SWEEP
+from tests.mho.sweeps.conftest import SWEEP
 
 
 def test_all_combinations_in_order(sweep_file: Path) -> None:
