@@ -24,8 +24,6 @@ if TYPE_CHECKING:
     from mho.api.lists import backends, boards, check, devices, presets
     from mho.api.net import Net
     from mho.api.tiles import run_tiles
-    from mho.api.verify import verify
-    from mho.commands.doctor import doctor
     from mho.results.result import Budget, Result
     from mho.studies.compare import compare
     from mho.studies.report import report
@@ -51,7 +49,6 @@ __all__ = [
     "compile",
     "devices",
     "disassemble",
-    "doctor",
     "fit",
     "load",
     "plan",
@@ -59,7 +56,6 @@ __all__ = [
     "report",
     "run_tiles",
     "sweep",
-    "verify",
 ]
 
 __getattr__ = lazy_names(__name__, {
@@ -73,8 +69,6 @@ __getattr__ = lazy_names(__name__, {
     "mho.api.lists": ("backends", "boards", "check", "devices", "presets"),
     "mho.api.net": ("Net",),
     "mho.api.tiles": ("run_tiles",),
-    "mho.api.verify": ("verify",),
-    "mho.commands.doctor": ("doctor",),
     "mho.results.result": ("Budget", "Result"),
     "mho.studies.compare": ("compare",),
     "mho.studies.report": ("report",),

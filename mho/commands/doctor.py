@@ -15,11 +15,11 @@ from pathlib import Path
 
 import click
 
-from macro_models.errors import InputError, ToolError, argument
+from macro_models.errors import ToolError
 from mho.terminal.console import Output
 from mho.terminal.options import common_options, example
 
-__all__ = ["Finding", "doctor", "doctor_command", "inspect", "shadowing_names"]
+__all__ = ["Finding", "doctor_command", "inspect", "shadowing_names"]
 
 VERILATOR_LEAST = (5, 6)
 """First Verilator with the ``--timing`` that the shells' clock needs and cocotb's way of building."""
@@ -197,20 +197,6 @@ def inspect(parts: tuple[str, ...]) -> list[Finding]:
     return [finding for part in parts for finding in PARTS[part]()]
 
 
-def doctor(*parts: str) -> list[Finding]:
-    """What was looked for on this machine: for functional, cosim or fpga; by default for the first two.
-
-    Raises
-    ------
-    InputError
-        If a part is none of those.
-    """
-    for part in parts:
-        if part not in PARTS:
-            raise InputError(f"{argument('part')} must be one of {', '.join(PARTS)}, not {part!r}")
-    return inspect(parts or ("functional", "cosim"))
-
-
 @click.command("doctor", epilog=example("mho doctor cosim"))
 @click.argument("part", required=False, type=click.Choice(list(PARTS)))
 @common_options
@@ -221,7 +207,7 @@ def doctor_command(part: str | None, out: Output) -> None:
     (the tools that build and load bitstreams). Without it: functional and cosim. Exit 1 if something is missing.
     """
     parts = (part,) if part else ("functional", "cosim")
-    findings = doctor(*parts)
+    findings = inspect(parts)
     shadows = shadowing_names(Path.cwd())
     rows = [(f.part, f.name, f.found or "missing", _verdict(f)) for f in findings]
     out.table(("part", "what", "found", ""), rows)

@@ -39,9 +39,11 @@ Arrays are `.npy` files or `FILE.npz:KEY`. Builds of the simulator are kept in `
 
 
 TWINS = {
-    "demo": "mho.demo.study.study", "doctor": "mho.doctor", "preset": "mho.presets", "check": "mho.check",
+    "demo": "mho.demo.study.study", "doctor": "mho.commands.doctor.inspect", "preset": "mho.presets",
+    "check": "mho.check",
     "generate": "mho.Chip.generate", "compile": "mho.compile", "run": "mho.Net.run", "compare": "mho.compare",
-    "sweep": "mho.sweep", "report": "mho.report", "program": "mho.Net.program", "verify": "mho.verify",
+    "sweep": "mho.sweep", "report": "mho.report", "program": "mho.Net.program",
+    "verify": "sim.core.bench.verify.verify_core",
     "device": "mho.devices", "device fit": "mho.fit", "export": "mho.Net.export", "asm": "mho.assemble",
     "disasm": "mho.disassemble", "tiles": "mho.run_tiles", "fpga": "mho.boards",
 }

@@ -1,5 +1,7 @@
 """``mho verify core``: the cocotb benches on generated Verilog, or on a netlist of it."""
 
+from pathlib import Path
+
 import click
 
 from macro_models.errors import InputError
@@ -50,16 +52,21 @@ def core_command(
     if library is not None and netlist is None:
         raise InputError("--library needs --netlist, the netlist that uses them")
     from hw.config import load_chip
-    from mho.api.chip import Chip
-    from mho.api.verify import verify
     from rtl_gen import check_macro_pins, macro_warnings
+    from sim.core.bench.verify import verify_core
 
     resolved = load_chip(chip or "tnsa16-core", overrides)
     for sentence in () if check_macro_pins(resolved) else macro_warnings(resolved):
         out.warn(sentence)
     out.note(f"verifying the core of {resolved.name} in {sim} ...")
-    report = verify(
-        Chip(resolved), sim=sim, netlist=netlist, library=library, waves=waves, operations=operations, seed=seed
+    report = verify_core(
+        resolved,
+        simulator=sim,
+        netlist=None if netlist is None else Path(netlist),
+        cells=None if library is None else Path(library),
+        waves=None if waves is None else Path(waves),
+        operations=operations,
+        seed=seed,
     )
     out.text(str(report))
     out.json(vars(report) | {"chip_sha256": resolved.sha256})

@@ -102,7 +102,7 @@ def test_what_is_there_is_not_done_again(swept: Path, sweep_text: str, tmp_path:
 
 DAMAGE = {
     "a digit": lambda text: re.sub(r'"accuracy": [\d.]+', '"accuracy": 0.5', text),
-    "a bit": lambda text: text.replace('"cycles"', '"cycler"'),
+    "a bit": lambda text: text.replace('"interval_us"', '"interval_ut"'),
     "no key": lambda text: re.sub(r'"images": \d+, ', "", text),
     "NaN": lambda text: re.sub(r'"relative_error": [^,}]*', '"relative_error": NaN', text),
     "text": lambda text: re.sub(r'"accuracy": [^,}]*', '"accuracy": "high"', text),
