@@ -68,8 +68,8 @@ def kills(folder: Path) -> bool:
 def cluster(folder: Path) -> bool:
     from distributed import Client, LocalCluster
 
-    from mho.sweep import Folder, load_spec, run_sweep
-    from mho.sweep.cluster import on_cluster
+    from mho.sweeps import Folder, load_spec, run_sweep
+    from mho.sweeps.cluster import on_cluster
 
     killed: list[int] = []
 

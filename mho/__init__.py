@@ -15,13 +15,19 @@ from typing import TYPE_CHECKING
 from macro_models.lazy import lazy_names
 
 if TYPE_CHECKING:
+    from hw.tile.text import assemble, disassemble
     from macro_models.errors import InputError, ToolError
     from mho.api.chip import Chip
     from mho.api.compile import compile, load, plan
     from mho.api.device import Device
+    from mho.api.fit import fit
+    from mho.api.lists import backends, boards, check, devices, presets
     from mho.api.net import Net
     from mho.api.tiles import run_tiles
     from mho.results.result import Budget, Result
+    from mho.studies.compare import compare
+    from mho.studies.report import report
+    from mho.studies.sweep import sweep
     from mho.version import __version__
     from sim.cells.instance import Cells
 
@@ -35,21 +41,38 @@ __all__ = [
     "Result",
     "ToolError",
     "__version__",
+    "assemble",
+    "backends",
+    "boards",
+    "check",
+    "compare",
     "compile",
+    "devices",
+    "disassemble",
+    "fit",
     "load",
     "plan",
+    "presets",
+    "report",
     "run_tiles",
+    "sweep",
 ]
 
 __getattr__ = lazy_names(__name__, {
+    "hw.tile.text": ("assemble", "disassemble"),
     "macro_models.errors": ("InputError", "ToolError"),
     "sim.cells.instance": ("Cells",),
     "mho.api.chip": ("Chip",),
     "mho.api.compile": ("compile", "load", "plan"),
     "mho.api.device": ("Device",),
+    "mho.api.fit": ("fit",),
+    "mho.api.lists": ("backends", "boards", "check", "devices", "presets"),
     "mho.api.net": ("Net",),
     "mho.api.tiles": ("run_tiles",),
     "mho.results.result": ("Budget", "Result"),
+    "mho.studies.compare": ("compare",),
+    "mho.studies.report": ("report",),
+    "mho.studies.sweep": ("sweep",),
     "mho.version": ("__version__",),
 })
 

@@ -59,7 +59,9 @@ def _print_version(ctx: click.Context, _param: click.Parameter, value: bool) -> 
 @click.command(
     cls=_Cli,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
-    epilog="\b\nExample:\n  mho run model.onnx --chip neurram-core --input x.npy --labels y.npy --time 1d --seeds 10",
+    epilog="\b\nExample:\n  mho run model.onnx --chip neurram-core --input x.npy --labels y.npy --time 1d --seeds 10"
+    "\n\n\b\nTo complete names and keys by <TAB>, once in a shell, or in its start file (bash_source or zsh_source):\n"
+    '  eval "$(_MHO_COMPLETE=bash_source mho)"',
 )
 @click.option(
     "--version", is_flag=True, expose_value=False, is_eager=True, callback=_print_version, help="Print the version."

@@ -13,13 +13,13 @@
         codes = await host.run(backward=False, codes=[3, -1, 0, 7, 0, 0, 2, -5], step=288)
 """
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from macro_models.lazy import lazy_names
-from mho.api.chip import Chip
+from mho.api.chip import Chip, chip_description
 from mho.api.device import Device, device_model
 from mho.api.inputs import PathLike
 from mho.units import parse_time
@@ -35,7 +35,8 @@ __getattr__ = lazy_names(__name__, {"sim.core.strobed.behind": ("behind_pins",)}
 
 def macro_of(
     chip: "Chip | PathLike", conductances: ArrayLike, *, device: "Device | PathLike | None" = None, seed: int = 0,
-    core: int = 0, time: "str | float" = 0.0, temp: float = 25.0, causes: "frozenset[str] | None" = None, **keys: Any,
+    core: int = 0, time: "str | float" = 0.0, temp: float = 25.0, causes: "frozenset[str] | None" = None,
+    **keys: object,
 ) -> "MacroModel":
     """A programmed core: what stands behind the pins.
 
@@ -58,7 +59,7 @@ def macro_of(
     from hw.config import check_device, default_device
     from macro_models.kinds import family
 
-    description = chip.description if isinstance(chip, Chip) else Chip.load(chip, **keys).description
+    description = chip_description(chip, keys)
     cells = device_model(device, default_device(description))
     check_device(description, cells)
     return family(description.core.kind).model(

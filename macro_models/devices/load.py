@@ -1,5 +1,6 @@
 """Strict loading of devices: every wrong key or value is one sentence with file and dotted field."""
 
+import difflib
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -9,7 +10,7 @@ from macro_models.devices.checks import check_whole
 from macro_models.devices.device import Device
 from macro_models.devices.keys import OF_LAWS, SECTIONS, TABLE
 from macro_models.devices.laws import law_kinds
-from macro_models.errors import InputError
+from macro_models.errors import InputError, argument
 from macro_models.files import FileKind, extending, read_text, read_toml
 from macro_models.files.schema import shown
 
@@ -35,7 +36,7 @@ def device_text(name: str) -> str:
     return read_text(_find(name), DEVICE)
 
 
-def load_device(name_or_path: str | os.PathLike[str]) -> Device:
+def load_device(name_or_path: str | os.PathLike[str], overrides: Mapping[str, object] | None = None) -> Device:
     """Load a device: a shipped one by its name, or a TOML file by its path.
 
     Parameters
@@ -43,15 +44,26 @@ def load_device(name_or_path: str | os.PathLike[str]) -> Device:
     name_or_path
         ``"rram-neurram"``, ``"my.toml"``. What ends in ``.toml`` or has a folder in it is a path. A file may say
         ``extends = "rram-neurram"`` (or a path from its own folder) and then only what differs.
+    overrides
+        Values that replace those of the file, as in ``{"read_noise.source": "our bench"}``.
 
     Raises
     ------
     InputError
         If the file cannot be read, or a key is unknown, missing or out of range. The sentence opens with the file and
-        names the dotted field.
+        names the dotted field, or with the override.
     """
     path = _find(name_or_path)
-    return device_from_dict(_load_tree(path, ()), where=str(path))
+    tree = _load_tree(path, ())
+    device = device_from_dict(tree, where=str(path))
+    if not overrides:
+        return device
+    for dotted, value in overrides.items():
+        section, _, key = dotted.partition(".")
+        tree = _merged(tree, {section: {key: value} if key else value})
+        TABLE.read(f"{argument('overrides')} {dotted}={shown(value)}: ", tree)
+    # What keys must be to each other holds of all of them together.
+    return device_from_dict(tree, where=f"{path} with {', '.join(overrides)} changed")
 
 
 def _load_tree(path: Path, seen: tuple[Path, ...]) -> dict[str, Any]:
@@ -70,11 +82,16 @@ def _load_tree(path: Path, seen: tuple[Path, ...]) -> dict[str, Any]:
     under = _load_tree(found if found.is_absolute() else path.parent / found, seen)
     under.pop("name", None)
     under.pop("description", None)
+    return _merged(under, tree)
+
+
+def _merged(under: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+    """One tree on top of another, section by section."""
     return {
         **under,
         **{
             key: {**under[key], **value} if isinstance(value, dict) and isinstance(under.get(key), dict) else value
-            for key, value in tree.items()
+            for key, value in over.items()
         },
     }
 
@@ -109,5 +126,9 @@ def _find(name_or_path: str | os.PathLike[str]) -> Path:
     if text.endswith(".toml") or os.sep in text:
         return Path(text)
     if text not in device_names():
-        raise InputError(f"device must be one of {', '.join(device_names())} or a .toml file, not {shown(text)}")
+        near = difflib.get_close_matches(text[:60], device_names(), n=1)
+        hint = f"; did you mean {near[0]}?" if near else ""
+        raise InputError(
+            f"device must be one of {', '.join(device_names())} or a .toml file, not {shown(text)}{hint}"
+        )
     return _FOLDER / f"{text}.toml"

@@ -1,19 +1,22 @@
 """Chips, as a user of Python has them."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hw.config import Chip as ChipDescription
 from hw.config import load_chip
+from macro_models.errors import InputError
+from macro_models.shown import Shown
 from mho.api.inputs import PathLike
 
 if TYPE_CHECKING:
     from rtl_gen import GenerationReport
 
-__all__ = ["Chip"]
+__all__ = ["Chip", "chip_description"]
 
 
-class Chip:
+class Chip(Shown):
     """A chip description, complete and checked.
 
     Members
@@ -78,5 +81,21 @@ class Chip:
 
         return generate(self.description, Path(directory), part=part, wrap=wrap, top=top, prefix=prefix, tile=tile)
 
-    def __repr__(self) -> str:
-        return f"Chip({self.name!r}, {self.description.cores} x {self.lines} lines)"
+    def _facts(self) -> dict[str, object]:
+        chip = self.description
+        return {"name": chip.name, "cores": chip.cores, "lines": chip.lines, "device": chip.device}
+
+
+def chip_description(chip: Chip | PathLike, overrides: Mapping[str, object] | None = None) -> ChipDescription:
+    """What the user gave as a chip, as a description, with the keys that are changed.
+
+    Raises
+    ------
+    InputError
+        As :meth:`Chip.load`; if keys of a chip are to be changed that is loaded.
+    """
+    if not isinstance(chip, Chip):
+        return load_chip(chip, overrides or {})
+    if overrides:
+        raise InputError(f"{next(iter(overrides))}: keys are changed when a chip is loaded, as by mho.Chip.load")
+    return chip.description

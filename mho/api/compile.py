@@ -11,8 +11,8 @@ from numpy.typing import ArrayLike
 from compiler import CompileOptions, Network, compile_for_chip, load_input
 from compiler.dry_run import dry_run
 from hw.config import Chip as ChipDescription
-from hw.config import default_device, load_chip
-from mho.api.chip import Chip
+from hw.config import default_device
+from mho.api.chip import Chip, chip_description
 from mho.api.device import Device, device_model
 from mho.api.inputs import InputsLike, PathLike, as_source, read_cells, read_inputs
 from mho.api.net import Net
@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from sim.cells.instance import Cells
 
 __all__ = ["compile", "load", "plan"]
+
+Option = float | str | int | Mapping[str, int] | None
+"""Value of an option of the compiler."""
 
 
 def compile(
@@ -34,7 +37,7 @@ def compile(
     freeze: "Mapping[str, ArrayLike | PathLike] | None" = None,
     input_shape: Mapping[str, Sequence[int]] | None = None,
     progress: Callable[[int, int], None] | None = None,
-    **options: Any,
+    **options: "Option",
 ) -> Net:
     """Quantise an ONNX model after training, map it to a chip's cores and calibrate it on the device model.
 
@@ -86,7 +89,7 @@ def _chip_and_cells(
     chip: "Chip | PathLike", cells: "Cells | PathLike | None"
 ) -> "tuple[ChipDescription, Cells | None]":
     """The description of a chip, and cells of one such chip where they are given."""
-    description = chip.description if isinstance(chip, Chip) else load_chip(chip)
+    description = chip_description(chip)
     given = None if cells is None else read_cells(cells)
     if given is not None:
         given.check_chip(description)
@@ -100,7 +103,7 @@ def plan(
     cells: "Cells | PathLike | None" = None,
     freeze: "Mapping[str, ArrayLike | PathLike] | None" = None,
     input_shape: Mapping[str, Sequence[int]] | None = None,
-    **options: Any,
+    **options: "Option",
 ) -> dict[str, Any]:
     """Say what an ONNX model takes on a chip, without calibrating it: plain numbers, strings, lists and dicts.
 

@@ -12,6 +12,8 @@ from macro_models.devices import Device as DeviceModel
 from macro_models.devices import load_device
 from macro_models.devices.causes import CAUSES
 from macro_models.errors import InputError
+from macro_models.output import write_output
+from macro_models.shown import Shown
 from mho.units import parse_time
 
 if TYPE_CHECKING:
@@ -22,7 +24,7 @@ __all__ = ["Device", "device_model"]
 PathLike = str | os.PathLike[str]
 
 
-class Device:
+class Device(Shown):
     """A model of memory cells.
 
     Members
@@ -35,15 +37,21 @@ class Device:
         self.model = model
 
     @classmethod
-    def load(cls, name_or_path: PathLike) -> "Device":
-        """A shipped device by its name or a TOML file by its path.
+    def load(cls, name_or_path: PathLike, **overrides: object) -> "Device":
+        """A shipped device by its name or a TOML file by its path; overrides as in ``**{"range.g_max_uS": 30.0}``.
 
         Raises
         ------
         InputError
             If the file cannot be read or a key is unknown or out of range.
         """
-        return cls(load_device(name_or_path))
+        return cls(load_device(name_or_path, overrides))
+
+    def save(self, path: PathLike) -> None:
+        """Write a TOML file, as :meth:`load` reads it."""
+        from macro_models.fit import device_toml
+
+        write_output(os.fspath(path), device_toml(self.model).encode())
 
     @property
     def name(self) -> str:
@@ -97,8 +105,8 @@ class Device:
 
         return plot_device(self.model)
 
-    def __repr__(self) -> str:
-        return f"Device({self.name!r})"
+    def _facts(self) -> dict[str, object]:
+        return {"name": self.name, "description": self.model.description}
 
 
 def device_model(device: "Device | DeviceModel | PathLike | None", default: DeviceModel) -> DeviceModel:

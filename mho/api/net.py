@@ -7,6 +7,9 @@ from typing import TYPE_CHECKING, Any
 from numpy.typing import ArrayLike
 
 from compiler import Network, fitting_of, summarise
+from macro_models.errors import InputError
+from macro_models.output import write_output
+from macro_models.shown import Shown
 from mho.api.chip import Chip
 from mho.api.device import Device, device_model
 from mho.api.inputs import InputsLike, PathLike, read_cells, read_inputs
@@ -15,11 +18,12 @@ from mho.threads import one_thread
 
 if TYPE_CHECKING:
     from sim.cells.instance import Cells
+    from sim.export.listing import Listing
 
 __all__ = ["Net"]
 
 
-class Net:
+class Net(Shown):
     """A network compiled for a chip.
 
     Members
@@ -260,8 +264,40 @@ class Net:
             port=port, baud=baud, loading=loading, note=note,
         )
 
-    def __repr__(self) -> str:
-        shapes = " - ".join(str(layer.outputs) for layer in self.network.model.layers)
-        return (
-            f"Net({self.network.model.name!r}, {self.network.model.features} - {shapes}, on {self.network.chip.name!r})"
-        )
+    def export(self, directory: PathLike, *, name: str = "network") -> "tuple[Listing, list[str]]":
+        """Write what a host of one's own needs to run it on a chip of tiles: C arrays, a driver in C, and data.
+
+        Parameters
+        ----------
+        directory
+            Made if it does not exist.
+        name
+            Of the files, and of what they define in C.
+
+        Returns
+        -------
+        What the host loads, sends and takes; and the names of the files.
+
+        Raises
+        ------
+        InputError
+            If the chip has no tiles, the name is none for C, or the folder cannot be made.
+        ToolError
+            If a file cannot be written.
+        """
+        from sim.export import c_files, data_files, list_network
+
+        listing = list_network(self.network)
+        texts = {file: text.encode() for file, text in c_files(listing, name).items()} | data_files(listing, name)
+        try:
+            Path(directory).mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise InputError(f"{directory}: {error.strerror}") from None
+        for file, data in texts.items():
+            write_output(Path(directory) / file, data)
+        return listing, sorted(texts)
+
+    def _facts(self) -> dict[str, object]:
+        model, network = self.network.model, self.network
+        sizes = " - ".join(map(str, [model.features, *(layer.outputs for layer in model.layers)]))
+        return {"model": model.name, "layers": sizes, "chip": network.chip.name, "device": network.device.name}

@@ -1,6 +1,6 @@
 """Programs of tiles that were written by hand: what a user of Python calls."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from macro_models.errors import InputError, argument
 from macro_models.files import FileKind
 from macro_models.files.arrays import ArrayFile
-from mho.api.chip import Chip
+from mho.api.chip import Chip, chip_description
 from mho.api.device import Device, device_model
 from mho.api.inputs import PathLike
 from mho.units import parse_time
@@ -25,9 +25,10 @@ _CODES = FileKind(".npy or .npz file of codes")
 
 def run_tiles(
     job: PathLike, chip: "Chip | PathLike",
-    inputs: "NDArray[Any] | PathLike | Mapping[str, NDArray[Any] | PathLike]", *,
+    inputs: "NDArray[np.generic] | PathLike | Mapping[str, NDArray[np.generic] | PathLike]", *,
     device: "Device | PathLike | None" = None, time: "str | float" = 0.0, seed: int = 0, backend: str = "functional",
-    progress: Callable[[int, int], None] | None = None, note: Callable[[str], None] | None = None, **options: Any,
+    progress: Callable[[int, int], None] | None = None, note: Callable[[str], None] | None = None,
+    **options: "int | str | PathLike | Sequence[str] | None",
 ) -> "JobResult":
     """Run programs of tiles on the interpreter and on a backend, whose results must be the same.
 
@@ -54,12 +55,12 @@ def run_tiles(
     ToolError
         If the backend fails, or gives something else than the interpreter.
     """
-    from hw.config import check_device, default_device, load_chip
+    from hw.config import check_device, default_device
     from mho.runs.backends import check_backend, open_backend
     from sim.tile_jobs.job import read_job
     from sim.tile_jobs.run import run_job
 
-    description = chip.description if isinstance(chip, Chip) else load_chip(chip)
+    description = chip_description(chip)
     check_backend(backend, options)
     work = read_job(Path(job), description)
     cells = device_model(device, default_device(description))

@@ -1,7 +1,5 @@
 """``mho export``: what a host of one's own writes, sends and takes to run a network."""
 
-from pathlib import Path
-
 import click
 
 from mho.terminal.console import Output
@@ -28,11 +26,8 @@ def export_command(network: str, output: str, name: str, out: Output) -> None:
     hold the same for other languages, and say what each key is.
     """
     from mho.api.compile import load
-    from sim.export import c_files, data_files, list_network
 
-    listing = list_network(load(network).network)
-    texts = {file: text.encode() for file, text in c_files(listing, name).items()} | data_files(listing, name)
-    _write(output, texts)
+    listing, files = load(network).export(output, name=name)
     sent, taken = listing.elements
     out.text(
         f"{name}: {len(listing.loads):,} words are loaded once, {len(listing.begins):,} before each run; the host "
@@ -40,19 +35,7 @@ def export_command(network: str, output: str, name: str, out: Output) -> None:
     )
     for step in listing.host_steps:
         out.note(f"left to the host: {step}")
-    out.note(f"wrote {len(texts)} files to {output}")
-    out.json({"network": network, "output": output, "files": sorted(texts), "loads": len(listing.loads),
+    out.note(f"wrote {len(files)} files to {output}")
+    out.json({"network": network, "output": output, "files": files, "loads": len(listing.loads),
               "begins": len(listing.begins), "inputs": sent, "outputs": taken,
               "host_steps": list(listing.host_steps)})
-
-
-def _write(output: str, texts: dict[str, bytes]) -> None:
-    from macro_models.errors import InputError
-    from macro_models.output import write_output
-
-    try:
-        Path(output).mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(f"{output}: {error.strerror}") from None
-    for file, data in texts.items():
-        write_output(str(Path(output) / file), data)

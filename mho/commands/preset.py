@@ -1,18 +1,14 @@
 """``mho preset`` and ``mho check``: chip descriptions, without writing anything but a copy of one."""
 
-from typing import TYPE_CHECKING
-
 import click
 
 from macro_models.errors import InputError
 from macro_models.output import write_output
 from mho.terminal.console import Output
 from mho.terminal.groups import Group
+from mho.terminal.names import PRESET
 from mho.terminal.options import chip_argument, common_options, example
-from mho.terminal.paths import WORD, WRITES
-
-if TYPE_CHECKING:
-    from hw.config import Chip
+from mho.terminal.paths import WRITES
 
 __all__ = ["check_command", "preset_command"]
 
@@ -29,16 +25,16 @@ def preset_command() -> None:
 @common_options
 def list_command(out: Output) -> None:
     """List the presets."""
-    from hw.config import load_chip, preset_names
+    from mho.api.lists import presets
 
     headers = ("name", "cores", "lines", "device", "description")
-    rows = [(c.name, c.cores, c.lines, c.device, c.description) for c in map(load_chip, preset_names())]
+    rows = [(c.name, c.cores, c.lines, c.device, c.description) for c in (c.description for c in presets().values())]
     out.table(headers, rows)
     out.json({"presets": [dict(zip(headers, row, strict=True)) for row in rows]})
 
 
 @preset_command.command("show", epilog=example("mho preset show neurram-core -o my-chip.toml"))
-@click.argument("name", type=WORD)
+@click.argument("name", type=PRESET)
 @click.option("-o", "--output", metavar="FILE", type=WRITES, help="Write the TOML to a file.")
 @common_options
 def show_command(name: str, output: str | None, out: Output) -> None:
@@ -63,58 +59,29 @@ def check_command(chip: str, overrides: tuple[str, ...], out: Output) -> None:
     CHIP is the name of a preset or a TOML file. For a macro of your own every pin that is missing, unconnected or of
     the wrong width is listed. Nothing is written.
     """
-    from hw.chip.rating import rating_rows
-    from hw.config import check_device, default_device, describe, load_chip, sizes, warnings
+    from hw.config import describe, load_chip
+    from mho.api.chip import Chip
+    from mho.api.lists import check
 
     resolved = load_chip(chip, overrides)
-    check_device(resolved, default_device(resolved))
+    checked = check(Chip(resolved))
     rows = [(row.key + ("" if row.default else " *"), row.value, row.doc) for row in describe(resolved)]
     out.table(("key", "value", "meaning"), rows)
     out.text("* differs from the default")
     out.text()
-    rows_of_sizes = [*sizes(resolved), *_tile_sizes(resolved)]
-    out.table(("size", ""), rows_of_sizes)
-    rated = rating_rows(resolved)
+    out.table(("size", ""), list(checked.sizes.items()))
     out.text()
-    out.table(("all cores busy", ""), rated)
-    found = warnings(resolved) + resolved.slow_warnings() + _macro_warnings(resolved)
-    for sentence in found:
+    out.table(("all cores busy", ""), list(checked.rated.items()))
+    for sentence in checked.warnings:
         out.warn(sentence)
-    problems = _pin_problems(resolved)
+    problems = checked.pins
     if problems:
         out.text()
         out.table(("pins of the macro",), [(problem,) for problem in problems])
     out.json({
-        "chip": resolved.to_dict(), "sha256": resolved.sha256, "sizes": dict(rows_of_sizes), "warnings": found,
-        "pins": problems, "rated": dict(rated),
+        "chip": resolved.to_dict(), "sha256": resolved.sha256, "sizes": checked.sizes, "warnings": checked.warnings,
+        "pins": problems, "rated": checked.rated,
     })
     if problems:
         count = "one problem" if len(problems) == 1 else f"{len(problems)} problems"
         raise InputError(f"{chip}: the pins of the macro do not fit, {count} as listed")
-
-
-def _tile_sizes(chip: "Chip") -> list[tuple[str, str]]:
-    """Tiles and their memories, if the chip has some."""
-    if not chip.tiled:
-        return []
-    from hw.chip.sizes import tile_sizes
-
-    return tile_sizes(chip)
-
-
-def _macro_warnings(chip: "Chip") -> list[str]:
-    """What the user's own macro leaves unused, if the chip has one."""
-    if chip.macro is None:
-        return []
-    from rtl_gen import macro_warnings
-
-    return macro_warnings(chip)
-
-
-def _pin_problems(chip: "Chip") -> list[str]:
-    """What is wrong with the pins of the user's own macro, if the chip has one."""
-    if chip.macro is None:
-        return []
-    from rtl_gen import check_macro_pins
-
-    return check_macro_pins(chip)

@@ -4,7 +4,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from mho.commands.compile.values import BACKEND
 from mho.terminal.console import Output
+from mho.terminal.names import DEVICE
 from mho.terminal.options import common_options, example
 from mho.terminal.paths import FIGURE, READS, WORD, WRITES
 
@@ -36,14 +38,14 @@ PUBLISHED = {"pulses_per_cell": 8.5, "passes": 3, "source": "Wan et al., Nature 
     "--plot", metavar="F.png", type=FIGURE, help="Draw pulses a cell, errors and the fault map (.png, .pdf or .svg)."
 )
 @click.option(
-    "--backend", metavar="NAME", type=WORD, default="functional", show_default=True,
+    "--backend", metavar="NAME", type=BACKEND, default="functional", show_default=True,
     help="functional, cosim, fpga-sim or fpga.",
 )
 @click.option("--port", metavar="PORT", type=READS, help="Serial port of the board, with --backend fpga.")
 @click.option("--baud", type=int, metavar="N", help="Rate of that port, if the board has not the usual one.")
-@click.option("--device", metavar="DEVICE", type=READS, help="Device of the cells (default: the network's).")
+@click.option("--device", metavar="DEVICE", type=DEVICE, help="Device of the cells (default: the network's).")
 @click.option(
-    "--pulse-law", metavar="DEVICE", type=READS,
+    "--pulse-law", metavar="DEVICE", type=DEVICE,
     help="Whose answer to pulses (default: the device's, else of rram-neurram).",
 )
 @click.option(

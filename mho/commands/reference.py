@@ -7,7 +7,7 @@ import click
 
 from mho import cli
 
-__all__ = ["page"]
+__all__ = ["TWINS", "page"]
 
 _HEAD = """\
 # The command
@@ -30,8 +30,24 @@ refused. Outputs are written whole or not at all. Only regular files are replace
 is written; devices and FIFOs are written through. Control characters are shown as escapes.
 
 A chip is the name of a preset or a TOML file ([keys](chip.md)), a device the name of a shipped device or a TOML file.
+A shell completes commands, presets, devices, backends, boards, files and keys (`--set adc.<TAB>`) after
+`eval "$(_MHO_COMPLETE=bash_source mho)"` (`zsh_source` in Zsh; in fish `_MHO_COMPLETE=fish_source mho | source`), which
+is best put into its start file.
+
 Arrays are `.npy` files or `FILE.npz:KEY`. Builds of the simulator are kept in `~/.cache/mho` (`MHO_CACHE`).
 """
+
+
+TWINS = {
+    "demo": "mho.demo.study.study", "doctor": "mho.commands.doctor.inspect", "preset": "mho.presets",
+    "check": "mho.check",
+    "generate": "mho.Chip.generate", "compile": "mho.compile", "run": "mho.Net.run", "compare": "mho.compare",
+    "sweep": "mho.sweep", "report": "mho.report", "program": "mho.Net.program",
+    "verify": "sim.core.bench.verify.verify_core",
+    "device": "mho.devices", "device fit": "mho.fit", "export": "mho.Net.export", "asm": "mho.assemble",
+    "disasm": "mho.disassemble", "tiles": "mho.run_tiles", "fpga": "mho.boards",
+}
+"""What does in Python what a command does."""
 
 
 def commands() -> list[tuple[str, click.Command]]:
@@ -52,8 +68,12 @@ def commands() -> list[tuple[str, click.Command]]:
 
 def page() -> str:
     """The page as Markdown."""
-    parts = [_HEAD, "\n| command | does |\n|---|---|\n"]
-    parts += [f"| [`mho {name}`](#mho-{name}) | {text} |\n" for name, (_, text) in cli.COMMANDS.items()]
+    parts = [_HEAD, "\n| command | does | in Python |\n|---|---|---|\n"]
+    parts += [
+        f"| [`mho {name}`](#mho-{name.replace(' ', '-')}) | {text} | [`{TWINS[name]}`](api.md) |\n"
+        for name, text in [(name, text) for name, (_, text) in cli.COMMANDS.items()]
+        + [("device fit", "Fit a device to measured relaxation and retention.")]
+    ]
     parts += [_section(name, command) for name, command in commands()]
     return "".join(parts)
 

@@ -8,8 +8,9 @@ import numpy as np
 
 from macro_models.errors import InputError
 from macro_models.output import write_output
-from mho.commands.compile.values import named
+from mho.commands.compile.values import BACKEND, named
 from mho.terminal.console import Output
+from mho.terminal.names import DEVICE
 from mho.terminal.options import chip_option, common_options, example
 from mho.terminal.paths import READS, WAVES, WORD, WRITES
 
@@ -31,12 +32,12 @@ _SHOWN, _ELEMENTS = 4, 32
 )
 @click.option("-o", "--output", metavar="Y.npz", type=WRITES, help="Write what came, by tile and flow.")
 @click.option(
-    "--backend", metavar="NAME", type=WORD, default="functional", show_default=True,
+    "--backend", metavar="NAME", type=BACKEND, default="functional", show_default=True,
     help="functional (the interpreter), cosim, fpga-sim or fpga.",
 )
 @click.option("--port", metavar="PORT", type=READS, help="Serial port of the board, with --backend fpga.")
 @click.option("--baud", type=int, metavar="N", help="Rate of that port, if the board has not the usual one.")
-@click.option("--device", metavar="DEVICE", type=READS, help="Device of the cells (default: the chip's).")
+@click.option("--device", metavar="DEVICE", type=DEVICE, help="Device of the cells (default: the chip's).")
 @click.option(
     "--time", default="0", show_default=True, metavar="T", type=WORD,
     help="Time since programming, in s, m, h, d or y.",

@@ -6,6 +6,7 @@ from typing import Any
 
 from hw.chip.rating import rate
 from hw.config import Chip, sizes
+from macro_models.shown import Shown
 from mho.comparisons.differences import Unlike, unlike, unlike_description
 
 __all__ = ["ChipDifference", "compare_chips", "ratios"]
@@ -13,8 +14,8 @@ __all__ = ["ChipDifference", "compare_chips", "ratios"]
 _RATED = ("snr_dB", "time_us", "tops", "tops_per_W", "tops_per_mm2", "total_pJ")
 
 
-@dataclass(frozen=True, kw_only=True)
-class ChipDifference:
+@dataclass(frozen=True, kw_only=True, repr=False)
+class ChipDifference(Shown):
     """What is not the same of two chips.
 
     Attributes
@@ -30,6 +31,10 @@ class ChipDifference:
     keys: Sequence[Unlike]
     sizes: Sequence[Unlike]
     rated: Sequence[Unlike]
+
+    def _facts(self) -> dict[str, object]:
+        differs = ", ".join(each.key for each in self.keys)
+        return {"differs": differs, "sizes": len(self.sizes), "rated": len(self.rated)}
 
     def to_dict(self) -> dict[str, Any]:
         """For JSON."""

@@ -11,6 +11,7 @@ from macro_models.devices import Device
 from macro_models.devices.resampled import resampled
 from macro_models.devices.sections.confidence import LEVEL_OF_CONFIDENCE
 from macro_models.errors import InputError
+from macro_models.shown import Shown
 from mho.comparisons.differences import Unlike, unlike_description
 
 __all__ = ["TIMES_S", "DeviceDifference", "Moment", "compare_devices"]
@@ -62,8 +63,8 @@ class Moment:
         return {**vars(self), "difference": self.difference, "more_than_chance": self.sure}
 
 
-@dataclass(frozen=True, kw_only=True)
-class DeviceDifference:
+@dataclass(frozen=True, kw_only=True, repr=False)
+class DeviceDifference(Shown):
     """What is not the same of two devices.
 
     Attributes
@@ -79,6 +80,11 @@ class DeviceDifference:
     keys: Sequence[Unlike]
     moments: Sequence[Moment]
     temp_C: float
+
+    def _facts(self) -> dict[str, object]:
+        differs = ", ".join(each.key for each in self.keys)
+        sure = sum(bool(each.sure) for each in self.moments)
+        return {"differs": differs, "temp_C": self.temp_C, "more than chance": f"{sure} of {len(self.moments)}"}
 
     def to_dict(self) -> dict[str, Any]:
         """For JSON."""

@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -14,12 +14,16 @@ from scipy.special import bdtr, ndtr, stdtr, stdtrit
 from macro_models.errors import InputError
 from macro_models.files import FileKind, read_text
 from macro_models.files.schema import shown
+from macro_models.shown import Shown
 from mho.comparisons.differences import Unlike, unlike, unlike_description
 from mho.dotted import dotted
 from mho.results.uncertainty import LEVEL
 from mho.version import JSON_FORMAT
 
-__all__ = ["MEASURES", "Difference", "Run", "compare", "costs", "differing", "read_run"]
+__all__ = [
+    "MEASURES", "Difference", "Run", "RunComparison", "compare", "compare_runs", "costs", "differing",
+    "read_run", "run_of",
+]
 
 MEASURES = {"accuracy": "accuracy", "agreement": "agreement", "relative_error": "relative error"}
 """Keys of a run's results that are scores, the first that is there is taken, and what they are called."""
@@ -72,6 +76,55 @@ class Difference:
         return None if self.p is None else self.p < 1.0 - LEVEL
 
 
+@dataclass(frozen=True, kw_only=True, repr=False)
+class RunComparison(Shown):
+    """Two runs side by side.
+
+    Attributes
+    ----------
+    first, second
+        The runs.
+    difference
+        Of their scores.
+    keys
+        What they have not alike of what a run is a function of.
+    cost
+        Time and energy of an input, of both.
+    """
+
+    first: Run
+    second: Run
+    difference: Difference
+    keys: Sequence[Unlike]
+    cost: Sequence[Unlike]
+
+    def _facts(self) -> dict[str, object]:
+        return {
+            "of": MEASURES[self.first.measure], "first": f"{self.first.mean:.4g}", "second": f"{self.second.mean:.4g}",
+            "difference": f"{self.difference.value:+.4g}", "more than chance": self.difference.sure,
+            "differs": ", ".join(each.key for each in self.keys),
+        }
+
+    def to_dict(self) -> dict[str, Any]:
+        """For JSON."""
+        difference = self.difference
+        return {
+            "run": self.second.path, "difference": difference.value, "half_interval": difference.half,
+            "paired": bool(difference.over), "over": difference.over or None, "p": difference.p,
+            "more_than_chance": difference.sure, "differs": [each.to_dict() for each in self.keys],
+            "cost": [each.to_dict() for each in self.cost],
+            "fits": [run.content["fit"]["fits"] for run in (self.first, self.second)],
+        }
+
+
+def compare_runs(first: Run, second: Run) -> RunComparison:
+    """All that two runs have not alike, see :func:`compare`."""
+    return RunComparison(
+        first=first, second=second, difference=compare(first, second), keys=differing(first, second),
+        cost=costs(first, second),
+    )
+
+
 def read_run(path: str) -> Run:
     """A run from the file that ``mho run --json`` wrote.
 
@@ -81,7 +134,16 @@ def read_run(path: str) -> Run:
         If it is no such file.
     """
     try:
-        content = json.loads(read_text(Path(path), _RUN))
+        text = read_text(Path(path), _RUN)
+    except InputError:
+        text = ""
+    return run_of(text, path)
+
+
+def run_of(text: str, path: str) -> Run:
+    """A run from its JSON, which ``path`` is the name of."""
+    try:
+        content = json.loads(text)
         # Files that were written before there was a number are of the first.
         number = content.get("format", 1)
         found = _parsed(path, content) if number == JSON_FORMAT else None

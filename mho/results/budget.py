@@ -2,13 +2,16 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
+from html import escape
 from itertools import permutations
+from statistics import fmean as mean
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from macro_models.devices import CAUSES
+from macro_models.shown import Shown
 from mho.results import score
 
 __all__ = ["MOST_EXACT", "Budget", "BudgetRow", "Passes", "make_budget", "orders", "shares", "subsets"]
@@ -58,8 +61,8 @@ class BudgetRow:
         return score.mean_and_deviation(self.values)[1]
 
 
-@dataclass(frozen=True)
-class Budget:
+@dataclass(frozen=True, repr=False)
+class Budget(Shown):
     """Where the loss comes from: the float model, the quantised ideal chip, each cause alone, all together.
 
     A cause has two losses: the one with it alone on (:meth:`loss` of its row), and its share of the loss with all on
@@ -138,8 +141,12 @@ class Budget:
             for name, *cells in (headers, *rows)
         )
 
+    def _facts(self) -> dict[str, object]:
+        shares = {name: f"{100 * mean(values):.2f} points" for name, values in self.shares.items()}
+        return {"of": self.measure, **{row: f"{self[row].mean:.2%}" for row in ("float", "ideal", "all")}, **shares}
+
     def _repr_html_(self) -> str:
-        return f"<pre>{self}</pre>"
+        return f"<pre>{escape(str(self))}</pre>"
 
     def to_dict(self) -> dict[str, Any]:
         """For JSON: measure; rows, each with mean, deviation and the value of each seed; losses as fractions of 1.

@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from compiler.input_time import InputTime
 from macro_models.errors import InputError
 from macro_models.output import write_output
+from macro_models.shown import Shown
 from mho.results import score
 from mho.results.budget import Budget, BudgetRow, Passes, make_budget
 from mho.results.cost import Work, cost_of
@@ -30,8 +31,8 @@ from mho.results.seed_run import Options, SeedRun
 __all__ = ["Budget", "BudgetRow", "Result"]
 
 
-@dataclass(frozen=True, kw_only=True)
-class Result:
+@dataclass(frozen=True, kw_only=True, repr=False)
+class Result(Shown):
     """Outputs of a network on a chip, for one seed or for several.
 
     Members
@@ -133,6 +134,17 @@ class Result:
     def interval_us(self) -> float:
         """Time from result to result while inputs follow each other, in microseconds: the mean over seeds."""
         return self.time.interval / self.f_clk_MHz
+
+    def _facts(self) -> dict[str, object]:
+        options, agreement = self.options, self.agreement
+        return {
+            "model": self.provenance["model"], "chip": self.provenance["chip"]["name"], "device": options.device,
+            "time": format_time(options.time_s), "temp_C": options.temp_C, "backend": options.backend,
+            "images": len(self.reference), "chips": len(self.runs),
+            **({} if agreement is None else {"agreement": f"{agreement:.2%}"}),
+            "relative error": f"{self.relative_error:.4g}", "latency": f"{self.latency_us:.4g} us",
+            "interval": f"{self.interval_us:.4g} us", **({"fit": note} if (note := self.fit.get("note")) else {}),
+        }
 
     def accuracies(self, labels: ArrayLike) -> NDArray[np.float64]:
         """Accuracy of each seed, 0..1, shape (seeds,)."""

@@ -22,7 +22,7 @@ from macro_models.output import write_output
 if TYPE_CHECKING:
     from rich.console import Console
 
-__all__ = ["Output", "Progress", "say"]
+__all__ = ["Output", "Progress", "Silent", "say"]
 
 _STEP, _STEP_S, _EVERY_S = 0.1, 2.0, 30.0
 """Progress without a terminal: a line after this share of the work and so many seconds, and every so many seconds."""
@@ -146,6 +146,17 @@ class Output:
             sys.stdout.write(text)
         else:
             write_output(self.json_path, text.encode())
+
+
+@dataclass(kw_only=True)
+class Silent(Output):
+    """Of Python, which takes what is returned: nothing is printed, warnings are kept."""
+
+    json_path: str | None = "-"
+    quiet: bool = True
+
+    def json(self, content: dict[str, Any]) -> None:
+        """Nothing."""
 
 
 class _Told:

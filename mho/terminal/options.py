@@ -9,7 +9,8 @@ import click
 from macro_models.errors import MhoError
 from mho.terminal import interrupt
 from mho.terminal.console import Output
-from mho.terminal.paths import READS, WORD, Writes, check_paths
+from mho.terminal.names import CHIP, KEY
+from mho.terminal.paths import Writes, check_paths
 
 __all__ = ["chip_argument", "chip_option", "common_options", "example", "noise_option", "set_option"]
 
@@ -55,7 +56,7 @@ def set_option(function: F) -> F:
         "--set",
         "overrides",
         metavar="KEY=VALUE",
-        type=WORD,
+        type=KEY,
         multiple=True,
         help="Change one key of the chip, as in adc.bits=6 (repeatable).",
     )(function)
@@ -70,7 +71,7 @@ def noise_option(function: F) -> F:
 
 def chip_argument(function: F) -> F:
     """The positional chip of a command that works on one, with ``--set``."""
-    return click.argument("chip", metavar="CHIP", type=READS)(set_option(function))
+    return click.argument("chip", metavar="CHIP", type=CHIP)(set_option(function))
 
 
 def chip_option(*, required: bool = False) -> Callable[[F], F]:
@@ -78,7 +79,7 @@ def chip_option(*, required: bool = False) -> Callable[[F], F]:
 
     def decorate(function: F) -> F:
         return click.option(
-            "--chip", metavar="CHIP", type=READS, required=required, help="Preset or chip file."
+            "--chip", metavar="CHIP", type=CHIP, required=required, help="Preset or chip file."
         )(set_option(function))
 
     return decorate

@@ -8,12 +8,13 @@ import os
 import stat
 import sys
 import unicodedata
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from fnmatch import fnmatch
 from pathlib import Path
 
 import click
+from click.shell_completion import CompletionItem
 
 from macro_models.errors import InputError
 from macro_models.output import check_folder, check_output
@@ -25,15 +26,32 @@ _NOWHERE = os.makedev(1, 3)
 """``/dev/null``, into which any number of outputs go."""
 
 
+Known = Callable[[click.Context], Iterable[tuple[str, str]]]
+"""The names that a parameter may take, each with what a shell says of it."""
+
+
+def _completed(names: Known | None, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+    known = () if names is None else names(ctx)
+    return [CompletionItem(name, help=said or None) for name, said in known if name.startswith(incomplete)]
+
+
 class _Path(click.ParamType):
     name = "path"
+    names: Known | None = None
+
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        """Names that are known, and files, which come first: Bash forgets what is before them."""
+        return [CompletionItem(incomplete, type="file"), *_completed(self.names, ctx, incomplete)]
 
     def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
         return value
 
 
+@dataclass(frozen=True, kw_only=True)
 class Reads(_Path):
     """A file that a command reads, ``FILE.npz:KEY``, or a name that may be one of a preset, a device or a port."""
+
+    names: Known | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,10 +91,16 @@ class Writes(_Path):
         (check_folder if self.folder else self.check)(value)
 
 
+@dataclass(frozen=True, kw_only=True)
 class Word(click.ParamType):
     """Text that names no file."""
 
     name = "text"
+    names: Known | None = None
+
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        """Names that are known."""
+        return _completed(self.names, ctx, incomplete)
 
     def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
         """As it is.

@@ -22,6 +22,7 @@ from macro_models.cells.settled import SettledCells
 from macro_models.devices import CAUSES, Device, device_from_dict
 from macro_models.errors import InputError
 from macro_models.files.schema import JSON, TEXT, Choice, Number, Table, Whole
+from macro_models.shown import Shown
 
 __all__ = ["FORMAT", "Cells", "CoreCells", "network_hash"]
 
@@ -105,8 +106,8 @@ class CoreCells:
         return settled.later_uS(g.ravel(), device, time_s, temp_C).reshape(g.shape)
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Cells:
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
+class Cells(Shown):
     """One chip: what all its cells hold.
 
     Attributes
@@ -139,8 +140,11 @@ class Cells:
     report: Mapping[str, Any]
     file: str = ""
 
-    def __repr__(self) -> str:
-        return f"Cells({self.chip.name!r}, cores={len(self.cores)}, {self.source}, {self.faults} faulty)"
+    def _facts(self) -> dict[str, object]:
+        return {
+            "chip": self.chip.name, "seed": self.seed, "cores": len(self.cores), "device": self.device.name,
+            "source": self.source, "faulty": self.faults,
+        }
 
     @property
     def sha256(self) -> str:

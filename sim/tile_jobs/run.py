@@ -15,6 +15,7 @@ from macro_models import MacroModel, Masks
 from macro_models.devices import Device
 from macro_models.errors import InputError, ToolError
 from macro_models.exact.operation import MvmOperation
+from macro_models.shown import Shown
 from sim.board.tiles.backend import BoardTilesBackend
 from sim.tile_jobs.job import TileJob
 from sim.tile_networks.backend import TileCosimBackend
@@ -27,8 +28,8 @@ _MOST_TURNS = 1 << 24
 Blocks = NDArray[np.generic]
 
 
-@dataclass(frozen=True, kw_only=True)
-class JobResult:
+@dataclass(frozen=True, kw_only=True, repr=False)
+class JobResult(Shown):
     """What the host got.
 
     Attributes
@@ -44,6 +45,10 @@ class JobResult:
     outputs: dict[str, Blocks]
     cycles: int | None
     instructions: int
+
+    def _facts(self) -> dict[str, object]:
+        shapes = ", ".join(f"{name} {list(rows.shape)}" for name, rows in self.outputs.items())
+        return {"outputs": shapes, "instructions": self.instructions, "cycles": self.cycles}
 
 
 def run_job(

@@ -6,14 +6,15 @@ import click
 
 from macro_models.errors import InputError
 from mho.terminal.console import Output
+from mho.terminal.names import THING
 from mho.terminal.options import common_options, example
-from mho.terminal.paths import FIGURE, READS
+from mho.terminal.paths import FIGURE
 
 __all__ = ["compare_command"]
 
 
 @click.command("compare", epilog=example("mho compare a.json b.json -o compared.png"))
-@click.argument("things", metavar="A B ..", nargs=-1, type=READS)
+@click.argument("things", metavar="A B ..", nargs=-1, type=THING)
 @click.option("-o", "--output", metavar="FIGURE", type=FIGURE, help="A figure of what is compared (png, pdf or svg).")
 @common_options
 def compare_command(things: tuple[str, ...], output: str | None, out: Output) -> None:

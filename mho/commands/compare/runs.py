@@ -18,21 +18,17 @@ _MOST_ROWS = 40
 
 def compare_runs(paths: Sequence[str], output: str | None, out: Output) -> dict[str, Any]:
     """Print, draw and return what runs have not alike: every one against the first."""
-    from mho.comparisons.runs import MEASURES, compare, costs, differing, read_run
+    from mho.comparisons.runs import MEASURES, read_run
+    from mho.comparisons.runs import compare_runs as compare
 
     read = [read_run(path) for path in paths]
     first, found = read[0], []
     out.text(f"{first.path}: {MEASURES[first.measure]} {_score(first)}")
     for other in read[1:]:
-        difference, apart, took = compare(first, other), differing(first, other), costs(first, other)
-        out.text(f"{other.path}: {MEASURES[other.measure]} {_score(other)}, {_sentence(difference)}")
-        found.append({
-            "run": other.path, "difference": difference.value, "half_interval": difference.half,
-            "paired": bool(difference.over), "over": difference.over or None, "p": difference.p,
-            "more_than_chance": difference.sure, "differs": [each.to_dict() for each in apart],
-            "cost": [each.to_dict() for each in took],
-            "fits": [run.content["fit"]["fits"] for run in (first, other)],
-        })
+        compared = compare(first, other)
+        apart, took = compared.keys, compared.cost
+        out.text(f"{other.path}: {MEASURES[other.measure]} {_score(other)}, {_sentence(compared.difference)}")
+        found.append(compared.to_dict())
         names = Path(first.path).name, Path(other.path).name
         if took:
             out.table(("of an input", *names, "ratio"), [row_of(each) for each in took])

@@ -10,6 +10,7 @@ from mho.commands.compile.plan_text import print_fit, print_plan, wrapped
 from mho.commands.compile.summary_text import print_summary, print_tiles
 from mho.commands.compile.values import named, parse_slices, read_shape
 from mho.terminal.console import Output
+from mho.terminal.names import DEVICE
 from mho.terminal.options import chip_option, common_options, example
 from mho.terminal.paths import READS, WORD, WRITES
 
@@ -29,7 +30,7 @@ __all__ = ["compile_command"]
 @click.option(
     "--device",
     metavar="DEVICE",
-    type=READS,
+    type=DEVICE,
     help="Device whose model the calibration uses (default: that of --cells, or the chip's).",
 )
 @click.option(

@@ -1,10 +1,23 @@
 """Values of options, read."""
 
 
+from collections.abc import Iterator
+
+import click
 
 from macro_models.errors import InputError
+from mho.terminal.paths import Word
 
-__all__ = ["named", "parse_slices", "read_shape"]
+__all__ = ["BACKEND", "named", "parse_slices", "read_shape"]
+
+
+def _backends(_context: click.Context) -> Iterator[tuple[str, str]]:
+    from mho.runs.backends import BACKENDS
+
+    yield from ((name, "") for name in BACKENDS)
+
+
+BACKEND = Word(names=_backends)
 
 
 def named(values: tuple[str, ...], option: str) -> list[tuple[str, str]]:

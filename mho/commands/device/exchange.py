@@ -7,6 +7,7 @@ import click
 from macro_models.errors import InputError
 from macro_models.output import write_output
 from mho.terminal.console import Output
+from mho.terminal.names import DEVICE
 from mho.terminal.options import common_options, example
 from mho.terminal.paths import READS, WORD, Writes
 
@@ -14,7 +15,7 @@ __all__ = ["export_command", "import_command"]
 
 
 @click.command("export", epilog=example("mho device export pcm-generic --to aihwkit -o pcm.py"))
-@click.argument("device", metavar="DEVICE", type=READS)
+@click.argument("device", metavar="DEVICE", type=DEVICE)
 @click.option("--to", "simulator", metavar="NAME", type=WORD, required=True, help="aihwkit or crosssim.")
 @click.option("-o", "--output", metavar="FILE.py", type=Writes(ends=(".py",)), required=True, help="The file to write.")
 @common_options

@@ -7,12 +7,11 @@ from typing import TYPE_CHECKING
 
 import click
 
-from macro_models.errors import InputError
-from macro_models.output import write_output
 from mho.results.confidence import print_confidence
 from mho.results.heat import print_heat
 from mho.results.pulses import print_pulses
 from mho.terminal.console import Output
+from mho.terminal.names import DEVICE
 from mho.terminal.options import common_options, example
 from mho.terminal.paths import READS, WORD, Writes
 from mho.units import format_time
@@ -22,18 +21,9 @@ if TYPE_CHECKING:
 
 __all__ = ["fit_command"]
 
-_LARGEST_US = 1e6
 _G_BITS, _MOST_BITS = 12, 16  # of a chip's conductances (core.g_bits)
 _CODES = 16.0  # of the least target
 _LEVELS_SHOWN = 7
-
-
-def _positive(_ctx: click.Context, param: click.Parameter, value: float | None) -> float | None:
-    if value is not None and not 0.0 <= value <= _LARGEST_US:
-        raise InputError(
-            f"--{(param.name or '').replace('_us', '-uS').replace('_', '-')} must be from 0 to 1e6 uS, not {value:g}"
-        )
-    return value
 
 
 @click.command("fit", epilog=example("mho device fit lab.csv -o mine.toml --columns t_s=time,g_S=G --g-max-uS 40"))
@@ -49,15 +39,15 @@ def _positive(_ctx: click.Context, param: click.Parameter, value: float | None) 
 @click.option(
     "--columns", metavar="NAME=HEADER,..", type=WORD, help="Names of the columns, or their numbers without a header."
 )
-@click.option("--g-min-uS", "g_min_us", type=float, callback=_positive, metavar="G", help="Least target of the chip.")
+@click.option("--g-min-uS", "g_min_us", type=float, metavar="G", help="Least target of the chip.")
 @click.option(
-    "--g-max-uS", "g_max_us", type=float, callback=_positive, metavar="G",
+    "--g-max-uS", "g_max_us", type=float, metavar="G",
     help="Largest target of the chip; cells programmed above it are left out.",
 )
 @click.option("--temp", type=float, default=25.0, show_default=True, metavar="C", help="Temperature without temp_C.")
 @click.option("--temp-max", type=float, metavar="C", help="Leave out readings at higher temperatures.")
 @click.option(
-    "--temperature-from", metavar="DEVICE", type=READS, help="Take Arrhenius' law from another fitted device."
+    "--temperature-from", metavar="DEVICE", type=DEVICE, help="Take Arrhenius' law from another fitted device."
 )
 @click.option("--name", metavar="NAME", type=WORD, help="Name of the device (default: that of the file).")
 @click.option("--description", metavar="TEXT", type=WORD, default="", help="One line about the device.")
@@ -80,38 +70,18 @@ def fit_command(
     Rows with a pulse_V are readings after a pulse (SET above 0 V, RESET below), in the order of pulse_n, of width
     pulse_ns: the answer to pulses is fitted to them. A table may have both kinds of rows.
     """
-    from macro_models.devices import load_device
-    from macro_models.fit import LAWS, add_pulses, device_toml, fit_law, pulsed_device, read_data
     from macro_models.fit.tables.table import parse_columns
+    from mho.api.fit import fit
 
-    target = Path(output)
-    if model not in LAWS:
-        raise InputError(f"--model must be one of {', '.join(LAWS)}, not {model!r}")
-    if not -273.15 < temp <= 1000.0:
-        raise InputError(f"--temp must be above -273.15 and at most 1000 C, not {temp:g}")
-    taken = load_device(temperature_from).temperature if temperature_from else None
-    if taken is not None and taken.acts_on == "table":
-        raise InputError(f"{temperature_from}: has a law for each temperature, and no activation energy to take")
-    with out.progress(f"reading {data}"):
-        measured, pulses = read_data(
-            Path(data), columns=parse_columns(columns) if columns else None, g_max_uS=g_max_us, temp_C=temp,
-            temp_max_C=temp_max,
+    with out.progress(f"fitting {data}") as progress:
+        fitted = fit(
+            data, model=model, columns=parse_columns(columns) if columns else None, g_min_uS=g_min_us,
+            g_max_uS=g_max_us, temp=temp, temp_max=temp_max, temperature_from=temperature_from,
+            name=name or Path(output).stem, description=description, source=source, command=_command(),
+            progress=progress,
         )
-    with out.progress("fitting") as progress:
-        called, command = name or target.stem, _command()
-        if measured is not None:
-            device = fit_law(
-                measured, name=called, model=model, description=description, g_min_uS=g_min_us, g_max_uS=g_max_us,
-                temperature=taken, command=command, source=source, progress=progress,
-            )
-            device = device if pulses is None else add_pulses(device, pulses, progress)
-        else:
-            assert pulses is not None  # a table has one or the other
-            device = pulsed_device(
-                pulses, name=called, description=description, g_min_uS=g_min_us, g_max_uS=g_max_us, command=command,
-                progress=progress,
-            )
-    write_output(target, device_toml(device).encode())
+    fitted.save(output)
+    device = fitted.model
     print_fit(device, out)
     for sentence in device.fit.warnings:
         out.warn(sentence)

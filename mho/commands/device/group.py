@@ -11,8 +11,9 @@ from mho.commands.device.fit import fit_command, print_fit
 from mho.results.pulses import print_pulses
 from mho.terminal.console import Output
 from mho.terminal.groups import Group
+from mho.terminal.names import DEVICE
 from mho.terminal.options import common_options, example
-from mho.terminal.paths import FIGURE, READS, WORD
+from mho.terminal.paths import FIGURE, WORD
 from mho.units import format_time
 
 if TYPE_CHECKING:
@@ -42,15 +43,15 @@ for _command in (fit_command, export_command, import_command):
 @common_options
 def list_command(out: Output) -> None:
     """List the shipped devices."""
-    from macro_models.devices import device_names, load_device
+    import mho
 
-    devices = [load_device(name) for name in device_names()]
+    devices = [device.model for device in mho.devices().values()]
     out.table(("name", "description"), [(d.name, d.description) for d in devices])
     out.json({"devices": [{"name": d.name, "description": d.description} for d in devices]})
 
 
 @device_command.command("show", epilog=example("mho device show rram-neurram -o spread.png"))
-@click.argument("devices", metavar="DEVICE...", type=READS, nargs=-1, required=True)
+@click.argument("devices", metavar="DEVICE...", type=DEVICE, nargs=-1, required=True)
 @click.option(
     "-o",
     "--output",

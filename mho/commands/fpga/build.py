@@ -6,6 +6,7 @@ from pathlib import Path
 import click
 
 from mho.terminal.console import Output
+from mho.terminal.names import BOARD
 from mho.terminal.options import chip_option, common_options, example, noise_option
 from mho.terminal.paths import WORD, Writes
 
@@ -13,7 +14,7 @@ __all__ = ["build_command"]
 
 
 @click.command("build", epilog=example("mho fpga build icebreaker -o build/icebreaker"))
-@click.argument("board", metavar="BOARD", type=WORD)
+@click.argument("board", metavar="BOARD", type=BOARD)
 @chip_option()
 @click.option(
     "-o", "--output", metavar="DIR", type=Writes(folder=("report.json", "*.log")), required=True,

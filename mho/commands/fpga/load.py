@@ -6,6 +6,7 @@ from pathlib import Path
 import click
 
 from mho.terminal.console import Output
+from mho.terminal.names import BOARD
 from mho.terminal.options import common_options, example
 from mho.terminal.paths import READS, WORD
 
@@ -13,7 +14,7 @@ __all__ = ["load_command"]
 
 
 @click.command("load", epilog=example("mho fpga load ulx3s-85f build/ulx3s/ulx3s-85f.bit"))
-@click.argument("board", metavar="BOARD", type=WORD)
+@click.argument("board", metavar="BOARD", type=BOARD)
 @click.argument("file", metavar="FILE", type=READS)
 @click.option("--flash", is_flag=True, help="Write it to the flash memory (boards with an iCE40 always do).")
 @click.option(

@@ -5,8 +5,9 @@ from pathlib import Path
 import click
 
 from mho.terminal.console import Output
+from mho.terminal.names import BOARD, CHIP
 from mho.terminal.options import common_options, example, noise_option, set_option
-from mho.terminal.paths import READS, WORD, Writes
+from mho.terminal.paths import Writes
 
 __all__ = ["simulate_command"]
 
@@ -18,8 +19,8 @@ def _check_link(path: str) -> None:
 
 
 @click.command("simulate", epilog=example("mho fpga simulate icebreaker --link /tmp/board"))
-@click.argument("board", metavar="BOARD", type=WORD)
-@click.option("--chip", metavar="CHIP", type=READS, help="Preset or chip file (default: the preset of the board).")
+@click.argument("board", metavar="BOARD", type=BOARD)
+@click.option("--chip", metavar="CHIP", type=CHIP, help="Preset or chip file (default: the preset of the board).")
 @set_option
 @click.option(
     "--link", metavar="PATH", type=Writes(check=_check_link),

@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from mho.terminal.console import Output
+from mho.terminal.names import BOARD
 from mho.terminal.options import chip_option, common_options, example
 from mho.terminal.paths import READS, WORD
 
@@ -12,7 +13,7 @@ __all__ = ["verify_command"]
 
 
 @click.command("verify", epilog=example("mho fpga verify hx8k-breakout"))
-@click.argument("board", metavar="BOARD", type=WORD)
+@click.argument("board", metavar="BOARD", type=BOARD)
 @chip_option()
 @click.option("--netlist-only", is_flag=True, help="Only synthesis and the simulation of its netlist: no bitstream.")
 @click.option("--built", metavar="DIR", type=READS, help="Folder of mho fpga build: nothing is built again.")

@@ -11,10 +11,11 @@ from macro_models.errors import InputError
 from macro_models.output import write_output
 from mho.commands.compile.net import compile_net
 from mho.commands.compile.summary_text import summary_lines, tile_lines
-from mho.commands.compile.values import named
+from mho.commands.compile.values import BACKEND, named
 from mho.commands.run.result_text import print_result
 from mho.results import score
 from mho.terminal.console import Output
+from mho.terminal.names import DEVICE
 from mho.terminal.options import chip_option, common_options, example
 from mho.terminal.paths import READS, WAVES, WORD, WRITES
 
@@ -51,14 +52,14 @@ def _names(_ctx: click.Context, _param: click.Parameter, value: str | None) -> t
 )
 @click.option("--score", metavar="NAME", type=WORD, help="Which output is scored (default: the first of classes).")
 @click.option(
-    "--backend", metavar="NAME", type=WORD, default="functional", show_default=True,
+    "--backend", metavar="NAME", type=BACKEND, default="functional", show_default=True,
     help="functional, cosim, fpga-sim or fpga.",
 )
 @click.option("--port", metavar="PORT", type=READS, help="Serial port of the board, with --backend fpga.")
 @click.option("--baud", type=int, metavar="N", help="Rate of that port, if the board has not the usual one.")
 @click.option("--cells", metavar="CELLS.npz", type=READS, help="Run on exactly these cells, which mho program wrote.")
 @click.option(
-    "--device", metavar="DEVICE", type=READS, help="Device of the cells (default: that of --cells, or the network's)."
+    "--device", metavar="DEVICE", type=DEVICE, help="Device of the cells (default: that of --cells, or the network's)."
 )
 @click.option(
     "--time", default="1d", show_default=True, metavar="T", type=WORD,

@@ -10,8 +10,8 @@ import pytest
 import mho
 from compiler.tile import cycles
 from mho.cli import run
-from mho.report.facts import read_facts
-from mho.report.page import figures
+from mho.reports.facts import read_facts
+from mho.reports.page import figures
 from sim.executor import build_cores, core_masks
 from tests.mho.conftest import Tiny
 

@@ -1,0 +1,105 @@
+"""What a report takes from the JSON of a run."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from macro_models.files import FileKind, reading
+from mho.comparisons.runs import Run, read_run
+from mho.units import format_time
+
+__all__ = ["RUN", "Facts", "facts_of", "read_facts"]
+
+RUN = FileKind("result of mho run", 1 << 28)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Facts:
+    """A run as a report sees it.
+
+    Parts that a run does not have are None or empty: ``cost`` (time and energy), ``budget``, ``trace`` (what tiles
+    did), ``silicon`` (area and energy of the digital part, which a report works out itself).
+    """
+
+    run: Run
+    name: str
+    cost: Mapping[str, Any] | None
+    budget: Mapping[str, Any] | None
+    trace: Mapping[str, Any] | None
+    layers: Sequence[Mapping[str, Any]]
+    silicon: Mapping[str, Any] | None = None
+
+    @property
+    def content(self) -> Mapping[str, Any]:
+        """All of the JSON."""
+        return self.run.content
+
+    @property
+    def chip(self) -> str:
+        """Name of the chip."""
+        return str(self.content["chip"]["name"])
+
+    @property
+    def fit(self) -> Mapping[str, Any]:
+        """Whether one chip holds the network, see :func:`compiler.plan.overflow`."""
+        return self.content["fit"]
+
+    @property
+    def title(self) -> str:
+        """What ran on what, when."""
+        options = self.content["options"]
+        return (
+            f"{self.content['model']} on {self.chip}, {options['device']} at {format_time(self.run.time_s)}, "
+            f"{options['temp_C']:g} C, {options['backend']}"
+        )
+
+    @property
+    def float_score(self) -> float | None:
+        """Score of the float model; None if it has none."""
+        if self.run.measure == "accuracy":
+            return float(self.content["accuracy"]["float"])
+        return 1.0 if self.run.measure == "agreement" else None
+
+    @property
+    def causes(self) -> list[tuple[str, float, float]]:
+        """Causes with their loss alone and their share, largest share first; empty without a budget."""
+        if self.budget is None:
+            return []
+        rows = [row for row in self.budget["rows"] if "share" in row]
+        return sorted(((r["name"], float(r["alone"]), float(r["share"])) for r in rows), key=lambda row: -row[2])
+
+    @property
+    def links(self) -> Sequence[Mapping[str, Any]]:
+        """Flits of an input on the links of the mesh; empty where no tiles run programs."""
+        tiles = None if self.cost is None else self.cost.get("tiles")
+        return () if tiles is None else tiles.get("links", ())
+
+    def budget_mean(self, name: str) -> float | None:
+        """Mean score of a row of the budget."""
+        if self.budget is None:
+            return None
+        return next((float(row["mean"]) for row in self.budget["rows"] if row["name"] == name), None)
+
+
+def read_facts(paths: Sequence[str]) -> list[Facts]:
+    """The runs of some files, called by their names without folder and suffix.
+
+    Raises
+    ------
+    InputError
+        If one is not what ``mho run --json`` writes.
+    """
+    return [facts_of(read_run(path)) for path in paths]
+
+
+def facts_of(run: Run) -> Facts:
+    """What a report takes of one run."""
+    with reading(run.path, RUN):
+        one = Facts(
+            run=run, name=Path(run.path).stem, cost=run.content.get("cost"), budget=run.content.get("budget"),
+            trace=run.content.get("trace"), layers=run.content["layers"],
+        )
+        # Refuses what is no run here, where its path is known.
+        _ = one.title, one.float_score, one.causes, one.fit["note"]
+    return one

@@ -1,0 +1,238 @@
+"""The figures of a report, as Matplotlib's."""
+
+from collections.abc import Iterator
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from mho.figures.run import COLOURS, in_style, new_figure
+from mho.reports.facts import Facts
+from mho.reports.links import LINKS, draw_links
+from mho.reports.silicon_part import some_tiles
+from mho.reports.tile_energy import TILE_ENERGY, draw_tile_energy
+
+__all__ = ["figures_of"]
+
+_WIDTH = 7.2
+_MOST_LAYERS = 12
+_MOST_ROWS = 16
+_TRACKS = (("array", COLOURS[1]), ("load", COLOURS[0]), ("vector", COLOURS[2]), ("send", COLOURS[4]))
+
+
+_KINDS = (("array", COLOURS[1], 1.0), ("digital", COLOURS[0], 1.0), ("waiting", COLOURS[6], 0.25))
+
+_TEXTS = {
+    "budget": (
+        "Accuracy by cause",
+        "Points that are lost. Share: its part of the loss of all together, shares add up to it. Alone: with nothing "
+        "else on. The band is the 90 % interval of the score: what is inside it is not told from chance.",
+    ),
+    "timeline": (
+        "What the tiles do",
+        "From the host's first flit on; lines are results that came to the host. Where a row is empty, that part of "
+        "the tile waits.",
+    ),
+    "tiles": (
+        "Time of the tiles",
+        "Of all images: the array converts; something else works and the array does not; nothing does. A tile whose "
+        "array is always on limits the throughput.",
+    ),
+    "links": LINKS,
+    "cores": (
+        "Time of the cores",
+        "Cycles of an input in which operations are at the pins of each macro. The longest is the least time between "
+        "inputs if all cores work at a time.",
+    ),
+    "codes": (
+        "Codes against the converter's range",
+        "How often each part of the range, from its lowest to its highest code, occurs; the scale is logarithmic. A "
+        "heap at an end is saturated; codes that stay in the middle waste bits.",
+    ),
+    "energy": (
+        "Energy of the macros by layer",
+        "Of one input, by what takes it and by layer, from the energies of the description.",
+    ),
+    "area": (
+        "Area of the digital part by block",
+        "Standard cells, mapped and buffered, without wires, and macros of memories where they are named; bars add up "
+        "to the netlist.",
+    ),
+    "digital": (
+        "Energy of the digital part by block",
+        "Of one input: from the switching activity of the co-simulation, and from an average activity.",
+    ),
+    "tile-energy": TILE_ENERGY,
+}
+"""Title of each figure, and how to read it."""
+_BY_ACTIVITY = ("digital", "tile-energy")
+
+
+def figures_of(facts: Facts) -> Iterator[tuple[str, str, str, Figure]]:
+    """Figures for which the run has numbers: a name for a file, a title, how to read it, the figure."""
+    cost, silicon = facts.cost, facts.silicon or {}
+    drawn = (
+        ("budget", facts.causes, _budget), ("timeline", facts.trace, _timeline), ("tiles", facts.trace, _tiles),
+        ("links", facts.links, draw_links), ("cores", cost is not None and facts.trace is None, _cores),
+        ("codes", any("codes" in layer for layer in facts.layers), _codes),
+        ("energy", cost is not None and cost["energy"], _energy), ("area", silicon, _area),
+        ("digital", silicon.get("energy"), _digital),
+        ("tile-energy", (silicon.get("energy") or {}).get("tiles"), draw_tile_energy),
+    )
+    part = some_tiles(silicon.get("energy") or {})
+    for name, known, draw in drawn:
+        if known:
+            title, how = _TEXTS[name]
+            if part is not None and name in _BY_ACTIVITY:
+                how += f" Of {part} alone, since the others have no waves."
+            yield name, title, how, draw(facts)
+
+
+def _plain(name: object) -> str:
+    """A name as text: a dollar sign would begin a formula."""
+    return str(name).replace("$", r"\$")
+
+
+def _bars(axes: Axes, names: list[str], left: str) -> None:
+    axes.set_yticks(range(len(names)), [_plain(name) for name in names])
+    axes.invert_yaxis()
+    axes.set_xlabel(left)
+
+
+@in_style
+def _budget(facts: Facts) -> Figure:
+    causes = facts.causes
+    figure = new_figure(_WIDTH, 0.6 + 0.3 * len(causes))
+    axes, at = figure.add_subplot(), np.arange(len(causes))
+    if facts.run.half is not None:
+        axes.axvspan(-100 * facts.run.half, 100 * facts.run.half, color=COLOURS[6], alpha=0.15, linewidth=0)
+    axes.barh(at - 0.19, [100 * share for _, _, share in causes], 0.36, color=COLOURS[0], label="share")
+    axes.barh(at + 0.19, [100 * alone for _, alone, _ in causes], 0.36, color=COLOURS[5], label="alone")
+    axes.axvline(0, color="black", linewidth=0.6)
+    _bars(axes, [name for name, _, _ in causes], "points lost")
+    axes.legend(loc="lower right")
+    return figure
+
+
+@in_style
+def _timeline(facts: Facts) -> Figure:
+    trace = facts.trace
+    assert trace is not None
+    tiles, first = trace["tiles"][:_MOST_ROWS], trace["first"]
+    figure = new_figure(_WIDTH, 0.7 + 0.55 * len(tiles))
+    axes = figure.add_subplot()
+    for k, tile in enumerate(tiles):
+        for track, (kind, colour) in enumerate(_TRACKS):
+            spans = [(begin - first, end - begin) for begin, end in tile["intervals"].get(kind, ())]
+            axes.broken_barh(spans, (k + 0.2 * track - 0.38, 0.18), facecolors=colour, linewidth=0,
+                             label=kind if k == 0 else None)
+    for end in trace["image_ends"]:
+        if end <= trace["shown_to"]:
+            axes.axvline(end - first, color="black", linewidth=0.6, alpha=0.6)
+    axes.set_xlim(0, trace["shown_to"] - first)
+    _bars(axes, [f"tile {tile['tile']}" for tile in tiles], "cycles")
+    axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=len(_TRACKS))
+    return figure
+
+
+@in_style
+def _tiles(facts: Facts) -> Figure:
+    trace = facts.trace
+    assert trace is not None
+    tiles, whole = trace["tiles"], trace["last"] - trace["first"]
+    figure = new_figure(_WIDTH, 0.7 + 0.22 * len(tiles))
+    axes, left = figure.add_subplot(), np.zeros(len(tiles))
+    for kind, colour, alpha in _KINDS:
+        part = np.array([100 * tile[kind] / whole for tile in tiles])
+        axes.barh(range(len(tiles)), part, 0.7, left=left, color=colour, alpha=alpha, label=kind)
+        left += part
+    _bars(axes, [f"tile {tile['tile']}" for tile in tiles], "part of the time (%)")
+    axes.set_xlim(0, 100)
+    axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=3)
+    return figure
+
+
+@in_style
+def _cores(facts: Facts) -> Figure:
+    assert facts.cost is not None
+    cores = facts.cost["cores"]
+    figure = new_figure(_WIDTH, 2.0)
+    time, cells = figure.subplots(1, 2)
+    time.bar([one["core"] for one in cores], [one["analog_cycles"] for one in cores], color=COLOURS[1])
+    time.set(xlabel="core", ylabel="cycles an input at the macro")
+    used = [100 * one["cells_used"] / one["cells"] for one in cores]
+    cells.bar([one["core"] for one in cores], used, color=COLOURS[2])
+    cells.set(xlabel="core", ylabel="cells that hold weights (%)", ylim=(0, 100))
+    for axes in (time, cells):
+        axes.set_xlim(-0.5, max(len(cores), 4) - 0.5)
+        axes.xaxis.get_major_locator().set_params(integer=True)
+    return figure
+
+
+@in_style
+def _codes(facts: Facts) -> Figure:
+    layers = [layer for layer in facts.layers if "codes" in layer][:_MOST_LAYERS]
+    columns = min(4, len(layers))
+    rows = -(-len(layers) // columns)
+    figure = new_figure(_WIDTH, 0.3 + 1.25 * rows)
+    grid = figure.subplots(rows, columns, squeeze=False)
+    for axes, layer in zip(grid.ravel(), layers, strict=False):
+        counts, top = np.array(layer["codes"]["counts"], dtype=float), layer["codes"]["top"]
+        edges = np.linspace(-top, top, len(counts) + 1)
+        axes.stairs(counts / max(counts.sum(), 1.0), edges, fill=True, color=COLOURS[0], baseline=1e-7)
+        axes.set_yscale("log")
+        axes.set_ylim(bottom=max(0.5 / max(counts.sum(), 1.0), 1e-7))
+        axes.set_xlim(-top, top)
+        axes.set_xticks([-top, 0, top])
+        axes.set_title(f"{_plain(layer['layer'])}: {layer['saturated']:.2%} at an end", fontsize=7)
+    for axes in grid.ravel()[len(layers):]:
+        axes.set_axis_off()
+    figure.supxlabel("code (half steps)", fontsize=8)
+    figure.supylabel("part of the codes", fontsize=8)
+    return figure
+
+
+@in_style
+def _energy(facts: Facts) -> Figure:
+    assert facts.cost is not None
+    energy = facts.cost["energy"]
+    layers, parts = energy["by_layer_pJ"], energy["by_part_pJ"]
+    figure = new_figure(_WIDTH, max(2.0, 0.7 + 0.2 * len(layers)))
+    by_part, by_layer = figure.subplots(1, 2)
+    by_part.barh(range(len(parts)), [value / 1000 for value in parts.values()], color=COLOURS[2])
+    _bars(by_part, list(parts), "nJ an input")
+    by_layer.barh(range(len(layers)), [value / 1000 for value in layers.values()], color=COLOURS[0])
+    _bars(by_layer, list(layers), "nJ an input")
+    return figure
+
+
+@in_style
+def _area(facts: Facts) -> Figure:
+    assert facts.silicon is not None
+    rows = [(one["module"], one["buffered"] / 1e6) for one in facts.silicon["blocks"]]
+    return _blocks([rows], ["buffered"], "mm²" if "memory_mm2" in facts.silicon else "mm², without memories")
+
+
+@in_style
+def _digital(facts: Facts) -> Figure:
+    assert facts.silicon is not None
+    blocks = facts.silicon["energy"]["blocks"]
+    series = [[(one["block"], one[key] / 1000) for one in blocks] for key in ("image_pJ", "average_pJ")]
+    return _blocks(series, ["switching activity", "average activity"], "nJ an input")
+
+
+def _blocks(series: list[list[tuple[str, float]]], labels: list[str], unit: str) -> Figure:
+    """Bars by block, the largest first, small ones together."""
+    order = sorted(range(len(series[0])), key=lambda k: -series[0][k][1])
+    shown, rest = order[:_MOST_ROWS], order[_MOST_ROWS:]
+    names = [series[0][k][0] for k in shown] + (["others"] if rest else [])
+    figure = new_figure(_WIDTH, 0.6 + 0.2 * len(names) * (1 + 0.5 * (len(series) - 1)))
+    axes, height = figure.add_subplot(), 0.8 / len(series)
+    for number, (rows, label) in enumerate(zip(series, labels, strict=True)):
+        values = [rows[k][1] for k in shown] + ([sum(rows[k][1] for k in rest)] if rest else [])
+        at = np.arange(len(names)) + height * (number - (len(series) - 1) / 2)
+        axes.barh(at, values, height * 0.92, color=COLOURS[number], label=label)
+    _bars(axes, names, unit)
+    if len(series) > 1:
+        axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=len(series))
+    return figure

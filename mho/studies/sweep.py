@@ -1,0 +1,123 @@
+"""``mho sweep``, for the command and for Python: rows, tables, figures and what is said of them."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from macro_models.errors import ToolError
+from mho.api.inputs import PathLike
+from mho.terminal.console import Output, Silent
+
+if TYPE_CHECKING:
+    from mho.sweeps import Folder, Spec, Sweep
+
+__all__ = ["sweep", "write_sweep"]
+
+_MOST_ROWS = 40
+_WARNINGS = 3
+"""Sentences about chips at most."""
+
+
+def sweep(
+    spec: PathLike, folder: PathLike, *, jobs: int | None = 1, progress: Callable[[int, int], None] | None = None,
+    note: Callable[[str], None] | None = None,
+) -> "Sweep":
+    """Run combinations of chips, devices, networks, seeds, times and temperatures, or the best of them.
+
+    Parameters
+    ----------
+    spec
+        TOML file that lists what is combined (``mho sweep --example`` prints one).
+    folder
+        Of the rows, tables and figures. What is there already is not run again.
+    jobs
+        Processes; None: one for each processor, as far as the memory allows. A script that asks for more than one
+        guards what it does by ``if __name__ == "__main__":``, as Python's own need.
+    progress
+        Called with (rows done, rows at most).
+    note
+        Called with sentences about memory, and with warnings.
+
+    Raises
+    ------
+    InputError
+        If the file is wrong, or there is no memory for as many processes.
+    ToolError
+        If none of the rows has a result.
+    """
+    from mho.sweeps import Folder, load_spec, run_sweep
+    from mho.sweeps.memory import bounded_jobs
+
+    work, rows, out = load_spec(Path(spec)), Folder(Path(folder)), Silent()
+    say = note or (lambda sentence: None)
+    found = run_sweep(work, rows, jobs=bounded_jobs(work, jobs, work.rows, say), progress=progress)
+    write_sweep(work, found, rows, out)
+    for sentence in out.warned:
+        say(sentence)
+    return found
+
+
+def write_sweep(spec: "Spec", found: "Sweep", folder: "Folder", out: Output) -> None:
+    """Tables, figure and JSON, and the best of it on stdout."""
+    from hw.config import warnings
+    from mho.figures.run import save_figure
+    from mho.figures.trade_offs import figure_of_trade_offs
+    from mho.sweeps.panels import panels_of, score_of
+    from mho.sweeps.result import best, content
+    from mho.sweeps.spec.measures import MEASURES
+    from mho.sweeps.spec.points import Space
+
+    axes = [name for name, _ in Space(spec).axes]
+    told = content(found, spec)
+    written = [*folder.write_table("rows", found.rows), *folder.write_table("designs", found.designs)]
+    written.append(folder.write_json("rows.json", list(found.rows)))
+    if (score := score_of(found.designs)) is not None:
+        title = f"{MEASURES[score].title}{' (%)' if MEASURES[score].share else ''}"
+        figure = figure_of_trade_offs(panels_of(found.designs, score, axes), title)
+        for end in ("png", "svg"):
+            written.append(folder.path / f"trade-offs.{end}")
+            save_figure(figure, written[-1])
+    written.append(folder.write_json("sweep.json", told))
+    if found.refused:
+        out.warn(
+            f"{len(found.refused)} of {len(found.rows)} rows are refused, the first ({found.refused[0]['point']}): "
+            f"{found.refused[0]['error']}"
+        )
+    over = [row for row in found.designs if row.get("fits") is False]
+    if over:
+        out.warn(
+            f"{len(over)} of {len(found.designs)} designs do not fit one chip (column fits): their figures are of as "
+            "many chips as hold the network, and know nothing of programming between layers"
+        )
+    _print(best(found, spec), axes, told["objectives"], out)
+    of_chips = dict.fromkeys(
+        sentence for chip in spec.built.values() if not isinstance(chip, str) for sentence in warnings(chip)
+    )
+    for sentence in list(of_chips)[:_WARNINGS]:
+        out.warn(sentence)
+    out.note(f"wrote {', '.join(path.name for path in written)} in {folder.path}")
+    out.json(told)
+    if len(found.refused) == len(found.rows):
+        raise ToolError(f"{folder.path}: none of {len(found.rows)} rows has a result: {found.refused[0]['error']}")
+
+
+def _print(designs: "Sequence[dict[str, Any]]", axes: Sequence[str], objectives: dict[str, str], out: Output) -> None:
+    """The best trade-offs, by the first objective."""
+    if not designs:
+        return
+    from mho.sweeps.result import number_text
+    from mho.units import format_time
+
+    columns = [name for name in axes if len({row[name] for row in designs}) > 1]
+    goals = ", ".join(f"{goal} {name}" for name, goal in objectives.items())
+    out.text(f"best trade-offs ({goals}): {len(designs)} of the designs, with 90 % intervals of their means")
+    rows = [
+        (
+            *(format_time(row[name]) if name == "time_s" else row[name] for name in columns),
+            *(number_text(row, name) for name in objectives),
+        )
+        for row in designs[:_MOST_ROWS]
+    ]
+    out.table((*columns, *objectives), rows)
+    if len(designs) > _MOST_ROWS:
+        out.text(f"and {len(designs) - _MOST_ROWS} more, in designs.csv")

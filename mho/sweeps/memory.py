@@ -1,0 +1,57 @@
+"""How many processes a sweep may have: by the processors and by the memory that is left, said beforehand."""
+
+from collections.abc import Callable
+
+from compiler.footprint import work_bytes
+from compiler.importer.onnx_import import import_onnx
+from compiler.mapping import place
+from hw.config import Chip
+from macro_models.errors import argument
+from macro_models.files import check_memory, size_text
+from macro_models.files.memory import available_bytes
+from mho.sweeps.spec.spec import Spec
+from mho.workers import check_jobs, processors
+
+__all__ = ["PROCESS_BYTES", "bounded_jobs", "point_bytes"]
+
+PROCESS_BYTES = 200_000_000
+"""A process with its libraries and its loops compiled; measured: 190 MB."""
+
+
+def point_bytes(spec: Spec) -> int:
+    """Memory that a process takes for a point, by estimate, in bytes: of the largest network on the largest chip."""
+    chips = [chip for chip in spec.built.values() if isinstance(chip, Chip)]
+    largest = max(chips, key=lambda chip: (chip.macro_config().cell_map.shape[0], chip.cores))
+    needed = 0
+    for workload in spec.networks.values():
+        net = import_onnx(workload.model, x=workload.calibrate)
+        placement = place(
+            [layer.shape for layer in net.layers], largest.macro_config().cell_map, copies=1, cores=largest.cores
+        )
+        needed = max(needed, work_bytes(net, placement, samples=len(workload.calibrate), images=workload.images))
+    return PROCESS_BYTES + needed
+
+
+def bounded_jobs(spec: Spec, asked: int | None, points: int, note: Callable[[str], None]) -> int:
+    """Processes of a sweep; says what they take.
+
+    Parameters
+    ----------
+    asked
+        As many; None: one for each processor, as far as the memory allows.
+    points
+        Rows that are to be done at most.
+
+    Raises
+    ------
+    InputError
+        If there is no memory for as many as are asked for, or for one.
+    """
+    if asked is not None:
+        check_jobs(asked)
+    each = point_bytes(spec)
+    jobs = max(1, min(asked or min(processors(), max(1, available_bytes() // each)), points))
+    check_memory(jobs * each, f"{jobs} processes", f"take fewer {argument('jobs')} or images")
+    there = size_text(available_bytes())
+    note(f"{jobs} process{'' if jobs == 1 else 'es'} of about {size_text(each)} each; {there} are available")
+    return jobs

@@ -1,0 +1,121 @@
+"""A sweep from its file to its tables: what is not done yet is handed to workers, and kept row by row."""
+
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Any
+
+from macro_models.shown import Shown
+from mho.sweeps.evaluate import Row, begin, evaluate
+from mho.sweeps.folder import Folder
+from mho.sweeps.search.search import chosen
+from mho.sweeps.spec.points import Point, Space
+from mho.sweeps.spec.spec import Spec
+from mho.sweeps.summary import summarise_design
+from mho.workers import Workers, workers
+
+__all__ = ["Sweep", "run_sweep"]
+
+Progress = Callable[[int, int], None]
+Open = Callable[[Callable[..., object], tuple[Any, ...]], AbstractContextManager[Workers]]
+"""Makes workers that begin with a call."""
+
+
+@dataclass(frozen=True, kw_only=True, repr=False)
+class Sweep(Shown):
+    """What a sweep gave."""
+
+    rows: tuple[Row, ...]
+    """A row for each point, design by design in the order of their numbers, seed by seed."""
+    designs: tuple[Row, ...]
+    """A row for each design, see :func:`~mho.sweeps.summary.summarise_design`."""
+    found: int
+    """Rows that were there before."""
+
+    def _facts(self) -> dict[str, object]:
+        return {"rows": len(self.rows), "designs": len(self.designs), "refused": len(self.refused)}
+
+    @property
+    def refused(self) -> tuple[Row, ...]:
+        """Rows of points that are refused."""
+        return tuple(row for row in self.rows if row["error"])
+
+
+class _Work:
+    """Rows of points, from the folder or from workers."""
+
+    def __init__(self, folder: Folder, team: Workers, total: int, progress: Progress | None) -> None:
+        self._folder, self._team, self._total, self._progress = folder, team, total, progress
+        self._done = self.found = 0
+
+    def rows(self, points: Sequence[Point]) -> dict[str, Row]:
+        """The row of each point by its name."""
+        made = {point.name: row for point in points if (row := self._folder.find(point.name)) is not None}
+        self.found += len(made)
+        self._tell(len(made))
+        missing = _in_turn(point for point in points if point.name not in made)
+        for number, row in self._team.run(evaluate, missing):
+            self._folder.keep(row)
+            made[missing[number].name] = row
+            self._tell(1)
+        return made
+
+    def _tell(self, more: int) -> None:
+        self._done += more
+        if self._progress is not None:
+            self._progress(self._done, self._total)
+
+
+def run_sweep(
+    spec: Spec, folder: Folder, *, jobs: int = 1, open_workers: Open | None = None, progress: Progress | None = None,
+) -> Sweep:
+    """Run what is not there yet, and return all rows.
+
+    Parameters
+    ----------
+    spec, folder
+        What is run, and where rows are kept.
+    jobs
+        Processes, where workers are not opened otherwise.
+    open_workers
+        Opens workers that call a function first; None: processes of this machine.
+    progress
+        Called with (rows done, rows at most).
+
+    Raises
+    ------
+    MhoError
+        If something failed that is not of a point. What is done is kept.
+    """
+    space, by_design = Space(spec), {}
+    most = min(space.size, spec.search.evaluations or space.size) * len(spec.seeds)
+    opened = workers(jobs, begin, (spec,)) if open_workers is None else open_workers(begin, (spec,))
+    with folder.taken(), opened as team:
+        work = _Work(folder, team, most, progress)
+
+        def evaluated(numbers: Sequence[int]) -> list[Row]:
+            points = {number: list(space.points(number)) for number in numbers}
+            rows = work.rows([point for some in points.values() for point in some])
+            for number, some in points.items():
+                by_design[number] = [rows[point.name] for point in some]
+            return [summarise_design(space.design(number).columns(), by_design[number]) for number in numbers]
+
+        chosen(space.shape, space.ordered, spec.search, evaluated)
+    numbers = sorted(by_design)
+    return Sweep(
+        rows=tuple(row for number in numbers for row in by_design[number]),
+        designs=tuple(
+            summarise_design(space.design(number).columns(), by_design[number]) for number in numbers
+        ),
+        found=work.found,
+    )
+
+
+def _in_turn(points: Iterable[Point]) -> list[Point]:
+    """One of each network that is to be compiled, then the next of each: workers do not wait for one network."""
+    turns: dict[str, int] = {}
+    placed = []
+    for place, point in enumerate(points):
+        turn = turns[point.compiled] = turns.get(point.compiled, -1) + 1
+        placed.append((turn, place, point))
+    return [point for _, _, point in sorted(placed, key=lambda one: one[:2])]
