@@ -182,6 +182,8 @@ def _read(content: Mapping[str, Any], arrays: Arrays) -> Network:
         if name in facts:
             Choice((len(layers),)).read(f"{where}: calibration.{name}: numbers", len(facts[name]))
     if told := facts.get("tile_cycles"):
+        told = {_RENAMED.get(name, name): value for name, value in told.items()}
+        facts = {**facts, "tile_cycles": _TILE_CYCLES.read(f"{where}: calibration.tile_cycles", told)}
         Choice(tuple(one["tile"] for one in told["tiles"])).read(
             f"{where}: calibration.tile_cycles.bottleneck", told["bottleneck"])
     model, last = read_model(content["model"], arrays)
@@ -227,7 +229,7 @@ _OUTPUT_ERROR = Table({
 })
 _CYCLES, _NUMBER = Number(0, 1e18), Whole(0, 10**18)
 _TILE_CYCLES = Table({
-    "first": _NUMBER, "each": _CYCLES, "bottleneck": TEXT, "f_clk_MHz": Optional(Number(1e-6, 1e6)),
+    "latency_cycles": _CYCLES, "interval_cycles": _CYCLES, "bottleneck": TEXT, "f_clk_MHz": Optional(Number(1e-6, 1e6)),
     "tiles": ListOf(Table({
         "tile": TEXT, "analog_cycles": _CYCLES, "utilisation": _CYCLES, "layers": Optional(ListOf(TEXT)),
         "takes": Optional(Table(dict.fromkeys(("buffer", "parameters", "instructions"), _NUMBER))),
@@ -235,6 +237,8 @@ _TILE_CYCLES = Table({
     "links": Optional(ListOf(Table({"start": TEXT, "end": TEXT, "flits": _NUMBER}, rest=True))),
 }, rest=True)
 """What is printed and drawn of the times of tiles."""
+_RENAMED = {"first": "latency_cycles", "each": "interval_cycles"}
+"""Names of them in older files."""
 _CONTENT = Table({
     "format": Choice((FORMAT, TILES_FORMAT, DEALT_FORMAT)), "tiles": Optional(TILES),
     "chip": JSON, "device": JSON, "options": JSON,
@@ -244,7 +248,7 @@ _CONTENT = Table({
         "slice_bits": Optional(ListOf(Whole(0, MAX_BITS))), "clipped": Optional(ListOf(Number(0, 1))),
         "warnings": Optional(ListOf(TEXT)), "outputs": Optional(ListOf(_OUTPUT_ERROR)),
         "cells": Optional(Table({"seed": Whole(0, 2**32 - 1)}, rest=True)),
-        "tile_cycles": Optional(Nullable(_TILE_CYCLES)),
+        "tile_cycles": Optional(Nullable(JSON)),
         "converters": Optional(Table({"seed": Whole(0, 2**32 - 1), "cores": ListOf(Table({}, rest=True))})),
     }, rest=True),
     "range": Nullable(Table({"size": Number(0, 1e30)})),

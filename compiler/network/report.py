@@ -15,15 +15,9 @@ from macro_models.exact.operation import MvmOperation
 
 __all__ = ["cores_of", "overflow_of", "summarise", "tile_facts"]
 
-_RENAMED = {"first": "latency_cycles", "each": "interval_cycles"}
-"""Names of older files."""
-
-
 def tile_facts(network: Network) -> dict[str, Any] | None:
     """What was predicted of tiles, :meth:`compiler.tile.pipelined.Programmed.facts`; None without."""
-    told: dict[str, Any] | None = network.calibration.get("tile_cycles")
-    return None if told is None else {_RENAMED.get(name, name): value for name, value in told.items()}
-
+    return network.calibration.get("tile_cycles")
 
 
 def summarise(network: Network) -> dict[str, Any]:

@@ -13,11 +13,13 @@ from mho.data import load_sample
 
 OPTIONS: dict[str, Any] = {"seeds": 1, "samples": 64}
 DIGITS = load_sample("digits")
+CHIP = mho.Chip.load("tnsa64-core", **{"mesh.columns": 2, "mesh.rows": 2})
+"""With as many cores as the network takes."""
 
 
 @pytest.fixture(scope="module")
 def net() -> mho.Net:
-    return mho.compile(DIGITS.model, "tnsa64-core", calibrate=DIGITS.calibrate, **OPTIONS)
+    return mho.compile(DIGITS.model, CHIP, calibrate=DIGITS.calibrate, **OPTIONS)
 
 
 def said(net: mho.Net, x: np.ndarray) -> str:
@@ -54,7 +56,7 @@ def test_inputs_much_smaller(net: mho.Net) -> None:
 
 
 def test_calibration_sixteen_times_smaller() -> None:
-    net = mho.compile(DIGITS.model, "tnsa64-core", calibrate=DIGITS.calibrate / 16, **OPTIONS)
+    net = mho.compile(DIGITS.model, CHIP, calibrate=DIGITS.calibrate / 16, **OPTIONS)
     assert "far outside of the range" in said(net, DIGITS.x)
 
 
@@ -68,7 +70,7 @@ def test_calibration_sixteen_times_smaller() -> None:
     ],
 )
 def test_calibration_that_tells_nothing(x: np.ndarray, sentence: str) -> None:
-    net = mho.compile(DIGITS.model, "tnsa64-core", calibrate=x.astype(np.float32), **OPTIONS)
+    net = mho.compile(DIGITS.model, CHIP, calibrate=x.astype(np.float32), **OPTIONS)
     (warning,) = net.summary()["warnings"]
     assert warning.startswith(sentence)
     if not x.any():

@@ -24,7 +24,7 @@ from macro_models.errors import InputError, ToolError
 from rtl_gen.tile_driver import TILES_HEADER
 from sim.board.bus import BusSimulation
 from sim.board.tiles.backend import PARTS
-from sim.board.tiles.loads import board_loads
+from sim.board.tiles.loads import board_loads, operations_of
 from sim.chip.simulation import ChipSimulation
 from sim.chip.traffic import Expected
 from sim.executor import build_cores, core_masks, execute
@@ -149,7 +149,8 @@ def driver(made: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Driv
     cfg = TilesConfig(chip=network.chip.hardware(*PARTS), lanes=16, slots=4)
     bus = BusSimulation(cfg)
     cores = [programmed_core(model) for model in build_cores(network, device="ideal")]
-    loads = board_loads(cfg, network.tiles, network.program, cores, core_masks(network))
+    loads = board_loads(
+        cfg, network.tiles, lambda node: operations_of(network.program, node), cores, core_masks(network))
     driver = Driver(tmp_path_factory.mktemp("c"), network, bus)
     assert driver.load() == -1  # not this chip: its description is that of the board's hardware
     driver.listing = replace(driver.listing, network=replace(network, chip=cfg.chip))
