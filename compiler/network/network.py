@@ -183,7 +183,8 @@ def _read(content: Mapping[str, Any], arrays: Arrays) -> Network:
             Choice((len(layers),)).read(f"{where}: calibration.{name}: numbers", len(facts[name]))
     if told := facts.get("tile_cycles"):
         told = {_RENAMED.get(name, name): value for name, value in told.items()}
-        facts = {**facts, "tile_cycles": _TILE_CYCLES.read(f"{where}: calibration.tile_cycles", told)}
+        _TILE_CYCLES.read(f"{where}: calibration.tile_cycles", told)
+        facts = {**facts, "tile_cycles": told}
         Choice(tuple(one["tile"] for one in told["tiles"])).read(
             f"{where}: calibration.tile_cycles.bottleneck", told["bottleneck"])
     model, last = read_model(content["model"], arrays)
