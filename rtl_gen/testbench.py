@@ -129,20 +129,32 @@ CONTRACT = ["{design.top}_macro_contract.sv"] if SIMULATOR == "verilator" else [
 def test_{design.top}():
     assert MODELS, "the macro has no model for simulation: list one in [macro] files of the chip description"
     rtl = [HERE.parent / line for line in (HERE.parent / "{design.top}.f").read_text().split()]
+    own = [HERE / file for file in (*MODELS, *CONTRACT, *MINE)]
+    missing = [str(file) for file in own if not file.is_file()]
+    assert not missing, f"MACRO and USER_SOURCES must name files in {{HERE}}; there is no {{', '.join(missing)}}"
     build = HERE / f"sim_build_{{SIMULATOR}}"
+    build.mkdir(exist_ok=True)
+    arguments = {{"icarus": ["-g2005"], "verilator": ["-Wno-fatal", "--assert"]}}.get(SIMULATOR, [])
+    if WAVES and SIMULATOR == "icarus":
+        # cocotb's own module for waves is SystemVerilog, in which Icarus drops triggers of always @* at time 0.
+        (build / "waves.v").write_text(
+            f'module waves; initial begin $dumpfile("dump.vcd"); $dumpvars(0, {{TOP}}); end endmodule\\n')
+        own.append(build / "waves.v")
+        arguments += ["-s", "waves"]
     runner = get_runner(SIMULATOR)
     runner.build(
-        sources=[*rtl, *(HERE / file for file in (*MODELS, *CONTRACT, *MINE))],
+        sources=[*rtl, *own],
         hdl_toplevel=TOP,
         build_dir=build,
-        build_args={{"icarus": ["-g2005"], "verilator": ["-Wno-fatal", "--assert"]}}.get(SIMULATOR, []),
+        build_args=arguments,
         timescale=("1ns", "1ps"),
         defines={{"STATE_NAMES": 1}} if WAVES else {{}},
-        waves=WAVES,
+        waves=WAVES and SIMULATOR != "icarus",
+        always=SIMULATOR == "icarus",  # it looks at the time of files alone, not at which files and options
     )
     results = runner.test(
         hdl_toplevel=TOP,
-        waves=WAVES,
+        waves=WAVES and SIMULATOR != "icarus",
         test_module=TESTS,
         build_dir=build,
         test_dir=HERE,

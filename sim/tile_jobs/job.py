@@ -12,6 +12,7 @@ from hw.config import Chip
 from hw.kinds import core_blocks
 from hw.tile.config import TileConfig
 from hw.tile.isa import DESCRIPTORS, STREAMS, Op, decode
+from hw.tile.legality import broken
 from hw.tile.machine.cores import ReferenceCore
 from hw.tile.machine.tiles import HOST, Flow, Joined, Place, Reduction, slots_of
 from hw.tile.program import Program
@@ -80,12 +81,34 @@ class TileJob:
                 raise InputError(
                     f"conductances of tile {tile} must be {shape[0]} x {shape[1]} numbers of uS, 0 or more, not "
                     f"{list(values.shape)} from {np.min(values, initial=0):g} to {np.max(values, initial=0):g}")
+        for tile in self.programs:
+            self._check_streams(tile, sizes[tile])
+            named = {flow.number for flow in self.flows if flow.sender == tile}
+            lost = {fields["flow"] for op, fields in self.instructions(tile)
+                    if op is Op.SEND and not fields["reduce"]} - named
+            if lost:
+                raise InputError(f"tile {tile} sends flow {min(lost)}, which goes nowhere: flows must name it")
         for flow in self.flows:
             if HOST in flow.to and len(flow.to) > 1:
                 raise InputError(f"flow {flow.number} of tile {flow.sender} must go to tiles or to the host, not both")
         if not any(HOST in flow.to for flow in self.flows):
             raise InputError("a flow must go to the host, to = [\"host\"], else nothing is seen of a run")
         self.joined()
+
+    def _check_streams(self, tile: str, cfg: TileConfig) -> None:
+        program, names = self.programs[tile], {number: name for name, number in self.streams[tile].items()}
+        for number in range(STREAMS):
+            if program.descriptor("stream", number)["remote"]:
+                for _, _, rule in broken(Op.WAIT, {"stream": number, "n": 1}, program.descriptors, cfg):
+                    raise InputError(f"stream {names.get(number, number)} of tile {tile}: it must be that {rule}")
+
+    def rules_broken(self, tile: str, pc: int) -> list[str]:
+        """What would be right of the instruction at an address, as far as descriptors tell at the start."""
+        program = self.programs[tile]
+        op, fields, _ = decode(program.words[pc]) if pc < len(program.words) else (None, {}, None)
+        cfg = TileConfig.of_tiles(self.chip)[tile]
+        found = [] if op is None else [rule for _, _, rule in broken(op, fields, program.descriptors, cfg)]
+        return [f"it must be that {rule}" for rule in found]
 
     @property
     def nodes(self) -> int:
@@ -178,7 +201,7 @@ def read_job(path: str | Path, chip: Chip) -> TileJob:
         flows = [Flow(sender="0,0", number=number, to=(HOST,)) for number in sent]
         return _made(str(path), lambda: TileJob(
             chip=chip, programs={"0,0": program}, streams={"0,0": streams}, flows=flows))
-    tree = JOB.read(str(path), read_toml(path, _JOB)[1])
+    tree = JOB.read(f"{path}: ", read_toml(path, _JOB)[1])
     programs, streams, conductances = {}, {}, {}
     for entry in tree["tiles"]:
         if entry["at"] in programs:

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from compiler.network.tiles import HeldValue, TileCode
 from hw.core.layout import unpack
-from hw.tile.isa import STREAMS, Op
+from hw.tile.isa import DESCRIPTORS, STREAMS, Op
 from hw.tile.machine.liveness import check_liveness, check_runs
 from hw.tile.machine.tiles import HOST, Tiles
 from macro_models import MacroModel, Masks
@@ -35,7 +35,8 @@ class JobResult(Shown):
     Attributes
     ----------
     outputs
-        By ``"tile:flow"``, of shape (images, blocks, elements): int16 where the program writes lanes, else int8.
+        By ``"tile:flow"``, of shape (images, blocks, elements): int16 where the program writes lanes, uint8 where
+        it writes bytes from 0 up that may be above 127, else int8.
     cycles
         Clock cycles from the first flit to the end in co-simulation; None where nobody counted.
     instructions
@@ -121,9 +122,9 @@ def _blocks(streams: Mapping[str, tuple[str, int, int]], inputs: Mapping[str, Bl
                              "codes are sent as they are")
         width = values.dtype.itemsize
         each = values[0].size * width if values.ndim > 1 and len(values) else 0
-        if not each or each % size:
+        if not each or each % size or size % width:
             raise InputError(f"input {name} must have shape (images, ...) with whole blocks of {size} bytes an image, "
-                             f"not {list(values.shape)} of {values.dtype}")
+                             f"not {list(values.shape)} of {values.dtype}, {width} byte{'s' * (width > 1)} each")
         found[name] = values.reshape(len(values), -1, size // width)
     if len({len(rows) for rows in found.values()}) > 1:
         raise InputError("inputs must have the same number of images, not "
@@ -144,28 +145,31 @@ def _interpreted(
     tiles.run(limit=_MOST_TURNS)
     for name, machine in tiles.tiles.items():
         if machine.status is not None:
+            reasons = [machine.reason] if machine.reason else job.rules_broken(name, machine.status.pc)
             raise InputError(f"tile {name} traps ({machine.status.cause.name.lower()}) at instruction "
-                             f"{machine.status.pc}, of image {machine.status.image}"
-                             + (f": {machine.reason}" if machine.reason else ""))
+                             f"{machine.status.pc}, of image {machine.status.image}: " + "; ".join(reasons or ["-"]))
     outputs = {}
     for flow in (flow for flow in job.flows if flow.to == (HOST,)):
         came = tiles.received.get((flow.sender, flow.number), [])
         if not came or len(came) % images or len({len(block) for block in came}) > 1:
             raise InputError(f"flow {flow.number} of tile {flow.sender} must give the host blocks of one size, the "
                              f"same number for each image, not {len(came)} for {images}")
-        kind = "<i2" if _wide(job, flow.sender, flow.number) else "i1"
+        kind = _kind(job, flow.sender, flow.number)
         outputs[f"{flow.sender}:{flow.number}"] = np.frombuffer(b"".join(came), kind).reshape(
             images, len(came) // images, -1)
     return outputs
 
 
-def _wide(job: TileJob, tile: str, flow: int) -> bool:
-    """Whether what is sent in a flow are lanes of 16 bits: a vector operation writes them into its stream."""
+def _kind(job: TileJob, tile: str, flow: int) -> str:
+    """What a flow sends, by the vector operations that write into its stream: lanes, bytes from 0 up, or codes."""
     program = job.programs[tile]
     sent = {fields["stream"] for op, fields in job.instructions(tile)
             if op is Op.SEND and fields["flow"] == flow and not fields["reduce"]}
-    return any(values["wide"] and values["target"] in sent and values["target"] < STREAMS
-               for values in (program.descriptor("vec", k) for k in range(16)))
+    writers = [values for values in (program.descriptor("vec", k) for k in range(DESCRIPTORS["vec"].count))
+               if values["target"] in sent and values["target"] < STREAMS]
+    if any(values["wide"] for values in writers):
+        return "<i2"
+    return "u1" if writers and all(values["lo"] >= 0 and values["hi"] > 127 for values in writers) else "i1"
 
 
 def _held(rows: Blocks) -> HeldValue:

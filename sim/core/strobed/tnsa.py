@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from macro_models import MacroModel
+from macro_models.errors import ToolError
 from macro_models.kinds import eager_macro
 from sim.core.batch import Strobe
 
@@ -45,7 +46,10 @@ class Strobed:
             positive, negative = self._bits(pins.positive), self._bits(pins.negative)
             body.sample(bool(pins.backward.value), positive, negative, self._bits(pins.wl_en))
         elif strobe is Strobe.COMPARE:
-            negative = body.compare(bool(pins.latch.value), pins.op_id.value.to_unsigned())
+            negative = np.asarray(body.compare(bool(pins.latch.value), pins.op_id.value.to_unsigned()), dtype=np.bool_)
+            if negative.shape != (self._lines,):
+                raise ToolError(f"compare() of the macro's body must give {self._lines} truth values, a line each, not "
+                                f"shape {list(negative.shape)}")
             pins.answer.value = int.from_bytes(np.packbits(negative, bitorder="little").tobytes(), "little")
         else:
             body.decrement(pins.dec_scale.value.to_unsigned(), pins.step_code.value.to_unsigned())

@@ -113,6 +113,7 @@ def test_a_board_gives_the_same(job: TileJob) -> None:
 @pytest.mark.parametrize(("inputs", "sentence"), [
     ({"": X.astype(np.int64)}, "input 0,0:in must be int8 or uint8 .a byte each. or int16 .two., not int64"),
     ({"": X[:, :7]}, r"input 0,0:in must have shape .* whole blocks of 8 bytes an image, not \[3, 7\]"),
+    ({"": np.zeros((2, 5), np.int16)}, r"whole blocks of 8 bytes an image, not \[2, 5\] of int16, 2 bytes each"),
     ({"0,0:on": X}, "inputs must be 0,0:in, each an array, not 0,0:on"),
 ])
 def test_inputs_are_checked(job: TileJob, inputs: dict[str, np.ndarray], sentence: str) -> None:
@@ -125,7 +126,9 @@ def test_inputs_are_checked(job: TileJob, inputs: dict[str, np.ndarray], sentenc
     ("slot = 3", "slot = 4", "job.toml: tile '1,1' has no remote stream with slot 4"),
     ("cells.npz:first", "cells.npz:last", "cells.npz: write cells.npz:KEY with one of first"),
     ('program = "second.s"', 'program = "third.s"', "third.s: there is no such program"),
-    ("schema = 1", "schema = 2", "job.toml.schema must be 1, not 2"),
+    ("schema = 1", "schema = 2", "job.toml: schema must be 1, not 2"),
+    ("flow = 2", "flow = 1", "job.toml: tile 0,0 sends flow 2, which goes nowhere: flows must name it"),
+    ("flows =", "flow =", r"job.toml: unknown key flow, did you mean flows\?"),
     ('to = ["host"]', 'to = ["0,0"]', "job.toml: tile '0,0' has no remote|a flow must go to the host"),
 ])
 def test_a_wrong_job_is_refused_with_a_sentence(folder: Path, old: str, new: str, sentence: str) -> None:
@@ -143,6 +146,19 @@ def test_a_program_that_gets_stuck_or_traps_is_refused(folder: Path) -> None:
     (folder / "first.s").write_text(FIRST.replace("i_last 1", "i_last 3"))
     with pytest.raises(InputError, match=r"tile 0,0 traps .core. at instruction 1, of image 0: .* takes 2 words"):
         run_job(read_job(folder / "job.toml", chip), {"": np.zeros((2, 8), np.int8)}, device=load_device("ideal"))
+
+
+def test_bytes_without_a_sign_come_back_as_they_are(folder: Path) -> None:
+    (folder / "second.s").write_text(SECOND.replace("lo -128, hi 127", "lo 0, hi 255"))
+    found = run_job(read_job(folder / "job.toml", load_chip("tnsa16-2x2")), {"": X}, device=load_device("ideal"))
+    assert found.outputs["1,1:0"].dtype == np.uint8
+    assert found.outputs["1,1:0"].max() > 127
+
+
+def test_a_remote_stream_of_one_block_is_named(folder: Path) -> None:
+    (folder / "second.s").write_text(SECOND.replace("block 16, blocks 2, remote", "block 16, blocks 1, remote"))
+    with pytest.raises(InputError, match=r"stream lanes of tile 1,1: it must be that .*remote"):
+        read_job(folder / "job.toml", load_chip("tnsa16-2x2"))
 
 
 def test_one_program_sends_to_the_host(folder: Path) -> None:
