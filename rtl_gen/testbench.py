@@ -119,7 +119,7 @@ HERE = Path(__file__).parent
 SIMULATOR = os.environ.get("SIM", "icarus")
 TOP = os.environ.get("COCOTB_TOPLEVEL") or "{design.top}"
 MINE = os.environ.get("USER_SOURCES", "").split()
-WAVES = bool(os.environ.get("WAVES"))
+WAVES = bool(os.environ.pop("WAVES", ""))  # else cocotb takes it as well
 MODELS = os.environ.get("MACRO", "").split() or {list(models)!r}
 TESTS = os.environ.get("COCOTB_TEST_MODULES") or "bench_{design.top}"
 # Assertions of the macro's pins, for simulators that bind them.
