@@ -138,7 +138,7 @@ def test_{design.top}():
     if WAVES and SIMULATOR == "icarus":
         # cocotb's own module for waves is SystemVerilog, in which Icarus drops triggers of always @* at time 0.
         (build / "waves.v").write_text(
-            f'module waves; initial begin $dumpfile("dump.vcd"); $dumpvars(0, {{TOP}}); end endmodule\\n')
+            f'module waves; initial begin $dumpfile("dump.fst"); $dumpvars(0, {{TOP}}); end endmodule\\n')
         own.append(build / "waves.v")
         arguments += ["-s", "waves"]
     runner = get_runner(SIMULATOR)
@@ -154,7 +154,7 @@ def test_{design.top}():
     )
     results = runner.test(
         hdl_toplevel=TOP,
-        waves=WAVES and SIMULATOR != "icarus",
+        waves=WAVES,
         test_module=TESTS,
         build_dir=build,
         test_dir=HERE,
