@@ -18,8 +18,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from hw.config import load_chip
-from rtl_gen import generate
+from mho.hw.config import load_chip
+from mho.rtl_gen import generate
 
 DURATIONS = ("t_reset_ns", "t_plane_ns", "t_sample_ns", "t_compare_ns", "t_decrement_ns")
 

@@ -34,20 +34,20 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from amaranth.lib.wiring import Out
 from naive_bench import LeanMacro
 
-from hw.config import Chip, load_chip
-from hw.core import Core, CoreConfig, pack, pack_inputs, unpack_codes
-from hw.kinds import core_blocks
-from hw.macro.macro_pins import MacroPins
-from hw.testing import collect, feed, simulate
-from macro_models import Masks
-from macro_models.exact.operation import MvmOperation
-from rtl_gen import emit_core
-from sim.build.simulators import verilator_build
-from sim.build.toolchain import tool_version
-from sim.core.batch import Mode
-from sim.core.bench.trials import make_models
-from sim.core.cosim_core import CosimCore
-from sim.core.process import Simulation
+from mho.hw.config import Chip, load_chip
+from mho.hw.core import Core, CoreConfig, pack, pack_inputs, unpack_codes
+from mho.hw.kinds import core_blocks
+from mho.hw.macro.macro_pins import MacroPins
+from mho.hw.testing import collect, feed, simulate
+from mho.macro_models import Masks
+from mho.macro_models.exact.operation import MvmOperation
+from mho.rtl_gen import emit_core
+from mho.sim.build.simulators import verilator_build
+from mho.sim.build.toolchain import tool_version
+from mho.sim.core.batch import Mode
+from mho.sim.core.bench.trials import make_models
+from mho.sim.core.cosim_core import CosimCore
+from mho.sim.core.process import Simulation
 
 ROOT = Path(__file__).resolve().parent.parent
 

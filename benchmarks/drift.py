@@ -24,14 +24,14 @@ from numpy.typing import NDArray
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 import mho
-from compiler import FloatNetwork
-from compiler.model.layer import LinearLayer
-from compiler.model.stages import Linear
-from hw.config import Chip
-from macro_models import CAUSES
-from macro_models.cells.programming import programmed
-from macro_models.devices import Device
+from mho.compiler import FloatNetwork
+from mho.compiler.model.layer import LinearLayer
+from mho.compiler.model.stages import Linear
 from mho.data import SAMPLES, load_sample
+from mho.hw.config import Chip
+from mho.macro_models import CAUSES
+from mho.macro_models.cells.programming import programmed
+from mho.macro_models.devices import Device
 from mho.units import parse_time
 
 EXAMPLES = Path(__file__).resolve().parent.parent / "examples" / "models"

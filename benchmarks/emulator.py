@@ -20,16 +20,16 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from fpga.boards import BOARDS
-from fpga.config import board_config
-from hw import emulator
-from hw.board import BoardConfig
-from hw.config import load_chip
-from hw.core import pack
-from hw.emulator import PinEmulatorConfig, PinLevelCore, VectorEmulator
-from macro_models.exact.operation import Direction, MvmOperation
-from sim.build.bench import Bench, build_bench
-from sim.build.verilate import verilog_text
+from mho.fpga.boards import BOARDS
+from mho.fpga.config import board_config
+from mho.hw import emulator
+from mho.hw.board import BoardConfig
+from mho.hw.config import load_chip
+from mho.hw.core import pack
+from mho.hw.emulator import PinEmulatorConfig, PinLevelCore, VectorEmulator
+from mho.macro_models.exact.operation import Direction, MvmOperation
+from mho.sim.build.bench import Bench, build_bench
+from mho.sim.build.verilate import verilog_text
 
 SPRAM = Path(emulator.__file__).with_name("vector") / "sb_spram256ka.v"
 CASES = (*BOARDS, "ulx3s-85f:neurram-core")

@@ -25,14 +25,14 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from macro_models import Masks, load_device
-from macro_models.array import Wires
-from macro_models.devices import Device, device_from_dict
-from macro_models.exact.operation import MvmOperation
-from macro_models.tnsa.config import TnsaConfig
-from macro_models.tnsa.converter.neuron import Neuron
-from macro_models.tnsa.converter.walk import compiled
-from macro_models.tnsa.model import TnsaModel
+from mho.macro_models import Masks, load_device
+from mho.macro_models.array import Wires
+from mho.macro_models.devices import Device, device_from_dict
+from mho.macro_models.exact.operation import MvmOperation
+from mho.macro_models.tnsa.config import TnsaConfig
+from mho.macro_models.tnsa.converter.neuron import Neuron
+from mho.macro_models.tnsa.converter.walk import compiled
+from mho.macro_models.tnsa.model import TnsaModel
 
 TARGETS = {
     "programming error": 200_000,
@@ -102,7 +102,7 @@ def models(lines: int) -> dict[str, TnsaModel]:
 
 def without_numba(work: Callable[[], object]) -> None:
     """Work as it is done where numba is not installed."""
-    with mock.patch("macro_models.tnsa.converter.walk.compiled", return_value=None):
+    with mock.patch("mho.macro_models.tnsa.converter.walk.compiled", return_value=None):
         work()
 
 

@@ -20,13 +20,13 @@ from scipy.special import ndtr
 
 import mho
 import mho.data
-from macro_models.devices.device import Device
-from macro_models.devices.quantiles import node_z
-from macro_models.devices.sections.law import Law
-from macro_models.devices.sections.programming import Programming, Range
-from macro_models.fit import Measurements, fit_device
-from macro_models.fit.law.errors import mean_interval, std_interval
-from macro_models.fit.rows import law_rows
+from mho.macro_models.devices.device import Device
+from mho.macro_models.devices.quantiles import node_z
+from mho.macro_models.devices.sections.law import Law
+from mho.macro_models.devices.sections.programming import Programming, Range
+from mho.macro_models.fit import Measurements, fit_device
+from mho.macro_models.fit.law.errors import mean_interval, std_interval
+from mho.macro_models.fit.rows import law_rows
 
 Reals = NDArray[np.float64]
 

@@ -25,12 +25,12 @@ from numpy.typing import NDArray
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from hw.config import Chip, load_chip
-from macro_models import Masks, family, load_device
-from macro_models.exact.operation import MvmOperation
-from sim.build.simulators import verilator_build
-from sim.core.cosim_core import CosimCore
-from sim.core.process import Simulation
+from mho.hw.config import Chip, load_chip
+from mho.macro_models import Masks, family, load_device
+from mho.macro_models.exact.operation import MvmOperation
+from mho.sim.build.simulators import verilator_build
+from mho.sim.core.cosim_core import CosimCore
+from mho.sim.core.process import Simulation
 
 CHIPS: dict[str, tuple[str, dict[str, object]]] = {
     "neurram-core": ("neurram-core", {}),

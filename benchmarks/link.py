@@ -19,13 +19,13 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from fpga.link.client import LinkClient
-from fpga.link.noisy_line import ByteNoise, MemoryTransport
-from fpga.link.probe import ProbeBus, ProbeTop
-from fpga.link.simulated import PinsTransport, build_pins
-from fpga.link.trial import Trial, run_garbage, run_resets
-from hw.host.link.model import LinkConfig, LinkDevice
-from hw.host.link.uart import UartConfig
+from mho.fpga.link.client import LinkClient
+from mho.fpga.link.noisy_line import ByteNoise, MemoryTransport
+from mho.fpga.link.probe import ProbeBus, ProbeTop
+from mho.fpga.link.simulated import PinsTransport, build_pins
+from mho.fpga.link.trial import Trial, run_garbage, run_resets
+from mho.hw.host.link.model import LinkConfig, LinkDevice
+from mho.hw.host.link.uart import UartConfig
 
 UART = UartConfig(clock_hz=25_000_000, baud=3_000_000)
 CFG = LinkConfig(address_width=16, timeout=1000)

@@ -14,7 +14,7 @@ from cocotb.clock import Clock
 from cocotb.triggers import FallingEdge
 from numpy.typing import NDArray
 
-from macro_models.tnsa.model import TnsaModel
+from mho.macro_models.tnsa.model import TnsaModel
 
 
 class LeanMacro:

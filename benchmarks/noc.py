@@ -28,13 +28,13 @@ import noc_load
 from noc_baselines import BOOKSIM, BOOKSIM_SOURCE, ROUTERS, ROUTERS_SOURCE
 from noc_synthesis import parts
 
-from hw.noc.config import MeshConfig
-from hw.noc.router.network import Network
-from rtl_gen.verilog.netlist import emit
-from sim.noc.jobs import run_jobs
-from sim.noc.mesh import MeshSimulation
-from sim.noc.nodes import NodesSimulation
-from sim.noc.verify import check_pairs, per_output
+from mho.hw.noc.config import MeshConfig
+from mho.hw.noc.router.network import Network
+from mho.rtl_gen.verilog.netlist import emit
+from mho.sim.noc.jobs import run_jobs
+from mho.sim.noc.mesh import MeshSimulation
+from mho.sim.noc.nodes import NodesSimulation
+from mho.sim.noc.verify import check_pairs, per_output
 
 PARTS = ("load", "queues", "integrity", "speed", "layer", "synthesis")
 
@@ -76,7 +76,7 @@ def run_load(meshes: list[str], cycles: int) -> Iterator[tuple[str, Any]]:
 
 def run_queues(meshes: list[str], cycles: int) -> Iterator[tuple[str, Any]]:
     """Other queues: uniform and multicast at full load."""
-    from hw.noc.router.traffic import PATTERNS
+    from mho.hw.noc.router.traffic import PATTERNS
 
     for name in meshes:
         for depth, queues in ((4, 1), (8, 1), (16, 1), (4, 2), (16, 2)):

@@ -5,10 +5,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hw.noc.config import MeshConfig
-from hw.noc.flit import Destinations
-from hw.noc.reduction.trees import Group
-from sim.noc.nodes import Flow, Job, NodesRun, NodesSimulation, Sends
+from mho.hw.noc.config import MeshConfig
+from mho.hw.noc.flit import Destinations
+from mho.hw.noc.reduction.trees import Group
+from mho.sim.noc.nodes import Flow, Job, NodesRun, NodesSimulation, Sends
 
 __all__ = ["layer", "run"]
 

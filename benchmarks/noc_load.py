@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from hw.noc.router.traffic import PATTERNS, Pattern, channel_bound, make_traffic
-from sim.noc.check import check_delivery, members
-from sim.noc.mesh import MeshSimulation
+from mho.hw.noc.router.traffic import PATTERNS, Pattern, channel_bound, make_traffic
+from mho.sim.noc.check import check_delivery, members
+from mho.sim.noc.mesh import MeshSimulation
 
 __all__ = ["Sweep", "cycles_per_second", "sweep"]
 

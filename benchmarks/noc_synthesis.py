@@ -11,16 +11,16 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import connect, flipped
 from tools import fmax_MHz, run_tool
 
-from hw.noc.config import MeshConfig
-from hw.noc.host_port import HostPort
-from hw.noc.interface.interface import NetworkInterface
-from hw.noc.node import Node
-from hw.noc.reduction.router import ReductionRouter
-from hw.noc.registers.node import NodeRegisters
-from hw.noc.router.route import PlaceLayout
-from hw.noc.router.router import Router
-from rtl_gen.verilog.netlist import emit
-from rtl_gen.verilog.ports import Port, module_ports
+from mho.hw.noc.config import MeshConfig
+from mho.hw.noc.host_port import HostPort
+from mho.hw.noc.interface.interface import NetworkInterface
+from mho.hw.noc.node import Node
+from mho.hw.noc.reduction.router import ReductionRouter
+from mho.hw.noc.registers.node import NodeRegisters
+from mho.hw.noc.router.route import PlaceLayout
+from mho.hw.noc.router.router import Router
+from mho.rtl_gen.verilog.netlist import emit
+from mho.rtl_gen.verilog.ports import Port, module_ports
 
 __all__ = ["parts", "synthesise"]
 

@@ -28,8 +28,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from kinds import products
 
-from macro_models import load_device
-from macro_models.cells.programming import programmed
+from mho.macro_models import load_device
+from mho.macro_models.cells.programming import programmed
 
 ROWS, COLUMNS, CHIPS, ROUNDS = 128, 256, 20, 5
 G_MAX_US, G_MIN_US = 39.0, 1.0

@@ -28,9 +28,9 @@ from numpy.typing import NDArray
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 import mho
-from macro_models.devices import CAUSES
 from mho.data import load_sample
 from mho.figures.run import COLOURS, in_style, new_figure, save_figure
+from mho.macro_models.devices import CAUSES
 
 ROOT = Path(__file__).resolve().parent.parent
 DEVICES = ("rram-neurram", "rram-relax")

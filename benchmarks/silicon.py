@@ -26,13 +26,13 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from hw.config import load_chip
-from rtl_gen.emit import module_texts
-from sim.build.toolchain import cache_folder
-from sim.silicon.area import Netlist, synthesise
-from sim.silicon.liberty.library import Library
-from sim.silicon.synthesis.modules import counted, memory_bits, parts_of, without_comments
-from sim.silicon.synthesis.timing import slowest
+from mho.hw.config import load_chip
+from mho.rtl_gen.emit import module_texts
+from mho.sim.build.toolchain import cache_folder
+from mho.sim.silicon.area import Netlist, synthesise
+from mho.sim.silicon.liberty.library import Library
+from mho.sim.silicon.synthesis.modules import counted, memory_bits, parts_of, without_comments
+from mho.sim.silicon.synthesis.timing import slowest
 
 
 def measure(args: argparse.Namespace) -> dict[str, Any]:

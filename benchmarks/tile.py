@@ -26,21 +26,21 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from tools import run_tool
 
-from compiler import CompileOptions
-from compiler.tile import compile_tiles, tile_programs
-from hw.config import load_chip
-from hw.core import Core, CoreConfig
-from hw.host.bus import RegisterBus
-from hw.noc.channel import Arrival
-from hw.tile.config import TileConfig
-from hw.tile.engines.receive import InLayout
-from hw.tile.host import ADDRESS_WIDTH, CONTROL
-from hw.tile.isa import DESCRIPTORS
-from hw.tile.loading import program_writes
-from hw.tile.program import Program
-from hw.tile.tile import Tile
-from rtl_gen.verilog.netlist import emit
-from sim.build.toolchain import cache_folder
+from mho.compiler import CompileOptions
+from mho.compiler.tile import compile_tiles, tile_programs
+from mho.hw.config import load_chip
+from mho.hw.core import Core, CoreConfig
+from mho.hw.host.bus import RegisterBus
+from mho.hw.noc.channel import Arrival
+from mho.hw.tile.config import TileConfig
+from mho.hw.tile.engines.receive import InLayout
+from mho.hw.tile.host import ADDRESS_WIDTH, CONTROL
+from mho.hw.tile.isa import DESCRIPTORS
+from mho.hw.tile.loading import program_writes
+from mho.hw.tile.program import Program
+from mho.hw.tile.tile import Tile
+from mho.rtl_gen.verilog.netlist import emit
+from mho.sim.build.toolchain import cache_folder
 from tests.compiler.importer.onnx_models import build, node
 
 LIMIT = 600_000

@@ -17,10 +17,10 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from tools import fmax_MHz, run_tool
 
-from hw.tile.config import TileConfig
-from hw.tile.tile import Tile
-from rtl_gen.verilog.netlist import emit
-from rtl_gen.verilog.ports import module_ports
+from mho.hw.tile.config import TileConfig
+from mho.hw.tile.tile import Tile
+from mho.rtl_gen.verilog.netlist import emit
+from mho.rtl_gen.verilog.ports import module_ports
 
 COMB = {"LUT4": 1, "CCU2C": 2, "TRELLIS_DPR16X4": 2}
 COUNTED = (*COMB, "TRELLIS_FF", "DP16KD", "MULT18X18D")

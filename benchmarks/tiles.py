@@ -26,16 +26,16 @@ from numpy.typing import NDArray
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from compiler import CompileOptions, Network
-from compiler.tile import compile_tiles, tile_code, tile_programs, with_programs
-from compiler.tile.check import values_of
-from compiler.tile.cycles import tile_cycles
 from examples.models.train import Recipe, to_onnx, train
-from hw.config import load_chip
+from mho.compiler import CompileOptions, Network
+from mho.compiler.tile import compile_tiles, tile_code, tile_programs, with_programs
+from mho.compiler.tile.check import values_of
+from mho.compiler.tile.cycles import tile_cycles
 from mho.data import load_sample
-from sim.account import RunAccount
-from sim.executor import build_cores, core_masks
-from sim.tile_networks.backend import TileCosimBackend
+from mho.hw.config import load_chip
+from mho.sim.account import RunAccount
+from mho.sim.executor import build_cores, core_masks
+from mho.sim.tile_networks.backend import TileCosimBackend
 from tests.compiler.tile.network_bench import residual_network
 
 DAY, DEVICES = 86_400.0, ("ideal", "rram-neurram")

@@ -4,7 +4,7 @@ import re
 import subprocess
 from pathlib import Path
 
-from sim.build.toolchain import require_tool
+from mho.sim.build.toolchain import require_tool
 
 __all__ = ["fmax_MHz", "run_tool"]
 

@@ -21,7 +21,7 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from macro_models.array import Wires, analog_error, effective_matrix, ideal_matrix
+from mho.macro_models.array import Wires, analog_error, effective_matrix, ideal_matrix
 
 TARGET_S = {64: 0.03, 128: 0.2, 256: 2.5}
 """Most CPU seconds of a build."""

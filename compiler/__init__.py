@@ -2,18 +2,18 @@
 
 from typing import TYPE_CHECKING
 
-from macro_models.lazy import lazy_names
+from mho.macro_models.lazy import lazy_names
 
 if TYPE_CHECKING:
-    from compiler.compile import FIRST_INPUTS, compile_model
-    from compiler.fitting import fitting_of
-    from compiler.for_chip import compile_for_chip
-    from compiler.importer.onnx_import import import_onnx
-    from compiler.inputs import Inputs, NamedInputs, load_input, load_inputs
-    from compiler.model import FloatNetwork
-    from compiler.network import CoreImage, Network
-    from compiler.network.report import summarise
-    from compiler.options import CompileOptions
+    from mho.compiler.compile import FIRST_INPUTS, compile_model
+    from mho.compiler.fitting import fitting_of
+    from mho.compiler.for_chip import compile_for_chip
+    from mho.compiler.importer.onnx_import import import_onnx
+    from mho.compiler.inputs import Inputs, NamedInputs, load_input, load_inputs
+    from mho.compiler.model import FloatNetwork
+    from mho.compiler.network import CoreImage, Network
+    from mho.compiler.network.report import summarise
+    from mho.compiler.options import CompileOptions
 
 __all__ = [
     "FIRST_INPUTS",
@@ -33,13 +33,13 @@ __all__ = [
 ]
 
 __getattr__ = lazy_names(__name__, {
-    "compiler.compile": ("FIRST_INPUTS", "compile_model"),
-    "compiler.fitting": ("fitting_of",),
-    "compiler.for_chip": ("compile_for_chip",),
-    "compiler.importer.onnx_import": ("import_onnx",),
-    "compiler.inputs": ("Inputs", "NamedInputs", "load_input", "load_inputs"),
-    "compiler.model": ("FloatNetwork",),
-    "compiler.network": ("CoreImage", "Network"),
-    "compiler.network.report": ("summarise",),
-    "compiler.options": ("CompileOptions",),
+    "mho.compiler.compile": ("FIRST_INPUTS", "compile_model"),
+    "mho.compiler.fitting": ("fitting_of",),
+    "mho.compiler.for_chip": ("compile_for_chip",),
+    "mho.compiler.importer.onnx_import": ("import_onnx",),
+    "mho.compiler.inputs": ("Inputs", "NamedInputs", "load_input", "load_inputs"),
+    "mho.compiler.model": ("FloatNetwork",),
+    "mho.compiler.network": ("CoreImage", "Network"),
+    "mho.compiler.network.report": ("summarise",),
+    "mho.compiler.options": ("CompileOptions",),
 })

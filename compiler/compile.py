@@ -11,30 +11,30 @@ import numpy as np
 import onnx
 from numpy.typing import NDArray
 
-from compiler.calibration.cell_error import cell_error, error_of_outputs
-from compiler.calibration.converters import converter_registers
-from compiler.calibration.finer import calibrated
-from compiler.calibration.outputs import output_warnings, unseen_warnings
-from compiler.calibration.trials.bench import representative_time
-from compiler.calibration.trials.gradients import IMAGES
-from compiler.calibration.trials.influence import weight_noise
-from compiler.footprint import compile_bytes
-from compiler.importer.onnx_import import import_onnx
-from compiler.inputs import Inputs, NamedInputs, load_input, load_inputs
-from compiler.mapping import Placement, SkipMaps, place
-from compiler.mapping.faults import FaultMaps
-from compiler.mapping.redundancy import Redundancy, place_within, shortfall
-from compiler.model import FloatNetwork
-from compiler.model.centred import centred
-from compiler.model.operators.bounds import budget
-from compiler.network import CoreImage, Network
-from compiler.network.ranges import InputRange, calibration_warnings
-from compiler.options import CompileOptions
-from hw.config import Chip, check_device, default_device
-from macro_models.devices import Device, load_device
-from macro_models.devices.sections.programming import Stuck
-from macro_models.errors import InputError
-from macro_models.files import check_memory
+from mho.compiler.calibration.cell_error import cell_error, error_of_outputs
+from mho.compiler.calibration.converters import converter_registers
+from mho.compiler.calibration.finer import calibrated
+from mho.compiler.calibration.outputs import output_warnings, unseen_warnings
+from mho.compiler.calibration.trials.bench import representative_time
+from mho.compiler.calibration.trials.gradients import IMAGES
+from mho.compiler.calibration.trials.influence import weight_noise
+from mho.compiler.footprint import compile_bytes
+from mho.compiler.importer.onnx_import import import_onnx
+from mho.compiler.inputs import Inputs, NamedInputs, load_input, load_inputs
+from mho.compiler.mapping import Placement, SkipMaps, place
+from mho.compiler.mapping.faults import FaultMaps
+from mho.compiler.mapping.redundancy import Redundancy, place_within, shortfall
+from mho.compiler.model import FloatNetwork
+from mho.compiler.model.centred import centred
+from mho.compiler.model.operators.bounds import budget
+from mho.compiler.network import CoreImage, Network
+from mho.compiler.network.ranges import InputRange, calibration_warnings
+from mho.compiler.options import CompileOptions
+from mho.hw.config import Chip, check_device, default_device
+from mho.macro_models.devices import Device, load_device
+from mho.macro_models.devices.sections.programming import Stuck
+from mho.macro_models.errors import InputError
+from mho.macro_models.files import check_memory
 
 __all__ = ["FIRST_INPUTS", "NO_ERROR", "check_shape", "compile_model", "core_image", "output_noise",
            "wanted_error"]
@@ -71,12 +71,12 @@ def compile_model(
     Parameters
     ----------
     model
-        ONNX file, its bytes, a loaded model, or what :func:`~compiler.importer.onnx_import.import_onnx` returned.
+        ONNX file, its bytes, a loaded model, or what :func:`~mho.compiler.importer.onnx_import.import_onnx` returned.
     chip
         Chip to compile for.
     calibrate
         Typical inputs in the units of the model, of shape (samples, ...): an array, what
-        :func:`~compiler.inputs.load_inputs` reads, or arrays by the names of several inputs.
+        :func:`~mho.compiler.inputs.load_inputs` reads, or arrays by the names of several inputs.
     device
         Device on whose model the layers are calibrated. None: that of the chip.
     options
@@ -175,8 +175,8 @@ def output_noise(
 ) -> list[float]:
     """Squared error of the outputs, relative to them, that each layer makes with one cell a weight, by estimate.
 
-    ``error`` is that of a cell (:func:`~compiler.calibration.cell_error.cell_error`), ``noise`` what it does
-    (:func:`~compiler.calibration.trials.influence.weight_noise`).
+    ``error`` is that of a cell (:func:`~mho.compiler.calibration.cell_error.cell_error`), ``noise`` what it does
+    (:func:`~mho.compiler.calibration.trials.influence.weight_noise`).
     """
     squared = (error * error_of_outputs(net, x[:: -(-len(x) // IMAGES)])) ** 2
     return [squared * one for one in noise]

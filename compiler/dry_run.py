@@ -9,22 +9,22 @@ import numpy as np
 import onnx
 from numpy.typing import NDArray
 
-from compiler.calibration.assembly.elementwise import is_elementwise
-from compiler.calibration.finer import may_be_in_two
-from compiler.calibration.quantisers import formats
-from compiler.calibration.search.layer import FEWEST_OUT_BITS
-from compiler.fitting import fitting
-from compiler.importer.onnx_import import import_onnx
-from compiler.inputs import load_input
-from compiler.mapping import Placement, place
-from compiler.mapping.faults import FaultMaps
-from compiler.mapping.redundancy import MOST_PRODUCTS
-from compiler.model import FloatNetwork
-from compiler.model.stages import Evaluated
-from compiler.options import CompileOptions
-from compiler.plan import plan, products_of_placement
-from hw.config import Chip
-from macro_models.exact.operation import MvmOperation
+from mho.compiler.calibration.assembly.elementwise import is_elementwise
+from mho.compiler.calibration.finer import may_be_in_two
+from mho.compiler.calibration.quantisers import formats
+from mho.compiler.calibration.search.layer import FEWEST_OUT_BITS
+from mho.compiler.fitting import fitting
+from mho.compiler.importer.onnx_import import import_onnx
+from mho.compiler.inputs import load_input
+from mho.compiler.mapping import Placement, place
+from mho.compiler.mapping.faults import FaultMaps
+from mho.compiler.mapping.redundancy import MOST_PRODUCTS
+from mho.compiler.model import FloatNetwork
+from mho.compiler.model.stages import Evaluated
+from mho.compiler.options import CompileOptions
+from mho.compiler.plan import plan, products_of_placement
+from mho.hw.config import Chip
+from mho.macro_models.exact.operation import MvmOperation
 
 __all__ = ["dry_run"]
 
@@ -43,12 +43,12 @@ def dry_run(
 ) -> dict[str, Any]:
     """Reads a network, places it, and says what it takes; for those that do not fit, too.
 
-    Parameters as of :func:`~compiler.compile.compile_model`. Returns plain numbers, strings, lists and dicts:
-    ``model``, ``chip``, ``plan`` (:func:`compiler.plan.plan`), ``fit`` (:func:`compiler.fitting.fitting`; None where it
-    has no form on tiles), ``assumed``: bits of inputs and outputs of all conversions that the plan is for, as
+    Parameters as of :func:`~mho.compiler.compile.compile_model`. Returns plain numbers, strings, lists and dicts:
+    ``model``, ``chip``, ``plan`` (:func:`mho.compiler.plan.plan`), ``fit`` (:func:`mho.compiler.fitting.fitting`; None
+    where it has no form on tiles), ``assumed``: bits of inputs and outputs of all conversions that the plan is for, as
     calibration would choose them, with the
     conversions and cycles per image at the fewest and the most that it may choose; ``copies``: whether copies are
-    placed; ``tiles``: on a chip of tiles with programs :func:`compiler.tile.dry.planned_tiles`, else None;
+    placed; ``tiles``: on a chip of tiles with programs :func:`mho.compiler.tile.dry.planned_tiles`, else None;
     ``numbers``: how many times the conversions it may take at most against noise of the cells, 0 if it takes no
     more; ``warnings``.
 
@@ -105,7 +105,7 @@ def _tiles(
     """What tiles would hold, if they have programs, and where weights are."""
     if not chip.tile.programs:
         return None, None
-    from compiler.tile.dry import planned_tiles
+    from mho.compiler.tile.dry import planned_tiles
 
     return planned_tiles(net, chip, op, slices=slices, faults=faults)
 
@@ -129,7 +129,7 @@ def _host(net: FloatNetwork) -> set[int]:
 
 
 def _may_grow(net: FloatNetwork, options: CompileOptions) -> bool:
-    """Whether calibration may take more cells, cores and products, see :mod:`compiler.mapping.redundancy`."""
+    """Whether calibration may take more cells, cores and products, see :mod:`mho.compiler.mapping.redundancy`."""
     if options.copies == 1:
         return False
     return net.gives_numbers if options.error is None else options.error < 1.0

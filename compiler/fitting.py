@@ -4,15 +4,15 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from compiler.mapping import place
-from compiler.model import FloatNetwork
-from compiler.network import Network
-from compiler.network.report import cores_of
-from compiler.plan import overflow
-from compiler.tile.dry import tile_shapes
-from compiler.tile.placed.placing import fewest_tiles
-from hw.config import Chip, load_chip, preset_names
-from macro_models.errors import InputError
+from mho.compiler.mapping import place
+from mho.compiler.model import FloatNetwork
+from mho.compiler.network import Network
+from mho.compiler.network.report import cores_of
+from mho.compiler.plan import overflow
+from mho.compiler.tile.dry import tile_shapes
+from mho.compiler.tile.placed.placing import fewest_tiles
+from mho.hw.config import Chip, load_chip, preset_names
+from mho.macro_models.errors import InputError
 
 __all__ = ["fitting", "fitting_of"]
 

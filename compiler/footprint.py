@@ -8,16 +8,16 @@ import sys
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from compiler.calibration.calibrate import images_used
-from compiler.calibration.trials.calls import MOST_SAMPLES
-from compiler.mapping import Placement
-from compiler.model import FloatNetwork
-from compiler.program.program import POSITIONS
-from macro_models.array.cache import LIMIT_BYTES
-from macro_models.cells.programming import KEPT_CELLS, KEPT_DRAWS
+from mho.compiler.calibration.calibrate import images_used
+from mho.compiler.calibration.trials.calls import MOST_SAMPLES
+from mho.compiler.mapping import Placement
+from mho.compiler.model import FloatNetwork
+from mho.compiler.program.program import POSITIONS
+from mho.macro_models.array.cache import LIMIT_BYTES
+from mho.macro_models.cells.programming import KEPT_CELLS, KEPT_DRAWS
 
 if TYPE_CHECKING:
-    from compiler.network import Network
+    from mho.compiler.network import Network
 
 __all__ = ["compile_bytes", "run_bytes", "work_bytes"]
 

@@ -7,18 +7,18 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from compiler.compile import COMPILE_WORK, check_shape, compile_model
-from compiler.importer.onnx_import import import_onnx
-from compiler.inputs import Inputs, load_input, load_inputs
-from compiler.mapping.faults import FaultMaps
-from compiler.model.operators.bounds import budget
-from compiler.network import Network
-from compiler.network.report import summarise
-from compiler.options import CompileOptions
-from hw.config import Chip
-from macro_models.devices import Device
-from macro_models.errors import InputError, argument
-from macro_models.freed_memory import freed_memory_kept
+from mho.compiler.compile import COMPILE_WORK, check_shape, compile_model
+from mho.compiler.importer.onnx_import import import_onnx
+from mho.compiler.inputs import Inputs, load_input, load_inputs
+from mho.compiler.mapping.faults import FaultMaps
+from mho.compiler.model.operators.bounds import budget
+from mho.compiler.network import Network
+from mho.compiler.network.report import summarise
+from mho.compiler.options import CompileOptions
+from mho.hw.config import Chip
+from mho.macro_models.devices import Device
+from mho.macro_models.errors import InputError, argument
+from mho.macro_models.freed_memory import freed_memory_kept
 
 __all__ = ["compile_for_chip"]
 
@@ -40,7 +40,7 @@ def compile_for_chip(
     input_shape: Mapping[str, Sequence[int]] | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Network:
-    """:func:`compiler.compile_model`; with ``tile.programs`` the network holds the programs of its tiles.
+    """:func:`mho.compiler.compile_model`; with ``tile.programs`` the network holds the programs of its tiles.
 
     Raises
     ------
@@ -55,8 +55,8 @@ def compile_for_chip(
             model, chip, calibrate=calibrate, device=device, options=options, faults=faults, freeze=freeze,
             input_shape=input_shape, progress=progress,
         )
-    from compiler.tile import compile_tiles, with_programs
-    from compiler.tile.pipelined import Programmed
+    from mho.compiler.tile import compile_tiles, with_programs
+    from mho.compiler.tile.pipelined import Programmed
 
     options, given = CompileOptions() if options is None else options, load_inputs(calibrate)
     net = import_onnx(

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from macro_models.errors import InputError
-from macro_models.files import ArrayFile, FileKind
+from mho.macro_models.errors import InputError
+from mho.macro_models.files import ArrayFile, FileKind
 
 __all__ = ["Inputs", "NamedInputs", "load_input", "load_inputs"]
 

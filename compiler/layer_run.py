@@ -1,8 +1,8 @@
-"""A layer on programmed cores at all positions of images, fast: the bits of :func:`~compiler.program.run_call`.
+"""A layer on programmed cores at all positions of images, fast: the bits of :func:`~mho.compiler.program.run_call`.
 
 Vectors, a position of an image each, go through in blocks that stay in the cache of a processor, from the elements of
 the value to the lanes of the outputs. Patches are never there as a whole, and an input that drives several rows is
-taken once (:mod:`macro_models.bound`).
+taken once (:mod:`mho.macro_models.bound`).
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -11,11 +11,11 @@ from copy import copy
 import numpy as np
 from numpy.typing import NDArray
 
-from compiler.program import DITHER, OP_ID_IMAGE_SHIFT, Call, Layer, Mvm
-from macro_models import MacroModel, Masks
-from macro_models.bound import BoundProduct, bind, compute_taken, constant_input
-from macro_models.exact.vector import LeafSum, largest_code, padded
-from macro_models.macro import MvmResult
+from mho.compiler.program import DITHER, OP_ID_IMAGE_SHIFT, Call, Layer, Mvm
+from mho.macro_models import MacroModel, Masks
+from mho.macro_models.bound import BoundProduct, bind, compute_taken, constant_input
+from mho.macro_models.exact.vector import LeafSum, largest_code, padded
+from mho.macro_models.macro import MvmResult
 
 __all__ = ["LayerRun", "Sink", "taken_inputs"]
 
@@ -69,8 +69,8 @@ class LayerRun:
     ) -> Lanes:
         """Shape (batch, outputs * positions) from codes of shape (batch, elements).
 
-        ``notice`` as of :func:`~compiler.program.run_call`; ``sink`` hears of the images that the call computes, one
-        behind the other.
+        ``notice`` as of :func:`~mho.compiler.program.run_call`; ``sink`` hears of the images that the call computes,
+        one behind the other.
         """
         return self.call.of_own(
             lambda some, numbers: self._run(some, numbers, sink, notice), codes, images, self.layer.outputs)

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
-from macro_models.errors import InputError, argument
+from mho.macro_models.errors import InputError, argument
 
 __all__ = ["CompileOptions"]
 

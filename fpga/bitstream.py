@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from fpga.boards import Board
-from fpga.families import FAMILIES
-from macro_models.errors import InputError
+from mho.fpga.boards import Board
+from mho.fpga.families import FAMILIES
+from mho.macro_models.errors import InputError
 
 __all__ = ["check_bitstream"]
 

@@ -1,10 +1,10 @@
 """A chip on a board, by the plan of the board."""
 
-from fpga.boards import BOARDS, find_board
-from hw.board import AnyConfig, BoardConfig, TilesConfig
-from hw.config import Chip, load_chip
-from hw.emulator import chunk_cells
-from macro_models.errors import InputError
+from mho.fpga.boards import BOARDS, find_board
+from mho.hw.board import AnyConfig, BoardConfig, TilesConfig
+from mho.hw.config import Chip, load_chip
+from mho.hw.emulator import chunk_cells
+from mho.macro_models.errors import InputError
 
 __all__ = ["board_config"]
 

@@ -10,10 +10,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from fpga.bitstream import check_bitstream
-from fpga.boards import Board, find_board
-from macro_models.errors import InputError, ToolError
-from sim.build.children import Child
+from mho.fpga.bitstream import check_bitstream
+from mho.fpga.boards import Board, find_board
+from mho.macro_models.errors import InputError, ToolError
+from mho.sim.build.children import Child
 
 __all__ = ["USB_RULE", "LoadReport", "load"]
 

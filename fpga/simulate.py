@@ -6,13 +6,13 @@ import tty
 from pathlib import Path
 from types import TracebackType
 
-from fpga.link.simulated import PinsTransport
-from fpga.top import board_top
-from hw.board import AnyConfig
-from macro_models.errors import InputError
-from macro_models.output import cannot_write
-from sim.build.bench import cached_bench
-from sim.build.verilate import hardware_hash, verilog_text
+from mho.fpga.link.simulated import PinsTransport
+from mho.fpga.top import board_top
+from mho.hw.board import AnyConfig
+from mho.macro_models.errors import InputError
+from mho.macro_models.output import cannot_write
+from mho.sim.build.bench import cached_bench
+from mho.sim.build.verilate import hardware_hash, verilog_text
 
 __all__ = ["BoardTerminal", "check_link", "pins_simulator"]
 
@@ -26,7 +26,7 @@ _AFTER = 2_000_000
 
 
 def pins_simulator(cfg: AnyConfig) -> Path:
-    """Folder of the simulator of the top of a board at its pins, for :class:`fpga.link.simulated.PinsTransport`.
+    """Folder of the simulator of the top of a board at its pins, for :class:`mho.fpga.link.simulated.PinsTransport`.
 
     Raises
     ------

@@ -5,8 +5,8 @@ from typing import Any
 from amaranth.hdl import ClockSignal, Instance, Module, ResetSignal, Signal
 from amaranth.lib import wiring
 
-from hw.board import AnyConfig, BoardTop, TilesConfig
-from rtl_gen.verilog.netlist import emit
+from mho.hw.board import AnyConfig, BoardTop, TilesConfig
+from mho.rtl_gen.verilog.netlist import emit
 
 __all__ = ["VerilogTop", "board_top"]
 
@@ -30,7 +30,7 @@ class VerilogTop(wiring.Component):
     Members
     -------
     rx, tx, leds
-        As of :class:`hw.board.BoardTop`.
+        As of :class:`mho.hw.board.BoardTop`.
     """
 
     FILE = "board.v"

@@ -7,10 +7,10 @@ from typing import Any, ClassVar, Protocol, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from macro_models.cell_map import CellMap
-from macro_models.devices.device import Device
-from macro_models.exact.masks import Masks
-from macro_models.exact.operation import Direction, MvmOperation
+from mho.macro_models.cell_map import CellMap
+from mho.macro_models.devices.device import Device
+from mho.macro_models.exact.masks import Masks
+from mho.macro_models.exact.operation import Direction, MvmOperation
 
 __all__ = ["EagerMacro", "MacroConfig", "MacroModel", "MvmResult"]
 

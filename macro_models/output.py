@@ -15,7 +15,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
 
-from macro_models.errors import InputError, MhoError, ToolError
+from mho.macro_models.errors import InputError, MhoError, ToolError
 
 __all__ = ["cannot_write", "check_folder", "check_output", "open_output", "text_stream", "write_output"]
 

@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from macro_models.devices import load_device
-from macro_models.exact.masks import Masks
-from macro_models.exact.operation import STEP_WIDTH, MvmOperation
-from macro_models.kinds import family
+from mho.macro_models.devices import load_device
+from mho.macro_models.exact.masks import Masks
+from mho.macro_models.exact.operation import STEP_WIDTH, MvmOperation
+from mho.macro_models.kinds import family
 
 __all__ = ["signal_to_noise_dB"]
 

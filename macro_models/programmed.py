@@ -7,11 +7,11 @@ from typing import Any, ClassVar, Generic, Self, TypeVar
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from macro_models.cell_map import CellMap
-from macro_models.cells.programming import programmed
-from macro_models.devices import Device, device_from_dict
-from macro_models.devices.causes import checked_causes
-from macro_models.errors import InputError
+from mho.macro_models.cell_map import CellMap
+from mho.macro_models.cells.programming import programmed
+from mho.macro_models.devices import Device, device_from_dict
+from mho.macro_models.devices.causes import checked_causes
+from mho.macro_models.errors import InputError
 
 __all__ = ["ConductanceGrid", "ProgrammedCore"]
 
@@ -104,7 +104,7 @@ class ProgrammedCore(Generic[Grid]):
     temp_C
         Temperature in degrees Celsius; :meth:`Device.warnings` says what the device makes of it.
     causes
-        Imperfections that are switched on, of :data:`~macro_models.devices.CAUSES`; all if not given.
+        Imperfections that are switched on, of :data:`~mho.macro_models.devices.CAUSES`; all if not given.
 
     Raises
     ------

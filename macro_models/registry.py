@@ -4,7 +4,7 @@ from importlib import import_module
 from pkgutil import iter_modules
 from types import ModuleType
 
-from macro_models.errors import InputError
+from mho.macro_models.errors import InputError
 
 __all__ = ["discovered", "module_of"]
 

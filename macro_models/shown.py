@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from html import escape
 
-from macro_models.errors import one_sentence
+from mho.macro_models.errors import one_sentence
 
 __all__ = ["Shown"]
 

@@ -11,8 +11,8 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
-from macro_models.cleanup import at_end
-from macro_models.errors import ToolError
+from mho.macro_models.cleanup import at_end
+from mho.macro_models.errors import ToolError
 
 __all__ = ["Workspace"]
 

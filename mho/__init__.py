@@ -12,11 +12,9 @@ neither a simulator nor a compiler.
 
 from typing import TYPE_CHECKING
 
-from macro_models.lazy import lazy_names
+from mho.macro_models.lazy import lazy_names
 
 if TYPE_CHECKING:
-    from hw.tile.text import assemble, disassemble
-    from macro_models.errors import InputError, ToolError
     from mho.api.chip import Chip
     from mho.api.compile import compile, load, plan
     from mho.api.device import Device
@@ -24,12 +22,14 @@ if TYPE_CHECKING:
     from mho.api.lists import backends, boards, check, devices, presets
     from mho.api.net import Net
     from mho.api.tiles import run_tiles
+    from mho.hw.tile.text import assemble, disassemble
+    from mho.macro_models.errors import InputError, ToolError
     from mho.results.result import Budget, Result
+    from mho.sim.cells.instance import Cells
     from mho.studies.compare import compare
     from mho.studies.report import report
     from mho.studies.sweep import sweep
     from mho.version import __version__
-    from sim.cells.instance import Cells
 
 __all__ = [
     "Budget",
@@ -59,9 +59,9 @@ __all__ = [
 ]
 
 __getattr__ = lazy_names(__name__, {
-    "hw.tile.text": ("assemble", "disassemble"),
-    "macro_models.errors": ("InputError", "ToolError"),
-    "sim.cells.instance": ("Cells",),
+    "mho.hw.tile.text": ("assemble", "disassemble"),
+    "mho.macro_models.errors": ("InputError", "ToolError"),
+    "mho.sim.cells.instance": ("Cells",),
     "mho.api.chip": ("Chip",),
     "mho.api.compile": ("compile", "load", "plan"),
     "mho.api.device": ("Device",),

@@ -33,7 +33,7 @@ def main() -> NoReturn:
 
 def _open_standard_streams() -> bool:
     """Make all three usable, lest a file of ours takes the number of one that is closed; whether stdout is."""
-    from macro_models.output import text_stream
+    from mho.macro_models.output import text_stream
 
     closed = sys.stdout is None
     for number in range(3):

@@ -12,7 +12,7 @@ from typing import Any
 
 import click
 
-from macro_models.errors import MhoError, one_sentence
+from mho.macro_models.errors import MhoError, one_sentence
 from mho.terminal import interrupt
 from mho.terminal.console import say
 from mho.terminal.groups import LazyGroup

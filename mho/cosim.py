@@ -18,19 +18,19 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike
 
-from macro_models.lazy import lazy_names
 from mho.api.chip import Chip, chip_description
 from mho.api.device import Device, device_model
 from mho.api.inputs import PathLike
+from mho.macro_models.lazy import lazy_names
 from mho.units import parse_time
 
 if TYPE_CHECKING:
-    from macro_models import MacroModel
-    from sim.core.strobed.behind import behind_pins
+    from mho.macro_models import MacroModel
+    from mho.sim.core.strobed.behind import behind_pins
 
 __all__ = ["behind_pins", "macro_of"]
 
-__getattr__ = lazy_names(__name__, {"sim.core.strobed.behind": ("behind_pins",)})
+__getattr__ = lazy_names(__name__, {"mho.sim.core.strobed.behind": ("behind_pins",)})
 
 
 def macro_of(
@@ -56,8 +56,8 @@ def macro_of(
     InputError
         If the shape is wrong, or a name or a value is unknown.
     """
-    from hw.config import check_device, default_device
-    from macro_models.kinds import family
+    from mho.hw.config import check_device, default_device
+    from mho.macro_models.kinds import family
 
     description = chip_description(chip, keys)
     cells = device_model(device, default_device(description))

@@ -4,7 +4,7 @@ import math
 import re
 from collections.abc import Mapping
 
-from macro_models.errors import InputError
+from mho.macro_models.errors import InputError
 
 __all__ = ["duration", "format_energy", "format_time", "parse_time"]
 
@@ -41,7 +41,7 @@ def format_time(seconds: float) -> str:
 
 
 def duration(told: Mapping[str, float], name: str) -> str:
-    """``latency`` or ``interval`` of :meth:`compiler.input_time.InputTime.facts` in words."""
+    """``latency`` or ``interval`` of :meth:`mho.compiler.input_time.InputTime.facts` in words."""
     return f"{told[f'{name}_cycles']:,.1f} cycles = {told[f'{name}_us']:,.3f} µs"
 
 

@@ -21,8 +21,8 @@ from multiprocessing.connection import wait as wait_for
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
-from macro_models.errors import InputError, MhoError, ToolError, argument
-from macro_models.workspace import Workspace
+from mho.macro_models.errors import InputError, MhoError, ToolError, argument
+from mho.macro_models.workspace import Workspace
 
 __all__ = ["Here", "Processes", "Workers", "check_jobs", "guarded", "processors", "result_of", "workers"]
 
@@ -301,7 +301,7 @@ def _end_with(ends: Connection) -> None:
     parent = multiprocessing.parent_process()
     assert parent is not None
     wait_for([parent.sentinel, ends])
-    from macro_models.cleanup import clean_up
+    from mho.macro_models.cleanup import clean_up
 
     clean_up()
     os._exit(1)

@@ -2,9 +2,9 @@
 
 from importlib.resources import files
 
-from hw.config import Chip
-from hw.kinds import core_blocks
-from rtl_gen.kinds import macro_texts_of
+from mho.hw.config import Chip
+from mho.hw.kinds import core_blocks
+from mho.rtl_gen.kinds import macro_texts_of
 
 __all__ = ["python_body", "shell_body"]
 
@@ -27,7 +27,7 @@ _OWN = """\
 def shell_body(chip: Chip) -> str:
     """The body in the shell of co-simulation, which has its pins; empty if the kind has none."""
     name = macro_texts_of(chip).body
-    return (files("rtl_gen") / "templates" / f"{name}.v.txt").read_text(encoding="utf-8") if name else ""
+    return (files("mho.rtl_gen") / "templates" / f"{name}.v.txt").read_text(encoding="utf-8") if name else ""
 
 
 def python_body(chip: Chip, module: str) -> str:

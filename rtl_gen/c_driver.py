@@ -1,16 +1,16 @@
 """A driver in C for a core behind a bus, beside the header of its registers."""
 
-from hw.config import Chip
-from hw.host.core.write_map import RESULT_PULSES, RESULT_VALID, WORD_FLAG
-from hw.kinds import core_blocks
-from macro_models.exact.operation import Direction
-from rtl_gen.templates import fill, template
+from mho.hw.config import Chip
+from mho.hw.host.core.write_map import RESULT_PULSES, RESULT_VALID, WORD_FLAG
+from mho.hw.kinds import core_blocks
+from mho.macro_models.exact.operation import Direction
+from mho.rtl_gen.templates import fill, template
 
 __all__ = ["c_driver"]
 
 
 def c_driver(chip: Chip, name: str) -> str:
-    """Header-only C99 that includes ``name.h`` (:func:`rtl_gen.registers.c_header`); names begin with ``name``."""
+    """Header-only C99 that includes ``name.h`` (:func:`mho.rtl_gen.registers.c_header`); names begin with ``name``."""
     blocks, config = core_blocks(chip), chip.macro_config()
     windows = {entry.name for entry in blocks.registers.windows}
     programs, manual = "targets" in windows, "manual_cmp" in windows

@@ -4,17 +4,17 @@ from pathlib import Path
 
 from amaranth.lib import wiring
 
-from hw.chip import build_chip, build_tile, build_top, configurations, top_name
-from hw.config import Chip
-from hw.kinds import core_blocks
-from hw.macro.command_port import CommandPort
-from rtl_gen.macro.adapter import through, write_adapter
-from rtl_gen.macro.pin_check import macro_map
-from rtl_gen.macro.signals import command_port_config
-from rtl_gen.macro.supplies import pass_through
-from rtl_gen.testable import BYPASS, with_test
-from rtl_gen.verilog.names import identifier
-from rtl_gen.verilog.netlist import emit
+from mho.hw.chip import build_chip, build_tile, build_top, configurations, top_name
+from mho.hw.config import Chip
+from mho.hw.kinds import core_blocks
+from mho.hw.macro.command_port import CommandPort
+from mho.rtl_gen.macro.adapter import through, write_adapter
+from mho.rtl_gen.macro.pin_check import macro_map
+from mho.rtl_gen.macro.signals import command_port_config
+from mho.rtl_gen.macro.supplies import pass_through
+from mho.rtl_gen.testable import BYPASS, with_test
+from mho.rtl_gen.verilog.names import identifier
+from mho.rtl_gen.verilog.netlist import emit
 
 __all__ = ["boundary", "emit_block", "emit_core", "module_texts"]
 

@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from macro_models.errors import InputError
-from macro_models.output import cannot_write
-from macro_models.workspace import Workspace
+from mho.macro_models.errors import InputError
+from mho.macro_models.output import cannot_write
+from mho.macro_models.workspace import Workspace
 
 __all__ = ["MARK", "REPORT", "GeneratedFile", "SharedFolder", "yours_once_changed"]
 

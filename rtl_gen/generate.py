@@ -6,13 +6,13 @@ from dataclasses import asdict, dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from hw.config import Chip
-from macro_models.errors import InputError
-from rtl_gen.folder import MARK, REPORT, GeneratedFile, SharedFolder
-from rtl_gen.macro.pin_check import check_macro_pins
-from rtl_gen.parts import default_part, part_texts, part_top, part_wrap, which_tile
-from rtl_gen.statistics import Statistics, count
-from rtl_gen.verilog.names import identifier
+from mho.hw.config import Chip
+from mho.macro_models.errors import InputError
+from mho.rtl_gen.folder import MARK, REPORT, GeneratedFile, SharedFolder
+from mho.rtl_gen.macro.pin_check import check_macro_pins
+from mho.rtl_gen.parts import default_part, part_texts, part_top, part_wrap, which_tile
+from mho.rtl_gen.statistics import Statistics, count
+from mho.rtl_gen.verilog.names import identifier
 
 __all__ = ["GeneratedFile", "GenerationReport", "generate"]
 
@@ -61,7 +61,7 @@ def generate(
         The chip.
     output_dir
         Made if it is missing. One that an earlier run wrote is written anew: files of ours are renewed or removed,
-        those of its user stay as they are (see :mod:`rtl_gen.folder`).
+        those of its user stay as they are (see :mod:`mho.rtl_gen.folder`).
     part
         ``core``: the core of a chip that has one (the default there); of one that has several ``chip``: all of it (the
         default there), ``tile``: one of its tiles, ``noc``: its network on chip.

@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 from xml.etree import ElementTree as Xml
 
-from hw.host.address_map import AddressMap, Block
-from hw.host.registers import Access, PlacedField, Register, RegisterMap, Window
+from mho.hw.host.address_map import AddressMap, Block
+from mho.hw.host.registers import Access, PlacedField, Register, RegisterMap, Window
 
 __all__ = ["NAMESPACE", "ip_xact"]
 

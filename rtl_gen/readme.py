@@ -4,8 +4,8 @@ import re
 from collections.abc import Iterator, Mapping
 from importlib.resources import files as resources
 
-from rtl_gen.folder import yours_once_changed
-from rtl_gen.tapeout_files import Design
+from mho.rtl_gen.folder import yours_once_changed
+from mho.rtl_gen.tapeout_files import Design
 
 __all__ = ["write_readme"]
 
@@ -35,7 +35,7 @@ def write_readme(design: Design, texts: Mapping[str, str]) -> str:
         "TOP": design.top, "WHAT": design.what, "TREE": tree, "YOURS": _yours(texts),
         "FILES": "\n".join(f"| `{path}` | {use} |" for path, use in listed if _there(path, texts)),
     }
-    page = (resources("rtl_gen") / "templates" / "readme.md.txt").read_text(encoding="utf-8")
+    page = (resources("mho.rtl_gen") / "templates" / "readme.md.txt").read_text(encoding="utf-8")
     for key, value in values.items():
         page = page.replace(f"@{key}@", value)
     return page

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator
 
-from hw.host.address_map import AddressMap
-from hw.host.registers import Access, PlacedField, Register, RegisterMap, Window
+from mho.hw.host.address_map import AddressMap
+from mho.hw.host.registers import Access, PlacedField, Register, RegisterMap, Window
 
 __all__ = ["c_header", "markdown", "system_rdl"]
 
@@ -142,8 +142,8 @@ def _locked(map: RegisterMap) -> list[str]:
 if __name__ == "__main__":
     import sys
 
-    from hw.host.core.map import core_map
-    from hw.noc.config import MeshConfig
-    from hw.noc.registers.map import node_map
+    from mho.hw.host.core.map import core_map
+    from mho.hw.noc.config import MeshConfig
+    from mho.hw.noc.registers.map import node_map
 
     print(markdown(node_map(MeshConfig()) if sys.argv[1:] == ["noc"] else core_map(256)), end="")

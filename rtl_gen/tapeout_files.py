@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
-from hw.config import Chip
-from rtl_gen.macro.supplies import supply_nets, supply_pins
+from mho.hw.config import Chip
+from mho.rtl_gen.macro.supplies import supply_nets, supply_pins
 
 __all__ = ["Design", "file_list", "fusesoc_core", "librelane_config", "sdc", "synthesis_script"]
 

@@ -11,12 +11,12 @@ from collections.abc import Mapping
 from amaranth.hdl import Shape
 from amaranth.lib.wiring import Out
 
-from hw.macro.contract import ContractPins
-from rtl_gen.macro.supplies import Through, pass_through
-from rtl_gen.verilog.layout import wrap
-from rtl_gen.verilog.module.gating import CLOCK_GATE
-from rtl_gen.verilog.permission import PERMISSION
-from rtl_gen.verilog.ports import Port
+from mho.hw.macro.contract import ContractPins
+from mho.rtl_gen.macro.supplies import Through, pass_through
+from mho.rtl_gen.verilog.layout import wrap
+from mho.rtl_gen.verilog.module.gating import CLOCK_GATE
+from mho.rtl_gen.verilog.permission import PERMISSION
+from mho.rtl_gen.verilog.ports import Port
 
 __all__ = ["BYPASS", "TEST_MODE", "with_test", "write_bypass"]
 

@@ -1,15 +1,15 @@
 """The first test of a generated design, which its user owns from then on."""
 
 
-from hw.config import Chip
-from hw.core.write_verify.config import WriteVerifyConfig
-from hw.kinds import core_blocks, timing
-from macro_models.exact.operation import MvmOperation
-from rtl_gen import templates
-from rtl_gen.body import python_body
-from rtl_gen.kinds import macro_texts_of
-from rtl_gen.tapeout_files import Design
-from rtl_gen.templates import fill
+from mho.hw.config import Chip
+from mho.hw.core.write_verify.config import WriteVerifyConfig
+from mho.hw.kinds import core_blocks, timing
+from mho.macro_models.exact.operation import MvmOperation
+from mho.rtl_gen import templates
+from mho.rtl_gen.body import python_body
+from mho.rtl_gen.kinds import macro_texts_of
+from mho.rtl_gen.tapeout_files import Design
+from mho.rtl_gen.templates import fill
 
 __all__ = ["FALL", "bench_files", "fill", "model_texts", "runner_files", "template"]
 

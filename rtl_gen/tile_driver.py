@@ -3,14 +3,14 @@
 from collections.abc import Mapping
 from importlib.resources import files
 
-from hw.chip.map import CHIP_MAGIC, MAP_VERSION, QUEUE, chip_page
-from hw.core.write_verify import WriteVerifyParameters
-from hw.host.core.write_map import WORD_FLAG, write_entries
-from hw.host.registers import PlacedField, Register, Window
-from hw.noc.config import MeshConfig
-from hw.noc.interface.words import UNIT, credit_tag
-from hw.tile.host import Event
-from hw.tile.loading import RESET, START, STATUS_AT
+from mho.hw.chip.map import CHIP_MAGIC, MAP_VERSION, QUEUE, chip_page
+from mho.hw.core.write_verify import WriteVerifyParameters
+from mho.hw.host.core.write_map import WORD_FLAG, write_entries
+from mho.hw.host.registers import PlacedField, Register, Window
+from mho.hw.noc.config import MeshConfig
+from mho.hw.noc.interface.words import UNIT, credit_tag
+from mho.hw.tile.host import Event
+from mho.hw.tile.loading import RESET, START, STATUS_AT
 
 __all__ = ["TILES_HEADER", "tile_driver"]
 
@@ -46,7 +46,7 @@ def tile_driver() -> str:
         "WRITE_FAILED": _mask(core, "write_status", "error", "overrun"),
         "LEVEL_ROOM": _mask(core, "write_levels", "room"), "LEVEL_SHIFT": _low(core, "write_levels", "waiting"),
     }
-    text = (files("rtl_gen") / "templates" / "tiles.h.txt").read_text(encoding="utf-8")
+    text = (files("mho.rtl_gen") / "templates" / "tiles.h.txt").read_text(encoding="utf-8")
     for key, value in values.items():
         text = text.replace(f"@{key}@", str(value))
     return text

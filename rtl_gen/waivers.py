@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator, Mapping
 
-from rtl_gen.verilog.ports import Port, module_ports
+from mho.rtl_gen.verilog.ports import Port, module_ports
 
 __all__ = ["waivers"]
 

@@ -10,14 +10,14 @@ from threading import Lock
 import numpy as np
 from numpy.typing import NDArray
 
-from compiler.program import DITHER, Call, Layer, Mvm, Program
-from hw.config import Chip
-from hw.kinds import energy, timing
-from macro_models.bound import constant_input
-from macro_models.exact.masks import Masks
-from macro_models.exact.operation import LSB_SEGMENT_BITS, MvmOperation
-from macro_models.exact.tally import tally
-from macro_models.exact.vector import padded
+from mho.compiler.program import DITHER, Call, Layer, Mvm, Program
+from mho.hw.config import Chip
+from mho.hw.kinds import energy, timing
+from mho.macro_models.bound import constant_input
+from mho.macro_models.exact.masks import Masks
+from mho.macro_models.exact.operation import LSB_SEGMENT_BITS, MvmOperation
+from mho.macro_models.exact.tally import tally
+from mho.macro_models.exact.vector import padded
 
 __all__ = ["CodeSpread", "LayerFigures", "RunAccount", "code_bytes"]
 
@@ -186,7 +186,7 @@ class RunAccount:
     def codes_of(
         self, call: Call, mvm: Mvm, first: int, codes: NDArray[np.int16], ends: tuple[int, int] | None = None
     ) -> None:
-        """See :class:`sim.backend.Account`."""
+        """See :class:`mho.sim.backend.Account`."""
         self._layers[call.layer].add(mvm, codes, ends, self._lock)
         positions = len(call.patches)
         image, position = divmod(first, positions)
@@ -210,13 +210,13 @@ class RunAccount:
         return {at: codes for (k, at), codes in self._codes.items() if k == layer}
 
     def spent(self, cycles: NDArray[np.int64], seconds: float) -> None:
-        """See :class:`sim.backend.Account`."""
+        """See :class:`mho.sim.backend.Account`."""
         images = self._batch.stop - self._batch.start
         self.cycles[self._batch] += cycles.astype(np.int64).reshape(images, -1).sum(axis=1)
         self.seconds += seconds
 
     def driven(self, call: Call, codes: NDArray[np.int16]) -> NDArray[np.int64] | None:
-        """See :class:`sim.backend.Account`."""
+        """See :class:`mho.sim.backend.Account`."""
         by_element = self.driven_by(codes)
         if by_element is None or self._energy is None:
             return None
@@ -228,7 +228,7 @@ class RunAccount:
         return np.where(layer.spread == DITHER, len(call.patches) * beyond[-1], inputs[layer.spread])
 
     def driven_by(self, rows: NDArray[np.int16]) -> NDArray[np.int64] | None:
-        """See :class:`sim.backend.Account`."""
+        """See :class:`mho.sim.backend.Account`."""
         if self._energy is None:
             return None
         magnitudes = np.abs(rows)
@@ -238,7 +238,7 @@ class RunAccount:
     def converted(
         self, mvm: Mvm, steps: NDArray[np.int64], driven: NDArray[np.int64] | None, exact: bool = True
     ) -> None:
-        """See :class:`sim.backend.Account`."""
+        """See :class:`mho.sim.backend.Account`."""
         if self._timing is None:
             return
         # Where the sum alone is known, it stands in the first place: times and energies are linear in the steps.
@@ -269,7 +269,7 @@ class RunAccount:
         return taken
 
     def clipped(self, layer: int, count: int, total: int) -> None:
-        """See :class:`sim.backend.Account`."""
+        """See :class:`mho.sim.backend.Account`."""
         with self._lock:
             self._layers[layer].clipped += count
             self._layers[layer].inputs += total

@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from compiler.input_time import InputTime
-from compiler.program import Call, Mvm, Program, batch_size
-from hw.config import Chip
-from macro_models import MacroModel, Masks
-from macro_models.errors import InputError, argument
-from macro_models.exact.operation import MvmOperation
+from mho.compiler.input_time import InputTime
+from mho.compiler.program import Call, Mvm, Program, batch_size
+from mho.hw.config import Chip
+from mho.macro_models import MacroModel, Masks
+from mho.macro_models.errors import InputError, argument
+from mho.macro_models.exact.operation import MvmOperation
 
 if TYPE_CHECKING:
-    from compiler.network import Network
+    from mho.compiler.network import Network
 
 __all__ = ["Account", "Backend", "BackendResult", "Detailed", "HostScheduled", "Note", "Progress", "check_threads",
            "of_all"]

@@ -13,18 +13,18 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from compiler.compile import check_shape
-from compiler.input_time import InputTime
-from compiler.inputs import load_inputs
-from compiler.model.evaluated import host_work
-from compiler.network import Network
-from macro_models import MacroModel, Masks, family
-from macro_models.devices import Device, load_device
-from sim.account import LayerFigures, RunAccount
-from sim.cells.instance import Cells
+from mho.compiler.compile import check_shape
+from mho.compiler.input_time import InputTime
+from mho.compiler.inputs import load_inputs
+from mho.compiler.model.evaluated import host_work
+from mho.compiler.network import Network
+from mho.macro_models import MacroModel, Masks, family
+from mho.macro_models.devices import Device, load_device
+from mho.sim.account import LayerFigures, RunAccount
+from mho.sim.cells.instance import Cells
 
 if TYPE_CHECKING:
-    from sim.backend import Backend
+    from mho.sim.backend import Backend
 
 __all__ = ["Execution", "build_cores", "core_masks", "execute", "float_outputs", "quantised_outputs"]
 
@@ -93,7 +93,7 @@ def build_cores(
     """The cores of a network, programmed: chip number ``seed`` of a device (None: the network's) after ``time_s``.
 
     With ``cells`` they are exactly those, relaxed since they were programmed; ``seed`` is theirs. ``compensation`` is
-    what the cores do against drift, :attr:`macro_models.kinds.Family.compensations`; None: the most that they can.
+    what the cores do against drift, :attr:`mho.macro_models.kinds.Family.compensations`; None: the most that they can.
 
     Raises
     ------
@@ -169,7 +169,7 @@ def execute(
     network, backend
         What is run, and what runs it; it is opened here and closed by the caller.
     x
-        Inputs in the model's units, of shape (images, ...), or what :func:`~compiler.inputs.load_inputs` reads.
+        Inputs in the model's units, of shape (images, ...), or what :func:`~mho.compiler.inputs.load_inputs` reads.
     device, seed, time_s, temp_C, causes, cells, compensation
         As in :func:`build_cores`.
     first_image
@@ -226,7 +226,7 @@ def _input_time(
     account: RunAccount,
 ) -> InputTime:
     """As it was seen, or as the cycle model of the tiles predicts it for these images, or all products of an input."""
-    from compiler.tile.cycles import predicted_images, predicted_time
+    from mho.compiler.tile.cycles import predicted_images, predicted_time
 
     each, seen = float(account.cycles.mean()), backend.input_time()
     if network.tiles is None:

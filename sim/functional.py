@@ -10,19 +10,19 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from compiler.layer_run import LayerRun
-from compiler.program import Call, Mvm, Program, batch_size
-from hw.config import Chip
-from hw.core.write_verify import WriteVerifyParameters
-from hw.kinds import Timing, timing
-from macro_models import MacroModel, Masks
-from macro_models.arrays import products_by
-from macro_models.cells.pulses import PulseArray
-from macro_models.exact.operation import MvmOperation
-from macro_models.macro import MvmResult
-from sim.arrays import check_arrays, open_arrays
-from sim.backend import Account, BackendResult, HostScheduled, check_threads, of_all
-from sim.cells.write_verify import ProgramRun, reference_run
+from mho.compiler.layer_run import LayerRun
+from mho.compiler.program import Call, Mvm, Program, batch_size
+from mho.hw.config import Chip
+from mho.hw.core.write_verify import WriteVerifyParameters
+from mho.hw.kinds import Timing, timing
+from mho.macro_models import MacroModel, Masks
+from mho.macro_models.arrays import products_by
+from mho.macro_models.cells.pulses import PulseArray
+from mho.macro_models.exact.operation import MvmOperation
+from mho.macro_models.macro import MvmResult
+from mho.sim.arrays import check_arrays, open_arrays
+from mho.sim.backend import Account, BackendResult, HostScheduled, check_threads, of_all
+from mho.sim.cells.write_verify import ProgramRun, reference_run
 
 __all__ = ["FunctionalBackend"]
 
@@ -58,9 +58,10 @@ class _Part:
 
 
 class FunctionalBackend(HostScheduled):
-    """Runs operations on :class:`~macro_models.MacroModel`; cycles are those that the RTL would take.
+    """Runs operations on :class:`~mho.macro_models.MacroModel`; cycles are those that the RTL would take.
 
-    ``threads`` share the images of a batch; ``arrays`` is what computes products (:mod:`sim.arrays`), to the same bits.
+    ``threads`` share the images of a batch; ``arrays`` is what computes products (:mod:`mho.sim.arrays`), to the same
+    bits.
     """
 
     name = "functional"
@@ -68,7 +69,7 @@ class FunctionalBackend(HostScheduled):
 
     @classmethod
     def check(cls, options: dict[str, Any]) -> None:
-        """See :meth:`sim.backend.Backend.check`."""
+        """See :meth:`mho.sim.backend.Backend.check`."""
         check_threads(options)
         check_arrays(options.get("arrays", "numpy"))
 
@@ -91,7 +92,7 @@ class FunctionalBackend(HostScheduled):
         self._bound_to = None
 
     def mvm(self, core: int, op: MvmOperation, masks: Masks, x: NDArray[np.integer], op_id: ArrayLike) -> BackendResult:
-        """Run ``op`` on a batch; see :class:`sim.backend.Backend`."""
+        """Run ``op`` on a batch; see :class:`mho.sim.backend.Backend`."""
         if self._cfg is None:
             raise RuntimeError("The backend must be open.")
         with products_by(self._arrays):
@@ -107,7 +108,7 @@ class FunctionalBackend(HostScheduled):
         self, program: Program, masks: Sequence[Masks], lanes: NDArray[np.int16], images: NDArray[np.integer],
         account: Account,
     ) -> NDArray[np.int16]:
-        """Run a program on a batch of images; see :class:`sim.backend.Backend`."""
+        """Run a program on a batch of images; see :class:`mho.sim.backend.Backend`."""
         if self._cfg is None:
             raise RuntimeError("The backend must be open.")
         parts = np.split(np.arange(len(lanes)), self._ends(program, len(lanes)))
@@ -125,7 +126,7 @@ class FunctionalBackend(HostScheduled):
         return np.concatenate(made)
 
     def batch(self, program: Program, most: int) -> int:
-        """See :meth:`sim.backend.Backend.batch`."""
+        """See :meth:`mho.sim.backend.Backend.batch`."""
         return min(most, self._piece(program, most) * (self._threads * TURNS if self._threads > 1 else 1))
 
     def _piece(self, program: Program, most: int) -> int:
@@ -200,7 +201,7 @@ class FunctionalBackend(HostScheduled):
         skip: NDArray[np.bool_] | None,
         parameters: WriteVerifyParameters,
     ) -> ProgramRun:
-        """Program cells; see :class:`sim.cells.write_verify.Programmer`."""
+        """Program cells; see :class:`mho.sim.cells.write_verify.Programmer`."""
         if self._chip is None:
             raise RuntimeError("The backend must be open.")
         return reference_run(self._chip, array, targets, skip, parameters)

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from macro_models.errors import InputError
+from mho.macro_models.errors import InputError
 
 __all__ = ["put_between", "text_around"]
 

@@ -40,16 +40,16 @@ def test_import_contracts_hold(copy):
 @pytest.mark.parametrize(
     ("module", "line", "broken"),
     [
-        ("macro_models/errors.py", "import hw.config", "Each folder imports only what is below it BROKEN"),
+        ("macro_models/errors.py", "import mho.hw.config", "Each folder imports only what is below it BROKEN"),
         ("macro_models/errors.py", "import amaranth", "Macro models are numpy and scipy BROKEN"),
-        ("hw/config/keys.py", "import hw.macro.pins", "the chip description no hardware BROKEN"),
+        ("hw/config/keys.py", "import mho.hw.macro.pins", "the chip description no hardware BROKEN"),
         ("hw/config/keys.py", "import amaranth", "importable by all: plain Python BROKEN"),
-        ("hw/noc/__init__.py", "import hw.emulator.config", "a block knows no block above it"),
+        ("hw/noc/__init__.py", "import mho.hw.emulator.config", "a block knows no block above it"),
         ("hw/noc/__init__.py", "import scipy", "the exact arithmetic and the errors BROKEN"),
-        ("hw/board/__init__.py", "from macro_models import load_device", "the exact arithmetic and the errors BROKEN"),
-        ("hw/host/__init__.py", "import hw.board.config", "a block knows no block above it"),
-        ("hw/core/config.py", "import hw.core.reference", "neither of modules nor of rooms BROKEN"),
-        ("sim/build/toolchain.py", "import sim.core.cosim", "neither of modules nor of rooms BROKEN"),
+        ("hw/board/__init__.py", "from mho.macro_models import load_device", "the exact arithmetic and the errors BROKEN"),
+        ("hw/host/__init__.py", "import mho.hw.board.config", "a block knows no block above it"),
+        ("hw/core/config.py", "import mho.hw.core.reference", "neither of modules nor of rooms BROKEN"),
+        ("sim/build/toolchain.py", "import mho.sim.core.cosim", "neither of modules nor of rooms BROKEN"),
         ("compiler/__init__.py", "import rtl_gen", "but writes no Verilog BROKEN"),
     ],
 )
@@ -75,7 +75,7 @@ def test_a_new_block_of_hardware_must_be_given_its_place(copy):
     [
         ("mho", {"amaranth", "cocotb", "matplotlib", "numba", "onnx", "scipy", "sklearn"}),
         ("mho.cli", {"amaranth", "cocotb", "matplotlib", "numba", "onnx", "scipy", "sklearn"}),
-        ("hw.config", {"amaranth", "cocotb", "numba", "onnx", "scipy"}),
+        ("mho.hw.config", {"amaranth", "cocotb", "numba", "onnx", "scipy"}),
         ("macro_models", {"amaranth", "cocotb", "onnx"}),
         ("compiler", {"cocotb"}),
         ("sim", {"cocotb"}),

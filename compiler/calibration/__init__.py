@@ -2,13 +2,13 @@
 
 from typing import TYPE_CHECKING
 
-from macro_models.lazy import lazy_names
+from mho.macro_models.lazy import lazy_names
 
 if TYPE_CHECKING:
-    from compiler.calibration.calibrate import Calibrated, Calibrator
+    from mho.compiler.calibration.calibrate import Calibrated, Calibrator
 
 __all__ = ["Calibrated", "Calibrator"]
 
 __getattr__ = lazy_names(__name__, {
-    "compiler.calibration.calibrate": ("Calibrated", "Calibrator"),
+    "mho.compiler.calibration.calibrate": ("Calibrated", "Calibrator"),
 })

@@ -1,8 +1,8 @@
 """Model-driven calibration: ranges, clipping and converter steps of each layer, tried on the device model.
 
 Layer by layer, with the layers before it as they will run on chips of the device at a representative time
-(:mod:`~compiler.calibration.search.layer`). A layer of a convolution runs at every position of an image, so that it is
-tried on part of the positions only; the steps after it take what the chosen candidate gives at all of them.
+(:mod:`~mho.compiler.calibration.search.layer`). A layer of a convolution runs at every position of an image, so that it
+is tried on part of the positions only; the steps after it take what the chosen candidate gives at all of them.
 """
 
 from collections.abc import Callable, Sequence
@@ -12,27 +12,27 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from compiler.calibration.assembly.assembly import Assembly, beside, join
-from compiler.calibration.assembly.carried import HIDDEN_ANCHORS, Encoded, Handed, InLanes, Value
-from compiler.calibration.assembly.entry import Entry
-from compiler.calibration.assembly.layer_lowering import Product, lower_last, lower_layer, smallest_scale
-from compiler.calibration.assembly.residual import Rest, sum_of_parts
-from compiler.calibration.outputs import OutputError, output_errors
-from compiler.calibration.quantisers import Quantiser
-from compiler.calibration.search.layer import Search
-from compiler.calibration.search.sampled import is_large
-from compiler.calibration.trials.bench import Bench
-from compiler.calibration.trials.calls import FEW_SAMPLES, MOST_SAMPLES, Calls, range_samples, sampled, samples
-from compiler.calibration.trials.candidates import Draft, Site
-from compiler.layer_run import LayerRun
-from compiler.mapping import Placement
-from compiler.model import FloatNetwork
-from compiler.model.stages import Linear
-from compiler.options import MANY_MULTIPLICATIONS, CompileOptions
-from compiler.program import Call, OutputStage, Program
-from hw.config import Chip
-from macro_models.devices import Device
-from macro_models.exact.vector import LANE_MAX, Limit
+from mho.compiler.calibration.assembly.assembly import Assembly, beside, join
+from mho.compiler.calibration.assembly.carried import HIDDEN_ANCHORS, Encoded, Handed, InLanes, Value
+from mho.compiler.calibration.assembly.entry import Entry
+from mho.compiler.calibration.assembly.layer_lowering import Product, lower_last, lower_layer, smallest_scale
+from mho.compiler.calibration.assembly.residual import Rest, sum_of_parts
+from mho.compiler.calibration.outputs import OutputError, output_errors
+from mho.compiler.calibration.quantisers import Quantiser
+from mho.compiler.calibration.search.layer import Search
+from mho.compiler.calibration.search.sampled import is_large
+from mho.compiler.calibration.trials.bench import Bench
+from mho.compiler.calibration.trials.calls import FEW_SAMPLES, MOST_SAMPLES, Calls, range_samples, sampled, samples
+from mho.compiler.calibration.trials.candidates import Draft, Site
+from mho.compiler.layer_run import LayerRun
+from mho.compiler.mapping import Placement
+from mho.compiler.model import FloatNetwork
+from mho.compiler.model.stages import Linear
+from mho.compiler.options import MANY_MULTIPLICATIONS, CompileOptions
+from mho.compiler.program import Call, OutputStage, Program
+from mho.hw.config import Chip
+from mho.macro_models.devices import Device
+from mho.macro_models.exact.vector import LANE_MAX, Limit
 
 __all__ = ["Calibrated", "Calibrator", "images_used"]
 
@@ -109,7 +109,7 @@ class _Shared:
 
 
 class Calibrator:
-    """One calibration of one network; parameters as of :class:`~compiler.calibration.trials.bench.Bench`.
+    """One calibration of one network; parameters as of :class:`~mho.compiler.calibration.trials.bench.Bench`.
 
     ``progress`` is called with (layers done, layers). With ``products`` steps of products and sums of computed values
     are stages of the vector unit, as tiles need them, not work of the host; with ``in_two`` each layer takes its inputs

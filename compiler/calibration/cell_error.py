@@ -3,11 +3,11 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from compiler.model import FloatNetwork
-from hw.config import Chip
-from macro_models import CAUSES
-from macro_models.cells.programming import programmed
-from macro_models.devices import Device
+from mho.compiler.model import FloatNetwork
+from mho.hw.config import Chip
+from mho.macro_models import CAUSES
+from mho.macro_models.cells.programming import programmed
+from mho.macro_models.devices import Device
 
 __all__ = ["cell_error", "error_of_outputs"]
 
@@ -54,8 +54,8 @@ def cell_error(chip: Chip, device: Device, time_s: float) -> tuple[float, float]
 def error_of_outputs(net: FloatNetwork, x: Float) -> float:
     """Error of the outputs relative to their root mean square, for an error of 1 in what is compared.
 
-    See :meth:`~compiler.model.FloatNetwork.compared`. ``x`` are inputs of shape (images, features). What the host does
-    at the end is taken to be linear. Several outputs are compared relative to their deviations: 1.
+    See :meth:`~mho.compiler.model.FloatNetwork.compared`. ``x`` are inputs of shape (images, features). What the host
+    does at the end is taken to be linear. Several outputs are compared relative to their deviations: 1.
     """
     if len(net.outputs) > 1:
         return 1.0

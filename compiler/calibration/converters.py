@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from hw.config import Chip
-from macro_models import family
-from macro_models.devices.device import Device
+from mho.hw.config import Chip
+from mho.macro_models import family
+from mho.macro_models.devices.device import Device
 
 __all__ = ["converter_registers"]
 

@@ -12,14 +12,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from compiler.calibration.calibrate import Calibrated, Calibrator
-from compiler.calibration.outputs import OutputError, output_errors
-from compiler.mapping import Placement
-from compiler.mapping.redundancy import Redundancy
-from compiler.model import FloatNetwork
-from compiler.options import CompileOptions
-from hw.config import Chip
-from macro_models.devices import Device, load_device
+from mho.compiler.calibration.calibrate import Calibrated, Calibrator
+from mho.compiler.calibration.outputs import OutputError, output_errors
+from mho.compiler.mapping import Placement
+from mho.compiler.mapping.redundancy import Redundancy
+from mho.compiler.model import FloatNetwork
+from mho.compiler.options import CompileOptions
+from mho.hw.config import Chip
+from mho.macro_models.devices import Device, load_device
 
 __all__ = ["calibrated", "may_be_in_two", "unseen_errors"]
 

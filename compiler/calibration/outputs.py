@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from compiler.model import FloatNetwork, Output
-from macro_models.errors import argument
+from mho.compiler.model import FloatNetwork, Output
+from mho.macro_models.errors import argument
 
 __all__ = ["OutputError", "compare_outputs", "output_errors", "output_warnings", "unseen_warnings"]
 

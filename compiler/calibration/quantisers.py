@@ -12,10 +12,10 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from compiler.options import CompileOptions
-from compiler.program import InputStage
-from hw.config import Chip
-from macro_models.exact.operation import LSB_SEGMENT_BITS, MAX_BITS
+from mho.compiler.options import CompileOptions
+from mho.compiler.program import InputStage
+from mho.hw.config import Chip
+from mho.macro_models.exact.operation import LSB_SEGMENT_BITS, MAX_BITS
 
 __all__ = ["CodeFormat", "Quantiser", "Ranges", "fit_quantiser", "formats", "needs_sign"]
 

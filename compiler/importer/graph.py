@@ -1,8 +1,8 @@
 """The graph of an ONNX file while it is prepared for import: nodes that may be replaced, constants, shapes.
 
 Every value is that of one sample: the batch dimension is 1. Shapes and types of all values are known from running the
-graph on one (:mod:`compiler.importer.reading.probe`), so that shape arithmetic is constant, and nothing has to know a
-batch.
+graph on one (:mod:`mho.compiler.importer.reading.probe`), so that shape arithmetic is constant, and nothing has to know
+a batch.
 """
 
 from collections.abc import Iterable, Mapping, Sequence

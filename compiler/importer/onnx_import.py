@@ -1,8 +1,8 @@
 """Import of ONNX networks: read, checked, run on samples, understood, and compared with what the samples gave.
 
-Everything between two non-linearities becomes one :class:`~compiler.model.network.LinearLayer`, at one or at many
+Everything between two non-linearities becomes one :class:`~mho.compiler.model.network.LinearLayer`, at one or at many
 positions. What is no product with constant weights is done by the digital side, by tables, or at the host
-(:mod:`compiler.importer.reading.regions`).
+(:mod:`mho.compiler.importer.reading.regions`).
 """
 
 from collections.abc import Mapping, Sequence
@@ -15,11 +15,11 @@ import onnx
 from numpy.typing import NDArray
 from onnx import TensorProto
 
-from compiler.importer.graph import Graph, Op
-from compiler.importer.numbers import attributes
-from compiler.importer.reading.batch import batch_axes, batch_first, sample_pair
-from compiler.importer.reading.classifiers import without_classifiers
-from compiler.importer.reading.model_file import (
+from mho.compiler.importer.graph import Graph, Op
+from mho.compiler.importer.numbers import attributes
+from mho.compiler.importer.reading.batch import batch_axes, batch_first, sample_pair
+from mho.compiler.importer.reading.classifiers import without_classifiers
+from mho.compiler.importer.reading.model_file import (
     check_shapes,
     freeze,
     load,
@@ -29,21 +29,21 @@ from compiler.importer.reading.model_file import (
     with_shapes,
     without_claims,
 )
-from compiler.importer.reading.probe import NodeError, Values, probe, read_graph, sentence
-from compiler.importer.reading.regions import HOST, TABLE, TAIL, evaluated, form_regions, inner
-from compiler.importer.reading.rewrite import without_quantisation
-from compiler.importer.values.flow import Flow, Unsupported
-from compiler.importer.values.handlers import HANDLERS, Value, weights
-from compiler.importer.values.learned import ML_HANDLERS
-from compiler.importer.values.movers import MOVERS, move
-from compiler.importer.values.node import Node, steps_of
-from compiler.importer.values.products import einsum, join, parse_einsum
-from compiler.importer.values.resampling import interpolates, resample, resampling
-from compiler.inputs import Inputs
-from compiler.model import FloatNetwork, HostOp, Output
-from compiler.model.operators.bounds import budget
-from compiler.model.operators.run import ML_DOMAIN
-from macro_models.errors import InputError, argument
+from mho.compiler.importer.reading.probe import NodeError, Values, probe, read_graph, sentence
+from mho.compiler.importer.reading.regions import HOST, TABLE, TAIL, evaluated, form_regions, inner
+from mho.compiler.importer.reading.rewrite import without_quantisation
+from mho.compiler.importer.values.flow import Flow, Unsupported
+from mho.compiler.importer.values.handlers import HANDLERS, Value, weights
+from mho.compiler.importer.values.learned import ML_HANDLERS
+from mho.compiler.importer.values.movers import MOVERS, move
+from mho.compiler.importer.values.node import Node, steps_of
+from mho.compiler.importer.values.products import einsum, join, parse_einsum
+from mho.compiler.importer.values.resampling import interpolates, resample, resampling
+from mho.compiler.inputs import Inputs
+from mho.compiler.model import FloatNetwork, HostOp, Output
+from mho.compiler.model.operators.bounds import budget
+from mho.compiler.model.operators.run import ML_DOMAIN
+from mho.macro_models.errors import InputError, argument
 
 __all__ = ["import_onnx"]
 

@@ -1,18 +1,18 @@
 """The operators that a network may have, from the tables that the importer works by: a list, and a page of the docs.
 
-``python -m compiler.importer.operators`` writes ``docs/reference/operators.md``, in a clone.
+``python -m mho.compiler.importer.operators`` writes ``docs/reference/operators.md``, in a clone.
 """
 
 from pathlib import Path
 
-from compiler.importer.graph import Op
-from compiler.importer.reading.model_file import MAX_OPSET, MIN_OPSET
-from compiler.importer.reading.probe import known
-from compiler.importer.reading.recurrent import RECURRENT
-from compiler.importer.reading.regions import ARRAY, AT_THE_END, NATURAL, POINTWISE
-from compiler.importer.reading.rewrite import REWRITES
-from compiler.importer.values.movers import MOVERS
-from compiler.model.operators.run import RUNNABLE, RUNNABLE_ML
+from mho.compiler.importer.graph import Op
+from mho.compiler.importer.reading.model_file import MAX_OPSET, MIN_OPSET
+from mho.compiler.importer.reading.probe import known
+from mho.compiler.importer.reading.recurrent import RECURRENT
+from mho.compiler.importer.reading.regions import ARRAY, AT_THE_END, NATURAL, POINTWISE
+from mho.compiler.importer.reading.rewrite import REWRITES
+from mho.compiler.importer.values.movers import MOVERS
+from mho.compiler.model.operators.run import RUNNABLE, RUNNABLE_ML
 
 __all__ = ["OPERATORS", "listed", "page"]
 
@@ -66,7 +66,7 @@ def page() -> str:
 _HEAD = """\
 # Operators
 
-<!-- Written by `python -m compiler.importer.operators`; a test compares it with the importer. -->
+<!-- Written by `python -m mho.compiler.importer.operators`; a test compares it with the importer. -->
 
 What an ONNX model may have: opsets from 6 to the newest of the `onnx` that is installed, float16, bfloat16, float32,
 double and integers, with a batch dimension or without, local functions, external data; If, Loop and Scan whose

@@ -5,10 +5,10 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from compiler.mapping.faults import FaultMaps
-from compiler.mapping.pack import Core
-from macro_models.cell_map import CellMap
-from macro_models.errors import InputError
+from mho.compiler.mapping.faults import FaultMaps
+from mho.compiler.mapping.pack import Core
+from mho.macro_models.cell_map import CellMap
+from mho.macro_models.errors import InputError
 
 __all__ = ["FreeLines", "SkipMaps"]
 

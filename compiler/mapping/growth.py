@@ -3,9 +3,9 @@
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from compiler.mapping.free_lines import FreeLines
-from compiler.mapping.packer import Packer
-from compiler.mapping.size import Size
+from mho.compiler.mapping.free_lines import FreeLines
+from mho.compiler.mapping.packer import Packer
+from mho.compiler.mapping.size import Size
 
 __all__ = ["fill", "grow_alike"]
 

@@ -10,8 +10,8 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from compiler.mapping.weights import share_weights, spread_rows
-from compiler.program import DITHER
+from mho.compiler.mapping.weights import share_weights, spread_rows
+from mho.compiler.program import DITHER
 
 __all__ = ["Parts", "count_parts", "segments"]
 
@@ -53,7 +53,7 @@ class Parts:
         return [(a * each, (b - a) * each) for a, b in pairwise(cut)]
 
     def spread(self, weight: Float, rows: int, *, dither: int) -> NDArray[np.int32]:
-        """Which input each of ``rows`` rows takes, as :func:`~compiler.mapping.weights.spread_rows` part by part.
+        """Which input each of ``rows`` rows takes, as :func:`~mho.compiler.mapping.weights.spread_rows` part by part.
 
         ``weight`` has shape (outputs, inputs of a group).
         """

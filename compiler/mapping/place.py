@@ -2,9 +2,9 @@
 
 A layer of ``inputs`` x ``outputs`` weights needs that many rows and columns of a core. Layers larger than a core are
 cut into row segments, whose partial sums are added digitally, and column segments. The rectangles are packed
-(:mod:`compiler.mapping.pack`): those side by side share rows, which costs nothing, since one product uses one rectangle
-at a time and its word-line mask keeps the others' rows from loading its columns. A core has eight masks of each kind,
-which limits the rectangles that it takes.
+(:mod:`mho.compiler.mapping.pack`): those side by side share rows, which costs nothing, since one product uses one
+rectangle at a time and its word-line mask keeps the others' rows from loading its columns. A core has eight masks of
+each kind, which limits the rectangles that it takes.
 """
 
 from collections.abc import Callable, Sequence
@@ -12,16 +12,16 @@ from dataclasses import replace
 
 import numpy as np
 
-from compiler.mapping.block import Block
-from compiler.mapping.faults import FaultMaps
-from compiler.mapping.free_lines import FreeLines, SkipMaps
-from compiler.mapping.growth import fill, grow_alike
-from compiler.mapping.pack import Core
-from compiler.mapping.packer import Packer, fewest
-from compiler.mapping.placement import Placement
-from compiler.mapping.size import Shape, Size
-from macro_models.cell_map import CellMap
-from macro_models.errors import InputError, argument
+from mho.compiler.mapping.block import Block
+from mho.compiler.mapping.faults import FaultMaps
+from mho.compiler.mapping.free_lines import FreeLines, SkipMaps
+from mho.compiler.mapping.growth import fill, grow_alike
+from mho.compiler.mapping.pack import Core
+from mho.compiler.mapping.packer import Packer, fewest
+from mho.compiler.mapping.placement import Placement
+from mho.compiler.mapping.size import Shape, Size
+from mho.macro_models.cell_map import CellMap
+from mho.macro_models.errors import InputError, argument
 
 __all__ = ["DEFAULT_COPIES", "place"]
 
@@ -46,7 +46,7 @@ def place(
 ) -> Placement:
     """Places layers of the shapes (inputs, outputs) on as few cores as are found to do.
 
-    A third number of a shape is that of its groups (:mod:`compiler.mapping.parts`).
+    A third number of a shape is that of its groups (:mod:`mho.compiler.mapping.parts`).
 
     With ``copies`` above 1, cells that would stay free serve too, without more cores or more products: a layer is
     repeated in free columns, whose average has less of the noise of cells and converters, and its inputs may take
@@ -68,7 +68,7 @@ def place(
     ``enough`` tells from the inputs of each layer over its rows times copies whether they have cells enough: until
     then layers grow beyond the cores that are taken anyway, as far as the chip has them, for no more products.
     ``start`` gives (rows, copies) of each layer, rows of the largest part of one with groups, to start from, which may
-    take more products and cores (:mod:`compiler.mapping.redundancy`).
+    take more products and cores (:mod:`mho.compiler.mapping.redundancy`).
 
     Raises
     ------

@@ -14,11 +14,11 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from compiler.mapping.place import DEFAULT_COPIES, place
-from compiler.mapping.placement import Placement
-from compiler.mapping.size import Shape
-from macro_models.cell_map import CellMap
-from macro_models.errors import argument
+from mho.compiler.mapping.place import DEFAULT_COPIES, place
+from mho.compiler.mapping.placement import Placement
+from mho.compiler.mapping.size import Shape
+from mho.macro_models.cell_map import CellMap
+from mho.macro_models.errors import argument
 
 __all__ = ["Redundancy", "place_within", "shortfall", "squared_error"]
 
@@ -111,7 +111,7 @@ def place_within(
 
     ``noise`` is the squared error that each layer with one cell a weight makes, ``ends`` the squared error of a cell at
     the ends of the range over that in the middle, ``positions`` how often each is
-    computed for an image, ``cores`` how many the chip has; the rest as of :func:`~compiler.mapping.place.place`.
+    computed for an image, ``cores`` how many the chip has; the rest as of :func:`~mho.compiler.mapping.place.place`.
     Layers with groups grow into cores that the chip has, but take no more products.
     """
     put = partial(place, shapes, cell_map, noise=noise, cores=cores, copies=copies, **options)

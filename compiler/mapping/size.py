@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-from compiler.mapping.free_lines import FreeLines
-from compiler.mapping.parts import Parts, count_parts
+from mho.compiler.mapping.free_lines import FreeLines
+from mho.compiler.mapping.parts import Parts, count_parts
 
 __all__ = ["Shape", "Size"]
 

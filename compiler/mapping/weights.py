@@ -5,10 +5,10 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from compiler.mapping.block import Block
-from compiler.program import DITHER
-from hw.config import Chip
-from macro_models.exact.operation import STEP_FRACTION_BITS
+from mho.compiler.mapping.block import Block
+from mho.compiler.program import DITHER
+from mho.hw.config import Chip
+from mho.macro_models.exact.operation import STEP_FRACTION_BITS
 
 __all__ = [
     "PairMap",
@@ -33,9 +33,10 @@ SIGNIFICANCE_BITS = 12
 class PairMap:
     """Conductances of one layer.
 
-    A weight w of output j becomes a difference ``g = w / unit_j`` of cells (:class:`macro_models.cell_map.CellMap`),
-    clipped to what they can make. ``unit_j`` (per uS) is such that ``clip_j`` times the column's largest weight takes
-    the largest difference: columns differ in scale, which the digital side multiplies back.
+    A weight w of output j becomes a difference ``g = w / unit_j`` of cells
+    (:class:`mho.macro_models.cell_map.CellMap`), clipped to what they can make. ``unit_j`` (per uS) is such that
+    ``clip_j`` times the column's largest weight takes the largest difference: columns differ in scale, which the
+    digital side multiplies back.
 
     With several slices a weight has cells in each: ``w = unit_j * sum_s 2**(-bits * s) * g_s``, see
     :func:`slice_codes`.
@@ -44,7 +45,7 @@ class PairMap:
     ----------
     weight
         Shape (outputs, rows), the scale of the input codes folded in. Where a layer has several parts
-        (:mod:`compiler.mapping.parts`), the rows are those of an output's part.
+        (:mod:`mho.compiler.mapping.parts`), the rows are those of an output's part.
     clip
         Shape (outputs,), above 0, at most 1.
     slices
@@ -238,7 +239,7 @@ def column_loads(
 ) -> NDArray[np.integer]:
     """Loads of columns whose word lines ``rows`` are on, in codes, from the targets, of shape (columns,).
 
-    See :meth:`macro_models.MacroConfig.load`.
+    See :meth:`mho.macro_models.MacroConfig.load`.
     """
     lsb, config = _grid_step(chip), chip.macro_config()
     held = targets[np.ix_(config.cell_map.lines_of(rows).ravel(), columns)]

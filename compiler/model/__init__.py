@@ -1,5 +1,5 @@
 """A trained network in floating point: what an import gives, and what quantisation is measured against."""
 
-from compiler.model.network import FloatNetwork, HostOp, Output
+from mho.compiler.model.network import FloatNetwork, HostOp, Output
 
 __all__ = ["FloatNetwork", "HostOp", "Output"]

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from compiler.model.evaluated import Evaluated
-from compiler.model.stages import Linear, Step
+from mho.compiler.model.evaluated import Evaluated
+from mho.compiler.model.stages import Linear, Step
 
 __all__ = ["Before", "before_of", "steps_before_layers"]
 

@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from compiler.model.network import FloatNetwork
-from compiler.model.stages import Linear
+from mho.compiler.model.network import FloatNetwork
+from mho.compiler.model.stages import Linear
 
 __all__ = ["centred"]
 

@@ -17,10 +17,10 @@ import onnx
 from numpy.typing import NDArray
 from onnx import TensorProto, numpy_helper
 
-from compiler.model.operators.bounds import budget
-from compiler.model.operators.external import external_tensors
-from compiler.model.operators.run import MOST_ELEMENTS, MOST_OF_ALL, run_node, runnable, widen
-from macro_models.errors import InputError
+from mho.compiler.model.operators.bounds import budget
+from mho.compiler.model.operators.external import external_tensors
+from mho.compiler.model.operators.run import MOST_ELEMENTS, MOST_OF_ALL, run_node, runnable, widen
+from mho.macro_models.errors import InputError
 
 __all__ = ["Evaluated", "host_work"]
 
@@ -54,7 +54,7 @@ class Evaluated:
 
     ``model`` holds the bytes of an ONNX model with one output, whose inputs and output have the shapes of one sample;
     inputs are side by side in what is taken. Nothing of it is carried out before it is run, and nothing in it can do
-    more than :func:`~compiler.model.operators.run.run_node`.
+    more than :func:`~mho.compiler.model.operators.run.run_node`.
     ``pointwise`` says that it is a function of each element of its one input, whatever the shape.
     """
 

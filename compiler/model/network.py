@@ -1,7 +1,7 @@
 """A trained network as the compiler sees it: steps, the linear layers among them, and a few operators of the host.
 
 Everything that an ONNX file may say between two non-linearities is folded into one weight matrix and one bias, so that
-the rest of the compiler knows few kinds of things only: :class:`~compiler.model.stages.Step` with its
+the rest of the compiler knows few kinds of things only: :class:`~mho.compiler.model.stages.Step` with its
 :class:`LinearLayer`, and :class:`HostOp`.
 """
 
@@ -16,9 +16,9 @@ import numpy as np
 import onnx
 from numpy.typing import NDArray
 
-from compiler.model.evaluated import Evaluated
-from compiler.model.layer import LinearLayer
-from compiler.model.stages import Combine, Linear, Step
+from mho.compiler.model.evaluated import Evaluated
+from mho.compiler.model.layer import LinearLayer
+from mho.compiler.model.stages import Combine, Linear, Step
 
 __all__ = ["BATCH_POSITIONS", "FloatNetwork", "HostOp", "LinearLayer", "Output"]
 

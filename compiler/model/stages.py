@@ -3,8 +3,8 @@
 A value is the flattened vector of an activation, channels first as in ONNX. Six kinds of steps make values from
 values: a linear layer at every position of an image (:class:`Linear`), a choice of elements (:class:`Gather`), the
 largest of several (:class:`Maximum`), a weighted sum of a few (:class:`Combine`), a function of each (:class:`Map`),
-and whatever else operators of ONNX say (:class:`~compiler.model.evaluated.Evaluated`). Convolutions, pooling, residual
-additions, concatenations, paddings and transpositions are all of these, with the geometry in index arrays.
+and whatever else operators of ONNX say (:class:`~mho.compiler.model.evaluated.Evaluated`). Convolutions, pooling,
+residual additions, concatenations, paddings and transpositions are all of these, with the geometry in index arrays.
 
 ``compute`` takes the values, each of shape (batch, elements), side by side: (batch, all elements). ``backward`` takes
 the gradient of the result to the gradient of what ``compute`` took.
@@ -19,12 +19,12 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csc_matrix
 
-from compiler.model.evaluated import Evaluated
-from compiler.model.functions import TABLES
-from compiler.model.layer import LinearLayer
-from compiler.model.operators.bounds import MOST_OF_ALL
-from macro_models.exact.vector import PAD, padded, run_of, take_elements, take_rows, with_padding
-from macro_models.exact.window import Window, recover
+from mho.compiler.model.evaluated import Evaluated
+from mho.compiler.model.functions import TABLES
+from mho.compiler.model.layer import LinearLayer
+from mho.compiler.model.operators.bounds import MOST_OF_ALL
+from mho.macro_models.exact.vector import PAD, padded, run_of, take_elements, take_rows, with_padding
+from mho.macro_models.exact.window import Window, recover
 
 __all__ = ["Combine", "Evaluated", "Gather", "Linear", "Map", "Maximum", "Operation", "Step"]
 
@@ -56,7 +56,8 @@ def _check_terms(index: Index) -> None:
 class Linear:
     """A layer at every position: of element order (outputs, positions).
 
-    ``patches`` and ``pad``: see :func:`~macro_models.exact.vector.take_rows`; ``window`` is the geometry of patches.
+    ``patches`` and ``pad``: see :func:`~mho.macro_models.exact.vector.take_rows`; ``window`` is the geometry of
+    patches.
     """
 
     layer: LinearLayer

@@ -13,10 +13,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from macro_models.errors import InputError
-from macro_models.files import FileKind, read_file, read_member, reading
-from macro_models.files.schema import Array
-from macro_models.output import write_output
+from mho.macro_models.errors import InputError
+from mho.macro_models.files import FileKind, read_file, read_member, reading
+from mho.macro_models.files.schema import Array
+from mho.macro_models.output import write_output
 
 __all__ = ["NETWORK", "ArchiveKind", "Arrays", "archive_bytes", "read_archive", "write_archive"]
 
@@ -123,7 +123,7 @@ class Arrays(Mapping[str, NDArray[Any]]):
     def take(
         self, name: str, dtype: DTypeLike, shape: tuple[int | None, ...], low: float = -math.inf, high: float = math.inf
     ) -> NDArray[Any]:
-        """An array of a type and shape, as :class:`~macro_models.files.schema.Array` says it.
+        """An array of a type and shape, as :class:`~mho.macro_models.files.schema.Array` says it.
 
         Raises
         ------

@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from compiler.mapping import Placement
-from compiler.network.archive import Arrays
+from mho.compiler.mapping import Placement
+from mho.compiler.network.archive import Arrays
 
 __all__ = ["CoreImage", "read_core", "write_core"]
 

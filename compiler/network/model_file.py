@@ -6,12 +6,12 @@ from typing import Any
 
 import numpy as np
 
-from compiler.model import FloatNetwork, HostOp, Output
-from compiler.model.network import evaluated_at_the_end
-from compiler.model.operators.bounds import MOST_ELEMENTS
-from compiler.network.archive import Arrays
-from compiler.network.stage_file import COUNT, read_steps, write_all
-from macro_models.files.schema import FLAG, JSON, TEXT, Choice, ListOf, Nullable, Number, Optional, Table, Whole
+from mho.compiler.model import FloatNetwork, HostOp, Output
+from mho.compiler.model.network import evaluated_at_the_end
+from mho.compiler.model.operators.bounds import MOST_ELEMENTS
+from mho.compiler.network.archive import Arrays
+from mho.compiler.network.stage_file import COUNT, read_steps, write_all
+from mho.macro_models.files.schema import FLAG, JSON, TEXT, Choice, ListOf, Nullable, Number, Optional, Table, Whole
 
 __all__ = ["MODEL", "read_model", "write_model"]
 

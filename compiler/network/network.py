@@ -15,36 +15,36 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from compiler.model import FloatNetwork
-from compiler.model.before import Before
-from compiler.network.archive import NETWORK, Arrays, archive_bytes, read_archive, write_archive
-from compiler.network.core_file import CoreImage, read_core, write_core
-from compiler.network.layer_file import LAYER, RANGE, read_layer, write_layer
-from compiler.network.model_file import MODEL, read_model, write_model
-from compiler.network.old_format import convert
-from compiler.network.ranges import InputRange
-from compiler.network.stage_file import (
+from mho.compiler.model import FloatNetwork
+from mho.compiler.model.before import Before
+from mho.compiler.network.archive import NETWORK, Arrays, archive_bytes, read_archive, write_archive
+from mho.compiler.network.core_file import CoreImage, read_core, write_core
+from mho.compiler.network.layer_file import LAYER, RANGE, read_layer, write_layer
+from mho.compiler.network.model_file import MODEL, read_model, write_model
+from mho.compiler.network.old_format import convert
+from mho.compiler.network.ranges import InputRange
+from mho.compiler.network.stage_file import (
     COUNT,
     read_stages,
     reals,
     write_all,
 )
-from compiler.network.tiles import TILES, TileCode, read_tiles, write_tiles
-from compiler.options import MOST_SLICES, CompileOptions
-from compiler.program import InputStage, Layer, OutputStage, Program
-from hw.config import Chip, chip_from_dict
-from macro_models.devices import Device, device_from_dict
-from macro_models.errors import InputError
-from macro_models.exact.operation import MAX_BITS
-from macro_models.files import reading
-from macro_models.files.schema import JSON, TEXT, Choice, ListOf, Nullable, Number, Optional, Table, Whole, shown
+from mho.compiler.network.tiles import TILES, TileCode, read_tiles, write_tiles
+from mho.compiler.options import MOST_SLICES, CompileOptions
+from mho.compiler.program import InputStage, Layer, OutputStage, Program
+from mho.hw.config import Chip, chip_from_dict
+from mho.macro_models.devices import Device, device_from_dict
+from mho.macro_models.errors import InputError
+from mho.macro_models.exact.operation import MAX_BITS
+from mho.macro_models.files import reading
+from mho.macro_models.files.schema import JSON, TEXT, Choice, ListOf, Nullable, Number, Optional, Table, Whole, shown
 
 __all__ = ["FORMAT", "Network"]
 
 FORMAT, TILES_FORMAT, DEALT_FORMAT = 2, 3, 4
 """Without tiles, with them, and with layers that are dealt images."""
 """Version of the file format, and of files with programs of tiles; those before are read, too
-(:mod:`compiler.network.old_format`)."""
+(:mod:`mho.compiler.network.old_format`)."""
 
 
 @dataclass(frozen=True, kw_only=True)

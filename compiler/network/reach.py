@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from compiler.calibration.outputs import compare_outputs
-from compiler.network.network import Network
-from compiler.program import Call, Program
-from macro_models.exact.vector import Encode
+from mho.compiler.calibration.outputs import compare_outputs
+from mho.compiler.network.network import Network
+from mho.compiler.program import Call, Program
+from mho.macro_models.exact.vector import Encode
 
 __all__ = ["clipped_inputs", "input_reach"]
 

@@ -5,18 +5,18 @@ from typing import Any
 
 import numpy as np
 
-from compiler.input_time import InputTime
-from compiler.model.stages import Evaluated
-from compiler.network.network import Network
-from compiler.plan import overflow, plan, products_of
-from compiler.program import Host, Layer
-from hw.kinds import Timing, timing
-from macro_models.exact.operation import MvmOperation
+from mho.compiler.input_time import InputTime
+from mho.compiler.model.stages import Evaluated
+from mho.compiler.network.network import Network
+from mho.compiler.plan import overflow, plan, products_of
+from mho.compiler.program import Host, Layer
+from mho.hw.kinds import Timing, timing
+from mho.macro_models.exact.operation import MvmOperation
 
 __all__ = ["cores_of", "overflow_of", "summarise", "tile_facts"]
 
 def tile_facts(network: Network) -> dict[str, Any] | None:
-    """What was predicted of tiles, :meth:`compiler.tile.pipelined.Programmed.facts`; None without."""
+    """What was predicted of tiles, :meth:`mho.compiler.tile.pipelined.Programmed.facts`; None without."""
     return network.calibration.get("tile_cycles")
 
 
@@ -27,18 +27,18 @@ def summarise(network: Network) -> dict[str, Any]:
     ``cores_bound`` (proven: fewer do not do, None if unknown), ``schedule``, ``cells_used``,
     ``cells``, ``utilisation`` (0..1), ``mvms_per_image``, ``cycles_worst`` and ``cycles_mean`` (per image, products one
     after the other; mean of the calibration inputs), ``latency_cycles``, ``latency_us``, ``interval_cycles``,
-    ``interval_us`` (:class:`compiler.input_time.InputTime`, of the calibration inputs), ``layers`` (dicts with name,
-    inputs, outputs, relu, copies, slices (sets of cells of a weight), slice_bits (by which a slice counts more than
-    the next, 0 where there is one), products, in_bits, in_signed, unsigned_cycles (that inputs take since their codes
-    have no sign, and so one magnitude plane more than signed ones of as many bits), out_bits, step_code, positions (of
-    an image, at which
+    ``interval_us`` (:class:`mho.compiler.input_time.InputTime`, of the calibration inputs), ``layers`` (dicts with
+    name, inputs, outputs, relu, copies, slices (sets of cells of a weight), slice_bits (by which a slice counts more
+    than the next, 0 where there is one), products, in_bits, in_signed, unsigned_cycles (that inputs take since their
+    codes have no sign, and so one magnitude plane more than signed ones of as many bits), out_bits, step_code,
+    positions (of an image, at which
     it is computed), cycles_worst, cycles_mean, error: that of calibration relative to the standard deviation of the
     layer's output, clipped: share of its inputs beyond what its codes reach during calibration, None if unknown),
-    ``host`` (for each step that the host does on the way, its operators), ``plan`` (:func:`compiler.plan.plan`),
-    ``tiles`` (predicted cycles, :meth:`compiler.tile.cycles.TileCycles.facts`, and the clock; None without tiles),
-    ``redundancy`` (:class:`compiler.mapping.redundancy.Redundancy` as a dict; None if nothing was asked for),
+    ``host`` (for each step that the host does on the way, its operators), ``plan`` (:func:`mho.compiler.plan.plan`),
+    ``tiles`` (predicted cycles, :meth:`mho.compiler.tile.cycles.TileCycles.facts`, and the clock; None without tiles),
+    ``redundancy`` (:class:`mho.compiler.mapping.redundancy.Redundancy` as a dict; None if nothing was asked for),
     ``outputs`` (for each its errors over the calibration inputs, a
-    :class:`compiler.calibration.outputs.OutputError` as a dict; empty in old files), ``warnings`` on calibration.
+    :class:`mho.compiler.calibration.outputs.OutputError` as a dict; empty in old files), ``warnings`` on calibration.
     """
     chip = network.chip
     config, before = timing(chip), network.program.input.before
@@ -98,7 +98,7 @@ def cores_of(network: Network) -> int:
 
 
 def overflow_of(network: Network) -> dict[str, Any]:
-    """Whether one chip holds a network, and what its figures are of: :func:`compiler.plan.overflow`."""
+    """Whether one chip holds a network, and what its figures are of: :func:`mho.compiler.plan.overflow`."""
     return overflow(network.chip, cores_of(network))
 
 

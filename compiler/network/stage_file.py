@@ -12,14 +12,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from compiler.model.functions import TABLES
-from compiler.model.layer import LinearLayer
-from compiler.model.operators.bounds import MOST_ELEMENTS, MOST_OF_ALL
-from compiler.model.stages import Combine, Evaluated, Gather, Linear, Map, Maximum, Step
-from compiler.network.archive import Arrays
-from compiler.program import Call, Host, Layer, Stage
-from macro_models.errors import InputError
-from macro_models.exact.vector import (
+from mho.compiler.model.functions import TABLES
+from mho.compiler.model.layer import LinearLayer
+from mho.compiler.model.operators.bounds import MOST_ELEMENTS, MOST_OF_ALL
+from mho.compiler.model.stages import Combine, Evaluated, Gather, Linear, Map, Maximum, Step
+from mho.compiler.network.archive import Arrays
+from mho.compiler.program import Call, Host, Layer, Stage
+from mho.macro_models.errors import InputError
+from mho.macro_models.exact.vector import (
     LANE_MAX,
     MULTIPLIER_MAX,
     SHIFT_MAX,
@@ -32,8 +32,8 @@ from macro_models.exact.vector import (
     Table,
     WeightedSum,
 )
-from macro_models.exact.window import Axis, Window
-from macro_models.files.schema import FLAG, JSON, TEXT, Choice, ListOf, Number, Whole
+from mho.macro_models.exact.window import Axis, Window
+from mho.macro_models.files.schema import FLAG, JSON, TEXT, Choice, ListOf, Number, Whole
 
 __all__ = [
     "CODE", "COUNT", "SHIFT", "Held", "factors", "indices", "lanes", "read_stages", "read_steps", "reals", "write_all",

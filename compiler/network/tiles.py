@@ -7,15 +7,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from compiler.network.archive import Arrays
-from compiler.program import Program as NetworkProgram
-from hw.config import Chip
-from hw.tile.config import TileConfig
-from hw.tile.isa import STREAMS
-from hw.tile.machine.tiles import Flow, Joined, Place, Reduction
-from hw.tile.program import Program
-from macro_models.errors import InputError
-from macro_models.files.schema import FLAG, TEXT, Choice, ListOf, Optional, Table, Whole
+from mho.compiler.network.archive import Arrays
+from mho.compiler.program import Program as NetworkProgram
+from mho.hw.config import Chip
+from mho.hw.tile.config import TileConfig
+from mho.hw.tile.isa import STREAMS
+from mho.hw.tile.machine.tiles import Flow, Joined, Place, Reduction
+from mho.hw.tile.program import Program
+from mho.macro_models.errors import InputError
+from mho.macro_models.files.schema import FLAG, TEXT, Choice, ListOf, Optional, Table, Whole
 
 __all__ = ["TILES", "HeldValue", "TileCode", "read_tiles", "write_tiles"]
 

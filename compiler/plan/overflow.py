@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from hw.config import Chip
+from mho.hw.config import Chip
 
 __all__ = ["overflow"]
 

@@ -4,14 +4,14 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from compiler.mapping import Placement
-from compiler.model import FloatNetwork
-from compiler.model.before import Before
-from compiler.plan.steps import PlacedStep, host_work, peak_lanes, placed_steps
-from compiler.program import Layer
-from hw.config import Chip
-from hw.kinds import timing
-from macro_models.exact.operation import MvmOperation
+from mho.compiler.mapping import Placement
+from mho.compiler.model import FloatNetwork
+from mho.compiler.model.before import Before
+from mho.compiler.plan.steps import PlacedStep, host_work, peak_lanes, placed_steps
+from mho.compiler.program import Layer
+from mho.hw.config import Chip
+from mho.hw.kinds import timing
+from mho.macro_models.exact.operation import MvmOperation
 
 __all__ = ["Product", "plan", "products_of", "products_of_placement"]
 
@@ -83,7 +83,7 @@ def plan(
 
     A layer that is called several times has its cells and weights in its first call, and conversions in each.
     ``before`` are the steps that the host does before the input is quantised, None if there are none; layers take their
-    inputs in ``parts``; ``host`` as of :func:`compiler.plan.steps.placed_steps`.
+    inputs in ``parts``; ``host`` as of :func:`mho.compiler.plan.steps.placed_steps`.
     """
     steps, cells = placed_steps(net, before, host), chip.macro_config().cell_map.cells
     rows = [_row(net, step, products, cells) for step in steps]

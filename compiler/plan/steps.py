@@ -4,10 +4,10 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from compiler.model import FloatNetwork, HostOp
-from compiler.model.before import Before
-from compiler.model.network import evaluated_at_the_end
-from compiler.model.stages import Combine, Evaluated, Gather, Linear, Map, Maximum
+from mho.compiler.model import FloatNetwork, HostOp
+from mho.compiler.model.before import Before
+from mho.compiler.model.network import evaluated_at_the_end
+from mho.compiler.model.stages import Combine, Evaluated, Gather, Linear, Map, Maximum
 
 __all__ = ["Place", "PlacedStep", "host_work", "peak_lanes", "placed_steps"]
 

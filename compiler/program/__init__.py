@@ -2,15 +2,15 @@
 
 A program is data. A value is a vector of 16-bit lanes for each image; what one unit of a lane stands for only the
 compiler knows. The first value is the network's input, as the host quantises it; each stage makes one more, by a layer
-at every position of an image (:class:`Call`) or by the vector unit (:mod:`macro_models.exact.vector`).
+at every position of an image (:class:`Call`) or by the vector unit (:mod:`mho.macro_models.exact.vector`).
 :meth:`Program.run` is the one interpreter: it knows no chip, and what carries out the matrix-vector products is passed
 in, so that calibration, every backend and the references share it.
 """
 
-from compiler.program.ends import InputStage, OutputStage
-from compiler.program.layer import DITHER, OP_ID_IMAGE_SHIFT, Call, Layer, Mvm, RunMvm, row_codes, run_call
-from compiler.program.program import Program, RunLayer, Watch, batch_size
-from compiler.program.stage import Host, Operation, Stage
+from mho.compiler.program.ends import InputStage, OutputStage
+from mho.compiler.program.layer import DITHER, OP_ID_IMAGE_SHIFT, Call, Layer, Mvm, RunMvm, row_codes, run_call
+from mho.compiler.program.program import Program, RunLayer, Watch, batch_size
+from mho.compiler.program.stage import Host, Operation, Stage
 
 __all__ = [
     "DITHER",

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from compiler.model.before import Before
+from mho.compiler.model.before import Before
 
 __all__ = ["InputStage", "OutputStage"]
 

@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from compiler.program.ends import InputStage, OutputStage
-from compiler.program.layer import Call, Layer, RunMvm, run_call
-from compiler.program.stage import Host, Stage
-from macro_models.exact.vector import Encode, Largest, Product, Select, WeightedSum
+from mho.compiler.program.ends import InputStage, OutputStage
+from mho.compiler.program.layer import Call, Layer, RunMvm, run_call
+from mho.compiler.program.stage import Host, Stage
+from mho.macro_models.exact.vector import Encode, Largest, Product, Select, WeightedSum
 
 __all__ = ["Program", "RunLayer", "Watch", "batch_size"]
 

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from compiler.model.evaluated import Evaluated
-from compiler.program.layer import Call
-from macro_models.exact.vector import LANE_MAX, Encode, Largest, Limit, Product, Select, Table, WeightedSum
+from mho.compiler.model.evaluated import Evaluated
+from mho.compiler.program.layer import Call
+from mho.macro_models.exact.vector import LANE_MAX, Encode, Largest, Limit, Product, Select, Table, WeightedSum
 
 __all__ = ["Host", "Operation", "Stage"]
 

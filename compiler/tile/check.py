@@ -6,17 +6,17 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from compiler.network.tiles import HeldValue
-from compiler.program import Call, Operation, Program, RunMvm, run_call
-from compiler.tile.file import held
-from compiler.tile.graph.host import HostRun
-from compiler.tile.placed.streams import tile_name
-from compiler.tile.programs import TilePrograms
-from hw.config import Chip
-from hw.tile.machine.actions import Core
-from hw.tile.machine.state import Retired
-from hw.tile.machine.tiles import HOST, Flow, Joined, Tiles
-from macro_models.errors import InputError
+from mho.compiler.network.tiles import HeldValue
+from mho.compiler.program import Call, Operation, Program, RunMvm, run_call
+from mho.compiler.tile.file import held
+from mho.compiler.tile.graph.host import HostRun
+from mho.compiler.tile.placed.streams import tile_name
+from mho.compiler.tile.programs import TilePrograms
+from mho.hw.config import Chip
+from mho.hw.tile.machine.actions import Core
+from mho.hw.tile.machine.state import Retired
+from mho.hw.tile.machine.tiles import HOST, Flow, Joined, Tiles
+from mho.macro_models.errors import InputError
 
 __all__ = ["result_of", "run_tiles", "values_of"]
 

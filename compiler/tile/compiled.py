@@ -15,39 +15,39 @@ import numpy as np
 import onnx
 from numpy.typing import NDArray
 
-from compiler.calibration.calibrate import Calibrated, Calibrator
-from compiler.calibration.converters import converter_registers
-from compiler.calibration.outputs import output_warnings
-from compiler.calibration.trials.bench import representative_time
-from compiler.compile import check_shape, core_image
-from compiler.importer.onnx_import import import_onnx
-from compiler.inputs import load_inputs
-from compiler.mapping import SkipMaps
-from compiler.mapping.faults import FaultMaps
-from compiler.mapping.placement import Placement
-from compiler.mapping.redundancy import shortfall
-from compiler.model import FloatNetwork
-from compiler.model.centred import centred
-from compiler.model.stages import Linear, Step
-from compiler.network import CoreImage, Network
-from compiler.network.ranges import InputRange, calibration_warnings
-from compiler.options import CompileOptions
-from compiler.program import Program
-from compiler.tile.copies import CellNoise
-from compiler.tile.duplicates import choose, duplicate
-from compiler.tile.gain import Judge, with_gain
-from compiler.tile.graph.builder import tile_graph
-from compiler.tile.graph.early import with_early_moves
-from compiler.tile.graph.images import Image, entry_image
-from compiler.tile.graph.shapes import MOST_ELEMENTS, MOST_PIXELS, Shape, shapes_of, with_shapes
-from compiler.tile.placed.near import Nearness, near
-from compiler.tile.placed.needs import largest_buffer
-from compiler.tile.placed.placing import place_on_tiles
-from compiler.tile.programs import tile_needs
-from hw.config import Chip, check_device, default_device
-from macro_models.devices import Device, load_device
-from macro_models.devices.sections.programming import Stuck
-from macro_models.exact.vector import PAD
+from mho.compiler.calibration.calibrate import Calibrated, Calibrator
+from mho.compiler.calibration.converters import converter_registers
+from mho.compiler.calibration.outputs import output_warnings
+from mho.compiler.calibration.trials.bench import representative_time
+from mho.compiler.compile import check_shape, core_image
+from mho.compiler.importer.onnx_import import import_onnx
+from mho.compiler.inputs import load_inputs
+from mho.compiler.mapping import SkipMaps
+from mho.compiler.mapping.faults import FaultMaps
+from mho.compiler.mapping.placement import Placement
+from mho.compiler.mapping.redundancy import shortfall
+from mho.compiler.model import FloatNetwork
+from mho.compiler.model.centred import centred
+from mho.compiler.model.stages import Linear, Step
+from mho.compiler.network import CoreImage, Network
+from mho.compiler.network.ranges import InputRange, calibration_warnings
+from mho.compiler.options import CompileOptions
+from mho.compiler.program import Program
+from mho.compiler.tile.copies import CellNoise
+from mho.compiler.tile.duplicates import choose, duplicate
+from mho.compiler.tile.gain import Judge, with_gain
+from mho.compiler.tile.graph.builder import tile_graph
+from mho.compiler.tile.graph.early import with_early_moves
+from mho.compiler.tile.graph.images import Image, entry_image
+from mho.compiler.tile.graph.shapes import MOST_ELEMENTS, MOST_PIXELS, Shape, shapes_of, with_shapes
+from mho.compiler.tile.placed.near import Nearness, near
+from mho.compiler.tile.placed.needs import largest_buffer
+from mho.compiler.tile.placed.placing import place_on_tiles
+from mho.compiler.tile.programs import tile_needs
+from mho.hw.config import Chip, check_device, default_device
+from mho.macro_models.devices import Device, load_device
+from mho.macro_models.devices.sections.programming import Stuck
+from mho.macro_models.exact.vector import PAD
 
 __all__ = ["compile_tiles"]
 
@@ -70,9 +70,9 @@ def compile_tiles(
     Parameters
     ----------
     model, calibrate, device, options, skip, faults, progress
-        As in :func:`compiler.compile_model`, but an input takes one row. Layers are repeated in free columns as often
-        as ``copies`` says; else as often as ``error`` takes, in more pieces where there are tiles; else 4 times where
-        noise of the cells would be more than a tenth of the outputs, by estimate, or where outputs are not right
+        As in :func:`mho.compiler.compile_model`, but an input takes one row. Layers are repeated in free columns as
+        often as ``copies`` says; else as often as ``error`` takes, in more pieces where there are tiles; else 4 times
+        where noise of the cells would be more than a tenth of the outputs, by estimate, or where outputs are not right
         without, as of recurrent layers, whose errors add up over the steps; else not: copies take time, as a tile
         drains and adds them.
     chip

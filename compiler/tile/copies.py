@@ -6,17 +6,17 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from compiler.calibration.cell_error import cell_error
-from compiler.calibration.trials.bench import representative_time
-from compiler.calibration.trials.influence import weight_noise
-from compiler.compile import NO_ERROR, output_noise, wanted_error
-from compiler.mapping import Placement
-from compiler.mapping.place import DEFAULT_COPIES
-from compiler.mapping.redundancy import Redundancy, squared_error
-from compiler.model import FloatNetwork
-from compiler.options import CompileOptions
-from hw.config import Chip
-from macro_models.devices import Device
+from mho.compiler.calibration.cell_error import cell_error
+from mho.compiler.calibration.trials.bench import representative_time
+from mho.compiler.calibration.trials.influence import weight_noise
+from mho.compiler.compile import NO_ERROR, output_noise, wanted_error
+from mho.compiler.mapping import Placement
+from mho.compiler.mapping.place import DEFAULT_COPIES
+from mho.compiler.mapping.redundancy import Redundancy, squared_error
+from mho.compiler.model import FloatNetwork
+from mho.compiler.options import CompileOptions
+from mho.hw.config import Chip
+from mho.macro_models.devices import Device
 
 __all__ = ["CellNoise"]
 
@@ -33,7 +33,7 @@ class CellNoise:
     layers
         Squared error of the outputs by each layer with one set of cells, by estimate; empty without noise.
     ends
-        As of :func:`compiler.mapping.redundancy.place_within`.
+        As of :func:`mho.compiler.mapping.redundancy.place_within`.
     wanted
         Error up to which nobody wants more cells; 1: nobody does.
     """

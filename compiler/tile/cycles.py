@@ -9,19 +9,19 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from compiler.input_time import InputTime
-from compiler.program import Call, Mvm, Program
-from compiler.tile.file import joined_of
-from compiler.tile.placed.streams import tile_name
-from hw.kinds import core_blocks, timing
-from hw.noc.config import MeshConfig
-from hw.tile.timing.core import Conversions
-from hw.tile.timing.mesh import ChipTime, Source
-from macro_models import MacroModel, Masks, family
+from mho.compiler.input_time import InputTime
+from mho.compiler.program import Call, Mvm, Program
+from mho.compiler.tile.file import joined_of
+from mho.compiler.tile.placed.streams import tile_name
+from mho.hw.kinds import core_blocks, timing
+from mho.hw.noc.config import MeshConfig
+from mho.hw.tile.timing.core import Conversions
+from mho.hw.tile.timing.mesh import ChipTime, Source
+from mho.macro_models import MacroModel, Masks, family
 
 if TYPE_CHECKING:
-    from compiler.network import Network
-    from compiler.network.tiles import TileCode
+    from mho.compiler.network import Network
+    from mho.compiler.network.tiles import TileCode
 
 __all__ = ["IMAGES", "TileCycles", "counted_images", "expected_cycles", "predicted_images", "predicted_time",
            "tile_cycles"]

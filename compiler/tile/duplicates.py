@@ -3,7 +3,7 @@
 A layer that takes longest holds up all others. Where cores are free its weights stand in several of them: copy ``t`` of
 ``n`` computes rows ``t``, ``t + n``, ... of what the layer makes, and a choice of elements puts the rows together
 again. Copies of a layer of one position are dealt images: copy ``t`` computes images ``t``, ``t + n``, ..., which a
-stage before them sends it (:mod:`compiler.tile.graph.dealt`). Each copy is
+stage before them sends it (:mod:`mho.compiler.tile.graph.dealt`). Each copy is
 a layer of its own, with cells, operations and noise of its own, so that every backend runs the same network and gives
 the same bits; nothing is calibrated anew, since copies hold the same weights.
 """
@@ -15,19 +15,19 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from compiler.model import FloatNetwork
-from compiler.model.before import Before
-from compiler.model.stages import Gather, Linear, Step
-from compiler.network import CoreImage
-from compiler.network.stage_file import MOST_TURNS
-from compiler.program import Call, Layer, Program, Stage
-from compiler.tile.graph.dealt import deal, sum_of_dealt
-from compiler.tile.graph.geometry import Image, rows_in_turns
-from compiler.tile.graph.images import images_of, outputs_in
-from hw.config import Chip
-from hw.tile.isa import DESCRIPTORS
-from macro_models.exact.vector import Select, WeightedSum
-from macro_models.exact.window import Window
+from mho.compiler.model import FloatNetwork
+from mho.compiler.model.before import Before
+from mho.compiler.model.stages import Gather, Linear, Step
+from mho.compiler.network import CoreImage
+from mho.compiler.network.stage_file import MOST_TURNS
+from mho.compiler.program import Call, Layer, Program, Stage
+from mho.compiler.tile.graph.dealt import deal, sum_of_dealt
+from mho.compiler.tile.graph.geometry import Image, rows_in_turns
+from mho.compiler.tile.graph.images import images_of, outputs_in
+from mho.hw.config import Chip
+from mho.hw.tile.isa import DESCRIPTORS
+from mho.macro_models.exact.vector import Select, WeightedSum
+from mho.macro_models.exact.window import Window
 
 __all__ = ["Duplicates", "choose", "duplicate"]
 

@@ -3,16 +3,16 @@
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from compiler.network.tiles import HeldValue, TileCode
-from compiler.program import Program
-from compiler.tile.graph.graph import Value
-from compiler.tile.graph.host import Split
-from hw.config import Chip
-from hw.tile.config import TileConfig
-from hw.tile.machine.tiles import HOST, HostStep, Joined
+from mho.compiler.network.tiles import HeldValue, TileCode
+from mho.compiler.program import Program
+from mho.compiler.tile.graph.graph import Value
+from mho.compiler.tile.graph.host import Split
+from mho.hw.config import Chip
+from mho.hw.tile.config import TileConfig
+from mho.hw.tile.machine.tiles import HOST, HostStep, Joined
 
 if TYPE_CHECKING:
-    from compiler.tile.programs import TilePrograms
+    from mho.compiler.tile.programs import TilePrograms
 
 __all__ = ["held", "joined_of", "tile_code"]
 

@@ -1,15 +1,15 @@
 """How many copies of layers are worth their tiles: what the cycle model predicts decides.
 
-:mod:`compiler.tile.duplicates` makes copies until the busiest array has as little to do as it can have. Where an image
-takes longer than that all the same, since something else holds it up, the last of those copies gain nothing.
+:mod:`mho.compiler.tile.duplicates` makes copies until the busiest array has as little to do as it can have. Where an
+image takes longer than that all the same, since something else holds it up, the last of those copies gain nothing.
 """
 
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 
-from compiler.network import Network
-from macro_models.errors import InputError
+from mho.compiler.network import Network
+from mho.macro_models.errors import InputError
 
 __all__ = ["Judge", "with_gain"]
 

@@ -1,6 +1,6 @@
 """The programs of a network, with nodes of tiles an image ahead where the array would wait in each image otherwise.
 
-What an order of nodes takes is what :mod:`compiler.tile.cycles` predicts. Where images take longer than the busiest
+What an order of nodes takes is what :mod:`mho.compiler.tile.cycles` predicts. Where images take longer than the busiest
 array works, cuts are tried: nodes before one are an image ahead on every tile that has layers on both sides of it. The
 best of them is kept if it gains enough, and so on.
 """
@@ -14,18 +14,18 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from compiler.tile.cycles import TileCycles, expected_cycles
-from compiler.tile.file import tile_code
-from compiler.tile.placed.ahead import Ahead, both_sides
-from compiler.tile.placed.links import link_flits
-from compiler.tile.placed.needs import needs_of
-from compiler.tile.placed.room import Room
-from compiler.tile.placed.streams import Placed, tile_name
-from compiler.tile.programs import tile_programs
-from macro_models.errors import InputError
+from mho.compiler.tile.cycles import TileCycles, expected_cycles
+from mho.compiler.tile.file import tile_code
+from mho.compiler.tile.placed.ahead import Ahead, both_sides
+from mho.compiler.tile.placed.links import link_flits
+from mho.compiler.tile.placed.needs import needs_of
+from mho.compiler.tile.placed.room import Room
+from mho.compiler.tile.placed.streams import Placed, tile_name
+from mho.compiler.tile.programs import tile_programs
+from mho.macro_models.errors import InputError
 
 if TYPE_CHECKING:
-    from compiler.network import Network
+    from mho.compiler.network import Network
 
 __all__ = ["Programmed", "with_programs"]
 
@@ -69,7 +69,7 @@ def with_programs(network: "Network", x: NDArray[np.floating]) -> Programmed:
     Raises
     ------
     InputError
-        As of :func:`compiler.tile.programs.tile_programs`.
+        As of :func:`mho.compiler.tile.programs.tile_programs`.
     """
     best = _tried(network, {}, x)
     room = best.room

@@ -3,18 +3,18 @@
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 
-from compiler.network import Network
-from compiler.tile.code.maker import LongRingError, Maker
-from compiler.tile.graph.builder import tile_graph
-from compiler.tile.graph.graph import Graph
-from compiler.tile.graph.images import entry_image
-from compiler.tile.placed.ahead import Ahead
-from compiler.tile.placed.needs import Needs, needs_of, roomy
-from compiler.tile.placed.room import FullError, Room, more_room
-from compiler.tile.placed.streams import Placed, place_nodes
-from hw.tile.machine.liveness import check_liveness, check_runs
-from hw.tile.machine.tiles import Joined
-from macro_models.errors import InputError
+from mho.compiler.network import Network
+from mho.compiler.tile.code.maker import LongRingError, Maker
+from mho.compiler.tile.graph.builder import tile_graph
+from mho.compiler.tile.graph.graph import Graph
+from mho.compiler.tile.graph.images import entry_image
+from mho.compiler.tile.placed.ahead import Ahead
+from mho.compiler.tile.placed.needs import Needs, needs_of, roomy
+from mho.compiler.tile.placed.room import FullError, Room, more_room
+from mho.compiler.tile.placed.streams import Placed, place_nodes
+from mho.hw.tile.machine.liveness import check_liveness, check_runs
+from mho.hw.tile.machine.tiles import Joined
+from mho.macro_models.errors import InputError
 
 __all__ = ["TilePrograms", "graph_of", "tile_needs", "tile_programs"]
 
@@ -77,7 +77,7 @@ def tile_programs(
     Parameters
     ----------
     network
-        See :func:`compiler.tile.compile_tiles`.
+        See :func:`mho.compiler.tile.compile_tiles`.
     image
         Number of the first image.
     watched

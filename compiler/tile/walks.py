@@ -9,10 +9,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from hw.tile.isa import DESCRIPTORS
-from hw.tile.walk import OUTSIDE, Walk
-from macro_models.exact.vector import PAD
-from macro_models.exact.window import Axis, Window
+from mho.hw.tile.isa import DESCRIPTORS
+from mho.hw.tile.walk import OUTSIDE, Walk
+from mho.macro_models.exact.vector import PAD
+from mho.macro_models.exact.window import Axis, Window
 
 __all__ = ["LayerWalk", "walk_of_window"]
 

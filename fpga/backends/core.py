@@ -5,20 +5,20 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from fpga.backends.session import BAUD, AtBoard, BoardSession, connect_board
-from fpga.link.client import LinkClient, Progress
-from fpga.link.transport import Transport
-from hw.config import Chip
-from hw.core.write_verify import WriteVerifyParameters
-from macro_models import MacroModel, Masks
-from macro_models.cells.pulses import PulseArray
-from macro_models.errors import InputError
-from macro_models.exact.operation import MvmOperation
-from sim.backend import BackendResult, HostScheduled
-from sim.board.driver import BoardDriver, BoardInfo, read_info
-from sim.board.program import BoardProgrammer
-from sim.cells.cosim import check_engine
-from sim.cells.write_verify import ProgramRun
+from mho.fpga.backends.session import BAUD, AtBoard, BoardSession, connect_board
+from mho.fpga.link.client import LinkClient, Progress
+from mho.fpga.link.transport import Transport
+from mho.hw.config import Chip
+from mho.hw.core.write_verify import WriteVerifyParameters
+from mho.macro_models import MacroModel, Masks
+from mho.macro_models.cells.pulses import PulseArray
+from mho.macro_models.errors import InputError
+from mho.macro_models.exact.operation import MvmOperation
+from mho.sim.backend import BackendResult, HostScheduled
+from mho.sim.board.driver import BoardDriver, BoardInfo, read_info
+from mho.sim.board.program import BoardProgrammer
+from mho.sim.cells.cosim import check_engine
+from mho.sim.cells.write_verify import ProgramRun
 
 __all__ = ["BAUD", "PIN_BOARD", "FpgaBackend", "connect_board"]
 
@@ -79,7 +79,7 @@ class FpgaBackend(AtBoard, HostScheduled):
         )
 
     def mvm(self, core: int, op: MvmOperation, masks: Masks, x: NDArray[np.integer], op_id: ArrayLike) -> BackendResult:
-        """Run ``op`` on a batch; see :class:`sim.backend.Backend`.
+        """Run ``op`` on a batch; see :class:`mho.sim.backend.Backend`.
 
         Raises
         ------
@@ -94,7 +94,7 @@ class FpgaBackend(AtBoard, HostScheduled):
         self, core: int, array: PulseArray, targets: NDArray[np.integer], skip: NDArray[np.bool_] | None,
         parameters: WriteVerifyParameters,
     ) -> ProgramRun:
-        """Program cells by the engine of the core on the board; see :class:`sim.cells.write_verify.Programmer`.
+        """Program cells by the engine of the core on the board; see :class:`mho.sim.cells.write_verify.Programmer`.
 
         Raises
         ------

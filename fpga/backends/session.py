@@ -3,13 +3,13 @@
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from fpga.link.client import LinkClient
-from fpga.link.errors import BusFault, LinkError
-from fpga.link.transport import SerialTransport, Transport
-from macro_models.errors import InputError, argument
+from mho.fpga.link.client import LinkClient
+from mho.fpga.link.errors import BusFault, LinkError
+from mho.fpga.link.transport import SerialTransport, Transport
+from mho.macro_models.errors import InputError, argument
 
 if TYPE_CHECKING:
-    from sim.backend import Note
+    from mho.sim.backend import Note
 
 __all__ = ["BAUD", "AtBoard", "BoardSession", "connect_board"]
 
@@ -52,7 +52,7 @@ class BoardSession:
     Parameters
     ----------
     port, baud, wait, note, transport
-        As of :class:`fpga.backends.core.FpgaBackend`.
+        As of :class:`mho.fpga.backends.core.FpgaBackend`.
     again
         Called when a board was found again, before what was going on is begun anew.
 
@@ -121,7 +121,7 @@ class AtBoard:
 
     @classmethod
     def check(cls, options: dict[str, Any]) -> None:
-        """Refuse to do without a port; see :meth:`sim.backend.Backend.check`."""
+        """Refuse to do without a port; see :meth:`mho.sim.backend.Backend.check`."""
         if not options.get("port"):
             raise InputError(
                 f"the backend fpga needs {argument('port')}, the serial port of the board, as in /dev/ttyUSB1"

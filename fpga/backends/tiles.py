@@ -3,18 +3,18 @@
 from collections.abc import Callable
 from typing import TypeVar
 
-from fpga.backends.session import BAUD, AtBoard, BoardSession
-from fpga.link.client import Progress
-from fpga.link.errors import BusFault
-from fpga.link.transport import Transport
-from hw.board import TilesConfig
-from hw.chip.map import address_width
-from hw.config import Chip
-from hw.noc.config import MeshConfig
-from macro_models.errors import ToolError
-from sim.board.driver import BoardInfo, read_info
-from sim.board.tiles.backend import BoardTilesBackend
-from sim.board.tiles.host import TilesHost
+from mho.fpga.backends.session import BAUD, AtBoard, BoardSession
+from mho.fpga.link.client import Progress
+from mho.fpga.link.errors import BusFault
+from mho.fpga.link.transport import Transport
+from mho.hw.board import TilesConfig
+from mho.hw.chip.map import address_width
+from mho.hw.config import Chip
+from mho.hw.noc.config import MeshConfig
+from mho.macro_models.errors import ToolError
+from mho.sim.board.driver import BoardInfo, read_info
+from mho.sim.board.tiles.backend import BoardTilesBackend
+from mho.sim.board.tiles.host import TilesHost
 
 __all__ = ["TilesFpgaBackend"]
 
@@ -33,7 +33,7 @@ class TilesFpgaBackend(AtBoard, BoardTilesBackend):
     Parameters
     ----------
     port, baud, progress, note, wait, transport
-        As of :class:`fpga.backends.core.FpgaBackend`; ``progress`` is told words that are loaded.
+        As of :class:`mho.fpga.backends.core.FpgaBackend`; ``progress`` is told words that are loaded.
     """
 
     def __init__(

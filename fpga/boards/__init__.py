@@ -1,8 +1,8 @@
 """Boards that bitstreams are made for: their devices, clocks, pins and loaders, one file each in ``catalogue``."""
 
-from fpga.boards.board import STATUS, Board
-from fpga.boards.catalogue import BOARDS, WRONG, find_board
-from fpga.boards.design import BoardDesign
-from fpga.boards.plan import BoardPlan, TilesPlan
+from mho.fpga.boards.board import STATUS, Board
+from mho.fpga.boards.catalogue import BOARDS, WRONG, find_board
+from mho.fpga.boards.design import BoardDesign
+from mho.fpga.boards.plan import BoardPlan, TilesPlan
 
 __all__ = ["BOARDS", "STATUS", "WRONG", "Board", "BoardDesign", "BoardPlan", "TilesPlan", "find_board"]

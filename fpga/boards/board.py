@@ -8,9 +8,9 @@ from typing import Any
 
 from amaranth.build import Attrs, Pins, Resource, Subsignal
 
-from fpga.boards.plan import BoardPlan
-from fpga.families import FAMILIES, Family
-from macro_models.errors import InputError, ToolError
+from mho.fpga.boards.plan import BoardPlan
+from mho.fpga.families import FAMILIES, Family
+from mho.macro_models.errors import InputError, ToolError
 
 __all__ = ["STATUS", "Board"]
 
@@ -31,7 +31,7 @@ class Board:
     device
         The FPGA, with its package.
     family
-        Of :data:`fpga.families.FAMILIES`: which tools serve it.
+        Of :data:`mho.fpga.families.FAMILIES`: which tools serve it.
     platform
         ``module:class`` of the Amaranth platform, of amaranth-boards or of this package.
     uart
@@ -58,8 +58,8 @@ class Board:
     plan
         What it holds.
     lights
-        Names and numbers of the resources for the signals of :data:`hw.board.top.LEDS`, in their order, with the name
-        of a part, as ``("rgb_led", 0, "g")``; fewer where the board has fewer.
+        Names and numbers of the resources for the signals of :data:`mho.hw.board.top.LEDS`, in their order, with the
+        name of a part, as ``("rgb_led", 0, "g")``; fewer where the board has fewer.
     pins
         Further resources of the platform that the lights need, as the name of its attribute.
     high

@@ -6,7 +6,7 @@ from amaranth.hdl import Cat, ClockDomain, ClockSignal, Module, ResetSignal, Sig
 from amaranth.lib import wiring
 from amaranth.lib.wiring import Out
 
-from fpga.boards.board import Board
+from mho.fpga.boards.board import Board
 
 __all__ = ["BoardClock"]
 

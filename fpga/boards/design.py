@@ -5,16 +5,16 @@ from typing import Any
 from amaranth.hdl import ClockDomain, Elaboratable, Module
 from amaranth.lib.io import Buffer, Direction
 
-from fpga.boards.board import Board
-from fpga.boards.clock import BoardClock
-from fpga.top import VerilogTop
-from hw.board.top import LEDS, BoardTop
+from mho.fpga.boards.board import Board
+from mho.fpga.boards.clock import BoardClock
+from mho.fpga.top import VerilogTop
+from mho.hw.board.top import LEDS, BoardTop
 
 __all__ = ["BoardDesign"]
 
 
 class BoardDesign(Elaboratable):
-    """A :class:`hw.board.BoardTop` on a board: serial line, lights and clock, and nothing else of the board.
+    """A :class:`mho.hw.board.BoardTop` on a board: serial line, lights and clock, and nothing else of the board.
 
     Parameters
     ----------

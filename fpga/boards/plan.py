@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from hw.noc.config import MAX_SIDE
+from mho.hw.noc.config import MAX_SIDE
 
 __all__ = ["BoardPlan", "TilesPlan"]
 
@@ -16,7 +16,7 @@ class TilesPlan:
     lanes
         Most cells of each core that meet their input in one cycle.
     slots, clock_hz, baud, link_bytes
-        As in :class:`hw.board.TilesConfig`.
+        As in :class:`mho.hw.board.TilesConfig`.
     most
         Tiles that there is room for.
     """
@@ -45,7 +45,7 @@ class BoardPlan:
         Lines of the largest core that is put there unmodified, only its macro emulated. All below the vector level is
         emulated of a larger one.
     slots, memory, search_width, clock_hz, baud, link_bytes
-        As in :class:`hw.board.BoardConfig`.
+        As in :class:`mho.hw.board.BoardConfig`.
     tiles
         How a chip of tiles is put there; None: there is no room for one.
     """

@@ -8,21 +8,21 @@ from importlib.metadata import version
 from pathlib import Path
 from shutil import move
 
-from fpga.boards import Board, BoardDesign, find_board
-from fpga.build import kept
-from fpga.build.fit import check_memory, what_fits
-from fpga.build.report import Usage, abc_failed, error_line, overfull, read_usage, unroutable
-from fpga.build.script import LONGER, RELAXED, TILES_APART, TILES_TOGETHER, tiles_at
-from fpga.build.tools import Toolchain, find_toolchain
-from fpga.config import board_config
-from fpga.top import VerilogTop, board_top
-from hw.board import AnyConfig, TilesConfig
-from hw.config import Chip
-from macro_models.errors import InputError, MhoError, ToolError
-from macro_models.files.scripts import plain_folder
-from macro_models.output import cannot_write, check_folder, write_output
-from macro_models.workspace import Workspace
-from sim.build.children import GivenUp, run_tool
+from mho.fpga.boards import Board, BoardDesign, find_board
+from mho.fpga.build import kept
+from mho.fpga.build.fit import check_memory, what_fits
+from mho.fpga.build.report import Usage, abc_failed, error_line, overfull, read_usage, unroutable
+from mho.fpga.build.script import LONGER, RELAXED, TILES_APART, TILES_TOGETHER, tiles_at
+from mho.fpga.build.tools import Toolchain, find_toolchain
+from mho.fpga.config import board_config
+from mho.fpga.top import VerilogTop, board_top
+from mho.hw.board import AnyConfig, TilesConfig
+from mho.hw.config import Chip
+from mho.macro_models.errors import InputError, MhoError, ToolError
+from mho.macro_models.files.scripts import plain_folder
+from mho.macro_models.output import cannot_write, check_folder, write_output
+from mho.macro_models.workspace import Workspace
+from mho.sim.build.children import GivenUp, run_tool
 
 __all__ = ["SEEDS", "BuildReport", "build", "prepare", "synthesise"]
 
@@ -43,11 +43,11 @@ class BuildReport:
     Attributes
     ----------
     board, device, status
-        As in :class:`fpga.boards.Board`.
+        As in :class:`mho.fpga.boards.Board`.
     chip, chip_sha256
         Name of the chip description, and its hash, by which a board identifies itself.
     cores, lines, g_bits, lanes, slots, memory, noise, level, clock_hz, baud
-        As in :class:`hw.board.BoardConfig`, each core with its lanes.
+        As in :class:`mho.hw.board.BoardConfig`, each core with its lanes.
     macs_per_s
         Products of a cell and its input a second, at ``clock_hz``; None at the level of the pins, where an operation
         takes the cycles of the core and those for which the emulator holds it.
@@ -186,12 +186,12 @@ def build(
         What is put on it, or None for its preset.
     folder
         For the bitstream, ``report.json``, the netlist after synthesis, the placed design as text, and the logs.
-        Made if it does not exist. Before all has succeeded it gets the synthesis alone (:mod:`fpga.build.kept`), which
-        the next build of the same inputs begins behind.
+        Made if it does not exist. Before all has succeeded it gets the synthesis alone (:mod:`mho.fpga.build.kept`),
+        which the next build of the same inputs begins behind.
     noise
         Whether it has a shift register for read noise, that of the device ``lfsr``.
     flow
-        Of :data:`fpga.build.tools.FLOWS`.
+        Of :data:`mho.fpga.build.tools.FLOWS`.
     note
         Called with a line at each step.
 

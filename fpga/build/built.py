@@ -4,16 +4,16 @@ import hashlib
 import json
 from pathlib import Path
 
-from fpga.boards import Board
-from fpga.build.build import BuildReport
-from hw.board import AnyConfig
-from macro_models.errors import InputError
+from mho.fpga.boards import Board
+from mho.fpga.build.build import BuildReport
+from mho.hw.board import AnyConfig
+from mho.macro_models.errors import InputError
 
 __all__ = ["read_built"]
 
 
 def read_built(board: Board, cfg: AnyConfig, folder: Path) -> BuildReport:
-    """The report in a folder of :func:`fpga.build.build.build`, with the bitstream and the netlist beside it.
+    """The report in a folder of :func:`mho.fpga.build.build.build`, with the bitstream and the netlist beside it.
 
     Raises
     ------

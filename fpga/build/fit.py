@@ -1,9 +1,9 @@
 """What fits on a board."""
 
-from fpga.boards import Board
-from hw.board import AnyConfig, TilesConfig
-from hw.tile.config import TileConfig
-from macro_models.errors import InputError
+from mho.fpga.boards import Board
+from mho.hw.board import AnyConfig, TilesConfig
+from mho.hw.tile.config import TileConfig
+from mho.macro_models.errors import InputError
 
 __all__ = ["check_memory", "what_fits"]
 

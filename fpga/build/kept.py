@@ -7,7 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 from shutil import copyfile
 
-from macro_models.output import write_output
+from mho.macro_models.output import write_output
 
 __all__ = ["FOLDER", "drop", "inputs_of", "keep", "take"]
 

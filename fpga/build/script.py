@@ -1,7 +1,7 @@
 """What Yosys does beside its usual synthesis."""
 
-from fpga.boards import Board
-from hw.board import TilesConfig
+from mho.fpga.boards import Board
+from mho.hw.board import TilesConfig
 
 __all__ = ["LONGER", "RELAXED", "TILES_APART", "TILES_TOGETHER", "tiles_at"]
 

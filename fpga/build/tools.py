@@ -9,9 +9,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from fpga.boards import Board
-from fpga.families import Family
-from macro_models.errors import InputError, ToolError
+from mho.fpga.boards import Board
+from mho.fpga.families import Family
+from mho.macro_models.errors import InputError, ToolError
 
 __all__ = ["FLOWS", "Toolchain", "find_tool", "find_toolchain"]
 

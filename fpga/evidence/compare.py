@@ -7,23 +7,23 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from compiler import CompileOptions
-from compiler.network import Network
-from compiler.tile import compile_tiles, tile_programs
-from compiler.tile.file import tile_code
-from fpga.backends.core import FpgaBackend
-from fpga.backends.tiles import TilesFpgaBackend
-from fpga.link.simulated import PinsTransport
-from hw.board import BoardConfig, TilesConfig
-from hw.config import Chip
-from macro_models import MacroModel, Masks, family
-from macro_models.devices import load_device
-from macro_models.errors import ToolError
-from macro_models.exact.operation import Converter, Direction, MvmOperation
-from sim.cells.write_verify import ProgramRun
-from sim.core.bench.write_trials import WriteTrial, require_same
-from sim.executor import execute
-from sim.functional import FunctionalBackend
+from mho.compiler import CompileOptions
+from mho.compiler.network import Network
+from mho.compiler.tile import compile_tiles, tile_programs
+from mho.compiler.tile.file import tile_code
+from mho.fpga.backends.core import FpgaBackend
+from mho.fpga.backends.tiles import TilesFpgaBackend
+from mho.fpga.link.simulated import PinsTransport
+from mho.hw.board import BoardConfig, TilesConfig
+from mho.hw.config import Chip
+from mho.macro_models import MacroModel, Masks, family
+from mho.macro_models.devices import load_device
+from mho.macro_models.errors import ToolError
+from mho.macro_models.exact.operation import Converter, Direction, MvmOperation
+from mho.sim.cells.write_verify import ProgramRun
+from mho.sim.core.bench.write_trials import WriteTrial, require_same
+from mho.sim.executor import execute
+from mho.sim.functional import FunctionalBackend
 
 __all__ = ["OPERATIONS", "Evidence", "compare_network", "compare_operations", "compare_tiles", "compare_writes",
            "power_up"]
@@ -127,7 +127,7 @@ def _random_core(chip: Chip, rng: np.random.Generator, seed: int) -> MacroModel:
 def compare_network(network: Network, line: PinsTransport, x: NDArray[Any], **options: Any) -> NDArray[np.float64]:
     """Run a network on the board, compare its outputs with those of the backend ``functional``.
 
-    ``options`` are those of :func:`sim.executor.execute`; causes must be among those frozen at programming.
+    ``options`` are those of :func:`mho.sim.executor.execute`; causes must be among those frozen at programming.
 
     Returns
     -------

@@ -5,14 +5,14 @@ import re
 import shutil
 from pathlib import Path
 
-from fpga.boards import Board
-from fpga.build.report import error_line
-from fpga.families import FAMILIES
-from macro_models.errors import InputError, ToolError
-from macro_models.workspace import Workspace
-from sim.build.bench import cached_bench
-from sim.build.children import run_tool
-from sim.build.toolchain import require_tool
+from mho.fpga.boards import Board
+from mho.fpga.build.report import error_line
+from mho.fpga.families import FAMILIES
+from mho.macro_models.errors import InputError, ToolError
+from mho.macro_models.workspace import Workspace
+from mho.sim.build.bench import cached_bench
+from mho.sim.build.children import run_tool
+from mho.sim.build.toolchain import require_tool
 
 __all__ = ["bitstream_netlist", "netlist_program", "repack_ecp5", "simulated_netlist", "unpacks", "yosys_cells"]
 
@@ -119,7 +119,7 @@ def _wrapper(netlist: str) -> str:
 
 
 def netlist_program(netlist: str, family: str) -> Path:
-    """Folder of the simulator of a netlist at its pins, for :class:`fpga.link.simulated.PinsTransport`.
+    """Folder of the simulator of a netlist at its pins, for :class:`mho.fpga.link.simulated.PinsTransport`.
 
     The clock of the simulation is that of the design. There is no reset but that of the board itself, which takes less
     than 1000 cycles from the start.
@@ -129,7 +129,7 @@ def netlist_program(netlist: str, family: str) -> Path:
     netlist
         Verilog with instances of the cells of an FPGA, from :func:`.build.build` or :func:`bitstream_netlist`.
     family
-        Of :data:`fpga.families.FAMILIES`.
+        Of :data:`mho.fpga.families.FAMILIES`.
 
     Raises
     ------

@@ -8,17 +8,17 @@ from typing import Any
 
 import numpy as np
 
-from fpga.boards import Board, find_board
-from fpga.build.build import BuildReport, build, synthesise
-from fpga.build.built import read_built
-from fpga.config import board_config
-from fpga.evidence.compare import Evidence, compare_operations, compare_tiles, compare_writes, power_up
-from fpga.evidence.netlist import bitstream_netlist, netlist_program, unpacks
-from fpga.link.simulated import PinsTransport
-from hw.board import AnyConfig, TilesConfig
-from hw.config import Chip, load_chip
-from macro_models.workspace import Workspace
-from sim.core.bench.write_trials import make_write_trial
+from mho.fpga.boards import Board, find_board
+from mho.fpga.build.build import BuildReport, build, synthesise
+from mho.fpga.build.built import read_built
+from mho.fpga.config import board_config
+from mho.fpga.evidence.compare import Evidence, compare_operations, compare_tiles, compare_writes, power_up
+from mho.fpga.evidence.netlist import bitstream_netlist, netlist_program, unpacks
+from mho.fpga.link.simulated import PinsTransport
+from mho.hw.board import AnyConfig, TilesConfig
+from mho.hw.config import Chip, load_chip
+from mho.macro_models.workspace import Workspace
+from mho.sim.core.bench.write_trials import make_write_trial
 
 __all__ = ["SMALL", "Verification", "verify"]
 
@@ -74,7 +74,7 @@ def verify(
     place
         Whether it is placed, routed and made a bitstream, too.
     flow
-        Of :data:`fpga.build.tools.FLOWS`.
+        Of :data:`mho.fpga.build.tools.FLOWS`.
     vectors
         Input vectors of each operation of :data:`.compare.OPERATIONS`; images of a network on tiles, two each.
     built

@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from fpga.families.ecp5 import ECP5
-from fpga.families.family import Family, Loop
-from fpga.families.gowin import GOWIN
-from fpga.families.ice40 import ICE40
+from mho.fpga.families.ecp5 import ECP5
+from mho.fpga.families.family import Family, Loop
+from mho.fpga.families.gowin import GOWIN
+from mho.fpga.families.ice40 import ICE40
 
 __all__ = ["FAMILIES", "Family", "Loop"]
 

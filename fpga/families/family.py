@@ -45,7 +45,7 @@ class Family:
     memory_bits, memory_read
         Bits of a block RAM, and those that it gives in a cycle.
     find_loop
-        Dividers for exactly one frequency out of another; refuses by :class:`macro_models.errors.InputError`.
+        Dividers for exactly one frequency out of another; refuses by :class:`mho.macro_models.errors.InputError`.
     device_in
         Name of the device that a bitstream is for, from its bytes; None if it is of another family.
     keeps

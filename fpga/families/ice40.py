@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from amaranth.hdl import Const, Instance, Module, Signal
 from amaranth.lib.io import Buffer, Direction, SingleEndedPort
 
-from fpga.families.family import Family
-from macro_models.errors import InputError
+from mho.fpga.families.family import Family
+from mho.macro_models.errors import InputError
 
 __all__ = ["ICE40", "Ice40Loop"]
 

@@ -6,18 +6,18 @@ from pathlib import Path
 
 import numpy as np
 
-from fpga.link.client import LinkClient
-from fpga.link.errors import BusFault
-from fpga.link.simulated import PinsTransport
-from hw.chip import ChipParts, ChipTop
-from hw.config import Chip
-from hw.host.link.format import Status
-from hw.host.link.tasks import Read, Write
-from hw.host.link.uart import UartConfig
-from sim.chip.apart import build_apart
-from sim.chip.programs import programs_of
-from sim.chip.traffic import Expected
-from sim.chip.verify import ChipReport, require_tiles, run_programs
+from mho.fpga.link.client import LinkClient
+from mho.fpga.link.errors import BusFault
+from mho.fpga.link.simulated import PinsTransport
+from mho.hw.chip import ChipParts, ChipTop
+from mho.hw.config import Chip
+from mho.hw.host.link.format import Status
+from mho.hw.host.link.tasks import Read, Write
+from mho.hw.host.link.uart import UartConfig
+from mho.sim.chip.apart import build_apart
+from mho.sim.chip.programs import programs_of
+from mho.sim.chip.traffic import Expected
+from mho.sim.chip.verify import ChipReport, require_tiles, run_programs
 
 __all__ = ["LinkBus", "verify_line"]
 
@@ -26,7 +26,7 @@ _TOP = "mho_uart_chip_top"
 
 
 class LinkBus:
-    """A :class:`sim.chip.simulation.ChipBus` at the other end of the line.
+    """A :class:`mho.sim.chip.simulation.ChipBus` at the other end of the line.
 
     Accesses share requests, up to one that must fail, and neighbouring words a command. What fails is told with the
     accesses before it that were done; if it is another one than that, or fails otherwise, the answers show it.
@@ -93,7 +93,7 @@ def verify_line(
     chip
         A chip of at least three tiles, or of one.
     accesses, seed, progress
-        As of :func:`sim.chip.verify.verify_chip`.
+        As of :func:`mho.sim.chip.verify.verify_chip`.
 
     Raises
     ------

@@ -7,10 +7,10 @@ from collections.abc import Callable, Iterable, Iterator
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from fpga.link.errors import BoardLost, BoardReset, BusFault, LinkError
-from fpga.link.pace import HEADS, Pace
-from fpga.link.transport import Transport
-from hw.host.link.format import (
+from mho.fpga.link.errors import BoardLost, BoardReset, BusFault, LinkError
+from mho.fpga.link.pace import HEADS, Pace
+from mho.fpga.link.transport import Transport
+from mho.hw.host.link.format import (
     COMMAND_BYTES,
     CRC_BYTES,
     REPLY_HEAD_BYTES,
@@ -22,8 +22,8 @@ from hw.host.link.format import (
     Status,
     encode_request,
 )
-from hw.host.link.tasks import Piece, Poll, Read, Task, Write
-from macro_models.errors import ToolError
+from mho.hw.host.link.tasks import Piece, Poll, Read, Task, Write
+from mho.macro_models.errors import ToolError
 
 __all__ = ["LinkClient", "Poll", "Progress", "Read", "Task", "Write"]
 

@@ -1,7 +1,7 @@
 """What can go wrong on the host link, each as one sentence."""
 
-from hw.host.link.format import Status
-from macro_models.errors import ToolError
+from mho.hw.host.link.format import Status
+from mho.macro_models.errors import ToolError
 
 __all__ = ["BoardLost", "BoardReset", "BusFault", "LinkError"]
 

@@ -7,11 +7,11 @@ from amaranth.lib import wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out, connect
 
-from hw.host.bus import RegisterBus
-from hw.host.link.format import Status
-from hw.host.link.model import LinkConfig
-from hw.host.link.uart import UartConfig
-from hw.host.link.uart_bridge import UartBridge
+from mho.hw.host.bus import RegisterBus
+from mho.hw.host.link.format import Status
+from mho.hw.host.link.model import LinkConfig
+from mho.hw.host.link.uart import UartConfig
+from mho.hw.host.link.uart_bridge import UartBridge
 
 __all__ = ["COUNTER", "DIGEST", "HANG", "MEMORY_WORDS", "WRITES", "LinkProbe", "ProbeBus", "ProbeTop"]
 

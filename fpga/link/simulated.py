@@ -6,14 +6,14 @@ from pathlib import Path
 from amaranth.back import verilog
 from amaranth.lib import wiring
 
-from hw.host.link.uart import UartConfig
-from sim.build.bench import Bench, build_bench
+from mho.hw.host.link.uart import UartConfig
+from mho.sim.build.bench import Bench, build_bench
 
 __all__ = ["PinsTransport", "build_pins"]
 
 
 def build_pins(top: wiring.Component, folder: Path) -> Path:
-    """Compile ``top``, whose pins are those of :class:`fpga.link.probe.ProbeTop`, into ``folder``: returned.
+    """Compile ``top``, whose pins are those of :class:`mho.fpga.link.probe.ProbeTop`, into ``folder``: returned.
 
     Raises
     ------

@@ -5,8 +5,8 @@ import time
 from types import ModuleType
 from typing import Any, Protocol
 
-from fpga.link.errors import BoardLost
-from macro_models.errors import InputError, ToolError
+from mho.fpga.link.errors import BoardLost
+from mho.macro_models.errors import InputError, ToolError
 
 __all__ = ["UDEV_RULE", "SerialTransport", "Transport"]
 

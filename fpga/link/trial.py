@@ -4,16 +4,16 @@ import random
 from collections.abc import Callable
 from typing import Protocol
 
-from fpga.link.client import LinkClient, Read, Task, Write
-from fpga.link.errors import LinkError
-from fpga.link.probe import COUNTER, DIGEST, MEMORY_WORDS, WRITES, ProbeBus
-from macro_models.errors import ToolError
+from mho.fpga.link.client import LinkClient, Read, Task, Write
+from mho.fpga.link.errors import LinkError
+from mho.fpga.link.probe import COUNTER, DIGEST, MEMORY_WORDS, WRITES, ProbeBus
+from mho.macro_models.errors import ToolError
 
 __all__ = ["ResettableLine", "Trial", "run_garbage", "run_resets"]
 
 
 class Trial:
-    """Transactions on a :class:`fpga.link.probe.LinkProbe` or its reference.
+    """Transactions on a :class:`mho.fpga.link.probe.LinkProbe` or its reference.
 
     Parameters
     ----------

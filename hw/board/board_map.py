@@ -4,11 +4,11 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Protocol
 
-from hw.board.config import LEVELS
-from hw.config import Chip
-from hw.emulator import EmulatorConfig
-from hw.host.core.map import MAP_VERSION
-from hw.host.registers import Access, Field, Register, RegisterMap
+from mho.hw.board.config import LEVELS
+from mho.hw.config import Chip
+from mho.hw.emulator import EmulatorConfig
+from mho.hw.host.core.map import MAP_VERSION
+from mho.hw.host.registers import Access, Field, Register, RegisterMap
 
 __all__ = ["BOARD_MAGIC", "BOARD_VERSIONS", "BoardFacts", "board_map"]
 
@@ -40,7 +40,7 @@ def _constant(name: str, width: int, value: int, doc: str) -> Field:
 
 
 def board_map(cfg: BoardFacts) -> RegisterMap:
-    """Registers of a board, from :data:`hw.board.config.BOARD_BASE` on; with tiles, behind the chip."""
+    """Registers of a board, from :data:`mho.hw.board.config.BOARD_BASE` on; with tiles, behind the chip."""
     sha256, emulator = cfg.chip.sha256, cfg.emulator
     words = [int(sha256[8 * k : 8 * k + 8], 16) for k in range(8)]
     return RegisterMap(

@@ -2,15 +2,15 @@
 
 from dataclasses import dataclass, replace
 
-from hw.board.load_port import load_address_width
-from hw.board.parts import BoardParts
-from hw.config import Chip, PulseChip
-from hw.core.config import CoreConfig
-from hw.core.write_verify import WriteVerifyConfig, WriteVerifyParameters
-from hw.emulator import EmulatorConfig, PinEmulatorConfig
-from hw.host.core.map import core_map
-from hw.host.registers import RegisterMap
-from macro_models.errors import InputError
+from mho.hw.board.load_port import load_address_width
+from mho.hw.board.parts import BoardParts
+from mho.hw.config import Chip, PulseChip
+from mho.hw.core.config import CoreConfig
+from mho.hw.core.write_verify import WriteVerifyConfig, WriteVerifyParameters
+from mho.hw.emulator import EmulatorConfig, PinEmulatorConfig
+from mho.hw.host.core.map import core_map
+from mho.hw.host.registers import RegisterMap
+from mho.macro_models.errors import InputError
 
 __all__ = ["BOARD_BASE", "CORE_BASE", "LEVELS", "BoardConfig", "address_width", "load_base"]
 
@@ -47,13 +47,13 @@ class BoardConfig(BoardParts):
     level
         Of :data:`LEVELS`.
     lanes, slots, memory, noise, search_width, converters
-        As in :class:`hw.emulator.EmulatorConfig` and, at pin level, :class:`hw.emulator.PinEmulatorConfig`.
+        As in :class:`mho.hw.emulator.EmulatorConfig` and, at pin level, :class:`mho.hw.emulator.PinEmulatorConfig`.
     clock_hz
         Frequency of the design, in Hz.
     baud
         Rate of the serial line, at most an eighth of the clock.
     link_bytes
-        Size of each of the two buffers of the link, see :class:`hw.host.link.model.LinkConfig`.
+        Size of each of the two buffers of the link, see :class:`mho.hw.host.link.model.LinkConfig`.
 
     Raises
     ------

@@ -6,16 +6,16 @@ from amaranth.hdl import Module, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out, connect, flipped
 
-from hw.board.board_map import board_map
-from hw.board.config import BOARD_BASE, CORE_BASE, BoardConfig, address_width, load_base
-from hw.board.load_port import LoadPort
-from hw.core.port import join
-from hw.emulator import PinEmulatorConfig, PinLevelCore, VectorEmulator
-from hw.host.bank import RegisterBank
-from hw.host.bus import RegisterBus
-from hw.host.core.host import CoreHost
-from hw.host.core.map import ADDRESS_WIDTH as CORE_WIDTH
-from hw.host.split import BusSplit, Region
+from mho.hw.board.board_map import board_map
+from mho.hw.board.config import BOARD_BASE, CORE_BASE, BoardConfig, address_width, load_base
+from mho.hw.board.load_port import LoadPort
+from mho.hw.core.port import join
+from mho.hw.emulator import PinEmulatorConfig, PinLevelCore, VectorEmulator
+from mho.hw.host.bank import RegisterBank
+from mho.hw.host.bus import RegisterBus
+from mho.hw.host.core.host import CoreHost
+from mho.hw.host.core.map import ADDRESS_WIDTH as CORE_WIDTH
+from mho.hw.host.split import BusSplit, Region
 
 __all__ = ["BoardCore"]
 
@@ -23,9 +23,10 @@ __all__ = ["BoardCore"]
 class BoardCore(wiring.Component):
     """A core with an emulated array behind a register bus.
 
-    From :data:`~hw.board.config.CORE_BASE` on are the registers of the core (:func:`hw.host.core.map.core_map`), from
-    :data:`~hw.board.config.BOARD_BASE` on those of the board (:func:`~hw.board.board_map.board_map`), from
-    :func:`~hw.board.config.load_base` on the load port (:class:`~hw.board.load_port.LoadPort`).
+    From :data:`~mho.hw.board.config.CORE_BASE` on are the registers of the core
+    (:func:`mho.hw.host.core.map.core_map`), from :data:`~mho.hw.board.config.BOARD_BASE` on those of the board
+    (:func:`~mho.hw.board.board_map.board_map`), from :func:`~mho.hw.board.config.load_base` on the load port
+    (:class:`~mho.hw.board.load_port.LoadPort`).
 
     Members
     -------

@@ -6,10 +6,10 @@ from amaranth.hdl import Module, Mux, Signal, Value
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from hw.emulator import EmulatorConfig, LoadLayout, PinEmulatorConfig
-from hw.emulator.layout import PULSES, index_width
-from hw.emulator.pins.records import peek_members, peekable
-from hw.host.bus import RegisterBus
+from mho.hw.emulator import EmulatorConfig, LoadLayout, PinEmulatorConfig
+from mho.hw.emulator.layout import PULSES, index_width
+from mho.hw.emulator.pins.records import peek_members, peekable
+from mho.hw.host.bus import RegisterBus
 
 __all__ = ["LoadPort", "load_address_width", "load_offset"]
 
@@ -30,7 +30,7 @@ class LoadPort(wiring.Component):
     """Writes of whole words go to the load port, two cycles each and longer while the emulator reads its cells.
 
     The word at byte address ``4 * (region << index_width | index)`` is that of ``index`` in ``region``. Where cells are
-    programmed by pulses, their records and the log of pulses (:mod:`hw.emulator.pins.config`) can be read, three
+    programmed by pulses, their records and the log of pulses (:mod:`mho.hw.emulator.pins.config`) can be read, three
     cycles each and longer while the emulator uses the records. Every other read, and a write of a part of a word,
     answer with an error.
 
@@ -41,7 +41,7 @@ class LoadPort(wiring.Component):
     load : Out(stream of LoadLayout)
         To the emulator.
     peek : Out(stream of an index), peeked : In(32)
-        Reads of the emulator, where there is something to read (:func:`hw.emulator.pins.records.peek_members`).
+        Reads of the emulator, where there is something to read (:func:`mho.hw.emulator.pins.records.peek_members`).
     """
 
     bus: Any

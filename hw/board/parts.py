@@ -3,13 +3,13 @@
 from abc import ABC, abstractmethod
 from dataclasses import replace
 
-from hw.config import Chip
-from hw.config.kinds.tnsa.chip import TnsaChip
-from hw.core.config import CoreConfig
-from hw.emulator import EmulatorConfig
-from hw.host.link.model import LinkConfig
-from hw.host.link.uart import UartConfig
-from macro_models.errors import InputError
+from mho.hw.config import Chip
+from mho.hw.config.kinds.tnsa.chip import TnsaChip
+from mho.hw.core.config import CoreConfig
+from mho.hw.emulator import EmulatorConfig
+from mho.hw.host.link.model import LinkConfig
+from mho.hw.host.link.uart import UartConfig
+from mho.macro_models.errors import InputError
 
 __all__ = ["BoardParts"]
 
@@ -17,7 +17,7 @@ __all__ = ["BoardParts"]
 class BoardParts(ABC):
     """The serial line, and the emulator of a core at the vector level.
 
-    The members are as in :class:`hw.board.config.BoardConfig`.
+    The members are as in :class:`mho.hw.board.config.BoardConfig`.
     """
 
     chip: Chip

@@ -8,10 +8,10 @@ from amaranth.hdl import Cat, Module, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out, connect
 
-from hw.board.config import BoardConfig
-from hw.board.core import BoardCore
-from hw.board.tiles import BoardTiles, TilesConfig
-from hw.host.link.uart_bridge import UartBridge
+from mho.hw.board.config import BoardConfig
+from mho.hw.board.core import BoardCore
+from mho.hw.board.tiles import BoardTiles, TilesConfig
+from mho.hw.host.link.uart_bridge import UartBridge
 
 __all__ = ["LEDS", "AnyConfig", "BoardTop", "inside"]
 

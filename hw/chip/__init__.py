@@ -2,12 +2,12 @@
 
 from typing import TYPE_CHECKING
 
-from macro_models.lazy import lazy_names
+from mho.macro_models.lazy import lazy_names
 
 if TYPE_CHECKING:
-    from hw.chip.chip import Chip
-    from hw.chip.config import ChipParts
-    from hw.chip.tops import (
+    from mho.hw.chip.chip import Chip
+    from mho.hw.chip.config import ChipParts
+    from mho.hw.chip.tops import (
         WRAPS,
         BusTop,
         ChipTop,
@@ -25,9 +25,9 @@ __all__ = [
 ]
 
 __getattr__ = lazy_names(__name__, {
-    "hw.chip.chip": ("Chip",),
-    "hw.chip.config": ("ChipParts",),
-    "hw.chip.tops": (
+    "mho.hw.chip.chip": ("Chip",),
+    "mho.hw.chip.config": ("ChipParts",),
+    "mho.hw.chip.tops": (
         "WRAPS", "BusTop", "ChipTop", "build_chip", "build_tile", "build_top", "configurations",
         "serial_line", "top_name",
     ),

@@ -6,14 +6,14 @@ from amaranth.hdl import Module
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out, connect, flipped
 
-from hw.chip.config import ChipParts
-from hw.chip.map import PAGE_BITS, address_width, chip_base
-from hw.chip.port import FlitPort
-from hw.host.bus import RegisterBus
-from hw.host.split import BusSplit, Region
-from hw.macro.write_pins import ENABLE
-from hw.noc.registers.packet import host_address_bits
-from hw.tile.mesh import TileMesh
+from mho.hw.chip.config import ChipParts
+from mho.hw.chip.map import PAGE_BITS, address_width, chip_base
+from mho.hw.chip.port import FlitPort
+from mho.hw.host.bus import RegisterBus
+from mho.hw.host.split import BusSplit, Region
+from mho.hw.macro.write_pins import ENABLE
+from mho.hw.noc.registers.packet import host_address_bits
+from mho.hw.tile.mesh import TileMesh
 
 __all__ = ["Chip"]
 
@@ -26,18 +26,18 @@ class Chip(wiring.Component):
     parts
         What the chip is made of.
     outside
-        As at :class:`hw.tile.mesh.TileMesh`.
+        As at :class:`mho.hw.tile.mesh.TileMesh`.
 
     Members
     -------
     bus : In(RegisterBus(address_width(parts.mesh)))
-        Everything, see :mod:`hw.chip.map`.
+        Everything, see :mod:`mho.hw.chip.map`.
     irq : Out(1)
         Interrupt.
     power_off : Out(parts.mesh.nodes)
-        For a power switch of each tile, see :class:`hw.tile.mesh.TileMesh`.
+        For a power switch of each tile, see :class:`mho.hw.tile.mesh.TileMesh`.
     programming_enable : In(1)
-        Of all cores, see :class:`hw.core.core.Core`; only if they program their cells.
+        Of all cores, see :class:`mho.hw.core.core.Core`; only if they program their cells.
     macro_0, macro_1, .. : Out(MacroPins)
         The macros, row by row; only if they are outside.
     """

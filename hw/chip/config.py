@@ -3,15 +3,15 @@
 from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING
 
-from hw.chip.map import address_map, chip_page
-from hw.host.address_map import AddressMap
-from hw.host.registers import RegisterMap
-from hw.kinds import CoreBlocks, core_blocks
-from hw.noc.config import MeshConfig
-from hw.tile.config import TileConfig
+from mho.hw.chip.map import address_map, chip_page
+from mho.hw.host.address_map import AddressMap
+from mho.hw.host.registers import RegisterMap
+from mho.hw.kinds import CoreBlocks, core_blocks
+from mho.hw.noc.config import MeshConfig
+from mho.hw.tile.config import TileConfig
 
 if TYPE_CHECKING:
-    from hw.config import Chip
+    from mho.hw.config import Chip
 
 __all__ = ["ChipParts", "tiles_of"]
 
@@ -75,7 +75,7 @@ def tiles_of(chip: "Chip", *, copies: bool = False) -> tuple[TileConfig, ...]:
     Parameters
     ----------
     copies
-        As at :class:`hw.tile.config.TileConfig`.
+        As at :class:`mho.hw.tile.config.TileConfig`.
 
     Raises
     ------

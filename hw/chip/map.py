@@ -2,16 +2,16 @@
 
 from collections.abc import Sequence
 
-from hw.host.address_map import AddressMap, Block
-from hw.host.registers import Access, Field, Register, RegisterMap, Window
-from hw.noc.config import MeshConfig
-from hw.noc.flit import coordinate_bits
-from hw.noc.interface.words import destination_bits
-from hw.noc.registers.map import node_map
-from hw.noc.registers.packet import host_address, host_address_bits, page_address
-from hw.tile.config import TileConfig
-from hw.tile.host import CORE_AT
-from hw.tile.host_map import tile_map
+from mho.hw.host.address_map import AddressMap, Block
+from mho.hw.host.registers import Access, Field, Register, RegisterMap, Window
+from mho.hw.noc.config import MeshConfig
+from mho.hw.noc.flit import coordinate_bits
+from mho.hw.noc.interface.words import destination_bits
+from mho.hw.noc.registers.map import node_map
+from mho.hw.noc.registers.packet import host_address, host_address_bits, page_address
+from mho.hw.tile.config import TileConfig
+from mho.hw.tile.host import CORE_AT
+from mho.hw.tile.host_map import tile_map
 
 __all__ = ["CHIP_MAGIC", "MAP_VERSION", "PAGE_BITS", "QUEUE", "WINDOW_WORDS", "address_map", "address_width",
            "chip_base", "chip_page", "record_words", "tile_blocks", "tile_name"]

@@ -6,15 +6,15 @@ from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out, connect, flipped
 
-from hw.chip.map import QUEUE, record_words
-from hw.host.bank import RegisterBank
-from hw.host.bus import RegisterBus
-from hw.host.registers import RegisterMap
-from hw.noc.channel import Arrival
-from hw.noc.config import MeshConfig
-from hw.noc.fifo import FlitFifo
-from hw.noc.flit import BodyLayout, FlitLayout
-from hw.noc.interface.words import destination_bits
+from mho.hw.chip.map import QUEUE, record_words
+from mho.hw.host.bank import RegisterBank
+from mho.hw.host.bus import RegisterBus
+from mho.hw.host.registers import RegisterMap
+from mho.hw.noc.channel import Arrival
+from mho.hw.noc.config import MeshConfig
+from mho.hw.noc.fifo import FlitFifo
+from mho.hw.noc.flit import BodyLayout, FlitLayout
+from mho.hw.noc.interface.words import destination_bits
 
 __all__ = ["FlitPort"]
 
@@ -29,7 +29,7 @@ class FlitPort(wiring.Component):
     mesh
         The mesh.
     map
-        Its registers, of :func:`hw.chip.map.chip_page`.
+        Its registers, of :func:`mho.hw.chip.map.chip_page`.
 
     Members
     -------

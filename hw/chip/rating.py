@@ -9,11 +9,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from hw.config import Chip
-from hw.kinds import energy, timing
-from macro_models.exact.masks import Masks
-from macro_models.exact.operation import Converter, MvmOperation
-from macro_models.precision import signal_to_noise_dB
+from mho.hw.config import Chip
+from mho.hw.kinds import energy, timing
+from mho.macro_models.exact.masks import Masks
+from mho.macro_models.exact.operation import Converter, MvmOperation
+from mho.macro_models.precision import signal_to_noise_dB
 
 __all__ = ["Rating", "rate", "rating_rows"]
 

@@ -1,10 +1,10 @@
 """Tiles of a chip in words: what ``mho check`` prints of their memories."""
 
-from hw.chip.map import address_width
-from hw.config import TILE_FLITS, Chip
-from hw.noc.config import MeshConfig
-from hw.tile.config import TileConfig
-from hw.tile.isa import ACCUMULATORS, DESCRIPTOR_WORDS, TABLE_ENTRIES, TABLES
+from mho.hw.chip.map import address_width
+from mho.hw.config import TILE_FLITS, Chip
+from mho.hw.noc.config import MeshConfig
+from mho.hw.tile.config import TileConfig
+from mho.hw.tile.isa import ACCUMULATORS, DESCRIPTOR_WORDS, TABLE_ENTRIES, TABLES
 
 __all__ = ["tile_sizes"]
 

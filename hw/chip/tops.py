@@ -6,20 +6,20 @@ from amaranth.hdl import Module, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import Out, connect, flipped
 
-from hw.chip.chip import Chip
-from hw.chip.config import ChipParts
-from hw.chip.map import address_width
-from hw.config import Chip as Description
-from hw.core.port import join
-from hw.host.bridges.axil import AxiLiteBridge
-from hw.host.bridges.wishbone import WishboneBridge
-from hw.host.link.model import LinkConfig
-from hw.host.link.uart import UartConfig
-from hw.host.link.uart_bridge import UartBridge
-from hw.kinds import CoreBlocks, core_blocks
-from hw.tile.core_tile import CoreTile
-from hw.tile.mesh import TileMesh
-from macro_models.errors import InputError
+from mho.hw.chip.chip import Chip
+from mho.hw.chip.config import ChipParts
+from mho.hw.chip.map import address_width
+from mho.hw.config import Chip as Description
+from mho.hw.core.port import join
+from mho.hw.host.bridges.axil import AxiLiteBridge
+from mho.hw.host.bridges.wishbone import WishboneBridge
+from mho.hw.host.link.model import LinkConfig
+from mho.hw.host.link.uart import UartConfig
+from mho.hw.host.link.uart_bridge import UartBridge
+from mho.hw.kinds import CoreBlocks, core_blocks
+from mho.hw.tile.core_tile import CoreTile
+from mho.hw.tile.mesh import TileMesh
+from mho.macro_models.errors import InputError
 
 __all__ = ["BAUDS", "WRAPS", "BusTop", "ChipTop", "build_chip", "build_tile", "build_top", "configurations",
            "serial_line", "top_name"]
@@ -114,14 +114,14 @@ class ChipTop(wiring.Component):
     wrap, line
         As at :class:`BusTop`.
     outside
-        As at :class:`hw.tile.mesh.TileMesh`.
+        As at :class:`mho.hw.tile.mesh.TileMesh`.
 
     Members
     -------
     wb : Out(Wishbone), s_axil : Out(AxiLite), or rx, tx : In(1), Out(1)
         As at :class:`BusTop`.
     <what a chip has beside its bus>
-        As it is, see :class:`hw.chip.chip.Chip`.
+        As it is, see :class:`mho.hw.chip.chip.Chip`.
     """
 
     def __init__(
@@ -184,7 +184,7 @@ def build_tile(chip: Description, number: int = 0) -> wiring.Component:
 
 
 def build_chip(chip: Description, wrap: str = "wishbone", *, outside: bool = False) -> wiring.Component:
-    """All tiles of ``chip`` behind the bus ``wrap``; ``none``: the streams of :class:`hw.noc.host_port.HostPort`.
+    """All tiles of ``chip`` behind the bus ``wrap``; ``none``: the streams of :class:`mho.hw.noc.host_port.HostPort`.
 
     Raises
     ------

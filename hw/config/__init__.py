@@ -1,6 +1,6 @@
 """The chip description: parsing, presets, checks. Importable by every part of the project."""
 
-from hw.config.chip import (
+from mho.hw.config.chip import (
     SYNCHRONISER_CYCLES,
     TILE_FLITS,
     CellsSection,
@@ -11,17 +11,17 @@ from hw.config.chip import (
     TileSection,
     VerilogSection,
 )
-from hw.config.cost import AreaSection, EnergySection, ProcessSection
-from hw.config.describe import Row, describe, sizes, warnings
-from hw.config.device import check_device, default_device
-from hw.config.keys import ChipError
-from hw.config.kinds import chip_class, kind_names
-from hw.config.load import load_chip, parse_override, preset_names, preset_text
-from hw.config.macro import MacroSection
-from hw.config.pin_map import PinConnection, PinPart
-from hw.config.programming import ProgrammingSection, PulseChip
-from hw.config.schema import json_schema
-from hw.config.tree import chip_from_dict
+from mho.hw.config.cost import AreaSection, EnergySection, ProcessSection
+from mho.hw.config.describe import Row, describe, sizes, warnings
+from mho.hw.config.device import check_device, default_device
+from mho.hw.config.keys import ChipError
+from mho.hw.config.kinds import chip_class, kind_names
+from mho.hw.config.load import load_chip, parse_override, preset_names, preset_text
+from mho.hw.config.macro import MacroSection
+from mho.hw.config.pin_map import PinConnection, PinPart
+from mho.hw.config.programming import ProgrammingSection, PulseChip
+from mho.hw.config.schema import json_schema
+from mho.hw.config.tree import chip_from_dict
 
 __all__ = [
     "SYNCHRONISER_CYCLES", "TILE_FLITS", "AreaSection", "CellsSection", "Chip", "ChipError", "ClockSection",

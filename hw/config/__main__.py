@@ -1,9 +1,9 @@
-"""Writes the generated files of the chip description anew: ``python -m hw.config``, in a clone."""
+"""Writes the generated files of the chip description anew: ``python -m mho.hw.config``, in a clone."""
 
 from pathlib import Path
 
-from hw.config.page import reference_page
-from hw.config.schema import SCHEMA_FILE, schema_text
+from mho.hw.config.page import reference_page
+from mho.hw.config.schema import SCHEMA_FILE, schema_text
 
 SCHEMA_FILE.write_text(schema_text(), encoding="utf-8")
 page = Path(__file__).parents[2] / "docs" / "reference" / "chip.md"

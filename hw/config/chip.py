@@ -1,7 +1,7 @@
 """The chip description: what a chip is, as frozen dataclasses.
 
 One section of the TOML file is one class. Here is what chips of all kinds have; each kind adds sections of its own
-(:mod:`hw.config.kinds`). A key that is absent has its default.
+(:mod:`mho.hw.config.kinds`). A key that is absent has its default.
 """
 
 import hashlib
@@ -13,15 +13,15 @@ from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
-from hw.config.cost import AreaSection, EnergySection, ProcessSection
-from hw.config.keys import ChipError, Section, check_section, key, keys_of
-from hw.config.macro import MacroSection
-from hw.config.tile import TileSection
-from macro_models.errors import InputError
-from macro_models.exact.operation import MvmOperation
+from mho.hw.config.cost import AreaSection, EnergySection, ProcessSection
+from mho.hw.config.keys import ChipError, Section, check_section, key, keys_of
+from mho.hw.config.macro import MacroSection
+from mho.hw.config.tile import TileSection
+from mho.macro_models.errors import InputError
+from mho.macro_models.exact.operation import MvmOperation
 
 if TYPE_CHECKING:
-    from macro_models import MacroConfig
+    from mho.macro_models import MacroConfig
 
 __all__ = [
     "DEFAULT_KIND",
@@ -136,7 +136,7 @@ class Chip(ABC):
     Raises
     ------
     ChipError
-        If a value is out of range or values contradict each other (an :class:`~macro_models.errors.InputError`).
+        If a value is out of range or values contradict each other (an :class:`~mho.macro_models.errors.InputError`).
     """
 
     name: str = key(

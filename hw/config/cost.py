@@ -2,12 +2,12 @@
 
 A number that is not known is 0: it is left out of every sum, and reports say so. A number needs a source. It is of the
 chip in whose description it stands; where another description, or an override, changes what it depends on, it follows
-by the rules of the chip's kind (:meth:`hw.config.Chip.relative_costs`), and ``extrapolated`` says so.
+by the rules of the chip's kind (:meth:`mho.hw.config.Chip.relative_costs`), and ``extrapolated`` says so.
 """
 
 from dataclasses import dataclass
 
-from hw.config.keys import ChipError, Section, key, keys_of
+from mho.hw.config.keys import ChipError, Section, key, keys_of
 
 __all__ = ["AreaSection", "EnergySection", "ProcessSection", "energy_key"]
 

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from typing import Any
 
-from hw.config.chip import TILE_FLITS, Chip, sections_of
-from hw.config.keys import keys_of, shown
+from mho.hw.config.chip import TILE_FLITS, Chip, sections_of
+from mho.hw.config.keys import keys_of, shown
 
 __all__ = ["Row", "describe", "sizes", "warnings"]
 

@@ -2,11 +2,11 @@
 
 from typing import TYPE_CHECKING
 
-from hw.config.chip import Chip
-from macro_models.errors import InputError
+from mho.hw.config.chip import Chip
+from mho.macro_models.errors import InputError
 
 if TYPE_CHECKING:
-    from macro_models import Device
+    from mho.macro_models import Device
 
 __all__ = ["check_device", "default_device"]
 
@@ -19,7 +19,7 @@ def default_device(chip: Chip) -> "Device":
     InputError
         If there is no such device.
     """
-    from macro_models import load_device
+    from mho.macro_models import load_device
 
     name = chip.device
     if chip.folder is not None and name.endswith(".toml"):

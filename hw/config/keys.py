@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import Field, dataclass, field, fields
 from typing import Any
 
-from macro_models.errors import InputError
+from mho.macro_models.errors import InputError
 
 __all__ = ["ChipError", "KeySpec", "Section", "check_section", "key", "keys_of", "nearest", "shown"]
 

@@ -8,10 +8,10 @@ import re
 from dataclasses import dataclass
 from functools import cached_property
 
-from hw.config.commands import CommandTable, parse_commands
-from hw.config.keys import ChipError, check_section, key, shown
-from hw.config.pin_map import IDENTIFIER, PinConnection, PinPart, parse_pins, parse_slice
-from macro_models.files.scripts import NAME
+from mho.hw.config.commands import CommandTable, parse_commands
+from mho.hw.config.keys import ChipError, check_section, key, shown
+from mho.hw.config.pin_map import IDENTIFIER, PinConnection, PinPart, parse_pins, parse_slice
+from mho.macro_models.files.scripts import NAME
 
 __all__ = ["DOMAINS", "MacroSection"]
 

@@ -3,15 +3,15 @@
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from hw.config.chip import Chip, sections_of
-from hw.config.keys import KeySpec, keys_of, shown
-from hw.config.kinds import chip_class, kind_names
-from hw.config.load import load_chip, preset_names
+from mho.hw.config.chip import Chip, sections_of
+from mho.hw.config.keys import KeySpec, keys_of, shown
+from mho.hw.config.kinds import chip_class, kind_names
+from mho.hw.config.load import load_chip, preset_names
 
 __all__ = ["reference_page"]
 
 _HEAD = """\
-<!-- Written by `python -m hw.config`; a test compares it with the code. -->
+<!-- Written by `python -m mho.hw.config`; a test compares it with the code. -->
 # Keys of the chip description
 
 A chip is a TOML file that opens with `schema = 1`. `extends` names a preset, or a file relative to this one, from which

@@ -6,7 +6,7 @@ Which bits that are is known where the macro's ports are, in the Verilog generat
 import re
 from dataclasses import dataclass, replace
 
-from hw.config.keys import ChipError, shown
+from mho.hw.config.keys import ChipError, shown
 
 __all__ = ["FORMS", "IDENTIFIER", "PinConnection", "PinPart", "parse_pins", "parse_slice"]
 

@@ -3,13 +3,13 @@
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Self
 
-from hw.config.chip import Chip, CoreSection
-from hw.config.keys import ChipError, check_section, key
-from macro_models.errors import InputError
-from macro_models.exact.pulse import AMPLITUDE_BITS
+from mho.hw.config.chip import Chip, CoreSection
+from mho.hw.config.keys import ChipError, check_section, key
+from mho.macro_models.errors import InputError
+from mho.macro_models.exact.pulse import AMPLITUDE_BITS
 
 if TYPE_CHECKING:
-    from macro_models.cells.pulses import PulseConfig
+    from mho.macro_models.cells.pulses import PulseConfig
 
 __all__ = ["ProgrammingSection", "PulseChip", "PulseCoreSection"]
 
@@ -143,7 +143,7 @@ class PulseChip(Chip):
     def pulse_config(self) -> "PulseConfig":
         """Scales of the numpy model of cells that are programmed by pulses."""
         # Imported here: the description itself needs no scipy.
-        from macro_models.cells.pulses import PulseConfig
+        from mho.macro_models.cells.pulses import PulseConfig
 
         return PulseConfig(
             lines=self.lines,

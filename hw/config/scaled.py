@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from functools import reduce
 from typing import Any
 
-from hw.config.chip import Chip
-from hw.config.tree import build_chip
-from macro_models.errors import InputError
+from mho.hw.config.chip import Chip
+from mho.hw.config.tree import build_chip
+from mho.macro_models.errors import InputError
 
 __all__ = ["with_costs"]
 
@@ -22,7 +22,7 @@ def with_costs(
 
     ``merged`` is ``base`` with what is ``stated`` on top of it. What is stated stays, and a source that is stated is
     that of all numbers, so that no others are known. A number of ``base`` is scaled by
-    :meth:`~hw.config.Chip.relative_costs`, and ``extrapolated`` of its section says what changed.
+    :meth:`~mho.hw.config.Chip.relative_costs`, and ``extrapolated`` of its section says what changed.
     """
     costs, left = {section: dict(merged.get(section, {})) for section in _SECTIONS}, []
     for section, table in costs.items():

@@ -1,17 +1,17 @@
 """JSON Schema of the chip description, for editors that check and complete TOML.
 
-The shipped file ``chip.schema.json`` is ``schema_text()``; ``python -m hw.config`` writes it anew.
+The shipped file ``chip.schema.json`` is ``schema_text()``; ``python -m mho.hw.config`` writes it anew.
 """
 
 import json
 from pathlib import Path
 from typing import Any
 
-from hw.config.chip import DEFAULT_KIND, Chip, sections_of
-from hw.config.keys import KeySpec, keys_of
-from hw.config.kinds import chip_class, kind_names
-from hw.config.load import load_chip, preset_names
-from hw.config.tree import SCHEMA
+from mho.hw.config.chip import DEFAULT_KIND, Chip, sections_of
+from mho.hw.config.keys import KeySpec, keys_of
+from mho.hw.config.kinds import chip_class, kind_names
+from mho.hw.config.load import load_chip, preset_names
+from mho.hw.config.tree import SCHEMA
 
 __all__ = ["SCHEMA_FILE", "json_schema", "schema_text"]
 

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
-from hw.config.keys import ChipError, Section, key, keys_of, nearest, shown
+from mho.hw.config.keys import ChipError, Section, key, keys_of, nearest, shown
 
 __all__ = ["TileSection"]
 

@@ -4,10 +4,10 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from hw.config.chip import DEFAULT_KIND, Chip, sections_of
-from hw.config.keys import ChipError, keys_of, nearest, shown
-from hw.config.kinds import chip_class
-from macro_models.errors import InputError
+from mho.hw.config.chip import DEFAULT_KIND, Chip, sections_of
+from mho.hw.config.keys import ChipError, keys_of, nearest, shown
+from mho.hw.config.kinds import chip_class
+from mho.macro_models.errors import InputError
 
 __all__ = ["SCHEMA", "build_chip", "check_tree", "chip_from_dict", "class_of", "merge"]
 

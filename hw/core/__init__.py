@@ -2,18 +2,18 @@
 
 from typing import TYPE_CHECKING
 
-from macro_models.lazy import lazy_names
+from mho.macro_models.lazy import lazy_names
 
 if TYPE_CHECKING:
-    from hw.core.bring_up.trim import TrimField, TrimLayout, trim_fields, trimmed
-    from hw.core.config import OVERHEAD_CYCLES, CoreConfig
-    from hw.core.core import Core
-    from hw.core.inputs.loader import pack_inputs
-    from hw.core.inputs.masks import BL_SKIP, LINE_MASK, SL_SKIP, WL_MASK, MaskFile, MaskLayout
-    from hw.core.layout import OpLayout, pack, unpack
-    from hw.core.port import CoreStatus, VectorPort, core_port, join
-    from hw.core.reference import CoreReference, timeline
-    from hw.core.results.drain import pack_codes, unpack_codes
+    from mho.hw.core.bring_up.trim import TrimField, TrimLayout, trim_fields, trimmed
+    from mho.hw.core.config import OVERHEAD_CYCLES, CoreConfig
+    from mho.hw.core.core import Core
+    from mho.hw.core.inputs.loader import pack_inputs
+    from mho.hw.core.inputs.masks import BL_SKIP, LINE_MASK, SL_SKIP, WL_MASK, MaskFile, MaskLayout
+    from mho.hw.core.layout import OpLayout, pack, unpack
+    from mho.hw.core.port import CoreStatus, VectorPort, core_port, join
+    from mho.hw.core.reference import CoreReference, timeline
+    from mho.hw.core.results.drain import pack_codes, unpack_codes
 
 __all__ = [
     "BL_SKIP",
@@ -44,13 +44,13 @@ __all__ = [
 ]
 
 __getattr__ = lazy_names(__name__, {
-    "hw.core.config": ("OVERHEAD_CYCLES", "CoreConfig"),
-    "hw.core.core": ("Core",),
-    "hw.core.results.drain": ("pack_codes", "unpack_codes"),
-    "hw.core.layout": ("OpLayout", "pack", "unpack"),
-    "hw.core.inputs.loader": ("pack_inputs",),
-    "hw.core.inputs.masks": ("BL_SKIP", "LINE_MASK", "SL_SKIP", "WL_MASK", "MaskFile", "MaskLayout"),
-    "hw.core.port": ("CoreStatus", "VectorPort", "core_port", "join"),
-    "hw.core.reference": ("CoreReference", "timeline"),
-    "hw.core.bring_up.trim": ("TrimField", "TrimLayout", "trim_fields", "trimmed"),
+    "mho.hw.core.config": ("OVERHEAD_CYCLES", "CoreConfig"),
+    "mho.hw.core.core": ("Core",),
+    "mho.hw.core.results.drain": ("pack_codes", "unpack_codes"),
+    "mho.hw.core.layout": ("OpLayout", "pack", "unpack"),
+    "mho.hw.core.inputs.loader": ("pack_inputs",),
+    "mho.hw.core.inputs.masks": ("BL_SKIP", "LINE_MASK", "SL_SKIP", "WL_MASK", "MaskFile", "MaskLayout"),
+    "mho.hw.core.port": ("CoreStatus", "VectorPort", "core_port", "join"),
+    "mho.hw.core.reference": ("CoreReference", "timeline"),
+    "mho.hw.core.bring_up.trim": ("TrimField", "TrimLayout", "trim_fields", "trimmed"),
 })

@@ -7,11 +7,11 @@ from types import MappingProxyType
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from hw.config import SYNCHRONISER_CYCLES, Chip
-from hw.config.kinds.tnsa import TnsaChip
-from hw.core.timing import Drain, Timing
-from macro_models.exact.limits import check_among, check_whole
-from macro_models.exact.operation import LSB_SEGMENT_BITS, MAX_BITS, Converter, MvmOperation
+from mho.hw.config import SYNCHRONISER_CYCLES, Chip
+from mho.hw.config.kinds.tnsa import TnsaChip
+from mho.hw.core.timing import Drain, Timing
+from mho.macro_models.exact.limits import check_among, check_whole
+from mho.macro_models.exact.operation import LSB_SEGMENT_BITS, MAX_BITS, Converter, MvmOperation
 
 __all__ = ["LIMITS", "MASKS", "MASK_WORD", "OPERATIONS", "OVERHEAD_CYCLES", "CoreConfig", "constant_name",
            "duration_bits"]
@@ -46,7 +46,7 @@ def constant_name(duration: str) -> str:
 
 @dataclass(frozen=True, kw_only=True)
 class CoreConfig(Timing):
-    """Static parameters of a :class:`hw.core.Core`.
+    """Static parameters of a :class:`mho.hw.core.Core`.
 
     The defaults are those of the preset ``neurram-core``, with constants in place of registers.
 
@@ -60,14 +60,14 @@ class CoreConfig(Timing):
     compare_cycles
         Duration of a compare, in cycles, 2..65535: its result, valid in the second, decides what comes next.
     trim
-        Durations and limits are registers, see :mod:`hw.core.bring_up.trim`; the values here are those after reset.
+        Durations and limits are registers, see :mod:`mho.hw.core.bring_up.trim`; the values here are those after reset.
     most_in_bits, most_out_bits
         With ``trim``, the widest operation that is legal, 1..8 bits. Without, all are.
     synchronise
         Pins of the macro that pass through two flip-flops: ``cmp``, ``hold``, ``verify_valid``. Durations above hold
         the latency: with ``cmp`` a compare, with ``hold`` every operation lasts at least two cycles longer.
     manual
-        The core has the manual mode of :mod:`hw.core.bring_up.manual`.
+        The core has the manual mode of :mod:`mho.hw.core.bring_up.manual`.
     ranged
         An operation gives the words that come with its descriptor (``words`` of the port) and no others.
 
@@ -181,7 +181,7 @@ class CoreConfig(Timing):
         return int(self.cycles(op, np.full(op.segments, most)))
 
     def most_steps(self, op: MvmOperation, codes: NDArray[np.integer]) -> tuple[NDArray[np.int64], bool]:
-        """See :meth:`hw.core.timing.Timing.most_steps`.
+        """See :meth:`mho.hw.core.timing.Timing.most_steps`.
 
         A code +-(2 n + 1) of one segment is of a line that flipped at decrement n + 1. Of two segments, 16 hi + lo, it
         bounds the high one.

@@ -6,22 +6,22 @@ from amaranth.hdl import Cat, Const, Module, Signal, Value
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from hw.block import Resettable
-from hw.core.bring_up.manual import ManualPins
-from hw.core.config import LIMITS, OPERATIONS, CoreConfig
-from hw.core.inputs.lines import LineRegisters
-from hw.core.inputs.loader import OperationLoader
-from hw.core.inputs.masks import MaskStore
-from hw.core.port import core_port, join
-from hw.core.results.counters import LineCounters
-from hw.core.results.drain import ResultBank
-from hw.core.sequencer import Sequencer
-from hw.core.synchroniser import PinSynchroniser
-from hw.core.tally import tally
-from hw.core.write_verify import ProgrammingIsolation, ProgrammingPermission, WriteVerify, WriteVerifyConfig
-from hw.macro.macro_pins import MacroPins
-from hw.macro.pins import TnsaPins
-from hw.macro.write_pins import ENABLE, WritePins
+from mho.hw.block import Resettable
+from mho.hw.core.bring_up.manual import ManualPins
+from mho.hw.core.config import LIMITS, OPERATIONS, CoreConfig
+from mho.hw.core.inputs.lines import LineRegisters
+from mho.hw.core.inputs.loader import OperationLoader
+from mho.hw.core.inputs.masks import MaskStore
+from mho.hw.core.port import core_port, join
+from mho.hw.core.results.counters import LineCounters
+from mho.hw.core.results.drain import ResultBank
+from mho.hw.core.sequencer import Sequencer
+from mho.hw.core.synchroniser import PinSynchroniser
+from mho.hw.core.tally import tally
+from mho.hw.core.write_verify import ProgrammingIsolation, ProgrammingPermission, WriteVerify, WriteVerifyConfig
+from mho.hw.macro.macro_pins import MacroPins
+from mho.hw.macro.pins import TnsaPins
+from mho.hw.macro.write_pins import ENABLE, WritePins
 
 __all__ = ["Core"]
 
@@ -43,7 +43,7 @@ class Core(Resettable):
 
     Members
     -------
-    <the members of :func:`hw.core.port.core_port`>
+    <the members of :func:`mho.hw.core.port.core_port`>
         The vector port.
     programming_enable : In(1)
         If the core programs its cells: while it is 0, whatever the clock, the reset and the registers do, all that the

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from hw.config import Chip
-from hw.config.kinds.tnsa import TnsaChip
-from macro_models.exact.masks import Masks
-from macro_models.exact.operation import MvmOperation
+from mho.hw.config import Chip
+from mho.hw.config.kinds.tnsa import TnsaChip
+from mho.macro_models.exact.masks import Masks
+from mho.macro_models.exact.operation import MvmOperation
 
 __all__ = ["CoreEnergy"]
 
@@ -31,7 +31,7 @@ class CoreEnergy:
         return cls(chip=TnsaChip.of(chip))
 
     def operation(self, op: MvmOperation, masks: Masks, steps: ArrayLike) -> Mapping[str, NDArray[np.float64]]:
-        """See :class:`hw.kinds.Energy`: ``word lines``, ``input pulses``, ``reset``, ``samples``, ``steps``."""
+        """See :class:`mho.hw.kinds.Energy`: ``word lines``, ``input pulses``, ``reset``, ``samples``, ``steps``."""
         counted = np.asarray(steps, dtype=np.int64)
         if counted.shape[-1:] != (op.segments,):
             raise ValueError(f"Steps must have shape (..., {op.segments}), not {counted.shape!r}")
@@ -51,14 +51,14 @@ class CoreEnergy:
         return found
 
     def weight(self, magnitude: NDArray[np.int64]) -> NDArray[np.int64]:
-        """See :class:`hw.kinds.Energy`: digits that are not 0, which planes drive one after the other."""
+        """See :class:`mho.hw.kinds.Energy`: digits that are not 0, which planes drive one after the other."""
         return sum((magnitude >> k & 1 for k in range(8)), start=np.zeros_like(magnitude))
 
     def inputs(
         self, op: MvmOperation, masks: Masks, vectors: int, weights: NDArray[np.int64],
         row_uS: NDArray[np.float64] | None,
     ) -> Mapping[str, float]:
-        """See :class:`hw.kinds.Energy`: ``input pulses``."""
+        """See :class:`mho.hw.kinds.Energy`: ``input pulses``."""
         chip, mean = self.chip, self.chip.pulse_load()
         loads = 2.0 * mean if row_uS is None else chip.line_fF + np.array([chip.pulse_load(g) for g in row_uS])
         taken = 2.0 * chip.energy.input_pulse_pJ * float((weights * loads / mean).sum())

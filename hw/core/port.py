@@ -7,12 +7,12 @@ from amaranth.hdl import Module, Shape, ShapeLike, unsigned
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from hw.core.bring_up.manual import manual_port
-from hw.core.bring_up.trim import trim_port
-from hw.core.config import CoreConfig
-from hw.core.inputs.masks import MaskLayout
-from hw.core.layout import OpLayout, WordsLayout
-from hw.core.write_verify import WritePort, WriteVerifyConfig
+from mho.hw.core.bring_up.manual import manual_port
+from mho.hw.core.bring_up.trim import trim_port
+from mho.hw.core.config import CoreConfig
+from mho.hw.core.inputs.masks import MaskLayout
+from mho.hw.core.layout import OpLayout, WordsLayout
+from mho.hw.core.write_verify import WritePort, WriteVerifyConfig
 
 __all__ = ["PRODUCTS", "CoreStatus", "VectorPort", "core_port", "join"]
 
@@ -71,7 +71,7 @@ class VectorPort(wiring.Signature):
     Members
     -------
     soft_reset : In(1)
-        Resets the core and its masks, see :class:`hw.block.Resettable`.
+        Resets the core and its masks, see :class:`mho.hw.block.Resettable`.
     op : In(stream of op)
         What to do. An illegal descriptor is dropped and sets ``status.error``. The operation uses the masks as they are
         when its descriptor is transferred.

@@ -7,21 +7,21 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from hw.core.bring_up.trim import trimmed
-from hw.core.config import OVERHEAD_CYCLES, CoreConfig
-from hw.core.inputs.loader import unpack_inputs
-from hw.core.inputs.masks import MaskFile, MaskLayout
-from hw.core.layout import unpack
-from hw.core.results.drain import pack_codes
-from macro_models.errors import InputError
-from macro_models.exact.masks import Masks
-from macro_models.exact.operation import MvmOperation
+from mho.hw.core.bring_up.trim import trimmed
+from mho.hw.core.config import OVERHEAD_CYCLES, CoreConfig
+from mho.hw.core.inputs.loader import unpack_inputs
+from mho.hw.core.inputs.masks import MaskFile, MaskLayout
+from mho.hw.core.layout import unpack
+from mho.hw.core.results.drain import pack_codes
+from mho.macro_models.errors import InputError
+from mho.macro_models.exact.masks import Masks
+from mho.macro_models.exact.operation import MvmOperation
 
 __all__ = ["CoreReference", "MacroModel", "Span", "timeline"]
 
 
 class MacroModel(Protocol):
-    """What the reference needs of a macro: a programmed core of :mod:`macro_models`."""
+    """What the reference needs of a macro: a programmed core of :mod:`mho.macro_models`."""
 
     def mvm(self, op: MvmOperation, masks: Masks, x: NDArray[np.integer], op_id: Any) -> Any:
         """``codes`` of shape (batch, lines) and ``steps`` of shape (batch, segments)."""
@@ -110,7 +110,7 @@ class CoreReference:
         self._written: dict[str, int] = {}
 
     def operation(self, descriptor: int) -> tuple[MvmOperation, int]:
-        """See :func:`hw.core.layout.unpack`."""
+        """See :func:`mho.hw.core.layout.unpack`."""
         return unpack(descriptor)
 
     @property

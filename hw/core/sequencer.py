@@ -8,13 +8,13 @@ from amaranth.hdl import Cat, Module, Mux, Signal, Value
 from amaranth.lib import data
 from amaranth.lib.wiring import In, Out
 
-from hw.block import Resettable, named
-from hw.core.bring_up.trim import DurationLayout
-from hw.core.config import OPERATIONS, OVERHEAD_CYCLES, CoreConfig, constant_name
-from hw.core.inputs.loader import StagedLayout
-from hw.core.layout import OP_ID_WIDTH
-from hw.core.results.counters import COUNT_BITS
-from macro_models.exact.operation import LSB_SEGMENT_BITS, STEP_WIDTH, Converter, MvmOperation
+from mho.hw.block import Resettable, named
+from mho.hw.core.bring_up.trim import DurationLayout
+from mho.hw.core.config import OPERATIONS, OVERHEAD_CYCLES, CoreConfig, constant_name
+from mho.hw.core.inputs.loader import StagedLayout
+from mho.hw.core.layout import OP_ID_WIDTH
+from mho.hw.core.results.counters import COUNT_BITS
+from mho.macro_models.exact.operation import LSB_SEGMENT_BITS, STEP_WIDTH, Converter, MvmOperation
 
 __all__ = ["PinOperation", "PlanLayout", "Sequencer", "pin_operations"]
 
@@ -93,8 +93,9 @@ class Sequencer(Resettable):
     """Issues the operations of one MVM after another without a gap.
 
     Each operation lasts its number of cycles; in the last of them the next is decided. After the last operation of a
-    conversion one cycle (:data:`hw.core.config.OVERHEAD_CYCLES`) moves the result to its bank and takes the next MVM.
-    Durations that are registers are copied when an MVM starts: what is written meanwhile counts from the next one on.
+    conversion one cycle (:data:`mho.hw.core.config.OVERHEAD_CYCLES`) moves the result to its bank and takes the next
+    MVM. Durations that are registers are copied when an MVM starts: what is written meanwhile counts from the next one
+    on.
 
     Members
     -------

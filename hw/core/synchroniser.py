@@ -6,9 +6,9 @@ from amaranth.hdl import Module, Signal, Value
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from hw.block import Resettable
-from hw.config import SYNCHRONISER_CYCLES
-from hw.core.config import CoreConfig
+from mho.hw.block import Resettable
+from mho.hw.config import SYNCHRONISER_CYCLES
+from mho.hw.core.config import CoreConfig
 
 __all__ = ["PinSynchroniser"]
 
@@ -17,7 +17,7 @@ class PinSynchroniser(Resettable):
     """Takes pins of the macro into the clock's domain: each bit through two flip-flops with nothing between them.
 
     It is a module of flip-flops alone, so that a library's synchronisers can take its place. The latency is
-    :data:`hw.config.SYNCHRONISER_CYCLES`.
+    :data:`mho.hw.config.SYNCHRONISER_CYCLES`.
 
     Parameters
     ----------

@@ -4,12 +4,12 @@ from amaranth.hdl import Module, Value
 from amaranth.lib import wiring
 from amaranth.lib.wiring import connect, flipped
 
-from hw.core.config import CoreConfig
-from hw.core.core import Core
-from hw.core.port import core_port, join
-from hw.core.write_verify import WriteVerifyConfig
-from hw.macro.adapter import MacroAdapter
-from hw.macro.write_pins import ENABLE
+from mho.hw.core.config import CoreConfig
+from mho.hw.core.core import Core
+from mho.hw.core.port import core_port, join
+from mho.hw.core.write_verify import WriteVerifyConfig
+from mho.hw.macro.adapter import MacroAdapter
+from mho.hw.macro.write_pins import ENABLE
 
 __all__ = ["CoreTop"]
 
@@ -26,9 +26,9 @@ class CoreTop(wiring.Component):
 
     Members
     -------
-    The vector port, of :func:`hw.core.port.core_port`.
+    The vector port, of :func:`mho.hw.core.port.core_port`.
     programming_enable : In(1)
-        See :class:`hw.core.core.Core`.
+        See :class:`mho.hw.core.core.Core`.
     """
 
     verilog_name = "core"

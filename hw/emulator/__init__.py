@@ -1,13 +1,13 @@
 """The array emulator: a core, or its macro, as serial arithmetic on memories of an FPGA."""
 
-from hw.emulator.config import EmulatorConfig, chunk_cells
-from hw.emulator.layout import LoadLayout, TagLayout
-from hw.emulator.pins.config import PinEmulatorConfig
-from hw.emulator.pins.core import PinLevelCore
-from hw.emulator.pins.macro import PinLevelMacro
-from hw.emulator.pins.pulse_loads import law_loads, logged_pulses, record_loads, table_words
-from hw.emulator.vector.emulator import VectorEmulator
-from hw.emulator.vector.reference import (
+from mho.hw.emulator.config import EmulatorConfig, chunk_cells
+from mho.hw.emulator.layout import LoadLayout, TagLayout
+from mho.hw.emulator.pins.config import PinEmulatorConfig
+from mho.hw.emulator.pins.core import PinLevelCore
+from mho.hw.emulator.pins.macro import PinLevelMacro
+from mho.hw.emulator.pins.pulse_loads import law_loads, logged_pulses, record_loads, table_words
+from mho.hw.emulator.vector.emulator import VectorEmulator
+from mho.hw.emulator.vector.reference import (
     EmulatorReference,
     LineTable,
     LoadWord,

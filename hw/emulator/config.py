@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass, field
 
-from hw.core.config import CoreConfig
-from macro_models.errors import InputError
-from macro_models.exact.operation import MAX_BITS, MvmOperation
+from mho.hw.core.config import CoreConfig
+from mho.macro_models.errors import InputError
+from mho.macro_models.exact.operation import MAX_BITS, MvmOperation
 
 __all__ = ["LATENCY_CYCLES", "MEMORIES", "EmulatorConfig", "chunk_cells"]
 
@@ -18,7 +18,7 @@ LATENCY_CYCLES = 6
 """Cycles from the read of a cell to its line's entry into the converter, its way through the adder tree left out."""
 
 DRAW_CYCLES = 14
-"""Cycles in which :class:`hw.emulator.vector.noise.ConversionNoise` makes what one conversion begins with."""
+"""Cycles in which :class:`mho.hw.emulator.vector.noise.ConversionNoise` makes what one conversion begins with."""
 
 INPUT_LANES = 8
 """Lines that a word of the vector port drives, forward."""
@@ -34,7 +34,7 @@ def chunk_cells(g_bits: int) -> int:
 
 @dataclass(frozen=True, kw_only=True)
 class EmulatorConfig:
-    """Static parameters of a :class:`hw.emulator.VectorEmulator`.
+    """Static parameters of a :class:`mho.hw.emulator.VectorEmulator`.
 
     Parameters
     ----------
@@ -49,7 +49,7 @@ class EmulatorConfig:
         Tables of offsets and steps that are held at a time, one for each combination of direction, word-line mask and
         step code: a power of two, 2..16.
     noise
-        Whether a shift register makes read noise, :class:`macro_models.exact.shift_register.ShiftRegister`.
+        Whether a shift register makes read noise, :class:`mho.macro_models.exact.shift_register.ShiftRegister`.
     memory
         Of :data:`MEMORIES`. ``spram`` takes words of ``lanes * g_bits`` bits, a multiple of 16, and up to 16,384 of
         them.

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from hw.host.registers import RegisterMap
+from mho.hw.host.registers import RegisterMap
 
 __all__ = ["AddressMap", "Block"]
 

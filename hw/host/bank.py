@@ -8,9 +8,9 @@ from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out, Signature
 
-from hw.block import named, reset_name
-from hw.host.bus import RegisterBus
-from hw.host.registers import Access, Field, PlacedField, Register, RegisterMap, Window
+from mho.hw.block import named, reset_name
+from mho.hw.host.bus import RegisterBus
+from mho.hw.host.registers import Access, Field, PlacedField, Register, RegisterMap, Window
 
 __all__ = ["RegisterBank"]
 

@@ -120,7 +120,7 @@ class Register:
 class Window:
     """``words`` words of a memory, ``R``, ``W`` or ``RW``. ``byte_writes``: parts of a word may be written.
 
-    A :class:`hw.host.bank.RegisterBank` has none that are ``RW``.
+    A :class:`mho.hw.host.bank.RegisterBank` has none that are ``RW``.
     """
 
     name: str

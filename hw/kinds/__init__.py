@@ -6,19 +6,19 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from hw.config import Chip
-from hw.core.timing import Timing
-from macro_models.errors import InputError
-from macro_models.exact.masks import Masks
-from macro_models.exact.operation import MvmOperation
-from macro_models.registry import module_of
+from mho.hw.config import Chip
+from mho.hw.core.timing import Timing
+from mho.macro_models.errors import InputError
+from mho.macro_models.exact.masks import Masks
+from mho.macro_models.exact.operation import MvmOperation
+from mho.macro_models.registry import module_of
 
 if TYPE_CHECKING:
     from amaranth.lib import wiring
 
-    from hw.core.port import VectorPort
-    from hw.host.registers import RegisterMap
-    from hw.macro.contract import ContractPins
+    from mho.hw.core.port import VectorPort
+    from mho.hw.host.registers import RegisterMap
+    from mho.hw.macro.contract import ContractPins
 
 __all__ = ["CoreBlocks", "Energy", "Timing", "core_blocks", "energy", "timing"]
 
@@ -105,7 +105,7 @@ class CoreBlocks(Protocol):
         ...
 
     def core(self) -> "wiring.Component":
-        """The core with its macro: a component with the vector port ``port`` (:class:`hw.core.port.VectorPort`)."""
+        """The core with its macro: a component with the vector port ``port`` (:class:`mho.hw.core.port.VectorPort`)."""
         ...
 
     def digital(self) -> "wiring.Component":

@@ -1,8 +1,8 @@
-"""The phase-change core: :mod:`hw.pwm`."""
+"""The phase-change core: :mod:`mho.hw.pwm`."""
 
-from hw.pwm.energy import PwmEnergy
-from hw.pwm.host import PwmBlocks
-from hw.pwm.timing import PwmTiming
+from mho.hw.pwm.energy import PwmEnergy
+from mho.hw.pwm.host import PwmBlocks
+from mho.hw.pwm.timing import PwmTiming
 
 timing = PwmTiming.from_chip
 energy = PwmEnergy.from_chip

@@ -1,8 +1,8 @@
-"""The transposable core: :mod:`hw.core`, behind the registers of :mod:`hw.host.core.map`."""
+"""The transposable core: :mod:`mho.hw.core`, behind the registers of :mod:`mho.hw.host.core.map`."""
 
-from hw.core.config import CoreConfig
-from hw.core.energy import CoreEnergy
-from hw.host.core.blocks import TnsaBlocks
+from mho.hw.core.config import CoreConfig
+from mho.hw.core.energy import CoreEnergy
+from mho.hw.host.core.blocks import TnsaBlocks
 
 timing = CoreConfig.from_chip
 energy = CoreEnergy.from_chip

@@ -6,7 +6,7 @@ from amaranth.hdl import ClockSignal, Instance
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In
 
-from hw.macro.contract import ContractPins
+from mho.hw.macro.contract import ContractPins
 
 __all__ = ["MacroAdapter"]
 

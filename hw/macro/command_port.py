@@ -7,8 +7,8 @@ from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from hw.config.commands import CommandTable, CommandTerm, CommandWord
-from hw.macro.pins import TnsaPins
+from mho.hw.config.commands import CommandTable, CommandTerm, CommandWord
+from mho.hw.macro.pins import TnsaPins
 
 __all__ = ["CommandPort", "CommandPortConfig", "ConvertedLine", "command_members"]
 
@@ -61,7 +61,7 @@ class CommandPort(wiring.Component):
     Members
     -------
     backward, bl_pos, ..., step_code : In
-        The core, as :class:`hw.macro.pins.TnsaPins` says; ``op_id`` is not needed.
+        The core, as :class:`mho.hw.macro.pins.TnsaPins` says; ``op_id`` is not needed.
     cmp : Out(cfg.lines), hold : Out(1)
         To the core.
     request : Out(1), command : Out(table.command_bits), data : Out(table.data_bits)

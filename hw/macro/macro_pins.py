@@ -1,9 +1,9 @@
 """All pins of a macro: those of its products and, where the core programs its cells, those of programming."""
 
-from hw.config import Chip, PulseChip
-from hw.macro.contract import ContractPins
-from hw.macro.pins import TnsaPins
-from hw.macro.write_pins import WritePins
+from mho.hw.config import Chip, PulseChip
+from mho.hw.macro.contract import ContractPins
+from mho.hw.macro.pins import TnsaPins
+from mho.hw.macro.write_pins import WritePins
 
 __all__ = ["MacroPins"]
 

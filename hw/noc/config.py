@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-from hw.config import Chip
-from macro_models.errors import InputError
+from mho.hw.config import Chip
+from mho.macro_models.errors import InputError
 
 __all__ = ["HOST_POSITION", "LANE_BITS", "MAX_SIDE", "MeshConfig"]
 

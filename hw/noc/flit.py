@@ -4,9 +4,9 @@ from dataclasses import dataclass
 
 from amaranth.lib import data
 
-from hw.noc.channel import Channel
-from hw.noc.config import MeshConfig
-from hw.noc.ports import WANTS, Port
+from mho.hw.noc.channel import Channel
+from mho.hw.noc.config import MeshConfig
+from mho.hw.noc.ports import WANTS, Port
 
 __all__ = ["BodyLayout", "ChannelLayout", "Destinations", "FlitLayout", "coordinate_bits", "from_host",
            "host_destination", "to_host"]

@@ -6,15 +6,15 @@ from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out, connect, flipped
 
-from hw.host.bus import RegisterBus
-from hw.noc.channel import Arrival
-from hw.noc.config import MeshConfig
-from hw.noc.flit import BodyLayout, FlitLayout, from_host, to_host
-from hw.noc.interface.tables import legal
-from hw.noc.interface.words import destination_bits, register_tag
-from hw.noc.ports import WANTS, Port
-from hw.noc.registers.master import RegisterMaster
-from hw.noc.registers.packet import BurstBus, host_address_bits
+from mho.hw.host.bus import RegisterBus
+from mho.hw.noc.channel import Arrival
+from mho.hw.noc.config import MeshConfig
+from mho.hw.noc.flit import BodyLayout, FlitLayout, from_host, to_host
+from mho.hw.noc.interface.tables import legal
+from mho.hw.noc.interface.words import destination_bits, register_tag
+from mho.hw.noc.ports import WANTS, Port
+from mho.hw.noc.registers.master import RegisterMaster
+from mho.hw.noc.registers.packet import BurstBus, host_address_bits
 
 __all__ = ["HostPort"]
 
@@ -122,7 +122,7 @@ def _held_layout(cfg: MeshConfig) -> data.StructLayout:
 
 
 def _give(cfg: MeshConfig, payload: Any, flit: Any) -> list[Any]:
-    """A flit as :func:`hw.noc.flit.from_host` has it."""
+    """A flit as :func:`mho.hw.noc.flit.from_host` has it."""
     if cfg.alone:
         return [payload.eq(flit)]
     return [payload.flit.eq(flit), payload.want.eq(_wants_at_corner(cfg, flit))]

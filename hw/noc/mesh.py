@@ -7,11 +7,11 @@ from amaranth.hdl import Module
 from amaranth.lib import wiring
 from amaranth.lib.wiring import Out, connect, flipped
 
-from hw.noc.config import HOST_POSITION, MeshConfig
-from hw.noc.host_port import HostPort
-from hw.noc.node import Node
-from hw.noc.ports import join_neighbours
-from hw.noc.router.route import PlaceLayout
+from mho.hw.noc.config import HOST_POSITION, MeshConfig
+from mho.hw.noc.host_port import HostPort
+from mho.hw.noc.node import Node
+from mho.hw.noc.ports import join_neighbours
+from mho.hw.noc.router.route import PlaceLayout
 
 __all__ = ["Mesh"]
 
@@ -32,11 +32,11 @@ class Mesh(wiring.Component):
     Members
     -------
     tx_0 .., rx_0 .., release_0 .., operand_0 .., result_0 .., registers_0 ..
-        The ports of :class:`hw.noc.node.Node` to each tile, row by row.
+        The ports of :class:`mho.hw.noc.node.Node` to each tile, row by row.
     power_off, stopped : Out(cfg.nodes)
         Power and clock of what is at each node.
     host_bus, host_burst, host_send, host_receive, host_lost
-        The ports of :class:`hw.noc.host_port.HostPort` to the host.
+        The ports of :class:`mho.hw.noc.host_port.HostPort` to the host.
     """
 
     def __init__(self, cfg: MeshConfig) -> None:

@@ -1,20 +1,20 @@
 """Nodes and the host without time, in Python: what a mesh is held to, whatever the traffic and the stalls.
 
-In every cycle routers are :mod:`hw.noc.router.model`, interfaces :mod:`hw.noc.interface.model`, sums
-:mod:`hw.noc.reduction.model`.
+In every cycle routers are :mod:`mho.hw.noc.router.model`, interfaces :mod:`mho.hw.noc.interface.model`, sums
+:mod:`mho.hw.noc.reduction.model`.
 """
 
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import NamedTuple, Protocol
 
-from hw.host.registers import Register, Window
-from hw.noc.config import MeshConfig
-from hw.noc.flit import coordinate_bits
-from hw.noc.interface.model import Body, Flit, TableRow, Tables
-from hw.noc.interface.words import UNIT, Counter
-from hw.noc.registers.map import node_map
-from hw.noc.registers.packet import BURST, NODE_BITS, PAGE_BITS, Burst
+from mho.hw.host.registers import Register, Window
+from mho.hw.noc.config import MeshConfig
+from mho.hw.noc.flit import coordinate_bits
+from mho.hw.noc.interface.model import Body, Flit, TableRow, Tables
+from mho.hw.noc.interface.words import UNIT, Counter
+from mho.hw.noc.registers.map import node_map
+from mho.hw.noc.registers.packet import BURST, NODE_BITS, PAGE_BITS, Burst
 
 __all__ = ["Answer", "HostModel", "NodeModel", "TileMemory", "TileRegisters"]
 
@@ -65,7 +65,7 @@ class TileMemory:
 
 
 class NodeModel:
-    """A node (:class:`hw.noc.node.Node`): blocks to flits, flits to what its tile gets, requests to answers.
+    """A node (:class:`mho.hw.noc.node.Node`): blocks to flits, flits to what its tile gets, requests to answers.
 
     Parameters
     ----------
@@ -152,7 +152,7 @@ class NodeModel:
 
 
 class HostModel:
-    """The host's way to all registers (:class:`hw.noc.host_port.HostPort`).
+    """The host's way to all registers (:class:`mho.hw.noc.host_port.HostPort`).
 
     Parameters
     ----------

@@ -6,16 +6,16 @@ from amaranth.hdl import Module
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out, connect, flipped
 
-from hw.host.bus import RegisterBus
-from hw.noc.channel import Channel
-from hw.noc.config import MeshConfig
-from hw.noc.interface.interface import NetworkInterface
-from hw.noc.reduction.inputs import OperandLayout
-from hw.noc.reduction.router import ReductionRouter
-from hw.noc.registers.node import NodeRegisters
-from hw.noc.registers.packet import NODE_BITS
-from hw.noc.router.lone import LoneRouter
-from hw.noc.router.router import Router
+from mho.hw.host.bus import RegisterBus
+from mho.hw.noc.channel import Channel
+from mho.hw.noc.config import MeshConfig
+from mho.hw.noc.interface.interface import NetworkInterface
+from mho.hw.noc.reduction.inputs import OperandLayout
+from mho.hw.noc.reduction.router import ReductionRouter
+from mho.hw.noc.registers.node import NodeRegisters
+from mho.hw.noc.registers.packet import NODE_BITS
+from mho.hw.noc.router.lone import LoneRouter
+from mho.hw.noc.router.router import Router
 
 __all__ = ["Node"]
 
@@ -59,9 +59,9 @@ class Node(wiring.Component):
     registers : Out(RegisterBus(NODE_BITS - 1))
         Accesses of the host to the tile.
     stopped, power_off : Out(1)
-        Clock and power of the tile, see :class:`hw.noc.registers.node.NodeRegisters`.
+        Clock and power of the tile, see :class:`mho.hw.noc.registers.node.NodeRegisters`.
     north_i, north_o, east_i, .. west_o : Channel(ChannelLayout(cfg, port))
-        The neighbours, as at :class:`hw.noc.router.router.Router`.
+        The neighbours, as at :class:`mho.hw.noc.router.router.Router`.
     sum_north_i, sum_north_o, .. sum_west_o : Channel(OperandLayout(cfg), contexts)
         The same for sums; only if ``cfg.contexts``.
     """

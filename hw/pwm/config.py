@@ -2,16 +2,16 @@
 
 from dataclasses import dataclass
 
-from hw.config import Chip
-from hw.config.kinds.pwm import PwmChip
-from hw.core.config import MASK_WORD, MASKS
-from hw.core.timing import Drain
-from hw.pwm.timing import PwmTiming
-from macro_models.errors import InputError
-from macro_models.exact.limits import check_among
-from macro_models.exact.operation import MvmOperation
-from macro_models.exact.pwm.converter import COUNTER_BITS
-from macro_models.exact.pwm.operation import MAGNITUDE_BITS
+from mho.hw.config import Chip
+from mho.hw.config.kinds.pwm import PwmChip
+from mho.hw.core.config import MASK_WORD, MASKS
+from mho.hw.core.timing import Drain
+from mho.hw.pwm.timing import PwmTiming
+from mho.macro_models.errors import InputError
+from mho.macro_models.exact.limits import check_among
+from mho.macro_models.exact.operation import MvmOperation
+from mho.macro_models.exact.pwm.converter import COUNTER_BITS
+from mho.macro_models.exact.pwm.operation import MAGNITUDE_BITS
 
 __all__ = ["CODES_PER_WORD", "PwmCoreConfig"]
 
@@ -21,7 +21,7 @@ CODES_PER_WORD = 2
 
 @dataclass(frozen=True, kw_only=True)
 class PwmCoreConfig:
-    """Static parameters of a :class:`hw.pwm.core.PwmCore`.
+    """Static parameters of a :class:`mho.hw.pwm.core.PwmCore`.
 
     Parameters
     ----------
@@ -40,7 +40,7 @@ class PwmCoreConfig:
     ranged
         An operation gives the words that come with its descriptor, and no others.
     engine
-        The core takes commands (:class:`hw.pwm.engine.layout.Command`).
+        The core takes commands (:class:`mho.hw.pwm.engine.layout.Command`).
     pulse_cycles
         Cycles of a programming pulse.
     top_counts

@@ -6,21 +6,21 @@ from amaranth.hdl import Module, Mux, Signal, Value
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import Out
 
-from hw.block import Resettable
-from hw.core.inputs.masks import MaskStore
-from hw.core.layout import OpLayout, WordsLayout
-from hw.core.port import VectorPort
-from hw.core.tally import tally
-from hw.pwm.config import PwmCoreConfig
-from hw.pwm.digital import DigitalUnit, ResultLayout
-from hw.pwm.engine.engine import CommandEngine
-from hw.pwm.engine.layout import COMMAND_MODE, Command
-from hw.pwm.loader import PulseLoader
-from hw.pwm.pins import PwmPins, engine_pins
-from hw.pwm.pulses import PulseModulator
-from hw.pwm.sequencer import PwmSequencer
-from hw.pwm.settings import ColumnSettings, SettingsLayout
-from macro_models.exact.pwm.operation import MAGNITUDE_BITS
+from mho.hw.block import Resettable
+from mho.hw.core.inputs.masks import MaskStore
+from mho.hw.core.layout import OpLayout, WordsLayout
+from mho.hw.core.port import VectorPort
+from mho.hw.core.tally import tally
+from mho.hw.pwm.config import PwmCoreConfig
+from mho.hw.pwm.digital import DigitalUnit, ResultLayout
+from mho.hw.pwm.engine.engine import CommandEngine
+from mho.hw.pwm.engine.layout import COMMAND_MODE, Command
+from mho.hw.pwm.loader import PulseLoader
+from mho.hw.pwm.pins import PwmPins, engine_pins
+from mho.hw.pwm.pulses import PulseModulator
+from mho.hw.pwm.sequencer import PwmSequencer
+from mho.hw.pwm.settings import ColumnSettings, SettingsLayout
+from mho.macro_models.exact.pwm.operation import MAGNITUDE_BITS
 
 __all__ = ["PwmCore", "pwm_port"]
 

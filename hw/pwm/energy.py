@@ -6,11 +6,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from hw.config import Chip
-from hw.config.kinds.pwm import PwmChip
-from macro_models.exact.masks import Masks
-from macro_models.exact.operation import MvmOperation
-from macro_models.exact.pwm.operation import MAGNITUDE_BITS
+from mho.hw.config import Chip
+from mho.hw.config.kinds.pwm import PwmChip
+from mho.macro_models.exact.masks import Masks
+from mho.macro_models.exact.operation import MvmOperation
+from mho.macro_models.exact.pwm.operation import MAGNITUDE_BITS
 
 __all__ = ["PwmEnergy"]
 
@@ -30,7 +30,7 @@ class PwmEnergy:
         return cls(chip=PwmChip.of(chip))
 
     def operation(self, op: MvmOperation, masks: Masks, steps: ArrayLike) -> Mapping[str, NDArray[np.float64]]:
-        """See :class:`hw.kinds.Energy`: ``rows``, ``oscillators``, ``conversion``."""
+        """See :class:`mho.hw.kinds.Energy`: ``rows``, ``oscillators``, ``conversion``."""
         e, windows, columns = self.chip.energy, self.chip.read.phases, int(masks.enabled(op).sum())
         each = {
             "rows": e.row_pJ * windows * self._rows(op, masks),
@@ -40,14 +40,14 @@ class PwmEnergy:
         return {name: np.full(np.shape(steps)[:-1], value) for name, value in each.items() if value}
 
     def weight(self, magnitude: NDArray[np.int64]) -> NDArray[np.int64]:
-        """See :class:`hw.kinds.Energy`: the width of the pulse."""
+        """See :class:`mho.hw.kinds.Energy`: the width of the pulse."""
         return magnitude
 
     def inputs(
         self, op: MvmOperation, masks: Masks, vectors: int, weights: NDArray[np.int64],
         row_uS: NDArray[np.float64] | None,
     ) -> Mapping[str, float]:
-        """See :class:`hw.kinds.Energy`: ``rows``."""
+        """See :class:`mho.hw.kinds.Energy`: ``rows``."""
         chip = self.chip
         share = chip.modulator_pJ / (chip.modulator_pJ + chip.devices_pJ)
         mean, half = 2 * chip.core.devices * chip.lines * chip.mean_g_uS, 2 ** (MAGNITUDE_BITS - 1)

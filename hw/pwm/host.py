@@ -7,20 +7,20 @@ from typing import Any
 from amaranth.hdl import Const, Mux, Value
 from amaranth.lib import wiring
 
-from hw.config import Chip
-from hw.core.port import VectorPort
-from hw.host.core.access import CoreAccess
-from hw.host.core.host import CoreHost
-from hw.host.core.map import core_map
-from hw.host.core.shared_access import SharedAccess
-from hw.host.registers import Access, Register, RegisterMap, Window
-from hw.pwm.config import PwmCoreConfig
-from hw.pwm.core import PwmCore, pwm_port
-from hw.pwm.engine.layout import COMMAND_MODE, Bank, Command
-from hw.pwm.loader import PwmOpCheck
-from hw.pwm.pins import PwmPins
-from hw.pwm.reference import PwmCoreReference, PwmMacro
-from hw.pwm.top import PwmTop
+from mho.hw.config import Chip
+from mho.hw.core.port import VectorPort
+from mho.hw.host.core.access import CoreAccess
+from mho.hw.host.core.host import CoreHost
+from mho.hw.host.core.map import core_map
+from mho.hw.host.core.shared_access import SharedAccess
+from mho.hw.host.registers import Access, Register, RegisterMap, Window
+from mho.hw.pwm.config import PwmCoreConfig
+from mho.hw.pwm.core import PwmCore, pwm_port
+from mho.hw.pwm.engine.layout import COMMAND_MODE, Bank, Command
+from mho.hw.pwm.loader import PwmOpCheck
+from mho.hw.pwm.pins import PwmPins
+from mho.hw.pwm.reference import PwmCoreReference, PwmMacro
+from mho.hw.pwm.top import PwmTop
 
 __all__ = ["PwmAccess", "PwmBlocks", "PwmHost", "pwm_map"]
 
@@ -173,7 +173,7 @@ class PwmSharedAccess(_InTile, SharedAccess):
 
 @dataclass(frozen=True, kw_only=True)
 class PwmBlocks:
-    """See :class:`hw.kinds.CoreBlocks`."""
+    """See :class:`mho.hw.kinds.CoreBlocks`."""
 
     cfg: PwmCoreConfig
     registers: RegisterMap

@@ -9,10 +9,10 @@ from amaranth.hdl import Module, Signal, Value
 from amaranth.lib.wiring import In, Out
 from numpy.typing import ArrayLike, NDArray
 
-from hw.block import Resettable
-from hw.pwm.config import PwmCoreConfig
-from hw.pwm.loader import PULSE_BITS
-from macro_models.exact.pwm.operation import MAGNITUDE_BITS, PwmOperation
+from mho.hw.block import Resettable
+from mho.hw.pwm.config import PwmCoreConfig
+from mho.hw.pwm.loader import PULSE_BITS
+from mho.macro_models.exact.pwm.operation import MAGNITUDE_BITS, PwmOperation
 
 __all__ = ["PulseModulator", "pulse_widths"]
 
@@ -34,7 +34,7 @@ class PulseModulator(Resettable):
     Members
     -------
     load, planes : In(1), In(cfg.lines).array(8)
-        Take over pulses, see :func:`hw.pwm.loader.pulse_planes`.
+        Take over pulses, see :func:`mho.hw.pwm.loader.pulse_planes`.
     begins, positive, negative : In(1)
         Pulses begin: of inputs of these signs, and not of width 0.
     step, index : In(1), In(7)

@@ -6,21 +6,21 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from hw.core.layout import OpLayout, unpack
-from hw.core.results.drain import pack_codes
-from hw.pwm.config import PwmCoreConfig
-from hw.pwm.engine.layout import COMMAND_MODE, Command
-from hw.pwm.engine.reference import CommandReference
-from hw.pwm.settings import SettingsFile, SettingsLayout
-from macro_models.errors import InputError
-from macro_models.exact.masks import Masks
-from macro_models.exact.pwm.operation import PwmOperation
+from mho.hw.core.layout import OpLayout, unpack
+from mho.hw.core.results.drain import pack_codes
+from mho.hw.pwm.config import PwmCoreConfig
+from mho.hw.pwm.engine.layout import COMMAND_MODE, Command
+from mho.hw.pwm.engine.reference import CommandReference
+from mho.hw.pwm.settings import SettingsFile, SettingsLayout
+from mho.macro_models.errors import InputError
+from mho.macro_models.exact.masks import Masks
+from mho.macro_models.exact.pwm.operation import PwmOperation
 
 __all__ = ["PwmCoreReference", "PwmMacro"]
 
 
 class PwmMacro(Protocol):
-    """What the reference needs of a macro: a programmed core of :mod:`macro_models.pwm`."""
+    """What the reference needs of a macro: a programmed core of :mod:`mho.macro_models.pwm`."""
 
     calibration: Any
 
@@ -57,7 +57,7 @@ class PwmCoreReference:
         self.error = False
 
     def operation(self, descriptor: int) -> tuple[PwmOperation, int]:
-        """See :func:`hw.core.layout.unpack`."""
+        """See :func:`mho.hw.core.layout.unpack`."""
         return unpack(descriptor, PwmOperation)
 
     @property

@@ -6,9 +6,9 @@ from amaranth.hdl import Module, Mux, Signal, Value
 from amaranth.lib import enum
 from amaranth.lib.wiring import In, Out
 
-from hw.block import Resettable, named
-from hw.pwm.config import PwmCoreConfig
-from macro_models.exact.pwm.operation import MAGNITUDE_BITS
+from mho.hw.block import Resettable, named
+from mho.hw.pwm.config import PwmCoreConfig
+from mho.macro_models.exact.pwm.operation import MAGNITUDE_BITS
 
 __all__ = ["PwmSequencer"]
 
@@ -45,7 +45,7 @@ class PwmSequencer(Resettable):
     hold : In(1)
         Freezes everything.
     begins, positive, negative, step, index : Out
-        To :class:`hw.pwm.pulses.PulseModulator`.
+        To :class:`mho.hw.pwm.pulses.PulseModulator`.
     start, window, device_pos, device_neg, capture : Out(1)
         To the macro.
     """

@@ -8,12 +8,12 @@ from amaranth.lib import data, stream
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
-from hw.block import Resettable
-from hw.core.inputs.masks import MaskFile, MaskLayout
-from hw.pwm.config import PwmCoreConfig
-from macro_models.exact.pwm.calibration import RANGE_BITS, Calibration
-from macro_models.exact.pwm.digital import DigitalUnits
-from macro_models.exact.pwm.trim_words import TRIM_BITS, pack_trim, unpack_trim
+from mho.hw.block import Resettable
+from mho.hw.core.inputs.masks import MaskFile, MaskLayout
+from mho.hw.pwm.config import PwmCoreConfig
+from mho.macro_models.exact.pwm.calibration import RANGE_BITS, Calibration
+from mho.macro_models.exact.pwm.digital import DigitalUnits
+from mho.macro_models.exact.pwm.trim_words import TRIM_BITS, pack_trim, unpack_trim
 
 __all__ = ["COLUMN_BITS", "ColumnSettings", "SettingLayout", "SettingsFile", "SettingsLayout"]
 
@@ -110,7 +110,7 @@ class ColumnSettings(Resettable):
     column, trim : In, Out
         With an engine: a column, and one cycle later its trim word.
     trim_write, trim_column, trim_data : Out
-        To the macro, see :class:`hw.pwm.pins.PwmPins`.
+        To the macro, see :class:`mho.hw.pwm.pins.PwmPins`.
     """
 
     i: stream.Interface

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from hw.config import Chip
-from hw.config.kinds.pwm import PwmChip
-from hw.core.timing import Timing
-from macro_models.exact.operation import MvmOperation
+from mho.hw.config import Chip
+from mho.hw.config.kinds.pwm import PwmChip
+from mho.hw.core.timing import Timing
+from mho.macro_models.exact.operation import MvmOperation
 
 __all__ = ["PwmTiming"]
 

@@ -4,10 +4,10 @@ from amaranth.hdl import Module
 from amaranth.lib import wiring
 from amaranth.lib.wiring import connect, flipped
 
-from hw.core.port import join
-from hw.macro.adapter import MacroAdapter
-from hw.pwm.config import PwmCoreConfig
-from hw.pwm.core import PwmCore, pwm_port
+from mho.hw.core.port import join
+from mho.hw.macro.adapter import MacroAdapter
+from mho.hw.pwm.config import PwmCoreConfig
+from mho.hw.pwm.core import PwmCore, pwm_port
 
 __all__ = ["PwmTop"]
 
@@ -22,7 +22,7 @@ class PwmTop(wiring.Component):
 
     Members
     -------
-    The vector port, of :func:`hw.pwm.core.pwm_port`.
+    The vector port, of :func:`mho.hw.pwm.core.pwm_port`.
     """
 
     verilog_name = "core"

@@ -1,9 +1,9 @@
-"""Writes the generated files of the instruction set anew, with the pictures: ``python -m hw.tile``, in a clone."""
+"""Writes the generated files of the instruction set anew, with the pictures: ``python -m mho.hw.tile``, in a clone."""
 
 from pathlib import Path
 
-from hw.tile.documents.draw import pictures
-from hw.tile.documents.page import c_header, reference_page
+from mho.hw.tile.documents.draw import pictures
+from mho.hw.tile.documents.page import c_header, reference_page
 
 Path(__file__).with_name("isa.h").write_text(c_header(), encoding="utf-8")
 docs = Path(__file__).parents[2] / "docs"

@@ -6,18 +6,18 @@ from amaranth.hdl import Module, Mux, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import Out, connect, flipped
 
-from hw.block import clock_by
-from hw.core.port import join
-from hw.host.bus import connect_narrow
-from hw.host.split import BusSplit, Region
-from hw.kinds import CoreBlocks
-from hw.macro.write_pins import ENABLE
-from hw.noc.config import MeshConfig
-from hw.noc.node import Node
-from hw.tile.config import TileConfig
-from hw.tile.host import ADDRESS_WIDTH, CORE_AT
-from hw.tile.tile import Tile
-from macro_models.errors import InputError
+from mho.hw.block import clock_by
+from mho.hw.core.port import join
+from mho.hw.host.bus import connect_narrow
+from mho.hw.host.split import BusSplit, Region
+from mho.hw.kinds import CoreBlocks
+from mho.hw.macro.write_pins import ENABLE
+from mho.hw.noc.config import MeshConfig
+from mho.hw.noc.node import Node
+from mho.hw.tile.config import TileConfig
+from mho.hw.tile.host import ADDRESS_WIDTH, CORE_AT
+from mho.hw.tile.tile import Tile
+from mho.macro_models.errors import InputError
 
 __all__ = ["CoreTile"]
 
@@ -39,16 +39,16 @@ class CoreTile(wiring.Component):
 
     Members
     -------
-    <place and the channels of the neighbours of :class:`hw.noc.node.Node`>
+    <place and the channels of the neighbours of :class:`mho.hw.noc.node.Node`>
         The mesh.
     macro : Out(core.pins)
         The macro; only if it is outside.
     programming_enable : In(1)
-        See :class:`hw.core.core.Core`; only if the core programs its cells.
+        See :class:`mho.hw.core.core.Core`; only if the core programs its cells.
     irq, tile_irq : Out(1)
         Interrupts of the core, and of the tile.
     power_off : Out(1)
-        For a power switch of all but the node, see :class:`hw.noc.registers.node.NodeRegisters`.
+        For a power switch of all but the node, see :class:`mho.hw.noc.registers.node.NodeRegisters`.
     """
 
     macro: Any

@@ -7,14 +7,14 @@ from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from hw.host.bus import RegisterBus
-from hw.host.core.map import core_map
-from hw.tile.buffer import ReadPort, WritePort
-from hw.tile.config import TileConfig
-from hw.tile.engines.descriptors import FetchPort
-from hw.tile.isa import DESCRIPTOR_WORDS, STATUS, STREAMS, TABLE_ENTRIES, TABLES, Cause
-from hw.tile.lanes.unit import MemoryWrite
-from hw.tile.layouts import WordsLayout
+from mho.hw.host.bus import RegisterBus
+from mho.hw.host.core.map import core_map
+from mho.hw.tile.buffer import ReadPort, WritePort
+from mho.hw.tile.config import TileConfig
+from mho.hw.tile.engines.descriptors import FetchPort
+from mho.hw.tile.isa import DESCRIPTOR_WORDS, STATUS, STREAMS, TABLE_ENTRIES, TABLES, Cause
+from mho.hw.tile.lanes.unit import MemoryWrite
+from mho.hw.tile.layouts import WordsLayout
 
 __all__ = ["ADDRESS_WIDTH", "BUFFER", "CONTROL", "CORE_AT", "DESCRIPTORS_AT", "INSTRUCTIONS_AT", "MASKS_AT",
            "PARAMETERS_AT", "TABLES_AT", "Event", "HostAccess", "StatusLayout"]
@@ -29,10 +29,10 @@ CONTROL, INSTRUCTIONS_AT, DESCRIPTORS_AT, PARAMETERS_AT, TABLES_AT, BUFFER = (
 a word."""
 
 CORE_AT = 0x20000
-"""Byte at which the registers of the tile's core begin (:class:`hw.host.core.access.CoreAccess`)."""
+"""Byte at which the registers of the tile's core begin (:class:`mho.hw.host.core.access.CoreAccess`)."""
 
 MASKS_AT = CORE_AT + core_map(16)["masks"].address
-"""Byte at which the masks of the core begin, words as of :class:`hw.core.MaskFile`: the same for every core."""
+"""Byte at which the masks of the core begin, words as of :class:`mho.hw.core.MaskFile`: the same for every core."""
 
 
 _REGISTERS = 10
@@ -69,7 +69,7 @@ class HostAccess(wiring.Component):
     buffer and descriptors are read too, and instructions while no program runs. Instructions and descriptors are
     not written while one runs, and none starts while one runs or before its first instruction was written. All that,
     what is not there, and a write of less than a word gives an error and does nothing else. The map of all this is
-    :func:`hw.tile.host_map.tile_map`.
+    :func:`mho.hw.tile.host_map.tile_map`.
 
     After the reset of the chip, before the first access, no stream has blocks (16 cycles): so a start looks at
     descriptors that are there, and what names a stream that nobody wrote traps.

@@ -1,9 +1,9 @@
 """The instruction set of a tile, as data: instructions, descriptors, causes of a trap, durations.
 
-This is the one definition. Encoder and decoder are here; the assembler and disassembler (:mod:`hw.tile.text`), the
-interpreter and the token machine (:mod:`hw.tile.machine`), random programs (:mod:`hw.tile.random_programs`), the C
-header and ``docs/reference/isa.md`` (:mod:`hw.tile.documents`) and the hardware are made from it. What is legal beyond
-the range of a field is in :mod:`hw.tile.legality`.
+This is the one definition. Encoder and decoder are here; the assembler and disassembler (:mod:`mho.hw.tile.text`), the
+interpreter and the token machine (:mod:`mho.hw.tile.machine`), random programs (:mod:`mho.hw.tile.random_programs`),
+the C header and ``docs/reference/isa.md`` (:mod:`mho.hw.tile.documents`) and the hardware are made from it. What is
+legal beyond the range of a field is in :mod:`mho.hw.tile.legality`.
 
 An instruction is a word of 32 bits, its opcode in bits 31 to 27, its fields from bit 0 on. What it works on is in
 descriptors, which have a memory of their own of :data:`DESCRIPTOR_WORDS` words. No field straddles a word, and every
@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum
 
-from hw.tile.fields import Field, Layout
+from mho.hw.tile.fields import Field, Layout
 
 __all__ = [
     "ACCUMULATORS",
@@ -400,7 +400,7 @@ DURATIONS: dict[Op, Duration] = {
 }
 """How long each instruction takes: in the sequencer, beside the cycle in which it is decoded; of MVM, VEC, SEND and
 CORE in their engine, from when it has the instruction to when it has nothing in hand. The page, the model of cycles
-(:mod:`hw.tile.timing`) and a test against the hardware are made from this."""
+(:mod:`mho.hw.tile.timing`) and a test against the hardware are made from this."""
 
 
 def encode(op: Op, **values: int) -> int:

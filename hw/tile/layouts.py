@@ -5,8 +5,8 @@ from typing import Any
 from amaranth.hdl import Const, Value, signed, unsigned
 from amaranth.lib import data
 
-from hw.tile.fields import Layout
-from hw.tile.isa import DESCRIPTORS, PARAMETER
+from mho.hw.tile.fields import Layout
+from mho.hw.tile.isa import DESCRIPTORS, PARAMETER
 
 __all__ = ["DescriptorLayout", "ParameterLayout", "WordsLayout", "beyond", "own_wrongs"]
 
@@ -26,7 +26,7 @@ class WordsLayout(data.FlexibleLayout):
 
 
 class DescriptorLayout(WordsLayout):
-    """A descriptor of one of the kinds in :data:`hw.tile.isa.DESCRIPTORS`."""
+    """A descriptor of one of the kinds in :data:`mho.hw.tile.isa.DESCRIPTORS`."""
 
     def __init__(self, kind: str) -> None:
         super().__init__(DESCRIPTORS[kind].layout)

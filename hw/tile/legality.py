@@ -1,18 +1,19 @@
 """Which instructions are legal with the descriptors that they name: rules as data, each with its cause of a trap.
 
-Fields have ranges of their own (:mod:`hw.tile.isa`, cause ``FIELD``), and bits that belong to no field are 0
+Fields have ranges of their own (:mod:`mho.hw.tile.isa`, cause ``FIELD``), and bits that belong to no field are 0
 (``RESERVED``). What holds between fields is here. All rules are asked when an instruction is issued. One that is wrong
 by its own bits is judged by these alone. Of several causes the one with the least number is reported, and of several
 findings with that cause the first one in the order of :func:`broken`. What depends on tokens is not here: that a window
-does not reach back to what was freed, or beyond its ring, is asked when its walk is carried out (:mod:`hw.tile.walk`).
+does not reach back to what was freed, or beyond its ring, is asked when its walk is carried out
+(:mod:`mho.hw.tile.walk`).
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from hw.tile.config import TileConfig
-from hw.tile.fields import Field
-from hw.tile.isa import (
+from mho.hw.tile.config import TileConfig
+from mho.hw.tile.fields import Field
+from mho.hw.tile.isa import (
     ACCUMULATORS,
     DESCRIPTOR_WORDS,
     DESCRIPTORS,

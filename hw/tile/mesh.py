@@ -9,14 +9,14 @@ from amaranth.hdl import Module
 from amaranth.lib import wiring
 from amaranth.lib.wiring import Out, connect, flipped
 
-from hw.kinds import CoreBlocks
-from hw.macro.write_pins import ENABLE
-from hw.noc.config import HOST_POSITION, MeshConfig
-from hw.noc.host_port import HostPort
-from hw.noc.ports import join_neighbours
-from hw.noc.router.route import PlaceLayout
-from hw.tile.config import TileConfig
-from hw.tile.core_tile import CoreTile
+from mho.hw.kinds import CoreBlocks
+from mho.hw.macro.write_pins import ENABLE
+from mho.hw.noc.config import HOST_POSITION, MeshConfig
+from mho.hw.noc.host_port import HostPort
+from mho.hw.noc.ports import join_neighbours
+from mho.hw.noc.router.route import PlaceLayout
+from mho.hw.tile.config import TileConfig
+from mho.hw.tile.core_tile import CoreTile
 
 __all__ = ["TileMesh"]
 
@@ -29,18 +29,18 @@ class TileMesh(wiring.Component):
     tiles
         Each of them, row by row.
     mesh, core
-        As at :class:`hw.tile.core_tile.CoreTile`.
+        As at :class:`mho.hw.tile.core_tile.CoreTile`.
     outside
         The macros are outside; false: each tile has its own.
 
     Members
     -------
     host_bus, host_burst, host_send, host_receive, host_lost
-        The host, as at :class:`hw.noc.host_port.HostPort`.
+        The host, as at :class:`mho.hw.noc.host_port.HostPort`.
     macro_0, macro_1, .. : Out(core.pins)
         The macros, row by row; only if they are outside.
     programming_enable : In(1)
-        Of all cores, see :class:`hw.core.core.Core`; only if they program their cells.
+        Of all cores, see :class:`mho.hw.core.core.Core`; only if they program their cells.
     irq, tile_irq : Out(1), Out(mesh.nodes)
         Interrupt of a core, and those of the tiles, row by row.
     power_off : Out(mesh.nodes)

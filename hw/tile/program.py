@@ -12,9 +12,9 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from hw.tile.config import TileConfig
-from hw.tile.isa import DESCRIPTOR_WORDS, DESCRIPTORS, PARAMETER, TABLE_ENTRIES, TABLES, Op, decode
-from macro_models.errors import InputError
+from mho.hw.tile.config import TileConfig
+from mho.hw.tile.isa import DESCRIPTOR_WORDS, DESCRIPTORS, PARAMETER, TABLE_ENTRIES, TABLES, Op, decode
+from mho.macro_models.errors import InputError
 
 __all__ = ["LIMITS", "REGISTERS", "Program"]
 

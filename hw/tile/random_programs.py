@@ -10,16 +10,27 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from hw.core.layout import pack
-from hw.tile.config import TileConfig
-from hw.tile.isa import DESCRIPTOR_WORDS, DESCRIPTORS, INSTRUCTIONS, Cause, Command, Format, Kind, Op, Operand, encode
-from hw.tile.legality import is_stream, is_walk, refusal, width_of
-from hw.tile.machine.actions import Core
-from hw.tile.machine.tiles import HOST, Flow, Joined, Place, Reduction, slots_of
-from hw.tile.machine.tokens import TokenMachine
-from hw.tile.program import Program
-from hw.tile.vector import pack_parameters
-from macro_models.exact.operation import Converter, Direction, MvmOperation
+from mho.hw.core.layout import pack
+from mho.hw.tile.config import TileConfig
+from mho.hw.tile.isa import (
+    DESCRIPTOR_WORDS,
+    DESCRIPTORS,
+    INSTRUCTIONS,
+    Cause,
+    Command,
+    Format,
+    Kind,
+    Op,
+    Operand,
+    encode,
+)
+from mho.hw.tile.legality import is_stream, is_walk, refusal, width_of
+from mho.hw.tile.machine.actions import Core
+from mho.hw.tile.machine.tiles import HOST, Flow, Joined, Place, Reduction, slots_of
+from mho.hw.tile.machine.tokens import TokenMachine
+from mho.hw.tile.program import Program
+from mho.hw.tile.vector import pack_parameters
+from mho.macro_models.exact.operation import Converter, Direction, MvmOperation
 
 __all__ = ["SIZES", "alone", "any_program", "borderline", "given_blocks", "legal_program"]
 

@@ -6,25 +6,25 @@ from amaranth.hdl import Cat, Module, Mux, Signal, Value, unsigned
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out, connect, flipped
 
-from hw.core.layout import OpLayout, WordsLayout
-from hw.host.bus import RegisterBus
-from hw.noc.channel import Arrival
-from hw.tile.buffer import Buffer
-from hw.tile.config import TileConfig
-from hw.tile.engines.descriptors import Descriptors
-from hw.tile.engines.drain import DrainRange
-from hw.tile.engines.load import LoadEngine, MaskWrite
-from hw.tile.engines.receive import InLayout, Receiver
-from hw.tile.engines.send import OutLayout, SendEngine
-from hw.tile.engines.vector import VectorEngine
-from hw.tile.engines.waiting import AGE_BITS, AGES, IMAGE_BITS, FoundLayout, OrderLayout
-from hw.tile.engines.walks import Walks
-from hw.tile.host import ADDRESS_WIDTH, HostAccess
-from hw.tile.isa import OPCODE_LOW, Cause, Op
-from hw.tile.sequencer import IssueLayout, Sequencer
-from hw.tile.sequencer.sequencer import DescriptorWrite
-from hw.tile.tokens import Tokens
-from hw.tile.trace import ENGINES, EventLayout, connect_trace
+from mho.hw.core.layout import OpLayout, WordsLayout
+from mho.hw.host.bus import RegisterBus
+from mho.hw.noc.channel import Arrival
+from mho.hw.tile.buffer import Buffer
+from mho.hw.tile.config import TileConfig
+from mho.hw.tile.engines.descriptors import Descriptors
+from mho.hw.tile.engines.drain import DrainRange
+from mho.hw.tile.engines.load import LoadEngine, MaskWrite
+from mho.hw.tile.engines.receive import InLayout, Receiver
+from mho.hw.tile.engines.send import OutLayout, SendEngine
+from mho.hw.tile.engines.vector import VectorEngine
+from mho.hw.tile.engines.waiting import AGE_BITS, AGES, IMAGE_BITS, FoundLayout, OrderLayout
+from mho.hw.tile.engines.walks import Walks
+from mho.hw.tile.host import ADDRESS_WIDTH, HostAccess
+from mho.hw.tile.isa import OPCODE_LOW, Cause, Op
+from mho.hw.tile.sequencer import IssueLayout, Sequencer
+from mho.hw.tile.sequencer.sequencer import DescriptorWrite
+from mho.hw.tile.tokens import Tokens
+from mho.hw.tile.trace import ENGINES, EventLayout, connect_trace
 
 __all__ = ["Tile"]
 
@@ -42,7 +42,7 @@ class Tile(wiring.Component):
     Members
     -------
     bus : In(RegisterBus(19))
-        The host, see :class:`hw.tile.host.HostAccess`.
+        The host, see :class:`mho.hw.tile.host.HostAccess`.
     mask : Out(stream of MaskWrite())
         Masks of the core, from CORE.
     op, words, codes, drain : Out(stream of OpLayout()), Out(WordsLayout(..)), Out(stream of 32 bits), In(same)
@@ -67,7 +67,7 @@ class Tile(wiring.Component):
     busy : Out(3)
         The engines that load, compute and send have something in hand.
     irq : Out(1)
-        Interrupt: what the host has enabled of :class:`hw.tile.host.Event`.
+        Interrupt: what the host has enabled of :class:`mho.hw.tile.host.Event`.
     """
 
     bus: Any

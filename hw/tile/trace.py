@@ -7,11 +7,11 @@ from amaranth.hdl import Module, Mux, Signal, Value
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
-from hw.block import Resettable
-from hw.tile.isa import OPCODE_LOW, Engine, Op
-from hw.tile.sequencer import IssueLayout
-from hw.tile.sequencer.decoder import field
-from hw.tile.tokens import ChangedLayout
+from mho.hw.block import Resettable
+from mho.hw.tile.isa import OPCODE_LOW, Engine, Op
+from mho.hw.tile.sequencer import IssueLayout
+from mho.hw.tile.sequencer.decoder import field
+from mho.hw.tile.tokens import ChangedLayout
 
 __all__ = ["ENGINES", "EventLayout", "Trace", "TraceQueue", "connect_trace"]
 
@@ -28,7 +28,7 @@ class EventLayout(data.StructLayout):
     """What an engine tells in a cycle.
 
     ``valid``: the instruction ``word`` at ``pc`` ended, for SEND: one of its blocks was sent. ``order``: how many ended
-    in this engine before. ``image``, ``op_id``, ``checksum``: as at :class:`hw.tile.machine.state.Retired`.
+    in this engine before. ``image``, ``op_id``, ``checksum``: as at :class:`mho.hw.tile.machine.state.Retired`.
     ``changed``: a block that the instruction at hand makes or gives back, in the cycle of its end at the latest.
     """
 

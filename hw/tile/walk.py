@@ -28,7 +28,7 @@ Numbers = NDArray[np.int64]
 
 @dataclass(frozen=True, kw_only=True)
 class Walk:
-    """The geometry of a walk; fields as in its descriptor (:data:`hw.tile.isa.DESCRIPTORS`)."""
+    """The geometry of a walk; fields as in its descriptor (:data:`mho.hw.tile.isa.DESCRIPTORS`)."""
 
     run: int
     channel: int

@@ -7,10 +7,10 @@ from threading import Lock
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from macro_models.array.effective import effective_matrix
-from macro_models.array.shared import SharedFolder
-from macro_models.array.wires import Mode, Wires, check_conductances, check_lines_on
-from macro_models.errors import InputError
+from mho.macro_models.array.effective import effective_matrix
+from mho.macro_models.array.shared import SharedFolder
+from mho.macro_models.array.wires import Mode, Wires, check_conductances, check_lines_on
+from mho.macro_models.errors import InputError
 
 __all__ = ["LIMIT_BYTES", "MatrixCache"]
 
@@ -56,7 +56,7 @@ class MatrixCache:
     def matrix(
         self, g_S: ArrayLike, wires: Wires, *, mode: Mode, wl: ArrayLike | None = None, backward: bool = False
     ) -> NDArray[np.float64]:
-        """Do as :func:`macro_models.array.effective_matrix` does, same arguments; the result is read-only."""
+        """Do as :func:`mho.macro_models.array.effective_matrix` does, same arguments; the result is read-only."""
         g = check_conductances(g_S)
         # Rows that are off have no cells: that is all that a mask changes, so it needs no place of its own in the key.
         g = np.where(check_lines_on(wl, g.shape[0])[:, None], g, 0.0)

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from macro_models.array.effective import effective_matrix
-from macro_models.array.wires import Mode, Wires, check_conductances, check_lines_on, ideal_matrix
+from mho.macro_models.array.effective import effective_matrix
+from mho.macro_models.array.wires import Mode, Wires, check_conductances, check_lines_on, ideal_matrix
 
 __all__ = ["AnalogError", "analog_error"]
 
@@ -25,7 +25,7 @@ class AnalogError:
 def analog_error(
     g_S: ArrayLike, wires: Wires, *, mode: Mode, wl: ArrayLike | None = None, backward: bool = False
 ) -> AnalogError:
-    """Estimate the error of the ideal formula; arguments as of :func:`macro_models.array.effective_matrix`.
+    """Estimate the error of the ideal formula; arguments as of :func:`mho.macro_models.array.effective_matrix`.
 
     The expectation over inputs is exact, from the effective matrix: a second for 256 lines.
     """

@@ -3,8 +3,8 @@
 A resistive network is linear, so an array of N driven and M read lines is a matrix: ``out = x @ E``, in both read
 modes. E is built once for a programmed state; a vector then costs a dense product, as without wires.
 
-Method (a block Thomas algorithm): every read line is eliminated (:mod:`macro_models.array.ladder`), which leaves the
-driven lines as N chains of segments coupled by the admittance C_j of each line j. From the far end, let A be the
+Method (a block Thomas algorithm): every read line is eliminated (:mod:`mho.macro_models.array.ladder`), which leaves
+the driven lines as N chains of segments coupled by the admittance C_j of each line j. From the far end, let A be the
 admittance that the chains see beyond a segment of resistance r. Then ``P = (1 + r A)^-1`` is the voltage divider of
 the segment, ``A P + C_j`` is the next A, and the outputs already met are multiplied by P: one block of N x N and the
 result are all that is kept. ``1 + r A`` has no eigenvalue below 1, so that Cholesky never meets a bad matrix; ``A P``
@@ -21,10 +21,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.linalg import get_blas_funcs, get_lapack_funcs
 
-from macro_models.array.ladder import eliminate
-from macro_models.array.threads import one_thread
-from macro_models.array.wires import Mode, Wires, check_conductances, check_lines_on, check_mode, flip
-from macro_models.errors import InputError, ToolError
+from mho.macro_models.array.ladder import eliminate
+from mho.macro_models.array.threads import one_thread
+from mho.macro_models.array.wires import Mode, Wires, check_conductances, check_lines_on, check_mode, flip
+from mho.macro_models.errors import InputError, ToolError
 
 __all__ = ["effective_codes", "effective_matrix"]
 

@@ -11,10 +11,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.linalg import eigh
 
-from macro_models.array.ladder import eliminate
-from macro_models.array.threads import one_thread
-from macro_models.array.wires import Wires, check_conductances, check_lines_on
-from macro_models.errors import InputError
+from mho.macro_models.array.ladder import eliminate
+from mho.macro_models.array.threads import one_thread
+from mho.macro_models.array.wires import Wires, check_conductances, check_lines_on
+from mho.macro_models.errors import InputError
 
 __all__ = ["MAX_NODES", "STIFF_LOAD", "ExactSettling", "OnePole", "one_pole"]
 

@@ -11,9 +11,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from macro_models.errors import MhoError
-from macro_models.files import ArrayFile, FileKind
-from macro_models.output import write_output
+from mho.macro_models.errors import MhoError
+from mho.macro_models.files import ArrayFile, FileKind
+from mho.macro_models.output import write_output
 
 __all__ = ["SharedFolder"]
 

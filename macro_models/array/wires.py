@@ -18,7 +18,7 @@ from typing import Literal, get_args
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from macro_models.errors import InputError
+from mho.macro_models.errors import InputError
 
 __all__ = ["Mode", "Wires", "check_conductances", "check_lines_on", "check_mode", "flip", "ideal_matrix"]
 

@@ -1,6 +1,6 @@
 """The number that all cells of a chip share: its place among the dies."""
 
-from macro_models.exact.random import Purpose, normal_codes
+from mho.macro_models.exact.random import Purpose, normal_codes
 
 __all__ = ["chip_code"]
 

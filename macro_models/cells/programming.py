@@ -8,12 +8,12 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from macro_models.cells.chip import chip_code
-from macro_models.compiled import where_numba_is
-from macro_models.devices.device import Device
-from macro_models.devices.draws import Drawn, Draws, anew_step
-from macro_models.devices.memory import shared, with_chip
-from macro_models.exact.random import NORMAL_ONE, NORMAL_TABLE, Purpose, bits16
+from mho.macro_models.cells.chip import chip_code
+from mho.macro_models.compiled import where_numba_is
+from mho.macro_models.devices.device import Device
+from mho.macro_models.devices.draws import Drawn, Draws, anew_step
+from mho.macro_models.devices.memory import shared, with_chip
+from mho.macro_models.exact.random import NORMAL_ONE, NORMAL_TABLE, Purpose, bits16
 
 __all__ = ["cell_draws", "programmed"]
 
@@ -66,7 +66,7 @@ def cell_draws(seed: int, core: int, shape: tuple[int, ...]) -> Draws:
 
 @dataclass(frozen=True)
 class _CellDraws:
-    """Draws of all cells of a core, see :class:`macro_models.devices.draws.Draws`."""
+    """Draws of all cells of a core, see :class:`mho.macro_models.devices.draws.Draws`."""
 
     seed: int
     core: int
@@ -146,7 +146,7 @@ def _by_loops(
 @where_numba_is
 def compiled() -> Callable[..., None] | None:
     """The loops of :mod:`.spread_compiled`."""
-    from macro_models.cells.spread_compiled import make_loops
+    from mho.macro_models.cells.spread_compiled import make_loops
 
     return make_loops()
 

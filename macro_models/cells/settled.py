@@ -5,9 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from macro_models.cells.chip import chip_code
-from macro_models.devices.device import Device
-from macro_models.exact.random import NORMAL_ONE, NORMAL_TABLE, Purpose, bits16, normal_blocks
+from mho.macro_models.cells.chip import chip_code
+from mho.macro_models.devices.device import Device
+from mho.macro_models.exact.random import NORMAL_ONE, NORMAL_TABLE, Purpose, bits16, normal_blocks
 
 __all__ = ["LOST_STEP", "RELAX_STEP", "SettledCells"]
 
@@ -104,7 +104,7 @@ class SettledCells:
 
 @dataclass(frozen=True, eq=False)
 class _SettledDraws:
-    """Draws of some cells, each kept for the cell's life, see :class:`macro_models.devices.draws.Draws`."""
+    """Draws of some cells, each kept for the cell's life, see :class:`mho.macro_models.devices.draws.Draws`."""
 
     seed: int
     core: int

@@ -1,7 +1,7 @@
 """Cells of a device of windows and spreads, in loops that numba compiles; import it through ``programming``.
 
-The same quotients, sums and roots in the same order as :meth:`macro_models.devices.Device.window_uS` and
-``relaxed_uS``, and what :mod:`macro_models.cells.programming` draws of them, for one cell after the other.
+The same quotients, sums and roots in the same order as :meth:`mho.macro_models.devices.Device.window_uS` and
+``relaxed_uS``, and what :mod:`mho.macro_models.cells.programming` draws of them, for one cell after the other.
 """
 
 from collections.abc import Callable
@@ -10,8 +10,8 @@ from typing import Any
 import numba as nb
 import numpy as np
 
-from macro_models.exact.random import NORMAL_ONE
-from macro_models.loops import compile_loops
+from mho.macro_models.exact.random import NORMAL_ONE
+from mho.macro_models.loops import compile_loops
 
 __all__ = ["make_loops"]
 
@@ -38,7 +38,7 @@ def _spread(
 
     ``left`` and ``moved`` are their draws, empty where there are none. ``first`` is the polynomial of the first time,
     empty where the window is all; ``before``, ``after``, ``weight`` and ``growth`` are those of
-    :meth:`~macro_models.devices.sections.programming.Relaxation.around`.
+    :meth:`~mho.macro_models.devices.sections.programming.Relaxation.around`.
     """
     # Some cells at a time, step by step: a loop over coefficients within that over cells is not vectorised.
     held = np.empty((4, _BLOCK))

@@ -1,7 +1,7 @@
 """Resistive devices: the model (:mod:`.device`, its :mod:`.sections`), its TOML files here and their loader."""
 
-from macro_models.devices.causes import CAUSES
-from macro_models.devices.device import Device
-from macro_models.devices.load import device_from_dict, device_names, device_text, load_device
+from mho.macro_models.devices.causes import CAUSES
+from mho.macro_models.devices.device import Device
+from mho.macro_models.devices.load import device_from_dict, device_names, device_text, load_device
 
 __all__ = ["CAUSES", "Device", "device_from_dict", "device_names", "device_text", "load_device"]

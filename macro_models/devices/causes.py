@@ -1,6 +1,6 @@
 """Causes of what makes a macro differ from exact arithmetic, by name."""
 
-from macro_models.errors import InputError
+from mho.macro_models.errors import InputError
 
 __all__ = ["CAUSES", "checked_causes"]
 

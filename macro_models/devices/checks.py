@@ -2,12 +2,12 @@
 
 from itertools import pairwise
 
-from macro_models.devices.device import Device
-from macro_models.devices.memory import MOST_WEIGHTS
-from macro_models.devices.quantiles import NODES
-from macro_models.devices.sections.law import Law
-from macro_models.errors import InputError
-from macro_models.files.schema import shown
+from mho.macro_models.devices.device import Device
+from mho.macro_models.devices.memory import MOST_WEIGHTS
+from mho.macro_models.devices.quantiles import NODES
+from mho.macro_models.devices.sections.law import Law
+from mho.macro_models.errors import InputError
+from mho.macro_models.files.schema import shown
 
 __all__ = ["check_whole"]
 

@@ -1,8 +1,8 @@
 """Devices: what a resistive cell does, as data.
 
 A device is a TOML file. Every section is a frozen dataclass (:mod:`.sections`), and every number in a file carries its
-source. What the numbers mean as equations is in ``docs/explanation/devices.md``; :mod:`macro_models.cells.programming`
-draws cells from them.
+source. What the numbers mean as equations is in ``docs/explanation/devices.md``;
+:mod:`mho.macro_models.cells.programming` draws cells from them.
 """
 
 import math
@@ -13,32 +13,32 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from macro_models.devices.draws import Drawn, Draws
-from macro_models.devices.extrapolated import outside_of_law, outside_of_published
-from macro_models.devices.memory import mixed, shared, with_chip
-from macro_models.devices.polynomial import evaluate
-from macro_models.devices.quantiles import node_moments
-from macro_models.devices.sections.confidence import Confidence
-from macro_models.devices.sections.fit import Fit
-from macro_models.devices.sections.heat import Heat
-from macro_models.devices.sections.law import Law
-from macro_models.devices.sections.noise import ConverterNoise, ReadNoise
-from macro_models.devices.sections.programming import Programming, Range, Relaxation, Stuck
-from macro_models.devices.sections.pulse import PulseAgreement, PulseResponse
-from macro_models.devices.sections.telegraph import Telegraph
-from macro_models.devices.sections.temperature import Temperature
-from macro_models.devices.sections.update import Update
+from mho.macro_models.devices.draws import Drawn, Draws
+from mho.macro_models.devices.extrapolated import outside_of_law, outside_of_published
+from mho.macro_models.devices.memory import mixed, shared, with_chip
+from mho.macro_models.devices.polynomial import evaluate
+from mho.macro_models.devices.quantiles import node_moments
+from mho.macro_models.devices.sections.confidence import Confidence
+from mho.macro_models.devices.sections.fit import Fit
+from mho.macro_models.devices.sections.heat import Heat
+from mho.macro_models.devices.sections.law import Law
+from mho.macro_models.devices.sections.noise import ConverterNoise, ReadNoise
+from mho.macro_models.devices.sections.programming import Programming, Range, Relaxation, Stuck
+from mho.macro_models.devices.sections.pulse import PulseAgreement, PulseResponse
+from mho.macro_models.devices.sections.telegraph import Telegraph
+from mho.macro_models.devices.sections.temperature import Temperature
+from mho.macro_models.devices.sections.update import Update
 
 __all__ = ["LATER", "Device"]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Device:
-    """A resistive device (see the module). Load one with :func:`macro_models.devices.load_device`.
+    """A resistive device (see the module). Load one with :func:`mho.macro_models.devices.load_device`.
 
     The sections are documented where they are defined. A device built without arguments is ideal but for the spread of
     the chip's converters. Devices with another law of what cells do are subclasses with a section of their own
-    (:mod:`macro_models.devices.laws`).
+    (:mod:`mho.macro_models.devices.laws`).
     """
 
     MOVABLE: ClassVar[tuple[str, ...]] = ()
@@ -92,7 +92,7 @@ class Device:
     ) -> Drawn | None:
         """Cells ``time_s`` seconds after programming, with the causes "programming" and "relaxation" or without.
 
-        None of a device that is described by the sections above: :mod:`macro_models.cells.programming` draws it.
+        None of a device that is described by the sections above: :mod:`mho.macro_models.cells.programming` draws it.
         """
         return None
 
@@ -290,7 +290,7 @@ class Device:
         """The same without what traps of single cells do (:class:`Telegraph`): what is drawn as normal noise.
 
         ``time_s`` seconds after programming, which left the cell with ``origin_uS`` (None: not known). The second
-        matters to other laws only (:mod:`macro_models.devices.laws`).
+        matters to other laws only (:mod:`mho.macro_models.devices.laws`).
         """
         noise = self.read_noise
         r = self._relative(g_uS)

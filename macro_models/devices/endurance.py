@@ -5,8 +5,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from macro_models.devices.device import Device
-from macro_models.devices.resampled import moved_law
+from mho.macro_models.devices.device import Device
+from mho.macro_models.devices.resampled import moved_law
 
 __all__ = ["cycled"]
 

@@ -1,9 +1,9 @@
 """Conditions outside the data of a device: one sentence for each, with the range of the data."""
 
-from macro_models.devices.sections.heat import Heat
-from macro_models.devices.sections.law import Law
-from macro_models.devices.sections.programming import Relaxation
-from macro_models.devices.sections.temperature import Temperature
+from mho.macro_models.devices.sections.heat import Heat
+from mho.macro_models.devices.sections.law import Law
+from mho.macro_models.devices.sections.programming import Relaxation
+from mho.macro_models.devices.sections.temperature import Temperature
 
 __all__ = ["outside_of_law", "outside_of_published"]
 

@@ -2,18 +2,18 @@
 
 from dataclasses import fields
 
-from macro_models.devices.laws import law_kinds
-from macro_models.devices.sections.confidence import Confidence
-from macro_models.devices.sections.fit import Fit
-from macro_models.devices.sections.heat import REVERSIBLE, Heat
-from macro_models.devices.sections.law import Law
-from macro_models.devices.sections.noise import GENERATORS, ConverterNoise, ReadNoise
-from macro_models.devices.sections.programming import Programming, Range, Relaxation, Stuck
-from macro_models.devices.sections.pulse import PulseAgreement, PulseResponse
-from macro_models.devices.sections.telegraph import Telegraph
-from macro_models.devices.sections.temperature import Temperature
-from macro_models.devices.sections.update import UPDATES, Update
-from macro_models.files.schema import FLAG, TEXT, Choice, ListOf, Number, Optional, Table, Text, Whole
+from mho.macro_models.devices.laws import law_kinds
+from mho.macro_models.devices.sections.confidence import Confidence
+from mho.macro_models.devices.sections.fit import Fit
+from mho.macro_models.devices.sections.heat import REVERSIBLE, Heat
+from mho.macro_models.devices.sections.law import Law
+from mho.macro_models.devices.sections.noise import GENERATORS, ConverterNoise, ReadNoise
+from mho.macro_models.devices.sections.programming import Programming, Range, Relaxation, Stuck
+from mho.macro_models.devices.sections.pulse import PulseAgreement, PulseResponse
+from mho.macro_models.devices.sections.telegraph import Telegraph
+from mho.macro_models.devices.sections.temperature import Temperature
+from mho.macro_models.devices.sections.update import UPDATES, Update
+from mho.macro_models.files.schema import FLAG, TEXT, Choice, ListOf, Number, Optional, Table, Text, Whole
 
 __all__ = ["OF_LAWS", "SECTIONS", "TABLE"]
 

@@ -6,13 +6,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from macro_models.devices.checks import check_whole
-from macro_models.devices.device import Device
-from macro_models.devices.keys import OF_LAWS, SECTIONS, TABLE
-from macro_models.devices.laws import law_kinds
-from macro_models.errors import InputError, argument
-from macro_models.files import FileKind, extending, read_text, read_toml
-from macro_models.files.schema import shown
+from mho.macro_models.devices.checks import check_whole
+from mho.macro_models.devices.device import Device
+from mho.macro_models.devices.keys import OF_LAWS, SECTIONS, TABLE
+from mho.macro_models.devices.laws import law_kinds
+from mho.macro_models.errors import InputError, argument
+from mho.macro_models.files import FileKind, extending, read_text, read_toml
+from mho.macro_models.files.schema import shown
 
 __all__ = ["device_from_dict", "device_names", "device_text", "load_device"]
 

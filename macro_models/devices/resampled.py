@@ -7,11 +7,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtri
 
-from macro_models.devices.device import Device
-from macro_models.devices.quantiles import node_moments
-from macro_models.devices.sections.confidence import small_sample, upwards
-from macro_models.devices.sections.law import Law
-from macro_models.devices.sections.temperature import Temperature
+from mho.macro_models.devices.device import Device
+from mho.macro_models.devices.quantiles import node_moments
+from mho.macro_models.devices.sections.confidence import small_sample, upwards
+from mho.macro_models.devices.sections.law import Law
+from mho.macro_models.devices.sections.temperature import Temperature
 
 __all__ = ["moved_law", "resampled"]
 

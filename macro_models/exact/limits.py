@@ -1,6 +1,6 @@
 """Limits of whole numbers, and the sentences for what is beyond them."""
 
-from macro_models.errors import InputError
+from mho.macro_models.errors import InputError
 
 __all__ = ["check_among", "check_whole"]
 

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from macro_models.errors import InputError
-from macro_models.exact.operation import Direction, MvmOperation
+from mho.macro_models.errors import InputError
+from mho.macro_models.exact.operation import Direction, MvmOperation
 
 __all__ = ["MASK_SLOTS", "Masks"]
 

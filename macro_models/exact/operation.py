@@ -1,6 +1,6 @@
 """One matrix-vector operation of a transposable core: what is asked, without any hardware.
 
-The same object configures the numpy models, the RTL reference, the RTL (packed by ``hw.core``) and the
+The same object configures the numpy models, the RTL reference, the RTL (packed by ``mho.hw.core``) and the
 compiler, so a legal operation has one definition.
 """
 
@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import ClassVar
 
-from macro_models.errors import InputError
-from macro_models.exact.limits import check_whole
+from mho.macro_models.errors import InputError
+from mho.macro_models.exact.limits import check_whole
 
 __all__ = ["LSB_SEGMENT_BITS", "MAX_BITS", "STEP_FRACTION_BITS", "STEP_WIDTH", "Converter", "Direction", "MvmOperation"]
 

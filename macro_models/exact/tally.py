@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from macro_models.compiled import where_numba_is
+from mho.macro_models.compiled import where_numba_is
 
 __all__ = ["compiled_tally", "tally"]
 
@@ -26,6 +26,6 @@ def tally(codes: NDArray[np.int16], top: int) -> NDArray[np.int64]:
 @where_numba_is
 def compiled_tally() -> Callable[..., None] | None:
     """The loops of :mod:`.tally_compiled`."""
-    from macro_models.exact.tally_compiled import make_loops
+    from mho.macro_models.exact.tally_compiled import make_loops
 
     return make_loops()

@@ -9,7 +9,7 @@ from typing import Any
 import numba as nb
 import numpy as np
 
-from macro_models.loops import compile_loops, read
+from mho.macro_models.loops import compile_loops, read
 
 __all__ = ["make_loops"]
 

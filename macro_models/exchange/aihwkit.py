@@ -7,13 +7,13 @@ from typing import Any
 
 import numpy as np
 
-from macro_models.devices import Device
-from macro_models.devices.laws.drift import DriftDevice
-from macro_models.devices.sections.drift import Drift
-from macro_models.devices.sections.programming import Programming, Range
-from macro_models.devices.sections.pulse import PulseResponse
-from macro_models.errors import InputError
-from macro_models.exchange.tables import LOST, moments_source
+from mho.macro_models.devices import Device
+from mho.macro_models.devices.laws.drift import DriftDevice
+from mho.macro_models.devices.sections.drift import Drift
+from mho.macro_models.devices.sections.programming import Programming, Range
+from mho.macro_models.devices.sections.pulse import PulseResponse
+from mho.macro_models.errors import InputError
+from mho.macro_models.exchange.tables import LOST, moments_source
 
 __all__ = ["VERSION", "export_aihwkit", "import_aihwkit", "preset_names"]
 

@@ -1,7 +1,7 @@
 """Devices for CrossSim: a class for its folder of custom devices."""
 
-from macro_models.devices import Device
-from macro_models.exchange.tables import LOST, moments_source
+from mho.macro_models.devices import Device
+from mho.macro_models.exchange.tables import LOST, moments_source
 
 __all__ = ["VERSION", "export_crosssim"]
 

@@ -4,7 +4,7 @@ import textwrap
 
 import numpy as np
 
-from macro_models.devices import Device
+from mho.macro_models.devices import Device
 
 __all__ = ["LOST", "moments_source"]
 

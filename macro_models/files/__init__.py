@@ -1,9 +1,9 @@
 """Files that somebody else made: limits, structure and memory are checked before anything is done with them."""
 
-from macro_models.files.arrays import ArrayFile, read_member
-from macro_models.files.memory import check_memory, size_text
-from macro_models.files.reading import FileKind, decode_text, open_file, read_file, read_text, reading, unpacked
-from macro_models.files.toml import extending, parse_toml, read_toml
+from mho.macro_models.files.arrays import ArrayFile, read_member
+from mho.macro_models.files.memory import check_memory, size_text
+from mho.macro_models.files.reading import FileKind, decode_text, open_file, read_file, read_text, reading, unpacked
+from mho.macro_models.files.toml import extending, parse_toml, read_toml
 
 __all__ = [
     "ArrayFile", "FileKind", "check_memory", "decode_text", "extending", "open_file", "parse_toml", "read_file",

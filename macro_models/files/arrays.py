@@ -11,7 +11,7 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from macro_models.files.reading import FileKind, open_file
+from mho.macro_models.files.reading import FileKind, open_file
 
 __all__ = ["ArrayFile", "read_array", "read_member"]
 

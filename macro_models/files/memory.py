@@ -4,7 +4,7 @@ import os
 import resource
 from pathlib import Path
 
-from macro_models.errors import InputError
+from mho.macro_models.errors import InputError
 
 __all__ = ["available_bytes", "check_memory", "size_text"]
 

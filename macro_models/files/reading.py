@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from macro_models.errors import InputError
-from macro_models.files.memory import available_bytes, size_text
+from mho.macro_models.errors import InputError
+from mho.macro_models.files.memory import available_bytes, size_text
 
 __all__ = ["FileKind", "decode_text", "open_file", "read_file", "read_text", "reading", "unpacked"]
 

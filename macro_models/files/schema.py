@@ -1,7 +1,7 @@
 """What a file may hold, as data: names, types, ranges and shapes are checked at one place, before anything is used.
 
 Every specification has ``read(where, value)``, which returns the value as it is kept, or raises an
-:class:`~macro_models.errors.InputError` that opens with ``where``, the file and the dotted field.
+:class:`~mho.macro_models.errors.InputError` that opens with ``where``, the file and the dotted field.
 """
 
 import difflib
@@ -13,7 +13,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from macro_models.errors import InputError
+from mho.macro_models.errors import InputError
 
 __all__ = [
     "FLAG", "JSON", "TEXT", "Array", "Choice", "ListOf", "Nullable", "Number", "Optional", "Spec", "Table",

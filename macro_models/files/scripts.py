@@ -11,7 +11,7 @@ import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 
-from macro_models.errors import InputError, ToolError
+from mho.macro_models.errors import InputError, ToolError
 
 __all__ = ["NAME", "is_plain", "make_word", "plain_file", "plain_folder", "script_name"]
 

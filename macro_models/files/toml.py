@@ -6,8 +6,8 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
-from macro_models.errors import InputError
-from macro_models.files.reading import FileKind, read_text
+from mho.macro_models.errors import InputError
+from mho.macro_models.files.reading import FileKind, read_text
 
 __all__ = ["extending", "parse_toml", "read_toml"]
 

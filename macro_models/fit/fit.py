@@ -7,26 +7,26 @@ from typing import Any
 
 import numpy as np
 
-from macro_models.devices.device import Device
-from macro_models.devices.sections.law import Law
-from macro_models.devices.sections.noise import ConverterNoise, ReadNoise
-from macro_models.devices.sections.programming import Programming, Range
-from macro_models.devices.sections.telegraph import Telegraph
-from macro_models.devices.sections.temperature import Temperature
-from macro_models.errors import InputError
-from macro_models.fit.heat import fit_heat, reference_temperature, usual_reading
-from macro_models.fit.law.between import with_levels_between
-from macro_models.fit.law.components import kept_again
-from macro_models.fit.law.errors import law_errors
-from macro_models.fit.law.humps import two_kinds
-from macro_models.fit.law.order import fit_memory, fit_onset
-from macro_models.fit.reads.noise import fit_read_noise
-from macro_models.fit.reads.quiet import without_noise
-from macro_models.fit.record import record
-from macro_models.fit.rows.law_rows import LawRows, numbers
-from macro_models.fit.rows.row import ParametricRow, Row
-from macro_models.fit.tables.measurements import Measurements
-from macro_models.fit.tables.stuck import stuck_section
+from mho.macro_models.devices.device import Device
+from mho.macro_models.devices.sections.law import Law
+from mho.macro_models.devices.sections.noise import ConverterNoise, ReadNoise
+from mho.macro_models.devices.sections.programming import Programming, Range
+from mho.macro_models.devices.sections.telegraph import Telegraph
+from mho.macro_models.devices.sections.temperature import Temperature
+from mho.macro_models.errors import InputError
+from mho.macro_models.fit.heat import fit_heat, reference_temperature, usual_reading
+from mho.macro_models.fit.law.between import with_levels_between
+from mho.macro_models.fit.law.components import kept_again
+from mho.macro_models.fit.law.errors import law_errors
+from mho.macro_models.fit.law.humps import two_kinds
+from mho.macro_models.fit.law.order import fit_memory, fit_onset
+from mho.macro_models.fit.reads.noise import fit_read_noise
+from mho.macro_models.fit.reads.quiet import without_noise
+from mho.macro_models.fit.record import record
+from mho.macro_models.fit.rows.law_rows import LawRows, numbers
+from mho.macro_models.fit.rows.row import ParametricRow, Row
+from mho.macro_models.fit.tables.measurements import Measurements
+from mho.macro_models.fit.tables.stuck import stuck_section
 
 __all__ = ["MODELS", "fit_device", "target_range"]
 

@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from macro_models.devices.device import Device
-from macro_models.devices.sections.fit import Fit
-from macro_models.fit.law.between import about_between
-from macro_models.fit.law.components import Component, Trend, endurance, shares, trends
-from macro_models.fit.law.doubts import (
+from mho.macro_models.devices.device import Device
+from mho.macro_models.devices.sections.fit import Fit
+from mho.macro_models.fit.law.between import about_between
+from mho.macro_models.fit.law.components import Component, Trend, endurance, shares, trends
+from mho.macro_models.fit.law.doubts import (
     about_components,
     about_data,
     about_levels,
@@ -20,9 +20,9 @@ from macro_models.fit.law.doubts import (
     about_uncertain,
     about_zero,
 )
-from macro_models.fit.law.statistics import Summary, by_level, even_codes, summarise
-from macro_models.fit.rows.law_rows import DRAWS, LawRows, numbers
-from macro_models.fit.tables.measurements import Measurements
+from mho.macro_models.fit.law.statistics import Summary, by_level, even_codes, summarise
+from mho.macro_models.fit.rows.law_rows import DRAWS, LawRows, numbers
+from mho.macro_models.fit.tables.measurements import Measurements
 
 __all__ = ["Compared", "compared", "fit_section", "record"]
 

@@ -1,14 +1,14 @@
-"""The file of a fitted device: commented TOML that :func:`macro_models.devices.load_device` reads."""
+"""The file of a fitted device: commented TOML that :func:`mho.macro_models.devices.load_device` reads."""
 
 import json
 import textwrap
 from typing import Any
 
-from macro_models.devices.device import LATER, Device
-from macro_models.devices.load import device_from_dict
-from macro_models.devices.sections.temperature import Temperature
-from macro_models.errors import printable
-from macro_models.files import parse_toml
+from mho.macro_models.devices.device import LATER, Device
+from mho.macro_models.devices.load import device_from_dict
+from mho.macro_models.devices.sections.temperature import Temperature
+from mho.macro_models.errors import printable
+from mho.macro_models.files import parse_toml
 
 __all__ = ["device_toml"]
 
@@ -80,7 +80,7 @@ def device_toml(device: Device) -> str:
     """
     tree = device.to_dict()
     lines = [
-        *_comment(f"{device.description}. Written by: {device.fit.command or 'macro_models.fit'}"),
+        *_comment(f"{device.description}. Written by: {device.fit.command or 'mho.macro_models.fit'}"),
         f"schema = {tree['schema']}",
         f"name = {_string(device.name)}",
         f"description = {_string(device.description)}",

@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from macro_models.devices.device import Device
-from macro_models.errors import InputError, argument
-from macro_models.macro import EagerMacro, MacroConfig, MacroModel
-from macro_models.registry import discovered, module_of
+from mho.macro_models.devices.device import Device
+from mho.macro_models.errors import InputError, argument
+from mho.macro_models.macro import EagerMacro, MacroConfig, MacroModel
+from mho.macro_models.registry import discovered, module_of
 
 __all__ = ["Family", "eager_macro", "family", "kind_names", "model_from_state"]
 
@@ -82,7 +82,7 @@ def family(kind: str) -> Family:
 
 
 def model_from_state(state: dict[str, Any]) -> MacroModel:
-    """The model that :meth:`macro_models.macro.MacroModel.state` described."""
+    """The model that :meth:`mho.macro_models.macro.MacroModel.state` described."""
     return family(state["config"]["kind"]).model.from_state(state)
 
 

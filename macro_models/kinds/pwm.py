@@ -1,10 +1,10 @@
 """Phase-change core: pulse-width inputs, currents counted by oscillators, one or two devices a sign of a weight."""
 
-from macro_models.exact.pwm.compensation import COMPENSATIONS
-from macro_models.kinds import Family
-from macro_models.pwm.config import PwmConfig
-from macro_models.pwm.model import PwmModel
-from macro_models.pwm.registers import converters, restore
+from mho.macro_models.exact.pwm.compensation import COMPENSATIONS
+from mho.macro_models.kinds import Family
+from mho.macro_models.pwm.config import PwmConfig
+from mho.macro_models.pwm.model import PwmModel
+from mho.macro_models.pwm.registers import converters, restore
 
 FAMILY = Family(
     config=PwmConfig, model=PwmModel, compensations=COMPENSATIONS, compensate=PwmModel.compensate,

@@ -6,12 +6,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from macro_models.exact.pwm.calibration import Calibration
-from macro_models.exact.pwm.converter import Oscillators, Whole
-from macro_models.exact.pwm.operation import PwmOperation
-from macro_models.exact.random import LANES
-from macro_models.macro import MvmResult
-from macro_models.pwm.sensing import Key, lines_of
+from mho.macro_models.exact.pwm.calibration import Calibration
+from mho.macro_models.exact.pwm.converter import Oscillators, Whole
+from mho.macro_models.exact.pwm.operation import PwmOperation
+from mho.macro_models.exact.random import LANES
+from mho.macro_models.macro import MvmResult
+from mho.macro_models.pwm.sensing import Key, lines_of
 
 __all__ = ["NarrowProduct"]
 
@@ -30,7 +30,7 @@ class NarrowProduct:
     op, enabled, calibration
         The operation, which columns it converts, and the registers that correct converters.
     rows, taken, inputs, columns
-        As of :func:`macro_models.bound.bind`.
+        As of :func:`mho.macro_models.bound.bind`.
     """
 
     def __init__(
@@ -46,7 +46,7 @@ class NarrowProduct:
         self._enabled, self._pick = enabled[lines], np.searchsorted(lines, columns)
 
     def compute(self, x: NDArray[Any], op_id: NDArray[np.uint64]) -> MvmResult:
-        """See :meth:`macro_models.bound.BoundProduct.compute`."""
+        """See :meth:`mho.macro_models.bound.BoundProduct.compute`."""
         codes = np.empty((len(x), len(self._enabled)), dtype=np.int16)
         size = max(16, _CODES // len(self._enabled))
         for start in range(0, len(x), size):

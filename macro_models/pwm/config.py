@@ -8,12 +8,12 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from macro_models.devices.device import Device
-from macro_models.errors import InputError
-from macro_models.exact.operation import STEP_FRACTION_BITS, Direction
-from macro_models.exact.pwm.operation import MAGNITUDE_BITS
-from macro_models.programmed import ConductanceGrid
-from macro_models.pwm.cell_map import DeviceQuads, FilledDevices
+from mho.macro_models.devices.device import Device
+from mho.macro_models.errors import InputError
+from mho.macro_models.exact.operation import STEP_FRACTION_BITS, Direction
+from mho.macro_models.exact.pwm.operation import MAGNITUDE_BITS
+from mho.macro_models.programmed import ConductanceGrid
+from mho.macro_models.pwm.cell_map import DeviceQuads, FilledDevices
 
 __all__ = ["MOST_TOP_COUNTS", "PwmConfig"]
 

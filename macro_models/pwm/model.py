@@ -7,13 +7,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from macro_models.errors import InputError
-from macro_models.exact.masks import Masks
-from macro_models.exact.operation import STEP_FRACTION_BITS, MvmOperation
-from macro_models.exact.pwm.calibration import READS, Calibration, calibrate
-from macro_models.exact.pwm.compensation import READS as VECTOR_READS
-from macro_models.exact.pwm.compensation import Compensation, compensate, stored_vectors
-from macro_models.exact.pwm.converter import (
+from mho.macro_models.errors import InputError
+from mho.macro_models.exact.masks import Masks
+from mho.macro_models.exact.operation import STEP_FRACTION_BITS, MvmOperation
+from mho.macro_models.exact.pwm.calibration import READS, Calibration, calibrate
+from mho.macro_models.exact.pwm.compensation import READS as VECTOR_READS
+from mho.macro_models.exact.pwm.compensation import Compensation, compensate, stored_vectors
+from mho.macro_models.exact.pwm.converter import (
     COUNT_BITS,
     NEGATIVE,
     POSITIVE,
@@ -23,15 +23,15 @@ from macro_models.exact.pwm.converter import (
     counts,
     level,
 )
-from macro_models.exact.pwm.digital import DigitalUnits
-from macro_models.exact.pwm.operation import PwmOperation
-from macro_models.exact.random import LANES, NORMAL_ONE, Purpose, bits_of_blocks
-from macro_models.macro import MvmResult
-from macro_models.programmed import ProgrammedCore
-from macro_models.pwm.bound import NarrowProduct
-from macro_models.pwm.config import PwmConfig
-from macro_models.pwm.oscillators import made_oscillators
-from macro_models.pwm.sensing import Key, Reals, variance_grid
+from mho.macro_models.exact.pwm.digital import DigitalUnits
+from mho.macro_models.exact.pwm.operation import PwmOperation
+from mho.macro_models.exact.random import LANES, NORMAL_ONE, Purpose, bits_of_blocks
+from mho.macro_models.macro import MvmResult
+from mho.macro_models.programmed import ProgrammedCore
+from mho.macro_models.pwm.bound import NarrowProduct
+from mho.macro_models.pwm.config import PwmConfig
+from mho.macro_models.pwm.oscillators import made_oscillators
+from mho.macro_models.pwm.sensing import Key, Reals, variance_grid
 
 __all__ = ["PwmModel"]
 
@@ -46,8 +46,8 @@ Integers = NDArray[np.int64]
 class PwmModel(ProgrammedCore[PwmConfig]):
     """One programmed core. Everything random is drawn by counter: equal arguments give equal results, always.
 
-    The devices are ``[driven line, column]``, of the shape of :class:`~macro_models.pwm.cell_map.FilledDevices`;
-    :class:`~macro_models.programmed.ProgrammedCore` has the parameters.
+    The devices are ``[driven line, column]``, of the shape of :class:`~mho.macro_models.pwm.cell_map.FilledDevices`;
+    :class:`~mho.macro_models.programmed.ProgrammedCore` has the parameters.
     """
 
     @classmethod
@@ -151,7 +151,7 @@ class PwmModel(ProgrammedCore[PwmConfig]):
         return one, other
 
     def calibrated(self) -> Calibration:
-        """What the core's own calibration finds; see :mod:`macro_models.exact.pwm.calibration`."""
+        """What the core's own calibration finds; see :mod:`mho.macro_models.exact.pwm.calibration`."""
         def read(trim: Trim, positive: int, negative: int, number: int) -> tuple[Integers, Integers]:
             found = self.reference_counts(trim, positive, negative, np.arange(number, number + READS))
             one, other = (counted.sum(axis=0).astype(np.int64) for counted in found)
@@ -210,7 +210,7 @@ class PwmModel(ProgrammedCore[PwmConfig]):
         return code
 
     def compensate(self, fresh: "PwmModel", exact: "PwmModel", how: str, rows: NDArray[np.bool_]) -> None:
-        """Set the registers as the core's own command does; see :mod:`macro_models.exact.pwm.compensation`.
+        """Set the registers as the core's own command does; see :mod:`mho.macro_models.exact.pwm.compensation`.
 
         ``fresh`` is this core when it was programmed, ``exact`` one without any error, ``rows`` are those that hold
         weights.
@@ -279,7 +279,7 @@ class PwmModel(ProgrammedCore[PwmConfig]):
         return counted(POSITIVE), counted(NEGATIVE)
 
     def mvm(self, op: MvmOperation, masks: Masks, x: ArrayLike, op_id: ArrayLike) -> MvmResult:
-        """Matrix-vector products of a batch; see :meth:`macro_models.macro.MacroModel.mvm`.
+        """Matrix-vector products of a batch; see :meth:`mho.macro_models.macro.MacroModel.mvm`.
 
         Duration does not depend on data: ``steps`` are 0.
         """
@@ -298,7 +298,7 @@ class PwmModel(ProgrammedCore[PwmConfig]):
         self, op: MvmOperation, masks: Masks, rows: NDArray[np.integer], taken: NDArray[np.integer], inputs: int,
         columns: NDArray[np.integer],
     ) -> NarrowProduct:
-        """See :func:`macro_models.bound.bind`."""
+        """See :func:`mho.macro_models.bound.bind`."""
         operation = self._operation(op)
         return NarrowProduct(
             self.counters, operation, self.key(masks.word_lines(op)), masks.enabled(op), self.trimmed,

@@ -3,9 +3,9 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from macro_models.exact.pwm.converter import COUNT_BITS, GAIN_ONE, Oscillators
-from macro_models.exact.random import NORMAL_ONE, Purpose, normal_codes
-from macro_models.pwm.config import PwmConfig
+from mho.macro_models.exact.pwm.converter import COUNT_BITS, GAIN_ONE, Oscillators
+from mho.macro_models.exact.random import NORMAL_ONE, Purpose, normal_codes
+from mho.macro_models.pwm.config import PwmConfig
 
 __all__ = ["made_oscillators"]
 

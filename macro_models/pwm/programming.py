@@ -3,14 +3,14 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from macro_models.devices.laws.drift import DriftDevice
-from macro_models.errors import InputError
-from macro_models.exact.operation import STEP_FRACTION_BITS
-from macro_models.exact.pwm.converter import COUNT_BITS, POSITIVE, counts, level
-from macro_models.exact.pwm.programming import AMPLITUDE_TOP, DeviceResponse, WriteParameters
-from macro_models.exact.random import LANES, NORMAL_ONE, Purpose, bits16, normal_codes
-from macro_models.pwm.config import PwmConfig
-from macro_models.pwm.model import PwmModel
+from mho.macro_models.devices.laws.drift import DriftDevice
+from mho.macro_models.errors import InputError
+from mho.macro_models.exact.operation import STEP_FRACTION_BITS
+from mho.macro_models.exact.pwm.converter import COUNT_BITS, POSITIVE, counts, level
+from mho.macro_models.exact.pwm.programming import AMPLITUDE_TOP, DeviceResponse, WriteParameters
+from mho.macro_models.exact.random import LANES, NORMAL_ONE, Purpose, bits16, normal_codes
+from mho.macro_models.pwm.config import PwmConfig
+from mho.macro_models.pwm.model import PwmModel
 
 __all__ = ["ProgrammedRows", "device_response", "read_number", "target_counts", "verify_step_code"]
 
@@ -67,7 +67,7 @@ def read_number(line: int) -> int:
 
 
 class ProgrammedRows:
-    """The macro of :func:`macro_models.exact.pwm.programming.write_rows`.
+    """The macro of :func:`mho.macro_models.exact.pwm.programming.write_rows`.
 
     Parameters
     ----------

@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from macro_models.devices.device import Device
-from macro_models.errors import InputError
-from macro_models.exact.pwm.converter import CURVE_TRIMS, GAIN_TRIMS, Trim
-from macro_models.exact.pwm.digital import GAIN_MOST, OFFSET_RANGE, DigitalUnits
-from macro_models.pwm.config import PwmConfig
-from macro_models.pwm.model import PwmModel
+from mho.macro_models.devices.device import Device
+from mho.macro_models.errors import InputError
+from mho.macro_models.exact.pwm.converter import CURVE_TRIMS, GAIN_TRIMS, Trim
+from mho.macro_models.exact.pwm.digital import GAIN_MOST, OFFSET_RANGE, DigitalUnits
+from mho.macro_models.pwm.config import PwmConfig
+from mho.macro_models.pwm.model import PwmModel
 
 __all__ = ["converters", "restore"]
 

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from macro_models.arrays import product as exact_product
-from macro_models.exact.pwm.converter import PARTS
-from macro_models.exact.random import LANES, Purpose, normal_blocks
+from mho.macro_models.arrays import product as exact_product
+from mho.macro_models.exact.pwm.converter import PARTS
+from mho.macro_models.exact.random import LANES, Purpose, normal_blocks
 
 __all__ = ["WINDOWS", "Key", "Reals", "lines_of", "variance_grid"]
 

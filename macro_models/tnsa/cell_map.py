@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from macro_models.cell_map import CellMap
+from mho.macro_models.cell_map import CellMap
 
 __all__ = ["DifferentialPairs"]
 

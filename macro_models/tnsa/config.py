@@ -7,13 +7,13 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from macro_models.array.wires import Wires
-from macro_models.devices.device import Device
-from macro_models.errors import InputError
-from macro_models.exact.operation import STEP_FRACTION_BITS, Direction
-from macro_models.programmed import ConductanceGrid
-from macro_models.tnsa.cell_map import DifferentialPairs
-from macro_models.tnsa.converter.neuron import Neuron
+from mho.macro_models.array.wires import Wires
+from mho.macro_models.devices.device import Device
+from mho.macro_models.errors import InputError
+from mho.macro_models.exact.operation import STEP_FRACTION_BITS, Direction
+from mho.macro_models.programmed import ConductanceGrid
+from mho.macro_models.tnsa.cell_map import DifferentialPairs
+from mho.macro_models.tnsa.converter.neuron import Neuron
 
 __all__ = ["TnsaConfig"]
 

@@ -6,18 +6,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from macro_models.errors import InputError
-from macro_models.exact.converter import combine_segments
-from macro_models.exact.masks import Masks
-from macro_models.exact.operation import STEP_FRACTION_BITS, Converter, Direction, MvmOperation
-from macro_models.exact.random import Purpose, philox_key
-from macro_models.macro import MvmResult
-from macro_models.tnsa.bound.product import FoldedProduct
-from macro_models.tnsa.config import TnsaConfig
-from macro_models.tnsa.converter.conversion import convert_charge, segment_inputs
-from macro_models.tnsa.converter.neuron import COUNT_TOP
-from macro_models.tnsa.sensed import SensedCore
-from macro_models.tnsa.sensing import INPUT_TOP, Key, Product
+from mho.macro_models.errors import InputError
+from mho.macro_models.exact.converter import combine_segments
+from mho.macro_models.exact.masks import Masks
+from mho.macro_models.exact.operation import STEP_FRACTION_BITS, Converter, Direction, MvmOperation
+from mho.macro_models.exact.random import Purpose, philox_key
+from mho.macro_models.macro import MvmResult
+from mho.macro_models.tnsa.bound.product import FoldedProduct
+from mho.macro_models.tnsa.config import TnsaConfig
+from mho.macro_models.tnsa.converter.conversion import convert_charge, segment_inputs
+from mho.macro_models.tnsa.converter.neuron import COUNT_TOP
+from mho.macro_models.tnsa.sensed import SensedCore
+from mho.macro_models.tnsa.sensing import INPUT_TOP, Key, Product
 
 __all__ = ["TnsaModel"]
 
@@ -27,8 +27,8 @@ _BLOCK = 128  # vectors at a time, on all lines: what is alive fits into the sec
 class TnsaModel(SensedCore):
     """One programmed core. Everything random is drawn by counter: equal arguments give equal results, always.
 
-    The cells are ``[bit line, source line]``, of shape (lines, lines); :class:`~macro_models.programmed.ProgrammedCore`
-    has the parameters.
+    The cells are ``[bit line, source line]``, of shape (lines, lines);
+    :class:`~mho.macro_models.programmed.ProgrammedCore` has the parameters.
     """
 
     @classmethod
@@ -167,7 +167,7 @@ class TnsaModel(SensedCore):
         self, op: MvmOperation, masks: Masks, rows: NDArray[np.integer], taken: NDArray[np.integer], inputs: int,
         columns: NDArray[np.integer],
     ) -> FoldedProduct:
-        """See :func:`macro_models.bound.bind`."""
+        """See :func:`mho.macro_models.bound.bind`."""
         assert op.direction is Direction.FORWARD
         enabled = masks.enabled(op)
         key = self._forward_key(masks.word_lines(op), enabled)

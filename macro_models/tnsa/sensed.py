@@ -7,15 +7,15 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from macro_models.array.wires import Wires
-from macro_models.exact.random import LANES, NORMAL_ONE, NormalsAhead, Purpose, normal_codes
-from macro_models.exact.shift_register import ShiftRegister
-from macro_models.programmed import ProgrammedCore
-from macro_models.tnsa.config import TnsaConfig
-from macro_models.tnsa.converter.neuron import UNIT_STEP, Counter, Integrator
-from macro_models.tnsa.sensing import Key, Steps, line_steps, lines_of, variance_unit
-from macro_models.tnsa.traps import CoreTraps
-from macro_models.tnsa.wired import effective_cells
+from mho.macro_models.array.wires import Wires
+from mho.macro_models.exact.random import LANES, NORMAL_ONE, NormalsAhead, Purpose, normal_codes
+from mho.macro_models.exact.shift_register import ShiftRegister
+from mho.macro_models.programmed import ProgrammedCore
+from mho.macro_models.tnsa.config import TnsaConfig
+from mho.macro_models.tnsa.converter.neuron import UNIT_STEP, Counter, Integrator
+from mho.macro_models.tnsa.sensing import Key, Steps, line_steps, lines_of, variance_unit
+from mho.macro_models.tnsa.traps import CoreTraps
+from mho.macro_models.tnsa.wired import effective_cells
 
 __all__ = ["SensedCore"]
 
@@ -33,8 +33,8 @@ def _of_converters(purpose: Purpose, seed: int, core: int, items: int) -> NDArra
 class SensedCore(ProgrammedCore[TnsaConfig]):
     """What lies between the cells of a transposable core and its conversions.
 
-    The cells are ``[bit line, source line]``, of shape (lines, lines); :class:`~macro_models.programmed.ProgrammedCore`
-    has the parameters.
+    The cells are ``[bit line, source line]``, of shape (lines, lines);
+    :class:`~mho.macro_models.programmed.ProgrammedCore` has the parameters.
     """
 
     def _begin(self) -> None:

@@ -12,11 +12,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from macro_models.arrays import product as exact_product
-from macro_models.exact.operation import LSB_SEGMENT_BITS, STEP_FRACTION_BITS
-from macro_models.exact.random import LANES, NORMAL_ONE, Purpose, normal_blocks
-from macro_models.exact.shift_register import ShiftRegister
-from macro_models.tnsa.traps import LineTraps
+from mho.macro_models.arrays import product as exact_product
+from mho.macro_models.exact.operation import LSB_SEGMENT_BITS, STEP_FRACTION_BITS
+from mho.macro_models.exact.random import LANES, NORMAL_ONE, Purpose, normal_blocks
+from mho.macro_models.exact.shift_register import ShiftRegister
+from mho.macro_models.tnsa.traps import LineTraps
 
 __all__ = ["INPUT_TOP", "Key", "Product", "Spread", "Steps", "line_steps", "lines_of", "variance_unit"]
 

@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from macro_models.cells.programming import cell_draws
-from macro_models.devices import Device
-from macro_models.exact.random import LANES, Purpose, bits_of_blocks
+from mho.macro_models.cells.programming import cell_draws
+from mho.macro_models.devices import Device
+from mho.macro_models.exact.random import LANES, Purpose, bits_of_blocks
 
 __all__ = ["GRID", "CoreTraps", "LineTraps"]
 

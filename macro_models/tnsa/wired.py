@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from macro_models.array import MatrixCache, Wires, analog_error, effective_codes
-from macro_models.array.shared import SharedFolder
-from macro_models.tnsa.config import TnsaConfig
+from mho.macro_models.array import MatrixCache, Wires, analog_error, effective_codes
+from mho.macro_models.array.shared import SharedFolder
+from mho.macro_models.tnsa.config import TnsaConfig
 
 __all__ = ["WireError", "effective_cells", "share_matrices", "wire_error"]
 
@@ -32,7 +32,7 @@ def effective_cells(
     """Integer conductances of shape (driven, converted) that give a line its charge: at least 0.
 
     With perfect wires the codes of the cells whose word line is on. With wires the rounded effective matrix, each
-    converted line multiplied by the sum of its codes (:func:`~macro_models.array.effective_codes`): the matrix is
+    converted line multiplied by the sum of its codes (:func:`~mho.macro_models.array.effective_codes`): the matrix is
     computed in floating point, so that it is the same wherever the same BLAS runs in one thread, and another one could
     round a code otherwise, once in some 10**9. Where lines do not settle, each is multiplied by what it reaches.
 

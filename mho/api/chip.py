@@ -4,14 +4,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hw.config import Chip as ChipDescription
-from hw.config import load_chip
-from macro_models.errors import InputError
-from macro_models.shown import Shown
 from mho.api.inputs import PathLike
+from mho.hw.config import Chip as ChipDescription
+from mho.hw.config import load_chip
+from mho.macro_models.errors import InputError
+from mho.macro_models.shown import Shown
 
 if TYPE_CHECKING:
-    from rtl_gen import GenerationReport
+    from mho.rtl_gen import GenerationReport
 
 __all__ = ["Chip", "chip_description"]
 
@@ -77,7 +77,7 @@ class Chip(Shown):
         ToolError
             If the folder cannot be written.
         """
-        from rtl_gen import generate
+        from mho.rtl_gen import generate
 
         return generate(self.description, Path(directory), part=part, wrap=wrap, top=top, prefix=prefix, tile=tile)
 

@@ -8,18 +8,18 @@ from typing import TYPE_CHECKING, Any
 
 from numpy.typing import ArrayLike
 
-from compiler import CompileOptions, Network, compile_for_chip, load_input
-from compiler.dry_run import dry_run
-from hw.config import Chip as ChipDescription
-from hw.config import default_device
 from mho.api.chip import Chip, chip_description
 from mho.api.device import Device, device_model
 from mho.api.inputs import InputsLike, PathLike, as_source, read_cells, read_inputs
 from mho.api.net import Net
+from mho.compiler import CompileOptions, Network, compile_for_chip, load_input
+from mho.compiler.dry_run import dry_run
+from mho.hw.config import Chip as ChipDescription
+from mho.hw.config import default_device
 from mho.threads import one_thread
 
 if TYPE_CHECKING:
-    from sim.cells.instance import Cells
+    from mho.sim.cells.instance import Cells
 
 __all__ = ["compile", "load", "plan"]
 

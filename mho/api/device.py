@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from macro_models.cells.programming import programmed
-from macro_models.devices import Device as DeviceModel
-from macro_models.devices import load_device
-from macro_models.devices.causes import CAUSES
-from macro_models.errors import InputError
-from macro_models.output import write_output
-from macro_models.shown import Shown
+from mho.macro_models.cells.programming import programmed
+from mho.macro_models.devices import Device as DeviceModel
+from mho.macro_models.devices import load_device
+from mho.macro_models.devices.causes import CAUSES
+from mho.macro_models.errors import InputError
+from mho.macro_models.output import write_output
+from mho.macro_models.shown import Shown
 from mho.units import parse_time
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ class Device(Shown):
 
     def save(self, path: PathLike) -> None:
         """Write a TOML file, as :meth:`load` reads it."""
-        from macro_models.fit import device_toml
+        from mho.macro_models.fit import device_toml
 
         write_output(os.fspath(path), device_toml(self.model).encode())
 

@@ -3,9 +3,9 @@
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from macro_models.errors import InputError, argument
 from mho.api.device import Device
 from mho.api.inputs import PathLike
+from mho.macro_models.errors import InputError, argument
 
 __all__ = ["fit"]
 
@@ -50,7 +50,7 @@ def fit(
     InputError
         If the table or an argument is wrong.
     """
-    from macro_models.fit import LAWS, add_pulses, fit_law, pulsed_device, read_data
+    from mho.macro_models.fit import LAWS, add_pulses, fit_law, pulsed_device, read_data
 
     if model not in LAWS:
         raise InputError(f"{argument('model')} must be one of {', '.join(LAWS)}, not {model!r}")

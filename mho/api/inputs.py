@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from compiler import Inputs, NamedInputs, load_inputs
+from mho.compiler import Inputs, NamedInputs, load_inputs
 
 if TYPE_CHECKING:
-    from sim.cells.instance import Cells
+    from mho.sim.cells.instance import Cells
 
 __all__ = ["InputsLike", "PathLike", "as_source", "read_cells", "read_inputs"]
 
@@ -22,7 +22,7 @@ InputsLike = ArrayLike | PathLike | Mapping[str, ArrayLike | PathLike] | NamedIn
 
 def read_cells(cells: "Cells | PathLike") -> "Cells":
     """Cells, or what a file of them holds."""
-    from sim.cells.instance import Cells
+    from mho.sim.cells.instance import Cells
 
     return cells if isinstance(cells, Cells) else Cells.load(Path(cells))
 
@@ -35,5 +35,5 @@ def read_inputs(x: "InputsLike") -> Inputs:
 
 
 def as_source(x: "ArrayLike | PathLike") -> Any:
-    """What :func:`compiler.load_input` takes."""
+    """What :func:`mho.compiler.load_input` takes."""
     return Path(x) if isinstance(x, os.PathLike) else x if isinstance(x, str) else np.asarray(x)

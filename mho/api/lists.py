@@ -3,34 +3,34 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from macro_models.shown import Shown
 from mho.api.chip import Chip, chip_description
 from mho.api.device import Device
 from mho.api.inputs import PathLike
+from mho.macro_models.shown import Shown
 
 if TYPE_CHECKING:
-    from fpga.boards import Board
+    from mho.fpga.boards import Board
 
 __all__ = ["Check", "backends", "boards", "check", "devices", "presets"]
 
 
 def presets() -> dict[str, Chip]:
     """The shipped chips by their names."""
-    from hw.config import preset_names
+    from mho.hw.config import preset_names
 
     return {name: Chip.load(name) for name in preset_names()}
 
 
 def devices() -> dict[str, Device]:
     """The shipped devices by their names."""
-    from macro_models.devices import device_names
+    from mho.macro_models.devices import device_names
 
     return {name: Device.load(name) for name in device_names()}
 
 
 def boards() -> "dict[str, Board]":
     """The boards that bitstreams are made for, by their names."""
-    from fpga.boards import BOARDS
+    from mho.fpga.boards import BOARDS
 
     return dict(BOARDS)
 
@@ -82,15 +82,15 @@ def check(chip: "Chip | PathLike", **overrides: object) -> Check:
     InputError
         If the description is wrong, or its device is not for it.
     """
-    from hw.chip.rating import rating_rows
-    from hw.chip.sizes import tile_sizes
-    from hw.config import check_device, default_device, sizes, warnings
+    from mho.hw.chip.rating import rating_rows
+    from mho.hw.chip.sizes import tile_sizes
+    from mho.hw.config import check_device, default_device, sizes, warnings
 
     resolved = chip_description(chip, overrides)
     check_device(resolved, default_device(resolved))
     said, pins = warnings(resolved) + resolved.slow_warnings(), list[str]()
     if resolved.macro is not None:
-        from rtl_gen import check_macro_pins, macro_warnings
+        from mho.rtl_gen import check_macro_pins, macro_warnings
 
         said, pins = said + macro_warnings(resolved), check_macro_pins(resolved)
     return Check(

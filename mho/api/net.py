@@ -6,19 +6,19 @@ from typing import TYPE_CHECKING, Any
 
 from numpy.typing import ArrayLike
 
-from compiler import Network, fitting_of, summarise
-from macro_models.errors import InputError
-from macro_models.output import write_output
-from macro_models.shown import Shown
 from mho.api.chip import Chip
 from mho.api.device import Device, device_model
 from mho.api.inputs import InputsLike, PathLike, read_cells, read_inputs
+from mho.compiler import Network, fitting_of, summarise
+from mho.macro_models.errors import InputError
+from mho.macro_models.output import write_output
+from mho.macro_models.shown import Shown
 from mho.results.result import Result
 from mho.threads import one_thread
 
 if TYPE_CHECKING:
-    from sim.cells.instance import Cells
-    from sim.export.listing import Listing
+    from mho.sim.cells.instance import Cells
+    from mho.sim.export.listing import Listing
 
 __all__ = ["Net"]
 
@@ -75,7 +75,7 @@ class Net(Shown):
 
     def reference(self, x: InputsLike) -> Any:
         """Outputs of the float model for ``x`` of shape (images, ...), in onnxruntime's shape: several by name."""
-        from compiler.compile import check_shape
+        from mho.compiler.compile import check_shape
 
         made = self.network.model.compute_all(check_shape(read_inputs(x), self.network.model))
         return made if len(made) > 1 else next(iter(made.values()))
@@ -285,7 +285,7 @@ class Net(Shown):
         ToolError
             If a file cannot be written.
         """
-        from sim.export import c_files, data_files, list_network
+        from mho.sim.export import c_files, data_files, list_network
 
         listing = list_network(self.network)
         texts = {file: text.encode() for file, text in c_files(listing, name).items()} | data_files(listing, name)

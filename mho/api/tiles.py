@@ -7,16 +7,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from macro_models.errors import InputError, argument
-from macro_models.files import FileKind
-from macro_models.files.arrays import ArrayFile
 from mho.api.chip import Chip, chip_description
 from mho.api.device import Device, device_model
 from mho.api.inputs import PathLike
+from mho.macro_models.errors import InputError, argument
+from mho.macro_models.files import FileKind
+from mho.macro_models.files.arrays import ArrayFile
 from mho.units import parse_time
 
 if TYPE_CHECKING:
-    from sim.tile_jobs.run import JobResult
+    from mho.sim.tile_jobs.run import JobResult
 
 __all__ = ["read_codes", "run_tiles"]
 
@@ -55,10 +55,10 @@ def run_tiles(
     ToolError
         If the backend fails, or gives something else than the interpreter.
     """
-    from hw.config import check_device, default_device
+    from mho.hw.config import check_device, default_device
     from mho.runs.backends import check_backend, open_backend
-    from sim.tile_jobs.job import read_job
-    from sim.tile_jobs.run import run_job
+    from mho.sim.tile_jobs.job import read_job
+    from mho.sim.tile_jobs.run import run_job
 
     description = chip_description(chip)
     check_backend(backend, options)

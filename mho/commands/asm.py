@@ -11,7 +11,7 @@ from mho.terminal.options import common_options, example
 from mho.terminal.paths import READS, WRITES
 
 if TYPE_CHECKING:
-    from hw.tile.program import Program
+    from mho.hw.tile.program import Program
 
 __all__ = ["asm_command", "disasm_command"]
 
@@ -32,9 +32,9 @@ def asm_command(source: str, output: str | None, out: Output) -> None:
     instruction that would trap on a tile of the largest memories, with the descriptors as they are at the start, is a
     warning. Without -o it is checked only, and its sizes are printed.
     """
-    from hw.tile.text import assemble
-    from macro_models.errors import InputError
-    from macro_models.output import write_output
+    from mho.hw.tile.text import assemble
+    from mho.macro_models.errors import InputError
+    from mho.macro_models.output import write_output
 
     try:
         text = _read(source).decode("utf-8-sig")
@@ -63,9 +63,9 @@ def disasm_command(program: str, output: str | None, out: Output) -> None:
     P is a file of mho asm: descriptors are called by their numbers, as s3 or v0; what is illegal is written in words.
     Or it is a network file that was compiled for tiles: the programs of all of them, as the compiler writes them.
     """
-    from hw.tile.program import Program
-    from hw.tile.text import disassemble
-    from macro_models.output import write_output
+    from mho.hw.tile.program import Program
+    from mho.hw.tile.text import disassemble
+    from mho.macro_models.output import write_output
 
     data = _read(program, networks=True)
     if data.startswith(_NETWORK):
@@ -87,15 +87,15 @@ def disasm_command(program: str, output: str | None, out: Output) -> None:
 
 def _of_network(path: str) -> tuple[dict[str, str], dict[str, dict[str, int]]]:
     """Texts of the tiles of a network file, and what each takes of its memories."""
-    from compiler.network import Network
-    from compiler.tile import tile_programs
+    from mho.compiler.network import Network
+    from mho.compiler.tile import tile_programs
 
     made = tile_programs(Network.load(path))
     return dict(made.texts), {tile: _sizes(place.program) for tile, place in made.joined.tiles.items()}
 
 
 def _read(path: str, *, networks: bool = False) -> bytes:
-    from macro_models.errors import InputError
+    from mho.macro_models.errors import InputError
 
     try:
         with Path(path).open("rb") as file:
@@ -111,9 +111,9 @@ def _read(path: str, *, networks: bool = False) -> bytes:
 
 def _traps(program: "Program") -> Iterator[str]:
     """What is wrong with instructions, by their addresses."""
-    from hw.tile.isa import Op, decode
-    from hw.tile.legality import broken
-    from hw.tile.program import LIMITS
+    from mho.hw.tile.isa import Op, decode
+    from mho.hw.tile.legality import broken
+    from mho.hw.tile.program import LIMITS
 
     at = 0
     while at < len(program.words):
@@ -127,7 +127,7 @@ def _traps(program: "Program") -> Iterator[str]:
 
 
 def _sizes(program: "Program") -> dict[str, int]:
-    from hw.tile.isa import DESCRIPTORS
+    from mho.hw.tile.isa import DESCRIPTORS
 
     used = {
         f"{name} descriptors": sum(any(program.descriptors[one.at(k)]) for k in range(one.count))

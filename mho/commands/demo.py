@@ -5,8 +5,8 @@ from pathlib import Path
 
 import click
 
-from macro_models.errors import InputError, ToolError, argument
-from macro_models.output import write_output
+from mho.macro_models.errors import InputError, ToolError, argument
+from mho.macro_models.output import write_output
 from mho.terminal.console import Output
 from mho.terminal.options import common_options, example
 from mho.terminal.paths import Writes

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import click
 
-from macro_models.errors import ToolError
+from mho.macro_models.errors import ToolError
 from mho.terminal.console import Output
 from mho.terminal.options import common_options, example
 from mho.terminal.paths import WORD
@@ -180,9 +180,9 @@ def _cosim() -> list[Finding]:
 
 def _fpga(board: str | None) -> list[Finding]:
     """What a board needs; without one, what all boards need and, as optional, what some do."""
-    from fpga.boards import find_board
-    from fpga.build.tools import find_tool
-    from fpga.families import FAMILIES
+    from mho.fpga.boards import find_board
+    from mho.fpga.build.tools import find_tool
+    from mho.fpga.families import FAMILIES
 
     families = [find_board(board).served] if board else list(FAMILIES.values())
     steps = {name: family for family in families for name in family.steps}

@@ -53,9 +53,9 @@ def generate_command(
 
     CHIP is the name of a preset or a TOML file. The same input gives the same bytes.
     """
-    from hw.config import load_chip, warnings
     from mho.api.chip import Chip
-    from rtl_gen import macro_warnings
+    from mho.hw.config import load_chip, warnings
+    from mho.rtl_gen import macro_warnings
 
     resolved = load_chip(chip, overrides)
     for sentence in warnings(resolved):

@@ -2,8 +2,8 @@
 
 import click
 
-from macro_models.errors import InputError
-from macro_models.output import write_output
+from mho.macro_models.errors import InputError
+from mho.macro_models.output import write_output
 from mho.terminal.console import Output
 from mho.terminal.groups import Group
 from mho.terminal.names import PRESET
@@ -39,7 +39,7 @@ def list_command(out: Output) -> None:
 @common_options
 def show_command(name: str, output: str | None, out: Output) -> None:
     """Print a preset's TOML file, every key of it commented."""
-    from hw.config import load_chip, preset_text
+    from mho.hw.config import load_chip, preset_text
 
     text = preset_text(name)
     if output is not None:
@@ -59,9 +59,9 @@ def check_command(chip: str, overrides: tuple[str, ...], out: Output) -> None:
     CHIP is the name of a preset or a TOML file. For a macro of your own every pin that is missing, unconnected or of
     the wrong width is listed. Nothing is written.
     """
-    from hw.config import describe, load_chip
     from mho.api.chip import Chip
     from mho.api.lists import check
+    from mho.hw.config import describe, load_chip
 
     resolved = load_chip(chip, overrides)
     checked = check(Chip(resolved))

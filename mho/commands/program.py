@@ -11,7 +11,7 @@ from mho.terminal.options import common_options, example
 from mho.terminal.paths import FIGURE, READS, WORD, WRITES
 
 if TYPE_CHECKING:
-    from sim.cells.instance import Cells
+    from mho.sim.cells.instance import Cells
 
 __all__ = ["PUBLISHED", "program_command"]
 
@@ -68,8 +68,8 @@ def program_command(
     exactly these cells, mho compile --cells avoids what is faulty. With --from the maps of all cores are one array of
     shape (cores, N, N) or (N, N), or one array for each core.
     """
-    from macro_models.devices import load_device
     from mho.api.compile import load
+    from mho.macro_models.devices import load_device
     from mho.runs.writing import check_program_options, program_net
 
     check_program_options(

@@ -43,7 +43,7 @@ TWINS = {
     "check": "mho.check",
     "generate": "mho.Chip.generate", "compile": "mho.compile", "run": "mho.Net.run", "compare": "mho.compare",
     "sweep": "mho.sweep", "report": "mho.report", "program": "mho.Net.program",
-    "verify": "sim.core.bench.verify.verify_core",
+    "verify": "mho.sim.core.bench.verify.verify_core",
     "device": "mho.devices", "device fit": "mho.fit", "export": "mho.Net.export", "asm": "mho.assemble",
     "disasm": "mho.disassemble", "tiles": "mho.run_tiles", "fpga": "mho.boards",
 }

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from macro_models.errors import InputError
+from mho.macro_models.errors import InputError
 from mho.terminal.console import Output
 from mho.terminal.options import common_options, example
 from mho.terminal.paths import READS, WORD, Writes

@@ -6,16 +6,16 @@ from typing import TYPE_CHECKING, Any
 import click
 import numpy as np
 
-from macro_models.errors import InputError
-from macro_models.output import write_output
 from mho.commands.compile.values import BACKEND, named
+from mho.macro_models.errors import InputError
+from mho.macro_models.output import write_output
 from mho.terminal.console import Output
 from mho.terminal.names import DEVICE
 from mho.terminal.options import chip_option, common_options, example
 from mho.terminal.paths import READS, WAVES, WORD, WRITES
 
 if TYPE_CHECKING:
-    from sim.tile_jobs.run import JobResult
+    from mho.sim.tile_jobs.run import JobResult
 
 __all__ = ["tiles_command"]
 
@@ -55,9 +55,9 @@ def tiles_command(
     their cores and what joins them. Whether they can get stuck is found out before; what a backend gives is compared
     with the interpreter, bit for bit, and a difference is exit code 1.
     """
-    from hw.config import load_chip
     from mho.api.chip import Chip
     from mho.api.tiles import run_tiles
+    from mho.hw.config import load_chip
 
     run = {name: options.pop(name) for name in ("time", "seed")}
     given = {name: value for name, value in options.items() if value is not None}

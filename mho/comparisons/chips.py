@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from hw.chip.rating import rate
-from hw.config import Chip, sizes
-from macro_models.shown import Shown
 from mho.comparisons.differences import Unlike, unlike, unlike_description
+from mho.hw.chip.rating import rate
+from mho.hw.config import Chip, sizes
+from mho.macro_models.shown import Shown
 
 __all__ = ["ChipDifference", "compare_chips", "ratios"]
 

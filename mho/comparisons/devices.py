@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from macro_models.devices import Device
-from macro_models.devices.resampled import resampled
-from macro_models.devices.sections.confidence import LEVEL_OF_CONFIDENCE
-from macro_models.errors import InputError
-from macro_models.shown import Shown
 from mho.comparisons.differences import Unlike, unlike_description
+from mho.macro_models.devices import Device
+from mho.macro_models.devices.resampled import resampled
+from mho.macro_models.devices.sections.confidence import LEVEL_OF_CONFIDENCE
+from mho.macro_models.errors import InputError
+from mho.macro_models.shown import Shown
 
 __all__ = ["TIMES_S", "DeviceDifference", "Moment", "compare_devices"]
 
@@ -98,7 +98,7 @@ def compare_devices(first: Device, second: Device, temp_C: float | None = None) 
     """The difference of two devices, at the temperature of the first one's data if none is given.
 
     The interval of a difference is that of devices which the same two measurements could as well have given
-    (:func:`macro_models.devices.resampled.resampled`), drawn for both apart.
+    (:func:`mho.macro_models.devices.resampled.resampled`), drawn for both apart.
 
     Raises
     ------

@@ -6,8 +6,8 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-from macro_models.errors import InputError
-from macro_models.files import FileKind, read_toml
+from mho.macro_models.errors import InputError
+from mho.macro_models.files import FileKind, read_toml
 
 __all__ = ["KINDS", "kind_of", "one_kind"]
 
@@ -42,8 +42,8 @@ def kind_of(path: str) -> str:
     InputError
         If it is neither a name that is known nor a file.
     """
-    from hw.config import preset_names
-    from macro_models.devices import device_names
+    from mho.hw.config import preset_names
+    from mho.macro_models.devices import device_names
 
     if path in preset_names():
         return "chip"
@@ -60,8 +60,8 @@ def kind_of(path: str) -> str:
 
 def _kind_of_tree(path: Path, tree: dict[str, Any], presets: Sequence[str]) -> str:
     """A file by the sections that only one kind has, or by what it extends."""
-    from hw.config import Chip
-    from macro_models.devices import Device
+    from mho.hw.config import Chip
+    from mho.macro_models.devices import Device
 
     chip, device = ({field.name for field in fields(kind)} for kind in (Chip, Device))
     votes = sum((key in device) - (key in chip) for key in tree)

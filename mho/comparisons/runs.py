@@ -11,12 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import bdtr, ndtr, stdtr, stdtrit
 
-from macro_models.errors import InputError
-from macro_models.files import FileKind, read_text
-from macro_models.files.schema import shown
-from macro_models.shown import Shown
 from mho.comparisons.differences import Unlike, unlike, unlike_description
 from mho.dotted import dotted
+from mho.macro_models.errors import InputError
+from mho.macro_models.files import FileKind, read_text
+from mho.macro_models.files.schema import shown
+from mho.macro_models.shown import Shown
 from mho.results.uncertainty import LEVEL
 from mho.version import JSON_FORMAT
 

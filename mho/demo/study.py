@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 
 import mho
-from macro_models.errors import ToolError
 from mho.api.chip import Chip
 from mho.api.net import Net
 from mho.data import Sample
+from mho.macro_models.errors import ToolError
 from mho.results import score
 from mho.results.result import Result
 

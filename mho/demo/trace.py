@@ -11,18 +11,18 @@ import numpy as np
 from amaranth.sim import Simulator
 from numpy.typing import ArrayLike, NDArray
 
-from hw.core import Core, CoreConfig, pack, pack_inputs, unpack_codes
-from macro_models import MacroModel, Masks
-from macro_models.errors import ToolError
-from macro_models.exact.operation import MvmOperation
-from macro_models.kinds import eager_macro
-from sim.backend import BackendResult, HostScheduled
-from sim.core.words import MaskImage
-from sim.executor import execute
-from sim.functional import FunctionalBackend
+from mho.hw.core import Core, CoreConfig, pack, pack_inputs, unpack_codes
+from mho.macro_models import MacroModel, Masks
+from mho.macro_models.errors import ToolError
+from mho.macro_models.exact.operation import MvmOperation
+from mho.macro_models.kinds import eager_macro
+from mho.sim.backend import BackendResult, HostScheduled
+from mho.sim.core.words import MaskImage
+from mho.sim.executor import execute
+from mho.sim.functional import FunctionalBackend
 
 if TYPE_CHECKING:
-    from compiler import Network
+    from mho.compiler import Network
 
 __all__ = ["STROBES", "Trace", "record"]
 

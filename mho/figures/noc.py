@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from mho.figures.run import COLOURS, in_style, new_figure
 
 if TYPE_CHECKING:
-    from sim.noc.verify import NocReport
+    from mho.sim.noc.verify import NocReport
 
 __all__ = ["figure_of_noc"]
 

@@ -13,12 +13,12 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from macro_models.errors import InputError
-from macro_models.output import write_output
+from mho.macro_models.errors import InputError
+from mho.macro_models.output import write_output
 from mho.units import format_time
 
 if TYPE_CHECKING:
-    from macro_models.devices import Device
+    from mho.macro_models.devices import Device
 
 P = ParamSpec("P")
 

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from macro_models.files import FileKind, reading
 from mho.comparisons.runs import Run, read_run
+from mho.macro_models.files import FileKind, reading
 from mho.units import format_time
 
 __all__ = ["RUN", "Facts", "facts_of", "read_facts"]
@@ -42,7 +42,7 @@ class Facts:
 
     @property
     def fit(self) -> Mapping[str, Any]:
-        """Whether one chip holds the network, see :func:`compiler.plan.overflow`."""
+        """Whether one chip holds the network, see :func:`mho.compiler.plan.overflow`."""
         return self.content["fit"]
 
     @property

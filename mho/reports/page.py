@@ -9,9 +9,9 @@ from typing import Any
 from matplotlib import rc_context
 from matplotlib.figure import Figure
 
-from macro_models.files import reading
 from mho.comparisons.runs import MEASURES
 from mho.figures.run import figure_bytes
+from mho.macro_models.files import reading
 from mho.reports.facts import RUN, Facts
 from mho.reports.figures import figures_of
 from mho.reports.layers import layer_table

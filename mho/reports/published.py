@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from macro_models.files import FileKind, read_toml
+from mho.macro_models.files import FileKind, read_toml
 
 __all__ = ["PublishedChip", "PublishedRow", "published_chips"]
 

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from macro_models.devices import CAUSES
-from macro_models.shown import Shown
+from mho.macro_models.devices import CAUSES
+from mho.macro_models.shown import Shown
 from mho.results import score
 
 __all__ = ["MOST_EXACT", "Budget", "BudgetRow", "Passes", "make_budget", "orders", "shares", "subsets"]

@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hw.config import Chip
-from macro_models.devices import CAUSES, Device
+from mho.hw.config import Chip
+from mho.macro_models.devices import CAUSES, Device
 from mho.results.budget import Causes, Passes, subsets
 
 if TYPE_CHECKING:
-    from sim.cells.instance import Cells
+    from mho.sim.cells.instance import Cells
 
 __all__ = ["active_causes", "run_passes"]
 

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from compiler.input_time import InputTime
-from compiler.network.report import overflow_of, tile_facts
-from compiler.program import DITHER, Layer
-from hw.chip.rating import OPERATIONS_PER_MAC, Rating, rate
+from mho.compiler.input_time import InputTime
+from mho.compiler.network.report import overflow_of, tile_facts
+from mho.compiler.program import DITHER, Layer
+from mho.hw.chip.rating import OPERATIONS_PER_MAC, Rating, rate
 
 if TYPE_CHECKING:
-    from compiler.network import Network
-    from sim.account import LayerFigures
+    from mho.compiler.network import Network
+    from mho.sim.account import LayerFigures
 
 __all__ = ["Work", "cost_of", "work_of"]
 
@@ -55,13 +55,13 @@ class Work:
     rated
         Figures of the chip with all cores busy.
     tiles
-        What was predicted of tiles (:func:`compiler.network.report.tile_facts`); None without.
+        What was predicted of tiles (:func:`mho.compiler.network.report.tile_facts`); None without.
     bits
         Bits of the input codes of each layer, and of its conversions.
     columns
         Of the mesh.
     fit
-        Whether one chip holds it: :func:`compiler.plan.overflow`.
+        Whether one chip holds it: :func:`mho.compiler.plan.overflow`.
     """
 
     macs: int

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from mho.units import format_time
 
 if TYPE_CHECKING:
-    from macro_models.devices import Device
+    from mho.macro_models.devices import Device
     from mho.terminal.console import Output
 
 __all__ = ["print_heat"]

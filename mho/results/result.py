@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from compiler.input_time import InputTime
-from macro_models.errors import InputError
-from macro_models.output import write_output
-from macro_models.shown import Shown
+from mho.compiler.input_time import InputTime
+from mho.macro_models.errors import InputError
+from mho.macro_models.output import write_output
+from mho.macro_models.shown import Shown
 from mho.results import score
 from mho.results.budget import Budget, BudgetRow, Passes, make_budget
 from mho.results.cost import Work, cost_of
@@ -68,7 +68,7 @@ class Result(Shown):
     work: Work | None = None
     """What the network does for one image."""
     inputs: dict[str, float] | None = None
-    """The inputs beside those of calibration: see :meth:`compiler.network.ranges.InputRange.compare`."""
+    """The inputs beside those of calibration: see :meth:`mho.compiler.network.ranges.InputRange.compare`."""
     device_runs: tuple[DeviceRun, ...] = field(default=(), repr=False)
     """Passes through devices that the measurement of the device could as well have given."""
     budget_passes: Callable[[Callable[[int, int], None] | None], Passes] | None = field(default=None, repr=False)

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from macro_models.errors import InputError, argument
+from mho.macro_models.errors import InputError, argument
 
 __all__ = [
     "accuracy", "agreement", "alike", "choose", "classes", "is_classifier", "mean_and_deviation", "relative_error",

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from compiler.input_time import InputTime
+from mho.compiler.input_time import InputTime
 
 if TYPE_CHECKING:
-    from sim.account import LayerFigures
+    from mho.sim.account import LayerFigures
 
 __all__ = ["Options", "SeedRun"]
 
@@ -71,7 +71,7 @@ class SeedRun:
     seconds
         Wall-clock time of the products on the backend, in seconds.
     core_cycles, exact
-        See :class:`sim.executor.Execution`.
+        See :class:`mho.sim.executor.Execution`.
     """
 
     seed: int

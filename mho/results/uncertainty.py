@@ -25,7 +25,7 @@ class DeviceRun:
     """One pass through a chip of another device that the same measurement could have given."""
 
     draw: int
-    """Number of the device, see :func:`macro_models.devices.resampled.resampled`."""
+    """Number of the device, see :func:`mho.macro_models.devices.resampled.resampled`."""
     seed: int
     """Which chip: the one with the same seed of the device itself is beside it."""
     outputs: NDArray[Any]

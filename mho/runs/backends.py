@@ -5,25 +5,25 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from macro_models.errors import InputError, argument
+from mho.macro_models.errors import InputError, argument
 
 if TYPE_CHECKING:
-    from sim.backend import Backend, Note, Progress
+    from mho.sim.backend import Backend, Note, Progress
 
 __all__ = ["BACKENDS", "check_backend", "open_backend"]
 
 BACKENDS: Mapping[str, str] = MappingProxyType({
-    "functional": "sim.functional:FunctionalBackend",
-    "cosim": "sim.core.cosim:CosimBackend",
-    "fpga-sim": "sim.board.backend:FpgaSimBackend",
-    "fpga": "fpga.backends.core:FpgaBackend",
+    "functional": "mho.sim.functional:FunctionalBackend",
+    "cosim": "mho.sim.core.cosim:CosimBackend",
+    "fpga-sim": "mho.sim.board.backend:FpgaSimBackend",
+    "fpga": "mho.fpga.backends.core:FpgaBackend",
 })
 """Where the class of a backend is; it is imported when it is asked for."""
 
 ON_TILES: Mapping[str, str] = MappingProxyType({
-    "cosim": "sim.tile_networks.backend:TileCosimBackend",
-    "fpga-sim": "sim.board.tiles.backend:TilesFpgaSimBackend",
-    "fpga": "fpga.backends.tiles:TilesFpgaBackend",
+    "cosim": "mho.sim.tile_networks.backend:TileCosimBackend",
+    "fpga-sim": "mho.sim.board.tiles.backend:TilesFpgaSimBackend",
+    "fpga": "mho.fpga.backends.tiles:TilesFpgaBackend",
 })
 """Classes for networks that are programs of tiles; the others schedule the products of such a network themselves, with
 the same bits. They take the same options."""

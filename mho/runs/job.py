@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from compiler import Network
-from compiler.network.ranges import clipping_warning
-from macro_models.devices import Device
-from macro_models.devices.resampled import resampled
+from mho.compiler import Network
+from mho.compiler.network.ranges import clipping_warning
+from mho.macro_models.devices import Device
+from mho.macro_models.devices.resampled import resampled
 from mho.results.budget import Passes
 from mho.results.score import choose
 from mho.results.seed_run import SeedRun
@@ -18,9 +18,9 @@ from mho.results.uncertainty import DeviceRun
 from mho.runs.backends import open_backend
 
 if TYPE_CHECKING:
-    from sim.backend import Backend
-    from sim.cells.instance import Cells
-    from sim.executor import Execution
+    from mho.sim.backend import Backend
+    from mho.sim.cells.instance import Cells
+    from mho.sim.executor import Execution
 
 __all__ = ["Job", "Progress"]
 
@@ -69,7 +69,7 @@ class Job:
         return DeviceRun(draw=draw, seed=seed, outputs=self._chosen(done.by_name))
 
     def warnings(self, found: dict[str, float] | None, runs: Sequence[SeedRun]) -> list[str]:
-        """Sentences on inputs, as :meth:`~compiler.network.ranges.InputRange.compare` found them, and layers."""
+        """Sentences on inputs, as :meth:`~mho.compiler.network.ranges.InputRange.compare` found them, and layers."""
         said = [] if self.network.range is None or found is None else self.network.range.warnings(found, len(self.x))
         for name, before in zip(self.names, self.network.calibration.get("clipped", ()), strict=False):
             layers = [run.layers[name] for run in runs]
@@ -78,7 +78,7 @@ class Job:
         return said
 
     def _execute(self, backend: "Backend", seed: int, causes: Collection[str], **options: Any) -> "Execution":
-        from sim.executor import execute
+        from mho.sim.executor import execute
 
         return execute(
             self.network, backend, self.x, device=self.device, seed=seed, time_s=self.time_s, temp_C=self.temp_C,

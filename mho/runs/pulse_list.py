@@ -8,9 +8,9 @@ from typing import IO
 import numpy as np
 from numpy.typing import NDArray
 
-from hw.config import Chip, PulseChip
-from macro_models.exact.pulse import Polarity
-from macro_models.output import open_output
+from mho.hw.config import Chip, PulseChip
+from mho.macro_models.exact.pulse import Polarity
+from mho.macro_models.output import open_output
 
 __all__ = ["COLUMNS", "PulseList"]
 
@@ -54,7 +54,7 @@ class PulseList:
         return self
 
     def add(self, core: int, pulses: NDArray[np.void]) -> None:
-        """Pulses of a core in their order, of type :data:`hw.core.write_verify.PULSE`."""
+        """Pulses of a core in their order, of type :data:`mho.hw.core.write_verify.PULSE`."""
         assert self._file is not None
         polarity = [kind.name for kind in sorted(Polarity)]
         widths = {int(c): f"{c * self._cycle_ns:.10g}" for c in np.unique(pulses["cycles"])}

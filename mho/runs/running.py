@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
-from compiler import Inputs, Network
-from compiler.network.reach import clipped_inputs
-from hw.config import check_device
-from macro_models.devices import CAUSES, Device
-from macro_models.errors import InputError, argument
-from macro_models.files import check_memory
-from macro_models.kinds import family
+from mho.compiler import Inputs, Network
+from mho.compiler.network.reach import clipped_inputs
+from mho.hw.config import check_device
+from mho.macro_models.devices import CAUSES, Device
+from mho.macro_models.errors import InputError, argument
+from mho.macro_models.files import check_memory
+from mho.macro_models.kinds import family
 from mho.results.cost import work_of
 from mho.results.result import Result
 from mho.results.score import choose
@@ -28,8 +28,8 @@ from mho.version import library_versions
 from mho.workers import Workers
 
 if TYPE_CHECKING:
-    from sim.backend import Backend
-    from sim.cells.instance import Cells
+    from mho.sim.backend import Backend
+    from mho.sim.cells.instance import Cells
 
 from mho.runs.job import Job, Progress
 
@@ -116,10 +116,10 @@ def run_network(
     **own: Any,
 ) -> Result:
     """See :meth:`mho.api.net.Net.run`."""
-    from compiler.compile import check_shape
-    from compiler.footprint import run_bytes
-    from sim.account import code_bytes
-    from sim.executor import BATCH
+    from mho.compiler.compile import check_shape
+    from mho.compiler.footprint import run_bytes
+    from mho.sim.account import code_bytes
+    from mho.sim.executor import BATCH
 
     causes = check_options(
         time=time, temp=temp, seed=seed, seeds=seeds, backend=backend, without=without, only=only, limit=limit,
@@ -238,7 +238,7 @@ def _images_kept(network: Network, images: int, seeds: int, keep_codes: bool | N
     InputError
         If all of them are wanted, and do not fit the memory.
     """
-    from sim.account import code_bytes
+    from mho.sim.account import code_bytes
 
     each = code_bytes(network.program)
     needed = each * images * seeds
@@ -273,7 +273,7 @@ def _provenance(job: Job, backend: str) -> dict[str, Any]:
     """Versions and hashes: what a result is a function of."""
     versions = library_versions()
     if backend in ("cosim", "fpga-sim"):
-        from sim.build.toolchain import tool_version
+        from mho.sim.build.toolchain import tool_version
 
         versions["verilator"] = tool_version("verilator")
     return {

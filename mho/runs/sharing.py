@@ -7,11 +7,11 @@ from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from compiler import Network
-from compiler.footprint import run_bytes
-from macro_models.errors import InputError, argument
-from macro_models.files import check_memory, size_text
-from macro_models.files.memory import available_bytes
+from mho.compiler import Network
+from mho.compiler.footprint import run_bytes
+from mho.macro_models.errors import InputError, argument
+from mho.macro_models.files import check_memory, size_text
+from mho.macro_models.files.memory import available_bytes
 from mho.threads import one_thread
 from mho.workers import Workers, check_jobs, workers
 
@@ -46,7 +46,7 @@ def check_sharing(jobs: int | None, backend: str) -> None:
 
 def pass_bytes(network: Network, images: int) -> int:
     """Memory that each further process takes, by estimate, in bytes."""
-    from sim.executor import BATCH
+    from mho.sim.executor import BATCH
 
     return PROCESS_BYTES + run_bytes(network, images, 1, codes=0, batch=BATCH)
 

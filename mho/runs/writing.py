@@ -9,17 +9,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from compiler import Network
-from hw.config import Chip, ProgrammingSection, PulseChip, chip_from_dict, parse_override
-from hw.config.keys import keys_of
-from macro_models.devices import Device
-from macro_models.errors import InputError, argument
-from macro_models.files import ArrayFile, FileKind
+from mho.compiler import Network
+from mho.hw.config import Chip, ProgrammingSection, PulseChip, chip_from_dict, parse_override
+from mho.hw.config.keys import keys_of
+from mho.macro_models.devices import Device
+from mho.macro_models.errors import InputError, argument
+from mho.macro_models.files import ArrayFile, FileKind
 from mho.runs.backends import check_backend, open_backend
 from mho.runs.pulse_list import PulseList
 
 if TYPE_CHECKING:
-    from sim.cells.instance import Cells
+    from mho.sim.cells.instance import Cells
 
 __all__ = ["check_program_options", "program_net", "read_conductances"]
 
@@ -72,9 +72,9 @@ def program_net(
 
     ``overrides`` as in ``--set``; ``note`` is told where the answer to pulses is another device's.
     """
-    from sim.cells.kinds import writer_of
-    from sim.cells.network import measured_cells, program_network, with_pulse_law
-    from sim.core.commands import row_programmer
+    from mho.sim.cells.kinds import writer_of
+    from mho.sim.cells.network import measured_cells, program_network, with_pulse_law
+    from mho.sim.core.commands import row_programmer
 
     check_program_options(
         seed=seed, backend=backend, measured=measured is not None, pulses=pulses is not None,

@@ -5,10 +5,10 @@ from typing import TYPE_CHECKING
 
 from numpy.typing import ArrayLike
 
-from macro_models.errors import InputError, argument
 from mho.api.chip import Chip
 from mho.api.device import Device
 from mho.api.inputs import PathLike
+from mho.macro_models.errors import InputError, argument
 from mho.results.result import Result
 
 if TYPE_CHECKING:

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from numpy.typing import ArrayLike
 
-from macro_models.errors import InputError, argument
-from macro_models.output import write_output
 from mho.api.inputs import PathLike
+from mho.macro_models.errors import InputError, argument
+from mho.macro_models.output import write_output
 from mho.results.result import Result
 from mho.studies.compare import run_of_result
 from mho.terminal.console import Output, Silent
@@ -92,11 +92,11 @@ def _with_silicon(
     found: "list[Facts]", liberty: str, activity: str | None, memories: tuple[str, ...], out: Output
 ) -> "list[Facts]":
     """The runs with the area of their chips, each of which is synthesised once, and the energy of their logic."""
-    from hw.config import chip_from_dict
-    from macro_models.files import reading
+    from mho.hw.config import chip_from_dict
+    from mho.macro_models.files import reading
     from mho.reports.facts import RUN
-    from sim.silicon.area import chip_area
-    from sim.silicon.power.energy import chip_energy
+    from mho.sim.silicon.area import chip_area
+    from mho.sim.silicon.power.energy import chip_energy
 
     known: dict[str, Any] = {}
     macros = [Path(one) for one in memories]

@@ -4,8 +4,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from macro_models.errors import ToolError
 from mho.api.inputs import PathLike
+from mho.macro_models.errors import ToolError
 from mho.terminal.console import Output, Silent
 
 if TYPE_CHECKING:
@@ -59,9 +59,9 @@ def sweep(
 
 def write_sweep(spec: "Spec", found: "Sweep", folder: "Folder", out: Output) -> None:
     """Tables, figure and JSON, and the best of it on stdout."""
-    from hw.config import warnings
     from mho.figures.run import save_figure
     from mho.figures.trade_offs import figure_of_trade_offs
+    from mho.hw.config import warnings
     from mho.sweeps.panels import panels_of, score_of
     from mho.sweeps.result import best, content
     from mho.sweeps.spec.measures import MEASURES

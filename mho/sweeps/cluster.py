@@ -9,7 +9,7 @@ from pathlib import Path
 from threading import Lock
 from typing import Any, TypeVar
 
-from macro_models.errors import InputError, ToolError
+from mho.macro_models.errors import InputError, ToolError
 from mho.version import __version__
 from mho.workers import Workers, guarded, result_of
 

@@ -5,11 +5,11 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from macro_models.errors import InputError
 from mho.api.chip import Chip
 from mho.api.compile import compile, load
 from mho.api.device import Device
 from mho.api.net import Net
+from mho.macro_models.errors import InputError
 from mho.results import score
 from mho.results.cost import cost_of
 from mho.results.result import Result
@@ -31,8 +31,8 @@ _nets: OrderedDict[str, Net] = OrderedDict()
 
 def begin(spec: Spec) -> None:
     """Take the sweep that the points of this process are of, and share what is built with other processes."""
-    from macro_models.tnsa.wired import share_matrices
-    from sim.build.toolchain import cache_folder
+    from mho.macro_models.tnsa.wired import share_matrices
+    from mho.sim.build.toolchain import cache_folder
 
     _state["spec"] = spec
     _nets.clear()
@@ -99,7 +99,7 @@ def _size(_sha256: str, net: Net) -> Row:
 
 def _net(spec: Spec, point: Point, workload: Workload) -> Net:
     """The compiled network: of this process, of the cache, or compiled now, while others that want it wait."""
-    from sim.build.toolchain import cached_build
+    from mho.sim.build.toolchain import cached_build
 
     if point.compiled in _nets:
         _nets.move_to_end(point.compiled)
@@ -121,10 +121,10 @@ def _net(spec: Spec, point: Point, workload: Workload) -> Net:
 @cache
 def _code() -> str:
     """Hash of the code that compiles networks."""
-    import compiler
-    import hw
-    import macro_models
-    from sim.build.toolchain import hash_files
+    import mho.compiler
+    import mho.hw
+    import mho.macro_models
+    from mho.sim.build.toolchain import hash_files
 
     folders = [Path(package.__file__ or "").parent for package in (compiler, hw, macro_models)]
     return hash_files(path for folder in folders for path in folder.rglob("*.py"))

@@ -13,9 +13,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from macro_models.errors import InputError
-from macro_models.files import FileKind, read_text
-from macro_models.output import cannot_write, write_output
+from mho.macro_models.errors import InputError
+from mho.macro_models.files import FileKind, read_text
+from mho.macro_models.output import cannot_write, write_output
 from mho.sweeps.evaluate import Row
 
 __all__ = ["Folder"]

@@ -2,13 +2,13 @@
 
 from collections.abc import Callable
 
-from compiler.footprint import work_bytes
-from compiler.importer.onnx_import import import_onnx
-from compiler.mapping import place
-from hw.config import Chip
-from macro_models.errors import argument
-from macro_models.files import check_memory, size_text
-from macro_models.files.memory import available_bytes
+from mho.compiler.footprint import work_bytes
+from mho.compiler.importer.onnx_import import import_onnx
+from mho.compiler.mapping import place
+from mho.hw.config import Chip
+from mho.macro_models.errors import argument
+from mho.macro_models.files import check_memory, size_text
+from mho.macro_models.files.memory import available_bytes
 from mho.sweeps.spec.spec import Spec
 from mho.workers import check_jobs, processors
 

@@ -5,7 +5,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
 
-from macro_models.shown import Shown
+from mho.macro_models.shown import Shown
 from mho.sweeps.evaluate import Row, begin, evaluate
 from mho.sweeps.folder import Folder
 from mho.sweeps.search.search import chosen

@@ -16,8 +16,8 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import TYPE_CHECKING, Any, Protocol, TextIO
 
-from macro_models.errors import one_sentence, printable
-from macro_models.output import write_output
+from mho.macro_models.errors import one_sentence, printable
+from mho.macro_models.output import write_output
 
 if TYPE_CHECKING:
     from rich.console import Console

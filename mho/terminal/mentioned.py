@@ -4,8 +4,8 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from macro_models.errors import MhoError
-from macro_models.files import FileKind, read_toml
+from mho.macro_models.errors import MhoError
+from mho.macro_models.files import FileKind, read_toml
 
 __all__ = ["mentioned_files"]
 
@@ -40,7 +40,7 @@ def _names(path: Path) -> Iterator[str]:
     if path.suffix.lower() == ".toml":
         yield from _texts(read_toml(path, _TOML)[1])
     elif path.suffix.lower() == ".onnx":
-        from compiler.importer.reading.model_file import external_files
+        from mho.compiler.importer.reading.model_file import external_files
 
         yield from external_files(path)
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import click
 
-from macro_models.errors import MhoError
+from mho.macro_models.errors import MhoError
 from mho.terminal.paths import Reads, Word
 
 __all__ = ["BOARD", "CHIP", "DEVICE", "KEY", "PRESET", "THING"]
@@ -14,19 +14,19 @@ Names = Iterator[tuple[str, str]]
 
 
 def _presets(_context: click.Context) -> Names:
-    from hw.config import preset_names
+    from mho.hw.config import preset_names
 
     yield from ((name, "") for name in preset_names())
 
 
 def _devices(_context: click.Context) -> Names:
-    from macro_models.devices import device_names
+    from mho.macro_models.devices import device_names
 
     yield from ((name, "") for name in device_names())
 
 
 def _boards(_context: click.Context) -> Names:
-    from fpga.boards import BOARDS
+    from mho.fpga.boards import BOARDS
 
     yield from ((name, board.title) for name, board in BOARDS.items())
 
@@ -38,7 +38,7 @@ def _things(context: click.Context) -> Names:
 
 def _keys(context: click.Context) -> Names:
     """Keys of the chip that the line names, each with its ``=``; of all kinds of chips where it names none."""
-    from hw.config import describe, load_chip, preset_names
+    from mho.hw.config import describe, load_chip, preset_names
 
     # An option that waits for its value leaves click without arguments that stand alone.
     named = [name for name in (context.params.get("chip"), *context.args) if name]

@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 
 import click
 
-from macro_models.errors import MhoError
+from mho.macro_models.errors import MhoError
 from mho.terminal import interrupt
 from mho.terminal.console import Output
 from mho.terminal.names import CHIP, KEY

@@ -16,8 +16,8 @@ from pathlib import Path
 import click
 from click.shell_completion import CompletionItem
 
-from macro_models.errors import InputError
-from macro_models.output import check_folder, check_output
+from mho.macro_models.errors import InputError
+from mho.macro_models.output import check_folder, check_output
 from mho.terminal.mentioned import mentioned_files
 
 __all__ = ["FIGURE", "READS", "WAVES", "WORD", "WRITES", "Reads", "Writes", "check_paths"]

@@ -4,8 +4,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from hw.config import Chip
-from macro_models.registry import module_of
+from mho.hw.config import Chip
+from mho.macro_models.registry import module_of
 
 __all__ = ["MacroTexts", "macro_texts_of"]
 

@@ -4,14 +4,14 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from hw.config import Chip
-from hw.config.kinds.pwm import PwmChip
-from hw.pwm.config import PwmCoreConfig
-from macro_models.exact.pwm.digital import PRODUCT_BITS
-from rtl_gen.kinds import MacroTexts
-from rtl_gen.pwm.contract import write_pwm_contract
-from rtl_gen.pwm.ideal import IdealMacro
-from rtl_gen.pwm.model import WEIGHT, ideal_counts, weight, window_charges, write_pwm_model
+from mho.hw.config import Chip
+from mho.hw.config.kinds.pwm import PwmChip
+from mho.hw.pwm.config import PwmCoreConfig
+from mho.macro_models.exact.pwm.digital import PRODUCT_BITS
+from mho.rtl_gen.kinds import MacroTexts
+from mho.rtl_gen.pwm.contract import write_pwm_contract
+from mho.rtl_gen.pwm.ideal import IdealMacro
+from mho.rtl_gen.pwm.model import WEIGHT, ideal_counts, weight, window_charges, write_pwm_model
 
 
 def _values(chip: Chip) -> dict[str, object]:

@@ -2,11 +2,11 @@
 
 from collections.abc import Sequence
 
-from hw.config import Chip
-from hw.kinds import core_blocks
-from rtl_gen.kinds import MacroTexts
-from rtl_gen.macro.contract import write_contract
-from rtl_gen.macro.model import CELL_PYTHON, cell, expected, write_macro_model
+from mho.hw.config import Chip
+from mho.hw.kinds import core_blocks
+from mho.rtl_gen.kinds import MacroTexts
+from mho.rtl_gen.macro.contract import write_contract
+from mho.rtl_gen.macro.model import CELL_PYTHON, cell, expected, write_macro_model
 
 
 def _model(module: str, chip: Chip) -> str:

@@ -2,16 +2,16 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from hw.config import Chip, MacroSection
-from hw.kinds import core_blocks
-from hw.macro.contract import ContractPins
-from hw.macro.pins import TnsaPins
-from rtl_gen.macro.own_files import macro_files, read_module
-from rtl_gen.macro.port_map import Bit, PortMap
-from rtl_gen.macro.signals import contract_signals, pin_signals
-from rtl_gen.macro.supplies import Through, guarded, supply_nets, supply_pins
-from rtl_gen.verilog.layout import wrap
-from rtl_gen.verilog.ports import Port, module_ports
+from mho.hw.config import Chip, MacroSection
+from mho.hw.kinds import core_blocks
+from mho.hw.macro.contract import ContractPins
+from mho.hw.macro.pins import TnsaPins
+from mho.rtl_gen.macro.own_files import macro_files, read_module
+from mho.rtl_gen.macro.port_map import Bit, PortMap
+from mho.rtl_gen.macro.signals import contract_signals, pin_signals
+from mho.rtl_gen.macro.supplies import Through, guarded, supply_nets, supply_pins
+from mho.rtl_gen.verilog.layout import wrap
+from mho.rtl_gen.verilog.ports import Port, module_ports
 
 __all__ = ["hard_ports", "module_name", "through", "write_adapter", "write_stub"]
 

@@ -2,12 +2,12 @@
 
 import re
 
-from hw.config import SYNCHRONISER_CYCLES, Chip
-from hw.core.config import CoreConfig
-from hw.core.write_verify.config import WriteVerifyConfig
-from hw.macro.macro_pins import MacroPins
-from macro_models.errors import ToolError
-from rtl_gen.templates import fill, template
+from mho.hw.config import SYNCHRONISER_CYCLES, Chip
+from mho.hw.core.config import CoreConfig
+from mho.hw.core.write_verify.config import WriteVerifyConfig
+from mho.hw.macro.macro_pins import MacroPins
+from mho.macro_models.errors import ToolError
+from mho.rtl_gen.templates import fill, template
 
 __all__ = ["connections", "write_contract"]
 

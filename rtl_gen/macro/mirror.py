@@ -1,8 +1,8 @@
 """A user's macro seen from its pins: signals of the contract, and a module that is the contract's macro within."""
 
-from hw.macro.contract import ContractPins
-from rtl_gen.macro.port_map import PortMap
-from rtl_gen.macro.signals import contract_signals
+from mho.hw.macro.contract import ContractPins
+from mho.rtl_gen.macro.port_map import PortMap
+from mho.rtl_gen.macro.signals import contract_signals
 
 __all__ = ["pin_values", "write_mirror"]
 

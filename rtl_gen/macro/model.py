@@ -2,10 +2,10 @@
 
 from fractions import Fraction
 
-from hw.macro.macro_pins import MacroPins
-from macro_models.exact.operation import STEP_FRACTION_BITS
-from rtl_gen.macro.signals import contract_signals, declared_ports
-from rtl_gen.templates import fill, template
+from mho.hw.macro.macro_pins import MacroPins
+from mho.macro_models.exact.operation import STEP_FRACTION_BITS
+from mho.rtl_gen.macro.signals import contract_signals, declared_ports
+from mho.rtl_gen.templates import fill, template
 
 __all__ = ["CELL_PYTHON", "cell", "expected", "write_macro_model"]
 

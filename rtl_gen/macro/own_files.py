@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-from hw.config import Chip, MacroSection
-from macro_models.errors import InputError
-from macro_models.files import FileKind, read_text
-from rtl_gen.verilog.ports import Port, has_body, module_ports
+from mho.hw.config import Chip, MacroSection
+from mho.macro_models.errors import InputError
+from mho.macro_models.files import FileKind, read_text
+from mho.rtl_gen.verilog.ports import Port, has_body, module_ports
 
 __all__ = ["VERILOG", "has_model", "macro_files", "macro_ports", "read_module", "rtl_files"]
 

@@ -3,9 +3,9 @@
 import difflib
 from collections.abc import Iterable
 
-from hw.config import MacroSection, PinPart
-from rtl_gen.macro.port_map import Bit, PortMap
-from rtl_gen.verilog.ports import Port
+from mho.hw.config import MacroSection, PinPart
+from mho.rtl_gen.macro.port_map import Bit, PortMap
+from mho.rtl_gen.verilog.ports import Port
 
 __all__ = ["PinBits", "upwards"]
 

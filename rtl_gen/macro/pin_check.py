@@ -3,19 +3,19 @@
 import difflib
 from collections.abc import Mapping
 
-from hw.chip import WRAPS, build_chip, build_top
-from hw.config import TILE_FLITS, Chip, MacroSection
-from hw.kinds import core_blocks
-from hw.macro.contract import ContractPins
-from hw.macro.write_pins import WritePins
-from rtl_gen.macro.own_files import macro_ports
-from rtl_gen.macro.port_map import PortMap
-from rtl_gen.macro.resolve import map_ports
-from rtl_gen.macro.signals import command_port_config, contract_signals, pin_signals
-from rtl_gen.macro.supplies import supply_nets
-from rtl_gen.verilog.blocks import port_names
-from rtl_gen.verilog.names import identifier
-from rtl_gen.verilog.ports import Port
+from mho.hw.chip import WRAPS, build_chip, build_top
+from mho.hw.config import TILE_FLITS, Chip, MacroSection
+from mho.hw.kinds import core_blocks
+from mho.hw.macro.contract import ContractPins
+from mho.hw.macro.write_pins import WritePins
+from mho.rtl_gen.macro.own_files import macro_ports
+from mho.rtl_gen.macro.port_map import PortMap
+from mho.rtl_gen.macro.resolve import map_ports
+from mho.rtl_gen.macro.signals import command_port_config, contract_signals, pin_signals
+from mho.rtl_gen.macro.supplies import supply_nets
+from mho.rtl_gen.verilog.blocks import port_names
+from mho.rtl_gen.verilog.names import identifier
+from mho.rtl_gen.verilog.ports import Port
 
 __all__ = ["check_macro_pins", "check_shared_pins", "macro_map", "macro_warnings"]
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from rtl_gen.verilog.ports import Port
+from mho.rtl_gen.verilog.ports import Port
 
 __all__ = ["Bit", "PortMap"]
 

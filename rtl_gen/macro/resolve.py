@@ -6,14 +6,14 @@ slice takes the bits of a signal by number, the lowest number the lowest bit, ho
 
 from collections.abc import Mapping
 
-from hw.config import MacroSection, PinConnection, PinPart
-from hw.config.pin_map import parse_slice
-from hw.macro.contract import ContractPins
-from rtl_gen.macro.pin_bits import PinBits, upwards
-from rtl_gen.macro.port_map import Bit, PortMap
-from rtl_gen.macro.signals import pin_signals
-from rtl_gen.macro.spare_pins import SparePins
-from rtl_gen.verilog.ports import Port
+from mho.hw.config import MacroSection, PinConnection, PinPart
+from mho.hw.config.pin_map import parse_slice
+from mho.hw.macro.contract import ContractPins
+from mho.rtl_gen.macro.pin_bits import PinBits, upwards
+from mho.rtl_gen.macro.port_map import Bit, PortMap
+from mho.rtl_gen.macro.signals import pin_signals
+from mho.rtl_gen.macro.spare_pins import SparePins
+from mho.rtl_gen.verilog.ports import Port
 
 __all__ = ["map_ports"]
 

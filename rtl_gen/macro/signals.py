@@ -3,10 +3,10 @@
 
 from amaranth.lib import wiring
 
-from hw.config import MacroSection
-from hw.macro.command_port import CommandPortConfig, command_members
-from hw.macro.contract import ContractPins
-from hw.macro.pins import TnsaPins
+from mho.hw.config import MacroSection
+from mho.hw.macro.command_port import CommandPortConfig, command_members
+from mho.hw.macro.contract import ContractPins
+from mho.hw.macro.pins import TnsaPins
 
 __all__ = ["command_port_config", "contract_signals", "declared_ports", "pin_signals"]
 

@@ -2,10 +2,10 @@
 
 import difflib
 
-from hw.config import PinPart
-from hw.config.pin_map import parse_slice
-from rtl_gen.macro.pin_bits import PinBits, upwards
-from rtl_gen.macro.port_map import Bit
+from mho.hw.config import PinPart
+from mho.hw.config.pin_map import parse_slice
+from mho.rtl_gen.macro.pin_bits import PinBits, upwards
+from mho.rtl_gen.macro.port_map import Bit
 
 __all__ = ["SparePins"]
 

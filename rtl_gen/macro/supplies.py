@@ -4,9 +4,9 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from hw.config import MacroSection
-from macro_models.errors import InputError
-from rtl_gen.verilog.ports import Port
+from mho.hw.config import MacroSection
+from mho.macro_models.errors import InputError
+from mho.rtl_gen.verilog.ports import Port
 
 __all__ = ["Through", "pass_through", "supply_nets", "supply_pins"]
 

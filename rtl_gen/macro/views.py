@@ -6,12 +6,12 @@ Sizes, delays and capacitances are placeholders: they are there so that tools ha
 import re
 from collections.abc import Mapping, Sequence
 
-from hw.config import Chip, MacroSection
-from hw.config.macro import DOMAINS
-from rtl_gen.macro.adapter import hard_ports, module_name
-from rtl_gen.macro.port_map import PortMap
-from rtl_gen.macro.supplies import supply_nets, supply_pins
-from rtl_gen.verilog.ports import Port
+from mho.hw.config import Chip, MacroSection
+from mho.hw.config.macro import DOMAINS
+from mho.rtl_gen.macro.adapter import hard_ports, module_name
+from mho.rtl_gen.macro.port_map import PortMap
+from mho.rtl_gen.macro.supplies import supply_nets, supply_pins
+from mho.rtl_gen.verilog.ports import Port
 
 __all__ = ["write_lef", "write_liberty", "write_upf"]
 

@@ -2,12 +2,12 @@
 
 from pathlib import Path
 
-from hw.chip import top_name
-from hw.config import Chip
-from macro_models.errors import InputError
-from rtl_gen.parts.core import core_texts
-from rtl_gen.parts.noc import noc_texts
-from rtl_gen.parts.tiles import chip_texts, tile_texts, which_tile
+from mho.hw.chip import top_name
+from mho.hw.config import Chip
+from mho.macro_models.errors import InputError
+from mho.rtl_gen.parts.core import core_texts
+from mho.rtl_gen.parts.noc import noc_texts
+from mho.rtl_gen.parts.tiles import chip_texts, tile_texts, which_tile
 
 __all__ = ["PARTS", "default_part", "part_texts", "part_top", "part_wrap", "which_tile"]
 

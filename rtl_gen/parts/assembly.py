@@ -5,25 +5,25 @@ import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from hw.config import Chip
-from hw.host.address_map import AddressMap
-from hw.host.registers import RegisterMap
-from hw.kinds import core_blocks
-from macro_models.errors import InputError
-from macro_models.files import read_text
-from macro_models.files.scripts import plain_file
-from rtl_gen.emit import boundary, file_name
-from rtl_gen.ip_xact import ip_xact
-from rtl_gen.kinds import macro_texts_of
-from rtl_gen.macro.adapter import module_name, write_stub
-from rtl_gen.macro.own_files import VERILOG, macro_files, read_module, rtl_files
-from rtl_gen.macro.pin_check import macro_map
-from rtl_gen.macro.views import write_lef, write_liberty, write_upf
-from rtl_gen.readme import write_readme
-from rtl_gen.registers import c_header, markdown, system_rdl
-from rtl_gen.tapeout_files import Design, file_list, fusesoc_core, librelane_config, sdc, synthesis_script
-from rtl_gen.verilog.ports import module_ports
-from rtl_gen.waivers import waivers
+from mho.hw.config import Chip
+from mho.hw.host.address_map import AddressMap
+from mho.hw.host.registers import RegisterMap
+from mho.hw.kinds import core_blocks
+from mho.macro_models.errors import InputError
+from mho.macro_models.files import read_text
+from mho.macro_models.files.scripts import plain_file
+from mho.rtl_gen.emit import boundary, file_name
+from mho.rtl_gen.ip_xact import ip_xact
+from mho.rtl_gen.kinds import macro_texts_of
+from mho.rtl_gen.macro.adapter import module_name, write_stub
+from mho.rtl_gen.macro.own_files import VERILOG, macro_files, read_module, rtl_files
+from mho.rtl_gen.macro.pin_check import macro_map
+from mho.rtl_gen.macro.views import write_lef, write_liberty, write_upf
+from mho.rtl_gen.readme import write_readme
+from mho.rtl_gen.registers import c_header, markdown, system_rdl
+from mho.rtl_gen.tapeout_files import Design, file_list, fusesoc_core, librelane_config, sdc, synthesis_script
+from mho.rtl_gen.verilog.ports import module_ports
+from mho.rtl_gen.waivers import waivers
 
 __all__ = ["contract_texts", "macro_design", "macro_texts", "model_files", "port_bits", "register_texts", "rtl_texts",
            "tapeout_texts", "with_readme"]

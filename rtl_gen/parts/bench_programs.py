@@ -3,15 +3,15 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from hw.chip import ChipParts
-from hw.noc.flit import Destinations
-from hw.noc.registers.packet import host_address
-from hw.noc.registers.setup import write_flow, write_members, write_slot
-from hw.tile.host import CONTROL
-from hw.tile.loading import START, program_writes
-from hw.tile.text import assemble
-from rtl_gen.kinds import MacroTexts
-from rtl_gen.templates import fill, template
+from mho.hw.chip import ChipParts
+from mho.hw.noc.flit import Destinations
+from mho.hw.noc.registers.packet import host_address
+from mho.hw.noc.registers.setup import write_flow, write_members, write_slot
+from mho.hw.tile.host import CONTROL
+from mho.hw.tile.loading import START, program_writes
+from mho.hw.tile.text import assemble
+from mho.rtl_gen.kinds import MacroTexts
+from mho.rtl_gen.templates import fill, template
 
 __all__ = ["TAG", "BenchPrograms", "bench_programs", "sizes"]
 

@@ -2,20 +2,20 @@
 
 from collections.abc import Mapping
 
-from hw.chip import ChipParts
-from hw.kinds import timing
-from hw.noc.flit import Destinations
-from macro_models.exact.operation import MvmOperation
-from rtl_gen.kinds import macro_texts_of
-from rtl_gen.parts.bench_programs import TAG, bench_programs, sizes
-from rtl_gen.tapeout_files import Design
-from rtl_gen.testbench import FALL, fill, model_texts, runner_files, template
+from mho.hw.chip import ChipParts
+from mho.hw.kinds import timing
+from mho.hw.noc.flit import Destinations
+from mho.macro_models.exact.operation import MvmOperation
+from mho.rtl_gen.kinds import macro_texts_of
+from mho.rtl_gen.parts.bench_programs import TAG, bench_programs, sizes
+from mho.rtl_gen.tapeout_files import Design
+from mho.rtl_gen.testbench import FALL, fill, model_texts, runner_files, template
 
 __all__ = ["chip_bench_files"]
 
 
 def chip_bench_files(design: Design, parts: ChipParts, wrap: str, models: tuple[str, ...]) -> dict[str, str]:
-    """Texts of the folder ``tb`` by file name; ``models`` as at :func:`rtl_gen.testbench.bench_files`."""
+    """Texts of the folder ``tb`` by file name; ``models`` as at :func:`mho.rtl_gen.testbench.bench_files`."""
     texts, own = model_texts(design, models)
     kind = macro_texts_of(design.chip)
     programs = bench_programs(kind, parts)

@@ -2,11 +2,11 @@
 
 from pathlib import Path
 
-from hw.config import Chip
-from hw.kinds import core_blocks
-from rtl_gen.c_driver import c_driver
-from rtl_gen.emit import module_texts
-from rtl_gen.parts.assembly import (
+from mho.hw.config import Chip
+from mho.hw.kinds import core_blocks
+from mho.rtl_gen.c_driver import c_driver
+from mho.rtl_gen.emit import module_texts
+from mho.rtl_gen.parts.assembly import (
     contract_texts,
     macro_design,
     macro_texts,
@@ -14,7 +14,7 @@ from rtl_gen.parts.assembly import (
     register_texts,
     with_readme,
 )
-from rtl_gen.testbench import bench_files
+from mho.rtl_gen.testbench import bench_files
 
 __all__ = ["core_texts"]
 

@@ -1,12 +1,12 @@
 """The network on chip alone."""
 
-from hw.config import Chip
-from hw.noc.config import MeshConfig
-from hw.noc.mesh import Mesh
-from hw.noc.registers.map import node_map
-from rtl_gen.emit import emit_block
-from rtl_gen.parts.assembly import port_bits, register_texts, rtl_texts, tapeout_texts, with_readme
-from rtl_gen.tapeout_files import Design
+from mho.hw.config import Chip
+from mho.hw.noc.config import MeshConfig
+from mho.hw.noc.mesh import Mesh
+from mho.hw.noc.registers.map import node_map
+from mho.rtl_gen.emit import emit_block
+from mho.rtl_gen.parts.assembly import port_bits, register_texts, rtl_texts, tapeout_texts, with_readme
+from mho.rtl_gen.tapeout_files import Design
 
 __all__ = ["noc_texts"]
 

@@ -2,18 +2,18 @@
 
 from pathlib import Path
 
-from hw.chip import ChipParts
-from hw.chip.config import tiles_of
-from hw.chip.map import tile_blocks
-from hw.config import Chip
-from hw.host.address_map import AddressMap
-from hw.noc.config import MeshConfig
-from hw.noc.registers.packet import NODE_BITS
-from hw.tile.config import tile_number
-from macro_models.errors import InputError
-from rtl_gen.emit import module_texts
-from rtl_gen.macro.pin_check import check_shared_pins
-from rtl_gen.parts.assembly import (
+from mho.hw.chip import ChipParts
+from mho.hw.chip.config import tiles_of
+from mho.hw.chip.map import tile_blocks
+from mho.hw.config import Chip
+from mho.hw.host.address_map import AddressMap
+from mho.hw.noc.config import MeshConfig
+from mho.hw.noc.registers.packet import NODE_BITS
+from mho.hw.tile.config import tile_number
+from mho.macro_models.errors import InputError
+from mho.rtl_gen.emit import module_texts
+from mho.rtl_gen.macro.pin_check import check_shared_pins
+from mho.rtl_gen.parts.assembly import (
     contract_texts,
     macro_design,
     macro_texts,
@@ -21,8 +21,8 @@ from rtl_gen.parts.assembly import (
     register_texts,
     with_readme,
 )
-from rtl_gen.parts.chip_bench import chip_bench_files
-from rtl_gen.tile_driver import TILES_HEADER, tile_driver
+from mho.rtl_gen.parts.chip_bench import chip_bench_files
+from mho.rtl_gen.tile_driver import TILES_HEADER, tile_driver
 
 __all__ = ["chip_texts", "tile_texts", "which_tile"]
 

@@ -1,11 +1,11 @@
 """Assertions and cover points of the pins of a phase-change macro, in a file that a simulator binds to the core."""
 
-from hw.config import Chip
-from hw.pwm.config import PwmCoreConfig
-from hw.pwm.pins import PwmPins
-from rtl_gen.macro.contract import connections
-from rtl_gen.macro.signals import contract_signals
-from rtl_gen.templates import fill, template
+from mho.hw.config import Chip
+from mho.hw.pwm.config import PwmCoreConfig
+from mho.hw.pwm.pins import PwmPins
+from mho.rtl_gen.macro.contract import connections
+from mho.rtl_gen.macro.signals import contract_signals
+from mho.rtl_gen.templates import fill, template
 
 __all__ = ["write_pwm_contract"]
 
@@ -17,7 +17,7 @@ _UNUSED = (
 
 
 def write_pwm_contract(chip: Chip, core: str, text: str, adapter: str, name: str) -> str:
-    """SystemVerilog of the contract ``name`` and its binding; see :func:`rtl_gen.macro.contract.write_contract`."""
+    """SystemVerilog of the contract ``name`` and its binding; see :func:`mho.rtl_gen.macro.contract.write_contract`."""
     cfg = PwmCoreConfig.from_chip(chip)
     signals = {pin: at for pin, at in contract_signals(PwmPins(cfg)).items() if pin not in _UNUSED and pin != "clk"}
     reset = "~rst_n" if chip.verilog.reset == "async_low" else "rst"

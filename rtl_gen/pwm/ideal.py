@@ -5,12 +5,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from hw.config import Chip
-from hw.config.kinds.pwm import PwmChip
-from hw.pwm.config import PwmCoreConfig
-from macro_models.exact.pwm.converter import LEVEL_BITS, Trim
-from macro_models.pwm.config import PwmConfig
-from rtl_gen.pwm.model import ideal_counts, weight, window_charges
+from mho.hw.config import Chip
+from mho.hw.config.kinds.pwm import PwmChip
+from mho.hw.pwm.config import PwmCoreConfig
+from mho.macro_models.exact.pwm.converter import LEVEL_BITS, Trim
+from mho.macro_models.pwm.config import PwmConfig
+from mho.rtl_gen.pwm.model import ideal_counts, weight, window_charges
 
 __all__ = ["IdealMacro"]
 
@@ -19,7 +19,7 @@ Integers = NDArray[np.int64]
 
 @dataclass(kw_only=True, eq=False)
 class IdealMacro:
-    """Of :func:`rtl_gen.pwm.model.write_pwm_model`, for :class:`hw.pwm.engine.reference.CommandReference`.
+    """Of :func:`mho.rtl_gen.pwm.model.write_pwm_model`, for :class:`mho.hw.pwm.engine.reference.CommandReference`.
 
     Reference currents count their quarters of the highest frequency, less the last two bits of the column. A device
     counts 255 less the amplitude of its last pulse, whatever the step code.
@@ -27,7 +27,7 @@ class IdealMacro:
     Attributes
     ----------
     config, calibration, windows
-        As of :class:`hw.pwm.engine.reference.CommandedMacro`.
+        As of :class:`mho.hw.pwm.engine.reference.CommandedMacro`.
     cells
         Counts of the devices, ``[driven line, column]``.
     """

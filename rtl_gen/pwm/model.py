@@ -6,12 +6,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hw.config import Chip
-from hw.config.kinds.pwm import PwmChip
-from hw.pwm.config import PwmCoreConfig
-from hw.pwm.pins import PwmPins
-from macro_models.exact.operation import STEP_FRACTION_BITS
-from macro_models.exact.pwm.converter import (
+from mho.hw.config import Chip
+from mho.hw.config.kinds.pwm import PwmChip
+from mho.hw.pwm.config import PwmCoreConfig
+from mho.hw.pwm.pins import PwmPins
+from mho.macro_models.exact.operation import STEP_FRACTION_BITS
+from mho.macro_models.exact.pwm.converter import (
     COUNT_BITS,
     LEVEL_TOP,
     POSITIVE,
@@ -19,9 +19,9 @@ from macro_models.exact.pwm.converter import (
     counts,
     level,
 )
-from macro_models.pwm.config import PwmConfig
-from rtl_gen.macro.signals import contract_signals, declared_ports
-from rtl_gen.templates import fill, template
+from mho.macro_models.pwm.config import PwmConfig
+from mho.rtl_gen.macro.signals import contract_signals, declared_ports
+from mho.rtl_gen.templates import fill, template
 
 __all__ = ["WEIGHT", "ideal_counts", "weight", "window_charges", "write_pwm_model"]
 
@@ -61,10 +61,10 @@ def ideal_counts(config: PwmConfig, charges: Sequence[NDArray[Any]], step_code: 
 def write_pwm_model(module: str, chip: Chip) -> str:
     """Verilog of an ideal macro with the pins of the contract.
 
-    It has the law of the converter that networks are compiled for (:mod:`macro_models.exact.pwm.converter`), without
-    any error and without trim registers. A weight has one device of its sign, whose code is its magnitude; where
-    ``CELLS_FILE`` is defined, devices have the codes of the file ``+cells=FILE`` (hexadecimal, word line by word line).
-    With an engine it answers as :class:`rtl_gen.pwm.ideal.IdealMacro` does.
+    It has the law of the converter that networks are compiled for (:mod:`mho.macro_models.exact.pwm.converter`),
+    without any error and without trim registers. A weight has one device of its sign, whose code is its magnitude;
+    where ``CELLS_FILE`` is defined, devices have the codes of the file ``+cells=FILE`` (hexadecimal, word line by word
+    line). With an engine it answers as :class:`mho.rtl_gen.pwm.ideal.IdealMacro` does.
     """
     cfg, config = PwmCoreConfig.from_chip(chip), PwmChip.of(chip).macro_config()
     engine = ("pwm_macro_engine.v", "pwm_macro_counted.v")

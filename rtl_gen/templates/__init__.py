@@ -8,7 +8,7 @@ __all__ = ["fill", "template"]
 
 def template(name: str) -> str:
     """A template by its name without ``.txt``."""
-    return (files("rtl_gen") / "templates" / f"{name}.txt").read_text(encoding="utf-8")
+    return (files("mho.rtl_gen") / "templates" / f"{name}.txt").read_text(encoding="utf-8")
 
 
 def fill(text: str, values: Mapping[str, object]) -> str:

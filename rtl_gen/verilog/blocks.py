@@ -1,7 +1,7 @@
 """The blocks of a design: which modules there are, what they are called, and where they are instances.
 
 What Amaranth does not export (fragments, parts of modules) is taken from its inner modules here and in
-:mod:`rtl_gen.verilog.netlist`.
+:mod:`mho.rtl_gen.verilog.netlist`.
 """
 
 import hashlib
@@ -18,11 +18,11 @@ from amaranth.hdl._xfrm import TransformedElaboratable
 from amaranth.lib import wiring
 from amaranth.lib.memory import Memory
 
-from hw.block import NamedConstant, OwnReset, is_block, runs_by
-from macro_models.errors import InputError, ToolError
-from rtl_gen.verilog.memories import MemoryPlatform
-from rtl_gen.verilog.names import identifier
-from rtl_gen.verilog.rtlil import NAMED_CONSTANT
+from mho.hw.block import NamedConstant, OwnReset, is_block, runs_by
+from mho.macro_models.errors import InputError, ToolError
+from mho.rtl_gen.verilog.memories import MemoryPlatform
+from mho.rtl_gen.verilog.names import identifier
+from mho.rtl_gen.verilog.rtlil import NAMED_CONSTANT
 
 __all__ = ["Block", "BlockPlatform", "arguments", "port_names", "ports_of"]
 
@@ -107,7 +107,7 @@ class BlockPlatform(MemoryPlatform):
     reset
         Name of the port of the reset.
     gate
-        Module of clock gates, for blocks of :func:`hw.block.clock_by`; empty: their clocks always run.
+        Module of clock gates, for blocks of :func:`mho.hw.block.clock_by`; empty: their clocks always run.
     """
 
     def __init__(self, prefix: str, own: Collection[object], reset: str, gate: str = "") -> None:
@@ -212,7 +212,7 @@ class BlockPlatform(MemoryPlatform):
             if transform is not None and (is_block(part) or _loses(part, transform)):
                 raise ToolError(
                     f"{type(transform).__name__} around {type(part).__name__} is lost in Verilog, where that is a "
-                    "module of its own: give it a port for it (hw.block.Resettable)"
+                    "module of its own: give it a port for it (mho.hw.block.Resettable)"
                 )
             part = self._instance(part) if is_block(part) else part.elaborate(self)
         return part

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from amaranth.hdl import ClockSignal, Instance, Shape, Value
 from amaranth.lib.memory import Memory
 
-from macro_models.errors import ToolError
+from mho.macro_models.errors import ToolError
 
 __all__ = ["MemoryPlatform", "MemoryShape", "tied_off", "write_memory"]
 

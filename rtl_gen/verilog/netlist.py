@@ -12,15 +12,15 @@ from amaranth.hdl._ast import Format, SignalSet
 from amaranth.hdl._ir import PortDirection
 from amaranth.lib import wiring
 
-from hw.block import reset_name
-from macro_models.errors import ToolError
-from rtl_gen.verilog.blocks import Block, BlockPlatform, arguments, ports_of
-from rtl_gen.verilog.memories import MemoryShape, tied_off, write_memory
-from rtl_gen.verilog.module.gating import CLOCK_GATE, write_clock_gate
-from rtl_gen.verilog.module.writer import Written, write_module
-from rtl_gen.verilog.permission import PERMISSION, write_permission
-from rtl_gen.verilog.remarks import module_remarks, port_remarks
-from rtl_gen.verilog.rtlil import parse
+from mho.hw.block import reset_name
+from mho.macro_models.errors import ToolError
+from mho.rtl_gen.verilog.blocks import Block, BlockPlatform, arguments, ports_of
+from mho.rtl_gen.verilog.memories import MemoryShape, tied_off, write_memory
+from mho.rtl_gen.verilog.module.gating import CLOCK_GATE, write_clock_gate
+from mho.rtl_gen.verilog.module.writer import Written, write_module
+from mho.rtl_gen.verilog.permission import PERMISSION, write_permission
+from mho.rtl_gen.verilog.remarks import module_remarks, port_remarks
+from mho.rtl_gen.verilog.rtlil import parse
 
 __all__ = ["Netlists", "emit", "netlists"]
 
@@ -48,7 +48,7 @@ def emit(
 
     clock_gates
         Registers that keep their value unless a condition holds have gated clocks, of the module ``clock_gate``, and so
-        have the blocks of :func:`hw.block.clock_by`.
+        have the blocks of :func:`mho.hw.block.clock_by`.
     test_ports
         Memories have a port for a self-test, which is tied off.
 

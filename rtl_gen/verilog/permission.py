@@ -3,7 +3,7 @@
 __all__ = ["PERMISSION", "write_permission"]
 
 PERMISSION = "programming_permission"
-"""Name of the module of :class:`hw.core.write_verify.ProgrammingPermission` without the prefix."""
+"""Name of the module of :class:`mho.hw.core.write_verify.ProgrammingPermission` without the prefix."""
 
 
 def write_permission(prefix: str) -> str:

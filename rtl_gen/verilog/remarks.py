@@ -9,8 +9,8 @@ __all__ = ["module_remarks", "port_remarks"]
 
 _WIDTH = 100
 _PLACES = {
-    "hw.core": "the core", "hw.macro": "the core, at the macro", "hw.host": "the host's side of the core",
-    "hw.noc": "the network on chip", "hw.tile": "a tile", "hw.chip": "the top", "hw.emulator": "the emulated macro",
+    "mho.hw.core": "the core", "mho.hw.macro": "the core, at the macro", "mho.hw.host": "the host's side of the core",
+    "mho.hw.noc": "the network on chip", "mho.hw.tile": "a tile", "mho.hw.chip": "the top", "mho.hw.emulator": "the emulated macro",
 }
 """Where blocks of a package are in a chip."""
 

@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
-from macro_models.errors import ToolError
+from mho.macro_models.errors import ToolError
 
 __all__ = [
     "NAMED_CONSTANT",
@@ -31,7 +31,7 @@ __all__ = [
 ]
 
 NAMED_CONSTANT = "named_constant"
-"""Kind of the instance that is a constant with a name (see :class:`hw.block.NamedConstant`)."""
+"""Kind of the instance that is a constant with a name (see :class:`mho.hw.block.NamedConstant`)."""
 
 
 @dataclass(frozen=True)

@@ -4,12 +4,12 @@ import importlib
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from macro_models.arrays import ArrayLibrary
-from macro_models.errors import InputError, argument
+from mho.macro_models.arrays import ArrayLibrary
+from mho.macro_models.errors import InputError, argument
 
 __all__ = ["LIBRARIES", "check_arrays", "open_arrays"]
 
-LIBRARIES: Mapping[str, str] = MappingProxyType({"torch": "sim.arrays.torch_arrays:TorchArrays"})
+LIBRARIES: Mapping[str, str] = MappingProxyType({"torch": "mho.sim.arrays.torch_arrays:TorchArrays"})
 """Where the class of a library is; it takes the name of a device, which may be empty."""
 
 

@@ -6,13 +6,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from macro_models.errors import InputError, ToolError, argument
+from mho.macro_models.errors import InputError, ToolError, argument
 
 __all__ = ["TorchArrays"]
 
 
 class TorchArrays:
-    """See :class:`macro_models.arrays.ArrayLibrary`.
+    """See :class:`mho.macro_models.arrays.ArrayLibrary`.
 
     Parameters
     ----------
@@ -47,7 +47,7 @@ class TorchArrays:
         self._held: dict[int, Any] = {}
 
     def product(self, x: NDArray[Any], matrix: NDArray[Any]) -> NDArray[Any]:
-        """See :meth:`macro_models.arrays.ArrayLibrary.product`."""
+        """See :meth:`mho.macro_models.arrays.ArrayLibrary.product`."""
         kind = np.result_type(x, matrix)
         given = self._tensor(x.astype(kind, copy=False))
         return self._torch.matmul(given, self._matrix(matrix, kind)).cpu().numpy()

@@ -5,19 +5,19 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from hw.board import BoardConfig
-from hw.config import Chip
-from hw.core.write_verify import WriteVerifyParameters
-from hw.emulator import check_core, programmed_core
-from macro_models import MacroModel, Masks
-from macro_models.cells.pulses import PulseArray
-from macro_models.exact.operation import MvmOperation
-from sim.backend import BackendResult, HostScheduled
-from sim.board.bus import BusSimulation
-from sim.board.driver import BoardDriver, read_info
-from sim.board.program import BoardProgrammer
-from sim.cells.cosim import check_engine
-from sim.cells.write_verify import ProgramRun
+from mho.hw.board import BoardConfig
+from mho.hw.config import Chip
+from mho.hw.core.write_verify import WriteVerifyParameters
+from mho.hw.emulator import check_core, programmed_core
+from mho.macro_models import MacroModel, Masks
+from mho.macro_models.cells.pulses import PulseArray
+from mho.macro_models.exact.operation import MvmOperation
+from mho.sim.backend import BackendResult, HostScheduled
+from mho.sim.board.bus import BusSimulation
+from mho.sim.board.driver import BoardDriver, read_info
+from mho.sim.board.program import BoardProgrammer
+from mho.sim.cells.cosim import check_engine
+from mho.sim.cells.write_verify import ProgramRun
 
 __all__ = ["FpgaSimBackend"]
 
@@ -93,7 +93,7 @@ class FpgaSimBackend(HostScheduled):
         return self._boards[cfg]
 
     def mvm(self, core: int, op: MvmOperation, masks: Masks, x: NDArray[np.integer], op_id: ArrayLike) -> BackendResult:
-        """Run ``op`` on a batch; see :class:`sim.backend.Backend`."""
+        """Run ``op`` on a batch; see :class:`mho.sim.backend.Backend`."""
         if self._driver is None:
             raise RuntimeError("The backend must be open.")
         return self._driver.mvm(core, op, masks, x, op_id)
@@ -102,7 +102,7 @@ class FpgaSimBackend(HostScheduled):
         self, core: int, array: PulseArray, targets: NDArray[np.integer], skip: NDArray[np.bool_] | None,
         parameters: WriteVerifyParameters,
     ) -> ProgramRun:
-        """Program cells by the engine of the core on the board; see :class:`sim.cells.write_verify.Programmer`.
+        """Program cells by the engine of the core on the board; see :class:`mho.sim.cells.write_verify.Programmer`.
 
         Raises
         ------

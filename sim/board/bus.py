@@ -7,12 +7,12 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from hw.board import AnyConfig, inside
-from hw.host.link.format import Status
-from hw.host.link.tasks import Task
-from macro_models.errors import ToolError
-from sim.build.bench import Bench, cached_bench
-from sim.build.verilate import hardware_hash, verilog_text
+from mho.hw.board import AnyConfig, inside
+from mho.hw.host.link.format import Status
+from mho.hw.host.link.tasks import Task
+from mho.macro_models.errors import ToolError
+from mho.sim.build.bench import Bench, cached_bench
+from mho.sim.build.verilate import hardware_hash, verilog_text
 
 __all__ = ["BoardBus", "BusSimulation", "board_simulator"]
 

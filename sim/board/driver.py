@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from hw.board import (
+from mho.hw.board import (
     BOARD_BASE,
     BOARD_MAGIC,
     BOARD_VERSIONS,
@@ -20,19 +20,19 @@ from hw.board import (
     load_base,
     load_offset,
 )
-from hw.config import Chip
-from hw.core.layout import OpLayout, pack
-from hw.emulator import EmulatorConfig, LoadWord, TableCache, cell_loads, check_core, noise_loads, programmed_core
-from hw.emulator.layout import TABLES, TAGS
-from hw.host.core.map import MAP_VERSION, core_map
-from hw.host.link.tasks import Poll, Read, Task, Write
-from hw.host.registers import register_word
-from macro_models import MacroModel, Masks
-from macro_models.errors import ToolError
-from macro_models.exact.operation import MvmOperation
-from sim.backend import BackendResult
-from sim.board.bus import BoardBus
-from sim.core.words import MaskImage, input_words, output_codes
+from mho.hw.config import Chip
+from mho.hw.core.layout import OpLayout, pack
+from mho.hw.emulator import EmulatorConfig, LoadWord, TableCache, cell_loads, check_core, noise_loads, programmed_core
+from mho.hw.emulator.layout import TABLES, TAGS
+from mho.hw.host.core.map import MAP_VERSION, core_map
+from mho.hw.host.link.tasks import Poll, Read, Task, Write
+from mho.hw.host.registers import register_word
+from mho.macro_models import MacroModel, Masks
+from mho.macro_models.errors import ToolError
+from mho.macro_models.exact.operation import MvmOperation
+from mho.sim.backend import BackendResult
+from mho.sim.board.bus import BoardBus
+from mho.sim.core.words import MaskImage, input_words, output_codes
 
 __all__ = ["BoardDriver", "BoardInfo", "find_info", "once", "read_info", "write_runs"]
 
@@ -218,7 +218,7 @@ class BoardDriver:
         self._loaded = core
 
     def mvm(self, core: int, op: MvmOperation, masks: Masks, x: NDArray[np.integer], op_id: ArrayLike) -> BackendResult:
-        """Run ``op`` on a batch, as in :meth:`sim.backend.Backend.mvm`.
+        """Run ``op`` on a batch, as in :meth:`mho.sim.backend.Backend.mvm`.
 
         Raises
         ------

@@ -1,7 +1,7 @@
 """Write-verify on a board whose emulator takes over at the pins: the core programs the emulated cells.
 
-The cells are records in the emulator (:meth:`macro_models.cells.pulses.PulseArray.records`), which answer to pulses as
-the array does, bit by bit. They relax between passes, which is the host's work: passes are run one by one, with the
+The cells are records in the emulator (:meth:`mho.macro_models.cells.pulses.PulseArray.records`), which answer to pulses
+as the array does, bit by bit. They relax between passes, which is the host's work: passes are run one by one, with the
 records read after each and loaded before the next.
 """
 
@@ -13,22 +13,22 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from hw.board import CORE_BASE, BoardConfig, load_base, load_offset
-from hw.core.write_verify import PULSE, WriteVerifyConfig, WriteVerifyParameters, cycles
-from hw.emulator import PinEmulatorConfig, logged_pulses, table_words
-from hw.emulator.layout import PULSES
-from hw.emulator.pins.config import CONSTANTS, LOG, LOG_LEVEL
-from hw.host.core.write_map import CODE_BITS, FIFO_DEPTH, RESULT_PULSES, RESULT_VALID, WORD_FLAG
-from hw.host.link.tasks import Poll, Read, Task, Write
-from hw.host.registers import RegisterMap, register_word
-from macro_models.cells.pulses import PulseArray
-from macro_models.errors import InputError, ToolError
-from macro_models.exact.pulse import RECORD_WORDS, PulseRecord
-from sim.board.bus import BoardBus
-from sim.board.driver import once, write_runs
-from sim.cells.cosim import KINDS, check_engine, check_report, shortened, target_words
-from sim.cells.job import COUNTERS
-from sim.cells.write_verify import ProgramRun
+from mho.hw.board import CORE_BASE, BoardConfig, load_base, load_offset
+from mho.hw.core.write_verify import PULSE, WriteVerifyConfig, WriteVerifyParameters, cycles
+from mho.hw.emulator import PinEmulatorConfig, logged_pulses, table_words
+from mho.hw.emulator.layout import PULSES
+from mho.hw.emulator.pins.config import CONSTANTS, LOG, LOG_LEVEL
+from mho.hw.host.core.write_map import CODE_BITS, FIFO_DEPTH, RESULT_PULSES, RESULT_VALID, WORD_FLAG
+from mho.hw.host.link.tasks import Poll, Read, Task, Write
+from mho.hw.host.registers import RegisterMap, register_word
+from mho.macro_models.cells.pulses import PulseArray
+from mho.macro_models.errors import InputError, ToolError
+from mho.macro_models.exact.pulse import RECORD_WORDS, PulseRecord
+from mho.sim.board.bus import BoardBus
+from mho.sim.board.driver import once, write_runs
+from mho.sim.cells.cosim import KINDS, check_engine, check_report, shortened, target_words
+from mho.sim.cells.job import COUNTERS
+from mho.sim.cells.write_verify import ProgramRun
 
 __all__ = ["BoardProgrammer", "parameter_writes"]
 
@@ -58,7 +58,7 @@ class _Levels(NamedTuple):
 
 
 class BoardProgrammer:
-    """Programs the cells of cores on a board: a :class:`sim.cells.write_verify.Programmer`.
+    """Programs the cells of cores on a board: a :class:`mho.sim.cells.write_verify.Programmer`.
 
     Parameters
     ----------
@@ -103,7 +103,7 @@ class BoardProgrammer:
         self, core: int, array: PulseArray, targets: NDArray[np.integer], skip: NDArray[np.bool_] | None,
         parameters: WriteVerifyParameters,
     ) -> ProgramRun:
-        """Program cells; see :class:`sim.cells.write_verify.Programmer`. What ``core`` it is, ``array`` knows.
+        """Program cells; see :class:`mho.sim.cells.write_verify.Programmer`. What ``core`` it is, ``array`` knows.
 
         Raises
         ------

@@ -16,11 +16,11 @@ from typing import NoReturn
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from macro_models.errors import ToolError
-from rtl_gen.verilog.ports import module_ports
-from sim.build.children import Child
-from sim.build.toolchain import HDL, cached_build, hash_files
-from sim.build.verilate import FAST, compiler_key, verilate
+from mho.macro_models.errors import ToolError
+from mho.rtl_gen.verilog.ports import module_ports
+from mho.sim.build.children import Child
+from mho.sim.build.toolchain import HDL, cached_build, hash_files
+from mho.sim.build.verilate import FAST, compiler_key, verilate
 
 __all__ = ["Bench", "bench_key", "build_bench", "cached_bench"]
 
@@ -44,7 +44,7 @@ def build_bench(
     sources
         Further Verilog.
     options, fast
-        As in :func:`sim.build.verilate.verilate`.
+        As in :func:`mho.sim.build.verilate.verilate`.
 
     Raises
     ------

@@ -13,8 +13,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any
 
-from macro_models.cleanup import at_end
-from macro_models.errors import ToolError
+from mho.macro_models.cleanup import at_end
+from mho.macro_models.errors import ToolError
 
 __all__ = ["Child", "GivenUp", "run_tool"]
 

@@ -1,7 +1,7 @@
 """A clock edge of several models of one module: the C++ that Verilator wrote, rewritten where its form is known.
 
 The code of a large module is several times the first cache of a processor, and most of it computes what it computed
-at the edge before. :mod:`sim.build.parts` takes it apart: a part is run only where something that it reads has
+at the edge before. :mod:`mho.sim.build.parts` takes it apart: a part is run only where something that it reads has
 changed, and for all models before the next part. Within an edge models know nothing of each other.
 """
 
@@ -9,9 +9,9 @@ import os
 import re
 from collections.abc import Collection
 
-from sim.build.parts.files import edge_files
-from sim.build.parts.headers import whole_header
-from sim.build.parts.statements import UnknownFormError
+from mho.sim.build.parts.files import edge_files
+from mho.sim.build.parts.headers import whole_header
+from mho.sim.build.parts.statements import UnknownFormError
 
 __all__ = ["PARTS", "edge_sources"]
 
@@ -30,7 +30,7 @@ def edge_sources(
 ) -> dict[str, str]:
     """C++ for clock edges of models, by file name.
 
-    ``NAME__Edge.h`` is always among it, see :mod:`sim.build.parts.headers`.
+    ``NAME__Edge.h`` is always among it, see :mod:`mho.sim.build.parts.headers`.
 
     Where the code is not of the expected form, a model is evaluated whole.
 

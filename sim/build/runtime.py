@@ -9,8 +9,8 @@ from contextlib import suppress
 from functools import cache
 from pathlib import Path
 
-from macro_models.errors import ToolError
-from sim.build.toolchain import cached_build, run_logged, tool_version
+from mho.macro_models.errors import ToolError
+from mho.sim.build.toolchain import cached_build, run_logged, tool_version
 
 __all__ = ["cpu_flags", "take_runtime"]
 

@@ -9,7 +9,7 @@ instance at rest is looked at or written.
 import re
 from pathlib import Path
 
-from macro_models.errors import ToolError
+from mho.macro_models.errors import ToolError
 
 __all__ = ["name_scopes"]
 

@@ -5,13 +5,13 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from hw.config import Chip, PulseChip
-from hw.core.config import LIMITS, CoreConfig
-from hw.core.bring_up.trim import TrimLayout
-from hw.core.write_verify import CellLayout, ParameterLayout, TargetLayout, WriteVerifyConfig
-from hw.kinds import core_blocks
-from sim.build.toolchain import HDL
-from sim.kinds import body
+from mho.hw.config import Chip, PulseChip
+from mho.hw.core.config import LIMITS, CoreConfig
+from mho.hw.core.bring_up.trim import TrimLayout
+from mho.hw.core.write_verify import CellLayout, ParameterLayout, TargetLayout, WriteVerifyConfig
+from mho.hw.kinds import core_blocks
+from mho.sim.build.toolchain import HDL
+from mho.sim.kinds import body
 
 __all__ = ["core_defines", "core_sources", "half_period", "macro_module", "own_names", "write_bench", "write_contracts"]
 
@@ -25,10 +25,10 @@ def core_sources(chip: Chip, folder: Path, *, own_macro: bool = False, adapter: 
     With ``own_macro`` it has the adapter of the user's own macro, and behind that the user's model; if there is none, a
     module with its ports in which the contract's macro is, where ``adapter`` is the path of the adapter.
     """
-    from rtl_gen import emit_core
-    from rtl_gen.macro.mirror import write_mirror
-    from rtl_gen.macro.own_files import has_model, macro_files, rtl_files
-    from rtl_gen.macro.pin_check import macro_map
+    from mho.rtl_gen import emit_core
+    from mho.rtl_gen.macro.mirror import write_mirror
+    from mho.rtl_gen.macro.own_files import has_model, macro_files, rtl_files
+    from mho.rtl_gen.macro.pin_check import macro_map
 
     sources = emit_core(chip, folder, wrap="none", own_macro=own_macro)
     if not own_macro or chip.macro is None:
@@ -45,9 +45,9 @@ def write_contracts(chip: Chip, sources: Sequence[Path], adapter: str, folder: P
 
     ``sources`` hold the generated Verilog of the core, ``adapter`` is the path of the adapter.
     """
-    from rtl_gen.macro.mirror import pin_values
-    from rtl_gen.macro.pin_check import macro_map
-    from rtl_gen.parts.assembly import contract_texts
+    from mho.rtl_gen.macro.mirror import pin_values
+    from mho.rtl_gen.macro.pin_check import macro_map
+    from mho.rtl_gen.parts.assembly import contract_texts
 
     modules: dict[str, str] = {}
     for path in sources:
@@ -113,8 +113,8 @@ def core_defines(chip: Chip, *, own_macro: bool = False) -> dict[str, object]:
 
 def _extra_inputs(chip: Chip) -> str:
     """Connections of the inputs that the user's own macro brings to the top: its clocks, and others, which are 0."""
-    from rtl_gen.macro.adapter import through
-    from rtl_gen.macro.pin_check import macro_map
+    from mho.rtl_gen.macro.adapter import through
+    from mho.rtl_gen.macro.pin_check import macro_map
 
     ports = through(chip.macro, macro_map(chip)).extra or {}
     clocks = chip.macro.clocks if chip.macro is not None else {}

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from hw.config import Chip
-from macro_models.errors import InputError
-from rtl_gen.body import shell_body
-from sim.build.shells import (
+from mho.hw.config import Chip
+from mho.macro_models.errors import InputError
+from mho.rtl_gen.body import shell_body
+from mho.sim.build.shells import (
     core_defines,
     core_sources,
     half_period,
@@ -18,7 +18,7 @@ from sim.build.shells import (
     write_bench,
     write_contracts,
 )
-from sim.build.toolchain import (
+from mho.sim.build.toolchain import (
     HDL,
     cached_build,
     hash_files,
@@ -26,8 +26,8 @@ from sim.build.toolchain import (
     require_tool,
     tool_version,
 )
-from sim.build.verilate import compile_icarus, compile_verilator, compiler_key, hardware_hash
-from sim.kinds import body
+from mho.sim.build.verilate import compile_icarus, compile_verilator, compiler_key, hardware_hash
+from mho.sim.kinds import body
 
 __all__ = ["SHELL_DEPTH", "Simulator", "icarus_build", "verilator_build"]
 
@@ -86,7 +86,7 @@ def _own_key(chip: Chip, own_macro: bool) -> list[str]:
     """What of a user's own macro can change the simulator."""
     if not own_macro:
         return []
-    from rtl_gen.macro.own_files import macro_files, rtl_files
+    from mho.rtl_gen.macro.own_files import macro_files, rtl_files
 
     content = json.dumps(chip.hardware("core", "adapter").to_dict(), sort_keys=True)
     return [f"own macro {content}", hash_files([*rtl_files(chip), *macro_files(chip)])]
@@ -94,7 +94,7 @@ def _own_key(chip: Chip, own_macro: bool) -> list[str]:
 
 def _has_body(chip: Chip, own_macro: bool) -> bool:
     """Whether our own body of the macro is in the simulation: not where the user has a model."""
-    from rtl_gen.macro.own_files import has_model
+    from mho.rtl_gen.macro.own_files import has_model
 
     return not own_macro or not has_model(chip)
 

@@ -6,11 +6,11 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-from hw.chip.config import ChipParts
-from sim.build import tile_shell
-from sim.build.tile_shell import TileShell
-from sim.build.toolchain import HDL, hash_files
-from sim.build.verilate import FAST, archive
+from mho.hw.chip.config import ChipParts
+from mho.sim.build import tile_shell
+from mho.sim.build.tile_shell import TileShell
+from mho.sim.build.toolchain import HDL, hash_files
+from mho.sim.build.verilate import FAST, archive
 
 __all__ = ["TileModels", "models_key", "written"]
 
@@ -30,7 +30,7 @@ class TileModels:
     Parameters
     ----------
     parts, macro, waves, gated
-        As at :class:`sim.build.tile_shell.TileShell`.
+        As at :class:`mho.sim.build.tile_shell.TileShell`.
     """
 
     def __init__(self, parts: ChipParts, macro: str = "", *, waves: bool = False, gated: bool = False) -> None:
@@ -53,7 +53,7 @@ class TileModels:
         texts
             All Verilog of tiles and of what is beside them, by the names of files.
         fast
-            As at :func:`sim.build.verilate.archive`.
+            As at :func:`mho.sim.build.verilate.archive`.
 
         Raises
         ------

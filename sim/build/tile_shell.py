@@ -4,11 +4,11 @@ from dataclasses import dataclass, replace
 
 from amaranth.lib import wiring
 
-from hw.chip.config import ChipParts
-from hw.tile.config import TileConfig
-from hw.tile.core_tile import CoreTile
-from rtl_gen.verilog.blocks import port_names, ports_of
-from sim.build.toolchain import HDL
+from mho.hw.chip.config import ChipParts
+from mho.hw.tile.config import TileConfig
+from mho.hw.tile.core_tile import CoreTile
+from mho.rtl_gen.verilog.blocks import port_names, ports_of
+from mho.sim.build.toolchain import HDL
 
 __all__ = ["TileShell", "notes_of", "shown", "tile_module"]
 
@@ -174,7 +174,7 @@ def shown(port: str, width: int) -> str:
 
 def notes_of(tile: str, number: str, reset: str) -> str:
     """Instance of ``tile_notes.sv`` beside a tile: its path from there, its number, and the reset."""
-    from hw.core.layout import OpLayout
+    from mho.hw.core.layout import OpLayout
 
     inner, at = f"{tile}.tile", OpLayout()["op_id"].offset
     name = f"notes_{tile.rpartition('.')[2]}"

@@ -17,10 +17,10 @@ from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
 
-from macro_models.errors import ToolError
-from macro_models.files.scripts import is_plain, plain_file
-from macro_models.workspace import Workspace
-from sim.build.children import run_tool
+from mho.macro_models.errors import ToolError
+from mho.macro_models.files.scripts import is_plain, plain_file
+from mho.macro_models.workspace import Workspace
+from mho.sim.build.children import run_tool
 
 __all__ = [
     "HDL",

@@ -13,12 +13,12 @@ from pathlib import Path
 
 from amaranth.lib import wiring
 
-from macro_models.files.scripts import is_plain, make_word
-from rtl_gen.verilog.netlist import emit
-from sim.build.edges import PARTS, edge_sources
-from sim.build.runtime import cpu_flags, take_runtime
-from sim.build.scopes import name_scopes
-from sim.build.toolchain import hash_files, nearby, require_cocotb, require_tool, run_logged, tool_version
+from mho.macro_models.files.scripts import is_plain, make_word
+from mho.rtl_gen.verilog.netlist import emit
+from mho.sim.build.edges import PARTS, edge_sources
+from mho.sim.build.runtime import cpu_flags, take_runtime
+from mho.sim.build.scopes import name_scopes
+from mho.sim.build.toolchain import hash_files, nearby, require_cocotb, require_tool, run_logged, tool_version
 
 __all__ = [
     "EXACT",
@@ -138,8 +138,9 @@ def archive(
 
     Parameters are as of :func:`verilate`; ``name`` is that of the class, ``constant`` are ports that never change. The
     functions of Verilator's own library come with the program that takes it. ``NAME__Edge.h`` is the header of
-    :func:`sim.build.edges.edge_sources`, whose C++ is in the archive; what it replaces is not optimised. With ``waves`` the
-    model is traced and evaluated whole, so that no change of a signal is lost; see :mod:`sim.build.scopes`.
+    :func:`mho.sim.build.edges.edge_sources`, whose C++ is in the archive; what it replaces is not optimised. With
+    ``waves`` the model is traced and evaluated whole, so that no change of a signal is lost; see
+    :mod:`mho.sim.build.scopes`.
 
     Raises
     ------

@@ -10,13 +10,13 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from hw.config import Chip, PulseChip
-from hw.core.write_verify import CellLayout, WriteVerifyConfig, WriteVerifyParameters, map_words
-from macro_models.cells.pulses import PulseArray
-from macro_models.errors import InputError, ToolError
-from macro_models.exact.pulse import Polarity
-from sim.cells.job import COUNTERS, PARAMETER_WORDS, WriteJob, WriteOutcome
-from sim.cells.write_verify import ProgramRun
+from mho.hw.config import Chip, PulseChip
+from mho.hw.core.write_verify import CellLayout, WriteVerifyConfig, WriteVerifyParameters, map_words
+from mho.macro_models.cells.pulses import PulseArray
+from mho.macro_models.errors import InputError, ToolError
+from mho.macro_models.exact.pulse import Polarity
+from mho.sim.cells.job import COUNTERS, PARAMETER_WORDS, WriteJob, WriteOutcome
+from mho.sim.cells.write_verify import ProgramRun
 
 __all__ = [
     "KINDS", "SHORT_PULSE", "SHORT_WAIT", "cell_fields", "check_engine", "check_report", "program_run", "shortened",
@@ -79,7 +79,7 @@ def check_report(
     counters
         ``sets``, ``resets`` and ``forms`` of the core.
     pulses
-        Those that were seen at its pins, of type :data:`hw.core.write_verify.PULSE`.
+        Those that were seen at its pins, of type :data:`mho.hw.core.write_verify.PULSE`.
     map
         Words of its fault map.
     faults
@@ -106,7 +106,7 @@ def write_job(
     *,
     full_time: bool = False,
 ) -> WriteJob:
-    """What the simulator needs to program ``array``; arguments as of :class:`sim.cells.write_verify.Programmer`.
+    """What the simulator needs to program ``array``; arguments as of :class:`mho.sim.cells.write_verify.Programmer`.
 
     Raises
     ------

@@ -14,15 +14,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from compiler.mapping.faults import CoreFaults
-from compiler.network import Network
-from compiler.network.archive import ArchiveKind, read_archive, write_archive
-from hw.config import Chip, chip_from_dict
-from macro_models.cells.settled import SettledCells
-from macro_models.devices import CAUSES, Device, device_from_dict
-from macro_models.errors import InputError
-from macro_models.files.schema import JSON, TEXT, Choice, Number, Table, Whole
-from macro_models.shown import Shown
+from mho.compiler.mapping.faults import CoreFaults
+from mho.compiler.network import Network
+from mho.compiler.network.archive import ArchiveKind, read_archive, write_archive
+from mho.hw.config import Chip, chip_from_dict
+from mho.macro_models.cells.settled import SettledCells
+from mho.macro_models.devices import CAUSES, Device, device_from_dict
+from mho.macro_models.errors import InputError
+from mho.macro_models.files.schema import JSON, TEXT, Choice, Number, Table, Whole
+from mho.macro_models.shown import Shown
 
 __all__ = ["FORMAT", "Cells", "CoreCells", "network_hash"]
 

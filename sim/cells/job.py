@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hw.core.write_verify import PULSE
-from macro_models.cells.pulses import PulseArray
+from mho.hw.core.write_verify import PULSE
+from mho.macro_models.cells.pulses import PulseArray
 
 __all__ = ["COUNTERS", "PARAMETER_WORDS", "WriteJob", "WriteOutcome"]
 
@@ -93,9 +93,9 @@ class WriteOutcome:
     counters
         Values of :data:`COUNTERS`.
     pulses
-        Pulses as they were seen at the pins, of type :data:`hw.core.write_verify.PULSE`.
+        Pulses as they were seen at the pins, of type :data:`mho.hw.core.write_verify.PULSE`.
     state
-        What has changed of the cells; see :meth:`macro_models.cells.pulses.PulseArray.set_state`.
+        What has changed of the cells; see :meth:`mho.macro_models.cells.pulses.PulseArray.set_state`.
     """
 
     cells: NDArray[np.uint32]

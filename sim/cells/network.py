@@ -7,16 +7,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from compiler.network import CoreImage, Network
-from hw.config import PulseChip, check_device
-from hw.core.write_verify import WriteVerifyParameters, dead_lines
-from macro_models.cells.pulses import PulseArray
-from macro_models.devices import Device, load_device
-from macro_models.devices.sections.pulse import PulseResponse
-from macro_models.errors import InputError
-from sim.cells.instance import Cells, CoreCells, network_hash
-from sim.cells.screening import Preparation, form_cells, screen_cells
-from sim.cells.write_verify import Programmer, ProgramRun, program_core
+from mho.compiler.network import CoreImage, Network
+from mho.hw.config import PulseChip, check_device
+from mho.hw.core.write_verify import WriteVerifyParameters, dead_lines
+from mho.macro_models.cells.pulses import PulseArray
+from mho.macro_models.devices import Device, load_device
+from mho.macro_models.devices.sections.pulse import PulseResponse
+from mho.macro_models.errors import InputError
+from mho.sim.cells.instance import Cells, CoreCells, network_hash
+from mho.sim.cells.screening import Preparation, form_cells, screen_cells
+from mho.sim.cells.write_verify import Programmer, ProgramRun, program_core
 
 __all__ = [
     "FAR_OFF",
@@ -42,7 +42,7 @@ MOST_US = 1e6
 """Largest conductance that a map may have."""
 
 PulseSink = Callable[[int, NDArray[np.void]], None]
-"""Takes the pulses of a core in their order: (core, pulses of type :data:`hw.core.write_verify.PULSE`)."""
+"""Takes the pulses of a core in their order: (core, pulses of type :data:`mho.hw.core.write_verify.PULSE`)."""
 
 Progress = Callable[[int, int], None]
 
@@ -105,7 +105,8 @@ def program_network(
     All cells are programmed to what the mapping says they hold, those without a weight too, so that the fault map
     tells which spare lines are sound; only lines that the network skips are left alone. To the engine's fault map,
     cells that were given up in the last pass, come those that were not formed, that stayed where they were when they
-    were moved away (:mod:`sim.cells.screening`), :func:`unwilling_cells`, and those known to be faulty to the network.
+    were moved away (:mod:`mho.sim.cells.screening`), :func:`unwilling_cells`, and those known to be faulty to the
+    network.
 
     Parameters
     ----------

@@ -11,11 +11,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from hw.config import Chip, PulseChip
-from hw.core.write_verify import WriteVerifyParameters
-from macro_models.cells.pulses import PulseArray
-from macro_models.errors import InputError
-from sim.cells.write_verify import Programmer, ProgramRun, reference_run, target_codes
+from mho.hw.config import Chip, PulseChip
+from mho.hw.core.write_verify import WriteVerifyParameters
+from mho.macro_models.cells.pulses import PulseArray
+from mho.macro_models.errors import InputError
+from mho.sim.cells.write_verify import Programmer, ProgramRun, reference_run, target_codes
 
 __all__ = ["Preparation", "form_cells", "screen_cells"]
 

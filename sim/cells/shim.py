@@ -1,7 +1,7 @@
 """The cells behind the programming pins (``hdl/cells.cpp``) from inside the simulator process, through ctypes.
 
-The arrays stay those of :class:`macro_models.cells.pulses.PulseArray`; C++ works on them, so that what it leaves is at
-once what the array holds.
+The arrays stay those of :class:`mho.macro_models.cells.pulses.PulseArray`; C++ works on them, so that what it leaves is
+at once what the array holds.
 """
 
 import ctypes
@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hw.core.write_verify import PULSE
-from macro_models.cells.pulses import PulseArray
-from macro_models.exact.pulse import (
+from mho.hw.core.write_verify import PULSE
+from mho.macro_models.cells.pulses import PulseArray
+from mho.macro_models.exact.pulse import (
     DRAW_BITS,
     MOVED,
     MOVED_BITS,

@@ -10,12 +10,12 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from hw.config import Chip, PulseChip
-from hw.core.write_verify import WriteVerifyConfig, WriteVerifyParameters, cycles, program
-from macro_models.cells.pulses import PulseArray
-from macro_models.devices.device import Device
-from macro_models.errors import InputError
-from macro_models.exact.pulse import Polarity
+from mho.hw.config import Chip, PulseChip
+from mho.hw.core.write_verify import WriteVerifyConfig, WriteVerifyParameters, cycles, program
+from mho.macro_models.cells.pulses import PulseArray
+from mho.macro_models.devices.device import Device
+from mho.macro_models.errors import InputError
+from mho.macro_models.exact.pulse import Polarity
 
 __all__ = ["ProgramRun", "Programmer", "program_core", "reference_run", "target_codes"]
 
@@ -27,7 +27,7 @@ class ProgramRun:
     Attributes
     ----------
     pulses
-        All pulses in their order, of type :data:`hw.core.write_verify.PULSE`.
+        All pulses in their order, of type :data:`mho.hw.core.write_verify.PULSE`.
     codes
         Last verify code of each cell in each pass, shape (passes, N, N), [bit line, source line]; 0 where skipped.
     faults
@@ -65,7 +65,7 @@ class ProgramRun:
 
 
 class Programmer(Protocol):
-    """What programs cores: a backend that is open, or a :class:`hw.core.write_verify` reference."""
+    """What programs cores: a backend that is open, or a :class:`mho.hw.core.write_verify` reference."""
 
     def program(
         self,

@@ -10,13 +10,13 @@ from pathlib import Path
 
 from amaranth.lib import wiring
 
-from hw.chip import ChipParts
-from hw.config import Chip
-from sim.build.bench import bench_key, build_bench
-from sim.build.tile_models import TileModels, models_key
-from sim.build.toolchain import HDL, cached_build, hash_files
-from sim.build.verilate import hardware_hash
-from sim.chip.simulation import chip_modules, ideal_macro
+from mho.hw.chip import ChipParts
+from mho.hw.config import Chip
+from mho.sim.build.bench import bench_key, build_bench
+from mho.sim.build.tile_models import TileModels, models_key
+from mho.sim.build.toolchain import HDL, cached_build, hash_files
+from mho.sim.build.verilate import hardware_hash
+from mho.sim.chip.simulation import chip_modules, ideal_macro
 
 __all__ = ["build_apart"]
 

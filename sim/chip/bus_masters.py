@@ -6,13 +6,13 @@ from amaranth.hdl import Cat, Module, Signal, Value
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, connect, flipped
 
-from hw.chip import ChipParts
-from hw.chip.map import address_width
-from hw.chip.tops import ChipTop
-from hw.core.port import join
-from hw.host.bridges.axil import AxiLite
-from hw.host.bridges.wishbone import Wishbone
-from hw.host.bus import RegisterBus, request_layout
+from mho.hw.chip import ChipParts
+from mho.hw.chip.map import address_width
+from mho.hw.chip.tops import ChipTop
+from mho.hw.core.port import join
+from mho.hw.host.bridges.axil import AxiLite
+from mho.hw.host.bridges.wishbone import Wishbone
+from mho.hw.host.bus import RegisterBus, request_layout
 
 __all__ = ["AxiLiteMaster", "MasteredChip", "WishboneMaster"]
 
@@ -150,7 +150,7 @@ class MasteredChip(wiring.Component):
     Members
     -------
     <as of a chip>
-        See :class:`hw.chip.chip.Chip`.
+        See :class:`mho.hw.chip.chip.Chip`.
     """
 
     bus: Any

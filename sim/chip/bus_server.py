@@ -1,4 +1,4 @@
-"""The cocotb test of :mod:`sim.chip.buses`: a master of others at the bus of a chip. Runs inside the simulator."""
+"""The cocotb test of :mod:`mho.sim.chip.buses`: a master of others at the bus of a chip. Runs inside the simulator."""
 
 import json
 import os
@@ -11,16 +11,16 @@ import cocotb
 from cocotb.task import bridge, resume
 from cocotb.utils import get_sim_time
 
-from hw.config.tree import chip_from_dict
-from macro_models.errors import ToolError
-from sim.chip.masters import PERIOD_NS, Master, started
-from sim.chip.programs import programs_of
-from sim.chip.traffic import Expected
-from sim.chip.verify import run_programs
+from mho.hw.config.tree import chip_from_dict
+from mho.macro_models.errors import ToolError
+from mho.sim.chip.masters import PERIOD_NS, Master, started
+from mho.sim.chip.programs import programs_of
+from mho.sim.chip.traffic import Expected
+from mho.sim.chip.verify import run_programs
 
 
 class _MasterBus:
-    """A :class:`sim.chip.simulation.ChipBus`: one access after the other by a master."""
+    """A :class:`mho.sim.chip.simulation.ChipBus`: one access after the other by a master."""
 
     def __init__(self, master: Master) -> None:
         self.master = master

@@ -6,13 +6,13 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from hw.config import Chip, PulseChip
-from macro_models.errors import ToolError
-from macro_models.workspace import Workspace
-from rtl_gen import emit_core
-from rtl_gen.macro.model import write_macro_model
-from sim.build.children import Child
-from sim.build.toolchain import (
+from mho.hw.config import Chip, PulseChip
+from mho.macro_models.errors import ToolError
+from mho.macro_models.workspace import Workspace
+from mho.rtl_gen import emit_core
+from mho.rtl_gen.macro.model import write_macro_model
+from mho.sim.build.children import Child
+from mho.sim.build.toolchain import (
     cached_build,
     cocotb_environment,
     hash_files,
@@ -21,8 +21,8 @@ from sim.build.toolchain import (
     require_tool,
     tool_version,
 )
-from sim.build.verilate import compile_icarus, hardware_hash
-from sim.chip.verify import HOSTS, ChipReport, require_tiles
+from mho.sim.build.verilate import compile_icarus, hardware_hash
+from mho.sim.chip.verify import HOSTS, ChipReport, require_tiles
 
 __all__ = ["BusProgram", "build_for_icarus", "run_with_master", "verify_bus"]
 
@@ -34,7 +34,7 @@ def verify_bus(chip: Chip, wrap: str, *, accesses: int, seed: int = 0) -> ChipRe
     """Run programs on a chip behind a bus while a master of cocotbext reads and writes.
 
     In Icarus Verilog, where all begins unknown: slow, and a master that we did not write. That of
-    :mod:`sim.chip.bus_masters` is for many accesses.
+    :mod:`mho.sim.chip.bus_masters` is for many accesses.
 
     Parameters
     ----------
@@ -54,7 +54,7 @@ def verify_bus(chip: Chip, wrap: str, *, accesses: int, seed: int = 0) -> ChipRe
     """
     parts = require_tiles(chip)
     job = {"chip": chip.to_dict(), "wrap": wrap, "accesses": accesses, "seed": seed}
-    found = run_with_master(_build(chip, wrap), "sim.chip.bus_server", job, _START_S + _ACCESS_S * accesses)
+    found = run_with_master(_build(chip, wrap), "mho.sim.chip.bus_server", job, _START_S + _ACCESS_S * accesses)
     return ChipReport.of(
         parts, host=HOSTS[wrap], accesses=accesses, errors=found["errors"], images=found["images"], cells=0,
         cycles=found["cycles"],

@@ -3,15 +3,15 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from hw.chip import ChipParts
-from hw.config import Chip
-from hw.noc.flit import Destinations
-from hw.noc.registers.packet import host_address
-from hw.noc.registers.setup import write_flow, write_members, write_slot
-from hw.tile.host import BUFFER, CONTROL
-from hw.tile.loading import START, program_writes
-from hw.tile.text import assemble
-from rtl_gen.kinds import macro_texts_of
+from mho.hw.chip import ChipParts
+from mho.hw.config import Chip
+from mho.hw.noc.flit import Destinations
+from mho.hw.noc.registers.packet import host_address
+from mho.hw.noc.registers.setup import write_flow, write_members, write_slot
+from mho.hw.tile.host import BUFFER, CONTROL
+from mho.hw.tile.loading import START, program_writes
+from mho.hw.tile.text import assemble
+from mho.rtl_gen.kinds import macro_texts_of
 
 __all__ = ["RESULT_AT", "LoneProgram", "Made", "Programs", "programs_of"]
 
@@ -132,7 +132,7 @@ class Programs:
 
     @property
     def counted(self) -> int:
-        """Flits that reach the tile :func:`sim.chip.traffic.idle_tile` with these writes: that has no program."""
+        """Flits that reach the tile :func:`mho.sim.chip.traffic.idle_tile` with these writes: that has no program."""
         return 0
 
     @property

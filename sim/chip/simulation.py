@@ -9,20 +9,20 @@ import numpy as np
 from amaranth.lib import wiring
 from numpy.typing import NDArray
 
-from hw.chip import Chip, ChipParts, configurations
-from hw.config import Chip as Description
-from hw.host.link.format import Status
-from hw.host.link.tasks import Read, Task, Write
-from macro_models.errors import ToolError
-from rtl_gen.kinds import macro_texts_of
-from rtl_gen.macro.adapter import write_adapter
-from rtl_gen.macro.pin_check import macro_map
-from rtl_gen.verilog.netlist import emit
-from sim.build.bench import Bench, cached_bench
-from sim.build.toolchain import hash_files
-from sim.build.verilate import FAST, UNOPTIMISED, hardware_hash
-from sim.chip import bus_masters
-from sim.chip.traffic import Expected
+from mho.hw.chip import Chip, ChipParts, configurations
+from mho.hw.config import Chip as Description
+from mho.hw.host.link.format import Status
+from mho.hw.host.link.tasks import Read, Task, Write
+from mho.macro_models.errors import ToolError
+from mho.rtl_gen.kinds import macro_texts_of
+from mho.rtl_gen.macro.adapter import write_adapter
+from mho.rtl_gen.macro.pin_check import macro_map
+from mho.rtl_gen.verilog.netlist import emit
+from mho.sim.build.bench import Bench, cached_bench
+from mho.sim.build.toolchain import hash_files
+from mho.sim.build.verilate import FAST, UNOPTIMISED, hardware_hash
+from mho.sim.chip import bus_masters
+from mho.sim.chip.traffic import Expected
 
 __all__ = ["ChipBus", "ChipSimulation", "build_chip_bench", "chip_modules", "chip_text", "ideal_macro"]
 

@@ -9,14 +9,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from hw.chip import ChipParts
-from hw.chip.map import tile_name
-from hw.host.address_map import Block
-from hw.host.registers import Access, Register
-from hw.noc.config import MeshConfig
-from hw.noc.interface.words import VALUE_BITS, Counter
-from hw.noc.registers.packet import host_address_bits
-from hw.tile.isa import DESCRIPTOR_WORDS
+from mho.hw.chip import ChipParts
+from mho.hw.chip.map import tile_name
+from mho.hw.host.address_map import Block
+from mho.hw.host.registers import Access, Register
+from mho.hw.noc.config import MeshConfig
+from mho.hw.noc.interface.words import VALUE_BITS, Counter
+from mho.hw.noc.registers.packet import host_address_bits
+from mho.hw.tile.isa import DESCRIPTOR_WORDS
 
 __all__ = ["IDLE", "Expected", "Traffic", "idle_tile"]
 

@@ -6,18 +6,18 @@ from typing import Any
 
 import numpy as np
 
-from hw.chip import ChipParts
-from hw.chip.map import tile_name
-from hw.config import Chip
-from hw.host.core.write_map import RESULT_VALID, WORD_FLAG
-from hw.host.registers import register_word
-from macro_models.errors import InputError, ToolError
-from rtl_gen.kinds import macro_texts_of
-from sim.chip.programs import Programs, programs_of
-from sim.chip.simulation import ChipBus, ChipSimulation
-from sim.chip.traffic import IDLE, Expected, Traffic, idle_tile
-from sim.core.commands import ideal_check
-from sim.tile_networks.tile_core import TileCore
+from mho.hw.chip import ChipParts
+from mho.hw.chip.map import tile_name
+from mho.hw.config import Chip
+from mho.hw.host.core.write_map import RESULT_VALID, WORD_FLAG
+from mho.hw.host.registers import register_word
+from mho.macro_models.errors import InputError, ToolError
+from mho.rtl_gen.kinds import macro_texts_of
+from mho.sim.chip.programs import Programs, programs_of
+from mho.sim.chip.simulation import ChipBus, ChipSimulation
+from mho.sim.chip.traffic import IDLE, Expected, Traffic, idle_tile
+from mho.sim.core.commands import ideal_check
+from mho.sim.tile_networks.tile_core import TileCore
 
 __all__ = ["HOSTS", "ChipReport", "check_cells", "check_commands", "check_programs", "require_tiles", "run_programs",
            "start_programs", "verify_chip", "with_traffic"]

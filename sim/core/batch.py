@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from macro_models import MacroModel
-from sim.cells.job import WriteJob, WriteOutcome
-from sim.core.messages import Message
+from mho.macro_models import MacroModel
+from mho.sim.cells.job import WriteJob, WriteOutcome
+from mho.sim.core.messages import Message
 
 __all__ = ["OP_WORDS", "STREAMS", "Batch", "BatchResult", "Mode", "Outcome", "Strobe", "Work"]
 

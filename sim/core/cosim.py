@@ -7,21 +7,21 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from hw.config import Chip
-from hw.core.write_verify import WriteVerifyParameters
-from hw.kinds import Timing, timing
-from macro_models import MacroModel, Masks
-from macro_models.cells.pulses import PulseArray
-from macro_models.errors import InputError, argument
-from macro_models.exact.operation import MvmOperation
-from sim.backend import BackendResult, HostScheduled, check_threads
-from sim.build.simulators import verilator_build
-from sim.cells.cosim import program_run, write_job
-from sim.cells.write_verify import ProgramRun
-from sim.core.batch import Mode
-from sim.core.commands import row_programmer
-from sim.core.cosim_core import CosimCore
-from sim.core.process import Simulation
+from mho.hw.config import Chip
+from mho.hw.core.write_verify import WriteVerifyParameters
+from mho.hw.kinds import Timing, timing
+from mho.macro_models import MacroModel, Masks
+from mho.macro_models.cells.pulses import PulseArray
+from mho.macro_models.errors import InputError, argument
+from mho.macro_models.exact.operation import MvmOperation
+from mho.sim.backend import BackendResult, HostScheduled, check_threads
+from mho.sim.build.simulators import verilator_build
+from mho.sim.cells.cosim import program_run, write_job
+from mho.sim.cells.write_verify import ProgramRun
+from mho.sim.core.batch import Mode
+from mho.sim.core.commands import row_programmer
+from mho.sim.core.cosim_core import CosimCore
+from mho.sim.core.process import Simulation
 
 __all__ = ["CosimBackend"]
 
@@ -54,7 +54,7 @@ class CosimBackend(HostScheduled):
 
     @classmethod
     def check(cls, options: dict[str, Any]) -> None:
-        """See :meth:`sim.backend.Backend.check`."""
+        """See :meth:`mho.sim.backend.Backend.check`."""
         check_threads(options)
 
     def __init__(
@@ -99,7 +99,7 @@ class CosimBackend(HostScheduled):
             self._core.simulation.put_core(index, model)
 
     def mvm(self, core: int, op: MvmOperation, masks: Masks, x: NDArray[np.integer], op_id: ArrayLike) -> BackendResult:
-        """Run ``op`` on a batch; see :class:`sim.backend.Backend`.
+        """Run ``op`` on a batch; see :class:`mho.sim.backend.Backend`.
 
         Steps are counted at the macro's pins and analog cycles by the core's own counter.
         """
@@ -119,7 +119,7 @@ class CosimBackend(HostScheduled):
         skip: NDArray[np.bool_] | None,
         parameters: WriteVerifyParameters,
     ) -> ProgramRun:
-        """Program cells by the engine in the RTL; see :class:`sim.cells.write_verify.Programmer`.
+        """Program cells by the engine in the RTL; see :class:`mho.sim.cells.write_verify.Programmer`.
 
         Pulses are those that were seen at the macro's pins.
 

@@ -7,18 +7,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from hw.config import Chip
-from hw.core.config import CoreConfig
-from hw.core.inputs.masks import MaskFile
-from hw.kinds import core_blocks
-from macro_models import MacroModel, Masks
-from macro_models.exact.operation import MvmOperation
-from sim.cells.job import WriteJob, WriteOutcome
-from sim.core.batch import OP_WORDS, Batch, BatchResult, Mode
-from sim.core.commands import Operated
-from sim.core.kinds import simulated
-from sim.core.process import Simulation
-from sim.core.words import MaskImage, input_words, op_words, output_codes, reserved_words
+from mho.hw.config import Chip
+from mho.hw.core.config import CoreConfig
+from mho.hw.core.inputs.masks import MaskFile
+from mho.hw.kinds import core_blocks
+from mho.macro_models import MacroModel, Masks
+from mho.macro_models.exact.operation import MvmOperation
+from mho.sim.cells.job import WriteJob, WriteOutcome
+from mho.sim.core.batch import OP_WORDS, Batch, BatchResult, Mode
+from mho.sim.core.commands import Operated
+from mho.sim.core.kinds import simulated
+from mho.sim.core.process import Simulation
+from mho.sim.core.words import MaskImage, input_words, op_words, output_codes, reserved_words
 
 __all__ = ["UNCOUNTED", "CoreRun", "CosimCore"]
 
@@ -110,11 +110,11 @@ class CosimCore:
         illegal: bool = False,
         write: WriteJob | None = None,
     ) -> Batch:
-        """What streams through the core for a batch with its numbers as in :meth:`sim.backend.Backend.mvm`.
+        """What streams through the core for a batch with its numbers as in :meth:`mho.sim.backend.Backend.mvm`.
 
         It takes into account the masks of the batches before it, so it is to be run, and in their order.
 
-        ``gap``, ``stall``, ``hold`` and ``keep_charges`` as in :class:`sim.core.batch.Batch`; ``illegal`` sends a
+        ``gap``, ``stall``, ``hold`` and ``keep_charges`` as in :class:`mho.sim.core.batch.Batch`; ``illegal`` sends a
         descriptor of a reserved mode first; ``write`` is a run of write-verify that begins meanwhile.
         """
         ids = np.broadcast_to(np.asarray(op_id, dtype=np.uint64), (len(x),))

@@ -11,15 +11,15 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
 
-from macro_models import MacroModel
-from macro_models.errors import ToolError
-from macro_models.workspace import Workspace
-from sim.build.children import Child
-from sim.build.simulators import Simulator
-from sim.build.toolchain import cache_folder, cocotb_environment, keep_log
-from sim.core.batch import Batch, BatchResult, Outcome
-from sim.core.messages import Closed, Link, Message
-from sim.core.state import model_message
+from mho.macro_models import MacroModel
+from mho.macro_models.errors import ToolError
+from mho.macro_models.workspace import Workspace
+from mho.sim.build.children import Child
+from mho.sim.build.simulators import Simulator
+from mho.sim.build.toolchain import cache_folder, cocotb_environment, keep_log
+from mho.sim.core.batch import Batch, BatchResult, Outcome
+from mho.sim.core.messages import Closed, Link, Message
+from mho.sim.core.state import model_message
 
 __all__ = ["CoreStuck", "Simulation"]
 
@@ -41,7 +41,7 @@ class CoreStuck(ToolError):
 
 
 class Simulation:
-    """A running simulator that serves batches (:mod:`sim.core.simulator.server`).
+    """A running simulator that serves batches (:mod:`mho.sim.core.simulator.server`).
 
     Parameters
     ----------
@@ -60,7 +60,7 @@ class Simulation:
         If the simulator does not start, crashes, hangs or gives results that are not possible; names the log.
     """
 
-    server = "sim.core.simulator.server"
+    server = "mho.sim.core.simulator.server"
     """The cocotb test inside."""
 
     def __init__(

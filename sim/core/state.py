@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from macro_models import MacroModel
-from macro_models.kinds import model_from_state
-from sim.core.messages import Message
+from mho.macro_models import MacroModel
+from mho.macro_models.kinds import model_from_state
+from mho.sim.core.messages import Message
 
 __all__ = ["model_from_message", "model_message"]
 

@@ -5,12 +5,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from hw.core.config import CoreConfig
-from hw.core.inputs.masks import BL_SKIP, LINE_MASK, SL_SKIP, WL_MASK, MaskFile
-from hw.core.layout import OpLayout, pack
-from macro_models import MacroModel, Masks
-from macro_models.exact.operation import MvmOperation
-from sim.core.batch import OP_WORDS
+from mho.hw.core.config import CoreConfig
+from mho.hw.core.inputs.masks import BL_SKIP, LINE_MASK, SL_SKIP, WL_MASK, MaskFile
+from mho.hw.core.layout import OpLayout, pack
+from mho.macro_models import MacroModel, Masks
+from mho.macro_models.exact.operation import MvmOperation
+from mho.sim.core.batch import OP_WORDS
 
 __all__ = ["MaskImage", "input_words", "op_words", "output_codes", "reserved_words"]
 

@@ -6,9 +6,9 @@ from collections.abc import Iterable, Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from macro_models.errors import InputError
-from rtl_gen.tile_driver import TILES_HEADER, tile_driver
-from sim.export.listing import Listing, Put, Taken
+from mho.macro_models.errors import InputError
+from mho.rtl_gen.tile_driver import TILES_HEADER, tile_driver
+from mho.sim.export.listing import Listing, Put, Taken
 
 __all__ = ["c_files"]
 

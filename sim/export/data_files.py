@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hw.chip.map import MAP_VERSION, QUEUE, record_words
-from hw.host.core.write_map import WORD_FLAG
-from hw.noc.interface.words import UNIT, credit_tag
-from hw.tile.loading import RESET, START
-from sim.export.listing import TAG_AT, Listing
+from mho.hw.chip.map import MAP_VERSION, QUEUE, record_words
+from mho.hw.host.core.write_map import WORD_FLAG
+from mho.hw.noc.interface.words import UNIT, credit_tag
+from mho.hw.tile.loading import RESET, START
+from mho.sim.export.listing import TAG_AT, Listing
 
 __all__ = ["data_files"]
 

@@ -7,25 +7,25 @@ from itertools import accumulate, pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from compiler.network import Network
-from compiler.network.tiles import HeldValue
-from compiler.tile.graph.host import Split
-from hw.chip.config import ChipParts
-from hw.chip.map import QUEUE, chip_base
-from hw.core.write_verify import WriteVerifyParameters
-from hw.noc.config import MeshConfig
-from hw.noc.flit import Destinations
-from hw.noc.interface.words import credit_tag
-from hw.noc.registers.packet import NODE_BITS, host_address
-from hw.tile.host import BUFFER, CONTROL, CORE_AT, DESCRIPTORS_AT
-from hw.tile.loading import IMAGE_AT, REGISTERS_AT
-from macro_models.errors import InputError
-from sim.board.program import parameter_writes
-from sim.board.tiles.host import WATCHDOG
-from sim.cells.write_verify import target_codes
-from sim.core.kinds import simulated
-from sim.executor import build_cores, core_masks
-from sim.tile_networks.plan import WRITE, SourcePlan, make_plan, tile_node
+from mho.compiler.network import Network
+from mho.compiler.network.tiles import HeldValue
+from mho.compiler.tile.graph.host import Split
+from mho.hw.chip.config import ChipParts
+from mho.hw.chip.map import QUEUE, chip_base
+from mho.hw.core.write_verify import WriteVerifyParameters
+from mho.hw.noc.config import MeshConfig
+from mho.hw.noc.flit import Destinations
+from mho.hw.noc.interface.words import credit_tag
+from mho.hw.noc.registers.packet import NODE_BITS, host_address
+from mho.hw.tile.host import BUFFER, CONTROL, CORE_AT, DESCRIPTORS_AT
+from mho.hw.tile.loading import IMAGE_AT, REGISTERS_AT
+from mho.macro_models.errors import InputError
+from mho.sim.board.program import parameter_writes
+from mho.sim.board.tiles.host import WATCHDOG
+from mho.sim.cells.write_verify import target_codes
+from mho.sim.core.kinds import simulated
+from mho.sim.executor import build_cores, core_masks
+from mho.sim.tile_networks.plan import WRITE, SourcePlan, make_plan, tile_node
 
 __all__ = ["TAG_AT", "CellTargets", "Listing", "Put", "Taken", "list_network"]
 

@@ -15,7 +15,7 @@ struct Seen {
     const float* cross;     // null: all 0
 };
 
-// What conversions in one direction, with some word lines on, by one step code, have in common: macro_models.tnsa.sensing.
+// What conversions in one direction, with some word lines on, by one step code, have in common: mho.macro_models.tnsa.sensing.
 struct Bound {
     int64_t lines;
     Seen by_line, by_pair;

@@ -42,7 +42,7 @@ module core_tb;
 
     reg started, running, wake, error_seen;
     initial {started, running, wake, error_seen} = 0;
-    // 2: complete, 3: stuck, 4: more results than operations (the values of sim.core.batch.Outcome).
+    // 2: complete, 3: stuck, 4: more results than operations (the values of mho.sim.core.batch.Outcome).
     reg [2:0] outcome;
     reg [15:0] op_next, mask_next, input_next, output_next, done_next;
     reg [31:0] idle;

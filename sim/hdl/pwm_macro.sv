@@ -1,4 +1,4 @@
-// Simulation body of a phase-change macro: the pins of hw.pwm.pins, answered by pwm_shim.cpp through DPI.
+// Simulation body of a phase-change macro: the pins of mho.hw.pwm.pins, answered by pwm_shim.cpp through DPI.
 // Pulses are noted where they begin and end; the model is asked once a conversion, when its counters are captured.
 // Read once for each size of a macro in the simulation, with its name and its sizes defined (sim/build/shells.py).
 module `MHO_MACRO #(

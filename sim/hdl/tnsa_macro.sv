@@ -1,4 +1,4 @@
-// Simulation body of a transposable macro: the pins of hw.macro.MacroPins, answered by shim.cpp and cells.cpp through DPI.
+// Simulation body of a transposable macro: the pins of mho.hw.macro.MacroPins, answered by shim.cpp and cells.cpp through DPI.
 // A strobe is taken at the clock edge that ends its cycle; `cmp` changes at that edge and stays until the next compare.
 // Read once for each size of a macro in the simulation, with its name and its size defined (sim/build/shells.py).
 module `MHO_MACRO #(

@@ -4,12 +4,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
-from macro_models import MacroModel
-from macro_models.errors import InputError
-from macro_models.registry import discovered, module_of
+from mho.macro_models import MacroModel
+from mho.macro_models.errors import InputError
+from mho.macro_models.registry import discovered, module_of
 
 if TYPE_CHECKING:
-    from hw.config import Chip
+    from mho.hw.config import Chip
 
 __all__ = ["Body", "Evaluator", "SimulatedMacro", "body", "macros_of_kinds", "make_evaluator"]
 
@@ -46,7 +46,7 @@ class SimulatedMacro(Protocol):
         ...
 
     def finish(self, result: Any) -> None:
-        """Write what the batch left into a :class:`sim.core.batch.BatchResult`."""
+        """Write what the batch left into a :class:`mho.sim.core.batch.BatchResult`."""
         ...
 
 

@@ -9,16 +9,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from macro_models.exact.pwm.converter import LEVEL_BITS
-from macro_models.exact.pwm.operation import MAGNITUDE_BITS
-from macro_models.exact.pwm.programming import WriteParameters
-from macro_models.exact.pwm.trim_words import unpack_trim
-from macro_models.pwm.model import PwmModel
-from macro_models.pwm.programming import ProgrammedRows
-from sim.kinds import Body
+from mho.macro_models.exact.pwm.converter import LEVEL_BITS
+from mho.macro_models.exact.pwm.operation import MAGNITUDE_BITS
+from mho.macro_models.exact.pwm.programming import WriteParameters
+from mho.macro_models.exact.pwm.trim_words import unpack_trim
+from mho.macro_models.pwm.model import PwmModel
+from mho.macro_models.pwm.programming import ProgrammedRows
+from mho.sim.kinds import Body
 
 if TYPE_CHECKING:
-    from hw.config import Chip
+    from mho.hw.config import Chip
 
 __all__ = ["BODY", "PULSE", "Conversion", "Evaluator", "PwmMacro"]
 
@@ -140,7 +140,7 @@ class Evaluator:
 
 
 class PwmMacro:
-    """One macro of the simulation; see :class:`sim.kinds.SimulatedMacro`."""
+    """One macro of the simulation; see :class:`mho.sim.kinds.SimulatedMacro`."""
 
     def __init__(self, library: Any, index: int) -> None:
         self._library, self._index = library, index
@@ -211,7 +211,7 @@ def _macros(library: Any) -> list[PwmMacro]:
 
 def _defines(chip: "Chip") -> Mapping[str, object]:
     # Imported here: the process of a simulator needs no hardware.
-    from rtl_gen.kinds import macro_texts_of
+    from mho.rtl_gen.kinds import macro_texts_of
 
     return macro_texts_of(chip).defines(chip)
 

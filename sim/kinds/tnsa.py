@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from macro_models.exact.random import NORMAL_TABLE, Purpose, philox_key
-from macro_models.tnsa.model import TnsaModel
-from macro_models.tnsa.sensing import Key, Product
-from sim.kinds import Body
+from mho.macro_models.exact.random import NORMAL_TABLE, Purpose, philox_key
+from mho.macro_models.tnsa.model import TnsaModel
+from mho.macro_models.tnsa.sensing import Key, Product
+from mho.sim.kinds import Body
 
 __all__ = ["BODY", "BOUND", "CHARGE", "LINES", "Bound", "BoundKey", "Conversion", "Evaluator", "Seen"]
 

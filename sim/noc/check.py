@@ -3,10 +3,10 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from hw.noc.config import MeshConfig
-from hw.noc.router.model import Delivery, Traffic
-from macro_models.errors import ToolError
-from sim.noc.mesh import MeshRun
+from mho.hw.noc.config import MeshConfig
+from mho.hw.noc.router.model import Delivery, Traffic
+from mho.macro_models.errors import ToolError
+from mho.sim.noc.mesh import MeshRun
 
 __all__ = ["check_delivery", "check_equal", "members"]
 

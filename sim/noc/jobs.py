@@ -5,15 +5,15 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from hw.noc.config import MeshConfig
-from hw.noc.flit import Destinations
-from hw.noc.interface.words import FLOWS, register_tag
-from hw.noc.model import Answer, HostModel, NodeModel, TileMemory
-from hw.noc.reduction.trees import Group, entries
-from hw.noc.registers.packet import BURST, NODE_BITS, Burst, host_address, host_address_bits
-from macro_models.errors import InputError, ToolError
-from sim.noc.mesh import payloads
-from sim.noc.nodes import TILE_WORDS, Flow, Job, NodesRun, NodesSimulation, Sends
+from mho.hw.noc.config import MeshConfig
+from mho.hw.noc.flit import Destinations
+from mho.hw.noc.interface.words import FLOWS, register_tag
+from mho.hw.noc.model import Answer, HostModel, NodeModel, TileMemory
+from mho.hw.noc.reduction.trees import Group, entries
+from mho.hw.noc.registers.packet import BURST, NODE_BITS, Burst, host_address, host_address_bits
+from mho.macro_models.errors import InputError, ToolError
+from mho.sim.noc.mesh import payloads
+from mho.sim.noc.nodes import TILE_WORDS, Flow, Job, NodesRun, NodesSimulation, Sends
 
 __all__ = ["check_job", "random_job", "run_jobs"]
 

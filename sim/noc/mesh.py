@@ -1,4 +1,4 @@
-"""The generated Verilog of a mesh in Verilator: traffic in, arrivals out, as :mod:`hw.noc.router.model`."""
+"""The generated Verilog of a mesh in Verilator: traffic in, arrivals out, as :mod:`mho.hw.noc.router.model`."""
 
 import resource
 from dataclasses import dataclass
@@ -8,12 +8,12 @@ import numpy as np
 from amaranth.lib import wiring
 from numpy.typing import NDArray
 
-from hw.noc.config import MeshConfig
-from hw.noc.flit import BodyLayout, FlitLayout, coordinate_bits
-from hw.noc.router.model import Delivery, Traffic
-from macro_models.workspace import Workspace
-from sim.build.toolchain import HDL, cached_build, hash_files, run_logged
-from sim.build.verilate import compiler_key, verilate, verilog_modules
+from mho.hw.noc.config import MeshConfig
+from mho.hw.noc.flit import BodyLayout, FlitLayout, coordinate_bits
+from mho.hw.noc.router.model import Delivery, Traffic
+from mho.macro_models.workspace import Workspace
+from mho.sim.build.toolchain import HDL, cached_build, hash_files, run_logged
+from mho.sim.build.verilate import compiler_key, verilate, verilog_modules
 
 __all__ = ["MeshRun", "MeshSimulation", "build_mesh", "payloads", "word_count"]
 
@@ -31,7 +31,7 @@ class MeshRun(Delivery):
     Attributes
     ----------
     words
-        Flits that arrived, as 32-bit words of a :class:`hw.noc.flit.BodyLayout`, of shape (ejections, words).
+        Flits that arrived, as 32-bit words of a :class:`mho.hw.noc.flit.BodyLayout`, of shape (ejections, words).
     intact
         Whether each ejection is a flit that was sent, payload, tag and all.
     cpu_s
@@ -51,7 +51,7 @@ def payloads(cfg: MeshConfig, count: int) -> NDArray[np.uint32]:
 
 
 class MeshSimulation:
-    """Simulator of a :class:`hw.noc.router.network.Network`, built once and kept in the cache.
+    """Simulator of a :class:`mho.hw.noc.router.network.Network`, built once and kept in the cache.
 
     Parameters
     ----------
@@ -71,14 +71,14 @@ class MeshSimulation:
 
     def __init__(self, cfg: MeshConfig) -> None:
         self.cfg = cfg
-        from hw.noc.router.network import Network
+        from mho.hw.noc.router.network import Network
 
         folder = build_mesh(Network(cfg), "mesh_replay.cpp", _ports(cfg), registered=True)
         self._program = folder / "simulator"
         self.build_cpu_s = float((folder / "build.cpu").read_text())
 
     def run(self, traffic: Traffic, *, cycles: int, accept: NDArray[np.bool_] | None = None) -> MeshRun:
-        """Run an empty mesh until all has arrived; arguments as in :meth:`hw.noc.router.model.MeshModel.run`."""
+        """Run an empty mesh until all has arrived; arguments as in :meth:`mho.hw.noc.router.model.MeshModel.run`."""
         order = np.argsort(traffic.source, kind="stable")
         flits = _flits(self.cfg, traffic)
         records = np.column_stack([traffic.source, traffic.earliest, flits]).astype(np.uint32)[order]
@@ -186,7 +186,7 @@ def build_mesh(component: wiring.Component, bench: str, ports: str, *, registere
 
 def _registered(mesh: str, name: str) -> str:
     """A module around a mesh with flip-flops before its inputs."""
-    from rtl_gen.verilog.ports import module_ports
+    from mho.rtl_gen.verilog.ports import module_ports
 
     ports = module_ports(mesh, "mho_mesh")
     assert ports is not None

@@ -6,18 +6,18 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from hw.noc.config import MeshConfig
-from hw.noc.flit import BodyLayout, Destinations
-from hw.noc.interface.interface import RxLayout, TxLayout
-from hw.noc.model import Answer
-from hw.noc.reduction.inputs import OperandLayout
-from hw.noc.reduction.trees import Group, entries
-from hw.noc.registers.packet import NODE_BITS, Burst, host_address, host_address_bits
-from hw.noc.registers.setup import write_entry, write_flow, write_members, write_slot
-from macro_models.errors import ToolError
-from macro_models.workspace import Workspace
-from sim.build.toolchain import run_logged
-from sim.noc.mesh import build_mesh, word_count
+from mho.hw.noc.config import MeshConfig
+from mho.hw.noc.flit import BodyLayout, Destinations
+from mho.hw.noc.interface.interface import RxLayout, TxLayout
+from mho.hw.noc.model import Answer
+from mho.hw.noc.reduction.inputs import OperandLayout
+from mho.hw.noc.reduction.trees import Group, entries
+from mho.hw.noc.registers.packet import NODE_BITS, Burst, host_address, host_address_bits
+from mho.hw.noc.registers.setup import write_entry, write_flow, write_members, write_slot
+from mho.macro_models.errors import ToolError
+from mho.macro_models.workspace import Workspace
+from mho.sim.build.toolchain import run_logged
+from mho.sim.noc.mesh import build_mesh, word_count
 
 __all__ = ["TILE_WORDS", "Flow", "Job", "NodesRun", "NodesSimulation", "Sends"]
 
@@ -144,7 +144,7 @@ class NodesRun:
 
 
 class NodesSimulation:
-    """Simulator of a :class:`hw.noc.mesh.Mesh`, built once and kept in the cache.
+    """Simulator of a :class:`mho.hw.noc.mesh.Mesh`, built once and kept in the cache.
 
     Parameters
     ----------
@@ -159,7 +159,7 @@ class NodesSimulation:
 
     def __init__(self, cfg: MeshConfig) -> None:
         self.cfg = cfg
-        from hw.noc.mesh import Mesh
+        from mho.hw.noc.mesh import Mesh
 
         self._program = build_mesh(Mesh(cfg), "mesh_nodes.cpp", _ports(cfg)) / "simulator"
 

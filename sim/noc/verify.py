@@ -6,15 +6,15 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from hw.noc.config import MeshConfig
-from hw.noc.ports import STEP, WANTS, Port
-from hw.noc.router.model import MeshModel, Traffic
-from hw.noc.router.traffic import random_traffic
-from macro_models.errors import ToolError
-from sim.noc.check import check_delivery, check_equal
-from sim.noc.jobs import run_jobs
-from sim.noc.mesh import MeshSimulation
-from sim.noc.nodes import NodesSimulation
+from mho.hw.noc.config import MeshConfig
+from mho.hw.noc.ports import STEP, WANTS, Port
+from mho.hw.noc.router.model import MeshModel, Traffic
+from mho.hw.noc.router.traffic import random_traffic
+from mho.macro_models.errors import ToolError
+from mho.sim.noc.check import check_delivery, check_equal
+from mho.sim.noc.jobs import run_jobs
+from mho.sim.noc.mesh import MeshSimulation
+from mho.sim.noc.nodes import NodesSimulation
 
 __all__ = ["CASES", "NocReport", "check_pairs", "check_random", "per_output", "verify_noc"]
 
@@ -50,7 +50,7 @@ class NocReport:
         Random traffic between bare routers, equal to the model in every cycle: name, flits, deliveries, cycles, mean
         latency and some quantiles of it (cycles, first and last counted, from the cycle in which the flit could leave).
     jobs
-        Random work of the whole mesh, network interfaces and reduction included (:func:`sim.noc.jobs.run_jobs`).
+        Random work of the whole mesh, network interfaces and reduction included (:func:`mho.sim.noc.jobs.run_jobs`).
     latencies
         Sorted latencies of each case, by name.
     """

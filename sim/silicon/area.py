@@ -7,16 +7,16 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from hw.config import Chip
-from hw.tile.config import TileConfig
-from rtl_gen.emit import module_texts
-from sim.build.toolchain import cache_folder
-from sim.silicon.liberty.cell import Cells
-from sim.silicon.liberty.library import Library
-from sim.silicon.memories.choice import Memories
-from sim.silicon.memories.tiling import Tiling
-from sim.silicon.synthesis.blocks import Synthesis
-from sim.silicon.synthesis.modules import counted, memory_bits, without_comments
+from mho.hw.config import Chip
+from mho.hw.tile.config import TileConfig
+from mho.rtl_gen.emit import module_texts
+from mho.sim.build.toolchain import cache_folder
+from mho.sim.silicon.liberty.cell import Cells
+from mho.sim.silicon.liberty.library import Library
+from mho.sim.silicon.memories.choice import Memories
+from mho.sim.silicon.memories.tiling import Tiling
+from mho.sim.silicon.synthesis.blocks import Synthesis
+from mho.sim.silicon.synthesis.modules import counted, memory_bits, without_comments
 
 __all__ = ["Block", "Netlist", "chip_area", "synthesise"]
 

@@ -8,22 +8,22 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hw.config import Chip
-from hw.kinds import core_blocks
-from hw.tile.config import TileConfig
-from hw.tile.isa import DESCRIPTORS, STREAMS, Op, decode
-from hw.tile.legality import broken
-from hw.tile.machine.cores import ReferenceCore
-from hw.tile.machine.tiles import HOST, Flow, Joined, Place, Reduction, slots_of
-from hw.tile.program import Program
-from hw.tile.text import assemble_named
-from macro_models import MacroModel
-from macro_models.devices import Device
-from macro_models.errors import InputError
-from macro_models.files import FileKind, read_text, read_toml
-from macro_models.files.arrays import ArrayFile
-from macro_models.files.schema import TEXT, Choice, ListOf, Optional, Table, Whole
-from macro_models.kinds import family
+from mho.hw.config import Chip
+from mho.hw.kinds import core_blocks
+from mho.hw.tile.config import TileConfig
+from mho.hw.tile.isa import DESCRIPTORS, STREAMS, Op, decode
+from mho.hw.tile.legality import broken
+from mho.hw.tile.machine.cores import ReferenceCore
+from mho.hw.tile.machine.tiles import HOST, Flow, Joined, Place, Reduction, slots_of
+from mho.hw.tile.program import Program
+from mho.hw.tile.text import assemble_named
+from mho.macro_models import MacroModel
+from mho.macro_models.devices import Device
+from mho.macro_models.errors import InputError
+from mho.macro_models.files import FileKind, read_text, read_toml
+from mho.macro_models.files.arrays import ArrayFile
+from mho.macro_models.files.schema import TEXT, Choice, ListOf, Optional, Table, Whole
+from mho.macro_models.kinds import family
 
 __all__ = ["JOB", "TileJob", "read_job"]
 
@@ -52,7 +52,7 @@ class TileJob:
     conductances
         By tile, in uS, of shape (driven lines, converted lines); a tile that is missing has all cells at ``g_min_uS``.
     flows, reductions
-        As of :class:`hw.tile.machine.tiles.Joined`. A flow goes to tiles or to the host.
+        As of :class:`mho.hw.tile.machine.tiles.Joined`. A flow goes to tiles or to the host.
 
     Raises
     ------

@@ -6,19 +6,19 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from compiler.network.tiles import HeldValue, TileCode
-from hw.core.layout import unpack
-from hw.tile.isa import DESCRIPTORS, STREAMS, Op
-from hw.tile.machine.liveness import check_liveness, check_runs
-from hw.tile.machine.tiles import HOST, Tiles
-from macro_models import MacroModel, Masks
-from macro_models.devices import Device
-from macro_models.errors import InputError, ToolError
-from macro_models.exact.operation import MvmOperation
-from macro_models.shown import Shown
-from sim.board.tiles.backend import BoardTilesBackend
-from sim.tile_jobs.job import TileJob
-from sim.tile_networks.backend import TileCosimBackend
+from mho.compiler.network.tiles import HeldValue, TileCode
+from mho.hw.core.layout import unpack
+from mho.hw.tile.isa import DESCRIPTORS, STREAMS, Op
+from mho.hw.tile.machine.liveness import check_liveness, check_runs
+from mho.hw.tile.machine.tiles import HOST, Tiles
+from mho.macro_models import MacroModel, Masks
+from mho.macro_models.devices import Device
+from mho.macro_models.errors import InputError, ToolError
+from mho.macro_models.exact.operation import MvmOperation
+from mho.macro_models.shown import Shown
+from mho.sim.board.tiles.backend import BoardTilesBackend
+from mho.sim.tile_jobs.job import TileJob
+from mho.sim.tile_networks.backend import TileCosimBackend
 
 __all__ = ["JobResult", "all_lines", "run_job"]
 

@@ -5,8 +5,8 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from compiler.tile.graph.host import HostRun
-from sim.tile_networks.plan import Plan
+from mho.compiler.tile.graph.host import HostRun
+from mho.sim.tile_networks.plan import Plan
 
 __all__ = ["HostAnswers"]
 

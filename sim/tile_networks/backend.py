@@ -9,34 +9,34 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from compiler.input_time import InputTime
-from compiler.program import Call, Mvm, Program
-from compiler.tile.cycles import counted_images
-from compiler.tile.graph.host import HostRun, Split
-from hw.chip.config import ChipParts
-from hw.config import Chip
-from hw.kinds import Timing, timing
-from hw.tile.isa import Cause
-from macro_models import MacroModel, Masks
-from macro_models.errors import InputError, ToolError, argument
-from sim.backend import Account, Backend, Detailed, Note, Progress
-from sim.core.commands import Preparation, preparation_of, row_programmer
-from sim.core.kinds import simulated
-from sim.tile_networks.answers import HostAnswers
-from sim.tile_networks.build import build_mesh
-from sim.tile_networks.codes import SeenCodes
-from sim.tile_networks.cores import COMMAND_PATIENCE, MeshCores
-from sim.tile_networks.host import MeshJob, MeshResult, Outcome
-from sim.tile_networks.plan import STATUS_READS, Plan, make_plan, tile_node
-from sim.tile_networks.process import Answer, MeshSimulation
-from sim.tile_networks.tile_core import CoreTasks
-from sim.tile_networks.trace import image_ends, trace_of
-from sim.tile_networks.turns import from_first_turn
-from sim.tile_networks.waves import traced_tiles, waves_arguments
+from mho.compiler.input_time import InputTime
+from mho.compiler.program import Call, Mvm, Program
+from mho.compiler.tile.cycles import counted_images
+from mho.compiler.tile.graph.host import HostRun, Split
+from mho.hw.chip.config import ChipParts
+from mho.hw.config import Chip
+from mho.hw.kinds import Timing, timing
+from mho.hw.tile.isa import Cause
+from mho.macro_models import MacroModel, Masks
+from mho.macro_models.errors import InputError, ToolError, argument
+from mho.sim.backend import Account, Backend, Detailed, Note, Progress
+from mho.sim.core.commands import Preparation, preparation_of, row_programmer
+from mho.sim.core.kinds import simulated
+from mho.sim.tile_networks.answers import HostAnswers
+from mho.sim.tile_networks.build import build_mesh
+from mho.sim.tile_networks.codes import SeenCodes
+from mho.sim.tile_networks.cores import COMMAND_PATIENCE, MeshCores
+from mho.sim.tile_networks.host import MeshJob, MeshResult, Outcome
+from mho.sim.tile_networks.plan import STATUS_READS, Plan, make_plan, tile_node
+from mho.sim.tile_networks.process import Answer, MeshSimulation
+from mho.sim.tile_networks.tile_core import CoreTasks
+from mho.sim.tile_networks.trace import image_ends, trace_of
+from mho.sim.tile_networks.turns import from_first_turn
+from mho.sim.tile_networks.waves import traced_tiles, waves_arguments
 
 if TYPE_CHECKING:
-    from compiler.network import Network
-    from compiler.network.tiles import TileCode
+    from mho.compiler.network import Network
+    from mho.compiler.network.tiles import TileCode
 
 __all__ = ["TileCosimBackend", "check_codes"]
 
@@ -139,7 +139,7 @@ class TileCosimBackend(Backend):
         self, program: Program, masks: Sequence[Masks], lanes: NDArray[np.int16], images: NDArray[np.integer],
         account: Account,
     ) -> NDArray[np.int16]:
-        """Run the programs on a batch of images; see :class:`sim.backend.Backend`.
+        """Run the programs on a batch of images; see :class:`mho.sim.backend.Backend`.
 
         Raises
         ------
@@ -187,7 +187,7 @@ class TileCosimBackend(Backend):
         Parameters
         ----------
         masks, entries, first, awaited
-            As of :func:`sim.tile_networks.plan.make_plan`.
+            As of :func:`mho.sim.tile_networks.plan.make_plan`.
         answer
             Makes what the host makes on the way; None: nothing.
 
@@ -227,7 +227,7 @@ class TileCosimBackend(Backend):
         return plan, result
 
     def input_time(self) -> InputTime | None:
-        """See :meth:`sim.backend.Backend.input_time`: the latency is that of the first batch."""
+        """See :meth:`mho.sim.backend.Backend.input_time`: the latency is that of the first batch."""
         if not self._seen:
             return None
         cycles, count = (sum(batch[k] for batch in self._seen) for k in (1, 2))
@@ -238,7 +238,7 @@ class TileCosimBackend(Backend):
     ) -> tuple[Any, NDArray[np.int64]]:
         """Program the cells of a tile's core by its own commands, which the host gives over the register bus.
 
-        As :meth:`sim.core.cosim.CosimBackend.program_rows`.
+        As :meth:`mho.sim.core.cosim.CosimBackend.program_rows`.
 
         Raises
         ------
@@ -301,7 +301,7 @@ class TileCosimBackend(Backend):
             raise ToolError("the simulated chip sent what nobody waits for, or lost a flit of the host")
 
     def trace(self) -> dict[str, Any] | None:
-        """See :func:`sim.tile_networks.trace.trace_of`; None without ``trace``."""
+        """See :func:`mho.sim.tile_networks.trace.trace_of`; None without ``trace``."""
         if self.plan is None or self.result is None or not self._tracing:
             return None
         return trace_of(self.plan, self.result)

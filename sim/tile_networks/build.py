@@ -5,22 +5,22 @@ from pathlib import Path
 
 from amaranth.lib import wiring
 
-from hw.chip.config import ChipParts
-from hw.config import Chip
-from hw.noc.flit import BodyLayout, FlitLayout
-from hw.noc.registers.packet import burst_layout, host_address_bits
-from sim.build.shells import half_period
-from sim.build.simulators import Simulator
-from sim.build.tile_models import TileModels, models_key, written
-from sim.build.tile_shell import shown
-from sim.build.toolchain import HDL, cached_build, hash_files, require_cocotb
-from sim.build.verilate import EXACT, UNOPTIMISED, compile_verilator, compiler_key, hardware_hash
-from sim.kinds import body
+from mho.hw.chip.config import ChipParts
+from mho.hw.config import Chip
+from mho.hw.noc.flit import BodyLayout, FlitLayout
+from mho.hw.noc.registers.packet import burst_layout, host_address_bits
+from mho.sim.build.shells import half_period
+from mho.sim.build.simulators import Simulator
+from mho.sim.build.tile_models import TileModels, models_key, written
+from mho.sim.build.tile_shell import shown
+from mho.sim.build.toolchain import HDL, cached_build, hash_files, require_cocotb
+from mho.sim.build.verilate import EXACT, UNOPTIMISED, compile_verilator, compiler_key, hardware_hash
+from mho.sim.kinds import body
 
 __all__ = ["MESH_SOURCES", "PUBLIC", "bench_of", "build_mesh", "macro_of", "sources_of_mesh"]
 
 _BURST = 64
-"""Cycles of one time step of the simulator, as in :mod:`sim.build.simulators`."""
+"""Cycles of one time step of the simulator, as in :mod:`mho.sim.build.simulators`."""
 MESH_SOURCES = (
     "shim.cpp", "charges.cpp", "philox.cpp", "cells.cpp", "mesh_host.cpp", "conversion.h", "pauses.h", "port.h",
     "strobes.h",
@@ -87,8 +87,8 @@ def sources_of_mesh(chip: Chip) -> dict[str, str]:
 
 
 def _verilog(chip: Chip, parts: ChipParts) -> dict[str, str]:
-    from hw.tile.mesh import TileMesh
-    from rtl_gen.verilog.netlist import emit
+    from mho.hw.tile.mesh import TileMesh
+    from mho.rtl_gen.verilog.netlist import emit
 
     mesh = TileMesh(parts.tiles, parts.mesh, parts.core)
     return emit(

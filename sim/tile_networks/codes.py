@@ -5,8 +5,8 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from compiler.program import Call, Mvm, Program
-from macro_models.errors import ToolError
+from mho.compiler.program import Call, Mvm, Program
+from mho.macro_models.errors import ToolError
 
 __all__ = ["SeenCodes"]
 

@@ -6,16 +6,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hw.config import Chip
-from hw.host.link.tasks import Task
-from hw.noc.config import MeshConfig
-from macro_models import MacroModel
-from macro_models.errors import ToolError
-from sim.core.commands import Operated
-from sim.core.kinds import simulated
-from sim.tile_networks.host import MeshJob, MeshResult, Outcome
-from sim.tile_networks.process import MeshSimulation
-from sim.tile_networks.tile_core import TileCore
+from mho.hw.config import Chip
+from mho.hw.host.link.tasks import Task
+from mho.hw.noc.config import MeshConfig
+from mho.macro_models import MacroModel
+from mho.macro_models.errors import ToolError
+from mho.sim.core.commands import Operated
+from mho.sim.core.kinds import simulated
+from mho.sim.tile_networks.host import MeshJob, MeshResult, Outcome
+from mho.sim.tile_networks.process import MeshSimulation
+from mho.sim.tile_networks.tile_core import TileCore
 
 __all__ = ["COMMAND_PATIENCE", "MeshCores"]
 
@@ -25,7 +25,7 @@ _REPORT = 1 << 20
 
 
 class MeshCores:
-    """All cores of a chip, as a :class:`sim.core.commands.CommandedCore`; the chip is reset before each use.
+    """All cores of a chip, as a :class:`mho.sim.core.commands.CommandedCore`; the chip is reset before each use.
 
     Parameters
     ----------
@@ -54,7 +54,7 @@ class MeshCores:
         self, descriptors: Sequence[int], inputs: Sequence[Sequence[int]], settings: Sequence[tuple[int, int]], *,
         core: int = 0, **options: int,
     ) -> Operated:
-        """See :class:`sim.core.commands.CommandedCore`; a host makes no pauses.
+        """See :class:`mho.sim.core.commands.CommandedCore`; a host makes no pauses.
 
         Raises
         ------

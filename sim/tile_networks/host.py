@@ -13,13 +13,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hw.host.link.tasks import Task
-from hw.noc.config import MeshConfig
-from hw.noc.flit import BodyLayout
-from hw.noc.interface.words import credit_tag
-from hw.noc.registers.packet import host_address_bits
-from sim.core.messages import Message
-from sim.tile_networks.plan import STATUS_READS, WRITE, Plan, task_requests
+from mho.hw.host.link.tasks import Task
+from mho.hw.noc.config import MeshConfig
+from mho.hw.noc.flit import BodyLayout
+from mho.hw.noc.interface.words import credit_tag
+from mho.hw.noc.registers.packet import host_address_bits
+from mho.sim.core.messages import Message
+from mho.sim.tile_networks.plan import STATUS_READS, WRITE, Plan, task_requests
 
 __all__ = ["MeshHost", "MeshJob", "MeshResult", "Outcome"]
 

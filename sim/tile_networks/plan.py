@@ -7,21 +7,21 @@ from types import MappingProxyType
 import numpy as np
 from numpy.typing import NDArray
 
-from compiler.network.tiles import HeldValue, TileCode
-from hw.chip.config import ChipParts
-from hw.host.link.tasks import Poll, Read, Task
-from hw.host.link.tasks import Write as WriteTask
-from hw.noc.config import MeshConfig
-from hw.noc.flit import Destinations
-from hw.noc.interface.words import UNIT, register_tag
-from hw.noc.reduction.trees import Group, entries
-from hw.noc.registers.packet import host_address
-from hw.noc.registers.setup import write_entry, write_flow, write_members, write_slot
-from hw.tile.host import CONTROL, MASKS_AT
-from hw.tile.loading import IMAGE_AT, START, STATUS_AT, WATCHDOG_AT, mask_writes, program_writes
-from hw.tile.machine.tiles import HOST
-from macro_models import Masks
-from macro_models.errors import InputError
+from mho.compiler.network.tiles import HeldValue, TileCode
+from mho.hw.chip.config import ChipParts
+from mho.hw.host.link.tasks import Poll, Read, Task
+from mho.hw.host.link.tasks import Write as WriteTask
+from mho.hw.noc.config import MeshConfig
+from mho.hw.noc.flit import Destinations
+from mho.hw.noc.interface.words import UNIT, register_tag
+from mho.hw.noc.reduction.trees import Group, entries
+from mho.hw.noc.registers.packet import host_address
+from mho.hw.noc.registers.setup import write_entry, write_flow, write_members, write_slot
+from mho.hw.tile.host import CONTROL, MASKS_AT
+from mho.hw.tile.loading import IMAGE_AT, START, STATUS_AT, WATCHDOG_AT, mask_writes, program_writes
+from mho.hw.tile.machine.tiles import HOST
+from mho.macro_models import Masks
+from mho.macro_models.errors import InputError
 
 __all__ = ["READ", "STATUS_READS", "WAIT", "WRITE", "Coming", "Plan", "SinkPlan", "SourcePlan", "make_plan",
            "task_requests", "tile_node"]
@@ -261,7 +261,7 @@ def _tables(
 
 
 def _flits(mesh: MeshConfig, blocks: NDArray[np.uint8], to: Destinations, slot: int) -> NDArray[np.uint32]:
-    """Flits of blocks, as words of a :class:`hw.noc.flit.FlitLayout`: of shape (blocks, flits, words)."""
+    """Flits of blocks, as words of a :class:`mho.hw.noc.flit.FlitLayout`: of shape (blocks, flits, words)."""
     size = mesh.payload_bits // 8
     flits = -(-blocks.shape[1] // size)
     padded = np.zeros((len(blocks), flits * size), dtype=np.uint8)

@@ -5,9 +5,9 @@ from collections.abc import Callable, Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from sim.core.messages import Message
-from sim.core.process import Simulation
-from sim.tile_networks.host import MeshJob, MeshResult
+from mho.sim.core.messages import Message
+from mho.sim.core.process import Simulation
+from mho.sim.tile_networks.host import MeshJob, MeshResult
 
 __all__ = ["Answer", "MeshSimulation"]
 
@@ -21,9 +21,9 @@ def _nothing(came: Words) -> Words:
 
 
 class MeshSimulation(Simulation):
-    """A running simulator of a mesh; parameters as of :class:`sim.core.process.Simulation`."""
+    """A running simulator of a mesh; parameters as of :class:`mho.sim.core.process.Simulation`."""
 
-    server = "sim.tile_networks.server"
+    server = "mho.sim.tile_networks.server"
 
     def run_mesh(self, job: MeshJob, heard: Callable[[int, list[int]], None], answer: Answer = _nothing) -> MeshResult:
         """Run a job to its end.

@@ -12,12 +12,12 @@ import cocotb
 import numpy as np
 from cocotb.triggers import Timer, ValueChange
 
-from macro_models import MacroModel
-from sim.core.batch import Mode
-from sim.core.messages import Link, Message
-from sim.core.simulator.serving import serve_jobs
-from sim.core.simulator.shim import Macros, shim_library
-from sim.tile_networks.host import MeshHost, MeshJob, MeshResult
+from mho.macro_models import MacroModel
+from mho.sim.core.batch import Mode
+from mho.sim.core.messages import Link, Message
+from mho.sim.core.simulator.serving import serve_jobs
+from mho.sim.core.simulator.shim import Macros, shim_library
+from mho.sim.tile_networks.host import MeshHost, MeshJob, MeshResult
 
 __all__ = ["serve"]
 

@@ -7,14 +7,14 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from hw.chip import ChipParts
-from hw.chip.map import tile_name
-from hw.config import Chip
-from hw.host.core.operations import check_ended, operation_tasks
-from hw.host.link.tasks import Task, Write
-from macro_models.errors import ToolError
-from sim.core.commands import Operated
-from sim.core.kinds import simulated
+from mho.hw.chip import ChipParts
+from mho.hw.chip.map import tile_name
+from mho.hw.config import Chip
+from mho.hw.host.core.operations import check_ended, operation_tasks
+from mho.hw.host.link.tasks import Task, Write
+from mho.macro_models.errors import ToolError
+from mho.sim.core.commands import Operated
+from mho.sim.core.kinds import simulated
 
 __all__ = ["CoreTasks", "TaskBus", "TileCore"]
 
@@ -70,7 +70,7 @@ class CoreTasks:
 
 
 class TileCore(CoreTasks):
-    """A core whose tile runs no program, as a :class:`sim.core.commands.CommandedCore`.
+    """A core whose tile runs no program, as a :class:`mho.sim.core.commands.CommandedCore`.
 
     Parameters
     ----------
@@ -94,7 +94,7 @@ class TileCore(CoreTasks):
         self, descriptors: Sequence[int], inputs: Sequence[Sequence[int]], settings: Sequence[tuple[int, int]],
         **options: int,
     ) -> Operated:
-        """See :class:`sim.core.commands.CommandedCore`; a host makes no pauses.
+        """See :class:`mho.sim.core.commands.CommandedCore`; a host makes no pauses.
 
         Raises
         ------

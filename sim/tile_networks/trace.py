@@ -5,8 +5,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sim.tile_networks.host import MeshResult
-from sim.tile_networks.plan import Plan
+from mho.sim.tile_networks.host import MeshResult
+from mho.sim.tile_networks.plan import Plan
 
 __all__ = ["KINDS", "image_ends", "intervals", "trace_of"]
 
@@ -25,7 +25,7 @@ def intervals(states: NDArray[np.uint64], tile: int, kind: str, end: int, join: 
     Parameters
     ----------
     states
-        As of :class:`sim.tile_networks.host.MeshResult`.
+        As of :class:`mho.sim.tile_networks.host.MeshResult`.
     tile, kind
         Which tile, and one of :data:`KINDS`.
     end

@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from compiler.program import Program
+from mho.compiler.program import Program
 
 __all__ = ["from_first_turn"]
 

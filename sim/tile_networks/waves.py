@@ -3,8 +3,8 @@
 import re
 from collections.abc import Sequence
 
-from hw.noc.config import MeshConfig
-from macro_models.errors import InputError, argument
+from mho.hw.noc.config import MeshConfig
+from mho.macro_models.errors import InputError, argument
 
 __all__ = ["traced_tiles", "waves_arguments"]
 

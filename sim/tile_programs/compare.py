@@ -2,14 +2,14 @@
 
 from dataclasses import dataclass
 
-from hw.tile.config import TileConfig
-from hw.tile.isa import DESCRIPTORS, OPCODE_LOW, STREAMS, Cause, Engine, Op
-from hw.tile.machine.state import Retired, Status
-from hw.tile.machine.store import Store
-from hw.tile.machine.tiles import Tiles
-from hw.tile.machine.tokens import TokenMachine
-from sim.tile_programs.cases import Case, joined
-from sim.tile_programs.simulation import Event, Found
+from mho.hw.tile.config import TileConfig
+from mho.hw.tile.isa import DESCRIPTORS, OPCODE_LOW, STREAMS, Cause, Engine, Op
+from mho.hw.tile.machine.state import Retired, Status
+from mho.hw.tile.machine.store import Store
+from mho.hw.tile.machine.tiles import Tiles
+from mho.hw.tile.machine.tokens import TokenMachine
+from mho.sim.tile_programs.cases import Case, joined
+from mho.sim.tile_programs.simulation import Event, Found
 
 __all__ = ["Expected", "difference", "expected", "skeleton_differs"]
 

@@ -4,13 +4,13 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
-from hw.tile.fields import Field
-from hw.tile.isa import DESCRIPTORS, INSTRUCTIONS, Cause, Engine, Op, Operand, decode
-from hw.tile.legality import named
-from hw.tile.machine.state import Retired
-from hw.tile.program import Program
-from sim.tile_programs.compare import Expected
-from sim.tile_programs.simulation import Found
+from mho.hw.tile.fields import Field
+from mho.hw.tile.isa import DESCRIPTORS, INSTRUCTIONS, Cause, Engine, Op, Operand, decode
+from mho.hw.tile.legality import named
+from mho.hw.tile.machine.state import Retired
+from mho.hw.tile.program import Program
+from mho.sim.tile_programs.compare import Expected
+from mho.sim.tile_programs.simulation import Found
 
 __all__ = ["Coverage"]
 

@@ -2,10 +2,10 @@
 
 import numpy as np
 
-from hw.tile.config import TileConfig
-from hw.tile.program import Program
-from hw.tile.random_programs import borderline, legal_program
-from sim.tile_programs.cases import Case, blocks_for
+from mho.hw.tile.config import TileConfig
+from mho.hw.tile.program import Program
+from mho.hw.tile.random_programs import borderline, legal_program
+from mho.sim.tile_programs.cases import Case, blocks_for
 
 __all__ = ["random_cases"]
 

@@ -3,10 +3,10 @@
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
-from hw.tile.isa import DESCRIPTORS, Op, decode, encode
-from hw.tile.program import Program
-from hw.tile.text import disassemble
-from sim.tile_programs.cases import Case
+from mho.hw.tile.isa import DESCRIPTORS, Op, decode, encode
+from mho.hw.tile.program import Program
+from mho.hw.tile.text import disassemble
+from mho.sim.tile_programs.cases import Case
 
 __all__ = ["litmus", "shrunk"]
 

@@ -11,10 +11,10 @@ import numpy as np
 from amaranth.lib import data
 from numpy.typing import NDArray
 
-from hw.core.layout import OpLayout
-from hw.tile.config import TileConfig
-from hw.tile.engines.load import MaskWrite
-from hw.tile.host import (
+from mho.hw.core.layout import OpLayout
+from mho.hw.tile.config import TileConfig
+from mho.hw.tile.engines.load import MaskWrite
+from mho.hw.tile.host import (
     ADDRESS_WIDTH,
     BUFFER,
     CONTROL,
@@ -23,13 +23,13 @@ from hw.tile.host import (
     PARAMETERS_AT,
     TABLES_AT,
 )
-from hw.tile.isa import DESCRIPTOR_WORDS, INSTRUCTIONS, OPCODE_LOW, TABLE_ENTRIES, TABLES, Op
-from hw.tile.tile import Tile
-from hw.tile.trace import EventLayout
-from macro_models.workspace import Workspace
-from sim.build.toolchain import HDL, cached_build, hash_files, run_logged
-from sim.build.verilate import compiler_key, verilate, verilog_modules
-from sim.tile_programs.cases import REFUSE_BITS, REFUSE_LOW, Case, weights_of
+from mho.hw.tile.isa import DESCRIPTOR_WORDS, INSTRUCTIONS, OPCODE_LOW, TABLE_ENTRIES, TABLES, Op
+from mho.hw.tile.tile import Tile
+from mho.hw.tile.trace import EventLayout
+from mho.macro_models.workspace import Workspace
+from mho.sim.build.toolchain import HDL, cached_build, hash_files, run_logged
+from mho.sim.build.verilate import compiler_key, verilate, verilog_modules
+from mho.sim.tile_programs.cases import REFUSE_BITS, REFUSE_LOW, Case, weights_of
 
 __all__ = ["Event", "Found", "TileSimulation"]
 
@@ -45,7 +45,7 @@ Words = NDArray[np.uint32]
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """What an engine told: as :class:`hw.tile.machine.state.Retired`, with the instruction itself."""
+    """What an engine told: as :class:`mho.hw.tile.machine.state.Retired`, with the instruction itself."""
 
     engine: int
     order: int

@@ -1,6 +1,6 @@
 """What random programs have reached in a tile, as a table of a page.
 
-Usage: python -m sim.tile_programs.table PAGE --json FILE [--seeds S ..] [--random N] [--traps N]
+Usage: python -m mho.sim.tile_programs.table PAGE --json FILE [--seeds S ..] [--random N] [--traps N]
 
 Each seed is run until so many instructions retired and so many programs trapped, and its counts are written into the
 file; seeds that are there are not run again while the hardware is the same. The page gets the sums of all.
@@ -13,16 +13,16 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from hw.tile.isa import Cause, Op
-from macro_models.errors import InputError, ToolError
-from sim.build.verilate import hardware_hash
-from sim.page import put_between, text_around
-from sim.tile_programs.coverage import Coverage
-from sim.tile_programs.verify import TileReport, verify_tile
+from mho.hw.tile.isa import Cause, Op
+from mho.macro_models.errors import InputError, ToolError
+from mho.sim.build.verilate import hardware_hash
+from mho.sim.page import put_between, text_around
+from mho.sim.tile_programs.coverage import Coverage
+from mho.sim.tile_programs.verify import TileReport, verify_tile
 
 __all__ = ["main", "table"]
 
-BEGIN, END = "<!-- begin: python -m sim.tile_programs.table -->", "<!-- end -->"
+BEGIN, END = "<!-- begin: python -m mho.sim.tile_programs.table -->", "<!-- end -->"
 _COUNTS = ("programs", "instructions", "traps", "cycles")
 
 
@@ -62,7 +62,7 @@ def _rows(what: str, counts: Any) -> list[str]:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run what is missing, and write the page; the exit status."""
-    parser = argparse.ArgumentParser(prog="python -m sim.tile_programs.table", description="Coverage as a page.")
+    parser = argparse.ArgumentParser(prog="python -m mho.sim.tile_programs.table", description="Coverage as a page.")
     parser.add_argument("page", metavar="PAGE", type=Path, help="the page, with the two marks")
     parser.add_argument("--json", metavar="FILE", type=Path, required=True, help="counts of each seed")
     parser.add_argument("--seeds", type=int, nargs="+", default=[11, 12, 13, 14], metavar="S")

@@ -6,15 +6,15 @@ from pathlib import Path
 
 import numpy as np
 
-from hw.tile.config import TileConfig
-from hw.tile.random_programs import SIZES
-from macro_models.errors import ToolError
-from sim.tile_programs.cases import Case
-from sim.tile_programs.compare import difference, expected, skeleton_differs
-from sim.tile_programs.coverage import Coverage
-from sim.tile_programs.random_cases import random_cases
-from sim.tile_programs.shrink import litmus, shrunk
-from sim.tile_programs.simulation import TileSimulation
+from mho.hw.tile.config import TileConfig
+from mho.hw.tile.random_programs import SIZES
+from mho.macro_models.errors import ToolError
+from mho.sim.tile_programs.cases import Case
+from mho.sim.tile_programs.compare import difference, expected, skeleton_differs
+from mho.sim.tile_programs.coverage import Coverage
+from mho.sim.tile_programs.random_cases import random_cases
+from mho.sim.tile_programs.shrink import litmus, shrunk
+from mho.sim.tile_programs.simulation import TileSimulation
 
 __all__ = ["TileReport", "verify_tile"]
 

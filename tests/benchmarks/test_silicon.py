@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from hw.config import load_chip
-from rtl_gen.emit import module_texts
-from rtl_gen.statistics import count
+from mho.hw.config import load_chip
+from mho.rtl_gen.emit import module_texts
+from mho.rtl_gen.statistics import count
 
 ROOT = Path(__file__).parents[2]
 

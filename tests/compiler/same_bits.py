@@ -2,15 +2,15 @@
 
 import numpy as np
 
-from compiler import Network
-from sim.executor import execute
-from sim.functional import FunctionalBackend
+from mho.compiler import Network
+from mho.sim.executor import execute
+from mho.sim.functional import FunctionalBackend
 from tests.compiler.importer.onnx_models import Array
 
 
 def check_same_bits(net: Network, x: Array) -> None:
     """All codes and outputs of some inputs, on one chip after a day, must be equal."""
-    from sim.core.cosim import CosimBackend
+    from mho.sim.core.cosim import CosimBackend
 
     wanted = execute(net, FunctionalBackend(), x, seed=2, time_s=86_400.0, codes_of=len(x))
     backend = CosimBackend()

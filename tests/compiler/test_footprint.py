@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 import mho
-from compiler import CompileOptions, compile_model
-from compiler.calibration.trials.influence import weight_noise
-from compiler.importer.onnx_import import import_onnx
-from hw.config import load_chip
-from macro_models.errors import InputError
+from mho.compiler import CompileOptions, compile_model
+from mho.compiler.calibration.trials.influence import weight_noise
+from mho.compiler.importer.onnx_import import import_onnx
+from mho.hw.config import load_chip
+from mho.macro_models.errors import InputError
 from tests.compiler.importer.onnx_models import random_perceptron
 
 X = np.random.default_rng(0).normal(size=(8, 20)).astype(np.float32)
@@ -25,7 +25,7 @@ def compiled() -> mho.Net:
 
 
 def test_compilation(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("macro_models.files.memory.available_bytes", lambda: 10_000)
+    monkeypatch.setattr("mho.macro_models.files.memory.available_bytes", lambda: 10_000)
     sentence = r"^compiling net with 8 inputs for \d+ cores would need about [\d.]+ [kM]B of memory, and 10 kB are"
     with pytest.raises(InputError, match=sentence):
         compiled()
@@ -39,7 +39,7 @@ def net() -> mho.Net:
 @pytest.mark.slow
 @pytest.mark.parametrize("seeds", [100_000, 2**32])
 def test_runs(net: mho.Net, seeds: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("macro_models.files.memory.available_bytes", lambda: 500_000_000)
+    monkeypatch.setattr("mho.macro_models.files.memory.available_bytes", lambda: 500_000_000)
     sentence = rf"^a run of 8 images and {seeds} seeds would need about .*B of memory, and 500 MB are available; take"
     with pytest.raises(InputError, match=sentence):
         net.run(X, seeds=seeds)
@@ -50,9 +50,9 @@ PEAK = """
 import json, sys
 from pathlib import Path
 import numpy as np
-import compiler.compile, mho, mho.runs.running, sim.executor, sim.functional
-from compiler import CompileOptions, compile_model
-from hw.config import load_chip
+import mho.compiler.compile, mho, mho.runs.running, mho.sim.executor, mho.sim.functional
+from mho.compiler import CompileOptions, compile_model
+from mho.hw.config import load_chip
 from tests.compiler.importer.onnx_models import random_perceptron
 
 def resident(field):
@@ -69,7 +69,7 @@ first = compile_model(random_perceptron([20, 24, 3]), load_chip("tnsa16-core"), 
 mho.Net(first).run(few)
 
 started = []
-compiler.compile.check_memory = mho.runs.running.check_memory = check
+mho.compiler.compile.check_memory = mho.runs.running.check_memory = check
 if sys.argv[1] == "compiling":
     sizes, samples, seeds = json.loads(sys.argv[2])
     x = np.random.default_rng(0).normal(size=(samples, sizes[0])).astype("f4")
@@ -113,5 +113,5 @@ def test_gradients_by_weights_are_taken_in_parts(monkeypatch: pytest.MonkeyPatch
     network, x = import_onnx(random_perceptron([20, 24, 3])), X.astype(np.float64)
     whole = weight_noise(network, x)
     for module in ("gradients", "influence"):
-        monkeypatch.setattr(f"compiler.calibration.trials.{module}.MOST_NUMBERS", 3 * 20 * 24)
+        monkeypatch.setattr(f"mho.compiler.calibration.trials.{module}.MOST_NUMBERS", 3 * 20 * 24)
     assert weight_noise(network, x) == pytest.approx(whole, rel=1e-12)

@@ -9,13 +9,13 @@ import numpy as np
 import onnx
 import pytest
 
-from compiler import CompileOptions, Network, compile_model, summarise
-from compiler.model.evaluated import Evaluated
-from compiler.program import Host
-from hw.config import load_chip
-from macro_models.errors import InputError
-from sim.executor import quantised_outputs
-from sim.functional import FunctionalBackend
+from mho.compiler import CompileOptions, Network, compile_model, summarise
+from mho.compiler.model.evaluated import Evaluated
+from mho.compiler.program import Host
+from mho.hw.config import load_chip
+from mho.macro_models.errors import InputError
+from mho.sim.executor import quantised_outputs
+from mho.sim.functional import FunctionalBackend
 from tests.compiler.importer.onnx_models import Array, node, reference
 from tests.compiler.importer.test_onnx_operators import attention, begin, floats, given, quantised, recurrent
 from tests.compiler.same_bits import check_same_bits

@@ -3,8 +3,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from compiler import load_input
-from macro_models.errors import InputError
+from mho.compiler import load_input
+from mho.macro_models.errors import InputError
 
 
 def test_arrays_and_files(tmp_path: Path) -> None:

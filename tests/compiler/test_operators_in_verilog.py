@@ -8,9 +8,9 @@ from functools import cache
 import numpy as np
 import pytest
 
-from compiler import CompileOptions, Network, compile_model, import_onnx
-from compiler.importer.operators import OPERATORS
-from hw.config import load_chip
+from mho.compiler import CompileOptions, Network, compile_model, import_onnx
+from mho.compiler.importer.operators import OPERATORS
+from mho.hw.config import load_chip
 from tests.compiler.importer.onnx_models import Array
 from tests.compiler.importer.operator_models import INPUTS, model_of, part_of
 from tests.compiler.importer.operator_table import GROUPS

@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from compiler import CompileOptions, compile_for_chip
-from hw.config import load_chip
-from sim.executor import execute
-from sim.functional import FunctionalBackend
+from mho.compiler import CompileOptions, compile_for_chip
+from mho.hw.config import load_chip
+from mho.sim.executor import execute
+from mho.sim.functional import FunctionalBackend
 from tests.compiler.importer.onnx_models import Array, reference
 
 EXAMPLES = Path(__file__).parents[2] / "examples"

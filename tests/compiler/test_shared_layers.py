@@ -8,14 +8,14 @@ import numpy as np
 import onnx
 import pytest
 
-from compiler import CompileOptions, Network, compile_model, summarise
-from compiler.importer.onnx_import import import_onnx
-from compiler.program import Call, Mvm
-from hw.config import load_chip
-from macro_models.errors import InputError
-from sim.account import RunAccount
-from sim.executor import build_cores, core_masks, execute, quantised_outputs
-from sim.functional import FunctionalBackend
+from mho.compiler import CompileOptions, Network, compile_model, summarise
+from mho.compiler.importer.onnx_import import import_onnx
+from mho.compiler.program import Call, Mvm
+from mho.hw.config import load_chip
+from mho.macro_models.errors import InputError
+from mho.sim.account import RunAccount
+from mho.sim.executor import build_cores, core_masks, execute, quantised_outputs
+from mho.sim.functional import FunctionalBackend
 from tests.compiler.importer.onnx_models import Array, build, node, reference
 from tests.compiler.importer.test_onnx_operators import begin, floats, recurrent
 

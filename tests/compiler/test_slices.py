@@ -9,12 +9,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from compiler import CompileOptions, Network, compile_model, summarise
-from compiler.mapping.faults import CoreFaults
-from hw.config import Chip, load_chip
-from macro_models.errors import InputError
-from sim.executor import execute, quantised_outputs
-from sim.functional import FunctionalBackend
+from mho.compiler import CompileOptions, Network, compile_model, summarise
+from mho.compiler.mapping.faults import CoreFaults
+from mho.hw.config import Chip, load_chip
+from mho.macro_models.errors import InputError
+from mho.sim.executor import execute, quantised_outputs
+from mho.sim.functional import FunctionalBackend
 from tests.compiler.importer.onnx_models import Array, build, node, random_perceptron, reference
 
 OPTIONS = CompileOptions(seeds=1, samples=64, copies=1, in_bits=8)
@@ -152,7 +152,7 @@ def test_a_layer_that_there_is_not() -> None:
 @pytest.mark.cosim
 @pytest.mark.slow
 def test_cosim_gives_the_codes_of_functional() -> None:
-    from sim.core.cosim import CosimBackend
+    from mho.sim.core.cosim import CosimBackend
 
     model, x = random_perceptron([12, 6, 3]), np.random.default_rng(0).normal(size=(40, 12)).astype("f4")
     options = replace(OPTIONS, copies=None, in_bits=None, slices={"n_g0": 2, "n_g1": 3})

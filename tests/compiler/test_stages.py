@@ -11,16 +11,16 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from compiler import CompileOptions, Network, compile_model, summarise
-from compiler.calibration.assembly.stage_lowering import equalise, lower_step, tied
-from compiler.model.stages import Combine, Map, Maximum
-from compiler.model.windows import windows
-from compiler.program import Call
-from hw.config import load_chip
-from macro_models.exact.vector import LANE_MAX, Limit, Table, WeightedSum, scale_leaf
+from mho.compiler import CompileOptions, Network, compile_model, summarise
+from mho.compiler.calibration.assembly.stage_lowering import equalise, lower_step, tied
+from mho.compiler.model.stages import Combine, Map, Maximum
+from mho.compiler.model.windows import windows
+from mho.compiler.program import Call
 from mho.data import load_sample
-from sim.executor import build_cores, core_masks, execute, quantised_outputs
-from sim.functional import FunctionalBackend
+from mho.hw.config import load_chip
+from mho.macro_models.exact.vector import LANE_MAX, Limit, Table, WeightedSum, scale_leaf
+from mho.sim.executor import build_cores, core_masks, execute, quantised_outputs
+from mho.sim.functional import FunctionalBackend
 from tests.compiler.importer.onnx_models import Array, build, node, reference
 
 OPTIONS = CompileOptions(seeds=1, samples=32)
@@ -346,7 +346,7 @@ def test_example_keeps_its_accuracy() -> None:
     ("chip", "images"), [("tnsa16-core", 2), pytest.param("tnsa64-core", 2, marks=pytest.mark.long)]
 )
 def test_cosim_gives_the_codes_of_functional(chip: str, images: int) -> None:
-    from sim.core.cosim import CosimBackend
+    from mho.sim.core.cosim import CosimBackend
 
     model, x = tiny()
     network = compile_model(model, load_chip(chip), calibrate=x, options=OPTIONS)

@@ -5,10 +5,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from compiler import CompileOptions, compile_model
-from hw.config import load_chip
-from sim.executor import execute, quantised_outputs
-from sim.functional import FunctionalBackend
+from mho.compiler import CompileOptions, compile_model
+from mho.hw.config import load_chip
+from mho.sim.executor import execute, quantised_outputs
+from mho.sim.functional import FunctionalBackend
 from tests.compiler.importer.onnx_models import Array, build, node, perceptron, reference
 
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")]

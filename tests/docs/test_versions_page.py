@@ -3,11 +3,11 @@
 import re
 import tomllib
 
-from compiler.network.network import FORMAT, TILES_FORMAT
-from hw.config.tree import SCHEMA
-from hw.tile.program import _VERSION
+from mho.compiler.network.network import FORMAT, TILES_FORMAT
+from mho.hw.config.tree import SCHEMA
+from mho.hw.tile.program import _VERSION
+from mho.sim.cells import instance
 from mho.version import JSON_FORMAT
-from sim.cells import instance
 from tests.docs.pages import DOCS, ROOT
 
 PAGE = (DOCS / "reference" / "versions.md").read_text(encoding="utf-8")

@@ -6,8 +6,8 @@ from shutil import copyfile
 
 import pytest
 
-from fpga import board_table
-from fpga.build.build import BuildReport
+from mho.fpga import board_table
+from mho.fpga.build.build import BuildReport
 
 PAGE = Path(__file__).parents[2] / "docs" / "reference" / "boards.md"
 

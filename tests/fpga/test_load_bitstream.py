@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from fpga.load import load
-from macro_models.errors import InputError, ToolError
+from mho.fpga.load import load
+from mho.macro_models.errors import InputError, ToolError
 from tests.fpga.jtag_port import serve_jtag
 
 ECP5_85F, ECP5_25F, GW1NR, GW2AR = 0x41113043, 0x41111043, 0x1100481B, 0x0000081B

@@ -11,8 +11,8 @@ ROOT = Path(__file__).parents[2]
 MINE = (ROOT / "fpga/boards/catalogue/hx8k_breakout.py").read_text().replace('name="hx8k-breakout"', 'name="mine"')
 WRONG = {
     "not_python": ("BOARD = (", "SyntaxError: "),
-    "no_board": ("HERE = 1", "BOARD must be a fpga.boards.Board, not None"),
-    "no_plan": ("from fpga.boards.board import Board\nBOARD = Board(name='x')", "TypeError: "),
+    "no_board": ("HERE = 1", "BOARD must be a mho.fpga.boards.Board, not None"),
+    "no_plan": ("from mho.fpga.boards.board import Board\nBOARD = Board(name='x')", "TypeError: "),
     "no_family": (MINE.replace('family="ice40"', 'family="spartan"'), "family must be one of ice40, ecp5, gowin, not "),
     "no_package": ("import nothing_of_that_name", "ModuleNotFoundError: "),
     "twin": (MINE.replace('name="mine"', 'name="icebreaker"'), "there is another board 'icebreaker'"),

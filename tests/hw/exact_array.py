@@ -7,10 +7,10 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from hw.testing import Bench, bits_of, value_of
-from macro_models.exact.converter import combine_segments, convert
-from macro_models.exact.masks import Masks
-from macro_models.exact.operation import LSB_SEGMENT_BITS, Direction, MvmOperation
+from mho.hw.testing import Bench, bits_of, value_of
+from mho.macro_models.exact.converter import combine_segments, convert
+from mho.macro_models.exact.masks import Masks
+from mho.macro_models.exact.operation import LSB_SEGMENT_BITS, Direction, MvmOperation
 
 
 class ExactResult(NamedTuple):

@@ -10,12 +10,12 @@ from amaranth.hdl import Elaboratable, Signal, Value
 from amaranth.hdl._ir import Fragment
 from amaranth.lib.wiring import In
 
-from hw.config import load_chip
-from hw.core import Core, CoreConfig
-from hw.core.write_verify import WriteVerifyConfig
-from hw.emulator import EmulatorConfig, PinEmulatorConfig, PinLevelCore, VectorEmulator
-from hw.host.core.write_host import WriteQueues
-from hw.testing import simulate
+from mho.hw.config import load_chip
+from mho.hw.core import Core, CoreConfig
+from mho.hw.core.write_verify import WriteVerifyConfig
+from mho.hw.emulator import EmulatorConfig, PinEmulatorConfig, PinLevelCore, VectorEmulator
+from mho.hw.host.core.write_host import WriteQueues
+from mho.hw.testing import simulate
 
 CHIP = load_chip("tnsa16-core")
 CORE = CoreConfig.from_chip(CHIP)

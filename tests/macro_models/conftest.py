@@ -8,14 +8,14 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from macro_models import Masks
-from macro_models.array import Wires
-from macro_models.devices import Device, device_from_dict, load_device
-from macro_models.devices.sections.telegraph import Telegraph
-from macro_models.errors import InputError
-from macro_models.exact.operation import Converter, Direction, MvmOperation
-from macro_models.tnsa.config import TnsaConfig
-from macro_models.tnsa.model import TnsaModel
+from mho.macro_models import Masks
+from mho.macro_models.array import Wires
+from mho.macro_models.devices import Device, device_from_dict, load_device
+from mho.macro_models.devices.sections.telegraph import Telegraph
+from mho.macro_models.errors import InputError
+from mho.macro_models.exact.operation import Converter, Direction, MvmOperation
+from mho.macro_models.tnsa.config import TnsaConfig
+from mho.macro_models.tnsa.model import TnsaModel
 
 
 @dataclass(frozen=True)

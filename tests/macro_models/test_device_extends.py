@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from macro_models.devices import load_device
-from macro_models.errors import InputError
+from mho.macro_models.devices import load_device
+from mho.macro_models.errors import InputError
 
 
 def _write(folder: Path, name: str, text: str) -> Path:

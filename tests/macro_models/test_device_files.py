@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from macro_models.devices import Device, device_from_dict, device_names, device_text, load_device
-from macro_models.errors import InputError
+from mho.macro_models.devices import Device, device_from_dict, device_names, device_text, load_device
+from mho.macro_models.errors import InputError
 
 FILE = "my.toml"
 

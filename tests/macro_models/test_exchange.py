@@ -7,13 +7,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from macro_models.cells.programming import programmed
-from macro_models.devices import CAUSES, load_device
-from macro_models.devices.device import Device
-from macro_models.devices.laws.drift import DriftDevice
-from macro_models.errors import InputError
-from macro_models.exchange import export_aihwkit, export_crosssim, import_aihwkit
 from mho.cli import run
+from mho.macro_models.cells.programming import programmed
+from mho.macro_models.devices import CAUSES, load_device
+from mho.macro_models.devices.device import Device
+from mho.macro_models.devices.laws.drift import DriftDevice
+from mho.macro_models.errors import InputError
+from mho.macro_models.exchange import export_aihwkit, export_crosssim, import_aihwkit
 
 DRAWS = 200_000
 
@@ -75,7 +75,7 @@ def test_another_drift_goes_as_a_table_of_nu() -> None:
     device = load_device("pcm-generic")
     tree = device.to_dict()
     tree["drift"]["nu_mean"] = [0.0, 0.07, 0.07, 0.07]
-    from macro_models.devices import device_from_dict
+    from mho.macro_models.devices import device_from_dict
 
     text, plain = export_aihwkit(device_from_dict(tree))
     assert "CustomDriftPCMLikeNoiseModel" in text

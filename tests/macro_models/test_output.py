@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from macro_models.errors import InputError, ToolError, argument, one_sentence
-from macro_models.output import check_folder, check_output, open_output, write_output
+from mho.macro_models.errors import InputError, ToolError, argument, one_sentence
+from mho.macro_models.output import check_folder, check_output, open_output, write_output
 
 
 @contextmanager
@@ -85,7 +85,7 @@ def test_a_device_stays_a_device() -> None:
 
 @pytest.mark.parametrize("redirect", ["| cat", "> file; cat file"])
 def test_stdout_is_written_through(redirect: str, tmp_path: Path) -> None:
-    code = "from macro_models.output import write_output as w; print('a'); w('/dev/stdout', b'b\\n'); print('c')"
+    code = "from mho.macro_models.output import write_output as w; print('a'); w('/dev/stdout', b'b\\n'); print('c')"
     command = f"{sys.executable} -c \"{code}\" {redirect}"
     env = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])}
     done = subprocess.run(["bash", "-c", command], cwd=tmp_path, env=env, capture_output=True, text=True, check=True)

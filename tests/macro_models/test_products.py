@@ -2,7 +2,7 @@ import warnings
 
 import numpy as np
 
-from macro_models.arrays import multiplied, product
+from mho.macro_models.arrays import multiplied, product
 
 
 def test_flags_of_a_kernel_are_no_warnings() -> None:

@@ -126,7 +126,7 @@ def test_numbers_are_scored_by_their_error(tiny: Any) -> None:
 
 
 def test_a_budget_names_the_cause_of_a_loss(tiny: Any, tmp_path: Any) -> None:
-    from macro_models.devices import load_device
+    from mho.macro_models.devices import load_device
 
     text = ["schema = 1", 'name = "broken"', "[stuck]", "fraction = 0.5", "values_uS = [0.0, 40.0]"]
     (tmp_path / "broken.toml").write_text("\n".join(text))

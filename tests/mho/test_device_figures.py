@@ -8,10 +8,10 @@ import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from macro_models.devices import load_device
 from mho.cli import run
 from mho.figures.device.data import shown_levels
 from mho.figures.device.figure import COLUMN_IN, figure_of_device, figure_of_devices
+from mho.macro_models.devices import load_device
 
 NAMES = ("pcm-generic", "rram-neurram", "rram-relax")
 

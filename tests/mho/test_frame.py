@@ -107,7 +107,7 @@ def test_a_defect_is_one_sentence_and_a_file(
 ) -> None:
     monkeypatch.setenv("TMPDIR", str(tmp_path))
     monkeypatch.setattr("tempfile.tempdir", None)
-    monkeypatch.setattr("hw.config.preset_names", lambda: 1 / 0)
+    monkeypatch.setattr("mho.hw.config.preset_names", lambda: 1 / 0)
     assert run(["preset", "list"]) == 1
     err = capsys.readouterr().err
     match = re.fullmatch(
@@ -125,7 +125,7 @@ def test_an_interrupt_exits_with_130(
     def interrupted() -> None:
         raise failure
 
-    monkeypatch.setattr("hw.config.preset_names", interrupted)
+    monkeypatch.setattr("mho.hw.config.preset_names", interrupted)
     assert run(["preset", "list"]) == 130
     assert capsys.readouterr().err.strip() == "error: interrupted"
 

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from macro_models.devices import load_device
-from macro_models.fit import device_toml
 from mho.cli import run
+from mho.macro_models.devices import load_device
+from mho.macro_models.fit import device_toml
 
 
 @pytest.fixture

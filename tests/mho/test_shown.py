@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 import mho
-from macro_models.shown import Shown
+from mho.macro_models.shown import Shown
 from mho.results.budget import Budget, BudgetRow
-from sim.tile_jobs.run import JobResult
+from mho.sim.tile_jobs.run import JobResult
 
 
 @pytest.fixture(scope="module")

@@ -14,10 +14,10 @@ import numpy as np
 import pytest
 
 import mho
-from hw.tile.text import assemble
 from mho.cli import COMMANDS, run
 from mho.commands.doctor import inspect as inspect_machine
 from mho.commands.reference import TWINS, commands
+from mho.hw.tile.text import assemble
 from tests.mho.sweeps.conftest import SWEEP
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from macro_models.errors import InputError
+from mho.macro_models.errors import InputError
 from mho.units import format_energy, format_time, parse_time
 
 

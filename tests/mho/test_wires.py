@@ -5,10 +5,10 @@ import json
 import numpy as np
 import pytest
 
-from hw.config import load_chip, warnings
 from mho import Chip, compile
 from mho.cli import run
 from mho.data import __file__ as data
+from mho.hw.config import load_chip, warnings
 from mho.results.score import relative_error
 
 WIRES = ("--set", "wires.r_row_ohm=1", "--set", "wires.r_column_ohm=1")

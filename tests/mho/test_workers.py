@@ -13,7 +13,7 @@ import pytest
 SCRIPT = """
 import os, signal, sys, time
 from pathlib import Path
-from macro_models.workspace import Workspace
+from mho.macro_models.workspace import Workspace
 from mho.workers import Processes, workers
 
 folder = Path(sys.argv[1])

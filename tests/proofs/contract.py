@@ -8,12 +8,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from hw.config import Chip
-from hw.kinds import core_blocks
-from macro_models.errors import ToolError
-from macro_models.workspace import Workspace
-from rtl_gen.emit import boundary, module_texts
-from rtl_gen.macro.contract import write_contract
+from mho.hw.config import Chip
+from mho.hw.kinds import core_blocks
+from mho.macro_models.errors import ToolError
+from mho.macro_models.workspace import Workspace
+from mho.rtl_gen.emit import boundary, module_texts
+from mho.rtl_gen.macro.contract import write_contract
 from tests.proofs.solver import run, tool
 
 __all__ = ["ContractProof", "Edit", "edit_file", "prove_contract"]

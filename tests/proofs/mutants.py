@@ -7,26 +7,26 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from unittest.mock import patch
 
-from hw.noc.arbiter import RoundRobin
-from hw.noc.config import MeshConfig
-from hw.noc.fifo import FlitFifo
-from hw.noc.interface.interface import NetworkInterface
-from hw.noc.ports import Port
-from hw.noc.reduction.router import ReductionRouter
-from hw.noc.registers.master import RegisterMaster
-from hw.noc.registers.server import RegisterServer
-from hw.noc.router.inputs import InputUnit
-from hw.noc.router.router import Router
-from hw.tile.config import TileConfig
-from hw.tile.engines.execution import Execution
-from hw.tile.engines.receive import Receiver
-from hw.tile.engines.send import SendEngine
-from hw.tile.engines.waiting import Waiting
-from hw.tile.sequencer import Sequencer
-from hw.tile.sequencer.loops import LoopStack
-from hw.tile.tile import Tile
-from hw.tile.tokens import Tokens
-from hw.tile.walker import Walker, Window
+from mho.hw.noc.arbiter import RoundRobin
+from mho.hw.noc.config import MeshConfig
+from mho.hw.noc.fifo import FlitFifo
+from mho.hw.noc.interface.interface import NetworkInterface
+from mho.hw.noc.ports import Port
+from mho.hw.noc.reduction.router import ReductionRouter
+from mho.hw.noc.registers.master import RegisterMaster
+from mho.hw.noc.registers.server import RegisterServer
+from mho.hw.noc.router.inputs import InputUnit
+from mho.hw.noc.router.router import Router
+from mho.hw.tile.config import TileConfig
+from mho.hw.tile.engines.execution import Execution
+from mho.hw.tile.engines.receive import Receiver
+from mho.hw.tile.engines.send import SendEngine
+from mho.hw.tile.engines.waiting import Waiting
+from mho.hw.tile.sequencer import Sequencer
+from mho.hw.tile.sequencer.loops import LoopStack
+from mho.hw.tile.tile import Tile
+from mho.hw.tile.tokens import Tokens
+from mho.hw.tile.walker import Walker, Window
 from tests.proofs.harness import Harness
 from tests.proofs.interface.claims import InterfaceClaims
 from tests.proofs.queue import FifoClaims

@@ -6,25 +6,25 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from hw.noc.arbiter import RoundRobin
-from hw.noc.config import MeshConfig
-from hw.noc.fifo import FlitFifo
-from hw.noc.host_port import HostPort
-from hw.noc.interface.interface import NetworkInterface
-from hw.noc.ports import Port
-from hw.noc.reduction.router import ReductionRouter
-from hw.noc.registers.master import RegisterMaster
-from hw.noc.registers.server import RegisterServer
-from hw.noc.router.network import Network
-from hw.noc.router.router import Router
-from hw.tile.config import TileConfig
-from hw.tile.engines.execution import Execution
-from hw.tile.engines.receive import Receiver
-from hw.tile.engines.send import SendEngine
-from hw.tile.sequencer import Sequencer
-from hw.tile.sequencer.loops import LoopStack
-from hw.tile.tokens import Tokens
-from hw.tile.walker import Walker, Window
+from mho.hw.noc.arbiter import RoundRobin
+from mho.hw.noc.config import MeshConfig
+from mho.hw.noc.fifo import FlitFifo
+from mho.hw.noc.host_port import HostPort
+from mho.hw.noc.interface.interface import NetworkInterface
+from mho.hw.noc.ports import Port
+from mho.hw.noc.reduction.router import ReductionRouter
+from mho.hw.noc.registers.master import RegisterMaster
+from mho.hw.noc.registers.server import RegisterServer
+from mho.hw.noc.router.network import Network
+from mho.hw.noc.router.router import Router
+from mho.hw.tile.config import TileConfig
+from mho.hw.tile.engines.execution import Execution
+from mho.hw.tile.engines.receive import Receiver
+from mho.hw.tile.engines.send import SendEngine
+from mho.hw.tile.sequencer import Sequencer
+from mho.hw.tile.sequencer.loops import LoopStack
+from mho.hw.tile.tokens import Tokens
+from mho.hw.tile.walker import Walker, Window
 from tests.proofs import queue
 from tests.proofs.arbiter import ArbiterClaims
 from tests.proofs.harness import Harness

@@ -16,8 +16,8 @@ from pathlib import Path
 from threading import Lock
 from typing import Any
 
-from macro_models.errors import InputError, ToolError
-from sim.page import text_around
+from mho.macro_models.errors import InputError, ToolError
+from mho.sim.page import text_around
 from tests.proofs.harness import Harness, convert, convert_cases
 from tests.proofs.properties import PROPERTIES, Property
 from tests.proofs.solver import Outcome, Verdict, solve, versions

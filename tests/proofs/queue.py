@@ -4,7 +4,7 @@ from typing import Any, NamedTuple
 
 from amaranth.hdl import Module, Signal, Value
 
-from hw.noc.fifo import FlitFifo
+from mho.hw.noc.fifo import FlitFifo
 from tests.proofs.harness import Harness, State, assume, claim, drive_freely, free, witness
 
 __all__ = ["FifoClaims", "Queue", "fifo_holds", "input_queues", "word_behind"]

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 
-from macro_models.errors import ToolError
-from macro_models.workspace import Workspace
-from sim.build.children import Child
+from mho.macro_models.errors import ToolError
+from mho.macro_models.workspace import Workspace
+from mho.sim.build.children import Child
 
 __all__ = ["Engine", "Outcome", "Verdict", "run", "solve", "tool", "versions"]
 

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from macro_models.errors import InputError
-from sim.page import put_between, text_around
+from mho.macro_models.errors import InputError
+from mho.sim.page import put_between, text_around
 
 __all__ = ["BEGIN", "END", "merge", "write_table"]
 

@@ -2,9 +2,9 @@
 
 import pytest
 
-from hw.config import load_chip
-from macro_models.errors import ToolError
-from rtl_gen.emit import module_texts
+from mho.hw.config import load_chip
+from mho.macro_models.errors import ToolError
+from mho.rtl_gen.emit import module_texts
 from tests.proofs.contract import edit_file, prove_contract
 
 SHORT = {

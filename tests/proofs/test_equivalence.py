@@ -10,10 +10,10 @@ from amaranth.hdl import Module, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import Out
 
-from hw.config import load_chip
-from rtl_gen.verilog.memories import MemoryShape, write_memory
-from rtl_gen.verilog.module import expressions, processes, reader, statements, writer
-from rtl_gen.verilog.netlist import netlists
+from mho.hw.config import load_chip
+from mho.rtl_gen.verilog.memories import MemoryShape, write_memory
+from mho.rtl_gen.verilog.module import expressions, processes, reader, statements, writer
+from mho.rtl_gen.verilog.netlist import netlists
 from tests.proofs.equivalence.__main__ import BEGIN, END, main
 from tests.proofs.equivalence.blocks import block_pair, pairs_of
 from tests.proofs.equivalence.memory import memory_pair

@@ -8,9 +8,9 @@ from amaranth.hdl import Module, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from hw.noc.arbiter import RoundRobin
-from hw.noc.ports import WANTS, Port
-from macro_models.errors import InputError, ToolError
+from mho.hw.noc.arbiter import RoundRobin
+from mho.hw.noc.ports import WANTS, Port
+from mho.macro_models.errors import InputError, ToolError
 from tests.proofs.harness import Harness, assume, claim, convert, convert_cases, drive_freely, free, witness
 from tests.proofs.mutants import MUTANTS
 from tests.proofs.properties import PROPERTIES

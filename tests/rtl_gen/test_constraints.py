@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from hw.config import load_chip
-from rtl_gen import generate
-from rtl_gen.emit import module_texts
-from rtl_gen.parts.assembly import macro_design
-from rtl_gen.tapeout_files import sdc
+from mho.hw.config import load_chip
+from mho.rtl_gen import generate
+from mho.rtl_gen.emit import module_texts
+from mho.rtl_gen.parts.assembly import macro_design
+from mho.rtl_gen.tapeout_files import sdc
 
 TOP = "mho_core_wb"
 CHIP = load_chip("tnsa16-core", {"verilog.reset": "async_low"})

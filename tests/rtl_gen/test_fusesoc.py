@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from hw.config import load_chip
-from rtl_gen import generate
+from mho.hw.config import load_chip
+from mho.rtl_gen import generate
 
 
 @pytest.fixture(scope="module")

@@ -10,13 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from hw.chip import serial_line
-from hw.config import load_chip
-from hw.core import CoreConfig
-from macro_models.errors import InputError
-from rtl_gen import emit_core, generate
-from rtl_gen.emit import module_texts
-from rtl_gen.tile_driver import tile_driver
+from mho.hw.chip import serial_line
+from mho.hw.config import load_chip
+from mho.hw.core import CoreConfig
+from mho.macro_models.errors import InputError
+from mho.rtl_gen import emit_core, generate
+from mho.rtl_gen.emit import module_texts
+from mho.rtl_gen.tile_driver import tile_driver
 
 ROOT = Path(__file__).parents[2]
 WRAPS = ("none", "wishbone", "axil", "uart")
@@ -246,7 +246,7 @@ def test_first_test_notices_a_wrong_result(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_bytes_do_not_depend_on_the_hash_seed(tmp_path: Path) -> None:
-    code = "import sys; from hw.config import load_chip; from rtl_gen import generate; "
+    code = "import sys; from mho.hw.config import load_chip; from mho.rtl_gen import generate; "
     code += "generate(load_chip('tnsa16-core'), sys.argv[1], wrap='axil')"
     found = []
     for seed in ("0", "99"):
@@ -376,9 +376,9 @@ def test_emit_core_writes_the_verilog_alone(tmp_path: Path) -> None:
 
 KILLED = """
 import os, pathlib, sys
-from hw.chip import serial_line
-from hw.config import load_chip
-from rtl_gen import generate
+from mho.hw.chip import serial_line
+from mho.hw.config import load_chip
+from mho.rtl_gen import generate
 
 def rename(*_):
     os.kill(os.getpid(), 9)

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from hw.config import Chip, load_chip
-from macro_models.errors import InputError
-from rtl_gen import generate
+from mho.hw.config import Chip, load_chip
+from mho.macro_models.errors import InputError
+from mho.rtl_gen import generate
 
 
 def _chip(columns: int = 3, rows: int = 2, **mesh: int) -> Chip:

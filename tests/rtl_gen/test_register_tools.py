@@ -7,16 +7,16 @@ from xml.etree import ElementTree as Xml
 
 import pytest
 
-from hw.config import load_chip
-from hw.host.core.map import core_map
-from hw.host.registers import Access, Register, RegisterMap
-from hw.kinds import core_blocks
-from hw.noc.config import MeshConfig
-from hw.noc.registers.map import node_map
-from rtl_gen import generate
-from rtl_gen.c_driver import c_driver
-from rtl_gen.ip_xact import NAMESPACE, ip_xact
-from rtl_gen.registers import c_header
+from mho.hw.config import load_chip
+from mho.hw.host.core.map import core_map
+from mho.hw.host.registers import Access, Register, RegisterMap
+from mho.hw.kinds import core_blocks
+from mho.hw.noc.config import MeshConfig
+from mho.hw.noc.registers.map import node_map
+from mho.rtl_gen import generate
+from mho.rtl_gen.c_driver import c_driver
+from mho.rtl_gen.ip_xact import NAMESPACE, ip_xact
+from mho.rtl_gen.registers import c_header
 
 HERE = Path(__file__).parent
 ORDER = {

@@ -9,11 +9,11 @@ import pytest
 from systemrdl import RDLCompiler
 from systemrdl.node import FieldNode, MemNode, RegNode
 
-from hw.host.core.map import core_map
-from hw.host.registers import Access, Field, Register, RegisterMap, Window
-from hw.noc.config import MeshConfig
-from hw.noc.registers.map import node_map
-from rtl_gen.registers import c_header, markdown, system_rdl
+from mho.hw.host.core.map import core_map
+from mho.hw.host.registers import Access, Field, Register, RegisterMap, Window
+from mho.hw.noc.config import MeshConfig
+from mho.hw.noc.registers.map import node_map
+from mho.rtl_gen.registers import c_header, markdown, system_rdl
 
 MAP = core_map(256, "ab" * 32)
 NODE = node_map(MeshConfig())
@@ -66,7 +66,7 @@ def test_c_header_has_the_addresses(tmp_path: Path) -> None:
 )
 def test_page_is_up_to_date(page: str, command: str, map: RegisterMap) -> None:
     text = (PAGES / page).read_text(encoding="utf-8")
-    fence = re.search(rf"<!-- begin: python -m rtl_gen.registers{command} -->\n(.*)<!-- end -->", text, re.DOTALL)
+    fence = re.search(rf"<!-- begin: python -m mho.rtl_gen.registers{command} -->\n(.*)<!-- end -->", text, re.DOTALL)
     assert fence is not None
     assert fence[1] == markdown(map)
 

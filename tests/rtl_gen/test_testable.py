@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from hw.config import load_chip
-from rtl_gen import generate
-from rtl_gen.emit import module_texts
-from rtl_gen.verilog.memories import MemoryShape, write_memory
-from rtl_gen.verilog.permission import PERMISSION
+from mho.hw.config import load_chip
+from mho.rtl_gen import generate
+from mho.rtl_gen.emit import module_texts
+from mho.rtl_gen.verilog.memories import MemoryShape, write_memory
+from mho.rtl_gen.verilog.permission import PERMISSION
 
 TESTED = {"verilog.test": True, "core.manual": True}
 GATED = TESTED | {"verilog.clock_gate": "module", "verilog.reset": "async_low"}

@@ -9,9 +9,9 @@ import pytest
 from systemrdl.compiler import RDLCompiler
 from systemrdl.node import AddressableNode, AddrmapNode
 
-from hw.chip import ChipParts
-from hw.config import load_chip
-from rtl_gen import GenerationReport, generate
+from mho.hw.chip import ChipParts
+from mho.hw.config import load_chip
+from mho.rtl_gen import GenerationReport, generate
 from tests.rtl_gen.test_generate import run_bench
 
 STUB = "stubs/tnsa_macro.v"

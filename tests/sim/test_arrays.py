@@ -4,13 +4,13 @@ import numpy as np
 import onnx
 import pytest
 
-from compiler import CompileOptions, compile_model
-from hw.config import load_chip
-from macro_models.arrays import library, product, products_by
-from macro_models.errors import InputError
-from sim.arrays import open_arrays
-from sim.executor import execute
-from sim.functional import FunctionalBackend
+from mho.compiler import CompileOptions, compile_model
+from mho.hw.config import load_chip
+from mho.macro_models.arrays import library, product, products_by
+from mho.macro_models.errors import InputError
+from mho.sim.arrays import open_arrays
+from mho.sim.executor import execute
+from mho.sim.functional import FunctionalBackend
 from tests.compiler.importer.onnx_models import random_perceptron
 from tests.compiler.importer.operator_models import INPUTS, model_of
 from tests.compiler.importer.operator_table import GROUPS

@@ -1,12 +1,12 @@
 import numpy as np
 import pytest
 
-from hw.config import load_chip
-from hw.core.config import CoreConfig
-from macro_models import Masks, load_device
-from macro_models.exact.operation import Converter, MvmOperation
-from macro_models.tnsa.model import TnsaModel
-from sim.functional import FunctionalBackend
+from mho.hw.config import load_chip
+from mho.hw.core.config import CoreConfig
+from mho.macro_models import Masks, load_device
+from mho.macro_models.exact.operation import Converter, MvmOperation
+from mho.macro_models.tnsa.model import TnsaModel
+from mho.sim.functional import FunctionalBackend
 
 
 @pytest.mark.parametrize("converter", Converter)

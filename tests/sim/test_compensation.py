@@ -5,15 +5,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from compiler.compile import compile_model
-from compiler.network import Network
-from compiler.options import CompileOptions
-from hw.config import load_chip
-from macro_models.errors import InputError
-from macro_models.kinds import family
 from mho.cli import run
-from sim.executor import build_cores, execute, float_outputs
-from sim.functional import FunctionalBackend
+from mho.compiler.compile import compile_model
+from mho.compiler.network import Network
+from mho.compiler.options import CompileOptions
+from mho.hw.config import load_chip
+from mho.macro_models.errors import InputError
+from mho.macro_models.kinds import family
+from mho.sim.executor import build_cores, execute, float_outputs
+from mho.sim.functional import FunctionalBackend
 from tests.compiler.importer.onnx_models import build, node
 
 YEAR = 31_557_600.0

@@ -2,14 +2,14 @@ import numpy as np
 import pytest
 from onnx import TensorProto
 
-from compiler import CompileOptions, Network, compile_model, summarise
-from compiler.program import Call, Mvm
-from hw.config import load_chip
-from macro_models.errors import InputError
-from macro_models.exact.vector import scale_leaf
-from sim.account import RunAccount
-from sim.executor import build_cores, core_masks, execute, float_outputs, quantised_outputs
-from sim.functional import FunctionalBackend
+from mho.compiler import CompileOptions, Network, compile_model, summarise
+from mho.compiler.program import Call, Mvm
+from mho.hw.config import load_chip
+from mho.macro_models.errors import InputError
+from mho.macro_models.exact.vector import scale_leaf
+from mho.sim.account import RunAccount
+from mho.sim.executor import build_cores, core_masks, execute, float_outputs, quantised_outputs
+from mho.sim.functional import FunctionalBackend
 from tests.compiler.importer.onnx_models import build, node, random_perceptron, reference
 
 OPTIONS = CompileOptions(seeds=1, samples=32, in_parts=1, tolerance=0.01)
@@ -181,8 +181,8 @@ def test_bad_inputs(network: Network) -> None:
 @pytest.mark.parametrize("images", [1, 2, 7, 300])
 def test_pieces_of_a_batch_become_smaller(network: Network, images: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each image is in one of them; threads wait for the last one for as short as it is."""
-    monkeypatch.setattr("compiler.program.program.POSITIONS", 64)
-    monkeypatch.setattr("sim.functional.PIECE", 64 * 24)
+    monkeypatch.setattr("mho.compiler.program.program.POSITIONS", 64)
+    monkeypatch.setattr("mho.sim.functional.PIECE", 64 * 24)
     seen: list[np.ndarray] = []
 
     class Watched(FunctionalBackend):

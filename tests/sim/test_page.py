@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from macro_models.errors import InputError
-from sim.page import put_between, text_around
+from mho.macro_models.errors import InputError
+from mho.sim.page import put_between, text_around
 
 BEGIN, END = "<!-- begin -->", "<!-- end -->"
 

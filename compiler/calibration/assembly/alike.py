@@ -11,8 +11,8 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from compiler.model import FloatNetwork
-from compiler.model.stages import Combine, Evaluated, Linear, Map, Step
+from mho.compiler.model import FloatNetwork
+from mho.compiler.model.stages import Combine, Evaluated, Linear, Map, Step
 
 __all__ = ["Alike"]
 

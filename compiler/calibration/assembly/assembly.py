@@ -7,13 +7,19 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from compiler.calibration.assembly.alike import Alike
-from compiler.calibration.assembly.carried import InLanes, Value
-from compiler.calibration.assembly.elementwise import Part, lower_elementwise
-from compiler.calibration.assembly.stage_lowering import centre, equalise, lower_evaluated, lower_step, lower_uniform
-from compiler.model import FloatNetwork
-from compiler.model.stages import Combine, Evaluated, Linear, Maximum
-from compiler.program import Layer, Operation, Stage
+from mho.compiler.calibration.assembly.alike import Alike
+from mho.compiler.calibration.assembly.carried import InLanes, Value
+from mho.compiler.calibration.assembly.elementwise import Part, lower_elementwise
+from mho.compiler.calibration.assembly.stage_lowering import (
+    centre,
+    equalise,
+    lower_evaluated,
+    lower_step,
+    lower_uniform,
+)
+from mho.compiler.model import FloatNetwork
+from mho.compiler.model.stages import Combine, Evaluated, Linear, Maximum
+from mho.compiler.program import Layer, Operation, Stage
 
 __all__ = ["Assembly", "beside", "join", "on_each"]
 

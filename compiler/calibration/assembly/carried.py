@@ -13,11 +13,11 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from compiler.calibration.assembly.stage_lowering import MOST_GAIN, element_groups, lower_encode, tied
-from compiler.calibration.quantisers import CodeFormat, Quantiser, Ranges, fit_quantiser
-from compiler.model.stages import Linear
-from compiler.program import InputStage, Operation
-from macro_models.exact.vector import LANE_MAX, PAD
+from mho.compiler.calibration.assembly.stage_lowering import MOST_GAIN, element_groups, lower_encode, tied
+from mho.compiler.calibration.quantisers import CodeFormat, Quantiser, Ranges, fit_quantiser
+from mho.compiler.model.stages import Linear
+from mho.compiler.program import InputStage, Operation
+from mho.macro_models.exact.vector import LANE_MAX, PAD
 
 __all__ = ["Carried", "Encoded", "Handed", "InLanes", "Value", "input_in_lanes"]
 
@@ -47,7 +47,7 @@ class Carried(Protocol):
 
     @property
     def anchors(self) -> Sequence[str]:
-        """What code 0 may stand for, see :func:`~compiler.calibration.quantisers.fit_quantiser`."""
+        """What code 0 may stand for, see :func:`~mho.compiler.calibration.quantisers.fit_quantiser`."""
         ...
 
     def fit(self, flat: Float, norm: Float, fmt: CodeFormat, *, anchor: str, **options: Any) -> Quantiser:

@@ -13,12 +13,12 @@ import onnx
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
-from compiler.calibration.assembly.stage_lowering import HOST_ROOM, centre, lower_evaluated, lower_step, weighted
-from compiler.model.evaluated import Evaluated
-from compiler.model.functions import TABLES
-from compiler.model.stages import Map
-from compiler.program import Host, Operation
-from macro_models.exact.vector import LANE_MAX, SHIFT_MAX, Product
+from mho.compiler.calibration.assembly.stage_lowering import HOST_ROOM, centre, lower_evaluated, lower_step, weighted
+from mho.compiler.model.evaluated import Evaluated
+from mho.compiler.model.functions import TABLES
+from mho.compiler.model.stages import Map
+from mho.compiler.program import Host, Operation
+from mho.macro_models.exact.vector import LANE_MAX, SHIFT_MAX, Product
 
 __all__ = ["Part", "is_elementwise", "lower_elementwise"]
 

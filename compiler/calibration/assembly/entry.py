@@ -10,14 +10,14 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from compiler.calibration.assembly.assembly import Assembly, join
-from compiler.calibration.assembly.carried import ANCHORS, Handed, InLanes, Value, input_in_lanes
-from compiler.calibration.quantisers import Quantiser
-from compiler.model import FloatNetwork
-from compiler.model.before import Before, before_of, steps_before_layers
-from compiler.model.stages import Evaluated, Gather, Linear
-from compiler.program import InputStage
-from macro_models.exact.vector import PAD, Select
+from mho.compiler.calibration.assembly.assembly import Assembly, join
+from mho.compiler.calibration.assembly.carried import ANCHORS, Handed, InLanes, Value, input_in_lanes
+from mho.compiler.calibration.quantisers import Quantiser
+from mho.compiler.model import FloatNetwork
+from mho.compiler.model.before import Before, before_of, steps_before_layers
+from mho.compiler.model.stages import Evaluated, Gather, Linear
+from mho.compiler.program import InputStage
+from mho.macro_models.exact.vector import PAD, Select
 
 __all__ = ["MOST_UNFAITHFUL", "Entry", "quantised", "unfaithful"]
 

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from compiler.calibration.assembly.assembly import Assembly, beside
-from compiler.calibration.assembly.carried import Encoded, InLanes
-from compiler.calibration.quantisers import Quantiser
-from macro_models.exact.vector import LANE_MAX, MULTIPLIER_MAX, SUM_MAX, Encode, WeightedSum
+from mho.compiler.calibration.assembly.assembly import Assembly, beside
+from mho.compiler.calibration.assembly.carried import Encoded, InLanes
+from mho.compiler.calibration.quantisers import Quantiser
+from mho.macro_models.exact.vector import LANE_MAX, MULTIPLIER_MAX, SUM_MAX, Encode, WeightedSum
 
 __all__ = ["Rest", "copy_weights", "sum_of_parts"]
 

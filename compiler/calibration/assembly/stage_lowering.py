@@ -7,13 +7,13 @@ from numpy.typing import NDArray
 from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 
-from compiler.calibration.quantisers import Quantiser
-from compiler.model.evaluated import Evaluated
-from compiler.model.functions import TABLES
-from compiler.model.stages import Combine, Gather, Map, Maximum
-from compiler.program import Host
-from macro_models.errors import InputError
-from macro_models.exact.vector import (
+from mho.compiler.calibration.quantisers import Quantiser
+from mho.compiler.model.evaluated import Evaluated
+from mho.compiler.model.functions import TABLES
+from mho.compiler.model.stages import Combine, Gather, Map, Maximum
+from mho.compiler.program import Host
+from mho.macro_models.errors import InputError
+from mho.macro_models.exact.vector import (
     LANE_MAX,
     MULTIPLIER_MAX,
     PAD,

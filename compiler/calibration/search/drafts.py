@@ -6,15 +6,15 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from compiler.calibration.assembly.carried import Carried
-from compiler.calibration.quantisers import CodeFormat, Quantiser
-from compiler.calibration.trials.bench import Bench
-from compiler.calibration.trials.candidates import Draft, Site
-from compiler.layer_run import taken_inputs
-from compiler.mapping.faults import arrange_rows
-from compiler.mapping.weights import PairMap, Stack, most_slice_bits
-from compiler.options import CompileOptions
-from macro_models.exact.operation import LSB_SEGMENT_BITS, STEP_FRACTION_BITS, STEP_WIDTH, MvmOperation
+from mho.compiler.calibration.assembly.carried import Carried
+from mho.compiler.calibration.quantisers import CodeFormat, Quantiser
+from mho.compiler.calibration.trials.bench import Bench
+from mho.compiler.calibration.trials.candidates import Draft, Site
+from mho.compiler.layer_run import taken_inputs
+from mho.compiler.mapping.faults import arrange_rows
+from mho.compiler.mapping.weights import PairMap, Stack, most_slice_bits
+from mho.compiler.options import CompileOptions
+from mho.macro_models.exact.operation import LSB_SEGMENT_BITS, STEP_FRACTION_BITS, STEP_WIDTH, MvmOperation
 
 __all__ = ["FINE_STACK", "STACKS", "Drafts", "reach_of", "with_reach"]
 
@@ -54,7 +54,7 @@ class Drafts:
         return np.ascontiguousarray(flat.T, dtype=np.float32)
 
     def draft(self, clip: Float, anchor: str, fmt: CodeFormat, extent: float, balance: float) -> Draft:
-        """A candidate, see :func:`~compiler.calibration.quantisers.fit_quantiser`; ``clip`` of each output."""
+        """A candidate, see :func:`~mho.compiler.calibration.quantisers.fit_quantiser`; ``clip`` of each output."""
         fitted = self.taken.fit(self.flat, self.layer.norms, fmt, anchor=anchor, extent=extent, balance=balance)
         quantiser = self.taken.coarsen(fitted, anchor)
         weight, block = self.layer.scaled(quantiser.scale), self.blocks[0]

@@ -12,16 +12,16 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from compiler.calibration.assembly.carried import Carried
-from compiler.calibration.quantisers import CodeFormat
-from compiler.calibration.search.drafts import STACKS, Drafts, reach_of, with_reach
-from compiler.calibration.search.rounding import Rounding
-from compiler.calibration.search.sampled import sampled
-from compiler.calibration.trials.bench import Bench
-from compiler.calibration.trials.candidates import Chips, Draft, Site, Trial
-from compiler.mapping.weights import Stack
-from compiler.options import CompileOptions
-from compiler.program import DITHER
+from mho.compiler.calibration.assembly.carried import Carried
+from mho.compiler.calibration.quantisers import CodeFormat
+from mho.compiler.calibration.search.drafts import STACKS, Drafts, reach_of, with_reach
+from mho.compiler.calibration.search.rounding import Rounding
+from mho.compiler.calibration.search.sampled import sampled
+from mho.compiler.calibration.trials.bench import Bench
+from mho.compiler.calibration.trials.candidates import Chips, Draft, Site, Trial
+from mho.compiler.mapping.weights import Stack
+from mho.compiler.options import CompileOptions
+from mho.compiler.program import DITHER
 
 __all__ = ["Search"]
 

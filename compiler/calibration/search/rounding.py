@@ -3,11 +3,11 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from compiler.calibration.assembly.carried import Carried
-from compiler.calibration.quantisers import CodeFormat, formats, needs_sign
-from compiler.calibration.trials.bench import Bench
-from compiler.calibration.trials.candidates import Site
-from compiler.options import CompileOptions
+from mho.compiler.calibration.assembly.carried import Carried
+from mho.compiler.calibration.quantisers import CodeFormat, formats, needs_sign
+from mho.compiler.calibration.trials.bench import Bench
+from mho.compiler.calibration.trials.candidates import Site
+from mho.compiler.options import CompileOptions
 
 __all__ = ["Rounding"]
 

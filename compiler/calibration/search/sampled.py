@@ -11,11 +11,11 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from compiler.calibration.trials.bench import Bench
-from compiler.calibration.trials.candidates import Site, Stand
-from compiler.mapping import Placement
-from compiler.mapping.block import Block
-from compiler.mapping.pack import MASKS
+from mho.compiler.calibration.trials.bench import Bench
+from mho.compiler.calibration.trials.candidates import Site, Stand
+from mho.compiler.mapping import Placement
+from mho.compiler.mapping.block import Block
+from mho.compiler.mapping.pack import MASKS
 
 __all__ = ["is_large", "sampled"]
 

@@ -9,7 +9,7 @@ from typing import overload
 import numpy as np
 from numpy.typing import NDArray
 
-from compiler.model import FloatNetwork
+from mho.compiler.model import FloatNetwork
 
 __all__ = ["Activations"]
 

@@ -6,24 +6,24 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from compiler.calibration.assembly.layer_lowering import Product
-from compiler.calibration.assembly.residual import Rest, copy_weights
-from compiler.calibration.quantisers import Quantiser
-from compiler.calibration.trials.activations import Activations
-from compiler.calibration.trials.candidates import Chips, Draft, Held, Kind, Site, Stand, Trial
-from compiler.calibration.trials.judges import make_judge
-from compiler.layer_run import LayerRun, taken_inputs
-from compiler.mapping import Placement
-from compiler.mapping.block import Block
-from compiler.mapping.weights import code_value, column_loads
-from compiler.model import FloatNetwork
-from compiler.options import CompileOptions
-from compiler.program import DITHER, OP_ID_IMAGE_SHIFT, Call, Layer, Mvm
-from hw.config import Chip
-from hw.kinds import timing
-from macro_models import CAUSES, MacroModel, family
-from macro_models.bound import bind, constant_input
-from macro_models.devices import Device, load_device
+from mho.compiler.calibration.assembly.layer_lowering import Product
+from mho.compiler.calibration.assembly.residual import Rest, copy_weights
+from mho.compiler.calibration.quantisers import Quantiser
+from mho.compiler.calibration.trials.activations import Activations
+from mho.compiler.calibration.trials.candidates import Chips, Draft, Held, Kind, Site, Stand, Trial
+from mho.compiler.calibration.trials.judges import make_judge
+from mho.compiler.layer_run import LayerRun, taken_inputs
+from mho.compiler.mapping import Placement
+from mho.compiler.mapping.block import Block
+from mho.compiler.mapping.weights import code_value, column_loads
+from mho.compiler.model import FloatNetwork
+from mho.compiler.options import CompileOptions
+from mho.compiler.program import DITHER, OP_ID_IMAGE_SHIFT, Call, Layer, Mvm
+from mho.hw.config import Chip
+from mho.hw.kinds import timing
+from mho.macro_models import CAUSES, MacroModel, family
+from mho.macro_models.bound import bind, constant_input
+from mho.macro_models.devices import Device, load_device
 
 __all__ = ["Bench", "Hopeless", "representative_time"]
 
@@ -53,7 +53,7 @@ class Bench:
     x
         Calibration inputs of shape (images, features), in the units of the model.
     in_two
-        Whether layers take their inputs in two parts (:mod:`compiler.calibration.assembly.residual`).
+        Whether layers take their inputs in two parts (:mod:`mho.compiler.calibration.assembly.residual`).
 
     Attributes
     ----------
@@ -268,7 +268,7 @@ class Bench:
     ) -> NDArray[np.int16]:
         """What a layer makes on each chip, of shape (chips, images, outputs * positions), from codes of all images.
 
-        ``notice`` as in :func:`~compiler.program.run_call`.
+        ``notice`` as in :func:`~mho.compiler.program.run_call`.
         """
         images = np.arange(codes.shape[1], dtype=np.uint64)
         return np.stack([run.run(chip, images, notice=notice) for run, chip in zip(runs, codes, strict=True)])

@@ -10,11 +10,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from compiler.calibration.assembly.carried import Value
-from compiler.calibration.quantisers import Quantiser
-from compiler.model import FloatNetwork
-from compiler.model.stages import Linear
-from compiler.program import Call
+from mho.compiler.calibration.assembly.carried import Value
+from mho.compiler.calibration.quantisers import Quantiser
+from mho.compiler.model import FloatNetwork
+from mho.compiler.model.stages import Linear
+from mho.compiler.program import Call
 
 __all__ = ["FEW_SAMPLES", "MOST_SAMPLES", "Calls", "at_all_positions", "range_samples", "sampled", "samples"]
 

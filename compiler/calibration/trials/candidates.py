@@ -6,16 +6,16 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from compiler.calibration.quantisers import Quantiser
-from compiler.mapping import Placement
-from compiler.mapping.block import Block
-from compiler.mapping.faults import FaultMaps, compensate
-from compiler.mapping.weights import PairMap
-from compiler.model.layer import LinearLayer
-from compiler.program import DITHER
-from macro_models import MacroModel, Masks
-from macro_models.devices import Device
-from macro_models.exact.operation import MvmOperation
+from mho.compiler.calibration.quantisers import Quantiser
+from mho.compiler.mapping import Placement
+from mho.compiler.mapping.block import Block
+from mho.compiler.mapping.faults import FaultMaps, compensate
+from mho.compiler.mapping.weights import PairMap
+from mho.compiler.model.layer import LinearLayer
+from mho.compiler.program import DITHER
+from mho.macro_models import MacroModel, Masks
+from mho.macro_models.devices import Device
+from mho.macro_models.exact.operation import MvmOperation
 
 __all__ = ["Chips", "Draft", "Held", "Kind", "Site", "Stand", "Trial"]
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from compiler.model import FloatNetwork
+from mho.compiler.model import FloatNetwork
 
 __all__ = [
     "DRAWS",

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from compiler.calibration.trials.calls import at_all_positions
-from compiler.calibration.trials.gradients import (
+from mho.compiler.calibration.trials.calls import at_all_positions
+from mho.compiler.calibration.trials.gradients import (
     DRAWS,
     FEWEST_IMAGES,
     IMAGES,
@@ -17,9 +17,9 @@ from compiler.calibration.trials.gradients import (
     some_images,
     tops_of,
 )
-from compiler.model import FloatNetwork
-from compiler.model.layer import LinearLayer
-from macro_models.exact.vector import take_rows
+from mho.compiler.model import FloatNetwork
+from mho.compiler.model.layer import LinearLayer
+from mho.macro_models.exact.vector import take_rows
 
 __all__ = ["Influence", "influences", "weight_noise"]
 

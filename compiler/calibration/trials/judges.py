@@ -11,17 +11,17 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtr
 
-from compiler.calibration.quantisers import Quantiser
-from compiler.calibration.trials.gradients import (
+from mho.compiler.calibration.quantisers import Quantiser
+from mho.compiler.calibration.trials.gradients import (
     FEWEST_ROUNDED,
     ROUNDED_IMAGES,
     Float,
     output_weights,
     some_images,
 )
-from compiler.calibration.trials.influence import influences
-from compiler.model import FloatNetwork
-from macro_models.exact.vector import PAD, take_rows
+from mho.compiler.calibration.trials.influence import influences
+from mho.compiler.model import FloatNetwork
+from mho.macro_models.exact.vector import PAD, take_rows
 
 __all__ = ["Following", "Gradients", "Judge", "make_judge"]
 

@@ -7,10 +7,10 @@ import numpy as np
 import onnx
 from numpy.typing import NDArray
 
-from compiler.importer.graph import Graph, Input, Op
-from compiler.importer.reading.probe import NodeError, Values, probe, samples, sentence
-from compiler.inputs import Inputs, NamedInputs
-from macro_models.errors import InputError
+from mho.compiler.importer.graph import Graph, Input, Op
+from mho.compiler.importer.reading.probe import NodeError, Values, probe, samples, sentence
+from mho.compiler.inputs import Inputs, NamedInputs
+from mho.macro_models.errors import InputError
 
 __all__ = ["batch_axes", "batch_first", "sample_pair"]
 

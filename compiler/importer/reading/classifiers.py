@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from compiler.importer.graph import Graph, Op
-from compiler.model.operators.run import ML_DOMAIN
+from mho.compiler.importer.graph import Graph, Op
+from mho.compiler.model.operators.run import ML_DOMAIN
 
 __all__ = ["SUPPORT_VECTORS", "without_classifiers"]
 

@@ -13,12 +13,12 @@ from google.protobuf.message import DecodeError, Message
 from numpy.typing import NDArray
 from onnx import TensorProto, numpy_helper
 
-from compiler.inputs import Inputs, NamedInputs
-from compiler.model.operators.bounds import MOST_ELEMENTS
-from compiler.model.operators.external import external_tensors, location
-from macro_models.errors import InputError, argument
-from macro_models.files import FileKind, open_file, read_file
-from macro_models.files.memory import size_text
+from mho.compiler.inputs import Inputs, NamedInputs
+from mho.compiler.model.operators.bounds import MOST_ELEMENTS
+from mho.compiler.model.operators.external import external_tensors, location
+from mho.macro_models.errors import InputError, argument
+from mho.macro_models.files import FileKind, open_file, read_file
+from mho.macro_models.files.memory import size_text
 
 __all__ = [
     "MAX_OPSET", "MIN_OPSET", "check_shapes", "external_files", "first_line", "freeze", "load", "modern", "opset_of",

@@ -2,7 +2,7 @@
 
 Nodes whose inputs are all constants are replaced by what they make. What is an abbreviation (a recurrent layer, an
 integer product) is replaced by the operators that it stands for, once its shapes are known
-(:data:`~compiler.importer.reading.rewrite.REWRITES`).
+(:data:`~mho.compiler.importer.reading.rewrite.REWRITES`).
 """
 
 import math
@@ -15,14 +15,14 @@ import onnx
 from numpy.typing import NDArray
 from onnx import numpy_helper
 
-from compiler.importer.graph import Graph, Input, Op
-from compiler.importer.reading.model_file import MOST_NODES, first_line
-from compiler.importer.reading.rewrite import REWRITES, dequantised_again
-from compiler.importer.reading.subgraphs import SUBGRAPHS
-from compiler.importer.values.spatial import check_convolution
-from compiler.model.operators.bounds import spend
-from compiler.model.operators.run import MOST_ELEMENTS, MOST_OF_ALL, run_node, runnable, widen
-from macro_models.errors import InputError, argument
+from mho.compiler.importer.graph import Graph, Input, Op
+from mho.compiler.importer.reading.model_file import MOST_NODES, first_line
+from mho.compiler.importer.reading.rewrite import REWRITES, dequantised_again
+from mho.compiler.importer.reading.subgraphs import SUBGRAPHS
+from mho.compiler.importer.values.spatial import check_convolution
+from mho.compiler.model.operators.bounds import spend
+from mho.compiler.model.operators.run import MOST_ELEMENTS, MOST_OF_ALL, run_node, runnable, widen
+from mho.macro_models.errors import InputError, argument
 
 __all__ = ["NodeError", "Values", "known", "probe", "read_graph", "samples", "sentence"]
 

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from onnx import TensorProto
 
-from compiler.importer.graph import Graph, Op
+from mho.compiler.importer.graph import Graph, Op
 
 __all__ = ["RECURRENT"]
 

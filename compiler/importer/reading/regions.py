@@ -11,12 +11,12 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from compiler.importer.graph import Graph, Op
-from compiler.importer.values.movers import MOVERS, data_inputs
-from compiler.importer.values.products import parse_einsum
-from compiler.importer.values.resampling import interpolates, resampling
-from compiler.model.evaluated import Evaluated
-from compiler.model.operators.run import ML_DOMAIN, is_float_type, ml_opset, widen
+from mho.compiler.importer.graph import Graph, Op
+from mho.compiler.importer.values.movers import MOVERS, data_inputs
+from mho.compiler.importer.values.products import parse_einsum
+from mho.compiler.importer.values.resampling import interpolates, resampling
+from mho.compiler.model.evaluated import Evaluated
+from mho.compiler.model.operators.run import ML_DOMAIN, is_float_type, ml_opset, widen
 
 __all__ = ["ARRAY", "AT_THE_END", "HOST", "NATURAL", "POINTWISE", "TABLE", "TAIL", "evaluated", "form_regions", "inner"]
 

@@ -13,9 +13,9 @@ import onnx
 from numpy.typing import NDArray
 from onnx import TensorProto
 
-from compiler.importer.graph import Graph, Op
-from compiler.importer.reading.classifiers import SUPPORT_VECTORS
-from compiler.importer.reading.recurrent import RECURRENT
+from mho.compiler.importer.graph import Graph, Op
+from mho.compiler.importer.reading.classifiers import SUPPORT_VECTORS
+from mho.compiler.importer.reading.recurrent import RECURRENT
 
 __all__ = ["REWRITES", "dequantised_again", "without_quantisation"]
 

@@ -13,7 +13,7 @@ import onnx
 from numpy.typing import NDArray
 from onnx import numpy_helper
 
-from compiler.importer.graph import Graph, Op
+from mho.compiler.importer.graph import Graph, Op
 
 __all__ = ["SUBGRAPHS"]
 

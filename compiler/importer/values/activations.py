@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from compiler.importer.values.flow import Flow, Unsupported
-from compiler.importer.values.spatial import add_values
-from compiler.model.stages import Map
+from mho.compiler.importer.values.flow import Flow, Unsupported
+from mho.compiler.importer.values.spatial import add_values
+from mho.compiler.model.stages import Map
 
 __all__ = ["ACTIVATIONS", "gated", "leaky"]
 

@@ -12,13 +12,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from compiler.importer.values.node import Node, fold, is_chain, is_positive, rectify
-from compiler.model.evaluated import Evaluated
-from compiler.model.layer import LinearLayer
-from compiler.model.network import HostOp
-from compiler.model.stages import Combine, Gather, Linear, Map, Operation
-from macro_models.exact.vector import PAD
-from macro_models.exact.window import Window
+from mho.compiler.importer.values.node import Node, fold, is_chain, is_positive, rectify
+from mho.compiler.model.evaluated import Evaluated
+from mho.compiler.model.layer import LinearLayer
+from mho.compiler.model.network import HostOp
+from mho.compiler.model.stages import Combine, Gather, Linear, Map, Operation
+from mho.macro_models.exact.vector import PAD
+from mho.macro_models.exact.window import Window
 
 __all__ = ["Flow", "Unsupported", "dimensions"]
 

@@ -6,11 +6,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from compiler.importer.numbers import attribute_axes
-from compiler.importer.values.activations import ACTIVATIONS, gated, leaky
-from compiler.importer.values.flow import Flow, Unsupported
-from compiler.importer.values.products import gemm, matmul
-from compiler.importer.values.spatial import (
+from mho.compiler.importer.numbers import attribute_axes
+from mho.compiler.importer.values.activations import ACTIVATIONS, gated, leaky
+from mho.compiler.importer.values.flow import Flow, Unsupported
+from mho.compiler.importer.values.products import gemm, matmul
+from mho.compiler.importer.values.spatial import (
     average_pool,
     convolution,
     global_pool,
@@ -21,7 +21,7 @@ from compiler.importer.values.spatial import (
     transposed_convolution,
     weighted,
 )
-from compiler.model.operators.run import is_float
+from mho.compiler.model.operators.run import is_float
 
 __all__ = ["HANDLERS", "Attributes", "Value", "weights"]
 

@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from compiler.importer.values.flow import Flow, Unsupported
-from compiler.importer.values.products import gemm
+from mho.compiler.importer.values.flow import Flow, Unsupported
+from mho.compiler.importer.values.products import gemm
 
 __all__ = ["ML_DOMAIN", "ML_HANDLERS"]
 

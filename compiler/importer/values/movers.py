@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from compiler.importer.graph import Op
-from compiler.importer.values.flow import Flow, Unsupported
-from compiler.importer.values.node import Node
-from compiler.model.operators.run import is_float, run_node
-from compiler.model.stages import Gather
-from macro_models.exact.vector import PAD
+from mho.compiler.importer.graph import Op
+from mho.compiler.importer.values.flow import Flow, Unsupported
+from mho.compiler.importer.values.node import Node
+from mho.compiler.model.operators.run import is_float, run_node
+from mho.compiler.model.stages import Gather
+from mho.macro_models.exact.vector import PAD
 
 __all__ = ["MOVERS", "move"]
 

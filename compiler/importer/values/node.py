@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from compiler.model.layer import LinearLayer
-from compiler.model.stages import Combine, Gather, Linear, Map, Operation, Step
-from macro_models.exact.vector import PAD
+from mho.compiler.model.layer import LinearLayer
+from mho.compiler.model.stages import Combine, Gather, Linear, Map, Operation, Step
+from mho.macro_models.exact.vector import PAD
 
 __all__ = ["Node", "fold", "is_chain", "is_positive", "rectify", "steps_of"]
 

@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from compiler.importer.graph import Graph, Op
-from compiler.importer.values.flow import Flow, Unsupported
-from compiler.importer.values.node import Node
-from compiler.model.layer import LinearLayer
-from compiler.model.stages import Gather
-from macro_models.exact.window import Window, recover
+from mho.compiler.importer.graph import Graph, Op
+from mho.compiler.importer.values.flow import Flow, Unsupported
+from mho.compiler.importer.values.node import Node
+from mho.compiler.model.layer import LinearLayer
+from mho.compiler.model.stages import Gather
+from mho.macro_models.exact.window import Window, recover
 
 __all__ = ["einsum", "gemm", "join", "matmul", "parse_einsum", "products"]
 

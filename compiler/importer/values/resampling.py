@@ -3,11 +3,11 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from compiler.importer.graph import Graph, Op
-from compiler.importer.values.flow import Flow
-from compiler.importer.values.spatial import combined
-from compiler.model.operators.run import run_node
-from macro_models.exact.vector import PAD
+from mho.compiler.importer.graph import Graph, Op
+from mho.compiler.importer.values.flow import Flow
+from mho.compiler.importer.values.spatial import combined
+from mho.compiler.model.operators.run import run_node
+from mho.macro_models.exact.vector import PAD
 
 __all__ = ["interpolates", "resample", "resampling"]
 

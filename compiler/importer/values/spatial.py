@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from compiler.importer.values.flow import Flow, Unsupported, dimensions
-from compiler.importer.values.node import Node
-from compiler.importer.values.products import join
-from compiler.model.layer import LinearLayer
-from compiler.model.stages import Combine, Maximum
-from compiler.model.windows import Windows, transposed_pads, windows
-from macro_models.exact.vector import PAD
+from mho.compiler.importer.values.flow import Flow, Unsupported, dimensions
+from mho.compiler.importer.values.node import Node
+from mho.compiler.importer.values.products import join
+from mho.compiler.model.layer import LinearLayer
+from mho.compiler.model.stages import Combine, Maximum
+from mho.compiler.model.windows import Windows, transposed_pads, windows
+from mho.macro_models.exact.vector import PAD
 
 __all__ = [
     "add_values", "average_pool", "check_convolution", "combined", "convolution", "global_pool", "largest",

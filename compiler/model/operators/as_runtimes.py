@@ -9,9 +9,9 @@ import onnx
 from numpy.typing import NDArray
 from onnx import TensorProto, helper
 
-from compiler.model.operators.coupling import probabilities
-from compiler.model.operators.reference import run_as_is
-from compiler.model.windows import transposed_pads, transposed_size, windows
+from mho.compiler.model.operators.coupling import probabilities
+from mho.compiler.model.operators.reference import run_as_is
+from mho.compiler.model.windows import transposed_pads, transposed_size, windows
 
 __all__ = ["SPECIAL", "SPECIAL_ML", "Special"]
 

@@ -8,8 +8,8 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from compiler.model.operators.bounds import LOOP, Bound, Rule, Taken, size_of, solid
-from compiler.model.windows import positions, transposed_pads, transposed_size
+from mho.compiler.model.operators.bounds import LOOP, Bound, Rule, Taken, size_of, solid
+from mho.compiler.model.windows import positions, transposed_pads, transposed_size
 
 __all__ = ["BOUNDS", "made"]
 

@@ -2,9 +2,9 @@
 
 from collections.abc import Callable
 
-from compiler.model.operators.bounds import LOOP, Array, Bound, Rule, Taken, size_of, solid
-from compiler.model.operators.rules import made
-from compiler.model.operators.trees import steps_of_indexed_trees, steps_of_trees
+from mho.compiler.model.operators.bounds import LOOP, Array, Bound, Rule, Taken, size_of, solid
+from mho.compiler.model.operators.rules import made
+from mho.compiler.model.operators.trees import steps_of_indexed_trees, steps_of_trees
 
 __all__ = ["BOUNDS_ML"]
 

@@ -12,11 +12,11 @@ import numpy as np
 import onnx
 from numpy.typing import NDArray
 
-from compiler.model.operators.as_runtimes import SPECIAL, SPECIAL_ML
-from compiler.model.operators.bounds import MOST_ELEMENTS, MOST_OF_ALL, TooLarge, check
-from compiler.model.operators.reference import ML_DOMAIN, ml_opset, run_as_is
-from compiler.model.operators.rules import BOUNDS
-from compiler.model.operators.rules_ml import BOUNDS_ML
+from mho.compiler.model.operators.as_runtimes import SPECIAL, SPECIAL_ML
+from mho.compiler.model.operators.bounds import MOST_ELEMENTS, MOST_OF_ALL, TooLarge, check
+from mho.compiler.model.operators.reference import ML_DOMAIN, ml_opset, run_as_is
+from mho.compiler.model.operators.rules import BOUNDS
+from mho.compiler.model.operators.rules_ml import BOUNDS_ML
 
 __all__ = [
     "ML_DOMAIN", "MOST_ELEMENTS", "MOST_OF_ALL", "RUNNABLE", "RUNNABLE_ML", "is_float", "is_float_type", "ml_opset",

@@ -4,18 +4,18 @@ from dataclasses import replace
 
 import numpy as np
 
-from compiler.program import Call, Layer, Mvm
-from compiler.tile.code.writer import Body, Writer
-from compiler.tile.graph.geometry import CODES_IN, CODES_OUT, channels_of, rows_of
-from compiler.tile.graph.graph import Node
-from compiler.tile.graph.operations import Vector, finished_leaf, leaf, root
-from compiler.tile.placed.columns import Part
-from compiler.tile.placed.streams import tile_name
-from hw.config import Chip
-from hw.core.layout import pack
-from hw.tile.text.fields import unpack_core
-from hw.tile.walk import OUTSIDE, Walk
-from macro_models.errors import InputError
+from mho.compiler.program import Call, Layer, Mvm
+from mho.compiler.tile.code.writer import Body, Writer
+from mho.compiler.tile.graph.geometry import CODES_IN, CODES_OUT, channels_of, rows_of
+from mho.compiler.tile.graph.graph import Node
+from mho.compiler.tile.graph.operations import Vector, finished_leaf, leaf, root
+from mho.compiler.tile.placed.columns import Part
+from mho.compiler.tile.placed.streams import tile_name
+from mho.hw.config import Chip
+from mho.hw.core.layout import pack
+from mho.hw.tile.text.fields import unpack_core
+from mho.hw.tile.walk import OUTSIDE, Walk
+from mho.macro_models.errors import InputError
 
 __all__ = ["layer_code"]
 

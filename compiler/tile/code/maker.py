@@ -9,21 +9,21 @@ from collections.abc import Mapping
 from contextlib import suppress
 from typing import NoReturn
 
-from compiler.network import Network
-from compiler.program import Call
-from compiler.tile.code.text import TileText, least_blocks, more_blocks
-from compiler.tile.placed.ahead import Ahead
-from compiler.tile.placed.order import Steps, in_loops
-from compiler.tile.placed.room import FullError
-from compiler.tile.placed.runs import Runs
-from compiler.tile.placed.sharing import shared
-from compiler.tile.placed.streams import Placed, Ring
-from hw.tile.isa import DESCRIPTORS
-from hw.tile.machine import liveness
-from hw.tile.machine.tiles import HOST, HostStep, Joined, Place
-from hw.tile.machine.tokens import TokenMachine
-from hw.tile.text import assemble_named
-from macro_models.errors import InputError
+from mho.compiler.network import Network
+from mho.compiler.program import Call
+from mho.compiler.tile.code.text import TileText, least_blocks, more_blocks
+from mho.compiler.tile.placed.ahead import Ahead
+from mho.compiler.tile.placed.order import Steps, in_loops
+from mho.compiler.tile.placed.room import FullError
+from mho.compiler.tile.placed.runs import Runs
+from mho.compiler.tile.placed.sharing import shared
+from mho.compiler.tile.placed.streams import Placed, Ring
+from mho.hw.tile.isa import DESCRIPTORS
+from mho.hw.tile.machine import liveness
+from mho.hw.tile.machine.tiles import HOST, HostStep, Joined, Place
+from mho.hw.tile.machine.tokens import TokenMachine
+from mho.hw.tile.text import assemble_named
+from mho.macro_models.errors import InputError
 
 __all__ = ["MOST_BLOCKS", "SLACK", "LongRingError", "Maker"]
 

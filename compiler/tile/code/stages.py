@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from compiler.tile.code.writer import Body, Writer
-from compiler.tile.graph.vectors import OUT, SUMS, VectorStep
+from mho.compiler.tile.code.writer import Body, Writer
+from mho.compiler.tile.graph.vectors import OUT, SUMS, VectorStep
 
 __all__ = ["Source", "stage_code"]
 

@@ -1,6 +1,6 @@
 """The program of a tile as text: streams, walks, parameters and the loops of its nodes.
 
-A tile carries out its nodes in an order that was found before (:mod:`compiler.tile.placed.order`), a position at a
+A tile carries out its nodes in an order that was found before (:mod:`mho.compiler.tile.placed.order`), a position at a
 time, then goes on to the next image.
 """
 
@@ -8,19 +8,19 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from compiler.program import Call
-from compiler.tile.code.layers import layer_code
-from compiler.tile.code.stages import Source, stage_code
-from compiler.tile.code.whole import whole_node
-from compiler.tile.code.writer import LOCAL_BLOCKS, Body, Writer
-from compiler.tile.graph.graph import Node
-from compiler.tile.graph.operations import window_of
-from compiler.tile.placed.ahead import pipeline
-from compiler.tile.placed.columns import Part as LayerPart
-from compiler.tile.placed.order import IMAGE, Loop, Part, Steps, in_loops, unrolled
-from compiler.tile.placed.streams import Placed, Ring, tile_name
-from hw.config import Chip
-from macro_models.exact.vector import Largest, WeightedSum
+from mho.compiler.program import Call
+from mho.compiler.tile.code.layers import layer_code
+from mho.compiler.tile.code.stages import Source, stage_code
+from mho.compiler.tile.code.whole import whole_node
+from mho.compiler.tile.code.writer import LOCAL_BLOCKS, Body, Writer
+from mho.compiler.tile.graph.graph import Node
+from mho.compiler.tile.graph.operations import window_of
+from mho.compiler.tile.placed.ahead import pipeline
+from mho.compiler.tile.placed.columns import Part as LayerPart
+from mho.compiler.tile.placed.order import IMAGE, Loop, Part, Steps, in_loops, unrolled
+from mho.compiler.tile.placed.streams import Placed, Ring, tile_name
+from mho.hw.config import Chip
+from mho.macro_models.exact.vector import Largest, WeightedSum
 
 __all__ = ["TileText", "least_blocks", "more_blocks"]
 
@@ -63,13 +63,14 @@ class TileText:
     blocks
         Blocks of the rings between nodes, by their names.
     steps
-        Its nodes in their order: of an image, or of several, each ended by :data:`~compiler.tile.placed.order.IMAGE`.
+        Its nodes in their order: of an image, or of several, each ended by
+        :data:`~mho.compiler.tile.placed.order.IMAGE`.
     image
         Number of the first image.
     ahead
         The first node that is not an image ahead of others, None if none is.
     apart
-        See :class:`compiler.tile.code.writer.Writer`.
+        See :class:`mho.compiler.tile.code.writer.Writer`.
     """
 
     def __init__(

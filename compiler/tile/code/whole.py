@@ -5,9 +5,9 @@ moves elements from pixel to pixel needs all of them. Pixels come into a ring th
 lies a stream whose only block is all of it. A value of a single pixel is its block itself.
 """
 
-from compiler.tile.code.stages import Source, stage_code
-from compiler.tile.code.writer import ALL, Body, Writer
-from compiler.tile.graph.graph import Node
+from mho.compiler.tile.code.stages import Source, stage_code
+from mho.compiler.tile.code.writer import ALL, Body, Writer
+from mho.compiler.tile.graph.graph import Node
 
 __all__ = ["whole_node"]
 

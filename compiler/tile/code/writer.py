@@ -6,14 +6,14 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from compiler.program import Call
-from compiler.tile.graph.operations import steps_of
-from compiler.tile.graph.vectors import Vector, VectorStep
-from compiler.tile.placed.streams import Placed, Ring
-from hw.tile.isa import DESCRIPTORS
-from hw.tile.machine.tiles import HOST
-from hw.tile.walk import OUTSIDE, Walk
-from macro_models.errors import InputError
+from mho.compiler.program import Call
+from mho.compiler.tile.graph.operations import steps_of
+from mho.compiler.tile.graph.vectors import Vector, VectorStep
+from mho.compiler.tile.placed.streams import Placed, Ring
+from mho.hw.tile.isa import DESCRIPTORS
+from mho.hw.tile.machine.tiles import HOST
+from mho.hw.tile.walk import OUTSIDE, Walk
+from mho.macro_models.errors import InputError
 
 __all__ = ["ALL", "LOCAL_BLOCKS", "Body", "Writer"]
 

@@ -6,20 +6,20 @@ from typing import NoReturn
 
 import numpy as np
 
-from compiler.program import Call, Program, Stage
-from compiler.tile.graph.dealt import dealt_values, turns_dealt
-from compiler.tile.graph.geometry import Image, layer_walk, pooling, turns_of
-from compiler.tile.graph.graph import Graph, Node, Value
-from compiler.tile.graph.host import Split, split_of
-from compiler.tile.graph.images import images_of, is_sequence, is_windowed, outputs_in
-from compiler.tile.graph.operations import steps_of, window_of
-from compiler.tile.graph.pixels import single_pixels
-from compiler.tile.graph.routes import NotAlikeError
-from compiler.tile.graph.shapes import MOST_ELEMENTS, MOST_PIXELS
-from hw.tile.isa import TABLES
-from hw.tile.walk import Walk
-from macro_models.errors import InputError
-from macro_models.exact.vector import LANE_MAX, Largest, Select, Table, WeightedSum
+from mho.compiler.program import Call, Program, Stage
+from mho.compiler.tile.graph.dealt import dealt_values, turns_dealt
+from mho.compiler.tile.graph.geometry import Image, layer_walk, pooling, turns_of
+from mho.compiler.tile.graph.graph import Graph, Node, Value
+from mho.compiler.tile.graph.host import Split, split_of
+from mho.compiler.tile.graph.images import images_of, is_sequence, is_windowed, outputs_in
+from mho.compiler.tile.graph.operations import steps_of, window_of
+from mho.compiler.tile.graph.pixels import single_pixels
+from mho.compiler.tile.graph.routes import NotAlikeError
+from mho.compiler.tile.graph.shapes import MOST_ELEMENTS, MOST_PIXELS
+from mho.hw.tile.isa import TABLES
+from mho.hw.tile.walk import Walk
+from mho.macro_models.errors import InputError
+from mho.macro_models.exact.vector import LANE_MAX, Largest, Select, Table, WeightedSum
 
 __all__ = ["tile_graph"]
 

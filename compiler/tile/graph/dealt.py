@@ -1,7 +1,7 @@
 """Layers of one position that several tiles compute, each for every so many images.
 
 Copy ``t`` of ``n`` makes what the layer makes of image ``i`` where ``i`` is ``t`` modulo ``n``, and 0 of others
-(:class:`~compiler.program.Call`): the sum of all copies is the layer. On tiles nothing is added: what takes the sum
+(:class:`~mho.compiler.program.Call`): the sum of all copies is the layer. On tiles nothing is added: what takes the sum
 takes the values in turn, one of an image. All copies take one value, which a stage of its own makes by leaving it as
 it is: on tiles that sends each image to the copy that has it.
 """
@@ -11,8 +11,8 @@ from typing import Protocol
 
 import numpy as np
 
-from compiler.program import Call
-from macro_models.exact.vector import Select, WeightedSum
+from mho.compiler.program import Call
+from mho.macro_models.exact.vector import Select, WeightedSum
 
 __all__ = ["Doing", "deal", "dealt_values", "sum_of_dealt", "turns_dealt"]
 

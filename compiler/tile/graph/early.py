@@ -6,9 +6,9 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from compiler.program import Program, Stage
-from compiler.tile.graph.images import FEWEST
-from macro_models.exact.vector import Encode, Limit, Select, Table
+from mho.compiler.program import Program, Stage
+from mho.compiler.tile.graph.images import FEWEST
+from mho.macro_models.exact.vector import Encode, Limit, Select, Table
 
 __all__ = ["with_early_moves"]
 

@@ -12,11 +12,11 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from compiler.tile.walks import LayerWalk, walk_of_window
-from hw.tile.isa import DESCRIPTORS
-from hw.tile.walk import OUTSIDE, Walk
-from macro_models.exact.vector import PAD
-from macro_models.exact.window import Window
+from mho.compiler.tile.walks import LayerWalk, walk_of_window
+from mho.hw.tile.isa import DESCRIPTORS
+from mho.hw.tile.walk import OUTSIDE, Walk
+from mho.macro_models.exact.vector import PAD
+from mho.macro_models.exact.window import Window
 
 __all__ = [
     "CODES_IN", "CODES_OUT", "Image", "Taking", "call_image", "channels_of", "layer_walk", "pooling",

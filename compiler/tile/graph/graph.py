@@ -7,12 +7,12 @@ exports. A node that is whole has all pixels of an image at a time.
 
 from dataclasses import dataclass
 
-from compiler.program import Call, Program
-from compiler.tile.graph.geometry import Image
-from compiler.tile.graph.host import Split
-from compiler.tile.graph.operations import Vector
-from compiler.tile.graph.vectors import copied
-from hw.tile.walk import Walk
+from mho.compiler.program import Call, Program
+from mho.compiler.tile.graph.geometry import Image
+from mho.compiler.tile.graph.host import Split
+from mho.compiler.tile.graph.operations import Vector
+from mho.compiler.tile.graph.vectors import copied
+from mho.hw.tile.walk import Walk
 
 __all__ = ["Graph", "Node", "Value"]
 

@@ -13,10 +13,10 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from compiler.network.tiles import TileCode
-from compiler.program import Call, Host, Program
-from macro_models.errors import InputError
-from macro_models.exact.vector import Select
+from mho.compiler.network.tiles import TileCode
+from mho.compiler.program import Call, Host, Program
+from mho.macro_models.errors import InputError
+from mho.macro_models.exact.vector import Select
 
 __all__ = ["Between", "HostRun", "Split", "split_of"]
 

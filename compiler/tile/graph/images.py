@@ -8,11 +8,11 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from compiler.program import Call, Program
-from compiler.tile.graph.dealt import Doing, dealt_values, turns_dealt
-from compiler.tile.graph.geometry import Image, Taking, call_image, pooling, seen_image, turns_of
-from compiler.tile.graph.routes import NotAlikeError, route
-from macro_models.exact.vector import Select
+from mho.compiler.program import Call, Program
+from mho.compiler.tile.graph.dealt import Doing, dealt_values, turns_dealt
+from mho.compiler.tile.graph.geometry import Image, Taking, call_image, pooling, seen_image, turns_of
+from mho.compiler.tile.graph.routes import NotAlikeError, route
+from mho.macro_models.exact.vector import Select
 
 __all__ = ["entry_image", "images_of", "is_sequence", "is_windowed", "joined", "outputs_in"]
 

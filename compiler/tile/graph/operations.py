@@ -7,10 +7,10 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from compiler.program import Layer, Mvm
-from compiler.tile.graph.geometry import CODES_OUT, Image
-from compiler.tile.graph.routes import ABSENT, NotAlikeError, Route, Run, each_of, route
-from compiler.tile.graph.vectors import (
+from mho.compiler.program import Layer, Mvm
+from mho.compiler.tile.graph.geometry import CODES_OUT, Image
+from mho.compiler.tile.graph.routes import ABSENT, NotAlikeError, Route, Run, each_of, route
+from mho.compiler.tile.graph.vectors import (
     LANE_MIN,
     MOST_RUNS,
     OUT,
@@ -25,7 +25,7 @@ from compiler.tile.graph.vectors import (
     summed,
     took,
 )
-from macro_models.exact.vector import (
+from mho.macro_models.exact.vector import (
     LANE_MAX,
     TABLE_HALF,
     Encode,

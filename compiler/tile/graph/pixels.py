@@ -5,10 +5,10 @@ from collections.abc import Collection, Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from compiler.program import Program
-from compiler.tile.graph.graph import Value
-from compiler.tile.graph.images import FEWEST
-from macro_models.exact.vector import Select
+from mho.compiler.program import Program
+from mho.compiler.tile.graph.graph import Value
+from mho.compiler.tile.graph.images import FEWEST
+from mho.macro_models.exact.vector import Select
 
 __all__ = ["single_pixels"]
 

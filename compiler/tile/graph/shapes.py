@@ -10,16 +10,16 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from compiler.model import FloatNetwork
-from compiler.model.stages import Linear
-from compiler.program import Call, Program, Stage
-from compiler.tile.graph.geometry import Image, layer_walk, seen_image
-from compiler.tile.graph.images import entry_image, images_of, joined, outputs_in
-from hw.tile.isa import DESCRIPTORS
-from hw.tile.walk import Walk
-from macro_models.errors import InputError
-from macro_models.exact.vector import PAD, Select
-from macro_models.exact.window import recover
+from mho.compiler.model import FloatNetwork
+from mho.compiler.model.stages import Linear
+from mho.compiler.program import Call, Program, Stage
+from mho.compiler.tile.graph.geometry import Image, layer_walk, seen_image
+from mho.compiler.tile.graph.images import entry_image, images_of, joined, outputs_in
+from mho.hw.tile.isa import DESCRIPTORS
+from mho.hw.tile.walk import Walk
+from mho.macro_models.errors import InputError
+from mho.macro_models.exact.vector import PAD, Select
+from mho.macro_models.exact.window import recover
 
 __all__ = ["Shape", "shapes_of", "with_shapes"]
 

@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from compiler.tile.graph.routes import ABSENT, Route
-from hw.tile.isa import ACCUMULATORS
-from macro_models.exact.vector import LANE_MAX
+from mho.compiler.tile.graph.routes import ABSENT, Route
+from mho.hw.tile.isa import ACCUMULATORS
+from mho.macro_models.exact.vector import LANE_MAX
 
 __all__ = [
     "LANE_MIN", "MOST_RUNS", "OUT", "SUMS", "Vector", "VectorStep", "chunks", "copied", "gathered", "on_each", "rows",

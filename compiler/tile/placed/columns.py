@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from compiler.program import Layer, Mvm
-from hw.tile.isa import ACCUMULATORS
-from macro_models.errors import InputError
+from mho.compiler.program import Layer, Mvm
+from mho.hw.tile.isa import ACCUMULATORS
+from mho.macro_models.errors import InputError
 
 __all__ = ["Part", "parts_of"]
 

@@ -5,11 +5,11 @@ from collections.abc import Iterable
 from itertools import pairwise
 from typing import Any
 
-from compiler.tile.placed.streams import Placed, tile_name
-from hw.config import Chip
-from hw.noc.config import MeshConfig
-from hw.noc.reduction.trees import Edge, path
-from hw.tile.machine.tiles import HOST
+from mho.compiler.tile.placed.streams import Placed, tile_name
+from mho.hw.config import Chip
+from mho.hw.noc.config import MeshConfig
+from mho.hw.noc.reduction.trees import Edge, path
+from mho.hw.tile.machine.tiles import HOST
 
 __all__ = ["link_flits"]
 

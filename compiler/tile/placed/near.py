@@ -13,12 +13,20 @@ from dataclasses import dataclass
 from functools import lru_cache
 from types import MappingProxyType
 
-from compiler.tile.graph.graph import Graph
-from compiler.tile.placed.needs import Needs
-from compiler.tile.placed.streams import boxes_of, contexts_of, destinations, member_tiles, place_of, sent, tile_name
-from hw.config import Chip
-from hw.tile.config import TileConfig
-from hw.tile.machine.tiles import HOST
+from mho.compiler.tile.graph.graph import Graph
+from mho.compiler.tile.placed.needs import Needs
+from mho.compiler.tile.placed.streams import (
+    boxes_of,
+    contexts_of,
+    destinations,
+    member_tiles,
+    place_of,
+    sent,
+    tile_name,
+)
+from mho.hw.config import Chip
+from mho.hw.tile.config import TileConfig
+from mho.hw.tile.machine.tiles import HOST
 
 __all__ = ["Nearness", "Transfer", "hop_bytes", "near", "transfers"]
 

@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from hw.config import Chip
-from hw.tile.config import TileConfig
-from hw.tile.isa import STREAMS
-from hw.tile.program import Program
+from mho.hw.config import Chip
+from mho.hw.tile.config import TileConfig
+from mho.hw.tile.isa import STREAMS
+from mho.hw.tile.program import Program
 
 __all__ = ["Needs", "largest_buffer", "needs_of", "roomy"]
 

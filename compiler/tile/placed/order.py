@@ -16,8 +16,8 @@ from itertools import groupby
 import numpy as np
 from numpy.typing import NDArray
 
-from compiler.tile.graph.graph import Graph, Node
-from hw.tile.walk import Walk
+from mho.compiler.tile.graph.graph import Graph, Node
+from mho.hw.tile.walk import Walk
 
 __all__ = ["IMAGE", "MOST_AHEAD", "MOST_DEPTH", "Loop", "Part", "Steps", "early", "firings", "in_loops", "unrolled"]
 

@@ -14,15 +14,15 @@ from math import isqrt
 import numpy as np
 from numpy.typing import NDArray
 
-from compiler.mapping import Placement
-from compiler.mapping.block import Block
-from compiler.mapping.faults import FaultMaps
-from compiler.mapping.pack import MASKS
-from compiler.mapping.parts import GROUP_ROWS, Parts, segments
-from compiler.tile.graph.geometry import CODES_IN, CODES_OUT, rows_of
-from compiler.tile.graph.shapes import Shape
-from macro_models.cell_map import CellMap
-from macro_models.errors import InputError
+from mho.compiler.mapping import Placement
+from mho.compiler.mapping.block import Block
+from mho.compiler.mapping.faults import FaultMaps
+from mho.compiler.mapping.pack import MASKS
+from mho.compiler.mapping.parts import GROUP_ROWS, Parts, segments
+from mho.compiler.tile.graph.geometry import CODES_IN, CODES_OUT, rows_of
+from mho.compiler.tile.graph.shapes import Shape
+from mho.macro_models.cell_map import CellMap
+from mho.macro_models.errors import InputError
 
 __all__ = ["fewest_tiles", "place_on_tiles"]
 

@@ -8,12 +8,12 @@ what a node does, into a node of its own on such a tile; at last a stage to the 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from compiler.program import Call
-from compiler.tile.graph.graph import Graph
-from compiler.tile.graph.operations import NotAlikeError, steps_of
-from compiler.tile.placed.streams import Placed, place_of, tile_name
-from hw.config import Chip
-from macro_models.errors import InputError
+from mho.compiler.program import Call
+from mho.compiler.tile.graph.graph import Graph
+from mho.compiler.tile.graph.operations import NotAlikeError, steps_of
+from mho.compiler.tile.placed.streams import Placed, place_of, tile_name
+from mho.hw.config import Chip
+from mho.macro_models.errors import InputError
 
 __all__ = ["FullError", "Room", "more_room"]
 

@@ -9,13 +9,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from itertools import pairwise
 
-from compiler.program import Call
-from compiler.tile.placed.order import Part
-from compiler.tile.placed.room import FullError
-from compiler.tile.placed.streams import Placed, Ring, boxes_of
-from hw.tile.legality import SLOTS
-from hw.tile.machine.tiles import HOST, Flow
-from macro_models.errors import InputError
+from mho.compiler.program import Call
+from mho.compiler.tile.placed.order import Part
+from mho.compiler.tile.placed.room import FullError
+from mho.compiler.tile.placed.streams import Placed, Ring, boxes_of
+from mho.hw.tile.legality import SLOTS
+from mho.hw.tile.machine.tiles import HOST, Flow
+from mho.macro_models.errors import InputError
 
 __all__ = ["shared"]
 

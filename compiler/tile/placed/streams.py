@@ -9,13 +9,13 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-from compiler.program import Call
-from compiler.tile.graph.graph import Graph, Node
-from compiler.tile.placed.columns import Part, parts_of
-from hw.config import Chip
-from hw.tile.config import TileConfig
-from hw.tile.machine.tiles import HOST, Flow, Reduction
-from macro_models.errors import InputError
+from mho.compiler.program import Call
+from mho.compiler.tile.graph.graph import Graph, Node
+from mho.compiler.tile.placed.columns import Part, parts_of
+from mho.hw.config import Chip
+from mho.hw.tile.config import TileConfig
+from mho.hw.tile.machine.tiles import HOST, Flow, Reduction
+from mho.macro_models.errors import InputError
 
 __all__ = [
     "Placed", "Ring", "boxes_of", "contexts_of", "destinations", "member_tiles", "place_nodes", "place_of",
@@ -110,7 +110,8 @@ def place_nodes(
     one: it does all of them, of which each of those does some. So does what makes the value that all of them take: on
     the tile of a copy it would be done between two rows of that, in a hurry.
 
-    Flows and slots are as many as there would have to be: :func:`compiler.tile.placed.sharing.shared` makes them fit.
+    Flows and slots are as many as there would have to be: :func:`mho.compiler.tile.placed.sharing.shared` makes them
+    fit.
 
     Raises
     ------

@@ -6,8 +6,8 @@ from importlib import import_module
 from pathlib import Path
 from types import MappingProxyType
 
-from fpga.boards.board import Board
-from macro_models.errors import InputError
+from mho.fpga.boards.board import Board
+from mho.macro_models.errors import InputError
 
 __all__ = ["BOARDS", "WRONG", "find_board", "reason_of"]
 
@@ -15,7 +15,7 @@ __all__ = ["BOARDS", "WRONG", "find_board", "reason_of"]
 def _read(path: Path) -> Board:
     board = getattr(import_module(f"{__name__}.{path.stem}"), "BOARD", None)
     if not isinstance(board, Board):
-        raise InputError(f"BOARD must be a fpga.boards.Board, not {board!r}")
+        raise InputError(f"BOARD must be a mho.fpga.boards.Board, not {board!r}")
     return board
 
 

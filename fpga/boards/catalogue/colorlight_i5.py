@@ -3,8 +3,8 @@
 from amaranth.build import Attrs, Clock, Pins, PinsN, Resource, Subsignal
 from amaranth.vendor import LatticeECP5Platform
 
-from fpga.boards.board import Board
-from fpga.boards.plan import BoardPlan, TilesPlan
+from mho.fpga.boards.board import Board
+from mho.fpga.boards.plan import BoardPlan, TilesPlan
 
 __all__ = ["BOARD", "ColorlightI5Platform"]
 
@@ -32,7 +32,7 @@ BOARD = Board(
     title="Colorlight i5 (v7.0) on its extension board",
     device="LFE5U-25F-6BG381",
     family="ecp5",
-    platform="fpga.boards.catalogue.colorlight_i5:ColorlightI5Platform",
+    platform="mho.fpga.boards.catalogue.colorlight_i5:ColorlightI5Platform",
     clock_hz=25_000_000,
     plan=BoardPlan(
         chip="colorlight-i5", lanes=64, word_bits=512, clock_hz=50_000_000, baud=3_000_000, link_bytes=1024,

@@ -1,7 +1,7 @@
 """ECPIX-5 with the largest ECP5."""
 
-from fpga.boards.board import Board
-from fpga.boards.plan import BoardPlan
+from mho.fpga.boards.board import Board
+from mho.fpga.boards.plan import BoardPlan
 
 __all__ = ["BOARD"]
 

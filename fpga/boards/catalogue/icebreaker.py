@@ -1,7 +1,7 @@
 """iCEBreaker: iCE40 UP5K, the only iCE40 with 1 Mbit of single-ported RAM."""
 
-from fpga.boards.board import Board
-from fpga.boards.plan import BoardPlan
+from mho.fpga.boards.board import Board
+from mho.fpga.boards.plan import BoardPlan
 
 __all__ = ["BOARD"]
 

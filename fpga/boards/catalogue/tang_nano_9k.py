@@ -1,7 +1,7 @@
 """Tang Nano 9K: a GW1N of Gowin."""
 
-from fpga.boards.board import Board
-from fpga.boards.plan import BoardPlan
+from mho.fpga.boards.board import Board
+from mho.fpga.boards.plan import BoardPlan
 
 __all__ = ["BOARD"]
 

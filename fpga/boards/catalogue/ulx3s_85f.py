@@ -1,7 +1,7 @@
 """ULX3S with the largest ECP5."""
 
-from fpga.boards.board import Board
-from fpga.boards.plan import BoardPlan, TilesPlan
+from mho.fpga.boards.board import Board
+from mho.fpga.boards.plan import BoardPlan, TilesPlan
 
 __all__ = ["BOARD"]
 

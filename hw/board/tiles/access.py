@@ -6,13 +6,13 @@ from amaranth.hdl import Module, Value
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out, connect, flipped
 
-from hw.board.load_port import LoadPort, load_address_width
-from hw.core.port import join
-from hw.emulator import EmulatorConfig, LoadLayout
-from hw.host.bus import RegisterBus
-from hw.host.core.access import CoreAccess
-from hw.host.registers import RegisterMap
-from hw.host.split import BusSplit, Region
+from mho.hw.board.load_port import LoadPort, load_address_width
+from mho.hw.core.port import join
+from mho.hw.emulator import EmulatorConfig, LoadLayout
+from mho.hw.host.bus import RegisterBus
+from mho.hw.host.core.access import CoreAccess
+from mho.hw.host.registers import RegisterMap
+from mho.hw.host.split import BusSplit, Region
 
 __all__ = ["EmulatedAccess", "access_width", "load_at"]
 
@@ -28,24 +28,25 @@ def access_width(cfg: EmulatorConfig, registers: int) -> int:
 
 
 class EmulatedAccess(wiring.Component):
-    """As :class:`hw.host.core.access.CoreAccess`, with the load port of an emulator behind the registers.
+    """As :class:`mho.hw.host.core.access.CoreAccess`, with the load port of an emulator behind the registers.
 
     Parameters
     ----------
     cfg
         The emulator.
     map
-        Registers of the core, of :func:`hw.host.core.map.core_map` without products.
+        Registers of the core, of :func:`mho.hw.host.core.map.core_map` without products.
 
     Members
     -------
     bus : In(RegisterBus)
-        The bus: registers from byte 0 on, from :func:`load_at` on the load port (:class:`hw.board.load_port.LoadPort`).
+        The bus: registers from byte 0 on, from :func:`load_at` on the load port
+        (:class:`mho.hw.board.load_port.LoadPort`).
     reset, irq
         As there.
     load : Out(stream of LoadLayout(cfg))
         To the emulator.
-    <the members of :class:`hw.host.core.access.CoreAccess` but these>
+    <the members of :class:`mho.hw.host.core.access.CoreAccess` but these>
         The vector port.
     """
 

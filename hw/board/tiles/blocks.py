@@ -6,15 +6,15 @@ from typing import NoReturn
 
 from amaranth.lib import wiring
 
-from hw.board.load_port import load_address_width
-from hw.board.tiles.access import EmulatedAccess, access_width, load_at
-from hw.core.config import CoreConfig
-from hw.core.port import VectorPort, core_port
-from hw.core.reference import CoreReference, MacroModel
-from hw.emulator import EmulatorConfig, VectorEmulator
-from hw.host.core.map import core_map
-from hw.host.registers import Access, RegisterMap, Window
-from macro_models.errors import InputError
+from mho.hw.board.load_port import load_address_width
+from mho.hw.board.tiles.access import EmulatedAccess, access_width, load_at
+from mho.hw.core.config import CoreConfig
+from mho.hw.core.port import VectorPort, core_port
+from mho.hw.core.reference import CoreReference, MacroModel
+from mho.hw.emulator import EmulatorConfig, VectorEmulator
+from mho.hw.host.core.map import core_map
+from mho.hw.host.registers import Access, RegisterMap, Window
+from mho.macro_models.errors import InputError
 
 __all__ = ["EmulatedBlocks"]
 
@@ -23,7 +23,7 @@ _PINLESS = InputError("an emulated core in a tile has no macro, and no host but 
 
 @dataclass(frozen=True, kw_only=True)
 class EmulatedBlocks:
-    """See :class:`hw.kinds.CoreBlocks`: ``emulator`` in place of all below the vector port, and its registers."""
+    """See :class:`mho.hw.kinds.CoreBlocks`: ``emulator`` in place of all below the vector port, and its registers."""
 
     emulator: EmulatorConfig
     core_registers: RegisterMap

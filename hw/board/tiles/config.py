@@ -2,16 +2,16 @@
 
 from dataclasses import dataclass
 
-from hw.board.parts import BoardParts
-from hw.board.tiles.blocks import EmulatedBlocks
-from hw.chip.config import ChipParts, tiles_of
-from hw.chip.map import address_width, chip_page
-from hw.config import Chip
-from hw.core.config import CoreConfig
-from hw.emulator import EmulatorConfig
-from hw.noc.config import MeshConfig
-from hw.tile.host import CORE_AT
-from macro_models.errors import InputError
+from mho.hw.board.parts import BoardParts
+from mho.hw.board.tiles.blocks import EmulatedBlocks
+from mho.hw.chip.config import ChipParts, tiles_of
+from mho.hw.chip.map import address_width, chip_page
+from mho.hw.config import Chip
+from mho.hw.core.config import CoreConfig
+from mho.hw.emulator import EmulatorConfig
+from mho.hw.noc.config import MeshConfig
+from mho.hw.tile.host import CORE_AT
+from mho.macro_models.errors import InputError
 
 __all__ = ["TilesConfig"]
 
@@ -26,9 +26,9 @@ class TilesConfig(BoardParts):
         What is emulated. Its tiles are those of the chip; its cores have constants in place of trimmed durations and no
         write-verify, as on a board of one core.
     lanes, slots, memory, noise, search_width
-        Of each core, as in :class:`hw.emulator.EmulatorConfig`.
+        Of each core, as in :class:`mho.hw.emulator.EmulatorConfig`.
     clock_hz, baud, link_bytes
-        As in :class:`hw.board.BoardConfig`.
+        As in :class:`mho.hw.board.BoardConfig`.
 
     Raises
     ------
@@ -54,7 +54,7 @@ class TilesConfig(BoardParts):
 
     @property
     def level(self) -> str:
-        """Of :data:`hw.board.config.LEVELS`."""
+        """Of :data:`mho.hw.board.config.LEVELS`."""
         return "vector"
 
     @property

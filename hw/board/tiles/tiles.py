@@ -6,13 +6,13 @@ from amaranth.hdl import Module, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out, connect, flipped
 
-from hw.board.board_map import board_map
-from hw.board.tiles.config import TilesConfig
-from hw.chip.chip import Chip
-from hw.chip.map import address_width
-from hw.host.bank import RegisterBank
-from hw.host.bus import RegisterBus
-from hw.host.split import BusSplit, Region
+from mho.hw.board.board_map import board_map
+from mho.hw.board.tiles.config import TilesConfig
+from mho.hw.chip.chip import Chip
+from mho.hw.chip.map import address_width
+from mho.hw.host.bank import RegisterBank
+from mho.hw.host.bus import RegisterBus
+from mho.hw.host.split import BusSplit, Region
 
 __all__ = ["BoardTiles"]
 
@@ -20,8 +20,8 @@ __all__ = ["BoardTiles"]
 class BoardTiles(wiring.Component):
     """A chip of tiles with emulated cores behind a register bus.
 
-    From 0 on is the chip (:func:`hw.chip.map.address_map`), from ``cfg.board_base`` on are the registers of the board
-    (:func:`~hw.board.board_map.board_map`).
+    From 0 on is the chip (:func:`mho.hw.chip.map.address_map`), from ``cfg.board_base`` on are the registers of the
+    board (:func:`~mho.hw.board.board_map.board_map`).
 
     Members
     -------

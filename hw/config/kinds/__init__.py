@@ -1,8 +1,8 @@
 """Kinds of core, as the chip description knows them: a module here for each, with its class of chips as ``CHIP``."""
 
-from hw.config.chip import DEFAULT_KIND, Chip
-from hw.config.keys import KeySpec
-from macro_models.registry import discovered, module_of
+from mho.hw.config.chip import DEFAULT_KIND, Chip
+from mho.hw.config.keys import KeySpec
+from mho.macro_models.registry import discovered, module_of
 
 __all__ = ["chip_class", "kind_names"]
 

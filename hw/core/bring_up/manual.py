@@ -6,12 +6,12 @@ from amaranth.hdl import Cat, Module, Mux, Signal, Value
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
-from hw.block import Resettable
-from hw.core.config import MASK_WORD, CoreConfig
-from hw.core.write_verify import WriteVerifyConfig
-from hw.macro.macro_pins import MacroPins
-from macro_models.exact.operation import STEP_WIDTH
-from macro_models.exact.pulse import AMPLITUDE_BITS, Polarity
+from mho.hw.block import Resettable
+from mho.hw.core.config import MASK_WORD, CoreConfig
+from mho.hw.core.write_verify import WriteVerifyConfig
+from mho.hw.macro.macro_pins import MacroPins
+from mho.macro_models.exact.operation import STEP_WIDTH
+from mho.macro_models.exact.pulse import AMPLITUDE_BITS, Polarity
 
 __all__ = ["PULSE_BITS", "ROWS", "ManualLevels", "ManualPins", "ManualPort", "ManualStrobes", "manual_inputs",
            "manual_port"]

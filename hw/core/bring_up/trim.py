@@ -7,9 +7,9 @@ from typing import Any
 from amaranth.lib import data
 from amaranth.lib.wiring import In
 
-from hw.core.config import LIMITS, OPERATIONS, CoreConfig, duration_bits
-from hw.core.write_verify import WriteVerifyConfig
-from macro_models.errors import InputError
+from mho.hw.core.config import LIMITS, OPERATIONS, CoreConfig, duration_bits
+from mho.hw.core.write_verify import WriteVerifyConfig
+from mho.macro_models.errors import InputError
 
 __all__ = ["DurationLayout", "TrimField", "TrimLayout", "trim_fields", "trim_port", "trimmed"]
 
@@ -18,7 +18,7 @@ __all__ = ["DurationLayout", "TrimField", "TrimLayout", "trim_fields", "trim_por
 class TrimField:
     """One value that can be trimmed, from ``least`` to ``most``; ``reset`` is that of the chip description.
 
-    Durations are in clock cycles, their registers :func:`hw.core.config.duration_bits` wide.
+    Durations are in clock cycles, their registers :func:`mho.hw.core.config.duration_bits` wide.
     """
 
     name: str

@@ -5,11 +5,11 @@ from amaranth.hdl import Module, Mux, Signal, Value
 from amaranth.lib.wiring import In, Out
 from numpy.typing import ArrayLike, NDArray
 
-from hw.block import Resettable
-from hw.core.config import CoreConfig
-from hw.core.inputs.loader import staged_planes
-from macro_models.exact.masks import Masks
-from macro_models.exact.operation import LSB_SEGMENT_BITS, MAX_BITS, Direction, MvmOperation
+from mho.hw.block import Resettable
+from mho.hw.core.config import CoreConfig
+from mho.hw.core.inputs.loader import staged_planes
+from mho.macro_models.exact.masks import Masks
+from mho.macro_models.exact.operation import LSB_SEGMENT_BITS, MAX_BITS, Direction, MvmOperation
 
 __all__ = ["LineRegisters", "line_levels"]
 

@@ -8,10 +8,10 @@ from amaranth.lib import data, stream
 from amaranth.lib.wiring import In, Out
 from numpy.typing import ArrayLike, NDArray
 
-from hw.block import Resettable
-from hw.core.config import LIMITS, CoreConfig
-from hw.core.layout import OpCheck, OpLayout
-from macro_models.exact.operation import MAX_BITS, Direction, MvmOperation
+from mho.hw.block import Resettable
+from mho.hw.core.config import LIMITS, CoreConfig
+from mho.hw.core.layout import OpCheck, OpLayout
+from mho.macro_models.exact.operation import MAX_BITS, Direction, MvmOperation
 
 __all__ = ["CODES_PER_WORD", "OperationLoader", "StagedLayout", "pack_inputs", "staged_planes", "unpack_inputs"]
 
@@ -81,7 +81,7 @@ class OperationLoader(Resettable):
     busy : Out(1)
         An operation is being loaded or waits.
     most_in_bits, most_out_bits : In(4)
-        With ``cfg.trim``: see :class:`hw.core.layout.OpCheck`.
+        With ``cfg.trim``: see :class:`mho.hw.core.layout.OpCheck`.
     """
 
     op: stream.Interface

@@ -9,11 +9,11 @@ from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 from numpy.typing import ArrayLike, NDArray
 
-from hw.block import Resettable
-from hw.core.config import CoreConfig
-from hw.core.layout import WordsLayout
-from hw.core.results.counters import COUNT_BITS
-from macro_models.exact.operation import LSB_SEGMENT_BITS
+from mho.hw.block import Resettable
+from mho.hw.core.config import CoreConfig
+from mho.hw.core.layout import WordsLayout
+from mho.hw.core.results.counters import COUNT_BITS
+from mho.macro_models.exact.operation import LSB_SEGMENT_BITS
 
 __all__ = ["CODE_WIDTH", "ResultBank", "pack_codes", "unpack_codes"]
 

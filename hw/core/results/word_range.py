@@ -7,8 +7,8 @@ from amaranth.lib import stream
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
-from hw.block import Resettable
-from hw.core.layout import WordsLayout
+from mho.hw.block import Resettable
+from mho.hw.core.layout import WordsLayout
 
 __all__ = ["WordRange"]
 

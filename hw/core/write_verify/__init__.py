@@ -1,11 +1,11 @@
 """Write-verify: the core programs its own cells."""
 
-from hw.core.write_verify.config import ParameterLayout, WriteVerifyConfig, WriteVerifyParameters
-from hw.core.write_verify.engine import CellLayout, TargetLayout, WritePort, WriteVerify, WriteVerifyStatus
-from hw.core.write_verify.fault_map import FaultMap
-from hw.core.write_verify.isolation import ProgrammingIsolation
-from hw.core.write_verify.permission import ProgrammingPermission
-from hw.core.write_verify.reference import (
+from mho.hw.core.write_verify.config import ParameterLayout, WriteVerifyConfig, WriteVerifyParameters
+from mho.hw.core.write_verify.engine import CellLayout, TargetLayout, WritePort, WriteVerify, WriteVerifyStatus
+from mho.hw.core.write_verify.fault_map import FaultMap
+from mho.hw.core.write_verify.isolation import ProgrammingIsolation
+from mho.hw.core.write_verify.permission import ProgrammingPermission
+from mho.hw.core.write_verify.reference import (
     PULSE,
     WriteMacro,
     WriteVerifyResult,

@@ -4,8 +4,8 @@ from amaranth.hdl import Module, Mux, Signal, Value
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
-from hw.core.write_verify.config import COUNT_BITS, LIMIT_BITS, ParameterLayout, WriteVerifyConfig
-from macro_models.exact.pulse import AMPLITUDE_BITS, Polarity
+from mho.hw.core.write_verify.config import COUNT_BITS, LIMIT_BITS, ParameterLayout, WriteVerifyConfig
+from mho.macro_models.exact.pulse import AMPLITUDE_BITS, Polarity
 
 __all__ = ["Decision", "RegisterCheck", "RunLayout"]
 
@@ -38,7 +38,7 @@ class Decision(wiring.Component):
 
     Combinational, but that ``p``, ``target`` and ``run`` must stay for a cycle before: the band, and what either pulse
     would be, are in flip-flops when the code of a read, which takes two cycles at least, comes. The numpy
-    reference is :func:`hw.core.write_verify.program`.
+    reference is :func:`mho.hw.core.write_verify.program`.
 
     Members
     -------

@@ -6,14 +6,14 @@ from amaranth.hdl import Module, Signal, Value
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from hw.block import Resettable, named
-from hw.core.config import constant_name
-from hw.core.tally import tally
-from hw.core.write_verify.config import COUNT_BITS, ParameterLayout, WriteVerifyConfig
-from hw.core.write_verify.decision import Decision, RegisterCheck, RunLayout
-from hw.core.write_verify.fault_map import FaultMap
-from hw.macro.write_pins import ENABLE, PASS_BITS, WritePins
-from macro_models.exact.pulse import Polarity
+from mho.hw.block import Resettable, named
+from mho.hw.core.config import constant_name
+from mho.hw.core.tally import tally
+from mho.hw.core.write_verify.config import COUNT_BITS, ParameterLayout, WriteVerifyConfig
+from mho.hw.core.write_verify.decision import Decision, RegisterCheck, RunLayout
+from mho.hw.core.write_verify.fault_map import FaultMap
+from mho.hw.macro.write_pins import ENABLE, PASS_BITS, WritePins
+from mho.macro_models.exact.pulse import Polarity
 
 __all__ = ["CellLayout", "TargetLayout", "WritePort", "WriteVerify", "WriteVerifyStatus"]
 
@@ -98,7 +98,7 @@ class WritePort(wiring.Signature):
 class WriteVerify(Resettable):
     """Programs an array cell by cell, row by row, in several passes. See ``docs/design/write-verify.md``.
 
-    The numpy reference is :func:`hw.core.write_verify.program`, which also has the cycles.
+    The numpy reference is :func:`mho.hw.core.write_verify.program`, which also has the cycles.
 
     Members
     -------
@@ -120,7 +120,7 @@ class WriteVerify(Resettable):
         The macro sees what the engine drives. Without it no run begins, and one that is on ends with its cell as a
         fault.
     hold : In(1)
-        Freezes the timer (see :class:`hw.macro.pins.TnsaPins`).
+        Freezes the timer (see :class:`mho.hw.macro.pins.TnsaPins`).
     setup_cycles, verify_cycles : In
         With ``cfg.trim``: the durations of :class:`WriteVerifyConfig`, which a run takes when it begins.
     status : Out(WriteVerifyStatus())

@@ -4,8 +4,8 @@ from amaranth.hdl import Cat, Module, Mux, Signal, Value, unsigned
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
-from hw.block import Resettable
-from hw.core.write_verify.config import WriteVerifyConfig
+from mho.hw.block import Resettable
+from mho.hw.core.write_verify.config import WriteVerifyConfig
 
 __all__ = ["FaultMap"]
 

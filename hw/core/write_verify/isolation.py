@@ -6,8 +6,8 @@ from amaranth.hdl import Module, Value
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from hw.core.write_verify.config import WriteVerifyConfig
-from hw.macro.write_pins import WritePins
+from mho.hw.core.write_verify.config import WriteVerifyConfig
+from mho.hw.macro.write_pins import WritePins
 
 __all__ = ["ProgrammingIsolation"]
 

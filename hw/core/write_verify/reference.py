@@ -10,8 +10,8 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from hw.core.write_verify.config import WriteVerifyConfig, WriteVerifyParameters
-from macro_models.exact.pulse import Polarity
+from mho.hw.core.write_verify.config import WriteVerifyConfig, WriteVerifyParameters
+from mho.macro_models.exact.pulse import Polarity
 
 __all__ = ["PULSE", "WriteMacro", "WriteVerifyResult", "cycles", "dead_lines", "map_words", "program"]
 
@@ -135,7 +135,7 @@ def program(
     cfg: WriteVerifyConfig, parameters: WriteVerifyParameters, targets: NDArray[np.integer], macro: WriteMacro,
     skip: NDArray[np.bool_] | None = None,
 ) -> WriteVerifyResult:
-    """Program an array. Bit-exact reference of :class:`hw.core.write_verify.WriteVerify`.
+    """Program an array. Bit-exact reference of :class:`mho.hw.core.write_verify.WriteVerify`.
 
     Parameters
     ----------

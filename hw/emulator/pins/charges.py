@@ -6,15 +6,15 @@ from amaranth.hdl import C, Cat, Module, Mux, Signal, Value, signed
 from amaranth.lib.memory import Memory, ReadPort
 from amaranth.lib.wiring import In, Out
 
-from hw.block import Resettable
-from hw.emulator.pins.config import PinEmulatorConfig
-from hw.emulator.vector.lanes import add_with_carry
+from mho.hw.block import Resettable
+from mho.hw.emulator.pins.config import PinEmulatorConfig
+from mho.hw.emulator.vector.lanes import add_with_carry
 
 __all__ = ["LineCharges"]
 
 
 class LineCharges(Resettable):
-    """Half charges ``r`` (:class:`~hw.emulator.vector.converter.LineConverter`) with their half steps, in a memory.
+    """Half charges ``r`` (:class:`~mho.hw.emulator.vector.converter.LineConverter`) with their half steps, in a memory.
 
     A decrement goes through the groups of ``cfg.converters`` lines one after the other. A line that has changed its
     sign since the latch keeps its charge: further decrements in the same direction would not change its sign.

@@ -1,15 +1,15 @@
 """Static parameters of an emulated macro behind its pins, and where things are in region 3 of its load port.
 
-Word lines of the tables in all slots are from :data:`~hw.emulator.layout.LINES` on, ``mask_words`` a slot; where there
-is noise, key and step of the shift register from :data:`NOISE_BASE` on. What programming by pulses needs, for the law
-of :mod:`macro_models.exact.pulse`:
+Word lines of the tables in all slots are from :data:`~mho.hw.emulator.layout.LINES` on, ``mask_words`` a slot; where
+there is noise, key and step of the shift register from :data:`NOISE_BASE` on. What programming by pulses needs, for the
+law of :mod:`mho.macro_models.exact.pulse`:
 
 * from :data:`MOVED_TABLE` on its table; from :data:`CONSTANTS` on its constants and the key of its draws
-  (:class:`macro_models.exact.pulse.LawWords`);
-* from :data:`NORMALS` on the upper half of :data:`macro_models.exact.random.NORMAL_TABLE`, two entries a word, 16 bits
-  each, the lower one first;
+  (:class:`mho.macro_models.exact.pulse.LawWords`);
+* from :data:`NORMALS` on the upper half of :data:`mho.macro_models.exact.random.NORMAL_TABLE`, two entries a word, 16
+  bits each, the lower one first;
 * from :attr:`PinEmulatorConfig.records` on what distinguishes the cells, :data:`RECORD_WORDS` words each
-  (:class:`macro_models.exact.pulse.PulseRecord`), row by row.
+  (:class:`mho.macro_models.exact.pulse.PulseRecord`), row by row.
 
 The records can be read too, and the log of pulses, oldest first: how many there are at :data:`LOG_LEVEL`, the next one
 at each of the :data:`LOG_WINDOW` words from :data:`LOG` on (:class:`LogLayout`; 0 where there is none).
@@ -19,11 +19,11 @@ from dataclasses import dataclass
 
 from amaranth.lib import data
 
-from hw.emulator.config import EmulatorConfig
-from hw.emulator.layout import LINES
-from macro_models.errors import InputError
-from macro_models.exact.operation import MvmOperation
-from macro_models.exact.pulse import AMPLITUDE_BITS, RECORD_WORDS
+from mho.hw.emulator.config import EmulatorConfig
+from mho.hw.emulator.layout import LINES
+from mho.macro_models.errors import InputError
+from mho.macro_models.exact.operation import MvmOperation
+from mho.macro_models.exact.pulse import AMPLITUDE_BITS, RECORD_WORDS
 
 __all__ = [
     "CONSTANTS", "LOG", "LOG_DEPTH", "LOG_LEVEL", "LOG_WINDOW", "MOVED_TABLE", "NOISE_BASE", "NORMALS",
@@ -49,7 +49,7 @@ class LogLayout(data.StructLayout):
 
 @dataclass(frozen=True, kw_only=True)
 class PinEmulatorConfig(EmulatorConfig):
-    """Static parameters of a :class:`hw.emulator.PinLevelMacro`.
+    """Static parameters of a :class:`mho.hw.emulator.PinLevelMacro`.
 
     Parameters
     ----------

@@ -6,13 +6,13 @@ from amaranth.hdl import Module, Value
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, connect
 
-from hw.core.core import Core
-from hw.core.port import join
-from hw.core.write_verify import WriteVerifyConfig
-from hw.emulator.layout import LoadLayout
-from hw.emulator.pins.config import PinEmulatorConfig
-from hw.emulator.pins.macro import PinLevelMacro
-from hw.emulator.pins.records import peek_members
+from mho.hw.core.core import Core
+from mho.hw.core.port import join
+from mho.hw.core.write_verify import WriteVerifyConfig
+from mho.hw.emulator.layout import LoadLayout
+from mho.hw.emulator.pins.config import PinEmulatorConfig
+from mho.hw.emulator.pins.macro import PinLevelMacro
+from mho.hw.emulator.pins.records import peek_members
 
 __all__ = ["PinLevelCore"]
 
@@ -29,7 +29,7 @@ class PinLevelCore(wiring.Component):
 
     Members
     -------
-    <the members of :func:`hw.core.port.core_port`>
+    <the members of :func:`mho.hw.core.port.core_port`>
         The vector port. A conversion without a table, too, sets ``status.error``.
     load, peek, peeked
         Those of the macro.

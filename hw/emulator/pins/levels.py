@@ -3,9 +3,9 @@
 from amaranth.hdl import Cat, Module, Mux, Signal, Value
 from amaranth.lib.wiring import In, Out
 
-from hw.block import Resettable
-from hw.emulator.pins.config import PinEmulatorConfig
-from hw.emulator.vector.lanes import LEVEL_BITS
+from mho.hw.block import Resettable
+from mho.hw.emulator.pins.config import PinEmulatorConfig
+from mho.hw.emulator.vector.lanes import LEVEL_BITS
 
 __all__ = ["LineLevels"]
 

@@ -6,22 +6,22 @@ from amaranth.hdl import Module, Mux, Signal, Value
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from hw.block import Resettable
-from hw.core.config import MASK_WORD
-from hw.emulator.layout import CELLS, LINES, PULSES, LoadLayout
-from hw.emulator.pins.charges import LineCharges
-from hw.emulator.pins.config import PinEmulatorConfig
-from hw.emulator.pins.levels import LineLevels
-from hw.emulator.pins.noise import PinNoise
-from hw.emulator.pins.records import peek_members
-from hw.emulator.pins.writes import CellWriter
-from hw.emulator.vector.issue import ReadIssue
-from hw.emulator.vector.lanes import MacLanes
-from hw.emulator.vector.line_queue import LineQueue
-from hw.emulator.vector.load import CellChunk, load_noise, load_words
-from hw.emulator.vector.memory import CellMemory
-from hw.emulator.vector.tables import TableStore
-from hw.macro.macro_pins import MacroPins
+from mho.hw.block import Resettable
+from mho.hw.core.config import MASK_WORD
+from mho.hw.emulator.layout import CELLS, LINES, PULSES, LoadLayout
+from mho.hw.emulator.pins.charges import LineCharges
+from mho.hw.emulator.pins.config import PinEmulatorConfig
+from mho.hw.emulator.pins.levels import LineLevels
+from mho.hw.emulator.pins.noise import PinNoise
+from mho.hw.emulator.pins.records import peek_members
+from mho.hw.emulator.pins.writes import CellWriter
+from mho.hw.emulator.vector.issue import ReadIssue
+from mho.hw.emulator.vector.lanes import MacLanes
+from mho.hw.emulator.vector.line_queue import LineQueue
+from mho.hw.emulator.vector.load import CellChunk, load_noise, load_words
+from mho.hw.emulator.vector.memory import CellMemory
+from mho.hw.emulator.vector.tables import TableStore
+from mho.hw.macro.macro_pins import MacroPins
 
 __all__ = ["PinLevelMacro"]
 
@@ -31,8 +31,8 @@ class PinLevelMacro(Resettable):
 
     Planes are recorded as they are sampled. The first compare of a conversion accumulates and then holds the charges of
     all lines; each decrement goes through all lines. Cells and tables are those of
-    :class:`~hw.emulator.VectorEmulator`, but a table is found by the word lines themselves, which region 3 of the
-    load port has for each slot (:mod:`hw.emulator.pins.config`). See ``docs/design/emulator.md``.
+    :class:`~mho.hw.emulator.VectorEmulator`, but a table is found by the word lines themselves, which region 3 of the
+    load port has for each slot (:mod:`mho.hw.emulator.pins.config`). See ``docs/design/emulator.md``.
 
     Members
     -------
@@ -42,7 +42,7 @@ class PinLevelMacro(Resettable):
         Cells, tables, answer to pulses. Not ready while the memory of the cells is used.
     peek : In(stream.Signature(index)), peeked : Out(32)
         Only where cells are programmed by pulses: words of region 3 that can be read, see
-        :class:`~hw.emulator.pins.records.CellRecords`.
+        :class:`~mho.hw.emulator.pins.records.CellRecords`.
     error : Out(1)
         A conversion had no table: its codes mean nothing. Stays until reset.
     """

@@ -4,17 +4,17 @@ from amaranth.hdl import Cat, Module, Signal, Value, signed
 from amaranth.lib import data
 from amaranth.lib.wiring import In, Out
 
-from hw.block import Resettable
-from hw.core.layout import OP_ID_WIDTH
-from hw.emulator.pins.config import PinEmulatorConfig
-from hw.emulator.vector.lanes import LEVEL_BITS
-from hw.emulator.vector.noise import ConversionNoise, LineNoise
-from macro_models.exact.shift_register import STEP_BITS
+from mho.hw.block import Resettable
+from mho.hw.core.layout import OP_ID_WIDTH
+from mho.hw.emulator.pins.config import PinEmulatorConfig
+from mho.hw.emulator.vector.lanes import LEVEL_BITS
+from mho.hw.emulator.vector.noise import ConversionNoise, LineNoise
+from mho.macro_models.exact.shift_register import STEP_BITS
 
 __all__ = ["PinNoise"]
 
 _ARRIVES = 2
-"""Cycles from a read of :class:`~hw.emulator.pins.levels.LineLevels` until the level is there."""
+"""Cycles from a read of :class:`~mho.hw.emulator.pins.levels.LineLevels` until the level is there."""
 
 
 class PinNoise(Resettable):
@@ -43,9 +43,9 @@ class PinNoise(Resettable):
     level : In(5)
         The level that was read, two cycles later.
     key, step : In
-        Of the core, see :class:`macro_models.exact.shift_register.ShiftRegister`.
+        Of the core, see :class:`mho.macro_models.exact.shift_register.ShiftRegister`.
     valid, line, charge : In
-        From :class:`~hw.emulator.vector.line_queue.LineQueue`.
+        From :class:`~mho.hw.emulator.vector.line_queue.LineQueue`.
     noisy : Out
         The same with its noise: ``valid``, ``line``, ``charge``.
     """

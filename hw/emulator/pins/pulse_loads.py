@@ -5,17 +5,17 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from hw.emulator.layout import PULSES
-from hw.emulator.pins.config import CONSTANTS, MOVED_TABLE, NORMALS, LogLayout, PinEmulatorConfig
-from hw.emulator.vector.reference import LoadWord
-from macro_models.exact.pulse import MOVED, RECORD_WORDS
-from macro_models.exact.random import NORMAL_TABLE
+from mho.hw.emulator.layout import PULSES
+from mho.hw.emulator.pins.config import CONSTANTS, MOVED_TABLE, NORMALS, LogLayout, PinEmulatorConfig
+from mho.hw.emulator.vector.reference import LoadWord
+from mho.macro_models.exact.pulse import MOVED, RECORD_WORDS
+from mho.macro_models.exact.random import NORMAL_TABLE
 
 __all__ = ["law_loads", "logged_pulses", "normal_words", "record_loads", "table_words"]
 
 
 def normal_words() -> list[int]:
-    """Words from :data:`~hw.emulator.pins.config.NORMALS` on: the upper half of the table of normal codes."""
+    """Words from :data:`~mho.hw.emulator.pins.config.NORMALS` on: the upper half of the table of normal codes."""
     half = NORMAL_TABLE[len(NORMAL_TABLE) // 2 :].astype(np.int64)
     return (half[::2] | half[1::2] << 16).tolist()
 
@@ -27,7 +27,7 @@ def table_words() -> list[LoadWord]:
 
 
 def law_loads(words: Sequence[int]) -> list[LoadWord]:
-    """Words that load a law and the key of its draws, given as :meth:`macro_models.exact.pulse.PulseLaw.words`."""
+    """Words that load a law and the key of its draws, given as :meth:`mho.macro_models.exact.pulse.PulseLaw.words`."""
     return [LoadWord(PULSES, CONSTANTS + k, word) for k, word in enumerate(words)]
 
 

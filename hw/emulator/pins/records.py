@@ -8,10 +8,10 @@ from amaranth.lib.fifo import SyncFIFOBuffered
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
-from hw.block import Resettable
-from hw.emulator.layout import index_width
-from hw.emulator.pins.config import LOG, LOG_DEPTH, LOG_LEVEL, LOG_WINDOW, LogLayout, PinEmulatorConfig
-from macro_models.exact.pulse import RECORD_WORDS
+from mho.hw.block import Resettable
+from mho.hw.emulator.layout import index_width
+from mho.hw.emulator.pins.config import LOG, LOG_DEPTH, LOG_LEVEL, LOG_WINDOW, LogLayout, PinEmulatorConfig
+from mho.macro_models.exact.pulse import RECORD_WORDS
 
 __all__ = ["CellRecords", "peek_members", "peekable"]
 

@@ -3,7 +3,7 @@
 from amaranth.hdl import Const, Module, Signal, Value, signed
 from amaranth.lib.wiring import In, Out
 
-from hw.block import Resettable
+from mho.hw.block import Resettable
 
 __all__ = ["MULTIPLIER_CYCLES", "OPERAND_BITS", "WideMultiplier"]
 

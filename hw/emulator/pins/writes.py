@@ -6,15 +6,15 @@ from amaranth.hdl import Array, Cat, Const, Module, Mux, Signal, Value
 from amaranth.lib import stream
 from amaranth.lib.wiring import In, Out, connect, flipped
 
-from hw.block import Resettable
-from hw.emulator.layout import index_width
-from hw.emulator.pins.config import CONSTANTS, LOG_LEVEL, NORMALS, PinEmulatorConfig
-from hw.emulator.pins.draws import NormalDraw
-from hw.emulator.pins.law import CellLayout, PulseArithmetic
-from hw.emulator.pins.records import CellRecords, peek_members
-from hw.emulator.pins.wide_multiplier import WideMultiplier
-from hw.macro.write_pins import WritePins
-from macro_models.exact.pulse import CONDUCTANCE_BITS, PULSE_STEP, SCALE_BITS, VERIFY_STEP, Polarity, PulseRecord
+from mho.hw.block import Resettable
+from mho.hw.emulator.layout import index_width
+from mho.hw.emulator.pins.config import CONSTANTS, LOG_LEVEL, NORMALS, PinEmulatorConfig
+from mho.hw.emulator.pins.draws import NormalDraw
+from mho.hw.emulator.pins.law import CellLayout, PulseArithmetic
+from mho.hw.emulator.pins.records import CellRecords, peek_members
+from mho.hw.emulator.pins.wide_multiplier import WideMultiplier
+from mho.hw.macro.write_pins import WritePins
+from mho.macro_models.exact.pulse import CONDUCTANCE_BITS, PULSE_STEP, SCALE_BITS, VERIFY_STEP, Polarity, PulseRecord
 
 __all__ = ["PULSE_HOLD", "READ_HOLD", "CellWriter"]
 
@@ -23,7 +23,7 @@ PULSE_HOLD, READ_HOLD = 78, 67
 
 
 class CellWriter(Resettable):
-    """Answers the programming pins as ``macro_models.cells.pulses.PulseArray``, bit by bit.
+    """Answers the programming pins as ``mho.macro_models.cells.pulses.PulseArray``, bit by bit.
 
     A pulse acts at its begin, at the amplitude that it has then, with the width for which the constants were made. It
     holds the core for :data:`PULSE_HOLD` cycles, and longer while the log is full; a read for :data:`READ_HOLD` cycles.
@@ -34,12 +34,12 @@ class CellWriter(Resettable):
     pins : In(WritePins)
         As the macro sees the digital core.
     load : In(1)
-        Write ``load_data`` to ``load_index`` of region 3 (:mod:`hw.emulator.pins.config`), in the next cycle. Not
+        Write ``load_data`` to ``load_index`` of region 3 (:mod:`mho.hw.emulator.pins.config`), in the next cycle. Not
         while ``busy``.
     load_index, load_data : In
         See above.
     peek : In(stream.Signature(index)), peeked : Out(32)
-        Reads region 3, see :class:`~hw.emulator.pins.records.CellRecords`.
+        Reads region 3, see :class:`~mho.hw.emulator.pins.records.CellRecords`.
     busy : Out(1)
         A strobe or a pulse is under way, from the cycle behind its first: hold the core. A flip-flop.
     address : Out

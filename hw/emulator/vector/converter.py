@@ -4,10 +4,10 @@ from amaranth.hdl import C, Cat, Module, Mux, Signal, Value, signed
 from amaranth.lib import data
 from amaranth.lib.wiring import In, Out
 
-from hw.block import Resettable
-from hw.emulator.config import EmulatorConfig
-from hw.emulator.layout import ContextLayout
-from hw.emulator.vector.lanes import add_with_carry
+from mho.hw.block import Resettable
+from mho.hw.emulator.config import EmulatorConfig
+from mho.hw.emulator.layout import ContextLayout
+from mho.hw.emulator.vector.lanes import add_with_carry
 
 __all__ = ["LineConverter", "LineLayout"]
 
@@ -38,7 +38,7 @@ class LineConverter(Resettable):
     In halves of the charge ``A = 2 r + 1`` and of the even step ``s = 2 t`` all is integer: the sign of A is that of
     r, and a decrement takes t from r. A binary search that always steps towards zero finds ``floor(|A| / s)``, limited
     to the bits that it searches, if the steps of both signs are equal: so counting is the search with the step of the
-    sign, and a binary search is the one with both steps. Reference: :func:`macro_models.exact.converter.convert`.
+    sign, and a binary search is the one with both steps. Reference: :func:`mho.macro_models.exact.converter.convert`.
 
     Lines may come every ``cfg.divider_cycles`` cycles.
 

@@ -7,29 +7,29 @@ from amaranth.lib import data, stream, wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In
 
-from hw.block import Resettable
-from hw.core.inputs.masks import MASK_WORD, MaskStore
-from hw.core.port import core_port
-from hw.core.results.word_range import WordRange
-from hw.emulator.config import EmulatorConfig
-from hw.emulator.layout import CELLS, ENABLE_BANKS, LoadLayout
-from hw.emulator.vector.converter import LineConverter
-from hw.emulator.vector.inputs import InputMemory
-from hw.emulator.vector.issue import ReadIssue
-from hw.emulator.vector.lanes import MacLanes
-from hw.emulator.vector.line_queue import LineQueue
-from hw.emulator.vector.load import load_noise, load_words
-from hw.emulator.vector.loader import VectorLoader
-from hw.emulator.vector.memory import CellMemory
-from hw.emulator.vector.noise import ConversionNoise, LineNoise
-from hw.emulator.vector.results import ResultStore, StepCounter
-from hw.emulator.vector.tables import TableStore
+from mho.hw.block import Resettable
+from mho.hw.core.inputs.masks import MASK_WORD, MaskStore
+from mho.hw.core.port import core_port
+from mho.hw.core.results.word_range import WordRange
+from mho.hw.emulator.config import EmulatorConfig
+from mho.hw.emulator.layout import CELLS, ENABLE_BANKS, LoadLayout
+from mho.hw.emulator.vector.converter import LineConverter
+from mho.hw.emulator.vector.inputs import InputMemory
+from mho.hw.emulator.vector.issue import ReadIssue
+from mho.hw.emulator.vector.lanes import MacLanes
+from mho.hw.emulator.vector.line_queue import LineQueue
+from mho.hw.emulator.vector.load import load_noise, load_words
+from mho.hw.emulator.vector.loader import VectorLoader
+from mho.hw.emulator.vector.memory import CellMemory
+from mho.hw.emulator.vector.noise import ConversionNoise, LineNoise
+from mho.hw.emulator.vector.results import ResultStore, StepCounter
+from mho.hw.emulator.vector.tables import TableStore
 
 __all__ = ["VectorEmulator"]
 
 
 class VectorEmulator(Resettable):
-    """Takes the place of :class:`hw.core.Core` and of its macro: the same streams, the same codes.
+    """Takes the place of :class:`mho.hw.core.Core` and of its macro: the same streams, the same codes.
 
     Cells, and for each operation in use the offsets and steps of the lines, are loaded through ``load``. Operations
     overlap: while one accumulates, the one before converts and drains, and the one behind loads. In one direction they
@@ -38,7 +38,7 @@ class VectorEmulator(Resettable):
 
     Members
     -------
-    <the members of :func:`hw.core.port.core_port`>
+    <the members of :func:`mho.hw.core.port.core_port`>
         The vector port. ``cycles_total`` are cycles of the emulator, ``cycles_analog`` those that the operations at the
         pins of the chip would have taken, ``cycles_hold`` is 0. ``error`` is set, too, by an operation without a table:
         its codes are 0.

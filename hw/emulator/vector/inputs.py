@@ -4,10 +4,10 @@ from amaranth.hdl import Cat, Module, Mux, Signal, Value
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
-from hw.block import Resettable
-from hw.core.inputs.loader import CODES_PER_WORD
-from hw.emulator.config import EmulatorConfig
-from hw.emulator.vector.lanes import LEVEL_BITS
+from mho.hw.block import Resettable
+from mho.hw.core.inputs.loader import CODES_PER_WORD
+from mho.hw.emulator.config import EmulatorConfig
+from mho.hw.emulator.vector.lanes import LEVEL_BITS
 
 __all__ = ["BANKS", "InputMemory"]
 

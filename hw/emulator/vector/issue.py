@@ -4,12 +4,12 @@ from amaranth.hdl import Cat, Module, Mux, Signal, Value
 from amaranth.lib import data
 from amaranth.lib.wiring import In, Out
 
-from hw.block import Resettable
-from hw.core.inputs.loader import StagedLayout
-from hw.core.results.counters import COUNT_BITS
-from hw.emulator.config import EmulatorConfig
-from hw.emulator.layout import ENABLE_BANKS, ContextLayout
-from macro_models.exact.operation import LSB_SEGMENT_BITS
+from mho.hw.block import Resettable
+from mho.hw.core.inputs.loader import StagedLayout
+from mho.hw.core.results.counters import COUNT_BITS
+from mho.hw.emulator.config import EmulatorConfig
+from mho.hw.emulator.layout import ENABLE_BANKS, ContextLayout
+from mho.macro_models.exact.operation import LSB_SEGMENT_BITS
 
 __all__ = ["ReadIssue"]
 
@@ -37,7 +37,7 @@ class ReadIssue(Resettable):
     arrived, first, last : Out(1)
         The word of a read is at the lanes; it is the first, or the last, of a sum.
     starts, all_lanes, one : Out(1)
-        To :class:`~hw.emulator.vector.line_queue.LineQueue`.
+        To :class:`~mho.hw.emulator.vector.line_queue.LineQueue`.
     """
 
     full: Value

@@ -3,8 +3,8 @@
 from amaranth.hdl import C, Cat, Module, Mux, Signal, Value, signed
 from amaranth.lib.wiring import In, Out
 
-from hw.block import Resettable
-from hw.emulator.config import EmulatorConfig
+from mho.hw.block import Resettable
+from mho.hw.emulator.config import EmulatorConfig
 
 __all__ = ["LEVEL_BITS", "MacLanes", "add_with_carry"]
 

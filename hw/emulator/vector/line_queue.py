@@ -6,9 +6,9 @@ from amaranth.hdl import Module, Mux, Signal, Value, signed
 from amaranth.lib import data
 from amaranth.lib.wiring import In, Out
 
-from hw.block import Resettable
-from hw.emulator.config import EmulatorConfig
-from hw.emulator.layout import ContextLayout
+from mho.hw.block import Resettable
+from mho.hw.emulator.config import EmulatorConfig
+from mho.hw.emulator.layout import ContextLayout
 
 __all__ = ["LineQueue"]
 
@@ -28,7 +28,7 @@ class LineQueue(Resettable):
     all_lanes, one : In(1)
         ``sums``, or ``total``, are there.
     sums, total : In
-        See :class:`~hw.emulator.vector.lanes.MacLanes`.
+        See :class:`~mho.hw.emulator.vector.lanes.MacLanes`.
     valid : Out(1)
         A line is given out.
     line, charge, of : Out

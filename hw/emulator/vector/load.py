@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from amaranth.hdl import Cat, Module, Signal, Value
 from amaranth.lib import stream
 
-from hw.emulator.config import EmulatorConfig
-from hw.emulator.layout import CELLS, NOISE, NOISE_KEY, NOISE_STEP, TABLES, TAGS
-from hw.emulator.vector.tables import TableStore
-from macro_models.exact.shift_register import STEP_BITS
+from mho.hw.emulator.config import EmulatorConfig
+from mho.hw.emulator.layout import CELLS, NOISE, NOISE_KEY, NOISE_STEP, TABLES, TAGS
+from mho.hw.emulator.vector.tables import TableStore
+from mho.macro_models.exact.shift_register import STEP_BITS
 
 __all__ = ["CellChunk", "load_noise", "load_words"]
 

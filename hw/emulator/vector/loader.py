@@ -5,13 +5,13 @@ from amaranth.lib import data, stream
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
-from hw.block import Resettable
-from hw.core.inputs.loader import CODES_PER_WORD, StagedLayout
-from hw.core.inputs.masks import MASK_WORD
-from hw.core.layout import OpCheck, OpLayout
-from hw.emulator.config import EmulatorConfig
-from hw.emulator.vector.lanes import LEVEL_BITS
-from macro_models.exact.operation import LSB_SEGMENT_BITS
+from mho.hw.block import Resettable
+from mho.hw.core.inputs.loader import CODES_PER_WORD, StagedLayout
+from mho.hw.core.inputs.masks import MASK_WORD
+from mho.hw.core.layout import OpCheck, OpLayout
+from mho.hw.emulator.config import EmulatorConfig
+from mho.hw.emulator.vector.lanes import LEVEL_BITS
+from mho.macro_models.exact.operation import LSB_SEGMENT_BITS
 
 __all__ = ["VectorLoader"]
 
@@ -44,7 +44,7 @@ class VectorLoader(Resettable):
     take : In(1)
         It starts: the next may be loaded into the other bank. Only while ``full``.
     bank, write_high, write_word, write, value : Out
-        To :class:`~hw.emulator.vector.inputs.InputMemory`. The bank is that of the operation that waits.
+        To :class:`~mho.hw.emulator.vector.inputs.InputMemory`. The bank is that of the operation that waits.
     busy : Out(1)
         An operation is being loaded or waits.
     """

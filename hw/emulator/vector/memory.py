@@ -5,7 +5,7 @@ from amaranth.lib import wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
-from hw.emulator.config import SPRAM_WIDTH, SPRAM_WORDS, EmulatorConfig
+from mho.hw.emulator.config import SPRAM_WIDTH, SPRAM_WORDS, EmulatorConfig
 
 __all__ = ["CellMemory"]
 

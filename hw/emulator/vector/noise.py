@@ -1,6 +1,6 @@
 """Read noise of an emulated core: what each conversion begins with, and the noise of one line after the other.
 
-The law, in numpy, is :class:`macro_models.exact.shift_register.ShiftRegister`.
+The law, in numpy, is :class:`mho.macro_models.exact.shift_register.ShiftRegister`.
 """
 
 from amaranth.hdl import C, Cat, Const, Module, Mux, Signal, Value, signed
@@ -8,13 +8,13 @@ from amaranth.lib import data
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
-from hw.block import Resettable
-from hw.core.layout import OP_ID_WIDTH
-from hw.emulator.config import EmulatorConfig
-from hw.emulator.layout import ENABLE_BANKS, ContextLayout
-from hw.emulator.vector.lanes import LEVEL_BITS, add_with_carry
-from hw.emulator.vector.shift_register import mix, xorshift
-from macro_models.exact.shift_register import (
+from mho.hw.block import Resettable
+from mho.hw.core.layout import OP_ID_WIDTH
+from mho.hw.emulator.config import EmulatorConfig
+from mho.hw.emulator.layout import ENABLE_BANKS, ContextLayout
+from mho.hw.emulator.vector.lanes import LEVEL_BITS, add_with_carry
+from mho.hw.emulator.vector.shift_register import mix, xorshift
+from mho.macro_models.exact.shift_register import (
     AMPLITUDE_SHIFT,
     LOW_BITS,
     NOISE_SHIFT,
@@ -55,7 +55,7 @@ class ConversionNoise(Resettable):
     take : In(1)
         It starts.
     key, step : In
-        Of the core, see :class:`macro_models.exact.shift_register.ShiftRegister`.
+        Of the core, see :class:`mho.macro_models.exact.shift_register.ShiftRegister`.
     write, segment, seed, amplitude : Out
         What a conversion begins with; that of the higher segment comes first.
     """
@@ -161,7 +161,7 @@ class LineNoise(Resettable):
     write, number, segment, seed, amplitude : In
         What a conversion begins with, that of the ``segment`` of the operation ``number``.
     valid, line, charge, of : In
-        From :class:`~hw.emulator.vector.line_queue.LineQueue`.
+        From :class:`~mho.hw.emulator.vector.line_queue.LineQueue`.
     noisy : Out
         The same with its noise: ``valid``, ``line``, ``charge``, ``of``.
     """

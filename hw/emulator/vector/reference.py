@@ -6,13 +6,13 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from hw.emulator.config import EmulatorConfig
-from hw.emulator.layout import CELLS, LINES, NOISE, NOISE_KEY, NOISE_STEP, PULSES, TABLES, TAGS, TagLayout
-from macro_models.errors import InputError, argument
-from macro_models.exact.converter import combine_segments, convert
-from macro_models.exact.masks import Masks
-from macro_models.exact.operation import LSB_SEGMENT_BITS, Direction, MvmOperation
-from macro_models.exact.shift_register import ShiftRegister
+from mho.hw.emulator.config import EmulatorConfig
+from mho.hw.emulator.layout import CELLS, LINES, NOISE, NOISE_KEY, NOISE_STEP, PULSES, TABLES, TAGS, TagLayout
+from mho.macro_models.errors import InputError, argument
+from mho.macro_models.exact.converter import combine_segments, convert
+from mho.macro_models.exact.masks import Masks
+from mho.macro_models.exact.operation import LSB_SEGMENT_BITS, Direction, MvmOperation
+from mho.macro_models.exact.shift_register import ShiftRegister
 
 __all__ = [
     "EmulatorReference", "LineTable", "LoadWord", "ProgrammedCore", "TableCache", "cell_loads", "check_core",
@@ -74,7 +74,7 @@ class ProgrammedCore(Protocol):
 
 @dataclass(frozen=True)
 class LoadWord:
-    """A word of the load port, see :class:`~hw.emulator.layout.LoadLayout`."""
+    """A word of the load port, see :class:`~mho.hw.emulator.layout.LoadLayout`."""
 
     region: int
     index: int
@@ -262,7 +262,7 @@ class TableCache:
 
 
 class EmulatorReference:
-    """Reference of :class:`~hw.emulator.VectorEmulator`: cells and tables in, codes out.
+    """Reference of :class:`~mho.hw.emulator.VectorEmulator`: cells and tables in, codes out.
 
     Parameters
     ----------

@@ -7,12 +7,12 @@ from amaranth.lib import data, stream
 from amaranth.lib.memory import Memory, ReadPort
 from amaranth.lib.wiring import In, Out
 
-from hw.block import Resettable
-from hw.core.results.counters import COUNT_BITS
-from hw.core.results.drain import CODE_WIDTH
-from hw.emulator.config import EmulatorConfig
-from hw.emulator.vector.converter import LineLayout
-from macro_models.exact.operation import LSB_SEGMENT_BITS
+from mho.hw.block import Resettable
+from mho.hw.core.results.counters import COUNT_BITS
+from mho.hw.core.results.drain import CODE_WIDTH
+from mho.hw.emulator.config import EmulatorConfig
+from mho.hw.emulator.vector.converter import LineLayout
+from mho.macro_models.exact.operation import LSB_SEGMENT_BITS
 
 __all__ = ["ResultStore", "StepCounter"]
 
@@ -123,7 +123,7 @@ class StepCounter(Resettable):
     conversions : Out(32)
         Conversions that ended.
     cycles : Out(48)
-        Sum over them of :meth:`hw.core.CoreConfig.segment_cycles`.
+        Sum over them of :meth:`mho.hw.core.CoreConfig.segment_cycles`.
     """
 
     done: Value

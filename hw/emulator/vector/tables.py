@@ -5,9 +5,9 @@ from amaranth.lib import data
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
-from hw.block import Resettable
-from hw.emulator.config import EmulatorConfig
-from hw.emulator.layout import TagLayout
+from mho.hw.block import Resettable
+from mho.hw.emulator.config import EmulatorConfig
+from mho.hw.emulator.layout import TagLayout
 
 __all__ = ["TableStore"]
 

@@ -6,7 +6,7 @@ from amaranth.hdl import Module, Mux, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from hw.host.bus import RegisterBus
+from mho.hw.host.bus import RegisterBus
 
 __all__ = ["SLVERR", "AxiLite", "AxiLiteBridge"]
 

@@ -6,7 +6,7 @@ from amaranth.hdl import Module, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from hw.host.bus import RegisterBus
+from mho.hw.host.bus import RegisterBus
 
 __all__ = ["Wishbone", "WishboneBridge"]
 

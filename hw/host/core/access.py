@@ -6,13 +6,13 @@ from amaranth.hdl import Module, Signal, Value
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out, connect, flipped
 
-from hw.core.config import CoreConfig
-from hw.core.port import PRODUCTS, VectorPort, core_port
-from hw.core.write_verify import WriteVerifyConfig
-from hw.host.bank import RegisterBank
-from hw.host.bus import RegisterBus
-from hw.host.core.parts import connect_core
-from hw.host.registers import RegisterMap
+from mho.hw.core.config import CoreConfig
+from mho.hw.core.port import PRODUCTS, VectorPort, core_port
+from mho.hw.core.write_verify import WriteVerifyConfig
+from mho.hw.host.bank import RegisterBank
+from mho.hw.host.bus import RegisterBus
+from mho.hw.host.core.parts import connect_core
+from mho.hw.host.registers import RegisterMap
 
 __all__ = ["CoreAccess"]
 
@@ -25,7 +25,7 @@ class CoreAccess(wiring.Component):
     cfg
         Configuration of the core.
     map
-        Its registers, of :func:`hw.host.core.map.core_map` without products.
+        Its registers, of :func:`mho.hw.host.core.map.core_map` without products.
     write
         Configuration of write-verify, if the core programs its cells.
 
@@ -37,7 +37,7 @@ class CoreAccess(wiring.Component):
         Resets the core, and the queues of write-verify.
     irq : Out(1)
         Interrupt, as long as what raised it lasts.
-    <the members of :func:`hw.core.port.core_port` but those of products>
+    <the members of :func:`mho.hw.core.port.core_port` but those of products>
         The vector port, whose other end the core is.
     """
 

@@ -5,27 +5,27 @@ from dataclasses import dataclass
 
 from amaranth.lib import wiring
 
-from hw.config import Chip, PulseChip
-from hw.core.bring_up.manual import manual_inputs
-from hw.core.bring_up.trim import TrimLayout, trim_fields
-from hw.core.config import CoreConfig
-from hw.core.core import Core
-from hw.core.port import VectorPort, core_port
-from hw.core.reference import CoreReference, MacroModel
-from hw.core.top import CoreTop
-from hw.core.write_verify import WriteVerifyConfig, WriteVerifyParameters
-from hw.host.core.access import CoreAccess
-from hw.host.core.host import CoreHost
-from hw.host.core.map import chip_map, core_map
-from hw.host.registers import RegisterMap
-from hw.macro.macro_pins import MacroPins
+from mho.hw.config import Chip, PulseChip
+from mho.hw.core.bring_up.manual import manual_inputs
+from mho.hw.core.bring_up.trim import TrimLayout, trim_fields
+from mho.hw.core.config import CoreConfig
+from mho.hw.core.core import Core
+from mho.hw.core.port import VectorPort, core_port
+from mho.hw.core.reference import CoreReference, MacroModel
+from mho.hw.core.top import CoreTop
+from mho.hw.core.write_verify import WriteVerifyConfig, WriteVerifyParameters
+from mho.hw.host.core.access import CoreAccess
+from mho.hw.host.core.host import CoreHost
+from mho.hw.host.core.map import chip_map, core_map
+from mho.hw.host.registers import RegisterMap
+from mho.hw.macro.macro_pins import MacroPins
 
 __all__ = ["TnsaBlocks"]
 
 
 @dataclass(frozen=True, kw_only=True)
 class TnsaBlocks:
-    """See :class:`hw.kinds.CoreBlocks`; ``write`` is the configuration of write-verify, if the core programs."""
+    """See :class:`mho.hw.kinds.CoreBlocks`; ``write`` is the configuration of write-verify, if the core programs."""
 
     cfg: CoreConfig
     write: WriteVerifyConfig | None

@@ -7,14 +7,14 @@ from amaranth.lib import stream, wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out, connect, flipped
 
-from hw.core.config import LIMITS, CoreConfig
-from hw.core.layout import OpCheck
-from hw.core.port import VectorPort, core_port
-from hw.core.write_verify import WriteVerifyConfig
-from hw.host.bank import RegisterBank
-from hw.host.bus import RegisterBus
-from hw.host.core.parts import connect_core
-from hw.host.registers import RegisterMap
+from mho.hw.core.config import LIMITS, CoreConfig
+from mho.hw.core.layout import OpCheck
+from mho.hw.core.port import VectorPort, core_port
+from mho.hw.core.write_verify import WriteVerifyConfig
+from mho.hw.host.bank import RegisterBank
+from mho.hw.host.bus import RegisterBus
+from mho.hw.host.core.parts import connect_core
+from mho.hw.host.registers import RegisterMap
 
 __all__ = ["CoreHost", "InputBuffer", "OutputBuffer"]
 
@@ -151,11 +151,11 @@ class CoreHost(wiring.Component):
     cfg
         Configuration of the core.
     map
-        Its registers, of :func:`hw.host.core.map.core_map`.
+        Its registers, of :func:`mho.hw.host.core.map.core_map`.
     write
         Configuration of write-verify, if the core programs its cells.
     shared
-        Others ask the core for operations too, see :class:`hw.host.core.shared_access.SharedAccess`.
+        Others ask the core for operations too, see :class:`mho.hw.host.core.shared_access.SharedAccess`.
 
     Members
     -------
@@ -165,7 +165,7 @@ class CoreHost(wiring.Component):
         Interrupt.
     turn, reset, claims : In(1), In(1), Out(1)
         Only if ``shared``: an operation may be started; reset core and windows; an operation goes to the core.
-    <the members of :func:`hw.core.port.core_port`>
+    <the members of :func:`mho.hw.core.port.core_port`>
         The vector port, whose other end the core is.
     """
 

@@ -4,20 +4,20 @@ from typing import Any
 
 from amaranth.hdl import Module, Mux, Value
 
-from hw.core.bring_up.manual import ROWS
+from mho.hw.core.bring_up.manual import ROWS
 
 __all__ = ["add_manual"]
 
 
 def add_manual(m: Module, bank: Any, port: Any, *, write: bool) -> None:
-    """Connect the registers of :mod:`hw.host.core.manual_map` with the member ``manual`` of a vector port.
+    """Connect the registers of :mod:`mho.hw.host.core.manual_map` with the member ``manual`` of a vector port.
 
     Parameters
     ----------
     bank
-        The :class:`hw.host.bank.RegisterBank`.
+        The :class:`mho.hw.host.bank.RegisterBank`.
     port
-        The other end of :class:`hw.core.bring_up.manual.ManualPort`.
+        The other end of :class:`mho.hw.core.bring_up.manual.ManualPort`.
     write
         The core programs its cells.
     """

@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from hw.core.bring_up.manual import PULSE_BITS, ROWS
-from hw.host.core.write_map import CODE_BITS
-from hw.host.registers import Access, Field, Register, Window
+from mho.hw.core.bring_up.manual import PULSE_BITS, ROWS
+from mho.hw.host.core.write_map import CODE_BITS
+from mho.hw.host.registers import Access, Field, Register, Window
 
 __all__ = ["manual_entries"]
 

@@ -3,14 +3,14 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from hw.config import Chip, PulseChip
-from hw.core.bring_up.trim import TrimField, trim_fields
-from hw.core.config import MASKS, CoreConfig
-from hw.core.write_verify import WriteVerifyConfig, WriteVerifyParameters
-from hw.host.core.manual_map import manual_entries
-from hw.host.core.trim_map import LOCK, trim_entries
-from hw.host.core.write_map import write_entries
-from hw.host.registers import Access, Field, Register, RegisterMap, Window
+from mho.hw.config import Chip, PulseChip
+from mho.hw.core.bring_up.trim import TrimField, trim_fields
+from mho.hw.core.config import MASKS, CoreConfig
+from mho.hw.core.write_verify import WriteVerifyConfig, WriteVerifyParameters
+from mho.hw.host.core.manual_map import manual_entries
+from mho.hw.host.core.trim_map import LOCK, trim_entries
+from mho.hw.host.core.write_map import write_entries
+from mho.hw.host.registers import Access, Field, Register, RegisterMap, Window
 
 __all__ = ["ADDRESS_WIDTH", "MAGIC", "MAP_VERSION", "chip_map", "core_map"]
 
@@ -165,7 +165,7 @@ def core_map(
     parameters
         Parameters of write-verify after reset. None: the core does not program its cells, the map has nothing of it.
     trim
-        What can be trimmed, see :func:`hw.core.bring_up.trim.trim_fields`.
+        What can be trimmed, see :func:`mho.hw.core.bring_up.trim.trim_fields`.
     products
         The host asks for products; false: a program does, and the map has nothing of it.
     manual

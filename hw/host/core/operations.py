@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 
-from hw.core.layout import OpLayout
-from hw.host.link.tasks import Poll, Read, Task, Write
-from hw.host.registers import RegisterMap, register_word
+from mho.hw.core.layout import OpLayout
+from mho.hw.host.link.tasks import Poll, Read, Task, Write
+from mho.hw.host.registers import RegisterMap, register_word
 
 __all__ = ["check_ended", "operation_tasks"]
 
@@ -21,7 +21,7 @@ def operation_tasks(map: RegisterMap, base: int, descriptor: int, words: Sequenc
     map, base
         Registers of the core, and where they begin.
     descriptor
-        An :class:`hw.core.layout.OpLayout`, whose bits but for step code and number are those of ``operation``.
+        An :class:`mho.hw.core.layout.OpLayout`, whose bits but for step code and number are those of ``operation``.
     words
         What the operation takes.
     """

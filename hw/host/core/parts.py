@@ -4,12 +4,12 @@ from typing import Any
 
 from amaranth.hdl import Module, Signal, Value
 
-from hw.core.bring_up.trim import trim_fields
-from hw.core.config import CoreConfig
-from hw.core.write_verify import WriteVerifyConfig
-from hw.host.core.manual_host import add_manual
-from hw.host.core.trim_map import TRIM_PLACES
-from hw.host.core.write_host import add_write_verify
+from mho.hw.core.bring_up.trim import trim_fields
+from mho.hw.core.config import CoreConfig
+from mho.hw.core.write_verify import WriteVerifyConfig
+from mho.hw.host.core.manual_host import add_manual
+from mho.hw.host.core.trim_map import TRIM_PLACES
+from mho.hw.host.core.write_host import add_write_verify
 
 __all__ = ["connect_core"]
 
@@ -22,9 +22,9 @@ def connect_core(m: Module, cfg: CoreConfig, write: WriteVerifyConfig | None, ba
     cfg, write
         Configuration of the core, and of write-verify if the core programs its cells.
     bank
-        The :class:`hw.host.bank.RegisterBank`.
+        The :class:`mho.hw.host.bank.RegisterBank`.
     core
-        What has the members of :func:`hw.core.port.core_port`, flipped; its ``soft_reset`` empties the queues.
+        What has the members of :func:`mho.hw.core.port.core_port`, flipped; its ``soft_reset`` empties the queues.
 
     Returns
     -------

@@ -6,12 +6,12 @@ from amaranth.hdl import Module, Mux, Signal, Value
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out, connect, flipped
 
-from hw.core.config import CoreConfig
-from hw.core.port import PRODUCTS, VectorPort, core_port
-from hw.core.write_verify import WriteVerifyConfig
-from hw.host.bus import RegisterBus
-from hw.host.core.host import CoreHost
-from hw.host.registers import RegisterMap
+from mho.hw.core.config import CoreConfig
+from mho.hw.core.port import PRODUCTS, VectorPort, core_port
+from mho.hw.core.write_verify import WriteVerifyConfig
+from mho.hw.host.bus import RegisterBus
+from mho.hw.host.core.host import CoreHost
+from mho.hw.host.registers import RegisterMap
 
 __all__ = ["SharedAccess"]
 

@@ -3,8 +3,8 @@
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
-from hw.core.bring_up.trim import TrimField
-from hw.host.registers import Access, Field, Register
+from mho.hw.core.bring_up.trim import TrimField
+from mho.hw.host.registers import Access, Field, Register
 
 __all__ = ["LOCK", "TRIM_PLACES", "trim_entries"]
 
@@ -29,7 +29,7 @@ TRIM_PLACES: Mapping[str, tuple[str, str]] = MappingProxyType(
     {name: (f"{short}_time", f"{short}_cycles") for name, short, _ in _DURATIONS}
     | {name: (_LIMITS, name) for name in _LIMIT_DOCS}
 )
-"""Register and field of each :class:`hw.core.bring_up.trim.TrimField`."""
+"""Register and field of each :class:`mho.hw.core.bring_up.trim.TrimField`."""
 
 
 def trim_entries(values: Sequence[TrimField]) -> tuple[Register, ...]:

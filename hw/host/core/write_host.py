@@ -7,9 +7,9 @@ from amaranth.lib import stream, wiring
 from amaranth.lib.fifo import SyncFIFOBuffered
 from amaranth.lib.wiring import In, Out
 
-from hw.block import Resettable
-from hw.core.write_verify import CellLayout, ParameterLayout, TargetLayout, WriteVerifyConfig
-from hw.host.core.write_map import CODE_BITS, FIFO_DEPTH, RESULT_PULSES, RESULT_VALID, WORD_FLAG
+from mho.hw.block import Resettable
+from mho.hw.core.write_verify import CellLayout, ParameterLayout, TargetLayout, WriteVerifyConfig
+from mho.hw.host.core.write_map import CODE_BITS, FIFO_DEPTH, RESULT_PULSES, RESULT_VALID, WORD_FLAG
 
 __all__ = ["WriteQueues", "add_write_verify"]
 
@@ -78,9 +78,9 @@ def add_write_verify(m: Module, cfg: WriteVerifyConfig, bank: Any, core: Any, cl
     Parameters
     ----------
     bank
-        The :class:`hw.host.bank.RegisterBank`.
+        The :class:`mho.hw.host.bank.RegisterBank`.
     core
-        What has the members of :class:`hw.core.write_verify.WritePort`, flipped.
+        What has the members of :class:`mho.hw.core.write_verify.WritePort`, flipped.
     clear
         Empties the queues and forgets a stop.
     """

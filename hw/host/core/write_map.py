@@ -2,8 +2,8 @@
 
 from dataclasses import asdict
 
-from hw.core.write_verify import WriteVerifyParameters
-from hw.host.registers import Access, Field, Register, Window
+from mho.hw.core.write_verify import WriteVerifyParameters
+from mho.hw.host.registers import Access, Field, Register, Window
 
 __all__ = ["CODE_BITS", "FIFO_DEPTH", "RESULT_PULSES", "RESULT_VALID", "WORD_FLAG", "write_entries"]
 

@@ -6,9 +6,9 @@ from amaranth.hdl import Module, Mux, Signal, Value
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from hw.host.bus import RegisterBus
-from hw.host.link.format import Status
-from hw.host.link.model import LinkConfig
+from mho.hw.host.bus import RegisterBus
+from mho.hw.host.link.format import Status
+from mho.hw.host.link.model import LinkConfig
 
 __all__ = ["BusMaster"]
 

@@ -7,11 +7,11 @@ from amaranth.lib import stream, wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out, connect, flipped
 
-from hw.host.bus import RegisterBus
-from hw.host.link.bus_port import BusMaster
-from hw.host.link.format import COMMAND_BYTES, REPLY_HEAD_BYTES, REQUEST_HEAD_BYTES, Command, Kind, Status
-from hw.host.link.frames import FrameReceiver, FrameSender
-from hw.host.link.model import LinkConfig
+from mho.hw.host.bus import RegisterBus
+from mho.hw.host.link.bus_port import BusMaster
+from mho.hw.host.link.format import COMMAND_BYTES, REPLY_HEAD_BYTES, REQUEST_HEAD_BYTES, Command, Kind, Status
+from mho.hw.host.link.frames import FrameReceiver, FrameSender
+from mho.hw.host.link.model import LinkConfig
 
 __all__ = ["LinkTarget"]
 
@@ -19,7 +19,7 @@ __all__ = ["LinkTarget"]
 class LinkTarget(wiring.Component):
     """Executes each request at most once and keeps its reply for as long as it may be asked for again.
 
-    Bytes in, bytes out, as :class:`hw.host.link.model.LinkDevice`; nothing is taken while a request is executed and
+    Bytes in, bytes out, as :class:`mho.hw.host.link.model.LinkDevice`; nothing is taken while a request is executed and
     answered. See docs/design/link.md for the protocol. Latency from the last byte of a request to the first of its
     reply: 4 cycles, 13 for each command, 8 for each word that is written, 4 for each that is read, and 4
     for each access beside those of the bus.

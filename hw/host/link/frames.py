@@ -7,8 +7,8 @@ from amaranth.lib import data, stream, wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out, Signature
 
-from hw.host.link.crc import Crc32
-from hw.host.link.format import CRC_BYTES, ESCAPE, ESCAPE_XOR, FLAG, REQUEST_HEAD_BYTES
+from mho.hw.host.link.crc import Crc32
+from mho.hw.host.link.format import CRC_BYTES, ESCAPE, ESCAPE_XOR, FLAG, REQUEST_HEAD_BYTES
 
 __all__ = ["FrameReceiver", "FrameSender", "Request"]
 
@@ -51,7 +51,7 @@ class Request(Signature):
 class FrameReceiver(wiring.Component):
     """Takes requests out of the bytes of a line; what is damaged, too short or too long is dropped without a word.
 
-    A byte takes up to 9 cycles. Its reference is :class:`hw.host.link.format.FrameReader`.
+    A byte takes up to 9 cycles. Its reference is :class:`mho.hw.host.link.format.FrameReader`.
 
     Members
     -------
@@ -121,7 +121,7 @@ class FrameReceiver(wiring.Component):
 class FrameSender(wiring.Component):
     """Makes frames of bytes: flags, escapes and the CRC. A byte takes up to 9 cycles, the next frame waits its turn.
 
-    Its reference is :func:`hw.host.link.format.encode_frame`.
+    Its reference is :func:`mho.hw.host.link.format.encode_frame`.
 
     Members
     -------

@@ -4,7 +4,7 @@ import struct
 from dataclasses import dataclass
 from typing import Protocol
 
-from hw.host.link.format import (
+from mho.hw.host.link.format import (
     COMMAND_BYTES,
     REQUEST_HEAD_BYTES,
     VERSION,
@@ -67,7 +67,7 @@ class LinkBus(Protocol):
 
 
 class LinkDevice:
-    """Bit-exact reference of :class:`hw.host.link.endpoint.LinkTarget`, without time.
+    """Bit-exact reference of :class:`mho.hw.host.link.endpoint.LinkTarget`, without time.
 
     Parameters
     ----------

@@ -7,7 +7,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import ArrayLike
 
-from hw.host.link.format import Command, encode_command
+from mho.hw.host.link.format import Command, encode_command
 
 __all__ = ["Piece", "Poll", "Read", "Task", "Write"]
 

@@ -6,10 +6,10 @@ from amaranth.hdl import Module, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out, connect, flipped
 
-from hw.host.bus import RegisterBus
-from hw.host.link.endpoint import LinkTarget
-from hw.host.link.model import LinkConfig
-from hw.host.link.uart import UartConfig, UartReceiver, UartTransmitter
+from mho.hw.host.bus import RegisterBus
+from mho.hw.host.link.endpoint import LinkTarget
+from mho.hw.host.link.model import LinkConfig
+from mho.hw.host.link.uart import UartConfig, UartReceiver, UartTransmitter
 
 __all__ = ["UartBridge"]
 

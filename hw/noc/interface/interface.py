@@ -6,11 +6,11 @@ from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from hw.noc.channel import Arrival, Channel
-from hw.noc.config import MeshConfig
-from hw.noc.flit import BodyLayout, FlitLayout, host_destination
-from hw.noc.interface.tables import FlowTable, SlotTable
-from hw.noc.interface.words import (
+from mho.hw.noc.channel import Arrival, Channel
+from mho.hw.noc.config import MeshConfig
+from mho.hw.noc.flit import BodyLayout, FlitLayout, host_destination
+from mho.hw.noc.interface.tables import FlowTable, SlotTable
+from mho.hw.noc.interface.words import (
     FLOWS,
     UNIT,
     VALUE_BITS,
@@ -20,7 +20,7 @@ from hw.noc.interface.words import (
     destination_bits,
     register_tag,
 )
-from macro_models.errors import InputError
+from mho.macro_models.errors import InputError
 
 __all__ = ["CountersLayout", "NetworkInterface", "RxLayout", "TableWrite", "TxLayout"]
 

@@ -3,9 +3,9 @@
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from hw.noc.config import MeshConfig
-from hw.noc.flit import coordinate_bits, host_destination
-from hw.noc.interface.words import (
+from mho.hw.noc.config import MeshConfig
+from mho.hw.noc.flit import coordinate_bits, host_destination
+from mho.hw.noc.interface.words import (
     FLOWS,
     UNIT,
     VALUE_BITS,

@@ -7,9 +7,9 @@ from amaranth.lib import data, wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
-from hw.noc.config import MeshConfig
-from hw.noc.flit import coordinate_bits, host_destination
-from hw.noc.interface.words import FLOWS, CreditLayout, destination_bits, member_bits, register_tag
+from mho.hw.noc.config import MeshConfig
+from mho.hw.noc.flit import coordinate_bits, host_destination
+from mho.hw.noc.interface.words import FLOWS, CreditLayout, destination_bits, member_bits, register_tag
 
 __all__ = ["FlowTable", "SlotTable", "legal"]
 
@@ -17,7 +17,7 @@ _ROW = range(FLOWS)
 
 
 def legal(cfg: MeshConfig, to: Value) -> Value:
-    """Whether a set of destinations, as of :class:`hw.noc.flit.FlitLayout`, is not empty and in the mesh."""
+    """Whether a set of destinations, as of :class:`mho.hw.noc.flit.FlitLayout`, is not empty and in the mesh."""
     ok = []
     for size in (cfg.rows, cfg.columns):
         if cfg.masks:

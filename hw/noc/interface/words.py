@@ -4,9 +4,9 @@ from enum import IntEnum
 
 from amaranth.lib import data
 
-from hw.noc.config import MeshConfig
-from hw.noc.flit import Destinations
-from macro_models.errors import InputError
+from mho.hw.noc.config import MeshConfig
+from mho.hw.noc.flit import Destinations
+from mho.macro_models.errors import InputError
 
 __all__ = [
     "FLOWS",

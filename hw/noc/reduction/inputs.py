@@ -7,8 +7,8 @@ from amaranth.lib import data, wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
-from hw.noc.channel import Channel
-from hw.noc.config import MeshConfig
+from mho.hw.noc.channel import Channel
+from mho.hw.noc.config import MeshConfig
 
 __all__ = ["OperandLayout", "ReductionInput", "context_bits", "pick", "queue_depth"]
 

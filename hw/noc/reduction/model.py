@@ -8,10 +8,10 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from hw.noc.config import LANE_BITS, MeshConfig
-from hw.noc.ports import OPPOSITE, STEP, Port
-from hw.noc.reduction.inputs import queue_depth
-from hw.noc.reduction.trees import Entry
+from mho.hw.noc.config import LANE_BITS, MeshConfig
+from mho.hw.noc.ports import OPPOSITE, STEP, Port
+from mho.hw.noc.reduction.inputs import queue_depth
+from mho.hw.noc.reduction.trees import Entry
 
 __all__ = ["Operand", "ReductionModel", "Sum", "add_lanes"]
 
@@ -72,14 +72,14 @@ class _Router:
 
 
 class ReductionModel:
-    """A mesh of reduction routers (:class:`hw.noc.reduction.network.ReductionNetwork`), equal to it in every cycle.
+    """A mesh of reduction routers (:class:`mho.hw.noc.reduction.network.ReductionNetwork`), equal to it in every cycle.
 
     Parameters
     ----------
     cfg
         The mesh, ``contexts`` being 1 at least.
     entries
-        Entries of the routers by node and context (:func:`hw.noc.reduction.trees.entries`).
+        Entries of the routers by node and context (:func:`mho.hw.noc.reduction.trees.entries`).
     """
 
     def __init__(self, cfg: MeshConfig, entries: Mapping[tuple[int, int], Entry]) -> None:
@@ -197,7 +197,7 @@ class ReductionModel:
 
 
 def _arbitrate(router: _Router, wanted: list[bool]) -> int:
-    """Context of the next cycle: as :class:`hw.noc.arbiter.RoundRobin`, the same as before if none is wanted."""
+    """Context of the next cycle: as :class:`mho.hw.noc.arbiter.RoundRobin`, the same as before if none is wanted."""
     requests = [c for c, want in enumerate(wanted) if want]
     if not requests:
         return router.turn

@@ -6,11 +6,11 @@ from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
-from hw.noc.arbiter import RoundRobin
-from hw.noc.channel import Channel
-from hw.noc.config import LANE_BITS, MeshConfig
-from hw.noc.ports import Port
-from hw.noc.reduction.inputs import OperandLayout, ReductionInput, context_bits, pick, queue_depth
+from mho.hw.noc.arbiter import RoundRobin
+from mho.hw.noc.channel import Channel
+from mho.hw.noc.config import LANE_BITS, MeshConfig
+from mho.hw.noc.ports import Port
+from mho.hw.noc.reduction.inputs import OperandLayout, ReductionInput, context_bits, pick, queue_depth
 
 __all__ = ["EntryLayout", "ReductionRouter", "SetupLayout"]
 
@@ -21,8 +21,8 @@ _CHILDREN = 4
 class EntryLayout(data.StructLayout):
     """What a router does in a context.
 
-    ``children``: inputs that are summed, by :class:`hw.noc.ports.Port`; ``local``: so is the operand of the node; then
-    ``parent``, the number of the output; 5 to 7: none.
+    ``children``: inputs that are summed, by :class:`mho.hw.noc.ports.Port`; ``local``: so is the operand of the node;
+    then ``parent``, the number of the output; 5 to 7: none.
     """
 
     def __init__(self) -> None:

@@ -4,9 +4,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from hw.noc.config import MeshConfig
-from hw.noc.ports import OPPOSITE, STEP, Port
-from macro_models.errors import InputError
+from mho.hw.noc.config import MeshConfig
+from mho.hw.noc.ports import OPPOSITE, STEP, Port
+from mho.macro_models.errors import InputError
 
 __all__ = ["Entry", "Group", "check_schedule", "edges", "entries", "path"]
 
@@ -59,7 +59,7 @@ class Entry:
         return max(1, len(self.children))
 
     def pack(self) -> int:
-        """Its bits, in the order of :class:`hw.noc.reduction.router.EntryLayout`."""
+        """Its bits, in the order of :class:`mho.hw.noc.reduction.router.EntryLayout`."""
         parent = 7 if self.parent is None else int(self.parent)
         return sum(1 << child for child in self.children) | self.local << 4 | parent << 5
 

@@ -1,9 +1,9 @@
 """The registers of a node itself: tables of its interface, entries of its reduction router, counters."""
 
-from hw.host.registers import Access, Field, Register, RegisterMap, Window
-from hw.noc.config import MeshConfig
-from hw.noc.interface.words import FLOWS, VALUE_BITS, Counter, register_tag
-from hw.noc.registers.packet import NODE_BITS, PAGE_BITS, page_address
+from mho.hw.host.registers import Access, Field, Register, RegisterMap, Window
+from mho.hw.noc.config import MeshConfig
+from mho.hw.noc.interface.words import FLOWS, VALUE_BITS, Counter, register_tag
+from mho.hw.noc.registers.packet import NODE_BITS, PAGE_BITS, page_address
 
 __all__ = ["MAGIC", "MAP_VERSION", "counter_address", "node_map"]
 

@@ -6,13 +6,13 @@ from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from hw.host.bus import RegisterBus
-from hw.noc.arbiter import RoundRobin
-from hw.noc.channel import Arrival
-from hw.noc.config import MeshConfig
-from hw.noc.fifo import FlitFifo
-from hw.noc.flit import coordinate_bits
-from hw.noc.registers.packet import (
+from mho.hw.host.bus import RegisterBus
+from mho.hw.noc.arbiter import RoundRobin
+from mho.hw.noc.channel import Arrival
+from mho.hw.noc.config import MeshConfig
+from mho.hw.noc.fifo import FlitFifo
+from mho.hw.noc.flit import coordinate_bits
+from mho.hw.noc.registers.packet import (
     BURST,
     NODE_BITS,
     BurstBus,

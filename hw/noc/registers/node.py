@@ -6,16 +6,16 @@ from amaranth.hdl import Module, Mux, Signal, Value
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out, connect, flipped
 
-from hw.host.bank import RegisterBank
-from hw.host.bus import RegisterBus
-from hw.noc.channel import Arrival
-from hw.noc.config import MeshConfig
-from hw.noc.interface.interface import CountersLayout, TableWrite
-from hw.noc.interface.words import Counter
-from hw.noc.reduction.router import SetupLayout
-from hw.noc.registers.map import node_map
-from hw.noc.registers.packet import NODE_BITS, PAGE_BITS
-from hw.noc.registers.server import RegisterServer
+from mho.hw.host.bank import RegisterBank
+from mho.hw.host.bus import RegisterBus
+from mho.hw.noc.channel import Arrival
+from mho.hw.noc.config import MeshConfig
+from mho.hw.noc.interface.interface import CountersLayout, TableWrite
+from mho.hw.noc.interface.words import Counter
+from mho.hw.noc.reduction.router import SetupLayout
+from mho.hw.noc.registers.map import node_map
+from mho.hw.noc.registers.packet import NODE_BITS, PAGE_BITS
+from mho.hw.noc.registers.server import RegisterServer
 
 __all__ = ["NodeRegisters"]
 

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from hw.noc.config import MeshConfig
-from hw.noc.flit import coordinate_bits
+from mho.hw.noc.config import MeshConfig
+from mho.hw.noc.flit import coordinate_bits
 
 __all__ = [
     "BURST",

@@ -6,10 +6,10 @@ from amaranth.hdl import Module, Mux, Signal
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from hw.host.bus import RegisterBus
-from hw.noc.channel import Arrival
-from hw.noc.fifo import FlitFifo
-from hw.noc.registers.packet import BURST, NODE_BITS, HeaderLayout, StatusLayout
+from mho.hw.host.bus import RegisterBus
+from mho.hw.noc.channel import Arrival
+from mho.hw.noc.fifo import FlitFifo
+from mho.hw.noc.registers.packet import BURST, NODE_BITS, HeaderLayout, StatusLayout
 
 __all__ = ["RegisterServer"]
 

@@ -1,12 +1,12 @@
 """What a host writes to the registers of nodes: address within the node, and value."""
 
-from hw.host.registers import RegisterMap
-from hw.noc.config import MeshConfig
-from hw.noc.flit import Destinations
-from hw.noc.interface.words import FLOWS, flow_word, refuse_number, register_tag, slot_word
-from hw.noc.reduction.trees import Entry
-from hw.noc.registers.map import node_map
-from hw.noc.registers.packet import page_address
+from mho.hw.host.registers import RegisterMap
+from mho.hw.noc.config import MeshConfig
+from mho.hw.noc.flit import Destinations
+from mho.hw.noc.interface.words import FLOWS, flow_word, refuse_number, register_tag, slot_word
+from mho.hw.noc.reduction.trees import Entry
+from mho.hw.noc.registers.map import node_map
+from mho.hw.noc.registers.packet import page_address
 
 __all__ = ["write_entry", "write_flow", "write_members", "write_slot"]
 

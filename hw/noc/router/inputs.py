@@ -6,11 +6,11 @@ from amaranth.hdl import Cat, Module, Mux, Signal, Value
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
-from hw.noc.channel import Channel
-from hw.noc.config import MeshConfig
-from hw.noc.fifo import FlitFifo
-from hw.noc.flit import ChannelLayout, FlitLayout
-from hw.noc.ports import WANTS, Port
+from mho.hw.noc.channel import Channel
+from mho.hw.noc.config import MeshConfig
+from mho.hw.noc.fifo import FlitFifo
+from mho.hw.noc.flit import ChannelLayout, FlitLayout
+from mho.hw.noc.ports import WANTS, Port
 
 __all__ = ["InputUnit"]
 

@@ -6,10 +6,10 @@ from amaranth.hdl import Module, Value
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from hw.noc.channel import Channel
-from hw.noc.config import MeshConfig
-from hw.noc.flit import BodyLayout, FlitLayout, from_host, to_host
-from hw.noc.router.route import PlaceLayout
+from mho.hw.noc.channel import Channel
+from mho.hw.noc.config import MeshConfig
+from mho.hw.noc.flit import BodyLayout, FlitLayout, from_host, to_host
+from mho.hw.noc.router.route import PlaceLayout
 
 __all__ = ["LoneRouter"]
 
@@ -17,8 +17,8 @@ __all__ = ["LoneRouter"]
 class LoneRouter(wiring.Component):
     """What the host sends is for the node, what the node sends is for the host; nothing is kept.
 
-    The ports are those of :class:`hw.noc.router.router.Router` at which node and host are. At both ends of the wires
-    there are registers: the host's, and that of the network interface.
+    The ports are those of :class:`mho.hw.noc.router.router.Router` at which node and host are. At both ends of the
+    wires there are registers: the host's, and that of the network interface.
 
     Parameters
     ----------

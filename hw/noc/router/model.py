@@ -1,7 +1,7 @@
 """The mesh cycle by cycle, in Python: what hardware is held to, and what predicts the time of traffic.
 
 Flits are numbers; where they go, and when they may leave, is known beforehand. The step of a cycle is plain loops over
-integers (:mod:`hw.noc.router.model_loops`), which numba compiles where it is installed.
+integers (:mod:`mho.hw.noc.router.model_loops`), which numba compiles where it is installed.
 """
 
 from collections.abc import Sequence
@@ -10,9 +10,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from hw.noc.config import MeshConfig
-from hw.noc.flit import Destinations
-from hw.noc.ports import STEP
+from mho.hw.noc.config import MeshConfig
+from mho.hw.noc.flit import Destinations
+from mho.hw.noc.ports import STEP
 
 __all__ = ["Delivery", "MeshModel", "Traffic"]
 
@@ -74,7 +74,7 @@ class Delivery:
 
 
 class MeshModel:
-    """A mesh of routers (:class:`hw.noc.router.network.Network`), equal to the hardware in every cycle.
+    """A mesh of routers (:class:`mho.hw.noc.router.network.Network`), equal to the hardware in every cycle.
 
     Parameters
     ----------
@@ -113,7 +113,7 @@ class MeshModel:
         injected = np.full(count, -1, dtype=np.int64)
         unroutable = np.zeros(cfg.nodes, dtype=np.int64)
         shape = (cfg.nodes, 5, cfg.queues)
-        from hw.noc.router.model_loops import ALLOWED, TURN, run
+        from mho.hw.noc.router.model_loops import ALLOWED, TURN, run
 
         ran, arrived = run(
             cfg.columns, cfg.depth, cycles, self._neighbour, traffic.columns, traffic.rows, traffic.tag,

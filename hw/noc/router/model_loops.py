@@ -1,8 +1,8 @@
-"""The loops of :mod:`hw.noc.router.model`: integers and arrays only, for numba or without it.
+"""The loops of :mod:`mho.hw.noc.router.model`: integers and arrays only, for numba or without it.
 
-Ports are numbers as in :class:`hw.noc.ports.Port`: north, east, south, west, local. The state of a queue is its head's
-place, its length, and the outputs that have taken the head; that of an input the queue that went last; that of an
-output the inputs that come first.
+Ports are numbers as in :class:`mho.hw.noc.ports.Port`: north, east, south, west, local. The state of a queue is its
+head's place, its length, and the outputs that have taken the head; that of an input the queue that went last; that of
+an output the inputs that come first.
 """
 
 # pyright: basic
@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from hw.noc.ports import TURNS, WANTS, Port
+from mho.hw.noc.ports import TURNS, WANTS, Port
 
 __all__ = ["ALLOWED", "TURN", "run"]
 
@@ -132,7 +132,7 @@ def run(
     size_x, depth, cycles, neighbour, columns, rows, tag, earliest, order, first, accept, store, left, injected,
     unroutable, turns, allowed,
 ):
-    """Run until everything has arrived; see :meth:`hw.noc.router.model.MeshModel.run`.
+    """Run until everything has arrived; see :meth:`mho.hw.noc.router.model.MeshModel.run`.
 
     Parameters
     ----------

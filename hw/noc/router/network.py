@@ -6,12 +6,12 @@ from amaranth.hdl import Module
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out, connect, flipped
 
-from hw.noc.channel import Channel
-from hw.noc.config import HOST_POSITION, MeshConfig
-from hw.noc.flit import BodyLayout, ChannelLayout, FlitLayout
-from hw.noc.ports import Port, join_neighbours
-from hw.noc.router.route import PlaceLayout
-from hw.noc.router.router import Router
+from mho.hw.noc.channel import Channel
+from mho.hw.noc.config import HOST_POSITION, MeshConfig
+from mho.hw.noc.flit import BodyLayout, ChannelLayout, FlitLayout
+from mho.hw.noc.ports import Port, join_neighbours
+from mho.hw.noc.router.route import PlaceLayout
+from mho.hw.noc.router.router import Router
 
 __all__ = ["Network"]
 

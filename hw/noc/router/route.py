@@ -9,9 +9,9 @@ from typing import Any
 from amaranth.hdl import Const, Value
 from amaranth.lib import data
 
-from hw.noc.config import MeshConfig
-from hw.noc.flit import coordinate_bits
-from hw.noc.ports import WANTS, Port
+from mho.hw.noc.config import MeshConfig
+from mho.hw.noc.flit import coordinate_bits
+from mho.hw.noc.ports import WANTS, Port
 
 __all__ = ["PlaceLayout", "wants"]
 
@@ -69,7 +69,7 @@ def wants(cfg: MeshConfig, place: Any, flit: Any, entry: Port, step: tuple[int, 
     place
         View of :class:`PlaceLayout`.
     flit
-        View of a :class:`hw.noc.flit.FlitLayout`.
+        View of a :class:`mho.hw.noc.flit.FlitLayout`.
     entry
         The input that it enters.
     step

@@ -6,13 +6,13 @@ from amaranth.hdl import Cat, Module, Mux, Value
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from hw.noc.arbiter import RoundRobin
-from hw.noc.channel import Channel
-from hw.noc.config import MeshConfig
-from hw.noc.flit import BodyLayout, ChannelLayout, FlitLayout
-from hw.noc.ports import OPPOSITE, STEP, TURNS, WANTS, Port
-from hw.noc.router.inputs import InputUnit
-from hw.noc.router.route import PlaceLayout, wants
+from mho.hw.noc.arbiter import RoundRobin
+from mho.hw.noc.channel import Channel
+from mho.hw.noc.config import MeshConfig
+from mho.hw.noc.flit import BodyLayout, ChannelLayout, FlitLayout
+from mho.hw.noc.ports import OPPOSITE, STEP, TURNS, WANTS, Port
+from mho.hw.noc.router.inputs import InputUnit
+from mho.hw.noc.router.route import PlaceLayout, wants
 
 __all__ = ["Router"]
 

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from hw.noc.config import MeshConfig
-from hw.noc.router.model import Traffic
+from mho.hw.noc.config import MeshConfig
+from mho.hw.noc.router.model import Traffic
 
 __all__ = ["PATTERNS", "Pattern", "channel_bound", "make_traffic", "mean_routers", "random_traffic"]
 

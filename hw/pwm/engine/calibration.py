@@ -5,12 +5,12 @@ from typing import Any
 from amaranth.hdl import Cat, Const, Module, Mux, Shape, Signal, Value
 from amaranth.lib import enum
 
-from hw.pwm.engine.layout import calibration_state, view
-from hw.pwm.engine.procedure import Procedure
-from macro_models.exact.pwm.calibration import READS, SETS
-from macro_models.exact.pwm.converter import CURVE_TRIMS, GAIN_TRIMS, LEVEL_BITS
-from macro_models.exact.pwm.digital import OFFSET_RANGE, PRODUCT_BITS
-from macro_models.exact.pwm.trim_words import TRIM_BITS
+from mho.hw.pwm.engine.layout import calibration_state, view
+from mho.hw.pwm.engine.procedure import Procedure
+from mho.macro_models.exact.pwm.calibration import READS, SETS
+from mho.macro_models.exact.pwm.converter import CURVE_TRIMS, GAIN_TRIMS, LEVEL_BITS
+from mho.macro_models.exact.pwm.digital import OFFSET_RANGE, PRODUCT_BITS
+from mho.macro_models.exact.pwm.trim_words import TRIM_BITS
 
 __all__ = ["Calibrator"]
 
@@ -33,7 +33,7 @@ class _State(enum.Enum, shape=3):
 
 
 class Calibrator(Procedure):
-    """The hardware of :func:`macro_models.exact.pwm.calibration.calibrate`.
+    """The hardware of :func:`mho.macro_models.exact.pwm.calibration.calibrate`.
 
     Trim registers themselves are the state of the searches: the bit that is tried is set in them.
     """

@@ -5,10 +5,10 @@ from typing import Any
 from amaranth.hdl import Module, Mux, Shape, Signal
 from amaranth.lib import enum
 
-from hw.pwm.engine.layout import Command, drift_state, view
-from hw.pwm.engine.procedure import Procedure
-from macro_models.exact.pwm.compensation import READS, VECTORS
-from macro_models.exact.pwm.digital import OFFSET_RANGE, PRODUCT_BITS
+from mho.hw.pwm.engine.layout import Command, drift_state, view
+from mho.hw.pwm.engine.procedure import Procedure
+from mho.macro_models.exact.pwm.compensation import READS, VECTORS
+from mho.macro_models.exact.pwm.digital import OFFSET_RANGE, PRODUCT_BITS
 
 __all__ = ["DriftCompensator"]
 
@@ -32,7 +32,7 @@ class _State(enum.Enum, shape=4):
 
 
 class DriftCompensator(Procedure):
-    """Hardware of :mod:`macro_models.exact.pwm.compensation`: commands MEASURE, RANGE, COLUMN and AFFINE."""
+    """Hardware of :mod:`mho.macro_models.exact.pwm.compensation`: commands MEASURE, RANGE, COLUMN and AFFINE."""
 
     def elaborate(self, platform: object) -> Any:
         m = Module()

@@ -3,8 +3,8 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from hw.config import Chip
-from hw.pwm.config import PwmCoreConfig
+from mho.hw.config import Chip
+from mho.hw.pwm.config import PwmCoreConfig
 
 __all__ = ["COLUMN_CYCLES", "write_cycles"]
 

@@ -9,19 +9,19 @@ from amaranth.lib import enum, stream
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
-from hw.block import Resettable
-from hw.core.layout import OpLayout
-from hw.pwm.config import PwmCoreConfig
-from hw.pwm.engine.calibration import Calibrator
-from hw.pwm.engine.compensation import DriftCompensator
-from hw.pwm.engine.fitter import Fitter
-from hw.pwm.engine.layout import Bank, Command, drift_state, programming_state, state_bits, view
-from hw.pwm.engine.procedure import FACTOR_BITS, Procedure, given
-from hw.pwm.engine.programming import RowProgrammer
-from hw.pwm.pins import engine_pins
-from hw.pwm.settings import COLUMN_BITS
-from macro_models.exact.pwm.converter import COUNTER_BITS
-from macro_models.exact.pwm.trim_words import TRIM_BITS
+from mho.hw.block import Resettable
+from mho.hw.core.layout import OpLayout
+from mho.hw.pwm.config import PwmCoreConfig
+from mho.hw.pwm.engine.calibration import Calibrator
+from mho.hw.pwm.engine.compensation import DriftCompensator
+from mho.hw.pwm.engine.fitter import Fitter
+from mho.hw.pwm.engine.layout import Bank, Command, drift_state, programming_state, state_bits, view
+from mho.hw.pwm.engine.procedure import FACTOR_BITS, Procedure, given
+from mho.hw.pwm.engine.programming import RowProgrammer
+from mho.hw.pwm.pins import engine_pins
+from mho.hw.pwm.settings import COLUMN_BITS
+from mho.macro_models.exact.pwm.converter import COUNTER_BITS
+from mho.macro_models.exact.pwm.trim_words import TRIM_BITS
 
 __all__ = ["CommandEngine"]
 
@@ -38,7 +38,7 @@ class _State(enum.Enum, shape=3):
 
 
 class CommandEngine(Resettable):
-    """Commands of :class:`hw.pwm.engine.layout.Command`.
+    """Commands of :class:`mho.hw.pwm.engine.layout.Command`.
 
     A walk goes through the columns one after the other: three cycles each until its counters, its registers and what is
     kept of it are there, then as many as the procedure takes. At the end of a command one more walk gives the results.
@@ -56,7 +56,7 @@ class CommandEngine(Resettable):
     i, o : streams of 32 bits
         What the command takes beside codes; its results.
     convert, offset, verify : Out
-        A conversion is wanted until ``converted``, see :class:`hw.pwm.engine.procedure.Procedure`.
+        A conversion is wanted until ``converted``, see :class:`mho.hw.pwm.engine.procedure.Procedure`.
     converted : In(1)
         Its counters were captured in the cycle before.
     seek, row : Out
@@ -69,7 +69,7 @@ class CommandEngine(Resettable):
         Registers.
     setting : Out
         A write of registers.
-    <the members of :func:`hw.pwm.pins.engine_pins`>
+    <the members of :func:`mho.hw.pwm.pins.engine_pins`>
         To the macro, from flip-flops, but for those of conversions.
     """
 

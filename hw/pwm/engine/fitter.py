@@ -6,8 +6,8 @@ from amaranth.hdl import Module, Mux, Shape, Signal, Value
 from amaranth.lib import enum
 from amaranth.lib.wiring import In, Out
 
-from hw.block import Resettable
-from hw.pwm.engine.procedure import FIT_BITS, SCALE_BITS
+from mho.hw.block import Resettable
+from mho.hw.pwm.engine.procedure import FIT_BITS, SCALE_BITS
 
 __all__ = ["Fitter", "fitted_code"]
 

@@ -5,19 +5,19 @@ from typing import Any
 from amaranth.hdl import Shape, Signal, Value
 from amaranth.lib.wiring import In, Out
 
-from hw.block import Resettable
-from hw.pwm.config import PwmCoreConfig
-from hw.pwm.engine.layout import AMPLITUDE_BITS, state_bits
-from hw.pwm.settings import COLUMN_BITS, SettingLayout
-from macro_models.exact.pwm.converter import COUNTER_BITS
-from macro_models.exact.pwm.trim_words import TRIM_BITS
+from mho.hw.block import Resettable
+from mho.hw.pwm.config import PwmCoreConfig
+from mho.hw.pwm.engine.layout import AMPLITUDE_BITS, state_bits
+from mho.hw.pwm.settings import COLUMN_BITS, SettingLayout
+from mho.macro_models.exact.pwm.converter import COUNTER_BITS
+from mho.macro_models.exact.pwm.trim_words import TRIM_BITS
 
 __all__ = ["FACTOR_BITS", "FIT_BITS", "SCALE_BITS", "Procedure", "given", "taken"]
 
 FACTOR_BITS = 24
 """Bits of the factors of the engine's multiplier."""
 FIT_BITS = 46
-"""Bits of what :class:`hw.pwm.engine.fitter.Fitter` takes."""
+"""Bits of what :class:`mho.hw.pwm.engine.fitter.Fitter` takes."""
 SCALE_BITS = 16
 
 
@@ -56,7 +56,7 @@ class Procedure(Resettable):
     convert, offset, converted
         A conversion is asked for until ``converted``; ``offset`` is added to the number in the descriptor.
     reference, reference_pos, reference_neg, verify
-        It is one of reference currents, see :class:`hw.pwm.pins.PwmPins`; of one device.
+        It is one of reference currents, see :class:`mho.hw.pwm.pins.PwmPins`; of one device.
     walk, walked
         Strobes: go through all columns; that was done.
     look, column, proceed
@@ -72,7 +72,7 @@ class Procedure(Resettable):
     one, other, product
         Factors, and a cycle later their product.
     fit, wide, scale, limit, slope, fitted, code
-        See :class:`hw.pwm.engine.fitter.Fitter`.
+        See :class:`mho.hw.pwm.engine.fitter.Fitter`.
     pulse, amplitude_write, amplitude_data
         To the macro.
     """

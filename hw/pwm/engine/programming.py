@@ -5,9 +5,9 @@ from typing import Any
 from amaranth.hdl import Cat, Module, Mux, Shape, Signal, Value
 from amaranth.lib import enum
 
-from hw.pwm.engine.layout import programming_state, view
-from hw.pwm.engine.procedure import Procedure
-from macro_models.exact.pwm.programming import AMPLITUDE_TOP, GAIN_BITS
+from mho.hw.pwm.engine.layout import programming_state, view
+from mho.hw.pwm.engine.procedure import Procedure
+from mho.macro_models.exact.pwm.programming import AMPLITUDE_TOP, GAIN_BITS
 
 __all__ = ["RowProgrammer"]
 
@@ -22,7 +22,7 @@ class _State(enum.Enum, shape=3):
 
 
 class RowProgrammer(Procedure):
-    """The hardware of one line of :func:`macro_models.exact.pwm.programming.write_rows`: the command PROGRAM."""
+    """The hardware of one line of :func:`mho.macro_models.exact.pwm.programming.write_rows`: the command PROGRAM."""
 
     def elaborate(self, platform: object) -> Any:
         m = Module()

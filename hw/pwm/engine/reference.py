@@ -6,15 +6,15 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from hw.pwm.engine.layout import Bank, Command
-from hw.pwm.settings import SettingsFile
-from macro_models.exact.pwm.calibration import READS as REFERENCE_READS
-from macro_models.exact.pwm.calibration import Calibration, calibrate
-from macro_models.exact.pwm.compensation import READS, VECTORS, fitted_units, range_code
-from macro_models.exact.pwm.converter import Trim
-from macro_models.exact.pwm.digital import DigitalUnits
-from macro_models.exact.pwm.programming import WriteParameters, write_rows
-from macro_models.exact.pwm.trim_words import pack_trim
+from mho.hw.pwm.engine.layout import Bank, Command
+from mho.hw.pwm.settings import SettingsFile
+from mho.macro_models.exact.pwm.calibration import READS as REFERENCE_READS
+from mho.macro_models.exact.pwm.calibration import Calibration, calibrate
+from mho.macro_models.exact.pwm.compensation import READS, VECTORS, fitted_units, range_code
+from mho.macro_models.exact.pwm.converter import Trim
+from mho.macro_models.exact.pwm.digital import DigitalUnits
+from mho.macro_models.exact.pwm.programming import WriteParameters, write_rows
+from mho.macro_models.exact.pwm.trim_words import pack_trim
 
 __all__ = ["CommandReference", "CommandedMacro", "write_parameters"]
 
@@ -22,7 +22,7 @@ Integers = NDArray[np.int64]
 
 
 class CommandedMacro(Protocol):
-    """What commands need of a macro: a programmed core of :mod:`macro_models.pwm`, and rows that are programmed."""
+    """What commands need of a macro: a programmed core of :mod:`mho.macro_models.pwm`, and rows that are programmed."""
 
     config: Any
     calibration: Any
@@ -58,7 +58,7 @@ class _Line:
 
 
 class CommandReference:
-    """What :class:`hw.pwm.engine.engine.CommandEngine` gives.
+    """What :class:`mho.hw.pwm.engine.engine.CommandEngine` gives.
 
     Parameters
     ----------
@@ -67,7 +67,7 @@ class CommandReference:
     macro
         Model of the macro.
     rows
-        Its devices while they are programmed (:class:`macro_models.pwm.programming.ProgrammedRows`), for PROGRAM.
+        Its devices while they are programmed (:class:`mho.macro_models.pwm.programming.ProgrammedRows`), for PROGRAM.
     """
 
     def __init__(self, settings: SettingsFile, macro: Any, rows: Any = None) -> None:

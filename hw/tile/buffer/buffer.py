@@ -7,9 +7,9 @@ from amaranth.lib import wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In
 
-from hw.tile.buffer.ports import ADDRESS_BITS, BYTES, ReadPort, WritePort
-from hw.tile.config import TileConfig
-from hw.tile.turn import turn
+from mho.hw.tile.buffer.ports import ADDRESS_BITS, BYTES, ReadPort, WritePort
+from mho.hw.tile.config import TileConfig
+from mho.hw.tile.turn import turn
 
 __all__ = ["Buffer"]
 

@@ -4,13 +4,13 @@ from pathlib import Path
 
 import numpy as np
 
-from hw.tile.documents.svg import Picture
-from hw.tile.isa import Engine, Op
-from hw.tile.machine.cores import FunctionCore
-from hw.tile.machine.state import Retired
-from hw.tile.machine.tiles import HOST, Flow, Joined, Place, Tiles
-from hw.tile.text import assemble
-from hw.tile.walk import walk_of
+from mho.hw.tile.documents.svg import Picture
+from mho.hw.tile.isa import Engine, Op
+from mho.hw.tile.machine.cores import FunctionCore
+from mho.hw.tile.machine.state import Retired
+from mho.hw.tile.machine.tiles import HOST, Flow, Joined, Place, Tiles
+from mho.hw.tile.text import assemble
+from mho.hw.tile.walk import walk_of
 
 __all__ = ["pictures"]
 

@@ -1,4 +1,4 @@
-"""Which descriptors are legal: the rules of :mod:`hw.tile.legality`."""
+"""Which descriptors are legal: the rules of :mod:`mho.hw.tile.legality`."""
 
 from collections.abc import Sequence
 from itertools import groupby
@@ -8,12 +8,12 @@ from amaranth.hdl import Array, Cat, Const, Module, Mux, Signal, Value
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
-from hw.tile.config import TileConfig
-from hw.tile.isa import ACCUMULATORS, TABLE_ENTRIES, TABLES, Cause, Format, Kind, Op, Operand
-from hw.tile.layouts import DescriptorLayout, own_wrongs
-from hw.tile.sequencer.decoder import field
-from hw.tile.tokens import WRONGS
-from hw.tile.walker import LookLayout, WalkLayout
+from mho.hw.tile.config import TileConfig
+from mho.hw.tile.isa import ACCUMULATORS, TABLE_ENTRIES, TABLES, Cause, Format, Kind, Op, Operand
+from mho.hw.tile.layouts import DescriptorLayout, own_wrongs
+from mho.hw.tile.sequencer.decoder import field
+from mho.hw.tile.tokens import WRONGS
+from mho.hw.tile.walker import LookLayout, WalkLayout
 
 __all__ = ["MvmCheck", "SourceLayout", "VecCheck", "walk_wrongs"]
 
@@ -34,7 +34,7 @@ class SourceLayout(data.StructLayout):
     """A source of a VEC, and what is wrong with it.
 
     ``walk``: with that walk alone, if it is one. ``field``, ``address``: broken rules with that cause. ``number``: its
-    stream. ``wrong``: what is wrong with that (:data:`hw.tile.tokens.WRONGS`). ``terms``: those of its window.
+    stream. ``wrong``: what is wrong with that (:data:`mho.hw.tile.tokens.WRONGS`). ``terms``: those of its window.
     """
 
     def __init__(self) -> None:
@@ -96,7 +96,7 @@ class MvmCheck(_Check):
     mvm, walk, codes : In(DescriptorLayout("mvm")), In(WalkLayout()), In(14)
         The product, what is wrong with the walk, and how many codes that gives.
     number, wrong : In(4), In(2)
-        Its stream, and what is wrong with that (:data:`hw.tile.tokens.WRONGS`).
+        Its stream, and what is wrong with that (:data:`mho.hw.tile.tokens.WRONGS`).
     cause, stream : Out(4), Out(4)
         The least cause of a trap, 0 if there is none; the stream concerned.
     """

@@ -7,10 +7,10 @@ from amaranth.lib import stream, wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
-from hw.block import Resettable
-from hw.tile.isa import DESCRIPTOR_WORDS, DESCRIPTORS
-from hw.tile.sequencer.sequencer import DescriptorWrite
-from hw.tile.tokens import AskPort
+from mho.hw.block import Resettable
+from mho.hw.tile.isa import DESCRIPTOR_WORDS, DESCRIPTORS
+from mho.hw.tile.sequencer.sequencer import DescriptorWrite
+from mho.hw.tile.tokens import AskPort
 
 __all__ = ["PLACE_WORDS", "Descriptors", "FetchPort", "descriptor_at", "place_at"]
 

@@ -7,10 +7,10 @@ from amaranth.lib import stream
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out, connect, flipped
 
-from hw.block import Resettable
-from hw.core.results.word_range import WordRange
-from hw.tile.config import TileConfig
-from hw.tile.isa import PRODUCTS
+from mho.hw.block import Resettable
+from mho.hw.core.results.word_range import WordRange
+from mho.hw.tile.config import TileConfig
+from mho.hw.tile.isa import PRODUCTS
 
 __all__ = ["DrainRange"]
 

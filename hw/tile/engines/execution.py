@@ -7,17 +7,17 @@ from amaranth.hdl import Cat, Module, Mux, Signal, Value, unsigned
 from amaranth.lib import data, stream
 from amaranth.lib.wiring import In, Out, connect, flipped
 
-from hw.block import Resettable
-from hw.tile.buffer import ReadPort, WritePort
-from hw.tile.config import TileConfig
-from hw.tile.engines.waiting import FoundLayout, OrderLayout
-from hw.tile.isa import STREAMS, Cause, Engine, Kind, Operand
-from hw.tile.lanes import VectorUnit
-from hw.tile.lanes.unit import MemoryWrite
-from hw.tile.layouts import DescriptorLayout
-from hw.tile.sequencer.sequencer import PC_BITS
-from hw.tile.tokens import AskPort, Change
-from hw.tile.walker import Todo, WalkPort, Window
+from mho.hw.block import Resettable
+from mho.hw.tile.buffer import ReadPort, WritePort
+from mho.hw.tile.config import TileConfig
+from mho.hw.tile.engines.waiting import FoundLayout, OrderLayout
+from mho.hw.tile.isa import STREAMS, Cause, Engine, Kind, Operand
+from mho.hw.tile.lanes import VectorUnit
+from mho.hw.tile.lanes.unit import MemoryWrite
+from mho.hw.tile.layouts import DescriptorLayout
+from mho.hw.tile.sequencer.sequencer import PC_BITS
+from mho.hw.tile.tokens import AskPort, Change
+from mho.hw.tile.walker import Todo, WalkPort, Window
 
 __all__ = ["FLAGS", "Execution", "VecLayout", "sources"]
 
@@ -61,13 +61,13 @@ class Execution(Resettable):
     walks, ask, change : Out(WalkPort()), Out(AskPort()), Out(stream of Change())
         Walks and tokens.
     read, write, drain, result, summing, memory
-        As at :class:`hw.tile.lanes.VectorUnit`.
+        As at :class:`mho.hw.tile.lanes.VectorUnit`.
     moved : In(1)
         A block of some ring came or was given back in the cycle before.
     sum_context : Out(2)
         Context of the sums that it takes.
     adds, total : Out(1), Out(32)
-        As at :class:`hw.tile.lanes.VectorUnit`.
+        As at :class:`mho.hw.tile.lanes.VectorUnit`.
     """
 
     i: stream.Interface

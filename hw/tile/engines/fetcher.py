@@ -5,11 +5,11 @@ from typing import Any
 from amaranth.hdl import Cat, Module, Signal, Value
 from amaranth.lib.wiring import In, Out
 
-from hw.block import Resettable
-from hw.tile.engines.descriptors import PLACE_WORDS, FetchPort, descriptor_at, place_at
-from hw.tile.isa import DESCRIPTORS
-from hw.tile.layouts import DescriptorLayout
-from hw.tile.walker import PlaceLayout
+from mho.hw.block import Resettable
+from mho.hw.tile.engines.descriptors import PLACE_WORDS, FetchPort, descriptor_at, place_at
+from mho.hw.tile.isa import DESCRIPTORS
+from mho.hw.tile.layouts import DescriptorLayout
+from mho.hw.tile.walker import PlaceLayout
 
 __all__ = ["Fetcher"]
 

@@ -7,10 +7,10 @@ from amaranth.lib import stream
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
-from hw.block import Resettable
-from hw.tile.buffer import ADDRESS_BITS, ReadPort
-from hw.tile.lanes.operands import TermLayout
-from hw.tile.layouts import DescriptorLayout
+from mho.hw.block import Resettable
+from mho.hw.tile.buffer import ADDRESS_BITS, ReadPort
+from mho.hw.tile.lanes.operands import TermLayout
+from mho.hw.tile.layouts import DescriptorLayout
 
 __all__ = ["Gather"]
 

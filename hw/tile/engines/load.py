@@ -7,21 +7,21 @@ from amaranth.lib import data, stream
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out, connect, flipped
 
-from hw.block import Resettable
-from hw.core.layout import OpLayout, WordsLayout
-from hw.tile.buffer import ADDRESS_BITS, ReadPort
-from hw.tile.config import TileConfig
-from hw.tile.engines.checks import MvmCheck
-from hw.tile.engines.descriptors import FetchPort
-from hw.tile.engines.fetcher import Fetcher
-from hw.tile.engines.gather import Gather
-from hw.tile.engines.waiting import FoundLayout, OrderLayout, Waiting
-from hw.tile.isa import DESCRIPTORS, OPCODE_LOW, STREAMS, Cause, Engine, Op
-from hw.tile.layouts import DescriptorLayout
-from hw.tile.sequencer import IssueLayout
-from hw.tile.sequencer.decoder import field
-from hw.tile.sequencer.sequencer import PC_BITS
-from hw.tile.walker import Todo, WalkPort, Window
+from mho.hw.block import Resettable
+from mho.hw.core.layout import OpLayout, WordsLayout
+from mho.hw.tile.buffer import ADDRESS_BITS, ReadPort
+from mho.hw.tile.config import TileConfig
+from mho.hw.tile.engines.checks import MvmCheck
+from mho.hw.tile.engines.descriptors import FetchPort
+from mho.hw.tile.engines.fetcher import Fetcher
+from mho.hw.tile.engines.gather import Gather
+from mho.hw.tile.engines.waiting import FoundLayout, OrderLayout, Waiting
+from mho.hw.tile.isa import DESCRIPTORS, OPCODE_LOW, STREAMS, Cause, Engine, Op
+from mho.hw.tile.layouts import DescriptorLayout
+from mho.hw.tile.sequencer import IssueLayout
+from mho.hw.tile.sequencer.decoder import field
+from mho.hw.tile.sequencer.sequencer import PC_BITS
+from mho.hw.tile.walker import Todo, WalkPort, Window
 
 __all__ = ["LoadEngine", "MaskWrite"]
 
@@ -67,16 +67,16 @@ class LoadEngine(Resettable):
 
     The block of a CORE goes to the core as masks.
 
-    An MVM is taken from ``i`` when it is found legal, see :class:`hw.tile.engines.vector.VectorEngine`. It gives the
-    core the descriptor with the number of its conversion, {image, operation}, and all words that the operation takes:
-    those of the window from ``i_first`` on, 0 before and behind them.
+    An MVM is taken from ``i`` when it is found legal, see :class:`mho.hw.tile.engines.vector.VectorEngine`. It gives
+    the core the descriptor with the number of its conversion, {image, operation}, and all words that the operation
+    takes: those of the window from ``i_first`` on, 0 before and behind them.
 
     Members
     -------
     i, order, settled, conflict, others, busy, oldest, reads, wants, found, fetch, look, walks
-        As at :class:`hw.tile.engines.vector.VectorEngine`.
+        As at :class:`mho.hw.tile.engines.vector.VectorEngine`.
     full, add, first, last : In(1), Out(1), Out(7), Out(7)
-        Products, as at :class:`hw.tile.engines.drain.DrainRange`.
+        Products, as at :class:`mho.hw.tile.engines.drain.DrainRange`.
     start, first_image, image : In(1), In(32), Out(32)
         Strobe: the program begins, with this image; that of the next instruction.
     back : In(1)

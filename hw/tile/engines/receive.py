@@ -7,12 +7,12 @@ from amaranth.lib import data, stream
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
-from hw.block import Resettable
-from hw.noc.channel import Arrival
-from hw.tile.buffer import WritePort
-from hw.tile.config import TileConfig
-from hw.tile.isa import STREAMS
-from hw.tile.tokens import Change, RingLayout
+from mho.hw.block import Resettable
+from mho.hw.noc.channel import Arrival
+from mho.hw.tile.buffer import WritePort
+from mho.hw.tile.config import TileConfig
+from mho.hw.tile.isa import STREAMS
+from mho.hw.tile.tokens import Change, RingLayout
 
 __all__ = ["InLayout", "Receiver"]
 

@@ -7,13 +7,13 @@ from amaranth.lib import data, stream
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
-from hw.block import Resettable
-from hw.tile.buffer import ADDRESS_BITS, ReadPort
-from hw.tile.config import TileConfig
-from hw.tile.isa import STREAMS, Op
-from hw.tile.sequencer import IssueLayout
-from hw.tile.sequencer.decoder import field
-from hw.tile.tokens import AskPort, Change
+from mho.hw.block import Resettable
+from mho.hw.tile.buffer import ADDRESS_BITS, ReadPort
+from mho.hw.tile.config import TileConfig
+from mho.hw.tile.isa import STREAMS, Op
+from mho.hw.tile.sequencer import IssueLayout
+from mho.hw.tile.sequencer.decoder import field
+from mho.hw.tile.tokens import AskPort, Change
 
 __all__ = ["OutLayout", "SendEngine"]
 
@@ -36,7 +36,7 @@ class SendEngine(Resettable):
     Members
     -------
     i, conflict, busy, reads, wants
-        As at :class:`hw.tile.engines.vector.VectorEngine`.
+        As at :class:`mho.hw.tile.engines.vector.VectorEngine`.
     read : Out(ReadPort())
         The buffer.
     ask, change : Out(AskPort()), Out(stream of Change())

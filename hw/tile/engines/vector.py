@@ -6,18 +6,18 @@ from amaranth.hdl import Module, Mux, Signal, Value
 from amaranth.lib import stream
 from amaranth.lib.wiring import In, Out, connect, flipped
 
-from hw.block import Resettable
-from hw.tile.config import TileConfig
-from hw.tile.engines.checks import SourceLayout, VecCheck
-from hw.tile.engines.descriptors import FetchPort
-from hw.tile.engines.execution import FLAGS, Execution, VecLayout, sources
-from hw.tile.engines.fetcher import Fetcher
-from hw.tile.engines.waiting import FoundLayout, OrderLayout, Waiting
-from hw.tile.isa import STREAMS, Cause, Engine, Op, Operand
-from hw.tile.sequencer import IssueLayout
-from hw.tile.sequencer.decoder import field
-from hw.tile.tokens import AskPort, Change
-from hw.tile.walker import Todo, WalkPort
+from mho.hw.block import Resettable
+from mho.hw.tile.config import TileConfig
+from mho.hw.tile.engines.checks import SourceLayout, VecCheck
+from mho.hw.tile.engines.descriptors import FetchPort
+from mho.hw.tile.engines.execution import FLAGS, Execution, VecLayout, sources
+from mho.hw.tile.engines.fetcher import Fetcher
+from mho.hw.tile.engines.waiting import FoundLayout, OrderLayout, Waiting
+from mho.hw.tile.isa import STREAMS, Cause, Engine, Op, Operand
+from mho.hw.tile.sequencer import IssueLayout
+from mho.hw.tile.sequencer.decoder import field
+from mho.hw.tile.tokens import AskPort, Change
+from mho.hw.tile.walker import Todo, WalkPort
 
 __all__ = ["VectorEngine"]
 
@@ -57,7 +57,7 @@ class VectorEngine(Resettable):
     look_ask, ask, change, moved : Out(AskPort()), Out(AskPort()), Out(stream of Change()), In(1)
         The tokens.
     read, write, drain, result, sum_context, summing, memory, adds, total
-        As at :class:`hw.tile.engines.execution.Execution`.
+        As at :class:`mho.hw.tile.engines.execution.Execution`.
     ends : Out(1)
         For a trace: the oldest one ended.
     """

@@ -6,9 +6,9 @@ from amaranth.hdl import Module, Signal, Value
 from amaranth.lib import data, stream
 from amaranth.lib.wiring import In, Out
 
-from hw.block import Resettable
-from hw.tile.isa import STREAMS
-from hw.tile.sequencer.sequencer import TrapLayout
+from mho.hw.block import Resettable
+from mho.hw.tile.isa import STREAMS
+from mho.hw.tile.sequencer.sequencer import TrapLayout
 
 __all__ = ["AGES", "AGE_BITS", "IMAGE_BITS", "FoundLayout", "OrderLayout", "Waiting"]
 

@@ -6,15 +6,15 @@ from amaranth.hdl import C, Cat, Module, Signal, Value
 from amaranth.lib import data, stream
 from amaranth.lib.wiring import In, Out, connect, flipped
 
-from hw.block import Resettable
-from hw.noc.arbiter import RoundRobin
-from hw.tile.config import TileConfig
-from hw.tile.engines.checks import walk_wrongs
-from hw.tile.engines.descriptors import FetchPort, place_at
-from hw.tile.engines.fetcher import Fetcher
-from hw.tile.sequencer.sequencer import DescriptorWrite
-from hw.tile.tokens import AskPort, Change
-from hw.tile.walker import Todo, Walker, WalkLayout, WalkPort
+from mho.hw.block import Resettable
+from mho.hw.noc.arbiter import RoundRobin
+from mho.hw.tile.config import TileConfig
+from mho.hw.tile.engines.checks import walk_wrongs
+from mho.hw.tile.engines.descriptors import FetchPort, place_at
+from mho.hw.tile.engines.fetcher import Fetcher
+from mho.hw.tile.sequencer.sequencer import DescriptorWrite
+from mho.hw.tile.tokens import AskPort, Change
+from mho.hw.tile.walker import Todo, Walker, WalkLayout, WalkPort
 
 __all__ = ["Walks"]
 

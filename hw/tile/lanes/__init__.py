@@ -1,5 +1,5 @@
 """The vector unit: lanes of one formula, their parameters, tables and accumulators."""
 
-from hw.tile.lanes.unit import VectorUnit
+from mho.hw.tile.lanes.unit import VectorUnit
 
 __all__ = ["VectorUnit"]

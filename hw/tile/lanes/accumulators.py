@@ -6,11 +6,11 @@ from amaranth.hdl import Cat, Module, Mux, Signal, Value, signed, unsigned
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
-from hw.block import Resettable
-from hw.tile.isa import ACCUMULATORS
-from hw.tile.lanes.banks import rows
-from hw.tile.lanes.lane import TagLayout
-from hw.tile.turn import turn
+from mho.hw.block import Resettable
+from mho.hw.tile.isa import ACCUMULATORS
+from mho.hw.tile.lanes.banks import rows
+from mho.hw.tile.lanes.lane import TagLayout
+from mho.hw.tile.turn import turn
 
 __all__ = ["AT_A_TIME", "Accumulators"]
 

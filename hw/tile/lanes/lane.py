@@ -7,7 +7,7 @@ from amaranth.hdl import C, Cat, Module, Mux, Signal, Value, signed
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
-from hw.tile.layouts import ParameterLayout
+from mho.hw.tile.layouts import ParameterLayout
 
 __all__ = ["STAGES", "Lane", "StepLayout", "TagLayout"]
 
@@ -47,7 +47,7 @@ class Lane(wiring.Component):
     """Computes ``clip(((sum_k (a_k - c) m) >> shift) + d, lo, hi)``, a maximum or a sum of products.
 
     An operand is sampled at a clock edge with ``enable``; its results are there :data:`STAGES` such edges later, that
-    one counted. Reference: :func:`hw.tile.vector.compute`.
+    one counted. Reference: :func:`mho.hw.tile.vector.compute`.
 
     Parameters
     ----------

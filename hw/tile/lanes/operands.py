@@ -7,13 +7,13 @@ from amaranth.lib import data, stream
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
-from hw.block import Resettable
-from hw.tile.buffer import ADDRESS_BITS, BYTES, ReadPort
-from hw.tile.config import TileConfig
-from hw.tile.isa import Format, Kind, Operand
-from hw.tile.lanes.accumulators import AT_A_TIME
-from hw.tile.lanes.lane import StepLayout
-from hw.tile.layouts import DescriptorLayout
+from mho.hw.block import Resettable
+from mho.hw.tile.buffer import ADDRESS_BITS, BYTES, ReadPort
+from mho.hw.tile.config import TileConfig
+from mho.hw.tile.isa import Format, Kind, Operand
+from mho.hw.tile.lanes.accumulators import AT_A_TIME
+from mho.hw.tile.lanes.lane import StepLayout
+from mho.hw.tile.layouts import DescriptorLayout
 
 __all__ = ["BeatLayout", "Operands", "TermLayout"]
 

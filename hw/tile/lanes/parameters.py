@@ -7,10 +7,10 @@ from amaranth.lib import wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
-from hw.tile.config import TileConfig
-from hw.tile.lanes.banks import rows
-from hw.tile.layouts import ParameterLayout
-from hw.tile.turn import turn
+from mho.hw.tile.config import TileConfig
+from mho.hw.tile.lanes.banks import rows
+from mho.hw.tile.layouts import ParameterLayout
+from mho.hw.tile.turn import turn
 
 __all__ = ["INDEX_BITS", "Parameters"]
 

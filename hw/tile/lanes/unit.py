@@ -8,14 +8,14 @@ from amaranth.lib import data, stream
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out, connect, flipped
 
-from hw.block import Resettable
-from hw.tile.buffer import ADDRESS_BITS, WritePort
-from hw.tile.config import TileConfig
-from hw.tile.isa import TABLE_ENTRIES, TABLES, Kind, Operand
-from hw.tile.lanes.accumulators import AT_A_TIME, Accumulators
-from hw.tile.lanes.lane import STAGES, Lane
-from hw.tile.lanes.operands import BeatLayout, Operands
-from hw.tile.lanes.parameters import INDEX_BITS, Parameters
+from mho.hw.block import Resettable
+from mho.hw.tile.buffer import ADDRESS_BITS, WritePort
+from mho.hw.tile.config import TileConfig
+from mho.hw.tile.isa import TABLE_ENTRIES, TABLES, Kind, Operand
+from mho.hw.tile.lanes.accumulators import AT_A_TIME, Accumulators
+from mho.hw.tile.lanes.lane import STAGES, Lane
+from mho.hw.tile.lanes.operands import BeatLayout, Operands
+from mho.hw.tile.lanes.parameters import INDEX_BITS, Parameters
 
 __all__ = ["MemoryWrite", "VectorUnit"]
 
@@ -46,9 +46,9 @@ class StageLayout(data.StructLayout):
 
 
 class VectorUnit(Resettable):
-    """Carries out one vector operation at a time. Reference: :func:`hw.tile.vector.compute`.
+    """Carries out one vector operation at a time. Reference: :func:`mho.hw.tile.vector.compute`.
 
-    It takes a cycle for each group of elements (:class:`hw.tile.lanes.operands.Operands`) and term, and twelve more
+    It takes a cycle for each group of elements (:class:`mho.hw.tile.lanes.operands.Operands`) and term, and twelve more
     for the first result to be written and the unit to be free; one more if the last operands come from the buffer, and
     for a table.
 
@@ -68,7 +68,7 @@ class VectorUnit(Resettable):
     summing : Out(1)
         It takes sums of a reduction.
     term, second, drain, result, read
-        Where operands come from, as at :class:`hw.tile.lanes.operands.Operands`.
+        Where operands come from, as at :class:`mho.hw.tile.lanes.operands.Operands`.
     write : Out(WritePort())
         The buffer.
     memory : In(stream of MemoryWrite())

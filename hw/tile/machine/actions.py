@@ -7,15 +7,15 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from hw.tile.config import TileConfig
-from hw.tile.isa import ACCUMULATORS, Cause, Command, Format, Kind, Op, Operand
-from hw.tile.legality import is_stream, is_walk
-from hw.tile.machine.state import TrapError, Wait
-from hw.tile.machine.store import Bytes, Store, written
-from hw.tile.program import Program
-from hw.tile.vector import compute, lanes_of
-from hw.tile.walk import walk_of
-from macro_models.errors import InputError
+from mho.hw.tile.config import TileConfig
+from mho.hw.tile.isa import ACCUMULATORS, Cause, Command, Format, Kind, Op, Operand
+from mho.hw.tile.legality import is_stream, is_walk
+from mho.hw.tile.machine.state import TrapError, Wait
+from mho.hw.tile.machine.store import Bytes, Store, written
+from mho.hw.tile.program import Program
+from mho.hw.tile.vector import compute, lanes_of
+from mho.hw.tile.walk import walk_of
+from mho.macro_models.errors import InputError
 
 __all__ = ["Actions", "Core", "Fields", "Sums"]
 
@@ -78,7 +78,7 @@ class Actions:
     image
         Number of the image.
     op_id, checksum
-        Of the instruction that is carried out, see :class:`hw.tile.machine.state.Retired`.
+        Of the instruction that is carried out, see :class:`mho.hw.tile.machine.state.Retired`.
     """
 
     def __init__(self, cfg: TileConfig, program: Program, store: Store, core: Core | None, sums: Sums) -> None:

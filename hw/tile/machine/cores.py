@@ -6,10 +6,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hw.core import unpack_codes
-from hw.core.layout import OpLayout
-from hw.tile.isa import Command
-from macro_models.errors import InputError
+from mho.hw.core import unpack_codes
+from mho.hw.core.layout import OpLayout
+from mho.hw.tile.isa import Command
+from mho.macro_models.errors import InputError
 
 __all__ = ["FunctionCore", "ReferenceCore"]
 
@@ -48,7 +48,7 @@ class ReferenceCore:
     Parameters
     ----------
     core
-        Its reference, as :class:`hw.core.CoreReference`.
+        Its reference, as :class:`mho.hw.core.CoreReference`.
     """
 
     def __init__(self, core: Any) -> None:

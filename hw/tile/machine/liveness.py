@@ -14,12 +14,12 @@ Scheduling of Process Networks"), which is as if the ring had been that large fr
 from collections.abc import Mapping
 from typing import Any
 
-from hw.tile.isa import DESCRIPTORS
-from hw.tile.machine.state import Wait
-from hw.tile.machine.tiles import Joined, Place
-from hw.tile.machine.token_tile import TokenTile
-from hw.tile.machine.tokens import TokenMachine
-from macro_models.errors import InputError
+from mho.hw.tile.isa import DESCRIPTORS
+from mho.hw.tile.machine.state import Wait
+from mho.hw.tile.machine.tiles import Joined, Place
+from mho.hw.tile.machine.token_tile import TokenTile
+from mho.hw.tile.machine.tokens import TokenMachine
+from mho.macro_models.errors import InputError
 
 __all__ = ["check_liveness", "check_runs", "runs_of"]
 

@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-from hw.tile.isa import LOOP_DEPTH, Cause
-from hw.tile.machine.state import TrapError
+from mho.hw.tile.isa import LOOP_DEPTH, Cause
+from mho.hw.tile.machine.state import TrapError
 
 __all__ = ["LoopStack"]
 

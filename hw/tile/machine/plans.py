@@ -3,9 +3,9 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from hw.tile.config import TileConfig
-from hw.tile.isa import DESCRIPTORS, Cause, Command, Kind, Op, Operand, decode
-from hw.tile.legality import is_result, is_stream, is_walk, refusal
+from mho.hw.tile.config import TileConfig
+from mho.hw.tile.isa import DESCRIPTORS, Cause, Command, Kind, Op, Operand, decode
+from mho.hw.tile.legality import is_result, is_stream, is_walk, refusal
 
 __all__ = ["Plan", "Send", "plan_of"]
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from hw.tile.isa import STATUS, Cause, Engine, Op
+from mho.hw.tile.isa import STATUS, Cause, Engine, Op
 
 __all__ = ["Retired", "Status", "TrapError", "Wait"]
 

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from hw.tile.config import TileConfig
-from hw.tile.isa import DESCRIPTORS, STREAMS, Cause
-from hw.tile.machine.state import TrapError, Wait
-from hw.tile.program import Program
-from hw.tile.walk import OUTSIDE, walk_of
+from mho.hw.tile.config import TileConfig
+from mho.hw.tile.isa import DESCRIPTORS, STREAMS, Cause
+from mho.hw.tile.machine.state import TrapError, Wait
+from mho.hw.tile.program import Program
+from mho.hw.tile.walk import OUTSIDE, walk_of
 
 __all__ = ["Bytes", "Store", "written"]
 

@@ -6,14 +6,14 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from hw.tile.config import TileConfig
-from hw.tile.isa import INSTRUCTIONS, PRODUCTS, STATUS, STREAMS, Cause, Engine, Op, Operand, decode
-from hw.tile.legality import named, refusal
-from hw.tile.machine.actions import Actions, Core, Fields
-from hw.tile.machine.loops import LoopStack
-from hw.tile.machine.state import Retired, Status, TrapError, Wait
-from hw.tile.machine.store import Store
-from hw.tile.program import Program
+from mho.hw.tile.config import TileConfig
+from mho.hw.tile.isa import INSTRUCTIONS, PRODUCTS, STATUS, STREAMS, Cause, Engine, Op, Operand, decode
+from mho.hw.tile.legality import named, refusal
+from mho.hw.tile.machine.actions import Actions, Core, Fields
+from mho.hw.tile.machine.loops import LoopStack
+from mho.hw.tile.machine.state import Retired, Status, TrapError, Wait
+from mho.hw.tile.machine.store import Store
+from mho.hw.tile.program import Program
 
 __all__ = ["Surroundings", "TileMachine"]
 

@@ -7,14 +7,14 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from hw.tile.config import TileConfig
-from hw.tile.isa import STREAMS, Cause, Op
-from hw.tile.legality import refusal
-from hw.tile.machine.actions import Core
-from hw.tile.machine.state import Retired
-from hw.tile.machine.tile import TileMachine
-from hw.tile.program import Program
-from macro_models.errors import InputError
+from mho.hw.tile.config import TileConfig
+from mho.hw.tile.isa import STREAMS, Cause, Op
+from mho.hw.tile.legality import refusal
+from mho.hw.tile.machine.actions import Core
+from mho.hw.tile.machine.state import Retired
+from mho.hw.tile.machine.tile import TileMachine
+from mho.hw.tile.program import Program
+from mho.macro_models.errors import InputError
 
 __all__ = ["HOST", "Flow", "HostStep", "Joined", "Place", "Reduction", "Tiles", "slots_of"]
 
@@ -113,7 +113,7 @@ class Joined:
                     raise InputError(f"the host must take a flow that is sent to it, not {number} of tile {tile!r}")
 
     def for_images(self, images: int) -> "Joined":
-        """The same for a run of so many images: :meth:`hw.tile.program.Program.for_images`."""
+        """The same for a run of so many images: :meth:`mho.hw.tile.program.Program.for_images`."""
         return replace(self, tiles={name: replace(place, program=place.program.for_images(images))
                                     for name, place in self.tiles.items()})
 

@@ -4,12 +4,12 @@ from collections.abc import Mapping, Sequence
 from copy import copy, deepcopy
 from typing import Protocol
 
-from hw.tile.isa import DESCRIPTORS, PRODUCTS, STREAMS, Cause, Op
-from hw.tile.machine.loops import LoopStack
-from hw.tile.machine.plans import Plan, plan_of
-from hw.tile.machine.state import TrapError, Wait
-from hw.tile.machine.tiles import Place
-from hw.tile.walk import walk_of
+from mho.hw.tile.isa import DESCRIPTORS, PRODUCTS, STREAMS, Cause, Op
+from mho.hw.tile.machine.loops import LoopStack
+from mho.hw.tile.machine.plans import Plan, plan_of
+from mho.hw.tile.machine.state import TrapError, Wait
+from mho.hw.tile.machine.tiles import Place
+from mho.hw.tile.walk import walk_of
 
 __all__ = ["TokenNet", "TokenTile"]
 

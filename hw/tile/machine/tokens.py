@@ -1,16 +1,16 @@
 """The token machine: what programs do to the blocks of their streams, without data and without time.
 
 A second view of the same instruction set, apart from the interpreter: tests hold that both see the same tokens. It runs
-a network of tiles in a fraction of a second, and is what :mod:`hw.tile.machine.liveness` asks.
+a network of tiles in a fraction of a second, and is what :mod:`mho.hw.tile.machine.liveness` asks.
 """
 
 from collections.abc import Mapping
 from copy import copy
 
-from hw.tile.isa import Cause
-from hw.tile.machine.state import TrapError
-from hw.tile.machine.tiles import HOST, Joined, slots_of
-from hw.tile.machine.token_tile import TokenTile
+from mho.hw.tile.isa import Cause
+from mho.hw.tile.machine.state import TrapError
+from mho.hw.tile.machine.tiles import HOST, Joined, slots_of
+from mho.hw.tile.machine.token_tile import TokenTile
 
 __all__ = ["TokenMachine"]
 

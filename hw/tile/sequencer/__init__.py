@@ -1,5 +1,5 @@
 """The sequencer of a tile: its program, loops, token instructions, traps."""
 
-from hw.tile.sequencer.sequencer import IssueLayout, Sequencer
+from mho.hw.tile.sequencer.sequencer import IssueLayout, Sequencer
 
 __all__ = ["IssueLayout", "Sequencer"]

@@ -6,7 +6,7 @@ from amaranth.hdl import Cat, Const, Module, Signal, Value
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from hw.tile.isa import (
+from mho.hw.tile.isa import (
     DESCRIPTOR_WORDS,
     DESCRIPTORS,
     FIRST_ILLEGAL,
@@ -17,7 +17,7 @@ from hw.tile.isa import (
     Instruction,
     Op,
 )
-from hw.tile.layouts import beyond
+from mho.hw.tile.layouts import beyond
 
 __all__ = ["CAUSES", "Decoder", "field"]
 
@@ -32,7 +32,7 @@ def field(word: Value, op: Op, name: str) -> Value:
 
 
 class Decoder(wiring.Component):
-    """Looks at the bits of an instruction alone, by :data:`hw.tile.isa.INSTRUCTIONS` and the rules between fields.
+    """Looks at the bits of an instruction alone, by :data:`mho.hw.tile.isa.INSTRUCTIONS` and the rules between fields.
 
     Members
     -------

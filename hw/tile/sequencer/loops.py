@@ -5,8 +5,8 @@ from amaranth.lib import data
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
-from hw.block import Resettable
-from hw.tile.isa import LOOP_DEPTH
+from mho.hw.block import Resettable
+from mho.hw.tile.isa import LOOP_DEPTH
 
 __all__ = ["LoopLayout", "LoopStack"]
 
@@ -21,7 +21,7 @@ class LoopLayout(data.StructLayout):
 
 
 class LoopStack(Resettable):
-    """Loops that are open. Reference: :class:`hw.tile.machine.loops.LoopStack`.
+    """Loops that are open. Reference: :class:`mho.hw.tile.machine.loops.LoopStack`.
 
     Members
     -------

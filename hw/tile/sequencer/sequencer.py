@@ -7,13 +7,13 @@ from amaranth.lib import data, stream
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
-from hw.block import Resettable
-from hw.tile.buffer import ADDRESS_BITS
-from hw.tile.config import TileConfig
-from hw.tile.isa import OPCODE_LOW, Cause, Command, Engine, Op
-from hw.tile.sequencer.decoder import CAUSES, Decoder, field
-from hw.tile.sequencer.loops import LoopStack
-from hw.tile.tokens import WRONGS, AskPort, Change
+from mho.hw.block import Resettable
+from mho.hw.tile.buffer import ADDRESS_BITS
+from mho.hw.tile.config import TileConfig
+from mho.hw.tile.isa import OPCODE_LOW, Cause, Command, Engine, Op
+from mho.hw.tile.sequencer.decoder import CAUSES, Decoder, field
+from mho.hw.tile.sequencer.loops import LoopStack
+from mho.hw.tile.tokens import WRONGS, AskPort, Change
 
 __all__ = ["PC_BITS", "DescriptorWrite", "IssueLayout", "Sequencer", "TrapLayout"]
 

@@ -2,12 +2,12 @@
 
 import numpy as np
 
-from hw.tile.isa import DESCRIPTOR_WORDS, DESCRIPTORS, Kind, Operand
-from hw.tile.program import LIMITS, REGISTERS, Program
-from hw.tile.text import fields as text_fields
-from hw.tile.text.data import DATA, Data
-from hw.tile.text.instructions import Instructions
-from hw.tile.text.reader import Item, Source, Statement
+from mho.hw.tile.isa import DESCRIPTOR_WORDS, DESCRIPTORS, Kind, Operand
+from mho.hw.tile.program import LIMITS, REGISTERS, Program
+from mho.hw.tile.text import fields as text_fields
+from mho.hw.tile.text.data import DATA, Data
+from mho.hw.tile.text.instructions import Instructions
+from mho.hw.tile.text.reader import Item, Source, Statement
 
 __all__ = ["assemble", "assemble_named", "stream_names"]
 

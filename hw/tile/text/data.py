@@ -5,11 +5,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from hw.tile.isa import PARAMETER, TABLE_ENTRIES, TABLES
-from hw.tile.program import LIMITS
-from hw.tile.text.memory import place
-from hw.tile.text.reader import Source, Statement
-from hw.tile.vector import pack_parameters
+from mho.hw.tile.isa import PARAMETER, TABLE_ENTRIES, TABLES
+from mho.hw.tile.program import LIMITS
+from mho.hw.tile.text.memory import place
+from mho.hw.tile.text.reader import Source, Statement
+from mho.hw.tile.vector import pack_parameters
 
 __all__ = ["DATA", "Data"]
 

@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator, Sequence
 
-from hw.tile.isa import DESCRIPTORS, LOOP_DEPTH, PARAMETER, Cause, Command, Op, Operand, decode
-from hw.tile.program import Program
-from hw.tile.text import fields as text_fields
+from mho.hw.tile.isa import DESCRIPTORS, LOOP_DEPTH, PARAMETER, Cause, Command, Op, Operand, decode
+from mho.hw.tile.program import Program
+from mho.hw.tile.text import fields as text_fields
 
 __all__ = ["disassemble"]
 

@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from functools import cache
 
-from hw.tile.isa import DESCRIPTORS, Format, Operand
-from macro_models.exact.operation import MAX_BITS
+from mho.hw.tile.isa import DESCRIPTORS, Format, Operand
+from mho.macro_models.exact.operation import MAX_BITS
 
 __all__ = ["ALWAYS", "REQUIRED", "complete", "core_fields", "core_range", "names_of", "pack_core", "plain",
            "unpack_core"]
@@ -27,7 +27,7 @@ _WIDTHS = ("in_bits", "out_bits")
 @cache
 def core_fields() -> dict[str, tuple[int, int]]:
     """Lowest bit and width of the fields of a transposable core's operation, without its number."""
-    from hw.core.layout import OpLayout
+    from mho.hw.core.layout import OpLayout
 
     fields = {name: (place.offset, place.width) for name, place in OpLayout()}
     return {name: place for name, place in fields.items() if name != "op_id"}

@@ -3,8 +3,8 @@
 from collections.abc import Callable, Mapping
 from itertools import pairwise
 
-from hw.tile.isa import DESCRIPTORS, INSTRUCTIONS, LOOP_DEPTH, Command, Op, encode
-from hw.tile.text.reader import Source, Statement
+from mho.hw.tile.isa import DESCRIPTORS, INSTRUCTIONS, LOOP_DEPTH, Command, Op, encode
+from mho.hw.tile.text.reader import Source, Statement
 
 __all__ = ["Instructions"]
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from difflib import get_close_matches
 from typing import NoReturn
 
-from macro_models.errors import InputError
+from mho.macro_models.errors import InputError
 
 __all__ = ["Item", "Source", "Statement"]
 

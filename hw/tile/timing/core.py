@@ -4,8 +4,8 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from hw.core.timing import Drain
-from hw.tile.timing.clock import Clock, Notice, Process
+from mho.hw.core.timing import Drain
+from mho.hw.tile.timing.clock import Clock, Notice, Process
 
 __all__ = ["Conversions", "CoreTime", "Result"]
 

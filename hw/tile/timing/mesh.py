@@ -4,18 +4,18 @@ from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from hw.core.timing import Drain
-from hw.noc.config import MeshConfig
-from hw.noc.reduction.inputs import queue_depth
-from hw.noc.reduction.trees import Group, entries
-from hw.tile.machine.plans import Plan
-from hw.tile.machine.tiles import HOST, Joined, Reduction, slots_of
-from hw.tile.timing.clock import Clock, Notice, Process
-from hw.tile.timing.core import Conversions, CoreTime
-from hw.tile.timing.engines import load, send, vector
-from hw.tile.timing.ring import Ring
-from hw.tile.timing.sequence import Sequence as Program
-from hw.tile.timing.state import TileState
+from mho.hw.core.timing import Drain
+from mho.hw.noc.config import MeshConfig
+from mho.hw.noc.reduction.inputs import queue_depth
+from mho.hw.noc.reduction.trees import Group, entries
+from mho.hw.tile.machine.plans import Plan
+from mho.hw.tile.machine.tiles import HOST, Joined, Reduction, slots_of
+from mho.hw.tile.timing.clock import Clock, Notice, Process
+from mho.hw.tile.timing.core import Conversions, CoreTime
+from mho.hw.tile.timing.engines import load, send, vector
+from mho.hw.tile.timing.ring import Ring
+from mho.hw.tile.timing.sequence import Sequence as Program
+from mho.hw.tile.timing.state import TileState
 
 __all__ = ["ChipTime", "Source"]
 
@@ -153,7 +153,7 @@ class ChipTime:
     # --- what tiles see ---
 
     def flit(self, tile: str, plan: Plan, *, first: bool, last: bool) -> Process:
-        """See :class:`hw.tile.timing.state.Around`."""
+        """See :class:`mho.hw.tile.timing.state.Around`."""
         send, clock = plan.send, self.clock
         assert send is not None
         if send.reduce:
@@ -173,7 +173,7 @@ class ChipTime:
         yield 0
 
     def sums(self, tile: str, context: int, count: int) -> Process:
-        """See :class:`hw.tile.timing.state.Around`."""
+        """See :class:`mho.hw.tile.timing.state.Around`."""
         one, clock = self._sums[context, tile], self.clock
         yield 1
         for _ in range(count):

@@ -4,7 +4,7 @@ from collections import deque
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from hw.tile.timing.clock import Clock, Notice, Process
+from mho.hw.tile.timing.clock import Clock, Notice, Process
 
 __all__ = ["Queue"]
 
@@ -19,7 +19,7 @@ class _Entry(Generic[T]):
 
 
 class Queue(Generic[T]):
-    """A row of registers, as :class:`hw.tile.engines.waiting.Waiting`.
+    """A row of registers, as :class:`mho.hw.tile.engines.waiting.Waiting`.
 
     Parameters
     ----------

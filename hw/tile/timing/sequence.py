@@ -1,27 +1,27 @@
 """The sequencer of a tile with time, and what engines look at before they take an instruction.
 
-States are those of :class:`hw.tile.sequencer.sequencer.Sequencer` and of the engines' ``_look``, cycle by cycle.
+States are those of :class:`mho.hw.tile.sequencer.sequencer.Sequencer` and of the engines' ``_look``, cycle by cycle.
 """
 
 from collections.abc import Mapping
 
-from hw.tile.isa import DESCRIPTORS, DURATIONS, Op, Operand, decode
-from hw.tile.legality import is_stream, is_walk
-from hw.tile.machine.loops import LoopStack
-from hw.tile.machine.plans import Plan, plan_of
-from hw.tile.timing.clock import Process
-from hw.tile.timing.core import Result
-from hw.tile.timing.ring import Ring
-from hw.tile.timing.state import Operation, Product, TileState
-from hw.tile.timing.vectors import Beats, beats_of
-from hw.tile.timing.walker import LOOK_LOAD, LOOK_VECTOR, Asked
+from mho.hw.tile.isa import DESCRIPTORS, DURATIONS, Op, Operand, decode
+from mho.hw.tile.legality import is_stream, is_walk
+from mho.hw.tile.machine.loops import LoopStack
+from mho.hw.tile.machine.plans import Plan, plan_of
+from mho.hw.tile.timing.clock import Process
+from mho.hw.tile.timing.core import Result
+from mho.hw.tile.timing.ring import Ring
+from mho.hw.tile.timing.state import Operation, Product, TileState
+from mho.hw.tile.timing.vectors import Beats, beats_of
+from mho.hw.tile.timing.walker import LOOK_LOAD, LOOK_VECTOR, Asked
 
 __all__ = ["Sequence"]
 
 _FETCH = 6
 """Cycles from a strobe until a descriptor of four words is read."""
 _RENEWED = 5
-"""Cycles in which a walk that was written begins anew: :class:`hw.tile.engines.descriptors.Descriptors`."""
+"""Cycles in which a walk that was written begins anew: :class:`mho.hw.tile.engines.descriptors.Descriptors`."""
 
 
 def _own(op: Op, **units: int) -> int:

@@ -6,15 +6,15 @@ from typing import Protocol
 
 import numpy as np
 
-from hw.tile.isa import STREAMS
-from hw.tile.machine.plans import Plan
-from hw.tile.machine.tiles import Place
-from hw.tile.timing.clock import Clock, Notice, Process
-from hw.tile.timing.core import CoreTime, Result
-from hw.tile.timing.queue import Queue
-from hw.tile.timing.ring import Moves, Ring
-from hw.tile.timing.vectors import Beats
-from hw.tile.timing.walker import WalkerTime
+from mho.hw.tile.isa import STREAMS
+from mho.hw.tile.machine.plans import Plan
+from mho.hw.tile.machine.tiles import Place
+from mho.hw.tile.timing.clock import Clock, Notice, Process
+from mho.hw.tile.timing.core import CoreTime, Result
+from mho.hw.tile.timing.queue import Queue
+from mho.hw.tile.timing.ring import Moves, Ring
+from mho.hw.tile.timing.vectors import Beats
+from mho.hw.tile.timing.walker import WalkerTime
 
 __all__ = ["Around", "Operation", "Product", "TileState"]
 

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from hw.tile.config import TileConfig
-from hw.tile.isa import Format, Kind, Operand
-from hw.tile.lanes.accumulators import AT_A_TIME
-from hw.tile.legality import is_result, is_stream, is_walk
-from hw.tile.vector import Parameters
+from mho.hw.tile.config import TileConfig
+from mho.hw.tile.isa import Format, Kind, Operand
+from mho.hw.tile.lanes.accumulators import AT_A_TIME
+from mho.hw.tile.legality import is_result, is_stream, is_walk
+from mho.hw.tile.vector import Parameters
 
 __all__ = ["Beats", "beats_of"]
 

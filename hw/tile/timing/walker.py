@@ -4,15 +4,15 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from math import inf
 
-from hw.tile.isa import DESCRIPTORS
-from hw.tile.timing.clock import Clock, Notice, Process
-from hw.tile.timing.ring import Moves, Ring
-from hw.tile.walk import Walk, walk_of
+from mho.hw.tile.isa import DESCRIPTORS
+from mho.hw.tile.timing.clock import Clock, Notice, Process
+from mho.hw.tile.timing.ring import Moves, Ring
+from mho.hw.tile.walk import Walk, walk_of
 
 __all__ = ["LOAD", "LOOK_LOAD", "LOOK_VECTOR", "VECTOR", "Asked", "Place", "WalkerTime"]
 
 _FETCH = 8
-"""Cycles from a strobe until a walk and its place are read (:class:`hw.tile.engines.fetcher.Fetcher`)."""
+"""Cycles from a strobe until a walk and its place are read (:class:`mho.hw.tile.engines.fetcher.Fetcher`)."""
 LOAD, VECTOR, LOOK_LOAD, LOOK_VECTOR = range(4)
 """Who asks."""
 _PORTS = 4
@@ -54,7 +54,7 @@ class Asked:
 
 
 class WalkerTime:
-    """Plans windows, goes on and looks, as :class:`hw.tile.engines.walks.Walks` does.
+    """Plans windows, goes on and looks, as :class:`mho.hw.tile.engines.walks.Walks` does.
 
     Parameters
     ----------

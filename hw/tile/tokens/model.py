@@ -41,7 +41,7 @@ class Ring:
 
 
 class TokensModel:
-    """What :class:`hw.tile.tokens.Tokens` holds.
+    """What :class:`mho.hw.tile.tokens.Tokens` holds.
 
     Parameters
     ----------

@@ -8,12 +8,12 @@ from amaranth.lib import data, stream, wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
-from hw.block import Resettable
-from hw.noc.arbiter import RoundRobin
-from hw.tile.buffer import ADDRESS_BITS
-from hw.tile.isa import STREAMS, Cause
-from hw.tile.layouts import DescriptorLayout, own_wrongs
-from hw.tile.legality import SLOTS
+from mho.hw.block import Resettable
+from mho.hw.noc.arbiter import RoundRobin
+from mho.hw.tile.buffer import ADDRESS_BITS
+from mho.hw.tile.isa import STREAMS, Cause
+from mho.hw.tile.layouts import DescriptorLayout, own_wrongs
+from mho.hw.tile.legality import SLOTS
 
 __all__ = ["COUNT_BITS", "WRONGS", "AskPort", "Change", "ChangedLayout", "RingLayout", "StateLayout", "Tokens"]
 
@@ -97,7 +97,7 @@ class Tokens(Resettable):
     A change is done in the cycle of its transfer, one a cycle; of several the port with the least number goes first.
     In a ring that others fill each block is acknowledged when at least two blocks of the ring are not taken by blocks
     that were acknowledged and not given back: an acknowledgement goes when nothing else changes. Reference:
-    :class:`hw.tile.tokens.model.TokensModel`.
+    :class:`mho.hw.tile.tokens.model.TokensModel`.
 
     Parameters
     ----------

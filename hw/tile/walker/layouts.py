@@ -5,9 +5,9 @@ from enum import IntEnum
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
-from hw.tile.buffer import ADDRESS_BITS
-from hw.tile.layouts import DescriptorLayout
-from hw.tile.tokens.tokens import COUNT_BITS
+from mho.hw.tile.buffer import ADDRESS_BITS
+from mho.hw.tile.layouts import DescriptorLayout
+from mho.hw.tile.tokens.tokens import COUNT_BITS
 
 __all__ = ["CORNER", "PIXEL", "LookLayout", "PlaceLayout", "PlanLayout", "SpanLayout", "Todo",
            "WalkLayout", "WalkPort"]
@@ -30,7 +30,7 @@ class PlaceLayout(data.StructLayout):
     """Where a walk is.
 
     Column ``x`` and row ``y`` of its position, and ``origin``: the block at which its image begins, counted as
-    :class:`hw.tile.tokens.RingLayout` counts ``freed``. Whether the walker keeps of it where the window is
+    :class:`mho.hw.tile.tokens.RingLayout` counts ``freed``. Whether the walker keeps of it where the window is
     (``placed``), and what is the same for all positions (``known``).
     """
 
@@ -42,7 +42,7 @@ class LookLayout(data.StructLayout):
     """What a look at a walk finds.
 
     Its ``terms``, and the ``codes`` that it gives (1,023 or more, if more than that); of its stream: whether its bytes
-    of a pixel are ``outside`` of a block, and what is ``wrong`` with that (:data:`hw.tile.tokens.WRONGS`).
+    of a pixel are ``outside`` of a block, and what is ``wrong`` with that (:data:`mho.hw.tile.tokens.WRONGS`).
     """
 
     def __init__(self) -> None:

@@ -6,8 +6,8 @@ from typing import Any
 from amaranth.hdl import Module, Signal, Value, unsigned
 from amaranth.lib.memory import Memory
 
-from hw.tile.isa import DESCRIPTORS
-from hw.tile.walker.layouts import CORNER
+from mho.hw.tile.isa import DESCRIPTORS
+from mho.hw.tile.walker.layouts import CORNER
 
 __all__ = ["TOTAL", "Sums"]
 
@@ -39,7 +39,7 @@ class Sums:
     kept, keeps
         By name: what is kept of the walk, and that the total is kept. First column and row of the window
         (``corner_x``, ``corner_y``), first pixel of that row (``top``); pixels from one of its rows to the next
-        (``row_pixels``), members of :class:`hw.tile.walker.layouts.PlanLayout`.
+        (``row_pixels``), members of :class:`mho.hw.tile.walker.layouts.PlanLayout`.
     """
 
     def __init__(self, m: Module, number: Value, bits: int) -> None:

@@ -6,13 +6,13 @@ from amaranth.hdl import Module, Mux, Signal, Value, signed
 from amaranth.lib import stream
 from amaranth.lib.wiring import In, Out
 
-from hw.block import Resettable
-from hw.tile.buffer import ADDRESS_BITS
-from hw.tile.layouts import DescriptorLayout
-from hw.tile.tokens import AskPort, Change, RingLayout
-from hw.tile.tokens.tokens import COUNT_BITS
-from hw.tile.walker.layouts import CORNER, PIXEL, LookLayout, PlaceLayout, PlanLayout, Todo
-from hw.tile.walker.sums import TOTAL, Sums
+from mho.hw.block import Resettable
+from mho.hw.tile.buffer import ADDRESS_BITS
+from mho.hw.tile.layouts import DescriptorLayout
+from mho.hw.tile.tokens import AskPort, Change, RingLayout
+from mho.hw.tile.tokens.tokens import COUNT_BITS
+from mho.hw.tile.walker.layouts import CORNER, PIXEL, LookLayout, PlaceLayout, PlanLayout, Todo
+from mho.hw.tile.walker.sums import TOTAL, Sums
 
 __all__ = ["Walker"]
 
@@ -21,7 +21,7 @@ _CORNER = CORNER - 1
 
 
 class Walker(Resettable):
-    """Carries out one walk at a time. Reference: :class:`hw.tile.walk.Walk`.
+    """Carries out one walk at a time. Reference: :class:`mho.hw.tile.walk.Walk`.
 
     A product takes a cycle and one for each bit of its second factor, so of each walk is kept where its row begins and
     what is the same for all positions, and rows of the image are added up as they are looked at. A window takes about
@@ -40,7 +40,7 @@ class Walker(Resettable):
         The walk, which one, and, unless it ``moves`` on from where it was last, where it is: as it was when it had gone
         on, or with nothing that is kept. They stay from ``start`` to the end.
     start, todo, restart, advance, free, hasty, hold, done, wrong, later, look, plan
-        As at :class:`hw.tile.walker.layouts.WalkPort`; ``start`` is a strobe.
+        As at :class:`mho.hw.tile.walker.layouts.WalkPort`; ``start`` is a strobe.
     next : Out(PlaceLayout())
         Where it is when it has gone on, until the next start.
     ask, change : Out(AskPort()), Out(stream of Change())

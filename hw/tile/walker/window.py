@@ -7,11 +7,11 @@ from amaranth.lib import data, stream
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
-from hw.block import Resettable
-from hw.tile.buffer import ADDRESS_BITS
-from hw.tile.lanes.operands import TermLayout
-from hw.tile.layouts import DescriptorLayout
-from hw.tile.walker.layouts import PlanLayout, SpanLayout
+from mho.hw.block import Resettable
+from mho.hw.tile.buffer import ADDRESS_BITS
+from mho.hw.tile.lanes.operands import TermLayout
+from mho.hw.tile.layouts import DescriptorLayout
+from mho.hw.tile.walker.layouts import PlanLayout, SpanLayout
 
 __all__ = ["AmongLayout", "OpenLayout", "Window"]
 

@@ -1,4 +1,4 @@
-"""Laws of cells other than the measured or published spreads of :class:`~macro_models.devices.device.Device`.
+"""Laws of cells other than the measured or published spreads of :class:`~mho.macro_models.devices.device.Device`.
 
 A law is a module here: a section of the device file, and a subclass of the device that has it. Nothing else names it.
 """
@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from macro_models.devices.device import Device
-from macro_models.files.schema import Spec
-from macro_models.registry import discovered, module_of
+from mho.macro_models.devices.device import Device
+from mho.macro_models.files.schema import Spec
+from mho.macro_models.registry import discovered, module_of
 
 __all__ = ["LawKind", "law_kinds"]
 

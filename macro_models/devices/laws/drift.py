@@ -18,15 +18,15 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import ArrayLike
 
-from macro_models.devices.device import Device
-from macro_models.devices.draws import Drawn, Draws, anew_step
-from macro_models.devices.grid import exp_negative
-from macro_models.devices.laws import LawKind
-from macro_models.devices.memory import shared, with_chip
-from macro_models.devices.sections.drift import CURVE, LEAST_R, Drift, Reals
-from macro_models.errors import InputError
-from macro_models.exact.random import NORMAL_ONE, Purpose
-from macro_models.files.schema import ListOf, Number, shown
+from mho.macro_models.devices.device import Device
+from mho.macro_models.devices.draws import Drawn, Draws, anew_step
+from mho.macro_models.devices.grid import exp_negative
+from mho.macro_models.devices.laws import LawKind
+from mho.macro_models.devices.memory import shared, with_chip
+from mho.macro_models.devices.sections.drift import CURVE, LEAST_R, Drift, Reals
+from mho.macro_models.errors import InputError
+from mho.macro_models.exact.random import NORMAL_ONE, Purpose
+from mho.macro_models.files.schema import ListOf, Number, shown
 
 __all__ = ["LAW", "MOVABLE", "DriftDevice"]
 

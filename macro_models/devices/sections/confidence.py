@@ -1,7 +1,7 @@
 """How sure a fitted device is: errors of its law, and devices that the same measurement could as well have given.
 
 An experiment with other cells of the same kind would have given other means and deviations.
-:mod:`macro_models.devices.resampled` draws such a device from the errors that the fit left in ``[confidence]``.
+:mod:`mho.macro_models.devices.resampled` draws such a device from the errors that the fit left in ``[confidence]``.
 """
 
 from dataclasses import dataclass
@@ -43,7 +43,7 @@ class Confidence:
     die_spread: tuple[float, ...] = ()
     """The same of the logarithm of the deviation."""
     names: tuple[str, ...] = ()
-    """Numbers of a law with a section of its own (:meth:`Device.moved <macro_models.devices.device.Device.moved>`)
+    """Numbers of a law with a section of its own (:meth:`Device.moved <mho.macro_models.devices.device.Device.moved>`)
     that other cells would have moved; empty: the law is in lists over time and level."""
     errors: tuple[float, ...] = ()
     """Standard error of each."""

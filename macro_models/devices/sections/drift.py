@@ -1,4 +1,4 @@
-"""Drift of cells, as data: the section ``[drift]`` of a device (:mod:`macro_models.devices.laws.drift`)."""
+"""Drift of cells, as data: the section ``[drift]`` of a device (:mod:`mho.macro_models.devices.laws.drift`)."""
 
 import math
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from macro_models.devices.grid import exp_of, ln
+from mho.macro_models.devices.grid import exp_of, ln
 
 __all__ = ["CURVE", "LEAST_R", "Drift", "Reals"]
 

@@ -1,10 +1,10 @@
 """Laws of measured cells: the distribution of g - target over level and time, as quantiles.
 
-A quantile function is held at nodes of the standard normal variable z (:mod:`macro_models.devices.quantiles`). A cell
-has one z for all times, so that it moves coherently, unless the law says how the order of the cells changes
-(:mod:`macro_models.devices.memory`). Between two levels quantiles are linear in the target, between two times in the
-logarithm of time. All of it is + - * / of doubles in a fixed order on tables that are rounded to 2**-20 uS, so that a
-draw is the same on every machine.
+A quantile function is held at nodes of the standard normal variable z (:mod:`mho.macro_models.devices.quantiles`). A
+cell has one z for all times, so that it moves coherently, unless the law says how the order of the cells changes
+(:mod:`mho.macro_models.devices.memory`). Between two levels quantiles are linear in the target, between two times in
+the logarithm of time. All of it is + - * / of doubles in a fixed order on tables that are rounded to 2**-20 uS, so that
+a draw is the same on every machine.
 """
 
 import math
@@ -15,10 +15,10 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from macro_models.devices.grid import number_on_grid, on_grid
-from macro_models.devices.memory import between
-from macro_models.devices.quantiles import TOP, outwards, two_sided
-from macro_models.exact.random import NORMAL_TABLE
+from mho.macro_models.devices.grid import number_on_grid, on_grid
+from mho.macro_models.devices.memory import between
+from mho.macro_models.devices.quantiles import TOP, outwards, two_sided
+from mho.macro_models.exact.random import NORMAL_TABLE
 
 __all__ = ["Law"]
 
@@ -76,7 +76,7 @@ class Law:
     counts."""
     memory: Rows = ()
     """For each time the weights of independent normal numbers of a cell, squares of which sum to 1, that say where in
-    the distribution it is (see :mod:`macro_models.devices.memory`). Empty: one number for all times."""
+    the distribution it is (see :mod:`mho.macro_models.devices.memory`). Empty: one number for all times."""
     die: tuple[float, ...] = ()
     """For each time the share, 0..1, of the variance of that number which all cells of a chip have in common. Empty:
     none."""

@@ -7,7 +7,7 @@ __all__ = ["PulseAgreement", "PulseResponse"]
 
 @dataclass(frozen=True, kw_only=True)
 class PulseResponse:
-    """Pulse response of a filamentary cell with a transistor (equations: :mod:`macro_models.cells.pulses`).
+    """Pulse response of a filamentary cell with a transistor (equations: :mod:`mho.macro_models.cells.pulses`).
 
     Without rates (0) the device has no pulse response, and its cells cannot be programmed by pulses.
     """

@@ -14,9 +14,9 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from macro_models.devices.draws import Draws
-from macro_models.devices.grid import exp_of
-from macro_models.exact.random import NORMAL_ONE, Purpose
+from mho.macro_models.devices.draws import Draws
+from mho.macro_models.devices.grid import exp_of
+from mho.macro_models.exact.random import NORMAL_ONE, Purpose
 
 __all__ = ["Telegraph", "Trapped"]
 

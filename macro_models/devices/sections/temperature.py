@@ -3,7 +3,7 @@
 import math
 from dataclasses import dataclass
 
-from macro_models.devices.grid import number_on_grid
+from mho.macro_models.devices.grid import number_on_grid
 
 __all__ = ["BOLTZMANN_EV", "KELVIN", "Temperature"]
 

@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-from macro_models.errors import InputError
-from macro_models.exact.operation import Converter, Direction, MvmOperation
+from mho.macro_models.errors import InputError
+from mho.macro_models.exact.operation import Converter, Direction, MvmOperation
 
 __all__ = ["MAGNITUDE_BITS", "PwmOperation"]
 

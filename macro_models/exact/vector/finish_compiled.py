@@ -1,6 +1,6 @@
 """What follows the sums of a layer, in loops that numba compiles; import it through ``vector.compiled_finish``.
 
-The same integers as :class:`macro_models.exact.vector.Root` and ``Encode``, in one pass.
+The same integers as :class:`mho.macro_models.exact.vector.Root` and ``Encode``, in one pass.
 """
 
 from collections.abc import Callable
@@ -9,7 +9,7 @@ from typing import Any
 import numba as nb
 import numpy as np
 
-from macro_models.loops import compile_loops, read
+from mho.macro_models.loops import compile_loops, read
 
 __all__ = ["make_loops"]
 

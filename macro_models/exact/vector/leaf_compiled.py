@@ -1,6 +1,6 @@
 """Leaves of a product in loops that numba compiles; import it through ``vector.compiled_leaves``.
 
-The same integers as :func:`macro_models.exact.vector.scale_leaf` and ``sum_leaves``: sums that wrap around have one
+The same integers as :func:`mho.macro_models.exact.vector.scale_leaf` and ``sum_leaves``: sums that wrap around have one
 value in whatever order.
 """
 
@@ -10,7 +10,7 @@ from typing import Any
 import numba as nb
 import numpy as np
 
-from macro_models.loops import compile_loops
+from mho.macro_models.loops import compile_loops
 
 __all__ = ["make_loops"]
 

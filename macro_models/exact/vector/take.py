@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from macro_models.compiled import where_numba_is
+from mho.macro_models.compiled import where_numba_is
 
 __all__ = ["PAD", "compiled_take", "padded", "run_of", "take_elements", "take_rows", "take_vectors", "with_padding"]
 
@@ -61,7 +61,7 @@ def take_vectors(values: NDArray[Any], index: NDArray[np.uint32]) -> NDArray[Any
 @where_numba_is
 def compiled_take() -> Callable[..., None] | None:
     """The loops of :mod:`.take_compiled`."""
-    from macro_models.exact.vector.take_compiled import make_loops
+    from mho.macro_models.exact.vector.take_compiled import make_loops
 
     return make_loops()
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import numba as nb
 
-from macro_models.loops import compile_loops
+from mho.macro_models.loops import compile_loops
 
 __all__ = ["make_loops"]
 

@@ -5,6 +5,6 @@ have moved it, :mod:`.floor` the least conductance, :mod:`.heat` the activation 
 and :mod:`.choice` decides between it and quantiles.
 """
 
-from macro_models.fit.drift.choice import LAWS, fit_law
+from mho.macro_models.fit.drift.choice import LAWS, fit_law
 
 __all__ = ["LAWS", "fit_law"]

@@ -7,16 +7,16 @@ from typing import Any
 
 import numpy as np
 
-from macro_models.devices.device import Device
-from macro_models.errors import InputError
-from macro_models.fit.drift.device import drift_device, follows, held_out_score, of_one_temperature
-from macro_models.fit.fit import fit_device
-from macro_models.fit.tables.measurements import Measurements
+from mho.macro_models.devices.device import Device
+from mho.macro_models.errors import InputError
+from mho.macro_models.fit.drift.device import drift_device, follows, held_out_score, of_one_temperature
+from mho.macro_models.fit.fit import fit_device
+from mho.macro_models.fit.tables.measurements import Measurements
 
 __all__ = ["LAWS", "fit_law"]
 
 LAWS = ("auto", "parametric", "empirical", "drift")
-"""What a fit may be asked for; ``auto`` is the better of drift and quantiles (:data:`macro_models.fit.MODELS`)."""
+"""What a fit may be asked for; ``auto`` is the better of drift and quantiles (:data:`mho.macro_models.fit.MODELS`)."""
 
 _FALLING = 0.8
 _ENOUGH = 60
@@ -57,10 +57,10 @@ def fit_law(
     ----------
     model
         Of :data:`LAWS`. ``auto``: where nearly all cells fall, both laws are fitted to half of the cells without their
-        last time, and compared on the other half (:func:`~macro_models.fit.drift.device.held_out_score`), at the
+        last time, and compared on the other half (:func:`~mho.macro_models.fit.drift.device.held_out_score`), at the
         temperature of the law. Drift must then follow the data at all times and temperatures.
     options
-        As of :func:`macro_models.fit.fit_device`.
+        As of :func:`mho.macro_models.fit.fit_device`.
 
     Raises
     ------

@@ -8,33 +8,33 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from macro_models.cells.programming import programmed
-from macro_models.devices.causes import CAUSES
-from macro_models.devices.device import Device
-from macro_models.devices.laws.drift import DriftDevice
-from macro_models.devices.sections.confidence import Confidence
-from macro_models.devices.sections.fit import Fit
-from macro_models.devices.sections.noise import ConverterNoise, ReadNoise
-from macro_models.devices.sections.programming import Programming
-from macro_models.devices.sections.telegraph import Telegraph
-from macro_models.devices.sections.temperature import Temperature
-from macro_models.fit.drift.doubts import OFF, about_all, about_course, about_drift
-from macro_models.fit.drift.errors import movements
-from macro_models.fit.drift.floor import Floor, find_floor
-from macro_models.fit.drift.heat import drift_heat
-from macro_models.fit.drift.law import DriftFit, fit_drift
-from macro_models.fit.drift.shares import drift_shares
-from macro_models.fit.fit import target_range
-from macro_models.fit.heat import reference_temperature, usual_reading
-from macro_models.fit.law.components import endurance, reading_shares, shares, trends
-from macro_models.fit.law.doubts import about_components
-from macro_models.fit.law.errors import time_intervals
-from macro_models.fit.law.levels import choose_levels, nearest_level
-from macro_models.fit.law.statistics import grouped
-from macro_models.fit.reads.noise import fit_read_noise
-from macro_models.fit.record import compared, fit_section
-from macro_models.fit.tables.measurements import Measurements
-from macro_models.fit.tables.stuck import stuck_section
+from mho.macro_models.cells.programming import programmed
+from mho.macro_models.devices.causes import CAUSES
+from mho.macro_models.devices.device import Device
+from mho.macro_models.devices.laws.drift import DriftDevice
+from mho.macro_models.devices.sections.confidence import Confidence
+from mho.macro_models.devices.sections.fit import Fit
+from mho.macro_models.devices.sections.noise import ConverterNoise, ReadNoise
+from mho.macro_models.devices.sections.programming import Programming
+from mho.macro_models.devices.sections.telegraph import Telegraph
+from mho.macro_models.devices.sections.temperature import Temperature
+from mho.macro_models.fit.drift.doubts import OFF, about_all, about_course, about_drift
+from mho.macro_models.fit.drift.errors import movements
+from mho.macro_models.fit.drift.floor import Floor, find_floor
+from mho.macro_models.fit.drift.heat import drift_heat
+from mho.macro_models.fit.drift.law import DriftFit, fit_drift
+from mho.macro_models.fit.drift.shares import drift_shares
+from mho.macro_models.fit.fit import target_range
+from mho.macro_models.fit.heat import reference_temperature, usual_reading
+from mho.macro_models.fit.law.components import endurance, reading_shares, shares, trends
+from mho.macro_models.fit.law.doubts import about_components
+from mho.macro_models.fit.law.errors import time_intervals
+from mho.macro_models.fit.law.levels import choose_levels, nearest_level
+from mho.macro_models.fit.law.statistics import grouped
+from mho.macro_models.fit.reads.noise import fit_read_noise
+from mho.macro_models.fit.record import compared, fit_section
+from mho.macro_models.fit.tables.measurements import Measurements
+from mho.macro_models.fit.tables.stuck import stuck_section
 
 __all__ = ["drift_device", "follows", "held_out_score", "of_one_temperature"]
 

@@ -5,12 +5,12 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from macro_models.devices.laws.drift import DriftDevice
-from macro_models.fit.drift.law import DriftFit
-from macro_models.fit.law.doubts import about_ends, about_uncertain, about_wide_levels
-from macro_models.fit.law.smooth import moment_errors
-from macro_models.fit.law.statistics import grouped
-from macro_models.fit.tables.measurements import Measurements
+from mho.macro_models.devices.laws.drift import DriftDevice
+from mho.macro_models.fit.drift.law import DriftFit
+from mho.macro_models.fit.law.doubts import about_ends, about_uncertain, about_wide_levels
+from mho.macro_models.fit.law.smooth import moment_errors
+from mho.macro_models.fit.law.statistics import grouped
+from mho.macro_models.fit.tables.measurements import Measurements
 
 __all__ = ["OFF", "about_all", "about_course", "about_drift", "about_one_step"]
 

@@ -2,15 +2,15 @@
 
 Each group is left out in turn, and what the levels say without it moves the numbers of the law: the curves of nu by the
 least squares of their line, all of them with the t_c that fits best. Numbers are named as
-:attr:`macro_models.devices.laws.drift.MOVABLE`.
+:attr:`mho.macro_models.devices.laws.drift.MOVABLE`.
 """
 
 import numpy as np
 from numpy.typing import NDArray
 
-from macro_models.devices.laws.drift import MOVABLE
-from macro_models.fit.drift.law import DriftFit, LevelValues, level_values, refined_t_c
-from macro_models.fit.drift.lines import lines_of_cells, weight
+from mho.macro_models.devices.laws.drift import MOVABLE
+from mho.macro_models.fit.drift.law import DriftFit, LevelValues, level_values, refined_t_c
+from mho.macro_models.fit.drift.lines import lines_of_cells, weight
 
 __all__ = ["movements"]
 

@@ -5,8 +5,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from macro_models.devices.laws.drift import DriftDevice
-from macro_models.fit.tables.measurements import Measurements
+from mho.macro_models.devices.laws.drift import DriftDevice
+from mho.macro_models.fit.tables.measurements import Measurements
 
 __all__ = ["Floor", "find_floor"]
 

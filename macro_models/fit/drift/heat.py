@@ -6,14 +6,14 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from macro_models.devices.laws.drift import DriftDevice
-from macro_models.devices.sections.heat import Heat
-from macro_models.devices.sections.temperature import Temperature
-from macro_models.exact.random import NORMAL_ONE
-from macro_models.fit.heat.cases import Moments, Prediction, find_cases
-from macro_models.fit.heat.fit import FEWEST_TEMPS, choose, evidence, off_temperatures, one_temperature
-from macro_models.fit.law.statistics import even_codes
-from macro_models.fit.tables.measurements import Measurements
+from mho.macro_models.devices.laws.drift import DriftDevice
+from mho.macro_models.devices.sections.heat import Heat
+from mho.macro_models.devices.sections.temperature import Temperature
+from mho.macro_models.exact.random import NORMAL_ONE
+from mho.macro_models.fit.heat.cases import Moments, Prediction, find_cases
+from mho.macro_models.fit.heat.fit import FEWEST_TEMPS, choose, evidence, off_temperatures, one_temperature
+from mho.macro_models.fit.law.statistics import even_codes
+from mho.macro_models.fit.tables.measurements import Measurements
 
 __all__ = ["drift_heat"]
 
@@ -21,7 +21,7 @@ Reals = NDArray[np.float64]
 
 
 def _moments(device: DriftDevice) -> Callable[[Reals, float], Moments]:
-    """What :class:`macro_models.fit.heat.cases.Prediction` takes."""
+    """What :class:`mho.macro_models.fit.heat.cases.Prediction` takes."""
     drift = device.drift
 
     def moments_of(target: Reals, time_s: float) -> Moments:
@@ -45,8 +45,8 @@ def drift_heat(data: Measurements, device: DriftDevice, levels_uS: Reals, comman
 
     A factor on time (Arrhenius) is fitted to means and deviations at the other temperatures, each of which is left out
     in turn, without and with a reversible part of the conductance. Where it does not agree within what
-    :func:`macro_models.fit.heat.fit_heat` allows, or there is one other temperature only, the device has none, and a
-    note says why.
+    :func:`mho.macro_models.fit.heat.fit_heat` allows, or there is one other temperature only, the device has none, and
+    a note says why.
     """
     cases = find_cases(data, levels_uS, device.drift.temp_C)
     if len(cases.temps) < FEWEST_TEMPS:

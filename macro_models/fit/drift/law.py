@@ -1,8 +1,8 @@
 """The law of cells that drift, from readings of each cell at several times.
 
 Each cell is a line in logarithms, ``ln g = ln g_p - nu ln((t + t_c) / t_c)``, with noise whose variance is ``Q**2``
-times the logarithm of time that 1/f noise goes by (:mod:`macro_models.devices.laws.drift`). t_c is where the lines fit
-best; what the slopes of the cells of a level scatter by, less the error of a slope, is the spread of nu.
+times the logarithm of time that 1/f noise goes by (:mod:`mho.macro_models.devices.laws.drift`). t_c is where the lines
+fit best; what the slopes of the cells of a level scatter by, less the error of a slope, is the spread of nu.
 """
 
 import math
@@ -13,10 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize_scalar
 
-from macro_models.devices.sections.drift import Drift
-from macro_models.fit.drift.curves import curve, power
-from macro_models.fit.drift.lines import READ_S, Lines, Readings, by_level, lines_of_cells, readings_of, weight
-from macro_models.fit.tables.measurements import Measurements
+from mho.macro_models.devices.sections.drift import Drift
+from mho.macro_models.fit.drift.curves import curve, power
+from mho.macro_models.fit.drift.lines import READ_S, Lines, Readings, by_level, lines_of_cells, readings_of, weight
+from mho.macro_models.fit.tables.measurements import Measurements
 
 __all__ = ["DriftFit", "LevelValues", "fit_drift", "level_values", "refined_t_c"]
 

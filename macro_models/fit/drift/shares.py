@@ -3,9 +3,9 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from macro_models.fit.drift.law import DriftFit
-from macro_models.fit.drift.lines import lines_of_cells, weight
-from macro_models.fit.law.components import Component, kept_again, share_of_groups
+from mho.macro_models.fit.drift.law import DriftFit
+from mho.macro_models.fit.drift.lines import lines_of_cells, weight
+from mho.macro_models.fit.law.components import Component, kept_again, share_of_groups
 
 __all__ = ["drift_shares"]
 
@@ -17,8 +17,8 @@ Reals = NDArray[np.float64]
 def drift_shares(fit: DriftFit) -> tuple[tuple[float, ...], tuple[float, ...]]:
     """Shares of the variances of the error of programming and of nu: of a die, and of a cell within its die.
 
-    See :attr:`macro_models.devices.sections.drift.Drift.die` and ``cell``; empty where the data do not say, or there is
-    none.
+    See :attr:`mho.macro_models.devices.sections.drift.Drift.die` and ``cell``; empty where the data do not say, or
+    there is none.
     """
     used, values = fit.readings, fit.values
     w = weight(used.time_s, fit.drift.t_c_s)

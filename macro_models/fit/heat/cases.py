@@ -6,12 +6,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from macro_models.devices.device import Device
-from macro_models.devices.sections.heat import inverse_kT
-from macro_models.fit.law.levels import nearest_level
-from macro_models.fit.law.lost import all_lost
-from macro_models.fit.law.statistics import even_codes
-from macro_models.fit.tables.measurements import Measurements
+from mho.macro_models.devices.device import Device
+from mho.macro_models.devices.sections.heat import inverse_kT
+from mho.macro_models.fit.law.levels import nearest_level
+from mho.macro_models.fit.law.lost import all_lost
+from mho.macro_models.fit.law.statistics import even_codes
+from mho.macro_models.fit.tables.measurements import Measurements
 
 __all__ = ["Case", "Cases", "Moments", "Prediction", "find_cases", "law_moments", "lost_readings"]
 

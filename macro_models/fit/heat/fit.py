@@ -6,15 +6,15 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from macro_models.devices.device import Device
-from macro_models.devices.quantiles import node_moments
-from macro_models.devices.sections.heat import Heat
-from macro_models.devices.sections.temperature import Temperature
-from macro_models.fit.heat.cases import Case, Cases, Prediction, find_cases, law_moments
-from macro_models.fit.heat.lost import fit_lost
-from macro_models.fit.heat.own import LEAST_READINGS, own_laws
-from macro_models.fit.heat.search import ENERGIES, Found, Predicted, Search
-from macro_models.fit.tables.measurements import Measurements
+from mho.macro_models.devices.device import Device
+from mho.macro_models.devices.quantiles import node_moments
+from mho.macro_models.devices.sections.heat import Heat
+from mho.macro_models.devices.sections.temperature import Temperature
+from mho.macro_models.fit.heat.cases import Case, Cases, Prediction, find_cases, law_moments
+from mho.macro_models.fit.heat.lost import fit_lost
+from mho.macro_models.fit.heat.own import LEAST_READINGS, own_laws
+from mho.macro_models.fit.heat.search import ENERGIES, Found, Predicted, Search
+from mho.macro_models.fit.tables.measurements import Measurements
 
 __all__ = ["FEWEST_TEMPS", "choose", "evidence", "fit_heat", "off_temperatures", "one_temperature"]
 

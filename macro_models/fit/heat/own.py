@@ -4,11 +4,11 @@ from dataclasses import replace
 
 import numpy as np
 
-from macro_models.devices.device import Device
-from macro_models.devices.sections.heat import Heat
-from macro_models.devices.sections.law import Law
-from macro_models.fit.rows.law_rows import LawRows, numbers
-from macro_models.fit.tables.measurements import Measurements
+from mho.macro_models.devices.device import Device
+from mho.macro_models.devices.sections.heat import Heat
+from mho.macro_models.devices.sections.law import Law
+from mho.macro_models.fit.rows.law_rows import LawRows, numbers
+from mho.macro_models.fit.tables.measurements import Measurements
 
 __all__ = ["LEAST_READINGS", "own_laws"]
 

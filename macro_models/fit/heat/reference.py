@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from macro_models.fit.tables.measurements import Measurements
+from mho.macro_models.fit.tables.measurements import Measurements
 
 __all__ = ["reference_temperature", "usual_reading"]
 

@@ -6,8 +6,8 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from macro_models.devices.sections.heat import inverse_kT
-from macro_models.fit.heat.cases import Cases
+from mho.macro_models.devices.sections.heat import inverse_kT
+from mho.macro_models.fit.heat.cases import Cases
 
 __all__ = ["ENERGIES", "Found", "Predicted", "Search"]
 

@@ -4,10 +4,10 @@
 :mod:`.plausible` refuses what is in another unit by all appearance.
 """
 
-from macro_models.fit.lab.plausible import check_units
-from macro_models.fit.lab.sheet import MISSING, Sheet, is_number, read_sheet
-from macro_models.fit.lab.titles import CONVERTED, renamed, unit_factor, unit_row
-from macro_models.fit.lab.wide import tidy
+from mho.macro_models.fit.lab.plausible import check_units
+from mho.macro_models.fit.lab.sheet import MISSING, Sheet, is_number, read_sheet
+from mho.macro_models.fit.lab.titles import CONVERTED, renamed, unit_factor, unit_row
+from mho.macro_models.fit.lab.wide import tidy
 
 __all__ = [
     "CONVERTED", "MISSING", "Sheet", "check_units", "is_number", "read_sheet", "renamed", "tidy", "unit_factor",

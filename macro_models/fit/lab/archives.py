@@ -14,8 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from macro_models.errors import InputError
-from macro_models.files import FileKind, reading
+from mho.macro_models.errors import InputError
+from mho.macro_models.files import FileKind, reading
 
 __all__ = ["MOST_FIELDS", "table_in"]
 

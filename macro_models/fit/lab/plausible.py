@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from macro_models.errors import InputError
+from mho.macro_models.errors import InputError
 
 __all__ = ["check_units"]
 

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from macro_models.errors import InputError
-from macro_models.files import FileKind, decode_text, reading
-from macro_models.fit.lab.archives import MOST_FIELDS, table_in
+from mho.macro_models.errors import InputError
+from mho.macro_models.files import FileKind, decode_text, reading
+from mho.macro_models.fit.lab.archives import MOST_FIELDS, table_in
 
 __all__ = ["MISSING", "Sheet", "is_number", "read_sheet"]
 

@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from macro_models.errors import InputError
+from mho.macro_models.errors import InputError
 
 __all__ = ["CONVERTED", "renamed", "unit_factor", "unit_row"]
 

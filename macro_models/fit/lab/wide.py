@@ -4,8 +4,8 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
-from macro_models.errors import InputError
-from macro_models.fit.lab.titles import unit_factor
+from mho.macro_models.errors import InputError
+from mho.macro_models.fit.lab.titles import unit_factor
 
 __all__ = ["ANY", "tidy"]
 

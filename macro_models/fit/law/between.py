@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from macro_models.devices.device import Device
-from macro_models.devices.quantiles import node_moments
-from macro_models.devices.sections.confidence import Confidence
-from macro_models.devices.sections.law import Law
+from mho.macro_models.devices.device import Device
+from mho.macro_models.devices.quantiles import node_moments
+from mho.macro_models.devices.sections.confidence import Confidence
+from mho.macro_models.devices.sections.law import Law
 
 __all__ = ["about_between", "with_levels_between"]
 

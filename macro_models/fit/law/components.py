@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import fdtrc
 
-from macro_models.fit.law.order import scores_of
-from macro_models.fit.law.statistics import grouped
-from macro_models.fit.tables.measurements import Measurements
+from mho.macro_models.fit.law.order import scores_of
+from mho.macro_models.fit.law.statistics import grouped
+from mho.macro_models.fit.tables.measurements import Measurements
 
 __all__ = [
     "Component", "Trend", "endurance", "fit_trend", "kept_again", "reading_shares", "share_of_groups", "shares",
@@ -133,7 +133,7 @@ def trends(data: Measurements, level: Whole, levels: int) -> list[tuple[float, T
 
 
 def shares(die: Sequence[Component], body: Sequence[Component]) -> dict[str, tuple[float, ...]]:
-    """What :class:`~macro_models.devices.sections.fit.Fit` holds of dies and of cells programmed repeatedly."""
+    """What :class:`~mho.macro_models.devices.sections.fit.Fit` holds of dies and of cells programmed repeatedly."""
     found: dict[str, tuple[float, ...]] = {}
     for key, parts in (("die", die), ("cell", body)):
         if any(c.groups > 1 for c in parts):
@@ -143,7 +143,7 @@ def shares(die: Sequence[Component], body: Sequence[Component]) -> dict[str, tup
 
 
 def endurance(worn: Sequence[tuple[float, Trend]], data: Measurements) -> dict[str, Any]:
-    """What :class:`~macro_models.devices.sections.fit.Fit` holds of switching cycles."""
+    """What :class:`~mho.macro_models.devices.sections.fit.Fit` holds of switching cycles."""
     if not worn or data.cycles is None:
         return {}
     cycles = np.maximum(data.cycles[np.isfinite(data.cycles)], 0.0)

@@ -5,13 +5,13 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from macro_models.devices.quantiles import node_moments
-from macro_models.devices.sections.law import Law
-from macro_models.fit.law.components import Component, Trend
-from macro_models.fit.law.levels import nearest_level
-from macro_models.fit.law.smooth import moment_errors
-from macro_models.fit.law.statistics import grouped
-from macro_models.fit.tables.measurements import Measurements
+from mho.macro_models.devices.quantiles import node_moments
+from mho.macro_models.devices.sections.law import Law
+from mho.macro_models.fit.law.components import Component, Trend
+from mho.macro_models.fit.law.levels import nearest_level
+from mho.macro_models.fit.law.smooth import moment_errors
+from mho.macro_models.fit.law.statistics import grouped
+from mho.macro_models.fit.tables.measurements import Measurements
 
 __all__ = [
     "about_components", "about_data", "about_ends", "about_levels", "about_tails", "about_times", "about_uncertain",

@@ -7,10 +7,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import stdtrit
 
-from macro_models.devices.sections.confidence import LEVEL_OF_CONFIDENCE, Confidence, small_sample, upwards
-from macro_models.fit.law.levels import nearest_level
-from macro_models.fit.law.lost import all_lost
-from macro_models.fit.tables.measurements import Measurements
+from mho.macro_models.devices.sections.confidence import LEVEL_OF_CONFIDENCE, Confidence, small_sample, upwards
+from mho.macro_models.fit.law.levels import nearest_level
+from mho.macro_models.fit.law.lost import all_lost
+from mho.macro_models.fit.tables.measurements import Measurements
 
 __all__ = ["law_errors", "log_spread_error", "mean_interval", "std_interval", "time_intervals"]
 

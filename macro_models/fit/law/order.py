@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtri
 
-from macro_models.devices.memory import MOST_WEIGHTS
-from macro_models.devices.quantiles import node_moments, node_z
+from mho.macro_models.devices.memory import MOST_WEIGHTS
+from mho.macro_models.devices.quantiles import node_moments, node_z
 
 __all__ = ["change_scores", "fit_memory", "fit_onset", "scores_of"]
 
@@ -51,7 +51,7 @@ def scores_of(values: Reals) -> Reals:
 
 
 def fit_memory(scores: Reals, die: Reals | None = None) -> tuple[tuple[tuple[float, ...], ...], Reals]:
-    """Weights of independent normal numbers for each time (see :mod:`macro_models.devices.memory`).
+    """Weights of independent normal numbers for each time (see :mod:`mho.macro_models.devices.memory`).
 
     Parameters
     ----------

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtri
 
-from macro_models.exact.random import NORMAL_ONE
+from mho.macro_models.exact.random import NORMAL_ONE
 
 __all__ = ["Summary", "by_level", "even_codes", "grouped", "summarise"]
 
@@ -60,7 +60,7 @@ def grouped(change: NDArray[np.float64], group: NDArray[np.int64], groups: int) 
 def by_level(
     rows: Sequence[tuple[NDArray[np.float64], NDArray[np.int64]]], levels_uS: NDArray[np.float64]
 ) -> dict[str, Any]:
-    """What :class:`~macro_models.devices.sections.fit.Fit` holds of each time and level.
+    """What :class:`~mho.macro_models.devices.sections.fit.Fit` holds of each time and level.
 
     ``rows`` has g - target and the level of each reading, for each time.
     """
@@ -81,7 +81,7 @@ def by_level(
 
 @lru_cache(maxsize=8)
 def even_codes(items: int, which: int) -> NDArray[np.int64]:
-    """Standard normal codes (as of :mod:`macro_models.exact.random`) that cover the law evenly, of shape (items,).
+    """Standard normal codes (as of :mod:`mho.macro_models.exact.random`) that cover the law evenly, of shape (items,).
 
     Any run of them does, so that cells sorted by target have an even sample at each level. ``which`` is 0, 1 or 2:
     three independent ones. Not to be written to.

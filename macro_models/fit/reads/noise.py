@@ -9,11 +9,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from macro_models.devices.sections.noise import ReadNoise
-from macro_models.devices.sections.telegraph import Telegraph
-from macro_models.fit.reads.courses import course
-from macro_models.fit.reads.traps import fit_traps, two_levels
-from macro_models.fit.tables.bursts import Bursts
+from mho.macro_models.devices.sections.noise import ReadNoise
+from mho.macro_models.devices.sections.telegraph import Telegraph
+from mho.macro_models.fit.reads.courses import course
+from mho.macro_models.fit.reads.traps import fit_traps, two_levels
+from mho.macro_models.fit.tables.bursts import Bursts
 
 __all__ = ["NoiseFit", "fit_read_noise"]
 

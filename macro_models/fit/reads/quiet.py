@@ -5,11 +5,11 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from macro_models.fit.law.levels import choose_levels, nearest_level
-from macro_models.fit.law.smooth import smoothed_summaries
-from macro_models.fit.law.statistics import grouped
-from macro_models.fit.reads.noise import NoiseFit
-from macro_models.fit.tables.measurements import Measurements
+from mho.macro_models.fit.law.levels import choose_levels, nearest_level
+from mho.macro_models.fit.law.smooth import smoothed_summaries
+from mho.macro_models.fit.law.statistics import grouped
+from mho.macro_models.fit.reads.noise import NoiseFit
+from mho.macro_models.fit.tables.measurements import Measurements
 
 __all__ = ["without_noise"]
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from macro_models.devices.sections.telegraph import Telegraph
-from macro_models.fit.reads.courses import course, part_course
+from mho.macro_models.devices.sections.telegraph import Telegraph
+from mho.macro_models.fit.reads.courses import course, part_course
 
 __all__ = ["TwoLevels", "fit_traps", "two_levels"]
 

@@ -6,8 +6,8 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from macro_models.devices.sections.pulse import PulseAgreement, PulseResponse
-from macro_models.fit.tables.pulses import Pulses
+from mho.macro_models.devices.sections.pulse import PulseAgreement, PulseResponse
+from mho.macro_models.fit.tables.pulses import Pulses
 
 __all__ = ["about_moves", "agreement", "moves", "standard_errors"]
 

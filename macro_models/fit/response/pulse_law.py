@@ -1,4 +1,4 @@
-"""The pulse response of a device (:mod:`macro_models.cells.pulses`) from the readings after each of many pulses.
+"""The pulse response of a device (:mod:`mho.macro_models.cells.pulses`) from the readings after each of many pulses.
 
 Maximum likelihood. Where a reading differs from the one before by more than noise can, the exponent of the move,
 
@@ -16,13 +16,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from macro_models.devices.sections.programming import Stuck
-from macro_models.devices.sections.pulse import PulseAgreement, PulseResponse
-from macro_models.errors import InputError
-from macro_models.fit.response.identified import about_moves, agreement, moves
-from macro_models.fit.response.side import PARAMETERS, SEEN, Found, Side, deviation
-from macro_models.fit.tables.pulses import LEAST_PULSES, Pulses
-from macro_models.fit.tables.stuck import stuck_section
+from mho.macro_models.devices.sections.programming import Stuck
+from mho.macro_models.devices.sections.pulse import PulseAgreement, PulseResponse
+from mho.macro_models.errors import InputError
+from mho.macro_models.fit.response.identified import about_moves, agreement, moves
+from mho.macro_models.fit.response.side import PARAMETERS, SEEN, Found, Side, deviation
+from mho.macro_models.fit.tables.pulses import LEAST_PULSES, Pulses
+from mho.macro_models.fit.tables.stuck import stuck_section
 
 __all__ = ["PulseFit", "fit_pulses"]
 

@@ -6,16 +6,16 @@ from dataclasses import replace
 
 import numpy as np
 
-from macro_models.devices.device import Device
-from macro_models.devices.sections.fit import Fit
-from macro_models.devices.sections.noise import ConverterNoise
-from macro_models.devices.sections.programming import Programming, Range
-from macro_models.devices.sections.update import Update
-from macro_models.errors import InputError
-from macro_models.fit.response.identified import about_moves
-from macro_models.fit.response.pulse_law import fit_pulses
-from macro_models.fit.response.updates import fit_updates
-from macro_models.fit.tables.pulses import Pulses
+from mho.macro_models.devices.device import Device
+from mho.macro_models.devices.sections.fit import Fit
+from mho.macro_models.devices.sections.noise import ConverterNoise
+from mho.macro_models.devices.sections.programming import Programming, Range
+from mho.macro_models.devices.sections.update import Update
+from mho.macro_models.errors import InputError
+from mho.macro_models.fit.response.identified import about_moves
+from mho.macro_models.fit.response.pulse_law import fit_pulses
+from mho.macro_models.fit.response.updates import fit_updates
+from mho.macro_models.fit.tables.pulses import Pulses
 
 __all__ = ["add_pulses", "pulsed_device"]
 
@@ -31,7 +31,8 @@ def add_pulses(device: Device, data: Pulses, progress: Callable[[int, int], None
     Raises
     ------
     InputError
-        As in :func:`macro_models.fit.response.pulse_law.fit_pulses`, if there are no runs of identical pulses either.
+        As in :func:`mho.macro_models.fit.response.pulse_law.fit_pulses`, if there are no runs of identical pulses
+        either.
     """
     update, doubts = fit_updates(data), list[str]()
     if update.model:

@@ -7,10 +7,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize
 
-from macro_models.errors import InputError
-from macro_models.fit.response.identified import standard_errors
-from macro_models.fit.response.likelihood import PRIOR, Terms, weak_factor, weak_part
-from macro_models.fit.tables.pulses import Pulses
+from mho.macro_models.errors import InputError
+from mho.macro_models.fit.response.identified import standard_errors
+from mho.macro_models.fit.response.likelihood import PRIOR, Terms, weak_factor, weak_part
+from mho.macro_models.fit.tables.pulses import Pulses
 
 __all__ = ["PARAMETERS", "SEEN", "Found", "Side", "deviation"]
 

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import least_squares
 
-from macro_models.devices.sections.update import UPDATES, Update
-from macro_models.fit.tables.pulses import Pulses
+from mho.macro_models.devices.sections.update import UPDATES, Update
+from mho.macro_models.fit.tables.pulses import Pulses
 
 __all__ = ["fit_updates"]
 
@@ -43,7 +43,7 @@ class _Runs:
 def fit_updates(data: Pulses) -> Update:
     """The law of identical pulses, an empty one where the data have none: amplitudes vary, or runs are short.
 
-    Every form of :mod:`macro_models.devices.sections.update` is fitted by least squares to the readings after each
+    Every form of :mod:`mho.macro_models.devices.sections.update` is fitted by least squares to the readings after each
     pulse of half of the cells, starting from the reading before the first, and compared with the other half, both ways.
     Pulses of either sign have a form of their own where that is better; of a sign without runs nothing moves.
     """

@@ -6,17 +6,17 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from macro_models.devices.sections.law import Law
-from macro_models.fit.law.components import Component, share_of_groups
-from macro_models.fit.law.levels import choose_levels, nearest_level
-from macro_models.fit.law.lost import all_lost, lost_fraction
-from macro_models.fit.law.order import change_scores, scores_of
-from macro_models.fit.law.smooth import clamp_of, smoothed_summaries
-from macro_models.fit.law.statistics import Summary, even_codes, grouped, summarise
-from macro_models.fit.rows.made import empty_row, make_row
-from macro_models.fit.rows.nodes import quantiles
-from macro_models.fit.rows.row import Row
-from macro_models.fit.tables.measurements import Measurements
+from mho.macro_models.devices.sections.law import Law
+from mho.macro_models.fit.law.components import Component, share_of_groups
+from mho.macro_models.fit.law.levels import choose_levels, nearest_level
+from mho.macro_models.fit.law.lost import all_lost, lost_fraction
+from mho.macro_models.fit.law.order import change_scores, scores_of
+from mho.macro_models.fit.law.smooth import clamp_of, smoothed_summaries
+from mho.macro_models.fit.law.statistics import Summary, even_codes, grouped, summarise
+from mho.macro_models.fit.rows.made import empty_row, make_row
+from mho.macro_models.fit.rows.nodes import quantiles
+from mho.macro_models.fit.rows.row import Row
+from mho.macro_models.fit.tables.measurements import Measurements
 
 __all__ = ["DRAWS", "LawRows", "numbers"]
 

@@ -6,11 +6,11 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from macro_models.devices.quantiles import NODES, mixture_quantile
-from macro_models.fit.law.smooth import smoothed
-from macro_models.fit.rows.nodes import quantiles
-from macro_models.fit.rows.row import LEAST_SCALE_US, EmpiricalRow, ParametricRow, Row
-from macro_models.fit.rows.tails import solve_tail
+from mho.macro_models.devices.quantiles import NODES, mixture_quantile
+from mho.macro_models.fit.law.smooth import smoothed
+from mho.macro_models.fit.rows.nodes import quantiles
+from mho.macro_models.fit.rows.row import LEAST_SCALE_US, EmpiricalRow, ParametricRow, Row
+from mho.macro_models.fit.rows.tails import solve_tail
 
 __all__ = ["empty_row", "make_row"]
 

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtr
 
-from macro_models.devices.quantiles import NODES, node_z
+from mho.macro_models.devices.quantiles import NODES, node_z
 
 __all__ = ["NODE_Z", "quantiles"]
 

@@ -9,8 +9,8 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from macro_models.devices.quantiles import two_sided
-from macro_models.fit.rows.nodes import NODE_Z
+from mho.macro_models.devices.quantiles import two_sided
+from mho.macro_models.fit.rows.nodes import NODE_Z
 
 __all__ = ["EmpiricalRow", "ParametricRow", "Row"]
 

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import erf, erfc
 
-from macro_models.devices.quantiles import mixture_quantile
+from mho.macro_models.devices.quantiles import mixture_quantile
 
 __all__ = ["solve_tail"]
 
@@ -38,7 +38,7 @@ def _light_laws() -> tuple[NDArray[np.float64], NDArray[np.float64]]:
 
 
 def solve_tail(away: NDArray[np.float64], threshold: float) -> tuple[float, float]:
-    """Tail and ratio (as in :func:`macro_models.devices.quantiles.mixture_quantile`) of one side of a law.
+    """Tail and ratio (as in :func:`mho.macro_models.devices.quantiles.mixture_quantile`) of one side of a law.
 
     The law agrees best with the quantiles of the sample, its root mean square and the fraction of it beyond a
     threshold, each against what a sample of this size resolves.

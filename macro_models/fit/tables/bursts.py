@@ -1,7 +1,7 @@
 """Repeated readings: readings of a cell that follow each other so closely that what differs is noise of the read.
 
 They become one reading, their mean, for the law over time; what they scatter by becomes the read noise, see
-:mod:`macro_models.fit.reads.noise`.
+:mod:`mho.macro_models.fit.reads.noise`.
 """
 
 from dataclasses import dataclass

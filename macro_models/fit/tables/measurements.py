@@ -9,13 +9,13 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from macro_models.errors import InputError
-from macro_models.fit.tables.bursts import Bursts, find_bursts, merge_bursts
-from macro_models.fit.tables.censored import about_missing, about_piles, about_unread, about_worn, from_zero
-from macro_models.fit.tables.history import kept_and_read
-from macro_models.fit.tables.pulses import Pulses, split_pulses
-from macro_models.fit.tables.stuck import find_stuck
-from macro_models.fit.tables.table import Table, read_table
+from mho.macro_models.errors import InputError
+from mho.macro_models.fit.tables.bursts import Bursts, find_bursts, merge_bursts
+from mho.macro_models.fit.tables.censored import about_missing, about_piles, about_unread, about_worn, from_zero
+from mho.macro_models.fit.tables.history import kept_and_read
+from mho.macro_models.fit.tables.pulses import Pulses, split_pulses
+from mho.macro_models.fit.tables.stuck import find_stuck
+from mho.macro_models.fit.tables.table import Table, read_table
 
 __all__ = ["LEAST_CELLS", "Measurements", "read_data", "read_measurements"]
 
@@ -53,7 +53,7 @@ class Measurements:
     stuck_uS: NDArray[np.float64] = field(default_factory=lambda: np.zeros(0))
     """Conductance of each cell that did not take its target at all; they are not among the readings."""
     reads: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
-    """From how many readings each is the mean (see :mod:`macro_models.fit.tables.bursts`)."""
+    """From how many readings each is the mean (see :mod:`mho.macro_models.fit.tables.bursts`)."""
     bursts: Bursts | None = None
     """The readings of which there were several at one time."""
     die: NDArray[np.int64] | None = None
@@ -92,7 +92,7 @@ def read_measurements(
     Parameters
     ----------
     path, columns
-        See :func:`macro_models.fit.tables.table.read_table`.
+        See :func:`mho.macro_models.fit.tables.table.read_table`.
     g_max_uS
         Cells that were programmed above it are left out.
     temp_C

@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from macro_models.errors import InputError
-from macro_models.fit.tables.table import Table
+from mho.macro_models.errors import InputError
+from mho.macro_models.fit.tables.table import Table
 
 __all__ = ["LEAST_PULSES", "Pulses", "split_pulses"]
 

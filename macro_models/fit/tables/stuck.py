@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from macro_models.devices.sections.programming import Stuck
+from mho.macro_models.devices.sections.programming import Stuck
 
 __all__ = ["find_stuck", "stuck_section"]
 

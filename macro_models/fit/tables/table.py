@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from macro_models.errors import InputError
-from macro_models.files import FileKind, read_file, unpacked
-from macro_models.fit.lab import (
+from mho.macro_models.errors import InputError
+from mho.macro_models.files import FileKind, read_file, unpacked
+from mho.macro_models.fit.lab import (
     CONVERTED,
     MISSING,
     Sheet,
@@ -99,10 +99,10 @@ def read_table(path: Path, columns: Mapping[str, str] | None = None) -> Table:
     ----------
     path
         The file. It is unpacked if it begins as a gzip file does. What encodings, delimiters and notations of numbers
-        it may have, :func:`macro_models.fit.lab.read_sheet` says. Below the header there may be a row of units.
+        it may have, :func:`mho.macro_models.fit.lab.read_sheet` says. Below the header there may be a row of units.
     columns
         See :func:`parse_columns`. Where all are numbers, the file has no header. A conductance, resistance or current
-        called ``*`` says that the table is wide (:mod:`macro_models.fit.lab.wide`); ``v_read_V`` may be a number.
+        called ``*`` says that the table is wide (:mod:`mho.macro_models.fit.lab.wide`); ``v_read_V`` may be a number.
 
     Raises
     ------

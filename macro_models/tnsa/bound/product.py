@@ -12,16 +12,22 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from macro_models.arrays import library, multiplied
-from macro_models.arrays import product as exact_product
-from macro_models.compiled import where_numba_is
-from macro_models.exact.converter import combine_segments
-from macro_models.exact.operation import LSB_SEGMENT_BITS, Converter, MvmOperation
-from macro_models.exact.random import NORMAL_TABLE
-from macro_models.exact.vector import take_vectors
-from macro_models.macro import MvmResult
-from macro_models.tnsa.converter.conversion import convert_charge, count_steps, segment_inputs, steps_taken, steps_to
-from macro_models.tnsa.sensing import SINGLE_EXACT, Key, Product, Spread, Steps
+from mho.macro_models.arrays import library, multiplied
+from mho.macro_models.arrays import product as exact_product
+from mho.macro_models.compiled import where_numba_is
+from mho.macro_models.exact.converter import combine_segments
+from mho.macro_models.exact.operation import LSB_SEGMENT_BITS, Converter, MvmOperation
+from mho.macro_models.exact.random import NORMAL_TABLE
+from mho.macro_models.exact.vector import take_vectors
+from mho.macro_models.macro import MvmResult
+from mho.macro_models.tnsa.converter.conversion import (
+    convert_charge,
+    count_steps,
+    segment_inputs,
+    steps_taken,
+    steps_to,
+)
+from mho.macro_models.tnsa.sensing import SINGLE_EXACT, Key, Product, Spread, Steps
 
 __all__ = ["Charge", "FoldedProduct", "compiled"]
 
@@ -30,14 +36,14 @@ Charge = Callable[[Key, Product, NDArray[np.floating], NDArray[np.uint64], int],
 
 
 class FoldedProduct:
-    """Forward products of one core; see :func:`macro_models.bound.bind`.
+    """Forward products of one core; see :func:`mho.macro_models.bound.bind`.
 
     Parameters
     ----------
     op, key, enabled, steps
         The operation, what it sees of the array, which lines of the key it converts, and their decrements.
     rows, taken, inputs, columns
-        As of :func:`~macro_models.bound.bind`.
+        As of :func:`~mho.macro_models.bound.bind`.
     charge, quiet
         What makes charges, and whether it draws nothing and integrates as integers do.
     noise
@@ -63,7 +69,7 @@ class FoldedProduct:
         self._kind = self._product.matrix.dtype if self._charges is None else self._charges.dtype
 
     def compute(self, x: NDArray[Any], op_id: NDArray[np.uint64]) -> MvmResult:
-        """See :meth:`macro_models.bound.BoundProduct.compute`."""
+        """See :meth:`mho.macro_models.bound.BoundProduct.compute`."""
         if self._plain is not None and library() is None:
             return self._plain.compute(x.astype(np.float32, copy=False), np.arange(x.shape[1], dtype=np.uint32)[None])
         op = self._op
@@ -78,7 +84,7 @@ class FoldedProduct:
     def compute_taken(
         self, values: NDArray[np.float32], index: NDArray[np.uint32], op_id: Callable[[], NDArray[np.uint64]]
     ) -> MvmResult:
-        """See :func:`macro_models.bound.compute_taken`."""
+        """See :func:`mho.macro_models.bound.compute_taken`."""
         if self._plain is not None and library() is None:
             return self._plain.compute(values, index)
         return self.compute(take_vectors(values, index), op_id())
@@ -139,7 +145,7 @@ class _Plain:
 @where_numba_is
 def compiled_taken() -> Callable[..., None] | None:
     """The loops of :mod:`.taken_compiled`."""
-    from macro_models.tnsa.bound.taken_compiled import make_loops
+    from mho.macro_models.tnsa.bound.taken_compiled import make_loops
 
     return make_loops()
 
@@ -147,7 +153,7 @@ def compiled_taken() -> Callable[..., None] | None:
 @where_numba_is
 def compiled() -> Callable[..., None] | None:
     """The loops of :mod:`.read_compiled`."""
-    from macro_models.tnsa.bound.read_compiled import make_loops
+    from mho.macro_models.tnsa.bound.read_compiled import make_loops
 
     return make_loops()
 

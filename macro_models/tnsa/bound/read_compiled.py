@@ -1,7 +1,8 @@
 """Codes of conversions with read noise, in loops that numba compiles; import it through ``product.compiled``.
 
-The same sums, products and roots in the same order as :meth:`macro_models.tnsa.sensing.Key.charge` with the converter
-of :mod:`.converter.conversion`, for the lines of one vector after the other: of numpy it takes a dozen passes.
+The same sums, products and roots in the same order as :meth:`mho.macro_models.tnsa.sensing.Key.charge` with the
+converter of :mod:`.converter.conversion`, for the lines of one vector after the other: of numpy it takes a dozen
+passes.
 """
 
 from collections.abc import Callable
@@ -10,7 +11,7 @@ from typing import Any
 import numba as nb
 import numpy as np
 
-from macro_models.loops import compile_loops
+from mho.macro_models.loops import compile_loops
 
 __all__ = ["make_loops"]
 

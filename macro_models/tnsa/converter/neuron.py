@@ -8,8 +8,8 @@ ground), one cycle takes the integrator from v to
 
 where V_in is the settled line while it integrates and -s V_dec while it counts down; v = V_os A / (1 + A) after reset.
 An ideal neuron has beta = 1 and nothing but V_in. Everything here is in charges as in
-:mod:`macro_models.exact.converter`, that is ``2 sum_g v / (alpha V_read)``: alpha drops out but for the start and the
-comparator.
+:mod:`mho.macro_models.exact.converter`, that is ``2 sum_g v / (alpha V_read)``: alpha drops out but for the start and
+the comparator.
 
 A sample that j others follow counts beta**j. These weights are rounded to a grid of integers, so that the sum over
 lines is exact whatever its order; all that follows is done line by line in a fixed order of ``+ - * /`` and
@@ -22,12 +22,12 @@ from dataclasses import dataclass, fields
 import numpy as np
 from numpy.typing import NDArray
 
-from macro_models.arrays import multiplied
-from macro_models.errors import InputError
-from macro_models.exact.operation import MAX_BITS
-from macro_models.exact.random import NORMAL_ONE
-from macro_models.tnsa.converter.walk import Walk
-from macro_models.tnsa.sensing import INPUT_TOP, Key, Product, Steps
+from mho.macro_models.arrays import multiplied
+from mho.macro_models.errors import InputError
+from mho.macro_models.exact.operation import MAX_BITS
+from mho.macro_models.exact.random import NORMAL_ONE
+from mho.macro_models.tnsa.converter.walk import Walk
+from mho.macro_models.tnsa.sensing import INPUT_TOP, Key, Product, Steps
 
 __all__ = ["COUNT_TOP", "UNIT_STEP", "Counter", "Integrator", "Neuron", "grid_bits"]
 

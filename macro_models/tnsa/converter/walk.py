@@ -1,8 +1,8 @@
 """Decrements one by one, with the noise of every cycle: what a converter counts whose cycles draw.
 
 Two ways to the same bits: arrays of numpy here, and loops that numba compiles in :mod:`.walk_compiled`
-where it is installed. Every draw is addressed (:mod:`macro_models.exact.random`), and each line takes the same sums and
-products in the same order.
+where it is installed. Every draw is addressed (:mod:`mho.macro_models.exact.random`), and each line takes the same sums
+and products in the same order.
 """
 
 from collections.abc import Callable
@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from macro_models.compiled import where_numba_is
-from macro_models.exact.random import LANES, NORMAL_TABLE, Purpose, normal_blocks, philox_key
+from mho.macro_models.compiled import where_numba_is
+from mho.macro_models.exact.random import LANES, NORMAL_TABLE, Purpose, normal_blocks, philox_key
 
 __all__ = ["Walk", "compiled"]
 
@@ -30,7 +30,7 @@ def compiled() -> Callable[..., Counts] | None:
 
     It takes the walk and the same arguments. The first call compiles, or loads what was kept.
     """
-    from macro_models.tnsa.converter.walk_compiled import make_loops
+    from mho.macro_models.tnsa.converter.walk_compiled import make_loops
 
     loops = make_loops()
     if loops is None:
@@ -57,7 +57,7 @@ def compiled() -> Callable[..., Counts] | None:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Walk:
-    """Lines that count down, charges as in :mod:`macro_models.tnsa.converter.neuron`, each array of shape (lines,).
+    """Lines that count down, charges as in :mod:`mho.macro_models.tnsa.converter.neuron`, each array of shape (lines,).
 
     A line that holds C has after a decrement ``beta C + d + sampling z``, d the drift of the polarity that the first
     comparison found and z a normal code; a comparison sees ``C + offset + comparator z``.

@@ -12,8 +12,8 @@ from typing import Any
 import numba as nb
 import numpy as np
 
-from macro_models.exact.random import NORMAL_TABLE
-from macro_models.loops import compile_loops
+from mho.macro_models.exact.random import NORMAL_TABLE
+from mho.macro_models.loops import compile_loops
 
 __all__ = ["make_loops"]
 

@@ -1,8 +1,8 @@
 """The macro at every strobe: slow and plain, the truth against which all faster evaluations are tested.
 
-Nothing here is shared with :mod:`macro_models.tnsa.sensing`: sums run over integers cell by cell, one sample and one
-decrement at a time, as the pins say. Only the draws, what wires make of the cells, and the order of the few operations
-on the noise, are the same.
+Nothing here is shared with :mod:`mho.macro_models.tnsa.sensing`: sums run over integers cell by cell, one sample and
+one decrement at a time, as the pins say. Only the draws, what wires make of the cells, and the order of the few
+operations on the noise, are the same.
 """
 
 import math
@@ -11,13 +11,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from macro_models.errors import ToolError
-from macro_models.exact.operation import STEP_FRACTION_BITS
-from macro_models.exact.random import NORMAL_ONE, Purpose, bits16, normal_codes
-from macro_models.exact.shift_register import AMPLITUDE_SHIFT, NOISE_SHIFT, seeds, xorshift
-from macro_models.tnsa.model import TnsaModel
-from macro_models.tnsa.traps import GRID
-from macro_models.tnsa.wired import effective_cells
+from mho.macro_models.errors import ToolError
+from mho.macro_models.exact.operation import STEP_FRACTION_BITS
+from mho.macro_models.exact.random import NORMAL_ONE, Purpose, bits16, normal_codes
+from mho.macro_models.exact.shift_register import AMPLITUDE_SHIFT, NOISE_SHIFT, seeds, xorshift
+from mho.macro_models.tnsa.model import TnsaModel
+from mho.macro_models.tnsa.traps import GRID
+from mho.macro_models.tnsa.wired import effective_cells
 
 __all__ = ["EagerTnsa"]
 

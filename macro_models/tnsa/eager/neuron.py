@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from macro_models.exact.random import NORMAL_ONE, Purpose, normal_codes
-from macro_models.tnsa.converter.neuron import grid_bits
-from macro_models.tnsa.eager.macro import EagerTnsa
-from macro_models.tnsa.model import TnsaModel
+from mho.macro_models.exact.random import NORMAL_ONE, Purpose, normal_codes
+from mho.macro_models.tnsa.converter.neuron import grid_bits
+from mho.macro_models.tnsa.eager.macro import EagerTnsa
+from mho.macro_models.tnsa.model import TnsaModel
 
 __all__ = ["EagerNeuron", "eager_macro"]
 

@@ -15,9 +15,9 @@ _MOST_ROWS = 40
 
 def compare_chips(names: Sequence[str], output: str | None, out: Output) -> dict[str, Any]:
     """Print, draw and return what chips have not alike: every one against the first."""
-    from hw.config import load_chip
     from mho.comparisons.chips import compare_chips as compare
     from mho.comparisons.chips import ratios
+    from mho.hw.config import load_chip
 
     chips = [load_chip(name) for name in names]
     found, drawn = [], []

@@ -4,7 +4,7 @@ from importlib import import_module
 
 import click
 
-from macro_models.errors import InputError
+from mho.macro_models.errors import InputError
 from mho.terminal.console import Output
 from mho.terminal.names import THING
 from mho.terminal.options import common_options, example

@@ -16,8 +16,8 @@ _MOST_ROWS = 40
 
 def compare_devices(names: Sequence[str], output: str | None, out: Output) -> dict[str, Any]:
     """Print, draw and return what devices have not alike: every one against the first."""
-    from macro_models.devices import load_device
     from mho.comparisons.devices import compare_devices as compare
+    from mho.macro_models.devices import load_device
 
     devices = [load_device(name) for name in names]
     first, found = devices[0], []

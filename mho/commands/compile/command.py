@@ -4,11 +4,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from macro_models.errors import InputError
 from mho.commands.compile.net import compile_net
 from mho.commands.compile.plan_text import print_fit, print_plan, wrapped
 from mho.commands.compile.summary_text import print_summary, print_tiles
 from mho.commands.compile.values import named, parse_slices, read_shape
+from mho.macro_models.errors import InputError
 from mho.terminal.console import Output
 from mho.terminal.names import DEVICE
 from mho.terminal.options import chip_option, common_options, example
@@ -159,8 +159,8 @@ def compile_command(
 def _dry_run(model: str, chip: str, overrides: tuple[str, ...], options: dict[str, Any], out: Output) -> None:
     """What a network takes, without calibrating it."""
     import mho
-    from hw.config import load_chip
     from mho.api.chip import Chip
+    from mho.hw.config import load_chip
 
     told = mho.plan(model, Chip(load_chip(chip, overrides)), **options)
     for sentence in told["warnings"]:
@@ -190,7 +190,7 @@ def _dry_run(model: str, chip: str, overrides: tuple[str, ...], options: dict[st
 def _operators(context: click.Context, wanted: bool) -> None:
     """Prints the operators that a model may have."""
     if wanted:
-        from compiler.importer.operators import listed
+        from mho.compiler.importer.operators import listed
 
         click.echo(listed())
         context.exit()

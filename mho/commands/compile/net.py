@@ -21,8 +21,8 @@ def compile_net(
 ) -> "Net":
     """Compile with a progress bar; shared with ``mho run``. ``options`` are those of :func:`mho.compile`."""
     import mho
-    from hw.config import load_chip, warnings
     from mho.api.chip import Chip
+    from mho.hw.config import load_chip, warnings
 
     description = load_chip(chip, overrides)
     for sentence in warnings(description):

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import click
 
-from macro_models.errors import InputError
+from mho.macro_models.errors import InputError
 from mho.terminal.paths import Word
 
 __all__ = ["BACKEND", "named", "parse_slices", "read_shape"]

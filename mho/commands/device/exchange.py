@@ -4,8 +4,8 @@ from pathlib import Path
 
 import click
 
-from macro_models.errors import InputError
-from macro_models.output import write_output
+from mho.macro_models.errors import InputError
+from mho.macro_models.output import write_output
 from mho.terminal.console import Output
 from mho.terminal.names import DEVICE
 from mho.terminal.options import common_options, example
@@ -21,8 +21,8 @@ __all__ = ["export_command", "import_command"]
 @common_options
 def export_command(device: str, simulator: str, output: str, out: Output) -> None:
     """Write a device as Python for another simulator, and say what is lost."""
-    from macro_models.devices import load_device
-    from macro_models.exchange import EXPORTS
+    from mho.macro_models.devices import load_device
+    from mho.macro_models.exchange import EXPORTS
 
     if simulator not in EXPORTS:
         raise InputError(f"--to must be {' or '.join(EXPORTS)}, not {simulator!r}")
@@ -52,9 +52,9 @@ def import_command(source: str, output: str, g_min_us: float, g_max_us: float, n
     A preset by its name, or a file with its call (PCMLikeNoiseModel(g_max=25.0)), a dict, or JSON with "class". Nothing
     of the file is run.
     """
-    from macro_models.exchange import import_aihwkit
-    from macro_models.files import FileKind, read_text
-    from macro_models.fit import device_toml
+    from mho.macro_models.exchange import import_aihwkit
+    from mho.macro_models.files import FileKind, read_text
+    from mho.macro_models.fit import device_toml
 
     if not 0.0 <= g_min_us < g_max_us <= 1e6:
         raise InputError(f"--g-min-uS must be at least 0 and below --g-max-uS, not {g_min_us:g} and {g_max_us:g}")

@@ -17,7 +17,7 @@ from mho.terminal.paths import READS, WORD, Writes
 from mho.units import format_time
 
 if TYPE_CHECKING:
-    from macro_models.devices import Device
+    from mho.macro_models.devices import Device
 
 __all__ = ["fit_command"]
 
@@ -70,8 +70,8 @@ def fit_command(
     Rows with a pulse_V are readings after a pulse (SET above 0 V, RESET below), in the order of pulse_n, of width
     pulse_ns: the answer to pulses is fitted to them. A table may have both kinds of rows.
     """
-    from macro_models.fit.tables.table import parse_columns
     from mho.api.fit import fit
+    from mho.macro_models.fit.tables.table import parse_columns
 
     with out.progress(f"fitting {data}") as progress:
         fitted = fit(

@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING
 import click
 import numpy as np
 
-from macro_models.errors import InputError
 from mho.commands.device.exchange import export_command, import_command
 from mho.commands.device.fit import fit_command, print_fit
+from mho.macro_models.errors import InputError
 from mho.results.pulses import print_pulses
 from mho.terminal.console import Output
 from mho.terminal.groups import Group
@@ -17,7 +17,7 @@ from mho.terminal.paths import FIGURE, WORD
 from mho.units import format_time
 
 if TYPE_CHECKING:
-    from macro_models.devices import Device
+    from mho.macro_models.devices import Device
 
 __all__ = ["device_command"]
 
@@ -69,7 +69,7 @@ def show_command(devices: tuple[str, ...], output: str | None, column: str, out:
 
     DEVICE is the name of a shipped device or a TOML file.
     """
-    from macro_models.devices import load_device
+    from mho.macro_models.devices import load_device
 
     models = [load_device(device) for device in devices]
     if column not in ("single", "double"):
@@ -89,7 +89,7 @@ def show_command(devices: tuple[str, ...], output: str | None, column: str, out:
 
 
 def _print(model: "Device", out: Output) -> None:
-    from macro_models.devices.sections.pulse import PulseResponse
+    from mho.macro_models.devices.sections.pulse import PulseResponse
 
     out.text(f"{model.name}: {model.description}")
     out.text()

@@ -36,9 +36,9 @@ def build_command(
     and route fails it gets the synthesis alone, in a folder of its own, and the next build begins behind that. Exit 2
     if the chip does not fit, with what would; exit 1 if a tool is missing or the timing is missed.
     """
-    from fpga.boards import find_board
-    from fpga.build.build import build
-    from hw.config import load_chip
+    from mho.fpga.boards import find_board
+    from mho.fpga.build.build import build
+    from mho.hw.config import load_chip
 
     resolved = load_chip(chip or find_board(board).plan.chip, overrides)
     report = build(board, resolved, folder=Path(output), noise=noise, flow=tools, note=out.note)

@@ -20,9 +20,9 @@ def info_command(port: str, baud: int | None, out: Output) -> None:
 
     Where that is the description of a preset, its name is given.
     """
-    from fpga.backends.core import BAUD, connect_board
-    from hw.config import load_chip, preset_names
-    from sim.board.driver import find_info
+    from mho.fpga.backends.core import BAUD, connect_board
+    from mho.hw.config import load_chip, preset_names
+    from mho.sim.board.driver import find_info
 
     with connect_board(port, BAUD if baud is None else baud) as client:
         info = find_info(client, port)

@@ -17,9 +17,9 @@ def list_command(out: Output) -> None:
     that it works there; its bitstream is checked without. A board whose file or preset is wrong is left out, with a
     warning that says why.
     """
-    from fpga.boards import BOARDS, WRONG
-    from fpga.boards.catalogue import reason_of
-    from fpga.config import board_config
+    from mho.fpga.boards import BOARDS, WRONG
+    from mho.fpga.boards.catalogue import reason_of
+    from mho.fpga.config import board_config
 
     headers = ("name", "device", "chip", "lines", "g_bits", "lanes", "clock_hz", "baud", "status")
     rows, wrong = [], {str(path): reason for path, reason in WRONG.items()}

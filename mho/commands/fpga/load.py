@@ -29,7 +29,7 @@ def load_command(board: str, file: str, flash: bool, cable: str | None, remote: 
     Without --flash an ECP5 forgets it when it is switched off. Exit 1 if there is no board, it is another one, or you
     may not use it, with the rule for udev that is missing.
     """
-    from fpga.load import load
+    from mho.fpga.load import load
 
     if cable is not None and remote is not None:
         raise click.UsageError("--cable and --remote exclude each other")

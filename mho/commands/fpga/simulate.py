@@ -13,7 +13,7 @@ __all__ = ["simulate_command"]
 
 
 def _check_link(path: str) -> None:
-    from fpga.simulate import check_link
+    from mho.fpga.simulate import check_link
 
     check_link(Path(path))
 
@@ -36,10 +36,10 @@ def simulate_command(
     The name of the port is printed. mho run --backend fpga --port PORT and mho fpga info --port PORT then do
     what they do with a board, more slowly.
     """
-    from fpga.boards import find_board
-    from fpga.config import board_config
-    from fpga.simulate import BoardTerminal
-    from hw.config import load_chip
+    from mho.fpga.boards import find_board
+    from mho.fpga.config import board_config
+    from mho.fpga.simulate import BoardTerminal
+    from mho.hw.config import load_chip
 
     resolved = load_chip(chip or find_board(board).plan.chip, overrides)
     cfg = board_config(board, resolved, noise=noise)

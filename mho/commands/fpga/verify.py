@@ -35,8 +35,8 @@ def verify_command(
     Where tools turn a bitstream back to a netlist (iCE40-HX8K), that one is simulated, too. --chip defaults to a core
     of 16 x 16 lines with cells of 4 bits, since a netlist is slow. Exit 1 on a mismatch or missed timing.
     """
-    from fpga.evidence.verify import SMALL, verify
-    from hw.config import load_chip
+    from mho.fpga.evidence.verify import SMALL, verify
+    from mho.hw.config import load_chip
 
     if netlist_only and built is not None:
         raise click.UsageError("--netlist-only and --built exclude each other")

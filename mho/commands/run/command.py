@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 import click
 import numpy as np
 
-from macro_models.errors import InputError
-from macro_models.output import write_output
 from mho.commands.compile.net import compile_net
 from mho.commands.compile.summary_text import summary_lines, tile_lines
 from mho.commands.compile.values import BACKEND, named
 from mho.commands.run.result_text import print_result
+from mho.macro_models.errors import InputError
+from mho.macro_models.output import write_output
 from mho.results import score
 from mho.terminal.console import Output
 from mho.terminal.names import DEVICE
@@ -22,7 +22,7 @@ from mho.terminal.paths import READS, WAVES, WORD, WRITES
 if TYPE_CHECKING:
     from mho.api.device import Device
     from mho.api.net import Net
-    from sim.cells.instance import Cells
+    from mho.sim.cells.instance import Cells
 
 __all__ = ["run_command"]
 
@@ -160,8 +160,8 @@ def run_command(
 
 def _worn(device: "Device", cycles: int, cells: str | None, out: Output) -> "Device":
     """The device of cells that were switched so often."""
-    from macro_models.devices.endurance import cycled
     from mho.api.device import Device
+    from mho.macro_models.devices.endurance import cycled
 
     if not 0 <= cycles <= _MOST_CYCLES:
         raise InputError(f"--cycles must be from 0 to 1e12, not {cycles}")
@@ -193,8 +193,8 @@ def _open(
     out: Output,
 ) -> "Net":
     """The network, compiled on the way where an ONNX model was given."""
-    from compiler import FIRST_INPUTS
     from mho.api.compile import load
+    from mho.compiler import FIRST_INPUTS
 
     if not network.endswith(".onnx"):
         given = [name for name, value in (("--chip", chip), ("--set", overrides), ("--calibrate", calibrate)) if value]
@@ -208,8 +208,8 @@ def _open(
     if calibrate is None:
         taken = min(FIRST_INPUTS, len(x))
         out.note(f"calibrating on the first {taken} inputs, since --calibrate is not given")
-    from hw.config import load_chip
-    from macro_models.kinds import family
+    from mho.hw.config import load_chip
+    from mho.macro_models.kinds import family
 
     # Before all that takes time.
     family(load_chip(chip, overrides).core.kind).compensation(compensation)
@@ -230,7 +230,7 @@ def _read_cells(cells: str, network: str) -> "Cells":
 
 def _read_inputs(sources: tuple[str, ...]) -> Any:
     """Inputs: one file, or several as NAME=FILE."""
-    from compiler import load_inputs
+    from mho.compiler import load_inputs
 
     if len(sources) == 1 and ("=" not in sources[0] or Path(sources[0].partition(".npz:")[0]).exists()):
         return load_inputs(sources[0])
@@ -249,7 +249,7 @@ def _check_before(net: "Net", x: Any, truth: Any, output: str | None, wanted: st
         )
     if truth is None and wanted is None:
         return
-    from compiler.compile import check_shape
+    from mho.compiler.compile import check_shape
 
     made = net.network.model.compute_all(check_shape(x, net.network.model))
     chosen = score.choose(made, wanted)
@@ -261,7 +261,7 @@ def _read_labels(source: str | None, images: int, limit: int | None) -> Any:
     """Labels as a vector of integers, as many as images are run."""
     if source is None:
         return None
-    from compiler import load_input
+    from mho.compiler import load_input
 
     values = load_input(source)
     if values.ndim != 1 or (values != np.rint(values)).any():

@@ -36,17 +36,17 @@ def chip_command(
     """
     from dataclasses import asdict
 
-    from hw.config import load_chip
+    from mho.hw.config import load_chip
 
     resolved = load_chip(chip or "tnsa16-2x2", overrides)
     out.note("building the simulator of the chip, unless it is in the cache ...")
     with out.progress(f"verifying {resolved.name}") as progress:
         if host == "uart":
-            from fpga.link.chip import verify_line
+            from mho.fpga.link.chip import verify_line
 
             report = verify_line(resolved, accesses=accesses, seed=seed, progress=progress)
         else:
-            from sim.chip.verify import verify_chip
+            from mho.sim.chip.verify import verify_chip
 
             wrap = "none" if host == "registers" else host
             report = verify_chip(resolved, wrap=wrap, accesses=accesses, seed=seed, progress=progress)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from macro_models.errors import InputError
+from mho.macro_models.errors import InputError
 from mho.terminal.console import Output
 from mho.terminal.options import chip_option, common_options, example
 from mho.terminal.paths import READS, WAVES
@@ -51,9 +51,9 @@ def core_command(
     library = library or library_before
     if library is not None and netlist is None:
         raise InputError("--library needs --netlist, the netlist that uses them")
-    from hw.config import load_chip
-    from rtl_gen import check_macro_pins, macro_warnings
-    from sim.core.bench.verify import verify_core
+    from mho.hw.config import load_chip
+    from mho.rtl_gen import check_macro_pins, macro_warnings
+    from mho.sim.core.bench.verify import verify_core
 
     resolved = load_chip(chip or "tnsa16-core", overrides)
     for sentence in () if check_macro_pins(resolved) else macro_warnings(resolved):

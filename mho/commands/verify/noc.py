@@ -10,7 +10,7 @@ from mho.terminal.options import chip_option, common_options, example
 from mho.terminal.paths import FIGURE
 
 if TYPE_CHECKING:
-    from hw.noc.config import MeshConfig
+    from mho.hw.noc.config import MeshConfig
 
 __all__ = ["noc_command"]
 
@@ -48,7 +48,7 @@ def noc_command(
         "contexts": contexts,
     }
     cfg = _mesh(chip or "neurram", overrides, {name: value for name, value in given.items() if value is not None})
-    from sim.noc.verify import verify_noc
+    from mho.sim.noc.verify import verify_noc
 
     out.note("building the simulators of the mesh, unless they are in the cache ...")
     with out.progress(f"verifying a mesh of {cfg.columns} x {cfg.rows}") as progress:
@@ -64,7 +64,7 @@ def noc_command(
 
 
 def _mesh(chip: str, overrides: tuple[str, ...], given: dict[str, int]) -> "MeshConfig":
-    from hw.config import load_chip
-    from hw.noc.config import MeshConfig
+    from mho.hw.config import load_chip
+    from mho.hw.noc.config import MeshConfig
 
     return replace(MeshConfig.of_network(load_chip(chip, overrides)), **given)

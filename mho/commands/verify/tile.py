@@ -9,7 +9,7 @@ from mho.terminal.options import chip_option, common_options, example
 from mho.terminal.paths import WORD
 
 if TYPE_CHECKING:
-    from hw.tile.config import TileConfig
+    from mho.hw.tile.config import TileConfig
 
 __all__ = ["tile_command"]
 
@@ -36,7 +36,7 @@ def tile_command(
     core stall at random. A program that differs is made small and written to tile_litmus.s. --chip defaults to a tile
     of 64 lines. Exit 1 on a mismatch.
     """
-    from sim.tile_programs.verify import verify_tile
+    from mho.sim.tile_programs.verify import verify_tile
 
     cfg = _tile(chip, overrides, tile)
     out.note("building the simulator of the tile, unless it is in the cache ...")
@@ -50,12 +50,12 @@ def tile_command(
 
 
 def _tile(chip: str | None, overrides: tuple[str, ...], tile: str | None) -> "TileConfig":
-    from hw.tile.random_programs import SIZES
+    from mho.hw.tile.random_programs import SIZES
 
     if chip is None and not overrides and tile is None:
         return SIZES
-    from hw.config import load_chip
-    from hw.tile.config import TileConfig, tile_number
+    from mho.hw.config import load_chip
+    from mho.hw.tile.config import TileConfig, tile_number
 
     loaded = load_chip(chip or "tnsa64-2x2", overrides)
     return list(TileConfig.of_tiles(loaded).values())[tile_number(loaded, tile or "0,0")]

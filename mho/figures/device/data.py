@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 if TYPE_CHECKING:
-    from macro_models.devices import Device
+    from mho.macro_models.devices import Device
 
 __all__ = [
     "RETENTION_C",
@@ -51,8 +51,8 @@ def shown_times(device: "Device") -> Reals:
 
 def draw_cells(device: "Device", target_uS: float, time_s: float, temp_C: float) -> Reals:
     """Conductances in uS of many cells with one target, as the macro model draws them, of shape (cells,)."""
-    from macro_models.cells.programming import programmed
-    from macro_models.devices import CAUSES
+    from mho.macro_models.cells.programming import programmed
+    from mho.macro_models.devices import CAUSES
 
     return programmed(
         np.full(_CELLS, target_uS), device=device, seed=0, core=0, time_s=time_s, temp_C=temp_C,

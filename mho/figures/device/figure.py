@@ -25,7 +25,7 @@ from mho.figures.device.panels import (
 from mho.figures.run import COLOURS, in_style, new_figure
 
 if TYPE_CHECKING:
-    from macro_models.devices import Device
+    from mho.macro_models.devices import Device
 
 __all__ = ["COLUMN_IN", "figure_of_device", "figure_of_devices"]
 

@@ -27,7 +27,7 @@ from mho.figures.run import COLOURS
 from mho.units import format_time
 
 if TYPE_CHECKING:
-    from macro_models.devices import Device
+    from mho.macro_models.devices import Device
 
 __all__ = [
     "DEVIATION",
@@ -187,8 +187,8 @@ def _draw_programming(axes: Axes, device: "Device") -> None:
 
 def _draw_pulses(axes: Axes, device: "Device") -> None:
     """Median and tenths of cells that see SET pulses of rising amplitude, then RESET pulses."""
-    from macro_models.cells.pulses import PulseArray, PulseConfig
-    from macro_models.exact.pulse import Polarity
+    from mho.macro_models.cells.pulses import PulseArray, PulseConfig
+    from mho.macro_models.exact.pulse import Polarity
 
     config = PulseConfig(lines=32)
     law, array = device.pulse, PulseArray(PulseConfig(lines=32), device=device, seed=0)

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from macro_models.errors import ToolError
+from mho.macro_models.errors import ToolError
 from mho.sweeps.search.front import front
 
 __all__ = ["Surrogate"]

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from macro_models.errors import ToolError
+from mho.macro_models.errors import ToolError
 from mho.sweeps.evaluate import Row
 from mho.sweeps.search.front import costs, front
 from mho.sweeps.search.surrogate import Surrogate

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from compiler import CompileOptions
-from hw.config import Chip, check_device
-from macro_models.devices import Device
-from macro_models.errors import InputError
+from mho.compiler import CompileOptions
+from mho.hw.config import Chip, check_device
+from mho.macro_models.devices import Device
+from mho.macro_models.errors import InputError
 from mho.sweeps.spec.spec import Spec
 from mho.version import __version__
 

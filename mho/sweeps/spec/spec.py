@@ -10,13 +10,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from compiler import CompileOptions
-from hw.config import Chip, default_device, load_chip
-from macro_models.devices import Device, load_device
-from macro_models.errors import InputError
-from macro_models.files import FileKind, read_toml
-from macro_models.files.schema import Choice, ListOf, Number, Optional, Table, Text, Type, Whole, shown
+from mho.compiler import CompileOptions
 from mho.dotted import dotted
+from mho.hw.config import Chip, default_device, load_chip
+from mho.macro_models.devices import Device, load_device
+from mho.macro_models.errors import InputError
+from mho.macro_models.files import FileKind, read_toml
+from mho.macro_models.files.schema import Choice, ListOf, Number, Optional, Table, Text, Type, Whole, shown
 from mho.sweeps.spec.measures import MEASURES
 from mho.sweeps.spec.workload import Workload, load_workload
 from mho.units import parse_time

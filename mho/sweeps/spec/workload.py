@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from compiler import FIRST_INPUTS, Inputs, NamedInputs, load_input, load_inputs
-from macro_models.errors import InputError
+from mho.compiler import FIRST_INPUTS, Inputs, NamedInputs, load_input, load_inputs
 from mho.data import SAMPLES, load_sample
+from mho.macro_models.errors import InputError
 
 __all__ = ["Workload", "load_workload"]
 
@@ -89,7 +89,7 @@ def _sample(where: str, table: Mapping[str, Any]) -> tuple[bytes, Inputs, NDArra
 def _own(
     where: str, folder: Path, table: Mapping[str, Any]
 ) -> tuple[bytes, Inputs, NDArray[np.int64] | None, Inputs]:
-    from compiler.importer.reading.model_file import load
+    from mho.compiler.importer.reading.model_file import load
 
     for key in ("model", "input"):
         if key not in table:

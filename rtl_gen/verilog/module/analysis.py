@@ -4,11 +4,11 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
-from rtl_gen.verilog.module.expressions import select
-from rtl_gen.verilog.module.gating import WORTH, Condition, enable_of, pieces
-from rtl_gen.verilog.module.processes import Reset, merge, moved, prune, read_wires, retarget, split_reset
-from rtl_gen.verilog.module.sharing import join_outputs, share, take_constants
-from rtl_gen.verilog.rtlil import Assign, Cell, Module, Process, Sig, Slice, Statement, Wire, slices, whole, width
+from mho.rtl_gen.verilog.module.expressions import select
+from mho.rtl_gen.verilog.module.gating import WORTH, Condition, enable_of, pieces
+from mho.rtl_gen.verilog.module.processes import Reset, merge, moved, prune, read_wires, retarget, split_reset
+from mho.rtl_gen.verilog.module.sharing import join_outputs, share, take_constants
+from mho.rtl_gen.verilog.rtlil import Assign, Cell, Module, Process, Sig, Slice, Statement, Wire, slices, whole, width
 
 __all__ = ["RESET", "Analysis", "Register", "RegisterGroup"]
 

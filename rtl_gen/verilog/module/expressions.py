@@ -8,8 +8,8 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from macro_models.errors import ToolError
-from rtl_gen.verilog.rtlil import Cell, Const, Sig, Slice, width
+from mho.macro_models.errors import ToolError
+from mho.rtl_gen.verilog.rtlil import Cell, Const, Sig, Slice, width
 
 __all__ = [
     "Expression", "concatenation", "conditional", "constant", "describe", "extend", "infix", "invert", "operator",

@@ -4,8 +4,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import pairwise
 
-from rtl_gen.verilog.module.processes import boundaries, exclusive, prune, restrict
-from rtl_gen.verilog.rtlil import Assign, Case, Sig, Slice, Statement, Switch, Wire, width
+from mho.rtl_gen.verilog.module.processes import boundaries, exclusive, prune, restrict
+from mho.rtl_gen.verilog.rtlil import Assign, Case, Sig, Slice, Statement, Switch, Wire, width
 
 __all__ = ["CLOCK_GATE", "WORTH", "Condition", "enable_of", "pieces", "write_clock_gate"]
 

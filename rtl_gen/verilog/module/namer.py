@@ -2,11 +2,11 @@
 
 from collections.abc import Mapping
 
-from rtl_gen.verilog.layout import range_text
-from rtl_gen.verilog.module.analysis import Analysis
-from rtl_gen.verilog.module.expressions import constant, describe
-from rtl_gen.verilog.names import Names, identifier
-from rtl_gen.verilog.rtlil import Const, Module, Sig, Slice, whole
+from mho.rtl_gen.verilog.layout import range_text
+from mho.rtl_gen.verilog.module.analysis import Analysis
+from mho.rtl_gen.verilog.module.expressions import constant, describe
+from mho.rtl_gen.verilog.names import Names, identifier
+from mho.rtl_gen.verilog.rtlil import Const, Module, Sig, Slice, whole
 
 __all__ = ["Namer", "States", "anonymous", "bits_of"]
 

@@ -3,8 +3,8 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from rtl_gen.verilog.module.expressions import select
-from rtl_gen.verilog.rtlil import Assign, Case, Const, Process, Sig, Slice, Statement, Switch, width
+from mho.rtl_gen.verilog.module.expressions import select
+from mho.rtl_gen.verilog.rtlil import Assign, Case, Const, Process, Sig, Slice, Statement, Switch, width
 
 __all__ = [
     "Reset",

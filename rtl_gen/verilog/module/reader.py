@@ -4,10 +4,10 @@ import re
 from collections.abc import Iterable, Mapping
 from itertools import groupby
 
-from macro_models.errors import ToolError
-from rtl_gen.verilog.layout import LINE, wrap
-from rtl_gen.verilog.module.analysis import RESET
-from rtl_gen.verilog.module.expressions import (
+from mho.macro_models.errors import ToolError
+from mho.rtl_gen.verilog.layout import LINE, wrap
+from mho.rtl_gen.verilog.module.analysis import RESET
+from mho.rtl_gen.verilog.module.expressions import (
     Expression,
     concatenation,
     conditional,
@@ -18,9 +18,22 @@ from rtl_gen.verilog.module.expressions import (
     operator,
     select,
 )
-from rtl_gen.verilog.module.namer import Namer, States, anonymous, bits_of
-from rtl_gen.verilog.module.processes import boundaries, exclusive, prune, read_wires, restrict
-from rtl_gen.verilog.rtlil import Assign, Case, Cell, Const, Module, Process, Sig, Slice, Statement, Wire, whole, width
+from mho.rtl_gen.verilog.module.namer import Namer, States, anonymous, bits_of
+from mho.rtl_gen.verilog.module.processes import boundaries, exclusive, prune, read_wires, restrict
+from mho.rtl_gen.verilog.rtlil import (
+    Assign,
+    Case,
+    Cell,
+    Const,
+    Module,
+    Process,
+    Sig,
+    Slice,
+    Statement,
+    Wire,
+    whole,
+    width,
+)
 
 __all__ = ["Reader"]
 

@@ -2,7 +2,18 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 
-from rtl_gen.verilog.rtlil import NAMED_CONSTANT, Assign, Const, Module, Sig, Slice, Statement, Switch, slices, whole
+from mho.rtl_gen.verilog.rtlil import (
+    NAMED_CONSTANT,
+    Assign,
+    Const,
+    Module,
+    Sig,
+    Slice,
+    Statement,
+    Switch,
+    slices,
+    whole,
+)
 
 __all__ = ["join_outputs", "share", "take_constants"]
 

@@ -3,12 +3,12 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from rtl_gen.verilog.layout import LINE, wrap
-from rtl_gen.verilog.module.analysis import whole
-from rtl_gen.verilog.module.expressions import Expression, constant, infix, invert
-from rtl_gen.verilog.module.processes import tests_bits
-from rtl_gen.verilog.module.reader import Reader
-from rtl_gen.verilog.rtlil import Assign, Case, Const, Sig, Slice, Statement, Switch, width
+from mho.rtl_gen.verilog.layout import LINE, wrap
+from mho.rtl_gen.verilog.module.analysis import whole
+from mho.rtl_gen.verilog.module.expressions import Expression, constant, infix, invert
+from mho.rtl_gen.verilog.module.processes import tests_bits
+from mho.rtl_gen.verilog.module.reader import Reader
+from mho.rtl_gen.verilog.rtlil import Assign, Case, Const, Sig, Slice, Statement, Switch, width
 
 __all__ = ["Statements"]
 

@@ -7,29 +7,29 @@ from typing import TYPE_CHECKING, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from compiler.program import Program
-from compiler.tile.graph.host import HostRun, Split
-from hw.board import TilesConfig
-from hw.config import Chip
-from hw.emulator import check_core, programmed_core
-from hw.emulator.vector.reference import ProgrammedCore
-from macro_models import MacroModel, Masks
-from macro_models.errors import InputError, ToolError
-from macro_models.exact.operation import MvmOperation
-from sim.backend import Account, Backend, Progress
-from sim.board.bus import BusSimulation
-from sim.board.driver import read_info
-from sim.board.tiles.host import WATCHDOG, TilesHost
-from sim.board.tiles.loads import board_loads, operations_of
-from sim.functional import FunctionalBackend
-from sim.tile_networks.answers import HostAnswers
-from sim.tile_networks.plan import Plan, make_plan
-from sim.tile_networks.process import Answer
-from sim.tile_networks.turns import from_first_turn
+from mho.compiler.program import Program
+from mho.compiler.tile.graph.host import HostRun, Split
+from mho.hw.board import TilesConfig
+from mho.hw.config import Chip
+from mho.hw.emulator import check_core, programmed_core
+from mho.hw.emulator.vector.reference import ProgrammedCore
+from mho.macro_models import MacroModel, Masks
+from mho.macro_models.errors import InputError, ToolError
+from mho.macro_models.exact.operation import MvmOperation
+from mho.sim.backend import Account, Backend, Progress
+from mho.sim.board.bus import BusSimulation
+from mho.sim.board.driver import read_info
+from mho.sim.board.tiles.host import WATCHDOG, TilesHost
+from mho.sim.board.tiles.loads import board_loads, operations_of
+from mho.sim.functional import FunctionalBackend
+from mho.sim.tile_networks.answers import HostAnswers
+from mho.sim.tile_networks.plan import Plan, make_plan
+from mho.sim.tile_networks.process import Answer
+from mho.sim.tile_networks.turns import from_first_turn
 
 if TYPE_CHECKING:
-    from compiler.network import Network
-    from compiler.network.tiles import TileCode
+    from mho.compiler.network import Network
+    from mho.compiler.network.tiles import TileCode
 
 __all__ = ["PARTS", "BoardTilesBackend", "TilesFpgaSimBackend"]
 
@@ -112,7 +112,7 @@ class BoardTilesBackend(Backend):
         self, program: Program, masks: Sequence[Masks], lanes: NDArray[np.int16], images: NDArray[np.integer],
         account: Account,
     ) -> NDArray[np.int16]:
-        """Run the programs on a batch of images; see :class:`sim.backend.Backend`.
+        """Run the programs on a batch of images; see :class:`mho.sim.backend.Backend`.
 
         Raises
         ------
@@ -144,7 +144,7 @@ class BoardTilesBackend(Backend):
         Parameters
         ----------
         masks, entries, first, awaited
-            As of :func:`sim.tile_networks.plan.make_plan`.
+            As of :func:`mho.sim.tile_networks.plan.make_plan`.
         operations
             What the core of a node is asked for.
         answer

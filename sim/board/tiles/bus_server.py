@@ -1,4 +1,4 @@
-"""The cocotb test of :mod:`sim.board.tiles.over_bus`: a network through a chip's bus. Runs inside the simulator."""
+"""The cocotb test of :mod:`mho.sim.board.tiles.over_bus`: a network through a chip's bus. Runs inside the simulator."""
 
 import json
 import os
@@ -12,22 +12,22 @@ from cocotb.task import bridge, resume
 from cocotb.utils import get_sim_time
 from numpy.typing import NDArray
 
-from compiler.network import Network
-from hw.board import TilesConfig
-from hw.config import Chip
-from hw.host.link.tasks import Read, Task, Write
-from macro_models.errors import MhoError, ToolError
-from sim.board.tiles.backend import BoardTilesBackend
-from sim.board.tiles.host import TilesHost
-from sim.board.tiles.over_bus import emulated_chip
-from sim.chip.masters import PERIOD_NS, Master, started
-from sim.executor import execute
+from mho.compiler.network import Network
+from mho.hw.board import TilesConfig
+from mho.hw.config import Chip
+from mho.hw.host.link.tasks import Read, Task, Write
+from mho.macro_models.errors import MhoError, ToolError
+from mho.sim.board.tiles.backend import BoardTilesBackend
+from mho.sim.board.tiles.host import TilesHost
+from mho.sim.board.tiles.over_bus import emulated_chip
+from mho.sim.chip.masters import PERIOD_NS, Master, started
+from mho.sim.executor import execute
 
 _PATIENCE = 20_000
 
 
 class _MasterBus:
-    """A :class:`sim.board.bus.BoardBus`: one word after the other by a master."""
+    """A :class:`mho.sim.board.bus.BoardBus`: one word after the other by a master."""
 
     def __init__(self, master: Master) -> None:
         self.master = master

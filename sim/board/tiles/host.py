@@ -11,22 +11,22 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from compiler.network.tiles import TileCode
-from hw.chip.config import ChipParts
-from hw.chip.map import MAP_VERSION, QUEUE, WINDOW_WORDS, chip_base, record_words
-from hw.host.link.tasks import Read, Task, Write
-from hw.host.registers import register_word
-from hw.noc.flit import Destinations
-from hw.noc.interface.words import UNIT, credit, credit_tag
-from hw.noc.registers.packet import host_address
-from hw.tile.host import CONTROL, CORE_AT
-from hw.tile.isa import Cause
-from hw.tile.loading import RESET
-from macro_models.errors import InputError, ToolError
-from sim.board.bus import BoardBus
-from sim.board.driver import write_runs
-from sim.tile_networks.plan import STATUS_READS, WRITE, Plan, SinkPlan, SourcePlan, tile_node
-from sim.tile_networks.process import Answer
+from mho.compiler.network.tiles import TileCode
+from mho.hw.chip.config import ChipParts
+from mho.hw.chip.map import MAP_VERSION, QUEUE, WINDOW_WORDS, chip_base, record_words
+from mho.hw.host.link.tasks import Read, Task, Write
+from mho.hw.host.registers import register_word
+from mho.hw.noc.flit import Destinations
+from mho.hw.noc.interface.words import UNIT, credit, credit_tag
+from mho.hw.noc.registers.packet import host_address
+from mho.hw.tile.host import CONTROL, CORE_AT
+from mho.hw.tile.isa import Cause
+from mho.hw.tile.loading import RESET
+from mho.macro_models.errors import InputError, ToolError
+from mho.sim.board.bus import BoardBus
+from mho.sim.board.driver import write_runs
+from mho.sim.tile_networks.plan import STATUS_READS, WRITE, Plan, SinkPlan, SourcePlan, tile_node
+from mho.sim.tile_networks.process import Answer
 
 __all__ = ["WATCHDOG", "TilesHost"]
 

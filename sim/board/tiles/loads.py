@@ -2,19 +2,19 @@
 
 from collections.abc import Callable, Mapping, Sequence
 
-from compiler.network.tiles import TileCode
-from compiler.program import Call, Program
-from hw.board import TilesConfig, load_offset
-from hw.emulator import LoadWord, cell_loads, line_table, noise_loads, table_loads
-from hw.emulator.layout import TAGS
-from hw.emulator.vector.reference import ProgrammedCore
-from hw.host.link.tasks import Task
-from hw.noc.registers.packet import host_address
-from macro_models import Masks
-from macro_models.errors import InputError
-from macro_models.exact.operation import MvmOperation
-from sim.board.driver import write_runs
-from sim.tile_networks.plan import tile_node
+from mho.compiler.network.tiles import TileCode
+from mho.compiler.program import Call, Program
+from mho.hw.board import TilesConfig, load_offset
+from mho.hw.emulator import LoadWord, cell_loads, line_table, noise_loads, table_loads
+from mho.hw.emulator.layout import TAGS
+from mho.hw.emulator.vector.reference import ProgrammedCore
+from mho.hw.host.link.tasks import Task
+from mho.hw.noc.registers.packet import host_address
+from mho.macro_models import Masks
+from mho.macro_models.errors import InputError
+from mho.macro_models.exact.operation import MvmOperation
+from mho.sim.board.driver import write_runs
+from mho.sim.tile_networks.plan import tile_node
 
 __all__ = ["board_loads", "operations_of"]
 

@@ -3,7 +3,7 @@
 import heapq
 from collections.abc import Iterable, Iterator
 
-from sim.build.parts.nodes import Graph
+from mho.sim.build.parts.nodes import Graph
 
 __all__ = ["Clusters"]
 

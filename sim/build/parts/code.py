@@ -4,8 +4,8 @@ import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
-from sim.build.parts.nodes import Node, Unit, exposed, filtered
-from sim.build.parts.statements import Leaf, Statement, leaves
+from mho.sim.build.parts.nodes import Node, Unit, exposed, filtered
+from mho.sim.build.parts.statements import Leaf, Statement, leaves
 
 __all__ = ["Part", "Writer", "members_of"]
 

@@ -3,12 +3,12 @@
 import re
 from collections.abc import Collection, Mapping, Sequence
 
-from sim.build.parts.clusters import Clusters
-from sim.build.parts.code import Part, Writer, members_of, part_of
-from sim.build.parts.grouping import group
-from sim.build.parts.headers import parts_header
-from sim.build.parts.nodes import copies_of, filtered, graph_of, nodes_of, units_of
-from sim.build.parts.statements import Function, UnknownFormError, leaves, parse_function, signatures
+from mho.sim.build.parts.clusters import Clusters
+from mho.sim.build.parts.code import Part, Writer, members_of, part_of
+from mho.sim.build.parts.grouping import group
+from mho.sim.build.parts.headers import parts_header
+from mho.sim.build.parts.nodes import copies_of, filtered, graph_of, nodes_of, units_of
+from mho.sim.build.parts.statements import Function, UnknownFormError, leaves, parse_function, signatures
 
 __all__ = ["edge_files"]
 

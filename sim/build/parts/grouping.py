@@ -1,16 +1,16 @@
 """Which nodes of an edge make a part.
 
 A part costs some ns each time that it is run, and its statements cost theirs. So nodes are joined that change
-together: what was seen to (:mod:`sim.build.parts.together`), then what reads the same, or of which one reads what the
-other writes, the smallest first, which is known without a simulation.
+together: what was seen to (:mod:`mho.sim.build.parts.together`), then what reads the same, or of which one reads what
+the other writes, the smallest first, which is known without a simulation.
 """
 
 import heapq
 from collections.abc import Sequence
 
-from sim.build.parts.clusters import Clusters
-from sim.build.parts.nodes import Node
-from sim.build.parts.together import number_of
+from mho.sim.build.parts.clusters import Clusters
+from mho.sim.build.parts.nodes import Node
+from mho.sim.build.parts.together import number_of
 
 __all__ = ["LARGEST", "group"]
 

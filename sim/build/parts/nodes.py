@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from sim.build.parts.statements import Branch, Function, Leaf, Statement, leaves
+from mho.sim.build.parts.statements import Branch, Function, Leaf, Statement, leaves
 
 __all__ = ["EFFECT", "Graph", "Node", "copies_of", "graph_of", "nodes_of"]
 

@@ -7,9 +7,9 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from compiler.network import Network
-from macro_models.registry import discovered, module_of
-from sim.cells.instance import Cells
+from mho.compiler.network import Network
+from mho.macro_models.registry import discovered, module_of
+from mho.sim.cells.instance import Cells
 
 __all__ = ["RowProgrammer", "Writer", "writer_of"]
 
@@ -23,12 +23,12 @@ class RowProgrammer(Protocol):
     def program_rows(
         self, core: int, model: Any, targets: NDArray[np.int64], parameters: Any, skip: NDArray[np.bool_]
     ) -> tuple[Any, NDArray[np.int64]]:
-        """Program a core; see :meth:`sim.core.cosim.CosimBackend.program_rows`."""
+        """Program a core; see :meth:`mho.sim.core.cosim.CosimBackend.program_rows`."""
         ...
 
 
 def writer_of(network: Network) -> Writer | None:
-    """How the chip of a network writes its cells; None: cell by cell, see :mod:`sim.cells.network`."""
+    """How the chip of a network writes its cells; None: cell by cell, see :mod:`mho.sim.cells.network`."""
     kind = network.chip.core.kind
     if kind not in discovered(__name__):
         return None

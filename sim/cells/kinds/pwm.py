@@ -5,17 +5,17 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from compiler.network import CoreImage, Network
-from hw.config import check_device
-from hw.config.kinds.pwm import PwmChip
-from hw.core.write_verify import dead_lines
-from hw.pwm.engine.cycles import write_cycles
-from macro_models.devices import Device
-from macro_models.exact.pwm.programming import WriteParameters, WriteResult, write_rows
-from macro_models.pwm.model import PwmModel
-from macro_models.pwm.programming import ProgrammedRows, target_counts
-from sim.cells.instance import Cells, CoreCells, network_hash
-from sim.cells.kinds import RowProgrammer
+from mho.compiler.network import CoreImage, Network
+from mho.hw.config import check_device
+from mho.hw.config.kinds.pwm import PwmChip
+from mho.hw.core.write_verify import dead_lines
+from mho.hw.pwm.engine.cycles import write_cycles
+from mho.macro_models.devices import Device
+from mho.macro_models.exact.pwm.programming import WriteParameters, WriteResult, write_rows
+from mho.macro_models.pwm.model import PwmModel
+from mho.macro_models.pwm.programming import ProgrammedRows, target_counts
+from mho.sim.cells.instance import Cells, CoreCells, network_hash
+from mho.sim.cells.kinds import RowProgrammer
 
 __all__ = ["PUBLISHED", "write"]
 

@@ -6,12 +6,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from macro_models import MacroConfig, Masks
-from macro_models.errors import ToolError
-from macro_models.exact.converter import combine_segments, convert
-from macro_models.exact.operation import LSB_SEGMENT_BITS, STEP_FRACTION_BITS, Converter, Direction, MvmOperation
-from macro_models.macro import MvmResult
-from sim.core.cosim_core import CosimCore
+from mho.macro_models import MacroConfig, Masks
+from mho.macro_models.errors import ToolError
+from mho.macro_models.exact.converter import combine_segments, convert
+from mho.macro_models.exact.operation import LSB_SEGMENT_BITS, STEP_FRACTION_BITS, Converter, Direction, MvmOperation
+from mho.macro_models.macro import MvmResult
+from mho.sim.core.cosim_core import CosimCore
 
 __all__ = ["LARGEST", "ExactMacro", "measure_cells", "require_programmed"]
 
@@ -66,7 +66,7 @@ class ExactMacro:
         return float(most) * 2**STEP_FRACTION_BITS / max(op.max_steps, 1)
 
     def mvm(self, op: MvmOperation, masks: Masks, x: ArrayLike, op_id: ArrayLike) -> MvmResult:
-        """Codes and decrements of a batch; see :meth:`macro_models.macro.MacroModel.mvm`."""
+        """Codes and decrements of a batch; see :meth:`mho.macro_models.macro.MacroModel.mvm`."""
         half = np.rint(op.step_code * 2.0**-STEP_FRACTION_BITS * self.load(op, masks))
         step = 2 * np.maximum(1, half).astype(np.int64)
         parts = [

@@ -8,15 +8,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hw.config import Chip, PulseChip
-from hw.core.write_verify import WriteVerifyConfig, WriteVerifyParameters
-from macro_models import load_device
-from macro_models.cells.pulses import PulseArray
-from macro_models.errors import ToolError
-from macro_models.exact.pulse import AMPLITUDE_BITS
-from sim.cells.cosim import cell_fields, write_job
-from sim.core.bench.exact_macro import LARGEST, ExactMacro, measure_cells, require_programmed
-from sim.core.cosim_core import CosimCore
+from mho.hw.config import Chip, PulseChip
+from mho.hw.core.write_verify import WriteVerifyConfig, WriteVerifyParameters
+from mho.macro_models import load_device
+from mho.macro_models.cells.pulses import PulseArray
+from mho.macro_models.errors import ToolError
+from mho.macro_models.exact.pulse import AMPLITUDE_BITS
+from mho.sim.cells.cosim import cell_fields, write_job
+from mho.sim.core.bench.exact_macro import LARGEST, ExactMacro, measure_cells, require_programmed
+from mho.sim.core.cosim_core import CosimCore
 
 __all__ = ["Programming", "measured_macro", "require_products"]
 

@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from sim.core.bench.trials import Trial
-from sim.core.cosim_core import CoreRun
+from mho.sim.core.bench.trials import Trial
+from mho.sim.core.cosim_core import CoreRun
 
 __all__ = ["VerifyReport"]
 

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from hw.config import Chip
-from macro_models import MacroModel, Masks, family, load_device
-from macro_models.cell_map import CellMap
-from macro_models.exact.operation import STEP_WIDTH, Converter, Direction, MvmOperation
-from sim.core.kinds import kind_of
+from mho.hw.config import Chip
+from mho.macro_models import MacroModel, Masks, family, load_device
+from mho.macro_models.cell_map import CellMap
+from mho.macro_models.exact.operation import STEP_WIDTH, Converter, Direction, MvmOperation
+from mho.sim.core.kinds import kind_of
 
 if TYPE_CHECKING:
-    from sim.core.bench.exact_macro import ExactMacro
+    from mho.sim.core.bench.exact_macro import ExactMacro
 
 __all__ = ["Trial", "make_models", "make_trial", "make_whole_trial"]
 

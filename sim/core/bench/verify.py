@@ -7,24 +7,24 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from hw.config import Chip
-from hw.kinds import core_blocks, timing
-from macro_models import MacroModel, Masks, load_device
-from macro_models.errors import InputError, ToolError
-from macro_models.exact.operation import Direction, MvmOperation
-from sim.build.simulators import SHELL_DEPTH, icarus_build, verilator_build
-from sim.core.batch import Mode
-from sim.core.bench.exact_macro import ExactMacro
-from sim.core.bench.own_macro import Programming, measured_macro, require_products
-from sim.core.bench.report import VerifyReport
-from sim.core.bench.trials import Trial, make_models, make_trial, make_whole_trial
-from sim.core.bench.waves import write_groups
-from sim.core.bench.write_trials import check_run, check_stop, make_write_trial
-from sim.core.commands import command_check
-from sim.core.cosim_core import CoreRun, CosimCore
-from sim.core.kinds import simulated
-from sim.core.process import CoreStuck, Simulation
-from sim.core.words import output_codes
+from mho.hw.config import Chip
+from mho.hw.kinds import core_blocks, timing
+from mho.macro_models import MacroModel, Masks, load_device
+from mho.macro_models.errors import InputError, ToolError
+from mho.macro_models.exact.operation import Direction, MvmOperation
+from mho.sim.build.simulators import SHELL_DEPTH, icarus_build, verilator_build
+from mho.sim.core.batch import Mode
+from mho.sim.core.bench.exact_macro import ExactMacro
+from mho.sim.core.bench.own_macro import Programming, measured_macro, require_products
+from mho.sim.core.bench.report import VerifyReport
+from mho.sim.core.bench.trials import Trial, make_models, make_trial, make_whole_trial
+from mho.sim.core.bench.waves import write_groups
+from mho.sim.core.bench.write_trials import check_run, check_stop, make_write_trial
+from mho.sim.core.commands import command_check
+from mho.sim.core.cosim_core import CoreRun, CosimCore
+from mho.sim.core.kinds import simulated
+from mho.sim.core.process import CoreStuck, Simulation
+from mho.sim.core.words import output_codes
 
 __all__ = ["SIMULATORS", "verify_core"]
 
@@ -104,8 +104,8 @@ def _own_macro(chip: Chip, netlist: Path | None) -> tuple[bool, bool]:
     """Whether the user's own adapter is verified, and whether the user's model is behind it."""
     if chip.macro is None or netlist is not None:
         return False, False
-    from rtl_gen import check_macro_pins
-    from rtl_gen.macro.own_files import has_model
+    from mho.rtl_gen import check_macro_pins
+    from mho.rtl_gen.macro.own_files import has_model
 
     if problems := check_macro_pins(chip):
         raise InputError(problems[0])
@@ -145,8 +145,8 @@ def _run_users_model(chip: Chip, core: CosimCore, report: VerifyReport, operatio
 
 def _check_ports(chip: Chip, netlist: Path) -> None:
     """Refuses a netlist whose top has other ports than the core of the chip: it would wait for ever."""
-    from rtl_gen.emit import module_texts
-    from rtl_gen.verilog.ports import module_ports
+    from mho.rtl_gen.emit import module_texts
+    from mho.rtl_gen.verilog.ports import module_ports
 
     top = f"{chip.verilog.prefix}core"
     found = module_ports(netlist.read_text(errors="replace"), top)

@@ -3,13 +3,13 @@
 import re
 from pathlib import Path
 
-from hw.config import Chip
-from hw.core.config import OPERATIONS, CoreConfig, duration_bits
-from hw.core.inputs.masks import MaskLayout
-from hw.core.layout import OpLayout
-from hw.core.results.counters import COUNT_BITS
-from hw.macro.pins import TnsaPins
-from macro_models.output import write_output
+from mho.hw.config import Chip
+from mho.hw.core.config import OPERATIONS, CoreConfig, duration_bits
+from mho.hw.core.inputs.masks import MaskLayout
+from mho.hw.core.layout import OpLayout
+from mho.hw.core.results.counters import COUNT_BITS
+from mho.hw.macro.pins import TnsaPins
+from mho.macro_models.output import write_output
 
 __all__ = ["groups", "write_groups"]
 

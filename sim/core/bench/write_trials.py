@@ -6,16 +6,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hw.config import Chip, PulseChip
-from hw.core.write_verify import WriteVerifyConfig, WriteVerifyParameters
-from macro_models import load_device
-from macro_models.cells.pulses import PulseArray
-from macro_models.errors import ToolError
-from sim.cells.cosim import cell_fields, program_run, write_job
-from sim.cells.job import WriteJob, WriteOutcome
-from sim.cells.write_verify import ProgramRun, reference_run, target_codes
-from sim.core.bench.trials import Trial
-from sim.core.cosim_core import CoreRun, CosimCore
+from mho.hw.config import Chip, PulseChip
+from mho.hw.core.write_verify import WriteVerifyConfig, WriteVerifyParameters
+from mho.macro_models import load_device
+from mho.macro_models.cells.pulses import PulseArray
+from mho.macro_models.errors import ToolError
+from mho.sim.cells.cosim import cell_fields, program_run, write_job
+from mho.sim.cells.job import WriteJob, WriteOutcome
+from mho.sim.cells.write_verify import ProgramRun, reference_run, target_codes
+from mho.sim.core.bench.trials import Trial
+from mho.sim.core.cosim_core import CoreRun, CosimCore
 
 __all__ = ["WriteTrial", "check_run", "check_stop", "make_write_trial", "require_same"]
 
@@ -32,7 +32,7 @@ class WriteTrial:
     seed, number
         What it was made from.
     parameters, targets, skip
-        As :class:`sim.cells.write_verify.Programmer` takes them.
+        As :class:`mho.sim.cells.write_verify.Programmer` takes them.
     fresh
         The cells have not been formed.
     gap, stall, hold

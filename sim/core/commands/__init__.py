@@ -7,9 +7,9 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from hw.config import Chip
-from macro_models.errors import InputError
-from macro_models.registry import discovered, module_of
+from mho.hw.config import Chip
+from mho.macro_models.errors import InputError
+from mho.macro_models.registry import discovered, module_of
 
 __all__ = ["CommandedCore", "Operated", "Preparation", "command_check", "ideal_check", "preparation_of",
            "row_programmer"]
@@ -32,7 +32,7 @@ class Operated:
 
 
 class CommandedCore(Protocol):
-    """What commands need of a core: a simulated one (:class:`~sim.core.cosim_core.CosimCore`), or one in a tile."""
+    """What commands need of a core: a simulated one (:class:`~mho.sim.core.cosim_core.CosimCore`), or one in a tile."""
 
     cfg: Any
 
@@ -91,7 +91,7 @@ def command_check(chip: Chip) -> Callable[..., Mapping[str, int]] | None:
 def ideal_check(chip: Chip) -> Callable[..., Mapping[str, int]] | None:
     """The same of a core with the ideal macro of generated designs; None if the cores of this chip take no commands.
 
-    It is called with (chip, core, index, macro of :attr:`rtl_gen.kinds.MacroTexts.commanded`, seed).
+    It is called with (chip, core, index, macro of :attr:`mho.rtl_gen.kinds.MacroTexts.commanded`, seed).
     """
     commands = _commands_of(chip)
     return None if commands is None else commands.check_ideal

@@ -6,21 +6,21 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hw.config import Chip
-from hw.config.kinds.pwm import PwmChip
-from hw.core.layout import OpLayout
-from hw.core.results.drain import pack_codes
-from hw.pwm.config import PwmCoreConfig
-from hw.pwm.engine.layout import Bank, Command, pack_command
-from hw.pwm.engine.reference import CommandReference
-from hw.pwm.settings import SettingsFile
-from macro_models.errors import ToolError
-from macro_models.exact.pwm.calibration import Calibration
-from macro_models.exact.pwm.programming import WriteParameters, WriteResult
-from macro_models.exact.pwm.trim_words import pack_trim
-from macro_models.pwm.model import PwmModel
-from macro_models.pwm.programming import ProgrammedRows, read_number, verify_step_code
-from sim.core.commands import CommandedCore, Preparation
+from mho.hw.config import Chip
+from mho.hw.config.kinds.pwm import PwmChip
+from mho.hw.core.layout import OpLayout
+from mho.hw.core.results.drain import pack_codes
+from mho.hw.pwm.config import PwmCoreConfig
+from mho.hw.pwm.engine.layout import Bank, Command, pack_command
+from mho.hw.pwm.engine.reference import CommandReference
+from mho.hw.pwm.settings import SettingsFile
+from mho.macro_models.errors import ToolError
+from mho.macro_models.exact.pwm.calibration import Calibration
+from mho.macro_models.exact.pwm.programming import WriteParameters, WriteResult
+from mho.macro_models.exact.pwm.trim_words import pack_trim
+from mho.macro_models.pwm.model import PwmModel
+from mho.macro_models.pwm.programming import ProgrammedRows, read_number, verify_step_code
+from mho.sim.core.commands import CommandedCore, Preparation
 
 __all__ = ["Commands", "check_commands", "check_ideal", "preparation", "program_lines", "random_commands",
            "takes_commands"]
@@ -170,7 +170,7 @@ def check_commands(
 def check_ideal(chip: Chip, core: CommandedCore, index: int, macro: Any, seed: int) -> dict[str, int]:
     """The same of a core behind whose pins is the ideal macro of generated designs.
 
-    ``macro`` is its model, :class:`rtl_gen.pwm.ideal.IdealMacro`.
+    ``macro`` is its model, :class:`mho.rtl_gen.pwm.ideal.IdealMacro`.
     """
     return _compare(chip, core, index, macro, macro, seed)
 
@@ -219,7 +219,7 @@ def program_lines(
     index, model
         Its number, and its macro, which is calibrated.
     targets, skip
-        As of :func:`macro_models.exact.pwm.programming.write_rows`.
+        As of :func:`mho.macro_models.exact.pwm.programming.write_rows`.
 
     Returns
     -------

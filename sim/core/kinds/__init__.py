@@ -4,9 +4,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from hw.config import Chip
-from macro_models.registry import module_of
-from sim.core.words import MaskImage
+from mho.hw.config import Chip
+from mho.macro_models.registry import module_of
+from mho.sim.core.words import MaskImage
 
 __all__ = ["SimulatedKind", "kind_of", "simulated"]
 
@@ -24,7 +24,7 @@ class SimulatedKind:
     random_operation
         Makes a random operation from a generator.
     grouped
-        Whether its signals are put into groups for GTKWave (:mod:`sim.core.bench.waves`).
+        Whether its signals are put into groups for GTKWave (:mod:`mho.sim.core.bench.waves`).
     transposed
         Whether products go both ways.
     eager

@@ -4,11 +4,11 @@ from typing import Any
 
 import numpy as np
 
-from hw.pwm.settings import SettingsFile
-from macro_models.exact.operation import MAX_BITS
-from macro_models.exact.pwm.operation import MAGNITUDE_BITS, PwmOperation
-from sim.core.kinds import SimulatedKind
-from sim.core.words import MaskImage
+from mho.hw.pwm.settings import SettingsFile
+from mho.macro_models.exact.operation import MAX_BITS
+from mho.macro_models.exact.pwm.operation import MAGNITUDE_BITS, PwmOperation
+from mho.sim.core.kinds import SimulatedKind
+from mho.sim.core.words import MaskImage
 
 __all__ = ["KIND"]
 

@@ -2,10 +2,10 @@
 
 import numpy as np
 
-from macro_models.errors import InputError
-from macro_models.exact.operation import MAX_BITS, Converter, Direction, MvmOperation
-from sim.core.kinds import SimulatedKind
-from sim.core.words import MaskImage
+from mho.macro_models.errors import InputError
+from mho.macro_models.exact.operation import MAX_BITS, Converter, Direction, MvmOperation
+from mho.sim.core.kinds import SimulatedKind
+from mho.sim.core.words import MaskImage
 
 __all__ = ["KIND"]
 

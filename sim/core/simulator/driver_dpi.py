@@ -5,8 +5,8 @@ from typing import Any
 
 from cocotb.triggers import Timer, ValueChange
 
-from sim.core.batch import Work
-from sim.core.simulator.shim import Shim
+from mho.sim.core.batch import Work
+from mho.sim.core.simulator.shim import Shim
 
 __all__ = ["DpiDriver"]
 

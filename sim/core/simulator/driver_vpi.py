@@ -6,10 +6,10 @@ from typing import Any
 import cocotb
 from cocotb.triggers import Timer, ValueChange
 
-from macro_models.errors import ToolError
-from sim.build.simulators import SHELL_DEPTH
-from sim.core.batch import Batch, BatchResult, Mode, Outcome, Work
-from sim.core.strobed import StrobedMacro, make_strobed
+from mho.macro_models.errors import ToolError
+from mho.sim.build.simulators import SHELL_DEPTH
+from mho.sim.core.batch import Batch, BatchResult, Mode, Outcome, Work
+from mho.sim.core.strobed import StrobedMacro, make_strobed
 
 __all__ = ["VpiDriver"]
 

@@ -10,19 +10,19 @@ from collections.abc import Mapping
 import cocotb
 from cocotb.handle import SimHandleBase
 
-from macro_models import MacroModel
-from sim.core.batch import Batch, BatchResult, Work
-from sim.core.messages import Link, Message
-from sim.core.simulator.serving import serve_jobs
+from mho.macro_models import MacroModel
+from mho.sim.core.batch import Batch, BatchResult, Work
+from mho.sim.core.messages import Link, Message
+from mho.sim.core.simulator.serving import serve_jobs
 
 __all__ = ["serve"]
 
 
 async def _make_driver(dut: SimHandleBase, scopes: list[str]):
     if cocotb.SIM_NAME.lower().startswith("verilator"):
-        from sim.core.simulator.driver_dpi import DpiDriver as Driver
+        from mho.sim.core.simulator.driver_dpi import DpiDriver as Driver
     else:
-        from sim.core.simulator.driver_vpi import VpiDriver as Driver
+        from mho.sim.core.simulator.driver_vpi import VpiDriver as Driver
     return await Driver.create(dut, scopes)
 
 

@@ -4,9 +4,9 @@ import os
 import socket
 from collections.abc import Awaitable, Callable, Mapping
 
-from macro_models import MacroModel
-from sim.core.messages import Closed, Link, Message
-from sim.core.state import model_from_message
+from mho.macro_models import MacroModel
+from mho.sim.core.messages import Closed, Link, Message
+from mho.sim.core.state import model_from_message
 
 __all__ = ["Job", "serve_jobs"]
 

@@ -11,15 +11,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from macro_models import MacroModel
-from macro_models.kinds import eager_macro
-from macro_models.macro import EagerMacro
-from sim.cells.job import WriteJob, WriteOutcome
-from sim.cells.shim import CellShim
-from sim.core.batch import BatchResult, Outcome, Strobe, Work
-from sim.core.simulator.draws import draw_in_cpp
-from sim.kinds import Evaluator, SimulatedMacro, macros_of_kinds, make_evaluator
-from sim.kinds.tnsa import LINES, Conversion
+from mho.macro_models import MacroModel
+from mho.macro_models.kinds import eager_macro
+from mho.macro_models.macro import EagerMacro
+from mho.sim.cells.job import WriteJob, WriteOutcome
+from mho.sim.cells.shim import CellShim
+from mho.sim.core.batch import BatchResult, Outcome, Strobe, Work
+from mho.sim.core.simulator.draws import draw_in_cpp
+from mho.sim.kinds import Evaluator, SimulatedMacro, macros_of_kinds, make_evaluator
+from mho.sim.kinds.tnsa import LINES, Conversion
 
 __all__ = ["Macros", "Shim", "shim_library"]
 

@@ -2,8 +2,8 @@
 
 from typing import Any, Protocol
 
-from macro_models import MacroModel
-from macro_models.registry import module_of
+from mho.macro_models import MacroModel
+from mho.macro_models.registry import module_of
 
 __all__ = ["StrobedMacro", "make_strobed"]
 
@@ -22,7 +22,7 @@ class StrobedMacro(Protocol):
         ...
 
     def finish(self, result: Any) -> None:
-        """Write what was counted into a :class:`sim.core.batch.BatchResult`."""
+        """Write what was counted into a :class:`mho.sim.core.batch.BatchResult`."""
         ...
 
 

@@ -5,9 +5,9 @@ from typing import Any
 import cocotb
 from cocotb.triggers import ValueChange
 
-from macro_models.errors import InputError
-from macro_models.registry import discovered, module_of
-from sim.core.strobed import __name__ as _ROOM
+from mho.macro_models.errors import InputError
+from mho.macro_models.registry import discovered, module_of
+from mho.sim.core.strobed import __name__ as _ROOM
 
 __all__ = ["behind_pins"]
 
@@ -21,9 +21,10 @@ def behind_pins(macro: Any, model: Any, *, kind: str = "tnsa") -> Any:
         Handle of the macro, an instance of the module in ``tb/MACRO_python.v``, or of anything above it: it is looked
         for there, and must be there once.
     model
-        A programmed core (:class:`macro_models.macro.MacroModel`), as :func:`mho.cosim.macro_of` makes one; or a body
-        of your own, for kind ``tnsa``: an object with ``precharge()``, ``sample(backward, positive, negative, wl)``,
-        ``compare(latch, op_id)`` and ``decrement(scale, step_code)``, as of :class:`macro_models.macro.EagerMacro`.
+        A programmed core (:class:`mho.macro_models.macro.MacroModel`), as :func:`mho.cosim.macro_of` makes one; or a
+        body of your own, for kind ``tnsa``: an object with ``precharge()``, ``sample(backward, positive, negative,
+        wl)``, ``compare(latch, op_id)`` and ``decrement(scale, step_code)``, as of
+        :class:`mho.macro_models.macro.EagerMacro`.
     kind
         Kind of the core, where the model does not say it.
 

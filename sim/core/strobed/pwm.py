@@ -5,12 +5,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from macro_models.errors import ToolError
-from macro_models.exact.pwm.converter import COUNTER_BITS
-from macro_models.exact.pwm.programming import AMPLITUDE_TOP
-from macro_models.exact.pwm.trim_words import TRIM_BITS
-from macro_models.pwm.model import PwmModel
-from sim.kinds.pwm import PULSE, Conversion, Evaluator
+from mho.macro_models.errors import ToolError
+from mho.macro_models.exact.pwm.converter import COUNTER_BITS
+from mho.macro_models.exact.pwm.programming import AMPLITUDE_TOP
+from mho.macro_models.exact.pwm.trim_words import TRIM_BITS
+from mho.macro_models.pwm.model import PwmModel
+from mho.sim.kinds.pwm import PULSE, Conversion, Evaluator
 
 __all__ = ["Strobed"]
 
@@ -18,7 +18,7 @@ _WIDTH_BITS, _AMPLITUDE_BITS = 16, AMPLITUDE_TOP.bit_length() + 1
 
 
 class Strobed:
-    """See :class:`sim.core.strobed.StrobedMacro`."""
+    """See :class:`mho.sim.core.strobed.StrobedMacro`."""
 
     def __init__(self, pins: Any, model: PwmModel, keep_charges: bool) -> None:
         self._pins, self._lines, self._conversions = pins, model.config.lines, 0

@@ -5,16 +5,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from macro_models import MacroModel
-from macro_models.errors import ToolError
-from macro_models.kinds import eager_macro
-from sim.core.batch import Strobe
+from mho.macro_models import MacroModel
+from mho.macro_models.errors import ToolError
+from mho.macro_models.kinds import eager_macro
+from mho.sim.core.batch import Strobe
 
 __all__ = ["Strobed"]
 
 
 class Strobed:
-    """See :class:`sim.core.strobed.StrobedMacro`."""
+    """See :class:`mho.sim.core.strobed.StrobedMacro`."""
 
     def __init__(self, pins: Any, model: MacroModel, keep_charges: bool) -> None:
         # A body of the user's own is one already.

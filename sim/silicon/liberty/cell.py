@@ -4,9 +4,18 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from macro_models.files import reading
-from sim.silicon.liberty.boolean import Truth, truth
-from sim.silicon.liberty.tree import CLOCK_PIN, ENABLE_PIN, LIBERTY, Group, Lookup, Units, liberty_text, parse_liberty
+from mho.macro_models.files import reading
+from mho.sim.silicon.liberty.boolean import Truth, truth
+from mho.sim.silicon.liberty.tree import (
+    CLOCK_PIN,
+    ENABLE_PIN,
+    LIBERTY,
+    Group,
+    Lookup,
+    Units,
+    liberty_text,
+    parse_liberty,
+)
 
 __all__ = ["MOVES", "Cell", "CellPower", "Cells"]
 

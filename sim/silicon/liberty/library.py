@@ -4,9 +4,9 @@ import hashlib
 import tempfile
 from pathlib import Path
 
-from macro_models.errors import InputError
-from macro_models.files.scripts import script_name
-from sim.silicon.liberty.tree import CLOCK_PIN, ENABLE_PIN, OUT_PIN, Group, liberty_text, parse_liberty
+from mho.macro_models.errors import InputError
+from mho.macro_models.files.scripts import script_name
+from mho.sim.silicon.liberty.tree import CLOCK_PIN, ENABLE_PIN, OUT_PIN, Group, liberty_text, parse_liberty
 
 __all__ = ["Library", "write_whole"]
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from macro_models.errors import InputError
-from macro_models.files import FileKind, decode_text, read_file, unpacked
+from mho.macro_models.errors import InputError
+from mho.macro_models.files import FileKind, decode_text, read_file, unpacked
 
 __all__ = ["CLOCK_PIN", "ENABLE_PIN", "LIBERTY", "OUT_PIN", "Group", "Lookup", "Units", "liberty_text", "parse_liberty"]
 

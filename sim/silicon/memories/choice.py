@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from macro_models.errors import InputError
-from sim.silicon.liberty.cell import Cells
-from sim.silicon.memories.macro import read_memory_macros
-from sim.silicon.memories.tiling import Shape, Tiling, cheapest
+from mho.macro_models.errors import InputError
+from mho.sim.silicon.liberty.cell import Cells
+from mho.sim.silicon.memories.macro import read_memory_macros
+from mho.sim.silicon.memories.tiling import Shape, Tiling, cheapest
 
 __all__ = ["Memories"]
 

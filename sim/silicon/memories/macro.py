@@ -12,10 +12,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from macro_models.errors import InputError
-from macro_models.files import reading
-from sim.silicon.liberty.boolean import Truth, truth
-from sim.silicon.liberty.tree import LIBERTY, Group, Lookup, Units, liberty_text, parse_liberty
+from mho.macro_models.errors import InputError
+from mho.macro_models.files import reading
+from mho.sim.silicon.liberty.boolean import Truth, truth
+from mho.sim.silicon.liberty.tree import LIBERTY, Group, Lookup, Units, liberty_text, parse_liberty
 
 __all__ = ["MemoryMacro", "MemoryPort", "read_memory_macros"]
 

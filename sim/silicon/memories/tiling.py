@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 
-from sim.silicon.memories.macro import MemoryMacro
+from mho.sim.silicon.memories.macro import MemoryMacro
 
 __all__ = ["MemoryWork", "Shape", "Tiling", "cheapest"]
 
@@ -25,7 +25,7 @@ class Shape:
 
     @classmethod
     def of(cls, module: str, prefix: str) -> "Shape":
-        """From the name of a wrapper, as ``mem_64x32_we4`` (:class:`rtl_gen.verilog.memories.MemoryShape`)."""
+        """From the name of a wrapper, as ``mem_64x32_we4`` (:class:`mho.rtl_gen.verilog.memories.MemoryShape`)."""
         found = re.match(rf"{prefix}mem_(\d+)x(\d+)(?:_we(\d+))?(_async)?", module)
         assert found is not None
         return cls(depth=int(found[1]), width=int(found[2]), lanes=int(found[3] or 1), registered=found[4] is None)

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from macro_models.errors import InputError, ToolError
-from macro_models.files import FileKind, open_file, reading
-from macro_models.workspace import Workspace
-from sim.build.children import run_tool
-from sim.build.toolchain import HDL, cached_build, hash_files, require_tool, run_logged, tool_version
+from mho.macro_models.errors import InputError, ToolError
+from mho.macro_models.files import FileKind, open_file, reading
+from mho.macro_models.workspace import Workspace
+from mho.sim.build.children import run_tool
+from mho.sim.build.toolchain import HDL, cached_build, hash_files, require_tool, run_logged, tool_version
 
 __all__ = ["Activity", "read_activity"]
 

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from sim.silicon.liberty.cell import MOVES, Cell, CellPower, Cells
-from sim.silicon.power.conditions import leakage, parts, through
-from sim.silicon.power.flat import ONE, OPEN, Flat
+from mho.sim.silicon.liberty.cell import MOVES, Cell, CellPower, Cells
+from mho.sim.silicon.power.conditions import leakage, parts, through
+from mho.sim.silicon.power.flat import ONE, OPEN, Flat
 
 __all__ = ["Activities", "Power", "PowerModel"]
 

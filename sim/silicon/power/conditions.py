@@ -5,8 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from sim.silicon.liberty.boolean import Truth
-from sim.silicon.liberty.cell import Cell
+from mho.sim.silicon.liberty.boolean import Truth
+from mho.sim.silicon.liberty.cell import Cell
 
 __all__ = ["leakage", "parts", "through"]
 

@@ -13,21 +13,21 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hw.config import Chip
-from rtl_gen.emit import module_texts
-from sim.build.toolchain import cache_folder
-from sim.silicon.area import Netlist, synthesise
-from sim.silicon.liberty.cell import Cells
-from sim.silicon.liberty.library import Library
-from sim.silicon.memories.choice import Memories
-from sim.silicon.power.activity import Activity, read_activity
-from sim.silicon.power.cell_power import Activities, PowerModel
-from sim.silicon.power.energy_rows import Row, block_sums, sums, tile_sums
-from sim.silicon.power.flat import Flat, flatten
-from sim.silicon.power.memory_work import WORD, average_work, seen_work, word_changes
-from sim.silicon.power.traced import Traced, find_design, tile_name
-from sim.silicon.synthesis.modules import without_comments
-from sim.tile_networks.build import sources_of_mesh
+from mho.hw.config import Chip
+from mho.rtl_gen.emit import module_texts
+from mho.sim.build.toolchain import cache_folder
+from mho.sim.silicon.area import Netlist, synthesise
+from mho.sim.silicon.liberty.cell import Cells
+from mho.sim.silicon.liberty.library import Library
+from mho.sim.silicon.memories.choice import Memories
+from mho.sim.silicon.power.activity import Activity, read_activity
+from mho.sim.silicon.power.cell_power import Activities, PowerModel
+from mho.sim.silicon.power.energy_rows import Row, block_sums, sums, tile_sums
+from mho.sim.silicon.power.flat import Flat, flatten
+from mho.sim.silicon.power.memory_work import WORD, average_work, seen_work, word_changes
+from mho.sim.silicon.power.traced import Traced, find_design, tile_name
+from mho.sim.silicon.synthesis.modules import without_comments
+from mho.sim.tile_networks.build import sources_of_mesh
 
 __all__ = ["AVERAGE_ACTIVITY", "chip_energy"]
 

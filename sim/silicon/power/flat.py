@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from sim.silicon.liberty.cell import Cells
+from mho.sim.silicon.liberty.cell import Cells
 
 __all__ = ["ONE", "OPEN", "ZERO", "Flat", "flatten"]
 

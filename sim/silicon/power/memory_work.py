@@ -1,7 +1,7 @@
 """What the memories of a design did, from a trace."""
 
-from sim.silicon.memories.tiling import MemoryWork, Shape
-from sim.silicon.power.activity import Activity
+from mho.sim.silicon.memories.tiling import MemoryWork, Shape
+from mho.sim.silicon.power.activity import Activity
 
 __all__ = ["WORD", "average_work", "seen_work", "word_changes"]
 

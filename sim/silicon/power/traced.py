@@ -3,10 +3,10 @@
 import re
 from dataclasses import dataclass
 
-from macro_models.errors import InputError
-from rtl_gen.emit import ADAPTER
-from sim.silicon.area import Netlist
-from sim.silicon.power.activity import Activity
+from mho.macro_models.errors import InputError
+from mho.rtl_gen.emit import ADAPTER
+from mho.sim.silicon.area import Netlist
+from mho.sim.silicon.power.activity import Activity
 
 __all__ = ["Traced", "find_design", "instance_paths", "tile_name"]
 

@@ -8,12 +8,12 @@ import json
 from pathlib import Path
 from typing import Any
 
-from macro_models.files.scripts import plain_folder
-from macro_models.workspace import Workspace
-from rtl_gen.verilog.module.gating import CLOCK_GATE
-from sim.silicon.liberty.library import Library, write_whole
-from sim.silicon.synthesis.modules import black_box, gate_module, instances, macro_stub
-from sim.silicon.synthesis.tools import tool_text
+from mho.macro_models.files.scripts import plain_folder
+from mho.macro_models.workspace import Workspace
+from mho.rtl_gen.verilog.module.gating import CLOCK_GATE
+from mho.sim.silicon.liberty.library import Library, write_whole
+from mho.sim.silicon.synthesis.modules import black_box, gate_module, instances, macro_stub
+from mho.sim.silicon.synthesis.tools import tool_text
 
 __all__ = ["FANOUT", "LEAST_GATED", "PERIOD_PS", "Synthesis"]
 

@@ -4,12 +4,12 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from macro_models.errors import ToolError
-from macro_models.files.scripts import plain_folder
-from macro_models.workspace import Workspace
-from sim.silicon.liberty.library import Library
-from sim.silicon.synthesis.blocks import PERIOD_PS
-from sim.silicon.synthesis.tools import tool_text
+from mho.macro_models.errors import ToolError
+from mho.macro_models.files.scripts import plain_folder
+from mho.macro_models.workspace import Workspace
+from mho.sim.silicon.liberty.library import Library
+from mho.sim.silicon.synthesis.blocks import PERIOD_PS
+from mho.sim.silicon.synthesis.tools import tool_text
 
 __all__ = ["SlowPath", "slowest"]
 

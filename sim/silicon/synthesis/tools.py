@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from macro_models.errors import ToolError
-from sim.build.children import run_tool
-from sim.build.toolchain import require_tool
+from mho.macro_models.errors import ToolError
+from mho.sim.build.children import run_tool
+from mho.sim.build.toolchain import require_tool
 
 __all__ = ["tool_text"]
 

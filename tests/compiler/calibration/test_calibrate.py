@@ -3,13 +3,13 @@
 import numpy as np
 import pytest
 
-from compiler import CompileOptions, compile_model, import_onnx, summarise
-from hw.config import load_chip
-from macro_models import load_device
-from macro_models.errors import InputError
+from mho.compiler import CompileOptions, compile_model, import_onnx, summarise
 from mho.data import load_sample
-from sim.executor import execute, float_outputs, quantised_outputs
-from sim.functional import FunctionalBackend
+from mho.hw.config import load_chip
+from mho.macro_models import load_device
+from mho.macro_models.errors import InputError
+from mho.sim.executor import execute, float_outputs, quantised_outputs
+from mho.sim.functional import FunctionalBackend
 from tests.compiler.importer.onnx_models import build, node, perceptron, random_perceptron, reference
 
 CHIP = load_chip("neurram-core")

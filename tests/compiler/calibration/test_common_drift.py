@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 
 from benchmarks.drift import data, drifted
-from compiler import CompileOptions, Network, compile_model
-from hw.config import load_chip
-from macro_models.devices import load_device
-from sim.executor import execute
-from sim.functional import FunctionalBackend
+from mho.compiler import CompileOptions, Network, compile_model
+from mho.hw.config import load_chip
+from mho.macro_models.devices import load_device
+from mho.sim.executor import execute
+from mho.sim.functional import FunctionalBackend
 
 GENERIC = {"cells.g_max_uS": 25.0, "cells.g_full_scale_uS": 36.0, "device": "pcm-generic"}
 CHIPS, IMAGES, POINTS = 2, 200, 0.06

@@ -4,11 +4,11 @@ import numpy as np
 import onnx
 import pytest
 
-from compiler import CompileOptions, compile_model, summarise
-from compiler.calibration.outputs import OutputError, output_warnings
-from hw.config import load_chip
-from sim.executor import execute, float_outputs, quantised_outputs
-from sim.functional import FunctionalBackend
+from mho.compiler import CompileOptions, compile_model, summarise
+from mho.compiler.calibration.outputs import OutputError, output_warnings
+from mho.hw.config import load_chip
+from mho.sim.executor import execute, float_outputs, quantised_outputs
+from mho.sim.functional import FunctionalBackend
 from tests.compiler.importer.onnx_models import Array, build, node, perceptron, random_perceptron
 
 CHIP = load_chip("tnsa16-core")

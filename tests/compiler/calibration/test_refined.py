@@ -6,9 +6,9 @@ import numpy as np
 import onnx
 import pytest
 
-from compiler import CompileOptions, compile_model, import_onnx
-from compiler.model import FloatNetwork
-from hw.config import load_chip
+from mho.compiler import CompileOptions, compile_model, import_onnx
+from mho.compiler.model import FloatNetwork
+from mho.hw.config import load_chip
 from tests.compiler.importer.onnx_models import build, node
 
 OPTIONS = CompileOptions(seeds=1, samples=24, error=1.0)
@@ -49,9 +49,9 @@ def error(network: FloatNetwork, **options: Any) -> float:
 @pytest.mark.slow
 def test_what_rounding_spoils_is_seen_and_mended(network: FloatNetwork, monkeypatch: pytest.MonkeyPatch) -> None:
     """As where the estimate layer by layer takes too few bits: here since it takes anything for good enough."""
-    monkeypatch.setattr("compiler.calibration.search.rounding.ERROR_TOLERANCE", 10.0)
+    monkeypatch.setattr("mho.compiler.calibration.search.rounding.ERROR_TOLERANCE", 10.0)
     with monkeypatch.context() as patch:
-        patch.setattr("compiler.calibration.outputs.OutputError.misses", False)
+        patch.setattr("mho.compiler.calibration.outputs.OutputError.misses", False)
         coarse = error(network)
     finest = error(network, tolerance=0.0)
     assert coarse > 0.05

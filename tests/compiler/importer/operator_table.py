@@ -4,7 +4,7 @@ import ast
 from functools import cache
 from pathlib import Path
 
-from compiler.importer.operators import OPERATORS
+from mho.compiler.importer.operators import OPERATORS
 from tests.compiler.importer.operator_models import NOT_THERE, OLD, REPLACING
 
 __all__ = ["GROUPS", "NAMING_ALL", "TABLE", "files_naming", "table"]

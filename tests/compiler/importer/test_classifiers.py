@@ -7,11 +7,11 @@ import onnx
 import pytest
 from onnx import TensorProto, helper
 
-from compiler import CompileOptions, compile_model, import_onnx
-from compiler.model.stages import Linear
-from hw.config import load_chip
-from sim.executor import execute, quantised_outputs
-from sim.functional import FunctionalBackend
+from mho.compiler import CompileOptions, compile_model, import_onnx
+from mho.compiler.model.stages import Linear
+from mho.hw.config import load_chip
+from mho.sim.executor import execute, quantised_outputs
+from mho.sim.functional import FunctionalBackend
 from tests.compiler.importer.onnx_models import Array
 from tests.compiler.importer.test_named_values import floats, run_all
 

@@ -9,12 +9,12 @@ import onnxruntime
 import pytest
 from onnx import TensorProto, helper
 
-from compiler import CompileOptions, NamedInputs, Network, compile_model, import_onnx, load_inputs
-from compiler.compile import check_shape
-from hw.config import load_chip
-from macro_models.errors import InputError
-from sim.executor import execute, quantised_outputs
-from sim.functional import FunctionalBackend
+from mho.compiler import CompileOptions, NamedInputs, Network, compile_model, import_onnx, load_inputs
+from mho.compiler.compile import check_shape
+from mho.hw.config import load_chip
+from mho.macro_models.errors import InputError
+from mho.sim.executor import execute, quantised_outputs
+from mho.sim.functional import FunctionalBackend
 from tests.compiler.importer.onnx_models import Array, node
 from tests.compiler.importer.test_onnx_operators import given
 
@@ -179,7 +179,7 @@ def test_lengths_that_the_file_leaves_open_are_those_of_the_samples() -> None:
 @pytest.mark.cosim
 @pytest.mark.slow
 def test_the_same_bits_in_verilog() -> None:
-    from sim.core.cosim import CosimBackend
+    from mho.sim.core.cosim import CosimBackend
 
     x = floats(66, 6)
     net = small(heads("two of one node"), x[:64])

@@ -10,10 +10,10 @@ import onnx
 import pytest
 from onnx import numpy_helper
 
-from compiler import CompileOptions, compile_model, import_onnx
-from hw.config import load_chip
-from sim.executor import quantised_outputs
-from sim.functional import FunctionalBackend
+from mho.compiler import CompileOptions, compile_model, import_onnx
+from mho.hw.config import load_chip
+from mho.sim.executor import quantised_outputs
+from mho.sim.functional import FunctionalBackend
 from tests.compiler.importer.onnx_models import Array, node_cases
 
 NODES = """

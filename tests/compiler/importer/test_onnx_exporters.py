@@ -7,11 +7,11 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from compiler import compile_model, import_onnx
-from compiler.options import CompileOptions
-from hw.config import load_chip
-from sim.executor import quantised_outputs
-from sim.functional import FunctionalBackend
+from mho.compiler import compile_model, import_onnx
+from mho.compiler.options import CompileOptions
+from mho.hw.config import load_chip
+from mho.sim.executor import quantised_outputs
+from mho.sim.functional import FunctionalBackend
 from tests.compiler.importer.onnx_models import Array, build, node, reference
 
 

@@ -9,8 +9,8 @@ import onnx
 import onnxruntime
 import pytest
 
-from compiler import import_onnx
-from macro_models.errors import InputError
+from mho.compiler import import_onnx
+from mho.macro_models.errors import InputError
 from tests.compiler.importer.changed_models import changed
 from tests.compiler.importer.onnx_models import Array, build, node, random_perceptron
 

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from onnx import TensorProto, helper, numpy_helper
 
-from compiler import import_onnx
+from mho.compiler import import_onnx
 from tests.compiler.importer.onnx_models import Array, build, node, random_perceptron, reference
 
 RNG = np.random.default_rng(1)

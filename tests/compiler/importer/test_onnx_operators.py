@@ -8,8 +8,8 @@ import onnx
 import pytest
 from onnx import TensorProto, helper
 
-from compiler import import_onnx
-from compiler.model.stages import Evaluated
+from mho.compiler import import_onnx
+from mho.compiler.model.stages import Evaluated
 from tests.compiler.importer.onnx_models import Array, build, node, reference
 
 RNG = np.random.default_rng(7)

@@ -5,8 +5,8 @@ import onnx
 import pytest
 from onnx import TensorProto, helper
 
-from compiler import import_onnx
-from macro_models.errors import InputError
+from mho.compiler import import_onnx
+from mho.macro_models.errors import InputError
 from tests.compiler.importer.onnx_models import Array, build, node
 
 W64 = np.ones((6, 4), dtype=np.float32)

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from compiler import import_onnx
-from macro_models.errors import InputError
+from mho.compiler import import_onnx
+from mho.macro_models.errors import InputError
 from tests.compiler.importer.onnx_models import Array, build, node, reference
 
 

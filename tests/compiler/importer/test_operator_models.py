@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from compiler import import_onnx
-from compiler.importer.operators import OPERATORS
+from mho.compiler import import_onnx
+from mho.compiler.importer.operators import OPERATORS
 from tests.compiler.importer.operator_models import INPUTS, NOT_THERE, model_of
 
 pytestmark = pytest.mark.slow

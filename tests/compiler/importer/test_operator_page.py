@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from compiler.importer.operators import OPERATORS, listed, page
 from mho.commands.compile.command import compile_command
+from mho.compiler.importer.operators import OPERATORS, listed, page
 from tests.compiler.importer.operator_models import NOT_THERE
 from tests.compiler.importer.operator_table import GROUPS, NAMING_ALL, TABLE, files_naming, table
 
@@ -14,7 +14,7 @@ ROOT = Path(__file__).parents[3]
 
 
 def test_page_is_current() -> None:
-    # Where this fails: python -m compiler.importer.operators
+    # Where this fails: python -m mho.compiler.importer.operators
     assert (ROOT / "docs" / "reference" / "operators.md").read_text() == page()
 
 

@@ -8,12 +8,12 @@ import onnx
 import pytest
 from onnx import TensorProto, helper
 
-from compiler import CompileOptions, NamedInputs, compile_model, import_onnx
-from compiler.compile import check_shape
-from hw.config import load_chip
-from macro_models.errors import InputError
-from sim.executor import quantised_outputs
-from sim.functional import FunctionalBackend
+from mho.compiler import CompileOptions, NamedInputs, compile_model, import_onnx
+from mho.compiler.compile import check_shape
+from mho.hw.config import load_chip
+from mho.macro_models.errors import InputError
+from mho.sim.executor import quantised_outputs
+from mho.sim.functional import FunctionalBackend
 from tests.compiler.importer.onnx_models import Array, node
 from tests.compiler.importer.test_named_values import floats, run_all
 from tests.compiler.importer.test_onnx_operators import given

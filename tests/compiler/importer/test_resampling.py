@@ -7,11 +7,11 @@ import onnx
 import pytest
 from onnx import helper
 
-from compiler import CompileOptions, compile_model, import_onnx, summarise
-from compiler.model.stages import Combine
-from hw.config import load_chip
-from sim.executor import execute, quantised_outputs
-from sim.functional import FunctionalBackend
+from mho.compiler import CompileOptions, compile_model, import_onnx, summarise
+from mho.compiler.model.stages import Combine
+from mho.hw.config import load_chip
+from mho.sim.executor import execute, quantised_outputs
+from mho.sim.functional import FunctionalBackend
 from tests.compiler.importer.onnx_models import node
 from tests.compiler.importer.test_named_values import floats, run_all
 from tests.compiler.importer.test_onnx_operators import given
@@ -63,7 +63,7 @@ def test_what_has_too_many_neighbours_is_done_at_the_host() -> None:
 @pytest.mark.cosim
 @pytest.mark.slow
 def test_the_same_bits_in_verilog() -> None:
-    from sim.core.cosim import CosimBackend
+    from mho.sim.core.cosim import CosimBackend
 
     x = floats(66, 3, 4, 6)
     net = compile_model(

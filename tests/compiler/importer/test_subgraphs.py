@@ -8,8 +8,8 @@ import onnx
 import pytest
 from onnx import TensorProto, helper
 
-from compiler import import_onnx
-from macro_models.errors import InputError
+from mho.compiler import import_onnx
+from mho.macro_models.errors import InputError
 from tests.compiler.importer.onnx_models import build, node
 from tests.compiler.importer.test_named_values import floats, run_all
 from tests.compiler.importer.test_onnx_operators import agree

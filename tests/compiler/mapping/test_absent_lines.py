@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from compiler.mapping import place
-from hw.config import Chip, load_chip
-from macro_models import Masks, family, load_device
-from macro_models.errors import InputError
-from macro_models.exact.operation import Direction, MvmOperation
+from mho.compiler.mapping import place
+from mho.hw.config import Chip, load_chip
+from mho.macro_models import Masks, family, load_device
+from mho.macro_models.errors import InputError
+from mho.macro_models.exact.operation import Direction, MvmOperation
 
 STROBES = """
 precharge = "PRE"

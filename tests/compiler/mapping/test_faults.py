@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from compiler.mapping import place
-from compiler.mapping.block import Block
-from compiler.mapping.faults import CoreFaults, arrange_rows, compensate
-from macro_models.tnsa.cell_map import DifferentialPairs
+from mho.compiler.mapping import place
+from mho.compiler.mapping.block import Block
+from mho.compiler.mapping.faults import CoreFaults, arrange_rows, compensate
+from mho.macro_models.tnsa.cell_map import DifferentialPairs
 
 LOW, HIGH, LINES = 1.0, 40.0, 32
 

@@ -3,11 +3,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from compiler.mapping.pack import MASKS
-from compiler.mapping.place import place
-from compiler.mapping.placement import Placement
-from macro_models.errors import InputError
-from macro_models.tnsa.cell_map import DifferentialPairs
+from mho.compiler.mapping.pack import MASKS
+from mho.compiler.mapping.place import place
+from mho.compiler.mapping.placement import Placement
+from mho.macro_models.errors import InputError
+from mho.macro_models.tnsa.cell_map import DifferentialPairs
 
 
 def pairs(lines: int) -> DifferentialPairs:

@@ -5,10 +5,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.linalg import block_diag
 
-from compiler.mapping import place
-from compiler.mapping.parts import GROUP_ROWS, segments
-from compiler.program import DITHER
-from macro_models.tnsa.cell_map import DifferentialPairs
+from mho.compiler.mapping import place
+from mho.compiler.mapping.parts import GROUP_ROWS, segments
+from mho.compiler.program import DITHER
+from mho.macro_models.tnsa.cell_map import DifferentialPairs
 
 CELLS = DifferentialPairs(128, 256)
 

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from compiler.mapping.bound import least_cores
-from compiler.mapping.pack import MASKS, SHELVES, Core, Rectangle, best_packing
-from compiler.mapping.place import place
-from macro_models.tnsa.cell_map import DifferentialPairs
+from mho.compiler.mapping.bound import least_cores
+from mho.compiler.mapping.pack import MASKS, SHELVES, Core, Rectangle, best_packing
+from mho.compiler.mapping.place import place
+from mho.macro_models.tnsa.cell_map import DifferentialPairs
 
 Shape = tuple[int, int]
 

@@ -7,15 +7,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from compiler import CompileOptions, compile_model, import_onnx, summarise
-from compiler.calibration.cell_error import cell_error, error_of_outputs
-from compiler.mapping.place import place
-from compiler.mapping.redundancy import MOST_PRODUCTS, place_within
-from hw.config import load_chip
-from macro_models.devices import load_device
-from macro_models.tnsa.cell_map import DifferentialPairs
-from sim.executor import execute, quantised_outputs
-from sim.functional import FunctionalBackend
+from mho.compiler import CompileOptions, compile_model, import_onnx, summarise
+from mho.compiler.calibration.cell_error import cell_error, error_of_outputs
+from mho.compiler.mapping.place import place
+from mho.compiler.mapping.redundancy import MOST_PRODUCTS, place_within
+from mho.hw.config import load_chip
+from mho.macro_models.devices import load_device
+from mho.macro_models.tnsa.cell_map import DifferentialPairs
+from mho.sim.executor import execute, quantised_outputs
+from mho.sim.functional import FunctionalBackend
 from tests.compiler.importer.onnx_models import Array, build, node, perceptron, random_perceptron, reference
 from tests.compiler.mapping.test_mapping import check
 

@@ -5,11 +5,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from compiler.calibration.quantisers import Quantiser
-from compiler.calibration.trials.candidates import Draft
-from compiler.mapping import place
-from compiler.mapping.block import Block
-from compiler.mapping.weights import (
+from mho.compiler.calibration.quantisers import Quantiser
+from mho.compiler.calibration.trials.candidates import Draft
+from mho.compiler.mapping import place
+from mho.compiler.mapping.block import Block
+from mho.compiler.mapping.weights import (
     PairMap,
     Stack,
     code_value,
@@ -20,12 +20,12 @@ from compiler.mapping.weights import (
     spread_rows,
     stack_cells,
 )
-from compiler.program import DITHER, row_codes
-from hw.config import Chip, load_chip
-from macro_models import Masks, load_device
-from macro_models.exact.operation import MvmOperation
-from macro_models.tnsa.cell_map import DifferentialPairs
-from macro_models.tnsa.model import TnsaModel
+from mho.compiler.program import DITHER, row_codes
+from mho.hw.config import Chip, load_chip
+from mho.macro_models import Masks, load_device
+from mho.macro_models.exact.operation import MvmOperation
+from mho.macro_models.tnsa.cell_map import DifferentialPairs
+from mho.macro_models.tnsa.model import TnsaModel
 
 CHIP = load_chip("tnsa16-core")
 

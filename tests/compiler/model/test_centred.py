@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from compiler.importer.onnx_import import import_onnx
-from compiler.inputs import load_inputs
-from compiler.model import FloatNetwork
-from compiler.model.centred import centred
+from mho.compiler.importer.onnx_import import import_onnx
+from mho.compiler.inputs import load_inputs
+from mho.compiler.model import FloatNetwork
+from mho.compiler.model.centred import centred
 from tests.compiler.importer.onnx_models import Array, build, node
 
 RNG = np.random.default_rng(3)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from compiler.model.evaluated import Evaluated
+from mho.compiler.model.evaluated import Evaluated
 from tests.compiler.importer.onnx_models import Array, node
 
 
@@ -134,6 +134,6 @@ def test_large_batches_are_done_in_parts(monkeypatch: pytest.MonkeyPatch) -> Non
         x = np.random.default_rng(1).normal(size=(300, step.taken))
         whole = step.compute(x)
         with monkeypatch.context() as patch:
-            patch.setattr("compiler.model.evaluated.AT_ONCE", 2000)
-            patch.setattr("compiler.model.operators.bounds.MOST_ELEMENTS", 4000)
+            patch.setattr("mho.compiler.model.evaluated.AT_ONCE", 2000)
+            patch.setattr("mho.compiler.model.operators.bounds.MOST_ELEMENTS", 4000)
             assert np.array_equal(step.compute(x), whole)

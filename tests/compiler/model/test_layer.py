@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.linalg import block_diag
 
-from compiler.model.layer import LinearLayer
-from compiler.model.stages import Linear
+from mho.compiler.model.layer import LinearLayer
+from mho.compiler.model.stages import Linear
 
 
 @given(

@@ -6,14 +6,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from compiler import CompileOptions, Network, compile_model, summarise
-from compiler.importer.onnx_import import import_onnx
-from compiler.program import Call
-from hw.config import load_chip
-from macro_models.errors import InputError, ToolError
 from mho.commands.compile.summary_text import unsigned_lines
-from sim.executor import execute
-from sim.functional import FunctionalBackend
+from mho.compiler import CompileOptions, Network, compile_model, summarise
+from mho.compiler.importer.onnx_import import import_onnx
+from mho.compiler.program import Call
+from mho.hw.config import load_chip
+from mho.macro_models.errors import InputError, ToolError
+from mho.sim.executor import execute
+from mho.sim.functional import FunctionalBackend
 from tests.compiler.importer.onnx_models import random_perceptron
 
 OPTIONS = CompileOptions(seeds=1, samples=16)
@@ -150,7 +150,7 @@ def test_a_window_that_is_not_that_of_its_patches(network: Network, path: Path) 
 
 
 def test_another_version(network: Network, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("compiler.network.network.FORMAT", 99)
+    monkeypatch.setattr("mho.compiler.network.network.FORMAT", 99)
     network.save(tmp_path / "new.mho")
     monkeypatch.undo()
     assert "has network format 99; this version reads 1 to 4: compile it again" in refusal(tmp_path / "new.mho")
@@ -169,7 +169,7 @@ def test_pickles_are_refused(path: Path, monkeypatch: pytest.MonkeyPatch, tmp_pa
     np.save(tmp_path / "o.npy", np.array([{}], dtype=object), allow_pickle=True)
     rewrite(path, {"layer0.bias.npy": (tmp_path / "o.npy").read_bytes()})
     digits = path.read_bytes()[-64:]
-    monkeypatch.setattr("compiler.network.archive._checksum", lambda data: digits)
+    monkeypatch.setattr("mho.compiler.network.archive._checksum", lambda data: digits)
     assert "is no network file" in refusal(path)
 
 

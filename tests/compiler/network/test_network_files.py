@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from compiler import CompileOptions, Network, compile_model, summarise
-from hw.config import load_chip
-from macro_models.errors import InputError
-from sim.executor import execute
-from sim.functional import FunctionalBackend
+from mho.compiler import CompileOptions, Network, compile_model, summarise
+from mho.hw.config import load_chip
+from mho.macro_models.errors import InputError
+from mho.sim.executor import execute
+from mho.sim.functional import FunctionalBackend
 from tests.compiler.importer.onnx_models import build, node, random_perceptron
 from tests.compiler.network.sealed_archives import Members, damaged, header, members_of, npy, seal
 

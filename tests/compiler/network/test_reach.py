@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
-from compiler import CompileOptions, Network, compile_model
-from compiler.network.reach import clipped_inputs, input_reach
-from hw.config import load_chip
-from sim.executor import quantised_outputs
-from sim.functional import FunctionalBackend
+from mho.compiler import CompileOptions, Network, compile_model
+from mho.compiler.network.reach import clipped_inputs, input_reach
+from mho.hw.config import load_chip
+from mho.sim.executor import quantised_outputs
+from mho.sim.functional import FunctionalBackend
 from tests.compiler.importer.onnx_models import Array, build, node, random_perceptron
 
 

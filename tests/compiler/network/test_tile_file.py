@@ -9,12 +9,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from compiler import CompileOptions, Network, compile_for_chip
-from compiler.network.report import summarise
-from compiler.network.tiles import TileCode
-from hw.config import load_chip
-from macro_models.errors import InputError
 from mho.commands.compile.summary_text import tile_lines
+from mho.compiler import CompileOptions, Network, compile_for_chip
+from mho.compiler.network.report import summarise
+from mho.compiler.network.tiles import TileCode
+from mho.hw.config import load_chip
+from mho.macro_models.errors import InputError
 from tests.compiler.importer.onnx_models import build, node
 from tests.compiler.network.sealed_archives import members_of, seal
 

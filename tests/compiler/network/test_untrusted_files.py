@@ -9,11 +9,11 @@ import numpy as np
 import onnx
 import pytest
 
-from compiler import CompileOptions, Network, compile_model
-from hw.config import load_chip
-from macro_models.errors import InputError
-from sim.executor import execute
-from sim.functional import FunctionalBackend
+from mho.compiler import CompileOptions, Network, compile_model
+from mho.hw.config import load_chip
+from mho.macro_models.errors import InputError
+from mho.sim.executor import execute
+from mho.sim.functional import FunctionalBackend
 from tests.compiler.importer.onnx_models import build, node
 from tests.compiler.model.operators.hostile import hostile
 from tests.compiler.network.sealed_archives import Members, members_of, npy, seal
@@ -51,7 +51,7 @@ def test_nothing_is_carried_out_when_a_file_is_read(
         raise AssertionError("an operator was carried out")
 
     with monkeypatch.context() as patch:
-        patch.setattr("compiler.model.evaluated.run_node", never)
+        patch.setattr("mho.compiler.model.evaluated.run_node", never)
         network = Network.load(tmp_path / "net.mho")
     assert any(op.kind == "onnx" for op in network.model.outputs[0].host)
     execute(network, FunctionalBackend(), np.ones((2, 6), np.float32))
@@ -102,7 +102,7 @@ def test_an_output_of_many_elements_is_no_square_of_them(members: Members, tmp_p
 
 
 def test_what_arrays_hold_together_has_a_limit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("compiler.network.archive.NETWORK.__class__.check", _small)
+    monkeypatch.setattr("mho.compiler.network.archive.NETWORK.__class__.check", _small)
     members = {"network.json": b"{}"} | {f"a{k}.npy": npy(np.zeros(1000)) for k in range(100)}
     seal(tmp_path / "net.mho", members)
     with pytest.raises(InputError, match="may have"):

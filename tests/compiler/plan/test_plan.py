@@ -6,14 +6,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from compiler import CompileOptions, compile_model, fitting_of, import_onnx, summarise
-from compiler.dry_run import dry_run
-from compiler.for_chip import compile_for_chip
-from compiler.model import FloatNetwork
-from compiler.network import Network
-from compiler.plan.steps import peak_lanes
-from compiler.program import Call
-from hw.config import load_chip
+from mho.compiler import CompileOptions, compile_model, fitting_of, import_onnx, summarise
+from mho.compiler.dry_run import dry_run
+from mho.compiler.for_chip import compile_for_chip
+from mho.compiler.model import FloatNetwork
+from mho.compiler.network import Network
+from mho.compiler.plan.steps import peak_lanes
+from mho.compiler.program import Call
+from mho.hw.config import load_chip
 from tests.compiler.importer.onnx_models import Array, build, node, random_perceptron
 from tests.compiler.test_stages import tiny
 

@@ -5,9 +5,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from compiler import CompileOptions, Network
-from compiler.for_chip import compile_for_chip
-from hw.config import Chip, load_chip
+from mho.compiler import CompileOptions, Network
+from mho.compiler.for_chip import compile_for_chip
+from mho.hw.config import Chip, load_chip
 from tests.compiler.importer.onnx_models import build, node
 
 __all__ = ["CHIP", "convolution", "perceptron"]

@@ -6,13 +6,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from compiler import Network
-from compiler.tile.check import run_tiles, values_of
-from compiler.tile.programs import TilePrograms, tile_programs
-from hw.core import CoreConfig, CoreReference
-from hw.tile.machine.cores import ReferenceCore
-from macro_models import Masks
-from sim.executor import build_cores, core_masks
+from mho.compiler import Network
+from mho.compiler.tile.check import run_tiles, values_of
+from mho.compiler.tile.programs import TilePrograms, tile_programs
+from mho.hw.core import CoreConfig, CoreReference
+from mho.hw.tile.machine.cores import ReferenceCore
+from mho.macro_models import Masks
+from mho.sim.executor import build_cores, core_masks
 from tests.compiler.importer.onnx_models import build, node
 
 DAY = 86_400.0

@@ -5,13 +5,13 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from compiler import CompileOptions, Network
-from compiler.importer.operators import OPERATORS
-from compiler.program import Call
-from compiler.tile import compile_tiles
-from compiler.tile.check import result_of
-from hw.config import load_chip
-from macro_models.errors import InputError
+from mho.compiler import CompileOptions, Network
+from mho.compiler.importer.operators import OPERATORS
+from mho.compiler.program import Call
+from mho.compiler.tile import compile_tiles
+from mho.compiler.tile.check import result_of
+from mho.hw.config import load_chip
+from mho.macro_models.errors import InputError
 from tests.compiler.importer.operator_models import INPUTS, model_of
 from tests.compiler.importer.operator_table import GROUPS
 from tests.compiler.tile.network_bench import compare

@@ -12,14 +12,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from compiler import CompileOptions, Network
-from compiler.tile import compile_tiles, tile_code, tile_programs, with_programs
-from compiler.tile.code import writer
-from compiler.tile.cycles import expected_cycles
-from compiler.tile.placed.ahead import pipeline
-from compiler.tile.placed.order import MOST_AHEAD, Part
-from hw.config import load_chip
-from macro_models.errors import InputError
+from mho.compiler import CompileOptions, Network
+from mho.compiler.tile import compile_tiles, tile_code, tile_programs, with_programs
+from mho.compiler.tile.code import writer
+from mho.compiler.tile.cycles import expected_cycles
+from mho.compiler.tile.placed.ahead import pipeline
+from mho.compiler.tile.placed.order import MOST_AHEAD, Part
+from mho.hw.config import load_chip
+from mho.macro_models.errors import InputError
 from tests.compiler.importer.onnx_models import build, node
 from tests.compiler.tile.network_bench import compare
 

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from compiler import CompileOptions, summarise
-from compiler.for_chip import compile_for_chip
-from hw.config import load_chip
+from mho.compiler import CompileOptions, summarise
+from mho.compiler.for_chip import compile_for_chip
+from mho.hw.config import load_chip
 from tests.compiler.importer.onnx_models import build, node
 
 

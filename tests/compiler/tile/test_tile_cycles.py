@@ -6,12 +6,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from compiler import CompileOptions
-from compiler.for_chip import compile_for_chip
-from compiler.network import Network
-from compiler.network.report import summarise
-from compiler.tile.cycles import IMAGES, expected_cycles
-from hw.config import load_chip
+from mho.compiler import CompileOptions
+from mho.compiler.for_chip import compile_for_chip
+from mho.compiler.network import Network
+from mho.compiler.network.report import summarise
+from mho.compiler.tile.cycles import IMAGES, expected_cycles
+from mho.hw.config import load_chip
 from tests.compiler.importer.onnx_models import build, node
 
 pytestmark = pytest.mark.slow

@@ -6,20 +6,20 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from compiler import CompileOptions, Network
-from compiler.for_chip import compile_for_chip
-from compiler.tile import compile_tiles, tile_programs
-from compiler.tile.cycles import expected_cycles
-from compiler.tile.duplicates import choose
-from compiler.tile.file import tile_code
-from compiler.tile.gain import Judge
-from compiler.tile.graph.geometry import Image, rows_in_turns, turns_of
-from hw.config import load_chip
-from macro_models.errors import InputError
-from macro_models.exact.vector import Select, WeightedSum
-from sim.account import RunAccount
-from sim.executor import build_cores, core_masks
-from sim.functional import FunctionalBackend
+from mho.compiler import CompileOptions, Network
+from mho.compiler.for_chip import compile_for_chip
+from mho.compiler.tile import compile_tiles, tile_programs
+from mho.compiler.tile.cycles import expected_cycles
+from mho.compiler.tile.duplicates import choose
+from mho.compiler.tile.file import tile_code
+from mho.compiler.tile.gain import Judge
+from mho.compiler.tile.graph.geometry import Image, rows_in_turns, turns_of
+from mho.hw.config import load_chip
+from mho.macro_models.errors import InputError
+from mho.macro_models.exact.vector import Select, WeightedSum
+from mho.sim.account import RunAccount
+from mho.sim.executor import build_cores, core_masks
+from mho.sim.functional import FunctionalBackend
 from tests.compiler.importer.onnx_models import build, node
 from tests.compiler.tile.network_bench import compare
 
@@ -149,7 +149,7 @@ def test_images_of_several_pixels_are_dealt(
     counts: dict[int, int], rows: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Where they are encoded: on a tile of its own, or on the one that takes rows of the layer before in turn."""
-    monkeypatch.setattr("compiler.tile.compiled.choose", lambda *_: (counts, []))
+    monkeypatch.setattr("mho.compiler.tile.compiled.choose", lambda *_: (counts, []))
     made, x = network(1, 2, 3, rows=rows)
     assert [layer.name for layer in made.layers[-2:]] == ["n_y 1/2", "n_y 2/2"]
     programs, found, wanted = compare(made, x[:5], device="rram-neurram", first=1)
@@ -164,7 +164,7 @@ def test_images_of_several_pixels_are_dealt(
 
 def test_images_are_dealt_where_no_tile_is_free(monkeypatch: pytest.MonkeyPatch) -> None:
     """Copies deal and take in turn themselves."""
-    monkeypatch.setattr("compiler.tile.compiled.choose", lambda *_: ({0: 2, 1: 2}, []))
+    monkeypatch.setattr("mho.compiler.tile.compiled.choose", lambda *_: ({0: 2, 1: 2}, []))
     made, x = perceptron(2, rows=2)
     assert len(made.layers) == made.chip.cores
     _, found, wanted = compare(made, x[:7], device="rram-neurram")

@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from compiler import CompileOptions, compile_for_chip
-from compiler.tile import compile_tiles, tile_programs
-from hw.config import load_chip
-from macro_models.errors import InputError
+from mho.compiler import CompileOptions, compile_for_chip
+from mho.compiler.tile import compile_tiles, tile_programs
+from mho.hw.config import load_chip
+from mho.macro_models.errors import InputError
 from tests.compiler.importer.onnx_models import build, node
 from tests.compiler.importer.test_named_values import floats
 from tests.compiler.tile.network_bench import compare

@@ -3,20 +3,20 @@
 import numpy as np
 import pytest
 
-from compiler.model.windows import windows
-from compiler.program import Call, Layer, Mvm, run_call
-from compiler.tile.walks import walk_of_window
-from hw.core import CoreConfig, CoreReference
-from hw.tile.config import TileConfig
-from hw.tile.machine.cores import ReferenceCore
-from hw.tile.machine.tiles import HOST, Flow, Joined, Place, Reduction, Tiles
-from hw.tile.text import assemble
-from macro_models import load_device
-from macro_models.exact.masks import Masks
-from macro_models.exact.operation import MvmOperation
-from macro_models.exact.vector import Requantise, Root
-from macro_models.tnsa.config import TnsaConfig
-from macro_models.tnsa.model import TnsaModel
+from mho.compiler.model.windows import windows
+from mho.compiler.program import Call, Layer, Mvm, run_call
+from mho.compiler.tile.walks import walk_of_window
+from mho.hw.core import CoreConfig, CoreReference
+from mho.hw.tile.config import TileConfig
+from mho.hw.tile.machine.cores import ReferenceCore
+from mho.hw.tile.machine.tiles import HOST, Flow, Joined, Place, Reduction, Tiles
+from mho.hw.tile.text import assemble
+from mho.macro_models import load_device
+from mho.macro_models.exact.masks import Masks
+from mho.macro_models.exact.operation import MvmOperation
+from mho.macro_models.exact.vector import Requantise, Root
+from mho.macro_models.tnsa.config import TnsaConfig
+from mho.macro_models.tnsa.model import TnsaModel
 
 CFG = TileConfig(lines=16)
 OP = MvmOperation(in_bits=4, in_signed=True, out_bits=6, step_code=60)

@@ -5,15 +5,15 @@ from itertools import permutations
 import numpy as np
 import pytest
 
-from compiler import CompileOptions, Network
-from compiler.mapping.faults import CoreFaults
-from compiler.tile import compile_tiles, tile_programs
-from compiler.tile.placed.near import hop_bytes, near, transfers
-from compiler.tile.programs import graph_of
-from hw.config import load_chip
-from hw.tile.machine.tiles import HOST
-from macro_models.devices import load_device
-from macro_models.errors import InputError
+from mho.compiler import CompileOptions, Network
+from mho.compiler.mapping.faults import CoreFaults
+from mho.compiler.tile import compile_tiles, tile_programs
+from mho.compiler.tile.placed.near import hop_bytes, near, transfers
+from mho.compiler.tile.programs import graph_of
+from mho.hw.config import load_chip
+from mho.hw.tile.machine.tiles import HOST
+from mho.macro_models.devices import load_device
+from mho.macro_models.errors import InputError
 from tests.compiler.tile.network_bench import residual_network
 
 

@@ -8,18 +8,18 @@ from typing import Any
 import numpy as np
 import pytest
 
-from compiler import CompileOptions, Network
-from compiler.mapping.faults import CoreFaults
-from compiler.program import Call
-from compiler.tile import TilePrograms, compile_tiles, tile_programs
-from compiler.tile.check import result_of
-from compiler.tile.file import joined_of, tile_code
-from compiler.tile.graph.host import Split
-from hw.config import load_chip
-from hw.tile.machine.liveness import check_liveness
-from hw.tile.machine.tiles import HOST
-from macro_models.errors import InputError
+from mho.compiler import CompileOptions, Network
+from mho.compiler.mapping.faults import CoreFaults
+from mho.compiler.program import Call
+from mho.compiler.tile import TilePrograms, compile_tiles, tile_programs
+from mho.compiler.tile.check import result_of
+from mho.compiler.tile.file import joined_of, tile_code
+from mho.compiler.tile.graph.host import Split
 from mho.data import load_sample
+from mho.hw.config import load_chip
+from mho.hw.tile.machine.liveness import check_liveness
+from mho.hw.tile.machine.tiles import HOST
+from mho.macro_models.errors import InputError
 from tests.compiler.importer.onnx_models import build, node
 from tests.compiler.tile.network_bench import compare, residual_network
 
@@ -79,7 +79,7 @@ def test_convolutions_with_pooling_and_a_residual_block(
 
 def test_a_ring_one_block_short_is_refused(convolutions: tuple[Network, np.ndarray]) -> None:
     """The skip around two convolutions, without the blocks beyond what does without latency."""
-    from compiler.tile.code import maker as module
+    from mho.compiler.tile.code import maker as module
 
     made = tile_programs(convolutions[0])
     skip = next(r for r in made.placed.rings.values() if r.value in made.placed.graph.nodes[r.node].joins)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from compiler.importer.operators import OPERATORS
+from mho.compiler.importer.operators import OPERATORS
 from tests.compiler.importer.operator_table import GROUPS
 from tests.compiler.tile.operators_on_tiles import RUNS, outcome, rows
 

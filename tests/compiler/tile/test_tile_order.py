@@ -4,8 +4,8 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from compiler.tile.placed.order import MOST_DEPTH, Loop, early, in_loops, unrolled
-from hw.tile.walk import Walk
+from mho.compiler.tile.placed.order import MOST_DEPTH, Loop, early, in_loops, unrolled
+from mho.hw.tile.walk import Walk
 
 ORDERS = st.recursive(
     st.lists(st.integers(0, 2), min_size=1, max_size=4),

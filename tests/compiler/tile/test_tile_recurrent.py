@@ -7,17 +7,17 @@ from typing import Any
 import numpy as np
 import pytest
 
-from compiler import CompileOptions, Network
-from compiler.calibration.assembly.alike import Alike
-from compiler.importer.onnx_import import import_onnx
-from compiler.model.stages import Combine, Evaluated
-from compiler.program import InputStage, OutputStage, Program, Stage
-from compiler.tile import compile_tiles, tile_programs
-from compiler.tile.graph.early import with_early_moves
-from compiler.tile.graph.pixels import FEWEST
-from compiler.tile.programs import graph_of
-from hw.config import load_chip
-from macro_models.exact.vector import Encode, Select, Table
+from mho.compiler import CompileOptions, Network
+from mho.compiler.calibration.assembly.alike import Alike
+from mho.compiler.importer.onnx_import import import_onnx
+from mho.compiler.model.stages import Combine, Evaluated
+from mho.compiler.program import InputStage, OutputStage, Program, Stage
+from mho.compiler.tile import compile_tiles, tile_programs
+from mho.compiler.tile.graph.early import with_early_moves
+from mho.compiler.tile.graph.pixels import FEWEST
+from mho.compiler.tile.programs import graph_of
+from mho.hw.config import load_chip
+from mho.macro_models.exact.vector import Encode, Select, Table
 from tests.compiler.importer.onnx_models import build, node
 from tests.compiler.tile.network_bench import compare
 

@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from compiler import CompileOptions, Network
-from compiler.program import Call
-from compiler.tile import TilePrograms, compile_tiles, tile_programs
-from compiler.tile.check import result_of
-from hw.config import load_chip
-from macro_models.errors import InputError
+from mho.compiler import CompileOptions, Network
+from mho.compiler.program import Call
+from mho.compiler.tile import TilePrograms, compile_tiles, tile_programs
+from mho.compiler.tile.check import result_of
+from mho.hw.config import load_chip
+from mho.macro_models.errors import InputError
 from tests.compiler.importer.onnx_models import build, node
 from tests.compiler.tile.network_bench import compare
 
@@ -117,14 +117,14 @@ def test_what_has_no_room(what: str, monkeypatch: pytest.MonkeyPatch) -> None:
     split = check(network, x).placed.graph.split
     assert sorted(type(network.program.stages[k].operation).__name__ for k in split.between) == [*case.host]
     if case.refused:
-        monkeypatch.setattr("compiler.tile.programs.more_room", lambda *_, **__: None)
+        monkeypatch.setattr("mho.compiler.tile.programs.more_room", lambda *_, **__: None)
         with pytest.raises(InputError, match=case.refused):
             tile_programs(network)
 
 
 def test_more_inputs_than_a_pixel_has(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("compiler.tile.graph.shapes.MOST_INPUTS", 20)
-    monkeypatch.setattr("compiler.tile.graph.geometry._fields_hold", lambda walk: walk.run <= 20)
+    monkeypatch.setattr("mho.compiler.tile.graph.shapes.MOST_INPUTS", 20)
+    monkeypatch.setattr("mho.compiler.tile.graph.geometry._fields_hold", lambda walk: walk.run <= 20)
     case = Case("tnsa64-2x2", [node("Gemm", "x a", "c", transB=1), node("Relu", "c", "r"),
                                node("Gemm", "r w", "y", transB=1)], {"a": (8, 45), "w": (3, 8)}, (45,), MESH)
     network, x = network_of(case)

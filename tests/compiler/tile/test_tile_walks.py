@@ -2,10 +2,10 @@
 
 import numpy as np
 
-from compiler.model.windows import windows
-from compiler.tile.walks import walk_of_window
-from macro_models.exact.vector import PAD
-from macro_models.exact.window import Axis, Window
+from mho.compiler.model.windows import windows
+from mho.compiler.tile.walks import walk_of_window
+from mho.macro_models.exact.vector import PAD
+from mho.macro_models.exact.window import Axis, Window
 
 
 def convolution(rng):

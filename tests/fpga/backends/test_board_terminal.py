@@ -9,18 +9,18 @@ from typing import Any
 import numpy as np
 import pytest
 
-from fpga.backends.core import FpgaBackend, connect_board
-from fpga.config import board_config
-from fpga.simulate import BoardTerminal, check_link
-from hw.config import Chip, load_chip
-from macro_models import Masks, load_device
-from macro_models.errors import InputError, ToolError
-from macro_models.exact.operation import Direction, MvmOperation
-from macro_models.tnsa.config import TnsaConfig
-from macro_models.tnsa.model import TnsaModel
-from sim.board.driver import read_info
-from sim.core.bench.write_trials import make_write_trial
-from sim.functional import FunctionalBackend
+from mho.fpga.backends.core import FpgaBackend, connect_board
+from mho.fpga.config import board_config
+from mho.fpga.simulate import BoardTerminal, check_link
+from mho.hw.config import Chip, load_chip
+from mho.macro_models import Masks, load_device
+from mho.macro_models.errors import InputError, ToolError
+from mho.macro_models.exact.operation import Direction, MvmOperation
+from mho.macro_models.tnsa.config import TnsaConfig
+from mho.macro_models.tnsa.model import TnsaModel
+from mho.sim.board.driver import read_info
+from mho.sim.core.bench.write_trials import make_write_trial
+from mho.sim.functional import FunctionalBackend
 from tests.sim.board.test_board_program import same_run
 
 CHIP = load_chip("tnsa16-core")

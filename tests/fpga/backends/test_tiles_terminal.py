@@ -5,10 +5,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from fpga.backends.tiles import TilesFpgaBackend
-from hw.config import load_chip
-from sim.executor import execute
-from sim.functional import FunctionalBackend
+from mho.fpga.backends.tiles import TilesFpgaBackend
+from mho.hw.config import load_chip
+from mho.sim.executor import execute
+from mho.sim.functional import FunctionalBackend
 from tests.fpga.backends.test_board_terminal import Board
 from tests.sim.board.test_board_tiles import FROZEN, perceptron
 

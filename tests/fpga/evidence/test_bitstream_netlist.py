@@ -5,16 +5,16 @@ from pathlib import Path
 
 import pytest
 
-from fpga.bitstream import check_bitstream
-from fpga.boards import find_board
-from fpga.build.build import BuildReport, build
-from fpga.config import board_config
-from fpga.evidence.compare import OPERATIONS, compare_operations, power_up
-from fpga.evidence.netlist import bitstream_netlist, netlist_program, repack_ecp5
-from fpga.link.simulated import PinsTransport
-from hw.config import load_chip
-from macro_models.errors import InputError
-from sim.build.toolchain import require_tool
+from mho.fpga.bitstream import check_bitstream
+from mho.fpga.boards import find_board
+from mho.fpga.build.build import BuildReport, build
+from mho.fpga.config import board_config
+from mho.fpga.evidence.compare import OPERATIONS, compare_operations, power_up
+from mho.fpga.evidence.netlist import bitstream_netlist, netlist_program, repack_ecp5
+from mho.fpga.link.simulated import PinsTransport
+from mho.hw.config import load_chip
+from mho.macro_models.errors import InputError
+from mho.sim.build.toolchain import require_tool
 
 BOARD = find_board("hx8k-breakout")
 CHIP = load_chip("tnsa16-core", {"core.g_bits": 4})

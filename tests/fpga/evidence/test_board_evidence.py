@@ -2,10 +2,10 @@
 
 import pytest
 
-from fpga.evidence.compare import OPERATIONS
-from fpga.evidence.verify import verify
-from hw.config import load_chip
-from macro_models.errors import InputError
+from mho.fpga.evidence.compare import OPERATIONS
+from mho.fpga.evidence.verify import verify
+from mho.hw.config import load_chip
+from mho.macro_models.errors import InputError
 
 
 @pytest.mark.cosim("yosys", "verilator", "g++", "make")

@@ -7,14 +7,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from fpga.boards import find_board
-from fpga.build.build import prepare
-from fpga.config import board_config
-from fpga.evidence.compare import OPERATIONS, compare_operations, compare_writes, power_up
-from fpga.evidence.netlist import netlist_program
-from fpga.link.simulated import PinsTransport
-from hw.config import load_chip
-from sim.core.bench.write_trials import make_write_trial
+from mho.fpga.boards import find_board
+from mho.fpga.build.build import prepare
+from mho.fpga.config import board_config
+from mho.fpga.evidence.compare import OPERATIONS, compare_operations, compare_writes, power_up
+from mho.fpga.evidence.netlist import netlist_program
+from mho.fpga.link.simulated import PinsTransport
+from mho.hw.config import load_chip
+from mho.sim.core.bench.write_trials import make_write_trial
 
 BOARD = find_board("ulx3s-85f")
 

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from fpga.evidence.netlist import simulated_netlist, yosys_cells
-from fpga.families import FAMILIES
+from mho.fpga.evidence.netlist import simulated_netlist, yosys_cells
+from mho.fpga.families import FAMILIES
 
 CELLS = Path(__file__).parents[3] / "fpga" / "hdl" / "ecp5_cells.v"
 

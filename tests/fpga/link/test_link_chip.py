@@ -2,13 +2,13 @@
 
 import pytest
 
-from fpga.link import chip as line
-from fpga.link.chip import verify_line
-from hw.chip import ChipParts, ChipTop
-from hw.config import load_chip
-from sim.build.bench import cached_bench
-from sim.build.verilate import hardware_hash
-from sim.chip.simulation import chip_text
+from mho.fpga.link import chip as line
+from mho.fpga.link.chip import verify_line
+from mho.hw.chip import ChipParts, ChipTop
+from mho.hw.config import load_chip
+from mho.sim.build.bench import cached_bench
+from mho.sim.build.verilate import hardware_hash
+from mho.sim.chip.simulation import chip_text
 
 CHIP = load_chip("tnsa16-core", {"mesh.columns": 3})
 

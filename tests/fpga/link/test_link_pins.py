@@ -8,14 +8,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from fpga.link.client import LinkClient
-from fpga.link.errors import BusFault
-from fpga.link.noisy_line import ByteNoise
-from fpga.link.probe import HANG, ProbeTop
-from fpga.link.simulated import PinsTransport, build_pins
-from fpga.link.trial import Trial, run_garbage, run_resets
-from hw.host.link.model import LinkConfig
-from hw.host.link.uart import UartConfig
+from mho.fpga.link.client import LinkClient
+from mho.fpga.link.errors import BusFault
+from mho.fpga.link.noisy_line import ByteNoise
+from mho.fpga.link.probe import HANG, ProbeTop
+from mho.fpga.link.simulated import PinsTransport, build_pins
+from mho.fpga.link.trial import Trial, run_garbage, run_resets
+from mho.hw.host.link.model import LinkConfig
+from mho.hw.host.link.uart import UartConfig
 
 UART = UartConfig(clock_hz=25_000_000, baud=3_000_000)
 CFG = LinkConfig(address_width=16, timeout=1000)

@@ -5,15 +5,15 @@ from typing import Any
 
 import pytest
 
-from hw.board import BOARD_MAGIC, TilesConfig, board_map, load_offset
-from hw.board.tiles.access import EmulatedAccess
-from hw.config import load_chip
-from hw.emulator.layout import CELLS, TABLES, TAGS
-from hw.host.core.map import MAGIC
-from hw.noc.registers.packet import host_address
-from hw.testing import simulate
-from hw.tile.host import CORE_AT
-from macro_models.errors import InputError
+from mho.hw.board import BOARD_MAGIC, TilesConfig, board_map, load_offset
+from mho.hw.board.tiles.access import EmulatedAccess
+from mho.hw.config import load_chip
+from mho.hw.emulator.layout import CELLS, TABLES, TAGS
+from mho.hw.host.core.map import MAGIC
+from mho.hw.noc.registers.packet import host_address
+from mho.hw.testing import simulate
+from mho.hw.tile.host import CORE_AT
+from mho.macro_models.errors import InputError
 
 SMALL = TilesConfig(chip=load_chip("tnsa16-2x2"), lanes=16, clock_hz=24_000_000)
 

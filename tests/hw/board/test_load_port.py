@@ -6,13 +6,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from hw.board import BoardConfig, address_width, load_base, load_offset
-from hw.board.load_port import LoadPort, load_address_width
-from hw.config import load_chip
-from hw.emulator.layout import CELLS, NOISE, PULSES, TABLES, TAGS
-from hw.emulator.pins.config import CONSTANTS, LINES, LOG, LOG_LEVEL, LOG_WINDOW, NORMALS
-from hw.testing import simulate
-from macro_models.exact.pulse import RECORD_WORDS
+from mho.hw.board import BoardConfig, address_width, load_base, load_offset
+from mho.hw.board.load_port import LoadPort, load_address_width
+from mho.hw.config import load_chip
+from mho.hw.emulator.layout import CELLS, NOISE, PULSES, TABLES, TAGS
+from mho.hw.emulator.pins.config import CONSTANTS, LINES, LOG, LOG_LEVEL, LOG_WINDOW, NORMALS
+from mho.hw.testing import simulate
+from mho.macro_models.exact.pulse import RECORD_WORDS
 
 
 def config(level: str, preset: str = "tnsa16-core", *, engine: bool = True) -> Any:

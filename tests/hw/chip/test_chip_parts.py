@@ -2,13 +2,13 @@
 
 import pytest
 
-from hw.chip import ChipParts, build_chip, build_tile
-from hw.chip.sizes import tile_sizes
-from hw.config import load_chip
-from hw.noc.config import MeshConfig
-from hw.noc.node import Node
-from hw.tile.config import TileConfig, tile_number
-from macro_models.errors import InputError
+from mho.hw.chip import ChipParts, build_chip, build_tile
+from mho.hw.chip.sizes import tile_sizes
+from mho.hw.config import load_chip
+from mho.hw.noc.config import MeshConfig
+from mho.hw.noc.node import Node
+from mho.hw.tile.config import TileConfig, tile_number
+from mho.macro_models.errors import InputError
 
 
 def test_keys_reach_the_configurations() -> None:

@@ -6,11 +6,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from hw.chip.map import QUEUE, chip_page, record_words
-from hw.chip.port import FlitPort
-from hw.host.registers import register_word
-from hw.noc.config import MeshConfig
-from hw.testing import simulate
+from mho.hw.chip.map import QUEUE, chip_page, record_words
+from mho.hw.chip.port import FlitPort
+from mho.hw.host.registers import register_word
+from mho.hw.noc.config import MeshConfig
+from mho.hw.testing import simulate
 from tests.hw.host.bus_access import access_bus
 
 

@@ -7,15 +7,15 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from hw.chip.rating import rate, rating_rows
-from hw.config import AreaSection, ProcessSection, load_chip
-from hw.config.kinds.tnsa import TnsaChip, TnsaEnergySection
-from hw.kinds import energy, timing
-from macro_models import family
-from macro_models.devices import load_device
-from macro_models.errors import InputError
-from macro_models.exact.masks import Masks
-from macro_models.exact.operation import Converter, Direction, MvmOperation
+from mho.hw.chip.rating import rate, rating_rows
+from mho.hw.config import AreaSection, ProcessSection, load_chip
+from mho.hw.config.kinds.tnsa import TnsaChip, TnsaEnergySection
+from mho.hw.kinds import energy, timing
+from mho.macro_models import family
+from mho.macro_models.devices import load_device
+from mho.macro_models.errors import InputError
+from mho.macro_models.exact.masks import Masks
+from mho.macro_models.exact.operation import Converter, Direction, MvmOperation
 
 GIVEN = {"energy.source": "a test", "energy.word_line_pJ": 3, "energy.input_pulse_pJ": 5, "energy.reset_pJ": 7,
          "energy.sample_pJ": 11, "energy.step_pJ": 13}
@@ -102,7 +102,7 @@ def test_steps_follow_from_codes(op: MvmOperation) -> None:
 def test_a_weight_of_two_columns_is_one_product(monkeypatch: pytest.MonkeyPatch) -> None:
     chip = load_chip("tnsa16-core")
     op = MvmOperation(in_bits=4, out_bits=6)
-    monkeypatch.setattr("hw.chip.rating.signal_to_noise_dB", lambda *_: 0.0)
+    monkeypatch.setattr("mho.hw.chip.rating.signal_to_noise_dB", lambda *_: 0.0)
     full = rate(chip, "", op)
     held = SimpleNamespace(cell_map=SimpleNamespace(rows=8, columns=8, shape=(16, 16)))
     monkeypatch.setattr(TnsaChip, "macro_config", lambda _: held)

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hw.config import CellsSection, ChipError, ClockSection, chip_from_dict, load_chip, preset_names
-from hw.config.kinds.tnsa import AdcSection, TnsaChip, TnsaCoreSection
-from macro_models.errors import InputError
+from mho.hw.config import CellsSection, ChipError, ClockSection, chip_from_dict, load_chip, preset_names
+from mho.hw.config.kinds.tnsa import AdcSection, TnsaChip, TnsaCoreSection
+from mho.macro_models.errors import InputError
 
 
 def test_wrong_values_are_refused_in_python_too():

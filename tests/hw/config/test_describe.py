@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from hw.config import describe, load_chip, sizes, warnings
-from hw.config.page import reference_page
+from mho.hw.config import describe, load_chip, sizes, warnings
+from mho.hw.config.page import reference_page
 
 
 def test_every_key_has_a_row_and_changed_ones_are_marked():
@@ -41,7 +41,7 @@ def test_durations_that_round_up_and_missing_headroom_are_warned_of():
 
 def test_reference_page_is_the_generated_one():
     page = Path(__file__).parents[3] / "docs" / "reference" / "chip.md"
-    assert page.read_text(encoding="utf-8") == reference_page(), "write it anew with: python -m hw.config"
+    assert page.read_text(encoding="utf-8") == reference_page(), "write it anew with: python -m mho.hw.config"
 
 
 def test_every_pin_of_a_macro_is_a_row(tmp_path: Path) -> None:

@@ -5,12 +5,12 @@ from dataclasses import replace
 
 import pytest
 
-from hw.config import AreaSection, Chip, ProcessSection, load_chip, parse_override, preset_names, preset_text
-from hw.config.chip import sections_of
-from hw.config.keys import keys_of
-from hw.config.kinds.tnsa import TnsaChip, TnsaEnergySection
-from hw.config.places import key_lines
-from macro_models.errors import InputError
+from mho.hw.config import AreaSection, Chip, ProcessSection, load_chip, parse_override, preset_names, preset_text
+from mho.hw.config.chip import sections_of
+from mho.hw.config.keys import keys_of
+from mho.hw.config.kinds.tnsa import TnsaChip, TnsaEnergySection
+from mho.hw.config.places import key_lines
+from mho.macro_models.errors import InputError
 
 
 def refused(call, sentence: str) -> None:

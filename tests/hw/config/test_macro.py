@@ -4,9 +4,9 @@ import re
 
 import pytest
 
-from hw.config import MacroSection, chip_from_dict, load_chip
-from hw.config.pin_map import FORMS, PinConnection, PinPart, parse_pins
-from macro_models.errors import InputError
+from mho.hw.config import MacroSection, chip_from_dict, load_chip
+from mho.hw.config.pin_map import FORMS, PinConnection, PinPart, parse_pins
+from mho.macro_models.errors import InputError
 
 MACRO = """schema = 1
 [macro]

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from hw.config import check_device, default_device, load_chip, preset_names
-from macro_models import devices, load_device
-from macro_models.errors import InputError
+from mho.hw.config import check_device, default_device, load_chip, preset_names
+from mho.macro_models import devices, load_device
+from mho.macro_models.errors import InputError
 
 
 @pytest.mark.parametrize("name", preset_names())

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from hw.config import ChipError, ProgrammingSection, PulseChip, load_chip, preset_names
-from hw.core.write_verify import WriteVerifyConfig, WriteVerifyParameters
-from macro_models.errors import InputError
+from mho.hw.config import ChipError, ProgrammingSection, PulseChip, load_chip, preset_names
+from mho.hw.core.write_verify import WriteVerifyConfig, WriteVerifyParameters
+from mho.macro_models.errors import InputError
 
 
 @pytest.mark.parametrize(

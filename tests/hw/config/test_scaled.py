@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hw.chip.rating import rate, rating_rows
-from hw.config import Chip, chip_from_dict, load_chip
+from mho.hw.chip.rating import rate, rating_rows
+from mho.hw.config import Chip, chip_from_dict, load_chip
 
 CORELETS = (4, 8, 16)
 

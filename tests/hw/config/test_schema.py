@@ -6,8 +6,8 @@ import tomllib
 import jsonschema
 import pytest
 
-from hw.config import json_schema, preset_names, preset_text
-from hw.config.schema import SCHEMA_FILE, schema_text
+from mho.hw.config import json_schema, preset_names, preset_text
+from mho.hw.config.schema import SCHEMA_FILE, schema_text
 
 
 def valid(text: str) -> bool:
@@ -15,7 +15,7 @@ def valid(text: str) -> bool:
 
 
 def test_shipped_file_is_the_generated_one():
-    assert SCHEMA_FILE.read_text(encoding="utf-8") == schema_text(), "write it anew with: python -m hw.config"
+    assert SCHEMA_FILE.read_text(encoding="utf-8") == schema_text(), "write it anew with: python -m mho.hw.config"
 
 
 def test_schema_is_a_schema():

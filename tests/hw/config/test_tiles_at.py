@@ -4,9 +4,9 @@ from collections.abc import Callable
 
 import pytest
 
-from hw.config import chip_from_dict, load_chip
-from hw.config.describe import describe
-from macro_models.errors import InputError
+from mho.hw.config import chip_from_dict, load_chip
+from mho.hw.config.describe import describe
+from mho.macro_models.errors import InputError
 
 HEAD = 'schema = 1\nextends = "tnsa64-2x2"\n'
 

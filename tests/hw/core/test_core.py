@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from hw.core import (
+from mho.hw.core import (
     BL_SKIP,
     LINE_MASK,
     OVERHEAD_CYCLES,
@@ -18,8 +18,8 @@ from hw.core import (
     pack_inputs,
     timeline,
 )
-from hw.testing import collect, feed, put, random_inputs, random_operation, simulate
-from macro_models.exact.operation import Direction, MvmOperation
+from mho.hw.testing import collect, feed, put, random_inputs, random_operation, simulate
+from mho.macro_models.exact.operation import Direction, MvmOperation
 from tests.hw.exact_array import ExactArray
 
 QUICK = {"reset_cycles": 1, "plane_cycles": 1, "sample_cycles": 1, "compare_cycles": 2, "decrement_cycles": 1}

@@ -1,12 +1,12 @@
 import numpy as np
 import pytest
 
-from hw.config import load_chip
-from hw.core import OVERHEAD_CYCLES, CoreConfig
-from hw.core.sequencer import pin_operations
-from hw.testing import random_operation
-from macro_models.errors import InputError
-from macro_models.exact.operation import MvmOperation
+from mho.hw.config import load_chip
+from mho.hw.core import OVERHEAD_CYCLES, CoreConfig
+from mho.hw.core.sequencer import pin_operations
+from mho.hw.testing import random_operation
+from mho.macro_models.errors import InputError
+from mho.macro_models.exact.operation import MvmOperation
 
 DURATION = {
     "precharge": "reset_cycles", "plane": "plane_cycles", "sample": "sample_cycles", "compare": "compare_cycles",

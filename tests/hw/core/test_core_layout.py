@@ -6,10 +6,10 @@ from amaranth.sim import Simulator
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hw.core import OpLayout, pack, unpack
-from hw.core.layout import OpCheck
-from macro_models.errors import InputError
-from macro_models.exact.operation import Converter, Direction, MvmOperation
+from mho.hw.core import OpLayout, pack, unpack
+from mho.hw.core.layout import OpCheck
+from mho.macro_models.errors import InputError
+from mho.macro_models.exact.operation import Converter, Direction, MvmOperation
 
 
 def operation(**fields: Any) -> MvmOperation | None:

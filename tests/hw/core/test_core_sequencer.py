@@ -4,11 +4,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from hw.core import OVERHEAD_CYCLES, Core, CoreConfig, CoreReference, pack, pack_inputs
-from hw.core.inputs.lines import line_levels
-from hw.core.sequencer import pin_operations
-from hw.testing import feed, random_inputs, random_operation, simulate, value_of
-from macro_models.exact.operation import Converter, Direction, MvmOperation
+from mho.hw.core import OVERHEAD_CYCLES, Core, CoreConfig, CoreReference, pack, pack_inputs
+from mho.hw.core.inputs.lines import line_levels
+from mho.hw.core.sequencer import pin_operations
+from mho.hw.testing import feed, random_inputs, random_operation, simulate, value_of
+from mho.macro_models.exact.operation import Converter, Direction, MvmOperation
 from tests.hw.exact_array import ExactArray
 
 STROBES = ("precharge", "sample", "compare", "decrement")

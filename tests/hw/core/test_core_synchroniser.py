@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 from amaranth.hdl import Value
 
-from hw.config import SYNCHRONISER_CYCLES, load_chip
-from hw.core import Core, CoreConfig, CoreReference, pack, pack_inputs
-from hw.core.write_verify import WriteVerifyConfig, WriteVerifyParameters
-from hw.testing import collect, feed, random_inputs, random_operation, simulate
-from macro_models.errors import InputError
+from mho.hw.config import SYNCHRONISER_CYCLES, load_chip
+from mho.hw.core import Core, CoreConfig, CoreReference, pack, pack_inputs
+from mho.hw.core.write_verify import WriteVerifyConfig, WriteVerifyParameters
+from mho.hw.testing import collect, feed, random_inputs, random_operation, simulate
+from mho.macro_models.errors import InputError
 from tests.hw.exact_array import ExactArray
 
 STROBES = ("precharge", "sample", "compare", "decrement")

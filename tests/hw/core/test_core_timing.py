@@ -3,12 +3,12 @@
 import numpy as np
 import pytest
 
-from hw.config import default_device, load_chip, preset_names
-from hw.kinds import core_blocks, timing
-from macro_models import Masks, family
-from macro_models.exact.operation import MvmOperation
-from sim.core.cosim import CosimBackend
-from sim.functional import FunctionalBackend
+from mho.hw.config import default_device, load_chip, preset_names
+from mho.hw.kinds import core_blocks, timing
+from mho.macro_models import Masks, family
+from mho.macro_models.exact.operation import MvmOperation
+from mho.sim.core.cosim import CosimBackend
+from mho.sim.functional import FunctionalBackend
 
 
 def operations(name: str) -> list[MvmOperation]:

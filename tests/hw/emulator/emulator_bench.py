@@ -8,10 +8,10 @@ import numpy as np
 from amaranth.lib import wiring
 from numpy.typing import NDArray
 
-from hw import emulator
-from hw.core import MaskFile, pack, pack_inputs
-from hw.core.write_verify import WriteVerifyConfig
-from hw.emulator import (
+from mho.hw import emulator
+from mho.hw.core import MaskFile, pack, pack_inputs
+from mho.hw.core.write_verify import WriteVerifyConfig
+from mho.hw.emulator import (
     EmulatorConfig,
     LoadLayout,
     LoadWord,
@@ -19,10 +19,10 @@ from hw.emulator import (
     PinLevelCore,
     VectorEmulator,
 )
-from macro_models.exact.masks import Masks
-from macro_models.exact.operation import MvmOperation
-from sim.build.bench import Bench, build_bench
-from sim.build.verilate import verilog_text
+from mho.macro_models.exact.masks import Masks
+from mho.macro_models.exact.operation import MvmOperation
+from mho.sim.build.bench import Bench, build_bench
+from mho.sim.build.verilate import verilog_text
 
 STREAMS = ("load", "mask", "op", "i")
 SPRAM = Path(emulator.__file__).with_name("vector") / "sb_spram256ka.v"

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hw.config import load_chip
-from hw.core import CoreConfig, MaskFile, pack, pack_inputs
-from hw.emulator import (
+from mho.hw.config import load_chip
+from mho.hw.core import CoreConfig, MaskFile, pack, pack_inputs
+from mho.hw.emulator import (
     EmulatorConfig,
     EmulatorReference,
     LineTable,
@@ -21,15 +21,15 @@ from hw.emulator import (
     noise_loads,
     table_loads,
 )
-from hw.emulator.layout import NOISE
-from hw.testing import collect, get, put, random_inputs, random_operation, simulate
-from macro_models import CAUSES, load_device
-from macro_models.errors import InputError
-from macro_models.exact.masks import Masks
-from macro_models.exact.operation import Direction, MvmOperation
-from macro_models.exact.shift_register import ShiftRegister
-from macro_models.tnsa.model import TnsaModel
-from sim.core.bench.trials import make_trial
+from mho.hw.emulator.layout import NOISE
+from mho.hw.testing import collect, get, put, random_inputs, random_operation, simulate
+from mho.macro_models import CAUSES, load_device
+from mho.macro_models.errors import InputError
+from mho.macro_models.exact.masks import Masks
+from mho.macro_models.exact.operation import Direction, MvmOperation
+from mho.macro_models.exact.shift_register import ShiftRegister
+from mho.macro_models.tnsa.model import TnsaModel
+from mho.sim.core.bench.trials import make_trial
 from tests.hw.emulator.emulator_bench import Script, build, replay
 
 FROZEN = frozenset(CAUSES) - {"read-noise", "wire"}

@@ -8,13 +8,13 @@ import numpy as np
 from cocotb.clock import Clock
 from cocotb.triggers import ReadOnly, RisingEdge, Timer
 
-from hw.core import OpLayout
-from hw.host.core.map import core_map
-from hw.host.registers import Register
-from macro_models.exact.converter import convert
-from macro_models.exact.operation import Converter, Direction, MvmOperation
-from rtl_gen.macro.model import cell
-from sim.chip.masters import AxiLiteHost, WishboneHost
+from mho.hw.core import OpLayout
+from mho.hw.host.core.map import core_map
+from mho.hw.host.registers import Register
+from mho.macro_models.exact.converter import convert
+from mho.macro_models.exact.operation import Converter, Direction, MvmOperation
+from mho.rtl_gen.macro.model import cell
+from mho.sim.chip.masters import AxiLiteHost, WishboneHost
 
 LINES = 16
 MAP = core_map(LINES, manual=True)

@@ -3,9 +3,9 @@
 import cocotb
 from cocotb.triggers import FallingEdge
 
-from hw.config import load_chip
-from hw.macro.macro_pins import MacroPins
-from macro_models.exact.operation import Direction, MvmOperation
+from mho.hw.config import load_chip
+from mho.hw.macro.macro_pins import MacroPins
+from mho.macro_models.exact.operation import Direction, MvmOperation
 from tests.hw.host.bench_core import FORWARD, LINES, begin, expected, macro, vector
 
 DRIVEN = [

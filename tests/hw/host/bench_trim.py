@@ -3,11 +3,11 @@
 import cocotb
 from cocotb.triggers import RisingEdge
 
-from hw.config import load_chip
-from hw.core import CoreConfig, trimmed
-from hw.core.write_verify import WriteVerifyParameters
-from hw.host.core.write_map import WORD_FLAG
-from macro_models.exact.operation import Direction, MvmOperation
+from mho.hw.config import load_chip
+from mho.hw.core import CoreConfig, trimmed
+from mho.hw.core.write_verify import WriteVerifyParameters
+from mho.hw.host.core.write_map import WORD_FLAG
+from mho.macro_models.exact.operation import Direction, MvmOperation
 from tests.hw.host.bench_core import FORWARD, Host, begin, expected, macro, vector
 from tests.hw.host.bench_write import parameters
 

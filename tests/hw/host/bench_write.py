@@ -8,10 +8,10 @@ import cocotb
 import numpy as np
 from cocotb.triggers import RisingEdge
 
-from hw.core.write_verify import WriteVerifyConfig, WriteVerifyParameters, cycles, map_words, program
-from hw.host.core.write_map import FIFO_DEPTH, RESULT_PULSES, RESULT_VALID, WORD_FLAG
-from hw.host.registers import Register
-from macro_models.exact.pulse import Polarity
+from mho.hw.core.write_verify import WriteVerifyConfig, WriteVerifyParameters, cycles, map_words, program
+from mho.hw.host.core.write_map import FIFO_DEPTH, RESULT_PULSES, RESULT_VALID, WORD_FLAG
+from mho.hw.host.registers import Register
+from mho.macro_models.exact.pulse import Polarity
 from tests.hw.host.bench_core import CELLS, FORWARD, LINES, MAP, Host, begin, expected, vector
 
 CFG = WriteVerifyConfig(lines=LINES, **json.loads(os.environ["MHO_WRITE"]))

@@ -5,9 +5,9 @@ from amaranth.sim import Simulator
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hw.host.bank import RegisterBank
-from hw.host.core.host import InputBuffer, OutputBuffer
-from hw.host.registers import Access, Field, Register, RegisterMap, Window
+from mho.hw.host.bank import RegisterBank
+from mho.hw.host.core.host import InputBuffer, OutputBuffer
+from mho.hw.host.registers import Access, Field, Register, RegisterMap, Window
 
 MAP = RegisterMap(name="test", doc="Test.", address_width=6, entries=(
     Register(name="plain", address=0x00, doc="", fields=(

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 from cocotb_tools.runner import get_results, get_runner
 
-from hw.config import load_chip
-from hw.core.write_verify import WriteVerifyConfig, WriteVerifyParameters
-from rtl_gen import emit_core
-from rtl_gen.macro.model import write_macro_model
+from mho.hw.config import load_chip
+from mho.hw.core.write_verify import WriteVerifyConfig, WriteVerifyParameters
+from mho.rtl_gen import emit_core
+from mho.rtl_gen.macro.model import write_macro_model
 
 BENCHES = {"bench_core": 9, "bench_manual": 3, "bench_write": 3, "bench_trim": 4, "bench_ring": 1}
 """Tests of each."""

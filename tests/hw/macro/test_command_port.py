@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from hw.config.commands import parse_commands
-from hw.macro.command_port import CommandPort, CommandPortConfig
-from hw.testing import simulate
+from mho.hw.config.commands import parse_commands
+from mho.hw.macro.command_port import CommandPort, CommandPortConfig
+from mho.hw.testing import simulate
 
 LINES = 4
 TABLE: dict[str, Any] = {

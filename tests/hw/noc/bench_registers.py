@@ -5,10 +5,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
-from hw.noc.config import MeshConfig
-from hw.noc.model import Answer, TileRegisters
-from hw.noc.registers.packet import BURST, NODE_BITS, Burst, host_address, host_address_bits, page_address
-from hw.testing import Bench
+from mho.hw.noc.config import MeshConfig
+from mho.hw.noc.model import Answer, TileRegisters
+from mho.hw.noc.registers.packet import BURST, NODE_BITS, Burst, host_address, host_address_bits, page_address
+from mho.hw.testing import Bench
 
 TILE_WORDS = 24
 """Words of a tile's memory; what is beyond answers with an error."""

@@ -7,16 +7,16 @@ from typing import Any
 
 import pytest
 
-from hw.noc.config import MeshConfig
-from hw.noc.flit import Destinations, host_destination
-from hw.noc.interface.words import Counter, credit, credit_tag, register_tag
-from hw.noc.mesh import Mesh
-from hw.noc.reduction.model import add_lanes
-from hw.noc.reduction.trees import Group, entries
-from hw.noc.registers.map import counter_address
-from hw.noc.registers.packet import host_address
-from hw.noc.registers.setup import write_entry, write_flow, write_members, write_slot
-from hw.testing import get, put, simulate
+from mho.hw.noc.config import MeshConfig
+from mho.hw.noc.flit import Destinations, host_destination
+from mho.hw.noc.interface.words import Counter, credit, credit_tag, register_tag
+from mho.hw.noc.mesh import Mesh
+from mho.hw.noc.reduction.model import add_lanes
+from mho.hw.noc.reduction.trees import Group, entries
+from mho.hw.noc.registers.map import counter_address
+from mho.hw.noc.registers.packet import host_address
+from mho.hw.noc.registers.setup import write_entry, write_flow, write_members, write_slot
+from mho.hw.testing import get, put, simulate
 
 
 @dataclass

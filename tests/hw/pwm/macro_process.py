@@ -6,10 +6,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hw.pwm.config import PwmCoreConfig
-from hw.pwm.pins import engine_pins
-from macro_models.exact.pwm.converter import COUNTER_BITS, LEVEL_BITS
-from macro_models.exact.pwm.trim_words import unpack_trim
+from mho.hw.pwm.config import PwmCoreConfig
+from mho.hw.pwm.pins import engine_pins
+from mho.macro_models.exact.pwm.converter import COUNTER_BITS, LEVEL_BITS
+from mho.macro_models.exact.pwm.trim_words import unpack_trim
 
 __all__ = ["macro_process"]
 
@@ -19,7 +19,7 @@ def macro_process(
 ) -> Callable[[Any], Coroutine[Any, Any, None]]:
     """A macro that takes the widths of the pulses cycle by cycle, and counts as ``model`` does, a core of its kind.
 
-    ``rows`` are its devices where they are programmed (:class:`macro_models.pwm.programming.ProgrammedRows`).
+    ``rows`` are its devices where they are programmed (:class:`mho.macro_models.pwm.programming.ProgrammedRows`).
     """
     pins, n = core.macro, cfg.lines
 

@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from hw.chip.rating import rate
-from hw.config import load_chip
-from hw.kinds import energy, timing
-from macro_models.exact.masks import Masks
+from mho.hw.chip.rating import rate
+from mho.hw.config import load_chip
+from mho.hw.kinds import energy, timing
+from mho.macro_models.exact.masks import Masks
 
 
 @pytest.mark.parametrize(

@@ -8,22 +8,22 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from hw.config import load_chip
-from hw.config.kinds.pwm import PwmChip
-from hw.core.layout import pack
-from hw.pwm.config import PwmCoreConfig
-from hw.pwm.core import PwmCore
-from hw.pwm.loader import pulse_planes
-from hw.pwm.pulses import pulse_widths
-from hw.pwm.reference import PwmCoreReference
-from hw.pwm.settings import SettingsFile
-from hw.testing import put, simulate
-from macro_models import load_device
-from macro_models.errors import InputError
-from macro_models.exact.pwm.converter import Trim
-from macro_models.exact.pwm.operation import PwmOperation
-from macro_models.exact.pwm.trim_words import pack_trim, unpack_trim
-from macro_models.pwm.model import PwmModel
+from mho.hw.config import load_chip
+from mho.hw.config.kinds.pwm import PwmChip
+from mho.hw.core.layout import pack
+from mho.hw.pwm.config import PwmCoreConfig
+from mho.hw.pwm.core import PwmCore
+from mho.hw.pwm.loader import pulse_planes
+from mho.hw.pwm.pulses import pulse_widths
+from mho.hw.pwm.reference import PwmCoreReference
+from mho.hw.pwm.settings import SettingsFile
+from mho.hw.testing import put, simulate
+from mho.macro_models import load_device
+from mho.macro_models.errors import InputError
+from mho.macro_models.exact.pwm.converter import Trim
+from mho.macro_models.exact.pwm.operation import PwmOperation
+from mho.macro_models.exact.pwm.trim_words import pack_trim, unpack_trim
+from mho.macro_models.pwm.model import PwmModel
 from tests.hw.pwm.macro_process import macro_process
 
 SMALL = load_chip("pwm16-core")

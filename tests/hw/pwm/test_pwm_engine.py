@@ -8,19 +8,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hw.config import load_chip
-from hw.config.kinds.pwm import PwmChip
-from hw.pwm.config import PwmCoreConfig
-from hw.pwm.core import PwmCore
-from hw.pwm.engine.fitter import Fitter, fitted_code
-from hw.pwm.engine.layout import Bank, Command, pack_command
-from hw.pwm.reference import PwmCoreReference
-from hw.testing import put, simulate
-from macro_models import load_device
-from macro_models.exact.pwm.compensation import stored_vectors
-from macro_models.exact.pwm.programming import WriteParameters
-from macro_models.pwm.model import PwmModel
-from macro_models.pwm.programming import ProgrammedRows, read_number, target_counts
+from mho.hw.config import load_chip
+from mho.hw.config.kinds.pwm import PwmChip
+from mho.hw.pwm.config import PwmCoreConfig
+from mho.hw.pwm.core import PwmCore
+from mho.hw.pwm.engine.fitter import Fitter, fitted_code
+from mho.hw.pwm.engine.layout import Bank, Command, pack_command
+from mho.hw.pwm.reference import PwmCoreReference
+from mho.hw.testing import put, simulate
+from mho.macro_models import load_device
+from mho.macro_models.exact.pwm.compensation import stored_vectors
+from mho.macro_models.exact.pwm.programming import WriteParameters
+from mho.macro_models.pwm.model import PwmModel
+from mho.macro_models.pwm.programming import ProgrammedRows, read_number, target_counts
 from tests.hw.pwm.macro_process import macro_process
 
 

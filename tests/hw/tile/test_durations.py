@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 
-from hw.testing import simulate
-from hw.tile.config import TileConfig
-from hw.tile.isa import DURATIONS, Op
-from hw.tile.loading import program_writes
-from hw.tile.text import assemble
-from hw.tile.tile import Tile
+from mho.hw.testing import simulate
+from mho.hw.tile.config import TileConfig
+from mho.hw.tile.isa import DURATIONS, Op
+from mho.hw.tile.loading import program_writes
+from mho.hw.tile.text import assemble
+from mho.hw.tile.tile import Tile
 from tests.hw.host.bus_access import access_bus
 
 LINES = 64

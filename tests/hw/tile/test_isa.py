@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hw.tile.config import TileConfig
-from hw.tile.isa import (
+from mho.hw.tile.config import TileConfig
+from mho.hw.tile.isa import (
     DESCRIPTOR_WORDS,
     DESCRIPTORS,
     DURATIONS,
@@ -17,8 +17,8 @@ from hw.tile.isa import (
     decode,
     encode,
 )
-from hw.tile.legality import RULES, refusal
-from macro_models.errors import InputError
+from mho.hw.tile.legality import RULES, refusal
+from mho.macro_models.errors import InputError
 
 LAYOUTS = [*(d.layout for d in DESCRIPTORS.values()), PARAMETER, STATUS]
 

@@ -9,11 +9,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from hw.tile.config import TileConfig
-from hw.tile.program import Program
-from hw.tile.text import assemble
-from hw.tile.tile import Tile
-from rtl_gen.verilog.netlist import emit
+from mho.hw.tile.config import TileConfig
+from mho.hw.tile.program import Program
+from mho.hw.tile.text import assemble
+from mho.hw.tile.tile import Tile
+from mho.rtl_gen.verilog.netlist import emit
 from tests.hw.tile.machine.networks import EXAMPLES, example
 from tests.hw.tile.tile_bench import Expected, TileBench, whole
 

@@ -5,9 +5,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from hw.testing import simulate
-from hw.tile.buffer import BYTES, Buffer
-from hw.tile.config import TileConfig
+from mho.hw.testing import simulate
+from mho.hw.tile.buffer import BYTES, Buffer
+from mho.hw.tile.config import TileConfig
 
 
 @pytest.mark.slow

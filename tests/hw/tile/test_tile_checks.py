@@ -7,14 +7,14 @@ import numpy as np
 import pytest
 from amaranth.hdl import Module, Signal
 
-from hw.testing import simulate
-from hw.tile.config import TileConfig
-from hw.tile.engines.checks import MvmCheck, VecCheck, walk_wrongs
-from hw.tile.isa import DESCRIPTOR_WORDS, DESCRIPTORS, INSTRUCTIONS, Cause, Op, Operand, encode
-from hw.tile.layouts import DescriptorLayout
-from hw.tile.legality import refusal
-from hw.tile.tokens import WRONGS
-from hw.tile.walk import walk_of
+from mho.hw.testing import simulate
+from mho.hw.tile.config import TileConfig
+from mho.hw.tile.engines.checks import MvmCheck, VecCheck, walk_wrongs
+from mho.hw.tile.isa import DESCRIPTOR_WORDS, DESCRIPTORS, INSTRUCTIONS, Cause, Op, Operand, encode
+from mho.hw.tile.layouts import DescriptorLayout
+from mho.hw.tile.legality import refusal
+from mho.hw.tile.tokens import WRONGS
+from mho.hw.tile.walk import walk_of
 
 CFG = TileConfig(lines=64, buffer_kib=64, parameters=64, contexts=2)
 STREAM = {"block": 4095, "blocks": 16}

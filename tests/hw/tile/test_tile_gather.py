@@ -4,9 +4,9 @@ from typing import Any
 
 import numpy as np
 
-from hw.testing import simulate
-from hw.tile.engines.gather import Gather
-from hw.tile.isa import DESCRIPTORS
+from mho.hw.testing import simulate
+from mho.hw.tile.engines.gather import Gather
+from mho.hw.tile.isa import DESCRIPTORS
 
 PAD = 700
 

@@ -6,15 +6,15 @@ from typing import Any
 import numpy as np
 import pytest
 
-from hw.host.registers import Access, RegisterMap, register_word
-from hw.testing import simulate
-from hw.tile.config import TileConfig
-from hw.tile.host import ADDRESS_WIDTH, CORE_AT, MASKS_AT, Event
-from hw.tile.host_map import tile_map
-from hw.tile.isa import DESCRIPTOR_WORDS, Cause, Op, encode
-from hw.tile.loading import IMAGE_AT, REGISTERS_AT, RESET, START, STATUS_AT, program_writes
-from hw.tile.text import assemble
-from hw.tile.tile import Tile
+from mho.hw.host.registers import Access, RegisterMap, register_word
+from mho.hw.testing import simulate
+from mho.hw.tile.config import TileConfig
+from mho.hw.tile.host import ADDRESS_WIDTH, CORE_AT, MASKS_AT, Event
+from mho.hw.tile.host_map import tile_map
+from mho.hw.tile.isa import DESCRIPTOR_WORDS, Cause, Op, encode
+from mho.hw.tile.loading import IMAGE_AT, REGISTERS_AT, RESET, START, STATUS_AT, program_writes
+from mho.hw.tile.text import assemble
+from mho.hw.tile.tile import Tile
 from tests.hw.host.bus_access import answer_of_bus
 
 CFG = TileConfig(lines=16, buffer_kib=1, parameters=24, instructions=40)

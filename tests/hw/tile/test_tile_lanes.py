@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from hw.testing import simulate
-from hw.tile.config import TileConfig
-from hw.tile.lanes.lane import STAGES, Lane
+from mho.hw.testing import simulate
+from mho.hw.tile.config import TileConfig
+from mho.hw.tile.lanes.lane import STAGES, Lane
 from tests.hw.tile.vector_bench import Memories, VectorBench, expect, random_case
 
 

@@ -6,24 +6,24 @@ from typing import Any
 import numpy as np
 import pytest
 
-from hw.core import CoreConfig, CoreReference
-from hw.host.core.blocks import TnsaBlocks
-from hw.noc.config import MeshConfig
-from hw.noc.flit import Destinations
-from hw.noc.interface.words import credit_tag
-from hw.noc.reduction.trees import Group, entries
-from hw.noc.registers.packet import host_address
-from hw.noc.registers.setup import write_entry, write_flow, write_members, write_slot
-from hw.testing import simulate
-from hw.tile.config import TileConfig
-from hw.tile.core_tile import CoreTile
-from hw.tile.host import CONTROL
-from hw.tile.loading import program_writes
-from hw.tile.machine.cores import ReferenceCore
-from hw.tile.machine.tiles import HOST, Flow, Joined, Place, Reduction, Tiles
-from hw.tile.mesh import TileMesh
-from hw.tile.text import assemble
-from macro_models.errors import InputError
+from mho.hw.core import CoreConfig, CoreReference
+from mho.hw.host.core.blocks import TnsaBlocks
+from mho.hw.noc.config import MeshConfig
+from mho.hw.noc.flit import Destinations
+from mho.hw.noc.interface.words import credit_tag
+from mho.hw.noc.reduction.trees import Group, entries
+from mho.hw.noc.registers.packet import host_address
+from mho.hw.noc.registers.setup import write_entry, write_flow, write_members, write_slot
+from mho.hw.testing import simulate
+from mho.hw.tile.config import TileConfig
+from mho.hw.tile.core_tile import CoreTile
+from mho.hw.tile.host import CONTROL
+from mho.hw.tile.loading import program_writes
+from mho.hw.tile.machine.cores import ReferenceCore
+from mho.hw.tile.machine.tiles import HOST, Flow, Joined, Place, Reduction, Tiles
+from mho.hw.tile.mesh import TileMesh
+from mho.hw.tile.text import assemble
+from mho.macro_models.errors import InputError
 from tests.hw.exact_array import ExactArray
 from tests.hw.host.bus_access import access_bus
 

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from hw.tile.machine.liveness import check_liveness
-from hw.tile.text import assemble
-from macro_models.errors import InputError
+from mho.hw.tile.machine.liveness import check_liveness
+from mho.hw.tile.text import assemble
+from mho.macro_models.errors import InputError
 from tests.hw.tile.machine.networks import residual
 
 PAGE = (Path(__file__).parents[3] / "docs" / "explanation" / "tile.md").read_text(encoding="utf-8")

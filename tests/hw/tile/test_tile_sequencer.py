@@ -7,13 +7,13 @@ import pytest
 from amaranth.hdl import Module
 from amaranth.lib import wiring
 
-from hw.testing import simulate
-from hw.tile.config import TileConfig
-from hw.tile.isa import DESCRIPTOR_WORDS, DESCRIPTORS, INSTRUCTIONS, STREAMS, Cause, Op, decode, encode
-from hw.tile.machine.loops import LoopStack
-from hw.tile.machine.state import TrapError
-from hw.tile.sequencer import Sequencer
-from hw.tile.tokens import Tokens, TokensModel
+from mho.hw.testing import simulate
+from mho.hw.tile.config import TileConfig
+from mho.hw.tile.isa import DESCRIPTOR_WORDS, DESCRIPTORS, INSTRUCTIONS, STREAMS, Cause, Op, decode, encode
+from mho.hw.tile.machine.loops import LoopStack
+from mho.hw.tile.machine.state import TrapError
+from mho.hw.tile.sequencer import Sequencer
+from mho.hw.tile.tokens import Tokens, TokensModel
 
 CFG = TileConfig(instructions=16)
 STEPS = 30
@@ -53,7 +53,7 @@ def expect(
 ) -> tuple[list[int], list[tuple[int, int]], tuple[Cause, int, int] | None, bool]:
     """Addresses that retire, writes of SET, cause, address and stream of the trap, and whether it ends otherwise.
 
-    As :class:`hw.tile.machine.tile.TileMachine`, of which it takes the loops, with engines that only take.
+    As :class:`mho.hw.tile.machine.tile.TileMachine`, of which it takes the loops, with engines that only take.
     """
     tokens, loops, pc = TokensModel(streams), LoopStack(len(words)), 0
     retired: list[int] = []

@@ -5,9 +5,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from hw.testing import simulate
-from hw.tile.isa import DESCRIPTORS, STREAMS
-from hw.tile.tokens import Tokens, TokensModel
+from mho.hw.testing import simulate
+from mho.hw.tile.isa import DESCRIPTORS, STREAMS
+from mho.hw.tile.tokens import Tokens, TokensModel
 
 
 def random_streams(rng: np.random.Generator) -> list[dict[str, int]]:

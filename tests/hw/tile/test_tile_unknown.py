@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from hw.tile.config import TileConfig
-from hw.tile.host import ADDRESS_WIDTH, INSTRUCTIONS_AT
-from hw.tile.isa import Cause, Op, encode
-from hw.tile.tile import Tile
-from rtl_gen.verilog.netlist import emit
+from mho.hw.tile.config import TileConfig
+from mho.hw.tile.host import ADDRESS_WIDTH, INSTRUCTIONS_AT
+from mho.hw.tile.isa import Cause, Op, encode
+from mho.hw.tile.tile import Tile
+from mho.rtl_gen.verilog.netlist import emit
 
 CFG = TileConfig(lines=16, buffer_kib=1, parameters=16, instructions=16)
 WORD = ADDRESS_WIDTH - 2

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from hw.tile.isa import ACCUMULATORS, Kind, Operand
-from hw.tile.vector import Parameters, compute, lanes_of, pack_parameters
-from macro_models.exact.vector import (
+from mho.hw.tile.isa import ACCUMULATORS, Kind, Operand
+from mho.hw.tile.vector import Parameters, compute, lanes_of, pack_parameters
+from mho.macro_models.exact.vector import (
     LANE_MAX,
     Encode,
     Largest,

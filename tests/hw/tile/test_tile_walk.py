@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hw.tile.walk import OUTSIDE, Walk
+from mho.hw.tile.walk import OUTSIDE, Walk
 
 
 @st.composite

@@ -8,11 +8,11 @@ import pytest
 from amaranth.hdl import Module
 from amaranth.lib import wiring
 
-from hw.testing import simulate
-from hw.tile.isa import DESCRIPTORS
-from hw.tile.tokens import Tokens
-from hw.tile.walk import OUTSIDE, Walk
-from hw.tile.walker import Todo, Walker, Window
+from mho.hw.testing import simulate
+from mho.hw.tile.isa import DESCRIPTORS
+from mho.hw.tile.tokens import Tokens
+from mho.hw.tile.walk import OUTSIDE, Walk
+from mho.hw.tile.walker import Todo, Walker, Window
 
 STREAM = 5
 

@@ -6,17 +6,17 @@ from typing import Any
 
 import numpy as np
 
-from hw.testing import simulate
-from hw.tile.config import TileConfig
-from hw.tile.host import BUFFER, CONTROL
-from hw.tile.isa import Engine
-from hw.tile.loading import program_writes
-from hw.tile.machine.cores import FunctionCore
-from hw.tile.machine.state import Retired
-from hw.tile.machine.tiles import HOST, Flow, Joined, Place, Reduction, Tiles
-from hw.tile.program import Program
-from hw.tile.tile import Tile
-from macro_models.errors import InputError
+from mho.hw.testing import simulate
+from mho.hw.tile.config import TileConfig
+from mho.hw.tile.host import BUFFER, CONTROL
+from mho.hw.tile.isa import Engine
+from mho.hw.tile.loading import program_writes
+from mho.hw.tile.machine.cores import FunctionCore
+from mho.hw.tile.machine.state import Retired
+from mho.hw.tile.machine.tiles import HOST, Flow, Joined, Place, Reduction, Tiles
+from mho.hw.tile.program import Program
+from mho.hw.tile.tile import Tile
+from mho.macro_models.errors import InputError
 from tests.hw.host.bus_access import access_bus
 
 

@@ -6,12 +6,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hw.testing import simulate
-from hw.tile.config import TileConfig
-from hw.tile.isa import ACCUMULATORS, DESCRIPTORS, Format, Kind, Operand
-from hw.tile.lanes import VectorUnit
-from hw.tile.legality import width_of
-from hw.tile.vector import compute, pack_parameters
+from mho.hw.testing import simulate
+from mho.hw.tile.config import TileConfig
+from mho.hw.tile.isa import ACCUMULATORS, DESCRIPTORS, Format, Kind, Operand
+from mho.hw.tile.lanes import VectorUnit
+from mho.hw.tile.legality import width_of
+from mho.hw.tile.vector import compute, pack_parameters
 
 TABLE_USED = 48
 """Entries that are loaded of each table."""

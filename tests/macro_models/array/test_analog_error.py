@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from macro_models.array import Wires, analog_error, effective_matrix, ideal_matrix
+from mho.macro_models.array import Wires, analog_error, effective_matrix, ideal_matrix
 
 MODES = ("current", "voltage")
 

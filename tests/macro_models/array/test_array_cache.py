@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from macro_models.array import MatrixCache, Wires, effective_matrix
-from macro_models.errors import InputError
+from mho.macro_models.array import MatrixCache, Wires, effective_matrix
+from mho.macro_models.errors import InputError
 
 WIRES = Wires(r_row_ohm=1.0, r_col_ohm=1.0)
 

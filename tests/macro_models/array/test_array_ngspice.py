@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from macro_models.array import ExactSettling, Wires, effective_matrix
+from mho.macro_models.array import ExactSettling, Wires, effective_matrix
 
 pytestmark = pytest.mark.cosim("ngspice")
 

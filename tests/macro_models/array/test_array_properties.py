@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
-from macro_models.array import Wires, effective_matrix, ideal_matrix
+from mho.macro_models.array import Wires, effective_matrix, ideal_matrix
 
 conductance = st.one_of(st.just(0.0), st.floats(1e-9, 1e-3))
 resistance = st.one_of(st.just(0.0), st.floats(1e-3, 1e4))

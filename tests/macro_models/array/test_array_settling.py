@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 from scipy.linalg import expm
 
-from macro_models.array import ExactSettling, Wires, effective_matrix, one_pole
-from macro_models.errors import InputError
+from mho.macro_models.array import ExactSettling, Wires, effective_matrix, one_pole
+from mho.macro_models.errors import InputError
 
 
 def cells(shape, seed=0, high=40e-6):

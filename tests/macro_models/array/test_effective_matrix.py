@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from macro_models.array import Wires, effective_codes, effective_matrix, ideal_matrix
-from macro_models.errors import InputError, ToolError
+from mho.macro_models.array import Wires, effective_codes, effective_matrix, ideal_matrix
+from mho.macro_models.errors import InputError, ToolError
 
 MODES = ("current", "voltage")
 

@@ -5,10 +5,10 @@ import math
 import numpy as np
 import pytest
 
-from macro_models.cells.programming import programmed
-from macro_models.devices import CAUSES, Device, device_from_dict, load_device
-from macro_models.tnsa.config import TnsaConfig
-from macro_models.tnsa.model import TnsaModel
+from mho.macro_models.cells.programming import programmed
+from mho.macro_models.devices import CAUSES, Device, device_from_dict, load_device
+from mho.macro_models.tnsa.config import TnsaConfig
+from mho.macro_models.tnsa.model import TnsaModel
 
 DRAWS = 400_000
 LEVELS = (1.0, 2.5, 5.0, 10.0, 12.0, 20.0, 30.0, 40.0)

@@ -6,10 +6,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from macro_models.cells.pulses import PulseArray, PulseConfig
-from macro_models.devices import Device, load_device
-from macro_models.errors import InputError
-from macro_models.exact.pulse import Polarity
+from mho.macro_models.cells.pulses import PulseArray, PulseConfig
+from mho.macro_models.devices import Device, load_device
+from mho.macro_models.errors import InputError
+from mho.macro_models.exact.pulse import Polarity
 
 SCALES = PulseConfig(lines=64)
 NEURRAM = load_device("rram-neurram")

@@ -6,12 +6,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from hw.core.write_verify import WriteVerifyConfig, WriteVerifyParameters, program
-from macro_models.cells.programming import programmed
-from macro_models.cells.pulses import PulseArray, PulseConfig
-from macro_models.devices import Device, load_device
-from macro_models.errors import InputError
-from macro_models.exact.pulse import Polarity
+from mho.hw.core.write_verify import WriteVerifyConfig, WriteVerifyParameters, program
+from mho.macro_models.cells.programming import programmed
+from mho.macro_models.cells.pulses import PulseArray, PulseConfig
+from mho.macro_models.devices import Device, load_device
+from mho.macro_models.errors import InputError
+from mho.macro_models.exact.pulse import Polarity
 
 LINES = 64
 SCALES = PulseConfig(lines=LINES)

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from macro_models.cells import programming
-from macro_models.devices import load_device
-from macro_models.devices.sections.programming import Programming, Relaxation
+from mho.macro_models.cells import programming
+from mho.macro_models.devices import load_device
+from mho.macro_models.devices.sections.programming import Programming, Relaxation
 
 pytestmark = pytest.mark.skipif(programming.compiled() is None, reason="numba is not installed")
 

@@ -7,14 +7,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from macro_models.cells.programming import programmed
-from macro_models.cells.settled import SettledCells
-from macro_models.devices import CAUSES, device_from_dict, load_device
-from macro_models.devices.device import Device
-from macro_models.devices.grid import exp_negative
-from macro_models.errors import InputError
-from macro_models.tnsa.config import TnsaConfig
-from macro_models.tnsa.model import TnsaModel
+from mho.macro_models.cells.programming import programmed
+from mho.macro_models.cells.settled import SettledCells
+from mho.macro_models.devices import CAUSES, device_from_dict, load_device
+from mho.macro_models.devices.device import Device
+from mho.macro_models.devices.grid import exp_negative
+from mho.macro_models.errors import InputError
+from mho.macro_models.tnsa.config import TnsaConfig
+from mho.macro_models.tnsa.model import TnsaModel
 
 DRAWS = 400_000
 LEVELS = (1.0, 5.0, 10.0, 17.5, 25.0)

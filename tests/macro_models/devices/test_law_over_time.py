@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from macro_models.cells.programming import programmed
-from macro_models.devices import CAUSES, Device, device_from_dict, load_device
-from macro_models.errors import InputError
+from mho.macro_models.cells.programming import programmed
+from mho.macro_models.devices import CAUSES, Device, device_from_dict, load_device
+from mho.macro_models.errors import InputError
 
 ALL = frozenset(CAUSES)
 Z = np.linspace(-4.5, 4.5, 37)

@@ -12,13 +12,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from compiler import load_input
-from hw.config import load_chip
-from macro_models.devices import load_device
-from macro_models.errors import InputError
-from macro_models.files import FileKind, check_memory, read_file, size_text
-from macro_models.files.memory import available_bytes
-from macro_models.fit.tables.table import read_table
+from mho.compiler import load_input
+from mho.hw.config import load_chip
+from mho.macro_models.devices import load_device
+from mho.macro_models.errors import InputError
+from mho.macro_models.files import FileKind, check_memory, read_file, size_text
+from mho.macro_models.files.memory import available_bytes
+from mho.macro_models.fit.tables.table import read_table
 from mho.runs.writing import read_conductances
 
 READERS: dict[str, Callable[[Path], object]] = {
@@ -260,7 +260,7 @@ def test_tables_that_are_refused(change: Callable[[bytes], bytes], sentence: str
 
 
 def test_a_table_that_unpacks_to_more_than_a_table_can_need(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("macro_models.fit.tables.table._KIND", FileKind("table of measurements", 3_000_000))
+    monkeypatch.setattr("mho.macro_models.fit.tables.table._KIND", FileKind("table of measurements", 3_000_000))
     (tmp_path / "lab.csv").write_bytes(gzip.compress(bytes(1 << 26)))
     with pytest.raises(InputError, match=r"holds 3\.15 MB; a table of measurements may have 3 MB at most"):
         read_table(tmp_path / "lab.csv")
@@ -286,7 +286,7 @@ def test_what_needs_more_memory_than_there_is() -> None:
 
 def test_an_integer_that_is_no_float_is_a_sentence() -> None:
     """JSON has integers of any size, TOML of 64 bits."""
-    from hw.config import chip_from_dict, load_chip
+    from mho.hw.config import chip_from_dict, load_chip
 
     content = load_chip("tnsa16-core").to_dict()
     content["neuron"]["sigma_amplifier_offset_mV"] = 10**400

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from macro_models.errors import InputError
-from macro_models.files.scripts import is_plain, plain_file, plain_folder, script_name
+from mho.macro_models.errors import InputError
+from mho.macro_models.files.scripts import is_plain, plain_file, plain_folder, script_name
 
 
 @given(st.text())

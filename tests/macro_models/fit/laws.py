@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from macro_models.cells.programming import programmed
-from macro_models.devices import CAUSES, Device
-from macro_models.fit import fit_device, fit_law, read_measurements
+from mho.macro_models.cells.programming import programmed
+from mho.macro_models.devices import CAUSES, Device
+from mho.macro_models.fit import fit_device, fit_law, read_measurements
 
 Reals = NDArray[np.float64]
 Cells = dict[float, Reals]

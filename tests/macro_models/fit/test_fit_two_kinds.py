@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from macro_models.cells.programming import programmed
-from macro_models.devices import CAUSES, Device
-from macro_models.fit import MODELS, fit_device, read_measurements
-from macro_models.fit.law.statistics import summarise
+from mho.macro_models.cells.programming import programmed
+from mho.macro_models.devices import CAUSES, Device
+from mho.macro_models.fit import MODELS, fit_device, read_measurements
+from mho.macro_models.fit.law.statistics import summarise
 
 ALL = frozenset(CAUSES)
 

@@ -8,14 +8,14 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from macro_models.cells.programming import programmed
-from macro_models.devices import CAUSES, Device, load_device
-from macro_models.devices.resampled import resampled
-from macro_models.fit import device_toml, fit_device, read_measurements
-from macro_models.fit.law.doubts import about_tails
-from macro_models.fit.law.levels import choose_levels
-from macro_models.fit.law.smooth import smoothed_summaries
-from macro_models.fit.rows import law_rows
+from mho.macro_models.cells.programming import programmed
+from mho.macro_models.devices import CAUSES, Device, load_device
+from mho.macro_models.devices.resampled import resampled
+from mho.macro_models.fit import device_toml, fit_device, read_measurements
+from mho.macro_models.fit.law.doubts import about_tails
+from mho.macro_models.fit.law.levels import choose_levels
+from mho.macro_models.fit.law.smooth import smoothed_summaries
+from mho.macro_models.fit.rows import law_rows
 
 Reals = NDArray[np.float64]
 TIMES = (0.0, 60.0, 86400.0)

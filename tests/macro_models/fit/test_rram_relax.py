@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 from scipy.stats import spearmanr
 
-from macro_models.cells.programming import programmed
-from macro_models.devices import CAUSES, load_device
-from macro_models.fit import Measurements, fit_device, read_measurements
-from macro_models.fit.law.statistics import summarise
+from mho.macro_models.cells.programming import programmed
+from mho.macro_models.devices import CAUSES, load_device
+from mho.macro_models.fit import Measurements, fit_device, read_measurements
+from mho.macro_models.fit.law.statistics import summarise
 
 FOLDER = Path(__file__).parents[4] / "shared" / "data" / "rram-relaxation"
 RELAXATION, BAKE = FOLDER / "techC-relax.tsv.gz", FOLDER / "techA-bake.tsv.gz"

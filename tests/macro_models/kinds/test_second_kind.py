@@ -7,21 +7,21 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from compiler.compile import compile_model
-from compiler.network import Network
-from compiler.options import CompileOptions
-from hw import kinds as hw_kinds
-from hw.chip import build_top
-from hw.config import chip_from_dict, describe, json_schema, load_chip, sizes
-from hw.config import kinds as config_kinds
-from hw.config.page import reference_page
-from macro_models import kinds as macro_models_kinds
-from macro_models.errors import InputError
-from macro_models.kinds import eager_macro, model_from_state
 from mho.cli import run
-from sim.build.simulators import verilator_build
-from sim.executor import build_cores, execute, float_outputs
-from sim.functional import FunctionalBackend
+from mho.compiler.compile import compile_model
+from mho.compiler.network import Network
+from mho.compiler.options import CompileOptions
+from mho.hw import kinds as hw_kinds
+from mho.hw.chip import build_top
+from mho.hw.config import chip_from_dict, describe, json_schema, load_chip, sizes
+from mho.hw.config import kinds as config_kinds
+from mho.hw.config.page import reference_page
+from mho.macro_models import kinds as macro_models_kinds
+from mho.macro_models.errors import InputError
+from mho.macro_models.kinds import eager_macro, model_from_state
+from mho.sim.build.simulators import verilator_build
+from mho.sim.executor import build_cores, execute, float_outputs
+from mho.sim.functional import FunctionalBackend
 from tests.compiler.importer.onnx_models import build, node
 
 HERE = Path(__file__).parent

@@ -5,15 +5,15 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from hw.config import load_chip
-from hw.config.kinds.pwm import PwmChip
-from macro_models import Masks
-from macro_models.devices import load_device
-from macro_models.exact.pwm.calibration import Calibration
-from macro_models.exact.pwm.compensation import READS, compensate, range_code, stored_vectors
-from macro_models.exact.pwm.operation import PwmOperation
-from macro_models.kinds import family
-from macro_models.pwm.model import PwmModel
+from mho.hw.config import load_chip
+from mho.hw.config.kinds.pwm import PwmChip
+from mho.macro_models import Masks
+from mho.macro_models.devices import load_device
+from mho.macro_models.exact.pwm.calibration import Calibration
+from mho.macro_models.exact.pwm.compensation import READS, compensate, range_code, stored_vectors
+from mho.macro_models.exact.pwm.operation import PwmOperation
+from mho.macro_models.kinds import family
+from mho.macro_models.pwm.model import PwmModel
 
 YEAR = 31_557_600.0
 COLUMNS = 16

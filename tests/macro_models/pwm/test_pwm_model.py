@@ -7,16 +7,16 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from hw.config import load_chip
-from hw.config.kinds.pwm import PwmChip
-from macro_models import Masks
-from macro_models.devices import Device, load_device
-from macro_models.errors import InputError
-from macro_models.exact.pwm.operation import PwmOperation
-from macro_models.exact.random import Purpose, bits16
-from macro_models.kinds import model_from_state
-from macro_models.pwm.config import PwmConfig
-from macro_models.pwm.model import PwmModel
+from mho.hw.config import load_chip
+from mho.hw.config.kinds.pwm import PwmChip
+from mho.macro_models import Masks
+from mho.macro_models.devices import Device, load_device
+from mho.macro_models.errors import InputError
+from mho.macro_models.exact.pwm.operation import PwmOperation
+from mho.macro_models.exact.random import Purpose, bits16
+from mho.macro_models.kinds import model_from_state
+from mho.macro_models.pwm.config import PwmConfig
+from mho.macro_models.pwm.model import PwmModel
 
 N = 16
 SPREAD = replace(load_device("ideal"), converter=replace(load_device("ideal").converter, spread=True))

@@ -5,14 +5,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from hw.config import load_chip
-from hw.config.kinds.pwm import PwmChip
-from macro_models.devices import device_from_dict, load_device
-from macro_models.errors import InputError
-from macro_models.exact.pwm.programming import DeviceResponse, WriteParameters, write_rows
-from macro_models.pwm.config import PwmConfig
-from macro_models.pwm.model import PwmModel
-from macro_models.pwm.programming import ProgrammedRows, target_counts
+from mho.hw.config import load_chip
+from mho.hw.config.kinds.pwm import PwmChip
+from mho.macro_models.devices import device_from_dict, load_device
+from mho.macro_models.errors import InputError
+from mho.macro_models.exact.pwm.programming import DeviceResponse, WriteParameters, write_rows
+from mho.macro_models.pwm.config import PwmConfig
+from mho.macro_models.pwm.model import PwmModel
+from mho.macro_models.pwm.programming import ProgrammedRows, target_counts
 
 P = WriteParameters()
 DEVICE = load_device("pcm-hermes-1dev")

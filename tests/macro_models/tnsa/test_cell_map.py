@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from macro_models.tnsa.cell_map import DifferentialPairs
+from mho.macro_models.tnsa.cell_map import DifferentialPairs
 
 SEEDS = st.integers(0, 2**32 - 1)
 LOW, HIGH = 1.0, 41.0

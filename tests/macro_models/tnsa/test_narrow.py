@@ -8,10 +8,10 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from macro_models.exact.operation import Converter
-from macro_models.exact.random import LANES
-from macro_models.tnsa.converter.neuron import Neuron
-from macro_models.tnsa.model import TnsaModel
+from mho.macro_models.exact.operation import Converter
+from mho.macro_models.exact.random import LANES
+from mho.macro_models.tnsa.converter.neuron import Neuron
+from mho.macro_models.tnsa.model import TnsaModel
 
 
 @settings(max_examples=25)

@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from macro_models.devices import Device, device_from_dict, load_device
-from macro_models.tnsa.config import TnsaConfig
-from macro_models.tnsa.model import TnsaModel
-from macro_models.tnsa.sensing import INPUT_TOP, variance_unit
+from mho.macro_models.devices import Device, device_from_dict, load_device
+from mho.macro_models.tnsa.config import TnsaConfig
+from mho.macro_models.tnsa.model import TnsaModel
+from mho.macro_models.tnsa.sensing import INPUT_TOP, variance_unit
 
 LINES, DRAWS = 16, 20_000
 

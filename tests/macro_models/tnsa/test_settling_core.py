@@ -5,13 +5,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from hw.config import load_chip
-from macro_models import load_device
-from macro_models.array import Wires, one_pole
-from macro_models.exact.operation import Direction
-from macro_models.kinds import eager_macro
-from macro_models.tnsa.config import TnsaConfig
-from macro_models.tnsa.model import TnsaModel
+from mho.hw.config import load_chip
+from mho.macro_models import load_device
+from mho.macro_models.array import Wires, one_pole
+from mho.macro_models.exact.operation import Direction
+from mho.macro_models.kinds import eager_macro
+from mho.macro_models.tnsa.config import TnsaConfig
+from mho.macro_models.tnsa.model import TnsaModel
 
 IDEAL = load_device("ideal")
 LINES, C_F, T_S = 32, 115e-15, 10e-9

@@ -11,14 +11,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from macro_models import CAUSES, Masks, load_device
-from macro_models.array import Wires
-from macro_models.devices import Device
-from macro_models.errors import InputError
-from macro_models.exact.converter import combine_segments, convert
-from macro_models.exact.operation import Direction, MvmOperation
-from macro_models.tnsa.config import TnsaConfig
-from macro_models.tnsa.model import TnsaModel
+from mho.macro_models import CAUSES, Masks, load_device
+from mho.macro_models.array import Wires
+from mho.macro_models.devices import Device
+from mho.macro_models.errors import InputError
+from mho.macro_models.exact.converter import combine_segments, convert
+from mho.macro_models.exact.operation import Direction, MvmOperation
+from mho.macro_models.tnsa.config import TnsaConfig
+from mho.macro_models.tnsa.model import TnsaModel
 
 SEEDS = st.integers(0, 2**32 - 1)
 IDEAL = load_device("ideal")

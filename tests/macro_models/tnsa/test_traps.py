@@ -5,12 +5,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from macro_models.cells.programming import cell_draws
-from macro_models.devices import Device, device_from_dict, load_device
-from macro_models.devices.sections.telegraph import Telegraph
-from macro_models.errors import InputError
-from macro_models.tnsa.config import TnsaConfig
-from macro_models.tnsa.model import TnsaModel
+from mho.macro_models.cells.programming import cell_draws
+from mho.macro_models.devices import Device, device_from_dict, load_device
+from mho.macro_models.devices.sections.telegraph import Telegraph
+from mho.macro_models.errors import InputError
+from mho.macro_models.tnsa.config import TnsaConfig
+from mho.macro_models.tnsa.model import TnsaModel
 
 LINES, READS = 16, 4000
 TRAPS = Telegraph(fraction=(0.3,), amplitude_uS=(0.5, 3.0), spread=0.5, occupancy=(0.05, 0.5, 0.95))

@@ -10,13 +10,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from macro_models import CAUSES, Masks, load_device
-from macro_models.array import Wires, effective_codes, effective_matrix
-from macro_models.devices import Device
-from macro_models.exact.operation import Direction, MvmOperation
-from macro_models.tnsa.config import TnsaConfig
-from macro_models.tnsa.model import TnsaModel
-from macro_models.tnsa.sensing import INPUT_TOP, SINGLE_EXACT
+from mho.macro_models import CAUSES, Masks, load_device
+from mho.macro_models.array import Wires, effective_codes, effective_matrix
+from mho.macro_models.devices import Device
+from mho.macro_models.exact.operation import Direction, MvmOperation
+from mho.macro_models.tnsa.config import TnsaConfig
+from mho.macro_models.tnsa.model import TnsaModel
+from mho.macro_models.tnsa.sensing import INPUT_TOP, SINGLE_EXACT
 
 IDEAL = load_device("ideal")
 WIRES = Wires(r_row_ohm=20.0, r_col_ohm=5.0, r_driver_ohm=300.0, r_sense_ohm=100.0)

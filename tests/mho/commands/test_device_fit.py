@@ -10,10 +10,10 @@ import pytest
 
 import mho
 import mho.data
-from macro_models.devices import Device
-from macro_models.devices.sections.programming import Range
 from mho.cli import run
 from mho.commands.device.fit import _print_use
+from mho.macro_models.devices import Device
+from mho.macro_models.devices.sections.programming import Range
 from mho.terminal.console import Output
 
 PAGE = Path(__file__).parents[3] / "docs" / "tutorial" / "your-device.md"

@@ -93,7 +93,7 @@ def test_a_board_asks_for_its_own_tools_only(
     board: str, packages: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
-    monkeypatch.setattr("fpga.build.tools.sys.executable", str(tmp_path / "python"))
+    monkeypatch.setattr("mho.fpga.build.tools.sys.executable", str(tmp_path / "python"))
     assert run(["doctor", "fpga", board]) == 1
     assert capsys.readouterr().err == f"error: not ready for {board}; to make it so: apt-get install {packages}\n"
 
@@ -105,7 +105,7 @@ def test_tools_of_some_boards_are_optional_without_a_board(
         (tmp_path / name).write_text("#!/bin/sh\necho 1.2\n")
         (tmp_path / name).chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path))
-    monkeypatch.setattr("fpga.build.tools.sys.executable", str(tmp_path / "python"))
+    monkeypatch.setattr("mho.fpga.build.tools.sys.executable", str(tmp_path / "python"))
     assert run(["doctor", "fpga", "--json", "-"]) == 0
     findings = {f["name"]: f for f in json.loads(capsys.readouterr().out)["findings"]}
     assert not findings["nextpnr-ecp5"]["needed"]

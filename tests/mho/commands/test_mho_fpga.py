@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from fpga.boards import BOARDS
-from hw.config import load_chip
 from mho.cli import run
+from mho.fpga.boards import BOARDS
+from mho.hw.config import load_chip
 from tests.mho.conftest import Tiny
 
 

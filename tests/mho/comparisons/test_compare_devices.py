@@ -7,12 +7,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from macro_models.devices import load_device
-from macro_models.devices.device import Device
-from macro_models.devices.resampled import moved_law
-from macro_models.devices.sections.confidence import Confidence
 from mho.cli import run
 from mho.comparisons.devices import compare_devices
+from mho.macro_models.devices import load_device
+from mho.macro_models.devices.device import Device
+from mho.macro_models.devices.resampled import moved_law
+from mho.macro_models.devices.sections.confidence import Confidence
 
 ERROR_US = 0.1
 

@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from macro_models.errors import InputError
 from mho.cli import run
 from mho.commands.compare.runs import series_of
 from mho.comparisons.runs import Run, compare, costs, differing, read_run
 from mho.figures.compare import figure_of_runs
+from mho.macro_models.errors import InputError
 from mho.version import JSON_FORMAT
 from tests.mho.test_device_figures import laid_out
 

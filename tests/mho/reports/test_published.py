@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from scipy.optimize import nnls
 
-from hw.chip.rating import Rating, rate
-from hw.config import load_chip
+from mho.hw.chip.rating import Rating, rate
+from mho.hw.config import load_chip
 from mho.reports.published import PublishedRow, published_chips
 
 NEURRAM = next(chip for chip in published_chips() if chip.name == "NeuRRAM")

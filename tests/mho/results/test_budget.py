@@ -12,12 +12,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import mho
-from hw.config import load_chip
-from macro_models.devices import CAUSES, Device, device_from_dict, load_device
+from mho.hw.config import load_chip
+from mho.macro_models.devices import CAUSES, Device, device_from_dict, load_device
 from mho.results.budget import MOST_EXACT, Passes, make_budget, orders, shares, subsets
 from mho.results.budget_passes import active_causes, run_passes
-from sim.executor import execute
-from sim.functional import FunctionalBackend
+from mho.sim.executor import execute
+from mho.sim.functional import FunctionalBackend
 
 
 def all_subsets(causes: tuple[str, ...]) -> list[frozenset[str]]:

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 import mho
-from compiler.tile import cycles
 from mho.cli import run
+from mho.compiler.tile import cycles
 from mho.reports.facts import read_facts
 from mho.reports.page import figures
-from sim.executor import build_cores, core_masks
+from mho.sim.executor import build_cores, core_masks
 from tests.mho.conftest import Tiny
 
 IMAGES = 12

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from macro_models.errors import InputError
+from mho.macro_models.errors import InputError
 from mho.results import score
 
 SCORES = np.array([[0.1, 0.9, 0.0], [0.8, 0.1, 0.1], [0.2, 0.3, 0.5], [0.4, 0.3, 0.3]], dtype=np.float32)

@@ -1,8 +1,8 @@
 import pytest
 
-from macro_models.errors import InputError
+from mho.macro_models.errors import InputError
 from mho.runs.backends import BACKENDS, check_backend, open_backend
-from sim.backend import HostScheduled
+from mho.sim.backend import HostScheduled
 
 
 @pytest.mark.parametrize("name", BACKENDS)

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from macro_models.errors import InputError, ToolError
 from mho.cli import run
+from mho.macro_models.errors import InputError, ToolError
 from mho.sweeps import Folder, load_spec, run_sweep
 from mho.sweeps.cluster import on_cluster
 

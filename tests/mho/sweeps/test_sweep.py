@@ -15,10 +15,10 @@ import numpy as np
 import pytest
 
 import mho
-from macro_models.errors import InputError
 from mho.cli import run
 from mho.figures.run import figure_bytes
 from mho.figures.trade_offs import Panel, Series, figure_of_trade_offs
+from mho.macro_models.errors import InputError
 from mho.sweeps import Folder, load_spec, run_sweep
 from mho.sweeps.panels import panels_of
 from mho.sweeps.spec.points import Space

@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 from click.shell_completion import CompletionItem, ShellComplete
 
-from fpga.boards import BOARDS
-from hw.config import preset_names
-from macro_models.devices import device_names
 from mho.cli import cli
 from mho.commands.reference import commands
+from mho.fpga.boards import BOARDS
+from mho.hw.config import preset_names
+from mho.macro_models.devices import device_names
 from mho.runs.backends import BACKENDS
 
 

@@ -131,7 +131,7 @@ def test_an_interrupt_waits_for_an_import_and_comes_again(tmp_path: Path) -> Non
 
 COMPILES = """
 import atexit, os
-from macro_models.workspace import Workspace
+from mho.macro_models.workspace import Workspace
 from mho.terminal import interrupt
 atexit.register(os.abort)  # as foreign code may, where it was interrupted
 interrupt.install()

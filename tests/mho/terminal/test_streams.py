@@ -16,9 +16,9 @@ from pathlib import Path
 import pytest
 
 from mho.cli import run
+from mho.sim.backend import Detailed
 from mho.terminal import console
 from mho.terminal.console import Output, say
-from sim.backend import Detailed
 
 ROOT = Path(__file__).parents[3]
 MHO = f"{sys.executable} -m mho"
@@ -136,7 +136,7 @@ def test_what_the_machine_refuses_is_a_sentence(
         (RuntimeError("can't start new thread"), "there is not enough memory"),
         (RecursionError(deep), "what was given is nested too deeply"),
     ]:
-        monkeypatch.setattr("hw.config.preset_names", lambda error=error: _raise(error))
+        monkeypatch.setattr("mho.hw.config.preset_names", lambda error=error: _raise(error))
         assert run(["preset", "list"]) == 1
         assert capsys.readouterr().err == f"error: {sentence}\n"
 

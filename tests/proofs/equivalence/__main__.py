@@ -13,9 +13,9 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from hw.config import load_chip, preset_names
-from macro_models.errors import InputError, ToolError
-from sim.page import put_between, text_around
+from mho.hw.config import load_chip, preset_names
+from mho.macro_models.errors import InputError, ToolError
+from mho.sim.page import put_between, text_around
 from tests.proofs.equivalence.blocks import pairs_of
 from tests.proofs.equivalence.proof import Pair, prove
 from tests.proofs.solver import Engine, Verdict, versions

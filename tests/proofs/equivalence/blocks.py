@@ -7,17 +7,17 @@ from typing import Any
 from amaranth.back import rtlil  # pyright: ignore[reportAttributeAccessIssue]
 from amaranth.hdl import ClockDomain, Instance, Module, Signal
 
-from hw.chip import build_chip, build_top, configurations, top_name
-from hw.config import Chip
-from hw.core.write_verify import ProgrammingPermission
-from hw.kinds import core_blocks
-from rtl_gen.emit import ADAPTER, module_texts
-from rtl_gen.macro.adapter import module_name, write_stub
-from rtl_gen.macro.pin_check import macro_map
-from rtl_gen.macro.signals import contract_signals
-from rtl_gen.verilog.module.writer import Written
-from rtl_gen.verilog.netlist import netlists
-from rtl_gen.verilog.permission import PERMISSION
+from mho.hw.chip import build_chip, build_top, configurations, top_name
+from mho.hw.config import Chip
+from mho.hw.core.write_verify import ProgrammingPermission
+from mho.hw.kinds import core_blocks
+from mho.rtl_gen.emit import ADAPTER, module_texts
+from mho.rtl_gen.macro.adapter import module_name, write_stub
+from mho.rtl_gen.macro.pin_check import macro_map
+from mho.rtl_gen.macro.signals import contract_signals
+from mho.rtl_gen.verilog.module.writer import Written
+from mho.rtl_gen.verilog.netlist import netlists
+from mho.rtl_gen.verilog.permission import PERMISSION
 from tests.proofs.equivalence.memory import memory_pair
 from tests.proofs.equivalence.naming import NETLIST, instances_of, twins_of, with_names
 from tests.proofs.equivalence.proof import Pair, reading

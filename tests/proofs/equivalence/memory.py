@@ -6,7 +6,7 @@ from amaranth.back import rtlil  # pyright: ignore[reportAttributeAccessIssue]
 from amaranth.hdl import ClockDomain, Module, Signal, Value
 from amaranth.lib.memory import Memory
 
-from rtl_gen.verilog.memories import MemoryShape
+from mho.rtl_gen.verilog.memories import MemoryShape
 from tests.proofs.equivalence.naming import NETLIST
 from tests.proofs.equivalence.proof import WRITTEN, Pair, reading
 

@@ -7,9 +7,9 @@ makes a proof fail; it cannot make one succeed.
 import re
 from collections.abc import Iterator
 
-from macro_models.errors import ToolError
-from rtl_gen.verilog.module.writer import Written
-from rtl_gen.verilog.rtlil import NAMED_CONSTANT, parse
+from mho.macro_models.errors import ToolError
+from mho.rtl_gen.verilog.module.writer import Written
+from mho.rtl_gen.verilog.rtlil import NAMED_CONSTANT, parse
 
 __all__ = ["NETLIST", "instances_of", "twins_of", "with_names"]
 

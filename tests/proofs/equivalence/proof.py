@@ -10,8 +10,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from macro_models.errors import ToolError
-from macro_models.workspace import Workspace
+from mho.macro_models.errors import ToolError
+from mho.macro_models.workspace import Workspace
 from tests.proofs.equivalence.naming import NETLIST
 from tests.proofs.solver import Engine, Outcome, Verdict, run, tool
 

@@ -5,8 +5,8 @@ from typing import Any
 from amaranth.hdl import Cat, Module, Mux, Signal, Value
 from amaranth.lib import data
 
-from hw.noc.interface.interface import NetworkInterface
-from hw.noc.interface.words import FLOWS, UNIT, credit_tag, register_tag
+from mho.hw.noc.interface.interface import NetworkInterface
+from mho.hw.noc.interface.words import FLOWS, UNIT, credit_tag, register_tag
 from tests.proofs.harness import Harness, State, assume, claim, constant, drive_freely, witness
 
 __all__ = ["InterfaceClaims"]

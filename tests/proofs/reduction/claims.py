@@ -4,10 +4,10 @@ from typing import Any
 
 from amaranth.hdl import Cat, Const, Module, Mux, Signal
 
-from hw.noc.config import LANE_BITS
-from hw.noc.ports import Port
-from hw.noc.reduction.inputs import queue_depth
-from hw.noc.reduction.router import EntryLayout, ReductionRouter
+from mho.hw.noc.config import LANE_BITS
+from mho.hw.noc.ports import Port
+from mho.hw.noc.reduction.inputs import queue_depth
+from mho.hw.noc.reduction.router import EntryLayout, ReductionRouter
 from tests.proofs.harness import Harness, State, assume, claim, constant, drive_freely, witness
 
 __all__ = ["AdderClaims", "SumClaims"]

@@ -3,9 +3,9 @@
 from collections import Counter
 from itertools import combinations
 
-from hw.noc.config import MeshConfig
-from hw.noc.ports import OPPOSITE, STEP, Port
-from hw.noc.reduction.trees import Entry, Group, entries
+from mho.hw.noc.config import MeshConfig
+from mho.hw.noc.ports import OPPOSITE, STEP, Port
+from mho.hw.noc.reduction.trees import Entry, Group, entries
 
 __all__ = ["check_sums"]
 

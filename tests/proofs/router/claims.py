@@ -5,9 +5,9 @@ from typing import Any
 from amaranth.hdl import Module, Mux, Signal
 from amaranth.lib import data
 
-from hw.noc.flit import ChannelLayout
-from hw.noc.ports import OPPOSITE, STEP, TURNS, WANTS, Port
-from hw.noc.router.router import Router
+from mho.hw.noc.flit import ChannelLayout
+from mho.hw.noc.ports import OPPOSITE, STEP, TURNS, WANTS, Port
+from mho.hw.noc.router.router import Router
 from tests.proofs.arbiter import turn_holds
 from tests.proofs.harness import State, claim, witness
 from tests.proofs.queue import fifo_holds, word_behind

@@ -5,9 +5,9 @@ from typing import Any
 from amaranth.hdl import Cat, Const, Module, Signal, Value
 from amaranth.lib import data
 
-from hw.noc.config import HOST_POSITION, MeshConfig
-from hw.noc.flit import ChannelLayout
-from hw.noc.ports import STEP, Port
+from mho.hw.noc.config import HOST_POSITION, MeshConfig
+from mho.hw.noc.flit import ChannelLayout
+from mho.hw.noc.ports import STEP, Port
 from tests.proofs.harness import Harness, State, assume, claim, constant, drive_freely, free, witness
 from tests.proofs.queue import Queue, fifo_holds, input_queues, word_behind
 from tests.proofs.router.routes import room, wanted_at, well_formed

@@ -11,10 +11,10 @@ import numpy as np
 from amaranth.hdl import Cat, Const, Elaboratable, Module, Mux, Signal
 from numpy.typing import NDArray
 
-from hw.noc.config import MeshConfig
-from hw.noc.flit import FlitLayout
-from hw.noc.ports import OPPOSITE, STEP, WANTS, Port
-from hw.noc.router.route import PlaceLayout, wants
+from mho.hw.noc.config import MeshConfig
+from mho.hw.noc.flit import FlitLayout
+from mho.hw.noc.ports import OPPOSITE, STEP, WANTS, Port
+from mho.hw.noc.router.route import PlaceLayout, wants
 from tests.proofs.harness import Harness, State, assume, claim, constant
 
 __all__ = [

@@ -5,9 +5,9 @@ from typing import Any
 from amaranth.hdl import Cat, Module, Signal, Value
 from amaranth.lib import data
 
-from hw.noc.flit import ChannelLayout, FlitLayout
-from hw.noc.ports import WANTS, Port
-from hw.noc.router.router import Router
+from mho.hw.noc.flit import ChannelLayout, FlitLayout
+from mho.hw.noc.ports import WANTS, Port
+from mho.hw.noc.router.router import Router
 from tests.proofs.harness import State, assume, claim, free, witness
 from tests.proofs.queue import fifo_holds, word_behind
 from tests.proofs.router.routes import at_place, room

@@ -7,9 +7,9 @@ from amaranth.hdl import Cat, Module, Mux, Signal, Value
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from hw.noc.arbiter import RoundRobin
-from hw.noc.ports import TURNS, Port
-from hw.noc.router.router import Router
+from mho.hw.noc.arbiter import RoundRobin
+from mho.hw.noc.ports import TURNS, Port
+from mho.hw.noc.router.router import Router
 from tests.proofs.router.mesh import TAIL_BIT
 
 __all__ = ["WormholeRouter", "wormholes"]
@@ -50,7 +50,7 @@ class WormholeRouter(Router):
             held.append(_Held(count))
             return held[-1]
 
-        with patch("hw.noc.router.router.RoundRobin", make):
+        with patch("mho.hw.noc.router.router.RoundRobin", make):
             super()._output(m, leave, units)
         m.d.comb += held[0].tail.eq(Cat(units[entry].head.tag[TAIL_BIT] for entry in TURNS[leave]))
         # With a lock, a request may have to wait although there is room.
@@ -60,4 +60,4 @@ class WormholeRouter(Router):
 
 def wormholes() -> Any:
     """Within this context, a mesh is made of routers with packets."""
-    return cast(Any, patch("hw.noc.router.network.Router", WormholeRouter))
+    return cast(Any, patch("mho.hw.noc.router.network.Router", WormholeRouter))

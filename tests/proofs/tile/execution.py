@@ -6,10 +6,10 @@ from unittest.mock import patch
 from amaranth.hdl import Module, Mux, Signal, Value
 from amaranth.lib.wiring import Out
 
-from hw.tile.engines import execution
-from hw.tile.engines.execution import Execution, sources
-from hw.tile.isa import STREAMS
-from hw.tile.lanes import VectorUnit
+from mho.hw.tile.engines import execution
+from mho.hw.tile.engines.execution import Execution, sources
+from mho.hw.tile.isa import STREAMS
+from mho.hw.tile.lanes import VectorUnit
 from tests.proofs.harness import Harness, State, assume, claim, constant, drive_freely, free, witness
 
 __all__ = ["AnyUnit", "ExecutionClaims"]

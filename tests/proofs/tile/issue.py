@@ -8,15 +8,15 @@ from amaranth.hdl import Elaboratable, Module, Mux, Signal, Value
 from amaranth.lib import stream
 from amaranth.lib.wiring import In
 
-from hw.tile.config import TileConfig
-from hw.tile.engines import execution
-from hw.tile.engines.load import LoadEngine
-from hw.tile.engines.send import SendEngine
-from hw.tile.engines.vector import VectorEngine
-from hw.tile.isa import OPCODE_LOW, STREAMS, Op
-from hw.tile.sequencer import IssueLayout
-from hw.tile.tile import Tile
-from hw.tile.walker import Todo
+from mho.hw.tile.config import TileConfig
+from mho.hw.tile.engines import execution
+from mho.hw.tile.engines.load import LoadEngine
+from mho.hw.tile.engines.send import SendEngine
+from mho.hw.tile.engines.vector import VectorEngine
+from mho.hw.tile.isa import OPCODE_LOW, STREAMS, Op
+from mho.hw.tile.sequencer import IssueLayout
+from mho.hw.tile.tile import Tile
+from mho.hw.tile.walker import Todo
 from tests.proofs.harness import Harness, State, assume, claim, drive_freely, witness
 from tests.proofs.tile.execution import AnyUnit
 

@@ -4,9 +4,9 @@ from typing import Any
 
 from amaranth.hdl import Module, Mux, Signal
 
-from hw.tile.buffer import Buffer
-from hw.tile.engines.receive import Receiver
-from hw.tile.isa import STREAMS
+from mho.hw.tile.buffer import Buffer
+from mho.hw.tile.engines.receive import Receiver
+from mho.hw.tile.isa import STREAMS
 from tests.proofs.harness import Harness, State, assume, claim, constant, drive_freely, free, witness
 
 __all__ = ["ReceiverClaims"]

@@ -4,9 +4,9 @@ from typing import Any
 
 from amaranth.hdl import Cat, Module, Mux, Signal
 
-from hw.tile.isa import STREAMS
-from hw.tile.layouts import DescriptorLayout
-from hw.tile.tokens import StateLayout, Tokens
+from mho.hw.tile.isa import STREAMS
+from mho.hw.tile.layouts import DescriptorLayout
+from mho.hw.tile.tokens import StateLayout, Tokens
 from tests.proofs.harness import Harness, State, assume, claim, constant, drive_freely, witness
 
 __all__ = ["TokenClaims"]

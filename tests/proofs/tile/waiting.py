@@ -5,8 +5,8 @@ from typing import Any
 from amaranth.hdl import Module, Mux, Signal, Value
 from amaranth.lib import data
 
-from hw.tile.engines.waiting import OrderLayout, Waiting
-from hw.tile.isa import STREAMS
+from mho.hw.tile.engines.waiting import OrderLayout, Waiting
+from mho.hw.tile.isa import STREAMS
 from tests.proofs.harness import Harness, State, claim, drive_freely, free, witness
 
 __all__ = ["WaitingClaims", "queue_of"]

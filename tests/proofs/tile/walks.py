@@ -4,8 +4,8 @@ from typing import Any
 
 from amaranth.hdl import Array, Const, Module, Mux, Signal, Value, signed
 
-from hw.tile.tokens.tokens import COUNT_BITS
-from hw.tile.walker import Todo, Walker
+from mho.hw.tile.tokens.tokens import COUNT_BITS
+from mho.hw.tile.walker import Todo, Walker
 from tests.proofs.harness import Harness, State, assume, claim, constant, drive_freely, free, witness
 
 __all__ = ["WalkerClaims"]

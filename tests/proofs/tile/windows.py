@@ -4,9 +4,9 @@ from typing import Any
 
 from amaranth.hdl import Array, Cat, Const, Module, Mux, Signal, Value, unsigned
 
-from hw.tile.buffer import ADDRESS_BITS
-from hw.tile.walker import Window
-from hw.tile.walker.window import AmongLayout, OpenLayout
+from mho.hw.tile.buffer import ADDRESS_BITS
+from mho.hw.tile.walker import Window
+from mho.hw.tile.walker.window import AmongLayout, OpenLayout
 from tests.proofs.harness import Harness, State, assume, claim, constant, drive_freely, witness
 
 __all__ = ["WindowClaims"]

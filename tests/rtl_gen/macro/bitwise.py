@@ -7,12 +7,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from hw.config import load_chip
-from hw.macro.macro_pins import MacroPins
-from rtl_gen import check_macro_pins
-from rtl_gen.macro.adapter import write_adapter, write_stub
-from rtl_gen.macro.pin_check import macro_map
-from rtl_gen.macro.signals import contract_signals
+from mho.hw.config import load_chip
+from mho.hw.macro.macro_pins import MacroPins
+from mho.rtl_gen import check_macro_pins
+from mho.rtl_gen.macro.adapter import write_adapter, write_stub
+from mho.rtl_gen.macro.pin_check import macro_map
+from mho.rtl_gen.macro.signals import contract_signals
 
 Values = Mapping[str, int]
 

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from hw.config import Chip, load_chip
-from rtl_gen.emit import boundary, module_texts
-from rtl_gen.macro.contract import write_contract
-from rtl_gen.verilog.ports import module_ports
+from mho.hw.config import Chip, load_chip
+from mho.rtl_gen.emit import boundary, module_texts
+from mho.rtl_gen.macro.contract import write_contract
+from mho.rtl_gen.verilog.ports import module_ports
 
 SHORT = {
     "timing.t_reset_ns": 30, "timing.t_plane_ns": 20, "timing.t_sample_ns": 30, "timing.t_compare_ns": 20,

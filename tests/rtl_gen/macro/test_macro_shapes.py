@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from hw.config import Chip, load_chip
-from macro_models.errors import InputError
-from rtl_gen import check_macro_pins, emit_core, generate, macro_warnings
+from mho.hw.config import Chip, load_chip
+from mho.macro_models.errors import InputError
+from mho.rtl_gen import check_macro_pins, emit_core, generate, macro_warnings
 from tests.rtl_gen.macro.bitwise import Case
 from tests.rtl_gen.macro.test_pin_bits import foundry_case
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from hw.config import load_chip
-from rtl_gen import generate
+from mho.hw.config import load_chip
+from mho.rtl_gen import generate
 
 ROOT = Path(__file__).parents[3]
 

@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from hw.config import Chip, MacroSection, load_chip
-from macro_models.errors import InputError
-from rtl_gen.macro.adapter import hard_ports
-from rtl_gen.macro.pin_check import macro_map
-from rtl_gen.macro.views import write_lef, write_liberty, write_upf
+from mho.hw.config import Chip, MacroSection, load_chip
+from mho.macro_models.errors import InputError
+from mho.rtl_gen.macro.adapter import hard_ports
+from mho.rtl_gen.macro.pin_check import macro_map
+from mho.rtl_gen.macro.views import write_lef, write_liberty, write_upf
 
 EXAMPLE = Path(__file__).parents[3] / "examples/own-macro/foundry"
 CHIPS = [load_chip("tnsa16-core"), *(load_chip(path) for path in sorted(EXAMPLE.glob("*.toml")))]

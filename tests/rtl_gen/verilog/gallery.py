@@ -6,7 +6,7 @@ from amaranth.lib import data, enum, stream, wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
-from hw.block import named, reset_name
+from mho.hw.block import named, reset_name
 
 
 class Mode(enum.Enum, shape=2):

@@ -15,21 +15,21 @@ from amaranth.lib.fifo import SyncFIFO
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
-from hw.block import Resettable
-from hw.chip import WRAPS
-from hw.config import load_chip
-from hw.core import CoreConfig
-from hw.core.top import CoreTop
-from hw.core.write_verify import WriteVerifyConfig
-from hw.noc.config import MeshConfig
-from hw.noc.mesh import Mesh
-from hw.noc.node import Node
-from macro_models.errors import InputError, ToolError
-from rtl_gen.emit import emit_block, module_texts
-from rtl_gen.macro.adapter import write_stub
-from rtl_gen.macro.pin_check import macro_map
-from rtl_gen.verilog.netlist import emit
-from rtl_gen.waivers import waivers
+from mho.hw.block import Resettable
+from mho.hw.chip import WRAPS
+from mho.hw.config import load_chip
+from mho.hw.core import CoreConfig
+from mho.hw.core.top import CoreTop
+from mho.hw.core.write_verify import WriteVerifyConfig
+from mho.hw.noc.config import MeshConfig
+from mho.hw.noc.mesh import Mesh
+from mho.hw.noc.node import Node
+from mho.macro_models.errors import InputError, ToolError
+from mho.rtl_gen.emit import emit_block, module_texts
+from mho.rtl_gen.macro.adapter import write_stub
+from mho.rtl_gen.macro.pin_check import macro_map
+from mho.rtl_gen.verilog.netlist import emit
+from mho.rtl_gen.waivers import waivers
 
 CHIP = load_chip("tnsa16-core")
 OTHER = load_chip("tnsa16-core", {"timing.t_sample_ns": 50})

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from rtl_gen.verilog.permission import write_permission
+from mho.rtl_gen.verilog.permission import write_permission
 from tests.rtl_gen.verilog.proving import assert_proof, with_fault
 
 TOP = """

@@ -2,7 +2,7 @@
 
 import pytest
 
-from rtl_gen.verilog.ports import Port, module_ports
+from mho.rtl_gen.verilog.ports import Port, module_ports
 
 ANSI = """
 // module other ( input x );

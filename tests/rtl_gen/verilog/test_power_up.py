@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from hw.config import load_chip
-from hw.macro.macro_pins import MacroPins
-from rtl_gen import generate
+from mho.hw.config import load_chip
+from mho.hw.macro.macro_pins import MacroPins
+from mho.rtl_gen import generate
 from tests.rtl_gen.verilog.proving import assert_proof, with_fault
 
 CHIP = "tnsa16-core"

@@ -15,8 +15,8 @@ from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 from amaranth.sim import Simulator
 
-from macro_models.errors import ToolError
-from rtl_gen.verilog.netlist import emit
+from mho.macro_models.errors import ToolError
+from mho.rtl_gen.verilog.netlist import emit
 from tests.rtl_gen.verilog.gallery import Gallery
 
 CYCLES = 400

@@ -7,25 +7,25 @@ from typing import Any, cast
 import numpy as np
 import pytest
 
-from hw.board import BoardConfig, load_base, load_offset
-from hw.config import load_chip
-from hw.core.write_verify import WriteVerifyParameters
-from hw.emulator import PinEmulatorConfig
-from hw.emulator.layout import PULSES
-from hw.emulator.pins.config import LOG, LOG_DEPTH
-from hw.host.core.write_map import RESULT_PULSES, RESULT_VALID
-from hw.host.link.tasks import Read
-from macro_models import load_device
-from macro_models.cells.pulses import PulseArray
-from macro_models.errors import InputError, ToolError
-from macro_models.exact.pulse import RECORD_WORDS, PulseRecord
-from sim.board.backend import PARTS, FpgaSimBackend
-from sim.board.bus import BoardBus, BusSimulation
-from sim.board.program import BoardProgrammer
-from sim.cells.write_verify import target_codes
-from sim.core.bench.trials import make_trial
-from sim.core.bench.write_trials import make_write_trial
-from sim.functional import FunctionalBackend
+from mho.hw.board import BoardConfig, load_base, load_offset
+from mho.hw.config import load_chip
+from mho.hw.core.write_verify import WriteVerifyParameters
+from mho.hw.emulator import PinEmulatorConfig
+from mho.hw.emulator.layout import PULSES
+from mho.hw.emulator.pins.config import LOG, LOG_DEPTH
+from mho.hw.host.core.write_map import RESULT_PULSES, RESULT_VALID
+from mho.hw.host.link.tasks import Read
+from mho.macro_models import load_device
+from mho.macro_models.cells.pulses import PulseArray
+from mho.macro_models.errors import InputError, ToolError
+from mho.macro_models.exact.pulse import RECORD_WORDS, PulseRecord
+from mho.sim.board.backend import PARTS, FpgaSimBackend
+from mho.sim.board.bus import BoardBus, BusSimulation
+from mho.sim.board.program import BoardProgrammer
+from mho.sim.cells.write_verify import target_codes
+from mho.sim.core.bench.trials import make_trial
+from mho.sim.core.bench.write_trials import make_write_trial
+from mho.sim.functional import FunctionalBackend
 from tests.sim.board.test_fpga_sim import TOOLS, models
 
 CHIP = load_chip("tnsa16-core")
@@ -46,7 +46,7 @@ def same_run(found, expected, where):
 @pytest.mark.slow
 def test_a_board_programs_its_cells_as_the_other_backends():
     """Weak, dead, fresh and skipped cells, forming, passes, every limit: what random parameters lead to."""
-    from sim.core.cosim import CosimBackend
+    from mho.sim.core.cosim import CosimBackend
 
     board, cosim = FpgaSimBackend(), CosimBackend()
     seen = {"form": set(), "fresh": set(), "passes": set()}
@@ -164,7 +164,7 @@ def test_products_and_programming_take_turns(level):
 
 
 def test_a_core_without_an_engine_programs_nothing(monkeypatch):
-    monkeypatch.setattr("sim.board.bus.board_simulator", lambda cfg: 1 / 0)
+    monkeypatch.setattr("mho.sim.board.bus.board_simulator", lambda cfg: 1 / 0)
     trial, backend = make_write_trial(CHIP, 31, 0), FpgaSimBackend()
     arguments = 0, trial.array(), trial.targets, None, trial.parameters
     with pytest.raises(RuntimeError, match="must be open"):

@@ -9,26 +9,26 @@ from typing import Any
 import numpy as np
 import pytest
 
-from compiler import CompileOptions
-from compiler.network import Network
-from compiler.network.tiles import HeldValue
-from compiler.tile import compile_tiles, tile_code, tile_programs
-from hw.board import TilesConfig
-from hw.chip.map import CHIP_MAGIC, MAP_VERSION, QUEUE, chip_base, record_words
-from hw.config import load_chip
-from hw.host.link.tasks import Read, Write
-from hw.noc.flit import Destinations
-from hw.noc.interface.words import UNIT, credit, credit_tag
-from hw.noc.registers.packet import host_address
-from hw.tile.host import CONTROL
-from hw.tile.loading import RESET, START
-from macro_models.errors import InputError, ToolError
-from sim.board.tiles.backend import TilesFpgaSimBackend
-from sim.board.tiles.host import TilesHost
-from sim.board.tiles.loads import operations_of
-from sim.executor import execute
-from sim.functional import FunctionalBackend
-from sim.tile_networks.plan import READ, STATUS_READS, WRITE, Coming, Plan, SinkPlan, SourcePlan
+from mho.compiler import CompileOptions
+from mho.compiler.network import Network
+from mho.compiler.network.tiles import HeldValue
+from mho.compiler.tile import compile_tiles, tile_code, tile_programs
+from mho.hw.board import TilesConfig
+from mho.hw.chip.map import CHIP_MAGIC, MAP_VERSION, QUEUE, chip_base, record_words
+from mho.hw.config import load_chip
+from mho.hw.host.link.tasks import Read, Write
+from mho.hw.noc.flit import Destinations
+from mho.hw.noc.interface.words import UNIT, credit, credit_tag
+from mho.hw.noc.registers.packet import host_address
+from mho.hw.tile.host import CONTROL
+from mho.hw.tile.loading import RESET, START
+from mho.macro_models.errors import InputError, ToolError
+from mho.sim.board.tiles.backend import TilesFpgaSimBackend
+from mho.sim.board.tiles.host import TilesHost
+from mho.sim.board.tiles.loads import operations_of
+from mho.sim.executor import execute
+from mho.sim.functional import FunctionalBackend
+from mho.sim.tile_networks.plan import READ, STATUS_READS, WRITE, Coming, Plan, SinkPlan, SourcePlan
 from tests.compiler.importer.onnx_models import build, node
 
 CFG = TilesConfig(chip=load_chip("tnsa16-2x2"), lanes=16)

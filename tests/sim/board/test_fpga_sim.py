@@ -7,17 +7,17 @@ import numpy as np
 import pytest
 
 import mho
-from compiler import CompileOptions, compile_model
-from hw.config import load_chip
-from macro_models import load_device
-from macro_models.errors import InputError
-from macro_models.tnsa.model import TnsaModel
+from mho.compiler import CompileOptions, compile_model
 from mho.data import load_sample
-from sim.board.backend import PARTS, FpgaSimBackend
-from sim.board.driver import read_info
-from sim.core.bench.trials import make_trial
-from sim.executor import execute
-from sim.functional import FunctionalBackend
+from mho.hw.config import load_chip
+from mho.macro_models import load_device
+from mho.macro_models.errors import InputError
+from mho.macro_models.tnsa.model import TnsaModel
+from mho.sim.board.backend import PARTS, FpgaSimBackend
+from mho.sim.board.driver import read_info
+from mho.sim.core.bench.trials import make_trial
+from mho.sim.executor import execute
+from mho.sim.functional import FunctionalBackend
 from tests.compiler.importer.onnx_models import random_perceptron
 from tests.compiler.importer.test_onnx_operators import recurrent
 from tests.compiler.test_slices import convolutional
@@ -50,7 +50,7 @@ def test_the_device_and_the_names_of_a_chip_need_no_other_board():
 
 
 def test_read_noise_is_refused_before_anything_is_built(monkeypatch):
-    monkeypatch.setattr("sim.board.bus.board_simulator", lambda cfg: 1 / 0)
+    monkeypatch.setattr("mho.sim.board.bus.board_simulator", lambda cfg: 1 / 0)
     chip = load_chip("tnsa16-core")
     with pytest.raises(InputError, match=r"^the emulator has no read noise of cells: .*without read-noise"):
         FpgaSimBackend().open(chip, models(chip, causes=FROZEN | {"read-noise"}))
@@ -160,7 +160,7 @@ def test_recurrent_networks_give_the_same_codes(kind, direction):
 @TOOLS
 @pytest.mark.slow
 def test_a_network_with_the_noise_of_a_shift_register_gives_the_same_codes_on_all_backends():
-    from sim.core.cosim import CosimBackend
+    from mho.sim.core.cosim import CosimBackend
 
     x = np.random.default_rng(0).normal(size=(40, 20)).astype(np.float32)
     options = CompileOptions(seeds=1, samples=40, in_bits=8)

@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from macro_models.errors import InputError
-from sim.board.tiles.over_bus import network_over_bus
-from sim.executor import execute
-from sim.functional import FunctionalBackend
+from mho.macro_models.errors import InputError
+from mho.sim.board.tiles.over_bus import network_over_bus
+from mho.sim.executor import execute
+from mho.sim.functional import FunctionalBackend
 from tests.compiler.tile.lone_networks import CHIP, perceptron
 
 IMAGES = 2

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from macro_models.errors import ToolError
-from sim.build.bench import Bench, build_bench, cached_bench
+from mho.macro_models.errors import ToolError
+from mho.sim.build.bench import Bench, build_bench, cached_bench
 
 pytestmark = [pytest.mark.cosim("verilator", "g++", "make"), pytest.mark.slow]
 

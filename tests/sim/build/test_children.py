@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from macro_models.errors import ToolError
-from macro_models.workspace import Workspace
-from sim.build.children import Child, GivenUp, run_tool
+from mho.macro_models.errors import ToolError
+from mho.macro_models.workspace import Workspace
+from mho.sim.build.children import Child, GivenUp, run_tool
 
 ROOT = Path(__file__).parents[3]
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGKILL)
@@ -20,8 +20,8 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGKILL)
 OWNER = """
 import signal, sys
 from pathlib import Path
-from macro_models.workspace import Workspace
-from sim.build.children import run_tool
+from mho.macro_models.workspace import Workspace
+from mho.sim.build.children import run_tool
 signal.signal(signal.SIGTERM, signal.default_int_handler)
 with Workspace("test", Path(sys.argv[1])) as folder:
     run_tool(["sh", "-c", "sleep 600 & echo $! $$ >../pids.new; mv ../pids.new ../pids; sleep 600; true"], folder, folder / "log")
@@ -125,7 +125,7 @@ def run_and_end(command: list[str], folder: Path, number: signal.Signals, delay:
 BUILD = """
 import sys
 from pathlib import Path
-from fpga.build.build import build
+from mho.fpga.build.build import build
 build("hx8k-breakout", folder=Path("out"), flow="native")
 """
 
@@ -151,9 +151,9 @@ def test_a_build_for_a_board_leaves_no_tool_and_no_folder(number: signal.Signals
 RUN = """
 import signal
 import numpy as np
-from hw.config import load_chip
-from sim.core.cosim import CosimBackend
-from sim.core.bench.trials import make_models, make_trial
+from mho.hw.config import load_chip
+from mho.sim.core.cosim import CosimBackend
+from mho.sim.core.bench.trials import make_models, make_trial
 chip = load_chip("tnsa16-core")
 models = make_models(chip, ("ideal",), 0)
 trial = make_trial(models, 0, 0, vectors=20000, pauses=False)

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from sim.build.edges import edge_sources
-from sim.build.toolchain import require_tool
+from mho.sim.build.edges import edge_sources
+from mho.sim.build.toolchain import require_tool
 
 DESIGN = """module counter (input clk, input off, input [7:0] step, output reg [7:0] count, output [7:0] next,
                         output reg [7:0] other);

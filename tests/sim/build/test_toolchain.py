@@ -7,9 +7,9 @@ import time
 
 import pytest
 
-from macro_models.errors import ToolError
-from sim.build import toolchain
-from sim.build.toolchain import cache_folder, cached_build, hash_files, require_cocotb, require_tool, run_logged
+from mho.macro_models.errors import ToolError
+from mho.sim.build import toolchain
+from mho.sim.build.toolchain import cache_folder, cached_build, hash_files, require_cocotb, require_tool, run_logged
 
 
 @pytest.fixture

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from macro_models.errors import ToolError
-from macro_models.files.scripts import make_word
-from sim.build.bench import Bench, build_bench
-from sim.build.verilate import compile_icarus, verilate
+from mho.macro_models.errors import ToolError
+from mho.macro_models.files.scripts import make_word
+from mho.sim.build.bench import Bench, build_bench
+from mho.sim.build.verilate import compile_icarus, verilate
 
 DESIGN = """module counter (input clk, output reg [7:0] count);
   initial count = 0;

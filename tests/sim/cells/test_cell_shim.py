@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from macro_models.cells.pulses import PulseArray, PulseConfig
-from macro_models.devices import load_device
-from macro_models.exact.pulse import CONDUCTANCE_MAX, Polarity
-from sim.cells.shim import CellShim
+from mho.macro_models.cells.pulses import PulseArray, PulseConfig
+from mho.macro_models.devices import load_device
+from mho.macro_models.exact.pulse import CONDUCTANCE_MAX, Polarity
+from mho.sim.cells.shim import CellShim
 
 LINES = 64
 WIDTHS = np.array([40, 90, 300])

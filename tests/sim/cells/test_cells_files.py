@@ -5,13 +5,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from compiler import CompileOptions, Network, compile_model
-from hw.config import load_chip
-from macro_models.errors import InputError
-from sim.cells.instance import Cells
-from sim.cells.network import measured_cells
-from sim.executor import execute
-from sim.functional import FunctionalBackend
+from mho.compiler import CompileOptions, Network, compile_model
+from mho.hw.config import load_chip
+from mho.macro_models.errors import InputError
+from mho.sim.cells.instance import Cells
+from mho.sim.cells.network import measured_cells
+from mho.sim.executor import execute
+from mho.sim.functional import FunctionalBackend
 from tests.compiler.importer.onnx_models import random_perceptron
 from tests.compiler.network.sealed_archives import Members, damaged, header, members_of, npy, seal
 

@@ -5,17 +5,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from compiler.compile import compile_model
-from compiler.network import Network
-from compiler.options import CompileOptions
-from hw.config import load_chip
-from hw.config.kinds.pwm import PwmChip
-from macro_models.devices import load_device
-from macro_models.errors import InputError
+from mho.compiler.compile import compile_model
+from mho.compiler.network import Network
+from mho.compiler.options import CompileOptions
+from mho.hw.config import load_chip
+from mho.hw.config.kinds.pwm import PwmChip
+from mho.macro_models.devices import load_device
+from mho.macro_models.errors import InputError
 from mho.runs.writing import program_net
-from sim.cells.instance import Cells
-from sim.executor import execute, float_outputs
-from sim.functional import FunctionalBackend
+from mho.sim.cells.instance import Cells
+from mho.sim.executor import execute, float_outputs
+from mho.sim.functional import FunctionalBackend
 from tests.compiler.importer.onnx_models import build, node
 
 X = np.random.default_rng(4).standard_normal((64, 6)).astype(np.float32)

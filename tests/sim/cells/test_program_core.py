@@ -3,16 +3,16 @@
 import numpy as np
 import pytest
 
-from hw.config import load_chip
-from hw.core.write_verify import WriteVerifyParameters
-from macro_models import load_device
-from macro_models.cells.pulses import PulseArray
-from macro_models.errors import InputError
-from sim.cells.cosim import SHORT_PULSE, SHORT_WAIT, shortened, write_job
-from sim.cells.write_verify import program_core, target_codes
-from sim.core.batch import Batch, BatchResult
-from sim.core.bench.write_trials import make_write_trial
-from sim.functional import FunctionalBackend
+from mho.hw.config import load_chip
+from mho.hw.core.write_verify import WriteVerifyParameters
+from mho.macro_models import load_device
+from mho.macro_models.cells.pulses import PulseArray
+from mho.macro_models.errors import InputError
+from mho.sim.cells.cosim import SHORT_PULSE, SHORT_WAIT, shortened, write_job
+from mho.sim.cells.write_verify import program_core, target_codes
+from mho.sim.core.batch import Batch, BatchResult
+from mho.sim.core.bench.write_trials import make_write_trial
+from mho.sim.functional import FunctionalBackend
 
 CHIP = load_chip("tnsa16-core")
 DEVICE = load_device("rram-neurram")

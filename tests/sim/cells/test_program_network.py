@@ -7,18 +7,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from compiler import CompileOptions, Network, compile_model
-from hw.config import load_chip
-from macro_models.cells.pulses import PulseArray
-from macro_models.devices import Device, load_device
-from macro_models.devices.sections.programming import Stuck
-from macro_models.devices.sections.pulse import PulseResponse
-from macro_models.errors import InputError
-from sim.cells.instance import Cells
-from sim.cells.network import measured_cells, program_network, with_pulse_law
-from sim.cells.write_verify import target_codes
-from sim.executor import build_cores, execute
-from sim.functional import FunctionalBackend
+from mho.compiler import CompileOptions, Network, compile_model
+from mho.hw.config import load_chip
+from mho.macro_models.cells.pulses import PulseArray
+from mho.macro_models.devices import Device, load_device
+from mho.macro_models.devices.sections.programming import Stuck
+from mho.macro_models.devices.sections.pulse import PulseResponse
+from mho.macro_models.errors import InputError
+from mho.sim.cells.instance import Cells
+from mho.sim.cells.network import measured_cells, program_network, with_pulse_law
+from mho.sim.cells.write_verify import target_codes
+from mho.sim.executor import build_cores, execute
+from mho.sim.functional import FunctionalBackend
 from tests.compiler.importer.onnx_models import random_perceptron
 
 DAY = 86_400.0
@@ -264,7 +264,7 @@ def test_whose_answer_to_pulses() -> None:
 @pytest.mark.cosim
 @pytest.mark.slow
 def test_both_backends_run_on_the_same_cells(network: Network, cells: Cells, x: np.ndarray) -> None:
-    from sim.core.cosim import CosimBackend
+    from mho.sim.core.cosim import CosimBackend
 
     options = {"device": cells.device, "cells": cells, "time_s": DAY, "codes_of": 1000}
     backend = CosimBackend()
@@ -280,7 +280,7 @@ def test_both_backends_run_on_the_same_cells(network: Network, cells: Cells, x: 
 @pytest.mark.cosim
 @pytest.mark.slow
 def test_the_engine_in_the_verilog_programs_the_same_cells(network: Network, cells: Cells) -> None:
-    from sim.core.cosim import CosimBackend
+    from mho.sim.core.cosim import CosimBackend
 
     backend = CosimBackend()
     seen: list[np.ndarray] = []

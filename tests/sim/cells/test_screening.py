@@ -5,15 +5,15 @@ import dataclasses
 import numpy as np
 import pytest
 
-from hw.config import load_chip
-from hw.core.write_verify import WriteVerifyParameters
-from macro_models.cells.pulses import PulseArray
-from macro_models.devices import Device, load_device
-from macro_models.devices.sections.programming import Stuck
-from macro_models.errors import InputError
-from sim.cells.screening import form_cells, screen_cells
-from sim.cells.write_verify import program_core
-from sim.core.cosim import CosimBackend
+from mho.hw.config import load_chip
+from mho.hw.core.write_verify import WriteVerifyParameters
+from mho.macro_models.cells.pulses import PulseArray
+from mho.macro_models.devices import Device, load_device
+from mho.macro_models.devices.sections.programming import Stuck
+from mho.macro_models.errors import InputError
+from mho.sim.cells.screening import form_cells, screen_cells
+from mho.sim.cells.write_verify import program_core
+from mho.sim.core.cosim import CosimBackend
 
 CHIP = load_chip("tnsa64-core")
 SMALL = load_chip("tnsa16-core")

@@ -5,21 +5,21 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from hw.config import load_chip
-from hw.core.config import CoreConfig
-from hw.core.write_verify import WriteVerifyParameters
-from macro_models import load_device
-from macro_models.cells.pulses import PulseArray
-from macro_models.errors import InputError, ToolError
-from macro_models.tnsa.model import TnsaModel
-from sim.build.simulators import verilator_build
-from sim.cells.write_verify import program_core
-from sim.core.bench.trials import make_models, make_trial
-from sim.core.bench.write_trials import check_run, check_stop, make_write_trial
-from sim.core.cosim import CosimBackend
-from sim.core.cosim_core import CosimCore
-from sim.core.process import Simulation
-from sim.functional import FunctionalBackend
+from mho.hw.config import load_chip
+from mho.hw.core.config import CoreConfig
+from mho.hw.core.write_verify import WriteVerifyParameters
+from mho.macro_models import load_device
+from mho.macro_models.cells.pulses import PulseArray
+from mho.macro_models.errors import InputError, ToolError
+from mho.macro_models.tnsa.model import TnsaModel
+from mho.sim.build.simulators import verilator_build
+from mho.sim.cells.write_verify import program_core
+from mho.sim.core.bench.trials import make_models, make_trial
+from mho.sim.core.bench.write_trials import check_run, check_stop, make_write_trial
+from mho.sim.core.cosim import CosimBackend
+from mho.sim.core.cosim_core import CosimCore
+from mho.sim.core.process import Simulation
+from mho.sim.functional import FunctionalBackend
 
 pytestmark = [pytest.mark.cosim, pytest.mark.slow]
 

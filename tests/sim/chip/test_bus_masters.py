@@ -7,9 +7,9 @@ from amaranth.hdl import Module
 from amaranth.lib import wiring
 from amaranth.sim import Simulator
 
-from hw.host.bridges.axil import AxiLiteBridge
-from hw.host.bridges.wishbone import WishboneBridge
-from sim.chip.bus_masters import AxiLiteMaster, WishboneMaster
+from mho.hw.host.bridges.axil import AxiLiteBridge
+from mho.hw.host.bridges.wishbone import WishboneBridge
+from mho.sim.chip.bus_masters import AxiLiteMaster, WishboneMaster
 
 WIDTH, WORDS = 8, 64
 PARTS = {"axil": (AxiLiteMaster, AxiLiteBridge, "s_axil"), "wishbone": (WishboneMaster, WishboneBridge, "wb")}

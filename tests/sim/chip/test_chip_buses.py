@@ -2,9 +2,9 @@
 
 import pytest
 
-from hw.config import load_chip
-from macro_models.errors import InputError
-from sim.chip.buses import verify_bus
+from mho.hw.config import load_chip
+from mho.macro_models.errors import InputError
+from mho.sim.chip.buses import verify_bus
 
 ACCESSES = 50
 CHIP = {"mesh.columns": 3, "mesh.payload_bits": 32}

@@ -6,15 +6,15 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from hw.chip import Chip, ChipParts
-from hw.chip.map import tile_name
-from hw.config import load_chip
-from hw.host.registers import Access, Register
-from macro_models.errors import ToolError
-from sim.chip.programs import Programs, programs_of
-from sim.chip.simulation import chip_text
-from sim.chip.traffic import IDLE, Expected, Traffic
-from sim.chip.verify import verify_chip, with_traffic
+from mho.hw.chip import Chip, ChipParts
+from mho.hw.chip.map import tile_name
+from mho.hw.config import load_chip
+from mho.hw.host.registers import Access, Register
+from mho.macro_models.errors import ToolError
+from mho.sim.chip.programs import Programs, programs_of
+from mho.sim.chip.simulation import chip_text
+from mho.sim.chip.traffic import IDLE, Expected, Traffic
+from mho.sim.chip.verify import verify_chip, with_traffic
 
 CHIP = load_chip("tnsa16-core", {"mesh.columns": 3, "tile.at.1,0.lanes": 8, "tile.at.2,0.buffer_kib": 32})
 PARTS = ChipParts.from_chip(CHIP)

@@ -4,16 +4,16 @@ from collections.abc import Iterator
 
 import pytest
 
-from hw.config import load_chip
-from hw.noc.registers.packet import host_address
-from hw.tile.host import BUFFER, CONTROL
-from hw.tile.isa import STATUS, Cause
-from hw.tile.loading import RESET, START, STATUS_AT, program_writes
-from hw.tile.text import assemble
-from sim.chip.programs import Programs
-from sim.chip.simulation import ChipSimulation
-from sim.chip.traffic import IDLE, Expected
-from sim.chip.verify import check_programs, start_programs
+from mho.hw.config import load_chip
+from mho.hw.noc.registers.packet import host_address
+from mho.hw.tile.host import BUFFER, CONTROL
+from mho.hw.tile.isa import STATUS, Cause
+from mho.hw.tile.loading import RESET, START, STATUS_AT, program_writes
+from mho.hw.tile.text import assemble
+from mho.sim.chip.programs import Programs
+from mho.sim.chip.simulation import ChipSimulation
+from mho.sim.chip.traffic import IDLE, Expected
+from mho.sim.chip.verify import check_programs, start_programs
 
 CHIP = load_chip("tnsa16-2x2")
 WATCHDOG = CONTROL + 20

@@ -5,14 +5,14 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 
-from hw.config import load_chip
-from macro_models.errors import ToolError
-from macro_models.exact.operation import MvmOperation
-from sim.build.simulators import icarus_build, verilator_build
-from sim.core.batch import Mode
-from sim.core.bench.trials import make_models, make_trial
-from sim.core.cosim import CosimBackend
-from sim.functional import FunctionalBackend
+from mho.hw.config import load_chip
+from mho.macro_models.errors import ToolError
+from mho.macro_models.exact.operation import MvmOperation
+from mho.sim.build.simulators import icarus_build, verilator_build
+from mho.sim.core.batch import Mode
+from mho.sim.core.bench.trials import make_models, make_trial
+from mho.sim.core.cosim import CosimBackend
+from mho.sim.functional import FunctionalBackend
 
 pytestmark = pytest.mark.cosim
 

@@ -5,15 +5,15 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from compiler.compile import compile_model
-from compiler.network import Network
-from hw.config import load_chip
-from macro_models.devices import Device, load_device
-from macro_models.devices.causes import CAUSES
-from macro_models.devices.sections.telegraph import Telegraph
-from sim.core.cosim import CosimBackend
-from sim.executor import execute
-from sim.functional import FunctionalBackend
+from mho.compiler.compile import compile_model
+from mho.compiler.network import Network
+from mho.hw.config import load_chip
+from mho.macro_models.devices import Device, load_device
+from mho.macro_models.devices.causes import CAUSES
+from mho.macro_models.devices.sections.telegraph import Telegraph
+from mho.sim.core.cosim import CosimBackend
+from mho.sim.executor import execute
+from mho.sim.functional import FunctionalBackend
 from tests.compiler.importer.onnx_models import build, node
 
 CHIP = load_chip("tnsa16-core", {"cells.g_min_uS": 0, "cells.g_max_uS": 25, "cells.g_full_scale_uS": 31})

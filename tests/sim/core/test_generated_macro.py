@@ -8,21 +8,21 @@ import numpy as np
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from compiler import CompileOptions, Network, compile_for_chip
-from hw.config import Chip, MacroSection, kind_names, load_chip, preset_names
-from hw.kinds import core_blocks
-from macro_models import MacroModel, load_device
-from macro_models.errors import InputError
-from rtl_gen.kinds import macro_texts_of
-from rtl_gen.macro.signals import contract_signals
-from sim.build.simulators import verilator_build
-from sim.core.bench.verify import verify_core
-from sim.core.cosim import CosimBackend
-from sim.core.cosim_core import CosimCore
-from sim.core.kinds import simulated
-from sim.core.process import Simulation
-from sim.executor import execute
-from sim.functional import FunctionalBackend
+from mho.compiler import CompileOptions, Network, compile_for_chip
+from mho.hw.config import Chip, MacroSection, kind_names, load_chip, preset_names
+from mho.hw.kinds import core_blocks
+from mho.macro_models import MacroModel, load_device
+from mho.macro_models.errors import InputError
+from mho.rtl_gen.kinds import macro_texts_of
+from mho.rtl_gen.macro.signals import contract_signals
+from mho.sim.build.simulators import verilator_build
+from mho.sim.core.bench.verify import verify_core
+from mho.sim.core.cosim import CosimBackend
+from mho.sim.core.cosim_core import CosimCore
+from mho.sim.core.kinds import simulated
+from mho.sim.core.process import Simulation
+from mho.sim.executor import execute
+from mho.sim.functional import FunctionalBackend
 
 
 class WithGeneratedMacro(CosimBackend):

@@ -3,8 +3,8 @@ import socket
 import numpy as np
 import pytest
 
-from sim.core.batch import Batch, BatchResult, Mode, Outcome
-from sim.core.messages import Closed, Link, Message
+from mho.sim.core.batch import Batch, BatchResult, Mode, Outcome
+from mho.sim.core.messages import Closed, Link, Message
 
 
 @pytest.fixture

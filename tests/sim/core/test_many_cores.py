@@ -5,17 +5,17 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
-from hw.config import Chip, load_chip
-from hw.core.config import CoreConfig
-from macro_models import MacroModel
-from macro_models.errors import ToolError
-from sim.build.simulators import verilator_build
-from sim.core.batch import Mode
-from sim.core.bench.trials import Trial, make_models, make_trial
-from sim.core.bench.write_trials import check_run, make_write_trial
-from sim.core.cosim_core import CosimCore
-from sim.core.process import Simulation
-from sim.functional import FunctionalBackend
+from mho.hw.config import Chip, load_chip
+from mho.hw.core.config import CoreConfig
+from mho.macro_models import MacroModel
+from mho.macro_models.errors import ToolError
+from mho.sim.build.simulators import verilator_build
+from mho.sim.core.batch import Mode
+from mho.sim.core.bench.trials import Trial, make_models, make_trial
+from mho.sim.core.bench.write_trials import check_run, make_write_trial
+from mho.sim.core.cosim_core import CosimCore
+from mho.sim.core.process import Simulation
+from mho.sim.functional import FunctionalBackend
 
 pytestmark = [pytest.mark.cosim, pytest.mark.slow]
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from hw.config import load_chip
-from sim.core.bench.verify import verify_core
+from mho.hw.config import load_chip
+from mho.sim.core.bench.verify import verify_core
 
 pytestmark = pytest.mark.slow
 

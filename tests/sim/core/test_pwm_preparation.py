@@ -5,17 +5,17 @@ from typing import Any
 import numpy as np
 import pytest
 
-from hw.config import load_chip
-from hw.core.layout import OpLayout
-from hw.core.results.drain import pack_codes
-from hw.pwm.config import PwmCoreConfig
-from hw.pwm.engine.layout import Command
-from hw.pwm.engine.reference import CommandReference
-from hw.pwm.settings import SettingsFile
-from macro_models import load_device
-from macro_models.errors import ToolError
-from macro_models.pwm.model import PwmModel
-from sim.core.commands import preparation_of
+from mho.hw.config import load_chip
+from mho.hw.core.layout import OpLayout
+from mho.hw.core.results.drain import pack_codes
+from mho.hw.pwm.config import PwmCoreConfig
+from mho.hw.pwm.engine.layout import Command
+from mho.hw.pwm.engine.reference import CommandReference
+from mho.hw.pwm.settings import SettingsFile
+from mho.macro_models import load_device
+from mho.macro_models.errors import ToolError
+from mho.macro_models.pwm.model import PwmModel
+from mho.sim.core.commands import preparation_of
 
 DAY = 86400.0
 

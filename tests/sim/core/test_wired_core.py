@@ -5,13 +5,13 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
-from hw.config import Chip, load_chip
-from macro_models import Masks
-from macro_models.exact.operation import Direction, MvmOperation
-from sim.core.bench.trials import make_models
-from sim.core.bench.verify import verify_core
-from sim.core.cosim import CosimBackend
-from sim.functional import FunctionalBackend
+from mho.hw.config import Chip, load_chip
+from mho.macro_models import Masks
+from mho.macro_models.exact.operation import Direction, MvmOperation
+from mho.sim.core.bench.trials import make_models
+from mho.sim.core.bench.verify import verify_core
+from mho.sim.core.cosim import CosimBackend
+from mho.sim.functional import FunctionalBackend
 
 pytestmark = pytest.mark.cosim
 

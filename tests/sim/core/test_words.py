@@ -3,14 +3,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hw.core.config import CoreConfig
-from hw.core.inputs.loader import pack_inputs
-from hw.core.inputs.masks import MaskFile
-from hw.core.layout import OpLayout, pack
-from hw.core.results.drain import pack_codes, unpack_codes
-from macro_models import Masks
-from macro_models.exact.operation import Converter, Direction, MvmOperation
-from sim.core.words import MaskImage, input_words, op_words, output_codes, reserved_words
+from mho.hw.core.config import CoreConfig
+from mho.hw.core.inputs.loader import pack_inputs
+from mho.hw.core.inputs.masks import MaskFile
+from mho.hw.core.layout import OpLayout, pack
+from mho.hw.core.results.drain import pack_codes, unpack_codes
+from mho.macro_models import Masks
+from mho.macro_models.exact.operation import Converter, Direction, MvmOperation
+from mho.sim.core.words import MaskImage, input_words, op_words, output_codes, reserved_words
 
 
 @given(

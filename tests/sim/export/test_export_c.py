@@ -13,24 +13,24 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from compiler import CompileOptions, Network
-from compiler.for_chip import compile_for_chip
-from hw.board import TilesConfig
-from hw.config import Chip, load_chip
-from hw.emulator import programmed_core
-from hw.host.link.tasks import Read, Write
-from hw.noc.interface.words import UNIT
-from macro_models.errors import InputError, ToolError
-from rtl_gen.tile_driver import TILES_HEADER
-from sim.board.bus import BusSimulation
-from sim.board.tiles.backend import PARTS
-from sim.board.tiles.loads import board_loads, operations_of
-from sim.chip.simulation import ChipSimulation
-from sim.chip.traffic import Expected
-from sim.executor import build_cores, core_masks, execute
-from sim.export import c_files, data_files, list_network
-from sim.functional import FunctionalBackend
-from sim.tile_networks.plan import WRITE, make_plan
+from mho.compiler import CompileOptions, Network
+from mho.compiler.for_chip import compile_for_chip
+from mho.hw.board import TilesConfig
+from mho.hw.config import Chip, load_chip
+from mho.hw.emulator import programmed_core
+from mho.hw.host.link.tasks import Read, Write
+from mho.hw.noc.interface.words import UNIT
+from mho.macro_models.errors import InputError, ToolError
+from mho.rtl_gen.tile_driver import TILES_HEADER
+from mho.sim.board.bus import BusSimulation
+from mho.sim.board.tiles.backend import PARTS
+from mho.sim.board.tiles.loads import board_loads, operations_of
+from mho.sim.chip.simulation import ChipSimulation
+from mho.sim.chip.traffic import Expected
+from mho.sim.executor import build_cores, core_masks, execute
+from mho.sim.export import c_files, data_files, list_network
+from mho.sim.functional import FunctionalBackend
+from mho.sim.tile_networks.plan import WRITE, make_plan
 from tests.compiler.importer.onnx_models import build, node
 from tests.docs.pages import DOCS, blocks
 

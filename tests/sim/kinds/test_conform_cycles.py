@@ -6,13 +6,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from hw.config import Chip, kind_names, load_chip, preset_names
-from hw.kinds import core_blocks, timing
-from macro_models import Masks, family, load_device
-from macro_models.exact.operation import Converter, MvmOperation
-from sim.core.cosim import CosimBackend
-from sim.core.kinds import simulated
-from sim.functional import FunctionalBackend
+from mho.hw.config import Chip, kind_names, load_chip, preset_names
+from mho.hw.kinds import core_blocks, timing
+from mho.macro_models import Masks, family, load_device
+from mho.macro_models.exact.operation import Converter, MvmOperation
+from mho.sim.core.cosim import CosimBackend
+from mho.sim.core.kinds import simulated
+from mho.sim.functional import FunctionalBackend
 
 
 def smallest(kind: str) -> Chip:

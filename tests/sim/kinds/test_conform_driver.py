@@ -7,15 +7,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from hw.config import Chip, load_chip, preset_names
-from hw.core.config import MASKS
-from hw.host.registers import Register, RegisterMap
-from hw.kinds import core_blocks
-from macro_models.exact.operation import Direction
-from rtl_gen.c_driver import c_driver
-from rtl_gen.registers import c_header
-from sim.core.kinds import simulated
-from sim.core.words import input_words, output_codes
+from mho.hw.config import Chip, load_chip, preset_names
+from mho.hw.core.config import MASKS
+from mho.hw.host.registers import Register, RegisterMap
+from mho.hw.kinds import core_blocks
+from mho.macro_models.exact.operation import Direction
+from mho.rtl_gen.c_driver import c_driver
+from mho.rtl_gen.registers import c_header
+from mho.sim.core.kinds import simulated
+from mho.sim.core.words import input_words, output_codes
 
 MAIN = """
 #include <stdio.h>

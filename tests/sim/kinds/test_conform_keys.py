@@ -11,16 +11,16 @@ import jsonschema
 import pytest
 from jsonschema.protocols import Validator
 
-from hw.board import BoardConfig
-from hw.config import Chip, ChipError, chip_class, chip_from_dict, json_schema, kind_names, load_chip, preset_names
-from hw.config.chip import sections_of
-from hw.config.keys import KeySpec, keys_of
-from hw.emulator import PinEmulatorConfig, PinLevelMacro
-from hw.tile.config import TileConfig
-from hw.tile.tile import Tile
-from macro_models.errors import InputError
-from rtl_gen.parts import part_texts
-from sim.build.verilate import verilog_text
+from mho.hw.board import BoardConfig
+from mho.hw.config import Chip, ChipError, chip_class, chip_from_dict, json_schema, kind_names, load_chip, preset_names
+from mho.hw.config.chip import sections_of
+from mho.hw.config.keys import KeySpec, keys_of
+from mho.hw.emulator import PinEmulatorConfig, PinLevelMacro
+from mho.hw.tile.config import TileConfig
+from mho.hw.tile.tile import Tile
+from mho.macro_models.errors import InputError
+from mho.rtl_gen.parts import part_texts
+from mho.sim.build.verilate import verilog_text
 
 PARTS = ("core", "noc", "tile", "emulator")
 SOURCES = {"energy.source": "a test", "area.source": "a test"}

@@ -10,13 +10,13 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from macro_models.devices import load_device
-from macro_models.tnsa.config import TnsaConfig
-from macro_models.tnsa.converter.neuron import Neuron
-from macro_models.tnsa.model import TnsaModel
-from sim.build.toolchain import HDL
-from sim.build.verilate import EXACT
-from sim.kinds.tnsa import BoundKey, Conversion
+from mho.macro_models.devices import load_device
+from mho.macro_models.tnsa.config import TnsaConfig
+from mho.macro_models.tnsa.converter.neuron import Neuron
+from mho.macro_models.tnsa.model import TnsaModel
+from mho.sim.build.toolchain import HDL
+from mho.sim.build.verilate import EXACT
+from mho.sim.kinds.tnsa import BoundKey, Conversion
 
 pytestmark = pytest.mark.cosim("g++")
 

@@ -8,14 +8,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from hw.noc.config import MeshConfig
-from hw.noc.mesh import Mesh
-from macro_models.errors import ToolError
-from rtl_gen.verilog.netlist import emit
-from sim.noc.jobs import check_job, random_job, run_jobs
-from sim.noc.mesh import MeshSimulation
-from sim.noc.nodes import Job, NodesRun, NodesSimulation
-from sim.noc.verify import CASES, check_pairs, check_random, per_output
+from mho.hw.noc.config import MeshConfig
+from mho.hw.noc.mesh import Mesh
+from mho.macro_models.errors import ToolError
+from mho.rtl_gen.verilog.netlist import emit
+from mho.sim.noc.jobs import check_job, random_job, run_jobs
+from mho.sim.noc.mesh import MeshSimulation
+from mho.sim.noc.nodes import Job, NodesRun, NodesSimulation
+from mho.sim.noc.verify import CASES, check_pairs, check_random, per_output
 
 SMALL = MeshConfig(columns=3, rows=3, payload_bits=32, depth=4)
 """As in the test of the command, which finds its simulators in the cache."""

@@ -5,14 +5,14 @@ from pathlib import Path
 
 import pytest
 
-from hw.config import load_chip
-from macro_models.errors import InputError
-from rtl_gen.emit import module_texts
-from sim.build.toolchain import cache_folder
-from sim.silicon.area import Netlist, chip_area, synthesise
-from sim.silicon.liberty.library import Library
-from sim.silicon.synthesis.modules import macro_stub, without_comments
-from sim.silicon.synthesis.tools import tool_text
+from mho.hw.config import load_chip
+from mho.macro_models.errors import InputError
+from mho.rtl_gen.emit import module_texts
+from mho.sim.build.toolchain import cache_folder
+from mho.sim.silicon.area import Netlist, chip_area, synthesise
+from mho.sim.silicon.liberty.library import Library
+from mho.sim.silicon.synthesis.modules import macro_stub, without_comments
+from mho.sim.silicon.synthesis.tools import tool_text
 
 ROOT = Path(__file__).parents[3]
 LIBRARY = ROOT.parent / "shared/data/ihp-sg13g2/sg13g2_stdcell_typ_1p20V_25C.lib.gz"

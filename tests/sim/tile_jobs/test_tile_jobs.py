@@ -5,14 +5,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from hw.config import load_chip
-from hw.core.layout import unpack
-from macro_models import load_device
-from macro_models.errors import InputError
-from sim.board.tiles.backend import TilesFpgaSimBackend
-from sim.tile_jobs.job import TileJob, read_job
-from sim.tile_jobs.run import all_lines, run_job
-from sim.tile_networks.backend import TileCosimBackend
+from mho.hw.config import load_chip
+from mho.hw.core.layout import unpack
+from mho.macro_models import load_device
+from mho.macro_models.errors import InputError
+from mho.sim.board.tiles.backend import TilesFpgaSimBackend
+from mho.sim.tile_jobs.job import TileJob, read_job
+from mho.sim.tile_jobs.run import all_lines, run_job
+from mho.sim.tile_networks.backend import TileCosimBackend
 
 FIRST = """
 stream in: block 8, blocks 2, remote, slot 0

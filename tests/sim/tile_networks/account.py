@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from sim.account import RunAccount
+from mho.sim.account import RunAccount
 
 
 def check_layers(seen: RunAccount, expected: RunAccount) -> None:

@@ -7,13 +7,13 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from compiler import Network
-from compiler.tile.cycles import tile_cycles
-from sim.account import RunAccount
-from sim.board.tiles.backend import TilesFpgaSimBackend
-from sim.executor import build_cores, core_masks, execute
-from sim.functional import FunctionalBackend
-from sim.tile_networks.backend import TileCosimBackend
+from mho.compiler import Network
+from mho.compiler.tile.cycles import tile_cycles
+from mho.sim.account import RunAccount
+from mho.sim.board.tiles.backend import TilesFpgaSimBackend
+from mho.sim.executor import build_cores, core_masks, execute
+from mho.sim.functional import FunctionalBackend
+from mho.sim.tile_networks.backend import TileCosimBackend
 from tests.compiler.tile.lone_networks import convolution, perceptron
 from tests.compiler.tile.network_bench import DAY
 from tests.sim.tile_networks.account import check_layers

@@ -6,18 +6,18 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from compiler import CompileOptions
-from compiler.network import Network
-from compiler.tile import compile_tiles, tile_programs
-from compiler.tile.file import tile_code
-from hw.config import load_chip
-from macro_models import load_device
-from macro_models.errors import ToolError
-from sim.account import RunAccount
-from sim.cells.kinds import writer_of
-from sim.executor import build_cores, core_masks, execute
-from sim.functional import FunctionalBackend
-from sim.tile_networks.backend import TileCosimBackend
+from mho.compiler import CompileOptions
+from mho.compiler.network import Network
+from mho.compiler.tile import compile_tiles, tile_programs
+from mho.compiler.tile.file import tile_code
+from mho.hw.config import load_chip
+from mho.macro_models import load_device
+from mho.macro_models.errors import ToolError
+from mho.sim.account import RunAccount
+from mho.sim.cells.kinds import writer_of
+from mho.sim.executor import build_cores, core_masks, execute
+from mho.sim.functional import FunctionalBackend
+from mho.sim.tile_networks.backend import TileCosimBackend
 from tests.compiler.importer.onnx_models import build, node
 
 # The bench of the chip takes half a minute of CPU to be built.

@@ -9,27 +9,27 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from compiler import CompileOptions, Network
-from compiler.network.tiles import TileCode
-from compiler.program import Call
-from compiler.tile import compile_tiles, tile_programs
-from compiler.tile.check import run_tiles, values_of
-from compiler.tile.cycles import tile_cycles
-from compiler.tile.file import tile_code
-from compiler.tile.placed.ahead import both_sides
-from hw.config import load_chip
-from hw.core import CoreConfig, CoreReference
-from hw.tile.isa import Engine
-from hw.tile.machine.cores import ReferenceCore
-from hw.tile.machine.state import Retired
-from macro_models import MacroModel
-from macro_models.errors import ToolError
-from sim.account import RunAccount
-from sim.executor import build_cores, core_masks
-from sim.functional import FunctionalBackend
-from sim.tile_networks.backend import TileCosimBackend
-from sim.tile_networks.build import sources_of_mesh
-from sim.tile_networks.plan import tile_node
+from mho.compiler import CompileOptions, Network
+from mho.compiler.network.tiles import TileCode
+from mho.compiler.program import Call
+from mho.compiler.tile import compile_tiles, tile_programs
+from mho.compiler.tile.check import run_tiles, values_of
+from mho.compiler.tile.cycles import tile_cycles
+from mho.compiler.tile.file import tile_code
+from mho.compiler.tile.placed.ahead import both_sides
+from mho.hw.config import load_chip
+from mho.hw.core import CoreConfig, CoreReference
+from mho.hw.tile.isa import Engine
+from mho.hw.tile.machine.cores import ReferenceCore
+from mho.hw.tile.machine.state import Retired
+from mho.macro_models import MacroModel
+from mho.macro_models.errors import ToolError
+from mho.sim.account import RunAccount
+from mho.sim.executor import build_cores, core_masks
+from mho.sim.functional import FunctionalBackend
+from mho.sim.tile_networks.backend import TileCosimBackend
+from mho.sim.tile_networks.build import sources_of_mesh
+from mho.sim.tile_networks.plan import tile_node
 from tests.compiler.importer.onnx_models import build, node
 from tests.compiler.tile.network_bench import DAY, Masked
 from tests.sim.tile_networks.account import check_layers

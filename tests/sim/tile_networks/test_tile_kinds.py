@@ -9,21 +9,21 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from compiler import CompileOptions
-from compiler.network import Network
-from compiler.tile import compile_tiles, tile_programs
-from compiler.tile.cycles import tile_cycles
-from compiler.tile.file import tile_code
-from hw.chip.config import ChipParts
-from hw.config import load_chip
-from macro_models import MacroModel
-from sim.account import RunAccount
-from sim.build.tile_models import TileModels
-from sim.build.tile_shell import TileShell
-from sim.executor import build_cores, core_masks
-from sim.functional import FunctionalBackend
-from sim.tile_networks.backend import TileCosimBackend
-from sim.tile_networks.build import sources_of_mesh
+from mho.compiler import CompileOptions
+from mho.compiler.network import Network
+from mho.compiler.tile import compile_tiles, tile_programs
+from mho.compiler.tile.cycles import tile_cycles
+from mho.compiler.tile.file import tile_code
+from mho.hw.chip.config import ChipParts
+from mho.hw.config import load_chip
+from mho.macro_models import MacroModel
+from mho.sim.account import RunAccount
+from mho.sim.build.tile_models import TileModels
+from mho.sim.build.tile_shell import TileShell
+from mho.sim.executor import build_cores, core_masks
+from mho.sim.functional import FunctionalBackend
+from mho.sim.tile_networks.backend import TileCosimBackend
+from mho.sim.tile_networks.build import sources_of_mesh
 from tests.compiler.importer.onnx_models import build, node
 from tests.compiler.tile.network_bench import DAY
 

@@ -3,12 +3,12 @@
 import numpy as np
 import pytest
 
-from compiler.for_chip import compile_for_chip
-from compiler.options import CompileOptions
-from hw.config import load_chip
-from sim.executor import execute
-from sim.functional import FunctionalBackend
-from sim.tile_networks.backend import TileCosimBackend
+from mho.compiler.for_chip import compile_for_chip
+from mho.compiler.options import CompileOptions
+from mho.hw.config import load_chip
+from mho.sim.executor import execute
+from mho.sim.functional import FunctionalBackend
+from mho.sim.tile_networks.backend import TileCosimBackend
 from tests.compiler.importer.onnx_models import build, node
 
 IMAGES = 6

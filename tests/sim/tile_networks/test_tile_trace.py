@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from sim.tile_networks.trace import KINDS, trace_of
+from mho.sim.tile_networks.trace import KINDS, trace_of
 
 LOAD, VECTOR, ARRAY = (1 << KINDS.index(kind) for kind in ("load", "vector", "array"))
 

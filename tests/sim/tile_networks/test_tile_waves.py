@@ -6,18 +6,18 @@ from typing import Any
 import numpy as np
 import pytest
 
-from compiler import CompileOptions
-from compiler.tile import compile_tiles, tile_programs
-from compiler.tile.file import tile_code
-from hw.config import load_chip
-from macro_models.errors import InputError
-from sim.account import RunAccount
-from sim.build.simulators import Simulator
-from sim.executor import build_cores, core_masks
-from sim.silicon.power.activity import Activity, read_activity
-from sim.tile_networks import backend as backends
-from sim.tile_networks.backend import TileCosimBackend
-from sim.tile_networks.waves import traced_tiles
+from mho.compiler import CompileOptions
+from mho.compiler.tile import compile_tiles, tile_programs
+from mho.compiler.tile.file import tile_code
+from mho.hw.config import load_chip
+from mho.macro_models.errors import InputError
+from mho.sim.account import RunAccount
+from mho.sim.build.simulators import Simulator
+from mho.sim.executor import build_cores, core_masks
+from mho.sim.silicon.power.activity import Activity, read_activity
+from mho.sim.tile_networks import backend as backends
+from mho.sim.tile_networks.backend import TileCosimBackend
+from mho.sim.tile_networks.waves import traced_tiles
 from tests.compiler.importer.onnx_models import build, node
 from tests.compiler.tile.network_bench import DAY
 from tests.sim.tile_networks.whole_mesh import whole_mesh
@@ -91,7 +91,7 @@ def test_changes_are_those_of_one_design(tmp_path: Path, monkeypatch: pytest.Mon
 
 
 def test_a_tile_that_there_is_not_is_one_sentence() -> None:
-    from hw.chip.config import ChipParts
+    from mho.hw.chip.config import ChipParts
 
     mesh = ChipParts.from_chip(load_chip("tnsa16-2x2", CHIP)).mesh
     assert traced_tiles(mesh, ["1,0", "0,0"]) == [1, 0]

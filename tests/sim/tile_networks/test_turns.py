@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from compiler.program import Call, InputStage, OutputStage, Program, Stage
-from sim.tile_networks.turns import from_first_turn
+from mho.compiler.program import Call, InputStage, OutputStage, Program, Stage
+from mho.sim.tile_networks.turns import from_first_turn
 
 
 def program(*turns: int) -> Program:

@@ -3,15 +3,15 @@
 import re
 from pathlib import Path
 
-from hw.chip.config import ChipParts
-from hw.config import Chip
-from sim.build.shells import half_period
-from sim.build.simulators import Simulator
-from sim.build.tile_shell import notes_of
-from sim.build.toolchain import HDL
-from sim.build.verilate import compile_verilator
-from sim.kinds import body
-from sim.tile_networks.build import MESH_SOURCES, PUBLIC, bench_of, macro_of, sources_of_mesh
+from mho.hw.chip.config import ChipParts
+from mho.hw.config import Chip
+from mho.sim.build.shells import half_period
+from mho.sim.build.simulators import Simulator
+from mho.sim.build.tile_shell import notes_of
+from mho.sim.build.toolchain import HDL
+from mho.sim.build.verilate import compile_verilator
+from mho.sim.kinds import body
+from mho.sim.tile_networks.build import MESH_SOURCES, PUBLIC, bench_of, macro_of, sources_of_mesh
 
 
 def whole_mesh(chip: Chip, folder: Path) -> Simulator:

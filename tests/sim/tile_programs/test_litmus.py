@@ -4,12 +4,12 @@ from dataclasses import replace
 
 import pytest
 
-from hw.tile.isa import Cause
-from hw.tile.random_programs import SIZES
-from hw.tile.text import assemble
-from sim.tile_programs.cases import Case
-from sim.tile_programs.compare import difference, expected, skeleton_differs
-from sim.tile_programs.simulation import TileSimulation
+from mho.hw.tile.isa import Cause
+from mho.hw.tile.random_programs import SIZES
+from mho.hw.tile.text import assemble
+from mho.sim.tile_programs.cases import Case
+from mho.sim.tile_programs.compare import difference, expected, skeleton_differs
+from mho.sim.tile_programs.simulation import TileSimulation
 
 # A reduction that nobody takes stays in the send engine for ever. What is illegal behind it still traps.
 BEHIND_SEND = """

@@ -7,17 +7,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from hw.tile.config import TileConfig
-from hw.tile.isa import Cause, Op, decode
-from hw.tile.machine.actions import Actions
-from hw.tile.random_programs import SIZES
-from hw.tile.text import assemble
-from macro_models.errors import ToolError
-from sim.tile_programs.compare import difference, expected, skeleton_differs
-from sim.tile_programs.coverage import Coverage
-from sim.tile_programs.random_cases import random_cases
-from sim.tile_programs.simulation import TileSimulation
-from sim.tile_programs.verify import verify_tile
+from mho.hw.tile.config import TileConfig
+from mho.hw.tile.isa import Cause, Op, decode
+from mho.hw.tile.machine.actions import Actions
+from mho.hw.tile.random_programs import SIZES
+from mho.hw.tile.text import assemble
+from mho.macro_models.errors import ToolError
+from mho.sim.tile_programs.compare import difference, expected, skeleton_differs
+from mho.sim.tile_programs.coverage import Coverage
+from mho.sim.tile_programs.random_cases import random_cases
+from mho.sim.tile_programs.simulation import TileSimulation
+from mho.sim.tile_programs.verify import verify_tile
 
 
 @pytest.mark.slow  # Verilator builds

@@ -2,13 +2,13 @@
 
 import pytest
 
-from hw.tile.machine.liveness import check_liveness
-from hw.tile.machine.tiles import Tiles
-from hw.tile.random_programs import SIZES
-from hw.tile.text import assemble
-from macro_models.errors import InputError
-from sim.tile_programs.cases import Case, joined
-from sim.tile_programs.simulation import TileSimulation
+from mho.hw.tile.machine.liveness import check_liveness
+from mho.hw.tile.machine.tiles import Tiles
+from mho.hw.tile.random_programs import SIZES
+from mho.hw.tile.text import assemble
+from mho.macro_models.errors import InputError
+from mho.sim.tile_programs.cases import Case, joined
+from mho.sim.tile_programs.simulation import TileSimulation
 
 TEXT = """
 stream in:   block 4, blocks 4, remote

@@ -1,7 +1,7 @@
 """Phase-change cores with pulse-width inputs and oscillators that count currents."""
 
-from hw.config.kinds.pwm.chip import PwmChip
-from hw.config.kinds.pwm.sections import (
+from mho.hw.config.kinds.pwm.chip import PwmChip
+from mho.hw.config.kinds.pwm.sections import (
     AdcSection,
     DigitalSection,
     PwmCellsSection,

@@ -4,10 +4,10 @@ import math
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING
 
-from hw.config.chip import Chip
-from hw.config.cost import ProcessSection
-from hw.config.keys import ChipError
-from hw.config.kinds.pwm.sections import (
+from mho.hw.config.chip import Chip
+from mho.hw.config.cost import ProcessSection
+from mho.hw.config.keys import ChipError
+from mho.hw.config.kinds.pwm.sections import (
     AdcSection,
     DigitalSection,
     PwmCellsSection,
@@ -19,13 +19,13 @@ from hw.config.kinds.pwm.sections import (
     ReadSection,
     TimingSection,
 )
-from macro_models.errors import InputError
-from macro_models.exact.operation import MvmOperation
-from macro_models.exact.pwm.operation import MAGNITUDE_BITS, PwmOperation
-from macro_models.exact.pwm.programming import WriteParameters
+from mho.macro_models.errors import InputError
+from mho.macro_models.exact.operation import MvmOperation
+from mho.macro_models.exact.pwm.operation import MAGNITUDE_BITS, PwmOperation
+from mho.macro_models.exact.pwm.programming import WriteParameters
 
 if TYPE_CHECKING:
-    from macro_models.pwm.config import PwmConfig
+    from mho.macro_models.pwm.config import PwmConfig
 
 __all__ = ["PwmChip"]
 
@@ -50,7 +50,7 @@ class PwmChip(Chip):
     Raises
     ------
     ChipError
-        If a value is out of range or values contradict each other (an :class:`~macro_models.errors.InputError`).
+        If a value is out of range or values contradict each other (an :class:`~mho.macro_models.errors.InputError`).
     """
 
     operation_type = PwmOperation
@@ -91,7 +91,7 @@ class PwmChip(Chip):
     )
 
     def relative_costs(self, base: Chip) -> dict[str, float]:
-        """See :meth:`hw.config.Chip.relative_costs`: docs/explanation/costs.md has each rule and its source."""
+        """See :meth:`mho.hw.config.Chip.relative_costs`: docs/explanation/costs.md has each rule and its source."""
         base = self.of(base)
         node, supply = self.process.relative(base.process)
         switched, window = node * supply**2, self.window_ns / base.window_ns
@@ -148,11 +148,11 @@ class PwmChip(Chip):
         return MAGNITUDE_BITS + 1
 
     def widest_input(self, signed: bool) -> int:
-        """See :meth:`hw.config.Chip.widest_input`."""
+        """See :meth:`mho.hw.config.Chip.widest_input`."""
         return MAGNITUDE_BITS + signed
 
     def operation(self, *, in_bits: int, in_signed: bool, out_bits: int | None = None) -> PwmOperation:
-        """An operation as the compiler starts from it; see :meth:`hw.config.Chip.operation`."""
+        """An operation as the compiler starts from it; see :meth:`mho.hw.config.Chip.operation`."""
         bits = min(out_bits or self.adc.bits, self.adc.bits)
         return PwmOperation(in_bits=in_bits, in_signed=in_signed, out_bits=bits)
 
@@ -164,7 +164,7 @@ class PwmChip(Chip):
     def macro_config(self) -> "PwmConfig":
         """Configuration of the numpy model of the macro."""
         # Imported here: the description itself needs no scipy.
-        from macro_models.pwm.config import PwmConfig
+        from mho.macro_models.pwm.config import PwmConfig
 
         errors = {name: value for name, value in asdict(self.adc).items() if name != "bits"}
         return PwmConfig(
@@ -209,7 +209,7 @@ class PwmChip(Chip):
         return 1e-6 * self.lines * wires.c_cell_fF * series_ohm
 
     def warnings(self) -> list[str]:
-        """See :meth:`hw.config.Chip.warnings`.
+        """See :meth:`mho.hw.config.Chip.warnings`.
 
         Edges move no charge between pulses but the last: a pulse of all widths ends one width before its window does,
         which cuts off the tail of its line, ``tau exp(-t / tau)`` of it.

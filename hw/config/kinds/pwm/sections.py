@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
-from hw.config.chip import CellsSection, ClockSection, CoreSection, Section
-from hw.config.cost import EnergySection, energy_key
-from hw.config.keys import ChipError, key
+from mho.hw.config.chip import CellsSection, ClockSection, CoreSection, Section
+from mho.hw.config.cost import EnergySection, energy_key
+from mho.hw.config.keys import ChipError, key
 
 __all__ = [
     "AdcSection", "DigitalSection", "PwmCellsSection", "PwmClockSection", "PwmCoreSection",

@@ -1,7 +1,7 @@
 """Transposable neurosynaptic array, sensed in voltage mode, its cells programmed by pulses."""
 
-from hw.config.kinds.tnsa.chip import TnsaChip
-from hw.config.kinds.tnsa.sections import (
+from mho.hw.config.kinds.tnsa.chip import TnsaChip
+from mho.hw.config.kinds.tnsa.sections import (
     AdcSection,
     NeuronSection,
     ReadSection,

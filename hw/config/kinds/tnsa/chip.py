@@ -5,10 +5,10 @@ from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from hw.config.chip import SYNCHRONISER_CYCLES, Chip
-from hw.config.cost import ProcessSection
-from hw.config.keys import ChipError
-from hw.config.kinds.tnsa.sections import (
+from mho.hw.config.chip import SYNCHRONISER_CYCLES, Chip
+from mho.hw.config.cost import ProcessSection
+from mho.hw.config.keys import ChipError
+from mho.hw.config.kinds.tnsa.sections import (
     AdcSection,
     NeuronSection,
     ReadSection,
@@ -17,11 +17,11 @@ from hw.config.kinds.tnsa.sections import (
     TnsaEnergySection,
     WiresSection,
 )
-from hw.config.programming import PulseChip
-from macro_models.exact.operation import LSB_SEGMENT_BITS, Converter, MvmOperation
+from mho.hw.config.programming import PulseChip
+from mho.macro_models.exact.operation import LSB_SEGMENT_BITS, Converter, MvmOperation
 
 if TYPE_CHECKING:
-    from macro_models.tnsa.config import TnsaConfig
+    from mho.macro_models.tnsa.config import TnsaConfig
 
 __all__ = ["TnsaChip"]
 
@@ -50,7 +50,7 @@ class TnsaChip(PulseChip):
     Raises
     ------
     ChipError
-        If a value is out of range or values contradict each other (an :class:`~macro_models.errors.InputError`).
+        If a value is out of range or values contradict each other (an :class:`~mho.macro_models.errors.InputError`).
     """
 
     core: TnsaCoreSection = field(default_factory=TnsaCoreSection)
@@ -78,7 +78,7 @@ class TnsaChip(PulseChip):
     )
 
     def relative_costs(self, base: Chip) -> dict[str, float]:
-        """See :meth:`hw.config.Chip.relative_costs`: docs/explanation/costs.md has each rule and its source."""
+        """See :meth:`mho.hw.config.Chip.relative_costs`: docs/explanation/costs.md has each rule and its source."""
         base = self.of(base)
         node, supply = self.process.relative(base.process)
         switched, driven = node * supply**2, (self.read.v_read_V / base.read.v_read_V) ** 2
@@ -157,7 +157,7 @@ class TnsaChip(PulseChip):
     def settling_ns(self) -> float:
         """Time constant of a converted line all of whose cells have the lowest conductance, or the mean if that is 0.
 
-        As :func:`macro_models.tnsa.wired.effective_cells` has it.
+        As :func:`mho.macro_models.tnsa.wired.effective_cells` has it.
         """
         wires, cells_uS = self.wires, self.lines * (self.cells.g_min_uS or self.mean_g_uS)
         series_ohm = wires.r_driver_ohm + self.lines * (wires.r_row_ohm + wires.r_column_ohm) / 2.0
@@ -169,7 +169,7 @@ class TnsaChip(PulseChip):
         return self.adc.input_bits
 
     def operation(self, *, in_bits: int, in_signed: bool, out_bits: int | None = None) -> MvmOperation:
-        """An operation as the compiler starts from it; see :meth:`hw.config.Chip.operation`."""
+        """An operation as the compiler starts from it; see :meth:`mho.hw.config.Chip.operation`."""
         return MvmOperation(
             in_bits=in_bits, in_signed=in_signed, out_bits=min(out_bits or self.adc.bits, self.adc.bits),
             converter=Converter[self.adc.converter.upper()], early_stop=self.adc.early_stop,
@@ -193,9 +193,9 @@ class TnsaChip(PulseChip):
     def macro_config(self) -> "TnsaConfig":
         """Configuration of the numpy model of the macro."""
         # Imported here: the description itself needs no scipy.
-        from macro_models.array import Wires
-        from macro_models.tnsa.config import TnsaConfig
-        from macro_models.tnsa.converter.neuron import Neuron
+        from mho.macro_models.array import Wires
+        from mho.macro_models.tnsa.config import TnsaConfig
+        from mho.macro_models.tnsa.converter.neuron import Neuron
 
         return TnsaConfig(
             lines=self.lines,
@@ -265,7 +265,7 @@ class TnsaChip(PulseChip):
 
         Random cells in the chip's range of conductances are taken; a core of 256 lines takes some seconds.
         """
-        from macro_models.tnsa.wired import RANGE_RMS, wire_error
+        from mho.macro_models.tnsa.wired import RANGE_RMS, wire_error
 
         error = wire_error(self.macro_config(), self.adc.bits)
         if error.steps <= 1.0:

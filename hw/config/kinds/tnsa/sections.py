@@ -3,11 +3,11 @@
 from dataclasses import asdict, dataclass
 from typing import ClassVar
 
-from hw.config.chip import Section
-from hw.config.cost import EnergySection, energy_key
-from hw.config.keys import ChipError, key
-from hw.config.programming import PulseCoreSection
-from macro_models.exact.operation import MAX_BITS
+from mho.hw.config.chip import Section
+from mho.hw.config.cost import EnergySection, energy_key
+from mho.hw.config.keys import ChipError, key
+from mho.hw.config.programming import PulseCoreSection
+from mho.macro_models.exact.operation import MAX_BITS
 
 __all__ = [
     "AdcSection", "NeuronSection", "ReadSection", "TimingSection", "TnsaCoreSection", "TnsaEnergySection",
@@ -112,7 +112,7 @@ class NeuronSection(Section):
     def ideal(self) -> bool:
         """Whether it integrates and counts as integers do."""
         # Imported here: the description itself needs no scipy.
-        from macro_models.tnsa.converter.neuron import Neuron
+        from mho.macro_models.tnsa.converter.neuron import Neuron
 
         return Neuron(**asdict(self)).ideal
 

@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from compiler import CompileOptions, compile_model, summarise
-from hw.config import load_chip
-from sim.executor import quantised_outputs
-from sim.functional import FunctionalBackend
+from mho.compiler import CompileOptions, compile_model, summarise
+from mho.hw.config import load_chip
+from mho.sim.executor import quantised_outputs
+from mho.sim.functional import FunctionalBackend
 from tests.compiler.importer.onnx_models import build, node, reference
 
 

@@ -8,12 +8,12 @@ import numpy as np
 import onnx
 import pytest
 
-from compiler import CompileOptions, Network, compile_model, summarise
-from compiler.calibration.assembly import entry
-from hw.config import load_chip
-from macro_models.errors import InputError
-from sim.executor import quantised_outputs
-from sim.functional import FunctionalBackend
+from mho.compiler import CompileOptions, Network, compile_model, summarise
+from mho.compiler.calibration.assembly import entry
+from mho.hw.config import load_chip
+from mho.macro_models.errors import InputError
+from mho.sim.executor import quantised_outputs
+from mho.sim.functional import FunctionalBackend
 from tests.compiler.importer.onnx_models import Array, node, reference
 from tests.compiler.importer.test_onnx_operators import given
 from tests.compiler.network.sealed_archives import members_of, seal

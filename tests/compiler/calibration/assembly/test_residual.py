@@ -7,20 +7,20 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from compiler import CompileOptions, Network, compile_model, summarise
-from compiler.calibration.assembly.residual import Rest, copy_weights, sum_of_parts
-from compiler.calibration.assembly.stage_lowering import lower_encode
-from compiler.calibration.calibrate import Calibrator
-from compiler.calibration.finer import unseen_errors
-from compiler.calibration.quantisers import CodeFormat, Quantiser
-from compiler.importer.onnx_import import import_onnx
-from compiler.mapping import place
-from compiler.network import CoreImage
-from compiler.program import Call
-from hw.config import load_chip
-from macro_models.devices import load_device
-from sim.executor import execute, float_outputs, quantised_outputs
-from sim.functional import FunctionalBackend
+from mho.compiler import CompileOptions, Network, compile_model, summarise
+from mho.compiler.calibration.assembly.residual import Rest, copy_weights, sum_of_parts
+from mho.compiler.calibration.assembly.stage_lowering import lower_encode
+from mho.compiler.calibration.calibrate import Calibrator
+from mho.compiler.calibration.finer import unseen_errors
+from mho.compiler.calibration.quantisers import CodeFormat, Quantiser
+from mho.compiler.importer.onnx_import import import_onnx
+from mho.compiler.mapping import place
+from mho.compiler.network import CoreImage
+from mho.compiler.program import Call
+from mho.hw.config import load_chip
+from mho.macro_models.devices import load_device
+from mho.sim.executor import execute, float_outputs, quantised_outputs
+from mho.sim.functional import FunctionalBackend
 from tests.compiler.importer.onnx_models import build, node, perceptron
 from tests.compiler.same_bits import check_same_bits
 

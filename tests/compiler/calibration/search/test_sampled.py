@@ -5,18 +5,18 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from compiler import CompileOptions, compile_model
-from compiler.calibration.search import sampled as module
-from compiler.calibration.search.sampled import MOST_OUTPUTS, MOST_PRODUCTS, sampled
-from compiler.calibration.trials.bench import Bench
-from compiler.calibration.trials.candidates import Site
-from compiler.importer.onnx_import import import_onnx
-from compiler.mapping import place
-from compiler.model import FloatNetwork
-from hw.config import load_chip
-from macro_models import load_device
-from sim.executor import execute, float_outputs
-from sim.functional import FunctionalBackend
+from mho.compiler import CompileOptions, compile_model
+from mho.compiler.calibration.search import sampled as module
+from mho.compiler.calibration.search.sampled import MOST_OUTPUTS, MOST_PRODUCTS, sampled
+from mho.compiler.calibration.trials.bench import Bench
+from mho.compiler.calibration.trials.candidates import Site
+from mho.compiler.importer.onnx_import import import_onnx
+from mho.compiler.mapping import place
+from mho.compiler.model import FloatNetwork
+from mho.hw.config import load_chip
+from mho.macro_models import load_device
+from mho.sim.executor import execute, float_outputs
+from mho.sim.functional import FunctionalBackend
 from tests.compiler.importer.onnx_models import build, node
 
 CHIP = load_chip("tnsa16-core")

@@ -7,7 +7,7 @@ import onnx
 import pytest
 from onnx import helper
 
-from compiler.model.operators.run import run_node
+from mho.compiler.model.operators.run import run_node
 from tests.compiler.importer.onnx_models import Array
 
 Case = tuple[str, int, list[Array | None], dict[str, Any]]

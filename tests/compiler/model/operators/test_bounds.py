@@ -12,12 +12,12 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from compiler.importer.onnx_import import import_onnx
-from compiler.model.evaluated import Evaluated
-from compiler.model.operators.bounds import TooLarge, budget, spend
-from compiler.model.operators.rules import BOUNDS
-from compiler.model.operators.rules_ml import BOUNDS_ML
-from macro_models.errors import InputError
+from mho.compiler.importer.onnx_import import import_onnx
+from mho.compiler.model.evaluated import Evaluated
+from mho.compiler.model.operators.bounds import TooLarge, budget, spend
+from mho.compiler.model.operators.rules import BOUNDS
+from mho.compiler.model.operators.rules_ml import BOUNDS_ML
+from mho.macro_models.errors import InputError
 from tests.compiler.model.operators.hostile import HOSTILE, calls, hostile
 
 REASON = "makes too much|needs some|below itself|one below the other|at most 16777216 elements"
@@ -45,7 +45,7 @@ def test_and_when_the_host_does_it(name: str) -> None:
 
 
 def test_loops_and_functions_are_written_out_as_far_as_a_model_may_go(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("compiler.importer.reading.probe.WRITTEN", 1e9)
+    monkeypatch.setattr("mho.compiler.importer.reading.probe.WRITTEN", 1e9)
     with pytest.raises(InputError, match="for the operators of a model"):
         import_onnx(hostile("loops within loops"))
     with pytest.raises(InputError, match="has more than 65536 nodes once its functions are written out"):

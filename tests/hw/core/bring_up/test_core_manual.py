@@ -7,16 +7,16 @@ import numpy as np
 import pytest
 from amaranth.hdl import Value
 
-from hw.config import load_chip
-from hw.core import Core, CoreConfig, core_port, pack, pack_inputs
-from hw.core.bring_up.manual import ROWS
-from hw.core.reference import CoreReference
-from hw.core.write_verify import WriteVerifyConfig, WriteVerifyParameters
-from hw.testing import collect, put, random_inputs, simulate
-from macro_models.errors import InputError
-from macro_models.exact.operation import MvmOperation
-from rtl_gen import emit_core
-from rtl_gen.verilog.ports import module_ports
+from mho.hw.config import load_chip
+from mho.hw.core import Core, CoreConfig, core_port, pack, pack_inputs
+from mho.hw.core.bring_up.manual import ROWS
+from mho.hw.core.reference import CoreReference
+from mho.hw.core.write_verify import WriteVerifyConfig, WriteVerifyParameters
+from mho.hw.testing import collect, put, random_inputs, simulate
+from mho.macro_models.errors import InputError
+from mho.macro_models.exact.operation import MvmOperation
+from mho.rtl_gen import emit_core
+from mho.rtl_gen.verilog.ports import module_ports
 from tests.hw.exact_array import ExactArray
 from tests.rtl_gen.verilog.proving import assert_proof, with_fault
 

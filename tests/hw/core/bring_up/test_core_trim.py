@@ -5,12 +5,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from hw.config import load_chip
-from hw.core import Core, CoreConfig, CoreReference, TrimLayout, core_port, pack, pack_inputs, trim_fields, trimmed
-from hw.core.write_verify import WriteVerifyConfig
-from hw.testing import collect, put, random_inputs, random_operation, simulate
-from macro_models.errors import InputError
-from macro_models.exact.operation import MvmOperation
+from mho.hw.config import load_chip
+from mho.hw.core import Core, CoreConfig, CoreReference, TrimLayout, core_port, pack, pack_inputs, trim_fields, trimmed
+from mho.hw.core.write_verify import WriteVerifyConfig
+from mho.hw.testing import collect, put, random_inputs, random_operation, simulate
+from mho.macro_models.errors import InputError
+from mho.macro_models.exact.operation import MvmOperation
 from tests.hw.exact_array import ExactArray
 
 CFG = CoreConfig(

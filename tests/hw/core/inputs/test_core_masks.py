@@ -3,11 +3,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from hw.core import BL_SKIP, SL_SKIP, CoreConfig, MaskFile
-from hw.core.inputs.masks import MASKS, MaskStore
-from hw.testing import put, random_operation, simulate, value_of
-from macro_models.exact.masks import Masks
-from macro_models.exact.operation import MvmOperation
+from mho.hw.core import BL_SKIP, SL_SKIP, CoreConfig, MaskFile
+from mho.hw.core.inputs.masks import MASKS, MaskStore
+from mho.hw.testing import put, random_operation, simulate, value_of
+from mho.macro_models.exact.masks import Masks
+from mho.macro_models.exact.operation import MvmOperation
 
 
 async def look_up(ctx: Any, dut: MaskStore, op: MvmOperation) -> tuple[int, int, int]:

@@ -3,11 +3,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from hw.core import CoreConfig
-from hw.core.results.counters import LineCounters
-from hw.testing import bits_of, random_operation, simulate, value_of
-from macro_models.exact.converter import convert
-from macro_models.exact.operation import Converter, MvmOperation
+from mho.hw.core import CoreConfig
+from mho.hw.core.results.counters import LineCounters
+from mho.hw.testing import bits_of, random_operation, simulate, value_of
+from mho.macro_models.exact.converter import convert
+from mho.macro_models.exact.operation import Converter, MvmOperation
 
 
 async def convert_in_hardware(

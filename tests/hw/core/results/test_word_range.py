@@ -3,9 +3,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from hw.core import CoreConfig
-from hw.core.results.word_range import WordRange
-from hw.testing import collect, simulate
+from mho.hw.core import CoreConfig
+from mho.hw.core.results.word_range import WordRange
+from mho.hw.testing import collect, simulate
 
 
 @pytest.mark.parametrize("stall", [0, 2])

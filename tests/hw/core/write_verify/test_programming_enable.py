@@ -5,11 +5,11 @@ from typing import Any
 import pytest
 from amaranth.hdl import Value
 
-from hw.core.config import CoreConfig
-from hw.core.core import Core
-from hw.core.write_verify import WriteVerifyConfig, WriteVerifyParameters
-from hw.macro.write_pins import WritePins
-from hw.testing import put, simulate
+from mho.hw.core.config import CoreConfig
+from mho.hw.core.core import Core
+from mho.hw.core.write_verify import WriteVerifyConfig, WriteVerifyParameters
+from mho.hw.macro.write_pins import WritePins
+from mho.hw.testing import put, simulate
 
 CORE = CoreConfig(lines=16, reset_cycles=1, plane_cycles=1, sample_cycles=1, compare_cycles=2, decrement_cycles=1)
 WRITE = WriteVerifyConfig(lines=16, setup_cycles=1, verify_cycles=2)

@@ -9,7 +9,7 @@ import pytest
 from amaranth.hdl import Value
 from numpy.typing import NDArray
 
-from hw.core.write_verify import (
+from mho.hw.core.write_verify import (
     ParameterLayout,
     WriteVerify,
     WriteVerifyConfig,
@@ -19,10 +19,10 @@ from hw.core.write_verify import (
     map_words,
     program,
 )
-from hw.testing import get, put, simulate
-from macro_models.cells.pulses import PulseArray, PulseConfig
-from macro_models.devices import Device, load_device
-from macro_models.exact.pulse import Polarity
+from mho.hw.testing import get, put, simulate
+from mho.macro_models.cells.pulses import PulseArray, PulseConfig
+from mho.macro_models.devices import Device, load_device
+from mho.macro_models.exact.pulse import Polarity
 from tests.hw.core.write_verify.write_verify_bench import Run, macro_process, run_hardware
 
 QUICK = WriteVerifyConfig(lines=16, setup_cycles=1, verify_cycles=2)

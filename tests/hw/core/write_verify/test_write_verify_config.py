@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 from amaranth.hdl import Module, Signal, Value
 
-from hw.core.write_verify import ParameterLayout, WriteVerifyConfig, WriteVerifyParameters, dead_lines, map_words
-from hw.core.write_verify.decision import RegisterCheck
-from hw.testing import simulate
-from macro_models.errors import InputError
+from mho.hw.core.write_verify import ParameterLayout, WriteVerifyConfig, WriteVerifyParameters, dead_lines, map_words
+from mho.hw.core.write_verify.decision import RegisterCheck
+from mho.hw.testing import simulate
+from mho.macro_models.errors import InputError
 
 CFG = WriteVerifyConfig(lines=16)
 

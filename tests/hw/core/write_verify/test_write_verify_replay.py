@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from hw.core.write_verify import (
+from mho.hw.core.write_verify import (
     PULSE,
     WriteVerify,
     WriteVerifyConfig,
@@ -16,10 +16,10 @@ from hw.core.write_verify import (
     cycles,
     program,
 )
-from macro_models.cells.pulses import PulseArray, PulseConfig
-from macro_models.devices import load_device
-from sim.build.bench import Bench, build_bench
-from sim.build.verilate import verilog_text
+from mho.macro_models.cells.pulses import PulseArray, PulseConfig
+from mho.macro_models.devices import load_device
+from mho.sim.build.bench import Bench, build_bench
+from mho.sim.build.verilate import verilog_text
 
 
 class Recorded:

@@ -7,14 +7,14 @@ import numpy as np
 from amaranth.hdl import Value
 from numpy.typing import NDArray
 
-from hw.core.write_verify import (
+from mho.hw.core.write_verify import (
     PULSE,
     WriteMacro,
     WriteVerify,
     WriteVerifyConfig,
     WriteVerifyParameters,
 )
-from hw.testing import Bench, collect, feed, simulate
+from mho.hw.testing import Bench, collect, feed, simulate
 
 PULSE_PINS = ("set_pulse", "reset_pulse", "form_pulse")
 

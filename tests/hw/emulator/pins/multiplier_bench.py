@@ -6,7 +6,7 @@ from amaranth.hdl import Module
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In
 
-from hw.emulator.pins.wide_multiplier import WideMultiplier
+from mho.hw.emulator.pins.wide_multiplier import WideMultiplier
 
 __all__ = ["WithMultiplier"]
 

@@ -10,12 +10,12 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out, connect, flipped
 from numpy.typing import NDArray
 
-from hw.core.write_verify import WriteVerifyConfig, WriteVerifyParameters
-from hw.emulator import LoadLayout, LoadWord, PinEmulatorConfig, PinLevelCore, logged_pulses
-from hw.emulator.pins.config import LOG
-from macro_models.exact.pulse import RECORD_WORDS
-from sim.build.bench import Bench, build_bench
-from sim.build.verilate import verilog_text
+from mho.hw.core.write_verify import WriteVerifyConfig, WriteVerifyParameters
+from mho.hw.emulator import LoadLayout, LoadWord, PinEmulatorConfig, PinLevelCore, logged_pulses
+from mho.hw.emulator.pins.config import LOG
+from mho.macro_models.exact.pulse import RECORD_WORDS
+from mho.sim.build.bench import Bench, build_bench
+from mho.sim.build.verilate import verilog_text
 
 
 class Programmed(NamedTuple):

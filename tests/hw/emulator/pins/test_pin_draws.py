@@ -5,10 +5,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from hw.emulator.pins.draws import NormalDraw
-from hw.emulator.pins.pulse_loads import normal_words
-from hw.testing import simulate
-from macro_models.exact.random import Purpose, normal_blocks, philox_key
+from mho.hw.emulator.pins.draws import NormalDraw
+from mho.hw.emulator.pins.pulse_loads import normal_words
+from mho.hw.testing import simulate
+from mho.macro_models.exact.random import Purpose, normal_blocks, philox_key
 from tests.hw.emulator.pins.multiplier_bench import WithMultiplier
 
 LATENCY = 54

@@ -5,9 +5,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from hw.emulator.pins.law import PulseArithmetic
-from hw.testing import simulate
-from macro_models.exact.pulse import (
+from mho.hw.emulator.pins.law import PulseArithmetic
+from mho.hw.testing import simulate
+from mho.macro_models.exact.pulse import (
     CONDUCTANCE_MAX,
     FORMED_BIT,
     MOVED,

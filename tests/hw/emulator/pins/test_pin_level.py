@@ -5,10 +5,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from hw.config import load_chip
-from hw.core import CoreConfig, MaskFile, pack, pack_inputs
-from hw.core.write_verify import WriteVerifyConfig, WriteVerifyParameters, cycles, program
-from hw.emulator import (
+from mho.hw.config import load_chip
+from mho.hw.core import CoreConfig, MaskFile, pack, pack_inputs
+from mho.hw.core.write_verify import WriteVerifyConfig, WriteVerifyParameters, cycles, program
+from mho.hw.emulator import (
     LoadWord,
     PinEmulatorConfig,
     PinLevelCore,
@@ -18,16 +18,16 @@ from hw.emulator import (
     record_loads,
     table_words,
 )
-from hw.emulator.pins.config import LOG_DEPTH
-from hw.emulator.pins.writes import PULSE_HOLD, READ_HOLD
-from hw.testing import get, put, simulate
-from macro_models import load_device
-from macro_models.cells.pulses import PulseArray
-from macro_models.errors import InputError
-from macro_models.exact.masks import Masks
-from macro_models.exact.operation import Converter, MvmOperation
-from macro_models.exact.pulse import Polarity
-from sim.core.bench.trials import make_trial
+from mho.hw.emulator.pins.config import LOG_DEPTH
+from mho.hw.emulator.pins.writes import PULSE_HOLD, READ_HOLD
+from mho.hw.testing import get, put, simulate
+from mho.macro_models import load_device
+from mho.macro_models.cells.pulses import PulseArray
+from mho.macro_models.errors import InputError
+from mho.macro_models.exact.masks import Masks
+from mho.macro_models.exact.operation import Converter, MvmOperation
+from mho.macro_models.exact.pulse import Polarity
+from mho.sim.core.bench.trials import make_trial
 from tests.hw.emulator.emulator_bench import Script, build, replay
 from tests.hw.emulator.pins.pin_bench import build_program, run_program
 from tests.hw.emulator.test_emulator import programmed

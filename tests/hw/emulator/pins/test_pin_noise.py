@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from hw.core import CoreConfig, MaskFile, pack, pack_inputs
-from hw.emulator import PinEmulatorConfig, PinLevelCore, TableCache, cell_loads, noise_loads
-from hw.testing import get, put, simulate
-from macro_models.exact.masks import Masks
-from macro_models.exact.operation import Converter, Direction, MvmOperation
-from macro_models.tnsa.model import TnsaModel
-from sim.core.bench.trials import Trial, make_trial
+from mho.hw.core import CoreConfig, MaskFile, pack, pack_inputs
+from mho.hw.emulator import PinEmulatorConfig, PinLevelCore, TableCache, cell_loads, noise_loads
+from mho.hw.testing import get, put, simulate
+from mho.macro_models.exact.masks import Masks
+from mho.macro_models.exact.operation import Converter, Direction, MvmOperation
+from mho.macro_models.tnsa.model import TnsaModel
+from mho.sim.core.bench.trials import Trial, make_trial
 from tests.hw.emulator.emulator_bench import Script, build, replay
 from tests.hw.emulator.test_emulator import FROZEN, programmed
 

@@ -5,12 +5,12 @@ from typing import Any
 
 import pytest
 
-from hw.config import load_chip
-from hw.core.layout import OpLayout
-from hw.host.core.operations import operation_tasks
-from hw.host.link.tasks import Poll, Read, Write
-from hw.kinds import core_blocks
-from hw.testing import put, simulate
+from mho.hw.config import load_chip
+from mho.hw.core.layout import OpLayout
+from mho.hw.host.core.operations import operation_tasks
+from mho.hw.host.link.tasks import Poll, Read, Write
+from mho.hw.kinds import core_blocks
+from mho.hw.testing import put, simulate
 from tests.hw.host.bus_access import access_bus
 
 CHIP = load_chip("pwm16-2x2", {"programming.engine": True})

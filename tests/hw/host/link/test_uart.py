@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from hw.host.link.uart import UartConfig, UartReceiver, UartTransmitter
-from hw.testing import collect, feed, simulate
+from mho.hw.host.link.uart import UartConfig, UartReceiver, UartTransmitter
+from mho.hw.testing import collect, feed, simulate
 
 CONFIGS = [
     UartConfig(clock_hz=12_000_000, baud=1_000_000),  # 12 cycles

@@ -5,11 +5,11 @@ from typing import Any
 
 import pytest
 
-from hw.noc.config import MeshConfig
-from hw.noc.flit import Destinations, FlitLayout, host_destination
-from hw.noc.interface.interface import NetworkInterface
-from hw.noc.interface.model import Body, Flit, InterfaceModel, Pins, TableRow, Tx, is_legal
-from hw.noc.interface.words import (
+from mho.hw.noc.config import MeshConfig
+from mho.hw.noc.flit import Destinations, FlitLayout, host_destination
+from mho.hw.noc.interface.interface import NetworkInterface
+from mho.hw.noc.interface.model import Body, Flit, InterfaceModel, Pins, TableRow, Tx, is_legal
+from mho.hw.noc.interface.words import (
     UNIT,
     Counter,
     credit,
@@ -19,8 +19,8 @@ from hw.noc.interface.words import (
     register_tag,
     slot_word,
 )
-from hw.testing import simulate
-from macro_models.errors import InputError
+from mho.hw.testing import simulate
+from mho.macro_models.errors import InputError
 
 Inputs = dict[str, Any]
 

@@ -6,12 +6,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from hw.noc.config import MeshConfig
-from hw.noc.reduction.model import Operand, ReductionModel, Sum, add_lanes
-from hw.noc.reduction.network import ReductionNetwork
-from hw.noc.reduction.trees import Entry, Group, entries
-from hw.testing import simulate
-from macro_models.errors import InputError
+from mho.hw.noc.config import MeshConfig
+from mho.hw.noc.reduction.model import Operand, ReductionModel, Sum, add_lanes
+from mho.hw.noc.reduction.network import ReductionNetwork
+from mho.hw.noc.reduction.trees import Entry, Group, entries
+from mho.hw.testing import simulate
+from mho.macro_models.errors import InputError
 
 
 def random_groups(rng: random.Random, cfg: MeshConfig) -> list[Group]:

@@ -4,10 +4,10 @@ import random
 
 import pytest
 
-from hw.noc.config import MeshConfig
-from hw.noc.ports import OPPOSITE, STEP, Port
-from hw.noc.reduction.trees import Entry, Group, check_schedule, edges, entries
-from macro_models.errors import InputError
+from mho.hw.noc.config import MeshConfig
+from mho.hw.noc.ports import OPPOSITE, STEP, Port
+from mho.hw.noc.reduction.trees import Entry, Group, check_schedule, edges, entries
+from mho.macro_models.errors import InputError
 
 
 def members_at_root(cfg: MeshConfig, group: Group) -> list[int]:

@@ -4,11 +4,11 @@ from typing import Any
 
 import pytest
 
-from hw.noc.config import MeshConfig
-from hw.noc.mesh import Mesh
-from hw.noc.registers.map import node_map
-from hw.noc.registers.packet import host_address, page_address
-from hw.testing import get, put, simulate
+from mho.hw.noc.config import MeshConfig
+from mho.hw.noc.mesh import Mesh
+from mho.hw.noc.registers.map import node_map
+from mho.hw.noc.registers.packet import host_address, page_address
+from mho.hw.testing import get, put, simulate
 
 STOPPED, OFF = 1, 2
 

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from hw.noc.config import MeshConfig
-from hw.noc.flit import Destinations
-from hw.noc.router.network import Network
-from hw.testing import simulate
+from mho.hw.noc.config import MeshConfig
+from mho.hw.noc.flit import Destinations
+from mho.hw.noc.router.network import Network
+from mho.hw.testing import simulate
 
 Flit = tuple[int, int, Destinations]
 

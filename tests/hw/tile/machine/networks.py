@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from hw.tile.config import TileConfig
-from hw.tile.machine.tiles import HOST, Flow, Joined, Place
-from hw.tile.text import assemble, stream_names
+from mho.hw.tile.config import TileConfig
+from mho.hw.tile.machine.tiles import HOST, Flow, Joined, Place
+from mho.hw.tile.text import assemble, stream_names
 
 EXAMPLES = Path(__file__).parents[4] / "examples" / "tile"
 

@@ -3,13 +3,13 @@
 import numpy as np
 import pytest
 
-from hw.tile.isa import Engine
-from hw.tile.machine.cores import FunctionCore
-from hw.tile.machine.liveness import check_liveness
-from hw.tile.machine.tiles import HOST, Flow, Joined, Place, Reduction, Tiles
-from hw.tile.machine.tokens import TokenMachine
-from hw.tile.text import assemble
-from macro_models.errors import InputError
+from mho.hw.tile.isa import Engine
+from mho.hw.tile.machine.cores import FunctionCore
+from mho.hw.tile.machine.liveness import check_liveness
+from mho.hw.tile.machine.tiles import HOST, Flow, Joined, Place, Reduction, Tiles
+from mho.hw.tile.machine.tokens import TokenMachine
+from mho.hw.tile.text import assemble
+from mho.macro_models.errors import InputError
 from tests.hw.tile.machine.networks import example, residual
 
 CORE = FunctionCore(lambda codes: np.zeros(64, np.int16))

@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
-from hw.tile.machine.cores import FunctionCore
-from hw.tile.machine.liveness import check_liveness, check_runs
-from hw.tile.machine.tiles import HOST, Flow, HostStep, Joined, Place, Reduction, Tiles
-from hw.tile.text import assemble, stream_names
-from macro_models.errors import InputError
+from mho.hw.tile.machine.cores import FunctionCore
+from mho.hw.tile.machine.liveness import check_liveness, check_runs
+from mho.hw.tile.machine.tiles import HOST, Flow, HostStep, Joined, Place, Reduction, Tiles
+from mho.hw.tile.text import assemble, stream_names
+from mho.macro_models.errors import InputError
 from tests.hw.tile.machine.networks import example, residual, residual_network
 
 CORE = FunctionCore(lambda codes: np.zeros(64, np.int16))

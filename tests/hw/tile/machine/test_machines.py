@@ -5,15 +5,15 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from hw.tile.isa import Cause, Engine, Op, encode
-from hw.tile.machine.cores import FunctionCore
-from hw.tile.machine.state import Status, Wait
-from hw.tile.machine.tiles import Tiles
-from hw.tile.machine.tokens import TokenMachine
-from hw.tile.program import Program
-from hw.tile.random_programs import SIZES, alone, any_program, borderline, given_blocks, legal_program
-from hw.tile.text import assemble
-from macro_models.errors import InputError
+from mho.hw.tile.isa import Cause, Engine, Op, encode
+from mho.hw.tile.machine.cores import FunctionCore
+from mho.hw.tile.machine.state import Status, Wait
+from mho.hw.tile.machine.tiles import Tiles
+from mho.hw.tile.machine.tokens import TokenMachine
+from mho.hw.tile.program import Program
+from mho.hw.tile.random_programs import SIZES, alone, any_program, borderline, given_blocks, legal_program
+from mho.hw.tile.text import assemble
+from mho.macro_models.errors import InputError
 
 LIMIT = 6000
 

@@ -2,14 +2,14 @@
 
 import numpy as np
 
-from hw.tile.config import TileConfig
-from hw.tile.isa import DESCRIPTOR_WORDS, DESCRIPTORS, Op, Operand, encode
-from hw.tile.machine.cores import FunctionCore
-from hw.tile.machine.state import Wait
-from hw.tile.machine.tiles import HOST, Flow, Joined, Place, Tiles
-from hw.tile.program import Program
-from hw.tile.text import assemble
-from hw.tile.walk import walk_of
+from mho.hw.tile.config import TileConfig
+from mho.hw.tile.isa import DESCRIPTOR_WORDS, DESCRIPTORS, Op, Operand, encode
+from mho.hw.tile.machine.cores import FunctionCore
+from mho.hw.tile.machine.state import Wait
+from mho.hw.tile.machine.tiles import HOST, Flow, Joined, Place, Tiles
+from mho.hw.tile.program import Program
+from mho.hw.tile.text import assemble
+from mho.hw.tile.walk import walk_of
 
 CFG = TileConfig(lines=256, buffer_kib=4)
 IMAGES, PAD, TAIL = 2, 3000, (77, 78, 79)

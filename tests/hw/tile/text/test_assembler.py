@@ -4,11 +4,11 @@ import re
 
 import pytest
 
-from hw.core.layout import unpack
-from hw.tile.isa import DESCRIPTORS, Op, decode, encode
-from hw.tile.text import assemble
-from hw.tile.vector import Parameters
-from macro_models.errors import InputError
+from mho.hw.core.layout import unpack
+from mho.hw.tile.isa import DESCRIPTORS, Op, decode, encode
+from mho.hw.tile.text import assemble
+from mho.hw.tile.vector import Parameters
+from mho.macro_models.errors import InputError
 
 PERCEPTRON = """
 ; a layer of 16 inputs and 8 outputs

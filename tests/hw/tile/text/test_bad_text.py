@@ -7,9 +7,9 @@ from pathlib import Path
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hw.tile.program import Program
-from hw.tile.text import assemble, disassemble
-from macro_models.errors import InputError
+from mho.hw.tile.program import Program
+from mho.hw.tile.text import assemble, disassemble
+from mho.macro_models.errors import InputError
 
 EXAMPLES = Path(__file__).parents[4] / "examples" / "tile"
 TEXTS = [path.read_text(encoding="utf-8") for path in sorted(EXAMPLES.glob("*.s"))]

@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hw.tile.isa import DESCRIPTOR_WORDS, DESCRIPTORS, INSTRUCTIONS, Op, encode
-from hw.tile.program import Program
-from hw.tile.text import assemble, disassemble
+from mho.hw.tile.isa import DESCRIPTOR_WORDS, DESCRIPTORS, INSTRUCTIONS, Op, encode
+from mho.hw.tile.program import Program
+from mho.hw.tile.text import assemble, disassemble
 
 PARAMETER_BITS = (1 << 59) - 1
 

@@ -7,16 +7,16 @@ from typing import Any
 import numpy as np
 import pytest
 
-from macro_models.devices import Device, device_from_dict, load_device
-from macro_models.devices.laws.drift import DriftDevice
-from macro_models.devices.resampled import resampled
-from macro_models.errors import InputError
-from macro_models.files import parse_toml
-from macro_models.fit import device_toml, read_measurements
-from macro_models.fit.drift.device import drift_device
-from macro_models.fit.drift.errors import movements
-from macro_models.fit.drift.law import fit_drift
-from macro_models.fit.tables.measurements import Measurements
+from mho.macro_models.devices import Device, device_from_dict, load_device
+from mho.macro_models.devices.laws.drift import DriftDevice
+from mho.macro_models.devices.resampled import resampled
+from mho.macro_models.errors import InputError
+from mho.macro_models.files import parse_toml
+from mho.macro_models.fit import device_toml, read_measurements
+from mho.macro_models.fit.drift.device import drift_device
+from mho.macro_models.fit.drift.errors import movements
+from mho.macro_models.fit.drift.law import fit_drift
+from mho.macro_models.fit.tables.measurements import Measurements
 from tests.macro_models.fit.drift.test_fit_drift import measured
 
 DAY = 86400.0

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from macro_models.cells.programming import programmed
-from macro_models.devices import CAUSES, load_device
-from macro_models.devices.laws.drift import DriftDevice
-from macro_models.fit import device_toml, fit_law, read_measurements
+from mho.macro_models.cells.programming import programmed
+from mho.macro_models.devices import CAUSES, load_device
+from mho.macro_models.devices.laws.drift import DriftDevice
+from mho.macro_models.fit import device_toml, fit_law, read_measurements
 
 Reals = NDArray[np.float64]
 TEMPS = (25.0, 60.0, 90.0, 120.0)

@@ -7,15 +7,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from macro_models.cells.programming import programmed
-from macro_models.devices import CAUSES, Device, device_from_dict, load_device
-from macro_models.devices.endurance import cycled
-from macro_models.devices.laws.drift import DriftDevice
-from macro_models.devices.sections.programming import Programming
-from macro_models.errors import InputError
-from macro_models.files import parse_toml
-from macro_models.fit import device_toml, read_measurements
-from macro_models.fit.drift.device import drift_device
+from mho.macro_models.cells.programming import programmed
+from mho.macro_models.devices import CAUSES, Device, device_from_dict, load_device
+from mho.macro_models.devices.endurance import cycled
+from mho.macro_models.devices.laws.drift import DriftDevice
+from mho.macro_models.devices.sections.programming import Programming
+from mho.macro_models.errors import InputError
+from mho.macro_models.files import parse_toml
+from mho.macro_models.fit import device_toml, read_measurements
+from mho.macro_models.fit.drift.device import drift_device
 
 TIMES = (0.0, 10.0, 100.0, 1e3, 1e4, 1e5)
 CAUSES_ALL = frozenset(CAUSES)

@@ -5,17 +5,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from macro_models.cells.programming import programmed
-from macro_models.devices import CAUSES, device_from_dict, load_device
-from macro_models.devices.device import Device
-from macro_models.devices.laws.drift import DriftDevice
-from macro_models.errors import InputError
-from macro_models.files import parse_toml
-from macro_models.fit import device_toml, fit_law, read_measurements
-from macro_models.fit.drift.device import held_out_score
-from macro_models.fit.drift.doubts import OFF
-from macro_models.fit.drift.law import fit_drift
-from macro_models.fit.tables.measurements import Measurements
+from mho.macro_models.cells.programming import programmed
+from mho.macro_models.devices import CAUSES, device_from_dict, load_device
+from mho.macro_models.devices.device import Device
+from mho.macro_models.devices.laws.drift import DriftDevice
+from mho.macro_models.errors import InputError
+from mho.macro_models.files import parse_toml
+from mho.macro_models.fit import device_toml, fit_law, read_measurements
+from mho.macro_models.fit.drift.device import held_out_score
+from mho.macro_models.fit.drift.doubts import OFF
+from mho.macro_models.fit.drift.law import fit_drift
+from mho.macro_models.fit.tables.measurements import Measurements
 
 TIMES = (0.0, 1.0, 10.0, 100.0, 1e3, 1e4, 1e5)
 LEVELS = np.geomspace(1.0, 25.0, 10)

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from macro_models.cells.programming import programmed
-from macro_models.devices import CAUSES, Device, load_device
-from macro_models.fit import Measurements, device_toml, fit_device, read_measurements
-from macro_models.fit.tables.history import kept_and_read
+from mho.macro_models.cells.programming import programmed
+from mho.macro_models.devices import CAUSES, Device, load_device
+from mho.macro_models.fit import Measurements, device_toml, fit_device, read_measurements
+from mho.macro_models.fit.tables.history import kept_and_read
 
 ALL = frozenset(CAUSES)
 K_EV = 8.617333262e-5

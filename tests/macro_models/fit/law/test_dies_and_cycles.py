@@ -7,15 +7,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from macro_models.cells.programming import programmed
-from macro_models.devices import CAUSES, Device, device_from_dict, load_device
-from macro_models.devices.endurance import cycled
-from macro_models.devices.quantiles import node_z
-from macro_models.devices.sections.law import Law
-from macro_models.devices.sections.programming import Programming
-from macro_models.files import parse_toml
-from macro_models.fit import device_toml, fit_device, read_measurements
-from macro_models.fit.law.components import fit_trend, share_of_groups
+from mho.macro_models.cells.programming import programmed
+from mho.macro_models.devices import CAUSES, Device, device_from_dict, load_device
+from mho.macro_models.devices.endurance import cycled
+from mho.macro_models.devices.quantiles import node_z
+from mho.macro_models.devices.sections.law import Law
+from mho.macro_models.devices.sections.programming import Programming
+from mho.macro_models.files import parse_toml
+from mho.macro_models.fit import device_toml, fit_device, read_measurements
+from mho.macro_models.fit.law.components import fit_trend, share_of_groups
 
 
 def test_share_of_groups_is_that_of_the_truth() -> None:

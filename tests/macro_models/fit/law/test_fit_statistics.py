@@ -7,17 +7,17 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from macro_models.cells.programming import programmed
-from macro_models.devices import CAUSES, Device, load_device
-from macro_models.devices.quantiles import mixture_quantile
-from macro_models.devices.sections.law import Law
-from macro_models.devices.sections.temperature import Temperature
-from macro_models.errors import InputError
-from macro_models.fit import Measurements, device_toml, fit_device, read_measurements
-from macro_models.fit.law.statistics import even_codes, summarise
-from macro_models.fit.rows.tails import solve_tail
-from macro_models.tnsa.config import TnsaConfig
-from macro_models.tnsa.model import TnsaModel
+from mho.macro_models.cells.programming import programmed
+from mho.macro_models.devices import CAUSES, Device, load_device
+from mho.macro_models.devices.quantiles import mixture_quantile
+from mho.macro_models.devices.sections.law import Law
+from mho.macro_models.devices.sections.temperature import Temperature
+from mho.macro_models.errors import InputError
+from mho.macro_models.fit import Measurements, device_toml, fit_device, read_measurements
+from mho.macro_models.fit.law.statistics import even_codes, summarise
+from mho.macro_models.fit.rows.tails import solve_tail
+from mho.macro_models.tnsa.config import TnsaConfig
+from mho.macro_models.tnsa.model import TnsaModel
 
 ALL = frozenset(CAUSES)
 MODELS = ("parametric", "empirical")

@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from hw.core.write_verify import WriteVerifyConfig, WriteVerifyParameters, program
-from macro_models.cells.pulses import PulseArray, PulseConfig
-from macro_models.devices import Device, load_device
-from macro_models.errors import InputError
-from macro_models.exact.pulse import Polarity
-from macro_models.fit import Pulses, add_pulses, device_toml, pulsed_device, read_data, read_measurements
+from mho.hw.core.write_verify import WriteVerifyConfig, WriteVerifyParameters, program
+from mho.macro_models.cells.pulses import PulseArray, PulseConfig
+from mho.macro_models.devices import Device, load_device
+from mho.macro_models.errors import InputError
+from mho.macro_models.exact.pulse import Polarity
+from mho.macro_models.fit import Pulses, add_pulses, device_toml, pulsed_device, read_data, read_measurements
 
 LINES = 16
 CELLS = LINES**2

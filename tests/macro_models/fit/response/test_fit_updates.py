@@ -6,12 +6,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from macro_models.devices import load_device
-from macro_models.devices.sections.update import Update
-from macro_models.fit import device_toml, pulsed_device
-from macro_models.fit.response.identified import about_moves
-from macro_models.fit.response.updates import fit_updates
-from macro_models.fit.tables.pulses import Pulses
+from mho.macro_models.devices import load_device
+from mho.macro_models.devices.sections.update import Update
+from mho.macro_models.fit import device_toml, pulsed_device
+from mho.macro_models.fit.response.identified import about_moves
+from mho.macro_models.fit.response.updates import fit_updates
+from mho.macro_models.fit.tables.pulses import Pulses
 
 WINDOW = {"g_min_uS": 2.0, "g_max_uS": 40.0}
 SPREADS = {"cycle_spread": 0.3, "cell_spread": 0.2, "read_sigma_uS": 0.1}

@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from macro_models.errors import InputError
-from macro_models.fit import read_measurements
-from macro_models.fit.lab import archives
+from mho.macro_models.errors import InputError
+from mho.macro_models.fit import read_measurements
+from mho.macro_models.fit.lab import archives
 from tests.macro_models.fit.lab_files import columns, written
 
 

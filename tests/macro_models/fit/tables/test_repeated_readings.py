@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from macro_models.devices import load_device
-from macro_models.devices.laws.drift import DriftDevice
-from macro_models.devices.sections.telegraph import Telegraph
-from macro_models.fit import device_toml, fit_device, fit_law, read_measurements
-from macro_models.fit.reads.noise import fit_read_noise
-from macro_models.fit.tables.bursts import Bursts, find_bursts
+from mho.macro_models.devices import load_device
+from mho.macro_models.devices.laws.drift import DriftDevice
+from mho.macro_models.devices.sections.telegraph import Telegraph
+from mho.macro_models.fit import device_toml, fit_device, fit_law, read_measurements
+from mho.macro_models.fit.reads.noise import fit_read_noise
+from mho.macro_models.fit.tables.bursts import Bursts, find_bursts
 
 Reals = NDArray[np.float64]
 

@@ -3,10 +3,10 @@
 from dataclasses import dataclass, field
 from typing import Any
 
-from hw.config import Chip
-from hw.config.chip import CoreSection, Section
-from hw.config.keys import key
-from macro_models.exact.operation import MvmOperation
+from mho.hw.config import Chip
+from mho.hw.config.chip import CoreSection, Section
+from mho.hw.config.keys import key
+from mho.macro_models.exact.operation import MvmOperation
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,7 +55,7 @@ class QuadChip(Chip):
         return QuadOperation(in_bits=in_bits, in_signed=in_signed, out_bits=bits, early_stop=False)
 
     def macro_config(self) -> Any:
-        from macro_models.kinds.quad import QuadConfig
+        from mho.macro_models.kinds.quad import QuadConfig
 
         return QuadConfig(
             lines=self.lines, lsb_uS=self.cells.g_full_scale_uS / (2**self.core.g_bits - 1), full_uS=self.ramp.full_uS

@@ -5,14 +5,14 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from macro_models.cell_map import CellMap
-from macro_models.cells.programming import programmed
-from macro_models.devices import device_from_dict
-from macro_models.devices.causes import checked_causes
-from macro_models.exact.converter import convert
-from macro_models.exact.operation import STEP_FRACTION_BITS, Direction
-from macro_models.kinds import Family
-from macro_models.macro import MvmResult
+from mho.macro_models.cell_map import CellMap
+from mho.macro_models.cells.programming import programmed
+from mho.macro_models.devices import device_from_dict
+from mho.macro_models.devices.causes import checked_causes
+from mho.macro_models.exact.converter import convert
+from mho.macro_models.exact.operation import STEP_FRACTION_BITS, Direction
+from mho.macro_models.kinds import Family
+from mho.macro_models.macro import MvmResult
 
 
 @dataclass(frozen=True)

@@ -9,13 +9,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from macro_models import Masks, bound, load_device
-from macro_models.bound import bind, constant_input
-from macro_models.exact.operation import Converter, Direction, MvmOperation
-from macro_models.exact.vector import LeafSum, largest_code, scale_leaf, sum_leaves
-from macro_models.tnsa.config import TnsaConfig
-from macro_models.tnsa.converter.neuron import Neuron
-from macro_models.tnsa.model import TnsaModel
+from mho.macro_models import Masks, bound, load_device
+from mho.macro_models.bound import bind, constant_input
+from mho.macro_models.exact.operation import Converter, Direction, MvmOperation
+from mho.macro_models.exact.vector import LeafSum, largest_code, scale_leaf, sum_leaves
+from mho.macro_models.tnsa.config import TnsaConfig
+from mho.macro_models.tnsa.converter.neuron import Neuron
+from mho.macro_models.tnsa.model import TnsaModel
 
 
 def _draw_model(model: TnsaModel, rng: np.random.Generator) -> TnsaModel:

@@ -5,13 +5,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from macro_models.exact.converter import combine_segments
-from macro_models.exact.operation import MvmOperation
-from macro_models.exact.vector import LeafSum, largest_code, scale_leaf, sum_leaves
-from macro_models.exact.vector.leaf import compiled_leaves
-from macro_models.tnsa.bound.product import compiled_taken
-from macro_models.tnsa.converter.conversion import count_steps, segment_inputs
-from macro_models.tnsa.sensing import Steps
+from mho.macro_models.exact.converter import combine_segments
+from mho.macro_models.exact.operation import MvmOperation
+from mho.macro_models.exact.vector import LeafSum, largest_code, scale_leaf, sum_leaves
+from mho.macro_models.exact.vector.leaf import compiled_leaves
+from mho.macro_models.tnsa.bound.product import compiled_taken
+from mho.macro_models.tnsa.converter.conversion import count_steps, segment_inputs
+from mho.macro_models.tnsa.sensing import Steps
 
 pytestmark = pytest.mark.skipif(compiled_taken() is None, reason="numba is not installed")
 

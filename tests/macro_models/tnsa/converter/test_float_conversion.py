@@ -5,10 +5,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from macro_models.exact.converter import convert
-from macro_models.exact.operation import Converter, MvmOperation
-from macro_models.tnsa.converter.conversion import convert_charge
-from macro_models.tnsa.sensing import Steps
+from mho.macro_models.exact.converter import convert
+from mho.macro_models.exact.operation import Converter, MvmOperation
+from mho.macro_models.tnsa.converter.conversion import convert_charge
+from mho.macro_models.tnsa.sensing import Steps
 
 
 @settings(max_examples=200)

@@ -13,16 +13,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from macro_models import Masks, load_device
-from macro_models.array import Wires
-from macro_models.devices import Device, device_from_dict
-from macro_models.errors import InputError
-from macro_models.exact.operation import Converter, Direction, MvmOperation
-from macro_models.exact.random import NORMAL_ONE, Purpose, normal_codes
-from macro_models.tnsa.config import TnsaConfig
-from macro_models.tnsa.converter.neuron import COUNT_TOP, Neuron
-from macro_models.tnsa.eager.neuron import EagerNeuron, eager_macro
-from macro_models.tnsa.model import TnsaModel
+from mho.macro_models import Masks, load_device
+from mho.macro_models.array import Wires
+from mho.macro_models.devices import Device, device_from_dict
+from mho.macro_models.errors import InputError
+from mho.macro_models.exact.operation import Converter, Direction, MvmOperation
+from mho.macro_models.exact.random import NORMAL_ONE, Purpose, normal_codes
+from mho.macro_models.tnsa.config import TnsaConfig
+from mho.macro_models.tnsa.converter.neuron import COUNT_TOP, Neuron
+from mho.macro_models.tnsa.eager.neuron import EagerNeuron, eager_macro
+from mho.macro_models.tnsa.model import TnsaModel
 from tests.macro_models.tnsa.eager.test_eager_macro import drive_conversion
 from tests.macro_models.tnsa.test_tnsa_model import physical, segments
 

@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from macro_models import load_device
-from macro_models.devices import device_from_dict
-from macro_models.tnsa.config import TnsaConfig
-from macro_models.tnsa.converter.neuron import Neuron
-from macro_models.tnsa.model import TnsaModel
+from mho.macro_models import load_device
+from mho.macro_models.devices import device_from_dict
+from mho.macro_models.tnsa.config import TnsaConfig
+from mho.macro_models.tnsa.converter.neuron import Neuron
+from mho.macro_models.tnsa.model import TnsaModel
 
 pytestmark = pytest.mark.cosim("ngspice")
 

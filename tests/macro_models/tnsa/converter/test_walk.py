@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from macro_models.exact.random import Purpose, normal_codes
-from macro_models.tnsa.converter import walk as walk_module
-from macro_models.tnsa.converter.walk import Walk, compiled
+from mho.macro_models.exact.random import Purpose, normal_codes
+from mho.macro_models.tnsa.converter import walk as walk_module
+from mho.macro_models.tnsa.converter.walk import Walk, compiled
 
 ROOT = Path(__file__).resolve().parents[4]
 SEEDS = st.integers(0, 2**32 - 1)
@@ -87,7 +87,7 @@ def test_without_numba_numpy_counts(monkeypatch: pytest.MonkeyPatch) -> None:
     case = random_case(np.random.default_rng(3))
     expected = case[0].count(*case[1:])
     monkeypatch.setitem(sys.modules, "numba", None)
-    monkeypatch.delitem(sys.modules, "macro_models.tnsa.converter.walk_compiled", raising=False)
+    monkeypatch.delitem(sys.modules, "mho.macro_models.tnsa.converter.walk_compiled", raising=False)
     monkeypatch.setattr(walk_module, "compiled", lambda: compiled.__wrapped__())
     assert walk_module.compiled() is None
     assert all(np.array_equal(a, b) for a, b in zip(case[0].count(*case[1:]), expected, strict=True))
@@ -97,7 +97,7 @@ def test_without_numba_numpy_counts(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_cache_that_cannot_be_written_does_no_harm() -> None:
     pytest.importorskip("numba")
     program = (
-        "import numpy as np; from macro_models.tnsa.converter.walk import compiled;"
+        "import numpy as np; from mho.macro_models.tnsa.converter.walk import compiled;"
         "from tests.macro_models.tnsa.converter.test_walk import random_case;"
         "walk, *rest = random_case(np.random.default_rng(5)); fast = compiled(); assert fast is not None;"
         "assert all(np.array_equal(a, b) for a, b in zip(fast(walk, *rest), walk.count_in_numpy(*rest)))"

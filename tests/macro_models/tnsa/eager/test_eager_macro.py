@@ -9,12 +9,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from macro_models import load_device
-from macro_models.errors import ToolError
-from macro_models.exact.operation import LSB_SEGMENT_BITS, Converter, Direction
-from macro_models.tnsa.config import TnsaConfig
-from macro_models.tnsa.eager.macro import EagerTnsa
-from macro_models.tnsa.model import TnsaModel
+from mho.macro_models import load_device
+from mho.macro_models.errors import ToolError
+from mho.macro_models.exact.operation import LSB_SEGMENT_BITS, Converter, Direction
+from mho.macro_models.tnsa.config import TnsaConfig
+from mho.macro_models.tnsa.eager.macro import EagerTnsa
+from mho.macro_models.tnsa.model import TnsaModel
 
 
 def drive_conversion(

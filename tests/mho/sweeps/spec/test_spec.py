@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from macro_models.errors import InputError
 from mho.cli import run
+from mho.macro_models.errors import InputError
 from mho.sweeps import load_spec
 from mho.sweeps.spec.points import Space
 from tests.mho.sweeps.conftest import SWEEP

@@ -2,7 +2,7 @@
 
 import pytest
 
-from rtl_gen.verilog.module.expressions import Expression, conditional, invert
+from mho.rtl_gen.verilog.module.expressions import Expression, conditional, invert
 
 
 @pytest.mark.parametrize(("text", "inverted"), [

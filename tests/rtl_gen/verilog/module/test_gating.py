@@ -5,13 +5,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hw.config import load_chip
-from rtl_gen import generate
-from rtl_gen.emit import module_texts
-from rtl_gen.statistics import count
-from rtl_gen.verilog.module.gating import enable_of, pieces
-from rtl_gen.verilog.rtlil import Assign, Case, Const, Slice, Statement, Switch, Wire
-from sim.core.bench.verify import verify_core
+from mho.hw.config import load_chip
+from mho.rtl_gen import generate
+from mho.rtl_gen.emit import module_texts
+from mho.rtl_gen.statistics import count
+from mho.rtl_gen.verilog.module.gating import enable_of, pieces
+from mho.rtl_gen.verilog.rtlil import Assign, Case, Const, Slice, Statement, Switch, Wire
+from mho.sim.core.bench.verify import verify_core
 
 WIDTH = 4
 TESTS = {"a": 1, "b": 2}

@@ -6,15 +6,15 @@ from pathlib import Path
 
 import pytest
 
-from hw.chip.config import ChipParts
-from hw.config import load_chip
-from rtl_gen.verilog.ports import module_ports
-from sim.build.edges import edge_sources
-from sim.build.parts.code import members_of
-from sim.build.tile_shell import tile_module
-from sim.build.toolchain import HDL
-from sim.build.verilate import archive
-from sim.tile_networks.build import sources_of_mesh
+from mho.hw.chip.config import ChipParts
+from mho.hw.config import load_chip
+from mho.rtl_gen.verilog.ports import module_ports
+from mho.sim.build.edges import edge_sources
+from mho.sim.build.parts.code import members_of
+from mho.sim.build.tile_shell import tile_module
+from mho.sim.build.toolchain import HDL
+from mho.sim.build.verilate import archive
+from mho.sim.tile_networks.build import sources_of_mesh
 
 DESIGN = """module counters (
     input clk, input rst, input go, input write, input [3:0] at, input [95:0] data,
@@ -60,7 +60,7 @@ def share_of_parts(folder: Path, text: str, top: str, cycles: int, constant: tup
 @pytest.mark.cosim("verilator", "g++", "make")
 @pytest.mark.parametrize("largest", [0, 8, 1000])
 def test_a_small_design(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, largest: int) -> None:
-    monkeypatch.setattr("sim.build.parts.grouping.LARGEST", largest)
+    monkeypatch.setattr("mho.sim.build.parts.grouping.LARGEST", largest)
     share = share_of_parts(tmp_path, DESIGN, "counters", 20_000)
     assert 0 < share <= 1
 
@@ -83,7 +83,7 @@ def test_a_part_that_is_not_run_is_found(tmp_path: Path, monkeypatch: pytest.Mon
         assert any(marking.search(text) for text in found.values())
         return {name: marking.sub("", text) for name, text in found.items()}
 
-    monkeypatch.setattr("sim.build.verilate.edge_sources", broken)
-    monkeypatch.setattr("sim.build.parts.grouping.LARGEST", 0)
+    monkeypatch.setattr("mho.sim.build.verilate.edge_sources", broken)
+    monkeypatch.setattr("mho.sim.build.parts.grouping.LARGEST", 0)
     with pytest.raises(AssertionError, match="differs in cycle"):
         share_of_parts(tmp_path, DESIGN, "counters", 20_000)

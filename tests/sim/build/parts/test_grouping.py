@@ -4,10 +4,10 @@ import random
 
 import pytest
 
-from sim.build.parts.clusters import Clusters
-from sim.build.parts.grouping import group
-from sim.build.parts.nodes import Node, graph_of
-from sim.build.parts.together import number_of
+from mho.sim.build.parts.clusters import Clusters
+from mho.sim.build.parts.grouping import group
+from mho.sim.build.parts.nodes import Node, graph_of
+from mho.sim.build.parts.together import number_of
 
 
 def some_nodes(seed: int, count: int = 60) -> list[Node]:

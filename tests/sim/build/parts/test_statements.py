@@ -2,8 +2,8 @@
 
 import pytest
 
-from sim.build.parts.nodes import copies_of, exposed, nodes_of, units_of
-from sim.build.parts.statements import Branch, Function, Leaf, UnknownFormError, leaves, parse_function, signatures
+from mho.sim.build.parts.nodes import copies_of, exposed, nodes_of, units_of
+from mho.sim.build.parts.statements import Branch, Function, Leaf, UnknownFormError, leaves, parse_function, signatures
 
 OUTSIDE = signatures("VL_INLINE_OPT void V__Vdpiimwrap_call(IData/*31:0*/ a, VlWide<2>/*63:0*/ &b) {\n}\n")
 

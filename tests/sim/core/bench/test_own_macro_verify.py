@@ -7,12 +7,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from hw.config import load_chip
-from macro_models.errors import InputError, ToolError
-from rtl_gen import check_macro_pins, generate
-from rtl_gen.emit import module_texts
-from sim.core.bench.exact_macro import require_programmed
-from sim.core.bench.verify import verify_core
+from mho.hw.config import load_chip
+from mho.macro_models.errors import InputError, ToolError
+from mho.rtl_gen import check_macro_pins, generate
+from mho.rtl_gen.emit import module_texts
+from mho.sim.core.bench.exact_macro import require_programmed
+from mho.sim.core.bench.verify import verify_core
 
 EXAMPLES = Path(__file__).parents[4] / "examples" / "own-macro"
 CODES = np.arange(64).reshape(8, 8)

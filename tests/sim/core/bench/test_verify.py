@@ -9,13 +9,13 @@ import pytest
 from amaranth.hdl import Shape
 from amaranth.lib.wiring import In
 
-from hw.config import load_chip
-from hw.macro.macro_pins import MacroPins
-from macro_models.errors import InputError, ToolError
-from rtl_gen import emit_core
-from sim.core.bench.verify import verify_core
-from sim.core.bench.waves import groups
-from sim.core.cosim_core import CosimCore
+from mho.hw.config import load_chip
+from mho.hw.macro.macro_pins import MacroPins
+from mho.macro_models.errors import InputError, ToolError
+from mho.rtl_gen import emit_core
+from mho.sim.core.bench.verify import verify_core
+from mho.sim.core.bench.waves import groups
+from mho.sim.core.cosim_core import CosimCore
 
 CHIP = load_chip("tnsa16-core")
 

@@ -6,13 +6,13 @@ from functools import partial
 
 import pytest
 
-from hw.config import Chip, MacroSection, load_chip
-from hw.kinds import core_blocks
-from macro_models.errors import ToolError
-from rtl_gen.macro.model import write_macro_model
-from rtl_gen.macro.signals import contract_signals
-from sim.core.bench import verify
-from sim.core.process import Simulation
+from mho.hw.config import Chip, MacroSection, load_chip
+from mho.hw.kinds import core_blocks
+from mho.macro_models.errors import ToolError
+from mho.rtl_gen.macro.model import write_macro_model
+from mho.rtl_gen.macro.signals import contract_signals
+from mho.sim.core.bench import verify
+from mho.sim.core.process import Simulation
 
 OPERATIONS = 16
 

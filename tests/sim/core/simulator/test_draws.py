@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from macro_models.exact.random import Purpose, bits16, use_words
-from sim.build.toolchain import HDL
-from sim.core.simulator.draws import draw_in_cpp
+from mho.macro_models.exact.random import Purpose, bits16, use_words
+from mho.sim.build.toolchain import HDL
+from mho.sim.core.simulator.draws import draw_in_cpp
 
 GIVEN = {"purpose": Purpose.READ_NOISE, "seed": 0x89ABCDEF, "core": 0xABCDEF}
 

@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 
 import mho
-from hw.config import load_chip
-from macro_models import Masks
-from macro_models.exact.operation import MvmOperation
 from mho.cosim import macro_of
-from rtl_gen.body import python_body
+from mho.hw.config import load_chip
+from mho.macro_models import Masks
+from mho.macro_models.exact.operation import MvmOperation
+from mho.rtl_gen.body import python_body
 
 ROOT = Path(__file__).parents[4]
 PAGE = (ROOT / "docs" / "howto" / "own-model.md").read_text(encoding="utf-8")

@@ -6,15 +6,15 @@ from pathlib import Path
 
 import pytest
 
-from hw.config import load_chip
-from macro_models.errors import InputError
-from rtl_gen.emit import module_texts
-from sim.silicon.liberty.boolean import truth
-from sim.silicon.liberty.library import Library
-from sim.silicon.liberty.tree import LIBERTY, liberty_text, parse_liberty
-from sim.silicon.memories.macro import read_memory_macros
-from sim.silicon.synthesis.blocks import Synthesis
-from sim.silicon.synthesis.modules import without_comments
+from mho.hw.config import load_chip
+from mho.macro_models.errors import InputError
+from mho.rtl_gen.emit import module_texts
+from mho.sim.silicon.liberty.boolean import truth
+from mho.sim.silicon.liberty.library import Library
+from mho.sim.silicon.liberty.tree import LIBERTY, liberty_text, parse_liberty
+from mho.sim.silicon.memories.macro import read_memory_macros
+from mho.sim.silicon.synthesis.blocks import Synthesis
+from mho.sim.silicon.synthesis.modules import without_comments
 
 LIBRARY = Path(__file__).parents[5] / "shared/data/ihp-sg13g2/sg13g2_stdcell_typ_1p20V_25C.lib.gz"
 

@@ -8,19 +8,19 @@ from random import Random
 
 import pytest
 
-from hw.config import Chip, load_chip
-from hw.core import pack
-from hw.kinds import core_blocks
-from hw.noc.registers.packet import NODE_BITS
-from macro_models.errors import InputError
-from macro_models.exact.operation import MvmOperation
-from rtl_gen.emit import module_texts
-from sim.silicon.area import Netlist, chip_area
-from sim.silicon.power.activity import Activity, read_activity
-from sim.silicon.power.energy import AVERAGE_ACTIVITY, chip_energy
-from sim.silicon.power.traced import find_design
-from sim.silicon.synthesis.modules import macro_stub, without_comments
-from sim.tile_networks.build import sources_of_mesh
+from mho.hw.config import Chip, load_chip
+from mho.hw.core import pack
+from mho.hw.kinds import core_blocks
+from mho.hw.noc.registers.packet import NODE_BITS
+from mho.macro_models.errors import InputError
+from mho.macro_models.exact.operation import MvmOperation
+from mho.rtl_gen.emit import module_texts
+from mho.sim.silicon.area import Netlist, chip_area
+from mho.sim.silicon.power.activity import Activity, read_activity
+from mho.sim.silicon.power.energy import AVERAGE_ACTIVITY, chip_energy
+from mho.sim.silicon.power.traced import find_design
+from mho.sim.silicon.synthesis.modules import macro_stub, without_comments
+from mho.sim.tile_networks.build import sources_of_mesh
 
 ROOT = Path(__file__).parents[4]
 LIBRARY = ROOT.parent / "shared/data/ihp-sg13g2/sg13g2_stdcell_typ_1p20V_25C.lib.gz"

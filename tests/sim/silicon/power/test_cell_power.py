@@ -5,12 +5,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from macro_models.errors import InputError
-from sim.silicon.liberty.boolean import truth
-from sim.silicon.liberty.cell import Cells
-from sim.silicon.liberty.tree import Units, parse_liberty
-from sim.silicon.power.cell_power import Activities, PowerModel
-from sim.silicon.power.flat import Flat, flatten
+from mho.macro_models.errors import InputError
+from mho.sim.silicon.liberty.boolean import truth
+from mho.sim.silicon.liberty.cell import Cells
+from mho.sim.silicon.liberty.tree import Units, parse_liberty
+from mho.sim.silicon.power.cell_power import Activities, PowerModel
+from mho.sim.silicon.power.flat import Flat, flatten
 
 LIBERTY = """/* a library */
 library (hand) {

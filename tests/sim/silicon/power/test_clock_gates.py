@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from sim.build.toolchain import cache_folder
-from sim.silicon.liberty.cell import Cells
-from sim.silicon.liberty.library import Library
-from sim.silicon.power.cell_power import Activities, PowerModel
-from sim.silicon.power.flat import flatten
-from sim.silicon.synthesis.blocks import Synthesis
+from mho.sim.build.toolchain import cache_folder
+from mho.sim.silicon.liberty.cell import Cells
+from mho.sim.silicon.liberty.library import Library
+from mho.sim.silicon.power.cell_power import Activities, PowerModel
+from mho.sim.silicon.power.flat import flatten
+from mho.sim.silicon.synthesis.blocks import Synthesis
 
 ROOT = Path(__file__).parents[4]
 LIBRARY = ROOT.parent / "shared/data/ihp-sg13g2/sg13g2_stdcell_typ_1p20V_25C.lib.gz"
