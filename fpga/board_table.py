@@ -33,7 +33,7 @@ EARLIER = " *"
 
 BEGIN, END = "<!-- table of ./run boards -->", "<!-- end of the table -->"
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 
 _HEAD = (
     "board", "chip", "core", "level", "cells a cycle", "tools", "LUT", "block RAM", "SPRAM", "DSP", "Fmax", "clock",

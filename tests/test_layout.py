@@ -1,5 +1,6 @@
 """The layout of the project: who imports whom, what a wheel holds, where tests lie, where links lead."""
 
+import os
 import re
 import shutil
 import subprocess
@@ -11,14 +12,15 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-PACKAGES = ("compiler", "fpga", "hw", "macro_models", "mho", "rtl_gen", "sim")
+FOLDERS = ("compiler", "fpga", "hw", "macro_models", "rtl_gen", "sim")
+"""Folders of the tree that are packages in ``mho``, by links."""
 
 
 @pytest.fixture
 def copy(tmp_path):
     """A copy of what a source distribution holds, so that nothing is written into the tree."""
-    for name in PACKAGES:
-        shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("mho", *FOLDERS):
+        shutil.copytree(ROOT / name, tmp_path / name, symlinks=True, ignore=shutil.ignore_patterns("__pycache__"))
     for name in ("pyproject.toml", "README.md", "LICENSE"):
         shutil.copy(ROOT / name, tmp_path)
     return tmp_path
@@ -46,11 +48,11 @@ def test_import_contracts_hold(copy):
         ("hw/config/keys.py", "import amaranth", "importable by all: plain Python BROKEN"),
         ("hw/noc/__init__.py", "import mho.hw.emulator.config", "a block knows no block above it"),
         ("hw/noc/__init__.py", "import scipy", "the exact arithmetic and the errors BROKEN"),
-        ("hw/board/__init__.py", "from mho.macro_models import load_device", "the exact arithmetic and the errors BROKEN"),
+        ("hw/board/__init__.py", "import mho.macro_models.devices", "the exact arithmetic and the errors BROKEN"),
         ("hw/host/__init__.py", "import mho.hw.board.config", "a block knows no block above it"),
         ("hw/core/config.py", "import mho.hw.core.reference", "neither of modules nor of rooms BROKEN"),
         ("sim/build/toolchain.py", "import mho.sim.core.cosim", "neither of modules nor of rooms BROKEN"),
-        ("compiler/__init__.py", "import rtl_gen", "but writes no Verilog BROKEN"),
+        ("compiler/__init__.py", "import mho.rtl_gen", "but writes no Verilog BROKEN"),
     ],
 )
 def test_import_contracts_catch_a_planted_import(copy, module, line, broken):
@@ -76,9 +78,9 @@ def test_a_new_block_of_hardware_must_be_given_its_place(copy):
         ("mho", {"amaranth", "cocotb", "matplotlib", "numba", "onnx", "scipy", "sklearn"}),
         ("mho.cli", {"amaranth", "cocotb", "matplotlib", "numba", "onnx", "scipy", "sklearn"}),
         ("mho.hw.config", {"amaranth", "cocotb", "numba", "onnx", "scipy"}),
-        ("macro_models", {"amaranth", "cocotb", "onnx"}),
-        ("compiler", {"cocotb"}),
-        ("sim", {"cocotb"}),
+        ("mho.macro_models", {"amaranth", "cocotb", "onnx"}),
+        ("mho.compiler", {"cocotb"}),
+        ("mho.sim", {"cocotb"}),
     ],
 )
 def test_import_loads_nothing_heavy(module, absent):
@@ -87,9 +89,29 @@ def test_import_loads_nothing_heavy(module, absent):
     assert absent & set(done.stdout.split()) == set()
 
 
-def test_package_list_is_that_of_the_project_file():
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
-    assert project["tool"]["hatch"]["build"]["targets"]["wheel"]["packages"] == list(PACKAGES)
+def test_folders_are_packages_in_mho_in_the_tree_in_a_wheel_and_for_pyright():
+    assert {name: str((ROOT / "mho" / name).readlink()) for name in FOLDERS} == {name: f"../{name}" for name in FOLDERS}
+    tool = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]
+    build = tool["hatch"]["build"]["targets"]
+    assert (build["wheel"]["packages"], build["sdist"]["only-include"][0]) == (["mho"], "mho")
+    assert tool["pyright"]["include"] == ["mho", *(f"mho/{name}" for name in FOLDERS), "tests/proofs"]
+
+
+@pytest.mark.slow
+def test_folders_of_a_users_own_do_no_harm(tmp_path):
+    """A script beside packages and modules that are called as our folders are."""
+    for name in ("hw", "sim", "fpga", "compiler"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "__init__.py").write_text("raise SystemExit('a package of the user')")
+    for name in ("rtl_gen", "macro_models"):
+        (tmp_path / f"{name}.py").write_text("raise SystemExit('a module of the user')")
+    (tmp_path / "script.py").write_text(
+        "import sys, mho\nmho.Chip.load('tnsa16-core').generate('out')\n"
+        "print(*(name.partition('.')[0] for name in sys.modules))\n")
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run([sys.executable, "script.py"], cwd=tmp_path, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert not set(FOLDERS) & set(done.stdout.split())
 
 
 def test_tests_mirror_the_tree_under_unique_names():

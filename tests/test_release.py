@@ -17,7 +17,8 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-PACKAGES = ("compiler", "fpga", "hw", "macro_models", "mho", "rtl_gen", "sim")
+LINKED = ("compiler", "fpga", "hw", "macro_models", "rtl_gen", "sim")
+FOLDERS = ("mho", *LINKED)
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 
 # What another machine has otherwise. The date is that of the release, as a packager sets it.
@@ -35,8 +36,8 @@ def in_environment(command: list[str], folder: Path, extra: Mapping[str, str], u
 def copy_tree(folder: Path, umask: int) -> Path:
     """A checkout under a umask: packages, and the files at the root of the tree that a distribution has."""
     ignored = shutil.ignore_patterns("__pycache__")
-    for name in PACKAGES:
-        shutil.copytree(ROOT / name, folder / name, ignore=ignored)
+    for name in FOLDERS:
+        shutil.copytree(ROOT / name, folder / name, ignore=ignored, symlinks=True)
     for name in ("pyproject.toml", "README.md", "LICENSE", "CHANGELOG.md"):
         shutil.copy(ROOT / name, folder)
     for path in folder.rglob("*"):
@@ -86,17 +87,18 @@ def test_generated_verilog_is_the_same_bytes_in_two_environments(tmp_path: Path)
 def test_wheel_holds_every_file_of_the_packages_and_no_other(built: list[Path]) -> None:
     (wheel,) = built[0].glob("mho-*.whl")
     held = {name for name in zipfile.ZipFile(wheel).namelist() if ".dist-info/" not in name}
-    wanted = {
+    tree = {
         path.relative_to(ROOT).as_posix()
-        for package in PACKAGES
-        for path in (ROOT / package).rglob("*")
+        for folder in FOLDERS
+        for path in (ROOT / folder).rglob("*")
         if path.is_file() and "__pycache__" not in path.parts and path.suffix != ".md"
     }
-    assert {name.split("/")[0] for name in held} == set(PACKAGES)
+    wanted = {name if name.startswith("mho/") else f"mho/{name}" for name in tree}
     assert held == wanted
     (sdist,) = built[0].glob("mho-*.tar.gz")
     inside = {name.partition("/")[2] for name in tarfile.open(sdist).getnames()}
     assert wanted | {"pyproject.toml", "README.md", "LICENSE"} <= inside
+    assert not {name.partition("/")[0] for name in inside} & set(LINKED)
 
 
 @pytest.mark.slow

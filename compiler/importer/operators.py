@@ -99,7 +99,7 @@ without any product by constant weights.
 
 def main() -> None:
     """Writes the page."""
-    (Path(__file__).parents[2] / "docs" / "reference" / "operators.md").write_text(page())
+    (Path(__file__).parents[3] / "docs" / "reference" / "operators.md").write_text(page())
 
 
 if __name__ == "__main__":

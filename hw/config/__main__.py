@@ -6,6 +6,6 @@ from mho.hw.config.page import reference_page
 from mho.hw.config.schema import SCHEMA_FILE, schema_text
 
 SCHEMA_FILE.write_text(schema_text(), encoding="utf-8")
-page = Path(__file__).parents[2] / "docs" / "reference" / "chip.md"
+page = Path(__file__).parents[3] / "docs" / "reference" / "chip.md"
 page.parent.mkdir(parents=True, exist_ok=True)
 page.write_text(reference_page(), encoding="utf-8")

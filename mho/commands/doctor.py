@@ -19,12 +19,10 @@ from mho.terminal.console import Output
 from mho.terminal.options import common_options, example
 from mho.terminal.paths import WORD
 
-__all__ = ["Finding", "doctor_command", "inspect", "shadowing_names"]
+__all__ = ["Finding", "doctor_command", "inspect"]
 
 VERILATOR_LEAST = (5, 6)
 """First Verilator with the ``--timing`` that the shells' clock needs and cocotb's way of building."""
-
-PACKAGES = ("mho", "hw", "rtl_gen", "macro_models", "compiler", "sim", "fpga")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -142,15 +140,6 @@ def _find_libpython() -> str:
     return find_libpython() or ""
 
 
-def shadowing_names(folder: Path) -> list[Path]:
-    """Files and folders in ``folder`` that Python would import in place of our packages."""
-    own = Path(__file__).resolve().parent.parent.parent
-    if folder.resolve() == own:
-        return []
-    candidates = (folder / name for package in PACKAGES for name in (package, f"{package}.py"))
-    return [path for path in candidates if path.is_file() or (path.is_dir() and any(path.glob("*.py")))]
-
-
 def _functional() -> list[Finding]:
     pip = "pip install --upgrade mho"
     return [
@@ -225,17 +214,13 @@ def doctor_command(part: str | None, board: str | None, out: Output) -> None:
         raise click.UsageError(f"a board is looked at by: mho doctor fpga {board}")
     parts = (part,) if part else ("functional", "cosim")
     findings = inspect(parts, board)
-    shadows = shadowing_names(Path.cwd())
     rows = [(f.part, f.name, f.found or "missing", _verdict(f)) for f in findings]
     out.table(("part", "what", "found", ""), rows)
-    for path in shadows:
-        out.warn(f"{path} has the name of a package of mho and Python started here may import it instead: rename it")
     missing = [f for f in findings if f.needed and not f.ready]
     out.json(
         {
             "ready": not missing,
             "findings": [asdict(f) | {"ready": f.ready} for f in findings],
-            "shadows": [str(path) for path in shadows],
         }
     )
     if missing:

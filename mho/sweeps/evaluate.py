@@ -121,9 +121,7 @@ def _net(spec: Spec, point: Point, workload: Workload) -> Net:
 @cache
 def _code() -> str:
     """Hash of the code that compiles networks."""
-    import mho.compiler
-    import mho.hw
-    import mho.macro_models
+    from mho import compiler, hw, macro_models
     from mho.sim.build.toolchain import hash_files
 
     folders = [Path(package.__file__ or "").parent for package in (compiler, hw, macro_models)]

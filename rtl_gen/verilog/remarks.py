@@ -10,7 +10,8 @@ __all__ = ["module_remarks", "port_remarks"]
 _WIDTH = 100
 _PLACES = {
     "mho.hw.core": "the core", "mho.hw.macro": "the core, at the macro", "mho.hw.host": "the host's side of the core",
-    "mho.hw.noc": "the network on chip", "mho.hw.tile": "a tile", "mho.hw.chip": "the top", "mho.hw.emulator": "the emulated macro",
+    "mho.hw.noc": "the network on chip", "mho.hw.tile": "a tile", "mho.hw.chip": "the top",
+    "mho.hw.emulator": "the emulated macro",
 }
 """Where blocks of a package are in a chip."""
 

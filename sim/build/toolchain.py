@@ -260,7 +260,7 @@ def cocotb_environment(modules: str, top: str, extra: Mapping[str, str]) -> dict
     from cocotb_tools import config
 
     environment = dict(os.environ)
-    root = str(Path(__file__).parents[2])
+    root = str(Path(__file__).parents[3])
     environment.update(
         PYTHONPATH=os.pathsep.join([root, *(p for p in sys.path if p)]),
         PYGPI_PYTHON_BIN=sys.executable,

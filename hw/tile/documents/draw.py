@@ -14,7 +14,7 @@ from mho.hw.tile.walk import walk_of
 
 __all__ = ["pictures"]
 
-EXAMPLES = Path(__file__).parents[3] / "examples" / "tile"
+EXAMPLES = Path(__file__).parents[4] / "examples" / "tile"
 
 
 def pictures() -> dict[str, str]:

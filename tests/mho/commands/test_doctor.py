@@ -1,4 +1,4 @@
-"""``mho doctor``: what is missing, and what shadows the packages."""
+"""``mho doctor``: what is missing."""
 
 import json
 import os
@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 
 from mho.cli import run
-from mho.commands.doctor import PACKAGES, shadowing_names
 
 
 def test_functional_is_ready_here(capsys: pytest.CaptureFixture[str]) -> None:
@@ -55,30 +54,6 @@ def test_a_verilator_that_the_make_of_cocotb_refuses_is_told(
             "cocotb's make asks for Verilator 5.036 or later; make SIM=verilator in the folder tb/ of a generated "
             "design does without it: generate again where it is older"
         )
-
-
-@pytest.mark.parametrize("package", PACKAGES)
-def test_finds_files_that_shadow_a_package(package: str, tmp_path: Path) -> None:
-    (tmp_path / f"{package}.py").touch()
-    assert shadowing_names(tmp_path) == [tmp_path / f"{package}.py"]
-
-
-def test_finds_folders_that_shadow_a_package(tmp_path: Path) -> None:
-    (tmp_path / "sim").mkdir()
-    assert shadowing_names(tmp_path) == []
-    (tmp_path / "sim" / "__init__.py").touch()
-    assert shadowing_names(tmp_path) == [tmp_path / "sim"]
-
-
-def test_warns_of_a_shadow(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    (tmp_path / "hw.py").touch()
-    monkeypatch.chdir(tmp_path)
-    assert run(["doctor", "functional"]) == 0
-    assert f"warning: {tmp_path / 'hw.py'} has the name of a package of mho" in capsys.readouterr().err
-
-
-def test_the_tree_itself_is_no_shadow() -> None:
-    assert shadowing_names(Path(__file__).parents[3]) == []
 
 
 @pytest.mark.parametrize(
