@@ -15,7 +15,10 @@ _REASONS = {
     "ASCRANGE": "Pins of the macro that are numbered upwards keep their numbers.",
 }
 
-_COMMENT = re.compile(r"//[^\n]*|/\*.*?\*/|\(\*(?!\)).*?\*\)|^`ifdef STATE_NAMES\n.*?^`endif", re.DOTALL | re.MULTILINE)
+_COMMENT = re.compile(
+    r"//[^\n]*|/\*.*?\*/|\(\*(?!\)).*?\*\)|^`ifdef STATE_NAMES\n.*?^`endif|^`(?:ifdef|else|endif)\b[^\n]*",
+    re.DOTALL | re.MULTILINE,
+)
 _MODULE = re.compile(r"^module (\w+)", re.MULTILINE)
 _DECLARED = re.compile(
     r"\b(input|output|inout|wire|reg)\b(?:\s+(?:wire|reg)\b)?\s*(?:\[(\d+):(\d+)\])?\s*(\w+)(?:\s*\[0:\d+\])?"
@@ -24,7 +27,7 @@ _INSTANCE = re.compile(r"^\s*(\w+)\s+(?:#\(.*?\)\s*)?\w+\s*\(\s*(?=\.)(.*?)\);",
 _CONNECTED = re.compile(r"\.(\w+)\(")
 _OPEN = re.compile(r"\.(\w+)\(\s*\)")
 _TARGET = re.compile(r"^(\s*(?:[^;=?\n]*:)?\s*(?:assign\s+)?)\w+(?:\[[^\]]*\])?\s*<?=(?!=)", re.MULTILINE)
-_ASCENDING = re.compile(r"(?:input|output|inout|wire|reg)\s*\[(0):([1-9]\d*)\]")
+_ASCENDING = re.compile(r"(?:input|output|inout|wire|reg)\s*\[(\d+):(\d+)\]")
 
 
 def waivers(files: Mapping[str, str]) -> str:
@@ -38,7 +41,8 @@ def waivers(files: Mapping[str, str]) -> str:
         if path.rpartition("/")[2].removesuffix(".v") not in _MODULE.findall(text):
             named["DECLFILENAME"].add((path, ""))
         named["PINCONNECTEMPTY"] |= {(path, f"'{name}'") for name in _OPEN.findall(text)}
-        named["ASCRANGE"] |= {(path, f"[{left}:{right}]") for left, right in _ASCENDING.findall(text)}
+        named["ASCRANGE"] |= {(path, f"[{left}:{right}]") for left, right in _ASCENDING.findall(text)
+                              if int(left) < int(right)}
         if not path.startswith("stubs/"):
             named["UNUSEDSIGNAL"] |= {(path, f"'{name}'") for name in _unread(text, ports)}
             continue

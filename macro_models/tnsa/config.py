@@ -59,6 +59,8 @@ class TnsaConfig(ConductanceGrid):
     """The same of source lines."""
 
     def __post_init__(self) -> None:
+        for name in ("absent_bit_lines", "absent_source_lines"):  # lists, where they come from JSON
+            object.__setattr__(self, name, tuple(getattr(self, name)))
         if not 2 <= self.lines <= 1024 or self.lines % 2:
             raise InputError(f"lines must be even and between 2 and 1024, not {self.lines!r}")
         self.check_grid()
@@ -73,7 +75,7 @@ class TnsaConfig(ConductanceGrid):
         """Signed weights in the cells."""
         return DifferentialPairs(
             self.lines // DifferentialPairs.cells, self.lines,
-            tuple(self.absent_bit_lines), tuple(self.absent_source_lines),
+            self.absent_bit_lines, self.absent_source_lines,
         )
 
     def inputs(self, direction: Direction) -> int:

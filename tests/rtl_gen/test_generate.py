@@ -342,7 +342,7 @@ def test_output_that_is_a_file_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "sentence"),
     [
-        ({"wrap": "apb"}, "wrap must be one of none, wishbone, axil, not 'apb'"),
+        ({"wrap": "apb"}, "wrap must be one of none, wishbone, axil, uart, not 'apb'"),
         ({"prefix": "1x"}, "prefix must be a Verilog identifier without double underscores, not '1x'"),
         ({"prefix": "a__"}, "prefix must be a Verilog identifier without double underscores, not 'a__'"),
         ({"top": "reg"}, "top must be a Verilog identifier, no keyword and without double underscores, not 'reg'"),

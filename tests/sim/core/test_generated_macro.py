@@ -10,7 +10,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from mho.compiler import CompileOptions, Network, compile_for_chip
 from mho.hw.config import Chip, MacroSection, kind_names, load_chip, preset_names
-from mho.hw.kinds import core_blocks
+from mho.hw.kinds import core_blocks, timing
 from mho.macro_models import MacroModel, load_device
 from mho.macro_models.errors import InputError
 from mho.rtl_gen.kinds import macro_texts_of
@@ -37,7 +37,7 @@ class WithGeneratedMacro(CosimBackend):
         cells.write_text("\n".join(f"{code:x}" for code in core.cells.reshape(-1).tolist()))
         program = verilator_build(chip, own_macro=True)
         simulation = Simulation(replace(program, program=(*program.program, f"+cells={cells}")))
-        self._core, self._chip = CosimCore.of(simulation, chip), chip
+        self._core, self._chip, self._timing = CosimCore.of(simulation, chip), chip, timing(chip)
 
 
 def as_users(chip: Chip, folder: Path) -> Chip:

@@ -71,5 +71,6 @@ def test_the_worst_is_no_less_than_any(name: str) -> None:
         took, worst = timing(chip), timing(chip).worst_cycles(op)
         for share in (0.0, 0.5, 1.0):
             steps = np.full((1, op.segments), round(share * op.max_steps))
-            assert took.first_cycles(op, steps)[0] <= took.analog_cycles(op, steps)[0] < took.cycles(op, steps)[0]
+            first = took.conversion_cycles(op, steps)[0, 0]
+            assert first <= took.analog_cycles(op, steps)[0] < took.cycles(op, steps)[0]
             assert took.cycles(op, steps)[0] <= worst
