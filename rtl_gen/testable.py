@@ -6,7 +6,7 @@ and a ring around the macro, which has no model for a test generator.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from amaranth.hdl import Shape
 from amaranth.lib.wiring import Out
@@ -74,7 +74,7 @@ def write_bypass(name: str, adapter: str, pins: ContractPins, resets: tuple[str,
     widths = {pin: Shape.cast(member.shape).width for pin, member in pins.members.items()}
     driven = {pin: size for pin, size in widths.items() if pins.members[pin].flow is Out}
     answers = {pin: size for pin, size in widths.items() if pin not in driven}
-    rings, heads = _rings(pins.lines, driven, answers)
+    rings, heads = _rings(pins.lines, pins.strobes, driven, answers)
     ports = [f"input  wire {_range(size)}{pin}" for pin, size in driven.items()]
     ports += [f"output wire {_range(size)}{pin}" for pin, size in answers.items()]
     ports = [f"input  wire {TEST_MODE}", "input  wire clk", *(f"input  wire {reset}" for reset in resets), *ports]
@@ -111,15 +111,15 @@ endmodule
 
 
 def _rings(
-    lines: int, driven: Mapping[str, int], answers: Mapping[str, int]
+    lines: int, strobes: Collection[str], driven: Mapping[str, int], answers: Mapping[str, int]
 ) -> tuple[dict[str, list[list[str]]], str]:
     """What comes back at each answer: vectors that are joined bit by bit; and the same in words.
 
-    An answer of a bit a line takes the pins of the lines, ``hold`` those of one bit, the other answers all others.
+    An answer of a bit a line takes the pins of the lines, ``hold`` the strobes, the other answers all others.
     """
     by_line = next((pin for pin, size in answers.items() if size == lines), "")
     wide = [pin for pin, size in driven.items() if size == lines and pin not in _AMOUNTS and by_line]
-    single = [pin for pin, size in driven.items() if size == 1 and "hold" in answers]
+    single = [pin for pin in driven if pin in strobes and "hold" in answers]
     rings = {pin: [pins] for pin, pins in ((by_line, wide), ("hold", single)) if pins}
     parts = [(pin, k) for pin, size in driven.items() if pin not in (*wide, *single) for k in range(size)]
     spread = [pin for pin in answers if pin not in rings] or [by_line or next(iter(answers))]
@@ -130,7 +130,7 @@ def _rings(
         rows = [parts[k + low : min(k + low + answers[pin], k + bits)] for k in range(0, len(parts), bits)]
         rows = [row for row in rows if row] or ([] if pin in rings else [parts[: answers[pin]]])
         rings.setdefault(pin, []).extend([_row(row, answers[pin], driven)] for row in rows)
-    heads = [f"a line's pins together at {by_line}"] * bool(wide) + ["pins of one bit at hold"] * bool(single)
+    heads = [f"a line's pins together at {by_line}"] * bool(wide) + ["strobes at hold"] * bool(single)
     return rings, ", ".join([*heads, f"all others at {' and '.join(spread)}"])
 
 

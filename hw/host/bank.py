@@ -172,7 +172,10 @@ class RegisterBank(wiring.Component):
         port, enabled = self._port(register, field), mask[placed.low : placed.high + 1]
         joined = Signal(field.width, name=f"joined_{field.name}")
         m.d.comb += joined.eq((port & ~enabled) | (value & enabled))
-        return Mux((joined < least) | (joined > most), port, joined)
+        outside = joined < least
+        if field.range[1] < 2**field.width - 1:
+            outside |= joined > most
+        return Mux(outside, port, joined)
 
     @property
     def _lock(self) -> Value:

@@ -20,11 +20,14 @@ class ContractPins(wiring.Signature):
         Lines of the array each way, as the chip description counts them.
     verify_bits
         Width of a verify read's code; None if cells are not programmed at these pins one by one.
+    strobes
+        Pins of one bit that are 1 for a cycle at the start of an operation, by which a macro may ask to be waited for.
     write_names
         Names of the pins of programming.
     """
 
     module: ClassVar[str]
+    strobes: ClassVar[tuple[str, ...]] = ()
     lines: int
     verify_bits: int | None = None
 

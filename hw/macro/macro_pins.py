@@ -24,6 +24,7 @@ class MacroPins(ContractPins):
     """
 
     module = "tnsa_macro"
+    strobes = ("precharge", "sample", "compare", "decrement", "verify")
 
     def __init__(self, lines: int, verify_bits: int | None = None) -> None:
         self.lines = lines

@@ -82,6 +82,7 @@ class PwmPins(ContractPins):
     """
 
     module = "pwm_macro"
+    strobes = ("start", "capture")
 
     def __init__(self, cfg: PwmCoreConfig) -> None:
         self.cfg = cfg

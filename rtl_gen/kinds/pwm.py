@@ -30,7 +30,7 @@ def _defines(chip: Chip) -> dict[str, object]:
 
 def _step_code(lines: int) -> int:
     # Codes spread over the range.
-    return 13 * lines
+    return 6 * lines
 
 
 def _product(chip: Chip, codes: Sequence[int]) -> list[int]:
