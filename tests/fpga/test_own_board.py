@@ -30,7 +30,8 @@ def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A copy of the packages, as a clone of the user's own, with boards in it."""
     folder = tmp_path_factory.mktemp("clone")
     for package in ("mho", "fpga", "sim", "compiler", "rtl_gen", "hw", "macro_models"):
-        shutil.copytree(ROOT / package, folder / package, ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copytree(
+            ROOT / package, folder / package, symlinks=True, ignore=shutil.ignore_patterns("__pycache__"))
     boards = folder / "fpga/boards/catalogue"
     (boards / "mine.py").write_text(MINE)
     for name, (text, _) in WRONG.items():
