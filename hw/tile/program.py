@@ -6,14 +6,14 @@ program has the same bytes.
 
 import struct
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mho.hw.tile.config import TileConfig
-from mho.hw.tile.isa import DESCRIPTOR_WORDS, DESCRIPTORS, PARAMETER, TABLE_ENTRIES, TABLES, Op, decode
+from mho.hw.tile.isa import DESCRIPTOR_WORDS, DESCRIPTORS, PARAMETER, TABLE_ENTRIES, TABLES, Cause, Op, decode
 from mho.macro_models.errors import InputError
 
 __all__ = ["LIMITS", "REGISTERS", "Program"]
@@ -71,13 +71,15 @@ class Program:
     @property
     def counts(self) -> bool:
         """Whether a loop counts by register 1, of which a host makes the images of a run (:meth:`for_images`)."""
+        return any(op is Op.LOOP and not fields["n"] and fields["reg"] == 1 for _, op, fields, _ in self.instructions())
+
+    def instructions(self) -> Iterator[tuple[int, Op | None, dict[str, int], Cause]]:
+        """Each instruction: its address, and what :func:`mho.hw.tile.isa.decode` says; words behind SET are data."""
         at = 0
         while at < len(self.words):
-            op, fields, _ = decode(self.words[at])
-            if op is Op.LOOP and not fields["n"] and fields["reg"] == 1:
-                return True
+            op, fields, cause = decode(self.words[at])
+            yield at, op, fields, cause
             at += 1 + (fields["words"] if op is Op.SET else 0)
-        return False
 
     def for_images(self, images: int) -> "Program":
         """The same for a run of so many images: register 1 has one less, if it counts them.

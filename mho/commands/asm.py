@@ -111,19 +111,15 @@ def _read(path: str, *, networks: bool = False) -> bytes:
 
 def _traps(program: "Program") -> Iterator[str]:
     """What is wrong with instructions, by their addresses."""
-    from mho.hw.tile.isa import Op, decode
     from mho.hw.tile.legality import broken
     from mho.hw.tile.program import LIMITS
 
-    at = 0
-    while at < len(program.words):
-        op, fields, cause = decode(program.words[at])
+    for at, op, fields, cause in program.instructions():
         if op is None or cause:
             yield f"instruction {at} would trap ({cause.name.lower()})"
         if op is not None:
             for why, _, rule in broken(op, fields, program.descriptors, LIMITS):
                 yield f"instruction {at} ({op.name.lower()}) would trap ({why.name.lower()}): it must be that {rule}"
-        at += 1 + (fields["words"] if op is Op.SET else 0)
 
 
 def _sizes(program: "Program") -> dict[str, int]:

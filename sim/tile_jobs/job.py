@@ -146,14 +146,12 @@ class TileJob:
     def descriptors_of_products(self, tile: str) -> list[int]:
         """What a program can ask its core for: operations of its descriptors, and of what SET makes of them."""
         program, layout = self.programs[tile], DESCRIPTORS["mvm"]
-        memories, at = [list(program.descriptors)], 0
-        while at < len(program.words):
-            op, fields, _ = decode(program.words[at])
+        memories = [list(program.descriptors)]
+        for at, op, fields, _ in program.instructions():
             count = fields["words"] if op is Op.SET else 0
             if count:
                 memories.append(list(memories[-1]))
                 memories[-1][fields["first"] : fields["first"] + count] = program.words[at + 1 : at + 1 + count]
-            at += 1 + count
         found = dict[int, None]()
         for memory in memories:
             for number in range(layout.count):
@@ -252,10 +250,4 @@ def _conductances(folder: Path, source: str) -> NDArray[np.float64]:
 
 
 def _instructions(program: Program) -> list[tuple[Op, Mapping[str, int]]]:
-    found, at = [], 0
-    while at < len(program.words):
-        op, fields, _ = decode(program.words[at])
-        if op is not None:
-            found.append((op, fields))
-        at += 1 + (fields["words"] if op is Op.SET else 0)
-    return found
+    return [(op, fields) for _, op, fields, _ in program.instructions() if op is not None]
