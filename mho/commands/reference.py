@@ -14,7 +14,16 @@ _HEAD = """\
 
 <!-- Written by `python -m mho.commands.reference`; a test compares it with the commands. -->
 
-The positional argument is what a command works on. `-o`, `--set`, `--json`, `-q` and `-v` mean the same everywhere.
+The positional argument is what a command works on. These options mean the same everywhere:
+
+| option | |
+|---|---|
+| `--set KEY=VALUE` | Change one key of the chip, as in adc.bits=6 (repeatable). |
+| `--json FILE\\|-` | Write the result as JSON, - for stdout. |
+| `-q, --quiet` | No progress and no warnings on stderr. |
+| `-v, --verbose` | Details on stderr. |
+| `--help` | What a command does and takes. |
+
 Results go to stdout, progress and warnings to stderr; both are plain text without a terminal or with `NO_COLOR` set.
 With `--json -` the JSON takes the place of the text on stdout.
 
@@ -48,6 +57,10 @@ TWINS = {
     "disasm": "mho.disassemble", "tiles": "mho.run_tiles", "fpga": "mho.boards",
 }
 """What does in Python what a command does."""
+
+
+_SET = ("--set KEY=VALUE", "Change one key of the chip, as in adc.bits=6 (repeatable).")
+"""Told once, at the head of the page, as are `--json`, `-q` and `-v`."""
 
 
 def commands() -> list[tuple[str, click.Command]]:
@@ -85,7 +98,9 @@ def _section(name: str, command: click.Command) -> str:
     text = cleandoc(command.help or "")
     lines = [f"\n{level} mho {name}\n", f"```\nmho {name} {usage}\n```\n", f"{text}\n"]
     rows = [param.get_help_record(ctx) for param in command.params if isinstance(param, click.Option)]
-    shown = [row for row in rows if row is not None]
+    everywhere = ("--json", "--quiet", "--verbose")
+    shown = [row for row in rows if row is not None and not any(name in row[0] for name in everywhere)
+             and row != _SET]
     if shown:
         lines.append("| option | |\n|---|---|")
         lines += ["| " + " | ".join((f"`{option.replace('|', chr(92) + '|')}`", text)) + " |" for option, text in shown]
