@@ -44,8 +44,8 @@ def markdown(map: RegisterMap | AddressMap) -> str:
         lines += ["", f"### `{register.name}` ({register.address:#05x})", "", register.doc, ""]
         lines += ["| bits | field | access | reset | |", "|---|---|---|---|---|"]
         for placed in register.placed:
-            field = placed.field
-            lines.append(f"| {_bits(placed)} | `{field.name}` | {field.access.value} | {_reset(placed)} | {field.doc} |")
+            field, where = placed.field, _bits(placed)
+            lines.append(f"| {where} | `{field.name}` | {field.access.value} | {_reset(placed)} | {field.doc} |")
     return "\n".join(lines) + "\n"
 
 

@@ -107,8 +107,8 @@ def rows_of(records: Sequence[Record]) -> Iterator[str]:
             name, result = "a claim fails where a line of the hardware is changed", "fails, as it must"
         claims.setdefault((name, method_of(record), result), []).append(record)
     for (name, method, result), group in claims.items():
-        seconds = sum(record["seconds"] for record in group)
-        yield f"| {name} | {'; '.join(_folded(record['of'] for record in group))} | {method} | {seconds:.1f} | {result} |"
+        of, seconds = "; ".join(_folded(record["of"] for record in group)), sum(r["seconds"] for r in group)
+        yield f"| {name} | {of} | {method} | {seconds:.1f} | {result} |"
 
 
 def method_of(record: Record) -> str:
