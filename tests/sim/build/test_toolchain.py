@@ -161,7 +161,8 @@ def test_two_processes_build_once_and_never_see_half(cache):
         process.start()
     found = [results.get(timeout=60) for _ in range(3)]
     for process in processes:
-        process.join()
+        process.join(60)
+        assert process.exitcode == 0
     assert sorted(map(str, found)) == sorted(["built", *2 * ["['build.log', 'one', 'seal']"]])
 
 

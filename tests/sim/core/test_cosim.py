@@ -122,7 +122,7 @@ def test_closing_leaves_no_process_and_no_log(cosim):
 def test_a_crash_names_its_log_and_the_backend_can_be_opened_again(cosim, functional, models):
     simulation = cosim._core.simulation
     os.kill(simulation.process.pid, signal.SIGKILL)
-    simulation.process.wait()
+    simulation.process.wait(60)
     trial = make_trial(models, 0, 0)
     sentence = r"^the simulator was ended by SIGKILL before it had answered; see .*simulator-.*\.log$"
     with pytest.raises(ToolError, match=sentence):
