@@ -10,12 +10,12 @@ import pytest
 
 from mho.fpga.link.client import LinkClient
 from mho.fpga.link.errors import BusFault
-from mho.fpga.link.noisy_line import ByteNoise
-from mho.fpga.link.probe import HANG, ProbeTop
 from mho.fpga.link.simulated import PinsTransport, build_pins
-from mho.fpga.link.trial import Trial, run_garbage, run_resets
 from mho.hw.host.link.model import LinkConfig
 from mho.hw.host.link.uart import UartConfig
+from tests.fpga.link.noisy_line import ByteNoise
+from tests.fpga.link.probe import HANG, ProbeTop
+from tests.fpga.link.trial import Trial, run_garbage, run_resets
 
 UART = UartConfig(clock_hz=25_000_000, baud=3_000_000)
 CFG = LinkConfig(address_width=16, timeout=1000)
