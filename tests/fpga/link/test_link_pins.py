@@ -36,16 +36,19 @@ def line(program: Path) -> Iterator[PinsTransport]:
 
 @pytest.mark.cosim("verilator", "g++", "make")
 @pytest.mark.slow
-def test_every_access_once_whatever_happens(line: PinsTransport) -> None:
+@pytest.mark.parametrize(("transactions", "resets", "garbage"), [
+    (120, 6, 6_000), pytest.param(10_000, 50, 1_000_000, marks=pytest.mark.long),
+])
+def test_every_access_once_whatever_happens(line: PinsTransport, transactions: int, resets: int, garbage: int) -> None:
     numbers = count(1)
     client = LinkClient(line, patience=60, wait=0.002, nonce=lambda: next(numbers))
     client.open()
     trial = Trial(client, None, random.Random(1))
-    for _ in range(120):
+    for _ in range(transactions):
         trial.step()
     trial.check()
-    assert run_resets(trial, line, 6) > 1
-    run_garbage(trial, line, 6_000)
+    assert run_resets(trial, line, resets) > 1
+    run_garbage(trial, line, garbage)
     with pytest.raises(BusFault, match=r"the bus of the board did not answer$"):
         client.read(HANG)
     with pytest.raises(BusFault, match=r"the bus of the board did not answer$"):
