@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from mho.fpga.backends.session import BAUD, AtBoard, BoardSession, connect_board
+from mho.fpga.backends.session import BAUD, BoardSession, SerialBackend, connect_board
 from mho.fpga.link.client import LinkClient, Progress
 from mho.fpga.link.transport import Transport
 from mho.hw.config import Chip
@@ -26,7 +26,7 @@ PIN_BOARD = "ulx3s-85f"
 """A board, and the preset of its chip, whose core programs the cells of an emulated macro behind its pins."""
 
 
-class FpgaBackend(AtBoard, HostScheduled):
+class FpgaBackend(SerialBackend, HostScheduled):
     """Runs operations on a board, and programs its cells.
 
     What a board does is a function of what is sent, so after a reset, or plugged in again, it is loaded once more and

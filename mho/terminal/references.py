@@ -7,12 +7,12 @@ from pathlib import Path
 from mho.macro_models.errors import MhoError
 from mho.macro_models.files import FileKind, read_toml
 
-__all__ = ["mentioned_files"]
+__all__ = ["referenced_files"]
 
 _TOML = FileKind("TOML file", 1 << 20)
 
 
-def mentioned_files(path: str) -> list[str]:
+def referenced_files(path: str) -> list[str]:
     """Files beside ``path``, or where its names lead, each once; none if it cannot be read, which its reader says."""
     found: dict[Path, str] = {}
     _follow(Path(path), found)

@@ -6,14 +6,14 @@ from typing import Protocol
 
 from mho.fpga.link.client import LinkClient, Read, Task, Write
 from mho.fpga.link.errors import LinkError
-from mho.fpga.link.probe import COUNTER, DIGEST, MEMORY_WORDS, WRITES, ProbeBus
 from mho.macro_models.errors import ToolError
+from tests.fpga.link.probe import COUNTER, DIGEST, MEMORY_WORDS, WRITES, ProbeBus
 
 __all__ = ["ResettableLine", "Trial", "run_garbage", "run_resets"]
 
 
 class Trial:
-    """Transactions on a :class:`mho.fpga.link.probe.LinkProbe` or its reference.
+    """Transactions on a :class:`tests.fpga.link.probe.LinkProbe` or its reference.
 
     Parameters
     ----------

@@ -8,12 +8,12 @@ if TYPE_CHECKING:
     from mho.macro_models.devices import Device
     from mho.terminal.console import Output
 
-__all__ = ["print_heat"]
+__all__ = ["print_temperature"]
 
 _ACTS = {"time": "time", "change": "the change"}
 
 
-def print_heat(device: "Device", out: "Output") -> None:
+def print_temperature(device: "Device", out: "Output") -> None:
     """The law of temperature with its errors, what was not taken, and the agreement at each temperature."""
     law, heat = device.temperature, device.heat
     if law.acts_on in _ACTS:
