@@ -13,8 +13,8 @@ import numpy as np
 from mho.compiler.model import FloatNetwork
 from mho.compiler.model.stages import Linear
 from mho.compiler.program import Call, Program, Stage
-from mho.compiler.tile.graph.geometry import Image, layer_walk, seen_image
 from mho.compiler.tile.graph.images import entry_image, images_of, joined, outputs_in
+from mho.compiler.tile.lowering.geometry import Image, layer_walk, seen_image
 from mho.hw.tile.isa import DESCRIPTORS
 from mho.hw.tile.walk import Walk
 from mho.macro_models.errors import InputError

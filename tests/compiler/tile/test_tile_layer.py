@@ -5,7 +5,7 @@ import pytest
 
 from mho.compiler.model.windows import windows
 from mho.compiler.program import Call, Layer, Mvm, run_call
-from mho.compiler.tile.walks import walk_of_window
+from mho.compiler.tile.lowering.walks import walk_of_window
 from mho.hw.core import CoreConfig, CoreReference
 from mho.hw.tile.config import TileConfig
 from mho.hw.tile.machine.cores import ReferenceCore

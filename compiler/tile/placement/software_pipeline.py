@@ -14,7 +14,7 @@ How often the middle comes is what the host says with the number of images.
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
-from mho.compiler.tile.placed.order import MOST_AHEAD, Part
+from mho.compiler.tile.placement.order import MOST_AHEAD, Part
 
 __all__ = ["Ahead", "Pipeline", "both_sides", "pipeline"]
 
@@ -24,7 +24,7 @@ Ahead = Mapping[str, int]
 
 @dataclass(frozen=True, kw_only=True)
 class Pipeline:
-    """What a tile does: numbers of nodes with their parts, as of :func:`mho.compiler.tile.placed.order.firings`."""
+    """What a tile does: numbers of nodes with their parts, as of :func:`mho.compiler.tile.placement.order.firings`."""
 
     first: tuple[int, ...]
     both: tuple[int, ...]

@@ -11,7 +11,7 @@ from dataclasses import replace
 from mho.compiler.network import Network
 from mho.macro_models.errors import InputError
 
-__all__ = ["Judge", "with_gain"]
+__all__ = ["Judge", "prune_copies"]
 
 Judge = Callable[[Network], float]
 """Cycles of an image in the steady state; raises InputError if a network finds no room on the tiles."""
@@ -19,7 +19,7 @@ NOTHING = 0.01
 """What an image may take longer with fewer copies."""
 
 
-def with_gain(made: Callable[[int, float], Network], most: int, layers: int, judge: Judge | None) -> Network:
+def prune_copies(made: Callable[[int, float], Network], most: int, layers: int, judge: Judge | None) -> Network:
     """The network with as many copies of layers as gain something.
 
     Parameters

@@ -11,7 +11,7 @@ from functools import lru_cache
 
 from mho.compiler.program import Call
 from mho.compiler.tile.graph.graph import Graph, Node
-from mho.compiler.tile.placed.columns import Part, parts_of
+from mho.compiler.tile.placement.columns import Part, parts_of
 from mho.hw.config import Chip
 from mho.hw.tile.config import TileConfig
 from mho.hw.tile.machine.tiles import HOST, Flow, Reduction
@@ -110,7 +110,7 @@ def place_nodes(
     one: it does all of them, of which each of those does some. So does what makes the value that all of them take: on
     the tile of a copy it would be done between two rows of that, in a hurry.
 
-    Flows and slots are as many as there would have to be: :func:`mho.compiler.tile.placed.sharing.shared` makes them
+    Flows and slots are as many as there would have to be: :func:`mho.compiler.tile.placement.sharing.shared` makes them
     fit.
 
     Raises

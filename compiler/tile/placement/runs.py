@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 
 from mho.compiler.tile.graph.graph import Graph
-from mho.compiler.tile.placed.order import IMAGE, firings
+from mho.compiler.tile.placement.order import IMAGE, firings
 
 __all__ = ["Runs"]
 
@@ -20,7 +20,7 @@ class Runs:
     first
         Number of the first image of a run.
     whole, joined
-        As of :func:`mho.compiler.tile.placed.order.firings`.
+        As of :func:`mho.compiler.tile.placement.order.firings`.
     """
 
     def __init__(

@@ -14,7 +14,7 @@ import numpy as np
 from mho.compiler.program import Call
 from mho.macro_models.exact.vector import Select, WeightedSum
 
-__all__ = ["Doing", "deal", "dealt_values", "sum_of_dealt", "turns_dealt"]
+__all__ = ["Doing", "deal", "interleaved_turns", "interleaved_values", "sum_of_interleaved"]
 
 
 class Doing(Protocol):
@@ -27,13 +27,13 @@ class Doing(Protocol):
     def inputs(self) -> tuple[int, ...]: ...
 
 
-def sum_of_dealt(copies: int, elements: int) -> WeightedSum:
+def sum_of_interleaved(copies: int, elements: int) -> WeightedSum:
     """What makes a layer's value of those of its copies, each of so many elements."""
     index = np.arange(copies * elements, dtype=np.int32).reshape(copies, elements).T
     return WeightedSum(index=index, multiplier=np.ones_like(index), shift=0, offset=np.zeros(elements, np.int32))
 
 
-def dealt_values(parts: Sequence[Doing], number: int) -> tuple[int, ...]:
+def interleaved_values(parts: Sequence[Doing], number: int) -> tuple[int, ...]:
     """The values of copies of which stage ``number`` is the sum, in the order of their turns; none if it is no such."""
     op, inputs = parts[number].operation, parts[number].inputs
     if not isinstance(op, WeightedSum) or not all(inputs):
@@ -43,7 +43,7 @@ def dealt_values(parts: Sequence[Doing], number: int) -> tuple[int, ...]:
     count = len(inputs)
     if count < 2 or turns != [(turn, count) for turn in range(count)]:
         return ()
-    wanted = sum_of_dealt(count, len(op.index))
+    wanted = sum_of_interleaved(count, len(op.index))
     same = np.array_equal(op.index, wanted.index) and np.array_equal(op.multiplier, wanted.multiplier)
     return inputs if same and not op.shift and not op.offset.any() else ()
 
@@ -53,7 +53,7 @@ def deal(elements: int) -> Select:
     return Select(index=np.arange(elements, dtype=np.int32), fill=np.zeros(elements, np.int16))
 
 
-def turns_dealt(parts: Sequence[Doing], number: int) -> int:
+def interleaved_turns(parts: Sequence[Doing], number: int) -> int:
     """How many copies stage ``number`` deals images; 0 if it does not."""
     op, inputs = parts[number].operation, parts[number].inputs
     if not isinstance(op, Select) or len(inputs) != 1 or op.index.ndim != 1:

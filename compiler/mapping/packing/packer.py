@@ -4,11 +4,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
-from mho.compiler.mapping.bound import least_cores
-from mho.compiler.mapping.free_lines import FreeLines
-from mho.compiler.mapping.pack import SHELVES, Core, Put, Rectangle, best_packing
+from mho.compiler.mapping.packing.bound import least_cores
+from mho.compiler.mapping.packing.free_lines import FreeLines
+from mho.compiler.mapping.packing.pack import SHELVES, Core, Put, Rectangle, best_packing
+from mho.compiler.mapping.packing.size import Size
 from mho.compiler.mapping.parts import segments
-from mho.compiler.mapping.size import Size
 
 __all__ = ["Packer", "fewest"]
 

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mho.compiler.mapping.faults import FaultMaps
-from mho.compiler.mapping.pack import Core
+from mho.compiler.mapping.packing.pack import Core
 from mho.macro_models.cell_map import CellMap
 from mho.macro_models.errors import InputError
 

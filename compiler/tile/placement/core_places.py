@@ -14,8 +14,8 @@ from functools import lru_cache
 from types import MappingProxyType
 
 from mho.compiler.tile.graph.graph import Graph
-from mho.compiler.tile.placed.needs import Needs
-from mho.compiler.tile.placed.streams import (
+from mho.compiler.tile.placement.needs import Needs
+from mho.compiler.tile.placement.streams import (
     boxes_of,
     contexts_of,
     destinations,
@@ -28,7 +28,7 @@ from mho.hw.config import Chip
 from mho.hw.tile.config import TileConfig
 from mho.hw.tile.machine.tiles import HOST
 
-__all__ = ["Nearness", "Transfer", "hop_bytes", "near", "transfers"]
+__all__ = ["CorePlaces", "Transfer", "hop_bytes", "place_cores", "transfers"]
 
 MOVES = 12_000
 """Changes that are tried from each of the seeds, of which a network on 20 tiles takes a second."""
@@ -52,7 +52,7 @@ class Transfer:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Nearness:
+class CorePlaces:
     """Hop-bytes of an image ``before`` and ``after``, and the core that each core becomes."""
 
     before: int
@@ -87,7 +87,7 @@ def hop_bytes(moved: Sequence[Transfer], place: Mapping[str, Place]) -> int:
     return sum(_cost(one, place) for one in moved)
 
 
-def near(graph: Graph, chip: Chip, needs: Mapping[str, Needs] = MappingProxyType({})) -> Nearness:
+def place_cores(graph: Graph, chip: Chip, needs: Mapping[str, Needs] = MappingProxyType({})) -> CorePlaces:
     """Places for the tiles of a graph, which have what these ``needs``, by the names that they have now."""
     moved = transfers(graph, chip)
     cores = {m.core for layer in graph.program.layers for m in layer.mvms}
@@ -99,7 +99,7 @@ def near(graph: Graph, chip: Chip, needs: Mapping[str, Needs] = MappingProxyType
         found = _Annealing(moved, sorted(cores), chip, rows, needs)
         best, refused = found.run()
     place = {name: found.at(core) for core, name in enumerate(found.named)} | {HOST: (0, 0)}
-    return Nearness(
+    return CorePlaces(
         before=hop_bytes(moved, place), after=hop_bytes(moved, best),
         core={core: best[found.named[core]][0] + chip.mesh.columns * best[found.named[core]][1] for core in cores})
 

@@ -10,8 +10,8 @@ from dataclasses import dataclass, field, replace
 
 from mho.compiler.program import Call
 from mho.compiler.tile.graph.graph import Graph
-from mho.compiler.tile.graph.operations import NotAlikeError, steps_of
-from mho.compiler.tile.placed.streams import Placed, place_of, tile_name
+from mho.compiler.tile.lowering.operations import NotAlikeError, steps_of
+from mho.compiler.tile.placement.streams import Placed, place_of, tile_name
 from mho.hw.config import Chip
 from mho.macro_models.errors import InputError
 

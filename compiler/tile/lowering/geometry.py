@@ -12,7 +12,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from mho.compiler.tile.walks import LayerWalk, walk_of_window
+from mho.compiler.tile.lowering.walks import LayerWalk, walk_of_window
 from mho.hw.tile.isa import DESCRIPTORS
 from mho.hw.tile.walk import OUTSIDE, Walk
 from mho.macro_models.exact.vector import PAD

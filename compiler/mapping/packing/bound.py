@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from mho.compiler.mapping.pack import MASKS, Core, Rectangle
+from mho.compiler.mapping.packing.pack import MASKS, Core, Rectangle
 
 __all__ = ["least_cores"]
 

@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mho.compiler.program import Layer, Mvm
-from mho.compiler.tile.graph.geometry import CODES_OUT, Image
-from mho.compiler.tile.graph.routes import ABSENT, NotAlikeError, Route, Run, each_of, route
-from mho.compiler.tile.graph.vectors import (
+from mho.compiler.tile.lowering.geometry import CODES_OUT, Image
+from mho.compiler.tile.lowering.routes import ABSENT, NotAlikeError, Route, Run, each_of, route
+from mho.compiler.tile.lowering.vectors import (
     LANE_MIN,
     MOST_RUNS,
     OUT,

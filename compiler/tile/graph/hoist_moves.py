@@ -10,7 +10,7 @@ from mho.compiler.program import Program, Stage
 from mho.compiler.tile.graph.images import FEWEST
 from mho.macro_models.exact.vector import Encode, Limit, Select, Table
 
-__all__ = ["with_early_moves"]
+__all__ = ["hoist_moves"]
 
 _ARRAYS: dict[type, tuple[str, ...]] = {
     Encode: ("offset", "multiplier"), Limit: ("low", "high"), Table: ("multiplier",),
@@ -18,7 +18,7 @@ _ARRAYS: dict[type, tuple[str, ...]] = {
 """What stages that are done element by element hold for each element."""
 
 
-def with_early_moves(program: Program) -> Program:
+def hoist_moves(program: Program) -> Program:
     """The program in which a choice of elements takes several values in the order that a later one would put them in.
 
     States of all steps are put side by side, encoded, and moved so that a layer has a pixel for each: the same elements

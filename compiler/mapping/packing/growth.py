@@ -3,9 +3,9 @@
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from mho.compiler.mapping.free_lines import FreeLines
-from mho.compiler.mapping.packer import Packer
-from mho.compiler.mapping.size import Size
+from mho.compiler.mapping.packing.free_lines import FreeLines
+from mho.compiler.mapping.packing.packer import Packer
+from mho.compiler.mapping.packing.size import Size
 
 __all__ = ["fill", "grow_alike"]
 

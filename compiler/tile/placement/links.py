@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from itertools import pairwise
 from typing import Any
 
-from mho.compiler.tile.placed.streams import Placed, tile_name
+from mho.compiler.tile.placement.streams import Placed, tile_name
 from mho.hw.config import Chip
 from mho.hw.noc.config import MeshConfig
 from mho.hw.noc.reduction.trees import Edge, path

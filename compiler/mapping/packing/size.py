@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from mho.compiler.mapping.free_lines import FreeLines
+from mho.compiler.mapping.packing.free_lines import FreeLines
 from mho.compiler.mapping.parts import Parts, count_parts
 
 __all__ = ["Shape", "Size"]

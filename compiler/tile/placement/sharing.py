@@ -10,9 +10,9 @@ from dataclasses import replace
 from itertools import pairwise
 
 from mho.compiler.program import Call
-from mho.compiler.tile.placed.order import Part
-from mho.compiler.tile.placed.room import FullError
-from mho.compiler.tile.placed.streams import Placed, Ring, boxes_of
+from mho.compiler.tile.placement.order import Part
+from mho.compiler.tile.placement.room import FullError
+from mho.compiler.tile.placement.streams import Placed, Ring, boxes_of
 from mho.hw.tile.legality import SLOTS
 from mho.hw.tile.machine.tiles import HOST, Flow
 from mho.macro_models.errors import InputError

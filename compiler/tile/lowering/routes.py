@@ -12,7 +12,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from mho.compiler.tile.graph.geometry import Image
+from mho.compiler.tile.lowering.geometry import Image
 
 __all__ = ["NotAlikeError", "Route", "Run", "each_of", "route"]
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from mho.compiler.tile.graph.routes import ABSENT, Route
+from mho.compiler.tile.lowering.routes import ABSENT, Route
 from mho.hw.tile.isa import ACCUMULATORS
 from mho.macro_models.exact.vector import LANE_MAX
 

@@ -16,8 +16,8 @@ from mho.compiler import CompileOptions, Network
 from mho.compiler.tile import compile_tiles, tile_code, tile_programs, with_programs
 from mho.compiler.tile.code import writer
 from mho.compiler.tile.cycles import expected_cycles
-from mho.compiler.tile.placed.ahead import pipeline
-from mho.compiler.tile.placed.order import MOST_AHEAD, Part
+from mho.compiler.tile.placement.order import MOST_AHEAD, Part
+from mho.compiler.tile.placement.software_pipeline import pipeline
 from mho.hw.config import load_chip
 from mho.macro_models.errors import InputError
 from tests.compiler.importer.onnx_models import build, node

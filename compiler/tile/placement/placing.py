@@ -17,10 +17,10 @@ from numpy.typing import NDArray
 from mho.compiler.mapping import Placement
 from mho.compiler.mapping.block import Block
 from mho.compiler.mapping.faults import FaultMaps
-from mho.compiler.mapping.pack import MASKS
+from mho.compiler.mapping.packing.pack import MASKS
 from mho.compiler.mapping.parts import GROUP_ROWS, Parts, segments
-from mho.compiler.tile.graph.geometry import CODES_IN, CODES_OUT, rows_of
 from mho.compiler.tile.graph.shapes import Shape
+from mho.compiler.tile.lowering.geometry import CODES_IN, CODES_OUT, rows_of
 from mho.macro_models.cell_map import CellMap
 from mho.macro_models.errors import InputError
 

@@ -8,7 +8,7 @@ import pytest
 from mho.compiler import CompileOptions, Network
 from mho.compiler.mapping.faults import CoreFaults
 from mho.compiler.tile import compile_tiles, tile_programs
-from mho.compiler.tile.placed.near import hop_bytes, near, transfers
+from mho.compiler.tile.placement.core_places import hop_bytes, place_cores, transfers
 from mho.compiler.tile.programs import graph_of
 from mho.hw.config import load_chip
 from mho.hw.tile.machine.tiles import HOST
@@ -48,7 +48,7 @@ def test_hop_bytes_are_those_of_the_links_that_are_crossed(network: Network) -> 
 def test_cores_come_closer_and_stay_where_nothing_is_closer(network: Network) -> None:
     before, after = network.calibration["hop_bytes"]
     assert after < before
-    again = near(graph_of(network), network.chip)
+    again = place_cores(graph_of(network), network.chip)
     assert again.before == after
     assert again.after <= after
 
