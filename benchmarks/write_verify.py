@@ -26,8 +26,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from mho.hw.config import load_chip
 from mho.hw.core.write_verify import WriteVerifyParameters
 from mho.macro_models import load_device
-from mho.sim.cells.write_verify import program_core
 from mho.sim.core.cosim import CosimBackend
+from mho.sim.programming.write_verify import program_core
 
 
 def measure(chip_name: str, device_name: str, seed: int) -> dict[str, Any]:
