@@ -38,5 +38,5 @@ def _random_operation(rng: np.random.Generator) -> PwmOperation:
 
 KIND = SimulatedKind(
     image=_Settings, devices=("ideal", "pcm-generic", "pcm-hermes-1dev"), random_operation=_random_operation,
-    transposed=False, eager=False,
+    transposed=False, pin_level=False,
 )

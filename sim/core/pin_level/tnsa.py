@@ -7,18 +7,18 @@ from numpy.typing import NDArray
 
 from mho.macro_models import MacroModel
 from mho.macro_models.errors import ToolError
-from mho.macro_models.kinds import eager_macro
+from mho.macro_models.kinds import pin_level_macro
 from mho.sim.core.batch import Strobe
 
 __all__ = ["Strobed"]
 
 
 class Strobed:
-    """See :class:`mho.sim.core.strobed.StrobedMacro`."""
+    """See :class:`mho.sim.core.pin_level.StrobedMacro`."""
 
     def __init__(self, pins: Any, model: MacroModel, keep_charges: bool) -> None:
         # A body of the user's own is one already.
-        self._body: Any = eager_macro(model) if hasattr(model, "config") else model
+        self._body: Any = pin_level_macro(model) if hasattr(model, "config") else model
         self._pins, self._lines = pins, len(pins.answer)
         self._decrements: list[int] = []
         self._charges: list[NDArray[np.int64]] | None = [] if keep_charges else None

@@ -15,8 +15,8 @@ from mho.hw.core.write_verify import CellLayout, WriteVerifyConfig, WriteVerifyP
 from mho.macro_models.cells.pulses import PulseArray
 from mho.macro_models.errors import InputError, ToolError
 from mho.macro_models.exact.pulse import Polarity
-from mho.sim.cells.job import COUNTERS, PARAMETER_WORDS, WriteJob, WriteOutcome
-from mho.sim.cells.write_verify import ProgramRun
+from mho.sim.programming.job import COUNTERS, PARAMETER_WORDS, WriteJob, WriteOutcome
+from mho.sim.programming.write_verify import ProgramRun
 
 __all__ = [
     "KINDS", "SHORT_PULSE", "SHORT_WAIT", "cell_fields", "check_engine", "check_report", "program_run", "shortened",
@@ -106,7 +106,7 @@ def write_job(
     *,
     full_time: bool = False,
 ) -> WriteJob:
-    """What the simulator needs to program ``array``; arguments as of :class:`mho.sim.cells.write_verify.Programmer`.
+    """What the simulator needs to program ``array``; arguments of :class:`mho.sim.programming.write_verify.Programmer`.
 
     Raises
     ------

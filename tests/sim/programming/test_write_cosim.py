@@ -13,13 +13,13 @@ from mho.macro_models.cells.pulses import PulseArray
 from mho.macro_models.errors import InputError, ToolError
 from mho.macro_models.tnsa.model import TnsaModel
 from mho.sim.build.simulators import verilator_build
-from mho.sim.cells.write_verify import program_core
-from mho.sim.core.bench.trials import make_models, make_trial
-from mho.sim.core.bench.write_trials import check_run, check_stop, make_write_trial
+from mho.sim.core.bench.stimulus import make_models, make_stimulus
+from mho.sim.core.bench.write_stimulus import check_run, check_stop, make_write_stimulus
 from mho.sim.core.cosim import CosimBackend
 from mho.sim.core.cosim_core import CosimCore
 from mho.sim.core.process import Simulation
 from mho.sim.functional import FunctionalBackend
+from mho.sim.programming.write_verify import program_core
 
 pytestmark = [pytest.mark.cosim, pytest.mark.slow]
 
@@ -51,16 +51,16 @@ def cosim(models):
 
 @pytest.mark.parametrize("number", range(12))
 def test_any_run_pulse_for_pulse(core, number):
-    run, _ = check_run(core, make_write_trial(CHIP, 31, number))
+    run, _ = check_run(core, make_write_stimulus(CHIP, 31, number))
     assert run.counters["reads"] > 0
 
 
 @pytest.mark.parametrize("number", range(8))
 def test_runs_and_operations_wait_for_each_other_and_change_nothing(core, models, number):
-    beside = make_trial(models, 17, number, vectors=12)
+    beside = make_stimulus(models, 17, number, vectors=12)
     expected = models[beside.core].mvm(beside.op, beside.masks, beside.x, beside.op_id)
-    trial = make_write_trial(CHIP, 33, number)
-    _, operation = check_run(core, trial, beside)
+    stimulus = make_write_stimulus(CHIP, 33, number)
+    _, operation = check_run(core, stimulus, beside)
     assert operation is not None
     np.testing.assert_array_equal(operation.codes, expected.codes)
     np.testing.assert_array_equal(operation.steps, expected.steps)
@@ -70,15 +70,15 @@ def test_runs_and_operations_wait_for_each_other_and_change_nothing(core, models
 
 @pytest.mark.parametrize("stop_after", [0, 1, 100, 256, 300])
 def test_a_run_is_stopped_and_the_next_is_as_if_nothing_had_been(core, stop_after):
-    trial = make_write_trial(CHIP, 35, 0, pauses=False)
-    outcome = check_stop(core, trial, stop_after)
+    stimulus = make_write_stimulus(CHIP, 35, 0, pauses=False)
+    outcome = check_stop(core, stimulus, stop_after)
     assert stop_after <= len(outcome.cells) <= stop_after + 1
-    check_run(core, trial)
+    check_run(core, stimulus)
 
 
 def test_a_pulse_of_another_width_is_noticed(core):
-    trial = make_write_trial(CHIP, 37, 0)
-    job = trial.job()
+    stimulus = make_write_stimulus(CHIP, 37, 0)
+    job = stimulus.job()
     with pytest.raises(ToolError, match=r"failed: a pulse must be as wide as its register says"):
         CosimCore(_own_simulation(), core.cfg).program(replace(job, pins=job.pins + 1))
 
@@ -99,8 +99,8 @@ def test_backends_program_the_same_and_the_cells_then_compute(models, full_time)
         cells = run.array.relaxed_uS(3600.0).reshape(16, 16)
         model = TnsaModel.from_measured(CHIP.macro_config(), cells, device=DEVICE, seed=9, core=0)
         backend.open(CHIP, [model])
-        trial = make_trial([model], 3, 1)
-        codes.append(backend.mvm(0, trial.op, trial.masks, trial.x, trial.op_id).codes)
+        stimulus = make_stimulus([model], 3, 1)
+        codes.append(backend.mvm(0, stimulus.op, stimulus.masks, stimulus.x, stimulus.op_id).codes)
         runs.append(run)
         backend.close()
     for name in ("pulses", "codes", "faults", "counts", "g_uS"):
@@ -141,9 +141,9 @@ def test_a_core_without_the_engine(models):
     backend.open(chip, models)
     with pytest.raises(InputError, match=r"^tnsa16-core: programming.engine must be true to program cells in"):
         program_core(chip, 0, DEVICE, 1, np.full((16, 16), 10.0), programmer=backend)
-    trial = make_trial(models, 3, 2)
-    expected = models[trial.core].mvm(trial.op, trial.masks, trial.x, trial.op_id)
-    found = backend.mvm(trial.core, trial.op, trial.masks, trial.x, trial.op_id)
+    stimulus = make_stimulus(models, 3, 2)
+    expected = models[stimulus.core].mvm(stimulus.op, stimulus.masks, stimulus.x, stimulus.op_id)
+    found = backend.mvm(stimulus.core, stimulus.op, stimulus.masks, stimulus.x, stimulus.op_id)
     np.testing.assert_array_equal(found.codes, expected.codes)
     backend.close()
 

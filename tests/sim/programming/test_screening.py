@@ -11,9 +11,9 @@ from mho.macro_models.cells.pulses import PulseArray
 from mho.macro_models.devices import Device, load_device
 from mho.macro_models.devices.sections.programming import Stuck
 from mho.macro_models.errors import InputError
-from mho.sim.cells.screening import form_cells, screen_cells
-from mho.sim.cells.write_verify import program_core
 from mho.sim.core.cosim import CosimBackend
+from mho.sim.programming.screening import form_cells, screen_cells
+from mho.sim.programming.write_verify import program_core
 
 CHIP = load_chip("tnsa64-core")
 SMALL = load_chip("tnsa16-core")

@@ -16,14 +16,14 @@ from mho.sim.core.kinds import kind_of
 if TYPE_CHECKING:
     from mho.sim.core.bench.exact_macro import ExactMacro
 
-__all__ = ["Trial", "make_models", "make_trial", "make_whole_trial"]
+__all__ = ["Stimulus", "make_models", "make_stimulus", "make_whole_stimulus"]
 
 _DENSITIES = (1.0, 1.0, 0.9, 0.5, 0.05)
 """How many lines of a mask are on; all of them in two of five masks."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Trial:
+class Stimulus:
     """One random legal operation on a few vectors.
 
     Attributes
@@ -69,10 +69,10 @@ def make_models(chip: Chip, devices: Sequence[str], seed: int) -> list[MacroMode
     return models
 
 
-def make_trial(
+def make_stimulus(
     models: Sequence["MacroModel | ExactMacro"], seed: int, number: int, *, vectors: int = 3, pauses: bool = True
-) -> Trial:
-    """Trial ``number`` of ``seed``; ``pauses`` puts random gaps into some of them."""
+) -> Stimulus:
+    """Stimulus ``number`` of ``seed``; ``pauses`` puts random gaps into some of them."""
     rng = np.random.default_rng([seed, number, 0x7E57])
     core = number % len(models)
     config = models[core].config
@@ -88,20 +88,20 @@ def make_trial(
         x = np.where(rng.random(x.shape) < 0.5, low, high)
     op = _with_step(rng, op, models[core], masks, x)
     idle = [int(rng.choice([0, 0, 64, 230])) if pauses else 0 for _ in range(3)]
-    return Trial(
+    return Stimulus(
         seed=seed, number=number, core=core, op=op, masks=masks, x=x,
         op_id=rng.integers(0, 2**64, vectors, dtype=np.uint64), gap=idle[0], stall=idle[1], hold=min(idle[2], 64),
     )
 
 
-def make_whole_trial(model: "MacroModel | ExactMacro", direction: Direction, seed: int) -> Trial:
-    """A trial on all lines that there are."""
+def make_whole_stimulus(model: "MacroModel | ExactMacro", direction: Direction, seed: int) -> Stimulus:
+    """A stimulus on all lines that there are."""
     rng, config = np.random.default_rng([seed, direction, 0x7E58]), model.config
     masks = Masks.reset(*config.cell_map.shape).without(*config.cell_map.absent)
     op = replace(kind_of(config.kind).random_operation(rng), direction=direction, in_bits=4, in_signed=True, out_bits=8)
     op = replace(op, converter=Converter.COUNT, relu=False)
     x = rng.integers(-7, 8, (2, config.inputs(direction)))
-    return Trial(
+    return Stimulus(
         seed=seed, number=-1, core=0, masks=masks, x=x, op_id=np.zeros(2, dtype=np.uint64), gap=0, stall=0, hold=0,
         op=replace(op, step_code=int(np.clip(round(model.full_scale(op, masks, x)), 1, 2**STEP_WIDTH - 1))),
     )

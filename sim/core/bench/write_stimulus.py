@@ -11,20 +11,20 @@ from mho.hw.core.write_verify import WriteVerifyConfig, WriteVerifyParameters
 from mho.macro_models import load_device
 from mho.macro_models.cells.pulses import PulseArray
 from mho.macro_models.errors import ToolError
-from mho.sim.cells.cosim import cell_fields, program_run, write_job
-from mho.sim.cells.job import WriteJob, WriteOutcome
-from mho.sim.cells.write_verify import ProgramRun, reference_run, target_codes
-from mho.sim.core.bench.trials import Trial
+from mho.sim.core.bench.stimulus import Stimulus
 from mho.sim.core.cosim_core import CoreRun, CosimCore
+from mho.sim.programming.cosim import cell_fields, program_run, write_job
+from mho.sim.programming.job import WriteJob, WriteOutcome
+from mho.sim.programming.write_verify import ProgramRun, reference_run, target_codes
 
-__all__ = ["WriteTrial", "check_run", "check_stop", "make_write_trial", "require_same"]
+__all__ = ["WriteStimulus", "check_run", "check_stop", "make_write_stimulus", "require_same"]
 
 _LAST_CYCLE = 1500
 """A run begins at most so many cycles after the batch that it is part of: while operations are in progress."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class WriteTrial:
+class WriteStimulus:
     """One run with random targets, cells and parameters.
 
     Attributes
@@ -32,7 +32,7 @@ class WriteTrial:
     seed, number
         What it was made from.
     parameters, targets, skip
-        As :class:`mho.sim.cells.write_verify.Programmer` takes them.
+        As :class:`mho.sim.programming.write_verify.Programmer` takes them.
     fresh
         The cells have not been formed.
     gap, stall, hold
@@ -81,13 +81,13 @@ class WriteTrial:
         return replace(job, start_after=self.start_after, **more)
 
 
-def make_write_trial(chip: Chip, seed: int, number: int, *, pauses: bool = True) -> WriteTrial:
+def make_write_stimulus(chip: Chip, seed: int, number: int, *, pauses: bool = True) -> WriteStimulus:
     """Run ``number`` of ``seed``. Run 0 has the parameters of the chip, the others have limits that are reached."""
     rng = np.random.default_rng([seed, number, 0x3B17E])
     shape = (chip.lines, chip.lines)
     parameters = WriteVerifyParameters.from_chip(chip) if number == 0 else _random_parameters(rng)
     idle = [int(rng.choice([0, 0, 64, 200])) if pauses else 0 for _ in range(3)]
-    return WriteTrial(
+    return WriteStimulus(
         chip=chip, seed=seed, number=number, parameters=parameters,
         targets=target_codes(chip, rng.uniform(chip.cells.g_min_uS, chip.cells.g_max_uS, shape)),
         skip=rng.random(shape) < rng.choice([0.0, 0.1]), fresh=parameters.form and bool(rng.integers(4)),
@@ -120,7 +120,7 @@ def _random_parameters(rng: np.random.Generator) -> WriteVerifyParameters:
 
 
 def check_run(
-    core: CosimCore, trial: WriteTrial, beside: Trial | None = None
+    core: CosimCore, stimulus: WriteStimulus, beside: Stimulus | None = None
 ) -> tuple[ProgramRun, CoreRun | None]:
     """Program through the RTL, with the operation ``beside`` in the same batch, and compare with the reference.
 
@@ -134,8 +134,10 @@ def check_run(
     ToolError
         If anything differs.
     """
-    job = trial.job()
-    pauses: dict[str, Any] = {"gap": trial.gap, "stall": trial.stall, "hold": trial.hold, "seed": trial.number + 1}
+    job = stimulus.job()
+    pauses: dict[str, Any] = {
+        "gap": stimulus.gap, "stall": stimulus.stall, "hold": stimulus.hold, "seed": stimulus.number + 1,
+    }
     operation = None
     if beside is None:
         outcome = core.program(job, **pauses).write
@@ -143,12 +145,12 @@ def check_run(
         operation = core.run(beside.op, beside.masks, beside.x, beside.op_id, core=beside.core, write=job, **pauses)
         outcome = operation.write
     assert outcome is not None
-    run = program_run(trial.chip, trial.parameters, job, outcome)
-    require_same(trial, run, cycles=not (trial.gap or trial.stall or trial.hold))
+    run = program_run(stimulus.chip, stimulus.parameters, job, outcome)
+    require_same(stimulus, run, cycles=not (stimulus.gap or stimulus.stall or stimulus.hold))
     return run, operation
 
 
-def require_same(trial: WriteTrial, found: ProgramRun, *, cycles: bool = True) -> None:
+def require_same(stimulus: WriteStimulus, found: ProgramRun, *, cycles: bool = True) -> None:
     """Compare a run with the reference: pulses, codes, faults, counters, cells to the last bit, and ``cycles``.
 
     Raises
@@ -156,15 +158,15 @@ def require_same(trial: WriteTrial, found: ProgramRun, *, cycles: bool = True) -
     ToolError
         If anything differs.
     """
-    expected = trial.expected()
+    expected = stimulus.expected()
     for name in ("pulses", "codes", "faults", "counts", "counters", *(["cycles"] if cycles else [])):
-        _equal(trial, name, getattr(found, name), getattr(expected, name))
+        _equal(stimulus, name, getattr(found, name), getattr(expected, name))
     cells = found.array.changes()
     for name, wanted in expected.array.changes().items():
-        _equal(trial, name, cells[name], wanted)
+        _equal(stimulus, name, cells[name], wanted)
 
 
-def check_stop(core: CosimCore, trial: WriteTrial, stop_after: int) -> WriteOutcome:
+def check_stop(core: CosimCore, stimulus: WriteStimulus, stop_after: int) -> WriteOutcome:
     """Stop a run after some results, and compare all until then with the reference.
 
     Raises
@@ -172,23 +174,23 @@ def check_stop(core: CosimCore, trial: WriteTrial, stop_after: int) -> WriteOutc
     ToolError
         If anything differs.
     """
-    expected = trial.expected()
-    outcome = core.program(trial.job(stop_after=stop_after), gap=trial.gap, stall=trial.stall).write
+    expected = stimulus.expected()
+    outcome = core.program(stimulus.job(stop_after=stop_after), gap=stimulus.gap, stall=stimulus.stall).write
     assert outcome is not None
-    cfg, count = WriteVerifyConfig.from_chip(trial.chip), len(outcome.cells)
+    cfg, count = WriteVerifyConfig.from_chip(stimulus.chip), len(outcome.cells)
     fields = cell_fields(cfg, outcome.cells)
     for name, whole in (("code", expected.codes), ("fault", expected.faults), ("pulses", expected.counts)):
-        _equal(trial, f"{name} until the stop", fields[name], whole.reshape(-1)[:count])
+        _equal(stimulus, f"{name} until the stop", fields[name], whole.reshape(-1)[:count])
     pulses = expected.pulses
     place = (pulses["write_pass"].astype(np.int64) * cfg.lines + pulses["row"]) * cfg.lines + pulses["col"]
-    _equal(trial, "pulses until the stop", outcome.pulses, pulses[place < count])
+    _equal(stimulus, "pulses until the stop", outcome.pulses, pulses[place < count])
     return outcome
 
 
-def _equal(trial: WriteTrial, what: str, found: Any, expected: Any) -> None:
+def _equal(stimulus: WriteStimulus, what: str, found: Any, expected: Any) -> None:
     if isinstance(found, dict):
         same = found == expected
     else:
         same = np.array_equal(found, expected)
     if not same:
-        raise ToolError(f"{what} of the core of {trial.chip.name} must be as in the reference; {trial}")
+        raise ToolError(f"{what} of the core of {stimulus.chip.name} must be as in the reference; {stimulus}")

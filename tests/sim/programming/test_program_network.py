@@ -14,11 +14,11 @@ from mho.macro_models.devices import Device, load_device
 from mho.macro_models.devices.sections.programming import Stuck
 from mho.macro_models.devices.sections.pulse import PulseResponse
 from mho.macro_models.errors import InputError
-from mho.sim.cells.instance import Cells
-from mho.sim.cells.network import measured_cells, program_network, with_pulse_law
-from mho.sim.cells.write_verify import target_codes
 from mho.sim.executor import build_cores, execute
 from mho.sim.functional import FunctionalBackend
+from mho.sim.programming.instance import Cells
+from mho.sim.programming.network import measured_cells, program_network, with_pulse_law
+from mho.sim.programming.write_verify import target_codes
 from tests.compiler.importer.onnx_models import random_perceptron
 
 DAY = 86_400.0

@@ -14,9 +14,9 @@ from mho.macro_models.cells.pulses import PulseArray
 from mho.macro_models.devices import Device, load_device
 from mho.macro_models.devices.sections.pulse import PulseResponse
 from mho.macro_models.errors import InputError
-from mho.sim.cells.instance import Cells, CoreCells, network_hash
-from mho.sim.cells.screening import Preparation, form_cells, screen_cells
-from mho.sim.cells.write_verify import Programmer, ProgramRun, program_core
+from mho.sim.programming.instance import Cells, CoreCells, network_hash
+from mho.sim.programming.screening import Preparation, form_cells, screen_cells
+from mho.sim.programming.write_verify import Programmer, ProgramRun, program_core
 
 __all__ = [
     "FAR_OFF",
@@ -105,7 +105,7 @@ def program_network(
     All cells are programmed to what the mapping says they hold, those without a weight too, so that the fault map
     tells which spare lines are sound; only lines that the network skips are left alone. To the engine's fault map,
     cells that were given up in the last pass, come those that were not formed, that stayed where they were when they
-    were moved away (:mod:`mho.sim.cells.screening`), :func:`unwilling_cells`, and those known to be faulty to the
+    were moved away (:mod:`mho.sim.programming.screening`), :func:`unwilling_cells`, and those known to be faulty to the
     network.
 
     Parameters

@@ -7,7 +7,7 @@ from cocotb.triggers import ValueChange
 
 from mho.macro_models.errors import InputError
 from mho.macro_models.registry import discovered, module_of
-from mho.sim.core.strobed import __name__ as _ROOM
+from mho.sim.core.pin_level import __name__ as _ROOM
 
 __all__ = ["behind_pins"]
 
@@ -24,7 +24,7 @@ def behind_pins(macro: Any, model: Any, *, kind: str = "tnsa") -> Any:
         A programmed core (:class:`mho.macro_models.macro.MacroModel`), as :func:`mho.cosim.macro_of` makes one; or a
         body of your own, for kind ``tnsa``: an object with ``precharge()``, ``sample(backward, positive, negative,
         wl)``, ``compare(latch, op_id)`` and ``decrement(scale, step_code)``, as of
-        :class:`mho.macro_models.macro.EagerMacro`.
+        :class:`mho.macro_models.macro.PinLevelMacro`.
     kind
         Kind of the core, where the model does not say it.
 

@@ -19,10 +19,10 @@ from mho.macro_models.tnsa.model import TnsaModel
 from mho.macro_models.tnsa.traps import GRID
 from mho.macro_models.tnsa.wired import effective_cells
 
-__all__ = ["EagerTnsa"]
+__all__ = ["PinLevelTnsa"]
 
 
-class EagerTnsa:
+class PinLevelTnsa:
     """A transposable macro behind its pins.
 
     Parameters

@@ -8,10 +8,10 @@ import pytest
 from mho.compiler import CompileOptions, Network, compile_model
 from mho.hw.config import load_chip
 from mho.macro_models.errors import InputError
-from mho.sim.cells.instance import Cells
-from mho.sim.cells.network import measured_cells
 from mho.sim.executor import execute
 from mho.sim.functional import FunctionalBackend
+from mho.sim.programming.instance import Cells
+from mho.sim.programming.network import measured_cells
 from tests.compiler.importer.onnx_models import random_perceptron
 from tests.compiler.network.sealed_archives import Members, damaged, header, members_of, npy, seal
 

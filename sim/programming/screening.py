@@ -15,7 +15,7 @@ from mho.hw.config import Chip, PulseChip
 from mho.hw.core.write_verify import WriteVerifyParameters
 from mho.macro_models.cells.pulses import PulseArray
 from mho.macro_models.errors import InputError
-from mho.sim.cells.write_verify import Programmer, ProgramRun, reference_run, target_codes
+from mho.sim.programming.write_verify import Programmer, ProgramRun, reference_run, target_codes
 
 __all__ = ["Preparation", "form_cells", "screen_cells"]
 

@@ -13,9 +13,9 @@ from mho.hw.config.kinds.pwm import PwmChip
 from mho.macro_models.devices import load_device
 from mho.macro_models.errors import InputError
 from mho.runs.writing import program_net
-from mho.sim.cells.instance import Cells
 from mho.sim.executor import execute, float_outputs
 from mho.sim.functional import FunctionalBackend
+from mho.sim.programming.instance import Cells
 from tests.compiler.importer.onnx_models import build, node
 
 X = np.random.default_rng(4).standard_normal((64, 6)).astype(np.float32)

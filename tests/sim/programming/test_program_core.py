@@ -8,11 +8,11 @@ from mho.hw.core.write_verify import WriteVerifyParameters
 from mho.macro_models import load_device
 from mho.macro_models.cells.pulses import PulseArray
 from mho.macro_models.errors import InputError
-from mho.sim.cells.cosim import SHORT_PULSE, SHORT_WAIT, shortened, write_job
-from mho.sim.cells.write_verify import program_core, target_codes
 from mho.sim.core.batch import Batch, BatchResult
-from mho.sim.core.bench.write_trials import make_write_trial
+from mho.sim.core.bench.write_stimulus import make_write_stimulus
 from mho.sim.functional import FunctionalBackend
+from mho.sim.programming.cosim import SHORT_PULSE, SHORT_WAIT, shortened, write_job
+from mho.sim.programming.write_verify import program_core, target_codes
 
 CHIP = load_chip("tnsa16-core")
 DEVICE = load_device("rram-neurram")
@@ -59,9 +59,9 @@ def test_short_pulses_are_never_longer():
 
 
 def test_a_batch_that_programs_survives_its_message():
-    trial = make_write_trial(CHIP, 5, 2)
+    stimulus = make_write_stimulus(CHIP, 5, 2)
     nothing = np.zeros((0, 4), dtype=np.uint32)
-    job = write_job(CHIP, trial.array(), trial.targets, trial.skip, trial.parameters)
+    job = write_job(CHIP, stimulus.array(), stimulus.targets, stimulus.skip, stimulus.parameters)
     batch = Batch(ops=nothing, masks=nothing[:, :2], inputs=nothing[:, 0], outputs=0, operations=0, write=job)
     received = Batch.from_message(batch.message())
     assert received.write is not None

@@ -14,8 +14,8 @@ from mho.macro_models.devices import Device
 from mho.macro_models.exact.pwm.programming import WriteParameters, WriteResult, write_rows
 from mho.macro_models.pwm.model import PwmModel
 from mho.macro_models.pwm.programming import ProgrammedRows, target_counts
-from mho.sim.cells.instance import Cells, CoreCells, network_hash
-from mho.sim.cells.kinds import RowProgrammer
+from mho.sim.programming.instance import Cells, CoreCells, network_hash
+from mho.sim.programming.kinds import RowProgrammer
 
 __all__ = ["PUBLISHED", "write"]
 

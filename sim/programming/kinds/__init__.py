@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from mho.compiler.network import Network
 from mho.macro_models.registry import discovered, module_of
-from mho.sim.cells.instance import Cells
+from mho.sim.programming.instance import Cells
 
 __all__ = ["RowProgrammer", "Writer", "writer_of"]
 
@@ -28,7 +28,7 @@ class RowProgrammer(Protocol):
 
 
 def writer_of(network: Network) -> Writer | None:
-    """How the chip of a network writes its cells; None: cell by cell, see :mod:`mho.sim.cells.network`."""
+    """How the chip of a network writes its cells; None: cell by cell, see :mod:`mho.sim.programming.network`."""
     kind = network.chip.core.kind
     if kind not in discovered(__name__):
         return None

@@ -1,4 +1,4 @@
-"""The eager macro, driven strobe by strobe as the core drives it, against the batched model."""
+"""The macro at pin level, driven strobe by strobe as the core drives it, against the batched model."""
 
 from collections.abc import Callable
 from typing import Any
@@ -13,12 +13,12 @@ from mho.macro_models import load_device
 from mho.macro_models.errors import ToolError
 from mho.macro_models.exact.operation import LSB_SEGMENT_BITS, Converter, Direction
 from mho.macro_models.tnsa.config import TnsaConfig
-from mho.macro_models.tnsa.eager.macro import EagerTnsa
 from mho.macro_models.tnsa.model import TnsaModel
+from mho.macro_models.tnsa.pin_level.macro import PinLevelTnsa
 
 
 def drive_conversion(
-    macro: EagerTnsa, case: Any, x: NDArray[np.int64], planes: int, op_id: int, enabled: NDArray[np.bool_]
+    macro: PinLevelTnsa, case: Any, x: NDArray[np.int64], planes: int, op_id: int, enabled: NDArray[np.bool_]
 ) -> tuple[NDArray[np.int64], int]:
     """One conversion at the pins: codes in half steps and decrements. ``x`` holds the physical driven lines."""
     op = case.op
@@ -56,7 +56,7 @@ def test_strobes_give_what_the_model_gives(random_case: Callable[..., Any], seed
     case = random_case(np.random.default_rng(seed), noisy=noisy, batch=2)
     op, model, masks = case.op, case.model, case.masks
     result = model.mvm(op, masks, case.x, case.op_ids)
-    macro = EagerTnsa(model)
+    macro = PinLevelTnsa(model)
     enabled = masks.enabled(op)
     for k, x in enumerate(case.x):
         lines = x if op.direction is Direction.BACKWARD else np.stack([x, -x], axis=-1).reshape(-1)
@@ -76,23 +76,23 @@ def test_strobes_give_what_the_model_gives(random_case: Callable[..., Any], seed
 
 
 @pytest.fixture
-def macro() -> EagerTnsa:
+def macro() -> PinLevelTnsa:
     target = np.full((4, 4), 20.0)
-    return EagerTnsa(TnsaModel(TnsaConfig(lines=4), target, device=load_device("ideal"), seed=0, core=0))
+    return PinLevelTnsa(TnsaModel(TnsaConfig(lines=4), target, device=load_device("ideal"), seed=0, core=0))
 
 
 def lines(*on: int) -> NDArray[np.bool_]:
     return np.isin(np.arange(4), on)
 
 
-def test_a_line_driven_to_both_sides_is_refused(macro: EagerTnsa) -> None:
+def test_a_line_driven_to_both_sides_is_refused(macro: PinLevelTnsa) -> None:
     with pytest.raises(ToolError, match=r"^line 2 is driven to both sides$"):
         macro.sample(False, lines(0, 2), lines(2), lines(0, 1, 2, 3))
 
 
 @pytest.mark.parametrize(("backward", "on"), [(True, (0, 1)), (False, (0,))])
 def test_direction_and_word_lines_are_fixed_during_a_conversion(
-    macro: EagerTnsa, backward: bool, on: tuple[int, ...]
+    macro: PinLevelTnsa, backward: bool, on: tuple[int, ...]
 ) -> None:
     macro.sample(False, lines(0), lines(1), lines(0, 1))
     with pytest.raises(ToolError, match=r"^direction and word lines must stay as they are "):
@@ -101,7 +101,7 @@ def test_direction_and_word_lines_are_fixed_during_a_conversion(
     macro.sample(backward, lines(0), lines(1), lines(*on))
 
 
-def test_charge_is_the_sum_of_samples_less_decrements(macro: EagerTnsa) -> None:
+def test_charge_is_the_sum_of_samples_less_decrements(macro: PinLevelTnsa) -> None:
     # One row of four pairs against three: V = 1/4 V_read per sample; a step of 2**14 / 8 takes half of that.
     macro.sample(False, lines(0), lines(), lines(0, 1, 2, 3))
     assert not macro.compare(True, 0).any()

@@ -18,7 +18,7 @@ _WIDTH_BITS, _AMPLITUDE_BITS = 16, AMPLITUDE_TOP.bit_length() + 1
 
 
 class Strobed:
-    """See :class:`mho.sim.core.strobed.StrobedMacro`."""
+    """See :class:`mho.sim.core.pin_level.StrobedMacro`."""
 
     def __init__(self, pins: Any, model: PwmModel, keep_charges: bool) -> None:
         self._pins, self._lines, self._conversions = pins, model.config.lines, 0

@@ -12,18 +12,18 @@ from numpy.typing import NDArray
 
 from mho.macro_models.exact.random import NORMAL_ONE, Purpose, normal_codes
 from mho.macro_models.tnsa.converter.neuron import grid_bits
-from mho.macro_models.tnsa.eager.macro import EagerTnsa
 from mho.macro_models.tnsa.model import TnsaModel
+from mho.macro_models.tnsa.pin_level.macro import PinLevelTnsa
 
-__all__ = ["EagerNeuron", "eager_macro"]
+__all__ = ["PinLevelNeuron", "pin_level_macro"]
 
 
-def eager_macro(model: TnsaModel) -> EagerTnsa:
+def pin_level_macro(model: TnsaModel) -> PinLevelTnsa:
     """The macro of ``model`` behind its pins."""
-    return EagerTnsa(model) if model.neuron is None else EagerNeuron(model)
+    return PinLevelTnsa(model) if model.neuron is None else PinLevelNeuron(model)
 
 
-class EagerNeuron(EagerTnsa):
+class PinLevelNeuron(PinLevelTnsa):
     """A transposable macro behind its pins, with amplifiers that have a finite gain, offsets and noise.
 
     Parameters
@@ -43,7 +43,7 @@ class EagerNeuron(EagerTnsa):
     def sample(
         self, backward: bool, positive: NDArray[np.bool_], negative: NDArray[np.bool_], wl: NDArray[np.bool_]
     ) -> None:
-        """Sample the converted lines once and integrate; as :meth:`EagerTnsa.sample`."""
+        """Sample the converted lines once and integrate; as :meth:`PinLevelTnsa.sample`."""
         before = self._accumulated.copy()
         super().sample(backward, positive, negative, wl)
         self._products.append(self._accumulated - before)
