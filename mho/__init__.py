@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from mho.api.lists import backends, boards, check, devices, presets
     from mho.api.net import Net
     from mho.api.tiles import run_tiles
-    from mho.hw.tile.text import assemble, disassemble
+    from mho.hw.tile.asm import assemble, disassemble
     from mho.macro_models.errors import InputError, ToolError
     from mho.results.result import Budget, Result
     from mho.sim.programming.instance import Cells
@@ -59,7 +59,7 @@ __all__ = [
 ]
 
 __getattr__ = lazy_names(__name__, {
-    "mho.hw.tile.text": ("assemble", "disassemble"),
+    "mho.hw.tile.asm": ("assemble", "disassemble"),
     "mho.macro_models.errors": ("InputError", "ToolError"),
     "mho.sim.programming.instance": ("Cells",),
     "mho.api.chip": ("Chip",),

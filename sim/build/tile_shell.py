@@ -6,7 +6,7 @@ from amaranth.lib import wiring
 
 from mho.hw.chip.config import ChipParts
 from mho.hw.tile.config import TileConfig
-from mho.hw.tile.core_tile import CoreTile
+from mho.hw.tile.rtl.tile import Tile
 from mho.rtl_gen.verilog.blocks import port_names, ports_of
 from mho.sim.build.toolchain import HDL
 
@@ -55,7 +55,7 @@ class TileShell:
     def __init__(
         self, parts: ChipParts, macro: str = "", *, kind: int = 0, waves: bool = False, gated: bool = False
     ) -> None:
-        tile = CoreTile(parts.kinds[kind], parts.mesh, parts.core, outside=bool(macro))
+        tile = Tile(parts.kinds[kind], parts.mesh, parts.core, outside=bool(macro))
         found = {name: _Port(name, len(value), flow is wiring.In) for name, value, flow in ports_of(tile)}
         ports = [found[name] for name in port_names(tile)]
         self._parts, self._macro, self.module = parts, macro, tile_module(parts.kinds[kind], outside=bool(macro))
