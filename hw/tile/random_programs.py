@@ -30,7 +30,7 @@ from mho.hw.tile.machine.tiles import HOST, Flow, Joined, Place, Reduction, slot
 from mho.hw.tile.machine.tokens import TokenMachine
 from mho.hw.tile.program import Program
 from mho.hw.tile.vector import pack_parameters
-from mho.macro_models.exact.operation import Converter, Direction, MvmOperation
+from mho.macro_models.integer.operation import Converter, Direction, MvmOperation
 
 __all__ = ["SIZES", "alone", "any_program", "borderline", "given_blocks", "legal_program"]
 

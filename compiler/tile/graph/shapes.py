@@ -18,8 +18,8 @@ from mho.compiler.tile.graph.images import entry_image, images_of, joined, outpu
 from mho.hw.tile.isa import DESCRIPTORS
 from mho.hw.tile.walk import Walk
 from mho.macro_models.errors import InputError
-from mho.macro_models.exact.vector import PAD, Select
-from mho.macro_models.exact.window import recover
+from mho.macro_models.integer.vector import PAD, Select
+from mho.macro_models.integer.window import recover
 
 __all__ = ["Shape", "shapes_of", "with_shapes"]
 
