@@ -34,7 +34,7 @@ from mho.hw.kinds import core_blocks
 from mho.hw.macro.macro_pins import MacroPins
 from mho.hw.testing import collect, feed, simulate
 from mho.macro_models import Masks
-from mho.macro_models.exact.operation import MvmOperation
+from mho.macro_models.integer.operation import MvmOperation
 from mho.rtl_gen import emit_core
 from mho.sim.build.simulators import verilator_build
 from mho.sim.build.toolchain import tool_version

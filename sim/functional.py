@@ -18,7 +18,7 @@ from mho.hw.kinds import Timing, timing
 from mho.macro_models import MacroModel, Masks
 from mho.macro_models.arrays import products_by
 from mho.macro_models.cells.pulses import PulseArray
-from mho.macro_models.exact.operation import MvmOperation
+from mho.macro_models.integer.operation import MvmOperation
 from mho.macro_models.macro import MvmResult
 from mho.sim.arrays import check_arrays, open_arrays
 from mho.sim.backend import Account, BackendResult, HostScheduled, check_threads, of_all

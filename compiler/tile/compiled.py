@@ -47,7 +47,7 @@ from mho.compiler.tile.prune_copies import Judge, prune_copies
 from mho.hw.config import Chip, check_device, default_device
 from mho.macro_models.devices import Device, load_device
 from mho.macro_models.devices.sections.programming import Stuck
-from mho.macro_models.exact.vector import PAD
+from mho.macro_models.integer.vector import PAD
 
 __all__ = ["compile_tiles"]
 

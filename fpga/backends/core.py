@@ -13,7 +13,7 @@ from mho.hw.core.write_verify import WriteVerifyParameters
 from mho.macro_models import MacroModel, Masks
 from mho.macro_models.cells.pulses import PulseArray
 from mho.macro_models.errors import InputError
-from mho.macro_models.exact.operation import MvmOperation
+from mho.macro_models.integer.operation import MvmOperation
 from mho.sim.backend import BackendResult, HostScheduled
 from mho.sim.board.driver import BoardDriver, BoardInfo, read_info
 from mho.sim.board.program import BoardProgrammer

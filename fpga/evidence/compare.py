@@ -19,7 +19,7 @@ from mho.hw.config import Chip
 from mho.macro_models import MacroModel, Masks, family
 from mho.macro_models.devices import load_device
 from mho.macro_models.errors import ToolError
-from mho.macro_models.exact.operation import Converter, Direction, MvmOperation
+from mho.macro_models.integer.operation import Converter, Direction, MvmOperation
 from mho.sim.core.bench.write_stimulus import WriteStimulus, require_same
 from mho.sim.executor import execute
 from mho.sim.functional import FunctionalBackend

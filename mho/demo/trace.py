@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 from mho.hw.core import Core, CoreConfig, pack, pack_inputs, unpack_codes
 from mho.macro_models import MacroModel, Masks
 from mho.macro_models.errors import ToolError
-from mho.macro_models.exact.operation import MvmOperation
+from mho.macro_models.integer.operation import MvmOperation
 from mho.macro_models.kinds import pin_level_macro
 from mho.sim.backend import BackendResult, HostScheduled
 from mho.sim.core.words import MaskImage

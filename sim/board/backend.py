@@ -11,7 +11,7 @@ from mho.hw.core.write_verify import WriteVerifyParameters
 from mho.hw.emulator import check_core, programmed_core
 from mho.macro_models import MacroModel, Masks
 from mho.macro_models.cells.pulses import PulseArray
-from mho.macro_models.exact.operation import MvmOperation
+from mho.macro_models.integer.operation import MvmOperation
 from mho.sim.backend import BackendResult, HostScheduled
 from mho.sim.board.bus import BusSimulation
 from mho.sim.board.driver import BoardDriver, read_info

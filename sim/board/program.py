@@ -23,7 +23,7 @@ from mho.hw.host.link.tasks import Poll, Read, Task, Write
 from mho.hw.host.registers import RegisterMap, register_word
 from mho.macro_models.cells.pulses import PulseArray
 from mho.macro_models.errors import InputError, ToolError
-from mho.macro_models.exact.pulse import RECORD_WORDS, PulseRecord
+from mho.macro_models.integer.pulse import RECORD_WORDS, PulseRecord
 from mho.sim.board.bus import BoardBus
 from mho.sim.board.driver import once, write_runs
 from mho.sim.programming.cosim import KINDS, check_engine, check_report, shortened, target_words

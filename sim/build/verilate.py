@@ -64,7 +64,7 @@ _COMPILER = "the C++ compiler of the simulator"
 def hardware_hash() -> str:
     """What decides what Verilog comes out: hash of the code, and the version of Amaranth."""
     root = Path(__file__).parents[2]
-    folders = [root / package for package in ("hw", "rtl_gen", "macro_models/exact")]
+    folders = [root / package for package in ("hw", "rtl_gen", "macro_models/integer")]
     files = [path for folder in folders for path in folder.rglob("*") if path.suffix in (".py", ".v", ".sv", ".txt")]
     return f"{hash_files(files)} {version('amaranth')}"
 

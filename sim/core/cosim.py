@@ -13,7 +13,7 @@ from mho.hw.kinds import Timing, timing
 from mho.macro_models import MacroModel, Masks
 from mho.macro_models.cells.pulses import PulseArray
 from mho.macro_models.errors import InputError, argument
-from mho.macro_models.exact.operation import MvmOperation
+from mho.macro_models.integer.operation import MvmOperation
 from mho.sim.backend import BackendResult, HostScheduled, check_threads
 from mho.sim.build.simulators import verilator_build
 from mho.sim.core.batch import Mode

@@ -12,7 +12,7 @@ from mho.hw.core.config import CoreConfig
 from mho.hw.core.inputs.masks import MaskFile
 from mho.hw.kinds import core_blocks
 from mho.macro_models import MacroModel, Masks
-from mho.macro_models.exact.operation import MvmOperation
+from mho.macro_models.integer.operation import MvmOperation
 from mho.sim.core.batch import OP_WORDS, Batch, BatchResult, Mode
 from mho.sim.core.commands import Operated
 from mho.sim.core.kinds import simulated

@@ -1,5 +1,5 @@
 // The cells behind the programming pins of each tnsa_macro.sv: pulses and verify reads of
-// mho.macro_models.cells.pulses.PulseArray in the integers of mho.macro_models.exact.pulse, on its arrays, which Python lends.
+// mho.macro_models.cells.pulses.PulseArray in the integers of mho.macro_models.integer.pulse, on its arrays, which Python lends.
 // Draws come from Python, for a whole row of cells at a time; so does the wait between two passes.
 #include <algorithm>
 #include <cstdint>
@@ -17,7 +17,7 @@ enum Draw : int32_t { kPulseDraw = 0, kVerifyDraw = 1 };
 
 extern "C" {
 
-// The array and its law; widths of fractions are those of mho.macro_models.exact.pulse. Mirrored by sim/programming/shim.py, which
+// The array and its law; widths of fractions are those of mho.macro_models.integer.pulse. Mirrored by sim/programming/shim.py, which
 // owns what the pointers point to.
 struct Cells {
     int64_t *g, *left;

@@ -14,7 +14,7 @@ from mho.hw.config import Chip, PulseChip
 from mho.hw.core.write_verify import CellLayout, WriteVerifyConfig, WriteVerifyParameters, map_words
 from mho.macro_models.cells.pulses import PulseArray
 from mho.macro_models.errors import InputError, ToolError
-from mho.macro_models.exact.pulse import Polarity
+from mho.macro_models.integer.pulse import Polarity
 from mho.sim.programming.job import COUNTERS, PARAMETER_WORDS, WriteJob, WriteOutcome
 from mho.sim.programming.write_verify import ProgramRun
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from mho.hw.core.write_verify import PULSE
 from mho.macro_models.cells.pulses import PulseArray
-from mho.macro_models.exact.pulse import (
+from mho.macro_models.integer.pulse import (
     DRAW_BITS,
     MOVED,
     MOVED_BITS,

@@ -15,7 +15,7 @@ from mho.hw.core.write_verify import WriteVerifyConfig, WriteVerifyParameters, c
 from mho.macro_models.cells.pulses import PulseArray
 from mho.macro_models.devices.device import Device
 from mho.macro_models.errors import InputError
-from mho.macro_models.exact.pulse import Polarity
+from mho.macro_models.integer.pulse import Polarity
 
 __all__ = ["ProgramRun", "Programmer", "program_core", "reference_run", "target_codes"]
 

@@ -19,7 +19,7 @@ from mho.compiler.tile.lowering.routes import NotAlikeError
 from mho.hw.tile.isa import TABLES
 from mho.hw.tile.isa.window import SlidingWindow
 from mho.macro_models.errors import InputError
-from mho.macro_models.exact.vector import LANE_MAX, Largest, Select, Table, WeightedSum
+from mho.macro_models.integer.vector import LANE_MAX, Largest, Select, Table, WeightedSum
 
 __all__ = ["tile_graph"]
 

@@ -18,8 +18,8 @@ from mho.compiler.tile.lowering.geometry import Image, layer_walk, seen_image
 from mho.hw.tile.isa import DESCRIPTORS
 from mho.hw.tile.isa.window import SlidingWindow
 from mho.macro_models.errors import InputError
-from mho.macro_models.exact.vector import PAD, Select
-from mho.macro_models.exact.window import recover
+from mho.macro_models.integer.vector import PAD, Select
+from mho.macro_models.integer.window import recover
 
 __all__ = ["Shape", "shapes_of", "with_shapes"]
 

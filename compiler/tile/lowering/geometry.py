@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from mho.compiler.tile.lowering.walks import LayerWalk, walk_of_window
 from mho.hw.tile.isa import DESCRIPTORS
 from mho.hw.tile.isa.window import OUTSIDE, SlidingWindow
-from mho.macro_models.exact.vector import PAD
-from mho.macro_models.exact.window import Window
+from mho.macro_models.integer.vector import PAD
+from mho.macro_models.integer.window import Window
 
 __all__ = [
     "CODES_IN", "CODES_OUT", "Image", "Taking", "call_image", "channels_of", "layer_walk", "pooling",

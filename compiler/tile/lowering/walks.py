@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from mho.hw.tile.isa import DESCRIPTORS
 from mho.hw.tile.isa.window import OUTSIDE, SlidingWindow
-from mho.macro_models.exact.vector import PAD
-from mho.macro_models.exact.window import Axis, Window
+from mho.macro_models.integer.vector import PAD
+from mho.macro_models.integer.window import Axis, Window
 
 __all__ = ["LayerWalk", "walk_of_window"]
 

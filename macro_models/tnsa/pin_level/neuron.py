@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mho.macro_models.exact.random import NORMAL_ONE, Purpose, normal_codes
+from mho.macro_models.integer.random import NORMAL_ONE, Purpose, normal_codes
 from mho.macro_models.tnsa.converter.neuron import grid_bits
 from mho.macro_models.tnsa.model import TnsaModel
 from mho.macro_models.tnsa.pin_level.macro import PinLevelTnsa

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from mho.hw.config import Chip
 from mho.macro_models import MacroModel, Masks, family, load_device
 from mho.macro_models.cell_map import CellMap
-from mho.macro_models.exact.operation import STEP_WIDTH, Converter, Direction, MvmOperation
+from mho.macro_models.integer.operation import STEP_WIDTH, Converter, Direction, MvmOperation
 from mho.sim.core.kinds import kind_of
 
 if TYPE_CHECKING:

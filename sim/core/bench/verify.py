@@ -11,7 +11,7 @@ from mho.hw.config import Chip
 from mho.hw.kinds import core_blocks, timing
 from mho.macro_models import MacroModel, Masks, load_device
 from mho.macro_models.errors import InputError, ToolError
-from mho.macro_models.exact.operation import Direction, MvmOperation
+from mho.macro_models.integer.operation import Direction, MvmOperation
 from mho.sim.build.simulators import SHELL_DEPTH, icarus_build, verilator_build
 from mho.sim.core.batch import Mode
 from mho.sim.core.bench.exact_macro import ExactMacro

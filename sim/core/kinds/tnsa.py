@@ -3,7 +3,7 @@
 import numpy as np
 
 from mho.macro_models.errors import InputError
-from mho.macro_models.exact.operation import MAX_BITS, Converter, Direction, MvmOperation
+from mho.macro_models.integer.operation import MAX_BITS, Converter, Direction, MvmOperation
 from mho.sim.core.kinds import SimulatedKind
 from mho.sim.core.words import MaskImage
 

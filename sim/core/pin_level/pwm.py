@@ -6,9 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mho.macro_models.errors import ToolError
-from mho.macro_models.exact.pwm.converter import COUNTER_BITS
-from mho.macro_models.exact.pwm.programming import AMPLITUDE_TOP
-from mho.macro_models.exact.pwm.trim_words import TRIM_BITS
+from mho.macro_models.integer.pwm.converter import COUNTER_BITS
+from mho.macro_models.integer.pwm.programming import AMPLITUDE_TOP
+from mho.macro_models.integer.pwm.trim_words import TRIM_BITS
 from mho.macro_models.pwm.model import PwmModel
 from mho.sim.kinds.pwm import PULSE, Conversion, Evaluator
 

@@ -11,7 +11,7 @@ from mho.hw.config.kinds.pwm import PwmChip
 from mho.hw.core.write_verify import dead_lines
 from mho.hw.pwm.engine.cycles import write_cycles
 from mho.macro_models.devices import Device
-from mho.macro_models.exact.pwm.programming import WriteParameters, WriteResult, write_rows
+from mho.macro_models.integer.pwm.programming import WriteParameters, WriteResult, write_rows
 from mho.macro_models.pwm.model import PwmModel
 from mho.macro_models.pwm.programming import ProgrammedRows, target_counts
 from mho.sim.programming.instance import Cells, CoreCells, network_hash

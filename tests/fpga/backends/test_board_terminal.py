@@ -15,7 +15,7 @@ from mho.fpga.simulate import BoardTerminal, check_link
 from mho.hw.config import Chip, load_chip
 from mho.macro_models import Masks, load_device
 from mho.macro_models.errors import InputError, ToolError
-from mho.macro_models.exact.operation import Direction, MvmOperation
+from mho.macro_models.integer.operation import Direction, MvmOperation
 from mho.macro_models.tnsa.config import TnsaConfig
 from mho.macro_models.tnsa.model import TnsaModel
 from mho.sim.board.driver import read_info

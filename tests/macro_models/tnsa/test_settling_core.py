@@ -8,7 +8,7 @@ import pytest
 from mho.hw.config import load_chip
 from mho.macro_models import load_device
 from mho.macro_models.array import Wires, one_pole
-from mho.macro_models.exact.operation import Direction
+from mho.macro_models.integer.operation import Direction
 from mho.macro_models.kinds import pin_level_macro
 from mho.macro_models.tnsa.config import TnsaConfig
 from mho.macro_models.tnsa.model import TnsaModel

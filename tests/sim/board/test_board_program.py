@@ -18,7 +18,7 @@ from mho.hw.host.link.tasks import Read
 from mho.macro_models import load_device
 from mho.macro_models.cells.pulses import PulseArray
 from mho.macro_models.errors import InputError, ToolError
-from mho.macro_models.exact.pulse import RECORD_WORDS, PulseRecord
+from mho.macro_models.integer.pulse import RECORD_WORDS, PulseRecord
 from mho.sim.board.backend import PARTS, FpgaSimBackend
 from mho.sim.board.bus import BoardBus, BusSimulation
 from mho.sim.board.program import BoardProgrammer

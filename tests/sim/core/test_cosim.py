@@ -7,7 +7,7 @@ import pytest
 
 from mho.hw.config import load_chip
 from mho.macro_models.errors import ToolError
-from mho.macro_models.exact.operation import MvmOperation
+from mho.macro_models.integer.operation import MvmOperation
 from mho.sim.build.simulators import icarus_build, verilator_build
 from mho.sim.core.batch import Mode
 from mho.sim.core.bench.stimulus import make_models, make_stimulus

@@ -5,7 +5,7 @@ import pytest
 
 from mho.hw.config import load_chip
 from mho.macro_models import Masks
-from mho.macro_models.exact.operation import MvmOperation
+from mho.macro_models.integer.operation import MvmOperation
 from mho.sim.core.bench.stimulus import make_models
 from mho.sim.core.bench.verify import verify_core
 from mho.sim.core.cosim import CosimBackend

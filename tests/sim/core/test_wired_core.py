@@ -7,7 +7,7 @@ import pytest
 
 from mho.hw.config import Chip, load_chip
 from mho.macro_models import Masks
-from mho.macro_models.exact.operation import Direction, MvmOperation
+from mho.macro_models.integer.operation import Direction, MvmOperation
 from mho.sim.core.bench.stimulus import make_models
 from mho.sim.core.bench.verify import verify_core
 from mho.sim.core.cosim import CosimBackend

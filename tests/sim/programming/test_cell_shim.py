@@ -10,7 +10,7 @@ import pytest
 
 from mho.macro_models.cells.pulses import PulseArray, PulseConfig
 from mho.macro_models.devices import load_device
-from mho.macro_models.exact.pulse import CONDUCTANCE_MAX, Polarity
+from mho.macro_models.integer.pulse import CONDUCTANCE_MAX, Polarity
 from mho.sim.programming.shim import CellShim
 
 LINES = 64

@@ -24,9 +24,9 @@ from mho.hw.testing import get, put, simulate
 from mho.macro_models import load_device
 from mho.macro_models.cells.pulses import PulseArray
 from mho.macro_models.errors import InputError
-from mho.macro_models.exact.masks import Masks
-from mho.macro_models.exact.operation import Converter, MvmOperation
-from mho.macro_models.exact.pulse import Polarity
+from mho.macro_models.integer.masks import Masks
+from mho.macro_models.integer.operation import Converter, MvmOperation
+from mho.macro_models.integer.pulse import Polarity
 from mho.sim.core.bench.stimulus import make_stimulus
 from tests.hw.emulator.emulator_bench import Script, build, replay
 from tests.hw.emulator.pins.pin_bench import build_program, run_program

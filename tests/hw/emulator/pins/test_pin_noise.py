@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from mho.hw.core import CoreConfig, MaskFile, pack, pack_inputs
 from mho.hw.emulator import PinEmulatorConfig, PinLevelCore, TableCache, cell_loads, noise_loads
 from mho.hw.testing import get, put, simulate
-from mho.macro_models.exact.masks import Masks
-from mho.macro_models.exact.operation import Converter, Direction, MvmOperation
+from mho.macro_models.integer.masks import Masks
+from mho.macro_models.integer.operation import Converter, Direction, MvmOperation
 from mho.macro_models.tnsa.model import TnsaModel
 from mho.sim.core.bench.stimulus import Stimulus, make_stimulus
 from tests.hw.emulator.emulator_bench import Script, build, replay

@@ -17,8 +17,8 @@ from mho.macro_models import Masks, load_device
 from mho.macro_models.array import Wires
 from mho.macro_models.devices import Device, device_from_dict
 from mho.macro_models.errors import InputError
-from mho.macro_models.exact.operation import Converter, Direction, MvmOperation
-from mho.macro_models.exact.random import NORMAL_ONE, Purpose, normal_codes
+from mho.macro_models.integer.operation import Converter, Direction, MvmOperation
+from mho.macro_models.integer.random import NORMAL_ONE, Purpose, normal_codes
 from mho.macro_models.tnsa.config import TnsaConfig
 from mho.macro_models.tnsa.converter.neuron import COUNT_TOP, Neuron
 from mho.macro_models.tnsa.model import TnsaModel

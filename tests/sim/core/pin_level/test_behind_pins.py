@@ -13,7 +13,7 @@ import mho
 from mho.cosim import macro_of
 from mho.hw.config import load_chip
 from mho.macro_models import Masks
-from mho.macro_models.exact.operation import MvmOperation
+from mho.macro_models.integer.operation import MvmOperation
 from mho.rtl_gen.body import python_body
 
 ROOT = Path(__file__).parents[4]

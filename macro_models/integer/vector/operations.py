@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mho.macro_models.compiled import where_numba_is
-from mho.macro_models.exact.vector.lanes import LANE_MAX, SHIFT_MAX, SUM_MAX, Lanes, finish
-from mho.macro_models.exact.vector.take import PAD, run_of
+from mho.macro_models.integer.vector.lanes import LANE_MAX, SHIFT_MAX, SUM_MAX, Lanes, finish
+from mho.macro_models.integer.vector.take import PAD, run_of
 
 __all__ = [
     "TABLE_HALF", "Encode", "Largest", "Limit", "Product", "Requantise", "Root", "Select", "Table", "WeightedSum",
@@ -25,7 +25,7 @@ _MOST_PLACES = 15
 @where_numba_is
 def compiled_finish() -> tuple[Callable[..., None], Callable[..., None]] | None:
     """The loops of :mod:`.finish_compiled`."""
-    from mho.macro_models.exact.vector.finish_compiled import make_loops
+    from mho.macro_models.integer.vector.finish_compiled import make_loops
 
     return make_loops()
 

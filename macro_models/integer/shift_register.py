@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from mho.macro_models.errors import InputError
-from mho.macro_models.exact.random import Purpose, philox4x32, philox_key
+from mho.macro_models.integer.random import Purpose, philox4x32, philox_key
 
 __all__ = [
     "AMPLITUDE_SHIFT", "DEVIATE_ONE", "DEVIATE_TOP", "LOW_BITS", "NOISE_SHIFT", "ROOT_BITS", "ROUNDS",

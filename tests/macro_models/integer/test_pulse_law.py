@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mho.macro_models.exact.pulse import (
+from mho.macro_models.integer.pulse import (
     CONDUCTANCE_MAX,
     MOVED,
     MOVED_BITS,
@@ -21,7 +21,7 @@ from mho.macro_models.exact.pulse import (
     Polarity,
     PulseLaw,
 )
-from mho.macro_models.exact.random import NORMAL_ONE, NORMAL_TABLE
+from mho.macro_models.integer.random import NORMAL_ONE, NORMAL_TABLE
 
 ONE = TABLE_STEPS << RATE_BITS
 CELLS = 500

@@ -9,7 +9,7 @@ from scipy.stats import norm
 from mho.macro_models import load_device
 from mho.macro_models.devices import device_from_dict
 from mho.macro_models.errors import InputError
-from mho.macro_models.exact.shift_register import DEVIATE_ONE, DEVIATE_TOP, ShiftRegister, deviates, seeds, xorshift
+from mho.macro_models.integer.shift_register import DEVIATE_ONE, DEVIATE_TOP, ShiftRegister, deviates, seeds, xorshift
 from mho.macro_models.tnsa.config import TnsaConfig
 from mho.macro_models.tnsa.model import TnsaModel
 from mho.macro_models.tnsa.sensing import INPUT_TOP

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mho.macro_models.errors import InputError
-from mho.macro_models.exact.operation import Direction, MvmOperation
+from mho.macro_models.integer.operation import Direction, MvmOperation
 
 __all__ = ["MASK_SLOTS", "Masks"]
 

@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from mho.macro_models.exact.vector import PAD
+from mho.macro_models.integer.vector import PAD
 
 __all__ = ["Axis", "Window", "recover"]
 

@@ -64,7 +64,7 @@ SIGMA_BITS = 16
 """Fraction bits of the deviation of a verify read in verify codes."""
 
 DRAW_BITS = 12
-"""Fraction bits of a normal draw (:data:`mho.macro_models.exact.random.NORMAL_ONE`)."""
+"""Fraction bits of a normal draw (:data:`mho.macro_models.integer.random.NORMAL_ONE`)."""
 
 PULSE_STEP, VERIFY_STEP = 7, 8
 """Steps of the draws of purpose ``PULSE`` for each pulse and for each verify read of a cell."""
@@ -169,7 +169,7 @@ class PulseLaw:
     def words(self, key: tuple[int, int]) -> list[int]:
         """The constants as an emulator in an FPGA holds them: 32 bits, two's complement, placed by :class:`LawWords`.
 
-        ``key`` is that of the draws, :func:`mho.macro_models.exact.random.philox_key` for the purpose ``PULSE``.
+        ``key`` is that of the draws, :func:`mho.macro_models.integer.random.philox_key` for the purpose ``PULSE``.
         """
         values = (*self.log_rate, *self.slope, self.spread, self.log_weak, self.low, self.verify_sigma, *key)
         return [int(value) & 0xFFFFFFFF for value in values]

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from mho.macro_models.errors import InputError
-from mho.macro_models.exact.operation import Converter, Direction, MvmOperation
+from mho.macro_models.integer.operation import Converter, Direction, MvmOperation
 
 __all__ = ["MAGNITUDE_BITS", "PwmOperation"]
 

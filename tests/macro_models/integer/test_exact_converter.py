@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mho.macro_models.exact.converter import combine_segments, convert, count_decrements, search_binary
-from mho.macro_models.exact.operation import Converter, MvmOperation
+from mho.macro_models.integer.converter import combine_segments, convert, count_decrements, search_binary
+from mho.macro_models.integer.operation import Converter, MvmOperation
 
 CHARGE = st.integers(-(2**40), 2**40).map(lambda n: 2 * n + 1)
 SMALL = st.integers(-5000, 5000).map(lambda n: 2 * n + 1)

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from mho.macro_models.exact import tally as module
-from mho.macro_models.exact.tally import tally
+from mho.macro_models.integer import tally as module
+from mho.macro_models.integer.tally import tally
 
 
 @pytest.mark.parametrize("compiled", [True, False])

@@ -26,6 +26,6 @@ def tally(codes: NDArray[np.int16], top: int) -> NDArray[np.int64]:
 @where_numba_is
 def compiled_tally() -> Callable[..., None] | None:
     """The loops of :mod:`.tally_compiled`."""
-    from mho.macro_models.exact.tally_compiled import make_loops
+    from mho.macro_models.integer.tally_compiled import make_loops
 
     return make_loops()

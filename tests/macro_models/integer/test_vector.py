@@ -4,8 +4,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from mho.macro_models.exact.operation import MvmOperation
-from mho.macro_models.exact.vector import (
+from mho.macro_models.integer.operation import MvmOperation
+from mho.macro_models.integer.vector import (
     LANE_MAX,
     MULTIPLIER_MAX,
     Encode,

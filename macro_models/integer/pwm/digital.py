@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mho.macro_models.exact.pwm.operation import PwmOperation
+from mho.macro_models.integer.pwm.operation import PwmOperation
 
 __all__ = ["GAIN_BITS", "GAIN_MOST", "OFFSET_RANGE", "PRODUCT_BITS", "DigitalUnits"]
 

@@ -28,9 +28,9 @@ Widths: codes 13 bits signed (two-segment operations), multipliers 15 bits and a
 wrap.
 """
 
-from mho.macro_models.exact.vector.lanes import LANE_MAX, MULTIPLIER_MAX, SHIFT_MAX, SUM_MAX, finish
-from mho.macro_models.exact.vector.leaf import LeafSum, check_headroom, largest_code, scale_leaf, sum_leaves
-from mho.macro_models.exact.vector.operations import (
+from mho.macro_models.integer.vector.lanes import LANE_MAX, MULTIPLIER_MAX, SHIFT_MAX, SUM_MAX, finish
+from mho.macro_models.integer.vector.leaf import LeafSum, check_headroom, largest_code, scale_leaf, sum_leaves
+from mho.macro_models.integer.vector.operations import (
     TABLE_HALF,
     Encode,
     Largest,
@@ -42,7 +42,15 @@ from mho.macro_models.exact.vector.operations import (
     Table,
     WeightedSum,
 )
-from mho.macro_models.exact.vector.take import PAD, padded, run_of, take_elements, take_rows, take_vectors, with_padding
+from mho.macro_models.integer.vector.take import (
+    PAD,
+    padded,
+    run_of,
+    take_elements,
+    take_rows,
+    take_vectors,
+    with_padding,
+)
 
 __all__ = [
     "LANE_MAX",

@@ -20,9 +20,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from mho.macro_models.exact.pwm.calibration import RANGE_BITS, Calibration
-from mho.macro_models.exact.pwm.digital import GAIN_BITS, OFFSET_RANGE, PRODUCT_BITS, DigitalUnits
-from mho.macro_models.exact.random import Purpose, bits16
+from mho.macro_models.integer.pwm.calibration import RANGE_BITS, Calibration
+from mho.macro_models.integer.pwm.digital import GAIN_BITS, OFFSET_RANGE, PRODUCT_BITS, DigitalUnits
+from mho.macro_models.integer.random import Purpose, bits16
 
 __all__ = [
     "COMPENSATIONS", "READS", "VECTORS", "Compensation", "ReadVectors", "compensate", "fitted_units", "range_code",

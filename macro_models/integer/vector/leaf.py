@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mho.macro_models.compiled import where_numba_is
-from mho.macro_models.exact.operation import LSB_SEGMENT_BITS, MvmOperation
-from mho.macro_models.exact.vector.lanes import LANE_MAX, Lanes, round_shift
+from mho.macro_models.integer.operation import LSB_SEGMENT_BITS, MvmOperation
+from mho.macro_models.integer.vector.lanes import LANE_MAX, Lanes, round_shift
 
 __all__ = ["LeafSum", "check_headroom", "compiled_leaves", "largest_code", "scale_leaf", "sum_leaves"]
 
@@ -47,7 +47,7 @@ def sum_leaves(leaves: Sequence[tuple[Lanes, NDArray[np.integer]]], outputs: int
 @where_numba_is
 def compiled_leaves() -> Callable[..., None] | None:
     """The loops of :mod:`.leaf_compiled`."""
-    from mho.macro_models.exact.vector.leaf_compiled import make_loops
+    from mho.macro_models.integer.vector.leaf_compiled import make_loops
 
     return make_loops()
 

@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from mho.macro_models.exact.pwm.converter import Trim
+from mho.macro_models.integer.pwm.converter import Trim
 
 __all__ = ["TRIM_BITS", "pack_trim", "unpack_trim"]
 

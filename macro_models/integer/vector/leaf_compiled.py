@@ -1,7 +1,7 @@
 """Leaves of a product in loops that numba compiles; import it through ``vector.compiled_leaves``.
 
-The same integers as :func:`mho.macro_models.exact.vector.scale_leaf` and ``sum_leaves``: sums that wrap around have one
-value in whatever order.
+The same integers as :func:`mho.macro_models.integer.vector.scale_leaf` and ``sum_leaves``: sums that wrap around have
+one value in whatever order.
 """
 
 from collections.abc import Callable

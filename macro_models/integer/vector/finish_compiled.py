@@ -1,6 +1,6 @@
 """What follows the sums of a layer, in loops that numba compiles; import it through ``vector.compiled_finish``.
 
-The same integers as :class:`mho.macro_models.exact.vector.Root` and ``Encode``, in one pass.
+The same integers as :class:`mho.macro_models.integer.vector.Root` and ``Encode``, in one pass.
 """
 
 from collections.abc import Callable

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mho.macro_models.exact.random import NORMAL_ONE, NormalsAhead, Purpose, bits16, normal_codes, philox4x32
+from mho.macro_models.integer.random import NORMAL_ONE, NormalsAhead, Purpose, bits16, normal_codes, philox4x32
 
 ONES = 0xFFFFFFFF
 WORD = st.integers(0, ONES)
@@ -63,7 +63,7 @@ def test_sixteen_bit_draws_are_the_halves_of_the_words() -> None:
 
 def test_table_of_normals_has_the_moments_of_a_normal() -> None:
     # 2**16 equally likely values: this reads the whole table.
-    from mho.macro_models.exact.random import NORMAL_TABLE
+    from mho.macro_models.integer.random import NORMAL_TABLE
 
     z = NORMAL_TABLE.astype(np.float64) / NORMAL_ONE
     assert z.sum() == 0.0

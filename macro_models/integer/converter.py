@@ -9,7 +9,7 @@ decoded value, for n decrements that did not flip the sign; 0 stands for a line 
 import numpy as np
 from numpy.typing import NDArray
 
-from mho.macro_models.exact.operation import LSB_SEGMENT_BITS, Converter, MvmOperation
+from mho.macro_models.integer.operation import LSB_SEGMENT_BITS, Converter, MvmOperation
 
 __all__ = ["combine_segments", "convert", "count_decrements", "decode", "search_binary", "steps_taken"]
 

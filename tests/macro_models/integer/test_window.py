@@ -7,8 +7,8 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mho.macro_models.exact.vector import PAD
-from mho.macro_models.exact.window import Axis, Window, recover
+from mho.macro_models.integer.vector import PAD
+from mho.macro_models.integer.window import Axis, Window, recover
 
 
 @st.composite

@@ -61,7 +61,7 @@ def take_vectors(values: NDArray[Any], index: NDArray[np.uint32]) -> NDArray[Any
 @where_numba_is
 def compiled_take() -> Callable[..., None] | None:
     """The loops of :mod:`.take_compiled`."""
-    from mho.macro_models.exact.vector.take_compiled import make_loops
+    from mho.macro_models.integer.vector.take_compiled import make_loops
 
     return make_loops()
 
