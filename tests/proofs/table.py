@@ -112,8 +112,10 @@ def rows_of(records: Sequence[Record]) -> Iterator[str]:
 
 
 def method_of(record: Record) -> str:
-    """How a claim was proven; of a planted fault its kind alone, since depths differ."""
-    return "bounded" if record["name"].startswith(FAULT) else record["method"]
+    """How a claim was proven; without depths and numbers that differ between its subjects."""
+    if record["name"].startswith(FAULT):
+        return "bounded"
+    return "all cases" if record["method"].startswith("all ") else record["method"]
 
 
 def _folded(subjects: Iterable[str]) -> Iterator[str]:
