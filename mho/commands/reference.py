@@ -81,12 +81,9 @@ def commands() -> list[tuple[str, click.Command]]:
 
 def page() -> str:
     """The page as Markdown."""
-    parts = [_HEAD, "\n| command | does | in Python |\n|---|---|---|\n"]
-    parts += [
-        f"| [`mho {name}`](#mho-{name.replace(' ', '-')}) | {text} | [`{TWINS[name]}`](api.md) |\n"
-        for name, text in [(name, text) for name, (_, text) in cli.COMMANDS.items()]
-        + [("device fit", "Fit a device to measured relaxation and retention.")]
-    ]
+    parts = [_HEAD, "\n| command | in Python |\n|---|---|\n"]
+    for name, twin in TWINS.items():
+        parts.append(f"| [`mho {name}`](#mho-{name.replace(' ', '-')}) | [`{twin}`](api.md) |\n")
     parts += [_section(name, command) for name, command in commands()]
     return "".join(parts)
 
@@ -96,14 +93,13 @@ def _section(name: str, command: click.Command) -> str:
     usage = " ".join(command.collect_usage_pieces(ctx))
     level = "##" if " " not in name else "###"
     text = cleandoc(command.help or "")
-    lines = [f"\n{level} mho {name}\n", f"```\nmho {name} {usage}\n```\n", f"{text}\n"]
+    lines = [f"\n{level} mho {name}\n", f"`mho {name} {usage}`\n", f"{text}\n"]
     rows = [param.get_help_record(ctx) for param in command.params if isinstance(param, click.Option)]
     everywhere = ("--json", "--quiet", "--verbose")
     shown = [row for row in rows if row is not None and not any(name in row[0] for name in everywhere)
              and row != _SET]
     if shown:
-        lines.append("| option | |\n|---|---|")
-        lines += ["| " + " | ".join((f"`{option.replace('|', chr(92) + '|')}`", text)) + " |" for option, text in shown]
+        lines += [f"* `{option}`: {text}" for option, text in shown]
         lines.append("")
     epilog = (command.epilog or "").replace("\b\nExample:\n", "")
     example = "\n".join(line.strip() for line in epilog.splitlines())
