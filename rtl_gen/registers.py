@@ -42,10 +42,10 @@ def markdown(map: RegisterMap | AddressMap) -> str:
         if _alone(register):
             continue
         lines += ["", f"### `{register.name}` ({register.address:#05x})", "", register.doc, ""]
-        lines += ["| bits | field | access | reset | |", "|---|---|---|---|---|"]
         for placed in register.placed:
-            field, where = placed.field, _bits(placed)
-            lines.append(f"| {where} | `{field.name}` | {field.access.value} | {_reset(placed)} | {field.doc} |")
+            field = placed.field
+            head = f"{_bits(placed)} `{field.name}` {field.access.value} {_reset(placed)}"
+            lines.append(f"* {head.rstrip()}: {field.doc}")
     return "\n".join(lines) + "\n"
 
 

@@ -2,7 +2,6 @@
 
 from collections import Counter
 from collections.abc import Iterator
-from typing import Any
 
 from mho.hw.tile.interpreter.state import Retired
 from mho.hw.tile.isa import DESCRIPTORS, INSTRUCTIONS, Cause, Engine, Op, Operand, decode
@@ -15,7 +14,6 @@ from mho.sim.tile_programs.simulation import Found
 __all__ = ["Coverage"]
 
 _CLASSES = ("least", "most", "between")
-_NUMBERS, _COUNTERS = ("overlap", "wraps", "programs", "cycles"), ("ops", "causes", "operands")
 
 
 class Coverage:
@@ -73,41 +71,12 @@ class Coverage:
             value = values[field.name]
             self.fields[of, field.name, _CLASSES[0] if value == low else _CLASSES[1 + (value != high)]] += times
 
-    def missing(self) -> list[str]:
-        """Classes of values that no field of an instruction has had."""
-        return [
-            f"{of}.{name} {kind}" for of, fields in self._all() for name, count in fields for kind in _CLASSES[:count]
-            if not self.fields[of, name, kind]
-        ]
-
     def _all(self) -> Iterator[tuple[str, list[tuple[str, int]]]]:
         # MVM and VEC name descriptors that are called as they are.
         layouts = {op.name: one.layout for op, one in INSTRUCTIONS.items()}
         layouts |= {kind: one.layout for kind, one in DESCRIPTORS.items()}
         for of, layout in layouts.items():
             yield of, [(f.name, 2 if f.range[1] - f.range[0] < 2 else 3) for f in layout.fields]
-
-    def rows(self) -> Iterator[tuple[str, str, list[int | None]]]:
-        """Of each field: what it belongs to, its name, and how often it had which class of value."""
-        for of, fields in self._all():
-            for name, count in fields:
-                found = [self.fields[of, name, kind] for kind in _CLASSES[:count]]
-                yield of, name, [*found, *[None] * (len(_CLASSES) - count)]
-
-    def record(self) -> dict[str, Any]:
-        """All counts, for a file."""
-        found: dict[str, Any] = {name: getattr(self, name) for name in _NUMBERS}
-        found |= {name: dict(getattr(self, name)) for name in _COUNTERS}
-        return found | {"fields": [[*key, count] for key, count in self.fields.items()]}
-
-    def take(self, record: dict[str, Any]) -> None:
-        """Add the counts of a file."""
-        for name in _NUMBERS:
-            setattr(self, name, getattr(self, name) + record[name])
-        for name in _COUNTERS:
-            getattr(self, name).update(record[name])
-        for of, name, kind, count in record["fields"]:
-            self.fields[of, name, kind] += count
 
     def text(self) -> str:
         """A table."""
