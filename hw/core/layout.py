@@ -5,7 +5,7 @@ from typing import TypeVar
 from amaranth.lib import data
 
 from mho.macro_models.errors import InputError
-from mho.macro_models.exact.operation import STEP_WIDTH, Converter, Direction, MvmOperation
+from mho.macro_models.integer.operation import STEP_WIDTH, Converter, Direction, MvmOperation
 
 __all__ = ["OP_ID_WIDTH", "OpLayout", "WordsLayout", "pack", "unpack"]
 

@@ -11,8 +11,8 @@ from mho.hw.core.masks import MaskFile
 from mho.hw.core.timing import Timing
 from mho.hw.core.words import pack_codes, unpack_inputs
 from mho.macro_models.errors import InputError
-from mho.macro_models.exact.masks import Masks
-from mho.macro_models.exact.operation import MvmOperation
+from mho.macro_models.integer.masks import Masks
+from mho.macro_models.integer.operation import MvmOperation
 
 __all__ = ["CoreReference", "MacroModel"]
 

@@ -1,7 +1,7 @@
 """The shape of a core, and the words of its streams: what everybody around a core asks, whatever its kind."""
 
 from mho.hw.core.words import INPUTS_PER_WORD, OUTPUTS_PER_WORD
-from mho.macro_models.exact.operation import Direction, MvmOperation
+from mho.macro_models.integer.operation import Direction, MvmOperation
 
 __all__ = ["MASKS", "MASK_WORD", "CoreShape"]
 

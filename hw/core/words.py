@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from mho.macro_models.exact.operation import MvmOperation
+from mho.macro_models.integer.operation import MvmOperation
 
 __all__ = ["CODE_WIDTH", "INPUTS_PER_WORD", "INPUT_WIDTH", "OUTPUTS_PER_WORD", "pack_codes", "pack_inputs",
            "unpack_codes", "unpack_inputs"]

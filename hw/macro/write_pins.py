@@ -6,7 +6,7 @@ A macro has them beside those of products. All come from flip-flops, so that a c
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from mho.macro_models.exact.pulse import AMPLITUDE_BITS
+from mho.macro_models.integer.pulse import AMPLITUDE_BITS
 
 __all__ = ["ENABLE", "PASS_BITS", "WritePins"]
 

@@ -13,7 +13,7 @@ from mho.hw.emulator.config import EmulatorConfig
 from mho.hw.emulator.vector.lanes import LEVEL_BITS
 from mho.hw.kinds.tnsa.inputs.loader import StagedLayout
 from mho.hw.kinds.tnsa.inputs.op_check import OpCheck
-from mho.macro_models.exact.operation import LSB_SEGMENT_BITS
+from mho.macro_models.integer.operation import LSB_SEGMENT_BITS
 
 __all__ = ["VectorLoader"]
 

@@ -11,7 +11,7 @@ from mho.hw.core.port import VectorPort
 from mho.hw.core.words import INPUTS_PER_WORD
 from mho.hw.core.write_verify import WriteVerifyConfig
 from mho.hw.host.registers import RegisterMap
-from mho.macro_models.exact.operation import Direction
+from mho.macro_models.integer.operation import Direction
 
 __all__ = ["HostedCore"]
 

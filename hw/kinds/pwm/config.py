@@ -8,9 +8,9 @@ from mho.hw.core.shape import CoreShape
 from mho.hw.core.timing import Drain
 from mho.hw.kinds.pwm.timing import PwmTiming
 from mho.macro_models.errors import InputError
-from mho.macro_models.exact.limits import check_among
-from mho.macro_models.exact.pwm.converter import COUNTER_BITS
-from mho.macro_models.exact.pwm.operation import MAGNITUDE_BITS
+from mho.macro_models.integer.limits import check_among
+from mho.macro_models.integer.pwm.converter import COUNTER_BITS
+from mho.macro_models.integer.pwm.operation import MAGNITUDE_BITS
 
 __all__ = ["PwmCoreConfig"]
 

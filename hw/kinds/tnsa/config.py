@@ -11,8 +11,8 @@ from mho.hw.config import SYNCHRONISER_CYCLES, Chip
 from mho.hw.config.kinds.tnsa import TnsaChip
 from mho.hw.core.shape import CoreShape
 from mho.hw.core.timing import OVERHEAD_CYCLES, Drain, Timing
-from mho.macro_models.exact.limits import check_among, check_whole
-from mho.macro_models.exact.operation import LSB_SEGMENT_BITS, MAX_BITS, Converter, Direction, MvmOperation
+from mho.macro_models.integer.limits import check_among, check_whole
+from mho.macro_models.integer.operation import LSB_SEGMENT_BITS, MAX_BITS, Converter, Direction, MvmOperation
 
 __all__ = ["LIMITS", "OPERATIONS", "TnsaCoreConfig", "constant_name"]
 

@@ -11,7 +11,7 @@ from mho.hw.core.timing import OVERHEAD_CYCLES
 from mho.hw.kinds.tnsa.bring_up.trim import trimmed
 from mho.hw.kinds.tnsa.config import TnsaCoreConfig
 from mho.macro_models.errors import InputError
-from mho.macro_models.exact.operation import MvmOperation
+from mho.macro_models.integer.operation import MvmOperation
 
 __all__ = ["Span", "TnsaCoreReference", "timeline"]
 

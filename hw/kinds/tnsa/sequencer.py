@@ -15,7 +15,7 @@ from mho.hw.kinds.tnsa.bring_up.trim import DurationLayout
 from mho.hw.kinds.tnsa.config import OPERATIONS, TnsaCoreConfig, constant_name
 from mho.hw.kinds.tnsa.inputs.loader import StagedLayout
 from mho.hw.kinds.tnsa.results.counters import COUNT_BITS
-from mho.macro_models.exact.operation import LSB_SEGMENT_BITS, STEP_WIDTH, Converter, MvmOperation
+from mho.macro_models.integer.operation import LSB_SEGMENT_BITS, STEP_WIDTH, Converter, MvmOperation
 
 __all__ = ["PinOperation", "PlanLayout", "Sequencer", "pin_operations"]
 

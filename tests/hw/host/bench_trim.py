@@ -8,7 +8,7 @@ from mho.hw.core.write_verify import WriteVerifyParameters
 from mho.hw.host.core.write_map import WORD_FLAG
 from mho.hw.kinds.tnsa.bring_up.trim import trimmed
 from mho.hw.kinds.tnsa.config import TnsaCoreConfig
-from mho.macro_models.exact.operation import Direction, MvmOperation
+from mho.macro_models.integer.operation import Direction, MvmOperation
 from tests.hw.host.bench_core import FORWARD, Host, begin, expected, macro, vector
 from tests.hw.host.bench_write import parameters
 

@@ -8,7 +8,7 @@ from mho.hw.core.masks import MaskFile
 from mho.hw.core.words import pack_codes, pack_inputs, unpack_codes
 from mho.hw.kinds.tnsa.config import TnsaCoreConfig
 from mho.macro_models import Masks
-from mho.macro_models.exact.operation import Converter, Direction, MvmOperation
+from mho.macro_models.integer.operation import Converter, Direction, MvmOperation
 from mho.sim.core.words import MaskImage, input_words, op_words, output_codes, reserved_words
 
 

@@ -11,7 +11,7 @@ from mho.hw.core.layout import OpLayout
 from mho.hw.core.words import INPUTS_PER_WORD
 from mho.hw.kinds.tnsa.config import LIMITS, TnsaCoreConfig
 from mho.hw.kinds.tnsa.inputs.op_check import OpCheck
-from mho.macro_models.exact.operation import MAX_BITS, Direction, MvmOperation
+from mho.macro_models.integer.operation import MAX_BITS, Direction, MvmOperation
 
 __all__ = ["OperationLoader", "StagedLayout", "staged_planes"]
 

@@ -5,7 +5,7 @@ from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
 from mho.hw.core.layout import OpLayout
-from mho.macro_models.exact.operation import LSB_SEGMENT_BITS, MAX_BITS
+from mho.macro_models.integer.operation import LSB_SEGMENT_BITS, MAX_BITS
 
 __all__ = ["OpCheck"]
 

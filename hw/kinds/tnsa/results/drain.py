@@ -12,7 +12,7 @@ from mho.hw.core.layout import WordsLayout
 from mho.hw.core.words import CODE_WIDTH
 from mho.hw.kinds.tnsa.config import TnsaCoreConfig
 from mho.hw.kinds.tnsa.results.counters import COUNT_BITS
-from mho.macro_models.exact.operation import LSB_SEGMENT_BITS
+from mho.macro_models.integer.operation import LSB_SEGMENT_BITS
 
 __all__ = ["ResultBank"]
 

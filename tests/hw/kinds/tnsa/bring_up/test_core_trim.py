@@ -16,7 +16,7 @@ from mho.hw.kinds.tnsa.port import tnsa_port
 from mho.hw.kinds.tnsa.reference import TnsaCoreReference
 from mho.hw.testing import collect, put, random_inputs, random_operation, simulate
 from mho.macro_models.errors import InputError
-from mho.macro_models.exact.operation import MvmOperation
+from mho.macro_models.integer.operation import MvmOperation
 from tests.hw.exact_array import ExactArray
 
 CFG = TnsaCoreConfig(
