@@ -10,8 +10,8 @@ from mho.compiler.calibration.outputs import OutputError
 from mho.compiler.mapping.redundancy import Redundancy
 from mho.compiler.network.stage_file import COUNT
 from mho.compiler.options import MOST_SLICES
-from mho.macro_models.exact.operation import MAX_BITS
 from mho.macro_models.files.schema import JSON, TEXT, Choice, ListOf, Nullable, Number, Optional, Table, Whole
+from mho.macro_models.integer.operation import MAX_BITS
 
 __all__ = ["CALIBRATION", "read_calibration", "write_calibration"]
 

@@ -13,7 +13,7 @@ from mho.compiler.tile.placement.streams import tile_name
 from mho.hw.config import Chip
 from mho.hw.kinds import timing
 from mho.macro_models.errors import InputError
-from mho.macro_models.exact.operation import MvmOperation
+from mho.macro_models.integer.operation import MvmOperation
 
 __all__ = ["planned_tiles", "tile_shapes"]
 

@@ -28,8 +28,8 @@ from mho.compiler.tile.graph.interleave import deal, sum_of_interleaved
 from mho.compiler.tile.lowering.geometry import Image, rows_in_turns
 from mho.hw.config import Chip
 from mho.hw.tile.isa import DESCRIPTORS
-from mho.macro_models.exact.vector import Select, WeightedSum
-from mho.macro_models.exact.window import Window
+from mho.macro_models.integer.vector import Select, WeightedSum
+from mho.macro_models.integer.window import Window
 
 __all__ = ["choose", "duplicate_layers"]
 

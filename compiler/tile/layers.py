@@ -21,7 +21,7 @@ from mho.compiler.tile.graph.hoist_moves import hoist_moves
 from mho.compiler.tile.graph.images import Image
 from mho.compiler.tile.graph.shapes import MOST_ELEMENTS, MOST_PIXELS, Shape, with_shapes
 from mho.compiler.tile.placement.placing import place_on_tiles
-from mho.macro_models.exact.vector import PAD
+from mho.macro_models.integer.vector import PAD
 
 __all__ = ["calibrate_on_tiles", "with_walks"]
 

@@ -12,8 +12,8 @@ from mho.compiler.tile.placement.needs import Needs, needs_of, roomy
 from mho.compiler.tile.placement.room import FullError, Room, more_room
 from mho.compiler.tile.placement.software_pipeline import Ahead
 from mho.compiler.tile.placement.streams import Placed, place_nodes
-from mho.hw.tile.machine.liveness import check_liveness, check_runs
-from mho.hw.tile.machine.tiles import Joined
+from mho.hw.tile.interpreter.liveness import check_liveness, check_runs
+from mho.hw.tile.interpreter.tiles import Joined
 from mho.macro_models.errors import InputError
 
 __all__ = ["TilePrograms", "graph_of", "tile_needs", "tile_programs"]

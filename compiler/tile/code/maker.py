@@ -18,11 +18,11 @@ from mho.compiler.tile.placement.runs import Runs
 from mho.compiler.tile.placement.sharing import shared
 from mho.compiler.tile.placement.software_pipeline import Ahead
 from mho.compiler.tile.placement.streams import Placed, Ring
+from mho.hw.tile.asm import assemble_named
+from mho.hw.tile.interpreter import liveness
+from mho.hw.tile.interpreter.tiles import HOST, HostStep, Joined, Place
+from mho.hw.tile.interpreter.tokens import TokenMachine
 from mho.hw.tile.isa import DESCRIPTORS
-from mho.hw.tile.machine import liveness
-from mho.hw.tile.machine.tiles import HOST, HostStep, Joined, Place
-from mho.hw.tile.machine.tokens import TokenMachine
-from mho.hw.tile.text import assemble_named
 from mho.macro_models.errors import InputError
 
 __all__ = ["MOST_BLOCKS", "SLACK", "LongRingError", "Maker"]

@@ -20,7 +20,7 @@ from mho.compiler.tile.placement.order import IMAGE, Loop, Part, Steps, in_loops
 from mho.compiler.tile.placement.software_pipeline import pipeline
 from mho.compiler.tile.placement.streams import Placed, Ring, tile_name
 from mho.hw.config import Chip
-from mho.macro_models.exact.vector import Largest, WeightedSum
+from mho.macro_models.integer.vector import Largest, WeightedSum
 
 __all__ = ["TileText", "least_blocks", "more_blocks"]
 

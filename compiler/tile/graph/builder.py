@@ -17,9 +17,9 @@ from mho.compiler.tile.lowering.geometry import Image, layer_walk, pooling, turn
 from mho.compiler.tile.lowering.operations import steps_of, window_of
 from mho.compiler.tile.lowering.routes import NotAlikeError
 from mho.hw.tile.isa import TABLES
-from mho.hw.tile.walk import Walk
+from mho.hw.tile.isa.window import SlidingWindow
 from mho.macro_models.errors import InputError
-from mho.macro_models.exact.vector import LANE_MAX, Largest, Select, Table, WeightedSum
+from mho.macro_models.integer.vector import LANE_MAX, Largest, Select, Table, WeightedSum
 
 __all__ = ["tile_graph"]
 
@@ -178,7 +178,7 @@ class _Builder:
         found = turns_of(stage.operation.index, [self.values[v].image for v in inputs])
         if found is None or found[0] != made.image:
             return False
-        walk = Walk(run=made.block, channel=0, width=made.image.width, height=made.image.height,
+        walk = SlidingWindow(run=made.block, channel=0, width=made.image.width, height=made.image.height,
                     positions_x=made.image.width, positions_y=made.image.height)
         self._begin(Node(head=None, source=inputs[0], walk=walk, values=(k + 1,), joins=inputs[1:], turns=found[1]))
         return True
@@ -249,10 +249,10 @@ class _Builder:
             home = len(self.nodes) - 1
         self._add(home, k, inputs)
 
-    def _each(self, value: int) -> Walk:
+    def _each(self, value: int) -> SlidingWindow:
         """Every pixel of a value, one after the other."""
         image = self.values[value].image
-        return Walk(run=self.values[value].block, channel=0, width=image.width, height=image.height,
+        return SlidingWindow(run=self.values[value].block, channel=0, width=image.width, height=image.height,
                     positions_x=image.width, positions_y=image.height)
 
     # --- nodes and values ---

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from mho.compiler.program import Program, Stage
 from mho.compiler.tile.graph.images import FEWEST
-from mho.macro_models.exact.vector import Encode, Limit, Select, Table
+from mho.macro_models.integer.vector import Encode, Limit, Select, Table
 
 __all__ = ["hoist_moves"]
 

@@ -12,7 +12,7 @@ from mho.compiler.program import Call, Program
 from mho.compiler.tile.graph.interleave import Doing, interleaved_turns, interleaved_values
 from mho.compiler.tile.lowering.geometry import Image, Taking, call_image, pooling, seen_image, turns_of
 from mho.compiler.tile.lowering.routes import NotAlikeError, route
-from mho.macro_models.exact.vector import Select
+from mho.macro_models.integer.vector import Select
 
 __all__ = ["entry_image", "images_of", "is_sequence", "is_windowed", "joined", "outputs_in"]
 

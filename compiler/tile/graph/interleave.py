@@ -12,7 +12,7 @@ from typing import Protocol
 import numpy as np
 
 from mho.compiler.program import Call
-from mho.macro_models.exact.vector import Select, WeightedSum
+from mho.macro_models.integer.vector import Select, WeightedSum
 
 __all__ = ["Doing", "deal", "interleaved_turns", "interleaved_values", "sum_of_interleaved"]
 

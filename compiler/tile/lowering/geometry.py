@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 
 from mho.compiler.tile.lowering.walks import LayerWalk, walk_of_window
 from mho.hw.tile.isa import DESCRIPTORS
-from mho.hw.tile.walk import OUTSIDE, Walk
-from mho.macro_models.exact.vector import PAD
-from mho.macro_models.exact.window import Window
+from mho.hw.tile.isa.window import OUTSIDE, SlidingWindow
+from mho.macro_models.integer.vector import PAD
+from mho.macro_models.integer.window import Window
 
 __all__ = [
     "CODES_IN", "CODES_OUT", "Image", "Taking", "call_image", "channels_of", "layer_walk", "pooling",
@@ -96,27 +96,27 @@ def seen_image(call: Taking, elements: int) -> Image | None:
     return Image(channels=elements // pixels, height=pixels // width, width=width)
 
 
-def layer_walk(call: Taking, image: Image) -> Walk | None:
+def layer_walk(call: Taking, image: Image) -> SlidingWindow | None:
     """The walk that gives all inputs of a layer, of all of its groups, pixel by pixel; None if there is none."""
     if call.window is None:
         return None
     made = walk_of_window(replace(call.window, groups=1), (image.channels, image.height, image.width))
     if made is None and len(call.patches) == 1 and image.pixels > 1:
         # A layer that takes the whole value: a window as large as the image.
-        walk = Walk(run=image.channels, channel=0, kernel_x=image.width, kernel_y=image.height, width=image.width,
-                    height=image.height)
+        walk = SlidingWindow(run=image.channels, channel=0, kernel_x=image.width, kernel_y=image.height,
+                             width=image.width, height=image.height)
         made = LayerWalk(walk=walk, rows=rows_of(walk, 0, image.channels))
     if made is None or not _fields_hold(made.walk) or not _gives(made, call.patches, image):
         return None
     return made.walk
 
 
-def channels_of(walk: Walk, first: int, count: int) -> Walk:
+def channels_of(walk: SlidingWindow, first: int, count: int) -> SlidingWindow:
     """The same walk over some of its channels, ``first`` counted from its own first one."""
     return replace(walk, run=count, channel=walk.channel + first)
 
 
-def rows_of(walk: Walk, first: int, count: int) -> NDArray[np.int64]:
+def rows_of(walk: SlidingWindow, first: int, count: int) -> NDArray[np.int64]:
     """Inputs of a layer in the order in which the walk over some channels of it gives them."""
     order = np.arange(first, first + count)[None, :] * walk.terms + np.arange(walk.terms)[:, None]
     return order.ravel()
@@ -151,7 +151,7 @@ def turns_of(index: Index, taken: Sequence[Image]) -> tuple[Image, tuple[int, ..
     return None
 
 
-def _fields_hold(walk: Walk) -> bool:
+def _fields_hold(walk: SlidingWindow) -> bool:
     return all(field.holds(getattr(walk, field.name)) for field in DESCRIPTORS["walk"].layout.fields
                if field.name not in ("stream", "pad"))
 
@@ -166,7 +166,7 @@ def _gives(made: LayerWalk, patches: Index, image: Image) -> bool:
     return np.array_equal(element, patches[:, made.rows])
 
 
-def pooling(index: Index, image: Image) -> tuple[Walk, Image] | None:
+def pooling(index: Index, image: Image) -> tuple[SlidingWindow, Image] | None:
     """The walk of a window that each channel has alike, and the image that it makes; None if there is none.
 
     ``index`` of shape (elements, window) says which elements of a value of ``image`` each result takes, -1 for none;
@@ -187,7 +187,7 @@ def pooling(index: Index, image: Image) -> tuple[Walk, Image] | None:
     if sides[0] is None or sides[1] is None:
         return None
     (ky, dy, py, sy, by), (kx, dx, px, sx, bx) = sides[0], sides[1]
-    walk = Walk(
+    walk = SlidingWindow(
         run=image.channels, channel=0, kernel_x=kx, kernel_y=ky, dilation_x=dx, dilation_y=dy, stride_x=sx,
         stride_y=sy, pad_x=bx, pad_y=by, width=image.width, height=image.height, positions_x=px, positions_y=py,
     )

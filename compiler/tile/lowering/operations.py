@@ -25,7 +25,7 @@ from mho.compiler.tile.lowering.vectors import (
     summed,
     took,
 )
-from mho.macro_models.exact.vector import (
+from mho.macro_models.integer.vector import (
     LANE_MAX,
     TABLE_HALF,
     Encode,

@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from mho.compiler.tile.lowering.routes import ABSENT, Route
 from mho.hw.tile.isa import ACCUMULATORS
-from mho.macro_models.exact.vector import LANE_MAX
+from mho.macro_models.integer.vector import LANE_MAX
 
 __all__ = [
     "LANE_MIN", "MOST_RUNS", "OUT", "SUMS", "Vector", "VectorStep", "chunks", "copied", "gathered", "on_each", "rows",

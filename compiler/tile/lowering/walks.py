@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mho.hw.tile.isa import DESCRIPTORS
-from mho.hw.tile.walk import OUTSIDE, Walk
-from mho.macro_models.exact.vector import PAD
-from mho.macro_models.exact.window import Axis, Window
+from mho.hw.tile.isa.window import OUTSIDE, SlidingWindow
+from mho.macro_models.integer.vector import PAD
+from mho.macro_models.integer.window import Axis, Window
 
 __all__ = ["LayerWalk", "walk_of_window"]
 
@@ -23,7 +23,7 @@ Index = NDArray[np.int32]
 class LayerWalk:
     """A walk, and the row of the layer that each of its codes is, (codes,)."""
 
-    walk: Walk
+    walk: SlidingWindow
     rows: NDArray[np.int64]
 
 
@@ -43,7 +43,7 @@ def walk_of_window(window: Window, image: tuple[int, int, int], group: int = 0) 
         y, x = x, y
     top, left = divmod(window.first % (height * width), width)
     run, place = window.channels // window.groups, window.first // (height * width)
-    walk = Walk(
+    walk = SlidingWindow(
         run=run, channel=place + group * run, kernel_x=x.kernel, kernel_y=y.kernel, dilation_x=x.dilation,
         dilation_y=y.dilation, stride_x=x.stride, stride_y=y.stride, pad_x=x.before - left, pad_y=y.before - top,
         width=width, height=height, positions_x=x.positions, positions_y=y.positions,
@@ -58,7 +58,7 @@ def walk_of_window(window: Window, image: tuple[int, int, int], group: int = 0) 
     return made if held and _gives(made, window.indices(), channels, height * width) else None
 
 
-def _encodes(walk: Walk) -> bool:
+def _encodes(walk: SlidingWindow) -> bool:
     """Whether the fields of a descriptor hold it."""
     return all(field.holds(getattr(walk, field.name)) for field in DESCRIPTORS["walk"].layout.fields
                if field.name not in ("stream", "pad"))

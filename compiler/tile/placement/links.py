@@ -9,7 +9,7 @@ from mho.compiler.tile.placement.streams import Placed, tile_name
 from mho.hw.config import Chip
 from mho.hw.noc.config import MeshConfig
 from mho.hw.noc.reduction.trees import Edge, path
-from mho.hw.tile.machine.tiles import HOST
+from mho.hw.tile.interpreter.tiles import HOST
 
 __all__ = ["link_flits"]
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from mho.hw.config import Chip
 from mho.hw.tile.config import TileConfig
 from mho.hw.tile.isa import STREAMS
-from mho.hw.tile.program import Program
+from mho.hw.tile.isa.program import Program
 
 __all__ = ["Needs", "largest_buffer", "needs_of", "roomy"]
 

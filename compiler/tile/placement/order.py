@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mho.compiler.tile.graph.graph import Graph, Node
-from mho.hw.tile.walk import Walk
+from mho.hw.tile.isa.window import SlidingWindow
 
 __all__ = ["IMAGE", "MOST_AHEAD", "MOST_DEPTH", "Loop", "Part", "Steps", "early", "firings", "in_loops", "unrolled"]
 
@@ -234,7 +234,7 @@ def _in_turn(turns: Sequence[int], number: int, *, own: bool) -> list[int]:
     return np.minimum(needs, mine.sum()).tolist()
 
 
-def early(walk: Walk, needs: NDArray[np.integer], most: int) -> NDArray[np.integer]:
+def early(walk: SlidingWindow, needs: NDArray[np.integer], most: int) -> NDArray[np.integer]:
     """Pixels that are there before each position of a layer, more than it needs.
 
     Where there are as many positions as pixels, they are made one at a position: those that the next row begins with

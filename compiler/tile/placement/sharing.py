@@ -13,8 +13,8 @@ from mho.compiler.program import Call
 from mho.compiler.tile.placement.order import Part
 from mho.compiler.tile.placement.room import FullError
 from mho.compiler.tile.placement.streams import Placed, Ring, boxes_of
-from mho.hw.tile.legality import SLOTS
-from mho.hw.tile.machine.tiles import HOST, Flow
+from mho.hw.tile.interpreter.tiles import HOST, Flow
+from mho.hw.tile.isa.legality import SLOTS
 from mho.macro_models.errors import InputError
 
 __all__ = ["shared"]

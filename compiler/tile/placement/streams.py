@@ -14,7 +14,7 @@ from mho.compiler.tile.graph.graph import Graph, Node
 from mho.compiler.tile.placement.columns import Part, parts_of
 from mho.hw.config import Chip
 from mho.hw.tile.config import TileConfig
-from mho.hw.tile.machine.tiles import HOST, Flow, Reduction
+from mho.hw.tile.interpreter.tiles import HOST, Flow, Reduction
 from mho.macro_models.errors import InputError
 
 __all__ = [

@@ -17,7 +17,7 @@ from mho.compiler.tile.prune_copies import Judge
 from mho.compiler.tile.refusal import Refusal
 from mho.hw.config import load_chip
 from mho.macro_models.errors import InputError
-from mho.macro_models.exact.vector import Select, WeightedSum
+from mho.macro_models.integer.vector import Select, WeightedSum
 from mho.sim.account import RunAccount
 from mho.sim.executor import build_cores, core_masks
 from mho.sim.functional import FunctionalBackend

@@ -18,7 +18,7 @@ from mho.compiler.tile.graph.hoist_moves import hoist_moves
 from mho.compiler.tile.graph.pixels import FEWEST
 from mho.compiler.tile.programs import graph_of
 from mho.hw.config import load_chip
-from mho.macro_models.exact.vector import Encode, Select, Table
+from mho.macro_models.integer.vector import Encode, Select, Table
 from tests.compiler.importer.onnx_models import build, node
 from tests.compiler.tile.network_bench import compare
 
