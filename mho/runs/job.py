@@ -71,7 +71,9 @@ class Job:
     def warnings(self, found: dict[str, float] | None, runs: Sequence[SeedRun]) -> list[str]:
         """Sentences on inputs, as :meth:`~mho.compiler.network.ranges.InputRange.compare` found them, and layers."""
         said = [] if self.network.range is None or found is None else self.network.range.warnings(found, len(self.x))
-        for name, before in zip(self.names, self.network.calibration.get("clipped", ()), strict=False):
+        for name, before in zip(self.names, self.network.calibration.clipped, strict=True):
+            if before is None:
+                continue
             layers = [run.layers[name] for run in runs]
             one = clipping_warning(name, sum(one.clipped for one in layers), sum(one.inputs for one in layers), before)
             said += [] if one is None else [one]

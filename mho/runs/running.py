@@ -116,8 +116,8 @@ def run_network(
     **own: Any,
 ) -> Result:
     """See :meth:`mho.api.net.Net.run`."""
-    from mho.compiler.compile import check_shape
     from mho.compiler.footprint import run_bytes
+    from mho.compiler.job import check_shape
     from mho.sim.account import code_bytes
     from mho.sim.executor import BATCH
 

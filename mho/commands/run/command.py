@@ -249,7 +249,7 @@ def _check_before(net: "Net", x: Any, truth: Any, output: str | None, wanted: st
         )
     if truth is None and wanted is None:
         return
-    from mho.compiler.compile import check_shape
+    from mho.compiler.job import check_shape
 
     made = net.network.model.compute_all(check_shape(x, net.network.model))
     chosen = score.choose(made, wanted)
