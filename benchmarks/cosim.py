@@ -34,12 +34,12 @@ from mho.hw.kinds import core_blocks
 from mho.hw.macro.macro_pins import MacroPins
 from mho.hw.testing import collect, feed, simulate
 from mho.macro_models import Masks
-from mho.macro_models.exact.operation import MvmOperation
+from mho.macro_models.integer.operation import MvmOperation
 from mho.rtl_gen import emit_core
 from mho.sim.build.simulators import verilator_build
 from mho.sim.build.toolchain import tool_version
 from mho.sim.core.batch import Mode
-from mho.sim.core.bench.trials import make_models
+from mho.sim.core.bench.stimulus import make_models
 from mho.sim.core.cosim_core import CosimCore
 from mho.sim.core.process import Simulation
 
@@ -79,12 +79,12 @@ class Work:
 
 def shim_rows(work: Work, repeats: int) -> dict[str, dict[str, float]]:
     """The shim in its modes, in one simulator process: the same executable, streams and clock."""
-    eager = min(50, len(work.x))
+    pin_level = min(50, len(work.x))
     rows = {
         "comparator constant (bare RTL)": (Mode.CONST, 0, len(work.x)),
         "lazy shim, ideal cells": (Mode.LAZY, 0, len(work.x)),
         "lazy shim, rram-neurram with read noise": (Mode.LAZY, 1, len(work.x)),
-        "the same shim, eager (Python at every strobe)": (Mode.EAGER, 0, eager),
+        "the same shim, at pin level (Python at every strobe)": (Mode.PIN_LEVEL, 0, pin_level),
     }
     simulation = Simulation(verilator_build(work.chip))
     times: dict[str, list[float]] = {name: [] for name in rows}

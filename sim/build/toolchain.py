@@ -132,7 +132,7 @@ def cached_build(
 ) -> Path:
     """Folder that holds what ``build`` wrote for this ``key``, building it unless it is there already, undamaged.
 
-    ``build`` gets a temporary folder, which is sealed and renamed when it returns; a second process waits for the first.
+    ``build`` gets a temporary folder, which is sealed and renamed when it returns; a second process waits.
     If it raises, its logs are kept as ``failed-...`` beside the cache and nothing else is. What is built is announced
     (:mod:`mho.sim.build.announce`) as ``what``; not where that is empty.
 
