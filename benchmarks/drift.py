@@ -3,9 +3,9 @@
     python benchmarks/drift.py [digits|fashion14|fashion14_cnn|fashion14_resnet8 ...] [--chip hermes] [--device D]
         [--seeds 3] [--images 500] [--times 0s 1h 1d 30d]
 
-In the float network each weight is what its devices hold of it: the largest of an output takes all of them, they are
-programmed and drift as those of the chip do, and everything else, biases among it, is exact. What a chip loses beyond
-that network is lost by its codes, its converters and the compiler, not by the cells.
+In the float network each weight is what the cells of the chip hold of it, all of its copies on the same chips, and
+everything else, biases among it, is exact. What a chip loses beyond that network is lost by its codes and converters,
+not by the cells. With ``--copies 1`` a weight has one cell, which drifts more than one of many that are full or empty.
 """
 
 import os
@@ -27,30 +27,48 @@ import mho
 from mho.compiler import FloatNetwork
 from mho.compiler.model.layer import LinearLayer
 from mho.compiler.model.stages import Linear
+from mho.compiler.network import Network
+from mho.compiler.program import DITHER, Layer, Mvm
 from mho.data import SAMPLES, load_sample
-from mho.hw.config import Chip
 from mho.macro_models import CAUSES
 from mho.macro_models.cells.programming import programmed
-from mho.macro_models.devices import Device
 from mho.units import parse_time
 
 EXAMPLES = Path(__file__).resolve().parent.parent / "examples" / "models"
 
 
-def drifted(network: FloatNetwork, chip: Chip, device: Device, time_s: float, seed: int) -> FloatNetwork:
-    """The network with weights that cells hold ``time_s`` seconds after they were programmed."""
-    cell_map, low, high = chip.macro_config().cell_map, chip.cells.g_min_uS, chip.cells.g_max_uS
+def drifted(network: Network, time_s: float, seed: int) -> FloatNetwork:
+    """The network with weights that its cells hold ``time_s`` seconds after they were programmed, on one chip."""
+    cell_map = network.chip.macro_config().cell_map
+    cells = [np.asarray(core.targets_uS, dtype=np.float64) for core in network.cores]
+    aged = [
+        programmed(some, device=network.device, seed=seed, core=k, time_s=time_s, causes=frozenset(CAUSES)).g_uS
+        for k, some in enumerate(cells)
+    ]
     layers: dict[int, LinearLayer] = {}
-    for number, layer in enumerate(network.layers):
-        unit = np.maximum(np.abs(layer.weight).max(axis=1, keepdims=True), 1e-30) / cell_map.top(low, high)
-        cells = np.asarray(cell_map.split(layer.weight / unit, low, high), dtype=np.float64)
-        drawn = programmed(cells, device=device, seed=seed, core=number, time_s=time_s, causes=frozenset(CAUSES))
-        layers[id(layer)] = replace(layer, weight=cell_map.join(drawn.g_uS) * unit)
+    for linear, layer in zip(network.model.layers, network.program.layers, strict=True):
+        weight = linear.weight.copy()
+        for mvm in layer.mvms:
+            kept, left = (_of_inputs(layer, mvm, cell_map.join(cell_map.take(g[mvm.core], mvm.rows, mvm.columns)))
+                          for g in (cells, aged))
+            # What a unit of conductance stands for: a product takes a part of the inputs.
+            part = kept.any(axis=0)
+            unit = (linear.weight * kept)[:, part].sum(axis=1) / np.maximum((kept**2).sum(axis=1), 1e-30)
+            weight += unit[:, None] * (left - kept)
+        layers[id(linear)] = replace(linear, weight=weight)
     steps = [
         replace(s, operation=replace(s.operation, layer=layers[id(s.operation.layer)]))
-        if isinstance(s.operation, Linear) else s for s in network.steps
+        if isinstance(s.operation, Linear) else s for s in network.model.steps
     ]
-    return replace(network, steps=tuple(steps))
+    return replace(network.model, steps=tuple(steps))
+
+
+def _of_inputs(layer: Layer, mvm: Mvm, cells: NDArray[Any]) -> NDArray[np.float64]:
+    """Sums of what the cells of a product hold, (rows, columns), as weights of the layer: (outputs, inputs)."""
+    held, taken = np.zeros((layer.outputs, layer.inputs)), mvm.taken(layer.spread)
+    rows = np.flatnonzero(taken != DITHER)
+    np.add.at(held, (mvm.outputs[:, None], taken[rows]), (cells * mvm.multiplier)[rows].T)
+    return held
 
 
 def data(name: str) -> tuple[Path, NDArray[np.float32], NDArray[np.int64], NDArray[np.float32]]:
@@ -69,6 +87,7 @@ def main() -> None:
     parser.add_argument("--chip", default="hermes")
     parser.add_argument("--device")
     parser.add_argument("--compensation", default="none")
+    parser.add_argument("--copies", type=int)
     parser.add_argument("--set", action="append", default=[], help="a key of the chip, KEY=NUMBER")
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--images", type=int, default=500)
@@ -82,14 +101,11 @@ def main() -> None:
     for name in args.networks:
         model, x, y, calibrate = data(name)
         x, y = x[: args.images], y[: args.images]
-        net = mho.compile(model, chip, calibrate=calibrate)
+        net = mho.compile(model, chip, calibrate=calibrate, copies=args.copies)
         network = net.network
         columns = []
         for time in args.times:
-            chips = [
-                drifted(network.model, network.chip, network.device, parse_time(time), seed)
-                for seed in range(args.seeds)
-            ]
+            chips = [drifted(network, parse_time(time), seed) for seed in range(args.seeds)]
             floats = [100 * float((_labels(one.compute(x)) == y).mean()) for one in chips]
             result = net.run(x, time=time, seeds=args.seeds, compensation=args.compensation)
             made = 100 * np.mean([float((_labels(one) == y).mean()) for one in result.outputs])
