@@ -27,7 +27,7 @@ from mho.hw.board import BoardConfig
 from mho.hw.config import load_chip
 from mho.hw.core import pack
 from mho.hw.emulator import PinEmulatorConfig, PinLevelCore, VectorEmulator
-from mho.macro_models.exact.operation import Direction, MvmOperation
+from mho.macro_models.integer.operation import Direction, MvmOperation
 from mho.sim.build.bench import Bench, build_bench
 from mho.sim.build.verilate import verilog_text
 

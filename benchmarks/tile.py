@@ -33,12 +33,12 @@ from mho.hw.core import Core, CoreConfig
 from mho.hw.host.bus import RegisterBus
 from mho.hw.noc.channel import Arrival
 from mho.hw.tile.config import TileConfig
-from mho.hw.tile.engines.receive import InLayout
-from mho.hw.tile.host import ADDRESS_WIDTH, CONTROL
 from mho.hw.tile.isa import DESCRIPTORS
+from mho.hw.tile.isa.program import Program
 from mho.hw.tile.loading import program_writes
-from mho.hw.tile.program import Program
-from mho.hw.tile.tile import Tile
+from mho.hw.tile.rtl.controller import TileController
+from mho.hw.tile.rtl.engines.receive import InLayout
+from mho.hw.tile.rtl.host import ADDRESS_WIDTH, CONTROL
 from mho.rtl_gen.verilog.netlist import emit
 from mho.sim.build.toolchain import cache_folder
 from tests.compiler.importer.onnx_models import build, node
@@ -53,7 +53,7 @@ class Bench(wiring.Component):
     def __init__(self, cfg: TileConfig, core: CoreConfig) -> None:
         self.cfg, self.core = cfg, core
         self._ports: Any = self
-        self._tile = Tile(cfg)
+        self._tile = TileController(cfg)
         tile = self._tile.signature.members
         super().__init__({
             "bus": In(RegisterBus(ADDRESS_WIDTH)), "i": In(Arrival(InLayout(cfg))), "o": tile["o"],

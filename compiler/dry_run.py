@@ -24,7 +24,7 @@ from mho.compiler.model.stages import Evaluated
 from mho.compiler.options import CompileOptions
 from mho.compiler.plan import plan, products_of_placement
 from mho.hw.config import Chip
-from mho.macro_models.exact.operation import MvmOperation
+from mho.macro_models.integer.operation import MvmOperation
 
 __all__ = ["dry_run"]
 

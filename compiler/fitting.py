@@ -10,7 +10,7 @@ from mho.compiler.network import Network
 from mho.compiler.network.report import cores_of
 from mho.compiler.plan import overflow
 from mho.compiler.tile.dry import tile_shapes
-from mho.compiler.tile.placed.placing import fewest_tiles
+from mho.compiler.tile.placement.placing import fewest_tiles
 from mho.hw.config import Chip, load_chip, preset_names
 from mho.macro_models.errors import InputError
 

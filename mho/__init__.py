@@ -22,10 +22,10 @@ if TYPE_CHECKING:
     from mho.api.lists import backends, boards, check, devices, presets
     from mho.api.net import Net
     from mho.api.tiles import run_tiles
-    from mho.hw.tile.text import assemble, disassemble
+    from mho.hw.tile.asm import assemble, disassemble
     from mho.macro_models.errors import InputError, ToolError
     from mho.results.result import Budget, Result
-    from mho.sim.cells.instance import Cells
+    from mho.sim.programming.instance import Cells
     from mho.studies.compare import compare
     from mho.studies.report import report
     from mho.studies.sweep import sweep
@@ -59,9 +59,9 @@ __all__ = [
 ]
 
 __getattr__ = lazy_names(__name__, {
-    "mho.hw.tile.text": ("assemble", "disassemble"),
+    "mho.hw.tile.asm": ("assemble", "disassemble"),
     "mho.macro_models.errors": ("InputError", "ToolError"),
-    "mho.sim.cells.instance": ("Cells",),
+    "mho.sim.programming.instance": ("Cells",),
     "mho.api.chip": ("Chip",),
     "mho.api.compile": ("compile", "load", "plan"),
     "mho.api.device": ("Device",),

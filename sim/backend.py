@@ -14,7 +14,7 @@ from mho.compiler.program import Call, Mvm, Program, batch_size
 from mho.hw.config import Chip
 from mho.macro_models import MacroModel, Masks
 from mho.macro_models.errors import InputError, argument
-from mho.macro_models.exact.operation import MvmOperation
+from mho.macro_models.integer.operation import MvmOperation
 
 if TYPE_CHECKING:
     from mho.compiler.network import Network

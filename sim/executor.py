@@ -21,7 +21,7 @@ from mho.compiler.network import Network
 from mho.macro_models import MacroModel, Masks, family
 from mho.macro_models.devices import Device, load_device
 from mho.sim.account import LayerFigures, RunAccount
-from mho.sim.cells.instance import Cells
+from mho.sim.programming.instance import Cells
 
 if TYPE_CHECKING:
     from mho.sim.backend import Backend

@@ -35,9 +35,9 @@ from mho.compiler.program import InputStage, Layer, OutputStage, Program
 from mho.hw.config import Chip, chip_from_dict
 from mho.macro_models.devices import Device, device_from_dict
 from mho.macro_models.errors import InputError
-from mho.macro_models.exact.operation import MAX_BITS
 from mho.macro_models.files import reading
 from mho.macro_models.files.schema import JSON, TEXT, Choice, ListOf, Nullable, Number, Optional, Table, Whole, shown
+from mho.macro_models.integer.operation import MAX_BITS
 
 __all__ = ["FORMAT", "Network"]
 

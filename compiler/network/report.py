@@ -11,7 +11,7 @@ from mho.compiler.network.network import Network
 from mho.compiler.plan import overflow, plan, products_of
 from mho.compiler.program import Host, Layer
 from mho.hw.kinds import Timing, timing
-from mho.macro_models.exact.operation import MvmOperation
+from mho.macro_models.integer.operation import MvmOperation
 
 __all__ = ["cores_of", "overflow_of", "summarise", "tile_facts"]
 

@@ -33,21 +33,21 @@ from mho.compiler.network import CoreImage, Network
 from mho.compiler.network.ranges import InputRange, calibration_warnings
 from mho.compiler.options import CompileOptions
 from mho.compiler.program import Program
-from mho.compiler.tile.copies import CellNoise
+from mho.compiler.tile.cell_noise import CellNoise
 from mho.compiler.tile.duplicates import choose, duplicate
-from mho.compiler.tile.gain import Judge, with_gain
 from mho.compiler.tile.graph.builder import tile_graph
-from mho.compiler.tile.graph.early import with_early_moves
+from mho.compiler.tile.graph.hoist_moves import hoist_moves
 from mho.compiler.tile.graph.images import Image, entry_image
 from mho.compiler.tile.graph.shapes import MOST_ELEMENTS, MOST_PIXELS, Shape, shapes_of, with_shapes
-from mho.compiler.tile.placed.near import Nearness, near
-from mho.compiler.tile.placed.needs import largest_buffer
-from mho.compiler.tile.placed.placing import place_on_tiles
+from mho.compiler.tile.placement.core_places import CorePlaces, place_cores
+from mho.compiler.tile.placement.needs import largest_buffer
+from mho.compiler.tile.placement.placing import place_on_tiles
 from mho.compiler.tile.programs import tile_needs
+from mho.compiler.tile.prune_copies import Judge, prune_copies
 from mho.hw.config import Chip, check_device, default_device
 from mho.macro_models.devices import Device, load_device
 from mho.macro_models.devices.sections.programming import Stuck
-from mho.macro_models.exact.vector import PAD
+from mho.macro_models.integer.vector import PAD
 
 __all__ = ["compile_tiles"]
 
@@ -121,7 +121,7 @@ def compile_tiles(
     redundancy = cells.redundancy(placement, put(1), net.positions)
     program = result.program
     entry = entry_image(program.stages, net.input_shape, program.input.offset.size)
-    program = with_early_moves(with_shapes(program, shapes, entry))
+    program = hoist_moves(with_shapes(program, shapes, entry))
     program.check()
     cores = tuple(core_image(placement, k, result.targets[k], chip) for k in range(placement.cores))
     # Where lines or cells are known to be faulty, weights are where they are for a reason.
@@ -153,7 +153,7 @@ def compile_tiles(
         )
         return here if fixed else _placed(here, entry)
 
-    return with_gain(network, 1 if fixed else options.duplicates, len(program.layers), judge)
+    return prune_copies(network, 1 if fixed else options.duplicates, len(program.layers), judge)
 
 
 def _placed(network: Network, entry: Image) -> Network:
@@ -161,14 +161,14 @@ def _placed(network: Network, entry: Image) -> Network:
 
     What programs need is known once each sum has its context, so cores are placed again where tiles differ.
     """
-    first = near(tile_graph(network.program, entry), network.chip)
+    first = place_cores(tile_graph(network.program, entry), network.chip)
     found = _nearer(network, first, first.before)
     if needs := tile_needs(found):
-        found = _nearer(found, near(tile_graph(found.program, entry), network.chip, needs), first.before)
+        found = _nearer(found, place_cores(tile_graph(found.program, entry), network.chip, needs), first.before)
     return found
 
 
-def _nearer(network: Network, found: Nearness, before: int) -> Network:
+def _nearer(network: Network, found: CorePlaces, before: int) -> Network:
     """The network with its cores at the places that were found."""
     held = _at(network.cores, found.core, network.chip)
     calibration = {**network.calibration, "hop_bytes": [before, found.after],

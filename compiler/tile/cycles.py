@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from mho.compiler.input_time import InputTime
 from mho.compiler.program import Call, Mvm, Program
 from mho.compiler.tile.file import joined_of
-from mho.compiler.tile.placed.streams import tile_name
+from mho.compiler.tile.placement.streams import tile_name
 from mho.hw.kinds import core_blocks, timing
 from mho.hw.noc.config import MeshConfig
 from mho.hw.tile.timing.core import Conversions

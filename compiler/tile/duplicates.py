@@ -3,7 +3,7 @@
 A layer that takes longest holds up all others. Where cores are free its weights stand in several of them: copy ``t`` of
 ``n`` computes rows ``t``, ``t + n``, ... of what the layer makes, and a choice of elements puts the rows together
 again. Copies of a layer of one position are dealt images: copy ``t`` computes images ``t``, ``t + n``, ..., which a
-stage before them sends it (:mod:`mho.compiler.tile.graph.dealt`). Each copy is
+stage before them sends it (:mod:`mho.compiler.tile.graph.interleave`). Each copy is
 a layer of its own, with cells, operations and noise of its own, so that every backend runs the same network and gives
 the same bits; nothing is calibrated anew, since copies hold the same weights.
 """
@@ -21,13 +21,13 @@ from mho.compiler.model.stages import Gather, Linear, Step
 from mho.compiler.network import CoreImage
 from mho.compiler.network.stage_file import MOST_TURNS
 from mho.compiler.program import Call, Layer, Program, Stage
-from mho.compiler.tile.graph.dealt import deal, sum_of_dealt
-from mho.compiler.tile.graph.geometry import Image, rows_in_turns
 from mho.compiler.tile.graph.images import images_of, outputs_in
+from mho.compiler.tile.graph.interleave import deal, sum_of_interleaved
+from mho.compiler.tile.lowering.geometry import Image, rows_in_turns
 from mho.hw.config import Chip
 from mho.hw.tile.isa import DESCRIPTORS
-from mho.macro_models.exact.vector import Select, WeightedSum
-from mho.macro_models.exact.window import Window
+from mho.macro_models.integer.vector import Select, WeightedSum
+from mho.macro_models.integer.window import Window
 
 __all__ = ["Duplicates", "choose", "duplicate"]
 
@@ -310,7 +310,7 @@ def _model(net: FloatNetwork, counts: Mapping[int, int]) -> tuple[FloatNetwork, 
 def _together(call: Call, count: int, outputs: int) -> Select | WeightedSum:
     """What makes the value of a layer of those of its copies."""
     if len(call.patches) == 1:
-        return sum_of_dealt(count, outputs)
+        return sum_of_interleaved(count, outputs)
     index = _joining(_rows(call), count, outputs)
     return Select(index=index, fill=np.zeros(len(index), np.int16))
 

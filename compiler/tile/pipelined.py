@@ -16,11 +16,11 @@ from numpy.typing import NDArray
 
 from mho.compiler.tile.cycles import TileCycles, expected_cycles
 from mho.compiler.tile.file import tile_code
-from mho.compiler.tile.placed.ahead import Ahead, both_sides
-from mho.compiler.tile.placed.links import link_flits
-from mho.compiler.tile.placed.needs import needs_of
-from mho.compiler.tile.placed.room import Room
-from mho.compiler.tile.placed.streams import Placed, tile_name
+from mho.compiler.tile.placement.links import link_flits
+from mho.compiler.tile.placement.needs import needs_of
+from mho.compiler.tile.placement.room import Room
+from mho.compiler.tile.placement.software_pipeline import Ahead, both_sides
+from mho.compiler.tile.placement.streams import Placed, tile_name
 from mho.compiler.tile.programs import tile_programs
 from mho.macro_models.errors import InputError
 

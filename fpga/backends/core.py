@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from mho.fpga.backends.session import BAUD, AtBoard, BoardSession, connect_board
+from mho.fpga.backends.session import BAUD, BoardSession, SerialBackend, connect_board
 from mho.fpga.link.client import LinkClient, Progress
 from mho.fpga.link.transport import Transport
 from mho.hw.config import Chip
@@ -13,12 +13,12 @@ from mho.hw.core.write_verify import WriteVerifyParameters
 from mho.macro_models import MacroModel, Masks
 from mho.macro_models.cells.pulses import PulseArray
 from mho.macro_models.errors import InputError
-from mho.macro_models.exact.operation import MvmOperation
+from mho.macro_models.integer.operation import MvmOperation
 from mho.sim.backend import BackendResult, HostScheduled
 from mho.sim.board.driver import BoardDriver, BoardInfo, read_info
 from mho.sim.board.program import BoardProgrammer
-from mho.sim.cells.cosim import check_engine
-from mho.sim.cells.write_verify import ProgramRun
+from mho.sim.programming.cosim import check_engine
+from mho.sim.programming.write_verify import ProgramRun
 
 __all__ = ["BAUD", "PIN_BOARD", "FpgaBackend", "connect_board"]
 
@@ -26,7 +26,7 @@ PIN_BOARD = "ulx3s-85f"
 """A board, and the preset of its chip, whose core programs the cells of an emulated macro behind its pins."""
 
 
-class FpgaBackend(AtBoard, HostScheduled):
+class FpgaBackend(SerialBackend, HostScheduled):
     """Runs operations on a board, and programs its cells.
 
     What a board does is a function of what is sent, so after a reset, or plugged in again, it is loaded once more and
@@ -94,7 +94,7 @@ class FpgaBackend(AtBoard, HostScheduled):
         self, core: int, array: PulseArray, targets: NDArray[np.integer], skip: NDArray[np.bool_] | None,
         parameters: WriteVerifyParameters,
     ) -> ProgramRun:
-        """Program cells by the engine of the core on the board; see :class:`mho.sim.cells.write_verify.Programmer`.
+        """Program cells by the core's engine on the board; see :class:`mho.sim.programming.write_verify.Programmer`.
 
         Raises
         ------

@@ -11,7 +11,7 @@ from mho.macro_models.errors import InputError, argument
 if TYPE_CHECKING:
     from mho.sim.backend import Note
 
-__all__ = ["BAUD", "AtBoard", "BoardSession", "connect_board"]
+__all__ = ["BAUD", "BoardSession", "SerialBackend", "connect_board"]
 
 BAUD = 3_000_000
 """Of the boards, unless they are built otherwise."""
@@ -111,7 +111,7 @@ class BoardSession:
 
 
 
-class AtBoard:
+class SerialBackend:
     """What the backends at the end of a serial line have in common."""
 
     name = "fpga"

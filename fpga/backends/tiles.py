@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import TypeVar
 
-from mho.fpga.backends.session import BAUD, AtBoard, BoardSession
+from mho.fpga.backends.session import BAUD, BoardSession, SerialBackend
 from mho.fpga.link.client import Progress
 from mho.fpga.link.errors import BusFault
 from mho.fpga.link.transport import Transport
@@ -24,7 +24,7 @@ _PATIENCE = 2_000
 _T = TypeVar("_T")
 
 
-class TilesFpgaBackend(AtBoard, BoardTilesBackend):
+class TilesFpgaBackend(SerialBackend, BoardTilesBackend):
     """Runs the programs of a network's tiles on a board.
 
     After a reset of the board, or plugged in again, it is loaded once more and the batch is begun anew: results are

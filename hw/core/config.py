@@ -10,8 +10,8 @@ from numpy.typing import ArrayLike, NDArray
 from mho.hw.config import SYNCHRONISER_CYCLES, Chip
 from mho.hw.config.kinds.tnsa import TnsaChip
 from mho.hw.core.timing import Drain, Timing
-from mho.macro_models.exact.limits import check_among, check_whole
-from mho.macro_models.exact.operation import LSB_SEGMENT_BITS, MAX_BITS, Converter, MvmOperation
+from mho.macro_models.integer.limits import check_among, check_whole
+from mho.macro_models.integer.operation import LSB_SEGMENT_BITS, MAX_BITS, Converter, MvmOperation
 
 __all__ = ["LIMITS", "MASKS", "MASK_WORD", "OPERATIONS", "OVERHEAD_CYCLES", "CoreConfig", "constant_name",
            "duration_bits"]

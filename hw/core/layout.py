@@ -7,7 +7,14 @@ from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
 from mho.macro_models.errors import InputError
-from mho.macro_models.exact.operation import LSB_SEGMENT_BITS, MAX_BITS, STEP_WIDTH, Converter, Direction, MvmOperation
+from mho.macro_models.integer.operation import (
+    LSB_SEGMENT_BITS,
+    MAX_BITS,
+    STEP_WIDTH,
+    Converter,
+    Direction,
+    MvmOperation,
+)
 
 __all__ = ["OP_ID_WIDTH", "OpCheck", "OpLayout", "WordsLayout", "pack", "unpack"]
 

@@ -14,8 +14,8 @@ from mho.hw.core.inputs.masks import MaskFile, MaskLayout
 from mho.hw.core.layout import unpack
 from mho.hw.core.results.drain import pack_codes
 from mho.macro_models.errors import InputError
-from mho.macro_models.exact.masks import Masks
-from mho.macro_models.exact.operation import MvmOperation
+from mho.macro_models.integer.masks import Masks
+from mho.macro_models.integer.operation import MvmOperation
 
 __all__ = ["CoreReference", "MacroModel", "Span", "timeline"]
 

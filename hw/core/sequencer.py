@@ -14,7 +14,7 @@ from mho.hw.core.config import OPERATIONS, OVERHEAD_CYCLES, CoreConfig, constant
 from mho.hw.core.inputs.loader import StagedLayout
 from mho.hw.core.layout import OP_ID_WIDTH
 from mho.hw.core.results.counters import COUNT_BITS
-from mho.macro_models.exact.operation import LSB_SEGMENT_BITS, STEP_WIDTH, Converter, MvmOperation
+from mho.macro_models.integer.operation import LSB_SEGMENT_BITS, STEP_WIDTH, Converter, MvmOperation
 
 __all__ = ["PinOperation", "PlanLayout", "Sequencer", "pin_operations"]
 

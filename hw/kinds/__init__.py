@@ -9,8 +9,8 @@ from numpy.typing import ArrayLike, NDArray
 from mho.hw.config import Chip
 from mho.hw.core.timing import Timing
 from mho.macro_models.errors import InputError
-from mho.macro_models.exact.masks import Masks
-from mho.macro_models.exact.operation import MvmOperation
+from mho.macro_models.integer.masks import Masks
+from mho.macro_models.integer.operation import MvmOperation
 from mho.macro_models.registry import module_of
 
 if TYPE_CHECKING:

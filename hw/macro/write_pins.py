@@ -6,7 +6,7 @@ A macro has them beside :class:`mho.hw.macro.pins.TnsaPins`. All come from flip-
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from mho.macro_models.exact.pulse import AMPLITUDE_BITS
+from mho.macro_models.integer.pulse import AMPLITUDE_BITS
 
 __all__ = ["ENABLE", "PASS_BITS", "WritePins"]
 

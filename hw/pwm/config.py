@@ -8,10 +8,10 @@ from mho.hw.core.config import MASK_WORD, MASKS
 from mho.hw.core.timing import Drain
 from mho.hw.pwm.timing import PwmTiming
 from mho.macro_models.errors import InputError
-from mho.macro_models.exact.limits import check_among
-from mho.macro_models.exact.operation import MvmOperation
-from mho.macro_models.exact.pwm.converter import COUNTER_BITS
-from mho.macro_models.exact.pwm.operation import MAGNITUDE_BITS
+from mho.macro_models.integer.limits import check_among
+from mho.macro_models.integer.operation import MvmOperation
+from mho.macro_models.integer.pwm.converter import COUNTER_BITS
+from mho.macro_models.integer.pwm.operation import MAGNITUDE_BITS
 
 __all__ = ["CODES_PER_WORD", "PwmCoreConfig"]
 

@@ -20,7 +20,7 @@ from mho.hw.pwm.pins import PwmPins, engine_pins
 from mho.hw.pwm.pulses import PulseModulator
 from mho.hw.pwm.sequencer import PwmSequencer
 from mho.hw.pwm.settings import ColumnSettings, SettingsLayout
-from mho.macro_models.exact.pwm.operation import MAGNITUDE_BITS
+from mho.macro_models.integer.pwm.operation import MAGNITUDE_BITS
 
 __all__ = ["PwmCore", "pwm_port"]
 

@@ -11,8 +11,8 @@ from mho.hw.block import Resettable
 from mho.hw.core.layout import WordsLayout
 from mho.hw.pwm.config import CODES_PER_WORD, PwmCoreConfig
 from mho.hw.pwm.settings import COLUMN_BITS
-from mho.macro_models.exact.pwm.converter import COUNTER_BITS
-from mho.macro_models.exact.pwm.digital import PRODUCT_BITS
+from mho.macro_models.integer.pwm.converter import COUNTER_BITS
+from mho.macro_models.integer.pwm.digital import PRODUCT_BITS
 
 __all__ = ["CODE_WIDTH", "DigitalUnit", "ResultLayout"]
 
@@ -30,7 +30,7 @@ class ResultLayout(data.StructLayout):
 class DigitalUnit(Resettable):
     """Reads the captured counters of a macro, ``cfg.lanes`` columns a cycle, and gives out two codes a word.
 
-    A code is that of :meth:`mho.macro_models.exact.pwm.digital.DigitalUnits.compute`; 0 where a column is not enabled.
+    A code is that of :meth:`mho.macro_models.integer.pwm.digital.DigitalUnits.compute`; 0 where a column is off.
     With two lanes a word is made a cycle, which is what the stream takes: ``cfg.output_words`` cycles (128 of 256
     columns) hide behind the 133 cycles of a product of one window; more lanes only make a result wait in its memory.
     The first word is at the output five cycles after ``finish``.

@@ -8,9 +8,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from mho.hw.config import Chip
 from mho.hw.config.kinds.pwm import PwmChip
-from mho.macro_models.exact.masks import Masks
-from mho.macro_models.exact.operation import MvmOperation
-from mho.macro_models.exact.pwm.operation import MAGNITUDE_BITS
+from mho.macro_models.integer.masks import Masks
+from mho.macro_models.integer.operation import MvmOperation
+from mho.macro_models.integer.pwm.operation import MAGNITUDE_BITS
 
 __all__ = ["PwmEnergy"]
 

@@ -12,8 +12,8 @@ from mho.hw.block import Resettable
 from mho.hw.core.layout import OpLayout
 from mho.hw.pwm.config import PwmCoreConfig
 from mho.hw.pwm.engine.layout import COMMAND_MODE, Bank, Command
-from mho.macro_models.exact.operation import MAX_BITS
-from mho.macro_models.exact.pwm.operation import MAGNITUDE_BITS, PwmOperation
+from mho.macro_models.integer.operation import MAX_BITS
+from mho.macro_models.integer.pwm.operation import MAGNITUDE_BITS, PwmOperation
 
 __all__ = ["PULSE_BITS", "PulseLoader", "PwmOpCheck", "pulse_planes"]
 
@@ -101,7 +101,7 @@ class PulseLoader(Resettable):
         An operation is complete and waits.
     staged, shift, step_code : Out(OpLayout()), Out(3), Out(16)
         That operation, the shift of its magnitudes, and its step code at the pins: see
-        :meth:`mho.macro_models.exact.pwm.calibration.Calibration.step_code`.
+        :meth:`mho.macro_models.integer.pwm.calibration.Calibration.step_code`.
     planes : Out(cfg.lines).array(8)
         Its pulses, see :func:`pulse_planes`.
     take : In(1)

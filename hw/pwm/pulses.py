@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from mho.hw.block import Resettable
 from mho.hw.pwm.config import PwmCoreConfig
 from mho.hw.pwm.loader import PULSE_BITS
-from mho.macro_models.exact.pwm.operation import MAGNITUDE_BITS, PwmOperation
+from mho.macro_models.integer.pwm.operation import MAGNITUDE_BITS, PwmOperation
 
 __all__ = ["PulseModulator", "pulse_widths"]
 

@@ -13,8 +13,8 @@ from mho.hw.pwm.engine.layout import COMMAND_MODE, Command
 from mho.hw.pwm.engine.reference import CommandReference
 from mho.hw.pwm.settings import SettingsFile, SettingsLayout
 from mho.macro_models.errors import InputError
-from mho.macro_models.exact.masks import Masks
-from mho.macro_models.exact.pwm.operation import PwmOperation
+from mho.macro_models.integer.masks import Masks
+from mho.macro_models.integer.pwm.operation import PwmOperation
 
 __all__ = ["PwmCoreReference", "PwmMacro"]
 

@@ -8,7 +8,7 @@ from amaranth.lib.wiring import In, Out
 
 from mho.hw.block import Resettable, named
 from mho.hw.pwm.config import PwmCoreConfig
-from mho.macro_models.exact.pwm.operation import MAGNITUDE_BITS
+from mho.macro_models.integer.pwm.operation import MAGNITUDE_BITS
 
 __all__ = ["PwmSequencer"]
 

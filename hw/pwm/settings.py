@@ -11,9 +11,9 @@ from amaranth.lib.wiring import In, Out
 from mho.hw.block import Resettable
 from mho.hw.core.inputs.masks import MaskFile, MaskLayout
 from mho.hw.pwm.config import PwmCoreConfig
-from mho.macro_models.exact.pwm.calibration import RANGE_BITS, Calibration
-from mho.macro_models.exact.pwm.digital import DigitalUnits
-from mho.macro_models.exact.pwm.trim_words import TRIM_BITS, pack_trim, unpack_trim
+from mho.macro_models.integer.pwm.calibration import RANGE_BITS, Calibration
+from mho.macro_models.integer.pwm.digital import DigitalUnits
+from mho.macro_models.integer.pwm.trim_words import TRIM_BITS, pack_trim, unpack_trim
 
 __all__ = ["COLUMN_BITS", "ColumnSettings", "SettingLayout", "SettingsFile", "SettingsLayout"]
 

@@ -8,7 +8,7 @@ from numpy.typing import ArrayLike, NDArray
 from mho.hw.config import Chip
 from mho.hw.config.kinds.pwm import PwmChip
 from mho.hw.core.timing import Timing
-from mho.macro_models.exact.operation import MvmOperation
+from mho.macro_models.integer.operation import MvmOperation
 
 __all__ = ["PwmTiming"]
 

@@ -4,9 +4,9 @@ import numpy as np
 
 from mho.hw.core.inputs.masks import BL_SKIP, LINE_MASK, SL_SKIP, WL_MASK, MaskFile, MaskSize
 from mho.hw.tile.config import TileConfig
-from mho.hw.tile.host import BUFFER, CONTROL, DESCRIPTORS_AT, INSTRUCTIONS_AT, MASKS_AT, PARAMETERS_AT, TABLES_AT
-from mho.hw.tile.program import Program
-from mho.macro_models.exact.masks import Masks
+from mho.hw.tile.isa.program import Program
+from mho.hw.tile.rtl.host import BUFFER, CONTROL, DESCRIPTORS_AT, INSTRUCTIONS_AT, MASKS_AT, PARAMETERS_AT, TABLES_AT
+from mho.macro_models.integer.masks import Masks
 
 __all__ = ["IMAGE_AT", "REGISTERS_AT", "RESET", "START", "STATUS_AT", "WATCHDOG_AT", "mask_writes", "program_writes"]
 

@@ -19,7 +19,7 @@ from mho.hw.config import default_device
 from mho.threads import one_thread
 
 if TYPE_CHECKING:
-    from mho.sim.cells.instance import Cells
+    from mho.sim.programming.instance import Cells
 
 __all__ = ["compile", "load", "plan"]
 

@@ -17,8 +17,8 @@ from mho.results.result import Result
 from mho.threads import one_thread
 
 if TYPE_CHECKING:
-    from mho.sim.cells.instance import Cells
     from mho.sim.export.listing import Listing
+    from mho.sim.programming.instance import Cells
 
 __all__ = ["Net"]
 

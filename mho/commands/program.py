@@ -11,7 +11,7 @@ from mho.terminal.options import common_options, example
 from mho.terminal.paths import FIGURE, READS, WORD, WRITES
 
 if TYPE_CHECKING:
-    from mho.sim.cells.instance import Cells
+    from mho.sim.programming.instance import Cells
 
 __all__ = ["PUBLISHED", "program_command"]
 

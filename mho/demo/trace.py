@@ -1,6 +1,7 @@
 """One matrix-vector product of a network, recorded cycle by cycle at the pins of its core in Amaranth's simulator.
 
-The core is the one from which the Verilog is written, and the macro behind its pins is the eager model: what is drawn
+The core is the one from which the Verilog is written, and the macro behind its pins
+is the model at pin level: what is drawn
 from it is what the hardware does.
 """
 
@@ -14,8 +15,8 @@ from numpy.typing import ArrayLike, NDArray
 from mho.hw.core import Core, CoreConfig, pack, pack_inputs, unpack_codes
 from mho.macro_models import MacroModel, Masks
 from mho.macro_models.errors import ToolError
-from mho.macro_models.exact.operation import MvmOperation
-from mho.macro_models.kinds import eager_macro
+from mho.macro_models.integer.operation import MvmOperation
+from mho.macro_models.kinds import pin_level_macro
 from mho.sim.backend import BackendResult, HostScheduled
 from mho.sim.core.words import MaskImage
 from mho.sim.executor import execute
@@ -72,7 +73,7 @@ class _Recorder:
 
     async def process(self, ctx: Any) -> None:
         """Answer the strobes of each cycle at the clock edge that ends it."""
-        pins, macro = self.pins, eager_macro(self.model)
+        pins, macro = self.pins, pin_level_macro(self.model)
         watched = (
             *(getattr(pins, name) for name in STROBES), pins.plane, pins.backward, pins.bl_pos, pins.bl_neg,
             pins.sl_pos, pins.sl_neg, pins.wl_en, pins.latch, pins.op_id, pins.dec_scale,

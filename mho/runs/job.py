@@ -19,8 +19,8 @@ from mho.runs.backends import open_backend
 
 if TYPE_CHECKING:
     from mho.sim.backend import Backend
-    from mho.sim.cells.instance import Cells
     from mho.sim.executor import Execution
+    from mho.sim.programming.instance import Cells
 
 __all__ = ["Job", "Progress"]
 

@@ -29,7 +29,7 @@ from mho.workers import Workers
 
 if TYPE_CHECKING:
     from mho.sim.backend import Backend
-    from mho.sim.cells.instance import Cells
+    from mho.sim.programming.instance import Cells
 
 from mho.runs.job import Job, Progress
 

@@ -19,7 +19,7 @@ from mho.runs.backends import check_backend, open_backend
 from mho.runs.pulse_list import PulseList
 
 if TYPE_CHECKING:
-    from mho.sim.cells.instance import Cells
+    from mho.sim.programming.instance import Cells
 
 __all__ = ["check_program_options", "program_net", "read_conductances"]
 
@@ -72,9 +72,9 @@ def program_net(
 
     ``overrides`` as in ``--set``; ``note`` is told where the answer to pulses is another device's.
     """
-    from mho.sim.cells.kinds import writer_of
-    from mho.sim.cells.network import measured_cells, program_network, with_pulse_law
     from mho.sim.core.commands import row_programmer
+    from mho.sim.programming.kinds import writer_of
+    from mho.sim.programming.network import measured_cells, program_network, with_pulse_law
 
     check_program_options(
         seed=seed, backend=backend, measured=measured is not None, pulses=pulses is not None,

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from mho.hw.config import Chip
 from mho.hw.config.kinds.pwm import PwmChip
 from mho.hw.pwm.config import PwmCoreConfig
-from mho.macro_models.exact.pwm.converter import LEVEL_BITS, Trim
+from mho.macro_models.integer.pwm.converter import LEVEL_BITS, Trim
 from mho.macro_models.pwm.config import PwmConfig
 from mho.rtl_gen.pwm.model import ideal_counts, weight, window_charges
 

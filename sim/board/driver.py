@@ -29,7 +29,7 @@ from mho.hw.host.link.tasks import Poll, Read, Task, Write
 from mho.hw.host.registers import register_word
 from mho.macro_models import MacroModel, Masks
 from mho.macro_models.errors import ToolError
-from mho.macro_models.exact.operation import MvmOperation
+from mho.macro_models.integer.operation import MvmOperation
 from mho.sim.backend import BackendResult
 from mho.sim.board.bus import BoardBus
 from mho.sim.core.words import MaskImage, input_words, output_codes

@@ -129,7 +129,7 @@ def _locked(path: Path) -> Iterator[None]:
 def cached_build(kind: str, key: Sequence[str], build: Callable[[Path], object]) -> Path:
     """Folder that holds what ``build`` wrote for this ``key``, building it unless it is there already, undamaged.
 
-    ``build`` gets a temporary folder, which is sealed and renamed when it returns; a second process waits for the first.
+    ``build`` gets a temporary folder, which is sealed and renamed when it returns; a second process waits.
     If it raises, its logs are kept as ``failed-...`` beside the cache and nothing else is.
 
     Raises

@@ -13,15 +13,15 @@ from mho.hw.kinds import Timing, timing
 from mho.macro_models import MacroModel, Masks
 from mho.macro_models.cells.pulses import PulseArray
 from mho.macro_models.errors import InputError, argument
-from mho.macro_models.exact.operation import MvmOperation
+from mho.macro_models.integer.operation import MvmOperation
 from mho.sim.backend import BackendResult, HostScheduled, check_threads
 from mho.sim.build.simulators import verilator_build
-from mho.sim.cells.cosim import program_run, write_job
-from mho.sim.cells.write_verify import ProgramRun
 from mho.sim.core.batch import Mode
 from mho.sim.core.commands import row_programmer
 from mho.sim.core.cosim_core import CosimCore
 from mho.sim.core.process import Simulation
+from mho.sim.programming.cosim import program_run, write_job
+from mho.sim.programming.write_verify import ProgramRun
 
 __all__ = ["CosimBackend"]
 
@@ -32,7 +32,7 @@ class CosimBackend(HostScheduled):
     Parameters
     ----------
     mode
-        How the macro answers: lazily (once a conversion) or eagerly (at every strobe); the bits are the same.
+        How the macro answers: lazily (once a conversion) or at pin level (at every strobe); the bits are the same.
     waves
         FST file into which all signals go; the simulator is then built with tracing, and much slower.
     timeout_s
@@ -119,7 +119,7 @@ class CosimBackend(HostScheduled):
         skip: NDArray[np.bool_] | None,
         parameters: WriteVerifyParameters,
     ) -> ProgramRun:
-        """Program cells by the engine in the RTL; see :class:`mho.sim.cells.write_verify.Programmer`.
+        """Program cells by the engine in the RTL; see :class:`mho.sim.programming.write_verify.Programmer`.
 
         Pulses are those that were seen at the macro's pins.
 

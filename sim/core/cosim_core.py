@@ -12,13 +12,13 @@ from mho.hw.core.config import CoreConfig
 from mho.hw.core.inputs.masks import MaskFile
 from mho.hw.kinds import core_blocks
 from mho.macro_models import MacroModel, Masks
-from mho.macro_models.exact.operation import MvmOperation
-from mho.sim.cells.job import WriteJob, WriteOutcome
+from mho.macro_models.integer.operation import MvmOperation
 from mho.sim.core.batch import OP_WORDS, Batch, BatchResult, Mode
 from mho.sim.core.commands import Operated
 from mho.sim.core.kinds import simulated
 from mho.sim.core.process import Simulation
 from mho.sim.core.words import MaskImage, input_words, op_words, output_codes, reserved_words
+from mho.sim.programming.job import WriteJob, WriteOutcome
 
 __all__ = ["UNCOUNTED", "CoreRun", "CosimCore"]
 

@@ -9,7 +9,7 @@ from mho.hw.core.config import CoreConfig
 from mho.hw.core.inputs.masks import BL_SKIP, LINE_MASK, SL_SKIP, WL_MASK, MaskFile
 from mho.hw.core.layout import OpLayout, pack
 from mho.macro_models import MacroModel, Masks
-from mho.macro_models.exact.operation import MvmOperation
+from mho.macro_models.integer.operation import MvmOperation
 from mho.sim.core.batch import OP_WORDS
 
 __all__ = ["MaskImage", "input_words", "op_words", "output_codes", "reserved_words"]

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from mho.compiler.program import Call, Host
 from mho.compiler.tile.graph.host import Split
 from mho.macro_models.errors import InputError
-from mho.macro_models.exact.vector import (
+from mho.macro_models.integer.vector import (
     LANE_MAX,
     PAD,
     TABLE_HALF,

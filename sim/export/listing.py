@@ -17,15 +17,15 @@ from mho.hw.noc.config import MeshConfig
 from mho.hw.noc.flit import Destinations
 from mho.hw.noc.interface.words import credit_tag
 from mho.hw.noc.registers.packet import NODE_BITS, host_address
-from mho.hw.tile.host import BUFFER, CONTROL, CORE_AT, DESCRIPTORS_AT
 from mho.hw.tile.loading import IMAGE_AT, REGISTERS_AT
+from mho.hw.tile.rtl.host import BUFFER, CONTROL, CORE_AT, DESCRIPTORS_AT
 from mho.macro_models.errors import InputError
 from mho.sim.board.program import parameter_writes
 from mho.sim.board.tiles.host import WATCHDOG
-from mho.sim.cells.write_verify import target_codes
 from mho.sim.core.kinds import simulated
 from mho.sim.executor import build_cores, core_masks
 from mho.sim.export.host_steps import HostFunctions, host_functions
+from mho.sim.programming.write_verify import target_codes
 from mho.sim.tile_networks.plan import WRITE, SourcePlan, make_plan, tile_node
 
 __all__ = ["TAG_AT", "CellTargets", "Listing", "Put", "Taken", "list_network"]

@@ -16,7 +16,7 @@ from onnx import helper, numpy_helper
 from mho.compiler.model.evaluated import Evaluated
 from mho.compiler.model.operators.run import run_node, widen
 from mho.compiler.model.windows import windows
-from mho.macro_models.exact.vector import PAD
+from mho.macro_models.integer.vector import PAD
 from mho.sim.export.c_text import Code, NoFormError, number
 
 __all__ = ["operators_in_c"]

@@ -4,7 +4,7 @@ import pytest
 from mho.hw.config import load_chip
 from mho.hw.core.config import CoreConfig
 from mho.macro_models import Masks, load_device
-from mho.macro_models.exact.operation import Converter, MvmOperation
+from mho.macro_models.integer.operation import Converter, MvmOperation
 from mho.macro_models.tnsa.model import TnsaModel
 from mho.sim.functional import FunctionalBackend
 

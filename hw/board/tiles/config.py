@@ -10,7 +10,7 @@ from mho.hw.config import Chip
 from mho.hw.core.config import CoreConfig
 from mho.hw.emulator import EmulatorConfig
 from mho.hw.noc.config import MeshConfig
-from mho.hw.tile.host import CORE_AT
+from mho.hw.tile.rtl.host import CORE_AT
 from mho.macro_models.errors import InputError
 
 __all__ = ["TilesConfig"]

@@ -10,8 +10,8 @@ from mho.hw.block import Resettable
 from mho.hw.core.config import MASK_WORD, CoreConfig
 from mho.hw.core.write_verify import WriteVerifyConfig
 from mho.hw.macro.macro_pins import MacroPins
-from mho.macro_models.exact.operation import STEP_WIDTH
-from mho.macro_models.exact.pulse import AMPLITUDE_BITS, Polarity
+from mho.macro_models.integer.operation import STEP_WIDTH
+from mho.macro_models.integer.pulse import AMPLITUDE_BITS, Polarity
 
 __all__ = ["PULSE_BITS", "ROWS", "ManualLevels", "ManualPins", "ManualPort", "ManualStrobes", "manual_inputs",
            "manual_port"]

@@ -8,8 +8,8 @@ from numpy.typing import ArrayLike, NDArray
 from mho.hw.block import Resettable
 from mho.hw.core.config import CoreConfig
 from mho.hw.core.inputs.loader import staged_planes
-from mho.macro_models.exact.masks import Masks
-from mho.macro_models.exact.operation import LSB_SEGMENT_BITS, MAX_BITS, Direction, MvmOperation
+from mho.macro_models.integer.masks import Masks
+from mho.macro_models.integer.operation import LSB_SEGMENT_BITS, MAX_BITS, Direction, MvmOperation
 
 __all__ = ["LineRegisters", "line_levels"]
 

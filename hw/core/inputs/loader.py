@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from mho.hw.block import Resettable
 from mho.hw.core.config import LIMITS, CoreConfig
 from mho.hw.core.layout import OpCheck, OpLayout
-from mho.macro_models.exact.operation import MAX_BITS, Direction, MvmOperation
+from mho.macro_models.integer.operation import MAX_BITS, Direction, MvmOperation
 
 __all__ = ["CODES_PER_WORD", "OperationLoader", "StagedLayout", "pack_inputs", "staged_planes", "unpack_inputs"]
 

@@ -8,7 +8,7 @@ from amaranth.lib.wiring import In, Out
 
 from mho.hw.block import Resettable
 from mho.hw.core.config import CoreConfig
-from mho.macro_models.exact.operation import MAX_BITS
+from mho.macro_models.integer.operation import MAX_BITS
 
 __all__ = ["COUNT_BITS", "LineCounters"]
 
@@ -23,7 +23,7 @@ class LineCounters(Resettable):
     number of decrements before that one does not have; in a binary search the bit that was tried. ``removed[k]`` says
     which lines have lost bit k, so that a step is one operation on a vector for each bit, and a line has flipped if it
     has lost any. The count is ``cap & ~removed``. Results stay until the next ``latch``. The numpy reference is
-    :func:`mho.macro_models.exact.converter.convert`.
+    :func:`mho.macro_models.integer.converter.convert`.
 
     Members
     -------

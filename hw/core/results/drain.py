@@ -13,7 +13,7 @@ from mho.hw.block import Resettable
 from mho.hw.core.config import CoreConfig
 from mho.hw.core.layout import WordsLayout
 from mho.hw.core.results.counters import COUNT_BITS
-from mho.macro_models.exact.operation import LSB_SEGMENT_BITS
+from mho.macro_models.integer.operation import LSB_SEGMENT_BITS
 
 __all__ = ["CODE_WIDTH", "ResultBank", "pack_codes", "unpack_codes"]
 

@@ -13,7 +13,7 @@ from mho.hw.core.write_verify.config import COUNT_BITS, ParameterLayout, WriteVe
 from mho.hw.core.write_verify.decision import Decision, RegisterCheck, RunLayout
 from mho.hw.core.write_verify.fault_map import FaultMap
 from mho.hw.macro.write_pins import ENABLE, PASS_BITS, WritePins
-from mho.macro_models.exact.pulse import Polarity
+from mho.macro_models.integer.pulse import Polarity
 
 __all__ = ["CellLayout", "TargetLayout", "WritePort", "WriteVerify", "WriteVerifyStatus"]
 

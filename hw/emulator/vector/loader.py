@@ -11,7 +11,7 @@ from mho.hw.core.inputs.masks import MASK_WORD
 from mho.hw.core.layout import OpCheck, OpLayout
 from mho.hw.emulator.config import EmulatorConfig
 from mho.hw.emulator.vector.lanes import LEVEL_BITS
-from mho.macro_models.exact.operation import LSB_SEGMENT_BITS
+from mho.macro_models.integer.operation import LSB_SEGMENT_BITS
 
 __all__ = ["VectorLoader"]
 

@@ -7,10 +7,10 @@ from amaranth.lib import enum
 
 from mho.hw.pwm.engine.layout import calibration_state, view
 from mho.hw.pwm.engine.procedure import Procedure
-from mho.macro_models.exact.pwm.calibration import READS, SETS
-from mho.macro_models.exact.pwm.converter import CURVE_TRIMS, GAIN_TRIMS, LEVEL_BITS
-from mho.macro_models.exact.pwm.digital import OFFSET_RANGE, PRODUCT_BITS
-from mho.macro_models.exact.pwm.trim_words import TRIM_BITS
+from mho.macro_models.integer.pwm.calibration import READS, SETS
+from mho.macro_models.integer.pwm.converter import CURVE_TRIMS, GAIN_TRIMS, LEVEL_BITS
+from mho.macro_models.integer.pwm.digital import OFFSET_RANGE, PRODUCT_BITS
+from mho.macro_models.integer.pwm.trim_words import TRIM_BITS
 
 __all__ = ["Calibrator"]
 
@@ -33,7 +33,7 @@ class _State(enum.Enum, shape=3):
 
 
 class Calibrator(Procedure):
-    """The hardware of :func:`mho.macro_models.exact.pwm.calibration.calibrate`.
+    """The hardware of :func:`mho.macro_models.integer.pwm.calibration.calibrate`.
 
     Trim registers themselves are the state of the searches: the bit that is tried is set in them.
     """

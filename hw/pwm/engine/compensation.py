@@ -7,8 +7,8 @@ from amaranth.lib import enum
 
 from mho.hw.pwm.engine.layout import Command, drift_state, view
 from mho.hw.pwm.engine.procedure import Procedure
-from mho.macro_models.exact.pwm.compensation import READS, VECTORS
-from mho.macro_models.exact.pwm.digital import OFFSET_RANGE, PRODUCT_BITS
+from mho.macro_models.integer.pwm.compensation import READS, VECTORS
+from mho.macro_models.integer.pwm.digital import OFFSET_RANGE, PRODUCT_BITS
 
 __all__ = ["DriftCompensator"]
 
@@ -32,7 +32,7 @@ class _State(enum.Enum, shape=4):
 
 
 class DriftCompensator(Procedure):
-    """Hardware of :mod:`mho.macro_models.exact.pwm.compensation`: commands MEASURE, RANGE, COLUMN and AFFINE."""
+    """Hardware of :mod:`mho.macro_models.integer.pwm.compensation`: commands MEASURE, RANGE, COLUMN and AFFINE."""
 
     def elaborate(self, platform: object) -> Any:
         m = Module()

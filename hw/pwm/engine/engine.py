@@ -20,8 +20,8 @@ from mho.hw.pwm.engine.procedure import FACTOR_BITS, Procedure, given
 from mho.hw.pwm.engine.programming import RowProgrammer
 from mho.hw.pwm.pins import engine_pins
 from mho.hw.pwm.settings import COLUMN_BITS
-from mho.macro_models.exact.pwm.converter import COUNTER_BITS
-from mho.macro_models.exact.pwm.trim_words import TRIM_BITS
+from mho.macro_models.integer.pwm.converter import COUNTER_BITS
+from mho.macro_models.integer.pwm.trim_words import TRIM_BITS
 
 __all__ = ["CommandEngine"]
 

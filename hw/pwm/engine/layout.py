@@ -8,8 +8,8 @@ from amaranth.lib import data
 
 from mho.hw.core.layout import OP_ID_WIDTH, OpLayout
 from mho.macro_models.errors import InputError
-from mho.macro_models.exact.pwm.converter import COUNTER_BITS
-from mho.macro_models.exact.pwm.programming import AMPLITUDE_TOP
+from mho.macro_models.integer.pwm.converter import COUNTER_BITS
+from mho.macro_models.integer.pwm.programming import AMPLITUDE_TOP
 
 __all__ = [
     "AMPLITUDE_BITS", "COMMAND_MODE", "Bank", "Command", "calibration_state", "drift_state",
@@ -27,12 +27,12 @@ class Command(IntEnum):
     READ
         Nothing; gives the registers of :class:`Bank` number ``line_select``.
     CALIBRATE
-        Finds trims, gains and offsets: :mod:`mho.macro_models.exact.pwm.calibration`. Gives the columns' registers.
+        Finds trims, gains and offsets: :mod:`mho.macro_models.integer.pwm.calibration`. Gives the columns' registers.
     MEASURE
         Takes the codes of a stored vector and then, two a word, what it should give: multiplies it four times, with the
         numbers ``op_id``, ``op_id + 64`` and so on, all word lines on. Gives the differences of the counters, summed.
     RANGE, COLUMN, AFFINE
-        From the :data:`mho.macro_models.exact.pwm.compensation.VECTORS` vectors that were measured since the last of
+        From the :data:`mho.macro_models.integer.pwm.compensation.VECTORS` vectors that were measured since the last of
         these commands, CALIBRATE or PROGRAM: the range register, the gains, gains and offsets. Give the columns'
         registers.
     PROGRAM

@@ -7,7 +7,7 @@ from amaranth.lib import enum
 
 from mho.hw.pwm.engine.layout import programming_state, view
 from mho.hw.pwm.engine.procedure import Procedure
-from mho.macro_models.exact.pwm.programming import AMPLITUDE_TOP, GAIN_BITS
+from mho.macro_models.integer.pwm.programming import AMPLITUDE_TOP, GAIN_BITS
 
 __all__ = ["RowProgrammer"]
 
@@ -22,7 +22,7 @@ class _State(enum.Enum, shape=3):
 
 
 class RowProgrammer(Procedure):
-    """The hardware of one line of :func:`mho.macro_models.exact.pwm.programming.write_rows`: the command PROGRAM."""
+    """The hardware of one line of :func:`mho.macro_models.integer.pwm.programming.write_rows`: the command PROGRAM."""
 
     def elaborate(self, platform: object) -> Any:
         m = Module()

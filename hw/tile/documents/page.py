@@ -5,9 +5,9 @@ from collections.abc import Iterator
 from enum import IntEnum
 
 from mho.hw.tile import isa
-from mho.hw.tile.fields import Field, Layout
 from mho.hw.tile.isa import DESCRIPTORS, DURATIONS, INSTRUCTIONS, OPCODE_LOW, PARAMETER, STATUS, Op
-from mho.hw.tile.legality import RULES
+from mho.hw.tile.isa.fields import Field, Layout
+from mho.hw.tile.isa.legality import RULES
 
 __all__ = ["c_header", "reference_page"]
 

@@ -22,7 +22,7 @@ from mho.terminal.paths import READS, WAVES, WORD, WRITES
 if TYPE_CHECKING:
     from mho.api.device import Device
     from mho.api.net import Net
-    from mho.sim.cells.instance import Cells
+    from mho.sim.programming.instance import Cells
 
 __all__ = ["run_command"]
 

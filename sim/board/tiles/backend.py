@@ -15,7 +15,7 @@ from mho.hw.emulator import check_core, programmed_core
 from mho.hw.emulator.vector.reference import ProgrammedCore
 from mho.macro_models import MacroModel, Masks
 from mho.macro_models.errors import InputError, ToolError
-from mho.macro_models.exact.operation import MvmOperation
+from mho.macro_models.integer.operation import MvmOperation
 from mho.sim.backend import Account, Backend, Progress
 from mho.sim.board.bus import BusSimulation
 from mho.sim.board.driver import read_info

@@ -10,7 +10,7 @@ from mho.compiler import Network
 from mho.compiler.tile.check import run_tiles, values_of
 from mho.compiler.tile.programs import TilePrograms, tile_programs
 from mho.hw.core import CoreConfig, CoreReference
-from mho.hw.tile.machine.cores import ReferenceCore
+from mho.hw.tile.interpreter.cores import ReferenceCore
 from mho.macro_models import Masks
 from mho.sim.executor import build_cores, core_masks
 from tests.compiler.importer.onnx_models import build, node

@@ -12,11 +12,11 @@ from mho.compiler.tile import compile_tiles, tile_programs
 from mho.compiler.tile.cycles import expected_cycles
 from mho.compiler.tile.duplicates import choose
 from mho.compiler.tile.file import tile_code
-from mho.compiler.tile.gain import Judge
-from mho.compiler.tile.graph.geometry import Image, rows_in_turns, turns_of
+from mho.compiler.tile.lowering.geometry import Image, rows_in_turns, turns_of
+from mho.compiler.tile.prune_copies import Judge
 from mho.hw.config import load_chip
 from mho.macro_models.errors import InputError
-from mho.macro_models.exact.vector import Select, WeightedSum
+from mho.macro_models.integer.vector import Select, WeightedSum
 from mho.sim.account import RunAccount
 from mho.sim.executor import build_cores, core_masks
 from mho.sim.functional import FunctionalBackend

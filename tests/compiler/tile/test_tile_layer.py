@@ -5,16 +5,16 @@ import pytest
 
 from mho.compiler.model.windows import windows
 from mho.compiler.program import Call, Layer, Mvm, run_call
-from mho.compiler.tile.walks import walk_of_window
+from mho.compiler.tile.lowering.walks import walk_of_window
 from mho.hw.core import CoreConfig, CoreReference
+from mho.hw.tile.asm import assemble
 from mho.hw.tile.config import TileConfig
-from mho.hw.tile.machine.cores import ReferenceCore
-from mho.hw.tile.machine.tiles import HOST, Flow, Joined, Place, Reduction, Tiles
-from mho.hw.tile.text import assemble
+from mho.hw.tile.interpreter.cores import ReferenceCore
+from mho.hw.tile.interpreter.tiles import HOST, Flow, Joined, Place, Reduction, Tiles
 from mho.macro_models import load_device
-from mho.macro_models.exact.masks import Masks
-from mho.macro_models.exact.operation import MvmOperation
-from mho.macro_models.exact.vector import Requantise, Root
+from mho.macro_models.integer.masks import Masks
+from mho.macro_models.integer.operation import MvmOperation
+from mho.macro_models.integer.vector import Requantise, Root
 from mho.macro_models.tnsa.config import TnsaConfig
 from mho.macro_models.tnsa.model import TnsaModel
 

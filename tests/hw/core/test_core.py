@@ -19,7 +19,7 @@ from mho.hw.core import (
     timeline,
 )
 from mho.hw.testing import collect, feed, put, random_inputs, random_operation, simulate
-from mho.macro_models.exact.operation import Direction, MvmOperation
+from mho.macro_models.integer.operation import Direction, MvmOperation
 from tests.hw.exact_array import ExactArray
 
 QUICK = {"reset_cycles": 1, "plane_cycles": 1, "sample_cycles": 1, "compare_cycles": 2, "decrement_cycles": 1}

@@ -6,7 +6,7 @@ from mho.hw.core import OVERHEAD_CYCLES, CoreConfig
 from mho.hw.core.sequencer import pin_operations
 from mho.hw.testing import random_operation
 from mho.macro_models.errors import InputError
-from mho.macro_models.exact.operation import MvmOperation
+from mho.macro_models.integer.operation import MvmOperation
 
 DURATION = {
     "precharge": "reset_cycles", "plane": "plane_cycles", "sample": "sample_cycles", "compare": "compare_cycles",

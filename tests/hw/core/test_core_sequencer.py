@@ -8,7 +8,7 @@ from mho.hw.core import OVERHEAD_CYCLES, Core, CoreConfig, CoreReference, pack, 
 from mho.hw.core.inputs.lines import line_levels
 from mho.hw.core.sequencer import pin_operations
 from mho.hw.testing import feed, random_inputs, random_operation, simulate, value_of
-from mho.macro_models.exact.operation import Converter, Direction, MvmOperation
+from mho.macro_models.integer.operation import Converter, Direction, MvmOperation
 from tests.hw.exact_array import ExactArray
 
 STROBES = ("precharge", "sample", "compare", "decrement")

@@ -11,8 +11,8 @@ from cocotb.triggers import ReadOnly, RisingEdge, Timer
 from mho.hw.core import OpLayout
 from mho.hw.host.core.map import core_map
 from mho.hw.host.registers import Register
-from mho.macro_models.exact.converter import convert
-from mho.macro_models.exact.operation import Converter, Direction, MvmOperation
+from mho.macro_models.integer.converter import convert
+from mho.macro_models.integer.operation import Converter, Direction, MvmOperation
 from mho.rtl_gen.macro.model import cell
 from mho.sim.chip.masters import AxiLiteHost, WishboneHost
 

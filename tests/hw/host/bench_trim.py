@@ -7,7 +7,7 @@ from mho.hw.config import load_chip
 from mho.hw.core import CoreConfig, trimmed
 from mho.hw.core.write_verify import WriteVerifyParameters
 from mho.hw.host.core.write_map import WORD_FLAG
-from mho.macro_models.exact.operation import Direction, MvmOperation
+from mho.macro_models.integer.operation import Direction, MvmOperation
 from tests.hw.host.bench_core import FORWARD, Host, begin, expected, macro, vector
 from tests.hw.host.bench_write import parameters
 

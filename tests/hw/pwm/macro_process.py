@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 
 from mho.hw.pwm.config import PwmCoreConfig
 from mho.hw.pwm.pins import engine_pins
-from mho.macro_models.exact.pwm.converter import COUNTER_BITS, LEVEL_BITS
-from mho.macro_models.exact.pwm.trim_words import unpack_trim
+from mho.macro_models.integer.pwm.converter import COUNTER_BITS, LEVEL_BITS
+from mho.macro_models.integer.pwm.trim_words import unpack_trim
 
 __all__ = ["macro_process"]
 

@@ -20,9 +20,9 @@ from mho.hw.pwm.settings import SettingsFile
 from mho.hw.testing import put, simulate
 from mho.macro_models import load_device
 from mho.macro_models.errors import InputError
-from mho.macro_models.exact.pwm.converter import Trim
-from mho.macro_models.exact.pwm.operation import PwmOperation
-from mho.macro_models.exact.pwm.trim_words import pack_trim, unpack_trim
+from mho.macro_models.integer.pwm.converter import Trim
+from mho.macro_models.integer.pwm.operation import PwmOperation
+from mho.macro_models.integer.pwm.trim_words import pack_trim, unpack_trim
 from mho.macro_models.pwm.model import PwmModel
 from tests.hw.pwm.macro_process import macro_process
 

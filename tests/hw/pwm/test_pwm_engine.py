@@ -17,8 +17,8 @@ from mho.hw.pwm.engine.layout import Bank, Command, pack_command
 from mho.hw.pwm.reference import PwmCoreReference
 from mho.hw.testing import put, simulate
 from mho.macro_models import load_device
-from mho.macro_models.exact.pwm.compensation import stored_vectors
-from mho.macro_models.exact.pwm.programming import WriteParameters
+from mho.macro_models.integer.pwm.compensation import stored_vectors
+from mho.macro_models.integer.pwm.programming import WriteParameters
 from mho.macro_models.pwm.model import PwmModel
 from mho.macro_models.pwm.programming import ProgrammedRows, read_number, target_counts
 from tests.hw.pwm.macro_process import macro_process

@@ -15,14 +15,14 @@ from mho.hw.noc.reduction.trees import Group, entries
 from mho.hw.noc.registers.packet import host_address
 from mho.hw.noc.registers.setup import write_entry, write_flow, write_members, write_slot
 from mho.hw.testing import simulate
+from mho.hw.tile.asm import assemble
 from mho.hw.tile.config import TileConfig
-from mho.hw.tile.core_tile import CoreTile
-from mho.hw.tile.host import CONTROL
+from mho.hw.tile.interpreter.cores import ReferenceCore
+from mho.hw.tile.interpreter.tiles import HOST, Flow, Joined, Place, Reduction, Tiles
 from mho.hw.tile.loading import program_writes
-from mho.hw.tile.machine.cores import ReferenceCore
-from mho.hw.tile.machine.tiles import HOST, Flow, Joined, Place, Reduction, Tiles
-from mho.hw.tile.mesh import TileMesh
-from mho.hw.tile.text import assemble
+from mho.hw.tile.rtl.host import CONTROL
+from mho.hw.tile.rtl.mesh import TileMesh
+from mho.hw.tile.rtl.tile import Tile
 from mho.macro_models.errors import InputError
 from tests.hw.exact_array import ExactArray
 from tests.hw.host.bus_access import access_bus
@@ -67,7 +67,7 @@ MESH = MeshConfig(columns=2, rows=1, payload_bits=64, contexts=1, depth=2)
 def test_parts_must_fit() -> None:
     mesh, core = MeshConfig(columns=2, rows=1, payload_bits=32, contexts=1), TnsaBlocks.in_tile(CoreConfig(lines=LINES))
     with pytest.raises(InputError, match=r"^payload_bits of a tile must be 32, as around it, not 64$"):
-        CoreTile(CFG, mesh, core)
+        Tile(CFG, mesh, core)
 
 
 @pytest.mark.long

@@ -24,7 +24,8 @@ from mho.macro_models.workspace import Workspace
 from mho.sim.build.children import run_tool
 signal.signal(signal.SIGTERM, signal.default_int_handler)
 with Workspace("test", Path(sys.argv[1])) as folder:
-    run_tool(["sh", "-c", "sleep 600 & echo $! $$ >../pids.new; mv ../pids.new ../pids; sleep 600; true"], folder, folder / "log")
+    script = "sleep 600 & echo $! $$ >../pids.new; mv ../pids.new ../pids; sleep 600; true"
+    run_tool(["sh", "-c", script], folder, folder / "log")
 """
 
 
@@ -153,14 +154,14 @@ import signal
 import numpy as np
 from mho.hw.config import load_chip
 from mho.sim.core.cosim import CosimBackend
-from mho.sim.core.bench.trials import make_models, make_trial
+from mho.sim.core.bench.stimulus import make_models, make_stimulus
 chip = load_chip("tnsa16-core")
 models = make_models(chip, ("ideal",), 0)
-trial = make_trial(models, 0, 0, vectors=20000, pauses=False)
+stimulus = make_stimulus(models, 0, 0, vectors=20000, pauses=False)
 while True:
     backend = CosimBackend()
     backend.open(chip, models)
-    backend.mvm(0, trial.op, trial.masks, trial.x, trial.op_id)
+    backend.mvm(0, stimulus.op, stimulus.masks, stimulus.x, stimulus.op_id)
     backend.close()
 """
 

@@ -9,7 +9,7 @@ from mho.hw.core.inputs.masks import MaskFile
 from mho.hw.core.layout import OpLayout, pack
 from mho.hw.core.results.drain import pack_codes, unpack_codes
 from mho.macro_models import Masks
-from mho.macro_models.exact.operation import Converter, Direction, MvmOperation
+from mho.macro_models.integer.operation import Converter, Direction, MvmOperation
 from mho.sim.core.words import MaskImage, input_words, op_words, output_codes, reserved_words
 
 

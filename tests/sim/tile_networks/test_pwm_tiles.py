@@ -14,9 +14,9 @@ from mho.hw.config import load_chip
 from mho.macro_models import load_device
 from mho.macro_models.errors import ToolError
 from mho.sim.account import RunAccount
-from mho.sim.cells.kinds import writer_of
 from mho.sim.executor import build_cores, core_masks, execute
 from mho.sim.functional import FunctionalBackend
+from mho.sim.programming.kinds import writer_of
 from mho.sim.tile_networks.backend import TileCosimBackend
 from tests.compiler.importer.onnx_models import build, node
 

@@ -16,12 +16,12 @@ from mho.compiler.tile import compile_tiles, tile_programs
 from mho.compiler.tile.check import run_tiles, values_of
 from mho.compiler.tile.cycles import tile_cycles
 from mho.compiler.tile.file import tile_code
-from mho.compiler.tile.placed.ahead import both_sides
+from mho.compiler.tile.placement.software_pipeline import both_sides
 from mho.hw.config import load_chip
 from mho.hw.core import CoreConfig, CoreReference
+from mho.hw.tile.interpreter.cores import ReferenceCore
+from mho.hw.tile.interpreter.state import Retired
 from mho.hw.tile.isa import Engine
-from mho.hw.tile.machine.cores import ReferenceCore
-from mho.hw.tile.machine.state import Retired
 from mho.macro_models import MacroModel
 from mho.macro_models.errors import ToolError
 from mho.sim.account import RunAccount

@@ -14,7 +14,7 @@ from mho.hw.core.reference import CoreReference
 from mho.hw.core.write_verify import WriteVerifyConfig, WriteVerifyParameters
 from mho.hw.testing import collect, put, random_inputs, simulate
 from mho.macro_models.errors import InputError
-from mho.macro_models.exact.operation import MvmOperation
+from mho.macro_models.integer.operation import MvmOperation
 from mho.rtl_gen import emit_core
 from mho.rtl_gen.verilog.ports import module_ports
 from tests.hw.exact_array import ExactArray

@@ -10,7 +10,7 @@ from mho.hw.core import Core, CoreConfig, CoreReference, TrimLayout, core_port, 
 from mho.hw.core.write_verify import WriteVerifyConfig
 from mho.hw.testing import collect, put, random_inputs, random_operation, simulate
 from mho.macro_models.errors import InputError
-from mho.macro_models.exact.operation import MvmOperation
+from mho.macro_models.integer.operation import MvmOperation
 from tests.hw.exact_array import ExactArray
 
 CFG = CoreConfig(

@@ -7,8 +7,8 @@ from mho.hw.core import CoreConfig
 from mho.hw.core.inputs.lines import LineRegisters, line_levels
 from mho.hw.core.inputs.loader import staged_planes
 from mho.hw.testing import bits_of, random_inputs, random_operation, simulate, value_of
-from mho.macro_models.exact.masks import Masks
-from mho.macro_models.exact.operation import LSB_SEGMENT_BITS, Direction, MvmOperation
+from mho.macro_models.integer.masks import Masks
+from mho.macro_models.integer.operation import LSB_SEGMENT_BITS, Direction, MvmOperation
 
 
 def random_masks(lines: int, rng: np.random.Generator) -> Masks:

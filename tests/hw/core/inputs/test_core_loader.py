@@ -6,7 +6,7 @@ import pytest
 from mho.hw.core import CoreConfig, OpLayout, pack, pack_inputs
 from mho.hw.core.inputs.loader import OperationLoader, staged_planes, unpack_inputs
 from mho.hw.testing import bits_of, feed, random_inputs, random_operation, simulate
-from mho.macro_models.exact.operation import Direction, MvmOperation
+from mho.macro_models.integer.operation import Direction, MvmOperation
 
 
 @pytest.mark.parametrize("gap", [0, 3])

@@ -6,8 +6,8 @@ import pytest
 from mho.hw.core import BL_SKIP, SL_SKIP, CoreConfig, MaskFile
 from mho.hw.core.inputs.masks import MASKS, MaskStore
 from mho.hw.testing import put, random_operation, simulate, value_of
-from mho.macro_models.exact.masks import Masks
-from mho.macro_models.exact.operation import MvmOperation
+from mho.macro_models.integer.masks import Masks
+from mho.macro_models.integer.operation import MvmOperation
 
 
 async def look_up(ctx: Any, dut: MaskStore, op: MvmOperation) -> tuple[int, int, int]:

@@ -6,8 +6,8 @@ import pytest
 from mho.hw.core import CoreConfig
 from mho.hw.core.results.counters import LineCounters
 from mho.hw.testing import bits_of, random_operation, simulate, value_of
-from mho.macro_models.exact.converter import convert
-from mho.macro_models.exact.operation import Converter, MvmOperation
+from mho.macro_models.integer.converter import convert
+from mho.macro_models.integer.operation import Converter, MvmOperation
 
 
 async def convert_in_hardware(

@@ -6,7 +6,7 @@ import pytest
 from mho.hw.core import CoreConfig, pack_codes, unpack_codes
 from mho.hw.core.results.drain import ResultBank
 from mho.hw.testing import collect, simulate, value_of
-from mho.macro_models.exact.converter import combine_segments, decode
+from mho.macro_models.integer.converter import combine_segments, decode
 
 
 def set_result(ctx: Any, dut: ResultBank, negative: np.ndarray, n: np.ndarray, live: np.ndarray) -> None:
