@@ -157,8 +157,8 @@ def _locked(map: RegisterMap) -> list[str]:
 if __name__ == "__main__":
     import sys
 
-    from mho.hw.host.core.map import core_map
+    from mho.hw.kinds.tnsa.host.map import tnsa_map
     from mho.hw.noc.config import MeshConfig
     from mho.hw.noc.registers.map import node_map
 
-    print(markdown(node_map(MeshConfig()) if sys.argv[1:] == ["noc"] else core_map(256)), end="")
+    print(markdown(node_map(MeshConfig()) if sys.argv[1:] == ["noc"] else tnsa_map(256)), end="")

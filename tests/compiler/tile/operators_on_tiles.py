@@ -7,8 +7,8 @@ from numpy.typing import NDArray
 
 from mho.compiler import CompileOptions, Network
 from mho.compiler.importer.operators import OPERATORS
+from mho.compiler.passes import compile_tiles
 from mho.compiler.program import Call
-from mho.compiler.tile import compile_tiles
 from mho.compiler.tile.check import result_of
 from mho.hw.config import load_chip
 from mho.macro_models.errors import InputError
