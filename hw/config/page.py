@@ -48,10 +48,8 @@ def _sections(sections: dict[str, Any], chosen: Callable[[str], bool], mark: str
 
 
 def _presets() -> str:
-    rows = ["| name | lines | clock | description |", "|---|---|---|---|"]
-    for chip in map(load_chip, preset_names()):
-        link = f"[`{chip.name}`](../../hw/config/presets/{chip.name}.toml)"
-        rows.append(f"| {link} | {chip.lines} | {chip.clock.f_clk_MHz:g} MHz | {chip.description} |")
+    chips = map(load_chip, preset_names())
+    rows = [f"* [`{chip.name}`](../../hw/config/presets/{chip.name}.toml): {chip.description}" for chip in chips]
     return "\n".join(rows) + "\n"
 
 
