@@ -119,12 +119,15 @@ def _table(layout: Layout, *, words: bool = True) -> str:
         low = layout.low[field.name]
         bits = f"[{low + field.width - 1}:{low}]" if field.width > 1 else f"[{low}]"
         word = f"word {field.word}" if words else ""
-        rows.append(f"* {word}{bits} `{field.name}` {_legal(field)}{f': {field.doc}' if field.doc else ''}")
+        head = f"* {word}{bits} `{field.name}` {_legal(field)}".rstrip()
+        rows.append(f"{head}: {field.doc}" if field.doc else head)
     return "\n".join(rows) + "\n"
 
 
 def _legal(field: Field) -> str:
     low, high = field.range
+    if (low, high) == (0, 1):
+        return ""
     return f"{low}..{high}" + (" signed" if field.signed else "")
 
 
