@@ -15,7 +15,7 @@ import numpy as np
 
 path.insert(0, str(Path(__file__).parents[1]))
 
-from mho.hw.tile.random_programs import borderline, legal_program
+from mho.sim.tile_programs.random_programs import borderline, legal_program
 from tests.hw.tile.interpreter.test_machines import interpreted, same, skeleton
 
 
