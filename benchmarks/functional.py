@@ -28,7 +28,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from mho.macro_models import Masks, load_device
 from mho.macro_models.array import Wires
 from mho.macro_models.devices import Device, device_from_dict
-from mho.macro_models.exact.operation import MvmOperation
+from mho.macro_models.integer.operation import MvmOperation
 from mho.macro_models.tnsa.config import TnsaConfig
 from mho.macro_models.tnsa.converter.neuron import Neuron
 from mho.macro_models.tnsa.converter.walk import compiled

@@ -27,7 +27,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from mho.hw.config import Chip, load_chip
 from mho.macro_models import Masks, family, load_device
-from mho.macro_models.exact.operation import MvmOperation
+from mho.macro_models.integer.operation import MvmOperation
 from mho.sim.build.simulators import verilator_build
 from mho.sim.core.cosim_core import CosimCore
 from mho.sim.core.process import Simulation

@@ -23,7 +23,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from mho.hw.config import load_chip
 from mho.hw.config.kinds.pwm import PwmChip
 from mho.macro_models import Masks, load_device
-from mho.macro_models.exact.pwm.programming import WriteParameters, write_rows
+from mho.macro_models.integer.pwm.programming import WriteParameters, write_rows
 from mho.macro_models.pwm.model import PwmModel
 from mho.macro_models.pwm.programming import ProgrammedRows, target_counts
 from tests.macro_models.devices.test_drift_law import FORMULAS, TIMES, reads

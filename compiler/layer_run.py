@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from mho.compiler.program import DITHER, OP_ID_IMAGE_SHIFT, Call, Layer, Mvm
 from mho.macro_models import MacroModel, Masks
 from mho.macro_models.bound import BoundProduct, bind, compute_taken, constant_input
-from mho.macro_models.exact.vector import LeafSum, largest_code, padded
+from mho.macro_models.integer.vector import LeafSum, largest_code, padded
 from mho.macro_models.macro import MvmResult
 
 __all__ = ["LayerRun", "Sink", "taken_inputs"]

@@ -10,7 +10,7 @@ from amaranth.lib import stream
 from amaranth.sim import Simulator
 from numpy.typing import NDArray
 
-from mho.macro_models.exact.operation import Converter, Direction, MvmOperation
+from mho.macro_models.integer.operation import Converter, Direction, MvmOperation
 
 __all__ = [
     "PERIOD",

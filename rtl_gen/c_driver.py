@@ -3,7 +3,7 @@
 from mho.hw.config import Chip
 from mho.hw.host.core.write_map import RESULT_PULSES, RESULT_VALID, WORD_FLAG
 from mho.hw.kinds import core_blocks
-from mho.macro_models.exact.operation import Direction
+from mho.macro_models.integer.operation import Direction
 from mho.rtl_gen.templates import fill, template
 
 __all__ = ["c_driver"]

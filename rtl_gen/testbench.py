@@ -4,7 +4,7 @@
 from mho.hw.config import Chip
 from mho.hw.core.write_verify.config import WriteVerifyConfig
 from mho.hw.kinds import core_blocks, timing
-from mho.macro_models.exact.operation import MvmOperation
+from mho.macro_models.integer.operation import MvmOperation
 from mho.rtl_gen import templates
 from mho.rtl_gen.body import python_body
 from mho.rtl_gen.kinds import macro_texts_of

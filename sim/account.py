@@ -14,10 +14,10 @@ from mho.compiler.program import DITHER, Call, Layer, Mvm, Program
 from mho.hw.config import Chip
 from mho.hw.kinds import energy, timing
 from mho.macro_models.bound import constant_input
-from mho.macro_models.exact.masks import Masks
-from mho.macro_models.exact.operation import LSB_SEGMENT_BITS, MvmOperation
-from mho.macro_models.exact.tally import tally
-from mho.macro_models.exact.vector import padded
+from mho.macro_models.integer.masks import Masks
+from mho.macro_models.integer.operation import LSB_SEGMENT_BITS, MvmOperation
+from mho.macro_models.integer.tally import tally
+from mho.macro_models.integer.vector import padded
 
 __all__ = ["CodeSpread", "LayerFigures", "RunAccount", "code_bytes"]
 

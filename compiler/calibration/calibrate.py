@@ -32,7 +32,7 @@ from mho.compiler.options import MANY_MULTIPLICATIONS, CompileOptions
 from mho.compiler.program import Call, OutputStage, Program
 from mho.hw.config import Chip
 from mho.macro_models.devices import Device
-from mho.macro_models.exact.vector import LANE_MAX, Limit
+from mho.macro_models.integer.vector import LANE_MAX, Limit
 
 __all__ = ["Calibrated", "Calibrator", "images_used"]
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from mho.compiler.options import CompileOptions
 from mho.compiler.program import InputStage
 from mho.hw.config import Chip
-from mho.macro_models.exact.operation import LSB_SEGMENT_BITS, MAX_BITS
+from mho.macro_models.integer.operation import LSB_SEGMENT_BITS, MAX_BITS
 
 __all__ = ["CodeFormat", "Quantiser", "Ranges", "fit_quantiser", "formats", "needs_sign"]
 

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from mho.compiler.mapping.block import Block
 from mho.compiler.program import DITHER
 from mho.hw.config import Chip
-from mho.macro_models.exact.operation import STEP_FRACTION_BITS
+from mho.macro_models.integer.operation import STEP_FRACTION_BITS
 
 __all__ = [
     "PairMap",

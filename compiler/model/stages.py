@@ -23,8 +23,8 @@ from mho.compiler.model.evaluated import Evaluated
 from mho.compiler.model.functions import TABLES
 from mho.compiler.model.layer import LinearLayer
 from mho.compiler.model.operators.bounds import MOST_OF_ALL
-from mho.macro_models.exact.vector import PAD, padded, run_of, take_elements, take_rows, with_padding
-from mho.macro_models.exact.window import Window, recover
+from mho.macro_models.integer.vector import PAD, padded, run_of, take_elements, take_rows, with_padding
+from mho.macro_models.integer.window import Window, recover
 
 __all__ = ["Combine", "Evaluated", "Gather", "Linear", "Map", "Maximum", "Operation", "Step"]
 
@@ -56,7 +56,7 @@ def _check_terms(index: Index) -> None:
 class Linear:
     """A layer at every position: of element order (outputs, positions).
 
-    ``patches`` and ``pad``: see :func:`~mho.macro_models.exact.vector.take_rows`; ``window`` is the geometry of
+    ``patches`` and ``pad``: see :func:`~mho.macro_models.integer.vector.take_rows`; ``window`` is the geometry of
     patches.
     """
 

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mho.macro_models.exact.vector import PAD
-from mho.macro_models.exact.window import Window, recover
+from mho.macro_models.integer.vector import PAD
+from mho.macro_models.integer.window import Window, recover
 
 __all__ = ["Windows", "positions", "transposed_pads", "transposed_size", "windows"]
 

@@ -7,9 +7,9 @@ from mho.compiler.network.archive import Arrays
 from mho.compiler.network.stage_file import CODE, COUNT, SHIFT, factors, indices, lanes
 from mho.compiler.program import Layer, Mvm
 from mho.hw.config import Chip
-from mho.macro_models.exact.operation import MAX_BITS, STEP_WIDTH, Converter, Direction
-from mho.macro_models.exact.vector import Requantise, Root
 from mho.macro_models.files.schema import FLAG, TEXT, Choice, ListOf, Nullable, Table, Whole
+from mho.macro_models.integer.operation import MAX_BITS, STEP_WIDTH, Converter, Direction
+from mho.macro_models.integer.vector import Requantise, Root
 
 __all__ = ["LAYER", "RANGE", "read_layer", "write_layer"]
 

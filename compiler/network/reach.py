@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from mho.compiler.calibration.outputs import compare_outputs
 from mho.compiler.network.network import Network
 from mho.compiler.program import Call, Program
-from mho.macro_models.exact.vector import Encode
+from mho.macro_models.integer.vector import Encode
 
 __all__ = ["clipped_inputs", "input_reach"]
 

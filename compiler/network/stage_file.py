@@ -19,7 +19,8 @@ from mho.compiler.model.stages import Combine, Evaluated, Gather, Linear, Map, M
 from mho.compiler.network.archive import Arrays
 from mho.compiler.program import Call, Host, Layer, Stage
 from mho.macro_models.errors import InputError
-from mho.macro_models.exact.vector import (
+from mho.macro_models.files.schema import FLAG, JSON, TEXT, Choice, ListOf, Number, Whole
+from mho.macro_models.integer.vector import (
     LANE_MAX,
     MULTIPLIER_MAX,
     SHIFT_MAX,
@@ -32,8 +33,7 @@ from mho.macro_models.exact.vector import (
     Table,
     WeightedSum,
 )
-from mho.macro_models.exact.window import Axis, Window
-from mho.macro_models.files.schema import FLAG, JSON, TEXT, Choice, ListOf, Number, Whole
+from mho.macro_models.integer.window import Axis, Window
 
 __all__ = [
     "CODE", "COUNT", "SHIFT", "Held", "factors", "indices", "lanes", "read_stages", "read_steps", "reals", "write_all",

@@ -11,7 +11,7 @@ from mho.compiler.plan.steps import PlacedStep, host_work, peak_lanes, placed_st
 from mho.compiler.program import Layer
 from mho.hw.config import Chip
 from mho.hw.kinds import timing
-from mho.macro_models.exact.operation import MvmOperation
+from mho.macro_models.integer.operation import MvmOperation
 
 __all__ = ["Product", "plan", "products_of", "products_of_placement"]
 

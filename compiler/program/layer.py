@@ -7,9 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mho.macro_models.bound import constant_input
-from mho.macro_models.exact.operation import MvmOperation
-from mho.macro_models.exact.vector import Root, check_headroom, largest_code, scale_leaf, sum_leaves, take_rows
-from mho.macro_models.exact.window import Window
+from mho.macro_models.integer.operation import MvmOperation
+from mho.macro_models.integer.vector import Root, check_headroom, largest_code, scale_leaf, sum_leaves, take_rows
+from mho.macro_models.integer.window import Window
 
 __all__ = ["DITHER", "OP_ID_IMAGE_SHIFT", "Call", "Layer", "Mvm", "RunMvm", "row_codes", "run_call"]
 
@@ -105,7 +105,7 @@ class Call:
     """Layer number ``layer`` at every position of ``patches``; its lanes are in the order (outputs, positions).
 
     ``patches`` of shape (positions, inputs) says which element each input of the layer takes,
-    :data:`~mho.macro_models.exact.vector.PAD` for its code ``pad``. ``window`` is their geometry, None if they have
+    :data:`~mho.macro_models.integer.vector.PAD` for its code ``pad``. ``window`` is their geometry, None if they have
     none. A layer may be called several times, as that of a recurrent network is at each step: its positions are then
     those of all calls in their order, and ``first`` is the number of the first one of this call, so that each
     conversion of an image has a number of its own.

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from mho.compiler.program.ends import InputStage, OutputStage
 from mho.compiler.program.layer import Call, Layer, RunMvm, run_call
 from mho.compiler.program.stage import Host, Stage
-from mho.macro_models.exact.vector import Encode, Largest, Product, Select, WeightedSum
+from mho.macro_models.integer.vector import Encode, Largest, Product, Select, WeightedSum
 
 __all__ = ["Program", "RunLayer", "Watch", "batch_size"]
 

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from mho.compiler.model.evaluated import Evaluated
 from mho.compiler.program.layer import Call
-from mho.macro_models.exact.vector import LANE_MAX, Encode, Largest, Limit, Product, Select, Table, WeightedSum
+from mho.macro_models.integer.vector import LANE_MAX, Encode, Largest, Limit, Product, Select, Table, WeightedSum
 
 __all__ = ["Host", "Operation", "Stage"]
 

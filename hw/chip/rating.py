@@ -11,8 +11,8 @@ import numpy as np
 
 from mho.hw.config import Chip
 from mho.hw.kinds import energy, timing
-from mho.macro_models.exact.masks import Masks
-from mho.macro_models.exact.operation import Converter, MvmOperation
+from mho.macro_models.integer.masks import Masks
+from mho.macro_models.integer.operation import Converter, MvmOperation
 from mho.macro_models.precision import signal_to_noise_dB
 
 __all__ = ["Rating", "rate", "rating_rows"]

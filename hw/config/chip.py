@@ -18,7 +18,7 @@ from mho.hw.config.keys import ChipError, Section, check_section, key, keys_of
 from mho.hw.config.macro import MacroSection
 from mho.hw.config.tile import TileSection
 from mho.macro_models.errors import InputError
-from mho.macro_models.exact.operation import MvmOperation
+from mho.macro_models.integer.operation import MvmOperation
 
 if TYPE_CHECKING:
     from mho.macro_models import MacroConfig

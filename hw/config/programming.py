@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Self
 from mho.hw.config.chip import Chip, CoreSection
 from mho.hw.config.keys import ChipError, check_section, key
 from mho.macro_models.errors import InputError
-from mho.macro_models.exact.pulse import AMPLITUDE_BITS
+from mho.macro_models.integer.pulse import AMPLITUDE_BITS
 
 if TYPE_CHECKING:
     from mho.macro_models.cells.pulses import PulseConfig

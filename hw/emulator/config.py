@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass, field
 
-from mho.hw.core.config import CoreConfig
+from mho.hw.kinds.tnsa.config import TnsaCoreConfig
 from mho.macro_models.errors import InputError
-from mho.macro_models.exact.operation import MAX_BITS, MvmOperation
+from mho.macro_models.integer.operation import MAX_BITS, MvmOperation
 
 __all__ = ["LATENCY_CYCLES", "MEMORIES", "EmulatorConfig", "chunk_cells"]
 
@@ -49,7 +49,7 @@ class EmulatorConfig:
         Tables of offsets and steps that are held at a time, one for each combination of direction, word-line mask and
         step code: a power of two, 2..16.
     noise
-        Whether a shift register makes read noise, :class:`mho.macro_models.exact.shift_register.ShiftRegister`.
+        Whether a shift register makes read noise, :class:`mho.macro_models.integer.shift_register.ShiftRegister`.
     memory
         Of :data:`MEMORIES`. ``spram`` takes words of ``lanes * g_bits`` bits, a multiple of 16, and up to 16,384 of
         them.
@@ -63,7 +63,7 @@ class EmulatorConfig:
         If a value is out of range.
     """
 
-    core: CoreConfig = field(default_factory=CoreConfig)
+    core: TnsaCoreConfig = field(default_factory=TnsaCoreConfig)
     g_bits: int = 8
     lanes: int = 8
     slots: int = 2

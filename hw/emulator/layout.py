@@ -2,9 +2,9 @@
 
 from amaranth.lib import data
 
-from mho.hw.core.results.counters import COUNT_BITS
 from mho.hw.emulator.config import EmulatorConfig
-from mho.macro_models.exact.operation import STEP_WIDTH
+from mho.hw.kinds.tnsa.results.counters import COUNT_BITS
+from mho.macro_models.integer.operation import STEP_WIDTH
 
 __all__ = ["ENABLE_BANKS", "LINES", "ContextLayout", "LoadLayout", "TagLayout", "index_width"]
 
@@ -40,7 +40,7 @@ class LoadLayout(data.StructLayout):
     Region 0: cells, row by row, :attr:`EmulatorConfig.chunk_cells` a word, lowest source line first, each in
     ``32 / chunk_cells`` bits. Region 1: tables, four words a line (half offset, half steps from positive and from
     negative charges, nothing), lines of slot 0 first. Region 2: tags of the slots, :class:`TagLayout`. Region 3, at the
-    vector level: key and step of :class:`mho.macro_models.exact.shift_register.ShiftRegister`; at the level of the
+    vector level: key and step of :class:`mho.macro_models.integer.shift_register.ShiftRegister`; at the level of the
     pins: these, word lines of the slots and answer to pulses, see :mod:`mho.hw.emulator.pins.config`.
     """
 

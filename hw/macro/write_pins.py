@@ -1,12 +1,12 @@
 """Pins with which a macro's cells are programmed and read back, as the digital core sees them.
 
-A macro has them beside :class:`mho.hw.macro.pins.TnsaPins`. All come from flip-flops, so that a cell sees no glitches.
+A macro has them beside those of products. All come from flip-flops, so that a cell sees no glitches.
 """
 
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from mho.macro_models.exact.pulse import AMPLITUDE_BITS
+from mho.macro_models.integer.pulse import AMPLITUDE_BITS
 
 __all__ = ["ENABLE", "PASS_BITS", "WritePins"]
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from mho.hw.config import TILE_FLITS, Chip
 from mho.macro_models.errors import InputError, argument
-from mho.macro_models.exact.operation import Direction
+from mho.macro_models.integer.operation import Direction
 
 __all__ = ["TileConfig", "tile_number"]
 

@@ -1,6 +1,6 @@
 """The number that all cells of a chip share: its place among the dies."""
 
-from mho.macro_models.exact.random import Purpose, normal_codes
+from mho.macro_models.integer.random import Purpose, normal_codes
 
 __all__ = ["chip_code"]
 

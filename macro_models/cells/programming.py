@@ -13,7 +13,7 @@ from mho.macro_models.compiled import where_numba_is
 from mho.macro_models.devices.device import Device
 from mho.macro_models.devices.draws import Drawn, Draws, anew_step
 from mho.macro_models.devices.memory import shared, with_chip
-from mho.macro_models.exact.random import NORMAL_ONE, NORMAL_TABLE, Purpose, bits16
+from mho.macro_models.integer.random import NORMAL_ONE, NORMAL_TABLE, Purpose, bits16
 
 __all__ = ["cell_draws", "programmed"]
 

@@ -1,4 +1,4 @@
-"""Scales at the programming pins, and a device in the integers of :mod:`mho.macro_models.exact.pulse`."""
+"""Scales at the programming pins, and a device in the integers of :mod:`mho.macro_models.integer.pulse`."""
 
 import math
 from collections.abc import Sequence
@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from mho.macro_models.devices.device import Device
 from mho.macro_models.errors import InputError
-from mho.macro_models.exact.pulse import (
+from mho.macro_models.integer.pulse import (
     CONDUCTANCE_BITS,
     CONDUCTANCE_MAX,
     RATE_BITS,

@@ -6,8 +6,8 @@ A pulse of amplitude V moves a cell towards the end of its window, if V is at le
     ln a = ln(rate * width / pulse_s) + (V - V_th) / slope + spread * z
 
 z is drawn for each pulse of each cell, so that a is log-normal from pulse to pulse; V_th, g_high and whether a cell is
-weak are drawn once a cell. All of it is computed in integers (:mod:`mho.macro_models.exact.pulse`), so that a cell that
-is pulsed alone, one among thousands, one in a simulator and one in an FPGA end equal.
+weak are drawn once a cell. All of it is computed in integers (:mod:`mho.macro_models.integer.pulse`), so that a cell
+that is pulsed alone, one among thousands, one in a simulator and one in an FPGA end equal.
 """
 
 from collections.abc import Mapping, Sequence
@@ -21,7 +21,7 @@ from mho.macro_models.cells.pulse_scales import PulseConfig, check_pulse_device,
 from mho.macro_models.cells.settled import SettledCells
 from mho.macro_models.devices.device import Device
 from mho.macro_models.devices.load import device_from_dict
-from mho.macro_models.exact.pulse import (
+from mho.macro_models.integer.pulse import (
     CONDUCTANCE_MAX,
     FORMED_BIT,
     PULSE_STEP,
@@ -33,7 +33,7 @@ from mho.macro_models.exact.pulse import (
     PulseLaw,
     PulseRecord,
 )
-from mho.macro_models.exact.random import NORMAL_ONE, Purpose, bits16, normal_blocks, normal_codes, philox_key
+from mho.macro_models.integer.random import NORMAL_ONE, Purpose, bits16, normal_blocks, normal_codes, philox_key
 
 __all__ = ["PulseArray", "PulseConfig"]
 
@@ -68,10 +68,10 @@ class PulseArray:
     ----------
     g, left
         Conductances now, and what the last pulse of each cell left, in steps of ``config.g_step_uS``,
-        0..:data:`mho.macro_models.exact.pulse.CONDUCTANCE_MAX`, of shape (lines**2,), int64.
+        0..:data:`mho.macro_models.integer.pulse.CONDUCTANCE_MAX`, of shape (lines**2,), int64.
     threshold
         Thresholds of SET, RESET and FORM above ``config.v_base_V``, in 2**-16 steps of the amplitude, of magnitude up
-        to :data:`mho.macro_models.exact.pulse.THRESHOLD_MAX`, of shape (3, lines**2), int64.
+        to :data:`mho.macro_models.integer.pulse.THRESHOLD_MAX`, of shape (3, lines**2), int64.
     high, formed_g
         Conductances to which SET pulses tend and that forming leaves, as ``g``.
     formed, stuck, weak
@@ -249,7 +249,7 @@ class PulseArray:
     def records(self) -> NDArray[np.uint32]:
         """All that distinguishes the cells, as words of shape (lines**2, RECORD_WORDS).
 
-        Their order is :class:`mho.macro_models.exact.pulse.PulseRecord`.
+        Their order is :class:`mho.macro_models.integer.pulse.PulseRecord`.
         """
         words = np.empty((len(self.g), RECORD_WORDS), dtype=np.int64)
         flags = self.formed << FORMED_BIT | self.stuck << STUCK_BIT | self.weak << WEAK_BIT

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from mho.macro_models.cells.chip import chip_code
 from mho.macro_models.devices.device import Device
-from mho.macro_models.exact.random import NORMAL_ONE, NORMAL_TABLE, Purpose, bits16, normal_blocks
+from mho.macro_models.integer.random import NORMAL_ONE, NORMAL_TABLE, Purpose, bits16, normal_blocks
 
 __all__ = ["LOST_STEP", "RELAX_STEP", "SettledCells"]
 

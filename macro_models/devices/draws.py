@@ -6,7 +6,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from mho.macro_models.exact.random import Purpose
+from mho.macro_models.integer.random import Purpose
 
 __all__ = ["Drawn", "Draws", "anew_step"]
 
@@ -29,7 +29,7 @@ class Draws(Protocol):
         ...
 
     def normal(self, purpose: Purpose, step: int = 0) -> NDArray[np.integer]:
-        """Standard normal codes, in units of 1 / :data:`~mho.macro_models.exact.random.NORMAL_ONE`."""
+        """Standard normal codes, in units of 1 / :data:`~mho.macro_models.integer.random.NORMAL_ONE`."""
         ...
 
     def chip(self, which: int) -> int:

@@ -6,7 +6,7 @@ to 1, so that each time has the same distribution as with a single number. Betwe
 and scaled to the same sum. What the cells of one chip have in common is one more number, the same for all of them.
 
 Sums run in a fixed order over doubles on a grid of 2**-20, roots are those of IEEE, and the result is rounded to the
-codes of :mod:`mho.macro_models.exact.random`: every machine draws the same.
+codes of :mod:`mho.macro_models.integer.random`: every machine draws the same.
 """
 
 import math

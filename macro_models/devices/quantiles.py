@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import erf, erfc
 
-from mho.macro_models.exact.random import NORMAL_ONE
+from mho.macro_models.integer.random import NORMAL_ONE
 
 __all__ = ["NODES", "TOP", "mixture_quantile", "node_moments", "node_z", "outwards", "two_sided"]
 

@@ -6,10 +6,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mho.macro_models.exact.pwm.calibration import Calibration
-from mho.macro_models.exact.pwm.converter import Oscillators, Whole
-from mho.macro_models.exact.pwm.operation import PwmOperation
-from mho.macro_models.exact.random import LANES
+from mho.macro_models.integer.pwm.calibration import Calibration
+from mho.macro_models.integer.pwm.converter import Oscillators, Whole
+from mho.macro_models.integer.pwm.operation import PwmOperation
+from mho.macro_models.integer.random import LANES
 from mho.macro_models.macro import MvmResult
 from mho.macro_models.pwm.sensing import Key, lines_of
 

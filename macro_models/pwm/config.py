@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from mho.macro_models.devices.device import Device
 from mho.macro_models.errors import InputError
-from mho.macro_models.exact.operation import STEP_FRACTION_BITS, Direction
-from mho.macro_models.exact.pwm.operation import MAGNITUDE_BITS
+from mho.macro_models.integer.operation import STEP_FRACTION_BITS, Direction
+from mho.macro_models.integer.pwm.operation import MAGNITUDE_BITS
 from mho.macro_models.programmed import ConductanceGrid
 from mho.macro_models.pwm.cell_map import DeviceQuads, FilledDevices
 

@@ -8,12 +8,12 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from mho.macro_models.errors import InputError
-from mho.macro_models.exact.masks import Masks
-from mho.macro_models.exact.operation import STEP_FRACTION_BITS, MvmOperation
-from mho.macro_models.exact.pwm.calibration import READS, Calibration, calibrate
-from mho.macro_models.exact.pwm.compensation import READS as VECTOR_READS
-from mho.macro_models.exact.pwm.compensation import Compensation, compensate, stored_vectors
-from mho.macro_models.exact.pwm.converter import (
+from mho.macro_models.integer.masks import Masks
+from mho.macro_models.integer.operation import STEP_FRACTION_BITS, MvmOperation
+from mho.macro_models.integer.pwm.calibration import READS, Calibration, calibrate
+from mho.macro_models.integer.pwm.compensation import READS as VECTOR_READS
+from mho.macro_models.integer.pwm.compensation import Compensation, compensate, stored_vectors
+from mho.macro_models.integer.pwm.converter import (
     COUNT_BITS,
     NEGATIVE,
     POSITIVE,
@@ -23,9 +23,9 @@ from mho.macro_models.exact.pwm.converter import (
     counts,
     level,
 )
-from mho.macro_models.exact.pwm.digital import DigitalUnits
-from mho.macro_models.exact.pwm.operation import PwmOperation
-from mho.macro_models.exact.random import LANES, NORMAL_ONE, Purpose, bits_of_blocks
+from mho.macro_models.integer.pwm.digital import DigitalUnits
+from mho.macro_models.integer.pwm.operation import PwmOperation
+from mho.macro_models.integer.random import LANES, NORMAL_ONE, Purpose, bits_of_blocks
 from mho.macro_models.macro import MvmResult
 from mho.macro_models.programmed import ProgrammedCore
 from mho.macro_models.pwm.bound import NarrowProduct
@@ -151,7 +151,7 @@ class PwmModel(ProgrammedCore[PwmConfig]):
         return one, other
 
     def calibrated(self) -> Calibration:
-        """What the core's own calibration finds; see :mod:`mho.macro_models.exact.pwm.calibration`."""
+        """What the core's own calibration finds; see :mod:`mho.macro_models.integer.pwm.calibration`."""
         def read(trim: Trim, positive: int, negative: int, number: int) -> tuple[Integers, Integers]:
             found = self.reference_counts(trim, positive, negative, np.arange(number, number + READS))
             one, other = (counted.sum(axis=0).astype(np.int64) for counted in found)
@@ -210,7 +210,7 @@ class PwmModel(ProgrammedCore[PwmConfig]):
         return code
 
     def compensate(self, fresh: "PwmModel", exact: "PwmModel", how: str, rows: NDArray[np.bool_]) -> None:
-        """Set the registers as the core's own command does; see :mod:`mho.macro_models.exact.pwm.compensation`.
+        """Set the registers as the core's own command does; see :mod:`mho.macro_models.integer.pwm.compensation`.
 
         ``fresh`` is this core when it was programmed, ``exact`` one without any error, ``rows`` are those that hold
         weights.

@@ -3,8 +3,8 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from mho.macro_models.exact.pwm.converter import COUNT_BITS, GAIN_ONE, Oscillators
-from mho.macro_models.exact.random import NORMAL_ONE, Purpose, normal_codes
+from mho.macro_models.integer.pwm.converter import COUNT_BITS, GAIN_ONE, Oscillators
+from mho.macro_models.integer.random import NORMAL_ONE, Purpose, normal_codes
 from mho.macro_models.pwm.config import PwmConfig
 
 __all__ = ["made_oscillators"]

@@ -5,10 +5,10 @@ from numpy.typing import NDArray
 
 from mho.macro_models.devices.laws.drift import DriftDevice
 from mho.macro_models.errors import InputError
-from mho.macro_models.exact.operation import STEP_FRACTION_BITS
-from mho.macro_models.exact.pwm.converter import COUNT_BITS, POSITIVE, counts, level
-from mho.macro_models.exact.pwm.programming import AMPLITUDE_TOP, DeviceResponse, WriteParameters
-from mho.macro_models.exact.random import LANES, NORMAL_ONE, Purpose, bits16, normal_codes
+from mho.macro_models.integer.operation import STEP_FRACTION_BITS
+from mho.macro_models.integer.pwm.converter import COUNT_BITS, POSITIVE, counts, level
+from mho.macro_models.integer.pwm.programming import AMPLITUDE_TOP, DeviceResponse, WriteParameters
+from mho.macro_models.integer.random import LANES, NORMAL_ONE, Purpose, bits16, normal_codes
 from mho.macro_models.pwm.config import PwmConfig
 from mho.macro_models.pwm.model import PwmModel
 
@@ -67,7 +67,7 @@ def read_number(line: int) -> int:
 
 
 class ProgrammedRows:
-    """The macro of :func:`mho.macro_models.exact.pwm.programming.write_rows`.
+    """The macro of :func:`mho.macro_models.integer.pwm.programming.write_rows`.
 
     Parameters
     ----------

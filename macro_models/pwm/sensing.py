@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mho.macro_models.arrays import product as exact_product
-from mho.macro_models.exact.pwm.converter import PARTS
-from mho.macro_models.exact.random import LANES, Purpose, normal_blocks
+from mho.macro_models.integer.pwm.converter import PARTS
+from mho.macro_models.integer.random import LANES, Purpose, normal_blocks
 
 __all__ = ["WINDOWS", "Key", "Reals", "lines_of", "variance_grid"]
 

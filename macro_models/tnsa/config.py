@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from mho.macro_models.array.wires import Wires
 from mho.macro_models.devices.device import Device
 from mho.macro_models.errors import InputError
-from mho.macro_models.exact.operation import STEP_FRACTION_BITS, Direction
+from mho.macro_models.integer.operation import STEP_FRACTION_BITS, Direction
 from mho.macro_models.programmed import ConductanceGrid
 from mho.macro_models.tnsa.cell_map import DifferentialPairs
 from mho.macro_models.tnsa.converter.neuron import Neuron

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mho.macro_models.array.wires import Wires
-from mho.macro_models.exact.random import LANES, NORMAL_ONE, NormalsAhead, Purpose, normal_codes
-from mho.macro_models.exact.shift_register import ShiftRegister
+from mho.macro_models.integer.random import LANES, NORMAL_ONE, NormalsAhead, Purpose, normal_codes
+from mho.macro_models.integer.shift_register import ShiftRegister
 from mho.macro_models.programmed import ProgrammedCore
 from mho.macro_models.tnsa.config import TnsaConfig
 from mho.macro_models.tnsa.converter.neuron import UNIT_STEP, Counter, Integrator

@@ -13,9 +13,9 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from mho.macro_models.arrays import product as exact_product
-from mho.macro_models.exact.operation import LSB_SEGMENT_BITS, STEP_FRACTION_BITS
-from mho.macro_models.exact.random import LANES, NORMAL_ONE, Purpose, normal_blocks
-from mho.macro_models.exact.shift_register import ShiftRegister
+from mho.macro_models.integer.operation import LSB_SEGMENT_BITS, STEP_FRACTION_BITS
+from mho.macro_models.integer.random import LANES, NORMAL_ONE, Purpose, normal_blocks
+from mho.macro_models.integer.shift_register import ShiftRegister
 from mho.macro_models.tnsa.traps import LineTraps
 
 __all__ = ["INPUT_TOP", "Key", "Product", "Spread", "Steps", "line_steps", "lines_of", "variance_unit"]

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from mho.macro_models.cells.programming import cell_draws
 from mho.macro_models.devices import Device
-from mho.macro_models.exact.random import LANES, Purpose, bits_of_blocks
+from mho.macro_models.integer.random import LANES, Purpose, bits_of_blocks
 
 __all__ = ["GRID", "CoreTraps", "LineTraps"]
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from mho.comparisons.runs import MEASURES
 from mho.compiler.network.stage_file import MOST_TURNS
-from mho.macro_models.exact.operation import MAX_BITS
+from mho.macro_models.integer.operation import MAX_BITS
 from mho.reports.facts import Facts
 from mho.reports.layers import name_of
 from mho.reports.silicon_part import some_tiles, tiles_of

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mho.hw.config import Chip, PulseChip
-from mho.macro_models.exact.pulse import Polarity
+from mho.macro_models.integer.pulse import Polarity
 from mho.macro_models.output import open_output
 
 __all__ = ["COLUMNS", "PulseList"]

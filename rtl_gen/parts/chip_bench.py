@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from mho.hw.chip import ChipParts
 from mho.hw.kinds import timing
 from mho.hw.noc.flit import Destinations
-from mho.macro_models.exact.operation import MvmOperation
+from mho.macro_models.integer.operation import MvmOperation
 from mho.rtl_gen.kinds import macro_texts_of
 from mho.rtl_gen.parts.bench_programs import TAG, bench_programs, sizes
 from mho.rtl_gen.tapeout_files import Design

@@ -8,10 +8,10 @@ from numpy.typing import NDArray
 
 from mho.hw.config import Chip
 from mho.hw.config.kinds.pwm import PwmChip
-from mho.hw.pwm.config import PwmCoreConfig
-from mho.hw.pwm.pins import PwmPins
-from mho.macro_models.exact.operation import STEP_FRACTION_BITS
-from mho.macro_models.exact.pwm.converter import (
+from mho.hw.kinds.pwm.config import PwmCoreConfig
+from mho.hw.kinds.pwm.pins import PwmPins
+from mho.macro_models.integer.operation import STEP_FRACTION_BITS
+from mho.macro_models.integer.pwm.converter import (
     COUNT_BITS,
     LEVEL_TOP,
     POSITIVE,
@@ -61,7 +61,7 @@ def ideal_counts(config: PwmConfig, charges: Sequence[NDArray[Any]], step_code: 
 def write_pwm_model(module: str, chip: Chip) -> str:
     """Verilog of an ideal macro with the pins of the contract.
 
-    It has the law of the converter that networks are compiled for (:mod:`mho.macro_models.exact.pwm.converter`),
+    It has the law of the converter that networks are compiled for (:mod:`mho.macro_models.integer.pwm.converter`),
     without any error and without trim registers. A weight has one device of its sign, whose code is its magnitude;
     where ``CELLS_FILE`` is defined, devices have the codes of the file ``+cells=FILE`` (hexadecimal, word line by word
     line). With an engine it answers as :class:`mho.rtl_gen.pwm.ideal.IdealMacro` does.

@@ -44,7 +44,7 @@ void multiply(const float* inputs, int64_t count, const float* matrix, int64_t l
     }
 }
 
-// A normal code for each line, mho.macro_models.exact.random.normal_codes.
+// A normal code for each line, mho.macro_models.integer.random.normal_codes.
 void draw(const Bound& of, const uint32_t (&key)[2], uint64_t op_id, int16_t* codes) {
     uint32_t words[kMaxLines / 2];
     mho_philox(key[0], key[1], 1, &op_id, (of.lines + 7) / 8, 0, words);

@@ -1,4 +1,4 @@
-// Draws of mho.macro_models.exact.random, which says what they are, in C++: numpy takes most of its time to begin and end its loops.
+// Draws of mho.macro_models.integer.random, which says what they are, in C++: numpy takes most of its time to begin and end its loops.
 #include <cstdint>
 
 extern "C" {

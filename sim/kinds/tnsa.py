@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mho.macro_models.exact.random import NORMAL_TABLE, Purpose, philox_key
+from mho.macro_models.integer.random import NORMAL_TABLE, Purpose, philox_key
 from mho.macro_models.tnsa.model import TnsaModel
 from mho.macro_models.tnsa.sensing import Key, Product
 from mho.sim.kinds import Body

@@ -15,7 +15,7 @@ from mho.hw.tile.isa import DESCRIPTORS, STREAMS, Op
 from mho.macro_models import MacroModel, Masks
 from mho.macro_models.devices import Device
 from mho.macro_models.errors import InputError, ToolError
-from mho.macro_models.exact.operation import MvmOperation
+from mho.macro_models.integer.operation import MvmOperation
 from mho.macro_models.shown import Shown
 from mho.sim.board.tiles.backend import BoardTilesBackend
 from mho.sim.board.tiles.loads import one_for_each_table

@@ -30,7 +30,7 @@ from mho.hw.tile.isa import (
 from mho.hw.tile.isa.legality import is_stream, is_walk, refusal, width_of
 from mho.hw.tile.isa.program import Program
 from mho.hw.tile.isa.vector import pack_parameters
-from mho.macro_models.exact.operation import Converter, Direction, MvmOperation
+from mho.macro_models.integer.operation import Converter, Direction, MvmOperation
 
 __all__ = ["SIZES", "alone", "any_program", "borderline", "given_blocks", "legal_program"]
 

@@ -18,7 +18,7 @@ from mho.compiler.model.windows import windows
 from mho.compiler.program import Call
 from mho.data import load_sample
 from mho.hw.config import load_chip
-from mho.macro_models.exact.vector import LANE_MAX, Limit, Table, WeightedSum, scale_leaf
+from mho.macro_models.integer.vector import LANE_MAX, Limit, Table, WeightedSum, scale_leaf
 from mho.sim.executor import build_cores, core_masks, execute, quantised_outputs
 from mho.sim.functional import FunctionalBackend
 from tests.compiler.importer.onnx_models import Array, build, node, reference

@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mho.hw.testing import Bench, bits_of, value_of
-from mho.macro_models.exact.converter import combine_segments, convert
-from mho.macro_models.exact.masks import Masks
-from mho.macro_models.exact.operation import LSB_SEGMENT_BITS, Direction, MvmOperation
+from mho.macro_models.integer.converter import combine_segments, convert
+from mho.macro_models.integer.masks import Masks
+from mho.macro_models.integer.operation import LSB_SEGMENT_BITS, Direction, MvmOperation
 
 
 class ExactResult(NamedTuple):

@@ -13,7 +13,7 @@ from mho.macro_models.array import Wires
 from mho.macro_models.devices import Device, device_from_dict, load_device
 from mho.macro_models.devices.sections.telegraph import Telegraph
 from mho.macro_models.errors import InputError
-from mho.macro_models.exact.operation import Converter, Direction, MvmOperation
+from mho.macro_models.integer.operation import Converter, Direction, MvmOperation
 from mho.macro_models.tnsa.config import TnsaConfig
 from mho.macro_models.tnsa.model import TnsaModel
 

@@ -6,7 +6,7 @@ from mho.compiler import CompileOptions, Network, compile_model, summarise
 from mho.compiler.program import Call, Mvm
 from mho.hw.config import load_chip
 from mho.macro_models.errors import InputError
-from mho.macro_models.exact.vector import scale_leaf
+from mho.macro_models.integer.vector import scale_leaf
 from mho.sim.account import RunAccount
 from mho.sim.executor import build_cores, core_masks, execute, float_outputs, quantised_outputs
 from mho.sim.functional import FunctionalBackend

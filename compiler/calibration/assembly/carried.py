@@ -17,7 +17,7 @@ from mho.compiler.calibration.assembly.stage_lowering import MOST_GAIN, element_
 from mho.compiler.calibration.quantisers import CodeFormat, Quantiser, Ranges, fit_quantiser
 from mho.compiler.model.stages import Linear
 from mho.compiler.program import InputStage, Operation
-from mho.macro_models.exact.vector import LANE_MAX, PAD
+from mho.macro_models.integer.vector import LANE_MAX, PAD
 
 __all__ = ["Carried", "Encoded", "Handed", "InLanes", "Value", "input_in_lanes"]
 

@@ -18,7 +18,7 @@ from mho.compiler.model.evaluated import Evaluated
 from mho.compiler.model.functions import TABLES
 from mho.compiler.model.stages import Map
 from mho.compiler.program import Host, Operation
-from mho.macro_models.exact.vector import LANE_MAX, SHIFT_MAX, Product
+from mho.macro_models.integer.vector import LANE_MAX, SHIFT_MAX, Product
 
 __all__ = ["Part", "is_elementwise", "lower_elementwise"]
 

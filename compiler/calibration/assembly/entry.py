@@ -17,7 +17,7 @@ from mho.compiler.model import FloatNetwork
 from mho.compiler.model.before import Before, before_of, steps_before_layers
 from mho.compiler.model.stages import Evaluated, Gather, Linear
 from mho.compiler.program import InputStage
-from mho.macro_models.exact.vector import PAD, Select
+from mho.macro_models.integer.vector import PAD, Select
 
 __all__ = ["MOST_UNFAITHFUL", "Entry", "quantised", "unfaithful"]
 

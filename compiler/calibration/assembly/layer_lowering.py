@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from mho.compiler.calibration.quantisers import Quantiser
 from mho.compiler.model.layer import LinearLayer
 from mho.compiler.program import Layer, Mvm
-from mho.macro_models.exact.vector import LANE_MAX, MULTIPLIER_MAX, SHIFT_MAX, Requantise, Root, largest_code
+from mho.macro_models.integer.vector import LANE_MAX, MULTIPLIER_MAX, SHIFT_MAX, Requantise, Root, largest_code
 
 __all__ = ["Product", "lower_last", "lower_layer", "smallest_scale", "worst_case"]
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from mho.compiler.calibration.assembly.assembly import Assembly, beside
 from mho.compiler.calibration.assembly.carried import Encoded, InLanes
 from mho.compiler.calibration.quantisers import Quantiser
-from mho.macro_models.exact.vector import LANE_MAX, MULTIPLIER_MAX, SUM_MAX, Encode, WeightedSum
+from mho.macro_models.integer.vector import LANE_MAX, MULTIPLIER_MAX, SUM_MAX, Encode, WeightedSum
 
 __all__ = ["Rest", "copy_weights", "sum_of_parts"]
 

@@ -13,7 +13,7 @@ from mho.compiler.model.functions import TABLES
 from mho.compiler.model.stages import Combine, Gather, Map, Maximum
 from mho.compiler.program import Host
 from mho.macro_models.errors import InputError
-from mho.macro_models.exact.vector import (
+from mho.macro_models.integer.vector import (
     LANE_MAX,
     MULTIPLIER_MAX,
     PAD,

@@ -14,7 +14,7 @@ from mho.compiler.layer_run import taken_inputs
 from mho.compiler.mapping.faults import arrange_rows
 from mho.compiler.mapping.weights import PairMap, Stack, most_slice_bits
 from mho.compiler.options import CompileOptions
-from mho.macro_models.exact.operation import LSB_SEGMENT_BITS, STEP_FRACTION_BITS, STEP_WIDTH, MvmOperation
+from mho.macro_models.integer.operation import LSB_SEGMENT_BITS, STEP_FRACTION_BITS, STEP_WIDTH, MvmOperation
 
 __all__ = ["FINE_STACK", "STACKS", "Drafts", "reach_of", "with_reach"]
 

@@ -15,7 +15,7 @@ from mho.compiler.model.layer import LinearLayer
 from mho.compiler.program import DITHER
 from mho.macro_models import MacroModel, Masks
 from mho.macro_models.devices import Device
-from mho.macro_models.exact.operation import MvmOperation
+from mho.macro_models.integer.operation import MvmOperation
 
 __all__ = ["Chips", "Draft", "Held", "Kind", "Site", "Stand", "Trial"]
 

@@ -19,7 +19,7 @@ from mho.compiler.calibration.trials.gradients import (
 )
 from mho.compiler.model import FloatNetwork
 from mho.compiler.model.layer import LinearLayer
-from mho.macro_models.exact.vector import take_rows
+from mho.macro_models.integer.vector import take_rows
 
 __all__ = ["Influence", "influences", "weight_noise"]
 

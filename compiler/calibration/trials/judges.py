@@ -21,7 +21,7 @@ from mho.compiler.calibration.trials.gradients import (
 )
 from mho.compiler.calibration.trials.influence import influences
 from mho.compiler.model import FloatNetwork
-from mho.macro_models.exact.vector import PAD, take_rows
+from mho.macro_models.integer.vector import PAD, take_rows
 
 __all__ = ["Following", "Gradients", "Judge", "make_judge"]
 

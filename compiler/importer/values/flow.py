@@ -17,8 +17,8 @@ from mho.compiler.model.evaluated import Evaluated
 from mho.compiler.model.layer import LinearLayer
 from mho.compiler.model.network import HostOp
 from mho.compiler.model.stages import Combine, Gather, Linear, Map, Operation
-from mho.macro_models.exact.vector import PAD
-from mho.macro_models.exact.window import Window
+from mho.macro_models.integer.vector import PAD
+from mho.macro_models.integer.window import Window
 
 __all__ = ["Flow", "Unsupported", "dimensions"]
 

@@ -12,7 +12,7 @@ from mho.compiler.importer.values.flow import Flow, Unsupported
 from mho.compiler.importer.values.node import Node
 from mho.compiler.model.operators.run import is_float, run_node
 from mho.compiler.model.stages import Gather
-from mho.macro_models.exact.vector import PAD
+from mho.macro_models.integer.vector import PAD
 
 __all__ = ["MOVERS", "move"]
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from mho.compiler.model.layer import LinearLayer
 from mho.compiler.model.stages import Combine, Gather, Linear, Map, Operation, Step
-from mho.macro_models.exact.vector import PAD
+from mho.macro_models.integer.vector import PAD
 
 __all__ = ["Node", "fold", "is_chain", "is_positive", "rectify", "steps_of"]
 

@@ -13,7 +13,7 @@ from mho.compiler.importer.values.flow import Flow, Unsupported
 from mho.compiler.importer.values.node import Node
 from mho.compiler.model.layer import LinearLayer
 from mho.compiler.model.stages import Gather
-from mho.macro_models.exact.window import Window, recover
+from mho.macro_models.integer.window import Window, recover
 
 __all__ = ["einsum", "gemm", "join", "matmul", "parse_einsum", "products"]
 

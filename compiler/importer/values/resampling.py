@@ -7,7 +7,7 @@ from mho.compiler.importer.graph import Graph, Op
 from mho.compiler.importer.values.flow import Flow
 from mho.compiler.importer.values.spatial import combined
 from mho.compiler.model.operators.run import run_node
-from mho.macro_models.exact.vector import PAD
+from mho.macro_models.integer.vector import PAD
 
 __all__ = ["interpolates", "resample", "resampling"]
 

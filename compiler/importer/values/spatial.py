@@ -14,7 +14,7 @@ from mho.compiler.importer.values.products import join
 from mho.compiler.model.layer import LinearLayer
 from mho.compiler.model.stages import Combine, Maximum
 from mho.compiler.model.windows import Windows, transposed_pads, windows
-from mho.macro_models.exact.vector import PAD
+from mho.macro_models.integer.vector import PAD
 
 __all__ = [
     "add_values", "average_pool", "check_convolution", "combined", "convolution", "global_pool", "largest",

@@ -7,9 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mho.compiler.program import Call
-from mho.compiler.tile.graph.operations import steps_of
-from mho.compiler.tile.graph.vectors import Vector, VectorStep
-from mho.compiler.tile.placed.streams import Placed, Ring
+from mho.compiler.tile.lowering.operations import steps_of
+from mho.compiler.tile.lowering.vectors import Vector, VectorStep
+from mho.compiler.tile.placement.streams import Placed, Ring
 from mho.hw.tile.interpreter.tiles import HOST
 from mho.hw.tile.isa import DESCRIPTORS
 from mho.hw.tile.isa.window import OUTSIDE, SlidingWindow

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from mho.compiler.network.tiles import TileCode
 from mho.compiler.program import Call, Host, Program
 from mho.macro_models.errors import InputError
-from mho.macro_models.exact.vector import Select
+from mho.macro_models.integer.vector import Select
 
 __all__ = ["Between", "HostRun", "Split", "split_of"]
 

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from mho.compiler.program import Program
 from mho.compiler.tile.graph.graph import Value
 from mho.compiler.tile.graph.images import FEWEST
-from mho.macro_models.exact.vector import Select
+from mho.macro_models.integer.vector import Select
 
 __all__ = ["single_pixels"]
 

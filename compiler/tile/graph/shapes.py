@@ -13,13 +13,13 @@ import numpy as np
 from mho.compiler.model import FloatNetwork
 from mho.compiler.model.stages import Linear
 from mho.compiler.program import Call, Program, Stage
-from mho.compiler.tile.graph.geometry import Image, layer_walk, seen_image
 from mho.compiler.tile.graph.images import entry_image, images_of, joined, outputs_in
+from mho.compiler.tile.lowering.geometry import Image, layer_walk, seen_image
 from mho.hw.tile.isa import DESCRIPTORS
 from mho.hw.tile.isa.window import SlidingWindow
 from mho.macro_models.errors import InputError
-from mho.macro_models.exact.vector import PAD, Select
-from mho.macro_models.exact.window import recover
+from mho.macro_models.integer.vector import PAD, Select
+from mho.macro_models.integer.window import recover
 
 __all__ = ["Shape", "shapes_of", "with_shapes"]
 

@@ -5,7 +5,7 @@ from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
 from mho.hw.core.write_verify.config import COUNT_BITS, LIMIT_BITS, ParameterLayout, WriteVerifyConfig
-from mho.macro_models.exact.pulse import AMPLITUDE_BITS, Polarity
+from mho.macro_models.integer.pulse import AMPLITUDE_BITS, Polarity
 
 __all__ = ["Decision", "RegisterCheck", "RunLayout"]
 

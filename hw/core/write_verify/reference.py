@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mho.hw.core.write_verify.config import WriteVerifyConfig, WriteVerifyParameters
-from mho.macro_models.exact.pulse import Polarity
+from mho.macro_models.integer.pulse import Polarity
 
 __all__ = ["PULSE", "WriteMacro", "WriteVerifyResult", "cycles", "dead_lines", "map_words", "program"]
 

@@ -2,14 +2,14 @@
 
 Word lines of the tables in all slots are from :data:`~mho.hw.emulator.layout.LINES` on, ``mask_words`` a slot; where
 there is noise, key and step of the shift register from :data:`NOISE_BASE` on. What programming by pulses needs, for the
-law of :mod:`mho.macro_models.exact.pulse`:
+law of :mod:`mho.macro_models.integer.pulse`:
 
 * from :data:`MOVED_TABLE` on its table; from :data:`CONSTANTS` on its constants and the key of its draws
-  (:class:`mho.macro_models.exact.pulse.LawWords`);
-* from :data:`NORMALS` on the upper half of :data:`mho.macro_models.exact.random.NORMAL_TABLE`, two entries a word, 16
+  (:class:`mho.macro_models.integer.pulse.LawWords`);
+* from :data:`NORMALS` on the upper half of :data:`mho.macro_models.integer.random.NORMAL_TABLE`, two entries a word, 16
   bits each, the lower one first;
 * from :attr:`PinEmulatorConfig.records` on what distinguishes the cells, :data:`RECORD_WORDS` words each
-  (:class:`mho.macro_models.exact.pulse.PulseRecord`), row by row.
+  (:class:`mho.macro_models.integer.pulse.PulseRecord`), row by row.
 
 The records can be read too, and the log of pulses, oldest first: how many there are at :data:`LOG_LEVEL`, the next one
 at each of the :data:`LOG_WINDOW` words from :data:`LOG` on (:class:`LogLayout`; 0 where there is none).
@@ -22,8 +22,8 @@ from amaranth.lib import data
 from mho.hw.emulator.config import EmulatorConfig
 from mho.hw.emulator.layout import LINES
 from mho.macro_models.errors import InputError
-from mho.macro_models.exact.operation import MvmOperation
-from mho.macro_models.exact.pulse import AMPLITUDE_BITS, RECORD_WORDS
+from mho.macro_models.integer.operation import MvmOperation
+from mho.macro_models.integer.pulse import AMPLITUDE_BITS, RECORD_WORDS
 
 __all__ = [
     "CONSTANTS", "LOG", "LOG_DEPTH", "LOG_LEVEL", "LOG_WINDOW", "MOVED_TABLE", "NOISE_BASE", "NORMALS",

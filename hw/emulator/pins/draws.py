@@ -7,7 +7,7 @@ from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
 from mho.hw.block import Resettable
-from mho.macro_models.exact.random import LANES, PHILOX_MULTIPLIERS, PHILOX_ROUNDS, PHILOX_WEYL
+from mho.macro_models.integer.random import LANES, PHILOX_MULTIPLIERS, PHILOX_ROUNDS, PHILOX_WEYL
 
 __all__ = ["NORMAL_WORDS", "NormalDraw"]
 
@@ -18,7 +18,7 @@ _ENTRY_BITS = 15
 
 
 class NormalDraw(Resettable):
-    """One draw of :func:`mho.macro_models.exact.random.normal_blocks`: the ``number``-th of a cell.
+    """One draw of :func:`mho.macro_models.integer.random.normal_blocks`: the ``number``-th of a cell.
 
     54 cycles from ``start`` to ``done``. The multiplier is lent by the user, who leaves it alone meanwhile.
 

@@ -9,7 +9,7 @@ from amaranth.lib.wiring import In, Out
 
 from mho.hw.block import Resettable
 from mho.hw.emulator.pins.wide_multiplier import OPERAND_BITS
-from mho.macro_models.exact.pulse import (
+from mho.macro_models.integer.pulse import (
     AMPLITUDE_BITS,
     CONDUCTANCE_BITS,
     DRAW_BITS,
@@ -49,7 +49,7 @@ class CellLayout(data.StructLayout):
 class PulseArithmetic(Resettable):
     """What a pulse makes of a cell, and the code of a verify read.
 
-    The bit-exact reference is :class:`mho.macro_models.exact.pulse.PulseLaw`. It takes 13 cycles from ``start`` to
+    The bit-exact reference is :class:`mho.macro_models.integer.pulse.PulseLaw`. It takes 13 cycles from ``start`` to
     ``done`` for a pulse, 6 for a read. ``old``, ``z`` and ``reads`` stay from two cycles before ``start`` until
     ``done``.
 

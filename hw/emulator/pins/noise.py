@@ -9,7 +9,7 @@ from mho.hw.core.layout import OP_ID_WIDTH
 from mho.hw.emulator.pins.config import PinEmulatorConfig
 from mho.hw.emulator.vector.lanes import LEVEL_BITS
 from mho.hw.emulator.vector.noise import ConversionNoise, LineNoise
-from mho.macro_models.exact.shift_register import STEP_BITS
+from mho.macro_models.integer.shift_register import STEP_BITS
 
 __all__ = ["PinNoise"]
 
@@ -43,7 +43,7 @@ class PinNoise(Resettable):
     level : In(5)
         The level that was read, two cycles later.
     key, step : In
-        Of the core, see :class:`mho.macro_models.exact.shift_register.ShiftRegister`.
+        Of the core, see :class:`mho.macro_models.integer.shift_register.ShiftRegister`.
     valid, line, charge : In
         From :class:`~mho.hw.emulator.vector.line_queue.LineQueue`.
     noisy : Out

@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 from mho.hw.emulator.layout import PULSES
 from mho.hw.emulator.pins.config import CONSTANTS, MOVED_TABLE, NORMALS, LogLayout, PinEmulatorConfig
 from mho.hw.emulator.vector.reference import LoadWord
-from mho.macro_models.exact.pulse import MOVED, RECORD_WORDS
-from mho.macro_models.exact.random import NORMAL_TABLE
+from mho.macro_models.integer.pulse import MOVED, RECORD_WORDS
+from mho.macro_models.integer.random import NORMAL_TABLE
 
 __all__ = ["law_loads", "logged_pulses", "normal_words", "record_loads", "table_words"]
 
@@ -27,7 +27,7 @@ def table_words() -> list[LoadWord]:
 
 
 def law_loads(words: Sequence[int]) -> list[LoadWord]:
-    """Words that load a law and the key of its draws, given as :meth:`mho.macro_models.exact.pulse.PulseLaw.words`."""
+    """Words that load a law and the key of its draws, as of :meth:`mho.macro_models.integer.pulse.PulseLaw.words`."""
     return [LoadWord(PULSES, CONSTANTS + k, word) for k, word in enumerate(words)]
 
 

@@ -11,7 +11,7 @@ from amaranth.lib.wiring import In, Out
 from mho.hw.block import Resettable
 from mho.hw.emulator.layout import index_width
 from mho.hw.emulator.pins.config import LOG, LOG_DEPTH, LOG_LEVEL, LOG_WINDOW, LogLayout, PinEmulatorConfig
-from mho.macro_models.exact.pulse import RECORD_WORDS
+from mho.macro_models.integer.pulse import RECORD_WORDS
 
 __all__ = ["CellRecords", "peek_members", "peekable"]
 

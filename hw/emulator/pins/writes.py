@@ -14,7 +14,7 @@ from mho.hw.emulator.pins.law import CellLayout, PulseArithmetic
 from mho.hw.emulator.pins.records import CellRecords, peek_members
 from mho.hw.emulator.pins.wide_multiplier import WideMultiplier
 from mho.hw.macro.write_pins import WritePins
-from mho.macro_models.exact.pulse import CONDUCTANCE_BITS, PULSE_STEP, SCALE_BITS, VERIFY_STEP, Polarity, PulseRecord
+from mho.macro_models.integer.pulse import CONDUCTANCE_BITS, PULSE_STEP, SCALE_BITS, VERIFY_STEP, Polarity, PulseRecord
 
 __all__ = ["PULSE_HOLD", "READ_HOLD", "CellWriter"]
 

@@ -38,7 +38,7 @@ class LineConverter(Resettable):
     In halves of the charge ``A = 2 r + 1`` and of the even step ``s = 2 t`` all is integer: the sign of A is that of
     r, and a decrement takes t from r. A binary search that always steps towards zero finds ``floor(|A| / s)``, limited
     to the bits that it searches, if the steps of both signs are equal: so counting is the search with the step of the
-    sign, and a binary search is the one with both steps. Reference: :func:`mho.macro_models.exact.converter.convert`.
+    sign, and a binary search is the one with both steps. Reference: :func:`mho.macro_models.integer.converter.convert`.
 
     Lines may come every ``cfg.divider_cycles`` cycles.
 

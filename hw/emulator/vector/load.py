@@ -8,7 +8,7 @@ from amaranth.lib import stream
 from mho.hw.emulator.config import EmulatorConfig
 from mho.hw.emulator.layout import CELLS, NOISE, NOISE_KEY, NOISE_STEP, TABLES, TAGS
 from mho.hw.emulator.vector.tables import TableStore
-from mho.macro_models.exact.shift_register import STEP_BITS
+from mho.macro_models.integer.shift_register import STEP_BITS
 
 __all__ = ["CellChunk", "load_noise", "load_words"]
 

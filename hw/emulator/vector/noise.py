@@ -1,6 +1,6 @@
 """Read noise of an emulated core: what each conversion begins with, and the noise of one line after the other.
 
-The law, in numpy, is :class:`mho.macro_models.exact.shift_register.ShiftRegister`.
+The law, in numpy, is :class:`mho.macro_models.integer.shift_register.ShiftRegister`.
 """
 
 from amaranth.hdl import C, Cat, Const, Module, Mux, Signal, Value, signed
@@ -14,7 +14,7 @@ from mho.hw.emulator.config import EmulatorConfig
 from mho.hw.emulator.layout import ENABLE_BANKS, ContextLayout
 from mho.hw.emulator.vector.lanes import LEVEL_BITS, add_with_carry
 from mho.hw.emulator.vector.shift_register import mix, xorshift
-from mho.macro_models.exact.shift_register import (
+from mho.macro_models.integer.shift_register import (
     AMPLITUDE_SHIFT,
     LOW_BITS,
     NOISE_SHIFT,
@@ -55,7 +55,7 @@ class ConversionNoise(Resettable):
     take : In(1)
         It starts.
     key, step : In
-        Of the core, see :class:`mho.macro_models.exact.shift_register.ShiftRegister`.
+        Of the core, see :class:`mho.macro_models.integer.shift_register.ShiftRegister`.
     write, segment, seed, amplitude : Out
         What a conversion begins with; that of the higher segment comes first.
     """

@@ -9,10 +9,10 @@ from numpy.typing import ArrayLike, NDArray
 from mho.hw.emulator.config import EmulatorConfig
 from mho.hw.emulator.layout import CELLS, LINES, NOISE, NOISE_KEY, NOISE_STEP, PULSES, TABLES, TAGS, TagLayout
 from mho.macro_models.errors import InputError, argument
-from mho.macro_models.exact.converter import combine_segments, convert
-from mho.macro_models.exact.masks import Masks
-from mho.macro_models.exact.operation import LSB_SEGMENT_BITS, Direction, MvmOperation
-from mho.macro_models.exact.shift_register import ShiftRegister
+from mho.macro_models.integer.converter import combine_segments, convert
+from mho.macro_models.integer.masks import Masks
+from mho.macro_models.integer.operation import LSB_SEGMENT_BITS, Direction, MvmOperation
+from mho.macro_models.integer.shift_register import ShiftRegister
 
 __all__ = [
     "EmulatorReference", "LineTable", "LoadWord", "ProgrammedCore", "TableCache", "cell_loads", "check_core",

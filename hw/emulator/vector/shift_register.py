@@ -1,8 +1,8 @@
-"""Steps and rounds of :mod:`mho.macro_models.exact.shift_register` in gates."""
+"""Steps and rounds of :mod:`mho.macro_models.integer.shift_register` in gates."""
 
 from amaranth.hdl import Value
 
-from mho.macro_models.exact.shift_register import ROUND_CONSTANT, SHIFTS
+from mho.macro_models.integer.shift_register import ROUND_CONSTANT, SHIFTS
 
 __all__ = ["mix", "xorshift"]
 

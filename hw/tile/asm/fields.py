@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from functools import cache
 
 from mho.hw.tile.isa import DESCRIPTORS, Format, Operand
-from mho.macro_models.exact.operation import MAX_BITS
+from mho.macro_models.integer.operation import MAX_BITS
 
 __all__ = ["ALWAYS", "REQUIRED", "complete", "core_fields", "core_range", "names_of", "pack_core", "plain",
            "unpack_core"]

@@ -4,7 +4,7 @@
 
 Widths: a and c 16 bits signed, m 16, d 17. The sum of products has 32 bits and wraps around; nothing after it does. It
 is what leaf, root, encode, residual sum, limit, mean and table are, with the operands that
-:mod:`mho.macro_models.exact.vector` lists. A sum over two sources takes the terms of both.
+:mod:`mho.macro_models.integer.vector` lists. A sum over two sources takes the terms of both.
 
 Accumulators have 32 bits and wrap around. Element i of a result adds to accumulator ``target`` of its parameter, in the
 order of the elements: where the parameter says ``start`` the accumulator begins at 0, where it is not ``valid`` nothing

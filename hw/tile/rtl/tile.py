@@ -8,8 +8,8 @@ from amaranth.lib.wiring import connect, flipped
 from mho.hw.block import clock_by
 from mho.hw.core.port import join
 from mho.hw.host.bus import connect_narrow
+from mho.hw.host.core.blocks import CoreBlocks
 from mho.hw.host.split import BusSplit, Region
-from mho.hw.kinds import CoreBlocks
 from mho.hw.noc.config import MeshConfig
 from mho.hw.noc.node import Node
 from mho.hw.ports import Component, In, Out
@@ -43,7 +43,7 @@ class Tile(Component):
     macro : Out(core.pins)
         The macro; only if it is outside.
     programming_enable : In(1)
-        See :class:`mho.hw.core.core.Core`; only if the core programs its cells.
+        Enables programming; only if the core programs its cells.
     irq, tile_irq : Out(1)
         Interrupts of the core, and of the tile.
     power_off : Out(1)

@@ -25,8 +25,8 @@ from mho.macro_models.devices.laws import LawKind
 from mho.macro_models.devices.memory import shared, with_chip
 from mho.macro_models.devices.sections.drift import CURVE, LEAST_R, Drift, Reals
 from mho.macro_models.errors import InputError
-from mho.macro_models.exact.random import NORMAL_ONE, Purpose
 from mho.macro_models.files.schema import ListOf, Number, shown
+from mho.macro_models.integer.random import NORMAL_ONE, Purpose
 
 __all__ = ["LAW", "MOVABLE", "DriftDevice"]
 

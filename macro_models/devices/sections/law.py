@@ -18,7 +18,7 @@ from numpy.typing import ArrayLike, NDArray
 from mho.macro_models.devices.grid import number_on_grid, on_grid
 from mho.macro_models.devices.memory import between
 from mho.macro_models.devices.quantiles import TOP, outwards, two_sided
-from mho.macro_models.exact.random import NORMAL_TABLE
+from mho.macro_models.integer.random import NORMAL_TABLE
 
 __all__ = ["Law"]
 

@@ -34,7 +34,7 @@ class ReadNoise:
     """Conductance at which the argument of these polynomials is 1, in uS. 0: that of :class:`Relaxation`."""
     generator: str = "cells"
     """Of :data:`GENERATORS`: the cells, each for itself, or a shift register behind the converters
-    (:mod:`mho.macro_models.exact.shift_register`), for which the deviation must be the same at all conductances."""
+    (:mod:`mho.macro_models.integer.shift_register`), for which the deviation must be the same at all conductances."""
     source: str = ""
 
     def grown(self, time_s: float) -> float:

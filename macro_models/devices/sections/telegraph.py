@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from mho.macro_models.devices.draws import Draws
 from mho.macro_models.devices.grid import exp_of
-from mho.macro_models.exact.random import NORMAL_ONE, Purpose
+from mho.macro_models.integer.random import NORMAL_ONE, Purpose
 
 __all__ = ["Telegraph", "Trapped"]
 

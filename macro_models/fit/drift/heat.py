@@ -9,11 +9,11 @@ from numpy.typing import NDArray
 from mho.macro_models.devices.laws.drift import DriftDevice
 from mho.macro_models.devices.sections.heat import Heat
 from mho.macro_models.devices.sections.temperature import Temperature
-from mho.macro_models.exact.random import NORMAL_ONE
 from mho.macro_models.fit.heat.cases import Moments, Prediction, find_cases
 from mho.macro_models.fit.heat.fit import FEWEST_TEMPS, choose, evidence, off_temperatures, one_temperature
 from mho.macro_models.fit.law.statistics import even_codes
 from mho.macro_models.fit.tables.measurements import Measurements
+from mho.macro_models.integer.random import NORMAL_ONE
 
 __all__ = ["drift_heat"]
 

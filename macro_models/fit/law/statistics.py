@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtri
 
-from mho.macro_models.exact.random import NORMAL_ONE
+from mho.macro_models.integer.random import NORMAL_ONE
 
 __all__ = ["Summary", "by_level", "even_codes", "grouped", "summarise"]
 
@@ -81,7 +81,7 @@ def by_level(
 
 @lru_cache(maxsize=8)
 def even_codes(items: int, which: int) -> NDArray[np.int64]:
-    """Standard normal codes (as of :mod:`mho.macro_models.exact.random`) that cover the law evenly, of shape (items,).
+    """Standard normal codes (of :mod:`mho.macro_models.integer.random`) that cover the law evenly, of shape (items,).
 
     Any run of them does, so that cells sorted by target have an even sample at each level. ``which`` is 0, 1 or 2:
     three independent ones. Not to be written to.

@@ -15,10 +15,10 @@ from numpy.typing import NDArray
 from mho.macro_models.arrays import library, multiplied
 from mho.macro_models.arrays import product as exact_product
 from mho.macro_models.compiled import where_numba_is
-from mho.macro_models.exact.converter import combine_segments
-from mho.macro_models.exact.operation import LSB_SEGMENT_BITS, Converter, MvmOperation
-from mho.macro_models.exact.random import NORMAL_TABLE
-from mho.macro_models.exact.vector import take_vectors
+from mho.macro_models.integer.converter import combine_segments
+from mho.macro_models.integer.operation import LSB_SEGMENT_BITS, Converter, MvmOperation
+from mho.macro_models.integer.random import NORMAL_TABLE
+from mho.macro_models.integer.vector import take_vectors
 from mho.macro_models.macro import MvmResult
 from mho.macro_models.tnsa.converter.conversion import (
     convert_charge,

@@ -1,4 +1,4 @@
-"""The converter of :mod:`mho.macro_models.exact.converter` on charges held in floating point, for speed.
+"""The converter of :mod:`mho.macro_models.integer.converter` on charges held in floating point, for speed.
 
 Every function here gives what the integer reference gives; the comments say why floating point is exact.
 """
@@ -6,8 +6,8 @@ Every function here gives what the integer reference gives; the comments say why
 import numpy as np
 from numpy.typing import NDArray
 
-from mho.macro_models.exact.converter import convert
-from mho.macro_models.exact.operation import LSB_SEGMENT_BITS, Converter, MvmOperation
+from mho.macro_models.integer.converter import convert
+from mho.macro_models.integer.operation import LSB_SEGMENT_BITS, Converter, MvmOperation
 from mho.macro_models.tnsa.sensing import Steps
 
 __all__ = ["convert_charge", "count_steps", "segment_inputs", "steps_taken", "steps_to"]

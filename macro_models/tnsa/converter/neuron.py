@@ -8,7 +8,7 @@ ground), one cycle takes the integrator from v to
 
 where V_in is the settled line while it integrates and -s V_dec while it counts down; v = V_os A / (1 + A) after reset.
 An ideal neuron has beta = 1 and nothing but V_in. Everything here is in charges as in
-:mod:`mho.macro_models.exact.converter`, that is ``2 sum_g v / (alpha V_read)``: alpha drops out but for the start and
+:mod:`mho.macro_models.integer.converter`, that is ``2 sum_g v / (alpha V_read)``: alpha drops out but for the start and
 the comparator.
 
 A sample that j others follow counts beta**j. These weights are rounded to a grid of integers, so that the sum over
@@ -24,8 +24,8 @@ from numpy.typing import NDArray
 
 from mho.macro_models.arrays import multiplied
 from mho.macro_models.errors import InputError
-from mho.macro_models.exact.operation import MAX_BITS
-from mho.macro_models.exact.random import NORMAL_ONE
+from mho.macro_models.integer.operation import MAX_BITS
+from mho.macro_models.integer.random import NORMAL_ONE
 from mho.macro_models.tnsa.converter.walk import Walk
 from mho.macro_models.tnsa.sensing import INPUT_TOP, Key, Product, Steps
 

@@ -1,8 +1,8 @@
 """Decrements one by one, with the noise of every cycle: what a converter counts whose cycles draw.
 
 Two ways to the same bits: arrays of numpy here, and loops that numba compiles in :mod:`.walk_compiled`
-where it is installed. Every draw is addressed (:mod:`mho.macro_models.exact.random`), and each line takes the same sums
-and products in the same order.
+where it is installed. Every draw is addressed (:mod:`mho.macro_models.integer.random`), and each line takes the same
+sums and products in the same order.
 """
 
 from collections.abc import Callable
@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mho.macro_models.compiled import where_numba_is
-from mho.macro_models.exact.random import LANES, NORMAL_TABLE, Purpose, normal_blocks, philox_key
+from mho.macro_models.integer.random import LANES, NORMAL_TABLE, Purpose, normal_blocks, philox_key
 
 __all__ = ["Walk", "compiled"]
 

@@ -12,7 +12,7 @@ from typing import Any
 import numba as nb
 import numpy as np
 
-from mho.macro_models.exact.random import NORMAL_TABLE
+from mho.macro_models.integer.random import NORMAL_TABLE
 from mho.macro_models.loops import compile_loops
 
 __all__ = ["make_loops"]

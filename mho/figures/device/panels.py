@@ -188,7 +188,7 @@ def _draw_programming(axes: Axes, device: "Device") -> None:
 def _draw_pulses(axes: Axes, device: "Device") -> None:
     """Median and tenths of cells that see SET pulses of rising amplitude, then RESET pulses."""
     from mho.macro_models.cells.pulses import PulseArray, PulseConfig
-    from mho.macro_models.exact.pulse import Polarity
+    from mho.macro_models.integer.pulse import Polarity
 
     config = PulseConfig(lines=32)
     law, array = device.pulse, PulseArray(PulseConfig(lines=32), device=device, seed=0)

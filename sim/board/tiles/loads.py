@@ -12,7 +12,7 @@ from mho.hw.host.link.tasks import Task
 from mho.hw.noc.registers.packet import host_address
 from mho.macro_models import Masks
 from mho.macro_models.errors import InputError
-from mho.macro_models.exact.operation import MvmOperation
+from mho.macro_models.integer.operation import MvmOperation
 from mho.sim.board.driver import write_runs
 from mho.sim.tile_networks.plan import tile_node
 

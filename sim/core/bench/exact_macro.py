@@ -8,8 +8,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from mho.macro_models import MacroConfig, Masks
 from mho.macro_models.errors import ToolError
-from mho.macro_models.exact.converter import combine_segments, convert
-from mho.macro_models.exact.operation import LSB_SEGMENT_BITS, STEP_FRACTION_BITS, Converter, Direction, MvmOperation
+from mho.macro_models.integer.converter import combine_segments, convert
+from mho.macro_models.integer.operation import LSB_SEGMENT_BITS, STEP_FRACTION_BITS, Converter, Direction, MvmOperation
 from mho.macro_models.macro import MvmResult
 from mho.sim.core.cosim_core import CosimCore
 

@@ -3,7 +3,7 @@
 import numpy as np
 
 from mho.macro_models.errors import InputError
-from mho.macro_models.exact.operation import MAX_BITS, Converter, Direction, MvmOperation
+from mho.macro_models.integer.operation import MAX_BITS, Converter, Direction, MvmOperation
 from mho.sim.core.kinds import SimulatedKind
 from mho.sim.core.words import MaskImage
 
@@ -29,6 +29,6 @@ def _random_operation(rng: np.random.Generator) -> MvmOperation:
 
 
 KIND = SimulatedKind(
-    image=MaskImage, devices=("ideal", "rram-neurram"), random_operation=_random_operation, transposed=True, eager=True,
-    grouped=True, measured=True,
+    image=MaskImage, devices=("ideal", "rram-neurram"), random_operation=_random_operation, transposed=True,
+    pin_level=True, grouped=True, measured=True,
 )

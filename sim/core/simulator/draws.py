@@ -6,13 +6,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mho.macro_models.exact.random import use_words
+from mho.macro_models.integer.random import use_words
 
 __all__ = ["draw_in_cpp"]
 
 
 def draw_in_cpp(library: Any) -> bool:
-    """Have :mod:`mho.macro_models.exact.random` draw by a library; whether it can."""
+    """Have :mod:`mho.macro_models.integer.random` draw by a library; whether it can."""
     philox = getattr(library, "mho_philox", None)
     if philox is None:
         return False

@@ -11,7 +11,7 @@ from mho.compiler.mapping import place
 from mho.hw.config import Chip, load_chip
 from mho.macro_models import Masks, family, load_device
 from mho.macro_models.errors import InputError
-from mho.macro_models.exact.operation import Direction, MvmOperation
+from mho.macro_models.integer.operation import Direction, MvmOperation
 
 STROBES = """
 precharge = "PRE"

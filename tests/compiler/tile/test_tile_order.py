@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mho.compiler.tile.placed.order import MOST_DEPTH, Loop, early, in_loops, unrolled
+from mho.compiler.tile.placement.order import MOST_DEPTH, Loop, early, in_loops, unrolled
 from mho.hw.tile.isa.window import SlidingWindow
 
 ORDERS = st.recursive(

@@ -3,9 +3,9 @@
 import numpy as np
 
 from mho.compiler.model.windows import windows
-from mho.compiler.tile.walks import walk_of_window
-from mho.macro_models.exact.vector import PAD
-from mho.macro_models.exact.window import Axis, Window
+from mho.compiler.tile.lowering.walks import walk_of_window
+from mho.macro_models.integer.vector import PAD
+from mho.macro_models.integer.window import Axis, Window
 
 
 def convolution(rng):

@@ -12,7 +12,7 @@ from mho.hw.config import load_chip
 from mho.hw.emulator.layout import CELLS, NOISE, PULSES, TABLES, TAGS
 from mho.hw.emulator.pins.config import CONSTANTS, LINES, LOG, LOG_LEVEL, LOG_WINDOW, NORMALS
 from mho.hw.testing import simulate
-from mho.macro_models.exact.pulse import RECORD_WORDS
+from mho.macro_models.integer.pulse import RECORD_WORDS
 
 
 def config(level: str, preset: str = "tnsa16-core", *, engine: bool = True) -> Any:

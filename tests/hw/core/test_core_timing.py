@@ -6,7 +6,7 @@ import pytest
 from mho.hw.config import default_device, load_chip, preset_names
 from mho.hw.kinds import core_blocks, timing
 from mho.macro_models import Masks, family
-from mho.macro_models.exact.operation import MvmOperation
+from mho.macro_models.integer.operation import MvmOperation
 from mho.sim.core.cosim import CosimBackend
 from mho.sim.functional import FunctionalBackend
 

@@ -9,7 +9,9 @@ from amaranth.lib import wiring
 from numpy.typing import NDArray
 
 from mho.hw import emulator
-from mho.hw.core import MaskFile, pack, pack_inputs
+from mho.hw.core.layout import pack
+from mho.hw.core.masks import MaskFile
+from mho.hw.core.words import pack_inputs
 from mho.hw.core.write_verify import WriteVerifyConfig
 from mho.hw.emulator import (
     EmulatorConfig,
@@ -19,8 +21,8 @@ from mho.hw.emulator import (
     PinLevelCore,
     VectorEmulator,
 )
-from mho.macro_models.exact.masks import Masks
-from mho.macro_models.exact.operation import MvmOperation
+from mho.macro_models.integer.masks import Masks
+from mho.macro_models.integer.operation import MvmOperation
 from mho.sim.build.bench import Bench, build_bench
 from mho.sim.build.verilate import verilog_text
 

@@ -3,7 +3,7 @@
 import cocotb
 from cocotb.triggers import RisingEdge
 
-from mho.macro_models.exact.operation import Direction
+from mho.macro_models.integer.operation import Direction
 from tests.hw.host.bench_core import BACKWARD as SEARCH
 from tests.hw.host.bench_core import CELLS, FORWARD, LINES, Host, begin, expected, macro, vector
 

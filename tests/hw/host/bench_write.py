@@ -11,7 +11,7 @@ from cocotb.triggers import RisingEdge
 from mho.hw.core.write_verify import WriteVerifyConfig, WriteVerifyParameters, cycles, map_words, program
 from mho.hw.host.core.write_map import FIFO_DEPTH, RESULT_PULSES, RESULT_VALID, WORD_FLAG
 from mho.hw.host.registers import Register
-from mho.macro_models.exact.pulse import Polarity
+from mho.macro_models.integer.pulse import Polarity
 from tests.hw.host.bench_core import CELLS, FORWARD, LINES, MAP, Host, begin, expected, vector
 
 CFG = WriteVerifyConfig(lines=LINES, **json.loads(os.environ["MHO_WRITE"]))

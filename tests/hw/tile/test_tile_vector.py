@@ -5,7 +5,7 @@ import pytest
 
 from mho.hw.tile.isa import ACCUMULATORS, Kind, Operand
 from mho.hw.tile.isa.vector import Parameters, compute, lanes_of, pack_parameters
-from mho.macro_models.exact.vector import (
+from mho.macro_models.integer.vector import (
     LANE_MAX,
     Encode,
     Largest,

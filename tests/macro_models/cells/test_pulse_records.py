@@ -9,7 +9,7 @@ import pytest
 from mho.macro_models.cells.pulses import PulseArray, PulseConfig
 from mho.macro_models.devices import Device, load_device
 from mho.macro_models.errors import InputError
-from mho.macro_models.exact.pulse import Polarity
+from mho.macro_models.integer.pulse import Polarity
 
 SCALES = PulseConfig(lines=64)
 NEURRAM = load_device("rram-neurram")

@@ -11,7 +11,7 @@ from mho.macro_models.cells.programming import programmed
 from mho.macro_models.cells.pulses import PulseArray, PulseConfig
 from mho.macro_models.devices import Device, load_device
 from mho.macro_models.errors import InputError
-from mho.macro_models.exact.pulse import Polarity
+from mho.macro_models.integer.pulse import Polarity
 
 LINES = 64
 SCALES = PulseConfig(lines=LINES)

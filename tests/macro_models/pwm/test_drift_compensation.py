@@ -9,9 +9,9 @@ from mho.hw.config import load_chip
 from mho.hw.config.kinds.pwm import PwmChip
 from mho.macro_models import Masks
 from mho.macro_models.devices import load_device
-from mho.macro_models.exact.pwm.calibration import Calibration
-from mho.macro_models.exact.pwm.compensation import READS, compensate, range_code, stored_vectors
-from mho.macro_models.exact.pwm.operation import PwmOperation
+from mho.macro_models.integer.pwm.calibration import Calibration
+from mho.macro_models.integer.pwm.compensation import READS, compensate, range_code, stored_vectors
+from mho.macro_models.integer.pwm.operation import PwmOperation
 from mho.macro_models.kinds import family
 from mho.macro_models.pwm.model import PwmModel
 

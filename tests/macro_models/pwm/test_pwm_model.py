@@ -12,8 +12,8 @@ from mho.hw.config.kinds.pwm import PwmChip
 from mho.macro_models import Masks
 from mho.macro_models.devices import Device, load_device
 from mho.macro_models.errors import InputError
-from mho.macro_models.exact.pwm.operation import PwmOperation
-from mho.macro_models.exact.random import Purpose, bits16
+from mho.macro_models.integer.pwm.operation import PwmOperation
+from mho.macro_models.integer.random import Purpose, bits16
 from mho.macro_models.kinds import model_from_state
 from mho.macro_models.pwm.config import PwmConfig
 from mho.macro_models.pwm.model import PwmModel

@@ -9,7 +9,7 @@ from mho.hw.config import load_chip
 from mho.hw.config.kinds.pwm import PwmChip
 from mho.macro_models.devices import device_from_dict, load_device
 from mho.macro_models.errors import InputError
-from mho.macro_models.exact.pwm.programming import DeviceResponse, WriteParameters, write_rows
+from mho.macro_models.integer.pwm.programming import DeviceResponse, WriteParameters, write_rows
 from mho.macro_models.pwm.config import PwmConfig
 from mho.macro_models.pwm.model import PwmModel
 from mho.macro_models.pwm.programming import ProgrammedRows, target_counts

@@ -15,8 +15,8 @@ from mho.macro_models import CAUSES, Masks, load_device
 from mho.macro_models.array import Wires
 from mho.macro_models.devices import Device
 from mho.macro_models.errors import InputError
-from mho.macro_models.exact.converter import combine_segments, convert
-from mho.macro_models.exact.operation import Direction, MvmOperation
+from mho.macro_models.integer.converter import combine_segments, convert
+from mho.macro_models.integer.operation import Direction, MvmOperation
 from mho.macro_models.tnsa.config import TnsaConfig
 from mho.macro_models.tnsa.model import TnsaModel
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from mho.macro_models import CAUSES, Masks, load_device
 from mho.macro_models.array import Wires, effective_codes, effective_matrix
 from mho.macro_models.devices import Device
-from mho.macro_models.exact.operation import Direction, MvmOperation
+from mho.macro_models.integer.operation import Direction, MvmOperation
 from mho.macro_models.tnsa.config import TnsaConfig
 from mho.macro_models.tnsa.model import TnsaModel
 from mho.macro_models.tnsa.sensing import INPUT_TOP, SINGLE_EXACT

@@ -9,7 +9,7 @@ import pytest
 from mho.hw.config import Chip, kind_names, load_chip, preset_names
 from mho.hw.kinds import core_blocks, timing
 from mho.macro_models import Masks, family, load_device
-from mho.macro_models.exact.operation import Converter, MvmOperation
+from mho.macro_models.integer.operation import Converter, MvmOperation
 from mho.sim.core.cosim import CosimBackend
 from mho.sim.core.kinds import simulated
 from mho.sim.functional import FunctionalBackend

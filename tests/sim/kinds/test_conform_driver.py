@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from mho.hw.config import Chip, load_chip, preset_names
-from mho.hw.core.config import MASKS
+from mho.hw.core.shape import MASKS
 from mho.hw.host.registers import Register, RegisterMap
 from mho.hw.kinds import core_blocks
-from mho.macro_models.exact.operation import Direction
+from mho.macro_models.integer.operation import Direction
 from mho.rtl_gen.c_driver import c_driver
 from mho.rtl_gen.registers import c_header
 from mho.sim.core.kinds import simulated

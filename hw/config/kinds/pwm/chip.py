@@ -20,9 +20,9 @@ from mho.hw.config.kinds.pwm.sections import (
     TimingSection,
 )
 from mho.macro_models.errors import InputError
-from mho.macro_models.exact.operation import MvmOperation
-from mho.macro_models.exact.pwm.operation import MAGNITUDE_BITS, PwmOperation
-from mho.macro_models.exact.pwm.programming import WriteParameters
+from mho.macro_models.integer.operation import MvmOperation
+from mho.macro_models.integer.pwm.operation import MAGNITUDE_BITS, PwmOperation
+from mho.macro_models.integer.pwm.programming import WriteParameters
 
 if TYPE_CHECKING:
     from mho.macro_models.pwm.config import PwmConfig

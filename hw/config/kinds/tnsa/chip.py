@@ -18,7 +18,7 @@ from mho.hw.config.kinds.tnsa.sections import (
     WiresSection,
 )
 from mho.hw.config.programming import PulseChip
-from mho.macro_models.exact.operation import LSB_SEGMENT_BITS, Converter, MvmOperation
+from mho.macro_models.integer.operation import LSB_SEGMENT_BITS, Converter, MvmOperation
 
 if TYPE_CHECKING:
     from mho.macro_models.tnsa.config import TnsaConfig

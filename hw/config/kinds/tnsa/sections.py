@@ -7,7 +7,7 @@ from mho.hw.config.chip import Section
 from mho.hw.config.cost import EnergySection, energy_key
 from mho.hw.config.keys import ChipError, key
 from mho.hw.config.programming import PulseCoreSection
-from mho.macro_models.exact.operation import MAX_BITS
+from mho.macro_models.integer.operation import MAX_BITS
 
 __all__ = [
     "AdcSection", "NeuronSection", "ReadSection", "TimingSection", "TnsaCoreSection", "TnsaEnergySection",

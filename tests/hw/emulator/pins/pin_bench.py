@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from mho.hw.core.write_verify import WriteVerifyConfig, WriteVerifyParameters
 from mho.hw.emulator import LoadLayout, LoadWord, PinEmulatorConfig, PinLevelCore, logged_pulses
 from mho.hw.emulator.pins.config import LOG
-from mho.macro_models.exact.pulse import RECORD_WORDS
+from mho.macro_models.integer.pulse import RECORD_WORDS
 from mho.sim.build.bench import Bench, build_bench
 from mho.sim.build.verilate import verilog_text
 

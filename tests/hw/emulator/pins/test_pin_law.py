@@ -7,7 +7,7 @@ import pytest
 
 from mho.hw.emulator.pins.law import PulseArithmetic
 from mho.hw.testing import simulate
-from mho.macro_models.exact.pulse import (
+from mho.macro_models.integer.pulse import (
     CONDUCTANCE_MAX,
     FORMED_BIT,
     MOVED,

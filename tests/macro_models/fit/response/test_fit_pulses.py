@@ -11,8 +11,8 @@ from mho.hw.core.write_verify import WriteVerifyConfig, WriteVerifyParameters, p
 from mho.macro_models.cells.pulses import PulseArray, PulseConfig
 from mho.macro_models.devices import Device, load_device
 from mho.macro_models.errors import InputError
-from mho.macro_models.exact.pulse import Polarity
 from mho.macro_models.fit import Pulses, add_pulses, device_toml, pulsed_device, read_data, read_measurements
+from mho.macro_models.integer.pulse import Polarity
 
 LINES = 16
 CELLS = LINES**2

@@ -6,7 +6,7 @@ from typing import Any
 from mho.hw.config import Chip
 from mho.hw.config.chip import CoreSection, Section
 from mho.hw.config.keys import key
-from mho.macro_models.exact.operation import MvmOperation
+from mho.macro_models.integer.operation import MvmOperation
 
 
 @dataclass(frozen=True, kw_only=True)

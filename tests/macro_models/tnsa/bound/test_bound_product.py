@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from mho.macro_models import Masks, bound, load_device
 from mho.macro_models.bound import bind, constant_input
-from mho.macro_models.exact.operation import Converter, Direction, MvmOperation
-from mho.macro_models.exact.vector import LeafSum, largest_code, scale_leaf, sum_leaves
+from mho.macro_models.integer.operation import Converter, Direction, MvmOperation
+from mho.macro_models.integer.vector import LeafSum, largest_code, scale_leaf, sum_leaves
 from mho.macro_models.tnsa.config import TnsaConfig
 from mho.macro_models.tnsa.converter.neuron import Neuron
 from mho.macro_models.tnsa.model import TnsaModel

@@ -5,10 +5,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mho.macro_models.exact.converter import combine_segments
-from mho.macro_models.exact.operation import MvmOperation
-from mho.macro_models.exact.vector import LeafSum, largest_code, scale_leaf, sum_leaves
-from mho.macro_models.exact.vector.leaf import compiled_leaves
+from mho.macro_models.integer.converter import combine_segments
+from mho.macro_models.integer.operation import MvmOperation
+from mho.macro_models.integer.vector import LeafSum, largest_code, scale_leaf, sum_leaves
+from mho.macro_models.integer.vector.leaf import compiled_leaves
 from mho.macro_models.tnsa.bound.product import compiled_taken
 from mho.macro_models.tnsa.converter.conversion import count_steps, segment_inputs
 from mho.macro_models.tnsa.sensing import Steps

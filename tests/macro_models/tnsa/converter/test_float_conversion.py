@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mho.macro_models.exact.converter import convert
-from mho.macro_models.exact.operation import Converter, MvmOperation
+from mho.macro_models.integer.converter import convert
+from mho.macro_models.integer.operation import Converter, MvmOperation
 from mho.macro_models.tnsa.converter.conversion import convert_charge
 from mho.macro_models.tnsa.sensing import Steps
 

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mho.macro_models.exact.random import Purpose, normal_codes
+from mho.macro_models.integer.random import Purpose, normal_codes
 from mho.macro_models.tnsa.converter import walk as walk_module
 from mho.macro_models.tnsa.converter.walk import Walk, compiled
 

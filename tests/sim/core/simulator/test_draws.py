@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mho.macro_models.exact.random import Purpose, bits16, use_words
+from mho.macro_models.integer.random import Purpose, bits16, use_words
 from mho.sim.build.toolchain import HDL
 from mho.sim.core.simulator.draws import draw_in_cpp
 

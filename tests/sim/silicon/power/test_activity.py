@@ -9,11 +9,11 @@ from random import Random
 import pytest
 
 from mho.hw.config import Chip, load_chip
-from mho.hw.core import pack
+from mho.hw.core.layout import pack
 from mho.hw.kinds import core_blocks
 from mho.hw.noc.registers.packet import NODE_BITS
 from mho.macro_models.errors import InputError
-from mho.macro_models.exact.operation import MvmOperation
+from mho.macro_models.integer.operation import MvmOperation
 from mho.rtl_gen.emit import module_texts
 from mho.sim.silicon.area import Netlist, chip_area
 from mho.sim.silicon.power.activity import Activity, read_activity

@@ -1,0 +1,118 @@
+"""Leaves: codes of cores on the scale of their layer, and their sums."""
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mho.macro_models.compiled import where_numba_is
+from mho.macro_models.integer.operation import LSB_SEGMENT_BITS, MvmOperation
+from mho.macro_models.integer.vector.lanes import LANE_MAX, Lanes, round_shift
+
+__all__ = ["LeafSum", "check_headroom", "compiled_leaves", "largest_code", "scale_leaf", "sum_leaves"]
+
+
+def largest_code(op: MvmOperation) -> int:
+    """Largest magnitude of an operation's output codes, in half steps."""
+    one = 2 * op.max_steps + 1
+    return one if op.segments == 1 else ((one << LSB_SEGMENT_BITS) + one)
+
+
+def scale_leaf(codes: NDArray[np.integer], multiplier: NDArray[np.integer], shift: int) -> Lanes:
+    """Codes of shape (batch, columns) on the scale of the layer: ``(code * multiplier + half) >> shift``.
+
+    ``multiplier`` has shape (columns,), 0..32767; ``shift`` is 0..31.
+    """
+    return round_shift(codes.astype(np.int64) * multiplier, shift).astype(np.int16)
+
+
+def sum_leaves(leaves: Sequence[tuple[Lanes, NDArray[np.integer]]], outputs: int) -> Lanes:
+    """Wrapping 16-bit sums of shape (batch, outputs).
+
+    Each leaf is (values of shape (batch, columns), the output that each column adds to); several columns may add to
+    one output.
+    """
+    total = np.zeros((len(leaves[0][0]), outputs), dtype=np.int16)
+    for values, target in leaves:
+        # Columns of one output are taken in turns, so that each turn adds to an output at most once.
+        order = np.argsort(target, kind="stable")
+        group = target[order]
+        turn = np.arange(len(group)) - np.searchsorted(group, group)
+        for k in range(int(turn.max(initial=-1)) + 1):
+            chosen = order[turn == k]
+            total[:, target[chosen]] += values[:, chosen]
+    return total
+
+
+@where_numba_is
+def compiled_leaves() -> Callable[..., None] | None:
+    """The loops of :mod:`.leaf_compiled`."""
+    from mho.macro_models.integer.vector.leaf_compiled import make_loops
+
+    return make_loops()
+
+
+class LeafSum:
+    """:func:`scale_leaf` and :func:`sum_leaves` of one product, for batch after batch.
+
+    Parameters
+    ----------
+    multiplier, outputs
+        Of each column.
+    shift
+        Of the leaves.
+    top
+        Largest magnitude of a code.
+    """
+
+    def __init__(self, multiplier: NDArray[np.integer], outputs: NDArray[np.integer], shift: int, top: int) -> None:
+        half = (1 << shift) >> 1
+        self._kind = np.int32 if top * int(multiplier.max(initial=0)) + half < 2**31 else np.int64
+        self._multiplier, self._half, self._shift = multiplier.astype(self._kind), self._kind(half), self._kind(shift)
+        self._outputs, turn = outputs, int(np.bincount(outputs).max(initial=1))
+        first, count = int(outputs[0]), len(outputs) // turn
+        tiled = np.array_equal(outputs, np.tile(np.arange(first, first + count), turn))
+        self._tiles = (slice(first, first + count), turn) if tiled else None
+        self._loops = compiled_leaves() if tiled and self._kind is np.int32 else None
+
+    def add(self, total: Lanes, codes: NDArray[np.integer]) -> None:
+        """Adds the leaves of ``codes``, (batch, columns), to ``total``, (batch, outputs), with wrap-around."""
+        if self._loops is not None and self._tiles is not None and codes.dtype == np.int16:
+            target, turn = self._tiles
+            count = len(self._outputs) // turn
+            rows = np.ascontiguousarray(codes)
+            self._loops(rows, self._multiplier, self._half, self._shift, count, target.start, total)
+            return
+        product = codes.astype(self._kind)
+        product *= self._multiplier
+        product += self._half
+        product >>= self._shift
+        leaves = product.astype(np.int16)
+        if self._tiles is None:
+            total += sum_leaves([(leaves, self._outputs)], total.shape[1])
+            return
+        target, turn = self._tiles
+        count = len(self._outputs) // turn
+        while turn > 1:
+            # Half of the columns onto the others; where their number is odd, the first stays alone.
+            left = turn - turn // 2
+            leaves[:, (turn % 2) * count : left * count] += leaves[:, left * count : turn * count]
+            turn = left
+        total[:, target] += leaves[:, :count]
+
+
+def check_headroom(
+    leaves: Sequence[tuple[int, NDArray[np.integer], NDArray[np.integer]]], shift: int, bias: NDArray[np.integer]
+) -> NDArray[np.int64]:
+    """Largest magnitude that each output's lane can reach; raises ValueError if one exceeds 16 bits.
+
+    Each leaf is (largest code, multipliers, outputs), of which the last two have shape (columns,).
+    """
+    worst = np.abs(bias.astype(np.int64))
+    for code, multiplier, target in leaves:
+        if code * int(multiplier.max(initial=0)) >= 2**31:
+            raise ValueError("a product of the leaf exceeds 32 bits")
+        np.add.at(worst, target, round_shift(code * multiplier.astype(np.int64), shift))
+    if worst.max(initial=0) > LANE_MAX:
+        raise ValueError(f"a lane can reach {worst.max()}, which exceeds 16 bits")
+    return worst

@@ -1,0 +1,232 @@
+"""Operations on lanes, as data that compute: root, encode, sums, products, limits, tables, choices."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mho.macro_models.compiled import where_numba_is
+from mho.macro_models.integer.vector.lanes import LANE_MAX, SHIFT_MAX, SUM_MAX, Lanes, finish
+from mho.macro_models.integer.vector.take import PAD, run_of
+
+__all__ = [
+    "TABLE_HALF", "Encode", "Largest", "Limit", "Product", "Requantise", "Root", "Select", "Table", "WeightedSum",
+]
+
+TABLE_HALF = 512
+"""A table has twice as many entries."""
+_MOST_PLACES = 15
+"""Of a shift that 32 bits hold with half of what is dropped, for any lane."""
+
+
+@where_numba_is
+def compiled_finish() -> tuple[Callable[..., None], Callable[..., None]] | None:
+    """The loops of :mod:`.finish_compiled`."""
+    from mho.macro_models.integer.vector.finish_compiled import make_loops
+
+    return make_loops()
+
+
+def _row(values: NDArray[np.integer], kind: type[np.integer[Any]]) -> NDArray[Any]:
+    return np.ascontiguousarray(values, dtype=kind)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Requantise:
+    """``clip(lane >> shift, low, high)``: 16-bit lanes to input codes of the next layer."""
+
+    shift: int
+    low: int
+    high: int
+
+    def compute(self, lanes: NDArray[np.integer]) -> Lanes:
+        """Codes of the shape of ``lanes``."""
+        return finish(lanes.astype(np.int64), self.shift, self.low, self.high)
+
+    @property
+    def most(self) -> int:
+        """The largest lane that is not clipped to the largest code."""
+        return ((self.high + 1) << self.shift) - ((1 << self.shift) >> 1) - 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class Root:
+    """What follows the sum of the leaves: bias, ReLU, requantisation.
+
+    Parameters
+    ----------
+    bias
+        Shape (outputs,), 16 bits signed, on the scale of the lanes.
+    relu
+        Negative lanes become 0.
+    requantise
+        To the codes that the next layer takes, which has chosen them; None where the value stays in lanes.
+    """
+
+    bias: NDArray[np.int16]
+    relu: bool
+    requantise: Requantise | None
+
+    def compute(self, total: Lanes) -> Lanes:
+        """Codes or lanes, for sums of shape (batch, outputs)."""
+        return self.compute_counted(total)[0]
+
+    def compute_counted(self, total: Lanes) -> tuple[Lanes, int]:
+        """The same, and how many of the codes would be larger than the largest. The lowest may be that of a ReLU."""
+        last, loops = self.requantise, compiled_finish()
+        if last is not None and loops is not None and last.shift <= _MOST_PLACES:
+            codes, beyond = np.empty(total.shape, dtype=np.int16), np.empty(1, dtype=np.int64)
+            rows = np.ascontiguousarray(total, dtype=np.int16)
+            ends = last.low, last.high, last.most
+            loops[0](rows, _row(self.bias, np.int16), self.relu, last.shift, *ends, codes, beyond)
+            return codes, int(beyond[0])
+        lanes = total + self.bias
+        clipped = 0 if last is None else int((lanes > last.most).sum())
+        if self.relu:
+            lanes = np.maximum(lanes, 0)
+        return (lanes if last is None else last.compute(lanes)), clipped
+
+
+@dataclass(frozen=True, kw_only=True)
+class Encode:
+    """Lanes to input codes: ``clip((lane - offset) * multiplier >> shift, low, high)``.
+
+    ``offset`` (a lane, 16 bits) and ``multiplier`` (0..32767) have shape (elements,).
+    """
+
+    offset: NDArray[np.int16]
+    multiplier: NDArray[np.int32]
+    shift: int
+    low: int
+    high: int
+
+    def compute(self, lanes: NDArray[np.integer]) -> Lanes:
+        """Codes of the shape of ``lanes``, (batch, elements)."""
+        return self.compute_counted(lanes)[0]
+
+    def compute_counted(self, lanes: NDArray[np.integer]) -> tuple[Lanes, int]:
+        """The same, and how many of them would be beyond the lowest and the largest, of what is anything but 0."""
+        loops = compiled_finish()
+        if loops is not None and lanes.dtype == np.int16 and lanes.ndim == 2:
+            codes, beyond = np.empty(lanes.shape, dtype=np.int16), np.empty(1, dtype=np.int64)
+            rows = np.ascontiguousarray(lanes)
+            by_element = _row(self.offset, np.int16), _row(self.multiplier, np.int32)
+            loops[1](rows, *by_element, self.shift, self.low, self.high, codes, beyond)
+            return codes, int(beyond[0])
+        product = (lanes.astype(np.int64) - self.offset) * self.multiplier
+        least, most = self.ends
+        beyond = int(((lanes < least) | (lanes > most)).sum())
+        return finish(product, self.shift, self.low, self.high), beyond
+
+    @cached_property
+    def ends(self) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+        """Lanes between which nothing is clipped, each of shape (elements,)."""
+        half, factor = (1 << self.shift) >> 1, np.maximum(self.multiplier, 1).astype(np.int64)
+        least = -((half - (self.low << self.shift)) // factor) + self.offset
+        most = (((self.high + 1) << self.shift) - half - 1) // factor + self.offset
+        wide = np.iinfo(np.int32)
+        used = self.multiplier > 0
+        return (
+            np.where(used, np.clip(least, wide.min, wide.max), wide.min).astype(np.int32),
+            np.where(used, np.clip(most, wide.min, wide.max), wide.max).astype(np.int32),
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class WeightedSum:
+    """``clip((sum_k lane[index[i, k]] * multiplier[i, k] >> shift) + offset[i])`` to 16 bits.
+
+    ``index`` and ``multiplier`` (-32767..32767) have shape (elements, terms); a term with index -1 is left out.
+    ``offset``, of shape (elements,), has 17 bits.
+    """
+
+    index: NDArray[np.int32]
+    multiplier: NDArray[np.int32]
+    shift: int
+    offset: NDArray[np.int32]
+
+    def compute(self, lanes: NDArray[np.integer]) -> Lanes:
+        """Lanes of shape (batch, elements) from lanes of shape (batch, elements of all inputs)."""
+        # 32 bits hold the sum of what is legal, and half of what is dropped, too.
+        kind = np.int32 if 1 <= self.shift <= 15 and self._largest_sum <= SUM_MAX else np.int64
+        total = np.zeros((len(lanes), len(self.index)), dtype=kind)
+        for column, factor in zip(self.index.T, self.multiplier.T, strict=True):
+            total += lanes[:, run_of(column)].astype(kind) * np.where(column < 0, 0, factor).astype(kind)
+        return finish(total, self.shift, -LANE_MAX, LANE_MAX, self.offset)
+
+    def check(self) -> None:
+        """Raises ValueError if a sum could exceed 32 bits."""
+        if self._largest_sum > SUM_MAX or not 0 <= self.shift <= SHIFT_MAX:
+            raise ValueError("a weighted sum of lanes exceeds 32 bits")
+
+    @cached_property
+    def _largest_sum(self) -> int:
+        return int(np.abs(self.multiplier).sum(axis=1).max(initial=0))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Product:
+    """``clip(lane[left[i]] * lane[right[i]] >> shift)`` to 16 bits; both indices have shape (elements,)."""
+
+    left: NDArray[np.int32]
+    right: NDArray[np.int32]
+    shift: int
+
+    def compute(self, lanes: NDArray[np.integer]) -> Lanes:
+        """Lanes of shape (batch, elements) from lanes of shape (batch, elements of all inputs)."""
+        product = lanes[:, self.left].astype(np.int64) * lanes[:, self.right]
+        return finish(product, self.shift, -LANE_MAX, LANE_MAX)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Limit:
+    """Lanes between ``low`` and ``high``, both of shape (elements,)."""
+
+    low: NDArray[np.int16]
+    high: NDArray[np.int16]
+
+    def compute(self, lanes: NDArray[np.integer]) -> Lanes:
+        return np.clip(lanes, self.low, self.high).astype(np.int16)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Table:
+    """A function by look-up: ``entries[clip(lane * multiplier >> shift, -512, 511) + 512]``.
+
+    ``multiplier`` (0..32767) has shape (elements,), ``entries`` (1024,).
+    """
+
+    multiplier: NDArray[np.int32]
+    shift: int
+    entries: NDArray[np.int16]
+
+    def compute(self, lanes: NDArray[np.integer]) -> Lanes:
+        product = lanes.astype(np.int64) * self.multiplier
+        return self.entries[finish(product, self.shift, 0, 2 * TABLE_HALF - 1, TABLE_HALF)]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Select:
+    """Lanes by their index, :data:`PAD` for ``fill``; both of shape (elements,)."""
+
+    index: NDArray[np.int32]
+    fill: NDArray[np.int16]
+
+    def compute(self, lanes: Lanes) -> Lanes:
+        return np.where(self.index == PAD, self.fill, lanes[:, self.index])
+
+
+@dataclass(frozen=True, kw_only=True)
+class Largest:
+    """The largest of some lanes of one unit, ``index`` of shape (elements, window)."""
+
+    index: NDArray[np.int32]
+
+    def compute(self, lanes: Lanes) -> Lanes:
+        result = lanes[:, self.index[:, 0]]
+        for column in self.index.T[1:]:
+            np.maximum(result, lanes[:, column], out=result)
+        return result

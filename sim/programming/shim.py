@@ -1,0 +1,153 @@
+"""The cells behind the programming pins (``hdl/cells.cpp``) from inside the simulator process, through ctypes.
+
+The arrays stay those of :class:`mho.macro_models.cells.pulses.PulseArray`; C++ works on them, so that what it leaves is
+at once what the array holds.
+"""
+
+import ctypes
+from ctypes import POINTER, Structure, byref, c_char_p, c_int16, c_int32, c_int64, c_uint32, c_void_p
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mho.hw.core.write_verify import PULSE
+from mho.macro_models.cells.pulses import PulseArray
+from mho.macro_models.integer.pulse import (
+    DRAW_BITS,
+    MOVED,
+    MOVED_BITS,
+    PULSE_STEP,
+    RATE_BITS,
+    SCALE_BITS,
+    SIGMA_BITS,
+    TABLE_HIGH,
+    TABLE_LOW,
+    THRESHOLD_BITS,
+    VERIFY_STEP,
+)
+
+__all__ = ["CellShim"]
+
+_STEPS = (PULSE_STEP, VERIFY_STEP)
+_FAILED = -1
+
+
+_ARRAYS = (
+    "g", "left", "threshold", "high", "formed_g", "formed", "stuck", "weak", "pulse_count", "verify_count", "waits",
+)
+_LAW = ("log_rate", "slope", "spread", "log_weak", "low", "verify_sigma")
+_FORMAT = {
+    "verify_shift": SIGMA_BITS + DRAW_BITS - SCALE_BITS, "scale_bits": SCALE_BITS, "threshold_bits": THRESHOLD_BITS,
+    "draw_bits": DRAW_BITS, "rate_bits": RATE_BITS, "moved_bits": MOVED_BITS, "table_low": TABLE_LOW,
+    "table_high": TABLE_HIGH,
+}
+
+
+class _Cells(Structure):
+    _fields_ = [
+        *((name, c_void_p) for name in (*_ARRAYS, "moved")),
+        ("log_rate", c_int64 * 3), ("slope", c_int64 * 3),
+        *((name, c_int64) for name in _LAW[2:]),
+        ("width", c_int64 * 3),
+        *((name, c_int32) for name in ("lines", "verify_top", *_FORMAT)),
+    ]
+
+
+class _Pulse(Structure):
+    _fields_ = [(name, c_uint32) for name in ("write_pass", "row", "col", "kind", "amplitude", "width")]
+
+
+_FETCH_DRAWS = ctypes.CFUNCTYPE(c_int32, c_int32, c_int32, c_int32, c_int64, POINTER(c_int16))
+_RELAX = ctypes.CFUNCTYPE(c_int32, c_int32, c_int32)
+
+
+class _Loan:
+    """An array behind the pins of one macro."""
+
+    def __init__(self, array: PulseArray, widths: NDArray[np.int64]) -> None:
+        self.array, self.widths = array, widths
+        self.errors: list[BaseException] = []
+
+
+class CellShim:
+    """Lends arrays to the pins of macros, one at a time to each.
+
+    Parameters
+    ----------
+    library
+        The simulator's own functions.
+    """
+
+    def __init__(self, library: Any) -> None:
+        self._library = library
+        library.mho_cells_path.restype = library.mho_cells_failure.restype = c_char_p
+        library.mho_cells_pulses.restype = c_int64
+        library.mho_cells_log.restype = POINTER(_Pulse)
+        self._callbacks = _FETCH_DRAWS(self._fetch_draws), _RELAX(self._relax)
+        library.mho_cells_callbacks(*self._callbacks)
+        self._index = {library.mho_cells_path(k).decode(): k for k in range(library.mho_cells_count())}
+        self._loans: dict[int, _Loan] = {}
+        self._moved = np.ascontiguousarray(MOVED)
+
+    def lend(self, macro: str, array: PulseArray, pins: NDArray[np.int64], widths: NDArray[np.int64]) -> None:
+        """Put ``array`` behind the pins.
+
+        Parameters
+        ----------
+        macro
+            Path of the macro.
+        pins
+            Cycles that a SET, RESET and FORM pulse must last at the pins.
+        widths
+            Cycles for which each stands.
+        """
+        index = self._index[macro]
+        self._loans[index] = _Loan(array, widths)
+        law = array.law(widths.tolist())
+        record = _Cells(
+            **{name: getattr(array, name).ctypes.data for name in _ARRAYS}, moved=self._moved.ctypes.data,
+            **{name: getattr(law, name) for name in _LAW}, width=tuple(pins.tolist()), lines=array.config.lines,
+            verify_top=2**law.verify_bits - 1, **_FORMAT,
+        )
+        self._library.mho_cells_lend(index, byref(record))
+
+    def take_back(self, macro: str) -> tuple[NDArray[np.void], str]:
+        """End the loan: the pulses that were seen at the pins, of type :data:`PULSE`, and why the cells gave up."""
+        index = self._index[macro]
+        loan = self._loans.pop(index)
+        count = self._library.mho_cells_pulses(index)
+        pulses = np.zeros(count, dtype=PULSE)
+        if count:
+            log = np.ctypeslib.as_array(self._library.mho_cells_log(index), shape=(count,))
+            for ours, name in zip(PULSE.names or (), log.dtype.names or (), strict=True):
+                pulses[ours] = log[name]
+            # A pulse stands for the width that the cells have seen.
+            pulses["cycles"] = loan.widths[pulses["polarity"]]
+        failure = self._library.mho_cells_failure(index)
+        sentence = failure.decode() if failure else ""
+        if loan.errors:
+            sentence += f": {loan.errors[0]!r}"
+        self._library.mho_cells_return(index)
+        return pulses, sentence
+
+    def _fetch_draws(self, macro: int, draw: int, row: int, block: int, draws: Any) -> int:
+        loan = self._loans[macro]
+        try:
+            lines = loan.array.config.lines
+            cells = np.arange(row * lines, (row + 1) * lines)
+            values = loan.array.draws(cells, np.full(lines, block), _STEPS[draw])
+            np.ctypeslib.as_array(draws, shape=(lines, 8))[:] = values
+        except BaseException as error:  # a callback from C++ has nobody to raise to
+            loan.errors.append(error)
+            return _FAILED
+        return 0
+
+    def _relax(self, macro: int, write_pass: int) -> int:
+        loan = self._loans[macro]
+        try:
+            loan.array.relax(write_pass)
+        except BaseException as error:
+            loan.errors.append(error)
+            return _FAILED
+        return 0

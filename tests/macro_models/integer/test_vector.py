@@ -1,0 +1,177 @@
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from mho.macro_models.integer.operation import MvmOperation
+from mho.macro_models.integer.vector import (
+    LANE_MAX,
+    MULTIPLIER_MAX,
+    Encode,
+    Requantise,
+    Root,
+    WeightedSum,
+    check_headroom,
+    largest_code,
+    scale_leaf,
+    sum_leaves,
+)
+
+LANES = hnp.arrays(np.int16, (3, 5), elements=st.integers(-LANE_MAX, LANE_MAX))
+
+
+def wrap16(value: int) -> int:
+    return (value + 2**15) % 2**16 - 2**15
+
+
+@given(
+    codes=hnp.arrays(np.int16, (3, 5), elements=st.integers(-4335, 4335)),
+    multiplier=hnp.arrays(np.int32, 5, elements=st.integers(0, MULTIPLIER_MAX)),
+    shift=st.integers(0, 31),
+)
+def test_leaf_is_python_arithmetic(codes: np.ndarray, multiplier: np.ndarray, shift: int) -> None:
+    half = (1 << shift) >> 1
+    wanted = [
+        [wrap16((int(c) * int(m) + half) >> shift) for c, m in zip(row, multiplier, strict=True)] for row in codes
+    ]
+    assert scale_leaf(codes, multiplier, shift).tolist() == wanted
+
+
+@given(
+    data=st.data(),
+    counts=st.lists(st.integers(1, 6), min_size=1, max_size=4),
+)
+def test_sum_wraps_and_does_not_depend_on_the_order(data: st.DataObject, counts: list[int]) -> None:
+    leaves = []
+    total = [[0] * 3 for _ in range(2)]
+    for count in counts:
+        values = data.draw(hnp.arrays(np.int16, (2, count)))
+        target = data.draw(hnp.arrays(np.int32, count, elements=st.integers(0, 2)))
+        leaves.append((values, target))
+        for b in range(2):
+            for v, t in zip(values[b], target, strict=True):
+                total[b][t] += int(v)
+    wanted = [[wrap16(v) for v in row] for row in total]
+    assert sum_leaves(leaves, 3).tolist() == wanted
+    assert sum_leaves(leaves[::-1], 3).tolist() == wanted
+
+
+@pytest.mark.parametrize("relu", [False, True])
+@pytest.mark.parametrize(
+    "requantise", [None, Requantise(shift=4, low=0, high=15), Requantise(shift=0, low=-127, high=127)]
+)
+def test_root(relu: bool, requantise: Requantise | None) -> None:
+    total = np.arange(-1000, 1000, 7, dtype=np.int16)[:, None]
+    lanes = [int(v) - 24 for v in total[:, 0]]
+    if relu:
+        lanes = [max(v, 0) for v in lanes]
+    if requantise is not None:
+        half = (1 << requantise.shift) >> 1
+        lanes = [min(max((v + half) >> requantise.shift, requantise.low), requantise.high) for v in lanes]
+    root = Root(bias=np.array([-24], dtype=np.int16), relu=relu, requantise=requantise)
+    assert root.compute(total)[:, 0].tolist() == lanes
+
+
+@pytest.mark.parametrize(
+    ("op", "largest"),
+    [
+        (MvmOperation(in_bits=4, out_bits=8), 255),
+        (MvmOperation(in_bits=4, out_bits=6), 63),
+        (MvmOperation(in_bits=8, out_bits=8), 16 * 255 + 255),
+        (MvmOperation(in_bits=8, out_bits=1), 17),
+    ],
+)
+def test_largest_code(op: MvmOperation, largest: int) -> None:
+    assert largest_code(op) == largest
+
+
+def test_headroom_is_the_worst_sum_of_all_leaves() -> None:
+    multiplier, target = np.array([100, 200]), np.array([0, 1])
+    leaf = (255, multiplier, target)
+    assert check_headroom([leaf, leaf], 4, np.array([7, -9])).tolist() == [
+        2 * ((255 * 100 + 8) >> 4) + 7,
+        2 * ((255 * 200 + 8) >> 4) + 9,
+    ]
+    with pytest.raises(ValueError, match="a lane can reach 32768, which exceeds 16 bits"):
+        check_headroom([(1, np.array([LANE_MAX]), np.array([0]))], 0, np.array([1]))
+    with pytest.raises(ValueError, match="exceeds 32 bits"):
+        check_headroom([(2**17, np.array([MULTIPLIER_MAX]), np.array([0]))], 31, np.array([0]))
+
+
+def rounded(value: int, shift: int) -> int:
+    return (value + ((1 << shift) >> 1)) >> shift
+
+
+@given(
+    lanes=LANES,
+    offset=hnp.arrays(np.int16, 5),
+    multiplier=hnp.arrays(np.int32, 5, elements=st.integers(0, LANE_MAX)),
+    shift=st.integers(0, 31),
+)
+def test_encode_is_python_arithmetic(lanes: np.ndarray, offset: np.ndarray, multiplier: np.ndarray, shift: int) -> None:
+    op = Encode(offset=offset, multiplier=multiplier, shift=shift, low=-15, high=15)
+    for row, got in zip(lanes, op.compute(lanes), strict=True):
+        for v, o, m, code in zip(row, offset, multiplier, got, strict=True):
+            assert code == min(max(rounded((int(v) - int(o)) * int(m), shift), -15), 15)
+
+
+@settings(max_examples=40)
+@given(
+    lanes=LANES,
+    index=hnp.arrays(np.int32, (4, 3), elements=st.integers(-1, 4)),
+    multiplier=hnp.arrays(np.int32, (4, 3), elements=st.integers(-LANE_MAX, LANE_MAX)),
+    shift=st.integers(0, 31),
+    offset=hnp.arrays(np.int32, 4, elements=st.integers(-(2**16), 2**16)),
+)
+def test_weighted_sum_is_python_arithmetic(
+    lanes: np.ndarray, index: np.ndarray, multiplier: np.ndarray, shift: int, offset: np.ndarray
+) -> None:
+    op = WeightedSum(index=index, multiplier=multiplier, shift=shift, offset=offset)
+    for row, got in zip(lanes, op.compute(lanes), strict=True):
+        for k in range(4):
+            total = sum(int(row[i]) * int(m) for i, m in zip(index[k], multiplier[k], strict=True) if i >= 0)
+            assert got[k] == min(max(rounded(total, shift) + int(offset[k]), -LANE_MAX), LANE_MAX)
+
+
+def test_weighted_sum_that_exceeds_32_bits() -> None:
+    op = WeightedSum(
+        index=np.zeros((1, 3), np.int32), multiplier=np.full((1, 3), LANE_MAX), shift=0, offset=np.zeros(1, np.int32)
+    )
+    with pytest.raises(ValueError, match="exceeds 32 bits"):
+        op.check()
+
+
+@given(
+    lanes=LANES,
+    offset=hnp.arrays(np.int16, 5),
+    multiplier=hnp.arrays(np.int32, 5, elements=st.integers(0, LANE_MAX)),
+    shift=st.integers(0, 31),
+    ends=st.sampled_from([(-15, 15), (0, 15), (0, 1), (-127, 127)]),
+)
+def test_encode_counts_what_it_clips(
+    lanes: np.ndarray, offset: np.ndarray, multiplier: np.ndarray, shift: int, ends: tuple[int, int]
+) -> None:
+    op = Encode(offset=offset, multiplier=multiplier, shift=shift, low=ends[0], high=ends[1])
+    free = [
+        rounded((int(v) - int(o)) * int(m), shift)
+        for row in lanes for v, o, m in zip(row, offset, multiplier, strict=True)
+    ]
+    for kind in (np.int16, np.int64):  # in compiled loops, and without them
+        codes, clipped = op.compute_counted(lanes.astype(kind))
+        assert clipped == sum(not ends[0] <= code <= ends[1] for code in free)
+        assert codes.ravel().tolist() == [min(max(code, ends[0]), ends[1]) for code in free]
+
+
+@given(
+    total=hnp.arrays(np.int16, (3, 5), elements=st.integers(-20_000, 20_000)),
+    bias=hnp.arrays(np.int16, 5, elements=st.integers(-10_000, 10_000)),
+    shift=st.integers(0, 12),
+)
+def test_root_counts_what_is_too_large(total: np.ndarray, bias: np.ndarray, shift: int) -> None:
+    root = Root(bias=bias, relu=False, requantise=Requantise(shift=shift, low=-7, high=7))
+    free = [rounded(int(v) + int(b), shift) for row in total for v, b in zip(row, bias, strict=True)]
+    codes, clipped = root.compute_counted(total)
+    assert clipped == sum(code > 7 for code in free)
+    assert codes.tolist() == np.clip(free, -7, 7).reshape(3, 5).tolist()
+    assert Root(bias=bias, relu=True, requantise=None).compute_counted(total)[1] == 0
