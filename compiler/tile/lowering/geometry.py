@@ -184,7 +184,8 @@ def pooling(index: Index, image: Image) -> tuple[SlidingWindow, Image] | None:
     if not all(map(len, places)):
         return None
     sides = [_axis([tuple(np.unique(at).tolist()) for at in side], size) for side, size in (
-        ([place // image.width for place in places], image.height), ([place % image.width for place in places], image.width))]
+        ([place // image.width for place in places], image.height),
+        ([place % image.width for place in places], image.width))]
     if sides[0] is None or sides[1] is None:
         return None
     (ky, dy, py, sy, by), (kx, dx, px, sx, bx) = sides[0], sides[1]
