@@ -81,7 +81,7 @@ def compile(
             freeze=constants, input_shape=input_shape,
         )
     if chip_cells is not None:
-        network = replace(network, calibration={**network.calibration, "cells": chip_cells.provenance()})
+        network = replace(network, calibration=replace(network.calibration, cells=chip_cells.provenance()))
     return Net(network)
 
 

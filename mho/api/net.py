@@ -77,7 +77,7 @@ class Net(Shown):
 
     def reference(self, x: InputsLike) -> Any:
         """Outputs of the float model for ``x`` of shape (images, ...), in onnxruntime's shape: several by name."""
-        from mho.compiler.compile import check_shape
+        from mho.compiler.job import check_shape
 
         outputs = self.network.model.compute_all(check_shape(read_inputs(x), self.network.model))
         return outputs if len(outputs) > 1 else next(iter(outputs.values()))

@@ -72,7 +72,9 @@ class Job:
         """Sentences on inputs, as :meth:`~mho.compiler.network.ranges.InputRange.compare` found them, and layers."""
         expected = self.network.range
         sentences = [] if expected is None or compared is None else expected.warnings(compared, len(self.x))
-        for name, before in zip(self.names, self.network.calibration.get("clipped", ()), strict=False):
+        for name, before in zip(self.names, self.network.calibration.clipped, strict=True):
+            if before is None:
+                continue
             layers = [run.layers[name] for run in runs]
             clipped, inputs = (sum(getattr(layer, key) for layer in layers) for key in ("clipped", "inputs"))
             sentence = clipping_warning(name, clipped, inputs, before)

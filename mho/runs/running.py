@@ -111,8 +111,8 @@ def run_network(
     note: Callable[[str], None] | None = None,
 ) -> Result:
     """See :meth:`mho.api.net.Net.run`."""
-    from mho.compiler.compile import check_shape
     from mho.compiler.footprint import run_bytes
+    from mho.compiler.job import check_shape
     from mho.sim.account import code_bytes
     from mho.sim.executor import BATCH
 

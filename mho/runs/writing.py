@@ -79,7 +79,7 @@ def program_net(
     )
     board_chip, network = network.chip, _changed(network, overrides)
     if seed is None:
-        seed = int(network.calibration.get("cells", {}).get("seed", 0))
+        seed = int((network.calibration.cells or {}).get("seed", 0))
     if measured is not None:
         where = os.fspath(measured) if isinstance(measured, str | os.PathLike) else "measured map"
         maps = read_conductances(measured, len(network.cores))

@@ -248,7 +248,7 @@ def _check_before(net: "Net", x: Any, truth: Any, output: str | None, scored: st
         )
     if truth is None and scored is None:
         return
-    from mho.compiler.compile import check_shape
+    from mho.compiler.job import check_shape
 
     references = net.network.model.compute_all(check_shape(x, net.network.model))
     chosen = score.choose(references, scored)
