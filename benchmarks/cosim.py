@@ -1,15 +1,10 @@
 """Speed of the co-simulation of one core, beside the bare RTL and the slower ways to simulate it.
 
     python benchmarks/cosim.py [--chip neurram-core] [--mvms 4000] [--repeats 5] [--json FILE]
-    python benchmarks/cosim.py --many
-    python benchmarks/cosim.py --against FOLDER
 
 Forward, 4-bit signed inputs, 8-bit outputs, all 127 decrements, and operations at the pins of the fewest cycles: about
 395 cycles a matrix-vector product of a 256-line core. CPU time of the simulator process, median of the repeats, which
 take turns. The generated Verilog and the installed cocotb are unmodified. Every row with a model is checked against it.
-
-``--many`` runs four cores of different sizes and devices in one simulator, alone and at once. ``--against`` runs the
-rows of the shim here and in another tree of the project, in turns, and prints the speed here in units of the other's.
 """
 
 import os
@@ -19,7 +14,6 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # before numpy is loaded
 import argparse
 import json
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
@@ -35,9 +29,12 @@ from amaranth.lib.wiring import Out
 from naive_bench import LeanMacro
 
 from mho.hw.config import Chip, load_chip
-from mho.hw.core import Core, CoreConfig, pack, pack_inputs, unpack_codes
+from mho.hw.core.layout import pack
+from mho.hw.core.words import pack_inputs, unpack_codes
 from mho.hw.kinds import core_blocks
-from mho.hw.macro.macro_pins import MacroPins
+from mho.hw.kinds.tnsa.config import TnsaCoreConfig
+from mho.hw.kinds.tnsa.core import TnsaCore
+from mho.hw.kinds.tnsa.macro_pins import MacroPins
 from mho.hw.testing import collect, feed, simulate
 from mho.macro_models import Masks
 from mho.macro_models.integer.operation import MvmOperation
@@ -45,7 +42,7 @@ from mho.rtl_gen import emit_core
 from mho.sim.build.simulators import verilator_build
 from mho.sim.build.toolchain import tool_version
 from mho.sim.core.batch import Mode
-from mho.sim.core.bench.trials import make_models
+from mho.sim.core.bench.stimulus import make_models
 from mho.sim.core.cosim_core import CosimCore
 from mho.sim.core.process import Simulation
 
@@ -85,12 +82,12 @@ class Work:
 
 def shim_rows(work: Work, repeats: int) -> dict[str, dict[str, float]]:
     """The shim in its modes, in one simulator process: the same executable, streams and clock."""
-    eager = min(50, len(work.x))
+    pin_level = min(50, len(work.x))
     rows = {
         "comparator constant (bare RTL)": (Mode.CONST, 0, len(work.x)),
         "lazy shim, ideal cells": (Mode.LAZY, 0, len(work.x)),
         "lazy shim, rram-neurram with read noise": (Mode.LAZY, 1, len(work.x)),
-        "the same shim, eager (Python at every strobe)": (Mode.EAGER, 0, eager),
+        "the same shim, at pin level (Python at every strobe)": (Mode.PIN_LEVEL, 0, pin_level),
     }
     simulation = Simulation(verilator_build(work.chip))
     times: dict[str, list[float]] = {name: [] for name in rows}
@@ -98,7 +95,7 @@ def shim_rows(work: Work, repeats: int) -> dict[str, dict[str, float]]:
     try:
         for index, model in enumerate(work.models):
             simulation.put_core(index, model)
-        core = CosimCore(simulation, CoreConfig.from_chip(work.chip))
+        core = CosimCore(simulation, TnsaCoreConfig.from_chip(work.chip))
         for _ in range(repeats):
             for name, (mode, index, count) in rows.items():
                 run = core.run(OPERATION, work.masks, work.x[:count], work.op_id[:count], core=index, mode=mode)
@@ -109,72 +106,6 @@ def shim_rows(work: Work, repeats: int) -> dict[str, dict[str, float]]:
     finally:
         simulation.close()
     return {name: {"us": 1e6 * statistics.median(found), "cycles": cycles} for name, found in times.items()}
-
-
-MANY = (
-    ({}, "ideal"), ({"adc.bits": 6, "timing.t_sample_ns": 20}, "rram-neurram"), ({"core.corelet": 8}, "rram-neurram"),
-    ({"core.corelet": 8, "programming.engine": False}, "ideal"),
-)
-"""Cores of ``--many``: what differs from ``tnsa16-core`` at its fewest cycles, and the device."""
-
-
-def many_rows(mvms: int, repeats: int) -> list[dict[str, Any]]:
-    """Four cores in one simulator process: each alone, then all at once, each equal to its model."""
-    chips = [load_chip("tnsa16-core", {**FASTEST, **changes}) for changes, _ in MANY]
-    models = [make_models(chip, (device,), k)[0] for k, (chip, (_, device)) in enumerate(zip(chips, MANY, strict=True))]
-    simulation = Simulation(verilator_build(*chips))
-    cores = [CosimCore(simulation, CoreConfig.from_chip(chip), k) for k, chip in enumerate(chips)]
-    op_id = np.arange(mvms, dtype=np.uint64) << np.uint64(32)
-    masks = [Masks.reset(chip.lines) for chip in chips]
-    inputs = [np.random.default_rng(k).integers(-7, 8, (mvms, chip.lines // 2)) for k, chip in enumerate(chips)]
-    codes = [m.mvm(OPERATION, mask, x, op_id).codes for m, mask, x in zip(models, masks, inputs, strict=True)]
-    alone: list[list[float]] = [[] for _ in chips]
-    together: list[float] = []
-
-    def run(which: range) -> float:
-        batches = [cores[k].batch(OPERATION, masks[k], inputs[k], op_id, core=k) for k in which]
-        for k, batch, result in zip(which, batches, simulation.run_together(batches), strict=True):
-            if not np.array_equal(cores[k].finish(batch, result).codes, codes[k]):
-                raise SystemExit(f"core {k} differs from its model")
-            seconds = result.cpu_s
-        return seconds
-
-    try:
-        for k, model in enumerate(models):
-            simulation.put_core(k, model)
-        for _ in range(repeats):
-            for k in range(len(chips)):
-                alone[k].append(run(range(k, k + 1)))
-            together.append(run(range(len(chips))))
-    finally:
-        simulation.close()
-    rows = [
-        {"name": f"{chip.lines} lines, {device}", "us": 1e6 * statistics.median(times) / mvms}
-        for chip, (_, device), times in zip(chips, MANY, alone, strict=True)
-    ]
-    return [*rows, {"name": "all at once, one of each", "us": 1e6 * statistics.median(together) / mvms}]
-
-
-def against(folder: Path, chip: str, mvms: int, repeats: int) -> list[dict[str, Any]]:
-    """The rows of the shim here and in another tree, twice in turns."""
-    script = (
-        "import json, sys; sys.path.insert(0, 'benchmarks'); import cosim; "
-        f"work = cosim.Work(cosim.load_chip({chip!r}, cosim.FASTEST), {mvms}); "
-        f"print(json.dumps(cosim.shim_rows(work, {repeats})))"
-    )
-    found: dict[str, list[list[float]]] = {}
-    for _ in range(2):
-        for turn, tree in enumerate((ROOT, folder)):
-            environment = {**os.environ, "PYTHONPATH": str(tree)}
-            run = subprocess.run(
-                [sys.executable, "-c", script], cwd=tree, env=environment, capture_output=True, text=True, check=True
-            )
-            for name, row in json.loads(run.stdout).items():
-                found.setdefault(name, [[], []])[turn].append(row["us"])
-    return [
-        {"name": name, "us": min(here), "other_us": min(there), "ratio": min(there) / min(here)}
-        for name, (here, there) in found.items()
-    ]
 
 
 def naive_row(work: Work, mvms: int) -> dict[str, float]:
@@ -216,8 +147,8 @@ def naive_row(work: Work, mvms: int) -> dict[str, float]:
 
 def amaranth_row(work: Work, mvms: int) -> dict[str, float]:
     """Amaranth's own simulator with the macro as a process."""
-    cfg = CoreConfig.from_chip(work.chip)
-    dut, words = Core(cfg), list[int]()
+    cfg = TnsaCoreConfig.from_chip(work.chip)
+    dut, words = TnsaCore(cfg), list[int]()
     body, pins = LeanMacro(work.models[0], OPERATION.step_code), dut.macro
     names = ("precharge", "sample", "compare", "decrement", "bl_pos", "bl_neg", "latch")
     started: list[float] = []
@@ -293,19 +224,7 @@ def main() -> None:
     parser.add_argument("--mvms", type=int, default=4000)
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--json", metavar="FILE", help="write the figures to this file, or - for the terminal")
-    parser.add_argument("--many", action="store_true", help="four cores in one simulator")
-    parser.add_argument("--against", type=Path, metavar="FOLDER", help="another tree, measured in turns with this one")
     args = parser.parse_args()
-    if args.many or args.against:
-        rows = many_rows(args.mvms, args.repeats) if args.many else (
-            against(args.against.resolve(), args.chip, args.mvms, args.repeats)
-        )
-        for row in rows:
-            other = f"{row['other_us']:>12,.1f} in the other tree: {row['ratio']:.3f}" if "ratio" in row else ""
-            print(f"{row['name']:<48}{row['us']:>12,.1f} us / MVM{other}")
-        if args.json:
-            Path(args.json).write_text(json.dumps(rows, indent=2) + "\n")
-        return
     result = measure(args.chip, args.mvms, args.repeats)
     if args.json == "-":
         print(json.dumps(result, indent=2))

@@ -10,7 +10,7 @@ from mho.hw.noc.router.traffic import PATTERNS, Pattern, channel_bound, make_tra
 from mho.sim.noc.check import check_delivery, members
 from mho.sim.noc.mesh import MeshSimulation
 
-__all__ = ["Sweep", "cycles_per_second", "sweep"]
+__all__ = ["Sweep", "sweep"]
 
 WARM = 2000
 """Cycles before those that count."""
@@ -106,13 +106,3 @@ class Sweep:
 def sweep(simulation: MeshSimulation, cycles: int) -> dict[str, Any]:
     """Figures of all patterns."""
     return {name: Sweep(simulation, pattern, cycles).result() for name, pattern in PATTERNS.items()}
-
-
-def cycles_per_second(simulation: MeshSimulation, cycles: int = 60_000) -> dict[str, float]:
-    """Cycles of simulation a second of processor time, bench included: uniform traffic, all of it and 5 %."""
-    rates = {}
-    for name, load in (("full load", 1.0), ("5 % load", 0.05)):
-        traffic = make_traffic(simulation.cfg, PATTERNS["uniform"], load=load, cycles=cycles, seed=0)
-        runs = [simulation.run(traffic, cycles=cycles) for _ in range(3)]
-        rates[name] = statistics.median(run.cycles / run.cpu_s for run in runs)
-    return rates

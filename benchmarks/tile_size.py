@@ -18,7 +18,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from tools import fmax_MHz, run_tool
 
 from mho.hw.tile.config import TileConfig
-from mho.hw.tile.tile import Tile
+from mho.hw.tile.rtl.controller import TileController
 from mho.rtl_gen.verilog.netlist import emit
 from mho.rtl_gen.verilog.ports import module_ports
 
@@ -64,7 +64,7 @@ def main() -> None:
         folder.mkdir(parents=True, exist_ok=True)
         changes: dict[str, Any] = {key: int(value) for key, _, value in (one.partition("=") for one in args.set)}
         cfg = TileConfig(**{"ranged": True, "copies": True} | changes)
-        texts = list(emit(Tile(cfg), name="dut", prefix="mho_", reset_low=False).values())
+        texts = list(emit(TileController(cfg), name="dut", prefix="mho_", reset_low=False).values())
         (folder / "tile.v").write_text("\n".join([*texts, wrapper(texts[0])]))
         script = "; ".join(one for one in (
             "read_verilog tile.v", args.script, f"synth_ecp5 -top top -json tile.json {args.options}", "stat") if one)

@@ -12,7 +12,7 @@ from mho.macro_models.devices.device import Device
 from mho.macro_models.integer.masks import Masks
 from mho.macro_models.integer.operation import Direction, MvmOperation
 
-__all__ = ["EagerMacro", "MacroConfig", "MacroModel", "MvmResult"]
+__all__ = ["MacroConfig", "MacroModel", "MvmResult", "PinLevelMacro"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -130,7 +130,7 @@ class MacroModel(Protocol):
         ...
 
 
-class EagerMacro(Protocol):
+class PinLevelMacro(Protocol):
     """A programmed core behind its pins, strobe by strobe: the slow and plain truth."""
 
     @property

@@ -24,7 +24,7 @@ from typing import Any, Protocol, TypeVar
 from mho.macro_models.errors import InputError, MhoError, ToolError, argument
 from mho.macro_models.workspace import Workspace
 
-__all__ = ["Here", "Processes", "Workers", "check_jobs", "guarded", "processors", "result_of", "workers"]
+__all__ = ["InProcess", "Processes", "Workers", "check_jobs", "guarded", "processors", "result_of", "workers"]
 
 Task = TypeVar("Task")
 Made = TypeVar("Made")
@@ -80,7 +80,7 @@ class Workers(Protocol):
         ...
 
 
-class Here:
+class InProcess:
     """No other process: ``begin(*arguments)`` is called at once."""
 
     def __init__(self, begin: Callable[..., object] | None = None, arguments: tuple[Any, ...] = ()) -> None:
@@ -166,7 +166,7 @@ def workers(
 ) -> Iterator[Workers]:
     """``jobs`` processes, or this one; see :class:`Processes`."""
     if jobs == 1:
-        yield Here(begin, arguments)
+        yield InProcess(begin, arguments)
         return
     made = Processes(jobs, begin, arguments, copies)
     try:

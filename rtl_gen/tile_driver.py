@@ -9,8 +9,8 @@ from mho.hw.host.core.write_map import WORD_FLAG, write_entries
 from mho.hw.host.registers import PlacedField, Register, Window
 from mho.hw.noc.config import MeshConfig
 from mho.hw.noc.interface.words import UNIT, credit_tag
-from mho.hw.tile.host import Event
 from mho.hw.tile.loading import RESET, START, STATUS_AT
+from mho.hw.tile.rtl.host import Event
 
 __all__ = ["TILES_HEADER", "tile_driver"]
 

@@ -22,7 +22,7 @@ from mho.macro_models.integer.operation import MvmOperation
 from mho.macro_models.macro import MvmResult
 from mho.sim.arrays import check_arrays, open_arrays
 from mho.sim.backend import Account, BackendResult, HostScheduled, check_threads, of_all
-from mho.sim.cells.write_verify import ProgramRun, reference_run
+from mho.sim.programming.write_verify import ProgramRun, reference_run
 
 __all__ = ["FunctionalBackend"]
 
@@ -65,7 +65,6 @@ class FunctionalBackend(HostScheduled):
     """
 
     name = "functional"
-    options = ("threads", "arrays")
 
     @classmethod
     def check(cls, options: dict[str, Any]) -> None:
@@ -201,7 +200,7 @@ class FunctionalBackend(HostScheduled):
         skip: NDArray[np.bool_] | None,
         parameters: WriteVerifyParameters,
     ) -> ProgramRun:
-        """Program cells; see :class:`mho.sim.cells.write_verify.Programmer`."""
+        """Program cells; see :class:`mho.sim.programming.write_verify.Programmer`."""
         if self._chip is None:
             raise RuntimeError("The backend must be open.")
         return reference_run(self._chip, array, targets, skip, parameters)

@@ -2,7 +2,7 @@
 
 A layer of ``inputs`` x ``outputs`` weights needs that many rows and columns of a core. Layers larger than a core are
 cut into row segments, whose partial sums are added digitally, and column segments. The rectangles are packed
-(:mod:`mho.compiler.mapping.pack`): those side by side share rows, which costs nothing, since one product uses one
+(:mod:`.packing.pack`): those side by side share rows, which costs nothing, since one product uses one
 rectangle at a time and its word-line mask keeps the others' rows from loading its columns. A core has eight masks of
 each kind, which limits the rectangles that it takes.
 """
@@ -14,12 +14,12 @@ import numpy as np
 
 from mho.compiler.mapping.block import Block
 from mho.compiler.mapping.faults import FaultMaps
-from mho.compiler.mapping.free_lines import FreeLines, SkipMaps
-from mho.compiler.mapping.growth import fill, grow_alike
-from mho.compiler.mapping.pack import Core
-from mho.compiler.mapping.packer import Packer, fewest
+from mho.compiler.mapping.packing.free_lines import FreeLines, SkipMaps
+from mho.compiler.mapping.packing.growth import fill, grow_alike
+from mho.compiler.mapping.packing.pack import Core
+from mho.compiler.mapping.packing.packer import Packer, fewest
+from mho.compiler.mapping.packing.size import Shape, Size
 from mho.compiler.mapping.placement import Placement
-from mho.compiler.mapping.size import Shape, Size
 from mho.macro_models.cell_map import CellMap
 from mho.macro_models.errors import InputError, argument
 

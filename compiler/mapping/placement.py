@@ -7,8 +7,8 @@ from numpy.typing import NDArray
 
 from mho.compiler.mapping.block import Block
 from mho.compiler.mapping.faults import FaultMaps
-from mho.compiler.mapping.free_lines import SkipMaps
-from mho.compiler.mapping.pack import MASKS
+from mho.compiler.mapping.packing.free_lines import SkipMaps
+from mho.compiler.mapping.packing.pack import MASKS
 from mho.compiler.mapping.parts import Parts
 from mho.macro_models.cell_map import CellMap
 
@@ -20,7 +20,7 @@ class Placement:
     """Where everything is.
 
     ``blocks`` are in the order of execution; ``cores`` is how many instances are taken, ``least`` how many would do
-    and ``bound`` below how many nothing does (:mod:`mho.compiler.mapping.bound`): if both are equal, that is proven.
+    and ``bound`` below how many nothing does (:mod:`.packing.bound`): if both are equal, that is proven.
     ``rows`` is how many row pairs each layer has: at least its inputs, and more where large weights are spread over
     several rows; ``parts`` is how they are divided. ``faults`` are cells that the weights have to live with.
     """

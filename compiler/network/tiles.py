@@ -11,9 +11,9 @@ from mho.compiler.network.archive import Arrays
 from mho.compiler.program import Program as NetworkProgram
 from mho.hw.config import Chip
 from mho.hw.tile.config import TileConfig
+from mho.hw.tile.interpreter.tiles import Flow, Joined, Place, Reduction
 from mho.hw.tile.isa import STREAMS
-from mho.hw.tile.machine.tiles import Flow, Joined, Place, Reduction
-from mho.hw.tile.program import Program
+from mho.hw.tile.isa.program import Program
 from mho.macro_models.errors import InputError
 from mho.macro_models.files.schema import FLAG, TEXT, Choice, ListOf, Optional, Table, Whole
 

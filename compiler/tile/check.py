@@ -10,12 +10,12 @@ from mho.compiler.network.tiles import HeldValue
 from mho.compiler.program import Call, Operation, Program, RunMvm, run_call
 from mho.compiler.tile.file import held
 from mho.compiler.tile.graph.host import HostRun
-from mho.compiler.tile.placed.streams import tile_name
+from mho.compiler.tile.placement.streams import tile_name
 from mho.compiler.tile.programs import TilePrograms
 from mho.hw.config import Chip
-from mho.hw.tile.machine.actions import Core
-from mho.hw.tile.machine.state import Retired
-from mho.hw.tile.machine.tiles import HOST, Flow, Joined, Tiles
+from mho.hw.tile.interpreter.actions import Core
+from mho.hw.tile.interpreter.state import Retired
+from mho.hw.tile.interpreter.tiles import HOST, Flow, Joined, Tiles
 from mho.macro_models.errors import InputError
 
 __all__ = ["result_of", "run_tiles", "values_of"]

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from mho.compiler.input_time import InputTime
 from mho.compiler.program import Call, Mvm, Program
 from mho.compiler.tile.file import joined_of
-from mho.compiler.tile.placed.streams import tile_name
+from mho.compiler.tile.placement.streams import tile_name
 from mho.hw.kinds import core_blocks, timing
 from mho.hw.noc.config import MeshConfig
 from mho.hw.tile.timing.core import Conversions
@@ -109,7 +109,7 @@ def expected_cycles(network: "Network", x: NDArray[np.floating]) -> TileCycles:
     """
     kind, chip = family(network.chip.core.kind), network.chip
     cores = [kind.model(chip.macro_config(), one.targets_uS, device=network.device, seed=0, core=k,
-                        time_s=network.calibration["time_s"]) for k, one in enumerate(network.cores)]
+                        time_s=network.calibration.time_s) for k, one in enumerate(network.cores)]
     masks = [Masks(one.word_lines, one.converted_lines, one.bl_skip, one.sl_skip) for one in network.cores]
     some = np.asarray(x[:IMAGES])
     return _repeated(network, cores, masks, network.program.input.compute(some.reshape(len(some), -1)))

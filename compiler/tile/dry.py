@@ -7,9 +7,9 @@ from mho.compiler.mapping import Placement
 from mho.compiler.mapping.faults import FaultMaps
 from mho.compiler.model import FloatNetwork
 from mho.compiler.tile.graph.shapes import Shape, shapes_of
-from mho.compiler.tile.placed.needs import largest_buffer
-from mho.compiler.tile.placed.placing import fewest_tiles, place_on_tiles
-from mho.compiler.tile.placed.streams import tile_name
+from mho.compiler.tile.placement.needs import largest_buffer
+from mho.compiler.tile.placement.placing import fewest_tiles, place_on_tiles
+from mho.compiler.tile.placement.streams import tile_name
 from mho.hw.config import Chip
 from mho.hw.kinds import timing
 from mho.macro_models.errors import InputError
@@ -45,7 +45,7 @@ def planned_tiles(
     op
         The operation of all products, as it is assumed.
     slices, faults
-        As of :func:`mho.compiler.tile.placed.placing.place_on_tiles`.
+        As of :func:`mho.compiler.tile.placement.placing.place_on_tiles`.
     """
     cell_map, worst = chip.macro_config().cell_map, timing(chip).worst_cycles(op)
     try:

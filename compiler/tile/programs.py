@@ -8,12 +8,12 @@ from mho.compiler.tile.code.maker import LongRingError, Maker
 from mho.compiler.tile.graph.builder import tile_graph
 from mho.compiler.tile.graph.graph import Graph
 from mho.compiler.tile.graph.images import entry_image
-from mho.compiler.tile.placed.ahead import Ahead
-from mho.compiler.tile.placed.needs import Needs, needs_of, roomy
-from mho.compiler.tile.placed.room import FullError, Room, more_room
-from mho.compiler.tile.placed.streams import Placed, place_nodes
-from mho.hw.tile.machine.liveness import check_liveness, check_runs
-from mho.hw.tile.machine.tiles import Joined
+from mho.compiler.tile.placement.needs import Needs, needs_of, roomy
+from mho.compiler.tile.placement.room import FullError, Room, more_room
+from mho.compiler.tile.placement.software_pipeline import Ahead
+from mho.compiler.tile.placement.streams import Placed, place_nodes
+from mho.hw.tile.interpreter.liveness import check_liveness, check_runs
+from mho.hw.tile.interpreter.tiles import Joined
 from mho.macro_models.errors import InputError
 
 __all__ = ["TilePrograms", "graph_of", "tile_needs", "tile_programs"]
@@ -77,7 +77,7 @@ def tile_programs(
     Parameters
     ----------
     network
-        See :func:`mho.compiler.tile.compile_tiles`.
+        See :func:`mho.compiler.passes.compile_tiles`.
     image
         Number of the first image.
     watched

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from mho.fpga.backends.session import BAUD, AtBoard, BoardSession, connect_board
+from mho.fpga.backends.session import BAUD, BoardSession, SerialBackend, connect_board
 from mho.fpga.link.client import LinkClient, Progress
 from mho.fpga.link.transport import Transport
 from mho.hw.config import Chip
@@ -14,11 +14,11 @@ from mho.macro_models import MacroModel, Masks
 from mho.macro_models.cells.pulses import PulseArray
 from mho.macro_models.errors import InputError
 from mho.macro_models.integer.operation import MvmOperation
-from mho.sim.backend import BackendResult, HostScheduled
+from mho.sim.backend import BackendResult, HostScheduled, Observed
 from mho.sim.board.driver import BoardDriver, BoardInfo, read_info
 from mho.sim.board.program import BoardProgrammer
-from mho.sim.cells.cosim import check_engine
-from mho.sim.cells.write_verify import ProgramRun
+from mho.sim.programming.cosim import check_engine
+from mho.sim.programming.write_verify import ProgramRun
 
 __all__ = ["BAUD", "PIN_BOARD", "FpgaBackend", "connect_board"]
 
@@ -26,7 +26,7 @@ PIN_BOARD = "ulx3s-85f"
 """A board, and the preset of its chip, whose core programs the cells of an emulated macro behind its pins."""
 
 
-class FpgaBackend(AtBoard, HostScheduled):
+class FpgaBackend(SerialBackend, HostScheduled):
     """Runs operations on a board, and programs its cells.
 
     What a board does is a function of what is sent, so after a reset, or plugged in again, it is loaded once more and
@@ -57,6 +57,7 @@ class FpgaBackend(AtBoard, HostScheduled):
         self._info: BoardInfo | None = None
         self._driver: BoardDriver | None = None
         self._programmer: BoardProgrammer | None = None
+        self._counted = 0
 
     def open(self, chip: Chip, cores: Sequence[MacroModel]) -> None:
         """Take a chip and its programmed cores; they are loaded when they are needed.
@@ -88,13 +89,15 @@ class FpgaBackend(AtBoard, HostScheduled):
         """
         if self._driver is None:
             raise RuntimeError("The backend must be open.")
-        return self._driver.mvm(core, op, masks, x, op_id)
+        result = self._driver.mvm(core, op, masks, x, op_id)
+        self._counted += int(result.analog.sum())
+        return result
 
     def program(
         self, core: int, array: PulseArray, targets: NDArray[np.integer], skip: NDArray[np.bool_] | None,
         parameters: WriteVerifyParameters,
     ) -> ProgramRun:
-        """Program cells by the engine of the core on the board; see :class:`mho.sim.cells.write_verify.Programmer`.
+        """Program cells by the core's engine on the board; see :class:`mho.sim.programming.write_verify.Programmer`.
 
         Raises
         ------
@@ -118,6 +121,10 @@ class FpgaBackend(AtBoard, HostScheduled):
                 f"programmed on it; build one at the level of the pins, such as the preset {PIN_BOARD}"
             )
         return BoardProgrammer(client, info.board(chip), progress=self._progress, guard=self._session.persist)
+
+    def observed(self) -> Observed | None:
+        """Clock of the board, as it says, and the cycles of its core's own counter of operations at the macro."""
+        return None if self._info is None else self._session.observed(self._info.clock_hz, self._counted)
 
     def close(self) -> None:
         """End the session and give the port back."""

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import TypeVar
 
-from mho.fpga.backends.session import BAUD, AtBoard, BoardSession
+from mho.fpga.backends.session import BAUD, BoardSession, SerialBackend
 from mho.fpga.link.client import Progress
 from mho.fpga.link.errors import BusFault
 from mho.fpga.link.transport import Transport
@@ -12,6 +12,7 @@ from mho.hw.chip.map import address_width
 from mho.hw.config import Chip
 from mho.hw.noc.config import MeshConfig
 from mho.macro_models.errors import ToolError
+from mho.sim.backend import Observed
 from mho.sim.board.driver import BoardInfo, read_info
 from mho.sim.board.tiles.backend import BoardTilesBackend
 from mho.sim.board.tiles.host import TilesHost
@@ -24,7 +25,7 @@ _PATIENCE = 2_000
 _T = TypeVar("_T")
 
 
-class TilesFpgaBackend(AtBoard, BoardTilesBackend):
+class TilesFpgaBackend(SerialBackend, BoardTilesBackend):
     """Runs the programs of a network's tiles on a board.
 
     After a reset of the board, or plugged in again, it is loaded once more and the batch is begun anew: results are
@@ -42,16 +43,17 @@ class TilesFpgaBackend(AtBoard, BoardTilesBackend):
     ) -> None:
         super().__init__()
         self._session = BoardSession(port, baud, again=self._again, note=note, wait=wait, transport=transport)
-        self._loading, self._chip = progress, None
+        self._loading, self._chip, self._info = progress, None, None
 
     _chip: Chip | None
+    _info: BoardInfo | None
 
     def _connect(self, chip: Chip, *, noise: bool) -> TilesConfig:
         del noise  # the board has it or not
         self._chip = chip
-        info = self._session.persist(self._identify)
+        self._info = self._session.persist(self._identify)
         self._session.tell_if_slow()
-        return info.tiles(chip)
+        return self._info.tiles(chip)
 
     def _identify(self) -> BoardInfo:
         assert self._chip is not None
@@ -69,6 +71,10 @@ class TilesFpgaBackend(AtBoard, BoardTilesBackend):
 
     def _again(self) -> None:
         self._identify()
+
+    def observed(self) -> Observed | None:
+        """Clock of the board, as it says; nothing of it counts the cycles of programs."""
+        return None if self._info is None else self._session.observed(self._info.clock_hz, None)
 
     def _host(self, cfg: TilesConfig) -> TilesHost:
         return TilesHost(self._session.client, cfg.parts, looks=1, patience=_PATIENCE)

@@ -9,7 +9,7 @@ from pathlib import Path
 from shutil import move
 
 from mho.fpga.boards import Board, BoardDesign, find_board
-from mho.fpga.build import kept
+from mho.fpga.build import stored_synthesis
 from mho.fpga.build.fit import check_memory, what_fits
 from mho.fpga.build.report import Usage, abc_failed, error_line, overfull, read_usage, unroutable
 from mho.fpga.build.script import LONGER, RELAXED, TILES_APART, TILES_TOGETHER, tiles_at
@@ -186,8 +186,8 @@ def build(
         What is put on it, or None for its preset.
     folder
         For the bitstream, ``report.json``, the netlist after synthesis, the placed design as text, and the logs.
-        Made if it does not exist. Before all has succeeded it gets the synthesis alone (:mod:`mho.fpga.build.kept`),
-        which the next build of the same inputs begins behind.
+        Made if it does not exist. Before all has succeeded it gets the synthesis alone
+        (:mod:`mho.fpga.build.stored_synthesis`), which the next build of the same inputs begins behind.
     noise
         Whether it has a shift register for read noise, that of the device ``lfsr``.
     flow
@@ -245,8 +245,8 @@ def _build(
         seed, usage = _place(board, cfg, tools, work, note)
     except MhoError:
         if (work / _PLACED).exists():
-            write_output(folder / kept.FOLDER / _PLACED, (work / _PLACED).read_bytes())
-        note(f"the synthesis is kept in {folder / kept.FOLDER}, another try begins behind it")
+            write_output(folder / stored_synthesis.FOLDER / _PLACED, (work / _PLACED).read_bytes())
+        note(f"the synthesis is kept in {folder / stored_synthesis.FOLDER}, another try begins behind it")
         raise
     note("packing the bitstream ...")
     if run_tool(_pack_command(board, tools.steps[2]), work, work / "pack.log"):
@@ -254,7 +254,7 @@ def _build(
     report = _report(board, cfg, tools, seed, usage, (work / f"{_NAME}{board.served.bitstream}").read_bytes())
     (work / "report.json").write_text(json.dumps(asdict(report), indent=2) + "\n", encoding="utf-8")
     _deliver(board, work, folder)
-    kept.drop(folder, (*names, _PLACED))
+    stored_synthesis.drop(folder, (*names, _PLACED))
     return report
 
 
@@ -269,9 +269,9 @@ def _synthesise(
     )
     command, log = [tools.steps[0], "-q", "-l", "synthesis.log", f"{_NAME}.ys"], work / "yosys.log"
     prepare(board, cfg, work)
-    inputs = "" if keeps is None else kept.inputs_of(work, tools.version("yosys"))
-    if keeps is not None and kept.take(work, *keeps, inputs):
-        note(f"taking the synthesis that is kept in {keeps[0] / kept.FOLDER}")
+    inputs = "" if keeps is None else stored_synthesis.inputs_of(work, tools.version("yosys"))
+    if keeps is not None and stored_synthesis.take(work, *keeps, inputs):
+        note(f"taking the synthesis that is kept in {keeps[0] / stored_synthesis.FOLDER}")
         return
     note(f"synthesis ({tools.flow} tools) ...")
     status = run_tool(command, work, log)
@@ -283,7 +283,7 @@ def _synthesise(
     if status:
         raise ToolError(f"{Path(tools.steps[0]).name} failed: {error_line(log)}")
     if keeps is not None:
-        kept.keep(work, *keeps, inputs)
+        stored_synthesis.keep(work, *keeps, inputs)
 
 
 def _report(board: Board, cfg: AnyConfig, tools: Toolchain, seed: int, usage: Usage, bitstream: bytes) -> BuildReport:

@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 from mho.compiler import CompileOptions
 from mho.compiler.network import Network
-from mho.compiler.tile import compile_tiles, tile_programs
+from mho.compiler.passes import compile_tiles
+from mho.compiler.tile import tile_programs
 from mho.compiler.tile.file import tile_code
 from mho.fpga.backends.core import FpgaBackend
 from mho.fpga.backends.tiles import TilesFpgaBackend
@@ -20,10 +21,10 @@ from mho.macro_models import MacroModel, Masks, family
 from mho.macro_models.devices import load_device
 from mho.macro_models.errors import ToolError
 from mho.macro_models.integer.operation import Converter, Direction, MvmOperation
-from mho.sim.cells.write_verify import ProgramRun
-from mho.sim.core.bench.write_trials import WriteTrial, require_same
+from mho.sim.core.bench.write_stimulus import WriteStimulus, require_same
 from mho.sim.executor import execute
 from mho.sim.functional import FunctionalBackend
+from mho.sim.programming.write_verify import ProgramRun
 
 __all__ = ["OPERATIONS", "Evidence", "compare_network", "compare_operations", "compare_tiles", "compare_writes",
            "power_up"]
@@ -94,14 +95,14 @@ def compare_operations(cfg: BoardConfig, line: PinsTransport, *, vectors: int = 
     return Evidence(vectors * len(OPERATIONS), codes, line.now())
 
 
-def compare_writes(line: PinsTransport, trial: WriteTrial) -> ProgramRun:
+def compare_writes(line: PinsTransport, stimulus: WriteStimulus) -> ProgramRun:
     """Let the core program its cells by write-verify, compare every pulse and cell with the numpy model.
 
     Parameters
     ----------
     line
         The pins of a board at the level of the pins, with a core that has the engine.
-    trial
+    stimulus
         What to program.
 
     Raises
@@ -110,9 +111,9 @@ def compare_writes(line: PinsTransport, trial: WriteTrial) -> ProgramRun:
         If anything differs.
     """
     board = FpgaBackend("simulation", transport=line)
-    board.open(trial.chip, [])
-    run = board.program(0, trial.array(), trial.targets, trial.skip, trial.parameters)
-    require_same(trial, run)
+    board.open(stimulus.chip, [])
+    run = board.program(0, stimulus.array(), stimulus.targets, stimulus.skip, stimulus.parameters)
+    require_same(stimulus, run)
     return run
 
 

@@ -18,7 +18,7 @@ from mho.fpga.link.simulated import PinsTransport
 from mho.hw.board import AnyConfig, TilesConfig
 from mho.hw.config import Chip, load_chip
 from mho.macro_models.workspace import Workspace
-from mho.sim.core.bench.write_trials import make_write_trial
+from mho.sim.core.bench.write_stimulus import make_write_stimulus
 
 __all__ = ["SMALL", "Verification", "verify"]
 
@@ -120,6 +120,6 @@ def _netlist(board: Board, cfg: AnyConfig, text: str, vectors: int) -> tuple[Evi
         found = compare_operations(cfg, line, vectors=vectors)
         if cfg.write is None:
             return found, None
-        trial = make_write_trial(cfg.chip, 0, 4)
-        most = np.arange(trial.skip.size).reshape(trial.skip.shape) % _CELL_IN != 0
-        return found, len(compare_writes(line, replace(trial, skip=trial.skip | most)).pulses)
+        stimulus = make_write_stimulus(cfg.chip, 0, 4)
+        most = np.arange(stimulus.skip.size).reshape(stimulus.skip.shape) % _CELL_IN != 0
+        return found, len(compare_writes(line, replace(stimulus, skip=stimulus.skip | most)).pulses)

@@ -1,1 +1,1 @@
-"""The host's end of the serial line to a board, and how it is tried."""
+"""The host's end of the serial line to a board."""

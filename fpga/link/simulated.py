@@ -13,7 +13,7 @@ __all__ = ["PinsTransport", "build_pins"]
 
 
 def build_pins(top: wiring.Component, folder: Path) -> Path:
-    """Compile ``top``, whose pins are those of :class:`mho.fpga.link.probe.ProbeTop`, into ``folder``: returned.
+    """Compile ``top``, whose pins are ``rx`` and ``tx``, into ``folder``: returned.
 
     Raises
     ------

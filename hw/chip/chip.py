@@ -13,7 +13,7 @@ from mho.hw.host.bus import RegisterBus
 from mho.hw.host.split import BusSplit, Region
 from mho.hw.macro.write_pins import ENABLE
 from mho.hw.noc.registers.packet import host_address_bits
-from mho.hw.tile.mesh import TileMesh
+from mho.hw.tile.rtl.mesh import TileMesh
 
 __all__ = ["TiledChip"]
 
@@ -26,7 +26,7 @@ class TiledChip(wiring.Component):
     parts
         What the chip is made of.
     outside
-        As at :class:`mho.hw.tile.mesh.TileMesh`.
+        As at :class:`mho.hw.tile.rtl.mesh.TileMesh`.
 
     Members
     -------
@@ -35,9 +35,9 @@ class TiledChip(wiring.Component):
     irq : Out(1)
         Interrupt.
     power_off : Out(parts.mesh.nodes)
-        For a power switch of each tile, see :class:`mho.hw.tile.mesh.TileMesh`.
+        For a power switch of each tile, see :class:`mho.hw.tile.rtl.mesh.TileMesh`.
     programming_enable : In(1)
-        Of all cores, see :class:`mho.hw.core.core.Core`; only if they program their cells.
+        Of all cores, see :class:`mho.hw.kinds.tnsa.core.TnsaCore`; only if they program their cells.
     macro_0, macro_1, .. : Out(MacroPins)
         The macros, row by row; only if they are outside.
     """

@@ -10,8 +10,8 @@ from mho.hw.noc.interface.words import destination_bits
 from mho.hw.noc.registers.map import node_map
 from mho.hw.noc.registers.packet import host_address, host_address_bits, page_address
 from mho.hw.tile.config import TileConfig
-from mho.hw.tile.host import CORE_AT
 from mho.hw.tile.host_map import tile_map
+from mho.hw.tile.rtl.host import CORE_AT
 
 __all__ = ["CHIP_MAGIC", "MAP_VERSION", "PAGE_BITS", "QUEUE", "WINDOW_WORDS", "address_map", "address_width",
            "chip_base", "chip_page", "record_words", "tile_blocks", "tile_name"]

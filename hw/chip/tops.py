@@ -13,12 +13,13 @@ from mho.hw.config import Chip as Description
 from mho.hw.core.port import join
 from mho.hw.host.bridges.axil import AxiLiteBridge
 from mho.hw.host.bridges.wishbone import WishboneBridge
+from mho.hw.host.core.blocks import CoreBlocks
 from mho.hw.host.link.model import LinkConfig
 from mho.hw.host.link.uart import UartConfig
 from mho.hw.host.link.uart_bridge import UartBridge
-from mho.hw.kinds import CoreBlocks, core_blocks
-from mho.hw.tile.core_tile import CoreTile
-from mho.hw.tile.mesh import TileMesh
+from mho.hw.kinds import core_blocks
+from mho.hw.tile.rtl.mesh import TileMesh
+from mho.hw.tile.rtl.tile import Tile
 from mho.macro_models.errors import InputError
 
 __all__ = ["BAUDS", "WRAPS", "BusTop", "ChipTop", "build_chip", "build_tile", "build_top", "configurations",
@@ -114,7 +115,7 @@ class ChipTop(wiring.Component):
     wrap, line
         As at :class:`BusTop`.
     outside
-        As at :class:`mho.hw.tile.mesh.TileMesh`.
+        As at :class:`mho.hw.tile.rtl.mesh.TileMesh`.
 
     Members
     -------
@@ -180,7 +181,7 @@ def build_tile(chip: Description, number: int = 0) -> wiring.Component:
         If the chip has one core, thus no tiles.
     """
     parts = ChipParts.from_chip(chip)
-    return CoreTile(parts.tiles[number], parts.mesh, parts.core, outside=False)
+    return Tile(parts.tiles[number], parts.mesh, parts.core, outside=False)
 
 
 def build_chip(chip: Description, wrap: str = "wishbone", *, outside: bool = False) -> wiring.Component:

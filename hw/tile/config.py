@@ -35,7 +35,7 @@ class TileConfig:
     ranged
         The core gives the words of a product that its descriptor names; else all, and the tile takes those.
     trace
-        Whether a tile tells what its engines end (:mod:`mho.hw.tile.trace`); else these ports are 0.
+        Whether a tile tells what its engines end (:mod:`mho.hw.tile.rtl.trace`); else these ports are 0.
     copies
         Each lane has a memory of all parameters: for FPGAs, whose block RAMs have room for that, and less logic.
     verilog_word

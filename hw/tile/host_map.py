@@ -1,8 +1,9 @@
-"""The map of what a host reaches of a tile, in which :class:`mho.hw.tile.host.HostAccess` answers."""
+"""The map of what a host reaches of a tile, in which :class:`mho.hw.tile.rtl.host.HostAccess` answers."""
 
 from mho.hw.host.registers import Access, Field, Register, RegisterMap, Window
 from mho.hw.tile.config import TileConfig
-from mho.hw.tile.host import (
+from mho.hw.tile.isa import DESCRIPTOR_WORDS, STATUS, TABLE_ENTRIES, TABLES, Cause
+from mho.hw.tile.rtl.host import (
     BUFFER,
     CONTROL,
     CORE_AT,
@@ -12,7 +13,6 @@ from mho.hw.tile.host import (
     TABLES_AT,
     Event,
 )
-from mho.hw.tile.isa import DESCRIPTOR_WORDS, STATUS, TABLE_ENTRIES, TABLES, Cause
 
 __all__ = ["tile_map"]
 

@@ -12,6 +12,9 @@ import numpy as np
 
 from mho.hw.core.layout import pack
 from mho.hw.tile.config import TileConfig
+from mho.hw.tile.interpreter.actions import Core
+from mho.hw.tile.interpreter.tiles import HOST, Flow, Joined, Place, Reduction, slots_of
+from mho.hw.tile.interpreter.tokens import TokenMachine
 from mho.hw.tile.isa import (
     DESCRIPTOR_WORDS,
     DESCRIPTORS,
@@ -24,12 +27,9 @@ from mho.hw.tile.isa import (
     Operand,
     encode,
 )
-from mho.hw.tile.legality import is_stream, is_walk, refusal, width_of
-from mho.hw.tile.machine.actions import Core
-from mho.hw.tile.machine.tiles import HOST, Flow, Joined, Place, Reduction, slots_of
-from mho.hw.tile.machine.tokens import TokenMachine
-from mho.hw.tile.program import Program
-from mho.hw.tile.vector import pack_parameters
+from mho.hw.tile.isa.legality import is_stream, is_walk, refusal, width_of
+from mho.hw.tile.isa.program import Program
+from mho.hw.tile.isa.vector import pack_parameters
 from mho.macro_models.integer.operation import Converter, Direction, MvmOperation
 
 __all__ = ["SIZES", "alone", "any_program", "borderline", "given_blocks", "legal_program"]

@@ -9,10 +9,10 @@ from numpy.typing import NDArray
 
 from mho.macro_models.devices.device import Device
 from mho.macro_models.errors import InputError, argument
-from mho.macro_models.macro import EagerMacro, MacroConfig, MacroModel
+from mho.macro_models.macro import MacroConfig, MacroModel, PinLevelMacro
 from mho.macro_models.registry import discovered, module_of
 
-__all__ = ["Family", "eager_macro", "family", "kind_names", "model_from_state"]
+__all__ = ["Family", "family", "kind_names", "model_from_state", "pin_level_macro"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,7 +25,7 @@ class Family:
         Class of the configurations.
     model
         Class of the programmed cores.
-    eager
+    pin_level
         Makes the body behind the pins of a programmed core; None where a kind has none.
     compensations
         How drift can be compensated, ``"none"`` first; the last of them is what is done if nobody says.
@@ -41,7 +41,7 @@ class Family:
 
     config: type[MacroConfig]
     model: type[MacroModel]
-    eager: Callable[[Any], EagerMacro] | None = None
+    pin_level: Callable[[Any], PinLevelMacro] | None = None
     compensations: tuple[str, ...] = ("none",)
     compensate: Callable[[Any, Any, Any, str, NDArray[np.bool_]], None] | None = None
 
@@ -86,7 +86,7 @@ def model_from_state(state: dict[str, Any]) -> MacroModel:
     return family(state["config"]["kind"]).model.from_state(state)
 
 
-def eager_macro(model: MacroModel) -> EagerMacro:
+def pin_level_macro(model: MacroModel) -> PinLevelMacro:
     """The macro of ``model`` behind its pins.
 
     Raises
@@ -94,7 +94,7 @@ def eager_macro(model: MacroModel) -> EagerMacro:
     InputError
         If its kind has no body behind pins.
     """
-    make = family(model.config.kind).eager
+    make = family(model.config.kind).pin_level
     if make is None:
         raise InputError(f"cores of kind {model.config.kind} have no model at the level of the pins")
     return make(model)

@@ -2,7 +2,7 @@
 
 from mho.macro_models.kinds import Family
 from mho.macro_models.tnsa.config import TnsaConfig
-from mho.macro_models.tnsa.eager.neuron import eager_macro
 from mho.macro_models.tnsa.model import TnsaModel
+from mho.macro_models.tnsa.pin_level.neuron import pin_level_macro
 
-FAMILY = Family(config=TnsaConfig, model=TnsaModel, eager=eager_macro)
+FAMILY = Family(config=TnsaConfig, model=TnsaModel, pin_level=pin_level_macro)

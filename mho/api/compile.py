@@ -19,7 +19,7 @@ from mho.hw.config import default_device
 from mho.threads import one_thread
 
 if TYPE_CHECKING:
-    from mho.sim.cells.instance import Cells
+    from mho.sim.programming.instance import Cells
 
 __all__ = ["compile", "load", "plan"]
 
@@ -81,7 +81,7 @@ def compile(
             freeze=constants, input_shape=input_shape,
         )
     if given is not None:
-        network = replace(network, calibration={**network.calibration, "cells": given.provenance()})
+        network = replace(network, calibration=replace(network.calibration, cells=given.provenance()))
     return Net(network)
 
 

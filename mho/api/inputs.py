@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 from mho.compiler import Inputs, NamedInputs, load_inputs
 
 if TYPE_CHECKING:
-    from mho.sim.cells.instance import Cells
+    from mho.sim.programming.instance import Cells
 
 __all__ = ["InputsLike", "PathLike", "as_source", "read_cells", "read_inputs"]
 
@@ -22,7 +22,7 @@ InputsLike = ArrayLike | PathLike | Mapping[str, ArrayLike | PathLike] | NamedIn
 
 def read_cells(cells: "Cells | PathLike") -> "Cells":
     """Cells, or what a file of them holds."""
-    from mho.sim.cells.instance import Cells
+    from mho.sim.programming.instance import Cells
 
     return cells if isinstance(cells, Cells) else Cells.load(Path(cells))
 

@@ -11,7 +11,7 @@ from mho.terminal.options import common_options, example
 from mho.terminal.paths import READS, WRITES
 
 if TYPE_CHECKING:
-    from mho.hw.tile.program import Program
+    from mho.hw.tile.isa.program import Program
 
 __all__ = ["asm_command", "disasm_command"]
 
@@ -32,7 +32,7 @@ def asm_command(source: str, output: str | None, out: Output) -> None:
     instruction that would trap on a tile of the largest memories, with the descriptors as they are at the start, is a
     warning. Without -o it is checked only, and its sizes are printed.
     """
-    from mho.hw.tile.text import assemble
+    from mho.hw.tile.asm import assemble
     from mho.macro_models.errors import InputError
     from mho.macro_models.output import write_output
 
@@ -63,8 +63,8 @@ def disasm_command(program: str, output: str | None, out: Output) -> None:
     P is a file of mho asm: descriptors are called by their numbers, as s3 or v0; what is illegal is written in words.
     Or it is a network file that was compiled for tiles: the programs of all of them, as the compiler writes them.
     """
-    from mho.hw.tile.program import Program
-    from mho.hw.tile.text import disassemble
+    from mho.hw.tile.asm import disassemble
+    from mho.hw.tile.isa.program import Program
     from mho.macro_models.output import write_output
 
     data = _read(program, networks=True)
@@ -111,8 +111,8 @@ def _read(path: str, *, networks: bool = False) -> bytes:
 
 def _traps(program: "Program") -> Iterator[str]:
     """What is wrong with instructions, by their addresses."""
-    from mho.hw.tile.legality import broken
-    from mho.hw.tile.program import LIMITS
+    from mho.hw.tile.isa.legality import broken
+    from mho.hw.tile.isa.program import LIMITS
 
     for at, op, fields, cause in program.instructions():
         if op is None or cause:

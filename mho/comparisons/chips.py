@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from mho.comparisons.differences import Unlike, unlike, unlike_description
+from mho.comparisons.differences import KeyDifference, description_differences, key_differences
 from mho.hw.chip.rating import rate
 from mho.hw.config import Chip, sizes
 from mho.macro_models.shown import Shown
@@ -28,9 +28,9 @@ class ChipDifference(Shown):
         Figures of all cores busy at the precisions that both chips name: ``4b in, 6b out: tops``. Numbers.
     """
 
-    keys: Sequence[Unlike]
-    sizes: Sequence[Unlike]
-    rated: Sequence[Unlike]
+    keys: Sequence[KeyDifference]
+    sizes: Sequence[KeyDifference]
+    rated: Sequence[KeyDifference]
 
     def _facts(self) -> dict[str, object]:
         differs = ", ".join(each.key for each in self.keys)
@@ -48,10 +48,11 @@ def compare_chips(first: Chip, second: Chip) -> ChipDifference:
     """The difference of two chips. A description is exact: nothing of it is chance."""
     # Numbers of one source differ by what they follow, which is among the keys.
     follow = [name for name in ("energy", "area") if getattr(first, name).source == getattr(second, name).source]
-    differing = unlike_description(first.to_dict(), second.to_dict())
+    differing = description_differences(first.to_dict(), second.to_dict())
     keys = [each for each in differing if each.key.split(".")[0] not in follow]
     return ChipDifference(
-        keys=keys, sizes=unlike(dict(sizes(first)), dict(sizes(second))), rated=unlike(_rated(first), _rated(second)),
+        keys=keys, sizes=key_differences(dict(sizes(first)), dict(sizes(second))),
+        rated=key_differences(_rated(first), _rated(second)),
     )
 
 

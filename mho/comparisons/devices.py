@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mho.comparisons.differences import Unlike, unlike_description
+from mho.comparisons.differences import KeyDifference, description_differences
 from mho.macro_models.devices import Device
 from mho.macro_models.devices.resampled import resampled
 from mho.macro_models.devices.sections.confidence import LEVEL_OF_CONFIDENCE
@@ -77,7 +77,7 @@ class DeviceDifference(Shown):
         Of both.
     """
 
-    keys: Sequence[Unlike]
+    keys: Sequence[KeyDifference]
     moments: Sequence[Moment]
     temp_C: float
 
@@ -121,7 +121,7 @@ def compare_devices(first: Device, second: Device, temp_C: float | None = None) 
         for k, of in enumerate(("mean", "deviation")) for t, time_s in enumerate(TIMES_S)
         for g, target in enumerate(targets)
     ]
-    keys = unlike_description(first.to_dict(), second.to_dict())
+    keys = description_differences(first.to_dict(), second.to_dict())
     return DeviceDifference(keys=keys, moments=moments, temp_C=temp_C)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from mho.dotted import dotted
 
-__all__ = ["Unlike", "unlike", "unlike_description"]
+__all__ = ["KeyDifference", "description_differences", "key_differences"]
 
 _PLAIN = ("name", "description", "schema")
 _QUIET = ("fit", "confidence", "pulse_fit")
@@ -17,7 +17,7 @@ _SHOWN = 60
 
 
 @dataclass(frozen=True, kw_only=True)
-class Unlike:
+class KeyDifference:
     """A key that two descriptions do not have alike; None of the one that has it not."""
 
     key: str
@@ -42,19 +42,19 @@ class Unlike:
         return {"key": self.key, "first": self.first, "second": self.second, "ratio": self.ratio}
 
 
-def unlike(first: Mapping[str, Any], second: Mapping[str, Any]) -> list[Unlike]:
+def key_differences(first: Mapping[str, Any], second: Mapping[str, Any]) -> list[KeyDifference]:
     """Dotted keys that are not the same, in the order of the first; sources and descriptions are left out."""
     one, two = dict(dotted(first)), dict(dotted(second))
     return [
-        Unlike(key=key, first=one.get(key), second=two.get(key)) for key in dict.fromkeys([*one, *two])
+        KeyDifference(key=key, first=one.get(key), second=two.get(key)) for key in dict.fromkeys([*one, *two])
         if one.get(key) != two.get(key) and key.rpartition(".")[2] not in ("source", "description")
     ]
 
 
-def unlike_description(first: Mapping[str, Any], second: Mapping[str, Any]) -> list[Unlike]:
+def description_differences(first: Mapping[str, Any], second: Mapping[str, Any]) -> list[KeyDifference]:
     """Keys of two chips or of two devices, without what they are called and where numbers come from."""
     return [
-        each for each in unlike(first, second)
+        each for each in key_differences(first, second)
         if each.key not in _PLAIN and each.key.partition(".")[0] not in _QUIET
     ]
 

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import bdtr, ndtr, stdtr, stdtrit
 
-from mho.comparisons.differences import Unlike, unlike, unlike_description
+from mho.comparisons.differences import KeyDifference, description_differences, key_differences
 from mho.dotted import dotted
 from mho.macro_models.errors import InputError
 from mho.macro_models.files import FileKind, read_text
@@ -95,8 +95,8 @@ class RunComparison(Shown):
     first: Run
     second: Run
     difference: Difference
-    keys: Sequence[Unlike]
-    cost: Sequence[Unlike]
+    keys: Sequence[KeyDifference]
+    cost: Sequence[KeyDifference]
 
     def _facts(self) -> dict[str, object]:
         return {
@@ -235,21 +235,21 @@ def _by_images(better: int, worse: int, images: int) -> Difference:
     return Difference(value=(better - worse) / images, half=_Z * math.sqrt(variance), over="images", p=p)
 
 
-def differing(first: Run, second: Run) -> list[Unlike]:
+def differing(first: Run, second: Run) -> list[KeyDifference]:
     """What is not the same: keys of chip and device with their names, and what else a run is a function of."""
-    found: list[Unlike] = []
+    found: list[KeyDifference] = []
     for part in ("chip", "device"):
         one, two = (run.content[part] for run in (first, second))
-        names = unlike({"name": one["name"]}, {"name": two["name"]})
-        found += [replace(each, key=f"{part}.{each.key}") for each in (*names, *unlike_description(one, two))]
+        names = key_differences({"name": one["name"]}, {"name": two["name"]})
+        found += [replace(each, key=f"{part}.{each.key}") for each in (*names, *description_differences(one, two))]
     one, two = ({k: run.content[k] for k in _FACTS if k in run.content} for run in (first, second))
-    return found + unlike(one, two)
+    return found + key_differences(one, two)
 
 
-def costs(first: Run, second: Run) -> list[Unlike]:
+def costs(first: Run, second: Run) -> list[KeyDifference]:
     """Time and energy of an input of both, with their ratio, alike or not; those that neither says are left out."""
     one, two = (dict(dotted(run.content.get("cost") or {})) for run in (first, second))
     return [
-        Unlike(key=key, first=one.get(key), second=two.get(key)) for key in _COSTS
+        KeyDifference(key=key, first=one.get(key), second=two.get(key)) for key in _COSTS
         if (one.get(key), two.get(key)) != (None, None)
     ]

@@ -1,6 +1,7 @@
 """One matrix-vector product of a network, recorded cycle by cycle at the pins of its core in Amaranth's simulator.
 
-The core is the one from which the Verilog is written, and the macro behind its pins is the eager model: what is drawn
+The core is the one from which the Verilog is written, and the macro behind its pins
+is the model at pin level: what is drawn
 from it is what the hardware does.
 """
 
@@ -11,11 +12,14 @@ import numpy as np
 from amaranth.sim import Simulator
 from numpy.typing import ArrayLike, NDArray
 
-from mho.hw.core import Core, CoreConfig, pack, pack_inputs, unpack_codes
+from mho.hw.core.layout import pack
+from mho.hw.core.words import pack_inputs, unpack_codes
+from mho.hw.kinds.tnsa.config import TnsaCoreConfig
+from mho.hw.kinds.tnsa.core import TnsaCore
 from mho.macro_models import MacroModel, Masks
 from mho.macro_models.errors import ToolError
 from mho.macro_models.integer.operation import MvmOperation
-from mho.macro_models.kinds import eager_macro
+from mho.macro_models.kinds import pin_level_macro
 from mho.sim.backend import BackendResult, HostScheduled
 from mho.sim.core.words import MaskImage
 from mho.sim.executor import execute
@@ -72,7 +76,7 @@ class _Recorder:
 
     async def process(self, ctx: Any) -> None:
         """Answer the strobes of each cycle at the clock edge that ends it."""
-        pins, macro = self.pins, eager_macro(self.model)
+        pins, macro = self.pins, pin_level_macro(self.model)
         watched = (
             *(getattr(pins, name) for name in STROBES), pins.plane, pins.backward, pins.bl_pos, pins.bl_neg,
             pins.sl_pos, pins.sl_neg, pins.wl_en, pins.latch, pins.op_id, pins.dec_scale,
@@ -138,8 +142,8 @@ def record(
     execute(network, backend, np.asarray(x)[None], seed=seed, time_s=time_s, temp_C=temp_C)
     assert backend.asked is not None
     model, op, masks, vector, op_id = backend.asked
-    cfg = CoreConfig.from_chip(network.chip)
-    dut = Core(cfg)
+    cfg = TnsaCoreConfig.from_chip(network.chip)
+    dut = TnsaCore(cfg)
     recorder = _Recorder(model, dut.macro, op.step_code)
     words: list[int] = []
 

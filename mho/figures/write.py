@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from mho.figures.run import COLOURS, in_style, new_figure
 
 if TYPE_CHECKING:
-    from mho.sim.cells.instance import Cells
+    from mho.sim.programming.instance import Cells
 
 __all__ = ["figure_of_cells"]
 

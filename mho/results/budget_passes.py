@@ -11,7 +11,7 @@ from mho.macro_models.devices import CAUSES, Device
 from mho.results.budget import Causes, Passes, subsets
 
 if TYPE_CHECKING:
-    from mho.sim.cells.instance import Cells
+    from mho.sim.programming.instance import Cells
 
 __all__ = ["active_causes", "run_passes"]
 

@@ -18,7 +18,7 @@ from click.shell_completion import CompletionItem
 
 from mho.macro_models.errors import InputError
 from mho.macro_models.output import check_folder, check_output
-from mho.terminal.mentioned import mentioned_files
+from mho.terminal.references import referenced_files
 
 __all__ = ["FIGURE", "READS", "WAVES", "WORD", "WRITES", "Reads", "Writes", "check_paths"]
 
@@ -173,7 +173,7 @@ def check_paths(ctx: click.Context) -> None:
         # Only what exists can be one of the files that an input names.
         places += [
             _Place(f"part of {place.option}", file, READS, named=True)
-            for place in places if isinstance(place.kind, Reads) for file in mentioned_files(place.path)
+            for place in places if isinstance(place.kind, Reads) for file in referenced_files(place.path)
         ]
     reads = [place for place in places if isinstance(place.kind, Reads)]
     writes = [place for place in places if not isinstance(place.kind, Reads)]

@@ -7,9 +7,9 @@ from mho.hw.chip import ChipParts
 from mho.hw.noc.flit import Destinations
 from mho.hw.noc.registers.packet import host_address
 from mho.hw.noc.registers.setup import write_flow, write_members, write_slot
-from mho.hw.tile.host import CONTROL
+from mho.hw.tile.asm import assemble
 from mho.hw.tile.loading import START, program_writes
-from mho.hw.tile.text import assemble
+from mho.hw.tile.rtl.host import CONTROL
 from mho.rtl_gen.kinds import MacroTexts
 from mho.rtl_gen.templates import fill, template
 

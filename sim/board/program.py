@@ -26,9 +26,9 @@ from mho.macro_models.errors import InputError, ToolError
 from mho.macro_models.integer.pulse import RECORD_WORDS, PulseRecord
 from mho.sim.board.bus import BoardBus
 from mho.sim.board.driver import once, write_runs
-from mho.sim.cells.cosim import KINDS, check_engine, check_report, shortened, target_words
-from mho.sim.cells.job import COUNTERS
-from mho.sim.cells.write_verify import ProgramRun
+from mho.sim.programming.cosim import KINDS, check_engine, check_report, shortened, target_words
+from mho.sim.programming.job import COUNTERS
+from mho.sim.programming.write_verify import ProgramRun
 
 __all__ = ["BoardProgrammer", "parameter_writes"]
 
@@ -58,7 +58,7 @@ class _Levels(NamedTuple):
 
 
 class BoardProgrammer:
-    """Programs the cells of cores on a board: a :class:`mho.sim.cells.write_verify.Programmer`.
+    """Programs the cells of cores on a board: a :class:`mho.sim.programming.write_verify.Programmer`.
 
     Parameters
     ----------
@@ -90,7 +90,7 @@ class BoardProgrammer:
         self.bus, self.cfg, self.progress = bus, cfg, progress
         self._write: WriteVerifyConfig = cfg.write
         self._parts, self._guard, self._looks = parts, guard, looks
-        self._map = cfg.core_map
+        self._map = cfg.blocks.registers
         self.forget()
 
     def forget(self) -> None:
@@ -103,7 +103,7 @@ class BoardProgrammer:
         self, core: int, array: PulseArray, targets: NDArray[np.integer], skip: NDArray[np.bool_] | None,
         parameters: WriteVerifyParameters,
     ) -> ProgramRun:
-        """Program cells; see :class:`mho.sim.cells.write_verify.Programmer`. What ``core`` it is, ``array`` knows.
+        """Program cells; see :class:`mho.sim.programming.write_verify.Programmer`. ``core`` is that of ``array``.
 
         Raises
         ------

@@ -1,7 +1,7 @@
-"""A bench for verilated Verilog: one C++ program (``sim/hdl/bench.cpp``) that drives the ports of a design as it is told.
+"""A bench for verilated Verilog: one C++ program (``sim/hdl/bench.cpp``) that drives the ports of a design as told.
 
-What is at the ports is described here, as data: streams fed by queues, streams that are caught, probes, replies, the master of
-a bus, a serial line. Time passes only in :meth:`Bench.run` and :meth:`Bench.request`.
+What is at the ports is described here, as data: streams fed by queues, streams that are caught, probes, replies, the
+master of a bus, a serial line. Time passes only in :meth:`Bench.run` and :meth:`Bench.request`.
 """
 
 import json
@@ -89,7 +89,8 @@ def cached_bench(
         If a tool is missing or fails.
     """
     return cached_build(
-        kind, [*key, *bench_key(top, sources, options=options, fast=fast)], lambda folder: build_bench(folder, write(), top, sources, options=options, fast=fast)
+        kind, [*key, *bench_key(top, sources, options=options, fast=fast)],
+        lambda folder: build_bench(folder, write(), top, sources, options=options, fast=fast),
     )
 
 
@@ -155,7 +156,7 @@ class Bench:
         return int.from_bytes(self._ask(_Command.GET, [self._index[port]]).astype("<u4").tobytes(), "little")
 
     def feed(self, stream: str, *, answer: str = "", latency: int = 0) -> None:
-        """Feed a stream of the design from queues; keep the lowest word of ``answer``, ``latency`` cycles after each."""
+        """Feed a stream from queues; keep the lowest word of ``answer``, ``latency`` cycles after each."""
         self._inputs[stream] = len(self._inputs)
         self._tell(_Command.INPUT, [*self._stream(stream), self._index.get(answer, 0), latency])
 
@@ -165,7 +166,7 @@ class Bench:
         self._tell(_Command.OUTPUT, [*self._stream(stream), stall])
 
     def probe(self, *ports: str, changes: bool = False) -> int:
-        """Note ports in the cycles in which the first is not 0, or in which one has changed. Returns the probe's number."""
+        """Note ports in cycles in which the first is not 0, or in which one has changed. Returns the probe's number."""
         self._probes.append(ports)
         self._tell(_Command.PROBE, [int(changes), *(self._index[port] for port in ports)])
         return len(self._probes) - 1
@@ -215,7 +216,8 @@ class Bench:
 
     def caught(self, stream: str) -> Words:
         """Cycle and payload of what came of a stream since this was last asked for, of shape (transfers, 1 + words)."""
-        return self._ask(_Command.TAKE_OUTPUT, [self._outputs[stream]]).reshape(-1, 1 + self._words(f"{stream}_payload"))
+        words = self._ask(_Command.TAKE_OUTPUT, [self._outputs[stream]])
+        return words.reshape(-1, 1 + self._words(f"{stream}_payload"))
 
     def noted(self, probe: int) -> Words:
         """Cycle and words of the ports of a probe, of shape (notes, 1 + words), since this was last asked for."""
@@ -232,7 +234,7 @@ class Bench:
         self._tell(_Command.BUS, [*ports, address_bits])
 
     def request(self, commands: bytes) -> Words:
-        """Execute commands of the host link on the bus: status, accesses done, cycles (two words), words that were read."""
+        """Execute commands of the host link on the bus: status, accesses done, cycles (two words), words read."""
         return self._ask(_Command.REQUEST, self._packed(commands))
 
     def line(self, rx: str, tx: str, period: int) -> None:

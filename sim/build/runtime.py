@@ -30,7 +30,7 @@ def cpu_flags() -> str:
 def take_runtime(objects: Path, make: Sequence[str]) -> None:
     """Put the objects of Verilator's library that a simulator links into the folder in which it is built.
 
-    They are compiled by the very commands with which its makefile would, and taken from the cache where these commands and
+    They are compiled by the commands with which its makefile would, and taken from the cache where these commands and
     the tools are the same. Where that is not possible nothing is put there: the makefile then compiles them itself.
 
     Parameters
@@ -53,7 +53,7 @@ def take_runtime(objects: Path, make: Sequence[str]) -> None:
 
     with suppress(ToolError):
         key = [said.stdout, tool_version("verilator"), tool_version("g++")]
-        folder = cached_build("runtime", [*key, cpu_flags()], build)
+        folder = cached_build("runtime", [*key, cpu_flags()], build, what="")
         for name in names:
-            # A copy, and a new one: it must be newer than the makefile, and nothing may write through it into the cache.
+            # A new copy: it must be newer than the makefile, and nothing may write through it into the cache.
             shutil.copyfile(folder / name, objects / name)

@@ -6,10 +6,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from mho.hw.config import Chip, PulseChip
-from mho.hw.core.config import LIMITS, CoreConfig
-from mho.hw.core.bring_up.trim import TrimLayout
 from mho.hw.core.write_verify import CellLayout, ParameterLayout, TargetLayout, WriteVerifyConfig
 from mho.hw.kinds import core_blocks
+from mho.hw.kinds.tnsa.bring_up.trim import TrimLayout
+from mho.hw.kinds.tnsa.config import LIMITS, TnsaCoreConfig
 from mho.sim.build.toolchain import HDL
 from mho.sim.kinds import body
 
@@ -52,7 +52,7 @@ def write_contracts(chip: Chip, sources: Sequence[Path], adapter: str, folder: P
     modules: dict[str, str] = {}
     for path in sources:
         text = path.read_text("utf-8", errors="replace")
-        modules |= {name: text for name in re.findall(r"^module (\w+)", text, re.MULTILINE)}
+        modules |= dict.fromkeys(re.findall(r"^module (\w+)", text, re.MULTILINE), text)
     prefix = chip.verilog.prefix
     (text,) = contract_texts(chip, modules, f"{prefix}core", prefix).values()
     if chip.macro is not None and not chip.macro.commands:
@@ -101,7 +101,7 @@ def core_defines(chip: Chip, *, own_macro: bool = False) -> dict[str, object]:
     if blocks.programs:
         defines |= _write_defines(chip)
     if blocks.trim is not None:
-        cfg = CoreConfig.from_chip(chip)
+        cfg = TnsaCoreConfig.from_chip(chip)
         layout = TrimLayout(cfg, WriteVerifyConfig.from_chip(chip) if PulseChip.of(chip).programming.engine else None)
         # The bench asks for all that the hardware can.
         defines["MHO_TRIM"] = f"{layout.size}'h{layout.pack(LIMITS):x}"
@@ -152,9 +152,11 @@ def write_bench(
     """
     texts = []
     for k, core in enumerate(cores):
-        defines = {"MHO_MACRO": macro_module(core, k), "MHO_SHELL": f"core_bench_{k}", **core_defines(core, own_macro=own_macro)}
+        names = {"MHO_MACRO": macro_module(core, k), "MHO_SHELL": f"core_bench_{k}"}
+        defines = names | core_defines(core, own_macro=own_macro)
         texts += [f"`define {name} {value}\n" for name, value in defines.items()]
-        texts += [(HDL / name).read_text(encoding="utf-8") for name in ((body(core).hdl, _SHELL) if bodies else (_SHELL,))]
+        sources = (body(core).hdl, _SHELL) if bodies else (_SHELL,)
+        texts += [(HDL / name).read_text(encoding="utf-8") for name in sources]
         texts += [f"`undef {name}\n" for name in defines]
     shells = " \\\n    ".join(
         f"core_bench_{kind} core_{n} (.clk(clk), .rst(rst), .wake(wakes[{n}]));" for n, kind in enumerate(kinds)

@@ -131,7 +131,8 @@ def _several(cores: Sequence[Chip], folder: Path) -> list[Path]:
     sources = core_sources(cores[0], folder / "rtl")
     for k, core in enumerate(cores[1:], 1):
         for path in core_sources(core, folder / f"rtl{k}"):
-            path.write_text(re.sub(rf"\b{macro_module(core, 0)}\b", macro_module(core, k), path.read_text("utf-8")), encoding="utf-8")
+            text = re.sub(rf"\b{macro_module(core, 0)}\b", macro_module(core, k), path.read_text("utf-8"))
+            path.write_text(text, encoding="utf-8")
             sources.append(path)
     return sources
 
@@ -184,7 +185,8 @@ def verilator_build(
     timed = waves or (own_macro and chips[0].macro is not None and bool(chips[0].macro.clocks))
     defines: dict[str, object] = {"MHO_HALF_PS": half_period(chips[0]), **({} if timed else {"MHO_BURST": _BURST})}
     key = [
-        *_common_key(cores, defines), *_own_key(cores[0], own_macro), str(kinds), f"waves {waves}", *_netlist_key(netlist, cells), *compiler_key(),
+        *_common_key(cores, defines), *_own_key(cores[0], own_macro), str(kinds), f"waves {waves}",
+        *_netlist_key(netlist, cells), *compiler_key(),
         cocotb_tools.__file__, str(config.libs_dir),
     ]
     folder = cached_build("verilator", key, build)
@@ -215,7 +217,10 @@ def icarus_build(
     defines = core_defines(chip, own_macro=own_macro) | {"MHO_HALF_PS": half_period(chip), "MHO_DEPTH": SHELL_DEPTH}
     if _has_body(chip, own_macro):
         defines["MHO_PINS"] = f"{chip.core.kind}_pins"
-    key = [*_common_key([chip], defines), *_own_key(chip, own_macro), *_netlist_key(netlist, cells), tool_version("iverilog"), text]
+    key = [
+        *_common_key([chip], defines), *_own_key(chip, own_macro), *_netlist_key(netlist, cells),
+        tool_version("iverilog"), text,
+    ]
     folder = cached_build("icarus", key, build)
     return Simulator(
         folder=folder,

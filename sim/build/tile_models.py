@@ -35,7 +35,9 @@ class TileModels:
 
     def __init__(self, parts: ChipParts, macro: str = "", *, waves: bool = False, gated: bool = False) -> None:
         self._parts, self._waves = parts, waves
-        self._shells = [TileShell(parts, macro, kind=kind, waves=waves, gated=gated) for kind in range(len(parts.kinds))]
+        self._shells = [
+            TileShell(parts, macro, kind=kind, waves=waves, gated=gated) for kind in range(len(parts.kinds))
+        ]
 
     def around(self, modules: Mapping[str, str]) -> str:
         """Verilog of a chip with what stands for its tiles, from its modules with the tiles among them."""
@@ -90,7 +92,9 @@ class TileModels:
             lines += ['#include "verilated_fst_c.h"', f'#include "{name}__Syms.h"']
             for what, called in (("trace_init_top", "declare"), ("trace_register", "trace")):
                 lines.append(f"void {root}__{what}({root}* root, VerilatedFst* file);")
-                inner.append(f"    static void {called}({root}* root, VerilatedFst* file) {{ {root}__{what}(root, file); }}")
+                inner.append(
+                    f"    static void {called}({root}* root, VerilatedFst* file) {{ {root}__{what}(root, file); }}"
+                )
         return "\n".join([*lines, f"struct {name}_of_mesh : {name}__Kind {{", *inner, "};"])
 
 

@@ -6,7 +6,7 @@ from amaranth.lib import wiring
 
 from mho.hw.chip.config import ChipParts
 from mho.hw.tile.config import TileConfig
-from mho.hw.tile.core_tile import CoreTile
+from mho.hw.tile.rtl.tile import Tile
 from mho.rtl_gen.verilog.blocks import port_names, ports_of
 from mho.sim.build.toolchain import HDL
 
@@ -55,7 +55,7 @@ class TileShell:
     def __init__(
         self, parts: ChipParts, macro: str = "", *, kind: int = 0, waves: bool = False, gated: bool = False
     ) -> None:
-        tile = CoreTile(parts.kinds[kind], parts.mesh, parts.core, outside=bool(macro))
+        tile = Tile(parts.kinds[kind], parts.mesh, parts.core, outside=bool(macro))
         found = {name: _Port(name, len(value), flow is wiring.In) for name, value, flow in ports_of(tile)}
         ports = [found[name] for name in port_names(tile)]
         self._parts, self._macro, self.module = parts, macro, tile_module(parts.kinds[kind], outside=bool(macro))
@@ -108,7 +108,9 @@ class TileShell:
             outputs.append(f"    assign {name}valid = offers[{k}];")
             outputs.append(f"    assign {name}payload = payload_{k}[{width - 1}:0];")
         others = [*self._others, *(port for port in self._pins if not port.comes)]
-        outputs += [f"    assign {port.name} = {shown(port.name, port.width) if self._waves else 0};" for port in others]
+        outputs += [
+            f"    assign {port.name} = {shown(port.name, port.width) if self._waves else 0};" for port in others
+        ]
         ready = ", ".join([*(f"{name}ready" for name in reversed(self._out))])
         return _filled("tile_proxy.sv", {
             "MHO_PORTS": "".join(f",\n    {port.declared}" for port in (*self._outer, *self._pins)),
@@ -119,7 +121,8 @@ class TileShell:
                 f"        {'' if self._waves else f'if (offers[{k}]) '}mho_tile_payload(tile, {k}, payload_{k});"
                 for k, _, _ in payloads),
             "MHO_WATCHED": self._watched() if self._waves else "",
-            "MHO_OUTPUTS": "\n".join(outputs), "MHO_READY": ready, "MHO_PLACE": "32'(place)" if self._placed else "0", "MHO_TILE": self.module,
+            "MHO_OUTPUTS": "\n".join(outputs), "MHO_READY": ready,
+            "MHO_PLACE": "32'(place)" if self._placed else "0", "MHO_TILE": self.module,
         })
 
     def _watched(self) -> str:
@@ -131,9 +134,11 @@ class TileShell:
         for k, port in enumerate((*self._others, *self._pins)):
             name = shown(port.name, 1).partition("[")[0]
             if port.width <= _WORD:
-                lines += [f"    reg [{_WORD - 1}:0] {name};", f"    always @* {name} = mho_tile_output(tile, {k}, tick);"]
+                answer = f"{name} = mho_tile_output(tile, {k}, tick)"
+                lines += [f"    reg [{_WORD - 1}:0] {name};", f"    always @* {answer};"]
             else:
-                lines += [f"    reg [{_WIDE - 1}:0] {name};", f"    always @* mho_tile_wide_output(tile, {k}, tick, {name});"]
+                answer = f"mho_tile_wide_output(tile, {k}, tick, {name})"
+                lines += [f"    reg [{_WIDE - 1}:0] {name};", f"    always @* {answer};"]
         return (HDL / "tile_watched.sv").read_text("utf-8") + "\n".join(lines)
 
     def header(self) -> str:
@@ -149,7 +154,8 @@ class TileShell:
                  f"#define MHO_TILES {mesh.nodes}", f"#define MHO_GATED {int(self._gated)}"]
         told = (*self._others, *(self._pins if self._waves else ()))
         for side, ports in {"INPUTS": (_RESET, *self._inputs), "OTHERS": told}.items():
-            lines.append(f"#define MHO_{side}(m) {{{', '.join(f'{{{port.width}, &(m).{port.name}}}' for port in ports)}}}")
+            listed = ", ".join(f"{{{port.width}, &(m).{port.name}}}" for port in ports)
+            lines.append(f"#define MHO_{side}(m) {{{listed}}}")
         for side, (names, what) in listed.items():
             ports = ", ".join(f"{{{self._width[name + what]}, &(m).{name}{what}}}" for name in names)
             lines.append(f"#define MHO_{side}(m) {{{ports}}}")

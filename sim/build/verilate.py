@@ -81,7 +81,9 @@ def compiler_key() -> list[str]:
         require_tool(tool)
     here = Path(__file__)
     return [
-        hash_files([here, *map(here.with_name, ("toolchain.py", "edges.py", "scopes.py")), *here.with_name("parts").glob("*.*")]),
+        hash_files([
+            here, *map(here.with_name, ("toolchain.py", "edges.py", "scopes.py")), *here.with_name("parts").glob("*.*"),
+        ]),
         tool_version("verilator"), tool_version("g++"), cpu_flags(), FAST, EXACT, f"parts {PARTS}",
     ]
 
@@ -254,7 +256,9 @@ def compile_verilator(
     )
 
 
-def compile_icarus(folder: Path, sources: Sequence[Path], name: str, *, top: str, defines: Mapping[str, object] = {}) -> None:
+def compile_icarus(
+    folder: Path, sources: Sequence[Path], name: str, *, top: str, defines: Mapping[str, object] = {}
+) -> None:
     """Compile Verilog-2005 to the program ``folder / name`` of Icarus.
 
     Raises

@@ -8,9 +8,9 @@ from mho.hw.config import Chip
 from mho.hw.noc.flit import Destinations
 from mho.hw.noc.registers.packet import host_address
 from mho.hw.noc.registers.setup import write_flow, write_members, write_slot
-from mho.hw.tile.host import BUFFER, CONTROL
+from mho.hw.tile.asm import assemble
 from mho.hw.tile.loading import START, program_writes
-from mho.hw.tile.text import assemble
+from mho.hw.tile.rtl.host import BUFFER, CONTROL
 from mho.rtl_gen.kinds import macro_texts_of
 
 __all__ = ["RESULT_AT", "LoneProgram", "Made", "Programs", "programs_of"]

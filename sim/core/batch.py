@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mho.macro_models import MacroModel
-from mho.sim.cells.job import WriteJob, WriteOutcome
 from mho.sim.core.messages import Message
+from mho.sim.programming.job import WriteJob, WriteOutcome
 
 __all__ = ["OP_WORDS", "STREAMS", "Batch", "BatchResult", "Mode", "Outcome", "Strobe", "Work"]
 
@@ -31,8 +31,13 @@ class Mode(IntEnum):
     """The comparator never flips; no model at all."""
     LAZY = 1
     """The model is called once a conversion."""
-    EAGER = 2
+    PIN_LEVEL = 2
     """The model is called at every strobe."""
+
+    @property
+    def words(self) -> str:
+        """The name, for people."""
+        return self.name.lower().replace("_", " ")
 
 
 class Outcome(IntEnum):

@@ -8,17 +8,17 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from mho.hw.config import Chip
-from mho.hw.core.config import CoreConfig
-from mho.hw.core.inputs.masks import MaskFile
+from mho.hw.core.masks import MaskFile
 from mho.hw.kinds import core_blocks
+from mho.hw.kinds.tnsa.config import TnsaCoreConfig
 from mho.macro_models import MacroModel, Masks
 from mho.macro_models.integer.operation import MvmOperation
-from mho.sim.cells.job import WriteJob, WriteOutcome
 from mho.sim.core.batch import OP_WORDS, Batch, BatchResult, Mode
 from mho.sim.core.commands import Operated
 from mho.sim.core.kinds import simulated
 from mho.sim.core.process import Simulation
 from mho.sim.core.words import MaskImage, input_words, op_words, output_codes, reserved_words
+from mho.sim.programming.job import WriteJob, WriteOutcome
 
 __all__ = ["UNCOUNTED", "CoreRun", "CosimCore"]
 
@@ -79,7 +79,7 @@ class CosimCore:
         return cls(simulation, core_blocks(chip).cfg, instance, simulated(chip).image)
 
     def __init__(
-        self, simulation: Simulation, cfg: CoreConfig, instance: int = 0, image: type[MaskImage] = MaskImage
+        self, simulation: Simulation, cfg: TnsaCoreConfig, instance: int = 0, image: type[MaskImage] = MaskImage
     ) -> None:
         self.simulation = simulation
         self.cfg = cfg

@@ -17,7 +17,7 @@ enum Draw : int32_t { kPulseDraw = 0, kVerifyDraw = 1 };
 
 extern "C" {
 
-// The array and its law; widths of fractions are those of mho.macro_models.integer.pulse. Mirrored by sim/cells/shim.py, which
+// The array and its law; widths of fractions are those of mho.macro_models.integer.pulse. Mirrored by sim/programming/shim.py, which
 // owns what the pointers point to.
 struct Cells {
     int64_t *g, *left;
@@ -36,7 +36,7 @@ using FetchDraws = int32_t (*)(int32_t macro, int32_t draw, int32_t row, int64_t
 // The wait before a pass; 0, or anything else if it failed.
 using Relax = int32_t (*)(int32_t macro, int32_t write_pass);
 
-// One pulse, as it was at the pins. Mirrored by sim/cells/shim.py.
+// One pulse, as it was at the pins. Mirrored by sim/programming/shim.py.
 struct Pulse {
     uint32_t write_pass, row, col, kind, amplitude, width;
 };
@@ -193,7 +193,7 @@ void mho_clash(void* handle) {
     static_cast<Array*>(handle)->refuse("no operation may be at the pins while write-verify owns the array");
 }
 
-// ---- called from sim/cells/shim.py -------------------------------------------------------------------------------------
+// ---- called from sim/programming/shim.py -------------------------------------------------------------------------------------
 
 int32_t mho_cells_count() { return int32_t(arrays.size()); }
 const char* mho_cells_path(int32_t macro) { return arrays.at(macro)->path.c_str(); }

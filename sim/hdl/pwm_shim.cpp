@@ -1,7 +1,7 @@
 // The bodies of the phase-change macros of a simulation, behind the pins of pwm_macro.sv. Each introduces itself with its
 // path in the design, and has a model, a mode and a failure of its own.
 //
-// LAZY, EAGER  pulses are noted where they begin and end, of each sign of inputs and of devices. When the counters are
+// LAZY, PIN_LEVEL  pulses are noted where they begin and end, of each sign of inputs and of devices. When the counters are
 //              captured the model is asked once, through a function pointer that Python has set. There is nothing
 //              to ask before: counters are not visible while they count.
 // CONST        counters are 0: the bare speed of the RTL.

@@ -4,7 +4,7 @@
 // LAZY   planes and repeats are recorded as they are strobed. At the first compare of a conversion its charges are made
 //        (charges.cpp, or the model in Python, a function pointer, where a key is new or its errors are not among
 //        those in C++), and every later compare and decrement is answered from them.
-// EAGER  every strobe is handed to a function of the model: slow, and the truth for the lazy mode.
+// PIN_LEVEL  every strobe is handed to a function of the model: slow, and the truth for the lazy mode.
 // CONST  the comparator never flips: the bare speed of the RTL.
 //
 // Everything is integer arithmetic (macro_models/integer/converter.py), so all answers are bit-exact.
@@ -28,7 +28,7 @@ constexpr int kMaxWords = kMaxLines / 32;
 constexpr int kMaxPlanes = 16;  // distinct (plane, pins) of one conversion; a legal one has at most four
 constexpr int kCountCap = 255;  // decrements that the flip table reaches; the residual path goes on behind it
 
-enum Mode : int32_t { kConst = 0, kLazy = 1, kEager = 2 };
+enum Mode : int32_t { kConst = 0, kLazy = 1, kPinLevel = 2 };
 enum Strobe : int32_t { kPrecharge = 0, kSample = 1, kCompare = 2, kDecrement = 3 };
 
 }  // namespace
@@ -266,8 +266,8 @@ void lazy_sample(Macro& m) {
     }
 }
 
-void eager(Macro& m, Strobe strobe) {
-    if (!on_strobe || on_strobe(m.index, strobe) != 0) fail(m, "the eager macro model failed");
+void at_pin_level(Macro& m, Strobe strobe) {
+    if (!on_strobe || on_strobe(m.index, strobe) != 0) fail(m, "the macro model at its pins failed");
 }
 
 }  // namespace
@@ -312,7 +312,7 @@ void mho_precharge(void* handle, uint64_t op_id) {
     m.taken = 0;
     m.decrements.push_back(0);
     m.pins.op_id = op_id;
-    if (m.mode == kEager) eager(m, kPrecharge);
+    if (m.mode == kPinLevel) at_pin_level(m, kPrecharge);
 }
 
 void mho_sample(void* handle, uint8_t backward, int plane, const uint32_t* bl_pos, const uint32_t* bl_neg,
@@ -328,7 +328,7 @@ void mho_sample(void* handle, uint8_t backward, int plane, const uint32_t* bl_po
     std::memcpy(m.pins.sl_pos, sl_pos, bytes);
     std::memcpy(m.pins.sl_neg, sl_neg, bytes);
     std::memcpy(m.pins.wl_en, wl_en, bytes);
-    m.mode == kEager ? eager(m, kSample) : lazy_sample(m);
+    m.mode == kPinLevel ? at_pin_level(m, kSample) : lazy_sample(m);
 }
 
 void mho_compare(void* handle, uint8_t latch, int step_code, uint64_t op_id, uint32_t* cmp) {
@@ -338,7 +338,7 @@ void mho_compare(void* handle, uint8_t latch, int step_code, uint64_t op_id, uin
     m.pins.latch = latch;
     m.pins.step_code = step_code;
     if (m.mode == kLazy) lazy_compare(m, latch);
-    if (m.mode == kEager) eager(m, kCompare);
+    if (m.mode == kPinLevel) at_pin_level(m, kCompare);
     std::memcpy(cmp, m.pins.cmp, sizeof m.pins.cmp);
 }
 
@@ -349,7 +349,7 @@ void mho_decrement(void* handle, int scale, int step_code) {
     m.pins.dec_scale = scale;
     m.pins.step_code = step_code;
     if (m.mode == kLazy) lazy_decrement(m, scale, step_code);
-    if (m.mode == kEager) eager(m, kDecrement);
+    if (m.mode == kPinLevel) at_pin_level(m, kDecrement);
 }
 
 // Whether it freezes the sequencer in the next cycle.

@@ -10,13 +10,13 @@ from numpy.typing import NDArray
 
 from mho.hw.config import Chip
 from mho.hw.kinds import core_blocks
+from mho.hw.tile.asm import assemble_named
 from mho.hw.tile.config import TileConfig
+from mho.hw.tile.interpreter.cores import ReferenceCore
+from mho.hw.tile.interpreter.tiles import HOST, Flow, Joined, Place, Reduction, slots_of
 from mho.hw.tile.isa import DESCRIPTORS, STREAMS, Op, decode
-from mho.hw.tile.legality import broken
-from mho.hw.tile.machine.cores import ReferenceCore
-from mho.hw.tile.machine.tiles import HOST, Flow, Joined, Place, Reduction, slots_of
-from mho.hw.tile.program import Program
-from mho.hw.tile.text import assemble_named
+from mho.hw.tile.isa.legality import broken
+from mho.hw.tile.isa.program import Program
 from mho.macro_models import MacroModel
 from mho.macro_models.devices import Device
 from mho.macro_models.errors import InputError
@@ -52,7 +52,7 @@ class TileJob:
     conductances
         By tile, in uS, of shape (driven lines, converted lines); a tile that is missing has all cells at ``g_min_uS``.
     flows, reductions
-        As of :class:`mho.hw.tile.machine.tiles.Joined`. A flow goes to tiles or to the host.
+        As of :class:`mho.hw.tile.interpreter.tiles.Joined`. A flow goes to tiles or to the host.
 
     Raises
     ------

@@ -8,9 +8,9 @@ from numpy.typing import NDArray
 
 from mho.compiler.network.tiles import HeldValue, TileCode
 from mho.hw.core.layout import unpack
+from mho.hw.tile.interpreter.liveness import check_liveness, check_runs
+from mho.hw.tile.interpreter.tiles import HOST, Tiles
 from mho.hw.tile.isa import DESCRIPTORS, STREAMS, Op
-from mho.hw.tile.machine.liveness import check_liveness, check_runs
-from mho.hw.tile.machine.tiles import HOST, Tiles
 from mho.macro_models import MacroModel, Masks
 from mho.macro_models.devices import Device
 from mho.macro_models.errors import InputError, ToolError

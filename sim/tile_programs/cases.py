@@ -5,10 +5,10 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from mho.hw.tile.config import TileConfig
+from mho.hw.tile.interpreter.cores import FunctionCore
+from mho.hw.tile.interpreter.tiles import HOST, Flow, Joined, Place, Reduction, slots_of
 from mho.hw.tile.isa import Command
-from mho.hw.tile.machine.cores import FunctionCore
-from mho.hw.tile.machine.tiles import HOST, Flow, Joined, Place, Reduction, slots_of
-from mho.hw.tile.program import Program
+from mho.hw.tile.isa.program import Program
 from mho.macro_models.errors import InputError
 
 __all__ = ["REFUSE_BITS", "REFUSE_LOW", "Case", "FunctionOfLines", "blocks_for", "joined", "weights_of"]

@@ -3,11 +3,11 @@
 from dataclasses import dataclass
 
 from mho.hw.tile.config import TileConfig
+from mho.hw.tile.interpreter.state import Retired, Status
+from mho.hw.tile.interpreter.store import Store
+from mho.hw.tile.interpreter.tiles import Tiles
+from mho.hw.tile.interpreter.tokens import TokenMachine
 from mho.hw.tile.isa import DESCRIPTORS, OPCODE_LOW, STREAMS, Cause, Engine, Op
-from mho.hw.tile.machine.state import Retired, Status
-from mho.hw.tile.machine.store import Store
-from mho.hw.tile.machine.tiles import Tiles
-from mho.hw.tile.machine.tokens import TokenMachine
 from mho.sim.tile_programs.cases import Case, joined
 from mho.sim.tile_programs.simulation import Event, Found
 

@@ -4,11 +4,11 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
-from mho.hw.tile.fields import Field
+from mho.hw.tile.interpreter.state import Retired
 from mho.hw.tile.isa import DESCRIPTORS, INSTRUCTIONS, Cause, Engine, Op, Operand, decode
-from mho.hw.tile.legality import named
-from mho.hw.tile.machine.state import Retired
-from mho.hw.tile.program import Program
+from mho.hw.tile.isa.fields import Field
+from mho.hw.tile.isa.legality import named
+from mho.hw.tile.isa.program import Program
 from mho.sim.tile_programs.compare import Expected
 from mho.sim.tile_programs.simulation import Found
 

@@ -3,7 +3,7 @@
 import numpy as np
 
 from mho.hw.tile.config import TileConfig
-from mho.hw.tile.program import Program
+from mho.hw.tile.isa.program import Program
 from mho.hw.tile.random_programs import borderline, legal_program
 from mho.sim.tile_programs.cases import Case, blocks_for
 

@@ -3,9 +3,9 @@
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
+from mho.hw.tile.asm import disassemble
 from mho.hw.tile.isa import DESCRIPTORS, Op, decode, encode
-from mho.hw.tile.program import Program
-from mho.hw.tile.text import disassemble
+from mho.hw.tile.isa.program import Program
 from mho.sim.tile_programs.cases import Case
 
 __all__ = ["litmus", "shrunk"]

@@ -13,8 +13,10 @@ from numpy.typing import NDArray
 
 from mho.hw.core.layout import OpLayout
 from mho.hw.tile.config import TileConfig
-from mho.hw.tile.engines.load import MaskWrite
-from mho.hw.tile.host import (
+from mho.hw.tile.isa import DESCRIPTOR_WORDS, INSTRUCTIONS, OPCODE_LOW, TABLE_ENTRIES, TABLES, Op
+from mho.hw.tile.rtl.controller import TileController
+from mho.hw.tile.rtl.engines.load import MaskWrite
+from mho.hw.tile.rtl.host import (
     ADDRESS_WIDTH,
     BUFFER,
     CONTROL,
@@ -23,9 +25,7 @@ from mho.hw.tile.host import (
     PARAMETERS_AT,
     TABLES_AT,
 )
-from mho.hw.tile.isa import DESCRIPTOR_WORDS, INSTRUCTIONS, OPCODE_LOW, TABLE_ENTRIES, TABLES, Op
-from mho.hw.tile.tile import Tile
-from mho.hw.tile.trace import EventLayout
+from mho.hw.tile.rtl.trace import EventLayout
 from mho.macro_models.workspace import Workspace
 from mho.sim.build.toolchain import HDL, cached_build, hash_files, run_logged
 from mho.sim.build.verilate import compiler_key, verilate, verilog_modules
@@ -45,7 +45,7 @@ Words = NDArray[np.uint32]
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """What an engine told: as :class:`mho.hw.tile.machine.state.Retired`, with the instruction itself."""
+    """What an engine told: as :class:`mho.hw.tile.interpreter.state.Retired`, with the instruction itself."""
 
     engine: int
     order: int
@@ -98,7 +98,7 @@ class Found:
 @cache
 def _sources(cfg: TileConfig) -> tuple[dict[str, str], str]:
     """The modules of a tile, and the header that tells the bench its ports; seconds, so once for each configuration."""
-    tile = Tile(cfg)
+    tile = TileController(cfg)
     return verilog_modules(tile, "tile"), _header(cfg, tile)
 
 

@@ -5,8 +5,8 @@ import tomllib
 
 from mho.compiler.network.network import FORMAT, TILES_FORMAT
 from mho.hw.config.tree import SCHEMA
-from mho.hw.tile.program import _VERSION
-from mho.sim.cells import instance
+from mho.hw.tile.isa.program import _VERSION
+from mho.sim.programming import instance
 from mho.version import JSON_FORMAT
 from tests.docs.pages import DOCS, ROOT
 

@@ -62,15 +62,15 @@ def test_a_fifo_is_written_through(tmp_path: Path) -> None:
     os.mkfifo(fifo)
     with pytest.raises(ToolError, match=r"fifo: cannot be written \(No such device"):
         write_output(fifo, b"nobody reads")
-    reader = threading.Thread(target=lambda: read.append(fifo.read_bytes()))
+    reader = threading.Thread(target=lambda: read.append(fifo.read_bytes()), daemon=True)
     reader.start()
-    while True:
+    while reader.is_alive():
         try:
             write_output(fifo, b"x" * 200_000)
             break
         except ToolError:  # it does not read yet
             pass
-    reader.join()
+    reader.join(60)
     assert read == [b"x" * 200_000]
     assert stat.S_ISFIFO(fifo.stat().st_mode)
 

@@ -17,7 +17,7 @@ import mho
 from mho.cli import COMMANDS, run
 from mho.commands.doctor import inspect as inspect_machine
 from mho.commands.reference import TWINS, commands
-from mho.hw.tile.text import assemble
+from mho.hw.tile.asm import assemble
 from tests.mho.sweeps.conftest import SWEEP
 
 

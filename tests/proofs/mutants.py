@@ -18,15 +18,15 @@ from mho.hw.noc.registers.server import RegisterServer
 from mho.hw.noc.router.inputs import InputUnit
 from mho.hw.noc.router.router import Router
 from mho.hw.tile.config import TileConfig
-from mho.hw.tile.engines.execution import Execution
-from mho.hw.tile.engines.receive import Receiver
-from mho.hw.tile.engines.send import SendEngine
-from mho.hw.tile.engines.waiting import Waiting
-from mho.hw.tile.sequencer import Sequencer
-from mho.hw.tile.sequencer.loops import LoopStack
-from mho.hw.tile.tile import Tile
-from mho.hw.tile.tokens import Tokens
-from mho.hw.tile.walker import Walker, Window
+from mho.hw.tile.rtl.controller import TileController
+from mho.hw.tile.rtl.engines.issue_queue import IssueQueue
+from mho.hw.tile.rtl.engines.receive import Receiver
+from mho.hw.tile.rtl.engines.send import SendEngine
+from mho.hw.tile.rtl.engines.vector_control import VectorControl
+from mho.hw.tile.rtl.rings import RingScoreboard
+from mho.hw.tile.rtl.sequencer import Sequencer
+from mho.hw.tile.rtl.sequencer.loops import LoopStack
+from mho.hw.tile.rtl.windows import AddressGenerator, WindowIterator
 from tests.proofs.harness import Harness
 from tests.proofs.interface.claims import InterfaceClaims
 from tests.proofs.queue import FifoClaims
@@ -35,16 +35,16 @@ from tests.proofs.registers.master import MasterClaims
 from tests.proofs.registers.server import ServerClaims
 from tests.proofs.router.claims import ChannelClaims, WaitClaims
 from tests.proofs.router.trace import TraceClaims
-from tests.proofs.tile.execution import ExecutionClaims
+from tests.proofs.tile.execution import VectorControlClaims
 from tests.proofs.tile.issue import IssueClaims, Issued
 from tests.proofs.tile.loops import LoopClaims
 from tests.proofs.tile.receive import ReceiverClaims
 from tests.proofs.tile.retire import RetireClaims
 from tests.proofs.tile.send import SendClaims
 from tests.proofs.tile.sequencer import SequencerClaims
-from tests.proofs.tile.tokens import TokenClaims
-from tests.proofs.tile.waiting import WaitingClaims, queue_of
-from tests.proofs.tile.walks import WalkerClaims
+from tests.proofs.tile.tokens import ScoreboardClaims
+from tests.proofs.tile.waiting import IssueQueueClaims, queue_of
+from tests.proofs.tile.walks import WindowIteratorClaims
 from tests.proofs.tile.windows import WindowClaims
 
 __all__ = ["MUTANTS", "Mutant"]
@@ -173,9 +173,9 @@ MUTANTS = (
         make=lambda: MasterClaims(RegisterMaster(_CFG, 2)), depth=14,
     ),
     Mutant(
-        what="an engine is busy only when its oldest instruction has come to the front", owner=Waiting,
+        what="an engine is busy only when its oldest instruction has come to the front", owner=IssueQueue,
         method="elaborate", line="self.busy.eq(valid.any())", instead="self.busy.eq(valid[0])",
-        make=lambda: WaitingClaims(queue_of(5)),
+        make=lambda: IssueQueueClaims(queue_of(5)),
     ),
     Mutant(
         what="SEND reads a block before it is there", owner=SendEngine, method="elaborate",
@@ -183,9 +183,9 @@ MUTANTS = (
         make=lambda: SendClaims(SendEngine(TileConfig(payload_bits=32, buffer_kib=1))),
     ),
     Mutant(
-        what="VEC does not wait for its second block", owner=Execution, method="_run",
+        what="VEC does not wait for its second block", owner=VectorControl, method="_run",
         line='self._ask(m, "a", asks[1:]', instead='self._ask(m, "a", asks[2:]',
-        make=lambda: ExecutionClaims(Execution(TileConfig(payload_bits=32, buffer_kib=1))),
+        make=lambda: VectorControlClaims(VectorControl(TileConfig(payload_bits=32, buffer_kib=1))),
     ),
     Mutant(
         what="a block of whole flits is shown with the one behind it", owner=Receiver, method="elaborate",
@@ -207,29 +207,29 @@ MUTANTS = (
         make=lambda: RetireClaims(Sequencer(TileConfig(instructions=128))), depth=16,
     ),
     Mutant(
-        what="a window is planned when its last pixel is the next to come", owner=Walker, method="_wait",
+        what="a window is planned when its last pixel is the next to come", owner=WindowIterator, method="_wait",
         line="less[:8] < ring.there", instead="less[:8] <= ring.there",
-        make=lambda: WalkerClaims(Walker(), 1), depth=40,
+        make=lambda: WindowIteratorClaims(WindowIterator(), 1), depth=40,
     ),
     Mutant(
-        what="rows above the image count in the ring", owner=Window, method="elaborate",
+        what="rows above the image count in the ring", owner=AddressGenerator, method="elaborate",
         line="(ends & line.inside)", instead="ends",
-        make=lambda: WindowClaims(Window()),
+        make=lambda: WindowClaims(AddressGenerator()),
     ),
     Mutant(
-        what="an instruction is taken while the load engine reads its stream", owner=Tile, method="_issue",
+        what="an instruction is taken while the load engine reads its stream", owner=TileController, method="_issue",
         line="(others[0].reads | others[1].reads)", instead="others[0].reads",
         make=lambda: IssueClaims(Issued(TileConfig(payload_bits=32, buffer_kib=1))), depth=16,
     ),
     Mutant(
-        what="a block is acknowledged when one of its ring is left", owner=Tokens, method="_owe",
+        what="a block is acknowledged when one of its ring is left", owner=RingScoreboard, method="_owe",
         line="there + 2 < blocks + unacked", instead="there + 2 <= blocks + unacked",
-        make=lambda: TokenClaims(Tokens(2, 1, streams=2)), depth=20,
+        make=lambda: ScoreboardClaims(RingScoreboard(2, 1, streams=2)), depth=20,
     ),
     Mutant(
-        what="what changes in the cycle of an answer is missed by who asks again", owner=Tokens, method="_ask",
+        what="what changes in the cycle of an answer is missed by who asks again", owner=RingScoreboard, method="_ask",
         line="& ~turns.grant)", instead="& ~answers)",
-        make=lambda: TokenClaims(Tokens(2, 1, streams=2)), depth=20,
+        make=lambda: ScoreboardClaims(RingScoreboard(2, 1, streams=2)), depth=20,
     ),
 )
 """All of them."""

@@ -18,13 +18,13 @@ from mho.hw.noc.registers.server import RegisterServer
 from mho.hw.noc.router.network import Network
 from mho.hw.noc.router.router import Router
 from mho.hw.tile.config import TileConfig
-from mho.hw.tile.engines.execution import Execution
-from mho.hw.tile.engines.receive import Receiver
-from mho.hw.tile.engines.send import SendEngine
-from mho.hw.tile.sequencer import Sequencer
-from mho.hw.tile.sequencer.loops import LoopStack
-from mho.hw.tile.tokens import Tokens
-from mho.hw.tile.walker import Walker, Window
+from mho.hw.tile.rtl.engines.receive import Receiver
+from mho.hw.tile.rtl.engines.send import SendEngine
+from mho.hw.tile.rtl.engines.vector_control import VectorControl
+from mho.hw.tile.rtl.rings import RingScoreboard
+from mho.hw.tile.rtl.sequencer import Sequencer
+from mho.hw.tile.rtl.sequencer.loops import LoopStack
+from mho.hw.tile.rtl.windows import AddressGenerator, WindowIterator
 from tests.proofs import queue
 from tests.proofs.arbiter import ArbiterClaims
 from tests.proofs.harness import Harness
@@ -39,16 +39,17 @@ from tests.proofs.router import mesh, routes
 from tests.proofs.router.trace import TraceClaims
 from tests.proofs.router.wormhole import wormholes
 from tests.proofs.solver import Engine, Verdict
-from tests.proofs.tile.execution import ExecutionClaims
+from tests.proofs.table import FAULT
+from tests.proofs.tile.execution import VectorControlClaims
 from tests.proofs.tile.issue import IssueClaims, Issued
 from tests.proofs.tile.loops import LoopClaims
 from tests.proofs.tile.receive import ReceiverClaims
 from tests.proofs.tile.retire import RetireClaims
 from tests.proofs.tile.send import SendClaims
 from tests.proofs.tile.sequencer import SequencerClaims
-from tests.proofs.tile.tokens import TokenClaims
-from tests.proofs.tile.waiting import WaitingClaims, queue_of
-from tests.proofs.tile.walks import WalkerClaims
+from tests.proofs.tile.tokens import ScoreboardClaims
+from tests.proofs.tile.waiting import IssueQueueClaims, queue_of
+from tests.proofs.tile.walks import WindowIteratorClaims
 from tests.proofs.tile.windows import WindowClaims
 
 __all__ = ["PROPERTIES", "Property"]
@@ -269,7 +270,7 @@ def _tiles() -> Iterator[Property]:
     for depth in (2, 5):
         yield Property(
             name="tile: an engine carries out instructions in the order in which it took them, and is busy until then",
-            of=f"Waiting, {depth} deep", make=lambda d=depth: WaitingClaims(queue_of(d)), seen=depth + 8,
+            of=f"IssueQueue, {depth} deep", make=lambda d=depth: IssueQueueClaims(queue_of(d)), seen=depth + 8,
         )
     yield Property(
         name="tile: SEND is carried out in order, reads blocks that have arrived, gives back what is there",
@@ -278,8 +279,8 @@ def _tiles() -> Iterator[Property]:
     )
     yield Property(
         name="tile: VEC reads blocks that have arrived, gives back what is there, writes and shows where there is room",
-        of="Execution, any vector unit and walks", seen=24,
-        make=lambda: ExecutionClaims(Execution(TileConfig(payload_bits=32, buffer_kib=1))),
+        of="VectorControl, any vector unit and walks", seen=24,
+        make=lambda: VectorControlClaims(VectorControl(TileConfig(payload_bits=32, buffer_kib=1))),
     )
     yield Property(
         name="tile: instructions retire in the order of the program, each once, before the next one is decoded",
@@ -288,20 +289,21 @@ def _tiles() -> Iterator[Property]:
     yield Property(
         name="tile: a walk plans a window when its pixels have arrived and are still there, gives back what is there",
         # That a window is planned is seen by the fault that is planted: to look for one costs more than the proof.
-        of="Walker, images up to 15 x 15", seen=0, make=lambda: WalkerClaims(Walker()), by_state=True,
+        of="WindowIterator, images up to 15 x 15", seen=0, by_state=True,
+            make=lambda: WindowIteratorClaims(WindowIterator()),
     )
     for count in (1, 2):
         yield Property(
             name="tile: each pixel of a window is read from its place in the ring, the pad for what is outside the "
             "image",
             of=f"Window, any plan within a ring, {count} open", seen=12,
-            make=lambda n=count: WindowClaims(Window(count=n)),
+            make=lambda n=count: WindowClaims(AddressGenerator(count=n)),
         )
     for lines in (16, 256):
         yield Property(
             name="tile: no two engines have in hand what reads one stream; what MVM reads stays there; "
             "each MVM ends once",
-            of=f"LoadEngine, VectorEngine, SendEngine, {lines} lines",
+            of=f"LoadEngine, VectorIssue, SendEngine, {lines} lines",
             make=lambda n=lines: IssueClaims(Issued(TileConfig(lines=n, payload_bits=32, buffer_kib=1))),
             seen=26 if lines == 16 else 0,  # a product of 256 lines ends too late to look for
         )
@@ -320,14 +322,14 @@ def _tiles() -> Iterator[Property]:
     )
     yield Property(
         name="tile: no ring has more blocks than it holds, none that comes finds no room; what arrives never waits",
-        of="Tokens, any descriptor, a ring of 16", make=lambda: TokenClaims(Tokens(5, 6)), seen=60,
+        of="RingScoreboard, any descriptor, a ring of 16", make=lambda: ScoreboardClaims(RingScoreboard(5, 6)), seen=60,
     )
 
 
 def _mutants() -> Iterator[Property]:
     for mutant in MUTANTS:
         yield Property(
-            name=f"with a line changed so that {mutant.what}, its claims fail",
+            name=f"{FAULT}{mutant.what}, its claims fail",
             of=f"{mutant.owner.__name__}.{mutant.method}", make=mutant.make, engine=Engine.BOUNDED,
             depth=mutant.depth,
             expected=Verdict.FAILS, setting=mutant.within,

@@ -15,7 +15,7 @@ from mho.compiler.calibration.trials.bench import Bench
 from mho.compiler.calibration.trials.candidates import Site, Stand
 from mho.compiler.mapping import Placement
 from mho.compiler.mapping.block import Block
-from mho.compiler.mapping.pack import MASKS
+from mho.compiler.mapping.packing.pack import MASKS
 
 __all__ = ["is_large", "sampled"]
 

@@ -12,8 +12,8 @@ import numpy as np
 import onnx
 from numpy.typing import NDArray
 
-from mho.compiler.model.operators.as_runtimes import SPECIAL, SPECIAL_ML
 from mho.compiler.model.operators.bounds import MOST_ELEMENTS, MOST_OF_ALL, TooLarge, check
+from mho.compiler.model.operators.onnx_compat import SPECIAL, SPECIAL_ML
 from mho.compiler.model.operators.reference import ML_DOMAIN, ml_opset, run_as_is
 from mho.compiler.model.operators.rules import BOUNDS
 from mho.compiler.model.operators.rules_ml import BOUNDS_ML

@@ -6,15 +6,15 @@ import numpy as np
 
 from mho.compiler.program import Call, Layer, Mvm
 from mho.compiler.tile.code.writer import Body, Writer
-from mho.compiler.tile.graph.geometry import CODES_IN, CODES_OUT, channels_of, rows_of
 from mho.compiler.tile.graph.graph import Node
-from mho.compiler.tile.graph.operations import Vector, finished_leaf, leaf, root
-from mho.compiler.tile.placed.columns import Part
-from mho.compiler.tile.placed.streams import tile_name
+from mho.compiler.tile.lowering.geometry import CODES_IN, CODES_OUT, channels_of, rows_of
+from mho.compiler.tile.lowering.operations import Vector, finished_leaf, leaf, root
+from mho.compiler.tile.placement.columns import Part
+from mho.compiler.tile.placement.streams import tile_name
 from mho.hw.config import Chip
 from mho.hw.core.layout import pack
-from mho.hw.tile.text.fields import unpack_core
-from mho.hw.tile.walk import OUTSIDE, Walk
+from mho.hw.tile.asm.fields import unpack_core
+from mho.hw.tile.isa.window import OUTSIDE, SlidingWindow
 from mho.macro_models.errors import InputError
 
 __all__ = ["layer_code"]
@@ -105,7 +105,7 @@ def _reduce(writer: Writer, k: int, p: int, part: Part, body: Body) -> None:
         body.add(f"send {name}, context {writer.placed.reductions[k, p].context}, free")
 
 
-def _codes(writer: Writer, walk: Walk, call: Call, layer: Layer, mvm: Mvm, stream: str) -> str:
+def _codes(writer: Writer, walk: SlidingWindow, call: Call, layer: Layer, mvm: Mvm, stream: str) -> str:
     """The walk of a product, proven to give the rows of the layer that it takes."""
     first, count = mvm.first // walk.terms, len(mvm.rows) // walk.terms
     rows = rows_of(walk, first, count)

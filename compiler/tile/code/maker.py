@@ -12,17 +12,17 @@ from typing import NoReturn
 from mho.compiler.network import Network
 from mho.compiler.program import Call
 from mho.compiler.tile.code.text import TileText, least_blocks, more_blocks
-from mho.compiler.tile.placed.ahead import Ahead
-from mho.compiler.tile.placed.order import Steps, in_loops
-from mho.compiler.tile.placed.room import FullError
-from mho.compiler.tile.placed.runs import Runs
-from mho.compiler.tile.placed.sharing import shared
-from mho.compiler.tile.placed.streams import Placed, Ring
+from mho.compiler.tile.placement.order import Steps, in_loops
+from mho.compiler.tile.placement.room import FullError
+from mho.compiler.tile.placement.runs import Runs
+from mho.compiler.tile.placement.sharing import shared
+from mho.compiler.tile.placement.software_pipeline import Ahead
+from mho.compiler.tile.placement.streams import Placed, Ring
+from mho.hw.tile.asm import assemble_named
+from mho.hw.tile.interpreter import liveness
+from mho.hw.tile.interpreter.tiles import HOST, HostStep, Joined, Place
+from mho.hw.tile.interpreter.tokens import TokenMachine
 from mho.hw.tile.isa import DESCRIPTORS
-from mho.hw.tile.machine import liveness
-from mho.hw.tile.machine.tiles import HOST, HostStep, Joined, Place
-from mho.hw.tile.machine.tokens import TokenMachine
-from mho.hw.tile.text import assemble_named
 from mho.macro_models.errors import InputError
 
 __all__ = ["MOST_BLOCKS", "SLACK", "LongRingError", "Maker"]

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from mho.compiler.tile.code.writer import Body, Writer
-from mho.compiler.tile.graph.vectors import OUT, SUMS, VectorStep
+from mho.compiler.tile.lowering.vectors import OUT, SUMS, VectorStep
 
 __all__ = ["Source", "stage_code"]
 

@@ -1,7 +1,7 @@
 """The program of a tile as text: streams, walks, parameters and the loops of its nodes.
 
-A tile carries out its nodes in an order that was found before (:mod:`mho.compiler.tile.placed.order`), a position at a
-time, then goes on to the next image.
+A tile carries out its nodes in an order that was found before (:mod:`mho.compiler.tile.placement.order`), a position
+at a time, then goes on to the next image.
 """
 
 from collections.abc import Mapping, Sequence
@@ -14,11 +14,11 @@ from mho.compiler.tile.code.stages import Source, stage_code
 from mho.compiler.tile.code.whole import whole_node
 from mho.compiler.tile.code.writer import LOCAL_BLOCKS, Body, Writer
 from mho.compiler.tile.graph.graph import Node
-from mho.compiler.tile.graph.operations import window_of
-from mho.compiler.tile.placed.ahead import pipeline
-from mho.compiler.tile.placed.columns import Part as LayerPart
-from mho.compiler.tile.placed.order import IMAGE, Loop, Part, Steps, in_loops, unrolled
-from mho.compiler.tile.placed.streams import Placed, Ring, tile_name
+from mho.compiler.tile.lowering.operations import window_of
+from mho.compiler.tile.placement.columns import Part as LayerPart
+from mho.compiler.tile.placement.order import IMAGE, Loop, Part, Steps, in_loops, unrolled
+from mho.compiler.tile.placement.software_pipeline import pipeline
+from mho.compiler.tile.placement.streams import Placed, Ring, tile_name
 from mho.hw.config import Chip
 from mho.macro_models.integer.vector import Largest, WeightedSum
 
@@ -64,7 +64,7 @@ class TileText:
         Blocks of the rings between nodes, by their names.
     steps
         Its nodes in their order: of an image, or of several, each ended by
-        :data:`~mho.compiler.tile.placed.order.IMAGE`.
+        :data:`~mho.compiler.tile.placement.order.IMAGE`.
     image
         Number of the first image.
     ahead

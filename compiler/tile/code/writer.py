@@ -7,12 +7,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mho.compiler.program import Call
-from mho.compiler.tile.graph.operations import steps_of
-from mho.compiler.tile.graph.vectors import Vector, VectorStep
-from mho.compiler.tile.placed.streams import Placed, Ring
+from mho.compiler.tile.lowering.operations import steps_of
+from mho.compiler.tile.lowering.vectors import Vector, VectorStep
+from mho.compiler.tile.placement.streams import Placed, Ring
+from mho.hw.tile.interpreter.tiles import HOST
 from mho.hw.tile.isa import DESCRIPTORS
-from mho.hw.tile.machine.tiles import HOST
-from mho.hw.tile.walk import OUTSIDE, Walk
+from mho.hw.tile.isa.window import OUTSIDE, SlidingWindow
 from mho.macro_models.errors import InputError
 
 __all__ = ["ALL", "LOCAL_BLOCKS", "Body", "Writer"]
@@ -102,7 +102,9 @@ class Writer:
             self.heads[kind].append(f"{kind} {name}{content}")
         return self._known[key]
 
-    def walk(self, walk: Walk, stream: str, pad: NDArray[np.integer] | None = None, *, alone: bool = True) -> str:
+    def walk(
+        self, walk: SlidingWindow, stream: str, pad: NDArray[np.integer] | None = None, *, alone: bool = True
+    ) -> str:
         """A walk over a stream; ``pad`` has a code for each channel that it takes.
 
         It is ``alone`` where no vector operation names it, and it may be written anew before each use.

@@ -7,17 +7,17 @@ from typing import NoReturn
 import numpy as np
 
 from mho.compiler.program import Call, Program, Stage
-from mho.compiler.tile.graph.dealt import dealt_values, turns_dealt
-from mho.compiler.tile.graph.geometry import Image, layer_walk, pooling, turns_of
 from mho.compiler.tile.graph.graph import Graph, Node, Value
 from mho.compiler.tile.graph.host import Split, split_of
 from mho.compiler.tile.graph.images import images_of, is_sequence, is_windowed, outputs_in
-from mho.compiler.tile.graph.operations import steps_of, window_of
+from mho.compiler.tile.graph.interleave import interleaved_turns, interleaved_values
 from mho.compiler.tile.graph.pixels import single_pixels
-from mho.compiler.tile.graph.routes import NotAlikeError
 from mho.compiler.tile.graph.shapes import MOST_ELEMENTS, MOST_PIXELS
+from mho.compiler.tile.lowering.geometry import Image, layer_walk, pooling, turns_of
+from mho.compiler.tile.lowering.operations import steps_of, window_of
+from mho.compiler.tile.lowering.routes import NotAlikeError
 from mho.hw.tile.isa import TABLES
-from mho.hw.tile.walk import Walk
+from mho.hw.tile.isa.window import SlidingWindow
 from mho.macro_models.errors import InputError
 from mho.macro_models.integer.vector import LANE_MAX, Largest, Select, Table, WeightedSum
 
@@ -64,7 +64,8 @@ class _Builder:
                       for s in program.stages if isinstance(s.operation, Call)}
         for k in reversed(range(len(program.stages))):
             if k + 1 in self.coded:
-                alike = program.stages[k].inputs if turns_dealt(program.stages, k) else dealt_values(program.stages, k)
+                stages = program.stages
+                alike = stages[k].inputs if interleaved_turns(stages, k) else interleaved_values(stages, k)
                 self.coded |= dict.fromkeys(alike, self.coded[k + 1])
         images = images_of(program.stages, entry, outputs_in(program))
         self.values = [self._value(k, image) for k, image in enumerate(images)]
@@ -98,7 +99,7 @@ class _Builder:
         if walk is None or value.wide:
             what = "a window of an image" if walk is None else "codes"
             raise InputError(f"layer {self.program.layers[op.layer].name!r} must take {what} for tiles")
-        if op.turns > 1 and not turns_dealt(self.program.stages, source - 1):
+        if op.turns > 1 and not interleaved_turns(self.program.stages, source - 1):
             name = self.program.layers[op.layer].name
             raise InputError(f"layer {name!r} must be dealt its images by a stage: compile the network again")
         self._begin(Node(head=k, source=source, walk=walk, values=(k + 1,)))
@@ -152,7 +153,7 @@ class _Builder:
 
     def _deals(self, k: int) -> bool:
         """A stage that gives each image to one of several copies of a layer."""
-        count = turns_dealt(self.program.stages, k)
+        count = interleaved_turns(self.program.stages, k)
         if count:
             source = self.program.stages[k].inputs[0]
             self._begin(Node(head=None, source=source, walk=self._each(source), values=(k + 1,), deals=count))
@@ -160,7 +161,7 @@ class _Builder:
 
     def _dealt(self, k: int) -> bool:
         """A stage that takes the value of one of several copies of a layer in each image."""
-        values = dealt_values(self.program.stages, k)
+        values = interleaved_values(self.program.stages, k)
         if values:
             self._begin(Node(head=None, source=values[0], walk=self._each(values[0]), values=(k + 1,),
                              joins=values[1:], dealt=len(values)))
@@ -177,7 +178,7 @@ class _Builder:
         found = turns_of(stage.operation.index, [self.values[v].image for v in inputs])
         if found is None or found[0] != made.image:
             return False
-        walk = Walk(run=made.block, channel=0, width=made.image.width, height=made.image.height,
+        walk = SlidingWindow(run=made.block, channel=0, width=made.image.width, height=made.image.height,
                     positions_x=made.image.width, positions_y=made.image.height)
         self._begin(Node(head=None, source=inputs[0], walk=walk, values=(k + 1,), joins=inputs[1:], turns=found[1]))
         return True
@@ -248,10 +249,10 @@ class _Builder:
             home = len(self.nodes) - 1
         self._add(home, k, inputs)
 
-    def _each(self, value: int) -> Walk:
+    def _each(self, value: int) -> SlidingWindow:
         """Every pixel of a value, one after the other."""
         image = self.values[value].image
-        return Walk(run=self.values[value].block, channel=0, width=image.width, height=image.height,
+        return SlidingWindow(run=self.values[value].block, channel=0, width=image.width, height=image.height,
                     positions_x=image.width, positions_y=image.height)
 
     # --- nodes and values ---
@@ -277,7 +278,7 @@ class _Builder:
     def _range(self, number: int) -> tuple[int, int]:
         stage = self.program.stages[number - 1] if number else None
         op = stage.operation if stage is not None else self.program.input
-        if stage is not None and (isinstance(op, Select) or dealt_values(self.program.stages, number - 1)):
+        if stage is not None and (isinstance(op, Select) or interleaved_values(self.program.stages, number - 1)):
             ends = [self._range(v) for v in stage.inputs]
             low, high = min(a for a, _ in ends), max(b for _, b in ends)
             filled = op.fill[op.index < 0] if isinstance(op, Select) else ()

@@ -8,11 +8,11 @@ exports. A node that is whole has all pixels of an image at a time.
 from dataclasses import dataclass
 
 from mho.compiler.program import Call, Program
-from mho.compiler.tile.graph.geometry import Image
 from mho.compiler.tile.graph.host import Split
-from mho.compiler.tile.graph.operations import Vector
-from mho.compiler.tile.graph.vectors import copied
-from mho.hw.tile.walk import Walk
+from mho.compiler.tile.lowering.geometry import Image
+from mho.compiler.tile.lowering.operations import Vector
+from mho.compiler.tile.lowering.vectors import copied
+from mho.hw.tile.isa.window import SlidingWindow
 
 __all__ = ["Graph", "Node", "Value"]
 
@@ -61,7 +61,7 @@ class Node:
 
     head: int | None
     source: int
-    walk: Walk
+    walk: SlidingWindow
     values: tuple[int, ...]
     joins: tuple[int, ...] = ()
     exports: tuple[int, ...] = ()

@@ -9,9 +9,9 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from mho.compiler.program import Call, Program
-from mho.compiler.tile.graph.dealt import Doing, dealt_values, turns_dealt
-from mho.compiler.tile.graph.geometry import Image, Taking, call_image, pooling, seen_image, turns_of
-from mho.compiler.tile.graph.routes import NotAlikeError, route
+from mho.compiler.tile.graph.interleave import Doing, interleaved_turns, interleaved_values
+from mho.compiler.tile.lowering.geometry import Image, Taking, call_image, pooling, seen_image, turns_of
+from mho.compiler.tile.lowering.routes import NotAlikeError, route
 from mho.macro_models.integer.vector import Select
 
 __all__ = ["entry_image", "images_of", "is_sequence", "is_windowed", "joined", "outputs_in"]
@@ -76,7 +76,7 @@ def is_sequence(taken: Sequence[Image]) -> bool:
 
 
 def _made(parts: Sequence[Doing], k: int, op: object, taken: list[Image]) -> Image:
-    if dealt_values(parts, k) or turns_dealt(parts, k):
+    if interleaved_values(parts, k) or interleaved_turns(parts, k):
         return taken[0]
     index, total = getattr(op, "index", None), sum(image.elements for image in taken)
     size = getattr(op, "size", None)
@@ -126,7 +126,7 @@ def _seen(parts: Sequence[Doing], value: int, elements: int) -> Image | None:
         op = part.operation
         if hasattr(op, "patches"):
             return seen_image(op, elements)  # type: ignore[arg-type]
-        alike = not any(hasattr(op, name) for name in ("index", "left", "unit")) or turns_dealt(parts, k)
+        alike = not any(hasattr(op, name) for name in ("index", "left", "unit")) or interleaved_turns(parts, k)
         if len(part.inputs) == 1 and alike:
             return _seen(parts, k + 1, elements)
     return None

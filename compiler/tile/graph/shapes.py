@@ -13,10 +13,10 @@ import numpy as np
 from mho.compiler.model import FloatNetwork
 from mho.compiler.model.stages import Linear
 from mho.compiler.program import Call, Program, Stage
-from mho.compiler.tile.graph.geometry import Image, layer_walk, seen_image
 from mho.compiler.tile.graph.images import entry_image, images_of, joined, outputs_in
+from mho.compiler.tile.lowering.geometry import Image, layer_walk, seen_image
 from mho.hw.tile.isa import DESCRIPTORS
-from mho.hw.tile.walk import Walk
+from mho.hw.tile.isa.window import SlidingWindow
 from mho.macro_models.errors import InputError
 from mho.macro_models.integer.vector import PAD, Select
 from mho.macro_models.integer.window import recover
@@ -40,7 +40,7 @@ class Shape:
     """
 
     name: str
-    walk: Walk
+    walk: SlidingWindow
     outputs: int
     groups: int
     put: tuple[bool, ...]
@@ -57,7 +57,7 @@ def shapes_of(net: FloatNetwork, rows: int, buffer: int) -> list[Shape]:
     """
     sizes = _sizes(net)
     images = images_of(net.steps, entry_image(net.steps, net.input_shape, net.features), _outputs)
-    calls: dict[int, list[tuple[Linear, Image, Walk | None]]] = {}
+    calls: dict[int, list[tuple[Linear, Image, SlidingWindow | None]]] = {}
     for step in net.steps:
         op = step.operation
         if isinstance(op, Linear):
@@ -82,7 +82,7 @@ def _sizes(net: FloatNetwork) -> list[int]:
 
 def _walk(
     op: Linear, images: Sequence[Image | None], rows: int, buffer: int
-) -> tuple[Image | None, Walk | None]:
+) -> tuple[Image | None, SlidingWindow | None]:
     """The walk over one of some images whose window has room in a product and in a ring."""
     for image in images:
         walk = layer_walk(op, image) if image is not None else None
@@ -93,7 +93,7 @@ def _walk(
     return None, None
 
 
-def _shape(name: str, calls: list[tuple[Linear, Image, Walk | None]], rows: int) -> Shape:
+def _shape(name: str, calls: list[tuple[Linear, Image, SlidingWindow | None]], rows: int) -> Shape:
     op, image, walk = calls[0]
     alike = {(w.terms, w.run) for _, _, w in calls if w is not None}
     common = {"name": name, "outputs": op.layer.outputs, "groups": op.layer.groups}
@@ -104,7 +104,7 @@ def _shape(name: str, calls: list[tuple[Linear, Image, Walk | None]], rows: int)
     if inputs // wide > MOST_INPUTS:
         raise InputError(f"layer {name!r} must take a window of an image that has at most {rows} pixels, the rows of a "
                          f"tile, or at most {MOST_INPUTS} inputs at a position, not {inputs}")
-    one = Walk(run=inputs // wide, channel=0, width=positions * wide, positions_x=positions, kernel_x=wide)
+    one = SlidingWindow(run=inputs // wide, channel=0, width=positions * wide, positions_x=positions, kernel_x=wide)
     flat = {(wide, inputs // wide)} == alike
     return Shape(**common, walk=one, put=tuple(w is None or not flat for _, _, w in calls),
                  image=Image(channels=inputs // wide, width=positions * wide))
@@ -140,7 +140,7 @@ def with_shapes(program: Program, shapes: Sequence[Shape], entry: Image) -> Prog
     return replace(program, stages=tuple(stages))
 
 
-def _same(walk: Walk | None, other: Walk) -> bool:
+def _same(walk: SlidingWindow | None, other: SlidingWindow) -> bool:
     """Whether rows are in the same order."""
     return walk is not None and (walk.terms, walk.run) == (other.terms, other.run)
 

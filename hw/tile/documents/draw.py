@@ -4,13 +4,13 @@ from pathlib import Path
 
 import numpy as np
 
+from mho.hw.tile.asm import assemble
 from mho.hw.tile.documents.svg import Picture
+from mho.hw.tile.interpreter.cores import FunctionCore
+from mho.hw.tile.interpreter.state import Retired
+from mho.hw.tile.interpreter.tiles import HOST, Flow, Joined, Place, Tiles
 from mho.hw.tile.isa import Engine, Op
-from mho.hw.tile.machine.cores import FunctionCore
-from mho.hw.tile.machine.state import Retired
-from mho.hw.tile.machine.tiles import HOST, Flow, Joined, Place, Tiles
-from mho.hw.tile.text import assemble
-from mho.hw.tile.walk import walk_of
+from mho.hw.tile.isa.window import sliding_window
 
 __all__ = ["pictures"]
 
@@ -56,7 +56,7 @@ def _tile() -> str:
 def _ring() -> str:
     """The image of the example with its walk at one position, and the ring that holds it."""
     program = assemble((EXAMPLES / "conv_pool.s").read_text(encoding="utf-8"))
-    walk, stream = walk_of(program.descriptor("walk", 0)), program.descriptor("stream", 0)
+    walk, stream = sliding_window(program.descriptor("walk", 0)), program.descriptor("stream", 0)
     position = 4 * walk.positions_x + 3
     low, need, window = int(walk.low[position]), int(walk.need[position]), set(walk.window(position).tolist())
     p = Picture(900, 330, "A convolution reads its patch from a ring of pixels")

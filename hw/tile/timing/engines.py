@@ -3,7 +3,7 @@
 from functools import lru_cache
 
 from mho.hw.tile.isa import DURATIONS, Op, Operand
-from mho.hw.tile.legality import is_result, is_stream, is_walk
+from mho.hw.tile.isa.legality import is_result, is_stream, is_walk
 from mho.hw.tile.timing.clock import Process
 from mho.hw.tile.timing.state import Operation, Product, TileState
 from mho.hw.tile.timing.walker import LOAD, VECTOR, Asked
@@ -16,7 +16,7 @@ _CODES = 4
 
 
 def load(tile: TileState) -> Process:
-    """Products, as ``_run`` of :class:`mho.hw.tile.engines.load.LoadEngine`."""
+    """Products, as ``_run`` of :class:`mho.hw.tile.rtl.engines.load.LoadEngine`."""
     queue, core, clock = tile.products, tile.core, tile.clock
 
     def held() -> int:
@@ -60,7 +60,7 @@ def _codes(tile: TileState, job: Product, opened: int) -> tuple[int, int]:
 
 @lru_cache(maxsize=1024)
 def _reads(run: int, runs: int, tail: int) -> tuple[int, ...]:
-    """Reads of the buffer up to the last one of each word of codes: :class:`mho.hw.tile.engines.gather.Gather`."""
+    """Reads of the buffer up to the last one of each word of codes: :class:`mho.hw.tile.rtl.engines.gather.Gather`."""
     found, fill, reads = list[int](), 0, 0
     for left in [*[run] * runs, *([tail] if tail else [])]:
         while left:
@@ -72,7 +72,7 @@ def _reads(run: int, runs: int, tail: int) -> tuple[int, ...]:
 
 
 def vector(tile: TileState) -> Process:
-    """Vector operations, as :class:`mho.hw.tile.engines.execution.Execution`."""
+    """Vector operations, as :class:`mho.hw.tile.rtl.engines.vector_control.VectorControl`."""
     queue, rings, clock = tile.operations, tile.rings, tile.clock
     while True:
         yield from queue.oldest()
@@ -164,7 +164,7 @@ def _drain(tile: TileState, job: Operation) -> Process:
 
 
 def send(tile: TileState) -> Process:
-    """Blocks, as :class:`mho.hw.tile.engines.send.SendEngine`."""
+    """Blocks, as :class:`mho.hw.tile.rtl.engines.send.SendEngine`."""
     queue, clock, size = tile.sends, tile.clock, tile.cfg.flit_bytes
     while True:
         yield from queue.oldest()

@@ -19,7 +19,7 @@ class _Entry(Generic[T]):
 
 
 class Queue(Generic[T]):
-    """A row of registers, as :class:`mho.hw.tile.engines.waiting.Waiting`.
+    """A row of registers, as :class:`mho.hw.tile.rtl.engines.issue_queue.IssueQueue`.
 
     Parameters
     ----------

@@ -7,7 +7,7 @@ from mho.hw.tile.timing.clock import Clock, Notice, Process
 __all__ = ["Moves", "Ring"]
 
 ACKNOWLEDGES = 3
-"""Cycles from a change of a ring to the acknowledgement at the node: :class:`mho.hw.tile.tokens.Tokens`."""
+"""Cycles from a change of a ring to the acknowledgement at the node: :class:`mho.hw.tile.rtl.rings.RingScoreboard`."""
 
 
 class Moves:
@@ -46,7 +46,7 @@ class Moves:
 
 
 class Ring:
-    """A ring, as :class:`mho.hw.tile.tokens.Tokens` keeps it; changes are seen in the cycle behind them.
+    """A ring, as :class:`mho.hw.tile.rtl.rings.RingScoreboard` keeps it; changes are seen in the cycle behind them.
 
     Parameters
     ----------

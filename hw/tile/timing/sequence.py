@@ -1,14 +1,15 @@
 """The sequencer of a tile with time, and what engines look at before they take an instruction.
 
-States are those of :class:`mho.hw.tile.sequencer.sequencer.Sequencer` and of the engines' ``_look``, cycle by cycle.
+States are those of :class:`mho.hw.tile.rtl.sequencer.sequencer.Sequencer` and of the engines' ``_look``, cycle by
+cycle.
 """
 
 from collections.abc import Mapping
 
+from mho.hw.tile.interpreter.loops import LoopStack
+from mho.hw.tile.interpreter.plans import Plan, plan_of
 from mho.hw.tile.isa import DESCRIPTORS, DURATIONS, Op, Operand, decode
-from mho.hw.tile.legality import is_stream, is_walk
-from mho.hw.tile.machine.loops import LoopStack
-from mho.hw.tile.machine.plans import Plan, plan_of
+from mho.hw.tile.isa.legality import is_stream, is_walk
 from mho.hw.tile.timing.clock import Process
 from mho.hw.tile.timing.core import Result
 from mho.hw.tile.timing.ring import Ring
@@ -21,7 +22,7 @@ __all__ = ["Sequence"]
 _FETCH = 6
 """Cycles from a strobe until a descriptor of four words is read."""
 _RENEWED = 5
-"""Cycles in which a walk that was written begins anew: :class:`mho.hw.tile.engines.descriptors.Descriptors`."""
+"""Cycles in which a walk that was written begins anew: :class:`mho.hw.tile.rtl.engines.descriptors.Descriptors`."""
 
 
 def _own(op: Op, **units: int) -> int:

@@ -5,14 +5,14 @@ from dataclasses import dataclass, field
 from math import inf
 
 from mho.hw.tile.isa import DESCRIPTORS
+from mho.hw.tile.isa.window import SlidingWindow, sliding_window
 from mho.hw.tile.timing.clock import Clock, Notice, Process
 from mho.hw.tile.timing.ring import Moves, Ring
-from mho.hw.tile.walk import Walk, walk_of
 
 __all__ = ["LOAD", "LOOK_LOAD", "LOOK_VECTOR", "VECTOR", "Asked", "Place", "WalkerTime"]
 
 _FETCH = 8
-"""Cycles from a strobe until a walk and its place are read (:class:`mho.hw.tile.engines.fetcher.Fetcher`)."""
+"""Cycles from a strobe until a walk and its place are read (:class:`mho.hw.tile.rtl.engines.fetcher.Fetcher`)."""
 LOAD, VECTOR, LOOK_LOAD, LOOK_VECTOR = range(4)
 """Who asks."""
 _PORTS = 4
@@ -23,7 +23,7 @@ class Place:
     """A walk as its descriptor says it, where it is, and what the walker keeps of it (:class:`PlaceLayout`)."""
 
     number: int
-    walk: Walk
+    walk: SlidingWindow
     stream: int
     origin: int
     position: int = 0
@@ -54,7 +54,7 @@ class Asked:
 
 
 class WalkerTime:
-    """Plans windows, goes on and looks, as :class:`mho.hw.tile.engines.walks.Walks` does.
+    """Plans windows, goes on and looks, as :class:`mho.hw.tile.rtl.engines.window_arbiter.WindowArbiter` does.
 
     Parameters
     ----------
@@ -97,7 +97,7 @@ class WalkerTime:
         if number not in self._places:
             one = DESCRIPTORS["walk"]
             values = one.layout.unpack(self._memory[one.at(number)])
-            self._places[number] = Place(number, walk_of(values), values["stream"], self._origins.get(number, 0))
+            self._places[number] = Place(number, sliding_window(values), values["stream"], self._origins.get(number, 0))
         return self._places[number]
 
     def renew(self, number: int) -> None:
@@ -230,18 +230,18 @@ def _product(times: int) -> int:
     return 1 + times.bit_length()
 
 
-def _row(walk: Walk) -> int:
+def _row(walk: SlidingWindow) -> int:
     """Where a window begins, if it is not known where its row does."""
     return sum(_product(times) for times in (walk.stride_x, walk.stride_y, walk.width))
 
 
-def _steps(walk: Walk, ring: Ring) -> int:
+def _steps(walk: SlidingWindow, ring: Ring) -> int:
     """What is the same for all positions: the ring is asked, then steps, the size and the end of the ring."""
     rows = walk.dilation_y * walk.width & 0xFF
     return 2 + 1 + sum(_product(times) for times in (walk.dilation_y, rows, walk.dilation_x, ring.blocks, 1, 1))
 
 
-def _further(walk: Walk, following: int) -> int:
+def _further(walk: SlidingWindow, following: int) -> int:
     """Rows of the image from a position to the next row of positions; at the end of the image all of them."""
     y = following // walk.positions_x % walk.positions_y
     row = y * walk.stride_y - walk.pad_y

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 from mho.terminal.console import Output
 
 if TYPE_CHECKING:
-    from mho.comparisons.differences import Unlike
+    from mho.comparisons.differences import KeyDifference
 
 __all__ = ["compare_chips", "row_of"]
 
@@ -43,7 +43,7 @@ def compare_chips(names: Sequence[str], output: str | None, out: Output) -> dict
     return {"first": names[0], "compared": found}
 
 
-def row_of(each: "Unlike") -> tuple[str, str, str, str]:
+def row_of(each: "KeyDifference") -> tuple[str, str, str, str]:
     """Key, both values and their ratio, as a table shows them."""
     key, *values = each.texts
     one, two = (

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from mho.results.confidence import print_confidence
-from mho.results.heat import print_heat
-from mho.results.pulses import print_pulses
+from mho.commands.device.confidence_text import print_confidence
+from mho.commands.device.pulse_text import print_pulses
+from mho.commands.device.temperature_text import print_temperature
 from mho.terminal.console import Output
 from mho.terminal.names import DEVICE
 from mho.terminal.options import common_options, example
@@ -122,7 +122,7 @@ def print_fit(device: "Device", out: Output) -> None:
         _print_agreement(rows, out)
     _print_residuals(device, out)
     _print_parts(device, out)
-    print_heat(device, out)
+    print_temperature(device, out)
     print_confidence(device, out)
     if device.stuck.fraction > 0.0:
         values = ", ".join(f"{v:.3g}" for v in device.stuck.values_uS)

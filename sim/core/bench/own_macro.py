@@ -14,9 +14,9 @@ from mho.macro_models import load_device
 from mho.macro_models.cells.pulses import PulseArray
 from mho.macro_models.errors import ToolError
 from mho.macro_models.integer.pulse import AMPLITUDE_BITS
-from mho.sim.cells.cosim import cell_fields, write_job
 from mho.sim.core.bench.exact_macro import LARGEST, ExactMacro, measure_cells, require_programmed
 from mho.sim.core.cosim_core import CosimCore
+from mho.sim.programming.cosim import cell_fields, write_job
 
 __all__ = ["Programming", "measured_macro", "require_products"]
 

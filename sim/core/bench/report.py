@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from mho.sim.core.bench.trials import Trial
+from mho.sim.core.bench.stimulus import Stimulus
 from mho.sim.core.cosim_core import CoreRun
 
 __all__ = ["VerifyReport"]
@@ -23,7 +23,7 @@ class VerifyReport:
         Random operations, vectors that they ran on, conversions of the macro, clock cycles of the core.
     counts
         How often each property of an operation was met, by property and value.
-    eager
+    pin_level
         Operations that also ran with the macro evaluated at every strobe.
     runs, pulses
         Runs of write-verify, and their pulses.
@@ -40,19 +40,19 @@ class VerifyReport:
     vectors: int = 0
     conversions: int = 0
     cycles: int = 0
-    eager: int = 0
+    pin_level: int = 0
     transposed: int = 0
     runs: int = 0
     pulses: int = 0
     macro: str = ""
     counts: dict[str, Counter[str]] = field(default_factory=dict)
 
-    def add(self, trial: Trial, run: CoreRun, device: str) -> None:
-        """Count a trial that was found equal."""
-        op = trial.op
+    def add(self, stimulus: Stimulus, run: CoreRun, device: str) -> None:
+        """Count a stimulus that was found equal."""
+        op = stimulus.op
         self.operations += 1
-        self.vectors += len(trial.x)
-        self.conversions += len(trial.x) * op.segments
+        self.vectors += len(stimulus.x)
+        self.conversions += len(stimulus.x) * op.segments
         self.cycles += int(run.cycles[:, 0].sum())
         top = 2 * op.max_steps + 1
         for name, value in {
@@ -63,8 +63,8 @@ class VerifyReport:
             "converter": op.converter.name.lower(),
             "relu": "on" if op.relu else "off",
             "early stop": "on" if op.early_stop else "off",
-            "pauses": " and ".join(n for n in ("gap", "stall", "hold") if getattr(trial, n)) or "none",
-            "masks": "some lines off" if _masked(trial) else "all lines on",
+            "pauses": " and ".join(n for n in ("gap", "stall", "hold") if getattr(stimulus, n)) or "none",
+            "masks": "some lines off" if _masked(stimulus) else "all lines on",
         }.items():
             self.counts.setdefault(name, Counter())[value] += 1
         codes = self.counts.setdefault("codes", Counter())
@@ -74,12 +74,15 @@ class VerifyReport:
         codes["at its ends"] += int((size >= top).sum())
 
     def __str__(self) -> str:
-        more = f"{self.eager} operations also strobe by strobe; {self.transposed} pairs of products exactly transposed"
+        more = (
+            f"{self.pin_level} operations also strobe by strobe; "
+            f"{self.transposed} pairs of products exactly transposed"
+        )
         rows = [
             f"{self.chip}, {self.source}, in {self.simulator}: equal to the model bit for bit",
             f"  {self.operations} operations, {self.vectors} vectors, {self.conversions} conversions, "
             f"{self.cycles} cycles",
-            f"  {f'{more}; ' if self.eager or self.transposed else ''}an illegal operation dropped",
+            f"  {f'{more}; ' if self.pin_level or self.transposed else ''}an illegal operation dropped",
         ]
         if self.macro:
             rows.insert(1, f"  {self.macro}")
@@ -91,6 +94,6 @@ class VerifyReport:
         return "\n".join(rows)
 
 
-def _masked(trial: Trial) -> bool:
-    op = trial.op
-    return not (trial.masks.word_lines(op).all() and trial.masks.enabled(op).all())
+def _masked(stimulus: Stimulus) -> bool:
+    op = stimulus.op
+    return not (stimulus.masks.word_lines(op).all() and stimulus.masks.enabled(op).all())

@@ -17,9 +17,9 @@ from mho.sim.core.batch import Mode
 from mho.sim.core.bench.exact_macro import ExactMacro
 from mho.sim.core.bench.own_macro import Programming, measured_macro, require_products
 from mho.sim.core.bench.report import VerifyReport
-from mho.sim.core.bench.trials import Trial, make_models, make_trial, make_whole_trial
+from mho.sim.core.bench.stimulus import Stimulus, make_models, make_stimulus, make_whole_stimulus
 from mho.sim.core.bench.waves import write_groups
-from mho.sim.core.bench.write_trials import check_run, check_stop, make_write_trial
+from mho.sim.core.bench.write_stimulus import check_run, check_stop, make_write_stimulus
 from mho.sim.core.commands import command_check
 from mho.sim.core.cosim_core import CoreRun, CosimCore
 from mho.sim.core.kinds import simulated
@@ -54,8 +54,8 @@ def verify_core(
     Parameters
     ----------
     simulator
-        ``verilator``, where the macro is evaluated lazily and, for every fourth operation, eagerly too; or ``icarus``,
-        where it is always eager. Icarus is an independent, slow check for small cores.
+        ``verilator``, where the macro is evaluated lazily and, for every fourth operation, at pin level too; or
+        ``icarus``, where it always is at pin level. Icarus is an independent, slow check for small cores.
     operations
         How many operations.
     netlist, cells
@@ -182,13 +182,13 @@ class _Bench:
         """Random operations, and what else the macro can be asked; ``last``: this core is not used any more."""
         vectors = min(3, SHELL_DEPTH // self.chip.lines * 2)
         for number in range(operations):
-            trial = make_trial(self.models, seed, number, vectors=vectors)
-            mode = Mode.EAGER if self.icarus else Mode.LAZY
-            self.report.add(trial, self._compare(trial, mode), self.devices[trial.core])
-            if not self.measured and self.kind.eager and (self.icarus or number % 4 == 0):
+            stimulus = make_stimulus(self.models, seed, number, vectors=vectors)
+            mode = Mode.PIN_LEVEL if self.icarus else Mode.LAZY
+            self.report.add(stimulus, self._compare(stimulus, mode), self.devices[stimulus.core])
+            if not self.measured and self.kind.pin_level and (self.icarus or number % 4 == 0):
                 if not self.icarus:
-                    self._compare(trial, Mode.EAGER)
-                self.report.eager += 1
+                    self._compare(stimulus, Mode.PIN_LEVEL)
+                self.report.pin_level += 1
         if self.measured:
             for direction in list(Direction)[: 1 + self.kind.transposed]:
                 self._check_whole(direction, seed)
@@ -200,43 +200,44 @@ class _Bench:
                 self._check_programming(operations, seed)
         # The last, because status.error stays.
         if last:
-            self._check_refusal(make_trial(self.models, seed, operations, vectors=1, pauses=False))
+            self._check_refusal(make_stimulus(self.models, seed, operations, vectors=1, pauses=False))
 
-    def _run(self, trial: Trial, mode: Mode) -> CoreRun:
+    def _run(self, stimulus: Stimulus, mode: Mode) -> CoreRun:
         return self.core.run(
-            trial.op, trial.masks, trial.x, trial.op_id, core=trial.core, mode=mode,
-            gap=trial.gap, stall=trial.stall, hold=trial.hold, seed=trial.number + 1,
+            stimulus.op, stimulus.masks, stimulus.x, stimulus.op_id, core=stimulus.core, mode=mode,
+            gap=stimulus.gap, stall=stimulus.stall, hold=stimulus.hold, seed=stimulus.number + 1,
         )
 
-    def _compare(self, trial: Trial, mode: Mode) -> CoreRun:
-        expected = self.models[trial.core].mvm(trial.op, trial.masks, trial.x, trial.op_id)
+    def _compare(self, stimulus: Stimulus, mode: Mode) -> CoreRun:
+        expected = self.models[stimulus.core].mvm(stimulus.op, stimulus.masks, stimulus.x, stimulus.op_id)
         try:
-            run = self._run(trial, mode)
+            run = self._run(stimulus, mode)
         except CoreStuck as stuck:
             codes = output_codes(stuck.result.outputs[: stuck.result.progress[3]], 2).reshape(-1)
             wrong = np.flatnonzero(codes != expected.codes.reshape(-1)[: len(codes)])
             if len(wrong):
                 at = divmod(int(wrong[0]), self.chip.lines)
                 first = f"code {at} is {codes[wrong[0]]} instead of {expected.codes[at]}"
-                raise ToolError(f"{stuck}; the first output that differs: {first}; {trial}") from None
-            raise ToolError(f"{stuck}; no output had differed; {trial}") from None
-        self._equal(trial, mode, "code", run.codes, expected.codes)
+                raise ToolError(f"{stuck}; the first output that differs: {first}; {stimulus}") from None
+            raise ToolError(f"{stuck}; no output had differed; {stimulus}") from None
+        self._equal(stimulus, mode, "code", run.codes, expected.codes)
         if not self.measured:
             # Behind a user's own model the analog cycles tell them.
-            self._equal(trial, mode, "decrements", run.steps, expected.steps)
-        analog = self.timing.analog_cycles(trial.op, expected.steps)
-        self._equal(trial, mode, "analog cycles", run.cycles[:, 1], analog)
+            self._equal(stimulus, mode, "decrements", run.steps, expected.steps)
+        analog = self.timing.analog_cycles(stimulus.op, expected.steps)
+        self._equal(stimulus, mode, "analog cycles", run.cycles[:, 1], analog)
         # Beyond the analog time, the holds and the overhead, an operation only waits for the result before it.
-        waited = run.cycles[:, 0] - run.cycles[:, 2] - self.timing.cycles(trial.op, expected.steps)
-        first = self.timing.conversion_cycles(trial.op, expected.steps)[..., 0]
-        waits = trial.stall > 0 or int(first.min()) < self.cfg.output_words + _DRAIN_MARGIN
-        self._equal(trial, mode, "cycles of waiting", np.minimum(waited, 0) if waits else waited, np.zeros_like(waited))
+        waited = run.cycles[:, 0] - run.cycles[:, 2] - self.timing.cycles(stimulus.op, expected.steps)
+        first = self.timing.conversion_cycles(stimulus.op, expected.steps)[..., 0]
+        waits = stimulus.stall > 0 or int(first.min()) < self.cfg.output_words + _DRAIN_MARGIN
+        unexplained = np.minimum(waited, 0) if waits else waited
+        self._equal(stimulus, mode, "cycles of waiting", unexplained, np.zeros_like(waited))
         if run.error:
-            raise ToolError(f"the core refused a legal operation: {trial}")
+            raise ToolError(f"the core refused a legal operation: {stimulus}")
         return run
 
     def _equal(
-        self, trial: Trial, mode: Mode, what: str, found: NDArray[np.integer], expected: NDArray[np.integer]
+        self, stimulus: Stimulus, mode: Mode, what: str, found: NDArray[np.integer], expected: NDArray[np.integer]
     ) -> None:
         if np.array_equal(found, expected):
             return
@@ -245,13 +246,13 @@ class _Bench:
         else:
             first = tuple(int(k) for k in np.argwhere(found != expected)[0])
             at, difference = str(first), f"{found[first]} instead of {expected[first]}"
-        where = f"the core of {self.chip.name} in {self.report.simulator} ({mode.name.lower()})"
-        raise ToolError(f"{what} of {where} at {at} must be as in the model: {difference}; {trial}")
+        where = f"the core of {self.chip.name} in {self.report.simulator} ({mode.words})"
+        raise ToolError(f"{what} of {where} at {at} must be as in the model: {difference}; {stimulus}")
 
     def _check_whole(self, direction: Direction, seed: int) -> None:
         """All lines at once, in one direction, with codes over the whole range."""
-        trial = make_whole_trial(self.models[0], direction, seed)
-        if np.ptp(np.abs(self._compare(trial, Mode.EAGER if self.icarus else Mode.LAZY).codes)) < 2:
+        stimulus = make_whole_stimulus(self.models[0], direction, seed)
+        if np.ptp(np.abs(self._compare(stimulus, Mode.PIN_LEVEL if self.icarus else Mode.LAZY).codes)) < 2:
             raise ToolError(f"no product {direction.name.lower()} but 0 was seen, so that nothing would be verified")
 
     def _check_transpose(self, rng: np.random.Generator) -> None:
@@ -264,7 +265,7 @@ class _Bench:
             return
         masks = Masks.reset(lines)
         x, y = (rng.integers(-7, 8, (1, self.models[0].config.inputs(side))) for side in Direction)
-        mode = Mode.EAGER if self.icarus else Mode.LAZY
+        mode = Mode.PIN_LEVEL if self.icarus else Mode.LAZY
         sums = []
         for direction, vector in ((Direction.FORWARD, x), (Direction.BACKWARD, y)):
             op = MvmOperation(direction=direction, in_bits=4, out_bits=4, step_code=64)
@@ -279,9 +280,9 @@ class _Bench:
     def _check_programming(self, operations: int, seed: int) -> None:
         """Runs of write-verify, alone and beside operations, which do not change for it; a run that is stopped."""
         for number in range(3 if self.chip.lines < 256 else 1):
-            trial = make_write_trial(self.chip, seed, number)
-            beside = None if number % 2 else make_trial(self.models, seed, operations + 1 + number, vectors=8)
-            run, operation = check_run(self.core, trial, beside)
+            stimulus = make_write_stimulus(self.chip, seed, number)
+            beside = None if number % 2 else make_stimulus(self.models, seed, operations + 1 + number, vectors=8)
+            run, operation = check_run(self.core, stimulus, beside)
             self.report.runs += 1
             self.report.pulses += len(run.pulses)
             if beside is not None and operation is not None:
@@ -289,7 +290,7 @@ class _Bench:
                 self._equal(beside, Mode.LAZY, "code beside write-verify", operation.codes, expected.codes)
                 self._equal(beside, Mode.LAZY, "decrements beside write-verify", operation.steps, expected.steps)
                 self._compare(beside, Mode.LAZY)
-        check_stop(self.core, make_write_trial(self.chip, seed, 3, pauses=False), self.chip.lines + 3)
+        check_stop(self.core, make_write_stimulus(self.chip, seed, 3, pauses=False), self.chip.lines + 3)
 
     def _check_commands(self, seed: int) -> None:
         """Random commands, without pauses and with them, for the last device."""
@@ -304,10 +305,10 @@ class _Bench:
             if counted:
                 self.report.counts.setdefault("commands", Counter()).update(counted)
 
-    def _check_refusal(self, trial: Trial) -> None:
+    def _check_refusal(self, stimulus: Stimulus) -> None:
         """A reserved mode is dropped, is reported, and the operation behind it is as if nothing had been."""
-        expected = self.models[trial.core].mvm(trial.op, trial.masks, trial.x, trial.op_id)
-        run = self.core.run(trial.op, trial.masks, trial.x, trial.op_id, core=trial.core, illegal=True,
-                            mode=Mode.EAGER if self.icarus else Mode.LAZY)
+        expected = self.models[stimulus.core].mvm(stimulus.op, stimulus.masks, stimulus.x, stimulus.op_id)
+        run = self.core.run(stimulus.op, stimulus.masks, stimulus.x, stimulus.op_id, core=stimulus.core, illegal=True,
+                            mode=Mode.PIN_LEVEL if self.icarus else Mode.LAZY)
         if not run.error or not np.array_equal(run.codes, expected.codes):
-            raise ToolError(f"a reserved mode must be dropped and set status.error before {trial}")
+            raise ToolError(f"a reserved mode must be dropped and set status.error before {stimulus}")

@@ -27,7 +27,7 @@ class SimulatedKind:
         Whether its signals are put into groups for GTKWave (:mod:`mho.sim.core.bench.waves`).
     transposed
         Whether products go both ways.
-    eager
+    pin_level
         Whether its macros are also evaluated at every strobe.
     measured
         Whether the cells of a user's own model are measured, and what it does predicted.
@@ -37,7 +37,7 @@ class SimulatedKind:
     devices: Sequence[str]
     random_operation: Callable[[Any], Any]
     transposed: bool
-    eager: bool
+    pin_level: bool
     measured: bool = False
     grouped: bool = False
 

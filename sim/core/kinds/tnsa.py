@@ -29,6 +29,6 @@ def _random_operation(rng: np.random.Generator) -> MvmOperation:
 
 
 KIND = SimulatedKind(
-    image=MaskImage, devices=("ideal", "rram-neurram"), random_operation=_random_operation, transposed=True, eager=True,
-    grouped=True, measured=True,
+    image=MaskImage, devices=("ideal", "rram-neurram"), random_operation=_random_operation, transposed=True,
+    pin_level=True, grouped=True, measured=True,
 )

@@ -9,7 +9,7 @@ from cocotb.triggers import Timer, ValueChange
 from mho.macro_models.errors import ToolError
 from mho.sim.build.simulators import SHELL_DEPTH
 from mho.sim.core.batch import Batch, BatchResult, Mode, Outcome, Work
-from mho.sim.core.strobed import StrobedMacro, make_strobed
+from mho.sim.core.pin_level import StrobedMacro, make_strobed
 
 __all__ = ["VpiDriver"]
 
@@ -28,7 +28,7 @@ class VpiDriver:
         return cls(dut)
 
     async def run(self, work: Sequence[Work]) -> None:
-        """Run a batch to its end; the macro is always eager here, or answers with 0 in :attr:`Mode.CONST`."""
+        """Run a batch to its end; the macro is always at pin level here, or answers with 0 in :attr:`Mode.CONST`."""
         (one,) = work
         dut, batch, result, model = self._dut, one.batch, one.result, one.model
         if batch.write is not None:

@@ -12,14 +12,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mho.macro_models import MacroModel
-from mho.macro_models.kinds import eager_macro
-from mho.macro_models.macro import EagerMacro
-from mho.sim.cells.job import WriteJob, WriteOutcome
-from mho.sim.cells.shim import CellShim
+from mho.macro_models.kinds import pin_level_macro
+from mho.macro_models.macro import PinLevelMacro
 from mho.sim.core.batch import BatchResult, Outcome, Strobe, Work
 from mho.sim.core.simulator.draws import draw_in_cpp
 from mho.sim.kinds import Evaluator, SimulatedMacro, macros_of_kinds, make_evaluator
 from mho.sim.kinds.tnsa import LINES, Conversion
+from mho.sim.programming.job import WriteJob, WriteOutcome
+from mho.sim.programming.shim import CellShim
 
 __all__ = ["Macros", "Shim", "shim_library"]
 
@@ -83,7 +83,7 @@ class _Macro:
         self._pins = library.mho_shim_pins(index).contents
         self._model: MacroModel | None = None
         self.evaluator: Evaluator | None = None
-        self._body: EagerMacro | None = None
+        self._body: PinLevelMacro | None = None
         self.errors: list[BaseException] = []
 
     def put_model(self, model: MacroModel) -> None:
@@ -93,7 +93,7 @@ class _Macro:
         if model is not self._model:
             self._model = model
             self.evaluator = make_evaluator(model, self.conversion)
-            self._body = eager_macro(model)
+            self._body = pin_level_macro(model)
 
     def start(self, mode: int, *, keep_charges: bool = False, pauses: int | None = None) -> None:
         """Forget what was, before a batch; ``pauses`` is the address of the pauses of its bench."""
@@ -121,7 +121,7 @@ class _Macro:
         result.failure = self.failure
 
     def strobe(self, strobe: Strobe) -> None:
-        """Answer a strobe in eager mode."""
+        """Answer a strobe at pin level."""
         body, pins = self._body, self._pins
         assert body is not None
         if strobe is Strobe.PRECHARGE:

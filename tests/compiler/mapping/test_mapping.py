@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mho.compiler.mapping.pack import MASKS
+from mho.compiler.mapping.packing.pack import MASKS
 from mho.compiler.mapping.place import place
 from mho.compiler.mapping.placement import Placement
 from mho.macro_models.errors import InputError

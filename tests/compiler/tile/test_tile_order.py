@@ -4,8 +4,8 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mho.compiler.tile.placed.order import MOST_DEPTH, Loop, early, in_loops, unrolled
-from mho.hw.tile.walk import Walk
+from mho.compiler.tile.placement.order import MOST_DEPTH, Loop, early, in_loops, unrolled
+from mho.hw.tile.isa.window import SlidingWindow
 
 ORDERS = st.recursive(
     st.lists(st.integers(0, 2), min_size=1, max_size=4),
@@ -43,7 +43,7 @@ def test_bands_longer_than_a_body_are_found_once_they_are_folded() -> None:
 
 def test_what_the_next_rows_begin_with_is_made_in_step() -> None:
     """Of a copy that has every fourth row of 14 x 14: four pixels a position, not four rows between two of its own."""
-    walk = Walk(run=1, channel=0, kernel_x=3, kernel_y=3, stride_y=4, pad_x=1, pad_y=1, width=14, height=14,
+    walk = SlidingWindow(run=1, channel=0, kernel_x=3, kernel_y=3, stride_y=4, pad_x=1, pad_y=1, width=14, height=14,
                 positions_x=14, positions_y=4)
     made = early(walk, walk.need, 128)
     assert (made >= walk.need).all()

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from mho.compiler.tile.graph.vectors import rows, took
+from mho.compiler.tile.lowering.vectors import rows, took
 
 
 @pytest.mark.parametrize(("multipliers", "period"), [

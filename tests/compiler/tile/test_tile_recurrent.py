@@ -11,9 +11,10 @@ from mho.compiler import CompileOptions, Network
 from mho.compiler.calibration.assembly.alike import Alike
 from mho.compiler.importer.onnx_import import import_onnx
 from mho.compiler.model.stages import Combine, Evaluated
+from mho.compiler.passes import compile_tiles
 from mho.compiler.program import InputStage, OutputStage, Program, Stage
-from mho.compiler.tile import compile_tiles, tile_programs
-from mho.compiler.tile.graph.early import with_early_moves
+from mho.compiler.tile import tile_programs
+from mho.compiler.tile.graph.hoist_moves import hoist_moves
 from mho.compiler.tile.graph.pixels import FEWEST
 from mho.compiler.tile.programs import graph_of
 from mho.hw.config import load_chip
@@ -112,12 +113,12 @@ def test_moves_are_early_where_nobody_else_takes_what_is_moved() -> None:
     def last(one: Program) -> np.ndarray:
         return one.run_layers(lanes, lambda call, codes, notice: codes)
 
-    early = with_early_moves(program)
+    early = hoist_moves(program)
     np.testing.assert_array_equal(last(early), last(program))
     ends = [one.stages[-1].operation for one in (program, early)]
     assert [np.array_equal(getattr(end, "index"), np.arange(count)) for end in ends] == [False, True]  # noqa: B009
     both = replace(program, stages=(*stages, Stage(operation=stages[-1].operation, inputs=(steps + 2,))))
-    assert all(one is other for one, other in zip(with_early_moves(both).stages, both.stages, strict=True))
+    assert all(one is other for one, other in zip(hoist_moves(both).stages, both.stages, strict=True))
 
 
 def test_steps_that_are_alike_have_the_same_stages() -> None:

@@ -9,8 +9,9 @@ import pytest
 from numpy.typing import NDArray
 
 from mho.compiler import CompileOptions, Network
+from mho.compiler.passes import compile_tiles
 from mho.compiler.program import Call
-from mho.compiler.tile import TilePrograms, compile_tiles, tile_programs
+from mho.compiler.tile import TilePrograms, tile_programs
 from mho.compiler.tile.check import result_of
 from mho.hw.config import load_chip
 from mho.macro_models.errors import InputError
@@ -124,7 +125,7 @@ def test_what_has_no_room(what: str, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_more_inputs_than_a_pixel_has(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("mho.compiler.tile.graph.shapes.MOST_INPUTS", 20)
-    monkeypatch.setattr("mho.compiler.tile.graph.geometry._fields_hold", lambda walk: walk.run <= 20)
+    monkeypatch.setattr("mho.compiler.tile.lowering.geometry._fields_hold", lambda walk: walk.run <= 20)
     case = Case("tnsa64-2x2", [node("Gemm", "x a", "c", transB=1), node("Relu", "c", "r"),
                                node("Gemm", "r w", "y", transB=1)], {"a": (8, 45), "w": (3, 8)}, (45,), MESH)
     network, x = network_of(case)

@@ -3,7 +3,7 @@
 import numpy as np
 
 from mho.compiler.model.windows import windows
-from mho.compiler.tile.walks import walk_of_window
+from mho.compiler.tile.lowering.walks import walk_of_window
 from mho.macro_models.integer.vector import PAD
 from mho.macro_models.integer.window import Axis, Window
 

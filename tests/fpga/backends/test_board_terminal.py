@@ -19,7 +19,7 @@ from mho.macro_models.integer.operation import Direction, MvmOperation
 from mho.macro_models.tnsa.config import TnsaConfig
 from mho.macro_models.tnsa.model import TnsaModel
 from mho.sim.board.driver import read_info
-from mho.sim.core.bench.write_trials import make_write_trial
+from mho.sim.core.bench.write_stimulus import make_write_stimulus
 from mho.sim.functional import FunctionalBackend
 from tests.sim.board.test_board_program import same_run
 
@@ -149,7 +149,7 @@ def test_codes_are_the_same_after_a_reset_or_unplugging_in_mid_transfer(what: st
 def test_cells_are_the_same_after_a_reset_or_unplugging_while_they_are_programmed(
     what: str, units: str, board: Board
 ) -> None:
-    trial, cells = make_write_trial(CHIP, 31, 0), CHIP.lines**2
+    stimulus, cells = make_write_stimulus(CHIP, 31, 0), CHIP.lines**2
     passes, disturbed = 0, False
 
     def disturb(done: int, total: int) -> None:
@@ -165,12 +165,12 @@ def test_cells_are_the_same_after_a_reset_or_unplugging_while_they_are_programme
     backend = FpgaBackend(str(board.port), note=said.append, progress=disturb)
     try:
         backend.open(CHIP, [])
-        run = backend.program(0, trial.array(), trial.targets, trial.skip, trial.parameters)
+        run = backend.program(0, stimulus.array(), stimulus.targets, stimulus.skip, stimulus.parameters)
     finally:
         backend.close()
     assert disturbed
     assert backend.reloads == sum(line.endswith("loaded again") for line in said) == 1
-    same_run(run, trial.expected(), what)
+    same_run(run, stimulus.expected(), what)
 
 
 @pytest.mark.cosim("verilator", "g++", "make")

@@ -14,7 +14,7 @@ from mho.fpga.evidence.compare import OPERATIONS, compare_operations, compare_wr
 from mho.fpga.evidence.netlist import netlist_program
 from mho.fpga.link.simulated import PinsTransport
 from mho.hw.config import load_chip
-from mho.sim.core.bench.write_trials import make_write_trial
+from mho.sim.core.bench.write_stimulus import make_write_stimulus
 
 BOARD = find_board("ulx3s-85f")
 
@@ -31,10 +31,10 @@ def test_the_netlist_multiplies_and_programs_as_the_numpy_models_do(tmp_path: Pa
     line = power_up(PinsTransport(netlist_program((tmp_path / "top_netlist.v").read_text(), BOARD.family), cfg.uart))
     try:
         found = compare_operations(cfg, line, vectors=1)
-        trial = make_write_trial(cfg.chip, 0, 4)
+        stimulus = make_write_stimulus(cfg.chip, 0, 4)
         # One cell in nine, of every row and column: a netlist is slow.
-        some = np.arange(trial.skip.size).reshape(trial.skip.shape) % 9 != 0
-        run = compare_writes(line, replace(trial, skip=trial.skip | some))
+        some = np.arange(stimulus.skip.size).reshape(stimulus.skip.shape) % 9 != 0
+        run = compare_writes(line, replace(stimulus, skip=stimulus.skip | some))
     finally:
         line.close()
     assert (found.operations, found.codes) == (len(OPERATIONS), len(OPERATIONS) * 16)

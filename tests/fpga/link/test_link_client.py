@@ -16,14 +16,14 @@ from mho.fpga.backends.core import BAUD, connect_board
 from mho.fpga.link.chip import LinkBus
 from mho.fpga.link.client import LinkClient, Poll, Read, Write
 from mho.fpga.link.errors import BoardLost, BoardReset, BusFault, LinkError
-from mho.fpga.link.noisy_line import ByteNoise, MemoryTransport
-from mho.fpga.link.probe import COUNTER, DIGEST, HANG, MEMORY_WORDS, WRITES, ProbeBus
 from mho.fpga.link.transport import SerialTransport
-from mho.fpga.link.trial import Trial
 from mho.hw.host.link.format import Status
 from mho.hw.host.link.model import LinkConfig, LinkDevice
 from mho.macro_models.errors import InputError, ToolError
 from mho.sim.chip.traffic import Expected
+from tests.fpga.link.noisy_line import ByteNoise, MemoryTransport
+from tests.fpga.link.probe import COUNTER, DIGEST, HANG, MEMORY_WORDS, WRITES, ProbeBus
+from tests.fpga.link.trial import Trial
 
 CFG = LinkConfig(size=512, address_width=16)
 
@@ -43,14 +43,17 @@ def board(
     return LinkClient(line, patience=60, nonce=nonces()), device, bus
 
 
-@pytest.mark.parametrize(("rate", "delay"), [(0, 0), (1e-3, 0), (0.004, 0), (1e-3, 0.6), (0.004, 2.5)])
-def test_every_access_once(rate: float, delay: float) -> None:
+@pytest.mark.parametrize(("rate", "delay", "transactions"), [
+    (0, 0, 400), (1e-3, 0, 400), (0.004, 0, 400), (1e-3, 0.6, 400), (0.004, 2.5, 400),
+    pytest.param(1e-3, 0, 1_000_000, marks=[pytest.mark.slow, pytest.mark.long]),
+])
+def test_every_access_once(rate: float, delay: float, transactions: int) -> None:
     rng = random.Random(5)
     # Answers that come after the request was sent again stay on the line and must not be taken for later ones.
     client, _, bus = board(rate, 3, delay=lambda: delay * rng.random() ** 4)
     client.open()
     trial = Trial(client, bus, random.Random(7), largest=40)
-    for _ in range(400):
+    for _ in range(transactions):
         trial.step()
     trial.check()
     assert (client.retries > 0) == (rate > 0 or delay > 0)

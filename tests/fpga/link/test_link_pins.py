@@ -10,12 +10,12 @@ import pytest
 
 from mho.fpga.link.client import LinkClient
 from mho.fpga.link.errors import BusFault
-from mho.fpga.link.noisy_line import ByteNoise
-from mho.fpga.link.probe import HANG, ProbeTop
 from mho.fpga.link.simulated import PinsTransport, build_pins
-from mho.fpga.link.trial import Trial, run_garbage, run_resets
 from mho.hw.host.link.model import LinkConfig
 from mho.hw.host.link.uart import UartConfig
+from tests.fpga.link.noisy_line import ByteNoise
+from tests.fpga.link.probe import HANG, ProbeTop
+from tests.fpga.link.trial import Trial, run_garbage, run_resets
 
 UART = UartConfig(clock_hz=25_000_000, baud=3_000_000)
 CFG = LinkConfig(address_width=16, timeout=1000)
@@ -36,16 +36,19 @@ def line(program: Path) -> Iterator[PinsTransport]:
 
 @pytest.mark.cosim("verilator", "g++", "make")
 @pytest.mark.slow
-def test_every_access_once_whatever_happens(line: PinsTransport) -> None:
+@pytest.mark.parametrize(("transactions", "resets", "garbage"), [
+    (120, 6, 6_000), pytest.param(10_000, 50, 1_000_000, marks=pytest.mark.long),
+])
+def test_every_access_once_whatever_happens(line: PinsTransport, transactions: int, resets: int, garbage: int) -> None:
     numbers = count(1)
     client = LinkClient(line, patience=60, wait=0.002, nonce=lambda: next(numbers))
     client.open()
     trial = Trial(client, None, random.Random(1))
-    for _ in range(120):
+    for _ in range(transactions):
         trial.step()
     trial.check()
-    assert run_resets(trial, line, 6) > 1
-    run_garbage(trial, line, 6_000)
+    assert run_resets(trial, line, resets) > 1
+    run_garbage(trial, line, garbage)
     with pytest.raises(BusFault, match=r"the bus of the board did not answer$"):
         client.read(HANG)
     with pytest.raises(BusFault, match=r"the bus of the board did not answer$"):

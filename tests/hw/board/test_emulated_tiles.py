@@ -12,7 +12,7 @@ from mho.hw.emulator.layout import CELLS, TABLES, TAGS
 from mho.hw.host.core.map import MAGIC
 from mho.hw.noc.registers.packet import host_address
 from mho.hw.testing import simulate
-from mho.hw.tile.host import CORE_AT
+from mho.hw.tile.rtl.host import CORE_AT
 from mho.macro_models.errors import InputError
 
 SMALL = TilesConfig(chip=load_chip("tnsa16-2x2"), lanes=16, clock_hz=24_000_000)

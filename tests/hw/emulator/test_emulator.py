@@ -8,7 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mho.hw.config import load_chip
-from mho.hw.core import CoreConfig, MaskFile, pack, pack_inputs
+from mho.hw.core.layout import pack
+from mho.hw.core.masks import MaskFile
+from mho.hw.core.words import pack_inputs
 from mho.hw.emulator import (
     EmulatorConfig,
     EmulatorReference,
@@ -22,6 +24,7 @@ from mho.hw.emulator import (
     table_loads,
 )
 from mho.hw.emulator.layout import NOISE
+from mho.hw.kinds.tnsa.config import TnsaCoreConfig
 from mho.hw.testing import collect, get, put, random_inputs, random_operation, simulate
 from mho.macro_models import CAUSES, load_device
 from mho.macro_models.errors import InputError
@@ -29,7 +32,7 @@ from mho.macro_models.integer.masks import Masks
 from mho.macro_models.integer.operation import Direction, MvmOperation
 from mho.macro_models.integer.shift_register import ShiftRegister
 from mho.macro_models.tnsa.model import TnsaModel
-from mho.sim.core.bench.trials import make_trial
+from mho.sim.core.bench.stimulus import make_stimulus
 from tests.hw.emulator.emulator_bench import Script, build, replay
 
 FROZEN = frozenset(CAUSES) - {"read-noise", "wire"}
@@ -37,7 +40,7 @@ FROZEN = frozenset(CAUSES) - {"read-noise", "wire"}
 
 def programmed(
     lines: int, g_bits: int, device: str = "rram-neurram", causes: frozenset[str] = FROZEN, **overrides: Any
-) -> tuple[CoreConfig, TnsaModel]:
+) -> tuple[TnsaCoreConfig, TnsaModel]:
     corelet = {16: 4, 64: 8, 256: 16}[lines]
     chip = load_chip("neurram-core", overrides={"core.corelet": corelet, "core.g_bits": g_bits, **overrides})
     targets = np.random.default_rng(lines).uniform(1.0, 40.0, (lines, lines))
@@ -45,11 +48,11 @@ def programmed(
         chip.macro_config(), targets, device=load_device(device), seed=3, core=1, time_s=86400.0, causes=causes
     )
     # As on a board, durations are constants: nothing drives what would trim them.
-    return replace(CoreConfig.from_chip(chip), trim=False), model
+    return replace(TnsaCoreConfig.from_chip(chip), trim=False), model
 
 
 def small(lines: int = 16, **fields: Any) -> EmulatorConfig:
-    return EmulatorConfig(core=CoreConfig(lines=lines), **fields)
+    return EmulatorConfig(core=TnsaCoreConfig(lines=lines), **fields)
 
 
 def random_masks(rng: np.random.Generator, lines: int) -> Masks:
@@ -120,10 +123,10 @@ def test_an_operation_without_a_table_gives_zeros_and_an_error() -> None:
 def test_the_reference_gives_the_codes_of_a_programmed_core(seed: int, g_bits: int) -> None:
     core, model = programmed(16, g_bits)
     cfg = EmulatorConfig(core=core, g_bits=g_bits)
-    trial = make_trial([model], seed, 0)
-    table = line_table(cfg, model, trial.op, trial.masks)
-    codes, steps = EmulatorReference(cfg, model.cells).compute(trial.op, trial.masks, trial.x, table)
-    expected = model.mvm(trial.op, trial.masks, trial.x, trial.op_id)
+    stimulus = make_stimulus([model], seed, 0)
+    table = line_table(cfg, model, stimulus.op, stimulus.masks)
+    codes, steps = EmulatorReference(cfg, model.cells).compute(stimulus.op, stimulus.masks, stimulus.x, table)
+    expected = model.mvm(stimulus.op, stimulus.masks, stimulus.x, stimulus.op_id)
     np.testing.assert_array_equal(codes, expected.codes)
     np.testing.assert_array_equal(steps, expected.steps)
 
@@ -135,17 +138,17 @@ def run_trials(cfg: EmulatorConfig, model: TnsaModel, folder: Path, operations: 
     script.load([*cell_loads(cfg, model.cells), *noise_loads(cfg, model)])
     cache = TableCache(cfg, model)
     for number in range(operations):
-        trial = make_trial([model], 5, number, vectors=2)
-        script.masks(trial.masks)
-        if loads := cache.loads(trial.op, trial.masks):
+        stimulus = make_stimulus([model], 5, number, vectors=2)
+        script.masks(stimulus.masks)
+        if loads := cache.loads(stimulus.op, stimulus.masks):
             script.idle()  # tables of operations under way must stay
             script.load(loads)
-        for x, op_id in zip(trial.x, trial.op_id, strict=True):
-            script.operation(trial.op, x, int(op_id), pause=trial.gap % 3)
-        result = model.mvm(trial.op, trial.masks, trial.x, trial.op_id)
+        for x, op_id in zip(stimulus.x, stimulus.op_id, strict=True):
+            script.operation(stimulus.op, x, int(op_id), pause=stimulus.gap % 3)
+        result = model.mvm(stimulus.op, stimulus.masks, stimulus.x, stimulus.op_id)
         expected += list(result.codes)
-        analog += int(cfg.core.analog_cycles(trial.op, result.steps).sum())
-        conversions += 2 * trial.op.segments
+        analog += int(cfg.core.analog_cycles(stimulus.op, result.steps).sum())
+        conversions += 2 * stimulus.op.segments
     run = replay(build(cfg, folder), script, stall=stall)
     np.testing.assert_array_equal(run.codes, expected)
     assert (run.error, run.mvms, run.cycles_analog, run.cycles_hold) == (0, conversions, analog, 0)

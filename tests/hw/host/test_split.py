@@ -10,11 +10,11 @@ from amaranth.lib.wiring import In, connect, flipped
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mho.fpga.link.probe import COUNTER, DIGEST, LinkProbe, ProbeBus
 from mho.hw.host.bus import RegisterBus
 from mho.hw.host.link.format import Status
 from mho.hw.host.split import BusSplit, Region
 from mho.hw.testing import simulate
+from tests.fpga.link.probe import COUNTER, DIGEST, LinkProbe, ProbeBus
 
 WIDTH = 16
 REGIONS = (Region("low", 0x0000, 13), Region("high", 0x4000, 13))

@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 
 from mho.hw.testing import simulate
+from mho.hw.tile.asm import assemble
 from mho.hw.tile.config import TileConfig
 from mho.hw.tile.isa import DURATIONS, Op
 from mho.hw.tile.loading import program_writes
-from mho.hw.tile.text import assemble
-from mho.hw.tile.tile import Tile
+from mho.hw.tile.rtl.controller import TileController
 from tests.hw.host.bus_access import access_bus
 
 LINES = 64
@@ -29,7 +29,7 @@ GROUP = "group_of_lanes_and_term"
 
 def run(text: str) -> tuple[list[tuple[int, Op]], list[int]]:
     """Cycles in which instructions retired, and how long each engine had something in hand."""
-    dut: Any = Tile(CFG)
+    dut: Any = TileController(CFG)
     retired: list[tuple[int, Op]] = []
     busy = [0, 0, 0]
 

@@ -17,7 +17,7 @@ from mho.hw.tile.isa import (
     decode,
     encode,
 )
-from mho.hw.tile.legality import RULES, refusal
+from mho.hw.tile.isa.legality import RULES, refusal
 from mho.macro_models.errors import InputError
 
 LAYOUTS = [*(d.layout for d in DESCRIPTORS.values()), PARAMETER, STATUS]

@@ -9,12 +9,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from mho.hw.tile.asm import assemble
 from mho.hw.tile.config import TileConfig
-from mho.hw.tile.program import Program
-from mho.hw.tile.text import assemble
-from mho.hw.tile.tile import Tile
+from mho.hw.tile.isa.program import Program
+from mho.hw.tile.rtl.controller import TileController
 from mho.rtl_gen.verilog.netlist import emit
-from tests.hw.tile.machine.networks import EXAMPLES, example
+from tests.hw.tile.interpreter.networks import EXAMPLES, example
 from tests.hw.tile.tile_bench import Expected, TileBench, whole
 
 Given = dict[int, list[bytes]]
@@ -56,7 +56,7 @@ def test_convolution_and_pooling() -> None:
 
 @pytest.mark.slow
 def test_verilog_is_clean(tmp_path: Path) -> None:
-    texts = emit(Tile(TileConfig()), name="mho_tile", prefix="mho_", reset_low=False)
+    texts = emit(TileController(TileConfig()), name="mho_tile", prefix="mho_", reset_low=False)
     path = tmp_path / "mho_tile.v"
     path.write_text("\n".join(texts.values()))
     lint = ["verilator", "--lint-only", "-Wall", "-Wno-UNUSEDSIGNAL", "-Wno-DECLFILENAME", "-Wno-PINCONNECTEMPTY",

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from mho.hw.testing import simulate
-from mho.hw.tile.buffer import BYTES, Buffer
 from mho.hw.tile.config import TileConfig
+from mho.hw.tile.rtl.buffer import BYTES, Buffer
 
 
 @pytest.mark.slow

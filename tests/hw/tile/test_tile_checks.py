@@ -9,12 +9,12 @@ from amaranth.hdl import Module, Signal
 
 from mho.hw.testing import simulate
 from mho.hw.tile.config import TileConfig
-from mho.hw.tile.engines.checks import MvmCheck, VecCheck, walk_wrongs
 from mho.hw.tile.isa import DESCRIPTOR_WORDS, DESCRIPTORS, INSTRUCTIONS, Cause, Op, Operand, encode
-from mho.hw.tile.layouts import DescriptorLayout
-from mho.hw.tile.legality import refusal
-from mho.hw.tile.tokens import WRONGS
-from mho.hw.tile.walk import walk_of
+from mho.hw.tile.isa.legality import refusal
+from mho.hw.tile.isa.window import sliding_window
+from mho.hw.tile.rtl.engines.checks import MvmCheck, VecCheck, walk_wrongs
+from mho.hw.tile.rtl.layouts import DescriptorLayout
+from mho.hw.tile.rtl.rings import WRONGS
 
 CFG = TileConfig(lines=64, buffer_kib=64, parameters=64, contexts=2)
 STREAM = {"block": 4095, "blocks": 16}
@@ -174,7 +174,7 @@ def test_causes_are_those_of_the_rules() -> None:
             its = DESCRIPTORS["walk"].layout.unpack(memory[DESCRIPTORS["walk"].at(fields["walk"])])
             ctx.set(mvm.number, its["stream"])
             ctx.set(mvm.wrong, verdict(memory, its["stream"]))
-            ctx.set(mvm.codes, walk_of(its).codes if its["run"] else 0)
+            ctx.set(mvm.codes, sliding_window(its).codes if its["run"] else 0)
             await ctx.delay(1e-9)
             expected = refusal(Op.MVM, fields, memory, CFG)
             assert (ctx.get(mvm.cause), ctx.get(mvm.stream)) == expected

@@ -5,8 +5,8 @@ from typing import Any
 import numpy as np
 
 from mho.hw.testing import simulate
-from mho.hw.tile.engines.gather import Gather
 from mho.hw.tile.isa import DESCRIPTORS
+from mho.hw.tile.rtl.engines.gather import Gather
 
 PAD = 700
 

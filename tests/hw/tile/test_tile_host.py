@@ -8,13 +8,13 @@ import pytest
 
 from mho.hw.host.registers import Access, RegisterMap, register_word
 from mho.hw.testing import simulate
+from mho.hw.tile.asm import assemble
 from mho.hw.tile.config import TileConfig
-from mho.hw.tile.host import ADDRESS_WIDTH, CORE_AT, MASKS_AT, Event
 from mho.hw.tile.host_map import tile_map
 from mho.hw.tile.isa import DESCRIPTOR_WORDS, Cause, Op, encode
 from mho.hw.tile.loading import IMAGE_AT, REGISTERS_AT, RESET, START, STATUS_AT, program_writes
-from mho.hw.tile.text import assemble
-from mho.hw.tile.tile import Tile
+from mho.hw.tile.rtl.controller import TileController
+from mho.hw.tile.rtl.host import ADDRESS_WIDTH, CORE_AT, MASKS_AT, Event
 from tests.hw.host.bus_access import answer_of_bus
 
 CFG = TileConfig(lines=16, buffer_kib=1, parameters=24, instructions=40)
@@ -26,7 +26,7 @@ class Bench:
     """Accesses, each with its error and its word."""
 
     def __init__(self) -> None:
-        self.dut: Any = Tile(CFG)
+        self.dut: Any = TileController(CFG)
 
     async def access(self, ctx: Any, address: int, value: int | None = None, strobe: int = 15) -> tuple[bool, int]:
         return await answer_of_bus(ctx, self.dut.bus, address, value, strobe)

@@ -8,7 +8,7 @@ import pytest
 
 from mho.hw.testing import simulate
 from mho.hw.tile.config import TileConfig
-from mho.hw.tile.lanes.lane import STAGES, Lane
+from mho.hw.tile.rtl.lanes.lane import STAGES, Lane
 from tests.hw.tile.vector_bench import Memories, VectorBench, expect, random_case
 
 

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from mho.hw.tile.machine.liveness import check_liveness
-from mho.hw.tile.text import assemble
+from mho.hw.tile.asm import assemble
+from mho.hw.tile.interpreter.liveness import check_liveness
 from mho.macro_models.errors import InputError
-from tests.hw.tile.machine.networks import residual
+from tests.hw.tile.interpreter.networks import residual
 
 PAGE = (Path(__file__).parents[3] / "docs" / "explanation" / "tile.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"```\n(.*?)```", PAGE, re.DOTALL)

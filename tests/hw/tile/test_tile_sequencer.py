@@ -9,11 +9,11 @@ from amaranth.lib import wiring
 
 from mho.hw.testing import simulate
 from mho.hw.tile.config import TileConfig
+from mho.hw.tile.interpreter.loops import LoopStack
+from mho.hw.tile.interpreter.state import TrapError
 from mho.hw.tile.isa import DESCRIPTOR_WORDS, DESCRIPTORS, INSTRUCTIONS, STREAMS, Cause, Op, decode, encode
-from mho.hw.tile.machine.loops import LoopStack
-from mho.hw.tile.machine.state import TrapError
-from mho.hw.tile.sequencer import Sequencer
-from mho.hw.tile.tokens import Tokens, TokensModel
+from mho.hw.tile.rtl.rings import RingScoreboard, ScoreboardModel
+from mho.hw.tile.rtl.sequencer import Sequencer
 
 CFG = TileConfig(instructions=16)
 STEPS = 30
@@ -53,9 +53,9 @@ def expect(
 ) -> tuple[list[int], list[tuple[int, int]], tuple[Cause, int, int] | None, bool]:
     """Addresses that retire, writes of SET, cause, address and stream of the trap, and whether it ends otherwise.
 
-    As :class:`mho.hw.tile.machine.tile.TileMachine`, of which it takes the loops, with engines that only take.
+    As :class:`mho.hw.tile.interpreter.tile.TileMachine`, of which it takes the loops, with engines that only take.
     """
-    tokens, loops, pc = TokensModel(streams), LoopStack(len(words)), 0
+    tokens, loops, pc = ScoreboardModel(streams), LoopStack(len(words)), 0
     retired: list[int] = []
     writes: list[tuple[int, int]] = []
     while len(retired) < STEPS:
@@ -88,7 +88,7 @@ def expect(
 
 
 def own_cause(
-    op: Op | None, fields: dict[str, int], cause: Cause, pc: int, size: int, tokens: TokensModel,
+    op: Op | None, fields: dict[str, int], cause: Cause, pc: int, size: int, tokens: ScoreboardModel,
     streams: list[dict[str, int]],
 ) -> tuple[Cause, int]:
     """The least cause that the sequencer sees by itself, and the stream concerned."""
@@ -119,7 +119,7 @@ def own_cause(
     return min(found, default=(Cause.NONE, 0))
 
 
-def carry_out(op: Op, fields: dict[str, int], tokens: TokensModel) -> bool:
+def carry_out(op: Op, fields: dict[str, int], tokens: ScoreboardModel) -> bool:
     """Whether a token instruction can go on; does what it does."""
     if op is Op.CORE:
         if not tokens.rings[fields["source"]].there:
@@ -141,7 +141,7 @@ class Bench(wiring.Component):
 
     def __init__(self) -> None:
         self.sequencer: Any = Sequencer(CFG)
-        self.tokens: Any = Tokens(changes=1, asks=1)
+        self.tokens: Any = RingScoreboard(changes=1, asks=1)
         super().__init__({})
 
     def elaborate(self, platform: object) -> Module:

@@ -7,7 +7,7 @@ import pytest
 
 from mho.hw.testing import simulate
 from mho.hw.tile.isa import DESCRIPTORS, STREAMS
-from mho.hw.tile.tokens import Tokens, TokensModel
+from mho.hw.tile.rtl.rings import RingScoreboard, ScoreboardModel
 
 
 def random_streams(rng: np.random.Generator) -> list[dict[str, int]]:
@@ -24,7 +24,7 @@ def random_streams(rng: np.random.Generator) -> list[dict[str, int]]:
 @pytest.mark.slow
 def test_rings_are_those_of_the_reference() -> None:
     rng = np.random.default_rng(0)
-    dut: Any = Tokens(changes=3, asks=2)
+    dut: Any = RingScoreboard(changes=3, asks=2)
     seen = {"change": 0, "ask": 0, "again": 0, "ack": 0}
     told = due = False
     # What each port asks for, until there is an answer.
@@ -45,7 +45,7 @@ def test_rings_are_those_of_the_reference() -> None:
         ctx.set(dut.start, 0)
         await ctx.tick().until(dut.ready)
 
-    def possible(model: TokensModel) -> list[tuple[int, bool]]:
+    def possible(model: ScoreboardModel) -> list[tuple[int, bool]]:
         """Changes that are legal whatever else goes first in the cycle."""
         found = [(k, True) for k, ring in enumerate(model.rings) if ring.there > 0]
         # Whoever fills a remote ring has two blocks under way at most.
@@ -59,7 +59,7 @@ def test_rings_are_those_of_the_reference() -> None:
         for _ in range(2):
             streams = random_streams(rng)
             await load(ctx, streams)
-            model, due = TokensModel(streams), False
+            model, due = ScoreboardModel(streams), False
             for _ in range(300):
                 await one_cycle(ctx, streams, model)
             for k in range(3):
@@ -74,7 +74,7 @@ def test_rings_are_those_of_the_reference() -> None:
                 await ctx.tick()
             assert not any(ring.owes for ring in model.rings)
 
-    def take(ctx: Any, streams: list[dict[str, int]], model: TokensModel) -> None:
+    def take(ctx: Any, streams: list[dict[str, int]], model: ScoreboardModel) -> None:
         """An acknowledgement that is there for the first time is one that is owed."""
         nonlocal told
         if ctx.get(dut.acknowledge.valid) and not told:
@@ -85,7 +85,7 @@ def test_rings_are_those_of_the_reference() -> None:
             seen["ack"] += 1
         told = bool(ctx.get(dut.acknowledge.valid) and not ctx.get(dut.acknowledge.ready))
 
-    async def one_cycle(ctx: Any, streams: list[dict[str, int]], model: TokensModel) -> None:
+    async def one_cycle(ctx: Any, streams: list[dict[str, int]], model: ScoreboardModel) -> None:
         nonlocal due
         legal, ports = possible(model), [getattr(dut, f"change_{k}") for k in range(3)]
         wanted: list[tuple[int, bool] | None] = []
@@ -123,7 +123,7 @@ def test_rings_are_those_of_the_reference() -> None:
             seen["change"] += 1
         await ctx.tick()
 
-    def check(ctx: Any, port: int, number: int, streams: list[dict[str, int]], model: TokensModel) -> None:
+    def check(ctx: Any, port: int, number: int, streams: list[dict[str, int]], model: ScoreboardModel) -> None:
         seen["ask"] += 1
         ring, found = model.rings[number], getattr(dut, f"ask_{port}").ring
         for name in ("base", "block", "blocks"):

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from mho.hw.tile.config import TileConfig
-from mho.hw.tile.host import ADDRESS_WIDTH, INSTRUCTIONS_AT
 from mho.hw.tile.isa import Cause, Op, encode
-from mho.hw.tile.tile import Tile
+from mho.hw.tile.rtl.controller import TileController
+from mho.hw.tile.rtl.host import ADDRESS_WIDTH, INSTRUCTIONS_AT
 from mho.rtl_gen.verilog.netlist import emit
 
 CFG = TileConfig(lines=16, buffer_kib=1, parameters=16, instructions=16)
@@ -59,7 +59,7 @@ endmodule
 @pytest.mark.cosim("iverilog")
 def test_a_start_before_descriptors_were_written_is_answered(tmp_path: Path) -> None:
     """An error without a program; with one, a trap at the stream that nobody wrote."""
-    modules = emit(Tile(CFG), name="tile", prefix="", reset_low=False, configs=(CFG,))
+    modules = emit(TileController(CFG), name="tile", prefix="", reset_low=False, configs=(CFG,))
     bench = BENCH.format(
         top=WORD + 36, word=WORD - 1, program=INSTRUCTIONS_AT >> 2, wait=encode(Op.WAIT, stream=3, n=1),
         arrives=CFG.payload_bits + 4, flit=CFG.payload_bits)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from mho.hw.tile.isa import ACCUMULATORS, Kind, Operand
-from mho.hw.tile.vector import Parameters, compute, lanes_of, pack_parameters
+from mho.hw.tile.isa.vector import Parameters, compute, lanes_of, pack_parameters
 from mho.macro_models.integer.vector import (
     LANE_MAX,
     Encode,

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mho.hw.tile.walk import OUTSIDE, Walk
+from mho.hw.tile.isa.window import OUTSIDE, SlidingWindow
 
 
 @st.composite
@@ -14,7 +14,7 @@ def walks(draw, most=9):
     values = {name: draw(small) for name in (
         "kernel_x", "kernel_y", "dilation_x", "dilation_y", "stride_x", "stride_y", "run")}
     sizes = {name: draw(st.integers(1, most)) for name in ("width", "height", "positions_x", "positions_y")}
-    return Walk(channel=0, pad_x=draw(st.integers(0, 4)), pad_y=draw(st.integers(0, 4)), **values, **sizes)
+    return SlidingWindow(channel=0, pad_x=draw(st.integers(0, 4)), pad_y=draw(st.integers(0, 4)), **values, **sizes)
 
 
 @pytest.mark.slow
@@ -33,11 +33,11 @@ def test_nothing_is_given_back_that_a_later_position_needs(walk):
 def test_the_least_ring_of_a_convolution_is_its_line_buffer():
     for kernel in (1, 2, 3, 5):
         for width in (8, 17):
-            walk = Walk(run=1, channel=0, kernel_x=kernel, kernel_y=kernel, width=width, height=9,
-                        positions_x=width - kernel + 1, positions_y=9 - kernel + 1)
+            walk = SlidingWindow(run=1, channel=0, kernel_x=kernel, kernel_y=kernel, width=width, height=9,
+                                 positions_x=width - kernel + 1, positions_y=9 - kernel + 1)
             assert walk.least == (kernel - 1) * width + kernel
-    same = Walk(run=1, channel=0, kernel_x=3, kernel_y=3, pad_x=1, pad_y=1, width=16, height=16, positions_x=16,
-                positions_y=16)
+    same = SlidingWindow(run=1, channel=0, kernel_x=3, kernel_y=3, pad_x=1, pad_y=1, width=16, height=16,
+                         positions_x=16, positions_y=16)
     assert same.least == 2 * 16 + 3
 
 

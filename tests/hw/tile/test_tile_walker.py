@@ -10,19 +10,19 @@ from amaranth.lib import wiring
 
 from mho.hw.testing import simulate
 from mho.hw.tile.isa import DESCRIPTORS
-from mho.hw.tile.tokens import Tokens
-from mho.hw.tile.walk import OUTSIDE, Walk
-from mho.hw.tile.walker import Todo, Walker, Window
+from mho.hw.tile.isa.window import OUTSIDE, SlidingWindow
+from mho.hw.tile.rtl.rings import RingScoreboard
+from mho.hw.tile.rtl.windows import AddressGenerator, WalkRequest, WindowIterator
 
 STREAM = 5
 
 
-def random_walk(rng: np.random.Generator) -> Walk:
+def random_walk(rng: np.random.Generator) -> SlidingWindow:
     """A convolution over a small image, with anything that may be."""
     while True:
         kernel, dilation, stride, pad, size = (
             rng.integers(low, high, 2).tolist() for low, high in ((1, 4), (1, 3), (1, 4), (0, 3), (1, 8)))
-        walk = Walk(
+        walk = SlidingWindow(
             run=1, channel=int(rng.integers(4)), kernel_x=kernel[0], kernel_y=kernel[1], dilation_x=dilation[0],
             dilation_y=dilation[1], stride_x=stride[0], stride_y=stride[1], pad_x=pad[0], pad_y=pad[1],
             width=size[0], height=size[1], positions_x=int(rng.integers(1, 5)), positions_y=int(rng.integers(1, 4)),
@@ -35,9 +35,9 @@ class Bench(wiring.Component):
     """A walker with its tokens; another port fills the ring."""
 
     def __init__(self) -> None:
-        self.walker: Any = Walker()
-        self.window: Any = Window()
-        self.tokens: Any = Tokens(changes=2, asks=1)
+        self.walker: Any = WindowIterator()
+        self.window: Any = AddressGenerator()
+        self.tokens: Any = RingScoreboard(changes=2, asks=1)
         super().__init__({})
 
     def elaborate(self, platform: object) -> Module:
@@ -45,7 +45,7 @@ class Bench(wiring.Component):
         m.submodules.walker, m.submodules.window, m.submodules.tokens = self.walker, self.window, self.tokens
         m.d.comb += [
             self.window.walk.eq(self.walker.walk), self.window.plan.eq(self.walker.plan),
-            self.window.opens.eq(self.walker.done & (self.walker.todo == Todo.PLAN)),
+            self.window.opens.eq(self.walker.done & (self.walker.todo == WalkRequest.PLAN)),
         ]
         wiring.connect(m, self.walker.ask, self.tokens.ask_0)
         wiring.connect(m, self.walker.change, self.tokens.change_0)
@@ -107,7 +107,7 @@ class Run:
         await self.start(ctx)
         for number in range(count * walk.positions):
             image, position = divmod(number, walk.positions)
-            assert await self.do(ctx, Todo.PLAN)
+            assert await self.do(ctx, WalkRequest.PLAN)
             assert self.came >= image * walk.image + walk.need[position]
             # The window begins a cycle after it was loaded.
             await self.tick(ctx)
@@ -121,13 +121,13 @@ class Run:
                 await self.tick(ctx)
             assert found == self.addresses(position, image * walk.image) * (terms // walk.terms)
             ctx.set(window.o.ready, 0)
-            assert await self.do(ctx, Todo.GO)
+            assert await self.do(ctx, WalkRequest.GO)
             assert self.freed == max(image * walk.image + walk.low[position + 1], 0)
             # It may have been with other walks meanwhile, and may know nothing of this one any more.
             names = ("x", "y", "origin", *(("placed", "known") if self.rng.random() < 0.7 else ()))
             ctx.set(walker.place, {name: ctx.get(walker.next[name]) for name in names})
 
-    async def do(self, ctx: Any, todo: Todo) -> bool:
+    async def do(self, ctx: Any, todo: WalkRequest) -> bool:
         """Something, again where it was put off; False if it is wrong."""
         walker = self.bench.walker
         while True:
@@ -176,21 +176,21 @@ def test_a_window_beyond_its_ring_or_behind_it_is_wrong() -> None:
             wrong = False
             needs = one.walk.need - np.maximum(one.walk.low[:-1], 0)
             for position in range(one.walk.positions):
-                wrong = not await one.do(ctx, Todo.PLAN)
+                wrong = not await one.do(ctx, WalkRequest.PLAN)
                 assert wrong == (needs[position] > one.ring["blocks"])
                 if wrong:
                     break
-                assert await one.do(ctx, Todo.GO)
+                assert await one.do(ctx, WalkRequest.GO)
                 ctx.set(walker.place, {name: ctx.get(walker.next[name]) for name in ("x", "y", "origin")})
             seen.append(wrong)
         # The first window again, after its first pixel was given back.
         one = Run(bench, rng)
-        one.walk = Walk(run=1, channel=0, width=4, height=4, positions_x=4, positions_y=4)
+        one.walk = SlidingWindow(run=1, channel=0, width=4, height=4, positions_x=4, positions_y=4)
         one.ring["blocks"] = 3
         await one.start(ctx)
-        assert await one.do(ctx, Todo.PLAN)
-        assert await one.do(ctx, Todo.GO)
-        assert not await one.do(ctx, Todo.PLAN)
+        assert await one.do(ctx, WalkRequest.PLAN)
+        assert await one.do(ctx, WalkRequest.GO)
+        assert not await one.do(ctx, WalkRequest.PLAN)
 
     simulate(bench, run, deadline=100_000)
     assert all(seen)
@@ -208,7 +208,7 @@ def test_terms_and_codes_are_those_of_the_reference() -> None:
                 one.walk, run=int(rng.integers(1, 4096 if number % 2 else 9)), repeat=int(rng.integers(1, 16)),
                 tail=int(rng.integers(64)))
             await one.start(ctx)
-            assert await one.do(ctx, Todo.LOOK)
+            assert await one.do(ctx, WalkRequest.LOOK)
             assert ctx.get(walker.look.terms) == one.walk.terms
             found = ctx.get(walker.look.codes)
             assert found == one.walk.codes or (found >= 1023 and one.walk.terms * one.walk.run >= 1023)

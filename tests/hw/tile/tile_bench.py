@@ -8,14 +8,14 @@ import numpy as np
 
 from mho.hw.testing import simulate
 from mho.hw.tile.config import TileConfig
-from mho.hw.tile.host import BUFFER, CONTROL
+from mho.hw.tile.interpreter.cores import FunctionCore
+from mho.hw.tile.interpreter.state import Retired
+from mho.hw.tile.interpreter.tiles import HOST, Flow, Joined, Place, Reduction, Tiles
 from mho.hw.tile.isa import Engine
+from mho.hw.tile.isa.program import Program
 from mho.hw.tile.loading import program_writes
-from mho.hw.tile.machine.cores import FunctionCore
-from mho.hw.tile.machine.state import Retired
-from mho.hw.tile.machine.tiles import HOST, Flow, Joined, Place, Reduction, Tiles
-from mho.hw.tile.program import Program
-from mho.hw.tile.tile import Tile
+from mho.hw.tile.rtl.controller import TileController
+from mho.hw.tile.rtl.host import BUFFER, CONTROL
 from mho.macro_models.errors import InputError
 from tests.hw.host.bus_access import access_bus
 
@@ -88,7 +88,7 @@ class TileBench:
         self.program, self.cfg, self.stall, self.delay, self.quiet = program, cfg, stall, delay, quiet
         self.deadline, self.read = deadline, read
         self.rng = np.random.default_rng(seed)
-        self.dut: Any = Tile(cfg)
+        self.dut: Any = TileController(cfg)
         self.flits = {k: self._flits(blocks) for k, blocks in given.items()}
         self.slots = {k: program.descriptor("stream", k)["slot"] for k in given}
         self.acked = dict.fromkeys(given, 0)

@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 from mho.hw.testing import simulate
 from mho.hw.tile.config import TileConfig
 from mho.hw.tile.isa import ACCUMULATORS, DESCRIPTORS, Format, Kind, Operand
-from mho.hw.tile.lanes import VectorUnit
-from mho.hw.tile.legality import width_of
-from mho.hw.tile.vector import compute, pack_parameters
+from mho.hw.tile.isa.legality import width_of
+from mho.hw.tile.isa.vector import compute, pack_parameters
+from mho.hw.tile.rtl.lanes import VectorDatapath
 
 TABLE_USED = 48
 """Entries that are loaded of each table."""
@@ -125,7 +125,7 @@ class VectorBench:
         self.cfg, self.cases, self.stall = cfg, cases, stall
         self.memory = Memories(memory.parameters, memory.tables, memory.buffer.copy())
         self.rng = np.random.default_rng(seed)
-        self.dut: Any = VectorUnit(cfg)
+        self.dut: Any = VectorDatapath(cfg)
         self.cycles: list[int] = []
 
     def run(self) -> NDArray[np.uint8]:

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from mho.cli import run
-from mho.compiler.compile import compile_model
 from mho.compiler.network import Network
 from mho.compiler.options import CompileOptions
+from mho.compiler.passes import compile_model
 from mho.hw import kinds as hw_kinds
 from mho.hw.chip import build_top
 from mho.hw.config import chip_from_dict, describe, json_schema, load_chip, sizes
@@ -18,7 +18,7 @@ from mho.hw.config import kinds as config_kinds
 from mho.hw.config.page import reference_page
 from mho.macro_models import kinds as macro_models_kinds
 from mho.macro_models.errors import InputError
-from mho.macro_models.kinds import eager_macro, model_from_state
+from mho.macro_models.kinds import model_from_state, pin_level_macro
 from mho.sim.build.simulators import verilator_build
 from mho.sim.executor import build_cores, execute, float_outputs
 from mho.sim.functional import FunctionalBackend
@@ -125,7 +125,7 @@ def test_what_it_has_not_is_refused_in_a_sentence(chip_path: Path, model: bytes)
     chip = load_chip(chip_path)
     network = compile_model(model, chip, calibrate=X, device="ideal")
     with pytest.raises(InputError, match=r"^cores of kind quad have no model at the level of the pins$"):
-        eager_macro(build_cores(network)[0])
+        pin_level_macro(build_cores(network)[0])
     with pytest.raises(InputError, match=r"^own: cores of kind quad have a model, but no Verilog$"):
         build_top(chip)
     with pytest.raises(InputError, match=r"^own: .*quad"):

@@ -9,7 +9,7 @@ from mho.hw.config import load_chip
 from mho.macro_models import load_device
 from mho.macro_models.array import Wires, one_pole
 from mho.macro_models.integer.operation import Direction
-from mho.macro_models.kinds import eager_macro
+from mho.macro_models.kinds import pin_level_macro
 from mho.macro_models.tnsa.config import TnsaConfig
 from mho.macro_models.tnsa.model import TnsaModel
 
@@ -60,12 +60,12 @@ def test_drivers_and_wires_are_in_series() -> None:
 
 def test_both_bodies_behind_the_pins_have_it() -> None:
     model = core(Wires(settle_uS=C_F / T_S * 1e6), 12)
-    eager, x = eager_macro(model), np.random.default_rng(1).integers(-1, 2, LINES)
+    body, x = pin_level_macro(model), np.random.default_rng(1).integers(-1, 2, LINES)
     on = np.ones(LINES, dtype=bool)
-    eager.precharge()
-    eager.sample(False, x > 0, x < 0, on)
+    body.precharge()
+    body.sample(False, x > 0, x < 0, on)
     charge = model.charge(model.key(False, on), x[None], 0)[0]
-    assert np.array_equal(np.asarray(eager.charge), charge)
+    assert np.array_equal(np.asarray(body.charge), charge)
 
 
 def test_a_chip_says_when_its_lines_settle() -> None:

@@ -7,10 +7,10 @@ import pytest
 
 from mho.cli import run
 from mho.compiler import CompileOptions, compile_model
-from mho.compiler.tile import compile_tiles
+from mho.compiler.passes import compile_tiles
 from mho.data import load_sample
 from mho.hw.config import load_chip
-from mho.hw.tile.program import Program
+from mho.hw.tile.isa.program import Program
 from tests.compiler.tile.network_bench import residual_network
 
 EXAMPLES = sorted((Path(__file__).parents[3] / "examples" / "tile").glob("*.s"))

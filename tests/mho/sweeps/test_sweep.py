@@ -206,7 +206,7 @@ def test_killed_twice_it_loses_and_doubles_nothing(
         process = subprocess.Popen(command(sweep, out, "--jobs", "2", "-q"))
         wait_for(process, out, least)
         process.send_signal(signal.SIGKILL)
-        assert process.wait() == -signal.SIGKILL
+        assert process.wait(60) == -signal.SIGKILL
         there = set(out.glob("rows/*/*.json"))
         assert before < there  # what was done stays
         assert len(there) < 100

@@ -78,12 +78,13 @@ def test_a_signal_to_all_processes_is_one_line(number: signal.Signals, tiny, tmp
     arguments = ["run", tiny.path("tiny.mho"), "--input", tiny.path("x.npy"), "--seeds", "100000", "--jobs", "2"]
     process = start(arguments, tmp_path, start_new_session=True)
     children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
-    while process.poll() is None and len(children.read_text().split()) < 3:
+    end = time.monotonic() + 120
+    while process.poll() is None and len(children.read_text().split()) < 3 and time.monotonic() < end:
         time.sleep(0.05)
     time.sleep(1.0)
     os.killpg(process.pid, number)
     _, err = process.communicate(timeout=60)
-    assert process.returncode == 130
+    assert process.returncode == 130, err
     assert err.splitlines()[-1] == "error: interrupted"
     assert "Traceback" not in err
 

@@ -6,19 +6,19 @@ from unittest.mock import patch
 from amaranth.hdl import Module, Mux, Signal, Value
 from amaranth.lib.wiring import Out
 
-from mho.hw.tile.engines import execution
-from mho.hw.tile.engines.execution import Execution, sources
 from mho.hw.tile.isa import STREAMS
-from mho.hw.tile.lanes import VectorUnit
+from mho.hw.tile.rtl.engines import vector_control
+from mho.hw.tile.rtl.engines.vector_control import VectorControl, sources
+from mho.hw.tile.rtl.lanes import VectorDatapath
 from tests.proofs.harness import Harness, State, assume, claim, constant, drive_freely, free, witness
 
-__all__ = ["AnyUnit", "ExecutionClaims"]
+__all__ = ["AnyUnit", "VectorControlClaims"]
 
 _LEAVES = ("Leave a", "Leave b")
 _AT_WORK = ("Start", "Run", *_LEAVES)
 
 
-class AnyUnit(VectorUnit):
+class AnyUnit(VectorDatapath):
     """Gives anything at any time."""
 
     def elaborate(self, platform: object) -> Any:
@@ -29,17 +29,17 @@ class AnyUnit(VectorUnit):
         return m
 
 
-class ExecutionClaims(Harness):
+class VectorControlClaims(Harness):
     """Any operation that was found legal, and one stream that the solver picks; the vector unit and walks are free.
 
     While the operation is in hand nobody else gives blocks of its sources back, or fills its target.
     """
 
-    def __init__(self, dut: Execution) -> None:
+    def __init__(self, dut: VectorControl) -> None:
         super().__init__(dut)
 
     def elaborate(self, platform: object) -> Module:
-        with patch.object(execution, "VectorUnit", AnyUnit):
+        with patch.object(vector_control, "VectorDatapath", AnyUnit):
             return super().elaborate(platform)
 
     def specify(self, m: Module, state: State) -> None:

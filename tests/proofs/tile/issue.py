@@ -9,14 +9,14 @@ from amaranth.lib import stream
 from amaranth.lib.wiring import In
 
 from mho.hw.tile.config import TileConfig
-from mho.hw.tile.engines import execution
-from mho.hw.tile.engines.load import LoadEngine
-from mho.hw.tile.engines.send import SendEngine
-from mho.hw.tile.engines.vector import VectorEngine
 from mho.hw.tile.isa import OPCODE_LOW, STREAMS, Op
-from mho.hw.tile.sequencer import IssueLayout
-from mho.hw.tile.tile import Tile
-from mho.hw.tile.walker import Todo
+from mho.hw.tile.rtl.controller import TileController
+from mho.hw.tile.rtl.engines import vector_control
+from mho.hw.tile.rtl.engines.load import LoadEngine
+from mho.hw.tile.rtl.engines.send import SendEngine
+from mho.hw.tile.rtl.engines.vector_issue import VectorIssue
+from mho.hw.tile.rtl.sequencer import IssueLayout
+from mho.hw.tile.rtl.windows import WalkRequest
 from tests.proofs.harness import Harness, State, assume, claim, drive_freely, witness
 from tests.proofs.tile.execution import AnyUnit
 
@@ -29,7 +29,7 @@ class Issued(Elaboratable):
     """The engines of a tile, and what gives each its instructions there."""
 
     def __init__(self, cfg: TileConfig) -> None:
-        self.load, self.vector, self.send = LoadEngine(cfg), VectorEngine(cfg), SendEngine(cfg)
+        self.load, self.vector, self.send = LoadEngine(cfg), VectorIssue(cfg), SendEngine(cfg)
         self.issue: Any = stream.Signature(IssueLayout()).create()
         self.settled, self.busy = Signal(), Signal(3)
 
@@ -37,7 +37,7 @@ class Issued(Elaboratable):
         m = Module()
         m.submodules.load, m.submodules.vector, m.submodules.send = self.load, self.vector, self.send
         sequencer = SimpleNamespace(issue=self.issue, quiet=Signal(), idle=Signal())
-        Tile._issue(cast(Tile, self), m, sequencer, self.load, self.vector, self.send,
+        TileController._issue(cast(TileController, self), m, sequencer, self.load, self.vector, self.send,
                     SimpleNamespace(ready=self.settled))
         return m
 
@@ -49,7 +49,7 @@ class IssueClaims(Harness):
         super().__init__(dut, forgetful=True)
 
     def elaborate(self, platform: object) -> Module:
-        with patch.object(execution, "VectorUnit", AnyUnit):
+        with patch.object(vector_control, "VectorUnit", AnyUnit):
             return super().elaborate(platform)
 
     def specify(self, m: Module, state: State) -> None:
@@ -104,7 +104,7 @@ class IssueClaims(Harness):
         at = {name: state.at(name, "load.fsm_state") for name in ("Window", "Operation", "Leave")}
         walks, held, begins = load.walks, Signal(STREAMS), state["load.start"]
         # As the walker does.
-        assume(m, ~walks.done | (walks.valid & ~walks.wrong & ~(walks.hold & (walks.todo == Todo.PLAN))))
+        assume(m, ~walks.done | (walks.valid & ~walks.wrong & ~(walks.hold & (walks.todo == WalkRequest.PLAN))))
         with m.If(window.opens):
             m.d.sync += held.eq(job.reads)
         with m.If(at["Operation"] | at["Leave"]):

@@ -5,7 +5,7 @@ from typing import Any
 from amaranth.hdl import Cat, Module, Mux, Signal
 
 from mho.hw.tile.isa import LOOP_DEPTH
-from mho.hw.tile.sequencer.loops import LoopLayout, LoopStack
+from mho.hw.tile.rtl.sequencer.loops import LoopLayout, LoopStack
 from tests.proofs.harness import Harness, State, assume, claim, drive_freely, free, witness
 
 __all__ = ["LoopClaims"]

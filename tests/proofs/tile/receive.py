@@ -4,9 +4,9 @@ from typing import Any
 
 from amaranth.hdl import Module, Mux, Signal
 
-from mho.hw.tile.buffer import Buffer
-from mho.hw.tile.engines.receive import Receiver
 from mho.hw.tile.isa import STREAMS
+from mho.hw.tile.rtl.buffer import Buffer
+from mho.hw.tile.rtl.engines.receive import Receiver
 from tests.proofs.harness import Harness, State, assume, claim, constant, drive_freely, free, witness
 
 __all__ = ["ReceiverClaims"]

@@ -5,9 +5,9 @@ from typing import Any
 
 from amaranth.hdl import Array, Module, Mux, Signal, Value
 
-from mho.hw.tile.engines.send import WAITING, SendEngine
 from mho.hw.tile.isa import Op
-from mho.hw.tile.sequencer.decoder import field
+from mho.hw.tile.rtl.engines.send import WAITING, SendEngine
+from mho.hw.tile.rtl.sequencer.decoder import field
 from tests.proofs.harness import Harness, State, assume, claim, constant, drive_freely, free, witness
 
 __all__ = ["SendClaims"]

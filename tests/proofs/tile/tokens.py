@@ -5,23 +5,23 @@ from typing import Any
 from amaranth.hdl import Cat, Module, Mux, Signal
 
 from mho.hw.tile.isa import STREAMS
-from mho.hw.tile.layouts import DescriptorLayout
-from mho.hw.tile.tokens import StateLayout, Tokens
+from mho.hw.tile.rtl.layouts import DescriptorLayout
+from mho.hw.tile.rtl.rings import RingScoreboard, StateLayout
 from tests.proofs.harness import Harness, State, assume, claim, constant, drive_freely, witness
 
-__all__ = ["TokenClaims"]
+__all__ = ["ScoreboardClaims"]
 
 _IDLE, _EMPTY, _FILL = range(3)
 
 
-class TokenClaims(Harness):
+class ScoreboardClaims(Harness):
     """One stream of any descriptor, which the solver picks; what the memories say of others is free.
 
     Those who fill it keep to what is proven of them elsewhere: who gives back has seen a block there, who makes one in
     the tile has seen room. A sender has two blocks under way at most: that is all it knows.
     """
 
-    def __init__(self, dut: Tokens) -> None:
+    def __init__(self, dut: RingScoreboard) -> None:
         self.stream = Signal(range(STREAMS), name="stream")
         super().__init__(dut, self.stream)
 

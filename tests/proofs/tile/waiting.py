@@ -5,29 +5,29 @@ from typing import Any
 from amaranth.hdl import Module, Mux, Signal, Value
 from amaranth.lib import data
 
-from mho.hw.tile.engines.waiting import OrderLayout, Waiting
 from mho.hw.tile.isa import STREAMS
+from mho.hw.tile.rtl.engines.issue_queue import InstructionAge, IssueQueue
 from tests.proofs.harness import Harness, State, claim, drive_freely, free, witness
 
-__all__ = ["WaitingClaims", "queue_of"]
+__all__ = ["IssueQueueClaims", "queue_of"]
 
 
 class _Kept(data.StructLayout):
     """What is kept here of an instruction."""
 
     def __init__(self) -> None:
-        super().__init__({"pc": 9, "order": OrderLayout(), "reads": STREAMS})
+        super().__init__({"pc": 9, "order": InstructionAge(), "reads": STREAMS})
 
 
-def queue_of(depth: int) -> Waiting:
+def queue_of(depth: int) -> IssueQueue:
     """A queue of instructions without descriptors."""
-    return Waiting(_Kept(), depth)
+    return IssueQueue(_Kept(), depth)
 
 
-class WaitingClaims(Harness):
+class IssueQueueClaims(Harness):
     """The solver picks an instruction when it is taken; it goes as it was, behind those that were taken before."""
 
-    def __init__(self, dut: Waiting) -> None:
+    def __init__(self, dut: IssueQueue) -> None:
         super().__init__(dut)
 
     def specify(self, m: Module, state: State) -> None:

@@ -4,11 +4,11 @@ from typing import Any
 
 from amaranth.hdl import Array, Const, Module, Mux, Signal, Value, signed
 
-from mho.hw.tile.tokens.tokens import COUNT_BITS
-from mho.hw.tile.walker import Todo, Walker
+from mho.hw.tile.rtl.rings.scoreboard import COUNT_BITS
+from mho.hw.tile.rtl.windows import WalkRequest, WindowIterator
 from tests.proofs.harness import Harness, State, assume, claim, constant, drive_freely, free, witness
 
-__all__ = ["WalkerClaims"]
+__all__ = ["WindowIteratorClaims"]
 
 _SMALL = {
     "width": 4, "height": 4, "kernel_x": 3, "kernel_y": 3, "dilation_x": 2, "dilation_y": 2, "stride_x": 2,
@@ -26,7 +26,7 @@ _BITS = 23
 """Of the total."""
 
 
-class WalkerClaims(Harness):
+class WindowIteratorClaims(Harness):
     """Any walk of a small image and any place of it, and one pixel under its kernel that the solver picks.
 
     Others fill the ring whenever it has room; while a window is planned nobody gives blocks of it back, and when the
@@ -40,7 +40,7 @@ class WalkerClaims(Harness):
         Of a side of the image, at most.
     """
 
-    def __init__(self, dut: Walker, bits: int = 4) -> None:
+    def __init__(self, dut: WindowIterator, bits: int = 4) -> None:
         super().__init__(dut)
         self.bits = bits
 
@@ -95,7 +95,7 @@ class WalkerClaims(Harness):
         self._words = {
             name: Array(state.words(name))[number] for name in ("corner_x", "corner_y", "top", "row_pixels")}
         # A walk comes back as it had gone on, or as it was before, if it had not gone on to the end and does so now.
-        again = (dut.todo == Todo.GO) & dut.advance & ~dut.restart
+        again = (dut.todo == WalkRequest.GO) & dut.advance & ~dut.restart
         stays = at.placed & (place.y == at.y) & ((place.x == at.x) | again)
         row_ends = again & (place.x + 1 == was.positions_x)
         with m.If(dut.start & ~dut.moves):
@@ -118,17 +118,17 @@ class WalkerClaims(Harness):
     def _window(self, m: Module, dut: Any, state: State, was: Any, there: Value, freed: Value) -> None:
         """The pixel that the solver picks, and what is known of its window."""
         planning, busy = Signal(), Signal()
-        m.d.comb += [planning.eq(dut.todo == Todo.PLAN), busy.eq(~state.at("Idle"))]
+        m.d.comb += [planning.eq(dut.todo == WalkRequest.PLAN), busy.eq(~state.at("Idle"))]
         with m.If(busy):
             claim(m, "it knows whether it plans", state["plans"] == planning)
         with m.If(_at(state, _LOOK)):
-            claim(m, "it looks if that is asked for", dut.todo == Todo.LOOK)
+            claim(m, "it looks if that is asked for", dut.todo == WalkRequest.LOOK)
         with m.If(_at(state, _PLAN)):
             claim(m, "it plans if that is asked for", planning)
         with m.If(_at(state, _GOES)):
-            claim(m, "it goes on if that is asked for", ~planning & (dut.todo != Todo.LOOK))
+            claim(m, "it goes on if that is asked for", ~planning & (dut.todo != WalkRequest.LOOK))
         with m.If(_at(state, _PLACES)):
-            claim(m, "it plans or goes on", dut.todo != Todo.LOOK)
+            claim(m, "it plans or goes on", dut.todo != WalkRequest.LOOK)
         # What the total will be when the product at hand is added up, whose second factor is small.
         self._pending = _product(state["total"], state["factor"].as_signed(), state["times"][:4])
         sides = {side: self._side(m, state, was, side) for side in "xy"}

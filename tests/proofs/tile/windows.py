@@ -4,9 +4,9 @@ from typing import Any
 
 from amaranth.hdl import Array, Cat, Const, Module, Mux, Signal, Value, unsigned
 
-from mho.hw.tile.buffer import ADDRESS_BITS
-from mho.hw.tile.walker import Window
-from mho.hw.tile.walker.window import AmongLayout, OpenLayout
+from mho.hw.tile.rtl.buffer import ADDRESS_BITS
+from mho.hw.tile.rtl.windows import AddressGenerator
+from mho.hw.tile.rtl.windows.addresses import AmongLayout, OpenLayout
 from tests.proofs.harness import Harness, State, assume, claim, constant, drive_freely, witness
 
 __all__ = ["WindowClaims"]
@@ -20,7 +20,7 @@ class WindowClaims(Harness):
     Of two that are open the solver picks one.
     """
 
-    def __init__(self, dut: Window) -> None:
+    def __init__(self, dut: AddressGenerator) -> None:
         super().__init__(dut)
 
     def specify(self, m: Module, state: State) -> None:

@@ -22,10 +22,10 @@ from mho.macro_models.integer.pulse import RECORD_WORDS, PulseRecord
 from mho.sim.board.backend import PARTS, FpgaSimBackend
 from mho.sim.board.bus import BoardBus, BusSimulation
 from mho.sim.board.program import BoardProgrammer
-from mho.sim.cells.write_verify import target_codes
-from mho.sim.core.bench.trials import make_trial
-from mho.sim.core.bench.write_trials import make_write_trial
+from mho.sim.core.bench.stimulus import make_stimulus
+from mho.sim.core.bench.write_stimulus import make_write_stimulus
 from mho.sim.functional import FunctionalBackend
+from mho.sim.programming.write_verify import target_codes
 from tests.sim.board.test_fpga_sim import TOOLS, models
 
 CHIP = load_chip("tnsa16-core")
@@ -54,13 +54,13 @@ def test_a_board_programs_its_cells_as_the_other_backends():
         for backend in (board, cosim):
             backend.open(CHIP, [])
         for number in range(12):
-            trial = make_write_trial(CHIP, 31, number)
-            expected = trial.expected()
+            stimulus = make_write_stimulus(CHIP, 31, number)
+            expected = stimulus.expected()
             for backend in (board, cosim):
-                run = backend.program(number, trial.array(), trial.targets, trial.skip, trial.parameters)
-                same_run(run, expected, f"{backend.name}, {trial}")
+                run = backend.program(number, stimulus.array(), stimulus.targets, stimulus.skip, stimulus.parameters)
+                same_run(run, expected, f"{backend.name}, {stimulus}")
             assert expected.fault_map.any()
-            found = trial.parameters.form, trial.fresh, trial.parameters.passes
+            found = stimulus.parameters.form, stimulus.fresh, stimulus.parameters.passes
             for kind, value in zip(seen.values(), found, strict=True):
                 kind.add(value)
     finally:
@@ -117,12 +117,12 @@ class Altered:
 @TOOLS
 @pytest.mark.slow
 def test_what_does_not_agree_is_told_and_changes_nothing():
-    cfg, trial = BoardConfig(chip=CHIP.hardware(*PARTS), level="pin", lanes=16), make_write_trial(CHIP, 31, 0)
-    trial = replace(trial, skip=trial.skip | (np.arange(256).reshape(16, 16) >= 24))
-    bus, parts, core = BusSimulation(cfg), cfg.emulator, cfg.core_map
+    cfg, stimulus = BoardConfig(chip=CHIP.hardware(*PARTS), level="pin", lanes=16), make_write_stimulus(CHIP, 31, 0)
+    stimulus = replace(stimulus, skip=stimulus.skip | (np.arange(256).reshape(16, 16) >= 24))
+    bus, parts, core = BusSimulation(cfg), cfg.emulator, cfg.blocks.registers
     altered = Altered(bus)
     assert isinstance(parts, PinEmulatorConfig)
-    cell = parts.records + RECORD_WORDS * int(np.flatnonzero(~trial.skip)[0])
+    cell = parts.records + RECORD_WORDS * int(np.flatnonzero(~stimulus.skip)[0])
     log, record = (load_base(parts) + load_offset(parts, PULSES, index) for index in (LOG, cell))
     kinds, counts = "count the pulses that were seen at its pins", "have had the pulses and reads that the core counts"
     cases = (
@@ -132,15 +132,15 @@ def test_what_does_not_agree_is_told_and_changes_nothing():
         (core["results"].address, 0, 1 << RESULT_VALID, "give a result for each cell"),
         (core["results"].address, 0, 1 << RESULT_PULSES, counts),
     )
-    programmer, array = BoardProgrammer(altered, cfg, looks=16), trial.array()
+    programmer, array = BoardProgrammer(altered, cfg, looks=16), stimulus.array()
     try:
         for address, place, change, sentence in cases:
             altered.alter(address, place, change)
             with pytest.raises(ToolError, match=sentence):
-                programmer.program(0, array, trial.targets, trial.skip, trial.parameters)
-            np.testing.assert_array_equal(array.records(), trial.array().records())
-        run = programmer.program(0, array, trial.targets, trial.skip, trial.parameters)
-        same_run(run, trial.expected(), "after all that")
+                programmer.program(0, array, stimulus.targets, stimulus.skip, stimulus.parameters)
+            np.testing.assert_array_equal(array.records(), stimulus.array().records())
+        run = programmer.program(0, array, stimulus.targets, stimulus.skip, stimulus.parameters)
+        same_run(run, stimulus.expected(), "after all that")
     finally:
         bus.close()
 
@@ -149,11 +149,11 @@ def test_what_does_not_agree_is_told_and_changes_nothing():
 @pytest.mark.slow
 @pytest.mark.parametrize("level", ["vector", pytest.param("pin", marks=pytest.mark.long)])
 def test_products_and_programming_take_turns(level):
-    cores, trial, write = models(CHIP), make_trial(models(CHIP), 3, 1), make_write_trial(CHIP, 31, 0)
+    cores, stimulus, write = models(CHIP), make_stimulus(models(CHIP), 3, 1), make_write_stimulus(CHIP, 31, 0)
     board, functional = FpgaSimBackend(level=level, lanes=16), FunctionalBackend()
     board.open(CHIP, cores)
     functional.open(CHIP, cores)
-    arguments = trial.core, trial.op, trial.masks, trial.x, trial.op_id
+    arguments = stimulus.core, stimulus.op, stimulus.masks, stimulus.x, stimulus.op_id
     try:
         for _ in range(2):
             np.testing.assert_array_equal(board.mvm(*arguments).codes, functional.mvm(*arguments).codes)
@@ -165,8 +165,8 @@ def test_products_and_programming_take_turns(level):
 
 def test_a_core_without_an_engine_programs_nothing(monkeypatch):
     monkeypatch.setattr("mho.sim.board.bus.board_simulator", lambda cfg: 1 / 0)
-    trial, backend = make_write_trial(CHIP, 31, 0), FpgaSimBackend()
-    arguments = 0, trial.array(), trial.targets, None, trial.parameters
+    stimulus, backend = make_write_stimulus(CHIP, 31, 0), FpgaSimBackend()
+    arguments = 0, stimulus.array(), stimulus.targets, None, stimulus.parameters
     with pytest.raises(RuntimeError, match="must be open"):
         backend.program(*arguments)
     backend.open(load_chip("tnsa16-core", {"programming.engine": False}), [])

@@ -15,7 +15,7 @@ from mho.macro_models.errors import InputError
 from mho.macro_models.tnsa.model import TnsaModel
 from mho.sim.board.backend import PARTS, FpgaSimBackend
 from mho.sim.board.driver import read_info
-from mho.sim.core.bench.trials import make_trial
+from mho.sim.core.bench.stimulus import make_stimulus
 from mho.sim.executor import execute
 from mho.sim.functional import FunctionalBackend
 from tests.compiler.importer.onnx_models import random_perceptron
@@ -65,9 +65,9 @@ def test_a_mesh_is_refused():
 def test_it_must_be_open():
     backend = FpgaSimBackend()
     chip = load_chip("tnsa16-core")
-    trial = make_trial(models(chip), 1, 0)
+    stimulus = make_stimulus(models(chip), 1, 0)
     with pytest.raises(RuntimeError, match="must be open"):
-        backend.mvm(0, trial.op, trial.masks, trial.x, 0)
+        backend.mvm(0, stimulus.op, stimulus.masks, stimulus.x, 0)
     backend.close()
     backend.close()
 
@@ -96,14 +96,14 @@ def test_random_operations_give_the_codes_and_cycles_of_the_functional_backend(l
     kinds = set()
     try:
         for number in range(40):
-            trial = make_trial(cores, 21, number, vectors=4)
-            arguments = trial.core, trial.op, trial.masks, trial.x, trial.op_id
+            stimulus = make_stimulus(cores, 21, number, vectors=4)
+            arguments = stimulus.core, stimulus.op, stimulus.masks, stimulus.x, stimulus.op_id
             found, expected = board.mvm(*arguments), functional.mvm(*arguments)
-            np.testing.assert_array_equal(found.codes, expected.codes, err_msg=str(trial))
-            np.testing.assert_array_equal(found.analog, expected.analog, err_msg=str(trial))
-            np.testing.assert_array_equal(found.cycles, expected.cycles, err_msg=str(trial))
-            np.testing.assert_array_equal(found.steps[:, 0], expected.steps.sum(axis=1), err_msg=str(trial))
-            kinds.add((trial.op.direction, trial.op.segments, trial.op.converter))
+            np.testing.assert_array_equal(found.codes, expected.codes, err_msg=str(stimulus))
+            np.testing.assert_array_equal(found.analog, expected.analog, err_msg=str(stimulus))
+            np.testing.assert_array_equal(found.cycles, expected.cycles, err_msg=str(stimulus))
+            np.testing.assert_array_equal(found.steps[:, 0], expected.steps.sum(axis=1), err_msg=str(stimulus))
+            kinds.add((stimulus.op.direction, stimulus.op.segments, stimulus.op.converter))
     finally:
         board.close()
     assert len(kinds) == 8

@@ -127,7 +127,8 @@ def test_a_cache_without_room_is_said(cache, error):
     def build(folder):
         raise OSError(error, os.strerror(error))
 
-    with pytest.raises(ToolError, match=rf"^the cache {cache} cannot be written \({os.strerror(error)}\); set MHO_CACHE"):
+    refused = rf"^the cache {cache} cannot be written \({os.strerror(error)}\); set MHO_CACHE"
+    with pytest.raises(ToolError, match=refused):
         cached_build("kind", ["a"], build)
     assert not [path for path in cache.iterdir() if not path.name.endswith(".lock")]
 
@@ -161,7 +162,8 @@ def test_two_processes_build_once_and_never_see_half(cache):
         process.start()
     found = [results.get(timeout=60) for _ in range(3)]
     for process in processes:
-        process.join()
+        process.join(60)
+        assert process.exitcode == 0
     assert sorted(map(str, found)) == sorted(["built", *2 * ["['build.log', 'one', 'seal']"]])
 
 

@@ -6,10 +6,10 @@ import pytest
 
 from mho.hw.config import load_chip
 from mho.hw.noc.registers.packet import host_address
-from mho.hw.tile.host import BUFFER, CONTROL
+from mho.hw.tile.asm import assemble
 from mho.hw.tile.isa import STATUS, Cause
 from mho.hw.tile.loading import RESET, START, STATUS_AT, program_writes
-from mho.hw.tile.text import assemble
+from mho.hw.tile.rtl.host import BUFFER, CONTROL
 from mho.sim.chip.programs import Programs
 from mho.sim.chip.simulation import ChipSimulation
 from mho.sim.chip.traffic import IDLE, Expected

@@ -10,7 +10,7 @@ from mho.macro_models.errors import ToolError
 from mho.macro_models.integer.operation import MvmOperation
 from mho.sim.build.simulators import icarus_build, verilator_build
 from mho.sim.core.batch import Mode
-from mho.sim.core.bench.trials import make_models, make_trial
+from mho.sim.core.bench.stimulus import make_models, make_stimulus
 from mho.sim.core.cosim import CosimBackend
 from mho.sim.functional import FunctionalBackend
 
@@ -25,8 +25,8 @@ def same(found, expected) -> bool:
     return all(np.array_equal(getattr(found, name), getattr(expected, name)) for name in FIELDS)
 
 
-def run(backend, trial):
-    return backend.mvm(trial.core, trial.op, trial.masks, trial.x, trial.op_id)
+def run(backend, stimulus):
+    return backend.mvm(stimulus.core, stimulus.op, stimulus.masks, stimulus.x, stimulus.op_id)
 
 
 @pytest.fixture
@@ -52,20 +52,21 @@ def cosim(models):
 @pytest.mark.slow  # the first use builds the simulator
 def test_cosim_equals_functional_for_any_order_of_cores_and_operations(cosim, functional, models):
     for number in range(40):
-        trial = make_trial(models, 8, number, vectors=5)
-        assert same(run(cosim, trial), run(functional, trial)), str(trial)
+        stimulus = make_stimulus(models, 8, number, vectors=5)
+        assert same(run(cosim, stimulus), run(functional, stimulus)), str(stimulus)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("mode", ["lazy", "eager"])
+@pytest.mark.parametrize("mode", ["lazy", "pin_level"])
 def test_a_batch_equals_its_vectors_alone(models, functional, mode):
     backend = CosimBackend(mode=mode)
     backend.open(CHIP, models)
-    trial = make_trial(models, 2, 1, vectors=6)
-    whole = run(backend, trial)
-    assert same(whole, run(functional, trial))
+    stimulus = make_stimulus(models, 2, 1, vectors=6)
+    whole = run(backend, stimulus)
+    assert same(whole, run(functional, stimulus))
     for k in reversed(range(6)):
-        alone = backend.mvm(trial.core, trial.op, trial.masks, trial.x[k : k + 1], trial.op_id[k : k + 1])
+        vector, number = stimulus.x[k : k + 1], stimulus.op_id[k : k + 1]
+        alone = backend.mvm(stimulus.core, stimulus.op, stimulus.masks, vector, number)
         assert np.array_equal(alone.codes[0], whole.codes[k])
     backend.close()
 
@@ -78,8 +79,8 @@ def test_one_process_serves_another_set_of_cores(cosim, functional):
     cosim.open(CHIP, others)
     assert cosim._core.simulation.process is process
     for number in range(4):
-        trial = make_trial(others, 1, number)
-        assert same(run(cosim, trial), run(functional, trial))
+        stimulus = make_stimulus(others, 1, number)
+        assert same(run(cosim, stimulus), run(functional, stimulus))
 
 
 @pytest.mark.slow
@@ -87,8 +88,8 @@ def test_large_batch(cosim, functional, models):
     rng = np.random.default_rng(0)
     op = MvmOperation(step_code=300)
     x, ids = rng.integers(-7, 8, (3000, 8)), np.arange(3000, dtype=np.uint64) << np.uint64(32)
-    trial = make_trial(models, 0, 0)
-    assert same(cosim.mvm(1, op, trial.masks, x, ids), functional.mvm(1, op, trial.masks, x, ids))
+    stimulus = make_stimulus(models, 0, 0)
+    assert same(cosim.mvm(1, op, stimulus.masks, x, ids), functional.mvm(1, op, stimulus.masks, x, ids))
 
 
 @pytest.mark.slow
@@ -96,16 +97,16 @@ def test_several_simulators_run_at_once(models, functional):
     def work(seed):
         backend = CosimBackend()
         backend.open(CHIP, models)
-        trials = [make_trial(models, seed, number) for number in range(5)]
-        results = [run(backend, trial) for trial in trials]
+        trials = [make_stimulus(models, seed, number) for number in range(5)]
+        results = [run(backend, stimulus) for stimulus in trials]
         backend.close()
         return list(zip(trials, results, strict=True))
 
     with ThreadPoolExecutor(3) as pool:
         found = list(pool.map(work, range(3)))
     for pairs in found:
-        for trial, result in pairs:
-            assert same(result, run(functional, trial))
+        for stimulus, result in pairs:
+            assert same(result, run(functional, stimulus))
 
 
 @pytest.mark.slow
@@ -122,15 +123,15 @@ def test_closing_leaves_no_process_and_no_log(cosim):
 def test_a_crash_names_its_log_and_the_backend_can_be_opened_again(cosim, functional, models):
     simulation = cosim._core.simulation
     os.kill(simulation.process.pid, signal.SIGKILL)
-    simulation.process.wait()
-    trial = make_trial(models, 0, 0)
+    simulation.process.wait(60)
+    stimulus = make_stimulus(models, 0, 0)
     sentence = r"^the simulator was ended by SIGKILL before it had answered; see .*simulator-.*\.log$"
     with pytest.raises(ToolError, match=sentence):
-        run(cosim, trial)
+        run(cosim, stimulus)
     assert simulation.log.exists()
     simulation.log.unlink()
     cosim.open(CHIP, models)
-    assert same(run(cosim, trial), run(functional, trial))
+    assert same(run(cosim, stimulus), run(functional, stimulus))
 
 
 @pytest.mark.slow
@@ -141,7 +142,7 @@ def test_a_simulator_that_does_not_answer_is_ended(models):
     simulation = backend._core.simulation
     os.kill(simulation.process.pid, signal.SIGSTOP)
     with pytest.raises(ToolError, match=r"^the simulator did not answer within 4(\.0)? s; see "):
-        run(backend, make_trial(models, 0, 0))
+        run(backend, make_stimulus(models, 0, 0))
     assert simulation.process.returncode == -signal.SIGKILL
     simulation.log.unlink()
 
@@ -150,19 +151,19 @@ def test_a_simulator_that_does_not_answer_is_ended(models):
 def test_a_failing_model_is_reported(models):
     backend = CosimBackend()
     backend.open(CHIP, models)
-    trial = make_trial(models, 0, 0)
+    stimulus = make_stimulus(models, 0, 0)
     sentence = "^the macro in the simulation failed: the evaluator of the macro model failed"
     with pytest.raises(ToolError, match=sentence):
-        backend.mvm(7, trial.op, trial.masks, trial.x, trial.op_id)
+        backend.mvm(7, stimulus.op, stimulus.masks, stimulus.x, stimulus.op_id)
 
 
 @pytest.mark.slow
 def test_a_core_without_input_is_reported_as_stuck(cosim, models):
-    trial = make_trial(models, 0, 0, pauses=False)
+    stimulus = make_stimulus(models, 0, 0, pauses=False)
     core = cosim._core
-    still = "o_valid stands still after 0 of 72 output words"
+    still, nothing = "o_valid stands still after 0 of 72 output words", stimulus.x[:, :0].repeat(3, axis=0)
     with pytest.raises(ToolError, match=rf"^the simulated core made no progress for \d+ cycles: {still}; see "):
-        core.run(trial.op, trial.masks, trial.x[:, :0].repeat(3, axis=0), trial.op_id[:1].repeat(9), mode=Mode.CONST)
+        core.run(stimulus.op, stimulus.masks, nothing, stimulus.op_id[:1].repeat(9), mode=Mode.CONST)
 
 
 @pytest.mark.slow

@@ -57,7 +57,7 @@ def test_a_cut_message_is_noticed(links):
 def test_a_batch_survives_the_way():
     batch = Batch(
         ops=np.ones((2, 4), np.uint32), masks=np.zeros((0, 2), np.uint32), inputs=np.arange(4, dtype=np.uint32),
-        outputs=16, operations=2, core=3, mode=Mode.EAGER, seed=9, gap=1, stall=2, hold=3, keep_charges=True,
+        outputs=16, operations=2, core=3, mode=Mode.PIN_LEVEL, seed=9, gap=1, stall=2, hold=3, keep_charges=True,
     )
     again = Batch.from_message(batch.message())
     for name in ("outputs", "operations", "core", "mode", "patience", "seed", "gap", "stall", "hold", "keep_charges"):

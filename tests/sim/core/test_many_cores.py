@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 
 from mho.hw.config import Chip, load_chip
-from mho.hw.core.config import CoreConfig
+from mho.hw.kinds.tnsa.config import TnsaCoreConfig
 from mho.macro_models import MacroModel
 from mho.macro_models.errors import ToolError
 from mho.sim.build.simulators import verilator_build
 from mho.sim.core.batch import Mode
-from mho.sim.core.bench.trials import Trial, make_models, make_trial
-from mho.sim.core.bench.write_trials import check_run, make_write_trial
+from mho.sim.core.bench.stimulus import Stimulus, make_models, make_stimulus
+from mho.sim.core.bench.write_stimulus import check_run, make_write_stimulus
 from mho.sim.core.cosim_core import CosimCore
 from mho.sim.core.process import Simulation
 from mho.sim.functional import FunctionalBackend
@@ -50,30 +50,30 @@ def simulation(models: list[list[MacroModel]]) -> Iterator[Simulation]:
 
 @pytest.fixture(scope="module")
 def cores(simulation: Simulation) -> list[CosimCore]:
-    return [CosimCore(simulation, CoreConfig.from_chip(chip), k) for k, chip in enumerate(CHIPS)]
+    return [CosimCore(simulation, TnsaCoreConfig.from_chip(chip), k) for k, chip in enumerate(CHIPS)]
 
 
 FIRST = np.cumsum([0, *(len(devices) for devices in DEVICES)])
 """Number of the first model of each core."""
 
 
-def check(chip: Chip, models: list[MacroModel], trial: Trial, run) -> None:
+def check(chip: Chip, models: list[MacroModel], stimulus: Stimulus, run) -> None:
     backend = FunctionalBackend()
     backend.open(chip, models)
-    expected = backend.mvm(trial.core, trial.op, trial.masks, trial.x, trial.op_id)
+    expected = backend.mvm(stimulus.core, stimulus.op, stimulus.masks, stimulus.x, stimulus.op_id)
     np.testing.assert_array_equal(run.codes, expected.codes)
     np.testing.assert_array_equal(run.steps, expected.steps)
     np.testing.assert_array_equal(run.cycles[:, 1], expected.analog)
 
 
 def run_all(simulation, cores, models, numbers, mode, vectors) -> None:
-    trials = [make_trial(group, 3 + k, numbers[k], vectors=vectors[k]) for k, group in enumerate(models)]
+    trials = [make_stimulus(group, 3 + k, numbers[k], vectors=vectors[k]) for k, group in enumerate(models)]
     batches = [
         core.batch(
-            trial.op, trial.masks, trial.x, trial.op_id, core=int(FIRST[k]) + trial.core, mode=mode,
-            gap=trial.gap, stall=trial.stall, hold=trial.hold, seed=trial.number + 1,
+            stimulus.op, stimulus.masks, stimulus.x, stimulus.op_id, core=int(FIRST[k]) + stimulus.core, mode=mode,
+            gap=stimulus.gap, stall=stimulus.stall, hold=stimulus.hold, seed=stimulus.number + 1,
         )
-        for k, (core, trial) in enumerate(zip(cores, trials, strict=True))
+        for k, (core, stimulus) in enumerate(zip(cores, trials, strict=True))
     ]
     results = simulation.run_together(batches)
     for k, result in enumerate(results):
@@ -82,20 +82,20 @@ def run_all(simulation, cores, models, numbers, mode, vectors) -> None:
 
 @pytest.mark.parametrize("turn", range(6))
 def test_all_at_once_each_as_functional(simulation, cores, models, turn) -> None:
-    mode = Mode.EAGER if turn == 5 else Mode.LAZY
+    mode = Mode.PIN_LEVEL if turn == 5 else Mode.LAZY
     run_all(simulation, cores, models, [turn + 2 * k for k in range(5)], mode, [3 + (turn + k) % 4 for k in range(5)])
 
 
 def test_one_runs_while_the_others_rest(cores, models) -> None:
     for k in (4, 1, 0):
-        trial = make_trial(models[k], 5, k, vectors=4)
-        run = cores[k].run(trial.op, trial.masks, trial.x, trial.op_id, core=int(FIRST[k]) + trial.core)
-        check(CHIPS[k], models[k], trial, run)
+        stimulus = make_stimulus(models[k], 5, k, vectors=4)
+        run = cores[k].run(stimulus.op, stimulus.masks, stimulus.x, stimulus.op_id, core=int(FIRST[k]) + stimulus.core)
+        check(CHIPS[k], models[k], stimulus, run)
 
 
 def test_modes_and_lengths_are_each_core_s_own(simulation, cores, models) -> None:
-    trials = [make_trial(group, 9, k, vectors=(1, 40)[k % 2], pauses=False) for k, group in enumerate(models)]
-    modes = (Mode.LAZY, Mode.LAZY, Mode.CONST, Mode.EAGER, Mode.LAZY)
+    trials = [make_stimulus(group, 9, k, vectors=(1, 40)[k % 2], pauses=False) for k, group in enumerate(models)]
+    modes = (Mode.LAZY, Mode.LAZY, Mode.CONST, Mode.PIN_LEVEL, Mode.LAZY)
     batches = [
         core.batch(t.op, t.masks, t.x, t.op_id, core=int(FIRST[k]) + t.core, mode=mode, keep_charges=k == 1)
         for k, (core, t, mode) in enumerate(zip(cores, trials, modes, strict=True))
@@ -109,15 +109,15 @@ def test_modes_and_lengths_are_each_core_s_own(simulation, cores, models) -> Non
 
 def test_cells_are_programmed_in_one_core_while_another_computes(simulation, cores, models) -> None:
     for k in (0, 3, 1):
-        run, _ = check_run(cores[k], make_write_trial(CHIPS[k], 4, k), None)
+        run, _ = check_run(cores[k], make_write_stimulus(CHIPS[k], 4, k), None)
         assert len(run.pulses)
     run_all(simulation, cores, models, [20] * 5, Mode.LAZY, [2] * 5)
 
 
 def test_a_core_that_is_stuck_is_named(models) -> None:
     simulation = Simulation(verilator_build(*CHIPS), timeout_s=120)
-    cores = [CosimCore(simulation, CoreConfig.from_chip(chip), k) for k, chip in enumerate(CHIPS)]
-    trials = [make_trial(group, 1, 0, pauses=False) for group in models]
+    cores = [CosimCore(simulation, TnsaCoreConfig.from_chip(chip), k) for k, chip in enumerate(CHIPS)]
+    trials = [make_stimulus(group, 1, 0, pauses=False) for group in models]
     batches = [
         core.batch(t.op, t.masks, t.x[:, :0] if k == 2 else t.x, t.op_id, mode=Mode.CONST)
         for k, (core, t) in enumerate(zip(cores, trials, strict=True))

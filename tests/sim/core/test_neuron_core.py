@@ -1,4 +1,4 @@
-"""Amplifiers that are not ideal behind the pins of the generated Verilog: the bits of the model, lazily and eagerly."""
+"""Amplifiers that are not ideal behind the pins of generated Verilog: the model's bits, lazily and at pin level."""
 
 import numpy as np
 import pytest
@@ -6,7 +6,7 @@ import pytest
 from mho.hw.config import load_chip
 from mho.macro_models import Masks
 from mho.macro_models.integer.operation import MvmOperation
-from mho.sim.core.bench.trials import make_models
+from mho.sim.core.bench.stimulus import make_models
 from mho.sim.core.bench.verify import verify_core
 from mho.sim.core.cosim import CosimBackend
 from mho.sim.functional import FunctionalBackend
@@ -20,7 +20,7 @@ NOISE = {"neuron.sampling_noise": True, "neuron.comparator_noise_mV": 0.3}
 @pytest.mark.parametrize("keys", [GAIN, GAIN | NOISE])
 def test_random_operations_at_the_pins(keys: dict[str, object]) -> None:
     report = verify_core(load_chip("tnsa16-core", keys), operations=20, devices=["rram-neurram"])
-    assert report.eager >= 5
+    assert report.pin_level >= 5
     assert set(report.counts["converter"]) == {"count"}
 
 

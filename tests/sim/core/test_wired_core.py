@@ -1,4 +1,4 @@
-"""A core with resistive wires behind the pins of the generated Verilog: the bits of the model, lazily and eagerly."""
+"""A core with resistive wires behind the pins of generated Verilog: the bits of the model, lazily and at pin level."""
 
 from collections.abc import Iterator
 
@@ -8,7 +8,7 @@ import pytest
 from mho.hw.config import Chip, load_chip
 from mho.macro_models import Masks
 from mho.macro_models.integer.operation import Direction, MvmOperation
-from mho.sim.core.bench.trials import make_models
+from mho.sim.core.bench.stimulus import make_models
 from mho.sim.core.bench.verify import verify_core
 from mho.sim.core.cosim import CosimBackend
 from mho.sim.functional import FunctionalBackend
@@ -23,7 +23,7 @@ SETTLING = {"wires.settling": True, "timing.t_sample_ns": 10}
 @pytest.mark.parametrize("changes", [WIRES, SETTLING, WIRES | SETTLING], ids=["wires", "settling", "both"])
 def test_random_operations_at_the_pins(changes: dict[str, float]) -> None:
     report = verify_core(load_chip("tnsa16-core", changes), operations=40)
-    assert report.eager >= 10
+    assert report.pin_level >= 10
     assert report.transposed == 0
 
 

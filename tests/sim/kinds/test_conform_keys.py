@@ -17,7 +17,7 @@ from mho.hw.config.chip import sections_of
 from mho.hw.config.keys import KeySpec, keys_of
 from mho.hw.emulator import PinEmulatorConfig, PinLevelMacro
 from mho.hw.tile.config import TileConfig
-from mho.hw.tile.tile import Tile
+from mho.hw.tile.rtl.controller import TileController
 from mho.macro_models.errors import InputError
 from mho.rtl_gen.parts import part_texts
 from mho.sim.build.verilate import verilog_text
@@ -57,7 +57,7 @@ def rtl(chip: Chip, part: str) -> Any:
     else:
         chip = replace(chip, mesh=replace(chip.mesh, columns=1, rows=1))
     if part == "tile":
-        return verilog_text(Tile(TileConfig.from_chip(chip)), "tile")
+        return verilog_text(TileController(TileConfig.from_chip(chip)), "tile")
     if part == "emulator":
         cfg = BoardConfig(chip=chip, level="pin", lanes=16).emulator
         assert isinstance(cfg, PinEmulatorConfig)

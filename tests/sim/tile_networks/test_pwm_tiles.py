@@ -8,15 +8,16 @@ import pytest
 
 from mho.compiler import CompileOptions
 from mho.compiler.network import Network
-from mho.compiler.tile import compile_tiles, tile_programs
+from mho.compiler.passes import compile_tiles
+from mho.compiler.tile import tile_programs
 from mho.compiler.tile.file import tile_code
 from mho.hw.config import load_chip
 from mho.macro_models import load_device
 from mho.macro_models.errors import ToolError
 from mho.sim.account import RunAccount
-from mho.sim.cells.kinds import writer_of
 from mho.sim.executor import build_cores, core_masks, execute
 from mho.sim.functional import FunctionalBackend
+from mho.sim.programming.kinds import writer_of
 from mho.sim.tile_networks.backend import TileCosimBackend
 from tests.compiler.importer.onnx_models import build, node
 

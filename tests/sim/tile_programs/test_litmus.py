@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import pytest
 
+from mho.hw.tile.asm import assemble
 from mho.hw.tile.isa import Cause
 from mho.hw.tile.random_programs import SIZES
-from mho.hw.tile.text import assemble
 from mho.sim.tile_programs.cases import Case
 from mho.sim.tile_programs.compare import difference, expected, skeleton_differs
 from mho.sim.tile_programs.simulation import TileSimulation

@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from mho.hw.tile.asm import assemble
 from mho.hw.tile.config import TileConfig
+from mho.hw.tile.interpreter.actions import Actions
 from mho.hw.tile.isa import Cause, Op, decode
-from mho.hw.tile.machine.actions import Actions
 from mho.hw.tile.random_programs import SIZES
-from mho.hw.tile.text import assemble
 from mho.macro_models.errors import ToolError
 from mho.sim.tile_programs.compare import difference, expected, skeleton_differs
 from mho.sim.tile_programs.coverage import Coverage

@@ -2,10 +2,10 @@
 
 import pytest
 
-from mho.hw.tile.machine.liveness import check_liveness
-from mho.hw.tile.machine.tiles import Tiles
+from mho.hw.tile.asm import assemble
+from mho.hw.tile.interpreter.liveness import check_liveness
+from mho.hw.tile.interpreter.tiles import Tiles
 from mho.hw.tile.random_programs import SIZES
-from mho.hw.tile.text import assemble
 from mho.macro_models.errors import InputError
 from mho.sim.tile_programs.cases import Case, joined
 from mho.sim.tile_programs.simulation import TileSimulation

@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 
 from mho.hw.config import load_chip
-from mho.hw.core import CoreConfig, MaskFile, pack, pack_inputs
+from mho.hw.core.layout import pack
+from mho.hw.core.masks import MaskFile
+from mho.hw.core.words import pack_inputs
 from mho.hw.core.write_verify import WriteVerifyConfig, WriteVerifyParameters, cycles, program
 from mho.hw.emulator import (
     LoadWord,
@@ -20,6 +22,7 @@ from mho.hw.emulator import (
 )
 from mho.hw.emulator.pins.config import LOG_DEPTH
 from mho.hw.emulator.pins.writes import PULSE_HOLD, READ_HOLD
+from mho.hw.kinds.tnsa.config import TnsaCoreConfig
 from mho.hw.testing import get, put, simulate
 from mho.macro_models import load_device
 from mho.macro_models.cells.pulses import PulseArray
@@ -27,14 +30,14 @@ from mho.macro_models.errors import InputError
 from mho.macro_models.integer.masks import Masks
 from mho.macro_models.integer.operation import Converter, MvmOperation
 from mho.macro_models.integer.pulse import Polarity
-from mho.sim.core.bench.trials import make_trial
+from mho.sim.core.bench.stimulus import make_stimulus
 from tests.hw.emulator.emulator_bench import Script, build, replay
 from tests.hw.emulator.pins.pin_bench import build_program, run_program
 from tests.hw.emulator.test_emulator import programmed
 
 
 def small(**fields: Any) -> PinEmulatorConfig:
-    return PinEmulatorConfig(core=CoreConfig(lines=16), **{"verify_bits": None, **fields})
+    return PinEmulatorConfig(core=TnsaCoreConfig(lines=16), **{"verify_bits": None, **fields})
 
 
 async def convert(ctx: Any, dut: PinLevelCore, loads: list[LoadWord], op: MvmOperation) -> list[int]:
@@ -60,20 +63,20 @@ def test_the_core_gives_the_codes_of_a_programmed_core(lanes: int, converters: i
         for word in cell_loads(cfg, model.cells):
             await put(ctx, dut.load, word.payload())
         for number in range(20):
-            trial = make_trial([model], 11, number, vectors=1)
-            for mask, value in enumerate(trial.masks.rows):
+            stimulus = make_stimulus([model], 11, number, vectors=1)
+            for mask, value in enumerate(stimulus.masks.rows):
                 for addr, word in file.words(mask, value):
                     await put(ctx, dut.mask, {"addr": addr, "data": word})
-            for word in cache.loads(trial.op, trial.masks):
+            for word in cache.loads(stimulus.op, stimulus.masks):
                 await put(ctx, dut.load, word.payload())
-            await put(ctx, dut.op, pack(trial.op, number))
-            for word in pack_inputs(trial.x[0]):
+            await put(ctx, dut.op, pack(stimulus.op, number))
+            for word in pack_inputs(stimulus.x[0]):
                 await put(ctx, dut.i, word)
             words = [await get(ctx, dut.o) for _ in range(core.output_words)]
-            expected = model.mvm(trial.op, trial.masks, trial.x, trial.op_id)
+            expected = model.mvm(stimulus.op, stimulus.masks, stimulus.x, stimulus.op_id)
             codes = np.array(words, dtype="<u4").view("<i2")
-            np.testing.assert_array_equal(codes, expected.codes[0], err_msg=str(trial))
-            analog += int(core.analog_cycles(trial.op, expected.steps)[0])
+            np.testing.assert_array_equal(codes, expected.codes[0], err_msg=str(stimulus))
+            analog += int(core.analog_cycles(stimulus.op, expected.steps)[0])
         assert not ctx.get(dut.status.error)
         assert ctx.get(dut.status.cycles_analog) == analog
 
@@ -128,15 +131,15 @@ def test_the_generated_verilog_gives_the_codes_of_a_programmed_core(tmp_path: Pa
     script.load(cell_loads(cfg, model.cells))
     cache = TableCache(cfg, model)
     for number in range(40):
-        trial = make_trial([model], 5, number, vectors=2)
+        stimulus = make_stimulus([model], 5, number, vectors=2)
         script.idle()  # masks of operations that wait, and tables of operations under way, must stay
-        script.masks(trial.masks)
-        script.load(cache.loads(trial.op, trial.masks))
-        for x in trial.x:
-            script.operation(trial.op, x, pause=trial.gap % 3)
-        result = model.mvm(trial.op, trial.masks, trial.x, trial.op_id)
+        script.masks(stimulus.masks)
+        script.load(cache.loads(stimulus.op, stimulus.masks))
+        for x in stimulus.x:
+            script.operation(stimulus.op, x, pause=stimulus.gap % 3)
+        result = model.mvm(stimulus.op, stimulus.masks, stimulus.x, stimulus.op_id)
         expected += list(result.codes)
-        analog += int(core.analog_cycles(trial.op, result.steps).sum())
+        analog += int(core.analog_cycles(stimulus.op, result.steps).sum())
     run = replay(build(cfg, tmp_path), script)
     np.testing.assert_array_equal(run.codes, expected)
     assert (run.error, run.cycles_analog) == (0, analog)
@@ -168,7 +171,7 @@ def test_the_core_programs_its_cells_as_the_reference(
     lines: int, log_from: int, timing: dict[str, int], tmp_path: Path
 ) -> None:
     verify_bits = 10
-    cfg = PinEmulatorConfig(core=CoreConfig(lines=lines), g_bits=8, lanes=16, verify_bits=verify_bits)
+    cfg = PinEmulatorConfig(core=TnsaCoreConfig(lines=lines), g_bits=8, lanes=16, verify_bits=verify_bits)
     write = WriteVerifyConfig(lines=lines, verify_bits=verify_bits, **timing)
     rng = np.random.default_rng(lines)
     simulator = build_program(cfg, write, tmp_path)

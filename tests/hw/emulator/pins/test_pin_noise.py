@@ -8,41 +8,46 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from mho.hw.core import CoreConfig, MaskFile, pack, pack_inputs
+from mho.hw.core.layout import pack
+from mho.hw.core.masks import MaskFile
+from mho.hw.core.words import pack_inputs
 from mho.hw.emulator import PinEmulatorConfig, PinLevelCore, TableCache, cell_loads, noise_loads
+from mho.hw.kinds.tnsa.config import TnsaCoreConfig
 from mho.hw.testing import get, put, simulate
 from mho.macro_models.integer.masks import Masks
 from mho.macro_models.integer.operation import Converter, Direction, MvmOperation
 from mho.macro_models.tnsa.model import TnsaModel
-from mho.sim.core.bench.trials import Trial, make_trial
+from mho.sim.core.bench.stimulus import Stimulus, make_stimulus
 from tests.hw.emulator.emulator_bench import Script, build, replay
 from tests.hw.emulator.test_emulator import FROZEN, programmed
 
 
-def noisy(lines: int, **overrides: Any) -> tuple[CoreConfig, TnsaModel]:
+def noisy(lines: int, **overrides: Any) -> tuple[TnsaCoreConfig, TnsaModel]:
     """A core of 8 bits whose noise is well beyond a step of the converter."""
     return programmed(lines, 8, "lfsr", FROZEN | {"read-noise"}, **overrides)
 
 
-def expected_codes(core: CoreConfig, model: TnsaModel, trial: Trial) -> tuple[NDArray[np.int16], int]:
-    """Codes and analog cycles of a trial."""
-    result = model.mvm(trial.op, trial.masks, trial.x, trial.op_id)
-    return result.codes, int(core.analog_cycles(trial.op, result.steps).sum())
+def expected_codes(core: TnsaCoreConfig, model: TnsaModel, stimulus: Stimulus) -> tuple[NDArray[np.int16], int]:
+    """Codes and analog cycles of a stimulus."""
+    result = model.mvm(stimulus.op, stimulus.masks, stimulus.x, stimulus.op_id)
+    return result.codes, int(core.analog_cycles(stimulus.op, result.steps).sum())
 
 
 def kind(op: MvmOperation) -> tuple[Direction, int, Converter]:
     return op.direction, op.segments, op.converter
 
 
-async def convert(ctx: Any, dut: PinLevelCore, trial: Trial, file: MaskFile, cache: TableCache) -> NDArray[np.int16]:
-    """Run the first vector of a trial."""
-    for mask, value in enumerate(trial.masks.rows):
+async def convert(
+    ctx: Any, dut: PinLevelCore, stimulus: Stimulus, file: MaskFile, cache: TableCache
+) -> NDArray[np.int16]:
+    """Run the first vector of a stimulus."""
+    for mask, value in enumerate(stimulus.masks.rows):
         for addr, word in file.words(mask, value):
             await put(ctx, dut.mask, {"addr": addr, "data": word})
-    for word in cache.loads(trial.op, trial.masks):
+    for word in cache.loads(stimulus.op, stimulus.masks):
         await put(ctx, dut.load, word.payload())
-    await put(ctx, dut.op, pack(trial.op, int(trial.op_id[0])))
-    for word in pack_inputs(trial.x[0]):
+    await put(ctx, dut.op, pack(stimulus.op, int(stimulus.op_id[0])))
+    for word in pack_inputs(stimulus.x[0]):
         await put(ctx, dut.i, word)
     words = [await get(ctx, dut.o) for _ in range(dut.cfg.core.output_words)]
     return np.array(words, dtype="<u4").view("<i2")
@@ -62,13 +67,13 @@ def test_the_core_gives_the_codes_of_the_device(lanes: int) -> None:
         for word in (*cell_loads(cfg, model.cells), *noise_loads(cfg, model)):
             await put(ctx, dut.load, word.payload())
         for number in range(14):
-            trial = make_trial([model], 36, number, vectors=1)
-            codes, cycles = expected_codes(core, model, trial)
-            found = await convert(ctx, dut, trial, file, cache)
-            np.testing.assert_array_equal(found, codes[0], err_msg=str(trial))
+            stimulus = make_stimulus([model], 36, number, vectors=1)
+            codes, cycles = expected_codes(core, model, stimulus)
+            found = await convert(ctx, dut, stimulus, file, cache)
+            np.testing.assert_array_equal(found, codes[0], err_msg=str(stimulus))
             analog += cycles
-            changed += bool((codes != expected_codes(core, still, trial)[0]).any())
-            kinds.add(kind(trial.op))
+            changed += bool((codes != expected_codes(core, still, stimulus)[0]).any())
+            kinds.add(kind(stimulus.op))
         assert ctx.get(dut.status.cycles_analog) == analog
 
     simulate(dut, bench, deadline=200_000)
@@ -76,13 +81,13 @@ def test_the_core_gives_the_codes_of_the_device(lanes: int) -> None:
     assert changed > 5
 
 
-def hold(cfg: PinEmulatorConfig, model: TnsaModel, trial: Trial) -> int:
+def hold(cfg: PinEmulatorConfig, model: TnsaModel, stimulus: Stimulus) -> int:
     """Cycles for which the first compare holds."""
     dut, cache, file = PinLevelCore(cfg), TableCache(cfg, model), MaskFile(cfg.core)
     holds = []
 
     async def bench(ctx: Any) -> None:
-        await convert(ctx, dut, trial, file, cache)
+        await convert(ctx, dut, stimulus, file, cache)
 
     async def observe(ctx: Any) -> None:
         length = 0
@@ -101,12 +106,12 @@ def hold(cfg: PinEmulatorConfig, model: TnsaModel, trial: Trial) -> int:
 def test_noise_holds_the_core_for_as_long_as_it_says(lanes: int, direction: Direction) -> None:
     core, model = noisy(16)
     op = MvmOperation(direction=direction, converter=Converter.BINARY)
-    trial = replace(make_trial([model], 1, 0, vectors=1), op=op, masks=Masks.reset(16))
-    trial = replace(trial, x=np.ones((1, 16 if direction is Direction.BACKWARD else 8), dtype=np.int64))
+    stimulus = replace(make_stimulus([model], 1, 0, vectors=1), op=op, masks=Masks.reset(16))
+    stimulus = replace(stimulus, x=np.ones((1, 16 if direction is Direction.BACKWARD else 8), dtype=np.int64))
     cfg = PinEmulatorConfig(core=core, lanes=lanes, verify_bits=None, noise=True)
     quiet = replace(cfg, noise=False)
-    held = hold(cfg, model, trial)
-    assert held - hold(quiet, model, trial) == cfg.draw_hold + cfg.noise_cycles
+    held = hold(cfg, model, stimulus)
+    assert held - hold(quiet, model, stimulus) == cfg.draw_hold + cfg.noise_cycles
     assert held <= cfg.accumulate_hold
 
 
@@ -119,16 +124,16 @@ def test_the_generated_verilog_gives_the_codes_of_the_device(tmp_path: Path) -> 
     script.load([*cell_loads(cfg, model.cells), *noise_loads(cfg, model)])
     cache = TableCache(cfg, model)
     for number in range(40):
-        trial = make_trial([model], 5, number, vectors=2)
+        stimulus = make_stimulus([model], 5, number, vectors=2)
         script.idle()  # masks of operations that wait, and tables of operations under way, must stay
-        script.masks(trial.masks)
-        script.load(cache.loads(trial.op, trial.masks))
-        for x, op_id in zip(trial.x, trial.op_id, strict=True):
-            script.operation(trial.op, x, int(op_id), pause=trial.gap % 3)
-        codes, cycles = expected_codes(core, model, trial)
+        script.masks(stimulus.masks)
+        script.load(cache.loads(stimulus.op, stimulus.masks))
+        for x, op_id in zip(stimulus.x, stimulus.op_id, strict=True):
+            script.operation(stimulus.op, x, int(op_id), pause=stimulus.gap % 3)
+        codes, cycles = expected_codes(core, model, stimulus)
         expected += list(codes)
         analog += cycles
-        kinds.add(kind(trial.op))
+        kinds.add(kind(stimulus.op))
     run = replay(build(cfg, tmp_path), script)
     np.testing.assert_array_equal(run.codes, expected)
     assert (run.error, run.cycles_analog) == (0, analog)

@@ -21,9 +21,9 @@ from mho.macro_models.integer.operation import Converter, Direction, MvmOperatio
 from mho.macro_models.integer.random import NORMAL_ONE, Purpose, normal_codes
 from mho.macro_models.tnsa.config import TnsaConfig
 from mho.macro_models.tnsa.converter.neuron import COUNT_TOP, Neuron
-from mho.macro_models.tnsa.eager.neuron import EagerNeuron, eager_macro
 from mho.macro_models.tnsa.model import TnsaModel
-from tests.macro_models.tnsa.eager.test_eager_macro import drive_conversion
+from mho.macro_models.tnsa.pin_level.neuron import PinLevelNeuron, pin_level_macro
+from tests.macro_models.tnsa.pin_level.test_pin_level_macro import drive_conversion
 from tests.macro_models.tnsa.test_tnsa_model import physical, segments
 
 SEEDS = st.integers(0, 2**32 - 1)
@@ -199,8 +199,8 @@ def test_strobes_give_what_the_model_gives(
     model, op = with_neuron(case.model, odd_neuron(rng)), replace(case.op, converter=Converter.COUNT)
     case = replace(case, model=model, op=op)
     result = model.mvm(op, case.masks, case.x, case.op_ids)
-    macro = eager_macro(model)
-    assert isinstance(macro, EagerNeuron)
+    macro = pin_level_macro(model)
+    assert isinstance(macro, PinLevelNeuron)
     driven, codes = np.where(case.masks.driven(op), physical(op, case.x), 0), np.zeros(16, dtype=np.int64)
     for segment, (planes, part) in enumerate(zip(op.segment_planes, segments(op, driven), strict=True)):
         number = (int(case.op_ids[0]) + segment) % 2**64

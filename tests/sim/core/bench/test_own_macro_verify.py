@@ -63,7 +63,7 @@ def _copy(folder: Path, name: str, old: str, new: str, *, model: str = "") -> Pa
 )
 def test_a_model_that_does_another_thing_is_noticed(old: str, new: str, tmp_path: Path) -> None:
     chip = load_chip(_copy(tmp_path, "foundry", old, new))
-    with pytest.raises(ToolError, match=r"of the core of foundry in icarus \(eager\) at .* must be as in the model"):
+    with pytest.raises(ToolError, match=r"of the core of foundry in icarus \(pin level\) at .* must be as in the"):
         verify_core(chip, simulator="icarus", operations=12, seed=3)
 
 
@@ -82,7 +82,7 @@ def test_without_a_model_ours_stands_behind_the_users_pins(tmp_path: Path) -> No
     report = verify_core(load_chip(_ports_alone(tmp_path)), simulator="icarus", operations=8, seed=4)
     assert report.macro == "through the adapter of its own macro, our model behind its pins"
     assert report.transposed == 4
-    assert report.eager == 8
+    assert report.pin_level == 8
 
 
 @pytest.mark.cosim

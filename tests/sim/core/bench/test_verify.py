@@ -10,7 +10,7 @@ from amaranth.hdl import Shape
 from amaranth.lib.wiring import In
 
 from mho.hw.config import load_chip
-from mho.hw.macro.macro_pins import MacroPins
+from mho.hw.kinds.tnsa.macro_pins import MacroPins
 from mho.macro_models.errors import InputError, ToolError
 from mho.rtl_gen import emit_core
 from mho.sim.core.bench.verify import verify_core
@@ -33,7 +33,7 @@ CHIP = load_chip("tnsa16-core")
 def test_the_core_in_verilator_equals_the_model(preset, operations):
     report = verify_core(load_chip(preset), operations=operations, seed=1)
     assert report.operations == operations
-    assert report.eager >= operations / 4
+    assert report.pin_level >= operations / 4
     assert report.transposed == 4
     assert report.counts["device"]["rram-neurram"] == operations // 2
     assert set(report.counts["direction"]) == {"forward", "backward"}
@@ -56,7 +56,7 @@ def test_a_core_of_constants_and_synchronisers_equals_the_model():
 @pytest.mark.slow
 def test_the_core_in_icarus_equals_the_model():
     report = verify_core(CHIP, simulator="icarus", operations=40, seed=2)
-    assert report.operations == report.eager == 40
+    assert report.operations == report.pin_level == 40
     assert "tnsa16-core, generated RTL, in icarus: equal to the model bit for bit" in str(report)
 
 
@@ -104,7 +104,7 @@ def one_file(tmp_path, chip, old="", new="") -> Path:
 def test_a_wrong_core_is_found_with_all_that_reproduces_it(tmp_path, old, new, what):
     netlist = one_file(tmp_path, CHIP, old, new)
     sentence = (
-        rf"^{what} of the core of tnsa16-core in icarus \(eager\) at \(\d, \d+\) must be as in the model: -?\d+ "
+        rf"^{what} of the core of tnsa16-core in icarus \(pin level\) at \(\d, \d+\) must be as in the model: -?\d+ "
         r"instead of -?\d+; seed 0, operation \d+ on core \d: .*, step_code=\d+, planes_at_once=\d+, gap \d+, "
         r"stall \d+, hold \d+$"
     )

@@ -1,0 +1,1 @@
+"""Rectangles of weights in the free lines of cores."""

@@ -1,0 +1,53 @@
+"""Rows and columns of cores that weights may take: those that are not dead."""
+
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mho.compiler.mapping.faults import FaultMaps
+from mho.compiler.mapping.packing.pack import Core
+from mho.macro_models.cell_map import CellMap
+from mho.macro_models.errors import InputError
+
+__all__ = ["FreeLines", "SkipMaps"]
+
+SkipMaps = Mapping[int, tuple[NDArray[np.bool_], NDArray[np.bool_]]]
+"""Dead lines: core -> (bit lines, source lines), boolean arrays of one entry a line."""
+
+
+class FreeLines:
+    """Rows and columns that are not dead, per core, those with fewer faulty cells first."""
+
+    def __init__(self, cell_map: CellMap, skip: SkipMaps, faults: FaultMaps) -> None:
+        self.cell_map, self.skip, self.faults = cell_map, skip, faults
+        self._known: dict[int, tuple[NDArray[np.int32], NDArray[np.int32]]] = {}
+        for core, maps in skip.items():
+            if any(np.shape(m) != (lines,) for m, lines in zip(maps, cell_map.shape, strict=True)):
+                raise InputError(
+                    f"skip maps of core {core} must have {cell_map.shape[0]} entries a direction, "
+                    f"not {[np.size(m) for m in maps]}"
+                )
+        ones = [self.core(c) for c in skip] or [self.core(-1)]
+        self.fewest_rows = min(len(c.rows) for c in ones)
+        self.fewest_columns = min(len(c.columns) for c in ones)
+        if not self.fewest_rows or not self.fewest_columns:
+            raise InputError("skip maps leave a core without a usable row pair or column")
+
+    def core(self, index: int) -> Core:
+        """An empty core."""
+        # All those without a dead line are alike.
+        index = index if index in self.skip or index in self.faults else -1
+        if index not in self._known:
+            self._known[index] = self._lines(index)
+        return Core(*self._known[index])
+
+    def _lines(self, index: int) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+        bit, source = self.cell_map.dead(self.skip.get(index))
+        rows = np.flatnonzero(self.cell_map.per_row(bit) == 0).astype(np.int32)
+        columns = np.flatnonzero(~source).astype(np.int32)
+        if index in self.faults:
+            in_rows, in_columns = self.faults[index].counts(self.cell_map)
+            rows = rows[np.argsort(in_rows[rows], kind="stable")]
+            columns = columns[np.argsort(in_columns[columns], kind="stable")]
+        return rows, columns

@@ -1,0 +1,1 @@
+"""What operations of a program become on tiles: walks over rings, routes of elements, vector operations."""

@@ -1,0 +1,215 @@
+"""Values of a program as images, and the windows that layers and pooling move over them: recovered, and proven equal.
+
+The compiler counts the elements of a value channel by channel; a ring of a tile holds it pixel by pixel. What is found
+here is held against the index arrays of the program, element by element, before anybody may use it.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mho.compiler.tile.lowering.walks import LayerWalk, walk_of_window
+from mho.hw.tile.isa import DESCRIPTORS
+from mho.hw.tile.isa.window import OUTSIDE, SlidingWindow
+from mho.macro_models.integer.vector import PAD
+from mho.macro_models.integer.window import Window
+
+__all__ = [
+    "CODES_IN", "CODES_OUT", "Image", "Taking", "call_image", "channels_of", "layer_walk", "pooling",
+    "row_image", "rows_in_turns", "rows_of", "seen_image", "turns_of",
+]
+
+CODES_IN, CODES_OUT = 4, 2
+"""Codes in a word that a core takes, and in one that it gives."""
+
+MOST_SIDE = DESCRIPTORS["walk"].layout["width"].range[1]
+"""Pixels of a row, and rows of an image."""
+Index = NDArray[np.int32]
+
+
+class Taking(Protocol):
+    """What takes patches: a layer of the network, or a call of the program."""
+
+    @property
+    def patches(self) -> Index: ...
+
+    @property
+    def window(self) -> Window | None: ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class Image:
+    """A value as an image; a vector is one pixel."""
+
+    channels: int
+    height: int = 1
+    width: int = 1
+
+    @property
+    def pixels(self) -> int:
+        """Pixels of the image."""
+        return self.height * self.width
+
+    @property
+    def elements(self) -> int:
+        """Elements of the value."""
+        return self.channels * self.pixels
+
+
+def row_image(channels: int, pixels: int) -> Image:
+    """Pixels in a row, or in as few rows of the same length as a walk can have."""
+    rows = next((n for n in range(1, MOST_SIDE + 1) if pixels % n == 0 and pixels // n <= MOST_SIDE), 1)
+    return Image(channels=channels, height=rows, width=pixels // rows)
+
+
+def call_image(call: Taking, outputs: int) -> Image:
+    """What a layer makes: its positions row by row, in a single row if there is no window."""
+    if len(call.patches) == 1:
+        return Image(channels=outputs)
+    if call.window is None:
+        return row_image(outputs, len(call.patches))
+    sides = [axis.positions for axis in call.window.axes]
+    if len(sides) == 1:
+        return row_image(outputs, sides[0])
+    height, width = (*[1] * (2 - len(sides)), *sides)[-2:]
+    return Image(channels=outputs, height=height, width=width)
+
+
+def seen_image(call: Taking, elements: int) -> Image | None:
+    """The image that the window of a layer sees in a value of so many elements, None if it has no two dimensions."""
+    axes = () if call.window is None else call.window.axes
+    if call.window is None or len(axes) == 0 or len(axes) > 2:
+        return None
+    last = axes[len(axes) - 1]
+    if last.step > 1:
+        return None
+    pixels = call.window.channel_step or elements
+    if len(axes) == 1:
+        return row_image(elements // pixels, pixels) if elements % pixels == 0 else None
+    width = axes[0].step or axes[1].size
+    if width < 1 or pixels % width or elements % pixels:
+        return None
+    return Image(channels=elements // pixels, height=pixels // width, width=width)
+
+
+def layer_walk(call: Taking, image: Image) -> SlidingWindow | None:
+    """The walk that gives all inputs of a layer, of all of its groups, pixel by pixel; None if there is none."""
+    if call.window is None:
+        return None
+    made = walk_of_window(replace(call.window, groups=1), (image.channels, image.height, image.width))
+    if made is None and len(call.patches) == 1 and image.pixels > 1:
+        # A layer that takes the whole value: a window as large as the image.
+        walk = SlidingWindow(run=image.channels, channel=0, kernel_x=image.width, kernel_y=image.height,
+                             width=image.width, height=image.height)
+        made = LayerWalk(walk=walk, rows=rows_of(walk, 0, image.channels))
+    if made is None or not _fields_hold(made.walk) or not _gives(made, call.patches, image):
+        return None
+    return made.walk
+
+
+def channels_of(walk: SlidingWindow, first: int, count: int) -> SlidingWindow:
+    """The same walk over some of its channels, ``first`` counted from its own first one."""
+    return replace(walk, run=count, channel=walk.channel + first)
+
+
+def rows_of(walk: SlidingWindow, first: int, count: int) -> NDArray[np.int64]:
+    """Inputs of a layer in the order in which the walk over some channels of it gives them."""
+    order = np.arange(first, first + count)[None, :] * walk.terms + np.arange(walk.terms)[:, None]
+    return order.ravel()
+
+
+def rows_in_turns(sizes: Sequence[tuple[int, int, int]]) -> Index:
+    """Which elements of values side by side, each (channels, rows, width), make an image of their rows in turn."""
+    starts = np.cumsum([0, *(math.prod(size) for size in sizes)])
+    channels, width, rows = sizes[0][0], sizes[0][2], sum(size[1] for size in sizes)
+    found = np.empty((channels, rows, width), dtype=np.int32)
+    for turn, size in enumerate(sizes):
+        found[:, turn :: len(sizes)] = (starts[turn] + np.arange(math.prod(size))).reshape(size)
+    return found.ravel()
+
+
+def turns_of(index: Index, taken: Sequence[Image]) -> tuple[Image, tuple[int, ...]] | None:
+    """The image whose rows, or pixels if it has one row, come from several values in turn; and which pixel from which.
+
+    None if ``index``, what is taken of the values side by side, does something else.
+    """
+    first, count = taken[0], len(taken)
+    if count < 2 or any(one.channels != first.channels for one in taken):
+        return None
+    for flat in (True,) if all(one.pixels == 1 for one in taken) else (False, True):
+        sizes = [(one.channels, *((one.width, one.height) if flat else (one.height, one.width))) for one in taken]
+        rows, width = sum(size[1] for size in sizes), sizes[0][2]
+        if any(size[2] != width or size[1] != len(range(turn, rows, count)) for turn, size in enumerate(sizes)):
+            continue
+        if np.array_equal(index, rows_in_turns(sizes)):
+            made = Image(channels=first.channels, **({"width": rows} if flat else {"height": rows, "width": width}))
+            return made, tuple((np.repeat(np.arange(rows) % count, width)).tolist())
+    return None
+
+
+def _fields_hold(walk: SlidingWindow) -> bool:
+    return all(field.holds(getattr(walk, field.name)) for field in DESCRIPTORS["walk"].layout.fields
+               if field.name not in ("stream", "pad"))
+
+
+def _gives(made: LayerWalk, patches: Index, image: Image) -> bool:
+    """Whether the walk takes what the index array says, (positions, inputs)."""
+    found = made.walk.patches(image.channels)
+    if found.shape != patches.shape or not np.array_equal(np.sort(made.rows), np.arange(patches.shape[1])):
+        return False
+    pixel, channel = np.divmod(found, image.channels)
+    element = np.where(found == OUTSIDE, PAD, channel * image.pixels + pixel + image.pixels - made.walk.image)
+    return np.array_equal(element, patches[:, made.rows])
+
+
+def pooling(index: Index, image: Image) -> tuple[SlidingWindow, Image] | None:
+    """The walk of a window that each channel has alike, and the image that it makes; None if there is none.
+
+    ``index`` of shape (elements, window) says which elements of a value of ``image`` each result takes, -1 for none;
+    one that is taken several times counts once.
+    """
+    each = len(index) // image.channels
+    if each * image.channels != len(index):
+        return None
+    grid = index.reshape(image.channels, each, -1).astype(np.int64)
+    pixels, shift = grid[0], image.pixels * np.arange(image.channels)[:, None, None]
+    if not np.array_equal(grid, np.where(grid < 0, PAD, pixels + shift)) or pixels.max() >= image.pixels:
+        return None
+    places = [np.unique(one[one >= 0]) for one in pixels]
+    if not all(map(len, places)):
+        return None
+    sides = [_axis([tuple(np.unique(at).tolist()) for at in side], size) for side, size in (
+        ([one // image.width for one in places], image.height), ([one % image.width for one in places], image.width))]
+    if sides[0] is None or sides[1] is None:
+        return None
+    (ky, dy, py, sy, by), (kx, dx, px, sx, bx) = sides[0], sides[1]
+    walk = SlidingWindow(
+        run=image.channels, channel=0, kernel_x=kx, kernel_y=ky, dilation_x=dx, dilation_y=dy, stride_x=sx,
+        stride_y=sy, pad_x=bx, pad_y=by, width=image.width, height=image.height, positions_x=px, positions_y=py,
+    )
+    if not _fields_hold(walk) or walk.positions != each:
+        return None
+    same = all(np.array_equal(one[one >= 0], place) for one, place in zip(np.sort(walk.pixels), places, strict=True))
+    return (walk, Image(channels=image.channels, height=py, width=px)) if same else None
+
+
+def _axis(taken: Sequence[tuple[int, ...]], size: int) -> tuple[int, int, int, int, int] | None:
+    """Kernel, dilation, positions, stride and padding of one dimension, from what each position takes of it.
+
+    Positions of the other dimension repeat what this one takes.
+    """
+    order = list(dict.fromkeys(taken))
+    widest = max(order, key=len)
+    dilation = widest[1] - widest[0] if len(widest) > 1 else 1
+    for stride in range(1, 8):
+        for pad in range(min(16, size)):
+            for kernel in {len(widest), (order[0][-1] + pad) // dilation + 1}:
+                found = [tuple(at for k in range(kernel) if 0 <= (at := p * stride - pad + k * dilation) < size)
+                         for p in range(len(order))]
+                if found == order:
+                    return kernel, dilation, len(order), stride, pad
+    return None

@@ -1,0 +1,210 @@
+"""Which tile of the mesh each core becomes, so that values travel few hops.
+
+What is counted are hop-bytes: bytes of an image times the links that they cross. A flit goes along its row, then along
+its column; a multicast crosses a link once for all tiles behind it, and so does a sum. The host is at the corner 0,0.
+Cores take as few rows of the mesh as hold them, so that a file has few empty ones. They begin in a line up and down the
+columns; then pairs change places, and changes for the worse are kept at times, ever fewer (annealing, fixed seeds).
+"""
+
+import math
+import random
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from types import MappingProxyType
+
+from mho.compiler.tile.graph.graph import Graph
+from mho.compiler.tile.placement.needs import Needs
+from mho.compiler.tile.placement.streams import (
+    boxes_of,
+    contexts_of,
+    destinations,
+    member_tiles,
+    place_of,
+    sent,
+    tile_name,
+)
+from mho.hw.config import Chip
+from mho.hw.tile.config import TileConfig
+from mho.hw.tile.interpreter.tiles import HOST
+
+__all__ = ["CorePlaces", "Transfer", "hop_bytes", "place_cores", "transfers"]
+
+MOVES = 12_000
+"""Changes that are tried from each of the seeds, of which a network on 20 tiles takes a second."""
+SEEDS = 3
+HEAT = 0.4
+"""Worsening that is kept at first, of the hop-bytes of a transfer."""
+REFUSED = 1 << 40
+"""Hop-bytes that a sum without a context, or a tile that is too small, counts."""
+
+Place = tuple[int, int]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Transfer:
+    """``size`` bytes of an image from a tile, or the host, to others; for a sum from ``to`` to ``sender``."""
+
+    size: int
+    sender: str
+    to: tuple[str, ...]
+    sums: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class CorePlaces:
+    """Hop-bytes of an image ``before`` and ``after``, and the core that each core becomes."""
+
+    before: int
+    after: int
+    core: Mapping[int, int]
+
+
+def transfers(graph: Graph, chip: Chip) -> list[Transfer]:
+    """What goes from tile to tile, by the names that tiles have now."""
+    parts, tiles, members = member_tiles(graph, chip)
+    found: list[Transfer] = []
+    for value, (maker, ends) in sent(graph, members).items():
+        held = graph.values[value]
+        size, groups = held.image.pixels * held.block, destinations(graph, value, ends)
+        for group in groups:
+            to = tuple(dict.fromkeys(tile for tile, _ in group if tile != maker))
+            found += [Transfer(size=-(-size // len(groups)), sender=maker or HOST, to=to)] if to else []
+        found += [Transfer(size=size, sender=maker, to=(HOST,))] if maker and value in graph.split.results else []
+    for (k, p), some in tiles.items():
+        value, count = graph.values[graph.nodes[k].values[0]], parts[k][p].count
+        root, *others = some
+        if others:
+            found.append(Transfer(size=2 * count * value.image.pixels, sender=root, to=tuple(others), sums=True))
+        if root != members[k][0]:
+            size = count * value.width * value.image.pixels
+            found.append(Transfer(size=size, sender=root, to=(members[k][0],)))
+    return found
+
+
+def hop_bytes(moved: Sequence[Transfer], place: Mapping[str, Place]) -> int:
+    """Hop-bytes of transfers between tiles at some places."""
+    return sum(_cost(one, place) for one in moved)
+
+
+def place_cores(graph: Graph, chip: Chip, needs: Mapping[str, Needs] = MappingProxyType({})) -> CorePlaces:
+    """Places for the tiles of a graph, which have what these ``needs``, by the names that they have now."""
+    moved = transfers(graph, chip)
+    cores = {m.core for layer in graph.program.layers for m in layer.mvms}
+    rows = -(-len(cores) // chip.mesh.columns)
+    found = _Annealing(moved, sorted(cores), chip, rows, needs)
+    best, refused = found.run()
+    while refused and rows < chip.mesh.rows:
+        rows += 1
+        found = _Annealing(moved, sorted(cores), chip, rows, needs)
+        best, refused = found.run()
+    place = {name: found.at(core) for core, name in enumerate(found.named)} | {HOST: (0, 0)}
+    return CorePlaces(
+        before=hop_bytes(moved, place), after=hop_bytes(moved, best),
+        core={core: best[found.named[core]][0] + chip.mesh.columns * best[found.named[core]][1] for core in cores})
+
+
+def _cost(one: Transfer, place: Mapping[str, Place]) -> int:
+    whole = one.sums or one.sender == HOST
+    return one.size * _hops(place[one.sender], tuple([place[tile] for tile in one.to]), whole)
+
+
+@lru_cache(maxsize=1 << 18)
+def _hops(start: Place, to: tuple[Place, ...], whole: bool) -> int:
+    """Links that a flit for some places crosses, or one for each part of them that a flit can name."""
+    ends = frozenset(to)
+    return _links(start, ends) if whole else sum(_links(start, box) for box in boxes_of(ends))
+
+
+def _links(start: Place, ends: frozenset[Place]) -> int:
+    """Links of the tree of XY routes from one place to some; the host's own one counts as any other."""
+    crossed: set[tuple[int, int, bool]] = set()
+    for x, y in ends:
+        crossed |= {(at, start[1], True) for at in range(min(x, start[0]), max(x, start[0]))}
+        crossed |= {(x, at, False) for at in range(min(y, start[1]), max(y, start[1]))}
+    return len(crossed)
+
+
+class _Annealing:
+    """The places of cores in the first rows of the mesh; free places change with taken ones."""
+
+    def __init__(
+        self, moved: Sequence[Transfer], cores: Sequence[int], chip: Chip, rows: int, needs: Mapping[str, Needs]
+    ) -> None:
+        self.chip, self.rows, self.transfers = chip, rows, moved
+        self.named = [tile_name(chip, core) for core in range(chip.cores)]
+        self.names = [self.named[core] for core in cores]
+        self.of = {name: [t for t in moved if name == t.sender or name in t.to] for name in self.named}
+        self.sums = [(t.sender, *t.to) for t in moved if t.sums]
+        self.bound = {name for some in self.sums for name in some}
+        self.contexts = chip.mesh.contexts
+        cfgs = TileConfig.of_tiles(chip)
+        self.small = {name: {place_of(tile) for tile, cfg in cfgs.items() if not needs[name].met_by(cfg)}
+                      for name in self.names if name in needs}
+        self.bound |= {name for name, some in self.small.items() if some}
+
+    def at(self, core: int) -> Place:
+        """Where a core is without being moved."""
+        return core % self.chip.mesh.columns, core // self.chip.mesh.columns
+
+    def run(self) -> tuple[dict[str, Place], int]:
+        """The best places that were seen, and how many sums have no context there."""
+        line = [(x, y if x % 2 == 0 else self.rows - 1 - y) for x in range(self.chip.mesh.columns)
+                for y in range(self.rows)]
+        starts = [line, [self.at(k) for k in range(len(line))]]
+        best = min((dict(zip([*self.names, HOST], [*some[: len(self.names)], (0, 0)], strict=True)) for some in starts),
+                   key=self._all)
+        if len(self.names) > 1:
+            best = min((self._annealed(dict(best), line, seed) for seed in range(SEEDS)), key=self._all)
+        # What has no weights may be at a tile that holds none.
+        free = iter(sorted(set(map(self.at, range(self.chip.cores))) - set(best.values())))
+        best |= {name: next(free) for name in self.named if name not in best and self.of[name]}
+        return best, self._refused(best)
+
+    def _all(self, place: Mapping[str, Place]) -> int:
+        return hop_bytes(self._among(self.transfers), place) + REFUSED * self._refused(place)
+
+    def _among(self, some: Sequence[Transfer]) -> list[Transfer]:
+        """Transfers between the tiles that are placed."""
+        placed = {*self.names, HOST}
+        return [t for t in some if t.sender in placed and placed.issuperset(t.to)]
+
+    def _refused(self, place: Mapping[str, Place]) -> int:
+        """Sums that find no context, and tiles that are too small."""
+        sums = contexts_of([[place[name] for name in some] for some in self.sums], self.contexts).count(None)
+        return sums + sum(place[name] in some for name, some in self.small.items())
+
+    def _annealed(self, place: dict[str, Place], nodes: Sequence[Place], seed: int) -> dict[str, Place]:
+        there = {at: name for name, at in place.items() if name != HOST}
+        of = {name: self._among(self.of[name]) for name in self.names}
+        rng, change = random.Random(seed), 0
+        refused, best, least, now = self._refused(place), dict(place), 0, 0
+        heat = max(1.0, HEAT * hop_bytes(self._among(self.transfers), place) / max(1, len(self.transfers)))
+
+        def swap(name: str, to: Place) -> None:
+            here, other = place[name], there.pop(to, None)
+            place[name], there[to] = to, name
+            if other is None:
+                del there[here]
+            else:
+                place[other], there[here] = here, other
+
+        for move in range(MOVES):
+            name, to = rng.choice(self.names), rng.choice(nodes)
+            here, other = place[name], there.get(to)
+            if other == name:
+                continue
+            some = {id(t): t for t in (*of[name], *(of[other] if other else ()))}.values()
+            change = -sum(_cost(t, place) for t in some)
+            swap(name, to)
+            change += sum(_cost(t, place) for t in some)
+            then = self._refused(place) if self.bound & {name, other} else refused
+            change += REFUSED * (then - refused)
+            warm = heat * (1 - move / MOVES) ** 2
+            if change > 0 and (change >= 30 * warm or rng.random() >= math.exp(-change / max(warm, 1e-9))):
+                swap(name, here)
+                continue
+            now, refused = now + change, then
+            if now < least:
+                best, least = dict(place), now
+        return best

@@ -1,0 +1,318 @@
+"""Placement on a chip with tiles: which rows and columns of which tile hold the weights of each layer.
+
+A tile puts what a walk gives into rows side by side, so a layer that is too high for a core is cut between channels of
+its input, never within the window of one. Rectangles lie on shelves, from a row and a column on at which words of codes
+begin, around lines that are dead. Parts of a layer on one tile add up in its accumulators, those on several in the
+network; so do copies of a layer in columns that are free, and slices of its weights.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from math import isqrt
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mho.compiler.mapping import Placement
+from mho.compiler.mapping.block import Block
+from mho.compiler.mapping.faults import FaultMaps
+from mho.compiler.mapping.packing.pack import MASKS
+from mho.compiler.mapping.parts import GROUP_ROWS, Parts, segments
+from mho.compiler.tile.graph.shapes import Shape
+from mho.compiler.tile.lowering.geometry import CODES_IN, CODES_OUT, rows_of
+from mho.macro_models.cell_map import CellMap
+from mho.macro_models.errors import InputError
+
+__all__ = ["fewest_tiles", "place_on_tiles"]
+
+MOST_TILES = 4096
+"""Tiles up to which it is said how many would do."""
+MOST_PARTS = 8
+"""Tiles on which parts of a layer are that have outputs of their own: all come to one tile, which takes few values."""
+Dead = tuple[NDArray[np.bool_], NDArray[np.bool_]]
+
+
+@dataclass(frozen=True)
+class _Rectangle:
+    """``width`` outputs from ``output`` on, each in as many columns as there are copies and slices."""
+
+    layer: int
+    first: int
+    height: int
+    output: int
+    width: int
+    work: int
+    copies: int
+    slices: int
+
+    @property
+    def columns(self) -> int:
+        return self.width * self.copies * self.slices
+
+
+@dataclass
+class _Tile:
+    """``shelves`` have [first row, height, columns in use]; ``taken`` (rectangle, first row, first column)."""
+
+    dead: Dead
+    shelves: list[list[int]] = field(default_factory=list)
+    taken: list[tuple[_Rectangle, int, int]] = field(default_factory=list)
+
+    @property
+    def work(self) -> int:
+        return sum(one.work for one, _, _ in self.taken)
+
+    def put(self, one: _Rectangle) -> bool:
+        """Put a rectangle, if there is a place."""
+        rows, columns = (len(side) for side in self.dead)
+        height, width = _up(one.height, CODES_IN), _up(one.columns, CODES_OUT)
+        if len(self.taken) == MASKS:
+            return False
+        for shelf in self.shelves:
+            # The last shelf may become higher.
+            high = rows - shelf[0] if shelf is self.shelves[-1] else shelf[1]
+            place = _free(self.dead[1], shelf[2], one.columns, CODES_OUT)
+            if height <= high and place + width <= columns and not self.dead[0][shelf[0] : shelf[0] + one.height].any():
+                shelf[1] = max(shelf[1], height)
+                self.taken.append((one, shelf[0], place))
+                shelf[2] = place + width
+                return True
+        behind = max([shelf[0] + shelf[1] for shelf in self.shelves], default=0)
+        first = _free(self.dead[0], behind, one.height, CODES_IN)
+        place = _free(self.dead[1], 0, one.columns, CODES_OUT)
+        if first + height > rows or place + width > columns:
+            return False
+        self.shelves.append([first, height, place + width])
+        self.taken.append((one, first, place))
+        return True
+
+    def puts(self, some: Sequence[_Rectangle]) -> "_Tile | None":
+        """The tile with all of some rectangles, None if they do not fit."""
+        trial = _Tile(self.dead, [list(shelf) for shelf in self.shelves], list(self.taken))
+        return trial if all(trial.put(one) for one in some) else None
+
+
+def place_on_tiles(
+    shapes: Sequence[Shape], cell_map: CellMap, tiles: int, *, copies: int = 1, wide: bool = False,
+    slices: Sequence[int] | None = None, faults: FaultMaps | None = None, skip: Mapping[int, Dead] | None = None,
+) -> Placement:
+    """Places layers on at most ``tiles`` tiles.
+
+    One rectangle a tile where there are enough; else each layer goes to the tile with the least work that takes it
+    whole, or is divided.
+
+    Parameters
+    ----------
+    shapes, cell_map, tiles
+        The layers, and what there is.
+    copies
+        How often layers are repeated in columns that are free anyway, at most.
+    wide
+        Copies are worth tiles and products: layers are cut into as many pieces as have room for them, on all tiles.
+    slices
+        Slices of the weights of each layer, 1 by default.
+    faults, skip
+        Faulty cells and dead lines of the tiles, (bit lines, source lines), by their numbers: no weight is on a dead
+        line, weights live with the cells.
+
+    Raises
+    ------
+    InputError
+        If the layers do not fit; one sentence that names the layer.
+    """
+    faults = {} if faults is None else faults
+    skip = {**{core: (one.rows, one.columns) for core, one in faults.items()}, **(skip or {})}
+    dead = [_dead_rows(cell_map, skip.get(core)) for core in range(tiles)]
+    sizes = _Sizes(shapes, cell_map, slices or [1] * len(shapes), dead)
+    found = _packed(sizes, tiles, 1)
+    if isinstance(found, int):
+        raise InputError(_too_few(sizes, shapes[found].name, tiles))
+    used = least = max(k for k, tile in enumerate(found) if tile.taken) + 1
+    for count in range(copies, 1, -1):
+        more = _packed(replace(sizes, wide=wide), tiles if wide else used, count)
+        if not isinstance(more, int):
+            found, used = more, max(k for k, tile in enumerate(more) if tile.taken) + 1
+            break
+    blocks = [_block(k, number, *taken) for k, tile in enumerate(found[:used])
+              for number, taken in enumerate(tile.taken)]
+    blocks.sort(key=lambda one: (one.layer, one.first, int(one.outputs[0])))
+    return Placement(
+        cell_map=cell_map, cores=used, least=_least(sizes, 0, least), bound=1, blocks=tuple(blocks), skip=skip,
+        faults=faults,
+        rows=tuple(shape.walk.terms * shape.walk.run for shape in shapes),
+        parts=tuple(_in_order(_parts(shape, sizes.rows, sizes.columns // sizes.slices[k]), shape,
+                              [one for one in blocks if one.layer == k]) for k, shape in enumerate(shapes)),
+    )
+
+
+@dataclass(frozen=True)
+class _Sizes:
+    """What is placed, and where it may be."""
+
+    shapes: Sequence[Shape]
+    cell_map: CellMap
+    slices: Sequence[int]
+    dead: Sequence[Dead]
+    """Rows and columns of the first tiles that are dead; of all others only those that the chip has not are."""
+    wide: bool = False
+
+    @cached_property
+    def sound(self) -> Dead:
+        """Rows and columns of a tile of which none is dead but those that the chip has not."""
+        return _dead_rows(self.cell_map, None)
+
+    @cached_property
+    def rows(self) -> int:
+        """Rows side by side that every tile has."""
+        return min(_longest(rows, CODES_IN) for rows, _ in (self.sound, *self.dead))
+
+    @cached_property
+    def columns(self) -> int:
+        """Columns side by side that every tile has."""
+        return min(_longest(columns, CODES_OUT) for _, columns in (self.sound, *self.dead))
+
+    def tile(self, core: int) -> _Tile:
+        """An empty tile."""
+        return _Tile(self.dead[core] if core < len(self.dead) else self.sound)
+
+
+def _dead_rows(cell_map: CellMap, skip: Dead | None) -> Dead:
+    lines, columns = cell_map.dead(skip)
+    return cell_map.per_row(lines) > 0, columns
+
+
+def _packed(sizes: _Sizes, tiles: int, copies: int) -> list[_Tile] | int:
+    """Tiles with all layers, or the number of the layer that finds no place."""
+    found = [sizes.tile(k) for k in range(tiles)]
+    cut = [_rectangles(k, shape, sizes, copies) for k, shape in enumerate(sizes.shapes)]
+    together = [_together(layer) for layer in cut]
+    if sum(map(len, together)) <= tiles:
+        every = [some for layer in together for some in layer]
+        made = [tile.puts(some) for tile, some in zip(found, every, strict=False)]
+        if all(made):
+            return [one for one in made if one is not None] + found[len(made):]
+        if sum(map(len, cut)) <= len(every):
+            return every[0][0].layer
+    for k, layer in enumerate(cut):
+        if not (_put(found, layer) or all(_put(found, some) for some in together[k])
+                or all(_put(found, [one]) for one in layer)):
+            return k
+    return found
+
+
+def _together(layer: Sequence[_Rectangle]) -> list[list[_Rectangle]]:
+    """Rectangles of a layer that go to one tile: one by one, unless their outputs are of too many parts."""
+    parts = list(dict.fromkeys(one.output for one in layer))
+    if len(parts) <= MOST_PARTS:
+        return [[one] for one in layer]
+    number = {output: k * MOST_PARTS // len(parts) for k, output in enumerate(parts)}
+    found: dict[int, list[_Rectangle]] = {}
+    for one in layer:
+        found.setdefault(number[one.output], []).append(one)
+    return list(found.values())
+
+
+def _too_few(sizes: _Sizes, name: str, tiles: int) -> str:
+    """That a layer finds no place, and how many tiles would do."""
+    most = _pieces(sizes)
+    rows, columns = sizes.cell_map.there
+    head = f"layer {name!r} must fit beside the others on {tiles} tiles of {rows} rows and {columns} columns; "
+    if most > MOST_TILES:
+        return head + f"the network has {most} pieces of that size"
+    least = _least(sizes, tiles, most)
+    side = isqrt(least - 1) + 1
+    return head + f"{least} would do: --set mesh.columns={side} --set mesh.rows={-(-least // side)}"
+
+
+def fewest_tiles(shapes: Sequence[Shape], cell_map: CellMap, *, slices: Sequence[int] | None = None) -> int | None:
+    """Tiles on which layers find room, however many a chip has; None beyond :data:`MOST_TILES`."""
+    sizes = _Sizes(shapes, cell_map, slices or [1] * len(shapes), [])
+    most = _pieces(sizes)
+    return None if most > MOST_TILES else _least(sizes, 0, most)
+
+
+def _pieces(sizes: _Sizes) -> int:
+    """Tiles that do for certain: a piece each."""
+    return sum(len(_rectangles(k, shape, sizes, 1)) for k, shape in enumerate(sizes.shapes))
+
+
+def _least(sizes: _Sizes, low: int, high: int) -> int:
+    """The fewest tiles that do, more than ``low`` and at most ``high``."""
+    while low + 1 < high:
+        middle = (low + high) // 2
+        low, high = (middle, high) if isinstance(_packed(sizes, middle, 1), int) else (low, middle)
+    return high
+
+
+def _up(size: int, unit: int) -> int:
+    return -(-size // unit) * unit
+
+
+def _free(dead: NDArray[np.bool_], first: int, count: int, unit: int) -> int:
+    """The first place from which on no line of some is dead; behind all of them, if there is none."""
+    at = _up(first, unit)
+    while at + count <= len(dead) and dead[at : at + count].any():
+        at = _up(at + int(np.flatnonzero(dead[at : at + count])[-1]) + 1, unit)
+    return at
+
+
+def _longest(dead: NDArray[np.bool_], unit: int) -> int:
+    """Lines side by side without a dead one, from a place on at which a word of codes begins."""
+    starts = range(0, len(dead), unit)
+    return max((int(np.argmax(np.append(dead[at:], True))) for at in starts), default=0)
+
+
+def _parts(shape: Shape, rows: int, columns: int) -> Parts:
+    """The fewest equal parts of a layer whose groups stand side by side in a product."""
+    groups = shape.groups
+    inputs, outputs = shape.walk.terms * shape.walk.run // groups, shape.outputs // groups
+    most = max(1, min(rows // inputs, GROUP_ROWS // inputs, columns // outputs))
+    each = next(n for n in range(min(most, groups), 0, -1) if groups % n == 0)
+    return Parts(count=groups // each, groups=groups, inputs=inputs, outputs=outputs)
+
+
+def _in_order(parts: Parts, shape: Shape, blocks: Sequence[Block]) -> Parts:
+    """With the order in which walks over the channels of blocks give their rows."""
+    terms = shape.walk.terms
+    order = np.arange(terms * shape.walk.run)
+    for one in blocks:
+        order[one.first : one.first + len(one.rows)] = rows_of(shape.walk, one.first // terms, len(one.rows) // terms)
+    return replace(parts, order=tuple(order.tolist()))
+
+
+def _rectangles(layer: int, shape: Shape, sizes: _Sizes, copies: int) -> list[_Rectangle]:
+    """A layer, cut between its outputs and between its channels into as few rectangles as a tile, or copies, allow."""
+    terms, slices = shape.walk.terms, sizes.slices[layer]
+    most = sizes.columns // slices
+    if terms > sizes.rows or not most:
+        raise InputError(f"layer {shape.name!r} must have a window of at most {sizes.rows} pixels, sound rows side by "
+                         f"side of every tile, not {terms}")
+    parts = _parts(shape, sizes.rows, most)
+    channels, outputs = shape.walk.run // parts.count, shape.outputs // parts.count
+    cut, work = segments(outputs, max(1, most // copies) if sizes.wide else most), shape.walk.positions
+    count = max(1, min(copies, most // max(width for _, width in cut)))
+    return [_Rectangle(layer, (part * channels + first) * terms, height * terms, part * outputs + output, width, work,
+                       count, slices)
+            for part in range(parts.count) for output, width in cut
+            for first, height in segments(channels, sizes.rows // terms)]
+
+
+def _put(tiles: list[_Tile], some: Sequence[_Rectangle]) -> bool:
+    """Put rectangles on the tile with the least work that takes all of them."""
+    for k in sorted(range(len(tiles)), key=lambda k: (tiles[k].work, k)):
+        made = tiles[k].puts(some)
+        if made is not None:
+            tiles[k] = made
+            return True
+    return False
+
+
+def _block(tile: int, number: int, one: _Rectangle, row: int, column: int) -> Block:
+    outputs = np.arange(one.output, one.output + one.width, dtype=np.int32)
+    return Block(
+        layer=one.layer, core=tile, first=one.first, rows=np.arange(row, row + one.height, dtype=np.int32),
+        columns=np.arange(column, column + one.columns, dtype=np.int32),
+        outputs=np.tile(outputs, one.copies * one.slices), copies=one.copies, wl_select=number, line_select=number,
+        slices=one.slices,
+    )

@@ -1,0 +1,127 @@
+"""Nodes of a tile that are an image ahead of the others, so that its array does not wait for what follows them.
+
+A tile does images one after the other. Where a layer on it takes what other tiles, or its own vectors, make of an
+earlier layer on it, the array waits for that in each image. Here products of the earlier layer are of the next image
+meanwhile: software pipelining with a distance of one image. A run of n images is then
+
+* the nodes that are ahead, for the first image;
+* n - 1 times both: those that are ahead for the next image, the others for this one;
+* the others, for the last image.
+
+How often the middle comes is what the host says with the number of images.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+
+from mho.compiler.tile.placement.order import MOST_AHEAD, Part
+
+__all__ = ["Ahead", "Pipeline", "both_sides", "pipeline"]
+
+Ahead = Mapping[str, int]
+"""Of tiles that have some: the first node that is not ahead."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pipeline:
+    """What a tile does: numbers of nodes with their parts, as of :func:`mho.compiler.tile.placement.order.firings`."""
+
+    first: tuple[int, ...]
+    both: tuple[int, ...]
+    last: tuple[int, ...]
+
+
+def both_sides(members: Sequence[tuple[str, ...]], layers: Sequence[int], cut: int) -> list[str]:
+    """Tiles that have ``layers`` before node ``cut`` and behind it."""
+    before, behind = ({tile for k in layers if (k < cut) == early for tile in members[k]} for early in (True, False))
+    return sorted(before & behind)
+
+
+def pipeline(
+    order: Sequence[int], nodes: int, cut: int, layers: Collection[int], single: Collection[int]
+) -> Pipeline:
+    """The order of a tile in an image with what is before node ``cut`` an image ahead.
+
+    Parameters
+    ----------
+    order
+        Numbers of nodes with their parts.
+    nodes
+        How many nodes there are.
+    cut
+        The first node that is not ahead.
+    layers, single
+        Nodes of layers; those of which the tile has one product, which may begin before another one is finished.
+    """
+    ahead = [number for number in order if number % nodes < cut]
+    rest = [number for number in order if number % nodes >= cut]
+    both = _Merge(nodes, layers, [_apart(ahead, nodes, single), _apart(rest, nodes, single)]).order()
+    return Pipeline(first=tuple(ahead), both=tuple(both), last=tuple(rest))
+
+
+def _apart(order: Sequence[int], nodes: int, single: Collection[int]) -> list[int]:
+    """With products that may begin ahead in parts of their own."""
+    found: list[int] = []
+    for number in order:
+        parts = (Part.PRODUCTS, Part.REST) if number in single else (0,)
+        found += [number + nodes * part for part in parts]
+    return found
+
+
+class _Merge:
+    """Two orders as one: each is as far as the other, counted in products, the second one behind the first.
+
+    A tile drains products as they were begun, and has begun two at most. A product may come later than in its own
+    order, behind what finishes others.
+    """
+
+    def __init__(self, nodes: int, layers: Collection[int], sides: list[list[int]]) -> None:
+        self._nodes, self._layers, self._left = nodes, layers, sides
+        self._products = [sum(self._begins(number) for number in side) for side in sides]
+        self._begun = [0, 0]
+        self._pending: list[int] = []
+
+    def order(self) -> list[int]:
+        """Until nothing is left."""
+        found: list[int] = []
+        while any(self._left):
+            # What is behind comes first: the second order, unless its next product is not due.
+            sides = (1, 0) if self._due() else (0, 1)
+            side, at = next((side, at) for side in sides if (at := self._next(side)) is not None)
+            found.append(number := self._left[side].pop(at))
+            self._fire(side, number)
+        return found
+
+    def _due(self) -> bool:
+        if not self._left[1] or not self._left[0]:
+            return bool(self._left[1])
+        following = self._begun[1] + any(self._begins(number) for number in self._left[1])
+        return following * self._products[0] <= self._begun[0] * max(self._products[1], 1)
+
+    def _next(self, side: int) -> int | None:
+        """Place of what may come next of an order."""
+        for at, number in enumerate(self._left[side]):
+            if self._may(number):
+                return at
+            if number // self._nodes != Part.PRODUCTS:
+                break
+        return None
+
+    def _may(self, number: int) -> bool:
+        part, node = number // self._nodes, number % self._nodes
+        if part == Part.PRODUCTS:
+            return len(self._pending) < MOST_AHEAD
+        if part == Part.REST:
+            return self._pending[:1] == [node]
+        return not self._pending or not self._begins(number)
+
+    def _begins(self, number: int) -> bool:
+        return number // self._nodes == Part.PRODUCTS or number in self._layers
+
+    def _fire(self, side: int, number: int) -> None:
+        part, node = number // self._nodes, number % self._nodes
+        self._begun[side] += self._begins(number)
+        if part == Part.PRODUCTS:
+            self._pending.append(node)
+        elif part == Part.REST:
+            self._pending.pop(0)

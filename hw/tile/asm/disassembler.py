@@ -1,0 +1,182 @@
+"""From a program to text that gives the same bytes."""
+
+from collections.abc import Iterator, Sequence
+
+from mho.hw.tile.asm import fields as text_fields
+from mho.hw.tile.isa import DESCRIPTORS, LOOP_DEPTH, PARAMETER, Cause, Command, Op, Operand, decode
+from mho.hw.tile.isa.program import Program
+
+__all__ = ["disassemble"]
+
+_LETTERS = {"stream": "s", "walk": "w", "mvm": "m", "vec": "v"}
+_ACROSS = 16
+
+
+def disassemble(program: Program) -> str:
+    """The text of a program; names are the numbers of descriptors with a letter, as ``s3``.
+
+    What is legal in itself is written with names, the rest as words.
+    """
+    lines = list(_head(program))
+    for kind in DESCRIPTORS:
+        lines += _descriptors(program, kind)
+    lines += _memories(program)
+    known = {kind: [n for n in range(one.count) if _readable(program, kind, n)] for kind, one in DESCRIPTORS.items()}
+    lines += ["", *_Code(program.words, known).lines()]
+    return "\n".join(lines) + "\n"
+
+
+def _head(program: Program) -> Iterator[str]:
+    if program.image:
+        yield f"first_image: {program.image}"
+    for number, value in enumerate(program.registers, 1):
+        if value:
+            yield f"register {number}: {value}"
+
+
+def _readable(program: Program, kind: str, number: int) -> bool:
+    """Whether a descriptor can be written by names: it is there, and all of its fields are legal."""
+    one = DESCRIPTORS[kind]
+    words = program.descriptors[one.at(number)]
+    return any(words) and not one.layout.spare(words) and one.layout.illegal(one.layout.unpack(words)) is None
+
+
+def _descriptors(program: Program, kind: str) -> Iterator[str]:
+    one = DESCRIPTORS[kind]
+    for number in range(one.count):
+        words = program.descriptors[one.at(number)]
+        if _readable(program, kind, number):
+            text = ", ".join(_items(kind, one.layout.unpack(words)))
+            yield f"{kind} {_LETTERS[kind]}{number} @{number}: {text}"
+        elif any(words):
+            yield f"raw {kind} @{number}: {' '.join(f'{word:#x}' for word in words)}"
+
+
+def _items(kind: str, values: dict[str, int]) -> Iterator[str]:
+    core = text_fields.unpack_core(values) if kind == "mvm" else None
+    for field in DESCRIPTORS[kind].layout.fields:
+        value = values[field.name]
+        if core is not None and field.name in ("op", "op_high"):
+            continue
+        if value == text_fields.plain(kind, field.name) and field.name not in text_fields.ALWAYS[kind]:
+            continue
+        if field.width == 1:
+            yield field.name
+        elif field.names in (None, Operand):
+            yield f"{field.name} {value}"
+        else:
+            known = {int(one): one.name.lower() for one in field.names}
+            yield f"{field.name} {known.get(value, value)}"
+    for name, value in (core or {}).items():
+        if value:
+            yield name if text_fields.core_fields()[name][1] == 1 else f"{name} {value}"
+
+
+def _memories(program: Program) -> Iterator[str]:
+    if len(program.parameters):
+        yield "parameters all @0 {"
+        for value in program.parameters.tolist():
+            words = value & 0xFFFFFFFF, value >> 32
+            fields = {name: v for name, v in PARAMETER.unpack(words).items() if v}
+            yield "    " + (", ".join(
+                name if PARAMETER[name].width == 1 else f"{name} {v}" for name, v in fields.items()) or "m 0")
+        yield "}"
+    for number, table in enumerate(program.tables):
+        if table.any():
+            yield from _numbers(f"table {number}", table.tolist())
+    if program.buffer:
+        yield from _numbers("bytes all @0", list(program.buffer))
+
+
+def _numbers(head: str, values: Sequence[int]) -> Iterator[str]:
+    yield f"{head} {{"
+    for row in range(0, len(values), _ACROSS):
+        yield "    " + " ".join(map(str, values[row : row + _ACROSS]))
+    yield "}"
+
+
+class _Code:
+    """Instructions as text; ``known`` are the descriptors that have names."""
+
+    def __init__(self, words: Sequence[int], known: dict[str, list[int]]) -> None:
+        self.words, self.known = words, known
+
+    def lines(self) -> list[str]:
+        lines: list[str] = []
+        ends: list[int] = []
+        at = 0
+        while at < len(self.words):
+            text, size = self._text(at, ends)
+            lines.append("    " * len(ends) + text)
+            if text.endswith("{"):
+                ends.append(at + decode(self.words[at])[1]["body"])
+            at += size
+            while ends and ends[-1] == at - 1:
+                ends.pop()
+                lines.append("    " * len(ends) + "}")
+        return lines
+
+    def _text(self, at: int, ends: list[int]) -> tuple[str, int]:
+        """The text of an instruction and its words; as a word where names cannot say it."""
+        word = self.words[at]
+        op, fields, cause = decode(word)
+        if op is None or cause is not Cause.NONE:
+            return f"word {word:#x}", 1
+        if op is Op.LOOP:
+            return (self._loop(fields) if self._closes(at, fields, ends) else f"word {word:#x}"), 1
+        if op is Op.SET:
+            size, last = fields["words"], ends[-1] if ends else len(self.words) - 1
+            if size and at + size <= last:
+                words = " ".join(f"{w:#x}" for w in self.words[at + 1 : at + 1 + size])
+                return f"set {fields['first']}: {words}", size + 1
+            return f"word {word:#x}", 1
+        return self._plain(op, fields) or f"word {word:#x}", 1
+
+    def _closes(self, at: int, fields: dict[str, int], ends: list[int]) -> bool:
+        """Whether a loop can be written with braces: its body is there, and whole."""
+        if fields["body"] < 1 or (fields["n"] and fields["reg"]) or len(ends) == LOOP_DEPTH:
+            return False
+        return at + fields["body"] <= (ends[-1] if ends else len(self.words) - 1)
+
+    @staticmethod
+    def _loop(fields: dict[str, int]) -> str:
+        if fields["n"]:
+            return f"loop {fields['n']} {{"
+        return f"loop register {fields['reg']} {{" if fields["reg"] else "loop forever {"
+
+    def _plain(self, op: Op, fields: dict[str, int]) -> str | None:
+        def named(kind: str, number: int) -> str:
+            return f"{_LETTERS[kind]}{number}"
+
+        used = {"stream": "stream", "source": "stream", "target": "stream", "mvm": "mvm", "walk": "walk", "vec": "vec"}
+        if any(used[name] in used.values() and value not in self.known[used[name]]
+               for name, value in fields.items() if name in used and not (op is Op.CORE and name == "target")):
+            return None
+        flags = [name for name, value in fields.items() if value and name in _FLAGS]
+        text = None
+        match op:
+            case Op.HALT | Op.IMAGE:
+                text = op.name.lower()
+            case Op.WAIT | Op.ROOM | Op.FREE | Op.PUSH if fields["n"]:
+                text = f"{op.name.lower()} {named('stream', fields['stream'])} {fields['n']}"
+            case Op.MVM:
+                text = ", ".join([f"mvm {named('mvm', fields['mvm'])}", named("walk", fields["walk"]), *flags])
+            case Op.VEC:
+                text = ", ".join([f"vec {named('vec', fields['vec'])}", *flags])
+            case Op.SEND if fields["n"]:
+                where = "context" if fields["reduce"] else "flow"
+                text = f"send {named('stream', fields['stream'])}, {where} {fields['flow']}, blocks {fields['n']}" + (
+                    ", free" if fields["free"] else "")
+            case Op.CORE if fields["command"] in (Command.WRITE, Command.MASKS):
+                text = self._command(fields, flags)
+        return text
+
+    def _command(self, fields: dict[str, int], flags: list[str]) -> str | None:
+        write = fields["command"] == Command.WRITE
+        if (not write and fields["target"]) or (write and fields["target"] not in self.known["stream"]):
+            return None
+        streams = [f"s{fields['source']}", *([f"s{fields['target']}"] if write else [])]
+        return f"core {'write' if write else 'masks'} " + ", ".join([*streams, *flags])
+
+
+_FLAGS = ("advance", "free", "restart", "ahead", "advance_a", "advance_b", "free_a", "free_b", "push")

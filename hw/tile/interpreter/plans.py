@@ -1,0 +1,170 @@
+"""What an instruction does to tokens, found once for all times that it is carried out."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from mho.hw.tile.config import TileConfig
+from mho.hw.tile.isa import DESCRIPTORS, Cause, Command, Kind, Op, Operand, decode
+from mho.hw.tile.isa.legality import is_result, is_stream, is_walk, refusal
+
+__all__ = ["Plan", "Send", "plan_of"]
+
+Pairs = tuple[tuple[int, int], ...]
+ALL_STREAMS = (1 << 16) - 1
+
+
+@dataclass(frozen=True, slots=True)
+class Send:
+    """A SEND: its stream, flow or context, blocks, whether it frees and whether it is an operand."""
+
+    stream: int
+    number: int
+    blocks: int
+    free: bool
+    reduce: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """An instruction without data.
+
+    Attributes
+    ----------
+    op, trap, about
+        What it is; the cause for which it is refused when it is issued, and the stream concerned.
+    guard
+        Streams, a bit each: while the send engine reads one of them, the instruction waits.
+    windows
+        Walks whose window it reads.
+    needs, rooms
+        Blocks that must be there, and places that must be free, by stream.
+    codes
+        Codes of the product that it issues.
+    drains
+        Elements that it takes of the oldest product, none if it does not.
+    lanes
+        Context and lanes of a sum that it takes.
+    takes, shows
+        Blocks that it gives back and makes.
+    advances
+        Walks that go on, each with whether it frees.
+    restarts
+        Walk that returns to position 0.
+    send
+        What it hands to the send engine.
+    loop
+        Body, and how often: None for ever, negative for a host register.
+    words
+        Words that follow it.
+    """
+
+    op: Op
+    trap: Cause = Cause.NONE
+    about: int = 0
+    guard: int = 0
+    windows: tuple[int, ...] = ()
+    needs: Pairs = ()
+    rooms: Pairs = ()
+    codes: int = 0
+    drains: int | None = None
+    lanes: tuple[int, int] | None = None
+    takes: Pairs = ()
+    shows: Pairs = ()
+    advances: Pairs = ()
+    restarts: int | None = None
+    send: Send | None = None
+    loop: tuple[int, int | None] | None = None
+    first: int = 0
+    words: int = 0
+
+
+def plan_of(words: Sequence[int], pc: int, memory: Sequence[int], cfg: TileConfig) -> Plan:
+    """The plan of the instruction at an address, with the descriptors as they are."""
+    if pc >= len(words):
+        return Plan(Op.HALT, Cause.END)
+    op, fields, cause = decode(words[pc])
+    if op is None:
+        return Plan(Op.HALT, cause)
+    found, about = (cause, 0) if cause is not Cause.NONE else refusal(op, fields, memory, cfg)
+    if op is Op.SET and pc + fields["words"] >= len(words) and (found is Cause.NONE or found > Cause.END):
+        found = Cause.END
+    if found is not Cause.NONE:
+        return Plan(op, found, about)
+    return _PLANS.get(op, _other)(op, fields, memory, cfg)
+
+
+def _values(kind: str, number: int, memory: Sequence[int]) -> dict[str, int]:
+    one = DESCRIPTORS[kind]
+    return one.layout.unpack(memory[one.at(number)])
+
+
+def _other(op: Op, f: Mapping[str, int], memory: Sequence[int], cfg: TileConfig) -> Plan:
+    return Plan(op)
+
+
+def _loop(op: Op, f: Mapping[str, int], memory: Sequence[int], cfg: TileConfig) -> Plan:
+    return Plan(op, loop=(f["body"], f["n"] or (-f["reg"] if f["reg"] else None)))
+
+
+def _set(op: Op, f: Mapping[str, int], memory: Sequence[int], cfg: TileConfig) -> Plan:
+    return Plan(op, guard=ALL_STREAMS, first=f["first"], words=f["words"])
+
+
+def _counted(op: Op, f: Mapping[str, int], memory: Sequence[int], cfg: TileConfig) -> Plan:
+    one = ((f["stream"], f["n"]),)
+    match op:
+        case Op.WAIT:
+            return Plan(op, guard=ALL_STREAMS, needs=one)
+        case Op.ROOM:
+            return Plan(op, guard=ALL_STREAMS, rooms=one)
+        case Op.FREE:
+            return Plan(op, guard=ALL_STREAMS, needs=one, takes=one)
+        case _:
+            return Plan(op, guard=ALL_STREAMS, rooms=one, shows=one)
+
+
+def _send(op: Op, f: Mapping[str, int], memory: Sequence[int], cfg: TileConfig) -> Plan:
+    send = Send(f["stream"], f["flow"], f["n"], bool(f["free"]), bool(f["reduce"]))
+    return Plan(op, guard=ALL_STREAMS, send=send)
+
+
+def _mvm(op: Op, f: Mapping[str, int], memory: Sequence[int], cfg: TileConfig) -> Plan:
+    walk, mvm = f["walk"], _values("mvm", f["mvm"], memory)
+    return Plan(
+        op, guard=1 << _values("walk", walk, memory)["stream"], windows=(walk,),
+        codes=2 * (mvm["o_last"] - mvm["o_first"] + 1), advances=((walk, f["free"]),) if f["advance"] else (),
+        restarts=walk if f["restart"] else None,
+    )
+
+
+def _vec(op: Op, f: Mapping[str, int], memory: Sequence[int], cfg: TileConfig) -> Plan:
+    vec = _values("vec", f["vec"], memory)
+    names = [n for n in ("a", "b") if vec[n] != Operand.NONE and not (n == "b" and vec["kind"] == Kind.TABLE)]
+    streams = [(vec[n], f[f"free_{n}"]) for n in names if is_stream(vec[n])]
+    walks = [(vec[n] - Operand.WALK, f[f"advance_{n}"], f[f"free_{n}"]) for n in names if is_walk(vec[n])]
+    read = {s for s, _ in streams} | {_values("walk", w, memory)["stream"] for w, _, _ in walks}
+    a, flit, target = vec["a"], cfg.flit_bytes, vec["target"]
+    written = ((target, 1),) if is_stream(target) else ()
+    return Plan(
+        op, guard=sum(1 << s for s in read), windows=tuple(w for w, _, _ in walks),
+        needs=tuple((s, 1) for s, _ in streams), rooms=written,
+        drains=vec["elements"] if a == Operand.DRAIN else None,
+        lanes=(a - Operand.RESULT, -(-2 * vec["elements"] // flit) * (flit // 2)) if is_result(a) else None,
+        takes=tuple((s, 1) for s, free in streams if free), shows=written if f["push"] else (),
+        advances=tuple((w, free) for w, on, free in walks if on),
+    )
+
+
+def _core(op: Op, f: Mapping[str, int], memory: Sequence[int], cfg: TileConfig) -> Plan:
+    source, target = ((f["source"], 1),), ((f["target"], 1),)
+    back = f["command"] == Command.WRITE
+    return Plan(
+        op, guard=ALL_STREAMS, needs=source, rooms=target if back else (), takes=source if f["free"] else (),
+        shows=target if f["push"] else (), codes=-1,
+    )
+
+
+_PLANS = {
+    Op.LOOP: _loop, Op.SET: _set, Op.WAIT: _counted, Op.ROOM: _counted, Op.FREE: _counted, Op.PUSH: _counted,
+    Op.SEND: _send, Op.MVM: _mvm, Op.VEC: _vec, Op.CORE: _core,
+}

@@ -1,0 +1,308 @@
+"""The tokens of one tile: what its program does to the blocks of its streams, without data and without time."""
+
+from collections.abc import Mapping, Sequence
+from copy import copy, deepcopy
+from typing import Protocol
+
+from mho.hw.tile.interpreter.loops import LoopStack
+from mho.hw.tile.interpreter.plans import Plan, plan_of
+from mho.hw.tile.interpreter.state import TrapError, Wait
+from mho.hw.tile.interpreter.tiles import Place
+from mho.hw.tile.isa import DESCRIPTORS, PRODUCTS, STREAMS, Cause, Op
+from mho.hw.tile.isa.window import sliding_window
+
+__all__ = ["TokenNet", "TokenTile"]
+
+Tokens = tuple[int, Op, int, tuple[tuple[int, int], ...], tuple[tuple[int, int], ...]]
+
+
+class TokenNet(Protocol):
+    """What is around a tile."""
+
+    def send(self, tile: "TokenTile", flow: int) -> bool:
+        """Gives a block to all members of a flow, False if one has no room."""
+        ...
+
+    def offer(self, tile: "TokenTile", context: int) -> bool:
+        """Offers an operand; whether it was taken since it was first offered."""
+        ...
+
+    def take_lanes(self, tile: "TokenTile", context: int, count: int) -> bool:
+        """Takes lanes of sums, False while operands are missing."""
+        ...
+
+    def too_short(self, tile: "TokenTile", stream: int, blocks: int) -> None:
+        """A window needs so many blocks, more than its ring has: a trap, or a larger ring."""
+        ...
+
+
+class _Walk:
+    """Where a walk is, and what it needs and gives back at each position."""
+
+    __slots__ = ("image", "low", "need", "number", "oldest", "origin", "stream")
+
+    def __init__(self, values: Mapping[str, int], origin: int) -> None:
+        walk = sliding_window(values)
+        self.stream, self.image = values["stream"], walk.image
+        self.need, self.low, self.oldest = walk.need.tolist(), walk.low.tolist(), walk.oldest.tolist()
+        self.number, self.origin = 0, origin
+
+
+class _Sending:
+    """A SEND that is under way: what, and how many blocks of it went."""
+
+    __slots__ = ("done", "image", "pc", "plan")
+
+    def __init__(self, plan: Plan, pc: int, image: int) -> None:
+        self.plan, self.pc, self.image, self.done = plan, pc, image, 0
+
+
+class TokenTile:
+    """The tokens of a tile.
+
+    Parameters
+    ----------
+    name, place, net
+        Its name, program and sizes, and the machine that it is part of.
+
+    Attributes
+    ----------
+    came, freed, blocks
+        Of each stream: blocks that came and were given back since the start, and those of its ring.
+    trap
+        Cause, address and stream, None while it has not trapped.
+    halted, done
+        Whether the program ended; images that did.
+    fired, moves
+        Instructions that were carried out; how often a walk gave blocks back.
+    waits, sends
+        What sequencer and send engine wait for.
+    """
+
+    def __init__(self, name: str, place: Place, net: TokenNet) -> None:
+        program, self.cfg, self.name, self._net = place.program, place.cfg, name, net
+        self._words = [*program.words, *[0] * (place.cfg.instructions - len(program.words))]
+        self._memory, self._registers = list(program.descriptors), program.registers
+        values = [program.descriptor("stream", k) for k in range(STREAMS)]
+        self.came = [v["first"] for v in values]
+        self.freed = [0] * STREAMS
+        self.blocks = [v["blocks"] for v in values]
+        self.trap: tuple[Cause, int, int] | None = None
+        self.halted, self.done, self.fired, self.moves = False, 0, 0, 0
+        self.image = program.image
+        self.waits: Wait | None = None
+        self.sends: Wait | None = None
+        self.sending: _Sending | None = None
+        self.trace: list[Tokens] | None = None
+        self.sent: list[Tokens] | None = None
+        self.products: list[int] = []
+        self._loops, self._pc = LoopStack(place.cfg.instructions), 0
+        self._plans: dict[int, Plan] = {}
+        self._walks: dict[int, _Walk] = {}
+        self._origins = [0] * DESCRIPTORS["walk"].count
+        self._begun = self._read = False
+        self._taken: dict[int, int] = {}
+
+    def fork(self, net: TokenNet) -> "TokenTile":
+        """A copy that goes its own way, as part of ``net``."""
+        other = copy(self)
+        other._net, other._loops, other.sending = net, deepcopy(self._loops), copy(self.sending)
+        other._words, other._memory, other._plans = list(self._words), list(self._memory), dict(self._plans)
+        other.came, other.freed, other.blocks = list(self.came), list(self.freed), list(self.blocks)
+        other.products, other._origins = list(self.products), list(self._origins)
+        other._walks, other._taken = {k: copy(walk) for k, walk in self._walks.items()}, dict(self._taken)
+        other.trace, other.sent = (None if one is None else list(one) for one in (self.trace, self.sent))
+        return other
+
+    @property
+    def at(self) -> int:
+        """Address of the instruction that is carried out, or comes next."""
+        return self._pc
+
+    def extend(self, words: Sequence[int]) -> None:
+        """Replace the program by one that begins alike, and go on where it stands."""
+        self._words[: len(words)] = words
+        self._pc -= self.halted
+        self.halted = False
+        self._plans = {pc: plan for pc, plan in self._plans.items() if pc < self._pc}
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing more is issued, but for the next image."""
+        return self.halted or self.trap is not None
+
+    def state(self, *, counted: bool = True) -> tuple[object, ...]:
+        """All that later tokens depend on, but for the number of the image; with how often loops come yet, or not."""
+        loops = [loop if counted else loop[:2] for loop in self._loops.state()]
+        walks = {k: (w.number, w.origin - self.freed[w.stream]) for k, w in self._walks.items()
+                 if (w.number, w.origin) != (0, self.freed[w.stream])}
+        there = [a - b for a, b in zip(self.came, self.freed, strict=True)]
+        return (self._pc, tuple(loops), tuple(there), walks, tuple(self.products), tuple(self._memory),
+                self.ended)
+
+    def proceed(self, images: int | None) -> bool:
+        """Carry out an instruction; False if it waits, has ended, or ``images`` images are done."""
+        if self.halted or self.trap is not None or self.done == images:
+            return False
+        pc = self._pc
+        plan = self._plans.get(pc)
+        if plan is None:
+            plan = self._plans[pc] = plan_of(self._words, pc, self._memory, self.cfg)
+        try:
+            if not self._begun:
+                self._begin(plan)
+            self.waits = self._blocked(plan)
+            if self.waits is not None:
+                return False
+            self._finish(plan, pc)
+        except TrapError as error:
+            self.trap, self.waits = (error.cause, pc, error.stream), None
+            return False
+        self.fired += 1
+        return True
+
+    def _begin(self, plan: Plan) -> None:
+        """What is asked once, when the instruction is issued."""
+        if plan.trap is not Cause.NONE:
+            raise TrapError(plan.trap, plan.about)
+        if plan.codes and len(self.products) >= (PRODUCTS if plan.codes > 0 else 1):
+            raise TrapError(Cause.PRODUCT)
+        if plan.drains is not None:
+            codes = self.products[0] if self.products else 0
+            if not codes - 1 <= plan.drains <= codes:
+                raise TrapError(Cause.PRODUCT)
+        self._taken, self._begun, self._read = {}, True, False
+
+    def _blocked(self, plan: Plan) -> Wait | None:
+        """What it waits for; gives back what walks free as far as that is there."""
+        if not self._read:
+            wait = self._unread(plan)
+            if wait is not None:
+                return wait
+            self._read = True
+        for number, free in plan.advances:
+            if free:
+                wait = self._give_back(self._walk(number))
+                if wait is not None:
+                    return wait
+        return None
+
+    def _unread(self, plan: Plan) -> Wait | None:
+        """What it waits for before it reads; takes the lanes of sums."""
+        came, freed = self.came, self.freed
+        if plan.guard and self.sending is not None:
+            send = self.sending.plan.send
+            assert send is not None
+            if plan.guard >> send.stream & 1:
+                return Wait("send", send.stream)
+        if plan.restarts is not None:
+            self._walk(plan.restarts).number = 0
+        wait = self._window(plan) if plan.windows else None
+        if wait is not None:
+            return wait
+        for stream, n in plan.needs:
+            if came[stream] - freed[stream] < n:
+                return Wait("blocks", stream, n - came[stream] + freed[stream])
+        for stream, n in plan.rooms:
+            missing = n - self.blocks[stream] + came[stream] - freed[stream]
+            if missing > 0:
+                return Wait("room", stream, missing)
+        if plan.lanes is not None and not self._net.take_lanes(self, *plan.lanes):
+            return Wait("sum", n=plan.lanes[0])
+        return None
+
+    def _window(self, plan: Plan) -> Wait | None:
+        found = None
+        for number in plan.windows:
+            walk = self._walk(number)
+            stream, freed, oldest = walk.stream, self.freed[walk.stream], walk.oldest[walk.number]
+            need = walk.need[walk.number]
+            count = walk.origin + need - freed if need else 0
+            if oldest < walk.image and walk.origin + oldest < freed:
+                raise TrapError(Cause.RING, stream)
+            if count > self.blocks[stream]:
+                self._net.too_short(self, stream, count)
+            missing = count - self.came[stream] + freed
+            if missing > 0 and found is None:
+                found = Wait("blocks", stream, missing)
+        return found
+
+    def _give_back(self, walk: _Walk) -> Wait | None:
+        stream, low = walk.stream, walk.origin + walk.low[walk.number + 1]
+        there = min(self.came[stream], low) - self.freed[stream]
+        if there > 0:
+            self.freed[stream] += there
+            self.moves += 1
+            self._taken[stream] = self._taken.get(stream, 0) + there
+        return Wait("blocks", stream, 1) if self.freed[stream] < low else None
+
+    def _finish(self, plan: Plan, pc: int) -> None:
+        self._begun = False
+        for stream, n in plan.takes:
+            self.freed[stream] += n
+            self._taken[stream] = self._taken.get(stream, 0) + n
+        for number, _ in plan.advances:
+            walk = self._walk(number)
+            walk.number += 1
+            if walk.number == len(walk.need):
+                walk.number, walk.origin = 0, walk.origin + walk.image
+        for stream, n in plan.shows:
+            self.came[stream] += n
+        if plan.codes > 0:
+            self.products.append(plan.codes)
+        if plan.drains is not None:
+            self.products.pop(0)
+        if plan.send is not None:
+            self.sending = _Sending(plan, pc, self.image)
+        self._pc = self._following(plan, pc)
+        if self.trace is not None:
+            self.trace.append((pc, plan.op, self.image, tuple(sorted(self._taken.items())), tuple(sorted(plan.shows))))
+        if plan.op is Op.IMAGE:
+            self.done, self.image = self.done + 1, self.image + 1 & 0xFFFFFFFF
+        self.halted = plan.op is Op.HALT
+
+    def _following(self, plan: Plan, pc: int) -> int:
+        if plan.loop is not None:
+            body, times = plan.loop
+            counted = self._registers[-times - 1] if times is not None and times < 0 else times
+            return self._loops.open(pc, body, counted)
+        if plan.op is Op.SET:
+            self._memory[plan.first : plan.first + plan.words] = self._words[pc + 1 : pc + 1 + plan.words]
+            self._plans.clear()
+            one = DESCRIPTORS["walk"]
+            for number in range(one.count):
+                if plan.first < one.at(number).stop and one.at(number).start < plan.first + plan.words:
+                    values = one.layout.unpack(self._memory[one.at(number)])
+                    self._origins[number] = self.freed[values["stream"]]
+                    self._walks.pop(number, None)
+        return self._loops.following(pc + plan.words)
+
+    def _walk(self, number: int) -> _Walk:
+        if number not in self._walks:
+            one = DESCRIPTORS["walk"]
+            self._walks[number] = _Walk(one.layout.unpack(self._memory[one.at(number)]), self._origins[number])
+        return self._walks[number]
+
+    def proceed_send(self) -> bool:
+        """Send a block; False if the send engine waits or has nothing."""
+        going = self.sending
+        if going is None or going.plan.send is None:
+            return False
+        send = going.plan.send
+        offset = 0 if send.free else going.done
+        there = self.came[send.stream] - self.freed[send.stream]
+        if there <= offset:
+            self.sends = Wait("blocks", send.stream, offset + 1 - there)
+            return False
+        goes = self._net.offer(self, send.number) if send.reduce else self._net.send(self, send.number)
+        if not goes:
+            self.sends = Wait("root" if send.reduce else "members", send.stream, send.number)
+            return False
+        self.sends = None
+        self.freed[send.stream] += send.free
+        if self.sent is not None:
+            self.sent.append((going.pc, Op.SEND, going.image, ((send.stream, 1),) if send.free else (), ()))
+        going.done += 1
+        if going.done == send.blocks:
+            self.sending = None
+        return True

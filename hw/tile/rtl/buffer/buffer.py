@@ -1,0 +1,124 @@
+"""The buffer: two banks of 64-bit words, any byte alignment, ports by fixed priority."""
+
+from typing import Any
+
+from amaranth.hdl import C, Cat, Module, Mux, Signal, Value, unsigned
+from amaranth.lib import wiring
+from amaranth.lib.memory import Memory
+from amaranth.lib.wiring import In
+
+from mho.hw.tile.config import TileConfig
+from mho.hw.tile.rtl.buffer.ports import ADDRESS_BITS, BYTES, ReadPort, WritePort
+from mho.hw.tile.rtl.rotate import rotated
+
+__all__ = ["Buffer"]
+
+_OFFSET = 3
+"""Bits of an address within a word."""
+
+
+class Buffer(wiring.Component):
+    """Memory of a tile.
+
+    Word w is in bank w mod 2, so that two neighbouring words are read or written in a cycle, and eight bytes at any
+    address. One read and one write go on in a cycle; of several that are wanted the port with the least number goes
+    first. Where flits and all lanes take four bytes, no port writes more than that. A read in the cycle of a write sees
+    what was there before; only what is not written is relied on. Addresses wrap around at the size of the buffer.
+
+    Parameters
+    ----------
+    cfg
+        The tile.
+    readers, writers
+        Numbers of ports.
+
+    Members
+    -------
+    read_0, read_1, .. : In(ReadPort())
+        Those who read.
+    write_0, write_1, .. : In(WritePort())
+        Those who write.
+    """
+
+    def __init__(self, cfg: TileConfig, readers: int, writers: int) -> None:
+        self.cfg, self.readers, self.writers = cfg, readers, writers
+        super().__init__({
+            **{f"read_{k}": In(ReadPort()) for k in range(readers)},
+            **{f"write_{k}": In(WritePort()) for k in range(writers)},
+        })
+
+    @property
+    def widest(self) -> int:
+        """Bytes that are written at a time at most, 4 or 8: a flit, or a result of each lane."""
+        return max(BYTES // 2, self.cfg.flit_bytes, min(BYTES, 2 * self.cfg.lanes))
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        rows = self.cfg.buffer_bytes // (2 * BYTES)
+        banks = []
+        for bank in range(2):
+            memory = Memory(shape=unsigned(8 * BYTES), depth=rows, init=[])
+            m.submodules[f"bank_{bank}"] = memory
+            banks.append((memory.read_port(), memory.write_port(granularity=8)))
+        self._read(m, [read for read, _ in banks])
+        self._write(m, [write for _, write in banks])
+        return m
+
+    def _chosen(self, m: Module, ports: list[Any], name: str) -> tuple[Value, Value]:
+        """Address of the first port that is valid, and whether there is one; ports learn that they are ready."""
+        address, any_valid = Signal(ADDRESS_BITS, name=f"{name}_address"), Signal(name=f"{name}_valid")
+        free = [Signal(name=f"{name}_free_{k}") for k in range(len(ports) + 1)]
+        m.d.comb += [free[0].eq(1), any_valid.eq(~free[-1])]
+        for k, port in enumerate(ports):
+            m.d.comb += [free[k + 1].eq(free[k] & ~port.valid), port.ready.eq(free[k])]
+        m.d.comb += address.eq(ports[-1].address)
+        for port in reversed(ports[:-1]):
+            with m.If(port.valid):
+                m.d.comb += address.eq(port.address)
+        return address, any_valid
+
+    def _rows(self, address: Value) -> list[Value]:
+        """Rows of the banks of the word at an address and of the one behind it."""
+        bits = (self.cfg.buffer_bytes - 1).bit_length() - _OFFSET - 1
+        row, odd = address[_OFFSET + 1:], address[_OFFSET]
+        return [(row + odd)[:bits], row[:bits]]
+
+    def _read(self, m: Module, banks: list[Any]) -> None:
+        ports = [getattr(self, f"read_{k}") for k in range(self.readers)]
+        address, wanted = self._chosen(m, ports, "read")
+        offset, odd, late = Signal(_OFFSET), Signal(), Signal(_OFFSET)
+        lanes, data = Signal(8 * BYTES, reset_less=True), Signal(8 * BYTES)
+        for bank, row in zip(banks, self._rows(address), strict=True):
+            m.d.comb += [bank.addr.eq(row), bank.en.eq(wanted)]
+        m.d.sync += [offset.eq(address[:_OFFSET]), odd.eq(address[_OFFSET]), late.eq(offset)]
+        # Byte k of a word is of the next one if that begins behind it. A memory takes half of a cycle: in the next one
+        # bytes are turned round, so that the first one is lowest.
+        for k in range(BYTES):
+            second = odd ^ (offset > k) if k < BYTES - 1 else odd
+            m.d.sync += lanes.word_select(k, 8).eq(
+                Mux(second, banks[1].data.word_select(k, 8), banks[0].data.word_select(k, 8)))
+        turned = rotated([lanes.word_select(k, 8) for k in range(BYTES)], late)
+        m.d.comb += [data.eq(Cat(turned)), *(port.data.eq(data) for port in ports)]
+
+    def _write(self, m: Module, banks: list[Any]) -> None:
+        ports = [getattr(self, f"write_{k}") for k in range(self.writers)]
+        address, wanted = self._chosen(m, ports, "write")
+        value, count = Signal(8 * BYTES), Signal(range(BYTES + 1))
+        m.d.comb += [value.eq(ports[-1].data), count.eq(ports[-1].bytes)]
+        for port in reversed(ports[:-1]):
+            with m.If(port.valid):
+                m.d.comb += [value.eq(port.data), count.eq(port.bytes)]
+        # Byte k of what is written goes to byte (offset + k) mod 8 of one word or the next. Where no port writes more
+        # than half a word that is given twice, so that half a turn is none.
+        offset, odd = address[:_OFFSET], address[_OFFSET]
+        turned, end = Signal(8 * BYTES), Signal(range(2 * BYTES))
+        around: Value = value[: 8 * self.widest].replicate(BYTES // self.widest)
+        for k, bit in enumerate(offset):
+            if 1 << k < self.widest:
+                around = Mux(bit, around.rotate_left(8 << k), around)
+        m.d.comb += [turned.eq(around), end.eq(offset + Mux(wanted, count, 0))]
+        low = Cat(*((offset <= k) & (end > k) for k in range(BYTES - 1)), end >= BYTES)
+        high = Cat(*(end > BYTES + k for k in range(BYTES - 1)), C(0, 1))
+        for k, (bank, row) in enumerate(zip(banks, self._rows(address), strict=True)):
+            first, other = (low, high) if k == 0 else (high, low)
+            m.d.comb += [bank.addr.eq(row), bank.data.eq(turned), bank.en.eq(Mux(odd, other, first))]

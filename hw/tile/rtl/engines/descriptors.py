@@ -1,0 +1,181 @@
+"""Descriptor memory, and where walks are."""
+
+from typing import Any
+
+from amaranth.hdl import C, Cat, Module, Signal, Value, unsigned
+from amaranth.lib import stream, wiring
+from amaranth.lib.memory import Memory
+from amaranth.lib.wiring import In, Out
+
+from mho.hw.block import Resettable
+from mho.hw.tile.isa import DESCRIPTOR_WORDS, DESCRIPTORS
+from mho.hw.tile.rtl.rings import AskPort
+from mho.hw.tile.rtl.sequencer.sequencer import DescriptorWrite
+
+__all__ = ["PLACE_WORDS", "Descriptors", "FetchPort", "descriptor_at", "place_at"]
+
+_INDEX = 8
+_WORD = 32
+_WALKS = DESCRIPTORS["walk"].count
+
+_PLACES, PLACE_WORDS = DESCRIPTOR_WORDS, 2
+"""Behind the descriptors: where each walk is, column and row in a word, and the block of its image in the next one."""
+
+
+def descriptor_at(kind: str, number: Value, word: Value | int) -> Value:
+    """Index of a word of a descriptor, ``number`` of its kind."""
+    one = DESCRIPTORS[kind]
+    return _at(one.first, one.layout.words, number[: (one.count - 1).bit_length()], word)
+
+
+def place_at(number: Value, word: Value | int) -> Value:
+    """Index of a word of where a walk is."""
+    return _at(_PLACES, PLACE_WORDS, number[: (_WALKS - 1).bit_length()], word)
+
+
+def _at(first: int, words: int, number: Value, word: Value | int) -> Value:
+    """Numbers that are put together: the first begins at a multiple of its words, mostly of all of its kind."""
+    low = (words - 1).bit_length()
+    row, bits = first >> low, _INDEX - low
+    above = C(row >> len(number), bits - len(number))
+    at = Cat(number, above) if row % (1 << len(number)) == 0 else (number + row)[:bits]
+    return Cat(C(word, low) if isinstance(word, int) else word[:low], at)
+
+
+class FetchPort(wiring.Signature):
+    """Reads a word, seen from whoever reads.
+
+    Members
+    -------
+    index, valid : Out(8), Out(1)
+        Which, and that it is wanted.
+    ready, data : In(1), In(32)
+        It is read in this cycle; it is there in the next one.
+    """
+
+    def __init__(self) -> None:
+        super().__init__({"index": Out(_INDEX), "valid": Out(1), "ready": In(1), "data": In(_WORD)})
+
+
+class Descriptors(Resettable):
+    """Words of walks, products and vector operations, and two for the place of each walk.
+
+    A walk one of whose words is written by the program begins anew: at position 0 of an image whose first block is the
+    oldest one that is there. That takes a few cycles, in which it is not ``ready``.
+
+    Parameters
+    ----------
+    ports
+        Readers.
+
+    Members
+    -------
+    start : In(1)
+        Strobe: all walks begin anew.
+    ready : Out(1)
+        All walks are where they are to be.
+    fetch_0, fetch_1, .. : In(FetchPort())
+        Those who read; the one with the least number goes first.
+    place : In(stream of DescriptorWrite())
+        Who writes places.
+    set, load : In(stream of DescriptorWrite())
+        Words that the program and the host write. The host's change no place.
+    ask : Out(AskPort())
+        The tokens.
+    """
+
+    start: Value
+    ready: Value
+    place: stream.Interface
+    set: stream.Interface
+    load: stream.Interface
+    ask: Any
+
+    def __init__(self, ports: int) -> None:
+        self.ports = ports
+        write = In(stream.Signature(DescriptorWrite()))
+        super().__init__({
+            "start": In(1), "ready": Out(1),
+            **{f"fetch_{k}": In(FetchPort()) for k in range(ports)},
+            "place": write, "set": write, "load": write, "ask": Out(AskPort()),
+        })
+
+    def elaborate(self, platform: object) -> Any:
+        m = Module()
+        depth = _PLACES + PLACE_WORDS * _WALKS
+        m.submodules.memory = memory = Memory(shape=unsigned(_WORD), depth=depth, init=[])
+        read, write = memory.read_port(), memory.write_port()
+        stale, origin = Signal(_WALKS), Signal(_WORD)
+        walk, second = Signal(range(_WALKS)), Signal()
+        own, number = Signal(), Signal(4)
+        renew = (place_at(walk, second), origin)
+        m.d.comb += self.ready.eq(~stale.any())
+        self._fetch(m, read, own, descriptor_at("walk", walk, 0))
+        self._write(m, write, own, renew)
+        for k in reversed(range(_WALKS)):
+            with m.If(stale[k]):
+                m.d.comb += walk.eq(k)
+        m.d.comb += self.ask.stream.eq(number)
+        # Column and row are 0.
+        with m.If(self.ask.valid):
+            m.d.sync += origin.eq(self.ask.ring.freed)
+        with m.Else():
+            m.d.sync += origin.eq(0)
+        with m.FSM():
+            with m.State("Idle"):
+                with m.If(stale.any() & ~self.set.valid):
+                    m.next = "Read"
+            with m.State("Read"):
+                # What is written meanwhile is the place.
+                m.d.comb += own.eq(1)
+                m.next = "Stream"
+            with m.State("Stream"):
+                m.d.sync += number.eq(read.data[:4])
+                m.next = "Ask"
+            with m.State("Ask"):
+                m.d.comb += self.ask.valid.eq(1)
+                with m.If(self.ask.ready):
+                    m.next = "Origin"
+            with m.State("Origin"):
+                m.d.comb += [own.eq(1), second.eq(1)]
+                m.d.sync += stale.bit_select(walk, 1).eq(0)
+                m.next = "Idle"
+        first = DESCRIPTORS["walk"].first
+        with m.If(self.start):
+            m.d.sync += stale.eq(-1)
+        with m.Elif(self.set.valid & self.set.ready):
+            for k in range(_WALKS):
+                with m.If((self.set.p.index >> 2) == (first >> 2) + k):
+                    m.d.sync += stale[k].eq(1)
+        return self.resets(m)
+
+    def _fetch(self, m: Module, read: Any, own: Value, index: Value) -> None:
+        """The first of those who read, after this block itself."""
+        ports = [getattr(self, f"fetch_{k}") for k in range(self.ports)]
+        taken: Value = own
+        m.d.comb += [read.en.eq(own), read.addr.eq(index)]
+        for k, port in enumerate(ports):
+            before = Signal(name=f"before_{k}")
+            m.d.comb += [before.eq(taken), port.ready.eq(~before), port.data.eq(read.data)]
+            with m.If(port.valid & ~before):
+                m.d.comb += [read.addr.eq(port.index), read.en.eq(1)]
+            taken = before | port.valid
+
+    def _write(self, m: Module, write: Any, own: Value, renew: tuple[Value, Value]) -> None:
+        """The first of those who write, after this block itself."""
+        # A place goes first: whether it is written must not depend on the state of the sequencer.
+        ports = [self.place, self.set, self.load]
+        taken: Value = own
+        # Whose word it is, in two bits: a mux of four.
+        chosen = Signal(range(1 + len(ports)), name="writer")
+        for k, port in enumerate(ports):
+            before = Signal(name=f"write_before_{k}")
+            m.d.comb += [before.eq(taken), port.ready.eq(~before)]
+            with m.If(~before):
+                m.d.comb += chosen.eq(k + 1)
+            taken = before | port.valid
+        m.d.comb += write.en.eq(taken)
+        with m.Switch(chosen):
+            for k, (index, word) in enumerate([renew, *((port.p.index, port.p.word) for port in ports)]):
+                with m.Case(k):
+                    m.d.comb += [write.addr.eq(index), write.data.eq(word)]

@@ -1,0 +1,83 @@
+"""Output words of the core: of each product those that it names."""
+
+from typing import Any
+
+from amaranth.hdl import Cat, Module, Signal, Value, unsigned
+from amaranth.lib import stream
+from amaranth.lib.memory import Memory
+from amaranth.lib.wiring import In, Out, connect, flipped
+
+from mho.hw.block import Resettable
+from mho.hw.core.word_range import WordRange
+from mho.hw.tile.config import TileConfig
+from mho.hw.tile.isa import PRODUCTS
+
+__all__ = ["DrainRange"]
+
+_WORD = 7
+
+
+class DrainRange(Resettable):
+    """Passes the words from ``first`` to ``last`` of each product, and takes the others.
+
+    Parameters
+    ----------
+    cfg
+        The tile, whose core gives ``cfg.output_words`` a product, or with ``cfg.ranged`` the words that are wanted.
+
+    Members
+    -------
+    add, first, last : In(1), In(7), In(7)
+        Strobe: a product is issued, of which these words are wanted. Only unless ``full``.
+    take : In(1)
+        Strobe: a vector operation begins that takes those of the oldest product.
+    full, none : Out(1)
+        As many products were issued and not begun to be taken as there may be; none was.
+    codes : Out(8)
+        Codes that the oldest one gives.
+    i, o : In(stream of 32 bits), Out(stream of 32 bits)
+        Words of the core; those that are wanted.
+    """
+
+    add: Value
+    first: Value
+    last: Value
+    take: Value
+    full: Value
+    none: Value
+    codes: Value
+    i: stream.Interface
+    o: stream.Interface
+
+    def __init__(self, cfg: TileConfig) -> None:
+        self.cfg = cfg
+        words = stream.Signature(unsigned(32))
+        super().__init__({
+            "add": In(1), "first": In(_WORD), "last": In(_WORD), "take": In(1), "full": Out(1), "none": Out(1),
+            "codes": Out(_WORD + 2), "i": In(words), "o": Out(words),
+        })
+
+    def elaborate(self, platform: object) -> Any:
+        m = Module()
+        # A power of two, so that places return to 0 by themselves.
+        tail, oldest = (Signal(range(PRODUCTS), name=name) for name in ("tail", "oldest"))
+        count = Signal(range(PRODUCTS + 1))
+        m.submodules.counted = memory = Memory(shape=unsigned(2 * _WORD), depth=PRODUCTS, init=[])
+        write, read = memory.write_port(), memory.read_port(domain="comb")
+        first, last = read.data[:_WORD], read.data[_WORD:]
+        m.d.comb += [
+            write.addr.eq(tail), write.data.eq(Cat(self.first, self.last)), write.en.eq(self.add), read.addr.eq(oldest),
+            self.full.eq(count == PRODUCTS), self.none.eq(count == 0),
+            self.codes.eq((last - first + 1)[: _WORD + 1] << 1),
+        ]
+        m.d.sync += [
+            count.eq(count + self.add - self.take), tail.eq(tail + self.add), oldest.eq(oldest + self.take),
+        ]
+        if self.cfg.ranged:
+            connect(m, flipped(self.i), flipped(self.o))
+            return self.resets(m)
+        m.submodules.word_range = wanted = WordRange(self.cfg.output_words)
+        m.d.comb += [wanted.accept.eq(self.add), wanted.words.first.eq(self.first), wanted.words.last.eq(self.last)]
+        connect(m, flipped(self.i), wanted.i)
+        connect(m, wanted.o, flipped(self.o))
+        return self.resets(m)

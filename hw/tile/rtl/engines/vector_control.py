@@ -1,0 +1,251 @@
+"""What a vector operation waits for, and what it leaves."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from amaranth.hdl import Cat, Module, Mux, Signal, Value, unsigned
+from amaranth.lib import data, stream
+from amaranth.lib.wiring import In, Out, connect, flipped
+
+from mho.hw.block import Resettable
+from mho.hw.tile.config import TileConfig
+from mho.hw.tile.isa import STREAMS, Cause, Engine, Kind, Operand
+from mho.hw.tile.rtl.buffer import ReadPort, WritePort
+from mho.hw.tile.rtl.engines.issue_queue import InstructionAge, PendingTrap
+from mho.hw.tile.rtl.lanes import VectorDatapath
+from mho.hw.tile.rtl.lanes.datapath import MemoryWrite
+from mho.hw.tile.rtl.layouts import DescriptorLayout
+from mho.hw.tile.rtl.rings import AskPort, Change
+from mho.hw.tile.rtl.sequencer.sequencer import PC_BITS
+from mho.hw.tile.rtl.windows import AddressGenerator, WalkPort, WalkRequest
+
+__all__ = ["FLAGS", "VecLayout", "VectorControl", "sources"]
+
+FLAGS = ("advance_a", "advance_b", "free_a", "free_b", "push")
+"""Fields of VEC of one bit."""
+
+
+class VecLayout(data.StructLayout):
+    """A VEC that was taken.
+
+    ``pc``, ``flags``, ``vec``: the instruction and its descriptor; ``order`` among those in hand; ``reads``: its
+    streams, a bit each; ``a``, ``b``: numbers of those of its sources.
+    """
+
+    def __init__(self) -> None:
+        super().__init__({
+            "pc": PC_BITS, "flags": data.StructLayout(dict.fromkeys(FLAGS, 1)), "vec": DescriptorLayout("vec"),
+            "order": InstructionAge(), "reads": STREAMS, "a": 4, "b": 4,
+        })
+
+
+def sources(vec: Any) -> tuple[dict[str, Value], dict[str, Value]]:
+    """Which sources are walks; which ones, and whether the target, are streams."""
+    both = (vec.kind != Kind.TABLE) & (vec.b != Operand.NONE)
+    walks = {"a": vec.a[4] & ~vec.a[3], "b": both & vec.b[4] & ~vec.b[3]}
+    return walks, {"a": ~vec.a[4], "b": both & ~vec.b[4], "target": ~vec.target[4]}
+
+
+class VectorControl(Resettable):
+    """Carries out VEC, one at a time: waits for its windows and blocks, computes, gives back and shows.
+
+    Only what an operation needs takes time: of one that takes the drain and adds to accumulators three cycles beside
+    those of the vector unit, one more for each stream that it asks or changes.
+
+    Members
+    -------
+    i : In(stream of VecLayout())
+        What was taken; it goes when it is done.
+    found : Out(FoundLayout())
+        Why it stopped, from then on.
+    walks, ask, change : Out(WalkPort()), Out(AskPort()), Out(stream of Change())
+        Walks and tokens.
+    read, write, drain, result, summing, memory
+        As at :class:`mho.hw.tile.rtl.lanes.VectorDatapath`.
+    moved : In(1)
+        A block of some ring came or was given back in the cycle before.
+    sum_context : Out(2)
+        Context of the sums that it takes.
+    adds, total : Out(1), Out(32)
+        As at :class:`mho.hw.tile.rtl.lanes.VectorDatapath`.
+    """
+
+    i: stream.Interface
+    found: Any
+    walks: Any
+    ask: Any
+    change: stream.Interface
+    moved: Value
+    sum_context: Value
+    summing: Value
+    adds: Value
+    total: Value
+
+    def __init__(self, cfg: TileConfig) -> None:
+        self.cfg = cfg
+        super().__init__({
+            "i": In(stream.Signature(VecLayout())), "found": Out(PendingTrap()), "walks": Out(WalkPort()),
+            "ask": Out(AskPort()), "change": Out(stream.Signature(Change())), "moved": In(1), **self.members(cfg),
+        })
+
+    @staticmethod
+    def members(cfg: TileConfig) -> dict[str, Any]:
+        """Ports of operands and results."""
+        return {
+            "read": Out(ReadPort()), "write": Out(WritePort()), "drain": In(stream.Signature(unsigned(32))),
+            "result": In(stream.Signature(unsigned(cfg.payload_bits))), "sum_context": Out(2), "summing": Out(1),
+            "memory": In(stream.Signature(MemoryWrite())), "adds": Out(1), "total": Out(32),
+        }
+
+    def elaborate(self, platform: object) -> Any:
+        m = Module()
+        m.submodules.unit = unit = VectorDatapath(self.cfg)
+        m.submodules.window = window = AddressGenerator(self.cfg.buffer_bytes, count=2)
+        job = self.i.p
+        vec = job.vec
+        self._walk, self._stream = sources(vec)
+        for name in ("read", "write", "drain", "result", "memory"):
+            connect(m, getattr(unit, name), flipped(getattr(self, name)))
+        m.d.comb += [
+            unit.job.eq(vec), self.sum_context.eq(vec.a[:2] - 2), self.summing.eq(unit.summing),
+            self.adds.eq(unit.adds), self.total.eq(unit.total),
+            self.found.order.eq(job.order), self.found.trap.engine.eq(Engine.VECTOR),
+            self.found.trap.pc.eq(job.pc),
+        ]
+        connect(m, window.o, unit.term)
+        m.d.comb += [
+            window.walk.eq(self.walks.walk), window.plan.eq(self.walks.plan), window.asked.eq(unit.second),
+        ]
+        self._run(m, unit, window)
+        return self.resets(m)
+
+    def _run(self, m: Module, unit: Any, window: AddressGenerator) -> None:
+        job, walk, stream = self.i.p, self._walk, self._stream
+        vec, flags = job.vec, job.flags
+        there = {name: Signal(name=f"{name}_there") for name in "ab"}
+        missing = {name: walk[name] & ~there[name] for name in there}
+        # Something came or went since the first window was waited for; the block or room was not there.
+        wrong, news, again = Signal(), Signal(name="news"), Signal(name="again")
+        asks = [(stream[name], f"Ask {name}") for name in ("a", "b", "target")] + [(None, "Start")]
+        self._ends = [
+            *((walk[name] & flags[f"advance_{name}"], f"Leave {name}") for name in "ab"),
+            *((stream[name] & flags[f"free_{name}"], f"Free {name}") for name in "ab"),
+            (flags.push, "Show"), (None, "Idle"),
+        ]
+        # What changes a ring is in registers: what chooses among all who do takes the time of a cycle.
+        changes, change = Signal(name="changes"), Signal(Change(), name="changed", reset_less=True)
+        m.d.comb += [self.change.valid.eq(changes), self.change.payload.eq(change), self.ask.again.eq(again)]
+        with m.If(self.moved):
+            m.d.sync += news.eq(1)
+        self._again = again
+        self._effects = {
+            name: [changes.eq(1), change.stream.eq(number[:4]), change.free.eq(free)]
+            for name, number, free in (("Free a", vec.a, 1), ("Free b", vec.b, 1), ("Show", vec.target, 0))}
+        with m.FSM():
+            with m.State("Idle"):
+                m.d.sync += [one.eq(0) for one in there.values()]
+                with m.If(self.i.valid):
+                    _go(m, [(walk["a"] | walk["b"], "Plan a"), *asks])
+                    # The answer is there a cycle later at the earliest.
+                    first = Mux(stream["a"], vec.a, Mux(stream["b"], vec.b, vec.target))
+                    m.d.comb += [
+                        self.ask.stream.eq(first[:4]),
+                        self.ask.valid.eq(~(walk["a"] | walk["b"]) & Cat(stream.values()).any()),
+                    ]
+            self._plan(m, "a", "Plan b", missing, vec.a, window, there, wrong, news)
+            self._plan(m, "b", "Planned", missing, vec.b, window, there, wrong)
+            with m.State("Planned"):
+                with m.If(~(missing["a"] & missing["b"]) | news):
+                    _go(m, [(missing["a"] | missing["b"], "Plan a"), *asks])
+            with m.State("Wrong"):
+                # For ever.
+                m.d.comb += [
+                    self.found.trap.cause.eq(Cause.RING), self.found.trap.stream.eq(Mux(wrong, job.b, job.a)),
+                ]
+            self._ask(m, "a", asks[1:], vec.a, unit.a_block)
+            self._ask(m, "b", asks[2:], vec.b, unit.b_block)
+            self._ask(m, "target", asks[3:], vec.target, unit.target_block)
+            with m.State("Start"):
+                m.d.comb += unit.start.eq(1)
+                m.next = "Run"
+            with m.State("Run"), m.If(unit.done):
+                self._end(m, 0)
+            self._leave(m, 0, "a", vec.a, flags)
+            self._leave(m, 1, "b", vec.b, flags)
+            for place in (2, 3, 4):
+                with m.State(self._ends[place][1]), m.If(self.change.ready):
+                    m.d.sync += changes.eq(0)
+                    self._end(m, place + 1)
+
+    def _end(self, m: Module, done: int) -> None:
+        """What is to be done behind the first ``done`` of what ends an operation."""
+        rest = self._ends[done:]
+        _go(m, rest, self._effects)
+        m.d.comb += self.i.ready.eq(~_any([wanted for wanted, _ in rest if wanted is not None]))
+
+    def _plan(
+        self, m: Module, name: str, following: str, missing: dict[str, Value], operand: Value, window: AddressGenerator,
+        there: dict[str, Signal], wrong: Signal, news: Signal | None = None,
+    ) -> None:
+        """Waits for a window, not longer than for the other one: each of them may be wrong."""
+        other = "b" if name == "a" else "a"
+        with m.State(f"Plan {name}"):
+            m.d.comb += [
+                self.walks.number.eq(operand), self.walks.todo.eq(WalkRequest.PLAN),
+                self.walks.hasty.eq(missing[other]),
+                self.walks.valid.eq(missing[name]), window.opens.eq(self.walks.done),
+                window.which.eq(name == "b"),
+            ]
+            m.d.sync += wrong.eq(name == "b")
+            with m.If(self.walks.done):
+                m.d.sync += there[name].eq(1)
+            with m.If(self.walks.done | self.walks.later | ~missing[name]):
+                m.next = following
+            with m.If(self.walks.wrong):
+                m.next = "Wrong"
+            if news is not None:
+                with m.If(self.walks.later):
+                    m.d.sync += news.eq(self.moved)
+
+    def _leave(self, m: Module, place: int, name: str, operand: Value, flags: Any) -> None:
+        """A walk goes on."""
+        with m.State(f"Leave {name}"):
+            m.d.comb += [
+                self.walks.number.eq(operand), self.walks.todo.eq(WalkRequest.GO), self.walks.valid.eq(1),
+                self.walks.advance.eq(1), self.walks.free.eq(flags[f"free_{name}"]),
+            ]
+            with m.If(self.walks.done):
+                self._end(m, place + 1)
+
+    def _ask(self, m: Module, name: str, rest: Sequence[tuple[Value | None, str]], number: Value, block: Value) -> None:
+        """Waits for a block, or for room, and remembers where it is."""
+        ring, at = self.ask.ring, Signal(16, name=f"{name}_at", reset_less=True)
+        m.d.comb += block.eq(at)
+        good = ring.there != ring.blocks if name == "target" else ring.there != 0
+        with m.State(f"Ask {name}"):
+            m.d.comb += [self.ask.stream.eq(number[:4]), self.ask.valid.eq(1)]
+            m.d.sync += at.eq(ring.tail if name == "target" else ring.head)
+            with m.If(self.ask.ready):
+                m.d.sync += self._again.eq(~good)
+                with m.If(good):
+                    _go(m, rest)
+
+
+def _any(values: Sequence[Value]) -> Value:
+    found: Value = values[0] if values else Value.cast(0)
+    for value in values[1:]:
+        found = found | value
+    return found
+
+
+def _go(
+    m: Module, states: Sequence[tuple[Value | None, str]], effects: Mapping[str, Sequence[Any]] | None = None
+) -> None:
+    """To the first state whose condition holds, with what begins with it."""
+    for k, (wanted, name) in enumerate(states):
+        if wanted is None and k == 0:
+            m.next = name
+            return
+        with m.Else() if wanted is None else m.If(wanted) if k == 0 else m.Elif(wanted):
+            m.next = name
+            m.d.sync += (effects or {}).get(name, ())

@@ -1,0 +1,218 @@
+"""The engine of VEC: whether a vector operation is legal, and its order among others."""
+
+from typing import Any
+
+from amaranth.hdl import Module, Mux, Signal, Value
+from amaranth.lib import stream
+from amaranth.lib.wiring import In, Out, connect, flipped
+
+from mho.hw.block import Resettable
+from mho.hw.tile.config import TileConfig
+from mho.hw.tile.isa import STREAMS, Cause, Engine, Op, Operand
+from mho.hw.tile.rtl.engines.checks import SourceLayout, VecCheck
+from mho.hw.tile.rtl.engines.descriptors import FetchPort
+from mho.hw.tile.rtl.engines.fetcher import Fetcher
+from mho.hw.tile.rtl.engines.issue_queue import InstructionAge, IssueQueue, PendingTrap
+from mho.hw.tile.rtl.engines.vector_control import FLAGS, VecLayout, VectorControl, sources
+from mho.hw.tile.rtl.rings import AskPort, Change
+from mho.hw.tile.rtl.sequencer import IssueLayout
+from mho.hw.tile.rtl.sequencer.decoder import field
+from mho.hw.tile.rtl.windows import WalkPort, WalkRequest
+
+__all__ = ["VectorIssue"]
+
+_WAITING = 5
+"""Instructions that are taken, the one that is carried out among them."""
+
+
+class OperationQueue(IssueQueue):
+    """Operations that were taken."""
+
+    def __init__(self) -> None:
+        super().__init__(VecLayout(), _WAITING)
+
+
+class VectorIssue(Resettable):
+    """Carries out VEC, one at a time, while the next one is looked at and four more wait.
+
+    An instruction is taken from ``i`` when it is found legal: in order with those of other engines, and when none of
+    these is at work on a stream that both read.
+
+    Members
+    -------
+    i, order : In(stream of IssueLayout()), In(OrderLayout())
+        Instructions, and where the one that is offered is among all.
+    settled, conflict : In(1)
+        Walks are where they are to be; another engine is at work on the same stream, or nothing is to be taken.
+    others : In(1)
+        Another engine that traps has something in hand.
+    busy, oldest, reads, wants : Out(1), Out(5), Out(16), Out(16)
+        Some are at hand; number of the oldest one; streams that they read; those of the one that is offered.
+    drains, none, codes : Out(1), In(1), In(9)
+        Strobe: one is taken that takes a product of the core; there is none; how many codes the oldest one gives.
+    found : Out(FoundLayout())
+        Why it stopped, from then on.
+    fetch, look, walks : Out(FetchPort()), Out(WalkPort()), Out(WalkPort())
+        Descriptor memory, and the walks: to be looked at, and to be carried out.
+    look_ask, ask, change, moved : Out(AskPort()), Out(AskPort()), Out(stream of Change()), In(1)
+        The tokens.
+    read, write, drain, result, sum_context, summing, memory, adds, total
+        As at :class:`mho.hw.tile.rtl.engines.vector_control.VectorControl`.
+    ends : Out(1)
+        For a trace: the oldest one ended.
+    """
+
+    i: stream.Interface
+    order: Any
+    settled: Value
+    conflict: Value
+    others: Value
+    busy: Value
+    oldest: Value
+    reads: Value
+    wants: Value
+    drains: Value
+    none: Value
+    codes: Value
+    found: Any
+    fetch: Any
+    look: Any
+    walks: Any
+    look_ask: Any
+    ask: Any
+    change: stream.Interface
+    moved: Value
+    read: Any
+    write: Any
+    drain: stream.Interface
+    result: stream.Interface
+    memory: stream.Interface
+    sum_context: Value
+    summing: Value
+    adds: Value
+    total: Value
+    ends: Value
+
+    def __init__(self, cfg: TileConfig) -> None:
+        self.cfg = cfg
+        super().__init__({
+            "i": In(stream.Signature(IssueLayout())), "order": In(InstructionAge()), "settled": In(1),
+            "conflict": In(1), "others": In(1), "busy": Out(1), "oldest": Out(InstructionAge().members["age"]),
+            "reads": Out(STREAMS), "wants": Out(STREAMS), "drains": Out(1), "none": In(1), "codes": In(9),
+            "found": Out(PendingTrap()),
+            "fetch": Out(FetchPort()), "look": Out(WalkPort()), "walks": Out(WalkPort()),
+            "look_ask": Out(AskPort()), "ask": Out(AskPort()), "change": Out(stream.Signature(Change())),
+            "moved": In(1), "ends": Out(1), **VectorControl.members(cfg),
+        })
+
+    def elaborate(self, platform: object) -> Any:
+        m = Module()
+        m.submodules.execution = execution = VectorControl(self.cfg)
+        m.submodules.waiting = waiting = OperationQueue()
+        m.submodules.fetch_vec = fetch = Fetcher("vec")
+        connect(m, waiting.o, execution.i)
+        for name in ("walks", "ask", "change", *VectorControl.members(self.cfg)):
+            inner, outer = getattr(execution, name), getattr(self, name)
+            if name in ("sum_context", "summing", "adds", "total"):
+                m.d.comb += outer.eq(inner)
+            else:
+                connect(m, inner, flipped(outer))
+        connect(m, fetch.fetch, flipped(self.fetch))
+        issue, taken, vec = Signal(IssueLayout(), reset_less=True), waiting.i.p, fetch.o
+        looks = {name: Signal(SourceLayout(), name=f"look_{name}") for name in "ab"}
+        walk, of_stream = sources(vec)
+        reads = {name: Signal(STREAMS, name=f"reads_{name}") for name in looks}
+        for name in looks:
+            with m.If(walk[name] | of_stream[name]):
+                m.d.comb += reads[name].eq(1 << looks[name].number)
+        m.d.comb += [
+            fetch.number.eq(field(issue.word, Op.VEC, "vec")), self.wants.eq(reads["a"] | reads["b"]),
+            *(taken.flags[name].eq(field(issue.word, Op.VEC, name)) for name in FLAGS), taken.pc.eq(issue.pc),
+            taken.vec.eq(vec), taken.order.eq(self.order), taken.reads.eq(self.wants),
+            taken.a.eq(looks["a"].number), taken.b.eq(looks["b"].number),
+            self.busy.eq(waiting.busy), self.oldest.eq(waiting.oldest), self.reads.eq(waiting.reads),
+            execution.moved.eq(self.moved), self.found.eq(execution.found),
+            self.ends.eq(waiting.o.valid & waiting.o.ready),
+        ]
+        self._look(m, issue, fetch, looks, waiting)
+        return self.resets(m)
+
+    def _look(self, m: Module, issue: Any, fetch: Fetcher, looks: dict[str, Any], waiting: IssueQueue) -> None:
+        vec = fetch.o
+        walk, of_stream = sources(vec)
+        m.submodules.check = check = VecCheck(self.cfg)
+        m.d.comb += [
+            check.word.eq(issue.word), check.vec.eq(vec), check.walk.eq(self.look.walk),
+            check.wrongs.eq(self.look.wrongs), check.look.eq(self.look.look),
+            check.block.eq(self.look_ask.ring.block), check.wrong.eq(self.look_ask.ring.wrong),
+            check.a.eq(looks["a"]), check.b.eq(looks["b"]),
+        ]
+        outside, remote, wrong = Signal(), Signal(), Signal(2)
+        cause, about = Signal(4), Signal(4)
+        m.d.comb += [check.outside.eq(outside), check.remote.eq(remote), check.target_wrong.eq(wrong)]
+        with m.FSM():
+            with m.State("Idle"):
+                m.d.sync += issue.eq(self.i.payload)
+                m.d.sync += [outside.eq(0), remote.eq(0), wrong.eq(0)]
+                with m.If(self.i.valid & self.settled):
+                    m.d.comb += fetch.start.eq(1)
+                    m.next = "Descriptor"
+            with m.State("Descriptor"):
+                with m.If(fetch.done):
+                    m.next = "Look a"
+            self._source(m, "a", "Look b", walk["a"], of_stream["a"], vec.a, check, looks["a"])
+            self._source(m, "b", "Judge", walk["b"], of_stream["b"], vec.b, check, looks["b"], of_stream["target"])
+            with m.State("Look target"):
+                ring, end = self.look_ask.ring, Signal(12)
+                m.d.comb += [
+                    self.look_ask.stream.eq(vec.target[:4]), self.look_ask.valid.eq(1),
+                    end.eq(vec.target_offset + vec.elements),
+                ]
+                m.d.sync += [
+                    outside.eq(Mux(vec.wide, end << 1, end) > ring.block), remote.eq(ring.remote), wrong.eq(ring.wrong),
+                ]
+                with m.If(self.look_ask.ready):
+                    m.next = "Judge"
+            with m.State("Judge"):
+                # All products before it were issued, and the oldest one stays until this is taken.
+                drains, odd = vec.a == Operand.DRAIN, Signal()
+                m.d.comb += odd.eq((vec.elements != self.codes) & (vec.elements + 1 != self.codes))
+                m.d.sync += [cause.eq(check.cause), about.eq(check.stream)]
+                with m.If((check.cause == 0) & drains & (self.none | odd)):
+                    m.d.sync += cause.eq(Cause.PRODUCT)
+                m.next = "Order"
+            with m.State("Order"):
+                self._order(m, issue, vec, cause, about, waiting)
+
+    def _order(self, m: Module, issue: Any, vec: Any, cause: Value, about: Value, waiting: IssueQueue) -> None:
+        """Takes the instruction, or traps when nothing that is older may."""
+        with m.If(~self.i.valid):
+            # The program has stopped.
+            m.next = "Idle"
+        with m.Elif(cause != 0):
+            with m.If(~waiting.busy & ~self.others):
+                m.d.comb += [
+                    self.found.trap.cause.eq(cause), self.found.trap.engine.eq(Engine.SEQUENCER),
+                    self.found.trap.pc.eq(issue.pc), self.found.order.eq(self.order),
+                    self.found.trap.stream.eq(about),
+                ]
+        with m.Elif(~self.conflict & waiting.i.ready):
+            m.d.comb += [self.i.ready.eq(1), self.drains.eq(vec.a == Operand.DRAIN), waiting.i.valid.eq(1)]
+            m.next = "Idle"
+
+    def _source(
+        self, m: Module, name: str, following: str, walk: Value, stream: Value, operand: Value, check: Any,
+        found: Signal, target: Value | None = None,
+    ) -> None:
+        """What is wrong with a source."""
+        with m.State(f"Look {name}"):
+            m.d.comb += [
+                check.second.eq(name == "b"), self.look.number.eq(operand), self.look.todo.eq(WalkRequest.LOOK),
+                self.look.valid.eq(walk), self.look_ask.stream.eq(operand[:4]), self.look_ask.valid.eq(stream),
+            ]
+            m.d.sync += found.eq(check.found)
+            with m.If(Mux(walk, self.look.done, self.look_ask.ready | ~stream)):
+                m.next = following
+                if target is not None:
+                    with m.If(target):
+                        m.next = "Look target"

@@ -1,0 +1,145 @@
+"""All walks of a tile: one walker for all who ask."""
+
+from typing import Any
+
+from amaranth.hdl import C, Cat, Module, Signal, Value
+from amaranth.lib import data, stream
+from amaranth.lib.wiring import In, Out, connect, flipped
+
+from mho.hw.block import Resettable
+from mho.hw.noc.arbiter import RoundRobin
+from mho.hw.tile.config import TileConfig
+from mho.hw.tile.rtl.engines.checks import walk_wrongs
+from mho.hw.tile.rtl.engines.descriptors import FetchPort, place_at
+from mho.hw.tile.rtl.engines.fetcher import Fetcher
+from mho.hw.tile.rtl.rings import AskPort, Change
+from mho.hw.tile.rtl.sequencer.sequencer import DescriptorWrite
+from mho.hw.tile.rtl.windows import WalkFaults, WalkPort, WalkRequest, WindowIterator
+
+__all__ = ["WindowArbiter"]
+
+
+class WindowArbiter(Resettable):
+    """Reads a walk and where it is, has the walker do what is asked for, and writes where the walk is then.
+
+    It serves one at a time, those who ask in turn, and none of them waits for what another one waits for: who was told
+    to ask later since others did is served when a block of some ring has come or was given back.
+
+    Parameters
+    ----------
+    cfg
+        The tile.
+    ports
+        Those who ask.
+
+    Members
+    -------
+    port_0, port_1, .. : In(WalkPort())
+        Those who ask.
+    fetch, place : Out(FetchPort()), Out(stream of DescriptorWrite())
+        Descriptor memory.
+    ask, change, moved : Out(AskPort()), Out(stream of Change()), In(1)
+        The tokens.
+    serves : Out(1)
+        For a trace: it serves the second of those who ask.
+    """
+
+    fetch: Any
+    place: stream.Interface
+    ask: Any
+    change: stream.Interface
+    moved: Value
+    serves: Value
+
+    def __init__(self, cfg: TileConfig, ports: int) -> None:
+        self.cfg, self.ports = cfg, ports
+        super().__init__({
+            **{f"port_{k}": In(WalkPort()) for k in range(ports)}, "fetch": Out(FetchPort()),
+            "place": Out(stream.Signature(DescriptorWrite())), "ask": Out(AskPort()),
+            "change": Out(stream.Signature(Change())), "moved": In(1), "serves": Out(1),
+        })
+
+    def elaborate(self, platform: object) -> Any:
+        m = Module()
+        m.submodules.fetcher = fetcher = Fetcher("walk")
+        m.submodules.walker = walker = WindowIterator(self.cfg.buffer_bytes)
+        m.submodules.turns = turns = RoundRobin(self.ports)
+        ports = [getattr(self, f"port_{k}") for k in range(self.ports)]
+        # Who is served; the walk that is there, and whether the walker knows where it is.
+        owner, number, fresh = Signal(self.ports), Signal(3), Signal()
+        asked = Signal(data.StructLayout({
+            "number": 3, "todo": 2, "restart": 1, "advance": 1, "free": 1, "hasty": 1, "hold": 1,
+        }))
+        own = Signal(name="own_haste")
+        for name in ("fetch", "ask", "change"):
+            inner = fetcher.fetch if name == "fetch" else getattr(walker, name)
+            connect(m, inner, flipped(getattr(self, name)))
+        done, wrongs = Signal(), Signal(WalkFaults())
+        m.d.comb += self.serves.eq(owner[1])
+        m.d.comb += wrongs.eq(walk_wrongs(self.cfg, fetcher.o) | Cat(C(0, 2), walker.look.outside))
+        # Those who were told to ask later, and nothing has come or gone since.
+        later = Signal(self.ports, name="later")
+        m.d.sync += later.eq((later | (owner & (walker.later & ~own).replicate(self.ports)))
+                             & ~self.moved.replicate(self.ports))
+        waiting = Cat(port.valid for port in ports) & ~later
+        for k, port in enumerate(ports):
+            with m.If(owner[k]):
+                m.d.comb += [
+                    *(asked[name].eq(getattr(port, name)) for name in asked.shape().members if name != "hasty"),
+                    own.eq(port.hasty), asked.hasty.eq(own | (waiting & ~owner).any()), port.done.eq(done),
+                    port.wrong.eq(walker.wrong), port.later.eq(walker.later),
+                ]
+            m.d.comb += [
+                port.walk.eq(fetcher.o), port.wrongs.eq(wrongs), port.look.eq(walker.look), port.plan.eq(walker.plan),
+            ]
+        m.d.comb += [
+            fetcher.number.eq(asked.number), walker.number.eq(number), walker.walk.eq(fetcher.o),
+            walker.place.eq(fetcher.place),
+            *(getattr(walker, name).eq(asked[name]) for name in asked.shape().members if name != "number"),
+        ]
+        look, goes = asked.todo == WalkRequest.LOOK, Signal(name="goes")
+        with m.FSM():
+            with m.State("Idle"):
+                m.d.comb += turns.request.eq(waiting)
+                m.d.sync += owner.eq(turns.grant)
+                with m.If(waiting.any()):
+                    m.next = "Find"
+            with m.State("Find"):
+                m.d.sync += [number.eq(asked.number), goes.eq(asked.todo == WalkRequest.GO)]
+                with m.If(fresh & ~look & (number == asked.number)):
+                    m.d.comb += [walker.start.eq(1), walker.moves.eq(1)]
+                    m.next = "Walk"
+                with m.Else():
+                    m.d.comb += fetcher.start.eq(1)
+                    m.next = "Fetch"
+            with m.State("Fetch"), m.If(fetcher.done):
+                m.d.sync += fresh.eq(1)
+                m.d.comb += walker.start.eq(1)
+                m.next = "Walk"
+            with m.State("Walk"):
+                m.d.comb += done.eq(walker.done & ~goes)
+                with m.If(walker.done):
+                    m.next = "Idle"
+                    with m.If(goes):
+                        m.next = "Column"
+                with m.If(walker.wrong | walker.later):
+                    # Where it has gone on in part, it does so again from where it was.
+                    m.d.sync += fresh.eq(~goes)
+                    m.next = "Idle"
+            self._keep(m, walker, number, done)
+        return self.resets(m)
+
+    def _keep(self, m: Module, walker: WindowIterator, number: Value, done: Value) -> None:
+        """Writes where the walk is."""
+        place = walker.next
+        first = Cat(place[name] for name in place.shape().members if name != "origin")
+        for state, after, offset, what in (("Column", "Origin", 0, first), ("Origin", "Idle", 1, place.origin)):
+            with m.State(state):
+                m.d.comb += [
+                    self.place.valid.eq(1), self.place.p.index.eq(place_at(number, offset)),
+                    self.place.p.word.eq(what),
+                ]
+                with m.If(self.place.ready):
+                    m.next = after
+                    if after == "Idle":
+                        m.d.comb += done.eq(1)

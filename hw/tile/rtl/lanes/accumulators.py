@@ -1,0 +1,118 @@
+"""The accumulators of the vector unit."""
+
+from typing import Any
+
+from amaranth.hdl import Cat, Module, Mux, Signal, Value, signed, unsigned
+from amaranth.lib.memory import Memory
+from amaranth.lib.wiring import In, Out
+
+from mho.hw.block import Resettable
+from mho.hw.tile.isa import ACCUMULATORS
+from mho.hw.tile.rtl.lanes.banks import rows
+from mho.hw.tile.rtl.lanes.lane import TagLayout
+from mho.hw.tile.rtl.rotate import rotated
+
+__all__ = ["AT_A_TIME", "Accumulators"]
+
+AT_A_TIME = 2
+"""Accumulators that are read or added to in a cycle: as many as the core gives codes."""
+
+_INDEX = (ACCUMULATORS - 1).bit_length()
+_SUM = 32
+
+
+class Accumulators(Resettable):
+    """Sums of 32 bits in as many banks as are reached at a time; sum t is in bank t mod n.
+
+    Elements that are added go on together where their targets follow each other, and else one by one, in order.
+
+    Members
+    -------
+    index, read : In(8), In(1)
+        Number of the first sum; read it and those behind it. Not while something is added, nor in the
+        cycle behind that.
+    o : Out(signed(32)).array(AT_A_TIME)
+        What was read last, from the cycle after on.
+    valid : In(1)
+        There are elements to be added.
+    made, tag : In(signed(32)).array(AT_A_TIME), In(TagLayout()).array(AT_A_TIME)
+        The elements and where they go. They stay until ``ready``.
+    live : In(AT_A_TIME)
+        Lanes that hold one.
+    ready : Out(1)
+        The last of them is taken in this cycle.
+    """
+
+    index: Value
+    read: Value
+    o: list[Signal]
+    valid: Value
+    made: list[Value]
+    tag: list[Any]
+    live: Value
+    ready: Value
+
+    def __init__(self) -> None:
+        super().__init__({
+            "index": In(_INDEX), "read": In(1), "o": Out(signed(_SUM)).array(AT_A_TIME), "valid": In(1),
+            "made": In(signed(_SUM)).array(AT_A_TIME), "tag": In(TagLayout()).array(AT_A_TIME), "live": In(AT_A_TIME),
+            "ready": Out(1),
+        })
+
+    def elaborate(self, platform: object) -> Any:
+        m = Module()
+        lanes = AT_A_TIME
+        low = (lanes - 1).bit_length()
+        by, taken = self._choose(m, low)
+        first = Signal(low)
+        with m.If(self.read):
+            m.d.sync += first.eq(self.index[:low])
+        # To the banks: lane j is bank j + by.
+        back = (-by)[:low]
+        adding = rotated([Cat(bit & self.valid) for bit in taken], back)
+        targets = rotated([tag.target[low:] for tag in self.tag], back)
+        starts = rotated([Cat(tag.start) for tag in self.tag], back)
+        values = rotated(list(self.made), back)
+        found = []
+        for k, row in enumerate(rows(self.index, lanes)):
+            memory = Memory(shape=unsigned(_SUM), depth=ACCUMULATORS // lanes, init=[])
+            m.submodules[f"bank_{k}"] = memory
+            write = memory.write_port()
+            read = memory.read_port()
+            at, value = Signal.like(write.addr, name=f"at_{k}"), Signal(_SUM, name=f"value_{k}", reset_less=True)
+            add, start = Signal(name=f"add_{k}"), Signal(name=f"start_{k}")
+            # What was written in the cycle in which it was read.
+            same, written = Signal(name=f"same_{k}"), Signal(_SUM, name=f"written_{k}", reset_less=True)
+            m.d.sync += add.eq(adding[k])
+            with m.If(adding[k]):
+                m.d.sync += [
+                    at.eq(targets[k]), start.eq(starts[k]), value.eq(values[k]), same.eq(add & (at == targets[k])),
+                ]
+            with m.If(add):
+                m.d.sync += written.eq(write.data)
+            m.d.comb += [
+                read.addr.eq(Mux(self.read, row, targets[k])), read.en.eq(self.read | adding[k]),
+                write.addr.eq(at), write.en.eq(add),
+                write.data.eq(value + Mux(start, 0, Mux(same, written, read.data))),
+            ]
+            found.append(read.data)
+        m.d.comb += [port.eq(word) for port, word in zip(self.o, rotated(found, first), strict=True)]
+        return self.resets(m)
+
+    def _choose(self, m: Module, low: int) -> tuple[Value, list[Value]]:
+        """The turn of the first element that is left, and the elements behind it that go with it."""
+        lanes = AT_A_TIME
+        done = Signal(lanes)
+        left = Signal(lanes)
+        by = Signal(low)
+        turns = [(tag.target[:low] - j)[:low] for j, tag in enumerate(self.tag)]
+        m.d.comb += left.eq(self.live & Cat(tag.valid for tag in self.tag) & ~done)
+        for j in reversed(range(lanes)):
+            with m.If(left[j]):
+                m.d.comb += by.eq(turns[j])
+        fits = [~left[j] | (turns[j] == by) for j in range(lanes)]
+        taken = [left[j] & Cat(fits[: j + 1]).all() for j in range(lanes)]
+        m.d.comb += self.ready.eq(Cat(fits).all())
+        with m.If(self.valid):
+            m.d.sync += done.eq(Mux(self.ready, 0, done | Cat(taken)))
+        return by, taken

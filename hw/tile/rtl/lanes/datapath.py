@@ -1,0 +1,260 @@
+"""The vector unit: operands, parameters, lanes, tables, accumulators, and what is written."""
+
+from itertools import pairwise
+from typing import Any
+
+from amaranth.hdl import C, Cat, Module, Mux, Signal, Value, unsigned
+from amaranth.lib import data, stream
+from amaranth.lib.memory import Memory
+from amaranth.lib.wiring import In, Out, connect, flipped
+
+from mho.hw.block import Resettable
+from mho.hw.tile.config import TileConfig
+from mho.hw.tile.isa import TABLE_ENTRIES, TABLES, Kind, Operand
+from mho.hw.tile.rtl.buffer import ADDRESS_BITS, WritePort
+from mho.hw.tile.rtl.lanes.accumulators import AT_A_TIME, Accumulators
+from mho.hw.tile.rtl.lanes.lane import STAGES, Lane
+from mho.hw.tile.rtl.lanes.operands import BeatLayout, Operands
+from mho.hw.tile.rtl.lanes.parameters import INDEX_BITS, Parameters
+
+__all__ = ["MemoryWrite", "VectorDatapath"]
+
+_TABLE_BITS = (TABLES * TABLE_ENTRIES - 1).bit_length()
+_LATE = STAGES + 1
+"""Registers from the queue of operands to the results, the first of them being the operands themselves.
+
+What a table holds is there one later: a memory takes half of a cycle.
+"""
+
+
+class MemoryWrite(data.StructLayout):
+    """What the host writes: a parameter, or an entry of the tables one behind the other if ``table``.
+
+    ``index``: its place in words of the host, of which a parameter has two and the second one counts. ``data``: a
+    parameter, or in its high word an entry.
+    """
+
+    def __init__(self) -> None:
+        super().__init__({"index": _TABLE_BITS + 1, "table": 1, "data": 64})
+
+
+class StageLayout(data.StructLayout):
+    """What stands in a stage of the lanes."""
+
+    def __init__(self, cfg: TileConfig) -> None:
+        super().__init__({"valid": 1, "first": 1, "last": 1, "count": range(cfg.lanes + 1), "sum": 8})
+
+
+class VectorDatapath(Resettable):
+    """Carries out one vector operation at a time. Reference: :func:`mho.hw.tile.isa.vector.compute`.
+
+    It takes a cycle for each group of elements (:class:`mho.hw.tile.rtl.lanes.operands.Operands`) and term, and twelve
+    more for the first result to be written and the unit to be free; one more if the last operands come from the buffer,
+    and for a table.
+
+    Parameters
+    ----------
+    cfg
+        The tile.
+
+    Members
+    -------
+    job : In(DescriptorLayout("vec"))
+        The operation, legal. It stays from ``start`` to ``done``, and what follows with it.
+    a_block, b_block, target_block : In(16)
+        Addresses of the blocks of sources and target that are streams.
+    start, done : In(1), Out(1)
+        Strobes: begin; all is written.
+    summing : Out(1)
+        It takes sums of a reduction.
+    term, second, drain, result, read
+        Where operands come from, as at :class:`mho.hw.tile.rtl.lanes.operands.Operands`.
+    write : Out(WritePort())
+        The buffer.
+    memory : In(stream of MemoryWrite())
+        Writes parameters and tables; while an operation is on that does not read them. Always taken.
+    adds, total : Out(1), Out(32)
+        For a trace, if the tile has one: results are written; their sum.
+    """
+
+    job: Any
+    a_block: Value
+    b_block: Value
+    target_block: Value
+    start: Value
+    done: Value
+    summing: Value
+    term: stream.Interface
+    second: Value
+    drain: stream.Interface
+    result: stream.Interface
+    read: Any
+    write: Any
+    memory: stream.Interface
+    adds: Value
+    total: Value
+
+    def __init__(self, cfg: TileConfig) -> None:
+        self.cfg = cfg
+        operands = Operands.members(cfg)
+        shared = ("a_block", "b_block", "term", "second", "drain", "result", "read", "job", "start")
+        super().__init__({
+            **{name: operands[name] for name in shared}, "target_block": In(ADDRESS_BITS),
+            "done": Out(1), "summing": Out(1),
+            "write": Out(WritePort()), "memory": In(stream.Signature(MemoryWrite())),
+            "adds": Out(1), "total": Out(32),
+        })
+
+    def elaborate(self, platform: object) -> Any:
+        m = Module()
+        cfg, job = self.cfg, self.job
+        m.submodules.operands = operands = Operands(cfg)
+        m.submodules.parameters = parameters = Parameters(cfg)
+        m.submodules.accumulators = accumulators = Accumulators()
+        lanes: list[Any] = [Lane(sums=k < AT_A_TIME, tables=k == 0) for k in range(cfg.lanes)]
+        for k, lane in enumerate(lanes):
+            m.submodules[f"lane_{k}"] = lane
+        for name in ("term", "drain", "result", "read"):
+            connect(m, getattr(operands, name), flipped(getattr(self, name)))
+        m.d.comb += [
+            operands.start.eq(self.start), operands.job.eq(job), operands.a_block.eq(self.a_block),
+            operands.b_block.eq(self.b_block), self.summing.eq(operands.summing),
+            self.second.eq(operands.second),
+        ]
+        enable = Signal()
+        stages = self._stages(m, operands, parameters, enable)
+        self._feed(m, operands, parameters, lanes, stages[0], enable)
+        self._sum(m, operands, accumulators, lanes, stages, enable)
+        y = self._look_up(m, lanes, enable, stages[-2].valid & stages[-2].last)
+        # Where nothing is under way, nothing is clocked.
+        running, idle, under_way = Signal(), Signal(), Signal()
+        self._give(m, accumulators, lanes, self._last(m, stages, enable), enable, y, under_way)
+        in_stages = Cat(stage.valid for stage in stages).any()
+        m.d.comb += [
+            under_way.eq(operands.o.valid | in_stages), idle.eq(~(operands.active | operands.waiting | in_stages)),
+            self.done.eq(running & idle & ~self.start),
+        ]
+        with m.If(self.start):
+            m.d.sync += running.eq(1)
+        with m.Elif(idle):
+            m.d.sync += running.eq(0)
+        m.d.comb += [
+            parameters.write.eq(self.memory.valid & ~self.memory.p.table), self.memory.ready.eq(1),
+            parameters.write_index.eq(self.memory.p.index[1:]), parameters.write_data.eq(self.memory.p.data),
+        ]
+        return self.resets(m)
+
+    def _stages(self, m: Module, operands: Any, parameters: Any, enable: Value) -> list[Any]:
+        """What goes along with the operands through the lanes; numbers of the first parameters and sums of a group."""
+        job, beat = self.job, operands.o.p
+        first, total = Signal(INDEX_BITS), Signal(8)
+        ends = enable & operands.o.valid & beat.step.last
+        stages: list[Any] = [Signal(StageLayout(self.cfg), name=f"stage_{k + 1}") for k in range(_LATE)]
+        with m.If(self.start):
+            m.d.sync += [first.eq(job.parameters), total.eq(0)]
+        with m.Elif(ends):
+            m.d.sync += [first.eq(Mux(beat.wrap, job.parameters, first + beat.count)), total.eq(total + beat.count)]
+        m.d.comb += [
+            operands.o.ready.eq(enable), parameters.read.eq(enable & operands.o.valid),
+            parameters.index.eq(first + Mux(beat.second, job.period, 0)),
+        ]
+        with m.If(enable):
+            m.d.sync += [
+                stages[0].valid.eq(operands.o.valid & ~beat.step.hold), stages[0].first.eq(beat.step.first),
+                stages[0].last.eq(beat.step.last), stages[0].count.eq(beat.count), stages[0].sum.eq(total),
+                *(after.eq(before) for before, after in pairwise(stages)),
+            ]
+        return stages
+
+    def _last(self, m: Module, stages: list[Any], enable: Value) -> Any:
+        """The stage of the results, which is among them from now on."""
+        looks_up, late = self.job.kind == Kind.TABLE, Signal(StageLayout(self.cfg), name="stage_table")
+        last = Signal(StageLayout(self.cfg), name="stage_last")
+        m.d.comb += last.eq(Mux(looks_up, late, stages[-1]))
+        with m.If(enable):
+            m.d.sync += [late.eq(stages[-1]), late.valid.eq(stages[-1].valid & looks_up)]
+        stages.append(late)
+        return last
+
+    def _feed(
+        self, m: Module, operands: Any, parameters: Any, lanes: list[Any], stage: Any, enable: Value
+    ) -> None:
+        """Operands, with the parameters that were read for them, into the lanes."""
+        job, beat = self.job, Signal(BeatLayout(self.cfg), reset_less=True)
+        with m.If(enable):
+            m.d.sync += beat.eq(operands.o.payload)
+            with m.If(~operands.o.valid):
+                m.d.sync += beat.step.eq(0)
+        maximum = job.kind == Kind.MAX
+        for k, lane in enumerate(lanes):
+            m.d.comb += [
+                lane.enable.eq(enable), lane.x.eq(beat.x[k]), lane.step.eq(beat.step), lane.live.eq(stage.valid),
+                lane.constants.eq(parameters.o[k]), lane.lo.eq(job.lo), lane.hi.eq(job.hi),
+                lane.maximum.eq(maximum), lane.product.eq(job.kind == Kind.PRODUCT),
+                lane.shift.eq(Mux(maximum, 0, job.shift)),
+            ]
+
+    def _sum(
+        self, m: Module, operands: Any, accumulators: Any, lanes: list[Any], stages: list[Any], enable: Value
+    ) -> None:
+        """Accumulators as a source, and as what sums begin with."""
+        second, third = stages[1], stages[2]
+        asks = Signal()
+        m.d.comb += [
+            asks.eq(enable & second.valid & second.first & self.job.add),
+            operands.sum_wait.eq(self.job.add & ((second.valid & second.first) | (third.valid & third.first))),
+            accumulators.index.eq(Mux(asks, second.sum, operands.sum_index)),
+            accumulators.read.eq(asks | operands.sum_read),
+        ]
+        for lane in lanes:
+            m.d.comb += [lane.adds.eq(third.valid), lane.begins.eq(third.first)]
+        for lane, found, given in zip(lanes, accumulators.o, operands.sums, strict=False):
+            m.d.comb += [given.eq(found[:16]), lane.init.eq(found), lane.goes_on.eq(self.job.add)]
+
+    def _look_up(self, m: Module, lanes: list[Any], enable: Value, comes: Value) -> list[Value]:
+        """Results of the lanes; of a table what stands there, an edge later, read where a result comes."""
+        m.submodules.tables = memory = Memory(shape=unsigned(16), depth=TABLES * TABLE_ENTRIES, init=[])
+        read, write = memory.read_port(), memory.write_port()
+        looks_up = self.job.kind == Kind.TABLE
+        m.d.comb += [
+            read.addr.eq(Cat(lanes[0].y_next[: _TABLE_BITS - 1], self.job.b[0])),
+            read.en.eq(enable & comes & looks_up & ~write.en),
+            write.addr.eq(self.memory.p.index), write.data.eq(self.memory.p.data[32:]),
+            write.en.eq(self.memory.valid & self.memory.p.table),
+        ]
+        found, y = Signal(16, name="looked_up", reset_less=True), [lane.y.as_unsigned() for lane in lanes]
+        with m.If(enable):
+            m.d.sync += found.eq(read.data)
+        return [Mux(looks_up, found, y[0]), *y[1:]]
+
+    def _give(
+        self, m: Module, accumulators: Any, lanes: list[Any], stage: Any, enable: Value, y: list[Value],
+        under_way: Value,
+    ) -> None:
+        """Results to the accumulators or the buffer."""
+        job, address = self.job, Signal(ADDRESS_BITS)
+        to_sums, gives = Signal(name="to_sums"), Signal()
+        wide, narrow = Cat(y)[:64], Cat(one[:8] for one in y)
+        m.d.comb += [
+            gives.eq(stage.valid & stage.last), accumulators.valid.eq(gives & to_sums),
+            accumulators.live.eq(Cat(stage.count > k for k in range(AT_A_TIME))),
+            self.write.valid.eq(gives & ~to_sums), self.write.address.eq(address),
+            # What is above the bytes that are written is anything.
+            self.write.data.eq(Cat(Mux(job.wide, wide[: len(narrow)], narrow), wide[len(narrow) :])),
+            self.write.bytes.eq(stage.count << job.wide),
+            enable.eq(under_way & (~gives | Mux(to_sums, accumulators.ready, self.write.ready))),
+        ]
+        if self.cfg.trace:
+            total: Value = C(0)
+            for k, one in enumerate(y):
+                total = total + Mux(stage.count > k, one.as_signed(), 0)
+            m.d.comb += [self.adds.eq(self.write.valid & self.write.ready), self.total.eq(total)]
+        for k, lane in enumerate(lanes[:AT_A_TIME]):
+            m.d.comb += [accumulators.made[k].eq(lane.made), accumulators.tag[k].eq(lane.tag)]
+        with m.If(self.start):
+            m.d.sync += [
+                address.eq(self.target_block + (job.target_offset << job.wide)),
+                to_sums.eq(job.target == Operand.ACCUMULATORS),
+            ]
+        with m.Elif(self.write.valid & self.write.ready):
+            m.d.sync += address.eq(address + self.write.bytes)

@@ -1,0 +1,211 @@
+"""One lane: the formula for one element at a time."""
+
+from itertools import pairwise
+from typing import Any
+
+from amaranth.hdl import C, Cat, Module, Mux, Signal, Value, signed
+from amaranth.lib import data, wiring
+from amaranth.lib.wiring import In, Out
+
+from mho.hw.tile.rtl.layouts import ParameterLayout
+
+__all__ = ["STAGES", "Lane", "StepLayout", "TagLayout"]
+
+STAGES = 6
+"""Clock edges from an operand to the results."""
+
+_SUM = 32
+_D = 17
+_KEPT = 18
+"""Bits of a shifted sum that is only clipped: what has more is beyond all limits whatever is added to it."""
+
+
+class StepLayout(data.StructLayout):
+    """What a lane does with an operand.
+
+    ``first``: the sum begins with it. ``last``: the sum is done. ``hold``: it is kept as the factor of the next one.
+    ``blank``: it counts as 0.
+    """
+
+    def __init__(self) -> None:
+        super().__init__({"first": 1, "last": 1, "hold": 1, "blank": 1})
+
+
+class TagLayout(data.StructLayout):
+    """Where an element goes among the accumulators, as its parameter says."""
+
+    def __init__(self) -> None:
+        super().__init__({"target": 8, "valid": 1, "start": 1})
+
+
+def _below(value: Value, bit: Value) -> Value:
+    """A signed number with a bit below it."""
+    return Cat(bit, value).as_signed()
+
+
+class Lane(wiring.Component):
+    """Computes ``clip(((sum_k (a_k - c) m) >> shift) + d, lo, hi)``, a maximum or a sum of products.
+
+    An operand is sampled at a clock edge with ``enable``; its results are there :data:`STAGES` such edges later, that
+    one counted. Reference: :func:`mho.hw.tile.isa.vector.compute`.
+
+    Parameters
+    ----------
+    sums
+        Whether it reads and adds to accumulators.
+    tables
+        Whether its result looks up a table.
+
+    Members
+    -------
+    enable : In(1)
+        Everything goes on by one operand.
+    maximum, product : In(1)
+        Kind of the operation; neither: affine.
+    shift, lo, hi : In(5), In(signed(16)), In(signed(16))
+        Of the operation; the shift of a maximum is 0.
+    x, step, constants : In(signed(16)), In(StepLayout()), In(ParameterLayout())
+        An operand, what is done with it, and its parameter. ``d`` and the tag are those of the first of a sum.
+    live : In(1)
+        There is an operand, and it is one of a sum.
+    adds, begins : In(1), In(1)
+        Whether the operand that was sampled two edges ago is one of a sum, the first one.
+    goes_on, init : In(1), In(signed(32))
+        Only with ``sums``: the sum begins with what is there instead of 0; not a maximum.
+    y : Out(signed(16))
+        The result.
+    made, tag : Out(signed(32)), Out(TagLayout())
+        Only with ``sums``: its low bits before it is clipped, and where it goes.
+    y_next : Out(signed(16))
+        Only with ``tables``: what ``y`` will be after the next edge.
+    """
+
+    enable: Value
+    maximum: Value
+    product: Value
+    shift: Value
+    lo: Value
+    hi: Value
+    x: Value
+    step: Any
+    constants: Any
+    live: Value
+    adds: Value
+    begins: Value
+    goes_on: Value
+    init: Value
+    y: Signal
+    made: Signal
+    y_next: Value
+    tag: Any
+
+    def __init__(self, sums: bool = True, tables: bool = True) -> None:
+        self.sums, self.tables = sums, tables
+        super().__init__({
+            "enable": In(1), "maximum": In(1), "product": In(1), "shift": In(5),
+            "lo": In(signed(16)), "hi": In(signed(16)),
+            "x": In(signed(16)), "step": In(StepLayout()), "constants": In(ParameterLayout()),
+            "live": In(1), "adds": In(1), "begins": In(1),
+            "y": Out(signed(16)),
+            **({
+                "goes_on": In(1), "init": In(signed(_SUM)), "made": Out(signed(_SUM)), "tag": Out(TagLayout()),
+            } if sums else {}),
+            **({"y_next": Out(signed(16))} if tables else {}),
+        })
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        difference, factor = Signal(signed(17), reset_less=True), Signal(signed(16), reset_less=True)
+        kept = _SUM if self.sums else _KEPT
+        product = Signal(signed(33), reset_less=True)
+        total, shifted = Signal(signed(_SUM), reset_less=True), Signal(signed(kept + 1), reset_less=True)
+        result = Signal(signed(kept + 1), reset_less=True)
+        given, scale = self._operand(m, difference, factor)
+        y, before = Signal(signed(16)), Signal(_SUM)
+        added = Cat(total) & (~self.begins).replicate(_SUM)
+        if self.sums:
+            added |= Cat(self.init) & (self.begins & self.goes_on).replicate(_SUM)
+        # The sum, which has a bit below it, and whether more of it than is kept is left.
+        shifting, far = self._shifted(Cat(C(0, 1), total), kept + 1)
+        m.d.comb += [before.eq(added), y.eq(self._clipped(m, result, self._late_far(m, shifted, far, total[-1])))]
+        if self.tables:
+            m.d.comb += self.y_next.eq(y)
+        with m.If(self.enable):
+            m.d.sync += [
+                difference.eq(given), factor.eq(scale), product.eq(difference * factor), shifted.eq(shifting),
+                # The bit that is shifted out last rounds half up: it is added to a 1 below the sum.
+                result.eq((_below(shifted[1:], C(1)) + _below(self._late_d(m), shifted[0])) >> 1),
+                self.y.eq(y),
+            ]
+        with m.If(self.enable & self.adds):
+            m.d.sync += total.eq(before.as_signed() + product)
+        if self.sums:
+            self._pass_tag(m)
+            with m.If(self.enable):
+                m.d.sync += self.made.eq(result)
+        return m
+
+    def _shifted(self, value: Value, kept: int) -> tuple[Value, Value]:
+        """The lowest bits of a number when it is shifted, and whether that is more than these tell."""
+        far: Value = C(0, 1)
+        sign = value[-1]
+        for k, bit in reversed(list(enumerate(self.shift))):
+            # What the steps that are left may still need.
+            left = min(kept + (1 << k) - 1, len(value))
+            if left < len(value):
+                far = far | (~bit & (value[left:] != sign.replicate(len(value) - left)))
+            value = Mux(bit, value.as_signed() >> (1 << k), value.as_signed())[:left]
+        return value, far
+
+    def _late_far(self, m: Module, shifted: Value, far: Value, negative: Value) -> tuple[Value, Value]:
+        """Whether more was left of a sum than was kept, and its sign, when its result is there."""
+        if self.sums:
+            return C(0, 1), C(0, 1)
+        late = [Signal(2, name=f"far_{k}", reset_less=True) for k in range(2)]
+        with m.If(self.enable):
+            m.d.sync += [
+                late[0].eq(Cat(far, negative)), late[1].eq(late[0] | (shifted[-1] != late[0][1])),
+            ]
+        return late[1][0], late[1][1]
+
+    def _clipped(self, m: Module, result: Value, late: tuple[Value, Value]) -> Value:
+        """The result within its limits; bits above those of a lane are looked at first."""
+        low, above, under, over = result[:16].as_signed(), result[15:], Signal(), Signal()
+        far, negative = late
+        fits, below = ~far & (above.all() | ~above.any()), Mux(far, negative, result[-1])
+        m.d.comb += [under.eq(Mux(fits, low < self.lo, below)), over.eq(Mux(fits, low > self.hi, ~below))]
+        return Mux(under, self.lo, Mux(over, self.hi, low))
+
+    def _operand(self, m: Module, difference: Value, factor: Value) -> tuple[Value, Value]:
+        """What is multiplied with what."""
+        held = Signal(signed(16), reset_less=True)
+        c, scale, given = Signal(signed(16)), Signal(signed(16)), Signal(signed(17))
+        affine, compares, grows = Signal(), Signal(), Signal()
+        # A maximum is a sum too: of the first operand, and of what a later one is above those before, which is held.
+        m.d.comb += [
+            affine.eq(~(self.maximum | self.product)), compares.eq(self.maximum & ~self.step.first),
+            given.eq(self.x - c), grows.eq(self.maximum & ~(compares & (given < 0))),
+            c.eq((self.constants.c & affine.replicate(16)) | (held & compares.replicate(16))),
+            scale.eq(
+                (self.constants.m & (affine & ~self.step.blank).replicate(16)) | (held & self.product.replicate(16))
+                | grows),
+        ]
+        with m.If(self.enable & (self.step.hold | (grows & self.live))):
+            m.d.sync += held.eq(self.x)
+        return given, scale
+
+    def _late_d(self, m: Module) -> Value:
+        """The ``d`` of the sum that was shifted."""
+        values = [Signal(signed(_D), name=f"d_{k}", reset_less=True) for k in range(4)]
+        with m.If(self.enable & self.step.first):
+            m.d.sync += values[0].eq(Mux(self.maximum | self.product, 0, self.constants.d))
+        with m.If(self.enable):
+            m.d.sync += [after.eq(before) for before, after in pairwise(values)]
+        return values[-1]
+
+    def _pass_tag(self, m: Module) -> None:
+        tags = [Signal(TagLayout(), name=f"tag_{k}", reset_less=True) for k in range(STAGES - 1)]
+        with m.If(self.enable & self.step.first):
+            m.d.sync += [tags[0][name].eq(self.constants[name]) for name in ("target", "valid", "start")]
+        with m.If(self.enable):
+            m.d.sync += [after.eq(before) for before, after in zip(tags, [*tags[1:], self.tag], strict=True)]

@@ -1,0 +1,312 @@
+"""Operands of the vector unit: which elements go together, and where they come from."""
+
+from typing import Any
+
+from amaranth.hdl import Cat, Module, Mux, Signal, Value, signed, unsigned
+from amaranth.lib import data, stream
+from amaranth.lib.memory import Memory
+from amaranth.lib.wiring import In, Out
+
+from mho.hw.block import Resettable
+from mho.hw.tile.config import TileConfig
+from mho.hw.tile.isa import Format, Kind, Operand
+from mho.hw.tile.rtl.buffer import ADDRESS_BITS, BYTES, ReadPort
+from mho.hw.tile.rtl.lanes.accumulators import AT_A_TIME
+from mho.hw.tile.rtl.lanes.lane import StepLayout
+from mho.hw.tile.rtl.layouts import DescriptorLayout
+
+__all__ = ["BeatLayout", "Operands", "TermLayout"]
+
+_LANE = 16
+_DEPTH = 8
+"""Beats that wait for the lanes: as many as come while a block is received, which is written first."""
+_PAIR = 4
+"""Codes of two words of the core."""
+
+
+class TermLayout(data.StructLayout):
+    """A pixel under a kernel: the ``address`` of its run, and whether it is the ``last`` one of the window."""
+
+    def __init__(self) -> None:
+        super().__init__({"address": ADDRESS_BITS, "last": 1})
+
+
+class BeatLayout(data.StructLayout):
+    """What the lanes take at a time.
+
+    ``count`` elements, an operand of each; what is done with them; whether they are of the ``second`` source; whether
+    parameters begin anew behind them (``wrap``).
+    """
+
+    def __init__(self, cfg: TileConfig) -> None:
+        super().__init__({
+            "x": data.ArrayLayout(signed(_LANE), cfg.lanes), "step": StepLayout(), "second": 1, "wrap": 1,
+            "count": range(cfg.lanes + 1),
+        })
+
+
+class Operands(Resettable):
+    """Takes the elements of an operation in groups, and of each group all terms of one source and of the other.
+
+    A group has as many elements as there are lanes, or fewer: at the end, where parameters begin anew, where two words
+    of the core or one of a reduction end, where the buffer gives or takes eight bytes of lanes; two where accumulators
+    are read or written, and one of a table. Words of the core are taken one a cycle, for a group of four two of them.
+
+    Members
+    -------
+    job : In(DescriptorLayout("vec"))
+        The operation. It stays until all is done.
+    start : In(1)
+        Begin.
+    active, waiting, summing : Out(1)
+        Some elements are left; some operands were not taken yet; what is left comes from a reduction.
+    a_block, b_block : In(16), In(16)
+        Addresses of the blocks of sources that are streams.
+    term, second : In(stream of TermLayout()), Out(1)
+        Pixels of a source that is a walk, the whole window again and again: of the second source, or of the first one.
+    drain, result : In(stream of 32 bits), In(stream of cfg.payload_bits)
+        Words of the core, and of the reduction.
+    read : Out(ReadPort())
+        The buffer.
+    sum_index, sum_read, sums : Out(8), Out(1), In(signed(16)).array(2)
+        Accumulators that are read, and what they are in the cycle after.
+    sum_wait : In(1)
+        They cannot be read.
+    o : Out(stream of BeatLayout(cfg))
+        The operands.
+    """
+
+    job: Any
+    start: Value
+    active: Signal
+    waiting: Value
+    summing: Value
+    a_block: Value
+    b_block: Value
+    term: stream.Interface
+    second: Signal
+    drain: stream.Interface
+    result: stream.Interface
+    read: Any
+    sum_index: Value
+    sum_read: Value
+    sums: list[Value]
+    sum_wait: Value
+    o: stream.Interface
+
+    def __init__(self, cfg: TileConfig) -> None:
+        self.cfg = cfg
+        super().__init__(self.members(cfg))
+
+    @staticmethod
+    def members(cfg: TileConfig) -> dict[str, Any]:
+        """Ports."""
+        return {
+            "job": In(DescriptorLayout("vec")), "start": In(1),
+            "active": Out(1), "waiting": Out(1), "summing": Out(1),
+            "a_block": In(ADDRESS_BITS), "b_block": In(ADDRESS_BITS),
+            "term": In(stream.Signature(TermLayout())), "second": Out(1),
+            "drain": In(stream.Signature(unsigned(32))), "result": In(stream.Signature(unsigned(cfg.payload_bits))),
+            "read": Out(ReadPort()), "sum_index": Out(8), "sum_read": Out(1),
+            "sums": In(signed(_LANE)).array(AT_A_TIME), "sum_wait": In(1), "o": Out(stream.Signature(BeatLayout(cfg))),
+        }
+
+    def elaborate(self, platform: object) -> Any:
+        m = Module()
+        job = self.job
+        second, opening = self.second, Signal()
+        source, form = Signal(5), Signal(2)
+        goes, ends = Signal(), Signal()
+        count, wrap = Signal(range(self.cfg.lanes + 1)), Signal()
+        beat = Signal(BeatLayout(self.cfg))
+        m.d.comb += [source.eq(Mux(second, job.b, job.a)), form.eq(Mux(second, job.b_format, job.a_format))]
+        is_walk = source[4] & ~source[3]
+        in_memory = ~source[4] | is_walk
+        sums, none = source == Operand.ACCUMULATORS, source == Operand.NONE
+        term_last = ~is_walk | self.term.p.last
+        product, table = job.kind == Kind.PRODUCT, job.kind == Kind.TABLE
+        both = ~table & (job.b != Operand.NONE)
+        m.d.comb += [
+            ends.eq(term_last & (second | ~both)),
+            beat.step.first.eq(opening & (second | ~product)), beat.step.last.eq(ends),
+            beat.step.hold.eq(product & ~second), beat.step.blank.eq(none), beat.second.eq(second),
+            beat.count.eq(count), beat.wrap.eq(wrap),
+        ]
+        last_group, pairs, left = Signal(), Signal(), Signal(11)
+        words, words_valid, words_left = self._words(m, second, goes & ~second, count, last_group, pairs, left)
+        at = self._groups(m, goes & ends, opening & ~second, count, wrap, words_left, last_group, pairs, left)
+        with m.If(self.start):
+            m.d.sync += [second.eq(0), opening.eq(1)]
+        with m.Elif(goes):
+            m.d.sync += [
+                second.eq(~ends & Mux(product, ~second, second | term_last)),
+                opening.eq(ends | (opening & product & ~second)),
+            ]
+        # What comes from the buffer comes a cycle later than all else, which waits for it.
+        self._reads = Signal(name="reads")
+        m.d.sync += self._reads.eq(self.read.valid & self.read.ready)
+        room = self._queue(m, goes, beat, self._landed(m, goes, in_memory, sums, _of_words(source), form, words))
+        wants = self.active & room
+        others = ~in_memory & ~self._reads & (~sums | ~self.sum_wait) & (sums | none | words_valid)
+        self._address(m, source, second, at, form)
+        m.d.comb += [
+            self.read.valid.eq(wants & in_memory & (~is_walk | self.term.valid)),
+            goes.eq((self.read.valid & self.read.ready) | (wants & others)),
+            self.term.ready.eq(goes & is_walk), self.sum_read.eq(goes & sums),
+        ]
+        return self.resets(m)
+
+    def _groups(
+        self, m: Module, ends: Value, first: Value, count: Signal, wrap: Signal, words_left: Value, last_group: Value,
+        pairs: Value, left: Signal,
+    ) -> dict[str, Signal]:
+        """How many elements the group at hand has, and are left with it; place of its first one in both sources."""
+        job, lanes = self.job, self.cfg.lanes
+        period_left = Signal(11)
+        at = {name: Signal(11, name=f"{name}_at") for name in "ab"}
+        whole, held = Signal(range(lanes + 1)), Signal.like(count)
+        in_memory = ~job.a[4] | ~job.a[3]
+        narrow = ((job.a_format == Format.LANE) & in_memory) | (job.b_format == Format.LANE) | job.wide
+        sums = job.add | Cat(place == Operand.ACCUMULATORS for place in (job.a, job.b, job.target)).any()
+        # Known when the operation begins, a cycle before its first group.
+        m.d.sync += whole.eq(Mux(narrow, min(lanes, 4), lanes))
+        with m.If(job.kind == Kind.TABLE):
+            m.d.sync += whole.eq(1)
+        with m.Elif(sums):
+            m.d.sync += whole.eq(AT_A_TIME)
+        m.d.comb += pairs.eq(whole >= _PAIR)
+        uses = (job.kind == Kind.AFFINE) | (job.kind == Kind.TABLE)
+        fewest: Value = whole
+        for number, (limit, asked) in enumerate(((left, 1), (period_left, uses), (words_left, _of_words(job.a)))):
+            least = Signal(range(lanes + 1), name=f"least_{number}")
+            low, high = limit[: len(whole)], limit[len(whole) :]
+            few = (low < fewest) & ~high.any() if len(high) else low < fewest
+            m.d.comb += least.eq(Mux(few & asked, low, fewest))
+            fewest = least
+        m.d.comb += [
+            # What was counted for the first beat holds for all of the group.
+            count.eq(Mux(first, fewest, held)), wrap.eq(count == period_left),
+            last_group.eq(count == left),
+        ]
+        m.d.sync += held.eq(count)
+        with m.If(self.start):
+            m.d.sync += [
+                at["a"].eq(job.a_offset), at["b"].eq(job.b_offset), left.eq(job.elements), period_left.eq(job.period),
+                self.active.eq(1),
+            ]
+        with m.Elif(ends):
+            m.d.sync += [
+                *(one.eq(one + count) for one in at.values()), left.eq(left - count), self.active.eq(~last_group),
+                period_left.eq(Mux(wrap, job.period, period_left - count)),
+            ]
+        return at
+
+    def _words(
+        self, m: Module, second: Value, goes: Value, count: Value, last_group: Value, pairs: Value, elements: Value
+    ) -> tuple[list[Value], Value, Value]:
+        """Lanes of two words of the core or of one of a reduction that are left, whether they are there, how many."""
+        job, flit = self.job, self.cfg.payload_bits // _LANE
+        most = max(flit, min(self.cfg.lanes, _PAIR))
+        is_drain, of_words = job.a == Operand.DRAIN, _of_words(job.a)
+        used, left = Signal(range(most)), Signal(range(most + 1))
+        word, valid, done = Signal(most * _LANE), Signal(), Signal()
+        # The first word of two, which waits for the other.
+        half, held, alone = Signal(32, reset_less=True), Signal(), Signal()
+        m.d.comb += [
+            alone.eq(~pairs | (elements <= 2)),
+            word.eq(Mux(
+                is_drain, Cat(Mux(held, half, self.drain.payload), self.drain.payload), self.result.payload)),
+            valid.eq(Mux(is_drain, self.drain.valid & (held | alone), of_words & self.result.valid)),
+            left.eq(Mux(is_drain, Mux(pairs, _PAIR, 2), flit) - used),
+            done.eq(goes & of_words & (last_group | (count == left))),
+            self.summing.eq(self.active & of_words & ~is_drain),
+            self.drain.ready.eq(is_drain & (done | (self.active & ~second & ~held & ~alone))),
+            self.result.ready.eq(done & ~is_drain),
+        ]
+        with m.If(self.start | done):
+            m.d.sync += held.eq(0)
+        with m.Elif(self.drain.valid & self.drain.ready):
+            m.d.sync += [held.eq(1), half.eq(self.drain.payload)]
+        with m.If(done):
+            m.d.sync += used.eq(0)
+        with m.Elif(goes & of_words):
+            m.d.sync += used.eq(used + count)
+        # Those behind the ones that are left are anything.
+        turned: list[Value] = [word.word_select(k, _LANE) for k in range(most)]
+        for k, bit in enumerate(used):
+            turned = [
+                Mux(bit, turned[place + (1 << k)], lane) if place + (1 << k) < most else lane
+                for place, lane in enumerate(turned)
+            ]
+        return turned, valid, left
+
+    def _landed(
+        self, m: Module, goes: Value, in_memory: Value, sums: Value, of_words: Value, form: Value, words: list[Value]
+    ) -> tuple[Value, list[Value]]:
+        """Whether operands are there that were read two cycles ago, or others of a cycle ago, and what they are."""
+        # One of them at most; words are 0 where there are none, so that all is or.
+        landed, of_lanes, of_codes, of_sums, with_sign = Signal(2), Signal(), Signal(), Signal(), Signal()
+        late, was = Signal(_LANE * len(words), reset_less=True), Signal.like(form, name="form_read")
+        m.d.sync += [
+            landed.eq(Cat(self._reads, goes & ~in_memory)), was.eq(form),
+            of_lanes.eq(self._reads & (was == Format.LANE)), of_codes.eq(self._reads & (was != Format.LANE)),
+            with_sign.eq(self._reads & (was == Format.SIGNED)),
+        ]
+        with m.If(goes):
+            m.d.sync += [of_sums.eq(sums), late.eq(Cat(words))]
+            with m.If(~of_words):
+                m.d.sync += late.eq(0)
+        found = []
+        for k in range(self.cfg.lanes):
+            byte = self.read.data.word_select(k, 8)
+            signs = (byte[-1] & with_sign).replicate(8)
+            one = Cat(byte & of_codes.replicate(8), signs)
+            if k < BYTES * 8 // _LANE:
+                one |= self.read.data.word_select(k, _LANE) & of_lanes.replicate(_LANE)
+            if k < len(words):
+                one |= late.word_select(k, _LANE)
+            if k < len(self.sums):
+                one |= self.sums[k].as_unsigned() & of_sums.replicate(_LANE)
+            found.append(one)
+        return landed, found
+
+    def _queue(self, m: Module, goes: Value, beat: Any, landed: tuple[Value, list[Value]]) -> Value:
+        """Keeps beats until the lanes take them; whether there is room for another one."""
+        room = Signal(range(_DEPTH + 1), init=_DEPTH)
+        head, tail = Signal(range(_DEPTH)), Signal(range(_DEPTH))
+        waiting = Signal(range(_DEPTH + 1))
+        entry = Signal(BeatLayout(self.cfg))
+        late, read_late = (Signal(BeatLayout(self.cfg), name=name, reset_less=True) for name in ("late", "read_late"))
+        m.submodules.queue = memory = Memory(shape=unsigned(BeatLayout(self.cfg).size), depth=_DEPTH, init=[])
+        write, read = memory.write_port(), memory.read_port(domain="comb")
+        with m.If(goes):
+            m.d.sync += late.eq(beat)
+        (read_lands, lands), operands = landed
+        arrives = read_lands | lands
+        m.d.sync += read_late.eq(late)
+        m.d.comb += [
+            entry.eq(Mux(read_lands, read_late, late)), *(entry.x[k].eq(operand) for k, operand in enumerate(operands)),
+            write.addr.eq(tail), write.data.eq(entry.as_value()), write.en.eq(arrives), read.addr.eq(head),
+            self.o.payload.as_value().eq(read.data), self.o.valid.eq(waiting != 0), self.waiting.eq(room != _DEPTH),
+        ]
+        taken = self.o.valid & self.o.ready
+        m.d.sync += [
+            tail.eq(tail + arrives), head.eq(head + taken), waiting.eq(waiting + arrives - taken),
+            room.eq(room + taken - goes),
+        ]
+        return room != 0
+
+    def _address(self, m: Module, source: Value, second: Value, at: dict[str, Signal], form: Value) -> None:
+        """Where the elements at hand are in the buffer, or among the accumulators."""
+        base, element = Signal(ADDRESS_BITS), Signal(11)
+        m.d.comb += [
+            base.eq(Mux(source[4], self.term.p.address, Mux(second, self.b_block, self.a_block))),
+            element.eq(Mux(second, at["b"], at["a"])),
+            self.read.address.eq(base + Mux(form == Format.LANE, element << 1, element)),
+            self.sum_index.eq(element),
+        ]
+
+
+def _of_words(source: Value) -> Value:
+    """Whether a source comes as words: the core's, or a reduction's."""
+    return source[4] & source[3] & (source != Operand.ACCUMULATORS) & (source != Operand.NONE)

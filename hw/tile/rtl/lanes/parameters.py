@@ -1,0 +1,85 @@
+"""The parameters of the vector unit."""
+
+from typing import Any
+
+from amaranth.hdl import Module, Signal, Value, unsigned
+from amaranth.lib import wiring
+from amaranth.lib.memory import Memory
+from amaranth.lib.wiring import In, Out
+
+from mho.hw.tile.config import TileConfig
+from mho.hw.tile.rtl.lanes.banks import rows
+from mho.hw.tile.rtl.layouts import ParameterLayout
+from mho.hw.tile.rtl.rotate import rotated
+
+__all__ = ["INDEX_BITS", "Parameters"]
+
+INDEX_BITS = 10
+"""Bits of the number of a parameter."""
+
+
+class Parameters(wiring.Component):
+    """Memory of parameters, which gives as many neighbours at a time as there are lanes.
+
+    Parameters
+    ----------
+    cfg
+        The tile; with ``cfg.copies`` each lane has a memory of all of them: what comes out of banks has to be turned.
+
+    Members
+    -------
+    index, read : In(10), In(1)
+        Number of the first one; read it and those behind it, unless one is written.
+    o : Out(ParameterLayout()).array(cfg.lanes)
+        What was read last, from the cycle after on.
+    write, write_index, write_data : In(1), In(10), In(64)
+        Writes one.
+    """
+
+    index: Value
+    read: Value
+    o: Any
+    write: Value
+    write_index: Value
+    write_data: Value
+
+    def __init__(self, cfg: TileConfig) -> None:
+        self.cfg = cfg
+        super().__init__({
+            "index": In(INDEX_BITS), "read": In(1), "o": Out(ParameterLayout()).array(cfg.lanes),
+            "write": In(1), "write_index": In(INDEX_BITS), "write_data": In(64),
+        })
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        if self.cfg.copies:
+            self._copies(m)
+            return m
+        lanes = self.cfg.lanes
+        low = (lanes - 1).bit_length()
+        first, words = Signal(low), []
+        with m.If(self.read):
+            m.d.sync += first.eq(self.index[:low])
+        for k, row in enumerate(rows(self.index, lanes)):
+            memory = Memory(shape=unsigned(64), depth=-(-self.cfg.parameters // lanes), init=[])
+            m.submodules[f"bank_{k}"] = memory
+            read, write = memory.read_port(), memory.write_port()
+            m.d.comb += [
+                read.addr.eq(row), read.en.eq(self.read & ~self.write),
+                write.addr.eq(self.write_index[low:]), write.data.eq(self.write_data),
+                write.en.eq(self.write & (self.write_index[:low] == k)),
+            ]
+            words.append(read.data)
+        m.d.comb += [port.as_value().eq(word) for port, word in zip(self.o, rotated(words, first), strict=True)]
+        return m
+
+    def _copies(self, m: Module) -> None:
+        """A memory for each lane."""
+        for k, port in enumerate(self.o):
+            memory = Memory(shape=unsigned(64), depth=self.cfg.parameters, init=[])
+            m.submodules[f"copy_{k}"] = memory
+            read, write = memory.read_port(), memory.write_port()
+            m.d.comb += [
+                read.addr.eq(self.index + k), read.en.eq(self.read & ~self.write), port.as_value().eq(read.data),
+                write.addr.eq(self.write_index), write.data.eq(self.write_data), write.en.eq(self.write),
+            ]

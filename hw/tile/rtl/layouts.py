@@ -1,0 +1,64 @@
+"""Bits of instructions, descriptors and parameters as the hardware sees them."""
+
+from typing import Any
+
+from amaranth.hdl import Const, Value, signed, unsigned
+from amaranth.lib import data
+
+from mho.hw.tile.isa import DESCRIPTORS, PARAMETER
+from mho.hw.tile.isa.fields import Layout
+
+__all__ = ["DescriptorLayout", "ParameterLayout", "WordsLayout", "beyond", "own_wrongs"]
+
+_WORD = 32
+
+
+class WordsLayout(data.FlexibleLayout):
+    """Some words of 32 bits, the first one lowest, with the fields that ``layout`` puts there."""
+
+    def __init__(self, layout: Layout) -> None:
+        super().__init__(_WORD * layout.words, {
+            f.name: data.Field(
+                signed(f.width) if f.signed else unsigned(f.width), _WORD * f.word + layout.low[f.name]
+            )
+            for f in layout.fields
+        })
+
+
+class DescriptorLayout(WordsLayout):
+    """A descriptor of one of the kinds in :data:`mho.hw.tile.isa.DESCRIPTORS`."""
+
+    def __init__(self, kind: str) -> None:
+        super().__init__(DESCRIPTORS[kind].layout)
+
+
+class ParameterLayout(WordsLayout):
+    """A word of the parameter memory."""
+
+    def __init__(self) -> None:
+        super().__init__(PARAMETER)
+
+
+def beyond(value: Value, low: int, high: int) -> Value:
+    """Whether an unsigned number is out of a range. To be 0 takes no carry chain, which to be less than 1 does."""
+    wrong: Value = Const(0)
+    if low > 0:
+        wrong = ~value.any() if low == 1 else value < low
+    if high < (1 << len(value)) - 1:
+        wrong |= value > high
+    return wrong
+
+
+def own_wrongs(kind: str, value: Any) -> tuple[Value, Value]:
+    """Whether a bit of a descriptor that belongs to no field is 1, and a field is out of its range."""
+    layout, raw = DESCRIPTORS[kind].layout, value.as_value()
+    spare: Value = Const(0)
+    for word in range(layout.words):
+        bits = sum(f.width for f in layout.fields if f.word == word)
+        if bits < _WORD:
+            spare |= raw[_WORD * word + bits : _WORD * (word + 1)].any()
+    wrong: Value = Const(0)
+    for one in layout.fields:
+        if not one.signed:
+            wrong |= beyond(value[one.name], *one.range)
+    return spare, wrong

@@ -1,0 +1,98 @@
+"""Tiles, joined to a mesh, and the host at the corner."""
+
+from collections.abc import Mapping, Sequence
+from functools import reduce
+from operator import or_
+from typing import Any
+
+from amaranth.hdl import Module
+from amaranth.lib import wiring
+from amaranth.lib.wiring import Out, connect, flipped
+
+from mho.hw.host.core.blocks import CoreBlocks
+from mho.hw.macro.write_pins import ENABLE
+from mho.hw.noc.config import HOST_POSITION, MeshConfig
+from mho.hw.noc.host_port import HostPort
+from mho.hw.noc.ports import join_neighbours
+from mho.hw.noc.router.route import PlaceLayout
+from mho.hw.tile.config import TileConfig
+from mho.hw.tile.rtl.tile import Tile
+
+__all__ = ["TileMesh"]
+
+
+class TileMesh(wiring.Component):
+    """All tiles of a chip: a module for each kind, and wires.
+
+    Parameters
+    ----------
+    tiles
+        Each of them, row by row.
+    mesh, core
+        As at :class:`mho.hw.tile.rtl.tile.Tile`.
+    outside
+        The macros are outside; false: each tile has its own.
+
+    Members
+    -------
+    host_bus, host_burst, host_send, host_receive, host_lost
+        The host, as at :class:`mho.hw.noc.host_port.HostPort`.
+    macro_0, macro_1, .. : Out(core.pins)
+        The macros, row by row; only if they are outside.
+    programming_enable : In(1)
+        Of all cores; only if they program their cells.
+    irq, tile_irq : Out(1), Out(mesh.nodes)
+        Interrupt of a core, and those of the tiles, row by row.
+    power_off : Out(mesh.nodes)
+        For a power switch of each tile, row by row.
+    """
+
+    programming_enable: Any
+    irq: Any
+    tile_irq: Any
+    power_off: Any
+
+    def __init__(
+        self, tiles: Sequence[TileConfig], mesh: MeshConfig, core: CoreBlocks, *, outside: bool = True
+    ) -> None:
+        self.tiles, self.mesh, self.core, self.outside = tuple(tiles), mesh, core, outside
+        macros = {f"macro_{node}": Out(core.pins) for node in range(mesh.nodes)} if outside else {}
+        enable = {"programming_enable": ENABLE} if core.programs else {}
+        super().__init__({
+            **{f"host_{name}": member for name, member in HostPort.members(mesh).items()}, **macros, **enable,
+            "irq": Out(1), "tile_irq": Out(mesh.nodes), "power_off": Out(mesh.nodes),
+        })
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        mesh = self.mesh
+        tiles: dict[tuple[int, int], Any] = {}
+        for number in range(mesh.nodes):
+            x, y = mesh.position(number)
+            tile: Any = Tile(self.tiles[number], mesh, self.core, outside=self.outside)
+            tiles[x, y] = tile
+            m.submodules[f"tile_{x}_{y}"] = tile
+            m.d.comb += [tile.place[name].eq(value) for name, value in PlaceLayout.pack(mesh, x, y).items()]
+            if self.outside:
+                connect(m, tile.macro, flipped(getattr(self, f"macro_{number}")))
+            m.d.comb += [self.power_off[number].eq(tile.power_off), self.tile_irq[number].eq(tile.tile_irq)]
+            if self.core.programs:
+                m.d.comb += tile.programming_enable.eq(self.programming_enable)
+        m.d.comb += self.irq.eq(reduce(or_, (tile.irq for tile in tiles.values())))
+        join_neighbours(m, tiles)
+        if mesh.contexts:
+            join_neighbours(m, tiles, "sum_")
+        self._join_host(m, tiles)
+        return m
+
+    def _join_host(self, m: Module, tiles: Mapping[tuple[int, int], Any]) -> None:
+        m.submodules.host_port = host = HostPort(self.mesh)
+        corner = tiles[HOST_POSITION]
+        connect(m, host.router_o, corner.west_i)
+        connect(m, corner.north_o, host.router_i)
+        for name, member in HostPort.members(self.mesh).items():
+            inside, outside = getattr(host, name), getattr(self, f"host_{name}")
+            if member.is_signature:
+                connect(m, flipped(outside), inside)
+            else:
+                m.d.comb += outside.eq(inside)

@@ -1,0 +1,16 @@
+"""The tokens of a tile: what is in its rings."""
+
+from mho.hw.tile.rtl.rings.model import ScoreboardModel
+from mho.hw.tile.rtl.rings.scoreboard import (
+    WRONGS,
+    AskPort,
+    Change,
+    ChangedLayout,
+    RingLayout,
+    RingScoreboard,
+    StateLayout,
+)
+
+__all__ = [
+    "WRONGS", "AskPort", "Change", "ChangedLayout", "RingLayout", "RingScoreboard", "ScoreboardModel", "StateLayout",
+]

@@ -1,0 +1,445 @@
+"""The sequencer: fetches a program, carries out what steers it, issues the rest."""
+
+from typing import Any
+
+from amaranth.hdl import Array, Const, Module, Mux, Signal, Value, unsigned
+from amaranth.lib import data, stream
+from amaranth.lib.memory import Memory
+from amaranth.lib.wiring import In, Out
+
+from mho.hw.block import Resettable
+from mho.hw.tile.config import TileConfig
+from mho.hw.tile.isa import OPCODE_LOW, Cause, Command, Engine, Op
+from mho.hw.tile.rtl.buffer import ADDRESS_BITS
+from mho.hw.tile.rtl.rings import WRONGS, AskPort, Change
+from mho.hw.tile.rtl.sequencer.decoder import CAUSES, Decoder, field
+from mho.hw.tile.rtl.sequencer.loops import LoopStack
+
+__all__ = ["PC_BITS", "DescriptorWrite", "IssueLayout", "Sequencer", "TrapLayout"]
+
+PC_BITS = 9
+"""Bits of the address of an instruction."""
+
+_WORD = 32
+
+
+class IssueLayout(data.StructLayout):
+    """An instruction that goes to an engine: its ``word`` and its address ``pc``."""
+
+    def __init__(self) -> None:
+        super().__init__({"word": _WORD, "pc": PC_BITS})
+
+
+class TrapLayout(data.StructLayout):
+    """Why and where a tile stopped: ``cause`` (not 0 if it did), ``engine``, ``pc``, ``stream``."""
+
+    def __init__(self) -> None:
+        super().__init__({"cause": 4, "engine": 2, "pc": PC_BITS, "stream": 4})
+
+
+class DescriptorWrite(data.StructLayout):
+    """A ``word`` for descriptor memory, at ``index``."""
+
+    def __init__(self) -> None:
+        super().__init__({"index": 8, "word": _WORD})
+
+
+class Sequencer(Resettable):
+    """Runs a program: one instruction after the other, three cycles each and what they wait for.
+
+    HALT, LOOP, SET and the token instructions are carried out here, IMAGE, MVM, VEC, SEND and CORE are issued. SET
+    and the token instructions wait until the engines are idle, since what these have in hand comes before; so does
+    CORE, whose tokens are seen to here. An instruction that is illegal by its own bits, by the loops or by its ring
+    stops the program, as does an engine's trap.
+
+    Members
+    -------
+    start, running : In(1), Out(1)
+        Strobe: run from address 0 on, without loops. It does.
+    stop : In(1)
+        The host's wish that the program ends at the next IMAGE.
+    registers : In(16).array(3)
+        Host registers that loops count by.
+    issue : Out(stream of IssueLayout())
+        Instructions for the engines. Those of MVM and VEC take none in the first cycle in which it is offered: whether
+        its own bits are legal is known in the next one, and it is offered no longer if they are not.
+    block_address, block_size : Out(16), Out(12)
+        Of CORE: its block, and the bytes of that.
+    undrained : In(1)
+        A product was issued and is not taken.
+    idle, quiet : In(1)
+        The engines have nothing left, and those that trap have nothing left; from the cycle after an issue on.
+    ask, change : Out(AskPort()), Out(stream of Change())
+        The tokens.
+    set : Out(stream of DescriptorWrite())
+        Words of SET.
+    trapped : In(TrapLayout())
+        What an engine says, for a cycle.
+    trap : Out(TrapLayout())
+        Why the program stopped; all 0 while it did not.
+    retire, retired : Out(1), Out(IssueLayout())
+        Strobe: an instruction ended here or was issued; which.
+    write, write_index, write_data : In(1), In(9), In(32)
+        Writes instructions, while no program runs.
+    look, seen : In(1), Out(32)
+        Reads the instruction at ``write_index``, while no program runs; it is there in the next cycle.
+    """
+
+    verilog_name = "program_sequencer"
+
+    start: Value
+    running: Signal
+    stop: Value
+    registers: list[Value]
+    issue: stream.Interface
+    idle: Value
+    quiet: Value
+    undrained: Value
+    block_address: Value
+    block_size: Value
+    ask: Any
+    change: stream.Interface
+    set: stream.Interface
+    trapped: Any
+    trap: Any
+    retire: Value
+    retired: Any
+    write: Value
+    write_index: Value
+    write_data: Value
+    look: Value
+    seen: Value
+
+    def __init__(self, cfg: TileConfig) -> None:
+        self.cfg = cfg
+        super().__init__({
+            "start": In(1), "running": Out(1), "stop": In(1), "registers": In(16).array(3),
+            "issue": Out(stream.Signature(IssueLayout())), "idle": In(1), "quiet": In(1),
+            "undrained": In(1), "block_address": Out(ADDRESS_BITS), "block_size": Out(12),
+            "ask": Out(AskPort()), "change": Out(stream.Signature(Change())),
+            "set": Out(stream.Signature(DescriptorWrite())),
+            "trapped": In(TrapLayout()), "trap": Out(TrapLayout()), "retire": Out(1), "retired": Out(IssueLayout()),
+            "write": In(1), "write_index": In(PC_BITS), "write_data": In(_WORD),
+            "look": In(1), "seen": Out(_WORD),
+        })
+
+    def elaborate(self, platform: object) -> Any:
+        m = Module()
+        m.submodules.loops = loops = LoopStack()
+        m.submodules.decoder = decoder = Decoder()
+        # Address of what comes next; of the instruction at hand and of its last word; the instruction; what is left of
+        # its words or blocks.
+        pc, at, last = Signal(PC_BITS + 1), Signal(PC_BITS), Signal(PC_BITS + 1)
+        word, left = Signal(_WORD, reset_less=True), Signal(8)
+        op, dead = word[OPCODE_LOW : OPCODE_LOW + 4], Signal()
+        fetch, address, place = Signal(), Signal(PC_BITS + 1), Signal(8, name="place", reset_less=True)
+        self._own, stops = Signal(TrapLayout(), name="own_trap", reset_less=True), Signal()
+        # What was decoded is illegal by its own bits; something changes a ring, in this cycle and in the next one.
+        self._illegal, changes, self._changes = Signal(), Signal(name="changes"), Signal()
+        self._wrong, self._runs_out = Signal(len(CAUSES), name="its_wrongs"), Signal(name="runs_out")
+        # That is known, or no engine has taken the instruction before it is.
+        self._judged = Signal(name="judged")
+        # The program has run off its end.
+        self._ends = Signal(name="off_the_end")
+        # What is changed does not depend on the state, so it is known a cycle before.
+        number = Signal.like(self.change.p.stream, name="number")
+        m.d.sync += [
+            changes.eq(self._changes), self.change.p.stream.eq(number),
+            self.change.p.free.eq((op == Op.FREE) | (op == Op.CORE)),
+        ]
+        m.d.comb += self._illegal.eq(self._wrong.any() | self._runs_out)
+        fetched, following = self._memory(m, fetch, address), Signal(PC_BITS + 1)
+        m.d.comb += [
+            address.eq(pc), decoder.word.eq(word), loops.at.eq(last), dead.eq(self.trap.cause != 0),
+            self.retired.word.eq(word), self.retired.pc.eq(at), self.issue.payload.eq(self.retired),
+            number.eq(Mux(op == Op.CORE, field(word, Op.CORE, "source"), field(word, Op.WAIT, "stream"))),
+            self.ask.stream.eq(number), self.change.valid.eq(changes),
+            self.set.p.index.eq(place), self.set.p.word.eq(fetched),
+        ]
+        with m.If(self.start):
+            m.d.sync += self.trap.eq(0)
+        with m.Elif(~dead & ((self.trapped.cause != 0) | stops)):
+            m.d.sync += self.trap.eq(Mux(self.trapped.cause != 0, self.trapped, self._own))
+        # It is judged in the cycle behind the one in which it is decoded, and known from the next one on.
+        runs_out = at + field(word, Op.SET, "words") >= self.cfg.instructions
+        m.d.sync += [
+            self._wrong.eq(decoder.wrong), self._runs_out.eq((op == Op.SET) & runs_out), self._judged.eq(1),
+        ]
+        with m.FSM() as machine:
+            with m.State("Idle"):
+                m.d.comb += loops.clear.eq(1)
+                m.d.sync += pc.eq(0)
+                with m.If(self.start):
+                    m.next = "Fetch"
+            with m.State("Stop"):
+                m.d.comb += stops.eq(self.quiet)
+                with m.If(dead | self.quiet):
+                    m.next = "Idle"
+            with m.State("Fetch"):
+                self._fetch(m, fetch, address, pc, at, last)
+            with m.State("Decode"):
+                m.d.sync += word.eq(fetched)
+                self._decode(m, fetched, left)
+                with m.If(dead):
+                    m.next = "Idle"
+            with m.State("Halt"), m.If(self._judged):
+                m.d.comb += self.retire.eq(~dead & ~self._illegal)
+                m.next = "Idle"
+                self._obey(m, dead)
+            with m.State("Loop"), m.If(self._judged):
+                with m.If(~self._illegal):
+                    self._loop(m, word, at, pc, last, loops)
+                with m.Else():
+                    self._refuse(m)
+            with m.State("Settle"):
+                m.d.sync += place.eq(field(word, Op.SET, "first"))
+                with m.If(self.idle):
+                    m.next = "Set"
+                self._obey(m, dead)
+            self._set(m, fetch, address, last, left, place)
+            self._tokens(m, op, left, dead)
+            with m.State("Check"):
+                self._check(m, word)
+                self._obey(m, dead)
+            self._command(m, word, dead)
+            with m.State("Issue"):
+                m.d.comb += self.issue.valid.eq(self._judged & ~dead & ~self._illegal)
+                with m.If(self.issue.ready):
+                    m.next = "Next"
+                    with m.If(op == Op.CORE):
+                        m.next = "Given"
+                    with m.If((op == Op.IMAGE) & self.stop):
+                        m.d.comb += self.retire.eq(self.issue.valid)
+                        m.next = "Idle"
+                self._obey(m, dead)
+            with m.State("Next"):
+                # A loop that ends may be the last word of the one around it.
+                m.d.comb += [
+                    loops.ends.eq(1), self.retire.eq(~loops.closes),
+                    following.eq(Mux(loops.again, loops.back, last + 1)),
+                ]
+                with m.If(~loops.closes):
+                    self._fetch(m, fetch, address, following, at, last)
+                with m.If(loops.beyond):
+                    m.d.comb += [self.retire.eq(0), self._ends.eq(0)]
+                    self._stop(m, Cause.LOOP)
+        # Where it stops: the instruction at hand, or what would come behind the last one.
+        with m.If(~machine.ongoing("Stop")):
+            m.d.sync += self._own.pc.eq(Mux(self._ends, Mux(address[-1], -1, address), at))
+        m.d.comb += self.running.eq(~machine.ongoing("Idle"))
+        return self.resets(m)
+
+    def _memory(self, m: Module, fetch: Value, address: Value) -> Value:
+        """The word that was fetched last."""
+        m.submodules.instructions = memory = Memory(shape=unsigned(_WORD), depth=self.cfg.instructions, init=[])
+        read, write = memory.read_port(), memory.write_port()
+        m.d.comb += [
+            read.addr.eq(Mux(self.look, self.write_index, address)), read.en.eq((fetch & ~self.write) | self.look),
+            self.seen.eq(read.data), write.addr.eq(self.write_index),
+            write.data.eq(self.write_data), write.en.eq(self.write),
+        ]
+        return read.data
+
+    def _fetch(self, m: Module, fetch: Value, address: Value, number: Value, at: Signal, last: Signal) -> None:
+        """To the instruction of this number."""
+        m.d.comb += [fetch.eq(1), address.eq(number)]
+        m.d.sync += [at.eq(number), last.eq(number)]
+        m.next = "Decode"
+        with m.If(number >= self.cfg.instructions):
+            m.d.comb += self._ends.eq(1)
+            self._stop(m, Cause.END)
+
+    def _stop(
+        self, m: Module, cause: Cause | Value, number: Value | int = 0, engine: Engine = Engine.SEQUENCER
+    ) -> None:
+        """A trap of the sequencer itself, if none of the instructions before it traps."""
+        m.d.sync += [self._own.cause.eq(cause), self._own.engine.eq(engine), self._own.stream.eq(number)]
+        m.d.comb += self._changes.eq(0)
+        m.next = "Stop"
+
+    def _obey(self, m: Module, dead: Value) -> None:
+        """Leave a state since the instruction is illegal, or since an engine trapped."""
+        with m.If(self._illegal):
+            self._refuse(m)
+        with m.If(dead):
+            m.next = "Idle"
+        with m.If(self._illegal | dead):
+            m.d.comb += self._changes.eq(0)
+
+    def _refuse(self, m: Module) -> None:
+        """Stops since the instruction is illegal by its own bits: with the least cause."""
+        bits: dict[Cause, Value] = {**dict(zip(CAUSES, self._wrong, strict=True)), Cause.END: self._runs_out}
+        least: Value = Const(0, 4)
+        for cause in sorted(bits, reverse=True):
+            least = Mux(bits[cause], cause, least)
+        self._stop(m, least)
+
+    def _to_change(self, m: Module) -> None:
+        """To the state that changes a ring; what chooses among all who do takes the time of a cycle."""
+        m.d.comb += self._changes.eq(1)
+        m.next = "Change"
+
+    def _decode(self, m: Module, word: Value, left: Signal) -> None:
+        op = word[OPCODE_LOW : OPCODE_LOW + 4]
+        # The engines of MVM and VEC look at an instruction for some cycles before they take it.
+        looked_at = ~word[-1] & ((op == Op.MVM) | (op == Op.VEC))
+        m.d.sync += [
+            left.eq(field(word, Op.WAIT, "n")), self._wrong.eq(0), self._runs_out.eq(0), self._judged.eq(looked_at),
+        ]
+        with m.Switch(op):
+            with m.Case(Op.HALT):
+                m.next = "Halt"
+            with m.Case(Op.LOOP):
+                m.next = "Loop"
+            with m.Case(Op.SET):
+                m.d.sync += left.eq(field(word, Op.SET, "words"))
+                m.next = "Settle"
+            with m.Case(Op.WAIT, Op.ROOM, Op.FREE, Op.PUSH):
+                m.next = "Ask"
+            with m.Case(Op.SEND):
+                m.next = "Check"
+            with m.Case(Op.CORE):
+                m.d.sync += left.eq(1)
+                m.next = "Source"
+            with m.Default():
+                m.next = "Issue"
+
+    def _loop(self, m: Module, word: Value, at: Value, pc: Signal, last: Signal, loops: LoopStack) -> None:
+        """Opens a loop, or passes it."""
+        body, number, times = field(word, Op.LOOP, "body"), field(word, Op.LOOP, "reg"), Signal(16)
+        end = Signal(PC_BITS + 1)
+        m.d.comb += [
+            times.eq(field(word, Op.LOOP, "n")), end.eq(at + body), loops.first.eq(at + 1), loops.last.eq(end),
+            loops.times.eq(times), loops.endless.eq((field(word, Op.LOOP, "n") == 0) & (number == 0)),
+        ]
+        for k, register in enumerate(self.registers):
+            with m.If(number == k + 1):
+                m.d.comb += times.eq(register)
+        with m.If(loops.full | (end > Mux(loops.bounded, loops.around, self.cfg.instructions - 1))):
+            self._stop(m, Cause.LOOP)
+        with m.Elif((times == 0) & ~loops.endless):
+            m.d.sync += last.eq(end)
+            m.next = "Next"
+        with m.Else():
+            m.d.comb += [loops.push.eq(1), self.retire.eq(1)]
+            m.d.sync += pc.eq(at + 1)
+            m.next = "Fetch"
+
+    def _set(
+        self, m: Module, fetch: Value, address: Value, last: Signal, left: Signal, place: Signal
+    ) -> None:
+        """Words of SET, one every two cycles, when they are written at once."""
+        with m.State("Set"):
+            m.d.comb += [fetch.eq(1), address.eq(last + 1)]
+            m.d.sync += [last.eq(last + 1), left.eq(left - 1)]
+            m.next = "Write"
+            with m.If(self._illegal):
+                self._refuse(m)
+        with m.State("Write"):
+            m.d.comb += self.set.valid.eq(1)
+            with m.If(self.set.ready):
+                m.d.sync += place.eq(place + 1)
+                m.next = "Set"
+                with m.If(left == 0):
+                    m.next = "Next"
+
+    def _check(self, m: Module, word: Value) -> None:
+        """Whether a SEND is legal with its stream."""
+        ring = self.ask.ring
+        # Without reductions no context is there to be compared with.
+        contexts, odd = self.cfg.contexts, ring.block[0]
+        missing = field(word, Op.SEND, "flow") >= contexts if contexts else Const(1)
+        beyond = ring.wrong == WRONGS.index(Cause.ADDRESS)
+        m.d.comb += self.ask.valid.eq(1)
+        with m.If(self.ask.ready):
+            m.next = "Issue"
+            with m.If((ring.wrong != 0) & ~beyond):
+                self._stop(m, _cause(ring.wrong), self.ask.stream)
+            with m.Elif(field(word, Op.SEND, "reduce") & (missing | odd)):
+                self._stop(m, Cause.FIELD, self.ask.stream)
+            with m.Elif(beyond):
+                self._stop(m, Cause.ADDRESS, self.ask.stream)
+            with m.Elif(~field(word, Op.SEND, "free") & (field(word, Op.SEND, "n") > ring.blocks)):
+                self._stop(m, Cause.RING, self.ask.stream)
+
+    def _command(self, m: Module, word: Value, dead: Value) -> None:
+        """CORE: whether it is legal with its streams; its block to the load engine; and gives that back."""
+        ring, first, wrong = self.ask.ring, Signal(2), Signal(2)
+        source, target = field(word, Op.CORE, "source"), field(word, Op.CORE, "target")
+        writes = field(word, Op.CORE, "command") == Command.WRITE
+        with m.State("Source"):
+            m.d.comb += self.ask.valid.eq(1)
+            m.d.sync += first.eq(ring.wrong)
+            with m.If(self.ask.ready):
+                m.next = "Target"
+            self._obey(m, dead)
+        with m.State("Target"):
+            m.d.comb += [self.ask.valid.eq(writes), self.ask.stream.eq(target), wrong.eq(Mux(writes, ring.wrong, 0))]
+            with m.If(~writes | self.ask.ready):
+                m.next = "Ask"
+                with m.If((first != 0) & ((wrong == 0) | (first <= wrong))):
+                    self._stop(m, _cause(first), source)
+                with m.Elif(wrong != 0):
+                    self._stop(m, _cause(wrong), self.ask.stream)
+                with m.Elif(writes & ring.remote):
+                    self._stop(m, Cause.OWNER, self.ask.stream)
+                with m.Elif(self.undrained):
+                    self._stop(m, Cause.PRODUCT)
+            self._obey(m, dead)
+        with m.State("Block"):
+            # Of what is there the oldest; cores that write by themselves are not built.
+            m.d.comb += [self.ask.valid.eq(1), self.ask.stream.eq(Mux(writes, target, source))]
+            m.d.sync += [self.block_address.eq(ring.head), self.block_size.eq(ring.block)]
+            with m.If(self.ask.ready & (~writes | (ring.there != ring.blocks))):
+                m.next = "Issue"
+                with m.If(writes | ring.block[:3].any()):
+                    self._stop(m, Cause.CORE, engine=Engine.LOAD)
+            self._obey(m, dead)
+        with m.State("Given"):
+            with m.If(self.quiet):
+                m.next = "Next"
+                with m.If(field(word, Op.CORE, "free")):
+                    self._to_change(m)
+            self._obey(m, dead)
+
+    def _tokens(self, m: Module, op: Value, left: Signal, dead: Value) -> None:
+        """Waits for blocks or room, then gives back or shows them one by one.
+
+        Whether it is legal is asked at once, what is there when the engines are idle: SEND may wait for ever.
+        """
+        ring, asked, again = self.ask.ring, Signal(), Signal(name="again")
+        m.d.sync += [asked.eq(0), again.eq(0)]
+        with m.State("Ask"):
+            # Of something to be made: what fits; else what is there.
+            makes, fits = (op == Op.ROOM) | (op == Op.PUSH), Signal()
+            m.d.comb += [
+                self.ask.valid.eq(~dead & (self.idle | ~asked)), fits.eq(ring.there + left <= ring.blocks),
+            ]
+            m.d.comb += self.ask.again.eq(again)
+            m.d.sync += [asked.eq(asked | self.ask.ready), again.eq(again | (self.ask.ready & self.idle))]
+            with m.If(self.ask.ready):
+                with m.If(self.idle & Mux(makes, fits, ring.there >= left)):
+                    m.next = "Next"
+                    with m.If((op == Op.FREE) | (op == Op.PUSH)):
+                        self._to_change(m)
+                    with m.If(op == Op.CORE):
+                        m.next = "Block"
+                with m.If(ring.wrong != 0):
+                    self._stop(m, _cause(ring.wrong), self.ask.stream)
+                with m.Elif(left > ring.blocks):
+                    self._stop(m, Cause.RING, self.ask.stream)
+                with m.Elif(makes & ring.remote):
+                    self._stop(m, Cause.OWNER, self.ask.stream)
+            self._obey(m, dead)
+        with m.State("Change"):
+            m.d.comb += self._changes.eq(1)
+            with m.If(self.change.ready):
+                m.d.sync += left.eq(left - 1)
+                with m.If(left == 1):
+                    m.d.comb += self._changes.eq(0)
+                    m.next = "Next"
+
+
+def _cause(wrong: Value) -> Value:
+    """The cause that is known by its place in ``WRONGS``."""
+    return Array(WRONGS)[wrong]

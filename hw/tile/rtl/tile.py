@@ -1,0 +1,171 @@
+"""A tile with its core and its node: all that is between the macro's pins and the neighbours."""
+
+from typing import Any
+
+from amaranth.hdl import Module, Mux, Signal
+from amaranth.lib import wiring
+from amaranth.lib.wiring import Out, connect, flipped
+
+from mho.hw.block import clock_by
+from mho.hw.core.port import join
+from mho.hw.host.bus import connect_narrow
+from mho.hw.host.core.blocks import CoreBlocks
+from mho.hw.host.split import BusSplit, Region
+from mho.hw.macro.write_pins import ENABLE
+from mho.hw.noc.config import MeshConfig
+from mho.hw.noc.node import Node
+from mho.hw.tile.config import TileConfig
+from mho.hw.tile.rtl.controller import TileController
+from mho.hw.tile.rtl.host import ADDRESS_WIDTH, CORE_AT
+from mho.macro_models.errors import InputError
+
+__all__ = ["Tile"]
+
+
+class Tile(wiring.Component):
+    """A tile of a mesh.
+
+    Parameters
+    ----------
+    cfg, mesh, core
+        The tile, its mesh and its core in a tile, of one width of flits, number of contexts and number of lines.
+    outside
+        The macro is outside, as Amaranth's simulator needs it; false: its adapter is in the tile.
+
+    Raises
+    ------
+    InputError
+        If tile, mesh and core differ in these.
+
+    Members
+    -------
+    <place and the channels of the neighbours of :class:`mho.hw.noc.node.Node`>
+        The mesh.
+    macro : Out(core.pins)
+        The macro; only if it is outside.
+    programming_enable : In(1)
+        Enables programming; only if the core programs its cells.
+    irq, tile_irq : Out(1)
+        Interrupts of the core, and of the tile.
+    power_off : Out(1)
+        For a power switch of all but the node, see :class:`mho.hw.noc.registers.node.NodeRegisters`.
+    """
+
+    verilog_name = "core_tile"
+    macro: Any
+    place: Any
+    programming_enable: Any
+    irq: Any
+    tile_irq: Any
+    power_off: Any
+
+    def __init__(self, cfg: TileConfig, mesh: MeshConfig, core: CoreBlocks, *, outside: bool = True) -> None:
+        for name, mine, other in (("payload_bits", cfg.payload_bits, mesh.payload_bits),
+                                  ("contexts", cfg.contexts, mesh.contexts), ("lines", cfg.lines, core.cfg.lines),
+                                  ("ranged", cfg.ranged, core.cfg.ranged)):
+            if mine != other:
+                raise InputError(f"{name} of a tile must be {other}, as around it, not {mine}")
+        self.cfg, self.mesh, self.core, self.outside = cfg, mesh, core, outside
+        own = (*Node.tile(mesh), *Node.power)
+        self._around = {name: member for name, member in Node.members(mesh).items() if name not in own}
+        enable = {"programming_enable": ENABLE} if core.programs else {}
+        macro = {"macro": Out(core.pins)} if outside else {}
+        super().__init__({**self._around, **macro, **enable, "irq": Out(1), "tile_irq": Out(1), "power_off": Out(1)})
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        m.submodules.tile = tile = TileController(self.cfg)
+        m.submodules.node = node = Node(self.mesh)
+        core: Any = self.core.digital() if self.outside else self.core.core()
+        m.submodules.core = core
+        for name, member in self._around.items():
+            if member.is_signature:
+                connect(m, getattr(node, name), flipped(getattr(self, name)))
+            else:
+                m.d.comb += getattr(node, name).eq(getattr(self, name))
+        if self.outside:
+            connect(m, core.macro, flipped(self.macro))
+        split, access = self._registers(m, tile, node, core)
+        self._products(m, tile, access, core)
+        runs = Signal(name="tile_runs")
+        m.d.comb += [runs.eq(~node.stopped), self.power_off.eq(node.power_off)]
+        clock_by(runs, tile, core, split, access)
+        if self.core.programs:
+            m.d.comb += core.programming_enable.eq(self.programming_enable)
+        m.d.comb += [
+            tile.refused.eq(core.status.error),
+            tile.i.valid.eq(node.rx.valid), tile.i.payload.payload.eq(node.rx.payload.payload),
+            tile.i.payload.slot.eq(node.rx.payload.slot), node.release.valid.eq(tile.acknowledge.valid),
+            node.release.payload.eq(tile.acknowledge.payload), tile.acknowledge.ready.eq(node.release.ready),
+        ]
+        self._send(m, tile, node)
+        if self.mesh.contexts:
+            self._sums(m, tile, node)
+        return m
+
+    def _registers(self, m: Module, tile: TileController, node: Any, core: Any) -> tuple[Any, Any]:
+        """The host to the tile and to the registers of its core; what is between them."""
+        tile_region = Region("tile", 0, CORE_AT.bit_length() - 1)
+        split: Any = BusSplit(ADDRESS_WIDTH, (tile_region, Region("core", CORE_AT, self.core.registers.address_width)))
+        access: Any = self.core.access()
+        m.submodules.split, m.submodules.core_access = split, access
+        connect(m, node.registers, split.bus)
+        connect(m, split.core, access.bus)
+        connect_narrow(m, split.tile, tile.bus)
+        m.d.comb += [access.reset.eq(tile.reset), self.irq.eq(access.irq), self.tile_irq.eq(tile.irq)]
+        join(m, access.port, core, access, but=("mask",))
+        self._masks(m, tile.mask, access.mask, core.mask)
+        return split, access
+
+    def _products(self, m: Module, tile: TileController, access: Any, core: Any) -> None:
+        """The program to the core, or to what gives the host and it their turns."""
+        asked = core
+        if "op" in access.port.members:
+            asked = access.program
+            m.d.comb += access.idle.eq(~tile.running & ~tile.busy.any())
+        for given, taken in ((tile.op, asked.op), (tile.codes, asked.i), (asked.o, tile.drain)):
+            connect(m, given, taken)
+        if self.core.cfg.ranged:
+            m.d.comb += asked.words.eq(tile.words)
+
+    def _masks(self, m: Module, program: Any, host: Any, core: Any) -> None:
+        """Masks from the host and from the program, which goes first; what is offered stays."""
+        stays, its, mine = Signal(name="mask_stays"), Signal(name="mask_held"), Signal(name="mask_of_program")
+        m.d.comb += [
+            mine.eq(Mux(stays, its, program.valid)), core.valid.eq(Mux(mine, program.valid, host.valid)),
+            core.p.addr.eq(Mux(mine, program.p.addr, host.p.addr)),
+            core.p.data.eq(Mux(mine, program.p.data, host.p.data)),
+            program.ready.eq(mine & core.ready), host.ready.eq(~mine & core.ready),
+        ]
+        m.d.sync += [stays.eq(core.valid & ~core.ready), its.eq(mine)]
+
+    def _send(self, m: Module, tile: TileController, node: Any) -> None:
+        """Flits of blocks, and operands where the context has room."""
+        flit, operand = tile.o.p, tile.o.p.operand
+        m.d.comb += [
+            node.tx.valid.eq(tile.o.valid & ~operand), node.tx.payload.payload.eq(flit.payload),
+            node.tx.payload.flow.eq(flit.flow), node.tx.payload.last.eq(flit.last),
+            tile.o.ready.eq(Mux(operand, 1, node.tx.ready)),
+        ]
+        if self.mesh.contexts:
+            room = node.operand.ready.bit_select(flit.flow[: max(1, (self.mesh.contexts - 1).bit_length())], 1)
+            m.d.comb += [
+                node.operand.payload.payload.eq(flit.payload), node.operand.payload.context.eq(flit.flow),
+                node.operand.valid.eq(tile.o.valid & operand & room),
+                tile.o.ready.eq(Mux(operand, room, node.tx.ready)),
+            ]
+
+    def _sums(self, m: Module, tile: TileController, node: Any) -> None:
+        """A sum at a time, of the context that is wanted: no other is held up."""
+        held, full = Signal(self.cfg.payload_bits, reset_less=True), Signal()
+        with m.If(tile.reset):
+            m.d.sync += full.eq(0)
+        with m.Elif(node.result.valid):
+            m.d.sync += [held.eq(node.result.payload.payload), full.eq(1)]
+        with m.Elif(tile.result.ready):
+            m.d.sync += full.eq(0)
+        wanted = tile.summing & ~full
+        m.d.comb += [
+            tile.result.payload.eq(held), tile.result.valid.eq(full),
+            node.result.ready.eq(Mux(wanted, 1 << tile.sum_context, 0)),
+        ]

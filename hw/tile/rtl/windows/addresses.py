@@ -1,0 +1,139 @@
+"""The pixels under a kernel, one after the other: where each is."""
+
+from typing import Any
+
+from amaranth.hdl import Cat, Module, Mux, Signal, Value, unsigned
+from amaranth.lib import data, stream
+from amaranth.lib.memory import Memory
+from amaranth.lib.wiring import In, Out
+
+from mho.hw.block import Resettable
+from mho.hw.tile.rtl.buffer import ADDRESS_BITS
+from mho.hw.tile.rtl.lanes.operands import TermLayout
+from mho.hw.tile.rtl.layouts import DescriptorLayout
+from mho.hw.tile.rtl.windows.layouts import PlanLayout, SpanLayout
+
+__all__ = ["AddressGenerator", "AmongLayout", "OpenLayout"]
+
+
+class OpenLayout(data.StructLayout):
+    """What is kept of a plan and of its walk while the window is open; addresses have ``bits`` bits."""
+
+    def __init__(self, bits: int) -> None:
+        super().__init__({
+            "columns": SpanLayout(), "rows": SpanLayout(), "kernel_x": 5, "kernel_y": 5, "pad": bits, "first": bits + 1,
+            "end": bits + 1, "size": bits + 1, "column_step": bits, "row_step": bits,
+        })
+
+
+class AmongLayout(data.StructLayout):
+    """Columns or rows of the kernel that are left, the one at hand counted, and whether that is in the image.
+
+    ``final``: one is left.
+    """
+
+    def __init__(self) -> None:
+        super().__init__({"left": 5, "inside": 1, "final": 1})
+
+
+class AddressGenerator(Resettable):
+    """Gives the pixels of a window row by row, the whole again and again; or of one of two that are open.
+
+    Parameters
+    ----------
+    buffer_bytes
+        Bytes of the buffer, within which the ring ends.
+    count
+        Windows that are open at a time, 1 or 2. Of two what is known is in rows of memories.
+
+    Members
+    -------
+    opens, walk, plan : In(1), In(DescriptorLayout("walk")), In(PlanLayout())
+        Strobe: begin with the first pixel of this window. Pixels are given from the cycle after the next one on.
+    which, asked : In(1), In(1)
+        Of two: the one that is opened, and the one whose pixels are given; none in the cycle after one was opened.
+    o : Out(stream of TermLayout())
+        Addresses of the runs.
+    """
+
+    opens: Value
+    walk: Any
+    plan: Any
+    which: Value
+    asked: Value
+    o: stream.Interface
+
+    def __init__(self, buffer_bytes: int = 1 << ADDRESS_BITS, count: int = 1) -> None:
+        self.buffer_bytes, self.count = buffer_bytes, count
+        self.bits = (buffer_bytes - 1).bit_length()
+        super().__init__({
+            "opens": In(1), "walk": In(DescriptorLayout("walk")), "plan": In(PlanLayout()),
+            "o": Out(stream.Signature(TermLayout())), **({"which": In(1), "asked": In(1)} if count > 1 else {}),
+        })
+
+    def elaborate(self, platform: object) -> Any:
+        m = Module()
+        begins = Signal(name="begins")
+        # What is opened begins where a window that is over does: behind its last pixel.
+        m.d.sync += begins.eq(self.opens)
+        opened, at_hand = self._which(m, begins)
+        given, plan = self._kept(m, "plan", OpenLayout(self.bits), self.opens, opened, at_hand)
+        ends, anew, goes = Signal(), Signal(), begins | self.o.ready
+        columns_go, rows_go = goes, goes & (begins | ends)
+        moves, falls = Signal(), Signal()
+        next_column, column = self._kept(m, "column", AmongLayout(), columns_go, at_hand, at_hand)
+        next_line, line = self._kept(m, "line", AmongLayout(), rows_go, at_hand, at_hand)
+        next_at, at = self._kept(m, "at", unsigned(self.bits), moves, at_hand, at_hand)
+        next_row, row = self._kept(m, "row", unsigned(self.bits), falls, at_hand, at_hand)
+        m.d.comb += [
+            *(given[name].eq(self.plan[name]) for name in self.plan.shape().members),
+            *(given[name].eq(self.walk[name]) for name in ("kernel_x", "kernel_y", "pad")),
+            ends.eq(column.final), self.o.p.last.eq(ends & line.final), self.o.valid.eq(1),
+            self.o.p.address.eq(Mux(line.inside & column.inside, at, plan.pad)),
+            # What comes behind the pixel at hand: the first one again, or that of a row; none before the image moves.
+            anew.eq(begins | self.o.p.last), falls.eq(goes & (anew | (ends & line.inside))),
+            moves.eq(goes & (anew | (line.inside & (ends | column.inside)))),
+            Value.cast(next_column).eq(_following(column, plan.kernel_x, plan.columns, begins | ends)),
+            Value.cast(next_line).eq(_following(line, plan.kernel_y, plan.rows, anew)),
+        ]
+        # From the first pixel of a row to that of the next, or from a pixel to its neighbour.
+        step = Mux(ends, plan.row_step, plan.column_step) & (~anew).replicate(self.bits)
+        moved = self._around(m, Mux(anew, plan.first, Mux(ends, row, at)), step, plan)
+        m.d.comb += [next_at.eq(moved), next_row.eq(moved)]
+        return self.resets(m)
+
+    def _which(self, m: Module, begins: Value) -> tuple[Value, Value]:
+        """The window that is opened, and the one at hand."""
+        if self.count == 1:
+            return Value.cast(0), Value.cast(0)
+        late = Signal(name="opened")
+        m.d.sync += late.eq(self.which)
+        return self.which, Mux(begins, late, self.asked)
+
+    def _kept(self, m: Module, name: str, shape: Any, writes: Value, to: Value, at_hand: Value) -> tuple[Any, Any]:
+        """What is written of a window when it ``writes``, and what was written last of the one at hand."""
+        after, now = Signal(shape, name=f"{name}_after"), Signal(shape, name=name, reset_less=True)
+        if self.count == 1:
+            with m.If(writes):
+                m.d.sync += now.eq(after)
+            return after, now
+        bits = len(Value.cast(now))
+        m.submodules[name] = memory = Memory(shape=unsigned(bits), depth=self.count, init=[])
+        write, read = memory.write_port(), memory.read_port(domain="comb")
+        m.d.comb += [
+            write.addr.eq(to), write.data.eq(after), write.en.eq(writes), read.addr.eq(at_hand),
+            Value.cast(now).eq(read.data),
+        ]
+        return after, now
+
+    def _around(self, m: Module, place: Value, step: Value, plan: Any) -> Value:
+        """A place in the ring and a step that is shorter than it."""
+        far = Signal(self.bits + 1)
+        m.d.comb += far.eq(place + step)
+        return Mux(far < plan.end, far, far - plan.size)[: self.bits]
+
+
+def _following(now: Any, kernel: Value, span: Any, anew: Value) -> Value:
+    """The next column or row of the kernel, or the first one; whether that is in the image."""
+    left = Mux(anew, kernel, now.left - 1)[:5]
+    return Cat(left, (left == span.first) | (now.inside & (now.left != span.last) & ~anew), left == 1)

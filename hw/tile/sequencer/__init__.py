@@ -1,5 +1,0 @@
-"""The sequencer of a tile: its program, loops, token instructions, traps."""
-
-from mho.hw.tile.sequencer.sequencer import IssueLayout, Sequencer
-
-__all__ = ["IssueLayout", "Sequencer"]

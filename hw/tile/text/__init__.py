@@ -1,6 +1,0 @@
-"""A tile's program as text: assembler and disassembler."""
-
-from mho.hw.tile.text.assembler import assemble, assemble_named, stream_names
-from mho.hw.tile.text.disassembler import disassemble
-
-__all__ = ["assemble", "assemble_named", "disassemble", "stream_names"]

@@ -1,0 +1,175 @@
+"""The macro at every strobe: slow and plain, the truth against which all faster evaluations are tested.
+
+Nothing here is shared with :mod:`mho.macro_models.tnsa.sensing`: sums run over integers cell by cell, one sample and
+one decrement at a time, as the pins say. Only the draws, what wires make of the cells, and the order of the few
+operations on the noise, are the same.
+"""
+
+import math
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mho.macro_models.errors import ToolError
+from mho.macro_models.integer.operation import STEP_FRACTION_BITS
+from mho.macro_models.integer.random import NORMAL_ONE, Purpose, bits16, normal_codes
+from mho.macro_models.integer.shift_register import AMPLITUDE_SHIFT, NOISE_SHIFT, seeds, xorshift
+from mho.macro_models.tnsa.model import TnsaModel
+from mho.macro_models.tnsa.traps import GRID
+from mho.macro_models.tnsa.wired import effective_cells
+
+__all__ = ["PinLevelTnsa"]
+
+
+class PinLevelTnsa:
+    """A transposable macro behind its pins.
+
+    Parameters
+    ----------
+    model
+        The programmed macro.
+    """
+
+    def __init__(self, model: TnsaModel) -> None:
+        self._model = model
+        self.precharge()
+
+    def precharge(self) -> None:
+        """Discharge the integrators and forget the last conversion."""
+        lines = self._model.config.lines
+        self._backward = False
+        self._wl: NDArray[np.bool_] | None = None
+        self._effective: NDArray[np.int64] | None = None
+        self._input = np.zeros(lines, dtype=np.int64)
+        self._accumulated: NDArray[Any] = np.zeros(lines, dtype=np.int64)
+        self._taken = np.zeros(lines, dtype=np.int64)
+        self._noise: NDArray[np.int64] | None = None
+        self._negative = np.zeros(lines, dtype=bool)
+
+    def sample(
+        self, backward: bool, positive: NDArray[np.bool_], negative: NDArray[np.bool_], wl: NDArray[np.bool_]
+    ) -> None:
+        """Sample the converted lines once and integrate.
+
+        ``positive`` and ``negative`` are the registers of the driven lines, ``wl`` the word lines; all of shape
+        (lines,).
+
+        Raises
+        ------
+        ToolError
+            If a line is driven to both sides, or direction or word lines change within a conversion.
+        """
+        if (positive & negative).any():
+            raise ToolError(f"line {int(np.argmax(positive & negative))} is driven to both sides")
+        if self._wl is not None and (backward != self._backward or not np.array_equal(wl, self._wl)):
+            raise ToolError("direction and word lines must stay as they are from precharge to precharge")
+        if self._effective is None:
+            self._backward, self._wl = backward, np.array(wl, dtype=bool)
+            model = self._model
+            effective = effective_cells(model.cells, model.config.lsb_uS, model.wires, self._wl, backward)
+            self._effective = effective.astype(np.int64)
+        driven = positive.astype(np.int64) - negative.astype(np.int64)
+        self._input += driven
+        self._accumulated += driven @ self._effective
+
+    def compare(self, latch: bool, op_id: int) -> NDArray[np.bool_]:
+        """Lines whose charge is negative; ``latch`` keeps them as the direction of the decrements that follow."""
+        if self._noise is None:
+            # Frozen from the first compare of the conversion on.
+            self._noise = self._read_noise(op_id) + self._output_noise(op_id) + self._trap_noise(op_id)
+        negative = self.charge < 0
+        if latch:
+            self._negative = negative
+        return negative
+
+    @property
+    def charge(self) -> NDArray[Any]:
+        """Charges of all lines, odd integers: from the first compare on with the noise of the conversion."""
+        noise = 0 if self._noise is None else self._noise
+        return 2 * (self._accumulated + noise) + self._offset() + self._taken
+
+    def decrement(self, scale: int, step_code: int) -> None:
+        """Take ``step_code << scale`` from the magnitude of the charge, in the latched direction."""
+        pos, neg = self._steps(step_code)
+        step = np.where(self._negative, neg, -pos).astype(np.int64)
+        self._taken += step * 2**scale
+
+    def charge_in_steps(self, step_code: int) -> NDArray[np.float64]:
+        """Charge of each line in decrement steps of its own polarity; 0 before the first sample."""
+        if self._wl is None:
+            return np.zeros(self._model.config.lines)
+        pos, neg = self._steps(step_code)
+        return self.charge / np.where(self.charge < 0, neg, pos)
+
+    def _steps(self, step_code: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """What a decrement takes from a positive and from a negative charge, each of shape (lines,)."""
+        config = self._model.config
+        ideal = step_code * 2.0**-STEP_FRACTION_BITS * config.load_of(self._sum_g(), unit_uS=config.lsb_uS)
+        pos, neg = (2 * np.maximum(1, np.rint(ideal * (1.0 + gain))) for gain in self._model.converter_gain)
+        return pos, neg
+
+    def _seen(self, cells: NDArray[np.integer]) -> NDArray[np.int64]:
+        """Integers of the cells as [driven, converted]; those behind word lines that are off are not there."""
+        assert self._wl is not None, "no sample since precharge"
+        gated = np.where(self._wl[:, None], cells, 0).astype(np.int64)
+        return gated.T if self._backward else gated
+
+    def _sum_g(self) -> NDArray[np.int64]:
+        return self._seen(self._model.cells).sum(axis=0)
+
+    def _offset(self) -> NDArray[np.int64]:
+        relative = self._model.converter_offset_V / self._model.config.v_read_V
+        return 2 * np.rint(relative * self._sum_g()).astype(np.int64) + 1
+
+    def _read_noise(self, op_id: int) -> NDArray[np.int64]:
+        if self._model.register is not None:
+            return self._register_noise(op_id)
+        of_cells, unit = self._model.read_variances()
+        if of_cells is None:
+            return np.zeros_like(self._input)
+        variances = self._seen(of_cells)
+        total, cross = variances.sum(axis=0), self._input @ variances
+        square = self._input**2 @ variances
+        sum_g = self._sum_g()
+        v = self._accumulated * np.where(sum_g > 0, 1.0 / np.maximum(sum_g, 1), 0.0)
+        variance = ((unit * total) * v - 2.0 * (unit * cross)) * v + unit * square
+        return self._draw(Purpose.READ_NOISE, np.sqrt(np.where(sum_g > 0, np.maximum(variance, 0.0), 0.0)), op_id)
+
+    def _register_noise(self, op_id: int) -> NDArray[np.int64]:
+        """As a circuit makes it: the root bit by bit, the register step by step."""
+        register = self._model.register
+        assert register is not None
+        assert self._wl is not None
+        driven = self._input if self._backward else np.where(self._wl, self._input, 0)
+        amplitude = register.step * math.isqrt(int(driven @ driven) << 8) >> AMPLITUDE_SHIFT
+        state, shift = int(seeds(register.key, op_id)), NOISE_SHIFT - register.g_bits
+        noise = np.zeros_like(self._input)
+        for line in range(len(noise)):
+            deviate = 512 * ((state >> 8).bit_count() - 12) + 2 * (state & 255) - 255
+            noise[line] = amplitude * deviate + (1 << shift - 1) >> shift
+            state = xorshift(state)
+        return noise
+
+    def _trap_noise(self, op_id: int) -> NDArray[np.int64]:
+        """The state of every cell that has a trap, found by this conversion."""
+        traps, model = self._model.traps, self._model
+        if traps is None:
+            return np.zeros_like(self._input)
+        drawn = bits16(Purpose.TRAP_STATE, seed=model.seed, core=model.core, items=traps.high.size, op_id=op_id)
+        state = self._seen(np.where(drawn.reshape(traps.high.shape) < traps.occupancy, traps.high, traps.low))
+        sum_g = self._sum_g()
+        v = self._accumulated * np.where(sum_g > 0, 1.0 / np.maximum(sum_g, 1), 0.0)
+        return np.rint((self._input @ state - state.sum(axis=0) * v) * (1.0 / GRID)).astype(np.int64)
+
+    def _output_noise(self, op_id: int) -> NDArray[np.int64]:
+        volts = self._model.output_noise_V
+        if volts == 0.0:
+            return np.zeros_like(self._input)
+        deviation = volts / self._model.config.v_read_V * self._sum_g() / NORMAL_ONE
+        return self._draw(Purpose.OUTPUT_NOISE, deviation, op_id)
+
+    def _draw(self, purpose: Purpose, deviation: NDArray[np.float64], op_id: int) -> NDArray[np.int64]:
+        model = self._model
+        z = normal_codes(purpose, seed=model.seed, core=model.core, items=len(deviation), op_id=op_id)
+        return np.rint(deviation * z).astype(np.int64)

@@ -1,0 +1,129 @@
+"""Random legal operations with everything that they need, each a function of (seed, number) alone."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mho.hw.config import Chip
+from mho.macro_models import MacroModel, Masks, family, load_device
+from mho.macro_models.cell_map import CellMap
+from mho.macro_models.integer.operation import STEP_WIDTH, Converter, Direction, MvmOperation
+from mho.sim.core.kinds import kind_of
+
+if TYPE_CHECKING:
+    from mho.sim.core.bench.exact_macro import ExactMacro
+
+__all__ = ["Stimulus", "make_models", "make_stimulus", "make_whole_stimulus"]
+
+_DENSITIES = (1.0, 1.0, 0.9, 0.5, 0.05)
+"""How many lines of a mask are on; all of them in two of five masks."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Stimulus:
+    """One random legal operation on a few vectors.
+
+    Attributes
+    ----------
+    seed, number
+        What it was made from.
+    core
+        Index of the macro model.
+    op, masks, x, op_id
+        The operation, as a backend takes it.
+    gap, stall, hold
+        Random pauses of the streams and of the macro, in 256ths of the cycles.
+    """
+
+    seed: int
+    number: int
+    core: int
+    op: MvmOperation
+    masks: Masks
+    x: NDArray[np.int64]
+    op_id: NDArray[np.uint64]
+    gap: int
+    stall: int
+    hold: int
+
+    def __str__(self) -> str:
+        op = self.op
+        fields = ", ".join(f"{name}={getattr(op, name)!s}" for name in op.__dataclass_fields__)
+        pauses = f"gap {self.gap}, stall {self.stall}, hold {self.hold}"
+        return f"seed {self.seed}, operation {self.number} on core {self.core}: {fields}, {pauses}"
+
+
+def make_models(chip: Chip, devices: Sequence[str], seed: int) -> list[MacroModel]:
+    """A programmed macro of random targets for each device, its cells read a day after programming."""
+    shape, model = chip.macro_config().cell_map.shape, family(chip.core.kind).model
+    models: list[MacroModel] = []
+    for index, name in enumerate(devices):
+        rng = np.random.default_rng([seed, index])
+        target = rng.uniform(chip.cells.g_min_uS, chip.cells.g_max_uS, shape)
+        models.append(
+            model(chip.macro_config(), target, device=load_device(name), seed=seed, core=index, time_s=86400.0)
+        )
+    return models
+
+
+def make_stimulus(
+    models: Sequence["MacroModel | ExactMacro"], seed: int, number: int, *, vectors: int = 3, pauses: bool = True
+) -> Stimulus:
+    """Stimulus ``number`` of ``seed``; ``pauses`` puts random gaps into some of them."""
+    rng = np.random.default_rng([seed, number, 0x7E57])
+    core = number % len(models)
+    config = models[core].config
+    masks = _random_masks(rng, config.cell_map)
+    op = kind_of(config.kind).random_operation(rng)
+    if not models[core].supports(op):
+        op = replace(op, converter=Converter.COUNT)
+    low, high = op.input_range
+    x = rng.integers(low, high + 1, (vectors, config.inputs(op.direction)))
+    # Some vectors are sparse, some are at the ends of the range.
+    x[rng.random(x.shape) < rng.choice([0.0, 0.3, 0.9])] = 0
+    if rng.random() < 0.2:
+        x = np.where(rng.random(x.shape) < 0.5, low, high)
+    op = _with_step(rng, op, models[core], masks, x)
+    idle = [int(rng.choice([0, 0, 64, 230])) if pauses else 0 for _ in range(3)]
+    return Stimulus(
+        seed=seed, number=number, core=core, op=op, masks=masks, x=x,
+        op_id=rng.integers(0, 2**64, vectors, dtype=np.uint64), gap=idle[0], stall=idle[1], hold=min(idle[2], 64),
+    )
+
+
+def make_whole_stimulus(model: "MacroModel | ExactMacro", direction: Direction, seed: int) -> Stimulus:
+    """A stimulus on all lines that there are."""
+    rng, config = np.random.default_rng([seed, direction, 0x7E58]), model.config
+    masks = Masks.reset(*config.cell_map.shape).without(*config.cell_map.absent)
+    op = replace(kind_of(config.kind).random_operation(rng), direction=direction, in_bits=4, in_signed=True, out_bits=8)
+    op = replace(op, converter=Converter.COUNT, relu=False)
+    x = rng.integers(-7, 8, (2, config.inputs(direction)))
+    return Stimulus(
+        seed=seed, number=-1, core=0, masks=masks, x=x, op_id=np.zeros(2, dtype=np.uint64), gap=0, stall=0, hold=0,
+        op=replace(op, step_code=int(np.clip(round(model.full_scale(op, masks, x)), 1, 2**STEP_WIDTH - 1))),
+    )
+
+
+def _random_masks(rng: np.random.Generator, cell_map: CellMap) -> Masks:
+    driven, converted = cell_map.shape
+
+    def on(*shape: int) -> NDArray[np.bool_]:
+        return rng.random(shape) < rng.choice(_DENSITIES)
+
+    skip = rng.choice([0.0, 0.0, 0.1], 2)
+    return Masks(
+        np.array([on(driven) for _ in range(8)]), np.array([on(converted) for _ in range(8)]),
+        rng.random(driven) < skip[0], rng.random(converted) < skip[1],
+    ).without(*cell_map.absent)
+
+
+def _with_step(
+    rng: np.random.Generator, op: MvmOperation, model: "MacroModel | ExactMacro", masks: Masks, x: NDArray[np.int64]
+) -> MvmOperation:
+    """``op`` with a step such that the largest charges count from a fraction of the range to several times of it."""
+    spread = rng.choice([0.3, 0.9, 1.0, 1.1, 4.0])
+    step = int(np.clip(round(model.full_scale(op, masks, x) * spread), 1, 2**STEP_WIDTH - 1))
+    return replace(op, step_code=step)

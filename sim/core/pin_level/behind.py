@@ -1,0 +1,68 @@
+"""A model behind the pins of a macro in a cocotb test of the user's own."""
+
+from typing import Any
+
+import cocotb
+from cocotb.triggers import ValueChange
+
+from mho.macro_models.errors import InputError
+from mho.macro_models.registry import discovered, module_of
+from mho.sim.core.pin_level import __name__ as _ROOM
+
+__all__ = ["behind_pins"]
+
+
+def behind_pins(macro: Any, model: Any, *, kind: str = "tnsa") -> Any:
+    """Answer for a macro from now on, in a test under cocotb, in any simulator.
+
+    Parameters
+    ----------
+    macro
+        Handle of the macro, an instance of the module in ``tb/MACRO_python.v``, or of anything above it: it is looked
+        for there, and must be there once.
+    model
+        A programmed core (:class:`mho.macro_models.macro.MacroModel`), as :func:`mho.cosim.macro_of` makes one; or a
+        body of your own, for kind ``tnsa``: an object with ``precharge()``, ``sample(backward, positive, negative,
+        wl)``, ``compare(latch, op_id)`` and ``decrement(scale, step_code)``, as of
+        :class:`mho.macro_models.macro.PinLevelMacro`.
+    kind
+        Kind of the core, where the model does not say it.
+
+    Returns
+    -------
+    cocotb.task.Task
+        Ends with the test, or when it is cancelled: then another model may take its place.
+
+    Raises
+    ------
+    InputError
+        If there is no such macro, or no kind that answers strobes.
+    """
+    kind = model.config.kind if hasattr(model, "config") else kind
+    if kind not in discovered(_ROOM):
+        raise InputError(f"kind must be one of {', '.join(discovered(_ROOM))}, not {kind!r}")
+    places = list(_bodies(macro))
+    if len(places) != 1:
+        raise InputError(
+            f"{macro._path}: must hold one macro of the module in tb/MACRO_python.v, not {len(places)}; build with "
+            "make MACRO=MACRO_python.v")
+    (place,) = places
+    body = module_of(_ROOM, kind).Strobed(place.pins, model, False)
+    return cocotb.start_soon(_answer(place, body))
+
+
+async def _answer(place: Any, body: Any) -> None:
+    strobed = ValueChange(place.strobed)
+    while True:
+        await strobed
+        body.strobe(answer=True)
+
+
+def _bodies(handle: Any) -> Any:
+    """Handles at or below one that have the pins of a body."""
+    if hasattr(handle, "pins") and hasattr(handle, "strobed"):
+        yield handle
+        return
+    for child in handle:
+        if type(child).__name__ in ("HierarchyObject", "HierarchyArrayObject"):
+            yield from _bodies(child)
