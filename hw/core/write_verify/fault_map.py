@@ -84,7 +84,7 @@ class FaultMap(Resettable):
         with m.If(self.clear):
             m.d.sync += [self.cleared.eq(0), cell.eq(0)]
         with m.Elif(~self.cleared):
-            m.d.sync += [word.eq(word + 1), self.cleared.eq(word == words - 1)]
+            m.d.sync += [word.eq(following(word, words)), self.cleared.eq(word == words - 1)]
         with m.Elif(self.enter):
             m.d.sync += [faults.eq(entered), cell.eq(cell + 1)]
             if not even:
