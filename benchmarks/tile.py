@@ -27,7 +27,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from tools import run_tool
 
 from mho.compiler import CompileOptions
-from mho.compiler.tile import compile_tiles, tile_programs
+from mho.compiler.passes import compile_tiles
+from mho.compiler.tile import tile_programs
 from mho.hw.config import load_chip
 from mho.hw.host.bus import RegisterBus
 from mho.hw.kinds.tnsa.config import TnsaCoreConfig

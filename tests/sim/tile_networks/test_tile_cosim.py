@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 
 from mho.compiler import CompileOptions, Network
 from mho.compiler.network.tiles import TileCode
+from mho.compiler.passes import compile_tiles
 from mho.compiler.program import Call
-from mho.compiler.tile import compile_tiles, tile_programs
+from mho.compiler.tile import tile_programs
 from mho.compiler.tile.check import run_tiles, values_of
 from mho.compiler.tile.cycles import tile_cycles
 from mho.compiler.tile.file import tile_code
