@@ -134,8 +134,8 @@ def system_rdl(map: RegisterMap | AddressMap, name: str) -> str:
         for placed in entry.placed:
             field = placed.field
             access = "sw = r; hw = na;" if field.constant else _RDL_ACCESS[field.access]
-            known = field.constant or field.access is not Access.R
-            reset = f" = {field.width}'h{field.reset:x}" if known else ""
+            has_reset = field.constant or field.access is not Access.R
+            reset = f" = {field.width}'h{field.reset:x}" if has_reset else ""
             lines.append(
                 f"    field {{ desc = {_quoted(field.doc)}; {access} }} "
                 f"\\{field.name}[{placed.high}:{placed.low}]{reset};"

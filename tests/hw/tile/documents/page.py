@@ -12,7 +12,7 @@ from mho.hw.tile.isa.legality import RULES
 __all__ = ["c_header", "reference_page"]
 
 _HEAD = f"""\
-<!-- Written by `python -m mho.hw.tile`; a test compares it with the code. -->
+<!-- Written by `python -m tests.hw.tile.documents`; a test compares it with the code. -->
 # The instructions of a tile
 
 What a program looks like and how a tile runs it is in [programming a tile](../explanation/tile.md); what an
@@ -131,7 +131,8 @@ def _legal(field: Field) -> str:
 
 def c_header() -> str:
     """The C header: numbers, and for each field its word, lowest bit and mask."""
-    lines = ["/* Written by `python -m mho.hw.tile`; a test compares it with the code. */", "#ifndef MHO_TILE_ISA_H",
+    lines = ["/* Written by `python -m tests.hw.tile.documents`; a test compares it with the code. */",
+             "#ifndef MHO_TILE_ISA_H",
              "#define MHO_TILE_ISA_H", "", f"#define MHO_OPCODE_LOW {OPCODE_LOW}",
              f"#define MHO_LOOP_DEPTH {isa.LOOP_DEPTH}", f"#define MHO_PRODUCTS {isa.PRODUCTS}", ""]
     for op in Op:
