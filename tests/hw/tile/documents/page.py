@@ -46,8 +46,9 @@ def _instructions() -> Iterator[str]:
            "| 16 to 31 | | | | illegal; trap |\n\n"
            "Cycles are those of an instruction that is alone and waits for nothing: in the sequencer, beside the one "
            "in which each instruction is decoded (IMAGE too); of MVM, VEC, SEND and CORE in their engine. MVM is the "
-           "first product of a walk of one pixel, with `advance` and `free`; groups of VEC are of two where accumulators "
-           "are concerned. Instructions in a row overlap: `mho run --backend cosim` tells the cycles of a program.\n")
+           "first product of a walk of one pixel, with `advance` and `free`; groups of VEC are of two where "
+           "accumulators are concerned. Instructions in a row overlap: `mho run --backend cosim` tells the cycles of a "
+           "program.\n")
     tables: dict[str, list[str]] = {}
     for op, one in INSTRUCTIONS.items():
         if one.layout.fields:
