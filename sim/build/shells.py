@@ -152,11 +152,10 @@ def write_bench(
     """
     texts = []
     for k, core in enumerate(cores):
-        names = {"MHO_MACRO": macro_module(core, k), "MHO_SHELL": f"core_bench_{k}"}
-        defines = names | core_defines(core, own_macro=own_macro)
+        defines = {"MHO_SHELL": f"core_bench_{k}", **core_defines(core, own_macro=own_macro)}
         texts += [f"`define {name} {value}\n" for name, value in defines.items()]
-        sources = (body(core).hdl, _SHELL) if bodies else (_SHELL,)
-        texts += [(HDL / name).read_text(encoding="utf-8") for name in sources]
+        texts += [body(core).text(core, macro_module(core, k))] if bodies else []
+        texts.append((HDL / _SHELL).read_text(encoding="utf-8"))
         texts += [f"`undef {name}\n" for name in defines]
     shells = " \\\n    ".join(
         f"core_bench_{kind} core_{n} (.clk(clk), .rst(rst), .wake(wakes[{n}]));" for n, kind in enumerate(kinds)

@@ -10,7 +10,7 @@ from mho.hw.config import Chip, PulseChip
 from mho.macro_models.errors import ToolError
 from mho.macro_models.workspace import Workspace
 from mho.rtl_gen import emit_core
-from mho.rtl_gen.macro.model import write_macro_model
+from mho.rtl_gen.tnsa.model import write_macro_model
 from mho.sim.build.children import Child
 from mho.sim.build.toolchain import (
     cached_build,
@@ -54,10 +54,10 @@ def verify_bus(chip: Chip, wrap: str, *, accesses: int, seed: int = 0) -> ChipRe
     """
     parts = require_tiles(chip)
     job = {"chip": chip.to_dict(), "wrap": wrap, "accesses": accesses, "seed": seed}
-    found = run_with_master(_build(chip, wrap), "mho.sim.chip.bus_server", job, _START_S + _ACCESS_S * accesses)
+    answers = run_with_master(_build(chip, wrap), "mho.sim.chip.bus_server", job, _START_S + _ACCESS_S * accesses)
     return ChipReport.of(
-        parts, host=HOSTS[wrap], accesses=accesses, errors=found["errors"], images=found["images"], cells=0,
-        cycles=found["cycles"],
+        parts, host=HOSTS[wrap], accesses=accesses, errors=answers["errors"], images=answers["images"], cells=0,
+        cycles=answers["cycles"],
     )
 
 
@@ -85,10 +85,10 @@ def run_with_master(program: BusProgram, server: str, job: Mapping[str, Any], li
         if not result.exists():
             raise ToolError(f"the simulation of the chip failed with exit code {code}"
                             f"{keep_log(log, f'failed-{log.stem}.log')}")
-        found: dict[str, Any] = json.loads(result.read_text("utf-8"))
-    if "wrong" in found:
-        raise ToolError(found["wrong"])
-    return found
+        answers: dict[str, Any] = json.loads(result.read_text("utf-8"))
+    if "wrong" in answers:
+        raise ToolError(answers["wrong"])
+    return answers
 
 
 _START_S, _ACCESS_S = 1800.0, 5.0

@@ -145,7 +145,7 @@ class CosimCore:
 
         ``settings`` are writes ahead of them that :attr:`settings` knows already; ``patience`` is in cycles.
         """
-        ops = [[one >> 32 * k & 0xFFFFFFFF for k in range(OP_WORDS)] for one in descriptors]
+        ops = [[descriptor >> 32 * k & 0xFFFFFFFF for k in range(OP_WORDS)] for descriptor in descriptors]
         result = self.simulation.run(Batch(
             ops=np.array(ops, dtype=np.uint32), masks=np.array(settings, dtype=np.uint32).reshape(-1, 2),
             inputs=np.array([word for words in inputs for word in words], dtype=np.uint32),

@@ -83,18 +83,18 @@ class MaskImage:
 
         ``model`` is what is behind the pins, if that is known, for kinds whose core has registers of its own for it.
         """
-        wanted = (
+        parts = (
             (WL_MASK + op.wl_select, masks.wl[op.wl_select]),
             (LINE_MASK + op.line_select, masks.lines[op.line_select]),
             (BL_SKIP, masks.bl_skip),
             (SL_SKIP, masks.sl_skip),
         )
         writes: list[tuple[int, int]] = []
-        for mask, value in wanted:
+        for mask, value in parts:
             if np.array_equal(self.file.masks[mask, : len(value)], value):
                 continue
-            held = dict(self.file.words(mask, self.file.masks[mask]))
-            writes += [(a, word) for a, word in self.file.words(mask, np.asarray(value)) if held[a] != word]
+            present = dict(self.file.words(mask, self.file.masks[mask]))
+            writes += [(a, word) for a, word in self.file.words(mask, np.asarray(value)) if present[a] != word]
         writes += self.settings(model)
         for address, word in writes:
             self.file.write(address, word)

@@ -32,11 +32,11 @@ def c_files(listing: Listing, name: str) -> dict[str, str]:
 
 def _header(listing: Listing, name: str) -> str:
     net, head = listing.network, f"{name.upper()}_H"
-    sent, taken = listing.elements
-    told = "".join(f" *\n * Left to the host: {step}.\n" for step in listing.host_steps)
+    sent, received = listing.elements
+    remarks = "".join(f" *\n * Left to the host: {step}.\n" for step in listing.host_steps)
     return f"""\
-/* A network for {net.chip.name}, of which the host sends {sent} codes an image and gets {taken} lanes.
-{told} */
+/* A network for {net.chip.name}, of which the host sends {sent} codes an image and gets {received} lanes.
+{remarks} */
 #ifndef {head}
 #define {head}
 
@@ -47,7 +47,7 @@ extern "C" {{
 #endif
 
 #define {name.upper()}_INPUTS {sent}
-#define {name.upper()}_OUTPUTS {taken}
+#define {name.upper()}_OUTPUTS {received}
 
 extern const mho_tiles_network_t {name};
 
@@ -71,46 +71,46 @@ def _source(listing: Listing, name: str) -> Iterator[str]:
     yield _array("mho_tiles_value_t", "sources", map(_value, listing.sources), 1)
     yield _array("mho_tiles_value_t", "sinks", map(_value, listing.sinks), 1)
     stage = net.program.input
-    offsets, scales = (_short(one) if listing.whole else [0.0] for one in (stage.offset, stage.scale))
+    offsets, scales = (_short(values) if listing.whole else [0.0] for values in (stage.offset, stage.scale))
     outs = _short(net.program.output.scale) if listing.whole else [1.0]
     for kind, values in (("in_offset", offsets), ("in_scale", scales), ("out_scale", outs)):
         yield _array("double", kind, map(repr, values), 4)
-    cells = [(one, one.codes) for one in listing.cells if one.codes is not None]
-    for k, (one, codes) in enumerate(cells):
+    cells = [(image, image.codes) for image in listing.cells if image.codes is not None]
+    for k, (image, codes) in enumerate(cells):
         yield _array("uint16_t", f"codes_{k}", map(str, codes.ravel().tolist()), 16)
-        lines = ",\n".join(f"  {{{at:#x}u, {word:#x}u}}" for at, word in one.writes)
+        lines = ",\n".join(f"  {{{at:#x}u, {word:#x}u}}" for at, word in image.writes)
         yield f"static const uint32_t writes_{k}[][2] = {{\n{lines}\n}};"
     yield _array("mho_tiles_cells_t", "cells", (
-        f"{{{one.core:#x}u, codes_{k}, {codes.size}u, writes_{k}, {len(one.writes)}u}}"
-        for k, (one, codes) in enumerate(cells)), 1)
-    sent, taken = listing.elements
+        f"{{{image.core:#x}u, codes_{k}, {codes.size}u, writes_{k}, {len(image.writes)}u}}"
+        for k, (image, codes) in enumerate(cells)), 1)
+    sent, received = listing.elements
     values = [
         f'"{name}"', f"{listing.base:#x}u", f"0x{net.chip.sha256[:8]}u", f"{parts.mesh.payload_bits // 32}u",
         "loads, begins", *_counts(list(_runs(listing.loads)), list(_runs(listing.begins))), "load_words, begin_words",
         "counts, firsts, starts", *_counts(listing.counts, listing.firsts, listing.starts), "sources, sinks",
-        *_counts(listing.sources, listing.sinks), f"{sent}u, {taken}u", f"{net.program.period}u",
+        *_counts(listing.sources, listing.sinks), f"{sent}u, {received}u", f"{net.program.period}u",
         "in_offset, in_scale", *_counts(offsets, scales), f"{stage.low}, {stage.high}", "out_scale", *_counts(outs),
         "cells", *_counts(cells), f"{listing.passes}u",
     ]
-    yield f"const mho_tiles_network_t {name} = {{\n" + "".join(f"  {one},\n" for one in values) + "};"
+    yield f"const mho_tiles_network_t {name} = {{\n" + "".join(f"  {value},\n" for value in values) + "};"
 
 
 def _counts(*arrays: Sequence[object]) -> Iterator[str]:
-    return (f"{len(one)}u" for one in arrays)
+    return (f"{len(array)}u" for array in arrays)
 
 
-def _value(one: Put | Taken) -> str:
-    held = one.held
-    fields = [f"{one.head:#x}u", f"{one.first}u", *map(str, (
-        held.channels, held.pixels, one.flits, int(held.wide), int(held.signed),
-        one.tag if isinstance(one, Taken) else 0, one.flow, one.members if isinstance(one, Put) else 0))]
+def _value(value: Put | Taken) -> str:
+    shape = value.held
+    fields = [f"{value.head:#x}u", f"{value.first}u", *map(str, (
+        shape.channels, shape.pixels, value.flits, int(shape.wide), int(shape.signed),
+        value.tag if isinstance(value, Taken) else 0, value.flow, value.members if isinstance(value, Put) else 0))]
     return f"{{{', '.join(fields)}}}"
 
 
-def _array(kind: str, name: str, items: Iterable[str], each: int = _WORDS) -> str:
+def _array(kind: str, name: str, items: Iterable[str], per_line: int = _WORDS) -> str:
     """A constant array; one that would be empty has an element that nobody reads, since C has no empty ones."""
-    some = list(items) or ["{0}" if kind.startswith("mho") else "0"]
-    lines = ",\n".join("  " + ", ".join(some[k : k + each]) for k in range(0, len(some), each))
+    entries = list(items) or ["{0}" if kind.startswith("mho") else "0"]
+    lines = ",\n".join("  " + ", ".join(entries[k : k + per_line]) for k in range(0, len(entries), per_line))
     return f"static const {kind} {name}[] = {{\n{lines}\n}};"
 
 
@@ -127,5 +127,5 @@ def _runs(writes: NDArray[np.uint32]) -> Iterator[tuple[int, int]]:
 
 def _short(values: NDArray[np.float64]) -> list[float]:
     """One number where all are the same."""
-    every = [float(one) for one in values]
+    every = [float(value) for value in values]
     return every[:1] if len(set(every)) == 1 else every

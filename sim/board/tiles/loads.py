@@ -21,13 +21,13 @@ __all__ = ["board_loads", "operations_of"]
 
 def operations_of(program: Program, core: int) -> list[MvmOperation]:
     """Operations of a core, one for each table that it needs: direction, word lines and step code."""
-    found: dict[tuple[object, int, int], MvmOperation] = {}
+    operations: dict[tuple[object, int, int], MvmOperation] = {}
     for stage in program.stages:
         if isinstance(stage.operation, Call):
             for mvm in program.layers[stage.operation.layer].mvms:
                 if mvm.core == core:
-                    found.setdefault((mvm.op.direction, mvm.op.wl_select, mvm.op.step_code), mvm.op)
-    return list(found.values())
+                    operations.setdefault((mvm.op.direction, mvm.op.wl_select, mvm.op.step_code), mvm.op)
+    return list(operations.values())
 
 
 def _core_loads(
@@ -59,12 +59,12 @@ def board_loads(
         If a core needs more tables than its emulator holds.
     """
     mesh, emulator, base = cfg.parts.mesh, cfg.emulator, cfg.load_base
-    found: dict[int, list[Task]] = {}
+    tasks: dict[int, list[Task]] = {}
     for tile in code.programs:
         node = tile_node(mesh, tile)
         if node < len(models):
             loads = _core_loads(cfg, models[node], masks[node], operations(node), node)
-            found[node] = write_runs(
-                (host_address(mesh, node, base + load_offset(emulator, one.region, one.index)), one.data)
-                for one in loads)
-    return found
+            tasks[node] = write_runs(
+                (host_address(mesh, node, base + load_offset(emulator, load.region, load.index)), load.data)
+                for load in loads)
+    return tasks
