@@ -25,7 +25,7 @@ from mho.fpga.config import board_config
 from mho.hw import emulator
 from mho.hw.board import BoardConfig
 from mho.hw.config import load_chip
-from mho.hw.core import pack
+from mho.hw.core.layout import pack
 from mho.hw.emulator import PinEmulatorConfig, PinLevelCore, VectorEmulator
 from mho.macro_models.integer.operation import Direction, MvmOperation
 from mho.sim.build.bench import Bench, build_bench

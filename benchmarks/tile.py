@@ -27,10 +27,12 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from tools import run_tool
 
 from mho.compiler import CompileOptions
-from mho.compiler.tile import compile_tiles, tile_programs
+from mho.compiler.passes import compile_tiles
+from mho.compiler.tile import tile_programs
 from mho.hw.config import load_chip
-from mho.hw.core import Core, CoreConfig
 from mho.hw.host.bus import RegisterBus
+from mho.hw.kinds.tnsa.config import TnsaCoreConfig
+from mho.hw.kinds.tnsa.core import TnsaCore
 from mho.hw.noc.channel import Arrival
 from mho.hw.tile.config import TileConfig
 from mho.hw.tile.isa import DESCRIPTORS
@@ -50,7 +52,7 @@ BENCH = Path(__file__).with_name("tile_bench.sv")
 class Bench(wiring.Component):
     """A tile with its core, and what is to be seen of both."""
 
-    def __init__(self, cfg: TileConfig, core: CoreConfig) -> None:
+    def __init__(self, cfg: TileConfig, core: TnsaCoreConfig) -> None:
         self.cfg, self.core = cfg, core
         self._ports: Any = self
         self._tile = TileController(cfg)
@@ -65,7 +67,7 @@ class Bench(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         m, ports = Module(), self._ports
         m.submodules.tile = tile = self._tile
-        m.submodules.core = core = Core(self.core)
+        m.submodules.core = core = TnsaCore(self.core)
         for given, taken in ((tile.op, core.op), (tile.codes, core.i), (core.o, tile.drain)):
             connect(m, given, taken)
         for inner, outer in ((tile.bus, ports.bus), (tile.i, ports.i), (tile.o, ports.o),
@@ -129,7 +131,7 @@ def with_bits(program: Program, in_bits: int, out_bits: int) -> Program:
     return replace(program, descriptors=tuple(words))
 
 
-def built(cfg: TileConfig, core: CoreConfig, defines: dict[str, object]) -> Path:
+def built(cfg: TileConfig, core: TnsaCoreConfig, defines: dict[str, object]) -> Path:
     """The simulator of a bench, from the cache if it was built before."""
     texts = emit(Bench(cfg, core), name="dut", prefix="mho_", reset_low=False)
     text = "\n".join(texts.values())
@@ -150,7 +152,7 @@ def measure(layer: Layer, bits: tuple[tuple[int, int], ...], images: tuple[int, 
     """Rows of a layer."""
     program, cfg, products, block = compiled(layer)
     cfg = replace(cfg, ranged=True)
-    core = CoreConfig.from_chip(load_chip("neurram-core"), ranged=True)
+    core = TnsaCoreConfig.from_chip(load_chip("neurram-core"), ranged=True)
     first, last = (max(n * products, 8) for n in images)
     for one in bits:
         given = [*program_writes(with_bits(program, *one), cfg), (CONTROL, 1)]

@@ -28,7 +28,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from examples.models.train import Recipe, to_onnx, train
 from mho.compiler import CompileOptions, Network
-from mho.compiler.tile import compile_tiles, tile_code, tile_programs, with_programs
+from mho.compiler.passes import compile_tiles
+from mho.compiler.tile import tile_code, tile_programs, with_programs
 from mho.compiler.tile.check import values_of
 from mho.compiler.tile.cycles import tile_cycles
 from mho.data import load_sample

@@ -5,15 +5,14 @@ from typing import TYPE_CHECKING
 from mho.macro_models.lazy import lazy_names
 
 if TYPE_CHECKING:
-    from mho.compiler.compile import FIRST_INPUTS, compile_model
     from mho.compiler.fitting import fitting_of
-    from mho.compiler.for_chip import compile_for_chip
     from mho.compiler.importer.onnx_import import import_onnx
     from mho.compiler.inputs import Inputs, NamedInputs, load_input, load_inputs
     from mho.compiler.model import FloatNetwork
     from mho.compiler.network import CoreImage, Network
     from mho.compiler.network.report import summarise
     from mho.compiler.options import CompileOptions
+    from mho.compiler.passes import FIRST_INPUTS, compile_for_chip, compile_model
 
 __all__ = [
     "FIRST_INPUTS",
@@ -33,9 +32,8 @@ __all__ = [
 ]
 
 __getattr__ = lazy_names(__name__, {
-    "mho.compiler.compile": ("FIRST_INPUTS", "compile_model"),
+    "mho.compiler.passes": ("FIRST_INPUTS", "compile_for_chip", "compile_model"),
     "mho.compiler.fitting": ("fitting_of",),
-    "mho.compiler.for_chip": ("compile_for_chip",),
     "mho.compiler.importer.onnx_import": ("import_onnx",),
     "mho.compiler.inputs": ("Inputs", "NamedInputs", "load_input", "load_inputs"),
     "mho.compiler.model": ("FloatNetwork",),

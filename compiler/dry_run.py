@@ -43,7 +43,7 @@ def dry_run(
 ) -> dict[str, Any]:
     """Reads a network, places it, and says what it takes; for those that do not fit, too.
 
-    Parameters as of :func:`~mho.compiler.compile.compile_model`. Returns plain numbers, strings, lists and dicts:
+    Parameters as of :func:`~mho.compiler.passes.compile_model`. Returns plain numbers, strings, lists and dicts:
     ``model``, ``chip``, ``plan`` (:func:`mho.compiler.plan.plan`), ``fit`` (:func:`mho.compiler.fitting.fitting`; None
     where it has no form on tiles), ``assumed``: bits of inputs and outputs of all conversions that the plan is for, as
     calibration would choose them, with the

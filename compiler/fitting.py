@@ -40,10 +40,10 @@ def fitting(
 
 def fitting_of(network: Network) -> dict[str, Any]:
     """Whether a network fits its chip, see :func:`fitting`; of old files what is taken is the least."""
-    facts, layers, cores = network.calibration, network.model.layers, cores_of(network)
+    facts, cores = network.calibration, cores_of(network)
     return fitting(
-        network.model, facts.get("slices", [1] * len(layers)), network.chip, cores=cores,
-        least=facts.get("cores_least", cores), bound=facts.get("cores_bound", 1),
+        network.model, facts.slices, network.chip, cores=cores, least=facts.cores_least or cores,
+        bound=facts.cores_bound or 1,
     )
 
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from mho.macro_models.errors import InputError
 from mho.macro_models.files import ArrayFile, FileKind
 
-__all__ = ["Inputs", "NamedInputs", "load_input", "load_inputs"]
+__all__ = ["Inputs", "NamedInputs", "Source", "load_input", "load_inputs"]
 
 _KIND = FileKind(".npy or .npz file of numbers")
 
@@ -66,9 +66,11 @@ class NamedInputs:
 
 
 Inputs = NDArray[np.float32] | NamedInputs
+Source = str | Path | NDArray[Any]
+"""A file, ``file.npz:key``, or an array."""
 
 
-def load_inputs(source: "str | Path | NDArray[Any] | Mapping[str, Any] | NamedInputs") -> Inputs:
+def load_inputs(source: Source | Mapping[str, Source] | NamedInputs) -> Inputs:
     """Inputs of a model: an array as :func:`load_input` gives it, or several by name.
 
     Parameters
@@ -97,7 +99,7 @@ def load_inputs(source: "str | Path | NDArray[Any] | Mapping[str, Any] | NamedIn
     return load_input(source)
 
 
-def load_input(source: "str | Path | NDArray[Any]", key: str | None = None) -> NDArray[np.float32]:
+def load_input(source: Source, key: str | None = None) -> NDArray[np.float32]:
     """An array of inputs as float32, of shape (samples, ...).
 
     Parameters

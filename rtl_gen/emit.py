@@ -7,7 +7,7 @@ from amaranth.lib import wiring
 from mho.hw.chip import build_chip, build_tile, build_top, configurations, top_name
 from mho.hw.config import Chip
 from mho.hw.kinds import core_blocks
-from mho.hw.macro.command_port import CommandPort
+from mho.hw.kinds.tnsa.command_port import CommandPort
 from mho.rtl_gen.macro.adapter import through, write_adapter
 from mho.rtl_gen.macro.pin_check import macro_map
 from mho.rtl_gen.macro.signals import command_port_config

@@ -28,21 +28,36 @@ def markdown(map: RegisterMap | AddressMap) -> str:
         for name, kind in map.kinds.items():
             lines += ["", f"## {name}", "", "Addresses count from where the block begins.", "", markdown(kind).rstrip()]
         return "\n".join(lines) + "\n"
-    lines = [map.doc, "", "| address | name | access | |", "|---|---|---|---|"]
+    lines = [map.doc, "", "| address | name | access | field, bits, reset | |", "|---|---|---|---|---|"]
     for entry in map.entries:
         last = entry.address + 4 * entry.words - 4
         where = f"`{entry.address:#05x}`" if entry.words == 1 else f"`{entry.address:#05x}` .. `{last:#05x}`"
         access = entry.access.value if isinstance(entry, Window) else ", ".join(_accesses(entry))
-        lines.append(f"| {where} | `{entry.name}` | {access} | {entry.doc} |")
+        alone = None if isinstance(entry, Window) else _alone(entry)
+        name = f"`{alone.field.name}` " if alone and alone.field.name != "value" else ""
+        bits = f"{name}{_bits(alone)} {_reset(alone)}".strip() if alone else ""
+        doc = f"{entry.doc} {alone.field.doc}" if alone and alone.field.doc != entry.doc else entry.doc
+        lines.append(f"| {where} | `{entry.name}` | {access} | {bits} | {doc} |")
     for register in map.registers:
+        if _alone(register):
+            continue
         lines += ["", f"### `{register.name}` ({register.address:#05x})", "", register.doc, ""]
         lines += ["| bits | field | access | reset | |", "|---|---|---|---|---|"]
         for placed in register.placed:
-            field = placed.field
-            known = field.constant or field.access in (Access.RW, Access.RW1C, Access.RW1S)
-            reset = f"`{field.reset:#x}`" if known else ""
-            lines.append(f"| {_bits(placed)} | `{field.name}` | {field.access.value} | {reset} | {field.doc} |")
+            field, where = placed.field, _bits(placed)
+            lines.append(f"| {where} | `{field.name}` | {field.access.value} | {_reset(placed)} | {field.doc} |")
     return "\n".join(lines) + "\n"
+
+
+def _alone(register: Register) -> PlacedField | None:
+    """The one field of a register, which needs no table of its own."""
+    return register.placed[0] if len(register.placed) == 1 else None
+
+
+def _reset(placed: PlacedField) -> str:
+    field = placed.field
+    known = field.constant or field.access in (Access.RW, Access.RW1C, Access.RW1S)
+    return f"`{field.reset:#x}`" if known else ""
 
 
 def _accesses(register: Register) -> list[str]:
@@ -142,8 +157,8 @@ def _locked(map: RegisterMap) -> list[str]:
 if __name__ == "__main__":
     import sys
 
-    from mho.hw.host.core.map import core_map
+    from mho.hw.kinds.tnsa.host.map import tnsa_map
     from mho.hw.noc.config import MeshConfig
     from mho.hw.noc.registers.map import node_map
 
-    print(markdown(node_map(MeshConfig()) if sys.argv[1:] == ["noc"] else core_map(256)), end="")
+    print(markdown(node_map(MeshConfig()) if sys.argv[1:] == ["noc"] else tnsa_map(256)), end="")

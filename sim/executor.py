@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mho.compiler.compile import check_shape
 from mho.compiler.input_time import InputTime
 from mho.compiler.inputs import load_inputs
+from mho.compiler.job import check_shape
 from mho.compiler.model.evaluated import host_work
 from mho.compiler.network import Network
 from mho.macro_models import MacroModel, Masks, family
@@ -132,9 +132,9 @@ def _programmed(
     else:
         given = {"device": device, "seed": seed, "time_s": time_s, "temp_C": temp_C, "causes": causes}
         made = [kind.model(config, one.targets_uS, core=k, **given) for k, one in enumerate(network.cores)]
-    known = network.calibration.get("converters")
-    if kind.restore is not None and known is not None and known["seed"] == seed:
-        for core, registers in zip(made, known["cores"], strict=False):
+    known = network.calibration.converters
+    if kind.restore is not None and known is not None and known.seed == seed:
+        for core, registers in zip(made, known.cores, strict=False):
             kind.restore(core, registers)
     return made
 

@@ -5,7 +5,6 @@ checksum over all members makes a cut or altered file known.
 """
 
 import hashlib
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -15,29 +14,29 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mho.compiler.calibration.facts import Calibration
 from mho.compiler.model import FloatNetwork
 from mho.compiler.model.before import Before
 from mho.compiler.network.archive import NETWORK, Arrays, archive_bytes, read_archive, write_archive
+from mho.compiler.network.calibration_file import CALIBRATION, read_calibration, write_calibration
 from mho.compiler.network.core_file import CoreImage, read_core, write_core
 from mho.compiler.network.layer_file import LAYER, RANGE, read_layer, write_layer
 from mho.compiler.network.model_file import MODEL, read_model, write_model
 from mho.compiler.network.old_format import convert
 from mho.compiler.network.ranges import InputRange
 from mho.compiler.network.stage_file import (
-    COUNT,
     read_stages,
     reals,
     write_all,
 )
 from mho.compiler.network.tiles import TILES, TileCode, read_tiles, write_tiles
-from mho.compiler.options import MOST_SLICES, CompileOptions
+from mho.compiler.options import CompileOptions
 from mho.compiler.program import InputStage, Layer, OutputStage, Program
 from mho.hw.config import Chip, chip_from_dict
 from mho.macro_models.devices import Device, device_from_dict
 from mho.macro_models.errors import InputError
 from mho.macro_models.files import reading
-from mho.macro_models.files.schema import JSON, TEXT, Choice, ListOf, Nullable, Number, Optional, Table, Whole, shown
-from mho.macro_models.integer.operation import MAX_BITS
+from mho.macro_models.files.schema import JSON, Choice, ListOf, Nullable, Number, Optional, Table, Whole, shown
 
 __all__ = ["FORMAT", "Network"]
 
@@ -62,8 +61,7 @@ class Network:
     cores
         What each core holds.
     calibration
-        Facts about the calibration as JSON: samples, hash of the data, device time, errors, cycles and clipped share of
-        each layer, warnings.
+        Facts about the calibration.
     range
         What calibration saw of the inputs; None in files of format 1.
     tiles
@@ -76,7 +74,7 @@ class Network:
     model: FloatNetwork
     program: Program
     cores: tuple[CoreImage, ...]
-    calibration: Mapping[str, Any]
+    calibration: Calibration
     range: InputRange | None = None
     tiles: TileCode | None = None
 
@@ -149,7 +147,7 @@ def _write(net: Network, arrays: dict[str, NDArray[Any]]) -> dict[str, Any]:
         "chip": net.chip.to_dict(),
         "device": net.device.to_dict(),
         "options": net.options.to_dict(),
-        "calibration": dict(net.calibration),
+        "calibration": write_calibration(net.calibration, tiles=net.tiles is not None),
         "range": None if net.range is None else {"size": net.range.size},
         "model": write_model(net.model, put),
         "stages": write_all(program.stages, "stage", put),
@@ -178,15 +176,6 @@ def _read(content: Mapping[str, Any], arrays: Arrays) -> Network:
     device = device_from_dict(content["device"], where=f"{where}: device")
     cores = tuple(read_core(k, chip.macro_config().cell_map.shape, arrays) for k in range(content["cores"]))
     layers = tuple(read_layer(k, one, arrays, chip, len(cores)) for k, one in enumerate(content["layers"]))
-    for name in ("errors", "cycles", "slices", "slice_bits", "clipped"):
-        if name in facts:
-            Choice((len(layers),)).read(f"{where}: calibration.{name}: numbers", len(facts[name]))
-    if told := facts.get("tile_cycles"):
-        told = {_RENAMED.get(name, name): value for name, value in told.items()}
-        _TILE_CYCLES.read(f"{where}: calibration.tile_cycles", told)
-        facts = {**facts, "tile_cycles": told}
-        Choice(tuple(one["tile"] for one in told["tiles"])).read(
-            f"{where}: calibration.tile_cycles.bottleneck", told["bottleneck"])
     model, last = read_model(content["model"], arrays)
     entry = _read_input(content["input"], arrays, model)
     stages, results = read_stages(content["stages"], arrays, len(entry.scale), layers)
@@ -196,7 +185,8 @@ def _read(content: Mapping[str, Any], arrays: Arrays) -> Network:
     program.check()
     return Network(
         chip=chip, device=device, options=CompileOptions.from_dict(content["options"]), model=model, program=program,
-        cores=cores, calibration=facts, range=_read_range(content["range"], arrays, model.features),
+        cores=cores, calibration=read_calibration(f"{where}: calibration", facts, len(layers)),
+        range=_read_range(content["range"], arrays, model.features),
         tiles=read_tiles(content["tiles"], arrays, chip, program) if "tiles" in content else None,
     )
 
@@ -223,35 +213,10 @@ def _read_range(one: Mapping[str, Any] | None, arrays: Arrays, features: int) ->
 
 
 LEAST_SCALE = 1e-30
-_SHARE, _ERROR = Nullable(Number(0, 1)), Nullable(Number(0, math.inf))
-_OUTPUT_ERROR = Table({
-    "name": TEXT, "inputs": COUNT, "classes": _SHARE, "classes_aged": _SHARE, "error": _ERROR, "error_aged": _ERROR,
-    "allowed": Number(0, 1), "spread": _ERROR,
-})
-_CYCLES, _NUMBER = Number(0, 1e18), Whole(0, 10**18)
-_TILE_CYCLES = Table({
-    "latency_cycles": _CYCLES, "interval_cycles": _CYCLES, "bottleneck": TEXT, "f_clk_MHz": Optional(Number(1e-6, 1e6)),
-    "tiles": ListOf(Table({
-        "tile": TEXT, "analog_cycles": _CYCLES, "utilisation": _CYCLES, "layers": Optional(ListOf(TEXT)),
-        "takes": Optional(Table(dict.fromkeys(("buffer", "parameters", "instructions"), _NUMBER))),
-    }, rest=True), least=1),
-    "links": Optional(ListOf(Table({"start": TEXT, "end": TEXT, "flits": _NUMBER}, rest=True))),
-}, rest=True)
-"""What is printed and drawn of the times of tiles."""
-_RENAMED = {"first": "latency_cycles", "each": "interval_cycles"}
-"""Names of them in older files."""
 _CONTENT = Table({
     "format": Choice((FORMAT, TILES_FORMAT, DEALT_FORMAT)), "tiles": Optional(TILES),
     "chip": JSON, "device": JSON, "options": JSON,
-    "calibration": Table({
-        "samples": Whole(1), "sha256": TEXT, "time_s": Number(0, 1e12), "errors": ListOf(Number(0, math.inf)),
-        "cycles": ListOf(Number(0, 1e18)), "slices": Optional(ListOf(Whole(1, MOST_SLICES))),
-        "slice_bits": Optional(ListOf(Whole(0, MAX_BITS))), "clipped": Optional(ListOf(Number(0, 1))),
-        "warnings": Optional(ListOf(TEXT)), "outputs": Optional(ListOf(_OUTPUT_ERROR)),
-        "cells": Optional(Table({"seed": Whole(0, 2**32 - 1)}, rest=True)),
-        "tile_cycles": Optional(Nullable(JSON)),
-        "converters": Optional(Table({"seed": Whole(0, 2**32 - 1), "cores": ListOf(Table({}, rest=True))})),
-    }, rest=True),
+    "calibration": CALIBRATION,
     "range": Nullable(Table({"size": Number(0, 1e30)})),
     "model": MODEL,
     "stages": ListOf(JSON), "input": Table({

@@ -1,6 +1,7 @@
 """What a compiled network needs: cores, cells, products and cycles."""
 
-from dataclasses import replace
+from collections.abc import Mapping
+from dataclasses import asdict, replace
 from typing import Any
 
 import numpy as np
@@ -13,11 +14,11 @@ from mho.compiler.program import Host, Layer
 from mho.hw.kinds import Timing, timing
 from mho.macro_models.integer.operation import MvmOperation
 
-__all__ = ["cores_of", "overflow_of", "summarise", "tile_facts"]
+__all__ = ["copies_of", "cores_of", "overflow_of", "summarise", "tile_facts"]
 
-def tile_facts(network: Network) -> dict[str, Any] | None:
+def tile_facts(network: Network) -> Mapping[str, Any] | None:
     """What was predicted of tiles, :meth:`mho.compiler.tile.pipelined.Programmed.facts`; None without."""
-    return network.calibration.get("tile_cycles")
+    return network.calibration.tile_cycles
 
 
 def summarise(network: Network) -> dict[str, Any]:
@@ -51,15 +52,15 @@ def summarise(network: Network) -> dict[str, Any]:
     mean, tiles = sum(layer["cycles_mean"] for layer in layers), tile_facts(network)
     time = InputTime(latency=mean, interval=mean) if tiles is None else InputTime(
         latency=tiles["latency_cycles"], interval=tiles["interval_cycles"], predicted=True)
-    positions = network.model.positions
+    positions, redundancy = network.model.positions, network.calibration.redundancy
     parts = max(layer.positions // count for layer, count in zip(network.layers, positions, strict=True))
     return {
         "model": network.model.name,
         "chip": chip.name,
         "device": network.device.name,
         "cores": cores,
-        "cores_least": network.calibration.get("cores_least"),
-        "cores_bound": network.calibration.get("cores_bound"),
+        "cores_least": network.calibration.cores_least,
+        "cores_bound": network.calibration.cores_bound,
         "schedule": network.schedule,
         "cells_used": used,
         "cells": cells,
@@ -72,13 +73,13 @@ def summarise(network: Network) -> dict[str, Any]:
         "host": ([] if before is None else [before.operators]) + [
             " ".join(s.operation.step.operators) for s in network.program.stages if isinstance(s.operation, Host)
         ],
-        "redundancy": network.calibration.get("redundancy"),
+        "redundancy": redundancy and asdict(redundancy),
         "tiles": tiles,
         "host_between": [network.program.stages[k].name for k in (network.tiles.between if network.tiles else ())],
         "plan": plan(
             network.model, chip, products_of(network.layers, chip, positions), before, parts, _host_steps(network)),
-        "outputs": network.calibration.get("outputs", []),
-        "warnings": network.calibration.get("warnings", []),
+        "outputs": [asdict(output) for output in network.calibration.outputs],
+        "warnings": list(network.calibration.warnings),
     }
 
 
@@ -90,6 +91,12 @@ def _host_steps(network: Network) -> set[int]:
         k for k, step in enumerate(network.model.steps)
         if isinstance(step.operation, Evaluated) and step.operation.proto.SerializeToString(deterministic=True) in left
     }
+
+
+def copies_of(network: Network) -> list[int]:
+    """How often each layer is repeated in columns of a core."""
+    return [int(np.bincount(layer.mvms[0].outputs).max()) // slices
+            for layer, slices in zip(network.layers, network.calibration.slices, strict=True)]
 
 
 def cores_of(network: Network) -> int:
@@ -109,15 +116,14 @@ def _unsigned(op: MvmOperation, config: Timing) -> int:
 
 def _layer(network: Network, k: int, layer: Layer, config: Timing) -> dict[str, Any]:
     op, facts = layer.mvms[0].op, network.calibration
-    slices = facts.get("slices", [1] * (k + 1))[k]
     return {
         "name": layer.name,
         "inputs": layer.inputs,
         "outputs": layer.outputs,
         "relu": layer.root.relu,
-        "copies": int(np.bincount(layer.mvms[0].outputs).max()) // slices,
-        "slices": slices,
-        "slice_bits": facts.get("slice_bits", [0] * (k + 1))[k],
+        "copies": copies_of(network)[k],
+        "slices": facts.slices[k],
+        "slice_bits": facts.slice_bits[k],
         "products": len(layer.mvms),
         "in_bits": op.in_bits,
         "in_signed": op.in_signed,
@@ -126,7 +132,7 @@ def _layer(network: Network, k: int, layer: Layer, config: Timing) -> dict[str, 
         "step_code": op.step_code,
         "positions": layer.positions,
         "cycles_worst": layer.positions * sum(config.worst_cycles(m.op) for m in layer.mvms),
-        "cycles_mean": facts["cycles"][k],
-        "error": facts["errors"][k],
-        "clipped": facts.get("clipped", [None] * (k + 1))[k],
+        "cycles_mean": facts.cycles[k],
+        "error": facts.errors[k],
+        "clipped": facts.clipped[k],
     }

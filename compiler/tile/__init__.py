@@ -1,8 +1,7 @@
 """From a network to the programs of tiles. See ``docs/design/tile-compiler.md``."""
 
-from mho.compiler.tile.compiled import compile_tiles
 from mho.compiler.tile.file import tile_code
 from mho.compiler.tile.pipelined import with_programs
 from mho.compiler.tile.programs import TilePrograms, tile_programs
 
-__all__ = ["TilePrograms", "compile_tiles", "tile_code", "tile_programs", "with_programs"]
+__all__ = ["TilePrograms", "tile_code", "tile_programs", "with_programs"]

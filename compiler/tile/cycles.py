@@ -109,7 +109,7 @@ def expected_cycles(network: "Network", x: NDArray[np.floating]) -> TileCycles:
     """
     kind, chip = family(network.chip.core.kind), network.chip
     cores = [kind.model(chip.macro_config(), one.targets_uS, device=network.device, seed=0, core=k,
-                        time_s=network.calibration["time_s"]) for k, one in enumerate(network.cores)]
+                        time_s=network.calibration.time_s) for k, one in enumerate(network.cores)]
     masks = [Masks(one.word_lines, one.converted_lines, one.bl_skip, one.sl_skip) for one in network.cores]
     some = np.asarray(x[:IMAGES])
     return _repeated(network, cores, masks, network.program.input.compute(some.reshape(len(some), -1)))

@@ -9,16 +9,18 @@ the same bits; nothing is calibrated anew, since copies hold the same weights.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Any, TypeVar
+from dataclasses import replace
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from mho.compiler.calibration.facts import Calibration, converters_of
+from mho.compiler.job import warned
 from mho.compiler.model import FloatNetwork
 from mho.compiler.model.before import Before
 from mho.compiler.model.stages import Gather, Linear, Step
-from mho.compiler.network import CoreImage
+from mho.compiler.network import CoreImage, Network
 from mho.compiler.network.stage_file import MOST_TURNS
 from mho.compiler.program import Call, Layer, Program, Stage
 from mho.compiler.tile.graph.images import images_of, outputs_in
@@ -29,7 +31,7 @@ from mho.hw.tile.isa import DESCRIPTORS
 from mho.macro_models.integer.vector import Select, WeightedSum
 from mho.macro_models.integer.window import Window
 
-__all__ = ["Duplicates", "choose", "duplicate"]
+__all__ = ["choose", "duplicate_layers"]
 
 FEWEST_CYCLES = 100
 """Analog cycles between two positions below which more copies gain nothing: vectors and walks take as long."""
@@ -40,26 +42,14 @@ MOST_STRIDE = DESCRIPTORS["walk"].layout["stride_y"].range[1]
 Part = TypeVar("Part", Call, Linear)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Duplicates:
-    """A network with copies: model, program, cores, and the layer that each of its layers was."""
+def duplicate_layers(network: Network, entry: Image, most: int, until: float = 0.0) -> Network:
+    """The network with at most ``most`` copies of a layer, as :func:`choose` has them; cores of copies are the last.
 
-    model: FloatNetwork
-    program: Program
-    cores: tuple[CoreImage, ...]
-    was: tuple[int, ...]
-
-    def of(self, facts: Sequence[Any]) -> list[Any]:
-        """Facts of layers, for those that they have become."""
-        return [facts[k] for k in self.was]
-
-    @property
-    def share(self) -> tuple[float, ...]:
-        """The part that each layer has of the positions of all of its copies, 0..1."""
-        total = [0] * (max(self.was) + 1)
-        for k, layer in zip(self.was, self.program.layers, strict=True):
-            total[k] += layer.positions
-        return tuple(layer.positions / total[k] for k, layer in zip(self.was, self.program.layers, strict=True))
+    ``entry`` is the image of its input.
+    """
+    chip, cores = network.chip, len(network.cores)
+    counts, warnings = choose(network.program, network.calibration.cycles, chip, cores, most, until)
+    return warned(_duplicated(network, counts, entry) if counts else network, warnings)
 
 
 def choose(
@@ -161,13 +151,9 @@ def _refused(program: Program, layer: int, more: int, limit: int, most: int, nee
     return []
 
 
-def duplicate(
-    net: FloatNetwork, program: Program, cores: Sequence[CoreImage], counts: Mapping[int, int], chip: Chip, entry: Image
-) -> Duplicates:
-    """The network with so many copies of layers; those beyond the first are in cores behind the others.
-
-    ``entry`` is the image of its input.
-    """
+def _duplicated(network: Network, counts: Mapping[int, int], entry: Image) -> Network:
+    """The network with so many copies of layers."""
+    program, cores, chip = network.program, network.cores, network.chip
     images = images_of(program.stages, entry, outputs_in(program))
     made = list(cores)
     layers, was = list[Layer](), list[int]()
@@ -187,13 +173,27 @@ def duplicate(
                 own = replace(own, mvms=tuple(replace(m, core=at[m.core]) for m in own.mvms))
             layers.append(own)
             was.append(k)
-    model, number = _model(net, counts)
+    model, number = _model(network.model, counts)
     whole, before = _program(program, counts, first, images), program.input.before
     if before is not None:
         before = Before(steps=model.steps, numbers=tuple(number[k + 1] - 1 for k in before.numbers),
                         values=tuple(number[v] for v in before.values))
     whole = replace(whole, layers=tuple(layers), input=replace(program.input, before=before))
-    return Duplicates(model=model, program=whole, cores=tuple(made), was=tuple(was))
+    return replace(network, model=model, program=whole, cores=tuple(made),
+                   calibration=_facts(network, was, layers, len(made)))
+
+
+def _facts(network: Network, was: Sequence[int], layers: Sequence[Layer], cores: int) -> Calibration:
+    """Facts about layers, for those that they have become; each has the cycles of its part of the positions."""
+    facts, total = network.calibration, [0] * (max(was) + 1)
+    for k, layer in zip(was, layers, strict=True):
+        total[k] += layer.positions
+    return replace(
+        facts, errors=tuple(facts.errors[k] for k in was), slices=tuple(facts.slices[k] for k in was),
+        slice_bits=tuple(facts.slice_bits[k] for k in was), clipped=tuple(facts.clipped[k] for k in was),
+        cycles=tuple(facts.cycles[k] * (layer.positions / total[k]) for k, layer in zip(was, layers, strict=True)),
+        converters=converters_of(network.chip, network.device, cores),
+    )
 
 
 def _call(program: Program, layer: int) -> Call:

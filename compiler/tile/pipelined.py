@@ -22,12 +22,13 @@ from mho.compiler.tile.placement.room import Room
 from mho.compiler.tile.placement.software_pipeline import Ahead, both_sides
 from mho.compiler.tile.placement.streams import Placed, tile_name
 from mho.compiler.tile.programs import tile_programs
+from mho.compiler.tile.refusal import Refusal
 from mho.macro_models.errors import InputError
 
 if TYPE_CHECKING:
     from mho.compiler.network import Network
 
-__all__ = ["Programmed", "with_programs"]
+__all__ = ["Programmed", "with_programs", "write_programs"]
 
 GAIN = 0.03
 """What a cut has to save of an image's cycles, and what is left to save before one is tried."""
@@ -61,6 +62,14 @@ class Programmed:
         told = self.cycles.facts()
         tiles = [{**one, "layers": layers.get(one["tile"], []), "takes": takes[one["tile"]]} for one in told["tiles"]]
         return {**told, "tiles": tiles, "links": link_flits(self.placed, chip), "f_clk_MHz": chip.clock.f_clk_MHz}
+
+
+def write_programs(network: "Network", x: NDArray[np.floating]) -> Programmed | Refusal:
+    """:func:`with_programs`, or why there are none."""
+    try:
+        return with_programs(network, x)
+    except InputError as error:
+        return Refusal(str(error))
 
 
 def with_programs(network: "Network", x: NDArray[np.floating]) -> Programmed:

@@ -77,7 +77,7 @@ def tile_programs(
     Parameters
     ----------
     network
-        See :func:`mho.compiler.tile.compile_tiles`.
+        See :func:`mho.compiler.passes.compile_tiles`.
     image
         Number of the first image.
     watched

@@ -5,26 +5,28 @@ image takes longer than that all the same, since something else holds it up, the
 """
 
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import replace
 
 from mho.compiler.network import Network
-from mho.macro_models.errors import InputError
+from mho.compiler.tile.refusal import Refusal
 
 __all__ = ["Judge", "prune_copies"]
 
-Judge = Callable[[Network], float]
-"""Cycles of an image in the steady state; raises InputError if a network finds no room on the tiles."""
-NOTHING = 0.01
+Judge = Callable[[Network], float | Refusal]
+"""Cycles of an image in the steady state, or why a network finds no room on the tiles."""
+
+SLOWER = 0.01
 """What an image may take longer with fewer copies."""
 
 
-def prune_copies(made: Callable[[int, float], Network], most: int, layers: int, judge: Judge | None) -> Network:
+def prune_copies(
+    copied: Callable[[int, float], Network], most: int, layers: int, judge: Judge | None
+) -> Network:
     """The network with as many copies of layers as gain something.
 
     Parameters
     ----------
-    made
+    copied
         The network with so many copies of a layer at most, and none that would let the busiest array do less than so
         many cycles.
     most
@@ -34,23 +36,18 @@ def prune_copies(made: Callable[[int, float], Network], most: int, layers: int, 
     judge
         What an image takes; None: as many copies as there may be.
     """
-    best, refused = made(most, 0.0), ""
+    best, refused = copied(most, 0.0), ""
     if judge is None:
         return best
-    cycles = 0.0
-    while len(best.program.layers) > layers:
-        try:
-            cycles = judge(best)
+    cycles: float | Refusal = 0.0
+    while len(best.program.layers) > layers and isinstance(cycles := judge(best), Refusal):
+        most, refused = most - 1, f"layers have at most {most - 1} tiles in turn, since with more {cycles.sentence}"
+        best, cycles = copied(most, 0.0), 0.0
+    while layers < len(best.program.layers) > len((fewer := copied(most, cycles)).program.layers):
+        slower = judge(fewer)
+        if isinstance(slower, Refusal) or slower > (1 + SLOWER) * cycles:
             break
-        except InputError as error:
-            most, refused = most - 1, f"layers have at most {most - 1} tiles in turn, since with more {error}"
-            best = made(most, 0.0)
-    while layers < len(best.program.layers) > len((fewer := made(most, cycles)).program.layers):
-        with suppress(InputError):
-            other = judge(fewer)
-            if other <= (1 + NOTHING) * cycles:
-                best, cycles = fewer, other
-                continue
-        break
-    held = best.calibration
-    return replace(best, calibration={**held, "warnings": [refused, *held["warnings"]]}) if refused else best
+        best, cycles = fewer, slower
+    if not refused:
+        return best
+    return replace(best, calibration=replace(best.calibration, warnings=(refused, *best.calibration.warnings)))

@@ -37,7 +37,7 @@ class Chip(wiring.Component):
     power_off : Out(parts.mesh.nodes)
         For a power switch of each tile, see :class:`mho.hw.tile.rtl.mesh.TileMesh`.
     programming_enable : In(1)
-        Of all cores, see :class:`mho.hw.core.core.Core`; only if they program their cells.
+        Of all cores, see :class:`mho.hw.kinds.tnsa.core.TnsaCore`; only if they program their cells.
     macro_0, macro_1, .. : Out(MacroPins)
         The macros, row by row; only if they are outside.
     """

@@ -13,10 +13,11 @@ from mho.hw.config import Chip as Description
 from mho.hw.core.port import join
 from mho.hw.host.bridges.axil import AxiLiteBridge
 from mho.hw.host.bridges.wishbone import WishboneBridge
+from mho.hw.host.core.blocks import CoreBlocks
 from mho.hw.host.link.model import LinkConfig
 from mho.hw.host.link.uart import UartConfig
 from mho.hw.host.link.uart_bridge import UartBridge
-from mho.hw.kinds import CoreBlocks, core_blocks
+from mho.hw.kinds import core_blocks
 from mho.hw.tile.rtl.mesh import TileMesh
 from mho.hw.tile.rtl.tile import Tile
 from mho.macro_models.errors import InputError

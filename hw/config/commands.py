@@ -13,7 +13,7 @@ from mho.hw.config.keys import ChipError, nearest, shown
 __all__ = ["HANDSHAKES", "SOURCES", "CommandTable", "CommandTerm", "CommandWord", "parse_commands"]
 
 HANDSHAKES = ("level", "ready", "four_phase")
-"""How a command is given and ends, see :class:`mho.hw.macro.command_port.CommandPort`."""
+"""How a command is given and ends, see :class:`mho.hw.kinds.tnsa.command_port.CommandPort`."""
 
 SOURCES = ("pos", "neg", "bl_pos", "bl_neg", "sl_pos", "sl_neg", "wl_en", "plane", "backward", "line", "first")
 """What a data word may be made of, numbers apart."""

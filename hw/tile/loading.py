@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from mho.hw.core.inputs.masks import BL_SKIP, LINE_MASK, SL_SKIP, WL_MASK, MaskFile, MaskSize
+from mho.hw.core.masks import BL_SKIP, LINE_MASK, SL_SKIP, WL_MASK, MaskFile
+from mho.hw.core.shape import CoreShape
 from mho.hw.tile.config import TileConfig
 from mho.hw.tile.isa.program import Program
 from mho.hw.tile.rtl.host import BUFFER, CONTROL, DESCRIPTORS_AT, INSTRUCTIONS_AT, MASKS_AT, PARAMETERS_AT, TABLES_AT
@@ -36,7 +37,7 @@ def program_writes(program: Program, cfg: TileConfig) -> list[Write]:
     return [*found, (IMAGE_AT, program.image), *((REGISTERS_AT + 4 * k, v) for k, v in enumerate(program.registers))]
 
 
-def mask_writes(core: MaskSize, masks: Masks) -> list[Write]:
+def mask_writes(core: CoreShape, masks: Masks) -> list[Write]:
     """Byte addresses and words that differ from the masks that a core has after its reset."""
     before = MaskFile(core)
     tables = [(WL_MASK + k, row) for k, row in enumerate(masks.wl)]

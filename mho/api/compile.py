@@ -81,7 +81,7 @@ def compile(
             freeze=constants, input_shape=input_shape,
         )
     if given is not None:
-        network = replace(network, calibration={**network.calibration, "cells": given.provenance()})
+        network = replace(network, calibration=replace(network.calibration, cells=given.provenance()))
     return Net(network)
 
 

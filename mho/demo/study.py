@@ -139,7 +139,7 @@ def study(sample: Sample, *, limit: int | None, seeds: int, step: Callable[[str]
     add("functional, ideal", ideal)
     add(f"functional, {DEVICE} at {TIME}, {seeds} chips", run(device=DEVICE, seeds=seeds))
     try:
-        step(f"{sample.title}: co-simulation, ideal (the simulator is built unless it is in the cache)")
+        step(f"{sample.title}: co-simulation, ideal")
         result = run(device="ideal", backend="cosim")
         add("cosim, ideal", result, same_codes(result, ideal))
         step(f"{sample.title}: co-simulation, {DEVICE} at {TIME}")

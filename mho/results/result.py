@@ -25,6 +25,7 @@ from mho.version import JSON_FORMAT
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+    from mho.sim.backend import Observed
 
 from mho.results.seed_run import Options, SeedRun
 
@@ -65,6 +66,8 @@ class Result(Shown):
     """Whether the output is of numbers, however many, which are not read as scores of classes without labels."""
     trace: dict[str, Any] | None = None
     """What the tiles did in co-simulation, as the backend noted it of the last pass."""
+    observed: "Observed | None" = None
+    """Clock, counted cycles, waveforms and port that simulator or board really had; None of the functional backend."""
     work: Work | None = None
     """What the network does for one image."""
     inputs: dict[str, float] | None = None

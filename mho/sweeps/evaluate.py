@@ -111,7 +111,7 @@ def _net(spec: Spec, point: Point, workload: Workload) -> Net:
             workload.model, Chip(chip), calibrate=workload.calibrate, device=Device(device), **options
         ).save(folder / "net.mho")
 
-    folder = cached_build("network", [point.compiled, _code()], build)
+    folder = cached_build("network", [point.compiled, _code()], build, what="")
     _nets[point.compiled] = load(folder / "net.mho")
     while len(_nets) > KEPT_NETWORKS:
         _nets.popitem(last=False)

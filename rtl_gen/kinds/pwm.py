@@ -2,7 +2,7 @@
 
 from mho.hw.config import Chip
 from mho.hw.config.kinds.pwm import PwmChip
-from mho.hw.pwm.config import PwmCoreConfig
+from mho.hw.kinds.pwm.config import PwmCoreConfig
 from mho.rtl_gen.kinds import MacroTexts
 from mho.rtl_gen.pwm.contract import write_pwm_contract
 from mho.rtl_gen.pwm.ideal import IdealMacro

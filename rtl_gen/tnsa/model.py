@@ -1,6 +1,6 @@
 """An ideal macro in Verilog-2005, so that a generated design runs in any simulator before its macro has a model."""
 
-from mho.hw.macro.macro_pins import MacroPins
+from mho.hw.kinds.tnsa.macro_pins import MacroPins
 from mho.rtl_gen.macro.signals import contract_signals, declared_ports
 from mho.rtl_gen.templates import fill, template
 

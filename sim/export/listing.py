@@ -24,6 +24,7 @@ from mho.sim.board.program import parameter_writes
 from mho.sim.board.tiles.host import WATCHDOG
 from mho.sim.core.kinds import simulated
 from mho.sim.executor import build_cores, core_masks
+from mho.sim.export.host_steps import HostFunctions, host_functions
 from mho.sim.programming.write_verify import target_codes
 from mho.sim.tile_networks.plan import WRITE, SourcePlan, make_plan, tile_node
 
@@ -37,12 +38,14 @@ TAG_AT = 16
 class Put:
     """Blocks that the host sends: the ``head`` of their flits, which flow of the host, how many give credits.
 
-    ``first`` is the element of an image at which the value begins; a block is a pixel of it.
+    ``first`` is the element of an image at which the value begins; a block is a pixel of it. ``step`` is the step of
+    the host that makes it, from 1 on, 0 if none does.
     """
 
     head: int
     flow: int
     members: int
+    step: int
     flits: int
     first: int
     held: HeldValue
@@ -106,6 +109,10 @@ class Listing:
         Targets of the cores, in the order of the tiles.
     passes
         Of write-verify.
+    functions
+        What the host does between and behind the layers of tiles, in C.
+    awaited
+        Which sinks each of its steps waits for.
     """
 
     network: Network
@@ -119,6 +126,8 @@ class Listing:
     sinks: tuple[Taken, ...]
     cells: tuple[CellTargets, ...]
     passes: int
+    functions: HostFunctions
+    awaited: tuple[tuple[int, ...], ...]
 
     @property
     def base(self) -> int:
@@ -128,10 +137,10 @@ class Listing:
     @property
     def elements(self) -> tuple[int, int]:
         """Elements of an image that the host sends, and of what comes for it."""
-        sent = {source.first: source.held for source in self.sources}
+        sent = {one.first: one.held for one in self.sources}
         return tuple(
-            sum(value.channels * value.pixels for value in values)  # pyright: ignore[reportReturnType]
-            for values in (sent.values(), (one.held for one in self.sinks))
+            sum(held.channels * held.pixels for held in some)  # pyright: ignore[reportReturnType]
+            for some in (sent.values(), (one.held for one in self.sinks))
         )
 
     @property
@@ -141,18 +150,33 @@ class Listing:
         assert code is not None
         before = program.input.before
         said = [f"steps of the model before the input is quantised: {before.operators}"] if before is not None else []
-        said += [f"{len(steps)} steps {where} the tiles" for steps, where in (
-            (code.before, "before"), (code.behind, "behind")) if steps]
-        every = [str(op.kind) for output in self.network.model.outputs for op in output.host]
+        said += [f"{len(code.before)} steps before the tiles"] if code.before else []
+        said += [f"in C, {name}: {' '.join(program.stages[k].name for k in some)}" for name, some in (
+            *zip(self.functions.steps, (step.stages for step in Split.of(program, code).steps), strict=True),
+            *([(self.functions.finish, code.behind)] if self.functions.finish else []))]
+        every = [str(op.kind) for one in self.network.model.outputs for op in one.host]
         kinds = [kind for kind in every if kind not in ("reshape", "cast")]
         return (*said, *([f"steps of the model on its outputs: {' '.join(kinds)}"] if kinds else ()))
 
     @property
+    def coded(self) -> bool:
+        """Whether the first of what is sent are codes of the input."""
+        code = self.network.tiles
+        assert code is not None
+        return not code.before and 0 in code.inputs
+
+    @property
     def whole(self) -> bool:
-        """Whether codes of the input are what is sent, and those of the output what comes."""
+        """Whether lanes of the last value are what comes, or what the host's functions make of it."""
         code, last = self.network.tiles, len(self.network.program.stages)
         assert code is not None
-        return not code.before and set(code.values) == {last}
+        return bool(self.functions.finish) or set(code.values) == {last}
+
+    @property
+    def codes(self) -> int:
+        """How many of what is sent of an image are not the host's to make."""
+        return sum(held.channels * held.pixels for held in {
+            one.first: one.held for one in self.sources if not one.step}.values())
 
 
 def list_network(network: Network) -> Listing:
@@ -161,63 +185,64 @@ def list_network(network: Network) -> Listing:
     Raises
     ------
     InputError
-        If it has no programs, the host computes something between two layers, or gets more than there is room for.
+        If it has no programs, its host does what has no form in C, or gets more than there is room for.
     """
     name, code = network.chip.name, network.tiles
     if code is None:
         raise InputError(f"{name}: a network must hold programs of tiles to be exported: its host asks for each "
                          "product")
     split, parts = Split.of(network.program, code), ChipParts.from_chip(network.chip)
-    if split.between:
-        raise InputError(f"{name}: a network must leave nothing between two layers to its host to be exported, not "
-                         f"{len(split.between)} steps")
     mesh = parts.mesh
-    blank = {value: np.zeros((1, shape.channels * shape.pixels), np.int16) for value, shape in code.inputs.items()}
+    blank = {value: np.zeros((1, held.channels * held.pixels), np.int16) for value, held in code.inputs.items()}
     plan = make_plan(code, parts, core_masks(network), blank, 0, _settings(network), watchdog=WATCHDOG)
-    spare = QUEUE - sum(2 * sink.unit for sink in plan.sinks)
-    if spare < max(source.members for source in plan.sources):
+    spare = QUEUE - sum(2 * one.unit for one in plan.sinks)
+    if spare < max(one.members for one in plan.sources):
         raise InputError(f"{name}: values for the host must leave room for credits in {QUEUE} flits, and have "
                          f"{QUEUE - spare}")
     nodes = {tile: tile_node(mesh, tile) for tile in code.programs}
-    counting = [nodes[tile] for tile, program in code.programs.items() if program.counts]
-    counts = {host_address(mesh, node, REGISTERS_AT) for node in counting}
+    counts = {host_address(mesh, nodes[tile], REGISTERS_AT) for tile, one in code.programs.items() if one.counts}
     firsts = {host_address(mesh, node, IMAGE_AT) for node in nodes.values()}
     starts = [host_address(mesh, node, CONTROL) for node in nodes.values()]
-    others_at = {*counts, *firsts, *starts}
+    known = {*counts, *firsts, *starts}
     # A word that is written twice counts as it is written last.
-    writes = {int(at): int(word) for at, word, kind in plan.requests if kind == WRITE and int(at) not in others_at}
+    writes = {int(at): int(word) for at, word, kind in plan.requests if kind == WRITE and int(at) not in known}
     once, anew = list[tuple[int, int]](), list[tuple[int, int]]()
     for at, word in writes.items():
         (anew if _changes(at) else once).append((at, word))
     places = _places([(value, code.inputs[value]) for value in sorted(code.inputs)])
-    takes = _places([(value, shape) for value, (_, _, shape) in sorted(code.values.items())])
+    takes = _places([(value, held) for value, (_, _, held) in sorted(code.values.items())])
+    held = {**code.inputs, **{value: one for value, (_, _, one) in code.values.items()}}
+    functions = host_functions(
+        split, places, takes, {v: one.channels * one.pixels for v, one in held.items()}, name)
+    made = {v: n + 1 for n, step in enumerate(split.steps) for v in step.gives}
     return Listing(
         network=network, parts=parts, loads=_table(once), begins=_table(anew), counts=tuple(sorted(counts)),
         firsts=tuple(sorted(firsts)), starts=tuple(starts),
         sources=tuple(Put(
-            head=_head(mesh, source), flow=source.flow, members=source.members, flits=source.flits.shape[1],
-            first=places[source.value], held=code.inputs[source.value],
-        ) for source in plan.sources),
+            head=_head(mesh, one), flow=one.flow, members=one.members, flits=one.flits.shape[1],
+            first=places[one.value], held=code.inputs[one.value], step=made.get(one.value, 0),
+        ) for one in plan.sources),
         sinks=tuple(Taken(
-            tag=sink.tag, flow=code.values[sink.value][1], flits=sink.flits, first=takes[sink.value], held=sink.held,
-            head=Destinations.one(*mesh.position(nodes[code.values[sink.value][0]])).pack(mesh)
+            tag=one.tag, flow=code.values[one.value][1], flits=one.flits, first=takes[one.value], held=one.held,
+            head=Destinations.one(*mesh.position(nodes[code.values[one.value][0]])).pack(mesh)
             | credit_tag(mesh) << TAG_AT,
-        ) for sink in plan.sinks),
+        ) for one in plan.sinks),
         cells=tuple(_cells(network, parts)),
         passes=WriteVerifyParameters.from_chip(network.chip).passes if parts.core.programs else 0,
+        functions=functions,
+        awaited=tuple(tuple(k for k, one in enumerate(plan.sinks) if one.value in step.takes) for step in split.steps),
     )
 
 
 def _changes(address: int) -> bool:
     """Whether a run leaves something else there than was written: tables, descriptors and buffers."""
-    offset = address & (1 << NODE_BITS) - 1
-    descriptor = DESCRIPTORS_AT <= offset < DESCRIPTORS_AT + 0x1000
-    return offset >> NODE_BITS - 1 == 1 or descriptor or BUFFER <= offset < CORE_AT
+    own = address & (1 << NODE_BITS) - 1
+    return own >> NODE_BITS - 1 == 1 or DESCRIPTORS_AT <= own < DESCRIPTORS_AT + 0x1000 or BUFFER <= own < CORE_AT
 
 
 def _places(values: list[tuple[int, HeldValue]]) -> Mapping[int, int]:
     """Where each value begins among the elements of an image, one behind the other."""
-    ends = accumulate((value.channels * value.pixels for _, value in values), initial=0)
+    ends = accumulate((held.channels * held.pixels for _, held in values), initial=0)
     return {value: first for (value, _), (first, _) in zip(values, pairwise(ends), strict=True)}
 
 

@@ -9,7 +9,7 @@ file; seeds that are there are not run again while the hardware is the same. The
 import argparse
 import json
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -41,13 +41,14 @@ def table(records: dict[int, dict[str, Any]]) -> str:
         f"retired and {sums['traps']:,} programs trapped, in the Verilog as in the interpreter and the token machine; "
         f"{sums['cycles']:,} cycles. In {coverage.overlap:,} of them two engines or more had something in hand; rings "
         f"went round {coverage.wraps:,} times.",
-        "", *_rows("opcode", ((op.name, coverage.ops[op.name.lower()]) for op in Op)),
-        "", *_rows("why it stopped", ((name, coverage.causes[name]) for name in _stops())),
-        "", *_rows("operand of VEC", sorted(coverage.operands.items())),
+        "", _counts("Opcodes", ((op.name, coverage.ops[op.name.lower()]) for op in Op)),
+        "", _counts("Why programs stopped", ((name, coverage.causes[name]) for name in _stops())),
+        "", _counts("Operands of VEC", sorted(coverage.operands.items())),
+        "", "Every field had its least value, its largest and one between, but:",
         "", "| of | field | least | most | between |", "|---|---|---|---|---|",
         *(f"| {of} | {name} | " + " | ".join(
             f"{count:,}" if count is not None else "" for count in counts) + " |"
-          for of, name, counts in coverage.rows()),
+          for of, name, counts in coverage.rows() if 0 in counts),
     ]) + "\n"
 
 
@@ -56,8 +57,8 @@ def _stops() -> Iterator[str]:
     yield from (cause.name.lower() for cause in Cause if cause)
 
 
-def _rows(what: str, counts: Any) -> list[str]:
-    return [f"| {what} | times |", "|---|---|", *(f"| {name} | {count:,} |" for name, count in counts)]
+def _counts(what: str, counts: Iterable[tuple[str, int]]) -> str:
+    return f"{what}: {', '.join(f'{name} {count:,}' for name, count in counts)}."
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from mho.cli import run
-from mho.compiler.compile import compile_model
 from mho.compiler.network import Network
 from mho.compiler.options import CompileOptions
+from mho.compiler.passes import compile_model
 from mho.hw.config import load_chip
 from mho.macro_models.errors import InputError
 from mho.macro_models.kinds import family
@@ -87,7 +87,7 @@ def test_what_no_core_can_is_refused(network: Network) -> None:
 def test_a_network_keeps_what_converters_found(network: Network, tmp_path: Path) -> None:
     network.save(tmp_path / "n.mho")
     kept = Network.load(tmp_path / "n.mho")
-    (known,) = kept.calibration["converters"]["cores"]
+    (known,) = kept.calibration.converters.cores
     (found,) = build_cores(kept, compensation="none")
     assert found.state()["trim_gain"].tolist() == known["trim_gain"] != np.zeros((2, 16), int).tolist()
     known["gain"] = [100] * 16

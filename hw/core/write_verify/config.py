@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass, fields
 from amaranth.lib import data
 
 from mho.hw.config import SYNCHRONISER_CYCLES, Chip, PulseChip
-from mho.hw.core.config import duration_bits
+from mho.hw.core.timing import duration_bits
 from mho.hw.macro.write_pins import PASS_BITS
 from mho.macro_models.errors import InputError
 from mho.macro_models.integer.limits import check_among, check_whole
@@ -50,10 +50,10 @@ class WriteVerifyConfig:
     verify_cycles
         Shortest duration of a verify read, settling included, in cycles, 2..65535.
     trim
-        Both durations are registers, see :mod:`mho.hw.core.bring_up.trim`; the values here are those after reset.
+        Both durations are registers; the values here are those after reset.
     synchronise
-        As of :class:`mho.hw.core.CoreConfig`: with ``verify_valid`` a verify read, with ``hold`` the setup too lasts at
-        least two cycles longer, which the durations here hold.
+        Pins of the macro that pass through two flip-flops: with ``verify_valid`` a verify read, with ``hold`` the setup
+        too lasts at least two cycles longer, which the durations here hold.
 
     Raises
     ------

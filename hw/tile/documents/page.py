@@ -50,10 +50,13 @@ def _instructions() -> Iterator[str]:
            "of a walk of one pixel, with `advance` and `free`. Streams of VEC are those it reads and writes, flags "
            "`push` and `free` of streams; groups are of two where accumulators are concerned. Instructions in a row "
            "overlap: `mho run --backend cosim` tells the cycles of a program.\n")
+    tables: dict[str, list[str]] = {}
     for op, one in INSTRUCTIONS.items():
         if one.layout.fields:
-            yield f"### {op.name}\n"
-            yield _table(one.layout, words=False)
+            tables.setdefault(_table(one.layout, words=False), []).append(op.name)
+    for table, names in tables.items():
+        yield f"### {', '.join(names)}\n"
+        yield table
 
 
 def _descriptors() -> Iterator[str]:

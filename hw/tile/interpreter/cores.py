@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mho.hw.core import unpack_codes
 from mho.hw.core.layout import OpLayout
+from mho.hw.core.words import unpack_codes
 from mho.hw.tile.isa import Command
 from mho.macro_models.errors import InputError
 
@@ -48,7 +48,7 @@ class ReferenceCore:
     Parameters
     ----------
     core
-        Its reference, as :class:`mho.hw.core.CoreReference`.
+        Its reference, as :class:`mho.hw.core.reference.CoreReference`.
     """
 
     def __init__(self, core: Any) -> None:

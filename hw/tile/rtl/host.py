@@ -8,7 +8,7 @@ from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from mho.hw.host.bus import RegisterBus
-from mho.hw.host.core.map import core_map
+from mho.hw.host.core.map import MASKS_AT as CORE_MASKS_AT
 from mho.hw.tile.config import TileConfig
 from mho.hw.tile.isa import DESCRIPTOR_WORDS, STATUS, STREAMS, TABLE_ENTRIES, TABLES, Cause
 from mho.hw.tile.rtl.buffer import ReadPort, WritePort
@@ -31,8 +31,8 @@ a word."""
 CORE_AT = 0x20000
 """Byte at which the registers of the tile's core begin (:class:`mho.hw.host.core.access.CoreAccess`)."""
 
-MASKS_AT = CORE_AT + core_map(16)["masks"].address
-"""Byte at which the masks of the core begin, words as of :class:`mho.hw.core.MaskFile`: the same for every core."""
+MASKS_AT = CORE_AT + CORE_MASKS_AT
+"""Byte at which the masks of the core begin, words as of :class:`mho.hw.core.masks.MaskFile`; for every core."""
 
 
 _REGISTERS = 10

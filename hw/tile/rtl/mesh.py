@@ -9,7 +9,7 @@ from amaranth.hdl import Module
 from amaranth.lib import wiring
 from amaranth.lib.wiring import Out, connect, flipped
 
-from mho.hw.kinds import CoreBlocks
+from mho.hw.host.core.blocks import CoreBlocks
 from mho.hw.macro.write_pins import ENABLE
 from mho.hw.noc.config import HOST_POSITION, MeshConfig
 from mho.hw.noc.host_port import HostPort
@@ -40,7 +40,7 @@ class TileMesh(wiring.Component):
     macro_0, macro_1, .. : Out(core.pins)
         The macros, row by row; only if they are outside.
     programming_enable : In(1)
-        Of all cores, see :class:`mho.hw.core.core.Core`; only if they program their cells.
+        Of all cores; only if they program their cells.
     irq, tile_irq : Out(1), Out(mesh.nodes)
         Interrupt of a core, and those of the tiles, row by row.
     power_off : Out(mesh.nodes)

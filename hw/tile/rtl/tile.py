@@ -9,8 +9,8 @@ from amaranth.lib.wiring import Out, connect, flipped
 from mho.hw.block import clock_by
 from mho.hw.core.port import join
 from mho.hw.host.bus import connect_narrow
+from mho.hw.host.core.blocks import CoreBlocks
 from mho.hw.host.split import BusSplit, Region
-from mho.hw.kinds import CoreBlocks
 from mho.hw.macro.write_pins import ENABLE
 from mho.hw.noc.config import MeshConfig
 from mho.hw.noc.node import Node
@@ -44,7 +44,7 @@ class Tile(wiring.Component):
     macro : Out(core.pins)
         The macro; only if it is outside.
     programming_enable : In(1)
-        See :class:`mho.hw.core.core.Core`; only if the core programs its cells.
+        Enables programming; only if the core programs its cells.
     irq, tile_irq : Out(1)
         Interrupts of the core, and of the tile.
     power_off : Out(1)

@@ -145,7 +145,7 @@ def compile_command(
     print_summary(summary, out)
     fit = net.fitting()
     print_fit(fit, out)
-    avoided = net.network.calibration.get("cells")
+    avoided = net.network.calibration.cells
     if avoided is not None:
         out.text(
             f"chip of seed {avoided['seed']} with {avoided['device']}: {avoided['dead_rows']} dead rows and "

@@ -50,7 +50,6 @@ def noc_command(
     cfg = _mesh(chip or "neurram", overrides, {name: value for name, value in given.items() if value is not None})
     from mho.sim.noc.verify import verify_noc
 
-    out.note("building the simulators of the mesh, unless they are in the cache ...")
     with out.progress(f"verifying a mesh of {cfg.columns} x {cfg.rows}") as progress:
         report = verify_noc(cfg, flits=flits, seed=seed, progress=progress)
     out.text(str(report))

@@ -39,7 +39,6 @@ def tile_command(
     from mho.sim.tile_programs.verify import verify_tile
 
     cfg = _tile(chip, overrides, tile)
-    out.note("building the simulator of the tile, unless it is in the cache ...")
     with out.progress(f"verifying a tile of {cfg.lines} lines") as progress:
         report = verify_tile(cfg, instructions=instructions, seed=seed, progress=progress)
     out.text(str(report))

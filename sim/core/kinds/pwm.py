@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from mho.hw.pwm.settings import SettingsFile
+from mho.hw.kinds.pwm.settings import SettingsFile
 from mho.macro_models.integer.pwm.operation import PwmOperation
 from mho.sim.core.kinds import SimulatedKind
 from mho.sim.core.words import MaskImage

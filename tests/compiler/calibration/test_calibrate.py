@@ -122,7 +122,7 @@ def test_ideal_device_needs_one_chip() -> None:
     x = np.random.default_rng(0).normal(size=(40, 5)).astype(np.float32)
     network = compile_model(random_perceptron([5, 7, 3]), load_chip("tnsa16-core"), calibrate=x, device="ideal")
     assert network.device == load_device("ideal")
-    assert network.calibration["time_s"] == 0.0
+    assert network.calibration.time_s == 0.0
 
 
 @pytest.mark.slow

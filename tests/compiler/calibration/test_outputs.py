@@ -56,13 +56,13 @@ def test_terms_that_cancel_are_said() -> None:
     x = (common + 0.004 * rng.normal(size=(64, 6))).astype("f4")
     w = np.array([[1, -1, 1, -1, 1, -1]]).T * np.array([[1.0, 0.7, 0.4]])
     network = compile_model(perceptron([(w, np.zeros(3))], final=None), CHIP, calibrate=x, options=OPTIONS)
-    (said,) = network.calibration["warnings"]
+    (said,) = network.calibration.warnings
     assert said.startswith("output 'y' decides ")
     assert "on perfect cells, most of it behind layer n_g0: " in said
     assert len(said) <= 200
     independent = rng.normal(size=(256, 6)).astype("f4")
     network = compile_model(perceptron([(w, np.zeros(3))], final=None), CHIP, calibrate=independent, options=OPTIONS)
-    assert network.calibration["warnings"] == []
+    assert network.calibration.warnings == ()
 
 
 @pytest.mark.slow
@@ -74,7 +74,7 @@ def test_the_layer_that_is_named_is_the_one_at_fault() -> None:
     second = np.kron(np.array([[1.0], [-1.0]]), np.eye(3))
     layers = [(first, np.full(6, 9.0)), (second, np.zeros(3)), (np.eye(3), np.zeros(3))]
     network = compile_model(perceptron(layers, final=None), CHIP, calibrate=x, options=OPTIONS)
-    (said,) = network.calibration["warnings"]
+    (said,) = network.calibration.warnings
     assert "behind layer n_g0" in said or "behind layer n_g1" in said
 
 

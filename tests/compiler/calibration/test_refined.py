@@ -43,7 +43,7 @@ def error(network: FloatNetwork, **options: Any) -> float:
     x = np.random.default_rng(0).normal(size=(24, 1, 8, 8)).astype(np.float32)
     chosen = CompileOptions(**OPTIONS.to_dict() | options)
     net = compile_model(network, load_chip("tnsa64-2x2"), calibrate=x, options=chosen)
-    return net.calibration["outputs"][0]["error"]
+    return net.calibration.outputs[0].error
 
 
 @pytest.mark.slow

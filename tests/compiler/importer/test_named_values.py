@@ -10,7 +10,7 @@ import pytest
 from onnx import TensorProto, helper
 
 from mho.compiler import CompileOptions, NamedInputs, Network, compile_model, import_onnx, load_inputs
-from mho.compiler.compile import check_shape
+from mho.compiler.job import check_shape
 from mho.hw.config import load_chip
 from mho.macro_models.errors import InputError
 from mho.sim.executor import execute, quantised_outputs

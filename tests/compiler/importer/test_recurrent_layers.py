@@ -9,7 +9,7 @@ import pytest
 from onnx import TensorProto, helper
 
 from mho.compiler import CompileOptions, NamedInputs, compile_model, import_onnx
-from mho.compiler.compile import check_shape
+from mho.compiler.job import check_shape
 from mho.hw.config import load_chip
 from mho.macro_models.errors import InputError
 from mho.sim.executor import quantised_outputs

@@ -8,9 +8,9 @@ import pytest
 
 from mho.compiler import CompileOptions, compile_model, fitting_of, import_onnx, summarise
 from mho.compiler.dry_run import dry_run
-from mho.compiler.for_chip import compile_for_chip
 from mho.compiler.model import FloatNetwork
 from mho.compiler.network import Network
+from mho.compiler.passes import compile_for_chip
 from mho.compiler.plan.steps import peak_lanes
 from mho.compiler.program import Call
 from mho.hw.config import load_chip

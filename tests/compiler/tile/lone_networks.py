@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mho.compiler import CompileOptions, Network
-from mho.compiler.for_chip import compile_for_chip
+from mho.compiler.passes import compile_for_chip
 from mho.hw.config import Chip, load_chip
 from tests.compiler.importer.onnx_models import build, node
 

@@ -1,5 +1,6 @@
 """Every operator on tiles: ``python -m tests.compiler.tile.operators_on_tiles`` writes the page."""
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -7,8 +8,8 @@ from numpy.typing import NDArray
 
 from mho.compiler import CompileOptions, Network
 from mho.compiler.importer.operators import OPERATORS
+from mho.compiler.passes import compile_tiles
 from mho.compiler.program import Call
-from mho.compiler.tile import compile_tiles
 from mho.compiler.tile.check import result_of
 from mho.hw.config import load_chip
 from mho.macro_models.errors import InputError
@@ -16,7 +17,7 @@ from tests.compiler.importer.operator_models import INPUTS, model_of
 from tests.compiler.importer.operator_table import GROUPS
 from tests.compiler.tile.network_bench import compare
 
-__all__ = ["DEVICE", "FIRST", "IMAGES", "PAGE", "compiled", "outcome", "page", "rows"]
+__all__ = ["DEVICE", "FIRST", "IMAGES", "PAGE", "compiled", "outcome", "page", "page_of", "rows"]
 
 PAGE = Path(__file__).parents[3] / "docs" / "reference" / "tile-operators.md"
 SIDE = 4
@@ -36,9 +37,6 @@ For every operator of [the list](operators.md): whether the model in which it st
 the host does between the two layers: it sends what it makes of an image while tiles are at work on others. All give
 the same lanes on the interpreter of tiles as on the functional backend, with the noise of the cells, and so do the
 tiles in Verilog (`tests/sim/tile_networks/test_tile_operators_verilog.py`, marked `long`).
-
-| operator | on tiles |
-|---|---|
 """
 
 
@@ -78,18 +76,41 @@ def outcome(kind: str) -> str:
     return f"{RUNS}, {' and '.join(dict.fromkeys(between))} at the host" if between else RUNS
 
 
+_NOWHERE = "nowhere when a network has been read"
+_WHOLE = "Run on the tiles alone: "
+_CONSTANT = "Nowhere when a network has been read: "
+
+
 def rows() -> dict[str, str]:
     """What the page says of each operator."""
-    lines = [line.split(" | ", 1) for line in PAGE.read_text().splitlines() if line.startswith("| `")]
-    return {name.strip("| `"): told.removesuffix(" |") for name, told in lines}
+    lines = PAGE.read_text().splitlines()
+    cells = [line.strip("| ").split(" | ", 1) for line in lines if line.startswith("| `")]
+    found = {name.strip("`"): f"{RUNS}, {told} at the host" for name, told in cells}
+    for start, told in ((_WHOLE, RUNS), (_CONSTANT, _NOWHERE)):
+        (line,) = (line for line in lines if line.startswith(start))
+        found |= dict.fromkeys(re.findall(r"`(\w+)`", line), told)
+    return found
 
 
 def page() -> str:
     """The page as Markdown."""
     place = {name for names in GROUPS.values() for name in names}
-    told = {name: outcome(name) if name in place else "nowhere when a network has been read"
+    told = {name: outcome(name) if name in place else _NOWHERE
             for _, operators in OPERATORS.values() for name in operators}
-    return _HEAD + "".join(f"| `{name}` | {told[name]} |\n" for name in sorted(told))
+    return page_of(told)
+
+
+def page_of(told: dict[str, str]) -> str:
+    """The page with what became of each operator."""
+    parts = [_HEAD]
+    for start, outcome in ((_WHOLE, RUNS), (_CONSTANT, _NOWHERE)):
+        parts.append(f"\n{start}{', '.join(f'`{name}`' for name in sorted(told) if told[name] == outcome)}.\n")
+    parts.append("\n| operator | at the host |\n|---|---|\n")
+    parts += [
+        f"| `{name}` | {told[name].removeprefix(f'{RUNS}, ').removesuffix(' at the host')} |\n"
+        for name in sorted(told) if told[name] not in (RUNS, _NOWHERE)
+    ]
+    return "".join(parts)
 
 
 if __name__ == "__main__":

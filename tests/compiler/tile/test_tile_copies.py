@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from mho.compiler import CompileOptions, summarise
-from mho.compiler.for_chip import compile_for_chip
+from mho.compiler.passes import compile_for_chip
 from mho.hw.config import load_chip
 from tests.compiler.importer.onnx_models import build, node
 

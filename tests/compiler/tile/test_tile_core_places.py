@@ -7,7 +7,8 @@ import pytest
 
 from mho.compiler import CompileOptions, Network
 from mho.compiler.mapping.faults import CoreFaults
-from mho.compiler.tile import compile_tiles, tile_programs
+from mho.compiler.passes import compile_tiles
+from mho.compiler.tile import tile_programs
 from mho.compiler.tile.placement.core_places import hop_bytes, place_cores, transfers
 from mho.compiler.tile.programs import graph_of
 from mho.hw.config import load_chip
@@ -42,11 +43,11 @@ def test_hop_bytes_are_those_of_the_links_that_are_crossed(network: Network) -> 
         total += one.size * len(links)
     # A multicast whose tiles are no box is several: more links than one tree has.
     assert hop_bytes(transfers(graph, chip), place) >= total > 0
-    assert network.calibration["hop_bytes"][1] == hop_bytes(transfers(graph, chip), place)
+    assert network.calibration.hop_bytes[1] == hop_bytes(transfers(graph, chip), place)
 
 
 def test_cores_come_closer_and_stay_where_nothing_is_closer(network: Network) -> None:
-    before, after = network.calibration["hop_bytes"]
+    before, after = network.calibration.hop_bytes
     assert after < before
     again = place_cores(graph_of(network), network.chip)
     assert again.before == after
@@ -61,7 +62,7 @@ def test_four_tiles_find_the_best_of_all_places() -> None:
     names = [f"{x},{y}" for y in range(2) for x in range(2)]
     places = [{**dict(zip(names, some, strict=True)), HOST: (0, 0)}
               for some in permutations((x, y) for y in range(2) for x in range(2))]
-    assert net.calibration["hop_bytes"][1] == min(hop_bytes(moved, one) for one in places)
+    assert net.calibration.hop_bytes[1] == min(hop_bytes(moved, one) for one in places)
 
 
 def test_the_moved_network_is_one_for_all_backends(network: Network) -> None:
@@ -81,7 +82,7 @@ def test_weights_beside_known_faults_stay() -> None:
     faults = {0: CoreFaults(g_uS=np.full((size, size), np.nan), rows=none, columns=none)}
     made = compile_tiles(model, chip, calibrate=x, faults=faults, device=load_device("ideal"),
                          options=CompileOptions(seeds=1, samples=8))
-    assert made.calibration["hop_bytes"] is None
+    assert made.calibration.hop_bytes is None
 
 
 @pytest.mark.slow

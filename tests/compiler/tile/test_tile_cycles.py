@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from mho.compiler import CompileOptions
-from mho.compiler.for_chip import compile_for_chip
 from mho.compiler.network import Network
 from mho.compiler.network.report import summarise
+from mho.compiler.passes import compile_for_chip
 from mho.compiler.tile.cycles import IMAGES, expected_cycles
 from mho.hw.config import load_chip
 from tests.compiler.importer.onnx_models import build, node
@@ -31,7 +31,7 @@ def case() -> tuple[Network, Any]:
 
 def test_the_prediction_is_in_the_network_and_its_summary(case: tuple[Network, Any], tmp_path: Path) -> None:
     network, x = case
-    told = network.calibration["tile_cycles"]
+    told = network.calibration.tile_cycles
     network.save(tmp_path / "net.mho")
     loaded = Network.load(tmp_path / "net.mho")
     assert summarise(loaded)["tiles"] == told

@@ -7,13 +7,14 @@ import numpy as np
 import pytest
 
 from mho.compiler import CompileOptions, Network
-from mho.compiler.for_chip import compile_for_chip
-from mho.compiler.tile import compile_tiles, tile_programs
+from mho.compiler.passes import compile_for_chip, compile_tiles
+from mho.compiler.tile import tile_programs
 from mho.compiler.tile.cycles import expected_cycles
 from mho.compiler.tile.duplicates import choose
 from mho.compiler.tile.file import tile_code
 from mho.compiler.tile.lowering.geometry import Image, rows_in_turns, turns_of
 from mho.compiler.tile.prune_copies import Judge
+from mho.compiler.tile.refusal import Refusal
 from mho.hw.config import load_chip
 from mho.macro_models.errors import InputError
 from mho.macro_models.integer.vector import Select, WeightedSum
@@ -81,19 +82,19 @@ def test_copies_that_gain_nothing_are_not_made() -> None:
         seen.append(len(made.layers))
         return 1e6
 
-    def full(made: Network) -> float:
+    def full(made: Network) -> Refusal:
         seen.append(len(made.layers))
-        raise InputError("there is no room")
+        return Refusal("there is no room")
 
     made, _ = perceptron(3, judge=slow)
     assert seen == [6, 2]
     assert [layer.name for layer in made.layers] == ["n_c", "n_y"]
-    assert any("since with more an image would take 1,000,000 cycles" in one for one in made.calibration["warnings"])
+    assert any("since with more an image would take 1,000,000 cycles" in one for one in made.calibration.warnings)
     seen.clear()
     made, _ = perceptron(3, judge=full)
     assert seen == [6, 4]
     assert len(made.layers) == 2
-    assert "layers have at most 1 tiles in turn, since with more there is no room" in made.calibration["warnings"]
+    assert "layers have at most 1 tiles in turn, since with more there is no room" in made.calibration.warnings
 
 
 def test_a_copy_has_fewer_rows_than_without_it() -> None:
@@ -149,7 +150,7 @@ def test_images_of_several_pixels_are_dealt(
     counts: dict[int, int], rows: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Where they are encoded: on a tile of its own, or on the one that takes rows of the layer before in turn."""
-    monkeypatch.setattr("mho.compiler.tile.compiled.choose", lambda *_: (counts, []))
+    monkeypatch.setattr("mho.compiler.tile.duplicates.choose", lambda *_: (counts, []))
     made, x = network(1, 2, 3, rows=rows)
     assert [layer.name for layer in made.layers[-2:]] == ["n_y 1/2", "n_y 2/2"]
     programs, found, wanted = compare(made, x[:5], device="rram-neurram", first=1)
@@ -164,7 +165,7 @@ def test_images_of_several_pixels_are_dealt(
 
 def test_images_are_dealt_where_no_tile_is_free(monkeypatch: pytest.MonkeyPatch) -> None:
     """Copies deal and take in turn themselves."""
-    monkeypatch.setattr("mho.compiler.tile.compiled.choose", lambda *_: ({0: 2, 1: 2}, []))
+    monkeypatch.setattr("mho.compiler.tile.duplicates.choose", lambda *_: ({0: 2, 1: 2}, []))
     made, x = perceptron(2, rows=2)
     assert len(made.layers) == made.chip.cores
     _, found, wanted = compare(made, x[:7], device="rram-neurram")
@@ -191,8 +192,8 @@ def test_copies_that_are_dealt_images_have_cells_of_their_own() -> None:
 
 def test_a_layer_that_gets_no_copy_is_named() -> None:
     wanted = "layer 'n_c' takes longest and has no copy, which would take 3 free tiles; there are 0"
-    assert wanted in perceptron(2, rows=1)[0].calibration["warnings"]
-    assert not [one for one in perceptron(2)[0].calibration["warnings"] if "takes longest" in one]
+    assert wanted in perceptron(2, rows=1)[0].calibration.warnings
+    assert not [one for one in perceptron(2)[0].calibration.warnings if "takes longest" in one]
 
 
 def test_layers_of_steps_have_no_copies() -> None:
@@ -208,7 +209,7 @@ def test_layers_of_steps_have_no_copies() -> None:
                          options=CompileOptions(seeds=1, samples=8, duplicates=3))
     assert made.program.period == 1
     assert any("takes longest and has no more than 1 tiles in turn, since it is called" in one
-               for one in made.calibration["warnings"])
+               for one in made.calibration.warnings)
     layers = len(made.layers)
     choice, warnings = choose(made.program, [*[1.0] * (layers - 1), 9999.0], made.chip, layers, 3)
     assert not choice

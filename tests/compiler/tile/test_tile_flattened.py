@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from mho.compiler import CompileOptions, compile_for_chip
-from mho.compiler.tile import compile_tiles, tile_programs
+from mho.compiler.passes import compile_tiles
+from mho.compiler.tile import tile_programs
 from mho.hw.config import load_chip
 from mho.macro_models.errors import InputError
 from tests.compiler.importer.onnx_models import build, node

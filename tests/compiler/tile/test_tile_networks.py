@@ -10,8 +10,9 @@ import pytest
 
 from mho.compiler import CompileOptions, Network
 from mho.compiler.mapping.faults import CoreFaults
+from mho.compiler.passes import compile_tiles
 from mho.compiler.program import Call
-from mho.compiler.tile import TilePrograms, compile_tiles, tile_programs
+from mho.compiler.tile import TilePrograms, tile_programs
 from mho.compiler.tile.check import result_of
 from mho.compiler.tile.file import joined_of, tile_code
 from mho.compiler.tile.graph.host import Split

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from mho.compiler import CompileOptions, Network
-from mho.compiler.tile import compile_tiles, tile_code, tile_programs, with_programs
+from mho.compiler.passes import compile_tiles
+from mho.compiler.tile import tile_code, tile_programs, with_programs
 from mho.compiler.tile.code import writer
 from mho.compiler.tile.cycles import expected_cycles
 from mho.compiler.tile.placement.order import MOST_AHEAD, Part

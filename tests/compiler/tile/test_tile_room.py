@@ -9,8 +9,9 @@ import pytest
 from numpy.typing import NDArray
 
 from mho.compiler import CompileOptions, Network
+from mho.compiler.passes import compile_tiles
 from mho.compiler.program import Call
-from mho.compiler.tile import TilePrograms, compile_tiles, tile_programs
+from mho.compiler.tile import TilePrograms, tile_programs
 from mho.compiler.tile.check import result_of
 from mho.hw.config import load_chip
 from mho.macro_models.errors import InputError

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from mho.cli import run
-from mho.compiler.compile import compile_model
 from mho.compiler.network import Network
 from mho.compiler.options import CompileOptions
+from mho.compiler.passes import compile_model
 from mho.hw import kinds as hw_kinds
 from mho.hw.chip import build_top
 from mho.hw.config import chip_from_dict, describe, json_schema, load_chip, sizes

@@ -7,7 +7,7 @@ import pytest
 
 from mho.cli import run
 from mho.compiler import CompileOptions, compile_model
-from mho.compiler.tile import compile_tiles
+from mho.compiler.passes import compile_tiles
 from mho.data import load_sample
 from mho.hw.config import load_chip
 from mho.hw.tile.isa.program import Program

@@ -114,7 +114,7 @@ def test_the_least_number_of_cores_is_that_of_the_network() -> None:
 def test_stored_numbers_are_rounded(tiny: Tiny) -> None:
     network = mho.compile(tiny.path("tiny.onnx"), "tnsa16-core", calibrate=tiny.x, seeds=1).network
     assert all(float(f"{value:.11g}") == value for value in network.program.output.scale)
-    assert all(float(f"{value:.6g}") == value for value in network.calibration["errors"])
+    assert all(float(f"{value:.6g}") == value for value in network.calibration.errors)
 
 
 @pytest.mark.slow

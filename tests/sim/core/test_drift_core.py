@@ -5,8 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from mho.compiler.compile import compile_model
 from mho.compiler.network import Network
+from mho.compiler.passes import compile_model
 from mho.hw.config import load_chip
 from mho.macro_models.devices import Device, load_device
 from mho.macro_models.devices.causes import CAUSES

@@ -5,9 +5,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mho.compiler.compile import compile_model
 from mho.compiler.network import Network
 from mho.compiler.options import CompileOptions
+from mho.compiler.passes import compile_model
 from mho.hw.config import load_chip
 from mho.hw.config.kinds.pwm import PwmChip
 from mho.macro_models.devices import load_device

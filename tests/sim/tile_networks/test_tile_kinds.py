@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from mho.compiler import CompileOptions
 from mho.compiler.network import Network
-from mho.compiler.tile import compile_tiles, tile_programs
+from mho.compiler.passes import compile_tiles
+from mho.compiler.tile import tile_programs
 from mho.compiler.tile.cycles import tile_cycles
 from mho.compiler.tile.file import tile_code
 from mho.hw.chip.config import ChipParts

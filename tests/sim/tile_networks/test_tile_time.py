@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from mho.compiler.for_chip import compile_for_chip
 from mho.compiler.options import CompileOptions
+from mho.compiler.passes import compile_for_chip
 from mho.hw.config import load_chip
 from mho.sim.executor import execute
 from mho.sim.functional import FunctionalBackend

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from mho.compiler import CompileOptions
-from mho.compiler.tile import compile_tiles, tile_programs
+from mho.compiler.passes import compile_tiles
+from mho.compiler.tile import tile_programs
 from mho.compiler.tile.file import tile_code
 from mho.hw.config import load_chip
 from mho.macro_models.errors import InputError

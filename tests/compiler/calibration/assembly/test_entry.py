@@ -76,7 +76,7 @@ def test_what_is_far_from_zero_takes_codes_around_it() -> None:
     assert network.program.input.before is not None
     got, wanted = quantised_outputs(network, FunctionalBackend(), x).outputs, reference(model, x)
     assert np.sqrt(((got - wanted) ** 2).mean()) < 0.1 * wanted.std(axis=0).mean()
-    assert network.calibration["clipped"][0] < 0.02
+    assert network.calibration.clipped[0] < 0.02
 
 
 def test_a_smooth_function_stays_a_table() -> None:

@@ -1,0 +1,173 @@
+"""From an ONNX model to a network: the passes, in order.
+
+* :func:`~mho.compiler.job.read_job`: model, inputs and options -> a :class:`~mho.compiler.job.Job`.
+* Where a host schedules the cores (:func:`compile_model`):
+  :func:`~mho.compiler.cores.calibrate_on_cores` -> :class:`~mho.compiler.job.CalibratedLayers`.
+* On tiles (:func:`compile_tiles`): :func:`~mho.compiler.tile.graph.shapes.shapes_of`, the walk of each layer;
+  :func:`~mho.compiler.tile.layers.calibrate_on_tiles` -> layers; :func:`~mho.compiler.tile.layers.with_walks`, what
+  walks take is put side by side.
+* :func:`~mho.compiler.job.network_of` -> a :class:`~mho.compiler.network.Network`, which every backend runs. On tiles
+  then, network to network: :func:`~mho.compiler.tile.duplicates.duplicate_layers`, copies of the slowest layers;
+  :func:`~mho.compiler.tile.move_cores.move_cores`, cores near each other;
+  :func:`~mho.compiler.tile.prune_copies.prune_copies`, fewer copies where they gain nothing; and
+  :func:`~mho.compiler.tile.pipelined.write_programs`, the programs of the tiles.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from mho.compiler.cores import calibrate_on_cores
+from mho.compiler.inputs import Inputs, Source
+from mho.compiler.job import Job, Model, Progress, network_of, read_job, warned
+from mho.compiler.mapping.faults import FaultMaps
+from mho.compiler.model.operators.bounds import budget
+from mho.compiler.network import Network
+from mho.compiler.network.report import copies_of
+from mho.compiler.options import CompileOptions
+from mho.compiler.tile.duplicates import duplicate_layers
+from mho.compiler.tile.graph.images import entry_image
+from mho.compiler.tile.graph.shapes import shapes_of
+from mho.compiler.tile.layers import calibrate_on_tiles, with_walks
+from mho.compiler.tile.move_cores import move_cores
+from mho.compiler.tile.pipelined import Programmed, write_programs
+from mho.compiler.tile.placement.needs import largest_buffer
+from mho.compiler.tile.prune_copies import Judge, prune_copies
+from mho.compiler.tile.refusal import Refusal
+from mho.hw.config import Chip
+from mho.macro_models.devices import Device
+from mho.macro_models.errors import InputError, argument
+from mho.macro_models.freed_memory import freed_memory_kept
+
+__all__ = ["COMPILE_WORK", "FIRST_INPUTS", "compile_for_chip", "compile_model", "compile_tiles"]
+
+COMPILE_WORK = 6e10
+"""Nanoseconds that the host's operators of a model may take while it is calibrated."""
+
+FIRST_INPUTS = 128
+"""Inputs of a run that serve for calibration where none are given."""
+
+LONGEST_SENTENCE = 200
+"""Characters."""
+
+
+@freed_memory_kept()
+@budget(COMPILE_WORK)
+def compile_for_chip(
+    model: Model,
+    chip: Chip,
+    *,
+    calibrate: "Source | Inputs | Mapping[str, Source]",
+    device: Device | str | None = None,
+    options: CompileOptions | None = None,
+    faults: FaultMaps | None = None,
+    freeze: Mapping[str, Source] | None = None,
+    input_shape: Mapping[str, Sequence[int]] | None = None,
+    progress: Progress | None = None,
+) -> Network:
+    """Quantises a network, maps it to cores, and calibrates it on the device model.
+
+    With ``tile.programs`` the network holds the programs of its tiles; else a host schedules the products of its cores.
+
+    Parameters
+    ----------
+    model
+        ONNX file, its bytes, a loaded model, or what :func:`~mho.compiler.importer.onnx_import.import_onnx` returned.
+    chip
+        Chip to compile for.
+    calibrate
+        Typical inputs in the units of the model, of shape (samples, ...): an array, what
+        :func:`~mho.compiler.inputs.load_inputs` reads, or arrays by the names of several inputs.
+    device
+        Device on whose model the layers are calibrated. None: that of the chip.
+    options
+        See :class:`CompileOptions`.
+    faults
+        Dead lines and faulty cells of the cores of one chip: lines are left unused, weights live with the cells.
+    freeze, input_shape
+        Inputs of the model that are constants, and whole shapes of inputs, by name.
+    progress
+        Called with (layers calibrated, layers).
+
+    Raises
+    ------
+    InputError
+        If the model, the inputs or an option is wrong, or something has no form on the tiles: one sentence.
+    """
+    if not chip.tile.programs and options is not None and options.duplicates > 1:
+        raise InputError(f"compile option {argument('duplicates')} must be 1 where a host schedules the cores, not "
+                         f"{options.duplicates}: it is of tiles, which tile.programs is for")
+    job = read_job(model, chip, calibrate=calibrate, device=device, options=options, faults=faults, freeze=freeze,
+                   input_shape=input_shape, progress=progress)
+    if not chip.tile.programs:
+        return _on_cores(job)
+    try:
+        return _with_programs(job)
+    except InputError as error:
+        more = "; a host schedules it with --set tile.programs=false"
+        if len(str(error) + more) > LONGEST_SENTENCE:
+            raise
+        raise InputError(str(error) + more) from None
+
+
+@budget(COMPILE_WORK)
+def compile_model(model: Model, chip: Chip, **request: Any) -> Network:
+    """A network whose products a host schedules, whatever the chip has; parameters as of :func:`read_job`."""
+    return _on_cores(read_job(model, chip, **request))
+
+
+@budget(COMPILE_WORK)
+def compile_tiles(model: Model, chip: Chip, *, judge: Judge | None = None, **request: Any) -> Network:
+    """A network for the tiles of a chip, one core each, without their programs; parameters as of :func:`read_job`.
+
+    It runs on the host-scheduled backends as well. ``judge`` tells the cycles of an image of a network with copies, so
+    that none is made that gains nothing.
+    """
+    return _on_tiles(read_job(model, chip, **request), judge)
+
+
+def _on_cores(job: Job) -> Network:
+    return network_of(job, calibrate_on_cores(job))
+
+
+def _on_tiles(job: Job, judge: Judge | None = None) -> Network:
+    shapes = shapes_of(job.net, job.chip.macro_config().cell_map.rows, largest_buffer(job.chip))
+    layers = calibrate_on_tiles(job, shapes)
+    entry = entry_image(layers.program.stages, job.net.input_shape, layers.program.input.offset.size)
+    network, placement = network_of(job, with_walks(layers, shapes, entry)), layers.placement
+    if placement.skip or placement.faults:
+        # Where lines or cells are known to be faulty, weights are where they are for a reason.
+        return warned(network, [_FIXED] if job.options.duplicates > 1 else [])
+
+    def copied(most: int, until: float) -> Network:
+        return move_cores(duplicate_layers(network, entry, most, until), entry)
+
+    return prune_copies(copied, job.options.duplicates, len(network.layers), judge)
+
+
+def _with_programs(job: Job) -> Network:
+    """A network on tiles with their programs, with fewer copies in columns where tiles have no room for more."""
+    attempts: dict[int, tuple[Network, Programmed | Refusal]] = {}
+
+    def programs(network: Network) -> Programmed | Refusal:
+        if id(network.program) not in attempts:
+            attempts[id(network.program)] = network, write_programs(network, job.samples)
+        return attempts[id(network.program)][1]
+
+    def judge(network: Network) -> float | Refusal:
+        programmed = programs(network)
+        if isinstance(programmed, Refusal):
+            return programmed
+        return 0.0 if programmed.cycles is None else programmed.cycles.interval
+
+    network = _on_tiles(job, judge)
+    while isinstance(programmed := programs(network), Refusal):
+        copies = max(copies_of(network))
+        if job.options.copies or copies == 1:
+            raise programmed.error()
+        # Nobody asked for so many copies, and there is no room for what adds them.
+        network = _on_tiles(replace(job, options=replace(job.options, copies=copies // 2)), judge)
+    return replace(programmed.network, calibration=replace(network.calibration, tile_cycles=programmed.facts()))
+
+
+_FIXED = "no layer is duplicated, since lines or cells are known to be faulty and weights are where they are for that"

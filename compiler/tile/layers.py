@@ -1,0 +1,104 @@
+"""Layers on tiles: placement in the order of walks, and calibration.
+
+Layers count their inputs channel by channel, a walk gives them pixel by pixel. The layer's ``spread`` says which input
+each row takes, so that the same network runs with the same cells, the same numbers of operations and the same noise on
+tiles and on every other backend.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mho.compiler.calibration.calibrate import Calibrated, Calibrator
+from mho.compiler.calibration.outputs import output_warnings
+from mho.compiler.job import CalibratedLayers, Job
+from mho.compiler.mapping.placement import Placement
+from mho.compiler.model import FloatNetwork
+from mho.compiler.model.stages import Linear, Step
+from mho.compiler.tile.graph.hoist_moves import hoist_moves
+from mho.compiler.tile.graph.images import Image
+from mho.compiler.tile.graph.shapes import MOST_ELEMENTS, MOST_PIXELS, Shape, with_shapes
+from mho.compiler.tile.placement.placing import place_on_tiles
+from mho.macro_models.integer.vector import PAD
+
+__all__ = ["calibrate_on_tiles", "with_walks"]
+
+
+def calibrate_on_tiles(job: Job, shapes: Sequence[Shape]) -> CalibratedLayers:
+    """Layers on tiles, calibrated there.
+
+    Layers are repeated in free columns as often as ``copies`` says; else as often as ``error`` takes, in more pieces
+    where there are tiles; else 4 times where noise of the cells would be more than a tenth of the outputs, by estimate,
+    or where outputs are not right without, as of recurrent layers, whose errors add up over the steps; else not: copies
+    take time, as a tile drains and adds them.
+    """
+    net, cell_map, noise, options = job.net, job.chip.macro_config().cell_map, job.noise, job.options
+    tied = _tied(net, shapes, job.chip.tile.parameters)
+
+    def put(copies: int) -> Placement:
+        wide = noise.matters and not options.copies
+        return place_on_tiles(shapes, cell_map, job.chip.cores, copies=copies, wide=wide, slices=job.slices,
+                              faults=job.faults, skip=job.skip)
+
+    def calibrated(copies: int) -> tuple[Placement, Calibrated, list[str]]:
+        placement = put(copies)
+        result = Calibrator(
+            tied, placement, job.chip, job.trial_device, options, job.x, job.progress, products=True).run()
+        return placement, result, output_warnings(result.outputs, net.layers[result.at_fault].name)
+
+    copies, *more = [options.copies] if options.copies else noise.copies()
+    placement, result, warnings = calibrated(copies)
+    if warnings and more:
+        placement, result, warnings = calibrated(*more)
+    redundancy = noise.redundancy(placement, put(1), net.positions)
+    return CalibratedLayers(placement=placement, redundancy=redundancy, result=result, warnings=tuple(warnings))
+
+
+def with_walks(layers: CalibratedLayers, shapes: Sequence[Shape], entry: Image) -> CalibratedLayers:
+    """The layers with stages before them that put side by side what walks take; ``entry`` is the input's image."""
+    program = hoist_moves(with_shapes(layers.program, shapes, entry))
+    return replace(layers, result=replace(layers.result, program=program))
+
+
+@dataclass(frozen=True, kw_only=True)
+class _TiedLinear(Linear):
+    """A layer whose inputs of one channel are encoded alike, at all ``pixels`` of an image of so many.
+
+    ``each`` is the channel of each input.
+    """
+
+    each: NDArray[np.int64]
+    pixels: int
+
+    @property
+    def ties(self) -> NDArray[np.int32]:
+        """More rows, one for each pixel, in which all inputs of a channel take it."""
+        every = self.each * self.pixels + np.arange(self.pixels)[:, None]
+        return np.concatenate([self.patches, every.astype(np.int32)])
+
+
+def _tied(net: FloatNetwork, shapes: Sequence[Shape], parameters: int) -> FloatNetwork:
+    """The network with such layers, where codes of a channel would differ between pixels and tiles could not do that.
+
+    Windows that reach beyond the image have one padding a channel; an image that is large, or has more elements than a
+    tile ``parameters``, is encoded pixel by pixel. What is put side by side is as it was.
+    """
+    most = min(parameters, MOST_ELEMENTS - 1)
+    shape_of = {shape.name: shape for shape in shapes}
+
+    def one(step: Step) -> Step:
+        op = step.operation
+        if not isinstance(op, Linear):
+            return step
+        shape = shape_of[op.layer.name]
+        image, walk = shape.image, shape.walk
+        large = image.pixels > MOST_PIXELS or (image.pixels > 1 and image.elements > most)
+        if any(shape.put) or not (large or (op.patches == PAD).any()):
+            return step
+        each = walk.channel + np.arange(op.patches.shape[1]) // walk.terms
+        return replace(step, operation=_TiedLinear(
+            layer=op.layer, patches=op.patches, pad=op.pad, window=op.window, each=each, pixels=image.pixels))
+
+    return replace(net, steps=tuple(map(one, net.steps)))
