@@ -7,6 +7,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
+from mho.macro_models.array.cells import effective_cells
 from mho.macro_models.array.wires import Wires
 from mho.macro_models.integer.random import LANES, NORMAL_ONE, NormalsAhead, Purpose, normal_codes
 from mho.macro_models.integer.shift_register import ShiftRegister
@@ -15,7 +16,6 @@ from mho.macro_models.tnsa.config import TnsaConfig
 from mho.macro_models.tnsa.converter.neuron import UNIT_STEP, Counter, Integrator
 from mho.macro_models.tnsa.sensing import Key, Steps, line_steps, lines_of, variance_unit
 from mho.macro_models.tnsa.traps import CoreTraps
-from mho.macro_models.tnsa.wired import effective_cells
 
 __all__ = ["SensedCore"]
 

@@ -7,7 +7,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from mho.hw.core.layout import OpLayout, pack
 from mho.hw.core.masks import BL_SKIP, LINE_MASK, SL_SKIP, WL_MASK, MaskFile
-from mho.hw.kinds.tnsa.config import TnsaCoreConfig
+from mho.hw.core.shape import CoreShape
 from mho.macro_models import MacroModel, Masks
 from mho.macro_models.integer.operation import MvmOperation
 from mho.sim.core.batch import OP_WORDS
@@ -67,7 +67,7 @@ class MaskImage:
         The core's configuration.
     """
 
-    def __init__(self, cfg: TnsaCoreConfig) -> None:
+    def __init__(self, cfg: CoreShape) -> None:
         self.file = self.new_file(cfg)
 
     def new_file(self, cfg: Any) -> MaskFile:

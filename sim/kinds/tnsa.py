@@ -6,7 +6,7 @@ Structures are those of ``hdl/conversion.h`` and ``hdl/tnsa_shim.cpp``.
 import ctypes
 from collections.abc import Mapping, Sequence
 from ctypes import POINTER, Structure, c_float, c_int32, c_int64, c_uint8, c_uint32, c_uint64, c_void_p
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +19,9 @@ from mho.macro_models.tnsa.sensing import Key, Product
 from mho.sim.kinds import Body
 from mho.sim.macros import SimulatedMacro
 from mho.sim.pins import PinBody, Pins
+
+if TYPE_CHECKING:
+    from mho.hw.config import Chip
 
 __all__ = ["BODY", "BOUND", "CHARGE", "LINES", "PINS", "Bound", "BoundKey", "Conversion", "Evaluator", "Seen"]
 
@@ -321,4 +324,20 @@ def _copied(log: Any, count: int) -> NDArray[Any]:
     return np.ctypeslib.as_array(log, shape=(count,)).copy()
 
 
-BODY = Body(hdl="tnsa_macro.sv", sources=("tnsa_shim.cpp", "charges.cpp"), macro=TnsaMacro)
+def _defines(chip: "Chip") -> Mapping[str, object]:
+    # Imported here: the process of a simulator needs no hardware.
+    from mho.hw.kinds import core_blocks
+    from mho.hw.kinds.tnsa.bring_up.trim import TrimLayout
+    from mho.hw.kinds.tnsa.config import LIMITS
+
+    blocks = core_blocks(chip)
+    if blocks.trim is None:
+        return {}
+    # The bench asks for all that the hardware can.
+    layout = TrimLayout(blocks.cfg, blocks.write)
+    return {"MHO_TRIM": f"{layout.size}'h{layout.pack(LIMITS):x}"}
+
+
+BODY = Body(
+    hdl="tnsa_macro.sv", sources=("tnsa_shim.cpp", "charges.cpp"), defines=_defines, macro=TnsaMacro,
+)

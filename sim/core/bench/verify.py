@@ -95,7 +95,7 @@ def verify_core(
             _Bench(chip, core, models, devices, report).run(operations, seed)
     finally:
         simulation.close()
-    if waves is not None and simulated(chip).grouped:
+    if waves is not None:
         write_groups(waves, chip, program.scopes[0])
     return report
 

@@ -1,6 +1,6 @@
 """What a simulated core of a kind is given and asked in verification where that differs: a module here for each."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from enum import IntEnum
 from functools import cached_property
@@ -35,8 +35,9 @@ class SimulatedKind:
         Devices whose macros a verification takes where nobody says, beside that of the chip.
     fixed
         Fields of operations that are not drawn, and those that are drawn from values of their own.
-    grouped
-        Whether its signals are put into groups for GTKWave (:mod:`mho.sim.core.bench.waves`).
+    groups
+        Groups of (path of a signal, width) inside of a core that a waveform shows beside its ports and pins, for a chip
+        and the path of the core's digital part.
     pin_level
         Whether its macros are evaluated lazily, and in verification at every strobe as well.
     measured
@@ -49,7 +50,7 @@ class SimulatedKind:
     fixed: Mapping[str, Sequence[Any]] = field(default_factory=dict)
     pin_level: bool = False
     measured: bool = False
-    grouped: bool = False
+    groups: Callable[[Chip, str], Mapping[str, list[tuple[str, int]]]] = lambda chip, path: {}
 
     @cached_property
     def transposed(self) -> bool:

@@ -1,4 +1,4 @@
-"""The cocotb test of :mod:`mho.sim.chip.buses`: a master of others at the bus of a chip. Runs inside the simulator."""
+"""The cocotb test of :mod:`tests.sim.chip.bus_bench`: a master of others at the bus of a chip. Inside the simulator."""
 
 import json
 import os
