@@ -60,7 +60,7 @@ PRODUCTS = 2
 
 
 class Op(IntEnum):
-    """Opcodes. 12 is kept for a dot product over lanes, 13 to 15 are free, 16 to 31 illegal."""
+    """Opcodes. 12 to 15 are free, 16 to 31 illegal."""
 
     HALT = 0
     LOOP = 1
@@ -90,7 +90,7 @@ class Engine(IntEnum):
 
 
 class Kind(IntEnum):
-    """What a vector operation computes. 5 to 7 are free."""
+    """What a vector operation computes. 4 to 7 are free."""
 
     AFFINE = 0
     """``clip(((sum_k (a_k - c) m) >> shift) + d, lo, hi)``, ``>>`` rounding half up."""
@@ -100,8 +100,6 @@ class Kind(IntEnum):
     """``clip((sum_k a_k b_k) >> shift, lo, hi)``."""
     TABLE = 3
     """``table[clip(((sum_k (a_k - c) m) >> shift) + d, lo, hi)]``."""
-    SAMPLE = 4
-    """Kept for comparison with addressed draws; not built."""
 
 
 class Format(IntEnum):
@@ -130,12 +128,8 @@ class Operand(IntEnum):
 
 
 class Command(IntEnum):
-    """What CORE tells the core. 3 to 7 are free."""
+    """What CORE tells the core. 0, 1 and 3 to 7 are free."""
 
-    UPDATE = 0
-    """Kept for outer-product updates; not built."""
-    WRITE = 1
-    """Write-verify: a block of targets goes to the core, a block of results comes back."""
     MASKS = 2
     """A block of mask writes goes to the core."""
 
@@ -147,7 +141,7 @@ class Cause(IntEnum):
     OPCODE = 1
     """The opcode is 16 or more."""
     RESERVED = 2
-    """The opcode, kind or command is kept or free, or a bit that belongs to no field is 1."""
+    """The opcode, kind or command is free, or a bit that belongs to no field is 1."""
     LOOP = 3
     """A loop too deep, or whose body leaves its surroundings or is entered or left within a SET."""
     END = 4
@@ -249,8 +243,7 @@ INSTRUCTIONS: dict[Op, Instruction] = {one.op: one for one in (
     _instruction(
         Op.CORE, Engine.LOAD, "A command to the core, when the engines are idle and all products are drained.",
         Field("command", 3, "What.", names=Command), Field("source", 4, "Stream whose oldest block is given."),
-        Field("target", 4, "Stream that takes what comes back (`write`)."),
-        _flag("free", "The block of the source is given back."), _flag("push", "The block of the target is shown."),
+        _flag("free", "The block is given back."),
     ),
 )}
 """All instructions by their opcode."""

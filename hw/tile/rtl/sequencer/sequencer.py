@@ -9,7 +9,7 @@ from amaranth.lib.memory import Memory
 from mho.hw.block import Resettable
 from mho.hw.ports import In, Out, array
 from mho.hw.tile.config import TileConfig
-from mho.hw.tile.isa import OPCODE_LOW, Cause, Command, Engine, Op
+from mho.hw.tile.isa import OPCODE_LOW, Cause, Engine, Op
 from mho.hw.tile.rtl.buffer import ADDRESS_BITS
 from mho.hw.tile.rtl.rings import WRONGS, AskPort, Change
 from mho.hw.tile.rtl.sequencer.decoder import CAUSES, Decoder, field
@@ -291,7 +291,7 @@ class Sequencer(Resettable):
                 m.next = "Check"
             with m.Case(Op.CORE):
                 m.d.sync += left.eq(1)
-                m.next = "Source"
+                m.next = "Ask"
             with m.Default():
                 m.next = "Issue"
 
@@ -354,36 +354,14 @@ class Sequencer(Resettable):
                 self._stop(m, Cause.RING, self.ask.stream)
 
     def _command(self, m: Module, word: Value, dead: Value) -> None:
-        """CORE: whether it is legal with its streams; its block to the load engine; and gives that back."""
-        ring, first, wrong = self.ask.ring, Signal(2), Signal(2)
-        source, target = field(word, Op.CORE, "source"), field(word, Op.CORE, "target")
-        writes = field(word, Op.CORE, "command") == Command.WRITE
-        with m.State("Source"):
-            m.d.comb += self.ask.valid.eq(1)
-            m.d.sync += first.eq(ring.wrong)
-            with m.If(self.ask.ready):
-                m.next = "Target"
-            self._obey(m, dead)
-        with m.State("Target"):
-            m.d.comb += [self.ask.valid.eq(writes), self.ask.stream.eq(target), wrong.eq(Mux(writes, ring.wrong, 0))]
-            with m.If(~writes | self.ask.ready):
-                m.next = "Ask"
-                with m.If((first != 0) & ((wrong == 0) | (first <= wrong))):
-                    self._stop(m, _cause(first), source)
-                with m.Elif(wrong != 0):
-                    self._stop(m, _cause(wrong), self.ask.stream)
-                with m.Elif(writes & ring.remote):
-                    self._stop(m, Cause.OWNER, self.ask.stream)
-                with m.Elif(self.undrained):
-                    self._stop(m, Cause.PRODUCT)
-            self._obey(m, dead)
+        """CORE, whose block is there: gives it to the load engine as pairs of words, and then back to its ring."""
+        ring = self.ask.ring
         with m.State("Block"):
-            # Of what is there the oldest; cores that write by themselves are not built.
-            m.d.comb += [self.ask.valid.eq(1), self.ask.stream.eq(Mux(writes, target, source))]
+            m.d.comb += self.ask.valid.eq(1)
             m.d.sync += [self.block_address.eq(ring.head), self.block_size.eq(ring.block)]
-            with m.If(self.ask.ready & (~writes | (ring.there != ring.blocks))):
+            with m.If(self.ask.ready):
                 m.next = "Issue"
-                with m.If(writes | ring.block[:3].any()):
+                with m.If(ring.block[:3].any()):
                     self._stop(m, Cause.CORE, engine=Engine.LOAD)
             self._obey(m, dead)
         with m.State("Given"):
@@ -421,6 +399,8 @@ class Sequencer(Resettable):
                     self._stop(m, Cause.RING, self.ask.stream)
                 with m.Elif(makes & ring.remote):
                     self._stop(m, Cause.OWNER, self.ask.stream)
+                with m.Elif((op == Op.CORE) & self.undrained):
+                    self._stop(m, Cause.PRODUCT)
             self._obey(m, dead)
         with m.State("Change"):
             m.d.comb += self._changes.eq(1)
