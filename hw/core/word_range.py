@@ -8,6 +8,7 @@ from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
 from mho.hw.block import Resettable
+from mho.hw.core.counting import following, last
 from mho.hw.core.layout import WordsLayout
 
 __all__ = ["WordRange"]
@@ -22,7 +23,7 @@ class WordRange(Resettable):
     Parameters
     ----------
     output_words
-        Words that the core gives an operation: a power of two.
+        Words that the core gives an operation.
 
     Members
     -------
@@ -59,7 +60,7 @@ class WordRange(Resettable):
         ]
         m.d.sync += tail.eq(tail + self.accept)
         with m.If(self.i.valid & self.i.ready):
-            m.d.sync += word.eq(word + 1)
-            with m.If(word.all()):
+            m.d.sync += word.eq(following(word, self.output_words))
+            with m.If(last(word, self.output_words)):
                 m.d.sync += head.eq(head + 1)
         return self.resets(m)

@@ -111,8 +111,7 @@ class OperationLoader(Resettable):
             self.error.eq(transfer & ~check.legal),
             self.i.ready.eq(loading),
             self.busy.eq(loading | self.full),
-            # Forward takes half as many words.
-            last_word.eq(word[:-1].all() & (word[-1] | ~self.staged.op.backward)),
+            last_word.eq(self._last(word)),
         ]
         with m.If(self.accept):
             m.d.sync += [
@@ -127,6 +126,13 @@ class OperationLoader(Resettable):
         with m.If(self.take):
             m.d.sync += self.full.eq(0)
         return self.resets(m)
+
+    def _last(self, word: Signal) -> Value:
+        """Whether a word is the last of a vector, of which one that goes forward has half as many."""
+        words, backward = self.cfg.lines // INPUTS_PER_WORD, self.staged.op.backward
+        if words == 1 << len(word):
+            return word[:-1].all() & (word[-1] | ~backward)
+        return word == Mux(backward, words - 1, words // 2 - 1)
 
     def _store(self, m: Module, word: Signal) -> None:
         """Write the four codes of a word to eight lines (forward) or to one half of them (backward)."""

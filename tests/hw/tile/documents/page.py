@@ -114,11 +114,12 @@ def _docs_of(kind: type[IntEnum]) -> dict[str, str]:
 
 
 def _table(layout: Layout, *, words: bool = True) -> str:
-    rows = [f"| {'word | ' if words else ''}bits | field | legal | |", f"|{'---|' if words else ''}---|---|---|---|"]
+    rows = []
     for field in layout.fields:
         low = layout.low[field.name]
         bits = f"[{low + field.width - 1}:{low}]" if field.width > 1 else f"[{low}]"
-        rows.append(f"| {f'{field.word} | ' if words else ''}{bits} | `{field.name}` | {_legal(field)} | {field.doc} |")
+        word = f"word {field.word}" if words else ""
+        rows.append(f"* {word}{bits} `{field.name}` {_legal(field)}{f': {field.doc}' if field.doc else ''}")
     return "\n".join(rows) + "\n"
 
 
