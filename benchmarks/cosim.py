@@ -29,9 +29,12 @@ from amaranth.lib.wiring import Out
 from naive_bench import LeanMacro
 
 from mho.hw.config import Chip, load_chip
-from mho.hw.core import Core, CoreConfig, pack, pack_inputs, unpack_codes
+from mho.hw.core.layout import pack
+from mho.hw.core.words import pack_inputs, unpack_codes
 from mho.hw.kinds import core_blocks
-from mho.hw.macro.macro_pins import MacroPins
+from mho.hw.kinds.tnsa.config import TnsaCoreConfig
+from mho.hw.kinds.tnsa.core import TnsaCore
+from mho.hw.kinds.tnsa.macro_pins import MacroPins
 from mho.hw.testing import collect, feed, simulate
 from mho.macro_models import Masks
 from mho.macro_models.integer.operation import MvmOperation
@@ -92,7 +95,7 @@ def shim_rows(work: Work, repeats: int) -> dict[str, dict[str, float]]:
     try:
         for index, model in enumerate(work.models):
             simulation.put_core(index, model)
-        core = CosimCore(simulation, CoreConfig.from_chip(work.chip))
+        core = CosimCore(simulation, TnsaCoreConfig.from_chip(work.chip))
         for _ in range(repeats):
             for name, (mode, index, count) in rows.items():
                 run = core.run(OPERATION, work.masks, work.x[:count], work.op_id[:count], core=index, mode=mode)
@@ -102,7 +105,7 @@ def shim_rows(work: Work, repeats: int) -> dict[str, dict[str, float]]:
                     work.check(name, run.codes, index)
     finally:
         simulation.close()
-    return {name: {"us": 1e6 * statistics.median(found), "cycles": cycles} for name, found in times.items()}
+    return {name: {"us": 1e6 * statistics.median(samples), "cycles": cycles} for name, samples in times.items()}
 
 
 def naive_row(work: Work, mvms: int) -> dict[str, float]:
@@ -144,8 +147,8 @@ def naive_row(work: Work, mvms: int) -> dict[str, float]:
 
 def amaranth_row(work: Work, mvms: int) -> dict[str, float]:
     """Amaranth's own simulator with the macro as a process."""
-    cfg = CoreConfig.from_chip(work.chip)
-    dut, words = Core(cfg), list[int]()
+    cfg = TnsaCoreConfig.from_chip(work.chip)
+    dut, words = TnsaCore(cfg), list[int]()
     body, pins = LeanMacro(work.models[0], OPERATION.step_code), dut.macro
     names = ("precharge", "sample", "compare", "decrement", "bl_pos", "bl_neg", "latch")
     started: list[float] = []

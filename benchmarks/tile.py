@@ -30,8 +30,9 @@ from mho.compiler import CompileOptions
 from mho.compiler.passes import compile_tiles
 from mho.compiler.tile import tile_programs
 from mho.hw.config import load_chip
-from mho.hw.core import Core, CoreConfig
 from mho.hw.host.bus import RegisterBus
+from mho.hw.kinds.tnsa.config import TnsaCoreConfig
+from mho.hw.kinds.tnsa.core import TnsaCore
 from mho.hw.noc.channel import Arrival
 from mho.hw.tile.config import TileConfig
 from mho.hw.tile.isa import DESCRIPTORS
@@ -51,7 +52,7 @@ BENCH = Path(__file__).with_name("tile_bench.sv")
 class Bench(wiring.Component):
     """A tile with its core, and what is to be seen of both."""
 
-    def __init__(self, cfg: TileConfig, core: CoreConfig) -> None:
+    def __init__(self, cfg: TileConfig, core: TnsaCoreConfig) -> None:
         self.cfg, self.core = cfg, core
         self._ports: Any = self
         self._tile = TileController(cfg)
@@ -66,9 +67,9 @@ class Bench(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         m, ports = Module(), self._ports
         m.submodules.tile = tile = self._tile
-        m.submodules.core = core = Core(self.core)
-        for given, taken in ((tile.op, core.op), (tile.codes, core.i), (core.o, tile.drain)):
-            connect(m, given, taken)
+        m.submodules.core = core = TnsaCore(self.core)
+        for source, sink in ((tile.op, core.op), (tile.codes, core.i), (core.o, tile.drain)):
+            connect(m, source, sink)
         for inner, outer in ((tile.bus, ports.bus), (tile.i, ports.i), (tile.o, ports.o),
                              (tile.acknowledge, ports.acknowledge)):
             connect(m, inner, flipped(outer))
@@ -113,24 +114,24 @@ def compiled(layer: Layer) -> tuple[Program, TileConfig, int, int]:
     programs = tile_programs(network)
     (place,) = programs.joined.tiles.values()
     ((_, number),) = programs.given
-    products = sum(len(one.mvms) * one.positions for one in network.layers)
+    products = sum(len(compiled_layer.mvms) * compiled_layer.positions for compiled_layer in network.layers)
     return place.program, place.cfg, products, place.program.descriptor("stream", number)["block"]
 
 
 def with_bits(program: Program, in_bits: int, out_bits: int) -> Program:
     """The same with products of these widths that stop late."""
-    one, words = DESCRIPTORS["mvm"], list(program.descriptors)
-    for number in range(one.count):
+    table, words = DESCRIPTORS["mvm"], list(program.descriptors)
+    for number in range(table.count):
         values = program.descriptor("mvm", number)
         if any(values.values()):
             op = values["op"] | values["op_high"] << 32
             op &= ~(0xF << 1 | 0xF << 6 | 1 << 12)
             op |= in_bits << 1 | out_bits << 6
-            words[one.at(number)] = one.layout.pack(values | {"op": op & 0xFFFFFFFF, "op_high": op >> 32})
+            words[table.at(number)] = table.layout.pack(values | {"op": op & 0xFFFFFFFF, "op_high": op >> 32})
     return replace(program, descriptors=tuple(words))
 
 
-def built(cfg: TileConfig, core: CoreConfig, defines: dict[str, object]) -> Path:
+def built(cfg: TileConfig, core: TnsaCoreConfig, defines: dict[str, object]) -> Path:
     """The simulator of a bench, from the cache if it was built before."""
     texts = emit(Bench(cfg, core), name="dut", prefix="mho_", reset_low=False)
     text = "\n".join(texts.values())
@@ -151,23 +152,23 @@ def measure(layer: Layer, bits: tuple[tuple[int, int], ...], images: tuple[int, 
     """Rows of a layer."""
     program, cfg, products, block = compiled(layer)
     cfg = replace(cfg, ranged=True)
-    core = CoreConfig.from_chip(load_chip("neurram-core"), ranged=True)
+    core = TnsaCoreConfig.from_chip(load_chip("neurram-core"), ranged=True)
     first, last = (max(n * products, 8) for n in images)
-    for one in bits:
-        given = [*program_writes(with_bits(program, *one), cfg), (CONTROL, 1)]
+    for widths in bits:
+        writes = [*program_writes(with_bits(program, *widths), cfg), (CONTROL, 1)]
         with tempfile.TemporaryDirectory(prefix="mho-tile-") as name:
             folder = Path(name)
-            (folder / "writes.hex").write_text("\n".join(f"{a << 32 | w:013x}" for a, w in given))
+            (folder / "writes.hex").write_text("\n".join(f"{a << 32 | w:013x}" for a, w in writes))
             simulator = built(cfg, core, {
-                "FLITS": -(-block // 8), "FIRST": first, "LAST": last, "WRITES": len(given),
+                "FLITS": -(-block // 8), "FIRST": first, "LAST": last, "WRITES": len(writes),
                 "LIMIT": LIMIT, **({"TRACE": 1} if "TRACE" in os.environ else {}),
             })
             text = run_tool([str(simulator)], folder)
-        found = {key: int(value) for key, value in re.findall(r"(\w+) (\d+)", text)}
-        if "cycles" not in found:
+        counts = {key: int(value) for key, value in re.findall(r"(\w+) (\d+)", text)}
+        if "cycles" not in counts:
             raise SystemExit(f"{layer.name}: {text}")
         count = last - first
-        yield {"layer": layer.name, "bits": one, "products": count} | {k: v / count for k, v in found.items()}
+        yield {"layer": layer.name, "bits": widths, "products": count} | {k: v / count for k, v in counts.items()}
 
 
 def main() -> None:

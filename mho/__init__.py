@@ -5,6 +5,7 @@ The promised Python interface::
     chip = mho.Chip.load("neurram-core", **{"adc.bits": 6})
     net = mho.compile("model.onnx", chip, calibrate=x)
     r = net.run(x, time="1d", seeds=10)      # r.outputs, r.codes, r.accuracy(y), r.budget, r.plot()
+    r = net.run(x, backend=mho.Cosim(waves="run.fst"))       # the same bits, from the generated Verilog; r.observed
 
 Names are imported when they are first used, so that ``import mho`` costs nothing and the functional backend needs
 neither a simulator nor a compiler.
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from mho.hw.tile.asm import assemble, disassemble
     from mho.macro_models.errors import InputError, ToolError
     from mho.results.result import Budget, Result
+    from mho.runs.backends import Cosim, Fpga, FpgaSim, Functional
     from mho.sim.programming.instance import Cells
     from mho.studies.compare import compare
     from mho.studies.report import report
@@ -35,7 +37,11 @@ __all__ = [
     "Budget",
     "Cells",
     "Chip",
+    "Cosim",
     "Device",
+    "Fpga",
+    "FpgaSim",
+    "Functional",
     "InputError",
     "Net",
     "Result",
@@ -70,6 +76,7 @@ __getattr__ = lazy_names(__name__, {
     "mho.api.net": ("Net",),
     "mho.api.tiles": ("run_tiles",),
     "mho.results.result": ("Budget", "Result"),
+    "mho.runs.backends": ("Cosim", "Fpga", "FpgaSim", "Functional"),
     "mho.studies.compare": ("compare",),
     "mho.studies.report": ("report",),
     "mho.studies.sweep": ("sweep",),

@@ -7,7 +7,7 @@ from amaranth.lib import wiring
 from mho.hw.chip import build_chip, build_tile, build_top, configurations, top_name
 from mho.hw.config import Chip
 from mho.hw.kinds import core_blocks
-from mho.hw.macro.command_port import CommandPort
+from mho.hw.kinds.tnsa.command_port import CommandPort
 from mho.rtl_gen.macro.adapter import through, write_adapter
 from mho.rtl_gen.macro.pin_check import macro_map
 from mho.rtl_gen.macro.signals import command_port_config
@@ -64,7 +64,7 @@ def emit_block(
     """
     low = chip.verilog.reset == "async_low"
     texts = emit(
-        component, name=name, prefix=prefix, reset_low=low, own=configurations(chip, part, wrap),
+        component, name=name, prefix=prefix, reset_low=low, configs=configurations(chip, part, wrap),
         clock_gates=chip.verilog.clock_gate == "module", test_ports=chip.verilog.test,
     )
     macro = chip.macro if own_macro else None

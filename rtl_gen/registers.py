@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from mho.hw.host.address_map import AddressMap
 from mho.hw.host.registers import Access, PlacedField, Register, RegisterMap, Window
 
-__all__ = ["c_header", "markdown", "system_rdl"]
+__all__ = ["c_header", "markdown", "overview", "system_rdl"]
 
 _RDL_ACCESS = {
     Access.R: "sw = r; hw = w;",
@@ -28,21 +28,39 @@ def markdown(map: RegisterMap | AddressMap) -> str:
         for name, kind in map.kinds.items():
             lines += ["", f"## {name}", "", "Addresses count from where the block begins.", "", markdown(kind).rstrip()]
         return "\n".join(lines) + "\n"
-    lines = [map.doc, "", "| address | name | access | |", "|---|---|---|---|"]
+    lines = [overview(map).rstrip()]
+    for register in map.registers:
+        if len(register.placed) == 1:
+            continue
+        lines += ["", f"### `{register.name}` ({register.address:#05x})", "", register.doc, ""]
+        for placed in register.placed:
+            field = placed.field
+            head = f"{_bits(placed)} `{field.name}` {field.access.value} {_reset(placed)}"
+            lines.append(f"* {head.rstrip()}: {field.doc}")
+    return "\n".join(lines) + "\n"
+
+
+def overview(map: RegisterMap) -> str:
+    """A row for each register and window, with the bits of its fields; of a single field with its reset as well."""
+    lines = [map.doc, "", "| address | name | access | fields, bits, reset | |", "|---|---|---|---|---|"]
     for entry in map.entries:
         last = entry.address + 4 * entry.words - 4
         where = f"`{entry.address:#05x}`" if entry.words == 1 else f"`{entry.address:#05x}` .. `{last:#05x}`"
         access = entry.access.value if isinstance(entry, Window) else ", ".join(_accesses(entry))
-        lines.append(f"| {where} | `{entry.name}` | {access} | {entry.doc} |")
-    for register in map.registers:
-        lines += ["", f"### `{register.name}` ({register.address:#05x})", "", register.doc, ""]
-        lines += ["| bits | field | access | reset | |", "|---|---|---|---|---|"]
-        for placed in register.placed:
-            field = placed.field
-            known = field.constant or field.access in (Access.RW, Access.RW1C, Access.RW1S)
-            reset = f"`{field.reset:#x}`" if known else ""
-            lines.append(f"| {_bits(placed)} | `{field.name}` | {field.access.value} | {reset} | {field.doc} |")
+        fields, doc = [] if isinstance(entry, Window) else list(entry.placed), entry.doc
+        bits = ", ".join(f"`{placed.field.name}` {_bits(placed)}" for placed in fields)
+        if len(fields) == 1:
+            (alone,) = fields
+            bits = f"{bits.removeprefix('`value` ')} {_reset(alone)}".rstrip()
+            doc = doc if alone.field.doc == doc else f"{doc} {alone.field.doc}"
+        lines.append(f"| {where} | `{entry.name}` | {access} | {bits} | {doc} |")
     return "\n".join(lines) + "\n"
+
+
+def _reset(placed: PlacedField) -> str:
+    field = placed.field
+    known = field.constant or field.access in (Access.RW, Access.RW1C, Access.RW1S)
+    return f"`{field.reset:#x}`" if known else ""
 
 
 def _accesses(register: Register) -> list[str]:
@@ -116,8 +134,8 @@ def system_rdl(map: RegisterMap | AddressMap, name: str) -> str:
         for placed in entry.placed:
             field = placed.field
             access = "sw = r; hw = na;" if field.constant else _RDL_ACCESS[field.access]
-            known = field.constant or field.access is not Access.R
-            reset = f" = {field.width}'h{field.reset:x}" if known else ""
+            has_reset = field.constant or field.access is not Access.R
+            reset = f" = {field.width}'h{field.reset:x}" if has_reset else ""
             lines.append(
                 f"    field {{ desc = {_quoted(field.doc)}; {access} }} "
                 f"\\{field.name}[{placed.high}:{placed.low}]{reset};"
@@ -142,8 +160,8 @@ def _locked(map: RegisterMap) -> list[str]:
 if __name__ == "__main__":
     import sys
 
-    from mho.hw.host.core.map import core_map
+    from mho.hw.kinds.tnsa.host.map import tnsa_map
     from mho.hw.noc.config import MeshConfig
     from mho.hw.noc.registers.map import node_map
 
-    print(markdown(node_map(MeshConfig()) if sys.argv[1:] == ["noc"] else core_map(256)), end="")
+    print(overview(node_map(MeshConfig()) if sys.argv[1:] == ["noc"] else tnsa_map(256)), end="")

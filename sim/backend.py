@@ -4,6 +4,7 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, runtime_checkable
 
 import numpy as np
@@ -19,8 +20,8 @@ from mho.macro_models.integer.operation import MvmOperation
 if TYPE_CHECKING:
     from mho.compiler.network import Network
 
-__all__ = ["Account", "Backend", "BackendResult", "Detailed", "HostScheduled", "Note", "Progress", "check_threads",
-           "of_all"]
+__all__ = ["Account", "Backend", "BackendResult", "Detailed", "HostScheduled", "Note", "Observed", "Progress",
+           "check_threads", "of_all"]
 
 MOST_THREADS = 256
 
@@ -60,6 +61,33 @@ class BackendResult:
     steps: NDArray[np.int64]
     cycles: NDArray[np.int64]
     analog: NDArray[np.int64]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Observed:
+    """What a simulator or a board showed of itself while a run went on; None: it does not show that.
+
+    Attributes
+    ----------
+    clock_MHz
+        Of the design: as the chip says, or as a board says of itself.
+    cycles
+        Clock cycles that were counted in the hardware: of the core's own counters, of the simulated mesh, or of the
+        simulated board since its reset; on a board those in which operations were at the pins of its macro.
+    waves
+        The file into which waveforms were written.
+    port, baud
+        Serial port of the board, and its rate.
+    reloads
+        Times that a board was lost, found again and loaded once more.
+    """
+
+    clock_MHz: float
+    cycles: int | None = None
+    waves: Path | None = None
+    port: str | None = None
+    baud: int | None = None
+    reloads: int | None = None
 
 
 class Account(Protocol):
@@ -135,14 +163,12 @@ class Backend(ABC):
     -------
     name
         What users call it.
-    options
-        What a user may choose: arguments of the constructor, by their names in the Python interface.
     reports
-        Further arguments of the constructor: ``progress``, a :data:`Progress`, and ``note``, a :data:`Note`.
+        Arguments of the constructor beside the options of a user (:mod:`mho.runs.backends`): ``progress``, a
+        :data:`Progress`, and ``note``, a :data:`Note`.
     """
 
     name: ClassVar[str]
-    options: ClassVar[tuple[str, ...]] = ()
     reports: ClassVar[tuple[str, ...]] = ()
 
     @classmethod
@@ -198,6 +224,10 @@ class Backend(ABC):
 
     def input_time(self) -> InputTime | None:
         """How long inputs took since it was opened, where it is seen of the whole chip; the interval NaN of too few."""
+        return None
+
+    def observed(self) -> Observed | None:
+        """What was seen of the hardware since it was opened; None where all is computed."""
         return None
 
     @abstractmethod

@@ -65,7 +65,6 @@ class FunctionalBackend(HostScheduled):
     """
 
     name = "functional"
-    options = ("threads", "arrays")
 
     @classmethod
     def check(cls, options: dict[str, Any]) -> None:

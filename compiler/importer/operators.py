@@ -71,7 +71,7 @@ _HEAD = """\
 What an ONNX model may have: opsets from 6 to the newest of the `onnx` that is installed, float16, bfloat16, float32,
 double and integers, with a batch dimension or without, local functions, external data; If, Loop and Scan whose
 conditions and numbers are constant once shapes are known.
-`mho compile --operators` prints this list; [tests of each](operator-tests.md).
+`mho compile --operators` prints this list; [what of it runs on tiles](tile-operators.md).
 
 A model is run on samples with `onnx.reference` when it is read, one at a time: what depends on constants and shapes
 alone is constant then, and the network that was understood is compared with what the model gives. A difference, or an

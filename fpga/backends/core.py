@@ -14,7 +14,7 @@ from mho.macro_models import MacroModel, Masks
 from mho.macro_models.cells.pulses import PulseArray
 from mho.macro_models.errors import InputError
 from mho.macro_models.integer.operation import MvmOperation
-from mho.sim.backend import BackendResult, HostScheduled
+from mho.sim.backend import BackendResult, HostScheduled, Observed
 from mho.sim.board.driver import BoardDriver, BoardInfo, read_info
 from mho.sim.board.program import BoardProgrammer
 from mho.sim.programming.cosim import check_engine
@@ -57,6 +57,7 @@ class FpgaBackend(SerialBackend, HostScheduled):
         self._info: BoardInfo | None = None
         self._driver: BoardDriver | None = None
         self._programmer: BoardProgrammer | None = None
+        self._counted = 0
 
     def open(self, chip: Chip, cores: Sequence[MacroModel]) -> None:
         """Take a chip and its programmed cores; they are loaded when they are needed.
@@ -88,7 +89,9 @@ class FpgaBackend(SerialBackend, HostScheduled):
         """
         if self._driver is None:
             raise RuntimeError("The backend must be open.")
-        return self._driver.mvm(core, op, masks, x, op_id)
+        result = self._driver.mvm(core, op, masks, x, op_id)
+        self._counted += int(result.analog.sum())
+        return result
 
     def program(
         self, core: int, array: PulseArray, targets: NDArray[np.integer], skip: NDArray[np.bool_] | None,
@@ -118,6 +121,10 @@ class FpgaBackend(SerialBackend, HostScheduled):
                 f"programmed on it; build one at the level of the pins, such as the preset {PIN_BOARD}"
             )
         return BoardProgrammer(client, info.board(chip), progress=self._progress, guard=self._session.persist)
+
+    def observed(self) -> Observed | None:
+        """Clock of the board, as it says, and the cycles of its core's own counter of operations at the macro."""
+        return None if self._info is None else self._session.observed(self._info.clock_hz, self._counted)
 
     def close(self) -> None:
         """End the session and give the port back."""

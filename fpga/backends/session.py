@@ -7,6 +7,7 @@ from mho.fpga.link.client import LinkClient
 from mho.fpga.link.errors import BusFault, LinkError
 from mho.fpga.link.transport import SerialTransport, Transport
 from mho.macro_models.errors import InputError, argument
+from mho.sim.backend import Observed
 
 if TYPE_CHECKING:
     from mho.sim.backend import Note
@@ -103,6 +104,12 @@ class BoardSession:
                     self._note(f"{error}; it will be loaded again")
         raise AssertionError
 
+    def observed(self, clock_hz: int, cycles: int | None) -> Observed:
+        """What is known of the board at the end of the line."""
+        return Observed(
+            clock_MHz=clock_hz / 1e6, cycles=cycles, port=self.port, baud=self._baud, reloads=self.reloads
+        )
+
     def close(self) -> None:
         """End the session and give the port back."""
         if self._client is not None:
@@ -110,12 +117,10 @@ class BoardSession:
         self._client = None
 
 
-
 class SerialBackend:
     """What the backends at the end of a serial line have in common."""
 
     name = "fpga"
-    options = ("port", "baud")
     reports = ("progress", "note")
     _session: BoardSession
 

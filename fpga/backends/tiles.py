@@ -12,6 +12,7 @@ from mho.hw.chip.map import address_width
 from mho.hw.config import Chip
 from mho.hw.noc.config import MeshConfig
 from mho.macro_models.errors import ToolError
+from mho.sim.backend import Observed
 from mho.sim.board.driver import BoardInfo, read_info
 from mho.sim.board.tiles.backend import BoardTilesBackend
 from mho.sim.board.tiles.host import TilesHost
@@ -42,16 +43,17 @@ class TilesFpgaBackend(SerialBackend, BoardTilesBackend):
     ) -> None:
         super().__init__()
         self._session = BoardSession(port, baud, again=self._again, note=note, wait=wait, transport=transport)
-        self._loading, self._chip = progress, None
+        self._loading, self._chip, self._info = progress, None, None
 
     _chip: Chip | None
+    _info: BoardInfo | None
 
     def _connect(self, chip: Chip, *, noise: bool) -> TilesConfig:
         del noise  # the board has it or not
         self._chip = chip
-        info = self._session.persist(self._identify)
+        self._info = self._session.persist(self._identify)
         self._session.tell_if_slow()
-        return info.tiles(chip)
+        return self._info.tiles(chip)
 
     def _identify(self) -> BoardInfo:
         assert self._chip is not None
@@ -69,6 +71,10 @@ class TilesFpgaBackend(SerialBackend, BoardTilesBackend):
 
     def _again(self) -> None:
         self._identify()
+
+    def observed(self) -> Observed | None:
+        """Clock of the board, as it says; nothing of it counts the cycles of programs."""
+        return None if self._info is None else self._session.observed(self._info.clock_hz, None)
 
     def _host(self, cfg: TilesConfig) -> TilesHost:
         return TilesHost(self._session.client, cfg.parts, looks=1, patience=_PATIENCE)

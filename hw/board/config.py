@@ -5,11 +5,11 @@ from dataclasses import dataclass, replace
 from mho.hw.board.load_port import load_address_width
 from mho.hw.board.parts import BoardParts
 from mho.hw.config import Chip, PulseChip
-from mho.hw.core.config import CoreConfig
 from mho.hw.core.write_verify import WriteVerifyConfig, WriteVerifyParameters
 from mho.hw.emulator import EmulatorConfig, PinEmulatorConfig
-from mho.hw.host.core.map import core_map
-from mho.hw.host.registers import RegisterMap
+from mho.hw.kinds.tnsa.blocks import TnsaBlocks
+from mho.hw.kinds.tnsa.config import TnsaCoreConfig
+from mho.hw.kinds.tnsa.host.map import tnsa_map
 from mho.macro_models.errors import InputError
 
 __all__ = ["BOARD_BASE", "CORE_BASE", "LEVELS", "BoardConfig", "address_width", "load_base"]
@@ -95,7 +95,7 @@ class BoardConfig(BoardParts):
         return address_width(self.emulator)
 
     @property
-    def core(self) -> CoreConfig:
+    def core(self) -> TnsaCoreConfig:
         """The core that is emulated."""
         return self.emulated_core()
 
@@ -118,7 +118,8 @@ class BoardConfig(BoardParts):
         return replace(WriteVerifyConfig.from_chip(self.chip), trim=False)
 
     @property
-    def core_map(self) -> RegisterMap:
-        """Registers of the core."""
+    def blocks(self) -> TnsaBlocks:
+        """The core as its host knows it."""
         parameters = WriteVerifyParameters.from_chip(self.chip) if self.write else None
-        return core_map(self.chip.lines, self.chip.sha256, parameters, ())
+        registers = tnsa_map(self.chip.lines, self.chip.sha256, parameters, ())
+        return TnsaBlocks(cfg=self.core, write=self.write, registers=registers)

@@ -24,7 +24,7 @@ class BoardCore(wiring.Component):
     """A core with an emulated array behind a register bus.
 
     From :data:`~mho.hw.board.config.CORE_BASE` on are the registers of the core
-    (:func:`mho.hw.host.core.map.core_map`), from :data:`~mho.hw.board.config.BOARD_BASE` on those of the board
+    (:func:`mho.hw.kinds.tnsa.host.map.tnsa_map`), from :data:`~mho.hw.board.config.BOARD_BASE` on those of the board
     (:func:`~mho.hw.board.board_map.board_map`), from :func:`~mho.hw.board.config.load_base` on the load port
     (:class:`~mho.hw.board.load_port.LoadPort`).
 
@@ -61,7 +61,7 @@ class BoardCore(wiring.Component):
         split: Any = BusSplit(address_width(parts), regions)
         m.submodules.split = split
         m.submodules.board = bank
-        m.submodules.host = host = CoreHost(cfg.core, cfg.core_map, cfg.write)
+        m.submodules.host = host = CoreHost(cfg.blocks)
         m.submodules.core = emulator
         connect(m, outside=flipped(self.bus), split=split.bus)
         connect(m, split=split.core, host=host.bus)

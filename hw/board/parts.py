@@ -5,10 +5,10 @@ from dataclasses import replace
 
 from mho.hw.config import Chip
 from mho.hw.config.kinds.tnsa.chip import TnsaChip
-from mho.hw.core.config import CoreConfig
 from mho.hw.emulator import EmulatorConfig
 from mho.hw.host.link.model import LinkConfig
 from mho.hw.host.link.uart import UartConfig
+from mho.hw.kinds.tnsa.config import TnsaCoreConfig
 from mho.macro_models.errors import InputError
 
 __all__ = ["BoardParts"]
@@ -32,7 +32,7 @@ class BoardParts(ABC):
 
     @property
     @abstractmethod
-    def core(self) -> CoreConfig:
+    def core(self) -> TnsaCoreConfig:
         """The core that is emulated, or each of them."""
 
     @property
@@ -40,7 +40,7 @@ class BoardParts(ABC):
     def address_width(self) -> int:
         """Bits of a byte address of the board."""
 
-    def emulated_core(self, *, ranged: bool = False) -> CoreConfig:
+    def emulated_core(self, *, ranged: bool = False) -> TnsaCoreConfig:
         """A core of the chip. Its durations are constants: an emulated array has no analog time to trim.
 
         Raises
@@ -50,7 +50,7 @@ class BoardParts(ABC):
         """
         if not isinstance(self.chip, TnsaChip):
             raise InputError(f"{self.chip.name}: core.kind must be tnsa on a board, not {self.chip.core.kind}")
-        return replace(CoreConfig.from_chip(self.chip, ranged=ranged), trim=False, manual=False)
+        return replace(TnsaCoreConfig.from_chip(self.chip, ranged=ranged), trim=False, manual=False)
 
     @property
     def vector_emulator(self) -> EmulatorConfig:

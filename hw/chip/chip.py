@@ -15,10 +15,10 @@ from mho.hw.macro.write_pins import ENABLE
 from mho.hw.noc.registers.packet import host_address_bits
 from mho.hw.tile.rtl.mesh import TileMesh
 
-__all__ = ["Chip"]
+__all__ = ["TiledChip"]
 
 
-class Chip(wiring.Component):
+class TiledChip(wiring.Component):
     """The mesh of tiles and one bus to every register and memory of every tile; flits of the host come the same way.
 
     Parameters
@@ -37,11 +37,12 @@ class Chip(wiring.Component):
     power_off : Out(parts.mesh.nodes)
         For a power switch of each tile, see :class:`mho.hw.tile.rtl.mesh.TileMesh`.
     programming_enable : In(1)
-        Of all cores, see :class:`mho.hw.core.core.Core`; only if they program their cells.
+        Of all cores, see :class:`mho.hw.kinds.tnsa.core.TnsaCore`; only if they program their cells.
     macro_0, macro_1, .. : Out(MacroPins)
         The macros, row by row; only if they are outside.
     """
 
+    verilog_name = "chip"
     bus: Any
     irq: Any
 

@@ -1,22 +1,13 @@
-"""Bits of an operation's descriptor, and which descriptors are legal."""
+"""Bits of an operation's descriptor."""
 
 from typing import TypeVar
 
-from amaranth.hdl import Module, Value
-from amaranth.lib import data, wiring
-from amaranth.lib.wiring import In, Out
+from amaranth.lib import data
 
 from mho.macro_models.errors import InputError
-from mho.macro_models.integer.operation import (
-    LSB_SEGMENT_BITS,
-    MAX_BITS,
-    STEP_WIDTH,
-    Converter,
-    Direction,
-    MvmOperation,
-)
+from mho.macro_models.integer.operation import STEP_WIDTH, Converter, Direction, MvmOperation
 
-__all__ = ["OP_ID_WIDTH", "OpCheck", "OpLayout", "WordsLayout", "pack", "unpack"]
+__all__ = ["OP_ID_WIDTH", "OpLayout", "WordsLayout", "pack", "unpack"]
 
 OP_ID_WIDTH = 64
 """Width of the number of a conversion, {image, static operation}."""
@@ -33,6 +24,11 @@ class OpLayout(data.StructLayout):
             "backward": 1, "in_bits": 4, "in_signed": 1, "out_bits": 4, "binary": 1, "relu": 1, "early_stop": 1,
             "wl_select": 3, "line_select": 3, "step_code": STEP_WIDTH, "mode": 3, "op_id": OP_ID_WIDTH,
         })
+
+    @property
+    def operation(self) -> tuple[str, ...]:
+        """Fields that the register ``operation`` of a host has: all that have no register of their own."""
+        return tuple(name for name, _ in self if name not in ("step_code", "op_id"))
 
 
 class WordsLayout(data.StructLayout):
@@ -86,56 +82,3 @@ def unpack(descriptor: int, kind: type[Operation] = MvmOperation) -> tuple[Opera
         step_code=fields["step_code"],
     )
     return op, fields["op_id"]
-
-
-class OpCheck(wiring.Component):
-    """Decides whether a descriptor is legal, by the rules of :class:`MvmOperation`, and derives what depends on it.
-
-    Combinational.
-
-    Parameters
-    ----------
-    limited
-        There are limits of the widths, below those of all cores.
-
-    Members
-    -------
-    op : In(OpLayout())
-        The descriptor.
-    most_in_bits, most_out_bits : In(4)
-        The limits, if there are any, 1..8.
-    legal : Out(1)
-        Whether an :class:`MvmOperation` with these values exists.
-    planes : Out(4)
-        Magnitude planes of the input, 1..8 if legal.
-    two : Out(1)
-        The operation runs as two conversions.
-    """
-
-    op: data.View
-    legal: Value
-    planes: Value
-    two: Value
-    most_in_bits: Value
-    most_out_bits: Value
-
-    def __init__(self, *, limited: bool = False) -> None:
-        self.limited = limited
-        limits = {"most_in_bits": In(4), "most_out_bits": In(4)} if limited else {}
-        super().__init__({"op": In(OpLayout()), "legal": Out(1), "planes": Out(4), "two": Out(1), **limits})
-
-    def elaborate(self, platform: object) -> Module:
-        m = Module()
-        op = self.op
-        bipolar = op.in_signed & (op.in_bits == 1)
-        most_in, most_out = (self.most_in_bits, self.most_out_bits) if self.limited else (MAX_BITS, MAX_BITS)
-        m.d.comb += [
-            self.planes.eq(op.in_bits - (op.in_signed & ~bipolar)),
-            self.two.eq(self.planes > LSB_SEGMENT_BITS),
-            self.legal.eq(
-                (op.in_bits != 0) & (op.in_bits <= most_in)
-                & (op.out_bits != 0) & (op.out_bits <= most_out)
-                & (op.step_code != 0) & (op.mode == 0) & ~(op.relu & self.two)
-            ),
-        ]
-        return m

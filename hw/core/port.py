@@ -7,14 +7,7 @@ from amaranth.hdl import Module, Shape, ShapeLike, unsigned
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from mho.hw.core.bring_up.manual import manual_port
-from mho.hw.core.bring_up.trim import trim_port
-from mho.hw.core.config import CoreConfig
-from mho.hw.core.inputs.masks import MaskLayout
-from mho.hw.core.layout import OpLayout, WordsLayout
-from mho.hw.core.write_verify import WritePort, WriteVerifyConfig
-
-__all__ = ["PRODUCTS", "CoreStatus", "VectorPort", "core_port", "join"]
+__all__ = ["PRODUCTS", "CoreStatus", "VectorPort", "join"]
 
 PRODUCTS = ("op", "i", "o", "words")
 """Members of a vector port that products go through: in a tile they are the program's."""
@@ -97,13 +90,6 @@ class VectorPort(wiring.Signature):
             **({} if words is None else {"words": In(words)}),
             **({} if engine is None else engine.members), **(trim or {}), **(manual or {}),
         })
-
-
-def core_port(cfg: CoreConfig, write: WriteVerifyConfig | None = None) -> VectorPort:
-    """The vector port of a transposable core: :class:`WritePort` if it programs its cells, ``trim``, ``manual``."""
-    engine = None if write is None else WritePort(write)
-    words = WordsLayout(cfg.output_words) if cfg.ranged else None
-    return VectorPort(OpLayout(), MaskLayout(cfg), engine, trim_port(cfg, write), manual_port(cfg, write), words)
 
 
 def join(m: Module, port: wiring.Signature, core: Any, driver: Any, *, but: tuple[str, ...] = ()) -> None:

@@ -1,5 +1,6 @@
 """Two flip-flops for inputs of the analog world, where a chip description asks for them."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from amaranth.hdl import Module, Signal, Value
@@ -8,12 +9,11 @@ from amaranth.lib.wiring import In, Out
 
 from mho.hw.block import Resettable
 from mho.hw.config import SYNCHRONISER_CYCLES
-from mho.hw.core.config import CoreConfig
 
-__all__ = ["PinSynchroniser"]
+__all__ = ["Synchroniser"]
 
 
-class PinSynchroniser(Resettable):
+class Synchroniser(Resettable):
     """Takes pins of the macro into the clock's domain: each bit through two flip-flops with nothing between them.
 
     It is a module of flip-flops alone, so that a library's synchronisers can take its place. The latency is
@@ -21,8 +21,8 @@ class PinSynchroniser(Resettable):
 
     Parameters
     ----------
-    cfg, verify
-        Configuration of the core, which names the pins; the macro has those of programming.
+    widths
+        Bits of the pins, by name.
 
     Members
     -------
@@ -34,10 +34,8 @@ class PinSynchroniser(Resettable):
 
     pins: Any
 
-    def __init__(self, cfg: CoreConfig, *, verify: bool) -> None:
-        self.cfg, self.verify = cfg, verify
-        all_pins = {"cmp": cfg.lines, "hold": 1} | ({"verify_valid": 1} if verify else {})
-        self.widths = widths = {name: width for name, width in all_pins.items() if name in cfg.synchronise}
+    def __init__(self, widths: Mapping[str, int]) -> None:
+        self.widths = widths
         pins = wiring.Signature({name: In(width) for name, width in widths.items()})
         super().__init__({"pins": Out(pins), **{name: Out(width) for name, width in widths.items()}})
 

@@ -9,7 +9,19 @@ from numpy.typing import ArrayLike, NDArray
 
 from mho.macro_models.integer.operation import MvmOperation
 
-__all__ = ["Drain", "Timing"]
+__all__ = ["OVERHEAD_CYCLES", "Drain", "Timing", "duration_bits"]
+
+OVERHEAD_CYCLES = 1
+"""Cycles of each conversion beyond its operations at the pins: the result moves to its bank, the next operation takes
+its place."""
+
+_ROOM = 4
+_DURATION_BITS = 16
+
+
+def duration_bits(cycles: int) -> int:
+    """Bits of the register of a duration: it reaches four times the duration of the description, at most 65535."""
+    return min((_ROOM * cycles - 1).bit_length(), _DURATION_BITS)
 
 
 @dataclass(frozen=True)
@@ -37,14 +49,13 @@ class Drain:
 class Timing(ABC):
     """Cycles of operations, which are conversions one behind the other; ``steps`` are the decrements that were made.
 
-    Members
-    -------
+    Attributes
+    ----------
     overhead_cycles
-        Cycles of each conversion beyond its operations at the pins: the result moves to its bank, the next operation
-        takes its place.
+        :data:`OVERHEAD_CYCLES`, unless a kind has others.
     """
 
-    overhead_cycles: ClassVar[int] = 1
+    overhead_cycles: ClassVar[int] = OVERHEAD_CYCLES
 
     @abstractmethod
     def conversion_cycles(self, op: MvmOperation, steps: ArrayLike) -> NDArray[np.int64]:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from mho.hw.core.config import CoreConfig
+from mho.hw.kinds.tnsa.config import TnsaCoreConfig
 from mho.macro_models.errors import InputError
 from mho.macro_models.integer.operation import MAX_BITS, MvmOperation
 
@@ -63,7 +63,7 @@ class EmulatorConfig:
         If a value is out of range.
     """
 
-    core: CoreConfig = field(default_factory=CoreConfig)
+    core: TnsaCoreConfig = field(default_factory=TnsaCoreConfig)
     g_bits: int = 8
     lanes: int = 8
     slots: int = 2

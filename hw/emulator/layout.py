@@ -2,8 +2,8 @@
 
 from amaranth.lib import data
 
-from mho.hw.core.results.counters import COUNT_BITS
 from mho.hw.emulator.config import EmulatorConfig
+from mho.hw.kinds.tnsa.results.counters import COUNT_BITS
 from mho.macro_models.integer.operation import STEP_WIDTH
 
 __all__ = ["ENABLE_BANKS", "LINES", "ContextLayout", "LoadLayout", "TagLayout", "index_width"]

@@ -1,7 +1,7 @@
 """Kinds of core, as hardware: a module here for each. Nothing else names them."""
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -14,13 +14,9 @@ from mho.macro_models.integer.operation import MvmOperation
 from mho.macro_models.registry import module_of
 
 if TYPE_CHECKING:
-    from amaranth.lib import wiring
+    from mho.hw.host.core.blocks import CoreBlocks
 
-    from mho.hw.core.port import VectorPort
-    from mho.hw.host.registers import RegisterMap
-    from mho.hw.macro.contract import ContractPins
-
-__all__ = ["CoreBlocks", "Energy", "Timing", "core_blocks", "energy", "timing"]
+__all__ = ["Energy", "Timing", "core_blocks", "energy", "timing"]
 
 
 def timing(chip: Chip) -> Timing:
@@ -61,71 +57,7 @@ def energy(chip: Chip) -> Energy | None:
     return module.energy(chip) if chip.energy.known and hasattr(module, "energy") else None
 
 
-class CoreBlocks(Protocol):
-    """What a core is generated from. Equal blocks are equal hardware."""
-
-    @property
-    def cfg(self) -> Any:
-        """Configuration of the core: ``lines``, ``output_words``, ``mask_words``, ``ranged``, ``input_words(op)``."""
-        ...
-
-    @property
-    def registers(self) -> "RegisterMap":
-        """What the host answers to."""
-        ...
-
-    @property
-    def pins(self) -> "ContractPins":
-        """Signature of the macro's pins."""
-        ...
-
-    @property
-    def port(self) -> "VectorPort":
-        """The vector port."""
-        ...
-
-    @property
-    def programs(self) -> bool:
-        """Whether the core programs its cells, and thus has the pin ``programming_enable``."""
-        ...
-
-    @property
-    def configurations(self) -> tuple[object, ...]:
-        """What the blocks are configured by: their modules are called by the names of the blocks alone."""
-        ...
-
-    @property
-    def trim(self) -> int | None:
-        """Value of the member ``trim`` of the vector port as the chip description says; None if the core has none."""
-        ...
-
-    @property
-    def idle(self) -> Mapping[str, int]:
-        """Widths of other inputs of the core that are 0 where nothing uses them, by their names in Verilog."""
-        ...
-
-    def core(self) -> "wiring.Component":
-        """The core with its macro: a component with the vector port ``port`` (:class:`mho.hw.core.port.VectorPort`)."""
-        ...
-
-    def digital(self) -> "wiring.Component":
-        """The same without its macro, whose pins are the member ``macro``."""
-        ...
-
-    def reference(self, model: Any) -> Any:
-        """Its bit-exact reference, with a programmed model of its macro: what an interpreter of tiles takes."""
-        ...
-
-    def host(self) -> "wiring.Component":
-        """What drives it from a 32-bit bus: the other end of the port, ``bus`` and ``irq``."""
-        ...
-
-    def access(self) -> "wiring.Component":
-        """The same where a program asks for products: the rest of the port is ``port``; besides ``reset``."""
-        ...
-
-
-def core_blocks(chip: Chip, *, tiled: bool = False) -> CoreBlocks:
+def core_blocks(chip: Chip, *, tiled: bool = False) -> "CoreBlocks":
     """What a core of ``chip`` is generated from; ``tiled``: in a tile, where a program asks for products.
 
     Raises

@@ -1,6 +1,6 @@
 """Pins with which a macro's cells are programmed and read back, as the digital core sees them.
 
-A macro has them beside :class:`mho.hw.macro.pins.TnsaPins`. All come from flip-flops, so that a cell sees no glitches.
+A macro has them beside those of products. All come from flip-flops, so that a cell sees no glitches.
 """
 
 from amaranth.lib import wiring

@@ -1,6 +1,6 @@
 """Networks compiled for a chip, as a user of Python has them."""
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +14,8 @@ from mho.macro_models.errors import InputError
 from mho.macro_models.output import write_output
 from mho.macro_models.shown import Shown
 from mho.results.result import Result
+from mho.runs.backends import BackendLike, backend_of
+from mho.sim.build.announce import announced_builds
 from mho.threads import one_thread
 
 if TYPE_CHECKING:
@@ -77,8 +79,8 @@ class Net(Shown):
         """Outputs of the float model for ``x`` of shape (images, ...), in onnxruntime's shape: several by name."""
         from mho.compiler.job import check_shape
 
-        made = self.network.model.compute_all(check_shape(read_inputs(x), self.network.model))
-        return made if len(made) > 1 else next(iter(made.values()))
+        outputs = self.network.model.compute_all(check_shape(read_inputs(x), self.network.model))
+        return outputs if len(outputs) > 1 else next(iter(outputs.values()))
 
     def run(
         self,
@@ -91,21 +93,13 @@ class Net(Shown):
         compensation: str | None = None,
         seed: int = 0,
         seeds: int | None = None,
-        backend: str = "functional",
+        backend: BackendLike = "functional",
         without: Collection[str] = (),
         only: Collection[str] = (),
         limit: int | None = None,
         score: str | None = None,
         keep_codes: bool | None = None,
         device_draws: int | None = None,
-        threads: int | None = None,
-        arrays: str | None = None,
-        jobs: int | None = None,
-        waves: PathLike | None = None,
-        waves_tiles: Sequence[str] | None = None,
-        trace: bool | None = None,
-        port: str | None = None,
-        baud: int | None = None,
         progress: Callable[[int, int], None] | None = None,
         loading: Callable[[int, int], None] | None = None,
         note: Callable[[str], None] | None = None,
@@ -135,8 +129,9 @@ class Net(Shown):
             Run on that many chips, ``seed`` and those after it; outputs then have a leading axis of ``seeds``.
         backend
             ``"functional"`` (numpy), ``"cosim"`` (the generated Verilog under Verilator), ``"fpga-sim"`` (the Verilog
-            of a board, its cells emulated) or ``"fpga"`` (a board). All give the same bits; the last two only
-            without noise that is drawn at every conversion.
+            of a board, its cells emulated) or ``"fpga"`` (a board); with options :class:`mho.Functional`,
+            :class:`mho.Cosim`, :class:`mho.FpgaSim` or :class:`mho.Fpga`, as in ``Cosim(waves="run.fst")``. All give
+            the same bits; the last two only without noise that is drawn at every conversion.
         without, only
             Causes of non-ideality to leave out, or to keep: programming, relaxation, read-noise, wire, adc, stuck.
         limit
@@ -149,29 +144,12 @@ class Net(Shown):
         device_draws
             With a device that was fitted to measured cells: how many devices are drawn that the same measurement could
             have given, and run too, for ``uncertainty`` of the result; ``None``: 20 with ``seeds``, else 0.
-        threads
-            Threads that share the images, with ``backend="functional"``, or the tiles of a chip, with ``"cosim"``;
-            ``None``: 1. They change nothing but time.
-        arrays
-            What computes products, with ``backend="functional"``: ``"numpy"``, or ``"torch"`` with a device, as in
-            ``"torch:cuda"``, which changes nothing but time; ``None``: numpy.
-        jobs
-            Processes that share the seeds, with ``backend="functional"``; ``None``: 1. They change nothing but time. A
-            script that asks for more guards what it does by ``if __name__ == "__main__":``, as Python's own need.
-        waves
-            File for the waveforms (.fst), with ``backend="cosim"``.
-        waves_tiles
-            Tiles of which they are, each as ``"C,R"``, its column and row, with a network on tiles; ``None``: all.
-        trace
-            Note what the tiles do (``result.trace``), with ``backend="cosim"`` and a network on tiles.
-        port, baud
-            Serial port of the board, and its rate if it is not the usual one, with ``backend="fpga"``.
         progress
             Called with (images done, images), over all seeds.
         loading
             Called with (words loaded, words) while cells are loaded into a board.
         note
-            Called with a sentence where a board was lost.
+            Called with a sentence where a simulator is built, which may take minutes, or a board was lost.
 
         Raises
         ------
@@ -182,15 +160,13 @@ class Net(Shown):
         """
         from mho.runs.running import run_network
 
-        given = None if cells is None else read_cells(cells)
-        with one_thread():
+        chip_cells = None if cells is None else read_cells(cells)
+        with one_thread(), announced_builds(note):
             return run_network(
-                self.network, read_inputs(x), device=device_model(device, (given or self.network).device), time=time,
-                temp=temp, compensation=compensation, seed=seed, seeds=seeds, backend=backend, without=without,
-                only=only, limit=limit, score=score, device_draws=device_draws, waves=waves,
-                waves_tiles=waves_tiles, trace=trace,
-                threads=threads, arrays=arrays, jobs=jobs, progress=progress, cells=given, keep_codes=keep_codes,
-                port=port, baud=baud, loading=loading, note=note,
+                self.network, read_inputs(x), device=device_model(device, (chip_cells or self.network).device),
+                time=time, temp=temp, compensation=compensation, seed=seed, seeds=seeds, backend=backend_of(backend),
+                without=without, only=only, limit=limit, score=score, device_draws=device_draws, progress=progress,
+                cells=chip_cells, keep_codes=keep_codes, loading=loading, note=note,
             )
 
     def program(
@@ -199,13 +175,11 @@ class Net(Shown):
         device: Device | PathLike | None = None,
         pulse_law: Device | PathLike | None = None,
         seed: int | None = None,
-        backend: str = "functional",
+        backend: BackendLike = "functional",
         measured: "ArrayLike | PathLike | None" = None,
         form: bool = False,
         screen: bool = True,
         pulses: PathLike | None = None,
-        port: str | None = None,
-        baud: int | None = None,
         progress: Callable[[int, int], None] | None = None,
         loading: Callable[[int, int], None] | None = None,
         note: Callable[[str], None] | None = None,
@@ -226,8 +200,8 @@ class Net(Shown):
             Which chip; ``None``: the one whose cells the network was compiled around, or chip 0.
         backend
             ``"functional"`` (the numpy reference), ``"cosim"`` (the engine of the generated Verilog), ``"fpga-sim"``
-            (the same with emulated cells, as on a board) or ``"fpga"`` (a board at the level of the pins). All give the
-            same pulses.
+            (the same with emulated cells, as on a board) or ``"fpga"`` (a board at the level of the pins), with options
+            as at :meth:`run`. All give the same pulses.
         measured
             Conductances in uS in place of programming, NaN for a dead cell: an array of shape (cores, N, N) or (N, N),
             a ``.npy`` file, or an ``.npz`` file with one such array or one (N, N) for each core.
@@ -237,14 +211,13 @@ class Net(Shown):
             Before programming, move cells away that are near their targets already: a dead cell stays, and is faulty.
         pulses
             CSV file for all pulses.
-        port, baud
-            Serial port of the board, and its rate if it is not the usual one, with ``backend="fpga"``.
         progress
             Called with (cores done, cores).
         loading
             Called with (words loaded, words) and with (cells done, cells) on a board.
         note
-            Called with a sentence where a board was lost, or the answer to pulses is another device's.
+            Called with a sentence where a simulator is built, a board was lost, or the answer to pulses is another
+            device's.
         overrides
             Keys of the chip that say how it is programmed, as in ``**{"programming.passes": 1}``.
 
@@ -258,11 +231,12 @@ class Net(Shown):
         from mho.runs.writing import program_net
 
         law = None if pulse_law is None else device_model(pulse_law, self.network.device)
-        return program_net(
-            self.network, device=device_model(device, self.network.device), pulse_law=law, seed=seed, backend=backend,
-            measured=measured, form=form, screen=screen, pulses=pulses, progress=progress, overrides=overrides,
-            port=port, baud=baud, loading=loading, note=note,
-        )
+        with announced_builds(note):
+            return program_net(
+                self.network, device=device_model(device, self.network.device), pulse_law=law, seed=seed,
+                backend=backend_of(backend), measured=measured, form=form, screen=screen, pulses=pulses,
+                progress=progress, overrides=overrides, loading=loading, note=note,
+            )
 
     def export(self, directory: PathLike, *, name: str = "network") -> "tuple[Listing, list[str]]":
         """Write what a host of one's own needs to run it on a chip of tiles: C arrays, a driver in C, and data.

@@ -1,8 +1,9 @@
 """Programs of tiles that were written by hand: what a user of Python calls."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
+from contextlib import closing
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,10 +14,14 @@ from mho.api.inputs import PathLike
 from mho.macro_models.errors import InputError, argument
 from mho.macro_models.files import FileKind
 from mho.macro_models.files.arrays import ArrayFile
+from mho.runs.backends import BackendLike, backend_of
+from mho.sim.build.announce import announced_builds
 from mho.units import parse_time
 
 if TYPE_CHECKING:
+    from mho.sim.board.tiles.backend import BoardTilesBackend
     from mho.sim.tile_jobs.run import JobResult
+    from mho.sim.tile_networks.backend import TileCosimBackend
 
 __all__ = ["read_codes", "run_tiles"]
 
@@ -26,9 +31,9 @@ _CODES = FileKind(".npy or .npz file of codes")
 def run_tiles(
     job: PathLike, chip: "Chip | PathLike",
     inputs: "NDArray[np.generic] | PathLike | Mapping[str, NDArray[np.generic] | PathLike]", *,
-    device: "Device | PathLike | None" = None, time: "str | float" = 0.0, seed: int = 0, backend: str = "functional",
-    progress: Callable[[int, int], None] | None = None, note: Callable[[str], None] | None = None,
-    **options: "int | str | PathLike | Sequence[str] | None",
+    device: "Device | PathLike | None" = None, time: "str | float" = 0.0, seed: int = 0,
+    backend: BackendLike = "functional", progress: Callable[[int, int], None] | None = None,
+    note: Callable[[str], None] | None = None,
 ) -> "JobResult":
     """Run programs of tiles on the interpreter and on a backend, whose results must be the same.
 
@@ -45,8 +50,10 @@ def run_tiles(
     device, time, seed
         Of the cells; None: the chip's device.
     backend
-        ``functional`` (the interpreter alone), ``cosim``, ``fpga-sim`` or ``fpga``; ``options`` are those of
-        :meth:`mho.Net.run` for it.
+        ``functional`` (the interpreter alone), ``cosim``, ``fpga-sim`` or ``fpga``, with options as at
+        :meth:`mho.Net.run`.
+    progress, note
+        As at :meth:`mho.Net.run`.
 
     Raises
     ------
@@ -56,28 +63,26 @@ def run_tiles(
         If the backend fails, or gives something else than the interpreter.
     """
     from mho.hw.config import check_device, default_device
-    from mho.runs.backends import check_backend, open_backend
     from mho.sim.tile_jobs.job import read_job
     from mho.sim.tile_jobs.run import run_job
 
     description = chip_description(chip)
-    check_backend(backend, options)
+    chosen = backend_of(backend)
+    chosen.check()
     work = read_job(Path(job), description)
     cells = device_model(device, default_device(description))
     check_device(description, cells)
     named = inputs if isinstance(inputs, Mapping) else read_codes(inputs)
     arrays = {name: value if isinstance(value, np.ndarray) else read_codes(value)[""] for name, value in named.items()}
-    run = {"device": cells, "seed": seed, "time_s": parse_time(time)}
-    if backend == "functional":
-        return run_job(work, arrays, **run)
-    opened: Any = open_backend(backend, options, progress=progress, note=note, tiles=True)
-    try:
-        return run_job(work, arrays, backend=opened, **run)
-    finally:
-        opened.close()
+    seconds = parse_time(time)
+    if chosen.name == "functional":
+        return run_job(work, arrays, device=cells, seed=seed, time_s=seconds)
+    with announced_builds(note), closing(chosen.open(progress=progress, note=note, tiles=True)) as opened:
+        carries_out = cast("TileCosimBackend | BoardTilesBackend", opened)
+        return run_job(work, arrays, device=cells, seed=seed, time_s=seconds, backend=carries_out)
 
 
-def read_codes(source: "NDArray[Any] | PathLike") -> dict[str, NDArray[Any]]:
+def read_codes(source: "NDArray[np.generic] | PathLike") -> dict[str, NDArray[np.generic]]:
     """Arrays of codes with the types that they have: one, called ``""``, or those of an ``.npz`` by name.
 
     Raises

@@ -70,19 +70,21 @@ def program_command(
     """
     from mho.api.compile import load
     from mho.macro_models.devices import load_device
+    from mho.runs.backends import backend_of
     from mho.runs.writing import check_program_options, program_net
 
+    chosen = backend_of(backend, {"port": port, "baud": baud})
     check_program_options(
-        seed=seed, backend=backend, measured=measured is not None, pulses=pulses is not None,
-        law=pulse_law is not None, form=form, port=port, baud=baud,
+        seed=seed, backend=chosen, measured=measured is not None, pulses=pulses is not None,
+        law=pulse_law is not None, form=form,
     )
     net = load(network).network
     law = None if pulse_law is None else load_device(pulse_law)
     with out.progress("taking measured cells" if measured else f"programming on {backend}") as progress:
         cells = program_net(
             net, device=net.device if device is None else load_device(device), pulse_law=law, seed=seed,
-            backend=backend, measured=measured, form=form, screen=screen, pulses=pulses, progress=progress,
-            overrides=overrides, note=out.note, port=port, baud=baud, loading=progress,
+            backend=chosen, measured=measured, form=form, screen=screen, pulses=pulses, progress=progress,
+            overrides=overrides, note=out.note, loading=progress,
         )
     if output is not None:
         cells.save(output)

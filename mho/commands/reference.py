@@ -14,7 +14,16 @@ _HEAD = """\
 
 <!-- Written by `python -m mho.commands.reference`; a test compares it with the commands. -->
 
-The positional argument is what a command works on. `-o`, `--set`, `--json`, `-q` and `-v` mean the same everywhere.
+The positional argument is what a command works on. These options mean the same everywhere:
+
+| option | |
+|---|---|
+| `--set KEY=VALUE` | Change one key of the chip, as in adc.bits=6 (repeatable). |
+| `--json FILE\\|-` | Write the result as JSON, - for stdout. |
+| `-q, --quiet` | No progress and no warnings on stderr. |
+| `-v, --verbose` | Details on stderr. |
+| `--help` | What a command does and takes. |
+
 Results go to stdout, progress and warnings to stderr; both are plain text without a terminal or with `NO_COLOR` set.
 With `--json -` the JSON takes the place of the text on stdout.
 
@@ -50,30 +59,31 @@ TWINS = {
 """What does in Python what a command does."""
 
 
+_SET = ("--set KEY=VALUE", "Change one key of the chip, as in adc.bits=6 (repeatable).")
+"""Told once, at the head of the page, as are `--json`, `-q` and `-v`."""
+
+
 def commands() -> list[tuple[str, click.Command]]:
     """Every command with its full name, groups before what is in them."""
-    found = []
+    by_name = []
     for name in cli.COMMANDS:
         command = cli.cli.get_command(click.Context(cli.cli), name)
         assert command is not None
-        found.append((name, command))
+        by_name.append((name, command))
         if isinstance(command, click.Group):
             context = click.Context(command)
             for child in command.list_commands(context):
                 part = command.get_command(context, child)
                 assert part is not None
-                found.append((f"{name} {child}", part))
-    return found
+                by_name.append((f"{name} {child}", part))
+    return by_name
 
 
 def page() -> str:
     """The page as Markdown."""
-    parts = [_HEAD, "\n| command | does | in Python |\n|---|---|---|\n"]
-    parts += [
-        f"| [`mho {name}`](#mho-{name.replace(' ', '-')}) | {text} | [`{TWINS[name]}`](api.md) |\n"
-        for name, text in [(name, text) for name, (_, text) in cli.COMMANDS.items()]
-        + [("device fit", "Fit a device to measured relaxation and retention.")]
-    ]
+    parts = [_HEAD, "\n| command | in Python |\n|---|---|\n"]
+    for name, twin in TWINS.items():
+        parts.append(f"| [`mho {name}`](#mho-{name.replace(' ', '-')}) | [`{twin}`](api.md) |\n")
     parts += [_section(name, command) for name, command in commands()]
     return "".join(parts)
 
@@ -83,12 +93,13 @@ def _section(name: str, command: click.Command) -> str:
     usage = " ".join(command.collect_usage_pieces(ctx))
     level = "##" if " " not in name else "###"
     text = cleandoc(command.help or "")
-    lines = [f"\n{level} mho {name}\n", f"```\nmho {name} {usage}\n```\n", f"{text}\n"]
+    lines = [f"\n{level} mho {name}\n", f"`mho {name} {usage}`\n", f"{text}\n"]
     rows = [param.get_help_record(ctx) for param in command.params if isinstance(param, click.Option)]
-    shown = [row for row in rows if row is not None]
+    everywhere = ("--json", "--quiet", "--verbose")
+    shown = [row for row in rows if row is not None and not any(name in row[0] for name in everywhere)
+             and row != _SET]
     if shown:
-        lines.append("| option | |\n|---|---|")
-        lines += ["| " + " | ".join((f"`{option.replace('|', chr(92) + '|')}`", text)) + " |" for option, text in shown]
+        lines += [f"* `{option}`: {text}" for option, text in shown]
         lines.append("")
     epilog = (command.epilog or "").replace("\b\nExample:\n", "")
     example = "\n".join(line.strip() for line in epilog.splitlines())

@@ -58,13 +58,14 @@ def tiles_command(
     from mho.api.chip import Chip
     from mho.api.tiles import run_tiles
     from mho.hw.config import load_chip
+    from mho.runs.backends import backend_of
 
     run = {name: options.pop(name) for name in ("time", "seed")}
-    given = {name: value for name, value in options.items() if value is not None}
+    chosen = backend_of(backend, options)
     with out.progress(f"running on {backend}") as progress:
         result = run_tiles(
-            job, Chip(load_chip(chip, overrides)), _read(inputs), device=device, backend=backend, progress=progress,
-            note=out.note, **run, **given)
+            job, Chip(load_chip(chip, overrides)), _read(inputs), device=device, backend=chosen, progress=progress,
+            note=out.note, **run)
     out.table(("output", "images", "blocks", "elements", "type"), [
         (name, *map(str, rows.shape), rows.dtype.name) for name, rows in result.outputs.items()])
     for name, rows in result.outputs.items():
@@ -85,10 +86,10 @@ def tiles_command(
 
 
 def _verdict(result: "JobResult", backend: str) -> str:
-    said = f"{result.instructions} instructions an input"
+    counts = f"{result.instructions} instructions an input"
     if result.cycles is not None:
-        said += f", {result.cycles:,} cycles in all"
-    return said + ("" if backend == "functional" else f"; {backend} gives what the interpreter gives, bit for bit")
+        counts += f", {result.cycles:,} cycles in all"
+    return counts + ("" if backend == "functional" else f"; {backend} gives what the interpreter gives, bit for bit")
 
 
 def _read(sources: tuple[str, ...]) -> dict[str, Any]:
@@ -97,10 +98,10 @@ def _read(sources: tuple[str, ...]) -> dict[str, Any]:
 
     if len(sources) == 1 and "=" not in sources[0]:
         return read_codes(sources[0])
-    found = {}
+    by_stream = {}
     for name, source in named(sources, "--input"):
         arrays = read_codes(source)
         if len(arrays) > 1:
             raise InputError(f"{source}: write FILE.npz:KEY, one of {', '.join(arrays)}, for --input {name}")
-        found[name] = next(iter(arrays.values()))
-    return found
+        by_stream[name] = next(iter(arrays.values()))
+    return by_stream

@@ -12,7 +12,10 @@ import numpy as np
 from amaranth.sim import Simulator
 from numpy.typing import ArrayLike, NDArray
 
-from mho.hw.core import Core, CoreConfig, pack, pack_inputs, unpack_codes
+from mho.hw.core.layout import pack
+from mho.hw.core.words import pack_inputs, unpack_codes
+from mho.hw.kinds.tnsa.config import TnsaCoreConfig
+from mho.hw.kinds.tnsa.core import TnsaCore
 from mho.macro_models import MacroModel, Masks
 from mho.macro_models.errors import ToolError
 from mho.macro_models.integer.operation import MvmOperation
@@ -139,8 +142,8 @@ def record(
     execute(network, backend, np.asarray(x)[None], seed=seed, time_s=time_s, temp_C=temp_C)
     assert backend.asked is not None
     model, op, masks, vector, op_id = backend.asked
-    cfg = CoreConfig.from_chip(network.chip)
-    dut = Core(cfg)
+    cfg = TnsaCoreConfig.from_chip(network.chip)
+    dut = TnsaCore(cfg)
     recorder = _Recorder(model, dut.macro, op.step_code)
     words: list[int] = []
 

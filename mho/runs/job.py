@@ -15,7 +15,7 @@ from mho.results.budget import Passes
 from mho.results.score import choose
 from mho.results.seed_run import SeedRun
 from mho.results.uncertainty import DeviceRun
-from mho.runs.backends import open_backend
+from mho.runs.backends import Functional
 
 if TYPE_CHECKING:
     from mho.sim.backend import Backend
@@ -39,7 +39,7 @@ class Job:
     seeds: tuple[int, ...]
     cells: "Cells | None" = None
     compensation: str | None = None
-    wanted: str | None = None
+    scored: str | None = None
     """Which output is scored; None: the first of classes."""
 
     @property
@@ -49,14 +49,14 @@ class Job:
         return [name if layers.count(name) == 1 else f"{name}.{k}" for k, name in enumerate(layers)]
 
     def run(
-        self, backend: "Backend", seed: int, causes: Collection[str], kept: int, progress: Progress | None = None
+        self, backend: "Backend", seed: int, causes: Collection[str], images_kept: int, progress: Progress | None = None
     ) -> SeedRun:
         """One pass of the inputs through one chip, with the codes of ``kept`` images."""
-        done = self._execute(backend, seed, causes, codes_of=kept, timed=True, progress=progress)
+        done = self._execute(backend, seed, causes, codes_of=images_kept, timed=True, progress=progress)
         assert done.time is not None
         codes = {name: done.codes_by_layer[k] for k, name in enumerate(self.names)}
         return SeedRun(
-            seed=seed, by_name=done.by_name, scored=choose(done.by_name, self.wanted), codes=codes,
+            seed=seed, by_name=done.by_name, scored=choose(done.by_name, self.scored), codes=codes,
             layers=dict(zip(self.names, done.layers, strict=True)), mvms=done.mvms, time=done.time,
             cycles=done.time.of(len(self.x)), seconds=done.seconds, core_cycles=done.core_cycles, exact=done.exact,
         )
@@ -64,20 +64,22 @@ class Job:
     def device_run(self, backend: "Backend", draw: int, causes: Collection[str]) -> DeviceRun:
         """One pass through a chip of device number ``draw`` of those that the measurement could have given."""
         seed = self.seeds[draw % len(self.seeds)]
-        other = replace(self, device=resampled(self.device, draw))
-        done = other._execute(backend, seed, causes, codes_of=1)
+        drawn = replace(self, device=resampled(self.device, draw))
+        done = drawn._execute(backend, seed, causes, codes_of=1)
         return DeviceRun(draw=draw, seed=seed, outputs=self._chosen(done.by_name))
 
-    def warnings(self, found: dict[str, float] | None, runs: Sequence[SeedRun]) -> list[str]:
+    def warnings(self, compared: dict[str, float] | None, runs: Sequence[SeedRun]) -> list[str]:
         """Sentences on inputs, as :meth:`~mho.compiler.network.ranges.InputRange.compare` found them, and layers."""
-        said = [] if self.network.range is None or found is None else self.network.range.warnings(found, len(self.x))
+        expected = self.network.range
+        sentences = [] if expected is None or compared is None else expected.warnings(compared, len(self.x))
         for name, before in zip(self.names, self.network.calibration.clipped, strict=True):
             if before is None:
                 continue
             layers = [run.layers[name] for run in runs]
-            one = clipping_warning(name, sum(one.clipped for one in layers), sum(one.inputs for one in layers), before)
-            said += [] if one is None else [one]
-        return said
+            clipped, inputs = (sum(getattr(layer, key) for layer in layers) for key in ("clipped", "inputs"))
+            sentence = clipping_warning(name, clipped, inputs, before)
+            sentences += [] if sentence is None else [sentence]
+        return sentences
 
     def _execute(self, backend: "Backend", seed: int, causes: Collection[str], **options: Any) -> "Execution":
         from mho.sim.executor import execute
@@ -89,14 +91,14 @@ class Job:
 
     def _chosen(self, by_name: dict[str, NDArray[Any]]) -> NDArray[Any]:
         """The output that is scored."""
-        return by_name[choose(by_name, self.wanted)]
+        return by_name[choose(by_name, self.scored)]
 
     def budget(self, progress: Progress | None = None) -> Passes:
         """Outputs with every subset of causes that an error budget needs."""
         from mho.results.budget_passes import active_causes, run_passes
 
         active = active_causes(self.network.chip, self.device, self.time_s, self.cells)
-        backend = open_backend("functional")
+        backend = Functional().open()
         try:
             return run_passes(
                 self._chosen(self.network.model.compute_all(self.x)), active, self.seeds,

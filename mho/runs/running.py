@@ -21,8 +21,8 @@ from mho.results.result import Result
 from mho.results.score import choose
 from mho.results.seed_run import Options, SeedRun
 from mho.results.uncertainty import DEVICE_DRAWS, DeviceRun
-from mho.runs.backends import check_backend, open_backend
-from mho.runs.sharing import check_sharing, team, whole_pass
+from mho.runs.backends import BackendOptions
+from mho.runs.sharing import team, whole_pass
 from mho.units import parse_time
 from mho.version import library_versions
 from mho.workers import Workers
@@ -63,12 +63,10 @@ def select_causes(without: Collection[str], only: Collection[str]) -> tuple[str,
 
 
 def check_options(
-    *, time: str | float, temp: float, seed: int, seeds: int | None, backend: str, without: Collection[str],
-    only: Collection[str], limit: int | None, device_draws: int | None = None, jobs: int | None = None, **own: Any,
+    *, time: str | float, temp: float, seed: int, seeds: int | None, backend: BackendOptions, without: Collection[str],
+    only: Collection[str], limit: int | None, device_draws: int | None = None,
 ) -> tuple[str, ...]:
     """Refuse options that no run can take, before anything is computed; returns the causes that stay on.
-
-    ``own`` are the backend's, None where they are not given.
 
     Raises
     ------
@@ -86,8 +84,7 @@ def check_options(
         raise InputError(f"{argument('limit')} must be at least 1, not {limit}")
     if not np.isfinite(temp) or temp < -273.15:
         raise InputError(f"{argument('temp')} must be a temperature in degrees Celsius, not {temp}")
-    check_backend(backend, own)
-    check_sharing(jobs, backend)
+    backend.check()
     return select_causes(without, only)
 
 
@@ -100,7 +97,7 @@ def run_network(
     temp: float,
     seed: int,
     seeds: int | None,
-    backend: str,
+    backend: BackendOptions,
     without: Collection[str],
     only: Collection[str],
     limit: int | None,
@@ -112,8 +109,6 @@ def run_network(
     keep_codes: bool | None = None,
     loading: Progress | None = None,
     note: Callable[[str], None] | None = None,
-    jobs: int | None = None,
-    **own: Any,
 ) -> Result:
     """See :meth:`mho.api.net.Net.run`."""
     from mho.compiler.footprint import run_bytes
@@ -123,7 +118,7 @@ def run_network(
 
     causes = check_options(
         time=time, temp=temp, seed=seed, seeds=seeds, backend=backend, without=without, only=only, limit=limit,
-        device_draws=device_draws, jobs=jobs, **own
+        device_draws=device_draws,
     )
     check_device(network.chip, device)
     family(network.chip.core.kind).compensation(compensation)
@@ -132,35 +127,36 @@ def run_network(
         seed = _seed_of(cells, seed, seeds)
     x = check_shape(x, network.model)[:limit]
     count = seeds or 1
-    kept = _images_kept(network, len(x), count, keep_codes)
-    needed = run_bytes(network, len(x), count, codes=kept * code_bytes(network.program), batch=BATCH)
+    images_kept = _images_kept(network, len(x), count, keep_codes)
+    needed = run_bytes(network, len(x), count, codes=images_kept * code_bytes(network.program), batch=BATCH)
     check_memory(needed, f"a run of {_size(len(x), count)}", "take fewer images or seeds")
     job = Job(
         network=network, x=x, device=device, time_s=parse_time(time),
         temp_C=float(temp), seeds=tuple(range(seed, seed + count)), cells=cells, compensation=compensation,
-        wanted=score,
+        scored=score,
     )
-    draws = _draws(job, seeds, device_draws, backend)
-    shared = min(jobs or 1, count + draws)
+    draws = _draws(job, seeds, device_draws, backend.name)
+    shared, trace, observed = min(backend.processes, count + draws), None, None
     with ExitStack() as stack:
         # Processes begin while the float model is computed here, or have what that has loaded.
-        some = stack.enter_context(team(shared, job, causes, kept, own)) if shared > 1 else None
-        model, threads = network.model, own.get("threads") or 1
+        processes = stack.enter_context(team(shared, job, causes, images_kept, backend)) if shared > 1 else None
+        model, threads = network.model, backend.parallel
         choose(model.finish_all(model.single.last(x[:1])), score)
-        beside = stack.enter_context(_beside(threads if some is None else 1))
+        beside = stack.enter_context(_beside(threads if processes is None else 1))
         floats = beside(lambda: model.single.last(x, max(threads - 1, 1)))
         ranges = beside(lambda: None if network.range is None else network.range.compare(job.x))
-        work = beside(lambda: (work_of(network, job.names), _provenance(job, backend)))
-        if some is not None:
-            runs, others, trace = *_shared_passes(job, some, draws, progress), None
+        work = beside(lambda: (work_of(network, job.names), _provenance(job, backend.name)))
+        if processes is not None:
+            runs, device_runs = _shared_passes(job, processes, draws, progress)
         else:
-            opened = open_backend(backend, own, progress=loading, note=note, tiles=network.tiles is not None)
+            opened = backend.open(progress=loading, note=note, tiles=network.tiles is not None)
             stack.callback(opened.close)
-            runs, others, trace = _passes(job, opened, causes, kept, draws, progress)
+            runs, device_runs, trace = _passes(job, opened, causes, images_kept, draws, progress)
+            observed = opened.observed()
         last, compared, (done, provenance) = floats(), ranges(), work()
     references = model.finish_all(last)
     options = Options(
-        backend=backend, device=device.name, time_s=job.time_s, temp_C=job.temp_C, seeds=job.seeds, causes=causes,
+        backend=backend.name, device=device.name, time_s=job.time_s, temp_C=job.temp_C, seeds=job.seeds, causes=causes,
         limit=limit,
     )
     return Result(
@@ -171,8 +167,8 @@ def run_network(
             *filter(None, [done.fit["note"]]), *device.warnings(job.time_s, job.temp_C), *job.warnings(compared, runs),
             *filter(None, [clipped_inputs(network, x, last, references)]),
         ),
-        trace=trace, work=done, inputs=compared,
-        device_runs=tuple(others), budget_passes=job.budget,
+        trace=trace, observed=observed, work=done, inputs=compared,
+        device_runs=tuple(device_runs), budget_passes=job.budget,
     )
 
 
@@ -185,8 +181,8 @@ def _beside(threads: int) -> Iterator[Callable[[Callable[[], Made]], Callable[[]
     if threads == 1:
 
         def at_once(work: Callable[[], Made]) -> Callable[[], Made]:
-            made = work()
-            return lambda: made
+            result = work()
+            return lambda: result
 
         yield at_once
         return
@@ -195,39 +191,39 @@ def _beside(threads: int) -> Iterator[Callable[[Callable[[], Made]], Callable[[]
 
 
 def _passes(
-    job: Job, backend: "Backend", causes: Collection[str], kept: int, draws: int, progress: Progress | None
+    job: Job, backend: "Backend", causes: Collection[str], images_kept: int, draws: int, progress: Progress | None
 ) -> tuple[list[SeedRun], list[DeviceRun], Any]:
     """A pass through each chip and each device that is drawn, and what the backend noted of the chips."""
-    count, images, runs, others = len(job.seeds), len(job.x), [], []
-    for index, one in enumerate(job.seeds):
-        runs.append(job.run(backend, one, causes, kept, progress=_offset(progress, index, count + draws)))
+    count, images, runs, device_runs = len(job.seeds), len(job.x), [], []
+    for index, seed in enumerate(job.seeds):
+        runs.append(job.run(backend, seed, causes, images_kept, progress=_offset(progress, index, count + draws)))
     trace = backend.trace()
     for draw in range(draws):
-        others.append(job.device_run(backend, draw, causes))
+        device_runs.append(job.device_run(backend, draw, causes))
         if progress is not None:
             progress((count + draw + 1) * images, (count + draws) * images)
-    return runs, others, trace
+    return runs, device_runs, trace
 
 
 def _shared_passes(
-    job: Job, some: Workers, draws: int, progress: Progress | None
+    job: Job, processes: Workers, draws: int, progress: Progress | None
 ) -> tuple[list[SeedRun], list[DeviceRun]]:
     """The same passes, by several processes."""
     tasks = [*(("seed", seed) for seed in job.seeds), *(("draw", draw) for draw in range(draws))]
-    made: dict[int, Any] = {}
-    for number, one in some.run(whole_pass, tasks):
-        made[number] = one
+    passes: dict[int, Any] = {}
+    for number, result in processes.run(whole_pass, tasks):
+        passes[number] = result
         if progress is not None:
-            progress(len(made) * len(job.x), len(tasks) * len(job.x))
-    return [made[k] for k in range(len(job.seeds))], [made[k] for k in range(len(job.seeds), len(tasks))]
+            progress(len(passes) * len(job.x), len(tasks) * len(job.x))
+    return [passes[k] for k in range(len(job.seeds))], [passes[k] for k in range(len(job.seeds), len(tasks))]
 
 
-def _draws(job: Job, seeds: int | None, asked: int | None, backend: str) -> int:
+def _draws(job: Job, seeds: int | None, draws: int | None, backend: str) -> int:
     """How many devices are drawn from the errors of the one that was fitted."""
     if not job.device.confidence.known or job.cells is not None:
         return 0
     usual = DEVICE_DRAWS if seeds is not None and backend == "functional" else 0
-    return usual if asked is None else asked
+    return usual if draws is None else draws
 
 
 def _images_kept(network: Network, images: int, seeds: int, keep_codes: bool | None) -> int:
@@ -240,14 +236,14 @@ def _images_kept(network: Network, images: int, seeds: int, keep_codes: bool | N
     """
     from mho.sim.account import code_bytes
 
-    each = code_bytes(network.program)
-    needed = each * images * seeds
+    image_bytes = code_bytes(network.program)
+    needed = image_bytes * images * seeds
     if keep_codes:
         what = f"{argument('keep_codes')} of {_size(images, seeds)}"
         check_memory(needed, what, "take fewer images or seeds, or do without")
     if keep_codes or (keep_codes is None and needed <= KEPT_BYTES):
         return images
-    return min(images, max(1, SHOWN_BYTES // (each * seeds)))
+    return min(images, max(1, SHOWN_BYTES // (image_bytes * seeds)))
 
 
 def _size(images: int, seeds: int) -> str:

@@ -5,43 +5,43 @@ A pass is a function of its seed, so that results are those of one process, bit 
 
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, NamedTuple
 
 from mho.compiler import Network
 from mho.compiler.footprint import run_bytes
-from mho.macro_models.errors import InputError, argument
+from mho.macro_models.errors import argument
 from mho.macro_models.files import check_memory, size_text
 from mho.macro_models.files.memory import available_bytes
+from mho.runs.backends import BackendOptions
 from mho.threads import one_thread
-from mho.workers import Workers, check_jobs, workers
+from mho.workers import Workers, workers
 
 if TYPE_CHECKING:
     from mho.results.seed_run import SeedRun
     from mho.results.uncertainty import DeviceRun
+    from mho.runs.job import Job
+    from mho.sim.backend import Backend
 
-__all__ = ["PROCESS_BYTES", "check_sharing", "said", "team", "whole_pass"]
+__all__ = ["PROCESS_BYTES", "processes_text", "team", "whole_pass"]
 
 PROCESS_BYTES = 190_000_000
 """A process with its libraries and its loops compiled; measured."""
-_state: dict[str, Any] = {}
+
+
+class _Shared(NamedTuple):
+    """What a process begins with."""
+
+    job: "Job"
+    causes: tuple[str, ...]
+    images_kept: int
+    backend: "Backend"
+
+
+_state: list[_Shared] = []
+"""Of this process; empty until it has begun."""
 
 Pass = tuple[str, int]
 """``("seed", number of a chip)`` or ``("draw", number of a device)``."""
-
-
-def check_sharing(jobs: int | None, backend: str) -> None:
-    """Refuse a number of processes.
-
-    Raises
-    ------
-    InputError
-        If there are too many, or the backend cannot be had several times.
-    """
-    if jobs is None:
-        return
-    check_jobs(jobs)
-    if jobs > 1 and backend != "functional":
-        raise InputError(f"{argument('jobs')} is for the backend functional, not {backend}")
 
 
 def pass_bytes(network: Network, images: int) -> int:
@@ -51,15 +51,15 @@ def pass_bytes(network: Network, images: int) -> int:
     return PROCESS_BYTES + run_bytes(network, images, 1, codes=0, batch=BATCH)
 
 
-def said(network: Network, images: int, jobs: int) -> str:
+def processes_text(network: Network, images: int, jobs: int) -> str:
     """What processes take, in words."""
-    there = size_text(available_bytes())
-    return f"{jobs} processes of about {size_text(pass_bytes(network, images))} each; {there} are available"
+    free = size_text(available_bytes())
+    return f"{jobs} processes of about {size_text(pass_bytes(network, images))} each; {free} are available"
 
 
 @contextmanager
 def team(
-    jobs: int, job: Any, causes: Collection[str], kept: int, options: dict[str, Any]
+    jobs: int, job: "Job", causes: Collection[str], images_kept: int, backend: BackendOptions
 ) -> Iterator[Workers]:
     """Processes that begin at once, and take passes of ``job`` later.
 
@@ -70,21 +70,19 @@ def team(
     """
     needed = jobs * pass_bytes(job.network, len(job.x))
     check_memory(needed, f"{jobs} processes", f"take fewer {argument('jobs')} or images")
-    with workers(jobs, _begin, (job, tuple(causes), kept, options), copies=True) as made:
-        made.ready()
-        yield made
+    with workers(jobs, _begin, (job, tuple(causes), images_kept, backend), copies=True) as processes:
+        processes.ready()
+        yield processes
 
 
-def _begin(job: Any, causes: tuple[str, ...], kept: int, options: dict[str, Any]) -> None:
-    from mho.runs.backends import open_backend
-
-    _state.update(job=job, causes=causes, kept=kept, backend=open_backend("functional", options))
+def _begin(job: "Job", causes: tuple[str, ...], images_kept: int, backend: BackendOptions) -> None:
+    _state[:] = [_Shared(job, causes, images_kept, backend.open())]
 
 
-def whole_pass(one: Pass) -> "SeedRun | DeviceRun":
+def whole_pass(task: Pass) -> "SeedRun | DeviceRun":
     """A pass through one chip, on what this process has begun with."""
-    (kind, number), job, backend, causes = one, _state["job"], _state["backend"], _state["causes"]
+    (kind, number), shared = task, _state[-1]
     with one_thread():
         if kind == "seed":
-            return job.run(backend, number, causes, _state["kept"])
-        return job.device_run(backend, number, causes)
+            return shared.job.run(shared.backend, number, shared.causes, shared.images_kept)
+        return shared.job.device_run(shared.backend, number, shared.causes)

@@ -15,7 +15,7 @@ from mho.hw.config.keys import keys_of
 from mho.macro_models.devices import Device
 from mho.macro_models.errors import InputError, argument
 from mho.macro_models.files import ArrayFile, FileKind
-from mho.runs.backends import check_backend, open_backend
+from mho.runs.backends import BackendOptions
 from mho.runs.pulse_list import PulseList
 
 if TYPE_CHECKING:
@@ -31,8 +31,7 @@ _NUMPY = "functional"
 
 
 def check_program_options(
-    *, seed: int | None, backend: str, measured: bool, pulses: bool, law: bool, form: bool = False,
-    port: str | None = None, baud: int | None = None,
+    *, seed: int | None, backend: BackendOptions, measured: bool, pulses: bool, law: bool, form: bool = False,
 ) -> None:
     """Refuse options that do not go together, before anything is computed.
 
@@ -43,11 +42,11 @@ def check_program_options(
     """
     if seed is not None and not 0 <= seed < 2**32:
         raise InputError(f"{argument('seed')} must be between 0 and 2**32 - 1, not {seed}")
-    check_backend(backend, {"port": port, "baud": baud})
-    if measured and (pulses or law or form or backend != _NUMPY):
+    backend.check()
+    if measured and (pulses or law or form or backend.name != _NUMPY):
         options = {argument("pulses"): pulses, argument("pulse_law"): law, argument("form"): form}
-        given = next((name for name, there in options.items() if there), f"the backend {backend}")
-        raise InputError(f"{given} and a measured map exclude each other: measured cells are not programmed")
+        option = next((name for name, is_set in options.items() if is_set), f"the backend {backend.name}")
+        raise InputError(f"{option} and a measured map exclude each other: measured cells are not programmed")
 
 
 def program_net(
@@ -56,7 +55,7 @@ def program_net(
     device: Device,
     pulse_law: Device | None,
     seed: int | None,
-    backend: str,
+    backend: BackendOptions,
     measured: "ArrayLike | PathLike | None",
     pulses: PathLike | None,
     progress: Callable[[int, int], None] | None,
@@ -64,8 +63,6 @@ def program_net(
     screen: bool = True,
     overrides: Mapping[str, object] | Iterable[str] = (),
     note: Callable[[str], None] | None = None,
-    port: str | None = None,
-    baud: int | None = None,
     loading: Callable[[int, int], None] | None = None,
 ) -> "Cells":
     """See :meth:`mho.api.net.Net.program`.
@@ -78,7 +75,7 @@ def program_net(
 
     check_program_options(
         seed=seed, backend=backend, measured=measured is not None, pulses=pulses is not None,
-        law=pulse_law is not None, form=form, port=port, baud=baud,
+        law=pulse_law is not None, form=form,
     )
     board_chip, network = network.chip, _changed(network, overrides)
     if seed is None:
@@ -89,13 +86,13 @@ def program_net(
         return measured_cells(network, maps, device=device, seed=seed, where=where)
     if (writer := writer_of(network)) is not None:
         _check_writer(network, backend=backend, pulses=pulses is not None, law=pulse_law is not None, form=form)
-        if backend == _NUMPY:
+        if backend.name == _NUMPY:
             return writer(device, seed, progress)
         row_programmer(network.chip)  # refused before anything is built
-        rows: Any = open_backend(backend, tiles=network.tiles is not None)
+        rows: Any = backend.open(tiles=network.tiles is not None)
         try:
             rows.open(network.chip, [])
-            return writer(device, seed, progress, rows, backend)
+            return writer(device, seed, progress, rows, backend.name)
         finally:
             rows.close()
     device, sentence = with_pulse_law(device, pulse_law)
@@ -103,14 +100,14 @@ def program_net(
         note(sentence)
     # The numpy reference needs no backend.
     opened: Any = None
-    if backend != _NUMPY:
-        opened = open_backend(backend, {"port": port, "baud": baud}, progress=loading, note=note)
+    if backend.name != _NUMPY:
+        opened = backend.open(progress=loading, note=note)
     try:
         if opened is not None:
-            opened.open(_board_chip(board_chip, network.chip) if backend == "fpga" else network.chip, [])
+            opened.open(_board_chip(board_chip, network.chip) if backend.name == "fpga" else network.chip, [])
         with PulseList(pulses, network.chip) as listed:
             return program_network(
-                network, device=device, seed=seed, programmer=opened, source=backend, form=form, screen=screen,
+                network, device=device, seed=seed, programmer=opened, source=backend.name, form=form, screen=screen,
                 pulses=None if pulses is None else listed.add, progress=progress,
             )
     finally:
@@ -118,7 +115,7 @@ def program_net(
             opened.close()
 
 
-def _check_writer(network: Network, *, backend: str, pulses: bool, law: bool, form: bool) -> None:
+def _check_writer(network: Network, *, backend: BackendOptions, pulses: bool, law: bool, form: bool) -> None:
     """Refuse what cells have that are pulsed one by one.
 
     Raises
@@ -127,12 +124,13 @@ def _check_writer(network: Network, *, backend: str, pulses: bool, law: bool, fo
         Naming the option.
     """
     options = {argument("pulses"): pulses, argument("pulse_law"): law, argument("form"): form}
-    for name, given in options.items():
-        if given:
-            raise InputError(f"{name} is not for cores of kind {network.chip.core.kind}, which write whole rows")
-    if backend not in (_NUMPY, "cosim"):
-        kind = network.chip.core.kind
-        raise InputError(f"{argument('backend')} must be {_NUMPY} or cosim for cores of kind {kind}, not {backend}")
+    kind = network.chip.core.kind
+    for name, is_set in options.items():
+        if is_set:
+            raise InputError(f"{name} is not for cores of kind {kind}, which write whole rows")
+    if backend.name not in (_NUMPY, "cosim"):
+        choices = f"{_NUMPY} or cosim for cores of kind {kind}"
+        raise InputError(f"{argument('backend')} must be {choices}, not {backend.name}")
 
 
 def _board_chip(chip: Chip, changed: Chip) -> Chip:
@@ -144,10 +142,10 @@ def _board_chip(chip: Chip, changed: Chip) -> Chip:
         If that is programmed by other hardware.
     """
     for name, spec in keys_of(ProgrammingSection).items():
-        there, wanted = (getattr(PulseChip.of(each).programming, name) for each in (chip, changed))
-        if there != wanted and spec.shapes:
+        built, value = (getattr(PulseChip.of(description).programming, name) for description in (chip, changed))
+        if built != value and spec.shapes:
             where = f"{argument('overrides')} programming.{name}"
-            raise InputError(f"{where}: is {there} in the board of this network, not {wanted}")
+            raise InputError(f"{where}: is {built} in the board of this network, not {value}")
     return chip
 
 

@@ -39,8 +39,12 @@ def common_options(function: F) -> F:
         ctx = click.get_current_context()
         check_paths(ctx)
         interrupt.work()
+        from mho.sim.build.announce import announced_builds
+
+        out = Output(json_path=json_path, quiet=quiet, verbose=verbose)
         try:
-            return function(*args, out=Output(json_path=json_path, quiet=quiet, verbose=verbose), **kwargs)
+            with announced_builds(out.note):
+                return function(*args, out=out, **kwargs)
         except KeyboardInterrupt:  # for which click would print an empty line
             raise click.Abort from None
         except MhoError as error:

@@ -6,7 +6,7 @@ import numpy as np
 
 from mho.hw.config import Chip
 from mho.hw.config.kinds.pwm import PwmChip
-from mho.hw.pwm.config import PwmCoreConfig
+from mho.hw.kinds.pwm.config import PwmCoreConfig
 from mho.macro_models.integer.pwm.digital import PRODUCT_BITS
 from mho.rtl_gen.kinds import MacroTexts
 from mho.rtl_gen.pwm.contract import write_pwm_contract

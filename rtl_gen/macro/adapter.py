@@ -4,8 +4,8 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from mho.hw.config import Chip, MacroSection
 from mho.hw.kinds import core_blocks
+from mho.hw.kinds.tnsa.pins import TnsaPins
 from mho.hw.macro.contract import ContractPins
-from mho.hw.macro.pins import TnsaPins
 from mho.rtl_gen.macro.own_files import macro_files, read_module
 from mho.rtl_gen.macro.port_map import Bit, PortMap
 from mho.rtl_gen.macro.signals import contract_signals, pin_signals

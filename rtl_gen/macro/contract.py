@@ -3,9 +3,9 @@
 import re
 
 from mho.hw.config import SYNCHRONISER_CYCLES, Chip
-from mho.hw.core.config import CoreConfig
 from mho.hw.core.write_verify.config import WriteVerifyConfig
-from mho.hw.macro.macro_pins import MacroPins
+from mho.hw.kinds.tnsa.config import TnsaCoreConfig
+from mho.hw.kinds.tnsa.macro_pins import MacroPins
 from mho.macro_models.errors import ToolError
 from mho.rtl_gen.templates import fill, template
 
@@ -27,7 +27,7 @@ def write_contract(chip: Chip, core: str, text: str, adapter: str, name: str) ->
     adapter
         Module of the adapter.
     """
-    cfg, pins = CoreConfig.from_chip(chip), MacroPins.from_chip(chip)
+    cfg, pins = TnsaCoreConfig.from_chip(chip), MacroPins.from_chip(chip)
     durations = {f"{name}_cycles".upper(): getattr(cfg, f"{name}_cycles") for name in _OPERATIONS}
     values: dict[str, object] = {"LINES": chip.lines, "WRITE_PARAMETERS": "", "WRITE_PORTS": "", "WRITE_BODY": ""}
     if pins.verify_bits is not None:
@@ -71,7 +71,7 @@ def _off(*, test: bool) -> dict[str, object]:
     }
 
 
-def _late(cfg: CoreConfig) -> dict[str, object]:
+def _late(cfg: TnsaCoreConfig) -> dict[str, object]:
     """How the core sees hold, and from when cmp has to stand: both later where it has a synchroniser for them."""
     late = SYNCHRONISER_CYCLES
     flops = (

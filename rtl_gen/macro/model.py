@@ -2,7 +2,7 @@
 
 from fractions import Fraction
 
-from mho.hw.macro.macro_pins import MacroPins
+from mho.hw.kinds.tnsa.macro_pins import MacroPins
 from mho.macro_models.integer.operation import STEP_FRACTION_BITS
 from mho.rtl_gen.macro.signals import contract_signals, declared_ports
 from mho.rtl_gen.templates import fill, template

@@ -4,9 +4,9 @@
 from amaranth.lib import wiring
 
 from mho.hw.config import MacroSection
-from mho.hw.macro.command_port import CommandPortConfig, command_members
+from mho.hw.kinds.tnsa.command_port import CommandPortConfig, command_members
+from mho.hw.kinds.tnsa.pins import TnsaPins
 from mho.hw.macro.contract import ContractPins
-from mho.hw.macro.pins import TnsaPins
 
 __all__ = ["command_port_config", "contract_signals", "declared_ports", "pin_signals"]
 

@@ -1,8 +1,8 @@
 """Assertions and cover points of the pins of a phase-change macro, in a file that a simulator binds to the core."""
 
 from mho.hw.config import Chip
-from mho.hw.pwm.config import PwmCoreConfig
-from mho.hw.pwm.pins import PwmPins
+from mho.hw.kinds.pwm.config import PwmCoreConfig
+from mho.hw.kinds.pwm.pins import PwmPins
 from mho.rtl_gen.macro.contract import connections
 from mho.rtl_gen.macro.signals import contract_signals
 from mho.rtl_gen.templates import fill, template

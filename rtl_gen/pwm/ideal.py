@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from mho.hw.config import Chip
 from mho.hw.config.kinds.pwm import PwmChip
-from mho.hw.pwm.config import PwmCoreConfig
+from mho.hw.kinds.pwm.config import PwmCoreConfig
 from mho.macro_models.integer.pwm.converter import LEVEL_BITS, Trim
 from mho.macro_models.pwm.config import PwmConfig
 from mho.rtl_gen.pwm.model import ideal_counts, weight, window_charges
@@ -19,7 +19,7 @@ Integers = NDArray[np.int64]
 
 @dataclass(kw_only=True, eq=False)
 class IdealMacro:
-    """Of :func:`mho.rtl_gen.pwm.model.write_pwm_model`, for :class:`mho.hw.pwm.engine.reference.CommandReference`.
+    """Of :func:`mho.rtl_gen.pwm.model.write_pwm_model`, for a ``CommandReference`` of :mod:`mho.hw.kinds.pwm.engine`.
 
     Reference currents count their quarters of the highest frequency, less the last two bits of the column. A device
     counts 255 less the amplitude of its last pulse, whatever the step code.
@@ -27,7 +27,7 @@ class IdealMacro:
     Attributes
     ----------
     config, calibration, windows
-        As of :class:`mho.hw.pwm.engine.reference.CommandedMacro`.
+        As of :class:`mho.hw.kinds.pwm.engine.reference.CommandedMacro`.
     cells
         Counts of the devices, ``[driven line, column]``.
     """

@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 
 from mho.hw.config import Chip
 from mho.hw.config.kinds.pwm import PwmChip
-from mho.hw.pwm.config import PwmCoreConfig
-from mho.hw.pwm.pins import PwmPins
+from mho.hw.kinds.pwm.config import PwmCoreConfig
+from mho.hw.kinds.pwm.pins import PwmPins
 from mho.macro_models.integer.operation import STEP_FRACTION_BITS
 from mho.macro_models.integer.pwm.converter import (
     COUNT_BITS,

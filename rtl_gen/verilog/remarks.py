@@ -35,8 +35,8 @@ def port_remarks(kind: type, ports: Iterable[str]) -> dict[str, str]:
     listed = list(ports)
     remarks: dict[str, str] = {}
     for names, text in _members(kind):
-        found = [port for name in names for port in listed if port == name or port.startswith(f"{name}_")]
-        first = next((port for port in listed if port in found and port not in remarks), None)
+        carried = [port for name in names for port in listed if port == name or port.startswith(f"{name}_")]
+        first = next((port for port in listed if port in carried and port not in remarks), None)
         if first is not None and text:
             remarks[first] = text
     return remarks
@@ -51,14 +51,14 @@ def _sections(kind: type) -> dict[str, str]:
 
 def _members(kind: type) -> list[tuple[list[str], str]]:
     """Names and texts of the members, as far as the docstring has a list of them."""
-    found: list[tuple[list[str], str]] = []
+    members: list[tuple[list[str], str]] = []
     for line in _sections(kind).get("Members", "").splitlines():
         if head := re.match(r"([\w, ]+?) : ", line):
-            found.append(([name.strip() for name in head[1].split(",")], ""))
-        elif found and line[:1].isspace():
-            names, text = found[-1]
-            found[-1] = names, f"{text} {_plain(line)}".strip()
-    return found
+            members.append(([name.strip() for name in head[1].split(",")], ""))
+        elif members and line[:1].isspace():
+            names, text = members[-1]
+            members[-1] = names, f"{text} {_plain(line)}".strip()
+    return members
 
 
 def _plain(text: str) -> str:

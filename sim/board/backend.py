@@ -12,7 +12,7 @@ from mho.hw.emulator import check_core, programmed_core
 from mho.macro_models import MacroModel, Masks
 from mho.macro_models.cells.pulses import PulseArray
 from mho.macro_models.integer.operation import MvmOperation
-from mho.sim.backend import BackendResult, HostScheduled
+from mho.sim.backend import BackendResult, HostScheduled, Observed
 from mho.sim.board.bus import BusSimulation
 from mho.sim.board.driver import BoardDriver, read_info
 from mho.sim.board.program import BoardProgrammer
@@ -121,6 +121,13 @@ class FpgaSimBackend(HostScheduled):
             # It may be the same board.
             self._driver.forget()
         return self._programmer.program(core, array, targets, skip, parameters)
+
+    def observed(self) -> Observed | None:
+        """Cycles of the simulated boards since their reset."""
+        if not self._boards:
+            return None
+        first = next(iter(self._boards))
+        return Observed(clock_MHz=first.clock_hz / 1e6, cycles=sum(bus.cycles for bus in self._boards.values()))
 
     def close(self) -> None:
         """End the simulation."""

@@ -24,9 +24,10 @@ from mho.hw.config import Chip
 from mho.hw.core.layout import OpLayout, pack
 from mho.hw.emulator import EmulatorConfig, LoadWord, TableCache, cell_loads, check_core, noise_loads, programmed_core
 from mho.hw.emulator.layout import TABLES, TAGS
-from mho.hw.host.core.map import MAP_VERSION, core_map
+from mho.hw.host.core.map import MAP_VERSION
 from mho.hw.host.link.tasks import Poll, Read, Task, Write
 from mho.hw.host.registers import register_word
+from mho.hw.kinds.tnsa.host.map import tnsa_map
 from mho.macro_models import MacroModel, Masks
 from mho.macro_models.errors import ToolError
 from mho.macro_models.integer.operation import MvmOperation
@@ -183,7 +184,7 @@ class BoardDriver:
         for model in self.models:
             check_core(cfg, model)
         self._guard = guard
-        self.map = core_map(cfg.lines)
+        self.map = tnsa_map(cfg.lines)
         self._cells: dict[int, NDArray[np.uint32]] = {}
         self.forget()
 

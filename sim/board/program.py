@@ -90,7 +90,7 @@ class BoardProgrammer:
         self.bus, self.cfg, self.progress = bus, cfg, progress
         self._write: WriteVerifyConfig = cfg.write
         self._parts, self._guard, self._looks = parts, guard, looks
-        self._map = cfg.core_map
+        self._map = cfg.blocks.registers
         self.forget()
 
     def forget(self) -> None:

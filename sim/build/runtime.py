@@ -53,7 +53,7 @@ def take_runtime(objects: Path, make: Sequence[str]) -> None:
 
     with suppress(ToolError):
         key = [said.stdout, tool_version("verilator"), tool_version("g++")]
-        folder = cached_build("runtime", [*key, cpu_flags()], build)
+        folder = cached_build("runtime", [*key, cpu_flags()], build, what="")
         for name in names:
             # A new copy: it must be newer than the makefile, and nothing may write through it into the cache.
             shutil.copyfile(folder / name, objects / name)

@@ -6,10 +6,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from mho.hw.config import Chip, PulseChip
-from mho.hw.core.bring_up.trim import TrimLayout
-from mho.hw.core.config import LIMITS, CoreConfig
 from mho.hw.core.write_verify import CellLayout, ParameterLayout, TargetLayout, WriteVerifyConfig
 from mho.hw.kinds import core_blocks
+from mho.hw.kinds.tnsa.bring_up.trim import TrimLayout
+from mho.hw.kinds.tnsa.config import LIMITS, TnsaCoreConfig
 from mho.sim.build.toolchain import HDL
 from mho.sim.kinds import body
 
@@ -101,7 +101,7 @@ def core_defines(chip: Chip, *, own_macro: bool = False) -> dict[str, object]:
     if blocks.programs:
         defines |= _write_defines(chip)
     if blocks.trim is not None:
-        cfg = CoreConfig.from_chip(chip)
+        cfg = TnsaCoreConfig.from_chip(chip)
         layout = TrimLayout(cfg, WriteVerifyConfig.from_chip(chip) if PulseChip.of(chip).programming.engine else None)
         # The bench asks for all that the hardware can.
         defines["MHO_TRIM"] = f"{layout.size}'h{layout.pack(LIMITS):x}"

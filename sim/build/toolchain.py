@@ -20,6 +20,7 @@ from pathlib import Path
 from mho.macro_models.errors import ToolError
 from mho.macro_models.files.scripts import is_plain, plain_file
 from mho.macro_models.workspace import Workspace
+from mho.sim.build.announce import announce_build
 from mho.sim.build.children import run_tool
 
 __all__ = [
@@ -126,11 +127,14 @@ def _locked(path: Path) -> Iterator[None]:
         yield
 
 
-def cached_build(kind: str, key: Sequence[str], build: Callable[[Path], object]) -> Path:
+def cached_build(
+    kind: str, key: Sequence[str], build: Callable[[Path], object], what: str = "the simulator"
+) -> Path:
     """Folder that holds what ``build`` wrote for this ``key``, building it unless it is there already, undamaged.
 
     ``build`` gets a temporary folder, which is sealed and renamed when it returns; a second process waits.
-    If it raises, its logs are kept as ``failed-...`` beside the cache and nothing else is.
+    If it raises, its logs are kept as ``failed-...`` beside the cache and nothing else is. What is built is announced
+    (:mod:`mho.sim.build.announce`) as ``what``; not where that is empty.
 
     Raises
     ------
@@ -148,6 +152,8 @@ def cached_build(kind: str, key: Sequence[str], build: Callable[[Path], object])
         root.mkdir(parents=True, exist_ok=True)
         with _locked(root / f".{name}.lock"), Workspace(kind, root) as work:
             if not _intact(target):
+                if what:
+                    announce_build(what)
                 made = work / name
                 made.mkdir()
                 build(made)

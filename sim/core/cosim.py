@@ -14,7 +14,7 @@ from mho.macro_models import MacroModel, Masks
 from mho.macro_models.cells.pulses import PulseArray
 from mho.macro_models.errors import InputError, argument
 from mho.macro_models.integer.operation import MvmOperation
-from mho.sim.backend import BackendResult, HostScheduled, check_threads
+from mho.sim.backend import BackendResult, HostScheduled, Observed, check_threads
 from mho.sim.build.simulators import verilator_build
 from mho.sim.core.batch import Mode
 from mho.sim.core.commands import row_programmer
@@ -50,7 +50,6 @@ class CosimBackend(HostScheduled):
     """
 
     name = "cosim"
-    options = ("waves", "waves_tiles", "trace", "threads")
 
     @classmethod
     def check(cls, options: dict[str, Any]) -> None:
@@ -78,6 +77,7 @@ class CosimBackend(HostScheduled):
         self._chip: Chip | None = None
         self._timing: Timing | None = None
         self._core: CosimCore | None = None
+        self._counted = 0
 
     def open(self, chip: Chip, cores: Sequence[MacroModel]) -> None:
         """Take a chip and its programmed cores. The process is kept where the chip is the one that it has.
@@ -106,10 +106,17 @@ class CosimBackend(HostScheduled):
         if self._core is None:
             raise RuntimeError("The backend must be open.")
         run = self._core.run(op, masks, x, op_id, core=core, mode=self._mode)
+        self._counted += int(run.cycles[:, 0].sum())
         analog = run.cycles[:, 1]
         assert self._timing is not None
         cycles = self._timing.whole_cycles(op, analog)
         return BackendResult(codes=run.codes, steps=run.steps, cycles=cycles, analog=analog)
+
+    def observed(self) -> Observed | None:
+        """Cycles by the core's own counter."""
+        if self._chip is None:
+            return None
+        return Observed(clock_MHz=self._chip.clock.f_clk_MHz, cycles=self._counted, waves=self._waves)
 
     def program(
         self,

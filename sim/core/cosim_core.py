@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from mho.hw.config import Chip
-from mho.hw.core.config import CoreConfig
-from mho.hw.core.inputs.masks import MaskFile
+from mho.hw.core.masks import MaskFile
 from mho.hw.kinds import core_blocks
+from mho.hw.kinds.tnsa.config import TnsaCoreConfig
 from mho.macro_models import MacroModel, Masks
 from mho.macro_models.integer.operation import MvmOperation
 from mho.sim.core.batch import OP_WORDS, Batch, BatchResult, Mode
@@ -79,7 +79,7 @@ class CosimCore:
         return cls(simulation, core_blocks(chip).cfg, instance, simulated(chip).image)
 
     def __init__(
-        self, simulation: Simulation, cfg: CoreConfig, instance: int = 0, image: type[MaskImage] = MaskImage
+        self, simulation: Simulation, cfg: TnsaCoreConfig, instance: int = 0, image: type[MaskImage] = MaskImage
     ) -> None:
         self.simulation = simulation
         self.cfg = cfg

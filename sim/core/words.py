@@ -5,9 +5,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from mho.hw.core.config import CoreConfig
-from mho.hw.core.inputs.masks import BL_SKIP, LINE_MASK, SL_SKIP, WL_MASK, MaskFile
 from mho.hw.core.layout import OpLayout, pack
+from mho.hw.core.masks import BL_SKIP, LINE_MASK, SL_SKIP, WL_MASK, MaskFile
+from mho.hw.kinds.tnsa.config import TnsaCoreConfig
 from mho.macro_models import MacroModel, Masks
 from mho.macro_models.integer.operation import MvmOperation
 from mho.sim.core.batch import OP_WORDS
@@ -67,7 +67,7 @@ class MaskImage:
         The core's configuration.
     """
 
-    def __init__(self, cfg: CoreConfig) -> None:
+    def __init__(self, cfg: TnsaCoreConfig) -> None:
         self.file = self.new_file(cfg)
 
     def new_file(self, cfg: Any) -> MaskFile:

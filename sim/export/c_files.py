@@ -1,20 +1,17 @@
 """A network for a host in C: a header, a source of constant arrays, and the driver that both are for."""
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mho.macro_models.errors import InputError
 from mho.rtl_gen.tile_driver import TILES_HEADER, tile_driver
+from mho.sim.export.c_text import array
 from mho.sim.export.listing import Listing, Put, Taken
 
 __all__ = ["c_files"]
-
-_WORDS = 8
-"""In a line."""
-
 
 def c_files(listing: Listing, name: str) -> dict[str, str]:
     """Texts of ``name.h``, ``name.c`` and the driver, C99 without warnings, by the names of the files.
@@ -62,33 +59,41 @@ extern const mho_tiles_network_t {name};
 def _source(listing: Listing, name: str) -> Iterator[str]:
     net, parts = listing.network, listing.parts
     yield f'#include "{name}.h"\n'
+    if listing.functions.text:
+        yield listing.functions.text
     for kind, writes in (("load", listing.loads), ("begin", listing.begins)):
         runs = list(_runs(writes))
-        yield _array("uint32_t", f"{kind}_words", (f"{int(word):#x}u" for word in writes[:, 1]))
-        yield _array("mho_tiles_words_t", f"{kind}s", (f"{{{at:#x}u, {count}u}}" for at, count in runs))
+        yield array("uint32_t", f"{kind}_words", (f"{int(word):#x}u" for word in writes[:, 1]))
+        yield array("mho_tiles_words_t", f"{kind}s", (f"{{{at:#x}u, {count}u}}" for at, count in runs))
     for kind, places in (("counts", listing.counts), ("firsts", listing.firsts), ("starts", listing.starts)):
-        yield _array("uint32_t", kind, (f"{at:#x}u" for at in places))
-    yield _array("mho_tiles_value_t", "sources", map(_value, listing.sources), 1)
-    yield _array("mho_tiles_value_t", "sinks", map(_value, listing.sinks), 1)
+        yield array("uint32_t", kind, (f"{at:#x}u" for at in places))
+    yield array("mho_tiles_value_t", "sources", map(_value, listing.sources), 1)
+    yield array("mho_tiles_value_t", "sinks", map(_value, listing.sinks), 1)
     stage = net.program.input
-    offsets, scales = (_short(one) if listing.whole else [0.0] for one in (stage.offset, stage.scale))
-    outs = _short(net.program.output.scale) if listing.whole else [1.0]
+    offsets, scales = (_short(one) if listing.coded else [0.0] for one in (stage.offset, stage.scale))
+    whole = listing.whole
+    outs = _short(net.program.output.scale) if whole else [1.0]
     for kind, values in (("in_offset", offsets), ("in_scale", scales), ("out_scale", outs)):
-        yield _array("double", kind, map(repr, values), 4)
+        yield array("double", kind, map(repr, values), 4)
     cells = [(one, one.codes) for one in listing.cells if one.codes is not None]
     for k, (one, codes) in enumerate(cells):
-        yield _array("uint16_t", f"codes_{k}", map(str, codes.ravel().tolist()), 16)
+        yield array("uint16_t", f"codes_{k}", map(str, codes.ravel().tolist()), 16)
         lines = ",\n".join(f"  {{{at:#x}u, {word:#x}u}}" for at, word in one.writes)
         yield f"static const uint32_t writes_{k}[][2] = {{\n{lines}\n}};"
-    yield _array("mho_tiles_cells_t", "cells", (
+    yield array("mho_tiles_cells_t", "cells", (
         f"{{{one.core:#x}u, codes_{k}, {codes.size}u, writes_{k}, {len(one.writes)}u}}"
         for k, (one, codes) in enumerate(cells)), 1)
+    steps = [f"{{{step}, {sum(1 << k for k in takes):#x}u}}"
+             for step, takes in zip(listing.functions.steps, listing.awaited, strict=True)]
+    yield array("mho_tiles_step_t", "steps", steps, 1)
     sent, taken = listing.elements
     values = [
         f'"{name}"', f"{listing.base:#x}u", f"0x{net.chip.sha256[:8]}u", f"{parts.mesh.payload_bits // 32}u",
         "loads, begins", *_counts(list(_runs(listing.loads)), list(_runs(listing.begins))), "load_words, begin_words",
         "counts, firsts, starts", *_counts(listing.counts, listing.firsts, listing.starts), "sources, sinks",
-        *_counts(listing.sources, listing.sinks), f"{sent}u, {taken}u", f"{net.program.period}u",
+        *_counts(listing.sources, listing.sinks), f"{sent}u, {taken}u",
+        f"{listing.codes}u, {len(net.program.output.scale) if whole else taken}u", "steps", *_counts(steps),
+        listing.functions.finish or "NULL", f"{net.program.period}u",
         "in_offset, in_scale", *_counts(offsets, scales), f"{stage.low}, {stage.high}", "out_scale", *_counts(outs),
         "cells", *_counts(cells), f"{listing.passes}u",
     ]
@@ -100,18 +105,11 @@ def _counts(*arrays: Sequence[object]) -> Iterator[str]:
 
 
 def _value(one: Put | Taken) -> str:
-    held = one.held
+    held, ends = one.held, (one.members, one.step) if isinstance(one, Put) else (0, 0)
     fields = [f"{one.head:#x}u", f"{one.first}u", *map(str, (
         held.channels, held.pixels, one.flits, int(held.wide), int(held.signed),
-        one.tag if isinstance(one, Taken) else 0, one.flow, one.members if isinstance(one, Put) else 0))]
+        one.tag if isinstance(one, Taken) else 0, one.flow, *ends))]
     return f"{{{', '.join(fields)}}}"
-
-
-def _array(kind: str, name: str, items: Iterable[str], each: int = _WORDS) -> str:
-    """A constant array; one that would be empty has an element that nobody reads, since C has no empty ones."""
-    some = list(items) or ["{0}" if kind.startswith("mho") else "0"]
-    lines = ",\n".join("  " + ", ".join(some[k : k + each]) for k in range(0, len(some), each))
-    return f"static const {kind} {name}[] = {{\n{lines}\n}};"
 
 
 def _runs(writes: NDArray[np.uint32]) -> Iterator[tuple[int, int]]:

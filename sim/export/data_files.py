@@ -29,8 +29,10 @@ def data_files(listing: Listing, name: str) -> dict[str, bytes]:
 def _arrays(listing: Listing) -> dict[str, NDArray[Any]]:
     program = listing.network.program
     found: dict[str, NDArray[Any]] = {"loads": listing.loads, "begins": listing.begins}
+    if listing.coded:
+        found |= {"in_offset": program.input.offset, "in_scale": program.input.scale}
     if listing.whole:
-        found |= {"in_offset": program.input.offset, "in_scale": program.input.scale, "out_scale": program.output.scale}
+        found["out_scale"] = program.output.scale
     for k, one in enumerate(listing.cells):
         found[f"targets_uS_{k}"] = one.targets_uS
         if one.codes is not None:

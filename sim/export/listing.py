@@ -24,6 +24,7 @@ from mho.sim.board.program import parameter_writes
 from mho.sim.board.tiles.host import WATCHDOG
 from mho.sim.core.kinds import simulated
 from mho.sim.executor import build_cores, core_masks
+from mho.sim.export.host_steps import HostFunctions, host_functions
 from mho.sim.programming.write_verify import target_codes
 from mho.sim.tile_networks.plan import WRITE, SourcePlan, make_plan, tile_node
 
@@ -37,12 +38,14 @@ TAG_AT = 16
 class Put:
     """Blocks that the host sends: the ``head`` of their flits, which flow of the host, how many give credits.
 
-    ``first`` is the element of an image at which the value begins; a block is a pixel of it.
+    ``first`` is the element of an image at which the value begins; a block is a pixel of it. ``step`` is the step of
+    the host that makes it, from 1 on, 0 if none does.
     """
 
     head: int
     flow: int
     members: int
+    step: int
     flits: int
     first: int
     held: HeldValue
@@ -106,6 +109,10 @@ class Listing:
         Targets of the cores, in the order of the tiles.
     passes
         Of write-verify.
+    functions
+        What the host does between and behind the layers of tiles, in C.
+    awaited
+        Which sinks each of its steps waits for.
     """
 
     network: Network
@@ -119,6 +126,8 @@ class Listing:
     sinks: tuple[Taken, ...]
     cells: tuple[CellTargets, ...]
     passes: int
+    functions: HostFunctions
+    awaited: tuple[tuple[int, ...], ...]
 
     @property
     def base(self) -> int:
@@ -141,18 +150,33 @@ class Listing:
         assert code is not None
         before = program.input.before
         said = [f"steps of the model before the input is quantised: {before.operators}"] if before is not None else []
-        said += [f"{len(some)} steps {where} the tiles" for some, where in (
-            (code.before, "before"), (code.behind, "behind")) if some]
+        said += [f"{len(code.before)} steps before the tiles"] if code.before else []
+        said += [f"in C, {name}: {' '.join(program.stages[k].name for k in some)}" for name, some in (
+            *zip(self.functions.steps, (step.stages for step in Split.of(program, code).steps), strict=True),
+            *([(self.functions.finish, code.behind)] if self.functions.finish else []))]
         every = [str(op.kind) for one in self.network.model.outputs for op in one.host]
         kinds = [kind for kind in every if kind not in ("reshape", "cast")]
         return (*said, *([f"steps of the model on its outputs: {' '.join(kinds)}"] if kinds else ()))
 
     @property
+    def coded(self) -> bool:
+        """Whether the first of what is sent are codes of the input."""
+        code = self.network.tiles
+        assert code is not None
+        return not code.before and 0 in code.inputs
+
+    @property
     def whole(self) -> bool:
-        """Whether codes of the input are what is sent, and those of the output what comes."""
+        """Whether lanes of the last value are what comes, or what the host's functions make of it."""
         code, last = self.network.tiles, len(self.network.program.stages)
         assert code is not None
-        return not code.before and set(code.values) == {last}
+        return bool(self.functions.finish) or set(code.values) == {last}
+
+    @property
+    def codes(self) -> int:
+        """How many of what is sent of an image are not the host's to make."""
+        return sum(held.channels * held.pixels for held in {
+            one.first: one.held for one in self.sources if not one.step}.values())
 
 
 def list_network(network: Network) -> Listing:
@@ -161,16 +185,13 @@ def list_network(network: Network) -> Listing:
     Raises
     ------
     InputError
-        If it has no programs, the host computes something between two layers, or gets more than there is room for.
+        If it has no programs, its host does what has no form in C, or gets more than there is room for.
     """
     name, code = network.chip.name, network.tiles
     if code is None:
         raise InputError(f"{name}: a network must hold programs of tiles to be exported: its host asks for each "
                          "product")
     split, parts = Split.of(network.program, code), ChipParts.from_chip(network.chip)
-    if split.between:
-        raise InputError(f"{name}: a network must leave nothing between two layers to its host to be exported, not "
-                         f"{len(split.between)} steps")
     mesh = parts.mesh
     blank = {value: np.zeros((1, held.channels * held.pixels), np.int16) for value, held in code.inputs.items()}
     plan = make_plan(code, parts, core_masks(network), blank, 0, _settings(network), watchdog=WATCHDOG)
@@ -190,12 +211,16 @@ def list_network(network: Network) -> Listing:
         (anew if _changes(at) else once).append((at, word))
     places = _places([(value, code.inputs[value]) for value in sorted(code.inputs)])
     takes = _places([(value, held) for value, (_, _, held) in sorted(code.values.items())])
+    held = {**code.inputs, **{value: one for value, (_, _, one) in code.values.items()}}
+    functions = host_functions(
+        split, places, takes, {v: one.channels * one.pixels for v, one in held.items()}, name)
+    made = {v: n + 1 for n, step in enumerate(split.steps) for v in step.gives}
     return Listing(
         network=network, parts=parts, loads=_table(once), begins=_table(anew), counts=tuple(sorted(counts)),
         firsts=tuple(sorted(firsts)), starts=tuple(starts),
         sources=tuple(Put(
             head=_head(mesh, one), flow=one.flow, members=one.members, flits=one.flits.shape[1],
-            first=places[one.value], held=code.inputs[one.value],
+            first=places[one.value], held=code.inputs[one.value], step=made.get(one.value, 0),
         ) for one in plan.sources),
         sinks=tuple(Taken(
             tag=one.tag, flow=code.values[one.value][1], flits=one.flits, first=takes[one.value], held=one.held,
@@ -204,6 +229,8 @@ def list_network(network: Network) -> Listing:
         ) for one in plan.sinks),
         cells=tuple(_cells(network, parts)),
         passes=WriteVerifyParameters.from_chip(network.chip).passes if parts.core.programs else 0,
+        functions=functions,
+        awaited=tuple(tuple(k for k, one in enumerate(plan.sinks) if one.value in step.takes) for step in split.steps),
     )
 
 

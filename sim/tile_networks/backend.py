@@ -19,7 +19,7 @@ from mho.hw.kinds import Timing, timing
 from mho.hw.tile.isa import Cause
 from mho.macro_models import MacroModel, Masks
 from mho.macro_models.errors import InputError, ToolError, argument
-from mho.sim.backend import Account, Backend, Detailed, Note, Progress
+from mho.sim.backend import Account, Backend, Detailed, Note, Observed, Progress
 from mho.sim.core.commands import Preparation, preparation_of, row_programmer
 from mho.sim.core.kinds import simulated
 from mho.sim.tile_networks.answers import HostAnswers
@@ -76,7 +76,6 @@ class TileCosimBackend(Backend):
     """
 
     name = "cosim"
-    options = ("waves", "waves_tiles", "trace", "threads")
     reports = ("progress",)
 
     def __init__(
@@ -96,6 +95,7 @@ class TileCosimBackend(Backend):
         self._code: TileCode | None = None
         self._seen: list[tuple[int, int, int]] = []
         self._simulation: MeshSimulation | None = None
+        self._simulated = 0
         self.plan: Plan | None = None
         self.result: MeshResult | None = None
 
@@ -220,6 +220,7 @@ class TileCosimBackend(Backend):
 
         answers = () if answer is None else (answer(plan),)
         result = self.result = self._simulation.run_mesh(job, hear, *answers)
+        self._simulated += int(result.progress["cycles"])
         self._check(plan, result)
         self._check_prepared(prepared, result)
         if self._note is not None:
@@ -232,6 +233,12 @@ class TileCosimBackend(Backend):
             return None
         cycles, count = (sum(batch[k] for batch in self._seen) for k in (1, 2))
         return InputTime(latency=float(self._seen[0][0]), interval=cycles / count if count else math.nan)
+
+    def observed(self) -> Observed | None:
+        """Cycles of the simulated mesh, from its reset to the last result of each batch."""
+        if self._chip is None:
+            return None
+        return Observed(clock_MHz=self._chip.clock.f_clk_MHz, cycles=self._simulated, waves=self._waves)
 
     def program_rows(
         self, core: int, model: MacroModel, targets: NDArray[np.integer], parameters: Any, skip: NDArray[np.bool_]

@@ -1,6 +1,6 @@
 """Every operator that the importer knows, in a compiled network: the same bits in Verilog as by the model.
 
-``docs/reference/operator-tests.md`` names these models; a test holds that no operator is missing.
+A test of the page of operators holds that no operator is missing.
 """
 
 from functools import cache

@@ -11,14 +11,15 @@ from amaranth.hdl._ir import Fragment
 from amaranth.lib.wiring import In
 
 from mho.hw.config import load_chip
-from mho.hw.core import Core, CoreConfig
 from mho.hw.core.write_verify import WriteVerifyConfig
 from mho.hw.emulator import EmulatorConfig, PinEmulatorConfig, PinLevelCore, VectorEmulator
 from mho.hw.host.core.write_host import WriteQueues
+from mho.hw.kinds.tnsa.config import TnsaCoreConfig
+from mho.hw.kinds.tnsa.core import TnsaCore
 from mho.hw.testing import simulate
 
 CHIP = load_chip("tnsa16-core")
-CORE = CoreConfig.from_chip(CHIP)
+CORE = TnsaCoreConfig.from_chip(CHIP)
 WRITE = WriteVerifyConfig.from_chip(CHIP)
 EMULATED, EMULATED_WRITE = replace(CORE, trim=False), replace(WRITE, trim=False)
 
@@ -40,7 +41,7 @@ class _Elaborated(Elaboratable):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("make", [
-    pytest.param(lambda: Core(CORE, WRITE), id="core"),
+    pytest.param(lambda: TnsaCore(CORE, WRITE), id="core"),
     pytest.param(lambda: VectorEmulator(EmulatorConfig(core=EMULATED, noise=True)), id="vector"),
     pytest.param(
         lambda: PinLevelCore(

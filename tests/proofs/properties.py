@@ -39,6 +39,7 @@ from tests.proofs.router import mesh, routes
 from tests.proofs.router.trace import TraceClaims
 from tests.proofs.router.wormhole import wormholes
 from tests.proofs.solver import Engine, Verdict
+from tests.proofs.table import FAULT
 from tests.proofs.tile.execution import VectorControlClaims
 from tests.proofs.tile.issue import IssueClaims, Issued
 from tests.proofs.tile.loops import LoopClaims
@@ -328,7 +329,7 @@ def _tiles() -> Iterator[Property]:
 def _mutants() -> Iterator[Property]:
     for mutant in MUTANTS:
         yield Property(
-            name=f"with a line changed so that {mutant.what}, its claims fail",
+            name=f"{FAULT}{mutant.what}, its claims fail",
             of=f"{mutant.owner.__name__}.{mutant.method}", make=mutant.make, engine=Engine.BOUNDED,
             depth=mutant.depth,
             expected=Verdict.FAILS, setting=mutant.within,

@@ -2,19 +2,24 @@
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from mho.macro_models.errors import InputError
 from mho.sim.page import put_between, text_around
 
-__all__ = ["BEGIN", "END", "merge", "write_table"]
+__all__ = ["BEGIN", "END", "FAULT", "merge", "rows_of", "write_table"]
 
 BEGIN, END = "<!-- begin: ./run prove --table -->", "<!-- end -->"
 """What the table stands between in a page."""
 
+FAULT = "with a line changed so that "
+"""How the name of a claim begins that must fail, because a fault was planted."""
+
 Record = dict[str, Any]
+
+_USUAL = "induction, 1 cycle; holds"
 
 
 def sources() -> str:
@@ -90,9 +95,38 @@ def write_table(page: Path, records: Sequence[Record], count: int, tools: str) -
         raise InputError(f"{page} must have all {count} properties, but {count - len(records)} have no result yet")
     right = sum(record["right"] for record in records)
     seconds = sum(record["seconds"] for record in records)
-    rows = [
-        f"{right} of {count} came out as they must, in {seconds:.0f} s of Yosys and the solver ({tools}).\n",
-        "| what | of | how | s | result |\n|---|---|---|---|---|",
-        *(f"| {r['name']} | {r['of']} | {r['method']} | {r['seconds']:.1f} | {r['result']} |" for r in records),
-    ]
-    put_between(page, BEGIN, END, "\n".join(rows) + "\n")
+    head = f"{right} of {count} came out as they must, in {seconds:.0f} s of Yosys and the solver ({tools}).\n"
+    put_between(page, BEGIN, END, "\n".join([head, *rows_of(records)]) + "\n")
+
+
+def rows_of(records: Sequence[Record]) -> Iterator[str]:
+    """Rows of the table: a claim with all that it was proven of, and one row for all planted faults.
+
+    What holds by induction of one cycle, as most does, has an empty third cell.
+    """
+    yield "| what | of | |\n|---|---|---|"
+    claims: dict[tuple[str, str], list[str]] = {}
+    for record in records:
+        name, how = record["name"], f"{method_of(record)}; {record['result']}"
+        if name.startswith(FAULT):
+            name, how = "a claim fails where a line of the hardware is changed", "bounded"
+        claims.setdefault((name, "" if how == _USUAL else how.removesuffix("; holds")), []).append(record["of"])
+    for (name, how), subjects in claims.items():
+        yield f"| {name} | {'; '.join(_folded(subjects))} | {how} |"
+
+
+def method_of(record: Record) -> str:
+    """How a claim was proven; without numbers of cases that differ between its subjects."""
+    return "all cases" if record["method"].startswith("all ") else record["method"]
+
+
+def _folded(subjects: Iterable[str]) -> Iterator[str]:
+    """Subjects that differ in their last part as one, with these parts side by side."""
+    parts: dict[str, dict[str, int]] = {}
+    for subject in subjects:
+        first, _, last = subject.rpartition(", ")
+        counts = parts.setdefault(first, {})
+        counts[last] = counts.get(last, 0) + 1
+    for first, counts in parts.items():
+        last = " / ".join(part if count == 1 else f"{part} ({count})" for part, count in counts.items())
+        yield f"{first}, {last}" if first else last

@@ -12,7 +12,7 @@ import pytest
 
 from mho.hw.chip import serial_line
 from mho.hw.config import load_chip
-from mho.hw.core import CoreConfig
+from mho.hw.kinds.tnsa.config import TnsaCoreConfig
 from mho.macro_models.errors import InputError
 from mho.rtl_gen import emit_core, generate
 from mho.rtl_gen.emit import module_texts
@@ -77,7 +77,7 @@ def test_every_module_says_what_it_is_and_its_ports_what_they_carry(tmp_path: Pa
 def test_durations_are_named_parameters(trim: bool) -> None:
     chip = load_chip("tnsa16-core", {"core.trim": trim})
     texts = "\n".join(module_texts(chip, "wishbone").values())
-    cfg = CoreConfig.from_chip(chip)
+    cfg = TnsaCoreConfig.from_chip(chip)
     cycles = {"precharge": cfg.reset_cycles} | {
         name: getattr(cfg, f"{name}_cycles") for name in ("plane", "sample", "compare", "decrement")
     }

@@ -8,9 +8,9 @@ from xml.etree import ElementTree as Xml
 import pytest
 
 from mho.hw.config import load_chip
-from mho.hw.host.core.map import core_map
 from mho.hw.host.registers import Access, Register, RegisterMap
 from mho.hw.kinds import core_blocks
+from mho.hw.kinds.tnsa.host.map import tnsa_map
 from mho.hw.noc.config import MeshConfig
 from mho.hw.noc.registers.map import node_map
 from mho.rtl_gen import generate
@@ -43,7 +43,7 @@ def _number(text: str) -> int:
     return int(text.removeprefix("'h"), 16) if text.startswith("'h") else int(text)
 
 
-@pytest.mark.parametrize("map", [core_map(256, manual=True), core_map(16, parameters=None), node_map(MeshConfig())])
+@pytest.mark.parametrize("map", [tnsa_map(256, manual=True), tnsa_map(16, parameters=None), node_map(MeshConfig())])
 def test_ip_xact_says_the_same(map: RegisterMap) -> None:
     root = Xml.fromstring(ip_xact(map, "mho_core_wb"))
     for node in root.iter():

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from mho.hw.config import load_chip
-from mho.hw.core.config import CoreConfig
+from mho.hw.kinds.tnsa.config import TnsaCoreConfig
 from mho.macro_models import Masks, load_device
 from mho.macro_models.integer.operation import Converter, MvmOperation
 from mho.macro_models.tnsa.model import TnsaModel
@@ -22,7 +22,7 @@ def test_functional_gives_the_model_and_the_cycles_of_the_core(converter, in_bit
     found, expected = backend.mvm(0, op, masks, x, ids), model.mvm(op, masks, x, ids)
     assert np.array_equal(found.codes, expected.codes)
     assert np.array_equal(found.steps, expected.steps)
-    cfg = CoreConfig.from_chip(chip)
+    cfg = TnsaCoreConfig.from_chip(chip)
     assert np.array_equal(found.cycles, cfg.cycles(op, expected.steps))
     assert np.array_equal(found.analog, cfg.analog_cycles(op, expected.steps))
     backend.close()

@@ -11,7 +11,7 @@ from mho.hw.core.port import join
 from mho.hw.emulator import EmulatorConfig, LoadLayout
 from mho.hw.host.bus import RegisterBus
 from mho.hw.host.core.access import CoreAccess
-from mho.hw.host.registers import RegisterMap
+from mho.hw.host.core.hosted import HostedCore
 from mho.hw.host.split import BusSplit, Region
 
 __all__ = ["EmulatedAccess", "access_width", "load_at"]
@@ -34,8 +34,8 @@ class EmulatedAccess(wiring.Component):
     ----------
     cfg
         The emulator.
-    map
-        Registers of the core, of :func:`mho.hw.host.core.map.core_map` without products.
+    core
+        The core as its host knows it, with a map of registers without products.
 
     Members
     -------
@@ -55,14 +55,14 @@ class EmulatedAccess(wiring.Component):
     irq: Value
     load: stream.Interface
 
-    def __init__(self, cfg: EmulatorConfig, map: RegisterMap) -> None:
-        self.cfg, self.map = cfg, map
-        self._registers = CoreAccess(cfg.core, map)
+    def __init__(self, cfg: EmulatorConfig, core: HostedCore) -> None:
+        self.cfg, self.core = cfg, core
+        self._registers = CoreAccess(core)
         self.port = wiring.Signature({
             **self._registers.port.members, "load": In(stream.Signature(LoadLayout(cfg))),
         })
         super().__init__({
-            "bus": In(RegisterBus(access_width(cfg, map.address_width))), "reset": In(1), "irq": Out(1),
+            "bus": In(RegisterBus(access_width(cfg, core.registers.address_width))), "reset": In(1), "irq": Out(1),
             **{name: member.flip() for name, member in self.port.members.items()},
         })
 

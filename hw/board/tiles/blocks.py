@@ -1,6 +1,5 @@
 """What an emulated core in a tile is made of, in the place of a core with memristors."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import NoReturn
 
@@ -8,12 +7,10 @@ from amaranth.lib import wiring
 
 from mho.hw.board.load_port import load_address_width
 from mho.hw.board.tiles.access import EmulatedAccess, access_width, load_at
-from mho.hw.core.config import CoreConfig
-from mho.hw.core.port import VectorPort, core_port
-from mho.hw.core.reference import CoreReference, MacroModel
 from mho.hw.emulator import EmulatorConfig, VectorEmulator
-from mho.hw.host.core.map import core_map
 from mho.hw.host.registers import Access, RegisterMap, Window
+from mho.hw.kinds.tnsa.blocks import TnsaBlocks
+from mho.hw.kinds.tnsa.host.map import tnsa_map
 from mho.macro_models.errors import InputError
 
 __all__ = ["EmulatedBlocks"]
@@ -22,38 +19,27 @@ _PINLESS = InputError("an emulated core in a tile has no macro, and no host but 
 
 
 @dataclass(frozen=True, kw_only=True)
-class EmulatedBlocks:
-    """See :class:`mho.hw.kinds.CoreBlocks`: ``emulator`` in place of all below the vector port, and its registers."""
+class EmulatedBlocks(TnsaBlocks):
+    """Those of a core in a tile, with ``emulator`` in place of all below the vector port, and its load port.
+
+    ``registers`` are those of the core, with the load port behind them.
+    """
 
     emulator: EmulatorConfig
     core_registers: RegisterMap
 
     @classmethod
-    def of(cls, emulator: EmulatorConfig, sha256: str) -> "EmulatedBlocks":
+    def emulated(cls, emulator: EmulatorConfig, sha256: str) -> "EmulatedBlocks":
         """The blocks of an emulator, for the chip description with this hash."""
-        return cls(emulator=emulator, core_registers=core_map(emulator.lines, sha256, None, (), products=False))
-
-    @property
-    def cfg(self) -> CoreConfig:
-        """Configuration of the core."""
-        return self.emulator.core
-
-    def reference(self, model: MacroModel) -> CoreReference:
-        """Reference of the core, with a model of its macro."""
-        return CoreReference(self.cfg, model)
-
-    @property
-    def registers(self) -> RegisterMap:
-        """Registers of the core, and the load port of the emulator."""
-        base = self.core_registers
+        base = tnsa_map(emulator.lines, sha256, None, (), products=False)
         load = Window(
-            name="load", address=self.load_base,
-            words=1 << load_address_width(self.emulator) - 2, access=Access.W,
+            name="load", address=load_at(emulator, base.address_width),
+            words=1 << load_address_width(emulator) - 2, access=Access.W,
             doc="Words of the load port of the emulator: cells, tables, tags, noise.",
         )
-        return replace(
-            base, address_width=access_width(self.emulator, base.address_width), entries=(*base.entries, load)
-        )
+        width = access_width(emulator, base.address_width)
+        registers = replace(base, address_width=width, entries=(*base.entries, load))
+        return cls(cfg=emulator.core, registers=registers, emulator=emulator, core_registers=base)
 
     @property
     def pins(self) -> NoReturn:
@@ -67,29 +53,14 @@ class EmulatedBlocks:
         raise _PINLESS
 
     @property
-    def port(self) -> VectorPort:
-        """The vector port."""
-        return core_port(self.cfg)
-
-    @property
-    def programs(self) -> bool:
-        """It does not program its cells: they are loaded."""
-        return False
-
-    @property
     def configurations(self) -> tuple[object, ...]:
         """What its blocks are configured by."""
-        return self, self.emulator, self.cfg, self.core_registers
+        return self, self.emulator, self.cfg, self.core_registers, self._plain
 
     @property
-    def trim(self) -> int | None:
-        """An emulated array has no analog time to trim."""
-        return None
-
-    @property
-    def idle(self) -> Mapping[str, int]:
-        """Other inputs that nothing uses."""
-        return {}
+    def _plain(self) -> TnsaBlocks:
+        """The same without the load port."""
+        return TnsaBlocks(cfg=self.cfg, registers=self.core_registers)
 
     def core(self) -> wiring.Component:
         """The emulator."""
@@ -110,4 +81,4 @@ class EmulatedBlocks:
 
     def access(self) -> wiring.Component:
         """Its registers and its load port."""
-        return EmulatedAccess(self.emulator, self.core_registers)
+        return EmulatedAccess(self.emulator, self._plain)

@@ -7,8 +7,8 @@ from mho.hw.board.tiles.blocks import EmulatedBlocks
 from mho.hw.chip.config import ChipParts, tiles_of
 from mho.hw.chip.map import address_width, chip_page
 from mho.hw.config import Chip
-from mho.hw.core.config import CoreConfig
 from mho.hw.emulator import EmulatorConfig
+from mho.hw.kinds.tnsa.config import TnsaCoreConfig
 from mho.hw.noc.config import MeshConfig
 from mho.hw.tile.rtl.host import CORE_AT
 from mho.macro_models.errors import InputError
@@ -63,7 +63,7 @@ class TilesConfig(BoardParts):
         return self.chip.cores
 
     @property
-    def core(self) -> CoreConfig:
+    def core(self) -> TnsaCoreConfig:
         """The core that is emulated in each tile."""
         return self.emulated_core(ranged=True)
 
@@ -78,14 +78,14 @@ class TilesConfig(BoardParts):
         mesh = MeshConfig.from_chip(self.chip)
         return ChipParts(
             tiles=tiles_of(self.chip, copies=True), mesh=mesh,
-            core=EmulatedBlocks.of(self.emulator, self.chip.sha256),
+            core=EmulatedBlocks.emulated(self.emulator, self.chip.sha256),
             page=chip_page(mesh, self.chip.lines, self.chip.sha256),
         )
 
     @property
     def load_base(self) -> int:
         """Byte, from that of a tile on, at which the load port of its emulator is."""
-        return CORE_AT + EmulatedBlocks.of(self.emulator, self.chip.sha256).load_base
+        return CORE_AT + EmulatedBlocks.emulated(self.emulator, self.chip.sha256).load_base
 
     @property
     def board_base(self) -> int:

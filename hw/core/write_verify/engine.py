@@ -7,7 +7,6 @@ from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from mho.hw.block import Resettable, named
-from mho.hw.core.config import constant_name
 from mho.hw.core.tally import tally
 from mho.hw.core.write_verify.config import COUNT_BITS, ParameterLayout, WriteVerifyConfig
 from mho.hw.core.write_verify.decision import Decision, RegisterCheck, RunLayout
@@ -120,7 +119,7 @@ class WriteVerify(Resettable):
         The macro sees what the engine drives. Without it no run begins, and one that is on ends with its cell as a
         fault.
     hold : In(1)
-        Freezes the timer (see :class:`mho.hw.macro.pins.TnsaPins`).
+        Freezes the timer, as in a product.
     setup_cycles, verify_cycles : In
         With ``cfg.trim``: the durations of :class:`WriteVerifyConfig`, which a run takes when it begins.
     status : Out(WriteVerifyStatus())
@@ -158,7 +157,7 @@ class WriteVerify(Resettable):
         if not cfg.trim:
             for name in ("setup_cycles", "verify_cycles"):
                 value = getattr(cfg, name)
-                self._durations[name] = named(m, constant_name(name), value, value.bit_length())
+                self._durations[name] = named(m, name.upper(), value, value.bit_length())
         m.submodules.register_check = check = RegisterCheck(cfg)
         m.submodules.write_decision = decision = Decision(cfg)
         m.submodules.fault_map = self._faults = faults = FaultMap(cfg)

@@ -6,13 +6,13 @@ from amaranth.hdl import Module, Value
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, connect
 
-from mho.hw.core.core import Core
 from mho.hw.core.port import join
 from mho.hw.core.write_verify import WriteVerifyConfig
 from mho.hw.emulator.layout import LoadLayout
 from mho.hw.emulator.pins.config import PinEmulatorConfig
 from mho.hw.emulator.pins.macro import PinLevelMacro
 from mho.hw.emulator.pins.records import peek_members
+from mho.hw.kinds.tnsa.core import TnsaCore
 
 __all__ = ["PinLevelCore"]
 
@@ -29,7 +29,7 @@ class PinLevelCore(wiring.Component):
 
     Members
     -------
-    <the members of :func:`mho.hw.core.port.core_port`>
+    <the members of :func:`mho.hw.kinds.tnsa.port.tnsa_port`>
         The vector port. A conversion without a table, too, sets ``status.error``.
     load, peek, peeked
         Those of the macro.
@@ -49,7 +49,7 @@ class PinLevelCore(wiring.Component):
         if (None if write is None else write.verify_bits) != cfg.verify_bits:
             raise ValueError(f"verify_bits of write-verify must be {cfg.verify_bits}")
         self.cfg, self.write = cfg, write
-        self.core = Core(cfg.core, write)
+        self.core = TnsaCore(cfg.core, write)
         self.macro = PinLevelMacro(cfg)
         self.port = self.core.port
         super().__init__({**self.port.members, "load": In(stream.Signature(LoadLayout(cfg))), **peek_members(cfg)})

@@ -7,7 +7,7 @@ from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from mho.hw.block import Resettable
-from mho.hw.core.config import MASK_WORD
+from mho.hw.core.shape import MASK_WORD
 from mho.hw.emulator.layout import CELLS, LINES, PULSES, LoadLayout
 from mho.hw.emulator.pins.charges import LineCharges
 from mho.hw.emulator.pins.config import PinEmulatorConfig
@@ -21,7 +21,7 @@ from mho.hw.emulator.vector.line_queue import LineQueue
 from mho.hw.emulator.vector.load import CellChunk, load_noise, load_words
 from mho.hw.emulator.vector.memory import CellMemory
 from mho.hw.emulator.vector.tables import TableStore
-from mho.hw.macro.macro_pins import MacroPins
+from mho.hw.kinds.tnsa.macro_pins import MacroPins
 
 __all__ = ["PinLevelMacro"]
 

@@ -8,9 +8,9 @@ from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In
 
 from mho.hw.block import Resettable
-from mho.hw.core.inputs.masks import MASK_WORD, MaskStore
-from mho.hw.core.port import core_port
-from mho.hw.core.results.word_range import WordRange
+from mho.hw.core.masks import MaskStore
+from mho.hw.core.shape import MASK_WORD
+from mho.hw.core.word_range import WordRange
 from mho.hw.emulator.config import EmulatorConfig
 from mho.hw.emulator.layout import CELLS, ENABLE_BANKS, LoadLayout
 from mho.hw.emulator.vector.converter import LineConverter
@@ -24,12 +24,13 @@ from mho.hw.emulator.vector.memory import CellMemory
 from mho.hw.emulator.vector.noise import ConversionNoise, LineNoise
 from mho.hw.emulator.vector.results import ResultStore, StepCounter
 from mho.hw.emulator.vector.tables import TableStore
+from mho.hw.kinds.tnsa.port import tnsa_port
 
 __all__ = ["VectorEmulator"]
 
 
 class VectorEmulator(Resettable):
-    """Takes the place of :class:`mho.hw.core.Core` and of its macro: the same streams, the same codes.
+    """Takes the place of :class:`mho.hw.kinds.tnsa.core.TnsaCore` and of its macro: the same streams, the same codes.
 
     Cells, and for each operation in use the offsets and steps of the lines, are loaded through ``load``. Operations
     overlap: while one accumulates, the one before converts and drains, and the one behind loads. In one direction they
@@ -38,7 +39,7 @@ class VectorEmulator(Resettable):
 
     Members
     -------
-    <the members of :func:`mho.hw.core.port.core_port`>
+    <the members of :func:`mho.hw.kinds.tnsa.port.tnsa_port`>
         The vector port. ``cycles_total`` are cycles of the emulator, ``cycles_analog`` those that the operations at the
         pins of the chip would have taken, ``cycles_hold`` is 0. ``error`` is set, too, by an operation without a table:
         its codes are 0.
@@ -56,7 +57,7 @@ class VectorEmulator(Resettable):
 
     def __init__(self, cfg: EmulatorConfig) -> None:
         self.cfg = cfg
-        self.port = core_port(cfg.core)
+        self.port = tnsa_port(cfg.core)
         super().__init__({**self.port.members, "load": In(stream.Signature(LoadLayout(cfg)))})
 
     def elaborate(self, platform: object) -> Module:

@@ -5,7 +5,7 @@ from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
 from mho.hw.block import Resettable
-from mho.hw.core.inputs.loader import CODES_PER_WORD
+from mho.hw.core.words import INPUTS_PER_WORD
 from mho.hw.emulator.config import EmulatorConfig
 from mho.hw.emulator.vector.lanes import LEVEL_BITS
 
@@ -51,7 +51,7 @@ class InputMemory(Resettable):
         self.cfg = cfg
         super().__init__({
             "write_bank": In(1), "write_high": In(1), "write_word": In(range(cfg.input_words)),
-            "write": In(cfg.input_lanes // CODES_PER_WORD), "value": In(LEVEL_BITS * cfg.input_lanes),
+            "write": In(cfg.input_lanes // INPUTS_PER_WORD), "value": In(LEVEL_BITS * cfg.input_lanes),
             "read": In(1), "backward": In(1), "read_bank": In(1), "read_high": In(1), "read_line": In(range(cfg.lines)),
             "levels": Out(LEVEL_BITS * cfg.lanes),
         })
@@ -62,7 +62,7 @@ class InputMemory(Resettable):
         width = LEVEL_BITS * cfg.lanes
         shape, depth = LEVEL_BITS * cfg.input_lanes, 2 * BANKS * cfg.input_words
         m.submodules.memory = memory = Memory(shape=shape, depth=depth, init=[])
-        write, read = memory.write_port(granularity=LEVEL_BITS * CODES_PER_WORD), memory.read_port()
+        write, read = memory.write_port(granularity=LEVEL_BITS * INPUTS_PER_WORD), memory.read_port()
         word_bits, lane_bits = (cfg.input_lanes - 1).bit_length(), (cfg.lanes - 1).bit_length()
         m.d.comb += [
             write.addr.eq(Cat(self.write_word, self.write_high, self.write_bank)),

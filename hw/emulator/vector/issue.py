@@ -5,10 +5,10 @@ from amaranth.lib import data
 from amaranth.lib.wiring import In, Out
 
 from mho.hw.block import Resettable
-from mho.hw.core.inputs.loader import StagedLayout
-from mho.hw.core.results.counters import COUNT_BITS
 from mho.hw.emulator.config import EmulatorConfig
 from mho.hw.emulator.layout import ENABLE_BANKS, ContextLayout
+from mho.hw.kinds.tnsa.inputs.loader import StagedLayout
+from mho.hw.kinds.tnsa.results.counters import COUNT_BITS
 from mho.macro_models.integer.operation import LSB_SEGMENT_BITS
 
 __all__ = ["ReadIssue"]

@@ -6,16 +6,18 @@ from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
 from mho.hw.block import Resettable
-from mho.hw.core.inputs.loader import CODES_PER_WORD, StagedLayout
-from mho.hw.core.inputs.masks import MASK_WORD
-from mho.hw.core.layout import OpCheck, OpLayout
+from mho.hw.core.layout import OpLayout
+from mho.hw.core.shape import MASK_WORD
+from mho.hw.core.words import INPUTS_PER_WORD
 from mho.hw.emulator.config import EmulatorConfig
 from mho.hw.emulator.vector.lanes import LEVEL_BITS
+from mho.hw.kinds.tnsa.inputs.loader import StagedLayout
+from mho.hw.kinds.tnsa.inputs.op_check import OpCheck
 from mho.macro_models.integer.operation import LSB_SEGMENT_BITS
 
 __all__ = ["VectorLoader"]
 
-_FORWARD_LINES = 2 * CODES_PER_WORD
+_FORWARD_LINES = 2 * INPUTS_PER_WORD
 
 
 class VectorLoader(Resettable):
@@ -77,7 +79,8 @@ class VectorLoader(Resettable):
             "mask_index": In(range(cfg.core.mask_words)), "mask_driven": In(self._mask_width),
             "accept": Out(1), "error": Out(1), "full": Out(1), "staged": Out(StagedLayout()), "take": In(1),
             "bank": Out(1), "write_high": Out(1), "write_word": Out(range(cfg.input_words)),
-            "write": Out(cfg.input_lanes // CODES_PER_WORD), "value": Out(LEVEL_BITS * cfg.input_lanes), "busy": Out(1),
+            "write": Out(cfg.input_lanes // INPUTS_PER_WORD), "value": Out(LEVEL_BITS * cfg.input_lanes),
+            "busy": Out(1),
         })
 
     def elaborate(self, platform: object) -> Module:
@@ -85,7 +88,7 @@ class VectorLoader(Resettable):
         staged = self.staged
         m.submodules.check = check = OpCheck()
         loading = Signal()
-        word = Signal(range(self.cfg.lines // CODES_PER_WORD))
+        word = Signal(range(self.cfg.lines // INPUTS_PER_WORD))
         transfer = self.op.valid & self.op.ready
         store = Signal()
         looked_up = Signal()
@@ -122,17 +125,17 @@ class VectorLoader(Resettable):
     def _place(self, m: Module, word: Signal, store: Value) -> None:
         """Levels of the lines of a word of codes, and where they go."""
         cfg, backward = self.cfg, self.staged.op.backward
-        codes = [self._level(m, k) for k in range(CODES_PER_WORD)]
+        codes = [self._level(m, k) for k in range(INPUTS_PER_WORD)]
         driven = self._driven(m, word, store & ~self.write_high)
         # Lines of the even and of the odd parts of four; they differ forward only.
         parts = []
         for part in range(2):
-            lines = Signal(LEVEL_BITS * CODES_PER_WORD, name=f"part_{part}")
-            for k in range(CODES_PER_WORD):
-                pair = codes[(part * CODES_PER_WORD + k) // 2]
+            lines = Signal(LEVEL_BITS * INPUTS_PER_WORD, name=f"part_{part}")
+            for k in range(INPUTS_PER_WORD):
+                pair = codes[(part * INPUTS_PER_WORD + k) // 2]
                 # The second line of a pair is driven with the negative.
                 level = Mux(backward, codes[k], Cat(pair[:4], pair[4] ^ (k & 1)))
-                on = Mux(backward, driven[k], driven[part * CODES_PER_WORD + k])
+                on = Mux(backward, driven[k], driven[part * INPUTS_PER_WORD + k])
                 m.d.comb += lines.word_select(k, LEVEL_BITS).eq(Mux(on, level, 0))
             parts.append(lines)
         m.d.comb += self.value.eq(Cat(parts).replicate(cfg.input_lanes // _FORWARD_LINES))
@@ -154,7 +157,7 @@ class VectorLoader(Resettable):
         m.submodules.driven = memory = Memory(shape=self._mask_width, depth=depth, init=[])
         write, read = memory.write_port(), memory.read_port()
         following = Signal.like(word)
-        per_mask = self._mask_width // CODES_PER_WORD
+        per_mask = self._mask_width // INPUTS_PER_WORD
         shift = (per_mask - 1).bit_length()
         m.d.comb += [
             write.addr.eq(self.mask_index), write.data.eq(self.mask_driven), write.en.eq(self.mask_valid),
@@ -162,7 +165,7 @@ class VectorLoader(Resettable):
         ]
         lines = Signal(_FORWARD_LINES)
         fours = Mux(backward, word, word << 1)[:shift]
-        m.d.comb += lines.eq(read.data >> (fours * CODES_PER_WORD))
+        m.d.comb += lines.eq(read.data >> (fours * INPUTS_PER_WORD))
         return lines
 
     def _level(self, m: Module, k: int) -> Signal:

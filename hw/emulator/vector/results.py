@@ -8,10 +8,10 @@ from amaranth.lib.memory import Memory, ReadPort
 from amaranth.lib.wiring import In, Out
 
 from mho.hw.block import Resettable
-from mho.hw.core.results.counters import COUNT_BITS
-from mho.hw.core.results.drain import CODE_WIDTH
+from mho.hw.core.words import CODE_WIDTH
 from mho.hw.emulator.config import EmulatorConfig
 from mho.hw.emulator.vector.converter import LineLayout
+from mho.hw.kinds.tnsa.results.counters import COUNT_BITS
 from mho.macro_models.integer.operation import LSB_SEGMENT_BITS
 
 __all__ = ["ResultStore", "StepCounter"]

@@ -6,13 +6,11 @@ from amaranth.hdl import Module, Signal, Value
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out, connect, flipped
 
-from mho.hw.core.config import CoreConfig
-from mho.hw.core.port import PRODUCTS, VectorPort, core_port
-from mho.hw.core.write_verify import WriteVerifyConfig
+from mho.hw.core.port import PRODUCTS
 from mho.hw.host.bank import RegisterBank
 from mho.hw.host.bus import RegisterBus
+from mho.hw.host.core.hosted import HostedCore
 from mho.hw.host.core.parts import connect_core
-from mho.hw.host.registers import RegisterMap
 
 __all__ = ["CoreAccess"]
 
@@ -22,12 +20,8 @@ class CoreAccess(wiring.Component):
 
     Parameters
     ----------
-    cfg
-        Configuration of the core.
-    map
-        Its registers, of :func:`mho.hw.host.core.map.core_map` without products.
-    write
-        Configuration of write-verify, if the core programs its cells.
+    blocks
+        The core, with a map of registers without products.
 
     Members
     -------
@@ -37,7 +31,7 @@ class CoreAccess(wiring.Component):
         Resets the core, and the queues of write-verify.
     irq : Out(1)
         Interrupt, as long as what raised it lasts.
-    <the members of :func:`mho.hw.core.port.core_port` but those of products>
+    <the members of ``blocks.port`` but those of products>
         The vector port, whose other end the core is.
     """
 
@@ -51,20 +45,15 @@ class CoreAccess(wiring.Component):
     trim: Any
     manual: Any
 
-    def __init__(self, cfg: CoreConfig, map: RegisterMap, write: WriteVerifyConfig | None = None) -> None:
-        self.cfg, self.map, self.write = cfg, map, write
+    def __init__(self, blocks: HostedCore) -> None:
+        self.blocks, self.map = blocks, blocks.registers
         self.port = wiring.Signature({
-            name: member for name, member in self.core_port.members.items() if name not in PRODUCTS
+            name: member for name, member in blocks.port.members.items() if name not in PRODUCTS
         })
         super().__init__({
-            "bus": In(RegisterBus(map.address_width)), "reset": In(1), "irq": Out(1),
+            "bus": In(RegisterBus(self.map.address_width)), "reset": In(1), "irq": Out(1),
             **{name: member.flip() for name, member in self.port.members.items()},
         })
-
-    @property
-    def core_port(self) -> VectorPort:
-        """The vector port of the core."""
-        return core_port(self.cfg, self.write)
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
@@ -78,6 +67,6 @@ class CoreAccess(wiring.Component):
             bank.status.error.eq(self.status.error),
         ]
         irq: Value = self.status.error & bank.interrupt_enable.error
-        programmed = connect_core(m, self.cfg, self.write, bank, self)
+        programmed = connect_core(m, self.blocks, bank, self)
         m.d.comb += self.irq.eq(irq if programmed is None else irq | programmed)
         return m

@@ -1,98 +1,78 @@
-"""What a transposable core is generated from, alone and in a tile."""
+"""What a core is generated from, whatever its kind, with a default for all that follows from the rest."""
 
+from abc import abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from amaranth.lib import wiring
 
-from mho.hw.config import Chip, PulseChip
-from mho.hw.core.bring_up.manual import manual_inputs
-from mho.hw.core.bring_up.trim import TrimLayout, trim_fields
-from mho.hw.core.config import CoreConfig
-from mho.hw.core.core import Core
-from mho.hw.core.port import VectorPort, core_port
-from mho.hw.core.reference import CoreReference, MacroModel
 from mho.hw.core.top import CoreTop
-from mho.hw.core.write_verify import WriteVerifyConfig, WriteVerifyParameters
 from mho.hw.host.core.access import CoreAccess
 from mho.hw.host.core.host import CoreHost
-from mho.hw.host.core.map import chip_map, core_map
-from mho.hw.host.registers import RegisterMap
-from mho.hw.macro.macro_pins import MacroPins
+from mho.hw.host.core.hosted import HostedCore
+from mho.hw.host.core.shared_access import SharedAccess
+from mho.hw.macro.contract import ContractPins
+from mho.hw.macro.write_pins import ENABLE
 
-__all__ = ["TnsaBlocks"]
+__all__ = ["CoreBlocks"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class TnsaBlocks:
-    """See :class:`mho.hw.kinds.CoreBlocks`; ``write`` is the configuration of write-verify, if the core programs."""
-
-    cfg: CoreConfig
-    write: WriteVerifyConfig | None
-    registers: RegisterMap
-
-    @classmethod
-    def from_chip(cls, chip: Chip, *, tiled: bool = False) -> "TnsaBlocks":
-        """The core of a chip; ``tiled``: a program asks it for products."""
-        return cls(
-            cfg=CoreConfig.from_chip(chip, ranged=tiled), registers=chip_map(chip, products=not tiled),
-            write=WriteVerifyConfig.from_chip(chip) if PulseChip.of(chip).programming.engine else None,
-        )
-
-    @classmethod
-    def in_tile(cls, cfg: CoreConfig, write: WriteVerifyConfig | None = None) -> "TnsaBlocks":
-        """A core in a tile, of no description."""
-        return cls(cfg=cfg, write=write, registers=core_map(
-            cfg.lines, parameters=None if write is None else WriteVerifyParameters(), trim=trim_fields(cfg, write),
-            products=False, manual=cfg.manual,
-        ))
-
-    def core(self) -> wiring.Component:
-        """The core with its macro."""
-        return CoreTop(self.cfg, self.write)
-
-    def digital(self) -> wiring.Component:
-        """The core without its macro."""
-        return Core(self.cfg, self.write)
-
-    def host(self) -> wiring.Component:
-        """What drives it from a bus."""
-        return CoreHost(self.cfg, self.registers, self.write)
-
-    def access(self) -> wiring.Component:
-        """Its registers, without products."""
-        return CoreAccess(self.cfg, self.registers, self.write)
-
-    def reference(self, model: MacroModel) -> CoreReference:
-        """Its reference, with a model of its macro."""
-        return CoreReference(self.cfg, model)
+class CoreBlocks(HostedCore):
+    """What a core is generated from. Equal blocks are equal hardware."""
 
     @property
-    def port(self) -> VectorPort:
-        """The vector port."""
-        return core_port(self.cfg, self.write)
+    @abstractmethod
+    def pins(self) -> ContractPins:
+        """Signature of the macro's pins."""
+
+    @abstractmethod
+    def digital(self) -> wiring.Component:
+        """The core without its macro, whose pins are the member ``macro``."""
+
+    @abstractmethod
+    def reference(self, model: Any) -> Any:
+        """Its bit-exact reference, with a programmed model of its macro: what an interpreter of tiles takes."""
+
+    def core(self) -> wiring.Component:
+        """The core with its macro: a component with the vector port ``port`` (:class:`mho.hw.core.port.VectorPort`)."""
+        return CoreTop(self)
+
+    def host(self) -> wiring.Component:
+        """What drives it from a 32-bit bus: the other end of the port, ``bus`` and ``irq``."""
+        return CoreHost(self)
+
+    def access(self) -> wiring.Component:
+        """The same where a program asks for products: the rest of the port is ``port``; besides ``reset``."""
+        return SharedAccess(self) if self.shared else CoreAccess(self)
+
+    @property
+    def shared(self) -> bool:
+        """In a tile the host asks the core for operations, too: while no program runs."""
+        return False
 
     @property
     def programs(self) -> bool:
-        """Whether it programs its cells."""
+        """Whether the core programs its cells, and thus has the pin ``programming_enable``."""
         return self.write is not None
 
     @property
-    def pins(self) -> MacroPins:
-        """Pins of the macro."""
-        return MacroPins(self.cfg.lines, None if self.write is None else self.write.verify_bits)
+    def beside(self) -> Mapping[str, Any]:
+        """Members that the core has beside its vector port and its macro."""
+        return {"programming_enable": ENABLE} if self.programs else {}
 
     @property
     def configurations(self) -> tuple[object, ...]:
-        """What its blocks are configured by."""
+        """What the blocks are configured by: their modules are called by the names of the blocks alone."""
         return self, self.cfg, self.write, self.registers, self.pins
 
     @property
     def trim(self) -> int | None:
-        """Value of ``trim``."""
-        return TrimLayout(self.cfg, self.write).pack({}) if self.cfg.trim else None
+        """Value of the member ``trim`` of the vector port as the chip description says; None if the core has none."""
+        return None
 
     @property
     def idle(self) -> Mapping[str, int]:
-        """Other inputs that nothing uses."""
-        return manual_inputs(self.cfg, self.write) if self.cfg.manual else {}
+        """Widths of other inputs of the core that are 0 where nothing uses them, by their names in Verilog."""
+        return {}

@@ -7,14 +7,12 @@ from amaranth.lib import stream, wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out, connect, flipped
 
-from mho.hw.core.config import LIMITS, CoreConfig
-from mho.hw.core.layout import OpCheck
-from mho.hw.core.port import VectorPort, core_port
-from mho.hw.core.write_verify import WriteVerifyConfig
+from mho.hw.core.counting import following
+from mho.hw.core.layout import OpLayout
 from mho.hw.host.bank import RegisterBank
 from mho.hw.host.bus import RegisterBus
+from mho.hw.host.core.hosted import HostedCore
 from mho.hw.host.core.parts import connect_core
-from mho.hw.host.registers import RegisterMap
 
 __all__ = ["CoreHost", "InputBuffer", "OutputBuffer"]
 
@@ -136,8 +134,7 @@ class OutputBuffer(wiring.Component):
             read.en.eq(self.enable), read.addr.eq(self.address), self.data.eq(read.data),
         ]
         with m.If(write.en):
-            # The number of words is a power of two, so that the place returns to 0 by itself.
-            m.d.sync += place.eq(place + 1)
+            m.d.sync += place.eq(following(place, self.words))
         with m.If(self.clear):
             m.d.sync += place.eq(0)
         return m
@@ -148,12 +145,8 @@ class CoreHost(wiring.Component):
 
     Parameters
     ----------
-    cfg
-        Configuration of the core.
-    map
-        Its registers, of :func:`mho.hw.host.core.map.core_map`.
-    write
-        Configuration of write-verify, if the core programs its cells.
+    blocks
+        The core.
     shared
         Others ask the core for operations too, see :class:`mho.hw.host.core.shared_access.SharedAccess`.
 
@@ -165,7 +158,7 @@ class CoreHost(wiring.Component):
         Interrupt.
     turn, reset, claims : In(1), In(1), Out(1)
         Only if ``shared``: an operation may be started; reset core and windows; an operation goes to the core.
-    <the members of :func:`mho.hw.core.port.core_port`>
+    <the members of ``blocks.port``>
         The vector port, whose other end the core is.
     """
 
@@ -185,31 +178,13 @@ class CoreHost(wiring.Component):
     trim: Any
     manual: Any
 
-    def __init__(
-        self, cfg: CoreConfig, map: RegisterMap, write: WriteVerifyConfig | None = None, *, shared: bool = False
-    ) -> None:
-        self.cfg = cfg
-        self.map = map
-        self.write = write
-        self.shared = shared
+    def __init__(self, blocks: HostedCore, *, shared: bool = False) -> None:
+        self.blocks, self.map, self.shared = blocks, blocks.registers, shared
         super().__init__({
             "bus": In(RegisterBus(self.map.address_width)), "irq": Out(1),
             **({"turn": In(1), "reset": In(1), "claims": Out(1)} if shared else {}),
-            **{name: member.flip() for name, member in self.core_port.members.items()},
+            **{name: member.flip() for name, member in blocks.port.members.items()},
         })
-
-    @property
-    def core_port(self) -> VectorPort:
-        """The vector port of the core."""
-        return core_port(self.cfg, self.write)
-
-    def op_check(self) -> wiring.Component:
-        """What decides whether a descriptor is legal: ``op`` and ``legal``."""
-        return OpCheck(limited=self.cfg.trim)
-
-    def input_words(self, op: Any) -> Value:
-        """Words of the input stream that an operation takes."""
-        return Mux(op.backward, self.cfg.lines // 4, self.cfg.lines // 8)
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
@@ -236,22 +211,22 @@ class CoreHost(wiring.Component):
             m.d.comb += self.soft_reset.eq(held | self.reset)
         else:
             m.d.sync += self.soft_reset.eq(bank.control.soft_reset)
-        if self.cfg.ranged:
+        if self.blocks.cfg.ranged:
             m.d.comb += self.words.last.eq(self.map["output"].words - 1)
         self._start(m, bank, given)
         bits, enable = bank.status, bank.interrupt_enable
         failed = bits.error.value | bits.overrun.value
         irq = (bits.done.value & enable.done) | (failed & enable.error)
-        programmed = connect_core(m, self.cfg, self.write, bank, self)
+        programmed = connect_core(m, self.blocks, bank, self)
         m.d.comb += self.irq.eq(irq if programmed is None else irq | programmed)
         return m
 
     def _start(self, m: Module, bank: Any, given: InputBuffer) -> None:
         """Check the operation, hand its descriptor to the core and its input to the stream."""
-        check: Any = self.op_check()
+        check: Any = self.blocks.op_check()
         m.submodules.op_check = check
-        if self.cfg.trim:
-            m.d.comb += [getattr(check, name).eq(self.trim[name]) for name in LIMITS]
+        limits = [name for name, member in check.signature.members.items() if member.flow is In and name != "op"]
+        m.d.comb += [getattr(check, name).eq(self.trim[name]) for name in limits]
         wanted, fields = check.op, bank.operation
         ready = Signal()
         go = Signal()
@@ -259,16 +234,14 @@ class CoreHost(wiring.Component):
         if self.shared:
             may = Signal(name="may_start")
             m.d.comb += [may.eq(ready & self.turn), self.claims.eq(~ready)]
-        for name in ("backward", "in_bits", "in_signed", "out_bits", "binary", "relu", "early_stop", "wl_select",
-                     "line_select", "mode"):
-            m.d.comb += wanted[name].eq(getattr(fields, name))
+        m.d.comb += [wanted[name].eq(getattr(fields, name)) for name in OpLayout().operation]
         m.d.comb += [
             wanted.step_code.eq(bank.step.step_code),
             wanted.op_id.eq(Cat(bank.op_id_low.value, bank.op_id_high.value)),
             ready.eq(~self.op.valid & ~given.active),
             go.eq(bank.control.start & may & check.legal),
             given.start.eq(go),
-            given.count.eq(self.input_words(wanted)),
+            given.count.eq(self.blocks.input_words(wanted)),
             bank.status.ready.eq(may),
             bank.status.busy.eq(self.status.busy | ~ready | (self.o.valid & ~bank.status.done.value)),
             bank.status.error.set.eq(bank.control.start & may & ~check.legal),

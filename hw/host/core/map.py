@@ -1,21 +1,18 @@
-"""Registers of one core behind a bus."""
+"""Registers that every core has behind a bus, whatever its kind, and those of write-verify."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from types import MappingProxyType
 
-from mho.hw.config import Chip, PulseChip
-from mho.hw.core.bring_up.trim import TrimField, trim_fields
-from mho.hw.core.config import MASKS, CoreConfig
-from mho.hw.core.write_verify import WriteVerifyConfig, WriteVerifyParameters
-from mho.hw.host.core.manual_map import manual_entries
-from mho.hw.host.core.trim_map import LOCK, trim_entries
+from mho.hw.core.shape import CoreShape
+from mho.hw.core.write_verify import WriteVerifyParameters
 from mho.hw.host.core.write_map import write_entries
 from mho.hw.host.registers import Access, Field, Register, RegisterMap, Window
 
-__all__ = ["ADDRESS_WIDTH", "MAGIC", "MAP_VERSION", "chip_map", "core_map"]
+__all__ = ["ADDRESS_WIDTH", "MAGIC", "MAP_VERSION", "MASKS_AT", "core_map"]
 
 ADDRESS_WIDTH = 12
-"""Bits of a byte address: 4 KiB for one core of any size."""
+"""Bits of a byte address: 4 KiB for one core of any size, unless a kind needs more."""
 
 MAGIC = 0x6D68
 """What identifies a core: ``mh``."""
@@ -23,9 +20,8 @@ MAGIC = 0x6D68
 MAP_VERSION = 1
 """Grows when a register moves or changes its meaning."""
 
-
-_USUAL = WriteVerifyParameters()
-_TRIM = trim_fields(CoreConfig(trim=True), WriteVerifyConfig(trim=True))
+MASKS_AT, INPUT_AT, OUTPUT_AT = 0x400, 0x800, 0xC00
+"""Addresses of the windows; the latter two unless a kind has others."""
 
 
 def _counter(name: str, address: int, doc: str) -> tuple[Register, Register]:
@@ -50,7 +46,7 @@ def _identity(lines: int, sha256: str) -> tuple[Register, ...]:
             Field(name="version", width=16, reset=MAP_VERSION, constant=True, doc="Version of this map."),
         )),
         Register(name="geometry", address=0x004, doc="Size of the core.", fields=(
-            Field(name="lines", width=16, reset=lines, constant=True, doc="Bit lines, source lines and word lines."),
+            Field(name="lines", width=16, reset=lines, constant=True, doc="Rows, and columns."),
         )),
         Register(name="description", address=0x008, doc="Which chip description this was generated from.", fields=(
             Field(name="hash", width=32, reset=int(sha256[:8], 16), constant=True, doc="First 32 bits of its SHA-256."),
@@ -112,20 +108,19 @@ def _operation() -> tuple[Register, ...]:
     rw = Access.RW
     return (
         Register(name="operation", address=0x020, doc="The next operation; `start` takes a copy.", fields=(
-            Field(name="backward", access=rw, doc="0: bit lines are driven; 1: source lines are driven."),
+            Field(name="backward", access=rw, doc="0: products go forward only."),
             Field(name="in_bits", width=4, access=rw, reset=4, doc="Bits of an input code, 1 to 8."),
             Field(name="in_signed", access=rw, reset=1, doc="Input codes are two's complement."),
             Field(name="out_bits", width=4, access=rw, reset=8, doc="Bits of an output code, 1 to 8."),
-            Field(name="binary", access=rw, doc="0: counting converter; 1: binary search."),
-            Field(name="relu", access=rw, doc="Negative outputs are 0 (one conversion only)."),
-            Field(name="early_stop", access=rw, reset=1, doc="Counting ends when every enabled line has flipped."),
-            Field(name="wl_select", width=3, access=rw, doc="Word-line mask."),
-            Field(name="line_select", width=3, access=rw, doc="Mask of converted lines."),
+            Field(name="binary", access=rw, doc="0: there is one way to convert."),
+            Field(name="relu", access=rw, doc="Negative outputs are 0."),
+            Field(name="early_stop", access=rw, reset=1, doc="Without effect: a product takes always as long."),
+            Field(name="wl_select", width=3, access=rw, doc="Mask of word lines."),
+            Field(name="line_select", width=3, access=rw, doc="Mask of columns."),
             Field(name="mode", width=3, access=rw, doc="0; others are reserved and refused."),
         )),
         Register(name="step", address=0x024, doc="The converter's step.", fields=(
-            Field(name="step_code", width=16, access=rw, reset=256, doc="Charge of one decrement in V_read / 2**14, "
-                  "at least 1."),
+            Field(name="step_code", width=16, access=rw, reset=256, doc="What one output step is, at least 1."),
         )),
         Register(name="op_id_low", address=0x028, doc="Number of the operation, bits 31:0.", fields=(
             Field(name="value", width=32, access=rw, doc="Operation within the program."),
@@ -143,71 +138,66 @@ def _write_counters() -> tuple[Register, ...]:
     )
 
 
-def chip_map(chip: Chip, *, products: bool = True) -> RegisterMap:
-    """Registers of a chip's core; ``products`` as at :func:`core_map`."""
-    chip = PulseChip.of(chip)
-    engine = chip.programming.engine
-    parameters = WriteVerifyParameters.from_chip(chip) if engine else None
-    trim = trim_fields(CoreConfig.from_chip(chip), WriteVerifyConfig.from_chip(chip) if engine else None)
-    return core_map(chip.lines, chip.sha256, parameters, trim, products=products, manual=chip.core.manual)
-
-
 def core_map(
-    lines: int, sha256: str = "0" * 64, parameters: WriteVerifyParameters | None = _USUAL,
-    trim: Sequence[TrimField] = _TRIM, *, products: bool = True, manual: bool = False,
+    shape: CoreShape, sha256: str = "0" * 64, *, doc: str, docs: Mapping[str, str] = MappingProxyType({}),
+    more: Sequence[Register | Window] = (), parameters: WriteVerifyParameters | None = None, products: bool = True,
+    lock: str | None = None, input_at: int = INPUT_AT, output_at: int = OUTPUT_AT, address_width: int = ADDRESS_WIDTH,
 ) -> RegisterMap:
-    """Registers of a core of ``lines`` lines. Every address is the same for every size of the core.
+    """Registers of a core. Every address is the same for every size of the core.
 
     Parameters
     ----------
     sha256
         Hash of the chip description.
+    doc, docs
+        What the core is, and by their names what fields and windows that every core has are in this kind.
+    more
+        What only this kind has.
     parameters
         Parameters of write-verify after reset. None: the core does not program its cells, the map has nothing of it.
-    trim
-        What can be trimmed, see :func:`mho.hw.core.bring_up.trim.trim_fields`.
     products
         The host asks for products; false: a program does, and the map has nothing of it.
-    manual
-        The core has manual mode.
+    lock
+        See :class:`RegisterMap`.
+    input_at, output_at, address_width
+        Where the windows are, and bits of a byte address, of a kind whose masks need more room.
     """
-    write, windows = ((), ()) if parameters is None else write_entries(lines, parameters, _write_counters())
-    targets, results, faults = ([window] for window in windows) if windows else ([], [], [])
     mvms = Field(name="value", width=32, doc="Operations since reset.")
-    entries: list[Register | Window] = [
-        *_identity(lines, sha256),
+    common: list[Register | Window] = [
+        *_identity(shape.lines, sha256),
         *_control(write=parameters is not None),
         *_operation(),
         Register(name="mvms", address=0x040, fields=(mvms,), doc="Matrix-vector products."),
         *_counter("cycles_total", 0x048, "Clock cycles in which an operation was in progress"),
         *_counter("cycles_analog", 0x050, "Clock cycles of the operations at the macro's pins"),
         *_counter("cycles_hold", 0x058, "Clock cycles for which the macro held the core"),
-        *write,
-        *trim_entries(trim),
-        *(manual_entries(lines, write=parameters is not None) if manual else ()),
         Window(
-            name="masks", address=0x400, words=MASKS * max(lines // 32, 1), access=Access.W,
-            doc="Eighteen masks of as many bits as there are lines: 8 of word lines, 8 of converted lines, dead "
-            "bit lines, dead source lines. Whole words only. An operation takes the masks as they are when it "
-            "starts.",
+            name="masks", address=MASKS_AT, words=shape.setting_words, access=Access.W,
+            doc=f"Eighteen masks of {shape.mask_words} words: 8 of word lines, 8 of converted lines, dead word lines, "
+            "dead converted lines. Whole words only. An operation takes the masks as they are when it starts.",
         ),
-        *targets,
         Window(
-            name="input", address=0x800, words=lines // 4, access=Access.W, byte_writes=True,
-            doc="Input codes, four of 8 bits a word, lowest byte first: half as many as there are lines forward, "
-            "as many as there are lines backward.",
+            name="input", address=input_at, words=shape.most_input_words, access=Access.W, byte_writes=True,
+            doc="Input codes, four of 8 bits a word, lowest byte first.",
         ),
-        *results,
-        *faults,
         Window(
-            name="output", address=0xC00, words=lines // 2, access=Access.R,
+            name="output", address=output_at, words=shape.output_words, access=Access.R,
             doc="Output codes, two of 16 bits a word, lowest first, two's complement, in half steps.",
         ),
     ]
+    entries = [_documented(entry, docs) for entry in common]
+    if parameters is not None:
+        registers, windows = write_entries(shape.lines, parameters, _write_counters())
+        entries += [*registers, *windows]
+    entries = sorted([*entries, *more], key=lambda entry: entry.address)
     return RegisterMap(
-        name="core",
-        doc="One transposable core. Words are 32 bits, little endian; addresses count bytes.",
-        address_width=ADDRESS_WIDTH,
-        lock=LOCK if trim else None,
-        entries=tuple(entries if products else _without_products(entries)),
+        name="core", doc=f"{doc} Words are 32 bits, little endian; addresses count bytes.",
+        address_width=address_width, lock=lock, entries=tuple(entries if products else _without_products(entries)),
     )
+
+
+def _documented(entry: Register | Window, docs: Mapping[str, str]) -> Register | Window:
+    """An entry of every core as it is for one of a kind."""
+    if isinstance(entry, Window):
+        return replace(entry, doc=docs.get(entry.name, entry.doc))
+    return replace(entry, fields=tuple(replace(field, doc=docs.get(field.name, field.doc)) for field in entry.fields))

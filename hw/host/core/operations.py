@@ -27,7 +27,7 @@ def operation_tasks(map: RegisterMap, base: int, descriptor: int, words: Sequenc
     """
     layout = OpLayout()
     fields = layout.from_bits(descriptor)
-    placed = {name: fields[name] for name, _ in layout if name not in ("step_code", "op_id")}
+    placed = {name: fields[name] for name in layout.operation}
     number = fields["op_id"]
     ends = {"done": 1, "error": 1, "overrun": 1}
 

@@ -6,12 +6,10 @@ from amaranth.hdl import Module, Mux, Signal, Value
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out, connect, flipped
 
-from mho.hw.core.config import CoreConfig
-from mho.hw.core.port import PRODUCTS, VectorPort, core_port
-from mho.hw.core.write_verify import WriteVerifyConfig
+from mho.hw.core.port import PRODUCTS
 from mho.hw.host.bus import RegisterBus
 from mho.hw.host.core.host import CoreHost
-from mho.hw.host.registers import RegisterMap
+from mho.hw.host.core.hosted import HostedCore
 
 __all__ = ["SharedAccess"]
 
@@ -25,12 +23,8 @@ class SharedAccess(wiring.Component):
 
     Parameters
     ----------
-    cfg
-        Configuration of the core.
-    map
-        Its registers, those of products among them.
-    write
-        Configuration of write-verify, if the core programs its cells.
+    blocks
+        The core, with a map of registers that has those of products.
 
     Members
     -------
@@ -60,28 +54,20 @@ class SharedAccess(wiring.Component):
     status: Any
     soft_reset: Value
 
-    def __init__(self, cfg: CoreConfig, map: RegisterMap, write: WriteVerifyConfig | None = None) -> None:
-        self.cfg, self.map, self.write = cfg, map, write
-        self.port = self.core_port
+    verilog_name = "core_access"
+
+    def __init__(self, blocks: HostedCore) -> None:
+        self.blocks, self.map, self.port = blocks, blocks.registers, blocks.port
         members = self.port.members
         super().__init__({
-            "bus": In(RegisterBus(map.address_width)), "reset": In(1), "idle": In(1), "irq": Out(1),
+            "bus": In(RegisterBus(self.map.address_width)), "reset": In(1), "idle": In(1), "irq": Out(1),
             "program": Out(wiring.Signature({name: members[name] for name in PRODUCTS if name in members})),
             **{name: member.flip() for name, member in members.items()},
         })
 
-    @property
-    def core_port(self) -> VectorPort:
-        """The vector port of the core."""
-        return core_port(self.cfg, self.write)
-
-    def host(self) -> CoreHost:
-        """Its registers and windows, with ``shared``."""
-        return CoreHost(self.cfg, self.map, self.write, shared=True)
-
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        m.submodules.host = host = self.host()
+        m.submodules.host = host = CoreHost(self.blocks, shared=True)
         connect(m, flipped(self.bus), host.bus)
         held, mine = Signal(name="host_holds"), Signal(name="host_has")
         m.d.comb += [

@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mho.hw.core import unpack_codes
 from mho.hw.core.layout import OpLayout
+from mho.hw.core.words import unpack_codes
 from mho.hw.tile.isa import Command
 from mho.macro_models.errors import InputError
 
@@ -48,7 +48,7 @@ class ReferenceCore:
     Parameters
     ----------
     core
-        Its reference, as :class:`mho.hw.core.CoreReference`.
+        Its reference, as :class:`mho.hw.core.reference.CoreReference`.
     """
 
     def __init__(self, core: Any) -> None:
@@ -57,11 +57,12 @@ class ReferenceCore:
     def product(self, op: int, op_id: int, first: int, codes: NDArray[np.uint8]) -> NDArray[np.integer]:
         """Output codes of all lines."""
         operation, _ = self.core.operation(op)
-        given, count = codes.view("<u4"), self.core.cfg.input_words(operation)
-        if op >> _OP_BITS or first + len(given) > count:
-            raise InputError(f"the operation takes {count} words, not those from {first} to {first + len(given) - 1}")
+        code_words, count = codes.view("<u4"), self.core.cfg.input_words(operation)
+        if op >> _OP_BITS or first + len(code_words) > count:
+            last = first + len(code_words) - 1
+            raise InputError(f"the operation takes {count} words, not those from {first} to {last}")
         words = np.zeros(count, dtype="<u4")
-        words[first : first + len(given)] = given
+        words[first : first + len(code_words)] = code_words
         return unpack_codes(self.core.run(op | op_id << _OP_BITS, words.tolist()))
 
     def command(self, command: Command, block: bytes) -> bytes:

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 __all__ = ["run_command"]
 
 _MOST_CYCLES = 10**12
+_OF_BACKENDS = ("port", "baud", "threads", "arrays", "jobs", "waves", "waves_tiles", "trace")
+"""Options that are those of a backend."""
 
 
 def _names(_ctx: click.Context, _param: click.Parameter, value: str | None) -> tuple[str, ...]:
@@ -99,7 +101,7 @@ def _names(_ctx: click.Context, _param: click.Parameter, value: str | None) -> t
 )
 @click.option("--waves", metavar="F.fst", type=WAVES, help="Write the waveforms, with --backend cosim.")
 @click.option(
-    "--waves-tiles", metavar="C,R", multiple=True, type=WORD, callback=lambda _context, _option, some: some or None,
+    "--waves-tiles", metavar="C,R", multiple=True, type=WORD, callback=lambda _context, _option, tiles: tiles or None,
     help="Tile whose waves are written (repeatable; default: all), with --waves on tiles.",
 )
 @click.option(
@@ -118,21 +120,27 @@ def run_command(
     programming, relaxation, read-noise, wire, adc, stuck. Of several outputs all are computed and one is scored.
     """
     from mho.api.device import Device
+    from mho.runs.backends import backend_of
     from mho.runs.running import check_options
+    from mho.runs.sharing import processes_text
 
+    backend_options = {name: options.pop(name) for name in _OF_BACKENDS}
+    backend = options["backend"] = backend_of(options["backend"], backend_options)
     check_options(**{name: value for name, value in options.items() if name not in ("score", "compensation")})
     model = Device.load(device) if device is not None else None
-    given = None if cells is None else _read_cells(cells, network)
+    chip_cells = None if cells is None else _read_cells(cells, network)
     x = _read_inputs(inputs)
     truth = _read_labels(labels, len(x), options["limit"])
     net = _open(network, chip, overrides, calibrate, x, device, options["compensation"], out)
     _check_before(net, x, truth, output, options["score"])
     if cycles is not None:
         model = _worn(model or net.device, cycles, cells, out)
-    _share(net, len(x), options, out)
-    with out.progress(f"running on {options['backend']}") as progress:
-        heard = {"progress": progress, "loading": progress, "note": out.warn}
-        result = net.run(x, cells=given, device=model, keep_codes=False, **heard, **options)
+    if backend.processes > 1 and (options["seeds"] or 1) > 1:
+        images = min(len(x), options["limit"] or len(x))
+        out.note(processes_text(net.network, images, min(backend.processes, options["seeds"])))
+    with out.progress(f"running on {backend.name}") as progress:
+        reports = {"progress": progress, "loading": progress, "note": out.warn}
+        result = net.run(x, cells=chip_cells, device=model, keep_codes=False, **reports, **options)
     for kind in ("versions", "hashes"):
         out.detail(f"{kind}: " + ", ".join(f"{k} {v}" for k, v in result.provenance[kind].items()))
     for sentence in result.warnings:
@@ -151,8 +159,8 @@ def run_command(
         "input": inputs[0] if len(inputs) == 1 else list(inputs),
         "labels": labels,
         "calibrate": calibrate,
-        "waves": options["waves"],
-        "port": options["port"],
+        "waves": backend_options["waves"],
+        "port": backend_options["port"],
         **({} if cycles is None else {"cycles": cycles}),
     }
     out.json({"command": command, **result.to_dict(truth, budget=budget)})
@@ -173,15 +181,6 @@ def _worn(device: "Device", cycles: int, cells: str | None, out: Output) -> "Dev
     return Device(worn)
 
 
-def _share(net: "Net", inputs: int, options: dict[str, Any], out: Output) -> None:
-    """Say what processes take, where several are asked for."""
-    from mho.runs.sharing import said
-
-    images = min(inputs, options["limit"] or inputs)
-    if (options["jobs"] or 1) > 1 and (options["seeds"] or 1) > 1:
-        out.note(said(net.network, images, min(options["jobs"], options["seeds"])))
-
-
 def _open(
     network: str,
     chip: str | None,
@@ -197,17 +196,17 @@ def _open(
     from mho.compiler import FIRST_INPUTS
 
     if not network.endswith(".onnx"):
-        given = [name for name, value in (("--chip", chip), ("--set", overrides), ("--calibrate", calibrate)) if value]
-        if given:
-            raise InputError(
-                f"{network}: {given[0]} is for an .onnx model; a network file holds its chip and calibration"
-            )
+        of_compiler = (("--chip", chip), ("--set", overrides), ("--calibrate", calibrate))
+        for name, value in of_compiler:
+            if value:
+                raise InputError(
+                    f"{network}: {name} is for an .onnx model; a network file holds its chip and calibration"
+                )
         return load(network)
     if chip is None:
         raise InputError(f"{network}: an .onnx model needs --chip, a preset or a chip file")
     if calibrate is None:
-        taken = min(FIRST_INPUTS, len(x))
-        out.note(f"calibrating on the first {taken} inputs, since --calibrate is not given")
+        out.note(f"calibrating on the first {min(FIRST_INPUTS, len(x))} inputs, since --calibrate is not given")
     from mho.hw.config import load_chip
     from mho.macro_models.kinds import family
 
@@ -240,21 +239,21 @@ def _read_inputs(sources: tuple[str, ...]) -> Any:
     return load_inputs(dict(pairs))
 
 
-def _check_before(net: "Net", x: Any, truth: Any, output: str | None, wanted: str | None) -> None:
+def _check_before(net: "Net", x: Any, truth: Any, output: str | None, scored: str | None) -> None:
     """Refuses labels, a choice of an output or a file that do not fit, before the work begins."""
-    names = [one.name for one in net.network.model.outputs]
+    names = [value.name for value in net.network.model.outputs]
     if output is not None and len(names) > 1 and Path(output).suffix != ".npz":
         raise InputError(
             f"{output}: the network has {len(names)} outputs; write an .npz, which holds {', '.join(names)} by name"
         )
-    if truth is None and wanted is None:
+    if truth is None and scored is None:
         return
     from mho.compiler.job import check_shape
 
-    made = net.network.model.compute_all(check_shape(x, net.network.model))
-    chosen = score.choose(made, wanted)
+    references = net.network.model.compute_all(check_shape(x, net.network.model))
+    chosen = score.choose(references, scored)
     if truth is not None:
-        score.accuracy(made[chosen][: len(truth)], truth)
+        score.accuracy(references[chosen][: len(truth)], truth)
 
 
 def _read_labels(source: str | None, images: int, limit: int | None) -> Any:

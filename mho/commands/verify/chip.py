@@ -39,7 +39,6 @@ def chip_command(
     from mho.hw.config import load_chip
 
     resolved = load_chip(chip or "tnsa16-2x2", overrides)
-    out.note("building the simulator of the chip, unless it is in the cache ...")
     with out.progress(f"verifying {resolved.name}") as progress:
         if host == "uart":
             from mho.fpga.link.chip import verify_line

@@ -16,7 +16,7 @@ from mho.hw.emulator.vector.reference import ProgrammedCore
 from mho.macro_models import MacroModel, Masks
 from mho.macro_models.errors import InputError, ToolError
 from mho.macro_models.integer.operation import MvmOperation
-from mho.sim.backend import Account, Backend, Progress
+from mho.sim.backend import Account, Backend, Observed, Progress
 from mho.sim.board.bus import BusSimulation
 from mho.sim.board.driver import read_info
 from mho.sim.board.tiles.host import WATCHDOG, TilesHost
@@ -202,6 +202,13 @@ class TilesFpgaSimBackend(BoardTilesBackend):
     def _tell(self, done: int, images: int) -> None:
         if self._progress is not None:
             self._progress(done, images)
+
+    def observed(self) -> Observed | None:
+        """Cycles of the simulated boards since their reset."""
+        if not self._boards:
+            return None
+        first = next(iter(self._boards))
+        return Observed(clock_MHz=first.clock_hz / 1e6, cycles=sum(bus.cycles for bus in self._boards.values()))
 
     def close(self) -> None:
         """End the simulation."""

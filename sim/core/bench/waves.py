@@ -4,11 +4,12 @@ import re
 from pathlib import Path
 
 from mho.hw.config import Chip
-from mho.hw.core.config import OPERATIONS, CoreConfig, duration_bits
-from mho.hw.core.inputs.masks import MaskLayout
 from mho.hw.core.layout import OpLayout
-from mho.hw.core.results.counters import COUNT_BITS
-from mho.hw.macro.pins import TnsaPins
+from mho.hw.core.masks import MaskLayout
+from mho.hw.core.timing import duration_bits
+from mho.hw.kinds.tnsa.config import OPERATIONS, TnsaCoreConfig
+from mho.hw.kinds.tnsa.pins import TnsaPins
+from mho.hw.kinds.tnsa.results.counters import COUNT_BITS
 from mho.macro_models.output import write_output
 
 __all__ = ["groups", "write_groups"]
@@ -18,7 +19,7 @@ def groups(chip: Chip, scope: str) -> dict[str, list[tuple[str, int]]]:
     """Groups of (path of a signal, width) in the order in which they are shown, of the core in the shell ``scope``."""
     digital, macro = f"{scope}.core.digital", f"{scope}.core.macro"
     lines = chip.lines
-    widths = {"op": OpLayout().size, "mask": MaskLayout(CoreConfig.from_chip(chip)).size, "i": 32, "o": 32}
+    widths = {"op": OpLayout().size, "mask": MaskLayout(TnsaCoreConfig.from_chip(chip)).size, "i": 32, "o": 32}
     shown = {"clock and reset": [(f"{scope}.clk", 1), (f"{scope}.rst", 1)]}
     for name, width in widths.items():
         parts = (("payload", width), ("valid", 1), ("ready", 1))
@@ -39,7 +40,7 @@ def groups(chip: Chip, scope: str) -> dict[str, list[tuple[str, int]]]:
 
 def _timer_bits(chip: Chip) -> int:
     """Width of the timer of the operations at the pins: it reaches what can be written where they are registers."""
-    cfg = CoreConfig.from_chip(chip)
+    cfg = TnsaCoreConfig.from_chip(chip)
     longest = max(getattr(cfg, name) for name in OPERATIONS)
     return duration_bits(longest) if cfg.trim else max(longest - 1, 1).bit_length()
 

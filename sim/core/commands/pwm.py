@@ -9,11 +9,11 @@ from numpy.typing import NDArray
 from mho.hw.config import Chip
 from mho.hw.config.kinds.pwm import PwmChip
 from mho.hw.core.layout import OpLayout
-from mho.hw.core.results.drain import pack_codes
-from mho.hw.pwm.config import PwmCoreConfig
-from mho.hw.pwm.engine.layout import Bank, Command, pack_command
-from mho.hw.pwm.engine.reference import CommandReference
-from mho.hw.pwm.settings import SettingsFile
+from mho.hw.core.words import pack_codes
+from mho.hw.kinds.pwm.config import PwmCoreConfig
+from mho.hw.kinds.pwm.engine.layout import Bank, Command, pack_command
+from mho.hw.kinds.pwm.engine.reference import CommandReference
+from mho.hw.kinds.pwm.settings import SettingsFile
 from mho.macro_models.errors import ToolError
 from mho.macro_models.integer.pwm.calibration import Calibration
 from mho.macro_models.integer.pwm.programming import WriteParameters, WriteResult

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from mho.hw.pwm.settings import SettingsFile
+from mho.hw.kinds.pwm.settings import SettingsFile
 from mho.macro_models.integer.operation import MAX_BITS
 from mho.macro_models.integer.pwm.operation import MAGNITUDE_BITS, PwmOperation
 from mho.sim.core.kinds import SimulatedKind

@@ -143,4 +143,4 @@ def _program() -> str:
         run_logged([compiler, *objects, "-lz", "-lpthread", "-o", str(folder / "fst_toggles")], log, "g++")
 
     key = [hash_files([_SOURCE]), tool_version("verilator"), tool_version("g++")]
-    return os.fspath(cached_build("toggles", key, build) / "fst_toggles")
+    return os.fspath(cached_build("toggles", key, build, what="the reader of waveforms") / "fst_toggles")

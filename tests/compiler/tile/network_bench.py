@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 from mho.compiler import Network
 from mho.compiler.tile.check import run_tiles, values_of
 from mho.compiler.tile.programs import TilePrograms, tile_programs
-from mho.hw.core import CoreConfig, CoreReference
+from mho.hw.kinds.tnsa.config import TnsaCoreConfig
+from mho.hw.kinds.tnsa.reference import TnsaCoreReference
 from mho.hw.tile.interpreter.cores import ReferenceCore
 from mho.macro_models import Masks
 from mho.sim.executor import build_cores, core_masks
@@ -66,6 +67,6 @@ def compare(
     lanes = network.program.input.compute(x.reshape(len(x), -1))
     wanted = values_of(network.program, lanes, np.arange(first, first + len(x), dtype=np.uint64), product)
     programs = tile_programs(network, image=first, watched=watched)
-    cores = [ReferenceCore(CoreReference(CoreConfig(lines=network.chip.lines), Masked(model, mask)))
+    cores = [ReferenceCore(TnsaCoreReference(TnsaCoreConfig(lines=network.chip.lines), Masked(model, mask)))
              for model, mask in zip(models, masks, strict=True)]
     return programs, run_tiles(programs, network.chip, cores, lanes), wanted

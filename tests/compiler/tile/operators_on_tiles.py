@@ -31,13 +31,13 @@ _HEAD = """\
 
 <!-- Written by `python -m tests.compiler.tile.operators_on_tiles`; a test compares it with the compiler. -->
 
-For every operator of [the list](operators.md): whether the model in which it stands between two layers
-(`tests/compiler/importer/operator_models.py`) runs on the tiles of a chip, here 4 x 4 tiles of 16 lines, and what of it
-the host does between the two layers: it sends what it makes of an image while tiles are at work on others. All give
-the same lanes on the interpreter of tiles as on the functional backend, with the noise of the cells, and so do the
-tiles in Verilog (`tests/sim/tile_networks/test_tile_operators_verilog.py`, marked `long`).
+Every operator of [the list](operators.md) runs between two layers on the tiles of a chip, here 4 x 4 tiles of 16 lines
+(`tests/compiler/importer/operator_models.py`). Of those below the host does a part between the two layers: it sends
+what it makes of an image while tiles are at work on others. All give the same lanes on the interpreter of tiles as on
+the functional backend, with the noise of the cells, and so do the tiles in Verilog
+(`tests/sim/tile_networks/test_tile_operators_verilog.py`, marked `long`).
 
-| operator | on tiles |
+| operator | at the host |
 |---|---|
 """
 
@@ -78,18 +78,22 @@ def outcome(kind: str) -> str:
     return f"{RUNS}, {' and '.join(dict.fromkeys(between))} at the host" if between else RUNS
 
 
+_NOWHERE = "nowhere when a network has been read"
+
+
 def rows() -> dict[str, str]:
     """What the page says of each operator."""
-    lines = [line.split(" | ", 1) for line in PAGE.read_text().splitlines() if line.startswith("| `")]
-    return {name.strip("| `"): told.removesuffix(" |") for name, told in lines}
+    cells = [line.strip("| ").split(" | ", 1) for line in PAGE.read_text().splitlines() if line.startswith("| `")]
+    place = {name for names in GROUPS.values() for name in names}
+    told = {name: RUNS if name in place else _NOWHERE for _, operators in OPERATORS.values() for name in operators}
+    return told | {name.strip("`"): f"{RUNS}, {host} at the host" for name, host in cells}
 
 
 def page() -> str:
     """The page as Markdown."""
-    place = {name for names in GROUPS.values() for name in names}
-    told = {name: outcome(name) if name in place else "nowhere when a network has been read"
-            for _, operators in OPERATORS.values() for name in operators}
-    return _HEAD + "".join(f"| `{name}` | {told[name]} |\n" for name in sorted(told))
+    place = sorted(name for names in GROUPS.values() for name in names)
+    told = {name: outcome(name).removeprefix(f"{RUNS}, ").removesuffix(" at the host") for name in place}
+    return _HEAD + "".join(f"| `{name}` | {host} |\n" for name, host in told.items() if host != RUNS)
 
 
 if __name__ == "__main__":

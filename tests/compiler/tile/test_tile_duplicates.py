@@ -192,8 +192,8 @@ def test_copies_that_are_dealt_images_have_cells_of_their_own() -> None:
 
 def test_a_layer_that_gets_no_copy_is_named() -> None:
     wanted = "layer 'n_c' takes longest and has no copy, which would take 3 free tiles; there are 0"
-    assert wanted in perceptron(2, rows=1)[0].calibration["warnings"]
-    assert not [one for one in perceptron(2)[0].calibration["warnings"] if "takes longest" in one]
+    assert wanted in perceptron(2, rows=1)[0].calibration.warnings
+    assert not [one for one in perceptron(2)[0].calibration.warnings if "takes longest" in one]
 
 
 def test_layers_of_steps_have_no_copies() -> None:

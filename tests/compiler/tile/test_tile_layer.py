@@ -6,7 +6,8 @@ import pytest
 from mho.compiler.model.windows import windows
 from mho.compiler.program import Call, Layer, Mvm, run_call
 from mho.compiler.tile.lowering.walks import walk_of_window
-from mho.hw.core import CoreConfig, CoreReference
+from mho.hw.kinds.tnsa.config import TnsaCoreConfig
+from mho.hw.kinds.tnsa.reference import TnsaCoreReference
 from mho.hw.tile.asm import assemble
 from mho.hw.tile.config import TileConfig
 from mho.hw.tile.interpreter.cores import ReferenceCore
@@ -86,7 +87,7 @@ def test_a_layer_over_two_tiles_has_the_lanes_of_the_functional_path(device):
         return models[mvm.core].mvm(OP, Masks.reset(16), x, op_id).codes[:, mvm.columns]
 
     wanted = run_call(call, layer, images.reshape(IMAGES, -1), np.arange(FIRST, FIRST + IMAGES), run)
-    cores = [ReferenceCore(CoreReference(CoreConfig(lines=16), model)) for model in models]
+    cores = [ReferenceCore(TnsaCoreReference(TnsaCoreConfig(lines=16), model)) for model in models]
     joined = Joined(
         tiles={name: Place(program=program(k, 40 + k, multipliers[k], bias), cfg=CFG, core=cores[k])
                for k, name in enumerate(("root", "b"))},

@@ -7,8 +7,12 @@ import pytest
 from amaranth.hdl import Value
 
 from mho.hw.config import SYNCHRONISER_CYCLES, load_chip
-from mho.hw.core import Core, CoreConfig, CoreReference, pack, pack_inputs
+from mho.hw.core.layout import pack
+from mho.hw.core.words import pack_inputs
 from mho.hw.core.write_verify import WriteVerifyConfig, WriteVerifyParameters
+from mho.hw.kinds.tnsa.config import TnsaCoreConfig
+from mho.hw.kinds.tnsa.core import TnsaCore
+from mho.hw.kinds.tnsa.reference import TnsaCoreReference
 from mho.hw.testing import collect, feed, random_inputs, random_operation, simulate
 from mho.macro_models.errors import InputError
 from tests.hw.exact_array import ExactArray
@@ -21,11 +25,11 @@ def _chip(pins: tuple[str, ...], cycles: int = 2) -> Any:
     return load_chip("tnsa16-core", {**durations, "core.synchronise": list(pins), "core.trim": False})
 
 
-def _run(cfg: CoreConfig, macro: Any, seed: int) -> tuple[dict[str, int], CoreReference]:
+def _run(cfg: TnsaCoreConfig, macro: Any, seed: int) -> tuple[dict[str, int], TnsaCoreReference]:
     """Random operations with the process that ``macro(array, pins)`` gives at the pins; checks their codes."""
     rng = np.random.default_rng(seed)
     array = ExactArray.random(16, rng)
-    reference, dut, words, wanted = CoreReference(cfg, array), Core(cfg), list[int](), list[int]()
+    reference, dut, words, wanted = TnsaCoreReference(cfg, array), TnsaCore(cfg), list[int](), list[int]()
     ops = [random_operation(rng, out_bits=int(rng.integers(1, 6))) for _ in range(8)]
     inputs = [pack_inputs(random_inputs(op, 16, rng)[0]) for op in ops]
     for op, x in zip(ops, inputs, strict=True):
@@ -50,7 +54,7 @@ def _run(cfg: CoreConfig, macro: Any, seed: int) -> tuple[dict[str, int], CoreRe
 @pytest.mark.parametrize("pins", [(), ("cmp",), ("cmp", "hold")])
 @pytest.mark.parametrize("given", [2, 5])
 def test_cmp_may_be_anything_but_where_it_is_looked_at(pins: tuple[str, ...], given: int) -> None:
-    cfg = CoreConfig.from_chip(_chip(pins, given))
+    cfg = TnsaCoreConfig.from_chip(_chip(pins, given))
     assert cfg.compare_cycles == given + SYNCHRONISER_CYCLES * bool(pins)
     rng = np.random.default_rng(given)
 
@@ -66,7 +70,7 @@ def test_cmp_may_be_anything_but_where_it_is_looked_at(pins: tuple[str, ...], gi
 @pytest.mark.parametrize("pins", [(), ("hold",)])
 @pytest.mark.parametrize("given", [2, 4])
 def test_hold_in_the_last_cycle_of_the_macro_lengthens_its_operation(pins: tuple[str, ...], given: int) -> None:
-    cfg = CoreConfig.from_chip(_chip(pins, given))
+    cfg = TnsaCoreConfig.from_chip(_chip(pins, given))
     assert cfg.reset_cycles == cfg.plane_cycles == given + SYNCHRONISER_CYCLES * len(pins)
     rng = np.random.default_rng(given)
     held = 0
@@ -95,11 +99,11 @@ def test_hold_in_the_last_cycle_of_the_macro_lengthens_its_operation(pins: tuple
 @pytest.mark.parametrize("pins", [(), ("verify_valid",), ("hold", "verify_valid")])
 def test_verify_read_waits_for_valid_and_takes_the_code_with_it(pins: tuple[str, ...]) -> None:
     chip = _chip(pins)
-    cfg, write = CoreConfig.from_chip(chip), WriteVerifyConfig.from_chip(chip)
+    cfg, write = TnsaCoreConfig.from_chip(chip), WriteVerifyConfig.from_chip(chip)
     plain = WriteVerifyConfig.from_chip(_chip(()))
     assert write.verify_cycles == plain.verify_cycles + SYNCHRONISER_CYCLES * bool(pins)
     assert write.setup_cycles == plain.setup_cycles + SYNCHRONISER_CYCLES * ("hold" in pins)
-    dut, rng = Core(cfg, write), np.random.default_rng(7)
+    dut, rng = TnsaCore(cfg, write), np.random.default_rng(7)
     read = rng.random(256) < 0.15
     code = [int(value) for value in rng.integers(1, 2**write.verify_bits, 256)]
     found: list[Any] = []

@@ -8,7 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mho.hw.config import load_chip
-from mho.hw.core import CoreConfig, MaskFile, pack, pack_inputs
+from mho.hw.core.layout import pack
+from mho.hw.core.masks import MaskFile
+from mho.hw.core.words import pack_inputs
 from mho.hw.emulator import (
     EmulatorConfig,
     EmulatorReference,
@@ -22,6 +24,7 @@ from mho.hw.emulator import (
     table_loads,
 )
 from mho.hw.emulator.layout import NOISE
+from mho.hw.kinds.tnsa.config import TnsaCoreConfig
 from mho.hw.testing import collect, get, put, random_inputs, random_operation, simulate
 from mho.macro_models import CAUSES, load_device
 from mho.macro_models.errors import InputError
@@ -37,7 +40,7 @@ FROZEN = frozenset(CAUSES) - {"read-noise", "wire"}
 
 def programmed(
     lines: int, g_bits: int, device: str = "rram-neurram", causes: frozenset[str] = FROZEN, **overrides: Any
-) -> tuple[CoreConfig, TnsaModel]:
+) -> tuple[TnsaCoreConfig, TnsaModel]:
     corelet = {16: 4, 64: 8, 256: 16}[lines]
     chip = load_chip("neurram-core", overrides={"core.corelet": corelet, "core.g_bits": g_bits, **overrides})
     targets = np.random.default_rng(lines).uniform(1.0, 40.0, (lines, lines))
@@ -45,11 +48,11 @@ def programmed(
         chip.macro_config(), targets, device=load_device(device), seed=3, core=1, time_s=86400.0, causes=causes
     )
     # As on a board, durations are constants: nothing drives what would trim them.
-    return replace(CoreConfig.from_chip(chip), trim=False), model
+    return replace(TnsaCoreConfig.from_chip(chip), trim=False), model
 
 
 def small(lines: int = 16, **fields: Any) -> EmulatorConfig:
-    return EmulatorConfig(core=CoreConfig(lines=lines), **fields)
+    return EmulatorConfig(core=TnsaCoreConfig(lines=lines), **fields)
 
 
 def random_masks(rng: np.random.Generator, lines: int) -> Masks:

@@ -8,16 +8,16 @@ import numpy as np
 from cocotb.clock import Clock
 from cocotb.triggers import ReadOnly, RisingEdge, Timer
 
-from mho.hw.core import OpLayout
-from mho.hw.host.core.map import core_map
+from mho.hw.core.layout import OpLayout
 from mho.hw.host.registers import Register
+from mho.hw.kinds.tnsa.host.map import tnsa_map
 from mho.macro_models.integer.converter import convert
 from mho.macro_models.integer.operation import Converter, Direction, MvmOperation
 from mho.rtl_gen.macro.model import cell
 from mho.sim.chip.masters import AxiLiteHost, WishboneHost
 
 LINES = 16
-MAP = core_map(LINES, manual=True)
+MAP = tnsa_map(LINES, manual=True)
 PERIOD_NS = 10
 CELLS = np.array([[cell(bl, sl) for sl in range(LINES)] for bl in range(LINES)])
 

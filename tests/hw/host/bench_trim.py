@@ -4,20 +4,21 @@ import cocotb
 from cocotb.triggers import RisingEdge
 
 from mho.hw.config import load_chip
-from mho.hw.core import CoreConfig, trimmed
 from mho.hw.core.write_verify import WriteVerifyParameters
 from mho.hw.host.core.write_map import WORD_FLAG
+from mho.hw.kinds.tnsa.bring_up.trim import trimmed
+from mho.hw.kinds.tnsa.config import TnsaCoreConfig
 from mho.macro_models.integer.operation import Direction, MvmOperation
 from tests.hw.host.bench_core import FORWARD, Host, begin, expected, macro, vector
 from tests.hw.host.bench_write import parameters
 
-CORE = CoreConfig.from_chip(load_chip("tnsa16-core"))
+CORE = TnsaCoreConfig.from_chip(load_chip("tnsa16-core"))
 SLOW = MvmOperation(direction=Direction.FORWARD, in_bits=3, out_bits=4, step_code=1, early_stop=False)
 TIMES = {"precharge": "reset_cycles", "plane": "plane_cycles", "sample": "sample_cycles", "compare": "compare_cycles",
          "decrement": "decrement_cycles"}
 
 
-async def trim(host: Host, **times: int) -> CoreConfig:
+async def trim(host: Host, **times: int) -> TnsaCoreConfig:
     """Write durations by the names of the registers; the core as it then is."""
     for name, value in times.items():
         await host.write(f"{name}_time", value)

@@ -143,7 +143,7 @@ def test_rules_say_what_they_are():
 
 
 @pytest.mark.parametrize(("key", "value", "legal"), [
-    ("lanes", 3, "2, 4 or 8"), ("lines", 32, "16, 64 or 256"), ("buffer_kib", 0, "between 1 and 64"),
+    ("lanes", 3, "2, 4 or 8"), ("lines", 36, "a multiple of 8"), ("buffer_kib", 0, "between 1 and 64"),
     ("instructions", 513, "between 16 and 512"), ("contexts", 3, "0, 1, 2 or 4"),
 ])
 def test_sizes_that_are_refused(key, value, legal):

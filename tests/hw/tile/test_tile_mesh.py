@@ -6,8 +6,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mho.hw.core import CoreConfig, CoreReference
-from mho.hw.host.core.blocks import TnsaBlocks
+from mho.hw.kinds.tnsa.blocks import TnsaBlocks
+from mho.hw.kinds.tnsa.config import TnsaCoreConfig
+from mho.hw.kinds.tnsa.reference import TnsaCoreReference
 from mho.hw.noc.config import MeshConfig
 from mho.hw.noc.flit import Destinations
 from mho.hw.noc.interface.words import credit_tag
@@ -65,7 +66,7 @@ MESH = MeshConfig(columns=2, rows=1, payload_bits=64, contexts=1, depth=2)
 
 
 def test_parts_must_fit() -> None:
-    mesh, core = MeshConfig(columns=2, rows=1, payload_bits=32, contexts=1), TnsaBlocks.in_tile(CoreConfig(lines=LINES))
+    mesh, core = MeshConfig(columns=2, rows=1, payload_bits=32, contexts=1), TnsaBlocks.of(TnsaCoreConfig(lines=LINES))
     with pytest.raises(InputError, match=r"^payload_bits of a tile must be 32, as around it, not 64$"):
         Tile(CFG, mesh, core)
 
@@ -76,9 +77,9 @@ def test_two_tiles_with_a_flow_and_a_reduction_by_the_host() -> None:
     arrays = [ExactArray.random(LINES, rng) for _ in range(2)]
     programs = assemble(FIRST), assemble(SECOND)
     inputs = [rng.integers(-7, 8, 8).astype(np.int8).tobytes() for _ in range(IMAGES)]
-    core = CoreConfig(lines=LINES, ranged=True)
+    core = TnsaCoreConfig(lines=LINES, ranged=True)
     tiles = Tiles(Joined(
-        tiles={name: Place(program=program, cfg=CFG, core=ReferenceCore(CoreReference(core, array)))
+        tiles={name: Place(program=program, cfg=CFG, core=ReferenceCore(TnsaCoreReference(core, array)))
                for name, program, array in zip("ab", programs, arrays, strict=True)},
         flows=(Flow(sender="a", number=0, to=("b",), slot=1), Flow(sender="b", number=2, to=(HOST,))),
         reductions=(Reduction(context=0, members=("a",), root="b"),),
@@ -87,7 +88,7 @@ def test_two_tiles_with_a_flow_and_a_reduction_by_the_host() -> None:
     tiles.run()
     expected = tiles.received["b", 2]
     assert len(set(expected)) == IMAGES
-    dut: Any = TileMesh(CFG, MESH, TnsaBlocks.in_tile(core))
+    dut: Any = TileMesh([CFG] * MESH.nodes, MESH, TnsaBlocks.of(core))
     received: list[bytes] = []
     part = b""
 

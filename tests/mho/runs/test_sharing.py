@@ -37,9 +37,7 @@ def test_two_processes_give_the_bits_of_one(
 def test_what_cannot_be_shared_is_refused(tiny: Tiny) -> None:
     net = mho.load(tiny.path("tiny.mho"))
     with pytest.raises(mho.InputError, match="jobs must be between 1 and 256, not 0"):
-        net.run(tiny.x, jobs=0)
-    with pytest.raises(mho.InputError, match="jobs is for the backend functional, not cosim"):
-        net.run(tiny.x, jobs=2, backend="cosim")
+        net.run(tiny.x, backend=mho.Functional(jobs=0))
 
 
 @pytest.mark.slow

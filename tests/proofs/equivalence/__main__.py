@@ -77,7 +77,7 @@ def _compare(names: Iterable[str], jobs: int) -> list[Record]:
 
 
 def _table(records: Sequence[Record]) -> Iterable[str]:
-    """The tables of a page: how many blocks of each chip, and each block."""
+    """The tables of a page: how many blocks of each chip, and each block that does not hold by induction."""
     names = dict.fromkeys(name for record in records for name in record["chips"])
     seconds = sum(record["seconds"] for record in records)
     (yosys, *_) = versions().split(",")
@@ -89,8 +89,12 @@ def _table(records: Sequence[Record]) -> Iterable[str]:
         counts = [len(own), *(holds.count(engine.value) for engine in (Engine.INDUCTION, Engine.BOUNDED))]
         counts += [sum(r["verdict"] == v.value for r in own) for v in (Verdict.UNKNOWN, Verdict.FAILS)]
         yield f"| `{name}` | {' | '.join(map(str, counts))} |"
-    yield "\n| block | of | how | s | result |\n|---|---|---|---|---|"
-    for record in records:
+    best = (Verdict.HOLDS.value, Engine.INDUCTION.value)
+    rest = [record for record in records if (record["verdict"], record["engine"]) != best]
+    if not rest:
+        return
+    yield "\nNot by induction:\n\n| block | of | how | s | result |\n|---|---|---|---|---|"
+    for record in rest:
         first, *others = record["chips"]
         of = f"`{first}`" + (f" and {len(others)} more" if others else "")
         result = " ".join(filter(None, [record["verdict"], record["claim"] and f"({record['claim']})"]))

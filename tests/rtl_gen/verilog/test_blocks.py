@@ -18,9 +18,10 @@ from amaranth.lib.wiring import In, Out
 from mho.hw.block import Resettable
 from mho.hw.chip import WRAPS
 from mho.hw.config import load_chip
-from mho.hw.core import CoreConfig
 from mho.hw.core.top import CoreTop
 from mho.hw.core.write_verify import WriteVerifyConfig
+from mho.hw.kinds.tnsa.blocks import TnsaBlocks
+from mho.hw.kinds.tnsa.config import TnsaCoreConfig
 from mho.hw.noc.config import MeshConfig
 from mho.hw.noc.mesh import Mesh
 from mho.hw.noc.node import Node
@@ -33,32 +34,33 @@ from mho.rtl_gen.waivers import waivers
 
 CHIP = load_chip("tnsa16-core")
 OTHER = load_chip("tnsa16-core", {"timing.t_sample_ns": 50})
-CORE, WRITE = CoreConfig.from_chip(CHIP), WriteVerifyConfig.from_chip(CHIP)
+CORE, WRITE = TnsaCoreConfig.from_chip(CHIP), WriteVerifyConfig.from_chip(CHIP)
 
 
 class Quiet(wiring.Component):
     """Two cores, one of which nobody asks for its status, and the other for its counter alone."""
 
-    def __init__(self, other: CoreConfig = CORE) -> None:
+    def __init__(self, other: TnsaCoreConfig = CORE) -> None:
         self.other = other
         super().__init__({"go": In(1), "mvms": Out(32)})
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        m.submodules.silent = silent = CoreTop(CORE, WRITE)
-        m.submodules.asked = asked = CoreTop(self.other, WRITE)
+        m.submodules.silent = silent = CoreTop(TnsaBlocks.of(CORE, WRITE))
+        m.submodules.asked = asked = CoreTop(TnsaBlocks.of(self.other, WRITE))
         m.d.comb += [silent.op.valid.eq(self.go), asked.i.valid.eq(self.go), self.mvms.eq(asked.status.mvms)]
         return m
 
 
 @cache
-def _quiet(other: CoreConfig = CORE, reset: str = "sync") -> dict[str, str]:
+def _quiet(other: TnsaCoreConfig = CORE, reset: str = "sync") -> dict[str, str]:
     return emit_block(load_chip("tnsa16-core", {"verilog.reset": reset}), Quiet(other), "quiet", "mho_")
 
 
 @cache
-def _alone(core: CoreConfig, name: str, reset: str = "sync") -> dict[str, str]:
-    return emit_block(load_chip("tnsa16-core", {"verilog.reset": reset}), CoreTop(core, WRITE), name, "mho_")
+def _alone(core: TnsaCoreConfig, name: str, reset: str = "sync") -> dict[str, str]:
+    top = CoreTop(TnsaBlocks.of(core, WRITE))
+    return emit_block(load_chip("tnsa16-core", {"verilog.reset": reset}), top, name, "mho_")
 
 
 @pytest.mark.parametrize("reset", [pytest.param("sync", marks=pytest.mark.long), "async_low"])
@@ -87,7 +89,7 @@ def test_instances_of_one_configuration_are_one_module() -> None:
 
 @pytest.mark.slow
 def test_name_of_another_configuration_does_not_depend_on_the_assembly() -> None:
-    other = CoreConfig.from_chip(OTHER)
+    other = TnsaCoreConfig.from_chip(OTHER)
     both = _quiet(other)
     silent, asked = re.findall(r"^  (\w+) (?:silent|asked) \(", both["quiet"], re.MULTILINE)
     assert silent == "mho_core"

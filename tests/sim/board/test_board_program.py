@@ -119,7 +119,7 @@ class Altered:
 def test_what_does_not_agree_is_told_and_changes_nothing():
     cfg, stimulus = BoardConfig(chip=CHIP.hardware(*PARTS), level="pin", lanes=16), make_write_stimulus(CHIP, 31, 0)
     stimulus = replace(stimulus, skip=stimulus.skip | (np.arange(256).reshape(16, 16) >= 24))
-    bus, parts, core = BusSimulation(cfg), cfg.emulator, cfg.core_map
+    bus, parts, core = BusSimulation(cfg), cfg.emulator, cfg.blocks.registers
     altered = Altered(bus)
     assert isinstance(parts, PinEmulatorConfig)
     cell = parts.records + RECORD_WORDS * int(np.flatnonzero(~stimulus.skip)[0])

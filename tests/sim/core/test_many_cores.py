@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from mho.hw.config import Chip, load_chip
-from mho.hw.core.config import CoreConfig
+from mho.hw.kinds.tnsa.config import TnsaCoreConfig
 from mho.macro_models import MacroModel
 from mho.macro_models.errors import ToolError
 from mho.sim.build.simulators import verilator_build
@@ -50,7 +50,7 @@ def simulation(models: list[list[MacroModel]]) -> Iterator[Simulation]:
 
 @pytest.fixture(scope="module")
 def cores(simulation: Simulation) -> list[CosimCore]:
-    return [CosimCore(simulation, CoreConfig.from_chip(chip), k) for k, chip in enumerate(CHIPS)]
+    return [CosimCore(simulation, TnsaCoreConfig.from_chip(chip), k) for k, chip in enumerate(CHIPS)]
 
 
 FIRST = np.cumsum([0, *(len(devices) for devices in DEVICES)])
@@ -116,7 +116,7 @@ def test_cells_are_programmed_in_one_core_while_another_computes(simulation, cor
 
 def test_a_core_that_is_stuck_is_named(models) -> None:
     simulation = Simulation(verilator_build(*CHIPS), timeout_s=120)
-    cores = [CosimCore(simulation, CoreConfig.from_chip(chip), k) for k, chip in enumerate(CHIPS)]
+    cores = [CosimCore(simulation, TnsaCoreConfig.from_chip(chip), k) for k, chip in enumerate(CHIPS)]
     trials = [make_stimulus(group, 1, 0, pauses=False) for group in models]
     batches = [
         core.batch(t.op, t.masks, t.x[:, :0] if k == 2 else t.x, t.op_id, mode=Mode.CONST)

@@ -7,11 +7,11 @@ import pytest
 
 from mho.hw.config import load_chip
 from mho.hw.core.layout import OpLayout
-from mho.hw.core.results.drain import pack_codes
-from mho.hw.pwm.config import PwmCoreConfig
-from mho.hw.pwm.engine.layout import Command
-from mho.hw.pwm.engine.reference import CommandReference
-from mho.hw.pwm.settings import SettingsFile
+from mho.hw.core.words import pack_codes
+from mho.hw.kinds.pwm.config import PwmCoreConfig
+from mho.hw.kinds.pwm.engine.layout import Command
+from mho.hw.kinds.pwm.engine.reference import CommandReference
+from mho.hw.kinds.pwm.settings import SettingsFile
 from mho.macro_models import load_device
 from mho.macro_models.errors import ToolError
 from mho.macro_models.pwm.model import PwmModel

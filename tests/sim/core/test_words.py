@@ -3,11 +3,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mho.hw.core.config import CoreConfig
-from mho.hw.core.inputs.loader import pack_inputs
-from mho.hw.core.inputs.masks import MaskFile
 from mho.hw.core.layout import OpLayout, pack
-from mho.hw.core.results.drain import pack_codes, unpack_codes
+from mho.hw.core.masks import MaskFile
+from mho.hw.core.words import pack_codes, pack_inputs, unpack_codes
+from mho.hw.kinds.tnsa.config import TnsaCoreConfig
 from mho.macro_models import Masks
 from mho.macro_models.integer.operation import Converter, Direction, MvmOperation
 from mho.sim.core.words import MaskImage, input_words, op_words, output_codes, reserved_words
@@ -48,7 +47,7 @@ def test_outputs_are_unpacked_as_the_core_packs_them():
 
 @given(st.integers(0, 2**32 - 1), st.sampled_from([16, 64]))
 def test_written_words_bring_the_core_to_the_masks(seed, lines):
-    cfg = CoreConfig(lines=lines)
+    cfg = TnsaCoreConfig(lines=lines)
     rng = np.random.default_rng(seed)
     image, core = MaskImage(cfg), MaskFile(cfg)
     for _ in range(4):

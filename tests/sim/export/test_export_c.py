@@ -33,6 +33,8 @@ from mho.sim.functional import FunctionalBackend
 from mho.sim.tile_networks.plan import WRITE, make_plan
 from tests.compiler.importer.onnx_models import build, node
 from tests.docs.pages import DOCS, blocks
+from tests.sim.export.test_host_steps_c import BODIES
+from tests.sim.export.test_host_steps_c import network as between
 
 CHIP = load_chip("tnsa16-core", {"tile.programs": True, "mesh.payload_bits": 32})
 IMAGES = 6
@@ -61,6 +63,7 @@ void enable(uint32_t events) { mho_tiles_enable(&bus, &net, events); }
 uint32_t interrupts(void) { return mho_tiles_interrupts(&bus, &net); }
 int program(uint32_t *given_up) { return mho_tiles_program(&bus, &net.cells[0], given_up, 5000); }
 void encode(const float *x, int16_t *codes) { mho_tiles_encode(&net, x, codes); }
+void finish(const int16_t *in, const int16_t *out, int16_t *lanes) { net.finish(in, out, lanes); }
 void decode(const int16_t *lanes, float *y) { mho_tiles_decode(&net, lanes, y); }
 """
 DONE, TRAP, WATCHDOG, WAITING = 1, 2, 4, 1 << 8
@@ -238,6 +241,32 @@ def test_what_goes_wrong_is_an_error_and_the_next_run_is_right(driver: Driver, m
     assert driver.whole(IMAGES, pointer(codes), pointer(lanes), 2000) == 0
     assert driver.trapped(None) == 0
     np.testing.assert_array_equal(driver.numbers(lanes), wanted)
+
+
+@pytest.mark.slow
+@pytest.mark.cosim("verilator", "g++", "make", "gcc")
+def test_a_host_that_computes_between_layers(tmp_path: Path) -> None:
+    """Products of two computed values: the next image is under way meanwhile."""
+    network, x = between(BODIES["attention"], CHIP)
+    cfg = TilesConfig(chip=CHIP.hardware(*PARTS), lanes=16, slots=4)
+    wanted = execute(network, FunctionalBackend(), x[:IMAGES], device="ideal").outputs
+    bus = BusSimulation(cfg)
+    try:
+        driver = Driver(tmp_path, replace(network, chip=cfg.chip), bus)
+        assert len(driver.listing.functions.steps) == 1
+        cores = [programmed_core(model) for model in build_cores(network, device="ideal")]
+        for tasks in board_loads(cfg, network.tiles, lambda node: operations_of(network.program, node), cores,
+                                 core_masks(network)).values():
+            bus.execute(tasks)
+        assert driver.load() == 0
+        codes, lanes = driver.codes(x[:IMAGES]), driver.room(IMAGES)
+        assert driver.whole(IMAGES, pointer(codes), pointer(lanes), 2000) == 0
+        made = np.zeros(wanted.shape, np.int16)
+        for sent, came, last in zip(codes, lanes, made, strict=True):
+            driver.finish(pointer(sent), pointer(came), pointer(last))
+        np.testing.assert_array_equal(driver.numbers(made), wanted)
+    finally:
+        bus.close()
 
 
 class ChipBus:

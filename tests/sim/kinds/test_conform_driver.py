@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from mho.hw.config import Chip, load_chip, preset_names
-from mho.hw.core.config import MASKS
+from mho.hw.core.shape import MASKS
 from mho.hw.host.registers import Register, RegisterMap
 from mho.hw.kinds import core_blocks
 from mho.macro_models.integer.operation import Direction

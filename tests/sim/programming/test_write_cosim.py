@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from mho.hw.config import load_chip
-from mho.hw.core.config import CoreConfig
 from mho.hw.core.write_verify import WriteVerifyParameters
+from mho.hw.kinds.tnsa.config import TnsaCoreConfig
 from mho.macro_models import load_device
 from mho.macro_models.cells.pulses import PulseArray
 from mho.macro_models.errors import InputError, ToolError
@@ -37,7 +37,7 @@ def core(models):
     simulation = Simulation(verilator_build(CHIP), timeout_s=60)
     for index, model in enumerate(models):
         simulation.put_core(index, model)
-    yield CosimCore(simulation, CoreConfig.from_chip(CHIP))
+    yield CosimCore(simulation, TnsaCoreConfig.from_chip(CHIP))
     simulation.close()
 
 

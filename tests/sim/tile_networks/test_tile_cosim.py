@@ -19,7 +19,8 @@ from mho.compiler.tile.cycles import tile_cycles
 from mho.compiler.tile.file import tile_code
 from mho.compiler.tile.placement.software_pipeline import both_sides
 from mho.hw.config import load_chip
-from mho.hw.core import CoreConfig, CoreReference
+from mho.hw.kinds.tnsa.config import TnsaCoreConfig
+from mho.hw.kinds.tnsa.reference import TnsaCoreReference
 from mho.hw.tile.interpreter.cores import ReferenceCore
 from mho.hw.tile.interpreter.state import Retired
 from mho.hw.tile.isa import Engine
@@ -225,9 +226,9 @@ def test_what_retires_is_what_the_interpreter_carries_out(
     backend: TileCosimBackend, cases: dict[str, Case], name: str
 ) -> None:
     case = cases[name]
-    masks, core = core_masks(case.network), CoreConfig(lines=16)
+    masks, core = core_masks(case.network), TnsaCoreConfig(lines=16)
     models = build_cores(case.network, device="ideal", seed=3, time_s=DAY)
-    cores = [ReferenceCore(CoreReference(core, Masked(model, mask)))
+    cores = [ReferenceCore(TnsaCoreReference(core, Masked(model, mask)))
              for model, mask in zip(models, masks, strict=True)]
     seen: dict[str, list[int]] = {}
 

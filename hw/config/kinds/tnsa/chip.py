@@ -73,8 +73,8 @@ class TnsaChip(PulseChip):
             raise ChipError("adc.converter", 'adc.converter must be "count" where [neuron] is not ideal, not "binary"')
 
     cost_keys = (
-        "core.corelet", "adc.bits", "cells.g_min_uS", "cells.g_max_uS", "read.v_read_V", "wires.c_line_fF",
-        "wires.c_cell_fF", "process.node_nm", "process.vdd_V",
+        "core.corelet", "core.lines", "adc.bits", "cells.g_min_uS", "cells.g_max_uS", "read.v_read_V",
+        "wires.c_line_fF", "wires.c_cell_fF", "process.node_nm", "process.vdd_V",
     )
 
     def relative_costs(self, base: Chip) -> dict[str, float]:
@@ -115,8 +115,8 @@ class TnsaChip(PulseChip):
 
     @property
     def lines(self) -> int:
-        """Bit lines, source lines and word lines of one core: 16, 64 or 256."""
-        return self.core.corelet**2
+        """Bit lines, source lines and word lines of one core."""
+        return self.core.lines or self.core.corelet**2
 
     @cached_property
     def absent_lines(self) -> tuple[tuple[int, ...], tuple[int, ...]]:

@@ -5,20 +5,20 @@ from typing import Any
 import pytest
 from amaranth.hdl import Value
 
-from mho.hw.core.config import CoreConfig
-from mho.hw.core.core import Core
 from mho.hw.core.write_verify import WriteVerifyConfig, WriteVerifyParameters
+from mho.hw.kinds.tnsa.config import TnsaCoreConfig
+from mho.hw.kinds.tnsa.core import TnsaCore
 from mho.hw.macro.write_pins import WritePins
 from mho.hw.testing import put, simulate
 
-CORE = CoreConfig(lines=16, reset_cycles=1, plane_cycles=1, sample_cycles=1, compare_cycles=2, decrement_cycles=1)
+CORE = TnsaCoreConfig(lines=16, reset_cycles=1, plane_cycles=1, sample_cycles=1, compare_cycles=2, decrement_cycles=1)
 WRITE = WriteVerifyConfig(lines=16, setup_cycles=1, verify_cycles=2)
 RUN = WriteVerifyParameters(set_cycles=5, reset_cycles=5, form_cycles=5, wait_cycles=5, passes=1)
 DRIVEN = [name for name in WritePins(16, WRITE.verify_bits).members if name not in ("verify_code", "verify_valid")]
 
 
 
-async def _start(ctx: Any, dut: Core, enable: int) -> None:
+async def _start(ctx: Any, dut: TnsaCore, enable: int) -> None:
     ctx.set(dut.programming_enable, enable)
     await ctx.tick().repeat(5)
     ctx.set(Value.cast(dut.parameters), RUN.pack(WRITE))
@@ -29,7 +29,7 @@ async def _start(ctx: Any, dut: Core, enable: int) -> None:
     ctx.set(dut.write_start, 0)
 
 
-async def _until_pulse(ctx: Any, dut: Core) -> None:
+async def _until_pulse(ctx: Any, dut: TnsaCore) -> None:
     """Start with a target, up to the first SET pulse."""
     await _start(ctx, dut, 1)
     ctx.set(dut.target.p.code, 600)
@@ -38,13 +38,13 @@ async def _until_pulse(ctx: Any, dut: Core) -> None:
         await ctx.tick()
 
 
-def _pins(ctx: Any, dut: Core) -> dict[str, int]:
+def _pins(ctx: Any, dut: TnsaCore) -> dict[str, int]:
     return {name: ctx.get(Value.cast(getattr(dut.macro, name))) for name in DRIVEN}
 
 
 @pytest.mark.slow
 def test_a_start_without_it_is_refused() -> None:
-    dut = Core(CORE, WRITE)
+    dut = TnsaCore(CORE, WRITE)
 
     async def bench(ctx: Any) -> None:
         await _start(ctx, dut, 0)
@@ -62,7 +62,7 @@ def test_a_start_without_it_is_refused() -> None:
 @pytest.mark.parametrize("after", [0, 1, 2, 3, 7, 20])
 def test_without_it_a_pulse_ends_at_once_and_the_run_soon(after: int) -> None:
     """The pins follow in the same cycle; the engine ends with an error, and runs again when it is enabled again."""
-    dut = Core(CORE, WRITE)
+    dut = TnsaCore(CORE, WRITE)
 
     async def bench(ctx: Any) -> None:
         await _until_pulse(ctx, dut)
@@ -90,7 +90,7 @@ def test_without_it_a_pulse_ends_at_once_and_the_run_soon(after: int) -> None:
 @pytest.mark.parametrize("after", [0, 2])
 def test_a_dip_ends_the_run_and_no_pulse_comes_back(after: int, cycles: int) -> None:
     """However short: what the macro sees stays 0 until the run has ended, also while its result waits to be taken."""
-    dut = Core(CORE, WRITE)
+    dut = TnsaCore(CORE, WRITE)
 
     async def bench(ctx: Any) -> None:
         await _until_pulse(ctx, dut)
@@ -120,7 +120,7 @@ def test_a_dip_ends_the_run_and_no_pulse_comes_back(after: int, cycles: int) -> 
 
 
 def test_a_core_that_does_not_program_has_no_such_pin() -> None:
-    dut = Core(CORE)
+    dut = TnsaCore(CORE)
 
     async def bench(ctx: Any) -> None:
         assert "programming_enable" not in dut.signature.members

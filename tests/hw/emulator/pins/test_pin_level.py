@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 
 from mho.hw.config import load_chip
-from mho.hw.core import CoreConfig, MaskFile, pack, pack_inputs
+from mho.hw.core.layout import pack
+from mho.hw.core.masks import MaskFile
+from mho.hw.core.words import pack_inputs
 from mho.hw.core.write_verify import WriteVerifyConfig, WriteVerifyParameters, cycles, program
 from mho.hw.emulator import (
     LoadWord,
@@ -20,6 +22,7 @@ from mho.hw.emulator import (
 )
 from mho.hw.emulator.pins.config import LOG_DEPTH
 from mho.hw.emulator.pins.writes import PULSE_HOLD, READ_HOLD
+from mho.hw.kinds.tnsa.config import TnsaCoreConfig
 from mho.hw.testing import get, put, simulate
 from mho.macro_models import load_device
 from mho.macro_models.cells.pulses import PulseArray
@@ -34,7 +37,7 @@ from tests.hw.emulator.test_emulator import programmed
 
 
 def small(**fields: Any) -> PinEmulatorConfig:
-    return PinEmulatorConfig(core=CoreConfig(lines=16), **{"verify_bits": None, **fields})
+    return PinEmulatorConfig(core=TnsaCoreConfig(lines=16), **{"verify_bits": None, **fields})
 
 
 async def convert(ctx: Any, dut: PinLevelCore, loads: list[LoadWord], op: MvmOperation) -> list[int]:
@@ -168,7 +171,7 @@ def test_the_core_programs_its_cells_as_the_reference(
     lines: int, log_from: int, timing: dict[str, int], tmp_path: Path
 ) -> None:
     verify_bits = 10
-    cfg = PinEmulatorConfig(core=CoreConfig(lines=lines), g_bits=8, lanes=16, verify_bits=verify_bits)
+    cfg = PinEmulatorConfig(core=TnsaCoreConfig(lines=lines), g_bits=8, lanes=16, verify_bits=verify_bits)
     write = WriteVerifyConfig(lines=lines, verify_bits=verify_bits, **timing)
     rng = np.random.default_rng(lines)
     simulator = build_program(cfg, write, tmp_path)

@@ -8,8 +8,11 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from mho.hw.core import CoreConfig, MaskFile, pack, pack_inputs
+from mho.hw.core.layout import pack
+from mho.hw.core.masks import MaskFile
+from mho.hw.core.words import pack_inputs
 from mho.hw.emulator import PinEmulatorConfig, PinLevelCore, TableCache, cell_loads, noise_loads
+from mho.hw.kinds.tnsa.config import TnsaCoreConfig
 from mho.hw.testing import get, put, simulate
 from mho.macro_models.integer.masks import Masks
 from mho.macro_models.integer.operation import Converter, Direction, MvmOperation
@@ -19,12 +22,12 @@ from tests.hw.emulator.emulator_bench import Script, build, replay
 from tests.hw.emulator.test_emulator import FROZEN, programmed
 
 
-def noisy(lines: int, **overrides: Any) -> tuple[CoreConfig, TnsaModel]:
+def noisy(lines: int, **overrides: Any) -> tuple[TnsaCoreConfig, TnsaModel]:
     """A core of 8 bits whose noise is well beyond a step of the converter."""
     return programmed(lines, 8, "lfsr", FROZEN | {"read-noise"}, **overrides)
 
 
-def expected_codes(core: CoreConfig, model: TnsaModel, stimulus: Stimulus) -> tuple[NDArray[np.int16], int]:
+def expected_codes(core: TnsaCoreConfig, model: TnsaModel, stimulus: Stimulus) -> tuple[NDArray[np.int16], int]:
     """Codes and analog cycles of a stimulus."""
     result = model.mvm(stimulus.op, stimulus.masks, stimulus.x, stimulus.op_id)
     return result.codes, int(core.analog_cycles(stimulus.op, result.steps).sum())

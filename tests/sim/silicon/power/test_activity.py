@@ -9,7 +9,7 @@ from random import Random
 import pytest
 
 from mho.hw.config import Chip, load_chip
-from mho.hw.core import pack
+from mho.hw.core.layout import pack
 from mho.hw.kinds import core_blocks
 from mho.hw.noc.registers.packet import NODE_BITS
 from mho.macro_models.errors import InputError

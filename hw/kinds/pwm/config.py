@@ -1,0 +1,146 @@
+"""Static parameters of a phase-change core."""
+
+from dataclasses import dataclass
+
+from mho.hw.config import Chip
+from mho.hw.config.kinds.pwm import PwmChip
+from mho.hw.core.shape import CoreShape, check_lines
+from mho.hw.core.timing import Drain
+from mho.hw.kinds.pwm.timing import PwmTiming
+from mho.macro_models.errors import InputError
+from mho.macro_models.integer.pwm.converter import COUNTER_BITS
+from mho.macro_models.integer.pwm.operation import MAGNITUDE_BITS
+
+__all__ = ["PwmCoreConfig"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class PwmCoreConfig(CoreShape):
+    """Static parameters of a :class:`mho.hw.kinds.pwm.core.PwmCore`.
+
+    Parameters
+    ----------
+    lines
+        Rows of weights, and columns: 16 to 256, a multiple of 8.
+    cells
+        Devices of a weight, 2 or 4: a row has so many word lines.
+    timing
+        How long the operations at the pins last.
+    lsb_cycles
+        Cycles of the pulse of an input of 1.
+    lanes
+        Columns that the digital unit takes in a cycle, a power of two from 2 on.
+    gain_code
+        Digital gain of all columns after reset, in 1/128.
+    ranged
+        An operation gives the words that come with its descriptor, and no others.
+    engine
+        The core takes commands (:class:`mho.hw.kinds.pwm.engine.layout.Command`).
+    pulse_cycles
+        Cycles of a programming pulse.
+    top_counts
+        Counts of an oscillator at its highest frequency in one window.
+
+    Raises
+    ------
+    InputError
+        If a value is out of range, or a window has not as many cycles as 128 pulses of an input of 1.
+    """
+
+    lines: int = 256
+    cells: int = 4
+    timing: PwmTiming
+    lsb_cycles: int = 1
+    lanes: int = 2
+    gain_code: int = 192
+    ranged: bool = False
+    engine: bool = False
+    pulse_cycles: int = 100
+    top_counts: int = 422
+
+    def __post_init__(self) -> None:
+        check_lines(self.lines)
+        if self.cells not in (2, 4):
+            raise InputError(f"cells must be 2 or 4, not {self.cells!r}")
+        if self.lanes not in (2, 4, 8, 16, 32, 64) or self.lines % self.lanes or 2 * self.lanes > self.lines:
+            most = f"at most {self.lines // 2}, a divisor of lines"
+            raise InputError(f"lanes must be a power of two from 2 to 64 and {most}, not {self.lanes!r}")
+        if not 1 <= self.gain_code <= 255:
+            raise InputError(f"gain_code must be between 1 and 255, not {self.gain_code!r}")
+        if not 1 <= self.pulse_cycles <= 65_535:
+            raise InputError(f"pulse_cycles must be between 1 and 65535, not {self.pulse_cycles!r}")
+        if self.timing.window_cycles != self.lsb_cycles << MAGNITUDE_BITS:
+            raise InputError(f"window_cycles must be {self.lsb_cycles << MAGNITUDE_BITS}, not "
+                             f"{self.timing.window_cycles!r}")
+
+    @classmethod
+    def from_chip(cls, chip: Chip, *, ranged: bool = False) -> "PwmCoreConfig":
+        """The core of a chip."""
+        chip = PwmChip.of(chip)
+        return cls(
+            lines=chip.lines, cells=2 * chip.core.devices, timing=PwmTiming.from_chip(chip),
+            lsb_cycles=chip.operation_cycles["lsb"], lanes=chip.digital.lanes, ranged=ranged,
+            gain_code=chip.macro_config().nominal_gain_code, top_counts=chip.macro_config().top_counts,
+            engine=chip.programming.engine, pulse_cycles=chip.clock.cycles(chip.programming.t_pulse_ns),
+        )
+
+    @property
+    def phases(self) -> int:
+        """Windows of a product, 1 or 4."""
+        return self.timing.phases
+
+    @property
+    def rows(self) -> int:
+        """Word lines of all devices."""
+        return self.lines * self.cells
+
+    @property
+    def columns_at(self) -> int:
+        """First word behind the masks: a power of two. A word for each column: gain, offset."""
+        return 1 << (super().setting_words - 1).bit_length()
+
+    @property
+    def trims_at(self) -> int:
+        """First word of the trim registers, a word for each column: at a multiple of a power of two."""
+        return self.columns_at + (1 << (self.lines - 1).bit_length())
+
+    @property
+    def range_at(self) -> int:
+        """Word of the range register."""
+        return 2 * self.trims_at - self.columns_at
+
+    @property
+    def writing_at(self) -> int:
+        """Word of the parameters of write-verify."""
+        return self.range_at + 1
+
+    @property
+    def setting_words(self) -> int:
+        """Words of all settings."""
+        return self.range_at + 1 + self.engine
+
+    @property
+    def most_input_words(self) -> int:
+        """The most that a descriptor takes: a command takes 16 bits a column beside the codes of a vector."""
+        return self.input_words() + self.output_words * self.engine
+
+    @property
+    def longest_cycles(self) -> int:
+        """The longest operation at the pins."""
+        took = self.timing
+        return max(took.start_cycles, took.window_cycles, took.switch_cycles, took.convert_cycles)
+
+    @property
+    def count_bits(self) -> int:
+        """Width of a counter at the pins."""
+        return COUNTER_BITS
+
+    @property
+    def group_rows(self) -> int:
+        """Cycles in which the digital unit takes all columns."""
+        return self.lines // self.lanes
+
+    @property
+    def drain(self) -> Drain:
+        """How a result leaves: through the three stages of the digital unit and its memory."""
+        return Drain(latency=5, row_words=self.lanes // 2, rows=self.group_rows, settle=3)

@@ -1,0 +1,151 @@
+"""Reference of the commands of a core, from the procedures in integers."""
+
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mho.hw.kinds.pwm.engine.layout import Bank, Command
+from mho.hw.kinds.pwm.settings import SettingsFile
+from mho.macro_models.integer.pwm.calibration import READS as REFERENCE_READS
+from mho.macro_models.integer.pwm.calibration import Calibration, calibrate
+from mho.macro_models.integer.pwm.compensation import READS, VECTORS, fitted_units, range_code
+from mho.macro_models.integer.pwm.converter import Trim
+from mho.macro_models.integer.pwm.digital import DigitalUnits
+from mho.macro_models.integer.pwm.programming import WriteParameters, write_rows
+from mho.macro_models.integer.pwm.trim_words import pack_trim
+
+__all__ = ["CommandReference", "CommandedMacro", "write_parameters"]
+
+Integers = NDArray[np.int64]
+
+
+class CommandedMacro(Protocol):
+    """What commands need of a macro: a programmed core of :mod:`mho.macro_models.pwm`, and rows that are programmed."""
+
+    config: Any
+    calibration: Any
+    windows: int
+
+    def reference_counts(self, trim: Trim, positive: int, negative: int, op_id: Any) -> Any:
+        """Counters of conversions of reference currents."""
+        ...
+
+    def read_vector(self, x: Integers, numbers: Any, step_code: int) -> Integers:
+        """Differences of the counters of a vector, read with these numbers and all word lines on, (reads, columns)."""
+        ...
+
+
+def write_parameters(word: int) -> WriteParameters:
+    """What the word of the parameters of write-verify says."""
+    margin, iterations, start, gain = (word >> shift & 0xFF for shift in (0, 8, 16, 24))
+    return WriteParameters(margin=margin, iterations=iterations, start=start, gain=gain)
+
+
+class _Line:
+    """One line of rows, with numbers and step code from a descriptor."""
+
+    def __init__(self, rows: Any, line: int, number: int, step_code: int) -> None:
+        self._rows, self._line, self._number, self._step_code, self._reads = rows, line, number, step_code, 0
+
+    def pulse(self, line: int, amplitude: Integers, on: NDArray[np.bool_]) -> None:
+        self._rows.pulse(self._line, amplitude, on)
+
+    def read(self, line: int) -> Integers:
+        self._reads += 1
+        return self._rows.read_numbered(self._line, self._number + self._reads - 1, self._step_code)
+
+
+class CommandReference:
+    """What :class:`mho.hw.kinds.pwm.engine.engine.CommandEngine` gives.
+
+    Parameters
+    ----------
+    settings
+        The settings, which commands write.
+    macro
+        Model of the macro.
+    rows
+        Its devices while they are programmed (:class:`mho.macro_models.pwm.programming.ProgrammedRows`), for PROGRAM.
+    """
+
+    def __init__(self, settings: SettingsFile, macro: Any, rows: Any = None) -> None:
+        self.settings, self.macro, self.rows = settings, macro, rows
+        self._stored: list[Integers] = []
+        self._new: list[Integers] = []
+        self._pulses = np.zeros(len(settings.gain), dtype=np.int64)
+
+    def run(self, command: Command, bank: int, number: int, step_code: int, words: Sequence[int]) -> Integers:
+        """16 bits a column, of one command with these input words."""
+        n, settings = len(self.settings.gain), self.settings
+        taken = np.array(words, dtype="<u4")
+        scaled = settings.calibration.step_code(step_code)
+        if command is Command.MEASURE:
+            x, stored = taken[: n // 4].view(np.int8).astype(np.int64), taken[n // 4 :].view("<i2").astype(np.int64)
+            self.macro.calibration = settings.calibration
+            numbers = [number | k * VECTORS for k in range(READS)]
+            new = self.macro.read_vector(x, np.array(numbers, dtype=np.uint64), scaled).sum(axis=0)
+            self._stored.append(stored)
+            self._new.append(new)
+            return new
+        if command in (Command.PROGRAM, Command.CALIBRATE):
+            self._forget()
+        if command is Command.PROGRAM:
+            return self._program(number, scaled, taken.view("<u2").astype(np.int64))
+        if command is Command.CALIBRATE:
+            self._calibrate(number)
+        elif command is not Command.READ:
+            self._fit(command)
+        columns = settings.gain.astype(np.int64) | (settings.offset.astype(np.int64) & 0xFF) << 8
+        if command is not Command.READ:
+            return columns
+        return {
+            Bank.COLUMNS: columns, Bank.TRIM_LOW: settings.trim_words & 0xFFFF,
+            Bank.TRIM_HIGH: settings.trim_words >> 16, Bank.RANGE: np.full(n, settings.range_code),
+            Bank.PULSES: self._pulses,
+        }[Bank(bank)]
+
+    def _calibrate(self, number: int) -> None:
+        config, macro = self.macro.config, self.macro
+
+        def read(trim: Trim, positive: int, negative: int, first: int) -> tuple[Integers, Integers]:
+            numbers = number | np.arange(first, first + REFERENCE_READS, dtype=np.uint64)
+            one, other = macro.reference_counts(trim, positive, negative, numbers)
+            return one.sum(axis=0).astype(np.int64), other.sum(axis=0).astype(np.int64)
+
+        found = calibrate(
+            read, columns=config.lines, top=config.top_counts, windows=macro.windows, gain=config.nominal_gain_code
+        )
+        self._take(found.digital)
+        self.settings.trim_words[:] = pack_trim(found.trim)
+
+    def _take(self, digital: DigitalUnits) -> None:
+        self.settings.gain[:], self.settings.offset[:] = digital.gain, digital.offset
+
+    def _fit(self, command: Command) -> None:
+        settings, shape = self.settings, (VECTORS, len(self.settings.gain))
+        stored, new = np.zeros((2, *shape), dtype=np.int64)
+        # Of fewer vectors the others count as zeros.
+        for k, (right, found) in enumerate(zip(self._stored, self._new, strict=True)):
+            stored[k], new[k] = right, found
+        held = settings.calibration
+        if command is Command.RANGE:
+            settings.range_code = range_code(stored, new, settings.range_code)
+        else:
+            affine = command is Command.AFFINE
+            right = Calibration.reset(shape[1], self.macro.config.nominal_gain_code).digital if affine else held.digital
+            self._take(fitted_units(stored, new, right, held.digital, affine=affine))
+        self._forget()
+
+    def _forget(self) -> None:
+        self._stored.clear()
+        self._new.clear()
+
+    def _program(self, number: int, step_code: int, words: Integers) -> Integers:
+        parameters = write_parameters(self.settings.writing)
+        self.macro.calibration = self.settings.calibration
+        line = _Line(self.rows, number >> 16 & (1 << (len(self.rows.cells) - 1).bit_length()) - 1, number, step_code)
+        found = write_rows(line, words[None] & 0xFFF, parameters, (words >> 15 & 1).astype(np.bool_)[None])
+        self._pulses = found.pulses[0]
+        return found.counts[0] | found.done[0].astype(np.int64) << 15

@@ -1,0 +1,84 @@
+"""Pulses of the rows: one counter for all, and a comparison a row that ends its pulse."""
+
+from functools import reduce
+from operator import and_, or_
+from typing import Any
+
+import numpy as np
+from amaranth.hdl import Module, Signal, Value
+from amaranth.lib.wiring import In, Out
+from numpy.typing import ArrayLike, NDArray
+
+from mho.hw.block import Resettable
+from mho.hw.kinds.pwm.config import PwmCoreConfig
+from mho.hw.kinds.pwm.loader import PULSE_BITS
+from mho.macro_models.integer.pwm.operation import MAGNITUDE_BITS, PwmOperation
+
+__all__ = ["PulseModulator", "pulse_widths"]
+
+
+def pulse_widths(op: PwmOperation, x: ArrayLike, sign: int) -> NDArray[np.int64]:
+    """Widths of the pulses of inputs of one sign, 1 or -1, in units of an input of 1 of 127: of the shape of ``x``.
+
+    Reference of :class:`PulseModulator`.
+    """
+    code = np.asarray(x).astype(np.int64)
+    return np.where(np.sign(code) == sign, np.abs(code) << op.shift, 0)
+
+
+class PulseModulator(Resettable):
+    """Drives a pulse a row, all beginning together.
+
+    ``load``, ``begins`` and ``step`` take effect at the next clock edge.
+
+    Members
+    -------
+    load, planes : In(1), In(cfg.lines).array(8)
+        Take over pulses, see :func:`mho.hw.kinds.pwm.loader.pulse_planes`.
+    begins, positive, negative : In(1)
+        Pulses begin: of inputs of these signs, and not of width 0.
+    step, index : In(1), In(7)
+        The pulses of width ``index`` end.
+    pos, neg : Out(cfg.lines)
+        Pulses of positive and of negative inputs.
+    """
+
+    load: Value
+    planes: list[Signal]
+    begins: Value
+    positive: Value
+    negative: Value
+    step: Value
+    index: Value
+    pos: Signal
+    neg: Signal
+
+    def __init__(self, cfg: PwmCoreConfig) -> None:
+        self.cfg = cfg
+        super().__init__({
+            "load": In(1), "planes": In(cfg.lines).array(PULSE_BITS), "begins": In(1), "positive": In(1),
+            "negative": In(1), "step": In(1), "index": In(MAGNITUDE_BITS), "pos": Out(cfg.lines), "neg": Out(cfg.lines),
+        })
+
+    def elaborate(self, platform: object) -> Any:
+        m = Module()
+        n = self.cfg.lines
+        held = [Signal(n, name=f"held_{k}", reset_less=True) for k in range(PULSE_BITS)]
+        widths, sign = held[:MAGNITUDE_BITS], held[MAGNITUDE_BITS]
+        some = Signal(n)
+        ends = Signal(n)
+        m.d.comb += [
+            some.eq(reduce(or_, widths)),
+            # Over all rows bit by bit, which simulates faster than a comparator a row.
+            ends.eq(reduce(and_, (~(plane ^ self.index[k].replicate(n)) for k, plane in enumerate(widths)))),
+        ]
+        with m.If(self.load):
+            m.d.sync += [one.eq(plane) for one, plane in zip(held, self.planes, strict=True)]
+        with m.If(self.begins):
+            m.d.sync += [
+                self.pos.eq(some & ~sign & self.positive.replicate(n)),
+                self.neg.eq(some & sign & self.negative.replicate(n)),
+            ]
+        with m.Elif(self.step):
+            m.d.sync += [self.pos.eq(self.pos & ~ends), self.neg.eq(self.neg & ~ends)]
+        return self.resets(m)

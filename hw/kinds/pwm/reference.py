@@ -1,0 +1,68 @@
+"""Reference of the whole core: what it gives, and when, from operations, settings and a model of the macro."""
+
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mho.hw.core.layout import OpLayout
+from mho.hw.core.reference import CoreReference
+from mho.hw.core.words import pack_codes
+from mho.hw.kinds.pwm.config import PwmCoreConfig
+from mho.hw.kinds.pwm.engine.layout import COMMAND_MODE, Command
+from mho.hw.kinds.pwm.engine.reference import CommandReference
+from mho.hw.kinds.pwm.settings import SettingsFile
+from mho.hw.kinds.pwm.timing import PwmTiming
+from mho.macro_models.integer.masks import Masks
+from mho.macro_models.integer.pwm.operation import PwmOperation
+
+__all__ = ["PwmCoreReference", "PwmMacro"]
+
+
+class PwmMacro(Protocol):
+    """What the reference needs of a macro: a programmed core of :mod:`mho.macro_models.pwm`."""
+
+    calibration: Any
+
+    def mvm(self, op: PwmOperation, masks: Masks, x: NDArray[np.integer], op_id: Any) -> Any:
+        """``codes`` of shape (batch, columns)."""
+        ...
+
+
+class PwmCoreReference(CoreReference):
+    """A core at transaction level. See :class:`mho.hw.core.reference.CoreReference`.
+
+    The model of the macro takes what corrects its converters from the settings, which are in ``masks``.
+
+    Attributes
+    ----------
+    commands : CommandReference
+        What carries out commands; its ``rows`` are to be set for write-verify.
+    """
+
+    operation_type = PwmOperation
+    masks: SettingsFile
+
+    def __init__(self, cfg: PwmCoreConfig, macro: PwmMacro) -> None:
+        super().__init__(cfg, macro)
+        self.commands = CommandReference(self.masks, macro)
+
+    def settings(self) -> SettingsFile:
+        """All settings after reset."""
+        return SettingsFile(self.cfg)
+
+    @property
+    def timing(self) -> PwmTiming:
+        """How long operations take."""
+        return self.cfg.timing
+
+    def run(self, descriptor: int, words: Sequence[int]) -> list[int]:
+        """Output words of one operation or command with these input words; none if the descriptor is illegal."""
+        if self.cfg.engine and (fields := OpLayout().from_bits(descriptor))["mode"] == COMMAND_MODE:
+            outputs = self.commands.run(
+                Command(fields["wl_select"]), fields["line_select"], fields["op_id"], fields["step_code"], words
+            )
+            return pack_codes(outputs.astype(np.int16))
+        self.macro.calibration = self.masks.calibration
+        return super().run(descriptor, words)

@@ -1,0 +1,9 @@
+"""The transposable core: its reference, its hardware, and how long its operations take."""
+
+from mho.hw.kinds.tnsa.blocks import TnsaBlocks
+from mho.hw.kinds.tnsa.config import TnsaCoreConfig
+from mho.hw.kinds.tnsa.energy import TnsaEnergy
+
+timing = TnsaCoreConfig.from_chip
+energy = TnsaEnergy.from_chip
+core_blocks = TnsaBlocks.from_chip

@@ -1,0 +1,92 @@
+"""What a transposable core is generated from, alone and in a tile."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from amaranth.hdl import Module
+from amaranth.lib import wiring
+
+from mho.hw.config import Chip, PulseChip
+from mho.hw.core.port import VectorPort
+from mho.hw.core.reference import MacroModel
+from mho.hw.core.write_verify import WriteVerifyConfig, WriteVerifyParameters
+from mho.hw.host.core.blocks import CoreBlocks
+from mho.hw.kinds.tnsa.bring_up.manual import manual_inputs
+from mho.hw.kinds.tnsa.bring_up.trim import TrimLayout, trim_fields
+from mho.hw.kinds.tnsa.config import TnsaCoreConfig
+from mho.hw.kinds.tnsa.core import TnsaCore
+from mho.hw.kinds.tnsa.host.manual_host import add_manual
+from mho.hw.kinds.tnsa.host.map import chip_map, tnsa_map
+from mho.hw.kinds.tnsa.host.trim_map import TRIM_PLACES
+from mho.hw.kinds.tnsa.inputs.op_check import OpCheck
+from mho.hw.kinds.tnsa.macro_pins import MacroPins
+from mho.hw.kinds.tnsa.port import tnsa_port
+from mho.hw.kinds.tnsa.reference import TnsaCoreReference
+
+__all__ = ["TnsaBlocks"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class TnsaBlocks(CoreBlocks):
+    """See :class:`CoreBlocks`."""
+
+    cfg: TnsaCoreConfig
+
+    @classmethod
+    def from_chip(cls, chip: Chip, *, tiled: bool = False) -> "TnsaBlocks":
+        """The core of a chip; ``tiled``: a program asks it for products."""
+        return cls(
+            cfg=TnsaCoreConfig.from_chip(chip, ranged=tiled), registers=chip_map(chip, products=not tiled),
+            write=WriteVerifyConfig.from_chip(chip) if PulseChip.of(chip).programming.engine else None,
+        )
+
+    @classmethod
+    def of(
+        cls, cfg: TnsaCoreConfig, write: WriteVerifyConfig | None = None, *, products: bool = False
+    ) -> "TnsaBlocks":
+        """A core of no description; without ``products`` one in a tile."""
+        return cls(cfg=cfg, write=write, registers=tnsa_map(
+            cfg.lines, parameters=None if write is None else WriteVerifyParameters(), trim=trim_fields(cfg, write),
+            products=products, manual=cfg.manual,
+        ))
+
+    def digital(self) -> wiring.Component:
+        """The core without its macro."""
+        return TnsaCore(self.cfg, self.write)
+
+    def reference(self, model: MacroModel) -> TnsaCoreReference:
+        """Its reference, with a model of its macro."""
+        return TnsaCoreReference(self.cfg, model)
+
+    def op_check(self) -> wiring.Component:
+        """What decides whether a descriptor is legal."""
+        return OpCheck(limited=self.cfg.trim)
+
+    def connect(self, m: Module, bank: Any, core: Any) -> None:
+        """Durations and limits, where they are registers, and manual mode."""
+        for field in trim_fields(self.cfg, self.write):
+            register, name = TRIM_PLACES[field.name]
+            m.d.comb += core.trim[field.name].eq(getattr(getattr(bank, register), name))
+        if self.cfg.manual:
+            add_manual(m, bank, core.manual, write=self.programs)
+
+    @property
+    def port(self) -> VectorPort:
+        """The vector port."""
+        return tnsa_port(self.cfg, self.write)
+
+    @property
+    def pins(self) -> MacroPins:
+        """Pins of the macro."""
+        return MacroPins(self.cfg.lines, None if self.write is None else self.write.verify_bits)
+
+    @property
+    def trim(self) -> int | None:
+        """Value of ``trim``."""
+        return TrimLayout(self.cfg, self.write).pack({}) if self.cfg.trim else None
+
+    @property
+    def idle(self) -> Mapping[str, int]:
+        """Other inputs that nothing uses."""
+        return manual_inputs(self.cfg, self.write) if self.cfg.manual else {}

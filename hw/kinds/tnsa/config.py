@@ -1,0 +1,172 @@
+"""Static parameters of a core, and how long its operations take."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from mho.hw.config import SYNCHRONISER_CYCLES, Chip
+from mho.hw.config.kinds.tnsa import TnsaChip
+from mho.hw.core.shape import CoreShape, check_lines
+from mho.hw.core.timing import OVERHEAD_CYCLES, Drain, Timing
+from mho.macro_models.integer.limits import check_whole
+from mho.macro_models.integer.operation import LSB_SEGMENT_BITS, MAX_BITS, Converter, Direction, MvmOperation
+
+__all__ = ["LIMITS", "OPERATIONS", "TnsaCoreConfig", "constant_name"]
+
+OPERATIONS = ("reset_cycles", "plane_cycles", "sample_cycles", "compare_cycles", "decrement_cycles")
+"""Durations of the operations at the pins of a product."""
+
+LIMITS: Mapping[str, int] = MappingProxyType({"most_in_bits": MAX_BITS, "most_out_bits": MAX_BITS})
+"""Limits of an operation's widths, and the largest that they can be."""
+
+
+def constant_name(duration: str) -> str:
+    """Name of a duration where it is a constant of the Verilog. ``reset_cycles`` are those of the precharge."""
+    return {"reset_cycles": "PRECHARGE_CYCLES"}.get(duration, duration.upper())
+
+
+@dataclass(frozen=True, kw_only=True)
+class TnsaCoreConfig(CoreShape, Timing):
+    """Static parameters of a :class:`mho.hw.kinds.tnsa.core.TnsaCore`.
+
+    The defaults are those of the preset ``neurram-core``, with constants in place of registers.
+
+    Parameters
+    ----------
+    lines
+        Bit lines, source lines and word lines of the array: 16 to 256, a multiple of 8.
+    reset_cycles, plane_cycles, sample_cycles, decrement_cycles
+        Duration of an operation at the macro's pins, in cycles, 1..65535: precharge; line registers to the first
+        sample; one sample; one decrement.
+    compare_cycles
+        Duration of a compare, in cycles, 2..65535: its result, valid in the second, decides what comes next.
+    trim
+        Durations and limits are registers, see :mod:`mho.hw.kinds.tnsa.bring_up.trim`; the values here are those after
+        reset.
+    most_in_bits, most_out_bits
+        With ``trim``, the widest operation that is legal, 1..8 bits. Without, all are.
+    synchronise
+        Pins of the macro that pass through two flip-flops: ``cmp``, ``hold``, ``verify_valid``. Durations above hold
+        the latency: with ``cmp`` a compare, with ``hold`` every operation lasts at least two cycles longer.
+    manual
+        The core has the manual mode of :mod:`mho.hw.kinds.tnsa.bring_up.manual`.
+    ranged
+        An operation gives the words that come with its descriptor (``words`` of the port) and no others.
+
+    Raises
+    ------
+    InputError
+        If a value is out of range.
+    """
+
+    lines: int = 256
+    reset_cycles: int = 10
+    plane_cycles: int = 2
+    sample_cycles: int = 10
+    compare_cycles: int = 2
+    decrement_cycles: int = 2
+    trim: bool = False
+    most_in_bits: int = MAX_BITS
+    most_out_bits: int = MAX_BITS
+    synchronise: tuple[str, ...] = ()
+    manual: bool = False
+    ranged: bool = False
+
+    def __post_init__(self) -> None:
+        check_lines(self.lines)
+        ranges = {name: (self.least(name), 65535) for name in OPERATIONS} | {n: (1, most) for n, most in LIMITS.items()}
+        for name, (low, high) in ranges.items():
+            check_whole(name, getattr(self, name), low, high)
+
+    @classmethod
+    def from_chip(cls, chip: Chip, *, ranged: bool = False) -> "TnsaCoreConfig":
+        """The core of a chip: durations in cycles are those of its description."""
+        chip = TnsaChip.of(chip)
+        return cls(
+            lines=chip.lines, trim=chip.core.trim, synchronise=chip.core.synchronise, most_in_bits=chip.adc.input_bits,
+            most_out_bits=chip.adc.bits, manual=chip.core.manual, ranged=ranged,
+            **{f"{name}_cycles": cycles for name, cycles in chip.operation_cycles.items()},
+        )
+
+    def least(self, name: str) -> int:
+        """The shortest that the duration ``name`` can be, in cycles: what is known of the pins when it ends."""
+        late = "hold" in self.synchronise or (name == "compare_cycles" and "cmp" in self.synchronise)
+        return (2 if name == "compare_cycles" else 1) + SYNCHRONISER_CYCLES * late
+
+    def allows(self, op: MvmOperation) -> bool:
+        """Whether an operation is within the limits."""
+        return not self.trim or (op.in_bits <= self.most_in_bits and op.out_bits <= self.most_out_bits)
+
+    def inputs(self, direction: Direction = Direction.FORWARD) -> int:
+        """Input codes: one for each pair of bit lines forward, one for each source line backward."""
+        return self.lines // 2 if direction is Direction.FORWARD else self.lines
+
+    @property
+    def two_way(self) -> bool:
+        """See :class:`CoreShape`."""
+        return True
+
+    @property
+    def drain_lines(self) -> int:
+        """Lines whose codes leave the counters in one cycle, a power of two and at least those of an output word.
+
+        As few as let the last one go before the first compare of the next conversion ends, whatever the operation.
+        """
+        shortest = self.reset_cycles + self.plane_cycles + self.sample_cycles + self.compare_cycles + OVERHEAD_CYCLES
+        lines = 2
+        while self.lines > lines * shortest:
+            lines *= 2
+        return lines
+
+    @property
+    def drain_rows(self) -> int:
+        """Cycles in which the codes leave the counters."""
+        return -(-self.lines // self.drain_lines)
+
+    @property
+    def drain(self) -> Drain:
+        """How a result leaves."""
+        return Drain(latency=2, row_words=self.drain_lines // 2, rows=self.drain_rows)
+
+    @property
+    def longest_cycles(self) -> int:
+        """The longest operation at the pins of a product."""
+        return max(getattr(self, name) for name in OPERATIONS)
+
+    def segment_cycles(self, planes: int, steps: ArrayLike) -> NDArray[np.int64]:
+        """Cycles of the operations at the pins of one conversion, for ``steps`` decrements (any shape)."""
+        fixed = self.reset_cycles + planes * self.plane_cycles + (2**planes - 1) * self.sample_cycles
+        step = self.decrement_cycles + self.compare_cycles
+        return fixed + self.compare_cycles + step * np.asarray(steps, dtype=np.int64)
+
+    def conversion_cycles(self, op: MvmOperation, steps: ArrayLike) -> NDArray[np.int64]:
+        """Cycles at the pins of each segment, most significant first; ``steps`` and result (..., segments)."""
+        steps = np.asarray(steps, dtype=np.int64)
+        if steps.shape[-1:] != (op.segments,):
+            raise ValueError(f"Steps must have shape (..., {op.segments}), not {steps.shape!r}")
+        return np.stack(
+            [self.segment_cycles(planes, steps[..., k]) for k, planes in enumerate(op.segment_planes)], axis=-1)
+
+    def worst_cycles(self, op: MvmOperation) -> int:
+        """The most that ``cycles`` can be: converters make all their decrements."""
+        most = op.out_bits - 1 if op.converter is Converter.BINARY else op.max_steps
+        return int(self.cycles(op, np.full(op.segments, most)))
+
+    def most_steps(self, op: MvmOperation, codes: NDArray[np.integer]) -> tuple[NDArray[np.int64], bool]:
+        """See :meth:`mho.hw.core.timing.Timing.most_steps`.
+
+        A code +-(2 n + 1) of one segment is of a line that flipped at decrement n + 1. Of two segments, 16 hi + lo, it
+        bounds the high one.
+        """
+        shape, binary = (len(codes), op.segments), op.converter is Converter.BINARY
+        if binary or not op.early_stop:
+            return np.full(shape, op.out_bits - 1 if binary else op.max_steps, dtype=np.int64), True
+        largest = np.abs(codes.astype(np.int64)).max(axis=1, initial=0)
+        if op.segments == 1:
+            return np.minimum((largest[:, None] + 1) // 2, op.max_steps), True
+        most = op.max_steps
+        high = ((largest + 2 * most + 1 >> LSB_SEGMENT_BITS) + 1) // 2
+        return np.column_stack([np.minimum(high, most), np.full(len(codes), most)]), False

@@ -1,0 +1,255 @@
+"""One transposable core at vector level: codes in, codes out, the macro's pins."""
+
+from typing import Any
+
+from amaranth.hdl import Cat, Const, Module, Signal, Value
+from amaranth.lib import data, stream, wiring
+from amaranth.lib.wiring import In, Out
+
+from mho.hw.block import Resettable
+from mho.hw.core.masks import MaskStore
+from mho.hw.core.port import join
+from mho.hw.core.synchroniser import Synchroniser
+from mho.hw.core.tally import tally
+from mho.hw.core.write_verify import ProgrammingIsolation, ProgrammingPermission, WriteVerify, WriteVerifyConfig
+from mho.hw.kinds.tnsa.bring_up.manual import ManualPins
+from mho.hw.kinds.tnsa.config import LIMITS, OPERATIONS, TnsaCoreConfig
+from mho.hw.kinds.tnsa.inputs.lines import LineRegisters
+from mho.hw.kinds.tnsa.inputs.loader import OperationLoader
+from mho.hw.kinds.tnsa.macro_pins import MacroPins
+from mho.hw.kinds.tnsa.pins import TnsaPins
+from mho.hw.kinds.tnsa.port import tnsa_port
+from mho.hw.kinds.tnsa.results.counters import LineCounters
+from mho.hw.kinds.tnsa.results.drain import ResultBank
+from mho.hw.kinds.tnsa.sequencer import Sequencer
+from mho.hw.macro.write_pins import ENABLE, WritePins
+
+__all__ = ["TnsaCore"]
+
+
+class PinSynchroniser(Synchroniser):
+    """The synchroniser of the pins that ``cfg`` names; ``verify``: the macro has those of programming."""
+
+    def __init__(self, cfg: TnsaCoreConfig, *, verify: bool) -> None:
+        self.cfg, self.verify = cfg, verify
+        widths = {"cmp": cfg.lines, "hold": 1} | ({"verify_valid": 1} if verify else {})
+        super().__init__({name: width for name, width in widths.items() if name in cfg.synchronise})
+
+
+class TnsaCore(Resettable):
+    """Runs matrix-vector products on a transposable macro, and programs its cells.
+
+    The next operation loads and the last result drains while one is at the pins. See ``docs/reference/core.md``. The
+    array belongs to one at a time: a run of write-verify begins when the operation in progress has ended, and an
+    operation begins when no run is on or waits; manual mode (``cfg.manual``) when the core is idle, and nothing else
+    begins before its end.
+
+    Parameters
+    ----------
+    cfg
+        Configuration of the core.
+    write
+        Configuration of write-verify. None: the core does not program its cells.
+
+    Members
+    -------
+    <the members of :func:`mho.hw.kinds.tnsa.port.tnsa_port`>
+        The vector port.
+    programming_enable : In(1)
+        If the core programs its cells: while it is 0, whatever the clock, the reset and the registers do, all that the
+        macro sees of programming is 0. It may change at any time and for any time: the engine sees that it fell two
+        cycles later, and until a run that was on has ended what the macro sees stays 0.
+    macro : Out(MacroPins(cfg.lines, write.verify_bits))
+        The macro. Everything that it sees comes from flip-flops, and of programming from flip-flops and one gate.
+    """
+
+    verilog_name = "digital"
+
+    op: stream.Interface
+    i: stream.Interface
+    o: stream.Interface
+    mask: stream.Interface
+    programming_enable: Value
+    macro: Any
+    status: Any
+    target: stream.Interface
+    cell: stream.Interface
+    parameters: Any
+    write_start: Value
+    write_stop: Value
+    map_addr: Value
+    map_data: Value
+    write_status: Any
+    trim: data.View
+    manual: Any
+    words: Any
+
+    def __init__(self, cfg: TnsaCoreConfig, write: WriteVerifyConfig | None = None) -> None:
+        if write is not None and write.lines != cfg.lines:
+            raise ValueError(f"lines of write-verify must be {cfg.lines}, not {write.lines}")
+        if write is not None and (write.trim, write.synchronise) != (cfg.trim, cfg.synchronise):
+            raise ValueError("trim and synchronise of write-verify must be those of the core")
+        self.cfg = cfg
+        self.write = write
+        self.pins = MacroPins(cfg.lines, None if write is None else write.verify_bits)
+        self.port = tnsa_port(cfg, write)
+        enable = {} if write is None else {"programming_enable": ENABLE}
+        super().__init__({**self.port.members, **enable, "macro": Out(self.pins)})
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        cfg = self.cfg
+        m.submodules.masks = masks = MaskStore(cfg)
+        m.submodules.loader = loader = OperationLoader(cfg)
+        m.submodules.sequencer = sequencer = Sequencer(cfg)
+        m.submodules.line_registers = lines = LineRegisters(cfg)
+        m.submodules.counters = counters = LineCounters(cfg)
+        m.submodules.bank = bank = ResultBank(cfg)
+        for inner, outer in ((masks.i, self.mask), (loader.op, self.op), (loader.i, self.i), (bank.o, self.o)):
+            wiring.connect(m, inner, wiring.flipped(outer))
+
+        self._inputs = self._synchronised(m)
+        # What drives the pins, unless they are driven by hand.
+        self._pins, self._by_hand, by_hand = self._manual(m)
+        staged = loader.staged.op
+        writing = self._add_write_verify(m, sequencer)
+        m.d.comb += [
+            # Masks are looked up while the codes load.
+            masks.read.eq(loader.accept), loader.masks_ready.eq(masks.ready),
+            masks.backward.eq(staged.backward),
+            masks.wl_select.eq(staged.wl_select), masks.line_select.eq(staged.line_select),
+            # The operation that waits, and its start.
+            sequencer.full.eq(loader.full & ~masks.busy & ~writing & ~by_hand), sequencer.staged.eq(loader.staged),
+            # Both segments are loaded from where the operation waits, so that it waits until the second one starts.
+            loader.take.eq(sequencer.load & ~sequencer.upper),
+            lines.load.eq(sequencer.load), lines.upper.eq(sequencer.upper), counters.load.eq(sequencer.take),
+            lines.backward.eq(staged.backward), lines.in_signed.eq(staged.in_signed),
+            lines.driven.eq(masks.driven), counters.enabled.eq(masks.enabled),
+            *(line.eq(staged) for line, staged in zip(lines.planes, loader.planes, strict=True)),
+            lines.drive.eq(sequencer.drive), lines.select.eq(sequencer.select), lines.clear.eq(sequencer.clear),
+            # The converter.
+            counters.cmp.eq(self._inputs["cmp"]), counters.latch.eq(sequencer.latch), counters.step.eq(sequencer.step),
+            counters.binary.eq(sequencer.plan.binary), counters.relu.eq(sequencer.plan.relu),
+            counters.cap.eq(sequencer.plan.cap), counters.count.eq(sequencer.count), counters.scale.eq(sequencer.scale),
+            sequencer.pending.eq(counters.pending),
+            # The result.
+            bank.finish.eq(sequencer.finish), bank.high.eq(sequencer.high), bank.two.eq(sequencer.plan.two),
+            bank.negative.eq(counters.negative), bank.live.eq(counters.live), bank.cap.eq(counters.held_cap),
+            *(taken.eq(bits) for taken, bits in zip(bank.removed, counters.removed, strict=True)),
+            sequencer.free.eq(bank.free),
+        ]
+        if cfg.ranged:
+            self._pass_words(m, loader, sequencer, bank)
+        self._connect_pins(m, sequencer, lines)
+        if cfg.trim:
+            m.d.comb += [sequencer.durations[name].eq(self.trim[name]) for name in OPERATIONS]
+            m.d.comb += [getattr(loader, name).eq(self.trim[name]) for name in LIMITS]
+        with m.If(sequencer.take):
+            m.d.sync += self._pins.wl_en.eq(masks.wl)
+        busy = loader.busy | sequencer.running | bank.busy
+        if self._by_hand is not None:
+            m.d.comb += self._by_hand.idle.eq(~busy & ~writing)
+        self._count(m, sequencer, loader.error, busy=busy)
+        return self.resets(m)
+
+    def _pass_words(self, m: Module, loader: OperationLoader, sequencer: Sequencer, bank: ResultBank) -> None:
+        """The words of an operation go with it: where it waits, at the pins, to the bank."""
+        waiting, running = Signal.like(self.words, reset_less=True), Signal.like(self.words, reset_less=True)
+        with m.If(loader.accept):
+            m.d.sync += waiting.eq(self.words)
+        with m.If(sequencer.take):
+            m.d.sync += running.eq(waiting)
+        m.d.comb += bank.words.eq(running)
+
+    def _synchronised(self, m: Module) -> dict[str, Value]:
+        """What the core sees of each pin that the macro drives."""
+        pins = {name: getattr(self.macro, name) for name, member in self.pins.members.items() if member.flow is In}
+        if not self.cfg.synchronise:
+            return pins
+        m.submodules.synchroniser = synchroniser = PinSynchroniser(self.cfg, verify=self.write is not None)
+        m.d.comb += [getattr(synchroniser.pins, name).eq(pins[name]) for name in synchroniser.widths]
+        return pins | {name: getattr(synchroniser, name) for name in synchroniser.widths}
+
+    def _manual(self, m: Module) -> tuple[Any, Any, Value]:
+        """Pins for the core to drive, what drives those of the macro by hand, and whether it does."""
+        if not self.cfg.manual:
+            return self.macro, None, Const(0)
+        m.submodules.manual = manual = ManualPins(self.cfg, self.write)
+        wiring.connect(m, outside=wiring.flipped(self.manual), inside=manual.port)
+        join(m, TnsaPins(self.cfg.lines), manual.macro, self.macro, but=("cmp", "hold"))
+        m.d.comb += [manual.macro.cmp.eq(self._inputs["cmp"]), manual.macro.hold.eq(self._inputs["hold"])]
+        return manual.core, manual, manual.port.active
+
+    def _connect_pins(self, m: Module, sequencer: Sequencer, lines: LineRegisters) -> None:
+        pins = self._pins
+        m.d.comb += [
+            pins.backward.eq(sequencer.plan.backward), pins.step_code.eq(sequencer.plan.step_code),
+            pins.op_id.eq(sequencer.op_id),
+            pins.bl_pos.eq(lines.bl_pos), pins.bl_neg.eq(lines.bl_neg),
+            pins.sl_pos.eq(lines.sl_pos), pins.sl_neg.eq(lines.sl_neg),
+            pins.precharge.eq(sequencer.precharge), pins.sample.eq(sequencer.sample), pins.plane.eq(sequencer.plane),
+            pins.compare.eq(sequencer.compare), pins.latch.eq(sequencer.latch_pin),
+            pins.decrement.eq(sequencer.decrement), pins.dec_scale.eq(sequencer.dec_scale),
+            sequencer.hold.eq(self._inputs["hold"]),
+        ]
+
+    def _add_write_verify(self, m: Module, sequencer: Sequencer) -> Value:
+        """Add write-verify; whether the array belongs to it, or will when the operation in progress has ended."""
+        if self.write is None:
+            return Const(0)
+        m.submodules.write_verify = engine = WriteVerify(self.write)
+        # A start that waits for the array.
+        waits = Signal()
+        writing = Signal()
+        wiring.connect(m, outside=wiring.flipped(self.target), engine=engine.i)
+        wiring.connect(m, engine=engine.o, outside=wiring.flipped(self.cell))
+        m.d.comb += [
+            engine.p.eq(self.parameters), engine.stop.eq(self.write_stop),
+            engine.start.eq(waits & ~sequencer.running & (~self.manual.active if self.cfg.manual else 1)),
+            engine.map_addr.eq(self.map_addr), self.map_data.eq(engine.map_data), engine.hold.eq(self._inputs["hold"]),
+            writing.eq(waits | engine.status.busy),
+            *(getattr(engine, name).eq(self.trim[name]) for name in self.write.duration_bits),
+        ]
+        with m.If(engine.start):
+            m.d.sync += waits.eq(0)
+        with m.Elif(self.write_start & ~engine.status.busy):
+            m.d.sync += waits.eq(1)
+        for name in engine.status.signature.members:
+            value = writing if name == "busy" else getattr(engine.status, name)
+            m.d.comb += getattr(self.write_status, name).eq(value)
+        self._isolate(m, engine)
+        return writing
+
+    def _isolate(self, m: Module, engine: Any) -> None:
+        """Connect the engine with the macro where the pin allows it, and the engine, four cycles later, knows of it."""
+        m.submodules.permission = permission = ProgrammingPermission()
+        m.submodules.isolation = isolation = ProgrammingIsolation(engine.cfg)
+        seen = Signal(2)
+        m.d.sync += seen.eq(Cat(permission.granted, seen[0]))
+        busy = engine.status.busy
+        if self._by_hand is None:
+            wiring.connect(m, engine=engine.macro, isolation=isolation.engine)
+        else:
+            manual, pins = self._by_hand, WritePins(engine.cfg.lines, engine.cfg.verify_bits)
+            join(m, pins, engine.macro, manual.core)
+            join(m, pins, manual.macro, isolation.engine)
+            m.d.comb += manual.enabled.eq(seen[1])
+            busy |= manual.programs
+        m.d.comb += [
+            permission.enable.eq(self.programming_enable), permission.busy.eq(busy),
+            engine.enabled.eq(seen[1]), isolation.enable.eq(self.programming_enable & permission.granted),
+        ]
+        join(m, isolation.macro.signature, isolation.macro, self.macro, but=("verify_valid",))
+        m.d.comb += isolation.macro.verify_valid.eq(self._inputs["verify_valid"])
+
+    def _count(self, m: Module, sequencer: Sequencer, error: Value, *, busy: Value) -> None:
+        status = self.status
+        m.d.comb += status.busy.eq(busy)
+        m.d.sync += status.done.eq(sequencer.finish & ~sequencer.high)
+        with m.If(error):
+            m.d.sync += status.error.eq(1)
+        with m.If(sequencer.finish):
+            m.d.sync += status.mvms.eq(status.mvms + 1)
+        tally(m, status.cycles_total, sequencer.running, "total")
+        tally(m, status.cycles_analog, sequencer.analog & ~self._inputs["hold"], "analog")
+        tally(m, status.cycles_hold, sequencer.analog & self._inputs["hold"], "hold")

@@ -1,0 +1,1 @@
+"""Registers that only a transposable core has: trim, manual mode."""
