@@ -9,8 +9,8 @@ __all__ = ["module_remarks", "port_remarks"]
 
 _WIDTH = 100
 _PLACES = {
-    "mho.hw.core": "the core", "mho.hw.macro": "the core, at the macro", "mho.hw.host": "the host's side of the core",
-    "mho.hw.noc": "the network on chip", "mho.hw.tile": "a tile", "mho.hw.chip": "the top",
+    "mho.hw.core": "the core", "mho.hw.kinds": "the core", "mho.hw.macro": "the core, at the macro",
+    "mho.hw.host": "the host's side of the core", "mho.hw.noc": "the network on chip", "mho.hw.tile": "a tile", "mho.hw.chip": "the top",
     "mho.hw.emulator": "the emulated macro",
 }
 """Where blocks of a package are in a chip."""
@@ -44,15 +44,15 @@ def port_remarks(kind: type, ports: Iterable[str]) -> dict[str, str]:
 
 def _sections(kind: type) -> dict[str, str]:
     """Text before the first heading (under no name) and under each heading."""
-    doc = inspect.cleandoc(kind.__doc__ or "")
+    doc = inspect.cleandoc(vars(kind).get("__doc__") or "")
     parts = re.split(r"^(\w[\w ]*)\n-{3,}\n", doc, flags=re.MULTILINE)
     return {"": parts[0]} | dict(zip(parts[1::2], parts[2::2], strict=True))
 
 
 def _members(kind: type) -> list[tuple[list[str], str]]:
-    """Names and texts of the members, as far as the docstring has a list of them."""
+    """Names and texts of the members, as far as docstrings have a list of them: its own, and those of its bases."""
     found: list[tuple[list[str], str]] = []
-    for line in _sections(kind).get("Members", "").splitlines():
+    for line in "\n".join(_sections(base).get("Members", "") for base in kind.__mro__).splitlines():
         if head := re.match(r"([\w, ]+?) : ", line):
             found.append(([name.strip() for name in head[1].split(",")], ""))
         elif found and line[:1].isspace():
