@@ -47,12 +47,12 @@ class CellMap(ABC):
         return driven, converted
 
     def dead(
-        self, given: tuple[ArrayLike, ArrayLike] | None = None
+        self, lines_off: tuple[ArrayLike, ArrayLike] | None = None
     ) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
         """Lines that serve nobody, (driven, converted): those that are not there, and the dead ones that are given."""
-        if given is None:
+        if lines_off is None:
             return self.absent
-        driven, converted = (np.asarray(a, dtype=bool) | b for a, b in zip(given, self.absent, strict=True))
+        driven, converted = (np.asarray(a, dtype=bool) | b for a, b in zip(lines_off, self.absent, strict=True))
         return driven, converted
 
     @property

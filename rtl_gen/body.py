@@ -39,9 +39,9 @@ def python_body(chip: Chip, module: str) -> str:
     if blocks.pins.verify_bits is not None:
         defines["MHO_VERIFY_BITS"] = blocks.pins.verify_bits
     text = text[text.index("\n\n") + 2 :]  # the remark on co-simulation
-    body, own = f"module {kind}_macro (", _OWN.format(kind=kind)
+    body, members = f"module {kind}_macro (", _OWN.format(kind=kind)
     head, tail = text.split(body)
     ports, rest = tail.split(");\n", 1)
-    text = f"{head}module {module} ({ports});\n{own}{rest}".replace(_SHELL, "")
+    text = f"{head}module {module} ({ports});\n{members}{rest}".replace(_SHELL, "")
     lines = [f"`define {name} {value}".rstrip() for name, value in defines.items()]
     return _HEAD.format(module=module) + "\n".join(lines) + "\n\n" + text

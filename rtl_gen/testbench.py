@@ -47,12 +47,12 @@ _CYCLES = 50_000
 
 def _operation(chip: Chip) -> MvmOperation:
     """The product that the bench asks for: 4 bits in and 8 out, or fewer where analog operations take very long."""
-    found = MvmOperation(in_bits=4, out_bits=8)
+    chosen = MvmOperation(in_bits=4, out_bits=8)
     for in_bits, out_bits in ((4, 8), (4, 6), (4, 4), (4, 3), (3, 3), (2, 3)):
-        found = MvmOperation(in_bits=in_bits, out_bits=out_bits)
-        if timing(chip).worst_cycles(found) <= _CYCLES:
+        chosen = MvmOperation(in_bits=in_bits, out_bits=out_bits)
+        if timing(chip).worst_cycles(chosen) <= _CYCLES:
             break
-    return found
+    return chosen
 
 
 def _longest(chip: Chip) -> int:

@@ -188,8 +188,8 @@ class Chip(ABC):
             If it is not: what asks for it knows no other kind.
         """
         if not isinstance(chip, cls):
-            wanted = cls().core.kind
-            raise InputError(f"{chip.name}: core.kind must be {wanted} for this, not {chip.core.kind}")
+            default_kind = cls().core.kind
+            raise InputError(f"{chip.name}: core.kind must be {default_kind} for this, not {chip.core.kind}")
         return chip
 
     @property
@@ -321,5 +321,5 @@ class Chip(ABC):
 
 def sections_of(chip: type[Chip]) -> dict[str, Any]:
     """Sections of the description of a kind: name to class, in the order of the description."""
-    found = {f.name: f.default_factory for f in fields(chip) if is_dataclass(f.default_factory)}
-    return found | {"macro": MacroSection}
+    sections = {f.name: f.default_factory for f in fields(chip) if is_dataclass(f.default_factory)}
+    return sections | {"macro": MacroSection}

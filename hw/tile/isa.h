@@ -1,4 +1,4 @@
-/* Written by `python -m mho.hw.tile`; a test compares it with the code. */
+/* Written by `python -m tests.hw.tile.documents`; a test compares it with the code. */
 #ifndef MHO_TILE_ISA_H
 #define MHO_TILE_ISA_H
 

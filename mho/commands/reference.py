@@ -65,18 +65,18 @@ _SET = ("--set KEY=VALUE", "Change one key of the chip, as in adc.bits=6 (repeat
 
 def commands() -> list[tuple[str, click.Command]]:
     """Every command with its full name, groups before what is in them."""
-    found = []
+    by_name = []
     for name in cli.COMMANDS:
         command = cli.cli.get_command(click.Context(cli.cli), name)
         assert command is not None
-        found.append((name, command))
+        by_name.append((name, command))
         if isinstance(command, click.Group):
             context = click.Context(command)
             for child in command.list_commands(context):
                 part = command.get_command(context, child)
                 assert part is not None
-                found.append((f"{name} {child}", part))
-    return found
+                by_name.append((f"{name} {child}", part))
+    return by_name
 
 
 def page() -> str:

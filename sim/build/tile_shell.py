@@ -154,8 +154,8 @@ class TileShell:
                  f"#define MHO_TILES {mesh.nodes}", f"#define MHO_GATED {int(self._gated)}"]
         told = (*self._others, *(self._pins if self._waves else ()))
         for side, ports in {"INPUTS": (_RESET, *self._inputs), "OTHERS": told}.items():
-            listed = ", ".join(f"{{{port.width}, &(m).{port.name}}}" for port in ports)
-            lines.append(f"#define MHO_{side}(m) {{{listed}}}")
+            entries = ", ".join(f"{{{port.width}, &(m).{port.name}}}" for port in ports)
+            lines.append(f"#define MHO_{side}(m) {{{entries}}}")
         for side, (names, what) in listed.items():
             ports = ", ".join(f"{{{self._width[name + what]}, &(m).{name}{what}}}" for name in names)
             lines.append(f"#define MHO_{side}(m) {{{ports}}}")

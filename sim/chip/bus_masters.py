@@ -150,7 +150,7 @@ class MasteredChip(wiring.Component):
     Members
     -------
     <as of a chip>
-        See :class:`mho.hw.chip.chip.Chip`.
+        See :class:`mho.hw.chip.chip.TiledChip`.
     """
 
     bus: Any

@@ -9,7 +9,7 @@ import numpy as np
 from amaranth.lib import wiring
 from numpy.typing import NDArray
 
-from mho.hw.chip import Chip, ChipParts, configurations
+from mho.hw.chip import ChipParts, TiledChip, configurations
 from mho.hw.config import Chip as Description
 from mho.hw.host.link.format import Status
 from mho.hw.host.link.tasks import Read, Task, Write
@@ -47,7 +47,7 @@ def chip_text(chip: Description, component: wiring.Component, name: str) -> str:
 def chip_modules(chip: Description, component: wiring.Component, name: str, *, low: bool) -> dict[str, str]:
     """Verilog of the modules of a component around the tiles of ``chip``; ``low``: with an asynchronous reset."""
     return emit(
-        component, name=name, prefix="mho_", reset_low=low, own=configurations(chip),
+        component, name=name, prefix="mho_", reset_low=low, configs=configurations(chip),
         clock_gates=chip.verilog.clock_gate == "module",
     )
 
@@ -84,7 +84,7 @@ def build_chip_bench(chip: Description, wrap: str = "none", *, short: bool = Fal
 
     def text() -> str:
         parts = ChipParts.from_chip(chip)
-        return chip_text(chip, Chip(parts) if wrap == "none" else bus_masters.MasteredChip(parts, wrap), _TOP)
+        return chip_text(chip, TiledChip(parts) if wrap == "none" else bus_masters.MasteredChip(parts, wrap), _TOP)
 
     return cached_bench("chip", key, text, top=_TOP, fast=UNOPTIMISED if short else FAST)
 

@@ -37,9 +37,9 @@ async def serve(dut: Any) -> None:
 
 def _number(macro: Any) -> int:
     """The number of the tile of a macro."""
-    found = re.search(r"(?:tile|macro)_(\d+)", macro.path)
-    assert found is not None
-    return int(found[1])
+    match = re.search(r"(?:tile|macro)_(\d+)", macro.path)
+    assert match is not None
+    return int(match[1])
 
 
 async def _run(

@@ -71,9 +71,9 @@ class FunctionOfLines(FunctionCore):
 
     def product(self, op: int, op_id: int, first: int, codes: np.ndarray) -> np.ndarray:
         """Output codes of all lines."""
-        most = (1 << REFUSE_BITS) - 1
+        mask = (1 << REFUSE_BITS) - 1
         words = self.cfg.input_words if op & 1 else self.cfg.forward_words
-        if first + len(codes) // 4 > words or op >> REFUSE_LOW & most == most:
+        if first + len(codes) // 4 > words or op >> REFUSE_LOW & mask == mask:
             raise InputError("the core refuses it")
         return super().product(op, op_id, first, codes)
 
@@ -97,9 +97,9 @@ def joined(case: Case, cfg: TileConfig) -> Joined:
 
 def blocks_for(program: Program, cfg: TileConfig, rng: np.random.Generator, count: int) -> dict[int, tuple[bytes, ...]]:
     """Blocks for each stream of a program that the host can send to."""
-    found = {}
+    blocks = {}
     for stream in slots_of(Place(program=program, cfg=cfg)).values():
         size = program.descriptor("stream", stream)["block"]
         data = rng.bytes(size * count)
-        found[stream] = tuple(data[k * size : (k + 1) * size] for k in range(count))
-    return found
+        blocks[stream] = tuple(data[k * size : (k + 1) * size] for k in range(count))
+    return blocks

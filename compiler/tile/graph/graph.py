@@ -118,9 +118,10 @@ class Graph:
         makers = {v: k for k, node in enumerate(self.nodes) for v in node.values}
         fed = [self.nodes[makers[v]].source for node in self.nodes if node.sources
                for v in node.sources if self.call(makers[v]) is not None]
-        found = [k for k, node in enumerate(self.nodes) if self.call(k) is None and any(v in fed for v in node.values)]
-        before = [makers.get(self.nodes[k].source, k) if self.nodes[k].deals else k for k in found]
-        return [k if self.call(maker) is not None else maker for k, maker in zip(found, before, strict=True)]
+        feeders = [k for k, node in enumerate(self.nodes)
+                   if self.call(k) is None and any(v in fed for v in node.values)]
+        before = [makers.get(self.nodes[k].source, k) if self.nodes[k].deals else k for k in feeders]
+        return [k if self.call(maker) is not None else maker for k, maker in zip(feeders, before, strict=True)]
 
     def held(self, k: int) -> tuple[int, ...]:
         """Values of a single pixel that a node takes at each of many positions."""

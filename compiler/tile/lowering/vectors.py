@@ -65,9 +65,9 @@ MOST_LANES = 8
 
 def rows(m: ArrayLike, c: ArrayLike = 0, d: ArrayLike = 0) -> Integers:
     """Parameters of elements."""
-    made = np.zeros((*np.broadcast_shapes(np.shape(m), np.shape(c), np.shape(d)), 6), np.int64)
-    made[:, 0], made[:, 1], made[:, 2] = m, c, d
-    return made
+    parameters = np.zeros((*np.broadcast_shapes(np.shape(m), np.shape(c), np.shape(d)), 6), np.int64)
+    parameters[:, 0], parameters[:, 1], parameters[:, 2] = m, c, d
+    return parameters
 
 
 def took(*sources: Integers, **fields: int | str) -> Vector:
@@ -76,10 +76,10 @@ def took(*sources: Integers, **fields: int | str) -> Vector:
     Those of all elements that are alike are one row; of features at each of many steps they are some, a multiple of all
     lanes.
     """
-    most = min(map(len, sources))
-    for period in (1, *range(MOST_LANES, most // 2 + 1, MOST_LANES)):
-        if all(np.array_equal(one[period:], one[:-period]) for one in sources if len(one) > period):
-            sources = tuple(one[:period] for one in sources)
+    shortest = min(map(len, sources))
+    for period in (1, *range(MOST_LANES, shortest // 2 + 1, MOST_LANES)):
+        if all(np.array_equal(source[period:], source[:-period]) for source in sources if len(source) > period):
+            sources = tuple(source[:period] for source in sources)
             break
     return Vector(fields=fields, parameters=np.concatenate(sources), period=len(sources[0]))
 
@@ -93,20 +93,21 @@ def gathered(way: Route, factor: Integers, first: int, end: int) -> list[VectorS
     """Sums of the terms of some elements in the accumulators from 0 on, each by its ``factor``, (elements, terms)."""
     passes: list[tuple[int, dict[int, tuple[int, int]]]] = []
     for target in range(first, end):
-        for source, place, m in zip(*(one[target].tolist() for one in (way.source, way.place, factor)), strict=True):
+        terms = (array[target].tolist() for array in (way.source, way.place, factor))
+        for source, place, m in zip(*terms, strict=True):
             if source != ABSENT and m:
                 _put(passes, source, [place], target - first, m)
     # An accumulator to which nothing adds begins at 0 all the same.
-    missing = set(range(end - first)) - {target for _, one in passes for target, _ in one.values()}
+    missing = set(range(end - first)) - {target for _, array in passes for target, _ in array.values()}
     for target in sorted(missing):
         source = passes[0][0] if passes else 0
         _put(passes, source, range(way.sizes[source]), target, 0)
     begun, steps = set[int](), []
-    for source, taken in passes:
-        low, high = min(taken), max(taken)
+    for source, targets in passes:
+        low, high = min(targets), max(targets)
         parameters = np.zeros((high - low + 1, 6), np.int64)
-        for place in sorted(taken):
-            target, m = taken[place]
+        for place in sorted(targets):
+            target, m = targets[place]
             parameters[place - low] = (m, 0, 0, target, 1, target not in begun)
             begun.add(target)
         steps.append(VectorStep(
@@ -118,10 +119,10 @@ def _put(
     passes: list[tuple[int, dict[int, tuple[int, int]]]], source: int, places: Sequence[int], target: int, m: int
 ) -> None:
     """One of some elements, in the first pass over its source that has not taken it yet."""
-    for one, taken in passes:
-        free = next((place for place in places if place not in taken), None) if one == source else None
+    for begun, targets in passes:
+        free = next((place for place in places if place not in targets), None) if begun == source else None
         if free is not None:
-            taken[free] = target, m
+            targets[free] = target, m
             return
     passes.append((source, {places[0]: (target, m)}))
 

@@ -57,11 +57,12 @@ class ReferenceCore:
     def product(self, op: int, op_id: int, first: int, codes: NDArray[np.uint8]) -> NDArray[np.integer]:
         """Output codes of all lines."""
         operation, _ = self.core.operation(op)
-        given, count = codes.view("<u4"), self.core.cfg.input_words(operation)
-        if op >> _OP_BITS or first + len(given) > count:
-            raise InputError(f"the operation takes {count} words, not those from {first} to {first + len(given) - 1}")
+        code_words, count = codes.view("<u4"), self.core.cfg.input_words(operation)
+        if op >> _OP_BITS or first + len(code_words) > count:
+            last = first + len(code_words) - 1
+            raise InputError(f"the operation takes {count} words, not those from {first} to {last}")
         words = np.zeros(count, dtype="<u4")
-        words[first : first + len(given)] = given
+        words[first : first + len(code_words)] = code_words
         return unpack_codes(self.core.run(op | op_id << _OP_BITS, words.tolist()))
 
     def command(self, command: Command, block: bytes) -> bytes:

@@ -1,17 +1,16 @@
 """The instruction set of a tile, as data: instructions, descriptors, causes of a trap, durations.
 
 This is the one definition. Encoder and decoder are here; the assembler and disassembler (:mod:`mho.hw.tile.asm`), the
-interpreter and the token machine (:mod:`mho.hw.tile.interpreter`), random programs
-(:mod:`mho.hw.tile.random_programs`), the C header and ``docs/reference/isa.md`` (:mod:`mho.hw.tile.documents`) and the
-hardware (:mod:`mho.hw.tile.rtl`) are made from it. What is legal beyond the range of a field is in
-:mod:`mho.hw.tile.isa.legality`.
+interpreter and the token machine (:mod:`mho.hw.tile.interpreter`), random programs, the C header,
+``docs/reference/isa.md`` and the hardware (:mod:`mho.hw.tile.rtl`) are made from it. What is legal beyond the range of
+a field is in :mod:`mho.hw.tile.isa.legality`.
 
 An instruction is a word of 32 bits, its opcode in bits 31 to 27, its fields from bit 0 on. What it works on is in
 descriptors, which have a memory of their own of :data:`DESCRIPTOR_WORDS` words. No field straddles a word, and every
 bit that belongs to none is 0.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
 
@@ -274,6 +273,14 @@ class Descriptor:
         """Words of one of them."""
         start = self.first + number * self.layout.words
         return slice(start, start + self.layout.words)
+
+    def values(self, memory: Sequence[int], number: int) -> dict[str, int]:
+        """Values of the fields of one of them in descriptor memory, legal or not."""
+        return self.layout.unpack(memory[self.at(number)])
+
+    def written(self, first: int, count: int) -> list[int]:
+        """Numbers of those that have a word among ``count`` of descriptor memory from word ``first`` on."""
+        return [n for n in range(self.count) if first < self.at(n).stop and self.at(n).start < first + count]
 
 
 _STREAM_FIELDS = [

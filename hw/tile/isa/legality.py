@@ -121,25 +121,20 @@ def named(op: Op, fields: Values, memory: Sequence[int]) -> dict[str, tuple[str,
         return {"source": ("stream", fields["source"])} | ({"target": ("stream", fields["target"])} if both else {})
     if op is not Op.VEC:
         return {}
-    found = {"vec": ("vec", fields["vec"])}
-    vec = _values("vec", fields["vec"], memory)
+    names = {"vec": ("vec", fields["vec"])}
+    vec = DESCRIPTORS["vec"].values(memory, fields["vec"])
     for name in ("a", "b", "target"):
         if name == "b" and vec["kind"] == Kind.TABLE:
             continue
         if is_stream(vec[name]):
-            found[name] = ("stream", vec[name])
+            names[name] = ("stream", vec[name])
         elif is_walk(vec[name]) and name != "target":
-            found |= _walk(name, vec[name] - Operand.WALK, memory)
-    return found
+            names |= _walk(name, vec[name] - Operand.WALK, memory)
+    return names
 
 
 def _walk(name: str, number: int, memory: Sequence[int]) -> dict[str, tuple[str, int]]:
-    return {f"walk {name}": ("walk", number), name: ("stream", _values("walk", number, memory)["stream"])}
-
-
-def _values(kind: str, number: int, memory: Sequence[int]) -> dict[str, int]:
-    one = DESCRIPTORS[kind]
-    return one.layout.unpack(memory[one.at(number)])
+    return {f"walk {name}": ("walk", number), name: ("stream", DESCRIPTORS["walk"].values(memory, number)["stream"])}
 
 
 def refusal(op: Op, fields: Values, memory: Sequence[int], cfg: TileConfig) -> tuple[Cause, int]:
@@ -149,9 +144,9 @@ def refusal(op: Op, fields: Values, memory: Sequence[int], cfg: TileConfig) -> t
     looked at.
     """
     for findings in (_by_itself(op, fields, cfg), _by_descriptors(op, fields, memory, cfg)):
-        found = min(findings, key=lambda one: one[0], default=None)
-        if found is not None:
-            return found[:2]
+        finding = min(findings, key=lambda each_finding: each_finding[0], default=None)
+        if finding is not None:
+            return finding[:2]
     return Cause.NONE, 0
 
 
@@ -173,7 +168,7 @@ def _by_itself(op: Op, fields: Values, cfg: TileConfig) -> Iterator[Finding]:
 
 def _by_descriptors(op: Op, fields: Values, memory: Sequence[int], cfg: TileConfig) -> Iterator[Finding]:
     names = named(op, fields, memory)
-    values = {name: _values(kind, number, memory) for name, (kind, number) in names.items()}
+    values = {name: DESCRIPTORS[kind].values(memory, number) for name, (kind, number) in names.items()}
     use = Use(
         op, fields, cfg, values.get("mvm", {}), values.get("vec", {}),
         {n: v for n, v in values.items() if names[n][0] == "stream"},

@@ -12,8 +12,9 @@ from mho.hw.tile.config import TileConfig
 from mho.hw.tile.interpreter.loops import LoopStack
 from mho.hw.tile.interpreter.state import TrapError
 from mho.hw.tile.isa import DESCRIPTOR_WORDS, DESCRIPTORS, INSTRUCTIONS, STREAMS, Cause, Op, decode, encode
-from mho.hw.tile.rtl.rings import RingScoreboard, ScoreboardModel
+from mho.hw.tile.rtl.rings import RingScoreboard
 from mho.hw.tile.rtl.sequencer import Sequencer
+from tests.hw.tile.scoreboard_model import ScoreboardModel
 
 CFG = TileConfig(instructions=16)
 STEPS = 30
@@ -147,8 +148,8 @@ class Bench(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         m.submodules.sequencer, m.submodules.tokens = self.sequencer, self.tokens
-        wiring.connect(m, self.sequencer.ask, self.tokens.ask_0)
-        wiring.connect(m, self.sequencer.change, self.tokens.change_0)
+        wiring.connect(m, self.sequencer.ask, self.tokens.ask[0])
+        wiring.connect(m, self.sequencer.change, self.tokens.change[0])
         return m
 
 

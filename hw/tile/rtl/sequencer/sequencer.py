@@ -5,9 +5,9 @@ from typing import Any
 from amaranth.hdl import Array, Const, Module, Mux, Signal, Value, unsigned
 from amaranth.lib import data, stream
 from amaranth.lib.memory import Memory
-from amaranth.lib.wiring import In, Out
 
 from mho.hw.block import Resettable
+from mho.hw.ports import In, Out, array
 from mho.hw.tile.config import TileConfig
 from mho.hw.tile.isa import OPCODE_LOW, Cause, Command, Engine, Op
 from mho.hw.tile.rtl.buffer import ADDRESS_BITS
@@ -86,42 +86,33 @@ class Sequencer(Resettable):
     """
 
     verilog_name = "program_sequencer"
+    start = In(1)
+    running = Out(1)
+    stop = In(1)
+    registers = array(In(16), 3)
+    issue = Out(stream.Signature(IssueLayout()))
+    idle = In(1)
+    quiet = In(1)
+    undrained = In(1)
+    block_address = Out(ADDRESS_BITS)
+    block_size = Out(12)
+    ask = Out(AskPort())
+    change = Out(stream.Signature(Change()))
+    set = Out(stream.Signature(DescriptorWrite()))
+    trapped = In(TrapLayout())
+    trap = Out(TrapLayout())
+    retire = Out(1)
+    retired = Out(IssueLayout())
+    write = In(1)
+    write_index = In(PC_BITS)
+    write_data = In(_WORD)
+    look = In(1)
+    seen = Out(_WORD)
 
-    start: Value
-    running: Signal
-    stop: Value
-    registers: list[Value]
-    issue: stream.Interface
-    idle: Value
-    quiet: Value
-    undrained: Value
-    block_address: Value
-    block_size: Value
-    ask: Any
-    change: stream.Interface
-    set: stream.Interface
-    trapped: Any
-    trap: Any
-    retire: Value
-    retired: Any
-    write: Value
-    write_index: Value
-    write_data: Value
-    look: Value
-    seen: Value
 
     def __init__(self, cfg: TileConfig) -> None:
         self.cfg = cfg
-        super().__init__({
-            "start": In(1), "running": Out(1), "stop": In(1), "registers": In(16).array(3),
-            "issue": Out(stream.Signature(IssueLayout())), "idle": In(1), "quiet": In(1),
-            "undrained": In(1), "block_address": Out(ADDRESS_BITS), "block_size": Out(12),
-            "ask": Out(AskPort()), "change": Out(stream.Signature(Change())),
-            "set": Out(stream.Signature(DescriptorWrite())),
-            "trapped": In(TrapLayout()), "trap": Out(TrapLayout()), "retire": Out(1), "retired": Out(IssueLayout()),
-            "write": In(1), "write_index": In(PC_BITS), "write_data": In(_WORD),
-            "look": In(1), "seen": Out(_WORD),
-        })
+        super().__init__()
 
     def elaborate(self, platform: object) -> Any:
         m = Module()
@@ -269,10 +260,10 @@ class Sequencer(Resettable):
     def _refuse(self, m: Module) -> None:
         """Stops since the instruction is illegal by its own bits: with the least cause."""
         bits: dict[Cause, Value] = {**dict(zip(CAUSES, self._wrong, strict=True)), Cause.END: self._runs_out}
-        least: Value = Const(0, 4)
+        first: Value = Const(0, 4)
         for cause in sorted(bits, reverse=True):
-            least = Mux(bits[cause], cause, least)
-        self._stop(m, least)
+            first = Mux(bits[cause], cause, first)
+        self._stop(m, first)
 
     def _to_change(self, m: Module) -> None:
         """To the state that changes a ring; what chooses among all who do takes the time of a cycle."""
@@ -407,16 +398,16 @@ class Sequencer(Resettable):
 
         Whether it is legal is asked at once, what is there when the engines are idle: SEND may wait for ever.
         """
-        ring, asked, again = self.ask.ring, Signal(), Signal(name="again")
-        m.d.sync += [asked.eq(0), again.eq(0)]
+        ring, answered, again = self.ask.ring, Signal(), Signal(name="again")
+        m.d.sync += [answered.eq(0), again.eq(0)]
         with m.State("Ask"):
             # Of something to be made: what fits; else what is there.
             makes, fits = (op == Op.ROOM) | (op == Op.PUSH), Signal()
             m.d.comb += [
-                self.ask.valid.eq(~dead & (self.idle | ~asked)), fits.eq(ring.there + left <= ring.blocks),
+                self.ask.valid.eq(~dead & (self.idle | ~answered)), fits.eq(ring.there + left <= ring.blocks),
             ]
             m.d.comb += self.ask.again.eq(again)
-            m.d.sync += [asked.eq(asked | self.ask.ready), again.eq(again | (self.ask.ready & self.idle))]
+            m.d.sync += [answered.eq(answered | self.ask.ready), again.eq(again | (self.ask.ready & self.idle))]
             with m.If(self.ask.ready):
                 with m.If(self.idle & Mux(makes, fits, ring.there >= left)):
                     m.next = "Next"

@@ -69,8 +69,8 @@ def legal_program(
     for kind, count in (("stream", rng.integers(3, 8)), ("walk", rng.integers(1, 5)), ("mvm", rng.integers(1, 4)),
                         ("vec", rng.integers(3, 10))):
         for number in range(count):
-            one, values = DESCRIPTORS[kind], getattr(draw, kind)(number)
-            memory[one.at(number)] = one.layout.pack(values)
+            descriptor, values = DESCRIPTORS[kind], getattr(draw, kind)(number)
+            memory[descriptor.at(number)] = descriptor.layout.pack(values)
         draw.counts[kind] = int(count)
     program = Program(
         descriptors=tuple(memory), registers=tuple(int(n) for n in rng.integers(0, 4, 3)),
@@ -118,17 +118,17 @@ def borderline(rng: Rng, program: Program, changes: int = 2, cfg: TileConfig = S
             words = words or [encode(Op.HALT)]
         else:
             kind = str(rng.choice(list(DESCRIPTORS)))
-            one = DESCRIPTORS[kind]
-            used = [n for n in range(one.count) if any(memory[one.at(n)])] or [0]
-            where = one.at(used[rng.integers(len(used))])
-            values = one.layout.unpack(memory[where])
-            field = one.layout.fields[rng.integers(len(one.layout.fields))]
+            descriptor = DESCRIPTORS[kind]
+            used = [n for n in range(descriptor.count) if any(memory[descriptor.at(n)])] or [0]
+            where = descriptor.at(used[rng.integers(len(used))])
+            values = descriptor.layout.unpack(memory[where])
+            field = descriptor.layout.fields[rng.integers(len(descriptor.layout.fields))]
             low, high = (-(1 << field.width - 1), (1 << field.width - 1) - 1) if field.signed else (
                 0, (1 << field.width) - 1)
             values[field.name] = int(rng.choice([low, high, *field.range, int(rng.integers(low, high + 1))]))
-            memory[where] = one.layout.pack(values)
+            memory[where] = descriptor.layout.pack(values)
             if rng.random() < 0.1:
-                memory[where.start + int(rng.integers(one.layout.words))] ^= 1 << int(rng.integers(32))
+                memory[where.start + int(rng.integers(descriptor.layout.words))] ^= 1 << int(rng.integers(32))
     if rng.random() < 0.02:
         words, registers = _to_the_end(rng, words, cfg.instructions), (0, *program.registers[1:])
     else:
@@ -182,7 +182,7 @@ class _Draw:
         return int(self.rng.integers(low, high + 1))
 
     def _of(self, kind: str, number: int) -> Values:
-        return DESCRIPTORS[kind].layout.unpack(self.memory[DESCRIPTORS[kind].at(number)])
+        return DESCRIPTORS[kind].values(self.memory, number)
 
     def stream(self, number: int) -> Values:
         """A stream behind the one before."""
@@ -240,7 +240,7 @@ class _Draw:
         b = int(rng.choice([Operand.NONE, Operand.NONE, self._int(0, streams - 1), Operand.ACCUMULATORS, *walks]))
         target = int(rng.choice([Operand.ACCUMULATORS, *range(streams)]))
         wide, kind = self._int(0, 1), int(rng.choice([0, 0, 0, 1, 1, 2, 2, 3]))
-        forms = [int(Format.LANE) if Operand.DRAIN <= one < Operand.NONE else self._int(0, 2) for one in (a, b)]
+        forms = [int(Format.LANE) if Operand.DRAIN <= operand < Operand.NONE else self._int(0, 2) for operand in (a, b)]
         rooms = [self._of("stream", s)["block"] // width for s, width in (
             (a, width_of(forms[0])), (target, 1 + wide)) if s < Operand.WALK]
         lo, hi = sorted((self._int(-32768, 32767), self._int(-32768, 32767)))

@@ -12,7 +12,7 @@ from mho.hw.tile.isa.legality import RULES
 __all__ = ["c_header", "reference_page"]
 
 _HEAD = f"""\
-<!-- Written by `python -m mho.hw.tile`; a test compares it with the code. -->
+<!-- Written by `python -m tests.hw.tile.documents`; a test compares it with the code. -->
 # The instructions of a tile
 
 What a program looks like and how a tile runs it is in [programming a tile](../explanation/tile.md); what an
@@ -114,11 +114,12 @@ def _docs_of(kind: type[IntEnum]) -> dict[str, str]:
 
 
 def _table(layout: Layout, *, words: bool = True) -> str:
-    rows = [f"| {'word | ' if words else ''}bits | field | legal | |", f"|{'---|' if words else ''}---|---|---|---|"]
+    rows = []
     for field in layout.fields:
         low = layout.low[field.name]
         bits = f"[{low + field.width - 1}:{low}]" if field.width > 1 else f"[{low}]"
-        rows.append(f"| {f'{field.word} | ' if words else ''}{bits} | `{field.name}` | {_legal(field)} | {field.doc} |")
+        word = f"word {field.word}" if words else ""
+        rows.append(f"* {word}{bits} `{field.name}` {_legal(field)}{f': {field.doc}' if field.doc else ''}")
     return "\n".join(rows) + "\n"
 
 
@@ -129,7 +130,8 @@ def _legal(field: Field) -> str:
 
 def c_header() -> str:
     """The C header: numbers, and for each field its word, lowest bit and mask."""
-    lines = ["/* Written by `python -m mho.hw.tile`; a test compares it with the code. */", "#ifndef MHO_TILE_ISA_H",
+    lines = ["/* Written by `python -m tests.hw.tile.documents`; a test compares it with the code. */",
+             "#ifndef MHO_TILE_ISA_H",
              "#define MHO_TILE_ISA_H", "", f"#define MHO_OPCODE_LOW {OPCODE_LOW}",
              f"#define MHO_LOOP_DEPTH {isa.LOOP_DEPTH}", f"#define MHO_PRODUCTS {isa.PRODUCTS}", ""]
     for op in Op:
