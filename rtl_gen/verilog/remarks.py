@@ -5,6 +5,8 @@ import re
 import textwrap
 from collections.abc import Iterable
 
+from mho.hw.block import Resettable
+
 __all__ = ["module_remarks", "port_remarks"]
 
 _WIDTH = 100
@@ -52,7 +54,8 @@ def _sections(kind: type) -> dict[str, str]:
 def _members(kind: type) -> list[tuple[list[str], str]]:
     """Names and texts of the members, as far as docstrings have a list of them: its own, and those of its bases."""
     members: list[tuple[list[str], str]] = []
-    for line in "\n".join(_sections(base).get("Members", "") for base in kind.__mro__).splitlines():
+    bases = [base for base in kind.__mro__ if base.__module__ != Resettable.__module__]
+    for line in "\n".join(_sections(base).get("Members", "") for base in bases).splitlines():
         if head := re.match(r"([\w, ]+?) : ", line):
             members.append(([name.strip() for name in head[1].split(",")], ""))
         elif members and line[:1].isspace():
