@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from enum import IntEnum
 
 from mho.hw.tile import isa
-from mho.hw.tile.isa import DESCRIPTORS, DURATIONS, INSTRUCTIONS, OPCODE_LOW, PARAMETER, STATUS, Op
+from mho.hw.tile.isa import DESCRIPTORS, INSTRUCTIONS, OPCODE_LOW, PARAMETER, STATUS, Op
 from mho.hw.tile.isa.fields import Field, Layout
 from mho.hw.tile.isa.legality import RULES
 
@@ -41,8 +41,8 @@ def reference_page() -> str:
 def _instructions() -> Iterator[str]:
     yield "| opcode | | engine | cycles | does |\n|---|---|---|---|---|"
     for op, one in INSTRUCTIONS.items():
-        yield f"| {int(op)} | `{op.name}` | {one.engine.name.lower()} | {DURATIONS[op]} | {one.doc} |"
-    yield ("| 12 | | | | kept for a dot product over lanes; traps |\n| 13 to 15 | | | | free; trap |\n"
+        yield f"| {int(op)} | `{op.name}` | {one.engine.name.lower()} | {one.duration} | {one.doc} |"
+    yield ("| 12 to 15 | | | | free; trap |\n"
            "| 16 to 31 | | | | illegal; trap |\n\n"
            "Cycles are those of an instruction that is alone and waits for nothing: in the sequencer, beside the one "
            "in which each instruction is decoded (IMAGE too); of MVM, VEC, SEND and CORE in their engine. MVM is the "
