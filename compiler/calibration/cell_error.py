@@ -59,7 +59,7 @@ def error_of_outputs(net: FloatNetwork, x: Float) -> float:
     """
     if len(net.outputs) > 1:
         return 1.0
-    made = net.activations(x)[-1]
+    made = net.last(x)
     step = SMALL * max(float(np.sqrt((made**2).mean())), 1e-30)
     shifted = made + step * np.random.default_rng(0).choice([-1.0, 1.0], made.shape)
     wanted = np.asarray(net.finish(made), dtype=np.float64)
