@@ -38,6 +38,8 @@ class MacroTexts:
         What the body is told of a chip beside its lines.
     commanded
         The ideal macro of a chip in Python, as commands of its core see it; None: cores take no commands.
+    driver
+        What the driver in C has for these commands, a template of :func:`mho.rtl_gen.c_driver.c_driver`.
     """
 
     model: Callable[[str, Chip], str]
@@ -51,6 +53,7 @@ class MacroTexts:
     body: str = ""
     defines: Callable[[Chip], Mapping[str, object]] = lambda chip: {}
     commanded: Callable[[Chip], Any] | None = None
+    driver: Callable[[Chip], str] = lambda chip: ""
 
 
 def macro_texts_of(chip: Chip) -> MacroTexts:

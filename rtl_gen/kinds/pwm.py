@@ -10,6 +10,7 @@ from mho.hw.kinds.pwm.config import PwmCoreConfig
 from mho.macro_models.integer.pwm.digital import PRODUCT_BITS
 from mho.rtl_gen.kinds import MacroTexts
 from mho.rtl_gen.pwm.contract import write_pwm_contract
+from mho.rtl_gen.pwm.engine_driver import engine_driver
 from mho.rtl_gen.pwm.ideal import IdealMacro
 from mho.rtl_gen.pwm.model import WEIGHT, ideal_counts, weight, window_charges, write_pwm_model
 
@@ -46,5 +47,5 @@ def _product(chip: Chip, codes: Sequence[int]) -> list[int]:
 TEXTS = MacroTexts(
     model=write_pwm_model, contract=write_pwm_contract, bench="bench_pwm", inputs=lambda lines: lines,
     step_code=_step_code, products="products_pwm", values=_values, product=_product,
-    body="body_pwm", defines=_defines, commanded=IdealMacro.from_chip,
+    body="body_pwm", defines=_defines, commanded=IdealMacro.from_chip, driver=engine_driver,
 )

@@ -86,6 +86,7 @@ class Sequence:
             case Op.SEND:
                 assert plan.send is not None
                 yield 1
+                yield from tile.changes.answer(self._clock.now + 1)
                 yield from tile.take(tile.sends, 1 << plan.send.stream)
                 tile.sends.put(plan, 1 << plan.send.stream)
             case Op.SET:
