@@ -2,6 +2,7 @@
 
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -79,7 +80,8 @@ def test_the_driver_gives_commands_as_simulations_do(name: str, tmp_path: Path) 
     assert verify > 1
     layout, at = OpLayout(), {entry.address: entry.name for entry in registers.registers}
     operation = register(registers, "operation")
-    commands, fields, words = [], dict[str, int](), list[int]()
+    commands, words = list[tuple[int, list[int]]](), list[int]()
+    fields: Any = {}
     for offset, word in (map(int, row.split()) for row in said.stdout.split("-\n")[1].splitlines()):
         entry = at.get(offset)
         if entry == "operation":
