@@ -35,7 +35,7 @@ def test_a_tally_carries_from_piece_to_piece(bits: int, monkeypatch: pytest.Monk
     async def count(ctx: Any) -> None:
         seen = 0
         for step in range(3 * 2**bits // 2 + 20):
-            now = step % 7 != 3 and step % 5 != 1 or step > 2**bits
+            now = (step % 7 != 3 and step % 5 != 1) or step > 2**bits
             ctx.set(when, now)
             await ctx.tick()
             seen += now
