@@ -1,3 +1,5 @@
+# The stubs of Amaranth leave out what is in its inner modules.
+# pyright: reportAttributeAccessIssue=false, reportIncompatibleMethodOverride=false
 """Amaranth's lowering of a design to nets and cells, without the work that it does again and again.
 
 The cells are those of Amaranth, made by Amaranth. What is done here in its place makes one of few steps of many: nets
@@ -56,7 +58,17 @@ def _unchecked_values() -> Iterator[None]:
 
 
 class _Netlist(_nir.Netlist):
-    """A netlist that resolves the nets of a value in one loop."""
+    """A netlist that makes and resolves the nets of a value in one loop."""
+
+    def add_value_cell(self, width: int, cell: _nir.Cell) -> _nir.Value:
+        first = self.add_cell(cell) << 16
+        return _nir.Value(map(_nir.Net, range(first, first + width)))
+
+    def alloc_late_value(self, signal: _ast.Signal) -> _nir.Value:
+        self.last_late_net -= len(signal)
+        value = _nir.Value(map(_nir.Net, range(self.last_late_net, self.last_late_net + len(signal))))
+        self.late_to_signal |= {net: (signal, bit) for bit, net in enumerate(value)}
+        return value
 
     def resolve_net(self, net: _nir.Net) -> _nir.Net:
         while net < 0:

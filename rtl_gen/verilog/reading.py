@@ -1,3 +1,5 @@
+# The stubs of Amaranth leave out what is in its inner modules.
+# pyright: reportAttributeAccessIssue=false
 """The netlist of a block, taken from Amaranth's emitter of RTLIL without the text between them.
 
 Only what Amaranth makes of a block is understood: operators, flip-flops, processes and instances. Anything else (a
@@ -9,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from itertools import count
 from typing import Any
 
-from amaranth.back.rtlil import ModuleEmitter  # pyright: ignore[reportAttributeAccessIssue]
+from amaranth.back.rtlil import ModuleEmitter  # pyright: ignore[reportMissingImports]
 from amaranth.hdl._ast import Const as AmaranthConst
 from amaranth.hdl._ast import SignalDict
 from amaranth.hdl._nir import Net
