@@ -19,7 +19,8 @@ from amaranth.hdl._xfrm import TransformedElaboratable
 from amaranth.lib import wiring
 from amaranth.lib.memory import Memory
 
-from mho.hw.block import NamedConstant, OwnReset, is_block, runs_by
+from mho.hw.block import NamedConstant, OwnReset, Resettable, is_block, runs_by
+from mho.hw.ports import Component
 from mho.macro_models.errors import InputError, ToolError
 from mho.rtl_gen.verilog.memories import MemoryPlatform
 from mho.rtl_gen.verilog.names import identifier
@@ -92,7 +93,7 @@ def _use(component: Any) -> None:
 def arguments(component: wiring.Component) -> dict[str, Any]:
     """What a component was made with: the arguments of its constructor, which it keeps under their names."""
     kind, by_name = type(component), {}
-    if kind.__init__ is wiring.Component.__init__:
+    if kind.__init__ in (wiring.Component.__init__, Component.__init__, Resettable.__init__):
         return by_name
     for name in list(inspect.signature(kind.__init__).parameters)[1:]:
         where = next((where for where in (name, f"_{name}") if hasattr(component, where)), None)

@@ -150,7 +150,7 @@ def test_images_of_several_pixels_are_dealt(
     counts: dict[int, int], rows: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Where they are encoded: on a tile of its own, or on the one that takes rows of the layer before in turn."""
-    monkeypatch.setattr("mho.compiler.tile.layers.choose", lambda *_: (counts, []))
+    monkeypatch.setattr("mho.compiler.tile.duplicates.choose", lambda *_: (counts, []))
     made, x = network(1, 2, 3, rows=rows)
     assert [layer.name for layer in made.layers[-2:]] == ["n_y 1/2", "n_y 2/2"]
     programs, found, wanted = compare(made, x[:5], device="rram-neurram", first=1)
@@ -165,7 +165,7 @@ def test_images_of_several_pixels_are_dealt(
 
 def test_images_are_dealt_where_no_tile_is_free(monkeypatch: pytest.MonkeyPatch) -> None:
     """Copies deal and take in turn themselves."""
-    monkeypatch.setattr("mho.compiler.tile.layers.choose", lambda *_: ({0: 2, 1: 2}, []))
+    monkeypatch.setattr("mho.compiler.tile.duplicates.choose", lambda *_: ({0: 2, 1: 2}, []))
     made, x = perceptron(2, rows=2)
     assert len(made.layers) == made.chip.cores
     _, found, wanted = compare(made, x[:7], device="rram-neurram")
@@ -192,8 +192,8 @@ def test_copies_that_are_dealt_images_have_cells_of_their_own() -> None:
 
 def test_a_layer_that_gets_no_copy_is_named() -> None:
     wanted = "layer 'n_c' takes longest and has no copy, which would take 3 free tiles; there are 0"
-    assert wanted in perceptron(2, rows=1)[0].calibration["warnings"]
-    assert not [one for one in perceptron(2)[0].calibration["warnings"] if "takes longest" in one]
+    assert wanted in perceptron(2, rows=1)[0].calibration.warnings
+    assert not [one for one in perceptron(2)[0].calibration.warnings if "takes longest" in one]
 
 
 def test_layers_of_steps_have_no_copies() -> None:

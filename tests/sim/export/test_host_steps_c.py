@@ -10,7 +10,7 @@ import pytest
 from numpy.typing import NDArray
 
 from mho.compiler import CompileOptions, Network
-from mho.compiler.for_chip import compile_for_chip
+from mho.compiler.passes import compile_for_chip
 from mho.compiler.tile.graph.host import Split
 from mho.hw.config import Chip, load_chip
 from mho.macro_models.errors import InputError
