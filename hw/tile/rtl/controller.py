@@ -105,6 +105,8 @@ class TileController(Component):
         cfg = self.cfg
         m.submodules.host = host = HostAccess(cfg)
         m.submodules.sequencer = sequencer = Sequencer(cfg)
+        # Ports of the rings: what arrives, walks, VEC, SEND, the sequencer; the last question is of walks that begin
+        # anew.
         m.submodules.tokens = tokens = RingScoreboard(changes=5, asks=6, buffer_bytes=cfg.buffer_bytes)
         m.submodules.descriptors = descriptors = Descriptors(ports=4)
         m.submodules.buffer = buffer = Buffer(cfg, readers=4, writers=3)
@@ -177,7 +179,9 @@ class TileController(Component):
             m.d.sync += order.age.eq(order.age + 1)
         for engine, selected in engines:
             rivals = [rival for rival, _ in engines if rival is not engine]
+            # Two engines that read one stream would give its blocks back out of order: the later one waits.
             conflict = (engine.wants & (rivals[0].reads | rivals[1].reads)).any()
+            # IMAGE and CORE have no stream here: IMAGE only counts, CORE comes when nothing is in hand.
             if engine is load:
                 conflict = conflict & (op != Op.IMAGE)
             m.d.comb += [
@@ -197,6 +201,7 @@ class TileController(Component):
         self, m: Module, host: Any, sequencer: Any, tokens: Any, receiver: Any, descriptors: Any, load: Any
     ) -> None:
         """Tokens and walks as they are at the start, then the program."""
+        # Rings are filled and walks set back for some cycles first: the program waits for all three.
         waits = Signal()
         ready = tokens.ready & receiver.ready & descriptors.ready
         with m.If(host.start):
@@ -214,6 +219,7 @@ class TileController(Component):
 
     def _load(self, m: Module, host: Any, sequencer: Any, tokens: Any, receiver: Any, descriptors: Any) -> None:
         """What the host writes into the memories of instructions and descriptors; slots of streams."""
+        # Streams are in memories of the rings; a word of another descriptor waits here until that memory is free.
         to_streams = host.write[1] & (host.index < _STREAM_WORDS)
         written, pending = Signal(DescriptorWrite(), reset_less=True), Signal()
         m.d.sync += pending.eq(host.write[1] | pending & ~descriptors.load.ready)
@@ -240,6 +246,7 @@ class TileController(Component):
             m.d.sync += idle.eq(retired)
         with m.Else():
             m.d.sync += idle.eq(idle + 1)
+        # A trap is told when nothing older is in hand: of two it is the older one.
         first = self._held(m, "load", load, vector, host.reset)
         second = self._held(m, "vector", vector, load, host.reset)
         with m.If(first.trap.cause != 0):

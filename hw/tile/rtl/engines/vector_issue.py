@@ -119,6 +119,7 @@ class VectorIssue(Resettable):
         issue, entry, vec = Signal(IssueLayout(), reset_less=True), waiting.i.p, fetch.o
         looks = {name: Signal(SourceLayout(), name=f"look_{name}") for name in "ab"}
         walk, of_stream = sources(vec)
+        # A bit for each stream: what other engines ask is whether any is read by both.
         reads = {name: Signal(STREAMS, name=f"reads_{name}") for name in looks}
         for name in looks:
             with m.If(walk[name] | of_stream[name]):
@@ -174,6 +175,7 @@ class VectorIssue(Resettable):
             with m.State("Judge"):
                 # All products before it were issued, and the oldest one stays until this is taken.
                 drains, odd = vec.a == Operand.DRAIN, Signal()
+                # The core gives codes two in a word: one may be left over.
                 m.d.comb += odd.eq((vec.elements != self.codes) & (vec.elements + 1 != self.codes))
                 m.d.sync += [cause.eq(check.cause), about.eq(check.stream)]
                 with m.If((check.cause == 0) & drains & (self.none | odd)):
@@ -188,6 +190,7 @@ class VectorIssue(Resettable):
             # The program has stopped.
             m.next = "Idle"
         with m.Elif(cause != 0):
+            # What is older may trap too, and has the first say.
             with m.If(~waiting.busy & ~self.others):
                 m.d.comb += [
                     self.found.trap.cause.eq(cause), self.found.trap.engine.eq(Engine.SEQUENCER),
@@ -208,6 +211,7 @@ class VectorIssue(Resettable):
                 check.second.eq(name == "b"), self.look.number.eq(operand), self.look.todo.eq(WalkRequest.LOOK),
                 self.look.valid.eq(walk), self.look_ask.stream.eq(operand[:4]), self.look_ask.valid.eq(stream),
             ]
+            # Both sources go through one check, so what it found of the first one is kept.
             m.d.sync += source.eq(check.found)
             with m.If(Mux(walk, self.look.done, self.look_ask.ready | ~stream)):
                 m.next = following

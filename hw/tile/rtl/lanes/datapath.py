@@ -106,6 +106,7 @@ class VectorDatapath(Resettable):
         m.submodules.operands = operands = Operands(cfg)
         m.submodules.parameters = parameters = Parameters(cfg)
         m.submodules.accumulators = accumulators = Accumulators()
+        # Accumulators are reached two at a time and tables once: the other lanes are without that.
         lanes: list[Any] = [Lane(sums=k < AT_A_TIME, tables=k == 0) for k in range(cfg.lanes)]
         for k, lane in enumerate(lanes):
             m.submodules[f"lane_{k}"] = lane
@@ -143,6 +144,7 @@ class VectorDatapath(Resettable):
         """What goes along with the operands through the lanes; numbers of the first parameters and sums of a group."""
         job, beat = self.job, operands.o.p
         first, total = Signal(INDEX_BITS), Signal(8)
+        # Parameters go by elements, not by terms: they move on with the last term of a group.
         ends = enable & operands.o.valid & beat.step.last
         stages: list[Any] = [Signal(StageLayout(self.cfg), name=f"stage_{k + 1}") for k in range(_LATE)]
         with m.If(self.start):
@@ -178,6 +180,7 @@ class VectorDatapath(Resettable):
         job, beat = self.job, Signal(BeatLayout(self.cfg), reset_less=True)
         with m.If(enable):
             m.d.sync += beat.eq(operands.o.payload)
+            # Nothing comes: a bubble must not end or begin a sum.
             with m.If(~operands.o.valid):
                 m.d.sync += beat.step.eq(0)
         maximum = job.kind == Kind.MAX
@@ -196,6 +199,7 @@ class VectorDatapath(Resettable):
         second, third = stages[1], stages[2]
         asks = Signal()
         m.d.comb += [
+            # A sum that goes on is read a stage before it is added to.
             asks.eq(enable & second.valid & second.first & self.job.add),
             operands.sum_wait.eq(self.job.add & ((second.valid & second.first) | (third.valid & third.first))),
             accumulators.index.eq(Mux(asks, second.sum, operands.sum_index)),
@@ -212,6 +216,7 @@ class VectorDatapath(Resettable):
         read, write = memory.read_port(), memory.write_port()
         looks_up = self.job.kind == Kind.TABLE
         m.d.comb += [
+            # The address is taken before the register of the result: so a table costs one edge, not two.
             read.addr.eq(Cat(lanes[0].y_next[: _TABLE_BITS - 1], self.job.b[0])),
             read.en.eq(enable & comes & looks_up & ~write.en),
             write.addr.eq(self.memory.p.index), write.data.eq(self.memory.p.data[32:]),

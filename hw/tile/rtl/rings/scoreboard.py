@@ -177,6 +177,7 @@ class RingScoreboard(Resettable):
             self.who.eq(Cat(port.valid & port.ready for port in ports)),
         ]
         self._step(m, ring, before, after, free & changes, ~free & changes | comes)
+        # Credit for a sender: a block is acknowledged only when two more still fit behind it.
         with m.If(changes & ~free & ring.remote):
             m.d.comb += after.unacked.eq(before.unacked + 1)
         with m.Elif(acks):
@@ -193,12 +194,14 @@ class RingScoreboard(Resettable):
         writes = empty | comes | judges | changes | acks
         self._owe(m, ring, after, number, writes, acks, owing)
         question = self._ask(m, changes | empty | comes)
+        # Whoever waits for a block or room asks again only behind this.
         m.d.sync += self.moved.eq(changes)
         put = (number, after.as_value(), writes)
         answer, answered = Signal(StateLayout()), Signal(DescriptorLayout("stream"))
         odd = self.write_index[0]
         written = (self.write_index[1:], self.write_data.replicate(2), Cat(self.write & ~odd, self.write & odd))
         filled, filled_stream = Signal(StateLayout()), Signal(DescriptorLayout("stream"))
+        # Three copies of each memory: to change a ring, to answer a question and to fill a ring go on in one cycle.
         for name, value, at, what in (
             ("rings", before, number, put), ("asked_rings", answer, question, put),
             ("streams", ring, number, written), ("asked_streams", answered, question, written),
@@ -297,6 +300,7 @@ class RingScoreboard(Resettable):
     def _step(self, m: Module, ring: Any, before: Any, after: Any, frees: Value, comes: Value) -> None:
         """What becomes of a ring where a block is given back or comes."""
         for name, moves in (("head", frees), ("tail", comes)):
+            # Blocks to the end are counted down: the end itself would be a product.
             place, left = before[name], before[f"{name}_left"]
             around = left == 1
             with m.If(moves):

@@ -125,6 +125,7 @@ class AddressGenerator(Resettable):
 
     def _around(self, m: Module, place: Value, step: Value, plan: Any) -> Value:
         """A place in the ring and a step that is shorter than it."""
+        # A step is shorter than the ring, so one subtraction is enough.
         far = Signal(self.bits + 1)
         m.d.comb += far.eq(place + step)
         return Mux(far < plan.end, far, far - plan.size)[: self.bits]

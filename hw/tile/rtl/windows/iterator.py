@@ -227,6 +227,7 @@ class WindowIterator(Resettable):
                 m.next = "Ring"
                 with m.If(at.known):
                     m.next = "Scan x"
+        # Columns are looked at one by one: kernels are small, and no divider is needed for strides and dilations.
         first = self._inside & ~self._any["x"]
         with m.State("Scan x"):
             self._scan(m, "x", walk.width)
@@ -296,6 +297,7 @@ class WindowIterator(Resettable):
             with m.Else():
                 m.d.sync += self._again.eq(1)
                 m.next = "Wait"
+            # Pixels that were given back, or more than the ring holds: no wait would help.
             with m.If((self._back < 0) | far | (less[:8] >= ring.blocks)):
                 m.d.comb += [self.wrong.eq(1), self.later.eq(0)]
                 m.next = "Idle"
@@ -364,6 +366,7 @@ class WindowIterator(Resettable):
             with m.If(self.ask.ready):
                 m.next = "Give"
         with m.State("Give"):
+            # Block by block, so that whoever fills the ring can go on meanwhile.
             with m.If(self._back[-1] | ~self._back.any()):
                 self._leave(m)
             with m.Elif(ring.there == 0):
