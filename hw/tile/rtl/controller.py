@@ -3,7 +3,7 @@
 from typing import Any
 
 from amaranth.hdl import Cat, Module, Mux, Signal, Value, unsigned
-from amaranth.lib import stream
+from amaranth.lib import data, stream
 from amaranth.lib.wiring import connect, flipped
 
 from mho.hw.core.layout import OpLayout, WordsLayout
@@ -163,7 +163,10 @@ class TileController(Component):
                 "sequencer": sequencer, "tokens": tokens, "walks": walks, "load": load, "vector": vector, "send": send})
         return m
 
-    def _issue(self, m: Module, sequencer: Any, load: Any, vector: Any, send: Any, descriptors: Any) -> None:
+    def _issue(
+        self, m: Module, sequencer: Sequencer, load: LoadEngine, vector: VectorIssue, send: SendEngine,
+        descriptors: Descriptors,
+    ) -> None:
         """Each instruction to its engine, if no other is at work on what it reads."""
         op = sequencer.issue.p.word[OPCODE_LOW:]
         engines = ((vector, op == Op.VEC), (send, op == Op.SEND), (load, (op != Op.VEC) & (op != Op.SEND)))
@@ -198,7 +201,8 @@ class TileController(Component):
         ]
 
     def _start(
-        self, m: Module, host: Any, sequencer: Any, tokens: Any, receiver: Any, descriptors: Any, load: Any
+        self, m: Module, host: HostAccess, sequencer: Sequencer, tokens: RingScoreboard, receiver: Receiver,
+        descriptors: Descriptors, load: LoadEngine
     ) -> None:
         """Tokens and walks as they are at the start, then the program."""
         # Rings are filled and walks set back for some cycles first: the program waits for all three.
@@ -217,7 +221,10 @@ class TileController(Component):
             self.running.eq(host.running),
         ]
 
-    def _load(self, m: Module, host: Any, sequencer: Any, tokens: Any, receiver: Any, descriptors: Any) -> None:
+    def _load(
+        self, m: Module, host: HostAccess, sequencer: Sequencer, tokens: RingScoreboard, receiver: Receiver,
+        descriptors: Descriptors,
+    ) -> None:
         """What the host writes into the memories of instructions and descriptors; slots of streams."""
         # Streams are in memories of the rings; a word of another descriptor waits here until that memory is free.
         to_streams = host.write[1] & (host.index < _STREAM_WORDS)
@@ -233,7 +240,10 @@ class TileController(Component):
             *(getattr(receiver, name).eq(getattr(tokens, name)) for name in ("map", "map_slot", "map_stream")),
         ]
 
-    def _trap(self, m: Module, host: Any, sequencer: Any, load: Any, vector: Any, send: Any) -> None:
+    def _trap(
+        self, m: Module, host: HostAccess, sequencer: Sequencer, load: LoadEngine, vector: VectorIssue,
+        send: SendEngine,
+    ) -> None:
         """Traps of the engines and of the watchdog; the status."""
         idle, retired = Signal(32), Signal()
         engines = (load, vector, send)
@@ -266,7 +276,8 @@ class TileController(Component):
             m.d.sync += image.eq(Mux(first.trap.cause != 0, first.order.image, Mux(
                 second.trap.cause != 0, second.order.image, load.image)))
 
-    def _held(self, m: Module, name: str, engine: Any, rival: Any, reset: Value) -> Any:
+    def _held(self, m: Module, name: str, engine: LoadEngine | VectorIssue, rival: LoadEngine | VectorIssue,
+              reset: Value) -> data.View:
         """The trap of an engine, when the other has nothing in hand that was issued before: that may trap too."""
         latched, trap = Signal(PendingTrap(), name=f"{name}_held"), Signal(PendingTrap(), name=f"{name}_trap")
         # Seen a cycle later: whether nothing is older.

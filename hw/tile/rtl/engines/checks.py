@@ -69,13 +69,13 @@ def _first(findings: Sequence[Finding]) -> tuple[Value, Value]:
     return Cat(bad for _, bad in runs).any(), first
 
 
-def own_findings(kind: str, value: Any) -> list[Finding]:
+def own_findings(kind: str, value: data.View) -> list[Finding]:
     """What is wrong with a descriptor alone."""
     return [Finding(bad, cause, _NOBODY) for bad, cause in zip(
         own_wrongs(kind, value), (Cause.RESERVED, Cause.FIELD), strict=True)]
 
 
-def walk_findings(walk: Any) -> list[Finding]:
+def walk_findings(walk: data.View) -> list[Finding]:
     """What is wrong with a walk alone, as it was found."""
     return [Finding(walk.reserved, Cause.RESERVED, _NOBODY), Finding(walk.field, Cause.FIELD, _NOBODY)]
 
@@ -85,7 +85,7 @@ def stream_findings(wrong: Value, stream: int) -> list[Finding]:
     return [Finding(wrong == k, cause, stream) for k, cause in enumerate(WRONGS) if k]
 
 
-def walk_wrongs(cfg: TileConfig, walk: Any) -> Value:
+def walk_wrongs(cfg: TileConfig, walk: data.View) -> Value:
     """What is wrong with a walk alone, as :class:`WalkFaults`."""
     # What stands for pixels outside of the image is within the buffer.
     return Cat(*own_wrongs("walk", walk), walk.pad + walk.run + walk.tail > cfg.buffer_bytes)

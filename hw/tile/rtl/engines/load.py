@@ -193,7 +193,7 @@ class LoadEngine(Resettable):
             m.d.sync += self.image.eq(following)
         return self.resets(m)
 
-    def _numbers(self, m: Module, fetch: Fetcher, entry: Any) -> Value:
+    def _numbers(self, m: Module, fetch: Fetcher, entry: stream.Interface) -> Value:
         """Number of the next conversion of each product: kept from one to the next until they begin anew."""
         m.submodules.numbers = memory = Memory(shape=unsigned(32), depth=_PRODUCTS, init=[])
         write, read = memory.write_port(), memory.read_port(domain="comb")
@@ -223,7 +223,7 @@ class LoadEngine(Resettable):
         """An IMAGE is carried out."""
         return self.i.valid & self.i.ready & (self.i.p.word[OPCODE_LOW:] == Op.IMAGE)
 
-    def _words(self, m: Module, gather: Gather, mvm: Any) -> Value:
+    def _words(self, m: Module, gather: Gather, mvm: data.View) -> Value:
         """All words of an operation: those of the window in their place, 0 elsewhere; whether none is left."""
         at, last, active, window = Signal(7), Signal(7), Signal(), Signal()
         first = Signal.like(mvm.i_first)
@@ -243,7 +243,7 @@ class LoadEngine(Resettable):
         return ~active
 
     def _look(
-        self, m: Module, issue: Any, number: Signal, fetch: Fetcher, waiting: IssueQueue, reads: Signal
+        self, m: Module, issue: data.View, number: Signal, fetch: Fetcher, waiting: IssueQueue, reads: Signal
     ) -> None:
         """Takes an instruction that is legal."""
         op, cause, fetched, about = self.i.p.word[OPCODE_LOW:], Signal(4), Signal(), Signal(4)
@@ -332,7 +332,7 @@ class LoadEngine(Resettable):
             m.d.sync += looked_at.eq(0)
         return row_known, codes, number
 
-    def _trap(self, m: Module, issue: Any, cause: Any, about: Value, engine: Engine) -> None:
+    def _trap(self, m: Module, issue: data.View, cause: Any, about: Value, engine: Engine) -> None:
         """What is offered is wrong; said when nothing is in hand that may trap before."""
         # Something older may still trap, and the first trap of the program is told.
         with m.If(~self.busy & ~self.others & self.i.valid):
@@ -341,7 +341,9 @@ class LoadEngine(Resettable):
                 self.found.trap.stream.eq(about), self.found.order.eq(self.order),
             ]
 
-    def _run(self, m: Module, oldest: Any, window: AddressGenerator, gather: Gather, all_given: Value) -> None:
+    def _run(
+        self, m: Module, oldest: stream.Interface, window: AddressGenerator, gather: Gather, all_given: Value,
+    ) -> None:
         """Carries out the oldest product."""
         job, walks = oldest.p, self.walks
         # It ends when its codes are given and its walk has gone on.

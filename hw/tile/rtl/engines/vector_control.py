@@ -40,7 +40,7 @@ class VecLayout(data.StructLayout):
         })
 
 
-def sources(vec: Any) -> tuple[dict[str, Value], dict[str, Value]]:
+def sources(vec: data.View) -> tuple[dict[str, Value], dict[str, Value]]:
     """Which sources are walks; which ones, and whether the target, are streams."""
     both = (vec.kind != Kind.TABLE) & (vec.b != Operand.NONE)
     walks = {"a": vec.a[4] & ~vec.a[3], "b": both & vec.b[4] & ~vec.b[3]}
@@ -113,7 +113,7 @@ class VectorControl(Resettable):
         self._run(m, unit, window)
         return self.resets(m)
 
-    def _run(self, m: Module, unit: Any, window: AddressGenerator) -> None:
+    def _run(self, m: Module, unit: VectorDatapath, window: AddressGenerator) -> None:
         job, walk, stream = self.i.p, self._walk, self._stream
         vec, flags = job.vec, job.flags
         planned = {name: Signal(name=f"{name}_there") for name in "ab"}
@@ -205,7 +205,7 @@ class VectorControl(Resettable):
                 with m.If(self.walks.later):
                     m.d.sync += news.eq(self.moved)
 
-    def _leave(self, m: Module, place: int, name: str, operand: Value, flags: Any) -> None:
+    def _leave(self, m: Module, place: int, name: str, operand: Value, flags: data.View) -> None:
         """A walk goes on."""
         with m.State(f"Leave {name}"):
             m.d.comb += [

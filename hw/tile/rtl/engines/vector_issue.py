@@ -3,7 +3,7 @@
 from typing import Any
 
 from amaranth.hdl import Module, Mux, Signal, Value, unsigned
-from amaranth.lib import stream
+from amaranth.lib import data, stream
 from amaranth.lib.wiring import connect, flipped
 
 from mho.hw.block import Resettable
@@ -136,7 +136,7 @@ class VectorIssue(Resettable):
         self._look(m, issue, fetch, looks, waiting)
         return self.resets(m)
 
-    def _look(self, m: Module, issue: Any, fetch: Fetcher, looks: dict[str, Any], waiting: IssueQueue) -> None:
+    def _look(self, m: Module, issue: data.View, fetch: Fetcher, looks: dict[str, Any], waiting: IssueQueue) -> None:
         vec = fetch.o
         walk, of_stream = sources(vec)
         m.submodules.check = check = VecCheck(self.cfg)
@@ -184,7 +184,9 @@ class VectorIssue(Resettable):
             with m.State("Order"):
                 self._order(m, issue, vec, cause, about, waiting)
 
-    def _order(self, m: Module, issue: Any, vec: Any, cause: Value, about: Value, waiting: IssueQueue) -> None:
+    def _order(
+        self, m: Module, issue: data.View, vec: data.View, cause: Value, about: Value, waiting: IssueQueue,
+    ) -> None:
         """Takes the instruction, or traps when nothing that is older may."""
         with m.If(~self.i.valid):
             # The program has stopped.
@@ -202,7 +204,7 @@ class VectorIssue(Resettable):
             m.next = "Idle"
 
     def _source(
-        self, m: Module, name: str, following: str, walk: Value, stream: Value, operand: Value, check: Any,
+        self, m: Module, name: str, following: str, walk: Value, stream: Value, operand: Value, check: VecCheck,
         source: Signal, target: Value | None = None,
     ) -> None:
         """What is wrong with a source."""

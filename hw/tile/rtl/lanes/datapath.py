@@ -107,7 +107,7 @@ class VectorDatapath(Resettable):
         m.submodules.parameters = parameters = Parameters(cfg)
         m.submodules.accumulators = accumulators = Accumulators()
         # Accumulators are reached two at a time and tables once: the other lanes are without that.
-        lanes: list[Any] = [Lane(sums=k < AT_A_TIME, tables=k == 0) for k in range(cfg.lanes)]
+        lanes = [Lane(sums=k < AT_A_TIME, tables=k == 0) for k in range(cfg.lanes)]
         for k, lane in enumerate(lanes):
             m.submodules[f"lane_{k}"] = lane
         for name in ("term", "drain", "result", "read"):
@@ -140,7 +140,7 @@ class VectorDatapath(Resettable):
         ]
         return self.resets(m)
 
-    def _stages(self, m: Module, operands: Any, parameters: Any, enable: Value) -> list[Any]:
+    def _stages(self, m: Module, operands: Operands, parameters: Parameters, enable: Value) -> list[Any]:
         """What goes along with the operands through the lanes; numbers of the first parameters and sums of a group."""
         job, beat = self.job, operands.o.p
         first, total = Signal(INDEX_BITS), Signal(8)
@@ -174,7 +174,7 @@ class VectorDatapath(Resettable):
         return last
 
     def _feed(
-        self, m: Module, operands: Any, parameters: Any, lanes: list[Any], stage: Any, enable: Value
+        self, m: Module, operands: Operands, parameters: Parameters, lanes: list[Lane], stage: data.View, enable: Value
     ) -> None:
         """Operands, with the parameters that were read for them, into the lanes."""
         job, beat = self.job, Signal(BeatLayout(self.cfg), reset_less=True)
@@ -193,7 +193,8 @@ class VectorDatapath(Resettable):
             ]
 
     def _sum(
-        self, m: Module, operands: Any, accumulators: Any, lanes: list[Any], stages: list[Any], enable: Value
+        self, m: Module, operands: Operands, accumulators: Accumulators, lanes: list[Lane], stages: list[Any],
+        enable: Value
     ) -> None:
         """Accumulators as a source, and as what sums begin with."""
         second, third = stages[1], stages[2]
@@ -228,7 +229,7 @@ class VectorDatapath(Resettable):
         return [Mux(looks_up, entry, y[0]), *y[1:]]
 
     def _give(
-        self, m: Module, accumulators: Any, lanes: list[Any], stage: Any, enable: Value, y: list[Value],
+        self, m: Module, accumulators: Accumulators, lanes: list[Lane], stage: data.View, enable: Value, y: list[Value],
         under_way: Value,
     ) -> None:
         """Results to the accumulators or the buffer."""

@@ -217,7 +217,7 @@ class RingScoreboard(Resettable):
         return self.resets(m)
 
     def _start(
-        self, m: Module, ring: Any, empty: Signal, comes: Signal, judges: Signal, row: Signal, wrong: Signal
+        self, m: Module, ring: data.View, empty: Signal, comes: Signal, judges: Signal, row: Signal, wrong: Signal
     ) -> None:
         """Empties one ring after the other, lets its first blocks come, and finds where it ends."""
         left, room = Signal(8, name="left"), Signal(8, name="room")
@@ -283,7 +283,7 @@ class RingScoreboard(Resettable):
                 ]
 
     def _owe(
-        self, m: Module, ring: Any, after: Any, number: Value, writes: Value, acks: Value, owing: Signal
+        self, m: Module, ring: data.View, after: data.View, number: Value, writes: Value, acks: Value, owing: Signal
     ) -> None:
         """Which streams owe an acknowledgement: seen a cycle after a change, and none in the cycle after one."""
         changed, which, remote = Signal(name="wrote"), Signal(_STREAM, name="which"), Signal(name="remote")
@@ -297,7 +297,9 @@ class RingScoreboard(Resettable):
         with m.If(acks):
             m.d.sync += owing.bit_select(number, 1).eq(0)
 
-    def _step(self, m: Module, ring: Any, before: Any, after: Any, frees: Value, comes: Value) -> None:
+    def _step(
+        self, m: Module, ring: data.View, before: data.View, after: data.View, frees: Value, comes: Value,
+    ) -> None:
         """What becomes of a ring where a block is given back or comes."""
         for name, moves in (("head", frees), ("tail", comes)):
             # Blocks to the end are counted down: the end itself would be a product.
@@ -327,7 +329,7 @@ class RingScoreboard(Resettable):
         return question
 
 
-def _answer(view: Any, state: Any, ring: Any) -> list[Any]:
+def _answer(view: data.View, state: data.View, ring: data.View) -> list[Any]:
     """What is known of a ring."""
     return [
         *(view[name].eq(state[name]) for name in ("there", "freed", "head", "tail", "head_left", "wrong")),

@@ -3,7 +3,7 @@
 from typing import Any
 
 from amaranth.hdl import Module, Mux, Signal, Value, signed
-from amaranth.lib import stream
+from amaranth.lib import data, stream
 
 from mho.hw.block import Resettable
 from mho.hw.ports import In, Out
@@ -195,7 +195,7 @@ class WindowIterator(Resettable):
             with m.If(self._ready):
                 m.next = "Left"
 
-    def _steps(self, m: Module, ring: Any) -> None:
+    def _steps(self, m: Module, ring: data.View) -> None:
         """What is the same for all positions: steps in the image and in the ring, and the end of that."""
         walk, total = self.walk, self._total
         with m.State("Ring"):
@@ -277,7 +277,7 @@ class WindowIterator(Resettable):
             with m.If(~self._any[side]):
                 m.d.sync += span.first.eq(self._left)
 
-    def _wait(self, m: Module, ring: Any, behind: Signal) -> None:
+    def _wait(self, m: Module, ring: data.View, behind: Signal) -> None:
         """Until the last pixel of the window is there."""
         less, far = Signal(COUNT_BITS), Signal()
         # `less`: blocks up to the last pixel, without that; more than a ring can have if it is `far`.
@@ -302,7 +302,7 @@ class WindowIterator(Resettable):
                 m.d.comb += [self.wrong.eq(1), self.later.eq(0)]
                 m.next = "Idle"
 
-    def _measure(self, m: Module, ring: Any, behind: Value) -> None:
+    def _measure(self, m: Module, ring: data.View, behind: Value) -> None:
         """Where the window is in the ring."""
         with m.State("Head"):
             self._sums.load(ring.head, self.walk.channel, 1)
@@ -352,7 +352,7 @@ class WindowIterator(Resettable):
         with m.If(self._image_ends):
             m.d.sync += self.next.origin.eq(self.next.origin + self._oldest)
 
-    def _free(self, m: Module, ring: Any) -> None:
+    def _free(self, m: Module, ring: data.View) -> None:
         """Gives back what is not needed any more."""
         changes = Signal(name="changes")
         with m.State("Behind"):
