@@ -161,9 +161,9 @@ def _flows(graph: Graph, maker: str | None, value: int, ends: Sequence[tuple[str
     """The tiles of other makers' that each flow of a value goes to, with the node that takes it there."""
     groups = list[dict[str, int]]()
     for group in destinations(graph, value, ends):
-        remote = [end for end in group if end[0] != maker]
+        remote: list[tuple[str, int]] = [end for end in group if end[0] != maker]
         while remote:
-            members = dict(reversed(remote))
+            members: dict[str, int] = dict(reversed(remote))
             if maker is not None:
                 box = boxes_of(frozenset(map(place_of, members)))[0]
                 members = {tile: k for tile, k in members.items() if place_of(tile) in box}
@@ -242,7 +242,7 @@ def place_of(tile: str) -> tuple[int, int]:
 @lru_cache(maxsize=1 << 16)
 def boxes_of(places: frozenset[tuple[int, int]]) -> tuple[frozenset[tuple[int, int]], ...]:
     """Places in parts, each all of some columns and rows, as a flit names its destinations: those of a row first."""
-    boxes, left = [], set(places)
+    boxes, left = list[frozenset[tuple[int, int]]](), set(places)
     while left:
         row = min(y for _, y in left)
         columns = [x for x, y in left if y == row]
