@@ -301,9 +301,19 @@ def contexts_of(groups: Sequence[Sequence[tuple[int, int]]], contexts: int) -> l
     chosen: list[int | None] = []
     boxes: list[tuple[int, ...]] = []
     for places in groups:
-        (left, right), (top, bottom) = ((min(side), max(side)) for side in zip(*places, strict=True))
+        left, right, top, bottom = box = _box(tuple(places))
         occupied = {context for (a, b, c, d), context in zip(boxes, chosen, strict=True)
-                 if a <= right and left <= b and c <= bottom and top <= d}
-        boxes.append((left, right, top, bottom))
-        chosen.append(next((c for c in range(contexts) if c not in occupied), None))
+                    if a <= right and left <= b and c <= bottom and top <= d}
+        boxes.append(box)
+        context = 0
+        while context in occupied:
+            context += 1
+        chosen.append(context if context < contexts else None)
     return chosen
+
+
+@lru_cache(maxsize=1 << 16)
+def _box(places: tuple[tuple[int, int], ...]) -> tuple[int, int, int, int]:
+    """The first and last column, and row, of some places."""
+    x, y = zip(*places, strict=True)
+    return min(x), max(x), min(y), max(y)
