@@ -7,7 +7,7 @@ from amaranth.lib import stream, wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out, connect, flipped
 
-from mho.hw.core.counting import following
+from mho.hw.core.digital.counting import following
 from mho.hw.core.layout import OpLayout
 from mho.hw.host.bank import RegisterBank
 from mho.hw.host.bus import RegisterBus

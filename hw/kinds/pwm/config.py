@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from mho.hw.config import Chip
 from mho.hw.config.kinds.pwm import PwmChip
+from mho.hw.core.digital.groups import group_drain
 from mho.hw.core.shape import CoreShape, check_lines
 from mho.hw.core.timing import Drain
 from mho.hw.kinds.pwm.timing import PwmTiming
@@ -143,4 +144,4 @@ class PwmCoreConfig(CoreShape):
     @property
     def drain(self) -> Drain:
         """How a result leaves: through the three stages of the digital unit and its memory."""
-        return Drain(latency=5, row_words=self.lanes // 2, rows=self.group_rows, settle=3)
+        return group_drain(self, 2)

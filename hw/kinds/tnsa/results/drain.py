@@ -8,7 +8,7 @@ from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
 from mho.hw.block import Resettable
-from mho.hw.core.counting import following, last, padded
+from mho.hw.core.digital.counting import following, last, padded
 from mho.hw.core.layout import WordsLayout
 from mho.hw.core.words import CODE_WIDTH
 from mho.hw.kinds.tnsa.config import TnsaCoreConfig

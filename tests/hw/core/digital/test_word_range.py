@@ -3,7 +3,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mho.hw.core.word_range import WordRange
+from mho.hw.core.digital.word_range import WordRange
 from mho.hw.kinds.tnsa.config import TnsaCoreConfig
 from mho.hw.testing import collect, simulate
 
