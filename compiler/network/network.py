@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from mho.compiler.arrays import Array
 from mho.compiler.calibration.facts import Calibration
 from mho.compiler.model import FloatNetwork
 from mho.compiler.model.before import Before
@@ -98,7 +98,7 @@ class Network:
     @cached_property
     def sha256(self) -> str:
         """Hash of its file."""
-        arrays: dict[str, NDArray[Any]] = {}
+        arrays: dict[str, Array] = {}
         return hashlib.sha256(archive_bytes(_write(self, arrays), arrays)).hexdigest()
 
     def save(self, path: str | Path) -> None:
@@ -109,7 +109,7 @@ class Network:
         InputError
             If it cannot be written.
         """
-        arrays: dict[str, NDArray[Any]] = {}
+        arrays: dict[str, Array] = {}
         content = _write(self, arrays)
         write_archive(Path(path), content, arrays)
 
@@ -127,8 +127,8 @@ class Network:
             return _read(*convert(content, arrays))
 
 
-def _write(net: Network, arrays: dict[str, NDArray[Any]]) -> dict[str, Any]:
-    def put(name: str, array: NDArray[Any]) -> str:
+def _write(net: Network, arrays: dict[str, Array]) -> dict[str, Any]:
+    def put(name: str, array: Array) -> str:
         arrays[name] = np.ascontiguousarray(array)
         return name
 

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from mho.compiler.arrays import Float
 from mho.compiler.model import FloatNetwork
 
 __all__ = [
@@ -25,7 +26,6 @@ __all__ = [
 
 MOST_NUMBERS = 1 << 25
 """Numbers that are held at a time: gradients by weights, or what layers take of some images."""
-Float = NDArray[np.float64]
 ROUNDED_IMAGES, IMAGES, FEWEST_IMAGES, FEWEST_ROUNDED = 48, 32, 12, 6
 """Images on which the rounding of a layer's inputs is followed to the outputs, those whose gradients are averaged, and
 how many of a large network the latter and the former are at least."""

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from mho.compiler.arrays import Lanes
 from mho.compiler.tile.lowering.routes import ABSENT, Route
 from mho.hw.tile.isa import ACCUMULATORS, Kind
 from mho.macro_models.integer.vector import LANE_MAX
@@ -39,7 +40,7 @@ class Vector:
     fields: Mapping[str, int] = field(default_factory=dict[str, int])
     parameters: Integers | None = None
     period: int | None = None
-    entries: NDArray[np.int16] | None = None
+    entries: Lanes | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
