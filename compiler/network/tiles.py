@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mho.compiler.arrays import Array, Lanes
-from mho.compiler.network.archive import Arrays
+from mho.compiler.network.file.archive import Arrays
 from mho.compiler.program import Program as NetworkProgram
 from mho.hw.config import Chip
 from mho.hw.tile.config import TileConfig

@@ -17,7 +17,7 @@ from mho.compiler.model.functions import TABLES
 from mho.compiler.model.layer import LinearLayer
 from mho.compiler.model.operators.bounds import MOST_ELEMENTS, MOST_OF_ALL
 from mho.compiler.model.stages import Combine, Evaluated, Gather, Linear, Map, Maximum, Step
-from mho.compiler.network.archive import Arrays
+from mho.compiler.network.file.archive import Arrays
 from mho.compiler.program import Call, Host, Layer, Stage
 from mho.macro_models.errors import InputError
 from mho.macro_models.files.schema import FLAG, JSON, TEXT, Choice, ListOf, Number, Whole

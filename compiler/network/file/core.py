@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from mho.compiler.arrays import Float
 from mho.compiler.mapping import Placement
-from mho.compiler.network.archive import Arrays
+from mho.compiler.network.file.archive import Arrays
 
 __all__ = ["CoreImage", "read_core", "write_core"]
 
