@@ -11,13 +11,14 @@ import pytest
 from numpy.typing import NDArray
 
 from mho.hw import kinds as hw_kinds
-from mho.hw.chip import build_top
+from mho.hw.chip import build_tile, build_top
 from mho.hw.config import Chip, chip_from_dict
 from mho.hw.config import kinds as config_kinds
 from mho.hw.core.layout import pack
 from mho.hw.core.words import pack_inputs
 from mho.hw.kinds import core_blocks, timing
 from mho.hw.testing import bits_of, collect, feed, put, simulate
+from mho.hw.tile.config import TileConfig
 from mho.macro_models.errors import InputError
 from mho.macro_models.integer.masks import Masks
 from mho.macro_models.integer.operation import MvmOperation
@@ -177,3 +178,12 @@ def test_its_tops_are_verilog_behind_a_bus() -> None:
     blocks = core_blocks(chip)
     assert [window.words for window in blocks.registers.windows] == [36, 6, 20]
     assert "module" in verilog_text(build_top(chip, "wishbone"), "top")
+
+
+@pytest.mark.slow
+def test_a_tile_has_its_words() -> None:
+    content = {"schema": 1, "core": {"kind": "plain", "rows": 24, "columns": 40}, "mesh": {"columns": 2}}
+    chip = chip_from_dict(content)
+    (tile, *_) = TileConfig.of_tiles(chip).values()
+    assert (tile.input_words, tile.forward_words, tile.output_words) == (6, 6, 20)
+    assert "module" in verilog_text(build_tile(chip), "tile")

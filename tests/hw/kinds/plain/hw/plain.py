@@ -172,5 +172,5 @@ class PlainBlocks(CoreBlocks):
         return PlainReference(self.cfg, model)
 
 
-timing = PlainCoreConfig.from_chip
+shape = timing = PlainCoreConfig.from_chip
 core_blocks = PlainBlocks.from_chip
