@@ -54,7 +54,7 @@ class PlainArray:
         self.cfg, self.cells = cfg, rng.integers(-9, 10, (cfg.lines, cfg.columns))
 
     def converted(self, charge: NDArray[np.int64], step_code: int) -> NDArray[np.int64]:
-        top = 2 ** (self.cfg.bits - 1)
+        top = 2 ** (self.cfg.converter.bits - 1)
         return np.clip(charge // step_code, -top, top - 1)
 
     def mvm(self, op: MvmOperation, masks: Masks, x: NDArray[np.integer], op_id: object) -> Result:
@@ -94,7 +94,8 @@ class PlainArray:
                 if capture:
                     codes = result
                 lanes = codes[group * cfg.lanes : (group + 1) * cfg.lanes].tolist()
-                ctx.set(pins.codes, sum((code & (1 << cfg.bits) - 1) << cfg.bits * k for k, code in enumerate(lanes)))
+                bits = cfg.converter.bits
+                ctx.set(pins.codes, sum((code & (1 << bits) - 1) << bits * k for k, code in enumerate(lanes)))
                 frozen = next(hold)
                 ctx.set(pins.hold, frozen)
 
@@ -115,7 +116,7 @@ def products(chip: Chip, count: int, seed: int, *, ranged: bool) -> None:
     for number in range(count):
         signed = bool(rng.integers(2))
         op = chip.operation(in_bits=int(rng.integers(1, 9)), in_signed=signed)
-        op = replace(op, out_bits=int(rng.integers(1, cfg.bits + 1)), step_code=int(2 ** rng.uniform(0, 9)),
+        op = replace(op, out_bits=int(rng.integers(1, cfg.converter.bits + 1)), step_code=int(2 ** rng.uniform(0, 9)),
                      relu=bool(rng.integers(2)), wl_select=int(rng.integers(8)), line_select=int(rng.integers(8)))
         low, high = op.input_range
         x = pack_inputs(rng.integers(low, high + 1, cfg.inputs()))
@@ -156,7 +157,9 @@ def test_rows_and_columns_apart(rows: int, columns: int, ranged: bool) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("rows", "columns", "lanes", "bits"), [(16, 128, 8, 8), (128, 24, 2, 3), (96, 64, 4, 1)])
+@pytest.mark.parametrize(
+    ("rows", "columns", "lanes", "bits"), [(16, 128, 8, 8), (128, 24, 2, 3), (96, 64, 4, 1), (32, 32, 4, 12)]
+)
 def test_sizes_and_converters(rows: int, columns: int, lanes: int, bits: int) -> None:
     for seed, ranged in enumerate((False, True)):
         products(described(rows, columns, bits=bits, lanes=lanes), 8, seed, ranged=ranged)

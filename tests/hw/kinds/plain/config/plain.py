@@ -14,6 +14,7 @@ class PlainOperation(MvmOperation):
     """An operation that takes all planes in one conversion."""
 
     planes_at_once = 8
+    most_out_bits = 12
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,7 +31,7 @@ class SarSection(Section):
     """``[sar]``: what converts a current."""
 
     _name = "sar"
-    bits: int = key(6, "Output bits.", low=1, high=8, shapes=("core",))
+    bits: int = key(6, "Output bits.", low=1, high=12, shapes=("core",))
     lanes: int = key(4, "Columns that are read in a cycle.", choices=(2, 4, 8), shapes=("core",))
     t_sample_ns: float = key(20.0, "One plane, in ns.", low=0.0, high=1e6, shapes=("core",))
     t_bit_ns: float = key(10.0, "One bit, in ns.", low=0.0, high=1e6, shapes=("core",))
@@ -57,7 +58,7 @@ class PlainChip(Chip):
         return 8
 
     def operation(self, *, in_bits: int, in_signed: bool, out_bits: int | None = None) -> PlainOperation:
-        return PlainOperation(in_bits=in_bits, in_signed=in_signed, out_bits=min(out_bits or 8, self.sar.bits))
+        return PlainOperation(in_bits=in_bits, in_signed=in_signed, out_bits=min(out_bits or 12, self.sar.bits))
 
     def macro_config(self) -> Any:
         raise NotImplementedError
