@@ -24,9 +24,13 @@ from mho.compiler.model.stages import Evaluated
 from mho.compiler.options import CompileOptions
 from mho.compiler.plan import plan, products_of_placement
 from mho.hw.config import Chip
+from mho.macro_models.errors import InputError
 from mho.macro_models.integer.operation import MvmOperation
 
 __all__ = ["dry_run"]
+
+MOST_TRIED, TRIED = 1 << 22, 2
+"""Multiplications up to which the programs of tiles are tried, which takes seconds; inputs for that."""
 
 MOST_GROWN = 128
 """Rectangles of weights up to which copies are placed, too: of more it takes longer than a second."""
@@ -48,7 +52,8 @@ def dry_run(
     where it has no form on tiles), ``assumed``: bits of inputs and outputs of all conversions that the plan is for, as
     calibration would choose them, with the
     conversions and cycles per image at the fewest and the most that it may choose; ``copies``: whether copies are
-    placed; ``tiles``: on a chip of tiles with programs :func:`mho.compiler.tile.dry.planned_tiles`, else None;
+    placed; ``tiles``: on a chip of tiles with programs :func:`mho.compiler.tile.dry.planned_tiles`, of small
+    networks none where their programs find no room, else None;
     ``numbers``: how many times the conversions it may take at most against noise of the cells, 0 if it takes no
     more; ``warnings``.
 
@@ -71,7 +76,7 @@ def dry_run(
         placement = place(shapes, cell_map, copies=options.copies, **common)
 
     parts, (few, assumed, many) = options.in_parts or 1, _operations(chip, options)
-    tiles, on_tiles = _tiles(net, chip, assumed, slices or [1] * len(shapes), faults)
+    tiles, on_tiles = _tiles(net, chip, assumed, slices or [1] * len(shapes), faults, options)
     fit = _fit(net, chip, slices, placement, tiles)
     placement, grown = on_tiles or placement, grown and on_tiles is None
 
@@ -100,14 +105,40 @@ def dry_run(
 
 
 def _tiles(
-    net: FloatNetwork, chip: Chip, op: MvmOperation, slices: Sequence[int], faults: FaultMaps | None
+    net: FloatNetwork, chip: Chip, op: MvmOperation, slices: Sequence[int], faults: FaultMaps | None,
+    options: CompileOptions,
 ) -> tuple[dict[str, Any] | None, Placement | None]:
-    """What tiles would hold, if they have programs, and where weights are."""
+    """What tiles would hold, if they have programs, and where weights are: nothing if programs find no room there."""
     if not chip.tile.programs:
         return None, None
     from mho.compiler.tile.dry import planned_tiles
 
-    return planned_tiles(net, chip, op, slices=slices, faults=faults)
+    tiles, placement = planned_tiles(net, chip, op, slices=slices, faults=faults)
+    if placement is not None and net.multiplications <= MOST_TRIED:
+        sentence = _without_room(net, chip, faults, options)
+        if sentence is not None:
+            return {"tiles": [], "refused": sentence, "least": None}, None
+    return tiles, placement
+
+
+def _without_room(
+    net: FloatNetwork, chip: Chip, faults: FaultMaps | None, options: CompileOptions
+) -> str | None:
+    """Why programs find no room on tiles whose cells have room for the weights, None if they do.
+
+    Buffers, streams and parameters of tiles are what programs need: a network is compiled for a few random inputs on
+    perfect cells, with as few copies as there may be, and its programs are asked.
+    """
+    from mho.compiler.passes import compile_tiles
+    from mho.compiler.tile.programs import tile_programs
+
+    x = np.random.default_rng(0).uniform(-1.0, 1.0, (TRIED, net.features)).astype(np.float32)
+    quick = replace(options, samples=TRIED, seeds=1, duplicates=1, copies=options.copies or 1)
+    try:
+        tile_programs(compile_tiles(net, chip, calibrate=x, device="ideal", faults=faults, options=quick))
+    except InputError as error:
+        return str(error)
+    return None
 
 
 def _fit(

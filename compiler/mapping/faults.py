@@ -38,7 +38,7 @@ class CoreFaults:
     def counts(self, cell_map: CellMap) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Faulty cells of each row and of each column of weights that are not on a dead line crossing it."""
         faulty = ~np.isnan(self.g_uS) & ~self.rows[:, None] & ~self.columns[None, :]
-        return cell_map.per_row(faulty.sum(axis=1)), faulty.sum(axis=0)
+        return cell_map.per_row(faulty.sum(axis=1)), cell_map.per_column(faulty.sum(axis=0))
 
 
 FaultMaps = Mapping[int, CoreFaults]

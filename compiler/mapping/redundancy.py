@@ -197,5 +197,5 @@ def _usable(placement: Placement) -> tuple[int, int]:
     rows, columns = cell_map.there
     for bit, source in map(cell_map.dead, placement.skip.values()):
         rows = min(rows, int((cell_map.per_row(bit) == 0).sum()))
-        columns = min(columns, int((~source).sum()))
+        columns = min(columns, int((cell_map.per_column(source) == 0).sum()))
     return rows, columns

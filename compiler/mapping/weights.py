@@ -118,7 +118,7 @@ class PairMap:
         The copies of a column then round differently, and their average rounds less; the shifts add up to nothing.
         """
         fraction = (block.copy_of + 0.5) / block.copies - 0.5
-        cells = targets[np.ix_(self.map.lines_of(block.rows).ravel(), block.columns)]
+        cells = targets[self.map.gated_by(block.rows, block.columns)]
         decrement = step_code * 2.0**-STEP_FRACTION_BITS * self.config.load(cells, axis=0)
         low, high = self.chip.cells.g_min_uS, self.chip.cells.g_max_uS
         top = self.map.top(low, high)
@@ -242,7 +242,7 @@ def column_loads(
     See :meth:`mho.macro_models.MacroConfig.load`.
     """
     lsb, config = _grid_step(chip), chip.macro_config()
-    cells = targets[np.ix_(config.cell_map.lines_of(rows).ravel(), columns)]
+    cells = targets[config.cell_map.gated_by(rows, columns)]
     return config.load(np.rint(cells.astype(np.float64) / lsb).astype(np.int64), axis=0, unit_uS=lsb)
 
 

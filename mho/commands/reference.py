@@ -91,9 +91,12 @@ def page() -> str:
 def _section(name: str, command: click.Command) -> str:
     ctx = click.Context(command, info_name=f"mho {name}")
     usage = " ".join(command.collect_usage_pieces(ctx))
-    level = "##" if " " not in name else "###"
+    level, group = "##" if " " not in name else "###", isinstance(command, click.Group)
     text = cleandoc(command.help or "")
-    lines = [f"\n{level} mho {name}\n", f"`mho {name} {usage}`\n", f"{text}\n"]
+    lines = [f"\n{level} mho {name}\n"]
+    if not group and usage != "[OPTIONS]":
+        lines.append(f"`mho {name} {usage}`\n")
+    lines.append(f"{text}\n")
     rows = [param.get_help_record(ctx) for param in command.params if isinstance(param, click.Option)]
     everywhere = ("--json", "--quiet", "--verbose")
     shown = [row for row in rows if row is not None and not any(name in row[0] for name in everywhere)
@@ -103,7 +106,8 @@ def _section(name: str, command: click.Command) -> str:
         lines.append("")
     epilog = (command.epilog or "").replace("\b\nExample:\n", "")
     example = "\n".join(line.strip() for line in epilog.splitlines())
-    lines.append(f"```\n{example}\n```\n")
+    if not group:
+        lines.append(f"```\n{example}\n```\n")
     return "\n".join(lines)
 
 

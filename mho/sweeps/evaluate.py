@@ -31,7 +31,7 @@ _nets: OrderedDict[str, Net] = OrderedDict()
 
 def begin(spec: Spec) -> None:
     """Take the sweep that the points of this process are of, and share what is built with other processes."""
-    from mho.macro_models.tnsa.wired import share_matrices
+    from mho.macro_models.array.cells import share_matrices
     from mho.sim.build.toolchain import cache_folder
 
     _state["spec"] = spec

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from itertools import count
 from typing import Any
 
-from amaranth.back.rtlil import ModuleEmitter  # pyright: ignore[reportAttributeAccessIssue]
+from amaranth.back.rtlil import ModuleEmitter  # pyright: ignore[reportMissingImports, reportAttributeAccessIssue]
 from amaranth.hdl._ast import Const as AmaranthConst
 from amaranth.hdl._ast import SignalDict
 from amaranth.hdl._ir import build_netlist

@@ -7,7 +7,6 @@ import numpy as np
 from mho.hw.tile.config import TileConfig
 from mho.hw.tile.interpreter.cores import FunctionCore
 from mho.hw.tile.interpreter.tiles import HOST, Flow, Joined, Place, Reduction, slots_of
-from mho.hw.tile.isa import Command
 from mho.hw.tile.isa.program import Program
 from mho.macro_models.errors import InputError
 
@@ -77,13 +76,12 @@ class FunctionOfLines(FunctionCore):
             raise InputError("the core refuses it")
         return super().product(op, op_id, first, codes)
 
-    def command(self, command: Command, block: bytes) -> bytes:
-        """Keeps masks; it has nothing else."""
-        if command is not Command.MASKS or len(block) % 8:
+    def write_masks(self, block: bytes) -> None:
+        """Keeps them."""
+        if len(block) % 8:
             raise InputError("the core refuses it")
         pairs = np.frombuffer(block, "<u4").reshape(-1, 2)
         self.masks += [(int(address) & 0xFF, int(word)) for address, word in pairs]
-        return b""
 
 
 def joined(case: Case, cfg: TileConfig) -> Joined:

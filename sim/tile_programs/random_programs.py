@@ -304,7 +304,7 @@ class _Draw:
             whole = [k for k in range(self.counts["stream"]) if self._of("stream", k)["block"] % 8 == 0]
             if not whole:
                 return self._instruction()
-            fields |= {"command": int(Command.MASKS), "source": int(self.rng.choice(whole)), "target": 0, "push": 0}
+            fields |= {"command": int(Command.MASKS), "source": int(self.rng.choice(whole))}
         if op is Op.SET:
             kind = str(self.rng.choice(["walk", "mvm", "vec"]))
             number = self._int(0, self.counts[kind] - 1)

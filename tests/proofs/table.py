@@ -110,7 +110,8 @@ def rows_of(records: Sequence[Record]) -> Iterator[str]:
         name, how = record["name"], f"{method_of(record)}; {record['result']}"
         if name.startswith(FAULT):
             name, how = "a claim fails where a line of the hardware is changed", "bounded"
-        claims.setdefault((name, "" if how == _USUAL else how.removesuffix("; holds")), []).append(record["of"])
+        of = record["of"].partition(".")[0] if record["name"].startswith(FAULT) else record["of"]
+        claims.setdefault((name, "" if how == _USUAL else how.removesuffix("; holds")), []).append(of)
     for (name, how), subjects in claims.items():
         yield f"| {name} | {'; '.join(_folded(subjects))} | {how} |"
 

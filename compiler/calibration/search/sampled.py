@@ -95,7 +95,7 @@ def _side_by_side(parts: Sequence[tuple[Block, NDArray[np.bool_]]], bench: Bench
     core, used, masks = 0, 0, 0
     for block, columns in parts:
         width = int(columns.sum())
-        if used + width > bench.config.cell_map.shape[1] or masks == MASKS:
+        if used + width > bench.config.cell_map.columns or masks == MASKS:
             core, used, masks = core + 1, 0, 0
         moved.append(replace(
             block, core=core, columns=np.arange(used, used + width, dtype=np.int32), outputs=block.outputs[columns],

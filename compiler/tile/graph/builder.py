@@ -40,13 +40,13 @@ def tile_graph(program: Program, entry: Image, moved: Iterable[int] = (), apart:
         split = split_of(program, moved)
         try:
             return _Builder(program, entry, split, apart).build()
-        except _RefusedError as refused:
+        except _NoFormError as refused:
             if refused.stage is None or refused.stage in moved:
                 raise InputError(str(refused)) from None
             moved.add(refused.stage)
 
 
-class _RefusedError(InputError):
+class _NoFormError(Exception):
     """A stage has no form on tiles; None if no other place helps."""
 
     def __init__(self, sentence: str, stage: int | None) -> None:
@@ -291,4 +291,4 @@ class _Builder:
     def _refuse(self, k: int, sentence: str) -> NoReturn:
         names = [self.program.layers[s.operation.layer].name for s in self.program.stages[: k + 1]
                  if isinstance(s.operation, Call)]
-        raise _RefusedError(f"layer {names[-1]!r} {sentence}" if names else f"the input {sentence}", k)
+        raise _NoFormError(f"layer {names[-1]!r} {sentence}" if names else f"the input {sentence}", k)

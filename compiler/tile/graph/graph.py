@@ -12,6 +12,7 @@ from mho.compiler.tile.graph.host import Split
 from mho.compiler.tile.lowering.geometry import Image
 from mho.compiler.tile.lowering.operations import Vector
 from mho.compiler.tile.lowering.vectors import copied
+from mho.hw.tile.isa import Format
 from mho.hw.tile.isa.window import SlidingWindow
 
 __all__ = ["Graph", "Node", "Value"]
@@ -42,9 +43,9 @@ class Value:
         return copied(low, high)
 
     @property
-    def format(self) -> str:
-        """Its name in a vec descriptor."""
-        return "lane" if self.wide else "signed" if self.signed else "unsigned"
+    def format(self) -> Format:
+        """How a vector operation reads it."""
+        return Format.LANE if self.wide else Format.SIGNED if self.signed else Format.UNSIGNED
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -25,6 +25,7 @@ from mho.compiler.tile.lowering.vectors import (
     summed,
     took,
 )
+from mho.hw.tile.isa import Kind
 from mho.macro_models.integer.vector import (
     LANE_MAX,
     TABLE_HALF,
@@ -134,7 +135,7 @@ def _table(op: Table, way: Route, at_each: Each) -> list[VectorStep]:
     m = at_each(op.multiplier)
 
     def make(first: int, end: int, a: str, at: int) -> list[VectorStep]:
-        affine = took(rows(m[first:end], 0, TABLE_HALF), kind="table", shift=op.shift, lo=0, hi=2 * TABLE_HALF - 1)
+        affine = took(rows(m[first:end], 0, TABLE_HALF), kind=Kind.TABLE, shift=op.shift, lo=0, hi=2 * TABLE_HALF - 1)
         return [VectorStep(vector=replace(affine, entries=op.entries), elements=end - first, a=a, a_offset=at,
                            target_offset=first)]
 
@@ -162,7 +163,7 @@ def _limited(low: NDArray[np.int64], high: NDArray[np.int64], first: int, a: str
     def affine(
         source: str, m: int, d: NDArray[np.int64] | int, target: str, offset: int = 0, **ends: int
     ) -> VectorStep:
-        limits: dict[str, int | str] = {"lo": LANE_MIN, "hi": LANE_MAX, **ends}
+        limits = {"lo": LANE_MIN, "hi": LANE_MAX, **ends}
         return VectorStep(vector=took(rows(np.full(count, m), 0, d), **limits), elements=count, a=source,
                           a_offset=offset, target=target, target_offset=first if target == OUT else 0)
 
@@ -214,7 +215,7 @@ def _chain(runs: Sequence[Run], count: int) -> list[VectorStep]:
 
 
 def _product(op: Product, left: Route, right: Route) -> list[VectorStep]:
-    product = Vector(fields={"kind": "product", "shift": op.shift, "lo": -LANE_MAX, "hi": LANE_MAX})
+    product = Vector(fields={"kind": Kind.PRODUCT, "shift": op.shift, "lo": -LANE_MAX, "hi": LANE_MAX})
     both = _common(left, right)
     if len(both) <= MOST_RUNS:
         return [VectorStep(

@@ -4,14 +4,14 @@ Sums of any elements of any values go through the accumulators: what takes a sou
 which accumulator it adds. So a tile can move elements to any place of a block, 256 of them at a time.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from mho.compiler.tile.lowering.routes import ABSENT, Route
-from mho.hw.tile.isa import ACCUMULATORS
+from mho.hw.tile.isa import ACCUMULATORS, Kind
 from mho.macro_models.integer.vector import LANE_MAX
 
 __all__ = [
@@ -36,7 +36,7 @@ class Vector:
     many elements they begin anew, None for as many as there are. ``entries`` are a table's.
     """
 
-    fields: dict[str, int | str] = field(default_factory=dict)
+    fields: Mapping[str, int] = field(default_factory=dict)
     parameters: Integers | None = None
     period: int | None = None
     entries: NDArray[np.int16] | None = None
@@ -70,7 +70,7 @@ def rows(m: ArrayLike, c: ArrayLike = 0, d: ArrayLike = 0) -> Integers:
     return parameters
 
 
-def took(*sources: Integers, **fields: int | str) -> Vector:
+def took(*sources: Integers, **fields: int) -> Vector:
     """An operation with the parameters of each of its sources, up to where they begin anew.
 
     Those of all elements that are alike are one row; of features at each of many steps they are some, a multiple of all
@@ -86,7 +86,7 @@ def took(*sources: Integers, **fields: int | str) -> Vector:
 
 def copied(low: int = LANE_MIN, high: int = LANE_MAX) -> Vector:
     """Elements as they are, within limits."""
-    return Vector(fields={"kind": "max", "lo": low, "hi": high})
+    return Vector(fields={"kind": Kind.MAX, "lo": low, "hi": high})
 
 
 def gathered(way: Route, factor: Integers, first: int, end: int) -> list[VectorStep]:
@@ -131,7 +131,7 @@ def summed(way: Route, factor: Integers, shift: int, offset: Integers, low: int,
     """``clip((sum of terms by their factors >> shift) + offset)`` of each element."""
     columns = [way.term(t).runs for t in range(way.terms)]
     absent = (way.source == ABSENT).any()
-    ends: dict[str, int | str] = {"shift": shift, "lo": low, "hi": high}
+    ends = {"shift": shift, "lo": low, "hi": high}
     if way.terms == 1 and len(columns[0]) <= MOST_RUNS and not absent:
         plain = not shift and not offset.any() and (factor == 1).all()
         return [VectorStep(

@@ -179,8 +179,8 @@ class _Sizes:
 
 
 def _dead_rows(cell_map: CellMap, skip: Dead | None) -> Dead:
-    lines, columns = cell_map.dead(skip)
-    return cell_map.per_row(lines) > 0, columns
+    driven, converted = cell_map.dead(skip)
+    return cell_map.per_row(driven) > 0, cell_map.per_column(converted) > 0
 
 
 def _packed(sizes: _Sizes, tiles: int, copies: int) -> list[_Tile] | int:

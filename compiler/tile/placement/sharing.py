@@ -11,11 +11,10 @@ from itertools import pairwise
 
 from mho.compiler.program import Call
 from mho.compiler.tile.placement.order import Part
-from mho.compiler.tile.placement.room import FullError
 from mho.compiler.tile.placement.streams import Placed, Ring, boxes_of
+from mho.compiler.tile.refusal import Full, Refusal, full_of
 from mho.hw.tile.interpreter.tiles import HOST, Flow
 from mho.hw.tile.isa.legality import SLOTS
-from mho.macro_models.errors import InputError
 
 __all__ = ["shared"]
 
@@ -27,7 +26,7 @@ FEW = 3
 Key = tuple[str, int, int]
 
 
-def shared(placed: Placed, order: Mapping[str, Sequence[int]]) -> Placed:
+def shared(placed: Placed, order: Mapping[str, Sequence[int]]) -> Placed | Refusal:
     """The same with fewer rings and flows; ``order`` are the nodes of each tile, in an image.
 
     Where images differ, since copies of a layer are dealt them, each value keeps its own.
@@ -46,14 +45,8 @@ def shared(placed: Placed, order: Mapping[str, Sequence[int]]) -> Placed:
     return _numbered(replace(placed, rings=rings, flows=flows))
 
 
-def _numbered(placed: Placed) -> Placed:
-    """With flows and slots numbered from 0 on.
-
-    Raises
-    ------
-    FullError
-        If a tile has not so many.
-    """
+def _numbered(placed: Placed) -> Placed | Refusal:
+    """With flows and slots numbered from 0 on, if tiles and the host have so many."""
     numbers: dict[str, int] = {}
     slots: dict[str, int] = {}
     renamed: dict[Flow, Flow] = {}
@@ -73,17 +66,18 @@ def _numbered(placed: Placed) -> Placed:
                 slot = slots.get(ring.tile, 0)
                 slots[ring.tile] = slot + 1
         rings[key] = replace(ring, slot=slot)
-    _check(placed, slots, numbers)
-    _check_host(placed, [ring for key, ring in rings.items() if placed.rings[key].slot is not None
-                 and (ring.tile, placed.rings[key].slot) not in filled])
+    from_host = [ring for key, ring in rings.items() if placed.rings[key].slot is not None
+                 and (ring.tile, placed.rings[key].slot) not in filled]
+    if refusal := _too_many(placed, slots, numbers) or _too_many_of_host(placed, from_host):
+        return refusal
     columns = {key: (replace(ring, slot=renamed[flow].slot), renamed[flow])
                for key, (ring, flow) in placed.columns.items()}
     flows = {value: tuple(dict.fromkeys(renamed[flow] for flow in old)) for value, old in placed.flows.items()}
     return replace(placed, rings=rings, flows=flows, columns=columns)
 
 
-def _check_host(placed: Placed, rings: Sequence[Ring]) -> None:
-    """Whether the host has a flow for each value that it sends, to all tiles that take it in one slot."""
+def _too_many_of_host(placed: Placed, rings: Sequence[Ring]) -> Refusal | None:
+    """None if the host has a flow for each value that it sends, to all tiles that take it in one slot."""
     places: dict[tuple[int | None, int], set[tuple[int, int]]] = {}
     for ring in rings:
         x, y = map(int, ring.tile.split(","))
@@ -91,17 +85,17 @@ def _check_host(placed: Placed, rings: Sequence[Ring]) -> None:
     flows = sum(len(boxes_of(frozenset(group))) for group in places.values())
     if flows > FLOWS:
         last = placed.graph.layer_before(max(value for _, value in places))
-        raise InputError(f"the host must send at most {FLOWS} flows of values to tiles, not {flows}, up to those "
-                         f"behind layer {last!r}")
+        return Refusal(f"the host must send at most {FLOWS} flows of values to tiles, not {flows}, up to those "
+                       f"behind layer {last!r}")
+    return None
 
 
-def _check(placed: Placed, slots: Mapping[str, int], flows: Mapping[str, int]) -> None:
-    """Whether tiles have so many slots and flows."""
+def _too_many(placed: Placed, slots: Mapping[str, int], flows: Mapping[str, int]) -> Full | None:
+    """None if tiles have so many slots and flows."""
     kinds = (slots, SLOTS, "take at most {} values from others"), (flows, FLOWS, "send at most {} flows")
-    full = [FullError(tile, f"tile {tile} with what is of {placed.layers(tile)} must {does.format(limit)}, not {count}")
-            for counts, limit, does in kinds for tile, count in counts.items() if count > limit]
-    if full:
-        raise FullError.of(full)
+    return full_of([
+        Full(f"tile {tile} with what is of {placed.layers(tile)} must {does.format(limit)}, not {count}", (tile,))
+        for counts, limit, does in kinds for tile, count in counts.items() if count > limit])
 
 
 def _spans(order: Sequence[int], nodes: int) -> dict[int, tuple[int, int]]:

@@ -16,9 +16,9 @@ from dataclasses import dataclass
 
 from mho.compiler.tile.placement.order import MOST_AHEAD, Part
 
-__all__ = ["Ahead", "Pipeline", "both_sides", "pipeline"]
+__all__ = ["Cuts", "Pipeline", "both_sides", "pipeline"]
 
-Ahead = Mapping[str, int]
+Cuts = Mapping[str, int]
 """Of tiles that have some: the first node that is not ahead."""
 
 

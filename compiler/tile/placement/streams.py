@@ -12,10 +12,10 @@ from functools import lru_cache
 from mho.compiler.program import Call
 from mho.compiler.tile.graph.graph import Graph, Node
 from mho.compiler.tile.placement.columns import Part, parts_of
+from mho.compiler.tile.refusal import NoRoomError
 from mho.hw.config import Chip
 from mho.hw.tile.config import TileConfig
 from mho.hw.tile.interpreter.tiles import HOST, Flow, Reduction
-from mho.macro_models.errors import InputError
 
 __all__ = [
     "Placed", "Ring", "boxes_of", "contexts_of", "destinations", "member_tiles", "place_nodes", "place_of",
@@ -115,7 +115,7 @@ def place_nodes(
 
     Raises
     ------
-    InputError
+    NoRoomError
         If a tile has no context left.
     """
     if isinstance(watched, bool):
@@ -290,7 +290,7 @@ def _reductions(
         if context is None:
             op = graph.program.stages[graph.nodes[k].head or 0].operation
             name = graph.program.layers[op.layer].name if isinstance(op, Call) else "?"
-            raise InputError(f"layer {name!r} must share its part of the mesh with at most {limit} layers that "
+            raise NoRoomError(f"layer {name!r} must share its part of the mesh with at most {limit} layers that "
                              "are cut over several tiles: mesh.contexts")
         reductions[k, p] = Reduction(context=context, members=names, root=names[0])
     return reductions

@@ -148,9 +148,9 @@ class _Code:
         def named(kind: str, number: int) -> str:
             return f"{_LETTERS[kind]}{number}"
 
-        used = {"stream": "stream", "source": "stream", "target": "stream", "mvm": "mvm", "walk": "walk", "vec": "vec"}
+        used = {"stream": "stream", "source": "stream", "mvm": "mvm", "walk": "walk", "vec": "vec"}
         if any(used[name] in used.values() and value not in self.known[used[name]]
-               for name, value in fields.items() if name in used and not (op is Op.CORE and name == "target")):
+               for name, value in fields.items() if name in used):
             return None
         flags = [name for name, value in fields.items() if value and name in _FLAGS]
         text = None
@@ -167,16 +167,10 @@ class _Code:
                 where = "context" if fields["reduce"] else "flow"
                 text = f"send {named('stream', fields['stream'])}, {where} {fields['flow']}, blocks {fields['n']}" + (
                     ", free" if fields["free"] else "")
-            case Op.CORE if fields["command"] in (Command.WRITE, Command.MASKS):
-                text = self._command(fields, flags)
+            case Op.CORE if fields["command"] in list(Command):
+                command = Command(fields["command"]).name.lower()
+                text = f"core {command} " + ", ".join([named("stream", fields["source"]), *flags])
         return text
-
-    def _command(self, fields: dict[str, int], flags: list[str]) -> str | None:
-        write = fields["command"] == Command.WRITE
-        if (not write and fields["target"]) or (write and fields["target"] not in self.known["stream"]):
-            return None
-        streams = [f"s{fields['source']}", *([f"s{fields['target']}"] if write else [])]
-        return f"core {'write' if write else 'masks'} " + ", ".join([*streams, *flags])
 
 
 _FLAGS = ("advance", "free", "restart", "ahead", "advance_a", "advance_b", "free_a", "free_b", "push")

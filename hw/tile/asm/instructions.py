@@ -116,13 +116,12 @@ class Instructions:
 
     def _core(self, s: Statement) -> None:
         command, rest = [*s.rest.split(maxsplit=1), "", ""][:2]
-        commands = {command.name.lower(): command for command in (Command.WRITE, Command.MASKS)}
+        commands = {member.name.lower(): member for member in Command}
         if command not in commands:
             self.source.unknown(s.line, "command", command, list(commands))
-        streams, flags = self._split(Statement(s.line, s.key, rest=rest), 2 if command == "write" else 1, Op.CORE)
-        numbers = [self._named(s.line, "stream", name) for name in streams]
-        fields = dict(zip(("source", "target"), numbers, strict=False))
-        self.words.append(encode(Op.CORE, command=commands[command], **fields, **flags))
+        (name,), flags = self._split(Statement(s.line, s.key, rest=rest), 1, Op.CORE)
+        source = self._named(s.line, "stream", name)
+        self.words.append(encode(Op.CORE, command=commands[command], source=source, **flags))
 
     def _send(self, s: Statement) -> None:
         """``send STREAM, flow N`` or ``send STREAM, context N``, with ``blocks N`` and ``free``."""

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from mho.hw.tile.config import TileConfig
 from mho.hw.tile.interpreter.state import TrapError, Wait
 from mho.hw.tile.interpreter.store import Bytes, Store
-from mho.hw.tile.isa import ACCUMULATORS, DESCRIPTORS, Cause, Command, Format, Kind, Op, Operand
+from mho.hw.tile.isa import ACCUMULATORS, DESCRIPTORS, Cause, Format, Kind, Op, Operand
 from mho.hw.tile.isa.legality import is_stream, is_walk
 from mho.hw.tile.isa.program import Program
 from mho.hw.tile.isa.vector import compute, lanes_of
@@ -38,13 +38,13 @@ class Core(Protocol):
         """
         ...
 
-    def command(self, command: Command, block: bytes) -> bytes:
-        """What comes back of a command with a block.
+    def write_masks(self, block: bytes) -> None:
+        """Writes a block of masks, pairs of 32-bit words: address and data.
 
         Raises
         ------
         InputError
-            If the core has no such command: the tile traps.
+            If the core has none, or the block no whole pairs: the tile traps.
         """
         ...
 
@@ -157,23 +157,16 @@ class Actions:
         return self.core
 
     def _command(self, fields: Fields) -> Iterator[Wait]:
-        source, target, back = fields["source"], fields["target"], fields["command"] == Command.WRITE
+        source = fields["source"]
         yield from self.store.until_there(source, 1)
-        if back:
-            yield from self.store.until_room(target, 1)
         block = self.store.block(source)
         try:
-            answer = self._there().command(Command(fields["command"]), block)
+            self._there().write_masks(block)
         except InputError as error:
             raise TrapError(Cause.CORE) from error
         self.checksum = _sum(np.frombuffer(block, np.uint8))
-        if back:
-            size = self.store.values("stream", target)["block"]
-            self.store.write(target, 0, np.frombuffer(answer[:size].ljust(size, b"\0"), np.uint8))
         if fields["free"]:
             self.store.give_back(source, 1)
-        if fields["push"]:
-            self.store.show(target, 1)
 
     def _vector(self, fields: Fields) -> Iterator[Wait]:
         vec = self.store.values("vec", fields["vec"])

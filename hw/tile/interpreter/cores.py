@@ -8,7 +8,6 @@ from numpy.typing import NDArray
 
 from mho.hw.core.layout import OpLayout
 from mho.hw.core.words import unpack_codes
-from mho.hw.tile.isa import Command
 from mho.macro_models.errors import InputError
 
 __all__ = ["FunctionCore", "ReferenceCore"]
@@ -34,9 +33,9 @@ class FunctionCore:
         whole = np.concatenate([np.zeros(4 * first, np.uint8), codes])
         return self._compute(whole.view(np.int8) if OpLayout().from_bits(op)["in_signed"] else whole)
 
-    def command(self, command: Command, block: bytes) -> bytes:
-        """There is none."""
-        raise InputError(f"this core has no {command.name.lower()}")
+    def write_masks(self, block: bytes) -> None:
+        """There are none."""
+        raise InputError("this core has no masks")
 
 
 class ReferenceCore:
@@ -65,11 +64,10 @@ class ReferenceCore:
         words[first : first + len(code_words)] = code_words
         return unpack_codes(self.core.run(op | op_id << _OP_BITS, words.tolist()))
 
-    def command(self, command: Command, block: bytes) -> bytes:
+    def write_masks(self, block: bytes) -> None:
         """Writes masks."""
-        if command is not Command.MASKS or len(block) % 8:
-            raise InputError(f"this core has no {command.name.lower()} of {len(block)} bytes")
+        if len(block) % 8:
+            raise InputError(f"masks are written in pairs of 8 bytes, not in {len(block)} bytes")
         bits = self.core.address_bits
         for address, data in np.frombuffer(block, "<u4").reshape(-1, 2).tolist():
             self.core.masks.write(address & (1 << bits) - 1, data)
-        return b""

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from mho.hw.tile.config import TileConfig
-from mho.hw.tile.isa import DESCRIPTORS, Cause, Command, Kind, Op, Operand, decode
+from mho.hw.tile.isa import DESCRIPTORS, Cause, Kind, Op, Operand, decode
 from mho.hw.tile.isa.legality import is_result, is_stream, is_walk, refusal
 
 __all__ = ["Plan", "Send", "plan_of"]
@@ -151,12 +151,8 @@ def _vec(op: Op, f: Mapping[str, int], memory: Sequence[int], cfg: TileConfig) -
 
 
 def _core(op: Op, f: Mapping[str, int], memory: Sequence[int], cfg: TileConfig) -> Plan:
-    source, target = ((f["source"], 1),), ((f["target"], 1),)
-    back = f["command"] == Command.WRITE
-    return Plan(
-        op, guard=ALL_STREAMS, needs=source, rooms=target if back else (), takes=source if f["free"] else (),
-        shows=target if f["push"] else (), codes=-1,
-    )
+    block = ((f["source"], 1),)
+    return Plan(op, guard=ALL_STREAMS, needs=block, takes=block if f["free"] else (), codes=-1)
 
 
 _PLANS = {

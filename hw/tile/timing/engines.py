@@ -2,7 +2,7 @@
 
 from functools import lru_cache
 
-from mho.hw.tile.isa import DURATIONS, Op, Operand
+from mho.hw.tile.isa import INSTRUCTIONS, Op, Operand
 from mho.hw.tile.isa.legality import is_result, is_stream, is_walk
 from mho.hw.tile.timing.clock import Process
 from mho.hw.tile.timing.state import Operation, Product, TileState
@@ -10,7 +10,7 @@ from mho.hw.tile.timing.walker import LOAD, VECTOR, Asked
 
 __all__ = ["load", "send", "vector"]
 
-_UNIT = DURATIONS[Op.VEC].fixed - 6
+_UNIT = INSTRUCTIONS[Op.VEC].duration.fixed - 6
 """Cycles from the last operands of a vector operation to its end: the queue, the lanes, the accumulators."""
 _CODES = 4
 
@@ -186,7 +186,7 @@ def send(tile: TileState) -> Process:
                 yield 1 + (max(0, tile.read_until - clock.now) if flit == 0 else 0)
                 yield from tile.around.flit(tile.name, plan, first=flit == 0, last=flit == flits - 1)
             # One goes before the question, one before its answer, two before the first flit, and one frees.
-            yield DURATIONS[Op.SEND].per["block"] - 4
+            yield INSTRUCTIONS[Op.SEND].duration.per["block"] - 4
             if block_send.free:
                 ring.free()
             yield 1

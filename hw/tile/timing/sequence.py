@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 from mho.hw.tile.interpreter.loops import LoopStack
 from mho.hw.tile.interpreter.plans import Plan, plan_of
-from mho.hw.tile.isa import DESCRIPTORS, DURATIONS, Op, Operand, decode
+from mho.hw.tile.isa import DESCRIPTORS, INSTRUCTIONS, Op, Operand, decode
 from mho.hw.tile.isa.legality import is_stream, is_walk
 from mho.hw.tile.timing.clock import Process
 from mho.hw.tile.timing.core import Result
@@ -27,7 +27,7 @@ _RENEWED = 5
 
 def _own(op: Op, **units: int) -> int:
     """Cycles between ``Decode``, a cycle before which an instruction is known here, and ``Next``."""
-    return DURATIONS[op].cycles(**units) - 2
+    return INSTRUCTIONS[op].duration.cycles(**units) - 2
 
 
 class Sequence:
@@ -58,13 +58,13 @@ class Sequence:
             plan = self._plans[pc]
             yield 1
             if plan.op is Op.HALT:
-                yield DURATIONS[plan.op].cycles() - 1
+                yield INSTRUCTIONS[plan.op].duration.cycles() - 1
                 return
             if plan.loop is not None:
                 body, times = plan.loop
                 counted = tile.program.registers[-times - 1] if times is not None and times < 0 else times
                 pc = loops.open(pc, body, counted)
-                yield DURATIONS[plan.op].cycles() - 1
+                yield INSTRUCTIONS[plan.op].duration.cycles() - 1
                 continue
             yield from self._carry_out(plan, pc)
             depth = loops.depth

@@ -62,12 +62,12 @@ def board_loads(
         If a core needs more tables than its emulator holds.
     """
     mesh, emulator, base = cfg.parts.mesh, cfg.emulator, cfg.load_base
-    found: dict[int, list[Task]] = {}
+    tasks: dict[int, list[Task]] = {}
     for tile in code.programs:
         node = tile_node(mesh, tile)
         if node < len(models):
             loads = _core_loads(cfg, models[node], masks[node], operations(node), node)
-            found[node] = write_runs(
-                (host_address(mesh, node, base + load_offset(emulator, one.region, one.index)), one.data)
-                for one in loads)
-    return found
+            tasks[node] = write_runs(
+                (host_address(mesh, node, base + load_offset(emulator, load.region, load.index)), load.data)
+                for load in loads)
+    return tasks

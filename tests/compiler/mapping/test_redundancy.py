@@ -12,8 +12,8 @@ from mho.compiler.calibration.cell_error import cell_error, error_of_outputs
 from mho.compiler.mapping.place import place
 from mho.compiler.mapping.redundancy import MOST_PRODUCTS, place_within
 from mho.hw.config import load_chip
+from mho.macro_models.cell_map import DifferentialPairs
 from mho.macro_models.devices import load_device
-from mho.macro_models.tnsa.cell_map import DifferentialPairs
 from mho.sim.executor import execute, quantised_outputs
 from mho.sim.functional import FunctionalBackend
 from tests.compiler.importer.onnx_models import Array, build, node, perceptron, random_perceptron, reference

@@ -1,6 +1,7 @@
 """The plan of a network: its sums against those of the compiled program, levels, memory, and what would fit."""
 
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,9 +15,11 @@ from mho.compiler.passes import compile_for_chip
 from mho.compiler.plan.steps import peak_lanes
 from mho.compiler.program import Call
 from mho.hw.config import load_chip
+from mho.macro_models.errors import InputError
 from tests.compiler.importer.onnx_models import Array, build, node, random_perceptron
 from tests.compiler.test_stages import tiny
 
+EXAMPLES = Path(__file__).resolve().parents[3] / "examples" / "models"
 FAST: dict[str, Any] = {"seeds": 1, "samples": 16}
 
 
@@ -187,3 +190,16 @@ def test_gates_that_tiles_compute_are_not_the_hosts() -> None:
             at_host = [step["operator"] for step in told["steps"] if step["place"] == "host"]
             assert at_host == wanted
             assert [work["operators"] for work in told["host"]][1:-1] == wanted
+
+
+@pytest.mark.slow
+def test_what_tiles_have_no_room_for_is_no_fit() -> None:
+    """Their cells have room for the weights, their streams none for the values: the plan says what compiling says."""
+    model, chip = EXAMPLES / "vibration_lstm.onnx", load_chip("tnsa64-2x2")
+    told = dry_run(model, chip)
+    x = np.random.default_rng(0).normal(size=(4, *import_onnx(model).input_shape)).astype("f4")
+    with pytest.raises(InputError) as refused:
+        compile_for_chip(model, chip, calibrate=x, options=CompileOptions(seeds=1, samples=4, copies=1))
+    assert "values from others" in told["tiles"]["refused"]
+    assert str(refused.value).startswith(told["tiles"]["refused"])
+    assert (told["fit"], told["tiles"]["tiles"]) == (None, [])

@@ -1,5 +1,6 @@
 """Every operator on tiles: ``python -m tests.compiler.tile.operators_on_tiles`` writes the page."""
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,7 @@ from tests.compiler.importer.operator_models import INPUTS, model_of
 from tests.compiler.importer.operator_table import GROUPS
 from tests.compiler.tile.network_bench import compare
 
-__all__ = ["DEVICE", "FIRST", "IMAGES", "PAGE", "compiled", "outcome", "page", "rows"]
+__all__ = ["DEVICE", "FIRST", "IMAGES", "PAGE", "compiled", "outcome", "page", "page_of", "rows"]
 
 PAGE = Path(__file__).parents[3] / "docs" / "reference" / "tile-operators.md"
 SIDE = 4
@@ -36,9 +37,6 @@ Every operator of [the list](operators.md) runs between two layers on the tiles 
 what it makes of an image while tiles are at work on others. All give the same lanes on the interpreter of tiles as on
 the functional backend, with the noise of the cells, and so do the tiles in Verilog
 (`tests/sim/tile_networks/test_tile_operators_verilog.py`, marked `long`).
-
-| operator | at the host |
-|---|---|
 """
 
 
@@ -81,9 +79,14 @@ def outcome(kind: str) -> str:
 _NOWHERE = "nowhere when a network has been read"
 
 
+_WHOLE = "The host does the whole of "
+
+
 def rows() -> dict[str, str]:
     """What the page says of each operator."""
-    cells = [line.strip("| ").split(" | ", 1) for line in PAGE.read_text().splitlines() if line.startswith("| `")]
+    lines = PAGE.read_text().splitlines()
+    cells = [line.strip("| ").split(" | ", 1) for line in lines if line.startswith("| `")]
+    cells += [[f"`{name}`", name] for line in lines if line.startswith(_WHOLE) for name in re.findall(r"`(\w+)`", line)]
     place = {name for names in GROUPS.values() for name in names}
     told = {name: RUNS if name in place else _NOWHERE for _, operators in OPERATORS.values() for name in operators}
     return told | {name.strip("`"): f"{RUNS}, {host} at the host" for name, host in cells}
@@ -92,8 +95,14 @@ def rows() -> dict[str, str]:
 def page() -> str:
     """The page as Markdown."""
     place = sorted(name for names in GROUPS.values() for name in names)
-    told = {name: outcome(name).removeprefix(f"{RUNS}, ").removesuffix(" at the host") for name in place}
-    return _HEAD + "".join(f"| `{name}` | {host} |\n" for name, host in told.items() if host != RUNS)
+    return page_of({name: outcome(name).removeprefix(f"{RUNS}, ").removesuffix(" at the host") for name in place})
+
+
+def page_of(hosts: dict[str, str]) -> str:
+    """The page with what the host does of each operator."""
+    whole = f"{_WHOLE}{', '.join(f'`{name}`' for name, host in hosts.items() if host == name)}.\n"
+    rows = [f"| `{name}` | {host} |\n" for name, host in hosts.items() if host not in (RUNS, name)]
+    return f"{_HEAD}\n{whole}\n| operator | at the host |\n|---|---|\n{''.join(rows)}"
 
 
 if __name__ == "__main__":

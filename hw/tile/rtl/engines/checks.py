@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from itertools import groupby
 from operator import attrgetter
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 from amaranth.hdl import Array, Cat, Const, Module, Mux, Signal, Value
 from amaranth.lib import data
@@ -11,6 +11,7 @@ from amaranth.lib import data
 from mho.hw.ports import Component, In, Out
 from mho.hw.tile.config import TileConfig
 from mho.hw.tile.isa import ACCUMULATORS, TABLE_ENTRIES, TABLES, Cause, Format, Kind, Op, Operand
+from mho.hw.tile.isa.legality import MVM_RULES, Use
 from mho.hw.tile.rtl.layouts import DescriptorLayout, own_wrongs
 from mho.hw.tile.rtl.rings import WRONGS
 from mho.hw.tile.rtl.sequencer.decoder import field
@@ -119,13 +120,12 @@ class MvmCheck(_Check):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         mvm, walk, words = self.mvm, self.walk, Signal(7)
+        use = Use(Op.MVM, {}, self.cfg, mvm=cast(Any, mvm))
         m.d.comb += words.eq(mvm.i_last - mvm.i_first + 1)
         self._tell(m, [
             *own_findings("mvm", mvm), *walk_findings(walk), *stream_findings(self.wrong, _A),
-            Finding((mvm.i_first > mvm.i_last) | (mvm.o_first > mvm.o_last), Cause.FIELD, _NOBODY),
-            Finding(
-                (mvm.i_last >= self.cfg.input_words) | (mvm.o_last >= self.cfg.output_words)
-                | (self.codes > words << 2), Cause.ADDRESS, _NOBODY),
+            *(Finding(rule.breaks(use), rule.cause, _NOBODY) for rule in MVM_RULES),
+            Finding(self.codes > words << 2, Cause.ADDRESS, _NOBODY),
             Finding(walk.address, Cause.ADDRESS, _A),
         ], self.number)
         return m
@@ -251,7 +251,7 @@ class VecCheck(_Check):
         beyond = (vec.add & (vec.elements > ACCUMULATORS)) | ((affine | table) & (last > self.cfg.parameters))
         return [
             *_late(m, [
-                Finding(kind >= Kind.SAMPLE, Cause.RESERVED, _NOBODY), Finding(Cat(alone).any(), Cause.FIELD, _NOBODY),
+                Finding(kind >= len(Kind), Cause.RESERVED, _NOBODY), Finding(Cat(alone).any(), Cause.FIELD, _NOBODY),
             ]),
             *(Finding(bad, Cause.FIELD, _NOBODY) for bad in (
                 second & ~none["a"] & (self.a.terms != self.b.terms), both)),

@@ -11,7 +11,7 @@ from mho.hw.block import Resettable
 from mho.hw.noc.arbiter import RoundRobin
 from mho.hw.ports import Bundle, In, Out, array
 from mho.hw.tile.isa import STREAMS, Cause
-from mho.hw.tile.isa.legality import SLOTS
+from mho.hw.tile.isa.legality import RING_RULES
 from mho.hw.tile.rtl.buffer import ADDRESS_BITS
 from mho.hw.tile.rtl.layouts import DescriptorLayout, own_wrongs
 
@@ -221,7 +221,8 @@ class RingScoreboard(Resettable):
         # Whether the end was beyond the buffer in a cycle before, and whether it is.
         end, beyond, far = Signal(ADDRESS_BITS + 1, name="end"), Signal(name="beyond"), Signal()
         reserved, field = own_wrongs("stream", ring)
-        field |= (ring.first + (ring.remote << 1) > ring.blocks) | (ring.remote & (ring.slot >= SLOTS))
+        for _, breaks in RING_RULES:
+            field |= breaks(ring)
         # What it breaks by itself is known a cycle later; its row stays until it is judged.
         late = Signal(2, name="of_itself")
         m.d.sync += late.eq(Cat(reserved, field))

@@ -1,21 +1,21 @@
 """What is wrong with an instruction by itself: made from the instruction set."""
 
 from collections.abc import Sequence
+from typing import Any, cast
 
 from amaranth.hdl import Cat, Const, Module, Value
 
 from mho.hw.ports import Component, In, Out
+from mho.hw.tile.config import TileConfig
 from mho.hw.tile.isa import (
-    DESCRIPTOR_WORDS,
-    DESCRIPTORS,
     FIRST_ILLEGAL,
     INSTRUCTIONS,
     OPCODE_LOW,
     Cause,
-    Command,
     Instruction,
     Op,
 )
+from mho.hw.tile.isa.legality import RULES, Use
 from mho.hw.tile.rtl.layouts import beyond
 
 __all__ = ["CAUSES", "Decoder", "field"]
@@ -61,24 +61,12 @@ class Decoder(Component):
     def _instruction(self, instruction: Instruction) -> list[tuple[Cause, Value]]:
         used = sum(f.width for f in instruction.layout.fields)
         spare = self.word[used:OPCODE_LOW].any() if used < OPCODE_LOW else Const(0)
-        wrongs = [(Cause.RESERVED, spare), (Cause.FIELD, self._out_of_range(instruction))]
-
-        def of(name: str) -> Value:
-            return field(self.word, instruction.op, name)
-
-        if instruction.op is Op.LOOP:
-            wrongs.append((Cause.FIELD, (of("n") != 0) & (of("reg") != 0)))
-        elif instruction.op is Op.SET:
-            behind, end = DESCRIPTORS["walk"].first, DESCRIPTOR_WORDS
-            wrongs.append((Cause.ADDRESS, (of("first") < behind) | (of("first") + of("words") > end)))
-        elif instruction.op is Op.MVM:
-            wrongs.append((Cause.FIELD, of("free") & ~of("advance")))
-        elif instruction.op is Op.CORE:
-            writes = of("command") == Command.WRITE
-            wrongs += [
-                (Cause.RESERVED, ~writes & (of("command") != Command.MASKS)), (Cause.FIELD, of("push") & ~writes),
-            ]
-        return wrongs
+        values = {f.name: field(self.word, instruction.op, f.name) for f in instruction.layout.fields}
+        use = Use(instruction.op, cast(Any, values), TileConfig())
+        return [
+            (Cause.RESERVED, spare), (Cause.FIELD, self._out_of_range(instruction)),
+            *((rule.cause, rule.breaks(use)) for rule in RULES if rule.by_itself and instruction.op in rule.ops),
+        ]
 
     def _out_of_range(self, instruction: Instruction) -> Value:
         return _any([beyond(field(self.word, instruction.op, f.name), *f.range) for f in instruction.layout.fields])

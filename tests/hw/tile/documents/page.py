@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from enum import IntEnum
 
 from mho.hw.tile import isa
-from mho.hw.tile.isa import DESCRIPTORS, DURATIONS, INSTRUCTIONS, OPCODE_LOW, PARAMETER, STATUS, Op
+from mho.hw.tile.isa import DESCRIPTORS, INSTRUCTIONS, OPCODE_LOW, PARAMETER, STATUS, Op
 from mho.hw.tile.isa.fields import Field, Layout
 from mho.hw.tile.isa.legality import RULES
 
@@ -41,15 +41,14 @@ def reference_page() -> str:
 def _instructions() -> Iterator[str]:
     yield "| opcode | | engine | cycles | does |\n|---|---|---|---|---|"
     for op, one in INSTRUCTIONS.items():
-        yield f"| {int(op)} | `{op.name}` | {one.engine.name.lower()} | {DURATIONS[op]} | {one.doc} |"
-    yield ("| 12 | | | | kept for a dot product over lanes; traps |\n| 13 to 15 | | | | free; trap |\n"
+        yield f"| {int(op)} | `{op.name}` | {one.engine.name.lower()} | {one.duration} | {one.doc} |"
+    yield ("| 12 to 15 | | | | free; trap |\n"
            "| 16 to 31 | | | | illegal; trap |\n\n"
            "Cycles are those of an instruction that is alone and waits for nothing: in the sequencer, beside the one "
-           "in which each instruction is decoded (IMAGE too); of MVM, VEC, SEND and CORE in their engine, from the one "
-           "in which it has the instruction to the last one in which it has anything in hand. MVM is the first product "
-           "of a walk of one pixel, with `advance` and `free`. Streams of VEC are those it reads and writes, flags "
-           "`push` and `free` of streams; groups are of two where accumulators are concerned. Instructions in a row "
-           "overlap: `mho run --backend cosim` tells the cycles of a program.\n")
+           "in which each instruction is decoded (IMAGE too); of MVM, VEC, SEND and CORE in their engine. MVM is the "
+           "first product of a walk of one pixel, with `advance` and `free`; groups of VEC are of two where "
+           "accumulators are concerned. Instructions in a row overlap: `mho run --backend cosim` tells the cycles of a "
+           "program.\n")
     tables: dict[str, list[str]] = {}
     for op, one in INSTRUCTIONS.items():
         if one.layout.fields:
@@ -119,12 +118,15 @@ def _table(layout: Layout, *, words: bool = True) -> str:
         low = layout.low[field.name]
         bits = f"[{low + field.width - 1}:{low}]" if field.width > 1 else f"[{low}]"
         word = f"word {field.word}" if words else ""
-        rows.append(f"* {word}{bits} `{field.name}` {_legal(field)}{f': {field.doc}' if field.doc else ''}")
+        head = f"* {word}{bits} `{field.name}` {_legal(field)}".rstrip()
+        rows.append(f"{head}: {field.doc}" if field.doc else head)
     return "\n".join(rows) + "\n"
 
 
 def _legal(field: Field) -> str:
     low, high = field.range
+    if (low, high) == (0, 1):
+        return ""
     return f"{low}..{high}" + (" signed" if field.signed else "")
 
 

@@ -1,13 +1,10 @@
 """An ideal macro in Verilog-2005, so that a generated design runs in any simulator before its macro has a model."""
 
-from fractions import Fraction
-
 from mho.hw.kinds.tnsa.macro_pins import MacroPins
-from mho.macro_models.integer.operation import STEP_FRACTION_BITS
 from mho.rtl_gen.macro.signals import contract_signals, declared_ports
 from mho.rtl_gen.templates import fill, template
 
-__all__ = ["CELL_PYTHON", "cell", "expected", "write_macro_model"]
+__all__ = ["CELL_PYTHON", "cell", "write_macro_model"]
 
 CELL_PYTHON = "1 + (bl * 5 + sl * 3 + bl * sl) % 13"
 """Conductance code of a cell of the model; the expression means the same in Python and in Verilog."""
@@ -16,13 +13,6 @@ CELL_PYTHON = "1 + (bl * 5 + sl * 3 + bl * sl) % 13"
 def cell(bl: int, sl: int) -> int:
     """Conductance code of the cell at a bit line and a source line."""
     return 1 + (bl * 5 + sl * 3 + bl * sl) % 13
-
-
-def expected(total: int, load: int, step_code: int, top: int = 127) -> int:
-    """Code in half steps of the product ``total`` on a line of ``load``, by the law of the converter, counting."""
-    half = max(1, round(Fraction(step_code * load, 2**STEP_FRACTION_BITS)))
-    count = min(abs(2 * total + 1) // (2 * half), top)
-    return -(2 * count + 1) if total < 0 else 2 * count + 1
 
 
 def write_macro_model(module: str, lines: int, verify_bits: int | None = None) -> str:

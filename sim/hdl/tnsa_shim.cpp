@@ -8,14 +8,10 @@
 // CONST  the comparator never flips: the bare speed of the RTL.
 //
 // Everything is integer arithmetic (macro_models/integer/converter.py), so all answers are bit-exact.
-#include <atomic>
 #include <cstdint>
-#include <cstdlib>
 #include <cstring>
 #include <memory>
-#include <mutex>
 #include <string>
-#include <thread>
 #include <vector>
 
 #include "conversion.h"
@@ -35,10 +31,7 @@ enum Strobe : int32_t { kPrecharge = 0, kSample = 1, kCompare = 2, kDecrement = 
 
 extern "C" {
 
-__thread uint64_t mho_strobes = 0;
-__thread bool mho_helper = false;
-
-// The pins at a strobe. Mirrored by sim/core/simulator/shim.py.
+// The pins at a strobe. Mirrored by sim/kinds/tnsa.py.
 struct Pins {
     uint64_t op_id;
     int32_t backward, plane, latch, dec_scale, step_code;
@@ -96,13 +89,6 @@ struct Macro {
 std::vector<std::unique_ptr<Macro>> macros;
 Evaluate evaluate = nullptr;
 OnStrobe on_strobe = nullptr;
-
-// A question of another thread than the simulator's; one at a time.
-std::mutex asking;
-std::atomic<Question> asked{nullptr};
-void* asked_of = nullptr;
-std::atomic<bool> answered{false};
-int32_t the_answer = 0;
 
 int32_t ask_model(void* macro) { return evaluate ? evaluate(static_cast<Macro*>(macro)->index) : -1; }
 
@@ -274,24 +260,6 @@ void at_pin_level(Macro& m, Strobe strobe) {
 
 extern "C" {
 
-int32_t mho_ask(Question question, void* of) {
-    if (!mho_helper) return question(of);
-    std::lock_guard<std::mutex> lock(asking);
-    answered.store(false, std::memory_order_relaxed);
-    asked_of = of;
-    asked.store(question, std::memory_order_release);
-    while (!answered.load(std::memory_order_acquire)) std::this_thread::yield();
-    return the_answer;
-}
-
-void mho_answer_helpers() {
-    const Question question = asked.load(std::memory_order_acquire);
-    if (!question) return;
-    asked.store(nullptr, std::memory_order_relaxed);
-    the_answer = question(asked_of);
-    answered.store(true, std::memory_order_release);
-}
-
 // ---- called from tnsa_macro.sv ------------------------------------------------------------------------------------
 
 void* mho_macro_create(int lines, const char* path) {
@@ -358,27 +326,27 @@ uint8_t mho_hold(void* handle) {
     return pauses && pauses->chance(pauses->hold);
 }
 
-// ---- called from sim/core/simulator/shim.py -------------------------------------------------------------------------
+// ---- called from sim/kinds/tnsa.py -------------------------------------------------------------------------
 
-int32_t mho_shim_macros() { return int32_t(macros.size()); }
-const char* mho_shim_path(int32_t macro) { return macros.at(macro)->path.c_str(); }
-Conversion* mho_shim_conversion(int32_t macro) { return &macros.at(macro)->conversion; }
-Pins* mho_shim_pins(int32_t macro) { return &macros.at(macro)->pins; }
-const char* mho_shim_failure(int32_t macro) { return macros.at(macro)->failure; }
-void mho_shim_set_evaluate(Evaluate f) { evaluate = f; }
-void mho_shim_set_strobe(OnStrobe f) { on_strobe = f; }
+int32_t mho_tnsa_macros() { return int32_t(macros.size()); }
+const char* mho_tnsa_path(int32_t macro) { return macros.at(macro)->path.c_str(); }
+Conversion* mho_tnsa_conversion(int32_t macro) { return &macros.at(macro)->conversion; }
+Pins* mho_tnsa_pins(int32_t macro) { return &macros.at(macro)->pins; }
+const char* mho_tnsa_failure(int32_t macro) { return macros.at(macro)->failure; }
+void mho_tnsa_set_evaluate(Evaluate f) { evaluate = f; }
+void mho_tnsa_set_strobe(OnStrobe f) { on_strobe = f; }
 
 // Decrement strobes of each conversion since the batch began.
-int32_t mho_shim_conversions(int32_t macro) { return int32_t(macros.at(macro)->decrements.size()); }
-const int32_t* mho_shim_decrements(int32_t macro) { return macros.at(macro)->decrements.data(); }
+int32_t mho_tnsa_conversions(int32_t macro) { return int32_t(macros.at(macro)->decrements.size()); }
+const int32_t* mho_tnsa_decrements(int32_t macro) { return macros.at(macro)->decrements.data(); }
 
 // Charges of each lazy evaluation since the batch began, if they are kept.
-int64_t mho_shim_charge_count(int32_t macro) { return int64_t(macros.at(macro)->charge_log.size()); }
-const int64_t* mho_shim_charges(int32_t macro) { return macros.at(macro)->charge_log.data(); }
+int64_t mho_tnsa_charge_count(int32_t macro) { return int64_t(macros.at(macro)->charge_log.size()); }
+const int64_t* mho_tnsa_charges(int32_t macro) { return macros.at(macro)->charge_log.data(); }
 
 // Before a batch. Forgets everything that depends on the model: other cells may be behind the pins from now on.
 // `pauses` are those of its bench.
-void mho_shim_start(int32_t macro, int32_t mode, int32_t keep, Pauses* pauses) {
+void mho_tnsa_start(int32_t macro, int32_t mode, int32_t keep, Pauses* pauses) {
     Macro& m = *macros.at(macro);
     m.mode = Mode(mode);
     m.pauses = pauses;

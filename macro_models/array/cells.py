@@ -1,4 +1,4 @@
-"""Cells as a conversion sees them through the wires, in integers."""
+"""Cells of an array as conversions see them through its wires, in integers."""
 
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -7,11 +7,13 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from mho.macro_models.array import MatrixCache, Wires, analog_error, effective_codes
+from mho.macro_models.array.cache import MatrixCache
+from mho.macro_models.array.deviation import analog_error
+from mho.macro_models.array.effective import effective_codes
 from mho.macro_models.array.shared import SharedFolder
-from mho.macro_models.tnsa.config import TnsaConfig
+from mho.macro_models.array.wires import Wires
 
-__all__ = ["WireError", "effective_cells", "share_matrices", "wire_error"]
+__all__ = ["RANGE_RMS", "WireError", "effective_cells", "share_matrices", "wire_error"]
 
 _MATRICES = MatrixCache()
 """Matrices of this process: the passes of an error budget, and of cores that hold the same cells, share them."""
@@ -90,15 +92,16 @@ class WireError:
     """In steps of a converter whose range is ``RANGE_RMS`` times that rms."""
 
 
-def wire_error(config: TnsaConfig, bits: int) -> WireError:
+def wire_error(
+    wires: Wires, shape: tuple[int, int], g_min_uS: float, g_max_uS: float, bits: int
+) -> WireError:
     """Error by the wires of an array of random cells, uniform in the range of targets, in its worse direction.
 
-    ``bits`` is the width of the converters' codes, the sign included. Takes seconds for 256 lines.
+    ``shape`` is (rows, columns), ``bits`` the width of the converters' codes, the sign included. Takes seconds for 256
+    lines.
     """
-    wires = config.wires.settled
-    if wires.ideal:
+    if wires.settled.ideal:
         return WireError(relative=0.0, steps=0.0)
-    shape = (config.lines, config.lines)
-    g_S = 1e-6 * np.random.default_rng(0).uniform(config.g_min_uS, config.g_max_uS, shape)
-    both = [analog_error(g_S, wires, mode="voltage", backward=side).relative for side in (False, True)]
+    g_S = 1e-6 * np.random.default_rng(0).uniform(g_min_uS, g_max_uS, shape)
+    both = [analog_error(g_S, wires.settled, mode="voltage", backward=side).relative for side in (False, True)]
     return WireError(relative=max(both), steps=max(both) / RANGE_RMS * (2 ** (bits - 1) - 1))

@@ -6,8 +6,8 @@ import cocotb
 from cocotb.triggers import ValueChange
 
 from mho.macro_models.errors import InputError
-from mho.macro_models.registry import discovered, module_of
-from mho.sim.core.pin_level import __name__ as _ROOM
+from mho.sim.kinds import kinds_with_bodies, pin_body
+from mho.sim.pins import HandlePins, PinBody
 
 __all__ = ["behind_pins"]
 
@@ -39,23 +39,22 @@ def behind_pins(macro: Any, model: Any, *, kind: str = "tnsa") -> Any:
         If there is no such macro, or no kind that answers strobes.
     """
     kind = model.config.kind if hasattr(model, "config") else kind
-    if kind not in discovered(_ROOM):
-        raise InputError(f"kind must be one of {', '.join(discovered(_ROOM))}, not {kind!r}")
+    if kind not in kinds_with_bodies():
+        raise InputError(f"kind must be one of {', '.join(kinds_with_bodies())}, not {kind!r}")
     places = list(_bodies(macro))
     if len(places) != 1:
         raise InputError(
             f"{macro._path}: must hold one macro of the module in tb/MACRO_python.v, not {len(places)}; build with "
             "make MACRO=MACRO_python.v")
     (place,) = places
-    body = module_of(_ROOM, kind).Strobed(place.pins, model, False)
-    return cocotb.start_soon(_answer(place, body))
+    return cocotb.start_soon(_answer(place, pin_body(model, kind)))
 
 
-async def _answer(place: Any, body: Any) -> None:
-    strobed = ValueChange(place.strobed)
+async def _answer(place: Any, body: PinBody) -> None:
+    strobed, pins = ValueChange(place.strobed), HandlePins(place.pins)
     while True:
         await strobed
-        body.strobe(answer=True)
+        pins.answer(body.strobe(pins))
 
 
 def _bodies(handle: Any) -> Any:

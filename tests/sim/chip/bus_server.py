@@ -1,4 +1,4 @@
-"""The cocotb test of :mod:`mho.sim.chip.buses`: a master of others at the bus of a chip. Runs inside the simulator."""
+"""The cocotb test of :mod:`tests.sim.chip.bus_bench`: a master of others at the bus of a chip. Inside the simulator."""
 
 import json
 import os
@@ -27,13 +27,13 @@ class _MasterBus:
         self.answer = resume(self._answer)
 
     async def _answer(self, accesses: Sequence[Expected]) -> list[tuple[bool, int]]:
-        return [await self._one(one) for one in accesses]
+        return [await self._one(access) for access in accesses]
 
-    async def _one(self, one: Expected) -> tuple[bool, int]:
-        if one.data is None:
-            word, error = await self.master.read(one.address)
+    async def _one(self, access: Expected) -> tuple[bool, int]:
+        if access.data is None:
+            word, error = await self.master.read(access.address)
             return error, word
-        return await self.master.write(one.address, one.data, one.strobe), 0
+        return await self.master.write(access.address, access.data, access.strobe), 0
 
 
 @cocotb.test()
