@@ -151,9 +151,9 @@ class TnsaCoreConfig(CoreShape, Timing):
         return np.stack(
             [self.segment_cycles(planes, steps[..., k]) for k, planes in enumerate(op.segment_planes)], axis=-1)
 
-    def worst_cycles(self, op: MvmOperation) -> int:
-        """The most that ``cycles`` can be: converters make all their decrements."""
-        return int(self.cycles(op, np.full(op.segments, CONVERTERS[op.converter].most(op))))
+    def worst_steps(self, op: MvmOperation) -> NDArray[np.int64]:
+        """All decrements that the converters can make."""
+        return np.full(op.segments, CONVERTERS[op.converter].most(op), dtype=np.int64)
 
     def most_steps(self, op: MvmOperation, codes: NDArray[np.integer]) -> tuple[NDArray[np.int64], bool]:
         """See :meth:`mho.hw.core.timing.Timing.most_steps`."""
