@@ -19,13 +19,16 @@ from mho.hw.core.words import pack_inputs
 from mho.hw.kinds import core_blocks, timing
 from mho.hw.testing import bits_of, collect, feed, put, simulate
 from mho.hw.tile.config import TileConfig
+from mho.macro_models import kinds as model_kinds
 from mho.macro_models.errors import InputError
 from mho.macro_models.integer.masks import Masks
 from mho.macro_models.integer.operation import MvmOperation
+from mho.sim import kinds as sim_kinds
 from mho.sim.build.verilate import verilog_text
+from mho.sim.core.bench.verify import verify_core
 
 HERE = Path(__file__).parent / "plain"
-ROOMS = {"config": config_kinds, "hw": hw_kinds}
+ROOMS = {"config": config_kinds, "hw": hw_kinds, "macro_models": model_kinds, "sim": sim_kinds}
 
 
 @pytest.fixture(autouse=True)
@@ -190,3 +193,22 @@ def test_a_tile_has_its_words() -> None:
     (tile, *_) = TileConfig.of_tiles(chip).values()
     assert (tile.input_words, tile.forward_words, tile.output_words) == (6, 6, 20)
     assert "module" in verilog_text(build_tile(chip), "tile")
+
+
+@pytest.fixture
+def added_everywhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The kind in the process of a simulator, too."""
+    lines = [f"import {room.__name__}\n{room.__name__}.__path__.append({str(HERE / folder)!r})"
+             for folder, room in ROOMS.items()]
+    (tmp_path / "sitecustomize.py").write_text("\n".join(lines))
+    monkeypatch.syspath_prepend(tmp_path)  # which its Python has, too
+
+
+@pytest.mark.slow
+@pytest.mark.cosim
+@pytest.mark.usefixtures("added_everywhere")
+@pytest.mark.parametrize(("rows", "columns"), [(24, 40), (64, 32)])
+def test_its_verilog_is_its_model(rows: int, columns: int) -> None:
+    report = verify_core(described(rows, columns, bits=8), operations=24, devices=["ideal"])
+    assert report.operations == 24
+    assert report.counts["codes"]["within the range"] > 100

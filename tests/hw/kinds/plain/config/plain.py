@@ -6,7 +6,8 @@ from typing import Any
 from mho.hw.config import Chip
 from mho.hw.config.chip import CoreSection, Section
 from mho.hw.config.keys import key
-from mho.macro_models.integer.operation import MvmOperation
+from mho.macro_models.errors import InputError
+from mho.macro_models.integer.operation import Converter, Direction, MvmOperation
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -15,6 +16,11 @@ class PlainOperation(MvmOperation):
 
     planes_at_once = 8
     most_out_bits = 12
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.direction is not Direction.FORWARD or self.converter is not Converter.COUNT:
+            raise InputError("products go forward, and there is one way to convert")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,7 +67,12 @@ class PlainChip(Chip):
         return PlainOperation(in_bits=in_bits, in_signed=in_signed, out_bits=min(out_bits or 12, self.sar.bits))
 
     def macro_config(self) -> Any:
-        raise NotImplementedError
+        from mho.macro_models.kinds.plain import PlainConfig  # pyright: ignore[reportMissingImports]
+
+        return PlainConfig(
+            rows=self.core.rows, columns=self.core.columns, bits=self.sar.bits, middle=2 ** (self.core.g_bits - 1),
+            lsb_uS=self.cells.g_full_scale_uS / (2**self.core.g_bits - 1),
+        )
 
     def sizes(self) -> list[tuple[str, str]]:
         return [("array", f"{self.core.rows} x {self.core.columns}")]

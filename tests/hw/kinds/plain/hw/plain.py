@@ -8,23 +8,21 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from mho.hw.config.kinds.plain import PlainOperation  # pyright: ignore[reportMissingImports]
+from mho.hw.core.digital.config import RowConfig
 from mho.hw.core.digital.converters import ColumnConverter, ConvertedGroups, SarConverter
 from mho.hw.core.digital.core import RowCore, row_port
-from mho.hw.core.digital.groups import ColumnGroups, group_drain
+from mho.hw.core.digital.groups import ColumnGroups
 from mho.hw.core.digital.loader import CodeLoader, RowOpCheck
-from mho.hw.core.digital.sequencer import Phase, phase_cycles
+from mho.hw.core.digital.sequencer import Phase
 from mho.hw.core.port import VectorPort
 from mho.hw.core.reference import CoreReference
-from mho.hw.core.shape import CoreShape
-from mho.hw.core.timing import Drain, FixedTiming
 from mho.hw.host.core.blocks import CoreBlocks
 from mho.hw.host.core.map import core_map
 from mho.hw.macro.contract import ContractPins
-from mho.macro_models.integer.operation import Direction, MvmOperation
 
 
 @dataclass(frozen=True, kw_only=True)
-class PlainCoreConfig(CoreShape, FixedTiming):
+class PlainCoreConfig(RowConfig):
     """Static parameters of a core."""
 
     lines: int
@@ -46,27 +44,9 @@ class PlainCoreConfig(CoreShape, FixedTiming):
     def columns(self) -> int:
         return self.width
 
-    def inputs(self, direction: Direction = Direction.FORWARD) -> int:
-        return self.lines
-
-    @property
-    def outputs(self) -> int:
-        return self.width
-
-    @property
-    def group_rows(self) -> int:
-        return self.width // self.lanes
-
     @property
     def phases(self) -> tuple[Phase, ...]:
         return Phase("sample", self.sample_cycles, planes=True), Phase("convert", self.converter.cycles)
-
-    @property
-    def drain(self) -> Drain:
-        return group_drain(self, 1)
-
-    def product_cycles(self, op: MvmOperation) -> int:
-        return phase_cycles(self.phases, op.planes)
 
 
 class PlainPins(ContractPins):
@@ -74,6 +54,7 @@ class PlainPins(ContractPins):
 
     module = "plain_macro"
     strobes = ("sample", "convert", "capture")
+    watched = ("group",)
 
     def __init__(self, cfg: PlainCoreConfig) -> None:
         self.cfg, self.lines = cfg, cfg.lines
