@@ -82,7 +82,7 @@ def test_leaves_are_added_as_one_by_one(
 @pytest.mark.parametrize("kind", [np.int16, np.int64])
 @pytest.mark.parametrize(("multiplier", "shift"), [(MULTIPLIER_MAX, 31), (32766, 31), (MULTIPLIER_MAX, 17)])
 @pytest.mark.parametrize("code", [LANE_MAX, -LANE_MAX])
-def test_the_largest_product_and_half_of_its_unit_fit_in_32_bits(kind: type, multiplier: int, shift: int, code: int) -> None:
+def test_the_largest_product_fits_in_32_bits(kind: type, multiplier: int, shift: int, code: int) -> None:
     total = np.zeros((1, 1), dtype=np.int16)
     LeafSum(np.array([multiplier]), np.zeros(1, np.int64), shift, LANE_MAX).add(total, np.array([[code]], dtype=kind))
     assert total[0, 0] == wrap16(rounded(code * multiplier, shift))
