@@ -105,7 +105,7 @@ def shim_rows(work: Work, repeats: int) -> dict[str, dict[str, float]]:
                     work.check(name, run.codes, index)
     finally:
         simulation.close()
-    return {name: {"us": 1e6 * statistics.median(found), "cycles": cycles} for name, found in times.items()}
+    return {name: {"us": 1e6 * statistics.median(samples), "cycles": cycles} for name, samples in times.items()}
 
 
 def naive_row(work: Work, mvms: int) -> dict[str, float]:

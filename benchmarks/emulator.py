@@ -121,7 +121,7 @@ def main() -> None:
     parser.add_argument("--products", type=int, default=20, help="products of each operation")
     parser.add_argument("--json", type=Path, help="file for the numbers")
     arguments = parser.parse_args()
-    found = []
+    results = []
     print("| board | core | level | lanes | MHz | operation | cycles | of bound | MVM/s | 10^6 MAC/s | device |")
     print("|---|---|---|---|---|---|---|---|---|---|---|")
     for case in arguments.cases:
@@ -130,7 +130,7 @@ def main() -> None:
         for row in rows:
             numbers = row.numbers()
             part = "" if row.level == "pin" else f"{100 * numbers['of_bound']:.0f} %"
-            found.append({**row.__dict__, **numbers})
+            results.append({**row.__dict__, **numbers})
             print(
                 f"| {row.board} | {row.lines} x {row.lines} x {row.g_bits} | {row.level} | {row.lanes} | "
                 f"{row.clock_hz / 1e6:g} | {row.operation} | {row.cycles:.0f} | {part} | "
@@ -139,7 +139,7 @@ def main() -> None:
                 flush=True,
             )
     if arguments.json:
-        arguments.json.write_text(json.dumps(found, indent=1) + "\n")
+        arguments.json.write_text(json.dumps(results, indent=1) + "\n")
 
 
 if __name__ == "__main__":

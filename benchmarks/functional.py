@@ -64,11 +64,11 @@ def device_with(**sections: dict[str, Any]) -> Device:
 
 def models(lines: int) -> dict[str, TnsaModel]:
     """The macros that are measured, by the name of their row."""
-    held = TnsaConfig(lines=lines).cell_map
-    weights = np.random.default_rng(0).standard_normal((held.rows, held.columns))
-    target = np.empty(held.shape)
-    difference = weights / np.abs(weights).max() * held.top(1.0, 40.0)
-    held.put(target, np.arange(held.rows), np.arange(held.columns), held.split(difference, 1.0, 40.0))
+    cell_map = TnsaConfig(lines=lines).cell_map
+    weights = np.random.default_rng(0).standard_normal((cell_map.rows, cell_map.columns))
+    target = np.empty(cell_map.shape)
+    difference = weights / np.abs(weights).max() * cell_map.top(1.0, 40.0)
+    cell_map.put(target, np.arange(cell_map.rows), np.arange(cell_map.columns), cell_map.split(difference, 1.0, 40.0))
     spread = TnsaConfig(lines=lines, sigma_offset_mV=1.0, sigma_gain=0.01)
     output: dict[str, Any] = {"sigma_output_mV": 0.5}
     neurram, ideal = load_device("rram-neurram"), load_device("ideal")
@@ -157,8 +157,8 @@ def main() -> None:
     for name, model in measured.items():
         rows[name] = lambda model=model: model.mvm(op, masks, x, op_ids)
     rows["the same, without numba"] = lambda: without_numba(rows["everything, noise in every cycle too"])
-    found = rates(rows, args.batch, args.seconds)
-    gemm = found.pop("gemm")
+    best = rates(rows, args.batch, args.seconds)
+    gemm = best.pop("gemm")
     result: dict[str, Any] = {
         "lines": args.lines,
         "batch": args.batch,
@@ -171,7 +171,7 @@ def main() -> None:
                 "gemm_over_mvm": gemm / rate,
                 "target": TARGETS.get(name) if args.lines == TARGET_LINES else None,
             }
-            for name, rate in found.items()
+            for name, rate in best.items()
         ],
         "single": [
             {"name": name, "us": single_us(measured[name], x, op, args.seconds), "target_us": target}

@@ -59,9 +59,9 @@ LAWS: dict[str, Callable[[np.random.Generator, tuple[int, ...]], Reals]] = {
 def measure(r: np.random.Generator, law: str, cells: int) -> Measurements:
     """A laboratory's table of so many cells, without the file."""
     target = np.tile(LEVELS_US, cells // len(LEVELS_US))
-    one, many = LAWS[law](r, (cells,)), LAWS[law](r, (len(TIMES_S), cells))
+    fixed_z, many = LAWS[law](r, (cells,)), LAWS[law](r, (len(TIMES_S), cells))
     same = r.random((len(TIMES_S), cells)) < KEPT  # a cell keeps its place, or has another: the law stays what it is
-    z = np.where(same, one, many)
+    z = np.where(same, fixed_z, many)
     g = target + np.array(SIZES)[:, None] * z + np.array(DRIFTS)[:, None]
     n, row = len(TIMES_S), np.arange(cells)
     return Measurements(
@@ -91,7 +91,7 @@ def figures(law: str, cells: int, samples: int) -> tuple[float, float]:
     """Shares of the intervals of means and of deviations that hold the truth, over times, all cells and each level."""
     r = np.random.default_rng([cells, len(law)])
     many = measure(np.random.default_rng(99), law, 400_000)
-    held, count = np.zeros(2), 0
+    covered, count = np.zeros(2), 0
     groups = [None, *LEVELS_US] if cells >= 80 else [None]
     truth = {
         (k, level): (change.mean(), change.std())
@@ -103,9 +103,9 @@ def figures(law: str, cells: int, samples: int) -> tuple[float, float]:
             change = _change(data, k, level)
             for which, interval in enumerate((mean_interval, std_interval)):
                 low, high = interval(change)
-                held[which] += low <= values[which] <= high
+                covered[which] += low <= values[which] <= high
             count += 1
-    return float(held[0] / count), float(held[1] / count)
+    return float(covered[0] / count), float(covered[1] / count)
 
 
 def _change(data: Measurements, k: int, level: float | None) -> Reals:
@@ -134,15 +134,15 @@ def accuracy(network: Network, law: str, cells: int, samples: int) -> tuple[floa
     """Share of the intervals of accuracy that hold the truth, the truth, and the mean width."""
     law_rows.DRAWS = FIT_DRAWS
     true = network.run(true_device(law), network.x, seeds=TRUE_SEEDS).accuracy(network.y)
-    r, held, width = np.random.default_rng([cells, 7]), 0, 0.0
+    r, covered, width = np.random.default_rng([cells, 7]), 0, 0.0
     for k in range(samples):
         device = fit_device(measure(r, law, cells), name=law, g_min_uS=1.0, g_max_uS=40.0)
         chosen = r.integers(0, len(network.x), IMAGES)
         result = network.run(device, network.x[chosen], seed=1000 + SEEDS * k, seeds=SEEDS)
-        found = result.uncertainty(network.y[chosen])
-        held += found.low <= true <= found.high
-        width += found.high - found.low
-    return held / samples, true, width / samples
+        interval = result.uncertainty(network.y[chosen])
+        covered += interval.low <= true <= interval.high
+        width += interval.high - interval.low
+    return covered / samples, true, width / samples
 
 
 def main() -> None:
@@ -165,8 +165,8 @@ def main() -> None:
     print("law      cells   held   true accuracy   mean width")
     for law in laws:
         for cells in sizes:
-            held, true, width = accuracy(network, law, cells, options.samples)
-            print(f"{law:8s} {cells:5d}  {held:6.1%}  {true:6.2%}  {width:6.2%}", flush=True)
+            covered, true, width = accuracy(network, law, cells, options.samples)
+            print(f"{law:8s} {cells:5d}  {covered:6.1%}  {true:6.2%}  {width:6.2%}", flush=True)
 
 
 if __name__ == "__main__":

@@ -60,15 +60,17 @@ def case(chip: str, overrides: dict[str, object], noisy: bool, batch: int, in_bi
     """Normal weights, uniform inputs: the widest of the chip, or of ``in_bits``."""
     described, rng = load_chip(chip, overrides), np.random.default_rng(1)
     cfg, cells = described.macro_config(), described.cells
-    held, target = cfg.cell_map, np.zeros(cfg.cell_map.shape)
-    top = held.top(cells.g_min_uS, cells.g_max_uS)
-    weights = np.clip(rng.standard_normal((held.rows, held.columns)) / 4.0, -1.0, 1.0) * top
-    held.put(target, np.arange(held.rows), np.arange(held.columns), held.split(weights, cells.g_min_uS, cells.g_max_uS))
+    cell_map, target = cfg.cell_map, np.zeros(cfg.cell_map.shape)
+    top = cell_map.top(cells.g_min_uS, cells.g_max_uS)
+    weights = np.clip(rng.standard_normal((cell_map.rows, cell_map.columns)) / 4.0, -1.0, 1.0) * top
+    values = cell_map.split(weights, cells.g_min_uS, cells.g_max_uS)
+    cell_map.put(target, np.arange(cell_map.rows), np.arange(cell_map.columns), values)
     device = load_device(described.device if noisy else "ideal")
     model = family(described.core.kind).model(cfg, target, device=device, seed=0, core=0, time_s=86400.0 * noisy)
-    op, masks = described.operation(in_bits=in_bits or described.input_bits, in_signed=True), Masks.reset(*held.shape)
+    op = described.operation(in_bits=in_bits or described.input_bits, in_signed=True)
+    masks = Masks.reset(*cell_map.shape)
     low, high = op.input_range
-    x, ids = rng.integers(low, high + 1, (batch, held.rows)), np.arange(batch, dtype=np.uint64) << np.uint64(32)
+    x, ids = rng.integers(low, high + 1, (batch, cell_map.rows)), np.arange(batch, dtype=np.uint64) << np.uint64(32)
     op = replace(op, step_code=max(1, round(model.full_scale(op, masks, x))))
     return Case(chip=described, model=model, op=op, masks=masks, x=x, ids=ids)
 
@@ -80,17 +82,17 @@ def products(
     return case(chip, overrides, noisy, batch, in_bits).run
 
 
-def cosimulated(one: Case, rounds: int = ROUNDS) -> float:
+def cosimulated(job: Case, rounds: int = ROUNDS) -> float:
     """Products per CPU-second of the simulator, the best of the rounds."""
-    wanted, simulation = one.run(), Simulation(verilator_build(one.chip))
+    expected, simulation = job.run(), Simulation(verilator_build(job.chip))
     try:
-        simulation.put_core(0, one.model)
-        core, best = CosimCore.of(simulation, one.chip), 0.0
+        simulation.put_core(0, job.model)
+        core, best = CosimCore.of(simulation, job.chip), 0.0
         for _ in range(rounds):
-            run = core.run(one.op, one.masks, one.x, one.ids, core=0)
-            if not np.array_equal(run.codes, wanted):
-                raise SystemExit(f"{one.chip.name}: codes of the co-simulation must be those of the model")
-            best = max(best, len(one.x) / run.cpu_s)
+            run = core.run(job.op, job.masks, job.x, job.ids, core=0)
+            if not np.array_equal(run.codes, expected):
+                raise SystemExit(f"{job.chip.name}: codes of the co-simulation must be those of the model")
+            best = max(best, len(job.x) / run.cpu_s)
         return best
     finally:
         simulation.close()

@@ -212,25 +212,25 @@ def measure(name: str, images: int, threads: int) -> dict[str, Any]:
     nets: list[mho.Net] = []
     compiled = cpu_s(lambda: nets.append(mho.compile(model, "neurram-core", calibrate=x[:256])))
     (net,) = nets
-    found: dict[str, Any] = {
+    figures: dict[str, Any] = {
         "name": name, "compile_cpu_s": compiled, "target": TARGETS[name], "mvms": net.summary()["mvms_per_image"],
     }
     for device in ("ideal", "rram-neurram"):
         run: dict[str, Any] = {"device": device, "keep_codes": False}
         net.run(x[:16], **run)
-        found[device] = 1000 / images * cpu_s(lambda run=run: net.run(x, **run))
+        figures[device] = 1000 / images * cpu_s(lambda run=run: net.run(x, **run))
         # In turn, the best of each: what else a machine does slows down the one or the other.
-        taken: list[list[float]] = []
-        while len(taken) < REPEATS or sum(map(sum, taken)) < ENOUGH_S:
-            taken.append([
+        rounds: list[list[float]] = []
+        while len(rounds) < REPEATS or sum(map(sum, rounds)) < ENOUGH_S:
+            rounds.append([
                 wall_s(lambda n=n, run=run: net.run(x, backend=mho.Functional(threads=n), **run)) for n in (1, threads)
             ])
-        one, several = (min(some) for some in zip(*taken, strict=True))
-        found[f"{device}_speedup"] = one / several
-    found["gemm"] = 1000 / images * gemm_s(builder.layers, images)
-    other = aihwkit_s(builder.layers, images)
-    found["aihwkit"] = None if other is None else 1000 / images * other
-    return found
+        alone_s, shared_s = (min(seconds) for seconds in zip(*rounds, strict=True))
+        figures[f"{device}_speedup"] = alone_s / shared_s
+    figures["gemm"] = 1000 / images * gemm_s(builder.layers, images)
+    peer_s = aihwkit_s(builder.layers, images)
+    figures["aihwkit"] = None if peer_s is None else 1000 / images * peer_s
+    return figures
 
 
 def main() -> None:

@@ -50,11 +50,11 @@ def load_rows(name: str, figures: dict[str, Any]) -> Iterator[str]:
     yield f"  {'pattern':<15} {'bound':>6}  {'here':>20} {'of bound':>9}  {'BookSim 1 VC x 8':>20}  target"
     for pattern, row in figures.items():
         here = f"{row['zero_load']:.1f} / {row['saturation']:.3f} / {row['accepted']:.3f}"
-        there = " / ".join(f"{v:.1f}" if k == 0 else f"{v:.3f}" for k, v in enumerate(published.get(pattern, ())))
+        reference = " / ".join(f"{v:.1f}" if k == 0 else f"{v:.3f}" for k, v in enumerate(published.get(pattern, ())))
         key, target = TARGETS.get(name, {}).get(pattern, ("", 0.0))
         verdict = f"{key} >= {target}: {'met' if row[key] >= target else 'MISSED'}" if key else ""
         part = row["saturation"] / row["bound"]
-        yield f"  {pattern:<15} {row['bound']:>6.3f}  {here:>20} {part:>8.0%}  {there or '-':>20}  {verdict}"
+        yield f"  {pattern:<15} {row['bound']:>6.3f}  {here:>20} {part:>8.0%}  {reference or '-':>20}  {verdict}"
 
 
 def run_load(meshes: list[str], cycles: int) -> Iterator[tuple[str, Any]]:
@@ -120,15 +120,15 @@ def main() -> None:
     parser.add_argument("-o", "--output", type=Path, help="figure, PNG")
     parser.add_argument("--json", type=Path, help="all figures")
     arguments = parser.parse_args()
-    meshes, wanted = arguments.meshes.split(","), arguments.parts.split(",")
-    if unknown := set(wanted) - set(PARTS):
+    meshes, chosen = arguments.meshes.split(","), arguments.parts.split(",")
+    if unknown := set(chosen) - set(PARTS):
         parser.error(f"--parts must be some of {', '.join(PARTS)}, not {', '.join(sorted(unknown))}")
     results: dict[str, Any] = {"baselines": {"mesh": BOOKSIM_SOURCE, "router": ROUTERS_SOURCE}}
-    if "load" in wanted:
+    if "load" in chosen:
         results["load"] = dict(run_load(meshes, arguments.cycles))
-    if "layer" in wanted:
+    if "layer" in chosen:
         results["layer"] = noc_layer.run()
-    if "synthesis" in wanted:
+    if "synthesis" in chosen:
         results["synthesis"] = run_synthesis()
     if arguments.output and "load" in results:
         plot(results, arguments.output)

@@ -83,18 +83,18 @@ def _check(cfg: MeshConfig, run: NodesRun, parts: dict[tuple[int, int], Any], ro
     lanes = {place: part.view(np.uint16).astype(np.int64) for place, part in parts.items()}
     for x in sorted({x for x, _ in parts}):
         here = arrived[:, 1] == cfg.node(x, root)
-        found = np.ascontiguousarray(payloads[here]).view(np.uint16).astype(np.int64)
+        sums = np.ascontiguousarray(payloads[here]).view(np.uint16).astype(np.int64)
         if not reduction:
             slot = arrived[here][:, 2]
-            found = sum(found[slot == s] for s in np.unique(slot))
-        wanted = sum(part for (u, y), part in lanes.items() if u == x and (reduction or y != root))
-        if not np.array_equal(found, wanted & 0xFFFF if reduction else wanted):
+            sums = sum(sums[slot == s] for s in np.unique(slot))
+        expected = sum(part for (u, y), part in lanes.items() if u == x and (reduction or y != root))
+        if not np.array_equal(sums, expected & 0xFFFF if reduction else expected):
             raise SystemExit(f"the sums of column {x} are wrong")
 
 
 def run() -> list[dict[str, Any]]:
     """All cases, as rows of a table."""
-    found = []
+    rows = []
     for side, size, corner in ((4, (8, 6), (2, 1)), (8, (9, 8), (1, 0))):
         cfg = MeshConfig(columns=size[0], rows=size[1], payload_bits=64, contexts=2)
         simulation = NodesSimulation(cfg)
@@ -107,5 +107,5 @@ def run() -> list[dict[str, Any]]:
         verdict = "met" if cycles["both"] <= TARGETS[side] else "MISSED"
         print(f"layer of {LINES * side} x {LINES * side} on {side} x {side} nodes, 64 bits, cycles:", end=" ")
         print(", ".join(f"{k} {v}" for k, v in cycles.items()), f"(both <= {TARGETS[side]}: {verdict})", flush=True)
-        found.append({"nodes": side, "mesh": f"{cfg.columns}x{cfg.rows}"} | cycles)
-    return found
+        rows.append({"nodes": side, "mesh": f"{cfg.columns}x{cfg.rows}"} | cycles)
+    return rows

@@ -60,10 +60,10 @@ class Sweep:
                 )
                 run = self.simulation.run(traffic, cycles=20 * (WARM + self.cycles))
                 check_delivery(self.cfg, traffic, run)
-                came = traffic.earliest[run.flit]
-                latencies.append((run.cycle - came + 1)[came >= WARM])
-            found = np.concatenate(latencies)
-            self._known[part] = Point(offered, float(found.mean()), float(np.quantile(found, 0.99)))
+                arrival = traffic.earliest[run.flit]
+                latencies.append((run.cycle - arrival + 1)[arrival >= WARM])
+            together = np.concatenate(latencies)
+            self._known[part] = Point(offered, float(together.mean()), float(np.quantile(together, 0.99)))
         return self._known[part]
 
     def accepted(self) -> tuple[float, float]:

@@ -169,15 +169,15 @@ endmodule
 def _ecp5_cells(folder: Path) -> dict[str, int]:
     run_tool(["yosys", "-q", "-p", "read_verilog part.v; synth_ecp5 -top tied; tee -o stat stat"], folder)
     text = (folder / "stat").read_text()
-    found = dict(re.findall(r"^\s+(\w+)\s+(\d+)$", text, re.MULTILINE))
-    return {key: int(found.get(cell, 0)) for key, cell in CELLS.items()}
+    counts = dict(re.findall(r"^\s+(\w+)\s+(\d+)$", text, re.MULTILINE))
+    return {key: int(counts.get(cell, 0)) for key, cell in CELLS.items()}
 
 
 def _ice40_cells(folder: Path) -> dict[str, int]:
     run_tool(["yosys", "-q", "-p", "read_verilog part.v; synth_ice40 -top tied; tee -o stat stat"], folder)
-    found = {c: int(n) for c, n in re.findall(r"^\s+(SB_\w+)\s+(\d+)$", (folder / "stat").read_text(), re.MULTILINE)}
-    flops = sum(count for cell, count in found.items() if cell.startswith("SB_DFF"))
-    return {"ice40": found.get("SB_LUT4", 0), "ice40_ff": flops, "ice40_ram": found.get("SB_RAM40_4K", 0)}
+    counts = {c: int(n) for c, n in re.findall(r"^\s+(SB_\w+)\s+(\d+)$", (folder / "stat").read_text(), re.MULTILINE)}
+    flops = sum(count for cell, count in counts.items() if cell.startswith("SB_DFF"))
+    return {"ice40": counts.get("SB_LUT4", 0), "ice40_ff": flops, "ice40_ram": counts.get("SB_RAM40_4K", 0)}
 
 
 def _place_ice40(folder: Path) -> dict[str, Any]:
@@ -197,6 +197,6 @@ def _place_ecp5(folder: Path) -> dict[str, Any]:
         ]
         text = run_tool(command, folder)
         clocks.append(fmax_MHz(text))
-        found = re.search(r"TRELLIS_COMB: +(\d+)", text)
-        comb = int(found[1]) if found else 0
+        match = re.search(r"TRELLIS_COMB: +(\d+)", text)
+        comb = int(match[1]) if match else 0
     return {"comb": comb, "mhz": max(clocks), "mhz_all": clocks}

@@ -47,25 +47,27 @@ def crosssim_core(w: np.ndarray, *, model: str = "", read_noise: float = 0.0, bi
     """A balanced core of CrossSim with the weights of a chip; its products are ``core @ x``."""
     from simulator import AnalogCore, CrossSimParameters
 
-    told = CrossSimParameters()
-    told.core.style, told.core.rows_max, told.core.cols_max = "BALANCED", ROWS, COLUMNS
-    told.core.mapping.weights.percentile = 1.0
-    told.xbar.device.Rmin, told.xbar.device.Rmax = 1e6 / G_MAX_US, 1e6 / G_MIN_US
+    setup = CrossSimParameters()
+    setup.core.style, setup.core.rows_max, setup.core.cols_max = "BALANCED", ROWS, COLUMNS
+    setup.core.mapping.weights.percentile = 1.0
+    setup.xbar.device.Rmin, setup.xbar.device.Rmax = 1e6 / G_MAX_US, 1e6 / G_MIN_US
     if model:
-        told.xbar.device.programming_error.enable, told.xbar.device.programming_error.model = True, model
+        setup.xbar.device.programming_error.enable, setup.xbar.device.programming_error.model = True, model
     if read_noise:
-        told.xbar.device.read_noise.enable = True
-        told.xbar.device.read_noise.model, told.xbar.device.read_noise.magnitude = "NormalIndependentDevice", read_noise
+        setup.xbar.device.read_noise.enable = True
+        setup.xbar.device.read_noise.model = "NormalIndependentDevice"
+        setup.xbar.device.read_noise.magnitude = read_noise
     if bits:
-        told.xbar.dac.mvm.model, told.xbar.dac.mvm.bits = "QuantizerDAC", 4
-        told.xbar.adc.mvm.model, told.xbar.adc.mvm.bits, told.xbar.adc.mvm.adc_range_option = "QuantizerADC", 8, "MAX"
-    return AnalogCore(w.T, told)
+        setup.xbar.dac.mvm.model, setup.xbar.dac.mvm.bits = "QuantizerDAC", 4
+        adc = setup.xbar.adc.mvm
+        adc.model, adc.bits, adc.adc_range_option = "QuantizerADC", 8, "MAX"
+    return AnalogCore(w.T, setup)
 
 
 def error_of_crosssim(rng: np.random.Generator) -> float:
     w, x = weights(rng), rng.integers(-7, 8, (ROWS, 64)).astype(float)
-    found = crosssim_core(w, model="RRAMWan", bits=False) @ x
-    return relative(np.asarray(found), w.T @ x)
+    product = crosssim_core(w, model="RRAMWan", bits=False) @ x
+    return relative(np.asarray(product), w.T @ x)
 
 
 def error_of_mho(rng: np.random.Generator, seed: int) -> float:
@@ -80,8 +82,8 @@ def error_of_mho(rng: np.random.Generator, seed: int) -> float:
     return relative(((cells[0] - cells[1]) / span).T @ x, w.T @ x)
 
 
-def relative(found: np.ndarray, wanted: np.ndarray) -> float:
-    return float(np.sqrt(np.mean((found - wanted) ** 2) / np.mean(wanted**2)))
+def relative(values: np.ndarray, expected: np.ndarray) -> float:
+    return float(np.sqrt(np.mean((values - expected) ** 2) / np.mean(expected**2)))
 
 
 def thousands(run: Callable[[], object], batch: int, seconds: float) -> float:
@@ -116,22 +118,22 @@ def main() -> int:
         errors["CrossSim"] = [error_of_crosssim(np.random.default_rng(k)) for k in range(CHIPS)]
     except ImportError:
         print("CrossSim is not installed", file=sys.stderr)
-    found: dict[str, list[float]] = {name: [] for name in rows}
+    rates: dict[str, list[float]] = {name: [] for name in rows}
     for run in rows.values():
         run()  # what is compiled or loaded once
     for _ in range(ROUNDS):
         for name, run in rows.items():
-            found[name].append(thousands(run, size.get(name, args.batch), args.seconds / ROUNDS))
-    told = {
-        "batch": args.batch, "thousand_products_per_cpu_s": {name: float(np.median(v)) for name, v in found.items()},
+            rates[name].append(thousands(run, size.get(name, args.batch), args.seconds / ROUNDS))
+    report = {
+        "batch": args.batch, "thousand_products_per_cpu_s": {name: float(np.median(v)) for name, v in rates.items()},
         "relative_error": {name: [float(np.mean(v)), float(np.std(v, ddof=1))] for name, v in errors.items()},
     }
     if args.json:
-        print(json.dumps(told, indent=2))
+        print(json.dumps(report, indent=2))
         return 0
-    for name, value in told["thousand_products_per_cpu_s"].items():
+    for name, value in report["thousand_products_per_cpu_s"].items():
         print(f"{name:45} {value:9.2f} thousand products per CPU-s")
-    for name, (mean, deviation) in told["relative_error"].items():
+    for name, (mean, deviation) in report["relative_error"].items():
         print(f"{name:45} {mean:9.4f} relative error of a product, deviation of {CHIPS} chips {deviation:.4f}")
     return 0
 

@@ -41,9 +41,9 @@ def devices() -> None:
             rows = []
             for share in (0.04, 0.2, 0.4, 0.7, 1.0):
                 target = share * law.g_max
-                found = reads(load_device(name), target, time_s)
+                sample = reads(load_device(name), target, time_s)
                 mean, sd = law.moments(target, time_s)
-                rows.append(((found.mean() - mean) / (sd / len(found) ** 0.5), 100 * (found.std() / sd - 1)))
+                rows.append(((sample.mean() - mean) / (sd / len(sample) ** 0.5), 100 * (sample.std() / sd - 1)))
             means, sds = (" ".join(f"{row[k]:+6.2f}" for row in rows) for k in (0, 1))
             print(f"{name:<18}{time_s:>12g}  {means} | {sds}")
 
@@ -54,39 +54,39 @@ def products(chips: int, vectors: int) -> None:
     x = np.clip(rng.normal(size=(vectors, 256)) * 40, -127, 127).astype(int)
     for phases in (1, 4):
         chip = PwmChip.of(load_chip("hermes-core", {"read.phases": phases}))
-        cfg, held = chip.macro_config(), chip.macro_config().cell_map
-        top, targets = held.top(0.0, chip.cells.g_max_uS), np.zeros(held.shape)
+        cfg, cell_map = chip.macro_config(), chip.macro_config().cell_map
+        top, targets = cell_map.top(0.0, chip.cells.g_max_uS), np.zeros(cell_map.shape)
         weights = np.clip(rng.normal(size=(256, 256)) * SPREAD, -1, 1) * top
-        held.put(targets, np.arange(256), np.arange(256), held.split(weights, 0.0, chip.cells.g_max_uS))
-        masks, ideal = Masks.reset(*held.shape), PwmModel(cfg, targets, device=load_device("ideal"), seed=0, core=0)
+        cell_map.put(targets, np.arange(256), np.arange(256), cell_map.split(weights, 0.0, chip.cells.g_max_uS))
+        masks, ideal = Masks.reset(*cell_map.shape), PwmModel(cfg, targets, device=load_device("ideal"), seed=0, core=0)
         op = chip.operation(in_bits=8, in_signed=True)
         op = replace(op, step_code=max(1, round(ideal.full_scale(op, masks, x))))
-        wanted = x @ (weights / cfg.lsb_uS) * 2 / cfg.step(op.step_code)
-        found = []
+        expected = x @ (weights / cfg.lsb_uS) * 2 / cfg.step(op.step_code)
+        errors = []
         for seed in range(chips):
             core = PwmModel(cfg, targets, device=load_device(DEVICE), seed=seed, core=0)
             codes = core.mvm(op, masks, x, np.arange(vectors, dtype=np.uint64)).codes
-            found.append(100 * float((codes - wanted).std()) / 510)
-        print(f"error of a product, {phases} window(s): {np.mean(found):.2f} % of the range of codes "
-              f"({', '.join(f'{one:.2f}' for one in found)}; published 1.94 with one)")
+            errors.append(100 * float((codes - expected).std()) / 510)
+        print(f"error of a product, {phases} window(s): {np.mean(errors):.2f} % of the range of codes "
+              f"({', '.join(f'{error:.2f}' for error in errors)}; published 1.94 with one)")
 
 
 def convergence(chips: int) -> None:
     """Write-verify."""
     chip = PwmChip.of(load_chip("hermes-core", {"core.lines": 64}))
-    cfg, held, parameters = chip.macro_config(), chip.macro_config().cell_map, WriteParameters()
-    top = held.top(0.0, chip.cells.g_max_uS)
+    cfg, cell_map, parameters = chip.macro_config(), chip.macro_config().cell_map, WriteParameters()
+    top = cell_map.top(0.0, chip.cells.g_max_uS)
     for seed in range(chips):
-        targets = np.zeros(held.shape)
+        targets = np.zeros(cell_map.shape)
         weights = np.clip(np.random.default_rng(seed).normal(size=(64, 64)) * SPREAD, -1, 1) * top
-        held.put(targets, np.arange(64), np.arange(64), held.split(weights, 0.0, chip.cells.g_max_uS))
-        core = PwmModel(cfg, np.zeros(held.shape), device=load_device(DEVICE), seed=seed, core=0)
+        cell_map.put(targets, np.arange(64), np.arange(64), cell_map.split(weights, 0.0, chip.cells.g_max_uS))
+        core = PwmModel(cfg, np.zeros(cell_map.shape), device=load_device(DEVICE), seed=seed, core=0)
         rows = ProgrammedRows(core, parameters)
-        wanted = target_counts(cfg, targets, parameters)
-        found = write_rows(rows, wanted, parameters)
-        error = (rows.cells * cfg.lsb_uS - targets)[found.done & (wanted > 0)]
-        print(f"write-verify, chip {seed}: {100 * found.done.mean():.2f} % within the margin, "
-              f"at most {found.pulses.max()} pulses, {found.pulses[wanted > 0].mean():.1f} in the mean, "
+        counts = target_counts(cfg, targets, parameters)
+        writes = write_rows(rows, counts, parameters)
+        error = (rows.cells * cfg.lsb_uS - targets)[writes.done & (counts > 0)]
+        print(f"write-verify, chip {seed}: {100 * writes.done.mean():.2f} % within the margin, "
+              f"at most {writes.pulses.max()} pulses, {writes.pulses[counts > 0].mean():.1f} in the mean, "
               f"error {100 * error.std() / chip.cells.g_max_uS:.1f} % of SET "
               "(published: 99.9 and 100 %, 30 pulses, 4.8 and 5.3 %)")
 

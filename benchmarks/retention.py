@@ -67,11 +67,11 @@ def study(network: Network, device: str, chips: int, backend: str, limit: int | 
     """Rows of one network and device: for each condition means over chips, losses as fractions of 1."""
     net = mho.compile(network.model, "neurram-core", calibrate=network.calibrate, device=device)
     cells = [net.program(seed=seed, backend=backend) for seed in range(chips)]
-    pulses = float(np.mean([one.report["pulses_per_cell"] for one in cells]))
+    pulses = float(np.mean([chip_cells.report["pulses_per_cell"] for chip_cells in cells]))
     rows = []
     for time_s in TIMES:
         for temp_C in TEMPERATURES_C:
-            runs = [net.run(network.x, cells=one, time=time_s, temp=temp_C, limit=limit) for one in cells]
+            runs = [net.run(network.x, cells=chip_cells, time=time_s, temp=temp_C, limit=limit) for chip_cells in cells]
             budgets = [run.budget(network.y[:limit]) for run in runs]
             scores = np.array([budget["all"].mean for budget in budgets])
             losses = np.array([[b.loss(b[c]) for c in CAUSES] for b in budgets]).mean(axis=0)

@@ -44,29 +44,31 @@ def measure(args: argparse.Namespace) -> dict[str, Any]:
     folder = args.cache
     folder.mkdir(parents=True, exist_ok=True)
     timed, plain = Library(args.liberty, folder), Library(args.area_liberty or args.liberty, folder)
-    made = synthesise(modules, prefix, timed, plain, folder, jobs=args.jobs)
-    rows = made.blocks(prefix)
-    path = None if args.no_timing else asdict(slowest(timed, list(made.netlists.values()), made.top, folder))
-    parts = [part(made, root, prefix, timed, args) for root in parts_of(modules, made.top)] if tile else []
+    netlist = synthesise(modules, prefix, timed, plain, folder, jobs=args.jobs)
+    rows = netlist.blocks(prefix)
+    path = None if args.no_timing else asdict(slowest(timed, list(netlist.netlists.values()), netlist.top, folder))
+    parts = [part(netlist, root, prefix, timed, args) for root in parts_of(modules, netlist.top)] if tile else []
     return {
         "chip": chip.name, "wrap": args.wrap, "set": args.set, "clock_gate": timed.clock_gate,
         "area_library": (args.area_liberty or args.liberty).name, "library": args.liberty.name,
         "blocks": [asdict(row) for row in rows], "area_mm2": sum(row.area for row in rows) / 1e6,
         "buffered_mm2": sum(row.buffered for row in rows) / 1e6, "flip_flops": sum(row.flip_flops for row in rows),
-        "memory_bits": made.memory_bits, "slowest": path, "parts": parts,
+        "memory_bits": netlist.memory_bits, "slowest": path, "parts": parts,
     }
 
 
-def part(made: Netlist, root: str, prefix: str, timed: Library, args: argparse.Namespace) -> dict[str, Any]:
+def part(netlist: Netlist, root: str, prefix: str, timed: Library, args: argparse.Namespace) -> dict[str, Any]:
     """Figures of a part of a tile."""
-    inner = counted(made.modules, root)
-    its = {name: number for name, number in inner.items() if name in made.netlists}
-    found = {name: made.counts[name]["plain"] | {"buffered": made.counts[name]["timed"]["area"]} for name in its}
-    total = {key: sum(found[name][key] * its[name] for name in its) for key in ("area", "buffered", "flip_flops")}
+    inner = counted(netlist.modules, root)
+    instances = {name: number for name, number in inner.items() if name in netlist.netlists}
+    counts = {name: netlist.counts[name] for name in instances}
+    figures = {name: count["plain"] | {"buffered": count["timed"]["area"]} for name, count in counts.items()}
+    keys = ("area", "buffered", "flip_flops")
+    total = {key: sum(figures[name][key] * number for name, number in instances.items()) for key in keys}
     worst = None
     if not args.no_timing:
-        worst = asdict(slowest(timed, [made.netlists[name] for name in its], root, args.cache))
-    bits = sum(memory_bits(made.modules, inner, prefix).values())
+        worst = asdict(slowest(timed, [netlist.netlists[name] for name in instances], root, args.cache))
+    bits = sum(memory_bits(netlist.modules, inner, prefix).values())
     return {"part": root.removeprefix(prefix)} | total | {"slowest": worst, "memory_bits": bits}
 
 

@@ -68,8 +68,8 @@ class Bench(wiring.Component):
         m, ports = Module(), self._ports
         m.submodules.tile = tile = self._tile
         m.submodules.core = core = TnsaCore(self.core)
-        for given, taken in ((tile.op, core.op), (tile.codes, core.i), (core.o, tile.drain)):
-            connect(m, given, taken)
+        for source, sink in ((tile.op, core.op), (tile.codes, core.i), (core.o, tile.drain)):
+            connect(m, source, sink)
         for inner, outer in ((tile.bus, ports.bus), (tile.i, ports.i), (tile.o, ports.o),
                              (tile.acknowledge, ports.acknowledge)):
             connect(m, inner, flipped(outer))
@@ -114,20 +114,20 @@ def compiled(layer: Layer) -> tuple[Program, TileConfig, int, int]:
     programs = tile_programs(network)
     (place,) = programs.joined.tiles.values()
     ((_, number),) = programs.given
-    products = sum(len(one.mvms) * one.positions for one in network.layers)
+    products = sum(len(compiled_layer.mvms) * compiled_layer.positions for compiled_layer in network.layers)
     return place.program, place.cfg, products, place.program.descriptor("stream", number)["block"]
 
 
 def with_bits(program: Program, in_bits: int, out_bits: int) -> Program:
     """The same with products of these widths that stop late."""
-    one, words = DESCRIPTORS["mvm"], list(program.descriptors)
-    for number in range(one.count):
+    table, words = DESCRIPTORS["mvm"], list(program.descriptors)
+    for number in range(table.count):
         values = program.descriptor("mvm", number)
         if any(values.values()):
             op = values["op"] | values["op_high"] << 32
             op &= ~(0xF << 1 | 0xF << 6 | 1 << 12)
             op |= in_bits << 1 | out_bits << 6
-            words[one.at(number)] = one.layout.pack(values | {"op": op & 0xFFFFFFFF, "op_high": op >> 32})
+            words[table.at(number)] = table.layout.pack(values | {"op": op & 0xFFFFFFFF, "op_high": op >> 32})
     return replace(program, descriptors=tuple(words))
 
 
@@ -154,21 +154,21 @@ def measure(layer: Layer, bits: tuple[tuple[int, int], ...], images: tuple[int, 
     cfg = replace(cfg, ranged=True)
     core = TnsaCoreConfig.from_chip(load_chip("neurram-core"), ranged=True)
     first, last = (max(n * products, 8) for n in images)
-    for one in bits:
-        given = [*program_writes(with_bits(program, *one), cfg), (CONTROL, 1)]
+    for widths in bits:
+        writes = [*program_writes(with_bits(program, *widths), cfg), (CONTROL, 1)]
         with tempfile.TemporaryDirectory(prefix="mho-tile-") as name:
             folder = Path(name)
-            (folder / "writes.hex").write_text("\n".join(f"{a << 32 | w:013x}" for a, w in given))
+            (folder / "writes.hex").write_text("\n".join(f"{a << 32 | w:013x}" for a, w in writes))
             simulator = built(cfg, core, {
-                "FLITS": -(-block // 8), "FIRST": first, "LAST": last, "WRITES": len(given),
+                "FLITS": -(-block // 8), "FIRST": first, "LAST": last, "WRITES": len(writes),
                 "LIMIT": LIMIT, **({"TRACE": 1} if "TRACE" in os.environ else {}),
             })
             text = run_tool([str(simulator)], folder)
-        found = {key: int(value) for key, value in re.findall(r"(\w+) (\d+)", text)}
-        if "cycles" not in found:
+        counts = {key: int(value) for key, value in re.findall(r"(\w+) (\d+)", text)}
+        if "cycles" not in counts:
             raise SystemExit(f"{layer.name}: {text}")
         count = last - first
-        yield {"layer": layer.name, "bits": one, "products": count} | {k: v / count for k, v in found.items()}
+        yield {"layer": layer.name, "bits": widths, "products": count} | {k: v / count for k, v in counts.items()}
 
 
 def main() -> None:

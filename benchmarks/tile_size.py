@@ -46,8 +46,8 @@ def wrapper(text: str) -> str:
 def cells(text: str) -> dict[str, int]:
     """Cells by kind of the last statistics in what Yosys printed, and ``comb``."""
     last = text[text.rindex("Number of cells:"):]
-    found = {kind: int(n) for kind, n in re.findall(r"^\s+(\w+)\s+(\d+)\s*$", last, re.MULTILINE) if kind in COUNTED}
-    return found | {"comb": sum(found.get(kind, 0) * n for kind, n in COMB.items())}
+    counts = {kind: int(n) for kind, n in re.findall(r"^\s+(\w+)\s+(\d+)\s*$", last, re.MULTILINE) if kind in COUNTED}
+    return counts | {"comb": sum(counts.get(kind, 0) * n for kind, n in COMB.items())}
 
 
 def main() -> None:

@@ -105,37 +105,38 @@ def run(
     chip = load_chip(job.chip, (*mesh, *overrides))
     network = compile_tiles(job.model, chip, calibrate=job.calibrate, options=options)
     network = with_programs(network, job.calibrate).network
-    made = tile_programs(network, watched=watched)
+    programs = tile_programs(network, watched=watched)
     x = job.x[:images].reshape(images, -1)
     models, masks = build_cores(network, device=device, seed=3, time_s=DAY), core_masks(network)
     program, rows = network.program, network.chip.macro_config().cell_map.rows
     lanes, numbers = program.input.compute(x), np.arange(images, dtype=np.uint64)
     account = RunAccount(program, images, images, network.chip, masks)
     account.begin(0, x)
-    backend.open_code(network.chip, tile_code(made), models)
+    backend.open_code(network.chip, tile_code(programs), models)
     begun = time.perf_counter()
-    found = backend.run_values(program, masks, lanes, numbers, account)
+    values = backend.run_values(program, masks, lanes, numbers, account)
 
     def product(call: Any, mvm: Any, codes: NDArray[np.int16], op_id: NDArray[np.uint64]) -> NDArray[np.int16]:
         return models[mvm.core].mvm(mvm.op, masks[mvm.core], mvm.vector(codes, rows), op_id).codes[:, mvm.columns]
 
     spent = time.perf_counter() - begun
-    wanted = values_of(program, lanes, numbers, product)
-    told = tile_cycles(replace(network, tiles=tile_code(made)), models, masks, lanes, numbers)
-    equal = sum(np.array_equal(one, wanted[value]) for value, one in found.items())
+    expected = values_of(program, lanes, numbers, product)
+    predicted = tile_cycles(replace(network, tiles=tile_code(programs)), models, masks, lanes, numbers)
+    equal = sum(np.array_equal(one, expected[value]) for value, one in values.items())
     result = backend.result
     assert result is not None
     cycles, tiles = result.progress["cycles"], len(result.ops)
-    split = sum(len(one.members) > 1 for one in made.placed.reductions.values())
-    cast = sum(len(flow.to) > 1 for flow in made.joined.flows)
+    split = sum(len(one.members) > 1 for one in programs.placed.reductions.values())
+    cast = sum(len(flow.to) > 1 for flow in programs.joined.flows)
     cast += 0 if backend.plan is None else sum(one.members > 1 for one in backend.plan.sources)
-    begin, end = told.counted
+    begin, end = predicted.counted
     first, rest, total = account.cycles[0], account.cycles[1 + begin : 1 + end], account.cycles.sum()
-    busy = max(told.analog.values())
-    print(f"{name:9} {device:13} {images:4} {len(made.texts):5} {split:4} {cast:5} {equal:3} of {len(found):2}"
-          f" {first:8,} {rest.mean():8,.0f} {busy:8,.0f} {rest.mean() / busy - 1:6.1%} {told.ends[-1] / total - 1:6.2%}"
+    busy = max(predicted.analog.values())
+    print(f"{name:9} {device:13} {images:4} {len(programs.texts):5} {split:4} {cast:5} {equal:3} of {len(values):2}"
+          f" {first:8,} {rest.mean():8,.0f} {busy:8,.0f} {rest.mean() / busy - 1:6.1%}"
+          f" {predicted.ends[-1] / total - 1:6.2%}"
           f" {program.conversions * images / spent:7,.0f} {cycles:9,} {1e9 * spent / cycles / tiles:6,.0f}")
-    if equal < len(found):
+    if equal < len(values):
         raise SystemExit("lanes differ")
     return network
 

@@ -36,6 +36,6 @@ def _placed(job: Job, copies: int | None = None) -> tuple[Placement, Redundancy 
     if not job.noise.matters:
         return place(shapes, cell_map, noise=job.noise.weights, **common), None
     return place_within(
-        shapes, cell_map, noise=job.noise.layers, wanted=job.noise.limit, ends=job.noise.ends,
+        shapes, cell_map, noise=job.noise.layers, limit=job.noise.limit, ends=job.noise.ends,
         positions=job.net.positions, **common,
     )

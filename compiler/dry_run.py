@@ -94,8 +94,8 @@ def dry_run(
         "fit": fit,
         "assumed": {
             "in_bits": assumed.in_bits, "out_bits": assumed.out_bits,
-            "conversions": [one["conversions"] * k for one, k in zip(ends, times, strict=True)],
-            "cycles_serial": [one["cycles_serial"] * k for one, k in zip(ends, times, strict=True)],
+            "conversions": [end["conversions"] * k for end, k in zip(ends, times, strict=True)],
+            "cycles_serial": [end["cycles_serial"] * k for end, k in zip(ends, times, strict=True)],
         },
         "copies": grown,
         "tiles": tiles,
@@ -147,10 +147,10 @@ def _fit(
     """Whether it fits: on a chip of tiles by their own placement; None where it has no form on any number of them."""
     if tiles is None:
         return fitting(net, slices, chip, cores=placement.cores, least=placement.least, bound=placement.bound)
-    if (least := tiles["least"]) is None:
+    if (fewest := tiles["least"]) is None:
         return None
     # Fewer than a host's least do not do for tiles, whose rectangles lie on shelves.
-    return fitting(net, slices, chip, cores=len(tiles["tiles"]) or least, least=least, bound=placement.bound)
+    return fitting(net, slices, chip, cores=len(tiles["tiles"]) or fewest, least=fewest, bound=placement.bound)
 
 
 def _host(net: FloatNetwork) -> set[int]:
@@ -169,10 +169,10 @@ def _may_grow(net: FloatNetwork, options: CompileOptions) -> bool:
 def _operations(chip: Chip, options: CompileOptions) -> tuple[MvmOperation, MvmOperation, MvmOperation]:
     """Operations of the fewest cycles that calibration may choose, as it does as a rule, and of the most."""
     signed, unsigned = formats(True, chip, options), formats(False, chip, options)
-    fewest, assumed, most = (
+    fewest, assumed, largest = (
         chip.operation(in_bits=f.bits, in_signed=f.signed, out_bits=options.out_bits)
         for f in (signed[0], unsigned[0], unsigned[-1])
     )
     if options.out_bits is None:
         fewest = replace(fewest, out_bits=min(FEWEST_OUT_BITS, fewest.out_bits))
-    return fewest, assumed, most
+    return fewest, assumed, largest

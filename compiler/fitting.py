@@ -57,23 +57,23 @@ def _fewest(net: FloatNetwork, slices: Sequence[int], chip: Chip) -> int | None:
 
 def _presets(net: FloatNetwork, slices: Sequence[int], chip: Chip) -> list[dict[str, Any]]:
     """Presets of the chip's kind on which the network fits, those of the fewest cells first."""
-    found: list[tuple[int, dict[str, Any]]] = []
+    fitting_presets: list[tuple[int, dict[str, Any]]] = []
     shapes = [(*layer.shape, 1)[:3] for layer in net.layers]
     weights = sum(rows * columns // groups * n for (rows, columns, groups), n in zip(shapes, slices, strict=True))
     for name in preset_names():
-        other = load_chip(name)
-        cell_map = other.macro_config().cell_map
-        most = min(other.cores, MOST_CORES)
-        if other.core.kind != chip.core.kind or weights > most * cell_map.rows * cell_map.columns:
+        preset = load_chip(name)
+        cell_map = preset.macro_config().cell_map
+        limit = min(preset.cores, MOST_CORES)
+        if preset.core.kind != chip.core.kind or weights > limit * cell_map.rows * cell_map.columns:
             continue
         try:
-            least = _fewest(net, slices, other)
+            fewest = _fewest(net, slices, preset)
         except InputError:  # a core narrower than the slices of one output, or no form on its tiles
             continue
-        if least is not None and least <= other.cores:
-            cells = cell_map.rows * cell_map.columns * other.cores
-            found.append((cells, {"chip": name, "least": least, "there": other.cores}))
-    return [one for _, one in sorted(found, key=lambda pair: (pair[0], pair[1]["chip"]))]
+        if fewest is not None and fewest <= preset.cores:
+            cells = cell_map.rows * cell_map.columns * preset.cores
+            fitting_presets.append((cells, {"chip": name, "least": fewest, "there": preset.cores}))
+    return [entry for _, entry in sorted(fitting_presets, key=lambda pair: (pair[0], pair[1]["chip"]))]
 
 
 def _mesh(cores: int) -> list[int] | None:

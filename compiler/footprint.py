@@ -45,8 +45,8 @@ def _kept_matrices(network: "Network", cells: int, chips: int) -> int:
 
 def _kept_draws(sizes: Iterable[int], chips: int) -> int:
     """Memory of the draws that a process keeps of cores of these numbers of cells: two of 16 bits for each cell."""
-    kept = [size for size in sizes if size <= KEPT_CELLS]
-    return 2 * min(2 * chips * sum(kept), KEPT_DRAWS * max(kept, default=0))
+    cached = [size for size in sizes if size <= KEPT_CELLS]
+    return 2 * min(2 * chips * sum(cached), KEPT_DRAWS * max(cached, default=0))
 
 
 def _still_to_load() -> int:
@@ -57,11 +57,11 @@ def compile_bytes(net: FloatNetwork, placement: Placement, chips: int, images: i
     """Memory of a compilation, in bytes: targets, the chips of the largest layer, values of all calibration inputs."""
     rows, columns = placement.cell_map.shape
     images, cells = images_used(net, images), rows * columns
-    most = max(len({block.core for block in placement.of_layer(k)}) for k in range(len(net.layers)))
+    cores_of_layer = max(len({block.core for block in placement.of_layer(k)}) for k in range(len(net.layers)))
     at_all = max(layer.inputs * positions for layer, positions in zip(net.layers, net.positions, strict=True))
     samples, at_once = min(max(MOST_SAMPLES, images), images * max(net.positions)), net.most_positions
     return (
-        _still_to_load() + cells * (8 * placement.cores + (TRIAL_BYTES + CHIP_BYTES * chips) * most)
+        _still_to_load() + cells * (8 * placement.cores + (TRIAL_BYTES + CHIP_BYTES * chips) * cores_of_layer)
         + 8 * images * (net.elements + at_all)
         + OUTPUT_BYTES * samples * chips * max(layer.outputs for layer in net.layers)
         + 2 * LINE_BYTES * rows * min(POSITIONS, images * at_once)
@@ -78,8 +78,8 @@ def work_bytes(net: FloatNetwork, placement: Placement, *, samples: int, images:
     run = CELL_BYTES * cells + FEATURE_BYTES * images * net.features + LINE_BYTES * rows * min(
         POSITIONS, images * net.most_positions
     )
-    kept = LIMIT_BYTES + 2 * KEPT_DRAWS * (rows * columns if rows * columns <= KEPT_CELLS else 0)
-    return max(compile_bytes(net, placement, chips, samples) - _still_to_load(), run) + kept
+    cached = LIMIT_BYTES + 2 * KEPT_DRAWS * (rows * columns if rows * columns <= KEPT_CELLS else 0)
+    return max(compile_bytes(net, placement, chips, samples) - _still_to_load(), run) + cached
 
 
 def run_bytes(network: "Network", images: int, seeds: int, *, codes: int, batch: int) -> int:

@@ -33,8 +33,8 @@ class NamedInputs:
         return max(map(len, self.arrays.values()))
 
     def __getitem__(self, part: slice) -> "NamedInputs":
-        taken = {name: array[part] for name, array in self.arrays.items()}
-        return NamedInputs(arrays=taken, where=self.where, file=self.file)
+        arrays = {name: array[part] for name, array in self.arrays.items()}
+        return NamedInputs(arrays=arrays, where=self.where, file=self.file)
 
     def side_by_side(self, inputs: Sequence[tuple[str, tuple[int, ...]]]) -> NDArray[np.float32]:
         """All of ``inputs``, (name, shape of a sample) each, as (samples, elements of all).
@@ -57,8 +57,8 @@ class NamedInputs:
         for name, shape in inputs:
             array, size = self.arrays[name], math.prod(shape)
             if array.shape[1:] not in (shape, (size,)) and not (size == 1 and array.ndim == 1):
-                wanted, found = ", ".join(map(str, shape)), list(array.shape)
-                raise InputError(f"input {name!r} of the model needs shape [samples, {wanted}], not {found}")
+                expected, actual = ", ".join(map(str, shape)), list(array.shape)
+                raise InputError(f"input {name!r} of the model needs shape [samples, {expected}], not {actual}")
             if len(array) != count:
                 raise InputError(f"{self.where}: {names[0]!r} has {count} samples, but {name!r} has {len(array)}")
             rows.append(array.reshape(count, size))
@@ -88,14 +88,14 @@ def load_inputs(source: Source | Mapping[str, Source] | NamedInputs) -> Inputs:
     if isinstance(source, Mapping):
         if not source:
             raise InputError("the inputs by name are none; an array for each input of the model is needed")
-        return NamedInputs(arrays={name: load_input(one) for name, one in source.items()}, where="the inputs by name")
+        return NamedInputs(arrays={name: load_input(part) for name, part in source.items()}, where="the inputs by name")
     if not isinstance(source, np.ndarray) and Path(source).suffix == ".npz" and Path(source).is_file():
         with ArrayFile.open(Path(source), _KIND) as file:
             names = file.names or []
         if len(names) > 1:
             arrays = {name: _read(Path(source), name) for name in names}
-            found = {k: _check(v, f"{source}:{k}") for k, v in arrays.items() if v.dtype.kind in "fiub" and v.ndim}
-            return NamedInputs(arrays=found, where=str(source), file=True)
+            numbers = {k: _check(v, f"{source}:{k}") for k, v in arrays.items() if v.dtype.kind in "fiub" and v.ndim}
+            return NamedInputs(arrays=numbers, where=str(source), file=True)
     return load_input(source)
 
 
@@ -134,8 +134,8 @@ def _read(path: Path, key: str | None) -> NDArray[Any]:
         if key is None and len(file.names) == 1:
             key = file.names[0]
         if key not in file.names:
-            wanted = "needs a key" if key is None else f"has no array {key!r}"
-            raise InputError(f"{path}: {wanted}; write {path.name}:KEY with one of {', '.join(file.names) or 'none'}")
+            problem = "needs a key" if key is None else f"has no array {key!r}"
+            raise InputError(f"{path}: {problem}; write {path.name}:KEY with one of {', '.join(file.names) or 'none'}")
         return file.read(key)
 
 

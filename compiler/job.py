@@ -180,6 +180,6 @@ def warned(network: Network, sentences: Sequence[str]) -> Network:
     """The network with more warnings, behind those on its model."""
     if not sentences:
         return network
-    count, known = len(network.model.warnings), network.calibration.warnings
-    warnings = (*known[:count], *sentences, *known[count:])
+    count, sentences_known = len(network.model.warnings), network.calibration.warnings
+    warnings = (*sentences_known[:count], *sentences, *sentences_known[count:])
     return replace(network, calibration=replace(network.calibration, warnings=warnings))

@@ -52,9 +52,9 @@ class LayerRun:
 
     def of(self, call: Call) -> "LayerRun":
         """Another call of the same layer, on the same cores."""
-        other = copy(self)
-        other._take(call)
-        return other
+        bound = copy(self)
+        bound._take(call)
+        return bound
 
     def _take(self, call: Call) -> None:
         self.call, layer = call, self.layer
@@ -73,7 +73,7 @@ class LayerRun:
         one behind the other.
         """
         return self.call.of_own(
-            lambda some, numbers: self._run(some, numbers, sink, notice), codes, images, self.layer.outputs)
+            lambda some_codes, numbers: self._run(some_codes, numbers, sink, notice), codes, images, self.layer.outputs)
 
     def _run(
         self, codes: Lanes, images: NDArray[np.integer], sink: Sink | None, notice: Callable[[int, int], None] | None
@@ -84,7 +84,7 @@ class LayerRun:
         values = np.empty((batch, elements + len(self._beyond)), dtype=np.float32)
         values[:, :elements] = codes
         values[:, elements:] = self._beyond
-        made = np.empty((batch, layer.outputs, positions), dtype=np.int16)
+        result = np.empty((batch, layer.outputs, positions), dtype=np.int16)
         numbers = images.astype(np.uint64) << np.uint64(OP_ID_IMAGE_SHIFT)
         steps = np.arange(self.call.first, self.call.first + positions, dtype=np.uint64) * np.uint64(layer.conversions)
         clipped = 0
@@ -94,20 +94,20 @@ class LayerRun:
             total = np.zeros((vectors, layer.outputs), dtype=np.int16)
             for product, index in zip(self._products, indices, strict=True):
                 operation = np.uint64(product.mvm.operation)
-                found = compute_taken(
+                clipped_count = compute_taken(
                     product.bound, values[image], index[position],
                     lambda now=numbers[image, None], at=steps[position] + operation: (now + at).reshape(-1),
                 )
                 if sink is not None:
-                    sink(product.mvm, first, found)
-                product.leaves.add(total, found.codes)
+                    sink(product.mvm, first, clipped_count)
+                product.leaves.add(total, clipped_count.codes)
             lanes, beyond = layer.root.compute_counted(total)
             clipped += beyond
             # Turned while it is in the cache.
-            made[image, :, position] = lanes.reshape(image.stop - image.start, -1, layer.outputs).swapaxes(1, 2)
+            result[image, :, position] = lanes.reshape(image.stop - image.start, -1, layer.outputs).swapaxes(1, 2)
         if notice is not None and layer.root.requantise is not None:
-            notice(clipped, made.size)
-        return made.reshape(batch, -1)
+            notice(clipped, result.size)
+        return result.reshape(batch, -1)
 
     def _index(self, elements: int) -> list[NDArray[np.uint32]]:
         """What each product takes at each position, of a value of so many elements: (positions, inputs)."""
@@ -115,8 +115,8 @@ class LayerRun:
             patches = padded(self.call.patches, self.call.pad, elements)[1].astype(np.uint32)
             last = np.full((len(patches), 1), elements + len(self._beyond) - 1, dtype=np.uint32)
             # Contiguous: what is taken from columns need not be, and each block is made flat.
-            taken = [np.ascontiguousarray(np.hstack([patches[:, p.inputs], last])) for p in self._products]
-            self._indices = {elements: taken}
+            places = [np.ascontiguousarray(np.hstack([patches[:, p.inputs], last])) for p in self._products]
+            self._indices = {elements: places}
         return self._indices[elements]
 
 
@@ -125,8 +125,8 @@ class _Product:
 
     def __init__(self, layer: Layer, mvm: Mvm, core: MacroModel, masks: Masks) -> None:
         self.mvm = mvm
-        self.inputs, taken = taken_inputs(mvm.taken(layer.spread))
-        self.bound: BoundProduct = bind(core, mvm.op, masks, mvm.rows, taken, len(self.inputs) + 1, mvm.columns)
+        self.inputs, places = taken_inputs(mvm.taken(layer.spread))
+        self.bound: BoundProduct = bind(core, mvm.op, masks, mvm.rows, places, len(self.inputs) + 1, mvm.columns)
         self.leaves = LeafSum(mvm.multiplier, mvm.outputs, layer.shift, largest_code(mvm.op))
 
 
@@ -145,6 +145,6 @@ def _blocks(batch: int, positions: int, size: int) -> Iterator[tuple[slice, slic
             for k in range(pieces):
                 yield slice(image, image + 1), slice(edges[k], edges[k + 1])
         return
-    each = size // positions
-    for image in range(0, batch, each):
-        yield slice(image, min(image + each, batch)), slice(0, positions)
+    images = size // positions
+    for image in range(0, batch, images):
+        yield slice(image, min(image + images, batch)), slice(0, positions)

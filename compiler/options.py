@@ -107,8 +107,8 @@ class CompileOptions:
             legal = isinstance(value, int if whole else (int, float)) and not isinstance(value, bool)
             if not legal or value is None or not low <= value <= high:
                 kind = "a whole number" if whole else "a number"
-                wanted = f"{kind} between {low:g} and {high:g}"
-                raise InputError(f"compile option {argument(name)} must be {wanted}, not {value!r}")
+                expected = f"{kind} between {low:g} and {high:g}"
+                raise InputError(f"compile option {argument(name)} must be {expected}, not {value!r}")
         if not (self.output is None or isinstance(self.output, str)):
             name = argument("output", "model_output")
             raise InputError(f"compile option {name} must be the name of an output, not {self.output!r}")
@@ -116,8 +116,8 @@ class CompileOptions:
             object.__setattr__(self, "slices", dict(self.slices))
         counts = self.slices.values() if isinstance(self.slices, Mapping) else [self.slices or 1]
         if self.slices == 0 or not all(type(n) is int and 1 <= n <= MOST_SLICES for n in counts):
-            wanted = f"a whole number between 1 and {MOST_SLICES}, or such numbers by the names of layers"
-            raise InputError(f"compile option {argument('slices')} must be {wanted}, not {self.slices!r}")
+            expected = f"a whole number between 1 and {MOST_SLICES}, or such numbers by the names of layers"
+            raise InputError(f"compile option {argument('slices')} must be {expected}, not {self.slices!r}")
 
     def chips_for(self, multiplications: int) -> int:
         """Chips on which candidates for the layers of a network are tried that multiplies so often for an input."""
@@ -155,8 +155,8 @@ class CompileOptions:
         InputError
             If a name is unknown or a value is out of range.
         """
-        known = [f.name for f in fields(cls)]
+        names = [f.name for f in fields(cls)]
         for name in content:
-            if name not in known:
-                raise InputError(f"compile option {name!r} is unknown; known are {', '.join(known)}")
+            if name not in names:
+                raise InputError(f"compile option {name!r} is unknown; known are {', '.join(names)}")
         return cls(**content)

@@ -139,8 +139,8 @@ def _on_tiles(job: Job, judge: Judge | None = None) -> Network:
         # Where lines or cells are known to be faulty, weights are where they are for a reason.
         return warned(network, [_FIXED] if job.options.duplicates > 1 else [])
 
-    def copied(most: int, until: float) -> Network:
-        return move_cores(duplicate_layers(network, entry, most, until), entry)
+    def copied(limit: int, until: float) -> Network:
+        return move_cores(duplicate_layers(network, entry, limit, until), entry)
 
     return prune_copies(copied, job.options.duplicates, len(network.layers), judge)
 

@@ -21,10 +21,10 @@ def check_bitstream(board: Board, path: Path) -> bytes:
         data = path.read_bytes()
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror})") from None
-    found = {name: device for name, family in FAMILIES.items() if (device := family.device_in(data)) is not None}
-    if not found:
+    devices = {name: device for name, family in FAMILIES.items() if (device := family.device_in(data)) is not None}
+    if not devices:
         raise InputError(f"{path}: is not a bitstream; mho fpga build {board.name} makes one")
-    family, device = next(iter(found.items()))
+    family, device = next(iter(devices.items()))
     if family != board.family or not board.device.startswith(device):
         raise InputError(f"{path}: is for {device}, and {board.name} has the {board.device}")
     return data

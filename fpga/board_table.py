@@ -57,8 +57,8 @@ def rows_of(page: Path) -> dict[tuple[str, str, str], tuple[str, ...]]:
 
 def _row(report: BuildReport) -> tuple[str, ...]:
     def part(kind: str) -> str:
-        there = report.available.get(kind, 0)
-        return f"{report.used[kind]:,} of {there:,}" if there else "-"
+        total = report.available.get(kind, 0)
+        return f"{report.used[kind]:,} of {total:,}" if total else "-"
 
     vector = report.macs_per_s is not None
     return (
@@ -103,23 +103,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--keep", action="store_true", help="take bitstreams that are there")
     parser.add_argument("--folder", type=Path, default=ROOT / "build" / "boards", help="for the bitstreams")
     parser.add_argument("--page", type=Path, default=ROOT / "docs" / "reference" / "boards.md", help="with the table")
-    given = parser.parse_args(arguments)
+    options = parser.parse_args(arguments)
     try:
-        text_around(given.page, BEGIN, END)
+        text_around(options.page, BEGIN, END)
     except InputError as error:
         parser.error(str(error))
-    rows, earlier, failed = [], rows_of(given.page), False
+    rows, earlier, failed = [], rows_of(options.page), False
     for board, chip in DESIGNS:
         for flow in FLOWS if BOARDS[board].served.of_system else FLOWS[1:]:
-            folder = given.folder / flow / f"{board}-{chip}"
-            wanted = board in (given.board or BOARDS) and flow in (given.tools or FLOWS)
-            report = None if wanted and not given.keep else _read(folder / "report.json")
-            if report is None and wanted:
+            folder = options.folder / flow / f"{board}-{chip}"
+            selected = board in (options.board or BOARDS) and flow in (options.tools or FLOWS)
+            report = None if selected and not options.keep else _read(folder / "report.json")
+            if report is None and selected:
                 report = _build(board, chip, flow, folder)
                 failed |= report is None
             row = earlier.get((board, chip, flow)) if report is None else _row(report)
             rows += [] if row is None else [row]
-    put_between(given.page, BEGIN, END, table(rows))
+    put_between(options.page, BEGIN, END, table(rows))
     return int(failed)
 
 

@@ -21,21 +21,21 @@ def board_config(board: str, chip: Chip | None = None, *, noise: bool = False) -
     """
     plan = find_board(board).plan
     chip = load_chip(plan.chip) if chip is None else chip
-    least = chunk_cells(chip.core.g_bits)
-    if chip.tiled and plan.tiles is not None and chip.cores <= plan.tiles.most:
+    min_lanes = chunk_cells(chip.core.g_bits)
+    if chip.tiled and plan.tiles is not None and chip.cores <= plan.tiles.max_tiles:
         tiles = plan.tiles
         return TilesConfig(
-            chip=chip, lanes=max(least, min(tiles.lanes, chip.lines)), slots=tiles.slots, noise=noise,
+            chip=chip, lanes=max(min_lanes, min(tiles.lanes, chip.lines)), slots=tiles.slots, noise=noise,
             clock_hz=tiles.clock_hz, baud=tiles.baud, link_bytes=tiles.link_bytes,
         )
     if chip.tiled:
-        able = ", ".join(n for n, b in BOARDS.items() if b.plan.tiles and chip.cores <= b.plan.tiles.most)
+        able = ", ".join(n for n, b in BOARDS.items() if b.plan.tiles and chip.cores <= b.plan.tiles.max_tiles)
         raise InputError(f"{chip.name}: {_one_core(chip, board)}; tiles are for {able}")
-    given = 2 ** ((plan.word_bits // chip.core.g_bits).bit_length() - 1)
+    word_cells = 2 ** ((plan.word_bits // chip.core.g_bits).bit_length() - 1)
     return BoardConfig(
         chip=chip, level="pin" if chip.lines <= plan.pin_lines else "vector",
-        lanes=max(8, least, min(plan.lanes, chip.lines, given)), slots=plan.slots, memory=plan.memory, noise=noise,
-        search_width=plan.search_width, clock_hz=plan.clock_hz, baud=plan.baud, link_bytes=plan.link_bytes,
+        lanes=max(8, min_lanes, min(plan.lanes, chip.lines, word_cells)), slots=plan.slots, memory=plan.memory,
+        noise=noise, search_width=plan.search_width, clock_hz=plan.clock_hz, baud=plan.baud, link_bytes=plan.link_bytes,
     )
 
 

@@ -112,16 +112,16 @@ class BoardTerminal:
             Bytes that have come.
         """
         ready, _, _ = select.select([self._master], [], [], 0 if self._left > 0 else wait)
-        came = os.read(self._master, 4096) if ready else b""
-        if came:
-            self._line.write(came)
+        data_in = os.read(self._master, 4096) if ready else b""
+        if data_in:
+            self._line.write(data_in)
             self._left = _AFTER
         if self._left > 0:
             data = self._line.read(_SLICE / self._line.uart.clock_hz)
             if data:
                 os.write(self._master, data)
             self._left = _AFTER if data else self._left - _SLICE
-        return len(came)
+        return len(data_in)
 
     def reset(self) -> None:
         """Reset the board, whatever it is doing."""

@@ -47,7 +47,7 @@ class VerilogTop(wiring.Component):
     def elaborate(self, platform: Any) -> Module:
         m = Module()
         own = (self.cfg, *self.cfg.parts.configurations)
-        texts = emit(self.top, name="mho_board", prefix="mho_", reset_low=False, own=own)
+        texts = emit(self.top, name="mho_board", prefix="mho_", reset_low=False, configs=own)
         platform.add_file(self.FILE, "\n".join(texts.values()))
         m.submodules.board = Instance(
             "mho_board", i_clk=ClockSignal(), i_rst=ResetSignal(), i_rx=self.rx, o_tx=self.tx, o_leds=self.leds,

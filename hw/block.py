@@ -5,7 +5,8 @@ from typing import Any
 
 from amaranth.hdl import Const, Elaboratable, Module, ResetInserter, Signal
 from amaranth.lib import wiring
-from amaranth.lib.wiring import In
+
+from mho.hw.ports import Component
 
 __all__ = ["NamedConstant", "OwnReset", "Resettable", "clock_by", "is_block", "named", "reset_name", "runs_by"]
 
@@ -74,7 +75,7 @@ class OwnReset(ResetInserter):
             new_fragment.add_subfragment(inner, name, src_loc=src_loc)
 
 
-class Resettable(wiring.Component):
+class Resettable(Component):
     """A block with a synchronous reset beside that of its clock domain, which its parent drives through a port.
 
     A ``ResetInserter`` around a block does not reach into its module, and is refused where Verilog is written. A block
@@ -84,7 +85,7 @@ class Resettable(wiring.Component):
     Parameters
     ----------
     members
-        Its other ports.
+        As of :class:`mho.hw.ports.Component`.
 
     Members
     -------
@@ -94,8 +95,8 @@ class Resettable(wiring.Component):
 
     soft_reset: Signal
 
-    def __init__(self, members: Mapping[str, Any]) -> None:
-        super().__init__({"soft_reset": In(1), **members})
+    def __init__(self, members: Mapping[str, Any] = {}) -> None:
+        super().__init__({"soft_reset": wiring.In(1), **members})
 
     def resets(self, m: Module) -> Any:
         """``m``, reset by ``soft_reset``."""

@@ -51,10 +51,10 @@ def bind(
     columns
         Converted lines whose codes are wanted, in their order.
     """
-    own = getattr(model, "bind", None)
-    if own is None:
+    own_bind = getattr(model, "bind", None)
+    if own_bind is None:
         return _Whole(model, op, masks, rows, taken, columns)
-    return own(op, masks, rows, taken, inputs, columns)
+    return own_bind(op, masks, rows, taken, inputs, columns)
 
 
 def compute_taken(
@@ -66,10 +66,10 @@ def compute_taken(
     ``op_id`` makes the numbers of the conversions where they are wanted. A kind may have a method ``compute_taken``
     that does not make all of these inputs at once.
     """
-    own = getattr(product, "compute_taken", None)
-    if own is None:
+    own_compute = getattr(product, "compute_taken", None)
+    if own_compute is None:
         return product.compute(take_vectors(values, index), op_id())
-    return own(values, index, op_id)
+    return own_compute(values, index, op_id)
 
 
 class _Whole:

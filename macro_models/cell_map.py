@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-__all__ = ["CellMap"]
+__all__ = ["CellMap", "ColumnPairs", "DifferentialPairs"]
 
 Float = NDArray[np.float64]
 
@@ -16,15 +16,16 @@ Float = NDArray[np.float64]
 class CellMap(ABC):
     """Weights ``[row, column]`` in cells ``[driven line, converted line]``, forward.
 
-    Each row has :attr:`cells` driven lines, from ``cells * row`` up, and a weight one cell on each of them; arrays of
-    the cells of weights have shape (cells, ...). What cells together stand for is a *difference*, in the unit of their
-    conductances and proportional to the weight.
+    Each row has :attr:`row_lines` driven lines, from ``row_lines * row`` up, each column :attr:`column_lines` converted
+    ones, and a weight one cell where they cross; arrays of the cells of weights have shape (cells, ...), line of the
+    row by line of the column. What cells together stand for is a *difference*, in the unit of the cells and
+    proportional to the weight: of conductances, or of whatever a cell of the kind holds.
     """
 
     rows: int
     """Rows of weights: inputs of the core forward."""
     columns: int
-    """Columns of weights: converted lines."""
+    """Columns of weights: outputs of the core forward."""
     absent_driven: tuple[int, ...] = ()
     """Driven lines that a smaller macro behind the core has not."""
     absent_converted: tuple[int, ...] = ()
@@ -32,11 +33,18 @@ class CellMap(ABC):
 
     cells: ClassVar[int]
     """Cells of a weight."""
+    column_lines: ClassVar[int] = 1
+    """Converted lines of a column: 2 where weights are pairs of columns, whose difference the core converts."""
+
+    @property
+    def row_lines(self) -> int:
+        """Driven lines of a row."""
+        return self.cells // self.column_lines
 
     @property
     def shape(self) -> tuple[int, int]:
         """Cells of the core: (driven lines, converted lines)."""
-        return self.cells * self.rows, self.columns
+        return self.row_lines * self.rows, self.column_lines * self.columns
 
     @property
     def absent(self) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
@@ -47,35 +55,52 @@ class CellMap(ABC):
         return driven, converted
 
     def dead(
-        self, given: tuple[ArrayLike, ArrayLike] | None = None
+        self, lines_off: tuple[ArrayLike, ArrayLike] | None = None
     ) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
         """Lines that serve nobody, (driven, converted): those that are not there, and the dead ones that are given."""
-        if given is None:
+        if lines_off is None:
             return self.absent
-        driven, converted = (np.asarray(a, dtype=bool) | b for a, b in zip(given, self.absent, strict=True))
+        driven, converted = (np.asarray(a, dtype=bool) | b for a, b in zip(lines_off, self.absent, strict=True))
         return driven, converted
 
     @property
     def there(self) -> tuple[int, int]:
         """Rows and columns of weights whose lines are there."""
         driven, converted = self.absent
-        return int((self.per_row(driven) == 0).sum()), int((~converted).sum())
+        return int((self.per_row(driven) == 0).sum()), int((self.per_column(converted) == 0).sum())
 
     def lines_of(self, rows: ArrayLike) -> NDArray[np.intp]:
-        """Driven lines of some rows, of shape (cells, rows)."""
-        return self.cells * np.asarray(rows, dtype=np.intp) + np.arange(self.cells)[:, None]
+        """Driven lines of some rows, of shape (lines of a row, rows)."""
+        return self.row_lines * np.asarray(rows, dtype=np.intp) + np.arange(self.row_lines)[:, None]
+
+    def converted_of(self, columns: ArrayLike) -> NDArray[np.intp]:
+        """Converted lines of some columns, of shape (lines of a column, columns)."""
+        return self.column_lines * np.asarray(columns, dtype=np.intp) + np.arange(self.column_lines)[:, None]
 
     def per_row(self, values: NDArray[Any]) -> NDArray[Any]:
         """Sums over the lines of each row, of shape (rows,), of ``values`` of the driven lines."""
-        return values.reshape(self.rows, self.cells).sum(axis=1)
+        return values.reshape(self.rows, self.row_lines).sum(axis=1)
 
-    def take(self, array: NDArray[Any], rows: ArrayLike, columns: NDArray[np.integer]) -> NDArray[Any]:
+    def per_column(self, values: NDArray[Any]) -> NDArray[Any]:
+        """Sums over the lines of each column, of shape (columns,), of ``values`` of the converted lines."""
+        return values.reshape(self.columns, self.column_lines).sum(axis=1)
+
+    def take(self, array: NDArray[Any], rows: ArrayLike, columns: ArrayLike) -> NDArray[Any]:
         """Cells of a block of weights, of shape (cells, rows, columns), out of those of a core."""
-        return array[self.lines_of(rows)[:, :, None], columns]
+        cells = array[self._crossings(rows, columns)]
+        return cells.reshape(self.cells, *cells.shape[2:])
 
-    def put(self, array: NDArray[Any], rows: ArrayLike, columns: NDArray[np.integer], values: NDArray[Any]) -> None:
+    def put(self, array: NDArray[Any], rows: ArrayLike, columns: ArrayLike, values: NDArray[Any]) -> None:
         """Write the cells of a block of weights into those of a core; inverse of :meth:`take`."""
-        array[self.lines_of(rows)[:, :, None], columns] = values
+        array[self._crossings(rows, columns)] = values.reshape(self.row_lines, self.column_lines, *values.shape[1:])
+
+    def gated_by(self, rows: ArrayLike, columns: ArrayLike) -> tuple[NDArray[np.intp], ...]:
+        """Indices of the cells that the load of columns is of, (driven lines, columns): of a pair those of one line."""
+        return np.ix_(self.lines_of(rows).ravel(), self.converted_of(columns)[0])
+
+    def _crossings(self, rows: ArrayLike, columns: ArrayLike) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+        """Indices of cells, of shape (lines of a row, lines of a column, rows, columns) together."""
+        return self.lines_of(rows)[:, None, :, None], self.converted_of(columns)[None, :, None, :]
 
     @abstractmethod
     def top(self, low: float, high: float) -> float:
@@ -90,9 +115,52 @@ class CellMap(ABC):
         """Differences that cells make; inverse of :meth:`split`."""
 
     @abstractmethod
-    def reach(self, held: Float, low: float, high: float) -> tuple[Float, Float]:
-        """Least and largest difference of each weight whose faulty cells hold ``held``, (cells, ...), NaN if sound."""
+    def reach(self, fixed: Float, low: float, high: float) -> tuple[Float, Float]:
+        """Least and largest difference of each weight whose faulty cells hold ``fixed``, (cells, ...), NaN if sound."""
 
     @abstractmethod
-    def split_around(self, difference: Float, held: Float, low: float, high: float) -> Float:
+    def split_around(self, difference: Float, fixed: Float, low: float, high: float) -> Float:
         """Cells that make differences in the reach of weights with faulty cells, which get what they hold."""
+
+
+@dataclass(frozen=True)
+class DifferentialPairs(CellMap):
+    """A weight is a pair of cells on an even and an odd driven line: their difference.
+
+    The cell that does not carry the sign stays at the floor (the "sign" mapping of NeuRRAM).
+    """
+
+    cells: ClassVar[int] = 2
+
+    def top(self, low: float, high: float) -> float:
+        """The range of one cell."""
+        return high - low
+
+    def split(self, difference: NDArray[Any], low: float, high: float) -> NDArray[Any]:
+        """The even cell takes what is positive, the odd one what is negative."""
+        return np.stack([low + np.maximum(difference, 0.0), low + np.maximum(-difference, 0.0)])
+
+    def join(self, cells: NDArray[Any]) -> NDArray[Any]:
+        """Even less odd."""
+        return cells[0] - cells[1]
+
+    def reach(self, fixed: Float, low: float, high: float) -> tuple[Float, Float]:
+        """See :meth:`CellMap.reach`."""
+        sound = np.isnan(fixed)
+        low_end = np.where(sound[0], low, fixed[0]) - np.where(sound[1], high, fixed[1])
+        high_end = np.where(sound[0], high, fixed[0]) - np.where(sound[1], low, fixed[1])
+        return low_end, high_end
+
+    def split_around(self, difference: Float, fixed: Float, low: float, high: float) -> Float:
+        """The sound cell of a pair makes the difference with what the other one holds."""
+        plus, minus = self.split(difference, low, high)
+        plus = np.where(np.isnan(fixed[1]), plus, np.clip(fixed[1] + difference, low, high))
+        minus = np.where(np.isnan(fixed[0]), minus, np.clip(fixed[0] - difference, low, high))
+        return np.where(np.isnan(fixed), np.stack([plus, minus]), fixed)
+
+
+@dataclass(frozen=True)
+class ColumnPairs(DifferentialPairs):
+    """A weight is a pair of cells on an even and an odd converted line, whose difference the core converts."""
+
+    column_lines: ClassVar[int] = 2

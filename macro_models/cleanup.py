@@ -33,7 +33,7 @@ def at_end(owner: object, undo: Callable[..., object], *arguments: object) -> "w
     *arguments
         Of ``undo``.
     """
-    _waiting.difference_update([one for one in _waiting if not one.alive])
+    _waiting.difference_update([waiting for waiting in _waiting if not waiting.alive])
     finalizer = weakref.finalize(owner, undo, *arguments)
     _waiting.add(finalizer)
     return finalizer

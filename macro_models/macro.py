@@ -25,6 +25,9 @@ class MvmResult:
     """Decrements that the converter made, of shape (batch, segments)."""
     ends: tuple[int, int] | None = None
     """Least and largest code, where they are known."""
+    clipped: NDArray[np.int64] | None = None
+    """Outputs of each vector that the converter clipped before there was a code (:meth:`MacroConfig.limit`), of shape
+    (batch,); None: no converter of the kind does."""
 
 
 class MacroConfig(Protocol):
@@ -52,6 +55,13 @@ class MacroConfig(Protocol):
 
         ``g`` are conductances of the cells of converted lines whose word line is on, of which ``axis`` goes along a
         line, in units of ``unit_uS``; the result has the same unit.
+        """
+        ...
+
+    def limit(self, step_code: int) -> float | None:
+        """Largest accumulated product, in codes, that one conversion takes at a step code before its converter clips.
+
+        A product beyond it has a wrong code whatever the output bits. None: only the code itself has a range.
         """
         ...
 

@@ -30,22 +30,22 @@ def signal_to_noise_dB(config: Any, op: MvmOperation, low: float, high: float) -
     """
     if np.prod(config.cell_map.shape) > _CELLS:
         config = replace(config, lines=_LINES)
-    held, rng = config.cell_map, np.random.default_rng(0)
-    top, shape = held.top(low, high), (held.rows, held.columns)
-    weights, targets = rng.uniform(-top, top, shape), np.zeros(held.shape)
-    held.put(targets, np.arange(held.rows), np.arange(held.columns), held.split(weights, low, high))
+    cell_map, rng = config.cell_map, np.random.default_rng(0)
+    top, shape = cell_map.top(low, high), (cell_map.rows, cell_map.columns)
+    weights, targets = rng.uniform(-top, top, shape), np.zeros(cell_map.shape)
+    cell_map.put(targets, np.arange(cell_map.rows), np.arange(cell_map.columns), cell_map.split(weights, low, high))
     core = family(config.kind).model(
         config, targets, device=load_device("ideal"), seed=0, core=0, causes=frozenset()
     )
-    x = rng.integers(*op.input_range, size=(_VECTORS, held.rows), endpoint=True)
-    some = slice(min(_COLUMNS, held.columns))
-    exact, (driven, converted) = x @ weights[:, some], (np.zeros(count, dtype=bool) for count in held.shape)
-    masks = Masks(~driven, np.arange(held.columns) < _COLUMNS, driven, converted)
+    x = rng.integers(*op.input_range, size=(_VECTORS, cell_map.rows), endpoint=True)
+    columns = slice(min(_COLUMNS, cell_map.columns))
+    exact, (driven, converted) = x @ weights[:, columns], (np.zeros(count, dtype=bool) for count in cell_map.shape)
+    masks = Masks(~driven, np.arange(cell_map.columns) < _COLUMNS, driven, converted)
 
     @cache
     def ratio(half_octaves: int) -> float:
         of_step = replace(op, step_code=min(round(2.0 ** (half_octaves / 2)), 2**STEP_WIDTH - 1))
-        return _explained(exact, core.mvm(of_step, masks, x, 0).codes[:, some])
+        return _explained(exact, core.mvm(of_step, masks, x, 0).codes[:, columns])
 
     best = max(range(0, 2 * STEP_WIDTH + 1, 4), key=ratio)
     for nearer in (2, 1):

@@ -178,8 +178,8 @@ class ProgrammedCore(Generic[Grid]):
         self.causes = causes
         driven, converted = config.cell_map.absent
         if driven.any() or converted.any():
-            there = ~driven[:, None] & ~converted
-            cells, origin = np.where(there, cells, 0), None if origin is None else np.where(there, origin, 0)
+            unused = ~driven[:, None] & ~converted
+            cells, origin = np.where(unused, cells, 0), None if origin is None else np.where(unused, origin, 0)
         self.cells = cells
         """Codes of the cells, ``[driven line, converted line]``."""
         self.origin = origin

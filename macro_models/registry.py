@@ -11,7 +11,7 @@ __all__ = ["discovered", "module_of"]
 
 def discovered(package: str) -> tuple[str, ...]:
     """Names of the modules in a package, sorted: adding a file adds a name."""
-    return tuple(sorted(found.name for found in iter_modules(import_module(package).__path__)))
+    return tuple(sorted(module.name for module in iter_modules(import_module(package).__path__)))
 
 
 def module_of(package: str, name: str) -> ModuleType:

@@ -26,11 +26,11 @@ from mho.units import parse_time
 
 if TYPE_CHECKING:
     from mho.macro_models import MacroModel
-    from mho.sim.core.pin_level.behind import behind_pins
+    from mho.sim.core.behind import behind_pins
 
 __all__ = ["behind_pins", "macro_of"]
 
-__getattr__ = lazy_names(__name__, {"mho.sim.core.pin_level.behind": ("behind_pins",)})
+__getattr__ = lazy_names(__name__, {"mho.sim.core.behind": ("behind_pins",)})
 
 
 def macro_of(

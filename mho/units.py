@@ -40,9 +40,9 @@ def format_time(seconds: float) -> str:
     return f"{seconds:g}s"
 
 
-def duration(told: Mapping[str, float], name: str) -> str:
+def duration(facts: Mapping[str, float], name: str) -> str:
     """``latency`` or ``interval`` of :meth:`mho.compiler.input_time.InputTime.facts` in words."""
-    return f"{told[f'{name}_cycles']:,.1f} cycles = {told[f'{name}_us']:,.3f} µs"
+    return f"{facts[f'{name}_cycles']:,.1f} cycles = {facts[f'{name}_us']:,.3f} µs"
 
 
 def format_energy(pJ: float, digits: int = 3) -> str:

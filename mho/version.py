@@ -33,10 +33,10 @@ def library_versions() -> dict[str, str]:
 @cache
 def _installed() -> dict[str, str]:
     # Read once: each is a search through all that is installed.
-    found = {"mho": __version__, "python": platform.python_version()}
+    versions = {"mho": __version__, "python": platform.python_version()}
     for name in ("numpy", "scipy", "onnx", "amaranth", "cocotb", "numba"):
         try:
-            found[name] = metadata.version(name)
+            versions[name] = metadata.version(name)
         except metadata.PackageNotFoundError:
             continue
-    return found
+    return versions

@@ -123,9 +123,9 @@ class Processes:
         while waiting:
             done: set[int] = set()
             try:
-                for number, made in self._open().run(function, tasks, waiting):
+                for number, result in self._open().run(function, tasks, waiting):
                     done.add(number)
-                    yield number, made
+                    yield number, result
                 return
             except BrokenProcessPool:
                 self.close()
@@ -168,11 +168,11 @@ def workers(
     if jobs == 1:
         yield InProcess(begin, arguments)
         return
-    made = Processes(jobs, begin, arguments, copies)
+    processes = Processes(jobs, begin, arguments, copies)
     try:
-        yield made
+        yield processes
     finally:
-        made.close()
+        processes.close()
 
 
 class _Pool:
@@ -187,9 +187,9 @@ class _Pool:
         self._work = Workspace("workers")
         self._given = self._work.path / "given"
         # A copy of this process has the end that this one closes, too.
-        given = self._ends, self._ended if start == "fork" else None, self._given
+        begin_arguments = self._ends, self._ended if start == "fork" else None, self._given
         _start_tracker()
-        self._pool = ProcessPoolExecutor(jobs, context, _begin, given)
+        self._pool = ProcessPoolExecutor(jobs, context, _begin, begin_arguments)
         self._jobs, self._begun, self._what = jobs, False, (begin, arguments)
 
     def begin(self) -> None:
@@ -275,22 +275,22 @@ def guarded(function: Callable[[Any], Any], task: Any) -> tuple[Any, Failure | N
         return None, ("defect", traceback.format_exc())
 
 
-def result_of(found: tuple[Any, Failure | None]) -> Any:
-    made, failure = found
+def result_of(outcome: tuple[Any, Failure | None]) -> Any:
+    result, failure = outcome
     if failure is None:
-        return made
+        return result
     kinds = {"input": InputError, "tool": ToolError, "memory": MemoryError}
     raise kinds.get(failure[0], RuntimeError)(failure[1])
 
 
-def _begin(ends: Connection, ended: Connection | None, given: Path) -> None:
+def _begin(ends: Connection, ended: Connection | None, work_file: Path) -> None:
     """What a worker does first."""
     if ended is not None:
         ended.close()
     for number in _TERMINAL:
         signal.signal(number, signal.SIG_IGN)
     threading.Thread(target=_end_with, args=(ends,), daemon=True).start()
-    with given.open("rb") as file:
+    with work_file.open("rb") as file:
         begin, arguments = pickle.load(file)
     if begin is not None:
         begin(*arguments)

@@ -17,7 +17,7 @@ def c_driver(chip: Chip, name: str) -> str:
     programs, manual = "targets" in windows, "manual_cmp" in windows
     parts = {"driver_write": programs, "driver_manual": manual, "driver_manual_write": programs and manual}
     values = {
-        "MORE": "".join(template(f"{part}.h") for part, there in parts.items() if there)
+        "MORE": "".join(template(f"{part}.h") for part, is_part in parts.items() if is_part)
                 + macro_texts_of(chip).driver(chip),
         "NAME": name.upper(), "name": name.lower(),
         "LINES": f"{chip.lines}u", "MASK_WORDS": f"{blocks.cfg.mask_words}u",

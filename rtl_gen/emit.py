@@ -64,7 +64,7 @@ def emit_block(
     """
     low = chip.verilog.reset == "async_low"
     texts = emit(
-        component, name=name, prefix=prefix, reset_low=low, own=configurations(chip, part, wrap),
+        component, name=name, prefix=prefix, reset_low=low, configs=configurations(chip, part, wrap),
         clock_gates=chip.verilog.clock_gate == "module", test_ports=chip.verilog.test,
     )
     macro = chip.macro if own_macro else None

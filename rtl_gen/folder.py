@@ -84,7 +84,7 @@ class SharedFolder:
         InputError
             If something of the user is where a file of ours belongs, or the folder cannot be written.
         """
-        kept, replaced = self._sort(texts)
+        theirs, replaced = self._sort(texts)
         output = self.output
         try:
             output.parent.mkdir(parents=True, exist_ok=True)
@@ -94,9 +94,9 @@ class SharedFolder:
         new, old = workspace.path / "new", workspace.path / "old"
         try:
             for path, text in texts.items():
-                if path not in kept:
+                if path not in theirs:
                     _place(new / path).write_text(text, encoding="utf-8", newline="\n")
-            for path, target in (*((path, path) for path in kept), *replaced):
+            for path, target in (*((path, path) for path in theirs), *replaced):
                 _carry(output / path, _place(new / target))
             if output.exists():
                 workspace.keep()
@@ -108,24 +108,24 @@ class SharedFolder:
             raise cannot_write(output, error) from error
         finally:
             workspace.close()
-        return tuple(kept), tuple(replaced)
+        return tuple(theirs), tuple(replaced)
 
     def _sort(self, texts: Mapping[str, str]) -> tuple[list[str], list[tuple[str, str]]]:
         """What is the user's, and what of ours was changed, with new places for it."""
-        kept, replaced, taken = [], [], set(self._present)
+        users, replaced, names_used = [], [], set(self._present)
         for path in self._present:
-            known = self._old.get(path)
-            if path == REPORT or (known is not None and known == _hash_of(self.output / path)):
+            old_hash = self._old.get(path)
+            if path == REPORT or (old_hash is not None and old_hash == _hash_of(self.output / path)):
                 continue
-            if known is None or yours_once_changed(path):
-                kept.append(path)
+            if old_hash is None or yours_once_changed(path):
+                users.append(path)
                 continue
-            names = (f"{_CHANGED}/{path}{f'.{number}' if number else ''}" for number in range(len(taken) + 1))
-            place = next(name for name in names if name not in taken)
+            names = (f"{_CHANGED}/{path}{f'.{number}' if number else ''}" for number in range(len(names_used) + 1))
+            place = next(name for name in names if name not in names_used)
             replaced.append((path, place))
-            taken.add(place)
+            names_used.add(place)
         needed = {str(parent) for path in texts for parent in PurePosixPath(path).parents}
-        for path in kept:
+        for path in users:
             theirs = yours_once_changed(path) and (self.output / path).is_file()
             within = any(str(parent) in texts for parent in PurePosixPath(path).parents)
             if (path in texts and not theirs) or within or (path in needed and not (self.output / path).is_dir()):
@@ -133,7 +133,7 @@ class SharedFolder:
                     f"{self.output} holds {path}, which mho generate did not write and would replace: move it, or "
                     f"{_ANOTHER}"
                 )
-        return kept, replaced
+        return users, replaced
 
 
 def _listed(output: Path) -> dict[str, str]:
@@ -149,14 +149,14 @@ def _listed(output: Path) -> dict[str, str]:
 
 def _leaves(output: Path) -> Iterator[str]:
     """Paths of all files, links and empty folders in a folder, sorted."""
-    found = []
+    leaves = []
     for folder, folders, files in os.walk(output):
         place = Path(folder)
         links = [name for name in folders if (place / name).is_symlink()]
-        found += [place / name for name in (*files, *links)]
+        leaves += [place / name for name in (*files, *links)]
         if not folders and not files and place != output:
-            found.append(place)
-    return iter(sorted(path.relative_to(output).as_posix() for path in found))
+            leaves.append(place)
+    return iter(sorted(path.relative_to(output).as_posix() for path in leaves))
 
 
 def _place(path: Path) -> Path:

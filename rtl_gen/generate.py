@@ -106,9 +106,9 @@ def generate(
         "statistics": asdict(statistics),
         "files": [asdict(file) for file in files],
     }
-    kept, replaced = folder.write(texts | {REPORT: json.dumps(content, indent=2) + "\n"})
+    users, replaced = folder.write(texts | {REPORT: json.dumps(content, indent=2) + "\n"})
     return GenerationReport(
-        directory=output, top=name, part=part, wrap=wrap, statistics=statistics, files=files, kept=kept,
+        directory=output, top=name, part=part, wrap=wrap, statistics=statistics, files=files, kept=users,
         replaced=replaced,
     )
 

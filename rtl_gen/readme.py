@@ -59,7 +59,7 @@ def _modules(text: str) -> list[str]:
 
 
 def _tree(
-    module: str, instance: str, modules: Mapping[str, str], files: Mapping[str, str], macro: str, seen: set[str],
+    module: str, instance: str, modules: Mapping[str, str], files: Mapping[str, str], macro: str, shown: set[str],
     depth: int = 0,
 ) -> Iterator[str]:
     """A line for each block: its instance, what it is, its file; what is in it below it, the first time."""
@@ -72,9 +72,9 @@ def _tree(
     first = re.split(r"(?<=[.:]) ", " ".join(remark[1].replace("\n// ", " ").split()))[0] if remark else ""
     first = first.rstrip(":.")
     yield f"{name:<34}{files[module]}  {first if len(first) < 90 else first[:86] + ' ...'}".rstrip()
-    if module in seen:
+    if module in shown:
         return
-    seen.add(module)
+    shown.add(module)
     for inner, place in re.findall(r"^  (\w+) (?:#\(.*\) )?(\w+) \($", text, re.MULTILINE):
         if inner in modules or inner == macro:
-            yield from _tree(inner, place, modules, files, macro, seen, depth + 1)
+            yield from _tree(inner, place, modules, files, macro, shown, depth + 1)

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from mho.hw.host.address_map import AddressMap
 from mho.hw.host.registers import Access, PlacedField, Register, RegisterMap, Window
 
-__all__ = ["c_header", "markdown", "system_rdl"]
+__all__ = ["c_header", "markdown", "overview", "system_rdl"]
 
 _RDL_ACCESS = {
     Access.R: "sw = r; hw = w;",
@@ -28,30 +28,33 @@ def markdown(map: RegisterMap | AddressMap) -> str:
         for name, kind in map.kinds.items():
             lines += ["", f"## {name}", "", "Addresses count from where the block begins.", "", markdown(kind).rstrip()]
         return "\n".join(lines) + "\n"
-    lines = [map.doc, "", "| address | name | access | field, bits, reset | |", "|---|---|---|---|---|"]
+    lines = [overview(map).rstrip()]
+    for register in map.registers:
+        if len(register.placed) == 1:
+            continue
+        lines += ["", f"### `{register.name}` ({register.address:#05x})", "", register.doc, ""]
+        for placed in register.placed:
+            field = placed.field
+            head = f"{_bits(placed)} `{field.name}` {field.access.value} {_reset(placed)}"
+            lines.append(f"* {head.rstrip()}: {field.doc}")
+    return "\n".join(lines) + "\n"
+
+
+def overview(map: RegisterMap) -> str:
+    """A row for each register and window, with the bits of its fields; of a single field with its reset as well."""
+    lines = [map.doc, "", "| address | name | access | fields, bits, reset | |", "|---|---|---|---|---|"]
     for entry in map.entries:
         last = entry.address + 4 * entry.words - 4
         where = f"`{entry.address:#05x}`" if entry.words == 1 else f"`{entry.address:#05x}` .. `{last:#05x}`"
         access = entry.access.value if isinstance(entry, Window) else ", ".join(_accesses(entry))
-        alone = None if isinstance(entry, Window) else _alone(entry)
-        name = f"`{alone.field.name}` " if alone and alone.field.name != "value" else ""
-        bits = f"{name}{_bits(alone)} {_reset(alone)}".strip() if alone else ""
-        doc = f"{entry.doc} {alone.field.doc}" if alone and alone.field.doc != entry.doc else entry.doc
+        fields, doc = [] if isinstance(entry, Window) else list(entry.placed), entry.doc
+        bits = ", ".join(f"`{placed.field.name}` {_bits(placed)}" for placed in fields)
+        if len(fields) == 1:
+            (alone,) = fields
+            bits = f"{bits.removeprefix('`value` ')} {_reset(alone)}".rstrip()
+            doc = doc if alone.field.doc == doc else f"{doc} {alone.field.doc}"
         lines.append(f"| {where} | `{entry.name}` | {access} | {bits} | {doc} |")
-    for register in map.registers:
-        if _alone(register):
-            continue
-        lines += ["", f"### `{register.name}` ({register.address:#05x})", "", register.doc, ""]
-        lines += ["| bits | field | access | reset | |", "|---|---|---|---|---|"]
-        for placed in register.placed:
-            field, where = placed.field, _bits(placed)
-            lines.append(f"| {where} | `{field.name}` | {field.access.value} | {_reset(placed)} | {field.doc} |")
     return "\n".join(lines) + "\n"
-
-
-def _alone(register: Register) -> PlacedField | None:
-    """The one field of a register, which needs no table of its own."""
-    return register.placed[0] if len(register.placed) == 1 else None
 
 
 def _reset(placed: PlacedField) -> str:
@@ -131,8 +134,8 @@ def system_rdl(map: RegisterMap | AddressMap, name: str) -> str:
         for placed in entry.placed:
             field = placed.field
             access = "sw = r; hw = na;" if field.constant else _RDL_ACCESS[field.access]
-            known = field.constant or field.access is not Access.R
-            reset = f" = {field.width}'h{field.reset:x}" if known else ""
+            has_reset = field.constant or field.access is not Access.R
+            reset = f" = {field.width}'h{field.reset:x}" if has_reset else ""
             lines.append(
                 f"    field {{ desc = {_quoted(field.doc)}; {access} }} "
                 f"\\{field.name}[{placed.high}:{placed.low}]{reset};"
@@ -161,4 +164,4 @@ if __name__ == "__main__":
     from mho.hw.noc.config import MeshConfig
     from mho.hw.noc.registers.map import node_map
 
-    print(markdown(node_map(MeshConfig()) if sys.argv[1:] == ["noc"] else tnsa_map(256)), end="")
+    print(overview(node_map(MeshConfig()) if sys.argv[1:] == ["noc"] else tnsa_map(256)), end="")

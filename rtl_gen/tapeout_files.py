@@ -93,22 +93,23 @@ def sdc(design: Design) -> str:
         "# before this file is read. LibreLane's variables of the same meaning are taken.",
         "",
     ]
-    for name, default, other, scale, use in _SDC_VARIABLES:
+    for name, default, variable, scale, use in _SDC_VARIABLES:
         value = f"expr {{{default}}}" if "/" in default else ""
         lines += [f"# {use}", f"if {{![info exists {name}]}} {{", f"  set {name} {f'[{value}]' if value else default}"]
-        if other:
-            taken = f"[expr {{$::env({other}){scale}}}]" if scale else f"$::env({other})"
-            lines.append(f"  if {{[info exists ::env({other})]}} {{ set {name} {taken} }}")
+        if variable:
+            expression = f"[expr {{$::env({variable}){scale}}}]" if scale else f"$::env({variable})"
+            lines.append(f"  if {{[info exists ::env({variable})]}} {{ set {name} {expression} }}")
         lines.append("}")
-    own = [name for name, _ in design.clocks]
+    groups = "".join(f" -group {{{name}}}" for name in ("clk", *(name for name, _ in design.clocks)))
+    further = [name for name, _ in design.clocks]
     lines += [
         "",
         f"create_clock -name clk -period {design.period_ns} [get_ports clk]",
         *(f"create_clock -name {name} -period {_period(rate)} [get_ports {name}]" for name, rate in design.clocks),
-        *["set_clock_groups -asynchronous " + " ".join(f"-group {{{name}}}" for name in ("clk", *own))] * bool(own),
+        *[f"set_clock_groups -asynchronous{groups}"] * bool(further),
         "set_clock_uncertainty $clock_uncertainty_ns [all_clocks]",
         "",
-        *_port_list("inputs", [port for port in design.inputs if port not in own]),
+        *_port_list("inputs", [port for port in design.inputs if port not in further]),
         *_port_list("outputs", design.outputs),
         f"set outside_ns [expr {{$io_share * {design.period_ns}}}]",
         *(f"set_{way}_delay -{limit} ${delay} -clock clk [get_ports ${way}s]"

@@ -80,11 +80,11 @@ def write_bypass(name: str, adapter: str, pins: ContractPins, resets: tuple[str,
     ports = [f"input  wire {TEST_MODE}", "input  wire clk", *(f"input  wire {reset}" for reset in resets), *ports]
     declared = [f"  wire {_range(size)}macro_{pin};" for pin, size in answers.items()]
     declared += [f"  reg {_range(size)}{pin}_ring;" for pin, size in answers.items()]
-    kept = [wrap(f"{pin}_ring <= {' ^ '.join(part for row in rings[pin] for part in row)};", 2) for pin in answers]
+    clocked = [wrap(f"{pin}_ring <= {' ^ '.join(part for row in rings[pin] for part in row)};", 2) for pin in answers]
     shown = [f"  assign {pin} = {TEST_MODE} ? {pin}_ring : macro_{pin};" for pin in answers]
     off = f"~{TEST_MODE}"
-    held = [f".{pin}({pin} & {off if size == 1 else f'{{{size}{{{off}}}}}'})" for pin, size in driven.items()]
-    held += [f".{pin}(macro_{pin})" for pin in answers]
+    connections = [f".{pin}({pin} & {off if size == 1 else f'{{{size}{{{off}}}}}'})" for pin, size in driven.items()]
+    connections += [f".{pin}(macro_{pin})" for pin in answers]
     text = "\n".join
     return f"""// Ring around the macro for tests: with `{TEST_MODE}` at 1 every input of the macro is 0, so that no
 // line is driven and no cell is programmed, and what the digital side drives comes back to it from flip-flops, a cycle
@@ -97,13 +97,13 @@ module {name} (
 {text(declared)}
 
   always @(posedge clk) begin
-{text(kept)}
+{text(clocked)}
   end
 
 {text(shown)}
 
   {adapter} adapter (
-{_joined([".clk(clk)", *held], "    ")}
+{_joined([".clk(clk)", *connections], "    ")}
   );
 
 endmodule

@@ -6,8 +6,8 @@ from mho.hw.core.write_verify.config import WriteVerifyConfig
 from mho.hw.kinds import core_blocks, timing
 from mho.macro_models.integer.operation import MvmOperation
 from mho.rtl_gen import templates
-from mho.rtl_gen.body import python_body
 from mho.rtl_gen.kinds import macro_texts_of
+from mho.rtl_gen.macro.body import python_body
 from mho.rtl_gen.tapeout_files import Design
 from mho.rtl_gen.templates import fill
 
@@ -47,12 +47,12 @@ _CYCLES = 50_000
 
 def _operation(chip: Chip) -> MvmOperation:
     """The product that the bench asks for: 4 bits in and 8 out, or fewer where analog operations take very long."""
-    found = MvmOperation(in_bits=4, out_bits=8)
+    chosen = MvmOperation(in_bits=4, out_bits=8)
     for in_bits, out_bits in ((4, 8), (4, 6), (4, 4), (4, 3), (3, 3), (2, 3)):
-        found = MvmOperation(in_bits=in_bits, out_bits=out_bits)
-        if timing(chip).worst_cycles(found) <= _CYCLES:
+        chosen = MvmOperation(in_bits=in_bits, out_bits=out_bits)
+        if timing(chip).worst_cycles(chosen) <= _CYCLES:
             break
-    return found
+    return chosen
 
 
 def _longest(chip: Chip) -> int:
@@ -69,7 +69,7 @@ def _bench(design: Design, wrap: str, *, ideal: bool) -> str:
     longest, op = _longest(design.chip), _operation(design.chip)
     texts = macro_texts_of(design.chip)
     values: dict[str, object] = {
-        "PRODUCTS": template(texts.products).rstrip("\n"), **texts.values(design.chip),
+        "PRODUCTS": texts.products_text(design.chip), **texts.values(design.chip),
         "HOST": _host(design, wrap), "TOP": design.top, "LINES": lines, "PERIOD": 10, "IDEAL": ideal,
         "RESET": "rst_n" if low else "rst", "ACTIVE": int(not low), "IDLE": int(low), "FALL": FALL if low else "",
         "STEP_CODE": texts.step_code(lines), "IN_BITS": op.in_bits, "OUT_BITS": op.out_bits,
@@ -185,9 +185,9 @@ def model_texts(design: Design, models: tuple[str, ...]) -> tuple[dict[str, str]
     """Ideal macro and body for Python by their files, unless the macro is the user's own; the models that are taken."""
     if design.chip.macro is not None:
         return {}, models
-    name, body = f"{design.macro}.v", python_body(design.chip, design.macro)
+    name = f"{design.macro}.v"
     texts = {name: macro_texts_of(design.chip).model(design.macro, design.chip)}
-    return texts | ({f"{design.macro}_python.v": body} if body else {}), (name,)
+    return texts | {f"{design.macro}_python.v": python_body(design.chip, design.macro)}, (name,)
 
 
 def runner_files(design: Design, models: tuple[str, ...]) -> dict[str, str]:

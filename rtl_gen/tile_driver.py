@@ -24,9 +24,9 @@ _INTERRUPT, _INTERRUPT_ENABLE = 32, 36
 def tile_driver() -> str:
     """Header-only C99, from the register maps; names begin with ``mho_tiles``."""
     mesh = MeshConfig()
-    page = {one.name: one for one in chip_page(mesh, 16).entries}
+    page = {entry.name: entry for entry in chip_page(mesh, 16).entries}
     registers, windows = write_entries(16, WriteVerifyParameters(), ())
-    core = {one.name: one for one in (*registers, *windows)}
+    core = {entry.name: entry for entry in (*registers, *windows)}
     values: dict[str, int] = {
         "VERSION": MAP_VERSION, "MAGIC": CHIP_MAGIC, "QUEUE": QUEUE, "UNIT": UNIT, "PAYLOAD": 4,
         "CREDIT": credit_tag(mesh), "RESET": RESET, "START": START, "TRAP": STATUS_AT,
@@ -54,7 +54,7 @@ def tile_driver() -> str:
 
 def _placed(register: Register | Window, *fields: str) -> list[PlacedField]:
     assert isinstance(register, Register)
-    return [one for one in register.placed if one.field.name in fields]
+    return [bits for bits in register.placed if bits.field.name in fields]
 
 
 def _low(map: Mapping[str, Register | Window], register: str, field: str) -> int:
@@ -63,4 +63,4 @@ def _low(map: Mapping[str, Register | Window], register: str, field: str) -> int
 
 def _mask(map: Mapping[str, Register | Window], register: str, *fields: str) -> int:
     """Bits of fields of a register."""
-    return sum((1 << one.field.width) - 1 << one.low for one in _placed(map[register], *fields))
+    return sum((1 << bits.field.width) - 1 << bits.low for bits in _placed(map[register], *fields))

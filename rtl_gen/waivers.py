@@ -71,10 +71,10 @@ def _unread(text: str, ports: Mapping[str, Mapping[str, Port]]) -> Iterator[str]
             yield name
 
 
-def _inputs(found: re.Match[str], ports: Mapping[str, Mapping[str, Port]]) -> str:
+def _inputs(instance: re.Match[str], ports: Mapping[str, Mapping[str, Port]]) -> str:
     """What an instance reads: the connections that are no outputs."""
-    inside, (_, *pieces) = found[2], _CONNECTED.split(found[2])
-    inner = ports.get(found[1], {})
-    kept = [value for name, value in zip(pieces[::2], pieces[1::2], strict=True)
+    inside, (_, *pieces) = instance[2], _CONNECTED.split(instance[2])
+    inner = ports.get(instance[1], {})
+    read = [value for name, value in zip(pieces[::2], pieces[1::2], strict=True)
             if name not in inner or inner[name].direction != "output"]
-    return " ".join(kept) if inner else inside
+    return " ".join(read) if inner else inside

@@ -132,8 +132,8 @@ class Calibrator:
         in_two: bool = False,
         keep: bool = False,
     ) -> None:
-        most = images_used(network, len(x))
-        x = x[np.arange(most) * len(x) // most]
+        count = images_used(network, len(x))
+        x = x[np.arange(count) * len(x) // count]
         self.network, self.placement, self.options, self.x = network, placement, options, x
         self.progress, self.in_two, self._keep = progress, in_two, keep
         self._range_chips = FEW_RANGE_CHIPS if network.multiplications > MANY_MULTIPLICATIONS else None
@@ -161,16 +161,16 @@ class Calibrator:
         for k, step in enumerate(steps):
             if k in self.entry.before:
                 continue
-            taken = join([values[v] for v in step.inputs])
+            value = join([values[v] for v in step.inputs])
             is_layer = isinstance(step.operation, Linear)
-            values[k + 1] = self._layer(k, taken) if is_layer else self.assembly.step(k, taken)
+            values[k + 1] = self._layer(k, value) if is_layer else self.assembly.step(k, value)
             self.bench.wanted.done(k)
             for v in step.inputs:
                 if self.network.last_use[v] == k:
                     values[v] = self.assembly.in_lanes(v, *_NO_LANES)
-        output, wanted = values[len(steps)], self.bench.wanted[-1]
+        output, exact = values[len(steps)], self.bench.wanted[-1]
         assert isinstance(output, InLanes)
-        made = output.lanes * output.unit
+        results = output.lanes * output.unit
         return Calibrated(
             program=Program(
                 input=self.entry.stage, stages=tuple(self.assembly.stages), layers=tuple(self.assembly.layers),
@@ -182,18 +182,18 @@ class Calibrator:
             slice_bits=tuple(self.slice_bits),
             clipped=tuple(rounded(np.array(self.clipped), FACT_DIGITS).tolist()),
             spoilt=tuple(self.spoilt),
-            outputs=tuple(output_errors(self.network, wanted, made)),
-            last=float(np.sqrt(((made[0] - wanted) ** 2).mean() / max(wanted.var(axis=0).mean(), 1e-300))),
+            outputs=tuple(output_errors(self.network, exact, results)),
+            last=float(np.sqrt(((results[0] - exact) ** 2).mean() / max(exact.var(axis=0).mean(), 1e-300))),
             images=len(self.x),
         )
 
-    def _layer(self, k: int, taken: Value) -> Value:
+    def _layer(self, k: int, value: Value) -> Value:
         """The layer of step ``k``, searched and lowered at the first of its calls."""
         op, bench, index = self.network.steps[k].operation, self.bench, len(self.errors)
         assert isinstance(op, Linear)
         if k in self.shared:
-            return self._again(k, op, taken, self.shared[k])
-        calls = Calls(network=self.network, layer=index, exact=bench.wanted, taken=taken)
+            return self._again(k, op, value, self.shared[k])
+        calls = Calls(network=self.network, layer=index, exact=bench.wanted, taken=value)
         image, position = samples(
             len(self.x), calls.positions, FEW_SAMPLES if is_large(bench, index) else MOST_SAMPLES
         )
@@ -203,7 +203,7 @@ class Calibrator:
         )
         is_first = calls.of_the_input(self.entry.values)
         ranges = calls.sample(*range_samples(calls.outputs, op.layer.inputs), chips=self._range_chips)
-        carried = taken.taken_by(calls.operations, ranges, is_first)
+        carried = value.taken_by(calls.operations, ranges, is_first)
         draft = Search(bench, self.options, site, carried, self._flat(site.values, ranges, is_first)).best()
         encoded = carried.encode(draft.quantiser)
         call = _call(index, op, draft)
@@ -218,20 +218,20 @@ class Calibrator:
         self.clipped.append(encoded.clipped)
         for block in self.placement.of_layer(index):
             draft.fill(self.targets[block.core], block)
-        made = self._made(k, call, number, site, draft, taken, encoded, trial.outputs)
+        result = self._made(k, call, number, site, draft, value, encoded, trial.outputs)
         if self.progress:
             self.progress(index + 1, len(self.network.layers))
-        return made
+        return result
 
-    def _again(self, k: int, op: Linear, taken: Value, shared: _Shared) -> InLanes:
+    def _again(self, k: int, op: Linear, value: Value, shared: _Shared) -> InLanes:
         """Another call of a layer that has been searched."""
         call = _call(shared.runs[0].call.layer, op, shared.draft, shared.positions * (2 if self.in_two else 1))
-        encoded = taken.coded(op, shared.draft.quantiser)
+        encoded = value.coded(op, shared.draft.quantiser)
         number = self.assembly.append(call, [encoded.number])
         runs = [run.of(call) for run in shared.runs]
-        made = self._outputs(number, runs, shared.draft, shared.unit, taken, encoded, op.pad)
-        self._account(k, call, shared, made.lanes, encoded.clipped)
-        return made
+        result = self._outputs(number, runs, shared.draft, shared.unit, value, encoded, op.pad)
+        self._account(k, call, shared, result.lanes, encoded.clipped)
+        return result
 
     def _account(self, k: int, call: Call, shared: _Shared, lanes: Lanes, clipped: float) -> None:
         """Facts of a layer that is called several times: those of all calls, with the errors of what they take."""
@@ -254,7 +254,7 @@ class Calibrator:
         return ranges[0] if is_first else ranges.reshape(-1, values.shape[-1])
 
     def _made(
-        self, k: int, call: Call, number: int, site: Site, draft: Draft, taken: Value, encoded: Encoded, outputs: Float
+        self, k: int, call: Call, number: int, site: Site, draft: Draft, value: Value, encoded: Encoded, outputs: Float
     ) -> Value:
         """What a layer makes from codes on each chip in its first call; ``outputs`` are those of its samples."""
         is_last, size = k + 1 == len(self.network.steps), self.network.layers[call.layer].outputs
@@ -273,30 +273,30 @@ class Calibrator:
         assert isinstance(op, Linear)
         if self._keep:
             self.perfect.append(runs[0])
-        made = self._outputs(number, runs, draft, unit, taken, encoded, op.pad)
+        result = self._outputs(number, runs, draft, unit, value, encoded, op.pad)
         if len(self.network.calls[call.layer]) > 1:
             variance = max(float(site.wanted.var(axis=0).mean()), 1e-300)
             shared = _Shared(draft=draft, unit=unit, runs=runs, variance=variance)
-            self._account(k, call, shared, made.lanes, self.clipped[call.layer])
-        return made
+            self._account(k, call, shared, result.lanes, self.clipped[call.layer])
+        return result
 
     def _outputs(
-        self, number: int, runs: Sequence[LayerRun], draft: Draft, unit: Float, taken: Value, encoded: Encoded,
+        self, number: int, runs: Sequence[LayerRun], draft: Draft, unit: Float, value: Value, encoded: Encoded,
         pad: Float,
     ) -> InLanes:
         """What a call makes, value ``number``, on each chip; with what another one makes of the rest of its inputs."""
         call, lanes = runs[0].call, self.bench.advance(runs, encoded.codes)
-        made = self.assembly.in_lanes(number, lanes, np.repeat(unit, len(call.patches)))
+        result = self.assembly.in_lanes(number, lanes, np.repeat(unit, len(call.patches)))
         if not self.in_two:
-            return made
-        assert isinstance(taken, InLanes)
+            return result
+        assert isinstance(value, InLanes)
         rest, bias = Rest(draft.quantiser), np.repeat(runs[0].layer.root.bias, len(call.patches))
-        left = rest.codes_of(taken, encoded, self.assembly)
+        left = rest.codes_of(value, encoded, self.assembly)
         outside = rest.codes(pad[None], call.pad[None])[0]
-        other = replace(call, pad=outside, first=call.first + len(call.patches))
-        lanes = self.bench.advance([run.of(other) for run in runs], left.lanes)
-        second = self.assembly.in_lanes(self.assembly.append(other, left.numbers), lanes, made.unit)
-        total = self.assembly.done(sum_of_parts(rest.ratio, bias), beside([made, second]), made.unit)
+        rest_call = replace(call, pad=outside, first=call.first + len(call.patches))
+        lanes = self.bench.advance([run.of(rest_call) for run in runs], left.lanes)
+        second = self.assembly.in_lanes(self.assembly.append(rest_call, left.numbers), lanes, result.unit)
+        total = self.assembly.done(sum_of_parts(rest.ratio, bias), beside([result, second]), result.unit)
         if not self.network.layers[call.layer].relu:
             return total
         low, high = np.zeros(len(bias), dtype=np.int16), np.full(len(bias), LANE_MAX, dtype=np.int16)
@@ -312,8 +312,8 @@ class Calibrator:
         runs = self.bench.bound(call, layer, draft)
         if self._keep:
             self.perfect.append(runs[0])
-        made = self.bench.advance(runs, codes, lambda count, total: counts.append(count))
-        return made, sum(counts) / made.size
+        lanes = self.bench.advance(runs, codes, lambda count, total: counts.append(count))
+        return lanes, sum(counts) / lanes.size
 
     def _sums(self, index: int, draft: Draft) -> tuple[list[Product], Float]:
         """Products of a layer, numbered after those of the layers before, and what is added to them."""

@@ -38,16 +38,16 @@ def cell_error(chip: Chip, device: Device, time_s: float) -> tuple[float, float]
     """
     low, high = chip.cells.g_min_uS, chip.cells.g_max_uS
     levels = np.append(np.linspace(low, (low + high) / 2, LEVELS), high)
-    held = programmed(
+    g_uS = programmed(
         np.repeat(levels, CELLS).reshape(-1, CELLS), device=device, seed=FIRST_SEED, core=0, time_s=time_s, temp_C=25.0,
         causes=frozenset(CAUSES) - {"wire"},
     ).g_uS
-    variance = held.var(axis=1)
+    variance = g_uS.var(axis=1)
     cell_map = chip.macro_config().cell_map
     # One cell holds the weight, the others of a pair are at their lowest.
-    others = (cell_map.cells - 1) * variance[0]
-    middle = float(variance[:-1].mean() + others)
-    ends = float(variance[0] + AT_THE_TOP * (variance[-1] - variance[0]) + others)
+    lowest = (cell_map.cells - 1) * variance[0]
+    middle = float(variance[:-1].mean() + lowest)
+    ends = float(variance[0] + AT_THE_TOP * (variance[-1] - variance[0]) + lowest)
     return LEFT * middle**0.5 / float(cell_map.top(low, high)), min(1.0, ends / middle) if middle else 1.0
 
 
@@ -59,10 +59,10 @@ def error_of_outputs(net: FloatNetwork, x: Float) -> float:
     """
     if len(net.outputs) > 1:
         return 1.0
-    made = net.last(x)
-    step = SMALL * max(float(np.sqrt((made**2).mean())), 1e-30)
-    shifted = made + step * np.random.default_rng(0).choice([-1.0, 1.0], made.shape)
-    wanted = np.asarray(net.finish(made), dtype=np.float64)
-    moved = np.asarray(net.finish(shifted), dtype=np.float64) - wanted
-    size = np.sqrt(((net.compared(shifted) - net.compared(made)) ** 2).mean())
-    return float(np.sqrt((moved**2).mean()) / size / max(np.sqrt((wanted**2).mean()), 1e-30))
+    last = net.last(x)
+    step = SMALL * max(float(np.sqrt((last**2).mean())), 1e-30)
+    shifted = last + step * np.random.default_rng(0).choice([-1.0, 1.0], last.shape)
+    outputs = np.asarray(net.finish(last), dtype=np.float64)
+    moved = np.asarray(net.finish(shifted), dtype=np.float64) - outputs
+    size = np.sqrt(((net.compared(shifted) - net.compared(last)) ** 2).mean())
+    return float(np.sqrt((moved**2).mean()) / size / max(np.sqrt((outputs**2).mean()), 1e-30))

@@ -53,29 +53,29 @@ def calibrated(
     ``placed`` is where it is; ``again`` gives where it would be with more copies. What it is calibrated for comes back.
     """
     if options.in_parts == 2:
-        other = again(FINE_COPIES)
-        return Calibrator(network, other[0], chip, device, options, x, progress, in_two=True).run(), other
+        roomier = again(FINE_COPIES)
+        return Calibrator(network, roomier[0], chip, device, options, x, progress, in_two=True).run(), roomier
     first = Calibrator(network, placed[0], chip, device, options, x, progress).run()
-    if options.tolerance is None and options.in_bits is None and any(one.misses for one in first.outputs):
+    if options.tolerance is None and options.in_bits is None and any(output.misses for output in first.outputs):
         exact = Calibrator(network, placed[0], chip, device, replace(options, tolerance=0.0), x).run()
         first = exact if excess(exact.outputs) < excess(first.outputs) / ABOUT else first
     if not may_be_in_two(network, options):
         return first, placed
-    known = unseen_errors(network, placed[0], chip, options, x)
-    seen, unseen = excess(first.outputs), excess(known)
+    coarse_errors = unseen_errors(network, placed[0], chip, options, x)
+    excess_seen, unseen = excess(first.outputs), excess(coarse_errors)
     coarse = any(mvm.op.segments == 1 for layer in first.program.layers for mvm in layer.mvms)
-    right = not _strained(first.outputs, 1.0) and not _strained(known, UNSEEN_CHOICES)
+    right = not _strained(first.outputs, 1.0) and not _strained(coarse_errors, UNSEEN_CHOICES)
     if right and (coarse or first.last <= ENOUGH_LAST):
         return first, placed
-    other = again(FINE_COPIES)
-    finer = Calibrator(network, other[0], chip, device, options, x, in_two=True).run()
-    others = unseen_errors(network, other[0], chip, options, x, in_two=True)
-    reached = max(excess(finer.outputs), excess(others))
-    before = max(seen, unseen)
+    roomier = again(FINE_COPIES)
+    finer = Calibrator(network, roomier[0], chip, device, options, x, in_two=True).run()
+    fine_errors = unseen_errors(network, roomier[0], chip, options, x, in_two=True)
+    reached = max(excess(finer.outputs), excess(fine_errors))
+    before = max(excess_seen, unseen)
     finest = reached <= max(ABOUT * before, 1.0) and finer.last < CLEARLY * first.last
     if finest or reached < before / ABOUT:
-        return replace(finer, unseen=tuple(others)), other
-    return replace(first, unseen=tuple(known)), placed
+        return replace(finer, unseen=tuple(fine_errors)), roomier
+    return replace(first, unseen=tuple(coarse_errors)), placed
 
 
 def may_be_in_two(network: FloatNetwork, options: CompileOptions) -> bool:
@@ -91,19 +91,19 @@ def unseen_errors(
     if len(x) < FEWEST_INPUTS:
         return []
     calibrator = Calibrator(network, placement, chip, load_device("ideal"), options, x[::2], keep=True, **how)
-    program, others = calibrator.run().program, x[1::2]
-    images = np.arange(len(others), dtype=np.uint64)
+    program, unseen = calibrator.run().program, x[1::2]
+    images = np.arange(len(unseen), dtype=np.uint64)
     lanes = program.run_layers(
-        program.input.compute(others), lambda call, codes, _: calibrator.perfect[call.layer].of(call).run(codes, images)
+        program.input.compute(unseen), lambda call, codes, _: calibrator.perfect[call.layer].of(call).run(codes, images)
     )
-    return output_errors(network, network.last(others), program.output.compute(lanes)[None])
+    return output_errors(network, network.last(unseen), program.output.compute(lanes)[None])
 
 
 def _strained(errors: Sequence[OutputError], choices: float) -> bool:
     """Whether an output is beyond what is enough: of numbers, or ``choices`` times what is allowed of those."""
-    return any(one.excess > (choices if one.is_choice else ENOUGH) for one in errors)
+    return any(output.excess > (choices if output.is_choice else ENOUGH) for output in errors)
 
 
 def excess(errors: Sequence[OutputError]) -> float:
     """Times that the worst output is what is allowed."""
-    return max((one.excess for one in errors), default=0.0)
+    return max((output.excess for output in errors), default=0.0)

@@ -97,40 +97,40 @@ class OutputError:
         return _short(self.name)
 
 
-def output_errors(net: FloatNetwork, wanted: Float, made: Float) -> list[OutputError]:
+def output_errors(net: FloatNetwork, exact: Float, by_chip: Float) -> list[OutputError]:
     """Errors of each output of a network.
 
-    ``wanted`` is the last value in floating point, of shape (inputs, elements), ``made`` that on each chip, the first
+    ``exact`` is the last value in floating point, of shape (inputs, elements), ``by_chip`` that on each chip, the first
     of which is perfect, (chips, inputs, elements).
     """
-    if any(op.kind == "onnx" for one in net.outputs for op in one.host):
-        taken = np.arange(min(len(wanted), FEW_INPUTS)) * len(wanted) // min(len(wanted), FEW_INPUTS)
-        wanted, made = wanted[taken], made[:2, taken]
-    return compare_outputs(net, net.finish_all(wanted), [net.finish_all(chip) for chip in made], len(wanted))
+    if any(op.kind == "onnx" for output in net.outputs for op in output.host):
+        chosen = np.arange(min(len(exact), FEW_INPUTS)) * len(exact) // min(len(exact), FEW_INPUTS)
+        exact, by_chip = exact[chosen], by_chip[:2, chosen]
+    return compare_outputs(net, net.finish_all(exact), [net.finish_all(chip) for chip in by_chip], len(exact))
 
 
 def compare_outputs(
-    net: FloatNetwork, wanted: Mapping[str, Values], made: Sequence[Mapping[str, Values]], inputs: int
+    net: FloatNetwork, exact: Mapping[str, Values], by_chip: Sequence[Mapping[str, Values]], inputs: int
 ) -> list[OutputError]:
     """Errors of each output of a network; outputs by name, those that are right and those of each chip."""
     return [
-        _errors(net, one, wanted[one.name], [chip[one.name] for chip in made], inputs)
-        for one in net.outputs if one.size != 0
+        _errors(net, output, exact[output.name], [chip[output.name] for chip in by_chip], inputs)
+        for output in net.outputs if output.size != 0
     ]
 
 
-def _errors(net: FloatNetwork, output: Output, wanted: Values, made: Sequence[Values], inputs: int) -> OutputError:
-    decided = _decisions(net, output, wanted)
+def _errors(net: FloatNetwork, output: Output, exact: Values, by_chip: Sequence[Values], inputs: int) -> OutputError:
+    decided = _decisions(net, output, exact)
     differ = lost = None
     if decided is not None:
-        differ = [float((_decisions(net, output, chip) != decided).mean()) for chip in made]
-    if wanted.dtype.kind == "f":
-        lost = [_relative(chip, wanted) for chip in made]
-    pairs = [(None, None) if one is None else (_rounded(one[:1]), _rounded(one[1:])) for one in (differ, lost)]
+        differ = [float((_decisions(net, output, chip) != decided).mean()) for chip in by_chip]
+    if exact.dtype.kind == "f":
+        lost = [_relative(chip, exact) for chip in by_chip]
+    pairs = [(None, None) if pair is None else (_rounded(pair[:1]), _rounded(pair[1:])) for pair in (differ, lost)]
     (classes, classes_aged), (error, error_aged) = pairs
     return OutputError(
         name=output.name, inputs=inputs, classes=classes, classes_aged=classes_aged, error=error, error_aged=error_aged,
-        spread=_spread(made[0], wanted), allowed=MOST_PROBABILITIES if output.classes else MOST_ERROR,
+        spread=_spread(by_chip[0], exact), allowed=MOST_PROBABILITIES if output.classes else MOST_ERROR,
     )
 
 
@@ -143,20 +143,20 @@ def _decisions(net: FloatNetwork, output: Output, y: Values) -> Values | None:
     return y.argmax(axis=1) if y.ndim == 2 and y.shape[1] > 1 and not net.gives_numbers else None
 
 
-def _relative(made: Values, wanted: Values) -> float:
-    finite = np.isfinite(wanted) & np.isfinite(made)
-    a, b = made[finite].astype(np.float64), wanted[finite].astype(np.float64)
+def _relative(approximation: Values, exact: Values) -> float:
+    finite = np.isfinite(exact) & np.isfinite(approximation)
+    a, b = approximation[finite].astype(np.float64), exact[finite].astype(np.float64)
     size = float((b**2).sum())
     return float((((a - b) ** 2).sum() / size) ** 0.5) if size > 0.0 else 0.0
 
 
-def _spread(made: Values, wanted: Values) -> float | None:
+def _spread(approximation: Values, exact: Values) -> float | None:
     """Error relative to the deviation over inputs, root mean squares over all elements."""
-    if wanted.dtype.kind != "f" or not (np.isfinite(wanted).all() and np.isfinite(made).all()):
+    if exact.dtype.kind != "f" or not (np.isfinite(exact).all() and np.isfinite(approximation).all()):
         return None
-    deviation = float(np.sqrt(wanted.astype(np.float64).var(axis=0).mean()))
-    lost = float(np.sqrt(((made.astype(np.float64) - wanted) ** 2).mean()))
-    return float(f"{lost / deviation:.4g}") if deviation > NO_DEVIATION * float(np.abs(wanted).max()) else None
+    deviation = float(np.sqrt(exact.astype(np.float64).var(axis=0).mean()))
+    lost = float(np.sqrt(((approximation.astype(np.float64) - exact) ** 2).mean()))
+    return float(f"{lost / deviation:.4g}") if deviation > NO_DEVIATION * float(np.abs(exact).max()) else None
 
 
 def _rounded(values: Sequence[float]) -> float | None:
@@ -166,27 +166,27 @@ def _rounded(values: Sequence[float]) -> float | None:
 
 def output_warnings(errors: Sequence[OutputError], layer: str) -> list[str]:
     """A sentence on the output that is furthest beyond what is allowed; ``layer`` is where most of it comes from."""
-    one = max(errors, key=lambda e: e.excess, default=None)
-    if one is None or one.excess <= 1.0:
+    top = max(errors, key=lambda e: e.excess, default=None)
+    if top is None or top.excess <= 1.0:
         return []
-    if not one.described:
+    if not top.described:
         return [
-            f"output {one.short!r} is off by {one.error_aged:.1%} on cells of the device: more cells for each weight "
+            f"output {top.short!r} is off by {top.error_aged:.1%} on cells of the device: more cells for each weight "
             f"would do ({argument('error')})"
         ]
     return [
-        f"output {one.short!r} {one.described} on perfect cells, most of it behind layer {_short(layer)}: check it, or "
+        f"output {top.short!r} {top.described} on perfect cells, most of it behind layer {_short(layer)}: check it, or "
         "scale what that layer takes"
     ]
 
 
 def unseen_warnings(errors: Sequence[OutputError]) -> list[str]:
     """A sentence on the output that is furthest beyond what is allowed on inputs that calibration has not seen."""
-    one = max(errors, key=lambda e: e.excess, default=None)
-    if one is None or one.excess <= 1.0 or not one.described:
+    worst = max(errors, key=lambda e: e.excess, default=None)
+    if worst is None or worst.excess <= 1.0 or not worst.described:
         return []
     return [
-        f"output {one.short!r} {one.described} on perfect cells for every other calibration input, if the rest "
+        f"output {worst.short!r} {worst.described} on perfect cells for every other calibration input, if the rest "
         "calibrate: more of them would do"
     ]
 

@@ -99,9 +99,9 @@ def formats(signed: bool, chip: Chip, options: CompileOptions) -> list[CodeForma
     Between the two nothing is gained: the conversion of the high segment counts 16 times, and with fewer planes than
     the most it uses less of the converter's range.
     """
-    most, planes = chip.widest_input(signed), chip.operation_type.planes_at_once
-    wanted = [planes + signed, MAX_BITS] if options.in_bits is None else [options.in_bits]
-    widths = sorted({min(bits, most) for bits in wanted})
+    widest, planes = chip.widest_input(signed), chip.operation_type.planes_at_once
+    allowed = [planes + signed, MAX_BITS] if options.in_bits is None else [options.in_bits]
+    widths = sorted({min(bits, widest) for bits in allowed})
     return [CodeFormat(bits=bits, signed=signed, planes_at_once=planes) for bits in widths]
 
 
@@ -193,10 +193,10 @@ def fit_quantiser(
     return Quantiser(format=fmt, offset=offset, scale=scale)
 
 
-def _fill_constant(reach: Float, most: float, norm: Float) -> Float:
+def _fill_constant(reach: Float, limit: float, norm: Float) -> Float:
     """Ranges for inputs that never differed during calibration: that of their value, or a typical influence.
 
-    ``most`` is the largest magnitude of all values.
+    ``limit`` is the largest magnitude of all values.
     """
     moved = reach > 0
     if moved.all():
@@ -206,5 +206,5 @@ def _fill_constant(reach: Float, most: float, norm: Float) -> Float:
     largest = float(reach.max(initial=0.0))
     if largest > 0:
         # Values of a layer or an image are of one kind, so a constant one would hardly exceed the largest.
-        guess = np.minimum(guess, max(largest, most))
+        guess = np.minimum(guess, max(largest, limit))
     return np.where(moved, reach, np.maximum(guess, 1e-30))

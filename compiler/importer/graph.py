@@ -79,12 +79,12 @@ class Op:
 
 def _taken(node: onnx.NodeProto) -> set[str]:
     """Names that the graphs inside of a node take, their own among them."""
-    found: set[str] = set()
+    names: set[str] = set()
     for inside in (attribute.g for attribute in node.attribute if attribute.HasField("g")):
-        found.update(output.name for output in inside.output)
-        for one in inside.node:
-            found.update(one.input, _taken(one))
-    return found
+        names.update(output.name for output in inside.output)
+        for child in inside.node:
+            names.update(child.input, _taken(child))
+    return names
 
 
 @dataclass(frozen=True)
@@ -136,14 +136,14 @@ class Graph:
 
     def prune(self) -> set[str]:
         """Leaves the nodes that the outputs depend on; names of what they take, and of the outputs."""
-        wanted, kept = set(self.outputs), []
+        needed, ops = set(self.outputs), []
         for op in reversed(self.ops):
-            if wanted.intersection(op.outputs):
-                kept.append(op)
-                wanted.update(op.inputs)
-                wanted.update(_taken(op.proto))
-        self.ops = kept[::-1]
-        return wanted
+            if needed.intersection(op.outputs):
+                ops.append(op)
+                needed.update(op.inputs)
+                needed.update(_taken(op.proto))
+        self.ops = ops[::-1]
+        return needed
 
     def replace_ops(self, ops: Iterable[Op]) -> None:
         self.ops = list(ops)

@@ -98,13 +98,13 @@ def import_onnx(
     return network
 
 
-def _choose_outputs(where: str, proto: onnx.ModelProto, wanted: str | None) -> list[str]:
+def _choose_outputs(where: str, proto: onnx.ModelProto, output: str | None) -> list[str]:
     names = list(dict.fromkeys(o.name for o in proto.graph.output))
     if not names:
         raise InputError(f"{where}: has no output; a model with an output is needed")
-    if wanted is not None and wanted not in names:
-        raise InputError(f"{where}: has no output {wanted!r}; it has {', '.join(names)}")
-    return names if wanted is None else [wanted]
+    if output is not None and output not in names:
+        raise InputError(f"{where}: has no output {output!r}; it has {', '.join(names)}")
+    return names if output is None else [output]
 
 
 def _first_that_fits(where: str, graph: Graph, proto: onnx.ModelProto, x: Inputs | None) -> FloatNetwork:
@@ -144,7 +144,7 @@ class _Importer:
 
     def run(self) -> FloatNetwork:
         try:
-            graph, feeds, wanted, axes = self._prepare()
+            graph, feeds, expected, axes = self._prepare()
         except InputError:
             raise
         except (ValueError, LookupError, TypeError, ArithmeticError, MemoryError) as error:
@@ -180,11 +180,11 @@ class _Importer:
         self._check_finite(network)
         x = np.concatenate([v.reshape(-1) for v in feeds.values()]) if len(feeds) > 1 else next(iter(feeds.values()))
         try:
-            made = network.compute_all(x.reshape(1, *network.input_shape))
+            results = network.compute_all(x.reshape(1, *network.input_shape))
         except ValueError as error:
             raise InputError(f"{self.where}: what was understood cannot be computed: {error}"[:200]) from None
         for name, axis in axes.items():
-            self._compare(made[name], wanted[name], axis)
+            self._compare(results[name], expected[name], axis)
         return network
 
     def _outputs(self, axes: dict[str, int | None]) -> tuple[Node, tuple[Output, ...]]:
@@ -227,18 +227,18 @@ class _Importer:
     def _prepare(self) -> tuple[Graph, Values, Values, dict[str, int | None]]:
         """The graph as it is understood, an input, what it gives, and which dimension of each is the batch."""
         raw = self.raw
-        one, two = sample_pair(raw, self.x)
-        graph, values = probe(raw, one)
+        first, two = sample_pair(raw, self.x)
+        graph, values = probe(raw, first)
         if not any(name in values for name in raw.outputs):
             raise InputError(f"{self.where}: output {raw.outputs[0]!r} does not depend on the input")
-        axes = batch_axes(self.where, raw, graph, values, one, two)
+        axes = batch_axes(self.where, raw, graph, values, first, two)
         if without_classifiers(graph, inner(graph)):
-            graph, values = probe(graph, one)
+            graph, values = probe(graph, first)
         if without_quantisation(graph, inner(graph)):
-            graph, values = probe(graph, one)
-        wanted = {name: values[name] if name in values else graph.constants[name] for name in graph.outputs}
+            graph, values = probe(graph, first)
+        expected = {name: values[name] if name in values else graph.constants[name] for name in graph.outputs}
         form_regions(graph)
-        return graph, one, wanted, axes
+        return graph, first, expected, axes
 
     def _pin(self, name: str) -> None:
         value = self.values[name]
@@ -326,28 +326,28 @@ class _Importer:
                     f"{self.where}: node {layer.name!r} has weights that are NaN or infinite; finite ones are needed"
                 )
         sums = [x for s in network.steps for x in vars(s.operation).values() if isinstance(x, np.ndarray)]
-        last = [op for one in network.outputs for op in one.host if op.kind in ("affine", "constant")]
+        last = [op for output in network.outputs for op in output.host if op.kind in ("affine", "constant")]
         sums += [value for op in last for value in op.parameters.values()]
         if not all(np.isfinite(x).all() for x in sums):
             raise InputError(f"{self.where}: constants multiply to numbers that are NaN or infinite")
 
-    def _compare(self, got: Array, wanted: Array, axis: int | None) -> None:
+    def _compare(self, got: Array, expected: Array, axis: int | None) -> None:
         """The network and the model give the same for a sample."""
-        wanted = wanted[None] if axis is None else wanted
-        if got.shape == wanted.shape and wanted.dtype.kind in "OUS":
-            if np.array_equal(got, wanted.astype(np.str_)):
+        expected = expected[None] if axis is None else expected
+        if got.shape == expected.shape and expected.dtype.kind in "OUS":
+            if np.array_equal(got, expected.astype(np.str_)):
                 return
-            found = "are other words"
-        elif got.shape == wanted.shape:
-            finite = np.isfinite(wanted.astype(np.float64)) & np.isfinite(got.astype(np.float64))
-            a, b = got[finite].astype(np.float64), wanted[finite].astype(np.float64)
+            apart = "are other words"
+        elif got.shape == expected.shape:
+            finite = np.isfinite(expected.astype(np.float64)) & np.isfinite(got.astype(np.float64))
+            a, b = got[finite].astype(np.float64), expected[finite].astype(np.float64)
             if not a.size or np.abs(a - b).max() <= MOST_DIFFERENCE * np.abs(b).max() + 1e-6:
                 return
-            found = f"differ by {np.abs(a - b).max():.3g} of {np.abs(b).max():.3g}"
+            apart = f"differ by {np.abs(a - b).max():.3g} of {np.abs(b).max():.3g}"
         else:
-            found = f"have shape {list(got.shape)} instead of {list(wanted.shape)}"
+            apart = f"have shape {list(got.shape)} instead of {list(expected.shape)}"
         raise InputError(
-            f"{self.where}: the outputs of what was understood {found} for a sample: it is not compiled, since its "
+            f"{self.where}: the outputs of what was understood {apart} for a sample: it is not compiled, since its "
             "answers would be wrong; please report the model"
         )
 

@@ -38,7 +38,7 @@ class CoreFaults:
     def counts(self, cell_map: CellMap) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Faulty cells of each row and of each column of weights that are not on a dead line crossing it."""
         faulty = ~np.isnan(self.g_uS) & ~self.rows[:, None] & ~self.columns[None, :]
-        return cell_map.per_row(faulty.sum(axis=1)), faulty.sum(axis=0)
+        return cell_map.per_row(faulty.sum(axis=1)), cell_map.per_column(faulty.sum(axis=0))
 
 
 FaultMaps = Mapping[int, CoreFaults]
@@ -76,25 +76,25 @@ def compensate(
     weights = _Weights(faults, block.rows, block.columns, cell_map, low, high)
     if weights.sound.all():
         return
-    wanted = cell_map.join(cell_map.take(targets, block.rows, block.columns).astype(np.float64))
+    weights_uS = cell_map.join(cell_map.take(targets, block.rows, block.columns).astype(np.float64))
     _, inputs = np.unique(spread, return_inverse=True)
     _, outputs = np.unique(np.stack([block.outputs, block.slice_of]), axis=1, return_inverse=True)
-    got = _share(wanted, weights, inputs, np.arange(len(block.columns)))
+    got = _share(weights_uS, weights, inputs, np.arange(len(block.columns)))
     if block.copies > 1:
-        got = _share(wanted, weights, inputs, outputs.ravel(), got)
+        got = _share(weights_uS, weights, inputs, outputs.ravel(), got)
     cell_map.put(targets, block.rows, block.columns, cell_map.split_around(got, weights.held, low, high))
 
 
 def _share(
-    wanted: Float, weights: _Weights, inputs: NDArray[np.integer], outputs: NDArray[np.integer],
+    weight: Float, weights: _Weights, inputs: NDArray[np.integer], outputs: NDArray[np.integer],
     start: Float | None = None,
 ) -> Float:
     """Differences that the weights can have, whose sums over each (input, output) come near to those wanted."""
-    got = np.clip(wanted if start is None else start, weights.least, weights.most)
+    got = np.clip(weight if start is None else start, weights.least, weights.most)
     cell = inputs[:, None] * (outputs.max() + 1) + outputs[None, :]
     count = int(cell.max()) + 1
     for _ in range(ROUNDS):
-        missing = np.bincount(cell.ravel(), (wanted - got).ravel(), count)
+        missing = np.bincount(cell.ravel(), (weight - got).ravel(), count)
         sign = np.sign(missing)[cell]
         room = (sign > 0) & (got < weights.most) | (sign < 0) & (got > weights.least)
         share = missing / np.maximum(np.bincount(cell.ravel(), room.ravel(), count), 1.0)
@@ -103,16 +103,16 @@ def _share(
 
 
 def arrange_rows(
-    wanted: Sequence[tuple[Block, Float]], faults: FaultMaps, cell_map: CellMap, low: float, high: float
+    targets: Sequence[tuple[Block, Float]], faults: FaultMaps, cell_map: CellMap, low: float, high: float
 ) -> NDArray[np.int64]:
     """Which of a layer's rows goes where: a permutation of its rows with the least squared error, of shape (rows,).
 
-    ``wanted`` are the blocks of the layer, each with the differences of conductances ``[column, row]`` in uS that its
+    ``targets`` are the blocks of the layer, each with the differences of conductances ``[column, row]`` in uS that its
     columns want from all rows of the layer: not those of the block only. Row ``result[k]`` goes to place k.
     """
-    rows = wanted[0][1].shape[1]
+    rows = targets[0][1].shape[1]
     cost = np.zeros((rows, rows))
-    for block, difference in wanted:
+    for block, difference in targets:
         if block.core not in faults:
             continue
         weights = _Weights(faults[block.core], block.rows, block.columns, cell_map, low, high)

@@ -22,9 +22,9 @@ GROUP_ROWS = 64
 """Rows up to which groups stand side by side: those of other groups load a column and add their noise to it."""
 
 
-def segments(size: int, most: int) -> list[tuple[int, int]]:
-    """Cuts ``size`` into as few pieces of at most ``most`` as possible, nearly equal: (start, length)."""
-    pieces = -(-size // most)
+def segments(size: int, limit: int) -> list[tuple[int, int]]:
+    """Cuts ``size`` into as few pieces of at most ``limit`` as possible, nearly equal: (start, length)."""
+    pieces = -(-size // limit)
     edges = [size * k // pieces for k in range(pieces + 1)]
     return [(a, b - a) for a, b in pairwise(edges)]
 
@@ -47,30 +47,30 @@ class Parts:
     outputs: int
     order: tuple[int, ...] | None = None
 
-    def edges(self, each: int) -> list[tuple[int, int]]:
-        """First and number of what each part has, where a group has ``each``."""
+    def edges(self, per_group: int) -> list[tuple[int, int]]:
+        """First and number of what each part has, where a group has ``per_group``."""
         cut = [self.groups * k // self.count for k in range(self.count + 1)]
-        return [(a * each, (b - a) * each) for a, b in pairwise(cut)]
+        return [(a * per_group, (b - a) * per_group) for a, b in pairwise(cut)]
 
     def spread(self, weight: Float, rows: int, *, dither: int) -> NDArray[np.int32]:
         """Which input each of ``rows`` rows takes, as :func:`~mho.compiler.mapping.weights.spread_rows` part by part.
 
         ``weight`` has shape (outputs, inputs of a group).
         """
-        found = []
+        spreads = []
         for k, (first, _) in enumerate(self.edges(self.inputs)):
-            own = spread_rows(self._matrix(weight, k), rows // self.count, dither=dither)
-            found.append(np.where(own == DITHER, DITHER, own + first))
-        made = np.concatenate(found).astype(np.int32)
-        return made if self.order is None else made[np.array(self.order)]
+            part = spread_rows(self._matrix(weight, k), rows // self.count, dither=dither)
+            spreads.append(np.where(part == DITHER, DITHER, part + first))
+        spread = np.concatenate(spreads).astype(np.int32)
+        return spread if self.order is None else spread[np.array(self.order)]
 
     def share(self, weight: Float, spread: NDArray[np.int32]) -> Float:
         """Weights of the rows of each output's part, of shape (outputs, rows of a part)."""
-        taken, found = spread.reshape(self.count, -1), []
+        inputs, weights = spread.reshape(self.count, -1), []
         for k, (first, _) in enumerate(self.edges(self.inputs)):
-            own = np.where(taken[k] == DITHER, DITHER, taken[k] - first)
-            found.append(share_weights(self._matrix(weight, k), own))
-        return np.concatenate(found)
+            part = np.where(inputs[k] == DITHER, DITHER, inputs[k] - first)
+            weights.append(share_weights(self._matrix(weight, k), part))
+        return np.concatenate(weights)
 
     def taken(self, spread: NDArray[np.int32]) -> NDArray[np.int32]:
         """Which input each row of each output's part takes: (outputs, rows of a part), or (rows,) of one part."""
@@ -84,6 +84,6 @@ class Parts:
             return weight
         first, size = self.edges(self.outputs)[part]
         blocks = weight[first : first + size].reshape(-1, self.outputs, self.inputs)
-        made = np.zeros((len(blocks), self.outputs, len(blocks), self.inputs))
-        made[np.arange(len(blocks)), :, np.arange(len(blocks))] = blocks
-        return made.reshape(size, -1)
+        matrix = np.zeros((len(blocks), self.outputs, len(blocks), self.inputs))
+        matrix[np.arange(len(blocks)), :, np.arange(len(blocks))] = blocks
+        return matrix.reshape(size, -1)

@@ -86,41 +86,41 @@ def place(
         )
     sizes = [Size.least(shape, count, free) for shape, count in zip(shapes, slices, strict=True)]
     packer, packed, bound = fewest(sizes, free)
-    least = len(packed)
+    fewest_cores = len(packed)
     noise = [1.0] * len(sizes) if noise is None else noise
     # The cells of other groups in a column have noise, too.
     noise = [n * size.parts.groups / size.parts.count for n, size in zip(noise, sizes, strict=True)]
-    most = DEFAULT_COPIES if copies is None else copies
-    limit = least
-    if cores is not None and most > 1:
+    copies_limit = DEFAULT_COPIES if copies is None else copies
+    limit = fewest_cores
+    if cores is not None and copies_limit > 1:
         shelved = Packer(free).cores(sizes)
-        if least > cores or len(shelved) <= cores:
+        if fewest_cores > cores or len(shelved) <= cores:
             packer, packed, limit = Packer(free), shelved, len(shelved)
         else:
             limit = cores
-    if cores is not None and least > cores:
+    if cores is not None and fewest_cores > cores:
         limit = max(limit, len(packer.rectangles(sizes)))
     if start is not None:
         sizes = [replace(size, rows=rows, copies=count) for size, (rows, count) in zip(sizes, start, strict=True)]
         packer = Packer(free)
         limit = len(packer.cores(sizes))
-        sizes = fill(sizes, packer, most, limit, noise)
+        sizes = fill(sizes, packer, copies_limit, limit, noise)
         packed = packer.cores(sizes)
     else:
         # Small layers first, all alike up to some number of copies, then each as it gains: which is best, shows.
         tries = [
-            fill(grow_alike(sizes, packer, first, limit), packer, most, limit, noise)
+            fill(grow_alike(sizes, packer, first, limit), packer, copies_limit, limit, noise)
             for first in ALIKE
-            if first <= most
+            if first <= copies_limit
         ]
         grown = min(tries, key=lambda t: sum(n * size.variance for n, size in zip(noise, t, strict=True)))
         if grown != sizes:
             sizes, packed = grown, packer.cores(grown)
-    if enough is not None and cores is not None and least <= cores:
-        sizes = fill(sizes, packer, most, max(cores, limit), noise, enough)
+    if enough is not None and cores is not None and fewest_cores <= cores:
+        sizes = fill(sizes, packer, copies_limit, max(cores, limit), noise, enough)
         packed = packer.cores(sizes)
     return Placement(
-        cell_map=cell_map, cores=len(packed), least=least, bound=bound, blocks=_blocks(packed), skip=skip,
+        cell_map=cell_map, cores=len(packed), least=fewest_cores, bound=bound, blocks=_blocks(packed), skip=skip,
         faults=faults, rows=tuple(size.rows * size.parts.count for size in sizes),
         parts=tuple(size.parts for size in sizes),
     )

@@ -53,7 +53,7 @@ class Placement:
         for block in self.blocks:
             if block.core == core:
                 masks[block.line_select] = False
-                masks[block.line_select, block.columns] = True
+                masks[block.line_select, self.cell_map.converted_of(block.columns)] = True
         return masks
 
     def dead_lines(self, core: int) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:

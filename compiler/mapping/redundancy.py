@@ -68,22 +68,22 @@ class _Layer:
         """Variance relative to that of one cell for each weight."""
         return self.inputs / (self.rows * self.copies)
 
-    def larger(self, most: int) -> list["_Layer"]:
+    def larger(self, limit: int) -> list["_Layer"]:
         """With one row segment more, full ones, and with more column segments and copies that fill them."""
-        found: list[_Layer] = []
+        layers: list[_Layer] = []
         if self.blocks is not None:
-            return found
-        rows = min((-(-self.rows // self.core[0]) + 1) * self.core[0], self.inputs * most)
+            return layers
+        rows = min((-(-self.rows // self.core[0]) + 1) * self.core[0], self.inputs * limit)
         if rows > self.rows:
-            found.append(self._with(rows, self.copies))
+            layers.append(self._with(rows, self.copies))
         segments = -(-self.outputs // (self.core[1] // (self.slices * self.copies)))
-        while segments < self.outputs and self.copies < most:
+        while segments < self.outputs and self.copies < limit:
             segments += 1
-            copies = min(most, self.core[1] // (self.slices * -(-self.outputs // segments)))
+            copies = min(limit, self.core[1] // (self.slices * -(-self.outputs // segments)))
             if copies > self.copies:
-                found.append(self._with(self.rows, copies))
+                layers.append(self._with(self.rows, copies))
                 break
-        return found
+        return layers
 
     def _with(self, rows: int, copies: int) -> "_Layer":
         return _Layer(self.inputs, self.outputs, rows, copies, self.slices, self.core)
@@ -91,23 +91,23 @@ class _Layer:
 
 def squared_error(noise: Sequence[float], ends: float, variances: Sequence[float]) -> float:
     """Squared error of the outputs by all layers, from inputs over rows times copies; the rest as below."""
-    return sum(one * v * (ends + (1.0 - ends) * v) for one, v in zip(noise, variances, strict=True))
+    return sum(single * v * (ends + (1.0 - ends) * v) for single, v in zip(noise, variances, strict=True))
 
 
-def shortfall(told: Redundancy | None, asked: float | None) -> list[str]:
-    """That the error that was ``asked`` for is not reached, where it is not."""
-    if told is None or asked is None or told.reached <= asked:
+def shortfall(redundancy: Redundancy | None, limit: float | None) -> list[str]:
+    """That the error that was ``limit`` for is not reached, where it is not."""
+    if redundancy is None or limit is None or redundancy.reached <= limit:
         return []
-    return [f"noise of the cells makes an estimated {told.reached:.1%} of the outputs, not {asked:.1%} "
+    return [f"noise of the cells makes an estimated {redundancy.reached:.1%} of the outputs, not {limit:.1%} "
             f"({argument('error')}): no more cells a weight are to be had on this chip, with at most "
             f"{DEFAULT_COPIES} copies"]
 
 
 def place_within(
-    shapes: Sequence[Shape], cell_map: CellMap, *, noise: Sequence[float], wanted: float,
+    shapes: Sequence[Shape], cell_map: CellMap, *, noise: Sequence[float], limit: float,
     ends: float, positions: Sequence[int], cores: int, copies: int | None = None, **options: Any,
 ) -> tuple[Placement, Redundancy]:
-    """A placement with which noise of the cells makes an error of no more than ``wanted``, as far as that can be had.
+    """A placement with which noise of the cells makes an error of no more than ``limit``, as far as that can be had.
 
     ``noise`` is the squared error that each layer with one cell a weight makes, ``ends`` the squared error of a cell at
     the ends of the range over that in the middle, ``positions`` how often each is
@@ -120,27 +120,27 @@ def place_within(
         return squared_error(shared, ends, variances)
 
     def enough(variances: Sequence[float]) -> bool:
-        return error(variances) <= wanted**2
+        return error(variances) <= limit**2
 
     plain = put()
     # The cells of other groups in a column have noise, too.
-    shared = [one * parts.groups / parts.count for one, parts in zip(noise, plain.parts, strict=True)]
+    shared = [single * parts.groups / parts.count for single, parts in zip(noise, plain.parts, strict=True)]
     without = error(_variances(plain))
-    told = partial(
-        Redundancy, wanted=wanted, without=without**0.5, cores=plain.cores, products=_products(plain, positions)
+    expected = partial(
+        Redundancy, wanted=limit, without=without**0.5, cores=plain.cores, products=_products(plain, positions)
     )
-    if without <= wanted**2 or copies == 1:
-        return plain, told(reached=without**0.5)
+    if without <= limit**2 or copies == 1:
+        return plain, expected(reached=without**0.5)
     best = put(enough=enough)
     fits = plain.least <= cores
-    history = _steps(best, error, wanted**2, positions, copies or DEFAULT_COPIES)
+    history = _steps(best, error, limit**2, positions, copies or DEFAULT_COPIES)
     while history:
         trial = put(start=history[-1], enough=enough)
         if not fits or trial.cores <= cores:
             best = trial
             break
         history = history[: len(history) * 3 // 4]
-    return best, told(reached=error(_variances(best)) ** 0.5)
+    return best, expected(reached=error(_variances(best)) ** 0.5)
 
 
 def _copies(placement: Placement, layer: int) -> int:
@@ -164,25 +164,26 @@ def _products(placement: Placement, positions: Sequence[int]) -> int:
 
 
 def _steps(
-    placement: Placement, error: Callable[[Sequence[float]], float], wanted: float, positions: Sequence[int], most: int,
+    placement: Placement, error: Callable[[Sequence[float]], float], limit_squared: float, positions: Sequence[int],
+    copies: int,
 ) -> list[list[tuple[int, int]]]:
     """Rows and copies of all layers after each step of growth that takes products, until the noise is as wanted."""
     core, layers = _usable(placement), []
     for k, ((inputs, rows), parts) in enumerate(zip(_sizes(placement), placement.parts, strict=True)):
-        own = placement.of_layer(k)
-        blocks = len(own) if parts.groups > 1 else None
-        layers.append(_Layer(inputs, parts.outputs, rows, _copies(placement, k), own[0].slices, core, blocks))
+        blocks_here = placement.of_layer(k)
+        blocks = len(blocks_here) if parts.groups > 1 else None
+        layers.append(_Layer(inputs, parts.outputs, rows, _copies(placement, k), blocks_here[0].slices, core, blocks))
     limit, history = MOST_PRODUCTS * _products(placement, positions), []
-    while (now := error([layer.variance for layer in layers])) > wanted:
-        found = []
+    while (now := error([layer.variance for layer in layers])) > limit_squared:
+        candidates = []
         for k, layer in enumerate(layers):
-            for grown in layer.larger(most):
+            for grown in layer.larger(copies):
                 added = positions[k] * max(grown.products - layer.products, 0)
-                then = error([(grown if j == k else one).variance for j, one in enumerate(layers)])
-                found.append(((now - then) / max(added, 1), k, grown))
-        if not found:
+                then = error([(grown if j == k else candidate).variance for j, candidate in enumerate(layers)])
+                candidates.append(((now - then) / max(added, 1), k, grown))
+        if not candidates:
             break
-        _, k, grown = max(found, key=lambda one: one[0])
+        _, k, grown = max(candidates, key=lambda candidate: candidate[0])
         layers[k] = grown
         if sum(count * layer.products for count, layer in zip(positions, layers, strict=True)) > limit:
             break
@@ -196,5 +197,5 @@ def _usable(placement: Placement) -> tuple[int, int]:
     rows, columns = cell_map.there
     for bit, source in map(cell_map.dead, placement.skip.values()):
         rows = min(rows, int((cell_map.per_row(bit) == 0).sum()))
-        columns = min(columns, int((~source).sum()))
+        columns = min(columns, int((cell_map.per_column(source) == 0).sum()))
     return rows, columns

@@ -118,8 +118,8 @@ class PairMap:
         The copies of a column then round differently, and their average rounds less; the shifts add up to nothing.
         """
         fraction = (block.copy_of + 0.5) / block.copies - 0.5
-        held = targets[np.ix_(self.map.lines_of(block.rows).ravel(), block.columns)]
-        decrement = step_code * 2.0**-STEP_FRACTION_BITS * self.config.load(held, axis=0)
+        cells = targets[self.map.gated_by(block.rows, block.columns)]
+        decrement = step_code * 2.0**-STEP_FRACTION_BITS * self.config.load(cells, axis=0)
         low, high = self.chip.cells.g_min_uS, self.chip.cells.g_max_uS
         top = self.map.top(low, high)
         # Of several rows each two hold as much whatever the shift, so that all copies have the same load.
@@ -132,7 +132,7 @@ class PairMap:
         self.map.put(targets, block.rows, block.columns, self.cells_of(block).swapaxes(1, 2))
 
 
-def stack_cells(g: NDArray[np.float64], spread: NDArray[np.int32], most: float, copies: int = 1) -> NDArray[np.float64]:
+def stack_cells(g: NDArray[np.float64], spread: NDArray[np.int32], top: float, copies: int = 1) -> NDArray[np.float64]:
     """Differences such that few cells hold as much as they can, and all others nothing.
 
     The cells of one weight, on all rows of its input and in ``copies`` columns, keep their sum. Cells in the middle of
@@ -155,7 +155,7 @@ def stack_cells(g: NDArray[np.float64], spread: NDArray[np.int32], most: float, 
     for copy in range(copies):
         # Outputs and inputs begin with copies in turn, so that columns have similar sums.
         turn = (copy + spread + np.arange(len(g))[:, None]) % copies
-        part = np.clip(copies * rows * size - (copies * number + turn) * most, 0.0, most)
+        part = np.clip(copies * rows * size - (copies * number + turn) * top, 0.0, top)
         result[copy] = np.where(spread >= 0, np.sign(g) * part, 0.0)
     return result
 
@@ -163,10 +163,10 @@ def stack_cells(g: NDArray[np.float64], spread: NDArray[np.int32], most: float, 
 def _numbered(spread: NDArray[np.int32]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Of each row, its number among those of its input, and how many those are, along the last dimension."""
     order = np.argsort(spread, axis=-1, kind="stable")
-    taken = np.take_along_axis(spread, order, axis=-1)
+    sorted_inputs = np.take_along_axis(spread, order, axis=-1)
     place = np.broadcast_to(np.arange(spread.shape[-1]), spread.shape)
     begins = np.ones(spread.shape, dtype=bool)
-    begins[..., 1:] = taken[..., 1:] != taken[..., :-1]
+    begins[..., 1:] = sorted_inputs[..., 1:] != sorted_inputs[..., :-1]
     first = np.maximum.accumulate(np.where(begins, place, 0), axis=-1)
     ends = np.ones(spread.shape, dtype=bool)
     ends[..., :-1] = begins[..., 1:]
@@ -242,8 +242,8 @@ def column_loads(
     See :meth:`mho.macro_models.MacroConfig.load`.
     """
     lsb, config = _grid_step(chip), chip.macro_config()
-    held = targets[np.ix_(config.cell_map.lines_of(rows).ravel(), columns)]
-    return config.load(np.rint(held.astype(np.float64) / lsb).astype(np.int64), axis=0, unit_uS=lsb)
+    cells = targets[config.cell_map.gated_by(rows, columns)]
+    return config.load(np.rint(cells.astype(np.float64) / lsb).astype(np.int64), axis=0, unit_uS=lsb)
 
 
 def code_value(

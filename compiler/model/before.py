@@ -27,23 +27,23 @@ class Before:
     values: tuple[int, ...]
 
     def __post_init__(self) -> None:
-        known = {0}
+        available = {0}
         for k in self.numbers:
-            if not 0 <= k < len(self.steps) or k + 1 in known or not known.issuperset(self.steps[k].inputs):
+            if not 0 <= k < len(self.steps) or k + 1 in available or not available.issuperset(self.steps[k].inputs):
                 raise ValueError(f"step {k} cannot be done before the layers")
             if isinstance(self.steps[k].operation, Linear):
                 raise ValueError(f"step {k} is a layer, which is not done before the layers")
-            known.add(k + 1)
-        if not self.values or len(set(self.values)) < len(self.values) or not known.issuperset(self.values):
+            available.add(k + 1)
+        if not self.values or len(set(self.values)) < len(self.values) or not available.issuperset(self.values):
             raise ValueError(f"values {list(self.values)} are not all made before the layers")
 
     def each(self, x: Float) -> list[Float]:
         """The values that others take, each (batch, elements), for inputs of shape (batch, features)."""
-        made = {0: x}
+        values = {0: x}
         for k in self.numbers:
-            taken = np.concatenate([made[v] for v in self.steps[k].inputs], axis=1)
-            made[k + 1] = self.steps[k].operation.compute(taken)
-        return [made[v] for v in self.values]
+            inputs = np.concatenate([values[v] for v in self.steps[k].inputs], axis=1)
+            values[k + 1] = self.steps[k].operation.compute(inputs)
+        return [values[v] for v in self.values]
 
     def compute(self, x: Float) -> Float:
         """The same side by side: (batch, all elements)."""
@@ -58,16 +58,16 @@ class Before:
 
 def steps_before_layers(steps: Sequence[Step]) -> tuple[int, ...]:
     """All steps that depend on no layer: candidates."""
-    known, found = {0}, []
+    available, candidates = {0}, []
     for k, step in enumerate(steps):
-        if not isinstance(step.operation, Linear) and known.issuperset(step.inputs):
-            known.add(k + 1)
-            found.append(k)
-    return tuple(found)
+        if not isinstance(step.operation, Linear) and available.issuperset(step.inputs):
+            available.add(k + 1)
+            candidates.append(k)
+    return tuple(candidates)
 
 
 def before_of(steps: tuple[Step, ...], numbers: Sequence[int]) -> Before:
     """With the values that steps behind take, or that are the last."""
-    made = {0, *(k + 1 for k in numbers)}
-    taken = {v for k, step in enumerate(steps) if k not in set(numbers) for v in step.inputs} | {len(steps)}
-    return Before(steps=steps, numbers=tuple(numbers), values=tuple(sorted(made & taken)))
+    available = {0, *(k + 1 for k in numbers)}
+    needed = {v for k, step in enumerate(steps) if k not in set(numbers) for v in step.inputs} | {len(steps)}
+    return Before(steps=steps, numbers=tuple(numbers), values=tuple(sorted(available & needed)))

@@ -42,7 +42,7 @@ def centred(network: FloatNetwork, x: Float) -> FloatNetwork:
     if not isinstance(op, Linear) or len(op.patches) != 1 or len(network.calls[-1]) != 1:
         return network
     layer = op.layer
-    whole = all(one.size in (None, 0, layer.outputs) for one in network.outputs)
+    whole = all(output.size in (None, 0, layer.outputs) for output in network.outputs)
     if layer.relu or layer.groups != 1 or layer.outputs == 1 or not whole:
         return network
     weight = layer.weight - layer.weight.mean(axis=0)
@@ -55,14 +55,14 @@ def centred(network: FloatNetwork, x: Float) -> FloatNetwork:
 def _takes_differences(network: FloatNetwork, x: Float) -> bool:
     """Whether outputs stay the same when a number is added to all scores of an input."""
     scores = network.last(x)
-    mean, made = scores.mean(axis=1, keepdims=True), network.finish_all(scores)
-    others = np.random.default_rng(0).normal(scale=max(float(scores.std()), TOLERANCE), size=mean.shape)
-    return all(_same(made, network.finish_all(scores - less)) for less in (mean, mean + others))
+    mean, outputs = scores.mean(axis=1, keepdims=True), network.finish_all(scores)
+    shifts = np.random.default_rng(0).normal(scale=max(float(scores.std()), TOLERANCE), size=mean.shape)
+    return all(_same(outputs, network.finish_all(scores - less)) for less in (mean, mean + shifts))
 
 
-def _same(made: Mapping[str, NDArray[Any]], moved: Mapping[str, NDArray[Any]]) -> bool:
+def _same(outputs: Mapping[str, NDArray[Any]], moved: Mapping[str, NDArray[Any]]) -> bool:
     return all(
-        np.allclose(moved[name], one, rtol=TOLERANCE, atol=TOLERANCE, equal_nan=True) if one.dtype.kind == "f"
-        else bool((moved[name] == one).all())
-        for name, one in made.items()
+        np.allclose(moved[name], values, rtol=TOLERANCE, atol=TOLERANCE, equal_nan=True) if values.dtype.kind == "f"
+        else bool((moved[name] == values).all())
+        for name, values in outputs.items()
     )

@@ -136,9 +136,9 @@ class Evaluated:
         graph = self.proto.graph
         if any(_dims(v)[:1] != (1,) for v in (*graph.input, *graph.output)):
             return False
-        some = np.random.default_rng(0).uniform(0.5, 1.5, (samples, self.taken))
+        inputs = np.random.default_rng(0).uniform(0.5, 1.5, (samples, self.taken))
         try:
-            return same(self._stacked(some), _rows(self._one_by_one(some), samples))
+            return same(self._stacked(inputs), _rows(self._one_by_one(inputs), samples))
         except ValueError:
             return False
 
@@ -185,12 +185,12 @@ class Evaluated:
         with host_work(sum(x.size for x in inputs) // max(1, self.taken)):
             for node in graph.node:
                 try:
-                    made = run_node(node, [values[name] if name else None for name in node.input], opset, room=room)
+                    outputs = run_node(node, [values[name] if name else None for name in node.input], opset, room=room)
                 except ValueError as error:
                     where = node.name[:60] or node.op_type
                     raise InputError(f"work of the host, node {where!r} ({node.op_type}): {error}") from None
-                room -= sum(x.size for x in made if x is not None)
-                values.update({name: x for name, x in zip(node.output, made, strict=True) if name and x is not None})
+                room -= sum(x.size for x in outputs if x is not None)
+                values.update({name: x for name, x in zip(node.output, outputs, strict=True) if name and x is not None})
         return values[graph.output[0].name]
 
     def samples(self, x: NDArray[Any]) -> NDArray[Any]:
@@ -213,16 +213,16 @@ class Evaluated:
         return max(1, AT_ONCE // max(1, x.size // max(1, len(x)) + self.size))
 
     def _one_by_one(self, x: NDArray[Any]) -> NDArray[Any]:
-        return np.stack([self.run(self._split(one[None])) for one in np.asarray(x, dtype=np.float64)])
+        return np.stack([self.run(self._split(sample[None])) for sample in np.asarray(x, dtype=np.float64)])
 
     def _split(self, x: Float) -> list[NDArray[Any]]:
         """Inputs of samples, (samples, taken), behind each other along the first dimension of each."""
         parts, first = [], 0
         for value in self.proto.graph.input:
             dims, kind = _dims(value), value.type.tensor_type.elem_type
-            taken = math.prod(dims)
-            part = x[:, first : first + taken].reshape(dims if len(x) == 1 else (len(x), *dims[1:]))
-            first += taken
+            size = math.prod(dims)
+            part = x[:, first : first + size].reshape(dims if len(x) == 1 else (len(x), *dims[1:]))
+            first += size
             if kind != TensorProto.DOUBLE:
                 part = np.rint(part).astype(onnx.helper.tensor_dtype_to_np_dtype(kind))
             parts.append(part)
@@ -230,8 +230,8 @@ class Evaluated:
 
     def compute(self, x: Float) -> Float:
         """Numbers of shape (batch, size) for those of shape (batch, taken); what is not finite is 0 or very large."""
-        made = self.samples(x) if len(x) else np.zeros((0, self.size))
-        return _rows(made, len(x))
+        results = self.samples(x) if len(x) else np.zeros((0, self.size))
+        return _rows(results, len(x))
 
     def _stacked(self, x: Float) -> Float:
         """:meth:`compute` of all samples at once, where they stack; the last bits may be others."""
@@ -270,9 +270,9 @@ class Evaluated:
         return result / DIRECTIONS / np.sqrt(max(1.0, size / DIRECTIONS))
 
 
-def _rows(made: NDArray[Any], count: int) -> Float:
+def _rows(results: NDArray[Any], count: int) -> Float:
     """A row of numbers a sample; what is not finite is 0 or very large."""
-    return np.nan_to_num(np.asarray(made, dtype=np.float64).reshape(count, -1), posinf=1e30, neginf=-1e30)
+    return np.nan_to_num(np.asarray(results, dtype=np.float64).reshape(count, -1), posinf=1e30, neginf=-1e30)
 
 
 def _dims(value: onnx.ValueInfoProto) -> tuple[int, ...]:

@@ -67,8 +67,8 @@ class LinearLayer:
         """``W' slope`` of shape (..., inputs), for slopes of shape (..., outputs)."""
         if self.groups == 1:
             return slope @ self.weight
-        made = self._by_group(slope.reshape(-1, self.outputs), self._blocks)
-        return made.reshape(*slope.shape[:-1], self.inputs)
+        slopes = self._by_group(slope.reshape(-1, self.outputs), self._blocks)
+        return slopes.reshape(*slope.shape[:-1], self.inputs)
 
     def product(self, x: Float) -> Float:
         """``W x`` of shape (outputs,), for one x of shape (inputs,)."""

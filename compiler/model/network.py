@@ -83,8 +83,8 @@ def _affine(y: NDArray[Any], p: dict[str, Any]) -> NDArray[Any]:
 
 
 def _onnx(y: NDArray[Any], p: dict[str, Any]) -> NDArray[Any]:
-    made = evaluated_at_the_end(p["model"]).samples(y.reshape(len(y), -1))
-    return made.astype(np.str_) if made.dtype.kind == "O" else made
+    results = evaluated_at_the_end(p["model"]).samples(y.reshape(len(y), -1))
+    return results.astype(np.str_) if results.dtype.kind == "O" else results
 
 
 _HOST_OPS = {
@@ -177,11 +177,11 @@ class FloatNetwork:
 
         Layers are numbered in the order of their first step. Steps with one :class:`LinearLayer` object are one layer.
         """
-        found: dict[int, list[int]] = {}
+        by_layer: dict[int, list[int]] = {}
         for k, step in enumerate(self.steps):
             if isinstance(step.operation, Linear):
-                found.setdefault(id(step.operation.layer), []).append(k)
-        return tuple(tuple(steps) for steps in found.values())
+                by_layer.setdefault(id(step.operation.layer), []).append(k)
+        return tuple(tuple(steps) for steps in by_layer.values())
 
     @cached_property
     def linear(self) -> tuple[Linear, ...]:
@@ -238,8 +238,9 @@ class FloatNetwork:
         """
         if self._reconstructs:
             return False
-        made = [one for one in self.outputs if one.size != 0]
-        return any(one.classes for one in made) and len({(one.first, one.size) for one in made}) == 1
+        outputs = [output for output in self.outputs if output.size != 0]
+        alike = len({(output.first, output.size) for output in outputs}) == 1
+        return alike and any(output.classes for output in outputs)
 
     @cached_property
     def gives_numbers(self) -> bool:
@@ -248,22 +249,22 @@ class FloatNetwork:
         A single one is, and an image, and what is as large as the input, as of an autoencoder, and what is beside the
         choice of another output; else a vector may be scores.
         """
-        made = [one for one in self.outputs if one.size != 0]
+        outputs = [output for output in self.outputs if output.size != 0]
         # Sigmoids alone may be those of an autoencoder.
-        decided = {(one.first, one.size) for one in made if one.classes and len(made) > 1}
-        others = [one.name for one in made if (one.first, one.size) not in decided]
-        if self.is_classifier or not others:
+        decided = {(output.first, output.size) for output in outputs if output.classes and len(outputs) > 1}
+        undecided = [output.name for output in outputs if (output.first, output.size) not in decided]
+        if self.is_classifier or not undecided:
             return False
         values = self.compute_all(np.zeros((1, self.features)))
-        shapes = [values[name].shape for name in others]
+        shapes = [values[name].shape for name in undecided]
         return bool(decided) or any(len(shape) != 2 or shape[1] in (1, self.features) for shape in shapes)
 
     @cached_property
     def _reconstructs(self) -> bool:
         """Whether the one output is a Sigmoid as large as the input."""
-        (one, *others), size = self.outputs, self.steps[-1].operation.size
-        kinds = {op.kind for op in one.host} - {"reshape", "cast"}
-        return not others and one.size is None and size == self.features > 1 and kinds == {"sigmoid"}
+        (output, *more), size = self.outputs, self.steps[-1].operation.size
+        kinds = {op.kind for op in output.host} - {"reshape", "cast"}
+        return not more and output.size is None and size == self.features > 1 and kinds == {"sigmoid"}
 
     def compared(self, y: NDArray[np.float64]) -> NDArray[np.float64]:
         """What errors of the last step's ``y`` are seen in: what the Sigmoid of an autoencoder gives, else ``y``."""
@@ -280,7 +281,7 @@ class FloatNetwork:
 
     def finish_all(self, y: NDArray[np.float64]) -> dict[str, NDArray[Any]]:
         """:meth:`finish` of all outputs, by name."""
-        return {one.name: one.finish(y) for one in self.outputs}
+        return {output.name: output.finish(y) for output in self.outputs}
 
     @property
     def positions(self) -> tuple[int, ...]:
@@ -306,8 +307,8 @@ class FloatNetwork:
     def single(self) -> "FloatNetwork":
         """The same network in single precision, as a model runs elsewhere, too: in half of the time."""
         steps = [
-            replace(one, operation=one.operation.single) if isinstance(one.operation, Linear | Combine) else one
-            for one in self.steps
+            replace(step, operation=step.operation.single) if isinstance(step.operation, Linear | Combine) else step
+            for step in self.steps
         ]
         return replace(self, steps=tuple(steps))
 
@@ -341,8 +342,8 @@ class FloatNetwork:
 
     def last(self, x: NDArray[Any], threads: int = 1) -> NDArray[np.float64]:
         """The result of the last step, (batch, elements), which the outputs are made of, by so many threads."""
-        most = max(1, min(BATCH_POSITIONS // self.most_positions, BATCH_ELEMENTS // self.elements))
-        parts = [x[k : k + most] for k in range(0, max(len(x), 1), most)]
+        batch = max(1, min(BATCH_POSITIONS // self.most_positions, BATCH_ELEMENTS // self.elements))
+        parts = [x[k : k + batch] for k in range(0, max(len(x), 1), batch)]
         if threads == 1 or len(parts) == 1:
             return np.concatenate([self._last(part) for part in parts])
         with ThreadPoolExecutor(threads) as pool:

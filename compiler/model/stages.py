@@ -100,9 +100,9 @@ class Linear:
     def compute(self, x: Float) -> Float:
         if self._one_by_one and x.shape[1] == self.patches.size:
             return self.layer.compute_channels(x.reshape(len(x), self.layer.inputs, -1)).reshape(len(x), -1)
-        most = max(1, MOST_NUMBERS // self.patches.size)
-        if len(x) > most:
-            return np.concatenate([self.compute(x[k : k + most]) for k in range(0, len(x), most)])
+        batch = max(1, MOST_NUMBERS // self.patches.size)
+        if len(x) > batch:
+            return np.concatenate([self.compute(x[k : k + batch]) for k in range(0, len(x), batch)])
         if self.layer.groups == 1 and len(self.patches) > 1 and x.dtype == np.float32:
             return self.layer.compute_channels(self._columns(x)).reshape(len(x), -1)
         rows = take_rows(x, self.patches, self.pad)
@@ -206,11 +206,11 @@ class Combine:
     @cached_property
     def _terms(self) -> list[tuple[Index | slice, Float | None]]:
         """Elements that each term takes, and their factors; None where all are 1."""
-        found = []
+        terms = []
         for column, factor in zip(self.index.T, self.coefficient.T, strict=True):
             factor = np.where(column == PAD, np.zeros_like(factor), factor)
-            found.append((run_of(column), None if (factor == 1.0).all() else factor))
-        return found
+            terms.append((run_of(column), None if (factor == 1.0).all() else factor))
+        return terms
 
     def compute(self, x: Float) -> Float:
         y = np.tile(self.offset, (len(x), 1))

@@ -129,16 +129,16 @@ def transposed_pads(size: Sequence[int], kernel: Sequence[int], attrs: Mapping[s
     ValueError
         If an attribute does not fit the dimensions.
     """
-    rank, wanted, mode = len(size), attrs.get("output_shape"), attrs.get("auto_pad", b"NOTSET")
+    rank, output_shape, mode = len(size), attrs.get("output_shape"), attrs.get("auto_pad", b"NOTSET")
     full, strides = transposed_size(size, kernel, attrs), _attribute(attrs, "strides", rank, 1)
-    if wanted is None and mode in (b"SAME_UPPER", b"SAME_LOWER"):
-        wanted = [n * s for n, s in zip(size, strides, strict=True)]
-    if wanted is None:
+    if output_shape is None and mode in (b"SAME_UPPER", b"SAME_LOWER"):
+        output_shape = [n * s for n, s in zip(size, strides, strict=True)]
+    if output_shape is None:
         pads = [int(p) for p in attrs.get("pads", [0] * 2 * rank)] if mode == b"NOTSET" else [0] * 2 * rank
         if len(pads) != 2 * rank:
             raise ValueError(f"its pads {pads} do not fit {rank} dimensions")
         return pads
-    total = [f - int(w) for f, w in zip(full, wanted[-rank:], strict=True)]
+    total = [f - int(w) for f, w in zip(full, output_shape[-rank:], strict=True)]
     small, large = [t // 2 for t in total], [t - t // 2 for t in total]
     return [*small, *large] if mode == b"SAME_UPPER" else [*large, *small]
 

@@ -35,11 +35,11 @@ def read_calibration(where: str, content: Mapping[str, Any], layers: int) -> Cal
     for name in _LISTS:
         if name in content:
             Choice((layers,)).read(f"{where}.{name}: numbers", len(content[name]))
-    known = {field.name: content[field.name] for field in fields(Calibration) if field.name in content}
+    values = {field.name: content[field.name] for field in fields(Calibration) if field.name in content}
     plain = {"slices": (1,) * layers, "slice_bits": (0,) * layers, "clipped": (None,) * layers}
     converters, redundancy, hops = (content.get(name) for name in ("converters", "redundancy", "hop_bytes"))
     return Calibration(**{
-        **plain, **known, **{name: tuple(known[name]) for name in (*_LISTS, "warnings") if name in known},
+        **plain, **values, **{name: tuple(values[name]) for name in (*_LISTS, "warnings") if name in values},
         "outputs": tuple(OutputError(**output) for output in content.get("outputs", ())),
         "redundancy": redundancy and Redundancy(**redundancy),
         "converters": converters and Converters(seed=converters["seed"], cores=tuple(converters["cores"])),

@@ -48,27 +48,27 @@ def write_layer(layer: Layer, prefix: str, put: Any) -> dict[str, Any]:
     }
 
 
-def read_layer(k: int, one: Mapping[str, Any], arrays: Arrays, chip: Chip, cores: int) -> Layer:
+def read_layer(k: int, entry: Mapping[str, Any], arrays: Arrays, chip: Chip, cores: int) -> Layer:
     """Layer ``k`` of a network on so many cores of a chip."""
-    where, sizes = f"{arrays.path}: layer{k}", {"inputs": one["inputs"], "outputs": one["outputs"]}
+    where, sizes = f"{arrays.path}: layer{k}", {"inputs": entry["inputs"], "outputs": entry["outputs"]}
     spread = indices("rows", -1, "inputs").read(arrays, f"layer{k}.spread", sizes)
     mvms, cell_map = [], chip.macro_config().cell_map
-    for j, m in enumerate(one["mvms"]):
+    for j, m in enumerate(entry["mvms"]):
         at = {**sizes, "core_rows": cell_map.rows, "core_columns": cell_map.columns}
-        held = {name: spec.read(arrays, f"layer{k}.mvm{j}.{name}", at) for name, spec in _PRODUCT.items()}
+        fields = {name: spec.read(arrays, f"layer{k}.mvm{j}.{name}", at) for name, spec in _PRODUCT.items()}
         Whole(0, cores - 1).read(f"{where}.mvms[{j}].core", m["core"])
         Whole(0, len(spread) - at["taken"]).read(f"{where}.mvms[{j}].first", m["first"])
         op = {**m["op"], "direction": Direction[m["op"]["direction"]], "converter": Converter[m["op"]["converter"]]}
         op = chip.operation_type(**op)
-        mvms.append(Mvm(core=m["core"], operation=m["operation"], first=m["first"], op=op, **held))
-    q = one["requantise"]
+        mvms.append(Mvm(core=m["core"], operation=m["operation"], first=m["first"], op=op, **fields))
+    q = entry["requantise"]
     root = Root(
-        bias=lanes("outputs").read(arrays, f"layer{k}.bias", sizes), relu=one["relu"],
+        bias=lanes("outputs").read(arrays, f"layer{k}.bias", sizes), relu=entry["relu"],
         requantise=None if q is None else Requantise(**q),
     )
     return Layer(
-        name=one["name"], inputs=one["inputs"], outputs=one["outputs"], spread=spread, mvms=tuple(mvms),
-        shift=one["shift"], root=root, positions=one["positions"],
+        name=entry["name"], inputs=entry["inputs"], outputs=entry["outputs"], spread=spread, mvms=tuple(mvms),
+        shift=entry["shift"], root=root, positions=entry["positions"],
     )
 
 

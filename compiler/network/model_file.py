@@ -31,10 +31,10 @@ def _write_outputs(model: FloatNetwork) -> dict[str, Any]:
     """Outputs and several inputs; of one, as files have always had them."""
     outputs = [
         {
-            "output_name": one.name, "host": [{"kind": op.kind, "parameters": op.parameters} for op in one.host],
-            **({} if len(model.outputs) == 1 else {"elements": {"first": one.first, "size": one.size}}),
+            "output_name": output.name, "host": [{"kind": op.kind, "parameters": op.parameters} for op in output.host],
+            **({} if len(model.outputs) == 1 else {"elements": {"first": output.first, "size": output.size}}),
         }
-        for one in model.outputs
+        for output in model.outputs
     ]
     parts = [{"name": name, "shape": list(shape)} for name, shape in model.parts]
     return {
@@ -42,13 +42,13 @@ def _write_outputs(model: FloatNetwork) -> dict[str, Any]:
     }
 
 
-def read_model(one: Mapping[str, Any], arrays: Arrays) -> tuple[FloatNetwork, int]:
+def read_model(content: Mapping[str, Any], arrays: Arrays) -> tuple[FloatNetwork, int]:
     """The float network, and the elements of its last value before the host's operators."""
-    steps, last = read_steps(one["steps"], arrays, math.prod(one["input_shape"]))
+    steps, last = read_steps(content["steps"], arrays, math.prod(content["input_shape"]))
     model = FloatNetwork(
-        name=one["name"], input_name=one["input_name"], input_shape=one["input_shape"], steps=steps,
-        outputs=tuple(_read_output(each, last) for each in (one, *one.get("more_outputs", ()))),
-        parts=tuple((part["name"], tuple(part["shape"])) for part in one.get("parts", ())),
+        name=content["name"], input_name=content["input_name"], input_shape=content["input_shape"], steps=steps,
+        outputs=tuple(_read_output(entry, last) for entry in (content, *content.get("more_outputs", ()))),
+        parts=tuple((part["name"], tuple(part["shape"])) for part in content.get("parts", ())),
     )
     if model.parts and sum(math.prod(shape) for _, shape in model.parts) != model.features:
         raise ValueError("its inputs are not as many as its features")
@@ -57,14 +57,14 @@ def read_model(one: Mapping[str, Any], arrays: Arrays) -> tuple[FloatNetwork, in
     return model, last
 
 
-def _read_output(one: Mapping[str, Any], last: int) -> Output:
+def _read_output(content: Mapping[str, Any], last: int) -> Output:
     """An output of which there are ``last`` elements at most."""
-    first, size = one["elements"].values() if "elements" in one else (0, None)
+    first, size = content["elements"].values() if "elements" in content else (0, None)
     count = last - first if size is None else size
     if not 0 <= first <= first + count <= last:
-        raise ValueError(f"output {one['output_name']!r} has elements that there are not")
+        raise ValueError(f"output {content['output_name']!r} has elements that there are not")
     output = Output(
-        name=one["output_name"], host=tuple(HostOp(**op) for op in one["host"]), first=first, size=size
+        name=content["output_name"], host=tuple(HostOp(**op) for op in content["host"]), first=first, size=size
     )
     _check_host(output, last)
     return output
@@ -72,19 +72,19 @@ def _read_output(one: Mapping[str, Any], last: int) -> Output:
 
 def _check_host(output: Output, last: int) -> None:
     """That the host's operators fit each other, on a row of zeros; those of ONNX are not carried out."""
-    made, classes = np.zeros((1, last))[:, output.elements], 0
+    values, classes = np.zeros((1, last))[:, output.elements], 0
     for op in output.host:
         if op.kind == "onnx":
             step = evaluated_at_the_end(op.parameters["model"])
-            if step.taken != made.size:
-                raise ValueError(f"its operators take {step.taken} elements, not {made.size}")
-            made = step.blank
+            if step.taken != values.size:
+                raise ValueError(f"its operators take {step.taken} elements, not {values.size}")
+            values = step.blank
             continue
         if op.kind == "look_up" and len(op.parameters["table"]) < classes:
             raise ValueError(f"its table has {len(op.parameters['table'])} entries for {classes} classes")
-        classes = made.shape[op.parameters["axis"]] if op.kind == "argmax" else classes
-        made = op.compute(made)
-        if made.size > MOST_ELEMENTS:
+        classes = values.shape[op.parameters["axis"]] if op.kind == "argmax" else classes
+        values = op.compute(values)
+        if values.size > MOST_ELEMENTS:
             raise ValueError(f"output {output.name!r} has more than {MOST_ELEMENTS} elements")
 
 

@@ -175,7 +175,7 @@ def _read(content: Mapping[str, Any], arrays: Arrays) -> Network:
     chip = chip_from_dict(content["chip"], origin=f"{where}: chip")
     device = device_from_dict(content["device"], where=f"{where}: device")
     cores = tuple(read_core(k, chip.macro_config().cell_map.shape, arrays) for k in range(content["cores"]))
-    layers = tuple(read_layer(k, one, arrays, chip, len(cores)) for k, one in enumerate(content["layers"]))
+    layers = tuple(read_layer(k, layer, arrays, chip, len(cores)) for k, layer in enumerate(content["layers"]))
     model, last = read_model(content["model"], arrays)
     entry = _read_input(content["input"], arrays, model)
     stages, results = read_stages(content["stages"], arrays, len(entry.scale), layers)
@@ -191,9 +191,9 @@ def _read(content: Mapping[str, Any], arrays: Arrays) -> Network:
     )
 
 
-def _read_input(one: Mapping[str, Any], arrays: Arrays, model: FloatNetwork) -> InputStage:
+def _read_input(entry: Mapping[str, Any], arrays: Arrays, model: FloatNetwork) -> InputStage:
     """The quantisation of the input, or of what the host makes of it before."""
-    numbers, before, elements = one.get("before"), None, model.features
+    numbers, before, elements = entry.get("before"), None, model.features
     if numbers is not None:
         before = Before(steps=model.steps, numbers=tuple(numbers["steps"]), values=tuple(numbers["values"]))
         elements = sum(model.steps[v - 1].operation.size if v else model.features for v in before.values)
@@ -201,15 +201,15 @@ def _read_input(one: Mapping[str, Any], arrays: Arrays, model: FloatNetwork) -> 
     return InputStage(
         offset=reals("elements").read(arrays, "input.offset", sizes),
         scale=reals("elements", LEAST_SCALE).read(arrays, "input.scale", sizes),
-        low=one["low"], high=one["high"], before=before,
+        low=entry["low"], high=entry["high"], before=before,
     )
 
 
-def _read_range(one: Mapping[str, Any] | None, arrays: Arrays, features: int) -> InputRange | None:
-    if one is None:
+def _read_range(entry: Mapping[str, Any] | None, arrays: Arrays, features: int) -> InputRange | None:
+    if entry is None:
         return None
-    least, largest = (arrays.take(f"range.{name}", np.float32, (features,)) for name in ("least", "largest"))
-    return InputRange(least=least, largest=largest, size=one["size"])
+    smallest, largest = (arrays.take(f"range.{name}", np.float32, (features,)) for name in ("least", "largest"))
+    return InputRange(least=smallest, largest=largest, size=entry["size"])
 
 
 LEAST_SCALE = 1e-30

@@ -18,27 +18,27 @@ def convert(content: Mapping[str, Any], arrays: Arrays) -> tuple[Mapping[str, An
     """The content and the arrays of a network file, those of format 1 converted, others as they are."""
     if content.get("format") != 1:
         return content, arrays
-    model, made = dict(content["model"]), dict(arrays.entries)
+    model, entries = dict(content["model"]), dict(arrays.entries)
     layers = [
-        {**one, "kind": "LinearLayer", "inputs": arrays[f"model{k}.weight"].shape[1]}
-        for k, one in enumerate(model.pop("layers"))
+        {**entry, "kind": "LinearLayer", "inputs": arrays[f"model{k}.weight"].shape[1]}
+        for k, entry in enumerate(model.pop("layers"))
     ]
-    steps = [dict(one) for one in model.get("steps", [])]
+    steps = [dict(entry) for entry in model.get("steps", [])]
     if not steps:
         steps = [{"kind": "Linear", "inputs": [k]} for k in range(len(layers))]
         for k, layer in enumerate(layers):
-            made[f"step{k}.patches"] = np.arange(layer["inputs"], dtype=np.int32)[None]
-            made[f"step{k}.pad"] = np.zeros(layer["inputs"])
+            entries[f"step{k}.patches"] = np.arange(layer["inputs"], dtype=np.int32)[None]
+            entries[f"step{k}.pad"] = np.zeros(layer["inputs"])
     of_layers = [k for k, step in enumerate(steps) if step["kind"] == "Linear"]
     for number, k in enumerate(of_layers):
         steps[k]["window"] = None
         steps[k]["layer"] = {key: layers[number][key] for key in ("kind", "name", "relu")}
         for name in ("weight", "bias"):
-            made[f"step{k}.layer.{name}"] = made.pop(f"model{number}.{name}")
-    stages = _stages(content["stages"], made) if content.get("stages") else _chain(layers, made)
+            entries[f"step{k}.layer.{name}"] = entries.pop(f"model{number}.{name}")
+    stages = _stages(content["stages"], entries) if content.get("stages") else _chain(layers, entries)
     rest = [{"positions": 1, **layer} for layer in content["layers"]]
     converted = {"format": 2, "range": None, "model": {**model, "steps": steps}, "stages": stages, "layers": rest}
-    return {**content, **converted}, arrays.with_entries(made)
+    return {**content, **converted}, arrays.with_entries(entries)
 
 
 def _chain(layers: list[dict[str, Any]], arrays: dict[str, Entry]) -> list[dict[str, Any]]:
@@ -52,8 +52,8 @@ def _stages(old: list[Mapping[str, Any]], arrays: dict[str, Entry]) -> list[dict
     """Stages with an Encode before each Call; values are numbered anew."""
     moved = {name: arrays.pop(name) for name in list(arrays) if name.startswith("stage")}
     number, stages = [0], []
-    for k, one in enumerate(old):
-        content = {**one, "inputs": [number[v] for v in one["inputs"]]}
+    for k, entry in enumerate(old):
+        content = {**entry, "inputs": [number[v] for v in entry["inputs"]]}
         encode = content.pop("encode", None)
         if encode is not None:
             content["window"] = None

@@ -39,13 +39,13 @@ class InputRange:
     @classmethod
     def of(cls, x: NDArray[np.floating]) -> "InputRange":
         """That of inputs of shape (samples, features)."""
-        found = cls(least=x.min(axis=0).astype(np.float32), largest=x.max(axis=0).astype(np.float32))
-        return replace(found, size=float(f"{np.sqrt(found._square(x) / x.size):.6g}"))
+        range_ = cls(least=x.min(axis=0).astype(np.float32), largest=x.max(axis=0).astype(np.float32))
+        return replace(range_, size=float(f"{np.sqrt(range_._square(x) / x.size):.6g}"))
 
     def _square(self, x: NDArray[np.floating]) -> float:
         """Sum of the squares of all numbers, each relative to the largest of its like during calibration."""
-        most = np.maximum(np.abs(self.least), np.abs(self.largest)).astype(np.float64)
-        relative = np.abs(x[:, most > 0]) / most[most > 0]
+        scale = np.maximum(np.abs(self.least), np.abs(self.largest)).astype(np.float64)
+        relative = np.abs(x[:, scale > 0]) / scale[scale > 0]
         return float(np.square(np.minimum(relative, OUTLIER)).sum())
 
     def compare(self, x: NDArray[np.floating]) -> dict[str, float]:
@@ -55,28 +55,28 @@ class InputRange:
         range is wide; ``size``, how large the inputs are relative to those of calibration, each number relative to the
         largest of its like there, root mean square (missing if all were 0 there).
         """
-        least, largest = self.least.astype(np.float64), self.largest.astype(np.float64)
-        width = largest - least
+        lowest, largest = self.least.astype(np.float64), self.largest.astype(np.float64)
+        width = largest - lowest
         # Of what never moved: as of the others.
         width = np.where(width > 0, width, np.median(width[width > 0]) if (width > 0).any() else 0.0) * BEYOND
-        beyond, square, each = 0, 0.0, max(1, _CHUNK // x.shape[1])
-        for k in range(0, len(x), each):
-            part = x[k : k + each]
-            beyond += int(((part < least - width) | (part > largest + width)).sum())
+        beyond, square, rows = 0, 0.0, max(1, _CHUNK // x.shape[1])
+        for k in range(0, len(x), rows):
+            part = x[k : k + rows]
+            beyond += int(((part < lowest - width) | (part > largest + width)).sum())
             square += self._square(part)
         size = np.sqrt(square / max(x.size, 1)) / self.size if self.size > 0 else None
         return {"beyond": beyond / max(x.size, 1)} | ({} if size is None else {"size": float(size)})
 
-    def warnings(self, found: dict[str, float], images: int) -> list[str]:
+    def warnings(self, ratios: dict[str, float], images: int) -> list[str]:
         """Sentences on what :meth:`compare` gave for some images."""
         instead = "outputs may be wrong: calibrate with inputs like these"
         result = []
-        if found["beyond"] > MOST_BEYOND:
+        if ratios["beyond"] > MOST_BEYOND:
             result.append(
-                f"{found['beyond']:.1%} of the numbers in the inputs are far outside of the range that calibration "
+                f"{ratios['beyond']:.1%} of the numbers in the inputs are far outside of the range that calibration "
                 f"saw, further than it is wide; {instead}"
             )
-        size = found.get("size", 1.0)
+        size = ratios.get("size", 1.0)
         if size < (LEAST_SIZE if images >= FEW_IMAGES else LEAST_SIZE / 4):
             result.append(
                 f"the inputs are {size:.2g} times as large as those of calibration, so that they use few levels; "

@@ -28,12 +28,12 @@ def input_reach(program: Program) -> tuple[Float, Float]:
     """
     stage = program.input
     low, high = np.full(len(stage.scale), -np.inf), np.full(len(stage.scale), np.inf)
-    for one in program.stages:
-        if one.inputs != (0,) or not isinstance(one.operation, Call | Encode):
+    for producer in program.stages:
+        if producer.inputs != (0,) or not isinstance(producer.operation, Call | Encode):
             continue
-        least, most = one.operation.ends if isinstance(one.operation, Encode) else (stage.low, stage.high)
-        low = np.maximum(low, np.maximum(least, stage.low) * stage.scale + stage.offset)
-        high = np.minimum(high, np.minimum(most, stage.high) * stage.scale + stage.offset)
+        bottom, ceiling = producer.operation.ends if isinstance(producer.operation, Encode) else (stage.low, stage.high)
+        low = np.maximum(low, np.maximum(bottom, stage.low) * stage.scale + stage.offset)
+        high = np.minimum(high, np.minimum(ceiling, stage.high) * stage.scale + stage.offset)
     return low, high
 
 
@@ -54,8 +54,8 @@ def clipped_inputs(
         return None
     moved = last.copy()
     moved[beyond] = model.last(np.clip(x[beyond].astype(np.float64), low, high))
-    found = compare_outputs(model, outputs, [model.finish_all(moved)], len(x))
-    worst = max(found, key=lambda one: one.excess)
+    errors = compare_outputs(model, outputs, [model.finish_all(moved)], len(x))
+    worst = max(errors, key=lambda output: output.excess)
     if worst.excess <= 1.0:
         return None
     inputs = "input reaches" if beyond.sum() == 1 else "inputs reach"

@@ -86,7 +86,7 @@ def summarise(network: Network) -> dict[str, Any]:
 def _host_steps(network: Network) -> set[int]:
     """Steps of the model that its program leaves to the host, as they are; others were written out or are a table."""
     stages = [stage.operation for stage in network.program.stages]
-    left = {one.step.proto.SerializeToString(deterministic=True) for one in stages if isinstance(one, Host)}
+    left = {op.step.proto.SerializeToString(deterministic=True) for op in stages if isinstance(op, Host)}
     return {
         k for k, step in enumerate(network.model.steps)
         if isinstance(step.operation, Evaluated) and step.operation.proto.SerializeToString(deterministic=True) in left

@@ -109,8 +109,8 @@ class _Real:
 
     def read(self, where: str, value: object) -> float:
         text = TEXT.read(where, value)
-        found = float(text) if re.fullmatch(r"-?(inf|\d+(\.\d+)?(e[+-]?\d+)?)", text) else np.nan
-        return Number(-np.inf, np.inf).read(where, found)
+        number = float(text) if re.fullmatch(r"-?(inf|\d+(\.\d+)?(e[+-]?\d+)?)", text) else np.nan
+        return Number(-np.inf, np.inf).read(where, number)
 
 
 @dataclass(frozen=True)
@@ -174,16 +174,16 @@ def write_all(parts: Sequence[Step | Stage], prefix: str, put: Put) -> list[dict
 
     A layer that several steps share is written with the first of them, whose number the others have as ``layer_of``.
     """
-    made, first = [], {}
+    entries, first = [], {}
     for k, part in enumerate(parts):
         op, content = part.operation, {"inputs": list(part.inputs)}
         owner = first.setdefault(id(op.layer), k) if isinstance(op, Linear) else k
         # What a file of before does not have is left out where it says nothing.
         without = ("turn", "turns") if isinstance(op, Call) and op.turns == 1 else () if owner == k else ("layer",)
-        made.append(content | _write(op, f"{prefix}{k}", put, without))
+        entries.append(content | _write(op, f"{prefix}{k}", put, without))
         if owner != k:
-            made[-1]["layer_of"] = owner
-    return made
+            entries[-1]["layer_of"] = owner
+    return entries
 
 
 def _write(operation: Any, prefix: str, put: Put, without: Sequence[str] = ()) -> dict[str, Any]:
@@ -197,7 +197,7 @@ def _write(operation: Any, prefix: str, put: Put, without: Sequence[str] = ()) -
         elif type(value) in _FIELDS:
             content[field.name] = _write(value, f"{prefix}.{field.name}", put)
         elif isinstance(value, tuple):
-            content[field.name] = [_write(one, "", put) for one in value]
+            content[field.name] = [_write(part, "", put) for part in value]
         else:
             # JSON has no infinity.
             content[field.name] = repr(value) if isinstance(value, float) else value
@@ -205,11 +205,11 @@ def _write(operation: Any, prefix: str, put: Put, without: Sequence[str] = ()) -
 
 
 def _read(
-    kind: type, content: object, prefix: str, arrays: Arrays, sizes: Sizes, known: Mapping[str, Any] | None = None
+    kind: type, content: object, prefix: str, arrays: Arrays, sizes: Sizes, given_sizes: Mapping[str, Any] | None = None
 ) -> Any:
-    """Something with fields: its arrays are called ``prefix`` and the field; ``known`` fields are not read."""
+    """Something with fields: its arrays are called ``prefix`` and the field; ``given_sizes`` fields are not read."""
     where = f"{arrays.path}: {prefix}"
-    table, values = JSON.read(where, content), dict(known or {})
+    table, values = JSON.read(where, content), dict(given_sizes or {})
     for name, spec in _FIELDS[kind].items():
         at, value = f"{where}.{name}", table.get(name)
         if name in values:
@@ -222,7 +222,7 @@ def _read(
             values[name] = spec.read(at, value)
         elif spec.how == "list":
             parts = enumerate(ListOf(JSON, most=8).read(at, value))
-            values[name] = tuple(_read(spec.kind, one, f"{prefix}.{name}[{k}]", arrays, sizes) for k, one in parts)
+            values[name] = tuple(_read(spec.kind, part, f"{prefix}.{name}[{k}]", arrays, sizes) for k, part in parts)
         elif spec.how == "none" and value is None:
             values[name] = None
         else:
@@ -234,18 +234,18 @@ def _read_all(
     kinds: dict[str, type], content: object, prefix: str, arrays: Arrays, elements: int, layers: Sequence[Layer] = ()
 ) -> tuple[list[tuple[Any, tuple[int, ...]]], int]:
     """Operations with the numbers of the values that they take, and the elements of the last value."""
-    made, parts, called, total = [elements], [], [0] * len(layers), elements
-    for k, one in enumerate(ListOf(JSON, least=1).read(f"{arrays.path}: {prefix}s", content)):
+    sizes_made, parts, called, total = [elements], [], [0] * len(layers), elements
+    for k, entry in enumerate(ListOf(JSON, least=1).read(f"{arrays.path}: {prefix}s", content)):
         where = f"{arrays.path}: {prefix}{k}"
-        kind = kinds[Choice(tuple(kinds)).read(f"{where}.kind", one.get("kind"))]
-        inputs = ListOf(Whole(0, k), least=1).read(f"{where}.inputs", one.get("inputs"))
-        sizes = {"taken": sum(made[value] for value in inputs), "layers": len(layers)}
+        kind = kinds[Choice(tuple(kinds)).read(f"{where}.kind", entry.get("kind"))]
+        inputs = ListOf(Whole(0, k), least=1).read(f"{where}.inputs", entry.get("inputs"))
+        sizes = {"taken": sum(sizes_made[value] for value in inputs), "layers": len(layers)}
         Whole(1, MOST_ELEMENTS).read(f"{where}: elements of its inputs", sizes["taken"])
-        known = {}
-        if kind is Linear and "layer_of" in one:
-            layer = known["layer"] = _shared(parts, Whole(0, k).read(f"{where}.layer_of", one["layer_of"]), where)
+        ends = {}
+        if kind is Linear and "layer_of" in entry:
+            layer = ends["layer"] = _shared(parts, Whole(0, k).read(f"{where}.layer_of", entry["layer_of"]), where)
             sizes |= {"outputs": layer.outputs, "rows": layer.inputs}
-        operation = _read(kind, one, f"{prefix}{k}", arrays, sizes, known)
+        operation = _read(kind, entry, f"{prefix}{k}", arrays, sizes, ends)
         if isinstance(operation, Call):
             layer = layers[operation.layer]
             Choice((layer.inputs,)).read(f"{where}.patches: inputs at a position", sizes["rows"])
@@ -256,27 +256,27 @@ def _read_all(
             sizes["outputs"] = layer.outputs
         if isinstance(operation, Map):
             Choice((sizes["taken"],)).read(f"{where}.size", operation.size)
-        if isinstance(operation, Linear) and not known:
+        if isinstance(operation, Linear) and not ends:
             groups = operation.layer.groups
             Choice((groups * sizes["each"],)).read(f"{where}.patches: inputs at a position", sizes["rows"])
             Choice((0,)).read(f"{where}.layer.weight: outputs beyond those of its groups", sizes["outputs"] % groups)
         if isinstance(operation, Linear) and operation.window is not None:
-            given = operation.window.gives(operation.patches)
-            Choice((True,)).read(f"{where}: that its window gives its patches", given)
+            matches = operation.window.gives(operation.patches)
+            Choice((True,)).read(f"{where}: that its window gives its patches", matches)
         step = operation.step if isinstance(operation, Host) else operation
         if isinstance(step, Evaluated):
             _check_evaluated(step, where, sizes["taken"])
             sizes["elements"] = step.size
         if isinstance(operation, Host):
             Choice((operation.step.size,)).read(f"{where}.unit: elements", sizes["made"])
-        each = sizes.get("elements", sizes["taken"])
-        made.append(sizes["outputs"] * sizes["positions"] if "positions" in sizes else each)
-        Whole(1, MOST_ELEMENTS).read(f"{where}: elements", made[-1])
-        total = Whole(1, MOST_OF_ALL).read(f"{where}: elements of all values so far", total + made[-1])
+        elements_each = sizes.get("elements", sizes["taken"])
+        sizes_made.append(sizes["outputs"] * sizes["positions"] if "positions" in sizes else elements_each)
+        Whole(1, MOST_ELEMENTS).read(f"{where}: elements", sizes_made[-1])
+        total = Whole(1, MOST_OF_ALL).read(f"{where}: elements of all values so far", total + sizes_made[-1])
         parts.append((operation, inputs))
     for number, layer in enumerate(layers):
         Choice((layer.positions,)).read(f"{arrays.path}: layer{number}: positions of its calls", called[number])
-    return parts, made[-1]
+    return parts, sizes_made[-1]
 
 
 def _shared(parts: Sequence[tuple[Any, tuple[int, ...]]], number: int, where: str) -> LinearLayer:
@@ -287,10 +287,10 @@ def _shared(parts: Sequence[tuple[Any, tuple[int, ...]]], number: int, where: st
     return op.layer
 
 
-def _check_evaluated(step: Evaluated, where: str, taken: int) -> None:
+def _check_evaluated(step: Evaluated, where: str, elements: int) -> None:
     """Operators of ONNX are some that run, on so many elements, and make what is said."""
     try:
-        Choice((taken,)).read(f"{where}: elements of its inputs", step.size if step.pointwise else step.taken)
+        Choice((elements,)).read(f"{where}: elements of its inputs", step.size if step.pointwise else step.taken)
         Choice((step.size,)).read(f"{where}: elements of its output", Evaluated.of(step.proto).size)
     except ValueError as error:
         if isinstance(error, InputError):

@@ -101,18 +101,18 @@ def write_tiles(code: TileCode, put: Callable[[str, NDArray[Any]], str]) -> dict
         "flows": [{"sender": f.sender, "number": f.number, "to": list(f.to), "slot": f.slot} for f in code.flows],
         "reductions": [{"context": r.context, "members": list(r.members), "root": r.root} for r in code.reductions],
         "given": [{"tile": tile, "stream": stream, "value": value} for tile, stream, value in code.given],
-        "inputs": [{"value": value, **asdict(held)} for value, held in sorted(code.inputs.items())],
+        "inputs": [{"value": value, **asdict(layout)} for value, layout in sorted(code.inputs.items())],
         "before": list(code.before), "behind": list(code.behind),
         **({"between": list(code.between)} if code.between else {}),
-        "values": [{"value": value, "sender": sender, "flow": flow, **asdict(held)}
-                   for value, (sender, flow, held) in sorted(code.values.items())],
+        "values": [{"value": value, "sender": sender, "flow": flow, **asdict(layout)}
+                   for value, (sender, flow, layout) in sorted(code.values.items())],
         "instructions": code.instructions,
         **({"ahead": [{"tile": tile, "node": node} for tile, node in sorted(code.ahead.items())]}
            if code.ahead else {}),
     }
 
 
-def read_tiles(one: Mapping[str, Any], arrays: Arrays, chip: Chip, program: NetworkProgram) -> TileCode:
+def read_tiles(entry: Mapping[str, Any], arrays: Arrays, chip: Chip, program: NetworkProgram) -> TileCode:
     """Inverse of :func:`write_tiles`, for the tiles of a chip and the stages of a network.
 
     Raises
@@ -122,27 +122,27 @@ def read_tiles(one: Mapping[str, Any], arrays: Arrays, chip: Chip, program: Netw
     """
     where, cfgs = str(arrays.path), TileConfig.of_tiles(chip)
     programs = {}
-    for tile in one["programs"]:
+    for tile in entry["programs"]:
         Choice(tuple(cfgs)).read(f"{where}: tiles.programs", tile)
         name = f"{where}: tile{tile}.program"
         programs[tile] = Program.unpack(arrays.take(f"tile{tile}.program", np.uint8, (None,)).tobytes(), name)
         programs[tile].check(cfgs[tile], name)
     code = TileCode(
-        programs=programs, flows=tuple(Flow(**{**f, "to": tuple(f["to"])}) for f in one["flows"]),
-        reductions=tuple(Reduction(**{**r, "members": tuple(r["members"])}) for r in one["reductions"]),
-        given=tuple((g["tile"], g["stream"], g["value"]) for g in one["given"]),
-        inputs={v["value"]: HeldValue(**{n: v[n] for n in _HELD}) for v in one["inputs"]},
-        values={v["value"]: (v["sender"], v["flow"], HeldValue(**{n: v[n] for n in _HELD})) for v in one["values"]},
-        before=one["before"], between=tuple(one.get("between") or ()), behind=one["behind"],
-        instructions=one["instructions"], ahead={a["tile"]: a["node"] for a in one.get("ahead") or ()},
+        programs=programs, flows=tuple(Flow(**{**f, "to": tuple(f["to"])}) for f in entry["flows"]),
+        reductions=tuple(Reduction(**{**r, "members": tuple(r["members"])}) for r in entry["reductions"]),
+        given=tuple((g["tile"], g["stream"], g["value"]) for g in entry["given"]),
+        inputs={v["value"]: HeldValue(**{n: v[n] for n in _HELD}) for v in entry["inputs"]},
+        values={v["value"]: (v["sender"], v["flow"], HeldValue(**{n: v[n] for n in _HELD})) for v in entry["values"]},
+        before=entry["before"], between=tuple(entry.get("between") or ()), behind=entry["behind"],
+        instructions=entry["instructions"], ahead={a["tile"]: a["node"] for a in entry.get("ahead") or ()},
     )
     code.joined(cfgs)
     last = len(program.stages)
     # The sizes of other values follow from what the stages make of these.
     ends = [(0, code.inputs.get(0), len(program.input.scale))]
     ends += [(last, code.values[last][2], len(program.output.scale))] if last in code.values else []
-    for value, held, elements in ends:
-        if held is not None and held.channels * held.pixels != elements:
+    for value, layout, elements in ends:
+        if layout is not None and layout.channels * layout.pixels != elements:
             raise InputError(f"{where}: tiles must hold value {value} in {elements} elements")
     for tile, stream, value in code.given:
         remote = tile in programs and programs[tile].descriptor("stream", stream)["remote"]

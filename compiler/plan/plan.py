@@ -116,13 +116,13 @@ def _row(net: FloatNetwork, step: PlacedStep, products: Products, cells: int) ->
     }
     if step.layer is None:
         return row
-    own, layer = products[step.layer], net.layers[step.layer]
+    mine, layer = products[step.layer], net.layers[step.layer]
     return row | {
-        "inputs": layer.inputs, "outputs": layer.outputs, "cores": sorted({p.core for p in own}),
+        "inputs": layer.inputs, "outputs": layer.outputs, "cores": sorted({p.core for p in mine}),
         "weights": layer.weight.size * step.first,
-        "cells": cells * sum(p.rows * p.columns for p in own) * step.first,
-        "conversions": step.positions * sum(p.conversions for p in own),
-        "cycles_worst": step.positions * sum(p.cycles for p in own),
+        "cells": cells * sum(p.rows * p.columns for p in mine) * step.first,
+        "conversions": step.positions * sum(p.conversions for p in mine),
+        "cycles_worst": step.positions * sum(p.cycles for p in mine),
     }
 
 
@@ -142,12 +142,12 @@ def _levels(steps: Sequence[PlacedStep], products: Products) -> list[dict[str, A
     result = []
     for level in sorted({s.level for s in steps if s.layer is not None}):
         members = [s for s in steps if s.level == level and s.layer is not None]
-        each = [_by_core(s, products) for s in members]
-        cores = sorted(set().union(*each))
+        loads = [_by_core(s, products) for s in members]
+        cores = sorted(set().union(*loads))
         result.append({
             "level": level, "layers": [s.name for s in members], "cores": cores,
-            "cycles_serial": sum(sum(one.values()) for one in each),
-            "cycles_parallel": max(sum(one.get(core, 0) for one in each) for core in cores),
+            "cycles_serial": sum(sum(load.values()) for load in loads),
+            "cycles_parallel": max(sum(load.get(core, 0) for load in loads) for core in cores),
         })
     return result
 

@@ -90,23 +90,23 @@ def host_work(
     """What the host does, in order: names, operators, and how many values cross to it and back."""
     outputs = net.steps[-1].operation.size
     sizes, entry, done = [net.features, *(s.lanes for s in steps)], "to codes", ()
-    taken = [0] if before is None else before.values
+    values = [0] if before is None else before.values
     if before is not None:
         entry, done = f"{before.operators} to codes", before.numbers
-    found = [{
-        "name": net.input_name, "operators": entry, "from_chip": 0, "to_chip": sum(sizes[v] for v in taken),
+    work = [{
+        "name": net.input_name, "operators": entry, "from_chip": 0, "to_chip": sum(sizes[v] for v in values),
     }]
-    found += [
+    work += [
         {"name": s.name, "operators": s.operator, "from_chip": s.taken, "to_chip": s.lanes}
         for k, s in enumerate(steps) if s.place == "host" and k not in done
     ]
-    for one in net.outputs:
-        last = [name for op in one.host if op.kind not in _SILENT for name in _operators(op)]
-        found.append({
-            "name": one.name, "operators": " ".join(["to numbers", *last]),
-            "from_chip": outputs if one.size is None else one.size, "to_chip": 0,
+    for output in net.outputs:
+        last = [name for op in output.host if op.kind not in _SILENT for name in _operators(op)]
+        work.append({
+            "name": output.name, "operators": " ".join(["to numbers", *last]),
+            "from_chip": outputs if output.size is None else output.size, "to_chip": 0,
         })
-    return found
+    return work
 
 
 def _operators(op: HostOp) -> tuple[str, ...]:
@@ -126,14 +126,14 @@ def peak_lanes(net: FloatNetwork, parts: int = 1) -> int:
         ends[k] = ends.get(k, 0) + sizes[value]
     peak, alive = 0, sizes[0]
     for k, step in enumerate(net.steps):
-        kept = alive - ends.get(k, 0)
+        remaining = alive - ends.get(k, 0)
         if isinstance(step.operation, Linear) and (parts == 2 or not net.is_chain):
-            codes, made = sum(sizes[v] for v in step.inputs), sizes[k + 1]
-            peak = max(peak, alive + codes, kept + codes + made)
+            codes, size = sum(sizes[v] for v in step.inputs), sizes[k + 1]
+            peak = max(peak, alive + codes, remaining + codes + size)
             if parts == 2:
-                peak = max(peak, alive + made + 2 * codes, kept + codes + 2 * made, kept + 3 * made)
+                peak = max(peak, alive + size + 2 * codes, remaining + codes + 2 * size, remaining + 3 * size)
         else:
             peak = max(peak, alive + sizes[k + 1])
-        alive = kept + (sizes[k + 1] if k + 1 in last else 0)
+        alive = remaining + (sizes[k + 1] if k + 1 in last else 0)
     return peak
 

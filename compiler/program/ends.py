@@ -36,12 +36,12 @@ class InputStage:
     def compute_counted(self, x: NDArray[np.floating]) -> tuple[Lanes, int]:
         """The same, and how many numbers of ``x`` are beyond what codes reach."""
         codes, beyond = np.empty((len(x), len(self.scale)), dtype=np.int16), 0
-        each = max(1, AT_ONCE // max(len(self.scale), 1))
-        for first in range(0, len(x), each):
-            scaled = self._scaled(x[first : first + each])
+        batch = max(1, AT_ONCE // max(len(self.scale), 1))
+        for first in range(0, len(x), batch):
+            scaled = self._scaled(x[first : first + batch])
             beyond += int(np.count_nonzero((scaled < self.low - 0.5) | (scaled > self.high + 0.5)))
             np.rint(scaled, out=scaled)
-            codes[first : first + each] = np.clip(scaled, self.low, self.high, out=scaled)
+            codes[first : first + batch] = np.clip(scaled, self.low, self.high, out=scaled)
         return codes, beyond
 
     def clipped(self, x: NDArray[np.floating]) -> int:

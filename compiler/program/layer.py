@@ -138,10 +138,10 @@ class Call:
         """What ``run`` makes of codes and numbers of images, (batch, outputs * positions); 0 of other copies' ones."""
         if self.turns == 1:
             return run(codes, images)
-        own, made = self.own(images), np.zeros((len(codes), outputs * len(self.patches)), np.int16)
-        if own.size:
-            made[own] = run(codes[own], images[own])
-        return made
+        mine, lanes = self.own(images), np.zeros((len(codes), outputs * len(self.patches)), np.int16)
+        if mine.size:
+            lanes[mine] = run(codes[mine], images[mine])
+        return lanes
 
 
 RunMvm = Callable[[Call, Mvm, Lanes, NDArray[np.uint64]], NDArray[np.integer]]
@@ -158,7 +158,7 @@ def run_call(
     Where the layer makes codes, ``notice`` is told how many of how many were larger than what they reach.
     """
     return call.of_own(
-        lambda some, numbers: _run_all(call, layer, some, numbers, run, notice), codes, images, layer.outputs)
+        lambda part, numbers: _run_all(call, layer, part, numbers, run, notice), codes, images, layer.outputs)
 
 
 def _run_all(

@@ -67,13 +67,13 @@ class Program:
         last_use, takers = {value: k for k, stage in enumerate(self.stages) for value in stage.inputs}, self.takers
         for k, stage in enumerate(self.stages):
             parts = [part for value in stage.inputs if (part := values[value]) is not None]
-            taken = parts[0] if len(parts) == 1 else np.concatenate(parts, axis=1)
+            operand = parts[0] if len(parts) == 1 else np.concatenate(parts, axis=1)
             op, taker = stage.operation, takers.get(k + 1)
             notice = None if watch is None or taker is None else partial(watch, taker)
             if isinstance(op, Call):
-                values.append(run(op, taken, notice))
+                values.append(run(op, operand, notice))
             else:
-                values.append(_made(op, taken, notice))
+                values.append(_made(op, operand, notice))
             for value in stage.inputs:
                 if last_use[value] == k:
                     values[value] = None
@@ -84,9 +84,9 @@ class Program:
     @property
     def takers(self) -> dict[int, int]:
         """Layers by the number of the value that they take, or that is dealt to their copies."""
-        found = {s.inputs[0]: s.operation.layer for s in self.stages if isinstance(s.operation, Call)}
+        takers = {s.inputs[0]: s.operation.layer for s in self.stages if isinstance(s.operation, Call)}
         dealt = {s.inputs[0] for s in self.stages if isinstance(s.operation, Call) and s.operation.turns > 1}
-        return found | {self.stages[v - 1].inputs[0]: found[v] for v in dealt if v}
+        return takers | {self.stages[v - 1].inputs[0]: takers[v] for v in dealt if v}
 
     @property
     def calls(self) -> tuple[Call, ...]:
@@ -121,14 +121,14 @@ class Program:
         """
         for layer in self.layers:
             layer.check()
-        taken = [0] * len(self.layers)
+        positions = [0] * len(self.layers)
         for call in self.calls:
-            if call.first != taken[call.layer]:
-                raise ValueError(f"a call of layer {call.layer} begins at {call.first}, not {taken[call.layer]}")
-            taken[call.layer] += len(call.patches)
+            if call.first != positions[call.layer]:
+                raise ValueError(f"a call of layer {call.layer} begins at {call.first}, not {positions[call.layer]}")
+            positions[call.layer] += len(call.patches)
         for number, layer in enumerate(self.layers):
-            if taken[number] != layer.positions:
-                raise ValueError(f"layer {number} has {layer.positions} positions, its calls {taken[number]}")
+            if positions[number] != layer.positions:
+                raise ValueError(f"layer {number} has {layer.positions} positions, its calls {positions[number]}")
         for stage in self.stages:
             op = stage.operation
             if isinstance(op, WeightedSum):
@@ -137,9 +137,9 @@ class Program:
                 raise ValueError(f"the window of layer {op.layer} is not that of its patches")
 
 
-def batch_size(program: Program, most: int) -> int:
-    """Images that may be in flight at once, at most ``most``."""
-    return max(1, min(most, POSITIONS // program.most_positions, ELEMENTS // program.elements))
+def batch_size(program: Program, limit: int) -> int:
+    """Images that may be in flight at once, at most ``limit``."""
+    return max(1, min(limit, POSITIONS // program.most_positions, ELEMENTS // program.elements))
 
 
 def _made(op: Any, lanes: Lanes, notice: Notice | None) -> Lanes:

@@ -28,8 +28,8 @@ class Host:
 
     def compute(self, lanes: NDArray[np.integer]) -> Lanes:
         """Lanes of shape (batch, elements) from lanes of shape (batch, elements of all inputs)."""
-        made = self.step.compute(lanes * self.taken)
-        return np.clip(np.rint(made / self.unit), -LANE_MAX, LANE_MAX).astype(np.int16)
+        results = self.step.compute(lanes * self.taken)
+        return np.clip(np.rint(results / self.unit), -LANE_MAX, LANE_MAX).astype(np.int16)
 
 
 Operation = Call | Encode | Select | Largest | WeightedSum | Product | Limit | Table | Host

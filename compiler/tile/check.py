@@ -52,45 +52,45 @@ def run_tiles(
         tiles={name: replace(place, core=by_tile.get(name)) for name, place in joined.tiles.items()},
         flows=joined.flows, reductions=joined.reductions), images=len(lanes), watch=watch)
     host = HostRun(graph.split, lanes)
-    some, found, ended = host.begin(), dict[int, Lanes](), False
-    while some:
+    sent, received, ended = host.begin(), dict[int, Lanes](), False
+    while sent:
         for (tile, stream), value in programs.entries.items():
-            if value in some:
-                blocks = held(graph.values[value]).blocks(some[value])
+            if value in sent:
+                blocks = held(graph.values[value]).blocks(sent[value])
                 tiles.give(tile, stream, [row.tobytes() for row in blocks])
         ended = tiles.run()
-        found = {value: _received(tiles, flow, held(graph.values[value]))
+        received = {value: _received(tiles, flow, held(graph.values[value]))
                  for value, flows in placed.flows.items() for flow in flows if HOST in flow.to}
-        some = host.answer(found)
+        sent = host.answer(received)
     if not ended:
         trapped = [f"{name}: {tile.status}" for name, tile in tiles.tiles.items() if tile.status is not None]
         raise InputError("tiles did not end: " + ("; ".join(trapped) or "they wait for each other"))
-    return found
+    return received
 
 
-def _received(tiles: Tiles, flow: Flow, held: HeldValue) -> Lanes:
+def _received(tiles: Tiles, flow: Flow, layout: HeldValue) -> Lanes:
     """What the host has got of a flow, whole images alone."""
     blocks = tiles.received.get((flow.sender, flow.number), [])
-    whole = blocks[: len(blocks) // held.pixels * held.pixels]
-    return held.lanes(np.frombuffer(b"".join(whole), np.uint8).reshape(-1, held.block))
+    whole = blocks[: len(blocks) // layout.pixels * layout.pixels]
+    return layout.lanes(np.frombuffer(b"".join(whole), np.uint8).reshape(-1, layout.block))
 
 
-def result_of(programs: TilePrograms, lanes: Lanes, found: Mapping[int, Lanes]) -> Lanes:
+def result_of(programs: TilePrograms, lanes: Lanes, received: Mapping[int, Lanes]) -> Lanes:
     """The last value: what the host makes of those that it got, and of what it had."""
     split = programs.placed.graph.split
-    return split.finish({**split.enter(lanes), **found})
+    return split.finish({**split.enter(lanes), **received})
 
 
 def values_of(program: Program, lanes: Lanes, images: NDArray[np.integer], mvm: RunMvm) -> list[Lanes]:
     """All values of a program, by their numbers: what :func:`run_tiles` must give."""
-    made = [lanes]
+    values = [lanes]
 
-    def kept(operation: Operation, taken: Lanes) -> Lanes:
+    def kept(operation: Operation, operand: Lanes) -> Lanes:
         if isinstance(operation, Call):
-            return run_call(operation, program.layers[operation.layer], taken, images, mvm)
-        return operation.compute(taken)
+            return run_call(operation, program.layers[operation.layer], operand, images, mvm)
+        return operation.compute(operand)
 
     for stage in program.stages:
-        parts = [made[v] for v in stage.inputs]
-        made.append(kept(stage.operation, parts[0] if len(parts) == 1 else np.concatenate(parts, axis=1)))
-    return made
+        parts = [values[v] for v in stage.inputs]
+        values.append(kept(stage.operation, parts[0] if len(parts) == 1 else np.concatenate(parts, axis=1)))
+    return values

@@ -108,11 +108,11 @@ def expected_cycles(network: "Network", x: NDArray[np.floating]) -> TileCycles:
         Inputs in the model's units, of which :data:`IMAGES` are taken, again and again.
     """
     kind, chip = family(network.chip.core.kind), network.chip
-    cores = [kind.model(chip.macro_config(), one.targets_uS, device=network.device, seed=0, core=k,
-                        time_s=network.calibration.time_s) for k, one in enumerate(network.cores)]
-    masks = [Masks(one.word_lines, one.converted_lines, one.bl_skip, one.sl_skip) for one in network.cores]
-    some = np.asarray(x[:IMAGES])
-    return _repeated(network, cores, masks, network.program.input.compute(some.reshape(len(some), -1)))
+    cores = [kind.model(chip.macro_config(), core.targets_uS, device=network.device, seed=0, core=k,
+                        time_s=network.calibration.time_s) for k, core in enumerate(network.cores)]
+    masks = [Masks(core.word_lines, core.converted_lines, core.bl_skip, core.sl_skip) for core in network.cores]
+    inputs = np.asarray(x[:IMAGES])
+    return _repeated(network, cores, masks, network.program.input.compute(inputs.reshape(len(inputs), -1)))
 
 
 def predicted_time(
@@ -124,14 +124,14 @@ def predicted_time(
     Of too few for an interval it is that of the same again and again. ``analog`` are the analog cycles of each core for
     an image where these are the first of many: what the busiest array does longer, or shorter, for others counts.
     """
-    told = tile_cycles(network, cores, masks, lanes, images)
-    steady = told if told.steady else _repeated(network, cores, masks, lanes)
+    predicted = tile_cycles(network, cores, masks, lanes, images)
+    steady = predicted if predicted.steady else _repeated(network, cores, masks, lanes)
     away = 0.0
     if analog is not None:
         every = {tile_name(network.chip, core): float(cycles) for core, cycles in enumerate(analog)}
         busiest = max(steady.analog, key=lambda tile: every.get(tile, 0.0))
         away = every[busiest] - steady.analog[busiest]
-    return InputTime(latency=float(told.latency), interval=steady.interval + away, predicted=True)
+    return InputTime(latency=float(predicted.latency), interval=steady.interval + away, predicted=True)
 
 
 def predicted_images(network: "Network", images: int) -> int:
@@ -182,9 +182,10 @@ def tile_cycles(
         sources.setdefault((slot, value), []).append((tile, stream))
     size = mesh.payload_bits // 8
     core = timing(network.chip).overhead_cycles, core_blocks(network.chip, tiled=True).cfg.drain
-    given = [Source(tuple(to), -(-code.inputs[value].block // size), code.inputs[value].pixels)
+    host_sources = [Source(tuple(to), -(-code.inputs[value].block // size), code.inputs[value].pixels)
              for (_, value), to in sources.items()]
-    results = {(sender, flow): held.pixels * -(-held.block // size) for sender, flow, held in code.values.values()}
+    results = {(sender, flow): layout.pixels * -(-layout.block // size)
+               for sender, flow, layout in code.values.values()}
 
     def conversions(tile: str) -> Conversions:
         x, y = map(int, tile.split(","))
@@ -194,18 +195,18 @@ def tile_cycles(
     joined, length = joined_of(code, network.program, network.chip), run or len(lanes)
     # Nothing takes longer than all products one after the other, and some hundred cycles for each instruction.
     serial = (sum(map(sum, durations.values())) + _INSTRUCTION * code.instructions) * length
-    chip = ChipTime(mesh, joined.for_images(length), conversions, core, given, results, length)
+    chip = ChipTime(mesh, joined.for_images(length), conversions, core, host_sources, results, length)
     if not chip.run(2 * serial):
         raise ValueError("The programs do not end.")
     first, last = counted = counted_images(network.program, code, length)
     # Of the images between the two ends, or of all where there are none.
-    some = Counter(k % len(lanes) for k in range(first + 1, last + 1)) or Counter(range(len(lanes)))
+    images_counted = Counter(k % len(lanes) for k in range(first + 1, last + 1)) or Counter(range(len(lanes)))
     numbers, works = dict(zip(images.tolist(), range(len(lanes)), strict=True)), dict.fromkeys(joined.tiles, 0)
     for (number, operation), parts in durations.items():
-        works[tile_name(network.chip, number)] += sum(parts) * some[numbers[operation >> 32]]
+        works[tile_name(network.chip, number)] += sum(parts) * images_counted[numbers[operation >> 32]]
     return TileCycles(
         ends=tuple(end - chip.first for end in chip.ends), counted=counted,
-        analog={name: cycles / some.total() for name, cycles in works.items()},
+        analog={name: cycles / images_counted.total() for name, cycles in works.items()},
     )
 
 
@@ -214,14 +215,14 @@ def _durations(
     images: NDArray[np.integer],
 ) -> Durations:
     """How long each product takes: its decrements are computed."""
-    times, found = timing(network.chip), Durations()
+    times, durations = timing(network.chip), Durations()
     rows = network.chip.macro_config().cell_map.rows
 
     def product(call: Call, mvm: Mvm, codes: NDArray[np.int16], op_id: NDArray[np.uint64]) -> NDArray[np.int16]:
-        made = cores[mvm.core].mvm(mvm.op, masks[mvm.core], mvm.vector(codes, rows), op_id)
-        for number, parts in zip(op_id.tolist(), times.conversion_cycles(mvm.op, made.steps).tolist(), strict=True):
-            found[mvm.core, number] = tuple(parts)
-        return made.codes[:, mvm.columns]
+        result = cores[mvm.core].mvm(mvm.op, masks[mvm.core], mvm.vector(codes, rows), op_id)
+        for number, parts in zip(op_id.tolist(), times.conversion_cycles(mvm.op, result.steps).tolist(), strict=True):
+            durations[mvm.core, number] = tuple(parts)
+        return result.codes[:, mvm.columns]
 
     network.program.run(lanes, images, product)
-    return found
+    return durations

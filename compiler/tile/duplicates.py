@@ -42,18 +42,18 @@ MOST_STRIDE = DESCRIPTORS["walk"].layout["stride_y"].range[1]
 Part = TypeVar("Part", Call, Linear)
 
 
-def duplicate_layers(network: Network, entry: Image, most: int, until: float = 0.0) -> Network:
-    """The network with at most ``most`` copies of a layer, as :func:`choose` has them; cores of copies are the last.
+def duplicate_layers(network: Network, entry: Image, limit: int, until: float = 0.0) -> Network:
+    """The network with at most ``limit`` copies of a layer, as :func:`choose` has them; cores of copies are the last.
 
     ``entry`` is the image of its input.
     """
     chip, cores = network.chip, len(network.cores)
-    counts, warnings = choose(network.program, network.calibration.cycles, chip, cores, most, until)
+    counts, warnings = choose(network.program, network.calibration.cycles, chip, cores, limit, until)
     return warned(_duplicated(network, counts, entry) if counts else network, warnings)
 
 
 def choose(
-    program: Program, cycles: Sequence[float], chip: Chip, used: int, most: int, until: float = 0.0
+    program: Program, cycles: Sequence[float], chip: Chip, used: int, limit: int, until: float = 0.0
 ) -> tuple[dict[int, int], list[str]]:
     """How many copies of which layers lower what the busiest core has to do, by the layers' numbers; and warnings.
 
@@ -65,29 +65,29 @@ def choose(
         Analog cycles of an image of each layer, products one after the other.
     chip, used
         The chip, and how many of its cores are taken.
-    most
+    limit
         Copies of a layer, at most.
     until
         Cycles that an image takes whatever its busiest core does: if that has no more to do, no copy gains anything.
     """
     counts = dict.fromkeys(range(len(program.layers)), 1)
-    limits = {k: min(most, _limit(program, k)) for k in counts}
-    each = [total / len(layer.mvms) for total, layer in zip(cycles, program.layers, strict=True)]
+    limits = {k: min(limit, _limit(program, k)) for k in counts}
+    per_product = [total / len(layer.mvms) for total, layer in zip(cycles, program.layers, strict=True)]
     while True:
         load: dict[int, float] = {}
         for k, layer in enumerate(program.layers):
             for mvm in layer.mvms:
-                load[mvm.core] = load.get(mvm.core, 0.0) + each[k] * _share(program, k, counts[k])
+                load[mvm.core] = load.get(mvm.core, 0.0) + per_product[k] * _share(program, k, counts[k])
         busiest = max(load, key=lambda core: load[core])
         on_it = [k for k, layer in enumerate(program.layers) if any(mvm.core == busiest for mvm in layer.mvms)]
-        worst = max(on_it, key=lambda k: each[k] * _share(program, k, counts[k]))
+        worst = max(on_it, key=lambda k: per_product[k] * _share(program, k, counts[k]))
         positions, more = program.layers[worst].positions, _next(program, worst, counts[worst])
-        taken = _taken(program, counts)
-        needed, free = _taken(program, {**counts, worst: more}) - taken, chip.cores - used - taken
-        least = FEWEST_DEALT if positions == 1 else FEWEST_CYCLES
-        if more > limits[worst] or needed > free or each[worst] / positions / more < least:
-            found = {k: count for k, count in counts.items() if count > 1}
-            return found, [] if most == 1 else _refused(program, worst, more, limits[worst], most, needed, free)
+        tiles_taken = _taken(program, counts)
+        needed, free = _taken(program, {**counts, worst: more}) - tiles_taken, chip.cores - used - tiles_taken
+        shortest = FEWEST_DEALT if positions == 1 else FEWEST_CYCLES
+        if more > limits[worst] or needed > free or per_product[worst] / positions / more < shortest:
+            chosen = {k: count for k, count in counts.items() if count > 1}
+            return chosen, [] if limit == 1 else _refused(program, worst, more, limits[worst], limit, needed, free)
         if load[busiest] <= until:
             return {k: count for k, count in counts.items() if count > 1}, [
                 f"layer {program.layers[worst].name!r} takes longest and has no more than {counts[worst]} tiles in "
@@ -117,12 +117,12 @@ def _height(program: Program, layer: int) -> int:
 
 def _taken(program: Program, counts: Mapping[int, int]) -> int:
     """Tiles that so many copies take: their own, and those of what takes rows or images in turn and deals images."""
-    found = 0
+    tiles = 0
     for k, count in counts.items():
         layer = program.layers[k]
         cores = len({mvm.core for mvm in layer.mvms})
-        found += (count - 1) * cores + (count > 1) * (1 + (layer.positions == 1 and not _joined(program, k, counts)))
-    return found
+        tiles += (count - 1) * cores + (count > 1) * (1 + (layer.positions == 1 and not _joined(program, k, counts)))
+    return tiles
 
 
 def _joined(program: Program, layer: int, counts: Mapping[int, int]) -> bool:
@@ -137,10 +137,10 @@ def _joined(program: Program, layer: int, counts: Mapping[int, int]) -> bool:
     return False
 
 
-def _refused(program: Program, layer: int, more: int, limit: int, most: int, needed: int, free: int) -> list[str]:
+def _refused(program: Program, layer: int, more: int, limit: int, asked_for: int, needed: int, free: int) -> list[str]:
     """Why the layer that takes longest has no more copies, where there is a reason beside what was asked for."""
     name = program.layers[layer].name
-    if limit < min(more, most):
+    if limit < min(more, asked_for):
         calls = sum(call.layer == layer for call in program.calls)
         why = "its windows have a form that no copy can take a part of"
         if calls > 1 or _called_again(program):
@@ -155,7 +155,7 @@ def _duplicated(network: Network, counts: Mapping[int, int], entry: Image) -> Ne
     """The network with so many copies of layers."""
     program, cores, chip = network.program, network.cores, network.chip
     images = images_of(program.stages, entry, outputs_in(program))
-    made = list(cores)
+    images_made = list(cores)
     layers, was = list[Layer](), list[int]()
     first: dict[int, int] = {}
     for k, layer in enumerate(program.layers):
@@ -165,13 +165,13 @@ def _duplicated(network: Network, counts: Mapping[int, int], entry: Image) -> Ne
         begun = 0
         for turn in range(count):
             share = rows[turn::count].size if layer.positions > 1 else 1
-            own = layer if count == 1 else _copy(layer, turn, count, share, begun if layer.positions > 1 else 0)
-            begun += own.positions
+            copied = layer if count == 1 else _copy(layer, turn, count, share, begun if layer.positions > 1 else 0)
+            begun += copied.positions
             if turn:
-                at = {core: len(made) + n for n, core in enumerate(dict.fromkeys(m.core for m in own.mvms))}
-                made += [_only(cores[core], own, core, chip) for core in at]
-                own = replace(own, mvms=tuple(replace(m, core=at[m.core]) for m in own.mvms))
-            layers.append(own)
+                at = {core: len(images_made) + n for n, core in enumerate(dict.fromkeys(m.core for m in copied.mvms))}
+                images_made += [_only(cores[core], copied, core, chip) for core in at]
+                copied = replace(copied, mvms=tuple(replace(m, core=at[m.core]) for m in copied.mvms))
+            layers.append(copied)
             was.append(k)
     model, number = _model(network.model, counts)
     whole, before = _program(program, counts, first, images), program.input.before
@@ -179,8 +179,8 @@ def _duplicated(network: Network, counts: Mapping[int, int], entry: Image) -> Ne
         before = Before(steps=model.steps, numbers=tuple(number[k + 1] - 1 for k in before.numbers),
                         values=tuple(number[v] for v in before.values))
     whole = replace(whole, layers=tuple(layers), input=replace(program.input, before=before))
-    return replace(network, model=model, program=whole, cores=tuple(made),
-                   calibration=_facts(network, was, layers, len(made)))
+    return replace(network, model=model, program=whole, cores=tuple(images_made),
+                   calibration=_facts(network, was, layers, len(images_made)))
 
 
 def _facts(network: Network, was: Sequence[int], layers: Sequence[Layer], cores: int) -> Calibration:
@@ -233,9 +233,9 @@ def _turn_of(op: Part, turn: int, count: int) -> Part:
 def _part(window: Window, turn: int, count: int) -> Window:
     """Every so many rows of a window's positions."""
     axis = window.axes[0]
-    own = replace(axis, stride=axis.stride * count, before=axis.before - turn * axis.stride,
+    part_axis = replace(axis, stride=axis.stride * count, before=axis.before - turn * axis.stride,
                   positions=len(range(turn, axis.positions, count)))
-    return replace(window, axes=(own, *window.axes[1:]))
+    return replace(window, axes=(part_axis, *window.axes[1:]))
 
 
 def _copy(layer: Layer, turn: int, count: int, positions: int, begun: int) -> Layer:
@@ -252,12 +252,12 @@ def _name(name: str, turn: int, count: int) -> str:
 def _only(core: CoreImage, layer: Layer, number: int, chip: Chip) -> CoreImage:
     """What a core holds of one layer, at the same places."""
     cell_map = chip.macro_config().cell_map
-    held = np.zeros_like(core.bl_skip), np.zeros_like(core.sl_skip)
+    used = np.zeros_like(core.bl_skip), np.zeros_like(core.sl_skip)
     for mvm in layer.mvms:
         if mvm.core == number:
-            held[0][cell_map.lines_of(mvm.rows)] = True
-            held[1][mvm.columns] = True
-    cells = held[0][:, None] & held[1][None, :]
+            used[0][cell_map.lines_of(mvm.rows)] = True
+            used[1][mvm.columns] = True
+    cells = used[0][:, None] & used[1][None, :]
     return replace(core, targets_uS=np.where(cells, core.targets_uS, np.float32(chip.cells.g_min_uS)))
 
 
@@ -278,8 +278,8 @@ def _program(
                 stages.append(Stage(operation=deal(images[stage.inputs[0]].elements), inputs=inputs))
                 inputs = (len(stages),)
             for turn in range(count):
-                own = replace(_turn_of(op, turn, count), layer=first[op.layer] + turn)
-                stages.append(Stage(operation=own, inputs=inputs))
+                call = replace(_turn_of(op, turn, count), layer=first[op.layer] + turn)
+                stages.append(Stage(operation=call, inputs=inputs))
             stages.append(Stage(operation=_together(op, count, outputs),
                                 inputs=tuple(range(len(stages) - count + 1, len(stages) + 1))))
         number[k + 1] = len(stages)

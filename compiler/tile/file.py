@@ -23,18 +23,18 @@ def held(value: Value) -> HeldValue:
     return HeldValue(channels=image.channels, pixels=image.pixels, wide=value.wide, signed=value.signed)
 
 
-def tile_code(made: "TilePrograms") -> TileCode:
+def tile_code(programs: "TilePrograms") -> TileCode:
     """What is in the file, from what the compiler made."""
-    graph, split = made.placed.graph, made.placed.graph.split
+    graph, split = programs.placed.graph, programs.placed.graph.split
     return TileCode(
-        programs={tile: replace(place.program, image=0) for tile, place in made.joined.tiles.items()},
-        flows=made.joined.flows, reductions=made.joined.reductions,
-        given=tuple((tile, stream, value) for (tile, stream), value in made.entries.items()),
-        inputs={value: held(graph.values[value]) for value in sorted(set(made.entries.values()))},
+        programs={tile: replace(place.program, image=0) for tile, place in programs.joined.tiles.items()},
+        flows=programs.joined.flows, reductions=programs.joined.reductions,
+        given=tuple((tile, stream, value) for (tile, stream), value in programs.entries.items()),
+        inputs={value: held(graph.values[value]) for value in sorted(set(programs.entries.values()))},
         values={value: (flow.sender, flow.number, held(graph.values[value]))
-                for value, flows in made.placed.flows.items() for flow in flows if HOST in flow.to},
-        before=split.before, between=split.between, behind=split.behind, instructions=made.instructions,
-        ahead=made.ahead,
+                for value, flows in programs.placed.flows.items() for flow in flows if HOST in flow.to},
+        before=split.before, between=split.between, behind=split.behind, instructions=programs.instructions,
+        ahead=programs.ahead,
     )
 
 
@@ -42,7 +42,7 @@ def joined_of(code: TileCode, program: Program, chip: Chip) -> Joined:
     """The tiles for the interpreter, without cores, with what the host does on the way."""
     steps = []
     for step in Split.of(program, code).steps:
-        takes = {(sender, flow): held.pixels for sender, flow, held in (code.values[v] for v in step.takes)}
+        takes = {(sender, flow): layout.pixels for sender, flow, layout in (code.values[v] for v in step.takes)}
         gives = {(tile, stream): code.inputs[v].pixels for tile, stream, v in code.given if v in step.gives}
         steps.append(HostStep(takes=takes, gives=gives))
     return replace(code.joined(TileConfig.of_tiles(chip)), host=tuple(steps))

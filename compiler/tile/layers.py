@@ -85,7 +85,7 @@ def _tied(net: FloatNetwork, shapes: Sequence[Shape], parameters: int) -> FloatN
     Windows that reach beyond the image have one padding a channel; an image that is large, or has more elements than a
     tile ``parameters``, is encoded pixel by pixel. What is put side by side is as it was.
     """
-    most = min(parameters, MOST_ELEMENTS - 1)
+    limit = min(parameters, MOST_ELEMENTS - 1)
     shape_of = {shape.name: shape for shape in shapes}
 
     def one(step: Step) -> Step:
@@ -94,11 +94,11 @@ def _tied(net: FloatNetwork, shapes: Sequence[Shape], parameters: int) -> FloatN
             return step
         shape = shape_of[op.layer.name]
         image, walk = shape.image, shape.walk
-        large = image.pixels > MOST_PIXELS or (image.pixels > 1 and image.elements > most)
+        large = image.pixels > MOST_PIXELS or (image.pixels > 1 and image.elements > limit)
         if any(shape.put) or not (large or (op.patches == PAD).any()):
             return step
-        each = walk.channel + np.arange(op.patches.shape[1]) // walk.terms
+        channels = walk.channel + np.arange(op.patches.shape[1]) // walk.terms
         return replace(step, operation=_TiedLinear(
-            layer=op.layer, patches=op.patches, pad=op.pad, window=op.window, each=each, pixels=image.pixels))
+            layer=op.layer, patches=op.patches, pad=op.pad, window=op.window, each=channels, pixels=image.pixels))
 
     return replace(net, steps=tuple(map(one, net.steps)))

@@ -19,11 +19,10 @@ from mho.compiler.tile.file import tile_code
 from mho.compiler.tile.placement.links import link_flits
 from mho.compiler.tile.placement.needs import needs_of
 from mho.compiler.tile.placement.room import Room
-from mho.compiler.tile.placement.software_pipeline import Ahead, both_sides
+from mho.compiler.tile.placement.software_pipeline import Cuts, both_sides
 from mho.compiler.tile.placement.streams import Placed, tile_name
-from mho.compiler.tile.programs import tile_programs
+from mho.compiler.tile.programs import try_programs
 from mho.compiler.tile.refusal import Refusal
-from mho.macro_models.errors import InputError
 
 if TYPE_CHECKING:
     from mho.compiler.network import Network
@@ -55,77 +54,73 @@ class Programmed:
         chip, code, layers = self.network.chip, self.network.tiles, dict[str, list[str]]()
         if self.cycles is None or code is None:
             return None
-        takes = {tile: asdict(one) for tile, one in needs_of(code.programs).items()}
+        takes = {tile: asdict(needs) for tile, needs in needs_of(code.programs).items()}
         for layer in self.network.layers:
             for core in dict.fromkeys(mvm.core for mvm in layer.mvms):
                 layers.setdefault(tile_name(chip, core), []).append(layer.name)
-        told = self.cycles.facts()
-        tiles = [{**one, "layers": layers.get(one["tile"], []), "takes": takes[one["tile"]]} for one in told["tiles"]]
-        return {**told, "tiles": tiles, "links": link_flits(self.placed, chip), "f_clk_MHz": chip.clock.f_clk_MHz}
-
-
-def write_programs(network: "Network", x: NDArray[np.floating]) -> Programmed | Refusal:
-    """:func:`with_programs`, or why there are none."""
-    try:
-        return with_programs(network, x)
-    except InputError as error:
-        return Refusal(str(error))
+        facts = self.cycles.facts()
+        tiles = [{**tile, "layers": layers.get(tile["tile"], []), "takes": takes[tile["tile"]]}
+                 for tile in facts["tiles"]]
+        return {**facts, "tiles": tiles, "links": link_flits(self.placed, chip), "f_clk_MHz": chip.clock.f_clk_MHz}
 
 
 def with_programs(network: "Network", x: NDArray[np.floating]) -> Programmed:
-    """A network with the programs of its tiles, and the cycles of inputs like ``x``.
+    """:func:`write_programs`, which must find room.
 
     Raises
     ------
     InputError
         As of :func:`mho.compiler.tile.programs.tile_programs`.
     """
+    programmed = write_programs(network, x)
+    if isinstance(programmed, Refusal):
+        raise programmed.error()
+    return programmed
+
+
+def write_programs(network: "Network", x: NDArray[np.floating]) -> Programmed | Refusal:
+    """A network with the programs of its tiles, and the cycles of inputs like ``x``, or why there are none."""
     best = _tried(network, {}, x)
+    if isinstance(best, Refusal):
+        return best
     room = best.room
-    while found := [one for ahead in _cuts(best) if (one := _if_it_fits(network, ahead, x, room)) is not None]:
-        one = min(found, key=_each)
-        if _each(one) > (1 - GAIN) * _each(best):
+    while trials := [trial for cuts in _cuts(best) if isinstance(trial := _tried(network, cuts, x, room), Programmed)]:
+        fastest = min(trials, key=_interval)
+        if _interval(fastest) > (1 - GAIN) * _interval(best):
             break
-        best = one
+        best = fastest
     return best
 
 
-def _each(one: Programmed) -> float:
-    return math.inf if one.cycles is None else one.cycles.interval
+def _interval(programmed: Programmed) -> float:
+    return math.inf if programmed.cycles is None else programmed.cycles.interval
 
 
-def _tried(network: "Network", ahead: Ahead, x: NDArray[np.floating], room: Room | None = None) -> Programmed:
-    """The network with nodes ahead."""
-    made = tile_programs(network, ahead=ahead, room=room)
-    found = replace(network, tiles=tile_code(made))
-    cycles = None
+def _tried(network: "Network", cuts: Cuts, x: NDArray[np.floating], room: Room | None = None) -> Programmed | Refusal:
+    """The network with nodes ahead, if tiles have room for that."""
+    programs = try_programs(network, ahead=cuts, room=room)
+    if isinstance(programs, Refusal):
+        return programs
+    programmed, cycles = replace(network, tiles=tile_code(programs)), None
     with suppress(ValueError):
-        cycles = expected_cycles(found, x)
-    return Programmed(network=found, placed=made.placed, cycles=cycles, room=made.room)
+        cycles = expected_cycles(programmed, x)
+    return Programmed(network=programmed, placed=programs.placed, cycles=cycles, room=programs.room)
 
 
-def _if_it_fits(network: "Network", ahead: Ahead, x: NDArray[np.floating], room: Room) -> Programmed | None:
-    """The same; None if tiles have no room for that."""
-    try:
-        return _tried(network, ahead, x, room)
-    except InputError:
-        return None
-
-
-def _cuts(best: Programmed) -> Iterator[Ahead]:
+def _cuts(best: Programmed) -> Iterator[Cuts]:
     """What may be ahead, beyond what is: each set of nodes once."""
     if best.cycles is None or best.network.tiles is None:
         return
     analog, members, layers = best.cycles.analog, best.placed.members, sorted(best.placed.parts)
-    most, before = max(analog.values()), best.network.tiles.ahead
-    if best.cycles.interval <= (1 + GAIN) * most:
+    longest, before = max(analog.values()), best.network.tiles.ahead
+    if best.cycles.interval <= (1 + GAIN) * longest:
         return
-    found: dict[frozenset[tuple[str, tuple[int, ...]]], tuple[float, Ahead]] = {}
+    trials: dict[frozenset[tuple[str, tuple[int, ...]]], tuple[float, Cuts]] = {}
     for cut in layers:
         tiles = [tile for tile in both_sides(members, layers, cut) if tile not in before]
         works = max((analog[tile] for tile in tiles), default=0.0)
-        if works < BUSY * most:
+        if works < BUSY * longest:
             continue
         key = frozenset((tile, tuple(k for k in layers if k < cut and tile in members[k])) for tile in tiles)
-        found.setdefault(key, (works, {**before, **dict.fromkeys(tiles, cut)}))
-    yield from (ahead for _, ahead in sorted(found.values(), key=lambda one: -one[0])[:MOST_CUTS])
+        trials.setdefault(key, (works, {**before, **dict.fromkeys(tiles, cut)}))
+    yield from (cuts for _, cuts in sorted(trials.values(), key=lambda trial: -trial[0])[:MOST_CUTS])

@@ -4,19 +4,22 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 
 from mho.compiler.network import Network
-from mho.compiler.tile.code.maker import LongRingError, Maker
+from mho.compiler.tile.code.ir import TileSource
+from mho.compiler.tile.code.listing import listing
+from mho.compiler.tile.code.maker import Maker
 from mho.compiler.tile.graph.builder import tile_graph
 from mho.compiler.tile.graph.graph import Graph
 from mho.compiler.tile.graph.images import entry_image
 from mho.compiler.tile.placement.needs import Needs, needs_of, roomy
-from mho.compiler.tile.placement.room import FullError, Room, more_room
-from mho.compiler.tile.placement.software_pipeline import Ahead
+from mho.compiler.tile.placement.room import Room, more_room
+from mho.compiler.tile.placement.software_pipeline import Cuts
 from mho.compiler.tile.placement.streams import Placed, place_nodes
+from mho.compiler.tile.refusal import Full, LongRing, NoRoomError, Refusal
 from mho.hw.tile.interpreter.liveness import check_liveness, check_runs
 from mho.hw.tile.interpreter.tiles import Joined
 from mho.macro_models.errors import InputError
 
-__all__ = ["TilePrograms", "graph_of", "tile_needs", "tile_programs"]
+__all__ = ["TilePrograms", "graph_of", "tile_needs", "tile_programs", "try_programs"]
 
 MOST_ROUNDS = 24
 """How often something more goes elsewhere."""
@@ -30,8 +33,8 @@ class TilePrograms:
     ----------
     placed
         Which node is where.
-    texts
-        In the language of the assembler, by tile.
+    sources
+        The programs before they had places, by tile.
     joined
         The programs, and what joins the tiles.
     given, entries
@@ -46,13 +49,18 @@ class TilePrograms:
     """
 
     placed: Placed
-    texts: Mapping[str, str]
+    sources: Mapping[str, TileSource]
     joined: Joined
     given: Mapping[tuple[str, int], int]
     entries: Mapping[tuple[str, int], int]
     instructions: int
-    ahead: Ahead
+    ahead: Cuts
     room: Room
+
+    @property
+    def texts(self) -> dict[str, str]:
+        """In the language of the assembler, by tile."""
+        return {tile: listing(source) for tile, source in self.sources.items()}
 
 
 def graph_of(network: Network, moved: Collection[int] = (), apart: Collection[int] = ()) -> Graph:
@@ -69,7 +77,7 @@ def graph_of(network: Network, moved: Collection[int] = (), apart: Collection[in
 
 
 def tile_programs(
-    network: Network, *, image: int = 0, watched: bool | Collection[int] = False, ahead: Ahead | None = None,
+    network: Network, *, image: int = 0, watched: bool | Collection[int] = False, ahead: Cuts | None = None,
     room: Room | None = None,
 ) -> TilePrograms:
     """The programs of a network that was compiled for tiles, proven not to get stuck.
@@ -92,69 +100,89 @@ def tile_programs(
     InputError
         If something has no form on tiles, or does not fit; one sentence.
     """
-    made, room = _made(network, image, watched, _of(network) if ahead is None else ahead, room)
-    placed = made.placed
-    joined, given = made.joined(), made.given()
-    fired = (check_runs if made.ahead else check_liveness)(joined, given, period=network.program.period)
-    return TilePrograms(placed=placed, texts=made.texts, joined=joined, given=given, entries=made.entries(),
-                        instructions=fired, ahead=made.ahead, room=room)
+    programs = try_programs(network, image=image, watched=watched, ahead=ahead, room=room)
+    if isinstance(programs, Refusal):
+        raise programs.error()
+    return programs
+
+
+def try_programs(
+    network: Network, *, image: int = 0, watched: bool | Collection[int] = False, ahead: Cuts | None = None,
+    room: Room | None = None,
+) -> TilePrograms | Refusal:
+    """:func:`tile_programs`, or why the tiles have no room for them."""
+    made = _made(network, image, watched, _of(network) if ahead is None else ahead, room)
+    if isinstance(made, Refusal):
+        return made
+    maker, room = made
+    joined, given = maker.joined(), maker.given()
+    if isinstance(joined, Refusal):
+        return joined
+    try:
+        fired = (check_runs if maker.cuts else check_liveness)(joined, given, period=network.program.period)
+    except InputError as stuck:
+        return Refusal(str(stuck))
+    return TilePrograms(placed=maker.placed, sources=maker.sources, joined=joined, given=given, entries=maker.entries(),
+                        instructions=fired, ahead=maker.cuts, room=room)
 
 
 def tile_needs(network: Network) -> dict[str, Needs]:
     """What the tiles of a network need at least, by their names; nothing where tiles are alike, or too small for it."""
     if not network.chip.tile.at:
         return {}
-    try:
-        made, _ = _with_room(replace(network, chip=roomy(network.chip)), 0, False, {}, Room(), slack=False)
-        return needs_of({tile: place.program for tile, place in made.joined().tiles.items()})
-    except InputError:
+    made = _with_room(replace(network, chip=roomy(network.chip)), 0, False, {}, Room(), slack=False)
+    joined = made if isinstance(made, Refusal) else made[0].joined()
+    if isinstance(joined, Refusal):
         return {}
+    return needs_of({tile: place.program for tile, place in joined.tiles.items()})
 
 
-def _of(network: Network) -> Ahead:
+def _of(network: Network) -> Cuts:
     """What is ahead in the programs that a network has."""
     return {} if network.tiles is None else network.tiles.ahead
 
 
 def _made(
-    network: Network, image: int, watched: bool | Collection[int], ahead: Ahead, room: Room | None
-) -> tuple[Maker, Room]:
+    network: Network, image: int, watched: bool | Collection[int], cuts: Cuts, room: Room | None
+) -> tuple[Maker, Room] | Refusal:
     """Programs with rings that do, and what had to be elsewhere for them.
 
     What has no room on its tile goes elsewhere, to the host what needs more blocks than a ring has. Numbers of nodes
     say which are an image ahead: so these are the same nodes as without, on other tiles at most.
     """
-    if room is None or not ahead:
-        made, room = _with_room(network, image, watched, {}, room or Room())
-        if not ahead:
-            return made, room
-    return _with_room(network, image, watched, ahead, room, moves=True)
+    if room is None or not cuts:
+        programs = _with_room(network, image, watched, {}, room or Room())
+        if not cuts or isinstance(programs, Refusal):
+            return programs
+        room = programs[1]
+    return _with_room(network, image, watched, cuts, room, moves=True)
 
 
 def _with_room(
-    network: Network, image: int, watched: bool | Collection[int], ahead: Ahead, room: Room, *, moves: bool = False,
+    network: Network, image: int, watched: bool | Collection[int], cuts: Cuts, room: Room, *, moves: bool = False,
     slack: bool = True,
-) -> tuple[Maker, Room]:
+) -> tuple[Maker, Room] | Refusal:
     """Programs, and what had to be elsewhere for them; with ``moves`` nodes stay as they are."""
-    chip, refused = network.chip, list[FullError]()
+    chip, refused = network.chip, list[Full]()
     while True:
         graph = graph_of(network, room.host, room.apart)
-        placed = place_nodes(graph, chip, watched=watched, moved=room.places(graph))
         try:
-            made = Maker(network, placed, image)
-            made.put_in_order()
-            made.put_ahead(ahead)
-            made.grow()
+            placed = place_nodes(graph, chip, watched=watched, moved=room.places(graph))
+        except NoRoomError as error:
+            return Refusal(str(error))
+        maker = Maker(network, placed, image)
+        refusal = maker.put_in_order() or maker.put_ahead(cuts) or maker.grow()
+        if refusal is None:
             if slack:
-                made.add_slack()
-            return made, room
-        except FullError as full:
-            more = more_room(room, placed, chip, full.tiles, moves=moves)
-            refused.append(full)
+                maker.add_slack()
+            return maker, room
+        if isinstance(refusal, Full):
+            more = more_room(room, placed, chip, refusal.tiles, moves=moves)
+            refused.append(refusal)
             if more is None or len(refused) > MOST_ROUNDS:
-                raise refused[0] from None
+                return refused[0]
             room = more
-        except LongRingError as long:
-            if moves or long.stage is None or long.stage in room.host:
-                raise
-            room = replace(room, host=room.host | {long.stage})
+        elif isinstance(refusal, LongRing) and not (moves or refusal.stage is None or refusal.stage in room.host):
+            room = replace(room, host=room.host | {refusal.stage})
+        else:
+            return refusal

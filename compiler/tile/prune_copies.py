@@ -20,7 +20,7 @@ SLOWER = 0.01
 
 
 def prune_copies(
-    copied: Callable[[int, float], Network], most: int, layers: int, judge: Judge | None
+    copied: Callable[[int, float], Network], limit: int, layers: int, judge: Judge | None
 ) -> Network:
     """The network with as many copies of layers as gain something.
 
@@ -29,21 +29,21 @@ def prune_copies(
     copied
         The network with so many copies of a layer at most, and none that would let the busiest array do less than so
         many cycles.
-    most
+    limit
         Copies of a layer, at most.
     layers
         Layers without copies.
     judge
         What an image takes; None: as many copies as there may be.
     """
-    best, refused = copied(most, 0.0), ""
+    best, refused = copied(limit, 0.0), ""
     if judge is None:
         return best
     cycles: float | Refusal = 0.0
     while len(best.program.layers) > layers and isinstance(cycles := judge(best), Refusal):
-        most, refused = most - 1, f"layers have at most {most - 1} tiles in turn, since with more {cycles.sentence}"
-        best, cycles = copied(most, 0.0), 0.0
-    while layers < len(best.program.layers) > len((fewer := copied(most, cycles)).program.layers):
+        limit, refused = limit - 1, f"layers have at most {limit - 1} tiles in turn, since with more {cycles.sentence}"
+        best, cycles = copied(limit, 0.0), 0.0
+    while layers < len(best.program.layers) > len((fewer := copied(limit, cycles)).program.layers):
         slower = judge(fewer)
         if isinstance(slower, Refusal) or slower > (1 + SLOWER) * cycles:
             break

@@ -75,12 +75,12 @@ class Cnn:
 
     def gradients(self, x: Float, target: Float, weights: list[Float]) -> tuple[list[Float], list[Float]]:
         """Gradients of the cross entropy with ``weights`` in place of the network's own."""
-        kept, value = [], x
+        activations, value = [], x
         for w, b in zip(weights[:2], self.biases[:2], strict=True):
             patches = _patches(value)
             y = np.maximum(patches @ w + b, 0)
             pooled, where = _pool(y)
-            kept.append((patches, y, where, value.shape[-1]))
+            activations.append((patches, y, where, value.shape[-1]))
             value = pooled
         flat = value.transpose(0, 3, 1, 2).reshape(len(x), -1)
         score = flat @ weights[2] + self.biases[2]
@@ -88,7 +88,7 @@ class Cnn:
         error = ((e / e.sum(axis=1, keepdims=True) - target) / len(x)).astype(np.float32)
         slopes, offsets = [flat.T @ error], [error.sum(axis=0)]
         slope = (error @ weights[2].T).reshape(len(x), value.shape[3], *value.shape[1:3]).transpose(0, 2, 3, 1)
-        for w, (patches, y, where, channels) in zip(weights[1::-1], kept[::-1], strict=True):
+        for w, (patches, y, where, channels) in zip(weights[1::-1], activations[::-1], strict=True):
             slope = _unpool(slope, where, y.shape) * (y > 0)
             slopes.insert(0, np.tensordot(patches, slope, axes=((0, 1, 2), (0, 1, 2))))
             offsets.insert(0, slope.sum(axis=(0, 1, 2)))

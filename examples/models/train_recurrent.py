@@ -44,18 +44,18 @@ class Lstm:
 
     def __init__(self, rng: np.random.Generator, inputs: int = FRAME, units: int = UNITS) -> None:
         shapes = (inputs, 4 * units), (units, 4 * units), (units, len(STATES))
-        taken, state, last = (rng.normal(size=s).astype("f4") / np.float32(np.sqrt(s[0])) for s in shapes)
+        input_weights, state, last = (rng.normal(size=s).astype("f4") / np.float32(np.sqrt(s[0])) for s in shapes)
         bias = np.zeros(4 * units, "f4")
         bias[2 * units : 3 * units] = 1.0  # remember at first
-        self.values = [taken, state, bias, last, np.zeros(len(STATES), "f4")]
+        self.values = [input_weights, state, bias, last, np.zeros(len(STATES), "f4")]
 
     def forward(self, frames: Float, values: list[Float]) -> Float:
         """Scores (records, states) of frames (records, steps, samples); keeps what the gradients need."""
-        taken, state, bias, last, offset = values
+        input_weights, state, bias, last, offset = values
         h = c = np.zeros((len(frames), len(state)), "f4")
         self.kept = []
         for t in range(frames.shape[1]):
-            gates = frames[:, t] @ taken + h @ state + bias
+            gates = frames[:, t] @ input_weights + h @ state + bias
             i, o, f = (_sigmoid(part) for part in np.split(gates[:, : 3 * len(state)], 3, axis=1))
             g, before = np.tanh(gates[:, 3 * len(state) :]), (h, c)
             c = f * c + i * g
@@ -67,8 +67,8 @@ class Lstm:
     def backward(self, frames: Float, values: list[Float], slope: Float) -> list[Float]:
         """Gradients of all values, for that of the scores."""
         _, state, _, last, _ = values
-        found = [np.zeros_like(v) for v in values]
-        found[3], found[4] = self.last.T @ slope, slope.sum(axis=0)
+        gradients = [np.zeros_like(v) for v in values]
+        gradients[3], gradients[4] = self.last.T @ slope, slope.sum(axis=0)
         dh, dc = slope @ last.T, np.zeros_like(self.last)
         for t in reversed(range(frames.shape[1])):
             i, o, f, g, c, h_before, c_before = self.kept[t]
@@ -76,11 +76,11 @@ class Lstm:
             dc = dc + dh * o * (1 - bent**2)
             parts = dc * g * i * (1 - i), dh * bent * o * (1 - o), dc * c_before * f * (1 - f), dc * i * (1 - g**2)
             gates = np.concatenate(parts, axis=1)
-            found[0] += frames[:, t].T @ gates
-            found[1] += h_before.T @ gates
-            found[2] += gates.sum(axis=0)
+            gradients[0] += frames[:, t].T @ gates
+            gradients[1] += h_before.T @ gates
+            gradients[2] += gates.sum(axis=0)
             dh, dc = gates @ state.T, dc * f
-        return found
+        return gradients
 
 
 def train(
@@ -112,9 +112,9 @@ def train(
 
 def to_onnx(net: Lstm, name: str = "vibration_lstm") -> onnx.ModelProto:
     """The network for records [batch, 1, LENGTH] in -127..127, whose scale is folded into the weights of the inputs."""
-    taken, state, bias, last, offset = net.values
+    input_weights, state, bias, last, offset = net.values
     tensors = {
-        "lstm.taken": taken.T[None] / np.float32(SCALE), "lstm.state": state.T[None],
+        "lstm.taken": input_weights.T[None] / np.float32(SCALE), "lstm.state": state.T[None],
         "lstm.bias": np.concatenate([bias, np.zeros_like(bias)])[None], "fc.weight": last, "fc.bias": offset,
         "frames": np.array([0, STEPS, FRAME]), "first": np.array([0]),
     }
@@ -137,8 +137,8 @@ def to_onnx(net: Lstm, name: str = "vibration_lstm") -> onnx.ModelProto:
 def main() -> None:
     """Makes the signals, trains, writes, and reports the accuracy of onnxruntime on the records of ``DATA``."""
     x, y = signals(np.random.default_rng(2), 6000)
-    with np.load(DATA) as held:
-        x_test, y_test = held["x_test"], held["y_test"]
+    with np.load(DATA) as data:
+        x_test, y_test = data["x_test"], data["y_test"]
     for kind in sys.argv[1:] or ["plain"]:
         target = TARGETS[kind]
         model = to_onnx(train(x.astype("f4") / SCALE, y, noise=NOISE if kind == "noise" else 0.0), Path(target).stem)

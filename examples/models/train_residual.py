@@ -72,10 +72,10 @@ class _Conv:
         """Gradients of the weights, of the biases, and of the images."""
         flat = slope.reshape(-1, slope.shape[3])
         weight = self.patches.reshape(len(flat), -1).T @ flat
-        each = (flat @ self.used.T).reshape(self.patches.shape)
+        patches = (flat @ self.used.T).reshape(self.patches.shape)
         padded = np.zeros_like(self._padded(np.empty(self.shape, np.float32)))
         for k, (a, b) in enumerate(self._places(self.shape)):
-            padded[:, a, b] += each[..., k * self.shape[3] : (k + 1) * self.shape[3]]
+            padded[:, a, b] += patches[..., k * self.shape[3] : (k + 1) * self.shape[3]]
         edge = self.kernel // 2
         return weight, flat.sum(axis=0), padded[:, edge : edge + self.shape[1], edge : edge + self.shape[2]]
 
@@ -102,32 +102,32 @@ class Residual:
 
     def gradients(self, x: Float, target: Float, weights: list[Float]) -> tuple[list[Float], list[Float]]:
         """Gradients of the cross entropy for images (images, rows, columns, 1), with ``weights``."""
-        net, kept = self.layers, []
+        net, activations = self.layers, []
         value = np.maximum(net[0].forward(x, weights[0]), 0)
-        kept.append(value)
+        activations.append(value)
         for a, b, side in self.blocks:
             inner = np.maximum(net[a].forward(value, weights[a]), 0)
             beside = value if side is None else net[side].forward(value, weights[side])
             value = np.maximum(net[b].forward(inner, weights[b]) + beside, 0)
-            kept += [inner, value]
+            activations += [inner, value]
         score = net[-1].forward(value.mean(axis=(1, 2), keepdims=True), weights[-1])[:, 0, 0]
         e = np.exp(score - score.max(axis=1, keepdims=True))
         error = ((e / e.sum(axis=1, keepdims=True) - target) / len(x)).astype(np.float32)
-        made: dict[int, tuple[Float, Float]] = {}
+        gradients: dict[int, tuple[Float, Float]] = {}
 
         def back(k: int, slope: Float) -> Float:
             weight, bias, slope = net[k].backward(slope)
-            made[k] = weight, bias
+            gradients[k] = weight, bias
             return slope
 
         pixels = value.shape[1] * value.shape[2]
         slope = np.broadcast_to(back(len(net) - 1, error[:, None, None]) / np.float32(pixels), value.shape)
         for n, (a, b, side) in reversed(list(enumerate(self.blocks))):
-            slope = slope * (kept[2 * n + 2] > 0)
-            inner = back(b, slope) * (kept[2 * n + 1] > 0)
+            slope = slope * (activations[2 * n + 2] > 0)
+            inner = back(b, slope) * (activations[2 * n + 1] > 0)
             slope = back(a, inner) + (slope if side is None else back(side, slope))
-        back(0, slope * (kept[0] > 0))
-        return [made[k][0] for k in range(len(net))], [made[k][1] for k in range(len(net))]
+        back(0, slope * (activations[0] > 0))
+        return [gradients[k][0] for k in range(len(net))], [gradients[k][1] for k in range(len(net))]
 
 
 def train(
@@ -136,7 +136,7 @@ def train(
     """Adam with a cosine schedule for images (images, rows, columns) scaled to 0..1; mirrored and moved at random."""
     rng = np.random.default_rng(seed)
     net = Residual(rng)
-    values = [one.weight for one in net.layers] + [one.bias for one in net.layers]
+    values = [layer.weight for layer in net.layers] + [layer.bias for layer in net.layers]
     adam = Adam(values)
     target = (np.eye(10, dtype=np.float32) * 0.9 + 0.01)[y]
     batch, edge = 50, x.shape[1]
@@ -149,7 +149,7 @@ def train(
             images = np.where(rng.random((len(chosen), 1, 1)) < 0.5, x[chosen, :, ::-1], x[chosen])
             down, right = rng.integers(0, 2 * far + 1, size=2)
             images = np.pad(images, ((0, 0), (far, far), (far, far)))[:, down : down + edge, right : right + edge]
-            weights = [one.weight for one in net.layers]
+            weights = [layer.weight for layer in net.layers]
             if noise:
                 weights = [w + rng.standard_normal(w.shape, np.float32) * np.float32(noise) * np.abs(w).max()
                            for w in weights]
@@ -168,19 +168,19 @@ def to_onnx(net: Residual, name: str, shape: tuple[int, int]) -> onnx.ModelProto
     nodes = [helper.make_node("Unsqueeze", ["image", "axis"], ["x"], name="channel")]
     tensors = {"axis": np.array([1])}
 
-    def conv(k: int, taken: str, called: str) -> str:
-        one = net.layers[k]
-        w = one.weight / (SCALE if k == 0 else 1.0)
-        size = one.kernel
+    def conv(k: int, value: str, called: str) -> str:
+        layer = net.layers[k]
+        w = layer.weight / (SCALE if k == 0 else 1.0)
+        size = layer.kernel
         tensors[f"{called}.weight"] = w.reshape(size, size, -1, w.shape[1]).transpose(3, 2, 0, 1).astype(np.float32)
-        tensors[f"{called}.bias"] = one.bias
+        tensors[f"{called}.bias"] = layer.bias
         nodes.append(helper.make_node(
-            "Conv", [taken, f"{called}.weight", f"{called}.bias"], [f"{called}.y"], name=called,
-            kernel_shape=[size] * 2, pads=[size // 2] * 4, strides=[one.stride] * 2))
+            "Conv", [value, f"{called}.weight", f"{called}.bias"], [f"{called}.y"], name=called,
+            kernel_shape=[size] * 2, pads=[size // 2] * 4, strides=[layer.stride] * 2))
         return f"{called}.y"
 
-    def relu(taken: str, called: str) -> str:
-        nodes.append(helper.make_node("Relu", [taken], [called], name=f"{called}.relu"))
+    def relu(value: str, called: str) -> str:
+        nodes.append(helper.make_node("Relu", [value], [called], name=f"{called}.relu"))
         return called
 
     value = relu(conv(0, "x", "stem"), "v0")

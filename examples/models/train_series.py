@@ -42,9 +42,9 @@ def signals(rng: np.random.Generator, count: int) -> tuple[NDArray[np.int8], NDA
     ring = np.exp(-4 * since) * np.sin(2 * np.pi * 20 / 3.6 * since)
     kinds = [tone, 1.5 * tone + 0.6 * np.sin(2 * phase), tone + 1.5 * ring,
              np.clip(tone, -0.4, 0.4) + 0.5 * np.sin(phase / 2)]
-    made = np.choose(state[:, None], kinds) * rng.uniform(0.7, 1.3, (count, 1))
-    made += 0.5 * np.sqrt((made**2).mean(axis=1, keepdims=True)) * rng.normal(size=made.shape)
-    return np.clip(np.rint(32 * made), -127, 127).astype(np.int8), state
+    records = np.choose(state[:, None], kinds) * rng.uniform(0.7, 1.3, (count, 1))
+    records += 0.5 * np.sqrt((records**2).mean(axis=1, keepdims=True)) * rng.normal(size=records.shape)
+    return np.clip(np.rint(32 * records), -127, 127).astype(np.int8), state
 
 
 class _Conv:
@@ -66,10 +66,10 @@ class _Conv:
     def backward(self, slope: Float) -> tuple[Float, Float, Float]:
         """Gradients of weights, biases and input."""
         flat, edge = slope.reshape(-1, slope.shape[2]), self.kernel // 2
-        each = (slope @ self.weight.T).reshape(*slope.shape[:2], self.kernel, self.inputs)
+        patches = (slope @ self.weight.T).reshape(*slope.shape[:2], self.kernel, self.inputs)
         padded = np.zeros((self.shape[0], self.shape[1] + 2 * edge, self.inputs), "f4")
         for k in range(self.kernel):
-            padded[:, self.at[:, k]] += each[:, :, k]
+            padded[:, self.at[:, k]] += patches[:, :, k]
         weight = self.patches.reshape(len(flat), -1).T @ flat
         return weight, flat.sum(axis=0), padded[:, edge : edge + self.shape[1]]
 
@@ -79,7 +79,7 @@ def train(x: Float, y: NDArray[np.int64], *, epochs: int = 20, rate: float = 3e-
     rng = np.random.default_rng(seed)
     sizes = zip((1, *CHANNELS), (*CHANNELS, len(STATES)), (*KERNELS, 1), (*STRIDES, 1), strict=True)
     net = [_Conv(rng, *size) for size in sizes]
-    values = [v for one in net for v in (one.weight, one.bias)]
+    values = [v for layer in net for v in (layer.weight, layer.bias)]
     adam = Adam(values)
     target, batch = np.eye(len(STATES), dtype="f4")[y], 50
     steps = epochs * (len(x) // batch)
@@ -87,18 +87,19 @@ def train(x: Float, y: NDArray[np.int64], *, epochs: int = 20, rate: float = 3e-
         order = rng.permutation(len(x))
         for start in range(0, len(x) - batch + 1, batch):
             chosen = order[start : start + batch]
-            kept = [x[chosen, :, None]]
-            for one in net[:-1]:
-                kept.append(np.maximum(one.forward(kept[-1]), 0))
-            score = net[-1].forward(kept[-1].mean(axis=1, keepdims=True))
+            activations = [x[chosen, :, None]]
+            for layer in net[:-1]:
+                activations.append(np.maximum(layer.forward(activations[-1]), 0))
+            score = net[-1].forward(activations[-1].mean(axis=1, keepdims=True))
             e = np.exp(score - score.max(axis=2, keepdims=True))
             slope = (e / e.sum(axis=2, keepdims=True) - target[chosen][:, None]) / len(chosen)
             slopes: list[Float] = []
             for k in reversed(range(len(net))):
                 weight, bias, slope = net[k].backward(slope)
                 slopes = [weight, bias, *slopes]
-                slope = np.broadcast_to(slope / kept[k].shape[1], kept[k].shape) if k == len(net) - 1 else slope
-                slope = slope * (kept[k] > 0)
+                if k == len(net) - 1:
+                    slope = np.broadcast_to(slope / activations[k].shape[1], activations[k].shape)
+                slope = slope * (activations[k] > 0)
             step = adam.step + 1
             now = rate * 0.5 * (1 + np.cos(np.pi * step / steps))
             for k, update in enumerate(adam.updates(slopes)):
@@ -109,12 +110,12 @@ def train(x: Float, y: NDArray[np.int64], *, epochs: int = 20, rate: float = 3e-
 def to_onnx(net: list[_Conv]) -> onnx.ModelProto:
     """The network for records [batch, 1, LENGTH] in -127..127, whose scale is folded into the first layer."""
     nodes, tensors, value = [], dict[str, Float](), "record"
-    for k, one in enumerate(net[:-1]):
-        weight = one.weight.reshape(one.kernel, one.inputs, -1).transpose(2, 1, 0) / (127.0 if k == 0 else 1.0)
-        tensors |= {f"conv{k}.weight": weight.astype("f4"), f"conv{k}.bias": one.bias}
+    for k, layer in enumerate(net[:-1]):
+        weight = layer.weight.reshape(layer.kernel, layer.inputs, -1).transpose(2, 1, 0) / (127.0 if k == 0 else 1.0)
+        tensors |= {f"conv{k}.weight": weight.astype("f4"), f"conv{k}.bias": layer.bias}
         nodes.append(helper.make_node(
-            "Conv", [value, f"conv{k}.weight", f"conv{k}.bias"], [f"c{k}"], name=f"conv{k}", kernel_shape=[one.kernel],
-            pads=[one.kernel // 2] * 2, strides=[one.stride]))
+            "Conv", [value, f"conv{k}.weight", f"conv{k}.bias"], [f"c{k}"], name=f"conv{k}",
+            kernel_shape=[layer.kernel], pads=[layer.kernel // 2] * 2, strides=[layer.stride]))
         nodes.append(helper.make_node("Relu", [f"c{k}"], [f"r{k}"], name=f"relu{k}"))
         value = f"r{k}"
     tensors |= {"fc.weight": net[-1].weight, "fc.bias": net[-1].bias}

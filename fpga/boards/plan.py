@@ -17,7 +17,7 @@ class TilesPlan:
         Most cells of each core that meet their input in one cycle.
     slots, clock_hz, baud, link_bytes
         As in :class:`mho.hw.board.TilesConfig`.
-    most
+    max_tiles
         Tiles that there is room for.
     """
 
@@ -26,7 +26,7 @@ class TilesPlan:
     clock_hz: int
     baud: int
     link_bytes: int = 1024
-    most: int = MAX_SIDE**2
+    max_tiles: int = MAX_SIDE**2
 
 
 @dataclass(frozen=True, kw_only=True)

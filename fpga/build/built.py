@@ -30,8 +30,8 @@ def read_built(board: Board, cfg: AnyConfig, folder: Path) -> BuildReport:
             f"{folder}: is a build of {report.chip} for {report.board}, not of this {cfg.chip.name} for {board.name}"
         )
     emulator = cfg.emulator
-    wanted = (cfg.clock_hz, cfg.baud, emulator.lanes, emulator.slots, emulator.noise)
-    if (report.clock_hz, report.baud, report.lanes, report.slots, report.noise) != wanted:
+    expected = (cfg.clock_hz, cfg.baud, emulator.lanes, emulator.slots, emulator.noise)
+    if (report.clock_hz, report.baud, report.lanes, report.slots, report.noise) != expected:
         raise InputError(f"{folder}: has another clock, line, lanes, tables or noise than would be built now")
     if hashlib.sha256(bitstream).hexdigest() != report.bitstream_sha256:
         raise InputError(f"{folder}: the bitstream is not the one in report.json; build it again")

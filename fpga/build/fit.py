@@ -36,8 +36,8 @@ def check_memory(board: Board, cfg: AnyConfig) -> None:
     if need > have:
         sizes = f"{need} SPRAMs" if spram else f"{need / 1024:g} kbit of block RAM"
         what = "cells and buffers" if isinstance(cfg, TilesConfig) else "cells"
-        there = f"{have}" if spram else f"{have / 1024:g} kbit"
+        capacity = f"{have}" if spram else f"{have / 1024:g} kbit"
         raise InputError(
             f"{cfg.chip.name} is too large for {board.name}: its {what} need {sizes} and the {board.device} has "
-            f"{there}; {what_fits(board)}"
+            f"{capacity}; {what_fits(board)}"
         )

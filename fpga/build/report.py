@@ -66,10 +66,10 @@ def _short(cell: str) -> str:
 
 def overfull(log: Path) -> list[str]:
     """What a design needs more of than the device has, from the log of nextpnr."""
-    found = re.findall(r"^Info:\s+(\w+):\s+(\d+)/\s*(\d+)", log.read_text(errors="replace"), re.MULTILINE)
+    parts = re.findall(r"^Info:\s+(\w+):\s+(\d+)/\s*(\d+)", log.read_text(errors="replace"), re.MULTILINE)
     return [
         f"{int(used):,} of {int(available):,} {_NAMES[CELLS[name]]}"
-        for name, used, available in dict.fromkeys(found)
+        for name, used, available in dict.fromkeys(parts)
         if name in CELLS and int(used) > int(available)
     ]
 
@@ -80,8 +80,8 @@ def unroutable(log: Path) -> bool:
     In each round it counts wires that several nets want. Where the device is nearly full these become fewer at first,
     and then more again without end. A few are left for many rounds in what is routed in the end.
     """
-    wanted = [int(count) for count in re.findall(r"iter=\d+ .*?overused=(\d+)", log.read_text(errors="replace"))]
-    before, last = wanted[:-_ROUNDS], wanted[-_ROUNDS:]
+    overused = [int(count) for count in re.findall(r"iter=\d+ .*?overused=(\d+)", log.read_text(errors="replace"))]
+    before, last = overused[:-_ROUNDS], overused[-_ROUNDS:]
     return bool(before) and min(last) > max(min(before), _FEW)
 
 

@@ -24,10 +24,10 @@ _TILE_AT = 'setattr -set BEL "{bel}" c:*.tile_{column}_{row}.tile.buffer.bank_0.
 
 def tiles_at(board: Board, cfg: TilesConfig) -> list[str]:
     """Commands to Yosys that fix where tiles are placed, if the board knows that for their mesh."""
-    mesh, known = cfg.chip.mesh, board.tiles_at
-    if [len(bels) for bels in known] != [mesh.columns] * mesh.rows:
+    mesh, places = cfg.chip.mesh, board.tiles_at
+    if [len(bels) for bels in places] != [mesh.columns] * mesh.rows:
         return []
     return [
         _TILE_AT.format(bel=bel, column=column, row=row)
-        for row, bels in enumerate(known) for column, bel in enumerate(bels)
+        for row, bels in enumerate(places) for column, bel in enumerate(bels)
     ]

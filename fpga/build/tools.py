@@ -91,8 +91,8 @@ def find_toolchain(board: Board, flow: str = "auto") -> Toolchain:
     either = {name: native.get(name) or packaged.get(name, "") for name in names}
     if flow == "auto" and all(either.values()):
         return Toolchain("mixed", either, family.versions)
-    there = packaged if flow == "yowasp" else native if flow == "native" else {}
-    missing = next(name for name in names if name not in there and (flow != "auto" or not either[name]))
+    tools = packaged if flow == "yowasp" else native if flow == "native" else {}
+    missing = next(name for name in names if name not in tools and (flow != "auto" or not either[name]))
     prefix = "" if flow != "yowasp" or missing in family.packaged else "yowasp-"
     raise ToolError(f"{prefix}{missing} was not found; install it with: {_how(family, missing, flow)}")
 

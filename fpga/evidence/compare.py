@@ -88,10 +88,10 @@ def compare_operations(cfg: BoardConfig, line: PinsTransport, *, vectors: int = 
     for op in OPERATIONS:
         low, high = op.input_range
         x = rng.integers(low, high + 1, (vectors, core.config.inputs(op.direction)))
-        found = board.mvm(0, op, masks, x, 0).codes
-        if not np.array_equal(found, expected.mvm(0, op, masks, x, 0).codes):
+        result = board.mvm(0, op, masks, x, 0).codes
+        if not np.array_equal(result, expected.mvm(0, op, masks, x, 0).codes):
             raise ToolError(f"{op}: the board gives other codes than the numpy model")
-        codes += found.size
+        codes += result.size
     return Evidence(vectors * len(OPERATIONS), codes, line.now())
 
 
@@ -142,11 +142,11 @@ def compare_network(network: Network, line: PinsTransport, x: NDArray[Any], **op
     """
     expected = execute(network, FunctionalBackend(), x, **options).outputs
     backend = FpgaBackend if network.tiles is None else TilesFpgaBackend
-    found = execute(network, backend("simulation", transport=line), x, **options).outputs
-    if not np.array_equal(found, expected):
-        wrong = int((found != expected).reshape(len(x), -1).any(axis=1).sum())
+    outputs = execute(network, backend("simulation", transport=line), x, **options).outputs
+    if not np.array_equal(outputs, expected):
+        wrong = int((outputs != expected).reshape(len(x), -1).any(axis=1).sum())
         raise ToolError(f"{wrong} of {len(x)} outputs of the board are not those of the numpy model")
-    return found
+    return outputs
 
 
 def compare_tiles(cfg: TilesConfig, line: PinsTransport, *, images: int = 2, seed: int = 0) -> Evidence:
@@ -160,9 +160,9 @@ def compare_tiles(cfg: TilesConfig, line: PinsTransport, *, images: int = 2, see
     rng = np.random.default_rng(seed)
     network = _perceptron(cfg.chip, rng)
     x = rng.uniform(-1.0, 1.0, (images, cfg.chip.lines // 2)).astype(np.float32)
-    found = compare_network(
+    outputs = compare_network(
         network, line, x, device=load_device(cfg.chip.device), seed=seed, causes=_CAUSES, time_s=86400.0)
-    return Evidence(images * sum(layer.positions * len(layer.mvms) for layer in network.program.layers), found.size,
+    return Evidence(images * sum(layer.positions * len(layer.mvms) for layer in network.program.layers), outputs.size,
                     line.now())
 
 
@@ -177,7 +177,7 @@ def _perceptron(chip: Chip, rng: np.random.Generator) -> Network:
              helper.make_node("Gemm", ["r", "b"], ["y"], transB=1)]
     ends = [helper.make_tensor_value_info(name, TensorProto.FLOAT, ["n", size])
             for name, size in (("x", sizes[0]), ("y", sizes[-1]))]
-    initial = [numpy_helper.from_array(one, name) for one, name in zip(weights, "ab", strict=True)]
+    initial = [numpy_helper.from_array(weight, name) for weight, name in zip(weights, "ab", strict=True)]
     graph = helper.make_graph(nodes, "perceptron", ends[:1], ends[1:], initial)
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
     calibration = rng.uniform(-1.0, 1.0, (16, sizes[0])).astype(np.float32)

@@ -87,7 +87,7 @@ def yosys_cells(family: str) -> Path:
 def simulated_netlist(netlist: str, family: str) -> str:
     """The netlist with the names of own models, and as Verilator simulates it well."""
     cells = FAMILIES[family]
-    text = re.sub(rf"^(\s*)({'|'.join(cells.own)})\b", r"\1mho_\2", netlist, flags=re.MULTILINE)
+    text = re.sub(rf"^(\s*)({'|'.join(cells.own_cells)})\b", r"\1mho_\2", netlist, flags=re.MULTILINE)
     # The pins of a model are of both directions, so the ports of the top that they connect to must be.
     text = re.sub(r"^module top\b.*?^endmodule", _both_ways, text, flags=re.MULTILINE | re.DOTALL)
     # Modules that are left beside the top have many instances.

@@ -101,14 +101,14 @@ def verify(
         else:
             synthesise(board.name, chip, folder=folder, flow=flow, note=note)
         note("simulating the netlist at its serial pins ...")
-        found, pulses = _netlist(board, cfg, (folder / f"{board.name}_netlist.v").read_text(), vectors)
+        products, pulses = _netlist(board, cfg, (folder / f"{board.name}_netlist.v").read_text(), vectors)
         back = None
         if report is not None and unpacks(board):
             note("simulating the netlist in the bitstream ...")
             constraints = folder / f"{board.name}{board.served.constraints}"
             back, _ = _netlist(board, cfg, bitstream_netlist(board, folder / report.bitstream, constraints), vectors)
     return Verification(
-        board=board.name, chip=chip.name, netlist=found, pulses=pulses, bitstream=back, build=report
+        board=board.name, chip=chip.name, netlist=products, pulses=pulses, bitstream=back, build=report
     )
 
 
@@ -117,9 +117,9 @@ def _netlist(board: Board, cfg: AnyConfig, text: str, vectors: int) -> tuple[Evi
     with closing(power_up(PinsTransport(netlist_program(text, board.family), cfg.uart))) as line:
         if isinstance(cfg, TilesConfig):
             return compare_tiles(cfg, line, images=2 * vectors), None
-        found = compare_operations(cfg, line, vectors=vectors)
+        products = compare_operations(cfg, line, vectors=vectors)
         if cfg.write is None:
-            return found, None
+            return products, None
         stimulus = make_write_stimulus(cfg.chip, 0, 4)
-        most = np.arange(stimulus.skip.size).reshape(stimulus.skip.shape) % _CELL_IN != 0
-        return found, len(compare_writes(line, replace(stimulus, skip=stimulus.skip | most)).pulses)
+        skipped = np.arange(stimulus.skip.size).reshape(stimulus.skip.shape) % _CELL_IN != 0
+        return products, len(compare_writes(line, replace(stimulus, skip=stimulus.skip | skipped)).pulses)

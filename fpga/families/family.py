@@ -50,7 +50,7 @@ class Family:
         Name of the device that a bitstream is for, from its bytes; None if it is of another family.
     keeps
         Whether loading writes to the flash memory always.
-    models, own
+    models, own_cells
         File in ``fpga/hdl`` with models of cells for Verilator, and the cells that it has; all others are Yosys's.
     model_options
         Options of Verilator for the models of Yosys.
@@ -73,7 +73,7 @@ class Family:
     device_in: Callable[[bytes], str | None]
     keeps: bool = False
     models: str
-    own: tuple[str, ...]
+    own_cells: tuple[str, ...]
     model_options: tuple[str, ...] = ()
 
     @property

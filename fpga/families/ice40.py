@@ -55,16 +55,16 @@ class Ice40Loop:
     def instance(self, m: Module, port: SingleEndedPort, out: Signal, locked: Signal, *, pad: bool) -> Instance:
         """The loop, fed by the pin of ``port``; with ``pad`` that pin is the one that belongs to the loop."""
         if pad:
-            given = {"io_PACKAGEPIN": port.io}
+            reference = {"io_PACKAGEPIN": port.io}
         else:
             m.submodules.buffer = buffer = Buffer(Direction.Input, port)
-            given = {"i_REFERENCECLK": buffer.i}
+            reference = {"i_REFERENCECLK": buffer.i}
         return Instance(
             "SB_PLL40_PAD" if pad else "SB_PLL40_CORE",
             p_FEEDBACK_PATH="SIMPLE", p_PLLOUT_SELECT="GENCLK",
             p_DIVR=Const(self.divr, 4), p_DIVF=Const(self.divf, 7), p_DIVQ=Const(self.divq, 3),
             p_FILTER_RANGE=Const(self.filter_range, 3),
-            i_RESETB=Const(1), i_BYPASS=Const(0), o_PLLOUTGLOBAL=out, o_LOCK=locked, **given,
+            i_RESETB=Const(1), i_BYPASS=Const(0), o_PLLOUTGLOBAL=out, o_LOCK=locked, **reference,
         )
 
 
@@ -88,6 +88,6 @@ ICE40 = Family(
     place=("--pcf", "{name}.pcf", "--asc", "{name}.asc"),
     pack=("{name}.asc", "{name}.bin"),
     memory_bits=4096, memory_read=16, find_loop=Ice40Loop.find, device_in=_device_in, keeps=True,
-    models="ice40_pins.v", own=("SB_IO", "SB_GB_IO", "SB_PLL40_PAD", "SB_PLL40_CORE"),
+    models="ice40_pins.v", own_cells=("SB_IO", "SB_GB_IO", "SB_PLL40_PAD", "SB_PLL40_CORE"),
     model_options=("-DNO_ICE40_DEFAULT_ASSIGNMENTS",),
 )

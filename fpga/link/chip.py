@@ -42,12 +42,12 @@ class LinkBus:
 
     def answer(self, accesses: Sequence[Expected]) -> list[tuple[bool, int]]:
         """As there."""
-        found: list[tuple[bool, int]] = []
-        while len(found) < len(accesses):
-            first = len(found)
+        answers: list[tuple[bool, int]] = []
+        while len(answers) < len(accesses):
+            first = len(answers)
             end = next((k for k in range(first, len(accesses)) if accesses[k].error), len(accesses) - 1)
-            found += self._some(accesses[first : end + 1])
-        return found
+            answers += self._some(accesses[first : end + 1])
+        return answers
 
     def _some(self, accesses: Sequence[Expected]) -> list[tuple[bool, int]]:
         """Answers of the accesses that were done: all, or those up to one that failed."""
@@ -58,27 +58,27 @@ class LinkBus:
                 raise
             read, done, failed = fault.read, fault.done, [(True, 0)]
         words = iter(np.frombuffer(read, "<u4").tolist())
-        return [(False, next(words) if one.data is None else 0) for one in accesses[:done]] + failed
+        return [(False, next(words) if access.data is None else 0) for access in accesses[:done]] + failed
 
 
 def _tasks(accesses: Sequence[Expected]) -> list[Read | Write]:
     """Commands: one for each run of words that are neighbours and are read, or written alike."""
     runs: list[list[Expected]] = []
-    for one in accesses:
-        if runs and _follows(runs[-1][-1], one):
-            runs[-1].append(one)
+    for access in accesses:
+        if runs and _follows(runs[-1][-1], access):
+            runs[-1].append(access)
         else:
-            runs.append([one])
+            runs.append([access])
     return [
         Read(run[0].address, len(run)) if run[0].data is None
-        else Write(run[0].address, [one.data or 0 for one in run], strobe=run[0].strobe)
+        else Write(run[0].address, [access.data or 0 for access in run], strobe=run[0].strobe)
         for run in runs
     ]
 
 
-def _follows(last: Expected, one: Expected) -> bool:
-    alike = (last.data is None) == (one.data is None) and (one.data is None or last.strobe == one.strobe)
-    return alike and one.address == last.address + 4
+def _follows(last: Expected, access: Expected) -> bool:
+    alike = (last.data is None) == (access.data is None) and (access.data is None or last.strobe == access.strobe)
+    return alike and access.address == last.address + 4
 
 
 def verify_line(

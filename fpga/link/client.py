@@ -250,15 +250,15 @@ class LinkClient:
 
     def _lost(self, requests: int, seconds: float, received: int) -> BoardLost:
         """Nothing came, or something did that was no answer."""
-        name, asked = self.transport.name, f"{requests} requests in {seconds:.0f} s"
+        name, tries = self.transport.name, f"{requests} requests in {seconds:.0f} s"
         if not received:
             before = f" after {self.answers} answers" if self.answers else ""
             return BoardLost(
-                f"{name}: the board does not answer{before} ({asked}, not one byte came); is it programmed, and is the "
+                f"{name}: the board does not answer{before} ({tries}, not one byte came); is it programmed, and is the "
                 "rate right?"
             )
         return BoardLost(
-            f"{name}: the line damages too much ({asked}, {received} bytes came and no whole answer; of {self.sent} "
+            f"{name}: the line damages too much ({tries}, {received} bytes came and no whole answer; of {self.sent} "
             f"requests in all {self.answers} were answered, {self._frames.damaged} answers were damaged); is the rate "
             "right, and the cable?"
         )

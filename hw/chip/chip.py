@@ -15,10 +15,10 @@ from mho.hw.macro.write_pins import ENABLE
 from mho.hw.noc.registers.packet import host_address_bits
 from mho.hw.tile.rtl.mesh import TileMesh
 
-__all__ = ["Chip"]
+__all__ = ["TiledChip"]
 
 
-class Chip(wiring.Component):
+class TiledChip(wiring.Component):
     """The mesh of tiles and one bus to every register and memory of every tile; flits of the host come the same way.
 
     Parameters
@@ -42,6 +42,7 @@ class Chip(wiring.Component):
         The macros, row by row; only if they are outside.
     """
 
+    verilog_name = "chip"
     bus: Any
     irq: Any
 

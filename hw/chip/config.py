@@ -83,11 +83,11 @@ def tiles_of(chip: "Chip", *, copies: bool = False) -> tuple[TileConfig, ...]:
     InputError
         If a tile cannot be built.
     """
-    found = [replace(one, copies=copies) for one in TileConfig.of_tiles(chip).values()]
-    return tuple(replace(one, verilog_word=_word(one, found[0])) for one in found)
+    tiles = [replace(tile, copies=copies) for tile in TileConfig.of_tiles(chip).values()]
+    return tuple(replace(tile, verilog_word=_word(tile, tiles[0])) for tile in tiles)
 
 
-def _word(one: TileConfig, first: TileConfig) -> str:
+def _word(tile: TileConfig, first: TileConfig) -> str:
     """Names and values of the sizes in which a tile is another one than the first."""
-    sizes = ((field.name, getattr(one, field.name)) for field in fields(one))
+    sizes = ((field.name, getattr(tile, field.name)) for field in fields(tile))
     return "_".join(f"{name}_{value}" for name, value in sizes if value != getattr(first, name))

@@ -57,14 +57,14 @@ class Rating:
 def rate(chip: Chip, precision: str, op: MvmOperation) -> Rating:
     """Figures of a chip for one operation on all of its lines, in the worst case of time."""
     config = chip.macro_config()
-    held = config.cell_map
-    macs = held.rows * held.columns
+    cell_map = config.cell_map
+    macs = cell_map.rows * cell_map.columns
     operations = OPERATIONS_PER_MAC * macs * chip.cores
     time_us = timing(chip).worst_cycles(op) / chip.clock.f_clk_MHz
     tops, model = operations / time_us / 1e6, energy(chip)
-    most = op.out_bits - 1 if op.converter is Converter.BINARY else op.max_steps
-    found = {} if model is None else model.operation(op, Masks.reset(*held.shape), np.full(op.segments, most))
-    energies = {name: float(value) for name, value in found.items()}
+    steps = op.out_bits - 1 if op.converter is Converter.BINARY else op.max_steps
+    figures = {} if model is None else model.operation(op, Masks.reset(*cell_map.shape), np.full(op.segments, steps))
+    energies = {name: float(value) for name, value in figures.items()}
     total = sum(energies.values())
     return Rating(
         precision=precision, snr_dB=signal_to_noise_dB(config, op, chip.cells.g_min_uS, chip.cells.g_max_uS),
@@ -81,13 +81,13 @@ def rating_rows(chip: Chip) -> list[tuple[str, str]]:
     """
     rows = []
     for precision, op in chip.rated_operations():
-        one = rate(chip, precision, op)
-        parts = [f"{one.time_us:.4g} us a product", f"{one.tops:.3g} TOPS", f"{one.snr_dB:.3g} dB"]
-        parts += [] if one.tops_per_W is None else [f"{one.tops_per_W:.3g} TOPS/W"]
-        parts += [] if one.tops_per_mm2 is None else [f"{one.tops_per_mm2:.3g} TOPS/mm2"]
+        rating = rate(chip, precision, op)
+        parts = [f"{rating.time_us:.4g} us a product", f"{rating.tops:.3g} TOPS", f"{rating.snr_dB:.3g} dB"]
+        parts += [] if rating.tops_per_W is None else [f"{rating.tops_per_W:.3g} TOPS/W"]
+        parts += [] if rating.tops_per_mm2 is None else [f"{rating.tops_per_mm2:.3g} TOPS/mm2"]
         rows.append((precision, ", ".join(parts) + " (macros)"))
-    known = {"energy": bool(chip.energy.known), "area": bool(chip.area.known)}
+    stated = {"energy": bool(chip.energy.known), "area": bool(chip.area.known)}
     return rows + [
-        (f"{name}, extrapolated", getattr(chip, name).extrapolated) for name, given in known.items()
-        if given and getattr(chip, name).extrapolated
+        (f"{name}, extrapolated", getattr(chip, name).extrapolated) for name, section in stated.items()
+        if section and getattr(chip, name).extrapolated
     ]

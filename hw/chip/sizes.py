@@ -20,21 +20,21 @@ def tile_sizes(chip: Chip) -> list[tuple[str, str]]:
     for name, cfg in TileConfig.of_tiles(chip).items():
         kinds.setdefault(cfg, []).append(name)
     total = sum(_kib(cfg) * len(names) for cfg, names in kinds.items())
-    each = ", ".join(dict.fromkeys(f"{_kib(cfg):g}" for cfg in kinds))
+    memories = ", ".join(dict.fromkeys(f"{_kib(cfg):g}" for cfg in kinds))
     first = next(iter(kinds))
     alike = "all alike" if len(kinds) == 1 else f"of {len(kinds)} kinds"
     lanes = " or ".join(dict.fromkeys(str(cfg.lanes) for cfg in kinds))
-    told = f"{first.lines} lines, {lanes} lanes, flits of {first.payload_bits} bits"
-    found = [("tiles", f"{chip.cores}, {alike}: {told}")]
+    common = f"{first.lines} lines, {lanes} lanes, flits of {first.payload_bits} bits"
+    rows = [("tiles", f"{chip.cores}, {alike}: {common}")]
     for cfg, names in kinds.items():
-        some = " ".join(names) if len(names) <= _NAMED else f"{names[0]} and {len(names) - 1} more"
-        where = "a tile" if len(kinds) == 1 else f"tile {some}"
+        places = " ".join(names) if len(names) <= _NAMED else f"{names[0]} and {len(names) - 1} more"
+        where = "a tile" if len(kinds) == 1 else f"tile {places}"
         if len(kinds) > 1:
-            found.append((f"lanes of {where}", str(cfg.lanes)))
-        found += [(f"{name} of {where}", text) for name, (_, text) in _memories(cfg).items()
+            rows.append((f"lanes of {where}", str(cfg.lanes)))
+        rows += [(f"{name} of {where}", text) for name, (_, text) in _memories(cfg).items()
                   if cfg is first or text != _memories(first)[name][1]]
     return [
-        *found, ("memory", f"{each} KiB a tile, {total:g} KiB in all, without queues"),
+        *rows, ("memory", f"{memories} KiB a tile, {total:g} KiB in all, without queues"),
         ("addresses", f"{1 << address_width(mesh):#x} bytes, {address_width(mesh)} bits"),
     ]
 

@@ -6,7 +6,7 @@ from amaranth.hdl import Module, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import Out, connect, flipped
 
-from mho.hw.chip.chip import Chip
+from mho.hw.chip.chip import TiledChip
 from mho.hw.chip.config import ChipParts
 from mho.hw.chip.map import address_width
 from mho.hw.config import Chip as Description
@@ -122,7 +122,7 @@ class ChipTop(wiring.Component):
     wb : Out(Wishbone), s_axil : Out(AxiLite), or rx, tx : In(1), Out(1)
         As at :class:`BusTop`.
     <what a chip has beside its bus>
-        As it is, see :class:`mho.hw.chip.chip.Chip`.
+        As it is, see :class:`mho.hw.chip.chip.TiledChip`.
     """
 
     def __init__(
@@ -130,7 +130,7 @@ class ChipTop(wiring.Component):
     ) -> None:
         self.parts, self.wrap, self.outside, self.line = parts, wrap, outside, line
         self._bridge = _bridge(wrap, address_width(parts.mesh), line)
-        self._chip: Any = Chip(parts, outside=outside)
+        self._chip: Any = TiledChip(parts, outside=outside)
         self._bus = _beside_bus(self._bridge)
         self._own = {name: member for name, member in self._chip.signature.members.items() if name != "bus"}
         super().__init__({**self._bus, **self._own})
@@ -168,8 +168,8 @@ def configurations(chip: Description, part: str = "chip", wrap: str = "none") ->
     Their modules are called by the names of the blocks alone.
     """
     tiles = chip.tiled and part != "core"
-    found = ChipParts.from_chip(chip).configurations if tiles else core_blocks(chip).configurations
-    return (*found, serial_line(chip)) if wrap == "uart" else found
+    by_part = ChipParts.from_chip(chip).configurations if tiles else core_blocks(chip).configurations
+    return (*by_part, serial_line(chip)) if wrap == "uart" else by_part
 
 
 def build_tile(chip: Description, number: int = 0) -> wiring.Component:

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "DEFAULT_KIND",
+    "LINES",
+    "LINE_STEP",
     "SYNCHRONISER_CYCLES",
     "TILE_FLITS",
     "CellsSection",
@@ -40,6 +42,9 @@ __all__ = [
 
 DEFAULT_KIND = "tnsa"
 """Kind of a chip that does not say one."""
+
+LINES, LINE_STEP = (16, 256), 8
+"""Fewest and most lines of a core each way, and in which steps."""
 
 SYNCHRONISER_CYCLES = 2
 """Latency of a synchroniser at an input of the core: two flip-flops."""
@@ -168,6 +173,9 @@ class Chip(ABC):
         if high > top:
             sentence = f"cells.g_max_uS must be at most cells.g_full_scale_uS = {top:g}, not {high:g}"
             raise ChipError("cells.g_max_uS", sentence)
+        if self.lines % LINE_STEP or not LINES[0] <= self.lines <= LINES[1]:
+            legal = f"{LINES[0]} to {LINES[1]} in steps of {LINE_STEP}"
+            raise ChipError("core.lines", f"core.lines must be {legal}, not {self.lines}")
         self.tile.check_places(self.mesh.columns, self.mesh.rows)
 
     @classmethod
@@ -180,8 +188,8 @@ class Chip(ABC):
             If it is not: what asks for it knows no other kind.
         """
         if not isinstance(chip, cls):
-            wanted = cls().core.kind
-            raise InputError(f"{chip.name}: core.kind must be {wanted} for this, not {chip.core.kind}")
+            default_kind = cls().core.kind
+            raise InputError(f"{chip.name}: core.kind must be {default_kind} for this, not {chip.core.kind}")
         return chip
 
     @property
@@ -313,5 +321,5 @@ class Chip(ABC):
 
 def sections_of(chip: type[Chip]) -> dict[str, Any]:
     """Sections of the description of a kind: name to class, in the order of the description."""
-    found = {f.name: f.default_factory for f in fields(chip) if is_dataclass(f.default_factory)}
-    return found | {"macro": MacroSection}
+    sections = {f.name: f.default_factory for f in fields(chip) if is_dataclass(f.default_factory)}
+    return sections | {"macro": MacroSection}

@@ -105,19 +105,19 @@ class CommandTable:
 
     def widths(self, lines: int) -> dict[str, int]:
         """Bits of each source at a core of ``lines``."""
-        own = {"plane": 3, "backward": 1, "line": max((lines - 1).bit_length(), 1), "first": 1}
-        return {name: own.get(name, lines) for name in SOURCES}
+        sizes = {"plane": 3, "backward": 1, "line": max((lines - 1).bit_length(), 1), "first": 1}
+        return {name: sizes.get(name, lines) for name in SOURCES}
 
     def problems(self, lines: int) -> list[str]:
         """What does not fit a core of ``lines``, one sentence each."""
-        found = list(self._too_wide(self.widths(lines)))
+        sentences = list(self._too_wide(self.widths(lines)))
         if self.lines > lines:
-            found.append(f"macro.commands.lines must be 1 to {lines}, the lines of the core, not {self.lines}")
+            sentences.append(f"macro.commands.lines must be 1 to {lines}, the lines of the core, not {self.lines}")
         elif self.converted(lines) % self.codes:
-            found.append(
+            sentences.append(
                 f"macro.commands.codes must divide the {self.converted(lines)} lines with converters, not {self.codes}"
             )
-        return found
+        return sentences
 
     def _too_wide(self, widths: Mapping[str, int]) -> Iterator[str]:
         for run in _RUNS:
@@ -143,11 +143,11 @@ def parse_commands(table: Mapping[str, Any], path: str) -> CommandTable:
     ChipError
         If a key is unknown or missing, or a value is wrong.
     """
-    known = (*_RUNS, *_NUMBERS, "handshake")
+    entries = (*_RUNS, *_NUMBERS, "handshake")
     for name in table:
-        if name not in known:
-            meant = nearest(name, known)
-            hint = f"did you mean {meant}?" if meant else f"it has {', '.join(known)}"
+        if name not in entries:
+            meant = nearest(name, entries)
+            hint = f"did you mean {meant}?" if meant else f"it has {', '.join(entries)}"
             raise ChipError(f"{path}.{name}", f"unknown key {path}.{name}; {hint}")
     runs: dict[str, Any] = {name: _run(table, name, f"{path}.{name}", fewest) for name, fewest in _RUNS.items()}
     numbers: dict[str, Any] = {name: _number(table, name, f"{path}.{name}") for name in _NUMBERS}

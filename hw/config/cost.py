@@ -63,7 +63,7 @@ class ProcessSection(Section):
     def relative(self, base: "ProcessSection") -> tuple[float, float]:
         """Ratios of the nodes and of the supplies to those of another process; 1 of what one of them does not say."""
         pairs = ((self.node_nm, base.node_nm), (self.vdd_V, base.vdd_V))
-        node, supply = (mine / other if mine and other else 1.0 for mine, other in pairs)
+        node, supply = (mine / reference if mine and reference else 1.0 for mine, reference in pairs)
         return node, supply
 
 

@@ -54,7 +54,7 @@ def load_chip(name_or_path: str | os.PathLike[str], overrides: Mapping[str, obje
     """
     path = _find(name_or_path)
     places: dict[str, str] = {}
-    tree = _load_tree(path, places, seen=())
+    tree = _load_tree(path, places, chain=())
     tree.setdefault("name", path.stem)
     chip = class_of(tree, lambda key: _place(key, places, str(path)))
     base, stated = tree, dict[str, Any]()
@@ -122,10 +122,10 @@ def _preset_path(name: str) -> Path:
     return _PRESETS / f"{name}.toml"
 
 
-def _load_tree(path: Path, places: dict[str, str], seen: tuple[Path, ...]) -> dict[str, Any]:
+def _load_tree(path: Path, places: dict[str, str], chain: tuple[Path, ...]) -> dict[str, Any]:
     """Tree of one file on top of what it extends; fills ``places`` with the place of each key."""
     text, tree = read_toml(path, CHIP)
-    seen = extending(path, seen)
+    chain = extending(path, chain)
     lines = key_lines(text)
 
     def place(key: str) -> str:
@@ -134,7 +134,7 @@ def _load_tree(path: Path, places: dict[str, str], seen: tuple[Path, ...]) -> di
     _check_schema(tree, text, path, place("schema"))
     base: dict[str, Any] = {}
     if "extends" in tree:
-        base = _load_tree(_base_path(tree["extends"], path, place("extends")), places, seen)
+        base = _load_tree(_base_path(tree["extends"], path, place("extends")), places, chain)
         # A chip that extends another has a name and a description of its own.
         base.pop("name", None)
         base.pop("description", None)
@@ -152,8 +152,8 @@ def _load_tree(path: Path, places: dict[str, str], seen: tuple[Path, ...]) -> di
 def _check_schema(tree: Mapping[str, Any], text: str, path: Path, place: str) -> None:
     first = first_key(text)
     if first != "schema":
-        found = f"not {first}" if first else "the file is empty"
-        raise InputError(f"{path}: schema = {SCHEMA} must be the first key, {found}")
+        stated = f"not {first}" if first else "the file is empty"
+        raise InputError(f"{path}: schema = {SCHEMA} must be the first key, {stated}")
     if type(tree["schema"]) is not int or tree["schema"] != SCHEMA:
         raise InputError(f"{place}: schema must be {SCHEMA}, not {shown(tree['schema'])}")
 

@@ -125,11 +125,11 @@ class MacroSection:
         ChipError
             If widths of its pins would have to be known.
         """
-        found = [_open_bits(one, width) for one in self.connections.get(signal, ()) if one.constant is None]
-        if None in found:
+        of_parts = [_open_bits(part, width) for part in self.connections.get(signal, ()) if part.constant is None]
+        if None in of_parts:
             path = f"macro.pins.{signal}"
             raise ChipError(path, f"{path} must say the bits of its pins, as PIN[7:0], where some are open or constant")
-        return set.intersection(*(bits for bits in found if bits is not None)) if found else set()
+        return set.intersection(*(bits for bits in of_parts if bits is not None)) if of_parts else set()
 
     @cached_property
     def command_table(self) -> CommandTable | None:
@@ -156,12 +156,12 @@ def _open_bits(connection: PinConnection, width: int) -> set[int] | None:
     if sizes.count(None) > 1:
         return None
     rest = width - sum(size or 0 for size in sizes)
-    found, top = set[int](), width
+    bits, top = set[int](), width
     for part, size in zip(parts, sizes, strict=True):
         top -= rest if size is None else size
         if not part.name:
-            found |= {top + k for k in range(size or 0)}
-    return found & set(range(width))
+            bits |= {top + k for k in range(size or 0)}
+    return bits & set(range(width))
 
 
 def _size(part: PinPart) -> int | None:

@@ -19,10 +19,10 @@ absent keys are taken; without it, and for what that leaves out, the defaults be
 [`neurram-core`](../../hw/config/presets/neurram-core.toml), where each number has its source. `--set SECTION.KEY=VALUE`
 replaces a value wherever a command takes a chip.
 
-Units stand at the end of a key. A key that is not in these tables is refused. *shapes* names the hardware that is
-generated otherwise for another value: the core, the network on chip (`noc`), what a `tile` has around them, the
-emulator of a board, the adapter of a macro of your own. The other keys are in the models, and in what registers hold
-after reset.
+Units stand at the end of a key. A key that is not on this page is refused. Behind each key are its default, what is
+legal, and in italics the hardware that is generated otherwise for another value: *core*, network on chip (*noc*), what
+a *tile* has around them, *emulator* of a board, *adapter* of a macro of your own. The other keys are in the models, and
+in what registers hold after reset.
 
 `core.kind` is the kind of a core; each kind has sections of its own beside those of all chips.
 """
@@ -30,7 +30,7 @@ after reset.
 
 def reference_page() -> str:
     """Markdown of ``docs/reference/chip.md``: presets, what all chips have, then what each kind adds."""
-    parts = [_HEAD, "## Presets\n", _presets(), "## Top level\n", _table(keys_of(Chip))]
+    parts = [_HEAD, "## Presets\n", _presets(), "## Top level\n", _list(keys_of(Chip))]
     common = sections_of(Chip)
     parts += _sections(common, lambda name: name != "core")
     for kind in kind_names():
@@ -43,21 +43,20 @@ def _sections(sections: dict[str, Any], chosen: Callable[[str], bool], mark: str
     for name, section in sections.items():
         if chosen(name):
             what = (section.__doc__ or "").splitlines()[0].partition(": ")[2]
-            table = _table(keys_of(section), f"{name}.")
-            yield from (f"{mark} `[{name}]`\n", f"{what[:1].upper()}{what[1:]}\n", table)
+            keys = _list(keys_of(section), f"{name}.")
+            yield from (f"{mark} `[{name}]`\n", f"{what[:1].upper()}{what[1:]}\n", keys)
 
 
 def _presets() -> str:
-    rows = ["| name | lines | clock | description |", "|---|---|---|---|"]
-    for chip in map(load_chip, preset_names()):
-        link = f"[`{chip.name}`](../../hw/config/presets/{chip.name}.toml)"
-        rows.append(f"| {link} | {chip.lines} | {chip.clock.f_clk_MHz:g} MHz | {chip.description} |")
+    chips = map(load_chip, preset_names())
+    rows = [f"* [`{chip.name}`](../../hw/config/presets/{chip.name}.toml): {chip.description}" for chip in chips]
     return "\n".join(rows) + "\n"
 
 
-def _table(specs: dict[str, KeySpec], section: str = "") -> str:
-    rows = ["| key | default | legal | shapes | meaning |", "|---|---|---|---|---|"]
+def _list(specs: dict[str, KeySpec], section: str = "") -> str:
+    rows = []
     for name, spec in specs.items():
-        default = "" if isinstance(spec.default, dict) else f"`{shown(spec.default)}`"
-        rows.append(f"| `{section}{name}` | {default} | {spec.legal()} | {', '.join(spec.shapes)} | {spec.doc} |")
+        default = "" if isinstance(spec.default, dict) else f" = `{shown(spec.default)}`"
+        shapes = f"; {', '.join(f'*{part}*' for part in spec.shapes)}" if spec.shapes else ""
+        rows.append(f"* `{section}{name}`{default} ({spec.legal()}{shapes}): {spec.doc}")
     return "\n".join(rows) + "\n"

@@ -119,21 +119,21 @@ class _Reader:
         if token == "!":
             if self.tokens[:1] == ["!"]:
                 raise ValueError("!!")
-            found = [replace(part, inverted=not part.inverted) if part.name else part for part in self.parts()]
+            parts = [replace(part, inverted=not part.inverted) if part.name else part for part in self.parts()]
         elif token == "{":
-            found = self.parts()
+            parts = self.parts()
             while self.tokens[:1] == [","]:
                 self.next()
-                found += self.parts()
+                parts += self.parts()
             self.expect("}")
         elif token == "reverse" and self.tokens[:1] == ["("]:
             self.next()
-            found = [replace(part, reversed=not part.reversed) for part in reversed(self.parts())]
+            parts = [replace(part, reversed=not part.reversed) for part in reversed(self.parts())]
             self.expect(")")
         else:
-            found = [_part(token)]
+            parts = [_part(token)]
         self.depth -= 1
-        return found
+        return parts
 
 
 def _part(token: str) -> PinPart:

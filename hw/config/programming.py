@@ -87,12 +87,12 @@ class ProgrammingSection:
                 self._check_range(f"{kind}_{what}")
 
     def _check_range(self, name: str) -> None:
-        most = self.v_base_V + (2**AMPLITUDE_BITS - 1) * self.v_step_mV / 1000.0
+        highest_V = self.v_base_V + (2**AMPLITUDE_BITS - 1) * self.v_step_mV / 1000.0
         value = getattr(self, name)
-        if not self.v_base_V <= value <= most:
+        if not self.v_base_V <= value <= highest_V:
             raise ChipError(
                 f"programming.{name}",
-                f"programming.{name} must be {self.v_base_V:g} to {most:g} V, which the pulse converter reaches "
+                f"programming.{name} must be {self.v_base_V:g} to {highest_V:g} V, which the pulse converter reaches "
                 f"(v_base_V, v_step_mV), not {value:g}",
             )
 

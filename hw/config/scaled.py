@@ -26,10 +26,10 @@ def with_costs(
     """
     costs, left = {section: dict(merged.get(section, {})) for section in _SECTIONS}, []
     for section, table in costs.items():
-        own, before = stated.get(section, {}), base.get(section, {})
-        numbers = [name for name, value in own.items() if isinstance(value, int | float)]
-        if "source" in own:
-            costs[section] = dict(own)
+        stated_here, before = stated.get(section, {}), base.get(section, {})
+        numbers = [name for name, value in stated_here.items() if isinstance(value, int | float)]
+        if "source" in stated_here:
+            costs[section] = dict(stated_here)
             continue
         if numbers and table.get("source"):
             table["source"] += f"; {', '.join(numbers)} as changed since"
@@ -51,8 +51,8 @@ def _change(base: Mapping[str, Any], merged: Mapping[str, Any], chip: type[Chip]
     except InputError:
         return {}, ""  # said where the whole is built, with the place of the value
     changes = [(name, _value(before, name), _value(after, name)) for name in chip.cost_keys]
-    told = ", ".join(f"{name} {old:g} to {new:g}" for name, old, new in changes if old != new)
-    return after.relative_costs(before), told
+    sentence = ", ".join(f"{name} {old:g} to {new:g}" for name, old, new in changes if old != new)
+    return after.relative_costs(before), sentence
 
 
 def _value(chip: Chip, name: str) -> float:

@@ -31,12 +31,12 @@ def json_schema() -> dict[str, Any]:
 
 
 def _schema(chip: type[Chip], kind: str) -> dict[str, Any]:
-    others = [name for name in preset_names() if load_chip(name).core.kind != kind]
+    presets = [name for name in preset_names() if load_chip(name).core.kind != kind]
     properties: dict[str, Any] = {
         "schema": {"const": SCHEMA, "description": "Version of the format; the first key of the file."},
         "extends": {
             "type": "string", "description": "Preset or file from which absent keys are taken.",
-            "not": {"enum": others},
+            "not": {"enum": presets},
         },
     }
     properties |= {name: _property(spec) for name, spec in keys_of(chip).items()}

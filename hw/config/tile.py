@@ -60,16 +60,16 @@ class TileSection(Section):
         """
         named: dict[tuple[int, int], str] = {}
         for place in self.at:
-            path, some = f"tile.at.{place}", list(_places(place, columns, rows))
+            path, numbers = f"tile.at.{place}", list(_places(place, columns, rows))
             several = columns * rows > 1
-            if not some or not (several or self.programs):
+            if not numbers or not (several or self.programs):
                 alone = "0,0 alone" if self.programs else "none, since the chip has one core"
                 legal = f"0,0 to {columns - 1},{rows - 1}" if several else alone
                 raise ChipError(path, f"{path} must name tiles of the mesh, {legal}, not {shown(place)}")
-            for one in some:
-                if (other := named.setdefault(one, place)) != place:
-                    raise ChipError(path, f"{path} must name tiles that no other entry names, not {one[0]},{one[1]}, "
-                                          f"which {shown(other)} does")
+            for node in numbers:
+                if (earlier := named.setdefault(node, place)) != place:
+                    raise ChipError(path, f"{path} must name tiles that no other entry names, not {node[0]},{node[1]}, "
+                                          f"which {shown(earlier)} does")
 
 
 def _sizes(place: str, table: object) -> dict[str, int]:

@@ -78,7 +78,7 @@ def _unknown(name: str, section: str, chip: type[Chip]) -> str:
     if instead := getattr(sections.get(section), "instead", {}).get(name):
         return f"unknown key {path}; {instead}"
     siblings = list(keys_of(sections[section])) if section else [*keys_of(chip), "schema", "extends", *sections]
-    homes = {key: f"{other}.{key}" for other, cls in sections.items() for key in keys_of(cls)}
+    homes = {key: f"{home}.{key}" for home, cls in sections.items() for key in keys_of(cls)}
     # A key that was only put into the wrong section is meant more surely than one that is spelled alike.
     meant = homes.get(name) or nearest(name, siblings) or homes.get(nearest(name, homes) or "")
     if meant is None:

@@ -8,7 +8,7 @@ from amaranth.lib.wiring import In, Out
 from numpy.typing import NDArray
 
 from mho.hw.block import Resettable
-from mho.hw.core.shape import MASKS, CoreShape
+from mho.hw.core.shape import MASK_WORD, MASKS, CoreShape
 from mho.macro_models.integer.masks import Masks
 
 __all__ = ["BL_SKIP", "LINE_MASK", "SL_SKIP", "WL_MASK", "MaskFile", "MaskLayout", "MaskStore"]
@@ -36,8 +36,8 @@ class MaskFile:
         """Write one word. Addresses behind the last mask are ignored."""
         mask, k = divmod(addr, self.cfg.mask_words)
         if mask < MASKS:
-            width = self.cfg.mask_width
-            self.masks[mask, k * width : (k + 1) * width] = [word >> bit & 1 for bit in range(width)]
+            lines = self.masks[mask, k * MASK_WORD : (k + 1) * MASK_WORD]
+            lines[:] = [word >> bit & 1 for bit in range(len(lines))]
 
     def filled(self, mask: int, value: NDArray[np.bool_]) -> NDArray[np.bool_]:
         """All lines of a mask whose first are ``value`` and whose others stay."""
@@ -45,11 +45,10 @@ class MaskFile:
 
     def words(self, mask: int, value: NDArray[np.bool_]) -> list[tuple[int, int]]:
         """(address, word) pairs that write ``value`` to a mask; it may have fewer lines, the others stay."""
-        width = self.cfg.mask_width
-        rows = self.filled(mask, value).reshape(self.cfg.mask_words, width)
+        lines, words = self.filled(mask, value), self.cfg.mask_words
         return [
-            (mask * self.cfg.mask_words + k, sum(int(bit) << j for j, bit in enumerate(row)))
-            for k, row in enumerate(rows)
+            (mask * words + k, sum(int(bit) << j for j, bit in enumerate(lines[k * MASK_WORD : (k + 1) * MASK_WORD])))
+            for k in range(words)
         ]
 
     def as_masks(self) -> Masks:
@@ -148,7 +147,7 @@ class MaskStore(Resettable):
         with m.If(reading):
             m.d.sync += [step.eq(Mux(last, 0, step + 1)), reading.eq(~last)]
         # Written before they are read: no reset.
-        self._found = {name: Signal(self.cfg.mask_lines, name=f"{name}_lines", reset_less=True)
+        self._found = {name: Signal(words * self.cfg.mask_width, name=f"{name}_lines", reset_less=True)
                        for name in ("wl", "driven", "enabled")}
         m.d.comb += [getattr(self, name).eq(found) for name, found in self._found.items()]
         arrived = Signal()

@@ -1,15 +1,31 @@
 """The shape of a core, and the words of its streams: what everybody around a core asks, whatever its kind."""
 
+from mho.hw.config.chip import LINE_STEP, LINES
 from mho.hw.core.words import INPUTS_PER_WORD, OUTPUTS_PER_WORD
+from mho.macro_models.errors import InputError
+from mho.macro_models.integer.limits import check_whole
 from mho.macro_models.integer.operation import Direction, MvmOperation
 
-__all__ = ["MASKS", "MASK_WORD", "CoreShape"]
+__all__ = ["MASKS", "MASK_WORD", "CoreShape", "check_lines"]
 
 MASKS = 18
 """Masks of a core: eight of word lines, eight of converted lines, dead driven lines, dead converted lines."""
 
 MASK_WORD = 32
 """Bits of a word of the mask stream."""
+
+
+def check_lines(lines: int) -> None:
+    """Refuse what no core has: 16 to 256 lines each way in steps of 8.
+
+    Raises
+    ------
+    InputError
+        If ``lines`` is something else.
+    """
+    check_whole("lines", lines, *LINES)
+    if lines % LINE_STEP:
+        raise InputError(f"lines must be a multiple of {LINE_STEP}, not {lines}")
 
 
 class CoreShape:
@@ -56,6 +72,11 @@ class CoreShape:
         return max(map(self.inputs, directions)) // INPUTS_PER_WORD
 
     @property
+    def longest_cycles(self) -> int:
+        """Cycles of the longest operation."""
+        raise NotImplementedError
+
+    @property
     def most_input_words(self) -> int:
         """The most words that a descriptor takes, whatever it asks for."""
         return self.input_words()
@@ -72,8 +93,8 @@ class CoreShape:
 
     @property
     def mask_words(self) -> int:
-        """Words of one mask."""
-        return -(-self.mask_lines // MASK_WORD)
+        """Words of one mask: a power of two, so that an address is a mask and a word."""
+        return 1 << (-(-self.mask_lines // MASK_WORD) - 1).bit_length()
 
     @property
     def mask_width(self) -> int:

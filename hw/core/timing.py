@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from mho.macro_models.integer.operation import MvmOperation
 
-__all__ = ["OVERHEAD_CYCLES", "Drain", "Timing", "duration_bits"]
+__all__ = ["OVERHEAD_CYCLES", "Drain", "FixedTiming", "Timing", "duration_bits"]
 
 OVERHEAD_CYCLES = 1
 """Cycles of each conversion beyond its operations at the pins: the result moves to its bank, the next operation takes
@@ -88,3 +88,23 @@ class Timing(ABC):
         """:meth:`cycles` where those at the pins are counted already, in ``analog`` of any shape."""
         conversions = self.conversion_cycles(op, np.zeros(op.segments, dtype=np.int64)).shape[-1]
         return analog + self.overhead_cycles * conversions
+
+
+class FixedTiming(Timing):
+    """Of a core whose operations are one conversion each, and take as long whatever the data."""
+
+    @abstractmethod
+    def product_cycles(self, op: MvmOperation) -> int:
+        """Cycles of the operations at the pins of one product."""
+
+    def conversion_cycles(self, op: MvmOperation, steps: ArrayLike) -> NDArray[np.int64]:
+        """Cycles of the operations at the pins of the one conversion that there is, of shape (..., 1)."""
+        return np.full((*np.shape(steps)[:-1], 1), self.product_cycles(op), dtype=np.int64)
+
+    def worst_cycles(self, op: MvmOperation) -> int:
+        """The most that ``cycles`` can be."""
+        return self.product_cycles(op) + self.overhead_cycles
+
+    def most_steps(self, op: MvmOperation, codes: NDArray[np.integer]) -> tuple[NDArray[np.int64], bool]:
+        """Nothing is decremented: zeros of shape (vectors, segments), exactly."""
+        return np.zeros((len(codes), op.segments), dtype=np.int64), True

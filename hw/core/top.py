@@ -13,7 +13,7 @@ __all__ = ["CoreTop"]
 
 
 class CoreTop(wiring.Component):
-    """A core of any kind and its macro, at vector level.
+    """A core and its macro, at vector level.
 
     Parameters
     ----------

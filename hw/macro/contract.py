@@ -1,5 +1,6 @@
 """What every kind of macro has at its pins: a signature, a name, and, if the core programs its cells, pins for that."""
 
+from collections.abc import Mapping
 from typing import ClassVar
 
 from amaranth.lib import wiring
@@ -22,14 +23,28 @@ class ContractPins(wiring.Signature):
         Width of a verify read's code; None if cells are not programmed at these pins one by one.
     strobes
         Pins of one bit that are 1 for a cycle at the start of an operation, by which a macro may ask to be waited for.
+        A model behind the pins is asked in each cycle in which one is 1.
+    watched
+        Pins at whose changes a model is asked as well: what is written and what is read beside operations.
+    pulses
+        The same of pins whose widths mean something: cycles are counted while one of them is 1.
+    constants
+        Numbers that a model behind the pins is told.
     write_names
         Names of the pins of programming.
     """
 
     module: ClassVar[str]
     strobes: ClassVar[tuple[str, ...]] = ()
+    watched: ClassVar[tuple[str, ...]] = ()
+    pulses: ClassVar[tuple[str, ...]] = ()
     lines: int
     verify_bits: int | None = None
+
+    @property
+    def constants(self) -> Mapping[str, int]:
+        """Numbers that a model behind the pins is told: none."""
+        return {}
 
     @property
     def write_names(self) -> tuple[str, ...]:

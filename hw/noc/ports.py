@@ -44,5 +44,5 @@ def join_neighbours(m: Module, parts: Mapping[tuple[int, int], Any], prefix: str
     for (x, y), part in parts.items():
         for port, (dx, dy) in STEP.items():
             if (x + dx, y + dy) in parts:
-                there = getattr(parts[x + dx, y + dy], f"{prefix}{OPPOSITE[port].name.lower()}_i")
-                connect(m, here=getattr(part, f"{prefix}{port.name.lower()}_o"), there=there)
+                arrival = getattr(parts[x + dx, y + dy], f"{prefix}{OPPOSITE[port].name.lower()}_i")
+                connect(m, here=getattr(part, f"{prefix}{port.name.lower()}_o"), there=arrival)

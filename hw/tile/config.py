@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from mho.hw.config import TILE_FLITS, Chip
+from mho.hw.core.shape import check_lines
 from mho.macro_models.errors import InputError, argument
 from mho.macro_models.integer.operation import Direction
 
@@ -16,8 +17,8 @@ class TileConfig:
     Parameters
     ----------
     lines
-        Lines of its core each way, 16, 64 or 256: at most ``lines / 4`` words of input codes and ``lines / 2`` words of
-        output codes an operation.
+        Lines of its core each way, 16 to 256 in steps of 8: at most ``lines / 4`` words of input codes and
+        ``lines / 2`` words of output codes an operation.
     lanes
         Elements that the vector unit takes a cycle: 2, 4 or 8. Bits do not depend on it.
     buffer_kib
@@ -61,7 +62,7 @@ class TileConfig:
     verilog_word: str = ""
 
     def __post_init__(self) -> None:
-        _among("lines", self.lines, (16, 64, 256))
+        check_lines(self.lines)
         _among("lanes", self.lanes, (2, 4, 8))
         _among("payload_bits", self.payload_bits, (32, 64, 128))
         _among("contexts", self.contexts, (0, 1, 2, 4))

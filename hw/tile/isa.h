@@ -1,4 +1,4 @@
-/* Written by `python -m mho.hw.tile`; a test compares it with the code. */
+/* Written by `python -m tests.hw.tile.documents`; a test compares it with the code. */
 #ifndef MHO_TILE_ISA_H
 #define MHO_TILE_ISA_H
 
@@ -28,7 +28,6 @@
 #define MHO_KIND_MAX 1u
 #define MHO_KIND_PRODUCT 2u
 #define MHO_KIND_TABLE 3u
-#define MHO_KIND_SAMPLE 4u
 
 #define MHO_FORMAT_UNSIGNED 0u
 #define MHO_FORMAT_SIGNED 1u
@@ -40,8 +39,6 @@
 #define MHO_OPERAND_RESULT 26u
 #define MHO_OPERAND_NONE 31u
 
-#define MHO_COMMAND_UPDATE 0u
-#define MHO_COMMAND_WRITE 1u
 #define MHO_COMMAND_MASKS 2u
 
 #define MHO_CAUSE_NONE 0u
@@ -180,15 +177,9 @@
 #define MHO_CORE_SOURCE_WORD 0u
 #define MHO_CORE_SOURCE_LOW 3u
 #define MHO_CORE_SOURCE_MASK 0xfu
-#define MHO_CORE_TARGET_WORD 0u
-#define MHO_CORE_TARGET_LOW 7u
-#define MHO_CORE_TARGET_MASK 0xfu
 #define MHO_CORE_FREE_WORD 0u
-#define MHO_CORE_FREE_LOW 11u
+#define MHO_CORE_FREE_LOW 7u
 #define MHO_CORE_FREE_MASK 0x1u
-#define MHO_CORE_PUSH_WORD 0u
-#define MHO_CORE_PUSH_LOW 12u
-#define MHO_CORE_PUSH_MASK 0x1u
 
 #define MHO_STREAM_DESCRIPTOR_BASE_WORD 0u
 #define MHO_STREAM_DESCRIPTOR_BASE_LOW 0u

@@ -24,17 +24,17 @@ def program_writes(program: Program, cfg: TileConfig) -> list[Write]:
     """Byte addresses within the tile, and words, by which a host loads a program; memories may hold another one."""
     end = min(len(program.words) + 2, cfg.instructions)
     words = [*program.words, *[0] * (end - len(program.words))]
-    found = [(INSTRUCTIONS_AT + 4 * k, word) for k, word in enumerate(words)]
-    found += [(DESCRIPTORS_AT + 4 * k, word) for k, word in enumerate(program.descriptors)]
+    writes = [(INSTRUCTIONS_AT + 4 * k, word) for k, word in enumerate(words)]
+    writes += [(DESCRIPTORS_AT + 4 * k, word) for k, word in enumerate(program.descriptors)]
     for k, word in enumerate(program.parameters.tolist()):
-        found += [(PARAMETERS_AT + 8 * k, word & 0xFFFFFFFF), (PARAMETERS_AT + 8 * k + 4, word >> 32)]
+        writes += [(PARAMETERS_AT + 8 * k, word & 0xFFFFFFFF), (PARAMETERS_AT + 8 * k + 4, word >> 32)]
     for k, table in enumerate(program.tables):
         if table.any():
             first = TABLES_AT + 4 * k * len(table)
-            found += [(first + 4 * at, entry) for at, entry in enumerate(table.astype(np.uint16).tolist())]
+            writes += [(first + 4 * at, entry) for at, entry in enumerate(table.astype(np.uint16).tolist())]
     for k in range(0, len(program.buffer), 4):
-        found.append((BUFFER + k, int.from_bytes(program.buffer[k : k + 4].ljust(4, b"\0"), "little")))
-    return [*found, (IMAGE_AT, program.image), *((REGISTERS_AT + 4 * k, v) for k, v in enumerate(program.registers))]
+        writes.append((BUFFER + k, int.from_bytes(program.buffer[k : k + 4].ljust(4, b"\0"), "little")))
+    return [*writes, (IMAGE_AT, program.image), *((REGISTERS_AT + 4 * k, v) for k, v in enumerate(program.registers))]
 
 
 def mask_writes(core: CoreShape, masks: Masks) -> list[Write]:

@@ -61,13 +61,13 @@ class SharedFolder:
         return self.path / f"{name}.npz"
 
     def _make_room(self, size: int) -> None:
-        there = sorted((path.stat().st_mtime, path.stat().st_size, path) for path in self.path.glob("*.npz"))
-        left = sum(one for _, one, _ in there) + size
-        for _, one, path in there:
+        stored = sorted((path.stat().st_mtime, path.stat().st_size, path) for path in self.path.glob("*.npz"))
+        left = sum(bytes_ for _, bytes_, _ in stored) + size
+        for _, bytes_, path in stored:
             if left <= self._limit:
                 return
             path.unlink(missing_ok=True)
-            left -= one
+            left -= bytes_
 
 
 def _seal(array: NDArray[np.float64]) -> int:

@@ -115,15 +115,15 @@ def _from_spread(
         return g.reshape(target.shape)
     for first in range(0, len(g), _BLOCK):
         here = slice(first, first + _BLOCK)
-        some = g[here].copy()
-        if (some == some[0]).all():  # cells that hold nothing: one stands for all
-            some = some[:1]
-        window = device.window_uS(some)
+        block = g[here].copy()
+        if (block == block[0]).all():  # cells that hold nothing: one stands for all
+            block = block[:1]
+        window = device.window_uS(block)
         if left is not None:
             g[here] += window * ((left[here] + 0.5) / 32768.0 - 1.0)
         if moved is not None:
             normal = NORMAL_TABLE.take(moved[here], mode="clip") / NORMAL_ONE
-            g[here] += device.relaxed_uS(some, time_s, window) * normal
+            g[here] += device.relaxed_uS(block, time_s, window) * normal
     return g.reshape(target.shape)
 
 
@@ -139,7 +139,7 @@ def _by_loops(
     first = data.sigma_uS[0] if data.times_s else ()
     loops(
         g, none if left is None else left, none if moved is None else moved, NORMAL_TABLE, device.programming.accept_uS,
-        data.g_ref_uS, *(np.array(one, dtype=np.float64) for one in (first, before, after)), weight, growth,
+        data.g_ref_uS, *(np.array(terms, dtype=np.float64) for terms in (first, before, after)), weight, growth,
     )
 
 
@@ -163,7 +163,7 @@ def _from_law(
     """An error of programming and a change, each by its quantile function."""
     law, g = device.law, target.copy()
     relaxes = "relaxation" in causes and time_s > law.times_s[0] and device.relaxes
-    change, kept = device.change_quantiles(time_s, temp_C) if relaxes else (None, 1.0)
+    change, share = device.change_quantiles(time_s, temp_C) if relaxes else (None, 1.0)
     draw = {"seed": seed, "core": core, "items": target.size}
     anew = anew_step(device.programming.cycle)
     if "programming" in causes:
@@ -172,7 +172,7 @@ def _from_law(
             codes = shared(law.cell[0], codes, _normals(Purpose.PROGRAMMING, step=anew, **draw).reshape(target.shape))
         if law.die and law.die[0] > 0.0:
             codes = with_chip(law.die[0], chip_code(seed, 0), codes)
-        g += law.draw(law.programming(), target, codes) * kept
+        g += law.draw(law.programming(), target, codes) * share
     if change is not None:
         place = device.change_codes(
             time_s, temp_C, lambda k: _normals(Purpose.RELAXATION, step=_LOST_STEP + k if k else 0, **draw),

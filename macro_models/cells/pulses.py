@@ -164,7 +164,7 @@ class PulseArray:
         """
         self.pulse_count[cells] += 1
         z = self._draw(cells, self.pulse_count[cells], PULSE_STEP)
-        polarity, amplitude, cycles = (np.asarray(each, dtype=np.int64) for each in (polarity, amplitude, cycles))
+        polarity, amplitude, cycles = (np.asarray(value, dtype=np.int64) for value in (polarity, amplitude, cycles))
         for width in np.unique(cycles):
             at = cycles == width
             self._apply(self.law((width,) * len(Polarity)), cells[at], polarity[at], amplitude[at], z[at])
@@ -208,10 +208,10 @@ class PulseArray:
         block, lane = number >> 3, number & 7
         if len(cells) == 1:
             cell, key = int(cells[0]), int(block[0])
-            held = self._ahead.get(step)
-            if held is None or held[:2] != (cell, key):
-                held = self._ahead[step] = (cell, key, self.draws(cells, block, step)[0])
-            return held[2][lane].astype(np.int64)
+            drawn = self._ahead.get(step)
+            if drawn is None or drawn[:2] != (cell, key):
+                drawn = self._ahead[step] = (cell, key, self.draws(cells, block, step)[0])
+            return drawn[2][lane].astype(np.int64)
         return self.draws(cells, block, step)[np.arange(len(cells)), lane].astype(np.int64)
 
     def draws(self, cells: Cells, block: ArrayLike, step: int) -> NDArray[np.int16]:

@@ -63,9 +63,9 @@ class SettledCells:
             since = int(waits) * self.wait_s + time_s
             if since <= 0.0 or not chosen.size:
                 continue
-            own = device.settled(self.left_uS[chosen], _SettledDraws(self.seed, self.core, chosen), since, temp_C)
-            if own is not None:
-                changed[chosen] = own
+            settled = device.settled(self.left_uS[chosen], _SettledDraws(self.seed, self.core, chosen), since, temp_C)
+            if settled is not None:
+                changed[chosen] = settled
                 continue
             g = self.left_uS[chosen]
             if device.law.model:

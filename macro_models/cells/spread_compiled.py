@@ -41,13 +41,13 @@ def _spread(
     :meth:`~mho.macro_models.devices.sections.programming.Relaxation.around`.
     """
     # Some cells at a time, step by step: a loop over coefficients within that over cells is not vectorised.
-    held = np.empty((4, _BLOCK))
+    buffers = np.empty((4, _BLOCK))
     for start in range(0, g.shape[0], _BLOCK):
-        some = g[start : start + _BLOCK]
-        n = some.shape[0]
-        r, window, total, other = held[0, :n], held[1, :n], held[2, :n], held[3, :n]
+        block = g[start : start + _BLOCK]
+        n = block.shape[0]
+        r, window, total, fresh = buffers[0, :n], buffers[1, :n], buffers[2, :n], buffers[3, :n]
         for k in range(n):
-            r[k] = min(max(some[k] / reference, 0.0), 1.0)
+            r[k] = min(max(block[k] / reference, 0.0), 1.0)
         if first.shape[0] > 0:
             _evaluate(first, r, window)
             for k in range(n):
@@ -57,19 +57,19 @@ def _spread(
         if left.shape[0] > 0:
             draws = left[start : start + _BLOCK]
             for k in range(n):
-                some[k] += window[k] * ((draws[k] + 0.5) / 32768.0 - 1.0)
+                block[k] += window[k] * ((draws[k] + 0.5) / 32768.0 - 1.0)
         if moved.shape[0] > 0:
             _evaluate(after, r, total)
             if before.shape[0] > 0:
-                _evaluate(before, r, other)
+                _evaluate(before, r, fresh)
                 for k in range(n):
-                    total[k] = other[k] * (1.0 - weight) + total[k] * weight
+                    total[k] = fresh[k] * (1.0 - weight) + total[k] * weight
             draws = moved[start : start + _BLOCK]
             for k in range(n):
-                other[k] = normal[draws[k]] / _ONE
+                fresh[k] = normal[draws[k]] / _ONE
             for k in range(n):
                 added = np.sqrt(max(total[k] * total[k] - window[k] * window[k] / 3.0, 0.0)) * growth
-                some[k] += added * other[k]
+                block[k] += added * fresh[k]
 
 
 _SIGNATURE = nb.void(

@@ -116,10 +116,10 @@ def _check_memory(law: Law, where: str) -> None:
 
 def _check_confidence(device: Device, where: str) -> None:
     """Refuse errors that are not those of the law."""
-    known, times, levels = device.confidence, len(device.law.times_s), len(device.law.levels_uS)
-    if not known.cells:
+    confidence, times, levels = device.confidence, len(device.law.times_s), len(device.law.levels_uS)
+    if not confidence.cells:
         return
-    if known.names:
+    if confidence.names:
         _check_movable(device, where)
         return
     shapes = {
@@ -127,27 +127,28 @@ def _check_confidence(device: Device, where: str) -> None:
         "spread_memory": (times, times),
     }
     for key, (rows, columns) in shapes.items():
-        given = getattr(known, key)
-        if len(given) != rows or any(len(row) != columns for row in given):
+        entries = getattr(confidence, key)
+        if len(entries) != rows or any(len(row) != columns for row in entries):
             raise InputError(f"{where}: confidence.{key} must have {rows} rows of {columns} entries")
     counts = {"level_cells": levels, **dict.fromkeys(
         ("die_mean_uS", "die_spread", "mean_low_uS", "mean_high_uS", "std_low_uS", "std_high_uS"), times
     )}
     for key, count in counts.items():
-        if len(getattr(known, key)) != count:
-            raise InputError(f"{where}: confidence.{key} must have {count} entries, not {len(getattr(known, key))}")
+        entries = getattr(confidence, key)
+        if len(entries) != count:
+            raise InputError(f"{where}: confidence.{key} must have {count} entries, not {len(entries)}")
 
 
 def _check_movable(device: Device, where: str) -> None:
     """Refuse errors of numbers that a law does not have."""
-    known = device.confidence
-    for name in known.names:
+    confidence = device.confidence
+    for name in confidence.names:
         if name not in type(device).MOVABLE:
             names = type(device).MOVABLE
             right = f'numbers of the law, as "{names[0]}" or "{names[-1]}"' if names else "empty for this law"
             raise InputError(f"{where}: confidence.names must be {right}, not {shown(name)}")
-    count = len(known.names)
-    if len(known.errors) != count or len(known.memory) != count or any(len(row) != count for row in known.memory):
+    count = len(confidence.names)
+    if {len(confidence.errors), len(confidence.memory), *map(len, confidence.memory)} != {count}:
         raise InputError(f"{where}: confidence.errors and memory must have {count} entries, one for each of names")
 
 

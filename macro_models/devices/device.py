@@ -162,9 +162,9 @@ class Device:
         """The same of cells that are read at the temperature of the law."""
         if not self.law.model:
             return np.zeros(np.shape(target_uS))
-        change, kept = self.change_quantiles(time_s, temp_C)
+        change, share = self.change_quantiles(time_s, temp_C)
         left = node_moments(self.law.at(self.law.programming(), target_uS))[0]
-        mean = left * kept + node_moments(self.law.at(change, target_uS))[0]
+        mean = left * share + node_moments(self.law.at(change, target_uS))[0]
         lost = self.lost_part(target_uS, time_s, temp_C)
         away = self.lost_uS - np.atleast_1d(np.asarray(target_uS, dtype=np.float64))
         return (mean * (1.0 - lost) + away * lost).reshape(np.shape(target_uS))
@@ -212,10 +212,10 @@ class Device:
         """
         at, pulse = self._law_time(time_s, temp_C), self.programming.pulse_s
         weights, share = self.law.weights_at(at, pulse), self.law.die_at(at, pulse)
-        found = mixed(weights, codes)
+        change = mixed(weights, codes)
         if self.law.cell and anew is not None:
-            found = shared(self.law.cell_at(at, pulse), found, mixed(weights, anew))
-        return with_chip(share, chip(), found) if share > 0.0 else found
+            change = shared(self.law.cell_at(at, pulse), change, mixed(weights, anew))
+        return with_chip(share, chip(), change) if share > 0.0 else change
 
     def _law_time(self, time_s: float, temp_C: float) -> float:
         """The time at the law's temperature that does what ``time_s`` at ``temp_C`` do."""
@@ -241,8 +241,8 @@ class Device:
             return self.heat.change(self.law, time_s, temp_C, self.programming.pulse_s)
         factor, time_s = self.temperature.factor(temp_C, self.law.temp_C), self._law_time(time_s, temp_C)
         change = self.law.change(time_s, self.programming.pulse_s)
-        kept = self.law.kept_at(time_s, self.programming.pulse_s)
-        return (change * factor, kept) if self.temperature.acts_on == "change" else (change, kept)
+        share = self.law.kept_at(time_s, self.programming.pulse_s)
+        return (change * factor, share) if self.temperature.acts_on == "change" else (change, share)
 
     def relaxation_uS(self, target_uS: ArrayLike, time_s: float, temp_C: float = 25.0) -> NDArray[np.float64]:
         """Standard deviation that relaxation adds to what programming left after ``time_s`` seconds, in uS.

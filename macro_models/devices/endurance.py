@@ -27,7 +27,7 @@ def cycled(device: Device, cycles: int) -> tuple[Device, list[str]]:
         unknown = f"{device.name} does not say what switching does: {cycles:,} cycles"
         again = "draw what differs from one programming to the next" if device.redraws else "change nothing"
         return worn, [f"{unknown} {again}"]
-    least, usual, most = fit.cycles_range
+    fewest, usual, most = fit.cycles_range
     decades = math.log10((1.0 + cycles) / (1.0 + usual))
     mean, spread = np.zeros((len(law.times_s), len(law.levels_uS))), np.zeros((len(law.times_s), len(law.levels_uS)))
     trends = zip(
@@ -41,9 +41,9 @@ def cycled(device: Device, cycles: int) -> tuple[Device, list[str]]:
         if abs(widen) > _CLEAR * widen_error:
             spread[row] = math.log(max(1.0 + widen * decades, _LEAST))
     doubts = []
-    if not least <= cycles <= most:
+    if not fewest <= cycles <= most:
         doubts.append(
-            f"{device.name} is fitted to cells switched {least:.4g} to {most:.4g} times: {cycles:,} are extrapolated "
+            f"{device.name} is fitted to cells switched {fewest:.4g} to {most:.4g} times: {cycles:,} are extrapolated "
             "along the logarithm"
         )
     return replace(worn, law=moved_law(law, mean, spread)), doubts

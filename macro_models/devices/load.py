@@ -66,20 +66,20 @@ def load_device(name_or_path: str | os.PathLike[str], overrides: Mapping[str, ob
     return device_from_dict(tree, where=f"{path} with {', '.join(overrides)} changed")
 
 
-def _load_tree(path: Path, seen: tuple[Path, ...]) -> dict[str, Any]:
+def _load_tree(path: Path, chain: tuple[Path, ...]) -> dict[str, Any]:
     """What a file says, on top of the device that it extends. Name and description are a file's own."""
     _, tree = read_toml(path, DEVICE)
-    seen = extending(path, seen)
+    chain = extending(path, chain)
     base = tree.pop("extends", None)
     if base is None:
         return tree
     if not isinstance(base, str) or not base:
         raise InputError(f"{path}: extends must be the name of a device or a path, not {shown(base)}")
     try:
-        found = _find(base)
+        base_path = _find(base)
     except InputError as error:
         raise InputError(f"{path}: extends: {error}") from None
-    under = _load_tree(found if found.is_absolute() else path.parent / found, seen)
+    under = _load_tree(base_path if base_path.is_absolute() else path.parent / base_path, chain)
     under.pop("name", None)
     under.pop("description", None)
     return _merged(under, tree)

@@ -52,9 +52,9 @@ def mixed(weights: Sequence[float], codes: Callable[[int], Codes]) -> Codes:
     return np.clip(np.rint(total), -_MOST, _MOST).astype(np.int64)
 
 
-def shared(share: float, own: Codes, anew: Codes) -> Codes:
+def shared(share: float, cell_codes: Codes, anew: Codes) -> Codes:
     """Normal codes of which the part ``share`` (0..1) of the variance is the cell's own, the rest drawn anew."""
-    total = own.astype(np.float64) * math.sqrt(share) + anew.astype(np.float64) * math.sqrt(1.0 - share)
+    total = cell_codes.astype(np.float64) * math.sqrt(share) + anew.astype(np.float64) * math.sqrt(1.0 - share)
     return np.clip(np.rint(total), -_MOST, _MOST).astype(np.int64)
 
 
@@ -62,5 +62,5 @@ def with_chip(share: float, chip: int, codes: Codes) -> Codes:
     """Normal codes of which the part ``share`` (0..1) of the variance is that of the whole chip, ``chip``."""
     if share <= 0.0:
         return codes
-    own, common = math.sqrt(1.0 - share), math.sqrt(share) * chip
-    return np.clip(np.rint(codes.astype(np.float64) * own + common), -_MOST, _MOST).astype(np.int64)
+    of_cell, common = math.sqrt(1.0 - share), math.sqrt(share) * chip
+    return np.clip(np.rint(codes.astype(np.float64) * of_cell + common), -_MOST, _MOST).astype(np.int64)

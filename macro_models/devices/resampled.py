@@ -46,23 +46,24 @@ def resampled(device: Device, draw: int) -> Device:
     Means and deviations of its law at each time and level are moved by their errors, with Student's factor for few
     cells; shapes stay. The activation energy moves by its own error.
     """
-    known, law = device.confidence, device.law
-    if not known.known:
+    confidence, law = device.confidence, device.law
+    if not confidence.known:
         return device
-    if known.names:
+    if confidence.names:
         return _numbers_moved(device, _Draws(draw))
     draws, times, levels = _Draws(draw), len(law.times_s), len(law.levels_uS)
-    freedom = np.maximum(np.array(known.level_cells) - 1.0, 1.0)
-    mean = _correlated(known.mean_memory, draws.normal(times, levels)) * np.array(known.mean_error_uS)
+    cells = np.array(confidence.level_cells)
+    freedom = np.maximum(cells - 1.0, 1.0)
+    mean = _correlated(confidence.mean_memory, draws.normal(times, levels)) * np.array(confidence.mean_error_uS)
     mean *= draws.student(freedom)
-    normal = _correlated(known.spread_memory, draws.normal(times, levels))
-    spread = normal * np.where(normal > 0.0, upwards(np.array(known.level_cells)), 1.0) * np.array(known.spread_error)
-    spread = np.clip(spread, -_MOST_SPREAD, _MOST_SPREAD) + 0.5 * np.log([small_sample(n) for n in known.level_cells])
-    if known.dies > 1:
-        widen = float(draws.student(np.array([known.dies - 1.0]))[0])
-        mean += widen * float(draws.normal(1)[0]) * np.array(known.die_mean_uS)[:, None]
-        spread += widen * float(draws.normal(1)[0]) * np.array(known.die_spread)[:, None]
-    lost = math.exp(known.lost_error * float(draws.normal(1)[0]))
+    normal = _correlated(confidence.spread_memory, draws.normal(times, levels))
+    spread = normal * np.where(normal > 0.0, upwards(cells), 1.0) * np.array(confidence.spread_error)
+    spread = np.clip(spread, -_MOST_SPREAD, _MOST_SPREAD) + 0.5 * np.log([small_sample(n) for n in cells])
+    if confidence.dies > 1:
+        widen = float(draws.student(np.array([confidence.dies - 1.0]))[0])
+        mean += widen * float(draws.normal(1)[0]) * np.array(confidence.die_mean_uS)[:, None]
+        spread += widen * float(draws.normal(1)[0]) * np.array(confidence.die_spread)[:, None]
+    lost = math.exp(confidence.lost_error * float(draws.normal(1)[0]))
     return replace(device, law=moved_law(law, mean, spread, lost), temperature=_heated(device, draws))
 
 
@@ -74,11 +75,11 @@ def _heated(device: Device, draws: _Draws) -> Temperature:
 
 def _numbers_moved(device: Device, draws: _Draws) -> Device:
     """A device whose law has a section of its own: its numbers move together, with Student's factor."""
-    known = device.confidence
-    freedom = (known.dies if known.dies > 1 else known.cells) - 1.0
-    away = _correlated(known.memory, draws.normal(len(known.names), 1))[:, 0] * np.array(known.errors)
+    confidence = device.confidence
+    freedom = (confidence.dies if confidence.dies > 1 else confidence.cells) - 1.0
+    away = _correlated(confidence.memory, draws.normal(len(confidence.names), 1))[:, 0] * np.array(confidence.errors)
     away *= float(draws.student(np.array([freedom]))[0])
-    moved = device.moved(dict(zip(known.names, away.tolist(), strict=True)))
+    moved = device.moved(dict(zip(confidence.names, away.tolist(), strict=True)))
     return replace(moved, temperature=_heated(device, draws))
 
 
@@ -95,14 +96,14 @@ def moved_law(law: Law, mean: Reals, spread: Reals, lost: float = 1.0) -> Law:
     """
     table = law.table
     middle, deviation = node_moments(table)
-    kept = np.array(law.kept)[:, None]
+    share = np.array(law.kept)[:, None]
     first = deviation[0] * np.exp(spread[0])
-    total = deviation**2 + (kept * deviation[0]) ** 2
-    variance = total * np.exp(2.0 * spread) - (kept * first) ** 2
-    wanted = np.sqrt(np.maximum(variance, _LEAST_PART * deviation**2))
-    shift = mean - kept * mean[0]
-    wanted[0], shift[0] = first, mean[0]
-    factor = np.where(deviation > 0.0, wanted / np.maximum(deviation, 1e-12), 1.0)
+    total = deviation**2 + (share * deviation[0]) ** 2
+    variance = total * np.exp(2.0 * spread) - (share * first) ** 2
+    target_std = np.sqrt(np.maximum(variance, _LEAST_PART * deviation**2))
+    shift = mean - share * mean[0]
+    target_std[0], shift[0] = first, mean[0]
+    factor = np.where(deviation > 0.0, target_std / np.maximum(deviation, 1e-12), 1.0)
     moved = (middle + shift)[..., None] + (table - middle[..., None]) * factor[..., None]
     return Law(
         model="empirical", temp_C=law.temp_C, levels_uS=law.levels_uS, times_s=law.times_s, kept=law.kept,

@@ -144,12 +144,12 @@ def import_aihwkit(
     InputError
         If the text is none of these, or its law has none here that is equal.
     """
-    kind, given = _parsed(text, where)
+    kind, arguments = _parsed(text, where)
     if kind == "PCMLikeNoiseModel":
-        return _pcm_device(given, name, where)
-    known = kind if kind in _SOFT else f"{kind}Preset"
-    if known in _SOFT or kind == "SoftBoundsReferenceDevice" or kind == "SoftBoundsDevice":
-        return _soft_device({**_SOFT.get(known, {}), **given}, kind, name, (g_min_uS, g_max_uS or 40.0), where)
+        return _pcm_device(arguments, name, where)
+    class_name = kind if kind in _SOFT else f"{kind}Preset"
+    if class_name in _SOFT or kind == "SoftBoundsReferenceDevice" or kind == "SoftBoundsDevice":
+        return _soft_device({**_SOFT.get(class_name, {}), **arguments}, kind, name, (g_min_uS, g_max_uS or 40.0), where)
     if kind in _OTHERS:
         raise InputError(f"{where}: {kind} has no law here that is equal to it; known are {', '.join(preset_names())}")
     raise InputError(f"{where}: must be one of {', '.join(preset_names())}, a call or a dict of one, not {kind[:60]!r}")
@@ -177,32 +177,32 @@ def _parsed(text: str, where: str) -> tuple[str, dict[str, Any]]:
     return tree["class"], {str(key): value for key, value in tree.items() if key != "class"}
 
 
-def _checked(given: dict[str, Any], known: dict[str, Any], where: str) -> dict[str, Any]:
-    for key, value in given.items():
-        if key not in known:
-            raise InputError(f"{where}: unknown argument {key}, known are {', '.join(known)}")
+def _checked(arguments: dict[str, Any], defaults: dict[str, Any], where: str) -> dict[str, Any]:
+    for key, value in arguments.items():
+        if key not in defaults:
+            raise InputError(f"{where}: unknown argument {key}, known are {', '.join(defaults)}")
         numbers = value if isinstance(value, list) else [value]
         good = all(isinstance(v, (int, float)) and not isinstance(v, bool) and math.isfinite(v) for v in numbers)
-        if not good or not numbers or isinstance(value, list) != isinstance(known[key], list):
-            raise InputError(f"{where}: {key} must be as {known[key]!r}, not {str(value)[:40]!r}")
-    return {**known, **given}
+        if not good or not numbers or isinstance(value, list) != isinstance(defaults[key], list):
+            raise InputError(f"{where}: {key} must be as {defaults[key]!r}, not {str(value)[:40]!r}")
+    return {**defaults, **arguments}
 
 
-def _pcm_device(given: dict[str, Any], name: str, where: str) -> tuple[Device, tuple[str, ...]]:
-    found = _checked({key: value for key, value in given.items() if value is not None}, _PCM, where)
-    g_max = float(found["g_max"])
-    if "prog_coeff" in given and "prog_coeff_g_max_reference" not in given:
-        found["prog_coeff_g_max_reference"] = g_max
-    if not (g_max > 0.0 and found["t_0"] > 0.0 and found["t_read"] > 0.0 and found["prog_coeff_g_max_reference"] > 0.0):
+def _pcm_device(arguments: dict[str, Any], name: str, where: str) -> tuple[Device, tuple[str, ...]]:
+    settings = _checked({key: value for key, value in arguments.items() if value is not None}, _PCM, where)
+    g_max = float(settings["g_max"])
+    if "prog_coeff" in arguments and "prog_coeff_g_max_reference" not in arguments:
+        settings["prog_coeff_g_max_reference"] = g_max
+    if not (g_max > 0.0 and all(settings[key] > 0.0 for key in ("t_0", "t_read", "prog_coeff_g_max_reference"))):
         raise InputError(f"{where}: g_max, t_0, t_read and prog_coeff_g_max_reference must be above 0")
-    scale = found["prog_noise_scale"] * g_max / found["prog_coeff_g_max_reference"]
+    scale = settings["prog_noise_scale"] * g_max / settings["prog_coeff_g_max_reference"]
     drift = Drift(
-        g_ref_uS=g_max, t_c_s=float(found["t_0"]),
-        sigma_uS=tuple(float(f"{scale * c:.10g}") for c in found["prog_coeff"]),
-        nu_mean=tuple(float(found["drift_scale"]) * v for v in _MEAN),
-        nu_std=tuple(float(found["drift_scale"]) * v for v in _STD),
-        noise=(found["read_noise_scale"] * _NOISE[0], _NOISE[1], found["read_noise_scale"] * _NOISE[2]),
-        t_read_s=float(found["t_read"]), times_s=(1.0, 86400.0), source="aihwkit, PCMLikeNoiseModel",
+        g_ref_uS=g_max, t_c_s=float(settings["t_0"]),
+        sigma_uS=tuple(float(f"{scale * c:.10g}") for c in settings["prog_coeff"]),
+        nu_mean=tuple(float(settings["drift_scale"]) * v for v in _MEAN),
+        nu_std=tuple(float(settings["drift_scale"]) * v for v in _STD),
+        noise=(settings["read_noise_scale"] * _NOISE[0], _NOISE[1], settings["read_noise_scale"] * _NOISE[2]),
+        t_read_s=float(settings["t_read"]), times_s=(1.0, 86400.0), source="aihwkit, PCMLikeNoiseModel",
     )
     device = DriftDevice(
         name=name, description="PCMLikeNoiseModel of aihwkit", drift=drift,
@@ -212,19 +212,19 @@ def _pcm_device(given: dict[str, Any], name: str, where: str) -> tuple[Device, t
 
 
 def _soft_device(
-    given: dict[str, Any], kind: str, name: str, limits: tuple[float, float], where: str
+    arguments: dict[str, Any], kind: str, name: str, limits: tuple[float, float], where: str
 ) -> tuple[Device, tuple[str, ...]]:
     """Soft bounds: a pulse moves a cell a part of its way to the bound, as SET and RESET pulses do here."""
-    wanted = _checked(given, dict(_SOFT["ReRamSBPreset"]), where)
+    settings = _checked(arguments, dict(_SOFT["ReRamSBPreset"]), where)
     low, high = limits
-    top, bottom, step, side = (float(wanted[key]) for key in ("w_max", "w_min", "dw_min", "up_down"))
+    top, bottom, step, side = (float(settings[key]) for key in ("w_max", "w_min", "dw_min", "up_down"))
     if not bottom < 0.0 < top:
         raise InputError(f"{where}: w_min must be below and w_max above 0, not {bottom:g} and {top:g}")
     parts = step * (1.0 + side) / top, step * (1.0 - side) / -bottom
     if not all(0.0 < part < 1.0 for part in parts) or not low < high:
         raise InputError(f"{where}: dw_min must be above 0 and below the bounds, not {step:g}")
     pulse = PulseResponse(
-        g_low_uS=low, g_high_uS=high, high_spread=float(f"{min(wanted['w_max_dtod'], 10.0):.4g}"),
+        g_low_uS=low, g_high_uS=high, high_spread=float(f"{min(settings['w_max_dtod'], 10.0):.4g}"),
         initial_uS=low or 0.01 * high, set_threshold_V=1.0, reset_threshold_V=1.0,
         set_rate=float(f"{-math.log1p(-parts[0]):.6g}"), reset_rate=float(f"{-math.log1p(-parts[1]):.6g}"),
         source=f"aihwkit, {kind}: dw_min {step:g} of w from {bottom:g} to {top:g}; a pulse is one of 1 V",
@@ -234,7 +234,7 @@ def _soft_device(
         range=Range(g_min_uS=low, g_max_uS=high, source="as given to the import"),
     )
     lost = (
-        f"noise of a step (dw_min_std {wanted['dw_min_std']:g}): it is added there, and a factor here", "write noise",
+        f"noise of a step (dw_min_std {settings['dw_min_std']:g}): it is added there, and a factor here", "write noise",
         "the spread of dw_min and of the lower bound between cells; symmetry points that are subtracted",
     )
     return device, lost

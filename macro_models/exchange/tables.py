@@ -30,9 +30,9 @@ def moments_source(device: Device, version: str) -> str:
     """
     low, high = device.range.g_min_uS, device.g_max_uS or device.relaxation.g_ref_uS
     g, temp_C = np.linspace(low, high, _LEVELS), device.data_temp_C
-    known = [t for t in device.data_times_s if t > 0.0]
-    first = min(known, default=1.0)
-    times = np.unique([*known, *np.geomspace(first, _LAST_S, _TIMES)]) if device.relaxes else np.ones(1)
+    times_s = [t for t in device.data_times_s if t > 0.0]
+    first = min(times_s, default=1.0)
+    times = np.unique([*times_s, *np.geomspace(first, _LAST_S, _TIMES)]) if device.relaxes else np.ones(1)
     mean = np.array([device.mean_uS(g, float(t), temp_C) for t in times])
     left = device.window_uS(g) ** 2 / 3.0
     added = np.array([np.sqrt(np.maximum(device.sigma_uS(g, float(t), temp_C) ** 2 - left, 0.0)) for t in times])

@@ -38,8 +38,8 @@ def _header(stream: BinaryIO) -> tuple[np.dtype[Any], tuple[int, ...], str, int]
     size = int.from_bytes(stream.read(wide), "little")
     if start[:6] != _MAGIC or size > _MOST_HEADER:
         raise ValueError("it does not begin as an array")
-    found = _HEADER.fullmatch(stream.read(size).decode("latin-1"))
-    fields = {} if found is None else dict(zip(found.groups()[::2], found.groups()[1::2], strict=True))
+    match = _HEADER.fullmatch(stream.read(size).decode("latin-1"))
+    fields = {} if match is None else dict(zip(match.groups()[::2], match.groups()[1::2], strict=True))
     if set(fields) != {"descr", "fortran_order", "shape"}:
         raise ValueError("its header is damaged, or of an array with several fields")
     if "O" in fields["descr"]:

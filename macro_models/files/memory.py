@@ -25,8 +25,8 @@ def available_bytes() -> int:
     machine = _fields("/proc/meminfo").get("MemAvailable:", pages // 1024) * 1024
     limit, _ = resource.getrlimit(resource.RLIMIT_AS)
     used = _fields("/proc/self/status").get("VmSize:", 0) * 1024
-    own = machine if limit == resource.RLIM_INFINITY else limit - used
-    return max(0, min(machine, own, *_groups()))
+    process_limit = machine if limit == resource.RLIM_INFINITY else limit - used
+    return max(0, min(machine, process_limit, *_groups()))
 
 
 def _lines(path: str) -> list[str]:
@@ -51,11 +51,11 @@ def _groups() -> list[int]:
         if controllers and "memory" not in controllers.split(","):
             continue
         root, limit, used = _VERSION_1 if controllers else _VERSION_2
-        for group in (own := root / path.strip("/"), *own.parents):
-            most = _lines(str(group / limit)) if group.is_relative_to(root) else []
-            if most and most[0].isdecimal():
+        for group in (group_folder := root / path.strip("/"), *group_folder.parents):
+            group_limit = _lines(str(group / limit)) if group.is_relative_to(root) else []
+            if group_limit and group_limit[0].isdecimal():
                 stat = _fields(str(group / "memory.stat"))
-                left.append(int(most[0]) - sum(stat.get(name, 0) for name in used))
+                left.append(int(group_limit[0]) - sum(stat.get(name, 0) for name in used))
     return left
 
 
@@ -76,8 +76,8 @@ def check_memory(needed: float, what: str, instead: str) -> None:
     InputError
         If more is needed than is available, with both.
     """
-    there = available_bytes()
-    if needed > there:
+    free = available_bytes()
+    if needed > free:
         raise InputError(
-            f"{what} would need about {size_text(needed)} of memory, and {size_text(there)} are available; {instead}"
+            f"{what} would need about {size_text(needed)} of memory, and {size_text(free)} are available; {instead}"
         )

@@ -38,11 +38,11 @@ class FileKind:
 
     def check(self, path: str | Path, size: int) -> None:
         """Raises InputError if ``size`` bytes, packed or unpacked, are more than a file of the kind can need."""
-        most = available_bytes() // 2 if self.most is None else self.most
-        if size > most:
+        limit = available_bytes() // 2 if self.most is None else self.most
+        if size > limit:
             rest = ", half of what is available" if self.most is None else ""
             raise InputError(
-                f"{path}: holds {size_text(size)}; {self.article} may have {size_text(most)} at most{rest}"
+                f"{path}: holds {size_text(size)}; {self.article} may have {size_text(limit)} at most{rest}"
             )
 
     @property
@@ -80,13 +80,13 @@ def open_file(path: str | Path, kind: FileKind) -> Iterator[tuple[BinaryIO, int]
         # Opening a pipe that nobody writes to would wait for a writer.
         handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
         with os.fdopen(handle, "rb") as stream:
-            found = os.fstat(handle)
-            if stat.S_ISDIR(found.st_mode):
+            status = os.fstat(handle)
+            if stat.S_ISDIR(status.st_mode):
                 raise IsADirectoryError(0, "Is a directory")
-            if not stat.S_ISREG(found.st_mode):
+            if not stat.S_ISREG(status.st_mode):
                 raise InputError(f"{path}: is no regular file, as {kind.article} must be")
-            kind.check(path, found.st_size)
-            yield stream, found.st_size
+            kind.check(path, status.st_size)
+            yield stream, status.st_size
 
 
 def read_file(path: str | Path, kind: FileKind) -> bytes:

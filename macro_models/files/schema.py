@@ -82,8 +82,8 @@ class Choice:
 
     def read(self, where: str, value: object) -> Any:
         if not any(type(value) is type(name) and value == name for name in self.names):
-            known = ", ".join(shown(name) for name in self.names)
-            raise InputError(f"{where} must be {'one of ' if len(self.names) > 1 else ''}{known}, not {shown(value)}")
+            names = ", ".join(shown(name) for name in self.names)
+            raise InputError(f"{where} must be {'one of ' if len(self.names) > 1 else ''}{names}, not {shown(value)}")
         return value
 
 
@@ -181,8 +181,8 @@ class Array:
             raise InputError(f"{where} must be {self._text()}, not {shown(value)}")
         self.check(where, value.dtype, value.shape)
         if value.size and value.dtype.kind in "iuf":
-            least, most = value.min(), value.max()  # NaN if one is
-            if not (self.low <= least and most <= self.high and np.isfinite(least) and np.isfinite(most)):
+            low, high = value.min(), value.max()  # NaN if one is
+            if not (self.low <= low and high <= self.high and np.isfinite(low) and np.isfinite(high)):
                 bad = value[~(np.isfinite(value) & (value >= self.low) & (value <= self.high))].flat[0]
                 raise InputError(f"{where} must be finite and from {self.low:g} to {self.high:g}, not {bad:g}")
         return value
@@ -190,7 +190,7 @@ class Array:
     def check(self, where: str, dtype: np.dtype[Any], shape: tuple[int, ...]) -> None:
         """Raises InputError unless type and shape are those."""
         fits = len(shape) == len(self.shape) and all(
-            wanted in (None, length) for length, wanted in zip(shape, self.shape, strict=True)
+            expected in (None, length) for length, expected in zip(shape, self.shape, strict=True)
         )
         if dtype != np.dtype(self.dtype) or not fits:
             raise InputError(f"{where} must be {self._text()}, not {dtype} of shape {list(shape)}")

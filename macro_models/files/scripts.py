@@ -58,7 +58,7 @@ def plain_folder(*first: Path) -> Path:
         If there is none.
     """
     places: Iterable[Path] = (*first, Path(tempfile.gettempdir()), *map(Path, ("/tmp", "/var/tmp", "/dev/shm")))
-    found = next((place for place in places if is_plain(place.absolute()) and place.is_dir()), None)
-    if found is None:
+    folder = next((place for place in places if is_plain(place.absolute()) and place.is_dir()), None)
+    if folder is None:
         raise ToolError("set TMPDIR to a folder whose path has no blanks and no signs but . _ + -")
-    return found
+    return folder

@@ -62,7 +62,7 @@ def read_toml(path: Path, kind: FileKind) -> tuple[str, dict[str, Any]]:
     return text, parse_toml(text, str(path))
 
 
-def extending(path: Path, seen: tuple[Path, ...]) -> tuple[Path, ...]:
+def extending(path: Path, earlier: tuple[Path, ...]) -> tuple[Path, ...]:
     """The files of a chain of ``extends``, with ``path``, which could be read.
 
     Raises
@@ -70,9 +70,9 @@ def extending(path: Path, seen: tuple[Path, ...]) -> tuple[Path, ...]:
     InputError
         If the chain comes back to itself, or is too long.
     """
-    found = (*seen, Path(os.path.realpath(path)))
-    if found[-1] in seen or len(found) > _DEEPEST:
-        chain = " -> ".join(p.name for p in (*seen[-3:], path))
-        wrong = "come back to itself" if found[-1] in seen else f"go over more than {_DEEPEST} files"
+    longer = (*earlier, Path(os.path.realpath(path)))
+    if longer[-1] in earlier or len(longer) > _DEEPEST:
+        chain = " -> ".join(p.name for p in (*earlier[-3:], path))
+        wrong = "come back to itself" if longer[-1] in earlier else f"go over more than {_DEEPEST} files"
         raise InputError(f"{path}: extends must not {wrong}, not {chain}")
-    return found
+    return longer

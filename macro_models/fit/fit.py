@@ -106,22 +106,22 @@ def _chosen_model(data: Measurements, model: str) -> tuple[str, list[str]]:
     humps = two_kinds(data)
     if not humps:
         return ("parametric" if model == "auto" else model), []
-    taken = "quantiles are taken as measured (empirical)"
+    consequence = "quantiles are taken as measured (empirical)"
     if model == "parametric":
-        taken = "the parametric model has one hump and does not follow them, the empirical does"
-    return ("empirical" if model == "auto" else model), [f"{humps}: {taken}"]
+        consequence = "the parametric model has one hump and does not follow them, the empirical does"
+    return ("empirical" if model == "auto" else model), [f"{humps}: {consequence}"]
 
 
 def _law(
     job: LawRows, data: Measurements, temp_C: float, progress: Callable[[int, int], None] | None, source: str
 ) -> Law:
     """The law over level and time, and how cells keep their places in it."""
-    rows, kept, times = job.fit(progress)
+    rows, shares, times = job.fit(progress)
     of_dies = job.shares("die")
     die, cell = [c.share for c in of_dies], kept_again(job.shares("body"), of_dies)
     memory, job.correlation = fit_memory(job.scores[:, 1:], np.array(die[1:]) if die else None)
     law = Law(
-        model=job.model, temp_C=temp_C, levels_uS=numbers(job.levels), times_s=numbers(times), kept=numbers(kept),
+        model=job.model, temp_C=temp_C, levels_uS=numbers(job.levels), times_s=numbers(times), kept=numbers(shares),
         lost=tuple(numbers(row) for row in job.lost), loss="weibull" if len(job.lost) else "",
         lost_uS=numbers(np.array([job.lost_uS]))[0],
         source=source, **_lists(job.model, rows),

@@ -58,7 +58,7 @@ def compared(
     targets is named, by :func:`about_levels` or else by the first of ``more`` that has something to say.
     """
     times = list(times_s)
-    found = Compared(times_s=tuple(time_s for _, time_s in times))
+    result = Compared(times_s=tuple(time_s for _, time_s in times))
     for index, time_s in times:
         at = chosen.time_index == index
         order = np.argsort(chosen.target_uS[at], kind="stable")
@@ -67,15 +67,15 @@ def compared(
         copies = max(1, DRAWS // max(len(target), 1))
         many, many_near = np.repeat(target, copies), np.repeat(near, copies)
         drawn = draw(many, time_s) - many
-        found.rows.append((len(change), summarise(change), summarise(drawn)))
-        found.of_levels.append((change, near))
+        result.rows.append((len(change), summarise(change), summarise(drawn)))
+        result.of_levels.append((change, near))
         difference, sentence, error = about_levels(time_s, levels_uS, near, change, drawn, many_near, limits)
         for about in more:
             sentence = sentence or about(time_s, change, near, drawn, many_near)
-        found.off.extend([sentence] if sentence else [])
-        found.certain.extend([error] if len(change) and float(np.ptp(change)) > 0.0 else [])
-        found.differences.append(difference)
-    return found
+        result.off.extend([sentence] if sentence else [])
+        result.certain.extend([error] if len(change) and float(np.ptp(change)) > 0.0 else [])
+        result.differences.append(difference)
+    return result
 
 
 def fit_section(data: Measurements, levels_uS: Reals, beside: Compared, **more: Any) -> Fit:
@@ -123,8 +123,8 @@ def record(
 def _drawn(device: Device, target: Reals, time_s: float) -> Reals:
     """Conductances in uS of cells sorted by target, with even draws."""
     law, n = device.law, len(target)
-    change, kept = device.change_quantiles(time_s, law.temp_C)
-    left = law.draw(law.programming(), target, even_codes(n, 0)) * kept
+    change, share = device.change_quantiles(time_s, law.temp_C)
+    left = law.draw(law.programming(), target, even_codes(n, 0)) * share
     g = np.maximum(target + left + law.draw(change, target, even_codes(n, 1)), 0.0)
     return device.lose(g, target, time_s, law.temp_C, lambda: even_codes(n, 2))
 
@@ -133,12 +133,12 @@ def _doubts(
     data: Measurements, device: Device, job: LawRows, doubts: list[str], beside: Compared,
     worn: list[tuple[float, Trend]],
 ) -> list[str]:
-    law, found, off = device.law, [*data.notes, *doubts], beside.off
+    law, notes, off = device.law, [*data.notes, *doubts], beside.off
     limits = (device.range.g_min_uS, device.range.g_max_uS)
-    found += about_data(data, law, limits) + about_zero(job.data, law, limits)
-    found += about_uncertain(data.cells, max(beside.certain, default=0.0))
+    notes += about_data(data, law, limits) + about_zero(job.data, law, limits)
+    notes += about_uncertain(data.cells, max(beside.certain, default=0.0))
     if off:
-        found.append(f"{off[-1]}: the model does not follow the data there ({len(off)} of {len(law.times_s)} times)")
-    found += about_between(law, device.confidence, limits) + about_times(law)
+        notes.append(f"{off[-1]}: the model does not follow the data there ({len(off)} of {len(law.times_s)} times)")
+    notes += about_between(law, device.confidence, limits) + about_times(law)
     die: list[Component] = job.shares("die")
-    return found + about_components(die, worn, data.cycles)
+    return notes + about_components(die, worn, data.cycles)

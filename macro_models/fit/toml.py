@@ -91,18 +91,18 @@ def device_toml(device: Device) -> str:
         unknown |= section == "temperature" and not device.law.model and device.temperature == Temperature()
         if not isinstance(values, dict) or section == "relaxation" or unknown:
             continue
-        kept = {key: value for key, value in values.items() if value not in ([], "")}
+        entries = {key: value for key, value in values.items() if value not in ([], "")}
         if section in LATER:
             plain = vars(LATER[section])
-            kept = {key: value for key, value in kept.items() if value != plain[key]}
-        if "lost" not in kept:
-            kept.pop("lost_uS", None)
+            entries = {key: value for key, value in entries.items() if value != plain[key]}
+        if "lost" not in entries:
+            entries.pop("lost_uS", None)
         if section == "law":
             lines += ["", *_comment(_COMMENTS[section] + " " + _KINDS.get(device.law.model, ""))]
         else:
             lines += ["", *_comment(_COMMENTS[section])]
         lines.append(f"[{section}]")
-        for key, value in kept.items():
+        for key, value in entries.items():
             lines += _item(key, value)
     text, where = "\n".join(lines) + "\n", "the fitted device"
     device_from_dict(parse_toml(text, where), where=where)

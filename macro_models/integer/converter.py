@@ -37,12 +37,12 @@ def search_binary(
     residual = a.astype(np.int64)
     s_pos, s_neg = s_pos.astype(np.int64), s_neg.astype(np.int64)
     negative = residual < 0
-    found = np.zeros(a.shape, dtype=np.int64)
+    magnitude = np.zeros(a.shape, dtype=np.int64)
     for bit in range(bits - 1, -1, -1):
         up, down = s_neg.astype(np.int64) << bit, s_pos.astype(np.int64) << bit
         residual = np.where(residual < 0, residual + up, residual - down)
-        found += ((residual < 0) == negative).astype(np.int64) << bit
-    return found
+        magnitude += ((residual < 0) == negative).astype(np.int64) << bit
+    return magnitude
 
 
 def decode(

@@ -36,7 +36,7 @@ class Masks:
     """Dead source lines, of shape (converted lines,); as many as bit lines where products go both ways."""
 
     def __post_init__(self) -> None:
-        driven, converted = (np.shape(one)[-1] if np.ndim(one) else 0 for one in (self.bl_skip, self.sl_skip))
+        driven, converted = (np.shape(skip)[-1] if np.ndim(skip) else 0 for skip in (self.bl_skip, self.sl_skip))
         shapes = {
             "wl": (MASK_SLOTS, driven), "lines": (MASK_SLOTS, converted), "bl_skip": (driven,), "sl_skip": (converted,),
         }
@@ -49,8 +49,8 @@ class Masks:
     @classmethod
     def reset(cls, lines: int, converted: int | None = None) -> "Masks":
         """The masks after reset: word lines on, lines enabled, nothing skipped; ``converted`` lines if not as many."""
-        driven, others = (np.ones(count, dtype=bool) for count in (lines, lines if converted is None else converted))
-        return cls(driven, others, ~driven, ~others)
+        driven, outputs = (np.ones(count, dtype=bool) for count in (lines, lines if converted is None else converted))
+        return cls(driven, outputs, ~driven, ~outputs)
 
     def without(self, driven: NDArray[np.bool_], converted: NDArray[np.bool_]) -> "Masks":
         """These, with more lines that are dead."""

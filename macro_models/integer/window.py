@@ -118,10 +118,11 @@ def recover(
         if len(steps) > 1 or None in steps:
             return None
         at = Axis(size=0, step=0, kernel=kernel[k], stride=stride[k], dilation=dilation[k], positions=positions[k])
-        seen = at.coordinates()[np.any(real, axis=tuple(a for a in range(2 * rank + 1) if a not in (k, rank + 1 + k)))]
-        before = int(seen.min())
+        rest = tuple(axis for axis in range(2 * rank + 1) if axis not in (k, rank + 1 + k))
+        places = at.coordinates()[np.any(real, axis=rest)]
+        before = int(places.min())
         axes.append(Axis(**{
-            **asdict(at), "size": int(seen.max()) - before + 1, "step": int(steps.pop() or 0), "before": before,
+            **asdict(at), "size": int(places.max()) - before + 1, "step": int(steps.pop() or 0), "before": before,
         }))
     where = tuple(np.argwhere(real)[0])
     channel_step = _step(grid, real, rank) or 0

@@ -56,13 +56,13 @@ class Family:
         InputError
             If cores of this kind cannot do that.
         """
-        found = self.compensations[-1] if how is None else how
-        if found not in self.compensations:
+        chosen = self.compensations[-1] if how is None else how
+        if chosen not in self.compensations:
             raise InputError(
                 f"{argument('compensation')} must be one of {', '.join(self.compensations)} for cores of kind "
                 f"{self.config.kind}, not {how!r}"
             )
-        return found
+        return chosen
 
 
 def kind_names() -> tuple[str, ...]:

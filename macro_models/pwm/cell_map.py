@@ -44,19 +44,19 @@ class FilledDevices(CellMap):
         """Positive less negative devices."""
         return cells[: self.each].sum(axis=0) - cells[self.each :].sum(axis=0)
 
-    def reach(self, held: Float, low: float, high: float) -> tuple[Float, Float]:
+    def reach(self, fixed: Float, low: float, high: float) -> tuple[Float, Float]:
         """See :meth:`CellMap.reach`."""
-        least, most = np.where(np.isnan(held), low, held), np.where(np.isnan(held), high, held)
-        ends = (least, most)
+        low_cells, high_cells = np.where(np.isnan(fixed), low, fixed), np.where(np.isnan(fixed), high, fixed)
+        ends = (low_cells, high_cells)
         low_end, high_end = (
             self.join(np.concatenate([ends[k][: self.each], ends[1 - k][self.each :]])) for k in (0, 1)
         )
         return low_end, high_end
 
-    def split_around(self, difference: Float, held: Float, low: float, high: float) -> Float:
+    def split_around(self, difference: Float, fixed: Float, low: float, high: float) -> Float:
         """Sound devices make what the faulty ones leave: those of the sign that is wanted first, in turn."""
-        faulty = ~np.isnan(held)
-        cells = np.where(faulty, held, low)
+        faulty = ~np.isnan(fixed)
+        cells = np.where(faulty, fixed, low)
         rest = difference - self.join(cells)
         for k in range(self.cells):
             sign = 1.0 if k < self.each else -1.0

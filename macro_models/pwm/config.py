@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from mho.macro_models.devices.device import Device
 from mho.macro_models.errors import InputError
 from mho.macro_models.integer.operation import STEP_FRACTION_BITS, Direction
+from mho.macro_models.integer.pwm.converter import LEVEL_BITS, LEVEL_TOP
 from mho.macro_models.integer.pwm.operation import MAGNITUDE_BITS
 from mho.macro_models.programmed import ConductanceGrid
 from mho.macro_models.pwm.cell_map import DeviceQuads, FilledDevices
@@ -133,11 +134,15 @@ class PwmConfig(ConductanceGrid):
         """Accumulated product (inputs times codes of devices) of one output step, two half steps of code."""
         return max(1, int(np.rint(step_code * 2.0**-STEP_FRACTION_BITS * (self.full_conductance_uS / self.lsb_uS))))
 
+    def limit(self, step_code: int) -> float:
+        """Accumulated product of one window that brings an oscillator to its highest frequency."""
+        return LEVEL_TOP * self.nominal_gain_code * self.step(step_code) / 2.0 ** (LEVEL_BITS + 9)
+
     def mirror_ratio(self, step_code: int) -> float:
         """Ratio of the current mirrors ahead of the oscillators in operations with this step code."""
-        wanted = 512.0 / (self.nominal_gain_code * self.step(step_code))  # counts of an accumulated product of 1
+        counts = 512.0 / (self.nominal_gain_code * self.step(step_code))  # counts of an accumulated product of 1
         current_uA = self.v_read_V * self.lsb_uS / 2**MAGNITUDE_BITS
-        return wanted / (self.gain_MHz_per_uA * current_uA * self.window_ns * 1e-3)
+        return counts / (self.gain_MHz_per_uA * current_uA * self.window_ns * 1e-3)
 
     @classmethod
     def from_dict(cls, content: Mapping[str, Any]) -> "PwmConfig":

@@ -141,21 +141,21 @@ class PwmModel(ProgrammedCore[PwmConfig]):
         ``op_id`` numbers them in a space of their own.
         """
         ids = np.atleast_1d(np.asarray(op_id, dtype=np.uint64))
-        phase, made = self._phases(Purpose.REFERENCE_PHASE, ids, self._blocks), self.oscillators.trimmed(trim)
-        one, other = (
-            counts(np.broadcast_to(phase[polarity], (len(ids), self.config.lines)), self.windows * made.grow(
+        phase, trimmed = self._phases(Purpose.REFERENCE_PHASE, ids, self._blocks), self.oscillators.trimmed(trim)
+        positive_counts, negative_counts = (
+            counts(np.broadcast_to(phase[polarity], (len(ids), self.config.lines)), self.windows * trimmed.grow(
                 polarity, np.full(self.config.lines, float(u)), reference=True
             ))
             for polarity, u in ((POSITIVE, positive), (NEGATIVE, negative))
         )
-        return one, other
+        return positive_counts, negative_counts
 
     def calibrated(self) -> Calibration:
         """What the core's own calibration finds; see :mod:`mho.macro_models.integer.pwm.calibration`."""
         def read(trim: Trim, positive: int, negative: int, number: int) -> tuple[Integers, Integers]:
-            found = self.reference_counts(trim, positive, negative, np.arange(number, number + READS))
-            one, other = (counted.sum(axis=0).astype(np.int64) for counted in found)
-            return one, other
+            counters = self.reference_counts(trim, positive, negative, np.arange(number, number + READS))
+            positive_sum, negative_sum = (counted.sum(axis=0).astype(np.int64) for counted in counters)
+            return positive_sum, negative_sum
 
         config = self.config
         if not self.has_converter_errors:
@@ -172,13 +172,13 @@ class PwmModel(ProgrammedCore[PwmConfig]):
         ``step_code`` is that of the operation; ``session`` numbers the readings of the vectors, which differ in their
         noise. All word lines are on.
         """
-        count, made = len(vectors), self.oscillators.trimmed(calibration.trim)
+        count, trimmed = len(vectors), self.oscillators.trimmed(calibration.trim)
         key = self._whole_key()
         total = np.zeros((count, self.config.lines), dtype=np.int64)
         for read in range(VECTOR_READS):
             first = (1 << 63) + (session << 32) + read * count
             numbers = np.uint64(first) + np.arange(count, dtype=np.uint64)
-            positive, negative = self.counters(key, vectors, numbers, calibration.step_code(step_code), made)
+            positive, negative = self.counters(key, vectors, numbers, calibration.step_code(step_code), trimmed)
             total += (positive - negative).astype(np.int64)
         return total
 
@@ -204,7 +204,7 @@ class PwmModel(ProgrammedCore[PwmConfig]):
         numbers, code = np.uint64((1 << 63) + (1 << 62)) + np.arange(8, dtype=np.uint64), 1 << 15
         while code > 1:
             both = self.counters(key, vectors[:8], numbers, self.calibration.step_code(code // 2))
-            if max(one.max() for one in both) > 3 * self.config.top_counts // 4:
+            if max(side.max() for side in both) > 3 * self.config.top_counts // 4:
                 break
             code //= 2
         return code
@@ -232,20 +232,20 @@ class PwmModel(ProgrammedCore[PwmConfig]):
     def key(self, wl: NDArray[np.bool_]) -> Key:
         """What conversions with the word lines ``wl`` on, one a driven line, see of the array. Keys are cached."""
         name = np.ascontiguousarray(wl, dtype=bool).tobytes()
-        found = self._keys.get(name)
-        if found is None:
-            found = self._keys[name] = self._make_key(np.asarray(wl, dtype=bool))
+        key = self._keys.get(name)
+        if key is None:
+            key = self._keys[name] = self._make_key(np.asarray(wl, dtype=bool))
             if len(self._keys) > _KEYS:
                 self._keys.popitem(last=False)
-        return found
+        return key
 
     def _make_key(self, wl: NDArray[np.bool_]) -> Key:
-        held = self.config.cell_map
-        each = held.each
+        cell_map = self.config.cell_map
+        devices = cell_map.each
 
         def signs(of: NDArray[Any]) -> tuple[Reals, Reals]:
-            on = np.where(wl[:, None], of, 0).astype(np.float64).reshape(held.rows, held.cells, -1)
-            return on[:, :each].sum(axis=1), on[:, each:].sum(axis=1)
+            on = np.where(wl[:, None], of, 0).astype(np.float64).reshape(cell_map.rows, cell_map.cells, -1)
+            return on[:, :devices].sum(axis=1), on[:, devices:].sum(axis=1)
 
         variances, unit = (None, 1.0) if self._variances is None else self._variances
         return Key(signs(self.cells), None if variances is None else signs(variances), unit, self._blocks)
@@ -255,15 +255,21 @@ class PwmModel(ProgrammedCore[PwmConfig]):
         return key.charges(np.asarray(x, dtype=np.float64), op_id, self.config.phases, self.seed, self.core)
 
     def counters(
-        self, key: Key, x: NDArray[Any], op_id: NDArray[np.uint64], step_code: int, made: Oscillators | None = None
+        self, key: Key, x: NDArray[Any], op_id: NDArray[np.uint64], step_code: int,
+        oscillators: Oscillators | None = None, clipped: NDArray[np.int64] | None = None,
     ) -> Counters:
         """Counters of both oscillators after conversions, each of shape (batch, columns of the key).
 
-        ``step_code`` is that at the macro's pins (:meth:`Calibration.step_code`), ``made`` the trimmed oscillators of
-        the key's columns.
+        ``step_code`` is that at the macro's pins (:meth:`Calibration.step_code`), ``oscillators`` the trimmed ones of
+        the key's columns. ``clipped``, of shape (batch,), gets how many columns met the highest frequency.
         """
         charge = self.charges(key, x, op_id)
-        step, gain, made = self.config.step(step_code), self.config.nominal_gain_code, made or self.trimmed
+        if clipped is not None and charge.size:
+            limit = self.config.limit(step_code)
+            if max(charge.max(), -charge.min()) >= limit:
+                clipped[:] = (np.abs(charge) >= limit).any(axis=0).sum(axis=-1)
+        step, gain = self.config.step(step_code), self.config.nominal_gain_code
+        oscillators = oscillators or self.trimmed
         phase = self._phases(Purpose.CONVERTER_PHASE, op_id, key.blocks)
         if self.config.phases == 1:
             sides = [[np.maximum(charge[0], 0.0)], [np.maximum(-charge[0], 0.0)]]
@@ -271,9 +277,9 @@ class PwmModel(ProgrammedCore[PwmConfig]):
             sides = [[charge[0], charge[1]], [charge[2], charge[3]]]
 
         def counted(polarity: int) -> Whole:
-            first, *others = (made.grow(polarity, level(one, step, gain)) for one in sides[polarity])
-            for other in others:
-                first += other
+            first, *further = (oscillators.grow(polarity, level(charge, step, gain)) for charge in sides[polarity])
+            for grown in further:
+                first += grown
             return counts(phase[polarity], first)
 
         return counted(POSITIVE), counted(NEGATIVE)
@@ -287,12 +293,13 @@ class PwmModel(ProgrammedCore[PwmConfig]):
         ids = np.broadcast_to(np.asarray(op_id, dtype=np.uint64), inputs.shape[:1])
         key, enabled = self.key(masks.word_lines(op)), masks.enabled(op)
         codes = np.empty((len(inputs), self.config.lines), dtype=np.int16)
+        clipped = np.zeros(len(inputs), dtype=np.int64)
         step_code = self.calibration.step_code(op.step_code)
         for start in range(0, len(inputs), _BLOCK):
             block = slice(start, start + _BLOCK)
-            positive, negative = self.counters(key, inputs[block], ids[block], step_code)
+            positive, negative = self.counters(key, inputs[block], ids[block], step_code, clipped=clipped[block])
             codes[block] = self.calibration.digital.compute(operation, positive, negative, enabled)
-        return MvmResult(codes, np.zeros((len(inputs), 1), dtype=np.int64))
+        return MvmResult(codes, np.zeros((len(inputs), 1), dtype=np.int64), clipped=clipped)
 
     def bind(
         self, op: MvmOperation, masks: Masks, rows: NDArray[np.integer], taken: NDArray[np.integer], inputs: int,
@@ -319,14 +326,14 @@ class PwmModel(ProgrammedCore[PwmConfig]):
     def _checked(
         self, op: MvmOperation, masks: Masks, x: ArrayLike
     ) -> tuple[PwmOperation, NDArray[np.integer]]:
-        inputs, held = np.asarray(x), self.config.cell_map
-        if inputs.ndim != 2 or inputs.shape[1] != held.rows or not np.issubdtype(inputs.dtype, np.integer):
+        inputs, cell_map = np.asarray(x), self.config.cell_map
+        if inputs.ndim != 2 or inputs.shape[1] != cell_map.rows or not np.issubdtype(inputs.dtype, np.integer):
             raise InputError(
-                f"inputs must be integers of shape (batch, {held.rows}), not {inputs.dtype} of {inputs.shape}"
+                f"inputs must be integers of shape (batch, {cell_map.rows}), not {inputs.dtype} of {inputs.shape}"
             )
         shape = masks.bl_skip.shape + masks.sl_skip.shape
-        if shape != held.shape:
-            raise InputError(f"masks must be for {held.shape} lines, not {shape}")
+        if shape != cell_map.shape:
+            raise InputError(f"masks must be for {cell_map.shape} lines, not {shape}")
         low, high = op.input_range
         if inputs.size and not (low <= inputs.min() and inputs.max() <= high):
             raise InputError(f"inputs must be between {low} and {high}, not {inputs.min()} to {inputs.max()}")

@@ -26,14 +26,14 @@ def made_oscillators(config: PwmConfig, seed: int, core: int) -> Oscillators:
         z = normal_codes(purpose, seed=seed, core=core, items=items)
         return sigma / NORMAL_ONE * z.reshape(-1, n).astype(np.float64)
 
-    own = np.sqrt(config.sigma_gain**2 - config.sigma_residual**2)
-    reference = np.clip(1.0 + normals(Purpose.CONVERTER_GAIN, own), *_RAW_GAINS)
+    seen_by_calibration = np.sqrt(config.sigma_gain**2 - config.sigma_residual**2)
+    reference = np.clip(1.0 + normals(Purpose.CONVERTER_GAIN, seen_by_calibration), *_RAW_GAINS)
     array = np.clip(reference * (1.0 + normals(Purpose.CONVERTER_RESIDUAL, config.sigma_residual, n)), *_GAINS)
     curvature = config.curvature + normals(Purpose.CONVERTER_CURVE, config.sigma_curvature)
     offset = normals(Purpose.CONVERTER_OFFSET, config.sigma_offset)
 
-    def fixed(values: Reals, one: int) -> NDArray[np.int64]:
-        return np.rint(values * one).astype(np.int64)
+    def fixed(values: Reals, unit: int) -> NDArray[np.int64]:
+        return np.rint(values * unit).astype(np.int64)
 
     return Oscillators(
         gain=fixed(array, GAIN_ONE), reference_gain=fixed(reference, GAIN_ONE), curvature=fixed(curvature, GAIN_ONE),

@@ -56,9 +56,9 @@ def target_counts(config: PwmConfig, target_uS: NDArray[np.floating], parameters
 def verify_step_code(config: PwmConfig, parameters: WriteParameters) -> int:
     """Step code of verify reads: a device at the highest target counts ``parameters.top``."""
     full = _READ * config.g_max_uS / config.lsb_uS
-    wanted = full * 512.0 / (config.nominal_gain_code * parameters.top)
+    product = full * 512.0 / (config.nominal_gain_code * parameters.top)
     unit = config.full_conductance_uS / config.lsb_uS
-    return min(max(round(wanted / unit * 2**STEP_FRACTION_BITS), 1), 2**16 - 1)
+    return min(max(round(product / unit * 2**STEP_FRACTION_BITS), 1), 2**16 - 1)
 
 
 def read_number(line: int) -> int:

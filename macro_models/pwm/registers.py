@@ -20,8 +20,8 @@ __all__ = ["converters", "restore"]
 def converters(config: PwmConfig, device: Device, seed: int, core: int) -> dict[str, Any]:
     """What the core's own calibration finds: trims of both oscillators, digital gains and offsets."""
     empty = np.zeros(config.cell_map.shape)
-    found = PwmModel.from_measured(config, empty, device=device, seed=seed, core=core, causes=frozenset({"adc"}))
-    trim, digital = found.calibration.trim, found.calibration.digital
+    model = PwmModel.from_measured(config, empty, device=device, seed=seed, core=core, causes=frozenset({"adc"}))
+    trim, digital = model.calibration.trim, model.calibration.digital
     return {
         "trim_gain": trim.gain.tolist(), "trim_curve": trim.curve.tolist(), "gain": digital.gain.tolist(),
         "offset": digital.offset.tolist(),

@@ -76,10 +76,10 @@ class Key:
         columns = lines_of(blocks)
 
         def folded(of: tuple[Reals, Reals]) -> tuple[Reals, Reals]:
-            made = np.zeros((2, inputs, len(columns)))
+            folded_sides = np.zeros((2, inputs, len(columns)))
             for sign in (0, 1):
-                np.add.at(made[sign], taken, of[sign][np.ix_(rows, columns)])
-            return made[0], made[1]
+                np.add.at(folded_sides[sign], taken, of[sign][np.ix_(rows, columns)])
+            return folded_sides[0], folded_sides[1]
 
         variances = None if self.variances is None else folded(self.variances)
         return Key(folded(self.devices), variances, self.unit, blocks)
@@ -96,15 +96,15 @@ class Key:
                 product += self._noise(exact_product(x * x, self._variance), op_id, 0, seed, core)
             return product[None]
         driven = {1: np.maximum(x, 0.0), -1: np.maximum(-x, 0.0)}
-        made = np.zeros((len(WINDOWS), len(x), self.devices[0].shape[1]))
+        windows = np.zeros((len(WINDOWS), len(x), self.devices[0].shape[1]))
         for k, (sign, devices) in enumerate(WINDOWS):
             if not driven[sign].any():
                 continue
-            made[k] = exact_product(driven[sign], self.devices[devices < 0])
+            windows[k] = exact_product(driven[sign], self.devices[devices < 0])
             if self.variances is not None:
                 variance = exact_product(driven[sign] ** 2, self.variances[devices < 0])
-                made[k] += self._noise(variance, op_id, k, seed, core)
-        return np.maximum(made, 0.0, out=made)
+                windows[k] += self._noise(variance, op_id, k, seed, core)
+        return np.maximum(windows, 0.0, out=windows)
 
     def _noise(self, variance: Reals, op_id: NDArray[np.uint64], window: int, seed: int, core: int) -> Reals:
         """Read noise of a window from the sums of the variances, in accumulated products, whole numbers."""

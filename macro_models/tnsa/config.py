@@ -8,11 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mho.macro_models.array.wires import Wires
+from mho.macro_models.cell_map import DifferentialPairs
 from mho.macro_models.devices.device import Device
 from mho.macro_models.errors import InputError
 from mho.macro_models.integer.operation import STEP_FRACTION_BITS, Direction
 from mho.macro_models.programmed import ConductanceGrid
-from mho.macro_models.tnsa.cell_map import DifferentialPairs
 from mho.macro_models.tnsa.converter.neuron import Neuron
 
 __all__ = ["TnsaConfig"]
@@ -89,6 +89,9 @@ class TnsaConfig(ConductanceGrid):
     def load_of(self, total: NDArray[Any], *, unit_uS: float) -> NDArray[Any]:
         """The same of lines of which the sums are known."""
         return np.full(total.shape, 2**STEP_FRACTION_BITS * (self.lsb_uS / unit_uS)) if self.absolute else total
+
+    def limit(self, step_code: int) -> None:
+        """An integrator takes all products that its cells can give."""
 
     @classmethod
     def from_dict(cls, content: Mapping[str, Any]) -> "TnsaConfig":

@@ -148,7 +148,7 @@ class TnsaModel(SensedCore):
             inputs = np.where(masks.sl_skip, 0, inputs)
         product = key.lines if key.pairs is None else key.pairs
         codes = np.zeros((len(inputs), len(enabled)), dtype=np.int16)
-        taken = np.zeros((len(inputs), op.segments), dtype=np.int64)
+        steps_made = np.zeros((len(inputs), op.segments), dtype=np.int64)
         size = _BLOCK * self.config.lines // len(enabled)
         for start in range(0, len(inputs), size):
             block = slice(start, start + size)
@@ -156,12 +156,12 @@ class TnsaModel(SensedCore):
             for segment, (planes, part) in enumerate(zip(op.segment_planes, segment_inputs(op, x_block), strict=True)):
                 numbers, samples = ids[block] + np.uint64(segment), 2**planes - 1
                 charge = self._converted(op, key, product, part, numbers, samples)
-                found, taken[block, segment] = convert_charge(op, charge, steps, enabled)
-                codes[block] = combine_segments(codes[block], found)
+                segment_codes, steps_made[block, segment] = convert_charge(op, charge, steps, enabled)
+                codes[block] = combine_segments(codes[block], segment_codes)
         if key.blocks is not None:
             narrow, codes = codes, np.zeros((len(inputs), self.config.lines), dtype=np.int16)
             codes[:, key.columns] = narrow
-        return MvmResult(codes, taken)
+        return MvmResult(codes, steps_made)
 
     def bind(
         self, op: MvmOperation, masks: Masks, rows: NDArray[np.integer], taken: NDArray[np.integer], inputs: int,

@@ -7,6 +7,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
+from mho.macro_models.array.cells import effective_cells
 from mho.macro_models.array.wires import Wires
 from mho.macro_models.integer.random import LANES, NORMAL_ONE, NormalsAhead, Purpose, normal_codes
 from mho.macro_models.integer.shift_register import ShiftRegister
@@ -15,7 +16,6 @@ from mho.macro_models.tnsa.config import TnsaConfig
 from mho.macro_models.tnsa.converter.neuron import UNIT_STEP, Counter, Integrator
 from mho.macro_models.tnsa.sensing import Key, Steps, line_steps, lines_of, variance_unit
 from mho.macro_models.tnsa.traps import CoreTraps
-from mho.macro_models.tnsa.wired import effective_cells
 
 __all__ = ["SensedCore"]
 
@@ -143,14 +143,14 @@ class SensedCore(ProgrammedCore[TnsaConfig]):
         return self._kept_key((False, wl.tobytes() + used.tobytes()), lambda: self._make_key(False, wl.copy(), blocks))
 
     def _kept_key(self, name: tuple[bool, bytes], make: Callable[[], Key]) -> Key:
-        found = self._keys.get(name)
-        if found is None:
-            found = self._keys[name] = make()
+        entry = self._keys.get(name)
+        if entry is None:
+            entry = self._keys[name] = make()
             if len(self._keys) > _KEYS:
                 self._keys.popitem(last=False)
         else:
             self._keys.move_to_end(name)
-        return found
+        return entry
 
     def _make_key(self, backward: bool, wl: NDArray[np.bool_], blocks: NDArray[np.uint64] | None = None) -> Key:
         at = slice(None) if blocks is None else lines_of(blocks)
@@ -166,8 +166,8 @@ class SensedCore(ProgrammedCore[TnsaConfig]):
             # The inputs of all lines are alike to the register.
             variance = np.repeat(np.ones_like(wl) if backward else wl, len(wl)).reshape(2 * wl.shape).astype(np.float64)
         # Wires change the weights of a line, not their sum, to which steps and offsets stay proportional.
-        held = cells if every else np.where(wl[:, None], cells, 0)
-        sum_g = held.sum(axis=1 if backward else 0, dtype=np.int64)
+        gated = cells if every else np.where(wl[:, None], cells, 0)
+        sum_g = gated.sum(axis=1 if backward else 0, dtype=np.int64)
         if self.wires.ideal:
             k = effective_cells(cells, self.config.lsb_uS, self.wires, wl, backward)
         else:
@@ -194,14 +194,14 @@ class SensedCore(ProgrammedCore[TnsaConfig]):
     def steps(self, key: Key, step_code: int) -> Steps:
         """Decrements of each line, ``.pos`` from positive and ``.neg`` from negative charges: even, positive."""
         name = (id(key), step_code)
-        found = self._steps.get(name)
-        if found is None:
+        entry = self._steps.get(name)
+        if entry is None:
             # The key is kept with its steps, so that its identity is not given to another while it serves as a name.
             load = self.config.load_of(key.sum_g, unit_uS=self.config.lsb_uS)
-            found = self._steps[name] = (key, line_steps(step_code, load, key.gain))
+            entry = self._steps[name] = (key, line_steps(step_code, load, key.gain))
             if len(self._steps) > _STEPS:
                 self._steps.popitem(last=False)
-        return found[1]
+        return entry[1]
 
     def answer_steps(self, key: Key, step_code: int) -> Steps:
         """Steps that belong to the charges of :meth:`conversion`: those of :meth:`steps` where the neuron is ideal."""
@@ -213,12 +213,12 @@ class SensedCore(ProgrammedCore[TnsaConfig]):
         """Integration and decrements of a neuron that is not ideal. Counters are cached."""
         assert self.neuron is not None
         name = (id(key), step_code)
-        found = self._counters.get(name)
-        if found is None:
+        entry = self._counters.get(name)
+        if entry is None:
             integrator = next((c.integrator for k, c in self._counters.values() if k is key), None)
             if integrator is None:
                 integrator = Integrator(self.neuron, key, self.amplifier_offset_V, self.config.v_read_V)
-            found = self._counters[name] = (key, Counter(integrator, self.steps(key, step_code)))
+            entry = self._counters[name] = (key, Counter(integrator, self.steps(key, step_code)))
             if len(self._counters) > _STEPS:
                 self._counters.popitem(last=False)
-        return found[1]
+        return entry[1]

@@ -49,8 +49,8 @@ class CoreTraps:
 
     def lines(self, backward: bool, wl: NDArray[np.bool_]) -> "LineTraps | None":
         """What the lines of a conversion see of them; None where that is nothing."""
-        seen = np.where(wl[:, None], self.high | self.low, 0) != 0
-        cells = np.flatnonzero(seen)
+        gated = np.where(wl[:, None], self.high | self.low, 0) != 0
+        cells = np.flatnonzero(gated)
         driven, converted = (cells % len(wl), cells // len(wl)) if backward else (cells // len(wl), cells % len(wl))
         # Sorted by line, so that sums over lines are sums over neighbours.
         order = np.argsort(converted, kind="stable")
@@ -96,12 +96,13 @@ class LineTraps:
         """Those of some of the converted lines."""
         place = np.full(self.lines, -1)
         place[columns] = np.arange(len(columns))
-        kept = np.flatnonzero(place[self.converted] >= 0)
-        if not kept.size:
+        inside = np.flatnonzero(place[self.converted] >= 0)
+        if not inside.size:
             return None
         return LineTraps(
-            cells=self.cells[kept], driven=self.driven[kept], converted=place[self.converted[kept]], lines=len(columns),
-            occupancy=self.occupancy[kept], high=self.high[kept], low=self.low[kept], seed=self.seed, core=self.core,
+            cells=self.cells[inside], driven=self.driven[inside], converted=place[self.converted[inside]],
+            occupancy=self.occupancy[inside], high=self.high[inside], low=self.low[inside], lines=len(columns),
+            seed=self.seed, core=self.core,
         )
 
     def states(self, op_id: NDArray[np.uint64]) -> NDArray[np.float64]:
@@ -122,17 +123,17 @@ class LineTraps:
         x, v, op_id
             Inputs, (..., inputs); voltages of the lines in units of V_read, (..., lines); numbers, (...).
         """
-        taken, sign = inputs[0][self.driven], inputs[1][self.driven]
+        driven, sign = inputs[0][self.driven], inputs[1][self.driven]
         total = np.zeros(v.shape)
         flat_x, flat_v = x.reshape(-1, x.shape[-1]), v.reshape(-1, self.lines)
         ids, out = op_id.reshape(-1), total.reshape(-1, self.lines)
         at = self.converted[self._starts]
         for start in range(0, len(ids), size := max(1, _AT_ONCE // len(self.cells))):
-            some = slice(start, start + size)
-            state = self.states(ids[some])
+            part = slice(start, start + size)
+            state = self.states(ids[part])
             sums = np.add.reduceat(state, self._starts, axis=1)
-            cross = np.add.reduceat(flat_x[some, taken].astype(np.float64) * sign * state, self._starts, axis=1)
-            out[some, at] = np.rint((cross - sums * flat_v[some][:, at]) * (1.0 / GRID))
+            cross = np.add.reduceat(flat_x[part, driven].astype(np.float64) * sign * state, self._starts, axis=1)
+            out[part, at] = np.rint((cross - sums * flat_v[part][:, at]) * (1.0 / GRID))
         return total
 
     def bound(self, reach: float, x_top: int) -> float:

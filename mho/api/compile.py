@@ -70,18 +70,18 @@ def compile(
     InputError
         If the model has an operator that is not supported, or an input or option is wrong.
     """
-    description, given = _chip_and_cells(chip, cells)
-    default = default_device(description) if given is None else given.device
+    description, chip_cells = _chip_and_cells(chip, cells)
+    default = default_device(description) if chip_cells is None else chip_cells.device
     with one_thread():
         constants = {name: load_input(as_source(value)) for name, value in (freeze or {}).items()}
         network = compile_for_chip(
             Path(model) if isinstance(model, os.PathLike) else model, description, calibrate=read_inputs(calibrate),
             device=device_model(device, default), options=CompileOptions.from_dict(options),
-            faults=None if given is None else given.core_faults(), progress=progress,
+            faults=None if chip_cells is None else chip_cells.core_faults(), progress=progress,
             freeze=constants, input_shape=input_shape,
         )
-    if given is not None:
-        network = replace(network, calibration=replace(network.calibration, cells=given.provenance()))
+    if chip_cells is not None:
+        network = replace(network, calibration=replace(network.calibration, cells=chip_cells.provenance()))
     return Net(network)
 
 
@@ -90,10 +90,10 @@ def _chip_and_cells(
 ) -> "tuple[ChipDescription, Cells | None]":
     """The description of a chip, and cells of one such chip where they are given."""
     description = chip_description(chip)
-    given = None if cells is None else read_cells(cells)
-    if given is not None:
-        given.check_chip(description)
-    return description, given
+    chip_cells = None if cells is None else read_cells(cells)
+    if chip_cells is not None:
+        chip_cells.check_chip(description)
+    return description, chip_cells
 
 
 def plan(
@@ -119,10 +119,10 @@ def plan(
     InputError
         If the model has an operator that is not supported, or an input or option is wrong.
     """
-    description, given = _chip_and_cells(chip, cells)
+    description, chip_cells = _chip_and_cells(chip, cells)
     return dry_run(
         Path(model) if isinstance(model, os.PathLike) else model, description,
-        options=CompileOptions.from_dict(options), faults=None if given is None else given.core_faults(),
+        options=CompileOptions.from_dict(options), faults=None if chip_cells is None else chip_cells.core_faults(),
         freeze={name: load_input(as_source(value)) for name, value in (freeze or {}).items()}, input_shape=input_shape,
     )
 

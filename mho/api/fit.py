@@ -59,19 +59,19 @@ def fit(
     for bound, value in (("g_min_uS", g_min_uS), ("g_max_uS", g_max_uS)):
         if value is not None and not 0.0 <= value <= _LARGEST_US:
             raise InputError(f"{argument(bound, bound.lower())} must be from 0 to 1e6 uS, not {value:g}")
-    taken = temperature_from
-    if taken is not None:
-        other = taken if isinstance(taken, Device) else Device.load(taken)
-        if other.model.temperature.acts_on == "table":
-            raise InputError(f"{other.name}: has a law for each temperature, and no activation energy to take")
-        taken = other.model.temperature
+    arrhenius = temperature_from
+    if arrhenius is not None:
+        source_device = arrhenius if isinstance(arrhenius, Device) else Device.load(arrhenius)
+        if source_device.model.temperature.acts_on == "table":
+            raise InputError(f"{source_device.name}: has a law for each temperature, and no activation energy to take")
+        arrhenius = source_device.model.temperature
     path = Path(data)
     measured, pulses = read_data(path, columns=columns, g_max_uS=g_max_uS, temp_C=temp, temp_max_C=temp_max)
     called = name or path.name.split(".")[0]
     if measured is not None:
         device = fit_law(
             measured, name=called, model=model, description=description, g_min_uS=g_min_uS, g_max_uS=g_max_uS,
-            temperature=taken, command=command, source=source, progress=progress,
+            temperature=arrhenius, command=command, source=source, progress=progress,
         )
         return Device(device if pulses is None else add_pulses(device, pulses, progress))
     assert pulses is not None  # a table has one or the other

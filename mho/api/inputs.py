@@ -30,7 +30,7 @@ def read_cells(cells: "Cells | PathLike") -> "Cells":
 def read_inputs(x: "InputsLike") -> Inputs:
     """An array, or what a file holds, as float32 of shape (images, ...), or several by name."""
     if isinstance(x, Mapping):
-        return load_inputs({name: as_source(one) for name, one in x.items()})
+        return load_inputs({name: as_source(value) for name, value in x.items()})
     return x if isinstance(x, NamedInputs) else load_inputs(as_source(x))
 
 

@@ -79,8 +79,8 @@ class Net(Shown):
         """Outputs of the float model for ``x`` of shape (images, ...), in onnxruntime's shape: several by name."""
         from mho.compiler.job import check_shape
 
-        made = self.network.model.compute_all(check_shape(read_inputs(x), self.network.model))
-        return made if len(made) > 1 else next(iter(made.values()))
+        outputs = self.network.model.compute_all(check_shape(read_inputs(x), self.network.model))
+        return outputs if len(outputs) > 1 else next(iter(outputs.values()))
 
     def run(
         self,

@@ -71,18 +71,18 @@ def disasm_command(program: str, output: str | None, out: Output) -> None:
     if data.startswith(_NETWORK):
         texts, sizes = _of_network(program)
         text = "\n".join(texts.values())
-        found: dict[str, object] = {"tiles": {tile: {"sizes": sizes[tile], "text": texts[tile]} for tile in texts}}
+        content: dict[str, object] = {"tiles": {tile: {"sizes": sizes[tile], "text": texts[tile]} for tile in texts}}
     else:
-        one = Program.unpack(data, program)
-        text = disassemble(one)
-        found = {"sizes": _sizes(one), "text": text}
+        unpacked = Program.unpack(data, program)
+        text = disassemble(unpacked)
+        content = {"sizes": _sizes(unpacked), "text": text}
     if output is not None:
         write_output(output, text.encode())
         out.note(f"wrote {output}")
     else:
         for line in text.splitlines():
             out.text(line)
-    out.json({"program": program, "output": output, **found})
+    out.json({"program": program, "output": output, **content})
 
 
 def _of_network(path: str) -> tuple[dict[str, str], dict[str, dict[str, int]]]:
@@ -90,8 +90,8 @@ def _of_network(path: str) -> tuple[dict[str, str], dict[str, dict[str, int]]]:
     from mho.compiler.network import Network
     from mho.compiler.tile import tile_programs
 
-    made = tile_programs(Network.load(path))
-    return dict(made.texts), {tile: _sizes(place.program) for tile, place in made.joined.tiles.items()}
+    programs = tile_programs(Network.load(path))
+    return dict(programs.texts), {tile: _sizes(place.program) for tile, place in programs.joined.tiles.items()}
 
 
 def _read(path: str, *, networks: bool = False) -> bytes:
@@ -126,8 +126,8 @@ def _sizes(program: "Program") -> dict[str, int]:
     from mho.hw.tile.isa import DESCRIPTORS
 
     used = {
-        f"{name} descriptors": sum(any(program.descriptors[one.at(k)]) for k in range(one.count))
-        for name, one in DESCRIPTORS.items()
+        f"{name} descriptors": sum(any(program.descriptors[table.at(k)]) for k in range(table.count))
+        for name, table in DESCRIPTORS.items()
     }
     streams = [program.descriptor("stream", k) for k in range(DESCRIPTORS["stream"].count)]
     rings = max((s["base"] + s["block"] * s["blocks"] for s in streams), default=0)

@@ -60,12 +60,12 @@ def _python() -> Finding:
     return Finding(part="functional", name="python", found=platform.python_version(), cure=cure)
 
 
-def _package(part: str, name: str, least: str, cure: str, *, needed: bool = True) -> Finding:
+def _package(part: str, name: str, minimum: str, cure: str, *, needed: bool = True) -> Finding:
     try:
         version = metadata.version(name)
     except metadata.PackageNotFoundError:
         return Finding(part=part, name=name, found="", cure=cure, needed=needed)
-    right = _numbers(version) >= _numbers(least)
+    right = _numbers(version) >= _numbers(minimum)
     return Finding(part=part, name=name, found=version, cure="" if right else cure, needed=needed)
 
 
@@ -79,7 +79,7 @@ def _tool(
     flag: str,
     package: str,
     *,
-    least: tuple[int, ...] = (),
+    minimum: tuple[int, ...] = (),
     needed: bool = True,
     also: tuple[str, ...] = (),
 ) -> Finding:
@@ -94,8 +94,8 @@ def _tool(
         return Finding(part=part, name=name, found="", cure=f"{cure} ({path} does not run)", needed=needed)
     match = re.search(r"\d+\.\d+(?:\.\d+)?", done.stdout + done.stderr)
     version = match[0] if match else "?"
-    if least and match and _numbers(version) < least:
-        cure = f"{cure} (Verilator {'.'.join(map(str, least))} or later, found {version})"
+    if minimum and match and _numbers(version) < minimum:
+        cure = f"{cure} (Verilator {'.'.join(map(str, minimum))} or later, found {version})"
         return Finding(part=part, name=name, found=version, cure=cure, needed=needed)
     return Finding(part=part, name=name, found=version, needed=needed)
 
@@ -104,17 +104,17 @@ def _bench_by_make(verilator: Finding) -> list[Finding]:
     """What the ``make`` of cocotb, which a user's own benches may take, asks of a Verilator that is there."""
     makefile = Path(_package_folder("cocotb_tools"), "makefiles", "simulators", "Makefile.verilator")
     try:
-        least = re.search(r"^VLT_MIN *:= *([\d.]+)", makefile.read_text(encoding="utf-8"), re.MULTILINE)
+        minimum = re.search(r"^VLT_MIN *:= *([\d.]+)", makefile.read_text(encoding="utf-8"), re.MULTILINE)
     except OSError:
         return []
-    if not verilator.ready or least is None or _numbers(verilator.found) >= _numbers(least[1]):
+    if not verilator.ready or minimum is None or _numbers(verilator.found) >= _numbers(minimum[1]):
         return []
     cure = (
-        f"cocotb's make asks for Verilator {least[1]} or later; make SIM=verilator in the folder tb/ of a generated "
+        f"cocotb's make asks for Verilator {minimum[1]} or later; make SIM=verilator in the folder tb/ of a generated "
         "design does without it: generate again where it is older"
     )
-    found = verilator.found
-    return [Finding(part="cosim", name="cocotb's make with Verilator", found=found, cure=cure, needed=False)]
+    version = verilator.found
+    return [Finding(part="cosim", name="cocotb's make with Verilator", found=version, cure=cure, needed=False)]
 
 
 def _package_folder(name: str) -> str:
@@ -124,10 +124,10 @@ def _package_folder(name: str) -> str:
 
 def _shared_libpython() -> Finding:
     """The simulator loads Python as a shared library."""
-    found = _find_libpython()
+    library = _find_libpython()
     version = f"{sys.version_info.major}.{sys.version_info.minor}"
-    cure = "" if found else f"apt-get install libpython{version}"
-    return Finding(part="cosim", name="libpython (shared)", found=found, cure=cure)
+    cure = "" if library else f"apt-get install libpython{version}"
+    return Finding(part="cosim", name="libpython (shared)", found=library, cure=cure)
 
 
 def _find_libpython() -> str:
@@ -153,7 +153,7 @@ def _functional() -> list[Finding]:
 
 
 def _cosim() -> list[Finding]:
-    verilator = _tool("cosim", "verilator", "--version", "verilator", least=VERILATOR_LEAST)
+    verilator = _tool("cosim", "verilator", "--version", "verilator", minimum=VERILATOR_LEAST)
     return [
         verilator,
         *_bench_by_make(verilator),
@@ -177,10 +177,10 @@ def _fpga(board: str | None) -> list[Finding]:
     steps = {name: family for family in families for name in family.steps}
     findings = []
     for name, family in steps.items():
-        needed = all(name in other.steps for other in families)
-        there = find_tool(family, name) or name
+        needed = all(name in candidate.steps for candidate in families)
+        tool = find_tool(family, name) or name
         package, flag = family.packages.get(name, ""), family.versions.get(name, "--help")
-        finding = _tool("fpga", name, flag, package, needed=needed, also=(there,))
+        finding = _tool("fpga", name, flag, package, needed=needed, also=(tool,))
         findings.append(finding if package or finding.ready else replace(finding, cure='pip install "mho[fpga-tools]"'))
     return [
         *findings,
@@ -238,5 +238,5 @@ def _commands(missing: list[Finding]) -> str:
     """The missing commands as one line: packages of the system together."""
     prefix = "apt-get install "
     system = [f.cure.removeprefix(prefix) for f in missing if f.cure.startswith(prefix)]
-    other = list(dict.fromkeys(f.cure for f in missing if not f.cure.startswith(prefix)))
-    return " && ".join(([prefix + " ".join(system)] if system else []) + other)
+    others_cures = list(dict.fromkeys(f.cure for f in missing if not f.cure.startswith(prefix)))
+    return " && ".join(([prefix + " ".join(system)] if system else []) + others_cures)

@@ -28,14 +28,14 @@ def export_command(network: str, output: str, name: str, out: Output) -> None:
     from mho.api.compile import load
 
     listing, files = load(network).export(output, name=name)
-    sent, taken = listing.elements
+    sent, received = listing.elements
     out.text(
         f"{name}: {len(listing.loads):,} words are loaded once, {len(listing.begins):,} before each run; the host "
-        f"sends {sent:,} codes an input and gets {taken:,} lanes"
+        f"sends {sent:,} codes an input and gets {received:,} lanes"
     )
     for step in listing.host_steps:
         out.note(f"left to the host: {step}")
     out.note(f"wrote {len(files)} files to {output}")
     out.json({"network": network, "output": output, "files": files, "loads": len(listing.loads),
-              "begins": len(listing.begins), "inputs": sent, "outputs": taken,
+              "begins": len(listing.begins), "inputs": sent, "outputs": received,
               "host_steps": list(listing.host_steps)})

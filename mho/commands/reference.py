@@ -65,18 +65,18 @@ _SET = ("--set KEY=VALUE", "Change one key of the chip, as in adc.bits=6 (repeat
 
 def commands() -> list[tuple[str, click.Command]]:
     """Every command with its full name, groups before what is in them."""
-    found = []
+    by_name = []
     for name in cli.COMMANDS:
         command = cli.cli.get_command(click.Context(cli.cli), name)
         assert command is not None
-        found.append((name, command))
+        by_name.append((name, command))
         if isinstance(command, click.Group):
             context = click.Context(command)
             for child in command.list_commands(context):
                 part = command.get_command(context, child)
                 assert part is not None
-                found.append((f"{name} {child}", part))
-    return found
+                by_name.append((f"{name} {child}", part))
+    return by_name
 
 
 def page() -> str:
@@ -91,9 +91,12 @@ def page() -> str:
 def _section(name: str, command: click.Command) -> str:
     ctx = click.Context(command, info_name=f"mho {name}")
     usage = " ".join(command.collect_usage_pieces(ctx))
-    level = "##" if " " not in name else "###"
+    level, group = "##" if " " not in name else "###", isinstance(command, click.Group)
     text = cleandoc(command.help or "")
-    lines = [f"\n{level} mho {name}\n", f"`mho {name} {usage}`\n", f"{text}\n"]
+    lines = [f"\n{level} mho {name}\n"]
+    if not group and usage != "[OPTIONS]":
+        lines.append(f"`mho {name} {usage}`\n")
+    lines.append(f"{text}\n")
     rows = [param.get_help_record(ctx) for param in command.params if isinstance(param, click.Option)]
     everywhere = ("--json", "--quiet", "--verbose")
     shown = [row for row in rows if row is not None and not any(name in row[0] for name in everywhere)
@@ -103,7 +106,8 @@ def _section(name: str, command: click.Command) -> str:
         lines.append("")
     epilog = (command.epilog or "").replace("\b\nExample:\n", "")
     example = "\n".join(line.strip() for line in epilog.splitlines())
-    lines.append(f"```\n{example}\n```\n")
+    if not group:
+        lines.append(f"```\n{example}\n```\n")
     return "\n".join(lines)
 
 

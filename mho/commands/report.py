@@ -43,8 +43,8 @@ def report_command(
     from mho.reports.facts import read_facts
     from mho.studies.report import write_report
 
-    told = write_report(read_facts(runs), output, figures, liberty, activity, memories, out)
-    for one in told:
+    summaries = write_report(read_facts(runs), output, figures, liberty, activity, memories, out)
+    for summary in summaries:
         for what in ("accuracy", "time", "energy"):
-            out.text(f"{what}: {one[what]}")
-    out.json({"page": output, "runs": told})
+            out.text(f"{what}: {summary[what]}")
+    out.json({"page": output, "runs": summaries})

@@ -18,9 +18,9 @@ __all__ = ["sweep_command"]
 _FOLDER = Writes(folder=("rows", "rows.*", "designs.*", "trade-offs.*", "sweep.json", ".lock"))
 
 
-def _example(context: click.Context, _param: click.Parameter, wanted: bool) -> None:
+def _example(context: click.Context, _param: click.Parameter, value: bool) -> None:
     """Prints a sweep to begin with."""
-    if wanted:
+    if value:
         import mho.sweeps.spec.spec as home
 
         click.echo((Path(home.__file__).parent / "example.toml").read_text(encoding="utf-8"), nl=False)
@@ -71,10 +71,10 @@ def sweep_command(
         options["open_workers"] = on_cluster(dask, out.note, certificates)
     folder = Folder(Path(output))
     with out.progress("sweeping") as progress:
-        found = run_sweep(spec, folder, progress=progress, **options)
-    if found.found:
-        out.note(f"{found.found:,} rows were there")
-    write_sweep(spec, found, folder, out)
+        result = run_sweep(spec, folder, progress=progress, **options)
+    if result.found:
+        out.note(f"{result.found:,} rows were there")
+    write_sweep(spec, result, folder, out)
 
 
 def _says(spec: "Spec") -> str:

@@ -33,14 +33,14 @@ class ChipDifference(Shown):
     rated: Sequence[KeyDifference]
 
     def _facts(self) -> dict[str, object]:
-        differs = ", ".join(each.key for each in self.keys)
+        differs = ", ".join(row.key for row in self.keys)
         return {"differs": differs, "sizes": len(self.sizes), "rated": len(self.rated)}
 
     def to_dict(self) -> dict[str, Any]:
         """For JSON."""
         return {
-            "differs": [each.to_dict() for each in self.keys], "sizes": [each.to_dict() for each in self.sizes],
-            "rated": [each.to_dict() for each in self.rated],
+            "differs": [row.to_dict() for row in self.keys], "sizes": [row.to_dict() for row in self.sizes],
+            "rated": [row.to_dict() for row in self.rated],
         }
 
 
@@ -49,7 +49,7 @@ def compare_chips(first: Chip, second: Chip) -> ChipDifference:
     # Numbers of one source differ by what they follow, which is among the keys.
     follow = [name for name in ("energy", "area") if getattr(first, name).source == getattr(second, name).source]
     differing = description_differences(first.to_dict(), second.to_dict())
-    keys = [each for each in differing if each.key.split(".")[0] not in follow]
+    keys = [row for row in differing if row.key.split(".")[0] not in follow]
     return ChipDifference(
         keys=keys, sizes=key_differences(dict(sizes(first)), dict(sizes(second))),
         rated=key_differences(_rated(first), _rated(second)),
@@ -59,14 +59,14 @@ def compare_chips(first: Chip, second: Chip) -> ChipDifference:
 def ratios(difference: ChipDifference) -> dict[str, float]:
     """What a figure shows: the ratio of each number that both have, of descriptions and of figures that are no dB."""
     both = (*difference.keys, *difference.rated)
-    return {each.key: each.ratio for each in both if each.ratio is not None and not each.key.endswith("_dB")}
+    return {row.key: row.ratio for row in both if row.ratio is not None and not row.key.endswith("_dB")}
 
 
 def _rated(chip: Chip) -> dict[str, Any]:
     """Figures by precision and name; those that are not known are left out."""
-    found: dict[str, Any] = {}
+    figures: dict[str, Any] = {}
     for precision, op in chip.rated_operations():
-        one = rate(chip, precision, op)
-        values = {name: getattr(one, name) for name in _RATED}
-        found |= {f"{precision}: {name}": value for name, value in values.items() if value}
-    return found
+        rating = rate(chip, precision, op)
+        values = {name: getattr(rating, name) for name in _RATED}
+        figures |= {f"{precision}: {name}": value for name, value in values.items() if value}
+    return figures

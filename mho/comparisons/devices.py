@@ -82,15 +82,15 @@ class DeviceDifference(Shown):
     temp_C: float
 
     def _facts(self) -> dict[str, object]:
-        differs = ", ".join(each.key for each in self.keys)
-        sure = sum(bool(each.sure) for each in self.moments)
+        differs = ", ".join(row.key for row in self.keys)
+        sure = sum(bool(row.sure) for row in self.moments)
         return {"differs": differs, "temp_C": self.temp_C, "more than chance": f"{sure} of {len(self.moments)}"}
 
     def to_dict(self) -> dict[str, Any]:
         """For JSON."""
         return {
-            "temp_C": self.temp_C, "moments": [each.to_dict() for each in self.moments],
-            "differs": [each.to_dict() for each in self.keys],
+            "temp_C": self.temp_C, "moments": [row.to_dict() for row in self.moments],
+            "differs": [row.to_dict() for row in self.keys],
         }
 
 
@@ -107,7 +107,7 @@ def compare_devices(first: Device, second: Device, temp_C: float | None = None) 
     """
     temp_C = first.data_temp_C if temp_C is None else temp_C
     targets = _targets(first, second)
-    one, two = (_moments(device, targets, temp_C) for device in (first, second))
+    first_moments, second_moments = (_moments(device, targets, temp_C) for device in (first, second))
     low = high = None
     if first.confidence.known and second.confidence.known:
         away = _drawn(second, targets, temp_C, 1) - _drawn(first, targets, temp_C, 0)
@@ -115,7 +115,8 @@ def compare_devices(first: Device, second: Device, temp_C: float | None = None) 
         low, high = np.quantile(away, (tail, 1.0 - tail), axis=0)
     moments = [
         Moment(
-            of=of, target_uS=float(target), time_s=time_s, first=float(one[k, t, g]), second=float(two[k, t, g]),
+            of=of, target_uS=float(target), time_s=time_s,
+            first=float(first_moments[k, t, g]), second=float(second_moments[k, t, g]),
             low=None if low is None else float(low[k, t, g]), high=None if high is None else float(high[k, t, g]),
         )
         for k, of in enumerate(("mean", "deviation")) for t, time_s in enumerate(TIMES_S)

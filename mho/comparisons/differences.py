@@ -44,18 +44,18 @@ class KeyDifference:
 
 def key_differences(first: Mapping[str, Any], second: Mapping[str, Any]) -> list[KeyDifference]:
     """Dotted keys that are not the same, in the order of the first; sources and descriptions are left out."""
-    one, two = dict(dotted(first)), dict(dotted(second))
+    left, right = dict(dotted(first)), dict(dotted(second))
     return [
-        KeyDifference(key=key, first=one.get(key), second=two.get(key)) for key in dict.fromkeys([*one, *two])
-        if one.get(key) != two.get(key) and key.rpartition(".")[2] not in ("source", "description")
+        KeyDifference(key=key, first=left.get(key), second=right.get(key)) for key in dict.fromkeys([*left, *right])
+        if left.get(key) != right.get(key) and key.rpartition(".")[2] not in ("source", "description")
     ]
 
 
 def description_differences(first: Mapping[str, Any], second: Mapping[str, Any]) -> list[KeyDifference]:
     """Keys of two chips or of two devices, without what they are called and where numbers come from."""
     return [
-        each for each in key_differences(first, second)
-        if each.key not in _PLAIN and each.key.partition(".")[0] not in _QUIET
+        difference for difference in key_differences(first, second)
+        if difference.key not in _PLAIN and difference.key.partition(".")[0] not in _QUIET
     ]
 
 

@@ -25,13 +25,13 @@ def one_kind(paths: Sequence[str]) -> str:
     InputError
         If they are not all of one, or a name is none that is known.
     """
-    found = [kind_of(path) for path in paths]
-    for path, kind in zip(paths, found, strict=True):
-        if kind != found[0]:
+    kinds = [kind_of(path) for path in paths]
+    for path, kind in zip(paths, kinds, strict=True):
+        if kind != kinds[0]:
             raise InputError(
-                f"{path}: is {KINDS[kind]}, and {paths[0]} {KINDS[found[0]]}: things of one kind are set side by side"
+                f"{path}: is {KINDS[kind]}, and {paths[0]} {KINDS[kinds[0]]}: things of one kind are set side by side"
             )
-    return found[0]
+    return kinds[0]
 
 
 def kind_of(path: str) -> str:

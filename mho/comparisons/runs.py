@@ -102,7 +102,7 @@ class RunComparison(Shown):
         return {
             "of": MEASURES[self.first.measure], "first": f"{self.first.mean:.4g}", "second": f"{self.second.mean:.4g}",
             "difference": f"{self.difference.value:+.4g}", "more than chance": self.difference.sure,
-            "differs": ", ".join(each.key for each in self.keys),
+            "differs": ", ".join(row.key for row in self.keys),
         }
 
     def to_dict(self) -> dict[str, Any]:
@@ -111,8 +111,8 @@ class RunComparison(Shown):
         return {
             "run": self.second.path, "difference": difference.value, "half_interval": difference.half,
             "paired": bool(difference.over), "over": difference.over or None, "p": difference.p,
-            "more_than_chance": difference.sure, "differs": [each.to_dict() for each in self.keys],
-            "cost": [each.to_dict() for each in self.cost],
+            "more_than_chance": difference.sure, "differs": [row.to_dict() for row in self.keys],
+            "cost": [row.to_dict() for row in self.cost],
             "fits": [run.content["fit"]["fits"] for run in (self.first, self.second)],
         }
 
@@ -146,15 +146,15 @@ def run_of(text: str, path: str) -> Run:
         content = json.loads(text)
         # Files that were written before there was a number are of the first.
         number = content.get("format", 1)
-        found = _parsed(path, content) if number == JSON_FORMAT else None
+        run = _parsed(path, content) if number == JSON_FORMAT else None
     except (ValueError, KeyError, TypeError, IndexError, StopIteration, AttributeError, RecursionError):
-        found, number = None, JSON_FORMAT
+        run, number = None, JSON_FORMAT
     if number != JSON_FORMAT:
         raise InputError(f"{path}: has JSON of format {shown(number)}; this version reads {JSON_FORMAT}: run it again")
-    values = [] if found is None else [found.time_s, *found.scores.values(), found.half or 0.0]
-    if found is None or not all(map(math.isfinite, values)) or found.time_s < 0.0 or found.images < 1:
+    values = [] if run is None else [run.time_s, *run.scores.values(), run.half or 0.0]
+    if run is None or not all(map(math.isfinite, values)) or run.time_s < 0.0 or run.images < 1:
         raise InputError(f"{path}: must be the JSON of a run, as mho run --json writes it")
-    return found
+    return run
 
 
 def _parsed(path: str, content: Any) -> Run:
@@ -177,9 +177,9 @@ def _parsed(path: str, content: Any) -> Run:
 def _right(results: Any, images: int) -> dict[int, NDArray[np.bool_]]:
     """What :meth:`mho.results.result.Result.to_dict` packed."""
     packed = {int(e["seed"]): np.frombuffer(bytes.fromhex(e["right"]), dtype=np.uint8) for e in results if "right" in e}
-    if any(len(one) != -(-images // 8) for one in packed.values()):
+    if any(len(bits) != -(-images // 8) for bits in packed.values()):
         raise ValueError
-    return {seed: np.unpackbits(one, count=images).astype(np.bool_) for seed, one in packed.items()}
+    return {seed: np.unpackbits(bits, count=images).astype(np.bool_) for seed, bits in packed.items()}
 
 
 def _variance(scores: dict[int, float], images: int) -> float:
@@ -210,8 +210,9 @@ def compare(first: Run, second: Run) -> Difference:
     if alike and len(same) > 1:
         return _by_chips(np.array([second.scores[seed] - first.scores[seed] for seed in same]))
     if alike and len(first.scores) == len(second.scores) == 1 and first.right and second.right:
-        (one,), (two,) = first.right.values(), second.right.values()
-        return _by_images(int((two & ~one).sum()), int((one & ~two).sum()), first.images)
+        (first_right,), (second_right,) = first.right.values(), second.right.values()
+        better, worse = int((second_right & ~first_right).sum()), int((first_right & ~second_right).sum())
+        return _by_images(better, worse, first.images)
     half = None if first.half is None or second.half is None else math.hypot(first.half, second.half)
     value = second.mean - first.mean
     p = None if half is None else 1.0 if value == 0.0 else 0.0 if half == 0.0 else 2.0 * ndtr(-abs(value) / half * _Z)
@@ -237,19 +238,20 @@ def _by_images(better: int, worse: int, images: int) -> Difference:
 
 def differing(first: Run, second: Run) -> list[KeyDifference]:
     """What is not the same: keys of chip and device with their names, and what else a run is a function of."""
-    found: list[KeyDifference] = []
+    differences: list[KeyDifference] = []
     for part in ("chip", "device"):
-        one, two = (run.content[part] for run in (first, second))
-        names = key_differences({"name": one["name"]}, {"name": two["name"]})
-        found += [replace(each, key=f"{part}.{each.key}") for each in (*names, *description_differences(one, two))]
-    one, two = ({k: run.content[k] for k in _FACTS if k in run.content} for run in (first, second))
-    return found + key_differences(one, two)
+        left, right = (run.content[part] for run in (first, second))
+        names = key_differences({"name": left["name"]}, {"name": right["name"]})
+        described = (*names, *description_differences(left, right))
+        differences += [replace(difference, key=f"{part}.{difference.key}") for difference in described]
+    left, right = ({k: run.content[k] for k in _FACTS if k in run.content} for run in (first, second))
+    return differences + key_differences(left, right)
 
 
 def costs(first: Run, second: Run) -> list[KeyDifference]:
     """Time and energy of an input of both, with their ratio, alike or not; those that neither says are left out."""
-    one, two = (dict(dotted(run.content.get("cost") or {})) for run in (first, second))
+    left, right = (dict(dotted(run.content.get("cost") or {})) for run in (first, second))
     return [
-        KeyDifference(key=key, first=one.get(key), second=two.get(key)) for key in _COSTS
-        if (one.get(key), two.get(key)) != (None, None)
+        KeyDifference(key=key, first=left.get(key), second=right.get(key)) for key in _COSTS
+        if (left.get(key), right.get(key)) != (None, None)
     ]

@@ -58,7 +58,7 @@ class Case:
 
     def to_dict(self, labels: Any) -> dict[str, Any]:
         """For JSON."""
-        found: dict[str, Any] = {
+        content: dict[str, Any] = {
             "name": self.name,
             "images": self.images,
             "accuracy": self.accuracy,
@@ -66,8 +66,8 @@ class Case:
         }
         if self.result is not None:
             run = self.result.runs[0]
-            found |= {"mvms_per_second": run.mvms / run.seconds, "run": self.result.to_dict(labels)}
-        return found
+            content |= {"mvms_per_second": run.mvms / run.seconds, "run": self.result.to_dict(labels)}
+        return content
 
 
 HEADERS = (
@@ -122,20 +122,20 @@ def study(sample: Sample, *, limit: int | None, seeds: int, step: Callable[[str]
     labels = sample.y[:limit]
     step(f"{sample.title}: compiling for {CHIP}")
     net = mho.compile(sample.model, Chip.load(CHIP), calibrate=sample.calibrate, device=DEVICE)
-    found = Study(sample=sample, net=net)
+    result_study = Study(sample=sample, net=net)
 
     def run(**options: Any) -> Result:
         return net.run(sample.x, limit=limit, time=TIME, keep_codes=True, **options)
 
     def add(name: str, result: Result, same: bool | None = None) -> None:
-        found.cases.append(
+        result_study.cases.append(
             Case(name=name, accuracy=result.accuracy(labels), images=len(labels), result=result, same=same)
         )
 
     step(f"{sample.title}: functional, {seeds} chips")
     ideal, first = run(device="ideal"), run(device=DEVICE)
     reference = score.accuracy(ideal.reference, labels)
-    found.cases.append(Case(name="float", accuracy=reference, images=len(labels)))
+    result_study.cases.append(Case(name="float", accuracy=reference, images=len(labels)))
     add("functional, ideal", ideal)
     add(f"functional, {DEVICE} at {TIME}, {seeds} chips", run(device=DEVICE, seeds=seeds))
     try:
@@ -146,8 +146,8 @@ def study(sample: Sample, *, limit: int | None, seeds: int, step: Callable[[str]
         result = run(device=DEVICE, backend="cosim")
         add(f"cosim, {DEVICE} at {TIME}", result, same_codes(result, first))
     except ToolError as error:
-        found.failure = error
-    return found
+        result_study.failure = error
+    return result_study
 
 
 def mismatches(studies: Sequence[Study]) -> list[str]:

@@ -16,12 +16,12 @@ _ROW_IN = 0.17
 
 
 @in_style
-def figure_of_chips(first: str, others: Sequence[tuple[str, Mapping[str, float]]]) -> Figure:
+def figure_of_chips(first: str, series: Sequence[tuple[str, Mapping[str, float]]]) -> Figure:
     """A row for each number that differs, with its ratio to that of ``first``; others are (name, ratios by key)."""
-    keys = list(dict.fromkeys(key for _, ratio in others for key in ratio))[:_MOST]
+    keys = list(dict.fromkeys(key for _, ratio in series for key in ratio))[:_MOST]
     figure = new_figure(COLUMN_IN["double"], 0.9 + _ROW_IN * max(len(keys), 3))
     axes = figure.add_subplot()
-    for k, (name, ratio) in enumerate(others):
+    for k, (name, ratio) in enumerate(series):
         rows = [(row, ratio[key]) for row, key in enumerate(keys) if key in ratio]
         style: Any = {"color": COLOURS[k % len(COLOURS)], "marker": MARKERS[k % len(MARKERS)]}
         axes.plot([at for _, at in rows], [row for row, _ in rows], label=name, linestyle="none", markersize=4, **style)

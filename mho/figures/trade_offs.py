@@ -46,13 +46,13 @@ def figure_of_trade_offs(panels: Sequence[Panel], title: str) -> Figure:
     figure = new_figure(max(4.2, 0.6 + 2.6 * len(panels)), 2.9)
     for axes, panel in zip(np.atleast_1d(figure.subplots(1, len(panels), sharey=True)), panels, strict=True):
         axes.plot(*zip(*panel.best, strict=True), color="#555555", linewidth=0.8, zorder=1, drawstyle="steps-post")
-        for one in panel.series:
+        for group in panel.series:
             axes.errorbar(
-                one.x, one.y, [one.down, one.up], one.x_half, label=one.name, color=COLOURS[one.colour],
-                marker=MARKERS[one.marker], markersize=3.2, linestyle="none", elinewidth=0.5, capsize=1.2, alpha=0.85,
+                group.x, group.y, [group.down, group.up], group.x_half, label=group.name, color=COLOURS[group.colour],
+                marker=MARKERS[group.marker], markersize=3.2, linestyle="none", elinewidth=0.5, capsize=1.2, alpha=0.85,
             )
         axes.set_xlabel(panel.title)
-        values = [x for one in panel.series for x in one.x if x > 0.0]
+        values = [x for group in panel.series for x in group.x if x > 0.0]
         if values and max(values) > _LOGARITHMIC * min(values):
             axes.set_xscale("log")
     first = figure.axes[0]

@@ -96,10 +96,10 @@ def read_facts(paths: Sequence[str]) -> list[Facts]:
 def facts_of(run: Run) -> Facts:
     """What a report takes of one run."""
     with reading(run.path, RUN):
-        one = Facts(
+        facts = Facts(
             run=run, name=Path(run.path).stem, cost=run.content.get("cost"), budget=run.content.get("budget"),
             trace=run.content.get("trace"), layers=run.content["layers"],
         )
         # Refuses what is no run here, where its path is known.
-        _ = one.title, one.float_score, one.causes, one.fit["note"]
-    return one
+        _ = facts.title, facts.float_score, facts.causes, facts.fit["note"]
+    return facts

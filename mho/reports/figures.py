@@ -80,8 +80,8 @@ def figures_of(facts: Facts) -> Iterator[tuple[str, str, str, Figure]]:
         ("tile-energy", (silicon.get("energy") or {}).get("tiles"), draw_tile_energy),
     )
     part = some_tiles(silicon.get("energy") or {})
-    for name, known, draw in drawn:
-        if known:
+    for name, numbers, draw in drawn:
+        if numbers:
             title, how = _TEXTS[name]
             if part is not None and name in _BY_ACTIVITY:
                 how += f" Of {part} alone, since the others have no waves."
@@ -158,10 +158,10 @@ def _cores(facts: Facts) -> Figure:
     cores = facts.cost["cores"]
     figure = new_figure(_WIDTH, 2.0)
     time, cells = figure.subplots(1, 2)
-    time.bar([one["core"] for one in cores], [one["analog_cycles"] for one in cores], color=COLOURS[1])
+    time.bar([core["core"] for core in cores], [core["analog_cycles"] for core in cores], color=COLOURS[1])
     time.set(xlabel="core", ylabel="cycles an input at the macro")
-    used = [100 * one["cells_used"] / one["cells"] for one in cores]
-    cells.bar([one["core"] for one in cores], used, color=COLOURS[2])
+    used = [100 * core["cells_used"] / core["cells"] for core in cores]
+    cells.bar([core["core"] for core in cores], used, color=COLOURS[2])
     cells.set(xlabel="core", ylabel="cells that hold weights (%)", ylim=(0, 100))
     for axes in (time, cells):
         axes.set_xlim(-0.5, max(len(cores), 4) - 0.5)
@@ -209,7 +209,7 @@ def _energy(facts: Facts) -> Figure:
 @in_style
 def _area(facts: Facts) -> Figure:
     assert facts.silicon is not None
-    rows = [(one["module"], one["buffered"] / 1e6) for one in facts.silicon["blocks"]]
+    rows = [(block["module"], block["buffered"] / 1e6) for block in facts.silicon["blocks"]]
     return _blocks([rows], ["buffered"], "mm²" if "memory_mm2" in facts.silicon else "mm², without memories")
 
 
@@ -217,7 +217,7 @@ def _area(facts: Facts) -> Figure:
 def _digital(facts: Facts) -> Figure:
     assert facts.silicon is not None
     blocks = facts.silicon["energy"]["blocks"]
-    series = [[(one["block"], one[key] / 1000) for one in blocks] for key in ("image_pJ", "average_pJ")]
+    series = [[(block["block"], block[key] / 1000) for block in blocks] for key in ("image_pJ", "average_pJ")]
     return _blocks(series, ["switching activity", "average activity"], "nJ an input")
 
 

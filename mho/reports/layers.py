@@ -33,23 +33,23 @@ def layer_table(facts: Facts) -> str:
     headers += ["cycles an input of its busiest array"] * bool(cycles)
     headers += ["energy of the macros an input"] * bool(energy)
     rows = []
-    for name, some in copies.items():
-        first, names = some[0], [one["layer"] for one in some]
-        row = [name, f"{sum(one['positions'] for one in some):,}", f"{first['columns']:,}", str(len(some))]
+    for name, members in copies.items():
+        first, names = members[0], [member["layer"] for member in members]
+        row = [name, f"{sum(member['positions'] for member in members):,}", f"{first['columns']:,}", str(len(members))]
         if bits:
             row += [str(bits.get(names[0], {}).get(key, "")) for key in ("in", "out")]
         if cycles:
-            row.append(f"{max(cycles.get(one, 0.0) for one in names):,.0f}")
+            row.append(f"{max(cycles.get(member, 0.0) for member in names):,.0f}")
         if energy:
-            row.append(format_energy(sum(energy["by_layer_pJ"].get(one, 0.0) for one in names)))
+            row.append(format_energy(sum(energy["by_layer_pJ"].get(member, 0.0) for member in names)))
         rows.append(row)
     return table(headers, rows)
 
 
 def _cycles(tiles: Sequence[Mapping[str, Any]]) -> dict[str, float]:
     """Cycles of the busiest array that has a part of each layer, whatever else it has."""
-    found: dict[str, float] = {}
+    cycles: dict[str, float] = {}
     for tile in tiles:
         for layer in tile.get("layers", ()):
-            found[layer] = max(found.get(layer, 0.0), tile["analog_cycles"])
-    return found
+            cycles[layer] = max(cycles.get(layer, 0.0), tile["analog_cycles"])
+    return cycles

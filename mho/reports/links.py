@@ -25,14 +25,14 @@ _TILE, _SIDE, _MOST_TEXTS = 0.36, 0.09, 24
 def draw_links(facts: Facts) -> Figure:
     """The figure: tiles as squares, the two ways of a link side by side."""
     assert facts.cost is not None
-    mesh, told = facts.content["chip"]["mesh"], facts.cost["tiles"]
-    each = float(facts.cost["interval_cycles"])
-    links = [(_place(one["start"]), _place(one["end"]), 100 * one["flits"] / each) for one in told["links"]]
+    mesh, tiles = facts.content["chip"]["mesh"], facts.cost["tiles"]
+    interval = float(facts.cost["interval_cycles"])
+    links = [(_place(link["start"]), _place(link["end"]), 100 * link["flits"] / interval) for link in tiles["links"]]
     columns, rows = int(mesh["columns"]), int(mesh["rows"])
     figure = new_figure(min(7.2, 1.6 + 1.1 * columns), min(7.2, 0.5 + 1.1 * rows))
     axes = figure.add_subplot()
     heat = ScalarMappable(Normalize(0, max((share for _, _, share in links), default=1.0)), "YlOrRd")
-    names = {one["tile"] for one in told["tiles"]}
+    names = {entry["tile"] for entry in tiles["tiles"]}
     for x in range(columns):
         for y in range(rows):
             face = "#dddddd" if f"{x},{y}" in names else "none"

@@ -101,9 +101,9 @@ def figures(facts: Facts) -> list[tuple[str, str]]:
         if cost["macros_mm2"] is not None:
             rows += [("area of the macros", f"{cost['macros_mm2']:.4g} mm²"),
                      ("throughput by area of the macros, so run", _value(cost["tops_per_mm2"], "TOPS/mm²"))]
-        taken = [one for one in cost["cores"] if one["cells_used"]]
-        used, cells = (sum(one[key] for one in taken) for key in ("cells_used", "cells"))
-        where = f"in {len(taken)} cores"
+        used_cores = [core for core in cost["cores"] if core["cells_used"]]
+        used, cells = (sum(core[key] for core in used_cores) for key in ("cells_used", "cells"))
+        where = f"in {len(used_cores)} cores"
         rows.append(("cells that hold weights", f"{used:,} of {cells:,} ({used / cells:.1%}) {where}"))
     return rows
 
@@ -131,17 +131,17 @@ def _overview(runs: Sequence[Facts]) -> str:
 
 def _published(runs: Sequence[Facts]) -> str:
     rows = []
-    for facts in {one.chip: one for one in runs}.values():
+    for facts in {row.chip: row for row in runs}.values():
         cost = facts.cost or {}
         changed = cost.get("area_extrapolated") or (cost.get("energy") or {}).get("extrapolated")
-        told = f"macros alone, all busy{'; extrapolated' if changed else ''}"
-        for one in cost.get("rated", ()):
-            values = [_value(one.get(key)) for key in ("tops", "tops_per_W", "tops_per_mm2", "snr_dB")]
-            rows.append((f"{facts.chip} (this description)", one["precision"], *values, told))
+        conditions = f"macros alone, all busy{'; extrapolated' if changed else ''}"
+        for row in cost.get("rated", ()):
+            values = [_value(row.get(key)) for key in ("tops", "tops_per_W", "tops_per_mm2", "snr_dB")]
+            rows.append((f"{facts.chip} (this description)", row["precision"], *values, conditions))
     for chip in published_chips():
-        for one in chip.rows:
-            rows.append((chip.name, f"{one.inputs}-bit inputs, {one.outputs}-bit outputs", _value(one.tops),
-                         _value(one.tops_per_W), _value(one.tops_per_mm2), "", chip.technology))
+        for row in chip.rows:
+            rows.append((chip.name, f"{row.inputs}-bit inputs, {row.outputs}-bit outputs", _value(row.tops),
+                         _value(row.tops_per_W), _value(row.tops_per_mm2), "", chip.technology))
     headers = ("chip", "precision", "TOPS", "TOPS/W", "TOPS/mm²", "SNR (dB)", "technology")
     return (
         '<h2>Beside chips that were made</h2><p class="soft">1 MAC is 2 operations. Published figures are measured; '
@@ -152,26 +152,26 @@ def _published(runs: Sequence[Facts]) -> str:
 
 
 def _sources(runs: Sequence[Facts]) -> str:
-    found: dict[str, None] = {}
+    lines: dict[str, None] = {}
     for facts in runs:
         cost, device = facts.cost or {}, facts.content.get("device", {})
         energy = (cost.get("energy") or {}).get("source")
-        told = {
+        sources = {
             f"Energies of the macros of {facts.chip}": energy,
             f"These are extrapolated, for {facts.chip}": (cost.get("energy") or {}).get("extrapolated"),
             f"Area of a macro of {facts.chip}": cost.get("area_source"),
             f"It is extrapolated, for {facts.chip}": cost.get("area_extrapolated"),
             f"Device {device.get('name')}": device.get("source"),
         }
-        found |= {f"{what}: {source}": None for what, source in told.items() if source}
+        lines |= {f"{what}: {source}": None for what, source in sources.items() if source}
         if facts.silicon is not None:
-            found[f"Standard cells: {facts.silicon['library']}, by {facts.silicon['what']}"] = None
-            found |= {f"Macro of memories: {name}": None for name in facts.silicon.get("macros", ())}
+            lines[f"Standard cells: {facts.silicon['library']}, by {facts.silicon['what']}"] = None
+            lines |= {f"Macro of memories: {name}": None for name in facts.silicon.get("macros", ())}
         versions = ", ".join(f"{name} {version}" for name, version in facts.content["versions"].items())
         hashes = facts.content["hashes"]
-        found[f"{facts.name}: network {hashes['network'][:12]}, chip {hashes['chip'][:12]}, {versions}"] = None
-    found |= {f"{chip.name}: {chip.source}": None for chip in published_chips()}
-    return "<h2>Sources</h2><ul class='soft'>" + "".join(f"<li>{escape(one)}</li>" for one in found) + "</ul>"
+        lines[f"{facts.name}: network {hashes['network'][:12]}, chip {hashes['chip'][:12]}, {versions}"] = None
+    lines |= {f"{chip.name}: {chip.source}": None for chip in published_chips()}
+    return "<h2>Sources</h2><ul class='soft'>" + "".join(f"<li>{escape(line)}</li>" for line in lines) + "</ul>"
 
 
 def _value(value: float | None, unit: str = "") -> str:

@@ -15,32 +15,32 @@ _MOST_NAMES = 6
 def silicon_part(silicon: Mapping[str, Any]) -> str:
     """Paragraphs and, where memories are macros, the table of these."""
     bits = sum(silicon["memory_bits"].values())
-    known = silicon.get("memory_mm2")
-    memories = "without" if known is None else "with"
+    memory_mm2 = silicon.get("memory_mm2")
+    memories = "without" if memory_mm2 is None else "with"
     area = f"{silicon['buffered_mm2']:.4f} mm² {memories} memories, in {silicon['library']} ({silicon['what']})"
     text = f"Memories have {bits:,} bits in {len(silicon['memory_bits'])} shapes"
-    text += "; they are counted, and have no area here." if known is None else f", {known:.4f} mm² of it."
+    text += "; they are counted, and have no area here." if memory_mm2 is None else f", {memory_mm2:.4f} mm² of it."
     parts = [f"<p>{escape(area)}. {escape(text)}</p>"]
     energy = silicon.get("energy")
     if energy:
         parts.append(f"<p>{escape(_energy(energy))}</p>")
-    if known is not None:
+    if memory_mm2 is not None:
         parts += [f"<p>{escape(_ports(silicon, energy))}</p>", _memories(silicon["memories"], energy)]
     return "".join(parts)
 
 
 def tiles_of(energy: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
     """The tiles whose energy is known; of a core none."""
-    return [one for one in energy.get("tiles", ()) if one["tile"] is not None]
+    return [tile for tile in energy.get("tiles", ()) if tile["tile"] is not None]
 
 
 def some_tiles(energy: Mapping[str, Any]) -> str | None:
     """What the energy is of if the waves were of some tiles alone; None if it is of all."""
-    unseen, names = energy.get("unseen_tiles"), [one["tile"] for one in tiles_of(energy)]
+    unseen, names = energy.get("unseen_tiles"), [tile["tile"] for tile in tiles_of(energy)]
     if not unseen:
         return None
-    told = "" if len(names) > _MOST_NAMES else f" ({' and '.join(names)})"
-    return f"{len(names)} of {len(names) + len(unseen)} tiles{told} and what is around the tiles"
+    which = "" if len(names) > _MOST_NAMES else f" ({' and '.join(names)})"
+    return f"{len(names)} of {len(names) + len(unseen)} tiles{which} and what is around the tiles"
 
 
 def _energy(energy: Mapping[str, Any]) -> str:
@@ -48,9 +48,9 @@ def _energy(energy: Mapping[str, Any]) -> str:
     if "memories" in energy:
         memories = f", {format_energy(energy['memory_pJ'], 4)} accesses to macros of memories"
     part = some_tiles(energy)
-    taken = "One input takes" if part is None else f"Of one input {part} take"
+    subject = "One input takes" if part is None else f"Of one input {part} take"
     return (
-        f"{taken} {format_energy(energy['image_pJ'], 4)} by its switching activity, "
+        f"{subject} {format_energy(energy['image_pJ'], 4)} by its switching activity, "
         f"{format_energy(energy['average_pJ'], 4)} by an average activity of {energy['average_activity']:g} a cycle: "
         f"{energy['average_pJ'] / energy['image_pJ'] - 1:+.0%}. {format_energy(energy['still_pJ'], 4)} of it are "
         f"clock and leakage{memories}. {energy.get('clock_gates', 0):,} cells gate clocks. "
@@ -67,14 +67,14 @@ def _ports(silicon: Mapping[str, Any], energy: Mapping[str, Any] | None) -> str:
     )
     if energy is None:
         return f"{text} Macros of one port cannot write and read in a cycle; --activity counts the cycles that need it."
-    single = [one for one in energy["memories"] if not one["two_ports"]]
-    both = [one for one in single if one["both"] > 0]
+    single = [memory for memory in energy["memories"] if not memory["two_ports"]]
+    both = [memory for memory in single if memory["both"] > 0]
     if not single:
         return f"{text} The macros write and read in one cycle."
     if not both:
         return f"{text} The macros have one port; no cycle of this run needs two."
-    cycles, used = (sum(count(one) for one in single) for count in (lambda one: one["both"], _used))
-    worst = max(both, key=lambda one: one["both"])
+    cycles, used = (sum(count(memory) for memory in single) for count in (lambda memory: memory["both"], _used))
+    worst = max(both, key=lambda memory: memory["both"])
     return (
         f"{text} Each memory writes and reads in the same cycle if it has to, which macros of one port cannot: it "
         f"happened {cycles:,.0f} times an input, in {cycles / used:.1%} of the cycles with an access, most in "
@@ -83,19 +83,20 @@ def _ports(silicon: Mapping[str, Any], energy: Mapping[str, Any] | None) -> str:
     )
 
 
-def _used(one: Mapping[str, Any]) -> float:
+def _used(memory: Mapping[str, Any]) -> float:
     """Cycles with an access."""
-    return one["writes"] + one["reads"] - one["both"]
+    return memory["writes"] + memory["reads"] - memory["both"]
 
 
 def _memories(memories: Sequence[Mapping[str, Any]], energy: Mapping[str, Any] | None) -> str:
-    did = {} if energy is None else {one["memory"]: one for one in energy["memories"]}
+    did = {} if energy is None else {memory["memory"]: memory for memory in energy["memories"]}
     rows = []
-    for one in memories:
-        seen = did.get(one["memory"])
-        counts = [""] * 4 if seen is None else [
-            *(f"{seen[key]:,.0f}" for key in ("writes", "reads", "both")), format_energy(seen["image_pJ"], 4)
+    for memory in memories:
+        accesses = did.get(memory["memory"])
+        counts = [""] * 4 if accesses is None else [
+            *(f"{accesses[key]:,.0f}" for key in ("writes", "reads", "both")), format_energy(accesses["image_pJ"], 4)
         ]
-        rows.append((one["memory"], f"{one['instances']:,}", one["made_of"], f"{one['area'] / 1e6:.4f}", *counts))
+        area = f"{memory['area'] / 1e6:.4f}"
+        rows.append((memory["memory"], f"{memory['instances']:,}", memory["made_of"], area, *counts))
     headers = ("memory", "instances", "made of", "mm²", "writes an input", "reads", "both at once", "energy an input")
     return table(headers, rows)

@@ -23,16 +23,16 @@ def draw_tile_energy(facts: Facts) -> Figure:
     tiles = facts.silicon["energy"]["tiles"]
     figure = new_figure(7.2, 0.7 + 0.22 * len(tiles))
     axes, left = figure.add_subplot(), np.zeros(len(tiles))
-    still = np.array([one["still_pJ"] for one in tiles]) / 1000
-    memories = np.array([one.get("memory_pJ", 0.0) for one in tiles]) / 1000
-    changes = np.array([one["image_pJ"] for one in tiles]) / 1000 - still - memories
+    still = np.array([tile["still_pJ"] for tile in tiles]) / 1000
+    memories = np.array([tile.get("memory_pJ", 0.0) for tile in tiles]) / 1000
+    changes = np.array([tile["image_pJ"] for tile in tiles]) / 1000 - still - memories
     rows = [("clock and leakage", still, COLOURS[6]), ("changes", changes, COLOURS[1])]
     if memories.any():
         rows.append(("accesses to memories", memories, COLOURS[0]))
     for label, values, colour in rows:
         axes.barh(range(len(tiles)), values, 0.7, left=left, color=colour, label=label)
         left += values
-    names = ["around" if one["tile"] is None else f"tile {one['tile']}" for one in tiles]
+    names = ["around" if tile["tile"] is None else f"tile {tile['tile']}" for tile in tiles]
     axes.set_yticks(range(len(tiles)), names)
     axes.invert_yaxis()
     axes.set_xlabel("nJ an input")

@@ -50,10 +50,10 @@ def score(facts: Facts) -> str:
 
 def accuracy_words(facts: Facts) -> str:
     """What limits accuracy, and what would help."""
-    run, given = facts.run, facts.float_score
+    run, float_score = facts.run, facts.float_score
     parts = [f"{MEASURES[run.measure].capitalize()} is {score(facts)}"]
-    if given is not None and run.measure == "accuracy":
-        parts[0] += f"; the float model has {100 * given:.2f} %"
+    if float_score is not None and run.measure == "accuracy":
+        parts[0] += f"; the float model has {100 * float_score:.2f} %"
     parts[0] += "."
     causes, ideal, top = facts.causes, facts.budget_mean("ideal"), facts.budget_mean("float")
     if run.measure == "relative_error" or not causes or ideal is None or top is None:
@@ -64,9 +64,9 @@ def accuracy_words(facts: Facts) -> str:
     )
     worst, alone, share = causes[0]
     if share <= 0.0 or (run.half is not None and share < run.half):
-        known = "" if run.half is None else f" of ± {points(run.half)} points"
+        half = "" if run.half is None else f" of ± {points(run.half)} points"
         parts.append(
-            f"No cause costs more than the interval{known}: the largest share is {worst} with {points(share)} points. "
+            f"No cause costs more than the interval{half}: the largest share is {worst} with {points(share)} points. "
             "More images and seeds would tell them apart."
         )
     else:
@@ -78,7 +78,7 @@ def accuracy_words(facts: Facts) -> str:
 
 def _finer(facts: Facts, cause: str) -> str:
     """More bits of the inputs, where there may be more: a layer that rounds less is further from its noise, too."""
-    few = any(one["in"] < MAX_BITS for one in (facts.cost or {}).get("bits", {}).values())
+    few = any(layer["in"] < MAX_BITS for layer in (facts.cost or {}).get("bits", {}).values())
     return f"{MAX_BITS} bits of the inputs (mho compile --tolerance 0), " if few and cause in _OF_CELLS else ""
 
 
@@ -93,8 +93,8 @@ def time_words(facts: Facts) -> str:
     if "tiles" in cost and cost["tiles"] is not None:
         return _tile_words(facts, cost["tiles"])
     cores, cycles = cost["cores"], cost["interval_cycles"]
-    worst = max(cores, key=lambda one: one["analog_cycles"])
-    analog = sum(one["analog_cycles"] for one in cores)
+    worst = max(cores, key=lambda core: core["analog_cycles"])
+    analog = sum(core["analog_cycles"] for core in cores)
     text = (
         f"An input takes {cycles:,.0f} cycles = {cost['interval_us']:,.2f} µs with its products one after the other; "
         f"in {analog / cycles:.0%} of them a macro works. "
@@ -108,9 +108,9 @@ def time_words(facts: Facts) -> str:
     return text
 
 
-def _tile_words(facts: Facts, told: Mapping[str, Any]) -> str:
-    worst = next(one for one in told["tiles"] if one["tile"] == told["bottleneck"])
-    busy = sum(one["utilisation"] for one in told["tiles"]) / len(told["tiles"])
+def _tile_words(facts: Facts, predicted: Mapping[str, Any]) -> str:
+    worst = next(tile for tile in predicted["tiles"] if tile["tile"] == predicted["bottleneck"])
+    busy = sum(tile["utilisation"] for tile in predicted["tiles"]) / len(predicted["tiles"])
     layers = worst.get("layers", [])
     limit = (
         f"so its array limits. What would help: {_more_tiles(facts, layers)}fewer bits of its inputs"
@@ -121,7 +121,7 @@ def _tile_words(facts: Facts, told: Mapping[str, Any]) -> str:
         f"Tiles work on several images at a time: {_taken(facts)}. The array of tile {worst['tile']}{_named(layers)} "
         f"works longest, {worst['analog_cycles']:,.0f} cycles an input ({worst['utilisation']:.0%} of the time), "
         f"{limit}."
-        f"{_arrays(len(told['tiles']), busy)}"
+        f"{_arrays(len(predicted['tiles']), busy)}"
     )
 
 
@@ -150,24 +150,24 @@ def _more_tiles(facts: Facts, layers: Sequence[str]) -> str:
     mesh = facts.content["chip"]["mesh"]
     if count == MOST_TURNS or mesh["columns"] * mesh["rows"] == 1:
         return ""
-    asked = facts.content.get("compile_options", {}).get("duplicates") or 1
-    kept = f" {asked}, which says what is in the way" if asked > count else ""
+    duplicates = facts.content.get("compile_options", {}).get("duplicates") or 1
+    limit = f" {duplicates}, which says what is in the way" if duplicates > count else ""
     more = f"{name} on more than {count} tiles" if count > 1 else "that layer on several tiles"
-    return f"{more} (mho compile --duplicates{kept}), or "
+    return f"{more} (mho compile --duplicates{limit}), or "
 
 
 def _trace_words(facts: Facts, trace: Mapping[str, Any]) -> str:
-    worst = max(trace["tiles"], key=lambda one: one["array"] + one["digital"])
+    worst = max(trace["tiles"], key=lambda tile: tile["array"] + tile["digital"])
     whole = trace["last"] - trace["first"]
     limit = "the array" if worst["array"] >= worst["digital"] else "digital work"
     tiles = ((facts.cost or {}).get("tiles") or {}).get("tiles", ())
-    layers = next((one.get("layers", []) for one in tiles if one["tile"] == worst["tile"]), [])
+    layers = next((tile.get("layers", []) for tile in tiles if tile["tile"] == worst["tile"]), [])
     help_ = (
         f"{_more_tiles(facts, layers)}fewer bits of its inputs"
         if limit == "the array" else
         "its codes in fewer words (fewer columns a tile), or more lanes (tile.lanes)"
     )
-    busy = sum(one["array"] for one in trace["tiles"]) / (whole * len(trace["tiles"]))
+    busy = sum(tile["array"] for tile in trace["tiles"]) / (whole * len(trace["tiles"]))
     parts = [f"{worst[kind] / whole:.0%}" for kind in ("array", "digital", "waiting")]
     return (
         f"In the steady state, {_taken(facts)}. Tile {worst['tile']}{_named(layers)} works most: its array "
@@ -185,11 +185,11 @@ def energy_words(facts: Facts) -> str:
     if energy is None:
         parts.append("The description of the chip gives no energies of its macros, so that their part is left out.")
     else:
-        name, most = max(energy["by_part_pJ"].items(), key=lambda item: item[1])
+        name, largest_pJ = max(energy["by_part_pJ"].items(), key=lambda item: item[1])
         bound = "" if energy["exact"] else "at most "
         parts.append(
             f"The macros take {bound}{format_energy(energy['total_pJ'], 4)} an input; most of it, "
-            f"{most / energy['total_pJ']:.0%}, is {name}."
+            f"{largest_pJ / energy['total_pJ']:.0%}, is {name}."
         )
         if digital is None or digital < energy["total_pJ"]:
             parts.append(f"What would help: {_PART_HELP.get(name, 'less of it')}.")
@@ -197,7 +197,7 @@ def energy_words(facts: Facts) -> str:
             parts.append(f"Left out, since the description has no number: {', '.join(energy['left_out'])}.")
     if digital is not None:
         blocks = silicon["energy"]["blocks"]
-        first, part = max(blocks, key=lambda one: one["image_pJ"]), some_tiles(silicon["energy"])
+        first, part = max(blocks, key=lambda block: block["image_pJ"]), some_tiles(silicon["energy"])
         whose = "" if part is None else f" of {part}, not of the whole chip,"
         parts.append(
             f"The digital part{whose} takes {format_energy(digital)} an input in the library "
@@ -213,13 +213,13 @@ def energy_words(facts: Facts) -> str:
 
 def _memory_energy(energy: Mapping[str, Any]) -> str:
     """What accesses to memories take, where they are known, and which most."""
-    known = energy.get("memories")
-    if not known:
+    memories = energy.get("memories")
+    if not memories:
         return ""
-    most = max(known, key=lambda one: one["image_pJ"])
+    largest = max(memories, key=lambda memory: memory["image_pJ"])
     return (
         f" Accesses to macros of memories take {energy['memory_pJ'] / energy['image_pJ']:.0%} of it, most of them "
-        f"those of {most['memory']}: {most['writes'] + most['reads']:,.0f} an input."
+        f"those of {largest['memory']}: {largest['writes'] + largest['reads']:,.0f} an input."
     )
 
 
@@ -229,17 +229,17 @@ def _tile_energy(energy: Mapping[str, Any]) -> str:
     if len(tiles) < 2:
         return ""
     these = "these " if energy.get("unseen_tiles") else ""
-    most, least = (pick(tiles, key=lambda one: one["image_pJ"]) for pick in (max, min))
+    largest, smallest = (pick(tiles, key=lambda tile: tile["image_pJ"]) for pick in (max, min))
     return (
-        f" Of {these}{len(tiles)} tiles, {most['tile']} takes most, {format_energy(most['image_pJ'])}, and "
-        f"{least['tile']} least, {format_energy(least['image_pJ'])}."
+        f" Of {these}{len(tiles)} tiles, {largest['tile']} takes most, {format_energy(largest['image_pJ'])}, and "
+        f"{smallest['tile']} least, {format_energy(smallest['image_pJ'])}."
     )
 
 
 def missing_words(facts: Facts) -> list[tuple[str, str]]:
     """What the page does not show, and the command that gives it."""
     tiles = bool((facts.content["chip"].get("tile") or {}).get("programs"))
-    wanted = [
+    rows = [
         (facts.run.measure != "accuracy", "accuracy", "mho run .. --labels Y.npy"),
         (len(facts.run.scores) < 2, "what the chip, the device and the images add to the uncertainty",
          "mho run .. --seeds 10"),
@@ -259,4 +259,4 @@ def missing_words(facts: Facts) -> list[tuple[str, str]]:
         (bool(((facts.silicon or {}).get("energy") or {}).get("unseen_tiles")),
          "energy of the digital part of the other tiles", "mho run .. --waves F.fst without --waves-tiles"),
     ]
-    return [(what, how) for missing, what, how in wanted if missing]
+    return [(what, how) for missing, what, how in rows if missing]

@@ -135,9 +135,9 @@ class Budget(Shown):
 
     def __str__(self) -> str:
         headers, rows = self.table()
-        first, *others = [max(map(len, column)) for column in zip(headers, *rows, strict=True)]
+        first, *widths = [max(map(len, column)) for column in zip(headers, *rows, strict=True)]
         return "\n".join(
-            "  ".join([name.ljust(first), *(cell.rjust(w) for cell, w in zip(cells, others, strict=True))]).rstrip()
+            "  ".join([name.ljust(first), *(cell.rjust(w) for cell, w in zip(cells, widths, strict=True))]).rstrip()
             for name, *cells in (headers, *rows)
         )
 
@@ -190,8 +190,8 @@ def orders(causes: Causes) -> list[Causes]:
 
 def subsets(causes: Causes) -> list[Subset]:
     """What has to be run for :func:`orders` of ``causes``: none, each cause alone, and so on to all, smallest first."""
-    found = {frozenset(order[:k]) for order in orders(causes) for k in range(len(causes) + 1)}
-    return sorted(found, key=lambda on: (len(on), [causes.index(cause) for cause in causes if cause in on]))
+    sets = {frozenset(order[:k]) for order in orders(causes) for k in range(len(causes) + 1)}
+    return sorted(sets, key=lambda on: (len(on), [causes.index(cause) for cause in causes if cause in on]))
 
 
 def shares(causes: Causes, losses: Mapping[Subset, NDArray[np.float64]]) -> dict[str, NDArray[np.float64]]:
@@ -225,6 +225,6 @@ def make_budget(
     sign = 1.0 if measure == "relative error" else -1.0
     losses = {on: sign * (np.array(values) - ideal[0]) for on, values in scores.items()}
     losses[frozenset()] = np.zeros(seeds)
-    found = shares(passes.active, losses)
-    table = {cause: tuple(found.get(cause, np.zeros(seeds)).tolist()) for cause in CAUSES}
+    by_cause = shares(passes.active, losses)
+    table = {cause: tuple(by_cause.get(cause, np.zeros(seeds)).tolist()) for cause in CAUSES}
     return Budget(measure, tuple(rows), table, len(scores), rescore)

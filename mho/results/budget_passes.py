@@ -21,14 +21,14 @@ _GRID = 257
 
 def active_causes(chip: Chip, device: Device, time_s: float, cells: "Cells | None" = None) -> Causes:
     """Causes that can change anything on a chip with these devices, ``time_s`` seconds after programming."""
-    own = chip.macro_config().active_causes(device)
+    of_macro = chip.macro_config().active_causes(device)
     g = np.linspace(0.0, chip.cells.g_full_scale_uS, _GRID)
     active = {
         "programming": cells is not None or bool(device.law.model) or bool(device.window_uS(g).any()),
         "relaxation": device.relaxes and time_s > 0.0,
         "read-noise": bool(device.read_noise_uS(g, time_s).any()),
-        "wire": "wire" in own,
-        "adc": "adc" in own,
+        "wire": "wire" in of_macro,
+        "adc": "adc" in of_macro,
         "stuck": device.stuck.fraction > 0.0 if cells is None else cells.faults > 0,
     }
     return tuple(cause for cause in CAUSES if active[cause])
@@ -45,14 +45,14 @@ def run_passes(
 
     ``run`` takes a seed and the causes that are on, and gives the outputs.
     """
-    wanted, outputs, done = subsets(active), {}, 0
-    total = 1 + (len(wanted) - 1) * len(seeds)
-    for on in wanted:
-        found = []
+    sets, outputs, done = subsets(active), {}, 0
+    total = 1 + (len(sets) - 1) * len(seeds)
+    for on in sets:
+        by_seed = []
         for seed in seeds if on else seeds[:1]:
-            found.append(run(seed, on))
+            by_seed.append(run(seed, on))
             done += 1
             if progress:
                 progress(done, total)
-        outputs[on] = tuple(found)
+        outputs[on] = tuple(by_seed)
     return Passes(reference, active, outputs)

@@ -87,12 +87,12 @@ def work_of(network: "Network", names: Sequence[str]) -> Work:
     for layer in network.layers:
         for mvm in layer.mvms:
             used[mvm.core] += cell_map.cells * len(mvm.rows) * len(mvm.columns)
-    each = int(np.prod(cell_map.shape))
+    core_cells = int(np.prod(cell_map.shape))
     return Work(
         macs=sum(_macs(network.layers[call.layer]) * len(call.patches)
                  for call in network.program.calls if not call.turn),
         conversions=network.program.conversions,
-        cells=[(int(count), each) for count in used], cores=chip.cores, energy_source=chip.energy.source,
+        cells=[(int(count), core_cells) for count in used], cores=chip.cores, energy_source=chip.energy.source,
         energy_missing=chip.energy.missing if chip.energy.known else (), area_source=chip.area.source,
         extrapolated=(chip.energy.extrapolated, chip.area.extrapolated),
         macro_mm2=chip.area.macro_mm2, rated=[rate(chip, name, op) for name, op in chip.rated_operations()],
@@ -110,9 +110,9 @@ def _bits(layer: Layer) -> tuple[int, int]:
 def _macs(layer: Layer) -> int:
     """Different pairs of an input and an output that a layer joins."""
     rows = [mvm.taken(layer.spread) for mvm in layer.mvms]
-    joined = np.zeros((1 + max(int(taken.max(initial=0)) for taken in rows), layer.outputs), dtype=np.bool_)
-    for mvm, taken in zip(layer.mvms, rows, strict=True):
-        joined[np.ix_(np.unique(taken[taken != DITHER]), mvm.outputs)] = True
+    joined = np.zeros((1 + max(int(inputs.max(initial=0)) for inputs in rows), layer.outputs), dtype=np.bool_)
+    for mvm, inputs in zip(layer.mvms, rows, strict=True):
+        joined[np.ix_(np.unique(inputs[inputs != DITHER]), mvm.outputs)] = True
     return int(joined.sum())
 
 
@@ -143,8 +143,8 @@ def cost_of(work: Work, runs: Sequence[Ran], images: int, f_clk_MHz: float) -> d
             {"core": k, "cells_used": used, "cells": cells, "analog_cycles": float(cycles)}
             for k, ((used, cells), cycles) in enumerate(zip(work.cells, busy, strict=True))
         ],
-        "bits": {name: {"in": taken, "out": made} for name, (taken, made) in work.bits.items()},
-        "rated": [_rated(one) for one in work.rated], "tiles": _tiles(work, busy, time.interval),
+        "bits": {name: {"in": in_bits, "out": out_bits} for name, (in_bits, out_bits) in work.bits.items()},
+        "rated": [_rated(rating) for rating in work.rated], "tiles": _tiles(work, busy, time.interval),
     }
 
 
@@ -153,23 +153,23 @@ def _tiles(work: Work, busy: NDArray[np.floating], interval: float) -> dict[str,
     if work.tiles is None:
         return None
     tiles = []
-    for told in work.tiles["tiles"]:
-        column, row = map(int, told["tile"].split(","))
+    for tile in work.tiles["tiles"]:
+        column, row = map(int, tile["tile"].split(","))
         number = row * work.columns + column
         analog = float(busy[number]) if number < len(busy) else 0.0  # a tile behind the last core with weights
-        tiles.append({**told, "analog_cycles": analog, "utilisation": analog / interval})
-    worst = max(tiles, key=lambda told: told["analog_cycles"])
+        tiles.append({**tile, "analog_cycles": analog, "utilisation": analog / interval})
+    worst = max(tiles, key=lambda tile: tile["analog_cycles"])
     return {"bottleneck": worst["tile"], "tiles": tiles, "links": work.tiles.get("links", ())}
 
 
 def _energy(parts: Sequence[Mapping[str, float]], count: int) -> dict[str, float]:
     """Sum by name, over ``count``."""
-    names = dict.fromkeys(name for one in parts for name in one)
-    return {name: sum(one.get(name, 0.0) for one in parts) / count for name in names}
+    names = dict.fromkeys(name for energies in parts for name in energies)
+    return {name: sum(energies.get(name, 0.0) for energies in parts) / count for name in names}
 
 
-def _rated(one: Rating) -> dict[str, Any]:
+def _rated(rating: Rating) -> dict[str, Any]:
     return {
-        "precision": one.precision, "snr_dB": one.snr_dB, "time_us": one.time_us, "tops": one.tops,
-        "tops_per_W": one.tops_per_W, "tops_per_mm2": one.tops_per_mm2, "energy_pJ": dict(one.energy_pJ),
+        "precision": rating.precision, "snr_dB": rating.snr_dB, "time_us": rating.time_us, "tops": rating.tops,
+        "tops_per_W": rating.tops_per_W, "tops_per_mm2": rating.tops_per_mm2, "energy_pJ": dict(rating.energy_pJ),
     }

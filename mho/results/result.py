@@ -99,10 +99,10 @@ class Result(Shown):
     @property
     def codes(self) -> dict[str, NDArray[np.int16]]:
         first = self.runs[0].codes
-        kept = len(next(iter(first.values())))
-        if kept < len(self.reference):
+        count = len(next(iter(first.values())))
+        if count < len(self.reference):
             raise InputError(
-                f"codes of {kept} of {len(self.reference)} images were kept, since those of all take much memory; run "
+                f"codes of {count} of {len(self.reference)} images were kept, since those of all take much memory; run "
                 "with keep_codes=True to keep them"
             )
         if not self.stacked:
@@ -186,13 +186,13 @@ class Result(Shown):
             self.accuracies(labels)  # refuses labels that do not fit
         truth = score.classes(reference) if labels is None else np.asarray(labels)
 
-        def one(outputs: NDArray[Any]) -> tuple[float, NDArray[np.float64]]:
+        def score_of(outputs: NDArray[Any]) -> tuple[float, NDArray[np.float64]]:
             right = (score.classes(outputs) == truth).astype(np.float64)
             return float(right.mean()), right
 
-        images = np.array([one(run.outputs)[1] for run in self.runs])
+        images = np.array([score_of(run.outputs)[1] for run in self.runs])
         return make_uncertainty(
-            images.mean(axis=1), images, self.device_runs, one, self.options.seeds, share=True
+            images.mean(axis=1), images, self.device_runs, score_of, self.options.seeds, share=True
         )
 
     def _uncertain_error(self) -> Uncertainty:
@@ -201,14 +201,14 @@ class Result(Shown):
         size = max(float(np.sqrt(np.mean(np.square(reference, dtype=np.float64)))), 1e-30)
         axes = tuple(range(1, reference.ndim))
 
-        def one(outputs: NDArray[Any]) -> tuple[float, NDArray[np.float64]]:
+        def score_of(outputs: NDArray[Any]) -> tuple[float, NDArray[np.float64]]:
             square = ((outputs.astype(np.float64) - reference) ** 2).mean(axis=axes)
             root = max(float(np.sqrt(square.mean())), 1e-30)
             return root / size, square / (2.0 * size * root)
 
-        scores, images = zip(*(one(run.outputs) for run in self.runs), strict=True)
+        scores, images = zip(*(score_of(run.outputs) for run in self.runs), strict=True)
         return make_uncertainty(
-            np.array(scores), np.array(images), self.device_runs, one, self.options.seeds, share=False
+            np.array(scores), np.array(images), self.device_runs, score_of, self.options.seeds, share=False
         )
 
     @cached_property
@@ -246,24 +246,24 @@ class Result(Shown):
         converter's range; ``clipped`` of ``inputs`` of the layer were beyond what its codes reach.
         ``codes`` counts codes in equal parts of the range from -top to top, of the first images where there are many.
         """
-        found = []
+        rows = []
         for name, first in self.runs[0].layers.items():
-            each = [run.layers[name] for run in self.runs]
-            found.append({
+            figures = [run.layers[name] for run in self.runs]
+            rows.append({
                 "layer": name,
                 "columns": first.columns,
                 "positions": first.positions,
-                "min": min(one.least for one in each),
-                "max": max(one.largest for one in each),
-                "saturated": float(np.mean([one.saturated for one in each])),
-                "clipped": sum(one.clipped for one in each),
-                "inputs": sum(one.inputs for one in each),
+                "min": min(chip.least for chip in figures),
+                "max": max(chip.largest for chip in figures),
+                "saturated": float(np.mean([chip.saturated for chip in figures])),
+                "clipped": sum(chip.clipped for chip in figures),
+                "inputs": sum(chip.inputs for chip in figures),
                 "codes": {
                     "top": first.codes.top,
-                    "counts": np.sum([one.codes.counts for one in each], axis=0).tolist(),
+                    "counts": np.sum([chip.codes.counts for chip in figures], axis=0).tolist(),
                 },
             })
-        return found
+        return rows
 
     def plot(self, labels: ArrayLike | None = None) -> "Figure":
         """A figure: outputs against the float model's, and the codes of each layer."""
@@ -339,13 +339,13 @@ class Result(Shown):
         """Of several outputs: which is scored, and the error of each, the mean over seeds."""
         if len(self.references) == 1:
             return {}
-        found = {}
+        errors = {}
         for name, reference in self.references.items():
             text = reference.dtype.kind in "US"
             measure, label = (score.alike, "agreement") if text else (score.relative_error, "relative_error")
-            each = [measure(run.by_name[name], reference) for run in self.runs]
-            found[name] = {"shape": list(reference.shape), label: float(np.mean(each))}
-        return {"scored": self.scored, "outputs": found}
+            by_seed = [measure(run.by_name[name], reference) for run in self.runs]
+            errors[name] = {"shape": list(reference.shape), label: float(np.mean(by_seed))}
+        return {"scored": self.scored, "outputs": errors}
 
     def save_json(self, path: str | Path, labels: ArrayLike | None = None, *, budget: bool = False) -> None:
         """Write :meth:`to_dict` to a file."""

@@ -19,20 +19,20 @@ def is_classifier(outputs: NDArray[np.generic]) -> bool:
     return np.issubdtype(outputs.dtype, np.integer) and outputs.size == outputs.shape[0]
 
 
-def choose(outputs: Mapping[str, NDArray[np.generic]], wanted: str | None) -> str:
-    """The output that is scored: the one that is ``wanted``, else the first of classes, else the first.
+def choose(outputs: Mapping[str, NDArray[np.generic]], name: str | None) -> str:
+    """The output that is scored: the one of ``name``, else the first of classes, else the first.
 
     Raises
     ------
     InputError
         If there is none of that name.
     """
-    if wanted is not None and wanted not in outputs:
-        raise InputError(f"{argument('score')} must be one of the outputs {', '.join(outputs)}, not {wanted!r}")
-    if wanted is not None and outputs[wanted].dtype.kind in "US":
-        raise InputError(f"{argument('score')} must be an output of numbers; {wanted!r} is text")
+    if name is not None and name not in outputs:
+        raise InputError(f"{argument('score')} must be one of the outputs {', '.join(outputs)}, not {name!r}")
+    if name is not None and outputs[name].dtype.kind in "US":
+        raise InputError(f"{argument('score')} must be an output of numbers; {name!r} is text")
     numbers = {k: v for k, v in outputs.items() if v.dtype.kind not in "US"} or outputs
-    return wanted or next((k for k, v in numbers.items() if is_classifier(v)), next(iter(numbers)))
+    return name or next((k for k, v in numbers.items() if is_classifier(v)), next(iter(numbers)))
 
 
 def classes(outputs: NDArray[np.generic]) -> NDArray[np.int64]:

@@ -87,11 +87,11 @@ def make_uncertainty(
     deviation = float(scores.std(ddof=1)) if count > 1 else 0.0
     chips = math.sqrt(max(deviation**2 - _of_both(images), 0.0) / count)
     # Devices differ from the one that was fitted on the same chip: what chips do is not counted again.
-    own, drawn, by_chance = {seed: k for k, seed in enumerate(seeds)}, [], []
+    chip_of, drawn, by_chance = {seed: k for k, seed in enumerate(seeds)}, [], []
     for run in device_runs:
-        chip, (value, each) = own[run.seed], score(run.outputs)
+        chip, (value, added) = chip_of[run.seed], score(run.outputs)
         drawn.append(float(mean + value - scores[chip]))
-        by_chance.append(_variance(each - images[chip]))
+        by_chance.append(_variance(added - images[chip]))
     of_images = _of_images(images.mean(axis=0), share=share)
     device = None
     if drawn:

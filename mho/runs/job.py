@@ -49,10 +49,10 @@ class Job:
         return [name if layers.count(name) == 1 else f"{name}.{k}" for k, name in enumerate(layers)]
 
     def run(
-        self, backend: "Backend", seed: int, causes: Collection[str], kept: int, progress: Progress | None = None
+        self, backend: "Backend", seed: int, causes: Collection[str], images_kept: int, progress: Progress | None = None
     ) -> SeedRun:
         """One pass of the inputs through one chip, with the codes of ``kept`` images."""
-        done = self._execute(backend, seed, causes, codes_of=kept, timed=True, progress=progress)
+        done = self._execute(backend, seed, causes, codes_of=images_kept, timed=True, progress=progress)
         assert done.time is not None
         codes = {name: done.codes_by_layer[k] for k, name in enumerate(self.names)}
         return SeedRun(

@@ -127,8 +127,8 @@ def run_network(
         seed = _seed_of(cells, seed, seeds)
     x = check_shape(x, network.model)[:limit]
     count = seeds or 1
-    kept = _images_kept(network, len(x), count, keep_codes)
-    needed = run_bytes(network, len(x), count, codes=kept * code_bytes(network.program), batch=BATCH)
+    images_kept = _images_kept(network, len(x), count, keep_codes)
+    needed = run_bytes(network, len(x), count, codes=images_kept * code_bytes(network.program), batch=BATCH)
     check_memory(needed, f"a run of {_size(len(x), count)}", "take fewer images or seeds")
     job = Job(
         network=network, x=x, device=device, time_s=parse_time(time),
@@ -139,7 +139,7 @@ def run_network(
     shared, trace, observed = min(backend.processes, count + draws), None, None
     with ExitStack() as stack:
         # Processes begin while the float model is computed here, or have what that has loaded.
-        processes = stack.enter_context(team(shared, job, causes, kept, backend)) if shared > 1 else None
+        processes = stack.enter_context(team(shared, job, causes, images_kept, backend)) if shared > 1 else None
         model, threads = network.model, backend.parallel
         choose(model.finish_all(model.single.last(x[:1])), score)
         beside = stack.enter_context(_beside(threads if processes is None else 1))
@@ -151,7 +151,7 @@ def run_network(
         else:
             opened = backend.open(progress=loading, note=note, tiles=network.tiles is not None)
             stack.callback(opened.close)
-            runs, device_runs, trace = _passes(job, opened, causes, kept, draws, progress)
+            runs, device_runs, trace = _passes(job, opened, causes, images_kept, draws, progress)
             observed = opened.observed()
         last, compared, (done, provenance) = floats(), ranges(), work()
     references = model.finish_all(last)
@@ -191,12 +191,12 @@ def _beside(threads: int) -> Iterator[Callable[[Callable[[], Made]], Callable[[]
 
 
 def _passes(
-    job: Job, backend: "Backend", causes: Collection[str], kept: int, draws: int, progress: Progress | None
+    job: Job, backend: "Backend", causes: Collection[str], images_kept: int, draws: int, progress: Progress | None
 ) -> tuple[list[SeedRun], list[DeviceRun], Any]:
     """A pass through each chip and each device that is drawn, and what the backend noted of the chips."""
     count, images, runs, device_runs = len(job.seeds), len(job.x), [], []
     for index, seed in enumerate(job.seeds):
-        runs.append(job.run(backend, seed, causes, kept, progress=_offset(progress, index, count + draws)))
+        runs.append(job.run(backend, seed, causes, images_kept, progress=_offset(progress, index, count + draws)))
     trace = backend.trace()
     for draw in range(draws):
         device_runs.append(job.device_run(backend, draw, causes))

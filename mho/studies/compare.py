@@ -41,18 +41,18 @@ def compare(
 
     both = first, second
     of_types = {Result: "run", Chip: "chip", Device: "device"}
-    kinds = [of_types.get(type(each)) or kind_of(str(each)) for each in both]
+    kinds = [of_types.get(type(subject)) or kind_of(str(subject)) for subject in both]
     if kinds[0] != kinds[1]:
         raise InputError(
             f"{argument('second')} is {KINDS[kinds[1]]}, and {argument('first')} {KINDS[kinds[0]]}: things of one kind "
             "are set side by side"
         )
     if kinds[0] == "chip":
-        left, right = (each if isinstance(each, Chip) else Chip.load(str(each)) for each in both)
+        left, right = (subject if isinstance(subject, Chip) else Chip.load(str(subject)) for subject in both)
         return compare_chips(left.description, right.description)
     if kinds[0] == "device":
-        one, two = (each if isinstance(each, Device) else Device.load(str(each)) for each in both)
-        return compare_devices(one.model, two.model)
+        devices = [subject if isinstance(subject, Device) else Device.load(str(subject)) for subject in both]
+        return compare_devices(devices[0].model, devices[1].model)
     return compare_runs(run_of_result(first, "first"), run_of_result(second, "second"))
 
 

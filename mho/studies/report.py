@@ -55,22 +55,22 @@ def report(
     from mho.reports.facts import facts_of
 
     several = results if isinstance(results, Sequence) and not isinstance(results, str) else [results]
-    facts = [facts_of(run_of_result(each, f"result {number}", labels)) for number, each in enumerate(several, 1)]
-    told = write_report(
+    facts = [facts_of(run_of_result(result, f"result {number}", labels)) for number, result in enumerate(several, 1)]
+    summaries = write_report(
         facts, str(path), None if figures is None else str(figures), None if liberty is None else str(liberty),
         None if activity is None else str(activity), tuple(map(str, memories)), Silent(),
     )
-    return [{key: value for key, value in each.items() if isinstance(value, str)} for each in told]
+    return [{key: value for key, value in result.items() if isinstance(value, str)} for result in summaries]
 
 
 def write_report(
-    found: "list[Facts]", output: str, figures: str | None, liberty: str | None, activity: str | None,
+    runs: "list[Facts]", output: str, figures: str | None, liberty: str | None, activity: str | None,
     memories: tuple[str, ...], out: Output,
 ) -> list[dict[str, Any]]:
     """Write page and figures; what the page says of each run in words, and what it does not show."""
     from mho.reports.page import report_page
 
-    if activity is not None and (liberty is None or len(found) > 1):
+    if activity is not None and (liberty is None or len(runs) > 1):
         raise InputError(
             f"{activity}: {argument('activity')} takes {argument('liberty')} and the one run that the waveforms are of"
         )
@@ -79,17 +79,17 @@ def write_report(
             f"{memories[0]}: {argument('memories')} takes {argument('liberty')}, the standard cells beside them"
         )
     if liberty is not None:
-        found = _with_silicon(found, liberty, activity, memories, out)
-    write_output(output, report_page(found).encode())
+        runs = _with_silicon(runs, liberty, activity, memories, out)
+    write_output(output, report_page(runs).encode())
     out.note(f"wrote {output}")
     if figures is not None:
-        count = _write_figures(found, Path(figures))
+        count = _write_figures(runs, Path(figures))
         out.note(f"wrote {count} figures to {figures}, each as SVG and PDF")
-    return [_told(facts) for facts in found]
+    return [_told(facts) for facts in runs]
 
 
 def _with_silicon(
-    found: "list[Facts]", liberty: str, activity: str | None, memories: tuple[str, ...], out: Output
+    runs: "list[Facts]", liberty: str, activity: str | None, memories: tuple[str, ...], out: Output
 ) -> "list[Facts]":
     """The runs with the area of their chips, each of which is synthesised once, and the energy of their logic."""
     from mho.hw.config import chip_from_dict
@@ -98,22 +98,22 @@ def _with_silicon(
     from mho.sim.silicon.area import chip_area
     from mho.sim.silicon.power.energy import chip_energy
 
-    known: dict[str, Any] = {}
-    macros = [Path(one) for one in memories]
-    made = []
-    for facts in found:
+    by_chip: dict[str, Any] = {}
+    macros = [Path(path) for path in memories]
+    with_area = []
+    for facts in runs:
         with reading(facts.run.path, RUN):
             chip = replace(chip_from_dict(facts.content["chip"], origin=facts.run.path), macro=None)
-        if chip.sha256 not in known:
+        if chip.sha256 not in by_chip:
             with out.progress(f"synthesising {chip.name}") as progress:
-                known[chip.sha256] = chip_area(chip, Path(liberty), macros, progress=progress)
+                by_chip[chip.sha256] = chip_area(chip, Path(liberty), macros, progress=progress)
         if activity is not None:
             images = facts.run.images * len(facts.run.scores)
             with out.progress(f"energy of {chip.name}") as progress:
                 took = chip_energy(chip, Path(liberty), Path(activity), images, macros, progress)
-            known[chip.sha256] |= {"energy": took}
-        made.append(replace(facts, silicon=known[chip.sha256]))
-    return made
+            by_chip[chip.sha256] |= {"energy": took}
+        with_area.append(replace(facts, silicon=by_chip[chip.sha256]))
+    return with_area
 
 
 def _told(facts: "Facts") -> dict[str, Any]:
@@ -127,7 +127,7 @@ def _told(facts: "Facts") -> dict[str, Any]:
     }
 
 
-def _write_figures(found: "list[Facts]", folder: Path) -> int:
+def _write_figures(runs: "list[Facts]", folder: Path) -> int:
     """Figures of all runs, by the names of run and figure."""
     from mho.figures.run import figure_bytes
     from mho.reports.figures import figures_of
@@ -135,9 +135,9 @@ def _write_figures(found: "list[Facts]", folder: Path) -> int:
 
     folder.mkdir(parents=True, exist_ok=True)
     count = 0
-    for facts in found:
+    for facts in runs:
         for name, _, _, figure in figures_of(facts):
-            base = folder / (name if len(found) == 1 else f"{facts.name}-{name}")
+            base = folder / (name if len(runs) == 1 else f"{facts.name}-{name}")
             write_output(base.with_suffix(".svg"), figure_svg(figure, name, inline=False).encode())
             write_output(base.with_suffix(".pdf"), figure_bytes(figure, "pdf"))
             count += 1

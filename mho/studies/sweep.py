@@ -50,14 +50,14 @@ def sweep(
 
     work, rows, out = load_spec(Path(spec)), Folder(Path(folder)), Silent()
     say = note or (lambda sentence: None)
-    found = run_sweep(work, rows, jobs=bounded_jobs(work, jobs, work.rows, say), progress=progress)
-    write_sweep(work, found, rows, out)
+    result = run_sweep(work, rows, jobs=bounded_jobs(work, jobs, work.rows, say), progress=progress)
+    write_sweep(work, result, rows, out)
     for sentence in out.warned:
         say(sentence)
-    return found
+    return result
 
 
-def write_sweep(spec: "Spec", found: "Sweep", folder: "Folder", out: Output) -> None:
+def write_sweep(spec: "Spec", result: "Sweep", folder: "Folder", out: Output) -> None:
     """Tables, figure and JSON, and the best of it on stdout."""
     from mho.figures.run import save_figure
     from mho.figures.trade_offs import figure_of_trade_offs
@@ -68,37 +68,37 @@ def write_sweep(spec: "Spec", found: "Sweep", folder: "Folder", out: Output) -> 
     from mho.sweeps.spec.points import Space
 
     axes = [name for name, _ in Space(spec).axes]
-    told = content(found, spec)
-    written = [*folder.write_table("rows", found.rows), *folder.write_table("designs", found.designs)]
-    written.append(folder.write_json("rows.json", list(found.rows)))
-    if (score := score_of(found.designs)) is not None:
+    summary = content(result, spec)
+    written = [*folder.write_table("rows", result.rows), *folder.write_table("designs", result.designs)]
+    written.append(folder.write_json("rows.json", list(result.rows)))
+    if (score := score_of(result.designs)) is not None:
         title = f"{MEASURES[score].title}{' (%)' if MEASURES[score].share else ''}"
-        figure = figure_of_trade_offs(panels_of(found.designs, score, axes), title)
+        figure = figure_of_trade_offs(panels_of(result.designs, score, axes), title)
         for end in ("png", "svg"):
             written.append(folder.path / f"trade-offs.{end}")
             save_figure(figure, written[-1])
-    written.append(folder.write_json("sweep.json", told))
-    if found.refused:
+    written.append(folder.write_json("sweep.json", summary))
+    if result.refused:
         out.warn(
-            f"{len(found.refused)} of {len(found.rows)} rows are refused, the first ({found.refused[0]['point']}): "
-            f"{found.refused[0]['error']}"
+            f"{len(result.refused)} of {len(result.rows)} rows are refused, the first ({result.refused[0]['point']}): "
+            f"{result.refused[0]['error']}"
         )
-    over = [row for row in found.designs if row.get("fits") is False]
+    over = [row for row in result.designs if row.get("fits") is False]
     if over:
         out.warn(
-            f"{len(over)} of {len(found.designs)} designs do not fit one chip (column fits): their figures are of as "
+            f"{len(over)} of {len(result.designs)} designs do not fit one chip (column fits): their figures are of as "
             "many chips as hold the network, and know nothing of programming between layers"
         )
-    _print(best(found, spec), axes, told["objectives"], out)
+    _print(best(result, spec), axes, summary["objectives"], out)
     of_chips = dict.fromkeys(
         sentence for chip in spec.built.values() if not isinstance(chip, str) for sentence in warnings(chip)
     )
     for sentence in list(of_chips)[:_WARNINGS]:
         out.warn(sentence)
     out.note(f"wrote {', '.join(path.name for path in written)} in {folder.path}")
-    out.json(told)
-    if len(found.refused) == len(found.rows):
-        raise ToolError(f"{folder.path}: none of {len(found.rows)} rows has a result: {found.refused[0]['error']}")
+    out.json(summary)
+    if len(result.refused) == len(result.rows):
+        raise ToolError(f"{folder.path}: none of {len(result.rows)} rows has a result: {result.refused[0]['error']}")
 
 
 def _print(designs: "Sequence[dict[str, Any]]", axes: Sequence[str], objectives: dict[str, str], out: Output) -> None:

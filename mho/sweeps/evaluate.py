@@ -31,7 +31,7 @@ _nets: OrderedDict[str, Net] = OrderedDict()
 
 def begin(spec: Spec) -> None:
     """Take the sweep that the points of this process are of, and share what is built with other processes."""
-    from mho.macro_models.tnsa.wired import share_matrices
+    from mho.macro_models.array.cells import share_matrices
     from mho.sim.build.toolchain import cache_folder
 
     _state["spec"] = spec
@@ -65,16 +65,16 @@ def evaluate(point: Point) -> Row:
 def _measures(net: Net, result: Result, workload: Workload) -> Row:
     """What :data:`~mho.sweeps.spec.measures.MEASURES` names, as far as it is known."""
     run, images = result.runs[0], workload.images
-    found: Row = {}
+    row: Row = {}
     if workload.labels is not None:
-        found["accuracy"] = float(result.accuracies(workload.labels)[0])
+        row["accuracy"] = float(result.accuracies(workload.labels)[0])
     if result.agreement is not None:
-        found["agreement"] = result.agreement
-    found["relative_error"] = score.relative_error(run.outputs, result.reference)
-    found |= {
+        row["agreement"] = result.agreement
+    row["relative_error"] = score.relative_error(run.outputs, result.reference)
+    row |= {
         "mvms": run.mvms // images, **_size(net.sha256, net), **_cost(result), "fits": result.fit["fits"],
     }
-    return found
+    return row
 
 
 def _cost(result: Result) -> Row:
@@ -83,18 +83,18 @@ def _cost(result: Result) -> Row:
     With what has changed since these were right, where they are extrapolated.
     """
     assert result.work is not None
-    told = cost_of(result.work, result.runs, len(result.reference), result.f_clk_MHz)
-    found: Row = {name: told[name] for name in result.time.facts(result.f_clk_MHz)}
-    found |= {} if told["energy"] is None else {"energy_nJ": told["energy"]["total_pJ"] / 1000.0}
-    found |= {} if told["macros_mm2"] is None else {"area_mm2": told["macros_mm2"]}
-    changed = dict.fromkeys(part for one in result.work.extrapolated for part in one.split("; ") if part)
-    return found | ({"extrapolated": "; ".join(changed)} if changed else {})
+    cost = cost_of(result.work, result.runs, len(result.reference), result.f_clk_MHz)
+    row: Row = {name: cost[name] for name in result.time.facts(result.f_clk_MHz)}
+    row |= {} if cost["energy"] is None else {"energy_nJ": cost["energy"]["total_pJ"] / 1000.0}
+    row |= {} if cost["macros_mm2"] is None else {"area_mm2": cost["macros_mm2"]}
+    changed = dict.fromkeys(part for changes in result.work.extrapolated for part in changes.split("; ") if part)
+    return row | ({"extrapolated": "; ".join(changed)} if changed else {})
 
 
 @cache
 def _size(_sha256: str, net: Net) -> Row:
-    told = net.summary()
-    return {"cores": told["cores"], "cells": told["cells"]}
+    summary = net.summary()
+    return {"cores": summary["cores"], "cells": summary["cells"]}
 
 
 def _net(spec: Spec, point: Point, workload: Workload) -> Net:

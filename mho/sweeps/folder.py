@@ -73,8 +73,8 @@ class Folder:
         if not path.exists():
             return None
         try:
-            kept = json.loads(read_text(path, _ROW))
-            return kept["row"] if kept["sha256"] == _seal(name, kept["row"]) else None
+            sealed = json.loads(read_text(path, _ROW))
+            return sealed["row"] if sealed["sha256"] == _seal(name, sealed["row"]) else None
         except (InputError, ValueError, TypeError, LookupError, RecursionError):
             return None
 

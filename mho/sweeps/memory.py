@@ -32,7 +32,7 @@ def point_bytes(spec: Spec) -> int:
     return PROCESS_BYTES + needed
 
 
-def bounded_jobs(spec: Spec, asked: int | None, points: int, note: Callable[[str], None]) -> int:
+def bounded_jobs(spec: Spec, limit: int | None, points: int, note: Callable[[str], None]) -> int:
     """Processes of a sweep; says what they take.
 
     Parameters
@@ -47,11 +47,11 @@ def bounded_jobs(spec: Spec, asked: int | None, points: int, note: Callable[[str
     InputError
         If there is no memory for as many as are asked for, or for one.
     """
-    if asked is not None:
-        check_jobs(asked)
-    each = point_bytes(spec)
-    jobs = max(1, min(asked or min(processors(), max(1, available_bytes() // each)), points))
-    check_memory(jobs * each, f"{jobs} processes", f"take fewer {argument('jobs')} or images")
-    there = size_text(available_bytes())
-    note(f"{jobs} process{'' if jobs == 1 else 'es'} of about {size_text(each)} each; {there} are available")
+    if limit is not None:
+        check_jobs(limit)
+    process_bytes = point_bytes(spec)
+    jobs = max(1, min(limit or min(processors(), max(1, available_bytes() // process_bytes)), points))
+    check_memory(jobs * process_bytes, f"{jobs} processes", f"take fewer {argument('jobs')} or images")
+    free = size_text(available_bytes())
+    note(f"{jobs} process{'' if jobs == 1 else 'es'} of about {size_text(process_bytes)} each; {free} are available")
     return jobs

@@ -63,8 +63,8 @@ def _points(rows: Sequence[Row], score: str, cost: str) -> dict[str, list[float]
 def _best(rows: Sequence[Row], score: str, cost: str) -> list[tuple[float, float]]:
     """Best trade-offs of two measures, from left to right."""
     both = [(score, MEASURES[score].more), (cost, MEASURES[cost].more)]
-    kept = front(costs(rows, both))
-    return sorted((rows[k][cost], _scale(score) * rows[k][score]) for k in range(len(rows)) if kept[k])
+    is_best = front(costs(rows, both))
+    return sorted((rows[k][cost], _scale(score) * rows[k][score]) for k in range(len(rows)) if is_best[k])
 
 
 def _groups(rows: Sequence[Row], axes: Sequence[str]) -> dict[tuple[str, int, int], list[Row]]:

@@ -14,37 +14,37 @@ __all__ = ["best", "content", "number_text", "objectives_of"]
 _USUAL = (("accuracy", "agreement", "relative_error"), ("interval_us",), ("energy_nJ",), ("area_mm2",))
 
 
-def objectives_of(found: Sweep, spec: Spec) -> tuple[tuple[str, bool], ...]:
+def objectives_of(sweep: Sweep, spec: Spec) -> tuple[tuple[str, bool], ...]:
     """Those of the file, or the score against time, energy and area, as far as designs differ in them."""
     if spec.search.objectives:
         return spec.search.objectives
     chosen = []
     for names in _USUAL:
-        name = next((one for one in names if any(one in row for row in found.designs)), None)
-        if name is not None and len({row.get(name) for row in found.designs}) > 1:
+        name = next((candidate for candidate in names if any(candidate in row for row in sweep.designs)), None)
+        if name is not None and len({row.get(name) for row in sweep.designs}) > 1:
             chosen.append((name, MEASURES[name].more))
     return tuple(chosen)
 
 
-def best(found: Sweep, spec: Spec) -> list[Row]:
+def best(sweep: Sweep, spec: Spec) -> list[Row]:
     """Designs that no other is better than in every objective, the best in the first objective first."""
-    objectives = objectives_of(found, spec)
+    objectives = objectives_of(sweep, spec)
     if not objectives:
         return []
-    cost = costs(found.designs, objectives)
-    kept = [k for k, is_best in enumerate(front(cost)) if is_best]
-    return [found.designs[k] for k in sorted(kept, key=lambda k: tuple(cost[k]))]
+    cost = costs(sweep.designs, objectives)
+    numbers = [k for k, is_best in enumerate(front(cost)) if is_best]
+    return [sweep.designs[k] for k in sorted(numbers, key=lambda k: tuple(cost[k]))]
 
 
-def content(found: Sweep, spec: Spec) -> dict[str, Any]:
+def content(sweep: Sweep, spec: Spec) -> dict[str, Any]:
     """For JSON."""
     return {
         "versions": library_versions(),
-        "networks": {name: {"sha256": one.sha256, "images": one.images} for name, one in spec.networks.items()},
+        "networks": {name: {"sha256": work.sha256, "images": work.images} for name, work in spec.networks.items()},
         "seeds": list(spec.seeds),
-        "objectives": {name: "max" if more else "min" for name, more in objectives_of(found, spec)},
-        "rows": len(found.rows), "refused": len(found.refused),
-        "best": best(found, spec), "designs": list(found.designs),
+        "objectives": {name: "max" if more else "min" for name, more in objectives_of(sweep, spec)},
+        "rows": len(sweep.rows), "refused": len(sweep.refused),
+        "best": best(sweep, spec), "designs": list(sweep.designs),
     }
 
 

@@ -50,15 +50,15 @@ class _Work:
 
     def rows(self, points: Sequence[Point]) -> dict[str, Row]:
         """The row of each point by its name."""
-        made = {point.name: row for point in points if (row := self._folder.find(point.name)) is not None}
-        self.found += len(made)
-        self._tell(len(made))
-        missing = _in_turn(point for point in points if point.name not in made)
+        rows = {point.name: row for point in points if (row := self._folder.find(point.name)) is not None}
+        self.found += len(rows)
+        self._tell(len(rows))
+        missing = _in_turn(point for point in points if point.name not in rows)
         for number, row in self._team.run(evaluate, missing):
             self._folder.keep(row)
-            made[missing[number].name] = row
+            rows[missing[number].name] = row
             self._tell(1)
-        return made
+        return rows
 
     def _tell(self, more: int) -> None:
         self._done += more
@@ -88,16 +88,16 @@ def run_sweep(
         If something failed that is not of a point. What is done is kept.
     """
     space, by_design = Space(spec), {}
-    most = min(space.size, spec.search.evaluations or space.size) * len(spec.seeds)
+    total = min(space.size, spec.search.evaluations or space.size) * len(spec.seeds)
     opened = workers(jobs, begin, (spec,)) if open_workers is None else open_workers(begin, (spec,))
     with folder.taken(), opened as team:
-        work = _Work(folder, team, most, progress)
+        work = _Work(folder, team, total, progress)
 
         def evaluated(numbers: Sequence[int]) -> list[Row]:
             points = {number: list(space.points(number)) for number in numbers}
-            rows = work.rows([point for some in points.values() for point in some])
-            for number, some in points.items():
-                by_design[number] = [rows[point.name] for point in some]
+            rows = work.rows([point for design_points in points.values() for point in design_points])
+            for number, design_points in points.items():
+                by_design[number] = [rows[point.name] for point in design_points]
             return [summarise_design(space.design(number).columns(), by_design[number]) for number in numbers]
 
         chosen(space.shape, space.ordered, spec.search, evaluated)
@@ -118,4 +118,4 @@ def _in_turn(points: Iterable[Point]) -> list[Point]:
     for place, point in enumerate(points):
         turn = turns[point.compiled] = turns.get(point.compiled, -1) + 1
         placed.append((turn, place, point))
-    return [point for _, _, point in sorted(placed, key=lambda one: one[:2])]
+    return [point for _, _, point in sorted(placed, key=lambda entry: entry[:2])]

@@ -42,18 +42,18 @@ def summarise_design(columns: dict[str, Any], rows: Iterable[Row]) -> Row:
     """
     rows = list(rows)
     good = [row for row in rows if not row["error"]]
-    found: Row = {**columns, "chips": len(good), "images": rows[0]["images"] if rows else 0}
+    summary: Row = {**columns, "chips": len(good), "images": rows[0]["images"] if rows else 0}
     if good:
-        found["fits"] = all(row["fits"] for row in good)
+        summary["fits"] = all(row["fits"] for row in good)
     for name, measure in MEASURES.items():
         values = [row[name] for row in good if name in row]
         if not values:
             continue
         half = half_interval(values, rows[0]["images"], share=measure.share)
-        found[name] = float(np.mean(values))
-        found[f"{name}_deviation"] = float(np.std(values, ddof=1)) if len(values) > 1 else 0.0
+        summary[name] = float(np.mean(values))
+        summary[f"{name}_deviation"] = float(np.std(values, ddof=1)) if len(values) > 1 else 0.0
         if half is not None:
-            found[f"{name}_half"] = half
+            summary[f"{name}_half"] = half
     if good and "extrapolated" in good[0]:
-        found["extrapolated"] = good[0]["extrapolated"]
-    return found | {"error": "" if good or not rows else rows[0]["error"]}
+        summary["extrapolated"] = good[0]["extrapolated"]
+    return summary | {"error": "" if good or not rows else rows[0]["error"]}

@@ -127,12 +127,12 @@ class Output:
         if self.quiet:
             yield lambda done, total, /: None
             return
-        with (_lines if _plain(sys.stderr) else _bar)(label) as told:
+        with (_lines if _plain(sys.stderr) else _bar)(label) as display:
             try:
-                yield told
+                yield display
             except KeyboardInterrupt:
-                if told.said:
-                    say(sys.stderr, f"{label}: {told.said}")
+                if display.said:
+                    say(sys.stderr, f"{label}: {display.said}")
                 raise
 
     def json(self, content: dict[str, Any]) -> None:
@@ -196,7 +196,7 @@ def _lines(label: str) -> Iterator[_Told]:
     def line() -> None:
         nonlocal shown, shown_s
         shown, shown_s = share, time.monotonic()
-        said = f", {told.said}" if told.said else ""
+        said = f", {display.said}" if display.said else ""
         say(sys.stderr, f"{label}: {share:.0%} after {shown_s - begin:.0f} s{said}")
 
     def advance(done: int, total: int, /) -> None:
@@ -210,12 +210,12 @@ def _lines(label: str) -> Iterator[_Told]:
         while not ended.wait(_EVERY_S):
             line()
 
-    told = _Told(advance, lambda text: None)
+    display = _Told(advance, lambda text: None)
     say(sys.stderr, f"{label} ...")
     watcher = threading.Thread(target=watch, daemon=True)
     watcher.start()
     try:
-        yield told
+        yield display
     finally:
         ended.set()
         watcher.join()

@@ -9,9 +9,9 @@ import click
 __all__ = ["Group", "LazyGroup"]
 
 
-def _no_such(name: str, known: Sequence[str]) -> click.UsageError:
-    near = difflib.get_close_matches(name, known, n=1)
-    hint = f", did you mean {near[0]}?" if near else f"; there are {', '.join(known)}"
+def _no_such(name: str, commands: Sequence[str]) -> click.UsageError:
+    near = difflib.get_close_matches(name, commands, n=1)
+    hint = f", did you mean {near[0]}?" if near else f"; there are {', '.join(commands)}"
     return click.UsageError(f"there is no command {name!r}{hint}")
 
 
@@ -21,9 +21,9 @@ class Group(click.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        known = self.list_commands(ctx)
-        if args[0] not in known and not args[0].startswith("-"):
-            raise _no_such(args[0], known)
+        commands = self.list_commands(ctx)
+        if args[0] not in commands and not args[0].startswith("-"):
+            raise _no_such(args[0], commands)
         return super().resolve_command(ctx, args)
 
 

@@ -31,8 +31,8 @@ Known = Callable[[click.Context], Iterable[tuple[str, str]]]
 
 
 def _completed(names: Known | None, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
-    known = () if names is None else names(ctx)
-    return [CompletionItem(name, help=said or None) for name, said in known if name.startswith(incomplete)]
+    choices = () if names is None else names(ctx)
+    return [CompletionItem(name, help=said or None) for name, said in choices if name.startswith(incomplete)]
 
 
 class _Path(click.ParamType):
@@ -85,9 +85,9 @@ class Writes(_Path):
         if value == "-":
             raise InputError("- is no file that can be written here; /dev/stdout is")
         if self.ends and not value.lower().endswith(self.ends):
-            *some, last = self.ends
-            wanted = f"{', '.join(some)} or {last}" if some else last
-            raise InputError(f"{value}: the name must end in {wanted}, not {Path(value).suffix!r}")
+            *suffixes, last = self.ends
+            choices = f"{', '.join(suffixes)} or {last}" if suffixes else last
+            raise InputError(f"{value}: the name must end in {choices}, not {Path(value).suffix!r}")
         (check_folder if self.folder else self.check)(value)
 
 
@@ -150,11 +150,11 @@ class _Place:
             return status.st_dev, status.st_ino
         return unicodedata.normalize("NFC", os.path.realpath(self.path)).casefold()
 
-    def holds(self, other: "_Place") -> bool:
+    def holds(self, place: "_Place") -> bool:
         """Whether this is a folder into which a file of the name of ``other`` is written."""
-        if not isinstance(self.kind, Writes) or other.kind is None or other.named:
+        if not isinstance(self.kind, Writes) or place.kind is None or place.named:
             return False
-        name = os.path.relpath(os.path.realpath(other.path), os.path.realpath(self.path))
+        name = os.path.relpath(os.path.realpath(place.path), os.path.realpath(self.path))
         return any(fnmatch(name.casefold(), pattern.casefold()) for pattern in self.kind.folder if name[:2] != "..")
 
 
@@ -184,9 +184,10 @@ def check_paths(ctx: click.Context) -> None:
         for other in (*reads, *writes[number + 1 :]):
             shared = status is not None and status.st_rdev == _NOWHERE
             if (output.key == other.key and not shared) or output.holds(other) or other.holds(output):
-                one, two = (other, output) if output.holds(other) else (output, other)
+                first, second = (other, output) if output.holds(other) else (output, other)
                 raise InputError(
-                    f"{one.path}: is {one.option} and {two.option} of this command and would be lost; name another file"
+                    f"{first.path}: is {first.option} and {second.option} of this command and would be lost; name "
+                    "another file"
                 )
     for output in writes:
         if isinstance(output.kind, Writes):
@@ -220,7 +221,7 @@ def _places(ctx: click.Context) -> Iterator[_Place]:
         if value is None or not isinstance(param.type, _Path):
             continue
         option = param.opts[-1] if isinstance(param, click.Option) else param.make_metavar(ctx)
-        for one in value if param.multiple or param.nargs == -1 else [value]:
-            yield from _places_of(option, one, param.type)
+        for path in value if param.multiple or param.nargs == -1 else [value]:
+            yield from _places_of(option, path, param.type)
     if sys.stdout is not None:
         yield _Place("standard output", "standard output", None)

@@ -14,12 +14,12 @@ _TOML = FileKind("TOML file", 1 << 20)
 
 def referenced_files(path: str) -> list[str]:
     """Files beside ``path``, or where its names lead, each once; none if it cannot be read, which its reader says."""
-    found: dict[Path, str] = {}
-    _follow(Path(path), found)
-    return list(found.values())
+    files: dict[Path, str] = {}
+    _follow(Path(path), files)
+    return list(files.values())
 
 
-def _follow(path: Path, found: dict[Path, str]) -> None:
+def _follow(path: Path, files: dict[Path, str]) -> None:
     try:
         names = list(_names(path))
     except (MhoError, OSError):
@@ -28,12 +28,12 @@ def _follow(path: Path, found: dict[Path, str]) -> None:
         named = path.parent / name
         try:
             where = Path(os.path.realpath(named))
-            if not where.is_file() or where in found:
+            if not where.is_file() or where in files:
                 continue
         except (OSError, ValueError):  # no name of a file
             continue
-        found[where] = str(named)
-        _follow(named, found)
+        files[where] = str(named)
+        _follow(named, files)
 
 
 def _names(path: Path) -> Iterator[str]:

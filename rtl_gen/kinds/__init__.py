@@ -5,37 +5,33 @@ from dataclasses import dataclass
 from typing import Any
 
 from mho.hw.config import Chip
+from mho.macro_models.integer.operation import Direction
 from mho.macro_models.registry import module_of
+from mho.rtl_gen.macro.contract import write_pins_contract
+from mho.rtl_gen.templates import fill, template
 
 __all__ = ["MacroTexts", "macro_texts_of"]
 
 
 @dataclass(frozen=True, kw_only=True)
 class MacroTexts:
-    """``TEXTS`` of a kind.
+    """``TEXTS`` of a kind. What expects a product is written once: the benches have it, and it is run here.
 
     Attributes
     ----------
     model
         Verilog of an ideal macro of a module name and a chip, for simulation.
+    products
+        Template of what is expected of a product (``rtl_gen/templates``): Python with a function
+        ``product(codes, outputs)`` for ``LINES`` lines and the step code ``STEP``.
+    step_code
+        Step code with which codes of the ideal macro spread, of so many lines.
+    values
+        What stands in the templates for a chip.
     contract
         SystemVerilog of the contract of the pins: (chip, module of the core, its Verilog, module of the adapter, name).
     bench
-        Template of the first test of a core (``rtl_gen/templates``).
-    inputs
-        Input codes that a forward product takes, of so many lines.
-    step_code
-        Step code with which codes of the ideal macro spread, of so many lines.
-    products
-        Template of what is expected of a product.
-    values
-        What stands in these templates for a chip.
-    product
-        What is expected of a product with this step code, in Python: codes of as many lines as there are input codes.
-    body
-        Template of the macro's body in a simulator without DPI; empty: it has none.
-    defines
-        What the body is told of a chip beside its lines.
+        Template of the first test of a core.
     commanded
         The ideal macro of a chip in Python, as commands of its core see it; None: cores take no commands.
     driver
@@ -43,17 +39,27 @@ class MacroTexts:
     """
 
     model: Callable[[str, Chip], str]
-    contract: Callable[[Chip, str, str, str, str], str]
-    bench: str
-    inputs: Callable[[int], int]
-    step_code: Callable[[int], int]
     products: str
-    values: Callable[[Chip], Mapping[str, object]]
-    product: Callable[[Chip, Sequence[int]], list[int]]
-    body: str = ""
-    defines: Callable[[Chip], Mapping[str, object]] = lambda chip: {}
+    step_code: Callable[[int], int]
+    values: Callable[[Chip], Mapping[str, object]] = lambda chip: {}
+    contract: Callable[[Chip, str, str, str, str], str] = write_pins_contract
+    bench: str = "bench_core"
     commanded: Callable[[Chip], Any] | None = None
     driver: Callable[[Chip], str] = lambda chip: ""
+
+    def inputs(self, chip: Chip) -> int:
+        """Input codes that a forward product takes."""
+        return chip.macro_config().inputs(Direction.FORWARD)
+
+    def products_text(self, chip: Chip) -> str:
+        """Python of what is expected of a product."""
+        return fill(template(f"{self.products}.py"), self.values(chip)).rstrip("\n")
+
+    def product(self, chip: Chip, codes: Sequence[int]) -> list[int]:
+        """What is expected of a product with the step code, in half steps: as many codes as there are input codes."""
+        names: dict[str, Any] = {"LINES": chip.lines, "STEP": self.step_code(chip.lines)}
+        exec(compile(self.products_text(chip), self.products, "exec"), names)
+        return names["product"](codes, len(codes))
 
 
 def macro_texts_of(chip: Chip) -> MacroTexts:

@@ -142,29 +142,29 @@ def _command_port(
     outer: Mapping[str, tuple[int, bool]], inner: Mapping[str, tuple[int, bool]], module: str, reset: str
 ) -> str:
     """The wires of commands, and what drives them."""
-    own = {name: width for name, (width, _) in inner.items() if name not in outer}
-    wires = "\n".join(f"  wire {_range(width)}{name};" for name, width in own.items())
-    ports = ["clk", reset, *(name for name in TnsaPins(1).members if name != "op_id"), *own]
+    internal = {name: width for name, (width, _) in inner.items() if name not in outer}
+    wires = "\n".join(f"  wire {_range(width)}{name};" for name, width in internal.items())
+    ports = ["clk", reset, *(name for name in TnsaPins(1).members if name != "op_id"), *internal]
     listed = ",\n".join(f"    .{port}({port})" for port in ports)
     return f"  // Commands stand for the strobes of the core.\n{wires}\n  {module} commands (\n{listed}\n  );"
 
 
 def _net(ports: PortMap, pin: str) -> str:
     """Wire behind an output of the macro; names of pins may differ in case alone."""
-    alike = sum(other.lower() == pin.lower() for other in ports.ports)
+    alike = sum(port.lower() == pin.lower() for port in ports.ports)
     return f"pin_{pin.lower() if alike == 1 else pin}"
 
 
 def _plain_outputs(ports: PortMap, sizes: dict[str, int]) -> dict[str, str]:
     """Outputs of the macro that are a signal of the contract as they are: pin to signal."""
-    found = {}
+    sources = {}
     for signal, bits in ports.reads.items():
         port = ports.ports.get(bits[0].source)
-        uses = sum(any(bit.source == bits[0].source for bit in other) for other in ports.reads.values())
+        uses = sum(any(bit.source == bits[0].source for bit in bits_read) for bits_read in ports.reads.values())
         whole = port is not None and list(reversed(bits)) == [Bit(port.name, number) for number in port.numbers]
         if port is not None and whole and uses == 1 and sizes[signal] == port.width:
-            found[port.name] = signal
-    return found
+            sources[port.name] = signal
+    return sources
 
 
 def _from_net(ports: PortMap, bit: Bit) -> Bit:
@@ -179,8 +179,8 @@ def _derive(name: str, signal: str, function: str, size: int, sizes: dict[str, i
     """Verilog of what stands for a signal of the contract where its pin takes it in another form."""
     width = sizes[signal]
     if function == "one":
-        one = f"{width}'d1"
-        text = f"{signal} != {width}'d0 && ({signal} & ({signal} - {one})) == {width}'d0"
+        unit = f"{width}'d1"
+        text = f"{signal} != {width}'d0 && ({signal} & ({signal} - {unit})) == {width}'d0"
         return f"  // Exactly one line of {signal} is selected.\n  wire {name};\n  assign {name} = {text};"
     if function == "saturate":
         top = f"{signal}[{width - 1}:{size}]" if width - size > 1 else f"{signal}[{size}]"
@@ -202,9 +202,9 @@ def hard_ports(chip: Chip, ports: PortMap) -> tuple[list[str], list[Port]]:
     macro = chip.macro
     if macro is not None and macro.wrapper:
         text, _ = read_module(macro_files(chip), macro.module)
-        found = module_ports(text or "", macro.module) or {}
-        pins = [port.name for port in found.values() if port.guarded]
-        return pins, [port for port in found.values() if not port.guarded]
+        ports_found = module_ports(text or "", macro.module) or {}
+        pins = [port.name for port in ports_found.values() if port.guarded]
+        return pins, [port for port in ports_found.values() if not port.guarded]
     return [pin for table in supply_pins(macro) for pin in table], list(ports.ports.values())
 
 

@@ -1,22 +1,25 @@
-"""Assertions and cover points of the macro's pins, in a file that a simulator or a solver binds to the core."""
+"""What every contract of a macro's pins needs, and the contract of a kind that says no more than its strobes."""
 
 import re
 
-from mho.hw.config import SYNCHRONISER_CYCLES, Chip
-from mho.hw.core.write_verify.config import WriteVerifyConfig
-from mho.hw.kinds.tnsa.config import TnsaCoreConfig
-from mho.hw.kinds.tnsa.macro_pins import MacroPins
+from mho.hw.config import Chip
+from mho.hw.kinds import core_blocks
 from mho.macro_models.errors import ToolError
 from mho.rtl_gen.templates import fill, template
 
-__all__ = ["connections", "write_contract"]
-
-_UNUSED = ("op_id", "write_pass", "verify_code", "verify_valid")
-"""Pins that the contract says nothing of: numbers for models, and what a converter answers."""
+__all__ = ["connections", "write_pins_contract"]
 
 
-def write_contract(chip: Chip, core: str, text: str, adapter: str, name: str) -> str:
-    """SystemVerilog of the contract ``name`` and its binding.
+def connections(text: str, module: str) -> dict[str, str]:
+    """Nets of the instance of ``module`` in a text as this package writes it, by port."""
+    instance = re.search(rf"^  {re.escape(module)} \w+ \(\n(.*?)^  \);", text, re.MULTILINE | re.DOTALL)
+    if instance is None:
+        raise ToolError(f"no instance of {module} was found")
+    return dict(re.findall(r"\.(\w+)\((\w*)\)", instance[1]))
+
+
+def write_pins_contract(chip: Chip, core: str, text: str, adapter: str, name: str) -> str:
+    """SystemVerilog of the contract ``name`` and its binding: no strobe in reset, and each is met.
 
     Parameters
     ----------
@@ -27,77 +30,15 @@ def write_contract(chip: Chip, core: str, text: str, adapter: str, name: str) ->
     adapter
         Module of the adapter.
     """
-    cfg, pins = TnsaCoreConfig.from_chip(chip), MacroPins.from_chip(chip)
-    durations = {f"{name}_cycles".upper(): getattr(cfg, f"{name}_cycles") for name in _OPERATIONS}
-    values: dict[str, object] = {"LINES": chip.lines, "WRITE_PARAMETERS": "", "WRITE_PORTS": "", "WRITE_BODY": ""}
-    if pins.verify_bits is not None:
-        write = WriteVerifyConfig.from_chip(chip)
-        durations |= {"SETUP_CYCLES": write.setup_cycles, "VERIFY_CYCLES": write.verify_cycles}
-        extra = [f"parameter [@AGE@:0] {key} = @{key}@" for key in ("SETUP_CYCLES", "VERIFY_CYCLES")]
-        members = pins.members
-        ports = [
-            f"input wire {_range(name, members[name].shape)}{name}" for name in pins.write_names if name not in _UNUSED
-        ]
-        values["WRITE_PARAMETERS"] = "".join(f",\n  {line}" for line in extra)
-        values["WRITE_PORTS"] = "".join(f",\n  {line}" for line in (*ports, "input wire programming_enable"))
-        values["WRITE_BODY"] = template("macro_contract_write.sv")
+    pins = core_blocks(chip).pins
+    strobes = [name for name in pins.strobes if name in pins.members]
     reset = "~rst_n" if chip.verilog.reset == "async_low" else "rst"
-    manual = " | manual_active" if cfg.manual else ""
-    bound = {"clk": "clk", "in_reset": f"{reset} | soft_reset{manual}"}
-    bound |= {"in_test": "test_mode"} if chip.verilog.test else {}
-    bound |= {pin: net for pin, net in connections(text, adapter).items() if pin in pins.members and pin not in _UNUSED}
-    bound |= {"programming_enable": "programming_enable"} if pins.verify_bits is not None else {}
-    values |= _late(cfg) | _off(test=chip.verilog.test)
-    size = max(durations.values()).bit_length()
-    durations |= {"LONGEST": max(durations.values()), "ZERO": 0, "ONE": 1, "LATE": SYNCHRONISER_CYCLES}
-    values |= {key: f"{size}'d{number}" for key, number in durations.items()}
-    values |= {
-        "AGE": size - 1, "NAME": name, "CORE": core,
+    nets = connections(text, adapter)
+    bound = {"clk": "clk", "in_reset": f"{reset} | soft_reset{' | test_mode' if chip.verilog.test else ''}"}
+    bound |= {strobe: nets[strobe] for strobe in strobes}
+    return fill(template("macro_contract_pins.sv"), {
+        "NAME": name, "CORE": core, "PORTS": ",\n".join(f"  input wire {strobe}" for strobe in strobes),
+        "STROBES": ", ".join(strobes),
+        "COVERS": "\n".join(f"    {strobe}_is_met: cover ({strobe});" for strobe in strobes),
         "CONNECTIONS": ",\n".join(f"  .{port}({net})" for port, net in bound.items()),
-    }
-    return fill(template("macro_contract.sv"), values)
-
-
-def _off(*, test: bool) -> dict[str, object]:
-    """When nothing is looked at: in reset, and in a test until there is a reset after it."""
-    tested = (
-        "reg tested;                    // there was a test, and no reset since\n"
-        "  always @(posedge clk) tested <= in_test | (tested & ~in_reset);\n"
-        "  wire off = in_reset | in_test | tested;"
-    )
-    return {
-        "TEST_PORT": "\n  input wire in_test," if test else "",
-        "OFF": tested if test else "wire off = in_reset;",
-    }
-
-
-def _late(cfg: TnsaCoreConfig) -> dict[str, object]:
-    """How the core sees hold, and from when cmp has to stand: both later where it has a synchroniser for them."""
-    late = SYNCHRONISER_CYCLES
-    flops = (
-        f"reg [{late - 1}:0] late_hold;         // of the synchroniser\n"
-        f"  always @(posedge clk) late_hold <= in_reset ? {late}'d0 : {{late_hold[{late - 2}:0], hold}};\n"
-        f"  wire frozen = late_hold[{late - 1}];"
-    )
-    stands = "\n      & (last != COMPARE | compare | (~hold & ~frozen & age >= COMPARE_CYCLES - @LATE@))"
-    return {
-        "HOLD": flops if "hold" in cfg.synchronise else "wire frozen = hold;",
-        "CMP_STANDS": stands if "cmp" in cfg.synchronise else "",
-    }
-
-
-_OPERATIONS = ("reset", "plane", "sample", "compare", "decrement")
-
-
-def connections(text: str, module: str) -> dict[str, str]:
-    """Nets of the instance of ``module`` in a text as this package writes it, by port."""
-    found = re.search(rf"^  {re.escape(module)} \w+ \(\n(.*?)^  \);", text, re.MULTILINE | re.DOTALL)
-    if found is None:
-        raise ToolError(f"no instance of {module} was found")
-    return dict(re.findall(r"\.(\w+)\((\w*)\)", found[1]))
-
-
-def _range(name: str, shape: object) -> str:
-    if name.startswith(("write_wl", "write_bl", "write_sl")):
-        return "[LINES-1:0] "
-    return f"[{shape - 1}:0] " if isinstance(shape, int) and shape > 1 else ""
+    })

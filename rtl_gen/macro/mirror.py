@@ -14,23 +14,23 @@ def pin_values(contract: ContractPins, ports: PortMap, adapter: str, within: str
     stands before the names of pins.
     """
     signals = contract_signals(contract)
-    found: dict[tuple[str, int], str] = {}
+    bits_of: dict[tuple[str, int], str] = {}
     for pin, bits in ports.drivers.items():
         for number, bit in bits.items():
             if bit.source:
                 sign = "~" if bit.inverted else ""
-                found.setdefault((bit.source, bit.index), f"{sign}{within}{_bit(ports, pin, number)}")
+                bits_of.setdefault((bit.source, bit.index), f"{sign}{within}{_bit(ports, pin, number)}")
     values: dict[str, str] = {}
     for name, (signal, function, size) in ports.derived.items():
         if function == "binary":
-            number = "{" + ", ".join(found[name, k] for k in reversed(range(size))) + "}"
+            number = "{" + ", ".join(bits_of[name, k] for k in reversed(range(size))) + "}"
             # A macro without an enable sees line 0 while none is selected, and has to look at something else.
-            one, width = found.get((f"{signal}_one", 0), f"|{adapter}.{signal}"), signals[signal][0]
-            values[signal] = f"{one} ? {width}'d1 << {number} : {width}'d0"
+            selected, width = bits_of.get((f"{signal}_one", 0), f"|{adapter}.{signal}"), signals[signal][0]
+            values[signal] = f"{selected} ? {width}'d1 << {number} : {width}'d0"
     for signal, (width, driven) in signals.items():
         if not driven and signal not in values:
             above = [f"{adapter}.{signal}" + (f"[{k}]" if width > 1 else "") for k in range(width)]
-            bits = [found.get((signal, k), above[k]) for k in range(width)]
+            bits = [bits_of.get((signal, k), above[k]) for k in range(width)]
             values[signal] = f"{{{', '.join(reversed(bits))}}}"
     return values
 

@@ -63,10 +63,12 @@ def _wrapper_problems(chip: Chip, macro: MacroSection) -> list[str]:
     if read_module(rtl_files(chip), macro.module)[0] is not None:
         return [f"macro.rtl must not hold {macro.module}, which is hardened: name its file in macro.files"]
     text, problems = read_module(macro_files(chip), macro.module)
-    found = [f"macro.files: {problem}" for problem in problems]
-    if text is None and not found:
-        found.append(f"macro.files must hold the module {macro.module} within the wrapper: a model, or its ports alone")
-    return found
+    sentences = [f"macro.files: {problem}" for problem in problems]
+    if text is None and not sentences:
+        sentences.append(
+            f"macro.files must hold the module {macro.module} within the wrapper: a model, or its ports alone"
+        )
+    return sentences
 
 
 def has_model(chip: Chip) -> bool:

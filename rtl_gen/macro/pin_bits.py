@@ -20,13 +20,13 @@ class PinBits:
 
     def of(self, where: str, parts: Iterable[PinPart], direction: str) -> list[Bit | None] | None:
         """Bits of a connection, the lowest first; None for one that is open. None if a part is wrong."""
-        found: list[list[Bit | None]] = []
+        groups: list[list[Bit | None]] = []
         for part in parts:
             bits = self._part(where, part, direction)
             if bits is None:
                 return None
-            found.append(bits)
-        return [bit for bits in reversed(found) for bit in bits]
+            groups.append(bits)
+        return [bit for bits in reversed(groups) for bit in bits]
 
     def _part(self, where: str, part: PinPart, direction: str) -> list[Bit | None] | None:
         if not part.name:
@@ -86,11 +86,11 @@ class PinBits:
 
     def claim(self, where: str, pin: str, number: int) -> bool:
         """Take a bit of an input; whether nothing else drives it."""
-        other = self._owner.setdefault((pin, number), where)
-        if other != where or self.result.drivers.get(pin, {}).get(number) is not None:
-            who = "another signal" if where.startswith("macro.pins.") and other.startswith("macro.pins.") else other
+        owner = self._owner.setdefault((pin, number), where)
+        if owner != where or self.result.drivers.get(pin, {}).get(number) is not None:
+            who = "another signal" if where.startswith("macro.pins.") and owner.startswith("macro.pins.") else owner
             sentence = f"{where}: bits of pin {pin} have {who} already"
-            if other == where:
+            if owner == where:
                 sentence = f"{where}: a bit of pin {pin} stands in it twice"
             if sentence not in self.problems:
                 self.problems.append(sentence)

@@ -72,23 +72,23 @@ def macro_warnings(chip: Chip) -> list[str]:
     macro = chip.macro
     if macro is None:
         return []
-    found = []
+    problems = []
     if core_blocks(chip).programs and not _programmable(macro, core_blocks(chip).pins):
-        found.append(
+        problems.append(
             "macro.pins names no pin of programming (write_mode to verify_valid), so the write-verify engine of the "
             "core programs nothing: connect them, or leave the engine out by programming.engine = false"
         )
     for signal, bits in macro_map(chip).lossy.items():
-        found.append(
+        problems.append(
             f"macro.pins.{signal}: {len(bits)} of its bits reach no pin, so values that differ in them alone are one "
             "value for the macro"
         )
-    found += [*macro_map(chip).warnings, *check_shared_pins(chip)]
+    problems += [*macro_map(chip).warnings, *check_shared_pins(chip)]
     if not macro.power and not macro.ground:
-        found.append(
+        problems.append(
             "macro.power and macro.ground name no supplies, so the black box has none and LibreLane connects none"
         )
-    return found
+    return problems
 
 
 def _programmable(macro: MacroSection, pins: ContractPins) -> bool:
@@ -113,8 +113,8 @@ def _check_signals(macro: MacroSection, pins: ContractPins) -> list[str]:
         connections = macro.connections.get(name)
         if connections is None:
             if name not in optional:
-                other = "" if name in {*_READ, "done"} else ", or write 0 to leave it unconnected"
-                problems.append(f"macro.pins.{name} is missing: name its pin{other}")
+                advice = "" if name in {*_READ, "done"} else ", or write 0 to leave it unconnected"
+                problems.append(f"macro.pins.{name} is missing: name its pin{advice}")
         elif connections[0].constant is not None:
             problems += _check_constant(name, connections[0].constant, width, driven)
     return problems
@@ -172,26 +172,26 @@ def _like_ground(pin: str, net: str) -> bool:
 
 def _check_names(chip: Chip, macro: MacroSection) -> list[str]:
     """Names that nets of supplies and extra ports must not have at the levels up to the top."""
-    taken = {"clk": "clock", "rst": "reset", "rst_n": "reset"}
-    taken |= dict.fromkeys(pin_signals(core_blocks(chip).pins, macro), "signal of the adapter")
-    taken |= dict.fromkeys(contract_signals(core_blocks(chip).pins), "signal of the contract")
+    names = {"clk": "clock", "rst": "reset", "rst_n": "reset"}
+    names |= dict.fromkeys(pin_signals(core_blocks(chip).pins, macro), "signal of the adapter")
+    names |= dict.fromkeys(contract_signals(core_blocks(chip).pins), "signal of the contract")
     build, what = (build_top, "core") if not chip.tiled else (build_chip, "chip")
     whole = not chip.tiled or chip.mesh.payload_bits in TILE_FLITS
     for wrap in WRAPS if whole and (macro.extra or macro.power or macro.ground) else ():
-        taken |= dict.fromkeys(port_names(build(chip, wrap)), f"port of the {what} ({wrap})")
-    taken |= dict.fromkeys(macro_map(chip).derived, "signal of the adapter")
+        names |= dict.fromkeys(port_names(build(chip, wrap)), f"port of the {what} ({wrap})")
+    names |= dict.fromkeys(macro_map(chip).derived, "signal of the adapter")
     power, ground = supply_nets(macro)
     nets = [("power", net) for net in power] + [("ground", net) for net in ground if net not in power]
     problems = []
     for table, name in [*nets, *(("extra", port) for port in macro.extra.values())]:
-        if name in taken:
-            problems.append(f"macro.{table}: {name} must be another name, which is a {taken[name]} already")
+        if name in names:
+            problems.append(f"macro.{table}: {name} must be another name, which is a {names[name]} already")
         elif name.startswith(("pin_", "turned_")):
             problems.append(f"macro.{table}: {name} must not begin like a signal of the adapter, with pin_ or turned_")
         elif identifier(name) != name:
             problems.append(f"macro.{table}: {name} must be a plain name in Verilog, no keyword and without __ or $")
         if table == "extra":
-            taken[name] = "port of macro.extra"
+            names[name] = "port of macro.extra"
         else:
-            taken[name] = "supply"
+            names[name] = "supply"
     return problems

@@ -44,10 +44,10 @@ def map_ports(macro: MacroSection | None, contract: ContractPins, ports: Mapping
         return result
     supplies = {*macro.power, *macro.ground}
     read = ports is not None
-    known = dict(ports) if ports is not None else _needed_ports(macro, signals)
+    ports_known = dict(ports) if ports is not None else _needed_ports(macro, signals)
     # Where nobody names them, supplies of USE_POWER_PINS are nowhere.
-    supplies |= {name for name, port in known.items() if port.guarded}
-    result = PortMap(ports={name: port for name, port in known.items() if name not in supplies}, read=read)
+    supplies |= {name for name, port in ports_known.items() if port.guarded}
+    result = PortMap(ports={name: port for name, port in ports_known.items() if name not in supplies}, read=read)
     _Resolver(macro, signals, result).run()
     return result
 
@@ -142,12 +142,12 @@ class _Resolver:
             self.result.derived[source] = (signal, connection.function, size)
         self._drive(where, signal, source, bits)
         if connection.enable is not None:
-            one = self._pins.of(where, (connection.enable,), "input")
-            if one is not None and len(one) != 1:
-                self.problems.append(f"{where}: pin {connection.enable.name} must be 1 bit wide, not {len(one)}")
-            elif one is not None:
+            enable = self._pins.of(where, (connection.enable,), "input")
+            if enable is not None and len(enable) != 1:
+                self.problems.append(f"{where}: pin {connection.enable.name} must be 1 bit wide, not {len(enable)}")
+            elif enable is not None:
                 self.result.derived[f"{signal}_one"] = (signal, "one", 1)
-                self._drive(where, signal, f"{signal}_one", one)
+                self._drive(where, signal, f"{signal}_one", enable)
 
     def _order_unknown(self, part: PinPart) -> str:
         """What to say of a whole pin that counts upwards, where it takes a number and nothing says which way round."""
@@ -177,26 +177,26 @@ class _Resolver:
         if any(bit is None for bit in bits):
             self.problems.append(f"{where}: open() must not stand for what the core reads; write a constant, as 2'd0")
             return
-        found = [bit for bit in bits if bit is not None]
-        pins = [(bit.source, bit.index) for bit in found if bit.source]
+        sources = [bit for bit in bits if bit is not None]
+        pins = [(bit.source, bit.index) for bit in sources if bit.source]
         if len(set(pins)) < len(pins):
             self.problems.append(f"{where}: a bit of a pin stands in it twice")
-        self.result.reads[signal] = found
+        self.result.reads[signal] = sources
 
-    def _wrong_width(self, signal: str, connection: PinConnection, width: int, found: int) -> str:
+    def _wrong_width(self, signal: str, connection: PinConnection, width: int, bits: int) -> str:
         where, (first, *more) = f"macro.pins.{signal}", connection.parts
         if connection.function == "binary":
-            return f"{where}: binary() of {2**width} lines must have {width} bits, not {found}"
+            return f"{where}: binary() of {2**width} lines must have {width} bits, not {bits}"
         if more or first.left is not None:
             text = self.macro.pins[signal]
             shown = text if isinstance(text, str) else "in its list"
-            return f"{where} must be {width} bits wide, not {found} ({shown})"
-        if signal in _NUMBERS and found < width:
+            return f"{where} must be {width} bits wide, not {bits} ({shown})"
+        if signal in _NUMBERS and bits < width:
             return (
-                f"{where}: pin {first.name} must be {width} bits wide, not {found}: write saturate({first.name}) for "
-                f"its lowest bits, or {{{first.name}, open({width - found})}} for its highest"
+                f"{where}: pin {first.name} must be {width} bits wide, not {bits}: write saturate({first.name}) for "
+                f"its lowest bits, or {{{first.name}, open({width - bits})}} for its highest"
             )
-        return f"{where}: pin {first.name} must be {width} bits wide, not {found}"
+        return f"{where}: pin {first.name} must be {width} bits wide, not {bits}"
 
 
 def _misused(connection: PinConnection, signal: str, width: int) -> str:

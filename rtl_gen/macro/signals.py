@@ -48,8 +48,8 @@ def pin_signals(pins: ContractPins, macro: MacroSection | None = None) -> dict[s
     signals = contract_signals(pins, macro)
     if macro is None or macro.command_table is None:
         return signals
-    kept = {
+    passed = {
         name: signal for name, signal in signals.items()
         if name in ("clk", *pins.write_names) or (name in macro.pins and not signal[1])
     }
-    return kept | command_members(macro.command_table)
+    return passed | command_members(macro.command_table)

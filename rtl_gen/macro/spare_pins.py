@@ -47,11 +47,11 @@ class SparePins:
             self.wrong |= {name} if len(self.problems) > before else set()
 
     def _extra(self) -> None:
-        taken = {self._pin_of(key): "macro.ties" for key in self.macro.ties}
+        used = {self._pin_of(key): "macro.ties" for key in self.macro.ties}
         for connections in self.macro.connections.values():
             for connection in connections:
                 parts = (*connection.parts, *((connection.enable,) if connection.enable else ()))
-                taken |= {part.name: "macro.pins" for part in parts}
+                used |= {part.name: "macro.pins" for part in parts}
         tops: dict[str, str] = {}
         for pin, top in self.macro.extra.items():
             where = f"macro.extra.{pin}"
@@ -65,8 +65,8 @@ class SparePins:
                 near = difflib.get_close_matches(pin, self.ports, 1)
                 hint = f", did you mean {near[0]}?" if near else ""
                 self.problems.append(f"{where}: {self.macro.outer} has no pin {pin}{hint}")
-            elif pin in taken:
-                self.problems.append(f"{where}: pin {pin} is in {taken[pin]} already")
+            elif pin in used:
+                self.problems.append(f"{where}: pin {pin} is in {used[pin]} already")
             elif not port.known:
                 self.problems.append(f"{where}: the range of pin {pin} must be one of numbers, as [7:0]")
             elif top in tops:
@@ -98,9 +98,9 @@ class SparePins:
                     )
                 elif left:
                     first, *more = _ranges(left)
-                    others = f" and {len(left) - first[1]} more" if more else ""
+                    rest = f" and {len(left) - first[1]} more" if more else ""
                     self.problems.append(
-                        f"{module}: input {port.name}[{first[0]}]{others} is driven by nothing; write "
+                        f"{module}: input {port.name}[{first[0]}]{rest} is driven by nothing; write "
                         f'"{port.name}[{first[0]}]" = 0 in macro.ties'
                     )
             elif not port.known:

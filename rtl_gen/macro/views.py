@@ -145,8 +145,8 @@ def write_upf(chip: Chip, top: str, instances: Sequence[str]) -> str:
         lines += [f"create_supply_port {net} -domain PD_DIGITAL", f"create_supply_net {net} -domain PD_DIGITAL",
                   f"create_supply_net {net} -domain PD_MACRO -reuse", f"connect_supply_net {net} -ports {{{net}}}"]
     if powers and grounds:
-        own = sets.get("periphery", (powers[0], grounds[0]))
-        for domain, (plus, minus) in (("PD_DIGITAL", (powers[0], grounds[0])), ("PD_MACRO", own)):
+        domain_supply = sets.get("periphery", (powers[0], grounds[0]))
+        for domain, (plus, minus) in (("PD_DIGITAL", (powers[0], grounds[0])), ("PD_MACRO", domain_supply)):
             lines.append(f"set_domain_supply_net {domain} -primary_power_net {plus} -primary_ground_net {minus}")
     lines += [f"connect_supply_net {net} -ports {{{path}/{pin}}}" for path in paths for pin, net in pairs if inside]
     return "\n".join([*lines, *_switched_tiles(paths, powers, grounds), *_power_states(sets)]) + "\n"
@@ -155,8 +155,8 @@ def write_upf(chip: Chip, top: str, instances: Sequence[str]) -> str:
 def _switched_tiles(paths: Sequence[str], powers: Sequence[str], grounds: Sequence[str]) -> list[str]:
     """A domain for each tile without its node and its macro, which the tile's pin ``power_off`` switches off."""
     lines = []
-    for number, found in enumerate(found for path in paths if (found := _TILE.match(path))):
-        tile, domain, supply = found[1], f"PD_TILE_{number}", f"{powers[0] if powers else 'VPWR'}_TILE_{number}"
+    for number, match in enumerate(match for path in paths if (match := _TILE.match(path))):
+        tile, domain, supply = match[1], f"PD_TILE_{number}", f"{powers[0] if powers else 'VPWR'}_TILE_{number}"
         parts = " ".join(f"{tile}/{part}" for part in _SWITCHED)
         lines.append(f"create_power_domain {domain} -elements {{{parts}}}")
         if powers and grounds:
@@ -202,10 +202,10 @@ def _power_states(sets: Mapping[str, tuple[str, str]]) -> list[str]:
         ]
     # Supplies that are on in each state; the programming supply is the last on and the first off.
     states = {"PROGRAMS": DOMAINS, "MULTIPLIES": ("array", "periphery"), "RESTS": ("periphery",)}
-    known: list[str] = []
+    states_written: list[str] = []
     for state, on in states.items():
         terms = " && ".join(f"SS_{domain.upper()} == {'ON' if domain in on else 'OFF'}" for domain in sets)
-        if terms and terms not in known:
-            known.append(terms)
+        if terms and terms not in states_written:
+            states_written.append(terms)
             lines.append(f"add_power_state PD_MACRO -state {{{state} -logic_expr {{{terms}}}}}")
     return lines

@@ -37,10 +37,10 @@ _WRAPPER = "rtl/macro"
 """Where copies of the user's own Verilog around the macro are."""
 
 
-def rtl_texts(modules: Mapping[str, str], name: str, prefix: str, *others: str) -> dict[str, str]:
+def rtl_texts(modules: Mapping[str, str], name: str, prefix: str, *reserved: str) -> dict[str, str]:
     """A file for each module, the top first; ``others`` are modules that must have other names."""
     rtl = {f"rtl/{file_name(module, prefix)}": text for module, text in modules.items()}
-    if any(other in modules for other in others) or len(rtl) < len(modules):
+    if any(name_reserved in modules for name_reserved in reserved) or len(rtl) < len(modules):
         raise InputError(f"top must not be the name of an inner module or of its file, not {name!r}")
     return rtl
 
@@ -150,5 +150,5 @@ def _within_wrapper(chip: Chip) -> str:
     if macro is None or not macro.wrapper:
         return ""
     text, _ = read_module(rtl_files(chip), macro.wrapper)
-    found = re.search(rf"\b{re.escape(macro.module)}\s+(?:#\s*\([^;]*?\)\s*)?(\w+)\s*\(", text or "")
-    return f".{found[1]}" if found else ""
+    instance = re.search(rf"\b{re.escape(macro.module)}\s+(?:#\s*\([^;]*?\)\s*)?(\w+)\s*\(", text or "")
+    return f".{instance[1]}" if instance else ""

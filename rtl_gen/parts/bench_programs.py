@@ -4,13 +4,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from mho.hw.chip import ChipParts
+from mho.hw.config import Chip
 from mho.hw.noc.flit import Destinations
 from mho.hw.noc.registers.packet import host_address
 from mho.hw.noc.registers.setup import write_flow, write_members, write_slot
 from mho.hw.tile.asm import assemble
 from mho.hw.tile.loading import START, program_writes
 from mho.hw.tile.rtl.host import CONTROL
-from mho.rtl_gen.kinds import MacroTexts
+from mho.rtl_gen.kinds import macro_texts_of
 from mho.rtl_gen.templates import fill, template
 
 __all__ = ["TAG", "BenchPrograms", "bench_programs", "sizes"]
@@ -53,28 +54,29 @@ class BenchPrograms:
     words: Mapping[str, str]
 
 
-def sizes(texts: MacroTexts, lines: int) -> dict[str, object]:
-    """Sizes of both layers, for cores of so many lines."""
-    inputs = texts.inputs(lines)
+def sizes(chip: Chip) -> dict[str, object]:
+    """Sizes of both layers on the cores of a chip."""
+    texts = macro_texts_of(chip)
+    inputs = texts.inputs(chip)
     outputs = min(inputs, _MOST_OUTPUTS)
     return {
         "INPUTS": inputs, "OUTPUTS": outputs, "BYTES": 2 * outputs, "LAST_IN": inputs // 4 - 1,
-        "LAST_BETWEEN": inputs // 2 - 1, "LAST_OUT": outputs // 2 - 1, "STEP_CODE": texts.step_code(lines),
+        "LAST_BETWEEN": inputs // 2 - 1, "LAST_OUT": outputs // 2 - 1, "STEP_CODE": texts.step_code(chip.lines),
     }
 
 
-def bench_programs(texts: MacroTexts, parts: ChipParts) -> BenchPrograms:
+def bench_programs(chip: Chip, parts: ChipParts) -> BenchPrograms:
     """The programs for a chip: a layer on its first and on its last tile, or both on the only one."""
     alone, mesh = parts.mesh.alone, parts.mesh
     named = ("both.s",) if alone else ("first.s", "second.s")
-    made = {name: fill(template(name), sizes(texts, parts.core.cfg.lines)) for name in named}
+    programs = {name: fill(template(name), sizes(chip)) for name in named}
     nodes = (0,) if alone else (0, mesh.nodes - 1)
     writes = _joined(parts)
-    for node, text in zip(nodes, made.values(), strict=True):
+    for node, text in zip(nodes, programs.values(), strict=True):
         writes += [(node, address, word) for address, word in program_writes(assemble(text), parts.tiles[node])]
     writes += [(node, CONTROL, START) for node in reversed(nodes)]
     return BenchPrograms(
-        texts=made, writes=[(host_address(mesh, node, address), word) for node, address, word in writes],
+        texts=programs, writes=[(host_address(mesh, node, address), word) for node, address, word in writes],
         words=_ONE_TILE if alone else _TWO_TILES,
     )
 
@@ -82,12 +84,12 @@ def bench_programs(texts: MacroTexts, parts: ChipParts) -> BenchPrograms:
 def _joined(parts: ChipParts) -> list[tuple[int, int, int]]:
     """Writes to nodes: from the host to the first tile, on to the last one if that is another, and to the host."""
     mesh, last = parts.mesh, parts.mesh.nodes - 1
-    given, taken = (0, *write_slot(mesh, 0, None, 0)), (last, *write_flow(mesh, 0, None, TAG))
+    entry, result = (0, *write_slot(mesh, 0, None, 0)), (last, *write_flow(mesh, 0, None, TAG))
     if mesh.alone:
-        return [given, taken]
+        return [entry, result]
     return [
-        given, (0, *write_flow(mesh, 0, Destinations.one(*mesh.position(last)), 0)),
-        (last, *write_slot(mesh, 0, 0, 0)), taken,
+        entry, (0, *write_flow(mesh, 0, Destinations.one(*mesh.position(last)), 0)),
+        (last, *write_slot(mesh, 0, 0, 0)), result,
         # The first tile's blocks have one taker, which gives credits; the host takes all that comes.
         (0, *write_members(mesh, 0, 1)),
     ]

@@ -16,14 +16,13 @@ __all__ = ["chip_bench_files"]
 
 def chip_bench_files(design: Design, parts: ChipParts, wrap: str, models: tuple[str, ...]) -> dict[str, str]:
     """Texts of the folder ``tb`` by file name; ``models`` as at :func:`mho.rtl_gen.testbench.bench_files`."""
-    texts, own = model_texts(design, models)
-    kind = macro_texts_of(design.chip)
-    programs = bench_programs(kind, parts)
+    texts, sources = model_texts(design, models)
+    programs = bench_programs(design.chip, parts)
     writes = "".join(f"    ({address:#09x}, {word:#010x}),\n" for address, word in programs.writes)
     program = f'"""What the host writes before the start: byte addresses and words."""\n\nWRITES = [\n{writes}]\n'
     return texts | {
         f"bench_{design.top}.py": _bench(design, parts, wrap, programs.words), "program.py": program, **programs.texts,
-        **runner_files(design, own),
+        **runner_files(design, sources),
     }
 
 
@@ -36,9 +35,8 @@ def _bench(design: Design, parts: ChipParts, wrap: str, words: Mapping[str, str]
         addresses = {name.upper(): f"{map.address('chip', name):#x}" for name in ("id", "send", "receive")}
         host = fill(template(f"bench_{wrap}") + template("bench_chip_registers"), addresses)
     longest = timing(design.chip).worst_cycles(MvmOperation(in_bits=4, out_bits=8))
-    kind = macro_texts_of(design.chip)
-    products = {"PRODUCTS": template(kind.products).rstrip("\n")}
-    values: dict[str, object] = {**words} | products | sizes(kind, lines) | dict(kind.values(design.chip)) | {
+    products = {"PRODUCTS": macro_texts_of(design.chip).products_text(design.chip)}
+    values: dict[str, object] = {**words} | products | sizes(design.chip) | {
         "HOST": host, "TOP": design.top, "LINES": lines, "PERIOD": 10, "IDEAL": design.chip.macro is None,
         "RESET": "rst_n" if low else "rst", "ACTIVE": int(not low), "IDLE": int(low),
         "FALL": FALL if low else "",

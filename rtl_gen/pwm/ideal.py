@@ -56,17 +56,17 @@ class IdealMacro:
 
         def counted(level: int) -> Integers:
             quarter = level // ((top << LEVEL_BITS) // 4)
-            one = np.maximum(self.windows * (top // 4) * quarter - columns % 4, 0) if quarter else 0 * columns
-            return np.broadcast_to(one, (len(op_id), len(columns)))
+            counts = np.maximum(self.windows * (top // 4) * quarter - columns % 4, 0) if quarter else 0 * columns
+            return np.broadcast_to(counts, (len(op_id), len(columns)))
 
         return counted(positive), counted(negative)
 
     def read_vector(self, x: Integers, numbers: NDArray[np.uint64], step_code: int) -> Integers:
         """Differences of the counters of a vector, the same in all reads, (reads, columns)."""
-        one, other = (
+        positive, negative = (
             ideal_counts(self.config, charges, step_code) for charges in window_charges(x, self.weights, self.windows)
         )
-        return np.broadcast_to(one - other, (len(numbers), len(one)))
+        return np.broadcast_to(positive - negative, (len(numbers), len(positive)))
 
     def pulse(self, line: int, amplitude: Integers, on: NDArray[np.bool_]) -> None:
         """Pulse the devices of a driven line in the columns ``on``."""

@@ -45,15 +45,16 @@ def window_charges(x: NDArray[Any], weights: NDArray[Any], windows: int) -> tupl
         total = x @ weights
         return [total], [-total]
     signs = [(np.maximum(s * x, 0), np.maximum(t * weights, 0)) for s, t in ((1, 1), (-1, -1), (1, -1), (-1, 1))]
-    each = [rows @ devices for rows, devices in signs]
-    return each[:2], each[2:]
+    products = [rows @ devices for rows, devices in signs]
+    return products[:2], products[2:]
 
 
 def ideal_counts(config: PwmConfig, charges: Sequence[NDArray[Any]], step_code: int) -> NDArray[np.int64]:
     """Counts of oscillators without any error, for the accumulated product of each of their windows."""
-    made, step = Oscillators.ideal(len(charges[0]), config.top_counts), config.step(step_code)
+    oscillators, step = Oscillators.ideal(len(charges[0]), config.top_counts), config.step(step_code)
     grown = sum(
-        made.grow(POSITIVE, level(np.maximum(q, 0).astype(np.float64), step, config.nominal_gain_code)) for q in charges
+        oscillators.grow(POSITIVE, level(np.maximum(q, 0).astype(np.float64), step, config.nominal_gain_code))
+        for q in charges
     )
     return counts(np.full(len(charges[0]), 2.0 ** (COUNT_BITS - 1)), np.asarray(grown)).astype(np.int64)
 
@@ -68,14 +69,14 @@ def write_pwm_model(module: str, chip: Chip) -> str:
     """
     cfg, config = PwmCoreConfig.from_chip(chip), PwmChip.of(chip).macro_config()
     engine = ("pwm_macro_engine.v", "pwm_macro_counted.v")
-    kept, counted = (template(name) if cfg.engine else "" for name in engine)
+    storage, counted = (template(name) if cfg.engine else "" for name in engine)
     windows = _FOUR if cfg.phases > 1 else _ONE
     levels = "".join(
         f"        {name} = ({2 ** (COUNT_BITS - 1)} + {' + '.join(parts)}) >> {COUNT_BITS};\n"
         for name, parts in windows.items()
     )
     return fill(template("pwm_macro.v"), {
-        "KEPT": kept, "COUNTED": counted, "LEVELS": levels, "MODULE": module,
+        "KEPT": storage, "COUNTED": counted, "LEVELS": levels, "MODULE": module,
         "PORTS": declared_ports(contract_signals(PwmPins(cfg))), "WEIGHT": WEIGHT, "LINES": cfg.lines,
         "CELLS": cfg.cells, "EACH": cfg.cells // 2, "WIDTH": cfg.count_bits, "GROUP": cfg.lanes * cfg.count_bits,
         "RATIO": repr(config.full_conductance_uS / config.lsb_uS), "FRACTION": 2**STEP_FRACTION_BITS,

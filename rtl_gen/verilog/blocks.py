@@ -18,7 +18,8 @@ from amaranth.hdl._xfrm import TransformedElaboratable
 from amaranth.lib import wiring
 from amaranth.lib.memory import Memory
 
-from mho.hw.block import NamedConstant, OwnReset, is_block, runs_by
+from mho.hw.block import NamedConstant, OwnReset, Resettable, is_block, runs_by
+from mho.hw.ports import Component
 from mho.macro_models.errors import InputError, ToolError
 from mho.rtl_gen.verilog.memories import MemoryPlatform
 from mho.rtl_gen.verilog.names import identifier
@@ -49,18 +50,18 @@ def ports_of(component: wiring.Component) -> Iterator[tuple[str, Value, wiring.F
     ToolError
         If a name says nothing, or is none in Verilog.
     """
-    seen: set[str] = set()
+    names: set[str] = set()
     for path, member, value in component.signature.flatten(component):
-        wanted, value = "_".join(map(str, path)), Value.cast(value)
+        joined, value = "_".join(map(str, path)), Value.cast(value)
         if isinstance(value, Const) or not len(value):
             # It carries nothing.
             continue
-        name, where = identifier(wanted), type(component).__name__
+        name, where = identifier(joined), type(component).__name__
         if re.fullmatch(r"(port|net|wire|signal|w)_?\d+", name):
-            raise ToolError(f"{where}: a port must be named after what it carries, not {wanted}")
-        if name in seen or name in ("clk", "rst", "rst_n") or name != re.sub("__+", "_", wanted):
-            raise ToolError(f"{where}: a port must have a name of its own that is no keyword of Verilog, not {wanted}")
-        seen.add(name)
+            raise ToolError(f"{where}: a port must be named after what it carries, not {joined}")
+        if name in names or name in ("clk", "rst", "rst_n") or name != re.sub("__+", "_", joined):
+            raise ToolError(f"{where}: a port must have a name of its own that is no keyword of Verilog, not {joined}")
+        names.add(name)
         yield name, value, member.flow
 
 
@@ -72,22 +73,22 @@ def port_names(component: wiring.Component) -> tuple[str, ...]:
 
 def _use(component: Any) -> None:
     """Amaranth warns of a component that is never elaborated; this one and those that it was made with are of use."""
-    for made in (component, *vars(component).values()):
-        if isinstance(made, Elaboratable):
-            made._MustUse__used = True  # pyright: ignore[reportAttributeAccessIssue]
+    for part in (component, *vars(component).values()):
+        if isinstance(part, Elaboratable):
+            part._MustUse__used = True  # pyright: ignore[reportAttributeAccessIssue]
 
 
 def arguments(component: wiring.Component) -> dict[str, Any]:
     """What a component was made with: the arguments of its constructor, which it keeps under their names."""
-    kind, found = type(component), {}
-    if kind.__init__ is wiring.Component.__init__:
-        return found
+    kind, by_name = type(component), {}
+    if kind.__init__ in (wiring.Component.__init__, Component.__init__, Resettable.__init__):
+        return by_name
     for name in list(inspect.signature(kind.__init__).parameters)[1:]:
         where = next((where for where in (name, f"_{name}") if hasattr(component, where)), None)
         if where is None:
             raise ToolError(f"{kind.__name__} must keep its argument {name}, which tells its modules apart")
-        found[name] = getattr(component, where)
-    return found
+        by_name[name] = getattr(component, where)
+    return by_name
 
 
 class BlockPlatform(MemoryPlatform):
@@ -100,8 +101,8 @@ class BlockPlatform(MemoryPlatform):
     ----------
     prefix
         Put before the name of every module.
-    own
-        Configurations of the chip, which add nothing to the names of the blocks that they configure, or a
+    configs
+        Those of the chip, which add nothing to the names of the blocks that they configure, or a
         ``verilog_word`` of theirs. A block of
         another configuration has eight digits of its hash in its name, wherever it is.
     reset
@@ -110,9 +111,9 @@ class BlockPlatform(MemoryPlatform):
         Module of clock gates, for blocks of :func:`mho.hw.block.clock_by`; empty: their clocks always run.
     """
 
-    def __init__(self, prefix: str, own: Collection[object], reset: str, gate: str = "") -> None:
+    def __init__(self, prefix: str, configs: Collection[object], reset: str, gate: str = "") -> None:
         super().__init__(prefix)
-        self.own, self.reset, self.gate = own, reset, gate
+        self.configs, self.reset, self.gate = configs, reset, gate
         self._gates: dict[str, tuple[Signal, Instance]] = {}
         self.blocks: dict[str, Block] = {}
         self.conflict: Exception | None = None
@@ -120,22 +121,22 @@ class BlockPlatform(MemoryPlatform):
 
     def module_name(self, component: wiring.Component) -> str:
         """Name of the module of a component: that of its class (or its ``verilog_name``) and what it was made with."""
-        kind, others = type(component), {}
+        kind, hashed = type(component), {}
         words = [getattr(kind, "verilog_name", None) or re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", kind.__name__).lower()]
         for name, value in arguments(component).items():
             if isinstance(value, bool):
                 words += [name] * value
             elif isinstance(value, (Enum, int, str)):
                 words.append(value.name.lower() if isinstance(value, Enum) else str(value))
-            elif any(type(value) is type(own) and value == own for own in self.own):
+            elif any(type(value) is type(config) and value == config for config in self.configs):
                 words += filter(None, [getattr(value, "verilog_word", "")])
             else:
                 words += [f"no_{name}"] * (value is None)
-                others |= {} if value is None else {name: value}
-        if others:
-            text = repr(others)
+                hashed |= {} if value is None else {name: value}
+        if hashed:
+            text = repr(hashed)
             if re.search(r" at 0x[0-9a-f]", text):
-                raise ToolError(f"{kind.__name__}: {', '.join(others)} must have a text that tells their values apart")
+                raise ToolError(f"{kind.__name__}: {', '.join(hashed)} must have a text that tells their values apart")
             words.append(hashlib.sha256(text.encode()).hexdigest()[:8])
         return identifier(f"{self.prefix}{'_'.join(words)}")
 
@@ -164,11 +165,11 @@ class BlockPlatform(MemoryPlatform):
 
     def _compare(self, name: str, identity: tuple[type, str]) -> None:
         """Note if two different blocks have one name."""
-        top, one, other = next(iter(self._identities)), self._identities[name][0], identity[0]
+        top, first, second = next(iter(self._identities)), self._identities[name][0], identity[0]
         if self._identities[name] != identity and name == top:
             self.conflict = InputError(f"top must not be the name of an inner module, not {name!r}")
         elif self._identities[name] != identity:
-            names = " and ".join(f"{kind.__module__}.{kind.__name__}" for kind in (one, other))
+            names = " and ".join(f"{kind.__module__}.{kind.__name__}" for kind in (first, second))
             self.conflict = ToolError(f"{names} are both {name}")
 
     def _instance(self, component: wiring.Component) -> Instance:
@@ -235,15 +236,15 @@ def _loses(part: object, transform: object) -> bool:
 
 def _flatten(fragment: Any) -> None:
     """Take what is no instance into the fragment itself."""
-    kept = []
+    instances = []
     for place, (part, name, src_loc) in enumerate(fragment.subfragments):
         name = name or f"part_{place}"
         if isinstance(part, Instance):
-            kept.append((part, name, src_loc))
+            instances.append((part, name, src_loc))
             continue
         _flatten(part)
         for domain, statements in part.statements.items():
             fragment.add_statements(domain, *statements)
         fragment.add_domains(part.domains.values())
-        kept += [(inner, f"{name}_{inside}", where) for inner, inside, where in part.subfragments]
-    fragment.subfragments[:] = kept
+        instances += [(inner, f"{name}_{inside}", where) for inner, inside, where in part.subfragments]
+    fragment.subfragments[:] = instances

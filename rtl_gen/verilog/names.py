@@ -39,12 +39,12 @@ def identifier(name: str) -> str:
 class Names:
     """Gives each object of one scope an identifier of its own, first come, first served."""
 
-    def __init__(self, taken: set[str] | None = None) -> None:
-        self._taken = set(taken or ())
+    def __init__(self, reserved: set[str] | None = None) -> None:
+        self._taken = set(reserved or ())
 
-    def add(self, wanted: str, instead: str = "") -> str:
+    def add(self, proposal: str, instead: str = "") -> str:
         """Reserve ``wanted`` or, if it is taken, ``instead``, ``wanted_2``, ``wanted_3``..."""
-        base = identifier(wanted)
+        base = identifier(proposal)
         if instead and base.lower() in self._taken and instead.lower() not in self._taken:
             base = identifier(instead)
         name, number = base, 1

@@ -19,20 +19,20 @@ from mho.rtl_gen.verilog.memories import MemoryShape, tied_off, write_memory
 from mho.rtl_gen.verilog.module.gating import CLOCK_GATE, write_clock_gate
 from mho.rtl_gen.verilog.module.writer import Written, write_module
 from mho.rtl_gen.verilog.permission import PERMISSION, write_permission
+from mho.rtl_gen.verilog.reading import read_netlist
 from mho.rtl_gen.verilog.remarks import module_remarks, port_remarks
-from mho.rtl_gen.verilog.rtlil import parse
 
 __all__ = ["Netlists", "emit", "netlists"]
 
 
 def emit(
-    component: wiring.Component, *, name: str, prefix: str, reset_low: bool, own: Collection[object] | None = None,
+    component: wiring.Component, *, name: str, prefix: str, reset_low: bool, configs: Collection[object] | None = None,
     clock_gates: bool = False, test_ports: bool = False,
 ) -> dict[str, str]:
     """Verilog of a component and of every block in it: text by module name, the top first.
 
     A module has all ports of its component's signature and, if it has registers, ``clk`` and ``rst``. Its name and its
-    text depend on nothing but its component's class and what that was made with, ``own``, ``prefix`` and ``reset_low``.
+    text depend on its component's class, what that was made with, ``configs``, ``prefix`` and ``reset_low`` alone.
 
     Parameters
     ----------
@@ -42,7 +42,7 @@ def emit(
         Put before the name of every other module.
     reset_low
         Asynchronous, active-low reset ``rst_n`` instead of the synchronous ``rst``.
-    own
+    configs
         Configurations that add nothing to the names of modules, see :class:`BlockPlatform`: those of a chip. By default
         what the component itself was made with.
 
@@ -61,10 +61,10 @@ def emit(
     """
     gate = f"{prefix}{CLOCK_GATE}" if clock_gates else ""
     with _uncollected():
-        platform = _elaborated(component, name, prefix, "rst_n" if reset_low else "rst", own, gate)
-        seen = _Signals(platform.blocks)
-        written = {name: _written(name, platform.blocks, reset_low, gate, seen) for name in platform.blocks}
-        seen.check(reset_low)
+        platform = _elaborated(component, name, prefix, "rst_n" if reset_low else "rst", configs, gate)
+        owners = _Signals(platform.blocks)
+        written = {name: _written(name, platform.blocks, reset_low, gate, owners) for name in platform.blocks}
+        owners.check(reset_low)
         _kept.update(written.values())
         texts = {name: text for name, (_, text) in written.items()}
     if clock_gates:
@@ -93,19 +93,25 @@ class Netlists:
     memories: Mapping[str, MemoryShape]
 
 
-def netlists(component: wiring.Component, *, name: str, prefix: str, own: Collection[object] | None = None) -> Netlists:
+def netlists(
+    component: wiring.Component, *, name: str, prefix: str, configs: Collection[object] | None = None
+) -> Netlists:
     """Netlists of a component that has a synchronous reset and no gates of clocks; parameters as of :func:`emit`."""
     with _uncollected():
-        platform = _elaborated(component, name, prefix, "rst", own)
-        seen = _Signals(platform.blocks)
-        blocks = {name: _write(name, platform.blocks, False, "", seen) for name in platform.blocks}
+        platform = _elaborated(component, name, prefix, "rst", configs)
+        owners = _Signals(platform.blocks)
+        pairs = {name: _write(name, platform.blocks, False, "", owners) for name in platform.blocks}
+        blocks = {
+            name: (rtlil.convert_fragment(design, name=name, emit_src=False)[0], written)
+            for name, (design, written) in pairs.items()
+        }
     return Netlists(blocks, _memories(platform))
 
 
 def _elaborated(
-    component: wiring.Component, name: str, prefix: str, reset: str, own: Collection[object] | None, gate: str = ""
+    component: wiring.Component, name: str, prefix: str, reset: str, configs: Collection[object] | None, gate: str = ""
 ) -> BlockPlatform:
-    platform = BlockPlatform(prefix, list(arguments(component).values()) if own is None else own, reset, gate)
+    platform = BlockPlatform(prefix, list(arguments(component).values()) if configs is None else configs, reset, gate)
     platform.add(component, name)
     if platform.conflict is not None:
         raise platform.conflict
@@ -135,17 +141,17 @@ KEPT = 2000
 
 
 def _written(
-    name: str, blocks: Mapping[str, Block], reset_low: bool, clock_gate: str, seen: "_Signals"
+    name: str, blocks: Mapping[str, Block], reset_low: bool, clock_gate: str, owners: "_Signals"
 ) -> tuple[object, str]:
     """What the text of a module depends on, and the text."""
     block = blocks[name]
     types = [part.type for part, _, _ in block.fragment.subfragments]
     inner = tuple((kind, blocks[kind].ports if kind in blocks else ()) for kind in types)
-    made = type(block.component), repr(arguments(block.component))
-    key = (name, *made, block.clocked, block.ports, inner, reset_low, clock_gate)
+    identity = type(block.component), repr(arguments(block.component))
+    key = (name, *identity, block.clocked, block.ports, inner, reset_low, clock_gate)
     if len(_kept) > KEPT:
         _kept.clear()
-    return key, _kept.get(key) or _write(name, blocks, reset_low, clock_gate, seen)[1].text
+    return key, _kept.get(key) or _write(name, blocks, reset_low, clock_gate, owners)[1].text
 
 
 class _Signals:
@@ -176,8 +182,8 @@ class _Signals:
         """Refuse a block that uses a signal of another one: it would be constant there."""
         if any(self._foreign.values()):
             for name in self._blocks.keys() - self._owned.keys():
-                design, own, _ = _designed(name, self._blocks[name], reset_low)
-                self.add(name, design.fragment, own)
+                design, inside, _ = _designed(name, self._blocks[name], reset_low)
+                self.add(name, design.fragment, inside)
         for user, foreign in self._foreign.items():
             for signal in foreign:
                 owner = next((name for name, owned in self._owned.items() if signal in owned), None)
@@ -191,37 +197,33 @@ def _designed(name: str, block: Block, reset_low: bool) -> tuple[Any, SignalSet,
         port: (value, PortDirection.Input if flow is wiring.In else PortDirection.Output)
         for port, value, flow in ports_of(block.component)
     }
-    own = SignalSet(value for value, _ in ports.values())
+    owned = SignalSet(value for value, _ in ports.values())
     if block.clocked:
         domain: Any = ClockDomain("sync", async_reset=reset_low)
         block.fragment.add_domains(domain)
-        own.update([domain.clk, domain.rst])
+        owned.update([domain.clk, domain.rst])
         ports = {"clk": (domain.clk, PortDirection.Input), "rst": (domain.rst, PortDirection.Input), **ports}
-    return block.fragment.prepare(ports=ports, hierarchy=(name,)), own, ports
+    return block.fragment.prepare(ports=ports, hierarchy=(name,)), owned, ports
 
 
 def _write(
-    name: str, blocks: Mapping[str, Block], reset_low: bool, clock_gate: str, seen: _Signals
-) -> tuple[str, Written]:
-    """The netlist of a block, and its Verilog."""
+    name: str, blocks: Mapping[str, Block], reset_low: bool, clock_gate: str, owners: _Signals
+) -> tuple[Any, Written]:
+    """The design of a block, as Amaranth has it, and its Verilog."""
     block = blocks[name]
-    design, own, ports = _designed(name, block, reset_low)
-    seen.add(name, design.fragment, own)
-    text, wires = rtlil.convert_fragment(design, name=name, emit_src=False)
-    modules = parse(text)
-    if len(modules) != 1:
-        raise ToolError(f"{type(block.component).__name__} must hold more than wires")
-    for cell in modules[0].cells:
+    design, owned, ports = _designed(name, block, reset_low)
+    owners.add(name, design.fragment, owned)
+    module, signals = read_netlist(design, name)
+    for cell in module.cells:
         if (inner := blocks.get(cell.type.removeprefix("\\"))) is not None:
             cell.ports = {port: cell.ports[port] for port in inner.ports}
     names = dict(zip((f"\\{port}" for port in ports), block.ports, strict=True))
-    states = {f"\\{wire}": named for signal, (*_, wire) in wires.items() if (named := _state_names(signal))}
-    signals = {wire: signal for signal, (*_, wire) in wires.items()}
-    signals |= {port: value for port, (value, _) in ports.items()}
-    resets = {f"\\{wire}": reset for wire, signal in signals.items() if (reset := reset_name(signal))}
+    states = {wire: named for wire, signal in signals.items() if (named := _state_names(signal))}
+    signals |= {f"\\{port}": value for port, (value, _) in ports.items()}
+    resets = {wire: reset for wire, signal in signals.items() if (reset := reset_name(signal))}
     kind = type(block.component)
-    return text, write_module(
-        modules[0], name, ports=names, states=states, resets=resets, reset_low=reset_low, clock_gate=clock_gate,
+    return design, write_module(
+        module, name, ports=names, states=states, resets=resets, reset_low=reset_low, clock_gate=clock_gate,
         remarks=module_remarks(kind), port_remarks=port_remarks(kind, names.values()),
     )
 

@@ -71,8 +71,8 @@ def module_ports(text: str, module: str) -> dict[str, Port] | None:
     ports = _ports(text, module)
     if ports is None or _GUARD not in text:
         return ports
-    others = _ports(_without_supplies(text), module) or {}
-    return {name: replace(port, guarded=name not in others) for name, port in ports.items()}
+    unguarded = _ports(_without_supplies(text), module) or {}
+    return {name: replace(port, guarded=name not in unguarded) for name, port in ports.items()}
 
 
 def has_body(text: str, module: str) -> bool:
@@ -91,11 +91,11 @@ _DIRECTIVE = re.compile(r"^[ \t]*+`(ifdef|ifndef|else|elsif|endif)\b[ \t]*+(\w*+
 
 def _without_supplies(text: str) -> str:
     """The text without what stands under a condition that needs ``USE_POWER_PINS``."""
-    kept, position, off = [], 0, 0
+    texts, position, off = [], 0, 0
     conditions: list[bool | None] = []
     for match in _DIRECTIVE.finditer(text):
         if not off:
-            kept.append(text[position : match.start()])
+            texts.append(text[position : match.start()])
         position = match.end()
         word, name = match[1], match[2]
         if word in ("ifdef", "ifndef"):
@@ -108,8 +108,8 @@ def _without_supplies(text: str) -> str:
                 conditions.append(None if last is None else not last)
                 off += conditions[-1] is False
     if not off:
-        kept.append(text[position:])
-    return "\n".join(kept)
+        texts.append(text[position:])
+    return "\n".join(texts)
 
 
 def _module(text: str, module: str) -> str | None:
@@ -140,8 +140,8 @@ def _ports(text: str, module: str) -> dict[str, Port] | None:
         names = {word for word in listed if word != ","}
         for statement in statements:
             if statement[0] in _DIRECTIONS:
-                found = _declarations(statement, parameters)
-                ports |= {name: port for name, port in found.items() if name in names}
+                declared = _declarations(statement, parameters)
+                ports |= {name: port for name, port in declared.items() if name in names}
     return ports
 
 
@@ -179,17 +179,17 @@ def _read_parameters(words: list[str], parameters: dict[str, int]) -> None:
 def _declarations(words: list[str], parameters: dict[str, int]) -> dict[str, Port]:
     """Ports of a list in which a direction and a range hold until the next direction."""
     ports: dict[str, Port] = {}
-    direction, limits, known = "", None, True
+    direction, limits, computed = "", None, True
     for part in _split(words, ","):
         if part[0] in _DIRECTIONS:
-            direction, limits, known, part = part[0], None, True, part[1:]
+            direction, limits, computed, part = part[0], None, True, part[1:]
         while part and part[0] in _TYPES:
             part = part[1:]
         if part[:1] == ["["]:
-            limits, known, part = _range(part, parameters)
+            limits, computed, part = _range(part, parameters)
         # A second range behind the name makes an array of it, and what is that is not known.
         if direction and part and re.fullmatch(r"[A-Za-z_][\w$]*", part[0]) and part[1:2] in ([], ["["], ["="]):
-            whole = known and part[1:2] != ["["]
+            whole = computed and part[1:2] != ["["]
             ports[part[0]] = Port(part[0], direction, limits if whole else None, whole)
     return ports
 
@@ -237,7 +237,7 @@ def _value(node: ast.expr, parameters: dict[str, int]) -> int:
     raise ValueError("not a constant")
 
 
-def _bounded(value: int, most: int = 2**31) -> int:
-    if abs(value) > most:
+def _bounded(value: int, limit: int = 2**31) -> int:
+    if abs(value) > limit:
         raise ValueError("too large")
     return value

@@ -5,13 +5,15 @@ import re
 import textwrap
 from collections.abc import Iterable
 
+from mho.hw.block import Resettable
+
 __all__ = ["module_remarks", "port_remarks"]
 
 _WIDTH = 100
 _PLACES = {
-    "mho.hw.core": "the core", "mho.hw.macro": "the core, at the macro", "mho.hw.host": "the host's side of the core",
-    "mho.hw.noc": "the network on chip", "mho.hw.tile": "a tile", "mho.hw.chip": "the top",
-    "mho.hw.emulator": "the emulated macro",
+    "mho.hw.core": "the core", "mho.hw.kinds": "the core", "mho.hw.macro": "the core, at the macro",
+    "mho.hw.host": "the host's side of the core", "mho.hw.noc": "the network on chip", "mho.hw.tile": "a tile",
+    "mho.hw.chip": "the top", "mho.hw.emulator": "the emulated macro",
 }
 """Where blocks of a package are in a chip."""
 
@@ -35,8 +37,8 @@ def port_remarks(kind: type, ports: Iterable[str]) -> dict[str, str]:
     listed = list(ports)
     remarks: dict[str, str] = {}
     for names, text in _members(kind):
-        found = [port for name in names for port in listed if port == name or port.startswith(f"{name}_")]
-        first = next((port for port in listed if port in found and port not in remarks), None)
+        carried = [port for name in names for port in listed if port == name or port.startswith(f"{name}_")]
+        first = next((port for port in listed if port in carried and port not in remarks), None)
         if first is not None and text:
             remarks[first] = text
     return remarks
@@ -44,21 +46,22 @@ def port_remarks(kind: type, ports: Iterable[str]) -> dict[str, str]:
 
 def _sections(kind: type) -> dict[str, str]:
     """Text before the first heading (under no name) and under each heading."""
-    doc = inspect.cleandoc(kind.__doc__ or "")
+    doc = inspect.cleandoc(vars(kind).get("__doc__") or "")
     parts = re.split(r"^(\w[\w ]*)\n-{3,}\n", doc, flags=re.MULTILINE)
     return {"": parts[0]} | dict(zip(parts[1::2], parts[2::2], strict=True))
 
 
 def _members(kind: type) -> list[tuple[list[str], str]]:
-    """Names and texts of the members, as far as the docstring has a list of them."""
-    found: list[tuple[list[str], str]] = []
-    for line in _sections(kind).get("Members", "").splitlines():
+    """Names and texts of the members, as far as docstrings have a list of them: its own, and those of its bases."""
+    members: list[tuple[list[str], str]] = []
+    bases = [base for base in kind.__mro__ if base.__module__ != Resettable.__module__]
+    for line in "\n".join(_sections(base).get("Members", "") for base in bases).splitlines():
         if head := re.match(r"([\w, ]+?) : ", line):
-            found.append(([name.strip() for name in head[1].split(",")], ""))
-        elif found and line[:1].isspace():
-            names, text = found[-1]
-            found[-1] = names, f"{text} {_plain(line)}".strip()
-    return found
+            members.append(([name.strip() for name in head[1].split(",")], ""))
+        elif members and line[:1].isspace():
+            names, text = members[-1]
+            members[-1] = names, f"{text} {_plain(line)}".strip()
+    return members
 
 
 def _plain(text: str) -> str:

@@ -1,15 +1,7 @@
-"""The netlist of a design, read from the RTLIL text that Amaranth writes.
+"""The netlist of a module: wires, operators, flip-flops, processes and instances, called as in RTLIL."""
 
-Only what Amaranth emits is understood: operators, flip-flops, processes and instances. Anything else (a memory that
-has not become a wrapper instance, a tristate buffer) is refused, because it would silently be missing from the
-Verilog.
-"""
-
-import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-
-from mho.macro_models.errors import ToolError
 
 __all__ = [
     "NAMED_CONSTANT",
@@ -24,7 +16,6 @@ __all__ = [
     "Statement",
     "Switch",
     "Wire",
-    "parse",
     "slices",
     "whole",
     "width",
@@ -69,9 +60,21 @@ class Cell:
 
     type: str
     name: str
-    parameters: dict[str, str] = field(default_factory=dict)
+    parameters: "dict[str, int | str | Const]" = field(default_factory=dict)
     ports: dict[str, Sig] = field(default_factory=dict)
     outputs: set[str] = field(default_factory=set)
+
+    def number(self, parameter: str, default: int = 0) -> int:
+        """A parameter that is a number; ``default`` where there is none."""
+        value = self.parameters.get(parameter, default)
+        assert isinstance(value, int)
+        return value
+
+    def bits(self, parameter: str) -> str:
+        """Bits of a parameter that is a constant."""
+        value = self.parameters[parameter]
+        assert isinstance(value, Const)
+        return value.bits
 
 
 @dataclass(frozen=True)
@@ -129,119 +132,6 @@ class Module:
 def width(sig: Sig) -> int:
     """Bits of a signal."""
     return sum(len(c.bits) if isinstance(c, Const) else c.high - c.low + 1 for c in sig)
-
-
-_TOKEN = re.compile(r"\{|\}|\[[\d:]+\]|[^\s{}]+")
-
-
-def _parse_sig(text: str, module: Module) -> Sig:
-    chunks: list[Const | Slice] = []
-    for token in _TOKEN.findall(text):
-        if token in "{}":
-            continue
-        if token[0] == "[":
-            high, _, low = token[1:-1].partition(":")
-            last = chunks[-1]
-            assert isinstance(last, Slice)
-            chunks[-1] = Slice(last.wire, int(high), int(low or high))
-        elif token[0] in "\\$":
-            chunks.append(Slice(token, module.wires[token].width - 1, 0))
-        else:
-            size, _, bits = token.partition("'")
-            if bits and int(size):
-                chunks.append(Const(bits))
-    return tuple(chunks)
-
-
-def _parse_target(text: str, module: Module) -> Slice:
-    """What is driven; a field of no bits, which is `{ }`, is left out before."""
-    (target,) = _parse_sig(text, module)
-    assert isinstance(target, Slice)
-    return target
-
-
-def _parse_wire(text: str) -> Wire:
-    *options, name = text.split()
-    port = next((option for option in options if option in ("input", "output", "inout")), "")
-    return Wire(name, int(options[options.index("width") + 1]), port)
-
-
-def _parse_cell(text: str, lines: Iterator[str], module: Module) -> Cell:
-    kind, name = text.split()
-    cell = Cell(kind, name)
-    for line in lines:
-        word, _, rest = line.partition(" ")
-        if word == "end":
-            return cell
-        key, _, value = rest.partition(" ")
-        if word == "parameter":
-            cell.parameters[key.removeprefix("\\")] = value
-        elif word == "connect":
-            port = key.removeprefix("\\")
-            cell.ports[port] = _parse_sig(value, module)
-            # At an instance, Amaranth indexes every net that it reads and names the net that is driven as a whole.
-            if port in ("Y", "Q") or (kind[0] == "\\" and value[0] in "\\$" and " " not in value):
-                cell.outputs.add(port)
-    raise ToolError(f"The netlist ends within cell {name}")
-
-
-def _parse_body(lines: Iterator[str], module: Module) -> tuple[list[Statement], str]:
-    """Statements up to the line that ends the branch (``case ...`` or ``end``), and that line."""
-    body: list[Statement] = []
-    for line in lines:
-        word, _, rest = line.partition(" ")
-        if word == "assign":
-            name, index, value = rest.split(" ", 2)
-            if name != "{":
-                body.append(Assign(_parse_target(f"{name} {index}", module), _parse_sig(value, module)))
-        elif word == "switch":
-            body.append(_parse_switch(rest, lines, module))
-        elif word in ("case", "end"):
-            return body, line
-        elif word != "attribute":
-            raise ToolError(f"The netlist has a statement that has no Verilog here: {line}")
-    raise ToolError("The netlist ends within a process")
-
-
-def _parse_switch(test: str, lines: Iterator[str], module: Module) -> Switch:
-    switch = Switch(_parse_sig(test, module), [])
-    _, line = _parse_body(lines, module)
-    while line != "end":
-        patterns = tuple(p.strip().partition("'")[2] for p in line.removeprefix("case").split(",") if p.strip())
-        body, line = _parse_body(lines, module)
-        switch.cases.append(Case(patterns, body))
-    return switch
-
-
-def parse(text: str) -> list[Module]:
-    """Parse RTLIL as Amaranth writes it. The top module comes first.
-
-    Raises
-    ------
-    ToolError
-        If the design holds something that cannot be written as Verilog here.
-    """
-    modules: list[Module] = []
-    lines = (line for raw in text.splitlines() if (line := raw.strip()))
-    for line in lines:
-        word, _, rest = line.partition(" ")
-        if word == "module":
-            modules.append(Module(rest))
-        elif word == "wire":
-            wire = _parse_wire(rest)
-            modules[-1].wires[wire.name] = wire
-        elif word == "cell":
-            modules[-1].cells.append(_parse_cell(rest, lines, modules[-1]))
-        elif word == "process":
-            body, _ = _parse_body(lines, modules[-1])
-            modules[-1].processes.append(Process(body))
-        elif word == "connect":
-            target, _, value = rest.partition(" ")
-            if target != "{":
-                modules[-1].connects.append((_parse_target(target, modules[-1]), _parse_sig(value, modules[-1])))
-        elif word not in ("attribute", "end"):
-            raise ToolError(f"The netlist has something that has no Verilog here: {line}")
-    return modules
 
 
 def whole(wire: Wire) -> Slice:

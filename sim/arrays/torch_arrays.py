@@ -49,17 +49,17 @@ class TorchArrays:
     def product(self, x: NDArray[Any], matrix: NDArray[Any]) -> NDArray[Any]:
         """See :meth:`mho.macro_models.arrays.ArrayLibrary.product`."""
         kind = np.result_type(x, matrix)
-        given = self._tensor(x.astype(kind, copy=False))
-        return self._torch.matmul(given, self._matrix(matrix, kind)).cpu().numpy()
+        tensor = self._tensor(x.astype(kind, copy=False))
+        return self._torch.matmul(tensor, self._matrix(matrix, kind)).cpu().numpy()
 
     def _matrix(self, matrix: NDArray[Any], kind: Any) -> Any:
         """A matrix on the device, until nobody else has it."""
-        found = self._held.get(id(matrix))
-        if found is None or found.dtype != self._tensor_type(kind):
-            found = self._tensor(matrix.astype(kind, copy=False))
-            self._held[id(matrix)] = found
+        tensor = self._held.get(id(matrix))
+        if tensor is None or tensor.dtype != self._tensor_type(kind):
+            tensor = self._tensor(matrix.astype(kind, copy=False))
+            self._held[id(matrix)] = tensor
             weakref.finalize(matrix, self._held.pop, id(matrix), None)
-        return found
+        return tensor
 
     def _tensor(self, array: NDArray[Any]) -> Any:
         whole = np.ascontiguousarray(array)

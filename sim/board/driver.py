@@ -248,12 +248,12 @@ class BoardDriver:
         start = Write(self._at("control"), register_word(self.map, "control", start=1))
         clear = Write(status, register_word(self.map, "status", done=1))
         done = Poll(status, register_word(self.map, "status", done=1))
-        each = [
+        repeated = [
             [*self._input(words), *self._number(int(number)), start, done, Read(analog), Read(output, count), clear]
             for words, number in zip(input_words(x).reshape(len(x), -1), op_id, strict=True)
         ]
         ends = [Read(status), Read(BOARD_BASE + 0x010)]
-        answers = self.bus.execute([*begin, *(task for tasks in each for task in tasks), *ends])
+        answers = self.bus.execute([*begin, *(task for tasks in repeated for task in tasks), *ends])
         failed = register_word(self.map, "status", error=1, overrun=1)
         if int(answers[-2][0]) & failed or int(answers[-1][0]):
             raise ToolError("the board refused an operation, or had no table for it")
@@ -287,8 +287,8 @@ class BoardDriver:
 
     def _input(self, words: NDArray[np.uint32]) -> list[Task]:
         """The words of the input window that differ from what it holds."""
-        held = self._window[: len(words)]
-        changed = np.flatnonzero(held != words)
+        present = self._window[: len(words)]
+        changed = np.flatnonzero(present != words)
         if not len(changed):
             return []
         first, end = int(changed[0]), int(changed[-1]) + 1

@@ -129,9 +129,9 @@ class BoardProgrammer:
         self, array: PulseArray, parameters: WriteVerifyParameters, passes: list[_Pass], pulses: NDArray[np.void]
     ) -> ProgramRun:
         shape = (len(passes), self._write.lines, self._write.lines)
-        results = np.stack([each.results for each in passes]).astype(np.int64).reshape(shape)
+        results = np.stack([one_pass.results for one_pass in passes]).astype(np.int64).reshape(shape)
         last = passes[-1].counters
-        sums = {name: sum(each.counters[name] for each in passes) for name in _COUNTERS[:4]}
+        sums = {name: sum(one_pass.counters[name] for one_pass in passes) for name in _COUNTERS[:4]}
         return ProgramRun(
             pulses=pulses, codes=results & 2**CODE_BITS - 1, faults=(results >> WORD_FLAG & 1).astype(np.bool_),
             counts=results >> RESULT_PULSES, counters={**sums, **{name: last[name] for name in _COUNTERS[4:]}},
@@ -158,7 +158,7 @@ class BoardProgrammer:
             (done.results >> RESULT_PULSES, counts), (done.counters["pulsed"], np.count_nonzero(counts)),
             (more[:, PulseRecord.PULSES], counts), (more[:, PulseRecord.READS].sum(), done.counters["reads"]),
         )
-        if not all(np.all(said == seen) for said, seen in pairs):
+        if not all(np.all(said == counted) for said, counted in pairs):
             raise ToolError(f"{chip.name}: the cells must have had the pulses and reads that the core counts")
 
     def _pass(
@@ -202,19 +202,19 @@ class BoardProgrammer:
     def _load(self, records: NDArray[np.uint32], law: list[int]) -> None:
         """Bring tables, constants and cells that the board does not have there."""
         tasks: list[Task] = []
-        held, self._records = self._records, None
+        pending, self._records = self._records, None
         if not self._idle:
             # A run that failed, or of somebody who has gone, may still be on.
             tasks.append(Write(self._at("control"), register_word(self._map, "control", soft_reset=1)))
         if not self._ready:
             self.forget()
-            held = None
+            pending = None
             tasks += write_runs((self._word(load.index), load.data) for load in table_words())
-        there, self._law = self._law, []
-        if law != there:
+        pulse_law, self._law = self._law, []
+        if law != pulse_law:
             tasks.append(Write(self._word(CONSTANTS), law))
         first, flat = self._word(self._parts.records), records.ravel()
-        changed = np.arange(len(flat)) if held is None else np.flatnonzero(flat != held)
+        changed = np.arange(len(flat)) if pending is None else np.flatnonzero(flat != pending)
         if 2 * len(changed) > len(flat):
             tasks.append(Write(first, flat))
         else:
@@ -229,24 +229,24 @@ class BoardProgrammer:
 
         Nothing is waited for: the core stands still while the log is full, or while nobody takes its results.
         """
-        found, log = np.zeros(len(words), dtype=np.uint32), []
-        given = taken = idle = 0
+        words_found, log = np.zeros(len(words), dtype=np.uint32), []
+        sent = received = idle = 0
         levels = _Levels()
-        while taken < len(words):
-            more = words[given : given + levels.room]
+        while received < len(words):
+            more = words[sent : sent + levels.room]
             results, pulses, status, levels = self._turn(more, levels)
-            found[taken : taken + len(results)] = results
+            words_found[received : received + len(results)] = results
             log.append(pulses)
-            given, taken = given + len(more), taken + len(results)
+            sent, received = sent + len(more), received + len(results)
             idle = 0 if len(more) or len(results) or len(pulses) else idle + 1
             if status & failed or idle > _PATIENCE:
                 raise ToolError("the board refused to program its cells")
             if self.progress is not None:
-                self.progress(taken, len(words))
-        if not (found >> RESULT_VALID & 1).all():
+                self.progress(received, len(words))
+        if not (words_found >> RESULT_VALID & 1).all():
             raise ToolError("the board must give a result for each cell")
         self.bus.execute([Poll(self._at("write_status"), register_word(self._map, "write_status", done=1))])
-        return found, log
+        return words_found, log
 
     def _turn(
         self, targets: NDArray[np.uint32], levels: _Levels

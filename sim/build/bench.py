@@ -51,8 +51,8 @@ def build_bench(
     ToolError
         If a tool is missing or fails.
     """
-    found = module_ports(text, top) or {}
-    ports = {name: port.width or 1 for name, port in found.items() if name != "clk"}
+    design_ports = module_ports(text, top) or {}
+    ports = {name: port.width or 1 for name, port in design_ports.items() if name != "clk"}
     listed = ", ".join(f"{{{bits}, &top.{name}}}" for name, bits in ports.items())
     (folder / "ports.h").write_text(f'#include "Vtop.h"\n#define PORTS(top) {{{listed}}}\n')
     (folder / _PORTS).write_text(json.dumps(ports))

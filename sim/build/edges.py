@@ -47,11 +47,11 @@ def edge_sources(
     """
     whole = {f"{name}__Edge.h": whole_header(name)}
     bodies = dict(_FUNCTION.findall(code))
-    found = _functions(bodies, f"{name}___024root___", constant) if parts else None
-    if found is None:
+    phases = _functions(bodies, f"{name}___024root___", constant) if parts else None
+    if phases is None:
         return whole
     try:
-        return edge_files(code, header, name, [{one: bodies[one] for one in phase} for phase in found], constant)
+        return edge_files(code, header, name, [{body: bodies[body] for body in phase} for phase in phases], constant)
     except UnknownFormError:
         return whole
 
@@ -62,13 +62,14 @@ def _functions(
     """Functions of inputs and of the edge, unless something else than the clock triggers or they look at triggers."""
     triggers = dict(_SET.findall(bodies.get(f"{prefix}eval_triggers__act", "")))
     clocks = [int(bit) for bit, what in triggers.items() if set(_READ.findall(what)) == {"clk"}]
-    others = {port for what in triggers.values() for port in _READ.findall(what)} - {"clk", *constant}
+    unnamed = {port for what in triggers.values() for port in _READ.findall(what)} - {"clk", *constant}
     inputs, edge = (_calls(bodies.get(f"{prefix}{what}", "")) for what in ("eval_ico", "eval_nba"))
     active = _CALL.search(bodies.get(f"{prefix}eval_act", ""))
-    if len(clocks) != 1 or others or active or inputs is None or not edge:
+    if len(clocks) != 1 or unnamed or active or inputs is None or not edge:
         return None
-    found = [part for _, part in inputs], [part for mask, part in edge if mask >> clocks[0] & 1]
-    return None if any("Triggered" in bodies.get(part, "Triggered") for part in (*found[0], *found[1])) else found
+    parts_of_edge = [part for _, part in inputs], [part for mask, part in edge if mask >> clocks[0] & 1]
+    triggered = any("Triggered" in bodies.get(part, "Triggered") for parts in parts_of_edge for part in parts)
+    return None if triggered else parts_of_edge
 
 
 def _calls(body: str) -> list[tuple[int, str]] | None:

@@ -41,7 +41,7 @@ def take_runtime(objects: Path, make: Sequence[str]) -> None:
         How ``make`` is called there, without its targets.
     """
     text = (objects / "Vtop_classes.mk").read_text(encoding="utf-8")
-    names = [f"{word}.o" for found in _LISTS.findall(text) for word in found.split() if word != "\\"]
+    names = [f"{word}.o" for listed in _LISTS.findall(text) for word in listed.split() if word != "\\"]
     said = subprocess.run([*make, "-n", *names], cwd=objects, capture_output=True, text=True, check=False)
     if not names or said.returncode:
         return

@@ -5,11 +5,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from mho.hw.config import Chip, PulseChip
+from mho.hw.config import Chip
 from mho.hw.core.write_verify import CellLayout, ParameterLayout, TargetLayout, WriteVerifyConfig
 from mho.hw.kinds import core_blocks
-from mho.hw.kinds.tnsa.bring_up.trim import TrimLayout
-from mho.hw.kinds.tnsa.config import LIMITS, TnsaCoreConfig
 from mho.sim.build.toolchain import HDL
 from mho.sim.kinds import body
 
@@ -100,11 +98,6 @@ def core_defines(chip: Chip, *, own_macro: bool = False) -> dict[str, object]:
         )
     if blocks.programs:
         defines |= _write_defines(chip)
-    if blocks.trim is not None:
-        cfg = TnsaCoreConfig.from_chip(chip)
-        layout = TrimLayout(cfg, WriteVerifyConfig.from_chip(chip) if PulseChip.of(chip).programming.engine else None)
-        # The bench asks for all that the hardware can.
-        defines["MHO_TRIM"] = f"{layout.size}'h{layout.pack(LIMITS):x}"
     unused = {**blocks.idle, **({"test_mode": 1} if chip.verilog.test else {})}
     if idle := "".join(f", .{name}({width}'d0)" for name, width in unused.items()):
         defines["MHO_IDLE"] = idle
@@ -152,11 +145,10 @@ def write_bench(
     """
     texts = []
     for k, core in enumerate(cores):
-        names = {"MHO_MACRO": macro_module(core, k), "MHO_SHELL": f"core_bench_{k}"}
-        defines = names | core_defines(core, own_macro=own_macro)
+        defines = {"MHO_SHELL": f"core_bench_{k}", **core_defines(core, own_macro=own_macro)}
         texts += [f"`define {name} {value}\n" for name, value in defines.items()]
-        sources = (body(core).hdl, _SHELL) if bodies else (_SHELL,)
-        texts += [(HDL / name).read_text(encoding="utf-8") for name in sources]
+        texts += [body(core).text(core, macro_module(core, k))] if bodies else []
+        texts.append((HDL / _SHELL).read_text(encoding="utf-8"))
         texts += [f"`undef {name}\n" for name in defines]
     shells = " \\\n    ".join(
         f"core_bench_{kind} core_{n} (.clk(clk), .rst(rst), .wake(wakes[{n}]));" for n, kind in enumerate(kinds)

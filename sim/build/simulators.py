@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mho.hw.config import Chip
+from mho.hw.kinds import core_blocks
 from mho.macro_models.errors import InputError
-from mho.rtl_gen.body import shell_body
+from mho.rtl_gen.macro.body import pins_module, shell_body
 from mho.sim.build.shells import (
     core_defines,
     core_sources,
@@ -37,7 +38,7 @@ SHELL_DEPTH = 2048
 _BURST = 64
 """Cycles of one time step of the simulator, where nobody looks at the time."""
 
-_SHIM = ("shim.cpp", "charges.cpp", "philox.cpp", "streams.cpp", "cells.cpp", "conversion.h", "pauses.h", "strobes.h")
+_SHIM = ("asking.cpp", "philox.cpp", "streams.cpp", "cells.cpp", "conversion.h", "pauses.h", "strobes.h")
 
 _PUBLIC = (("core_tb", "wake"),)
 
@@ -73,8 +74,8 @@ class Simulator:
 
 
 def _common_key(chips: Sequence[Chip], defines: dict[str, object]) -> list[str]:
-    own = hash_files([Path(__file__), Path(__file__).with_name("shells.py"), *HDL.iterdir()])
-    return [*map(_hardware, chips), hardware_hash(), own, str(defines)]
+    sources_hash = hash_files([Path(__file__), Path(__file__).with_name("shells.py"), *HDL.iterdir()])
+    return [*map(_hardware, chips), hardware_hash(), sources_hash, str(defines)]
 
 
 def _hardware(chip: Chip) -> str:
@@ -166,6 +167,7 @@ def verilator_build(
     kinds = [different.index(_hardware(chip)) for chip in chips]
     cores = own_names([chips[kinds.index(k)] for k in range(len(different))])
     bodies = sorted({source for core in cores for source in body(core).sources})
+    generated = [body(core).text(core, macro_module(core, k)) for k, core in enumerate(cores)]
 
     def build(folder: Path) -> None:
         if netlist is None and not own_macro:
@@ -186,7 +188,7 @@ def verilator_build(
     defines: dict[str, object] = {"MHO_HALF_PS": half_period(chips[0]), **({} if timed else {"MHO_BURST": _BURST})}
     key = [
         *_common_key(cores, defines), *_own_key(cores[0], own_macro), str(kinds), f"waves {waves}",
-        *_netlist_key(netlist, cells), *compiler_key(),
+        *_netlist_key(netlist, cells), *compiler_key(), *generated,
         cocotb_tools.__file__, str(config.libs_dir),
     ]
     folder = cached_build("verilator", key, build)
@@ -204,9 +206,8 @@ def icarus_build(
     require_cocotb()
     from cocotb_tools import config
 
+    body(chip)
     text = shell_body(chip)
-    if not text:
-        raise InputError(f"{chip.name}: cores of kind {chip.core.kind} are simulated in Verilator, not in Icarus")
 
     def build(folder: Path) -> None:
         sources = _sources(chip, folder, netlist, cells, own_macro, "core_tb.core.macro")
@@ -216,7 +217,7 @@ def icarus_build(
 
     defines = core_defines(chip, own_macro=own_macro) | {"MHO_HALF_PS": half_period(chip), "MHO_DEPTH": SHELL_DEPTH}
     if _has_body(chip, own_macro):
-        defines["MHO_PINS"] = f"{chip.core.kind}_pins"
+        defines["MHO_PINS"] = pins_module(core_blocks(chip).pins)
     key = [
         *_common_key([chip], defines), *_own_key(chip, own_macro), *_netlist_key(netlist, cells),
         tool_version("iverilog"), text,

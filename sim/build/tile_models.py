@@ -42,8 +42,8 @@ class TileModels:
     def around(self, modules: Mapping[str, str]) -> str:
         """Verilog of a chip with what stands for its tiles, from its modules with the tiles among them."""
         kinds = {shell.module for shell in self._shells}
-        kept = (text for name, text in modules.items() if name not in kinds)
-        return "\n".join([*kept, *(shell.proxy() for shell in self._shells)])
+        around = (text for name, text in modules.items() if name not in kinds)
+        return "\n".join([*around, *(shell.proxy() for shell in self._shells)])
 
     def build(self, folder: Path, texts: Mapping[str, str], *, fast: str = FAST) -> list[Path]:
         """Compile the models into a folder; what a simulator of the chip is made of beside :meth:`around`.
@@ -62,22 +62,22 @@ class TileModels:
         ToolError
             If a tool is missing or fails.
         """
-        inside, made = written(folder, texts), list[Path]()
+        inside, archives = written(folder, texts), list[Path]()
         for shell, name in zip(self._shells, self._names, strict=True):
             sources = [*inside, *written(folder, {f"{name}_shell.sv": shell.shell()})]
-            made.append(archive(
+            archives.append(archive(
                 folder, sources, top="tile_shell", name=name, fast=fast, constant=shell.constant, waves=self._waves))
         written(folder, {"tile_ports.h": self.header()})
-        return [*made, *_SOURCES]
+        return [*archives, *_SOURCES]
 
     def header(self) -> str:
         """``tile_ports.h``: the ports of a tile, the kinds with what Verilator wrote for each, and who is of which."""
         kinds = {tile: k for k, tile in enumerate(self._parts.kinds)}
         numbers = ", ".join(str(kinds[tile]) for tile in self._parts.tiles)
-        made = ", ".join(f"of<{name}_of_mesh>()" for name in self._names)
+        classes = ", ".join(f"of<{name}_of_mesh>()" for name in self._names)
         return "\n".join([
             self._shells[0].header(), *(self._kind(name) for name in self._names),
-            f"#define MHO_KINDS(of) {{{made}}}", f"#define MHO_KIND_OF {{{numbers}}}", "",
+            f"#define MHO_KINDS(of) {{{classes}}}", f"#define MHO_KIND_OF {{{numbers}}}", "",
         ])
 
     @property

@@ -56,8 +56,8 @@ class TileShell:
         self, parts: ChipParts, macro: str = "", *, kind: int = 0, waves: bool = False, gated: bool = False
     ) -> None:
         tile = Tile(parts.kinds[kind], parts.mesh, parts.core, outside=bool(macro))
-        found = {name: _Port(name, len(value), flow is wiring.In) for name, value, flow in ports_of(tile)}
-        ports = [found[name] for name in port_names(tile)]
+        by_name = {name: _Port(name, len(value), flow is wiring.In) for name, value, flow in ports_of(tile)}
+        ports = [by_name[name] for name in port_names(tile)]
         self._parts, self._macro, self.module = parts, macro, tile_module(parts.kinds[kind], outside=bool(macro))
         self._pins = [port for port in ports if port.name.startswith("macro_")]
         self._outer = [port for port in ports if port not in self._pins]
@@ -88,9 +88,9 @@ class TileShell:
         macro = f"{self._macro} macro{here} (.clk(clk){joined});\n    {notes}"
         joined = "".join(f", .{port.name}({port.name})" for port in (*outer, *pins))
         tile = f"{self.module} tile{here} (.clk(clk), .rst(rst){joined});"
-        told = [replace(port, comes=False) for port in pins] if waves else []
+        outwards = [replace(port, comes=False) for port in pins] if waves else []
         return _filled("tile_shell.sv", {
-            "MHO_PORTS": "".join(f",\n    {port.declared}" for port in (*outer, *told)),
+            "MHO_PORTS": "".join(f",\n    {port.declared}" for port in (*outer, *outwards)),
             "MHO_WIRES": "" if waves else "".join(f"    wire [{port.width - 1}:0] {port.name};\n" for port in pins),
             "MHO_TILE": f"if (1) begin : mesh\n        {tile}\n    end" if waves else tile,
             "MHO_BESIDE": macro if self._macro else "",
@@ -107,9 +107,9 @@ class TileShell:
         for k, name, width in payloads:
             outputs.append(f"    assign {name}valid = offers[{k}];")
             outputs.append(f"    assign {name}payload = payload_{k}[{width - 1}:0];")
-        others = [*self._others, *(port for port in self._pins if not port.comes)]
+        outputs_left = [*self._others, *(port for port in self._pins if not port.comes)]
         outputs += [
-            f"    assign {port.name} = {shown(port.name, port.width) if self._waves else 0};" for port in others
+            f"    assign {port.name} = {shown(port.name, port.width) if self._waves else 0};" for port in outputs_left
         ]
         ready = ", ".join([*(f"{name}ready" for name in reversed(self._out))])
         return _filled("tile_proxy.sv", {
@@ -152,15 +152,15 @@ class TileShell:
         mesh = self._parts.mesh
         lines = ["// Tiles and their ports. Generated.", "#pragma once", f"#define MHO_COLUMNS {mesh.columns}",
                  f"#define MHO_TILES {mesh.nodes}", f"#define MHO_GATED {int(self._gated)}"]
-        told = (*self._others, *(self._pins if self._waves else ()))
-        for side, ports in {"INPUTS": (_RESET, *self._inputs), "OTHERS": told}.items():
-            entries = ", ".join(f"{{{port.width}, &(m).{port.name}}}" for port in ports)
-            lines.append(f"#define MHO_{side}(m) {{{entries}}}")
+        outwards = (*self._others, *(self._pins if self._waves else ()))
+        for side, ports in {"INPUTS": (_RESET, *self._inputs), "OTHERS": outwards}.items():
+            members = ", ".join(f"{{{port.width}, &(m).{port.name}}}" for port in ports)
+            lines.append(f"#define MHO_{side}(m) {{{members}}}")
         for side, (names, what) in listed.items():
             ports = ", ".join(f"{{{self._width[name + what]}, &(m).{name}{what}}}" for name in names)
             lines.append(f"#define MHO_{side}(m) {{{ports}}}")
         for side, (names, what) in packed.items():
-            at = [sum(self._width[one + what] for one in names[:k]) for k in range(len(names))]
+            at = [sum(self._width[name + what] for name in names[:k]) for k in range(len(names))]
             word = " | ".join(f"uint64_t((r).{name}{what}) << {k}" for name, k in zip(names, at, strict=True))
             lines.append(f"#define MHO_PACKED_{side}(r) ({word})")
         lines.append(f"#define MHO_PLACED(m, at) {'(m).place = at' if self._placed else '(void)(at)'}")
@@ -198,6 +198,6 @@ def notes_of(tile: str, number: str, reset: str) -> str:
 
 def _filled(name: str, words: dict[str, str]) -> str:
     text = (HDL / name).read_text(encoding="utf-8")
-    for word, value in sorted(words.items(), key=lambda one: -len(one[0])):
+    for word, value in sorted(words.items(), key=lambda item: -len(item[0])):
         text = text.replace(f"`{word}", value)
     return text

@@ -62,8 +62,8 @@ _SEAL = "seal"
 
 def cache_folder() -> Path:
     """Where builds are kept: ``MHO_CACHE``, else ``XDG_CACHE_HOME/mho``, else ``~/.cache/mho``."""
-    if own := os.environ.get("MHO_CACHE"):
-        return Path(own)
+    if folder_set := os.environ.get("MHO_CACHE"):
+        return Path(folder_set)
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "mho"
 
 
@@ -154,12 +154,12 @@ def cached_build(
             if not _intact(target):
                 if what:
                     announce_build(what)
-                made = work / name
-                made.mkdir()
-                build(made)
-                _seal(made)
+                part = work / name
+                part.mkdir()
+                build(part)
+                _seal(part)
                 _discard(target)
-                made.rename(target)
+                part.rename(target)
                 _prune(root)
     except OSError as error:
         if error.filename is None or str(error.filename).startswith(str(root)):
@@ -209,15 +209,15 @@ def _prune(root: Path) -> None:
 
 def keep_log(log: Path, name: str) -> str:
     """Copy a log into the cache. Returns how a sentence ends: with its place or, if there is no room, its last line."""
-    kept = cache_folder() / name
+    copy = cache_folder() / name
     try:
-        kept.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(log, kept)
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(log, copy)
     except OSError:
         with suppress(OSError):
-            kept.unlink()
+            copy.unlink()
         return f": {(log.read_text(errors='replace').strip().splitlines() or ['it said nothing'])[-1]}"
-    return f"; see {kept}"
+    return f"; see {copy}"
 
 
 def nearby(sources: Sequence[Path], folder: Path, root: Path) -> list[str]:

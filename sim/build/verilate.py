@@ -173,15 +173,15 @@ def _take_edge(objects: Path, name: str, constant: Sequence[str], *, parts: bool
     sources = edge_sources("".join(code.values()), header, name, constant, parts)
     for file, text in sources.items():
         (objects / file).write_text(text, encoding="utf-8")
-    made = [file.removesuffix(".cpp") for file in sources if file.endswith(".cpp")]
-    if made:
+    stems = [file.removesuffix(".cpp") for file in sources if file.endswith(".cpp")]
+    if stems:
         classes = objects / f"{name}_classes.mk"
         text = classes.read_text(encoding="utf-8")
-        for one in (file for file, written in code.items() if "___nba_" in written):
-            text = text.replace(f"\t{one} \\\n", "")
-            text += f"VM_CLASSES_SLOW += {one}\n"
-        classes.write_text(f"{text}VM_CLASSES_FAST += {' '.join(made)}\n", encoding="utf-8")
-    return bool(made)
+        for source in (file for file, written in code.items() if "___nba_" in written):
+            text = text.replace(f"\t{source} \\\n", "")
+            text += f"VM_CLASSES_SLOW += {source}\n"
+        classes.write_text(f"{text}VM_CLASSES_FAST += {' '.join(stems)}\n", encoding="utf-8")
+    return bool(stems)
 
 
 def _make(

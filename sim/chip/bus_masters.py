@@ -41,18 +41,18 @@ class _Master(wiring.Component):
 
     def _begin(self, m: Module) -> tuple[Any, Value]:
         """The request at hand, which stays; and a strobe when it comes."""
-        request, held, self._busy = self.bus.request, Signal(request_layout(self.address_width)), Signal(name="busy")
+        request, access, self._busy = self.bus.request, Signal(request_layout(self.address_width)), Signal(name="busy")
         m.d.comb += request.ready.eq(~self._busy)
         with m.If(request.valid & request.ready):
-            m.d.sync += [held.eq(request.p), self._busy.eq(1)]
-        return held, request.valid & request.ready
+            m.d.sync += [access.eq(request.p), self._busy.eq(1)]
+        return access, request.valid & request.ready
 
-    def _end(self, m: Module, wanted: Value, came: Value, data: Value, error: Value) -> None:
+    def _end(self, m: Module, waits: Value, answered: Value, data: Value, error: Value) -> None:
         """The answer has come, which must have been wanted."""
         response, stray = self.bus.response, Signal()
-        with m.If(came & ~wanted):
+        with m.If(answered & ~waits):
             m.d.sync += stray.eq(1)
-        with m.If(came & wanted):
+        with m.If(answered & waits):
             m.d.sync += [response.valid.eq(1), response.p.data.eq(data), response.p.error.eq(error | stray)]
         with m.If(response.valid & response.ready):
             m.d.sync += [response.valid.eq(0), self._busy.eq(0)]
@@ -76,7 +76,7 @@ class AxiLiteMaster(_Master):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         axi, random = self.s_axil, self._random(m)
-        held, begins = self._begin(m)
+        access, begins = self._begin(m)
         goes_on, writes = Signal(3), self.bus.request.p.write
         for k, (valid, ready) in enumerate((
             (axi.awvalid, axi.awready), (axi.wvalid, axi.wready), (axi.arvalid, axi.arready),
@@ -91,8 +91,8 @@ class AxiLiteMaster(_Master):
                 m.d.sync += [waits.eq(0), valid.eq(0)]
         m.d.sync += [axi.bready.eq(random[3]), axi.rready.eq(random[8])]
         m.d.comb += [
-            axi.awaddr.eq(held.address << 2),
-            axi.araddr.eq(axi.awaddr), axi.wdata.eq(held.data), axi.wstrb.eq(held.strobe),
+            axi.awaddr.eq(access.address << 2),
+            axi.araddr.eq(axi.awaddr), axi.wdata.eq(access.data), axi.wstrb.eq(access.strobe),
         ]
         wrote, read = axi.bvalid & axi.bready, axi.rvalid & axi.rready
         answered = Signal()
@@ -100,9 +100,9 @@ class AxiLiteMaster(_Master):
             m.d.sync += answered.eq(0)
         with m.Elif(wrote | read):
             m.d.sync += answered.eq(1)
-        wanted = self._busy & ~answered & (goes_on == 0) & (wrote == held.write) & (read != held.write)
+        awaited = self._busy & ~answered & (goes_on == 0) & (wrote == access.write) & (read != access.write)
         error = (wrote & (axi.bresp != 0)) | (read & (axi.rresp != 0))
-        self._end(m, wanted, wrote | read, axi.rdata, error)
+        self._end(m, awaited, wrote | read, axi.rdata, error)
         return m
 
 
@@ -117,20 +117,20 @@ class WishboneMaster(_Master):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         wb, random, waits = self.wb, self._random(m), Signal()
-        held, begins = self._begin(m)
-        came = wb.ack_o | wb.err_o
+        access, begins = self._begin(m)
+        answered = wb.ack_o | wb.err_o
         with m.If(begins):
             m.d.sync += waits.eq(1)
         with m.Elif(waits & ~wb.stb_i):
             m.d.sync += [wb.stb_i.eq(random[0]), wb.cyc_i.eq(wb.cyc_i | random[0] | random[7])]
-        with m.Elif(came):
+        with m.Elif(answered):
             # Some cycles go on without a strobe.
             m.d.sync += [waits.eq(0), wb.stb_i.eq(0), wb.cyc_i.eq(random[4])]
         m.d.comb += [
-            wb.we_i.eq(held.write), wb.sel_i.eq(held.strobe), wb.dat_i.eq(held.data),
-            wb.adr_i.eq(held.address << 2),
+            wb.we_i.eq(access.write), wb.sel_i.eq(access.strobe), wb.dat_i.eq(access.data),
+            wb.adr_i.eq(access.address << 2),
         ]
-        self._end(m, waits & wb.stb_i, came, wb.dat_o, wb.err_o)
+        self._end(m, waits & wb.stb_i, answered, wb.dat_o, wb.err_o)
         return m
 
 
@@ -150,7 +150,7 @@ class MasteredChip(wiring.Component):
     Members
     -------
     <as of a chip>
-        See :class:`mho.hw.chip.chip.Chip`.
+        See :class:`mho.hw.chip.chip.TiledChip`.
     """
 
     bus: Any

@@ -1,4 +1,4 @@
-"""A chip behind a bus that a master of others drives: random accesses beside programs, in Icarus from unknown."""
+"""Verilog behind a bus that a master of others drives (cocotbext), in Icarus, where all begins unknown."""
 
 import json
 import subprocess
@@ -6,11 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from mho.hw.config import Chip, PulseChip
 from mho.macro_models.errors import ToolError
 from mho.macro_models.workspace import Workspace
-from mho.rtl_gen import emit_core
-from mho.rtl_gen.macro.model import write_macro_model
 from mho.sim.build.children import Child
 from mho.sim.build.toolchain import (
     cached_build,
@@ -22,43 +19,11 @@ from mho.sim.build.toolchain import (
     tool_version,
 )
 from mho.sim.build.verilate import compile_icarus, hardware_hash
-from mho.sim.chip.verify import HOSTS, ChipReport, require_tiles
 
-__all__ = ["BusProgram", "build_for_icarus", "run_with_master", "verify_bus"]
+__all__ = ["BusProgram", "build_for_icarus", "run_with_master"]
 
 BusProgram = tuple[list[str], str]
 """Command of a simulator, and the name of its top."""
-
-
-def verify_bus(chip: Chip, wrap: str, *, accesses: int, seed: int = 0) -> ChipReport:
-    """Run programs on a chip behind a bus while a master of cocotbext reads and writes.
-
-    In Icarus Verilog, where all begins unknown: slow, and a master that we did not write. That of
-    :mod:`mho.sim.chip.bus_masters` is for many accesses.
-
-    Parameters
-    ----------
-    chip
-        A chip of at least three tiles, or of one.
-    wrap
-        ``axil`` or ``wishbone``.
-    accesses, seed
-        Random accesses; of all that is random.
-
-    Raises
-    ------
-    InputError
-        If the chip has other tiles.
-    ToolError
-        If anything is not as expected, or a tool or cocotb is missing or fails.
-    """
-    parts = require_tiles(chip)
-    job = {"chip": chip.to_dict(), "wrap": wrap, "accesses": accesses, "seed": seed}
-    found = run_with_master(_build(chip, wrap), "mho.sim.chip.bus_server", job, _START_S + _ACCESS_S * accesses)
-    return ChipReport.of(
-        parts, host=HOSTS[wrap], accesses=accesses, errors=found["errors"], images=found["images"], cells=0,
-        cycles=found["cycles"],
-    )
 
 
 def run_with_master(program: BusProgram, server: str, job: Mapping[str, Any], limit_s: float) -> dict[str, Any]:
@@ -85,28 +50,10 @@ def run_with_master(program: BusProgram, server: str, job: Mapping[str, Any], li
         if not result.exists():
             raise ToolError(f"the simulation of the chip failed with exit code {code}"
                             f"{keep_log(log, f'failed-{log.stem}.log')}")
-        found: dict[str, Any] = json.loads(result.read_text("utf-8"))
-    if "wrong" in found:
-        raise ToolError(found["wrong"])
-    return found
-
-
-_START_S, _ACCESS_S = 1800.0, 5.0
-"""How long a simulation may take, in s: to begin, and for an access, in Icarus on a busy machine."""
-
-
-def _sources(chip: Chip, wrap: str, folder: Path) -> tuple[list[Path], str]:
-    """Verilog of a chip with ideal macros, and the name of its top."""
-    pulses = PulseChip.of(chip)
-    sources = emit_core(pulses, folder / "rtl", wrap, part="chip")
-    model = folder / "tnsa_macro.v"
-    model.write_text(write_macro_model("tnsa_macro", chip.lines, pulses.programming.verify_bits))
-    return [*sources, model], f"mho_{sources[0].stem}"
-
-
-def _build(chip: Chip, wrap: str) -> BusProgram:
-    hardware = json.dumps(chip.hardware("core", "noc", "tile").to_dict(), sort_keys=True)
-    return build_for_icarus("chip-bus", [hardware, wrap], lambda folder: _sources(chip, wrap, folder))
+        answers: dict[str, Any] = json.loads(result.read_text("utf-8"))
+    if "wrong" in answers:
+        raise ToolError(answers["wrong"])
+    return answers
 
 
 def build_for_icarus(

@@ -99,7 +99,7 @@ class Programs:
 
     def __init__(self, chip: Chip) -> None:
         self._chip, self._texts = chip, macro_texts_of(chip)
-        self.parts, self.inputs = ChipParts.from_chip(chip), self._texts.inputs(chip.lines)
+        self.parts, self.inputs = ChipParts.from_chip(chip), self._texts.inputs(chip)
 
     forms: tuple[str, ...] = (_FIRST, _SECOND)
     """The programs, of the first tile and so on, with names for their sizes."""
@@ -124,11 +124,12 @@ class Programs:
 
     def writes(self) -> list[tuple[int, int]]:
         """Byte addresses and words by which a host sets up the network, loads the programs and starts them."""
-        mesh, found = self.parts.mesh, self.joined()
+        mesh, writes = self.parts.mesh, self.joined()
         for node, text in enumerate(self.texts()):
-            found += [(node, address, word) for address, word in program_writes(assemble(text), self.parts.tiles[node])]
-        found += [(node, CONTROL, START) for node in reversed(range(len(self.forms)))]
-        return [(host_address(mesh, node, address), word) for node, address, word in found]
+            program = program_writes(assemble(text), self.parts.tiles[node])
+            writes += [(node, address, word) for address, word in program]
+        writes += [(node, CONTROL, START) for node in reversed(range(len(self.forms)))]
+        return [(host_address(mesh, node, address), word) for node, address, word in writes]
 
     @property
     def counted(self) -> int:
@@ -145,14 +146,14 @@ class Programs:
 
     def states(self, images: int) -> list[list[int]]:
         """States of the first tile: that at the start, and after each image."""
-        found = [self._start]
-        seen: dict[tuple[int, ...], list[int]] = {}
+        states = [self._start]
+        following: dict[tuple[int, ...], list[int]] = {}
         for _ in range(images):
-            key = tuple(found[-1])
-            if key not in seen:
-                seen[key] = [min(7, max(-7, (code + 8) >> 4)) for code in self.product(key)]
-            found.append(seen[key])
-        return found
+            key = tuple(states[-1])
+            if key not in following:
+                following[key] = [min(7, max(-7, (code + 8) >> 4)) for code in self.product(key)]
+            states.append(following[key])
+        return states
 
     def result_after(self, images: int) -> bytes:
         """What the second tile makes of its last image."""

@@ -9,7 +9,7 @@ import numpy as np
 from amaranth.lib import wiring
 from numpy.typing import NDArray
 
-from mho.hw.chip import Chip, ChipParts, configurations
+from mho.hw.chip import ChipParts, TiledChip, configurations
 from mho.hw.config import Chip as Description
 from mho.hw.host.link.format import Status
 from mho.hw.host.link.tasks import Read, Task, Write
@@ -47,7 +47,7 @@ def chip_text(chip: Description, component: wiring.Component, name: str) -> str:
 def chip_modules(chip: Description, component: wiring.Component, name: str, *, low: bool) -> dict[str, str]:
     """Verilog of the modules of a component around the tiles of ``chip``; ``low``: with an asynchronous reset."""
     return emit(
-        component, name=name, prefix="mho_", reset_low=low, own=configurations(chip),
+        component, name=name, prefix="mho_", reset_low=low, configs=configurations(chip),
         clock_gates=chip.verilog.clock_gate == "module",
     )
 
@@ -84,7 +84,7 @@ def build_chip_bench(chip: Description, wrap: str = "none", *, short: bool = Fal
 
     def text() -> str:
         parts = ChipParts.from_chip(chip)
-        return chip_text(chip, Chip(parts) if wrap == "none" else bus_masters.MasteredChip(parts, wrap), _TOP)
+        return chip_text(chip, TiledChip(parts) if wrap == "none" else bus_masters.MasteredChip(parts, wrap), _TOP)
 
     return cached_bench("chip", key, text, top=_TOP, fast=UNOPTIMISED if short else FAST)
 
@@ -120,16 +120,17 @@ class ChipSimulation:
 
     def answer(self, accesses: Sequence[Expected]) -> list[tuple[bool, int]]:
         """Errors and words of accesses, in their order: those that succeed several at a time."""
-        found: list[tuple[bool, int]] = []
-        while len(found) < len(accesses):
-            some = accesses[len(found) : len(found) + _MOST]
-            status, done, words = self._request(some)
-            found += [(False, words.pop(0) if one.data is None else 0) for one in some[:done]]
+        answers: list[tuple[bool, int]] = []
+        while len(answers) < len(accesses):
+            several = accesses[len(answers) : len(answers) + _MOST]
+            status, done, words = self._request(several)
+            answers += [(False, words.pop(0) if access.data is None else 0) for access in several[:done]]
             if status == Status.BUS_ERROR:
-                found.append((True, 0))
+                answers.append((True, 0))
             elif status != Status.OK:
-                raise ToolError(f"the simulated chip failed: {Status(status).name.lower()} at {some[done].address:#x}")
-        return found
+                at = several[done].address
+                raise ToolError(f"the simulated chip failed: {Status(status).name.lower()} at {at:#x}")
+        return answers
 
     def _request(self, accesses: Iterable[Expected]) -> tuple[int, int, list[int]]:
         tasks = (Read(a.address) if a.data is None else Write(a.address, a.data, strobe=a.strobe) for a in accesses)
@@ -152,13 +153,13 @@ class ChipSimulation:
         ToolError
             If an access fails, or what is waited for does not come.
         """
-        found: list[NDArray[np.uint32]] = []
+        words_read: list[NDArray[np.uint32]] = []
         for task in tasks:
             status, _, words = self._send(b"".join(piece.data for piece in task.pieces(lambda: 255)))
             if status != Status.OK:
                 raise ToolError(f"the simulated chip failed: {Status(status).name.lower()} of {task}")
-            found.append(words)
-        return found
+            words_read.append(words)
+        return words_read
 
     def close(self) -> None:
         """End the simulation."""

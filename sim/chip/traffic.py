@@ -105,7 +105,9 @@ class Traffic:
             spare = [("buffer", block.map["buffer"].words - _SPARE_BUFFER, _SPARE_BUFFER)]
             if runs:
                 windows = [block.map[name] for name in ("program", "descriptors")]
-                self._refused += [block.base + one.address + 4 * k for one in windows for k in range(one.words)]
+                self._refused += [
+                    block.base + window.address + 4 * k for window in windows for k in range(window.words)
+                ]
             else:
                 spare.append(("descriptors", DESCRIPTOR_WORDS - _SPARE_DESCRIPTORS, _SPARE_DESCRIPTORS))
             for name, first, words in spare:
@@ -127,10 +129,10 @@ class Traffic:
 
     def draw(self) -> Expected:
         """The next access, which is taken to be carried out."""
-        found = self._draw()
-        if self._idle <= found.address < self._idle + self._node_bytes:
-            self.counted += 1 if found.data is None else 2
-        return found
+        access = self._draw()
+        if self._idle <= access.address < self._idle + self._node_bytes:
+            self.counted += 1 if access.data is None else 2
+        return access
 
     def _draw(self) -> Expected:
         rng, kind = self.rng, self.rng.random()

@@ -67,9 +67,9 @@ class ChipReport:
     commands: Mapping[str, int] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, parts: ChipParts, **found: Any) -> "ChipReport":
+    def of(cls, parts: ChipParts, **counts: Any) -> "ChipReport":
         """What was found on a chip."""
-        return cls(columns=parts.mesh.columns, rows=parts.mesh.rows, lines=parts.core.cfg.lines, **found)
+        return cls(columns=parts.mesh.columns, rows=parts.mesh.rows, lines=parts.core.cfg.lines, **counts)
 
     def __str__(self) -> str:
         alone = self.columns * self.rows == 1
@@ -167,10 +167,10 @@ def run_programs(
 
 def _demand(bus: ChipBus, accesses: Iterable[Expected]) -> list[int]:
     """Words of accesses that must be answered as expected."""
-    wanted = list(accesses)
-    answers = bus.answer(wanted)
-    for one, (error, word) in zip(wanted, answers, strict=True):
-        if wrong := one.check(error, word):
+    expected = list(accesses)
+    answers = bus.answer(expected)
+    for access, (error, word) in zip(expected, answers, strict=True):
+        if wrong := access.check(error, word):
             raise ToolError(wrong)
     return [word for _, word in answers]
 
@@ -195,10 +195,10 @@ def with_traffic(
     """Random accesses and their checks; how many had to be errors. ``counted`` as at :class:`Traffic`."""
     traffic, errors, done = Traffic(parts, seed, counted=counted), 0, 0
     while done < accesses:
-        some = [traffic.draw() for _ in range(min(_AT_ONCE, accesses - done))]
-        _demand(bus, some)
-        errors += sum(one.error for one in some)
-        done += len(some)
+        several = [traffic.draw() for _ in range(min(_AT_ONCE, accesses - done))]
+        _demand(bus, several)
+        errors += sum(access.error for access in several)
+        done += len(several)
         progress(done, accesses)
     _demand(bus, traffic.last())
     return errors
@@ -213,10 +213,10 @@ def check_refused(bus: ChipBus, parts: ChipParts) -> None:
     flags = ("ready", "done", "error", "overrun")
     bits = {flag: register_word(parts.registers, "status", **{flag: 1}) for flag in flags}
     start = register_word(parts.registers, "control", start=1)
-    _, found = _demand(bus, [_write(control, start), _read(status)])
-    if found & sum(bits.values()) != bits["overrun"]:
+    _, word = _demand(bus, [_write(control, start), _read(status)])
+    if word & sum(bits.values()) != bits["overrun"]:
         raise ToolError(f"a core whose tile runs a program must refuse an operation of the host, and its status is "
-                        f"{found:#x}")
+                        f"{word:#x}")
     _demand(bus, [_write(status, bits["overrun"])])
 
 
@@ -240,21 +240,21 @@ def check_programs(bus: ChipBus, programs: Programs) -> int:
     else:
         raise ToolError("the first program must end where its host wants it to, its engines too")
     (images,) = _demand(bus, [_read(first + 28)])
-    for one in programs.made(images):
+    for result in programs.made(images):
         # Only the first program has ended: others may still be at its last image.
-        at = map[tile_name(mesh, one.node)].base + one.at
-        _compare(bus, at, one.data, one.what, patience=_PATIENCE if one.node else 1)
+        at = map[tile_name(mesh, result.node)].base + result.at
+        _compare(bus, at, result.data, result.what, patience=_PATIENCE if result.node else 1)
     return images
 
 
 def _compare(bus: ChipBus, address: int, expected: bytes, what: str, patience: int = 1) -> None:
-    found = b""
+    memory = b""
     for _ in range(patience):
         words = _demand(bus, [_read(address + k) for k in range(0, len(expected), 4)])
-        found = b"".join(word.to_bytes(4, "little") for word in words)
-        if found == expected:
+        memory = b"".join(word.to_bytes(4, "little") for word in words)
+        if memory == expected:
             return
-    raise ToolError(f"the {what} must be {expected.hex()}, not {found.hex()}")
+    raise ToolError(f"the {what} must be {expected.hex()}, not {memory.hex()}")
 
 
 def check_cells(bus: ChipBus, parts: ChipParts, *, seed: int = 0) -> int:
@@ -274,15 +274,15 @@ def check_cells(bus: ChipBus, parts: ChipParts, *, seed: int = 0) -> int:
     ])
     targets = np.random.default_rng([seed, 1]).integers(0, 200, parts.core.cfg.lines**2).tolist()
     results: list[int] = []
-    given = 0
+    sent = 0
     for _ in range(_PATIENCE * len(targets)):
         levels, state = _demand(bus, [_read(at("write_levels")), _read(at("write_status"))])
         if state & 0b1100:
             raise ToolError(f"write-verify must run, and its status is {state:#x}")
         room, waiting = levels & 0x7F, levels >> 7 & 0x7F
-        some = targets[given : given + room]
-        _demand(bus, [_write(at("targets"), target) for target in some])
-        given += len(some)
+        batch = targets[sent : sent + room]
+        _demand(bus, [_write(at("targets"), target) for target in batch])
+        sent += len(batch)
         results += _demand(bus, [_read(at("results"))] * waiting)
         if len(results) == len(targets):
             break

@@ -11,7 +11,7 @@ from mho.macro_models import MacroModel
 from mho.sim.core.messages import Message
 from mho.sim.programming.job import WriteJob, WriteOutcome
 
-__all__ = ["OP_WORDS", "STREAMS", "Batch", "BatchResult", "Mode", "Outcome", "Strobe", "Work"]
+__all__ = ["OP_WORDS", "STREAMS", "Batch", "BatchResult", "Mode", "Outcome", "Work"]
 
 OP_WORDS = 4
 """Words of 32 bits that hold one operation descriptor."""
@@ -25,7 +25,7 @@ STREAMS = (
 
 
 class Mode(IntEnum):
-    """How the macro answers (``hdl/shim.cpp``)."""
+    """How the macro answers (``hdl/tnsa_shim.cpp``)."""
 
     CONST = 0
     """The comparator never flips; no model at all."""
@@ -48,15 +48,6 @@ class Outcome(IntEnum):
     COMPLETE = 2
     STUCK = 3
     TOO_MANY = 4
-
-
-class Strobe(IntEnum):
-    """Operations at the pins (``hdl/shim.cpp``)."""
-
-    PRECHARGE = 0
-    SAMPLE = 1
-    COMPARE = 2
-    DECREMENT = 3
 
 
 @dataclass(kw_only=True)
@@ -167,12 +158,12 @@ class BatchResult:
 
     def standstill(self, batch: Batch) -> str:
         """Which output of the core stands still, that with the least done; of two, the one that comes first."""
-        wanted = len(batch.masks), len(batch.ops), len(batch.inputs), batch.outputs, batch.operations
-        left = [k for k, total in enumerate(wanted) if self.progress[k] < total]
+        totals = len(batch.masks), len(batch.ops), len(batch.inputs), batch.outputs, batch.operations
+        left = [k for k, total in enumerate(totals) if self.progress[k] < total]
         if not left:
             return "status_busy stands at 1" if batch.write is None else "write_status_done stands at 0"
-        k = min(left, key=lambda k: self.progress[k] / wanted[k])
-        return f"{STREAMS[k][0]} stands still after {self.progress[k]} of {wanted[k]} {STREAMS[k][1]}"
+        k = min(left, key=lambda k: self.progress[k] / totals[k])
+        return f"{STREAMS[k][0]} stands still after {self.progress[k]} of {totals[k]} {STREAMS[k][1]}"
 
     @classmethod
     def empty(cls, batch: Batch) -> "BatchResult":

@@ -67,8 +67,8 @@ class CosimBackend(HostScheduled):
         trace: bool = False,
         threads: int = 1,
     ) -> None:
-        for option, given in (("waves_tiles", waves_tiles is not None), ("trace", trace), ("threads", threads != 1)):
-            if given:
+        for option, is_set in (("waves_tiles", waves_tiles is not None), ("trace", trace), ("threads", threads != 1)):
+            if is_set:
                 raise InputError(f"{argument(option)} is for networks that run on tiles (tile.programs of their chip)")
         self._full_time = full_time
         self._mode = Mode[mode.upper()] if isinstance(mode, str) else mode

@@ -9,8 +9,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from mho.hw.config import Chip
 from mho.hw.core.masks import MaskFile
+from mho.hw.core.shape import CoreShape
 from mho.hw.kinds import core_blocks
-from mho.hw.kinds.tnsa.config import TnsaCoreConfig
 from mho.macro_models import MacroModel, Masks
 from mho.macro_models.integer.operation import MvmOperation
 from mho.sim.core.batch import OP_WORDS, Batch, BatchResult, Mode
@@ -79,7 +79,7 @@ class CosimCore:
         return cls(simulation, core_blocks(chip).cfg, instance, simulated(chip).image)
 
     def __init__(
-        self, simulation: Simulation, cfg: TnsaCoreConfig, instance: int = 0, image: type[MaskImage] = MaskImage
+        self, simulation: Simulation, cfg: CoreShape, instance: int = 0, image: type[MaskImage] = MaskImage
     ) -> None:
         self.simulation = simulation
         self.cfg = cfg
@@ -145,7 +145,7 @@ class CosimCore:
 
         ``settings`` are writes ahead of them that :attr:`settings` knows already; ``patience`` is in cycles.
         """
-        ops = [[one >> 32 * k & 0xFFFFFFFF for k in range(OP_WORDS)] for one in descriptors]
+        ops = [[descriptor >> 32 * k & 0xFFFFFFFF for k in range(OP_WORDS)] for descriptor in descriptors]
         result = self.simulation.run(Batch(
             ops=np.array(ops, dtype=np.uint32), masks=np.array(settings, dtype=np.uint32).reshape(-1, 2),
             inputs=np.array([word for words in inputs for word in words], dtype=np.uint32),

@@ -7,7 +7,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from mho.hw.core.layout import OpLayout, pack
 from mho.hw.core.masks import BL_SKIP, LINE_MASK, SL_SKIP, WL_MASK, MaskFile
-from mho.hw.kinds.tnsa.config import TnsaCoreConfig
+from mho.hw.core.shape import CoreShape
 from mho.macro_models import MacroModel, Masks
 from mho.macro_models.integer.operation import MvmOperation
 from mho.sim.core.batch import OP_WORDS
@@ -67,7 +67,7 @@ class MaskImage:
         The core's configuration.
     """
 
-    def __init__(self, cfg: TnsaCoreConfig) -> None:
+    def __init__(self, cfg: CoreShape) -> None:
         self.file = self.new_file(cfg)
 
     def new_file(self, cfg: Any) -> MaskFile:
@@ -83,18 +83,18 @@ class MaskImage:
 
         ``model`` is what is behind the pins, if that is known, for kinds whose core has registers of its own for it.
         """
-        wanted = (
+        parts = (
             (WL_MASK + op.wl_select, masks.wl[op.wl_select]),
             (LINE_MASK + op.line_select, masks.lines[op.line_select]),
             (BL_SKIP, masks.bl_skip),
             (SL_SKIP, masks.sl_skip),
         )
         writes: list[tuple[int, int]] = []
-        for mask, value in wanted:
+        for mask, value in parts:
             if np.array_equal(self.file.masks[mask, : len(value)], value):
                 continue
-            held = dict(self.file.words(mask, self.file.masks[mask]))
-            writes += [(a, word) for a, word in self.file.words(mask, np.asarray(value)) if held[a] != word]
+            present = dict(self.file.words(mask, self.file.masks[mask]))
+            writes += [(a, word) for a, word in self.file.words(mask, np.asarray(value)) if present[a] != word]
         writes += self.settings(model)
         for address, word in writes:
             self.file.write(address, word)

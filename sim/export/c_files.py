@@ -29,11 +29,11 @@ def c_files(listing: Listing, name: str) -> dict[str, str]:
 
 def _header(listing: Listing, name: str) -> str:
     net, head = listing.network, f"{name.upper()}_H"
-    sent, taken = listing.elements
-    told = "".join(f" *\n * Left to the host: {step}.\n" for step in listing.host_steps)
+    sent, received = listing.elements
+    remarks = "".join(f" *\n * Left to the host: {step}.\n" for step in listing.host_steps)
     return f"""\
-/* A network for {net.chip.name}, of which the host sends {sent} codes an image and gets {taken} lanes.
-{told} */
+/* A network for {net.chip.name}, of which the host sends {sent} codes an image and gets {received} lanes.
+{remarks} */
 #ifndef {head}
 #define {head}
 
@@ -44,7 +44,7 @@ extern "C" {{
 #endif
 
 #define {name.upper()}_INPUTS {sent}
-#define {name.upper()}_OUTPUTS {taken}
+#define {name.upper()}_OUTPUTS {received}
 
 extern const mho_tiles_network_t {name};
 
@@ -70,45 +70,45 @@ def _source(listing: Listing, name: str) -> Iterator[str]:
     yield array("mho_tiles_value_t", "sources", map(_value, listing.sources), 1)
     yield array("mho_tiles_value_t", "sinks", map(_value, listing.sinks), 1)
     stage = net.program.input
-    offsets, scales = (_short(one) if listing.coded else [0.0] for one in (stage.offset, stage.scale))
+    offsets, scales = (_short(values) if listing.coded else [0.0] for values in (stage.offset, stage.scale))
     whole = listing.whole
     outs = _short(net.program.output.scale) if whole else [1.0]
     for kind, values in (("in_offset", offsets), ("in_scale", scales), ("out_scale", outs)):
         yield array("double", kind, map(repr, values), 4)
-    cells = [(one, one.codes) for one in listing.cells if one.codes is not None]
-    for k, (one, codes) in enumerate(cells):
+    cells = [(image, image.codes) for image in listing.cells if image.codes is not None]
+    for k, (image, codes) in enumerate(cells):
         yield array("uint16_t", f"codes_{k}", map(str, codes.ravel().tolist()), 16)
-        lines = ",\n".join(f"  {{{at:#x}u, {word:#x}u}}" for at, word in one.writes)
+        lines = ",\n".join(f"  {{{at:#x}u, {word:#x}u}}" for at, word in image.writes)
         yield f"static const uint32_t writes_{k}[][2] = {{\n{lines}\n}};"
     yield array("mho_tiles_cells_t", "cells", (
-        f"{{{one.core:#x}u, codes_{k}, {codes.size}u, writes_{k}, {len(one.writes)}u}}"
-        for k, (one, codes) in enumerate(cells)), 1)
+        f"{{{image.core:#x}u, codes_{k}, {codes.size}u, writes_{k}, {len(image.writes)}u}}"
+        for k, (image, codes) in enumerate(cells)), 1)
     steps = [f"{{{step}, {sum(1 << k for k in takes):#x}u}}"
              for step, takes in zip(listing.functions.steps, listing.awaited, strict=True)]
     yield array("mho_tiles_step_t", "steps", steps, 1)
-    sent, taken = listing.elements
+    sent, received = listing.elements
     values = [
         f'"{name}"', f"{listing.base:#x}u", f"0x{net.chip.sha256[:8]}u", f"{parts.mesh.payload_bits // 32}u",
         "loads, begins", *_counts(list(_runs(listing.loads)), list(_runs(listing.begins))), "load_words, begin_words",
         "counts, firsts, starts", *_counts(listing.counts, listing.firsts, listing.starts), "sources, sinks",
-        *_counts(listing.sources, listing.sinks), f"{sent}u, {taken}u",
-        f"{listing.codes}u, {len(net.program.output.scale) if whole else taken}u", "steps", *_counts(steps),
+        *_counts(listing.sources, listing.sinks), f"{sent}u, {received}u",
+        f"{listing.codes}u, {len(net.program.output.scale) if whole else received}u", "steps", *_counts(steps),
         listing.functions.finish or "NULL", f"{net.program.period}u",
         "in_offset, in_scale", *_counts(offsets, scales), f"{stage.low}, {stage.high}", "out_scale", *_counts(outs),
         "cells", *_counts(cells), f"{listing.passes}u",
     ]
-    yield f"const mho_tiles_network_t {name} = {{\n" + "".join(f"  {one},\n" for one in values) + "};"
+    yield f"const mho_tiles_network_t {name} = {{\n" + "".join(f"  {entry},\n" for entry in values) + "};"
 
 
 def _counts(*arrays: Sequence[object]) -> Iterator[str]:
-    return (f"{len(one)}u" for one in arrays)
+    return (f"{len(array)}u" for array in arrays)
 
 
-def _value(one: Put | Taken) -> str:
-    held, ends = one.held, (one.members, one.step) if isinstance(one, Put) else (0, 0)
-    fields = [f"{one.head:#x}u", f"{one.first}u", *map(str, (
-        held.channels, held.pixels, one.flits, int(held.wide), int(held.signed),
-        one.tag if isinstance(one, Taken) else 0, one.flow, *ends))]
+def _value(value: Put | Taken) -> str:
+    shape, ends = value.held, (value.members, value.step) if isinstance(value, Put) else (0, 0)
+    fields = [f"{value.head:#x}u", f"{value.first}u", *map(str, (
+        shape.channels, shape.pixels, value.flits, int(shape.wide), int(shape.signed),
+        value.tag if isinstance(value, Taken) else 0, value.flow, *ends))]
     return f"{{{', '.join(fields)}}}"
 
 
@@ -125,5 +125,5 @@ def _runs(writes: NDArray[np.uint32]) -> Iterator[tuple[int, int]]:
 
 def _short(values: NDArray[np.float64]) -> list[float]:
     """One number where all are the same."""
-    every = [float(one) for one in values]
+    every = [float(value) for value in values]
     return every[:1] if len(set(every)) == 1 else every

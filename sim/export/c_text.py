@@ -27,10 +27,10 @@ def number(value: float) -> str:
     return repr(value) if value >= 0 else f"({value!r})"
 
 
-def array(kind: str, name: str, items: Iterable[str], each: int = _WORDS) -> str:
+def array(kind: str, name: str, items: Iterable[str], per_line: int = _WORDS) -> str:
     """A constant array; one that would be empty has an element that nobody reads, since C has no empty ones."""
-    some = list(items) or ["{0}" if kind.startswith("mho") else "0"]
-    lines = ",\n".join("  " + ", ".join(some[k : k + each]) for k in range(0, len(some), each))
+    entries = list(items) or ["{0}" if kind.startswith("mho") else "0"]
+    lines = ",\n".join("  " + ", ".join(entries[k : k + per_line]) for k in range(0, len(entries), per_line))
     return f"static const {kind} {name}[] = {{\n{lines}\n}};"
 
 
@@ -64,21 +64,21 @@ class Code:
 
     def numbers(self, values: NDArray[Any]) -> str:
         """Name of a table of doubles."""
-        return self.table("double", [number(one) for one in np.asarray(values, np.float64).reshape(-1).tolist()])
+        return self.table("double", [number(value) for value in np.asarray(values, np.float64).reshape(-1).tolist()])
 
     def whole(self, values: NDArray[np.integer], at: str = "k") -> str:
         """Entry ``at`` of a table of whole numbers, or the number that all of them are."""
-        some = np.asarray(values).reshape(-1).tolist()
-        if len(set(some)) == 1:
-            return f"({some[0]})" if some[0] < 0 else str(some[0])
-        return f"{self.table('int32_t', [str(one) for one in some])}[{at}]"
+        flat = np.asarray(values).reshape(-1).tolist()
+        if len(set(flat)) == 1:
+            return f"({flat[0]})" if flat[0] < 0 else str(flat[0])
+        return f"{self.table('int32_t', [str(value) for value in flat])}[{at}]"
 
     def place(self, places: NDArray[np.integer], at: str = "k") -> str:
         """The place with the number ``at``: by a formula where they follow each other."""
-        some = np.asarray(places, np.int64).reshape(-1)
-        if some.size and some[0] >= 0 and np.array_equal(some, some[0] + np.arange(len(some))):
-            return f"({some[0]}u + {at})" if some[0] else at
-        return self.whole(some, at)
+        flat = np.asarray(places, np.int64).reshape(-1)
+        if flat.size and flat[0] >= 0 and np.array_equal(flat, flat[0] + np.arange(len(flat))):
+            return f"({flat[0]}u + {at})" if flat[0] else at
+        return self.whole(flat, at)
 
     def doubles(self, count: int) -> str:
         """Name of a new array that is written."""

@@ -28,21 +28,21 @@ def data_files(listing: Listing, name: str) -> dict[str, bytes]:
 
 def _arrays(listing: Listing) -> dict[str, NDArray[Any]]:
     program = listing.network.program
-    found: dict[str, NDArray[Any]] = {"loads": listing.loads, "begins": listing.begins}
+    arrays: dict[str, NDArray[Any]] = {"loads": listing.loads, "begins": listing.begins}
     if listing.coded:
-        found |= {"in_offset": program.input.offset, "in_scale": program.input.scale}
+        arrays |= {"in_offset": program.input.offset, "in_scale": program.input.scale}
     if listing.whole:
-        found["out_scale"] = program.output.scale
-    for k, one in enumerate(listing.cells):
-        found[f"targets_uS_{k}"] = one.targets_uS
-        if one.codes is not None:
-            found[f"targets_{k}"] = one.codes.astype(np.uint16)
-    return found
+        arrays["out_scale"] = program.output.scale
+    for k, image in enumerate(listing.cells):
+        arrays[f"targets_uS_{k}"] = image.targets_uS
+        if image.codes is not None:
+            arrays[f"targets_{k}"] = image.codes.astype(np.uint16)
+    return arrays
 
 
 def _content(listing: Listing, name: str) -> Mapping[str, Any]:
     net, mesh = listing.network, listing.parts.mesh
-    sent, taken = listing.elements
+    sent, received = listing.elements
     return {
         "name": name, "chip": {"name": net.chip.name, "sha256": net.chip.sha256, "map_version": MAP_VERSION},
         "registers": {"chip": listing.base, "counts": listing.counts, "firsts": listing.firsts,
@@ -51,11 +51,11 @@ def _content(listing: Listing, name: str) -> Mapping[str, Any]:
         "flit": {"payload_words": mesh.payload_bits // 32, "record_words": record_words(mesh), "tag_at": TAG_AT,
                  "credit_tag": credit_tag(mesh)},
         "credits": {"queue": QUEUE, "unit": UNIT, "blocks_under_way": 2, "units_under_way": 2},
-        "inputs": sent, "outputs": taken, "period": net.program.period,
+        "inputs": sent, "outputs": received, "period": net.program.period,
         "in_range": [net.program.input.low, net.program.input.high],
-        "sources": [asdict(one) for one in listing.sources], "sinks": [asdict(one) for one in listing.sinks],
-        "cells": [{"core": one.core, "lines": len(one.targets_uS), "writes": [list(pair) for pair in one.writes]}
-                  for one in listing.cells],
+        "sources": [asdict(end) for end in listing.sources], "sinks": [asdict(end) for end in listing.sinks],
+        "cells": [{"core": image.core, "lines": len(image.targets_uS), "writes": [list(pair) for pair in image.writes]}
+                  for image in listing.cells],
         "passes": listing.passes, "skip_cell": 1 << WORD_FLAG, "host_steps": list(listing.host_steps),
         "about": _ABOUT,
     }

@@ -60,7 +60,7 @@ class HostFunctions:
 
 
 def host_functions(
-    split: Split, sent: Mapping[int, int], came: Mapping[int, int], sizes: Mapping[int, int], chip: str
+    split: Split, sent: Mapping[int, int], received: Mapping[int, int], sizes: Mapping[int, int], chip: str
 ) -> HostFunctions:
     """The host's part of a program.
 
@@ -82,13 +82,13 @@ def host_functions(
     """
     last = len(split.program.stages)
     behind = sorted({*split.between, *split.behind}) if split.behind else []
-    finishes = set(came) != {last}
+    finishes = set(received) != {last}
     if not split.steps and not finishes:
         return HostFunctions()
     code, texts, steps = Code(), list[str](), list[str]()
-    known = {**{v: (f"(in + {at}u)", sizes[v]) for v, at in sent.items()},
-             **{v: (f"(out + {at}u)", sizes[v]) for v, at in came.items()}}
-    entries = {v: one for v, one in known.items() if v in came or v not in split.waits}
+    at_hand = {**{v: (f"(in + {at}u)", sizes[v]) for v, at in sent.items()},
+             **{v: (f"(out + {at}u)", sizes[v]) for v, at in received.items()}}
+    entries = {v: entry for v, entry in at_hand.items() if v in received or v not in split.waits}
     for n, step in enumerate(split.steps):
         values = _stages(split, step.stages, dict(entries), code, chip)
         for v in step.gives:
@@ -102,7 +102,7 @@ def host_functions(
         head = "static void host_finish(const int16_t *in, const int16_t *out, int16_t *lanes)"
         texts.append(_function(head, code, "in out"))
     helpers = [text for text, call in ((_LANE_OF, "lane_of("), (_LANE_NEAR, "lane_near("))
-               if any(call in one for one in texts)]
+               if any(call in text for text in texts)]
     text = "\n\n".join(["#include <math.h>", *helpers, *code.tables, *texts]) + "\n"
     return HostFunctions(text, tuple(steps), "host_finish" if finishes else "")
 
@@ -131,13 +131,13 @@ def _stages(split: Split, stages: Iterable[int], values: _Held, code: Code, chip
     return values
 
 
-def _stage(op: object, taken: list[tuple[str, int]], code: Code) -> tuple[str, int]:
+def _stage(op: object, inputs: list[tuple[str, int]], code: Code) -> tuple[str, int]:
     """Writes an operation; returns the array that it makes and its elements."""
-    name, size = taken[0] if len(taken) == 1 else _beside(taken, code)
+    name, size = inputs[0] if len(inputs) == 1 else _beside(inputs, code)
     if isinstance(op, Host):
         numbers = code.each(size, f"to[k] = (double){name}[k] * {code.numbers(op.taken)}[k];")
-        made, to = operators_in_c(op.step, code, numbers), code.lanes(op.step.size)
-        code.loop(op.step.size, f"{to}[k] = lane_near({made}[k], {code.numbers(op.unit)}[k]);")
+        result, to = operators_in_c(op.step, code, numbers), code.lanes(op.step.size)
+        code.loop(op.step.size, f"{to}[k] = lane_near({result}[k], {code.numbers(op.unit)}[k]);")
         return to, op.step.size
     ends = f"-{LANE_MAX}, {LANE_MAX}"
     if isinstance(op, Encode):
@@ -183,11 +183,11 @@ def _of_several(op: Largest | WeightedSum, name: str, code: Code) -> tuple[str, 
     return to, size
 
 
-def _beside(taken: list[tuple[str, int]], code: Code) -> tuple[str, int]:
+def _beside(inputs: list[tuple[str, int]], code: Code) -> tuple[str, int]:
     """Values side by side."""
-    size, first = sum(count for _, count in taken), 0
+    size, first = sum(count for _, count in inputs), 0
     to = code.lanes(size)
-    for name, count in taken:
+    for name, count in inputs:
         code.loop(count, f"{to}[{first}u + k] = {name}[k];")
         first += count
     return to, size

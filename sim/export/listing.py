@@ -137,10 +137,10 @@ class Listing:
     @property
     def elements(self) -> tuple[int, int]:
         """Elements of an image that the host sends, and of what comes for it."""
-        sent = {one.first: one.held for one in self.sources}
+        sent = {source.first: source.held for source in self.sources}
         return tuple(
-            sum(held.channels * held.pixels for held in some)  # pyright: ignore[reportReturnType]
-            for some in (sent.values(), (one.held for one in self.sinks))
+            sum(shape.channels * shape.pixels for shape in shapes)  # pyright: ignore[reportReturnType]
+            for shapes in (sent.values(), (sink.held for sink in self.sinks))
         )
 
     @property
@@ -151,10 +151,10 @@ class Listing:
         before = program.input.before
         said = [f"steps of the model before the input is quantised: {before.operators}"] if before is not None else []
         said += [f"{len(code.before)} steps before the tiles"] if code.before else []
-        said += [f"in C, {name}: {' '.join(program.stages[k].name for k in some)}" for name, some in (
+        said += [f"in C, {name}: {' '.join(program.stages[k].name for k in stages)}" for name, stages in (
             *zip(self.functions.steps, (step.stages for step in Split.of(program, code).steps), strict=True),
             *([(self.functions.finish, code.behind)] if self.functions.finish else []))]
-        every = [str(op.kind) for one in self.network.model.outputs for op in one.host]
+        every = [str(op.kind) for output in self.network.model.outputs for op in output.host]
         kinds = [kind for kind in every if kind not in ("reshape", "cast")]
         return (*said, *([f"steps of the model on its outputs: {' '.join(kinds)}"] if kinds else ()))
 
@@ -175,8 +175,8 @@ class Listing:
     @property
     def codes(self) -> int:
         """How many of what is sent of an image are not the host's to make."""
-        return sum(held.channels * held.pixels for held in {
-            one.first: one.held for one in self.sources if not one.step}.values())
+        return sum(shape.channels * shape.pixels for shape in {
+            source.first: source.held for source in self.sources if not source.step}.values())
 
 
 def list_network(network: Network) -> Listing:
@@ -193,56 +193,60 @@ def list_network(network: Network) -> Listing:
                          "product")
     split, parts = Split.of(network.program, code), ChipParts.from_chip(network.chip)
     mesh = parts.mesh
-    blank = {value: np.zeros((1, held.channels * held.pixels), np.int16) for value, held in code.inputs.items()}
+    blank = {value: np.zeros((1, shape.channels * shape.pixels), np.int16) for value, shape in code.inputs.items()}
     plan = make_plan(code, parts, core_masks(network), blank, 0, _settings(network), watchdog=WATCHDOG)
-    spare = QUEUE - sum(2 * one.unit for one in plan.sinks)
-    if spare < max(one.members for one in plan.sources):
+    spare = QUEUE - sum(2 * sink.unit for sink in plan.sinks)
+    if spare < max(source.members for source in plan.sources):
         raise InputError(f"{name}: values for the host must leave room for credits in {QUEUE} flits, and have "
                          f"{QUEUE - spare}")
     nodes = {tile: tile_node(mesh, tile) for tile in code.programs}
-    counts = {host_address(mesh, nodes[tile], REGISTERS_AT) for tile, one in code.programs.items() if one.counts}
+    counting = [nodes[tile] for tile, program in code.programs.items() if program.counts]
+    counts = {host_address(mesh, node, REGISTERS_AT) for node in counting}
     firsts = {host_address(mesh, node, IMAGE_AT) for node in nodes.values()}
     starts = [host_address(mesh, node, CONTROL) for node in nodes.values()]
-    known = {*counts, *firsts, *starts}
+    others_at = {*counts, *firsts, *starts}
     # A word that is written twice counts as it is written last.
-    writes = {int(at): int(word) for at, word, kind in plan.requests if kind == WRITE and int(at) not in known}
+    writes = {int(at): int(word) for at, word, kind in plan.requests if kind == WRITE and int(at) not in others_at}
     once, anew = list[tuple[int, int]](), list[tuple[int, int]]()
     for at, word in writes.items():
         (anew if _changes(at) else once).append((at, word))
     places = _places([(value, code.inputs[value]) for value in sorted(code.inputs)])
-    takes = _places([(value, held) for value, (_, _, held) in sorted(code.values.items())])
-    held = {**code.inputs, **{value: one for value, (_, _, one) in code.values.items()}}
+    takes = _places([(value, shape) for value, (_, _, shape) in sorted(code.values.items())])
+    shapes = {**code.inputs, **{value: shape for value, (_, _, shape) in code.values.items()}}
     functions = host_functions(
-        split, places, takes, {v: one.channels * one.pixels for v, one in held.items()}, name)
-    made = {v: n + 1 for n, step in enumerate(split.steps) for v in step.gives}
+        split, places, takes, {v: shape.channels * shape.pixels for v, shape in shapes.items()}, name)
+    maker = {v: n + 1 for n, step in enumerate(split.steps) for v in step.gives}
     return Listing(
         network=network, parts=parts, loads=_table(once), begins=_table(anew), counts=tuple(sorted(counts)),
         firsts=tuple(sorted(firsts)), starts=tuple(starts),
         sources=tuple(Put(
-            head=_head(mesh, one), flow=one.flow, members=one.members, flits=one.flits.shape[1],
-            first=places[one.value], held=code.inputs[one.value], step=made.get(one.value, 0),
-        ) for one in plan.sources),
+            head=_head(mesh, source), flow=source.flow, members=source.members, flits=source.flits.shape[1],
+            first=places[source.value], held=code.inputs[source.value], step=maker.get(source.value, 0),
+        ) for source in plan.sources),
         sinks=tuple(Taken(
-            tag=one.tag, flow=code.values[one.value][1], flits=one.flits, first=takes[one.value], held=one.held,
-            head=Destinations.one(*mesh.position(nodes[code.values[one.value][0]])).pack(mesh)
+            tag=sink.tag, flow=code.values[sink.value][1], flits=sink.flits, first=takes[sink.value], held=sink.held,
+            head=Destinations.one(*mesh.position(nodes[code.values[sink.value][0]])).pack(mesh)
             | credit_tag(mesh) << TAG_AT,
-        ) for one in plan.sinks),
+        ) for sink in plan.sinks),
         cells=tuple(_cells(network, parts)),
         passes=WriteVerifyParameters.from_chip(network.chip).passes if parts.core.programs else 0,
         functions=functions,
-        awaited=tuple(tuple(k for k, one in enumerate(plan.sinks) if one.value in step.takes) for step in split.steps),
+        awaited=tuple(
+            tuple(k for k, sink in enumerate(plan.sinks) if sink.value in step.takes) for step in split.steps
+        ),
     )
 
 
 def _changes(address: int) -> bool:
     """Whether a run leaves something else there than was written: tables, descriptors and buffers."""
-    own = address & (1 << NODE_BITS) - 1
-    return own >> NODE_BITS - 1 == 1 or DESCRIPTORS_AT <= own < DESCRIPTORS_AT + 0x1000 or BUFFER <= own < CORE_AT
+    offset = address & (1 << NODE_BITS) - 1
+    descriptor = DESCRIPTORS_AT <= offset < DESCRIPTORS_AT + 0x1000
+    return offset >> NODE_BITS - 1 == 1 or descriptor or BUFFER <= offset < CORE_AT
 
 
 def _places(values: list[tuple[int, HeldValue]]) -> Mapping[int, int]:
     """Where each value begins among the elements of an image, one behind the other."""
-    ends = accumulate((held.channels * held.pixels for _, held in values), initial=0)
+    ends = accumulate((shape.channels * shape.pixels for _, shape in values), initial=0)
     return {value: first for (value, _), (first, _) in zip(values, pairwise(ends), strict=True)}
 
 

@@ -64,7 +64,7 @@ class Value:
     known: bool = False
 
 
-def operators_in_c(step: Evaluated, code: Code, taken: str) -> str:
+def operators_in_c(step: Evaluated, code: Code, source: str) -> str:
     """Writes the operators of a step, which takes an array of doubles; returns the name of the array that it makes.
 
     Raises
@@ -81,14 +81,16 @@ def operators_in_c(step: Evaluated, code: Code, taken: str) -> str:
         if value.type.tensor_type.elem_type != onnx.TensorProto.DOUBLE:
             raise NoFormError("whole numbers")
         sample = rng.uniform(0.5, 1.5, dims)
-        values[value.name] = Value(f"({taken} + {first})" if first else taken, sample)
+        values[value.name] = Value(f"({source} + {first})" if first else source, sample)
         first += sample.size
     for node in graph.node:
         inputs = [values[name] if name else None for name in node.input]
-        made = run_node(node, [None if one is None else one.sample for one in inputs], opset)
-        outputs = [(name, one) for name, one in zip(node.output, made, strict=True) if name and one is not None]
-        if all(one is None or one.known for one in inputs):
-            values |= {name: Value("", one, known=True) for name, one in outputs}
+        results = run_node(node, [None if value is None else value.sample for value in inputs], opset)
+        outputs = [
+            (name, result) for name, result in zip(node.output, results, strict=True) if name and result is not None
+        ]
+        if all(value is None or value.known for value in inputs):
+            values |= {name: Value("", result, known=True) for name, result in outputs}
             continue
         for k, (name, sample) in enumerate(outputs):
             values[name] = Value(_made(node, inputs, sample, k, opset, code), sample)
@@ -101,7 +103,7 @@ def _made(
 ) -> str:
     """What writes one output of a node; returns its name."""
     kind, attrs = node.op_type, {a.name: helper.get_attribute_value(a) for a in node.attribute}
-    data = [one for one in inputs if one is not None]
+    data = [value for value in inputs if value is not None]
     if kind in MOVES or (kind == "Cast" and sample.dtype == np.float64):
         return _moved(node, inputs, sample, output, opset, code)
     if sample.dtype != np.float64 or output:
@@ -130,7 +132,7 @@ def _function(kind: str, data: Sequence[Value], attrs: dict[str, Any]) -> str:
     if kind == "HardSigmoid":
         return f"fmax(0.0, fmin(1.0, {number(attrs.get('alpha', 0.2))} * x + {number(attrs.get('beta', 0.5))}))"
     if kind == "Clip":
-        ends = [float(one.sample.reshape(-1)[0]) for one in data[1:] if one.known]
+        ends = [float(value.sample.reshape(-1)[0]) for value in data[1:] if value.known]
         if len(ends) == 2 and len(data) == 3:
             return f"fmax({number(ends[0])}, fmin({number(ends[1])}, x))"
     if kind not in UNARY or len(data) != 1:
@@ -151,7 +153,7 @@ def _element(value: Value, shape: Sequence[int], code: Code) -> str:
 
 
 def _joined(kind: str, data: Sequence[Value], sample: Array, code: Code) -> str:
-    rest = [f"b = {_element(one, sample.shape, code)}; a = {SEVERAL[kind]};" for one in data[1:]]
+    rest = [f"b = {_element(value, sample.shape, code)}; a = {SEVERAL[kind]};" for value in data[1:]]
     end = f"a / {number(float(len(data)))}" if kind == "Mean" else "a"
     both = "double a, b = 0.0; (void)b;"
     return code.each(sample.size, f"{{ {both} a = {_element(data[0], sample.shape, code)}; "
@@ -164,29 +166,29 @@ def _moved(
     """Elements by their places, which the operator itself moves."""
     every = len(inputs) if node.op_type == "Concat" else 1
     first, numbered = 1, list[Array | None]()
-    for k, one in enumerate(inputs):
-        if one is None or k >= every:
-            if one is not None and not one.known:
+    for k, value in enumerate(inputs):
+        if value is None or k >= every:
+            if value is not None and not value.known:
                 raise NoFormError(node.op_type)
-            numbered.append(None if one is None else one.sample)
+            numbered.append(None if value is None else value.sample)
             continue
-        numbered.append(np.arange(first, first + one.sample.size, dtype=np.float64).reshape(one.sample.shape))
-        first += one.sample.size
+        numbered.append(np.arange(first, first + value.sample.size, dtype=np.float64).reshape(value.sample.shape))
+        first += value.sample.size
     moved = run_node(node, numbered, opset)[output]
     assert moved is not None
     places = moved.reshape(-1).astype(np.int64) - 1
     if not 0 <= places.min(initial=0) <= places.max(initial=0) < first - 1:
         raise NoFormError(node.op_type)
-    data = [one for one in inputs[:every] if one is not None]
+    data = [value for value in inputs[:every] if value is not None]
     if len(data) == 1 and np.array_equal(places, np.arange(len(places))):
         return _array(data[0], code)
     name, begin = code.doubles(len(places)), 0
-    for one in data:
-        here = np.flatnonzero((places >= begin) & (places < begin + one.sample.size))
+    for value in data:
+        here = np.flatnonzero((places >= begin) & (places < begin + value.sample.size))
         if here.size:
-            from_ = f"{_array(one, code)}[{code.place(places[here] - begin)}]"
+            from_ = f"{_array(value, code)}[{code.place(places[here] - begin)}]"
             code.loop(len(here), f"{name}[{code.place(here)}] = {from_};")
-        begin += one.sample.size
+        begin += value.sample.size
     return name
 
 
@@ -196,16 +198,16 @@ def _reduced(kind: str, data: Sequence[Value], sample: Array, attrs: dict[str, A
     numbers = np.arange(data[0].sample.size).reshape(shape)
     count = ""
     if kind in ("MaxPool", "AveragePool"):
-        found = windows(shape[2:], [int(k) for k in attrs["kernel_shape"]], attrs)
+        places = windows(shape[2:], [int(k) for k in attrs["kernel_shape"]], attrs)
         size = int(np.prod(shape[2:]))
-        groups = np.concatenate([np.where(found.index == PAD, -1, found.index + size * k)
+        groups = np.concatenate([np.where(places.index == PAD, -1, places.index + size * k)
                                  for k in range(int(np.prod(shape[:2])))])
-        counted = found.inside if attrs.get("count_include_pad", 0) else found.index != PAD
+        counted = places.inside if attrs.get("count_include_pad", 0) else places.index != PAD
         count = code.numbers(np.tile(counted.sum(axis=1).astype(np.float64), int(np.prod(shape[:2])))) + "[k]"
     else:
         axes = _axes(kind, data, attrs, len(shape))
-        kept = [k for k in range(len(shape)) if k not in axes]
-        groups = numbers.transpose(*kept, *axes).reshape(sample.size, -1)
+        remaining = [k for k in range(len(shape)) if k not in axes]
+        groups = numbers.transpose(*remaining, *axes).reshape(sample.size, -1)
     if groups.size > MOST_PLACES:
         raise NoFormError(f"{kind} of {groups.size} elements")
     join, end = REDUCED[kind]
@@ -242,26 +244,26 @@ def _softmax(kind: str, data: Value, attrs: dict[str, Any], opset: int, code: Co
     shape = data.sample.shape
     axis = int(attrs.get("axis", -1 if opset >= 13 else 1)) % len(shape)
     axes = [axis] if opset >= 13 else list(range(axis, len(shape)))
-    kept = [k for k in range(len(shape)) if k not in axes]
-    groups = np.arange(data.sample.size).reshape(shape).transpose(*kept, *axes).reshape(-1, int(np.prod([
+    remaining = [k for k in range(len(shape)) if k not in axes]
+    groups = np.arange(data.sample.size).reshape(shape).transpose(*remaining, *axes).reshape(-1, int(np.prod([
         shape[k] for k in axes])))
     name, at = code.doubles(data.sample.size), code.place(groups.reshape(-1), f"{groups.shape[1]}u * k + j")
     end = f"exp(x[{at}] - most) / s" if kind == "Softmax" else f"x[{at}] - most - log(s)"
-    each = f"for (j = 0; j < {groups.shape[1]}u; j++)"
+    loop = f"for (j = 0; j < {groups.shape[1]}u; j++)"
     code.loop(len(groups), f"""{{
     const double *x = {data.name};
     double most = -HUGE_VAL, s = 0.0;
     uint32_t j;
-    {each} most = fmax(most, x[{at}]);
-    {each} s += exp(x[{at}] - most);
-    {each} {name}[{at}] = {end};
+    {loop} most = fmax(most, x[{at}]);
+    {loop} s += exp(x[{at}] - most);
+    {loop} {name}[{at}] = {end};
   }}""")
     return name
 
 
 def _product(kind: str, data: Sequence[Value], sample: Array, attrs: dict[str, Any], code: Code) -> str:
     """Products of matrices, of which none, one or both are computed."""
-    left, right = (np.asarray(np.arange(one.sample.size).reshape(one.sample.shape)) for one in data[:2])
+    left, right = (np.asarray(np.arange(value.sample.size).reshape(value.sample.shape)) for value in data[:2])
     alpha, beta = (float(attrs.get(name, 1.0)) if kind == "Gemm" else 1.0 for name in ("alpha", "beta"))
     if kind == "Gemm":
         left, right = (a.T if attrs.get(key, 0) else a for a, key in ((left, "transA"), (right, "transB")))
@@ -290,35 +292,35 @@ def _product(kind: str, data: Sequence[Value], sample: Array, attrs: dict[str, A
 def _standardised(kind: str, data: Sequence[Value], attrs: dict[str, Any], code: Code) -> str:
     """Groups of elements of mean 0 and deviation 1, then factors and sums of channels or of the last dimensions."""
     shape, layer = data[0].sample.shape, kind == "LayerNormalization"
-    if not all(one.known for one in data[1:]):
+    if not all(value.known for value in data[1:]):
         raise NoFormError(kind)
     first = int(attrs.get("axis", -1)) % len(shape) if layer else 2
     width = int(np.prod(shape[first:]))
-    rest = [one.sample if layer else one.sample.reshape(-1, *[1] * (len(shape) - 2)) for one in data[1:]]
-    pair = [_element(Value("", np.broadcast_to(one, shape).copy(), known=True), shape, code) for one in rest]
-    gain, bias = (one.replace("[k]", f"[{width}u * k + j]") for one in (*pair, "0.0")[:2])
-    name, each = code.doubles(data[0].sample.size), f"for (j = 0; j < {width}u; j++)"
+    rest = [constant.sample if layer else constant.sample.reshape(-1, *[1] * (len(shape) - 2)) for constant in data[1:]]
+    pair = [_element(Value("", np.broadcast_to(constant, shape).copy(), known=True), shape, code) for constant in rest]
+    gain, bias = (text.replace("[k]", f"[{width}u * k + j]") for text in (*pair, "0.0")[:2])
+    name, loop = code.doubles(data[0].sample.size), f"for (j = 0; j < {width}u; j++)"
     code.loop(data[0].sample.size // width, f"""{{
     const double *x = {data[0].name} + {width}u * k;
     double mean = 0.0, s = 0.0;
     uint32_t j;
-    {each} mean += x[j] / {number(float(width))};
-    {each} s += (x[j] - mean) * (x[j] - mean) / {number(float(width))};
+    {loop} mean += x[j] / {number(float(width))};
+    {loop} s += (x[j] - mean) * (x[j] - mean) / {number(float(width))};
     s = sqrt(s + {number(attrs.get('epsilon', 1e-5))});
-    {each} {name}[{width}u * k + j] = (x[j] - mean) / s * {gain} + {bias};
+    {loop} {name}[{width}u * k + j] = (x[j] - mean) / s * {gain} + {bias};
   }}""")
     return name
 
 
 def _normalised(data: Sequence[Value], attrs: dict[str, Any], code: Code) -> str:
-    x, rest = data[0], [one.sample for one in data[1:]]
-    if not all(one.known for one in data[1:]) or len(rest) != 4:
+    x, rest = data[0], [value.sample for value in data[1:]]
+    if not all(value.known for value in data[1:]) or len(rest) != 4:
         raise NoFormError("BatchNormalization")
     scale, bias, mean, variance = rest
     gain = scale / np.sqrt(variance + float(attrs.get("epsilon", 1e-5)))
     shape = [1, -1, *[1] * (x.sample.ndim - 2)]
-    pair = [_element(Value("", one.reshape(shape), known=True), x.sample.shape, code)
-            for one in (gain, bias - mean * gain)]
+    pair = [_element(Value("", constant.reshape(shape), known=True), x.sample.shape, code)
+            for constant in (gain, bias - mean * gain)]
     return code.each(x.sample.size, f"to[k] = {x.name}[k] * {pair[0]} + {pair[1]};")
 
 

@@ -193,7 +193,7 @@ int32_t mho_pwm_conversions(int32_t macro) { return macros.at(macro)->conversion
 void mho_pwm_set_evaluate(PwmEvaluate f) { evaluate = f; }
 
 // Before a batch: other cells may be behind the pins from now on. `pauses` are those of its bench.
-void mho_pwm_start(int32_t macro, int32_t mode, Pauses* pauses) {
+void mho_pwm_start(int32_t macro, int32_t mode, int32_t, Pauses* pauses) {
     PwmMacro& m = *macros.at(macro);
     m.mode = mode;
     m.pauses = pauses;

@@ -1,53 +1,23 @@
-"""How a simulation answers for the macro of each kind: a module here for each."""
+"""How a simulation answers for the macro of each kind: a module here for each.
 
-from collections.abc import Callable, Mapping, Sequence
+It has ``PINS``, a subclass of :class:`mho.sim.pins.PinBody` that is asked at the pins, in any simulator. A kind whose
+co-simulation has to be fast brings ``BODY`` as well, with SystemVerilog and C++ of its own for Verilator.
+"""
+
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from mho.macro_models import MacroModel
 from mho.macro_models.errors import InputError
 from mho.macro_models.registry import discovered, module_of
+from mho.sim.macros import SimulatedMacro
+from mho.sim.pins import PinBody
 
 if TYPE_CHECKING:
     from mho.hw.config import Chip
 
-__all__ = ["Body", "Evaluator", "SimulatedMacro", "body", "macros_of_kinds", "make_evaluator"]
-
-
-class Evaluator(Protocol):
-    """Answers the conversions of one macro model as the shim asks for them."""
-
-    def forget(self) -> None:
-        """The next conversion looks everything up, whatever the shim says."""
-        ...
-
-    def __call__(self, record: Any) -> int:
-        """Answer the conversion in the shim's ``record``."""
-        ...
-
-
-class SimulatedMacro(Protocol):
-    """One macro of a simulation, and the model behind its pins."""
-
-    path: str
-    """Where it is in the design."""
-
-    def put_model(self, model: Any) -> None:
-        """Put this model behind the pins from the next batch on."""
-        ...
-
-    def start(self, mode: int, *, keep_charges: bool = False, pauses: int | None = None) -> None:
-        """Forget what was, before a batch; ``pauses`` is the address of the pauses of its bench."""
-        ...
-
-    @property
-    def failure(self) -> str:
-        """What went wrong in the batch, nothing if all is well."""
-        ...
-
-    def finish(self, result: Any) -> None:
-        """Write what the batch left into a :class:`mho.sim.core.batch.BatchResult`."""
-        ...
+__all__ = ["Body", "body", "kinds_with_bodies", "macros_of_kinds", "pin_body"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,19 +27,28 @@ class Body:
     Attributes
     ----------
     hdl
-        SystemVerilog in ``sim/hdl``; the module is `MHO_MACRO.
+        SystemVerilog in ``sim/hdl``; the module is `MHO_MACRO. Empty: it is generated from the contract of the pins.
     sources
         C++ in ``sim/hdl`` behind it, beside what all simulators have.
     defines
         Macros of the preprocessor that it takes beside MHO_LINES, for a chip.
-    macros
-        Makes the macros of a simulation from the functions of its process; none if there are none of the kind.
+    macro
+        Class of its macros in the simulation; None where the body is generated.
     """
 
-    hdl: str
-    sources: tuple[str, ...] = ()
+    hdl: str = ""
+    sources: tuple[str, ...] = ("pins.cpp",)
     defines: "Callable[[Chip], Mapping[str, object]]" = lambda chip: {}
-    macros: Callable[[Any], Sequence[SimulatedMacro]] = lambda library: ()
+    macro: type[SimulatedMacro] | None = None
+
+    def text(self, chip: "Chip", module: str) -> str:
+        """Its SystemVerilog, of the module ``module``."""
+        if not self.hdl:
+            from mho.rtl_gen.macro.body import dpi_body
+
+            return dpi_body(chip, module)
+        text = (Path(__file__).parents[1] / "hdl" / self.hdl).read_text(encoding="utf-8")
+        return f"`define MHO_MACRO {module}\n{text}`undef MHO_MACRO\n"
 
 
 def body(chip: "Chip") -> Body:
@@ -82,15 +61,20 @@ def body(chip: "Chip") -> Body:
     """
     if chip.core.kind not in discovered(__name__):
         raise InputError(f"{chip.name}: cores of kind {chip.core.kind} have a model, but no body in a simulation")
-    return module_of(__name__, chip.core.kind).BODY
+    return getattr(module_of(__name__, chip.core.kind), "BODY", Body())
 
 
 def macros_of_kinds(library: Any) -> list[SimulatedMacro]:
-    """The macros of a simulation that kinds bring a body of their own for, whose C++ has a function mho_KIND_macros."""
-    there = [kind for kind in discovered(__name__) if hasattr(library, f"mho_{kind}_macros")]
-    return [macro for kind in there for macro in module_of(__name__, kind).BODY.macros(library)]
+    """The macros of a simulation whose kinds bring a body; ``library`` are the functions of its process."""
+    bodies = [getattr(module_of(__name__, kind), "BODY", Body()) for kind in discovered(__name__)]
+    return [macro for body in bodies if body.macro is not None for macro in body.macro.all_of(library)]
 
 
-def make_evaluator(model: MacroModel, record: Any) -> Evaluator:
-    """The lazy evaluator of a model; ``record`` is the shim's ``Conversion``."""
-    return module_of(__name__, model.config.kind).Evaluator(model, record)
+def kinds_with_bodies() -> tuple[str, ...]:
+    """Kinds with a model that answers at the pins."""
+    return discovered(__name__)
+
+
+def pin_body(model: Any, kind: str = "") -> PinBody:
+    """What answers at the pins for a programmed macro; ``kind`` where the model does not say it."""
+    return module_of(__name__, kind or model.config.kind).PINS(model)

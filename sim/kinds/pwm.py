@@ -1,29 +1,30 @@
-"""Phase-change macros of a simulation: one call of the model for each conversion."""
+"""Phase-change macros of a simulation: one call of the model for each conversion, at the pins or behind C++."""
 
-import ctypes
 from collections.abc import Mapping
-from ctypes import POINTER, Structure, c_char_p, c_int32, c_uint8, c_uint64, c_void_p
+from ctypes import POINTER, Structure, c_int32, c_uint8, c_uint64
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mho.macro_models.integer.pwm.converter import LEVEL_BITS
+from mho.macro_models.errors import ToolError
+from mho.macro_models.integer.pwm.converter import COUNTER_BITS, LEVEL_BITS
 from mho.macro_models.integer.pwm.operation import MAGNITUDE_BITS
 from mho.macro_models.integer.pwm.programming import WriteParameters
 from mho.macro_models.integer.pwm.trim_words import unpack_trim
 from mho.macro_models.pwm.model import PwmModel
 from mho.macro_models.pwm.programming import ProgrammedRows
 from mho.sim.kinds import Body
+from mho.sim.macros import SimulatedMacro
+from mho.sim.pins import PinBody, Pins
 
 if TYPE_CHECKING:
     from mho.hw.config import Chip
 
-__all__ = ["BODY", "PULSE", "Conversion", "Evaluator", "PwmMacro"]
+__all__ = ["BODY", "PINS", "PULSE", "Conversion", "Evaluator", "PwmMacro", "PwmPins"]
 
 _LINES, _DEVICES = 256, 1024
-_FAILED = -1
 PULSE = 1 << 6
 """In ``Conversion.reference``: no conversion, but a pulse of programming."""
 _PROGRAMMING = 1 << 5 | PULSE
@@ -87,13 +88,13 @@ class Evaluator:
                 raise ValueError("no row may be pulsed in a conversion of reference currents")
             low = (model.config.top_counts << LEVEL_BITS) // 4
             levels = (record.reference >> 1 & 3) * low, (record.reference >> 3 & 3) * low
-            found = model.reference_counts(model.calibration.trim, *levels, record.op_id)
+            counters = model.reference_counts(model.calibration.trim, *levels, record.op_id)
         else:
             if self._key is None or not record.same_lines:
                 self._key = model.key(self._wl.astype(np.bool_))
             ids = np.array([record.op_id], dtype=np.uint64)
-            found = model.counters(self._key, self._inputs(record.shift)[None], ids, record.step_code)
-        for answer, counted in zip(self._count, found, strict=True):
+            counters = model.counters(self._key, self._inputs(record.shift)[None], ids, record.step_code)
+        for answer, counted in zip(self._count, counters, strict=True):
             answer[:] = counted.reshape(-1)
         return 0
 
@@ -120,12 +121,12 @@ class Evaluator:
         """A read of one device is the longest pulse of its row, of the sign of the device, and no other."""
         row, cell = divmod(line, len(self._wl) // self._width.shape[1])
         negative = int(2 * cell >= len(self._wl) // self._width.shape[1])
-        wanted = np.zeros_like(self._width)
+        expected = np.zeros_like(self._width)
         # In the one window of a product of one all devices of the row are driven.
-        wanted[slice(2 * negative, 2 * negative + 2) if self._phases == 1 else 3 * negative, row] = (
+        expected[slice(2 * negative, 2 * negative + 2) if self._phases == 1 else 3 * negative, row] = (
             2**MAGNITUDE_BITS - 1
         ) * self.lsb_cycles
-        if not np.array_equal(self._width, wanted):
+        if not np.array_equal(self._width, expected):
             raise ValueError(f"a read of the devices of word line {line} must be the longest pulse of row {row} alone")
 
     def _inputs(self, shift: int) -> NDArray[np.int64]:
@@ -139,81 +140,148 @@ class Evaluator:
         return x
 
 
-class PwmMacro:
-    """One macro of the simulation; see :class:`mho.sim.kinds.SimulatedMacro`."""
+class PwmPins(PinBody):
+    """Asked when counters are captured and when devices are pulsed; notes pulses where they begin and end."""
+
+    _model: PwmModel | None = None
+
+    def put_model(self, model: PwmModel) -> None:
+        """Have this model answer from now on; trim registers and amplitudes are those of the macro."""
+        if self._model is None:
+            n, shape = model.config.lines, model.config.cell_map.shape
+            self._record = Conversion(lines=n, devices=shape[0])
+            self._fields = {
+                name: np.frombuffer(getattr(self._record, name), dtype=kind)[:count] for name, kind, count in (
+                    ("trim", np.int32, n), ("amplitude", np.int32, n), ("wl", np.uint8, shape[0]),
+                )
+            }
+            self._width = np.frombuffer(self._record.width, dtype=np.int32).reshape(4, _LINES)[:, :n]
+            self._count = np.frombuffer(self._record.count, dtype=np.int32).reshape(2, _LINES)[:, :n]
+            self._rows, self._since = np.zeros((2, n), dtype=np.bool_), np.zeros((2, n), dtype=np.int64)
+            self._driven, self._pulsing = np.zeros((2, 2, n), dtype=np.int64), False
+        self._model, self._evaluator = model, Evaluator(model, self._record)
+
+    def begin(self, *, keep_charges: bool = False) -> None:
+        """Programming begins with the devices of the model again."""
+        self._evaluator.forget()
+        self._record.same_lines = self._record.same_trim = 0
+
+    def strobe(self, pins: Pins) -> Mapping[str, int]:
+        """Counters of the group of columns that is read."""
+        record = self._record
+        if pins["start"]:
+            record.op_id, record.step_code, record.shift = pins["op_id"], pins["step_code"], pins["shift"]
+            single = pins["verify"] if pins.has("verify") else 0
+            record.reference = (
+                pins["reference"] | pins["reference_pos"] << 1 | pins["reference_neg"] << 3 | single << 5
+            )
+            self._fields["wl"][:] = pins.bits("wl_en")
+            self._width[:] = 0
+        self._note_pulses(pins)
+        if pins["capture"]:
+            self._evaluator.lsb_cycles = pins["LSB_CYCLES"]
+            self._ask()
+        if pins["trim_write"]:
+            self._fields["trim"][pins["trim_column"]] = pins["trim_data"]
+        if pins.has("pulse"):
+            self._program(pins)
+        lanes = pins.width("count_pos") // COUNTER_BITS
+        group = slice(lanes * (row := pins["count_row"]), lanes * (row + 1))
+        return {
+            pin: sum(count << COUNTER_BITS * k for k, count in enumerate(counts[group].tolist()))
+            for pin, counts in zip(("count_pos", "count_neg"), self._count, strict=True)
+        }
+
+    def _note_pulses(self, pins: Pins) -> None:
+        rows = np.stack([pins.bits("row_pos"), pins.bits("row_neg")])
+        if np.array_equal(rows, self._rows):
+            return
+        if rows.all(axis=0).any():
+            raise ToolError(f"row {int(np.argmax(rows.all(axis=0)))} is pulsed to both sides")
+        cycle, began = pins["cycle"], rows & ~self._rows
+        spent = np.where(self._rows & ~rows, cycle - self._since, 0)
+        self._width += (spent[:, None] * self._driven).reshape(self._width.shape).astype(np.int32)
+        self._since[began] = cycle
+        devices = np.array([pins["device_pos"], pins["device_neg"]])
+        self._driven = np.where(began[:, None], devices[None, :, None], self._driven)
+        self._rows = rows
+
+    def _program(self, pins: Pins) -> None:
+        """Write the amplitude of a column; pulse the devices of the line that is on where a pulse begins."""
+        if pins["amplitude_write"]:
+            self._fields["amplitude"][pins["amplitude_column"]] = pins["amplitude_data"]
+        pulsing = bool(pins["pulse"])
+        if pulsing and not self._pulsing:
+            self._fields["wl"][:] = pins.bits("wl_en")
+            self._record.reference = PULSE
+            self._ask()
+        self._pulsing = pulsing
+
+    def _ask(self) -> None:
+        try:
+            self._evaluator(self._record)
+        except ValueError as error:
+            raise ToolError(f"{error}") from None
+
+
+PINS = PwmPins
+
+
+class PwmMacro(SimulatedMacro):
+    """A macro that C++ answers for, which asks once a conversion."""
+
+    prefix = "pwm"
 
     def __init__(self, library: Any, index: int) -> None:
-        self._library, self._index = library, index
-        self.path: str = library.mho_pwm_path(index).decode()
-        self.conversion = library.mho_pwm_conversion(index).contents
-        self.evaluator: Evaluator | None = None
-        self.errors: list[BaseException] = []
+        super().__init__(library, index)
+        self.conversion = self.call("conversion").contents
+        self._evaluator: Evaluator | None = None
         self._model: PwmModel | None = None
+
+    @classmethod
+    def declare(cls, library: Any) -> None:
+        """Say what other functions of the library give."""
+        library.mho_pwm_conversion.restype = POINTER(Conversion)
 
     def put_model(self, model: PwmModel) -> None:
         """Put this model behind the pins from the next batch on."""
         if model.config.lines != self.conversion.lines:
             raise ValueError(f"{self.path} must get a model of {self.conversion.lines} lines, not {model.config.lines}")
         if model is not self._model:
-            self._model, self.evaluator = model, Evaluator(model, self.conversion)
-            self.evaluator.lsb_cycles = self._library.mho_pwm_lsb_cycles(self._index)
+            self._model, self._evaluator = model, Evaluator(model, self.conversion)
+            self._evaluator.lsb_cycles = self.call("lsb_cycles")
 
     def start(self, mode: int, *, keep_charges: bool = False, pauses: int | None = None) -> None:
         """Forget what was, before a batch."""
-        self.errors.clear()
-        if self.evaluator is not None:
-            self.evaluator.forget()
-        self._library.mho_pwm_start(self._index, int(mode), c_void_p(pauses))
+        if self._evaluator is not None:
+            self._evaluator.forget()
+        super().start(mode, keep_charges=keep_charges, pauses=pauses)
+
+    def evaluate(self) -> int:
+        """Answer a conversion, or a pulse."""
+        assert self._evaluator is not None
+        return self._evaluator(self.conversion)
 
     @property
-    def failure(self) -> str:
-        """What went wrong in the batch, nothing if all is well."""
-        failure = self._library.mho_pwm_failure(self._index)
-        said = failure.decode() if failure else ""
-        return f"{said}: {self.errors[0]!r}" if self.errors else said
-
-    @property
-    def programmed(self) -> NDArray[np.int64] | None:
+    def programmed(self) -> NDArray[np.int64] | None:  # pyright: ignore[reportIncompatibleVariableOverride]
         """Codes of the devices as the last pulses left them; None if there were none."""
-        return None if self.evaluator is None else self.evaluator.programmed
+        return None if self._evaluator is None else self._evaluator.programmed
 
-    def finish(self, result: Any) -> None:
+    def finish(self, result: Any, conversions: int) -> None:
         """A conversion makes no decrements; devices are as the last pulses left them."""
         if self.programmed is not None:
             result.cells = self.programmed
-        result.decrements = np.zeros(self._library.mho_pwm_conversions(self._index), dtype=np.int64)
+        result.decrements = np.zeros(self.call("conversions"), dtype=np.int64)
         result.failure = self.failure
-
-
-_EVALUATE = ctypes.CFUNCTYPE(c_int32, c_int32)
-_callbacks: list[Any] = []
-"""ctypes keeps no reference to a callback; there is one simulation in a process."""
-
-
-def _macros(library: Any) -> list[PwmMacro]:
-    library.mho_pwm_conversion.restype = POINTER(Conversion)
-    library.mho_pwm_path.restype = library.mho_pwm_failure.restype = c_char_p
-    found = [PwmMacro(library, index) for index in range(library.mho_pwm_macros())]
-
-    def evaluate(index: int) -> int:
-        macro = found[index]
-        try:
-            assert macro.evaluator is not None
-            return macro.evaluator(macro.conversion)
-        except BaseException as error:  # a callback from C++ has nobody to raise to
-            macro.errors.append(error)
-            return _FAILED
-
-    _callbacks[:] = [_EVALUATE(evaluate)]
-    library.mho_pwm_set_evaluate(_callbacks[0])
-    return found
 
 
 def _defines(chip: "Chip") -> Mapping[str, object]:
     # Imported here: the process of a simulator needs no hardware.
-    from mho.rtl_gen.kinds import macro_texts_of
+    from mho.hw.kinds import core_blocks
 
-    return macro_texts_of(chip).defines(chip)
+    cfg = core_blocks(chip).cfg
+    sizes = {"MHO_DEVICE_LINES": cfg.mask_lines, "MHO_LANES": cfg.lanes, "MHO_LSB_CYCLES": cfg.lsb_cycles}
+    return {**sizes, **({"MHO_ENGINE": ""} if cfg.engine else {})}
 
 
-BODY = Body(hdl="pwm_macro.sv", sources=("pwm_shim.cpp",), defines=_defines, macros=_macros)
+BODY = Body(hdl="pwm_macro.sv", sources=("pwm_shim.cpp",), defines=_defines, macro=PwmMacro)

@@ -73,8 +73,8 @@ def check_equal(cfg: MeshConfig, run: Delivery, model: Delivery) -> None:
             f"not {run.injected[flit]}"
         )
     count = min(len(run.flit), len(model.flit))
-    found, wanted = (np.stack([d.cycle[:count], d.node[:count], d.flit[:count]]) for d in (run, model))
-    differs = (found != wanted).any(axis=0)
+    observed, expected = (np.stack([d.cycle[:count], d.node[:count], d.flit[:count]]) for d in (run, model))
+    differs = (observed != expected).any(axis=0)
     if differs.any() or len(run.flit) != len(model.flit):
         at = int(differs.argmax()) if differs.any() else count
         sentences = [

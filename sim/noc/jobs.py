@@ -102,10 +102,10 @@ def _random_flows(cfg: MeshConfig, rng: np.random.Generator) -> list[Flow]:
         sides = []
         for size in (cfg.columns, cfg.rows):
             low, high = np.sort(rng.integers(0, size, 2))
-            one, some = (int(low),), tuple(int(i) for i in range(low, high + 1))
+            single, whole = (int(low),), tuple(int(i) for i in range(low, high + 1))
             # A mask may have gaps, a rectangle has none.
-            gaps = tuple(i for i in some if rng.random() < 0.6) or one
-            sides.append((one, some, gaps if cfg.masks else some)[rng.integers(3)])
+            gaps = tuple(i for i in whole if rng.random() < 0.6) or single
+            sides.append((single, whole, gaps if cfg.masks else whole)[rng.integers(3)])
         flow = Flow(
             source=int(source), number=int(numbers[source]), to=Destinations(*sides), slot=0,
             block=int(rng.integers(1, _LONGEST + 1)),
@@ -183,10 +183,10 @@ def check_job(cfg: MeshConfig, job: Job, run: NodesRun) -> tuple[int, int]:
     mesh = f"a mesh of {cfg.columns} x {cfg.rows}"
     sent = job.tx.node * FLOWS + job.tx.number
     by_flow = {(flow.source, flow.number): flow for flow in job.flows}
-    wanted: dict[tuple[int, int], NDArray[np.int64]] = {}
+    expected: dict[tuple[int, int], NDArray[np.int64]] = {}
     for key, flow in by_flow.items():
         flits = np.flatnonzero(sent == key[0] * FLOWS + key[1])
-        wanted |= {(node, flow.slot): flits for node in flow.members(cfg)}
+        expected |= {(node, flow.slot): flits for node in flow.members(cfg)}
     where = run.flits[:, 1] << cfg.tag_bits | run.flits[:, 2]
     order = np.argsort(where, kind="stable")
     starts = np.searchsorted(where[order], np.arange((cfg.nodes << cfg.tag_bits) + 1))
@@ -194,7 +194,7 @@ def check_job(cfg: MeshConfig, job: Job, run: NodesRun) -> tuple[int, int]:
         for slot in range(1 << cfg.tag_bits):
             at = node << cfg.tag_bits | slot
             got = order[starts[at] : starts[at + 1]]
-            flits = wanted.get((node, slot), np.zeros(0, dtype=np.int64))
+            flits = expected.get((node, slot), np.zeros(0, dtype=np.int64))
             if len(got) != len(flits) or not np.array_equal(run.flit_payloads[got], job.tx.payload[flits]):
                 raise ToolError(
                     f"node {node} of {mesh} must get all {len(flits)} flits for slot {slot}, in order and unchanged: "
@@ -227,13 +227,13 @@ def _check_registers(cfg: MeshConfig, job: Job, run: NodesRun) -> None:
         raise ToolError(
             f"the host of {mesh} must get an answer to each of {len(job.registers)} requests, not {len(run.answers)}"
         )
-    for (several, asked), found in zip(job.registers, run.answers, strict=True):
-        wanted = host.access(asked)
+    for (several, request), answer in zip(job.registers, run.answers, strict=True):
+        expected = host.access(request)
         if not several:
             # Single words: a word for every read, and no more than that it failed.
-            wanted = Answer((wanted.data or (0,)) if asked.data is None else (), wanted.error)
-        if found != wanted:
-            raise ToolError(f"the answer of {mesh} to {asked} must be {wanted}, not {found}")
+            expected = Answer((expected.data or (0,)) if request.data is None else (), expected.error)
+        if answer != expected:
+            raise ToolError(f"the answer of {mesh} to {request} must be {expected}, not {answer}")
     for node, tile in enumerate(tiles):
         if run.tiles[node].tolist() != tile.words:
             raise ToolError(f"the tile at node {node} of {mesh} must hold what the host wrote")

@@ -89,17 +89,18 @@ class MeshSimulation:
             run_logged([str(self._program), *arguments], folder / "log", "the simulation of the mesh", cwd=folder)
             ran, cpu_s = (folder / "log").read_text().split()[-2:]
             result = np.fromfile(folder / "result", dtype=np.int32)
-        taken, left = result[: len(order)], result[len(order) :].reshape(-1, 2 + word_count(BodyLayout(self.cfg).size))
+        width = 2 + word_count(BodyLayout(self.cfg).size)
+        entered, left = result[: len(order)], result[len(order) :].reshape(-1, width)
         injected = np.empty(len(order), dtype=np.int64)
-        injected[order] = taken
+        injected[order] = entered
         words = left[:, 2:].view(np.uint32)
         flit = words[:, 0].astype(np.int64)
-        known = flit < len(order)
-        sent = _bodies(self.cfg, flits)[np.where(known, flit, 0)]
+        traced = flit < len(order)
+        sent = _bodies(self.cfg, flits)[np.where(traced, flit, 0)]
         return MeshRun(
             cycle=left[:, 0].astype(np.int64), node=left[:, 1].astype(np.int64), flit=flit, injected=injected,
             unroutable=np.zeros(self.cfg.nodes, dtype=np.int64), cycles=int(ran), words=words,
-            intact=known & (words == sent).all(axis=1), cpu_s=float(cpu_s),
+            intact=traced & (words == sent).all(axis=1), cpu_s=float(cpu_s),
         )
 
 

@@ -198,9 +198,9 @@ class NodesSimulation:
         words, tag = cfg.payload_bits // 32, cfg.payload_bits // 32 + 3
         flits, sums = (result[result[:, 0] == kind] for kind in (0, 1))
 
-        def numbers(found: Words, bits: int) -> Ints:
-            number = found[:, tag] & np.uint32((1 << bits) - 1)
-            return np.column_stack([found[:, 1], found[:, 2], number]).astype(np.int64)
+        def numbers(records: Words, bits: int) -> Ints:
+            number = records[:, tag] & np.uint32((1 << bits) - 1)
+            return np.column_stack([records[:, 1], records[:, 2], number]).astype(np.int64)
 
         tiles = registers[len(registers) - cfg.nodes * TILE_WORDS :]
         return NodesRun(
@@ -215,8 +215,8 @@ def _set_up(cfg: MeshConfig, job: Job) -> list[Burst]:
     """Requests of the host that write all tables."""
     requests = []
 
-    def write(node: int, given: tuple[int, int]) -> None:
-        requests.append(Burst(host_address(cfg, node, given[0]), (given[1],)))
+    def write(node: int, entry: tuple[int, int]) -> None:
+        requests.append(Burst(host_address(cfg, node, entry[0]), (entry[1],)))
 
     for flow in job.flows:
         members = flow.members(cfg)
@@ -232,20 +232,20 @@ def _set_up(cfg: MeshConfig, job: Job) -> list[Burst]:
 def _requests(cfg: MeshConfig, requests: Sequence[tuple[bool, Burst]]) -> Words:
     """Flags, address and words of each request."""
     words: list[int] = []
-    for several, asked in requests:
-        flags = several | (asked.data is not None) << 1 | asked.strobe << 2 | asked.count << 6
-        words += [flags, asked.address >> 2, *(asked.data or ())]
+    for several, request in requests:
+        flags = several | (request.data is not None) << 1 | request.strobe << 2 | request.count << 6
+        words += [flags, request.address >> 2, *(request.data or ())]
     return np.array(words, dtype=np.uint32)
 
 
 def _answers(words: list[int]) -> list[Answer]:
     """The answers from the number of words, the words and the status of each."""
-    found, at = [], 0
+    answers, at = [], 0
     while at < len(words):
         end = at + 1 + words[at]
-        found.append(Answer(tuple(words[at + 1 : end]), bool(words[end] & 1), words[end] >> 1))
+        answers.append(Answer(tuple(words[at + 1 : end]), bool(words[end] & 1), words[end] >> 1))
         at = end + 1
-    return found
+    return answers
 
 
 def _items(sends: Sends, stream: Ints, bits: int) -> Words:

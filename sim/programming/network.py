@@ -62,29 +62,30 @@ def with_pulse_law(device: Device, law: Device | None = None) -> tuple[Device, s
     InputError
         If the other device has none.
     """
-    own = device.pulse
+    response = device.pulse
     if law is None:
-        if own.set_rate > 0.0 and own.reset_rate > 0.0:
+        if response.set_rate > 0.0 and response.reset_rate > 0.0:
             return device, ""
         law = load_device(PULSE_LAW)
         reason = f", since {device.name} has none"
     else:
-        reason = f" in place of that of {device.name}" if own.set_rate > 0.0 else f", since {device.name} has none"
+        has_response = response.set_rate > 0.0
+        reason = f" in place of that of {device.name}" if has_response else f", since {device.name} has none"
     if not (law.pulse.set_rate > 0.0 and law.pulse.reset_rate > 0.0):
         raise InputError(
             f"{law.name}: has no pulse response (pulse.set_rate, pulse.reset_rate) to take for {device.name}"
         )
     plain = PulseResponse()
-    kept = {
+    fields_set = {
         f.name: value
-        for f in dataclasses.fields(own)
-        if (value := getattr(own, f.name)) != getattr(plain, f.name) and f.name != "source"
+        for f in dataclasses.fields(response)
+        if (value := getattr(response, f.name)) != getattr(plain, f.name) and f.name != "source"
     }
     # A rate belongs to pulses of programming.pulse_s.
     scale = device.programming.pulse_s / law.programming.pulse_s
     pulse = dataclasses.replace(law.pulse, set_rate=law.pulse.set_rate * scale, reset_rate=law.pulse.reset_rate * scale)
-    if not own.set_rate > 0.0:
-        pulse = dataclasses.replace(pulse, **kept)
+    if not response.set_rate > 0.0:
+        pulse = dataclasses.replace(pulse, **fields_set)
     return dataclasses.replace(device, pulse=pulse), f"pulse response of {law.name}{reason}"
 
 
@@ -138,8 +139,8 @@ def program_network(
     cores: list[CoreCells] = []
     passes = np.zeros((chip.programming.passes, 3))
     cycles, visited, within = 0, 0, 0
-    wanted = {"forming": form, "screening": screen}
-    before = {name: np.zeros(3, dtype=np.int64) for name, given in wanted.items() if given}
+    passes_asked = {"forming": form, "screening": screen}
+    before = {name: np.zeros(3, dtype=np.int64) for name, is_set in passes_asked.items() if is_set}
     for k, image in enumerate(network.cores):
         skip = image.bl_skip[:, None] | image.sl_skip[None, :]
         array = PulseArray(chip.pulse_config(), device=device, seed=seed, core=k, fresh=form)
@@ -174,8 +175,8 @@ def program_network(
         "given_up": int(passes[-1, 2]),
         "cycles": cycles,
         "by_pass": [
-            {"pulses": int(count), "cells_pulsed": int(pulsed), "given_up": int(given)}
-            for count, pulsed, given in passes.tolist()
+            {"pulses": int(count), "cells_pulsed": int(pulsed), "given_up": int(chosen)}
+            for count, pulsed, chosen in passes.tolist()
         ],
         **{name: dict(zip(("cells", "pulses", "faults"), step.tolist(), strict=True)) for name, step in before.items()},
     }
@@ -293,15 +294,15 @@ def _measured_core(chip: PulseChip, k: int, image: CoreImage, g: NDArray[np.floa
 
 def _refuse_mistakes(chip: PulseChip, k: int, targets: NDArray[np.float32], g: NDArray[np.float64], where: str) -> None:
     """Refuse a map in another unit, and one whose lines are interchanged."""
-    most, g_max = float(np.nanmax(g)), chip.cells.g_max_uS
+    largest, g_max = float(np.nanmax(g)), chip.cells.g_max_uS
     for unit, factor in (("siemens", "1e6"), ("millisiemens", "1e3")):
-        meant = float(factor) * most
-        if 0.1 * g_max <= meant <= 10.0 * g_max and targets.max() > 10.0 * most:
+        meant = float(factor) * largest
+        if 0.1 * g_max <= meant <= 10.0 * g_max and targets.max() > 10.0 * largest:
             raise InputError(
-                f"{where}: core {k} holds at most {most:.3g} uS, where cells of {chip.name} have up to {g_max:g}: is "
+                f"{where}: core {k} holds at most {largest:.3g} uS, and cells of {chip.name} have up to {g_max:g}: is "
                 f"it in {unit}? Then it must be multiplied by {factor}, to at most {meant:.3g} uS"
             )
-    apart, turned = (float(np.sqrt(np.nanmean((each - targets) ** 2))) for each in (g, g.T))
+    apart, turned = (float(np.sqrt(np.nanmean((values - targets) ** 2))) for values in (g, g.T))
     if turned < 0.5 * apart and apart > chip.programming.accept_uS:
         raise InputError(
             f"{where}: core {k} is {apart:.3g} uS from its targets in the root mean square, its transpose {turned:.3g} "

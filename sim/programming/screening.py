@@ -93,10 +93,10 @@ def screen_cells(
     parameters
         Registers of the run of programming that is to follow.
     """
-    band, wanted = parameters.tolerance, targets_uS.astype(np.float64)
+    band, targets = parameters.tolerance, targets_uS.astype(np.float64)
     once = replace(parameters, passes=1)
     reading = replace(once, max_pulses=0, tolerance=band + band // 2)
-    first = _run(chip, core, array, wanted, skip, reading, programmer)
+    first = _run(chip, core, array, targets, skip, reading, programmer)
     near = ~first.fault_map & ~skip
     if not near.any():
         return Preparation(runs=(first,), cells=0, faults=near)
@@ -104,8 +104,8 @@ def screen_cells(
     low, high = config.codes([chip.cells.g_min_uS, chip.cells.g_max_uS])
     reach = max(int(high - low) // 4, 4 * band)
     step = reach * config.verify_step_uS
-    upwards = wanted + 2.0 * step <= chip.cells.g_max_uS
-    away = np.clip(wanted + np.where(upwards, step, -step), 0.0, chip.cells.g_full_scale_uS)
+    upwards = targets + 2.0 * step <= chip.cells.g_max_uS
+    away = np.clip(targets + np.where(upwards, step, -step), 0.0, chip.cells.g_full_scale_uS)
     moving = replace(once, tolerance=reach - 2 * band)
     second = _run(chip, core, array, away, ~near, moving, programmer)
     return Preparation(runs=(first, second), cells=int(near.sum()), faults=second.fault_map & near)

@@ -89,21 +89,21 @@ def synthesise(
     number = counted(modules, top)
     bits = memory_bits(modules, number, prefix)
     tilings = {} if memories is None else {name: memories.tiling(name, prefix) for name in bits}
-    tried = [name for name, one in tilings.items() if memories is not None and memories.may_be_flip_flops(one)]
+    tried = [name for name, tiling in tilings.items() if memories is not None and memories.may_be_flip_flops(tiling)]
     synthesis = Synthesis(modules, timed, plain, folder)
     names = [name for name in number if name not in bits or name in tried]
     done = {}
     with ThreadPoolExecutor(jobs) as pool:
-        for name, found in zip(names, pool.map(synthesis.block, names), strict=True):
-            done[name] = found
+        for name, area in zip(names, pool.map(synthesis.block, names), strict=True):
+            done[name] = area
             if progress is not None:
                 progress(len(done), len(names))
-    macros = {name: one for name, one in tilings.items()
-              if one is not None and (name not in done or one.area < done[name][0]["timed"]["area"])}
-    made = {name: one for name, one in done.items() if name not in macros}
+    macros = {name: tiling for name, tiling in tilings.items()
+              if tiling is not None and (name not in done or tiling.area < done[name][0]["timed"]["area"])}
+    measured = {name: area for name, area in done.items() if name not in macros}
     return Netlist(
-        top=top, modules=modules, number=number, counts={name: counts for name, (counts, _) in made.items()},
-        netlists={name: path for name, (_, path) in made.items()}, memory_bits=bits, tilings=macros,
+        top=top, modules=modules, number=number, counts={name: counts for name, (counts, _) in measured.items()},
+        netlists={name: path for name, (_, path) in measured.items()}, memory_bits=bits, tilings=macros,
     )
 
 

@@ -107,8 +107,8 @@ class TileJob:
         program = self.programs[tile]
         op, fields, _ = decode(program.words[pc]) if pc < len(program.words) else (None, {}, None)
         cfg = TileConfig.of_tiles(self.chip)[tile]
-        found = [] if op is None else [rule for _, _, rule in broken(op, fields, program.descriptors, cfg)]
-        return [f"it must be that {rule}" for rule in found]
+        rules = [] if op is None else [rule for _, _, rule in broken(op, fields, program.descriptors, cfg)]
+        return [f"it must be that {rule}" for rule in rules]
 
     @property
     def nodes(self) -> int:
@@ -152,12 +152,12 @@ class TileJob:
             if count:
                 memories.append(list(memories[-1]))
                 memories[-1][fields["first"] : fields["first"] + count] = program.words[at + 1 : at + 1 + count]
-        found = dict[int, None]()
+        operations = dict[int, None]()
         for memory in memories:
             for number in range(layout.count):
-                values = layout.layout.unpack(memory[layout.at(number)])
-                found.setdefault(values["op"] | values["op_high"] << 32)
-        return list(found)
+                values = layout.values(memory, number)
+                operations.setdefault(values["op"] | values["op_high"] << 32)
+        return list(operations)
 
     def cores(self, models: Sequence[MacroModel]) -> dict[str, ReferenceCore]:
         """References of the cores, with their models, for the interpreter."""
@@ -167,13 +167,13 @@ class TileJob:
     def inputs(self) -> dict[str, tuple[str, int, int]]:
         """Remote streams that no flow fills, by ``"tile:name"``: (tile, stream, bytes of a block)."""
         filled = {(tile, flow.slot) for flow in self.flows for tile in flow.to}
-        found = {}
+        inputs = {}
         for tile, place in self.joined().tiles.items():
             for slot, stream in slots_of(place).items():
                 if (tile, slot) not in filled:
                     size = place.program.descriptor("stream", stream)["block"]
-                    found[f"{tile}:{place.names.get(stream, stream)}"] = (tile, stream, size)
-        return found
+                    inputs[f"{tile}:{place.names.get(stream, stream)}"] = (tile, stream, size)
+        return inputs
 
 
 def read_job(path: str | Path, chip: Chip) -> TileJob:

@@ -1,6 +1,7 @@
 """Runs of a job of tiles: by the interpreter, and by a backend whose results must be the interpreter's, bit for bit."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,6 +18,7 @@ from mho.macro_models.errors import InputError, ToolError
 from mho.macro_models.integer.operation import MvmOperation
 from mho.macro_models.shown import Shown
 from mho.sim.board.tiles.backend import BoardTilesBackend
+from mho.sim.board.tiles.loads import one_for_each_table
 from mho.sim.tile_jobs.job import TileJob
 from mho.sim.tile_networks.backend import TileCosimBackend
 
@@ -80,9 +82,9 @@ def run_job(
     streams = job.inputs()
     blocks = _blocks(streams, inputs)
     images = len(next(iter(blocks.values())))
-    given = {streams[name][:2]: rows.shape[1] for name, rows in blocks.items()}
+    host_blocks = {streams[name][:2]: rows.shape[1] for name, rows in blocks.items()}
     check = check_runs if any(program.counts for program in job.programs.values()) else check_liveness
-    instructions = check(job.joined(), given)
+    instructions = check(job.joined(), host_blocks)
     models = job.models(device, seed, time_s, causes)
     outputs = _interpreted(job, models, streams, blocks)
     if backend is None:
@@ -94,13 +96,13 @@ def run_job(
     cycles = None
     if isinstance(backend, TileCosimBackend):
         plan, result = backend.run_code(masks, entries, 0)
-        came = {sink.value: sink.lanes(result.payloads[k]) for k, sink in enumerate(plan.sinks)}
+        results = {sink.value: sink.lanes(result.payloads[k]) for k, sink in enumerate(plan.sinks)}
         cycles = result.progress["cycles"] - result.progress["first"]
     else:
-        came = backend.run_code(masks, entries, 0, lambda node: _operations(job, node))
-    for value, (name, wanted) in enumerate(outputs.items(), len(blocks)):
-        if not np.array_equal(came[value], _lanes(wanted)):
-            wrong = int((came[value] != _lanes(wanted)).any(axis=1).sum())
+        results = backend.run_code(masks, entries, 0, lambda node: _operations(job, node))
+    for value, (name, rows) in enumerate(outputs.items(), len(blocks)):
+        if not np.array_equal(results[value], _lanes(rows)):
+            wrong = int((results[value] != _lanes(rows)).any(axis=1).sum())
             raise ToolError(f"{wrong} of {images} results of {name} on {backend.name} are not those of the interpreter")
     return JobResult(outputs=outputs, cycles=cycles, instructions=instructions)
 
@@ -114,22 +116,22 @@ def _blocks(streams: Mapping[str, tuple[str, int, int]], inputs: Mapping[str, Bl
     if set(inputs) != set(streams):
         names = ", ".join(inputs) if set(inputs) != {""} else "an array without a name"
         raise InputError(f"inputs must be {', '.join(streams)}, each an array, not {names or 'none'}")
-    found = {}
+    blocks = {}
     for name, (_, _, size) in streams.items():
         values = np.asarray(inputs[name])
         if values.dtype not in (np.dtype(np.int8), np.dtype(np.uint8), np.dtype(np.int16)):
             raise InputError(f"input {name} must be int8 or uint8 (a byte each) or int16 (two), not {values.dtype}: "
                              "codes are sent as they are")
         width = values.dtype.itemsize
-        each = values[0].size * width if values.ndim > 1 and len(values) else 0
-        if not each or each % size or size % width:
+        size_each = values[0].size * width if values.ndim > 1 and len(values) else 0
+        if not size_each or size_each % size or size % width:
             raise InputError(f"input {name} must have shape (images, ...) with whole blocks of {size} bytes an image, "
                              f"not {list(values.shape)} of {values.dtype}, {width} byte{'s' * (width > 1)} each")
-        found[name] = values.reshape(len(values), -1, size // width)
-    if len({len(rows) for rows in found.values()}) > 1:
+        blocks[name] = values.reshape(len(values), -1, size // width)
+    if len({len(rows) for rows in blocks.values()}) > 1:
         raise InputError("inputs must have the same number of images, not "
-                         + ", ".join(f"{len(rows)} of {name}" for name, rows in found.items()))
-    return found
+                         + ", ".join(f"{len(rows)} of {name}" for name, rows in blocks.items()))
+    return blocks
 
 
 def _interpreted(
@@ -150,13 +152,13 @@ def _interpreted(
                              f"{machine.status.pc}, of image {machine.status.image}: " + "; ".join(reasons or ["-"]))
     outputs = {}
     for flow in (flow for flow in job.flows if flow.to == (HOST,)):
-        came = tiles.received.get((flow.sender, flow.number), [])
-        if not came or len(came) % images or len({len(block) for block in came}) > 1:
+        received = tiles.received.get((flow.sender, flow.number), [])
+        if not received or len(received) % images or len({len(block) for block in received}) > 1:
             raise InputError(f"flow {flow.number} of tile {flow.sender} must give the host blocks of one size, the "
-                             f"same number for each image, not {len(came)} for {images}")
+                             f"same number for each image, not {len(received)} for {images}")
         kind = _kind(job, flow.sender, flow.number)
-        outputs[f"{flow.sender}:{flow.number}"] = np.frombuffer(b"".join(came), kind).reshape(
-            images, len(came) // images, -1)
+        outputs[f"{flow.sender}:{flow.number}"] = np.frombuffer(b"".join(received), kind).reshape(
+            images, len(received) // images, -1)
     return outputs
 
 
@@ -207,13 +209,10 @@ def all_lines(job: TileJob) -> Masks:
 
 def _operations(job: TileJob, node: int) -> list[MvmOperation]:
     """What the core of a node is asked for: an operation for each table that an emulator needs."""
-    found: dict[tuple[object, int, int], MvmOperation] = {}
-    for tile in job.programs:
-        if job.node_of(tile) == node:
-            for descriptor in job.descriptors_of_products(tile):
-                try:
-                    op, _ = unpack(descriptor)
-                except InputError:
-                    continue  # a descriptor that no instruction uses, or that traps
-                found.setdefault((op.direction, op.wl_select, op.step_code), op)
-    return list(found.values())
+    operations = []
+    for tile in (tile for tile in job.programs if job.node_of(tile) == node):
+        for descriptor in job.descriptors_of_products(tile):
+            # A descriptor that is illegal is one that no instruction uses, or that traps.
+            with suppress(InputError):
+                operations.append(unpack(descriptor)[0])
+    return one_for_each_table(operations)

@@ -29,11 +29,11 @@ class HostAnswers:
         self._came = {sink.value: np.zeros((0, sink.held.channels * sink.held.pixels), np.int16)
                       for sink in plan.sinks if sink.awaited}
 
-    def __call__(self, came: Mapping[int, NDArray[np.uint32]]) -> Words:
+    def __call__(self, arrived: Mapping[int, NDArray[np.uint32]]) -> Words:
         """Flits of sources that follow from words of flits of sinks, whole images; both by their numbers."""
-        for k, words in came.items():
+        for k, words in arrived.items():
             sink = self._plan.sinks[k]
             self._came[sink.value] = np.concatenate([self._came[sink.value], sink.lanes(words)])
-        made = self._host.answer(self._came)
-        return {k: one.coming.flits(made[one.coming.value], self._plan.parts.mesh)
-                for k, one in enumerate(self._plan.sources) if one.coming is not None and one.coming.value in made}
+        lanes = self._host.answer(self._came)
+        return {k: end.coming.flits(lanes[end.coming.value], self._plan.parts.mesh)
+                for k, end in enumerate(self._plan.sources) if end.coming is not None and end.coming.value in lanes}

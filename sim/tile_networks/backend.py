@@ -165,18 +165,18 @@ class TileCosimBackend(Backend):
         host = HostRun(split, lanes)
         plan, result = self.run_code(
             masks, {0: lanes} | host.begin(), first, awaited=split.awaited, answer=lambda plan: HostAnswers(plan, host))
-        found = {sink.value: sink.lanes(result.payloads[k]) for k, sink in enumerate(plan.sinks)}
+        values = {sink.value: sink.lanes(result.payloads[k]) for k, sink in enumerate(plan.sinks)}
         codes = SeenCodes(program, first, len(lanes), result.ops, result.words)
-        found = {value: one[more:] for value, one in found.items()}
-        wanted = HostRun(split, lanes[more:]).finish(found)
-        check_codes(program, lanes[more:], images[more:], codes, wanted, account, timing(self._chip))
+        values = {value: images_of_value[more:] for value, images_of_value in values.items()}
+        expected = HostRun(split, lanes[more:]).finish(values)
+        check_codes(program, lanes[more:], images[more:], codes, expected, account, timing(self._chip))
         ends = image_ends(plan, result)
         cycles = np.diff(ends, prepend=result.progress["first"])
         begin, end = counted_images(program, self._code, len(ends))
         span = int(ends[end] - ends[begin]) if end > begin else 0
         self._seen.append((int(cycles[0]), span, max(end - begin, 0)))
         account.spent(cycles[more:], time.perf_counter() - started)
-        return found
+        return values
 
     def run_code(
         self, masks: Sequence[Masks], entries: Mapping[int, NDArray[np.int16]], first: int, *,
@@ -202,15 +202,15 @@ class TileCosimBackend(Backend):
         assert self._parts is not None
         images = len(next(iter(entries.values())))
         prepared = self._preparations()
-        commands = {node: CoreTasks(self._chip, node).tasks(one.descriptors, one.inputs, one.settings)
-                    for node, one in prepared.items()}
+        commands = {node: CoreTasks(self._chip, node).tasks(prior.descriptors, prior.inputs, prior.settings)
+                    for node, prior in prepared.items()}
         plan = self.plan = make_plan(
             self._code, self._parts, masks, entries, first, self._settings(prepared), commands, awaited=awaited)
         patience = max(self._patience, COMMAND_PATIENCE if prepared else 0)
         job = MeshJob.from_plan(plan, patience=patience, report=_REPORT, tracing=self._tracing, threads=self._threads)
 
         def hear(cycles: int, arrived: list[int]) -> None:
-            done = min(came // sink.image_flits for came, sink in zip(arrived, plan.sinks, strict=True))
+            done = min(flits // sink.image_flits for flits, sink in zip(arrived, plan.sinks, strict=True))
             if self._progress is not None:
                 self._progress(done, images)
             if isinstance(self._progress, Detailed):
@@ -218,8 +218,8 @@ class TileCosimBackend(Backend):
                 self._progress.detail(
                     f"{done} of {images} images, {chip_ms:.3g} ms of the chip in {cycles:,} cycles")
 
-        made = () if answer is None else (answer(plan),)
-        result = self.result = self._simulation.run_mesh(job, hear, *made)
+        answers = () if answer is None else (answer(plan),)
+        result = self.result = self._simulation.run_mesh(job, hear, *answers)
         self._simulated += int(result.progress["cycles"])
         self._check(plan, result)
         self._check_prepared(prepared, result)
@@ -266,17 +266,17 @@ class TileCosimBackend(Backend):
         assert self._code is not None
         assert self._parts is not None
         used, models = {tile_node(self._parts.mesh, tile) for tile in self._code.programs}, self._simulation.models
-        found = {node: preparation_of(self._chip, model) for node, model in models.items() if node in used}
-        return {node: one for node, one in found.items() if one is not None}
+        preparations = {node: preparation_of(self._chip, model) for node, model in models.items() if node in used}
+        return {node: preparation for node, preparation in preparations.items() if preparation is not None}
 
     def _check_prepared(self, prepared: Mapping[int, Preparation], result: MeshResult) -> None:
         """Whether these commands gave what they must."""
         assert self._chip is not None
         first = 0
-        for node, one in prepared.items():
+        for node, preparation in prepared.items():
             core = CoreTasks(self._chip, node)
-            end = first + len(one.descriptors) * (1 + core.cfg.output_words)
-            one.check(core.results(result.answers[first:end]))
+            end = first + len(preparation.descriptors) * (1 + core.cfg.output_words)
+            preparation.check(core.results(result.answers[first:end]))
             first = end
 
     def _settings(self, prepared: Mapping[int, Preparation]) -> dict[int, list[tuple[int, int]]]:
@@ -335,13 +335,13 @@ def check_codes(
     """
 
     def product(call: Call, mvm: Mvm, rows: NDArray[np.int16], op_id: NDArray[np.uint64]) -> NDArray[np.int16]:
-        own = call.own(images)
-        made = codes.of(mvm, images[own])
-        account.codes_of(call, mvm, int(own[0]) * len(call.patches), made)
-        steps, exact = times.most_steps(mvm.op, made)
+        places = call.own(images)
+        output_codes = codes.of(mvm, images[places])
+        account.codes_of(call, mvm, int(places[0]) * len(call.patches), output_codes)
+        steps, exact = times.most_steps(mvm.op, output_codes)
         account.converted(mvm, steps, account.driven_by(rows), exact)
-        return made
+        return output_codes
 
-    wanted = program.run(lanes, images, product, account.clipped)
-    if not np.array_equal(last, wanted):
+    expected = program.run(lanes, images, product, account.clipped)
+    if not np.array_equal(last, expected):
         raise ToolError("results of the simulated chip are not those that follow from the codes of its cores")

@@ -22,7 +22,7 @@ __all__ = ["MESH_SOURCES", "PUBLIC", "bench_of", "build_mesh", "macro_of", "sour
 _BURST = 64
 """Cycles of one time step of the simulator, as in :mod:`mho.sim.build.simulators`."""
 MESH_SOURCES = (
-    "shim.cpp", "charges.cpp", "philox.cpp", "cells.cpp", "mesh_host.cpp", "conversion.h", "pauses.h", "port.h",
+    "asking.cpp", "philox.cpp", "cells.cpp", "mesh_host.cpp", "conversion.h", "pauses.h", "port.h",
     "strobes.h",
 )
 """What a simulator of a mesh is made of beside its Verilog, the tiles, and what the body of the macro takes."""
@@ -48,9 +48,10 @@ def build_mesh(chip: Chip, *, waves: bool = False, optimise: bool = True) -> Sim
 
     parts = ChipParts.from_chip(chip)
     defines: dict[str, object] = {"MHO_HALF_PS": half_period(chip), **({} if waves else {"MHO_BURST": _BURST})}
-    files = (*_READ, *MESH_SOURCES, body(chip).hdl, *body(chip).sources)
-    own = hash_files([Path(__file__), *(HDL / name for name in files)])
-    key = [str(parts), chip.verilog.clock_gate, json.dumps(sorted(defines.items())), hardware_hash(), own, models_key(),
+    files = (*_READ, *MESH_SOURCES, *body(chip).sources)
+    bench_hash = hash_files([Path(__file__), *(HDL / name for name in files)]) + macro_of(chip, parts)
+    key = [str(parts), chip.verilog.clock_gate, json.dumps(sorted(defines.items())), hardware_hash(), bench_hash,
+           models_key(),
            f"waves {waves} {optimise}", *compiler_key(), cocotb_tools.__file__, str(config.libs_dir)]
 
     def build(folder: Path) -> None:
@@ -92,7 +93,7 @@ def _verilog(chip: Chip, parts: ChipParts) -> dict[str, str]:
 
     mesh = TileMesh(parts.tiles, parts.mesh, parts.core)
     return emit(
-        mesh, name="mho_mesh", prefix="mho_", reset_low=False, own=parts.configurations,
+        mesh, name="mho_mesh", prefix="mho_", reset_low=False, configs=parts.configurations,
         clock_gates=chip.verilog.clock_gate == "module",
     )
 
@@ -100,9 +101,9 @@ def _verilog(chip: Chip, parts: ChipParts) -> dict[str, str]:
 def macro_of(chip: Chip, parts: ChipParts) -> str:
     """The body of a macro."""
     verify = f"`define MHO_VERIFY_BITS {parts.core.pins.verify_bits}\n" if parts.core.programs else ""
-    defines = {"MHO_MACRO": parts.core.pins.module, "MHO_LINES": parts.core.cfg.lines, **body(chip).defines(chip)}
+    defines = {"MHO_LINES": parts.core.cfg.lines, **body(chip).defines(chip)}
     named = "".join(f"`define {name} {value}\n" for name, value in defines.items())
-    return f"{named}{verify}{_read(body(chip).hdl)}"
+    return f"{named}{verify}{body(chip).text(chip, parts.core.pins.module)}"
 
 
 def bench_of(parts: ChipParts, *, waves: bool) -> str:
@@ -116,7 +117,7 @@ def bench_of(parts: ChipParts, *, waves: bool) -> str:
         "MHO_INSIDE": _wires(parts) if waves else "",
     }
     text = _read("mesh_bench.sv")
-    for name, value in sorted(words.items(), key=lambda one: -len(one[0])):
+    for name, value in sorted(words.items(), key=lambda entry: -len(entry[0])):
         text = text.replace(f"`{name}", str(value))
     shell = "mesh_bench core_0 (.clk(clk), .rst(rst), .wake(wakes[0]));"
     return "".join([
@@ -139,11 +140,11 @@ def _ports(parts: ChipParts, *, waves: bool) -> str:
 
 def _wires(parts: ChipParts) -> str:
     """The pins of the macros, with what these say."""
-    made, pins, members = [], _pins(parts), parts.core.pins.members
+    wires, pins, members = [], _pins(parts), parts.core.pins.members
     for n in range(parts.mesh.nodes):
         x, y = parts.mesh.position(n)
         for pin, width in pins.items():
             said = members[pin].flow is wiring.In
             value = f" = mesh.tile_{x}_{y}.{shown(f'macro_{pin}', width)}" if said else ""
-            made.append(f"    wire [{width - 1}:0] macro_{n}_{pin}{value};")
-    return "\n".join(made)
+            wires.append(f"    wire [{width - 1}:0] macro_{n}_{pin}{value};")
+    return "\n".join(wires)

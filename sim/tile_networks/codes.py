@@ -47,12 +47,12 @@ class SeenCodes:
         operation = (numbers & np.uint64(0xFFFFFFFF)).astype(np.int64)
         image = (numbers >> np.uint64(32)).astype(np.int64) - self._first
         bounds = np.zeros((len(numbers), 2), np.int64)
-        taken = []
+        products = []
         for mvm, per_position, positions in _products(program, core):
             place, left = np.divmod(operation - mvm.operation, per_position)
-            its = np.flatnonzero((left == 0) & (place >= 0) & (place < positions))
-            bounds[its] = mvm.columns.min() // _PER_WORD, mvm.columns.max() // _PER_WORD + 1
-            taken.append((mvm, positions, its, image[its] * positions + place[its]))
+            product_rows = np.flatnonzero((left == 0) & (place >= 0) & (place < positions))
+            bounds[product_rows] = mvm.columns.min() // _PER_WORD, mvm.columns.max() // _PER_WORD + 1
+            products.append((mvm, positions, product_rows, image[product_rows] * positions + place[product_rows]))
         widths = bounds[:, 1] - bounds[:, 0]
         if len(words) == len(numbers) * (len(words) // len(numbers)) and len(words) != widths.sum():
             # The core gives all of its words, whatever its operation names.
@@ -62,18 +62,18 @@ class SeenCodes:
         if not len(ends) or ends[-1] != len(words):
             raise ToolError(f"core {core} gave {len(words)} words of results for {len(numbers)} operations")
         codes = words.astype("<u4").view("<i2")
-        for mvm, positions, its, rows in taken:
-            made = self._found.setdefault(
+        for mvm, positions, product_rows, rows in products:
+            stored = self._found.setdefault(
                 mvm.operation, np.zeros((self._images * positions, len(mvm.columns)), np.int16))
-            starts = _PER_WORD * (ends[its] - widths[its] - bounds[its, 0])
-            inside = rows < len(made)
-            made[rows[inside]] = codes[starts[inside, None] + mvm.columns[None]]
+            starts = _PER_WORD * (ends[product_rows] - widths[product_rows] - bounds[product_rows, 0])
+            inside = rows < len(stored)
+            stored[rows[inside]] = codes[starts[inside, None] + mvm.columns[None]]
 
     def of(self, mvm: Mvm, images: NDArray[np.integer]) -> NDArray[np.int16]:
         """Codes of a product of the images with some numbers, (images * positions, columns)."""
-        found = self._found[mvm.operation]
-        some = images.astype(np.int64) - self._first
-        return found.reshape(self._images, -1, found.shape[1])[some].reshape(-1, found.shape[1])
+        stored = self._found[mvm.operation]
+        places = images.astype(np.int64) - self._first
+        return stored.reshape(self._images, -1, stored.shape[1])[places].reshape(-1, stored.shape[1])
 
 
 def _products(program: Program, core: int) -> Iterator[tuple[Mvm, int, int]]:

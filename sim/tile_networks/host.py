@@ -62,10 +62,10 @@ class MeshJob:
             numbers=_numbers(plan.parts.mesh, plan.requests, ends, patience, report) | {
                 "tracing": int(tracing), "threads": threads,
             },
-            arrays={"requests": plan.requests, **{f"source{k}": one.flits for k, one in enumerate(plan.sources)}},
-            sources=[[len(one.flits), one.ready, one.flits.shape[1], one.members, one.flow]
-                     for one in plan.sources],
-            sinks=[[one.tag, one.flits * one.blocks, one.image_flits * one.awaited] for one in plan.sinks],
+            arrays={"requests": plan.requests, **{f"source{k}": end.flits for k, end in enumerate(plan.sources)}},
+            sources=[[len(end.flits), end.ready, end.flits.shape[1], end.members, end.flow]
+                     for end in plan.sources],
+            sinks=[[end.tag, end.flits * end.blocks, end.image_flits * end.awaited] for end in plan.sinks],
         )
 
     @classmethod
@@ -143,7 +143,7 @@ class MeshResult:
         """As an answer of the simulator process."""
         arrays: dict[str, NDArray[Any]] = {"answers": self.answers, "retired": self.retired, "states": self.states}
         for name in _LISTS:
-            arrays |= {f"{name}{k}": one for k, one in enumerate(getattr(self, name))}
+            arrays |= {f"{name}{k}": array for k, array in enumerate(getattr(self, name))}
         values = {"progress": self.progress, "failure": self.failure, "cpu_s": self.cpu_s,
                   "counts": {name: len(getattr(self, name)) for name in _LISTS}}
         return Message("result", values, arrays)
@@ -205,10 +205,10 @@ class MeshHost:
         self._ready = [ready for _, ready, *_ in job.sources]
         self._heard = [0] * len(job.sinks)
         sources = (_Source * max(len(flits), 1))(*(
-            _Source(one.ctypes.data, *facts, 0) for one, facts in zip(flits, job.sources, strict=True)))
+            _Source(queue.ctypes.data, *facts, 0) for queue, facts in zip(flits, job.sources, strict=True)))
         sinks = (_Sink * max(len(job.sinks), 1))(*(
-            _Sink(payload.ctypes.data, arrival.ctypes.data, count, tag, heard)
-            for payload, arrival, (tag, count, heard) in zip(self._payloads, self._arrivals, job.sinks, strict=True)))
+            _Sink(payload.ctypes.data, arrival.ctypes.data, count, tag, shown)
+            for payload, arrival, (tag, count, shown) in zip(self._payloads, self._arrivals, job.sinks, strict=True)))
         record = _Job(
             requests=job.arrays["requests"].ctypes.data, answers=self._answers.ctypes.data,
             sources=ctypes.addressof(sources), sinks=ctypes.addressof(sinks),
@@ -236,13 +236,13 @@ class MeshHost:
 
     def fresh(self) -> dict[int, NDArray[np.uint32]]:
         """Words of flits of images that have come since the last time, of sinks of which the host makes something."""
-        found = {}
-        for k, ((_, _, image), came) in enumerate(zip(self._job.sinks, self.arrived(), strict=True)):
-            end = came // image * image if image else 0
+        words = {}
+        for k, ((_, _, image), flits) in enumerate(zip(self._job.sinks, self.arrived(), strict=True)):
+            end = flits // image * image if image else 0
             if end > self._heard[k]:
-                found[k] = self._payloads[k][self._heard[k] : end]
+                words[k] = self._payloads[k][self._heard[k] : end]
                 self._heard[k] = end
-        return found
+        return words
 
     def give(self, source: int, flits: NDArray[np.uint32]) -> None:
         """The next blocks of a source, (blocks, flits, words)."""
@@ -255,27 +255,27 @@ class MeshHost:
         """What the job gave."""
         progress = self.progress()
         del progress["running"]
-        tiles, came = range(self._job.numbers["tiles"]), self.arrived()
+        tiles, counts = range(self._job.numbers["tiles"]), self.arrived()
         return MeshResult(
             progress=progress, answers=self._answers,
-            payloads=[one[:count] for one, count in zip(self._payloads, came, strict=True)],
-            arrivals=[one[:count] for one, count in zip(self._arrivals, came, strict=True)],
+            payloads=[received[:count] for received, count in zip(self._payloads, counts, strict=True)],
+            arrivals=[received[:count] for received, count in zip(self._arrivals, counts, strict=True)],
             ops=[self._copied("ops", k, c_uint64) for k in tiles],
             words=[self._copied("words", k, c_uint32) for k in tiles],
             retired=self._events(0), states=self._events(1),
         )
 
     def _copied(self, name: str, tile: int, kind: Any) -> NDArray[Any]:
-        found = POINTER(kind)()
-        count = getattr(self._library, f"mho_host_{name}")(tile, byref(found))
-        return np.ctypeslib.as_array(found, shape=(count,)).copy() if count else np.zeros(0, np.dtype(kind))
+        pointer = POINTER(kind)()
+        count = getattr(self._library, f"mho_host_{name}")(tile, byref(pointer))
+        return np.ctypeslib.as_array(pointer, shape=(count,)).copy() if count else np.zeros(0, np.dtype(kind))
 
     def _events(self, states: int) -> NDArray[np.uint64]:
-        found = POINTER(_Event)()
-        count = self._library.mho_host_events(states, byref(found))
+        pointer = POINTER(_Event)()
+        count = self._library.mho_host_events(states, byref(pointer))
         if not count:
             return np.zeros((0, 3), np.uint64)
         kind = np.dtype([("cycle", "<u8"), ("tile", "<u4"), ("value", "<u4")])
-        address = ctypes.addressof(found.contents)
+        address = ctypes.addressof(pointer.contents)
         rows = np.frombuffer((ctypes.c_char * (count * kind.itemsize)).from_address(address), dtype=kind)
         return np.column_stack([rows[name].astype(np.uint64) for name in kind.names or ()])

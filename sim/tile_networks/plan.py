@@ -170,24 +170,24 @@ def make_plan(
         writes.append((host_address(mesh, node, address), word))
     for tile, program in code.programs.items():
         node = nodes[tile]
-        own = [*program_writes(program.for_images(images), parts.tiles[node]), (IMAGE_AT, first)]
-        own += [(WATCHDOG_AT, watchdog)] if watchdog is not None else []
-        own += mask_writes(parts.core.cfg, masks[node]) if node < len(masks) else []
-        own += [(MASKS_AT + 4 * at, word) for at, word in settings.get(node, ())]
-        writes += [(host_address(mesh, nodes[tile], address), word) for address, word in own]
+        tile_writes = [*program_writes(program.for_images(images), parts.tiles[node]), (IMAGE_AT, first)]
+        tile_writes += [(WATCHDOG_AT, watchdog)] if watchdog is not None else []
+        tile_writes += mask_writes(parts.core.cfg, masks[node]) if node < len(masks) else []
+        tile_writes += [(MASKS_AT + 4 * at, word) for at, word in settings.get(node, ())]
+        writes += [(host_address(mesh, nodes[tile], address), word) for address, word in tile_writes]
     writes += [(host_address(mesh, node, CONTROL), START) for node in nodes.values()]
     reads = [(host_address(mesh, node, address), 0) for node in nodes.values() for address in STATUS_READS]
-    given = [one for tasks in commands.values() for one in task_requests(tasks)]
+    task_words = [request for tasks in commands.values() for request in task_requests(tasks)]
     setup, starts = writes[: -len(nodes)], writes[-len(nodes) :]
     requests = np.array([
-        *((a, d, WRITE) for a, d in setup), *given, *((a, d, WRITE) for a, d in starts),
+        *((a, d, WRITE) for a, d in setup), *task_words, *((a, d, WRITE) for a, d in starts),
         *((a, d, READ) for a, d in reads),
     ], dtype=np.uint32)
     size, sources = mesh.payload_bits // 8, list[SourcePlan]()
     for flow, (to, slot, value) in enumerate(_given(code, mesh)):
-        held = code.inputs[value]
-        lanes = entries.get(value, np.zeros((images, held.channels * held.pixels), np.int16))
-        coming = Coming(value=value, held=held, to=to, slot=slot)
+        layout = code.inputs[value]
+        lanes = entries.get(value, np.zeros((images, layout.channels * layout.pixels), np.int16))
+        coming = Coming(value=value, held=layout, to=to, slot=slot)
         sources.append(SourcePlan(flits=coming.flits(lanes, mesh), members=len(to.nodes), flow=flow, value=value,
                                   coming=None if value in entries else coming))
     return Plan(
@@ -200,18 +200,18 @@ def make_plan(
 
 def task_requests(tasks: Iterable[Task]) -> list[tuple[int, int, int]]:
     """Accesses one by one: address, data, kind."""
-    found: list[tuple[int, int, int]] = []
+    requests: list[tuple[int, int, int]] = []
     for task in tasks:
         if isinstance(task, Poll):
-            found.append((task.address, task.mask, WAIT))
+            requests.append((task.address, task.mask, WAIT))
         elif isinstance(task, Read):
-            found += [(task.address + 4 * k, 0, READ) for k in range(task.count)]
+            requests += [(task.address + 4 * k, 0, READ) for k in range(task.count)]
         elif isinstance(task, WriteTask):
             words = np.atleast_1d(np.asarray(task.words)).tolist()
-            found += [(task.address + 4 * k, word, WRITE) for k, word in enumerate(words)]
+            requests += [(task.address + 4 * k, word, WRITE) for k, word in enumerate(words)]
         else:
             raise TypeError(f"no access of a mesh: {task}")
-    return found
+    return requests
 
 
 def _given(code: TileCode, mesh: MeshConfig) -> list[tuple[Destinations, int, int]]:
@@ -220,7 +220,7 @@ def _given(code: TileCode, mesh: MeshConfig) -> list[tuple[Destinations, int, in
     for tile, stream, value in code.given:
         slot = code.programs[tile].descriptor("stream", stream)["slot"]
         slots.setdefault((slot, value), set()).add(mesh.position(tile_node(mesh, tile)))
-    return [(one, slot, value) for (slot, value), places in slots.items() for one in _boxes(places)]
+    return [(box, slot, value) for (slot, value), places in slots.items() for box in _boxes(places)]
 
 
 def _boxes(places: set[tuple[int, int]]) -> Iterator[Destinations]:
@@ -242,18 +242,18 @@ def _tables(
     for flow, (to, slot, _) in enumerate(_given(code, mesh)):
         for x, y in sorted(to.nodes):
             yield mesh.node(x, y), write_slot(mesh, slot, None, flow)
-    for one in code.flows:
-        sender = nodes[one.sender]
-        if one.to == (HOST,):
-            yield sender, write_flow(mesh, one.number, None, tags[one.sender, one.number])
+    for table_flow in code.flows:
+        sender = nodes[table_flow.sender]
+        if table_flow.to == (HOST,):
+            yield sender, write_flow(mesh, table_flow.number, None, tags[table_flow.sender, table_flow.number])
             if credited:
-                yield sender, write_members(mesh, one.number, 1)
+                yield sender, write_members(mesh, table_flow.number, 1)
             continue
-        (to,) = _boxes({mesh.position(nodes[tile]) for tile in one.to})
-        for tile in one.to:
-            yield nodes[tile], write_slot(mesh, one.slot, sender, one.number)
-        yield sender, write_flow(mesh, one.number, to, one.slot)
-        yield sender, write_members(mesh, one.number, len(one.to))
+        (to,) = _boxes({mesh.position(nodes[tile]) for tile in table_flow.to})
+        for tile in table_flow.to:
+            yield nodes[tile], write_slot(mesh, table_flow.slot, sender, table_flow.number)
+        yield sender, write_flow(mesh, table_flow.number, to, table_flow.slot)
+        yield sender, write_members(mesh, table_flow.number, len(table_flow.to))
     groups = [Group(name=f"context {r.context} of tile {r.root}", members=tuple(nodes[t] for t in r.members),
                     root=nodes[r.root], context=r.context) for r in code.reductions]
     for (node, context), entry in entries(mesh, groups).items():

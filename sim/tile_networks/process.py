@@ -15,8 +15,8 @@ Words = Mapping[int, NDArray[np.uint32]]
 Answer = Callable[[Words], Words]
 
 
-def _nothing(came: Words) -> Words:
-    del came
+def _nothing(arrived: Words) -> Words:
+    del arrived
     return {}
 
 
@@ -25,14 +25,14 @@ class MeshSimulation(Simulation):
 
     server = "mho.sim.tile_networks.server"
 
-    def run_mesh(self, job: MeshJob, heard: Callable[[int, list[int]], None], answer: Answer = _nothing) -> MeshResult:
+    def run_mesh(self, job: MeshJob, hear: Callable[[int, list[int]], None], answer: Answer = _nothing) -> MeshResult:
         """Run a job to its end.
 
         Parameters
         ----------
         job
             What the host does.
-        heard
+        hear
             Is told cycles, and flits that have come of each sink, now and then.
         answer
             What the host makes on the way: flits of sources, by their numbers, from words of flits of sinks.
@@ -44,15 +44,15 @@ class MeshSimulation(Simulation):
         """
         self._send(job.message())
         while True:
-            told = self._expect("progress", "came", "result")
-            if told.kind == "result":
+            message = self._expect("progress", "came", "result")
+            if message.kind == "result":
                 break
-            if told.kind == "came":
-                made = answer({int(k): words for k, words in told.arrays.items()})
-                self._send(Message("blocks", {}, {str(k): flits for k, flits in made.items()}))
+            if message.kind == "came":
+                answers = answer({int(k): words for k, words in message.arrays.items()})
+                self._send(Message("blocks", {}, {str(k): flits for k, flits in answers.items()}))
             else:
-                heard(told.values["cycles"], told.values["arrived"])
-        result = MeshResult.from_message(told)
+                hear(message.values["cycles"], message.values["arrived"])
+        result = MeshResult.from_message(message)
         if result.failure:
             self._give_up(f"the macro in the simulation failed: {result.failure}")
         return result

@@ -5,7 +5,7 @@ While a job runs, cocotb sleeps until ``wake`` changes: at the end, and now and 
 
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import cocotb
@@ -16,7 +16,8 @@ from mho.macro_models import MacroModel
 from mho.sim.core.batch import Mode
 from mho.sim.core.messages import Link, Message
 from mho.sim.core.simulator.serving import serve_jobs
-from mho.sim.core.simulator.shim import Macros, shim_library
+from mho.sim.core.simulator.shim import shim_library, simulated_macros
+from mho.sim.macros import SimulatedMacro
 from mho.sim.tile_networks.host import MeshHost, MeshJob, MeshResult
 
 __all__ = ["serve"]
@@ -27,7 +28,7 @@ async def serve(dut: Any) -> None:
     """Answer ``core`` (the macro model of a tile) and ``mesh`` requests (a job)."""
     await Timer(1, "step")
     library = shim_library()
-    macros, host, wake = Macros(library), MeshHost(library), ValueChange(dut.wake)
+    macros, host, wake = sorted(simulated_macros(library), key=_number), MeshHost(library), ValueChange(dut.wake)
 
     async def mesh(link: Link, request: Message, models: Mapping[int, MacroModel]) -> None:
         link.send((await _run(macros, host, models, MeshJob.from_message(request), wake, link)).message())
@@ -35,18 +36,19 @@ async def serve(dut: Any) -> None:
     await serve_jobs("mesh", mesh)
 
 
-def _number(macro: Any) -> int:
+def _number(macro: SimulatedMacro) -> int:
     """The number of the tile of a macro."""
-    found = re.search(r"(?:tile|macro)_(\d+)", macro.path)
-    assert found is not None
-    return int(found[1])
+    match = re.search(r"(?:tile|macro)_(\d+)", macro.path)
+    assert match is not None
+    return int(match[1])
 
 
 async def _run(
-    macros: Macros, host: MeshHost, models: Mapping[int, MacroModel], job: MeshJob, wake: ValueChange, link: Link
+    macros: Sequence[SimulatedMacro], host: MeshHost, models: Mapping[int, MacroModel], job: MeshJob, wake: ValueChange,
+    link: Link,
 ) -> MeshResult:
     """One job. A tile without a model has a macro whose comparators never flip."""
-    for number, macro in enumerate(sorted(macros.all, key=_number)):
+    for number, macro in enumerate(macros):
         model = models.get(number)
         if model is not None:
             macro.put_model(model)
@@ -66,7 +68,6 @@ async def _run(
             link.send(Message("progress", {"cycles": progress["cycles"], "arrived": host.arrived()}))
     result = host.finish()
     result.cpu_s = time.process_time() - start
-    programmed = [getattr(macro, "programmed", None) for macro in sorted(macros.all, key=_number)]
-    result.cells = [np.zeros((0, 0), np.int64) if cells is None else cells for cells in programmed]
-    result.failure = next((macro.failure for macro in macros.all if macro.failure), "")
+    result.cells = [np.zeros((0, 0), np.int64) if macro.programmed is None else macro.programmed for macro in macros]
+    result.failure = next((macro.failure for macro in macros if macro.failure), "")
     return result

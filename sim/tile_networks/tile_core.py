@@ -49,10 +49,10 @@ class CoreTasks:
     ) -> list[Task]:
         """Writes of settings, then the operations."""
         masks, count = self._base + self._map["masks"].address, self.cfg.output_words
-        made: list[Task] = [Write(masks + 4 * first, words) for first, words in _runs(settings)]
+        tasks: list[Task] = [Write(masks + 4 * first, words) for first, words in _runs(settings)]
         for descriptor, words in zip(descriptors, inputs, strict=True):
-            made += operation_tasks(self._map, self._base, descriptor, words, count)
-        return made
+            tasks += operation_tasks(self._map, self._base, descriptor, words, count)
+        return tasks
 
     def results(self, answers: NDArray[np.uint32]) -> NDArray[np.uint32]:
         """Results, (operations, words), from all words that these accesses read.
@@ -62,11 +62,11 @@ class CoreTasks:
         ToolError
             If the tile has refused an operation.
         """
-        each = answers.reshape(-1, 1 + self.cfg.output_words)
-        for number, status in enumerate(each[:, 0].tolist()):
+        operations = answers.reshape(-1, 1 + self.cfg.output_words)
+        for number, status in enumerate(operations[:, 0].tolist()):
             if wrong := check_ended(self._map, status):
                 raise ToolError(f"the core of {self._name} {wrong} (operation {number}, status {status:#x})")
-        return each[:, 1:]
+        return operations[:, 1:]
 
 
 class TileCore(CoreTasks):
@@ -107,6 +107,6 @@ class TileCore(CoreTasks):
 
 def _runs(settings: Sequence[tuple[int, int]]) -> list[tuple[int, list[int]]]:
     """Writes to addresses that follow each other in one."""
-    ends = [k + 1 for k, (one, other) in enumerate(pairwise(settings)) if other[0] != one[0] + 1]
+    ends = [k + 1 for k, (before, after) in enumerate(pairwise(settings)) if after[0] != before[0] + 1]
     bounds = pairwise([0, *ends, len(settings)]) if settings else ()
     return [(settings[first][0], [word for _, word in settings[first:end]]) for first, end in bounds]

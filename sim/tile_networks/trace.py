@@ -39,18 +39,18 @@ def intervals(states: NDArray[np.uint64], tile: int, kind: str, end: int, join: 
     at = rows[changes, 0]
     if len(at) % 2:
         at = np.append(at, end)
-    found = at.reshape(-1, 2)
-    if not len(found):
-        return found
-    breaks = np.flatnonzero(found[1:, 0] - found[:-1, 1] > join)
-    return np.column_stack([found[np.r_[0, breaks + 1], 0], found[np.r_[breaks, len(found) - 1], 1]])
+    pairs = at.reshape(-1, 2)
+    if not len(pairs):
+        return pairs
+    breaks = np.flatnonzero(pairs[1:, 0] - pairs[:-1, 1] > join)
+    return np.column_stack([pairs[np.r_[0, breaks + 1], 0], pairs[np.r_[breaks, len(pairs) - 1], 1]])
 
 
 def image_ends(plan: Plan, result: MeshResult) -> NDArray[np.int64]:
     """Cycles at which all values of each image had come to the host."""
-    each = [came.astype(np.int64)[sink.image_flits - 1 :: sink.image_flits]
-            for came, sink in zip(result.arrivals, plan.sinks, strict=True)]
-    return np.max(each, axis=0)
+    ends_of_sinks = [arrivals.astype(np.int64)[sink.image_flits - 1 :: sink.image_flits]
+            for arrivals, sink in zip(result.arrivals, plan.sinks, strict=True)]
+    return np.max(ends_of_sinks, axis=0)
 
 
 def trace_of(plan: Plan, result: MeshResult) -> dict[str, Any]:
@@ -74,8 +74,8 @@ def trace_of(plan: Plan, result: MeshResult) -> dict[str, Any]:
     }
 
 
-def _clipped(found: NDArray[np.int64], first: int, last: int) -> list[list[int]]:
-    inside = found[(found[:, 1] > first) & (found[:, 0] < last)]
+def _clipped(spans: NDArray[np.int64], first: int, last: int) -> list[list[int]]:
+    inside = spans[(spans[:, 1] > first) & (spans[:, 0] < last)]
     return np.clip(inside, first, last).tolist()
 
 

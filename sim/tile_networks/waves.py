@@ -9,7 +9,7 @@ from mho.macro_models.errors import InputError, argument
 __all__ = ["traced_tiles", "waves_arguments"]
 
 
-def traced_tiles(mesh: MeshConfig, some: Sequence[str]) -> list[int]:
+def traced_tiles(mesh: MeshConfig, names: Sequence[str]) -> list[int]:
     """Numbers of tiles that are given as ``"C,R"``, column and row.
 
     Raises
@@ -18,14 +18,14 @@ def traced_tiles(mesh: MeshConfig, some: Sequence[str]) -> list[int]:
         If the mesh has no such tile.
     """
     columns, rows = mesh.columns, mesh.rows
-    found = []
-    for one in some:
-        place = re.fullmatch(r"(\d+),(\d+)", one)
+    nodes = []
+    for name in names:
+        place = re.fullmatch(r"(\d+),(\d+)", name)
         if place is None or int(place[1]) >= columns or int(place[2]) >= rows:
             raise InputError(f"{argument('waves_tiles')} must be column and row of a tile, from 0,0 to "
-                             f"{columns - 1},{rows - 1}, not {one!r}")
-        found.append(int(place[2]) * columns + int(place[1]))
-    return found
+                             f"{columns - 1},{rows - 1}, not {name!r}")
+        nodes.append(int(place[2]) * columns + int(place[1]))
+    return nodes
 
 
 def waves_arguments(numbers: Sequence[int] | None) -> list[str]:

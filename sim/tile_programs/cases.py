@@ -7,7 +7,6 @@ import numpy as np
 from mho.hw.tile.config import TileConfig
 from mho.hw.tile.interpreter.cores import FunctionCore
 from mho.hw.tile.interpreter.tiles import HOST, Flow, Joined, Place, Reduction, slots_of
-from mho.hw.tile.isa import Command
 from mho.hw.tile.isa.program import Program
 from mho.macro_models.errors import InputError
 
@@ -71,19 +70,18 @@ class FunctionOfLines(FunctionCore):
 
     def product(self, op: int, op_id: int, first: int, codes: np.ndarray) -> np.ndarray:
         """Output codes of all lines."""
-        most = (1 << REFUSE_BITS) - 1
+        mask = (1 << REFUSE_BITS) - 1
         words = self.cfg.input_words if op & 1 else self.cfg.forward_words
-        if first + len(codes) // 4 > words or op >> REFUSE_LOW & most == most:
+        if first + len(codes) // 4 > words or op >> REFUSE_LOW & mask == mask:
             raise InputError("the core refuses it")
         return super().product(op, op_id, first, codes)
 
-    def command(self, command: Command, block: bytes) -> bytes:
-        """Keeps masks; it has nothing else."""
-        if command is not Command.MASKS or len(block) % 8:
+    def write_masks(self, block: bytes) -> None:
+        """Keeps them."""
+        if len(block) % 8:
             raise InputError("the core refuses it")
         pairs = np.frombuffer(block, "<u4").reshape(-1, 2)
         self.masks += [(int(address) & 0xFF, int(word)) for address, word in pairs]
-        return b""
 
 
 def joined(case: Case, cfg: TileConfig) -> Joined:
@@ -97,9 +95,9 @@ def joined(case: Case, cfg: TileConfig) -> Joined:
 
 def blocks_for(program: Program, cfg: TileConfig, rng: np.random.Generator, count: int) -> dict[int, tuple[bytes, ...]]:
     """Blocks for each stream of a program that the host can send to."""
-    found = {}
+    blocks = {}
     for stream in slots_of(Place(program=program, cfg=cfg)).values():
         size = program.descriptor("stream", stream)["block"]
         data = rng.bytes(size * count)
-        found[stream] = tuple(data[k * size : (k + 1) * size] for k in range(count))
-    return found
+        blocks[stream] = tuple(data[k * size : (k + 1) * size] for k in range(count))
+    return blocks

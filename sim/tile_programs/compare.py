@@ -1,6 +1,7 @@
 """What the interpreter makes of a case, and where a tile did something else."""
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 from mho.hw.tile.config import TileConfig
 from mho.hw.tile.interpreter.state import Retired, Status
@@ -63,9 +64,9 @@ def expected(case: Case, cfg: TileConfig) -> Expected:
     retired: list[Retired] = []
     raced: list[bool] = []
 
-    def watch(_: str, one: Retired) -> None:
-        retired.append(one)
-        if one.op is Op.SET:
+    def watch(_: str, event: Retired) -> None:
+        retired.append(event)
+        if event.op is Op.SET:
             raced.append(_overlaps(tiles.tiles["t"].store))
         if len(retired) >= LIMIT:
             raise _EnoughError
@@ -94,21 +95,16 @@ def expected(case: Case, cfg: TileConfig) -> Expected:
 
 def _overlaps(store: Store) -> bool:
     """Whether anything that is written lies over what something else reads."""
-    rings = [store.values("stream", k) for k in range(STREAMS)]
-    spans = [(s["base"], s["base"] + s["block"] * s["blocks"]) for s in rings if s["block"] * s["blocks"]]
-    pads = [store.values("walk", k) for k in range(DESCRIPTORS["walk"].count)]
-    spans.sort()
-    end, kept = 0, []
-    for low, high in spans:
-        if low < end:
-            return True
-        end = max(end, high)
-        kept.append((low, high))
-    pads = [(w["pad"], w["pad"] + w["run"] + w["tail"]) for w in pads if any(w.values())]
-    return any(first < high and low < end for first, end in pads for low, high in kept)
+    streams = [store.values("stream", k) for k in range(STREAMS)]
+    rings = sorted((s["base"], s["base"] + s["block"] * s["blocks"]) for s in streams if s["block"] * s["blocks"])
+    if any(low < end for (_, end), (low, _) in pairwise(rings)):
+        return True
+    walks = [store.values("walk", k) for k in range(DESCRIPTORS["walk"].count)]
+    pads = [(w["pad"], w["pad"] + w["run"] + w["tail"]) for w in walks if any(w.values())]
+    return any(first < high and low < end for first, end in pads for low, high in rings)
 
 
-def difference(expected: Expected, found: Found, cfg: TileConfig) -> str | None:
+def difference(expected: Expected, run: Found, cfg: TileConfig) -> str | None:
     """What a tile did otherwise than the interpreter, None if it did the same.
 
     What the interpreter carried out is the beginning of what the tile did, in the order of the program and in each
@@ -116,80 +112,80 @@ def difference(expected: Expected, found: Found, cfg: TileConfig) -> str | None:
     since what one engine waits for another one may give that is behind it in the program. Of a tile that was cut off
     what it did is the beginning.
     """
-    order = [one.pc for one in expected.retired if one.engine is not Engine.SEND]
-    if found.cut:
-        order = order[: len(found.retired)]
-    if found.retired[: len(order)] != order:
-        at = next((k for k, (a, b) in enumerate(zip(order, found.retired, strict=False)) if a != b), len(found.retired))
-        return f"instruction {at} to retire is at {found.retired[at : at + 1]}, not at {order[at]}"
+    order = [event.pc for event in expected.retired if event.engine is not Engine.SEND]
+    if run.cut:
+        order = order[: len(run.retired)]
+    if run.retired[: len(order)] != order:
+        at = next((k for k, (a, b) in enumerate(zip(order, run.retired, strict=False)) if a != b), len(run.retired))
+        return f"instruction {at} to retire is at {run.retired[at : at + 1]}, not at {order[at]}"
     for engine in Engine:
-        wanted = [one for one in expected.retired if one.engine is engine]
-        its = [one for one in found.events if one.engine == engine]
-        if found.cut:
-            wanted = wanted[: len(its)]
-        for k, one in enumerate(wanted):
-            if k >= len(its):
-                return f"{engine.name.lower()} {k} is missing: {one}"
-            told, right = _event(its[k]), one
+        events = [event for event in expected.retired if event.engine is engine]
+        told_events = [event for event in run.events if event.engine == engine]
+        if run.cut:
+            events = events[: len(told_events)]
+        for k, event in enumerate(events):
+            if k >= len(told_events):
+                return f"{engine.name.lower()} {k} is missing: {event}"
+            tile_event, right = _event(told_events[k]), event
             if expected.raced:
-                told, right = told._replace(checksum=0), right._replace(checksum=0)
-            if told != right or its[k].order != k:
-                return f"{engine.name.lower()} {k} is {told}, not {right}"
-        if expected.ended and len(its) > len(wanted):
-            return f"{engine.name.lower()} did more: {_event(its[len(wanted)])}"
+                tile_event, right = tile_event._replace(checksum=0), right._replace(checksum=0)
+            if tile_event != right or told_events[k].order != k:
+                return f"{engine.name.lower()} {k} is {tile_event}, not {right}"
+        if expected.ended and len(told_events) > len(events):
+            return f"{engine.name.lower()} did more: {_event(told_events[len(events)])}"
     for flow, blocks in expected.received.items():
         whole = [block + bytes(-len(block) % cfg.flit_bytes) for block in blocks]
-        its = found.received.get(flow, [])[: len(whole)]
-        if found.cut:
-            whole = whole[: len(its)]
-        if len(its) != len(whole) or (its != whole and not expected.raced):
+        sent = run.received.get(flow, [])[: len(whole)]
+        if run.cut:
+            whole = whole[: len(sent)]
+        if len(sent) != len(whole) or (sent != whole and not expected.raced):
             return f"blocks of flow {flow} are others"
-    masks = expected.masks[: len(found.masks)] if found.cut else expected.masks
-    if found.masks[: len(masks)] != masks and not expected.raced:
+    masks = expected.masks[: len(run.masks)] if run.cut else expected.masks
+    if run.masks[: len(masks)] != masks and not expected.raced:
         return "masks are others"
-    return None if expected.endless or found.cut else _end(expected, found)
+    return None if expected.endless or run.cut else _end(expected, run)
 
 
-def _end(expected: Expected, found: Found) -> str | None:
+def _end(expected: Expected, run: Found) -> str | None:
     if expected.status is not None and expected.status.cause is Cause.WATCHDOG:
-        return _watched(found)
+        return _watched(run)
     if expected.status is not None:
         words = expected.status.words()
-        return None if found.status == words else f"status is {found.status}, not {words} ({expected.status})"
+        return None if run.status == words else f"status is {run.status}, not {words} ({expected.status})"
     if not expected.ended:
         return None
-    if found.status[0]:
-        return f"it trapped: {Cause(found.status[0] & 15).name.lower()} {found.status}"
-    if found.running or found.busy:
+    if run.status[0]:
+        return f"it trapped: {Cause(run.status[0] & 15).name.lower()} {run.status}"
+    if run.running or run.busy:
         return "it goes on, but should have ended"
-    if found.buffer != expected.buffer and not expected.raced:
-        at = next(k for k, (a, b) in enumerate(zip(found.buffer, expected.buffer, strict=True)) if a != b)
-        return f"byte {at} of the buffer is {found.buffer[at]}, not {expected.buffer[at]}"
+    if run.buffer != expected.buffer and not expected.raced:
+        at = next(k for k, (a, b) in enumerate(zip(run.buffer, expected.buffer, strict=True)) if a != b)
+        return f"byte {at} of the buffer is {run.buffer[at]}, not {expected.buffer[at]}"
     return None
 
 
-def _watched(found: Found) -> str | None:
+def _watched(run: Found) -> str | None:
     """Whether the watchdog has ended what waits, wherever the program was by then; it may have found a way on."""
-    if found.status[0] or not (found.running or found.busy):
+    if run.status[0] or not (run.running or run.busy):
         return None
     return "it waits, and the watchdog does not end that"
 
 
-def _event(one: Event) -> Retired:
+def _event(event: Event) -> Retired:
     """An event as the interpreter tells it."""
     return Retired(
-        Engine(one.engine), one.pc, Op(one.word >> OPCODE_LOW), one.image, one.taken, one.shown, one.op_id,
-        one.checksum)
+        Engine(event.engine), event.pc, Op(event.word >> OPCODE_LOW), event.image, event.taken, event.shown,
+        event.op_id, event.checksum)
 
 
 def skeleton_differs(case: Case, expected: Expected, cfg: TileConfig) -> str | None:
     """What the token machine does otherwise than the interpreter."""
-    given = {("t", stream): len(blocks) for stream, blocks in case.given.items()}
-    machine = TokenMachine(joined(case, cfg), given, trace=True)
+    host_blocks = {("t", stream): len(blocks) for stream, blocks in case.given.items()}
+    machine = TokenMachine(joined(case, cfg), host_blocks, trace=True)
     machine.run(limit=LIMIT)
     tile = machine.tiles["t"]
-    here = [one.tokens for one in expected.retired if one.engine is not Engine.SEND]
-    sent = [one.tokens for one in expected.retired if one.engine is Engine.SEND]
+    here = [event.tokens for event in expected.retired if event.engine is not Engine.SEND]
+    sent = [event.tokens for event in expected.retired if event.engine is Engine.SEND]
     trace, blocks = tile.trace or [], tile.sent or []
     if trace[: len(here)] != here:
         return "the token machine retires others"
@@ -203,5 +199,5 @@ def skeleton_differs(case: Case, expected: Expected, cfg: TileConfig) -> str | N
     status = None if timed else expected.status and (expected.status.cause, expected.status.pc, expected.status.stream)
     if trap != status:
         return f"the token machine traps with {trap}, not {status}"
-    there = [a - b for a, b in zip(tile.came, tile.freed, strict=True)]
-    return None if there == expected.tokens else "the token machine has other tokens at the end"
+    counts = [a - b for a, b in zip(tile.came, tile.freed, strict=True)]
+    return None if counts == expected.tokens else "the token machine has other tokens at the end"

@@ -4,8 +4,8 @@ import numpy as np
 
 from mho.hw.tile.config import TileConfig
 from mho.hw.tile.isa.program import Program
-from mho.hw.tile.random_programs import borderline, legal_program
 from mho.sim.tile_programs.cases import Case, blocks_for
+from mho.sim.tile_programs.random_programs import borderline, legal_program
 
 __all__ = ["random_cases"]
 
@@ -18,10 +18,10 @@ _WATCHDOG = 12
 def random_cases(rng: np.random.Generator, cfg: TileConfig, changed: int) -> list[Case]:
     """A legal program that ends, and some of which words were changed: most of these trap or wait."""
     program = legal_program(rng, _LENGTH, cfg)
-    found = [_case(program, cfg, rng, _BLOCKS, eager=bool(rng.integers(2)))]
+    cases = [_case(program, cfg, rng, _BLOCKS, eager=bool(rng.integers(2)))]
     for _ in range(changed):
-        found.append(_case(borderline(rng, program, int(rng.integers(1, 5)), cfg), cfg, rng, _BLOCKS // 5))
-    return found
+        cases.append(_case(borderline(rng, program, int(rng.integers(1, 5)), cfg), cfg, rng, _BLOCKS // 5))
+    return cases
 
 
 def _case(program: Program, cfg: TileConfig, rng: np.random.Generator, blocks: int, eager: bool = False) -> Case:

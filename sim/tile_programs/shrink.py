@@ -11,9 +11,9 @@ from mho.sim.tile_programs.cases import Case
 __all__ = ["litmus", "shrunk"]
 
 
-def shrunk(case: Case, fails: Callable[[Case], bool], most: int = 300) -> Case:
+def shrunk(case: Case, fails: Callable[[Case], bool], tries: int = 300) -> Case:
     """The case with as little as still fails; ``most`` is how often that is tried."""
-    left = most
+    left = tries
     while left > 0:
         for smaller in _smaller(case):
             left -= 1
@@ -40,22 +40,22 @@ def _smaller(case: Case) -> Iterator[Case]:
         for k in range(0, len(starts), max(size, 1)):
             gone = starts[k : k + max(size, 1)]
             yield case.with_program(replace(program, words=_without(program, gone)))
-    for kind, one in DESCRIPTORS.items():
-        for number in range(one.count):
+    for kind, descriptor in DESCRIPTORS.items():
+        for number in range(descriptor.count):
             words = list(program.descriptors)
-            if kind != "stream" and any(words[one.at(number)]) and not _names(program, kind, number):
-                words[one.at(number)] = [0] * one.layout.words
+            if kind != "stream" and any(words[descriptor.at(number)]) and not _names(program, kind, number):
+                words[descriptor.at(number)] = [0] * descriptor.layout.words
                 yield case.with_program(replace(program, descriptors=tuple(words)))
 
 
 def _starts(program: Program) -> list[int]:
     """Addresses of instructions, without the words of SET and the last HALT."""
-    found, at = [], 0
+    starts, at = [], 0
     while at < len(program.words):
         op, fields, _ = decode(program.words[at])
-        found.append(at)
+        starts.append(at)
         at += 1 + (fields["words"] if op is Op.SET else 0)
-    return found[:-1]
+    return starts[:-1]
 
 
 def _without(program: Program, gone: list[int]) -> tuple[int, ...]:
@@ -86,7 +86,7 @@ def _names(program: Program, kind: str, number: int) -> bool:
 
 def litmus(case: Case, why: str) -> str:
     """A text of the program, with what it needs to be run again."""
-    given = ", ".join(f"{len(blocks)} for stream {stream}" for stream, blocks in case.given.items())
+    blocks_text = ", ".join(f"{len(blocks)} for stream {stream}" for stream, blocks in case.given.items())
     head = [f"; {why}", f"; seed {case.seed}, stall {case.stall}, delay {case.delay}, eager {int(case.eager)}",
-            f"; blocks of the host: {given or 'none'}"]
+            f"; blocks of the host: {blocks_text or 'none'}"]
     return "\n".join([*head, disassemble(case.program)])

@@ -127,8 +127,8 @@ class TileSimulation:
             (folder / "tile_ports.h").write_text(header)
             # Accumulators have no value at the start, those of the interpreter are 0; the buffer is read at the end.
             looked_at = [text for name, text in modules.items() if re.match("mho_(accumulators|buffer)", name)]
-            seen = re.findall(r"mho_mem_\w+", "\n".join(looked_at))
-            lines = [f'public_flat_rw -module "{name}" -var "words"\n' for name in sorted(set(seen))]
+            memories = re.findall(r"mho_mem_\w+", "\n".join(looked_at))
+            lines = [f'public_flat_rw -module "{name}" -var "words"\n' for name in sorted(set(memories))]
             (folder / "public.vlt").write_text("`verilator_config\n" + "".join(lines))
             sources = [folder / "public.vlt", folder / "tile.v", HDL / _BENCH]
             verilate(folder, sources, top="mho_tile", options=["--vpi"])
@@ -148,12 +148,12 @@ class TileSimulation:
             result = np.fromfile(folder / "results", np.uint32)
         self.simulated += int(cycles)
         self.cpu_s += float(seconds)
-        found, at = [], 0
+        runs, at = [], 0
         while at < len(result):
             size = int(result[at])
-            found.append(_found(result[at + 1 : at + 1 + size], self.cfg))
+            runs.append(_found(result[at + 1 : at + 1 + size], self.cfg))
             at += 1 + size
-        return found
+        return runs
 
 
 def _areas(cfg: TileConfig) -> dict[str, tuple[int, int]]:
@@ -187,9 +187,9 @@ def _words(case: Case, cfg: TileConfig) -> Words:
 
 
 def _filled(words: Sequence[int], count: int) -> Words:
-    found = np.zeros(count, np.uint32)
-    found[: len(words)] = words
-    return found
+    filled = np.zeros(count, np.uint32)
+    filled[: len(words)] = words
+    return filled
 
 
 def _found(words: Words, cfg: TileConfig) -> Found:
@@ -208,28 +208,28 @@ def _found(words: Words, cfg: TileConfig) -> Found:
 
 
 def _events(words: list[int]) -> list[Event]:
-    found, at = [], 0
+    events, at = [], 0
     while at < len(words):
         engine, order, pc, word, image, low, high, checksum, count = words[at : at + 9]
         tokens: tuple[dict[int, int], dict[int, int]] = ({}, {})
-        for one in words[at + 9 : at + 9 + count]:
-            its = tokens[not one >> 4 & 1]
-            its[one & 15] = its.get(one & 15, 0) + 1
-        taken, shown = (tuple(sorted(its.items())) for its in tokens)
-        found.append(Event(engine, order, pc, word, image, high << 32 | low, checksum, taken, shown))
+        for change in words[at + 9 : at + 9 + count]:
+            stream_counts = tokens[not change >> 4 & 1]
+            stream_counts[change & 15] = stream_counts.get(change & 15, 0) + 1
+        freed, shown = (tuple(sorted(stream_counts.items())) for stream_counts in tokens)
+        events.append(Event(engine, order, pc, word, image, high << 32 | low, checksum, freed, shown))
         at += 9 + count
-    return found
+    return events
 
 
 def _blocks(flits: Words, cfg: TileConfig) -> dict[int, list[bytes]]:
-    found: dict[int, list[bytes]] = {}
+    blocks: dict[int, list[bytes]] = {}
     begun = b""
     for flow, low, high in flits.tolist():
         begun += (high << 32 | low).to_bytes(8, "little")[: cfg.flit_bytes]
         if flow >> 4:
-            found.setdefault(flow & 15, []).append(begun)
+            blocks.setdefault(flow & 15, []).append(begun)
             begun = b""
-    return found
+    return blocks
 
 
 def _header(cfg: TileConfig, tile: Any) -> str:

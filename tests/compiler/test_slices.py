@@ -40,7 +40,7 @@ def errors_with_slices(model: onnx.ModelProto, chip: Chip, x: Array) -> list[flo
     return [error(network, model, x) for network in networks]
 
 
-@settings(max_examples=6, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=6, suppress_health_check=[HealthCheck.too_slow])
 @given(
     sizes=st.lists(st.integers(4, 24), min_size=2, max_size=3),
     seed=st.integers(0, 99),

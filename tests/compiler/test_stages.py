@@ -253,7 +253,7 @@ def convolutions(draw: st.DrawFn) -> tuple[onnx.ModelProto, Array]:
 
 
 @pytest.mark.slow
-@settings(max_examples=12, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=12, suppress_health_check=[HealthCheck.too_slow])
 @given(case=convolutions(), chip=st.sampled_from(["tnsa64-core", "neurram-core"]))
 def test_convolutions_on_ideal_cells(case: tuple[onnx.ModelProto, Array], chip: str) -> None:
     model, x = case

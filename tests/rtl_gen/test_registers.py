@@ -13,7 +13,7 @@ from mho.hw.host.registers import Access, Field, Register, RegisterMap, Window
 from mho.hw.kinds.tnsa.host.map import tnsa_map
 from mho.hw.noc.config import MeshConfig
 from mho.hw.noc.registers.map import node_map
-from mho.rtl_gen.registers import c_header, markdown, system_rdl
+from mho.rtl_gen.registers import c_header, markdown, overview, system_rdl
 
 MAP = tnsa_map(256, "ab" * 32)
 NODE = node_map(MeshConfig())
@@ -68,7 +68,15 @@ def test_page_is_up_to_date(page: str, command: str, map: RegisterMap) -> None:
     text = (PAGES / page).read_text(encoding="utf-8")
     fence = re.search(rf"<!-- begin: python -m mho.rtl_gen.registers{command} -->\n(.*)<!-- end -->", text, re.DOTALL)
     assert fence is not None
-    assert fence[1] == markdown(map)
+    assert fence[1] == overview(map)
+
+
+def test_a_page_of_a_generated_folder_says_what_each_field_does() -> None:
+    text = markdown(MAP)
+    assert text.startswith(overview(MAP))
+    for register in MAP.registers:
+        for field in register.fields:
+            assert field.doc in text, (register.name, field.name)
 
 
 def test_addresses_are_the_same_for_every_size() -> None:

@@ -33,8 +33,8 @@ class Alike:
         The values of the network in floating point; those of steps before the first of some alike may be gone.
     """
 
-    def __init__(self, network: FloatNetwork, wanted: Sequence[Float]) -> None:
-        self._steps, self._wanted = network.steps, wanted
+    def __init__(self, network: FloatNetwork, activations: Sequence[Float]) -> None:
+        self._steps, self._wanted = network.steps, activations
         self._of: dict[int, tuple[int, ...]] = {}
         self._seen: dict[int, tuple[list[Float], Float]] = {}
         for calls in network.calls:
@@ -51,17 +51,17 @@ class Alike:
 
     def seen(self, k: int) -> tuple[list[Float], Float]:
         """What steps like step ``k`` take and make, in floating point: of each input and of the result (rows, ..)."""
-        some = self.of(k)
-        if len(some) == 1:
+        steps = self.of(k)
+        if len(steps) == 1:
             return [self._wanted[v] for v in self._steps[k].inputs], self._wanted[k + 1]
-        if some[0] not in self._seen:
-            inputs = [self._together([self._steps[j].inputs[n] for j in some])
+        if steps[0] not in self._seen:
+            inputs = [self._together([self._steps[j].inputs[n] for j in steps])
                       for n in range(len(self._steps[k].inputs))]
-            self._seen[some[0]] = inputs, self._together([j + 1 for j in some])
-        found = self._seen[some[0]]
-        if k == some[-1]:
-            del self._seen[some[0]]
-        return found
+            self._seen[steps[0]] = inputs, self._together([j + 1 for j in steps])
+        values = self._seen[steps[0]]
+        if k == steps[-1]:
+            del self._seen[steps[0]]
+        return values
 
     def _together(self, values: Sequence[int]) -> Float:
         every = -(-len(values) * len(self._wanted[values[0]]) // ROWS)

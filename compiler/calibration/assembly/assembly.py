@@ -34,11 +34,11 @@ class Assembly:
     steps of recurrent cells that are alike have the same units: tiles then do the same at each of them.
     """
 
-    def __init__(self, network: FloatNetwork, wanted: Sequence[Float], products: bool = False) -> None:
-        self.network, self.wanted, self.products = network, wanted, products
+    def __init__(self, network: FloatNetwork, activations: Sequence[Float], products: bool = False) -> None:
+        self.network, self.wanted, self.products = network, activations, products
         self.uniform = products and network.calls_again
         """Whether all elements of a value have one unit, and steps that are alike the same ones."""
-        self.alike = Alike(network, wanted) if self.uniform else None
+        self.alike = Alike(network, activations) if self.uniform else None
         self.stages: list[Stage] = []
         self.layers: list[Layer] = []
 
@@ -57,25 +57,25 @@ class Assembly:
         zero = np.zeros(len(unit)) if zero is None else zero
         return InLanes(numbers=(number,), lanes=lanes, unit=unit, zero=zero, append=self.append)
 
-    def done(self, operation: Operation, taken: InLanes, unit: Float, zero: Float | None = None) -> InLanes:
+    def done(self, operation: Operation, value: InLanes, unit: Float, zero: Float | None = None) -> InLanes:
         """What an operation of the vector unit or the host makes of a value, as another stage."""
-        return self.in_lanes(self.append(operation, taken.numbers), on_each(operation, taken.lanes), unit, zero)
+        return self.in_lanes(self.append(operation, value.numbers), on_each(operation, value.lanes), unit, zero)
 
-    def step(self, k: int, taken: Value) -> InLanes:
+    def step(self, k: int, value: Value) -> InLanes:
         """Step ``k``, which is no layer."""
         op = self.network.steps[k].operation
-        assert isinstance(taken, InLanes)
+        assert isinstance(value, InLanes)
         assert not isinstance(op, Linear)
-        if isinstance(op, Maximum) and (rescaled := equalise(op, taken.unit)) is not None:
-            taken = self.done(rescaled[0], taken, rescaled[1], taken.zero)
+        if isinstance(op, Maximum) and (rescaled := equalise(op, value.unit)) is not None:
+            value = self.done(rescaled[0], value, rescaled[1], value.zero)
         if isinstance(op, Evaluated):
-            return self._evaluated(k, op, taken)
+            return self._evaluated(k, op, value)
         reached = np.abs(self._seen(k)[1]).max(axis=0)
         if isinstance(op, Combine) and self.uniform:
-            stage, unit = lower_uniform(op, taken.unit, float(reached.max()))
+            stage, unit = lower_uniform(op, value.unit, float(reached.max()))
         else:
-            stage, unit = lower_step(op, taken.unit, reached)
-        return self.done(stage, taken, unit)
+            stage, unit = lower_step(op, value.unit, reached)
+        return self.done(stage, value, unit)
 
     def _seen(self, k: int) -> tuple[list[Float], Float]:
         """What a step takes and makes in floating point, those together that are alike."""
@@ -83,37 +83,37 @@ class Assembly:
             return self.alike.seen(k)
         return [self.wanted[v] for v in self.network.steps[k].inputs], self.wanted[k + 1]
 
-    def _evaluated(self, k: int, op: Evaluated, taken: InLanes) -> InLanes:
+    def _evaluated(self, k: int, op: Evaluated, value: InLanes) -> InLanes:
         """A step by a table, or at the host."""
-        found, result = self._seen(k)
-        if self.products and not op.pointwise and (written := self._elementwise(k, op, taken, found)) is not None:
+        inputs, result = self._seen(k)
+        if self.products and not op.pointwise and (written := self._elementwise(k, op, value, inputs)) is not None:
             return written
-        seen, middle = found[0] if len(found) == 1 else np.concatenate(found, axis=1), 0.0
-        if op.pointwise and (moved := centre(taken.unit, seen)) is not None:
+        activations, middle = inputs[0] if len(inputs) == 1 else np.concatenate(inputs, axis=1), 0.0
+        if op.pointwise and (moved := centre(value.unit, activations)) is not None:
             stage, middle = moved
-            taken = self.done(stage, taken, taken.unit)
-        made, unit = lower_evaluated(op, taken.unit, seen, result, middle)
-        return self.done(made, taken, unit)
+            value = self.done(stage, value, value.unit)
+        lowered, unit = lower_evaluated(op, value.unit, activations, result, middle)
+        return self.done(lowered, value, unit)
 
-    def _elementwise(self, k: int, op: Evaluated, taken: InLanes, seen: Sequence[Float]) -> InLanes | None:
+    def _elementwise(self, k: int, op: Evaluated, value: InLanes, activations: Sequence[Float]) -> InLanes | None:
         """A step of products and the like, written out as stages; None if it has no such form."""
         inputs, dims = self.network.steps[k].inputs, op.dims
         sizes = [self.wanted[v].shape[1] for v in inputs]
-        if taken.zero.any() or len(taken.numbers) != len(inputs) or sizes != [int(np.prod(d, dtype=int)) for d in dims]:
+        if value.zero.any() or len(value.numbers) != len(inputs) or sizes != [int(np.prod(d, dtype=int)) for d in dims]:
             return None
-        ends, parts, kept = np.cumsum([0, *sizes]), list[Part](), len(self.stages)
+        ends, parts, stage_count = np.cumsum([0, *sizes]), list[Part](), len(self.stages)
         for n in range(len(inputs)):
             at = slice(ends[n], ends[n + 1])
-            same = next((part for part in parts if part.number == taken.numbers[n]), None)
+            same = next((part for part in parts if part.number == value.numbers[n]), None)
             parts.append(same or Part(
-                number=taken.numbers[n], dims=dims[n], lanes=taken.lanes[..., at], unit=taken.unit[at],
-                seen=seen[n],
+                number=value.numbers[n], dims=dims[n], lanes=value.lanes[..., at], unit=value.unit[at],
+                seen=activations[n],
             ))
-        made = lower_elementwise(op, parts, self.append)
-        if made is None:
-            del self.stages[kept:]
+        lowered = lower_elementwise(op, parts, self.append)
+        if lowered is None:
+            del self.stages[stage_count:]
             return None
-        return self.in_lanes(made.number, made.lanes, made.unit)
+        return self.in_lanes(lowered.number, lowered.lanes, lowered.unit)
 
 
 def join(parts: Sequence[Value]) -> Value:

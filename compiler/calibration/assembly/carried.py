@@ -142,10 +142,10 @@ class InLanes:
         return _LaneInput(self, calls, ANCHORS if is_first else hidden)
 
     def coded(self, op: Linear, quantiser: Quantiser) -> Encoded:
-        made = lower_encode(quantiser, op.ties, self.unit, self.zero)
-        codes, clipped = zip(*(made.compute_counted(chip) for chip in self.lanes), strict=True)
+        encode = lower_encode(quantiser, op.ties, self.unit, self.zero)
+        codes, clipped = zip(*(encode.compute_counted(chip) for chip in self.lanes), strict=True)
         every = np.stack(codes)
-        return Encoded(self.append(made, self.numbers), every, sum(clipped) / every.size)
+        return Encoded(self.append(encode, self.numbers), every, sum(clipped) / every.size)
 
 
 class _LaneInput:
@@ -154,19 +154,19 @@ class _LaneInput:
     def __init__(self, value: InLanes, calls: Sequence[Linear], anchors: tuple[str, ...]) -> None:
         op = calls[0]
         self.value, self.op, self.anchors = value, op, anchors
-        self.group = tied([one.ties for one in calls])
+        self.group = tied([linear.ties for linear in calls])
         # Largest and smallest unit of the lanes that the rows of each group take, of shape (rows,).
         units = value.unit[np.maximum(op.patches, 0)]
-        most, least = np.zeros(self.group.max() + 1), np.full(self.group.max() + 1, np.inf)
-        np.maximum.at(most, self.group, np.where(op.patches < 0, 0.0, units).max(axis=0))
-        np.minimum.at(least, self.group, np.where(op.patches < 0, np.inf, units).min(axis=0))
-        self.most, self.least = most[self.group], least[self.group]
+        highest, lowest = np.zeros(self.group.max() + 1), np.full(self.group.max() + 1, np.inf)
+        np.maximum.at(highest, self.group, np.where(op.patches < 0, 0.0, units).max(axis=0))
+        np.minimum.at(lowest, self.group, np.where(op.patches < 0, np.inf, units).min(axis=0))
+        self.most, self.least = highest[self.group], lowest[self.group]
         self._pooled: tuple[Float, Ranges] | None = None
 
     def fit(self, flat: Float, norm: Float, fmt: CodeFormat, *, anchor: str, **options: Any) -> Quantiser:
         """With codes of at least two lanes, with scales that one shift serves, and with a code 0 that lanes hold."""
-        fitted, taken = self._fit_groups(flat, norm, fmt, anchor=anchor, **options), self.most > 0
-        typical = np.median(fitted.scale[taken] / self.most[taken]) if taken.any() else 0.0
+        fitted, used = self._fit_groups(flat, norm, fmt, anchor=anchor, **options), self.most > 0
+        typical = np.median(fitted.scale[used] / self.most[used]) if used.any() else 0.0
         # What code 0 stands for is taken off in lanes. Where that is 0, codes may reach beyond the lanes of what has
         # the smallest unit: the same rows may take values of another one, whose range would be cut.
         reach = np.inf if anchor == "zero" and not self.value.zero.any() else LANE_MAX * self.least
@@ -190,8 +190,8 @@ class _LaneInput:
         if count == len(self.group):
             return None
         members = np.split(np.argsort(self.group, kind="stable"), np.bincount(self.group).cumsum()[:-1])
-        most = max(len(m) for m in members)
-        return np.stack([np.resize(m, most) for m in members])
+        longest = max(len(m) for m in members)
+        return np.stack([np.resize(m, longest) for m in members])
 
     def coarsen(self, quantiser: Quantiser, anchor: str) -> Quantiser:
         return quantiser.coarsened(np.zeros(()), anchor)

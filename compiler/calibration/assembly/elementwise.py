@@ -41,28 +41,28 @@ class Part:
     seen: Float
 
 
-def lower_elementwise(op: Evaluated, taken: Sequence[Part], append: Append) -> Part | None:
+def lower_elementwise(op: Evaluated, inputs: Sequence[Part], append: Append) -> Part | None:
     """The stages of a step, appended, and the value that they make; None if the step has other operators.
 
-    ``taken`` are the inputs of its graph; their lanes stand for the numbers themselves, without an offset.
+    ``inputs`` are the inputs of its graph; their lanes stand for the numbers themselves, without an offset.
     """
     graph, constants = op.proto.graph, _constants(op)
-    values = {value.name: part for value, part in zip(graph.input, taken, strict=True)}
+    values = {value.name: part for value, part in zip(graph.input, inputs, strict=True)}
     if not is_elementwise(op):
         return None
     opset = next(o.version for o in op.proto.opset_import if o.domain == "")
     for node in graph.node:
         names = [name for name in node.input if name and name not in constants]
         if node.op_type == "Identity":
-            made = values[names[0]]
+            output = values[names[0]]
         elif len(names) == 2:
-            made = _of_two(node.op_type, values[names[0]], values[names[1]], append)
+            output = _of_two(node.op_type, values[names[0]], values[names[1]], append)
         else:
             fixed = {name: constants[name] for name in node.input if name in constants}
-            made = _of_one(node, fixed, values[names[0]], opset, append)
-        if made is None:
+            output = _of_one(node, fixed, values[names[0]], opset, append)
+        if output is None:
             return None
-        values[node.output[0]] = made
+        values[node.output[0]] = output
     return values[graph.output[0].name]
 
 
@@ -74,7 +74,7 @@ def is_elementwise(op: Evaluated) -> bool:
 
 
 def _constants(op: Evaluated) -> dict[str, NDArray[Any]]:
-    return {one.name: numpy_helper.to_array(one) for one in op.proto.graph.initializer}
+    return {initializer.name: numpy_helper.to_array(initializer) for initializer in op.proto.graph.initializer}
 
 
 def _can(node: onnx.NodeProto, constants: dict[str, NDArray[Any]]) -> bool:
@@ -96,21 +96,22 @@ def _of_two(kind: str, a: Part, b: Part, append: Append) -> Part | None:
                    for part in (a, b))
     x, y = a.seen[:, left], b.seen[:, right]
     if kind == "Mul":
-        seen, unit = x * y, a.unit[left] * b.unit[right]
-        most = HOST_ROOM * float((np.abs(seen).max(axis=0, initial=0.0) / np.maximum(unit, 1e-300)).max(initial=0.0))
-        shift = int(np.clip(np.ceil(np.log2(max(most, 1.0) / LANE_MAX)), 0, SHIFT_MAX))
+        observed, unit = x * y, a.unit[left] * b.unit[right]
+        largest = np.abs(observed).max(axis=0, initial=0.0)
+        reach = HOST_ROOM * float((largest / np.maximum(unit, 1e-300)).max(initial=0.0))
+        shift = int(np.clip(np.ceil(np.log2(max(reach, 1.0) / LANE_MAX)), 0, SHIFT_MAX))
         unit *= 2.0**shift
         stage = Product(left=left, right=right + (a.unit.size if a is not b else 0), shift=shift)
     else:
         sign = -1.0 if kind == "Sub" else 1.0
-        seen = x + sign * y
-        one = HOST_ROOM * float(np.abs(seen).max(initial=0.0)) / LANE_MAX or float(a.unit.max())
+        observed = x + sign * y
+        common = HOST_ROOM * float(np.abs(observed).max(initial=0.0)) / LANE_MAX or float(a.unit.max())
         index = np.stack([left, right + (a.unit.size if a is not b else 0)], axis=1)
         value = np.stack([a.unit[left], sign * b.unit[right]], axis=1)
-        stage, unit = weighted(index, value, np.zeros(len(index)), np.full(len(index), one))
+        stage, unit = weighted(index, value, np.zeros(len(index)), np.full(len(index), common))
     lanes = a.lanes if a is b else np.concatenate([a.lanes, b.lanes], axis=-1)
     number = append(stage, [a.number] if a is b else [a.number, b.number])
-    return Part(number=number, dims=tuple(dims), lanes=_on_each(stage, lanes), unit=unit, seen=seen)
+    return Part(number=number, dims=tuple(dims), lanes=_on_each(stage, lanes), unit=unit, seen=observed)
 
 
 def _of_one(
@@ -121,23 +122,24 @@ def _of_one(
         table, unit = lower_step(Map(function=node.op_type.lower(), size=part.unit.size), part.unit, part.seen)
         return Part(number=append(table, [part.number]), dims=part.dims, lanes=_on_each(table, part.lanes), unit=unit,
                     seen=TABLES[node.op_type.lower()].compute(part.seen))
-    one = onnx.NodeProto()
-    one.CopyFrom(node)
-    one.input[:] = [name if name in fixed or not name else "x" for name in node.input]
-    one.output[:] = ["y"]
+    single = onnx.NodeProto()
+    single.CopyFrom(node)
+    single.input[:] = [name if name in fixed or not name else "x" for name in node.input]
+    single.output[:] = ["y"]
     ends = [helper.make_tensor_value_info(name, TensorProto.DOUBLE, [part.unit.size]) for name in "xy"]
-    held = [numpy_helper.from_array(np.asarray(value, np.float64).reshape(()), name) for name, value in fixed.items()]
-    model = helper.make_model(helper.make_graph([one], "one", ends[:1], ends[1:], held),
+    constants = [numpy_helper.from_array(np.asarray(value, np.float64).reshape(()), name)
+                 for name, value in fixed.items()]
+    model = helper.make_model(helper.make_graph([single], "one", ends[:1], ends[1:], constants),
                               opset_imports=[helper.make_opsetid("", opset)])
     op, middle, number, lanes = Evaluated.of(model, pointwise=True), 0.0, part.number, part.lanes
     if (moved := centre(part.unit, part.seen)) is not None:
         stage, middle = moved
         number, lanes = append(stage, [number]), _on_each(stage, lanes)
-    seen = op.compute(part.seen)
-    table, unit = lower_evaluated(op, part.unit, part.seen, seen, middle)
+    observed = op.compute(part.seen)
+    table, unit = lower_evaluated(op, part.unit, part.seen, observed, middle)
     if isinstance(table, Host):
         return None
-    return Part(number=append(table, [number]), dims=part.dims, lanes=_on_each(table, lanes), unit=unit, seen=seen)
+    return Part(number=append(table, [number]), dims=part.dims, lanes=_on_each(table, lanes), unit=unit, seen=observed)
 
 
 def _on_each(op: Any, lanes: NDArray[np.int16]) -> NDArray[np.int16]:

@@ -33,14 +33,14 @@ STILL = 1e-6
 """Variance of an element relative to the largest below which it does not count."""
 
 
-def unfaithful(made: Float, wanted: Float) -> bool:
+def unfaithful(approximation: Float, exact: Float) -> bool:
     """Whether values made of lanes of the input, (images, elements), are far from those of its numbers.
 
     Each element is compared with its own deviation; those that hardly move with that of the others.
     """
-    variance = wanted.var(axis=0)
+    variance = exact.var(axis=0)
     variance = np.maximum(variance, STILL * variance.max(initial=0.0))
-    lost = ((made - wanted) ** 2).mean(axis=0)[variance > 0] / variance[variance > 0]
+    lost = ((approximation - exact) ** 2).mean(axis=0)[variance > 0] / variance[variance > 0]
     return bool(lost.size) and float(lost.mean()) > MOST_UNFAITHFUL**2
 
 
@@ -71,20 +71,20 @@ def layers_behind(network: FloatNetwork) -> list[Linear] | None:
     None if anything else takes it.
     """
     origin: dict[int, NDArray[np.integer]] = {0: np.arange(network.features)}
-    found: list[Linear] = []
+    layers: list[Linear] = []
     for k, step in enumerate(network.steps):
         if origin.keys().isdisjoint(step.inputs):
             continue
         op, sizes = step.operation, {v: network.steps[v - 1].operation.size for v in step.inputs if v}
-        taken = np.concatenate([origin.get(v, np.full(sizes.get(v, 0), PAD)) for v in step.inputs])
+        origins = np.concatenate([origin.get(v, np.full(sizes.get(v, 0), PAD)) for v in step.inputs])
         if isinstance(op, Linear):
-            patches = np.where(op.patches == PAD, PAD, taken[op.patches]).astype(np.int32)
-            found.append(replace(op, patches=patches, window=None))
+            patches = np.where(op.patches == PAD, PAD, origins[op.patches]).astype(np.int32)
+            layers.append(replace(op, patches=patches, window=None))
         elif isinstance(op, Gather) and k + 1 < len(network.steps):
-            origin[k + 1] = np.where(op.index == PAD, PAD, taken[op.index])
+            origin[k + 1] = np.where(op.index == PAD, PAD, origins[op.index])
         else:
             return None
-    return found if all((one.patches != PAD).any() for one in found) else None
+    return layers if all((linear.patches != PAD).any() for linear in layers) else None
 
 
 class Entry:
@@ -131,14 +131,14 @@ class Entry:
         """Whether steps before the layers give what they should, on the lanes of some inputs."""
         steps, assembly, entry = self.network.steps, self.assembly, self._input()
         assert isinstance(entry, InLanes)
-        found: dict[int, Value] = {0: replace(entry, lanes=entry.lanes[:1, :FEWEST_IMAGES])}
-        right, kept = True, len(assembly.stages)
+        carried: dict[int, Value] = {0: replace(entry, lanes=entry.lanes[:1, :FEWEST_IMAGES])}
+        right, stage_count = True, len(assembly.stages)
         for k in numbers:
-            made = found[k + 1] = assembly.step(k, join([found[v] for v in steps[k].inputs]))
+            result = carried[k + 1] = assembly.step(k, join([carried[v] for v in steps[k].inputs]))
             if isinstance(steps[k].operation, Evaluated):
-                wanted = assembly.wanted[k + 1][:FEWEST_IMAGES]
-                right = right and not unfaithful(made.lanes[0] * made.unit + made.zero, wanted)
-        del assembly.stages[kept:]
+                exact = assembly.wanted[k + 1][:FEWEST_IMAGES]
+                right = right and not unfaithful(result.lanes[0] * result.unit + result.zero, exact)
+        del assembly.stages[stage_count:]
         return right
 
     def _input(self) -> Value:

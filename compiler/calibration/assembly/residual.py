@@ -67,29 +67,29 @@ class Rest:
         fmt = self.quantiser.format
         return np.clip(np.rint((left + self.shift) / self.ratio), fmt.low, fmt.top).astype(np.int16)
 
-    def codes_of(self, taken: InLanes, encoded: Encoded, assembly: Assembly) -> InLanes:
+    def codes_of(self, value: InLanes, encoded: Encoded, assembly: Assembly) -> InLanes:
         """Codes of the rest of a value in lanes whose codes are given, as stages of the program."""
         encode = assembly.stages[encoded.number - 1].operation
         assert isinstance(encode, Encode)
         left, coded = self.lower(encode)
-        codes = assembly.in_lanes(encoded.number, encoded.codes, taken.unit)
-        return assembly.done(coded, assembly.done(left, beside([taken, codes]), taken.unit), taken.unit)
+        codes = assembly.in_lanes(encoded.number, encoded.codes, value.unit)
+        return assembly.done(coded, assembly.done(left, beside([value, codes]), value.unit), value.unit)
 
-    def lower(self, made: Encode) -> tuple[WeightedSum, Encode]:
-        """What makes them of lanes and of their codes, side by side, that ``made`` gives: the rest in lanes, its codes.
+    def lower(self, coder: Encode) -> tuple[WeightedSum, Encode]:
+        """What makes them of lanes and of their codes by ``coder``, side by side: the rest in lanes, its codes.
 
         A step of the codes is so many lanes; both are in whole numbers, so that the rest is exact to a lane.
         """
-        used = made.multiplier > 0
-        step = np.where(used, 2.0**made.shift / np.maximum(made.multiplier, 1), 0.0)
-        size, most = len(step), float(step.max(initial=0.0))
-        fraction = max(0, int(np.floor(np.log2(min(MULTIPLIER_MAX / max(most, 1.0), (SUM_MAX - 1) / (most + 1.0))))))
+        used = coder.multiplier > 0
+        step = np.where(used, 2.0**coder.shift / np.maximum(coder.multiplier, 1), 0.0)
+        size, top = len(step), float(step.max(initial=0.0))
+        fraction = max(0, int(np.floor(np.log2(min(MULTIPLIER_MAX / max(top, 1.0), (SUM_MAX - 1) / (top + 1.0))))))
         element = np.arange(size, dtype=np.int32)
         counts = np.minimum(np.rint(step * 2.0**fraction), MULTIPLIER_MAX)
         factor = np.stack([np.where(used, 2.0**fraction, 0.0), -counts], axis=1)
         lanes = WeightedSum(
             index=np.stack([element, element + size], axis=1), multiplier=factor.astype(np.int32), shift=fraction,
-            offset=np.where(used, -made.offset.astype(np.int32), 0),
+            offset=np.where(used, -coder.offset.astype(np.int32), 0),
         )
         lanes.check()
         return lanes, self._coded(step, used)

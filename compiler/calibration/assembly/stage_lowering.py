@@ -72,24 +72,24 @@ def tied(calls: Sequence[NDArray[np.int32]]) -> NDArray[np.int32]:
 
     ``calls`` are the patches of each call, (positions, rows): each has codes of its own.
     """
-    rows, row, taken, elements = calls[0].shape[1], [], [], 0
+    rows, row, element, elements = calls[0].shape[1], [], [], 0
     for patches in calls:
         row.append(np.broadcast_to(np.arange(rows), patches.shape)[patches != PAD])
-        taken.append(patches[patches != PAD] + elements)
+        element.append(patches[patches != PAD] + elements)
         elements += int(patches.max(initial=0)) + 1
-    row, taken = np.concatenate(row), np.concatenate(taken)
+    row, element = np.concatenate(row), np.concatenate(element)
     size = rows + elements
-    graph = coo_matrix((np.ones(len(row), dtype=np.int8), (row, rows + taken)), shape=(size, size))
+    graph = coo_matrix((np.ones(len(row), dtype=np.int8), (row, rows + element)), shape=(size, size))
     _, label = connected_components(graph, directed=False)
     return np.unique(label[:rows], return_inverse=True)[1].astype(np.int32)
 
 
 def element_groups(patches: Sequence[NDArray[np.int32]], elements: int) -> NDArray[np.int32]:
     """Groups of elements of a value that one row of some layer takes in turn, of shape (elements,), from 0."""
-    columns = [column[column != PAD] for one in patches for column in one.T]
+    columns = [column[column != PAD] for call_patches in patches for column in call_patches.T]
     first = np.concatenate([np.full(len(c), c[0]) for c in columns if len(c)])
-    taken = np.concatenate(columns)
-    graph = coo_matrix((np.ones(len(taken), dtype=np.int8), (first, taken)), shape=(elements, elements))
+    members = np.concatenate(columns)
+    graph = coo_matrix((np.ones(len(members), dtype=np.int8), (first, members)), shape=(elements, elements))
     return connected_components(graph, directed=False)[1].astype(np.int32)
 
 
@@ -145,16 +145,16 @@ def _lower_combine(op: Combine, unit: Units, reached: Float) -> tuple[WeightedSu
     """``reached`` is the largest magnitude of each element during calibration."""
     value = np.where(op.index == PAD, 0.0, op.coefficient * unit[op.index])
     bound = np.abs(value).sum(axis=1) * LANE_MAX + np.abs(op.offset)
-    most, seen = np.zeros(int(op.channel.max()) + 1), np.zeros(int(op.channel.max()) + 1)
-    np.maximum.at(most, op.channel, bound)
-    np.maximum.at(seen, op.channel, ROOM * reached)
-    least_gain = np.where(seen > 0, most / np.maximum(seen, 1e-300), np.inf).min(initial=np.inf)
-    floor = most / (MOST_GAIN * max(1.0, least_gain))
-    most = np.where(seen > 0, np.minimum(most, np.maximum(seen, floor)), most)
+    reach, observed = np.zeros(int(op.channel.max()) + 1), np.zeros(int(op.channel.max()) + 1)
+    np.maximum.at(reach, op.channel, bound)
+    np.maximum.at(observed, op.channel, ROOM * reached)
+    least_gain = np.where(observed > 0, reach / np.maximum(observed, 1e-300), np.inf).min(initial=np.inf)
+    floor = reach / (MOST_GAIN * max(1.0, least_gain))
+    reach = np.where(observed > 0, np.minimum(reach, np.maximum(observed, floor)), reach)
     # Where terms cancel to next to nothing, multipliers end what lanes can be enlarged to.
-    least = np.zeros(len(most))
-    np.maximum.at(least, op.channel, np.abs(value).sum(axis=1) / MULTIPLIER_MAX)
-    shared = np.maximum(np.where(most > 0, most, 1.0) / LANE_MAX, least)[op.channel]
+    smallest = np.zeros(len(reach))
+    np.maximum.at(smallest, op.channel, np.abs(value).sum(axis=1) / MULTIPLIER_MAX)
+    shared = np.maximum(np.where(reach > 0, reach, 1.0) / LANE_MAX, smallest)[op.channel]
     result, _ = weighted(op.index, value, op.offset, shared)
     return result, _exact(result, value, shared, op.channel)
 
@@ -173,9 +173,9 @@ def _exact(op: WeightedSum, value: Float, unit: Units, channel: NDArray[np.int32
 def lower_step(op: Gather | Maximum | Combine | Map, unit: Units, reached: Float) -> tuple[VectorOperation, Units]:
     """A step as a stage, for the units of what it takes; units of what it makes."""
     if isinstance(op, Gather):
-        made = unit[op.like]
-        return Select(index=op.index, fill=np.where(op.index == PAD, _lanes(np.full(op.size, op.fill), made), 0)
-                      .astype(np.int16)), made
+        units = unit[op.like]
+        return Select(index=op.index, fill=np.where(op.index == PAD, _lanes(np.full(op.size, op.fill), units), 0)
+                      .astype(np.int16)), units
     if isinstance(op, Maximum):
         return Largest(index=op.index), unit[op.index[:, 0]]
     if isinstance(op, Combine):
@@ -192,12 +192,12 @@ def lower_step(op: Gather | Maximum | Combine | Map, unit: Units, reached: Float
     return table, np.full(op.size, 1.0 / LANE_MAX)
 
 
-def centre(unit: Units, taken: Float) -> tuple[WeightedSum, float] | None:
+def centre(unit: Units, observed: Float) -> tuple[WeightedSum, float] | None:
     """Lanes less the middle of what they stand for, and that middle; None where 0 is near enough to it.
 
-    ``taken`` are the values during calibration, of shape (images, elements).
+    ``observed`` are the values during calibration, of shape (images, elements).
     """
-    low, high = float(taken.min(initial=0.0 if not taken.size else np.inf)), float(taken.max(initial=-np.inf))
+    low, high = float(observed.min(initial=0.0 if not observed.size else np.inf)), float(observed.max(initial=-np.inf))
     middle = (low + high) / 2
     if abs(middle) <= NEAR * (high - low) or not unit.any():
         return None
@@ -215,28 +215,30 @@ def _check_whole(op: Evaluated, unit: Units) -> None:
         )
 
 
-def lower_evaluated(op: Evaluated, unit: Units, taken: Float, made: Float, middle: float) -> tuple[Host | Table, Units]:
-    """A step of operators of ONNX as a table, or as work of the host; ``taken`` and ``made`` are from calibration.
+def lower_evaluated(
+    op: Evaluated, unit: Units, inputs: Float, outputs: Float, mid: float
+) -> tuple[Host | Table, Units]:
+    """A step of operators of ONNX as a table, or as work of the host; ``inputs`` and ``outputs`` are from calibration.
 
-    The lanes stand for what is taken less ``middle``. Beyond what was seen, a table goes on for a quarter of it.
+    The lanes stand for what is taken less ``mid``. Beyond what was seen, a table goes on for a quarter of it.
     """
     if not op.pointwise:
         _check_whole(op, unit)
-        reached = HOST_ROOM * float(np.abs(made).max(initial=0.0)) / LANE_MAX
+        reached = HOST_ROOM * float(np.abs(outputs).max(initial=0.0)) / LANE_MAX
         # Whole numbers stay what they are, as long as lanes hold them.
-        one = 1.0 if op.makes_whole and reached <= 1.0 else reached or float(unit.max(initial=0.0)) or 1.0
-        units = np.full(op.size, one)
+        common = 1.0 if op.makes_whole and reached <= 1.0 else reached or float(unit.max(initial=0.0)) or 1.0
+        units = np.full(op.size, common)
         return Host(step=op, taken=unit, unit=units), units
-    half = TABLE_ROOM * max(float(np.abs(taken - middle).max(initial=0.0)), 1e-30)
+    half = TABLE_ROOM * max(float(np.abs(inputs - mid).max(initial=0.0)), 1e-30)
     resolution = TABLE_HALF / half
-    argument = middle + (np.arange(2 * TABLE_HALF) - TABLE_HALF) / resolution
-    low, high = float(made.min(initial=np.inf)), float(made.max(initial=-np.inf))
+    argument = mid + (np.arange(2 * TABLE_HALF) - TABLE_HALF) / resolution
+    low, high = float(outputs.min(initial=np.inf)), float(outputs.max(initial=-np.inf))
     beyond = high - low
     values = np.clip(op.compute(argument[:, None])[:, 0], low - beyond, high + beyond)
-    one = (float(np.abs(values).max()) or 1.0) / LANE_MAX
+    common = (float(np.abs(values).max()) or 1.0) / LANE_MAX
     ratio = unit * resolution
     shift = _shift(float(ratio.max()))
     table = Table(
-        multiplier=_multipliers(ratio, shift), shift=shift, entries=np.rint(values / one).astype(np.int16)
+        multiplier=_multipliers(ratio, shift), shift=shift, entries=np.rint(values / common).astype(np.int16)
     )
-    return table, np.full(op.size, one)
+    return table, np.full(op.size, common)

@@ -41,8 +41,8 @@ class Drafts:
     ``flat`` are the inputs that ranges come from, of shape (samples, inputs).
     """
 
-    def __init__(self, bench: Bench, options: CompileOptions, site: Site, taken: Carried, flat: Float) -> None:
-        self.bench, self.options, self.site, self.taken, self.flat = bench, options, site, taken, flat
+    def __init__(self, bench: Bench, options: CompileOptions, site: Site, carried: Carried, flat: Float) -> None:
+        self.bench, self.options, self.site, self.taken, self.flat = bench, options, site, carried, flat
         self.layer, self.chip, self.placement = site.layer, bench.chip, site.stand.placement
         self.blocks, self.parts = self.placement.of_layer(site.index), self.placement.parts[site.index]
         self._coded: tuple[Quantiser, list[NDArray[np.float32]]] | None = None
@@ -91,9 +91,9 @@ class Drafts:
                 chosen &= block.copy_of == 0  # all copies are alike
             cells = cells[:, chosen]
             ratio = pairs.map.join(cells) / pairs.config.load(cells.sum(axis=0), axis=1)[:, None]
-            used, taken = taken_inputs(draft.spread[block.first : block.first + len(block.rows)])
-            shared = np.zeros((len(taken), len(used) + 1))
-            shared[np.arange(len(taken)), taken] = 1
+            used, inputs = taken_inputs(draft.spread[block.first : block.first + len(block.rows)])
+            shared = np.zeros((len(inputs), len(used) + 1))
+            shared[np.arange(len(inputs)), inputs] = 1
             by_input = ratio @ shared
             largest = max(largest, *(_largest(by_input, part, used) for part in driven))
         return largest
@@ -107,22 +107,22 @@ class Drafts:
 
     def _inputs_of(self, spread: NDArray[np.int32]) -> NDArray[np.int32]:
         """Which input each row takes, of each output that is tried where they differ."""
-        taken = self.parts.taken(spread)
-        return taken if taken.ndim == 1 else taken[self.site.stand.outputs]
+        inputs = self.parts.taken(spread)
+        return inputs if inputs.ndim == 1 else inputs[self.site.stand.outputs]
 
     def _arrangement(self, pairs: PairMap) -> NDArray[np.int64]:
         """Where each row of a layer goes, so that faulty cells do little."""
-        rows, found = pairs.cells.shape[-1], []
+        rows, arrangements = pairs.cells.shape[-1], []
         low, high = self.chip.cells.g_min_uS, self.chip.cells.g_max_uS
         for part in range(self.parts.count):
-            wanted = []
+            targets = []
             for block in self.blocks:
                 if block.first // rows == part:
                     every = replace(block, first=0, rows=np.arange(rows))
-                    own = replace(block, first=block.first % rows)
-                    wanted.append((own, pairs.map.join(pairs.cells_of(every))))
-            found.append(part * rows + arrange_rows(wanted, self.placement.faults, pairs.map, low, high))
-        return np.concatenate(found)
+                    local = replace(block, first=block.first % rows)
+                    targets.append((local, pairs.map.join(pairs.cells_of(every))))
+            arrangements.append(part * rows + arrange_rows(targets, self.placement.faults, pairs.map, low, high))
+        return np.concatenate(arrangements)
 
     def _op(self, quantiser: Quantiser) -> MvmOperation:
         kind = quantiser.format
@@ -140,8 +140,8 @@ class Drafts:
     def _driven(self, draft: Draft) -> list[NDArray[np.float32]]:
         """Codes of all inputs in each conversion, (inputs, samples)."""
         if self._coded is None or self._coded[0] is not draft.quantiser:
-            taken = self.site.taken
-            codes = (draft.quantiser if taken is None else draft.quantiser.of(taken)).single(self._single)
+            inputs = self.site.taken
+            codes = (draft.quantiser if inputs is None else draft.quantiser.of(inputs)).single(self._single)
             if self.bench.in_two:
                 # Segments of codes have other sums at every size, however the codes cancel.
                 codes = np.rint(np.concatenate([codes * np.float32(size) for size in SIZES], axis=1))
@@ -150,17 +150,17 @@ class Drafts:
                 high = np.trunc(codes * np.float32(2.0**-LSB_SEGMENT_BITS))
                 codes -= high * np.float32(2**LSB_SEGMENT_BITS)
                 parts = [high, codes]
-            if taken is not None:
-                parts = [_among(self.layer.inputs, taken, part) for part in parts]
+            if inputs is not None:
+                parts = [_among(self.layer.inputs, inputs, part) for part in parts]
             self._coded = draft.quantiser, parts
         return self._coded[1]
 
 
-def _among(inputs: int, taken: NDArray[np.integer], codes: NDArray[np.float32]) -> NDArray[np.float32]:
+def _among(inputs: int, rows: NDArray[np.integer], codes: NDArray[np.float32]) -> NDArray[np.float32]:
     """Codes of some inputs among those of all, of which the others are 0."""
-    made = np.zeros((inputs, codes.shape[1]), dtype=np.float32)
-    made[taken] = codes
-    return made
+    spread = np.zeros((inputs, codes.shape[1]), dtype=np.float32)
+    spread[rows] = codes
+    return spread
 
 
 def _largest(matrix: Float, codes: NDArray[np.float32], used: NDArray[np.integer]) -> float:
@@ -172,11 +172,11 @@ def _largest(matrix: Float, codes: NDArray[np.float32], used: NDArray[np.integer
     rows = codes[used[0] : used[-1] + 1] if side_by_side and len(used) else codes[used]
     products = matrix[:, :-1].astype(np.float32) @ rows
     products += matrix[:, -1:].astype(np.float32)
-    found = 0.0
+    largest = 0.0
     for at in (int(products.argmax()), int(products.argmin())) if products.size else ():
         line, sample = divmod(at, products.shape[1])
-        found = max(found, abs(float(matrix[line, :-1] @ rows[:, sample].astype(np.float64) + matrix[line, -1])))
-    return found
+        largest = max(largest, abs(float(matrix[line, :-1] @ rows[:, sample].astype(np.float64) + matrix[line, -1])))
+    return largest
 
 
 def reach_of(draft: Draft) -> float:

@@ -91,11 +91,11 @@ class Search:
         Inputs that ranges come from, of shape (samples, inputs).
     """
 
-    def __init__(self, bench: Bench, options: CompileOptions, site: Site, taken: Carried, flat: Float) -> None:
-        self.bench, self.options, self.site, self.taken, self.flat = bench, options, site, taken, flat
+    def __init__(self, bench: Bench, options: CompileOptions, site: Site, carried: Carried, flat: Float) -> None:
+        self.bench, self.options, self.site, self.taken, self.flat = bench, options, site, carried, flat
         self.layer = site.layer
-        self.drafts = Drafts(bench, options, site, taken, flat)
-        self.rounding = Rounding(bench, options, site, taken, flat)
+        self.drafts = Drafts(bench, options, site, carried, flat)
+        self.rounding = Rounding(bench, options, site, carried, flat)
 
     def best(self) -> Draft:
         """The best candidate."""
@@ -118,14 +118,14 @@ class Search:
             best = self._search_clip(best)
         return self._search_step(best)
 
-    def _widened(self, some: "Search") -> Trial:
+    def _widened(self, narrow: "Search") -> Trial:
         """The best candidate of some outputs for all of them: with its step, or with one for the same range of all."""
-        found = some.searched().draft
-        clip = np.full(self.layer.outputs, np.median(found.pairs.clip))
-        clip[some.site.stand.outputs] = found.pairs.clip
-        draft = self.drafts.clipped(found, clip)
+        narrow_draft = narrow.searched().draft
+        clip = np.full(self.layer.outputs, np.median(narrow_draft.pairs.clip))
+        clip[narrow.site.stand.outputs] = narrow_draft.pairs.clip
+        draft = self.drafts.clipped(narrow_draft, clip)
         best = self._try(draft)
-        wider = self.drafts.largest_ratio(draft) / max(some.drafts.largest_ratio(found), 1e-300)
+        wider = self.drafts.largest_ratio(draft) / max(narrow.drafts.largest_ratio(narrow_draft), 1e-300)
         if wider <= FEW_BEYOND:
             return best
         return self._better(best, with_reach(draft, wider * reach_of(draft)))
@@ -133,9 +133,9 @@ class Search:
     def _try(self, draft: Draft) -> Trial:
         return self.bench.run(self.site, draft)
 
-    def _within(self, most: float, draft: Draft, chips: Chips | None = None) -> Trial | None:
-        """A candidate's trial; None if its total is beyond ``most``, which a perfect chip mostly tells."""
-        return self.bench.attempt(self.site, draft, lambda total, _: total > most * NO_WORSE, chips=chips)
+    def _within(self, limit: float, draft: Draft, chips: Chips | None = None) -> Trial | None:
+        """A candidate's trial; None if its total is beyond ``limit``, which a perfect chip mostly tells."""
+        return self.bench.attempt(self.site, draft, lambda total, _: total > limit * NO_WORSE, chips=chips)
 
     def _better(self, best: Trial, draft: Draft) -> Trial:
         """The better of a candidate that has been tried and another one."""
@@ -146,26 +146,26 @@ class Search:
         self, tried: Sequence[tuple[float, Trial]], drafts: Iterable[tuple[float, Draft]], chips: Chips | None = None
     ) -> tuple[float, Trial]:
         """The widest range that costs little, see :data:`RANGE_COST`, and its trial: of those tried and of others."""
-        found = list(tried)
+        good = list(tried)
         for extent, draft in drafts:
-            trial = self._within(self._most(min((one.total for _, one in found), default=np.inf)), draft, chips)
+            trial = self._within(self._most(min((pair.total for _, pair in good), default=np.inf)), draft, chips)
             if trial is not None:
-                found.append((extent, trial))
-        most = self._most(min(trial.total for _, trial in found))
-        return max((one for one in found if one[1].total <= most), key=lambda one: one[0])
+                good.append((extent, trial))
+        limit = self._most(min(trial.total for _, trial in good))
+        return max((pair for pair in good if pair[1].total <= limit), key=lambda pair: pair[0])
 
-    def _most(self, least: float) -> float:
+    def _most(self, smallest: float) -> float:
         """What the total of a candidate with a wide range may be, where the least one is known."""
         if not self.bench.in_two:
-            return RANGE_COST * least
-        return max(RANGE_COST * least, (FINE_COST * self.bench.judge.deviation) ** 2)
+            return RANGE_COST * smallest
+        return max(RANGE_COST * smallest, (FINE_COST * self.bench.judge.deviation) ** 2)
 
     def _search_codes(self, clip: Float) -> Trial:
         """Input codes: of the cheapest format that will do, the best zero, share of the levels, and range."""
-        found = self._formats()
+        choices = self._formats()
         best: Trial | None = None
-        chosen = (*found[0][:2], 0.0)
-        for anchor, fmt, gain in found:
+        chosen = (*choices[0][:2], 0.0)
+        for anchor, fmt, gain in choices:
             for balance in BALANCES:
                 draft = self.drafts.draft(clip, anchor, fmt, 1.0, balance)
                 trial = self._try(draft) if best is None else self._within(gain * best.total, draft)
@@ -173,14 +173,14 @@ class Search:
                     best, chosen, gain = trial, (anchor, fmt, balance), 1.0
         assert best is not None
         anchor, fmt, balance = chosen
-        most = self.rounding.formats(anchor)[-1]
-        if fmt.segments < most.segments and not self.rounding.is_negligible(fmt, anchor):
-            trial = self._within(SECOND_GAIN * best.total, self.drafts.draft(clip, anchor, most, 1.0, balance))
+        finest = self.rounding.formats(anchor)[-1]
+        if fmt.segments < finest.segments and not self.rounding.is_negligible(fmt, anchor):
+            trial = self._within(SECOND_GAIN * best.total, self.drafts.draft(clip, anchor, finest, 1.0, balance))
             if trial is not None and trial.total < SECOND_GAIN * best.total:
-                best, fmt = trial, most
+                best, fmt = trial, finest
         extents = WIDE_EXTENTS if self.bench.in_two else EXTENTS[1:]
-        others = ((extent, self.drafts.draft(clip, anchor, fmt, extent, balance)) for extent in extents)
-        return self._widest([(EXTENTS[0], best)], others)[1]
+        wider = ((extent, self.drafts.draft(clip, anchor, fmt, extent, balance)) for extent in extents)
+        return self._widest([(EXTENTS[0], best)], wider)[1]
 
     def _formats(self) -> list[tuple[str, CodeFormat, float]]:
         """Of each anchor a format of the fewest conversions: the one that will do, else the finest.
@@ -189,19 +189,20 @@ class Search:
         they come last, and are taken below the third number times the squared error of what will do. A tolerance that
         the user names holds.
         """
-        found = [(anchor, self.rounding.choose(anchor)) for anchor in self.taken.anchors]
-        fewest = min(fmt.segments for _, fmt in found)
-        some = [(anchor, fmt, 1.0) for anchor, fmt in found if fmt.segments == fewest]
-        for anchor in (a for a, fmt in found if fmt.segments > fewest and self.options.tolerance is None):
-            some += [(anchor, fmt, COARSE_GAIN) for fmt in self.rounding.formats(anchor) if fmt.segments == fewest][-1:]
-        return some
+        choices = [(anchor, self.rounding.choose(anchor)) for anchor in self.taken.anchors]
+        fewest = min(fmt.segments for _, fmt in choices)
+        short = [(anchor, fmt, 1.0) for anchor, fmt in choices if fmt.segments == fewest]
+        for anchor in (a for a, fmt in choices if fmt.segments > fewest and self.options.tolerance is None):
+            alike = [fmt for fmt in self.rounding.formats(anchor) if fmt.segments == fewest]
+            short += [(anchor, fmt, COARSE_GAIN) for fmt in alike][-1:]
+        return short
 
     def _other_stacks(self, draft: Draft) -> list[Stack]:
         """Ways to share out a weight that differ from the first one."""
-        taken = draft.spread[draft.spread != DITHER]
-        several = len(np.unique(taken)) < len(taken)
-        found: list[Stack] = [s for s in STACKS if (draft.pairs.copies > 1 if s == "copies" else several)]
-        return [s for s in found if s != draft.pairs.stack]
+        inputs = draft.spread[draft.spread != DITHER]
+        several = len(np.unique(inputs)) < len(inputs)
+        stacks: list[Stack] = [s for s in STACKS if (draft.pairs.copies > 1 if s == "copies" else several)]
+        return [s for s in stacks if s != draft.pairs.stack]
 
     def _search_slices(self, clip: Float, best: Trial) -> Trial:
         """Bits of the slices: many for precise cells, few where noise hides what the lower slices add."""
@@ -215,15 +216,15 @@ class Search:
         start, first = best.draft, best
         if not (start.pairs.clip == CLIPS[0]).all():
             first = self._try(self.drafts.remapped(start, np.full(len(best.error), CLIPS[0])))
-        best, least = min(best, first, key=lambda trial: trial.total), CLIP_GAIN * first.error
-        chosen = np.full(len(least), CLIPS[0])
+        best, smallest = min(best, first, key=lambda trial: trial.total), CLIP_GAIN * first.error
+        chosen = np.full(len(smallest), CLIPS[0])
         for clip in CLIPS[1:]:
-            draft = self.drafts.remapped(start, np.full(len(least), clip))
-            trial = self.bench.attempt(self.site, draft, partial(_of_no_use, best.total, least))
+            draft = self.drafts.remapped(start, np.full(len(smallest), clip))
+            trial = self.bench.attempt(self.site, draft, partial(_of_no_use, best.total, smallest))
             if trial is not None:
                 best = min(best, trial, key=lambda trial: trial.total)
-                chosen[trial.error < least] = clip
-                least = np.minimum(least, trial.error)
+                chosen[trial.error < smallest] = clip
+                smallest = np.minimum(smallest, trial.error)
         return best if (chosen == chosen[0]).all() else self._better(best, self.drafts.remapped(start, chosen))
 
     def _search_step(self, best: Trial) -> Trial:
@@ -234,14 +235,14 @@ class Search:
         drafts = [(reach, with_reach(best.draft, largest * reach)) for reach in reaches]
         # One of them is the candidate itself.
         tried = [(reach, best) for reach, draft in drafts if draft.op == best.draft.op]
-        others = [(reach, draft) for reach, draft in drafts if draft.op != best.draft.op]
-        reached, best = self._widest(tried, others, chips)
-        most = best
+        alternatives = [(reach, draft) for reach, draft in drafts if draft.op != best.draft.op]
+        reached, best = self._widest(tried, alternatives, chips)
+        best_trial = best
         while self.options.out_bits is None and not self.bench.in_two and best.draft.op.out_bits > FEWEST_OUT_BITS:
             op = replace(best.draft.op, out_bits=best.draft.op.out_bits - 1)
             draft = with_reach(replace(best.draft, op=op), largest * reached)
-            trial = self._within(OUT_BITS_COST * most.total, draft, chips)
-            if trial is None or trial.total > OUT_BITS_COST * most.total:
+            trial = self._within(OUT_BITS_COST * best_trial.total, draft, chips)
+            if trial is None or trial.total > OUT_BITS_COST * best_trial.total:
                 break
             best = trial
         return best
@@ -253,14 +254,14 @@ class Search:
         ``as_it_is``: whether the rows with a constant were those of its step when the candidate was tried.
         """
         layer, bench, draft = self.layer, self.bench, best.draft
-        wanted = layer.linear(self.site.inputs) - bench.offset(self.site.index, draft.quantiser)
-        over = self.site.stand.share @ (best.sums * wanted).sum(axis=(1, 2))
+        exact = layer.linear(self.site.inputs) - bench.offset(self.site.index, draft.quantiser)
+        over = self.site.stand.share @ (best.sums * exact).sum(axis=(1, 2))
         under = self.site.stand.share @ (best.sums**2).sum(axis=(1, 2))
         if draft.op.relu or not over > 0:
             return best
         if as_it_is:
-            other = self.bench.adjusted(self.site, best, gain=float(over / under), shift=draft.shift)
-            best = min(best, other, key=lambda trial: trial.total)
+            adjusted = self.bench.adjusted(self.site, best, gain=float(over / under), shift=draft.shift)
+            best = min(best, adjusted, key=lambda trial: trial.total)
         else:
             best = self._better(best, replace(draft, gain=float(over / under)))
             as_it_is = best.draft is not draft
@@ -274,6 +275,6 @@ class Search:
         return min(best, shifted, key=lambda trial: trial.total)
 
 
-def _of_no_use(most: float, least: Float, total: float, error: Float) -> bool:
+def _of_no_use(limit: float, smallest: Float, total: float, error: Float) -> bool:
     """Whether a candidate is worse than others as a whole, and for each output by itself."""
-    return total > most * NO_WORSE and bool((error > least * NO_WORSE).all())
+    return total > limit * NO_WORSE and bool((error > smallest * NO_WORSE).all())

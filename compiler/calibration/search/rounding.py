@@ -32,8 +32,8 @@ FEW_INPUTS = 16
 class Rounding:
     """Rounding of the inputs of a site's layer, samples of which are ``flat``, (samples, inputs)."""
 
-    def __init__(self, bench: Bench, options: CompileOptions, site: Site, taken: Carried, flat: Float) -> None:
-        self._bench, self._options, self._site, self._taken, self._flat = bench, options, site, taken, flat
+    def __init__(self, bench: Bench, options: CompileOptions, site: Site, carried: Carried, flat: Float) -> None:
+        self._bench, self._options, self._site, self._taken, self._flat = bench, options, site, carried, flat
         self._lost: dict[tuple[CodeFormat, str], float] = {}
         network = bench.network
         together = CLASSIFIER_ERROR if network.is_classifier else ERROR_TOLERANCE

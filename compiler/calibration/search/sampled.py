@@ -65,8 +65,8 @@ def _taken(placement: Placement, layer: int) -> Index | None:
     if parts.count == 1:
         return None
     rows, edges = placement.rows[layer] // parts.count, parts.edges(parts.inputs)
-    taken = sorted({block.first // rows for block in placement.of_layer(layer)})
-    return np.concatenate([np.arange(edges[k][0], sum(edges[k])) for k in taken])
+    segments = sorted({block.first // rows for block in placement.of_layer(layer)})
+    return np.concatenate([np.arange(edges[k][0], sum(edges[k])) for k in segments])
 
 
 def _place(block: Block) -> int:
@@ -77,29 +77,29 @@ def _place(block: Block) -> int:
 def _choose(blocks: Sequence[Block], most_products: int) -> dict[int, Index]:
     """Outputs that are tried, of so many products, by the first of those that their blocks make, in ascending order."""
     places = sorted({_place(b) for b in blocks})
-    each = np.mean([len(np.unique(b.outputs)) for b in blocks])
-    count = min(len(places), max(1, most_products * len(places) // len(blocks)), -int(-MOST_OUTPUTS // each))
-    taken = {places[k * len(places) // count] for k in range(count)}
-    found: dict[int, Index] = {}
+    outputs_each = np.mean([len(np.unique(b.outputs)) for b in blocks])
+    count = min(len(places), max(1, most_products * len(places) // len(blocks)), -int(-MOST_OUTPUTS // outputs_each))
+    segments = {places[k * len(places) // count] for k in range(count)}
+    chosen: dict[int, Index] = {}
     for block in blocks:
-        if _place(block) in taken:
+        if _place(block) in segments:
             outputs = np.unique(block.outputs)
-            most = min(len(outputs), MOST_OUTPUTS)
-            found[_place(block)] = outputs[np.arange(most) * len(outputs) // most]
-    return dict(sorted(found.items()))
+            limit = min(len(outputs), MOST_OUTPUTS)
+            chosen[_place(block)] = outputs[np.arange(limit) * len(outputs) // limit]
+    return dict(sorted(chosen.items()))
 
 
 def _side_by_side(parts: Sequence[tuple[Block, NDArray[np.bool_]]], bench: Bench) -> list[Block]:
     """Blocks of some columns of others, in the columns of as few cores as they take one after the other."""
-    made: list[Block] = []
+    moved: list[Block] = []
     core, used, masks = 0, 0, 0
     for block, columns in parts:
         width = int(columns.sum())
-        if used + width > bench.config.cell_map.shape[1] or masks == MASKS:
+        if used + width > bench.config.cell_map.columns or masks == MASKS:
             core, used, masks = core + 1, 0, 0
-        made.append(replace(
+        moved.append(replace(
             block, core=core, columns=np.arange(used, used + width, dtype=np.int32), outputs=block.outputs[columns],
             wl_select=masks, line_select=masks,
         ))
         used, masks = used + width, masks + 1
-    return made
+    return moved

@@ -140,16 +140,16 @@ class Bench:
         outputs, squared, errors = np.empty_like(sums), np.zeros(len(codes)), np.zeros((len(codes), sums.shape[-1]))
         cycles, aged = 0, self._aged(site, draft, products, inputs_of, codes)
         total, error = aged, errors[0]
-        for chip, (inputs, summed, made) in enumerate(zip(codes, sums, outputs, strict=True)):
+        for chip, (inputs, summed, chip_outputs) in enumerate(zip(codes, sums, outputs, strict=True)):
             cycles += self._compute(draft, stand, products, inputs_of, chips[chip], inputs, summed)
             if self.in_two:
                 rest, left = Rest(draft.quantiser), np.zeros_like(summed)
-                taken = rest.codes(site.values[chip], inputs)
-                cycles += self._compute(draft, stand, products, inputs_of, chips[chip], taken, left)
+                rest_codes = rest.codes(site.values[chip], inputs)
+                cycles += self._compute(draft, stand, products, inputs_of, chips[chip], rest_codes, left)
                 summed += rest.ratio * left
-            made[:] = self._outputs(site, draft, summed)
-            squared[chip] = self.judge.squared(index, made[None], site.wanted, stand.outputs)[0]
-            errors[chip] = ((made - site.wanted) ** 2).mean(axis=0)
+            chip_outputs[:] = self._outputs(site, draft, summed)
+            squared[chip] = self.judge.squared(index, chip_outputs[None], site.wanted, stand.outputs)[0]
+            errors[chip] = ((chip_outputs - site.wanted) ** 2).mean(axis=0)
             total, error = float(stand.share @ squared) + aged, stand.share @ errors
             if hopeless(total, error):
                 return None
@@ -176,12 +176,12 @@ class Bench:
         if len(self.kinds) == 1:
             return 0.0
         if site.index not in self._fading:
-            made, (device, seed, time_s) = [], self.kinds[1]
+            models, (device, seed, time_s) = [], self.kinds[1]
             for age in (time_s, max(time_s, AGED_S)):
                 cores = self._programmed(self._hold(site.index, draft, site.stand).targets, (device, seed, age))
-                made.append(np.zeros_like(site.wanted))
-                self._compute(draft, site.stand, products, inputs_of, cores, codes[0], made[-1])
-            fresh, old = made
+                models.append(np.zeros_like(site.wanted))
+                self._compute(draft, site.stand, products, inputs_of, cores, codes[0], models[-1])
+            fresh, old = models
             self._fading[site.index] = 1.0 - float((fresh * old).sum() / max((fresh**2).sum(), 1e-300))
         part = self._fading[site.index]
         if abs(part) < FEWEST_FADED:
@@ -213,9 +213,9 @@ class Bench:
         """
         cycles, samples = 0, np.arange(len(inputs), dtype=np.uint64) << np.uint64(OP_ID_IMAGE_SHIFT)
         last: tuple[NDArray[np.int32], NDArray[np.float32]] | None = None
-        for (mvm, half_step), (used, taken) in zip(((p.mvm, p.half_step) for p in products), inputs_of, strict=True):
+        for (mvm, half_step), (used, place) in zip(((p.mvm, p.half_step) for p in products), inputs_of, strict=True):
             product = bind(
-                cores[mvm.core], mvm.op, stand.masks[mvm.core], mvm.rows, taken, len(used) + 1, mvm.columns
+                cores[mvm.core], mvm.op, stand.masks[mvm.core], mvm.rows, place, len(used) + 1, mvm.columns
             )
             if last is None or not np.array_equal(last[0], used):
                 last = used, _vectors(inputs, used, constant_input(draft.op))
@@ -228,13 +228,13 @@ class Bench:
         """Codes of the inputs on each chip: those of the last quantiser are kept, as many candidates share one."""
         if self._last is None or self._last[0] is not site or self._last[1] is not quantiser:
             codes = np.zeros(site.values.shape, dtype=np.int16)
-            taken = site.taken
-            some = quantiser if taken is None else quantiser.of(taken)
-            for made, values in zip(codes, site.values, strict=True):
-                if taken is None:
-                    made[:] = some.codes(values)
+            inputs = site.taken
+            selected = quantiser if inputs is None else quantiser.of(inputs)
+            for chip_codes, values in zip(codes, site.values, strict=True):
+                if inputs is None:
+                    chip_codes[:] = selected.codes(values)
                 else:
-                    made[:, taken] = some.codes(values[:, taken])
+                    chip_codes[:, inputs] = selected.codes(values[:, inputs])
             self._last = site, quantiser, codes
         return self._last[2]
 

@@ -33,7 +33,7 @@ _Parts = Iterator[tuple[int, Linear, NDArray[np.bool_] | slice, Index, Index]]
 
 def at_all_positions(calls: Sequence[Float], outputs: int) -> Float:
     """What calls make, each (images, outputs * positions), side by side: (images, outputs, positions)."""
-    parts = [made.reshape(len(made), outputs, -1) for made in calls]
+    parts = [outputs_of_call.reshape(len(outputs_of_call), outputs, -1) for outputs_of_call in calls]
     return parts[0] if len(parts) == 1 else np.concatenate(parts, axis=2)
 
 
@@ -57,7 +57,7 @@ class Calls:
     def of_the_input(self, entries: Collection[int]) -> bool:
         """Whether all take the network's input, and nothing else: a value whose number is in ``entries``."""
         inputs = [self.network.steps[k].inputs for k in self.network.calls[self.layer]]
-        return all(len(taken) == 1 and taken[0] in entries for taken in inputs)
+        return all(len(values) == 1 and values[0] in entries for values in inputs)
 
     @property
     def positions(self) -> int:
@@ -75,34 +75,34 @@ class Calls:
         parts = list(self._parts(image, position))
         if len(parts) == 1:
             return self.taken.sample(parts[0][1], image, position, chips)
-        found: Float | None = None
+        samples: Float | None = None
         for number, (k, op, here, images, positions) in enumerate(parts):
-            known = number == 0
+            mask = number == 0
             values = (
-                self.taken.sample(op, images, positions, chips) if known else self._exact(k, op, images, positions)
+                self.taken.sample(op, images, positions, chips) if mask else self._exact(k, op, images, positions)
             )
-            if found is None:
-                found = np.empty((len(values), len(image), values.shape[-1]))
-            found[:, here] = values
-        assert found is not None
-        return found
+            if samples is None:
+                samples = np.empty((len(values), len(image), values.shape[-1]))
+            samples[:, here] = values
+        assert samples is not None
+        return samples
 
     def inputs(self, image: Index, position: Index) -> Float:
         """Inputs at samples in floating point: (samples, inputs)."""
-        found = np.empty((len(image), self.network.layers[self.layer].inputs))
+        inputs = np.empty((len(image), self.network.layers[self.layer].inputs))
         for k, op, here, images, positions in self._parts(image, position):
-            found[here] = self._exact(k, op, images, positions)
-        return found
+            inputs[here] = self._exact(k, op, images, positions)
+        return inputs
 
     def _exact(self, k: int, op: Linear, image: Index, position: Index) -> Float:
         rows, values = op.patches[position], [self.exact[v] for v in self.network.steps[k].inputs]
         # What is taken of each value, and not all elements of so many images.
-        made, first = np.where(rows < 0, op.pad, 0.0), 0
+        padded, first = np.where(rows < 0, op.pad, 0.0), 0
         for value in values:
             sample, row = np.nonzero((rows >= first) & (rows < first + value.shape[1]))
-            made[sample, row] = value[image[sample], rows[sample, row] - first]
+            padded[sample, row] = value[image[sample], rows[sample, row] - first]
             first += value.shape[1]
-        return made
+        return padded
 
     def _parts(self, image: Index, position: Index) -> _Parts:
         """For each call its step and operation, which samples are its own, their images, and its positions of them."""
@@ -113,27 +113,27 @@ class Calls:
             first += len(op.patches)
 
 
-def samples(images: int, positions: int, most: int = MOST_SAMPLES) -> tuple[Index, Index]:
+def samples(images: int, positions: int, limit: int = MOST_SAMPLES) -> tuple[Index, Index]:
     """Images and positions of the samples, the same for every candidate."""
-    if images * positions <= most:
+    if images * positions <= limit:
         image, position = np.divmod(np.arange(images * positions), positions)
         return image, position
-    count = max(most, images)
+    count = max(limit, images)
     rng = np.random.default_rng(0)
     return np.arange(count) * images // count, rng.integers(0, positions, count)
 
 
-def range_samples(wanted: Float, inputs: int) -> tuple[Index, Index]:
+def range_samples(outputs: Float, inputs: int) -> tuple[Index, Index]:
     """Images and positions that ranges come from, for a layer's outputs of shape (images, outputs, positions)."""
-    images, _, positions = wanted.shape
+    images, _, positions = outputs.shape
     half = min(RANGE_SAMPLES, RANGE_NUMBERS // inputs) // 2
     if images * positions <= 2 * half:
         chosen = np.arange(images * positions)
     else:
-        size = np.abs(wanted).max(axis=1).reshape(-1)
+        size = np.abs(outputs).max(axis=1).reshape(-1)
         largest = np.argpartition(size, -half)[-half:]
-        others = np.random.default_rng(1).choice(images * positions, half, replace=False)
-        chosen = np.union1d(largest, others)
+        random = np.random.default_rng(1).choice(images * positions, half, replace=False)
+        chosen = np.union1d(largest, random)
     image, position = np.divmod(chosen, positions)
     return image, position
 
@@ -142,9 +142,9 @@ def sampled(call: Call, codes: Lanes, image: Index, position: Index, quantiser: 
     """Codes of a layer's inputs at the samples on each chip; of other calls those of ``values``."""
     here = position < len(call.patches)
     patches = call.patches[position[here]]
-    known = codes[:, image[here, None], np.maximum(patches, 0)]
-    made = np.empty((len(codes), len(image), patches.shape[1]), dtype=np.int16)
-    made[:, here] = np.where(patches < 0, call.pad, known)
+    encoded = codes[:, image[here, None], np.maximum(patches, 0)]
+    result = np.empty((len(codes), len(image), patches.shape[1]), dtype=np.int16)
+    result[:, here] = np.where(patches < 0, call.pad, encoded)
     if not here.all():
-        made[:, ~here] = np.stack([quantiser.codes(chip[~here]) for chip in values])
-    return made
+        result[:, ~here] = np.stack([quantiser.codes(chip[~here]) for chip in values])
+    return result

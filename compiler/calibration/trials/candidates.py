@@ -94,8 +94,8 @@ class Stand:
         cls, placement: Placement, kinds: Sequence[Kind], outputs: NDArray[np.integer] | slice = slice(None)
     ) -> "Stand":
         """With the masks of the placement and the shares of the chips, the first of which is perfect."""
-        others = len(kinds) - 1
-        share = np.array([IDEAL_SHARE] + [(1.0 - IDEAL_SHARE) / others] * others if others else [1.0])
+        chips = len(kinds) - 1
+        share = np.array([IDEAL_SHARE] + [(1.0 - IDEAL_SHARE) / chips] * chips if chips else [1.0])
         return cls(placement, [_masks(placement, core) for core in range(placement.cores)], kinds, share, outputs)
 
 
@@ -126,10 +126,10 @@ class Chips:
         self._make = make
 
     def __getitem__(self, number: int) -> dict[int, MacroModel]:
-        found = self._made[number]
-        if found is None:
-            found = self._made[number] = self._make(number)
-        return found
+        models = self._made[number]
+        if models is None:
+            models = self._made[number] = self._make(number)
+        return models
 
 
 @dataclass

@@ -42,7 +42,7 @@ def output_weights(network: FloatNetwork, last: Float) -> Float | None:
 
     None where there is one output alone. ``last`` has shape (samples, elements).
     """
-    slices = {(one.first, one.size): one.elements for one in network.outputs if one.size != 0}
+    slices = {(output.first, output.size): output.elements for output in network.outputs if output.size != 0}
     if len(slices) < 2:
         return None
     weight = np.zeros(last.shape[1])
@@ -57,13 +57,13 @@ def tops_of(network: FloatNetwork, last: Float) -> list[Float]:
 
     The mean of the squares of what follows from them is that over the outputs. Of classes only the differences count.
     """
-    rng, outputs, weight, found = np.random.default_rng(0), last.shape[1], output_weights(network, last), []
+    rng, outputs, weight, tops = np.random.default_rng(0), last.shape[1], output_weights(network, last), []
     for _ in range(DRAWS):
         sign = rng.choice([-1.0, 1.0], last.shape)
         if network.is_classifier and outputs > 1:
             sign -= sign.mean(axis=1, keepdims=True)
-        found.append(sign / np.sqrt(outputs) * (1.0 if weight is None else weight) * network.compared_slope(last))
-    return found
+        tops.append(sign / np.sqrt(outputs) * (1.0 if weight is None else weight) * network.compared_slope(last))
+    return tops
 
 
 def backward(network: FloatNetwork, values: Sequence[Float], top: Float) -> list[Float]:
@@ -79,15 +79,15 @@ def backward(network: FloatNetwork, values: Sequence[Float], top: Float) -> list
     return slopes
 
 
-def some_images(network: FloatNetwork, images: int, most: int, fewest: int) -> NDArray[np.int64]:
+def some_images(network: FloatNetwork, images: int, limit: int, fewest: int) -> NDArray[np.int64]:
     """Numbers of some images, evenly taken: fewer of a network that multiplies more."""
-    count = min(int(np.clip(PRODUCTS // max(network.multiplications, 1), fewest, most)), images)
+    count = min(int(np.clip(PRODUCTS // max(network.multiplications, 1), fewest, limit)), images)
     count = min(count, max(1, MOST_VALUES // network.elements))
     return np.arange(count) * images // count
 
 
 def parts_of(network: FloatNetwork, images: int) -> Iterator[slice]:
     """Images whose values, and what layers take of them at all positions, are held at a time."""
-    each = sum(op.patches.size for op in network.linear) + sum(step.operation.size for step in network.steps)
-    size = max(1, MOST_NUMBERS // each)
+    numbers = sum(op.patches.size for op in network.linear) + sum(step.operation.size for step in network.steps)
+    size = max(1, MOST_NUMBERS // numbers)
     return (slice(first, first + size) for first in range(0, images, size))

@@ -85,9 +85,9 @@ def weight_noise(network: FloatNetwork, x: Float) -> list[float]:
     total, last, ends = [0.0] * len(network.layers), [], None
     for part in parts_of(network, len(x)):
         values = network.activations(x[part])
-        found = [np.stack([v.min(axis=0), v.max(axis=0)]) for v in values]
-        ends = found if ends is None else [
-            np.stack([np.minimum(a[0], b[0]), np.maximum(a[1], b[1])]) for a, b in zip(ends, found, strict=True)
+        part_ends = [np.stack([v.min(axis=0), v.max(axis=0)]) for v in values]
+        ends = part_ends if ends is None else [
+            np.stack([np.minimum(a[0], b[0]), np.maximum(a[1], b[1])]) for a, b in zip(ends, part_ends, strict=True)
         ]
         last.append(values[-1])
     assert ends is not None
@@ -96,14 +96,15 @@ def weight_noise(network: FloatNetwork, x: Float) -> list[float]:
         values = network.activations(x[part])
         for top in tops:
             slopes = backward(network, values, top[part])
-            for layer, (one, steps) in enumerate(zip(network.layers, network.calls, strict=True)):
-                each = [slopes[k + 1] * (values[k + 1] > 0) if one.relu else slopes[k + 1] for k in steps]
+            for layer, (linear, steps) in enumerate(zip(network.layers, network.calls, strict=True)):
+                by_call = [slopes[k + 1] * (values[k + 1] > 0) if linear.relu else slopes[k + 1] for k in steps]
                 middle, reach = reaches[layer]
-                largest = np.abs(one.scaled(reach)).max(axis=1, initial=0.0)
+                largest = np.abs(linear.scaled(reach)).max(axis=1, initial=0.0)
                 inverse = 1.0 / np.where(reach > 0, reach, 1.0)
                 rows = _rows(values, network, layer) - middle
-                total[layer] += _squares(one, at_all_positions(each, one.outputs), rows, largest**2, inverse**2)
-    return [one / len(x) for one in total]
+                slope = at_all_positions(by_call, linear.outputs)
+                total[layer] += _squares(linear, slope, rows, largest**2, inverse**2)
+    return [linear / len(x) for linear in total]
 
 
 def _squares(layer: LinearLayer, slope: Float, rows: Float, outputs: Float, inputs: Float) -> float:
@@ -114,9 +115,9 @@ def _squares(layer: LinearLayer, slope: Float, rows: Float, outputs: Float, inpu
     images, positions = rows.shape[:2]
     slope = (slope * np.sqrt(outputs)[:, None]).reshape(images, layer.groups, -1, positions)
     rows = (rows * np.sqrt(inputs)).reshape(images, positions, layer.groups, -1).swapaxes(1, 2)
-    made, taken = slope.shape[2], rows.shape[3]
-    few, total = positions * (made + taken) < made * taken, 0.0
-    size = max(1, MOST_NUMBERS // (layer.groups * (positions**2 if few else made * taken)))
+    outputs_of_group, inputs_of_group = slope.shape[2], rows.shape[3]
+    few, total = positions * (outputs_of_group + inputs_of_group) < outputs_of_group * inputs_of_group, 0.0
+    size = max(1, MOST_NUMBERS // (layer.groups * (positions**2 if few else outputs_of_group * inputs_of_group)))
     for part in (slice(first, first + size) for first in range(0, images, size)):
         s, x = slope[part], rows[part]
         if few:

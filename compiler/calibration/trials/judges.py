@@ -69,10 +69,10 @@ class Judge(ABC):
         return float(ndtr(-margin / max(error, 1e-300)).mean())
 
     @abstractmethod
-    def squared(self, layer: int, outputs: Float, wanted: Float, which: Which = slice(None)) -> Float:
+    def squared(self, layer: int, outputs: Float, exact: Float, which: Which = slice(None)) -> Float:
         """Squared error of the network's outputs on each chip if all but one layer were exact, of shape (chips,).
 
-        ``outputs`` of that layer are of shape (chips, samples, outputs), and ``wanted`` what is right, of shape
+        ``outputs`` of that layer are of shape (chips, samples, outputs), and ``exact`` what is right, of shape
         (samples, outputs). Where they are some of the outputs, ``which`` are those.
         """
 
@@ -86,11 +86,11 @@ class Following(Judge):
 
     def outputs_after(self, layer: int, h: Float) -> Float:
         """Outputs of the float network for inputs ``h`` of a layer, of shape (..., inputs)."""
-        for one in self.network.layers[layer:]:
-            h = one.compute(h)
+        for linear in self.network.layers[layer:]:
+            h = linear.compute(h)
         return self._outputs(h)
 
-    def squared(self, layer: int, outputs: Float, wanted: Float, which: Which = slice(None)) -> Float:
+    def squared(self, layer: int, outputs: Float, exact: Float, which: Which = slice(None)) -> Float:
         lost = self.outputs_after(layer + 1, outputs) - self.reference
         return (lost**2).mean(axis=(1, 2))
 
@@ -108,34 +108,34 @@ class Gradients(Judge):
         self.influence = influences(network, x)
         self.followed = network.activations(x[some_images(network, len(x), ROUNDED_IMAGES, FEWEST_ROUNDED)])
 
-    def squared(self, layer: int, outputs: Float, wanted: Float, which: Which = slice(None)) -> Float:
+    def squared(self, layer: int, outputs: Float, exact: Float, which: Which = slice(None)) -> Float:
         """Squared errors of different outputs add up.
 
         The mean of an output's errors is the same at all positions, where the rest are taken to be independent.
         """
-        lost, influence = outputs - wanted, self.influence[layer]
+        lost, influence = outputs - exact, self.influence[layer]
         mean = (lost.mean(axis=1) ** 2) @ influence.common[which]
         return lost.var(axis=1) @ influence.single[which] + mean
 
     def lost(self, layer: int, flat: Float, quantiser: Quantiser) -> float:
         """With the inputs of the layer rounded at all positions of some images, in each of its calls."""
-        network, wanted = self.network, self.followed
+        network, exact = self.network, self.followed
         values: list[Float] = []
         for k, op in network.calls_of(layer):
-            values = network.proceed(values or wanted[: k + 1], k)
-            taken = _rounded(network.steps[k].gather(values), op.patches, quantiser)
-            rows = take_rows(taken, op.patches, quantiser.rounded(op.pad[None])[0])
+            values = network.proceed(values or exact[: k + 1], k)
+            codes = _rounded(network.steps[k].gather(values), op.patches, quantiser)
+            rows = take_rows(codes, op.patches, quantiser.rounded(op.pad[None])[0])
             values.append(op.layer.compute(rows).transpose(0, 2, 1).reshape(len(rows), -1))
-        made = network.compared(network.proceed(values)[-1])
-        lost = self._weighed(made - network.compared(wanted[-1]))
+        compared = network.compared(network.proceed(values)[-1])
+        lost = self._weighed(compared - network.compared(exact[-1]))
         return float(np.sqrt((lost**2).mean()))
 
 
 def _rounded(values: Float, patches: NDArray[np.int32], quantiser: Quantiser) -> Float:
     """Values of shape (images, elements) as codes give them: all rows that take an element have one code of it."""
-    taken = patches != PAD
+    used = patches != PAD
     row = np.zeros(values.shape[1], dtype=np.intp)
-    row[patches[taken]] = np.broadcast_to(np.arange(patches.shape[1]), patches.shape)[taken]
+    row[patches[used]] = np.broadcast_to(np.arange(patches.shape[1]), patches.shape)[used]
     return quantiser.of(row).rounded(values)
 
 

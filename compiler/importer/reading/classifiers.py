@@ -26,10 +26,10 @@ def _constant(graph: Graph, op: Op, name: str, value: Array) -> str:
     return full
 
 
-def _product(op: Op, graph: Graph, weight: NDArray[np.float64], made: str, taken: str = "") -> Op:
-    """A product of what the node takes, or of ``taken``, with weights of shape (features, outputs)."""
-    weights = _constant(graph, op, f"w{taken[-2:]}", weight.astype(np.float32))
-    return Op.make("MatMul", [taken or op.inputs[0], weights], [made], op.name)
+def _product(op: Op, graph: Graph, weight: NDArray[np.float64], output: str, data: str = "") -> Op:
+    """A product of what the node takes, or of ``data``, with weights of shape (features, outputs)."""
+    weights = _constant(graph, op, f"w{data[-2:]}", weight.astype(np.float32))
+    return Op.make("MatMul", [data or op.inputs[0], weights], [output], op.name)
 
 
 def _made(op: Op, name: str) -> str:
@@ -63,17 +63,17 @@ def _kernel(op: Op, graph: Graph, vectors: NDArray[np.float64]) -> tuple[list[Op
     distance, middle = kind == b"RBF", vectors.mean(axis=0)
     weight = 2.0 * gamma * (vectors - middle) if distance else gamma * vectors
     ops.append(_product(op, graph, weight.T, next(names)))
-    own = gamma * (middle**2 - vectors**2).sum(axis=1) if distance else np.full(len(vectors), offset)
-    total = add("Add", ops[-1].outputs[0], number("own", own))
+    norms = gamma * (middle**2 - vectors**2).sum(axis=1) if distance else np.full(len(vectors), offset)
+    total = add("Add", ops[-1].outputs[0], number("own", norms))
     if distance:
         beside = add("Sub", op.inputs[0], number("middle", middle))
         square = add("Mul", beside, beside)
         axes = [_constant(graph, op, "axes", np.array([1]))] if graph.opset >= 13 else []
         size = add("ReduceSum", square, *axes, keepdims=1, **({} if axes else {"axes": [1]}))
-        made = add("Exp", add("Sub", total, add("Mul", size, number("gamma", gamma))))
+        kernel = add("Exp", add("Sub", total, add("Mul", size, number("gamma", gamma))))
     else:
-        made = add("Tanh", total) if kind == b"SIGMOID" else add("Pow", total, number("degree", degree))
-    return ops, made, np.eye(len(vectors))
+        kernel = add("Tanh", total) if kind == b"SIGMOID" else add("Pow", total, number("degree", degree))
+    return ops, kernel, np.eye(len(vectors))
 
 
 def _regressor(op: Op, graph: Graph) -> list[Op] | None:
@@ -81,17 +81,17 @@ def _regressor(op: Op, graph: Graph) -> list[Op] | None:
     count, after = int(op.attrs.get("n_supports", 0)), op.attrs.get("post_transform", b"NONE")
     if after != b"NONE" or op.attrs.get("one_class", 0):
         return None
-    coefficients, ops, taken = _numbers(op.attrs, "coefficients").reshape(1, -1), [], op.inputs[0]
+    coefficients, ops, data = _numbers(op.attrs, "coefficients").reshape(1, -1), [], op.inputs[0]
     if count:
-        ops, taken, vectors = _kernel(op, graph, _numbers(op.attrs, "support_vectors").reshape(count, -1))
+        ops, data, vectors = _kernel(op, graph, _numbers(op.attrs, "support_vectors").reshape(count, -1))
         coefficients = coefficients @ vectors
     elif op.attrs.get("kernel_type", b"LINEAR") != b"LINEAR":
         return None
     offset = _constant(graph, op, "rho", _numbers(op.attrs, "rho", [0.0])[:1].astype(np.float32))
-    made = _made(op, "p")
+    output = _made(op, "p")
     return [
-        *ops, _product(op, graph, coefficients.reshape(-1, 1), made, taken),
-        Op.make("Add", [made, offset], op.outputs[:1]),
+        *ops, _product(op, graph, coefficients.reshape(-1, 1), output, data),
+        Op.make("Add", [output, offset], op.outputs[:1]),
     ]
 
 
@@ -108,7 +108,7 @@ def _classifier(op: Op, graph: Graph) -> list[Op] | None:
         return None
     if not count:
         return _without_vectors(op, graph, classes)
-    ops, taken, vectors = _kernel(op, graph, _numbers(attrs, "support_vectors").reshape(count, -1))
+    ops, data, vectors = _kernel(op, graph, _numbers(attrs, "support_vectors").reshape(count, -1))
     coefficients = _numbers(attrs, "coefficients").reshape(classes - 1, count)
     weight = _of_pairs(vectors, coefficients, list(map(int, attrs["vectors_per_class"])))
     size = weight.shape[1]
@@ -116,15 +116,15 @@ def _classifier(op: Op, graph: Graph) -> list[Op] | None:
     # Labels of two classes are those of runtimes if not all coefficients are positive.
     of_pair = np.zeros((classes - 1, size))
     of_pair[second - 1, np.arange(size)] = -1.0
-    made, number = _made(op, "p"), _made(op, "n")
-    kept = {k: v for k, v in attrs.items() if k in _KEPT}
+    scores, number = _made(op, "p"), _made(op, "n")
+    passed = {k: v for k, v in attrs.items() if k in _KEPT}
     last = Op.make(
-        "SVMClassifier", [made], [number, *op.outputs[1:]], op.name, domain=ML_DOMAIN, kernel_type="LINEAR",
+        "SVMClassifier", [scores], [number, *op.outputs[1:]], op.name, domain=ML_DOMAIN, kernel_type="LINEAR",
         classlabels_ints=list(range(classes)), coefficients=of_pair.reshape(-1).tolist(),
         support_vectors=(-np.eye(size)).reshape(-1).tolist(),
-        vectors_per_class=list(range(classes - 1, -1, -1)), **kept,
+        vectors_per_class=list(range(classes - 1, -1, -1)), **passed,
     )
-    return [*ops, _product(op, graph, weight, made, taken), Op(last.proto, final=True), *_labels(op, number)]
+    return [*ops, _product(op, graph, weight, scores, data), Op(last.proto, final=True), *_labels(op, number)]
 
 
 def _without_vectors(op: Op, graph: Graph, classes: int) -> list[Op]:
@@ -144,8 +144,8 @@ def _of_pairs(
     """Weights of the decision of each pair of classes, (features, pairs), from those of the vectors of each class."""
     starts, weights = np.cumsum([0, *counts]), []
     for i, j in combinations(range(len(counts)), 2):
-        one, two = slice(starts[i], starts[i + 1]), slice(starts[j], starts[j + 1])
-        weights.append(coefficients[j - 1, one] @ vectors[one] + coefficients[i, two] @ vectors[two])
+        first, second = slice(starts[i], starts[i + 1]), slice(starts[j], starts[j + 1])
+        weights.append(coefficients[j - 1, first] @ vectors[first] + coefficients[i, second] @ vectors[second])
     return np.stack(weights, axis=1)
 
 
@@ -168,9 +168,9 @@ def without_classifiers(graph: Graph, deep: set[str]) -> bool:
             ops += _scores_and_labels(op, graph)
         else:
             ops.append(op)
-    found = len(ops) > len(graph.ops)
+    rewritten = len(ops) > len(graph.ops)
     graph.replace_ops(ops)
-    return found
+    return rewritten
 
 
 _AFTER = {"LOGISTIC": "Sigmoid", "SOFTMAX": "Softmax"}
@@ -188,8 +188,8 @@ def _scores(op: Op, graph: Graph, offset: str, after: str) -> list[Op]:
     """Scores of a product with a row of weights for each class, and the label of the largest."""
     classes = len(op.attrs.get("classlabels_strings") or op.attrs.get("classlabels_ints") or [])
     weight = _numbers(op.attrs, "coefficients").reshape(classes, -1).T
-    made, scores, number = _made(op, "p"), _made(op, "s"), _made(op, "n")
-    parts = [_product(op, graph, weight, made), Op.make("Add", [made, offset], [scores])]
+    probabilities, scores, number = _made(op, "p"), _made(op, "s"), _made(op, "n")
+    parts = [_product(op, graph, weight, probabilities), Op.make("Add", [probabilities, offset], [scores])]
     if len(op.outputs) > 1 and op.outputs[1]:
         axis: dict[str, Any] = {"axis": 1} if after == "SOFTMAX" else {}
         parts.append(Op.make(_AFTER.get(after, "Identity"), [scores], [op.outputs[1]], op.name, **axis))

@@ -132,24 +132,24 @@ def _with_inputs(
     """A copy whose inputs may be changed, and its inputs by name; the ``names`` that an option gives are among them."""
     copy = onnx.ModelProto()
     copy.CopyFrom(proto)
-    given = {i.name: i for i in copy.graph.input}
+    inputs = {i.name: i for i in copy.graph.input}
     for name in names:
-        if name not in given:
+        if name not in inputs:
             raise InputError(
-                f"{where}: {argument(option, option)} names the input {name!r}; it has {', '.join(given) or 'none'}"
+                f"{where}: {argument(option, option)} names the input {name!r}; it has {', '.join(inputs) or 'none'}"
             )
-    return copy, given
+    return copy, inputs
 
 
 def freeze(where: str, proto: onnx.ModelProto, values: Mapping[str, Array]) -> onnx.ModelProto:
     """The model with inputs that are constants from now on."""
     if not values:
         return proto
-    copy, given = _with_inputs(where, proto, values, "freeze")
+    copy, inputs = _with_inputs(where, proto, values, "freeze")
     for name, value in values.items():
-        dtype = onnx.helper.tensor_dtype_to_np_dtype(given[name].type.tensor_type.elem_type)
+        dtype = onnx.helper.tensor_dtype_to_np_dtype(inputs[name].type.tensor_type.elem_type)
         copy.graph.initializer.append(numpy_helper.from_array(np.asarray(value).astype(dtype), name))
-        copy.graph.input.remove(given[name])
+        copy.graph.input.remove(inputs[name])
     return copy
 
 
@@ -167,9 +167,9 @@ def without_claims(where: str, proto: onnx.ModelProto) -> onnx.ModelProto:
         onnx.checker.check_model(copy)
     except (onnx.checker.ValidationError, ValueError) as error:
         raise InputError(f"{where}: is no valid ONNX model: {first_line(error)}") from None
-    for output, given in zip(copy.graph.output, proto.graph.output, strict=True):
-        output.CopyFrom(given)
-        if given.type.HasField("tensor_type"):
+    for output, original in zip(copy.graph.output, proto.graph.output, strict=True):
+        output.CopyFrom(original)
+        if original.type.HasField("tensor_type"):
             output.type.tensor_type.ClearField("shape")
     _without_weights(copy.graph)
     return copy
@@ -190,10 +190,10 @@ def _without_weights(graph: onnx.GraphProto) -> None:
 def check_shapes(where: str, bare: onnx.ModelProto, *, strict: bool) -> None:
     """Refuse values with more elements than any chip can take; if ``strict``, types and shapes that contradict."""
     try:
-        found = onnx.shape_inference.infer_shapes(bare, check_type=strict, strict_mode=strict)
+        inferred = onnx.shape_inference.infer_shapes(bare, check_type=strict, strict_mode=strict)
     except (onnx.shape_inference.InferenceError, ValueError) as error:
         raise InputError(f"{where}: is no valid ONNX model: {first_line(error)}") from None
-    for value in (*found.graph.input, *found.graph.value_info, *found.graph.output):
+    for value in (*inferred.graph.input, *inferred.graph.value_info, *inferred.graph.output):
         dims = [d.dim_value for d in value.type.tensor_type.shape.dim]
         if math.prod(max(1, d) for d in dims[1:]) > MOST_ELEMENTS:
             raise InputError(
@@ -276,7 +276,7 @@ def _load_external(where: str, proto: onnx.ModelProto, folder: Path | None) -> N
 def shapes_of(proto: onnx.ModelProto, x: Inputs | None, frozen: Iterable[str]) -> dict[str, list[int]]:
     """Whole shapes of inputs that the file leaves open behind the batch, as samples have them, 0 for the batch."""
     constant = {*frozen, *(tensor.name for tensor in proto.graph.initializer)}
-    inputs, found = [i for i in proto.graph.input if i.name not in constant], {}
+    inputs, shapes = [i for i in proto.graph.input if i.name not in constant], {}
     for value in inputs:
         array = x.arrays.get(value.name) if isinstance(x, NamedInputs) else x if len(inputs) == 1 else None
         dims = value.type.tensor_type.shape.dim
@@ -284,17 +284,17 @@ def shapes_of(proto: onnx.ModelProto, x: Inputs | None, frozen: Iterable[str]) -
             continue
         if all(d.dim_value in (0, n) or d.dim_value < 0 for d, n in zip(dims[1:], array.shape[1:], strict=True)):
             if any(d.dim_value <= 0 for d in dims[1:]):
-                found[value.name] = [0, *array.shape[1:]]
-    return found
+                shapes[value.name] = [0, *array.shape[1:]]
+    return shapes
 
 
 def with_shapes(where: str, proto: onnx.ModelProto, shapes: Mapping[str, Sequence[int]]) -> onnx.ModelProto:
     """The model with inputs of these whole shapes; 0 leaves a dimension open, that of the batch alone."""
     if not shapes:
         return proto
-    copy, given = _with_inputs(where, proto, shapes, "input_shape")
+    copy, graph_inputs = _with_inputs(where, proto, shapes, "input_shape")
     for name, shape in shapes.items():
-        tensor = given[name].type.tensor_type
+        tensor = graph_inputs[name].type.tensor_type
         if tensor.HasField("shape") and len(tensor.shape.dim) != len(shape):
             raise InputError(
                 f"{where}: input {name!r} has {len(tensor.shape.dim)} dimensions, not the {len(shape)} of "

@@ -84,13 +84,13 @@ def read_graph(where: str, proto: onnx.ModelProto, outputs: Sequence[str], opset
         if dtype.kind not in "fiub" and not dtype.name.startswith("bfloat"):
             raise InputError(f"{where}: input {value.name!r} holds no numbers; numbers are supported")
         inputs.append(Input(value.name, dims, dtype))
-    found = Graph(
+    parsed = Graph(
         name=graph.name or "network", opset=opset, ops=[Op(node) for node in graph.node], constants=constants,
         inputs=inputs, outputs=tuple(outputs),
     )
-    found.wanted = frozenset(found.prune())
-    _refuse_unknown(where, found)
-    return found
+    parsed.wanted = frozenset(parsed.prune())
+    _refuse_unknown(where, parsed)
+    return parsed
 
 
 def _refuse_unknown(where: str, graph: Graph) -> None:
@@ -111,16 +111,16 @@ def known(op: Op) -> bool:
 
 def samples(inputs: Sequence[Input], batch: int | None, rng: np.random.Generator) -> Values:
     """Random inputs of a graph; of a ``batch``, or None for whole shapes as they are."""
-    found = {}
-    for one in inputs:
-        shape = [1 if d is None else d for d in one.shape]
+    values = {}
+    for graph_input in inputs:
+        shape = [1 if d is None else d for d in graph_input.shape]
         if batch is not None and shape:
             shape[0] = batch
-        if one.dtype.kind in "iub":
-            found[one.name] = rng.integers(0, 2, shape).astype(one.dtype)
+        if graph_input.dtype.kind in "iub":
+            values[graph_input.name] = rng.integers(0, 2, shape).astype(graph_input.dtype)
         else:
-            found[one.name] = rng.normal(size=shape)
-    return found
+            values[graph_input.name] = rng.normal(size=shape)
+    return values
 
 
 def probe(graph: Graph, feeds: Mapping[str, Array]) -> tuple[Graph, Values]:
@@ -160,12 +160,12 @@ def probe(graph: Graph, feeds: Mapping[str, Array]) -> tuple[Graph, Values]:
                 # Its sentences say more than those of the evaluation.
                 x, w, b = (None if x is None else x.shape for x in (*inputs, None)[:3])
                 check_convolution(x or (), w or (), b, op.attrs)
-            made = run_node(op.proto, inputs, graph.opset, wide=bool(computed), room=room)
+            outputs = run_node(op.proto, inputs, graph.opset, wide=bool(computed), room=room)
         except (ValueError, LookupError, TypeError, ArithmeticError, MemoryError) as error:
             raise NodeError(sentence(op, " ".join(str(error).split()) or "it cannot be evaluated")) from error
         if op.kind in ("Shape", "Size"):
             computed = []
-        for name, value in zip(op.outputs, made, strict=False):
+        for name, value in zip(op.outputs, outputs, strict=False):
             if not name or value is None:
                 continue
             room -= value.size

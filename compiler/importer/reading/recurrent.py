@@ -37,8 +37,8 @@ class _Writer:
         self.gates = GATES[op.kind]
         names = op.attrs.get("activations", [])
         per = {"RNN": 1, "LSTM": 3, "GRU": 2}[op.kind]
-        given = [str(FUNCTIONS.get(n) or n.decode()) for n in names[per * direction : per * (direction + 1)]]
-        self.functions = given or {"RNN": ["Tanh"], "LSTM": ["Sigmoid", "Tanh", "Tanh"], "GRU": ["Sigmoid", "Tanh"]}[
+        names_of = [str(FUNCTIONS.get(n) or n.decode()) for n in names[per * direction : per * (direction + 1)]]
+        self.functions = names_of or {"RNN": ["Tanh"], "LSTM": ["Sigmoid", "Tanh", "Tanh"], "GRU": ["Sigmoid", "Tanh"]}[
             op.kind
         ]
         self.alpha, self.beta = (list(op.attrs.get(f"activation_{n}", [])) for n in ("alpha", "beta"))
@@ -59,10 +59,10 @@ class _Writer:
         return name
 
     def add(self, kind: str, *inputs: str, name: str = "", **attrs: Any) -> str:
-        made = f"{self.at}/{kind}{self.count}"
+        output = f"{self.at}/{kind}{self.count}"
         self.count += 1
-        self.ops.append(Op.make(kind, inputs, [made], name, **attrs))
-        return made
+        self.ops.append(Op.make(kind, inputs, [output], name, **attrs))
+        return output
 
     def function(self, k: int, x: str) -> str:
         kind = self.functions[k]
@@ -82,16 +82,16 @@ class _Writer:
 
     def columns(self, x: str, first: int, count: int = 1) -> str:
         """The values of a gate, or of several."""
-        taken = np.arange(first * self.hidden, (first + count) * self.hidden)
-        return self.add("Gather", x, self.constant(taken), axis=1)
+        indices = np.arange(first * self.hidden, (first + count) * self.hidden)
+        return self.add("Gather", x, self.constant(indices), axis=1)
 
     def state_layer(self, weight: Array, bias: Array, h: str, label: str = "state") -> str:
         """``weight @ h + bias`` for a state; ``""`` where that is zero, a constant where the state is one."""
         if h and h not in self.graph.constants:
             w, b = self.constant(np.ascontiguousarray(weight.T)), self.constant(bias)
             return self.add("Gemm", h, w, b, name=f"{self.op.name}.{self.direction}.{label}")
-        made = self.graph.constants[h] @ weight.T + bias if h else bias[None]
-        return self.constant(made) if made.any() else ""
+        state = self.graph.constants[h] @ weight.T + bias if h else bias[None]
+        return self.constant(state) if state.any() else ""
 
     def sum(self, x: str, y: str) -> str:
         """The sum of two values, of which the second may be missing."""
@@ -105,33 +105,33 @@ class _Writer:
         w, r = self.weights(1), self.weights(2)
         name = self.input(3)
         bias = self.graph.constants[name][self.direction] if name else np.zeros(2 * self.gates * self.hidden, w.dtype)
-        given, back = (part.copy() for part in np.split(bias, 2))
+        input_bias, back = (part.copy() for part in np.split(bias, 2))
         if not (self.op.kind == "GRU" and self.op.attrs.get("linear_before_reset", 0)):
-            given, back = given + back, np.zeros_like(back)
+            input_bias, back = input_bias + back, np.zeros_like(back)
         else:
-            given[: 2 * self.hidden] += back[: 2 * self.hidden]
+            input_bias[: 2 * self.hidden] += back[: 2 * self.hidden]
             back[: 2 * self.hidden] = 0
         label = f"{self.op.name}.{self.direction}.input"
         # In the order of the steps, so that tiles take what is made of the inputs as it comes.
         if list(order) != list(range(len(order))):
             x = self.add("Gather", x, self.constant(np.array(order)), axis=axis)
         inputs = self.add("MatMul", x, self.constant(np.ascontiguousarray(w.T)), name=label)
-        inputs = self.add("Add", inputs, self.constant(given))
+        inputs = self.add("Add", inputs, self.constant(input_bias))
         state, cell = self.initial(5), self.initial(6) if self.op.kind == "LSTM" else ""
         within = self.within(len(order))
         peephole = self.input(7) if self.op.kind == "LSTM" else ""
         p = np.split(self.graph.constants[peephole][self.direction], 3) if peephole else None
-        made = []
+        states = []
         for t in range(len(order)):
-            one = getattr(self, self.op.kind.lower())
-            taken = self.add("Gather", inputs, self.constant(np.array(t)), axis=axis)
-            before, (state, cell) = (state, cell), one(taken, state, cell, r, back, p)
-            made.append(state)
+            cell_step = getattr(self, self.op.kind.lower())
+            step_input = self.add("Gather", inputs, self.constant(np.array(t)), axis=axis)
+            before, (state, cell) = (state, cell), cell_step(step_input, state, cell, r, back, p)
+            states.append(state)
             if within:
                 valid = self.add("Gather", within, self.constant(np.array([order[t]])), axis=1)
-                made[-1] = self.chosen(valid, state, "")
+                states[-1] = self.chosen(valid, state, "")
                 state, cell = (self.chosen(valid, *pair) for pair in zip((state, cell), before, strict=True))
-        return made, state, cell
+        return states, state, cell
 
     def within(self, steps: int) -> str:
         """Which steps are inside of each sequence, (batch, steps); ``""`` if all are.
@@ -182,22 +182,22 @@ class _Writer:
         return self.add("Mul", self.function(0, o), self.function(2, new)), new
 
     def gru(self, x: str, h: str, c: str, r: Array, bias: Array, p: Any) -> tuple[str, str]:
-        n, one = self.hidden, self.constant(np.float32(1))
+        n, unity = self.hidden, self.constant(np.float32(1))
         linear = bool(self.op.attrs.get("linear_before_reset", 0))
-        taken, inner = self.columns(x, 0, 2), self.columns(x, 2)
+        outer, inner = self.columns(x, 0, 2), self.columns(x, 2)
         if linear and h and h not in self.graph.constants:
             both = self.state_layer(r, bias, h)
             gates, back = self.columns(both, 0, 2), self.columns(both, 2)
         else:
             gates = self.state_layer(r[: 2 * n], bias[: 2 * n], h, "gates")
             back = self.state_layer(r[2 * n :], bias[2 * n :], h) if linear else ""
-        total = self.sum(taken, gates)
+        total = self.sum(outer, gates)
         z, reset = (self.function(0, self.columns(total, j)) for j in range(2))
         if not linear and h:
             back = self.state_layer(r[2 * n :], bias[2 * n :], self.add("Mul", reset, h))
         new = self.function(1, self.sum(inner, self.add("Mul", reset, back) if linear and back else back))
-        made = self.add("Mul", self.add("Sub", one, z), new)
-        return (self.add("Add", made, self.add("Mul", z, h)) if h else made), ""
+        blended = self.add("Mul", self.add("Sub", unity, z), new)
+        return (self.add("Add", blended, self.add("Mul", z, h)) if h else blended), ""
 
 
 def _written(op: Op, graph: Graph) -> list[Op] | None:
@@ -216,9 +216,9 @@ def _written(op: Op, graph: Graph) -> list[Op] | None:
     for number in range(2 if direction == b"bidirectional" else 1):
         writer, backward = _Writer(op, graph, number), direction == b"reverse" or number == 1
         order = range(length)[::-1] if backward else range(length)
-        made, state, cell = writer.run(x, 1 if layout else 0, order)
+        states, state, cell = writer.run(x, 1 if layout else 0, order)
         ops += writer.ops
-        runs.append((made[::-1] if backward else made, state, cell))
+        runs.append((states[::-1] if backward else states, state, cell))
     return ops + _outputs(op, graph, at, runs, layout)
 
 
@@ -226,21 +226,21 @@ def _outputs(op: Op, graph: Graph, at: str, runs: Sequence[tuple[list[str], str,
     """Y, and the last states: of shapes (steps, directions, batch, hidden) and (directions, batch, hidden)."""
     ops: list[Op] = []
 
-    def stacked(names: Sequence[str], made: str, axis: int) -> str:
-        graph.constants[f"{made}/axes"] = np.array([axis])
+    def stacked(names: Sequence[str], output: str, axis: int) -> str:
+        graph.constants[f"{output}/axes"] = np.array([axis])
         wide = []
         for k, name in enumerate(names):
-            one = f"{made}/{k}"
+            expanded = f"{output}/{k}"
             new = graph.opset >= 13
-            ops.append(Op.make("Unsqueeze", [name, f"{made}/axes"], [one]) if new
-                       else Op.make("Unsqueeze", [name], [one], "", axes=[axis]))
-            wide.append(f"{made}/{k}")
-        ops.append(Op.make("Concat", wide, [made], axis=axis))
-        return made
+            ops.append(Op.make("Unsqueeze", [name, f"{output}/axes"], [expanded]) if new
+                       else Op.make("Unsqueeze", [name], [expanded], "", axes=[axis]))
+            wide.append(f"{output}/{k}")
+        ops.append(Op.make("Concat", wide, [output], axis=axis))
+        return output
 
     if op.outputs[0]:
-        each = [stacked(run[0], f"{at}/y{d}", 1 if layout else 0) for d, run in enumerate(runs)]
-        stacked(each, op.outputs[0], 2 if layout else 1)
+        directions = [stacked(run[0], f"{at}/y{d}", 1 if layout else 0) for d, run in enumerate(runs)]
+        stacked(directions, op.outputs[0], 2 if layout else 1)
     for k, name in enumerate(op.outputs[1:], 1):
         if name:
             stacked([run[1] if k == 1 else run[2] for run in runs], name, 1 if layout else 0)

@@ -56,25 +56,25 @@ POINTWISE = ACTIVATED | frozenset((
 
 def inner(graph: Graph) -> set[str]:
     """Values of which more is made than the host can do after the last step."""
-    found: set[str] = set()
+    names: set[str] = set()
     outside = complements(graph.ops)
     for op in reversed(graph.ops):
         here = op.kind in AT_THE_END or op.outputs[0] in outside
-        if not here or any(o in found for o in op.outputs):
-            found.update(op.inputs)
-    return found
+        if not here or any(o in names for o in op.outputs):
+            names.update(op.inputs)
+    return names
 
 
 def complements(ops: Sequence[Op]) -> set[str]:
     """Values that make both probabilities of a binary classifier of one: ``Concat(1 - p, p)`` of a Sigmoid ``p``."""
-    made = {name: op for op in ops for name in op.outputs}
-    found: set[str] = set()
+    makers = {name: op for op in ops for name in op.outputs}
+    names: set[str] = set()
     for op in ops:
         if op.kind == "Concat" and len(op.inputs) == 2:
-            rest, p = (made.get(name) for name in op.inputs)
+            rest, p = (makers.get(name) for name in op.inputs)
             if rest and p and (rest.kind, p.kind) == ("Sub", "Sigmoid") and rest.inputs[1:] == op.inputs[1:]:
-                found |= {op.outputs[0], rest.outputs[0]}
-    return found
+                names |= {op.outputs[0], rest.outputs[0]}
+    return names
 
 
 class _Finder:
@@ -103,12 +103,12 @@ class _Finder:
             self.array.add(op)
         root = self._root(op, computed)
         if root is not None:
-            (made,) = op.outputs
-            self.root[made] = root
+            (output,) = op.outputs
+            self.root[output] = root
             if not natural or any(i in self.dirty for i in computed):
-                self.dirty.add(made)
+                self.dirty.add(output)
             elif all(i in self.cut for i in computed):
-                self.cut.add(made)
+                self.cut.add(output)
         elif not natural:
             self.host.add(op)
         elif op.kind in ARRAY or all(i in self.cut for i in computed):
@@ -148,12 +148,12 @@ class _Finder:
         if op.kind in ("Conv", "ConvTranspose"):
             return not constant[0] and all(constant[1:])
         if op.kind in MOVERS:
-            held = data_inputs(op)
+            data = data_inputs(op)
             if op.attrs.get("reduction", b"none") != b"none":
                 return False
             if interpolates(op) and resampling(op, graph) is None:
                 return False
-            return all(k in held for k, c in enumerate(constant) if not c and op.inputs[k])
+            return all(k in data for k, c in enumerate(constant) if not c and op.inputs[k])
         if op.kind == "Mul":
             return len(computed) == 1 or self._gated(op)
         if op.kind == "Div":
@@ -183,7 +183,7 @@ class _Finder:
 
     # Regions -------------------------------------------------------------------------------------
 
-    def grown(self, sink: Op, taken: set[Op], *, tail: bool = False) -> list[Op]:
+    def grown(self, sink: Op, claimed: set[Op], *, tail: bool = False) -> list[Op]:
         """The nodes of a region that ends with ``sink``: what nobody else takes and the chip would not do at once.
 
         At the end, ``tail``, functions are the host's anyway, and what several outputs take is done for each.
@@ -192,7 +192,7 @@ class _Finder:
         for op in reversed(self.graph.ops):
             if op is sink:
                 before = True
-            elif before and op not in taken and op not in self.array and self._within(op, region, tail):
+            elif before and op not in claimed and op not in self.array and self._within(op, region, tail):
                 region.add(op)
         return [op for op in self.graph.ops if op in region]
 
@@ -202,8 +202,8 @@ class _Finder:
             hidden = any(u in region for u in users) and not any(o in self.early for o in op.outputs)
         else:
             hidden = not any(o in self.graph.outputs for o in op.outputs) and all(u in region for u in users)
-        kept = all(o in self.cut for o in op.outputs) and not (tail and op.kind in _HOSTS)
-        return bool(users) and hidden and not kept
+        closed = all(o in self.cut for o in op.outputs) and not (tail and op.kind in _HOSTS)
+        return bool(users) and hidden and not closed
 
     def needs_host(self, region: Iterable[Op]) -> bool:
         """Whether any of its nodes is more than the chip does."""
@@ -217,8 +217,8 @@ def _is_numbers(value: object) -> bool:
 def form_regions(graph: Graph) -> None:
     """Replaces what the chip does not do by itself by nodes of kind :data:`TABLE`, :data:`HOST` and :data:`TAIL`."""
     find = _Finder(graph)
-    taken: set[Op] = set()
-    made: dict[Op, list[Op]] = {}
+    claimed: set[Op] = set()
+    regions: dict[Op, list[Op]] = {}
 
     def put(kind: str, parts: list[Op], sink: Op) -> None:
         inside = {o for p in parts for o in p.outputs}
@@ -226,8 +226,8 @@ def form_regions(graph: Graph) -> None:
         name = next((p for p in reversed(parts) if p in find.host), sink).name
         # A step makes one value: of a node that makes several, one for each.
         protos = [helper.make_node(kind, inputs, [o], name=name, domain="mho") for o in find.used(sink)]
-        made[sink] = [Op(proto, parts=tuple(parts)) for proto in protos]
-        taken.update(parts)
+        regions[sink] = [Op(proto, parts=tuple(parts)) for proto in protos]
+        claimed.update(parts)
 
     for last in dict.fromkeys(find.makers[name] for name in graph.outputs if name in find.makers):
         if last not in find.array and not any(o in find.early for o in last.outputs):
@@ -235,28 +235,28 @@ def form_regions(graph: Graph) -> None:
             if find.needs_host(region):
                 put(TAIL, region, last)
     for op in reversed(graph.ops):
-        if op in find.host and op not in taken:
-            put(HOST, find.grown(op, taken), op)
-    _tables(graph, find, taken, made)
+        if op in find.host and op not in claimed:
+            put(HOST, find.grown(op, claimed), op)
+    _tables(graph, find, claimed, regions)
     # What only regions take goes; of a value that the end takes more may be made before.
-    graph.replace_ops(new for op in graph.ops for new in made.get(op, [op]))
+    graph.replace_ops(new for op in graph.ops for new in regions.get(op, [op]))
     graph.prune()
 
 
-def _tables(graph: Graph, find: _Finder, taken: set[Op], made: dict[Op, list[Op]]) -> None:
+def _tables(graph: Graph, find: _Finder, claimed: set[Op], regions: dict[Op, list[Op]]) -> None:
     """Tables for the functions of one value that others than such functions take."""
-    for op in [op for op in graph.ops if op not in taken and op.outputs[0] in find.dirty]:
+    for op in [op for op in graph.ops if op not in claimed and op.outputs[0] in find.dirty]:
         (value,) = op.outputs
         users = find.users.get(value, [])
-        if all(u.outputs[0] in find.root and u not in taken for u in users) and value not in graph.outputs:
+        if all(u.outputs[0] in find.root and u not in claimed for u in users) and value not in graph.outputs:
             continue
-        root, parts, wanted = find.root[value], [], {value}
-        for one in reversed(graph.ops[: graph.ops.index(op) + 1]):
-            if one.outputs[0] in wanted and find.root.get(one.outputs[0]) == root:
-                parts.append(one)
-                wanted.update(i for i in one.inputs if i != root)
+        root, parts, needed = find.root[value], [], {value}
+        for candidate in reversed(graph.ops[: graph.ops.index(op) + 1]):
+            if candidate.outputs[0] in needed and find.root.get(candidate.outputs[0]) == root:
+                parts.append(candidate)
+                needed.update(i for i in candidate.inputs if i != root)
         proto = helper.make_node(TABLE, [root], [value], name=op.name, domain="mho")
-        made[op] = [Op(proto, parts=tuple(reversed(parts)))]
+        regions[op] = [Op(proto, parts=tuple(reversed(parts)))]
 
 
 def evaluated(op: Op, graph: Graph) -> Evaluated:
@@ -265,10 +265,10 @@ def evaluated(op: Op, graph: Graph) -> Evaluated:
     constants = [numpy_helper.from_array(np.asarray(widen(v), order="C"), k) for k, v in graph.constants.items()
                  if k in names]
     inputs = [_info(name, graph, keep=op.kind != TABLE) for name in op.inputs]
-    made = _info(op.outputs[0], graph, keep=op.kind == HOST)
+    info = _info(op.outputs[0], graph, keep=op.kind == HOST)
     model = helper.make_model(
         helper.make_graph(
-            [p.proto for p in op.parts], "step", inputs, [made], constants
+            [p.proto for p in op.parts], "step", inputs, [info], constants
         ),
         opset_imports=[helper.make_opsetid("", graph.opset)] + (
             [helper.make_opsetid(ML_DOMAIN, ml_opset(p.proto for p in op.parts))]

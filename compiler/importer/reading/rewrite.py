@@ -69,8 +69,8 @@ def _zip_map(op: Op, graph: Graph) -> list[Op]:
 # Quantised layers -----------------------------------------------------------------------------------------------------
 
 
-def _dequantised(name: str, made: str, scale: str, zero: str, axis: int = 1) -> Op:
-    return Op.make("DequantizeLinear", [name, scale, zero] if zero else [name, scale], [made], axis=axis)
+def _dequantised(name: str, output: str, scale: str, zero: str, axis: int = 1) -> Op:
+    return Op.make("DequantizeLinear", [name, scale, zero] if zero else [name, scale], [output], axis=axis)
 
 
 def _qlinear_conv(op: Op, graph: Graph) -> list[Op]:
@@ -91,8 +91,8 @@ def _qlinear_conv(op: Op, graph: Graph) -> list[Op]:
 def _qlinear_matmul(op: Op, graph: Graph) -> list[Op]:
     a, sa, za, b, sb, zb, ys, yz = op.inputs
     at, parts = op.outputs[0], []
-    for name, scale, zero, made in ((a, sa, za, f"{at}/a"), (b, sb, zb, f"{at}/b")):
-        parts.append(_dequantised(name, made, scale, zero, axis=-1))
+    for name, scale, zero, output in ((a, sa, za, f"{at}/a"), (b, sb, zb, f"{at}/b")):
+        parts.append(_dequantised(name, output, scale, zero, axis=-1))
     parts.append(Op.make("MatMul", [f"{at}/a", f"{at}/b"], [f"{at}/y"], op.name))
     return [*parts, Op.make("QuantizeLinear", [f"{at}/y", ys, yz], op.outputs)]
 
@@ -110,8 +110,8 @@ def _in_floats(kind: str, values: int = 1) -> Rewrite:
         for k, (name, scale, zero) in enumerate(zip(inputs[::3], inputs[1::3], inputs[2::3], strict=True)):
             names.append(f"{at}/{k}")
             parts.append(_dequantised(name, names[-1], scale, zero))
-        kept = {name: value for name, value in op.attrs.items() if name not in ("channels_last", "opset")}
-        parts.append(Op.make(kind, names, [f"{at}/y"], op.name, **kept))
+        passed = {name: value for name, value in op.attrs.items() if name not in ("channels_last", "opset")}
+        parts.append(Op.make(kind, names, [f"{at}/y"], op.name, **passed))
         return [*parts, Op.make("QuantizeLinear", [f"{at}/y", *ends], op.outputs)]
 
     return rewrite
@@ -125,9 +125,9 @@ def _qgemm(op: Op, graph: Graph) -> list[Op]:
     if c:
         factor = graph.constants[sa].astype(np.float64) * graph.constants[sb].astype(np.float64)
         names.append(_constant(graph, op, "c", (graph.constants[c] * factor.reshape(-1)).astype(np.float32)))
-    made = f"{at}/y" if ends[0] else at
-    parts.append(Op.make("Gemm", names, [made], op.name, **op.attrs))
-    return [*parts, Op.make("QuantizeLinear", [made, *ends], op.outputs)] if ends[0] else parts
+    product = f"{at}/y" if ends[0] else at
+    parts.append(Op.make("Gemm", names, [product], op.name, **op.attrs))
+    return [*parts, Op.make("QuantizeLinear", [product, *ends], op.outputs)] if ends[0] else parts
 
 
 def _integer(kind: str) -> Rewrite:
@@ -192,11 +192,11 @@ def _quant(op: Op, graph: Graph) -> list[Op]:
     """Quant of QONNX and Brevitas: of weights rounding on their own scale, of values their limits."""
     if op.kind == "BipolarQuant":
         at = op.outputs[0]
-        zero, one = _constant(graph, op, "zero", np.float32(0)), _constant(graph, op, "one", np.float32(1))
+        zero, unity = _constant(graph, op, "zero", np.float32(0)), _constant(graph, op, "one", np.float32(1))
         minus = _constant(graph, op, "minus", np.float32(-1))
         return [
             Op.make("GreaterOrEqual", [op.inputs[0], zero], [f"{at}/sign"]),
-            Op.make("Where", [f"{at}/sign", one, minus], [f"{at}/unit"]),
+            Op.make("Where", [f"{at}/sign", unity, minus], [f"{at}/unit"]),
             Op.make("Mul", [f"{at}/unit", op.inputs[1]], [at], op.name),
         ]
     numbers = []
@@ -254,7 +254,7 @@ def without_quantisation(graph: Graph, deep: set[str]) -> bool:
     ``deep`` are values of which more is made than the host can do at the end: what is quantised last stays so. Returns
     whether there were any.
     """
-    users, ops, found = graph.users(), [], False
+    users, ops, rewritten = graph.users(), [], False
     done: set[Op] = set()
     for op in graph.ops:
         if op in done:
@@ -265,7 +265,7 @@ def without_quantisation(graph: Graph, deep: set[str]) -> bool:
         ):
             ops.append(op)
             continue
-        found = True
+        rewritten = True
         scale = graph.constants[op.inputs[1]].astype(np.float64)
         zero_name = op.inputs[2] if len(op.inputs) > 2 else ""
         zero = graph.constants[zero_name].astype(np.float64) if zero_name else np.zeros(())
@@ -293,16 +293,16 @@ def without_quantisation(graph: Graph, deep: set[str]) -> bool:
         ops += [Op.make("Div", [op.inputs[0], s], [f"{at}/d"]), Op.make("Add", [f"{at}/d", z], [f"{at}/a"]),
                 Op.make("Clip", [f"{at}/a", *ends], [at], op.name)]
     graph.replace_ops(ops)
-    return found
+    return rewritten
 
 
 def _limits_of(dtype: np.dtype[Any]) -> tuple[float, float]:
     """The least and the largest number of a type, those of four bits and of eight bits with a point among them."""
-    found = re.fullmatch(r"(u?)int(\d+)", dtype.name)
-    if found is None:
+    match = re.fullmatch(r"(u?)int(\d+)", dtype.name)
+    if match is None:
         return (-448.0, 448.0) if "e4m3" in dtype.name else (-57344.0, 57344.0)
-    bits = int(found[2])
-    return (0.0, 2.0**bits - 1) if found[1] else (-(2.0 ** (bits - 1)), 2.0 ** (bits - 1) - 1)
+    bits = int(match[2])
+    return (0.0, 2.0**bits - 1) if match[1] else (-(2.0 ** (bits - 1)), 2.0 ** (bits - 1) - 1)
 
 
 def _along(value: Array, shape: Sequence[int], axis: int) -> Array:

@@ -58,8 +58,8 @@ def _rename(graph: onnx.GraphProto, names: dict[str, str]) -> None:
         output.name = names.get(output.name, output.name)
 
 
-def _same(taken: Sequence[str], made: Sequence[str]) -> list[Op]:
-    return [Op.make("Identity", [name], [output]) for name, output in zip(taken, made, strict=True) if output]
+def _same(sources: Sequence[str], targets: Sequence[str]) -> list[Op]:
+    return [Op.make("Identity", [name], [output]) for name, output in zip(sources, targets, strict=True) if output]
 
 
 def _branch(op: Op, graph: Graph) -> list[Op]:
@@ -99,27 +99,27 @@ def _scan(op: Op, graph: Graph) -> list[Op]:
     step, body, scanned = int(op.attrs.get("step", 0)), op.attrs["body"], int(op.attrs["num_scan_inputs"])
     if graph.opset < 9:
         raise ValueError("as it was before opset 9 it is not supported; a newer one is")
-    carried, taken = list(op.inputs[:-scanned]), op.inputs[-scanned:]
+    carried, scans = list(op.inputs[:-scanned]), op.inputs[-scanned:]
     axes, back = (op.attrs.get(f"scan_input_{n}", [0] * scanned) for n in ("axes", "directions"))
-    length = (graph.constants[taken[0]].shape if taken[0] in graph.constants else graph.shapes[taken[0]])[axes[0]]
+    length = (graph.constants[scans[0]].shape if scans[0] in graph.constants else graph.shapes[scans[0]])[axes[0]]
     outputs = len(op.outputs) - len(carried)
     if step >= length:
         ways = (op.attrs.get(f"scan_output_{n}", [0] * outputs) for n in ("axes", "directions"))
         return _end(op, graph, carried, *ways)
     parts, now = [], []
-    for k, name in enumerate(taken):
+    for k, name in enumerate(scans):
         index = f"{_at(op)}/{step}/{k}/index"
         graph.constants[index] = np.array(length - 1 - step if back[k] else step)
         now.append(f"{_at(op)}/{step}/{k}/part")
         parts.append(Op.make("Gather", [name, index], [now[-1]], axis=axes[k]))
     nodes, ends = _written(op, graph, body, step, [*carried, *now])
-    return parts + nodes + _rest(op, step, [*ends[: len(carried)], *taken], ends[len(carried) :])
+    return parts + nodes + _rest(op, step, [*ends[: len(carried)], *scans], ends[len(carried) :])
 
 
-def _written(op: Op, graph: Graph, body: onnx.GraphProto, step: int, given: list[str]) -> tuple[list[Op], list[str]]:
+def _written(op: Op, graph: Graph, body: onnx.GraphProto, step: int, args: list[str]) -> tuple[list[Op], list[str]]:
     if step >= MOST_ITERATIONS:
         raise ValueError(f"it goes on after {MOST_ITERATIONS} iterations, as many as are supported")
-    names = {value.name: name for value, name in zip(body.input, given, strict=True)}
+    names = {value.name: name for value, name in zip(body.input, args, strict=True)}
     return _inlined(body, names, f"{_at(op)}/{step}", _at(op), graph.constants)
 
 
@@ -133,20 +133,20 @@ def _rest(op: Op, step: int, inputs: Sequence[str], stacked: Sequence[str]) -> l
 
 def _end(op: Op, graph: Graph, carried: list[str], axes: Sequence[int], back: Sequence[int]) -> list[Op]:
     """The values that a loop carries, and those that it has stacked, along new dimensions."""
-    seen = [name.decode() for name in op.attrs.get("stacked", [])]
+    stacked = [name.decode() for name in op.attrs.get("stacked", [])]
     last = op.outputs[len(carried) :]
-    if last and not seen:
+    if last and not stacked:
         raise ValueError("it is done no time and stacks values; once or more often is supported")
     ops = _same(carried, op.outputs[: len(carried)])
     for k, name in enumerate(last):
-        parts = seen[k :: len(last)][:: -1 if back[k] else 1]
+        parts = stacked[k :: len(last)][:: -1 if back[k] else 1]
         if not name:
             continue
         wide = [f"{name}/{n}" for n in range(len(parts))]
         graph.constants[f"{name}/axes"] = np.array([axes[k]])
-        for part, made in zip(parts, wide, strict=True):
-            ops.append(Op.make("Unsqueeze", [part, f"{name}/axes"], [made]) if graph.opset >= 13
-                       else Op.make("Unsqueeze", [part], [made], "", axes=[axes[k]]))
+        for part, wide_name in zip(parts, wide, strict=True):
+            ops.append(Op.make("Unsqueeze", [part, f"{name}/axes"], [wide_name]) if graph.opset >= 13
+                       else Op.make("Unsqueeze", [part], [wide_name], "", axes=[axes[k]]))
         ops.append(Op.make("Concat", wide, [name], axis=axes[k]))
     return ops
 

@@ -77,7 +77,7 @@ def gated(a: Flow, b: Flow) -> Flow:
         op = gate.node.operation
         if isinstance(op, Map) and op.function == "sigmoid" and not gate.pending and x.shape == gate.shape:
             # What is pending of a value of several users is not folded into its node, but a step behind it.
-            taken = x.made_by(gate.node.inputs[0])
-            if taken is not None:
-                return _more_than_relu(taken, "silu_rest")
+            source = x.made_by(gate.node.inputs[0])
+            if source is not None:
+                return _more_than_relu(source, "silu_rest")
     raise Unsupported("it multiplies two computed values; one of them must be constant, or the sigmoid of the other")

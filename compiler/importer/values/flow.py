@@ -31,10 +31,10 @@ class Unsupported(ValueError):
 
 def dimensions(axes: Sequence[int], rank: int) -> list[int]:
     """Which of ``rank`` dimensions are meant; negative ones count from the end."""
-    found = [int(a) + rank * (a < 0) for a in axes]
-    if len({a for a in found if 0 <= a < rank}) < len(axes):
+    positions = [int(a) + rank * (a < 0) for a in axes]
+    if len({a for a in positions if 0 <= a < rank}) < len(axes):
         raise Unsupported(f"its axes {[int(a) for a in axes]} are not different ones of {rank} dimensions")
-    return found
+    return positions
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -142,10 +142,10 @@ class Flow:
         """
         flow = self.on_chip()._settle()
         order = np.maximum(patches, 0)
-        for given in (flow.scale, flow.offset):
-            most = np.where(patches == PAD, -np.inf, given[order]).max(axis=0)
-            least = np.where(patches == PAD, np.inf, given[order]).min(axis=0)
-            if (most > least).any():
+        for per_element in (flow.scale, flow.offset):
+            highest = np.where(patches == PAD, -np.inf, per_element[order]).max(axis=0)
+            lowest = np.where(patches == PAD, np.inf, per_element[order]).min(axis=0)
+            if (highest > lowest).any():
                 flow = flow.materialise()
                 break
         first = order[np.argmax(patches != PAD, axis=0), np.arange(patches.shape[1])]
@@ -194,13 +194,13 @@ class Flow:
             op = flow.node.operation
             assert isinstance(op, Gather)
             inner = replace(flow, node=flow.node.inputs[0], shape=(flow.node.inputs[0].size,))
-            taken = inner.then(Gather(index=op.index[index], like=op.index[like]), shape=grid.shape)
-            return replace(taken, scale=flow.scale[like], offset=flow.offset[like])
+            gathered = inner.then(Gather(index=op.index[index], like=op.index[like]), shape=grid.shape)
+            return replace(gathered, scale=flow.scale[like], offset=flow.offset[like])
         elif (narrower := flow._narrower(index)) is not None:
             return narrower.with_shape(grid.shape)
         scale, offset = flow.scale[like], flow.offset[like]
-        taken = flow.then(Gather(index=index, like=like, fill=fill), shape=grid.shape)
-        return replace(taken, scale=scale, offset=offset)
+        gathered = flow.then(Gather(index=index, like=like, fill=fill), shape=grid.shape)
+        return replace(gathered, scale=scale, offset=offset)
 
     def _narrower(self, index: NDArray[np.int32]) -> "Flow | None":
         """Elements of several nodes that are side by side, of those nodes alone that have some; None if all have.
@@ -210,19 +210,19 @@ class Flow:
         op, nodes = self.node.operation, self.node.inputs
         if not isinstance(op, Gather) or self.pinned or len(nodes) < 2 or (op.index == PAD).any():
             return None
-        starts, taken = np.cumsum([0, *(node.size for node in nodes)]), op.index[index]
-        which = np.searchsorted(starts, taken, side="right") - 1
+        starts, elements = np.cumsum([0, *(node.size for node in nodes)]), op.index[index]
+        which = np.searchsorted(starts, elements, side="right") - 1
         used = np.unique(which)
         if len(used) == len(nodes):
             return None
-        kept = [nodes[k] for k in used]
+        sources = [nodes[k] for k in used]
         first = np.zeros(len(nodes), np.int64)
-        first[used] = np.cumsum([0, *(node.size for node in kept[:-1])])
-        inner = (taken - starts[which] + first[which]).astype(np.int32)
+        first[used] = np.cumsum([0, *(node.size for node in sources[:-1])])
+        inner = (elements - starts[which] + first[which]).astype(np.int32)
         values = {"scale": self.scale[index], "offset": self.offset[index]}
-        if len(kept) == 1 and np.array_equal(inner, np.arange(kept[0].size)):
-            return replace(self, node=kept[0], shape=(len(inner),), pinned=True, **values)
-        return replace(self.then(Gather(index=inner, like=inner), *kept), **values)
+        if len(sources) == 1 and np.array_equal(inner, np.arange(sources[0].size)):
+            return replace(self, node=sources[0], shape=(len(inner),), pinned=True, **values)
+        return replace(self.then(Gather(index=inner, like=inner), *sources), **values)
 
     def _is_choice(self) -> bool:
         """Whether elements of one node are chosen, for this value alone, and none is padding."""
@@ -367,11 +367,11 @@ class Flow:
         """Values of each row divided by the sum of their magnitudes."""
         return self._start_host()._host("normalise", axis=self._host_axes([-1])[0])
 
-    def complement(self, other: "Flow") -> "Flow":
-        """Both probabilities of a binary classifier, ``other``, which is ``1 - self``, before ``self``."""
+    def complement(self, minus: "Flow") -> "Flow":
+        """Both probabilities of a binary classifier, ``minus``, which is ``1 - self``, before ``self``."""
         rest = HostOp(kind="affine", parameters={"scale": [-1.0] * self.size, "offset": [1.0] * self.size})
-        if other.host != (*self.host, rest) or self.rest != (1,):
-            raise Unsupported(f"it follows {(self.host or other.host)[0].kind}, which is supported at the end only")
+        if minus.host != (*self.host, rest) or self.rest != (1,):
+            raise Unsupported(f"it follows {(self.host or minus.host)[0].kind}, which is supported at the end only")
         return self._host("complement")._become((1, 2))
 
     def look_up(self, table: Array) -> "Flow":

@@ -119,15 +119,15 @@ def _sum(mean: bool) -> Callable[[list[Value | None], Attributes], Flow]:
     return apply
 
 
-def _max(least: bool) -> Callable[[list[Value | None], Attributes], Flow]:
+def _max(smallest: bool) -> Callable[[list[Value | None], Attributes], Flow]:
     """Max or Min of computed values, or of one and constant numbers."""
 
     def apply(inputs: list[Value | None], attrs: Attributes) -> Flow:
         flows = [x for x in inputs if isinstance(x, Flow)]
         if len(flows) == len(inputs):
-            return largest_of(flows, least=least) if len(flows) > 1 else flows[0]
+            return largest_of(flows, smallest=smallest) if len(flows) > 1 else flows[0]
         limits = [_number(x, "its constants") for x in inputs if not isinstance(x, Flow)]
-        if least:
+        if smallest:
             return flows[0].clip(-np.inf, min(limits), attrs["node"])
         return flows[0].clip(max(limits), np.inf, attrs["node"])
 
@@ -216,10 +216,10 @@ def _reduce_sum(mean: bool) -> Callable[[list[Value | None], Attributes], Flow]:
     return apply
 
 
-def _reduce_max(least: bool) -> Callable[[list[Value | None], Attributes], Flow]:
+def _reduce_max(smallest: bool) -> Callable[[list[Value | None], Attributes], Flow]:
     def apply(inputs: list[Value | None], attrs: Attributes) -> Flow:
         axes, keepdims, nothing = _reduce(inputs, attrs)
-        return _flow(inputs[0]) if nothing else largest(_flow(inputs[0]), axes, keepdims, least=least)
+        return _flow(inputs[0]) if nothing else largest(_flow(inputs[0]), axes, keepdims, smallest=smallest)
 
     return apply
 

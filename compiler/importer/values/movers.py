@@ -35,8 +35,8 @@ MOVERS: dict[str, tuple[int, ...]] = {
 
 def data_inputs(op: Op) -> tuple[int, ...]:
     """Which inputs of a mover hold elements."""
-    held = MOVERS[op.kind] or tuple(range(len(op.inputs)))
-    return (*held, 2) if op.kind == "Pad" and len(op.inputs) > 2 and op.inputs[2] else held
+    positions = MOVERS[op.kind] or tuple(range(len(op.inputs)))
+    return (*positions, 2) if op.kind == "Pad" and len(op.inputs) > 2 and op.inputs[2] else positions
 
 
 def move(op: Op, inputs: Sequence[Value | None], opset: int) -> tuple[Flow, ...]:
@@ -47,10 +47,10 @@ def move(op: Op, inputs: Sequence[Value | None], opset: int) -> tuple[Flow, ...]
     Unsupported
         If it computes with them.
     """
-    held = [k for k in data_inputs(op) if k < len(inputs)]
+    positions = [k for k in data_inputs(op) if k < len(inputs)]
     numbered: list[Array | None] = [None if isinstance(x, Flow) else x for x in inputs]
     flows, values, first = [], [], 1.0
-    for k in held:
+    for k in positions:
         x = inputs[k]
         if x is None:
             continue
@@ -58,10 +58,10 @@ def move(op: Op, inputs: Sequence[Value | None], opset: int) -> tuple[Flow, ...]
         first += x.size
         flows += [x] if isinstance(x, Flow) else []
         values.append(x)
-    if any(isinstance(x, Flow) for k, x in enumerate(inputs) if k not in held):
+    if any(isinstance(x, Flow) for k, x in enumerate(inputs) if k not in positions):
         raise Unsupported("where its elements go is computed; it must be constant")
-    made = run_node(op.proto, numbered, opset)
-    return tuple(_taken(values, flows, grid) for grid in made if grid is not None)
+    moved = run_node(op.proto, numbered, opset)
+    return tuple(_taken(values, flows, grid) for grid in moved if grid is not None)
 
 
 def _taken(values: Sequence[Value], flows: Sequence[Flow], grid: Array) -> Flow:
@@ -98,8 +98,8 @@ def _joined(flows: Sequence[Flow], index: Array, fixed: NDArray[np.float64]) -> 
     if len(flows) == 1:
         flow = flows[0].on_chip()
         grid = np.where(index < 0, PAD, index).astype(np.int32)
-        taken = flow.take(grid, fill=float(filled[0]) if uniform else 0.0, like=like.reshape(index.shape))
-        return taken if uniform or not away.any() else _add_fixed(taken, away, filling)
+        joined = flow.take(grid, fill=float(filled[0]) if uniform else 0.0, like=like.reshape(index.shape))
+        return joined if uniform or not away.any() else _add_fixed(joined, away, filling)
     nodes: list[Node] = [f.on_chip().node for f in flows]
     scale, offset = (np.concatenate([getattr(f, name) for f in flows])[like] for name in ("scale", "offset"))
     chosen = np.where(away, PAD, index.reshape(-1)).astype(np.int32)
@@ -116,8 +116,8 @@ def _add_fixed(flow: Flow, away: NDArray[np.bool_], filling: NDArray[np.float64]
 def _nearest(index: Array) -> NDArray[np.int64]:
     """For each element one that is there: the last before it, else the first."""
     flat = index.reshape(-1)
-    there = np.flatnonzero(flat >= 0)
-    if not len(there):
+    present = np.flatnonzero(flat >= 0)
+    if not len(present):
         return np.zeros(len(flat), dtype=np.int64)
-    at = np.maximum(np.searchsorted(there, np.arange(len(flat)), side="right") - 1, 0)
-    return flat[there[at]]
+    at = np.maximum(np.searchsorted(present, np.arange(len(flat)), side="right") - 1, 0)
+    return flat[present[at]]

@@ -55,7 +55,7 @@ def rectify(node: Node) -> Node | None:
     if isinstance(op, Linear) and not op.layer.relu:
         return replace(node, operation=replace(op, layer=replace(op.layer, relu=True)))
     if _is_join(node):
-        rectified = [rectify(one) for one in node.inputs]
+        rectified = [rectify(source) for source in node.inputs]
         if all(r is not None for r in rectified):
             return replace(node, inputs=tuple(r for r in rectified if r is not None))
     return None
@@ -66,8 +66,8 @@ def _is_join(node: Node) -> bool:
     op = node.operation
     return (
         isinstance(op, Gather)
-        and all(one.layer is not None for one in node.inputs)
-        and np.array_equal(np.sort(op.index), np.arange(sum(one.size for one in node.inputs)))
+        and all(source.layer is not None for source in node.inputs)
+        and np.array_equal(np.sort(op.index), np.arange(sum(source.size for source in node.inputs)))
     )
 
 
@@ -77,10 +77,10 @@ def _split(
     assert isinstance(node.operation, Gather)
     order = np.argsort(node.operation.index)
     parts, first = [], 0
-    for one in node.inputs:
-        at = order[first : first + one.size]
-        parts.append((one, scale[at], offset[at]))
-        first += one.size
+    for source in node.inputs:
+        at = order[first : first + source.size]
+        parts.append((source, scale[at], offset[at]))
+        first += source.size
     return parts
 
 
@@ -98,7 +98,7 @@ def _ordered(last: Node) -> list[Node]:
             result.append(node)
         else:
             stack.append((node, True))
-            stack.extend((one, False) for one in reversed(node.inputs))
+            stack.extend((source, False) for source in reversed(node.inputs))
     return result
 
 
@@ -126,10 +126,10 @@ def steps_of(last: Node) -> tuple[Step, ...]:
             number[id(node)] = 0
             continue
         if isinstance(op, Linear):
-            one = op.layer
-            key = (one.weight.shape, one.relu, one.weight.tobytes(), one.bias.tobytes())
-            op = replace(op, layer=same.setdefault(key, one))
-        steps.append(Step(operation=op, inputs=tuple(number[id(one)] for one in node.inputs)))
+            layer = op.layer
+            key = (layer.weight.shape, layer.relu, layer.weight.tobytes(), layer.bias.tobytes())
+            op = replace(op, layer=same.setdefault(key, layer))
+        steps.append(Step(operation=op, inputs=tuple(number[id(layer)] for layer in node.inputs)))
         number[id(node)] = len(steps)
     return tuple(steps)
 
@@ -143,4 +143,4 @@ def is_positive(node: Node) -> bool:
         return op.function == "sigmoid" or (op.function == "clip" and op.low >= 0)
     if isinstance(op, Gather) and (op.index == PAD).any() and op.fill < 0:
         return False
-    return isinstance(op, Gather) and all(is_positive(one) for one in node.inputs)
+    return isinstance(op, Gather) and all(is_positive(source) for source in node.inputs)

@@ -41,10 +41,10 @@ def products(x: Flow, grid: Index, weight: NDArray[np.float64], name: str) -> Fl
     for b in range(matrices):
         called = name if matrices == 1 else f"{name}.{b}"
         if positions == 1:
-            taken = x if matrices == 1 and np.array_equal(grid[b, 0], np.arange(x.size)) else x.take(
+            operand = x if matrices == 1 and np.array_equal(grid[b, 0], np.arange(x.size)) else x.take(
                 grid[b, 0].astype(np.int32)
             )
-            parts.append(taken.linear(weight[b], called))
+            parts.append(operand.linear(weight[b], called))
         else:
             layer = LinearLayer(name=called, weight=weight[b], bias=np.zeros(len(weight[b])), relu=False)
             parts.append(x.convolve(layer, grid[b].astype(np.int32), partial(_window, positions=positions)))
@@ -76,10 +76,10 @@ def gemm(x: Flow, weight: NDArray[np.float64], *, left: bool, turned: bool, name
         raise Unsupported(f"it multiplies a value of shape {x.text} by weights of shape {list(weight.shape)}")
     x = x.move(x.grid.T) if turned else x
     if left:
-        made = products(x, x.grid[None], weight.T[None], name)
-        return made.with_shape(made.shape[1:])
-    made = products(x, x.grid.T[None], weight[None], name)
-    return made.move(made.grid[0].T)
+        product = products(x, x.grid[None], weight.T[None], name)
+        return product.with_shape(product.shape[1:])
+    product = products(x, x.grid.T[None], weight[None], name)
+    return product.move(product.grid[0].T)
 
 
 def matmul(x: Flow, weight: NDArray[np.float64], *, left: bool, name: str) -> Flow:
@@ -88,11 +88,11 @@ def matmul(x: Flow, weight: NDArray[np.float64], *, left: bool, name: str) -> Fl
         # w @ x is the transpose of x' @ w'.
         grid = x.grid if len(x.shape) > 1 else x.grid[:, None]
         turned = weight.swapaxes(-1, -2) if weight.ndim > 1 else weight[:, None]
-        made = matmul(x.move(np.swapaxes(grid, -1, -2)), turned, left=True, name=name)
-        made = made.move(np.swapaxes(made.grid, -1, -2))
+        result = matmul(x.move(np.swapaxes(grid, -1, -2)), turned, left=True, name=name)
+        result = result.move(np.swapaxes(result.grid, -1, -2))
         if len(x.shape) == 1:
-            made = made.with_shape(made.shape[:-1])
-        return made.with_shape((*made.shape[:-2], *made.shape[len(made.shape) - 1 :])) if weight.ndim == 1 else made
+            result = result.with_shape(result.shape[:-1])
+        return result.with_shape((*result.shape[:-2], *result.shape[-1:])) if weight.ndim == 1 else result
     grid = x.grid if len(x.shape) > 1 else x.grid[None]
     matrix = weight if weight.ndim > 1 else weight[:, None]
     if matrix.shape[-2] != grid.shape[-1]:
@@ -104,17 +104,17 @@ def matmul(x: Flow, weight: NDArray[np.float64], *, left: bool, name: str) -> Fl
     rows, columns = grid.shape[-2], matrix.shape[-1]
     if int(np.prod(matrix.shape[:-2])) == 1:
         wide = np.broadcast_to(grid, (*lead, *grid.shape[-2:])).reshape(1, -1, grid.shape[-1])
-        made = products(x, wide, matrix.reshape(1, *matrix.shape[-2:]).swapaxes(1, 2), name)
+        result = products(x, wide, matrix.reshape(1, *matrix.shape[-2:]).swapaxes(1, 2), name)
     else:
         wide = np.broadcast_to(grid, (*lead, *grid.shape[-2:])).reshape(-1, *grid.shape[-2:])
-        each = np.broadcast_to(matrix, (*lead, *matrix.shape[-2:])).reshape(-1, *matrix.shape[-2:])
-        made = products(x, wide, each.swapaxes(1, 2), name)
+        matrices = np.broadcast_to(matrix, (*lead, *matrix.shape[-2:])).reshape(-1, *matrix.shape[-2:])
+        result = products(x, wide, matrices.swapaxes(1, 2), name)
     shape = [*lead, rows, columns]
     if weight.ndim == 1:
         shape = shape[:-1]
     if len(x.shape) == 1:
         del shape[-1 if weight.ndim == 1 else -2]
-    return made.with_shape(shape)
+    return result.with_shape(shape)
 
 
 # Einsum ---------------------------------------------------------------------------------------------------------------
@@ -160,13 +160,13 @@ def parse_einsum(op: Op, graph: Graph) -> _Sum | None:
         return None
     a, b = terms.split(",")
     first = op.inputs[1] in graph.constants
-    found = _Sum(*((a, b) if first else (b, a)), out, first)
-    parts = (found.x, found.w, found.out)
-    if any(len(set(p)) != len(p) for p in parts) or not found.summed:
+    rule = _Sum(*((a, b) if first else (b, a)), out, first)
+    parts = (rule.x, rule.w, rule.out)
+    if any(len(set(p)) != len(p) for p in parts) or not rule.summed:
         return None
-    if any(c not in out for c in found.positions + found.outputs):
+    if any(c not in out for c in rule.positions + rule.outputs):
         return None
-    return found
+    return rule
 
 
 def einsum(x: Flow, weight: NDArray[np.float64], rule: _Sum, name: str) -> Flow:
@@ -180,7 +180,7 @@ def einsum(x: Flow, weight: NDArray[np.float64], rule: _Sum, name: str) -> Flow:
     grid = x.grid.transpose([rule.x.index(c) for c in order])
     grid = grid.reshape(count(rule.shared), count(rule.positions), count(rule.summed))
     turned = weight.transpose([rule.w.index(c) for c in rule.shared + rule.outputs + rule.summed])
-    made = products(x, grid, turned.reshape(len(grid), count(rule.outputs), grid.shape[2]), name)
+    product = products(x, grid, turned.reshape(len(grid), count(rule.outputs), grid.shape[2]), name)
     letters = rule.shared + rule.positions + rule.outputs
-    made = made.with_shape([sizes[c] for c in letters])
-    return made.move(made.grid.transpose([letters.index(c) for c in rule.out]))
+    product = product.with_shape([sizes[c] for c in letters])
+    return product.move(product.grid.transpose([letters.index(c) for c in rule.out]))

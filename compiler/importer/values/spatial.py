@@ -80,9 +80,9 @@ def _convolved(
         groups=groups,
     )
     recover = partial(view.recover, channels=channels, groups=groups) if images == 1 else lambda patches: None
-    made = x.convolve(layer, patches, recover)
+    convolved = x.convolve(layer, patches, recover)
     grid = np.arange(len(weight) * images * len(view.index)).reshape(len(weight), images, *view.shape).swapaxes(0, 1)
-    return made.move(grid)
+    return convolved.move(grid)
 
 
 def transposed_convolution(
@@ -109,8 +109,8 @@ def transposed_convolution(
     reach = [(k - 1) * d for k, d in zip(kernel, dilations, strict=True)]
     around = [r - p for r, p in zip(reach, pads[:rank], strict=True)]
     around += [r - p + e for r, p, e in zip(reach, pads[rank:], extra, strict=True)]
-    cut, kept = [max(0, -p) for p in around], [max(0, p) for p in around]
-    view = windows(wide, kernel, {"dilations": dilations, "pads": kept})
+    cut, padding = [max(0, -p) for p in around], [max(0, p) for p in around]
+    view = windows(wide, kernel, {"dilations": dilations, "pads": padding})
     shape = [n - a - b for n, a, b in zip(view.shape, cut[:rank], cut[rank:], strict=True)]
     if min(shape) < 1:
         raise Unsupported("its pads leave no position")
@@ -146,10 +146,10 @@ def _by_phase(
             stride=(1,), dilation=(1,),
         )
         taps = weight.reshape(*weight.shape[:2], -1)[:, :, used]
-        made = _convolved(flow, taps, bias, view, groups, name if len(phases) == 1 else f"{name}.{k}")
-        nodes.append(made.node)
-        order[:, :, here] = first + np.arange(made.size).reshape(x.shape[0], len(weight), len(here))
-        first += made.size
+        convolved = _convolved(flow, taps, bias, view, groups, name if len(phases) == 1 else f"{name}.{k}")
+        nodes.append(convolved.node)
+        order[:, :, here] = first + np.arange(convolved.size).reshape(x.shape[0], len(weight), len(here))
+        first += convolved.size
     grid = order.reshape(x.shape[0], len(weight), *shape)
     return join(nodes, grid, flow)
 
@@ -210,8 +210,8 @@ def _reduced(x: Flow, axes: Sequence[int] | None, keepdims: bool) -> tuple[Index
     """Elements that each result is made of, (results, elements), and the shape of the results."""
     rank = len(x.shape)
     chosen = sorted(dimensions(axes, rank)) if axes is not None else list(range(rank))
-    others = [k for k in range(rank) if k not in chosen]
-    index = x.grid.transpose([*others, *chosen]).reshape(int(np.prod([x.shape[k] for k in others], dtype=np.int64)), -1)
+    rest = [k for k in range(rank) if k not in chosen]
+    index = x.grid.transpose([*rest, *chosen]).reshape(int(np.prod([x.shape[k] for k in rest], dtype=np.int64)), -1)
     shape = tuple(1 if k in chosen else d for k, d in enumerate(x.shape) if keepdims or k not in chosen)
     return index, shape
 
@@ -229,12 +229,12 @@ def reduce_sum(x: Flow, axes: Sequence[int] | None, keepdims: bool, *, mean: boo
     return combined(x.materialise(), index, factor, shape)
 
 
-def largest(x: Flow, axes: Sequence[int] | None, keepdims: bool, *, least: bool) -> Flow:
+def largest(x: Flow, axes: Sequence[int] | None, keepdims: bool, *, smallest: bool) -> Flow:
     """ReduceMax or ReduceMin along any dimensions."""
-    x = (x.on_chip().affine(-1.0, 0.0) if least else x.on_chip()).materialise()
+    x = (x.on_chip().affine(-1.0, 0.0) if smallest else x.on_chip()).materialise()
     index, shape = _reduced(x, axes, keepdims)
-    made = x.then(Maximum(index=index.astype(np.int32)), shape=shape)
-    return made.affine(-1.0, 0.0) if least else made
+    maximum = x.then(Maximum(index=index.astype(np.int32)), shape=shape)
+    return maximum.affine(-1.0, 0.0) if smallest else maximum
 
 
 def add_values(a: Flow, b: Flow, sign: float) -> Flow:
@@ -262,8 +262,8 @@ def weighted(flows: Sequence[Flow], factors: Sequence[float]) -> Flow:
     return combined(flows[0], index, np.tile(factors, (len(index), 1)), shape, *[f.node for f in flows])
 
 
-def largest_of(flows: Sequence[Flow], *, least: bool) -> Flow:
+def largest_of(flows: Sequence[Flow], *, smallest: bool) -> Flow:
     """Max or Min of computed values."""
-    flows, index, shape = _side_by_side([f.affine(-1.0, 0.0) for f in flows] if least else flows)
-    made = flows[0].then(Maximum(index=index.astype(np.int32)), *[f.node for f in flows], shape=shape)
-    return made.affine(-1.0, 0.0) if least else made
+    flows, index, shape = _side_by_side([f.affine(-1.0, 0.0) for f in flows] if smallest else flows)
+    maximum = flows[0].then(Maximum(index=index.astype(np.int32)), *[f.node for f in flows], shape=shape)
+    return maximum.affine(-1.0, 0.0) if smallest else maximum

@@ -45,7 +45,7 @@ class FreeLines:
     def _lines(self, index: int) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
         bit, source = self.cell_map.dead(self.skip.get(index))
         rows = np.flatnonzero(self.cell_map.per_row(bit) == 0).astype(np.int32)
-        columns = np.flatnonzero(~source).astype(np.int32)
+        columns = np.flatnonzero(self.cell_map.per_column(source) == 0).astype(np.int32)
         if index in self.faults:
             in_rows, in_columns = self.faults[index].counts(self.cell_map)
             rows = rows[np.argsort(in_rows[rows], kind="stable")]

@@ -17,15 +17,15 @@ def _grown(size: Size, step: int, free: FreeLines) -> list[Size]:
     if step % 2 == 0 and copies == step // 2 - 1 and width <= free.fewest_columns:
         return [replace(size, copies=copies + 1)]
     if size.inputs <= free.fewest_rows:
-        wanted = min(size.inputs * step // 2, free.fewest_rows)
-        return [replace(size, rows=r) for r in (wanted, (wanted + rows) // 2) if r > rows]
+        rows_grown = min(size.inputs * step // 2, free.fewest_rows)
+        return [replace(size, rows=r) for r in (rows_grown, (rows_grown + rows) // 2) if r > rows]
     return []
 
 
-def grow_alike(sizes: list[Size], packer: Packer, most: int, limit: int) -> list[Size]:
+def grow_alike(sizes: list[Size], packer: Packer, limit_cores: int, limit: int) -> list[Size]:
     """All layers grow in turns, small ones first, on at most ``limit`` cores."""
     order = sorted(range(len(sizes)), key=lambda k: sizes[k].inputs * sizes[k].outputs)
-    for step in range(2, 2 * most + 1):
+    for step in range(2, 2 * limit_cores + 1):
         for layer in order:
             # Half a copy more of the rows at every step, one more of the columns at every other one.
             for grown in _grown(sizes[layer], step, packer.free):
@@ -37,7 +37,7 @@ def grow_alike(sizes: list[Size], packer: Packer, most: int, limit: int) -> list
 
 
 def fill(
-    sizes: list[Size], packer: Packer, most: int, limit: int, noise: Sequence[float],
+    sizes: list[Size], packer: Packer, limit_cores: int, limit: int, noise: Sequence[float],
     enough: Callable[[Sequence[float]], bool] | None = None,
 ) -> list[Size]:
     """Layers grow as long as they can: that one first whose noise falls most for the cells that it takes.
@@ -50,7 +50,7 @@ def fill(
         candidates = []
         for layer, kind in sorted(moves):
             size = sizes[layer]
-            grown = _larger(size, kind, packer.free, most)
+            grown = _larger(size, kind, packer.free, limit_cores)
             if grown is None:
                 moves.discard((layer, kind))
                 continue
@@ -67,10 +67,10 @@ def fill(
     return sizes
 
 
-def _larger(size: Size, kind: str, free: FreeLines, most: int) -> Size | None:
+def _larger(size: Size, kind: str, free: FreeLines, limit: int) -> Size | None:
     """Half a row more for each input, or one copy more; None if that is too much."""
     if kind == "copies":
-        fits = size.outputs * size.slices * (size.copies + 1) <= free.fewest_columns and size.copies < most
+        fits = size.outputs * size.slices * (size.copies + 1) <= free.fewest_columns and size.copies < limit
         return replace(size, copies=size.copies + 1) if fits else None
-    rows = min(size.rows + -(-size.inputs // 2), size.inputs * most, free.fewest_rows)
+    rows = min(size.rows + -(-size.inputs // 2), size.inputs * limit, free.fewest_rows)
     return replace(size, rows=rows) if size.inputs <= free.fewest_rows and rows > size.rows else None

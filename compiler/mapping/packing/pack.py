@@ -68,14 +68,14 @@ class Core:
         """Puts a rectangle on the first shelf with room, or on a new one."""
         if len(self.taken) == MASKS:
             return False
-        height, most = r.height, len(self.columns) - r.width
+        height, space = r.height, len(self.columns) - r.width
         for shelf in self.shelves:
-            if shelf[1] >= height and shelf[2] <= most:
+            if shelf[1] >= height and shelf[2] <= space:
                 self.taken.append((r, shelf[0], shelf[2]))
                 shelf[2] += r.width
                 return True
         top = self.used
-        if top + height > len(self.rows) or most < 0:
+        if top + height > len(self.rows) or space < 0:
             return False
         self.shelves.append([top, height, r.width])
         self.used = top + height
@@ -87,15 +87,15 @@ class Core:
         top, left = space[:2]
         bottom, right = top + r.height, left + r.width
         self.taken.append((r, top, left))
-        found: list[Space] = []
+        spaces: list[Space] = []
         for space in self.spaces:
             t, w, b, e = space
             if t >= bottom or b <= top or w >= right or e <= left:
-                found.append(space)
+                spaces.append(space)
                 continue
             parts = ((t, w, top, e), (bottom, w, b, e), (t, w, b, left), (t, right, b, e))
-            found += [p for p in parts if p[0] < p[2] and p[1] < p[3]]
-        unique = list(dict.fromkeys(found))
+            spaces += [p for p in parts if p[0] < p[2] and p[1] < p[3]]
+        unique = list(dict.fromkeys(spaces))
         self.spaces = [s for s in unique if not any(o is not s and _holds(o, s) for o in unique)]
 
 
@@ -139,10 +139,10 @@ class Packing:
         return sorted(rectangles, key=_ORDERS[self.order])
 
     def pack(
-        self, rectangles: Sequence[Rectangle], new: Callable[[int], Core], most: int | None = None,
+        self, rectangles: Sequence[Rectangle], new: Callable[[int], Core], limit: int | None = None,
         *, all_or_none: bool = False,
     ) -> tuple[list[Core], list[Rectangle]]:
-        """Cores, at most ``most``, with the rectangles in the order given, and those that did not fit.
+        """Cores, at most ``limit``, with the rectangles in the order given, and those that did not fit.
 
         ``new`` makes an empty core from its number; any rectangle fits any empty core. With ``all_or_none`` the first
         that does not fit is the last that is tried.
@@ -155,7 +155,7 @@ class Packing:
                 continue
             if self.fit is not None and self._put(r, cores):
                 continue
-            if most is not None and len(cores) == most:
+            if limit is not None and len(cores) == limit:
                 left.append(r)
                 if all_or_none:
                     break
@@ -234,31 +234,31 @@ def best_packing(
     best, cores = SHELVES, SHELVES.pack(SHELVES.sort(rectangles), new)[0]
     first: dict[tuple[int, int, int], int] = {}
     budget = _Budget()
-    while len(cores) > bound and (found := _fewer(rectangles, new, len(cores) - 1, budget)) is not None:
-        best, ordered, cores = found
+    while len(cores) > bound and (smaller := _fewer(rectangles, new, len(cores) - 1, budget)) is not None:
+        best, ordered, cores = smaller
         first = {(r.layer, r.first, r.first_output): k for k, r in enumerate(ordered)}
 
-    def pack(grown: Sequence[Rectangle], most: int | None = None) -> list[Core] | None:
+    def pack(grown: Sequence[Rectangle], limit: int | None = None) -> list[Core] | None:
         ordered = best.sort(grown)
         if first:
             ordered.sort(key=lambda r: first.get((r.layer, r.first, r.first_output), len(first)))
-        cores, left = best.pack(ordered, new, most, all_or_none=True)
+        cores, left = best.pack(ordered, new, limit, all_or_none=True)
         return None if left else cores
 
     return pack, cores
 
 
 def _fewer(
-    rectangles: Sequence[Rectangle], new: Callable[[int], Core], most: int, budget: _Budget
+    rectangles: Sequence[Rectangle], new: Callable[[int], Core], limit: int, budget: _Budget
 ) -> tuple[Packing, list[Rectangle], list[Core]] | None:
-    """A way that takes at most ``most`` cores, the order of the rectangles, and the cores; None if none is found."""
+    """A way that takes at most ``limit`` cores, the order of the rectangles, and the cores; None if none is found."""
     waiting = [(way, way.sort(rectangles)) for way in _others()]
     for _ in range(ROUNDS):
         following = []
         for way, ordered in waiting:
             if not budget.spend(len(ordered)):
                 return None
-            cores, left = way.pack(ordered, new, most)
+            cores, left = way.pack(ordered, new, limit)
             if not left:
                 return way, ordered, cores
             # What did not fit goes first.

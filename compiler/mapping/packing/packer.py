@@ -29,16 +29,16 @@ class Packer:
 
     def rectangles(self, sizes: Sequence[Size]) -> list[Rectangle]:
         """The rectangles of all layers: as few as can be."""
-        most = self.free.fewest_rows, self.free.fewest_columns
+        largest = self.free.fewest_rows, self.free.fewest_columns
         cut = segments if self.even else _full
-        return [r for layer, size in enumerate(sizes) for r in _cut(layer, size, cut, most)]
+        return [r for layer, size in enumerate(sizes) for r in _cut(layer, size, cut, largest)]
 
-    def pack(self, sizes: Sequence[Size], most: int | None = None) -> list[Core] | None:
-        """Cores that hold all layers; None if those are more than ``most``."""
+    def pack(self, sizes: Sequence[Size], limit: int | None = None) -> list[Core] | None:
+        """Cores that hold all layers; None if those are more than ``limit``."""
         rectangles = self.rectangles(sizes)
         if self.put is not None:
-            return self.put(rectangles, most)
-        cores, left = SHELVES.pack(SHELVES.sort(rectangles), self.free.core, most, all_or_none=True)
+            return self.put(rectangles, limit)
+        cores, left = SHELVES.pack(SHELVES.sort(rectangles), self.free.core, limit, all_or_none=True)
         return None if left else cores
 
     def cores(self, sizes: Sequence[Size]) -> list[Core]:
@@ -47,26 +47,26 @@ class Packer:
         assert packed is not None
         return packed
 
-    def fits(self, sizes: Sequence[Size], most: int) -> bool:
+    def fits(self, sizes: Sequence[Size], limit: int) -> bool:
         """Whether all layers fit into so many cores."""
         # Any rectangle fits a core of its own.
-        return len(self.rectangles(sizes)) <= most or self.pack(sizes, most) is not None
+        return len(self.rectangles(sizes)) <= limit or self.pack(sizes, limit) is not None
 
 
 @lru_cache(maxsize=1 << 14)
-def _cut(layer: int, size: Size, cut: Cut, most: tuple[int, int]) -> tuple[Rectangle, ...]:
+def _cut(layer: int, size: Size, cut: Cut, largest: tuple[int, int]) -> tuple[Rectangle, ...]:
     """The rectangles of one layer, of at most so many rows and columns."""
     return tuple(
         Rectangle(layer, part * size.rows + first, height, column + start, width, size.copies, size.slices)
         for part, (column, outputs) in enumerate(size.parts.edges(size.parts.outputs))
-        for first, height in cut(size.rows, most[0])
-        for start, width in cut(outputs, most[1] // (size.slices * size.copies))
+        for first, height in cut(size.rows, largest[0])
+        for start, width in cut(outputs, largest[1] // (size.slices * size.copies))
     )
 
 
-def _full(size: int, most: int) -> list[tuple[int, int]]:
-    """Cuts ``size`` into pieces of ``most`` and what is left: (start, length)."""
-    return [(start, min(most, size - start)) for start in range(0, size, most)]
+def _full(size: int, limit: int) -> list[tuple[int, int]]:
+    """Cuts ``size`` into pieces of ``limit`` and what is left: (start, length)."""
+    return [(start, min(limit, size - start)) for start in range(0, size, limit)]
 
 
 def fewest(sizes: Sequence[Size], free: FreeLines) -> tuple[Packer, list[Core], int]:

@@ -41,5 +41,5 @@ class Size:
         inputs, outputs, groups = (*shape, 1)[:3]
         count = count_parts(groups, inputs, free.fewest_rows, free.fewest_columns // slices * groups // outputs)
         parts = Parts(count=count, groups=groups, inputs=inputs // groups, outputs=outputs // groups)
-        rows, columns = (max(size for _, size in parts.edges(each)) for each in (parts.inputs, parts.outputs))
+        rows, columns = (max(size for _, size in parts.edges(per_group)) for per_group in (parts.inputs, parts.outputs))
         return cls(rows, rows, columns, 1, slices, parts)

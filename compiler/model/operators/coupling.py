@@ -24,7 +24,7 @@ def probabilities(decisions: Float, slope: Float, offset: Float, classes: int) -
     beside = np.zeros((len(decisions), classes, classes))
     for pair, (i, j) in enumerate(combinations(range(classes), 2)):
         beside[:, i, j], beside[:, j, i] = first[:, pair], 1.0 - first[:, pair]
-    return np.stack([_coupled(one) for one in beside]) if len(beside) else np.zeros((0, classes))
+    return np.stack([_coupled(pairwise) for pairwise in beside]) if len(beside) else np.zeros((0, classes))
 
 
 def _coupled(beside: Float) -> Float:

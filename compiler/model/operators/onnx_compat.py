@@ -42,9 +42,9 @@ def _old_softmax(node: onnx.NodeProto, x: Sequence[Any], opset: int, wide: bool)
     axis, value = _attribute(node, "axis", 1), x[0]
     axis += value.ndim if axis < 0 else 0
     flat = value.reshape(math.prod(value.shape[:axis]), -1)
-    made = run_as_is(helper.make_node(node.op_type, [node.input[0]], [node.output[0]], axis=-1), [flat], 13)[0]
-    assert made is not None
-    return [made.reshape(value.shape)]
+    softmax = run_as_is(helper.make_node(node.op_type, [node.input[0]], [node.output[0]], axis=-1), [flat], 13)[0]
+    assert softmax is not None
+    return [softmax.reshape(value.shape)]
 
 
 def _upsample(node: onnx.NodeProto, x: Sequence[Any], opset: int, wide: bool) -> list[Array | None] | None:
@@ -64,8 +64,8 @@ def _resized(node: onnx.NodeProto, x: Sequence[Any], opset: int) -> list[Array |
     scales = x[2] if len(x) == 3 else None
     if scales is None or _attribute(node, "coordinate_transformation_mode") != b"align_corners":
         return None
-    taken = [x[0].shape[axis] for axis in _attribute(node, "axes", range(x[0].ndim))]
-    sizes = np.floor(np.asarray(taken, dtype=np.float32) * scales).astype(np.int64)
+    sizes_before = [x[0].shape[axis] for axis in _attribute(node, "axes", range(x[0].ndim))]
+    sizes = np.floor(np.asarray(sizes_before, dtype=np.float32) * scales).astype(np.int64)
     sized = _copy(node)
     sized.input[:] = ["x", "", "", "sizes"]
     return run_as_is(sized, [x[0], None, None, sizes], opset)
@@ -73,13 +73,13 @@ def _resized(node: onnx.NodeProto, x: Sequence[Any], opset: int) -> list[Array |
 
 def _copy(node: onnx.NodeProto, **attributes: Any) -> onnx.NodeProto:
     """A node with other values of some attributes; without those that are None."""
-    made = onnx.NodeProto()
-    made.CopyFrom(node)
-    kept = [a for a in node.attribute if a.name not in attributes]
-    del made.attribute[:]
-    made.attribute.extend(kept)
-    made.attribute.extend(helper.make_attribute(k, v) for k, v in attributes.items() if v is not None)
-    return made
+    copied = onnx.NodeProto()
+    copied.CopyFrom(node)
+    attributes_left = [a for a in node.attribute if a.name not in attributes]
+    del copied.attribute[:]
+    copied.attribute.extend(attributes_left)
+    copied.attribute.extend(helper.make_attribute(k, v) for k, v in attributes.items() if v is not None)
+    return copied
 
 
 def _quantised(node: onnx.NodeProto, x: Sequence[Any], opset: int, wide: bool) -> list[Array | None] | None:
@@ -109,21 +109,21 @@ def _transposed(node: onnx.NodeProto, x: Sequence[Any], opset: int, wide: bool) 
     pads, full = transposed_pads(size, kernel, attrs), transposed_size(size, kernel, attrs)
     matrices = weight.reshape(groups, weight.shape[0] // groups, -1)
     parts = np.split(data.reshape(*data.shape[:2], -1), groups, axis=1)
-    made = np.zeros((len(data), weight.shape[1] * groups, *full), dtype=data.dtype)
+    scattered = np.zeros((len(data), weight.shape[1] * groups, *full), dtype=data.dtype)
     for group, image in np.ndindex(groups, len(data)):
         columns = np.matmul(matrices[group].T, parts[group][image]).reshape(weight.shape[1], *kernel, *size)
         first = group * weight.shape[1]
         for at in np.ndindex(*kernel):
             places = tuple(slice(k * d, k * d + s * (n - 1) + 1, s)
                            for k, d, s, n in zip(at, gaps, steps, size, strict=True))
-            made[(image, slice(first, first + weight.shape[1]), *places)] += columns[(slice(None), *at)]
+            scattered[(image, slice(first, first + weight.shape[1]), *places)] += columns[(slice(None), *at)]
     cut, grown = [slice(None)] * 2, [(0, 0)] * 2
     for before, after, length in zip(pads[:rank], pads[rank:], full, strict=True):
         cut.append(slice(max(0, before), length - max(0, after)))
         grown.append((max(0, -before), max(0, -after)))
-    made = np.pad(made[tuple(cut)], grown)
+    scattered = np.pad(scattered[tuple(cut)], grown)
     bias = x[2] if len(x) > 2 else None
-    return [made if bias is None else made + bias.reshape(-1, *[1] * rank)]
+    return [scattered if bias is None else scattered + bias.reshape(-1, *[1] * rank)]
 
 
 def _pool(node: onnx.NodeProto, x: Sequence[Any], opset: int, wide: bool) -> list[Array | None] | None:
@@ -133,17 +133,17 @@ def _pool(node: onnx.NodeProto, x: Sequence[Any], opset: int, wide: bool) -> lis
     attrs = {a.name: helper.get_attribute_value(a) for a in node.attribute}
     data, kernel = x[0], [int(k) for k in attrs["kernel_shape"]]
     view = windows(data.shape[2:], kernel, attrs)
-    taken = data.reshape(*data.shape[:2], -1)[:, :, np.maximum(view.index, 0)]
+    gathered = data.reshape(*data.shape[:2], -1)[:, :, np.maximum(view.index, 0)]
     real = view.index >= 0
     if node.op_type == "MaxPool":
-        made = np.where(real, taken, -np.inf).max(axis=-1)
+        pooled = np.where(real, gathered, -np.inf).max(axis=-1)
     elif node.op_type == "LpPool":
         p = attrs.get("p", 2)
-        made = (np.where(real, np.abs(taken), 0) ** p).sum(axis=-1) ** (1.0 / p)
+        pooled = (np.where(real, np.abs(gathered), 0) ** p).sum(axis=-1) ** (1.0 / p)
     else:
         counted = view.inside if attrs.get("count_include_pad", 0) else real
-        made = np.where(real, taken, 0).sum(axis=-1) / np.maximum(counted.sum(axis=-1), 1)
-    return [made.reshape(*data.shape[:2], *view.shape).astype(data.dtype)]
+        pooled = np.where(real, gathered, 0).sum(axis=-1) / np.maximum(counted.sum(axis=-1), 1)
+    return [pooled.reshape(*data.shape[:2], *view.shape).astype(data.dtype)]
 
 
 def _largest(x: Array) -> Array:
@@ -167,9 +167,9 @@ def _padded(node: onnx.NodeProto, x: Sequence[Any], opset: int, wide: bool) -> l
     parts = [slice(None)] * data.ndim
     for axis, before, after in zip(axes, *np.split(pads, 2), strict=True):
         parts[axis] = slice(max(0, -before), data.shape[axis] - max(0, -after))
-    kept = np.maximum(pads, 0)
-    node = _copy(node, pads=kept.tolist()) if old else node
-    return run_as_is(node, [data[tuple(parts)], *([] if old else [kept]), *x[2:]], opset)
+    padding = np.maximum(pads, 0)
+    node = _copy(node, pads=padding.tolist()) if old else node
+    return run_as_is(node, [data[tuple(parts)], *([] if old else [padding]), *x[2:]], opset)
 
 
 def _on_grid(node: onnx.NodeProto, x: Sequence[Any], opset: int, wide: bool) -> list[Array | None] | None:
@@ -189,10 +189,10 @@ def _in_groups(node: onnx.NodeProto, x: Sequence[Any], opset: int, wide: bool) -
     groups, channels = int(_attribute(node, "num_groups")), data.shape[1]
     flat = data.reshape(len(data), groups, -1)
     centred = flat - flat.mean(axis=-1, keepdims=True)
-    made = centred / np.sqrt((centred**2).mean(axis=-1, keepdims=True) + _attribute(node, "epsilon", 1e-5))
+    normalised = centred / np.sqrt((centred**2).mean(axis=-1, keepdims=True) + _attribute(node, "epsilon", 1e-5))
     shape = (-1, *[1] * (data.ndim - 2))
     scale, bias = (np.repeat(v, channels // len(v)).reshape(shape) for v in (scale, bias))
-    return [made.reshape(data.shape) * scale + bias]
+    return [normalised.reshape(data.shape) * scale + bias]
 
 
 def _beside(node: onnx.NodeProto, x: Sequence[Any], opset: int, wide: bool) -> list[Array | None]:
@@ -238,8 +238,8 @@ def _support_vectors(node: onnx.NodeProto, x: Sequence[Any], opset: int, wide: b
     bare.output[:] = ["label", "decisions"]
     label, decisions = run_as_is(bare, x, opset)
     assert decisions is not None
-    made = probabilities(decisions.astype(np.float64), slope, offset, len(labels))
-    return [label, made][: len(node.output)]
+    scores = probabilities(decisions.astype(np.float64), slope, offset, len(labels))
+    return [label, scores][: len(node.output)]
 
 
 SPECIAL_ML: dict[str, Special] = {"SVMClassifier": _support_vectors}

@@ -38,5 +38,5 @@ def run_as_is(node: onnx.NodeProto, inputs: Sequence[Array | None], opset: int) 
     evaluator = _evaluator(node.SerializeToString(), opset)
     feeds = {name: x for name, x in zip(node.input, inputs, strict=False) if name}  # the last may be left out
     named = [name for name in node.output if name]
-    found = dict(zip(named, evaluator.run(named, feeds), strict=True))
-    return [np.asarray(found[name]) if name else None for name in node.output]
+    outputs = dict(zip(named, evaluator.run(named, feeds), strict=True))
+    return [np.asarray(outputs[name]) if name else None for name in node.output]

@@ -58,8 +58,8 @@ def made(count: Callable[[Taken], float], ns: float) -> Rule:
     """A result of so many elements."""
     def rule(t: Taken) -> Bound:
         size = max(1.0, float(count(t)))
-        taken = size_of(*t.there)
-        return Bound(size, ns * (size + taken), size + taken)
+        inputs = size_of(*t.there)
+        return Bound(size, ns * (size + inputs), size + inputs)
     return rule
 
 
@@ -146,10 +146,10 @@ def _transposed(t: Taken) -> Bound:
     x, w, groups = t[0], t[1], max(1, int(t.attrs.get("group", 1)))
     kernel = _kernel(t)
     full, pads = (of(x.shape[2:], kernel, t.attrs) for of in (transposed_size, transposed_pads))
-    made = [max(n, n - a - b) for n, a, b in zip(full, pads, pads[len(full) :], strict=False)]
+    size_made = [max(n, n - a - b) for n, a, b in zip(full, pads, pads[len(full) :], strict=False)]
     channels, batch = solid(w.shape[1:2]) * groups, solid(x.shape[:1])
-    size, taken = batch * channels * solid(made), batch * channels * solid(kernel) * solid(x.shape[2:])
-    return Bound(size, (60.0 + 1.5 * solid(x.shape[1:2])) * taken + 10 * size, 2 * size + 2 * taken)
+    size, work = batch * channels * solid(size_made), batch * channels * solid(kernel) * solid(x.shape[2:])
+    return Bound(size, (60.0 + 1.5 * solid(x.shape[1:2])) * work + 10 * size, 2 * size + 2 * work)
 
 
 def _pooled(t: Taken) -> Bound:
@@ -162,9 +162,9 @@ def _pooled(t: Taken) -> Bound:
 
 def _unpooled(t: Taken) -> Bound:
     kernel = [int(k) for k in t.attrs.get("kernel_shape", ())]
-    made = transposed_size(t[0].shape[2:], kernel, t.attrs)
-    wanted = t.whole(2) if t.get(2) is not None else [1]
-    size = max(solid(t[0].shape[:2]) * solid(made), solid(wanted))
+    size_made = transposed_size(t[0].shape[2:], kernel, t.attrs)
+    requested = t.whole(2) if t.get(2) is not None else [1]
+    size = max(solid(t[0].shape[:2]) * solid(size_made), solid(requested))
     return Bound(2 * size, LOOP * size_of(t[0]) + 10 * size, 2 * size)
 
 
@@ -196,8 +196,8 @@ def _general_product(t: Taken) -> Bound:
 
 
 def _einsum(t: Taken) -> Bound:
-    taken, arrow, made = t.attrs.get("equation", b"").decode().replace(" ", "").partition("->")
-    terms = taken.split(",")
+    inputs, arrow, result = t.attrs.get("equation", b"").decode().replace(" ", "").partition("->")
+    terms = inputs.split(",")
     if len(terms) != len(t.there):
         raise ValueError(f"its equation has {len(terms)} terms for {len(t.there)} values")
     sizes: dict[str, int] = {}
@@ -211,7 +211,8 @@ def _einsum(t: Taken) -> Bound:
         for letter, size in pairs:
             sizes[letter] = max(sizes.get(letter, 1), int(size))
         rest = max(rest, 1) * (solid(dims[len(first) : len(dims) - len(last)]) if dots else 1)
-    letters = made.replace("...", "") if arrow else {c for c in "".join(terms) if "".join(terms).count(c) == 1} - {"."}
+    once = {c for c in "".join(terms) if "".join(terms).count(c) == 1} - {"."}
+    letters = result.replace("...", "") if arrow else once
     size = rest * math.prod(sizes.get(c, 1) for c in letters)
     return Bound(size, 10 * rest * math.prod(sizes.values()), 2 * max(size, size_of(*t.there)))
 
@@ -238,8 +239,8 @@ def _attention(t: Taken) -> Bound:
     mask = t.get(3)
     scores = max(scores, 1 if mask is None else _broadcast(mask.shape, (*q.shape[:1], heads, q.shape[-2], keys)))
     # Keys and values are repeated for the queries of a group.
-    taken = size_of(*t.there) + heads * size_of(k, v)
-    return Bound(taken + scores, scores * (40 + q.shape[-1] + v.shape[-1]) + 20 * taken, 6 * scores + 2 * taken)
+    inputs = size_of(*t.there) + heads * size_of(k, v)
+    return Bound(inputs + scores, scores * (40 + q.shape[-1] + v.shape[-1]) + 20 * inputs, 6 * scores + 2 * inputs)
 
 
 def _local(t: Taken) -> Bound:

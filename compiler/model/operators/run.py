@@ -73,8 +73,8 @@ def run_node(
         bound = check(node, inputs, (BOUNDS_ML if node.domain == ML_DOMAIN else BOUNDS)[node.op_type], room)
         with np.errstate(all="ignore"):
             special = (SPECIAL_ML if node.domain == ML_DOMAIN else SPECIAL).get(node.op_type)
-            made = None if special is None else special(node, inputs, opset, wide)
-            result = run_as_is(node, inputs, opset) if made is None else made
+            outputs = None if special is None else special(node, inputs, opset, wide)
+            result = run_as_is(node, inputs, opset) if outputs is None else outputs
     except TooLarge:
         raise
     except Exception as error:  # whatever numpy says of arguments that no file should hold

@@ -5,17 +5,18 @@ from dataclasses import replace
 import numpy as np
 
 from mho.compiler.program import Call, Layer, Mvm
+from mho.compiler.tile.code.ir import Instruction, mvm, send, vec
 from mho.compiler.tile.code.writer import Body, Writer
 from mho.compiler.tile.graph.graph import Node
 from mho.compiler.tile.lowering.geometry import CODES_IN, CODES_OUT, channels_of, rows_of
 from mho.compiler.tile.lowering.operations import Vector, finished_leaf, leaf, root
 from mho.compiler.tile.placement.columns import Part
 from mho.compiler.tile.placement.streams import tile_name
+from mho.compiler.tile.refusal import NoRoomError
 from mho.hw.config import Chip
 from mho.hw.core.layout import pack
-from mho.hw.tile.asm.fields import unpack_core
+from mho.hw.tile.isa import Kind, Operand
 from mho.hw.tile.isa.window import OUTSIDE, SlidingWindow
-from mho.macro_models.errors import InputError
 
 __all__ = ["layer_code"]
 
@@ -29,45 +30,45 @@ def layer_code(writer: Writer, chip: Chip, k: int, node: Node, target: str, body
     call = writer.program.stages[node.head].operation
     assert isinstance(call, Call)
     placed, layer = writer.placed, writer.program.layers[call.layer]
-    parts, made = placed.parts[k], writer.graph.values[node.head + 1]
+    parts, value = placed.parts[k], writer.graph.values[node.head + 1]
     mine = [[m for m in part.mvms if tile_name(chip, m.core) == writer.tile] for part in parts]
     stream = placed.rings[writer.tile, k, node.source].name
-    walks = [_codes(writer, node.walk, call, layer, m, stream) for some in mine for m in some]
+    walks = [_codes(writer, node.walk, call, layer, m, stream) for products in mine for m in products]
     # Calls that come in their order go on where the one before ended.
     before = 0 if writer.in_order(call.layer) else call.first * layer.conversions
     number, is_root = 0, writer.tile == placed.root(k)
     ends: list[str] = []
-    for p, (part, some) in enumerate(zip(parts, mine, strict=True)):
-        if not some:
+    for p, (part, products) in enumerate(zip(parts, mine, strict=True)):
+        if not products:
             continue
         positions = 2 if writer.in_order(call.layer) else len(call.patches)
-        its_root = replace(layer.root, bias=layer.root.bias[part.first : part.first + part.count])
+        part_root = replace(layer.root, bias=layer.root.bias[part.first : part.first + part.count])
         alone = (k, p) not in placed.reductions
-        at_once = finished_leaf(layer, its_root, part.first, part.mvms) if alone else None
-        _products(writer, layer, part, some, walks, number, before, positions, body, drained=at_once is None)
-        number += len(some)
+        at_once = finished_leaf(layer, part_root, part.first, part.mvms) if alone else None
+        _products(writer, layer, part, products, walks, number, before, positions, body, drained=at_once is None)
+        number += len(products)
         _reduce(writer, k, p, part, body)
         if writer.tile == placed.part_root(k, p):
-            one = at_once or root(its_root)
-            context = placed.reductions.get((k, p))
-            source = "accumulators" if context is None else f"result{context.context}"
-            source = "drain" if at_once else source
+            finish = at_once or root(part_root)
+            reduction = placed.reductions.get((k, p))
+            source = Operand.ACCUMULATORS if reduction is None else Operand.RESULT + reduction.context
+            source = Operand.DRAIN if at_once else source
             if is_root:
-                where = {"target_offset": str(part.first)} if part.first else {}
-                name = writer.vec(one, part.count, target, wide=made.wide, a=source, **where)
+                where = {"target_offset": part.first} if part.first else {}
+                name = writer.vec(finish, part.count, target, wide=value.wide, a=source, **where)
                 ends.append(name)
-                body.add(f"vec {name}", ", push" if len(ends) == len(parts) else "")
+                body.add(vec(name, *(["push"] if len(ends) == len(parts) else [])))
             else:
-                own = writer.stream(f"col{k}_{p}", part.count * made.width)
-                body.add(f"vec {writer.vec(one, part.count, own, wide=made.wide, a=source)}, push")
-                body.add(f"send {own}, flow {placed.columns[k, p][1].number}, free")
+                column = writer.stream(f"col{k}_{p}", part.count * value.width)
+                body.add(vec(writer.vec(finish, part.count, column, wide=value.wide, a=source), "push"))
+                body.add(send(column, placed.columns[k, p][1].number, "free"))
     for p, part in enumerate(parts) if is_root else ():
         if (k, p) in placed.columns:
-            ring = writer.stream(f"col{k}_{p}", part.count * made.width)
-            name = writer.vec(made.copy, part.count, target, wide=made.wide, a=ring, a_format=made.format,
-                              **({"target_offset": str(part.first)} if part.first else {}))
+            ring = writer.stream(f"col{k}_{p}", part.count * value.width)
+            where = {"target_offset": part.first} if part.first else {}
+            name = writer.vec(value.copy, part.count, target, wide=value.wide, a=ring, a_format=value.format, **where)
             ends.append(name)
-            body.add(f"vec {name}, free_a", ", push" if len(ends) == len(parts) else "")
+            body.add(vec(name, "free_a", *(["push"] if len(ends) == len(parts) else [])))
 
 
 def _products(
@@ -79,30 +80,30 @@ def _products(
     ``before`` are conversions of the layer's calls before this one, which has so many ``positions``. They are
     ``drained`` into the accumulators, unless what follows takes them. The last one gives back what it read.
     """
-    begun, drains = set[int](), list[str]()
-    for place, mvm in enumerate(mvms):
+    begun, drains = set[int](), list[Instruction]()
+    for place, product in enumerate(mvms):
         walk = walks[number + place]
-        flags = "" if walk in walks[number + place + 1 :] else ", advance"
-        flags += ", free" if number + place == len(walks) - 1 else ""
-        body.add(f"mvm {_mvm(writer, layer, mvm, before, positions)}, {walk}{flags}")
+        flags = [] if walk in walks[number + place + 1 :] else ["advance"]
+        flags += ["free"] if number + place == len(walks) - 1 else []
+        body.add(mvm(_product(writer, layer, product, before, positions), walk, *flags))
         if not drained:
             continue
-        made = leaf(layer, mvm, part.first, begun)
-        assert made.parameters is not None
-        drains.append(f"vec {writer.vec(made, len(made.parameters), 'accumulators', a='drain')}")
+        sums = leaf(layer, product, part.first, begun)
+        assert sums.parameters is not None
+        drains.append(vec(writer.vec(sums, len(sums.parameters), Operand.ACCUMULATORS, a=Operand.DRAIN)))
         if place:
             body.add(drains.pop(0))
-    for line in drains:
-        body.add(line)
+    for drain in drains:
+        body.add(drain)
 
 
 def _reduce(writer: Writer, k: int, p: int, part: Part, body: Body) -> None:
     """Operands of the reduction, if the part is on several tiles."""
     if (k, p) in writer.placed.reductions:
         name = writer.stream(f"part{k}_{p}", 2 * part.count)
-        one = Vector(fields={"kind": "max"})
-        body.add(f"vec {writer.vec(one, part.count, name, wide=True, a='accumulators')}, push")
-        body.add(f"send {name}, context {writer.placed.reductions[k, p].context}, free")
+        copy = Vector(fields={"kind": Kind.MAX})
+        body.add(vec(writer.vec(copy, part.count, name, wide=True, a=Operand.ACCUMULATORS), "push"))
+        body.add(send(name, writer.placed.reductions[k, p].context, "reduce", "free"))
 
 
 def _codes(writer: Writer, walk: SlidingWindow, call: Call, layer: Layer, mvm: Mvm, stream: str) -> str:
@@ -111,21 +112,19 @@ def _codes(writer: Writer, walk: SlidingWindow, call: Call, layer: Layer, mvm: M
     rows = rows_of(walk, first, count)
     contiguous = np.array_equal(mvm.rows, mvm.rows[0] + np.arange(len(mvm.rows))) and mvm.rows[0] % CODES_IN == 0
     if not contiguous or not np.array_equal(layer.spread[mvm.first : mvm.first + len(mvm.rows)], rows):
-        raise InputError(f"layer {layer.name!r} must have its rows in the order of a walk, as compiled for tiles")
+        raise NoRoomError(f"layer {layer.name!r} must have its rows in the order of a walk, as compiled for tiles")
     pads = call.pad[first * walk.terms : (first + count) * walk.terms].reshape(count, walk.terms)
     if (pads != pads[:, :1]).any() and (walk.pixels == OUTSIDE).any():
-        raise InputError(f"layer {layer.name!r} must have one padding a channel for tiles")
+        raise NoRoomError(f"layer {layer.name!r} must have one padding a channel for tiles")
     return writer.walk(channels_of(walk, first, count), stream, pads[:, 0])
 
 
-def _mvm(writer: Writer, layer: Layer, mvm: Mvm, before: int, positions: int) -> str:
+def _product(writer: Writer, layer: Layer, product: Mvm, before: int, positions: int) -> str:
     """The descriptor of a product."""
-    bits = pack(mvm.op)
-    core = unpack_core({"op": bits & 0xFFFFFFFF, "op_high": bits >> 32})
-    assert core is not None
-    fields = {
-        "i_first": int(mvm.rows[0]) // CODES_IN, "i_last": int(mvm.rows[-1]) // CODES_IN,
-        "o_first": int(mvm.columns.min()) // CODES_OUT, "o_last": int(mvm.columns.max()) // CODES_OUT,
-        "operation": mvm.operation + before, "conversions": layer.conversions, **{n: v for n, v in core.items() if v},
-    }
-    return writer.mvm(": " + ", ".join(f"{name} {value}" for name, value in fields.items()), positions)
+    bits = pack(product.op)
+    return writer.mvm({
+        "i_first": int(product.rows[0]) // CODES_IN, "i_last": int(product.rows[-1]) // CODES_IN,
+        "o_first": int(product.columns.min()) // CODES_OUT, "o_last": int(product.columns.max()) // CODES_OUT,
+        "operation": product.operation + before, "conversions": layer.conversions,
+        "op": bits & 0xFFFFFFFF, "op_high": bits >> 32,
+    }, positions)

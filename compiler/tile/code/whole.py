@@ -5,16 +5,18 @@ moves elements from pixel to pixel needs all of them. Pixels come into a ring th
 lies a stream whose only block is all of it. A value of a single pixel is its block itself.
 """
 
+from mho.compiler.tile.code.ir import Code, Repeat, counted, send, vec
 from mho.compiler.tile.code.stages import Source, stage_code
 from mho.compiler.tile.code.writer import ALL, Body, Writer
 from mho.compiler.tile.graph.graph import Node
+from mho.hw.tile.isa import Op
 
 __all__ = ["whole_node"]
 
 
-def whole_node(writer: Writer, k: int, node: Node) -> list[str]:
+def whole_node(writer: Writer, k: int, node: Node) -> list[Code]:
     """Instructions of such a node for an image."""
-    return _Whole(writer, k, node).lines()
+    return _Whole(writer, k, node).code()
 
 
 class _Whole:
@@ -22,19 +24,19 @@ class _Whole:
         self.writer, self.k, self.node, self.values = writer, k, node, writer.graph.values
         self.inner = writer.inner(k)
         self.streams: dict[int, str] = {}
-        self.taken: dict[str, int] = {}
-        self.given: dict[int, str] = {}
+        self.images: dict[str, int] = {}
+        self.made: dict[int, str] = {}
 
-    def lines(self) -> list[str]:
+    def code(self) -> list[Code]:
         """All of them."""
         writer, body = self.writer, Body()
         for value in dict.fromkeys(self.node.taken):
             name, pixels = writer.placed.rings[writer.tile, self.k, value].name, self.values[value].image.pixels
             self.streams[value] = name
             if pixels > 1:
-                self.streams[value], self.taken[name] = name + ALL, pixels
-                body.add(f"wait {name} {pixels}")
-                body.add(f"push {name}{ALL} 1")
+                self.streams[value], self.images[name] = name + ALL, pixels
+                body.add(counted(Op.WAIT, name, pixels))
+                body.add(counted(Op.PUSH, name + ALL))
         for value in self.node.values:
             self._open(value, body)
         for value in self.node.values:
@@ -42,35 +44,36 @@ class _Whole:
                        for v in writer.program.stages[value - 1].inputs]
             stage_code(writer, self.k, writer.steps(value, whole=True), sources, self.streams[value],
                        self.values[value].wide, body)
-        for name, pixels in self.taken.items():
-            body.add(f"free {name} {pixels}")
-        for value, name in self.given.items():
+        for name, pixels in self.images.items():
+            body.add(counted(Op.FREE, name, pixels))
+        for value, name in self.made.items():
             if not writer.within(self.k, value):
-                body.add(f"free {name}{ALL} 1")
-            body.add(f"push {name} {self.values[value].image.pixels}")
+                body.add(counted(Op.FREE, name + ALL))
+            body.add(counted(Op.PUSH, name, self.values[value].image.pixels))
         for value in self.node.values:
-            if value not in self.given:
+            if value not in self.made:
                 writer.give(self.k, value, self.streams[value], body)
-        return [*body.lines(), *(line for value, name in self.given.items() for line in self._give(value, name))]
+        return [*body.code(), *(one for value, name in self.made.items() for one in self._give(value, name))]
 
     def _open(self, value: int, body: Body) -> None:
         """Where a value is made: what was sent of the last image is written over."""
-        writer, held = self.writer, self.values[value]
+        writer, layout = self.writer, self.values[value]
         if value in self.inner:
             self.streams[value] = writer.register(self.k, value, whole=True)
-        elif held.image.pixels == 1:
+        elif layout.image.pixels == 1:
             self.streams[value] = writer.target(self.k, value)
         else:
-            name = self.given[value] = writer.aliased(f"made{value}", held.block, held.image.pixels)
+            name = self.made[value] = writer.aliased(f"made{value}", layout.block, layout.image.pixels)
             self.streams[value] = name + ALL
-            body.add(f"room {name} {held.image.pixels}")
+            body.add(counted(Op.ROOM, name, layout.image.pixels))
 
-    def _give(self, value: int, name: str) -> list[str]:
+    def _give(self, value: int, name: str) -> list[Code]:
         """Sends of all pixels, then copies one by one; the last of them gives the blocks back."""
         writer, pixels = self.writer, self.values[value].image.pixels
         flows, rings = writer.placed.flows.get(value, ()), writer.rings_of(value)
-        lines = [f"send {name}, flow {flow.number}, blocks {pixels}"
-                 + (", free" if flow is flows[-1] and not rings else "") for flow in flows]
-        copies = [f"    vec {writer.copy(value, name, ring.name)}{', free_a' if ring is rings[-1] else ''}, push"
+        sends: list[Code] = [
+            send(name, flow.number, *(["free"] if flow is flows[-1] and not rings else []), blocks=pixels)
+            for flow in flows]
+        copies = [vec(writer.copy(value, name, ring.name), *(["free_a"] if ring is rings[-1] else []), "push")
                   for ring in rings]
-        return [*lines, f"loop {pixels} {{", *copies, "}"] if rings else lines
+        return [*sends, Repeat(tuple(copies), times=pixels)] if rings else sends

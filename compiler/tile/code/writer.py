@@ -1,19 +1,31 @@
-"""Declarations of a tile's text: streams, walks, parameters, tables, operations; each that is equal is one."""
+"""Declarations of a tile: streams, walks, parameters, tables, operations; each that is equal is one."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mho.compiler.program import Call
+from mho.compiler.tile.code.ir import (
+    NAMED,
+    Code,
+    Data,
+    Descriptor,
+    Instruction,
+    Repeat,
+    SetDescriptor,
+    send,
+    vec,
+)
 from mho.compiler.tile.lowering.operations import steps_of
 from mho.compiler.tile.lowering.vectors import Vector, VectorStep
 from mho.compiler.tile.placement.streams import Placed, Ring
+from mho.compiler.tile.refusal import NoRoomError
 from mho.hw.tile.interpreter.tiles import HOST
-from mho.hw.tile.isa import DESCRIPTORS
+from mho.hw.tile.isa import DESCRIPTORS, Operand
 from mho.hw.tile.isa.window import OUTSIDE, SlidingWindow
-from mho.macro_models.errors import InputError
 
 __all__ = ["ALL", "LOCAL_BLOCKS", "Body", "Writer"]
 
@@ -27,11 +39,12 @@ ALL = "_all"
 STEP = 8
 """What rings begin at a multiple of."""
 
+_RESULTS = range(Operand.RESULT, Operand.RESULT + 4)
 _WALK = ("kernel_x", "kernel_y", "dilation_x", "dilation_y", "stride_x", "stride_y", "pad_x", "pad_y")
 
 
 class Writer:
-    """What the text of one tile declares.
+    """What the program of one tile declares.
 
     Parameters
     ----------
@@ -53,54 +66,70 @@ class Writer:
         self.order, self._apart = order, apart
         self.placed, self.tile, self.blocks = placed, tile, blocks
         self.graph, self.program = placed.graph, placed.graph.program
-        self.heads: dict[str, list[str]] = {
-            kind: [] for kind in ("stream", "bytes", "walk", "mvm", "parameters", "table", "vec")}
-        self._known: dict[tuple[str, str], str] = {}
+        self.descriptors: dict[str, list[Descriptor]] = {kind: [] for kind in DESCRIPTORS}
+        self.data: dict[str, list[Data]] = {kind: [] for kind in ("bytes", "parameters", "table")}
+        self._known: dict[tuple[str, Hashable], str] = {}
         self._streams: set[str] = set()
         self._once: set[str] = set()
         self._ordered: dict[int, bool] = {}
         self._pool: dict[str, int] = {}
         self._registers: dict[int, dict[int, str]] = {}
-        self._walks: dict[str, dict[str, str]] = {}
+        self._walks: dict[str, list[Descriptor]] = {}
         self._top = placed.cfgs[tile].buffer_bytes
 
     def ring(self, ring: Ring) -> None:
         """The ring of a value at a node of this tile."""
         node, value = self.graph.nodes[ring.node], self.graph.values[ring.value]
-        where = f", remote, slot {ring.slot}" if ring.slot is not None else ""
+        remote = {} if ring.slot is None else {"remote": 1, "slot": ring.slot}
         if ring.outputs:
-            self.stream(ring.name, ring.outputs * value.width, self.blocks[ring.name], where)
+            self.stream(ring.name, ring.outputs * value.width, self.blocks[ring.name], **remote)
         elif node.whole and value.image.pixels > 1:
-            self.aliased(ring.name, value.block, value.image.pixels, where)
+            self.aliased(ring.name, value.block, value.image.pixels, **remote)
         else:
-            self.stream(ring.name, ring.size or value.block, self.blocks[ring.name], where)
+            self.stream(ring.name, ring.size or value.block, self.blocks[ring.name], **remote)
 
-    def stream(self, name: str, block: int, blocks: int = LOCAL_BLOCKS, more: str = "") -> str:
+    def stream(self, name: str, block: int, blocks: int = LOCAL_BLOCKS, **more: int) -> str:
         """A ring; one of a name."""
         if name not in self._streams:
             self._streams.add(name)
-            self.heads["stream"].append(f"stream {name}: block {block}, blocks {blocks}{more}")
+            fields = {"block": block, "blocks": blocks, **more}
+            self.descriptors["stream"].append(Descriptor("stream", name, tuple(fields.items())))
         return name
 
-    def aliased(self, name: str, block: int, pixels: int, more: str = "") -> str:
+    def aliased(self, name: str, block: int, pixels: int, **more: int) -> str:
         """A ring of one image, and a stream over the same bytes whose only block is all of it."""
         if name not in self._streams:
             self._top = (self._top - block * pixels) // STEP * STEP
             if self._top < 0:
-                most = self.placed.cfgs[self.tile].buffer_bytes
-                raise InputError(f"tile {self.tile} must hold its rings in {most} bytes; "
-                                 f"{name!r} of {pixels} blocks of {block} bytes finds no place")
-            self.stream(name, block, pixels, f"{more}, base {self._top}")
-            self.stream(name + ALL, block * pixels, 1, f", base {self._top}")
+                size = self.placed.cfgs[self.tile].buffer_bytes
+                raise NoRoomError(f"tile {self.tile} must hold its rings in {size} bytes; "
+                                  f"{name!r} of {pixels} blocks of {block} bytes finds no place")
+            self.stream(name, block, pixels, **more, base=self._top)
+            self.stream(name + ALL, block * pixels, 1, base=self._top)
         return name
 
-    def declared(self, kind: str, prefix: str, content: str) -> str:
-        """The name of a declaration; those that are equal are one."""
-        key = kind, content
-        if key not in self._known:
-            self._known[key] = name = f"{prefix}{sum(k == kind for k, _ in self._known)}"
-            self.heads[kind].append(f"{kind} {name}{content}")
-        return self._known[key]
+    def declared(self, kind: str, prefix: str, fields: Mapping[str, int | str]) -> Descriptor:
+        """A descriptor; those with equal fields are one."""
+        content = tuple(fields.items())
+        name = self._name(kind, prefix, content, len(self.descriptors[kind]))
+        if name is not None:
+            self.descriptors[kind].append(Descriptor(kind, name, content))
+        return Descriptor(kind, self._known[kind, content], content)
+
+    def datum(self, kind: str, prefix: str, content: NDArray[np.integer]) -> str:
+        """The name of parameters, bytes or a table; those that are equal are one."""
+        key = content.shape, content.tobytes()
+        name = self._name(kind, prefix, key, len(self.data[kind]))
+        if name is not None:
+            self.data[kind].append(Data(kind, name, content))
+        return self._known[kind, key]
+
+    def _name(self, kind: str, prefix: str, key: Hashable, number: int) -> str | None:
+        """A new name, None for what is known."""
+        if (kind, key) in self._known:
+            return None
+        self._known[kind, key] = f"{prefix}{number}"
+        return self._known[kind, key]
 
     def walk(
         self, walk: SlidingWindow, stream: str, pad: NDArray[np.integer] | None = None, *, alone: bool = True
@@ -109,41 +138,41 @@ class Writer:
 
         It is ``alone`` where no vector operation names it, and it may be written anew before each use.
         """
-        fields = {n: getattr(walk, n) for n in _WALK if getattr(walk, n) != (0 if n.startswith("pad") else 1)}
+        fields: dict[str, int | str] = {"stream": stream}
+        fields |= {n: getattr(walk, n) for n in _WALK if getattr(walk, n) != (0 if n.startswith("pad") else 1)}
         fields |= {n: getattr(walk, n) for n in ("width", "height", "positions_x", "positions_y", "run")}
         fields |= {"channel": walk.channel} if walk.channel else {}
-        text = ", ".join(f"{name} {value}" for name, value in fields.items())
         if pad is not None and (walk.pixels == OUTSIDE).any():
-            text += ", pad " + self.declared("bytes", "pad", " { " + " ".join(map(str, pad.tolist())) + " }")
-        content = f": stream {stream}, {text}"
-        name = self.declared("walk", "w", content)
-        self._walks.setdefault(stream, {})[name] = content
+            fields["pad"] = self.datum("bytes", "pad", pad)
+        declared = self.declared("walk", "w", fields)
+        if declared not in (walks := self._walks.setdefault(stream, [])):
+            walks.append(declared)
         if walk.positions == 1 and alone:
-            self._once.add(name)
-        return name
+            self._once.add(declared.name)
+        return declared.name
 
-    def renewed(self, stream: str) -> list[str]:
+    def renewed(self, stream: str) -> list[Code]:
         """What lets all walks over a stream begin with its oldest block."""
-        return [f"set walk {name}{content}" for name, content in self._walks.get(stream, {}).items()]
+        return [SetDescriptor("walk", walk.name, walk.fields) for walk in self._walks.get(stream, [])]
 
-    def mvm(self, content: str, positions: int) -> str:
+    def mvm(self, fields: Mapping[str, int], positions: int) -> str:
         """A product of a layer of so many positions."""
-        name = self.declared("mvm", "m", content)
+        name = self.declared("mvm", "m", fields).name
         if positions == 1:
             self._once.add(name)
         return name
 
-    def vec(self, one: Vector, elements: int, target: str, *, wide: bool = False, **operands: str) -> str:
+    def vec(
+        self, vector: Vector, elements: int, target: int | str, *, wide: bool = False, **operands: int | str
+    ) -> str:
         """A vector operation."""
-        fields: dict[str, int | str] = {**one.fields, **operands, "target": target, "elements": elements}
-        if one.parameters is not None:
-            name = self.declared("parameters", "p", " {\n" + "\n".join(_parameter_lines(one.parameters)) + "\n}")
-            fields |= {"parameters": name, "period": one.period or min(elements, len(one.parameters))}
-        if one.entries is not None:
-            fields["b"] = self.declared("table", "", " {\n" + "\n".join(
-                "    " + " ".join(map(str, row)) for row in one.entries.reshape(-1, 16).tolist()) + "\n}")
-        text = ", ".join(f"{name} {value}" for name, value in fields.items())
-        return self.declared("vec", "v", f": {text}{', wide' if wide else ''}")
+        fields: dict[str, int | str] = {**vector.fields, **operands, "target": target, "elements": elements}
+        if vector.parameters is not None:
+            fields["parameters"] = self.datum("parameters", "p", vector.parameters)
+            fields["period"] = vector.period or min(elements, len(vector.parameters))
+        if vector.entries is not None:
+            fields["b"] = int(self.datum("table", "", vector.entries))
+        return self.declared("vec", "v", {**fields, "wide": 1} if wide else fields).name
 
     # --- values ---
 
@@ -158,15 +187,15 @@ class Writer:
         Others have the same ring at other times. What is sent has one whose blocks are as large as it is.
         """
         if k not in self._registers:
-            node, busy, found = self.graph.nodes[k], dict[str, int](), dict[int, str]()
+            node, busy, rings = self.graph.nodes[k], dict[str, int](), dict[int, str]()
             for i, v in enumerate(node.values):
                 if (end := self._until(k, i, v)) is None:
                     continue
                 kind = f"out{self.graph.values[v].block}_" if self.placed.flows.get(v) else REGISTER
                 names = (f"{kind}{n}" for n in range(len(node.values) + 1))
-                found[v] = next(name for name in names if busy.get(name, -1) < i)
-                busy[found[v]] = end
-            self._registers[k] = found
+                rings[v] = next(name for name in names if busy.get(name, -1) < i)
+                busy[rings[v]] = end
+            self._registers[k] = rings
         return self._registers[k]
 
     def _until(self, k: int, place: int, value: int) -> int | None:
@@ -180,8 +209,8 @@ class Writer:
 
     def register(self, k: int, value: int, *, whole: bool = False) -> str:
         """The ring of a value within its node, which values of other times and nodes have, too."""
-        held = self.graph.values[value]
-        return self._pooled(self.inner(k)[value], held.block * (held.image.pixels if whole else 1))
+        layout = self.graph.values[value]
+        return self._pooled(self.inner(k)[value], layout.block * (layout.image.pixels if whole else 1))
 
     def temporary(self, k: int, number: int, size: int) -> str:
         """A ring for what is between two operations of a stage of a node."""
@@ -197,7 +226,7 @@ class Writer:
         for name, size in self._pool.items():
             self.stream(name, size, LOCAL_BLOCKS if size < MOST_TWICE else 1)
 
-    def spilled(self, code: Sequence[str]) -> list[str]:
+    def spilled(self, code: Sequence[Code]) -> list[Code]:
         """Instructions whose descriptors beyond those that the tile has are written before each use.
 
         All of those have the last place of their kind. A walk begins anew when it is written, a product too: this is
@@ -205,51 +234,52 @@ class Writer:
 
         Raises
         ------
-        InputError
+        NoRoomError
             If others are too many.
         """
-        held, lines = self._held, list[str]()
-        for line in code:
-            indent, (op, _, rest) = line[: len(line) - len(line.lstrip())], line.strip().partition(" ")
-            names = [one.strip() for one in rest.split(",")]
-            for n, name in enumerate(names):
-                kind = op if n == 0 else "walk" if op == "mvm" and n == 1 else ""
-                place, content = held.get(kind, {}).get(name, ("", ""))
-                if content:
-                    lines.append(f"{indent}set {kind} {place}{content}")
-                    names[n] = place
-            lines.append(f"{indent}{op} {', '.join(names)}".rstrip())
-        return lines
+        result = list[Code]()
+        for one in code:
+            if isinstance(one, Repeat):
+                result.append(replace(one, body=tuple(self.spilled(one.body))))
+            elif isinstance(one, SetDescriptor):
+                result.append(one)
+            else:
+                kinds, names = NAMED.get(one.op, ()), list(one.names)
+                for n, (kind, name) in enumerate(zip(kinds, one.names, strict=True)):
+                    if (written := self._written.get(kind, {}).get(name)) is not None:
+                        result.append(written)
+                        names[n] = written.name
+                result.append(replace(one, names=tuple(names)))
+        return result
 
     @cached_property
-    def _held(self) -> dict[str, dict[str, tuple[str, str]]]:
+    def _written(self) -> dict[str, dict[str, SetDescriptor]]:
         """What is written before each use, by kind; from then on it is not among what the tile declares."""
         return {kind: self._spill(kind) for kind in ("vec", "mvm", "walk")}
 
     @property
     def crowded(self) -> bool:
         """Whether it declares more than a tile has, so that descriptors are written before each use."""
-        return any(len(self.heads[kind]) > DESCRIPTORS[kind].count for kind in ("stream", "vec"))
+        return any(len(self.descriptors[kind]) > DESCRIPTORS[kind].count for kind in ("stream", "vec"))
 
-    def _spill(self, kind: str) -> dict[str, tuple[str, str]]:
-        """What is written before each use, by its name: the place, and the fields."""
-        count, heads = DESCRIPTORS[kind].count, self.heads[kind]
-        if len(heads) <= count:
+    def _spill(self, kind: str) -> dict[str, SetDescriptor]:
+        """What is written before each use, by its name."""
+        count, declared = DESCRIPTORS[kind].count, self.descriptors[kind]
+        if len(declared) <= count:
             return {}
-        parts = [head.removeprefix(f"{kind} ").partition(":") for head in heads]
-        once = [name for name, _, _ in parts if kind == "vec" or name in self._once]
+        once = [one.name for one in declared if kind == "vec" or one.name in self._once]
         # SET waits for the send engine, and an operand of a sum for whoever takes that: nothing may come between them.
-        taking = {name for name, _, rest in parts if " a result" in rest}
+        taking = {one.name for one in declared if dict(one.fields).get("a") in _RESULTS}
         once.sort(key=lambda name: name not in taking)
-        kept = [name for name, _, _ in parts if name not in once]
-        if len(kept) >= count:
-            raise InputError(f"tile {self.tile} must have at most {count} of {kind} that go on from position to "
-                             f"position, not {len(kept)}: spread its layers over more tiles")
+        lasting = [one.name for one in declared if one.name not in once]
+        if len(lasting) >= count:
+            raise NoRoomError(f"tile {self.tile} must have at most {count} of {kind} that go on from position to "
+                              f"position, not {len(lasting)}: spread its layers over more tiles")
         # Those in loops come first, so they keep their places.
-        stay = {*kept, *once[: count - 1 - len(kept)]}
+        stay = {*lasting, *once[: count - 1 - len(lasting)]}
         place = next(name for name in once if name not in stay)
-        self.heads[kind] = [head for head, (name, _, _) in zip(heads, parts, strict=True) if name in {*stay, place}]
-        return {name: (place, colon + rest) for name, colon, rest in parts if name not in stay}
+        self.descriptors[kind] = [one for one in declared if one.name in {*stay, place}]
+        return {one.name: SetDescriptor(kind, place, one.fields) for one in declared if one.name not in stay}
 
     def target(self, k: int, value: int) -> str:
         """The ring into which a value is made: that of its only taker, or one of its own."""
@@ -276,16 +306,16 @@ class Writer:
         for ring in rings:
             if ring.name != name:
                 body.reads(name, "free_a", block)
-                body.add(f"vec {self.copy(value, name, ring.name)}", ", push")
+                body.add(vec(self.copy(value, name, ring.name), "push"))
         apart = self._apart and not node.pixels and not node.deals and node.walk.positions > 1
         if flows and apart and (self.within(k, value) or self.rings_of(value)):
             sent = self.stream(f"sent{value}", self.graph.values[value].block)
             body.reads(name, "free_a", value)
-            body.add(f"vec {self.copy(value, name, sent)}", ", push")
+            body.add(vec(self.copy(value, name, sent), "push"))
             name = sent
         for flow in flows:
             body.reads(name, "free", block)
-            body.add(f"send {name}, flow {flow.number}")
+            body.add(send(name, flow.number))
 
     def in_order(self, layer: int) -> bool:
         """Whether the calls of a layer that has several come in their order, each done before the next one."""
@@ -294,8 +324,8 @@ class Writer:
                      and isinstance((stage := self.program.stages[node.head]).operation, Call)
                      and stage.operation.layer == layer]
             order = [k for k in self.order if k in {k for _, k in calls}]
-            wanted = [k for _, k in sorted(calls) for _ in range(self.graph.nodes[k].firings)]
-            self._ordered[layer] = len(calls) > 1 and order == wanted
+            by_call = [k for _, k in sorted(calls) for _ in range(self.graph.nodes[k].firings)]
+            self._ordered[layer] = len(calls) > 1 and order == by_call
         return self._ordered[layer]
 
     def within(self, k: int, value: int) -> bool:
@@ -308,15 +338,16 @@ class Writer:
 
     def copy(self, value: int, source: str, target: str) -> str:
         """An operation that copies a pixel of a value."""
-        held = self.graph.values[value]
-        return self.vec(held.copy, held.image.channels, target, wide=held.wide, a=source, a_format=held.format)
+        layout = self.graph.values[value]
+        return self.vec(
+            layout.copy, layout.image.channels, target, wide=layout.wide, a=source, a_format=layout.format)
 
 
 class Body:
     """Instructions of a position; whoever reads a block last gives it back."""
 
     def __init__(self) -> None:
-        self._lines: list[tuple[str, str, dict[tuple[str, int], str]]] = []
+        self._code: list[tuple[Instruction, dict[tuple[str, int], str]]] = []
         self._reads: dict[tuple[str, int], str] = {}
 
     def reads(self, stream: str, flag: str, value: int = 0) -> None:
@@ -326,22 +357,13 @@ class Body:
         """
         self._reads[stream, value] = flag
 
-    def add(self, text: str, flags: str = "") -> None:
-        """An instruction and the flags that it has in any case."""
-        self._lines.append((text, flags, self._reads))
+    def add(self, instruction: Instruction) -> None:
+        """An instruction with the flags that it has in any case."""
+        self._code.append((instruction, self._reads))
         self._reads = {}
 
-    def lines(self) -> list[str]:
+    def code(self) -> list[Code]:
         """All of them, with the flags that give back."""
-        last = {block: k for k, (_, _, reads) in enumerate(self._lines) for block in reads}
-        return [text + "".join(f", {flag}" for block, flag in reads.items() if last[block] == k) + flags
-                for k, (text, flags, reads) in enumerate(self._lines)]
-
-
-def _parameter_lines(rows: NDArray[np.int64]) -> Sequence[str]:
-    names = ("m", "c", "d", "target")
-    lines = []
-    for row in rows.tolist():
-        given = [f"{name} {value}" for name, value in zip(names, row, strict=False) if value or name == "m"]
-        lines.append("    " + ", ".join([*given, *(["valid"] if row[4] else []), *(["start"] if row[5] else [])]))
-    return lines
+        last = {block: k for k, (_, reads) in enumerate(self._code) for block in reads}
+        return [instruction.with_flags(*(flag for block, flag in reads.items() if last[block] == k))
+                for k, (instruction, reads) in enumerate(self._code)]

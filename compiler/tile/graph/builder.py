@@ -40,13 +40,13 @@ def tile_graph(program: Program, entry: Image, moved: Iterable[int] = (), apart:
         split = split_of(program, moved)
         try:
             return _Builder(program, entry, split, apart).build()
-        except _RefusedError as refused:
+        except _NoFormError as refused:
             if refused.stage is None or refused.stage in moved:
                 raise InputError(str(refused)) from None
             moved.add(refused.stage)
 
 
-class _RefusedError(InputError):
+class _NoFormError(Exception):
     """A stage has no form on tiles; None if no other place helps."""
 
     def __init__(self, sentence: str, stage: int | None) -> None:
@@ -84,9 +84,9 @@ class _Builder:
                       or self._by_pixels(k, stage)):
                 self._whole(k, stage)
         # Nothing may be left to do where the input comes in.
-        some = [node for node in self.nodes if node.values]
-        taken = {value for node in some for value in node.taken} | set(self.split.results)
-        nodes = [replace(node, exports=tuple(v for v in node.values if v in taken)) for node in some]
+        made_nodes = [node for node in self.nodes if node.values]
+        used = {value for node in made_nodes for value in node.taken} | set(self.split.results)
+        nodes = [replace(node, exports=tuple(v for v in node.values if v in used)) for node in made_nodes]
         if not nodes:
             raise InputError("a network must have a layer for tiles, not steps of the host alone")
         return Graph(program=self.program, split=self.split, nodes=tuple(nodes), values=tuple(self.values))
@@ -117,8 +117,8 @@ class _Builder:
         late = [v for v in stage.inputs if v in self.late]
         if not late or (isinstance(stage.operation, Select) and len(stage.inputs) == 1):
             return
-        others = [v for v in stage.inputs if v not in self.late]
-        home = self._home(others) if others else -1
+        present = [v for v in stage.inputs if v not in self.late]
+        home = self._home(present) if present else -1
         if home >= 0:
             node = self.nodes[home]
             home = -1 if isinstance(stage.operation, Call) or node.pixels or node.whole or node.firings > 1 else home
@@ -169,50 +169,50 @@ class _Builder:
 
     def _in_turns(self, k: int, stage: Stage) -> bool:
         """A stage whose pixels come from copies of a layer, or from steps of a cell, in turn."""
-        made, inputs = self.values[k + 1], stage.inputs
+        value, inputs = self.values[k + 1], stage.inputs
         calls = all(v and isinstance(self.program.stages[v - 1].operation, Call) for v in inputs)
         tiles = all(v in self.home for v in inputs) and len(set(inputs)) == len(inputs)
         sequence = is_sequence([self.values[v].image for v in inputs]) and tiles
         if not isinstance(stage.operation, Select) or not (calls or sequence):
             return False
-        found = turns_of(stage.operation.index, [self.values[v].image for v in inputs])
-        if found is None or found[0] != made.image:
+        rows = turns_of(stage.operation.index, [self.values[v].image for v in inputs])
+        if rows is None or rows[0] != value.image:
             return False
-        walk = SlidingWindow(run=made.block, channel=0, width=made.image.width, height=made.image.height,
-                    positions_x=made.image.width, positions_y=made.image.height)
-        self._begin(Node(head=None, source=inputs[0], walk=walk, values=(k + 1,), joins=inputs[1:], turns=found[1]))
+        walk = SlidingWindow(run=value.block, channel=0, width=value.image.width, height=value.image.height,
+                    positions_x=value.image.width, positions_y=value.image.height)
+        self._begin(Node(head=None, source=inputs[0], walk=walk, values=(k + 1,), joins=inputs[1:], turns=rows[1]))
         return True
 
     def _pooled(self, k: int, stage: Stage) -> bool:
         """A stage that takes the same window of each channel, all of it alike."""
-        op, made = stage.operation, self.values[k + 1]
+        op, value_made = stage.operation, self.values[k + 1]
         if not isinstance(op, WeightedSum | Largest) or not is_windowed(op, stage.inputs):
             return False
         value = self.values[stage.inputs[0]]
-        found = pooling(op.index, value.image) if value.image.pixels > 1 else None
-        if found is None or found[1] != made.image:
+        window = pooling(op.index, value.image) if value.image.pixels > 1 else None
+        if window is None or window[1] != value_made.image:
             return False
         try:
-            window_of(op, made.image)
+            window_of(op, value_made.image)
         except NotAlikeError:
             return False
-        self._begin(Node(head=k, source=stage.inputs[0], walk=replace(found[0], run=value.block), values=(k + 1,)))
+        self._begin(Node(head=k, source=stage.inputs[0], walk=replace(window[0], run=value.block), values=(k + 1,)))
         return True
 
     def _by_pixels(self, k: int, stage: Stage) -> bool:
         """A stage that is done pixel by pixel: at the positions of its node, or in a node of its own."""
-        made, inputs = self.values[k + 1].image, stage.inputs
+        image, inputs = self.values[k + 1].image, stage.inputs
         try:
-            steps_of(stage.operation, [self.values[v].image for v in inputs], made, whole=False)
+            steps_of(stage.operation, [self.values[v].image for v in inputs], image, whole=False)
         except NotAlikeError:
             return False
         home = self._home(inputs)
-        fits = home >= 0 and not self.nodes[home].whole and self.nodes[home].walk.positions == made.pixels
+        fits = home >= 0 and not self.nodes[home].whole and self.nodes[home].walk.positions == image.pixels
         fits = fits and not self.nodes[home].pixels and k not in self.apart
         if fits and self._has_table(home, stage):
             self._add(home, k, inputs)
             return True
-        source = next((v for v in inputs if self.values[v].image.pixels == made.pixels), None)
+        source = next((v for v in inputs if self.values[v].image.pixels == image.pixels), None)
         if source is None:
             return False
         self._begin(Node(head=None, source=source, walk=self._each(source), values=()))
@@ -264,8 +264,8 @@ class _Builder:
     def _add(self, home: int, k: int, inputs: Iterable[int]) -> None:
         """A stage to a node."""
         node = self.nodes[home]
-        others = [v for v in dict.fromkeys(inputs) if v not in (*node.values, *node.taken)]
-        self.nodes[home] = replace(node, values=(*node.values, k + 1), joins=(*node.joins, *others))
+        joins = [v for v in dict.fromkeys(inputs) if v not in (*node.values, *node.taken)]
+        self.nodes[home] = replace(node, values=(*node.values, k + 1), joins=(*node.joins, *joins))
         self.home[k + 1] = home
 
     def _value(self, number: int, image: Image) -> Value:
@@ -291,4 +291,4 @@ class _Builder:
     def _refuse(self, k: int, sentence: str) -> NoReturn:
         names = [self.program.layers[s.operation.layer].name for s in self.program.stages[: k + 1]
                  if isinstance(s.operation, Call)]
-        raise _RefusedError(f"layer {names[-1]!r} {sentence}" if names else f"the input {sentence}", k)
+        raise _NoFormError(f"layer {names[-1]!r} {sentence}" if names else f"the input {sentence}", k)

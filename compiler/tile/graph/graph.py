@@ -12,6 +12,7 @@ from mho.compiler.tile.graph.host import Split
 from mho.compiler.tile.lowering.geometry import Image
 from mho.compiler.tile.lowering.operations import Vector
 from mho.compiler.tile.lowering.vectors import copied
+from mho.hw.tile.isa import Format
 from mho.hw.tile.isa.window import SlidingWindow
 
 __all__ = ["Graph", "Node", "Value"]
@@ -42,9 +43,9 @@ class Value:
         return copied(low, high)
 
     @property
-    def format(self) -> str:
-        """Its name in a vec descriptor."""
-        return "lane" if self.wide else "signed" if self.signed else "unsigned"
+    def format(self) -> Format:
+        """How a vector operation reads it."""
+        return Format.LANE if self.wide else Format.SIGNED if self.signed else Format.UNSIGNED
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -118,9 +119,10 @@ class Graph:
         makers = {v: k for k, node in enumerate(self.nodes) for v in node.values}
         fed = [self.nodes[makers[v]].source for node in self.nodes if node.sources
                for v in node.sources if self.call(makers[v]) is not None]
-        found = [k for k, node in enumerate(self.nodes) if self.call(k) is None and any(v in fed for v in node.values)]
-        before = [makers.get(self.nodes[k].source, k) if self.nodes[k].deals else k for k in found]
-        return [k if self.call(maker) is not None else maker for k, maker in zip(found, before, strict=True)]
+        feeders = [k for k, node in enumerate(self.nodes)
+                   if self.call(k) is None and any(v in fed for v in node.values)]
+        before = [makers.get(self.nodes[k].source, k) if self.nodes[k].deals else k for k in feeders]
+        return [k if self.call(maker) is not None else maker for k, maker in zip(feeders, before, strict=True)]
 
     def held(self, k: int) -> tuple[int, ...]:
         """Values of a single pixel that a node takes at each of many positions."""

@@ -41,22 +41,22 @@ def hoist_moves(program: Program) -> Program:
 
 def _chain(stages: Sequence[Stage], takers: Sequence[int], k: int) -> list[int]:
     """Stages before a permutation that may have their elements in its order, down to one that takes several values."""
-    op, found, at = stages[k].operation, list[int](), k
+    op, chain, at = stages[k].operation, list[int](), k
     if not isinstance(op, Select) or len(stages[k].inputs) != 1 or op.index.ndim != 1:
         return []
     if not np.array_equal(np.sort(op.index), np.arange(len(op.index))):
         return []
     while (value := stages[at].inputs[0]) and takers[value] == 1:
         at = value - 1
-        found.append(at)
+        chain.append(at)
         before = stages[at].operation
         if isinstance(before, Select):
             count = len(stages[at].inputs)
-            if count < FEWEST or len(found) == 1 or len(before.index) != len(op.index) or len(op.index) % count:
+            if count < FEWEST or len(chain) == 1 or len(before.index) != len(op.index) or len(op.index) % count:
                 return []
             # Then each value is a pixel.
             pixels = np.arange(len(op.index)).reshape(count, -1).T.ravel()
-            return found if np.array_equal(before.index[op.index], pixels) else []
+            return chain if np.array_equal(before.index[op.index], pixels) else []
         if type(before) not in _ARRAYS or len(stages[at].inputs) != 1:
             return []
     return []

@@ -69,35 +69,35 @@ class Split:
     @cached_property
     def inside(self) -> tuple[int, ...]:
         """Stages of the tiles."""
-        others = {*self.before, *self.between, *self.behind}
-        return tuple(k for k in range(len(self.program.stages)) if k not in others)
+        on_host = {*self.before, *self.between, *self.behind}
+        return tuple(k for k in range(len(self.program.stages)) if k not in on_host)
 
     @cached_property
     def entries(self) -> tuple[int, ...]:
         """Values that the host has or makes and tiles take."""
-        taken = {v for k in self.inside for v in self.program.stages[k].inputs}
-        return tuple(sorted({0, *(k + 1 for k in (*self.before, *self.between))} & taken))
+        inputs = {v for k in self.inside for v in self.program.stages[k].inputs}
+        return tuple(sorted({0, *(k + 1 for k in (*self.before, *self.between))} & inputs))
 
     @cached_property
     def results(self) -> tuple[int, ...]:
         """Values that tiles make and the host takes, and the last one if tiles make it."""
         stages = self.program.stages
-        given = {v for k in (*self.between, *self.behind) for v in stages[k].inputs} | {len(stages)}
-        return tuple(sorted({k + 1 for k in self.inside} & given))
+        needed = {v for k in (*self.between, *self.behind) for v in stages[k].inputs} | {len(stages)}
+        return tuple(sorted({k + 1 for k in self.inside} & needed))
 
     @cached_property
     def steps(self) -> tuple[Between, ...]:
         """What the host does on the way; what waits for the same values is one."""
-        found: dict[tuple[int, ...], tuple[set[int], list[int]]] = {}
+        grouped: dict[tuple[int, ...], tuple[set[int], list[int]]] = {}
         for value in self.entries:
             stages = self._on_the_way(value)
             if stages:
                 takes = {v for k in stages for v in self.program.stages[k].inputs} & set(self.results)
-                some, gives = found.setdefault(tuple(sorted(takes)), (set(), []))
-                some |= stages
+                numbers, gives = grouped.setdefault(tuple(sorted(takes)), (set(), []))
+                numbers |= stages
                 gives.append(value)
         return tuple(Between(stages=tuple(sorted(stages)), takes=takes, gives=tuple(gives))
-                     for takes, (stages, gives) in found.items())
+                     for takes, (stages, gives) in grouped.items())
 
     @cached_property
     def waits(self) -> dict[int, tuple[int, ...]]:
@@ -117,17 +117,17 @@ class Split:
 
     def finish(self, values: Mapping[int, Lanes]) -> Lanes:
         """The last value, from those that the tiles gave and that the host has."""
-        made = dict(values)
-        self.run(sorted({*self.between, *self.behind}), made)
-        return made[len(self.program.stages)]
+        known_values = dict(values)
+        self.run(sorted({*self.between, *self.behind}), known_values)
+        return known_values[len(self.program.stages)]
 
     def run(self, stages: Iterable[int], values: dict[int, Lanes]) -> None:
         """Add what some stages of the host make."""
         for k in stages:
             stage = self.program.stages[k]
-            op, taken = stage.operation, [values[v] for v in stage.inputs]
+            op, parts = stage.operation, [values[v] for v in stage.inputs]
             assert not isinstance(op, Call)
-            values[k + 1] = op.compute(taken[0] if len(taken) == 1 else np.concatenate(taken, axis=1))
+            values[k + 1] = op.compute(parts[0] if len(parts) == 1 else np.concatenate(parts, axis=1))
 
     def _on_the_way(self, value: int) -> set[int]:
         """Stages of the host between layers that a value is made by, without tiles between them."""
@@ -156,21 +156,21 @@ class HostRun:
         """What it sends without waiting."""
         return {v: self._there[v] for v in self._split.entries if v in self._there}
 
-    def answer(self, came: Mapping[int, Lanes]) -> dict[int, Lanes]:
-        """What it sends now: the next images of some entries. ``came`` is all that has come, from the first one on."""
-        found: dict[int, Lanes] = {}
+    def answer(self, arrived: Mapping[int, Lanes]) -> dict[int, Lanes]:
+        """What it sends now: the next images of some entries. ``arrived`` is all that has come so far."""
+        answers: dict[int, Lanes] = {}
         for n, step in enumerate(self._split.steps):
-            first, end = self._done[n], min(len(came[v]) for v in step.takes)
+            first, end = self._done[n], min(len(arrived[v]) for v in step.takes)
             if end > first:
-                values = {v: one[first:end] for v, one in (*self._there.items(), *came.items())}
+                values = {v: lanes[first:end] for v, lanes in (*self._there.items(), *arrived.items())}
                 self._split.run(step.stages, values)
-                found |= {v: values[v] for v in step.gives}
+                answers |= {v: values[v] for v in step.gives}
                 self._done[n] = end
-        return found
+        return answers
 
-    def finish(self, came: Mapping[int, Lanes]) -> Lanes:
+    def finish(self, arrived: Mapping[int, Lanes]) -> Lanes:
         """The last value, from all that tiles gave."""
-        return self._split.finish({**self._there, **came})
+        return self._split.finish({**self._there, **arrived})
 
 
 def split_of(program: Program, moved: Iterable[int] = ()) -> Split:
@@ -178,11 +178,11 @@ def split_of(program: Program, moved: Iterable[int] = ()) -> Split:
     stages = program.stages
     after, leads = _after(program), _leads(program)
     several = program.input.before is not None and len(program.input.before.values) > 1
-    host, wanted = set[int](), set(moved)
+    host, to_host = set[int](), set(moved)
     for k, stage in enumerate(stages):
         op = stage.operation
         chosen = not after[k + 1] and several and isinstance(op, Select) and stage.inputs == (0,)
-        if chosen or isinstance(op, Host) or k in wanted:
+        if chosen or isinstance(op, Host) or k in to_host:
             host.add(k)
     _close(program, host, after, leads)
     return Split(
@@ -210,28 +210,28 @@ def _close(program: Program, host: set[int], after: list[bool], leads: list[bool
     for k, stage in enumerate(stages):
         for v in stage.inputs:
             takers.setdefault(v, []).append(k)
-    some = True
-    while some:
-        some = {k for k, stage in enumerate(stages) if k not in host and not isinstance(stage.operation, Call)
+    inside = True
+    while inside:
+        inside = {k for k, stage in enumerate(stages) if k not in host and not isinstance(stage.operation, Call)
                 and all(v - 1 in host for v in stage.inputs) and all(j in host for j in takers.get(k + 1, [k]))}
-        host |= some
+        host |= inside
 
 
 def _after(program: Program) -> list[bool]:
     """Whether each value is behind a layer."""
-    found = [False]
+    behind = [False]
     for stage in program.stages:
-        found.append(isinstance(stage.operation, Call) or any(found[v] for v in stage.inputs))
-    return found
+        behind.append(isinstance(stage.operation, Call) or any(behind[v] for v in stage.inputs))
+    return behind
 
 
 def _leads(program: Program) -> list[bool]:
     """Whether a layer is behind each value."""
-    found = [False] * (len(program.stages) + 1)
+    leads = [False] * (len(program.stages) + 1)
     for k in reversed(range(len(program.stages))):
         stage = program.stages[k]
-        if isinstance(stage.operation, Call) or found[k + 1]:
+        if isinstance(stage.operation, Call) or leads[k + 1]:
             for v in stage.inputs:
-                found[v] = True
-    return found
+                leads[v] = True
+    return leads
 

@@ -23,21 +23,21 @@ FEWEST = 4
 
 def images_of(parts: Sequence[Doing], entry: Image, outputs: Callable[[object], int]) -> list[Image]:
     """The images of all values; ``outputs`` gives those of a layer's operation."""
-    found = [entry]
+    images = [entry]
     for k, part in enumerate(parts):
-        op, taken = part.operation, [found[v] for v in part.inputs]
+        op, inputs = part.operation, [images[v] for v in part.inputs]
         if hasattr(op, "patches"):
-            found.append(_called(parts, k, op, outputs(op)))  # type: ignore[arg-type]
+            images.append(_called(parts, k, op, outputs(op)))  # type: ignore[arg-type]
         else:
-            found.append(_made(parts, k, op, taken))
-    return found
+            images.append(_made(parts, k, op, inputs))
+    return images
 
 
 def _called(parts: Sequence[Doing], k: int, op: Taking, outputs: int) -> Image:
     """What a layer makes; where no window says of which image its positions are, that of whoever takes it."""
-    made = call_image(op, outputs)
-    seen = _seen(parts, k + 1, made.elements) if op.window is None and made.pixels > 1 else None
-    return made if seen is None or seen.channels != outputs else seen
+    image = call_image(op, outputs)
+    view = _seen(parts, k + 1, image.elements) if op.window is None and image.pixels > 1 else None
+    return image if view is None or view.channels != outputs else view
 
 
 def entry_image(parts: Sequence[Doing], shape: tuple[int, ...], elements: int) -> Image:
@@ -59,9 +59,9 @@ def outputs_in(program: Program) -> Callable[[object], int]:
 def joined(images: Sequence[Image]) -> Image:
     """Values side by side: channels of the same pixels, else one pixel."""
     first = images[0]
-    if all((one.height, one.width) == (first.height, first.width) for one in images):
-        return Image(channels=sum(one.channels for one in images), height=first.height, width=first.width)
-    return Image(channels=sum(one.elements for one in images))
+    if all((image.height, image.width) == (first.height, first.width) for image in images):
+        return Image(channels=sum(image.channels for image in images), height=first.height, width=first.width)
+    return Image(channels=sum(image.elements for image in images))
 
 
 def is_windowed(operation: object, inputs: tuple[int, ...]) -> bool:
@@ -70,15 +70,15 @@ def is_windowed(operation: object, inputs: tuple[int, ...]) -> bool:
     return len(inputs) == 1 and index is not None and index.ndim == 2 and index.shape[1] > 1
 
 
-def is_sequence(taken: Sequence[Image]) -> bool:
+def is_sequence(images: Sequence[Image]) -> bool:
     """Whether values are so many of a single pixel that they are taken one after the other."""
-    return len(taken) >= FEWEST and all(image.pixels == 1 for image in taken)
+    return len(images) >= FEWEST and all(image.pixels == 1 for image in images)
 
 
-def _made(parts: Sequence[Doing], k: int, op: object, taken: list[Image]) -> Image:
+def _made(parts: Sequence[Doing], k: int, op: object, inputs: list[Image]) -> Image:
     if interleaved_values(parts, k) or interleaved_turns(parts, k):
-        return taken[0]
-    index, total = getattr(op, "index", None), sum(image.elements for image in taken)
+        return inputs[0]
+    index, total = getattr(op, "index", None), sum(image.elements for image in inputs)
     size = getattr(op, "size", None)
     left = getattr(op, "left", None)
     elements = len(index) if index is not None else len(left) if left is not None else (
@@ -86,21 +86,21 @@ def _made(parts: Sequence[Doing], k: int, op: object, taken: list[Image]) -> Ima
     if isinstance(op, Select) or hasattr(op, "like"):
         # Copies of a layer make rows in turn, and so do steps of a recurrent cell.
         every = all(v and hasattr(parts[v - 1].operation, "patches") for v in parts[k].inputs)
-        turns = turns_of(index, taken) if every or is_sequence(taken) else None  # type: ignore[arg-type]
+        turns = turns_of(index, inputs) if every or is_sequence(inputs) else None  # type: ignore[arg-type]
         if turns is not None:
             return turns[0]
     if is_windowed(op, parts[k].inputs):
-        found = pooling(index, taken[0])  # type: ignore[arg-type]
-        if found is not None:
-            return found[1]
-    if len(taken) == 1 and _moves_nothing(op, total):
+        window = pooling(index, inputs[0])  # type: ignore[arg-type]
+        if window is not None:
+            return window[1]
+    if len(inputs) == 1 and _moves_nothing(op, total):
         # It is there to make another image of a value: that of whoever takes it.
         return _seen(parts, k + 1, elements) or Image(channels=elements)
     by_pixel = index if index is not None else np.arange(total) if elements == total and left is None else None
-    for image in sorted((one for one in taken if one.pixels > 1), key=lambda one: -one.pixels):
-        made = Image(channels=max(1, elements // image.pixels), height=image.height, width=image.width)
-        if made.elements == elements and (by_pixel is None or _stays(by_pixel, taken, made)):
-            return made
+    for image in sorted((part for part in inputs if part.pixels > 1), key=lambda part: -part.pixels):
+        result = Image(channels=max(1, elements // image.pixels), height=image.height, width=image.width)
+        if result.elements == elements and (by_pixel is None or _stays(by_pixel, inputs, result)):
+            return result
     return _seen(parts, k + 1, elements) or Image(channels=elements)
 
 
@@ -109,10 +109,10 @@ def _moves_nothing(op: object, total: int) -> bool:
     return isinstance(op, Select) and op.index.ndim == 1 and np.array_equal(op.index, np.arange(total))
 
 
-def _stays(index: np.ndarray, taken: list[Image], made: Image) -> bool:
+def _stays(index: np.ndarray, inputs: list[Image], image: Image) -> bool:
     """Whether every element stays at its pixel."""
     try:
-        route(index.reshape(len(index), -1), taken, made, whole=False)
+        route(index.reshape(len(index), -1), inputs, image, whole=False)
     except NotAlikeError:
         return False
     return True

@@ -39,12 +39,12 @@ def interleaved_values(parts: Sequence[Doing], number: int) -> tuple[int, ...]:
     if not isinstance(op, WeightedSum) or not all(inputs):
         return ()
     calls = [parts[v - 1].operation for v in inputs]
-    turns = [(one.turn, one.turns) for one in calls if isinstance(one, Call)]
+    turns = [(call.turn, call.turns) for call in calls if isinstance(call, Call)]
     count = len(inputs)
     if count < 2 or turns != [(turn, count) for turn in range(count)]:
         return ()
-    wanted = sum_of_interleaved(count, len(op.index))
-    same = np.array_equal(op.index, wanted.index) and np.array_equal(op.multiplier, wanted.multiplier)
+    expected = sum_of_interleaved(count, len(op.index))
+    same = np.array_equal(op.index, expected.index) and np.array_equal(op.multiplier, expected.multiplier)
     return inputs if same and not op.shift and not op.offset.any() else ()
 
 
@@ -59,7 +59,7 @@ def interleaved_turns(parts: Sequence[Doing], number: int) -> int:
     if not isinstance(op, Select) or len(inputs) != 1 or op.index.ndim != 1:
         return 0
     taking = [part.operation for part in parts if number + 1 in part.inputs]
-    turns = [(one.turn, one.turns) for one in taking if isinstance(one, Call)]
+    turns = [(call.turn, call.turns) for call in taking if isinstance(call, Call)]
     count = len(taking)
     if count < 2 or turns != [(turn, count) for turn in range(count)]:
         return 0

@@ -20,10 +20,10 @@ def single_pixels(
 
     ``values`` are those of the program as tiles hold them; the host takes ``results``.
     """
-    found = {v: one for v in range(1, len(values)) if (one := _pixel(program, values, v)) is not None}
-    several = {source for source, _ in found.values()}
-    pixels = {v: one for v, one in found.items()
-              if len({p for source, p in found.values() if source == one[0]}) >= FEWEST}
+    sources = {v: pixel for v in range(1, len(values)) if (pixel := _pixel(program, values, v)) is not None}
+    several = {source for source, _ in sources.values()}
+    pixels = {v: pixel for v, pixel in sources.items()
+              if len({p for source, p in sources.values() if source == pixel[0]}) >= FEWEST}
     takers: dict[int, list[int]] = {}
     for k, stage in enumerate(program.stages):
         for v in stage.inputs:
@@ -46,7 +46,7 @@ def _pixel(program: Program, values: Sequence[Value], value: int) -> tuple[int, 
         source = inputs[0]
     if index is None or values[source].image.pixels < FEWEST or values[value].image.pixels > 1:
         return None
-    image, held, made = values[source].image, values[source], values[value]
-    alike = (held.wide, held.signed) == (made.wide, made.signed)
-    each = np.arange(image.channels) * image.pixels + index[0]
-    return (source, int(index[0])) if alike and np.array_equal(index, each) else None
+    image, whole, part = values[source].image, values[source], values[value]
+    alike = (whole.wide, whole.signed) == (part.wide, part.signed)
+    elements = np.arange(image.channels) * image.pixels + index[0]
+    return (source, int(index[0])) if alike and np.array_equal(index, elements) else None

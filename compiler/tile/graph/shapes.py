@@ -62,10 +62,10 @@ def shapes_of(net: FloatNetwork, rows: int, buffer: int) -> list[Shape]:
         op = step.operation
         if isinstance(op, Linear):
             elements = sum(sizes[v] for v in step.inputs)
-            seen = joined([images[v] for v in step.inputs])
-            image, walk = _walk(op, [seen, seen_image(op, elements)], rows, buffer)
-            calls.setdefault(id(op.layer), []).append((op, image or seen, walk))
-    return [_shape(some[0][0].layer.name, some, rows) for some in calls.values()]
+            view = joined([images[v] for v in step.inputs])
+            image, walk = _walk(op, [view, seen_image(op, elements)], rows, buffer)
+            calls.setdefault(id(op.layer), []).append((op, image or view, walk))
+    return [_shape(calls_of_layer[0][0].layer.name, calls_of_layer, rows) for calls_of_layer in calls.values()]
 
 
 def _outputs(op: object) -> int:
@@ -104,9 +104,9 @@ def _shape(name: str, calls: list[tuple[Linear, Image, SlidingWindow | None]], r
     if inputs // wide > MOST_INPUTS:
         raise InputError(f"layer {name!r} must take a window of an image that has at most {rows} pixels, the rows of a "
                          f"tile, or at most {MOST_INPUTS} inputs at a position, not {inputs}")
-    one = SlidingWindow(run=inputs // wide, channel=0, width=positions * wide, positions_x=positions, kernel_x=wide)
+    window = SlidingWindow(run=inputs // wide, channel=0, width=positions * wide, positions_x=positions, kernel_x=wide)
     flat = {(wide, inputs // wide)} == alike
-    return Shape(**common, walk=one, put=tuple(w is None or not flat for _, _, w in calls),
+    return Shape(**common, walk=window, put=tuple(w is None or not flat for _, _, w in calls),
                  image=Image(channels=inputs // wide, width=positions * wide))
 
 
@@ -140,9 +140,9 @@ def with_shapes(program: Program, shapes: Sequence[Shape], entry: Image) -> Prog
     return replace(program, stages=tuple(stages))
 
 
-def _same(walk: SlidingWindow | None, other: SlidingWindow) -> bool:
+def _same(walk: SlidingWindow | None, expected: SlidingWindow) -> bool:
     """Whether rows are in the same order."""
-    return walk is not None and (walk.terms, walk.run) == (other.terms, other.run)
+    return walk is not None and (walk.terms, walk.run) == (expected.terms, expected.run)
 
 
 def _side_by_side(call: Call) -> Select:
@@ -151,14 +151,14 @@ def _side_by_side(call: Call) -> Select:
     return Select(index=call.patches.T.ravel().astype(np.int32), fill=fill.T.ravel().astype(np.int16))
 
 
-def _beside(call: Call, groups: int, made: Image) -> Call:
+def _beside(call: Call, groups: int, image: Image) -> Call:
     """The call that takes them; positions are those of what it makes."""
     positions, inputs = call.patches.shape
     patches = (np.arange(inputs) * positions + np.arange(positions)[:, None]).astype(np.int32)
-    many = (made.height, made.width) if made.height > 1 else (positions,) if positions > 1 else ()
-    one, wide = (1,) * len(many), _pixels(inputs) if positions == 1 else 1
+    many = (image.height, image.width) if image.height > 1 else (positions,) if positions > 1 else ()
+    single, wide = (1,) * len(many), _pixels(inputs) if positions == 1 else 1
     if wide > 1:
         return replace(call, patches=patches, pad=np.zeros(inputs, np.int16),
                        window=recover(patches, inputs // wide, (1,), (wide,), (1,), (1,), groups))
-    window = recover(patches, inputs, many, one, one, one, groups)
+    window = recover(patches, inputs, many, single, single, single, groups)
     return replace(call, patches=patches, pad=np.zeros(inputs, np.int16), window=window)

@@ -100,15 +100,15 @@ def layer_walk(call: Taking, image: Image) -> SlidingWindow | None:
     """The walk that gives all inputs of a layer, of all of its groups, pixel by pixel; None if there is none."""
     if call.window is None:
         return None
-    made = walk_of_window(replace(call.window, groups=1), (image.channels, image.height, image.width))
-    if made is None and len(call.patches) == 1 and image.pixels > 1:
+    exact = walk_of_window(replace(call.window, groups=1), (image.channels, image.height, image.width))
+    if exact is None and len(call.patches) == 1 and image.pixels > 1:
         # A layer that takes the whole value: a window as large as the image.
         walk = SlidingWindow(run=image.channels, channel=0, kernel_x=image.width, kernel_y=image.height,
                              width=image.width, height=image.height)
-        made = LayerWalk(walk=walk, rows=rows_of(walk, 0, image.channels))
-    if made is None or not _fields_hold(made.walk) or not _gives(made, call.patches, image):
+        exact = LayerWalk(walk=walk, rows=rows_of(walk, 0, image.channels))
+    if exact is None or not _fields_hold(exact.walk) or not _gives(exact, call.patches, image):
         return None
-    return made.walk
+    return exact.walk
 
 
 def channels_of(walk: SlidingWindow, first: int, count: int) -> SlidingWindow:
@@ -126,28 +126,29 @@ def rows_in_turns(sizes: Sequence[tuple[int, int, int]]) -> Index:
     """Which elements of values side by side, each (channels, rows, width), make an image of their rows in turn."""
     starts = np.cumsum([0, *(math.prod(size) for size in sizes)])
     channels, width, rows = sizes[0][0], sizes[0][2], sum(size[1] for size in sizes)
-    found = np.empty((channels, rows, width), dtype=np.int32)
+    rows_made = np.empty((channels, rows, width), dtype=np.int32)
     for turn, size in enumerate(sizes):
-        found[:, turn :: len(sizes)] = (starts[turn] + np.arange(math.prod(size))).reshape(size)
-    return found.ravel()
+        rows_made[:, turn :: len(sizes)] = (starts[turn] + np.arange(math.prod(size))).reshape(size)
+    return rows_made.ravel()
 
 
-def turns_of(index: Index, taken: Sequence[Image]) -> tuple[Image, tuple[int, ...]] | None:
+def turns_of(index: Index, images: Sequence[Image]) -> tuple[Image, tuple[int, ...]] | None:
     """The image whose rows, or pixels if it has one row, come from several values in turn; and which pixel from which.
 
     None if ``index``, what is taken of the values side by side, does something else.
     """
-    first, count = taken[0], len(taken)
-    if count < 2 or any(one.channels != first.channels for one in taken):
+    first, count = images[0], len(images)
+    if count < 2 or any(image.channels != first.channels for image in images):
         return None
-    for flat in (True,) if all(one.pixels == 1 for one in taken) else (False, True):
-        sizes = [(one.channels, *((one.width, one.height) if flat else (one.height, one.width))) for one in taken]
+    for flat in (True,) if all(image.pixels == 1 for image in images) else (False, True):
+        sizes = [(image.channels, *((image.width, image.height) if flat else (image.height, image.width)))
+                 for image in images]
         rows, width = sum(size[1] for size in sizes), sizes[0][2]
         if any(size[2] != width or size[1] != len(range(turn, rows, count)) for turn, size in enumerate(sizes)):
             continue
         if np.array_equal(index, rows_in_turns(sizes)):
-            made = Image(channels=first.channels, **({"width": rows} if flat else {"height": rows, "width": width}))
-            return made, tuple((np.repeat(np.arange(rows) % count, width)).tolist())
+            result = Image(channels=first.channels, **({"width": rows} if flat else {"height": rows, "width": width}))
+            return result, tuple((np.repeat(np.arange(rows) % count, width)).tolist())
     return None
 
 
@@ -156,14 +157,14 @@ def _fields_hold(walk: SlidingWindow) -> bool:
                if field.name not in ("stream", "pad"))
 
 
-def _gives(made: LayerWalk, patches: Index, image: Image) -> bool:
+def _gives(candidate: LayerWalk, patches: Index, image: Image) -> bool:
     """Whether the walk takes what the index array says, (positions, inputs)."""
-    found = made.walk.patches(image.channels)
-    if found.shape != patches.shape or not np.array_equal(np.sort(made.rows), np.arange(patches.shape[1])):
+    elements = candidate.walk.patches(image.channels)
+    if elements.shape != patches.shape or not np.array_equal(np.sort(candidate.rows), np.arange(patches.shape[1])):
         return False
-    pixel, channel = np.divmod(found, image.channels)
-    element = np.where(found == OUTSIDE, PAD, channel * image.pixels + pixel + image.pixels - made.walk.image)
-    return np.array_equal(element, patches[:, made.rows])
+    pixel, channel = np.divmod(elements, image.channels)
+    element = np.where(elements == OUTSIDE, PAD, channel * image.pixels + pixel + image.pixels - candidate.walk.image)
+    return np.array_equal(element, patches[:, candidate.rows])
 
 
 def pooling(index: Index, image: Image) -> tuple[SlidingWindow, Image] | None:
@@ -172,18 +173,19 @@ def pooling(index: Index, image: Image) -> tuple[SlidingWindow, Image] | None:
     ``index`` of shape (elements, window) says which elements of a value of ``image`` each result takes, -1 for none;
     one that is taken several times counts once.
     """
-    each = len(index) // image.channels
-    if each * image.channels != len(index):
+    terms = len(index) // image.channels
+    if terms * image.channels != len(index):
         return None
-    grid = index.reshape(image.channels, each, -1).astype(np.int64)
+    grid = index.reshape(image.channels, terms, -1).astype(np.int64)
     pixels, shift = grid[0], image.pixels * np.arange(image.channels)[:, None, None]
     if not np.array_equal(grid, np.where(grid < 0, PAD, pixels + shift)) or pixels.max() >= image.pixels:
         return None
-    places = [np.unique(one[one >= 0]) for one in pixels]
+    places = [np.unique(members[members >= 0]) for members in pixels]
     if not all(map(len, places)):
         return None
     sides = [_axis([tuple(np.unique(at).tolist()) for at in side], size) for side, size in (
-        ([one // image.width for one in places], image.height), ([one % image.width for one in places], image.width))]
+        ([place // image.width for place in places], image.height),
+        ([place % image.width for place in places], image.width))]
     if sides[0] is None or sides[1] is None:
         return None
     (ky, dy, py, sy, by), (kx, dx, px, sx, bx) = sides[0], sides[1]
@@ -191,25 +193,26 @@ def pooling(index: Index, image: Image) -> tuple[SlidingWindow, Image] | None:
         run=image.channels, channel=0, kernel_x=kx, kernel_y=ky, dilation_x=dx, dilation_y=dy, stride_x=sx,
         stride_y=sy, pad_x=bx, pad_y=by, width=image.width, height=image.height, positions_x=px, positions_y=py,
     )
-    if not _fields_hold(walk) or walk.positions != each:
+    if not _fields_hold(walk) or walk.positions != terms:
         return None
-    same = all(np.array_equal(one[one >= 0], place) for one, place in zip(np.sort(walk.pixels), places, strict=True))
+    same = all(np.array_equal(members[members >= 0], place)
+               for members, place in zip(np.sort(walk.pixels), places, strict=True))
     return (walk, Image(channels=image.channels, height=py, width=px)) if same else None
 
 
-def _axis(taken: Sequence[tuple[int, ...]], size: int) -> tuple[int, int, int, int, int] | None:
+def _axis(spans: Sequence[tuple[int, ...]], size: int) -> tuple[int, int, int, int, int] | None:
     """Kernel, dilation, positions, stride and padding of one dimension, from what each position takes of it.
 
     Positions of the other dimension repeat what this one takes.
     """
-    order = list(dict.fromkeys(taken))
+    order = list(dict.fromkeys(spans))
     widest = max(order, key=len)
     dilation = widest[1] - widest[0] if len(widest) > 1 else 1
     for stride in range(1, 8):
         for pad in range(min(16, size)):
             for kernel in {len(widest), (order[0][-1] + pad) // dilation + 1}:
-                found = [tuple(at for k in range(kernel) if 0 <= (at := p * stride - pad + k * dilation) < size)
+                expected = [tuple(at for k in range(kernel) if 0 <= (at := p * stride - pad + k * dilation) < size)
                          for p in range(len(order))]
-                if found == order:
+                if expected == order:
                     return kernel, dilation, len(order), stride, pad
     return None

@@ -25,6 +25,7 @@ from mho.compiler.tile.lowering.vectors import (
     summed,
     took,
 )
+from mho.hw.tile.isa import Kind
 from mho.macro_models.integer.vector import (
     LANE_MAX,
     TABLE_HALF,
@@ -49,40 +50,40 @@ def leaf(layer: Layer, mvm: Mvm, base: int, begun: set[int]) -> Vector:
     Elements are the codes of the words that are drained, from an even column on.
     """
     first = int(mvm.columns.min()) // CODES_OUT * CODES_OUT
-    made = np.zeros((int(mvm.columns.max()) - first + 1, 6), np.int64)
+    parameters = np.zeros((int(mvm.columns.max()) - first + 1, 6), np.int64)
     order = np.argsort(mvm.columns)
-    for column, output, m in zip(*(one[order].tolist() for one in (mvm.columns, mvm.outputs, mvm.multiplier)),
+    for column, output, m in zip(*(array[order].tolist() for array in (mvm.columns, mvm.outputs, mvm.multiplier)),
                                  strict=True):
-        made[column - first] = (m, 0, 0, output - base, 1, output not in begun)
+        parameters[column - first] = (m, 0, 0, output - base, 1, output not in begun)
         begun.add(output)
-    return Vector(fields={"shift": layer.shift}, parameters=made)
+    return Vector(fields={"shift": layer.shift}, parameters=parameters)
 
 
-def finished_leaf(layer: Layer, made: Root, base: int, mvms: Sequence[Mvm]) -> Vector | None:
+def finished_leaf(layer: Layer, finish: Root, base: int, mvms: Sequence[Mvm]) -> Vector | None:
     """Leaf and root in one operation, for outputs of one product that come side by side and are not requantised.
 
     None where that is not so. The bits are those of both: a leaf fits a lane, and what a root takes away is added.
     """
-    if len(mvms) != 1 or made.requantise is not None:
+    if len(mvms) != 1 or finish.requantise is not None:
         return None
-    one = leaf(layer, mvms[0], base, set()).parameters
-    assert one is not None
-    if not np.array_equal(one[:, 3], np.arange(len(made.bias))) or not one[:, 4].all():
+    row = leaf(layer, mvms[0], base, set()).parameters
+    assert row is not None
+    if not np.array_equal(row[:, 3], np.arange(len(finish.bias))) or not row[:, 4].all():
         return None
-    ends = root(made).fields
-    return took(rows(one[:, 0], 0, made.bias.astype(np.int64)), shift=layer.shift, lo=ends["lo"], hi=ends["hi"])
+    ends = root(finish).fields
+    return took(rows(row[:, 0], 0, finish.bias.astype(np.int64)), shift=layer.shift, lo=ends["lo"], hi=ends["hi"])
 
 
-def root(made: Root) -> Vector:
+def root(finish: Root) -> Vector:
     """Bias, ReLU and requantisation: one operation, since rounding keeps the order and 0."""
     low, high, shift = LANE_MIN, LANE_MAX, 0
-    if made.requantise is not None:
-        low, high, shift = made.requantise.low, made.requantise.high, made.requantise.shift
-    return took(rows(np.ones(len(made.bias)), -made.bias.astype(np.int64)), shift=shift,
-                lo=max(low, 0) if made.relu else low, hi=high)
+    if finish.requantise is not None:
+        low, high, shift = finish.requantise.low, finish.requantise.high, finish.requantise.shift
+    return took(rows(np.ones(len(finish.bias)), -finish.bias.astype(np.int64)), shift=shift,
+                lo=max(low, 0) if finish.relu else low, hi=high)
 
 
-def window_of(op: Largest | WeightedSum, made: Image) -> Vector:
+def window_of(op: Largest | WeightedSum, image: Image) -> Vector:
     """A stage that takes a window of its value: all of its terms count alike.
 
     Raises
@@ -98,11 +99,11 @@ def window_of(op: Largest | WeightedSum, made: Image) -> Vector:
         factor = np.where(used, op.multiplier, 0).min(axis=1)
     if (used & (op.multiplier != factor[:, None])).any():
         raise NotAlikeError
-    parameters = rows(each_of(factor, made, whole=False), 0, each_of(op.offset, made, whole=False))
+    parameters = rows(each_of(factor, image, whole=False), 0, each_of(op.offset, image, whole=False))
     return took(parameters, shift=op.shift, lo=-LANE_MAX, hi=LANE_MAX)
 
 
-def steps_of(operation: object, taken: Sequence[Image], made: Image, *, whole: bool) -> list[VectorStep]:
+def steps_of(operation: object, images: Sequence[Image], result: Image, *, whole: bool) -> list[VectorStep]:
     """A stage as steps at one pixel of what it makes; with ``whole`` at all of them, pixel by pixel.
 
     Raises
@@ -111,47 +112,47 @@ def steps_of(operation: object, taken: Sequence[Image], made: Image, *, whole: b
         If pixels differ.
     """
     def each(values: NDArray[np.integer]) -> NDArray[np.int64]:
-        return each_of(values, made, whole=whole)
+        return each_of(values, result, whole=whole)
 
     index = getattr(operation, "index", None)
     if isinstance(operation, Product):
-        ways = [route(side[:, None], taken, made, whole=whole) for side in (operation.left, operation.right)]
+        ways = [route(side[:, None], images, result, whole=whole) for side in (operation.left, operation.right)]
         return _product(operation, *ways)
     if index is None:
-        index = np.arange(sum(image.elements for image in taken))
-    way = route(index.reshape(len(index), -1), taken, made, whole=whole)
+        index = np.arange(sum(image.elements for image in images))
+    way = route(index.reshape(len(index), -1), images, result, whole=whole)
     return _STEPS[type(operation)](operation, way, each)
 
 
-def _encode(op: Encode, way: Route, each: Each) -> list[VectorStep]:
-    m, c = each(op.multiplier), each(op.offset)
+def _encode(op: Encode, way: Route, at_each: Each) -> list[VectorStep]:
+    m, c = at_each(op.multiplier), at_each(op.offset)
     return on_each(way, lambda first, end, a, at: [VectorStep(
         vector=took(rows(m[first:end], c[first:end]), shift=op.shift, lo=op.low, hi=op.high), elements=end - first,
         a=a, a_offset=at, target_offset=first)])
 
 
-def _table(op: Table, way: Route, each: Each) -> list[VectorStep]:
-    m = each(op.multiplier)
+def _table(op: Table, way: Route, at_each: Each) -> list[VectorStep]:
+    m = at_each(op.multiplier)
 
     def make(first: int, end: int, a: str, at: int) -> list[VectorStep]:
-        one = took(rows(m[first:end], 0, TABLE_HALF), kind="table", shift=op.shift, lo=0, hi=2 * TABLE_HALF - 1)
-        return [VectorStep(vector=replace(one, entries=op.entries), elements=end - first, a=a, a_offset=at,
+        affine = took(rows(m[first:end], 0, TABLE_HALF), kind=Kind.TABLE, shift=op.shift, lo=0, hi=2 * TABLE_HALF - 1)
+        return [VectorStep(vector=replace(affine, entries=op.entries), elements=end - first, a=a, a_offset=at,
                            target_offset=first)]
 
     return on_each(way, make)
 
 
-def _select(op: Select, way: Route, each: Each) -> list[VectorStep]:
-    fill = np.where(way.source[:, 0] == ABSENT, each(op.fill), 0)
+def _select(op: Select, way: Route, at_each: Each) -> list[VectorStep]:
+    fill = np.where(way.source[:, 0] == ABSENT, at_each(op.fill), 0)
     return summed(way, np.ones_like(way.source), 0, fill, LANE_MIN, LANE_MAX)
 
 
-def _sum(op: WeightedSum, way: Route, each: Each) -> list[VectorStep]:
-    return summed(way, each(op.multiplier), op.shift, each(op.offset), -LANE_MAX, LANE_MAX)
+def _sum(op: WeightedSum, way: Route, at_each: Each) -> list[VectorStep]:
+    return summed(way, at_each(op.multiplier), op.shift, at_each(op.offset), -LANE_MAX, LANE_MAX)
 
 
-def _limit(op: Limit, way: Route, each: Each) -> list[VectorStep]:
-    low, high = each(op.low), each(op.high)
+def _limit(op: Limit, way: Route, at_each: Each) -> list[VectorStep]:
+    low, high = at_each(op.low), at_each(op.high)
     return on_each(way, lambda first, end, a, at: _limited(low[first:end], high[first:end], first, a, at))
 
 
@@ -162,12 +163,12 @@ def _limited(low: NDArray[np.int64], high: NDArray[np.int64], first: int, a: str
     def affine(
         source: str, m: int, d: NDArray[np.int64] | int, target: str, offset: int = 0, **ends: int
     ) -> VectorStep:
-        limits: dict[str, int | str] = {"lo": LANE_MIN, "hi": LANE_MAX, **ends}
+        limits = {"lo": LANE_MIN, "hi": LANE_MAX, **ends}
         return VectorStep(vector=took(rows(np.full(count, m), 0, d), **limits), elements=count, a=source,
                           a_offset=offset, target=target, target_offset=first if target == OUT else 0)
 
-    def larger(source: str, offset: int, other: str, target: str) -> VectorStep:
-        return VectorStep(vector=copied(), elements=count, a=source, a_offset=offset, b=other, target=target,
+    def larger(source: str, offset: int, b: str, target: str) -> VectorStep:
+        return VectorStep(vector=copied(), elements=count, a=source, a_offset=offset, b=b, target=target,
                           target_offset=first if target == OUT else 0)
 
     if (low == low[0]).all() and (high == high[0]).all():
@@ -184,14 +185,14 @@ def _limited(low: NDArray[np.int64], high: NDArray[np.int64], first: int, a: str
             larger("t0", 0, "t2", "t1"), affine("t1", -1, 0, OUT)]
 
 
-def _largest(op: Largest, way: Route, each: Each) -> list[VectorStep]:
+def _largest(op: Largest, way: Route, at_each: Each) -> list[VectorStep]:
     ways = [way.term(t) for t in range(way.terms)]
-    if all(len(one.runs) == 1 for one in ways):
-        return _chain([one.runs[0] for one in ways], way.elements)
+    if all(len(side.runs) == 1 for side in ways):
+        return _chain([side.runs[0] for side in ways], way.elements)
     ones, steps = np.ones((way.elements, 1), np.int64), list[VectorStep]()
     for first, end in chunks(way.elements):
-        for t, one in enumerate(ways):
-            steps += gathered(one, ones, first, end)
+        for t, side in enumerate(ways):
+            steps += gathered(side, ones, first, end)
             last = t == way.terms - 1
             a, b = (f"t{t % 2}", SUMS) if t else (SUMS, "")
             steps.append(VectorStep(
@@ -206,19 +207,19 @@ def _chain(runs: Sequence[Run], count: int) -> list[VectorStep]:
     (a, at), steps = places[0], list[VectorStep]()
     if len(places) == 1:
         return [VectorStep(vector=copied(), elements=count, a=a, a_offset=at)]
-    for t, (b, other) in enumerate(places[1:]):
+    for t, (b, at_b) in enumerate(places[1:]):
         target = OUT if t == len(places) - 2 else f"t{t % 2}"
-        steps.append(VectorStep(vector=copied(), elements=count, a=a, a_offset=at, b=b, b_offset=other, target=target))
+        steps.append(VectorStep(vector=copied(), elements=count, a=a, a_offset=at, b=b, b_offset=at_b, target=target))
         a, at = target, 0
     return steps
 
 
 def _product(op: Product, left: Route, right: Route) -> list[VectorStep]:
-    one = Vector(fields={"kind": "product", "shift": op.shift, "lo": -LANE_MAX, "hi": LANE_MAX})
+    product = Vector(fields={"kind": Kind.PRODUCT, "shift": op.shift, "lo": -LANE_MAX, "hi": LANE_MAX})
     both = _common(left, right)
     if len(both) <= MOST_RUNS:
         return [VectorStep(
-            vector=one, elements=end - first, a=f"in{left.source[first, 0]}", a_offset=int(left.place[first, 0]),
+            vector=product, elements=end - first, a=f"in{left.source[first, 0]}", a_offset=int(left.place[first, 0]),
             b=f"in{right.source[first, 0]}", b_offset=int(right.place[first, 0]), target_offset=first,
         ) for first, end in both]
     ones, steps = np.ones_like(left.source), list[VectorStep]()
@@ -226,7 +227,7 @@ def _product(op: Product, left: Route, right: Route) -> list[VectorStep]:
         steps += gathered(left, ones, first, end)
         steps.append(VectorStep(vector=copied(), elements=end - first, a=SUMS, target="t0"))
         steps += gathered(right, ones, first, end)
-        steps.append(VectorStep(vector=one, elements=end - first, a="t0", b=SUMS, target_offset=first))
+        steps.append(VectorStep(vector=product, elements=end - first, a="t0", b=SUMS, target_offset=first))
     return steps
 
 

@@ -68,15 +68,15 @@ class Route:
         return [Run(a, b, int(source[a]), int(place[a])) for a, b in pairwise(edges)]
 
 
-def route(index: NDArray[np.integer], taken: Sequence[Image], made: Image, *, whole: bool) -> Route:
+def route(index: NDArray[np.integer], images: Sequence[Image], result: Image, *, whole: bool) -> Route:
     """The route of a stage.
 
     Parameters
     ----------
     index
         Elements of the values side by side that each element takes, (elements, terms), -1 for none.
-    taken, made
-        Images of the values. One of a single pixel may serve all pixels of what is made.
+    images, result
+        Images of the values, and of what is made. One of a single pixel may serve all pixels of it.
     whole
         Whether a block has all pixels, else one.
 
@@ -85,29 +85,30 @@ def route(index: NDArray[np.integer], taken: Sequence[Image], made: Image, *, wh
     NotAlikeError
         If pixels differ.
     """
-    bases = np.cumsum([0, *(image.elements for image in taken)])
+    bases = np.cumsum([0, *(image.elements for image in images)])
     if index.max(initial=-1) >= bases[-1]:
         raise NotAlikeError
     source = np.searchsorted(bases, index, side="right") - 1
-    pixels = np.array([image.pixels for image in taken])[source]
+    pixels = np.array([image.pixels for image in images])[source]
     channel, pixel = np.divmod(index - bases[source], pixels)
-    there = index >= 0
-    source = np.where(there, source, ABSENT)
+    present = index >= 0
+    source = np.where(present, source, ABSENT)
     if whole:
-        channels = np.array([image.channels for image in taken])[source]
-        order = np.arange(made.elements).reshape(made.channels, made.pixels).T.ravel()
-        place = np.where(there, pixel * channels + channel, ABSENT)
-        return Route(source[order], place[order], tuple(image.elements for image in taken))
-    at = (np.arange(len(index)) % made.pixels)[:, None]
-    if (there & (pixels != 1) & ((pixels != made.pixels) | (pixel != at))).any():
+        channels = np.array([image.channels for image in images])[source]
+        order = np.arange(result.elements).reshape(result.channels, result.pixels).T.ravel()
+        place = np.where(present, pixel * channels + channel, ABSENT)
+        return Route(source[order], place[order], tuple(image.elements for image in images))
+    at = (np.arange(len(index)) % result.pixels)[:, None]
+    if (present & (pixels != 1) & ((pixels != result.pixels) | (pixel != at))).any():
         raise NotAlikeError
-    grids = [one.reshape(made.channels, made.pixels, -1) for one in (source, np.where(there, channel, ABSENT))]
+    shape = result.channels, result.pixels, -1
+    grids = [array.reshape(shape) for array in (source, np.where(present, channel, ABSENT))]
     if any((grid != grid[:, :1]).any() for grid in grids):
         raise NotAlikeError
-    return Route(grids[0][:, 0], grids[1][:, 0], tuple(image.channels for image in taken))
+    return Route(grids[0][:, 0], grids[1][:, 0], tuple(image.channels for image in images))
 
 
-def each_of(values: NDArray[np.integer], made: Image, *, whole: bool) -> Integers:
+def each_of(values: NDArray[np.integer], image: Image, *, whole: bool) -> Integers:
     """Parameters of the elements of a block, from those of all elements, (elements, ...).
 
     Raises
@@ -115,7 +116,7 @@ def each_of(values: NDArray[np.integer], made: Image, *, whole: bool) -> Integer
     NotAlikeError
         If those of a channel differ and a block has one pixel.
     """
-    grid = values.astype(np.int64).reshape(made.channels, made.pixels, *values.shape[1:])
+    grid = values.astype(np.int64).reshape(image.channels, image.pixels, *values.shape[1:])
     if whole:
         return grid.swapaxes(0, 1).reshape(values.shape)
     if (grid != grid[:, :1]).any():

@@ -4,14 +4,14 @@ Sums of any elements of any values go through the accumulators: what takes a sou
 which accumulator it adds. So a tile can move elements to any place of a block, 256 of them at a time.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from mho.compiler.tile.lowering.routes import ABSENT, Route
-from mho.hw.tile.isa import ACCUMULATORS
+from mho.hw.tile.isa import ACCUMULATORS, Kind
 from mho.macro_models.integer.vector import LANE_MAX
 
 __all__ = [
@@ -36,7 +36,7 @@ class Vector:
     many elements they begin anew, None for as many as there are. ``entries`` are a table's.
     """
 
-    fields: dict[str, int | str] = field(default_factory=dict)
+    fields: Mapping[str, int] = field(default_factory=dict)
     parameters: Integers | None = None
     period: int | None = None
     entries: NDArray[np.int16] | None = None
@@ -65,48 +65,49 @@ MOST_LANES = 8
 
 def rows(m: ArrayLike, c: ArrayLike = 0, d: ArrayLike = 0) -> Integers:
     """Parameters of elements."""
-    made = np.zeros((*np.broadcast_shapes(np.shape(m), np.shape(c), np.shape(d)), 6), np.int64)
-    made[:, 0], made[:, 1], made[:, 2] = m, c, d
-    return made
+    parameters = np.zeros((*np.broadcast_shapes(np.shape(m), np.shape(c), np.shape(d)), 6), np.int64)
+    parameters[:, 0], parameters[:, 1], parameters[:, 2] = m, c, d
+    return parameters
 
 
-def took(*sources: Integers, **fields: int | str) -> Vector:
+def took(*sources: Integers, **fields: int) -> Vector:
     """An operation with the parameters of each of its sources, up to where they begin anew.
 
     Those of all elements that are alike are one row; of features at each of many steps they are some, a multiple of all
     lanes.
     """
-    most = min(map(len, sources))
-    for period in (1, *range(MOST_LANES, most // 2 + 1, MOST_LANES)):
-        if all(np.array_equal(one[period:], one[:-period]) for one in sources if len(one) > period):
-            sources = tuple(one[:period] for one in sources)
+    shortest = min(map(len, sources))
+    for period in (1, *range(MOST_LANES, shortest // 2 + 1, MOST_LANES)):
+        if all(np.array_equal(source[period:], source[:-period]) for source in sources if len(source) > period):
+            sources = tuple(source[:period] for source in sources)
             break
     return Vector(fields=fields, parameters=np.concatenate(sources), period=len(sources[0]))
 
 
 def copied(low: int = LANE_MIN, high: int = LANE_MAX) -> Vector:
     """Elements as they are, within limits."""
-    return Vector(fields={"kind": "max", "lo": low, "hi": high})
+    return Vector(fields={"kind": Kind.MAX, "lo": low, "hi": high})
 
 
 def gathered(way: Route, factor: Integers, first: int, end: int) -> list[VectorStep]:
     """Sums of the terms of some elements in the accumulators from 0 on, each by its ``factor``, (elements, terms)."""
     passes: list[tuple[int, dict[int, tuple[int, int]]]] = []
     for target in range(first, end):
-        for source, place, m in zip(*(one[target].tolist() for one in (way.source, way.place, factor)), strict=True):
+        terms = (array[target].tolist() for array in (way.source, way.place, factor))
+        for source, place, m in zip(*terms, strict=True):
             if source != ABSENT and m:
                 _put(passes, source, [place], target - first, m)
     # An accumulator to which nothing adds begins at 0 all the same.
-    missing = set(range(end - first)) - {target for _, one in passes for target, _ in one.values()}
+    missing = set(range(end - first)) - {target for _, array in passes for target, _ in array.values()}
     for target in sorted(missing):
         source = passes[0][0] if passes else 0
         _put(passes, source, range(way.sizes[source]), target, 0)
     begun, steps = set[int](), []
-    for source, taken in passes:
-        low, high = min(taken), max(taken)
+    for source, targets in passes:
+        low, high = min(targets), max(targets)
         parameters = np.zeros((high - low + 1, 6), np.int64)
-        for place in sorted(taken):
-            target, m = taken[place]
+        for place in sorted(targets):
+            target, m = targets[place]
             parameters[place - low] = (m, 0, 0, target, 1, target not in begun)
             begun.add(target)
         steps.append(VectorStep(
@@ -118,10 +119,10 @@ def _put(
     passes: list[tuple[int, dict[int, tuple[int, int]]]], source: int, places: Sequence[int], target: int, m: int
 ) -> None:
     """One of some elements, in the first pass over its source that has not taken it yet."""
-    for one, taken in passes:
-        free = next((place for place in places if place not in taken), None) if one == source else None
+    for begun, targets in passes:
+        free = next((place for place in places if place not in targets), None) if begun == source else None
         if free is not None:
-            taken[free] = target, m
+            targets[free] = target, m
             return
     passes.append((source, {places[0]: (target, m)}))
 
@@ -130,7 +131,7 @@ def summed(way: Route, factor: Integers, shift: int, offset: Integers, low: int,
     """``clip((sum of terms by their factors >> shift) + offset)`` of each element."""
     columns = [way.term(t).runs for t in range(way.terms)]
     absent = (way.source == ABSENT).any()
-    ends: dict[str, int | str] = {"shift": shift, "lo": low, "hi": high}
+    ends = {"shift": shift, "lo": low, "hi": high}
     if way.terms == 1 and len(columns[0]) <= MOST_RUNS and not absent:
         plain = not shift and not offset.any() and (factor == 1).all()
         return [VectorStep(

@@ -37,8 +37,8 @@ def walk_of_window(window: Window, image: tuple[int, int, int], group: int = 0) 
     channels, height, width = image
     if len(window.axes) > 2:
         return None
-    one = Axis(size=1, step=0, kernel=1)
-    y, x = [*([one] * (2 - len(window.axes))), *window.axes]
+    single = Axis(size=1, step=0, kernel=1)
+    y, x = [*([single] * (2 - len(window.axes))), *window.axes]
     if len(window.axes) == 1 and width == 1 and height > 1:
         y, x = x, y
     top, left = divmod(window.first % (height * width), width)
@@ -53,9 +53,9 @@ def walk_of_window(window: Window, image: tuple[int, int, int], group: int = 0) 
     elif walk.pad_x < 0 and height == 1:
         walk = replace(walk, pad_x=0, width=width + walk.pad_x)
     order = np.arange(run)[None, :] * walk.terms + np.arange(walk.terms)[:, None]
-    made = LayerWalk(walk=walk, rows=order.ravel() + group * run * walk.terms)
-    held = walk.height > 0 and walk.width > 0 and walk.channel + walk.run <= channels and _encodes(walk)
-    return made if held and _gives(made, window.indices(), channels, height * width) else None
+    candidate = LayerWalk(walk=walk, rows=order.ravel() + group * run * walk.terms)
+    encodable = walk.height > 0 and walk.width > 0 and walk.channel + walk.run <= channels and _encodes(walk)
+    return candidate if encodable and _gives(candidate, window.indices(), channels, height * width) else None
 
 
 def _encodes(walk: SlidingWindow) -> bool:
@@ -64,11 +64,11 @@ def _encodes(walk: SlidingWindow) -> bool:
                if field.name not in ("stream", "pad"))
 
 
-def _gives(made: LayerWalk, patches: Index, channels: int, pixels: int) -> bool:
+def _gives(candidate: LayerWalk, patches: Index, channels: int, pixels: int) -> bool:
     """Whether the walk takes what the index array says, (positions, rows of all groups)."""
-    found = made.walk.patches(channels)
-    if len(found) != len(patches) or made.rows.max() >= patches.shape[1]:
+    taken_elements = candidate.walk.patches(channels)
+    if len(taken_elements) != len(patches) or candidate.rows.max() >= patches.shape[1]:
         return False
-    pixel, channel = np.divmod(found, channels)
-    element = np.where(found == OUTSIDE, PAD, channel * pixels + pixel + pixels - made.walk.image)
-    return np.array_equal(element, patches[:, made.rows])
+    pixel, channel = np.divmod(taken_elements, channels)
+    element = np.where(taken_elements == OUTSIDE, PAD, channel * pixels + pixel + pixels - candidate.walk.image)
+    return np.array_equal(element, patches[:, candidate.rows])

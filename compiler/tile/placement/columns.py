@@ -32,18 +32,18 @@ def parts_of(layer: Layer) -> Sequence[Part]:
     InputError
         If products share some of their outputs and not others.
     """
-    found: dict[tuple[int, int], list[Mvm]] = {}
+    by_columns: dict[tuple[int, int], list[Mvm]] = {}
     for mvm in layer.mvms:
-        found.setdefault((int(mvm.outputs.min()), int(mvm.outputs.max()) + 1), []).append(mvm)
-    ends = sorted(found)
+        by_columns.setdefault((int(mvm.outputs.min()), int(mvm.outputs.max()) + 1), []).append(mvm)
+    ends = sorted(by_columns)
     if [a for a, _ in ends] != [0, *(b for _, b in ends[:-1])] or ends[-1][1] != layer.outputs:
         raise InputError(f"layer {layer.name!r} must be cut between its outputs for tiles")
     parts: list[Part] = []
     for a, b in ends:
-        one = Part(first=a, count=b - a, mvms=tuple(found[a, b]))
+        part = Part(first=a, count=b - a, mvms=tuple(by_columns[a, b]))
         last = parts[-1] if parts else None
-        if last is not None and len(last.cores | one.cores) == 1 and last.count + one.count <= ACCUMULATORS:
-            parts[-1] = Part(first=last.first, count=last.count + one.count, mvms=(*last.mvms, *one.mvms))
+        if last is not None and len(last.cores | part.cores) == 1 and last.count + part.count <= ACCUMULATORS:
+            parts[-1] = Part(first=last.first, count=last.count + part.count, mvms=(*last.mvms, *part.mvms))
         else:
-            parts.append(one)
+            parts.append(part)
     return parts

@@ -63,28 +63,28 @@ class CorePlaces:
 def transfers(graph: Graph, chip: Chip) -> list[Transfer]:
     """What goes from tile to tile, by the names that tiles have now."""
     parts, tiles, members = member_tiles(graph, chip)
-    found: list[Transfer] = []
+    moves: list[Transfer] = []
     for value, (maker, ends) in sent(graph, members).items():
-        held = graph.values[value]
-        size, groups = held.image.pixels * held.block, destinations(graph, value, ends)
+        layout = graph.values[value]
+        size, groups = layout.image.pixels * layout.block, destinations(graph, value, ends)
         for group in groups:
             to = tuple(dict.fromkeys(tile for tile, _ in group if tile != maker))
-            found += [Transfer(size=-(-size // len(groups)), sender=maker or HOST, to=to)] if to else []
-        found += [Transfer(size=size, sender=maker, to=(HOST,))] if maker and value in graph.split.results else []
-    for (k, p), some in tiles.items():
+            moves += [Transfer(size=-(-size // len(groups)), sender=maker or HOST, to=to)] if to else []
+        moves += [Transfer(size=size, sender=maker, to=(HOST,))] if maker and value in graph.split.results else []
+    for (k, p), part_tiles in tiles.items():
         value, count = graph.values[graph.nodes[k].values[0]], parts[k][p].count
-        root, *others = some
-        if others:
-            found.append(Transfer(size=2 * count * value.image.pixels, sender=root, to=tuple(others), sums=True))
+        root, *senders = part_tiles
+        if senders:
+            moves.append(Transfer(size=2 * count * value.image.pixels, sender=root, to=tuple(senders), sums=True))
         if root != members[k][0]:
             size = count * value.width * value.image.pixels
-            found.append(Transfer(size=size, sender=root, to=(members[k][0],)))
-    return found
+            moves.append(Transfer(size=size, sender=root, to=(members[k][0],)))
+    return moves
 
 
 def hop_bytes(moved: Sequence[Transfer], place: Mapping[str, Place]) -> int:
     """Hop-bytes of transfers between tiles at some places."""
-    return sum(_cost(one, place) for one in moved)
+    return sum(_cost(transfer, place) for transfer in moved)
 
 
 def place_cores(graph: Graph, chip: Chip, needs: Mapping[str, Needs] = MappingProxyType({})) -> CorePlaces:
@@ -92,21 +92,21 @@ def place_cores(graph: Graph, chip: Chip, needs: Mapping[str, Needs] = MappingPr
     moved = transfers(graph, chip)
     cores = {m.core for layer in graph.program.layers for m in layer.mvms}
     rows = -(-len(cores) // chip.mesh.columns)
-    found = _Annealing(moved, sorted(cores), chip, rows, needs)
-    best, refused = found.run()
+    best_run = _Annealing(moved, sorted(cores), chip, rows, needs)
+    best, refused = best_run.run()
     while refused and rows < chip.mesh.rows:
         rows += 1
-        found = _Annealing(moved, sorted(cores), chip, rows, needs)
-        best, refused = found.run()
-    place = {name: found.at(core) for core, name in enumerate(found.named)} | {HOST: (0, 0)}
+        best_run = _Annealing(moved, sorted(cores), chip, rows, needs)
+        best, refused = best_run.run()
+    place = {name: best_run.at(core) for core, name in enumerate(best_run.named)} | {HOST: (0, 0)}
     return CorePlaces(
         before=hop_bytes(moved, place), after=hop_bytes(moved, best),
-        core={core: best[found.named[core]][0] + chip.mesh.columns * best[found.named[core]][1] for core in cores})
+        core={core: x + chip.mesh.columns * y for core in cores for x, y in [best[best_run.named[core]]]})
 
 
-def _cost(one: Transfer, place: Mapping[str, Place]) -> int:
-    whole = one.sums or one.sender == HOST
-    return one.size * _hops(place[one.sender], tuple([place[tile] for tile in one.to]), whole)
+def _cost(transfer: Transfer, place: Mapping[str, Place]) -> int:
+    whole = transfer.sums or transfer.sender == HOST
+    return transfer.size * _hops(place[transfer.sender], tuple([place[tile] for tile in transfer.to]), whole)
 
 
 @lru_cache(maxsize=1 << 18)
@@ -136,12 +136,12 @@ class _Annealing:
         self.names = [self.named[core] for core in cores]
         self.of = {name: [t for t in moved if name == t.sender or name in t.to] for name in self.named}
         self.sums = [(t.sender, *t.to) for t in moved if t.sums]
-        self.bound = {name for some in self.sums for name in some}
+        self.bound = {name for names in self.sums for name in names}
         self.contexts = chip.mesh.contexts
         cfgs = TileConfig.of_tiles(chip)
         self.small = {name: {place_of(tile) for tile, cfg in cfgs.items() if not needs[name].met_by(cfg)}
                       for name in self.names if name in needs}
-        self.bound |= {name for name, some in self.small.items() if some}
+        self.bound |= {name for name, names in self.small.items() if names}
 
     def at(self, core: int) -> Place:
         """Where a core is without being moved."""
@@ -152,7 +152,7 @@ class _Annealing:
         line = [(x, y if x % 2 == 0 else self.rows - 1 - y) for x in range(self.chip.mesh.columns)
                 for y in range(self.rows)]
         starts = [line, [self.at(k) for k in range(len(line))]]
-        best = min((dict(zip([*self.names, HOST], [*some[: len(self.names)], (0, 0)], strict=True)) for some in starts),
+        best = min((dict(zip([*self.names, HOST], [*at[: len(self.names)], (0, 0)], strict=True)) for at in starts),
                    key=self._all)
         if len(self.names) > 1:
             best = min((self._annealed(dict(best), line, seed) for seed in range(SEEDS)), key=self._all)
@@ -164,47 +164,47 @@ class _Annealing:
     def _all(self, place: Mapping[str, Place]) -> int:
         return hop_bytes(self._among(self.transfers), place) + REFUSED * self._refused(place)
 
-    def _among(self, some: Sequence[Transfer]) -> list[Transfer]:
+    def _among(self, transfers: Sequence[Transfer]) -> list[Transfer]:
         """Transfers between the tiles that are placed."""
         placed = {*self.names, HOST}
-        return [t for t in some if t.sender in placed and placed.issuperset(t.to)]
+        return [t for t in transfers if t.sender in placed and placed.issuperset(t.to)]
 
     def _refused(self, place: Mapping[str, Place]) -> int:
         """Sums that find no context, and tiles that are too small."""
-        sums = contexts_of([[place[name] for name in some] for some in self.sums], self.contexts).count(None)
-        return sums + sum(place[name] in some for name, some in self.small.items())
+        sums = contexts_of([[place[name] for name in names] for names in self.sums], self.contexts).count(None)
+        return sums + sum(place[name] in names for name, names in self.small.items())
 
     def _annealed(self, place: dict[str, Place], nodes: Sequence[Place], seed: int) -> dict[str, Place]:
-        there = {at: name for name, at in place.items() if name != HOST}
+        occupants = {at: name for name, at in place.items() if name != HOST}
         of = {name: self._among(self.of[name]) for name in self.names}
         rng, change = random.Random(seed), 0
-        refused, best, least, now = self._refused(place), dict(place), 0, 0
+        refused, best, lowest, now = self._refused(place), dict(place), 0, 0
         heat = max(1.0, HEAT * hop_bytes(self._among(self.transfers), place) / max(1, len(self.transfers)))
 
         def swap(name: str, to: Place) -> None:
-            here, other = place[name], there.pop(to, None)
-            place[name], there[to] = to, name
-            if other is None:
-                del there[here]
+            here, neighbour = place[name], occupants.pop(to, None)
+            place[name], occupants[to] = to, name
+            if neighbour is None:
+                del occupants[here]
             else:
-                place[other], there[here] = here, other
+                place[neighbour], occupants[here] = here, neighbour
 
         for move in range(MOVES):
             name, to = rng.choice(self.names), rng.choice(nodes)
-            here, other = place[name], there.get(to)
-            if other == name:
+            here, occupant = place[name], occupants.get(to)
+            if occupant == name:
                 continue
-            some = {id(t): t for t in (*of[name], *(of[other] if other else ()))}.values()
-            change = -sum(_cost(t, place) for t in some)
+            touched = {id(t): t for t in (*of[name], *(of[occupant] if occupant else ()))}.values()
+            change = -sum(_cost(t, place) for t in touched)
             swap(name, to)
-            change += sum(_cost(t, place) for t in some)
-            then = self._refused(place) if self.bound & {name, other} else refused
+            change += sum(_cost(t, place) for t in touched)
+            then = self._refused(place) if self.bound & {name, occupant} else refused
             change += REFUSED * (then - refused)
             warm = heat * (1 - move / MOVES) ** 2
             if change > 0 and (change >= 30 * warm or rng.random() >= math.exp(-change / max(warm, 1e-9))):
                 swap(name, here)
                 continue
             now, refused = now + change, then
-            if now < least:
-                best, least = dict(place), now
+            if now < lowest:
+                best, lowest = dict(place), now
         return best

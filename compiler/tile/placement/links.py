@@ -33,8 +33,8 @@ class _Links:
         """All of them."""
         placed = self._placed
         values = placed.graph.values
-        for value, some in placed.flows.items():
-            for flow in some:
+        for value, flows in placed.flows.items():
+            for flow in flows:
                 self._blocks(flow.sender, flow.to, values[value].image.pixels, values[value].block)
         sent: dict[tuple[int, int | None], list[str]] = {}
         for ring in placed.rings.values():
@@ -45,8 +45,8 @@ class _Links:
         for (k, p), (_, flow) in placed.columns.items():
             value = values[placed.graph.nodes[k].values[0]]
             self._blocks(flow.sender, flow.to, value.image.pixels, placed.parts[k][p].count * value.width)
-        for (k, p), one in placed.reductions.items():
-            edges = {edge for tile in one.members for edge in self._way(tile, one.root)}
+        for (k, p), reduction in placed.reductions.items():
+            edges = {edge for tile in reduction.members for edge in self._way(tile, reduction.root)}
             self._add(edges, placed.graph.nodes[k].walk.positions * self._flits(2 * placed.parts[k][p].count))
         return [{"start": tile_name(self._chip, a), "end": tile_name(self._chip, b), "flits": flits}
                 for (a, b), flits in sorted(self._count.items())]

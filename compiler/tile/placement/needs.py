@@ -39,8 +39,8 @@ def largest_buffer(chip: Chip) -> int:
 
 def needs_of(programs: Mapping[str, Program]) -> dict[str, Needs]:
     """What each tile needs for its program, with the rings that this has."""
-    return {tile: Needs(buffer=_bytes(one), parameters=len(one.parameters), instructions=len(one.words))
-            for tile, one in programs.items()}
+    return {tile: Needs(buffer=_bytes(program), parameters=len(program.parameters), instructions=len(program.words))
+            for tile, program in programs.items()}
 
 
 def _bytes(program: Program) -> int:

@@ -92,8 +92,8 @@ class _Run:
         self.layers = [graph.call(k) is not None for k in nodes]
         self.taken = [_taken(graph.nodes[k], image) for k in nodes]
         self.begun, self.fired, self.made = ([0] * len(nodes) for _ in range(3))
-        self.ahead: dict[str, list[int]] = {tile: [] for some in members for tile in some}
-        self.found: dict[str, list[int]] = {tile: [] for some in members for tile in some}
+        self.ahead: dict[str, list[int]] = {tile: [] for tiles in members for tile in tiles}
+        self.found: dict[str, list[int]] = {tile: [] for tiles in members for tile in tiles}
 
     def order(self) -> Mapping[str, list[int]]:
         """Until all have fired."""
@@ -184,34 +184,34 @@ def _needs(
     graph: Graph, k: int, makers: Mapping[int, int], members: Sequence[tuple[str, ...]], image: int
 ) -> list[_Need]:
     """What a node waits for, of each value that it takes."""
-    node, walk, found = graph.nodes[k], graph.nodes[k].walk, list[_Need]()
-    each = np.arange(1, walk.positions + 1)
+    node, walk, needs = graph.nodes[k], graph.nodes[k].walk, list[_Need]()
+    positions = np.arange(1, walk.positions + 1)
     # What it gives back has to have come.
-    main = np.maximum(walk.need, walk.low[1:]) if node.head is not None else each
+    main = np.maximum(walk.need, walk.low[1:]) if node.head is not None else positions
     maker = makers.get(node.source)
     beside = maker is not None and not graph.nodes[maker].whole and bool(set(members[k]) & set(members[maker]))
     if graph.call(k) is not None and beside:
         main = early(walk, main, HELD // graph.values[node.source].block)
     main = main + graph.left_out(k)
     for n, v in enumerate(node.sources[: node.dealt]):
-        found.append(_Need(((makers[v], [int(n == image % node.dealt)] * walk.positions),)))
+        needs.append(_Need(((makers[v], [int(n == image % node.dealt)] * walk.positions),)))
     for n, v in enumerate(node.sources if node.turns else ()):
         # Values of a single pixel are there as a whole.
-        own = bool(set(members[k]) & set(members[makers[v]])) and graph.values[v].image.pixels > 1
-        found.append(_Need(((makers[v], _in_turn(node.turns, n, own=own)),)))
+        local = bool(set(members[k]) & set(members[makers[v]])) and graph.values[v].image.pixels > 1
+        needs.append(_Need(((makers[v], _in_turn(node.turns, n, local=local)),)))
     for n, v in enumerate(node.taken):
         if v in node.sources:
             continue
         pixels = graph.values[v].image.pixels
-        of = main.tolist() if n == 0 else each.tolist() if pixels > 1 else [1] * walk.positions
+        of = main.tolist() if n == 0 else positions.tolist() if pixels > 1 else [1] * walk.positions
         if v in makers and graph.nodes[makers[v]].pixels:
-            found.append(_Need(((makers[v], [_all(graph, makers, v)] * node.firings),)))
+            needs.append(_Need(((makers[v], [_all(graph, makers, v)] * node.firings),)))
         elif v in makers:
-            found.append(_Need(((makers[v], [pixels] if node.whole else of),)))
+            needs.append(_Need(((makers[v], [pixels] if node.whole else of),)))
         else:
-            found.append(_Need(tuple((makers[r], [_all(graph, makers, r)] * node.firings)
+            needs.append(_Need(tuple((makers[r], [_all(graph, makers, r)] * node.firings)
                                      for r in graph.split.waits.get(v, ()))))
-    return found
+    return needs
 
 
 def _all(graph: Graph, makers: Mapping[int, int], value: int) -> int:
@@ -220,26 +220,26 @@ def _all(graph: Graph, makers: Mapping[int, int], value: int) -> int:
     return graph.values[value].image.pixels if at is None else at + 1
 
 
-def _in_turn(turns: Sequence[int], number: int, *, own: bool) -> list[int]:
+def _in_turn(turns: Sequence[int], number: int, *, local: bool) -> list[int]:
     """Pixels of one of the values that are taken in turn which are there before each position.
 
-    Of what the ``own`` tile makes there is a row more, and the rest in step with what is taken: its array then works
+    Of what the ``local`` tile makes there is a row more, and the rest in step with what is taken: its array then works
     while rows of others are taken.
     """
     mine = np.array(turns) == number
     needs = np.cumsum(mine)
-    if own:
+    if local:
         row = next((n for n, turn in enumerate(turns) if turn != turns[0]), len(turns))
         needs = np.maximum(needs, row + (np.arange(len(turns)) + 1) * mine.sum() // len(turns))
     return np.minimum(needs, mine.sum()).tolist()
 
 
-def early(walk: SlidingWindow, needs: NDArray[np.integer], most: int) -> NDArray[np.integer]:
+def early(walk: SlidingWindow, needs: NDArray[np.integer], limit: int) -> NDArray[np.integer]:
     """Pixels that are there before each position of a layer, more than it needs.
 
     Where there are as many positions as pixels, they are made one at a position: those that the next row begins with
     are made in time. Else as many more as the window is wide, and with a stride, or of a copy that has every so many
-    rows, those that the next row begins with in step with this one, if no more than ``most`` have to be held for that.
+    rows, those that the next row begins with in step with this one, if no more than ``limit`` have to be held for that.
     """
     if walk.positions == walk.image:
         places = np.arange(walk.positions)
@@ -250,7 +250,7 @@ def early(walk: SlidingWindow, needs: NDArray[np.integer], most: int) -> NDArray
         more = np.append(rows[1:, 0], rows[-1, -1]) - rows[:, 0]
         spread = rows[:, :1] + more[:, None] * np.arange(1, walk.positions_x + 1) // walk.positions_x
         spread = np.maximum(rows, spread).ravel()
-        needs = spread if (spread - walk.low[:-1]).max() <= most else needs
+        needs = spread if (spread - walk.low[:-1]).max() <= limit else needs
     return np.minimum(needs, walk.image)
 
 
@@ -259,17 +259,17 @@ def in_loops(order: Sequence[int], depth: int = MOST_DEPTH) -> Steps:
     runs = [(number, len(list(same))) for number, same in groupby(order)]
     steps: Steps = tuple(Loop(times, (number,)) if times > 1 else number for number, times in runs)
     # What is too long for a body may be short once it is folded itself.
-    while (made := _folded(steps, depth)) != steps:
-        steps = made
+    while (folded := _folded(steps, depth)) != steps:
+        steps = folded
     return steps
 
 
 def unrolled(steps: Steps) -> list[int]:
     """The order that loops stand for."""
-    found: list[int] = []
+    numbers: list[int] = []
     for step in steps:
-        found += unrolled(step.body) * step.times if isinstance(step, Loop) else [step]
-    return found
+        numbers += unrolled(step.body) * step.times if isinstance(step, Loop) else [step]
+    return numbers
 
 
 def _depth(step: int | Loop) -> int:
@@ -298,7 +298,7 @@ def _longest(keys: Sequence[int], fit: Sequence[bool]) -> tuple[int, int, int]:
         for at in range(len(keys) - size - 1, -1, -1):
             alike = alike + 1 if keys[at] == keys[at + size] and fit[at] else 0
             times = 1 + alike // size
-            held = size * times
-            if times > 1 and (held > best[1] * best[2] or (held == best[1] * best[2] and size == best[1])):
+            covered = size * times
+            if times > 1 and (covered > best[1] * best[2] or (covered == best[1] * best[2] and size == best[1])):
                 best = at, size, times
     return best

@@ -61,36 +61,37 @@ class _Tile:
 
     @property
     def work(self) -> int:
-        return sum(one.work for one, _, _ in self.taken)
+        return sum(rectangle.work for rectangle, _, _ in self.taken)
 
-    def put(self, one: _Rectangle) -> bool:
+    def put(self, piece: _Rectangle) -> bool:
         """Put a rectangle, if there is a place."""
         rows, columns = (len(side) for side in self.dead)
-        height, width = _up(one.height, CODES_IN), _up(one.columns, CODES_OUT)
+        height, width = _up(piece.height, CODES_IN), _up(piece.columns, CODES_OUT)
         if len(self.taken) == MASKS:
             return False
         for shelf in self.shelves:
             # The last shelf may become higher.
             high = rows - shelf[0] if shelf is self.shelves[-1] else shelf[1]
-            place = _free(self.dead[1], shelf[2], one.columns, CODES_OUT)
-            if height <= high and place + width <= columns and not self.dead[0][shelf[0] : shelf[0] + one.height].any():
+            place = _free(self.dead[1], shelf[2], piece.columns, CODES_OUT)
+            dead = self.dead[0][shelf[0] : shelf[0] + piece.height].any()
+            if height <= high and place + width <= columns and not dead:
                 shelf[1] = max(shelf[1], height)
-                self.taken.append((one, shelf[0], place))
+                self.taken.append((piece, shelf[0], place))
                 shelf[2] = place + width
                 return True
         behind = max([shelf[0] + shelf[1] for shelf in self.shelves], default=0)
-        first = _free(self.dead[0], behind, one.height, CODES_IN)
-        place = _free(self.dead[1], 0, one.columns, CODES_OUT)
+        first = _free(self.dead[0], behind, piece.height, CODES_IN)
+        place = _free(self.dead[1], 0, piece.columns, CODES_OUT)
         if first + height > rows or place + width > columns:
             return False
         self.shelves.append([first, height, place + width])
-        self.taken.append((one, first, place))
+        self.taken.append((piece, first, place))
         return True
 
-    def puts(self, some: Sequence[_Rectangle]) -> "_Tile | None":
+    def puts(self, rectangles: Sequence[_Rectangle]) -> "_Tile | None":
         """The tile with all of some rectangles, None if they do not fit."""
         trial = _Tile(self.dead, [list(shelf) for shelf in self.shelves], list(self.taken))
-        return trial if all(trial.put(one) for one in some) else None
+        return trial if all(trial.put(rectangle) for rectangle in rectangles) else None
 
 
 def place_on_tiles(
@@ -122,27 +123,27 @@ def place_on_tiles(
         If the layers do not fit; one sentence that names the layer.
     """
     faults = {} if faults is None else faults
-    skip = {**{core: (one.rows, one.columns) for core, one in faults.items()}, **(skip or {})}
+    skip = {**{core: (part.rows, part.columns) for core, part in faults.items()}, **(skip or {})}
     dead = [_dead_rows(cell_map, skip.get(core)) for core in range(tiles)]
     sizes = _Sizes(shapes, cell_map, slices or [1] * len(shapes), dead)
-    found = _packed(sizes, tiles, 1)
-    if isinstance(found, int):
-        raise InputError(_too_few(sizes, shapes[found].name, tiles))
-    used = least = max(k for k, tile in enumerate(found) if tile.taken) + 1
+    packed = _packed(sizes, tiles, 1)
+    if isinstance(packed, int):
+        raise InputError(_too_few(sizes, shapes[packed].name, tiles))
+    used = fewest = max(k for k, tile in enumerate(packed) if tile.taken) + 1
     for count in range(copies, 1, -1):
         more = _packed(replace(sizes, wide=wide), tiles if wide else used, count)
         if not isinstance(more, int):
-            found, used = more, max(k for k, tile in enumerate(more) if tile.taken) + 1
+            packed, used = more, max(k for k, tile in enumerate(more) if tile.taken) + 1
             break
-    blocks = [_block(k, number, *taken) for k, tile in enumerate(found[:used])
-              for number, taken in enumerate(tile.taken)]
-    blocks.sort(key=lambda one: (one.layer, one.first, int(one.outputs[0])))
+    blocks = [_block(k, number, *place) for k, tile in enumerate(packed[:used])
+              for number, place in enumerate(tile.taken)]
+    blocks.sort(key=lambda part: (part.layer, part.first, int(part.outputs[0])))
     return Placement(
-        cell_map=cell_map, cores=used, least=_least(sizes, 0, least), bound=1, blocks=tuple(blocks), skip=skip,
+        cell_map=cell_map, cores=used, least=_least(sizes, 0, fewest), bound=1, blocks=tuple(blocks), skip=skip,
         faults=faults,
         rows=tuple(shape.walk.terms * shape.walk.run for shape in shapes),
         parts=tuple(_in_order(_parts(shape, sizes.rows, sizes.columns // sizes.slices[k]), shape,
-                              [one for one in blocks if one.layer == k]) for k, shape in enumerate(shapes)),
+                              [part for part in blocks if part.layer == k]) for k, shape in enumerate(shapes)),
     )
 
 
@@ -178,58 +179,58 @@ class _Sizes:
 
 
 def _dead_rows(cell_map: CellMap, skip: Dead | None) -> Dead:
-    lines, columns = cell_map.dead(skip)
-    return cell_map.per_row(lines) > 0, columns
+    driven, converted = cell_map.dead(skip)
+    return cell_map.per_row(driven) > 0, cell_map.per_column(converted) > 0
 
 
 def _packed(sizes: _Sizes, tiles: int, copies: int) -> list[_Tile] | int:
     """Tiles with all layers, or the number of the layer that finds no place."""
-    found = [sizes.tile(k) for k in range(tiles)]
+    tiles_packed = [sizes.tile(k) for k in range(tiles)]
     cut = [_rectangles(k, shape, sizes, copies) for k, shape in enumerate(sizes.shapes)]
     together = [_together(layer) for layer in cut]
     if sum(map(len, together)) <= tiles:
-        every = [some for layer in together for some in layer]
-        made = [tile.puts(some) for tile, some in zip(found, every, strict=False)]
-        if all(made):
-            return [one for one in made if one is not None] + found[len(made):]
+        every = [group for layer in together for group in layer]
+        filled = [tile.puts(group) for tile, group in zip(tiles_packed, every, strict=False)]
+        if all(filled):
+            return [part for part in filled if part is not None] + tiles_packed[len(filled):]
         if sum(map(len, cut)) <= len(every):
             return every[0][0].layer
     for k, layer in enumerate(cut):
-        if not (_put(found, layer) or all(_put(found, some) for some in together[k])
-                or all(_put(found, [one]) for one in layer)):
+        if not (_put(tiles_packed, layer) or all(_put(tiles_packed, group) for group in together[k])
+                or all(_put(tiles_packed, [part]) for part in layer)):
             return k
-    return found
+    return tiles_packed
 
 
 def _together(layer: Sequence[_Rectangle]) -> list[list[_Rectangle]]:
     """Rectangles of a layer that go to one tile: one by one, unless their outputs are of too many parts."""
-    parts = list(dict.fromkeys(one.output for one in layer))
+    parts = list(dict.fromkeys(rectangle.output for rectangle in layer))
     if len(parts) <= MOST_PARTS:
-        return [[one] for one in layer]
+        return [[rectangle] for rectangle in layer]
     number = {output: k * MOST_PARTS // len(parts) for k, output in enumerate(parts)}
-    found: dict[int, list[_Rectangle]] = {}
-    for one in layer:
-        found.setdefault(number[one.output], []).append(one)
-    return list(found.values())
+    groups: dict[int, list[_Rectangle]] = {}
+    for rectangle in layer:
+        groups.setdefault(number[rectangle.output], []).append(rectangle)
+    return list(groups.values())
 
 
 def _too_few(sizes: _Sizes, name: str, tiles: int) -> str:
     """That a layer finds no place, and how many tiles would do."""
-    most = _pieces(sizes)
+    pieces = _pieces(sizes)
     rows, columns = sizes.cell_map.there
     head = f"layer {name!r} must fit beside the others on {tiles} tiles of {rows} rows and {columns} columns; "
-    if most > MOST_TILES:
-        return head + f"the network has {most} pieces of that size"
-    least = _least(sizes, tiles, most)
-    side = isqrt(least - 1) + 1
-    return head + f"{least} would do: --set mesh.columns={side} --set mesh.rows={-(-least // side)}"
+    if pieces > MOST_TILES:
+        return head + f"the network has {pieces} pieces of that size"
+    fewest = _least(sizes, tiles, pieces)
+    side = isqrt(fewest - 1) + 1
+    return head + f"{fewest} would do: --set mesh.columns={side} --set mesh.rows={-(-fewest // side)}"
 
 
 def fewest_tiles(shapes: Sequence[Shape], cell_map: CellMap, *, slices: Sequence[int] | None = None) -> int | None:
     """Tiles on which layers find room, however many a chip has; None beyond :data:`MOST_TILES`."""
     sizes = _Sizes(shapes, cell_map, slices or [1] * len(shapes), [])
-    most = _pieces(sizes)
-    return None if most > MOST_TILES else _least(sizes, 0, most)
+    pieces = _pieces(sizes)
+    return None if pieces > MOST_TILES else _least(sizes, 0, pieces)
 
 
 def _pieces(sizes: _Sizes) -> int:
@@ -267,52 +268,53 @@ def _parts(shape: Shape, rows: int, columns: int) -> Parts:
     """The fewest equal parts of a layer whose groups stand side by side in a product."""
     groups = shape.groups
     inputs, outputs = shape.walk.terms * shape.walk.run // groups, shape.outputs // groups
-    most = max(1, min(rows // inputs, GROUP_ROWS // inputs, columns // outputs))
-    each = next(n for n in range(min(most, groups), 0, -1) if groups % n == 0)
-    return Parts(count=groups // each, groups=groups, inputs=inputs, outputs=outputs)
+    limit = max(1, min(rows // inputs, GROUP_ROWS // inputs, columns // outputs))
+    groups_each = next(n for n in range(min(limit, groups), 0, -1) if groups % n == 0)
+    return Parts(count=groups // groups_each, groups=groups, inputs=inputs, outputs=outputs)
 
 
 def _in_order(parts: Parts, shape: Shape, blocks: Sequence[Block]) -> Parts:
     """With the order in which walks over the channels of blocks give their rows."""
     terms = shape.walk.terms
     order = np.arange(terms * shape.walk.run)
-    for one in blocks:
-        order[one.first : one.first + len(one.rows)] = rows_of(shape.walk, one.first // terms, len(one.rows) // terms)
+    for block in blocks:
+        rows = rows_of(shape.walk, block.first // terms, len(block.rows) // terms)
+        order[block.first : block.first + len(block.rows)] = rows
     return replace(parts, order=tuple(order.tolist()))
 
 
 def _rectangles(layer: int, shape: Shape, sizes: _Sizes, copies: int) -> list[_Rectangle]:
     """A layer, cut between its outputs and between its channels into as few rectangles as a tile, or copies, allow."""
     terms, slices = shape.walk.terms, sizes.slices[layer]
-    most = sizes.columns // slices
-    if terms > sizes.rows or not most:
+    limit = sizes.columns // slices
+    if terms > sizes.rows or not limit:
         raise InputError(f"layer {shape.name!r} must have a window of at most {sizes.rows} pixels, sound rows side by "
                          f"side of every tile, not {terms}")
-    parts = _parts(shape, sizes.rows, most)
+    parts = _parts(shape, sizes.rows, limit)
     channels, outputs = shape.walk.run // parts.count, shape.outputs // parts.count
-    cut, work = segments(outputs, max(1, most // copies) if sizes.wide else most), shape.walk.positions
-    count = max(1, min(copies, most // max(width for _, width in cut)))
+    cut, work = segments(outputs, max(1, limit // copies) if sizes.wide else limit), shape.walk.positions
+    count = max(1, min(copies, limit // max(width for _, width in cut)))
     return [_Rectangle(layer, (part * channels + first) * terms, height * terms, part * outputs + output, width, work,
                        count, slices)
             for part in range(parts.count) for output, width in cut
             for first, height in segments(channels, sizes.rows // terms)]
 
 
-def _put(tiles: list[_Tile], some: Sequence[_Rectangle]) -> bool:
+def _put(tiles: list[_Tile], rectangles: Sequence[_Rectangle]) -> bool:
     """Put rectangles on the tile with the least work that takes all of them."""
     for k in sorted(range(len(tiles)), key=lambda k: (tiles[k].work, k)):
-        made = tiles[k].puts(some)
-        if made is not None:
-            tiles[k] = made
+        filled = tiles[k].puts(rectangles)
+        if filled is not None:
+            tiles[k] = filled
             return True
     return False
 
 
-def _block(tile: int, number: int, one: _Rectangle, row: int, column: int) -> Block:
-    outputs = np.arange(one.output, one.output + one.width, dtype=np.int32)
+def _block(tile: int, number: int, piece: _Rectangle, row: int, column: int) -> Block:
+    outputs = np.arange(piece.output, piece.output + piece.width, dtype=np.int32)
     return Block(
-        layer=one.layer, core=tile, first=one.first, rows=np.arange(row, row + one.height, dtype=np.int32),
-        columns=np.arange(column, column + one.columns, dtype=np.int32),
-        outputs=np.tile(outputs, one.copies * one.slices), copies=one.copies, wl_select=number, line_select=number,
-        slices=one.slices,
+        layer=piece.layer, core=tile, first=piece.first, rows=np.arange(row, row + piece.height, dtype=np.int32),
+        columns=np.arange(column, column + piece.columns, dtype=np.int32),
+        outputs=np.tile(outputs, piece.copies * piece.slices), copies=piece.copies, wl_select=number,
+        line_select=number, slices=piece.slices,
     )

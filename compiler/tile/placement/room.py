@@ -13,28 +13,12 @@ from mho.compiler.tile.graph.graph import Graph
 from mho.compiler.tile.lowering.operations import NotAlikeError, steps_of
 from mho.compiler.tile.placement.streams import Placed, place_of, tile_name
 from mho.hw.config import Chip
-from mho.macro_models.errors import InputError
 
-__all__ = ["FullError", "Room", "more_room"]
+__all__ = ["Room", "more_room"]
 
 
 MOST_TAKEN = 10
 """Values beyond which a stage finds no room on any tile, as a rule, that takes them all at a time."""
-
-
-class FullError(InputError):
-    """A tile has no room for what is on it; ``tiles`` are all of which that is known."""
-
-    def __init__(self, tile: str, sentence: str) -> None:
-        super().__init__(sentence)
-        self.tiles = (tile,)
-
-    @classmethod
-    def of(cls, some: Sequence["FullError"]) -> "FullError":
-        """One for several tiles, with the first one's sentence."""
-        made = cls(some[0].tiles[0], str(some[0]))
-        made.tiles = tuple(dict.fromkeys(tile for one in some for tile in one.tiles))
-        return made
 
 
 @dataclass(frozen=True, kw_only=True)

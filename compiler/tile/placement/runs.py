@@ -35,7 +35,7 @@ class Runs:
 
     def again(self, tile: str) -> list[int]:
         """What a tile does again and again: an image, or several, each with its end."""
-        period = math.lcm(*(self._graph.period(k) for k, some in enumerate(self._members) if tile in some))
+        period = math.lcm(*(self._graph.period(k) for k, tiles in enumerate(self._members) if tile in tiles))
         if period == 1:
             return self.of(self._first)[tile]
         return [number for n in range(period) for number in (*self.of(self._first + n)[tile], IMAGE)]

@@ -11,11 +11,10 @@ from itertools import pairwise
 
 from mho.compiler.program import Call
 from mho.compiler.tile.placement.order import Part
-from mho.compiler.tile.placement.room import FullError
 from mho.compiler.tile.placement.streams import Placed, Ring, boxes_of
+from mho.compiler.tile.refusal import Full, Refusal, full_of
 from mho.hw.tile.interpreter.tiles import HOST, Flow
 from mho.hw.tile.isa.legality import SLOTS
-from mho.macro_models.errors import InputError
 
 __all__ = ["shared"]
 
@@ -27,43 +26,37 @@ FEW = 3
 Key = tuple[str, int, int]
 
 
-def shared(placed: Placed, order: Mapping[str, Sequence[int]]) -> Placed:
+def shared(placed: Placed, order: Mapping[str, Sequence[int]]) -> Placed | Refusal:
     """The same with fewer rings and flows; ``order`` are the nodes of each tile, in an image.
 
     Where images differ, since copies of a layer are dealt them, each value keeps its own.
     """
     if any(node.dealt for node in placed.graph.nodes):
         return _numbered(placed)
-    span = {tile: _spans(some, len(placed.graph.nodes)) for tile, some in order.items()}
+    span = {tile: _spans(group, len(placed.graph.nodes)) for tile, group in order.items()}
     rings, flows = _one_flow(placed, span)
     for tile in placed.tiles:
         mine = [key for key, ring in rings.items() if key[0] == tile and ring.slot is None and _single(placed, ring)]
         if len(mine) > FEW:
             kinds = list(dict.fromkeys(_reader(placed, key) for key in mine))
             for n, kind in enumerate(kinds):
-                some = [key for key in mine if _reader(placed, key) == kind]
-                rings |= _one_ring(placed, some, span[tile], f"val{n}_")
+                group = [key for key in mine if _reader(placed, key) == kind]
+                rings |= _one_ring(placed, group, span[tile], f"val{n}_")
     return _numbered(replace(placed, rings=rings, flows=flows))
 
 
-def _numbered(placed: Placed) -> Placed:
-    """With flows and slots numbered from 0 on.
-
-    Raises
-    ------
-    FullError
-        If a tile has not so many.
-    """
+def _numbered(placed: Placed) -> Placed | Refusal:
+    """With flows and slots numbered from 0 on, if tiles and the host have so many."""
     numbers: dict[str, int] = {}
     slots: dict[str, int] = {}
-    made: dict[Flow, Flow] = {}
+    renamed: dict[Flow, Flow] = {}
     for flow in dict.fromkeys(placed.all_flows):
         number, tiles = numbers.get(flow.sender, 0), [tile for tile in flow.to if tile != HOST]
         slot = max([slots.get(tile, 0) for tile in tiles], default=0)
         numbers[flow.sender] = number + 1
         slots |= dict.fromkeys(tiles, slot + 1)
-        made[flow] = replace(flow, number=number, slot=slot)
-    filled = {(tile, flow.slot): made[flow].slot for flow in made for tile in flow.to if tile != HOST}
+        renamed[flow] = replace(flow, number=number, slot=slot)
+    filled = {(tile, flow.slot): renamed[flow].slot for flow in renamed for tile in flow.to if tile != HOST}
     rings: dict[Key, Ring] = {}
     for key, ring in placed.rings.items():
         slot = ring.slot
@@ -73,44 +66,46 @@ def _numbered(placed: Placed) -> Placed:
                 slot = slots.get(ring.tile, 0)
                 slots[ring.tile] = slot + 1
         rings[key] = replace(ring, slot=slot)
-    _check(placed, slots, numbers)
-    _check_host(placed, [ring for key, ring in rings.items() if placed.rings[key].slot is not None
-                 and (ring.tile, placed.rings[key].slot) not in filled])
-    columns = {key: (replace(ring, slot=made[flow].slot), made[flow]) for key, (ring, flow) in placed.columns.items()}
-    flows = {value: tuple(dict.fromkeys(made[flow] for flow in some)) for value, some in placed.flows.items()}
+    from_host = [ring for key, ring in rings.items() if placed.rings[key].slot is not None
+                 and (ring.tile, placed.rings[key].slot) not in filled]
+    if refusal := _too_many(placed, slots, numbers) or _too_many_of_host(placed, from_host):
+        return refusal
+    columns = {key: (replace(ring, slot=renamed[flow].slot), renamed[flow])
+               for key, (ring, flow) in placed.columns.items()}
+    flows = {value: tuple(dict.fromkeys(renamed[flow] for flow in old)) for value, old in placed.flows.items()}
     return replace(placed, rings=rings, flows=flows, columns=columns)
 
 
-def _check_host(placed: Placed, rings: Sequence[Ring]) -> None:
-    """Whether the host has a flow for each value that it sends, to all tiles that take it in one slot."""
+def _too_many_of_host(placed: Placed, rings: Sequence[Ring]) -> Refusal | None:
+    """None if the host has a flow for each value that it sends, to all tiles that take it in one slot."""
     places: dict[tuple[int | None, int], set[tuple[int, int]]] = {}
     for ring in rings:
         x, y = map(int, ring.tile.split(","))
         places.setdefault((ring.slot, ring.value), set()).add((x, y))
-    flows = sum(len(boxes_of(frozenset(some))) for some in places.values())
+    flows = sum(len(boxes_of(frozenset(group))) for group in places.values())
     if flows > FLOWS:
         last = placed.graph.layer_before(max(value for _, value in places))
-        raise InputError(f"the host must send at most {FLOWS} flows of values to tiles, not {flows}, up to those "
-                         f"behind layer {last!r}")
+        return Refusal(f"the host must send at most {FLOWS} flows of values to tiles, not {flows}, up to those "
+                       f"behind layer {last!r}")
+    return None
 
 
-def _check(placed: Placed, taken: Mapping[str, int], given: Mapping[str, int]) -> None:
-    """Whether tiles have so many slots and flows."""
-    kinds = (taken, SLOTS, "take at most {} values from others"), (given, FLOWS, "send at most {} flows")
-    full = [FullError(tile, f"tile {tile} with what is of {placed.layers(tile)} must {does.format(most)}, not {count}")
-            for counts, most, does in kinds for tile, count in counts.items() if count > most]
-    if full:
-        raise FullError.of(full)
+def _too_many(placed: Placed, slots: Mapping[str, int], flows: Mapping[str, int]) -> Full | None:
+    """None if tiles have so many slots and flows."""
+    kinds = (slots, SLOTS, "take at most {} values from others"), (flows, FLOWS, "send at most {} flows")
+    return full_of([
+        Full(f"tile {tile} with what is of {placed.layers(tile)} must {does.format(limit)}, not {count}", (tile,))
+        for counts, limit, does in kinds for tile, count in counts.items() if count > limit])
 
 
 def _spans(order: Sequence[int], nodes: int) -> dict[int, tuple[int, int]]:
     """When each node fires first and last, its release as well."""
-    found: dict[int, tuple[int, int]] = {}
+    spans: dict[int, tuple[int, int]] = {}
     for at, k in enumerate(order):
         # Of a node with parts also the place of each.
         for number in {k, k % nodes}:
-            found[number] = found.get(number, (at, at))[0], at
-    return found
+            spans[number] = spans.get(number, (at, at))[0], at
+    return spans
 
 
 def _made_at(placed: Placed, span: Mapping[int, tuple[int, int]], maker: int, value: int) -> int:
@@ -172,22 +167,22 @@ def _one_flow(
     """Flows of values of a single pixel from one tile to the same others, where all take them as they come."""
     rings, flows = dict(placed.rings), dict(placed.flows)
     groups: dict[tuple[object, ...], list[tuple[int, int, Flow]]] = {}
-    for value, some in placed.flows.items():
-        maker, held = _maker(placed, value), placed.graph.values[value]
-        for flow in some:
-            if maker is not None and HOST not in flow.to and held.image.pixels == 1:
+    for value, group in placed.flows.items():
+        maker, layout = _maker(placed, value), placed.graph.values[value]
+        for flow in group:
+            if maker is not None and HOST not in flow.to and layout.image.pixels == 1:
                 ends = frozenset((tile, _reader(placed, _taker(placed, tile, value, flow))) for tile in flow.to)
-                key = flow.sender, ends, held.block
+                key = flow.sender, ends, layout.block
                 at = _made_at(placed, span[flow.sender], maker, value)
                 groups.setdefault(key, []).append((at, value, flow))
-    for some in groups.values():
-        some.sort(key=lambda one: one[:2])
-        takers = [[_taker(placed, tile, value, flow) for tile in flow.to] for _, value, flow in some]
-        if len(some) <= FEW or not _as_they_come(placed, span, takers):
+    for group in groups.values():
+        group.sort(key=lambda entry: entry[:2])
+        takers = [[_taker(placed, tile, value, flow) for tile in flow.to] for _, value, flow in group]
+        if len(group) <= FEW or not _as_they_come(placed, span, takers):
             continue
-        first = some[0][2]
-        for (_, value, flow), ends in zip(some, takers, strict=True):
-            flows[value] = tuple(first if one is flow else one for one in flows[value])
+        first = group[0][2]
+        for (_, value, flow), ends in zip(group, takers, strict=True):
+            flows[value] = tuple(first if entry is flow else entry for entry in flows[value])
             for key in ends:
                 rings[key] = replace(rings[key], name=f"from{first.sender.replace(',', '_')}_{first.number}",
                                      slot=first.slot)

@@ -16,9 +16,9 @@ from dataclasses import dataclass
 
 from mho.compiler.tile.placement.order import MOST_AHEAD, Part
 
-__all__ = ["Ahead", "Pipeline", "both_sides", "pipeline"]
+__all__ = ["Cuts", "Pipeline", "both_sides", "pipeline"]
 
-Ahead = Mapping[str, int]
+Cuts = Mapping[str, int]
 """Of tiles that have some: the first node that is not ahead."""
 
 
@@ -61,11 +61,11 @@ def pipeline(
 
 def _apart(order: Sequence[int], nodes: int, single: Collection[int]) -> list[int]:
     """With products that may begin ahead in parts of their own."""
-    found: list[int] = []
+    numbers: list[int] = []
     for number in order:
         parts = (Part.PRODUCTS, Part.REST) if number in single else (0,)
-        found += [number + nodes * part for part in parts]
-    return found
+        numbers += [number + nodes * part for part in parts]
+    return numbers
 
 
 class _Merge:
@@ -83,14 +83,14 @@ class _Merge:
 
     def order(self) -> list[int]:
         """Until nothing is left."""
-        found: list[int] = []
+        merged: list[int] = []
         while any(self._left):
             # What is behind comes first: the second order, unless its next product is not due.
             sides = (1, 0) if self._due() else (0, 1)
             side, at = next((side, at) for side in sides if (at := self._next(side)) is not None)
-            found.append(number := self._left[side].pop(at))
+            merged.append(number := self._left[side].pop(at))
             self._fire(side, number)
-        return found
+        return merged
 
     def _due(self) -> bool:
         if not self._left[1] or not self._left[0]:

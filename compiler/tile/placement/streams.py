@@ -12,10 +12,10 @@ from functools import lru_cache
 from mho.compiler.program import Call
 from mho.compiler.tile.graph.graph import Graph, Node
 from mho.compiler.tile.placement.columns import Part, parts_of
+from mho.compiler.tile.refusal import NoRoomError
 from mho.hw.config import Chip
 from mho.hw.tile.config import TileConfig
 from mho.hw.tile.interpreter.tiles import HOST, Flow, Reduction
-from mho.macro_models.errors import InputError
 
 __all__ = [
     "Placed", "Ring", "boxes_of", "contexts_of", "destinations", "member_tiles", "place_nodes", "place_of",
@@ -67,7 +67,7 @@ class Placed:
     @property
     def tiles(self) -> tuple[str, ...]:
         """Tiles that have a node."""
-        return tuple(sorted({tile for some in self.members for tile in some}))
+        return tuple(sorted({tile for names in self.members for tile in names}))
 
     @property
     def all_rings(self) -> tuple[Ring, ...]:
@@ -78,7 +78,7 @@ class Placed:
     def all_flows(self) -> tuple[Flow, ...]:
         """Flows of all tiles; several values may have one."""
         return tuple(dict.fromkeys((
-            *(flow for some in self.flows.values() for flow in some), *(flow for _, flow in self.columns.values()))))
+            *(flow for flows in self.flows.values() for flow in flows), *(flow for _, flow in self.columns.values()))))
 
     def part_root(self, node: int, part: int) -> str:
         """The tile at which a part of a layer comes together."""
@@ -90,7 +90,7 @@ class Placed:
 
     def layers(self, tile: str) -> str:
         """What is on a tile: the first layers behind which its nodes are."""
-        mine = [k for k, some in enumerate(self.members) if tile in some]
+        mine = [k for k, tiles in enumerate(self.members) if tile in tiles]
         names = dict.fromkeys(self.graph.layer_before(v) for k in mine for v in self.graph.nodes[k].values[:1])
         return "layer " + " and ".join(repr(name) for name in list(names)[:2])
 
@@ -115,7 +115,7 @@ def place_nodes(
 
     Raises
     ------
-    InputError
+    NoRoomError
         If a tile has no context left.
     """
     if isinstance(watched, bool):
@@ -131,45 +131,45 @@ def place_nodes(
         for tile, k in ends:
             if tile == maker:
                 rings[tile, k, value] = Ring(name=f"in{k}_{value}", value=value, node=k, tile=tile, slot=None)
-        for some in _flows(graph, maker, value, ends):
+        for group in _flows(graph, maker, value, ends):
             # A flow has one slot for all: each tile is in it once.
-            slot = max(slots.get(tile, 0) for tile in some)
-            for tile, k in some.items():
+            slot = max(slots.get(tile, 0) for tile in group)
+            for tile, k in group.items():
                 slots[tile] = slot + 1
                 rings[tile, k, value] = Ring(name=f"in{k}_{value}", value=value, node=k, tile=tile, slot=slot)
             if maker is not None:
                 flows[value] = (*flows.get(value, ()), Flow(
-                    sender=maker, number=_next(numbers, maker), to=tuple(some), slot=slot))
+                    sender=maker, number=_next(numbers, maker), to=tuple(group), slot=slot))
         if maker is not None and (value in graph.split.results or value in watched):
             flows[value] = (*flows.get(value, ()), Flow(sender=maker, number=_next(numbers, maker), to=(HOST,)))
     columns: dict[tuple[int, int], tuple[Ring, Flow]] = {}
-    for (k, p), some in tiles.items():
+    for (k, p), group in tiles.items():
         end, value = members[k][0], graph.nodes[k].values[0]
-        if some[0] != end:
+        if group[0] != end:
             slot = slots.get(end, 0)
             slots[end] = slot + 1
             ring = Ring(name=f"col{k}_{p}", value=value, node=k, tile=end, slot=slot, outputs=parts[k][p].count)
-            columns[k, p] = ring, Flow(sender=some[0], number=_next(numbers, some[0]), to=(end,), slot=slot)
+            columns[k, p] = ring, Flow(sender=group[0], number=_next(numbers, group[0]), to=(end,), slot=slot)
     return Placed(
         graph=graph, cfgs=TileConfig.of_tiles(chip), members=members, rings=rings, flows=flows, parts=parts,
         columns=columns, reductions=_reductions(graph, tiles, chip.mesh.contexts),
-        roots={key: some[0] for key, some in tiles.items()},
+        roots={key: group[0] for key, group in tiles.items()},
     )
 
 
 def _flows(graph: Graph, maker: str | None, value: int, ends: Sequence[tuple[str, int]]) -> list[dict[str, int]]:
     """The tiles of other makers' that each flow of a value goes to, with the node that takes it there."""
-    found = list[dict[str, int]]()
+    groups = list[dict[str, int]]()
     for group in destinations(graph, value, ends):
         remote = [end for end in group if end[0] != maker]
         while remote:
-            some = dict(reversed(remote))
+            members = dict(reversed(remote))
             if maker is not None:
-                box = boxes_of(frozenset(map(place_of, some)))[0]
-                some = {tile: k for tile, k in some.items() if place_of(tile) in box}
-            remote = [end for end in remote if some.get(end[0]) != end[1]]
-            found.append(some)
-    return found
+                box = boxes_of(frozenset(map(place_of, members)))[0]
+                members = {tile: k for tile, k in members.items() if place_of(tile) in box}
+            remote = [end for end in remote if members.get(end[0]) != end[1]]
+            groups.append(members)
+    return groups
 
 
 def destinations(graph: Graph, value: int, ends: Sequence[tuple[str, int]]) -> list[list[tuple[str, int]]]:
@@ -181,17 +181,17 @@ def destinations(graph: Graph, value: int, ends: Sequence[tuple[str, int]]) -> l
 
 def _apart(graph: Graph, chip: Chip, moved: Mapping[int, str]) -> dict[int, str]:
     """``moved``, with tiles of their own for what takes rows or images of copies in turn, and for what feeds copies."""
-    found = dict(moved)
+    places = dict(moved)
     joining = [k for k, node in enumerate(graph.nodes) if node.sources]
     for k in dict.fromkeys((*joining, *graph.feeding())):
-        _, _, members = member_tiles(graph, chip, found)
-        taken = {place_of(tile) for some in members for tile in some}
+        _, _, members = member_tiles(graph, chip, places)
+        occupied = {place_of(tile) for names in members for tile in names}
         x, y = place_of(members[k][0])
-        free = [at for at in (place_of(tile_name(chip, core)) for core in range(chip.cores)) if at not in taken]
-        if k not in found and free:
+        free = [at for at in (place_of(tile_name(chip, core)) for core in range(chip.cores)) if at not in occupied]
+        if k not in places and free:
             column, row = min(free, key=lambda at: (abs(at[0] - x) + abs(at[1] - y), at))
-            found[k] = f"{column},{row}"
-    return found
+            places[k] = f"{column},{row}"
+    return places
 
 
 Parts = dict[int, Sequence[Part]]
@@ -204,7 +204,7 @@ def member_tiles(
     """Parts of the layers of nodes, the tiles of each part, and those of each node, roots first."""
     parts = _parts(graph)
     tiles = {(k, p): tuple(dict.fromkeys(tile_name(chip, m.core) for m in part.mvms))
-             for k, some in parts.items() for p, part in enumerate(some)}
+             for k, node_parts in parts.items() for p, part in enumerate(node_parts)}
     return parts, tiles, _members(graph, tiles, chip, moved or {})
 
 
@@ -220,12 +220,12 @@ def sent(
 
 def _parts(graph: Graph) -> dict[int, Sequence[Part]]:
     """Parts of the layers of nodes."""
-    found: dict[int, Sequence[Part]] = {}
+    parts: dict[int, Sequence[Part]] = {}
     for k, node in enumerate(graph.nodes):
         op = None if node.head is None else graph.program.stages[node.head].operation
         if isinstance(op, Call):
-            found[k] = parts_of(graph.program.layers[op.layer])
-    return found
+            parts[k] = parts_of(graph.program.layers[op.layer])
+    return parts
 
 
 def _next(numbers: dict[str, int], tile: str) -> int:
@@ -242,14 +242,14 @@ def place_of(tile: str) -> tuple[int, int]:
 @lru_cache(maxsize=1 << 16)
 def boxes_of(places: frozenset[tuple[int, int]]) -> tuple[frozenset[tuple[int, int]], ...]:
     """Places in parts, each all of some columns and rows, as a flit names its destinations: those of a row first."""
-    found, left = [], set(places)
+    boxes, left = [], set(places)
     while left:
         row = min(y for _, y in left)
         columns = [x for x, y in left if y == row]
         rows = {y for _, y in left if all((x, y) in left for x in columns)}
-        found.append(frozenset((x, y) for y in rows for x in columns))
-        left -= found[-1]
-    return tuple(found)
+        boxes.append(frozenset((x, y) for y in rows for x in columns))
+        left -= boxes[-1]
+    return tuple(boxes)
 
 
 def _takers(node: Node, value: int, members: tuple[str, ...]) -> tuple[str, ...]:
@@ -260,50 +260,50 @@ def _takers(node: Node, value: int, members: tuple[str, ...]) -> tuple[str, ...]
 def _members(
     graph: Graph, parts: Mapping[tuple[int, int], tuple[str, ...]], chip: Chip, moved: Mapping[int, str]
 ) -> tuple[tuple[str, ...], ...]:
-    found: list[tuple[str, ...]] = []
+    nodes: list[tuple[str, ...]] = []
     makers: dict[int, str] = {}
     tiles: dict[int, tuple[str, ...]] = {}
-    for (k, _), some in parts.items():
-        tiles[k] = tuple(dict.fromkeys((*tiles.get(k, ()), *some)))
+    for (k, _), names in parts.items():
+        tiles[k] = tuple(dict.fromkeys((*tiles.get(k, ()), *names)))
     for k, node in enumerate(graph.nodes):
         if k in tiles:
-            found.append(tiles[k])
+            nodes.append(tiles[k])
         elif k in moved:
-            found.append((moved[k],))
+            nodes.append((moved[k],))
         elif node.source in makers:
-            found.append((makers[node.source],))
+            nodes.append((makers[node.source],))
         else:
             later = next((tiles[j] for j in range(k + 1, len(graph.nodes)) if j in tiles), (tile_name(chip, 0),))
-            found.append(later[:1])
-        makers |= dict.fromkeys(node.values, found[-1][0])
-    return tuple(found)
+            nodes.append(later[:1])
+        makers |= dict.fromkeys(node.values, nodes[-1][0])
+    return tuple(nodes)
 
 
 def _reductions(
-    graph: Graph, tiles: Mapping[tuple[int, int], tuple[str, ...]], most: int
+    graph: Graph, tiles: Mapping[tuple[int, int], tuple[str, ...]], limit: int
 ) -> dict[tuple[int, int], Reduction]:
     """A context for each part of a layer on several tiles."""
-    split = {key: some for key, some in tiles.items() if len(some) > 1}
-    contexts = contexts_of([[place_of(tile) for tile in some] for some in split.values()], most)
-    found: dict[tuple[int, int], Reduction] = {}
-    for ((k, p), some), context in zip(split.items(), contexts, strict=True):
+    split = {key: names for key, names in tiles.items() if len(names) > 1}
+    contexts = contexts_of([[place_of(tile) for tile in names] for names in split.values()], limit)
+    reductions: dict[tuple[int, int], Reduction] = {}
+    for ((k, p), names), context in zip(split.items(), contexts, strict=True):
         if context is None:
             op = graph.program.stages[graph.nodes[k].head or 0].operation
             name = graph.program.layers[op.layer].name if isinstance(op, Call) else "?"
-            raise InputError(f"layer {name!r} must share its part of the mesh with at most {most} layers that "
+            raise NoRoomError(f"layer {name!r} must share its part of the mesh with at most {limit} layers that "
                              "are cut over several tiles: mesh.contexts")
-        found[k, p] = Reduction(context=context, members=some, root=some[0])
-    return found
+        reductions[k, p] = Reduction(context=context, members=names, root=names[0])
+    return reductions
 
 
 def contexts_of(groups: Sequence[Sequence[tuple[int, int]]], contexts: int) -> list[int | None]:
     """A context for each group of places, in turn: trees of one context must not meet. None if there is none left."""
-    found: list[int | None] = []
+    chosen: list[int | None] = []
     boxes: list[tuple[int, ...]] = []
     for places in groups:
         (left, right), (top, bottom) = ((min(side), max(side)) for side in zip(*places, strict=True))
-        taken = {context for (a, b, c, d), context in zip(boxes, found, strict=True)
+        occupied = {context for (a, b, c, d), context in zip(boxes, chosen, strict=True)
                  if a <= right and left <= b and c <= bottom and top <= d}
         boxes.append((left, right, top, bottom))
-        found.append(next((c for c in range(contexts) if c not in taken), None))
-    return found
+        chosen.append(next((c for c in range(contexts) if c not in occupied), None))
+    return chosen

@@ -8,7 +8,7 @@ from amaranth.lib.wiring import In, Out, connect, flipped
 
 from mho.hw.board.board_map import board_map
 from mho.hw.board.tiles.config import TilesConfig
-from mho.hw.chip.chip import Chip
+from mho.hw.chip.chip import TiledChip
 from mho.hw.chip.map import address_width
 from mho.hw.host.bank import RegisterBank
 from mho.hw.host.bus import RegisterBus
@@ -46,7 +46,7 @@ class BoardTiles(wiring.Component):
         cfg = self.cfg
         parts = cfg.parts
         bank: Any = RegisterBank(board_map(cfg))
-        chip: Any = Chip(parts)
+        chip: Any = TiledChip(parts)
         split: Any = BusSplit(cfg.address_width, (
             Region("chip", 0, address_width(parts.mesh)), Region("board", cfg.board_base, bank.map.address_width),
         ))

@@ -5,10 +5,11 @@ from dataclasses import asdict, dataclass, fields
 from amaranth.lib import data
 
 from mho.hw.config import SYNCHRONISER_CYCLES, Chip, PulseChip
+from mho.hw.core.shape import check_lines
 from mho.hw.core.timing import duration_bits
 from mho.hw.macro.write_pins import PASS_BITS
 from mho.macro_models.errors import InputError
-from mho.macro_models.integer.limits import check_among, check_whole
+from mho.macro_models.integer.limits import check_whole
 from mho.macro_models.integer.pulse import AMPLITUDE_BITS
 
 __all__ = ["COUNT_BITS", "LIMIT_BITS", "MAP_WORD", "ParameterLayout", "WriteVerifyConfig", "WriteVerifyParameters"]
@@ -42,7 +43,7 @@ class WriteVerifyConfig:
     Parameters
     ----------
     lines
-        Bit lines and source lines of the array: 16, 64 or 256.
+        Bit lines and source lines of the array.
     verify_bits
         Width of the verify converter's code, 8..12. 8 bits over 50 uS are steps of 0.2 uS.
     setup_cycles
@@ -69,7 +70,7 @@ class WriteVerifyConfig:
     synchronise: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        check_among("lines", self.lines, (16, 64, 256))
+        check_lines(self.lines)
         durations = [(name, self.least(name), 65535) for name in ("setup_cycles", "verify_cycles")]
         for name, low, high in (("verify_bits", 8, 12), *durations):
             check_whole(name, getattr(self, name), low, high)
@@ -117,9 +118,14 @@ class WriteVerifyConfig:
         return min(self.lines, MAP_WORD)
 
     @property
+    def row_words(self) -> int:
+        """Words of a row of the fault map: a power of two, so that an address is a row and a word."""
+        return 1 << (-(-self.lines // self.map_width) - 1).bit_length()
+
+    @property
     def map_words(self) -> int:
         """Words of the fault map, row by row."""
-        return self.lines * self.lines // self.map_width
+        return self.lines * self.row_words
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,6 +5,7 @@ from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
 from mho.hw.block import Resettable
+from mho.hw.core.digital.counting import following, last
 from mho.hw.core.write_verify.config import WriteVerifyConfig
 
 __all__ = ["FaultMap"]
@@ -28,7 +29,7 @@ class FaultMap(Resettable):
     array_end : Out(1)
         It is the last of the array.
     addr : In
-        Word to read: ``(row * lines + col) // cfg.map_width``.
+        Word to read: ``row * cfg.row_words + col // cfg.map_width``.
     data : Out(cfg.map_width)
         The word, one cycle later.
     """
@@ -68,12 +69,14 @@ class FaultMap(Resettable):
         bit = Signal(range(width))
         word = Signal(range(words))
         cell = Cat(bit, word)
-        column = cell[: (self.cfg.lines - 1).bit_length()]
+        lines, places = self.cfg.lines, (self.cfg.lines - 1).bit_length()
+        column, row, even = cell[:places], cell[places:], lines == 1 << places
         # Faults of the word so far. A word is written with every cell, so that a run can end anywhere.
         faults = Signal(width)
         entered = Signal(width)
         m.d.comb += [
-            self.row_end.eq(column.all()), self.array_end.eq(cell.all()),
+            self.row_end.eq(last(column, lines)),
+            self.array_end.eq(cell.all() if even else self.row_end & last(row, lines)),
             entered.eq(Mux(bit == 0, 0, faults) | (self.fault << bit)),
             write.addr.eq(word), write.data.eq(Mux(self.cleared, entered, 0)),
             write.en.eq(~self.cleared | self.enter),
@@ -81,7 +84,10 @@ class FaultMap(Resettable):
         with m.If(self.clear):
             m.d.sync += [self.cleared.eq(0), cell.eq(0)]
         with m.Elif(~self.cleared):
-            m.d.sync += [word.eq(word + 1), self.cleared.eq(word == words - 1)]
+            m.d.sync += [word.eq(following(word, words)), self.cleared.eq(word == words - 1)]
         with m.Elif(self.enter):
             m.d.sync += [faults.eq(entered), cell.eq(cell + 1)]
+            if not even:
+                with m.If(self.row_end):
+                    m.d.sync += [column.eq(0), row.eq(following(row, lines))]
         return self.resets(m)

@@ -200,7 +200,9 @@ def cycles(cfg: WriteVerifyConfig, parameters: WriteVerifyParameters, reads: int
 
 def map_words(cfg: WriteVerifyConfig, faults: NDArray[np.bool_]) -> list[int]:
     """Words of the fault map for ``faults`` of shape (lines, lines): row by row, lowest source line in bit 0."""
-    rows = np.asarray(faults, dtype=np.uint8).reshape(cfg.map_words, cfg.map_width)
+    lines = np.zeros((cfg.lines, cfg.row_words * cfg.map_width), dtype=np.uint8)
+    lines[:, : cfg.lines] = faults
+    rows = lines.reshape(cfg.map_words, cfg.map_width)
     return [int.from_bytes(np.packbits(row, bitorder="little").tobytes(), "little") for row in rows]
 
 

@@ -8,9 +8,9 @@ from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In
 
 from mho.hw.block import Resettable
+from mho.hw.core.digital.word_range import WordRange
 from mho.hw.core.masks import MaskStore
 from mho.hw.core.shape import MASK_WORD
-from mho.hw.core.word_range import WordRange
 from mho.hw.emulator.config import EmulatorConfig
 from mho.hw.emulator.layout import CELLS, ENABLE_BANKS, LoadLayout
 from mho.hw.emulator.vector.converter import LineConverter

@@ -7,6 +7,7 @@ from amaranth.lib import stream, wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out, connect, flipped
 
+from mho.hw.core.digital.counting import following
 from mho.hw.core.layout import OpLayout
 from mho.hw.host.bank import RegisterBank
 from mho.hw.host.bus import RegisterBus
@@ -133,8 +134,7 @@ class OutputBuffer(wiring.Component):
             read.en.eq(self.enable), read.addr.eq(self.address), self.data.eq(read.data),
         ]
         with m.If(write.en):
-            # The number of words is a power of two, so that the place returns to 0 by itself.
-            m.d.sync += place.eq(place + 1)
+            m.d.sync += place.eq(following(place, self.words))
         with m.If(self.clear):
             m.d.sync += place.eq(0)
         return m

@@ -121,7 +121,7 @@ def add_write_verify(m: Module, cfg: WriteVerifyConfig, bank: Any, core: Any, cl
 def _map_address(cfg: WriteVerifyConfig, bank: Any) -> Value:
     """Address of the word of the fault map that the window reads."""
     row = bank.fault_row.row[: (cfg.lines - 1).bit_length()]
-    return Cat(bank.faults.address, row) if cfg.lines > cfg.map_width else row
+    return Cat(bank.faults.address, row) if cfg.row_words > 1 else row
 
 
 def _parameters(m: Module, cfg: WriteVerifyConfig, bank: Any, parameters: Any) -> None:

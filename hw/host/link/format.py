@@ -130,8 +130,8 @@ class FrameReader:
         Bytes of the content of a frame, without its CRC; others are dropped.
     """
 
-    def __init__(self, least: int, most: int) -> None:
-        self._least, self._most = least + CRC_BYTES, most + CRC_BYTES
+    def __init__(self, shortest: int, longest: int) -> None:
+        self._least, self._most = shortest + CRC_BYTES, longest + CRC_BYTES
         self._held = bytearray()
         self.damaged = 0
         """Frames that were dropped."""

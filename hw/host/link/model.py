@@ -96,15 +96,15 @@ class LinkDevice:
 
     def _answer(self, content: bytes) -> bytes:
         session, sequence, kind = _HEAD.unpack_from(content)
-        known = session == self._session
+        same_session = session == self._session
         if kind == Kind.OPEN:
-            if not known:
+            if not same_session:
                 self._session, self._last = session, 0
                 self._status, self._words, self._body = Status.OPENED, 0, bytearray()
             return encode_reply(session, self._last, Status.OPENED, self.cfg.opened)
         if kind != Kind.EXECUTE:
             return encode_reply(session, sequence, Status.REFUSED, 0)
-        if not known:
+        if not same_session:
             return encode_reply(session, sequence, Status.NO_SESSION, 0)
         if sequence != self._last:
             if sequence != (self._last + 1) & 0xFF:

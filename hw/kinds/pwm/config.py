@@ -4,11 +4,11 @@ from dataclasses import dataclass
 
 from mho.hw.config import Chip
 from mho.hw.config.kinds.pwm import PwmChip
-from mho.hw.core.shape import CoreShape
+from mho.hw.core.digital.groups import group_drain
+from mho.hw.core.shape import CoreShape, check_lines
 from mho.hw.core.timing import Drain
 from mho.hw.kinds.pwm.timing import PwmTiming
 from mho.macro_models.errors import InputError
-from mho.macro_models.integer.limits import check_among
 from mho.macro_models.integer.pwm.converter import COUNTER_BITS
 from mho.macro_models.integer.pwm.operation import MAGNITUDE_BITS
 
@@ -22,7 +22,7 @@ class PwmCoreConfig(CoreShape):
     Parameters
     ----------
     lines
-        Rows of weights, and columns: 16, 64 or 256.
+        Rows of weights, and columns: 16 to 256, a multiple of 8.
     cells
         Devices of a weight, 2 or 4: a row has so many word lines.
     timing
@@ -60,12 +60,12 @@ class PwmCoreConfig(CoreShape):
     top_counts: int = 422
 
     def __post_init__(self) -> None:
-        check_among("lines", self.lines, (16, 64, 256))
+        check_lines(self.lines)
         if self.cells not in (2, 4):
             raise InputError(f"cells must be 2 or 4, not {self.cells!r}")
-        if self.lanes not in (2, 4, 8, 16, 32, 64) or 2 * self.lanes > self.lines:
-            most = self.lines // 2
-            raise InputError(f"lanes must be a power of two from 2 to 64 and at most {most}, not {self.lanes!r}")
+        if self.lanes not in (2, 4, 8, 16, 32, 64) or self.lines % self.lanes or 2 * self.lanes > self.lines:
+            most = f"at most {self.lines // 2}, a divisor of lines"
+            raise InputError(f"lanes must be a power of two from 2 to 64 and {most}, not {self.lanes!r}")
         if not 1 <= self.gain_code <= 255:
             raise InputError(f"gain_code must be between 1 and 255, not {self.gain_code!r}")
         if not 1 <= self.pulse_cycles <= 65_535:
@@ -102,13 +102,13 @@ class PwmCoreConfig(CoreShape):
 
     @property
     def trims_at(self) -> int:
-        """First word of the trim registers, a word for each column."""
-        return self.columns_at + self.lines
+        """First word of the trim registers, a word for each column: at a multiple of a power of two."""
+        return self.columns_at + (1 << (self.lines - 1).bit_length())
 
     @property
     def range_at(self) -> int:
         """Word of the range register."""
-        return self.trims_at + self.lines
+        return 2 * self.trims_at - self.columns_at
 
     @property
     def writing_at(self) -> int:
@@ -144,4 +144,4 @@ class PwmCoreConfig(CoreShape):
     @property
     def drain(self) -> Drain:
         """How a result leaves: through the three stages of the digital unit and its memory."""
-        return Drain(latency=5, row_words=self.lanes // 2, rows=self.group_rows, settle=3)
+        return group_drain(self, 2)

@@ -2,17 +2,18 @@
 
 from typing import Any
 
-from amaranth.hdl import Module, Mux, Signal, Value
+from amaranth.hdl import Module, Mux, Signal
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import Out
 
 from mho.hw.block import Resettable
+from mho.hw.core.digital.groups import ResultLayout
+from mho.hw.core.digital.status import count_operations
 from mho.hw.core.layout import OpLayout, WordsLayout
 from mho.hw.core.masks import MaskStore
 from mho.hw.core.port import VectorPort
-from mho.hw.core.tally import tally
 from mho.hw.kinds.pwm.config import PwmCoreConfig
-from mho.hw.kinds.pwm.digital import DigitalUnit, ResultLayout
+from mho.hw.kinds.pwm.digital import DigitalUnit
 from mho.hw.kinds.pwm.engine.engine import CommandEngine
 from mho.hw.kinds.pwm.engine.layout import COMMAND_MODE, Command
 from mho.hw.kinds.pwm.loader import PulseLoader
@@ -94,7 +95,9 @@ class PwmCore(Resettable):
         else:
             taken, gives = self._plain(m, masks, loader, sequencer, modulator, unit)
         self._connect_pins(m, settings, sequencer, modulator, unit)
-        self._count(m, sequencer, loader.error, busy, taken, gives)
+        count_operations(
+            m, self.status, sequencer, hold=pins.hold, busy=busy, error=loader.error, converted=taken, done=gives
+        )
         return self.resets(m)
 
     def _plain(self, m: Module, masks: Any, loader: Any, sequencer: Any, modulator: Any, unit: Any) -> tuple[Any, Any]:
@@ -192,15 +195,3 @@ class PwmCore(Resettable):
               for name in ("start", "window", "device_pos", "device_neg", "capture")),
             *(getattr(pins, name).eq(getattr(settings, name)) for name in ("trim_write", "trim_column", "trim_data")),
         ]
-
-    def _count(self, m: Module, sequencer: Any, error: Value, busy: Value, taken: Any, gives: Any) -> None:
-        status, hold = self.status, self.macro.hold
-        m.d.comb += status.busy.eq(busy)
-        m.d.sync += status.done.eq(gives)
-        with m.If(error):
-            m.d.sync += status.error.eq(1)
-        with m.If(taken):
-            m.d.sync += status.mvms.eq(status.mvms + 1)
-        tally(m, status.cycles_total, sequencer.running, "total")
-        tally(m, status.cycles_analog, sequencer.analog & ~hold, "analog")
-        tally(m, status.cycles_hold, sequencer.analog & hold, "hold")

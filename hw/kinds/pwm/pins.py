@@ -7,6 +7,8 @@ they are read as a memory of registers is, ``lanes`` columns a cycle, and not by
 Everything that the macro sees comes from flip-flops. A strobe is one cycle long.
 """
 
+from collections.abc import Mapping
+
 from amaranth.lib.wiring import In, Out
 
 from mho.hw.kinds.pwm.config import PwmCoreConfig
@@ -83,6 +85,10 @@ class PwmPins(ContractPins):
 
     module = "pwm_macro"
     strobes = ("start", "capture")
+    watched = (
+        "count_row", "trim_write", "trim_column", "trim_data", "amplitude_write", "amplitude_column", "amplitude_data",
+    )
+    pulses = ("row_pos", "row_neg", "pulse")
 
     def __init__(self, cfg: PwmCoreConfig) -> None:
         self.cfg = cfg
@@ -99,6 +105,11 @@ class PwmPins(ContractPins):
             **engine,
             "count_pos": In(counts), "count_neg": In(counts), "hold": In(1),
         })
+
+    @property
+    def constants(self) -> Mapping[str, int]:
+        """Cycles of a pulse for an input of 1, shifted up."""
+        return {"LSB_CYCLES": self.cfg.lsb_cycles}
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, PwmPins) and other.cfg == self.cfg

@@ -52,11 +52,11 @@ class SettingsFile(MaskFile):
         cfg = self._pwm
         if addr < cfg.columns_at:
             super().write(addr, word)
-        elif addr < cfg.trims_at:
-            self.gain[addr - cfg.columns_at] = word & 0xFF
-            self.offset[addr - cfg.columns_at] = (word >> 8 & 0xFF ^ 0x80) - 0x80
-        elif addr < cfg.range_at:
-            self.trim_words[addr - cfg.trims_at] = word & (1 << TRIM_BITS) - 1
+        elif (column := addr - cfg.columns_at) < cfg.lines:
+            self.gain[column] = word & 0xFF
+            self.offset[column] = (word >> 8 & 0xFF ^ 0x80) - 0x80
+        elif 0 <= (column := addr - cfg.trims_at) < cfg.lines:
+            self.trim_words[column] = word & (1 << TRIM_BITS) - 1
         elif addr == cfg.range_at:
             self.range_code = word & 0xFFFF
         elif addr == cfg.writing_at and cfg.engine:
@@ -160,8 +160,8 @@ class ColumnSettings(Resettable):
         other = Signal()
         m.d.comb += [
             masks.eq(self.i.p.addr < cfg.columns_at),
-            columns.eq((address >= cfg.columns_at) & (address < cfg.trims_at)),
-            trims.eq((address >= cfg.trims_at) & (address < cfg.range_at)),
+            columns.eq((address >= cfg.columns_at) & (address < cfg.columns_at + cfg.lines)),
+            trims.eq((address >= cfg.trims_at) & (address < cfg.trims_at + cfg.lines)),
             self.mask.valid.eq(self.i.valid & masks), self.mask.p.addr.eq(self.i.p.addr),
             self.mask.p.data.eq(self.i.p.data), self.ready.eq(set_up),
             other.eq(own | (self.i.valid & ~masks & set_up & self.idle)),

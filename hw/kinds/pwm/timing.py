@@ -2,19 +2,16 @@
 
 from dataclasses import dataclass
 
-import numpy as np
-from numpy.typing import ArrayLike, NDArray
-
 from mho.hw.config import Chip
 from mho.hw.config.kinds.pwm import PwmChip
-from mho.hw.core.timing import Timing
+from mho.hw.core.timing import FixedTiming
 from mho.macro_models.integer.operation import MvmOperation
 
 __all__ = ["PwmTiming"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class PwmTiming(Timing):
+class PwmTiming(FixedTiming):
     """Durations in cycles: they depend on no data.
 
     Parameters
@@ -48,14 +45,6 @@ class PwmTiming(Timing):
         switches = self.switch_cycles * self.phases if self.phases > 1 else 0
         return self.start_cycles + self.phases * self.window_cycles + switches + self.convert_cycles
 
-    def conversion_cycles(self, op: MvmOperation, steps: ArrayLike) -> NDArray[np.int64]:
-        """Cycles of the operations at the pins of the one conversion that there is, of shape (..., 1)."""
-        return np.full((*np.shape(steps)[:-1], 1), self.pin_cycles, dtype=np.int64)
-
-    def worst_cycles(self, op: MvmOperation) -> int:
-        """The most that ``cycles`` can be."""
-        return self.pin_cycles + self.overhead_cycles
-
-    def most_steps(self, op: MvmOperation, codes: NDArray[np.integer]) -> tuple[NDArray[np.int64], bool]:
-        """Nothing is decremented: zeros of shape (vectors, segments), exactly."""
-        return np.zeros((len(codes), op.segments), dtype=np.int64), True
+    def product_cycles(self, op: MvmOperation) -> int:
+        """Cycles of the operations at the pins of one product."""
+        return self.pin_cycles

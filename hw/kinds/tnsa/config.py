@@ -9,9 +9,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from mho.hw.config import SYNCHRONISER_CYCLES, Chip
 from mho.hw.config.kinds.tnsa import TnsaChip
-from mho.hw.core.shape import CoreShape
+from mho.hw.core.shape import CoreShape, check_lines
 from mho.hw.core.timing import OVERHEAD_CYCLES, Drain, Timing
-from mho.macro_models.integer.limits import check_among, check_whole
+from mho.macro_models.integer.limits import check_whole
 from mho.macro_models.integer.operation import LSB_SEGMENT_BITS, MAX_BITS, Converter, Direction, MvmOperation
 
 __all__ = ["LIMITS", "OPERATIONS", "TnsaCoreConfig", "constant_name"]
@@ -37,7 +37,7 @@ class TnsaCoreConfig(CoreShape, Timing):
     Parameters
     ----------
     lines
-        Bit lines, source lines and word lines of the array: 16, 64 or 256.
+        Bit lines, source lines and word lines of the array: 16 to 256, a multiple of 8.
     reset_cycles, plane_cycles, sample_cycles, decrement_cycles
         Duration of an operation at the macro's pins, in cycles, 1..65535: precharge; line registers to the first
         sample; one sample; one decrement.
@@ -76,7 +76,7 @@ class TnsaCoreConfig(CoreShape, Timing):
     ranged: bool = False
 
     def __post_init__(self) -> None:
-        check_among("lines", self.lines, (16, 64, 256))
+        check_lines(self.lines)
         ranges = {name: (self.least(name), 65535) for name in OPERATIONS} | {n: (1, most) for n, most in LIMITS.items()}
         for name, (low, high) in ranges.items():
             check_whole(name, getattr(self, name), low, high)
@@ -124,7 +124,7 @@ class TnsaCoreConfig(CoreShape, Timing):
     @property
     def drain_rows(self) -> int:
         """Cycles in which the codes leave the counters."""
-        return self.lines // self.drain_lines
+        return -(-self.lines // self.drain_lines)
 
     @property
     def drain(self) -> Drain:

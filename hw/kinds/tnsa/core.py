@@ -7,10 +7,10 @@ from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from mho.hw.block import Resettable
+from mho.hw.core.digital.status import count_operations
+from mho.hw.core.digital.synchroniser import Synchroniser
 from mho.hw.core.masks import MaskStore
 from mho.hw.core.port import join
-from mho.hw.core.synchroniser import Synchroniser
-from mho.hw.core.tally import tally
 from mho.hw.core.write_verify import ProgrammingIsolation, ProgrammingPermission, WriteVerify, WriteVerifyConfig
 from mho.hw.kinds.tnsa.bring_up.manual import ManualPins
 from mho.hw.kinds.tnsa.config import LIMITS, OPERATIONS, TnsaCoreConfig
@@ -149,7 +149,10 @@ class TnsaCore(Resettable):
         busy = loader.busy | sequencer.running | bank.busy
         if self._by_hand is not None:
             m.d.comb += self._by_hand.idle.eq(~busy & ~writing)
-        self._count(m, sequencer, loader.error, busy=busy)
+        count_operations(
+            m, self.status, sequencer, hold=self._inputs["hold"], busy=busy, error=loader.error,
+            converted=sequencer.finish, done=sequencer.finish & ~sequencer.high,
+        )
         return self.resets(m)
 
     def _pass_words(self, m: Module, loader: OperationLoader, sequencer: Sequencer, bank: ResultBank) -> None:
@@ -241,15 +244,3 @@ class TnsaCore(Resettable):
         ]
         join(m, isolation.macro.signature, isolation.macro, self.macro, but=("verify_valid",))
         m.d.comb += isolation.macro.verify_valid.eq(self._inputs["verify_valid"])
-
-    def _count(self, m: Module, sequencer: Sequencer, error: Value, *, busy: Value) -> None:
-        status = self.status
-        m.d.comb += status.busy.eq(busy)
-        m.d.sync += status.done.eq(sequencer.finish & ~sequencer.high)
-        with m.If(error):
-            m.d.sync += status.error.eq(1)
-        with m.If(sequencer.finish):
-            m.d.sync += status.mvms.eq(status.mvms + 1)
-        tally(m, status.cycles_total, sequencer.running, "total")
-        tally(m, status.cycles_analog, sequencer.analog & ~self._inputs["hold"], "analog")
-        tally(m, status.cycles_hold, sequencer.analog & self._inputs["hold"], "hold")

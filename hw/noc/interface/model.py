@@ -118,23 +118,23 @@ class Tables:
         self.flows = [_Flow() for _ in range(FLOWS)]
         self.slots = [_Slot() for _ in range(FLOWS)]
 
-    def write(self, given: TableRow) -> None:
+    def write(self, entry: TableRow) -> None:
         """Write a row."""
-        to = given.value & ((1 << destination_bits(self.cfg)) - 1)
-        legal, bit = is_legal(self.cfg, given.value & 0xFFFF), lambda k: bool(given.value >> k & 1)
-        flow = self.flows[given.row]
-        if given.table == "flow":
+        to = entry.value & ((1 << destination_bits(self.cfg)) - 1)
+        legal, bit = is_legal(self.cfg, entry.value & 0xFFFF), lambda k: bool(entry.value >> k & 1)
+        flow = self.flows[entry.row]
+        if entry.table == "flow":
             flow.host = bit(20)
             flow.to = host_destination(self.cfg) if flow.host else to
-            flow.slot = given.value >> 16 & credit_tag(self.cfg)
+            flow.slot = entry.value >> 16 & credit_tag(self.cfg)
             flow.known = (flow.host or legal) and flow.slot < register_tag(self.cfg)
-        elif given.table == "members":
-            flow.members = given.value & ((1 << member_bits(self.cfg)) - 1)
+        elif entry.table == "members":
+            flow.members = entry.value & ((1 << member_bits(self.cfg)) - 1)
             flow.missing, flow.parity = [0, 0], 0
         else:
             host = bit(21)
             where = host_destination(self.cfg) if host else to
-            self.slots[given.row] = _Slot(where, given.value >> 16 & 15, host, bit(20) and (host or legal))
+            self.slots[entry.row] = _Slot(where, entry.value >> 16 & 15, host, bit(20) and (host or legal))
 
     def credit(self, word: int) -> bool:
         """Take a credit; whether it belongs to a block."""

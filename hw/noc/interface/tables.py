@@ -113,8 +113,8 @@ class FlowTable(wiring.Component):
         host, slot = self.value[20], self.value[16 : 16 + self.cfg.tag_bits]
         known = (host | legal(self.cfg, self.value[:16])) & (slot < register_tag(self.cfg)) & ~self.clear
         row = Cat(_place(self.cfg, self.value[:bits], host), slot, host, known)
-        found = data.View(data.StructLayout(shape), _memory(m, "rows", shape, (self.row, row, self.write), self.flow))
-        m.d.comb += [getattr(self, name).eq(found[name]) for name in shape]
+        fields = data.View(data.StructLayout(shape), _memory(m, "rows", shape, (self.row, row, self.write), self.flow))
+        m.d.comb += [getattr(self, name).eq(fields[name]) for name in shape]
         self._credits(m)
         return m
 
@@ -197,11 +197,11 @@ class SlotTable(wiring.Component):
         host = self.value[21]
         used = self.value[20] & (host | legal(self.cfg, self.value[:16]))
         row = Cat(_place(self.cfg, self.value[:bits], host), self.value[16:20], host, used)
-        found = data.View(data.StructLayout(shape), _memory(m, "rows", shape, (self.row, row, self.write), self.slot))
+        fields = data.View(data.StructLayout(shape), _memory(m, "rows", shape, (self.row, row, self.write), self.slot))
         parity = (Mux(self.write, self.row, self.slot), ~self.write & ~self.odd, self.write | self.freed)
         m.d.comb += [
             self.in_use.eq(_memory(m, "used", 1, (self.row, used, self.write), self.tag)),
             self.odd.eq(_memory(m, "parities", 1, parity, self.slot)),
-            *(getattr(self, name).eq(found[name]) for name in shape),
+            *(getattr(self, name).eq(fields[name]) for name in shape),
         ]
         return m

@@ -158,9 +158,9 @@ class ReductionModel:
         """State after a cycle."""
         for node, router in enumerate(self._routers):
             come = {(move.port, move.context) for move in moves if move.node == node}
-            wanted = [not goes_on[node] and room[node][c] and router.there(c, come) for c in range(self.cfg.contexts)]
+            requests = [not goes_on[node] and room[node][c] and router.there(c, come) for c in range(self.cfg.contexts)]
             before = router.turn
-            following = _arbitrate(router, wanted)
+            following = _arbitrate(router, requests)
             if goes[node]:
                 for port in router.members(before):
                     router.queues[port, before].popleft()
@@ -188,8 +188,8 @@ class ReductionModel:
         parent = self._routers[node].entries[context].parent
         if parent is None or parent is Port.LOCAL:
             return takes and parent is not None
-        there = self._routers[self._neighbour(node, parent)]
-        return len(there.queues[OPPOSITE[parent], context]) < self._depth
+        upstream = self._routers[self._neighbour(node, parent)]
+        return len(upstream.queues[OPPOSITE[parent], context]) < self._depth
 
     def _neighbour(self, node: int, port: Port) -> int:
         x, y = self.cfg.position(node)

@@ -47,11 +47,11 @@ class _Context:
         entry = setup.entry
         m.d.comb += self.written.eq(setup.valid & (setup.context == c if len(setup.context) else 1))
         # Without operands there would be sums without end.
-        some = entry.children.any() | entry.local
+        any_input = entry.children.any() | entry.local
         with m.If(self.written):
             m.d.sync += [
                 self.children.eq(entry.children), self.local.eq(entry.local),
-                self.parent.eq(Cat(some & (entry.parent == port) for port in Port)),
+                self.parent.eq(Cat(any_input & (entry.parent == port) for port in Port)),
             ]
 
 
@@ -119,11 +119,11 @@ class ReductionRouter(wiring.Component):
         rest = Signal(_CHILDREN)  # those that are left after it
         own = Signal()  # what is added to it: the node's operand
         busy = Signal()  # the sum so far
-        able, wanted = zip(*(self._able(context, c, inputs) for c, context in enumerate(contexts)), strict=True)
+        able, requests = zip(*(self._able(context, c, inputs) for c, context in enumerate(contexts)), strict=True)
         goes, goes_on, following = Signal(), Signal(), Signal(range(len(contexts)))
         m.d.comb += [
             goes.eq(pick(turn, list(able)) & ~rest.any()), goes_on.eq(pick(turn, list(able)) & rest.any()),
-            *(arbiter.request[c].eq(wanted[c] & ~goes_on) for c in range(len(contexts))),
+            *(arbiter.request[c].eq(requests[c] & ~goes_on) for c in range(len(contexts))),
             following.eq(Mux(arbiter.request.any(), arbiter.index, turn)),
         ]
         children = Signal(_CHILDREN)
@@ -133,14 +133,14 @@ class ReductionRouter(wiring.Component):
             turn.eq(following), first.eq(children & ~before), rest.eq(children & before), busy.eq(goes_on),
             own.eq(pick(following, [context.local for context in contexts]) & ~goes_on),
         ]
-        taken = Cat(goes & (turn == c if len(contexts) > 1 else 1) for c in range(len(contexts)))
+        granted = Cat(goes & (turn == c if len(contexts) > 1 else 1) for c in range(len(contexts)))
         for c, context in enumerate(contexts):
-            with m.If(taken[c]):
+            with m.If(granted[c]):
                 m.d.sync += context.head.eq(context.head + 1)
             with m.If(context.written):
                 m.d.sync += context.head.eq(0)
         for unit in inputs.values():
-            m.d.comb += [unit.chosen.eq(turn), unit.take.eq(taken)]
+            m.d.comb += [unit.chosen.eq(turn), unit.take.eq(granted)]
         total = self._add(m, {port: unit.o for port, unit in inputs.items()}, first, own, busy)
         parent = pick(turn, [context.parent for context in contexts])
         for port, name in _NAMES.items():
@@ -153,10 +153,10 @@ class ReductionRouter(wiring.Component):
     def _able(self, context: _Context, c: int, inputs: dict[Port, ReductionInput]) -> tuple[Value, Value]:
         """Whether all operands are there and the parent has room: now, and, as a guess, in the next cycle."""
         absent = ~Cat(context.children, context.local)
-        there = Cat(inputs[port].valid[c] for port in Port)
+        present = Cat(inputs[port].valid[c] for port in Port)
         come = Cat(inputs[port].put[c] for port in Port)
         room = (context.parent & Cat(getattr(self, f"{name}_o").ready[c] for name in _NAMES.values())).any()
-        return (absent | there).all() & room, (absent | there | come).all() & room
+        return (absent | present).all() & room, (absent | present | come).all() & room
 
     def _add(self, m: Module, heads: dict[Port, Value], first: Value, own: Value, busy: Value) -> Value:
         total = Signal(self.cfg.payload_bits)

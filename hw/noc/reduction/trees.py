@@ -79,11 +79,11 @@ def path(cfg: MeshConfig, member: int, root: int) -> Iterator[tuple[int, Port]]:
 
 def edges(cfg: MeshConfig, group: Group) -> set[Edge]:
     """Channels of a tree, as (node, next node): all that the XY paths of the members to the root use."""
-    found = set()
+    pairs = set()
     for member in group.members:
         nodes = [node for node, _ in path(cfg, member, group.root)]
-        found |= set(pairwise(nodes))
-    return found
+        pairs |= set(pairwise(nodes))
+    return pairs
 
 
 def entries(cfg: MeshConfig, groups: Sequence[Group]) -> dict[tuple[int, int], Entry]:
@@ -112,13 +112,13 @@ def entries(cfg: MeshConfig, groups: Sequence[Group]) -> dict[tuple[int, int], E
         children: dict[int, set[Port]] = {}
         parents: dict[int, Port] = {}
         for member in group.members:
-            came: Port | None = None
+            arrival: Port | None = None
             for node, leave in path(cfg, member, group.root):
                 parents[node] = leave
                 here = children.setdefault(node, set())
-                if came is not None:
-                    here.add(OPPOSITE[came])
-                came = leave
+                if arrival is not None:
+                    here.add(OPPOSITE[arrival])
+                arrival = leave
         for node, leave in parents.items():
             entry = Entry(children=frozenset(children[node]), local=node in group.members, parent=leave)
             table[node, group.context] = entry
@@ -143,28 +143,28 @@ def check_schedule(cfg: MeshConfig, groups: Sequence[Group]) -> None:
     for group in groups:
         # Channels first, then ports of nodes, then routers: the first that two groups share says most.
         for edge in sorted(edges(cfg, group)):
-            other = used.setdefault((group.context, edge), group)
-            if other is not group:
-                here, there = (_place(cfg, node) for node in edge)
-                raise _refusal(group, other, f"the channel from {here} to {there}")
+            earlier = used.setdefault((group.context, edge), group)
+            if earlier is not group:
+                near, far = (_place(cfg, node) for node in edge)
+                raise _refusal(group, earlier, f"the channel from {near} to {far}")
     for group in groups:
         for node in sorted({node for member in group.members for node, _ in path(cfg, member, group.root)}):
-            other = passed.setdefault((group.context, node), group)
-            if other is not group:
-                raise _refusal(group, other, _shared(cfg, node, group, other))
+            earlier = passed.setdefault((group.context, node), group)
+            if earlier is not group:
+                raise _refusal(group, earlier, _shared(cfg, node, group, earlier))
 
 
-def _shared(cfg: MeshConfig, node: int, group: Group, other: Group) -> str:
-    if node in group.members and node in other.members:
+def _shared(cfg: MeshConfig, node: int, group: Group, earlier: Group) -> str:
+    if node in group.members and node in earlier.members:
         return f"the operand of node {_place(cfg, node)}"
-    if node == group.root == other.root:
+    if node == group.root == earlier.root:
         return f"the result of node {_place(cfg, node)}"
     return f"the router of node {_place(cfg, node)}"
 
 
-def _refusal(group: Group, other: Group, what: str) -> InputError:
+def _refusal(group: Group, earlier: Group, what: str) -> InputError:
     return InputError(
-        f"groups {other.name!r} and {group.name!r} share {what} in context {group.context}: "
+        f"groups {earlier.name!r} and {group.name!r} share {what} in context {group.context}: "
         "give one of them another context or another time"
     )
 

@@ -56,17 +56,17 @@ class RegisterServer(wiring.Component):
         waiting = Signal()  # for a response
         index = Signal(range(BURST))  # of the word
         status: Any = Signal(StatusLayout())
-        asked, answered = request.valid & request.ready, response.valid & response.ready
+        requested, answered = request.valid & request.ready, response.valid & response.ready
         m.d.comb += [
             words.i.eq(self.request.payload), words.put.eq(self.request.valid & busy & words.ready),
             request.valid.eq(busy & more & ~waiting & (~header.write | words.valid)),
             request.p.address.eq(header.address), request.p.write.eq(header.write), request.p.data.eq(words.o),
-            request.p.strobe.eq(header.strobe), words.take.eq(asked & header.write),
+            request.p.strobe.eq(header.strobe), words.take.eq(requested & header.write),
             response.ready.eq(waiting & (header.write | self.answer.ready)),
             self.answer.valid.eq(Mux(more, waiting & ~header.write & response.valid, busy)),
             self.answer.payload.eq(Mux(more, response.p.data, status.as_value())),
         ]
-        with m.If(asked):
+        with m.If(requested):
             m.d.sync += waiting.eq(1)
         with m.If(answered):
             m.d.sync += [

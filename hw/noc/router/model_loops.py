@@ -65,7 +65,7 @@ def _wants(port, x, y, columns, rows, allowed):
 
 
 @njit
-def _request(node, port, room, tag, wanted, store, queue, last, able):
+def _request(node, port, room, tag, heads, store, queue, last, able):
     """Queue of an input that goes, and the outputs that its head can have."""
     queues = queue.shape[2]
     able[:] = 0
@@ -73,7 +73,7 @@ def _request(node, port, room, tag, wanted, store, queue, last, able):
         state = queue[node, port, q]
         if state[_LENGTH]:
             flit = store[node, port, q, state[_HEAD]]
-            pending = wanted[node, port, q] & ~state[_SERVED]
+            pending = heads[node, port, q] & ~state[_SERVED]
             for leave in range(5):
                 if pending >> leave & 1 and room[node, leave, tag[flit] % queues]:
                     able[q] |= 1 << leave
@@ -104,13 +104,13 @@ def _grant(node, leave, requests, after, turns):
 
 
 @njit
-def _take(node, port, q, taken, wanted, queue, depth):
+def _take(node, port, q, granted, heads, queue, depth):
     """After a cycle in which outputs took a head: whether it leaves."""
     state = queue[node, port, q]
     if not state[_LENGTH]:
         return False
-    state[_SERVED] |= taken
-    if wanted[node, port, q] & ~state[_SERVED]:
+    state[_SERVED] |= granted
+    if heads[node, port, q] & ~state[_SERVED]:
         return False
     state[_SERVED] = 0
     state[_HEAD] = (state[_HEAD] + 1) % depth
@@ -119,12 +119,12 @@ def _take(node, port, q, taken, wanted, queue, depth):
 
 
 @njit
-def _want_head(node, port, q, size_x, columns, rows, wanted, store, queue, allowed):
+def _want_head(node, port, q, size_x, columns, rows, heads, store, queue, allowed):
     """Note what the new head of a queue wants."""
     state = queue[node, port, q]
     if state[_LENGTH]:
         flit = store[node, port, q, state[_HEAD]]
-        wanted[node, port, q] = _wants(port, node % size_x, node // size_x, columns[flit], rows[flit], allowed)
+        heads[node, port, q] = _wants(port, node % size_x, node // size_x, columns[flit], rows[flit], allowed)
 
 
 @njit
@@ -154,7 +154,7 @@ def run(
     """
     nodes, queues = store.shape[0], store.shape[2]
     queue = np.zeros((nodes, 5, queues, 3), dtype=np.int64)
-    wanted = np.zeros((nodes, 5, queues), dtype=np.int64)
+    heads = np.zeros((nodes, 5, queues), dtype=np.int64)
     last, after = np.zeros((nodes, 5), dtype=np.int64), np.zeros((nodes, 5), dtype=np.int64)
     room = np.zeros((nodes, 5, queues), dtype=np.bool_)
     grants = np.zeros((nodes, 5), dtype=np.int64)  # outputs that take the head of each input
@@ -170,14 +170,14 @@ def run(
         for node in range(nodes):
             for port in range(4):
                 for q in range(queues):
-                    there = neighbour[node, port]
-                    room[node, port, q] = there >= 0 and queue[there, opposite[port], q, _LENGTH] < depth
+                    beyond = neighbour[node, port]
+                    room[node, port, q] = beyond >= 0 and queue[beyond, opposite[port], q, _LENGTH] < depth
             room[node, _L, :] = accept[cycle % len(accept), node]
         pushes = 0
         for node in range(nodes):
             for port in range(5):
                 picked[node, port], requests[port] = _request(
-                    node, port, room, tag, wanted, store, queue, last[node, port], able
+                    node, port, room, tag, heads, store, queue, last[node, port], able
                 )
                 grants[node, port] = 0
                 if requests[port]:
@@ -206,12 +206,12 @@ def run(
         for node in range(nodes):
             for port in range(5):
                 for q in range(queues):
-                    taken = grants[node, port] if q == picked[node, port] else 0
-                    if port == _L and queue[node, port, q, _LENGTH] and not wanted[node, port, q]:
+                    granted = grants[node, port] if q == picked[node, port] else 0
+                    if port == _L and queue[node, port, q, _LENGTH] and not heads[node, port, q]:
                         unroutable[node] += 1
-                    if _take(node, port, q, taken, wanted, queue, depth):
+                    if _take(node, port, q, granted, heads, queue, depth):
                         inside -= 1
-                        _want_head(node, port, q, size_x, columns, rows, wanted, store, queue, allowed)
+                        _want_head(node, port, q, size_x, columns, rows, heads, store, queue, allowed)
         for k in range(pushes):
             node, port, q, flit = pushed[k]
             state = queue[node, port, q]
@@ -219,5 +219,5 @@ def run(
             state[_LENGTH] += 1
             inside += 1
             if state[_LENGTH] == 1:
-                _want_head(node, port, q, size_x, columns, rows, wanted, store, queue, allowed)
+                _want_head(node, port, q, size_x, columns, rows, heads, store, queue, allowed)
     return cycles, arrived

@@ -45,8 +45,8 @@ class _Side:
         if masks:
             (mask,) = side
             # Shifted, not recomputed: the bits at or beyond the edge are those of a router that is not there.
-            one = place << ahead if ahead >= 0 else place >> -ahead
-            here = one[: len(mask)]
+            shifted = place << ahead if ahead >= 0 else place >> -ahead
+            here = shifted[: len(mask)]
             below = (here - 1)[: len(mask)]
             self.before = (mask & below).any()
             self.at = (mask & here).any()

@@ -136,13 +136,13 @@ def random_traffic(
     source = rng.integers(0, cfg.nodes, count)
     sides = []
     for size in (cfg.columns, cfg.rows):
-        one = 1 << rng.integers(0, size, count)
+        chosen = 1 << rng.integers(0, size, count)
         if cfg.masks:
             several = rng.integers(1, 1 << size, count)
         else:
             low, high = np.sort(rng.integers(0, size, (2, count)), axis=0)
             several = (2 << high) - (1 << low)
-        sides.append(np.where(many, several, one))
+        sides.append(np.where(many, several, chosen))
     columns, rows = sides
     if not own:
         x, y = 1 << source % cfg.columns, 1 << source // cfg.columns
@@ -178,14 +178,14 @@ def channel_bound(cfg: MeshConfig, pattern: Pattern) -> float:
     loads = [weights.sum(axis=1).max(), weights.sum(axis=0).max()]
     for edge in range(cfg.columns - 1):
         for row in range(cfg.rows):
-            there = weights[y == row]
+            line = weights[y == row]
             left = x[y == row] <= edge
-            loads += [there[left][:, x > edge].sum(), there[~left][:, x <= edge].sum()]
+            loads += [line[left][:, x > edge].sum(), line[~left][:, x <= edge].sum()]
     for edge in range(cfg.rows - 1):
         for column in range(cfg.columns):
-            there = weights[:, x == column]
+            line = weights[:, x == column]
             up = y <= edge
-            loads += [there[up][:, up[x == column] == 0].sum(), there[~up][:, up[x == column]].sum()]
+            loads += [line[up][:, up[x == column] == 0].sum(), line[~up][:, up[x == column]].sum()]
     return float(1 / max(loads))
 
 

@@ -46,9 +46,9 @@ def assemble_named(text: str, name: str = "program.s") -> tuple[Program, dict[in
     InputError
         As :func:`assemble`.
     """
-    made = _Assembler(Source(name, text))
-    program = made.run()
-    return program, {number: called for called, number in made.names["stream"].items()}
+    assembler = _Assembler(Source(name, text))
+    program = assembler.run()
+    return program, {number: called for called, number in assembler.names["stream"].items()}
 
 
 class _Assembler:
@@ -90,14 +90,14 @@ class _Assembler:
         """Numbers of descriptors: those that are given, then the lowest that are free."""
         for kind in KINDS:
             mine = [s for s in statements if s.key == kind]
-            given = {s.name: self._at(s, DESCRIPTORS[kind].count) for s in mine if s.at}
-            free = (k for k in range(DESCRIPTORS[kind].count) if k not in given.values())
+            numbered = {s.name: self._at(s, DESCRIPTORS[kind].count) for s in mine if s.at}
+            free = (k for k in range(DESCRIPTORS[kind].count) if k not in numbered.values())
             for s in mine:
                 if not s.name or s.name.isdigit():
                     self.source.fail(s.line, f"{kind} must have a name, as in '{kind} first: ...'")
                 if s.name in OPERANDS or any(s.name in names for names in self.names.values()):
                     self.source.fail(s.line, f"the name {s.name!r} is taken")
-                number = given[s.name] if s.at else next(free, -1)
+                number = numbered[s.name] if s.at else next(free, -1)
                 if number < 0 or number in self.names[kind].values():
                     what = "one of that number" if s.at else f"{DESCRIPTORS[kind].count}"
                     self.source.fail(s.line, f"there is no place for {kind} {s.name!r}: the tile has {what}")
@@ -135,10 +135,10 @@ class _Assembler:
 
     def _streams(self, statements: list[Statement]) -> None:
         """Streams and data of the buffer, whose places are found together."""
-        given = [self._fields("stream", s.line, s.rest) for s in statements]
-        whole = [text_fields.complete("stream", one, {}) for one in given]
+        written = [self._fields("stream", s.line, s.rest) for s in statements]
+        whole = [text_fields.complete("stream", values, {}) for values in written]
         sizes = [v["block"] * v["blocks"] for v in whole]
-        self.buffer, bases = self.data.buffer(statements, sizes, [one.get("base") for one in given])
+        self.buffer, bases = self.data.buffer(statements, sizes, [values.get("base") for values in written])
         for statement, values, base in zip(statements, whole, bases, strict=True):
             number = self.names["stream"][statement.name]
             values["base"] = base
@@ -170,10 +170,10 @@ class _Assembler:
 
     def _fields(self, kind: str, line: int, rest: str) -> dict[str, int]:
         items = self.source.items(line, rest)
-        known = text_fields.names_of(kind)
+        names = text_fields.names_of(kind)
         for item in items:
-            if item.name not in known:
-                self.source.unknown(line, f"field of {kind}", item.name, known)
+            if item.name not in names:
+                self.source.unknown(line, f"field of {kind}", item.name, names)
         missing = [name for name in text_fields.REQUIRED[kind] if name not in [item.name for item in items]]
         if missing:
             self.source.fail(line, f"{kind} must have {missing[0]}")
@@ -206,25 +206,25 @@ class _Assembler:
         if not (item.value[0].isalpha() or item.value[0] == "_"):
             return None
         field_ = DESCRIPTORS[kind].layout[item.name] if item.name in DESCRIPTORS[kind].layout.low else None
-        known: dict[str, int] | None = None
+        symbols: dict[str, int] | None = None
         if field_ is not None and field_.names is Operand:
-            known = {name: int(value) for name, value in OPERANDS.items()} | self.names["stream"]
+            symbols = {name: int(value) for name, value in OPERANDS.items()} | self.names["stream"]
             if item.name != "target":
-                known |= {name: Operand.WALK + k for name, k in self.names["walk"].items()}
+                symbols |= {name: Operand.WALK + k for name, k in self.names["walk"].items()}
             if table and item.name == "b":
                 return None
         elif field_ is not None and field_.names is not None:
-            known = {one.name.lower(): int(one) for one in field_.names}
+            symbols = {member.name.lower(): int(member) for member in field_.names}
         elif (kind, item.name) == ("walk", "stream"):
-            known = self.names["stream"]
+            symbols = self.names["stream"]
         elif (kind, item.name) == ("vec", "parameters"):
-            known = self.data.addresses("parameters")
+            symbols = self.data.addresses("parameters")
         elif (kind, item.name) == ("walk", "pad"):
-            known = self.data.addresses("bytes", "lanes")
-        if known is None:
+            symbols = self.data.addresses("bytes", "lanes")
+        if symbols is None:
             return None
-        if item.value not in known:
-            self.source.unknown(item.line, item.name, item.value, sorted(known))
-        return known[item.value]
+        if item.value not in symbols:
+            self.source.unknown(item.line, item.name, item.value, sorted(symbols))
+        return symbols[item.value]
 
 

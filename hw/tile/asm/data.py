@@ -71,7 +71,7 @@ class Data:
 
     def _values(self, line: int, text: str, low: int, high: int) -> list[int]:
         """Numbers of a line, ``n * v`` for one that is repeated."""
-        found: list[int] = []
+        values: list[int] = []
         words = text.replace(",", " ").replace("*", " * ").split()
         while words:
             repeated = words[1:2] == ["*"]
@@ -83,9 +83,9 @@ class Data:
                 self.source.fail(line, f"data must be {low} to {high}, not {number}")
             count = self.source.bounded(line, times, "how often a number is repeated", 1 << 17)
             self._count(line, "data", count)
-            found += [number] * count
+            values += [number] * count
             words = words[3 if repeated else 1 :]
-        return found
+        return values
 
     def _count(self, line: int, what: str, count: int) -> None:
         """Count what a line gives, before it takes time and memory."""
@@ -99,10 +99,10 @@ class Data:
         starts: dict[str, list[int]] = {name: [] for name in PARAMETER.low}
         steps: dict[str, list[int]] = {name: [] for name in PARAMETER.low}
         for line, text in block:
-            count, given = self._parameter(line, text)
+            count, fields = self._parameter(line, text)
             counts.append(count)
             for name in PARAMETER.low:
-                start, step = given.get(name, (0, 0))
+                start, step = fields.get(name, (0, 0))
                 starts[name].append(start)
                 steps[name].append(step)
         many = np.array(counts, dtype=np.int64)
@@ -119,7 +119,7 @@ class Data:
         times, star, rest = text.partition("*")
         count = self.source.bounded(line, times.strip(), "how often a parameter is repeated", 1025) if star else 1
         self._count(line, "parameters", count)
-        given: dict[str, tuple[int, int]] = {}
+        fields: dict[str, tuple[int, int]] = {}
         for item in self.source.items(line, rest if star else text):
             if item.name not in PARAMETER.low:
                 self.source.unknown(line, "field of a parameter", item.name, list(PARAMETER.low))
@@ -130,53 +130,55 @@ class Data:
             last = start + (count - 1) * grows
             if count and not low <= start <= last <= high:
                 self.source.fail(line, f"{item.name} must be {low} to {high}, not {last}")
-            given[item.name] = start, int(grows)
-        return count, given
+            fields[item.name] = start, int(grows)
+        return count, fields
 
     def parameters(self) -> np.ndarray:
         """The parameter memory."""
-        regions, most = list(self.regions["parameters"].values()), LIMITS.parameters
-        found = self._place(regions, [], [], [], 1, most)
-        for region, at in zip(regions, found, strict=True):
+        regions, limit = list(self.regions["parameters"].values()), LIMITS.parameters
+        starts = self._place(regions, [], [], [], 1, limit)
+        for region, at in zip(regions, starts, strict=True):
             region.at = at
-        memory = np.zeros(self._end(regions, most), np.uint64)
+        memory = np.zeros(self._end(regions, limit), np.uint64)
         for region in regions:
             memory[region.at : region.at + region.size] = region.content
         return memory
 
     def _place(
         self, regions: list[_Region], statements: Sequence[Statement], sizes: Sequence[int],
-        wanted: Sequence[int | None], step: int, most: int,
+        places: Sequence[int | None], step: int, limit: int,
     ) -> list[int]:
         """Places of regions, and of what else lies in their memory."""
         whose = [*(r.statement for r in regions), *statements]
         try:
             return place(
-                [*(r.size for r in regions), *sizes], [*(r.wanted for r in regions), *wanted], step, most)
+                [*(r.size for r in regions), *sizes], [*(r.wanted for r in regions), *places], step, limit)
         except ValueError as error:
-            one = whose[error.args[0]]
-            self.source.fail(one.line, f"{one.key} {one.name!r} must end within {most}, and there is no place for it")
+            statement = whose[error.args[0]]
+            self.source.fail(
+                statement.line,
+                f"{statement.key} {statement.name!r} must end within {limit}, and there is no place for it")
 
-    def _end(self, regions: list[_Region], most: int) -> int:
+    def _end(self, regions: list[_Region], limit: int) -> int:
         """Where the last region ends."""
         for region in regions:
-            if not 0 <= region.at <= most - region.size:
-                one = region.statement
-                self.source.fail(one.line, f"{one.key} {one.name!r} must be within 0 to {most - 1}, not at {region.at}")
+            if not 0 <= region.at <= limit - region.size:
+                line, name = region.statement.line, f"{region.statement.key} {region.statement.name!r}"
+                self.source.fail(line, f"{name} must be within 0 to {limit - 1}, not at {region.at}")
         return max((region.at + region.size for region in regions), default=0)
 
     def buffer(
-        self, statements: Sequence[Statement], sizes: Sequence[int], wanted: Sequence[int | None]
+        self, statements: Sequence[Statement], sizes: Sequence[int], places: Sequence[int | None]
     ) -> tuple[bytes, list[int]]:
         """The buffer's contents, and where rings of ``sizes`` begin that streams declare."""
         regions = [*self.regions["bytes"].values(), *self.regions["lanes"].values()]
-        found = self._place(regions, statements, sizes, wanted, STEP, LIMITS.buffer_bytes)
-        for region, at in zip(regions, found, strict=False):
+        starts = self._place(regions, statements, sizes, places, STEP, LIMITS.buffer_bytes)
+        for region, at in zip(regions, starts, strict=False):
             region.at = at
         buffer = bytearray(self._end(regions, LIMITS.buffer_bytes))
         for region in regions:
             buffer[region.at : region.at + region.size] = region.content.tobytes()
-        return bytes(buffer), found[len(regions):]
+        return bytes(buffer), starts[len(regions):]
 
     def tables(self) -> np.ndarray:
         """Both tables."""

@@ -21,8 +21,9 @@ def disassemble(program: Program) -> str:
     for kind in DESCRIPTORS:
         lines += _descriptors(program, kind)
     lines += _memories(program)
-    known = {kind: [n for n in range(one.count) if _readable(program, kind, n)] for kind, one in DESCRIPTORS.items()}
-    lines += ["", *_Code(program.words, known).lines()]
+    numbers = {kind: [n for n in range(descriptor.count) if _readable(program, kind, n)]
+               for kind, descriptor in DESCRIPTORS.items()}
+    lines += ["", *_Code(program.words, numbers).lines()]
     return "\n".join(lines) + "\n"
 
 
@@ -36,17 +37,16 @@ def _head(program: Program) -> Iterator[str]:
 
 def _readable(program: Program, kind: str, number: int) -> bool:
     """Whether a descriptor can be written by names: it is there, and all of its fields are legal."""
-    one = DESCRIPTORS[kind]
-    words = program.descriptors[one.at(number)]
-    return any(words) and not one.layout.spare(words) and one.layout.illegal(one.layout.unpack(words)) is None
+    layout, words = DESCRIPTORS[kind].layout, program.descriptors[DESCRIPTORS[kind].at(number)]
+    return any(words) and not layout.spare(words) and layout.illegal(layout.unpack(words)) is None
 
 
 def _descriptors(program: Program, kind: str) -> Iterator[str]:
-    one = DESCRIPTORS[kind]
-    for number in range(one.count):
-        words = program.descriptors[one.at(number)]
+    descriptor = DESCRIPTORS[kind]
+    for number in range(descriptor.count):
+        words = program.descriptors[descriptor.at(number)]
         if _readable(program, kind, number):
-            text = ", ".join(_items(kind, one.layout.unpack(words)))
+            text = ", ".join(_items(kind, descriptor.layout.unpack(words)))
             yield f"{kind} {_LETTERS[kind]}{number} @{number}: {text}"
         elif any(words):
             yield f"raw {kind} @{number}: {' '.join(f'{word:#x}' for word in words)}"
@@ -65,8 +65,8 @@ def _items(kind: str, values: dict[str, int]) -> Iterator[str]:
         elif field.names in (None, Operand):
             yield f"{field.name} {value}"
         else:
-            known = {int(one): one.name.lower() for one in field.names}
-            yield f"{field.name} {known.get(value, value)}"
+            names = {int(member): member.name.lower() for member in field.names}
+            yield f"{field.name} {names.get(value, value)}"
     for name, value in (core or {}).items():
         if value:
             yield name if text_fields.core_fields()[name][1] == 1 else f"{name} {value}"
@@ -98,8 +98,8 @@ def _numbers(head: str, values: Sequence[int]) -> Iterator[str]:
 class _Code:
     """Instructions as text; ``known`` are the descriptors that have names."""
 
-    def __init__(self, words: Sequence[int], known: dict[str, list[int]]) -> None:
-        self.words, self.known = words, known
+    def __init__(self, words: Sequence[int], numbers: dict[str, list[int]]) -> None:
+        self.words, self.known = words, numbers
 
     def lines(self) -> list[str]:
         lines: list[str] = []
@@ -148,9 +148,9 @@ class _Code:
         def named(kind: str, number: int) -> str:
             return f"{_LETTERS[kind]}{number}"
 
-        used = {"stream": "stream", "source": "stream", "target": "stream", "mvm": "mvm", "walk": "walk", "vec": "vec"}
+        used = {"stream": "stream", "source": "stream", "mvm": "mvm", "walk": "walk", "vec": "vec"}
         if any(used[name] in used.values() and value not in self.known[used[name]]
-               for name, value in fields.items() if name in used and not (op is Op.CORE and name == "target")):
+               for name, value in fields.items() if name in used):
             return None
         flags = [name for name, value in fields.items() if value and name in _FLAGS]
         text = None
@@ -167,16 +167,10 @@ class _Code:
                 where = "context" if fields["reduce"] else "flow"
                 text = f"send {named('stream', fields['stream'])}, {where} {fields['flow']}, blocks {fields['n']}" + (
                     ", free" if fields["free"] else "")
-            case Op.CORE if fields["command"] in (Command.WRITE, Command.MASKS):
-                text = self._command(fields, flags)
+            case Op.CORE if fields["command"] in list(Command):
+                command = Command(fields["command"]).name.lower()
+                text = f"core {command} " + ", ".join([named("stream", fields["source"]), *flags])
         return text
-
-    def _command(self, fields: dict[str, int], flags: list[str]) -> str | None:
-        write = fields["command"] == Command.WRITE
-        if (not write and fields["target"]) or (write and fields["target"] not in self.known["stream"]):
-            return None
-        streams = [f"s{fields['source']}", *([f"s{fields['target']}"] if write else [])]
-        return f"core {'write' if write else 'masks'} " + ", ".join([*streams, *flags])
 
 
 _FLAGS = ("advance", "free", "restart", "ahead", "advance_a", "advance_b", "free_a", "free_b", "push")

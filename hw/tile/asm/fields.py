@@ -47,8 +47,8 @@ def pack_core(values: Mapping[str, int]) -> dict[str, int]:
 def unpack_core(values: Mapping[str, int]) -> dict[str, int] | None:
     """Fields of the operation in an mvm descriptor, None if it has bits beyond them, or a width that no core has."""
     bits = values["op"] | values["op_high"] << 32
-    found = {name: bits >> low & (1 << width) - 1 for name, (low, width) in core_fields().items()}
-    return None if bits >> _CORE_BITS or any(found[name] > MAX_BITS for name in _WIDTHS) else found
+    fields = {name: bits >> low & (1 << width) - 1 for name, (low, width) in core_fields().items()}
+    return None if bits >> _CORE_BITS or any(fields[name] > MAX_BITS for name in _WIDTHS) else fields
 
 
 def names_of(kind: str) -> list[str]:
@@ -61,9 +61,9 @@ def plain(kind: str, name: str) -> int:
     return DESCRIPTORS[kind].layout[name].low or 0
 
 
-def complete(kind: str, given: Mapping[str, int], streams: Mapping[int, Mapping[str, int]]) -> dict[str, int]:
+def complete(kind: str, written: Mapping[str, int], streams: Mapping[int, Mapping[str, int]]) -> dict[str, int]:
     """All fields of a descriptor, those that are left out by what usually goes with the others."""
-    values = {f.name: plain(kind, f.name) for f in DESCRIPTORS[kind].layout.fields} | dict(given)
+    values = {f.name: plain(kind, f.name) for f in DESCRIPTORS[kind].layout.fields} | dict(written)
     usual: dict[str, int] = {}
     if kind == "walk":
         usual["run"] = streams.get(values["stream"], {}).get("block", 1)
@@ -73,10 +73,10 @@ def complete(kind: str, given: Mapping[str, int], streams: Mapping[int, Mapping[
             usual[f"positions_{side}"] = max(room, 0) // values[f"stride_{side}"] + 1
     if kind == "vec":
         usual["b"] = Operand.NONE
-        values |= {"b": given.get("b", usual["b"])}
+        values |= {"b": written.get("b", usual["b"])}
         for name in ("a", "b"):
             inner = Operand.DRAIN <= values[name] < Operand.NONE
             usual[f"{name}_format"] = Format.LANE if inner else Format.SIGNED
         low, high = (-32768, 32767) if values["wide"] else (-128, 127)
         usual |= {"period": min(values["elements"], 1023), "lo": low, "hi": high}
-    return values | {name: value for name, value in usual.items() if name not in given}
+    return values | {name: value for name, value in usual.items() if name not in written}

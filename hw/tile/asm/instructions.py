@@ -101,9 +101,9 @@ class Instructions:
         if kind not in ("walk", "mvm", "vec"):
             self.source.unknown(s.line, "descriptor for set", kind, ["walk", "mvm", "vec"])
         number = self._named(s.line, kind, name.strip())
-        one = DESCRIPTORS[kind]
-        words = one.layout.pack(self._values(kind, s.line, rest))
-        self.words += [encode(Op.SET, first=one.at(number).start, words=len(words)), *words]
+        descriptor = DESCRIPTORS[kind]
+        words = descriptor.layout.pack(self._values(kind, s.line, rest))
+        self.words += [encode(Op.SET, first=descriptor.at(number).start, words=len(words)), *words]
 
     def _mvm(self, s: Statement) -> None:
         (product, walk), flags = self._split(s, 2, Op.MVM)
@@ -116,13 +116,12 @@ class Instructions:
 
     def _core(self, s: Statement) -> None:
         command, rest = [*s.rest.split(maxsplit=1), "", ""][:2]
-        known = {one.name.lower(): one for one in (Command.WRITE, Command.MASKS)}
-        if command not in known:
-            self.source.unknown(s.line, "command", command, list(known))
-        streams, flags = self._split(Statement(s.line, s.key, rest=rest), 2 if command == "write" else 1, Op.CORE)
-        numbers = [self._named(s.line, "stream", name) for name in streams]
-        fields = dict(zip(("source", "target"), numbers, strict=False))
-        self.words.append(encode(Op.CORE, command=known[command], **fields, **flags))
+        commands = {member.name.lower(): member for member in Command}
+        if command not in commands:
+            self.source.unknown(s.line, "command", command, list(commands))
+        (name,), flags = self._split(Statement(s.line, s.key, rest=rest), 1, Op.CORE)
+        source = self._named(s.line, "stream", name)
+        self.words.append(encode(Op.CORE, command=commands[command], source=source, **flags))
 
     def _send(self, s: Statement) -> None:
         """``send STREAM, flow N`` or ``send STREAM, context N``, with ``blocks N`` and ``free``."""
@@ -147,12 +146,12 @@ class Instructions:
     def _split(self, s: Statement, count: int, op: Op) -> tuple[list[str], dict[str, int]]:
         """Names of an instruction, and its flags."""
         words = [word.strip() for word in s.rest.split(",")]
-        known = [f.name for f in INSTRUCTIONS[op].layout.fields if f.width == 1]
+        flags = [f.name for f in INSTRUCTIONS[op].layout.fields if f.width == 1]
         if len(words) < count or not all(words):
             self.source.fail(s.line, f"{s.key} takes {count} name{'s' * (count > 1)}, then flags, parted by commas")
         for flag in words[count:]:
-            if flag not in known:
-                self.source.unknown(s.line, f"flag of {s.key}", flag, known)
+            if flag not in flags:
+                self.source.unknown(s.line, f"flag of {s.key}", flag, flags)
         for before, flag in pairwise(sorted(words[count:])):
             if flag == before:
                 self.source.fail(s.line, f"{flag} is there twice")

@@ -6,31 +6,31 @@ from collections.abc import Sequence
 __all__ = ["place"]
 
 
-def place(sizes: Sequence[int], wanted: Sequence[int | None], step: int, most: int) -> list[int]:
-    """The first address of each region, in order; ``wanted`` ones stay where they are and may lie over each other.
+def place(sizes: Sequence[int], fixed: Sequence[int | None], step: int, limit: int) -> list[int]:
+    """The first address of each region, in order; ``fixed`` ones stay where they are and may lie over each other.
 
     Raises
     ------
     ValueError
-        With the number of the region for which there is no place below ``most``.
+        With the number of the region for which there is no place below ``limit``.
     """
-    starts, ends = _taken([(at, at + size) for at, size in zip(wanted, sizes, strict=True) if at is not None and size])
+    starts, ends = _taken([(at, at + size) for at, size in zip(fixed, sizes, strict=True) if at is not None and size])
     # Of each size nothing is free below the last one's place, so that many regions take no long search.
     lowest: dict[int, int] = {}
-    found = []
-    for number, (at, size) in enumerate(zip(wanted, sizes, strict=True)):
+    addresses = []
+    for number, (at, size) in enumerate(zip(fixed, sizes, strict=True)):
         if at is None:
             at = lowest.get(size, 0)
             while (k := bisect_right(ends, at)) < len(ends) and starts[k] < at + size:
                 at = -(-ends[k] // step) * step
             lowest[size] = at
-            if at + size > most:
+            if at + size > limit:
                 raise ValueError(number)
             if size:
                 starts.insert(k, at)
                 ends.insert(k, at + size)
-        found.append(at)
-    return found
+        addresses.append(at)
+    return addresses
 
 
 def _taken(regions: list[tuple[int, int]]) -> tuple[list[int], list[int]]:

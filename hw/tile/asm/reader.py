@@ -103,15 +103,15 @@ class Source:
                 key, *rest = text.split(maxsplit=1)
                 yield Statement(number, key, rest="".join(rest))
                 continue
-            found = Statement(
+            statement = Statement(
                 number, match["key"], match["name"] or "", match["at"] or "", match["rest"], True, match["end"] == "{",
             )
-            if found.braces:
-                found.block = self._block(number, found, lines)
-            yield found
+            if statement.braces:
+                statement.block = self._block(number, statement, lines)
+            yield statement
 
-    def _block(self, start: int, found: Statement, lines: Iterator[tuple[int, str]]) -> list[tuple[int, str]]:
-        text, number, block = found.rest, start, []
+    def _block(self, start: int, statement: Statement, lines: Iterator[tuple[int, str]]) -> list[tuple[int, str]]:
+        text, number, block = statement.rest, start, []
         while True:
             inner, brace, behind = text.partition("}")
             if inner.strip():
@@ -122,23 +122,23 @@ class Source:
                 return block
             number, raw = next(lines, (0, ""))
             if not number:
-                self.fail(start, f"the block of {found.key} is not closed: '}}' is missing")
+                self.fail(start, f"the block of {statement.key} is not closed: '}}' is missing")
             text = _stripped(raw)
 
     def items(self, line: int, text: str) -> list[Item]:
         """Items that commas part: a name and perhaps a value each."""
-        found = []
+        items = []
         for part in text.split(",") if text.strip() else []:
             words = part.split()
             if not words or len(words) > 2 or not _WORD.fullmatch(words[0]):
                 self.fail(line, f"items must be 'name value' or 'name', parted by commas, not {part.strip()!r}")
-            found.append(Item(line, words[0], words[1] if len(words) == 2 else ""))
-        seen: set[str] = set()
-        for item in found:
-            if item.name in seen:
+            items.append(Item(line, words[0], words[1] if len(words) == 2 else ""))
+        names: set[str] = set()
+        for item in items:
+            if item.name in names:
                 self.fail(line, f"{item.name} is there twice")
-            seen.add(item.name)
-        return found
+            names.add(item.name)
+        return items
 
 
 def _stripped(raw: str) -> str:

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from mho.hw.tile.config import TileConfig
 from mho.hw.tile.interpreter.state import TrapError, Wait
-from mho.hw.tile.interpreter.store import Bytes, Store, written
-from mho.hw.tile.isa import ACCUMULATORS, Cause, Command, Format, Kind, Op, Operand
+from mho.hw.tile.interpreter.store import Bytes, Store
+from mho.hw.tile.isa import ACCUMULATORS, DESCRIPTORS, Cause, Format, Kind, Op, Operand
 from mho.hw.tile.isa.legality import is_stream, is_walk
 from mho.hw.tile.isa.program import Program
 from mho.hw.tile.isa.vector import compute, lanes_of
@@ -38,13 +38,13 @@ class Core(Protocol):
         """
         ...
 
-    def command(self, command: Command, block: bytes) -> bytes:
-        """What comes back of a command with a block.
+    def write_masks(self, block: bytes) -> None:
+        """Writes a block of masks, pairs of 32-bit words: address and data.
 
         Raises
         ------
         InputError
-            If the core has no such command: the tile traps.
+            If the core has none, or the block no whole pairs: the tile traps.
         """
         ...
 
@@ -114,7 +114,7 @@ class Actions:
                 self.store.show(fields["stream"], fields["n"])
             case Op.SET:
                 self.store.set(fields["first"], words)
-                for number in written("mvm", fields["first"], len(words)):
+                for number in DESCRIPTORS["mvm"].written(fields["first"], len(words)):
                     self._numbers.pop(number, None)
             case Op.IMAGE:
                 self._numbers.clear()
@@ -144,10 +144,10 @@ class Actions:
         self.op_id, self.checksum = image << 32 | operation, _sum(codes)
         try:
             op = mvm["op"] | mvm["op_high"] << 32
-            made = self._there().product(op, self.op_id, mvm["i_first"], codes)
+            results = self._there().product(op, self.op_id, mvm["i_first"], codes)
         except InputError as error:
             raise TrapError(Cause.CORE) from error
-        self.products.append(made[2 * mvm["o_first"] : 2 * mvm["o_last"] + 2].astype(np.int16))
+        self.products.append(results[2 * mvm["o_first"] : 2 * mvm["o_last"] + 2].astype(np.int16))
         if fields["advance"]:
             yield from self.store.go_on(number, bool(fields["free"]))
 
@@ -157,23 +157,16 @@ class Actions:
         return self.core
 
     def _command(self, fields: Fields) -> Iterator[Wait]:
-        source, target, back = fields["source"], fields["target"], fields["command"] == Command.WRITE
+        source = fields["source"]
         yield from self.store.until_there(source, 1)
-        if back:
-            yield from self.store.until_room(target, 1)
         block = self.store.block(source)
         try:
-            answer = self._there().command(Command(fields["command"]), block)
+            self._there().write_masks(block)
         except InputError as error:
             raise TrapError(Cause.CORE) from error
         self.checksum = _sum(np.frombuffer(block, np.uint8))
-        if back:
-            size = self.store.values("stream", target)["block"]
-            self.store.write(target, 0, np.frombuffer(answer[:size].ljust(size, b"\0"), np.uint8))
         if fields["free"]:
             self.store.give_back(source, 1)
-        if fields["push"]:
-            self.store.show(target, 1)
 
     def _vector(self, fields: Fields) -> Iterator[Wait]:
         vec = self.store.values("vec", fields["vec"])
@@ -184,14 +177,14 @@ class Actions:
             yield from self.store.until_there(stream, count)
         if is_stream(vec["target"]):
             yield from self.store.until_room(vec["target"], 1)
-        taken: dict[str, NDArray[np.integer] | None] = {"a": None, "b": None}
+        operands: dict[str, NDArray[np.integer] | None] = {"a": None, "b": None}
         for name in names:
-            taken[name] = yield from self._source(vec, name)
-        made = compute(vec, self.parameters, self.tables, self.accumulators, taken["a"], taken["b"])
-        if made is not None:
+            operands[name] = yield from self._source(vec, name)
+        results = compute(vec, self.parameters, self.tables, self.accumulators, operands["a"], operands["b"])
+        if results is not None:
             kind = np.dtype("<i2") if vec["wide"] else np.dtype("u1")
-            self.store.write(vec["target"], vec["target_offset"] * kind.itemsize, made.astype(kind).view(np.uint8))
-            self.checksum = _sum(made)
+            self.store.write(vec["target"], vec["target_offset"] * kind.itemsize, results.astype(kind).view(np.uint8))
+            self.checksum = _sum(results)
         # Walks first: one of them may wait for what it gives back.
         for name in names:
             if is_walk(vec[name]) and fields[f"advance_{name}"]:

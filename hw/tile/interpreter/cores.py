@@ -8,7 +8,6 @@ from numpy.typing import NDArray
 
 from mho.hw.core.layout import OpLayout
 from mho.hw.core.words import unpack_codes
-from mho.hw.tile.isa import Command
 from mho.macro_models.errors import InputError
 
 __all__ = ["FunctionCore", "ReferenceCore"]
@@ -34,9 +33,9 @@ class FunctionCore:
         whole = np.concatenate([np.zeros(4 * first, np.uint8), codes])
         return self._compute(whole.view(np.int8) if OpLayout().from_bits(op)["in_signed"] else whole)
 
-    def command(self, command: Command, block: bytes) -> bytes:
-        """There is none."""
-        raise InputError(f"this core has no {command.name.lower()}")
+    def write_masks(self, block: bytes) -> None:
+        """There are none."""
+        raise InputError("this core has no masks")
 
 
 class ReferenceCore:
@@ -57,18 +56,18 @@ class ReferenceCore:
     def product(self, op: int, op_id: int, first: int, codes: NDArray[np.uint8]) -> NDArray[np.integer]:
         """Output codes of all lines."""
         operation, _ = self.core.operation(op)
-        given, count = codes.view("<u4"), self.core.cfg.input_words(operation)
-        if op >> _OP_BITS or first + len(given) > count:
-            raise InputError(f"the operation takes {count} words, not those from {first} to {first + len(given) - 1}")
+        code_words, count = codes.view("<u4"), self.core.cfg.input_words(operation)
+        if op >> _OP_BITS or first + len(code_words) > count:
+            last = first + len(code_words) - 1
+            raise InputError(f"the operation takes {count} words, not those from {first} to {last}")
         words = np.zeros(count, dtype="<u4")
-        words[first : first + len(given)] = given
+        words[first : first + len(code_words)] = code_words
         return unpack_codes(self.core.run(op | op_id << _OP_BITS, words.tolist()))
 
-    def command(self, command: Command, block: bytes) -> bytes:
+    def write_masks(self, block: bytes) -> None:
         """Writes masks."""
-        if command is not Command.MASKS or len(block) % 8:
-            raise InputError(f"this core has no {command.name.lower()} of {len(block)} bytes")
+        if len(block) % 8:
+            raise InputError(f"masks are written in pairs of 8 bytes, not in {len(block)} bytes")
         bits = self.core.address_bits
         for address, data in np.frombuffer(block, "<u4").reshape(-1, 2).tolist():
             self.core.masks.write(address & (1 << bits) - 1, data)
-        return b""

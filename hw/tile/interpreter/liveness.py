@@ -147,23 +147,23 @@ def _ring(machine: TokenMachine, tile: str, stream: int) -> str:
 
 
 def _too_small(machine: TokenMachine) -> str:
-    found = []
+    rings = []
     for (name, stream), blocks in sorted(machine.grown.items()):
         have = machine.joined.tiles[name].program.descriptor("stream", stream)["blocks"]
-        found.append(f"{_ring(machine, name, stream)} has {have} blocks, {blocks} would do")
-    more = f"; and {len(found) - 2} more" if len(found) > 2 else ""
-    return f"the programs can get stuck: {'; '.join(found[:2])}{more}"
+        rings.append(f"{_ring(machine, name, stream)} has {have} blocks, {blocks} would do")
+    more = f"; and {len(rings) - 2} more" if len(rings) > 2 else ""
+    return f"the programs can get stuck: {'; '.join(rings[:2])}{more}"
 
 
 def _stuck(machine: TokenMachine) -> str:
     """Who waits for what, where no larger ring helps."""
-    found = []
+    waiting = []
     for name, tile in machine.tiles.items():
         for wait in (tile.waits, tile.sends):
             if wait is not None and not tile.ended:
-                found.append(_waiting(machine, name, tile, wait))
+                waiting.append(_waiting(machine, name, tile, wait))
     left = [f"the host keeps {n} blocks for {_ring(machine, *key)}" for key, n in machine.given.items() if n]
-    return f"the programs get stuck whatever the rings: {'; '.join((found or left)[:2])}"
+    return f"the programs get stuck whatever the rings: {'; '.join((waiting or left)[:2])}"
 
 
 def _waiting(machine: TokenMachine, name: str, tile: TokenTile, wait: Wait) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from mho.hw.tile.config import TileConfig
-from mho.hw.tile.isa import DESCRIPTORS, Cause, Command, Kind, Op, Operand, decode
+from mho.hw.tile.isa import DESCRIPTORS, Cause, Kind, Op, Operand, decode
 from mho.hw.tile.isa.legality import is_result, is_stream, is_walk, refusal
 
 __all__ = ["Plan", "Send", "plan_of"]
@@ -85,17 +85,12 @@ def plan_of(words: Sequence[int], pc: int, memory: Sequence[int], cfg: TileConfi
     op, fields, cause = decode(words[pc])
     if op is None:
         return Plan(Op.HALT, cause)
-    found, about = (cause, 0) if cause is not Cause.NONE else refusal(op, fields, memory, cfg)
-    if op is Op.SET and pc + fields["words"] >= len(words) and (found is Cause.NONE or found > Cause.END):
-        found = Cause.END
-    if found is not Cause.NONE:
-        return Plan(op, found, about)
+    trap, about = (cause, 0) if cause is not Cause.NONE else refusal(op, fields, memory, cfg)
+    if op is Op.SET and pc + fields["words"] >= len(words) and (trap is Cause.NONE or trap > Cause.END):
+        trap = Cause.END
+    if trap is not Cause.NONE:
+        return Plan(op, trap, about)
     return _PLANS.get(op, _other)(op, fields, memory, cfg)
-
-
-def _values(kind: str, number: int, memory: Sequence[int]) -> dict[str, int]:
-    one = DESCRIPTORS[kind]
-    return one.layout.unpack(memory[one.at(number)])
 
 
 def _other(op: Op, f: Mapping[str, int], memory: Sequence[int], cfg: TileConfig) -> Plan:
@@ -111,16 +106,16 @@ def _set(op: Op, f: Mapping[str, int], memory: Sequence[int], cfg: TileConfig) -
 
 
 def _counted(op: Op, f: Mapping[str, int], memory: Sequence[int], cfg: TileConfig) -> Plan:
-    one = ((f["stream"], f["n"]),)
+    blocks = ((f["stream"], f["n"]),)
     match op:
         case Op.WAIT:
-            return Plan(op, guard=ALL_STREAMS, needs=one)
+            return Plan(op, guard=ALL_STREAMS, needs=blocks)
         case Op.ROOM:
-            return Plan(op, guard=ALL_STREAMS, rooms=one)
+            return Plan(op, guard=ALL_STREAMS, rooms=blocks)
         case Op.FREE:
-            return Plan(op, guard=ALL_STREAMS, needs=one, takes=one)
+            return Plan(op, guard=ALL_STREAMS, needs=blocks, takes=blocks)
         case _:
-            return Plan(op, guard=ALL_STREAMS, rooms=one, shows=one)
+            return Plan(op, guard=ALL_STREAMS, rooms=blocks, shows=blocks)
 
 
 def _send(op: Op, f: Mapping[str, int], memory: Sequence[int], cfg: TileConfig) -> Plan:
@@ -129,20 +124,20 @@ def _send(op: Op, f: Mapping[str, int], memory: Sequence[int], cfg: TileConfig) 
 
 
 def _mvm(op: Op, f: Mapping[str, int], memory: Sequence[int], cfg: TileConfig) -> Plan:
-    walk, mvm = f["walk"], _values("mvm", f["mvm"], memory)
+    walk, mvm = f["walk"], DESCRIPTORS["mvm"].values(memory, f["mvm"])
     return Plan(
-        op, guard=1 << _values("walk", walk, memory)["stream"], windows=(walk,),
+        op, guard=1 << DESCRIPTORS["walk"].values(memory, walk)["stream"], windows=(walk,),
         codes=2 * (mvm["o_last"] - mvm["o_first"] + 1), advances=((walk, f["free"]),) if f["advance"] else (),
         restarts=walk if f["restart"] else None,
     )
 
 
 def _vec(op: Op, f: Mapping[str, int], memory: Sequence[int], cfg: TileConfig) -> Plan:
-    vec = _values("vec", f["vec"], memory)
+    vec = DESCRIPTORS["vec"].values(memory, f["vec"])
     names = [n for n in ("a", "b") if vec[n] != Operand.NONE and not (n == "b" and vec["kind"] == Kind.TABLE)]
     streams = [(vec[n], f[f"free_{n}"]) for n in names if is_stream(vec[n])]
     walks = [(vec[n] - Operand.WALK, f[f"advance_{n}"], f[f"free_{n}"]) for n in names if is_walk(vec[n])]
-    read = {s for s, _ in streams} | {_values("walk", w, memory)["stream"] for w, _, _ in walks}
+    read = {s for s, _ in streams} | {DESCRIPTORS["walk"].values(memory, w)["stream"] for w, _, _ in walks}
     a, flit, target = vec["a"], cfg.flit_bytes, vec["target"]
     written = ((target, 1),) if is_stream(target) else ()
     return Plan(
@@ -156,12 +151,8 @@ def _vec(op: Op, f: Mapping[str, int], memory: Sequence[int], cfg: TileConfig) -
 
 
 def _core(op: Op, f: Mapping[str, int], memory: Sequence[int], cfg: TileConfig) -> Plan:
-    source, target = ((f["source"], 1),), ((f["target"], 1),)
-    back = f["command"] == Command.WRITE
-    return Plan(
-        op, guard=ALL_STREAMS, needs=source, rooms=target if back else (), takes=source if f["free"] else (),
-        shows=target if f["push"] else (), codes=-1,
-    )
+    block = ((f["source"], 1),)
+    return Plan(op, guard=ALL_STREAMS, needs=block, takes=block if f["free"] else (), codes=-1)
 
 
 _PLANS = {

@@ -12,7 +12,7 @@ from mho.hw.tile.isa import DESCRIPTORS, STREAMS, Cause
 from mho.hw.tile.isa.program import Program
 from mho.hw.tile.isa.window import OUTSIDE, sliding_window
 
-__all__ = ["Bytes", "Store", "written"]
+__all__ = ["Bytes", "Store"]
 
 Bytes = NDArray[np.uint8]
 
@@ -31,12 +31,6 @@ class Position:
 
     number: int = 0
     origin: int = 0
-
-
-def written(kind: str, first: int, count: int) -> list[int]:
-    """Descriptors of a kind that have a word among ``count`` from word ``first`` on."""
-    one = DESCRIPTORS[kind]
-    return [n for n in range(one.count) if first < one.at(n).stop and one.at(n).start < first + count]
 
 
 class Store:
@@ -66,15 +60,14 @@ class Store:
     def values(self, kind: str, number: int) -> dict[str, int]:
         """Values of a descriptor."""
         if (kind, number) not in self._known:
-            one = DESCRIPTORS[kind]
-            self._known[kind, number] = one.layout.unpack(self.memory[one.at(number)])
+            self._known[kind, number] = DESCRIPTORS[kind].values(self.memory, number)
         return self._known[kind, number]
 
     def set(self, first: int, words: list[int]) -> None:
         """Write descriptor memory; walks that have a word there begin anew."""
         self.memory[first : first + len(words)] = words
         self._known.clear()
-        for number in written("walk", first, len(words)):
+        for number in DESCRIPTORS["walk"].written(first, len(words)):
             stream = self.values("walk", number)["stream"]
             self.walks[number] = Position(origin=self.rings[stream].freed)
 
@@ -158,9 +151,9 @@ class Store:
         walk, stream, following = sliding_window(values), values["stream"], at.number + 1
         ring, low = self.rings[stream], at.origin + int(walk.low[following])
         while free and ring.freed < low:
-            there = min(ring.came, low) - ring.freed
-            if there:
-                self.give_back(stream, there)
+            count = min(ring.came, low) - ring.freed
+            if count:
+                self.give_back(stream, count)
             else:
                 yield Wait("blocks", stream, 1)
         at.number = following

@@ -174,11 +174,11 @@ class TileMachine:
             raise TrapError(cause)
         if cause is not Cause.NONE:
             raise TrapError(cause)
-        found, stream = refusal(op, fields, self.store.memory, self.cfg)
-        if op is Op.SET and pc + fields["words"] >= len(self.words) and (found is Cause.NONE or found > Cause.END):
-            found = Cause.END
-        if found is not Cause.NONE:
-            raise TrapError(found, stream)
+        trap, stream = refusal(op, fields, self.store.memory, self.cfg)
+        if op is Op.SET and pc + fields["words"] >= len(self.words) and (trap is Cause.NONE or trap > Cause.END):
+            trap = Cause.END
+        if trap is not Cause.NONE:
+            raise TrapError(trap, stream)
         return op, fields
 
     def _ordered(self, op: Op, fields: Fields, stream: int) -> bool:
@@ -215,8 +215,8 @@ class TileMachine:
 
     def _tell(self, engine: Engine, pc: int, op: Op) -> None:
         if self.watch is not None:
-            taken, shown = (tuple(sorted(d.items())) for d in (self.store.taken, self.store.shown))
-            self.watch(Retired(engine, pc, op, self.image, taken, shown, self.actions.op_id, self.actions.checksum))
+            freed, shown = (tuple(sorted(d.items())) for d in (self.store.taken, self.store.shown))
+            self.watch(Retired(engine, pc, op, self.image, freed, shown, self.actions.op_id, self.actions.checksum))
 
     # --- the send engine ---
 
@@ -234,6 +234,6 @@ class TileMachine:
             if fields["free"]:
                 self.store.rings[stream].freed += 1
             if self.watch is not None:
-                taken = ((stream, 1),) if fields["free"] else ()
+                freed = ((stream, 1),) if fields["free"] else ()
                 checksum = sum(block) & 0xFFFFFFFF
-                self.watch(Retired(Engine.SEND, pc, Op.SEND, image, taken, (), 0, checksum))
+                self.watch(Retired(Engine.SEND, pc, Op.SEND, image, freed, (), 0, checksum))

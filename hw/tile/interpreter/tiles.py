@@ -83,12 +83,12 @@ class Joined:
     host: tuple[HostStep, ...] = ()
 
     def __post_init__(self) -> None:
-        seen: set[tuple[str, object]] = set()
+        pairs: set[tuple[str, object]] = set()
 
         def once(sentence: str, *key: object) -> None:
-            if key in seen:
+            if key in pairs:
                 raise InputError(sentence)
-            seen.add(key)  # type: ignore[arg-type]
+            pairs.add(key)  # type: ignore[arg-type]
 
         for flow in self.flows:
             once(f"flow {flow.number} of tile {flow.sender!r} is there twice", "flow", flow.sender, flow.number)
@@ -99,11 +99,12 @@ class Joined:
                     if flow.slot not in slots_of(self.tiles[name]):
                         raise InputError(f"tile {name!r} has no remote stream with slot {flow.slot}, which flow "
                                          f"{flow.number} of tile {flow.sender!r} sends to")
-        for one in self.reductions:
-            self._known(one.root, *one.members)
-            for name in one.members:
-                once(f"tile {name!r} is a member twice in context {one.context}", "member", one.context, name)
-            once(f"tile {one.root!r} is the root twice in context {one.context}", "root", one.context, one.root)
+        for reduction in self.reductions:
+            root, context = reduction.root, reduction.context
+            self._known(root, *reduction.members)
+            for name in reduction.members:
+                once(f"tile {name!r} is a member twice in context {context}", "member", context, name)
+            once(f"tile {root!r} is the root twice in context {context}", "root", context, root)
 
         sent = {(flow.sender, flow.number) for flow in self.flows if HOST in flow.to}
         for step in self.host:
@@ -136,13 +137,13 @@ def slots_of(place: Place) -> dict[int, int]:
     Slots of streams that are not legal are not in use: nodes drop what comes for them. Of two streams with one slot the
     first has it.
     """
-    found: dict[int, int] = {}
+    slots: dict[int, int] = {}
     for number in range(STREAMS):
         values = place.program.descriptor("stream", number)
         legal = refusal(Op.WAIT, {"stream": number, "n": 1}, place.program.descriptors, place.cfg)[0] is Cause.NONE
         if values["remote"] and legal:
-            found.setdefault(values["slot"], number)
-    return found
+            slots.setdefault(values["slot"], number)
+    return slots
 
 
 class Tiles:
@@ -173,13 +174,13 @@ class Tiles:
         self.joined = joined
         self.tiles = {
             name: TileMachine(
-                one.cfg, one.program, one.core, self, name=name, images=images,
+                place.cfg, place.program, place.core, self, name=name, images=images,
                 watch=None if watch is None else partial(watch, name),
             )
-            for name, one in joined.tiles.items()
+            for name, place in joined.tiles.items()
         }
         self._flows = {(flow.sender, flow.number): flow for flow in joined.flows}
-        self._slots = {name: slots_of(one) for name, one in joined.tiles.items()}
+        self._slots = {name: slots_of(place) for name, place in joined.tiles.items()}
         self._members = {(r.context, name): r for r in joined.reductions for name in r.members}
         self._roots = {(r.context, r.root): r for r in joined.reductions}
         self._offers: dict[tuple[int, str], bytes | None] = {}
@@ -247,29 +248,29 @@ class Tiles:
                 tile.store.put(stream, block)
                 going = True
             del blocks[:fits]
-        self._given = [one for one in self._given if one[2]]
+        self._given = [batch for batch in self._given if batch[2]]
         return going
 
     # --- what tiles see ---
 
     def send(self, tile: TileMachine, flow: int, block: bytes) -> bool:
         """A block of a flow to all members at once, False if one has no room."""
-        found = self._flows.get((tile.name, flow))
-        if found is None:
+        route = self._flows.get((tile.name, flow))
+        if route is None:
             self.lost += 1
             return True
-        others = [name for name in found.to if name not in (HOST, tile.name)]
-        rings = [(self.tiles[name], self._slots[name][found.slot]) for name in others]
-        for there, stream in rings:
-            size = self.joined.tiles[there.name].program.descriptor("stream", stream)["block"]
+        names = [name for name in route.to if name not in (HOST, tile.name)]
+        rings = [(self.tiles[name], self._slots[name][route.slot]) for name in names]
+        for receiver, stream in rings:
+            size = self.joined.tiles[receiver.name].program.descriptor("stream", stream)["block"]
             if size != len(block):
                 raise InputError(f"flow {flow} of tile {tile.name!r} has blocks of {len(block)} bytes, but stream "
-                                 f"{stream} of tile {there.name!r} of {size}")
-        if any(there.store.room(stream) < 1 for there, stream in rings):
+                                 f"{stream} of tile {receiver.name!r} of {size}")
+        if any(receiver.store.room(stream) < 1 for receiver, stream in rings):
             return False
-        for there, stream in rings:
-            there.store.put(stream, block)
-        if HOST in found.to:
+        for receiver, stream in rings:
+            receiver.store.put(stream, block)
+        if HOST in route.to:
             self.received.setdefault((tile.name, flow), []).append(block)
         return True
 

@@ -105,14 +105,14 @@ class TokenTile:
 
     def fork(self, net: TokenNet) -> "TokenTile":
         """A copy that goes its own way, as part of ``net``."""
-        other = copy(self)
-        other._net, other._loops, other.sending = net, deepcopy(self._loops), copy(self.sending)
-        other._words, other._memory, other._plans = list(self._words), list(self._memory), dict(self._plans)
-        other.came, other.freed, other.blocks = list(self.came), list(self.freed), list(self.blocks)
-        other.products, other._origins = list(self.products), list(self._origins)
-        other._walks, other._taken = {k: copy(walk) for k, walk in self._walks.items()}, dict(self._taken)
-        other.trace, other.sent = (None if one is None else list(one) for one in (self.trace, self.sent))
-        return other
+        twin = copy(self)
+        twin._net, twin._loops, twin.sending = net, deepcopy(self._loops), copy(self.sending)
+        twin._words, twin._memory, twin._plans = list(self._words), list(self._memory), dict(self._plans)
+        twin.came, twin.freed, twin.blocks = list(self.came), list(self.freed), list(self.blocks)
+        twin.products, twin._origins = list(self.products), list(self._origins)
+        twin._walks, twin._taken = {k: copy(walk) for k, walk in self._walks.items()}, dict(self._taken)
+        twin.trace, twin.sent = (None if events is None else list(events) for events in (self.trace, self.sent))
+        return twin
 
     @property
     def at(self) -> int:
@@ -136,8 +136,8 @@ class TokenTile:
         loops = [loop if counted else loop[:2] for loop in self._loops.state()]
         walks = {k: (w.number, w.origin - self.freed[w.stream]) for k, w in self._walks.items()
                  if (w.number, w.origin) != (0, self.freed[w.stream])}
-        there = [a - b for a, b in zip(self.came, self.freed, strict=True)]
-        return (self._pc, tuple(loops), tuple(there), walks, tuple(self.products), tuple(self._memory),
+        counts = [a - b for a, b in zip(self.came, self.freed, strict=True)]
+        return (self._pc, tuple(loops), tuple(counts), walks, tuple(self.products), tuple(self._memory),
                 self.ended)
 
     def proceed(self, images: int | None) -> bool:
@@ -189,7 +189,7 @@ class TokenTile:
 
     def _unread(self, plan: Plan) -> Wait | None:
         """What it waits for before it reads; takes the lanes of sums."""
-        came, freed = self.came, self.freed
+        arrived, freed = self.came, self.freed
         if plan.guard and self.sending is not None:
             send = self.sending.plan.send
             assert send is not None
@@ -201,10 +201,10 @@ class TokenTile:
         if wait is not None:
             return wait
         for stream, n in plan.needs:
-            if came[stream] - freed[stream] < n:
-                return Wait("blocks", stream, n - came[stream] + freed[stream])
+            if arrived[stream] - freed[stream] < n:
+                return Wait("blocks", stream, n - arrived[stream] + freed[stream])
         for stream, n in plan.rooms:
-            missing = n - self.blocks[stream] + came[stream] - freed[stream]
+            missing = n - self.blocks[stream] + arrived[stream] - freed[stream]
             if missing > 0:
                 return Wait("room", stream, missing)
         if plan.lanes is not None and not self._net.take_lanes(self, *plan.lanes):
@@ -212,7 +212,7 @@ class TokenTile:
         return None
 
     def _window(self, plan: Plan) -> Wait | None:
-        found = None
+        shortage = None
         for number in plan.windows:
             walk = self._walk(number)
             stream, freed, oldest = walk.stream, self.freed[walk.stream], walk.oldest[walk.number]
@@ -223,17 +223,17 @@ class TokenTile:
             if count > self.blocks[stream]:
                 self._net.too_short(self, stream, count)
             missing = count - self.came[stream] + freed
-            if missing > 0 and found is None:
-                found = Wait("blocks", stream, missing)
-        return found
+            if missing > 0 and shortage is None:
+                shortage = Wait("blocks", stream, missing)
+        return shortage
 
     def _give_back(self, walk: _Walk) -> Wait | None:
         stream, low = walk.stream, walk.origin + walk.low[walk.number + 1]
-        there = min(self.came[stream], low) - self.freed[stream]
-        if there > 0:
-            self.freed[stream] += there
+        count = min(self.came[stream], low) - self.freed[stream]
+        if count > 0:
+            self.freed[stream] += count
             self.moves += 1
-            self._taken[stream] = self._taken.get(stream, 0) + there
+            self._taken[stream] = self._taken.get(stream, 0) + count
         return Wait("blocks", stream, 1) if self.freed[stream] < low else None
 
     def _finish(self, plan: Plan, pc: int) -> None:
@@ -269,18 +269,15 @@ class TokenTile:
         if plan.op is Op.SET:
             self._memory[plan.first : plan.first + plan.words] = self._words[pc + 1 : pc + 1 + plan.words]
             self._plans.clear()
-            one = DESCRIPTORS["walk"]
-            for number in range(one.count):
-                if plan.first < one.at(number).stop and one.at(number).start < plan.first + plan.words:
-                    values = one.layout.unpack(self._memory[one.at(number)])
-                    self._origins[number] = self.freed[values["stream"]]
-                    self._walks.pop(number, None)
+            walks = DESCRIPTORS["walk"]
+            for number in walks.written(plan.first, plan.words):
+                self._origins[number] = self.freed[walks.values(self._memory, number)["stream"]]
+                self._walks.pop(number, None)
         return self._loops.following(pc + plan.words)
 
     def _walk(self, number: int) -> _Walk:
         if number not in self._walks:
-            one = DESCRIPTORS["walk"]
-            self._walks[number] = _Walk(one.layout.unpack(self._memory[one.at(number)]), self._origins[number])
+            self._walks[number] = _Walk(DESCRIPTORS["walk"].values(self._memory, number), self._origins[number])
         return self._walks[number]
 
     def proceed_send(self) -> bool:
@@ -290,9 +287,9 @@ class TokenTile:
             return False
         send = going.plan.send
         offset = 0 if send.free else going.done
-        there = self.came[send.stream] - self.freed[send.stream]
-        if there <= offset:
-            self.sends = Wait("blocks", send.stream, offset + 1 - there)
+        count = self.came[send.stream] - self.freed[send.stream]
+        if count <= offset:
+            self.sends = Wait("blocks", send.stream, offset + 1 - count)
             return False
         goes = self._net.offer(self, send.number) if send.reduce else self._net.send(self, send.number)
         if not goes:

@@ -42,7 +42,7 @@ class TokenMachine:
         self.tiles = {name: TokenTile(name, place, self) for name, place in joined.tiles.items()}
         for tile in self.tiles.values() if trace else ():
             tile.trace, tile.sent = [], []
-        slots = {name: slots_of(one) for name, one in joined.tiles.items()}
+        slots = {name: slots_of(place) for name, place in joined.tiles.items()}
         self._flows = {
             (f.sender, f.number): [(self.tiles[n], slots[n][f.slot]) for n in f.to if n not in (HOST, f.sender)]
             for f in joined.flows
@@ -58,13 +58,13 @@ class TokenMachine:
 
     def fork(self) -> "TokenMachine":
         """A copy that goes its own way."""
-        other = copy(self)
-        other.tiles = {name: tile.fork(other) for name, tile in self.tiles.items()}
-        other._flows = {key: [(other.tiles[t.name], s) for t, s in rings] for key, rings in self._flows.items()}
-        other._offers, other._sums = dict(self._offers), dict(self._sums)
-        other.given, other.grown = dict(self.given), dict(self.grown)
-        other._came, other._answered = dict(self._came), list(self._answered)
-        return other
+        twin = copy(self)
+        twin.tiles = {name: tile.fork(twin) for name, tile in self.tiles.items()}
+        twin._flows = {key: [(twin.tiles[t.name], s) for t, s in rings] for key, rings in self._flows.items()}
+        twin._offers, twin._sums = dict(self._offers), dict(self._sums)
+        twin.given, twin.grown = dict(self.given), dict(self.grown)
+        twin._came, twin._answered = dict(self._came), list(self._answered)
+        return twin
 
     def give(self, given: Mapping[tuple[str, int], int]) -> None:
         """More blocks of the host."""
@@ -101,14 +101,14 @@ class TokenMachine:
 
     def full(self) -> list[tuple[str, int]]:
         """Rings that somebody waits for room in."""
-        found = []
+        full = []
         for name, tile in self.tiles.items():
             if tile.waits is not None and tile.waits.why == "room":
-                found.append((name, tile.waits.stream))
+                full.append((name, tile.waits.stream))
             if tile.sends is not None and tile.sends.why == "members":
                 rings = self._flows[name, tile.sends.n]
-                found += [(t.name, s) for t, s in rings if t.came[s] - t.freed[s] >= t.blocks[s]]
-        return found
+                full += [(t.name, s) for t, s in rings if t.came[s] - t.freed[s] >= t.blocks[s]]
+        return full
 
     def state(self, *, counted: bool = True) -> tuple[object, ...]:
         """All that later tokens depend on; with or without how often loops come yet."""
@@ -143,10 +143,10 @@ class TokenMachine:
     def send(self, tile: TokenTile, flow: int) -> bool:
         """A block of a flow to all members."""
         rings = self._flows.get((tile.name, flow), ())
-        if any(there.came[s] - there.freed[s] >= there.blocks[s] for there, s in rings):
+        if any(receiver.came[s] - receiver.freed[s] >= receiver.blocks[s] for receiver, s in rings):
             return False
-        for there, stream in rings:
-            there.came[stream] += 1
+        for receiver, stream in rings:
+            receiver.came[stream] += 1
         if (tile.name, flow) in self._came:
             self._came[tile.name, flow] += 1
         return True

@@ -37,9 +37,9 @@ class Field:
     @property
     def range(self) -> tuple[int, int]:
         """Least and largest legal value."""
-        least = -(1 << self.width - 1) if self.signed else 0
-        most = (1 << self.width - self.signed) - 1
-        return least if self.low is None else self.low, most if self.high is None else self.high
+        low = -(1 << self.width - 1) if self.signed else 0
+        high = (1 << self.width - self.signed) - 1
+        return low if self.low is None else self.low, high if self.high is None else self.high
 
     def holds(self, value: int) -> bool:
         """Whether a value is legal."""

@@ -65,8 +65,7 @@ class Program:
 
     def descriptor(self, kind: str, number: int) -> dict[str, int]:
         """Values of a descriptor."""
-        one = DESCRIPTORS[kind]
-        return one.layout.unpack(self.descriptors[one.at(number)])
+        return DESCRIPTORS[kind].values(self.descriptors, number)
 
     @property
     def counts(self) -> bool:
@@ -97,8 +96,8 @@ class Program:
 
     def with_blocks(self, stream: int, blocks: int) -> "Program":
         """The same with another number of blocks in a ring, wherever in the buffer that ends."""
-        one, words = DESCRIPTORS["stream"], list(self.descriptors)
-        words[one.at(stream)] = one.layout.pack(self.descriptor("stream", stream) | {"blocks": blocks})
+        descriptor, words = DESCRIPTORS["stream"], list(self.descriptors)
+        words[descriptor.at(stream)] = descriptor.layout.pack(self.descriptor("stream", stream) | {"blocks": blocks})
         return replace(self, descriptors=tuple(words))
 
     def check(self, cfg: TileConfig, name: str = "program") -> None:
@@ -109,12 +108,12 @@ class Program:
         InputError
             Naming what is too large.
         """
-        for what, size, most in (
+        for what, size, limit in (
             ("instructions", len(self.words), cfg.instructions), ("parameters", len(self.parameters), cfg.parameters),
             ("bytes of the buffer", len(self.buffer), cfg.buffer_bytes),
         ):
-            if size > most:
-                raise InputError(f"{name}: the tile has {most} {what}, not {size}")
+            if size > limit:
+                raise InputError(f"{name}: the tile has {limit} {what}, not {size}")
 
     def pack(self) -> bytes:
         """The bytes of the file."""
@@ -122,13 +121,13 @@ class Program:
         sections = [
             (b"code", _words(self.words)), (b"desc", _words(self.descriptors)),
             (b"para", _trimmed(self.parameters.astype("<u8").tobytes(), 8)),
-            *((f"tab{k}".encode(), one.tobytes() if one.any() else b"") for k, one in enumerate(tables)),
+            *((f"tab{k}".encode(), table.tobytes() if table.any() else b"") for k, table in enumerate(tables)),
             (b"data", _trimmed(self.buffer, 1)), (b"regs", _trimmed(struct.pack("<3H", *self.registers), 2)),
             (b"imag", _trimmed(_words((self.image,)), 4)),
         ]
-        kept = [(tag, data) for tag, data in sections if data]
-        text = _HEAD.pack(_MAGIC, _VERSION, len(kept))
-        text += b"".join(_SECTION.pack(tag, len(data)) + data for tag, data in kept)
+        filled = [(tag, data) for tag, data in sections if data]
+        text = _HEAD.pack(_MAGIC, _VERSION, len(filled))
+        text += b"".join(_SECTION.pack(tag, len(data)) + data for tag, data in filled)
         return text + _SUM.pack(zlib.crc32(text))
 
     @classmethod
@@ -140,24 +139,26 @@ class Program:
         InputError
             If it is none, of another version, cut or altered.
         """
-        found = _sections(text, name)
-        words = {tag: tuple(np.frombuffer(found.get(tag, b""), "<u4").tolist()) for tag in (b"code", b"desc", b"imag")}
+        sections = _sections(text, name)
+        words = {tag: tuple(np.frombuffer(sections.get(tag, b""), "<u4").tolist())
+                 for tag in (b"code", b"desc", b"imag")}
         tables = np.zeros((TABLES, TABLE_ENTRIES), np.int16)
         for k in range(TABLES):
-            if data := found.get(f"tab{k}".encode()):
+            if data := sections.get(f"tab{k}".encode()):
                 tables[k] = np.frombuffer(data, "<i2")
-        registers = np.frombuffer(found.get(b"regs", b"").ljust(2 * REGISTERS, b"\0"), "<u2")
-        made = cls(
+        registers = np.frombuffer(sections.get(b"regs", b"").ljust(2 * REGISTERS, b"\0"), "<u2")
+        program = cls(
             words=words[b"code"], descriptors=words[b"desc"] or (0,) * DESCRIPTOR_WORDS, tables=tables,
-            parameters=np.frombuffer(found.get(b"para", b""), "<u8").astype(np.uint64), buffer=found.get(b"data", b""),
-            registers=tuple(registers.tolist()), image=words[b"imag"][0] if words[b"imag"] else 0,
+            parameters=np.frombuffer(sections.get(b"para", b""), "<u8").astype(np.uint64),
+            buffer=sections.get(b"data", b""), registers=tuple(registers.tolist()),
+            image=words[b"imag"][0] if words[b"imag"] else 0,
         )
-        made.check(LIMITS, name)
-        if any(PARAMETER.spare((word & 0xFFFFFFFF, word >> 32)) for word in made.parameters.tolist()):
+        program.check(LIMITS, name)
+        if any(PARAMETER.spare((word & 0xFFFFFFFF, word >> 32)) for word in program.parameters.tolist()):
             raise InputError(f"{name}: bits of a parameter that belong to no field must be 0")
-        if made.pack() != text:
+        if program.pack() != text:
             raise InputError(f"{name}: must be a program as mho writes it, and its sections are not in that form")
-        return made
+        return program
 
 
 def _words(values: Sequence[int]) -> bytes:
@@ -184,14 +185,14 @@ def _sections(text: bytes, name: str) -> dict[bytes, bytes]:
     body = text[: -_SUM.size]
     if zlib.crc32(body) != _SUM.unpack(text[-_SUM.size :])[0]:
         raise InputError(f"{name}: its checksum is not that of its bytes; it was cut or altered")
-    found: dict[bytes, bytes] = {}
+    sections: dict[bytes, bytes] = {}
     at = _HEAD.size
     for _ in range(count):
         tag, length = _SECTION.unpack(body[at : at + _SECTION.size].ljust(_SECTION.size, b"\0"))
         data = body[at + _SECTION.size : at + _SECTION.size + length]
         at += _SECTION.size + length
         fits = tag in _UNITS and length % _UNITS[tag] == 0 and (tag not in _WHOLE or length == _WHOLE[tag])
-        if not fits or len(data) != length or tag in found or length > _MOST.get(tag, 1 << 20):
+        if not fits or len(data) != length or tag in sections or length > _MOST.get(tag, 1 << 20):
             raise InputError(f"{name}: section {tag.decode(errors='replace')!r} is unknown, doubled or of a wrong size")
-        found[tag] = data
-    return found
+        sections[tag] = data
+    return sections

@@ -39,14 +39,14 @@ class Parameters:
     def unpack(cls, words: NDArray[np.uint64], first: int, period: int, elements: int) -> "Parameters":
         """Those of ``elements`` elements from the parameter memory: ``words[first + i % period]``."""
         chosen = words[first + np.arange(elements) % period]
-        found = {}
+        fields = {}
         for field in PARAMETER.fields:
             raw = (chosen >> np.uint64(32 * field.word + PARAMETER.low[field.name])).astype(np.int64)
             raw &= (1 << field.width) - 1
             top = 1 << field.width - 1
-            found[field.name] = (raw ^ top) - top if field.signed else raw
-        valid, start = found.pop("valid") == 1, found.pop("start") == 1
-        return cls(valid=valid, start=start, **found)
+            fields[field.name] = (raw ^ top) - top if field.signed else raw
+        valid, start = fields.pop("valid") == 1, fields.pop("start") == 1
+        return cls(valid=valid, start=start, **fields)
 
 
 def pack_parameters(
@@ -59,10 +59,10 @@ def pack_parameters(
     ValueError
         If a value does not fit its field.
     """
-    given = {"m": m, "c": c, "d": d, "target": target, "valid": valid, "start": start}
-    word = np.zeros(np.broadcast_shapes(*(np.shape(v) for v in given.values())), dtype=np.uint64)
+    values = {"m": m, "c": c, "d": d, "target": target, "valid": valid, "start": start}
+    word = np.zeros(np.broadcast_shapes(*(np.shape(v) for v in values.values())), dtype=np.uint64)
     for field in PARAMETER.fields:
-        value = np.asarray(given[field.name], dtype=np.int64)
+        value = np.asarray(values[field.name], dtype=np.int64)
         low, high = field.range
         if ((value < low) | (value > high)).any():
             raise ValueError(f"{field.name} must be between {low} and {high}")
@@ -113,18 +113,18 @@ def compute(
     if kind == Kind.PRODUCT:
         return _clip(finish((sources[0] * sources[1]).sum(axis=0), vec["shift"], 0), vec)
     first, period = vec["parameters"], vec["period"]
-    own = Parameters.unpack(parameters, first, period, count)
+    a_parameters = Parameters.unpack(parameters, first, period, count)
     total = accumulators[:count].astype(np.int64) if vec["add"] else np.zeros(count, dtype=np.int64)
     if a is not None:
-        total += ((np.asarray(a, dtype=np.int64) - own.c) * own.m).sum(axis=0)
+        total += ((np.asarray(a, dtype=np.int64) - a_parameters.c) * a_parameters.m).sum(axis=0)
     if b is not None:
-        other = Parameters.unpack(parameters, first + period, period, count)
-        total += ((np.asarray(b, dtype=np.int64) - other.c) * other.m).sum(axis=0)
-    made = finish(total, vec["shift"], own.d)
+        b_parameters = Parameters.unpack(parameters, first + period, period, count)
+        total += ((np.asarray(b, dtype=np.int64) - b_parameters.c) * b_parameters.m).sum(axis=0)
+    sums = finish(total, vec["shift"], a_parameters.d)
     if vec["target"] == Operand.ACCUMULATORS:
-        _scatter(accumulators, made, own)
+        _scatter(accumulators, sums, a_parameters)
         return None
-    result = _clip(made, vec)
+    result = _clip(sums, vec)
     return tables[vec["b"]][result] if kind == Kind.TABLE else result
 
 
@@ -132,14 +132,14 @@ def _clip(value: Integers, vec: Mapping[str, int]) -> NDArray[np.int16]:
     return np.clip(value, vec["lo"], vec["hi"]).astype(np.int16)
 
 
-def _scatter(accumulators: NDArray[np.int32], made: Integers, given: Parameters) -> None:
+def _scatter(accumulators: NDArray[np.int32], values: Integers, parameters: Parameters) -> None:
     """Adds elements to their accumulators, in order."""
     # What an accumulator had before its last start is forgotten.
-    order = np.arange(len(made))
+    order = np.arange(len(values))
     begins = np.full(ACCUMULATORS, -1)
-    starts = given.valid & given.start
-    np.maximum.at(begins, given.target[starts], order[starts])
-    used = given.valid & (order >= begins[given.target])
+    starts = parameters.valid & parameters.start
+    np.maximum.at(begins, parameters.target[starts], order[starts])
+    used = parameters.valid & (order >= begins[parameters.target])
     total = np.where(begins >= 0, 0, accumulators.astype(np.int64))
-    np.add.at(total, given.target[used], made[used])
+    np.add.at(total, parameters.target[used], values[used])
     accumulators[:] = wrap(total).astype(np.int32)

@@ -91,8 +91,8 @@ class SlidingWindow:
     def oldest(self) -> Numbers:
         """The first pixel at each position, the size of the image where there is none, (positions,)."""
         y, x = (np.where((at >= 0) & (at < size), at, size).min(axis=1) for at, size in self._sides)
-        there = (y[:, None] < self.height) & (x < self.width)
-        return np.where(there, y[:, None] * self.width + x, self.image).ravel()
+        inside = (y[:, None] < self.height) & (x < self.width)
+        return np.where(inside, y[:, None] * self.width + x, self.image).ravel()
 
     @property
     def inside_x(self) -> NDArray[np.bool_]:
@@ -130,8 +130,8 @@ class SlidingWindow:
     def patches(self, block: int) -> Numbers:
         """Bytes of an image of whole blocks that each code of the window is, (positions, terms * run), OUTSIDE else."""
         pixels = self.pixels[:, :, None]
-        found = pixels * block + self.channel + np.arange(self.run)
-        return np.where(pixels == OUTSIDE, OUTSIDE, found).reshape(self.positions, -1)
+        codes = pixels * block + self.channel + np.arange(self.run)
+        return np.where(pixels == OUTSIDE, OUTSIDE, codes).reshape(self.positions, -1)
 
 
 @lru_cache(maxsize=1024)

@@ -3,12 +3,13 @@
 from typing import Any
 
 from amaranth.hdl import Cat, Module, Mux, Signal, Value, unsigned
-from amaranth.lib import stream, wiring
-from amaranth.lib.wiring import In, Out, connect, flipped
+from amaranth.lib import stream
+from amaranth.lib.wiring import connect, flipped
 
 from mho.hw.core.layout import OpLayout, WordsLayout
 from mho.hw.host.bus import RegisterBus
 from mho.hw.noc.channel import Arrival
+from mho.hw.ports import Component, In, Out
 from mho.hw.tile.config import TileConfig
 from mho.hw.tile.isa import OPCODE_LOW, Cause, Op
 from mho.hw.tile.rtl.buffer import Buffer
@@ -24,14 +25,14 @@ from mho.hw.tile.rtl.host import ADDRESS_WIDTH, HostAccess
 from mho.hw.tile.rtl.rings import RingScoreboard
 from mho.hw.tile.rtl.sequencer import IssueLayout, Sequencer
 from mho.hw.tile.rtl.sequencer.sequencer import DescriptorWrite
-from mho.hw.tile.rtl.trace import ENGINES, EventLayout, connect_trace
+from mho.hw.tile.rtl.trace import EventLayout, connect_trace
 
 __all__ = ["TileController"]
 
 _STREAM_WORDS = 32
 
 
-class TileController(wiring.Component):
+class TileController(Component):
     """Runs a program on streams that come from and go to a network, with a core behind its vector port.
 
     Parameters
@@ -70,40 +71,34 @@ class TileController(wiring.Component):
         Interrupt: what the host has enabled of :class:`mho.hw.tile.rtl.host.Event`.
     """
 
-    bus: Any
-    mask: stream.Interface
-    op: stream.Interface
-    words: Any
-    codes: stream.Interface
-    drain: stream.Interface
-    refused: Value
-    i: Any
-    o: stream.Interface
-    result: stream.Interface
-    summing: Value
-    sum_context: Value
-    reset: Value
-    acknowledge: stream.Interface
-    retire: Value
-    retired: Any
-    running: Value
-    busy: Value
-    irq: Value
+    bus = In(RegisterBus(ADDRESS_WIDTH))
+    op = Out(stream.Signature(OpLayout()))
+    words = Out(lambda self: WordsLayout(self.cfg.output_words))
+    codes = Out(stream.Signature(unsigned(32)))
+    drain = In(stream.Signature(unsigned(32)))
+    refused = In(1)
+    i = In(lambda self: Arrival(InLayout(self.cfg)))
+    o = Out(lambda self: stream.Signature(OutLayout(self.cfg)))
+    result = In(lambda self: stream.Signature(unsigned(self.cfg.payload_bits)))
+    sum_context = Out(2)
+    summing = Out(1)
+    reset = Out(1)
+    acknowledge = Out(stream.Signature(4))
+    retire = Out(1)
+    retired = Out(IssueLayout())
+    running = Out(1)
+    busy = Out(3)
+    irq = Out(1)
+    mask = Out(stream.Signature(MaskWrite()))
+    trace_sequencer = Out(EventLayout())
+    trace_load = Out(EventLayout())
+    trace_vector = Out(EventLayout())
+    trace_send = Out(EventLayout())
+
 
     def __init__(self, cfg: TileConfig) -> None:
         self.cfg = cfg
-        words = stream.Signature(unsigned(32))
-        super().__init__({
-            "bus": In(RegisterBus(ADDRESS_WIDTH)), "op": Out(stream.Signature(OpLayout())),
-            "words": Out(WordsLayout(cfg.output_words)), "codes": Out(words),
-            "drain": In(words), "refused": In(1), "i": In(Arrival(InLayout(cfg))),
-            "o": Out(stream.Signature(OutLayout(cfg))),
-            "result": In(stream.Signature(unsigned(cfg.payload_bits))), "sum_context": Out(2), "summing": Out(1),
-            "reset": Out(1),
-            "acknowledge": Out(stream.Signature(4)), "retire": Out(1), "retired": Out(IssueLayout()),
-            "running": Out(1), "busy": Out(3), "irq": Out(1), "mask": Out(stream.Signature(MaskWrite())),
-            **{f"trace_{name}": Out(EventLayout()) for name in ENGINES},
-        })
+        super().__init__()
 
     def elaborate(self, platform: object) -> Any:
         m = Module()
@@ -124,15 +119,15 @@ class TileController(wiring.Component):
         # What cannot wait goes first; a token of the sequencer last.
         changes = (receiver.change, walks.change, vector.change, send.change, sequencer.change)
         asks = (walks.ask, vector.ask, vector.look_ask, send.ask, sequencer.ask, descriptors.ask)
-        for name, ports, part in (
-            ("change", changes, tokens), ("ask", asks, tokens),
-            ("read", (load.read, vector.read, send.read, host.read_port), buffer),
-            ("write", (receiver.write, vector.write, host.write_port), buffer),
-            ("fetch", (walks.fetch, load.fetch, vector.fetch, host.fetch), descriptors),
-            ("port", (load.walks, vector.walks, load.look, vector.look), walks),
+        for ports, users in (
+            (tokens.change, changes), (tokens.ask, asks),
+            (buffer.read, (load.read, vector.read, send.read, host.read_port)),
+            (buffer.write, (receiver.write, vector.write, host.write_port)),
+            (descriptors.fetch, (walks.fetch, load.fetch, vector.fetch, host.fetch)),
+            (walks.port, (load.walks, vector.walks, load.look, vector.look)),
         ):
-            for k, port in enumerate(ports):
-                connect(m, port, getattr(part, f"{name}_{k}"))
+            for user, port in zip(users, ports, strict=True):
+                connect(m, user, port)
         for inner, outer in (
             (host.bus, self.bus), (load.op, self.op), (load.codes, self.codes), (drain.i, self.drain),
             (receiver.i, self.i), (send.o, self.o), (vector.result, self.result),
@@ -180,16 +175,16 @@ class TileController(wiring.Component):
         ]
         with m.If(sequencer.issue.valid & sequencer.issue.ready & (op != Op.SEND)):
             m.d.sync += order.age.eq(order.age + 1)
-        for engine, its in engines:
-            others = [other for other, _ in engines if other is not engine]
-            conflict = (engine.wants & (others[0].reads | others[1].reads)).any()
+        for engine, selected in engines:
+            rivals = [rival for rival, _ in engines if rival is not engine]
+            conflict = (engine.wants & (rivals[0].reads | rivals[1].reads)).any()
             if engine is load:
                 conflict = conflict & (op != Op.IMAGE)
             m.d.comb += [
-                engine.i.payload.eq(sequencer.issue.payload), engine.i.valid.eq(sequencer.issue.valid & its),
+                engine.i.payload.eq(sequencer.issue.payload), engine.i.valid.eq(sequencer.issue.valid & selected),
                 engine.conflict.eq(conflict | (far if engine is not send else 0)),
             ]
-            with m.If(its):
+            with m.If(selected):
                 m.d.comb += sequencer.issue.ready.eq(engine.i.ready)
         m.d.comb += [
             load.order.eq(order), vector.order.eq(order),
@@ -212,7 +207,7 @@ class TileController(wiring.Component):
             tokens.start.eq(host.start), receiver.start.eq(host.start), descriptors.start.eq(host.start),
             load.start.eq(host.start), load.first_image.eq(host.image), sequencer.start.eq(waits & ready),
             sequencer.stop.eq(host.stop), host.started.eq(sequencer.start),
-            *(there.eq(given) for there, given in zip(sequencer.registers, host.registers, strict=True)),
+            *(register.eq(value) for register, value in zip(sequencer.registers, host.registers, strict=True)),
             host.running.eq(sequencer.running | waits), host.busy.eq(~sequencer.idle),
             self.running.eq(host.running),
         ]
@@ -220,15 +215,15 @@ class TileController(wiring.Component):
     def _load(self, m: Module, host: Any, sequencer: Any, tokens: Any, receiver: Any, descriptors: Any) -> None:
         """What the host writes into the memories of instructions and descriptors; slots of streams."""
         to_streams = host.write[1] & (host.index < _STREAM_WORDS)
-        held, pending = Signal(DescriptorWrite(), reset_less=True), Signal()
+        written, pending = Signal(DescriptorWrite(), reset_less=True), Signal()
         m.d.sync += pending.eq(host.write[1] | pending & ~descriptors.load.ready)
         with m.If(host.write[1]):
-            m.d.sync += [held.index.eq(host.index), held.word.eq(host.data)]
+            m.d.sync += [written.index.eq(host.index), written.word.eq(host.data)]
         m.d.comb += [
             sequencer.write.eq(host.write[0]), sequencer.write_index.eq(host.index), sequencer.write_data.eq(host.data),
             sequencer.look.eq(host.look), host.seen.eq(sequencer.seen),
             tokens.write.eq(to_streams), tokens.write_index.eq(host.index), tokens.write_data.eq(host.data),
-            descriptors.load.payload.eq(held), descriptors.load.valid.eq(pending),
+            descriptors.load.payload.eq(written), descriptors.load.valid.eq(pending),
             *(getattr(receiver, name).eq(getattr(tokens, name)) for name in ("map", "map_slot", "map_stream")),
         ]
 
@@ -264,17 +259,17 @@ class TileController(wiring.Component):
             m.d.sync += image.eq(Mux(first.trap.cause != 0, first.order.image, Mux(
                 second.trap.cause != 0, second.order.image, load.image)))
 
-    def _held(self, m: Module, name: str, engine: Any, other: Any, reset: Value) -> Any:
+    def _held(self, m: Module, name: str, engine: Any, rival: Any, reset: Value) -> Any:
         """The trap of an engine, when the other has nothing in hand that was issued before: that may trap too."""
-        held, found = Signal(PendingTrap(), name=f"{name}_held"), Signal(PendingTrap(), name=f"{name}_trap")
+        latched, trap = Signal(PendingTrap(), name=f"{name}_held"), Signal(PendingTrap(), name=f"{name}_trap")
         # Seen a cycle later: whether nothing is older.
         older, first = Signal(AGE_BITS, name=f"{name}_older"), Signal(name=f"{name}_first")
-        m.d.comb += [older.eq(other.oldest - held.order.age), found.order.eq(held.order)]
+        m.d.comb += [older.eq(rival.oldest - latched.order.age), trap.order.eq(latched.order)]
         with m.If(reset):
-            m.d.sync += held.eq(0)
-        with m.Elif(held.trap.cause == 0):
-            m.d.sync += held.eq(engine.found)
-        m.d.sync += first.eq((held.trap.cause != 0) & ~(other.busy & older[-1]))
+            m.d.sync += latched.eq(0)
+        with m.Elif(latched.trap.cause == 0):
+            m.d.sync += latched.eq(engine.found)
+        m.d.sync += first.eq((latched.trap.cause != 0) & ~(rival.busy & older[-1]))
         with m.If(first):
-            m.d.comb += found.trap.eq(held.trap)
-        return found
+            m.d.comb += trap.trap.eq(latched.trap)
+        return trap

@@ -4,11 +4,11 @@ from enum import IntEnum
 from typing import Any
 
 from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value
-from amaranth.lib import stream, wiring
-from amaranth.lib.wiring import In, Out
+from amaranth.lib import stream
 
 from mho.hw.host.bus import RegisterBus
 from mho.hw.host.core.map import MASKS_AT as CORE_MASKS_AT
+from mho.hw.ports import Component, In, Out, array
 from mho.hw.tile.config import TileConfig
 from mho.hw.tile.isa import DESCRIPTOR_WORDS, STATUS, STREAMS, TABLE_ENTRIES, TABLES, Cause
 from mho.hw.tile.rtl.buffer import ReadPort, WritePort
@@ -59,7 +59,7 @@ class Event(IntEnum):
     WATCHDOG = 2
 
 
-class HostAccess(wiring.Component):
+class HostAccess(Component):
     """Registers of a tile, and the way to its memories.
 
     Registers, a word each: 0 control (written: bit 0 starts the program, bit 1 resets the tile, bit 2 is the wish to
@@ -106,38 +106,32 @@ class HostAccess(wiring.Component):
         Interrupt, as long as what raised it lasts.
     """
 
-    bus: Any
-    start: Signal
-    reset: Signal
-    stop: Signal
-    image: Signal
-    registers: list[Signal]
-    watchdog: Signal
-    running: Value
-    busy: Value
-    status: Any
-    write: Value
-    index: Value
-    data: Value
-    memory: stream.Interface
-    read_port: Any
-    write_port: Any
-    fetch: Any
-    started: Value
-    look: Value
-    seen: Value
-    irq: Value
+    bus = In(RegisterBus(ADDRESS_WIDTH))
+    start = Out(1)
+    reset = Out(1)
+    stop = Out(1)
+    image = Out(32)
+    registers = array(Out(16), 3)
+    watchdog = Out(5)
+    running = In(1)
+    busy = In(1)
+    status = In(StatusLayout())
+    write = Out(2)
+    index = Out(9)
+    data = Out(32)
+    memory = Out(stream.Signature(MemoryWrite()))
+    read_port = Out(ReadPort())
+    write_port = Out(WritePort())
+    fetch = Out(FetchPort())
+    started = In(1)
+    look = Out(1)
+    seen = In(32)
+    irq = Out(1)
+
 
     def __init__(self, cfg: TileConfig) -> None:
         self.cfg = cfg
-        super().__init__({
-            "bus": In(RegisterBus(ADDRESS_WIDTH)), "start": Out(1), "reset": Out(1), "stop": Out(1), "image": Out(32),
-            "registers": Out(16).array(3), "watchdog": Out(5), "running": In(1), "busy": In(1),
-            "status": In(StatusLayout()), "write": Out(2), "index": Out(9), "data": Out(32),
-            "memory": Out(stream.Signature(MemoryWrite())), "read_port": Out(ReadPort()),
-            "write_port": Out(WritePort()), "fetch": Out(FetchPort()), "started": In(1), "look": Out(1),
-            "seen": In(32), "irq": Out(1),
-        })
+        super().__init__()
 
     @property
     def _sizes(self) -> dict[str, int]:
@@ -159,8 +153,8 @@ class HostAccess(wiring.Component):
         names = ("buffer", "tables", "parameters", "descriptors", "program")
         area = {name: Signal(name=f"is_{name}") for name in names}
         above: Value = word[15:].any()
-        for (name, one), bit in zip(area.items(), (14, 13, 12, 11, 10), strict=True):
-            m.d.comb += one.eq(word[bit] & ~above & (word[:bit] < self._sizes[name]))
+        for (name, selected), bit in zip(area.items(), (14, 13, 12, 11, 10), strict=True):
+            m.d.comb += selected.eq(word[bit] & ~above & (word[:bit] < self._sizes[name]))
             above = above | word[bit]
         registers = Signal()
         # What a register holds; where what is answered comes from: the buffer, the program, descriptors or that.
@@ -197,9 +191,9 @@ class HostAccess(wiring.Component):
                 m.next = "Read"
             with m.State("Read"):
                 with m.Switch(source):
-                    for k, found in enumerate((self.read_port.data, self.seen, self.fetch.data, value)):
+                    for k, data in enumerate((self.read_port.data, self.seen, self.fetch.data, value)):
                         with m.Case(k):
-                            m.d.sync += response.p.data.eq(found)
+                            m.d.sync += response.p.data.eq(data)
                 m.next = "Respond"
             with m.State("Start"):
                 with m.If(self.started):
@@ -268,17 +262,17 @@ class HostAccess(wiring.Component):
     def _register(self, m: Module, number: Value, writes: Value, written: Value, value: Signal) -> None:
         response = self.bus.response
         m.d.sync += response.p.error.eq(0)
-        held: dict[int, Any] = {1: self.image, 5: self.watchdog, 9: self._enable}
-        held |= {k + 2: register for k, register in enumerate(self.registers)}
+        registers: dict[int, Any] = {1: self.image, 5: self.watchdog, 9: self._enable}
+        registers |= {k + 2: register for k, register in enumerate(self.registers)}
         status = self.status.as_value()
-        read = {0: Cat(self.running, self.busy), 6: status[:32], 7: status[32:], 8: self._happened} | held
+        read = {0: Cat(self.running, self.busy), 6: status[:32], 7: status[32:], 8: self._happened} | registers
         with m.Switch(number):
             for k in range(_REGISTERS):
                 with m.Case(k):
                     m.d.sync += value.eq(Mux(writes, 0, read[k]))
-                    if k in held:
+                    if k in registers:
                         with m.If(writes):
-                            m.d.sync += held[k].eq(written)
+                            m.d.sync += registers[k].eq(written)
                     elif k == 8:
                         m.d.comb += self._seen.eq(Mux(writes, written, 0))
                     elif k == 0:

@@ -58,7 +58,7 @@ def own_wrongs(kind: str, value: Any) -> tuple[Value, Value]:
         if bits < _WORD:
             spare |= raw[_WORD * word + bits : _WORD * (word + 1)].any()
     wrong: Value = Const(0)
-    for one in layout.fields:
-        if not one.signed:
-            wrong |= beyond(value[one.name], *one.range)
+    for field in layout.fields:
+        if not field.signed:
+            wrong |= beyond(value[field.name], *field.range)
     return spare, wrong

@@ -7,21 +7,21 @@ from typing import Any
 
 from amaranth.hdl import Module
 from amaranth.lib import wiring
-from amaranth.lib.wiring import Out, connect, flipped
+from amaranth.lib.wiring import connect, flipped
 
 from mho.hw.host.core.blocks import CoreBlocks
-from mho.hw.macro.write_pins import ENABLE
 from mho.hw.noc.config import HOST_POSITION, MeshConfig
 from mho.hw.noc.host_port import HostPort
 from mho.hw.noc.ports import join_neighbours
 from mho.hw.noc.router.route import PlaceLayout
+from mho.hw.ports import Component, In, Out
 from mho.hw.tile.config import TileConfig
 from mho.hw.tile.rtl.tile import Tile
 
 __all__ = ["TileMesh"]
 
 
-class TileMesh(wiring.Component):
+class TileMesh(Component):
     """All tiles of a chip: a module for each kind, and wires.
 
     Parameters
@@ -47,21 +47,17 @@ class TileMesh(wiring.Component):
         For a power switch of each tile, row by row.
     """
 
-    programming_enable: Any
-    irq: Any
-    tile_irq: Any
-    power_off: Any
+    programming_enable = In(1, when=lambda self: self.core.programs, init=1)
+    irq = Out(1)
+    tile_irq = Out(lambda self: self.mesh.nodes)
+    power_off = Out(lambda self: self.mesh.nodes)
 
     def __init__(
         self, tiles: Sequence[TileConfig], mesh: MeshConfig, core: CoreBlocks, *, outside: bool = True
     ) -> None:
         self.tiles, self.mesh, self.core, self.outside = tuple(tiles), mesh, core, outside
-        macros = {f"macro_{node}": Out(core.pins) for node in range(mesh.nodes)} if outside else {}
-        enable = {"programming_enable": ENABLE} if core.programs else {}
-        super().__init__({
-            **{f"host_{name}": member for name, member in HostPort.members(mesh).items()}, **macros, **enable,
-            "irq": Out(1), "tile_irq": Out(mesh.nodes), "power_off": Out(mesh.nodes),
-        })
+        macros = {f"macro_{node}": wiring.Out(core.pins) for node in range(mesh.nodes)} if outside else {}
+        super().__init__({f"host_{name}": member for name, member in HostPort.members(mesh).items()} | macros)
 
     def elaborate(self, platform: object) -> Module:
         m = Module()

@@ -9,8 +9,8 @@ __all__ = ["rotated"]
 
 def rotated(values: Sequence[Value], by: Value) -> list[Value]:
     """Values in the order ``values[by]``, ``values[by + 1]`` and so on, round and round."""
-    found, count = list(values), len(values)
+    turned, count = list(values), len(values)
     # The largest step first: where the last values are not wanted, what is before them is less than all.
     for k, bit in reversed(list(enumerate(by))):
-        found = [Mux(bit, found[(place + (1 << k)) % count], value) for place, value in enumerate(found)]
-    return found
+        turned = [Mux(bit, turned[(place + (1 << k)) % count], value) for place, value in enumerate(turned)]
+    return turned

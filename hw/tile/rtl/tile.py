@@ -3,17 +3,16 @@
 from typing import Any
 
 from amaranth.hdl import Module, Mux, Signal
-from amaranth.lib import wiring
-from amaranth.lib.wiring import Out, connect, flipped
+from amaranth.lib.wiring import connect, flipped
 
 from mho.hw.block import clock_by
 from mho.hw.core.port import join
 from mho.hw.host.bus import connect_narrow
 from mho.hw.host.core.blocks import CoreBlocks
 from mho.hw.host.split import BusSplit, Region
-from mho.hw.macro.write_pins import ENABLE
 from mho.hw.noc.config import MeshConfig
 from mho.hw.noc.node import Node
+from mho.hw.ports import Component, In, Out
 from mho.hw.tile.config import TileConfig
 from mho.hw.tile.rtl.controller import TileController
 from mho.hw.tile.rtl.host import ADDRESS_WIDTH, CORE_AT
@@ -22,7 +21,7 @@ from mho.macro_models.errors import InputError
 __all__ = ["Tile"]
 
 
-class Tile(wiring.Component):
+class Tile(Component):
     """A tile of a mesh.
 
     Parameters
@@ -52,25 +51,25 @@ class Tile(wiring.Component):
     """
 
     verilog_name = "core_tile"
-    macro: Any
+
     place: Any
-    programming_enable: Any
-    irq: Any
-    tile_irq: Any
-    power_off: Any
+    macro: Any = Out(lambda self: self.core.pins, when=lambda self: self.outside)
+    programming_enable = In(1, when=lambda self: self.core.programs, init=1)
+    irq = Out(1)
+    tile_irq = Out(1)
+    power_off = Out(1)
 
     def __init__(self, cfg: TileConfig, mesh: MeshConfig, core: CoreBlocks, *, outside: bool = True) -> None:
-        for name, mine, other in (("payload_bits", cfg.payload_bits, mesh.payload_bits),
-                                  ("contexts", cfg.contexts, mesh.contexts), ("lines", cfg.lines, core.cfg.lines),
-                                  ("ranged", cfg.ranged, core.cfg.ranged)):
-            if mine != other:
-                raise InputError(f"{name} of a tile must be {other}, as around it, not {mine}")
+        for name, own_size, around in (
+            ("payload_bits", cfg.payload_bits, mesh.payload_bits), ("contexts", cfg.contexts, mesh.contexts),
+            ("lines", cfg.lines, core.cfg.lines), ("ranged", cfg.ranged, core.cfg.ranged),
+        ):
+            if own_size != around:
+                raise InputError(f"{name} of a tile must be {around}, as around it, not {own_size}")
         self.cfg, self.mesh, self.core, self.outside = cfg, mesh, core, outside
-        own = (*Node.tile(mesh), *Node.power)
-        self._around = {name: member for name, member in Node.members(mesh).items() if name not in own}
-        enable = {"programming_enable": ENABLE} if core.programs else {}
-        macro = {"macro": Out(core.pins)} if outside else {}
-        super().__init__({**self._around, **macro, **enable, "irq": Out(1), "tile_irq": Out(1), "power_off": Out(1)})
+        own_members = (*Node.tile(mesh), *Node.power)
+        self._around = {name: member for name, member in Node.members(mesh).items() if name not in own_members}
+        super().__init__(self._around)
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
@@ -119,25 +118,27 @@ class Tile(wiring.Component):
 
     def _products(self, m: Module, tile: TileController, access: Any, core: Any) -> None:
         """The program to the core, or to what gives the host and it their turns."""
-        asked = core
+        port = core
         if "op" in access.port.members:
-            asked = access.program
+            port = access.program
             m.d.comb += access.idle.eq(~tile.running & ~tile.busy.any())
-        for given, taken in ((tile.op, asked.op), (tile.codes, asked.i), (asked.o, tile.drain)):
-            connect(m, given, taken)
+        for source, sink in ((tile.op, port.op), (tile.codes, port.i), (port.o, tile.drain)):
+            connect(m, source, sink)
         if self.core.cfg.ranged:
-            m.d.comb += asked.words.eq(tile.words)
+            m.d.comb += port.words.eq(tile.words)
 
     def _masks(self, m: Module, program: Any, host: Any, core: Any) -> None:
         """Masks from the host and from the program, which goes first; what is offered stays."""
-        stays, its, mine = Signal(name="mask_stays"), Signal(name="mask_held"), Signal(name="mask_of_program")
+        stays, stays_program, program_turn = (
+            Signal(name=name) for name in ("mask_stays", "mask_held", "mask_of_program"))
         m.d.comb += [
-            mine.eq(Mux(stays, its, program.valid)), core.valid.eq(Mux(mine, program.valid, host.valid)),
-            core.p.addr.eq(Mux(mine, program.p.addr, host.p.addr)),
-            core.p.data.eq(Mux(mine, program.p.data, host.p.data)),
-            program.ready.eq(mine & core.ready), host.ready.eq(~mine & core.ready),
+            program_turn.eq(Mux(stays, stays_program, program.valid)),
+            core.valid.eq(Mux(program_turn, program.valid, host.valid)),
+            core.p.addr.eq(Mux(program_turn, program.p.addr, host.p.addr)),
+            core.p.data.eq(Mux(program_turn, program.p.data, host.p.data)),
+            program.ready.eq(program_turn & core.ready), host.ready.eq(~program_turn & core.ready),
         ]
-        m.d.sync += [stays.eq(core.valid & ~core.ready), its.eq(mine)]
+        m.d.sync += [stays.eq(core.valid & ~core.ready), stays_program.eq(program_turn)]
 
     def _send(self, m: Module, tile: TileController, node: Any) -> None:
         """Flits of blocks, and operands where the context has room."""
@@ -157,15 +158,15 @@ class Tile(wiring.Component):
 
     def _sums(self, m: Module, tile: TileController, node: Any) -> None:
         """A sum at a time, of the context that is wanted: no other is held up."""
-        held, full = Signal(self.cfg.payload_bits, reset_less=True), Signal()
+        flit, full = Signal(self.cfg.payload_bits, reset_less=True), Signal()
         with m.If(tile.reset):
             m.d.sync += full.eq(0)
         with m.Elif(node.result.valid):
-            m.d.sync += [held.eq(node.result.payload.payload), full.eq(1)]
+            m.d.sync += [flit.eq(node.result.payload.payload), full.eq(1)]
         with m.Elif(tile.result.ready):
             m.d.sync += full.eq(0)
-        wanted = tile.summing & ~full
+        wants = tile.summing & ~full
         m.d.comb += [
-            tile.result.payload.eq(held), tile.result.valid.eq(full),
-            node.result.ready.eq(Mux(wanted, 1 << tile.sum_context, 0)),
+            tile.result.payload.eq(flit), tile.result.valid.eq(full),
+            node.result.ready.eq(Mux(wants, 1 << tile.sum_context, 0)),
         ]

@@ -4,10 +4,10 @@ from itertools import pairwise
 from typing import Any
 
 from amaranth.hdl import Module, Mux, Signal, Value
-from amaranth.lib import data, wiring
-from amaranth.lib.wiring import In, Out
+from amaranth.lib import data
 
 from mho.hw.block import Resettable
+from mho.hw.ports import Component, In, Out, array
 from mho.hw.tile.isa import OPCODE_LOW, Engine, Op
 from mho.hw.tile.rtl.rings import ChangedLayout
 from mho.hw.tile.rtl.sequencer import IssueLayout
@@ -57,15 +57,12 @@ class TraceQueue(Resettable):
         The oldest one, if there is one; it ended.
     """
 
-    i: Any
-    puts: Value
-    o: Any
-    valid: Value
-    takes: Value
+    i = In(TakenLayout())
+    puts = In(1)
+    o = Out(TakenLayout())
+    valid = Out(1)
+    takes = In(1)
 
-    def __init__(self) -> None:
-        super().__init__({
-            "i": In(TakenLayout()), "puts": In(1), "o": Out(TakenLayout()), "valid": Out(1), "takes": In(1)})
 
     def elaborate(self, platform: object) -> Any:
         m = Module()
@@ -81,79 +78,74 @@ class TraceQueue(Resettable):
         return self.resets(m)
 
 
-class Trace(wiring.Component):
+class Trace(Component):
     """Puts together what the engines of a tile tell.
 
     Members
     -------
     clear : In(1)
         Strobe: a program begins.
-    <sequencer, load, vector, send>_at : In(IssueLayout())
-        What it takes or, of the sequencer, ends with.
-    <..>_begins, <..>_ends : In(1)
+    at : In(IssueLayout()).array(4)
+        Of each engine, as of all that follows: what it takes or, of the sequencer, ends with.
+    begins, ends : In(1).array(4)
         Strobes: it takes an instruction; it ended its oldest one, or a block of that.
-    <..>_adds, <..>_sum : In(1), In(32)
+    adds, summand : In(1).array(4), In(32).array(4)
         Strobe: this belongs to the checksum of the oldest one.
-    <..>_changed : In(ChangedLayout())
+    changed : In(ChangedLayout()).array(4)
         Tokens.
+    event : Out(EventLayout()).array(4)
+        The trace.
     image, op_id, numbers : In(32), In(64), In(1)
         The image at hand; number of a conversion that begins, and that it does.
-    <sequencer, load, vector, send> : Out(EventLayout())
-        The trace.
     """
 
-    clear: Value
-    image: Value
-    op_id: Value
-    numbers: Value
-
-    def __init__(self) -> None:
-        members: dict[str, Any] = {"clear": In(1), "image": In(_WORD), "op_id": In(2 * _WORD), "numbers": In(1)}
-        for name in ENGINES:
-            members |= {
-                f"{name}_at": In(IssueLayout()), f"{name}_begins": In(1), f"{name}_ends": In(1), f"{name}_adds": In(1),
-                f"{name}_sum": In(_WORD), f"{name}_changed": In(ChangedLayout()), name: Out(EventLayout()),
-            }
-        super().__init__(members)
+    clear = In(1)
+    image = In(_WORD)
+    op_id = In(2 * _WORD)
+    numbers = In(1)
+    at = array(In(IssueLayout()), len(Engine))
+    begins = array(In(1), len(Engine))
+    ends = array(In(1), len(Engine))
+    adds = array(In(1), len(Engine))
+    summand = array(In(_WORD), len(Engine))
+    changed = array(In(ChangedLayout()), len(Engine))
+    event = array(Out(EventLayout()), len(Engine))
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        for number, name in enumerate(ENGINES):
-            event, ends = getattr(self, name), Signal(name=f"{name}_tells")
+        for engine, name in zip(Engine, ENGINES, strict=True):
+            event, ends = self.event[engine], Signal(name=f"{name}_tells")
             # What is added from then on belongs to the next one.
             begins = Signal(name=f"{name}_anew")
             order, total = Signal(_ORDER, name=f"{name}_order"), Signal(_WORD, name=f"{name}_total")
             m.d.comb += [
                 event.valid.eq(ends), event.order.eq(order), event.checksum.eq(total),
-                event.changed.eq(getattr(self, f"{name}_changed")), ends.eq(getattr(self, f"{name}_ends")),
-                begins.eq(ends),
+                event.changed.eq(self.changed[engine]), ends.eq(self.ends[engine]), begins.eq(ends),
             ]
             with m.If(self.clear):
                 m.d.sync += [order.eq(0), total.eq(0)]
             with m.Else():
-                adds, given = getattr(self, f"{name}_adds"), getattr(self, f"{name}_sum")
-                m.d.sync += [order.eq(order + ends), total.eq(Mux(begins, 0, total) + Mux(adds, given, 0))]
-            if number == Engine.SEQUENCER:
-                at = self.sequencer_at  # pyright: ignore[reportAttributeAccessIssue]
+                summand = Mux(self.adds[engine], self.summand[engine], 0)
+                m.d.sync += [order.eq(order + ends), total.eq(Mux(begins, 0, total) + summand)]
+            if engine is Engine.SEQUENCER:
+                at = self.at[engine]
                 m.d.comb += [event.pc.eq(at.pc), event.word.eq(at.word), event.image.eq(self.image)]
             else:
-                self._engine(m, Engine(number), event, ends, begins)
-        held = Signal(2 * _WORD)
+                self._engine(m, engine, ends, begins)
+        last_id, load = Signal(2 * _WORD), self.event[Engine.LOAD]
         with m.If(self.numbers):
-            m.d.sync += held.eq(self.op_id)
-        load: Any = self.load  # pyright: ignore[reportAttributeAccessIssue]
+            m.d.sync += last_id.eq(self.op_id)
         with m.If(load.word[OPCODE_LOW:] == Op.MVM):
-            m.d.comb += load.op_id.eq(held)
+            m.d.comb += load.op_id.eq(last_id)
         return m
 
-    def _engine(self, m: Module, engine: Engine, event: Any, ends: Signal, begins: Signal) -> None:
+    def _engine(self, m: Module, engine: Engine, ends: Signal, begins: Signal) -> None:
         """What the oldest instruction of an engine is, and when it goes."""
-        name = engine.name.lower()
-        m.submodules[f"{name}_queue"] = queue = TraceQueue()
-        oldest = queue.o.at
+        m.submodules[f"{ENGINES[engine]}_queue"] = queue = TraceQueue()
+        event, oldest = self.event[engine], queue.o.at
         m.d.comb += [
-            queue.soft_reset.eq(self.clear), queue.i.at.eq(getattr(self, f"{name}_at")), queue.i.image.eq(self.image),
-            queue.puts.eq(getattr(self, f"{name}_begins")), queue.takes.eq(ends), event.pc.eq(oldest.pc),
+            queue.soft_reset.eq(self.clear), queue.i.at.eq(self.at[engine]), queue.i.image.eq(self.image),
+            queue.puts.eq(self.begins[engine]), queue.takes.eq(ends), event.pc.eq(oldest.pc),
             event.word.eq(oldest.word), event.image.eq(queue.o.image),
         ]
         if engine is Engine.LOAD:
@@ -181,42 +173,40 @@ def bytes_of(word: Value) -> Value:
 def connect_trace(m: Module, tile: Any, parts: dict[str, Any]) -> None:
     """The trace of the parts of a tile to its ports."""
     m.submodules.trace = trace = Trace()
-    sequencer, tokens, walks, load = (parts[name] for name in ("sequencer", "tokens", "walks", "load"))
-    any_trace: Any = trace
-    op, changed = sequencer.retired.word[OPCODE_LOW:], tokens.changed
+    sequencer, rings, walks, load = (parts[name] for name in ("sequencer", "tokens", "walks", "load"))
+    op = sequencer.retired.word[OPCODE_LOW:]
     # Of CORE the sequencer sees to the tokens, after the load engine.
     core, gives = op == Op.CORE, load.mask.valid & load.mask.ready
     m.d.comb += [
         trace.clear.eq(sequencer.start), trace.image.eq(load.image),
-        any_trace.sequencer_at.eq(sequencer.retired), any_trace.sequencer_begins.eq(sequencer.retire),
+        trace.at[Engine.SEQUENCER].eq(sequencer.retired), trace.begins[Engine.SEQUENCER].eq(sequencer.retire),
         # SEND is handed over, and ends in the sequencer too.
-        any_trace.sequencer_ends.eq(sequencer.retire & ((op < Op.IMAGE) | (op == Op.SEND))),
+        trace.ends[Engine.SEQUENCER].eq(sequencer.retire & ((op < Op.IMAGE) | (op == Op.SEND))),
         trace.op_id.eq(load.op.p.op_id), trace.numbers.eq(load.op.valid & load.op.ready),
     ]
-    for name in ENGINES[1:]:
-        engine = parts[name]
-        ends = engine.ends | (sequencer.retire & core) if engine is load else engine.ends
+    for engine in (Engine.LOAD, Engine.VECTOR, Engine.SEND):
+        part = parts[ENGINES[engine]]
         m.d.comb += [
-            getattr(trace, f"{name}_at").eq(engine.i.payload), getattr(trace, f"{name}_ends").eq(ends),
-            getattr(trace, f"{name}_begins").eq(engine.i.valid & engine.i.ready),
+            trace.at[engine].eq(part.i.payload), trace.begins[engine].eq(part.i.valid & part.i.ready),
+            trace.ends[engine].eq(part.ends | (sequencer.retire & core) if part is load else part.ends),
         ]
     sums = {
-        "load": (
+        Engine.LOAD: (
             load.codes.valid & load.codes.ready | gives,
             Mux(gives, bytes_of(load.mask.payload), bytes_of(load.codes.payload))),
-        "vector": (parts["vector"].adds, parts["vector"].total),
-        "send": (parts["send"].o.valid & parts["send"].o.ready, bytes_of(parts["send"].o.p.payload)),
+        Engine.VECTOR: (parts["vector"].adds, parts["vector"].total),
+        Engine.SEND: (parts["send"].o.valid & parts["send"].o.ready, bytes_of(parts["send"].o.p.payload)),
     }
-    for name, (adds, total) in sums.items():
-        m.d.comb += [getattr(trace, f"{name}_adds").eq(adds), getattr(trace, f"{name}_sum").eq(total)]
-    # Ports of the tokens: receiver, walks, vector, send, sequencer.
-    by = {
-        "load": (tokens.who[1] & ~walks.serves) | (tokens.who[4] & core),
-        "vector": tokens.who[2] | (tokens.who[1] & walks.serves),
-        "send": tokens.who[3], "sequencer": tokens.who[4] & ~core,
+    for engine, (adds, summand) in sums.items():
+        m.d.comb += [trace.adds[engine].eq(adds), trace.summand[engine].eq(summand)]
+    # Ports of the rings: receiver, walks, vector, send, sequencer.
+    by_engine = {
+        Engine.LOAD: (rings.who[1] & ~walks.serves) | (rings.who[4] & core),
+        Engine.VECTOR: rings.who[2] | (rings.who[1] & walks.serves),
+        Engine.SEND: rings.who[3], Engine.SEQUENCER: rings.who[4] & ~core,
     }
-    for name, its in by.items():
-        target = getattr(trace, f"{name}_changed")
-        m.d.comb += [target.eq(changed), target.valid.eq(changed.valid & its)]
-    for name in ENGINES:
-        m.d.comb += getattr(tile, f"trace_{name}").eq(getattr(trace, name))
+    for engine, changes in by_engine.items():
+        changed = trace.changed[engine]
+        m.d.comb += [changed.eq(rings.changed), changed.valid.eq(rings.changed.valid & changes)]
+    for engine, name in zip(Engine, ENGINES, strict=True):
+        m.d.comb += getattr(tile, f"trace_{name}").eq(trace.event[engine])

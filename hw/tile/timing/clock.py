@@ -69,11 +69,11 @@ class Clock:
                 if not states and not servers:
                     break
                 process = these[rank].popleft()
-                found = next(process, None)
-                if isinstance(found, Notice):
-                    found.waiting.append((rank, process))
-                elif found is not None:
-                    self._in(cycle + found)[rank].append(process)
+                wakes = next(process, None)
+                if isinstance(wakes, Notice):
+                    wakes.waiting.append((rank, process))
+                elif wakes is not None:
+                    self._in(cycle + wakes)[rank].append(process)
             del cycles[cycle]
         return until()
 

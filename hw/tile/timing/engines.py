@@ -2,7 +2,7 @@
 
 from functools import lru_cache
 
-from mho.hw.tile.isa import DURATIONS, Op, Operand
+from mho.hw.tile.isa import INSTRUCTIONS, Op, Operand
 from mho.hw.tile.isa.legality import is_result, is_stream, is_walk
 from mho.hw.tile.timing.clock import Process
 from mho.hw.tile.timing.state import Operation, Product, TileState
@@ -10,7 +10,7 @@ from mho.hw.tile.timing.walker import LOAD, VECTOR, Asked
 
 __all__ = ["load", "send", "vector"]
 
-_UNIT = DURATIONS[Op.VEC].fixed - 6
+_UNIT = INSTRUCTIONS[Op.VEC].duration.fixed - 6
 """Cycles from the last operands of a vector operation to its end: the queue, the lanes, the accumulators."""
 _CODES = 4
 
@@ -61,14 +61,14 @@ def _codes(tile: TileState, job: Product, opened: int) -> tuple[int, int]:
 @lru_cache(maxsize=1024)
 def _reads(run: int, runs: int, tail: int) -> tuple[int, ...]:
     """Reads of the buffer up to the last one of each word of codes: :class:`mho.hw.tile.rtl.engines.gather.Gather`."""
-    found, fill, reads = list[int](), 0, 0
+    words, fill, reads = list[int](), 0, 0
     for left in [*[run] * runs, *([tail] if tail else [])]:
         while left:
             count = min(_CODES - fill, left)
             left, fill, reads = left - count, (fill + count) % _CODES, reads + 1
             if not fill:
-                found.append(reads)
-    return (*found, reads) if fill else tuple(found)
+                words.append(reads)
+    return (*words, reads) if fill else tuple(words)
 
 
 def vector(tile: TileState) -> Process:
@@ -117,10 +117,10 @@ def _windows(tile: TileState, job: Operation) -> Process:
         later = tile.clock.now
         for name in "ab":
             if name in missing:
-                asked = Asked("plan", missing[name], hasty=len(missing) > 1)
-                yield from tile.walker.ask(VECTOR, asked)
+                request = Asked("plan", missing[name], hasty=len(missing) > 1)
+                yield from tile.walker.ask(VECTOR, request)
                 later = tile.clock.now if name == "a" else later
-                if asked.done >= 0:
+                if request.done >= 0:
                     del missing[name]
             yield 1
         if len(missing) > 1:
@@ -169,25 +169,25 @@ def send(tile: TileState) -> Process:
     while True:
         yield from queue.oldest()
         plan = queue.front
-        one = plan.send
-        assert one is not None
-        tile.sending = 1 << one.stream
+        block_send = plan.send
+        assert block_send is not None
+        tile.sending = 1 << block_send.stream
         queue.go()
         clock.tell(tile.moved)
-        ring = tile.rings[one.stream]
+        ring = tile.rings[block_send.stream]
         flits = -(-ring.block // size)
         yield 1
-        for sent in range(one.blocks):
-            least = 0 if one.free else sent
-            yield from ring.answered(clock.now + 1, lambda least=least, ring=ring: ring.there > least)
+        for sent in range(block_send.blocks):
+            needed = 0 if block_send.free else sent
+            yield from ring.answered(clock.now + 1, lambda needed=needed, ring=ring: ring.there > needed)
             yield 2
             for flit in range(flits):
                 # Whoever reads for the core or the vector unit goes first.
                 yield 1 + (max(0, tile.read_until - clock.now) if flit == 0 else 0)
                 yield from tile.around.flit(tile.name, plan, first=flit == 0, last=flit == flits - 1)
             # One goes before the question, one before its answer, two before the first flit, and one frees.
-            yield DURATIONS[Op.SEND].per["block"] - 4
-            if one.free:
+            yield INSTRUCTIONS[Op.SEND].duration.per["block"] - 4
+            if block_send.free:
                 ring.free()
             yield 1
         tile.sending = 0

@@ -133,16 +133,17 @@ class ChipTime:
         self.ends: list[int] = []
         self.first = 0
         self._sources = list(sources)
-        self._host_windows = [_Window(len(one.to)) for one in sources]
-        for one, window in zip(sources, self._host_windows, strict=True):
-            for name, stream in one.to:
+        self._host_windows = [_Window(len(source.to)) for source in sources]
+        for source, window in zip(sources, self._host_windows, strict=True):
+            for name, stream in source.to:
                 self.tiles[name].rings[stream].acknowledge = self._credit(window, self._at[name], (0, 0), _BACK)
         self._ready = Notice()
         # Images that each source may send: all, or as many as the host has got what it makes them of.
-        self._steps = [(step, [s for s, one in enumerate(sources) if one.to[0] in step.gives]) for step in joined.host]
+        self._steps = [
+            (step, [s for s, source in enumerate(sources) if source.to[0] in step.gives]) for step in joined.host]
         self._allowed = [images] * len(sources)
-        for _, some in self._steps:
-            for s in some:
+        for _, fed in self._steps:
+            for s in fed:
                 self._allowed[s] = 0
         clock.start(self._host())
 
@@ -174,34 +175,34 @@ class ChipTime:
 
     def sums(self, tile: str, context: int, count: int) -> Process:
         """See :class:`mho.hw.tile.timing.state.Around`."""
-        one, clock = self._sums[context, tile], self.clock
+        group, clock = self._sums[context, tile], self.clock
         yield 1
         for _ in range(count):
-            while not all(one.came.values()):
-                yield one.changed
-            there = max(queue[0] for queue in one.came.values())
-            yield max(0, there - clock.now)
-            for queue in one.came.values():
+            while not all(group.came.values()):
+                yield group.changed
+            arrival = max(queue[0] for queue in group.came.values())
+            yield max(0, arrival - clock.now)
+            for queue in group.came.values():
                 queue.popleft()
-            one.taken += 1
-            clock.tell(one.changed)
-            yield 1 + one.children
+            group.taken += 1
+            clock.tell(group.changed)
+            yield 1 + group.children
 
-    def _operand(self, one: _Sums, tile: str) -> Process:
-        depth = queue_depth(self._mesh) * (1 + one.members[tile])
-        while one.sent.get(tile, 0) - one.taken >= depth:
-            yield one.changed
-        one.sent[tile] = one.sent.get(tile, 0) + 1
-        one.came[tile].append(self.clock.now + 2 + one.members[tile])
-        self.clock.tell(one.changed)
+    def _operand(self, group: _Sums, tile: str) -> Process:
+        depth = queue_depth(self._mesh) * (1 + group.members[tile])
+        while group.sent.get(tile, 0) - group.taken >= depth:
+            yield group.changed
+        group.sent[tile] = group.sent.get(tile, 0) + 1
+        group.came[tile].append(self.clock.now + 2 + group.members[tile])
+        self.clock.tell(group.changed)
         yield 0
 
-    def _reduction(self, one: Reduction) -> _Sums:
-        nodes = {name: self._mesh.node(*self._at[name]) for name in (*one.members, one.root)}
-        group = Group(name=one.root, members=tuple(nodes[name] for name in one.members), root=nodes[one.root],
-                      context=one.context)
+    def _reduction(self, reduction: Reduction) -> _Sums:
+        nodes = {name: self._mesh.node(*self._at[name]) for name in (*reduction.members, reduction.root)}
+        members = tuple(nodes[name] for name in reduction.members)
+        group = Group(name=reduction.root, members=members, root=nodes[reduction.root], context=reduction.context)
         children = max(len(entry.children) for entry in entries(self._mesh, [group]).values())
-        hops = {name: _hops(self._at[name], self._at[one.root]) for name in one.members}
+        hops = {name: _hops(self._at[name], self._at[reduction.root]) for name in reduction.members}
         return _Sums(hops, {name: deque() for name in hops}, children=children)
 
     def _credit(self, window: _Window, start: Position, end: Position, late: int) -> Callable[[], None]:
@@ -228,7 +229,7 @@ class ChipTime:
 
     def _host(self) -> Process:
         """Flits one a cycle, block by block, of those flows that may, in turn."""
-        left, turn = [one.blocks * self._images for one in self._sources], 0
+        left, turn = [source.blocks * self._images for source in self._sources], 0
         yield _STARTED
         self.first = self.clock.now
         while any(left):
@@ -239,11 +240,11 @@ class ChipTime:
             if not free:
                 yield self._ready
                 continue
-            one, window = self._sources[free[0]], self._host_windows[free[0]]
+            source, window = self._sources[free[0]], self._host_windows[free[0]]
             window.start()
             turn, left[free[0]] = free[0] + 1, left[free[0]] - 1
-            yield one.flits - 1
-            for name, stream in one.to:
+            yield source.flits - 1
+            for name, stream in source.to:
                 ring = self.tiles[name].rings[stream]
                 self.clock.at(self.clock.now + self._given + _hops((0, 0), self._at[name]) + _RECEIVE, ring.come)
             yield 1
@@ -265,7 +266,7 @@ class ChipTime:
         """The host has another image of a flow."""
         for step, sources in self._steps:
             if key in step.takes:
-                images = min(self._images - len(self._left[one]) for one in step.takes)
+                images = min(self._images - len(self._left[flow]) for flow in step.takes)
                 for s in sources:
                     self._allowed[s] = images
                 self.clock.tell(self._ready)

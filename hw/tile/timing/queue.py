@@ -51,10 +51,10 @@ class Queue(Generic[T]):
     @property
     def reads(self) -> int:
         """Streams that they read, a bit each."""
-        found = 0
+        streams = 0
         for entry in self._entries:
-            found |= entry.reads
-        return found
+            streams |= entry.reads
+        return streams
 
     def put(self, what: T, reads: int) -> None:
         """One is taken in this cycle."""

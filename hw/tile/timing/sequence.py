@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 from mho.hw.tile.interpreter.loops import LoopStack
 from mho.hw.tile.interpreter.plans import Plan, plan_of
-from mho.hw.tile.isa import DESCRIPTORS, DURATIONS, Op, Operand, decode
+from mho.hw.tile.isa import DESCRIPTORS, INSTRUCTIONS, Op, Operand, decode
 from mho.hw.tile.isa.legality import is_stream, is_walk
 from mho.hw.tile.timing.clock import Process
 from mho.hw.tile.timing.core import Result
@@ -27,7 +27,7 @@ _RENEWED = 5
 
 def _own(op: Op, **units: int) -> int:
     """Cycles between ``Decode``, a cycle before which an instruction is known here, and ``Next``."""
-    return DURATIONS[op].cycles(**units) - 2
+    return INSTRUCTIONS[op].duration.cycles(**units) - 2
 
 
 class Sequence:
@@ -58,13 +58,13 @@ class Sequence:
             plan = self._plans[pc]
             yield 1
             if plan.op is Op.HALT:
-                yield DURATIONS[plan.op].cycles() - 1
+                yield INSTRUCTIONS[plan.op].duration.cycles() - 1
                 return
             if plan.loop is not None:
                 body, times = plan.loop
                 counted = tile.program.registers[-times - 1] if times is not None and times < 0 else times
                 pc = loops.open(pc, body, counted)
-                yield DURATIONS[plan.op].cycles() - 1
+                yield INSTRUCTIONS[plan.op].duration.cycles() - 1
                 continue
             yield from self._carry_out(plan, pc)
             depth = loops.depth
@@ -115,17 +115,12 @@ class Sequence:
         tile.memory[plan.first : plan.first + plan.words] = tile.words[pc + 1 : pc + 1 + plan.words]
         self._plans.clear()
         self._beats.clear()
-        for kind in ("walk", "mvm"):
-            one = DESCRIPTORS[kind]
-            for number in range(one.count):
-                if one.at(number).start >= plan.first + plan.words or plan.first >= one.at(number).stop:
-                    continue
-                if kind == "mvm":
-                    self._numbers.pop(number, None)
-                    continue
-                tile.walker.renew(number)
-                self._seen.discard(number)
-                stale += 1
+        for number in DESCRIPTORS["mvm"].written(plan.first, plan.words):
+            self._numbers.pop(number, None)
+        for number in DESCRIPTORS["walk"].written(plan.first, plan.words):
+            tile.walker.renew(number)
+            self._seen.discard(number)
+            stale += 1
         if stale:
             tile.settled = self._clock.now + 1 + _RENEWED * stale
 
@@ -144,7 +139,7 @@ class Sequence:
         yield max(1, started + _FETCH + 1 - self._clock.now)
         yield from tile.take(tile.products, plan.guard)
         fields = self._fields(pc)
-        mvm = self._values("mvm", fields["mvm"])
+        mvm = DESCRIPTORS["mvm"].values(tile.memory, fields["mvm"])
         number = self._numbers.get(fields["mvm"], mvm["operation"])
         self._numbers[fields["mvm"]] = number + mvm["conversions"] & 0xFFFFFFFF
         result = Result(mvm["o_first"], mvm["o_last"])
@@ -156,7 +151,7 @@ class Sequence:
         tile, number = self._tile, self._fields(pc)["vec"]
         yield from self._settle()
         yield _FETCH + 1
-        vec = self._values("vec", number)
+        vec = DESCRIPTORS["vec"].values(tile.memory, number)
         for name in "ab":
             if is_walk(vec[name]) and vec[name] - Operand.WALK in plan.windows:
                 yield from tile.walker.ask(LOOK_VECTOR, Asked("look", vec[name] - Operand.WALK))
@@ -173,10 +168,6 @@ class Sequence:
             terms = [tile.walker.place(vec[n] - Operand.WALK).walk.terms if is_walk(vec[n]) else 1 for n in "ab"]
             self._beats[number] = beats_of(vec, tile.cfg, (terms[0], terms[1]), tile.parameters)
         tile.operations.put(Operation(plan, vec, self._beats[number]), plan.guard)
-
-    def _values(self, kind: str, number: int) -> Mapping[str, int]:
-        one = DESCRIPTORS[kind]
-        return one.layout.unpack(self._tile.memory[one.at(number)])
 
     def _fields(self, pc: int) -> Mapping[str, int]:
         return decode(self._tile.words[pc])[1]

@@ -64,29 +64,29 @@ def beats_of(vec: Mapping[str, int], cfg: TileConfig, terms: tuple[int, int], pa
     # Two words of the core go together where groups are as long.
     pairs = a == Operand.DRAIN and whole >= 2 * _CORE_WORD
     word = cfg.payload_bits // 16 if a != Operand.DRAIN else 2 * _CORE_WORD if pairs else _CORE_WORD
-    sizes, words, left, period, held, beat = [], list[int](), vec["elements"], vec["period"], 0, 0
-    each = terms[0] + (terms[1] if both else 0)
+    sizes, words, left, period, buffered, beat = [], list[int](), vec["elements"], vec["period"], 0, 0
+    terms_each = terms[0] + (terms[1] if both else 0)
     # What does not come from the buffer waits a cycle for what does, before it: in a group, and from one to the next.
     turns = terms[0] if kind == Kind.PRODUCT else 1
     within, between = both and memory and not second, both and second and not memory
     waits = turns if within else turns - 1 if between else 0
     while left:
-        if not held:
-            held = word
+        if not buffered:
+            buffered = word
             if pairs and left > _CORE_WORD:
                 # The first word of two waits for the other.
                 words.append(beat)
                 beat += 1
         count = min(whole, left)
         count = min(count, period) if uses else count
-        count = min(count, held) if of_words else count
-        left, period, held = left - count, period - count, held - count
+        count = min(count, buffered) if of_words else count
+        left, period, buffered = left - count, period - count, buffered - count
         sizes.append(count)
         if not period:
             period = vec["period"]
-        if of_words and (not held or not left):
-            words.append(beat + (0 if pairs else each - 1))
-        beat += each + waits + (between and bool(left))
+        if of_words and (not buffered or not left):
+            words.append(beat + (0 if pairs else terms_each - 1))
+        beat += terms_each + waits + (between and bool(left))
     slow = _slow(vec, sizes, parameters) if vec["target"] == Operand.ACCUMULATORS else 0
     late = (second if both else memory) + (kind == Kind.TABLE)
     return Beats(beat, memory, late, tuple(words), slow)
@@ -104,7 +104,7 @@ def _whole(vec: Mapping[str, int], cfg: TileConfig, memory: bool) -> int:
 
 def _slow(vec: Mapping[str, int], sizes: list[int], parameters: NDArray[np.uint64]) -> int:
     """Pairs whose accumulators are in one bank."""
-    one = Parameters.unpack(parameters, vec["parameters"], max(1, vec["period"]), vec["elements"])
+    tags = Parameters.unpack(parameters, vec["parameters"], max(1, vec["period"]), vec["elements"])
     first = np.cumsum([0, *sizes[:-1]])[np.array(sizes) == AT_A_TIME]
     second = first + 1
-    return int((one.valid[first] & one.valid[second] & ((one.target[first] - one.target[second]) % 2 == 0)).sum())
+    return int((tags.valid[first] & tags.valid[second] & ((tags.target[first] - tags.target[second]) % 2 == 0)).sum())

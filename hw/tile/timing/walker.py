@@ -95,25 +95,23 @@ class WalkerTime:
     def place(self, number: int) -> Place:
         """A walk and where it is."""
         if number not in self._places:
-            one = DESCRIPTORS["walk"]
-            values = one.layout.unpack(self._memory[one.at(number)])
+            values = DESCRIPTORS["walk"].values(self._memory, number)
             self._places[number] = Place(number, sliding_window(values), values["stream"], self._origins.get(number, 0))
         return self._places[number]
 
     def renew(self, number: int) -> None:
         """A walk was written: it begins anew with the oldest block that is there."""
-        one = DESCRIPTORS["walk"]
         self._places.pop(number, None)
-        self._origins[number] = self._rings[one.layout.unpack(self._memory[one.at(number)])["stream"]].freed
+        self._origins[number] = self._rings[DESCRIPTORS["walk"].values(self._memory, number)["stream"]].freed
         if self._fresh == number:
             self._fresh = -1
 
-    def ask(self, port: int, asked: Asked) -> Process:
+    def ask(self, port: int, request: Asked) -> Process:
         """Ask, and wait for the answer: what is asked for is done, or may be asked for later."""
-        self._asked[port] = asked
+        self._asked[port] = request
         self._hurry()
-        while asked.done < 0 and not asked.later:
-            yield asked.answered
+        while request.done < 0 and not request.later:
+            yield request.answered
         self._asked[port] = None
 
     def _serve(self) -> Process:
@@ -122,34 +120,34 @@ class WalkerTime:
                 yield self._wanted
             port = next(k for k in (*range(self._after, _PORTS), *range(self._after)) if self._waits(k))
             self._after = (port + 1) % _PORTS
-            asked = self._asked[port]
-            assert asked is not None
+            request = self._asked[port]
+            assert request is not None
             yield 1
-            if self._fresh != asked.number or asked.todo == "look":
+            if self._fresh != request.number or request.todo == "look":
                 yield _FETCH
-                self._fresh = asked.number
-                self._placed, self._known = self.place(asked.number).placed, self.place(asked.number).known
-            yield from {"look": self._look, "plan": self._plan, "go": self._go}[asked.todo](port, asked)
-            if asked.later and not asked.hasty:
-                asked.later = False  # asked for again, which is what a state that waits does
+                self._fresh = request.number
+                self._placed, self._known = self.place(request.number).placed, self.place(request.number).known
+            yield from {"look": self._look, "plan": self._plan, "go": self._go}[request.todo](port, request)
+            if request.later and not request.hasty:
+                request.later = False  # asked for again, which is what a state that waits does
                 now = self._clock.now
                 self._counts[port] = now + 1 if self._moves.last == now else inf
             else:
-                if not asked.later:
-                    asked.done = self._clock.now
-                self._clock.tell(asked.answered)
+                if not request.later:
+                    request.done = self._clock.now
+                self._clock.tell(request.answered)
             yield 1
 
-    def _hasty(self, port: int, asked: Asked) -> bool:
-        return asked.hasty or any(self._waits(k) for k in range(_PORTS) if k != port)
+    def _hasty(self, port: int, request: Asked) -> bool:
+        return request.hasty or any(self._waits(k) for k in range(_PORTS) if k != port)
 
-    def _look(self, port: int, asked: Asked) -> Process:
-        walk = self.place(asked.number).walk
+    def _look(self, port: int, request: Asked) -> Process:
+        walk = self.place(request.number).walk
         yield 1 + sum(_product(times) for times in (walk.kernel_y, walk.run, walk.repeat))
 
-    def _plan(self, port: int, asked: Asked) -> Process:
-        place = self.place(asked.number)
-        if asked.restart:
+    def _plan(self, port: int, request: Asked) -> Process:
+        place = self.place(request.number)
+        if request.restart:
             place.position, self._placed = 0, False
         walk, ring, need = place.walk, self._rings[place.stream], place.need[place.position]
         if not self._placed:
@@ -161,32 +159,32 @@ class WalkerTime:
         yield 1 + 1 + walk.kernel_x + 1 + late + walk.kernel_y + (1 if need else 0)
         if need:
             while ring.came < place.origin + need:
-                yield from self._again(port, asked)
-                if asked.later:
+                yield from self._again(port, request)
+                if request.later:
                     return
             behind = place.origin + place.oldest[place.position] - ring.freed
             yield 2 + 1 + _product(1) + _product(behind)
-        yield max(0, asked.held() - self._clock.now)
+        yield max(0, request.held() - self._clock.now)
 
-    def _again(self, port: int, asked: Asked) -> Process:
+    def _again(self, port: int, request: Asked) -> Process:
         """From an answer that is not what it waits for to the next one, or to what it is told, to ask later."""
         answered = self._clock.now
         yield 1
-        if self._hasty(port, asked):
-            asked.later = True
+        if self._hasty(port, request):
+            request.later = True
             return
         yield 1
-        while self._moves.last <= answered and not self._hasty(port, asked):
+        while self._moves.last <= answered and not self._hasty(port, request):
             self._blocked = self._moves.notice
             yield self._blocked
             self._blocked = None
         yield 1
 
-    def _go(self, port: int, asked: Asked) -> Process:
-        place = self.place(asked.number)
-        if asked.restart:
+    def _go(self, port: int, request: Asked) -> Process:
+        place = self.place(request.number)
+        if request.restart:
             place.position, self._placed = 0, False
-        if not asked.advance:
+        if not request.advance:
             yield 1
         else:
             following = place.position + 1
@@ -196,9 +194,9 @@ class WalkerTime:
             # The oldest pixel of the row, what is before the next one, which is less.
             yield 1 + _product(1) + _product(_further(place.walk, following)) + 1
             low = place.origin + place.low[following]
-            if asked.free:
-                yield from self._free(port, asked, self._rings[place.stream], low)
-                if asked.later:
+            if request.free:
+                yield from self._free(port, request, self._rings[place.stream], low)
+                if request.later:
                     # It goes on from where it was.
                     self._fresh = -1
                     return
@@ -209,16 +207,16 @@ class WalkerTime:
         place.placed, place.known = self._placed, self._known
         yield 2
 
-    def _free(self, port: int, asked: Asked, ring: Ring, low: int) -> Process:
+    def _free(self, port: int, request: Asked, ring: Ring, low: int) -> Process:
         yield 1
         while ring.freed < low:
             if not ring.there:
-                yield from self._again(port, asked)
-                if asked.later:
+                yield from self._again(port, request)
+                if request.later:
                     return
                 continue
             yield 1
-            yield max(0, asked.held() - self._clock.now)
+            yield max(0, request.held() - self._clock.now)
             yield 1
             ring.free()
             yield 1

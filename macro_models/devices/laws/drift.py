@@ -95,8 +95,8 @@ class DriftDevice(Device):
         weight /= weight.sum()
         factor = np.exp(-np.abs(mean[..., None] + std[..., None] * z) * self._grown(time_s, temp_C))
         if self.drift.floor_uS > 0.0:
-            least = self.drift.floor_uS / np.maximum(np.asarray(target_uS, dtype=np.float64), LEAST_R)
-            factor = np.maximum(factor, least[..., None])
+            floor_r = self.drift.floor_uS / np.maximum(np.asarray(target_uS, dtype=np.float64), LEAST_R)
+            factor = np.maximum(factor, floor_r[..., None])
         return factor @ weight, factor**2 @ weight
 
     def moved(self, by: Mapping[str, float]) -> "DriftDevice":
@@ -118,8 +118,8 @@ class DriftDevice(Device):
 
     def mean_uS(self, target_uS: ArrayLike, time_s: float, temp_C: float = 25.0) -> Reals:
         """See :class:`Device`."""
-        kept = self._moments(target_uS, time_s, temp_C)[0] * self.heat.read_factor(target_uS, temp_C)
-        return np.asarray(target_uS) * (kept - 1.0)
+        drifted_uS = self._moments(target_uS, time_s, temp_C)[0] * self.heat.read_factor(target_uS, temp_C)
+        return np.asarray(target_uS) * (drifted_uS - 1.0)
 
     def sigma_uS(self, target_uS: ArrayLike, time_s: float, temp_C: float = 25.0) -> Reals:
         """See :class:`Device`; read noise is not in it."""
@@ -139,28 +139,28 @@ class DriftDevice(Device):
 
     def normal_noise_uS(self, g_uS: ArrayLike, time_s: float = 0.0, origin_uS: ArrayLike | None = None) -> Reals:
         """See :class:`Device`: that of the law, and ``[read_noise]``."""
-        own = self.law_noise_uS(g_uS, time_s, origin_uS)
-        return np.sqrt(own**2 + super().normal_noise_uS(g_uS, time_s) ** 2)
+        law_noise = self.law_noise_uS(g_uS, time_s, origin_uS)
+        return np.sqrt(law_noise**2 + super().normal_noise_uS(g_uS, time_s) ** 2)
 
     def warnings(self, time_s: float, temp_C: float) -> list[str]:
         """See :class:`Device`."""
-        data, temperature, found = self.drift, self.temperature, []
+        data, temperature, notes = self.drift, self.temperature, []
         if data.times_s and time_s > data.times_s[-1]:
-            found.append(
+            notes.append(
                 f"{self.name} is fitted up to {data.times_s[-1]:g} s after programming: for {time_s:g} s its power law "
                 "goes on"
             )
-        known = (*temperature.fitted_C, data.temp_C)
+        temps_C = (*temperature.fitted_C, data.temp_C)
         if temp_C != data.temp_C and not temperature.acts_on:
-            found.append(f"{self.name} is fitted at {data.temp_C:g} C only: {temp_C:g} C changes nothing in the model")
-        elif temperature.fitted_C and not min(known) <= temp_C <= max(known):
-            found.append(
-                f"{self.name} is fitted from {min(known):g} C to {max(known):g} C: {temp_C:g} C is extrapolated by "
+            notes.append(f"{self.name} is fitted at {data.temp_C:g} C only: {temp_C:g} C changes nothing in the model")
+        elif temperature.fitted_C and not min(temps_C) <= temp_C <= max(temps_C):
+            notes.append(
+                f"{self.name} is fitted from {min(temps_C):g} C to {max(temps_C):g} C: {temp_C:g} C is extrapolated by "
                 f"Arrhenius' law with {temperature.activation_eV:g} eV"
             )
         if self.heat.note and temp_C != data.temp_C:
-            found.append(f"{self.name}: {self.heat.note}")
-        return found
+            notes.append(f"{self.name}: {self.heat.note}")
+        return notes
 
     def programmed(
         self, target_uS: Reals, draws: Draws, time_s: float, temp_C: float, causes: frozenset[str]
@@ -204,8 +204,8 @@ def _times(ln: float) -> float:
 
 def _curve_moved(curve: tuple[float, ...], by: list[float], lowest: float) -> tuple[float, ...]:
     """A curve with its first four numbers moved, the limits not below ``lowest``."""
-    slope, offset, least, most = (a + b for a, b in zip(curve, by, strict=False))
-    return slope, offset, max(min(least, most), lowest), max(least, most, lowest), *curve[4:]
+    slope, offset, low, high = (a + b for a, b in zip(curve, by, strict=False))
+    return slope, offset, max(min(low, high), lowest), max(low, high, lowest), *curve[4:]
 
 
 def _check(device: DriftDevice, where: str) -> None:

@@ -109,10 +109,10 @@ class Heat:
     @cached_property
     def laws(self) -> dict[float, Law]:
         """The laws of further temperatures, with levels of no meaning: rows are those of the device's law."""
-        found: dict[float, Law] = {}
+        laws_at: dict[float, Law] = {}
         for temp in dict.fromkeys(self.row_C):
             at = [k for k, t in enumerate(self.row_C) if t == temp]
-            found[temp] = Law(
+            laws_at[temp] = Law(
                 model="empirical",
                 temp_C=temp,
                 levels_uS=tuple(float(k) for k in range(len(self.quantiles_uS[0]))),
@@ -120,7 +120,7 @@ class Heat:
                 kept=tuple(self.kept[k] for k in at),
                 quantiles_uS=tuple(self.quantiles_uS[k] for k in at), onset_s=self.onset_s,
             )
-        return found
+        return laws_at
 
     def change(self, law: Law, time_s: float, temp_C: float, pulse_s: float) -> tuple[Reals, float]:
         """What ``time_s`` seconds at ``temp_C`` add, and the share kept, from the laws of all temperatures.

@@ -177,8 +177,8 @@ class Law:
         if self.onset_s > 0.0:
             if time_s > times[-1]:  # the trend of a decade: rows that are close by have none
                 first = max(k for k in range(len(times) - 1) if k == 0 or times[k] <= 0.1 * times[-1])
-            asked, one, two = (math.log1p((t - start) / self.onset_s) for t in (time_s, times[first], times[later]))
-            weight = (asked - one) / (two - one)
+            x, x_first, x_later = (math.log1p((t - start) / self.onset_s) for t in (time_s, times[first], times[later]))
+            weight = (x - x_first) / (x_later - x_first)
         elif first == 0:  # of a single row after programming also beyond: it grows on from programming
             weight = math.log1p((time_s - start) / pulse_s) / math.log1p((times[1] - start) / pulse_s)
         else:
@@ -202,26 +202,26 @@ class Law:
         step = 2 * TOP // (nodes - 1)
         at = codes.astype(np.int64) + TOP
         node, rest = at // step, (at % step) / step
-        place, other = level * nodes + node, 1.0 - weight
+        place, below_weight = level * nodes + node, 1.0 - weight
 
         def at_level(flat: NDArray[np.float64], first: int) -> NDArray[np.float64]:
             # Those of the level above and of the node after lie behind by a fixed number.
             left = flat[first:].take(place)
-            found = flat[first + 1 :].take(place)
-            found -= left
-            found *= rest
-            found += left
-            return found
+            value = flat[first + 1 :].take(place)
+            value -= left
+            value *= rest
+            value += left
+            return value
 
         def draw(quantiles: NDArray[np.float64]) -> NDArray[np.float64]:
             flat = quantiles.ravel()
-            found = at_level(flat, 0)
+            value = at_level(flat, 0)
             if len(self.levels_uS) > 1:
-                found *= other
+                value *= below_weight
                 above = at_level(flat, nodes)
                 above *= weight
-                found += above
-            return found
+                value += above
+            return value
 
         return draw
 

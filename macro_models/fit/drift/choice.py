@@ -40,11 +40,11 @@ def _judged(data: Measurements, options: dict[str, Any]) -> tuple[float, float]:
     """Scores of drift and of quantiles, fitted without every second cell and the last time, on just these readings."""
     last = int(data.time_index.max())
     odd, late = data.cell % 2 == 1, data.time_index == last
-    known, asked = data.where(~odd & ~late), data.where(odd & (data.time_index > 0))
-    known = replace(known, cell=np.unique(known.cell, return_inverse=True)[1])
-    drift = drift_device(known, **options)
-    quantiles = fit_device(known, model="parametric", **options)
-    return held_out_score(drift, asked), held_out_score(quantiles, asked)
+    training, held_out = data.where(~odd & ~late), data.where(odd & (data.time_index > 0))
+    training = replace(training, cell=np.unique(training.cell, return_inverse=True)[1])
+    drift = drift_device(training, **options)
+    quantiles = fit_device(training, model="parametric", **options)
+    return held_out_score(drift, held_out), held_out_score(quantiles, held_out)
 
 
 def fit_law(
@@ -73,16 +73,16 @@ def fit_law(
         return drift_device(data, name=name, **options)
     if model != "auto":
         return fit_device(data, name=name, model=model, progress=progress, **options)
-    one = of_one_temperature(data)
-    if _seems_to_drift(one):
-        own = {key: value for key, value in options.items() if key in ("g_min_uS", "g_max_uS")}
-        drift, quantiles = _judged(one, {"name": name, **own})
+    single = of_one_temperature(data)
+    if _seems_to_drift(single):
+        limits = {key: value for key, value in options.items() if key in ("g_min_uS", "g_max_uS")}
+        drift, quantiles = _judged(single, {"name": name, **limits})
         if math.isfinite(drift) and drift < _MARGIN * quantiles:
             device = drift_device(data, name=name, **options)
-            found = (
+            origin = (
                 f"{device.fit.source}; chosen by readings of cells and a time that were held out: error {drift:.4g} "
                 f"of a deviation, of quantiles {quantiles:.4g}"
             )
             if (device.temperature.acts_on or not device.heat.at_C) and follows(device):
-                return replace(device, fit=replace(device.fit, source=found))
+                return replace(device, fit=replace(device.fit, source=origin))
     return fit_device(data, name=name, model="auto", progress=progress, **options)

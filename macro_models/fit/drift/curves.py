@@ -29,17 +29,17 @@ def curve(logs: Reals, values: Reals, errors: Reals) -> tuple[tuple[float, ...],
         choices.append((cost, 2, (*map(float, line), *map(float, ends)), (float(slope_error), float(offset_error))))
     if len(values) >= 6:
         choices += [_bent(logs, values, weight), _parabola(logs, values, weight)]
-    _, _, found, error = min(choices, key=lambda c: c[0] + c[1] * math.log(len(values)) + 2.0 * c[1])
-    return found, error
+    _, _, simplest, error = min(choices, key=lambda c: c[0] + c[1] * math.log(len(values)) + 2.0 * c[1])
+    return simplest, error
 
 
 def _parabola(logs: Reals, values: Reals, weight: Reals) -> _Choice:
     """With the square of the logarithm, held beyond what it has between the levels."""
-    found, covariance = np.polyfit(logs, values, 2, w=weight, cov="unscaled")
-    course = np.polyval(found, np.linspace(logs[0], logs[-1], 201))
-    bend, slope, offset = (float(v) for v in found)
+    coefficients, covariance = np.polyfit(logs, values, 2, w=weight, cov="unscaled")
+    course = np.polyval(coefficients, np.linspace(logs[0], logs[-1], 201))
+    bend, slope, offset = (float(v) for v in coefficients)
     _, *errors = (float(v) for v in np.sqrt(np.diag(covariance)))
-    cost = float((((values - np.polyval(found, logs)) * weight) ** 2).sum())
+    cost = float((((values - np.polyval(coefficients, logs)) * weight) ** 2).sum())
     return cost, 3, (slope, offset, float(course.min()), float(course.max()), bend), tuple(errors)
 
 
@@ -49,16 +49,16 @@ def _bent(logs: Reals, values: Reals, weight: Reals) -> _Choice:
     def left(p: Reals) -> Reals:
         return (np.clip(p[0] * logs + p[1], min(p[2], p[3]), max(p[2], p[3])) - values) * weight
 
-    found = None
+    best_line = None
     for first in range(0, len(values) - 2):
         for last in range(first + 3, len(values) + 1):
             line = np.polyfit(logs[first:last], values[first:last], 1)
             start = np.array([*line, values.min(), values.max()])
             cost = float((left(start) ** 2).sum())
-            if found is None or cost < found[0]:
-                found = cost, start
-    assert found is not None
-    best = least_squares(left, found[1], x_scale=np.maximum(np.abs(found[1]), 1e-3))
+            if best_line is None or cost < best_line[0]:
+                best_line = cost, start
+    assert best_line is not None
+    best = least_squares(left, best_line[1], x_scale=np.maximum(np.abs(best_line[1]), 1e-3))
     inverse = np.linalg.pinv(best.jac.T @ best.jac)
     slope, offset, low, high = (float(v) for v in best.x)
     errors = tuple(float(v) for v in np.sqrt(np.maximum(np.diag(inverse)[:2], 0.0)))

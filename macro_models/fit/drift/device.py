@@ -56,8 +56,8 @@ def _reads(device: Device, target_uS: Reals, time_s: float, seed: int) -> Reals:
 def of_one_temperature(data: Measurements) -> Measurements:
     """The readings of the temperature at which the law is fitted, cells numbered anew."""
     temp = reference_temperature(data)
-    found = data.where((data.temp_C == temp) & (data.read_C == usual_reading(data, temp)))
-    return replace(found, cell=np.unique(found.cell, return_inverse=True)[1])
+    chosen = data.where((data.temp_C == temp) & (data.read_C == usual_reading(data, temp)))
+    return replace(chosen, cell=np.unique(chosen.cell, return_inverse=True)[1])
 
 
 def drift_device(
@@ -74,24 +74,24 @@ def drift_device(
     """
     chosen = of_one_temperature(data)
     limits = target_range(chosen, g_min_uS, g_max_uS)
-    found = fit_drift(chosen, limits.g_max_uS)
+    fit = fit_drift(chosen, limits.g_max_uS)
     device = DriftDevice(
-        name=name, description=description or f"drift law of {data.path.name}", range=limits, drift=found.drift,
+        name=name, description=description or f"drift law of {data.path.name}", range=limits, drift=fit.drift,
         programming=Programming(source="pulse_s is assumed: there are no pulses in the data"),
         converter=ConverterNoise(source="not part of the data"),
         stuck=stuck_section(data.stuck_uS, data.cells + len(data.stuck_uS), data.path.name),
     )
-    device, found, floor = _with_floor(chosen, device, found)
-    die, cell = drift_shares(found)
+    device, fit, floor = _with_floor(chosen, device, fit)
+    die, cell = drift_shares(fit)
     drift = replace(
-        device.drift, die=die, cell=cell, source=f"{source or data.path.name}; {_errors(chosen, found, floor)}"
+        device.drift, die=die, cell=cell, source=f"{source or data.path.name}; {_errors(chosen, fit, floor)}"
     )
-    device = replace(device, drift=drift, confidence=_confidence(chosen, found))
+    device = replace(device, drift=drift, confidence=_confidence(chosen, fit))
     if temperature is not None:
         device = replace(device, temperature=temperature)
     elif len(np.unique(data.temp_C)) > 1:
-        device = drift_heat(data, device, found.levels_uS, command)
-    device = replace(device, fit=_record(data, chosen, device, found, command))
+        device = drift_heat(data, device, fit.levels_uS, command)
+    device = replace(device, fit=_record(data, chosen, device, fit, command))
     return _with_read_noise(chosen, device)
 
 
@@ -115,33 +115,33 @@ def _with_read_noise(data: Measurements, device: DriftDevice) -> DriftDevice:
 
 
 def _with_floor(
-    data: Measurements, device: DriftDevice, found: DriftFit
+    data: Measurements, device: DriftDevice, fit: DriftFit
 ) -> tuple[DriftDevice, DriftFit, Floor | None]:
     """The device with a floor and lines that end there, if there is one and it foresees more than without."""
-    best, floor = (device, found), find_floor(data, device)
+    best, floor = (device, fit), find_floor(data, device)
     if floor is None:
-        return device, found, None
+        return device, fit, None
     for _ in range(_FLOORS):
         # Lines without cells at the floor have less noise, and that a floor that is known better.
-        again = fit_drift(data, found.drift.g_ref_uS, float(f"{floor.g_uS:.4g}"), floor.above_uS)
+        again = fit_drift(data, fit.drift.g_ref_uS, float(f"{floor.g_uS:.4g}"), floor.above_uS)
         best = replace(device, drift=again.drift), again
         floor = find_floor(data, best[0]) or floor
     if held_out_score(best[0], data) < held_out_score(device, data):
         return *best, floor
-    return device, found, None
+    return device, fit, None
 
 
-def _errors(data: Measurements, found: DriftFit, floor: Floor | None) -> str:
-    parts = [f"{key} +- {', '.join(f'{v:.2g}' for v in values)}" for key, values in found.errors.items()]
+def _errors(data: Measurements, fit: DriftFit, floor: Floor | None) -> str:
+    parts = [f"{key} +- {', '.join(f'{v:.2g}' for v in values)}" for key, values in fit.errors.items()]
     parts.append(
         f"no floor is seen down to {float(data.g_uS.min()):.3g} uS" if floor is None
         else f"floor_uS +- {floor.error_uS:.2g}"
     )
-    return "standard errors: " + "; ".join(parts) + f"; t_read_s and a limit of {found.drift.noise[2]:.2g} are assumed"
+    return "standard errors: " + "; ".join(parts) + f"; t_read_s and a limit of {fit.drift.noise[2]:.2g} are assumed"
 
 
-def _confidence(data: Measurements, found: DriftFit) -> Confidence:
-    names, errors, memory = movements(found)
+def _confidence(data: Measurements, fit: DriftFit) -> Confidence:
+    names, errors, memory = movements(fit)
     columns = time_intervals(data, np.unique(data.time_index), np.ones(len(data.g_uS), dtype=bool))
 
     def short(values: Reals) -> tuple[float, ...]:
@@ -157,10 +157,10 @@ def _confidence(data: Measurements, found: DriftFit) -> Confidence:
 
 
 def _record(
-    data: Measurements, chosen: Measurements, device: DriftDevice, found: DriftFit, command: str
+    data: Measurements, chosen: Measurements, device: DriftDevice, fit: DriftFit, command: str
 ) -> Fit:
     """Where the device comes from, and its statistics beside those of the data."""
-    levels, limits = found.levels_uS, (device.range.g_min_uS, device.range.g_max_uS)
+    levels, limits = fit.levels_uS, (device.range.g_min_uS, device.range.g_max_uS)
     near, fall = nearest_level(levels, chosen.target_uS), _fall(chosen, levels)
     beside = compared(
         chosen, near, levels, ((int(k), float(chosen.times_s[k])) for k in np.unique(chosen.time_index)), limits,
@@ -170,7 +170,7 @@ def _record(
     of_dies, of_cells = (
         [] if group is None else reading_shares(chosen, near, len(levels), group) for group in (chosen.die, again)
     )
-    doubts = about_drift(chosen, device, found, beside.off, beside.certain)
+    doubts = about_drift(chosen, device, fit, beside.off, beside.certain)
     return fit_section(
         data, levels, beside, command=command, **shares(of_dies, of_cells), **endurance(worn, chosen),
         warnings=(*doubts, *about_components(of_dies, worn, chosen.cycles)),

@@ -35,14 +35,14 @@ def about_all(
     levels = int(level.max()) + 1
     data, model = grouped(change, level, levels), grouped(drawn, drawn_level, levels)
     count = np.bincount(level, minlength=levels)
-    known = (count >= _LEAST) & (data[:, 1] > 0.0) & (model[:, 1] > 0.0)
-    if not known.any():
+    usable = (count >= _LEAST) & (data[:, 1] > 0.0) & (model[:, 1] > 0.0)
+    if not usable.any():
         return ""
-    weight = np.where(known, count, 0) / count[known].sum()
-    ratio = np.where(known, model[:, 1], 1.0) / np.where(known, data[:, 1], 1.0)
+    weight = np.where(usable, count, 0) / count[usable].sum()
+    ratio = np.where(usable, model[:, 1], 1.0) / np.where(usable, data[:, 1], 1.0)
     # Of few cells the deviation is too small.
-    off = float((weight * (np.log(ratio) + known / (-2.0 * np.maximum(count - 1, 1)))).sum())
-    error = float(np.sqrt((weight[known] ** 2 * moment_errors(change, level, data)[1][known] ** 2).sum()))
+    off = float((weight * (np.log(ratio) + usable / (-2.0 * np.maximum(count - 1, 1)))).sum())
+    error = float(np.sqrt((weight[usable] ** 2 * moment_errors(change, level, data)[1][usable] ** 2).sum()))
     if abs(off) < max(_OFF, _ERRORS * error):
         return ""
     return f"at {time_s:g} s the deviations of all targets are {math.expm1(off):+.0%} off"
@@ -81,21 +81,21 @@ def about_one_step(t_c_s: float, times_s: Reals) -> list[str]:
 
 
 def about_drift(
-    data: Measurements, device: DriftDevice, found: DriftFit, off: list[str], certain: list[float]
+    data: Measurements, device: DriftDevice, fit: DriftFit, off: list[str], certain: list[float]
 ) -> list[str]:
     """Sentences of :attr:`Fit.warnings`; ``off`` and ``certain`` are of the times, from ``about_levels``."""
     limits, times = (device.range.g_min_uS, device.range.g_max_uS), np.unique(data.time_index)
-    doubts = [*data.notes, *about_wide_levels(data, found.levels_uS), *about_ends(data, limits, len(found.levels_uS))]
+    doubts = [*data.notes, *about_wide_levels(data, fit.levels_uS), *about_ends(data, limits, len(fit.levels_uS))]
     if len(times) < _FEWEST_TIMES:
         doubts.append(f"{len(times)} times only: whether cells follow a power of time is not known from them")
-    t_c_error = found.errors["t_c_s"][0] / device.drift.t_c_s
+    t_c_error = fit.errors["t_c_s"][0] / device.drift.t_c_s
     if t_c_error > _OF_START:
-        known = f"to +-{t_c_error:.0%} only" if t_c_error < _UNKNOWN else "or any time before"
+        certainty = f"to +-{t_c_error:.0%} only" if t_c_error < _UNKNOWN else "or any time before"
         doubts.append(
-            f"drift begins at {device.drift.t_c_s:.3g} s {known}: what is before the first reading is uncertain"
+            f"drift begins at {device.drift.t_c_s:.3g} s {certainty}: what is before the first reading is uncertain"
         )
     doubts += about_one_step(device.drift.t_c_s, data.times_s[times])
-    unseen = found.levels_uS[~found.seen]
+    unseen = fit.levels_uS[~fit.visible]
     if unseen.size:
         doubts.append(
             f"nu is not seen from {unseen[0]:.3g} to {unseen[-1]:.3g} uS (noise, or cells at the floor): the curve "

@@ -31,15 +31,15 @@ def movements(fit: DriftFit) -> tuple[tuple[str, ...], Reals, Reals]:
     covariance = _jackknife(fit, rank % groups)
     if len(np.unique(used.die)) > 1:
         of_dies = _jackknife(fit, np.unique(used.die, return_inverse=True)[1])
-        own = np.maximum(np.diag(covariance), 1e-300)
-        if float((np.diag(of_dies) / own).mean()) > 1.0:
+        of_cells = np.maximum(np.diag(covariance), 1e-300)
+        if float((np.diag(of_dies) / of_cells).mean()) > 1.0:
             # What dies have in common, as far as cells do not say more.
             grow = np.sqrt(np.maximum(np.diag(of_dies), np.diag(covariance)) / np.maximum(np.diag(of_dies), 1e-300))
             covariance = of_dies * np.outer(grow, grow)
     errors = np.sqrt(np.maximum(np.diag(covariance), 0.0))
-    known = errors > 0.0
-    memory = covariance[np.ix_(known, known)] / np.outer(errors[known], errors[known])
-    return tuple(name for name, k in zip(MOVABLE, known, strict=True) if k), errors[known], memory
+    determined = errors > 0.0
+    memory = covariance[np.ix_(determined, determined)] / np.outer(errors[determined], errors[determined])
+    return tuple(name for name, k in zip(MOVABLE, determined, strict=True) if k), errors[determined], memory
 
 
 def _jackknife(fit: DriftFit, group: NDArray[np.int64]) -> Reals:
@@ -47,9 +47,9 @@ def _jackknife(fit: DriftFit, group: NDArray[np.int64]) -> Reals:
     whole, moved = _numbers(fit, np.ones(len(group), dtype=bool), None), []
     for g in range(int(group.max()) + 1):
         moved.append(_numbers(fit, group != g, whole[1])[0])
-    found = np.array(moved)
-    away = found - found.mean(axis=0)
-    return (len(found) - 1.0) / len(found) * (away.T @ away)
+    numbers = np.array(moved)
+    away = numbers - numbers.mean(axis=0)
+    return (len(numbers) - 1.0) / len(numbers) * (away.T @ away)
 
 
 def _numbers(fit: DriftFit, cells: NDArray[np.bool_], whole: LevelValues | None) -> tuple[Reals, LevelValues]:
@@ -62,9 +62,9 @@ def _numbers(fit: DriftFit, cells: NDArray[np.bool_], whole: LevelValues | None)
     base, drift = values if whole is None else whole, fit.drift
     enough = np.bincount(used.level, minlength=len(used.levels_uS)) >= _LEAST
     log_r = np.log(np.maximum(used.levels_uS / drift.g_ref_uS, 1e-7))
-    seen, clear = fit.seen & enough, fit.clear & enough
-    mean = _moved(drift.nu_mean, log_r, values.mean - base.mean, base.mean_error, seen)
-    std = _moved(drift.nu_std, log_r, values.std - base.std, base.std_error, seen)
+    visible, clear = fit.visible & enough, fit.clear & enough
+    mean = _moved(drift.nu_mean, log_r, values.mean - base.mean, base.mean_error, visible)
+    std = _moved(drift.nu_std, log_r, values.std - base.std, base.std_error, visible)
     noise = _line(
         base.log_r, np.log(values.noise / base.noise), base.noise_error / base.noise, clear,
         flat=drift.noise[1] == 0.0,
@@ -75,7 +75,7 @@ def _numbers(fit: DriftFit, cells: NDArray[np.bool_], whole: LevelValues | None)
 
 
 def _moved(
-    curve: tuple[float, ...], log_r: Reals, change: Reals, errors: Reals, seen: NDArray[np.bool_]
+    curve: tuple[float, ...], log_r: Reals, change: Reals, errors: Reals, visible: NDArray[np.bool_]
 ) -> tuple[float, ...]:
     """By how much changes of the levels move slope, offset and both limits of a curve.
 
@@ -84,8 +84,8 @@ def _moved(
     bend = sum(curve[4:])  # one number, or none
     line = curve[0] * log_r + curve[1] + bend * log_r**2
     slack = 1e-6 + 1e-3 * abs(curve[1])
-    sides = seen & (line < curve[2] - slack), seen & (line > curve[3] + slack)
-    slope, offset = _line(log_r, change, errors, seen & ~sides[0] & ~sides[1], flat=curve[0] == 0.0)
+    sides = visible & (line < curve[2] - slack), visible & (line > curve[3] + slack)
+    slope, offset = _line(log_r, change, errors, visible & ~sides[0] & ~sides[1], flat=curve[0] == 0.0)
     ends = []
     for limit, side in zip(curve[2:4], sides, strict=True):
         if side.any():

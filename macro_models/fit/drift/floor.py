@@ -47,13 +47,13 @@ def find_floor(data: Measurements, device: DriftDevice) -> Floor | None:
     ln_g, noise, cell = np.log(data.g_uS[late][order]), noise[order], data.cell[late][order]
     for start in range(min(len(ln_g) // 5 + 1, _STARTS)):
         size = float(np.median(noise[start : start + _LEAST_CELLS]))
-        found = _pile(ln_g, ln_g[start], size) if size < _LARGEST_NOISE else None
-        if found is None:
+        ln_floor = _pile(ln_g, ln_g[start], size) if size < _LARGEST_NOISE else None
+        if ln_floor is None:
             continue
-        inside = np.abs(ln_g - found) <= _SIDE * size
+        inside = np.abs(ln_g - ln_floor) <= _SIDE * size
         cells = len(np.unique(cell[inside]))
         if cells >= _LEAST_CELLS:
-            floor = float(np.exp(found))
+            floor = float(np.exp(ln_floor))
             return Floor(floor, floor * size * 1.25 / np.sqrt(cells), floor * float(np.exp(_SIDE * size)))
     return None
 

@@ -52,17 +52,17 @@ def drift_heat(data: Measurements, device: DriftDevice, levels_uS: Reals, comman
     if len(cases.temps) < FEWEST_TEMPS:
         note, source = one_temperature(data, device.drift.temp_C), data.path.name
         return replace(device, temperature=Temperature(source=f"{source}: {note}"), heat=Heat(note=note, source=source))
-    found, _, _ = choose(cases, {"time": Prediction(cases, "time", _moments(device))})
-    heat, off = evidence(cases, found, None, 1.0, Heat()), off_temperatures(cases, found)
+    best, _, _ = choose(cases, {"time": Prediction(cases, "time", _moments(device))})
+    heat, off = evidence(cases, best, None, 1.0, Heat()), off_temperatures(cases, best)
     if off:
         note = (
-            f"temperature is left out: with the best energy, {found.energy:.2g} eV on time, the law of drift does not "
+            f"temperature is left out: with the best energy, {best.energy:.2g} eV on time, the law of drift does not "
             f"agree at {', '.join(f'{t:g}' for t in off)} C"
         )
         temperature = Temperature(source=f"{data.path.name}: {note}")
         return replace(device, temperature=temperature, heat=replace(heat, note=note))
     temperature = Temperature(
-        acts_on="time", activation_eV=float(f"{found.energy:.4g}"), error_eV=float(f"{found.error:.2g}"),
+        acts_on="time", activation_eV=float(f"{best.energy:.4g}"), error_eV=float(f"{best.error:.2g}"),
         fitted_C=tuple(float(t) for t in np.unique(data.temp_C)),
         source=f"{data.path.name}: means and deviations of {len(cases.cases)} groups of targets, temperatures and times"
         + (f"; by {command}" if command else ""),

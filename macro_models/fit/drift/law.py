@@ -64,7 +64,7 @@ class DriftFit:
     values: LevelValues
     clear: NDArray[np.bool_]
     """Levels that say when drift begins and how large the noise is."""
-    seen: NDArray[np.bool_]
+    visible: NDArray[np.bool_]
     """Levels that say what nu is."""
     has_target: bool
 
@@ -186,10 +186,10 @@ def fit_drift(data: Measurements, g_ref_uS: float, floor_uS: float = 0.0, above_
         if done == _PASSES:
             break
     logs = np.log(np.maximum(used.levels_uS / g_ref_uS, 1e-7))
-    seen = (q**2 / w.min() < _SEEN**2) & ~used.thinned
-    seen = seen if seen.any() else clear
-    nu_mean, mean_errors = curve(logs[seen], values.mean[seen], values.mean_error[seen])
-    nu_std, std_errors = curve(logs[seen], values.std[seen], values.std_error[seen])
+    visible = (q**2 / w.min() < _SEEN**2) & ~used.thinned
+    visible = visible if visible.any() else clear
+    nu_mean, mean_errors = curve(logs[visible], values.mean[visible], values.mean_error[visible])
+    nu_std, std_errors = curve(logs[visible], values.std[visible], values.std_error[visible])
     drift = Drift(
         g_ref_uS=g_ref_uS, t_c_s=float(f"{t_c:.4g}"), sigma_uS=_programming(used, values, g_ref_uS, data.has_target),
         nu_mean=_held(nu_mean), nu_std=_held(nu_std, 0.0),
@@ -199,7 +199,7 @@ def fit_drift(data: Measurements, g_ref_uS: float, floor_uS: float = 0.0, above_
     )
     errors = {"t_c_s": (t_c * t_c_error,), "nu_mean": mean_errors, "nu_std": std_errors, "noise": noise_errors}
     return DriftFit(
-        drift=drift, errors=errors, readings=used, log_g=log_g, values=values, clear=clear, seen=seen,
+        drift=drift, errors=errors, readings=used, log_g=log_g, values=values, clear=clear, visible=visible,
         has_target=data.has_target,
     )
 
@@ -208,17 +208,17 @@ def _rounded(values: Sequence[float]) -> tuple[float, ...]:
     return tuple(float(f"{v:.{_DIGITS}g}") for v in values)
 
 
-def _held(found: tuple[float, ...], least: float = -10.0) -> tuple[float, ...]:
+def _held(fitted: tuple[float, ...], lower_bound: float = -10.0) -> tuple[float, ...]:
     """A curve rounded for a file, its limits not below ``least``."""
-    slope, offset, low, high, *bend = _rounded(found)
-    return slope, offset, max(low, least), max(high, least), *bend
+    slope, offset, low, high, *bend = _rounded(fitted)
+    return slope, offset, max(low, lower_bound), max(high, lower_bound), *bend
 
 
 def _programming(used: Readings, values: LevelValues, g_ref_uS: float, has_target: bool) -> tuple[float, ...]:
     """Standard deviation of the error of programming, a polynomial of r: of what the lines say cells had at first."""
     if not has_target:
         return (0.0,)
-    known = ~used.thinned if not used.thinned.all() else np.ones(len(used.thinned), dtype=bool)
-    r, degree = used.levels_uS[known] / g_ref_uS, min(2, int(known.sum()) - 1)
-    found = np.polyfit(r, values.left_uS[known], degree, w=1.0 / values.left_error_uS[known])
-    return _rounded([float(v) for v in found[::-1]])
+    complete = ~used.thinned if not used.thinned.all() else np.ones(len(used.thinned), dtype=bool)
+    r, degree = used.levels_uS[complete] / g_ref_uS, min(2, int(complete.sum()) - 1)
+    polynomial = np.polyfit(r, values.left_uS[complete], degree, w=1.0 / values.left_error_uS[complete])
+    return _rounded([float(v) for v in polynomial[::-1]])

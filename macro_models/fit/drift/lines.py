@@ -112,11 +112,11 @@ def readings_of(data: Measurements, above_uS: float = 0.0) -> Readings:
     pairs = np.unique(np.stack([data.cell[good], data.time_index[good]]), axis=1)
     enough = np.bincount(pairs[0], minlength=data.cells) >= _LEAST_READINGS
     good &= enough[data.cell]
-    kept, first, cell = np.unique(data.cell[good], return_index=True, return_inverse=True)
-    if len(kept) < _LEAST_CELLS:
+    cells, first, cell = np.unique(data.cell[good], return_index=True, return_inverse=True)
+    if len(cells) < _LEAST_CELLS:
         raise InputError(
             f"{data.path}: a law of drift needs {_LEAST_CELLS} cells with readings at {_LEAST_READINGS} times, "
-            f"{len(kept)} have them"
+            f"{len(cells)} have them"
         )
     target = data.target_uS[good][first]
     levels = choose_levels(target)
@@ -125,8 +125,8 @@ def readings_of(data: Measurements, above_uS: float = 0.0) -> Readings:
     if few.any() and not few.all():
         levels = levels[~few]
         level = nearest_level(levels, target)
-    die = np.zeros(len(kept), dtype=np.int64) if data.die is None else data.die[good][first]
-    body = np.arange(len(kept)) if data.body is None else data.body[good][first]
+    die = np.zeros(len(cells), dtype=np.int64) if data.die is None else data.die[good][first]
+    body = np.arange(len(cells)) if data.body is None else data.body[good][first]
     return Readings(
         cell, data.times_s[data.time_index[good]], data.g_uS[good], target, level, die, body, levels,
         _thinned(data, levels, level) if above_uS > 0.0 else np.zeros(len(levels), dtype=bool),

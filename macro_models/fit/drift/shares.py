@@ -39,13 +39,13 @@ def _standard(number: Reals, true: Reals, fit: DriftFit) -> Reals:
     count = np.maximum(np.bincount(level, minlength=levels), 1)
     away = number - (np.bincount(level, number, minlength=levels) / count)[level]
     scatter = np.bincount(level, away**2, minlength=levels) / count
-    seen = fit.seen & (true**2 > _SEEN * scatter) & (true > 0.0)
-    return np.where(seen[level], away / np.maximum(true, 1e-300)[level], np.nan)
+    visible = fit.visible & (true**2 > _SEEN * scatter) & (true > 0.0)
+    return np.where(visible[level], away / np.maximum(true, 1e-300)[level], np.nan)
 
 
 def _of_law(standard: Reals, group: NDArray[np.int64]) -> Component:
     """The share in the variance without the error of the lines, of numbers whose variance without it is 1."""
-    found = share_of_groups(standard, group)
-    known = standard[np.isfinite(standard)]
-    whole = float(np.mean(known**2)) if known.size else 1.0
-    return found._replace(share=float(f"{min(found.share * whole, 1.0):.4g}"))
+    component = share_of_groups(standard, group)
+    finite = standard[np.isfinite(standard)]
+    whole = float(np.mean(finite**2)) if finite.size else 1.0
+    return component._replace(share=float(f"{min(component.share * whole, 1.0):.4g}"))

@@ -85,8 +85,8 @@ def find_cases(data: Measurements, levels: Reals, reference_C: float) -> Cases:
     groups = int(group.max()) + 1
     gone = lost_readings(data, levels)
     cold = [data.where(~hot & (group == g)) for g in range(groups)]
-    reference = [len(np.unique(one.cell)) for one in cold]
-    found: list[Case] = []
+    reference = [len(np.unique(part.cell)) for part in cold]
+    cases: list[Case] = []
     for temp, read in np.unique(np.stack([data.temp_C, data.read_C], axis=1)[hot], axis=0):
         here = (data.temp_C == temp) & (data.read_C == read)
         for index in np.unique(data.time_index[here]):
@@ -97,13 +97,13 @@ def find_cases(data: Measurements, levels: Reals, reference_C: float) -> Cases:
             for g in range(groups):
                 change = (data.g_uS - data.target_uS)[at[group[at] == g]]
                 if len(change) >= _LEAST_CELLS:
-                    found.append(_case(change, (float(temp), float(read)), float(data.times_s[index]), g, reference[g]))
-    targets = [np.sort(one.target_uS) for one in (data.where(group == g) for g in range(groups))]
+                    cases.append(_case(change, (float(temp), float(read)), float(data.times_s[index]), g, reference[g]))
+    targets = [np.sort(part.target_uS) for part in (data.where(group == g) for g in range(groups))]
     first_is_target = not data.has_target and any(
         np.any((data.temp_C == t) & (data.time_index == 0)) for t in np.unique(data.temp_C[hot])
     )
     return Cases(
-        cases=found,
+        cases=cases,
         targets=[t[:: max(1, len(t) // _DRAWN)] for t in targets],
         range_uS=float(np.ptp(data.target_uS)) or float(data.target_uS.max()),
         reference_C=reference_C,
@@ -116,10 +116,10 @@ def lost_readings(data: Measurements, levels_uS: Reals) -> NDArray[np.bool_]:
     """Which readings are of lost cells, those that are the targets left out."""
     later = np.flatnonzero((data.time_index > 0) | data.has_target)
     condition = np.unique(np.stack([data.temp_C, data.time_index], axis=1)[later], axis=0, return_inverse=True)[1]
-    found = np.zeros(len(data.g_uS), dtype=bool)
+    lost = np.zeros(len(data.g_uS), dtype=bool)
     level = nearest_level(levels_uS, data.target_uS[later])
-    found[later] = all_lost(data.g_uS[later], data.target_uS[later], level, len(levels_uS), condition.reshape(-1))
-    return found
+    lost[later] = all_lost(data.g_uS[later], data.target_uS[later], level, len(levels_uS), condition.reshape(-1))
+    return lost
 
 
 def _case(change: Reals, temps: tuple[float, float], time_s: float, group: int, reference: int) -> Case:
@@ -185,8 +185,8 @@ def law_moments(device: Device, acts_on: str) -> Callable[[Reals, float], Moment
 
         def moments(factor: float) -> tuple[float, float]:
             at, size = (min(time_s * factor, 1e30), 1.0) if acts_on == "time" else (time_s, factor)
-            change, kept = law.change(at, pulse_s) * size, law.kept_at(at, pulse_s)
-            moved = np.maximum(target + programmed * kept + drawn(change), 0.0) - target
+            change, share = law.change(at, pulse_s) * size, law.kept_at(at, pulse_s)
+            moved = np.maximum(target + programmed * share + drawn(change), 0.0) - target
             return float(moved.mean()), float(moved.std())
 
         return moments

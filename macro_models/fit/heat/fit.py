@@ -94,22 +94,22 @@ def _least(
     cases: Cases, predictions: Mapping[str, Predicted], forms: tuple[str, ...]
 ) -> tuple[Found, Found | None, float]:
     searches = {(on, form): Search(cases, predictions[on], form) for on in predictions for form in forms}
-    found = {key: search.found() for key, search in searches.items()}
-    plain = min(f.heldout for key, f in found.items() if not key[1])
+    laws = {key: search.found() for key, search in searches.items()}
+    plain = min(f.heldout for key, f in laws.items() if not key[1])
     usable = {
         key: f
-        for key, f in found.items()
+        for key, f in laws.items()
         if not key[1] or (f.heldout < _CLEARLY * plain and _largest(f) > _SIGNIFICANT)
     }
     best = min(usable, key=lambda key: usable[key].heldout)
-    others = [key for key in searches if key[1] == best[1] and key != best]
-    if not others:
-        return found[best], None, 1.0
-    return found[best], found[others[0]], _sure(searches[best], searches[others[0]])
+    rivals = [key for key in searches if key[1] == best[1] and key != best]
+    if not rivals:
+        return laws[best], None, 1.0
+    return laws[best], laws[rivals[0]], _sure(searches[best], searches[rivals[0]])
 
 
-def _largest(found: Found) -> float:
-    return float(np.max(np.abs(found.coefficient) / np.maximum(found.coefficient_error, 1e-30)))
+def _largest(law: Found) -> float:
+    return float(np.max(np.abs(law.coefficient) / np.maximum(law.coefficient_error, 1e-30)))
 
 
 def _sure(first: Search, second: Search) -> float:
@@ -140,11 +140,11 @@ def _undecided(best: Found, rival: Found | None, choice: float, temps: Reals) ->
     )
 
 
-def off_temperatures(cases: Cases, found: Found) -> list[float]:
+def off_temperatures(cases: Cases, law: Found) -> list[float]:
     """Temperatures at which the law does not agree with its own data."""
     scale = np.hypot(cases.column("mean_error"), _OFF_RANGE / 2.0 * cases.range_uS)
-    mean = (found.mean - cases.column("mean")) / scale
-    std = np.log(found.std / cases.column("std")) / np.hypot(cases.column("std_error"), _OFF_STD / 2.0)
+    mean = (law.mean - cases.column("mean")) / scale
+    std = np.log(law.std / cases.column("std")) / np.hypot(cases.column("std_error"), _OFF_STD / 2.0)
     square, temp = (mean**2 + std**2) / 2.0, cases.column("temp_C")
     return [float(t) for t in cases.temps if square[temp == t].mean() > _OFF]
 
@@ -177,7 +177,7 @@ def _short(values: list[float] | Reals, digits: int = 5) -> tuple[float, ...]:
     return tuple(float(f"{float(v):.{digits}g}") for v in values)
 
 
-def _agreement(heat: Heat, cases: Cases, found: Found) -> Heat:
+def _agreement(heat: Heat, cases: Cases, law: Found) -> Heat:
     """Statistics at each temperature and time, all groups together."""
     keys = sorted({(c.temp_C, c.time_s) for c in cases.cases})
     rows = []
@@ -188,8 +188,8 @@ def _agreement(heat: Heat, cases: Cases, found: Found) -> Heat:
                 *key,
                 float(sum(cases.cases[k].n for k in at)),
                 *_pooled(cases.cases, at, cases.column("mean"), cases.column("std")),
-                *_pooled(cases.cases, at, found.mean, found.std),
-                *_pooled(cases.cases, at, found.heldout_mean, found.heldout_std),
+                *_pooled(cases.cases, at, law.mean, law.std),
+                *_pooled(cases.cases, at, law.heldout_mean, law.heldout_std),
             )
         )
     columns = [_short(list(column)) for column in zip(*rows, strict=True)]
@@ -219,8 +219,8 @@ def _with_own_laws(
 ) -> Device:
     """The device with a law at each temperature, and the reason."""
     read = data.read_C == np.where(data.temp_C == device.law.temp_C, cases.read_C, data.read_C)
-    own = own_laws(data.where(read), device)
-    if not own.row_C:
+    tables = own_laws(data.where(read), device)
+    if not tables.row_C:
         return _refused(
             device, data, f"temperature is left out: no other temperature has {LEAST_READINGS} readings for a law"
         )
@@ -236,8 +236,8 @@ def _with_own_laws(
         source=f"{data.path.name}: {note}" + (f"; by {command}" if command else ""),
     )
     heat = replace(
-        heat, row_C=own.row_C, row_s=own.row_s, kept=own.kept, onset_s=own.onset_s, quantiles_uS=own.quantiles_uS,
-        note=note,
+        heat, row_C=tables.row_C, row_s=tables.row_s, kept=tables.kept, onset_s=tables.onset_s,
+        quantiles_uS=tables.quantiles_uS, note=note,
     )
     device = replace(device, temperature=temperature, heat=heat)
     return _own_agreement(device, cases)
@@ -246,13 +246,13 @@ def _with_own_laws(
 def _slopes(device: Device, cases: Cases) -> tuple[float, float]:
     """Least and largest energy of one temperature and the next, of a factor on the change."""
     search = Search(cases, Prediction(cases, "change", law_moments(device, "change")), "")
-    temp, found = search.temp, []
+    temp, energies = search.temp, []
     for t in np.unique(temp):
         mean, std, _ = search.residuals(ENERGIES, temp == t)
         at = temp == t
-        found.append(float(ENERGIES[int(np.argmin((mean[:, at] ** 2 + std[:, at] ** 2).sum(axis=1)))]))
+        energies.append(float(ENERGIES[int(np.argmin((mean[:, at] ** 2 + std[:, at] ** 2).sum(axis=1)))]))
     x = [0.0, *(float(search.cases.inverse[temp == t][0]) for t in np.unique(temp))]
-    y = [0.0, *(e * u for e, u in zip(found, x[1:], strict=True))]
+    y = [0.0, *(e * u for e, u in zip(energies, x[1:], strict=True))]
     order = np.argsort(x)
     slopes = np.diff(np.array(y)[order]) / np.diff(np.array(x)[order])
     return float(slopes.min()), float(slopes.max())
@@ -278,8 +278,8 @@ def _own_agreement(device: Device, cases: Cases) -> Device:
                 name: tuple(getattr(heat, name)[k] for k in keep) for name in ("row_C", "row_s", "kept", "quantiles_uS")
             },
         )
-        for name, one in (("model", heat), ("heldout", fewer if inner else heat)):
-            mean, std = _moments(replace(device, heat=one), cases, at, temp, time_s)
+        for name, variant in (("model", heat), ("heldout", fewer if inner else heat)):
+            mean, std = _moments(replace(device, heat=variant), cases, at, temp, time_s)
             columns[f"{name}_mean_uS"].append(mean)
             columns[f"{name}_std_uS"].append(std)
     return replace(device, heat=replace(heat, **{name: _short(values) for name, values in columns.items()}))
@@ -288,14 +288,14 @@ def _own_agreement(device: Device, cases: Cases) -> Device:
 def _moments(device: Device, cases: Cases, at: list[Case], temp_C: float, time_s: float) -> tuple[float, float]:
     mean, std = [], []
     law = device.law
-    change, kept = device.change_quantiles(time_s, temp_C)
+    change, share = device.change_quantiles(time_s, temp_C)
     for case in at:
         target = cases.targets[case.group]
         factor = device.heat.read_factor(target, case.read_C)
         left_mean, left_std = node_moments(law.at(law.programming(), target))
         more_mean, more_std = node_moments(law.at(change, target))
-        moved = (left_mean * kept + more_mean) * factor + target * (factor - 1.0)
+        moved = (left_mean * share + more_mean) * factor + target * (factor - 1.0)
         mean.append(float(moved.mean()))
-        spread = np.hypot(left_std * kept, more_std) * factor
+        spread = np.hypot(left_std * share, more_std) * factor
         std.append(float(np.sqrt((spread**2).mean() + moved.var())))
     return _pooled(at, list(range(len(at))), np.array(mean), np.array(std))

@@ -25,21 +25,21 @@ def own_laws(data: Measurements, device: Device) -> Heat:
         if temp == law.temp_C or at.sum() < LEAST_READINGS:
             continue
         job = LawRows(data.where(at), law.model)
-        rows, kept, times = job.fit(None)
+        rows, shares, times = job.fit(None)
         tables = np.array([row.table() for row in rows])
-        found = Law(
+        fitted = Law(
             model="empirical",
             levels_uS=numbers(job.levels),
             times_s=numbers(times),
-            kept=numbers(kept),
+            kept=numbers(shares),
             quantiles_uS=tuple(tuple(tuple(level) for level in row) for row in tables.tolist()),
         )
-        here = [found.at(table, law.levels_uS) for table in found.table]
+        here = [fitted.at(table, law.levels_uS) for table in fitted.table]
         heat = replace(
             heat,
             row_C=(*heat.row_C, *(float(temp) for _ in times)),
             row_s=(*heat.row_s, *numbers(times)),
-            kept=(*heat.kept, *numbers(kept)),
+            kept=(*heat.kept, *numbers(shares)),
             quantiles_uS=(*heat.quantiles_uS, *(tuple(numbers(level) for level in row) for row in here)),
         )
     return heat

@@ -73,10 +73,10 @@ class Search:
 
     def with_data(self, mean: Reals, ln_std: Reals) -> "Search":
         """The same search for other measured values."""
-        other = object.__new__(Search)
-        other.__dict__.update(self.__dict__)
-        other.mean, other.ln_std = mean, ln_std
-        return other
+        copy = object.__new__(Search)
+        copy.__dict__.update(self.__dict__)
+        copy.mean, copy.ln_std = mean, ln_std
+        return copy
 
     def residuals(
         self, energies: Reals, used: Mask, moments: tuple[Reals, Reals] | None = None

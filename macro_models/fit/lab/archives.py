@@ -39,13 +39,13 @@ def table_in(path: Path, data: bytes, kind: FileKind) -> list[list[str]] | None:
     """
     if data.startswith(b"\xd0\xcf\x11\xe0"):
         raise InputError(f"{path}: is a workbook of old (.xls); save it as .xlsx or CSV")
-    for name, library, found, read in (
+    for name, library, matches, read in (
         ("a Parquet file", "pyarrow.parquet", data.startswith(b"PAR1"), _parquet),
         ("an HDF5 file", "h5py", b"\x89HDF\r\n\x1a\n" in (data[:8], data[512:520]), _hdf5),
         ("a MAT file", "scipy.io", data.startswith(b"MATLAB 5.0"), _mat),
         ("a workbook", "openpyxl", data.startswith(b"PK\x03\x04"), _workbook),
     ):
-        if found:
+        if matches:
             return _read(path, data, kind, name, library, read)
     return None
 
@@ -61,10 +61,10 @@ def _read(
             f"{path}: is {name}, which {package} reads: pip install 'mho[lab]', or {_ADVICE}"
         ) from None
     with reading(path, kind):
-        found = read(path, data, module)
-        if isinstance(found, list):
-            return found
-        return [list(found), *([_text(v) for v in row] for row in zip(*found.values(), strict=True))]
+        columns = read(path, data, module)
+        if isinstance(columns, list):
+            return columns
+        return [list(columns), *([_text(v) for v in row] for row in zip(*columns.values(), strict=True))]
 
 
 def _bounded(path: Path, fields: int) -> None:
@@ -86,11 +86,11 @@ def _alike(path: Path, columns: dict[str, Any], what: str) -> Columns:
     """The columns of the length that most have; other arrays of a file are passed over."""
     lengths = [len(column) for column in columns.values()]
     rows = max(set(lengths), key=lambda n: (lengths.count(n), n), default=0)
-    found = {name: column.tolist() for name, column in columns.items() if len(column) == rows}
-    if rows < 2 or len(found) < 2:
+    table = {name: column.tolist() for name, column in columns.items() if len(column) == rows}
+    if rows < 2 or len(table) < 2:
         raise InputError(f"{path}: has no {what} of one length, such as t_s and g_uS; {_ADVICE}")
-    _bounded(path, rows * len(found))
-    return found
+    _bounded(path, rows * len(table))
+    return table
 
 
 def _parquet(path: Path, data: bytes, parquet: Any) -> Columns:
@@ -151,15 +151,15 @@ def _dataset(path: Path, name: str, dataset: Any, h5py: Any) -> dict[str, Any]:
 
 
 def _mat(path: Path, data: bytes, scipy_io: Any) -> Columns:
-    known = scipy_io.whosmat(io.BytesIO(data))
+    variables = scipy_io.whosmat(io.BytesIO(data))
     plain = [
-        name for name, shape, kind in known
+        name for name, shape, kind in variables
         if kind in ("double", "single", "logical") or kind.startswith(("int", "uint"))
         if math.prod(shape) == max(shape, default=0) > 1
     ]
-    _bounded(path, sum(math.prod(shape) for name, shape, _ in known if name in plain))
+    _bounded(path, sum(math.prod(shape) for name, shape, _ in variables if name in plain))
     if not plain:
-        kinds = ", ".join(f"{name} ({kind})" for name, _, kind in known[:5])
+        kinds = ", ".join(f"{name} ({kind})" for name, _, kind in variables[:5])
         raise InputError(f"{path}: has no vectors of numbers but {kinds}; save each column as a variable, or as CSV")
     arrays = scipy_io.loadmat(io.BytesIO(data), variable_names=plain)
     return _alike(path, {name: np.asarray(arrays[name]).reshape(-1) for name in plain}, "vectors of numbers")

@@ -45,7 +45,7 @@ def check_units(
     def refuse(name: str, why: str) -> None:
         raise InputError(f"{path}, column {titles.get(name, name)}: {why}")
 
-    for name, scale, other, unit in (
+    for name, scale, rival, unit in (
         ("g_uS", 1.0, "g_S", "siemens"), ("g_target_uS", 1.0, "g_target_S", "siemens"),
         ("g_S", 1e6, "g_uS", "uS"), ("g_target_S", 1e6, "g_target_uS", "uS"),
     ):
@@ -54,8 +54,8 @@ def check_units(
             continue
         far = typical * scale < _LEAST_US if scale == 1.0 else typical * scale > _MOST_US
         if far:
-            own = "uS" if scale == 1.0 else "S"
-            refuse(name, f"the median is {typical:.3g} {own}; if it is in {unit}, it is --columns {other}=NAME")
+            written = "uS" if scale == 1.0 else "S"
+            refuse(name, f"the median is {typical:.3g} {written}; if it is in {unit}, it is --columns {rival}=NAME")
     typical = _typical(numbers.get("r_ohm", np.zeros(0)))
     if typical and "r_ohm" not in stated and 1e6 / typical > _MOST_US:
         refuse("r_ohm", f"the median is {typical:.3g} ohm; if it is in kilohms, it is --columns r_kohm=NAME")
@@ -76,14 +76,14 @@ def check_units(
 def _check_pair(path: Path, numbers: Mapping[str, NDArray[np.float64]], titles: Mapping[str, str]) -> None:
     """Readings and targets must be of one size."""
     micro = {"g_uS": 1.0, "g_S": 1e6, "g_target_uS": 1.0, "g_target_S": 1e6}
-    found = {name: micro[name] * _typical(values) for name, values in numbers.items() if name in micro}
+    typical_uS = {name: micro[name] * _typical(values) for name, values in numbers.items() if name in micro}
     if "r_ohm" in numbers and (typical := _typical(numbers["r_ohm"])):
-        found["r_ohm"] = 1e6 / typical
-    readings = [name for name in ("g_uS", "g_S", "r_ohm") if found.get(name)]
-    targets = [name for name in ("g_target_uS", "g_target_S") if found.get(name)]
+        typical_uS["r_ohm"] = 1e6 / typical
+    readings = [name for name in ("g_uS", "g_S", "r_ohm") if typical_uS.get(name)]
+    targets = [name for name in ("g_target_uS", "g_target_S") if typical_uS.get(name)]
     for a, b in product(readings, targets):
-        if not 1.0 / _FACTOR < found[a] / found[b] < _FACTOR:
+        if not 1.0 / _FACTOR < typical_uS[a] / typical_uS[b] < _FACTOR:
             raise InputError(
-                f"{path}: {titles.get(a, a)} has a median of {found[a]:.3g} uS and {titles.get(b, b)} of "
-                f"{found[b]:.3g} uS: one of them is in another unit"
+                f"{path}: {titles.get(a, a)} has a median of {typical_uS[a]:.3g} uS and {titles.get(b, b)} of "
+                f"{typical_uS[b]:.3g} uS: one of them is in another unit"
             )

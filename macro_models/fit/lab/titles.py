@@ -43,30 +43,30 @@ _IN_BRACKETS = re.compile(r"^(.*?)\s*[\[(/]\s*([^\[\]()/]+?)\s*[\])]?$")
 
 
 def _plain(unit: str) -> str:
-    for given, meant in _SPELT.items():
-        unit = unit.replace(given, meant)
+    for spelling, meant in _SPELT.items():
+        unit = unit.replace(spelling, meant)
     return unit.strip(" []()")
 
 
 def unit_factor(name: str, unit: str) -> float | None:
     """What a number in ``unit`` is multiplied by to be in that of column ``name``; None if it is no unit of it."""
-    kind, own = _QUANTITY.get(name, ("", 1.0))
+    kind, of_name = _QUANTITY.get(name, ("", 1.0))
     scale = _SCALES.get(kind, {}).get(_plain(unit))
     if scale is None:
         return None
-    found = scale * own
-    return float(f"{found:.12g}")
+    factor = scale * of_name
+    return float(f"{factor:.12g}")
 
 
 def unit_row(row: Sequence[str]) -> bool:
     """Whether a row holds units: no number, and at least one of it is one that is known."""
-    known = {unit for scale in _SCALES.values() for unit in scale}
-    given = [_plain(field) for field in row if _plain(field) not in _NO_UNIT]
-    return any(unit in known for unit in given) and not any(re.match(r"[-+.\d]", unit) for unit in given)
+    units = {unit for scale in _SCALES.values() for unit in scale}
+    fields = [_plain(field) for field in row if _plain(field) not in _NO_UNIT]
+    return any(unit in units for unit in fields) and not any(re.match(r"[-+.\d]", unit) for unit in fields)
 
 
 def renamed(
-    path: Path, header: Sequence[str], columns: Mapping[str, str], units: Sequence[str] | None, known: Sequence[str]
+    path: Path, header: Sequence[str], columns: Mapping[str, str], units: Sequence[str] | None, names: Sequence[str]
 ) -> tuple[dict[str, tuple[int, str, float, bool]], frozenset[str]]:
     """Where the columns are that are understood: (place, title, factor to their unit, whether they are in kelvin).
 
@@ -82,18 +82,18 @@ def renamed(
     bare = [match[1] if match else title for match, title in zip(titles, header, strict=True)]
     places: dict[str, tuple[int, str, float, bool]] = {}
     stated: set[str] = set()
-    for name in known:
-        wanted = columns.get(name, name)
-        found = [k for k, title in enumerate(header) if title == wanted] or [
-            k for k, title in enumerate(bare) if title == wanted and titles[k]
+    for name in names:
+        expected = columns.get(name, name)
+        matches = [k for k, title in enumerate(header) if title == expected] or [
+            k for k, title in enumerate(bare) if title == expected and titles[k]
         ]
-        if not found:
+        if not matches:
             continue
-        if len(found) > 1:
-            raise InputError(f"{path}, line 1: column {wanted} is there twice")
-        place, (target, own) = found[0], CONVERTED.get(name, (name, ""))
+        if len(matches) > 1:
+            raise InputError(f"{path}, line 1: column {expected} is there twice")
+        place, (target, default_unit) = matches[0], CONVERTED.get(name, (name, ""))
         match = titles[place]
-        unit = (units[place] if units else "") or (match[2] if match and header[place] != name else "") or own
+        unit = (units[place] if units else "") or (match[2] if match and header[place] != name else "") or default_unit
         factor = unit_factor(target, unit) if unit and target in _QUANTITY else 1.0
         if factor is None:
             if match and not (units and units[place]):

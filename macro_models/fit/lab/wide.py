@@ -30,7 +30,7 @@ def _seconds(title: str) -> float | None:
 
 def tidy(
     path: Path, header: list[str], rows: list[list[str]], numbers: list[int], columns: Mapping[str, str],
-    known: Mapping[str, str],
+    by_name: Mapping[str, str],
 ) -> tuple[list[str], list[list[str]], list[int], dict[str, str]]:
     """A table with one reading in each row: header, rows, their lines, and the columns that are named.
 
@@ -50,27 +50,27 @@ def tidy(
         times nor cells.
     """
     of = [name for name in _READINGS if columns.get(name) == ANY]
-    named = set(known.values())
+    named = set(by_name.values())
     rest = [k for k, title in enumerate(header) if title not in named and title]
     seconds = {k: t for k in rest if (t := _seconds(header[k])) is not None}
     if not of:
-        if len(seconds) >= 2 and "t_s" not in known and not any(name in known for name in _READINGS):
+        if len(seconds) >= 2 and "t_s" not in by_name and not any(name in by_name for name in _READINGS):
             raise InputError(
                 f"{path}: has a column for each time, {header[min(seconds)]} to {header[max(seconds)]}; say what they "
                 "hold, as in --columns g_uS=*"
             )
         return header, rows, numbers, dict(columns)
-    reading, others = of[0], [k for k in range(len(header)) if k not in rest]
-    by_time = "t_s" not in known
+    reading, constant = of[0], [k for k in range(len(header)) if k not in rest]
+    by_time = "t_s" not in by_name
     if by_time and (len(seconds) < len(rest) or len(set(seconds.values())) < len(seconds)):
         odd = next((header[k] for k in rest if k not in seconds), "a time twice")
         raise InputError(
             f"{path}: columns of {reading}=* must be times, as 10, 10s or t=1h, or t_s a column; not {odd}"
         )
-    if not by_time and "cell" in known:
+    if not by_time and "cell" in by_name:
         raise InputError(
-            f"{path}: columns of {reading}=* must be times or cells, but there are columns {known['t_s']} and "
-            f"{known['cell']} as well"
+            f"{path}: columns of {reading}=* must be times or cells, but there are columns {by_name['t_s']} and "
+            f"{by_name['cell']} as well"
         )
     names = [header[k] for k in rest]
     if not by_time and len(set(names)) < len(names):
@@ -78,15 +78,15 @@ def tidy(
         raise InputError(f"{path}, line 1: column {again} is there twice; each cell needs a name of its own")
     title = "t_s" if by_time else "cell"
     rest = rest if not by_time else sorted(seconds, key=lambda k: seconds[k])
-    made = [*(header[k] for k in others), title, reading]
-    if by_time and "cell" not in known:
-        made = ["cell", *made]
-    found, lines = [], []
+    titles = [*(header[k] for k in constant), title, reading]
+    if by_time and "cell" not in by_name:
+        titles = ["cell", *titles]
+    table, lines = [], []
     for number, row in zip(numbers, rows, strict=True):
-        left = [row[k] for k in others]
-        left = [str(number), *left] if by_time and "cell" not in known else left
+        left = [row[k] for k in constant]
+        left = [str(number), *left] if by_time and "cell" not in by_name else left
         for k in rest:
-            found.append([*left, repr(seconds[k]) if by_time else header[k], row[k]])
+            table.append([*left, repr(seconds[k]) if by_time else header[k], row[k]])
             lines.append(number)
-    kept = {name: given for name, given in columns.items() if given != ANY}
-    return made, found, lines, kept
+    mapped = {name: column for name, column in columns.items() if column != ANY}
+    return titles, table, lines, mapped

@@ -30,22 +30,22 @@ def with_levels_between(device: Device) -> Device:
     over the target, and scales of the distributions over logarithms of both, so that powers of the target are exact. Of
     fewer than three levels nothing more is known.
     """
-    law, known, heat = device.law, device.confidence, device.heat
+    law, confidence, heat = device.law, device.confidence, device.heat
     old = np.array(law.levels_uS)
     new = _levels(old)
     if len(new) == len(old):
         return device
-    if known.known:
-        known = replace(
-            known, level_cells=_rows(_linear(old, new, known.level_cells)),
-            mean_error_uS=_rows(_scales(old, new, known.mean_error_uS)),
-            spread_error=_rows(_linear(old, new, known.spread_error)),
+    if confidence.known:
+        confidence = replace(
+            confidence, level_cells=_rows(_linear(old, new, confidence.level_cells)),
+            mean_error_uS=_rows(_scales(old, new, confidence.mean_error_uS)),
+            spread_error=_rows(_linear(old, new, confidence.spread_error)),
         )
     if heat.lost_levels:
         heat = replace(heat, lost_levels=_rows(_linear(old, new, heat.lost_levels)))
     if heat.quantiles_uS:
         heat = replace(heat, quantiles_uS=_rows(_tables(old, new, heat.quantiles_uS)))
-    return replace(device, law=_filled(law, new), confidence=known, heat=heat)
+    return replace(device, law=_filled(law, new), confidence=confidence, heat=heat)
 
 
 def _levels(old: Reals) -> Reals:
@@ -60,18 +60,18 @@ def _levels(old: Reals) -> Reals:
 
 def _filled(law: Law, new: Reals) -> Law:
     """The law with rows at the levels ``new``, those of its own among them."""
-    old, found = np.array(law.levels_uS), dict[str, Any]()
+    old, rows = np.array(law.levels_uS), dict[str, Any]()
     if law.model == "empirical":
-        found["quantiles_uS"] = _rows(_tables(old, new, law.quantiles_uS))
+        rows["quantiles_uS"] = _rows(_tables(old, new, law.quantiles_uS))
     else:
-        found["shift_uS"] = _rows(_curve(old, new, law.shift_uS))
-        found |= {name: _rows(_scales(old, new, getattr(law, name))) for name in ("low_uS", "high_uS")}
+        rows["shift_uS"] = _rows(_curve(old, new, law.shift_uS))
+        rows |= {name: _rows(_scales(old, new, getattr(law, name))) for name in ("low_uS", "high_uS")}
         nearest = np.abs(_log(new)[:, None] - _log(old)).argmin(axis=1)
         for name in ("low_tail", "high_tail", "low_ratio", "high_ratio"):
-            found[name] = _rows(np.array(getattr(law, name))[:, nearest])
+            rows[name] = _rows(np.array(getattr(law, name))[:, nearest])
     if law.lost:
-        found["lost"] = _rows(_linear(old, new, law.lost))
-    return replace(law, levels_uS=_rows(new), **found)
+        rows["lost"] = _rows(_linear(old, new, law.lost))
+    return replace(law, levels_uS=_rows(new), **rows)
 
 
 def _tables(old: Reals, new: Reals, quantiles: Any) -> Reals:
@@ -108,7 +108,7 @@ def _rows(values: Reals) -> tuple[Any, ...]:
     return tuple(_rows(row) if np.ndim(row) else float(f"{row:.6g}") for row in values)
 
 
-def about_between(law: Law, known: Confidence, range_uS: tuple[float, float]) -> list[str]:
+def about_between(law: Law, confidence: Confidence, range_uS: tuple[float, float]) -> list[str]:
     """What is not known between levels: each is left out in turn, and foreseen by the others.
 
     Of a single one, or of two far apart, nothing shows what the others are like.
@@ -125,14 +125,14 @@ def about_between(law: Law, known: Confidence, range_uS: tuple[float, float]) ->
             f"two levels: between {levels[0]:.3g} and {levels[1]:.3g} uS the law is taken as linear in the target, "
             "which no data show; program cells to levels between them"
         ]
-    worst, found, kept = 1.0, "", np.array([1.0, *law.kept[1:]])
+    worst, sentence, shares = 1.0, "", np.array([1.0, *law.kept[1:]])
     for k in range(1, len(levels) - 1):
-        mean, std = _moments(law.table[:, k], kept)
+        mean, std = _moments(law.table[:, k], shares)
         mean_off, wide_off = (np.abs(guess - true) for guess, true in zip(
-            _moments(_at(_without(law, k), float(levels[k])), kept), (mean, std), strict=True
+            _moments(_at(_without(law, k), float(levels[k])), shares), (mean, std), strict=True
         ))
         wide_off /= np.maximum(std, 1e-3 * levels[k])
-        error = np.array(known.mean_error_uS)[:, k], np.array(known.spread_error)[:, k]
+        error = np.array(confidence.mean_error_uS)[:, k], np.array(confidence.spread_error)[:, k]
         parts = (
             mean_off / np.maximum(np.maximum(_OF_STD * std, _OF_LEVEL * levels[k]), _ERRORS * error[0]),
             wide_off / np.maximum(_OF_SPREAD, _ERRORS * error[1]),
@@ -140,20 +140,20 @@ def about_between(law: Law, known: Confidence, range_uS: tuple[float, float]) ->
         off = max(float(part.max()) for part in parts)
         if off > worst:
             row, worst = int(np.maximum(*parts).argmax()), off
-            found = (
+            sentence = (
                 f"between {levels[k - 1]:.3g} and {levels[k + 1]:.3g} uS the law is not foreseen by its other levels: "
                 f"without the cells of {levels[k]:.3g} uS it would be off there by {mean_off[row]:.2g} uS in the mean "
                 f"and {wide_off[row]:.0%} in the deviation at {law.times_s[row]:g} s; targets between levels are that "
                 "uncertain, program cells to more of them"
             )
-    return [found] if found else []
+    return [sentence] if sentence else []
 
 
-def _moments(table: Reals, kept: Reals) -> tuple[Reals, Reals]:
+def _moments(table: Reals, shares: Reals) -> tuple[Reals, Reals]:
     """Mean and deviation of g - target at each time, of shape (times,), with what is kept of the first row's."""
     mean, std = node_moments(table)
     later = np.arange(len(mean)) > 0
-    return mean + later * kept * mean[0], np.hypot(std, later * kept * std[0])
+    return mean + later * shares * mean[0], np.hypot(std, later * shares * std[0])
 
 
 def _without(law: Law, k: int) -> Law:

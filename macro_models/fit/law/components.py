@@ -47,8 +47,8 @@ def share_of_groups(scores: Reals, group: Whole) -> Component:
     One-way random effects by moments (Searle, "Variance components", 1992); 0 where chance explains it (F test, 1 %).
     NaN scores are passed over.
     """
-    known = np.isfinite(scores)
-    x, names = scores[known], group[known]
+    finite = np.isfinite(scores)
+    x, names = scores[finite], group[finite]
     label, count = np.unique(names, return_inverse=True, return_counts=True)[1:]
     groups, n = len(count), len(x)
     if groups < 2 or n <= groups:
@@ -74,11 +74,11 @@ def fit_trend(standard: Reals, spread_uS: Reals, cycles: Reals) -> Trend | None:
 
     ``standard`` are changes less the mean of their level, in units of its deviation ``spread_uS``.
     """
-    known = np.isfinite(standard) & np.isfinite(cycles) & (spread_uS > 0.0)
-    decade = np.log10(1.0 + np.maximum(cycles[known], 0.0))
-    if known.sum() < 20 or np.ptp(decade) < 0.3:
+    usable = np.isfinite(standard) & np.isfinite(cycles) & (spread_uS > 0.0)
+    decade = np.log10(1.0 + np.maximum(cycles[usable], 0.0))
+    if usable.sum() < 20 or np.ptp(decade) < 0.3:
         return None
-    y, size = standard[known], spread_uS[known]
+    y, size = standard[usable], spread_uS[usable]
     away = decade - decade.mean()
     power = float((away**2).sum())
     mean = float((away * y * size).sum()) / power
@@ -104,23 +104,23 @@ def kept_again(cell: Sequence[Component], die: Sequence[Component]) -> tuple[flo
 
 def standardised(change: Reals, level: Whole, levels: int) -> tuple[Reals, Reals]:
     """Changes less the mean of their level in units of its deviation, and these deviations."""
-    known = grouped(change, level, levels)
-    spread = known[level, 1]
-    return (change - known[level, 0]) / np.maximum(spread, 1e-12), spread
+    moments = grouped(change, level, levels)
+    spread = moments[level, 1]
+    return (change - moments[level, 0]) / np.maximum(spread, 1e-12), spread
 
 
 def reading_shares(data: Measurements, level: Whole, levels: int, group: Whole) -> list[Component]:
     """Share of the variance of g - target within levels that is between groups, at each time, by normal scores."""
-    found, change = [], data.g_uS - data.target_uS
+    components, change = [], data.g_uS - data.target_uS
     for index in np.unique(data.time_index):
         at = data.time_index == index
-        found.append(share_of_groups(scores_of(standardised(change[at], level[at], levels)[0]), group[at]))
-    return found
+        components.append(share_of_groups(scores_of(standardised(change[at], level[at], levels)[0]), group[at]))
+    return components
 
 
 def trends(data: Measurements, level: Whole, levels: int) -> list[tuple[float, Trend]]:
     """What switching cycles change at each time, in seconds, where the data have them."""
-    found, cycles = [], data.cycles
+    pairs, cycles = [], data.cycles
     if cycles is None:
         return []
     for index in np.unique(data.time_index):
@@ -128,18 +128,18 @@ def trends(data: Measurements, level: Whole, levels: int) -> list[tuple[float, T
         standard, spread = standardised((data.g_uS - data.target_uS)[at], level[at], levels)
         trend = fit_trend(standard, spread, cycles[at])
         if trend is not None:
-            found.append((float(data.times_s[index]), trend))
-    return found
+            pairs.append((float(data.times_s[index]), trend))
+    return pairs
 
 
 def shares(die: Sequence[Component], body: Sequence[Component]) -> dict[str, tuple[float, ...]]:
     """What :class:`~mho.macro_models.devices.sections.fit.Fit` holds of dies and of cells programmed repeatedly."""
-    found: dict[str, tuple[float, ...]] = {}
+    entries: dict[str, tuple[float, ...]] = {}
     for key, parts in (("die", die), ("cell", body)):
         if any(c.groups > 1 for c in parts):
-            found[f"share_{key}"] = tuple(c.share for c in parts)
-            found[f"share_{key}_error"] = tuple(c.error if np.isfinite(c.error) else 1.0 for c in parts)
-    return found
+            entries[f"share_{key}"] = tuple(c.share for c in parts)
+            entries[f"share_{key}_error"] = tuple(c.error if np.isfinite(c.error) else 1.0 for c in parts)
+    return entries
 
 
 def endurance(worn: Sequence[tuple[float, Trend]], data: Measurements) -> dict[str, Any]:
@@ -148,9 +148,9 @@ def endurance(worn: Sequence[tuple[float, Trend]], data: Measurements) -> dict[s
         return {}
     cycles = np.maximum(data.cycles[np.isfinite(data.cycles)], 0.0)
     usual = float(np.expm1(np.log1p(cycles).mean()))
-    known: dict[str, Any] = {
+    entries: dict[str, Any] = {
         "cycles_times_s": tuple(t for t, _ in worn),
         "cycles_range": tuple(float(f"{v:.6g}") for v in (cycles.min(), usual, cycles.max())),
     }
     keys = ("cycles_mean_uS", "cycles_mean_error_uS", "cycles_spread", "cycles_spread_error")
-    return known | {key: tuple(trend[k] for _, trend in worn) for k, key in enumerate(keys)}
+    return entries | {key: tuple(trend[k] for _, trend in worn) for k, key in enumerate(keys)}

@@ -33,21 +33,21 @@ Reals = NDArray[np.float64]
 
 def about_data(data: Measurements, law: Law, range_uS: tuple[float, float]) -> list[str]:
     """What cannot be known from such data."""
-    found = []
+    doubts = []
     once = bool(np.bincount(data.cell).max() < 2)
     if once:
-        found.append("no cell was read twice: whether cells keep their rank is not known, the model keeps it")
+        doubts.append("no cell was read twice: whether cells keep their rank is not known, the model keeps it")
     if data.bursts is None:
-        found.append("no cell was read several times in a row: noise of the read is part of the law, not [read_noise]")
-    found += about_wide_levels(data, np.array(law.levels_uS)) + about_ends(data, range_uS, len(law.levels_uS))
+        doubts.append("no cell was read several times in a row: noise of the read is part of the law, not [read_noise]")
+    doubts += about_wide_levels(data, np.array(law.levels_uS)) + about_ends(data, range_uS, len(law.levels_uS))
     if len(law.times_s) < 2:
-        found.append("all readings are of one time: what cells do later is not known, the law keeps them as they are")
+        doubts.append("all readings are of one time: what cells do later is not known, the law keeps them as they are")
     elif len(law.times_s) == 2:
-        found.append(
+        doubts.append(
             f"one time after programming: before and after {law.times_s[1]:g} s the change is taken to grow with the "
             "logarithm of time, counted in pulses"
         )
-    return found
+    return doubts
 
 
 def about_wide_levels(data: Measurements, levels_uS: Reals) -> list[str]:
@@ -66,8 +66,8 @@ def about_wide_levels(data: Measurements, levels_uS: Reals) -> list[str]:
 def about_ends(data: Measurements, range_uS: tuple[float, float], levels: int) -> list[str]:
     """Whether the range of the device goes beyond the targets of the data."""
     low, high = float(data.target_uS.min()), float(data.target_uS.max())
-    most = _FAR * (range_uS[1] - range_uS[0])
-    if levels < 2 or not (range_uS[0] < low - most or range_uS[1] > high + most):
+    far_uS = _FAR * (range_uS[1] - range_uS[0])
+    if levels < 2 or not (range_uS[0] < low - far_uS or range_uS[1] > high + far_uS):
         return []
     return [
         f"targets of the data go from {low:.4g} to {high:.4g} uS, the range of the device from {range_uS[0]:g} to "
@@ -79,12 +79,12 @@ def about_uncertain(cells: int, error: float) -> list[str]:
     """Whether the deviation is known too little; ``error`` is relative, two standard errors."""
     if error <= _CERTAIN:
         return []
-    known = f"{cells} cells and their tails: the deviation at a target is known to +-{error:.0%} only (two errors)"
+    sentence = f"{cells} cells and their tails: the deviation at a target is known to +-{error:.0%} only (two errors)"
     if cells > _FEW_CELLS:
-        return [known]
+        return [sentence]
     # Rule of three: of n cells none is of a kind that has a part 3/n with 5 % probability.
     return [
-        f"{known}; cells of another kind, up to one in {cells / 3.0:.0f}, may not be among them, and would make it "
+        f"{sentence}; cells of another kind, up to one in {cells / 3.0:.0f}, may not be among them, and would make it "
         "several times larger"
     ]
 
@@ -117,10 +117,10 @@ def about_levels(
             if off > worst:
                 worst = off
                 sentence = f"at {time_s:g} s and {levels_uS[k]:.3g} uS the deviation is {relative:+.0%} off"
-    known = np.isfinite(of_spread)
+    usable = np.isfinite(of_spread)
     # The error of all cells together, times the root of the parameters of a course over the targets.
-    whole = 1.0 / math.sqrt(float((1.0 / of_spread[known] ** 2).sum())) if known.any() else math.inf
-    certain = _ERRORS * whole * math.sqrt(min(_FREE, max(int(known.sum()), 1)))
+    whole = 1.0 / math.sqrt(float((1.0 / of_spread[usable] ** 2).sum())) if usable.any() else math.inf
+    certain = _ERRORS * whole * math.sqrt(min(_FREE, max(int(usable.sum()), 1)))
     return difference, sentence, certain
 
 
@@ -146,42 +146,42 @@ def about_tails(
 
 def about_zero(data: Measurements, law: Law, range_uS: tuple[float, float]) -> list[str]:
     """Names the time and target where most cells read 0: how far below they would be nobody sees."""
-    levels, most, found = np.array(law.levels_uS), _HIDDEN, ""
+    levels, largest, sentence = np.array(law.levels_uS), _HIDDEN, ""
     level = nearest_level(levels, data.target_uS)
     for index in np.unique(data.time_index):
         for k in np.flatnonzero((levels >= range_uS[0]) & (levels <= range_uS[1]) & (levels > 0.0)):
             at = (data.time_index == index) & (level == k)
             part = float((data.g_uS[at] <= 0.0).mean()) if at.sum() >= 10 else 0.0
-            if part > most:
-                most = part
-                found = (
+            if part > largest:
+                largest = part
+                sentence = (
                     f"{part:.0%} of the cells near {levels[k]:.3g} uS read 0 uS at {data.times_s[index]:g} s: the law "
                     "is cut off there, its deviation between this target and the next is less certain"
                 )
-    return [found] if found else []
+    return [sentence] if sentence else []
 
 
 def about_times(law: Law) -> list[str]:
     """Where the law bends so much from time to time that what is between two of them is uncertain."""
-    found, size = [], np.maximum(np.array(law.levels_uS), 1e-9)
+    doubts, size = [], np.maximum(np.array(law.levels_uS), 1e-9)
     for k in range(2, len(law.times_s) - 1):
         before, after = law.times_s[k - 1], law.times_s[k + 1]
         rows = [k - 1, k, k + 1]
         names = ("times_s", "kept", "shift_uS", "low_uS", "high_uS", "low_tail", "high_tail", "low_ratio", "high_ratio",
                  "lost", "quantiles_uS")
-        kept = [0, *(n for n in range(1, len(law.times_s)) if n != k)]
-        changes = {n: tuple(getattr(law, n)[i] for i in kept) for n in names if getattr(law, n)}
+        rest = [0, *(n for n in range(1, len(law.times_s)) if n != k)]
+        changes = {n: tuple(getattr(law, n)[i] for i in rest) for n in names if getattr(law, n)}
         without = _replaced(law, changes)
         guess = node_moments(without.change(law.times_s[k], 1e-6))
         truth = node_moments(law.table[rows[1]])
         mean = float(np.median(np.abs(guess[0] - truth[0]) / size))
         spread = float(np.median(np.abs(guess[1] - truth[1]) / np.maximum(truth[1], 1e-3 * size)))
         if mean > _OF_TARGET or spread > _OF_SPREAD:
-            found.append(
+            doubts.append(
                 f"from {before:g} to {after:g} s the change does not follow the logarithm of time: a model without the "
                 f"readings at {law.times_s[k]:g} s is off there by {mean:.1%} of the target, {spread:.0%} of the spread"
             )
-    return found
+    return doubts
 
 
 def _replaced(law: Law, changes: dict[str, tuple[object, ...]]) -> Law:
@@ -191,24 +191,24 @@ def _replaced(law: Law, changes: dict[str, tuple[object, ...]]) -> Law:
 
 def about_components(die: list[Component], trend: list[tuple[float, Trend]], cycles: Reals | None) -> list[str]:
     """What few dies and many switching cycles leave open."""
-    found = []
-    known = [c for c in die if c.groups > 1]
-    if known:
-        last = known[-1]
+    doubts = []
+    shared = [c for c in die if c.groups > 1]
+    if shared:
+        last = shared[-1]
         if last.groups < 10:
-            found.append(
+            doubts.append(
                 f"{last.groups} dies: the share of the variance that a die has in common, {last.share:.2g}, is known "
                 f"to +-{last.error:.1g} only"
             )
     for time_s, t in trend:
         if abs(t.mean_uS) > 3.0 * t.mean_error_uS or abs(t.spread) > 3.0 * t.spread_error:
             assert cycles is not None
-            found.append(
+            doubts.append(
                 f"the law is that of cells switched {np.nanmin(cycles):.3g} to {np.nanmax(cycles):.3g} times: each "
                 f"decade moves the mean at {time_s:g} s by {t.mean_uS:+.2g} +- {t.mean_error_uS:.1g} uS, the deviation "
                 f"by {t.spread:+.0%} +- {t.spread_error:.0%}"
             )
             break
-    return found
+    return doubts
 
 

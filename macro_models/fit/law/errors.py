@@ -85,10 +85,10 @@ def law_errors(data: Measurements, levels_uS: Reals) -> Confidence:
         of_die.append(_die_errors(change[at], die[at]))
         for k in range(levels):
             x = _around(change[at], level[at], k, levels)
-            own = max(int((level[at] == k).sum()), 1)
+            cells = max(int((level[at] == k).sum()), 1)
             count[row, k] = max(len(x), 2)
-            mean[row, k] = float(x.std(ddof=1)) / math.sqrt(own) if len(x) > 1 else 0.0
-            spread[row, k] = log_spread_error(x) * math.sqrt(max(len(x), 1) / max(min(own, len(x)), 1))
+            mean[row, k] = float(x.std(ddof=1)) / math.sqrt(cells) if len(x) > 1 else 0.0
+            spread[row, k] = log_spread_error(x) * math.sqrt(max(len(x), 1) / max(min(cells, len(x)), 1))
     memory = _memory(data, change, level, used, lost)
     columns = time_intervals(data, used, ~lost)
     gone = int(lost.sum())
@@ -155,7 +155,7 @@ def _memory(
             here = at[level[at] == k]
             x = change[here]
             table[row, data.cell[here]] = (x - x.mean()) / max(float(x.std()), 1e-12) if len(x) > 2 else math.nan
-    found = []
+    shared = []
     for values in (table, np.clip(table, -4.0, 4.0) ** 2):
         matrix = np.eye(len(used))
         for a in range(len(used)):
@@ -163,8 +163,8 @@ def _memory(
                 both = np.isfinite(values[a]) & np.isfinite(values[b])
                 if both.sum() >= _PAIRS and values[a, both].std() > 0.0 and values[b, both].std() > 0.0:
                     matrix[a, b] = matrix[b, a] = float(np.corrcoef(values[a, both], values[b, both])[0, 1])
-        found.append(matrix)
-    return found[0], found[1]
+        shared.append(matrix)
+    return shared[0], shared[1]
 
 
 def _short(values: Iterable[float]) -> tuple[float, ...]:

@@ -69,8 +69,8 @@ def two_kinds(data: Measurements) -> str:
     _, once = np.unique(data.cell, return_index=True)
     levels = choose_levels(data.target_uS[once])
     level = nearest_level(levels, data.target_uS)
-    least = max(_FEWEST, int(_ENOUGH * len(once) / max(len(levels), 1) ** 0.5))
-    found, largest = "", 0.0
+    fewest = max(_FEWEST, int(_ENOUGH * len(once) / max(len(levels), 1) ** 0.5))
+    sentence, largest = "", 0.0
     for index in np.unique(data.time_index):
         at = np.flatnonzero((data.time_index == index) & (data.g_uS > 0.0))
         lost = find_lost(data.g_uS[at], data.target_uS[at], level[at], len(levels))
@@ -80,12 +80,12 @@ def two_kinds(data: Measurements) -> str:
         for k in range(len(levels)):
             low = high = k
             # Neighbours help where a level has few cells: they have the same humps nearly.
-            while np.isin(level[at], range(low, high + 1)).sum() < least and (low > 0 or high < len(levels) - 1):
+            while np.isin(level[at], range(low, high + 1)).sum() < fewest and (low > 0 or high < len(levels) - 1):
                 low, high = max(low - 1, 0), min(high + 1, len(levels) - 1)
             chosen = at[(level[at] >= low) & (level[at] <= high)]
             part = two_humps(data.g_uS[chosen] - data.target_uS[chosen])
             if part > largest:
                 largest = part
                 where = f"{data.times_s[index]:g} s near {levels[k]:.3g} uS"
-                found = f"{part:.1%} of the cells at {where} are of a second kind"
-    return found
+                sentence = f"{part:.1%} of the cells at {where} are of a second kind"
+    return sentence

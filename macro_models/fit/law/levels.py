@@ -18,8 +18,8 @@ def choose_levels(target_uS: NDArray[np.float64]) -> NDArray[np.float64]:
     largest target, 50 cells or more to an interval, with one more near 0 uS, where the law changes fastest.
     """
     exact, count = np.unique(target_uS, return_counts=True)
-    each = len(target_uS) // len(exact)
-    if len(exact) <= _MOST_EXACT and each >= _LEAST_EXACT and count.min() >= _FEWEST:
+    per_level = len(target_uS) // len(exact)
+    if len(exact) <= _MOST_EXACT and per_level >= _LEAST_EXACT and count.min() >= _FEWEST:
         return exact
     parts = min(max(len(target_uS) // _CELLS, 1), _MOST)
     levels = np.unique(np.quantile(target_uS, np.linspace(0.0, 1.0, parts + 1), method="inverted_cdf"))

@@ -23,19 +23,19 @@ def find_lost(
     which lie three deviations of the change above 0 uS.
     """
     change, ratio = g_uS - target_uS, g_uS / np.maximum(target_uS, 1e-9)
-    told = np.zeros(levels, dtype=bool)
+    separable = np.zeros(levels, dtype=bool)
     for k in range(levels):
         at = level == k
         x = change[at & (ratio >= _VALLEY)]
-        told[k] = not x.size  # nothing here, or all of them are lost
+        separable[k] = not x.size  # nothing here, or all of them are lost
         if x.size:
             # From above the median of the others, where no lost cell is.
             middle, high = np.quantile(x, [0.5, 0.84])
-            told[k] = float(np.median(target_uS[at])) > _DEVIATIONS * max(float(high - middle), 1e-9)
+            separable[k] = float(np.median(target_uS[at])) > _DEVIATIONS * max(float(high - middle), 1e-9)
     # From the lowest target on above which all tell.
-    told = np.minimum.accumulate(told[::-1])[::-1]
-    low = told[level] & (ratio < _LOW)
-    valley = told[level] & (ratio >= _LOW) & (ratio < _VALLEY)
+    separable = np.minimum.accumulate(separable[::-1])[::-1]
+    low = separable[level] & (ratio < _LOW)
+    valley = separable[level] & (ratio >= _LOW) & (ratio < _VALLEY)
     if low.sum() < max(_FEWEST, 3 * int(valley.sum())):
         return np.zeros(len(g_uS), dtype=bool)
     return low
@@ -64,15 +64,15 @@ def lost_fraction(
     """
     count = np.bincount(level, minlength=levels).astype(np.float64)
     gone = np.bincount(level[lost], minlength=levels).astype(np.float64)
-    told = np.zeros(levels, dtype=bool)
+    separable = np.zeros(levels, dtype=bool)
     first = int(np.flatnonzero(gone)[0]) if first is None else first
-    told[first:] = True  # levels below the first are too close to 0 uS
-    found = np.zeros(levels)
-    for k in np.flatnonzero(told):
+    separable[first:] = True  # levels below the first are too close to 0 uS
+    fraction = np.zeros(levels)
+    for k in np.flatnonzero(separable):
         low = high = int(k)
         while gone[low : high + 1].sum() < _ENOUGH and (low > first or high < levels - 1):
             low, high = max(first, low - 1), min(levels - 1, high + 1)
         around = gone[low : high + 1].sum() / max(count[low : high + 1].sum(), 1.0)
-        found[k] = (gone[k] + _OWN) / (count[k] + _OWN / around)
-    total = float((found * count).sum())
-    return found * (float(gone.sum()) / total if total > 0.0 else math.nan)
+        fraction[k] = (gone[k] + _OWN) / (count[k] + _OWN / around)
+    total = float((fraction * count).sum())
+    return fraction * (float(gone.sum()) / total if total > 0.0 else math.nan)

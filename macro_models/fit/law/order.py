@@ -39,15 +39,15 @@ def change_scores(quantiles: Reals, change: Reals) -> Reals:
 
 def scores_of(values: Reals) -> Reals:
     """Normal scores by rank (Blom 1958), NaN where there is no value."""
-    known = np.flatnonzero(np.isfinite(values))
-    found = np.full(len(values), math.nan)
-    rank = np.empty(len(known))
+    finite = np.flatnonzero(np.isfinite(values))
+    scores = np.full(len(values), math.nan)
+    rank = np.empty(len(finite))
     # Ties share the middle of their ranks, as cells at 0 uS do.
-    inverse, count = np.unique(values[known], return_inverse=True, return_counts=True)[1:]
+    inverse, count = np.unique(values[finite], return_inverse=True, return_counts=True)[1:]
     last = np.cumsum(count)
     rank[:] = (last - (count - 1) / 2.0)[inverse]
-    found[known] = ndtri((rank - 0.375) / (len(known) + 0.25))
-    return found
+    scores[finite] = ndtri((rank - 0.375) / (len(finite) + 0.25))
+    return scores
 
 
 def fit_memory(scores: Reals, die: Reals | None = None) -> tuple[tuple[tuple[float, ...], ...], Reals]:
@@ -78,10 +78,10 @@ def fit_memory(scores: Reals, die: Reals | None = None) -> tuple[tuple[tuple[flo
             if both.sum() >= _FEWEST and x.std() > 0.0 and y.std() > 0.0:
                 correlation[a, b] = correlation[b, a] = float(np.corrcoef(x, y)[0, 1])
     if die is not None and np.any(die > 0.0):
-        own = np.sqrt(1.0 - die)
-        correlation = np.clip((correlation - np.sqrt(np.outer(die, die))) / np.outer(own, own), -1.0, 1.0)
-    known = correlation[~np.eye(times, dtype=bool)]
-    if not np.isfinite(known).any() or np.nanmin(known) > _KEPT:
+        of_cell = np.sqrt(1.0 - die)
+        correlation = np.clip((correlation - np.sqrt(np.outer(die, die))) / np.outer(of_cell, of_cell), -1.0, 1.0)
+    apart = correlation[~np.eye(times, dtype=bool)]
+    if not np.isfinite(apart).any() or np.nanmin(apart) > _KEPT:
         return (), correlation
     return _weights(_completed(correlation)), correlation
 
@@ -103,9 +103,9 @@ def _weights(correlation: Reals) -> tuple[tuple[float, ...], ...]:
     """As few numbers as meet the correlations."""
     size, vectors = np.linalg.eigh(correlation)
     size, vectors = np.maximum(size[::-1], 0.0), vectors[:, ::-1]
-    most = min(len(correlation), MOST_WEIGHTS)
+    longest = min(len(correlation), MOST_WEIGHTS)
     rows = np.ones((len(correlation), 1))
-    for count in range(1, most + 1):
+    for count in range(1, longest + 1):
         rows = vectors[:, :count] * np.sqrt(size[:count])
         rows = rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-9)
         if np.abs(rows @ rows.T - correlation).max() < _AGREES:

@@ -29,8 +29,8 @@ class Clamp(NamedTuple):
 
 def clamp_of(clamped: Reals, free: Reals) -> Clamp:
     """The clamp's effect from summaries of the same cells with and without it, of shape (levels, 4)."""
-    known = (clamped[:, 1:3] > 0.0) & (free[:, 1:3] > 0.0)
-    part = np.where(known, clamped[:, 1:3], 1.0) / np.where(known, free[:, 1:3], 1.0)
+    usable = (clamped[:, 1:3] > 0.0) & (free[:, 1:3] > 0.0)
+    part = np.where(usable, clamped[:, 1:3], 1.0) / np.where(usable, free[:, 1:3], 1.0)
     return Clamp(clamped[:, 0] - free[:, 0], np.maximum(part, _LEAST_PART))
 
 
@@ -42,21 +42,21 @@ def smoothed(levels_uS: Reals, values: Reals, errors: Reals) -> Reals:
     units of the errors plus twice the number of parameters. Levels with an infinite error are filled in. Errors of one
     size are what the penalty is for: values that grow with the level come in units of their own scale.
     """
-    known = np.isfinite(errors) & np.isfinite(values)
-    if known.sum() < 2:
-        return np.where(known, values, values[known][0] if known.any() else 0.0)
-    least = float(levels_uS[levels_uS > 0.0].min(initial=math.inf))
-    u = np.asarray(np.sqrt(levels_uS) if levels_uS[-1] < _DECADES * least else np.log(levels_uS + least))
-    inverse = np.where(known, 1.0 / np.where(known, np.maximum(errors, 1e-12), 1.0) ** 2, 0.0)
-    scale = float(inverse[known].mean())
-    inverse, y = inverse / scale, np.where(known, values, 0.0)
-    best, found = np.inf, y
+    usable = np.isfinite(errors) & np.isfinite(values)
+    if usable.sum() < 2:
+        return np.where(usable, values, values[usable][0] if usable.any() else 0.0)
+    lowest_uS = float(levels_uS[levels_uS > 0.0].min(initial=math.inf))
+    u = np.asarray(np.sqrt(levels_uS) if levels_uS[-1] < _DECADES * lowest_uS else np.log(levels_uS + lowest_uS))
+    inverse = np.where(usable, 1.0 / np.where(usable, np.maximum(errors, 1e-12), 1.0) ** 2, 0.0)
+    scale = float(inverse[usable].mean())
+    inverse, y = inverse / scale, np.where(usable, values, 0.0)
+    best, smoothest = np.inf, y
     for hat in _hats(u, inverse):
         fit = hat @ y
-        cost = float((inverse * (y - fit) ** 2).sum()) * scale + 2.0 * float(np.trace(hat[known][:, known]))
+        cost = float((inverse * (y - fit) ** 2).sum()) * scale + 2.0 * float(np.trace(hat[usable][:, usable]))
         if cost < best:
-            best, found = cost, fit
-    return found
+            best, smoothest = cost, fit
+    return smoothest
 
 
 def _hats(u: Reals, weight: Reals) -> list[Reals]:
@@ -107,15 +107,15 @@ def smoothed_summaries(
         free = summaries.copy()
         free[:, 0] -= clamp.mean_uS
         free[:, 1:3] /= clamp.part
-        found = smoothed_summaries(levels_uS, free, change - clamp.mean_uS[level], level)
-        found[:, 0] += clamp.mean_uS
-        found[:, 1:3] *= clamp.part
-        return found
+        result = smoothed_summaries(levels_uS, free, change - clamp.mean_uS[level], level)
+        result[:, 0] += clamp.mean_uS
+        result[:, 1:3] *= clamp.part
+        return result
     count = np.bincount(level, minlength=len(levels_uS)).astype(np.float64)
     if len(levels_uS) < 2 or not count.sum():
         return summaries
     of_mean, of_spread = moment_errors(change, level, summaries)
-    found = summaries.copy()
+    result = summaries.copy()
     # Means in units of smooth deviations, whose errors are of one size.
     fine = (summaries[:, 1] > 1e-9) & np.isfinite(of_spread)
     if not fine.any():
@@ -128,12 +128,12 @@ def smoothed_summaries(
     fine &= summaries[:, 2] > 1e-9
     if fine.any():
         of_core = np.where(fine, _MAD_ERROR / np.sqrt(np.maximum(count, 1.0)), np.inf)
-        found[:, 2] = _positive(levels_uS, np.maximum(summaries[:, 2], 1e-9), of_core)
+        result[:, 2] = _positive(levels_uS, np.maximum(summaries[:, 2], 1e-9), of_core)
     spread = (count * summaries[:, 1] ** 2).sum() / max((count * std**2).sum(), 1e-300)
-    found[:, 1] = std * np.sqrt(max(spread, 1e-12))
+    result[:, 1] = std * np.sqrt(max(spread, 1e-12))
     share = np.where(count > 0.0, std**2 / np.maximum(count, 1.0), 0.0)
-    found[:, 0] = mean + share * float((count * (summaries[:, 0] - mean)).sum() / (count * share).sum())
-    return found
+    result[:, 0] = mean + share * float((count * (summaries[:, 0] - mean)).sum() / (count * share).sum())
+    return result
 
 
 def _positive(levels_uS: Reals, values: Reals, relative: Reals) -> Reals:

@@ -64,7 +64,7 @@ def by_level(
 
     ``rows`` has g - target and the level of each reading, for each time.
     """
-    found = [
+    moments = [
         (np.bincount(level, minlength=len(levels_uS)), grouped(change, level, len(levels_uS))) for change, level in rows
     ]
 
@@ -73,9 +73,9 @@ def by_level(
 
     return {
         "levels_uS": tuple(float(f"{v:.6g}") for v in levels_uS),
-        "level_n": tuple(tuple(float(v) for v in count) for count, _ in found),
-        "level_mean_uS": tuple(rounded(summary[:, 0]) for _, summary in found),
-        "level_std_uS": tuple(rounded(summary[:, 1]) for _, summary in found),
+        "level_n": tuple(tuple(float(v) for v in count) for count, _ in moments),
+        "level_mean_uS": tuple(rounded(summary[:, 0]) for _, summary in moments),
+        "level_std_uS": tuple(rounded(summary[:, 1]) for _, summary in moments),
     }
 
 

@@ -44,10 +44,10 @@ def _binned(centre: Reals, values: Reals, g_max_uS: float) -> tuple[Reals, Reals
 
 
 def _polynomial(x: Reals, y: Reals, error: Reals, whole: float) -> tuple[float, ...]:
-    best, found = math.inf, (whole,)
+    best, simplest = math.inf, (whole,)
     for degree in range(min(_DEGREES, len(x) - 1) + 1):
         fit = np.polynomial.polynomial.polyfit(x, y, degree, w=1.0 / error)
         cost = float((((np.polynomial.polynomial.polyval(x, fit) - y) / error) ** 2).sum()) + 2.0 * (degree + 1)
         if cost < best - 1.0:
-            best, found = cost, tuple(float(v) for v in fit)
-    return tuple(float(f"{v:.4g}") for v in found)
+            best, simplest = cost, tuple(float(v) for v in fit)
+    return tuple(float(f"{v:.4g}") for v in simplest)

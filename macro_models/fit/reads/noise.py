@@ -68,10 +68,10 @@ def fit_read_noise(bursts: Bursts, g_max_uS: float, source: str) -> NoiseFit | N
             sigma_uS=course(centre, total, g_max_uS), g_ref_uS=g_max_uS,
             source=f"{source}: {len(values)} cells and times with {size} readings each, white as far as can be told",
         )
-        told = f"with {size} readings in a row telegraph and 1/f noise are not told from white noise ({_FOR_KINDS} do)"
-        return NoiseFit(section=section, telegraph=Telegraph(), slow=0.0, warnings=(told,))
+        note = f"with {size} readings in a row telegraph and 1/f noise are not told from white noise ({_FOR_KINDS} do)"
+        return NoiseFit(section=section, telegraph=Telegraph(), slow=0.0, warnings=(note,))
     levels = two_levels(values)
-    telegraph = levels.seen
+    telegraph = levels.switching
     calm = values[~telegraph] if (~telegraph).sum() >= _FEWEST_BURSTS else values
     lags = np.unique(np.rint(np.geomspace(1, size // 2, 8)).astype(int))
     structure = np.stack([((calm[:, k:] - calm[:, :-k]) ** 2).mean(axis=1) / 2.0 for k in lags], axis=1)

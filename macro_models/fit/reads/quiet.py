@@ -38,16 +38,16 @@ def without_noise(data: Measurements, noise: NoiseFit) -> tuple[Measurements, li
         if not at.any():
             continue
         change, where = data.g_uS[at] - data.target_uS[at], level[at]
-        known = smoothed_summaries(levels, grouped(change, where, len(levels)), change, where)
+        summaries = smoothed_summaries(levels, grouped(change, where, len(levels)), change, where)
         count = np.maximum(np.bincount(where, minlength=len(levels)), 1)
         noisy = np.bincount(where, weights=of_reading[at], minlength=len(levels)) / count
-        left = 1.0 - noisy / np.maximum(known[:, 1] ** 2, 1e-18)
+        left = 1.0 - noisy / np.maximum(summaries[:, 1] ** 2, 1e-18)
         if float(np.median(left)) < _NOTHING:
             warnings.append(
                 f"at {data.times_s[index]:g} s the scatter is that of the read noise: what else there is, is too little"
             )
         narrower = np.sqrt(np.maximum(left, 0.0))[where]
-        middle = known[where, 0]
+        middle = summaries[where, 0]
         g[at] = data.target_uS[at] + middle + (change - middle) * narrower
     first_uS = data.first_uS.copy()
     if data.has_target:

@@ -25,7 +25,7 @@ Reals = NDArray[np.float64]
 class TwoLevels:
     """Two levels of each burst; arrays of shape (bursts,)."""
 
-    seen: NDArray[np.bool_]
+    switching: NDArray[np.bool_]
     """Whether there are two."""
     apart_uS: Reals
     """Their distance."""
@@ -61,12 +61,12 @@ def two_levels(values: Reals) -> TwoLevels:
     dense = part[:, None] * np.exp(-((x - high[:, None]) ** 2) / (2.0 * within[:, None]))
     dense += (1.0 - part[:, None]) * np.exp(-((x - low[:, None]) ** 2) / (2.0 * within[:, None]))
     two = (np.log(np.maximum(dense, 1e-300)) - 0.5 * np.log(within)[:, None]).sum(axis=1)
-    one = -0.5 * n * (np.log(spread) + 1.0)
-    better = 2.0 * (two - one) - 2.0 * math.log(n) > _SURE_BIC
-    seen = better & (high - low > _APART * np.sqrt(within)) & (np.minimum(part, 1.0 - part) > _LEAST_PART)
+    single_level = -0.5 * n * (np.log(spread) + 1.0)
+    better = 2.0 * (two - single_level) - 2.0 * math.log(n) > _SURE_BIC
+    switching = better & (high - low > _APART * np.sqrt(within)) & (np.minimum(part, 1.0 - part) > _LEAST_PART)
     return TwoLevels(
-        seen=seen, apart_uS=np.where(seen, high - low, 0.0), part=part, around=within * (n / (n - 2.0)),
-        slow=_slow(x[seen] > 0.5 * (low + high)[seen, None]) if seen.any() else 0.0, readings=n,
+        switching=switching, apart_uS=np.where(switching, high - low, 0.0), part=part, around=within * (n / (n - 2.0)),
+        slow=_slow(x[switching] > 0.5 * (low + high)[switching, None]) if switching.any() else 0.0, readings=n,
     )
 
 
@@ -84,28 +84,28 @@ def _slow(state: NDArray[np.bool_]) -> float:
 
 def fit_traps(levels: TwoLevels, centre_uS: Reals, g_max_uS: float, whence: str) -> tuple[Telegraph, list[str]]:
     """The section of a device from bursts of mean conductance ``centre_uS``, and what is in doubt."""
-    seen = levels.seen
-    apart, p, at = levels.apart_uS[seen], levels.part[seen], centre_uS[seen]
+    switching = levels.switching
+    apart, p, at = levels.apart_uS[switching], levels.part[switching], centre_uS[switching]
     size = course(at, apart**2, g_max_uS)
     usual = np.maximum(np.polynomial.polynomial.polyval(at / g_max_uS, np.array(size)), 1e-9)
     # The distance of two means of few readings scatters by itself.
-    blur = levels.around[seen] / levels.readings / np.maximum(p * (1.0 - p), 1e-6) / apart**2
+    blur = levels.around[switching] / levels.readings / np.maximum(p * (1.0 - p), 1e-6) / apart**2
     spread = math.sqrt(max(float(np.log(apart / usual).var()) - float(blur.mean()), 0.0))
     # So does the part of the time of a trap that is slow: means of bursts keep a part of its variance.
-    own = max(float(p.var()) - levels.slow * float((p * (1.0 - p)).mean()) / max(1.0 - levels.slow, 1e-9), 0.0)
-    shrunk = p.mean() + (p - p.mean()) * math.sqrt(own / max(float(p.var()), 1e-12))
+    variance = max(float(p.var()) - levels.slow * float((p * (1.0 - p)).mean()) / max(1.0 - levels.slow, 1e-9), 0.0)
+    shrunk = p.mean() + (p - p.mean()) * math.sqrt(variance / max(float(p.var()), 1e-12))
     quantiles = np.quantile(np.clip(shrunk, 0.0, 1.0), np.linspace(0.0, 1.0, _QUANTILES))
     traps = Telegraph(
-        fraction=part_course(centre_uS, seen, g_max_uS), amplitude_uS=size, spread=float(f"{spread:.4g}"),
+        fraction=part_course(centre_uS, switching, g_max_uS), amplitude_uS=size, spread=float(f"{spread:.4g}"),
         occupancy=tuple(float(f"{v:.4g}") for v in quantiles), g_ref_uS=g_max_uS,
-        source=f"{whence}, {int(seen.sum())} of which show two levels {_APART:g} deviations of the noise around them "
-        "or more apart; smaller ones are part of read_noise.sigma_uS",
+        source=f"{whence}, {int(switching.sum())} of which show two levels {_APART:g} deviations of the noise around "
+        "them or more apart; smaller ones are part of read_noise.sigma_uS",
     )
     doubts = []
-    if seen.sum() < _FEW:
+    if switching.sum() < _FEW:
         doubts.append(
-            f"telegraph noise is seen in {int(seen.sum())} runs of readings only: sizes of traps are known to "
-            f"+-{1.0 / math.sqrt(2.0 * int(seen.sum())):.0%}"
+            f"telegraph noise is seen in {int(switching.sum())} runs of readings only: sizes of traps are known to "
+            f"+-{1.0 / math.sqrt(2.0 * int(switching.sum())):.0%}"
         )
     if levels.slow > 0.5:
         doubts.append(

@@ -108,7 +108,7 @@ def about_moves(data: Pulses, expected_uS: Reals, what: str) -> list[str]:
 
     ``expected_uS`` is the move that the law expects of each pulse, of shape (pulses,).
     """
-    window, worst, found = float(np.ptp(data.after_uS)), 1.0, ""
+    window, worst, sentence = float(np.ptp(data.after_uS)), 1.0, ""
     part = np.searchsorted(np.quantile(data.before_uS, np.arange(1, _BINS) / _BINS), data.before_uS)
     volts = np.sign(data.volts) * np.ceil(np.abs(data.volts) / 0.5) * 0.5
     for v in np.unique(volts):
@@ -123,8 +123,8 @@ def about_moves(data: Pulses, expected_uS: Reals, what: str) -> list[str]:
             off = abs(model - mean) / max(_OFF * abs(mean), _OF_WINDOW * window, _ERRORS * error)
             if off > worst:
                 worst = off
-                found = (
+                sentence = (
                     f"{what} does not follow the data: pulses of {np.median(data.volts[at]):+.3g} V move cells of "
                     f"{np.median(data.before_uS[at]):.3g} uS by {mean:+.3g} uS, the law by {model:+.3g} uS"
                 )
-    return [found] if found else []
+    return [sentence] if sentence else []

@@ -35,9 +35,9 @@ class Terms:
     width: Reals
     log_a: Reals
     error: Reals
-    least: Reals
+    smallest: Reals
     unseen: NDArray[np.bool_]
-    seen: NDArray[np.bool_]
+    visible: NDArray[np.bool_]
     large: NDArray[np.bool_]
     starts: NDArray[np.int64]
     jacobian: float
@@ -45,7 +45,7 @@ class Terms:
     @property
     def centre(self) -> float:
         """Amplitude at which rates are compared: the mean of those that move cells."""
-        return float(self.volts[self.seen if self.seen.any() else self.large].mean())
+        return float(self.volts[self.visible if self.visible.any() else self.large].mean())
 
     def start(self) -> Reals:
         """Parameters to begin with.
@@ -53,10 +53,10 @@ class Terms:
         Of thresholds mean and log deviation, log slope, log rate at the centre, log deviation from pulse to pulse, and
         of weak cells how many and how weak.
         """
-        seen = self.seen & (self.error < 1.0)
-        if seen.sum() < 10:
-            seen = self.seen if self.seen.any() else self.large  # of cells that switch at once
-        volts, value = self.volts[seen], self.log_a[seen] - self.width[seen]
+        visible = self.visible & (self.error < 1.0)
+        if visible.sum() < 10:
+            visible = self.visible if self.visible.any() else self.large  # of cells that switch at once
+        volts, value = self.volts[visible], self.log_a[visible] - self.width[visible]
         slope = 0.3
         if np.ptp(volts) > 0.0:
             gradient = float(np.polyfit(volts, value, 1)[0])
@@ -71,10 +71,10 @@ class Terms:
     def _share_moved(self) -> float:
         """Amplitude from which on a third of the pulses move cells."""
         step = np.round(self.volts / 0.02)
-        used = self.seen | self.unseen | self.large
+        used = self.visible | self.unseen | self.large
         for value in np.unique(step[used]):
             at = used & (step == value)
-            if at.sum() >= 5 and (self.seen | self.large)[at].mean() > 0.33:
+            if at.sum() >= 5 and (self.visible | self.large)[at].mean() > 0.33:
                 return float(value) * 0.02 - 0.02
         return float(self.volts.min())
 
@@ -100,16 +100,16 @@ class Terms:
         table = np.zeros((len(self.volts), len(nodes)))
         above = self.volts[:, None] >= nodes
         for chosen, density in (
-            (self.seen, self._density(middle, shift, cycle)),
+            (self.visible, self._density(middle, shift, cycle)),
             (self.large, log_ndtr((middle[self.large, None] + shift - self.log_a[self.large, None]) / cycle)),
         ):
             table[chosen] = np.where(above[chosen], density, _ODDS_OF_NOISE)
-        hidden = log_ndtr((self.least[self.unseen, None] - middle[self.unseen, None] - shift) / cycle)
+        hidden = log_ndtr((self.smallest[self.unseen, None] - middle[self.unseen, None] - shift) / cycle)
         table[self.unseen] = np.where(above[self.unseen], hidden, 0.0)
         summed = np.add.reduceat(table, self.starts, axis=0)
         return np.asarray(logsumexp(summed + _LOG_WEIGHTS, axis=1))
 
     def _density(self, middle: Reals, shift: Reals, cycle: float) -> Reals:
-        variance = cycle**2 + self.error[self.seen, None] ** 2
-        away = self.log_a[self.seen, None] - middle[self.seen, None] - shift
+        variance = cycle**2 + self.error[self.visible, None] ** 2
+        away = self.log_a[self.visible, None] - middle[self.visible, None] - shift
         return -0.5 * away**2 / variance - 0.5 * np.log(2.0 * math.pi * variance)

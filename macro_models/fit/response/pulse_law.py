@@ -123,12 +123,12 @@ def _agreement(data: Pulses, pulse: PulseResponse, up: Found, down: Found, pulse
     """Residuals, standard errors, and the names of parameters that are not known."""
     errors, unknown = [], []
     for name, side in (("set", up), ("reset", down)):
-        known = dict(zip(PARAMETERS, side.errors, strict=True))
+        by_parameter = dict(zip(PARAMETERS, side.errors, strict=True))
         # The rate is known at the amplitudes of the data; at the threshold as well as that is.
-        known["rate"] = math.hypot(known["rate"], known["threshold_V"] / side.slope)
-        own = ("threshold_V", "spread_V", "slope_V", "rate")
-        errors += [known[key] for key in own]
-        unknown += [f"{name}_{key}" for key in own if known[key] > _KNOWN[key]]
+        by_parameter["rate"] = math.hypot(by_parameter["rate"], by_parameter["threshold_V"] / side.slope)
+        names = ("threshold_V", "spread_V", "slope_V", "rate")
+        errors += [by_parameter[key] for key in names]
+        unknown += [f"{name}_{key}" for key in names if by_parameter[key] > _KNOWN[key]]
         if not side.ended:
             unknown.append("g_high_uS" if name == "set" else "g_low_uS")
     for key in ("cycle_spread", "weak_fraction", "weak_factor"):
@@ -165,19 +165,19 @@ def _noise(data: Pulses) -> float:
     group = np.searchsorted(np.quantile(data.before_uS, [0.25, 0.5, 0.75]), data.before_uS)
     _, which = np.unique(np.stack([steps, group], axis=1), axis=0, return_inverse=True)
     order = np.argsort(which.reshape(-1), kind="stable")
-    most, found = 0.05, 0.0
+    largest, noise_uS = 0.05, 0.0
     for moved in np.split(against[order], np.cumsum(np.bincount(which.reshape(-1)))[:-1]):
         backwards = -moved[moved < 0.0]
         share = len(backwards) / len(moved)
-        if len(backwards) >= 10 and min(share, 0.42) > most:
+        if len(backwards) >= 10 and min(share, 0.42) > largest:
             # Deviation of half a normal law about 0, by its median.
-            most, found = min(share, 0.42), float(np.median(backwards)) / 0.6745 / math.sqrt(2.0)
-    return max(found, _LEAST_NOISE_US)
+            largest, noise_uS = min(share, 0.42), float(np.median(backwards)) / 0.6745 / math.sqrt(2.0)
+    return max(noise_uS, _LEAST_NOISE_US)
 
 
 def _never_moved(data: Pulses, noise: float) -> NDArray[np.bool_]:
     """Cells that stay where they were, though they saw pulses of both signs that move nearly all others."""
-    seen = np.abs(data.after_uS - data.before_uS) > SEEN * math.sqrt(2.0) * noise
+    moved = np.abs(data.after_uS - data.before_uS) > SEEN * math.sqrt(2.0) * noise
     stays = np.ones(data.cells, dtype=bool)
     low, high = data.first_uS.copy(), data.first_uS.copy()
     np.minimum.at(low, data.cell, data.after_uS)
@@ -185,9 +185,9 @@ def _never_moved(data: Pulses, noise: float) -> NDArray[np.bool_]:
     stays &= (high - low) < 10.0 * noise + 1e-3 * float(np.max(data.after_uS))
     for sign in (1.0, -1.0):
         chosen = sign * data.volts > 0.0
-        if not seen[chosen].any():
+        if not moved[chosen].any():
             return np.zeros(data.cells, dtype=bool)
         strong = np.zeros(data.cells, dtype=bool)
-        strong[data.cell[chosen & (sign * data.volts >= np.median(sign * data.volts[chosen & seen]))]] = True
+        strong[data.cell[chosen & (sign * data.volts >= np.median(sign * data.volts[chosen & moved]))]] = True
         stays &= strong
     return stays

@@ -39,16 +39,16 @@ def add_pulses(device: Device, data: Pulses, progress: Callable[[int, int], None
         device = replace(device, update=update)
         doubts += _about_update(data, update)
     try:
-        found = fit_pulses(data, device.programming.pulse_s, progress)
+        fit = fit_pulses(data, device.programming.pulse_s, progress)
     except InputError as error:
         if not update.model:
             raise
         reason = str(error).removeprefix(f"{data.path}: ").removeprefix(f"{data.path.name}: ")
         doubts.append(f"[pulse] is not fitted, so that write-verify cannot program these cells: {reason}")
     else:
-        stuck = found.stuck if device.stuck.fraction == 0.0 else device.stuck
-        device = replace(device, pulse=found.pulse, stuck=stuck, pulse_fit=found.agreement)
-        doubts += found.doubts
+        stuck = fit.stuck if device.stuck.fraction == 0.0 else device.stuck
+        device = replace(device, pulse=fit.pulse, stuck=stuck, pulse_fit=fit.agreement)
+        doubts += fit.doubts
     return replace(device, fit=replace(device.fit, warnings=(*device.fit.warnings, *doubts)))
 
 
@@ -60,8 +60,8 @@ def _about_update(data: Pulses, update: Update) -> list[str]:
     steps = np.where(alike.volts > 0.0, update.step(before, 1), update.step(before, -1))
     doubts = about_moves(alike, steps, "[update]")
     if not (update.up_V and update.down_V):
-        way, other = ("upwards", "downwards") if update.up_V else ("downwards", "upwards")
-        doubts.append(f"identical pulses {way} only: [update] has no steps {other}, which the data do not show")
+        way, opposite = ("upwards", "downwards") if update.up_V else ("downwards", "upwards")
+        doubts.append(f"identical pulses {way} only: [update] has no steps {opposite}, which the data do not show")
     return doubts
 
 

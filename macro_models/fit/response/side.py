@@ -97,21 +97,21 @@ class Side:
                 self.sign * data.volts[last[0]] >= np.quantile(self.sign * data.volts[rows], 0.5)
             ):
                 ends[data.cell[rows[0]]] = float(np.median(data.after_uS[last]))
-        found = np.isfinite(ends)
-        return ends, bool(found.sum() >= 20 and found.sum() >= 0.3 * len(np.unique(data.cell)))
+        finite = np.isfinite(ends)
+        return ends, bool(finite.sum() >= 20 and finite.sum() >= 0.3 * len(np.unique(data.cell)))
 
     def fit(self) -> Found:
         """Maximum of the likelihood."""
         if self.ended:
-            known = self.ends[np.isfinite(self.ends)]
+            finite = self.ends[np.isfinite(self.ends)]
             if self.sign > 0.0:
-                end = float(np.median(known))
-                spread = deviation(np.log(np.maximum(known, 1e-6))) if len(known) >= 20 else 0.0
+                end = float(np.median(finite))
+                spread = deviation(np.log(np.maximum(finite, 1e-6))) if len(finite) >= 20 else 0.0
                 spread = math.sqrt(max(spread**2 - (self.noise / math.sqrt(2.0) / end) ** 2, 0.0))
             else:
-                end, spread = float(np.median(known)), 0.0
-            own = np.where(np.isfinite(self.own_end), self.own_end, end)
-            return self._at(own, end, spread)
+                end, spread = float(np.median(finite)), 0.0
+            cell_end = np.where(np.isfinite(self.own_end), self.own_end, end)
+            return self._at(cell_end, end, spread)
         costs = [self._search(self._terms(np.full(len(self.before), end)), 1, 150)[1] for end in self._candidates()]
         end = self._candidates()[int(np.argmin(costs))]
         return self._at(np.full(len(self.before), end), end, 0.0)
@@ -121,22 +121,22 @@ class Side:
             return [self.top * f for f in (1.05, 1.2, 1.5, 2.0, 3.0, 5.0)]
         return [-self.top * f for f in (0.95, 0.8, 0.5, 0.25, 0.0)]
 
-    def _terms(self, own: Reals) -> Terms:
+    def _terms(self, cell_end: Reals) -> Terms:
         """The likelihood, with the end of its cell's window for each pulse."""
-        way = self.sign * (own - self.before)
+        way = self.sign * (cell_end - self.before)
         moved = self.sign * (self.after - self.before)
         # Near its end a cell says nothing.
-        usable = way > np.maximum(8.0 * self.noise, 0.1 * np.maximum(np.abs(own), 1e-9) * (self.sign > 0.0))
+        usable = way > np.maximum(8.0 * self.noise, 0.1 * np.maximum(np.abs(cell_end), 1e-9) * (self.sign > 0.0))
         part = np.clip(moved / np.maximum(way, 1e-12), 1e-9, _MOST_MOVED)
         log_a = np.log(-np.log1p(-part))
         a = np.exp(log_a)
         error = self.noise / (np.maximum(way, 1e-12) * a * np.exp(-a))
-        least = np.log(-np.log1p(-np.clip(SEEN * self.noise / np.maximum(way, 1e-12), 1e-9, _MOST_MOVED)))
-        seen, large = usable & (moved > SEEN * self.noise), usable & (moved > _MOST_MOVED * way)
-        jacobian = float(np.log(way[seen & ~large] * a[seen & ~large] * np.exp(-a[seen & ~large])).sum())
+        smallest = np.log(-np.log1p(-np.clip(SEEN * self.noise / np.maximum(way, 1e-12), 1e-9, _MOST_MOVED)))
+        visible, large = usable & (moved > SEEN * self.noise), usable & (moved > _MOST_MOVED * way)
+        jacobian = float(np.log(way[visible & ~large] * a[visible & ~large] * np.exp(-a[visible & ~large])).sum())
         return Terms(
-            volts=self.volts, width=self.width, log_a=log_a, error=error, least=least, unseen=usable & ~seen,
-            seen=seen & ~large, large=large, starts=self.starts, jacobian=jacobian,
+            volts=self.volts, width=self.width, log_a=log_a, error=error, smallest=smallest, unseen=usable & ~visible,
+            visible=visible & ~large, large=large, starts=self.starts, jacobian=jacobian,
         )
 
     @staticmethod
@@ -154,8 +154,8 @@ class Side:
                 break
         return best, cost
 
-    def _at(self, own: Reals, end: float, spread: float) -> Found:
-        terms = self._terms(own)
+    def _at(self, cell_end: Reals, end: float, spread: float) -> Found:
+        terms = self._terms(cell_end)
         best, _ = self._search(terms, 4, 400)
         threshold, log_spread, log_slope, at_mean, log_cycle, weak, factor = best
         slope = math.exp(log_slope)

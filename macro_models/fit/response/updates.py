@@ -68,16 +68,16 @@ def fit_updates(data: Pulses) -> Update:
 
 def _chosen(sides: list[_Runs], heldout: dict[str, Reals]) -> tuple[str, str]:
     """The form upwards and that downwards: one for both, unless two make a quarter less of the error."""
-    found = {side.sign: "abrupt" for side in sides if _jumps(side) > 0.5}
-    free = [k for k, side in enumerate(sides) if side.sign not in found]
+    forms = {side.sign: "abrupt" for side in sides if _jumps(side) > 0.5}
+    free = [k for k, side in enumerate(sides) if side.sign not in forms]
     gradual = {form: heldout[form][free] for form in UPDATES[1:4]}
     if free:
-        least = np.min(list(gradual.values()), axis=0)
-        both = [form for form, errors in gradual.items() if (errors**2).sum() <= _SIMPLER**2 * (least**2).sum()]
+        smallest = np.min(list(gradual.values()), axis=0)
+        both = [form for form, errors in gradual.items() if (errors**2).sum() <= _SIMPLER**2 * (smallest**2).sum()]
         for place, k in enumerate(free):
-            own = next(form for form, errors in gradual.items() if errors[place] <= _SIMPLER * least[place])
-            found[sides[k].sign] = both[0] if both else own
-    return found.get(1, found.get(-1, "")), found.get(-1, found.get(1, ""))
+            simplest = next(form for form, errors in gradual.items() if errors[place] <= _SIMPLER * smallest[place])
+            forms[sides[k].sign] = both[0] if both else simplest
+    return forms.get(1, forms.get(-1, "")), forms.get(-1, forms.get(1, ""))
 
 
 def _runs(data: Pulses, sign: int) -> _Runs | None:
@@ -122,20 +122,20 @@ def _fitted(sides: list[_Runs], forms: tuple[str, str]) -> Update:
     """Least squares of the forms upwards and downwards to both signs."""
     low, high = _ends(sides)
     window = high - low
-    known: dict[str, Any] = {"model": forms[0], "down_model": "" if forms[1] == forms[0] else forms[1]}
+    settings: dict[str, Any] = {"model": forms[0], "down_model": "" if forms[1] == forms[0] else forms[1]}
     free: dict[str, float] = {}
     for side in sides:
         name, end, form = ("up", "g_max_uS", forms[0]) if side.sign > 0 else ("down", "g_min_uS", forms[1])
         if form == "abrupt":
             part = _switching(side, low, high)
-            known |= {f"{name}_part": part, f"{name}_uS": part * window}
+            settings |= {f"{name}_part": part, f"{name}_uS": part * window}
             continue
         free[f"{name}_uS"] = math.log(max(_first_step(side), 1e-4 * window) / window)
         if form != "linear":
             free |= {end: 0.1} if form == "soft" else {f"{name}_curve": 1.0}
 
     def build(p: Reals) -> Update:
-        values: dict[str, Any] = known | {"g_min_uS": low, "g_max_uS": high}
+        values: dict[str, Any] = settings | {"g_min_uS": low, "g_max_uS": high}
         for key, value in zip(free, p.tolist(), strict=True):
             if key in ("g_min_uS", "g_max_uS"):
                 values[key] += max(value, 0.0) * (window if key == "g_max_uS" else -window)
@@ -145,8 +145,8 @@ def _fitted(sides: list[_Runs], forms: tuple[str, str]) -> Update:
 
     def residual(p: Reals) -> Reals:
         update = build(p)
-        found = [(_predicted(update, runs) - runs.g)[:, 1:] for runs in sides]
-        return np.concatenate([np.nan_to_num(f).ravel() for f in found]) / window
+        differences = [(_predicted(update, runs) - runs.g)[:, 1:] for runs in sides]
+        return np.concatenate([np.nan_to_num(f).ravel() for f in differences]) / window
 
     start = np.array(list(free.values()))
     return build(least_squares(residual, start, max_nfev=60).x if free else start)
@@ -176,9 +176,9 @@ def _heldout(sides: list[_Runs], forms: tuple[str, str]) -> Reals:
         for k, side in enumerate(rest):
             if not len(side.g):
                 continue
-            known = np.isfinite(side.g)
-            error = np.where(known, _predicted(update, side) - side.g, 0.0).sum(axis=0)
-            error /= np.maximum(known.sum(axis=0), 1)
+            finite = np.isfinite(side.g)
+            error = np.where(finite, _predicted(update, side) - side.g, 0.0).sum(axis=0)
+            error /= np.maximum(finite.sum(axis=0), 1)
             total[k] += float((error[1:] ** 2).sum())
             count[k] += len(error) - 1
     return np.sqrt(total / np.maximum(count, 1.0))
@@ -199,23 +199,23 @@ def _spreads(update: Update, sides: list[_Runs]) -> Update:
         abrupt = update.form(runs.sign) == "abrupt"
         expected = np.abs(update.step(np.clip(runs.g[:, :-1], update.g_min_uS, update.g_max_uS), runs.sign))
         steps = runs.sign * np.diff(runs.g, axis=1)
-        known = np.isfinite(steps) & np.isfinite(expected)
-        power = np.where(known, expected**2, 0.0).sum(axis=1)
-        scale = np.where(known, expected * steps, 0.0).sum(axis=1) / np.maximum(power, 1e-12)
+        usable = np.isfinite(steps) & np.isfinite(expected)
+        power = np.where(usable, expected**2, 0.0).sum(axis=1)
+        scale = np.where(usable, expected * steps, 0.0).sum(axis=1) / np.maximum(power, 1e-12)
         rest = steps - scale[:, None] * expected
         if abrupt:  # readings between switches
-            rest, known = steps, known & (np.abs(steps) < _STILL * (update.g_max_uS - update.g_min_uS))
-        rest = rest - np.where(known, rest, 0.0).sum(axis=0) / np.maximum(known.sum(axis=0), 1)
+            rest, usable = steps, usable & (np.abs(steps) < _STILL * (update.g_max_uS - update.g_min_uS))
+        rest = rest - np.where(usable, rest, 0.0).sum(axis=0) / np.maximum(usable.sum(axis=0), 1)
         end = update.g_max_uS if runs.sign > 0 else update.g_min_uS
-        known &= abrupt | (scale[:, None] * expected < _FREE * np.abs(end - runs.g[:, :-1]))  # that no end cuts off
-        pairs.append((rest[:, 1:] * rest[:, :-1])[known[:, 1:] & known[:, :-1]])
+        usable &= abrupt | (scale[:, None] * expected < _FREE * np.abs(end - runs.g[:, :-1]))  # that no end cuts off
+        pairs.append((rest[:, 1:] * rest[:, :-1])[usable[:, 1:] & usable[:, :-1]])
         if abrupt:
             continue
         scales += [float(np.mean(scale[runs.cell == cell])) for cell in np.unique(runs.cell)]
         # The scale of a run follows its largest steps: what they leave is so much smaller than they scatter.
         leverage = np.minimum(expected**2 / np.maximum(power, 1e-12)[:, None], 0.8)
-        squares.append((rest**2 / (1.0 - leverage))[known])
-        sizes.append(((scale[:, None] * expected) ** 2)[known])
+        squares.append((rest**2 / (1.0 - leverage))[usable])
+        sizes.append(((scale[:, None] * expected) ** 2)[usable])
     # A reading is the end of one step and the start of the next, so that its noise makes them differ the other way.
     noise, square = max(-_mean(pairs), 0.0), _mean(squares)
     noise = min(noise, square / 2.0) if scales else noise

@@ -65,22 +65,22 @@ class LawRows:
         used = np.unique(self.data.time_index)
         later = used[used > 0]
         readings, lost = zip(*(self._without_lost(index) for index in (0, *later)), strict=True)
-        rows, kept = [self._programming(readings[0])], [1.0]
+        rows, shares = [self._programming(readings[0])], [1.0]
         self.left = rows[0].table()
         for done, at in enumerate(readings[1:], start=1):
             row, share = self._change(at, self._share_kept(at))
             rows.append(row)
-            kept.append(share)
+            shares.append(share)
             if progress is not None:
                 progress(done, len(later))
-        if 0.0 in kept and not self.named:
+        if 0.0 in shares and not self.named:
             # What is kept is a choice then, and the same at all times.
             rows[1:] = [self._added(at, 0.0)[0] for at in readings[1:]]
-            kept[1:] = [0.0] * len(later)
-        self.scores = self._scores(readings, rows, kept)
+            shares[1:] = [0.0] * len(later)
+        self.scores = self._scores(readings, rows, shares)
         if np.any(lost):
             self.lost, self.lost_uS = np.array(lost), float(np.median(np.concatenate(self.lost_values)))
-        return rows, np.array(kept), self.data.times_s[np.concatenate([[0], later])]
+        return rows, np.array(shares), self.data.times_s[np.concatenate([[0], later])]
 
     def shares(self, name: str) -> list[Component]:
         """Share of the variance of each row between groups of cells: ``"die"``, or ``"body"`` programmed repeatedly."""
@@ -94,12 +94,12 @@ class LawRows:
         return [share_of_groups(scores_of(column), of_cell) for column in self.scores.T]
 
     def _scores(
-        self, readings: Sequence[NDArray[np.bool_]], rows: list[Row], kept: list[float]
+        self, readings: Sequence[NDArray[np.bool_]], rows: list[Row], shares: list[float]
     ) -> NDArray[np.float64]:
         """Where each cell is in each row, as normal scores, of shape (cells, rows); NaN where it was not read."""
         data = self.data
-        found = np.full((data.cells, len(rows)), math.nan)
-        for k, (at, row, share) in enumerate(zip(readings, rows, kept, strict=True)):
+        scores = np.full((data.cells, len(rows)), math.nan)
+        for k, (at, row, share) in enumerate(zip(readings, rows, shares, strict=True)):
             if k == 0 and not data.has_target:
                 continue
             change = data.g_uS[at] - data.target_uS[at]
@@ -107,8 +107,8 @@ class LawRows:
                 change = change - share * (data.first_uS[at] - data.target_uS[at])
             read, cell = np.isfinite(change), data.cell[at]
             quantiles_there = self.shape.at(row.table(), data.target_uS[at][read])
-            found[cell[read], k] = change_scores(quantiles_there, change[read])
-        return found
+            scores[cell[read], k] = change_scores(quantiles_there, change[read])
+        return scores
 
     def _without_lost(self, index: int) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
         """Readings of a time that are not of lost cells, and the fraction of lost cells at each level."""
@@ -136,12 +136,12 @@ class LawRows:
         Drawn cells have errors of programming and changes that know nothing of each other. Where no such change agrees
         with the data but one without the errors does, nothing is kept: the row is then all of g - target.
         """
-        found, missed = self._added(at, share)
+        row, missed = self._added(at, share)
         if self.data.has_target and missed and share > 0.0:
             whole, missed = self._added(at, 0.0)
             if not missed:
                 return whole, 0.0
-        return found, share
+        return row, share
 
     def _added(self, at: NDArray[np.bool_], share: float) -> tuple[Row, bool]:
         """The row that added to a share of the error of programming agrees best, and whether it does not agree."""
@@ -162,10 +162,10 @@ class LawRows:
         """Share of the programming error that is still in the readings ``at``: 1 unless the data say otherwise."""
         data = self.data
         error, total = (data.first_uS - data.target_uS)[at], (data.g_uS - data.target_uS)[at]
-        known, level = np.isfinite(error), self.level[at]
-        if not data.has_target or known.sum() < 30:
+        finite, level = np.isfinite(error), self.level[at]
+        if not data.has_target or finite.sum() < 30:
             return 1.0
-        error, total = (_centred(v[known], level[known], len(self.levels)) for v in (error, total))
+        error, total = (_centred(v[finite], level[finite], len(self.levels)) for v in (error, total))
         power = float((error**2).sum())
         if power <= 1e-12:
             return 1.0
@@ -198,10 +198,10 @@ class LawRows:
 
         def step(row: Row, shape: bool) -> tuple[Row, float]:
             drawn = cells(row)
-            found = grouped(drawn, many_level, len(self.levels))
-            wanted = np.where(present[:, None], measured, found)
+            summaries = grouped(drawn, many_level, len(self.levels))
+            goal = np.where(present[:, None], measured, summaries)
             score = _distance(all_measured, summarise(drawn), len(target))
-            return (row.corrected(wanted, found) if shape else row.settled(wanted, found)), score
+            return (row.corrected(goal, summaries) if shape else row.settled(goal, summaries)), score
 
         if float((change <= -target).mean()) > _CLAMPED:
             for _ in range(_CORRECTIONS):
@@ -218,9 +218,9 @@ class LawRows:
         best = _searched(best, best_score, step)
         trial = best
         for _ in range(_MATCHES if self.model == "empirical" else 0):
-            found = [np.array([quantiles(part) for part in _parts(*pair, len(self.levels))])
+            tables = [np.array([quantiles(part) for part in _parts(*pair, len(self.levels))])
                      for pair in ((change, level), (cells(trial), many_level))]
-            trial, _ = step(trial.matched(found[0], found[1]), shape=False)
+            trial, _ = step(trial.matched(tables[0], tables[1]), shape=False)
             _, score = step(trial, shape=False)
             if score < best_score:
                 best, best_score = trial, score
@@ -240,15 +240,15 @@ def _searched(row: Row, score: float, step: Callable[[Row, bool], tuple[Row, flo
     for _ in range(_SEARCHES):
         if score < _GOOD:
             break
-        found, found_score = row, score
+        candidate, candidate_score = row, score
         for trial in row.neighbours(width):
             for _ in range(_TURNS):
                 trial, _ = step(trial, False)
             _, trial_score = step(trial, False)
-            if trial_score < found_score:
-                found, found_score = trial, trial_score
-        width = width if found_score < score else width / 2.0
-        row, score = found, found_score
+            if trial_score < candidate_score:
+                candidate, candidate_score = trial, trial_score
+        width = width if candidate_score < score else width / 2.0
+        row, score = candidate, candidate_score
     return row
 
 

@@ -50,15 +50,15 @@ def _unhidden(
 
     Scales are smoothed over the levels, as nothing but the mean corrects what the upper side has by chance.
     """
-    seen = ~hidden & (count > 0)
-    if not seen.any():
+    visible = ~hidden & (count > 0)
+    if not visible.any():
         return row
     error = _SIDE_ERROR / np.sqrt(np.maximum(count, 1.0))
     high = np.log(np.maximum(row.high, LEAST_SCALE_US))
     skew = np.log(np.maximum(row.low, LEAST_SCALE_US)) - high
-    skew = smoothed(levels_uS, skew, np.where(seen, 2.0 * error, np.inf))
+    skew = smoothed(levels_uS, skew, np.where(visible, 2.0 * error, np.inf))
     high = smoothed(levels_uS, high, np.where(count > 0, error, np.inf))
-    nearest = np.flatnonzero(seen)[np.abs(np.arange(len(hidden))[:, None] - np.flatnonzero(seen)).argmin(axis=1)]
+    nearest = np.flatnonzero(visible)[np.abs(np.arange(len(hidden))[:, None] - np.flatnonzero(visible)).argmin(axis=1)]
     return replace(
         row, high=np.where(hidden, np.exp(high), row.high), low=np.where(hidden, np.exp(high + skew), row.low),
         low_tail=np.where(hidden, row.low_tail[nearest], row.low_tail),
@@ -68,9 +68,9 @@ def _unhidden(
 
 def _filled(rows: NDArray[np.float64]) -> NDArray[np.float64]:
     """NaN rows, of levels that were not read at this time, taken from the levels around them."""
-    known = np.flatnonzero(np.isfinite(rows[:, 0]))
+    present = np.flatnonzero(np.isfinite(rows[:, 0]))
     at = np.arange(len(rows))
-    return np.stack([np.interp(at, known, column[known]) for column in rows.T], axis=1)
+    return np.stack([np.interp(at, present, column[present]) for column in rows.T], axis=1)
 
 
 def _parametric(change: NDArray[np.float64], level: NDArray[np.int64], levels: int) -> ParametricRow:

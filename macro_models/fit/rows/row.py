@@ -80,32 +80,32 @@ class ParametricRow:
         ]
 
     def neighbours(self, step: float) -> list[Row]:
-        found: list[Row] = []
+        rows: list[Row] = []
         for factor in (1.0 + step, 1.0 / (1.0 + step)):
             tails = {k: getattr(self, k) for k in ("low_tail", "high_tail")}
             ratios = {k: getattr(self, k) for k in ("low_ratio", "high_ratio")}
             heavy = [ratio > 1.0 for ratio in ratios.values()]
             if any(h.any() for h in heavy):
-                found.append(
+                rows.append(
                     replace(self, **{
                         k: np.where(h, np.minimum(tail * factor, _TAIL_MOST), tail)
                         for h, (k, tail) in zip(heavy, tails.items(), strict=True)
                     })
                 )
-                found.append(
+                rows.append(
                     replace(self, **{
                         k: np.where(h, np.clip(1.0 + (ratio - 1.0) * factor, 1.0, _RATIO_MOST), ratio)
                         for h, (k, ratio) in zip(heavy, ratios.items(), strict=True)
                     })
                 )
             if not all(h.all() for h in heavy):
-                found.append(
+                rows.append(
                     replace(self, **{
                         k: np.where(h, tail, np.clip(tail + (factor - 1.0), 0.0, 2.0) * (ratio < 1.0))
                         for h, (k, tail), ratio in zip(heavy, tails.items(), ratios.values(), strict=True)
                     })
                 )
-        return found
+        return rows
 
     def matched(self, measured: NDArray[np.float64], drawn: NDArray[np.float64]) -> "ParametricRow":
         return self
@@ -160,8 +160,8 @@ class EmpiricalRow:
         ]
 
     def matched(self, measured: NDArray[np.float64], drawn: NDArray[np.float64]) -> "EmpiricalRow":
-        known = np.isfinite(measured[:, :1]) & (np.abs(NODE_Z) <= _MATCHED_Z)
-        moved = self.quantiles + np.where(known, _RATE * (measured - drawn), 0.0)
+        usable = np.isfinite(measured[:, :1]) & (np.abs(NODE_Z) <= _MATCHED_Z)
+        moved = self.quantiles + np.where(usable, _RATE * (measured - drawn), 0.0)
         middle = len(NODE_Z) // 2
         below = np.minimum.accumulate(moved[:, middle::-1], axis=1)[:, ::-1]
         return EmpiricalRow(np.concatenate([below, np.maximum.accumulate(moved[:, middle:], axis=1)[:, 1:]], axis=1))
@@ -176,8 +176,8 @@ class EmpiricalRow:
         return EmpiricalRow(middle + shift + (self.quantiles - middle) * stretch)
 
 
-def _ratio(wanted: NDArray[np.float64], found: NDArray[np.float64]) -> NDArray[np.float64]:
+def _ratio(measured: NDArray[np.float64], drawn: NDArray[np.float64]) -> NDArray[np.float64]:
     """Quotient, kept within a factor of two; 1 where there is nothing to compare."""
-    known = (wanted > LEAST_SCALE_US) & (found > LEAST_SCALE_US)
-    quotient = np.where(known, wanted, 1.0) / np.where(known, found, 1.0)
-    return np.where(wanted <= LEAST_SCALE_US, np.where(found > LEAST_SCALE_US, 0.5, 1.0), np.clip(quotient, 0.5, 2.0))
+    usable = (measured > LEAST_SCALE_US) & (drawn > LEAST_SCALE_US)
+    quotient = np.where(usable, measured, 1.0) / np.where(usable, drawn, 1.0)
+    return np.where(measured <= LEAST_SCALE_US, np.where(drawn > LEAST_SCALE_US, 0.5, 1.0), np.clip(quotient, 0.5, 2.0))

@@ -53,19 +53,19 @@ def solve_tail(away: NDArray[np.float64], threshold: float) -> tuple[float, floa
     middle = max(float(np.median(away)), 1e-12)
     rms = math.sqrt(float((away**2).mean())) / middle
     if rms < _NORMAL:
-        tails, known = _light_laws()
-        return float(np.interp(-rms, -known, tails)), 0.0
+        tails, light_rms = _light_laws()
+        return float(np.interp(-rms, -light_rms, tails)), 0.0
     tails, ratios, centre, quantiles = _grid()
     n = len(away)
     measured = np.log(np.maximum(np.quantile(away, erf(_Z / math.sqrt(2.0))) / middle, 1e-9))
     weight = 1.0 / (1.0 / np.maximum(n * erfc(_Z / math.sqrt(2.0)), 0.1) + _MODEL_ERROR**2)
     cost = (weight * (quantiles - measured) ** 2).sum(axis=1)
-    found = np.sqrt((1.0 - tails) + tails * ratios**2) / centre
+    law_rms = np.sqrt((1.0 - tails) + tails * ratios**2) / centre
     at = threshold / middle * centre / math.sqrt(2.0)
     fraction = (1.0 - tails) * erfc(at) + tails * erfc(at / ratios)
     beyond = float((away > threshold).mean())
     far = max(0.03 * beyond, 0.3 * math.sqrt(max(beyond, 1.0 / n) / n))
-    cost += ((found / rms - 1.0) / 0.02) ** 2 + ((fraction - beyond) / far) ** 2
+    cost += ((law_rms / rms - 1.0) / 0.02) ** 2 + ((fraction - beyond) / far) ** 2
     # Of a tail with less than a cell in it nothing is known.
     best = int(np.argmin(np.where((tails > 0.0) & (tails * n < _LEAST_IN_TAIL), math.inf, cost)))
     return float(tails[best]), float(ratios[best])

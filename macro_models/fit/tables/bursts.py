@@ -72,16 +72,16 @@ def _run_end(at: list[float], who: list[int], first: int) -> int:
     last = first
     if who[first + 1] != who[first]:
         return last
-    least = most = at[first + 1] - at[first]
+    shortest = longest = at[first + 1] - at[first]
     for k in range(first + 1, len(at)):
         if who[k] != who[first]:
             break
         step = at[k] - at[k - 1]
-        least, most = min(least, step), max(most, step)
+        shortest, longest = min(shortest, step), max(longest, step)
         duration = at[k] - at[first]
         following = at[k + 1] if k + 1 < len(at) and who[k + 1] == who[first] else 0.0
         short = duration <= _SHORT * at[first] or (at[first] <= duration and following * _APART >= duration)
-        if most > _EVEN * least:
+        if longest > _EVEN * shortest:
             break
         if short:
             last = k

@@ -59,33 +59,33 @@ def about_missing(cell: Whole, index: Whole, times_s: Reals, g_uS: Reals, condit
     table[cell, index] = g_uS
     group = np.zeros(cells, dtype=np.int64)
     group[cell] = condition
-    found, most = "", _SURE
+    sentence, largest = "", _SURE
     for k in range(times):
         read = np.isfinite(table[:, k])
         expected = np.isin(group, group[read])
-        known = np.full(cells, np.nan)
+        last_uS = np.full(cells, np.nan)
         for j in (*range(times - 1, k, -1), *range(k)):  # the later in this order, the better
-            known = np.where(np.isfinite(table[:, j]), table[:, j], known)
-        away, there = known[expected & ~read], known[expected & read]
-        away, there = away[np.isfinite(away)], there[np.isfinite(there)]
-        if len(away) < max(_FEWEST, _PART * (len(away) + len(there))) or not len(there):
+            last_uS = np.where(np.isfinite(table[:, j]), table[:, j], last_uS)
+        away, here = last_uS[expected & ~read], last_uS[expected & read]
+        away, here = away[np.isfinite(away)], here[np.isfinite(here)]
+        if len(away) < max(_FEWEST, _PART * (len(away) + len(here))) or not len(here):
             continue
-        sure = _ranked(away, there)
-        if abs(sure) > most:
-            most, less = abs(sure), sure < 0.0
-            found = (
-                f"readings at {times_s[k]:g} s are missing of {len(away) / (len(away) + len(there)):.0%} of the cells, "
+        sure = _ranked(away, here)
+        if abs(sure) > largest:
+            largest, less = abs(sure), sure < 0.0
+            sentence = (
+                f"readings at {times_s[k]:g} s are missing of {len(away) / (len(away) + len(here)):.0%} of the cells, "
                 f"of those that conduct {'less' if less else 'more'} (median before or after {np.median(away):.3g} uS, "
-                f"of the others {np.median(there):.3g} uS): too {'small' if less else 'large'} for the instrument? the "
+                f"of the others {np.median(here):.3g} uS): too {'small' if less else 'large'} for the instrument? the "
                 "law is that of the cells that were read"
             )
-    return [found] if found else []
+    return [sentence] if sentence else []
 
 
-def _ranked(some: Reals, others: Reals) -> float:
+def _ranked(missing: Reals, present: Reals) -> float:
     """How many standard errors the ranks of some values are above those of others (Mann and Whitney, 1947)."""
-    m, n = len(some), len(others)
-    _, which, count = np.unique(np.concatenate([some, others]), return_inverse=True, return_counts=True)
+    m, n = len(missing), len(present)
+    _, which, count = np.unique(np.concatenate([missing, present]), return_inverse=True, return_counts=True)
     rank = (np.cumsum(count) - (count - 1) / 2.0)[which]
     # Ties take their part of the variance.
     variance = m * n / 12.0 * (m + n + 1.0 - float((count**3.0 - count).sum()) / ((m + n) * max(m + n - 1.0, 1.0)))
@@ -98,10 +98,10 @@ def about_piles(g_uS: Reals, target_uS: Reals) -> list[str]:
     value, count = np.unique(g_uS[away], return_counts=True)
     if not len(value):
         return []
-    found, usual = [], max(float(np.median(count)), 1.0)
+    notes, usual = [], max(float(np.median(count)), 1.0)
     for at, end, name in ((0, "floor", "least"), (-1, "ceiling", "largest")):
         if count[at] >= max(_FEWEST, _REPEATED * usual, 0.1 * _PART * len(g_uS)):
-            found.append(
+            notes.append(
                 f"{count[at]} readings are exactly {value[at]:.5g} uS, the {name} of all: the {end} of the instrument, "
                 "or a flag of it; what the cells had is not known, and the law has them there"
             )
@@ -109,17 +109,17 @@ def about_piles(g_uS: Reals, target_uS: Reals) -> list[str]:
     if len(value) > 2 and len(value) * _SHARED < count.sum():
         step = float(np.median(np.diff(value)))
         if step > _COARSE * 1.4826 * float(np.median(spread)):
-            found.append(
+            notes.append(
                 f"readings come in steps of {step:.3g} uS, as large as what cells scatter by: spread and humps of the "
                 "law are those of the instrument"
             )
-    return found
+    return notes
 
 
 def about_worn(stuck: NDArray[np.bool_], cycles: Reals) -> list[str]:
     """Whether more of the cells that were switched more often are stuck; one entry for each cell."""
-    known = np.isfinite(cycles)
-    stuck, decade = stuck[known], np.log10(1.0 + np.maximum(cycles[known], 0.0))
+    finite = np.isfinite(cycles)
+    stuck, decade = stuck[finite], np.log10(1.0 + np.maximum(cycles[finite], 0.0))
     if not stuck.any() or float(np.ptp(decade)) < 0.3:
         return []
     slope = decade - decade.mean()

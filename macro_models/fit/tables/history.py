@@ -22,9 +22,9 @@ def kept_and_read(body: NDArray[np.int64], time_s: Reals, temp_C: Reals, read_C:
     """
     if read_C is not None:
         return temp_C, np.where(np.isfinite(read_C), read_C, temp_C)
-    kept = temp_C.copy()
+    storage_C = temp_C.copy()
     if len(np.unique(temp_C[np.isfinite(temp_C)])) < 2:
-        return kept, temp_C
+        return storage_C, temp_C
     order = np.lexsort((time_s, body))
     starts = np.flatnonzero(np.concatenate([[True], body[order][1:] != body[order][:-1]]))
     for rows in np.split(order, starts[1:]):
@@ -35,5 +35,5 @@ def kept_and_read(body: NDArray[np.int64], time_s: Reals, temp_C: Reals, read_C:
             continue  # programmed more than once
         highest = np.maximum.accumulate(np.where(np.isfinite(temp), temp, -np.inf))
         if np.any(temp < highest):
-            kept[rows] = np.where(np.isfinite(temp), highest, temp)
-    return kept, temp_C
+            storage_C[rows] = np.where(np.isfinite(temp), highest, temp)
+    return storage_C, temp_C

@@ -207,9 +207,9 @@ def _body(table: Table, rows: NDArray[np.int64]) -> NDArray[np.int64] | None:
 
 
 def _refuse_few(path: Path, cell: NDArray[np.int64]) -> None:
-    found = len(np.unique(cell))
-    if found < LEAST_CELLS:
-        raise InputError(f"{path}: a fit needs at least {LEAST_CELLS} cells, {found} are left of the data")
+    cells = len(np.unique(cell))
+    if cells < LEAST_CELLS:
+        raise InputError(f"{path}: a fit needs at least {LEAST_CELLS} cells, {cells} are left of the data")
 
 
 def _conductance(numbers: Mapping[str, NDArray[np.float64]]) -> NDArray[np.float64]:

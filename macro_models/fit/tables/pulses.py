@@ -68,32 +68,32 @@ def split_pulses(table: Table, cell: NDArray[np.int64], g_uS: Reals) -> tuple[Pu
         return None, everything
     volts = table.numbers["pulse_V"]
     number = table.numbers.get("pulse_n", np.arange(1.0, table.rows + 1.0))
-    given = np.isfinite(volts) & np.isfinite(number) & (volts != 0.0) & (number != 0.0)
-    if given.any() and "cell" not in table.names:
+    is_pulse = np.isfinite(volts) & np.isfinite(number) & (volts != 0.0) & (number != 0.0)
+    if is_pulse.any() and "cell" not in table.names:
         raise InputError(f"{table.path}: column cell is needed, to know which pulses each cell was given")
     cells = int(cell.max(initial=0)) + 1
-    pairs = np.unique(np.stack([cell[given].astype(np.float64), number[given]], axis=1), axis=0)
+    pairs = np.unique(np.stack([cell[is_pulse].astype(np.float64), number[is_pulse]], axis=1), axis=0)
     pulsed = np.bincount(pairs[:, 0].astype(np.int64), minlength=cells) >= 2
     if not pulsed.any():
         return None, everything
     time = table.numbers.get("t_s", np.zeros(table.rows))
     last = np.full(cells, -math.inf)
-    np.maximum.at(last, cell[given], number[given])
+    np.maximum.at(last, cell[is_pulse], number[is_pulse])
     # Before the first pulse: the number 0, or without a number; later rows without an amplitude are readings over time.
     started = np.full(cells, math.inf)
-    np.minimum.at(started, cell[given], number[given])
-    early = ~given & (np.where(np.isfinite(number), number, math.inf) < started[cell])
-    over_time = _over_time(cell, number, time, given, last) | (~given & ~early & pulsed[cell]) | ~pulsed[cell]
+    np.minimum.at(started, cell[is_pulse], number[is_pulse])
+    early = ~is_pulse & (np.where(np.isfinite(number), number, math.inf) < started[cell])
+    over_time = _over_time(cell, number, time, is_pulse, last) | (~is_pulse & ~early & pulsed[cell]) | ~pulsed[cell]
     top = float(np.nanmax(g_uS, initial=0.0))
     g_uS = np.where(g_uS >= -_BELOW * top, g_uS, math.nan)
-    return _pulses(table, cell, g_uS, number, time, pulsed[cell] & (given | early)), over_time
+    return _pulses(table, cell, g_uS, number, time, pulsed[cell] & (is_pulse | early)), over_time
 
 
 def _over_time(
-    cell: NDArray[np.int64], number: Reals, time: Reals, given: NDArray[np.bool_], last: Reals
+    cell: NDArray[np.int64], number: Reals, time: Reals, is_pulse: NDArray[np.bool_], last: Reals
 ) -> NDArray[np.bool_]:
     """Readings after the last pulse of a cell, where they are at several times."""
-    final = given & (number == last[cell])
+    final = is_pulse & (number == last[cell])
     cells = len(last)
     low, high = np.full(cells, math.inf), np.full(cells, -math.inf)
     np.minimum.at(low, cell[final], time[final])

@@ -28,26 +28,26 @@ def find_stuck(
     targets are close by, so stuck cells must be found among other targets too, or they are cells like the others.
     """
     cells = int(cell.max(initial=0)) + 1
-    most, least, target = np.zeros(cells), np.full(cells, np.inf), np.zeros(cells)
-    np.maximum.at(most, cell, g_uS)
-    np.minimum.at(least, cell, g_uS)
+    highest, lowest, target = np.zeros(cells), np.full(cells, np.inf), np.zeros(cells)
+    np.maximum.at(highest, cell, g_uS)
+    np.minimum.at(lowest, cell, g_uS)
     target[cell] = target_uS
-    seen = np.bincount(cell, minlength=cells)
+    readings = np.bincount(cell, minlength=cells)
     if not has_target:
-        return ~(most == 0.0)[cell], np.zeros(0)
+        return ~(highest == 0.0)[cell], np.zeros(0)
     top = float(target.max(initial=0.0))
-    low = (seen > 0) & (most <= _NOTHING * top) & (target > _SMALL * top)
-    middle = float(np.median(target[(seen > 0) & (target > _SMALL * top)]))
+    low = (readings > 0) & (highest <= _NOTHING * top) & (target > _SMALL * top)
+    middle = float(np.median(target[(readings > 0) & (target > _SMALL * top)]))
     if (target[low] > middle).mean() < _SPREAD if low.any() else False:
         low[:] = False
     if low.any():  # cells with small targets have the same
-        value = float(most[low].max())
-        low |= (seen > 0) & (most <= value) & (target > _FAR_ABOVE * value)
-    high = (seen > 1) & (least > target + _AWAY * top) & (most - least <= _STILL * top)
+        value = float(highest[low].max())
+        low |= (readings > 0) & (highest <= value) & (target > _FAR_ABOVE * value)
+    high = (readings > 1) & (lowest > target + _AWAY * top) & (highest - lowest <= _STILL * top)
     if high.sum() < 2 or (target[high] < middle).mean() < _SPREAD:
         high[:] = False
     stuck = low | high
-    return ~stuck[cell], ((most + least) / 2.0)[stuck]
+    return ~stuck[cell], ((highest + lowest) / 2.0)[stuck]
 
 
 def stuck_section(values_uS: Reals, cells: int, source: str) -> Stuck:

@@ -81,15 +81,15 @@ def parse_columns(text: str) -> dict[str, str]:
     InputError
         If a part is not of this form, or its name is not known.
     """
-    found: dict[str, str] = {}
+    columns: dict[str, str] = {}
     for part in text.split(","):
-        known, equals, given = (piece.strip() for piece in part.partition("="))
-        if not equals or not given or known not in COLUMNS:
+        name, equals, column = (piece.strip() for piece in part.partition("="))
+        if not equals or not column or name not in COLUMNS:
             raise InputError(
                 f"--columns must be NAME=HEADER,... with names of {', '.join(COLUMNS)}, not {part.strip()!r}"
             )
-        found[known] = given
-    return found
+        columns[name] = column
+    return columns
 
 
 def read_table(path: Path, columns: Mapping[str, str] | None = None) -> Table:
@@ -112,7 +112,7 @@ def read_table(path: Path, columns: Mapping[str, str] | None = None) -> Table:
     data = read_file(path, _KIND)
     sheet = read_sheet(path, unpacked(path, data, _KIND), _KIND)
     columns, constant = _constants(dict(columns or {}))
-    headed = not columns or not all(given.isdecimal() for given in columns.values())
+    headed = not columns or not all(choice.isdecimal() for choice in columns.values())
     first, lines, body = sheet.rows[0], sheet.numbers, sheet.rows
     if headed and all(is_number(field) for field in first):
         raise InputError(
@@ -121,13 +121,13 @@ def read_table(path: Path, columns: Mapping[str, str] | None = None) -> Table:
     stated: frozenset[str] = frozenset()
     if headed:
         first, lines, body, units, columns = _wide(sheet, columns)
-        found, stated = renamed(path, first, columns, units, COLUMNS)
+        numbered, stated = renamed(path, first, columns, units, COLUMNS)
         _all_there(path, first, columns)
     else:
-        found = _numbered(path, first, columns)
+        numbered = _numbered(path, first, columns)
     if constant is not None:
-        found.pop("v_read_V", None)
-    places = _checked(path, found, ", ".join(first) if headed else "columns without names", constant is not None)
+        numbered.pop("v_read_V", None)
+    places = _checked(path, numbered, ", ".join(first) if headed else "columns without names", constant is not None)
     if not body:
         raise InputError(f"{path}: has a header and no rows")
     titles = {name: title for name, (_, title, _, _) in places.items()}
@@ -156,10 +156,10 @@ _Place = tuple[int, str, float, bool]
 
 def _constants(columns: dict[str, str]) -> tuple[dict[str, str], float | None]:
     """Columns, and the read voltage where it is a number: ``v_read_V=0.2``."""
-    given = columns.get("v_read_V", "")
-    if is_number(given) and not given.isdecimal():
+    column = columns.get("v_read_V", "")
+    if is_number(column) and not column.isdecimal():
         del columns["v_read_V"]
-        return columns, float(given)
+        return columns, float(column)
     return columns, None
 
 
@@ -171,49 +171,49 @@ def _wide(
     units = None
     if rows and unit_row(rows[0]):
         units, rows, lines = rows[0], rows[1:], lines[1:]
-    known = {name: columns.get(name, name) for name in COLUMNS if columns.get(name, name) in header}
-    made, rows, lines, named = tidy(sheet.path, header, rows, lines, columns, known)
-    if units is not None and made is not header:
+    by_name = {name: columns.get(name, name) for name in COLUMNS if columns.get(name, name) in header}
+    titles, rows, lines, named = tidy(sheet.path, header, rows, lines, columns, by_name)
+    if units is not None and titles is not header:
         at = dict(zip(header, units, strict=True))
-        own = next((unit for title, unit in at.items() if title not in made and unit), "")
-        units = [at.get(title, "s" if title == "t_s" else "" if title == "cell" else own) for title in made]
-    return made, lines, rows, units, named
+        own_unit = next((unit for title, unit in at.items() if title not in titles and unit), "")
+        units = [at.get(title, "s" if title == "t_s" else "" if title == "cell" else own_unit) for title in titles]
+    return titles, lines, rows, units, named
 
 
 def _all_there(path: Path, header: Sequence[str], columns: Mapping[str, str]) -> None:
     bare = {title.split(sep)[0].strip() for title in header for sep in "([/"} | set(header)
-    for given in columns.values():
-        if given not in bare:
-            raise InputError(f"{path}, line 1: has no column {given} (of --columns), it has {', '.join(header)}")
+    for column in columns.values():
+        if column not in bare:
+            raise InputError(f"{path}, line 1: has no column {column} (of --columns), it has {', '.join(header)}")
 
 
 def _numbered(path: Path, first: Sequence[str], columns: Mapping[str, str]) -> dict[str, _Place]:
-    for name, given in columns.items():
-        if not 1 <= int(given) <= len(first):
-            raise InputError(f"{path}: --columns {name}={given} must be between 1 and {len(first)}")
-    found: dict[str, _Place] = {}
-    for name, given in columns.items():
+    for name, column in columns.items():
+        if not 1 <= int(column) <= len(first):
+            raise InputError(f"{path}: --columns {name}={column} must be between 1 and {len(first)}")
+    places: dict[str, _Place] = {}
+    for name, column in columns.items():
         target, unit = CONVERTED.get(name, (name, ""))
-        found[target] = int(given) - 1, name, unit_factor(target, unit) or 1.0 if unit else 1.0, unit == "K"
-    return found
+        places[target] = int(column) - 1, name, unit_factor(target, unit) or 1.0 if unit else 1.0, unit == "K"
+    return places
 
 
-def _checked(path: Path, places: dict[str, _Place], there: str, volts: bool) -> dict[str, _Place]:
+def _checked(path: Path, places: dict[str, _Place], where: str, volts: bool) -> dict[str, _Place]:
     if "t_s" not in places and "pulse_V" not in places:
-        raise InputError(f"{path}: column t_s is missing, it has {there} (rename one with --columns t_s=NAME)")
-    given = [name for name in CONDUCTANCES if name in places]
-    if not given and "i_A" in places:
+        raise InputError(f"{path}: column t_s is missing, it has {where} (rename one with --columns t_s=NAME)")
+    conductances = [name for name in CONDUCTANCES if name in places]
+    if not conductances and "i_A" in places:
         if "v_read_V" not in places and not volts:
             raise InputError(
                 f"{path}: currents need the voltage of the read, as in --columns v_read_V=0.2, or a column of it"
             )
         return places
-    if not given:
+    if not conductances:
         raise InputError(
-            f"{path}: one of the columns {', '.join(CONDUCTANCES)} is missing, it has {there} (rename one with "
+            f"{path}: one of the columns {', '.join(CONDUCTANCES)} is missing, it has {where} (rename one with "
             "--columns g_uS=NAME)"
         )
-    for name in (*given[1:], "i_A", "v_read_V"):  # the first in the order of CONDUCTANCES is taken
+    for name in (*conductances[1:], "i_A", "v_read_V"):  # the first in the order of CONDUCTANCES is taken
         places.pop(name, None)
     if "g_target_uS" in places:
         places.pop("g_target_S", None)

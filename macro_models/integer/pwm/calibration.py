@@ -78,15 +78,15 @@ def calibrate(read: ReadReference, *, columns: int, top: int, windows: int, gain
 
     def search(at: int, codes: range, make: Callable[[NDArray[np.int32]], Trim]) -> NDArray[np.int32]:
         nonlocal number
-        wanted = READS * windows * at >> LEVEL_BITS
-        found = np.full((2, columns), codes.start, dtype=np.int32)
+        target_counts = READS * windows * at >> LEVEL_BITS
+        code = np.full((2, columns), codes.start, dtype=np.int32)
         bit = len(codes) // 2
         while bit:
-            counted = np.stack(read(make(found + bit), at, at, number))
+            counted = np.stack(read(make(code + bit), at, at, number))
             number += READS
-            found = np.where(counted <= wanted, found + bit, found).astype(np.int32)
+            code = np.where(counted <= target_counts, code + bit, code).astype(np.int32)
             bit //= 2
-        return found
+        return code
 
     reset = Trim.reset(columns)
     first = search(levels[0], GAIN_TRIMS, lambda code: Trim(gain=code, curve=reset.curve))
@@ -105,8 +105,8 @@ def calibrate(read: ReadReference, *, columns: int, top: int, windows: int, gain
 
 def _gains(span: NDArray[np.int64], nominal: int, gain: int) -> NDArray[np.int32]:
     """Largest code with ``span (2 code - 1) <= 2 nominal gain``: that nearest to the nominal, from the bits down."""
-    found = np.zeros(len(span), dtype=np.int32)
+    gains = np.zeros(len(span), dtype=np.int32)
     for bit in range(GAIN_BITS, -1, -1):
-        trial = found + (1 << bit)
-        found = np.where(span * (2 * trial - 1) <= 2 * nominal * gain, trial, found)
-    return found.astype(np.int32)
+        trial = gains + (1 << bit)
+        gains = np.where(span * (2 * trial - 1) <= 2 * nominal * gain, trial, gains)
+    return gains.astype(np.int32)

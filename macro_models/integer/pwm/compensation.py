@@ -83,23 +83,23 @@ def compensate(
     """
     if how == "none":
         return calibration
-    found = replace(calibration, range_code=range_code(stored, read(calibration), calibration.range_code))
+    recalibrated = replace(calibration, range_code=range_code(stored, read(calibration), calibration.range_code))
     if how == "global":
-        return found
-    new = read(found)
+        return recalibrated
+    new = read(recalibrated)
     digital = fitted_units(stored, new, units, calibration.digital, affine=how == "affine")
-    return replace(found, digital=digital)
+    return replace(recalibrated, digital=digital)
 
 
 def range_code(stored: Integers, new: Integers, code: int) -> int:
     """The range code that makes up for ``new`` instead of ``stored`` differences: steps as small as currents are."""
     now, then = int(np.abs(new).sum()), int(np.abs(stored).sum())
-    found = 0
+    chosen = 0
     for bit in range(RANGE_BITS, -1, -1):
-        trial = found + (1 << bit)
+        trial = chosen + (1 << bit)
         if (2 * trial - 1) * then <= 2 * code * now:
-            found = trial
-    return max(found, 1)
+            chosen = trial
+    return max(chosen, 1)
 
 
 def fitted_units(

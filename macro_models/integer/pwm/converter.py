@@ -83,8 +83,8 @@ class Oscillators:
     @classmethod
     def ideal(cls, columns: int, top: int) -> "Oscillators":
         """Without any error."""
-        one, none = np.full((2, columns), GAIN_ONE, dtype=np.int64), np.zeros((2, columns), dtype=np.int64)
-        return cls(gain=one, reference_gain=one, curvature=none, offset=none, top=top)
+        unity, zero = np.full((2, columns), GAIN_ONE, dtype=np.int64), np.zeros((2, columns), dtype=np.int64)
+        return cls(gain=unity, reference_gain=unity, curvature=zero, offset=zero, top=top)
 
     def trimmed(self, trim: Trim) -> "Oscillators":
         """With trim registers set."""

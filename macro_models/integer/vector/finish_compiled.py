@@ -14,14 +14,14 @@ from mho.macro_models.loops import compile_loops, read
 __all__ = ["make_loops"]
 
 
-def _root(total: Any, bias: Any, relu: Any, shift: Any, low: Any, high: Any, most: Any, codes: Any, beyond: Any):
+def _root(total: Any, bias: Any, relu: Any, shift: Any, low: Any, high: Any, largest: Any, codes: Any, beyond: Any):
     """Codes of sums, and how many of these are above ``most``."""
     half, places, above = np.int32((1 << shift) >> 1), np.int32(shift & 15), 0
     for v in range(total.shape[0]):
         row, target, count = total[v], codes[v], np.int32(0)
         for j in range(row.shape[0]):
             lane = np.int32(np.int16(row[j] + bias[j]))
-            count += np.int32(lane > most)
+            count += np.int32(lane > largest)
             if relu:
                 lane = max(lane, np.int32(0))
             target[j] = np.int16(min(max(np.int32(np.int32(lane + half) >> places), low), high))

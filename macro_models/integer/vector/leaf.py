@@ -14,8 +14,8 @@ __all__ = ["LeafSum", "check_headroom", "compiled_leaves", "largest_code", "scal
 
 def largest_code(op: MvmOperation) -> int:
     """Largest magnitude of an operation's output codes, in half steps."""
-    one = 2 * op.max_steps + 1
-    return one if op.segments == 1 else ((one << LSB_SEGMENT_BITS) + one)
+    codes = 2 * op.max_steps + 1
+    return codes if op.segments == 1 else ((codes << LSB_SEGMENT_BITS) + codes)
 
 
 def scale_leaf(codes: NDArray[np.integer], multiplier: NDArray[np.integer], shift: int) -> Lanes:

@@ -117,21 +117,21 @@ class Encode:
             loops[1](rows, *by_element, self.shift, self.low, self.high, codes, beyond)
             return codes, int(beyond[0])
         product = (lanes.astype(np.int64) - self.offset) * self.multiplier
-        least, most = self.ends
-        beyond = int(((lanes < least) | (lanes > most)).sum())
+        low_end, high_end = self.ends
+        beyond = int(((lanes < low_end) | (lanes > high_end)).sum())
         return finish(product, self.shift, self.low, self.high), beyond
 
     @cached_property
     def ends(self) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
         """Lanes between which nothing is clipped, each of shape (elements,)."""
         half, factor = (1 << self.shift) >> 1, np.maximum(self.multiplier, 1).astype(np.int64)
-        least = -((half - (self.low << self.shift)) // factor) + self.offset
-        most = (((self.high + 1) << self.shift) - half - 1) // factor + self.offset
+        low_end = -((half - (self.low << self.shift)) // factor) + self.offset
+        high_end = (((self.high + 1) << self.shift) - half - 1) // factor + self.offset
         wide = np.iinfo(np.int32)
         used = self.multiplier > 0
         return (
-            np.where(used, np.clip(least, wide.min, wide.max), wide.min).astype(np.int32),
-            np.where(used, np.clip(most, wide.min, wide.max), wide.max).astype(np.int32),
+            np.where(used, np.clip(low_end, wide.min, wide.max), wide.min).astype(np.int32),
+            np.where(used, np.clip(high_end, wide.min, wide.max), wide.max).astype(np.int32),
         )
 
 

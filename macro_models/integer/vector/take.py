@@ -48,9 +48,9 @@ def take_elements(x: NDArray[Any], index: NDArray[np.uint32]) -> NDArray[Any]:
     loops = compiled_take() if x.dtype == np.float32 else None
     if loops is None:
         return x.take(index.astype(np.intp), axis=1, mode="clip")
-    made = np.empty((len(x), len(index)), dtype=np.float32)
-    loops(np.ascontiguousarray(x), index, made)
-    return made
+    elements = np.empty((len(x), len(index)), dtype=np.float32)
+    loops(np.ascontiguousarray(x), index, elements)
+    return elements
 
 
 def take_vectors(values: NDArray[Any], index: NDArray[np.uint32]) -> NDArray[Any]:

@@ -13,10 +13,10 @@ from mho.macro_models.loops import compile_loops
 __all__ = ["make_loops"]
 
 
-def _take(x: Any, index: Any, made: Any):
+def _take(x: Any, index: Any, elements: Any):
     """``x[:, index]``; indices must be right."""
     for v in range(x.shape[0]):
-        row, target = x[v], made[v]
+        row, target = x[v], elements[v]
         for k in range(index.shape[0]):
             target[k] = row[index[k]]
 

@@ -62,9 +62,9 @@ class FoldedProduct:
         same = len(columns) == len(lines) and bool((columns == lines).all())
         self._pick = None if same else np.searchsorted(lines, columns)
         counts, self._all = op.converter is Converter.COUNT, bool(enabled.all())
-        made = _charges(key, self._product, max(op.segment_planes)) if quiet and steps.equal and counts else None
-        self._plain = None if made is None or not self._all else _Plain.of(op, made, steps, self._pick)
-        self._charges = made
+        charges = _charges(key, self._product, max(op.segment_planes)) if quiet and steps.equal and counts else None
+        self._plain = None if charges is None or not self._all else _Plain.of(op, charges, steps, self._pick)
+        self._charges = charges
         self._loops = _Loops.of(key, self._product, steps, noise) if counts and noise is not None else None
         self._kind = self._product.matrix.dtype if self._charges is None else self._charges.dtype
 
@@ -77,8 +77,8 @@ class FoldedProduct:
         steps = np.empty((len(x), op.segments), dtype=np.int64)
         x = x if x.dtype == self._kind else x.astype(self._kind)
         for segment, (planes, part) in enumerate(zip(op.segment_planes, segment_inputs(op, x), strict=True)):
-            found, steps[:, segment] = self._convert(part, op_id + np.uint64(segment), 2**planes - 1)
-            codes = combine_segments(codes, found).astype(np.int16, copy=False) if segment else found
+            segment_codes, steps[:, segment] = self._convert(part, op_id + np.uint64(segment), 2**planes - 1)
+            codes = combine_segments(codes, segment_codes).astype(np.int16, copy=False) if segment else segment_codes
         return MvmResult(codes if self._pick is None else codes[:, self._pick], steps)
 
     def compute_taken(
@@ -94,17 +94,17 @@ class FoldedProduct:
     ) -> tuple[NDArray[np.int16], NDArray[np.int64]]:
         op = self._op
         if self._charges is not None:
-            codes, taken = count_steps(op, exact_product(x, self._charges), self._steps)
+            codes, steps = count_steps(op, exact_product(x, self._charges), self._steps)
         elif self._loops is not None:
             codes, top = self._loops.run(op, x, op_id)
-            taken = steps_to(op, top)
+            steps = steps_to(op, top)
         else:
             charge = self._charge(self._key, self._product, x, op_id, samples)
             return convert_charge(op, charge, self._steps, self._enabled)
         if not self._all:
             codes *= self._enabled
-            taken = steps_taken(op, codes)
-        return codes, taken
+            steps = steps_taken(op, codes)
+        return codes, steps
 
 
 class _Plain:
@@ -204,9 +204,9 @@ def _fold(pairs: Product, rows: NDArray[np.integer], taken: NDArray[np.integer],
         if matrix is None:
             return None
         if alone:
-            made = np.zeros((inputs, matrix.shape[1]), dtype=matrix.dtype)
-            made[taken] = matrix[rows]
-            return made
+            folded = np.zeros((inputs, matrix.shape[1]), dtype=matrix.dtype)
+            folded[taken] = matrix[rows]
+            return folded
         # Integers, exact in the type of the matrix as all sums of its columns.
         return multiplied(shared, matrix[rows])
 

@@ -54,27 +54,27 @@ def _convert(
     for v in range(a.shape[0]):
         _draw(blocks, _V(ids[v] & _U(0xFFFFFFFF)), _V(ids[v] >> _32), key, normal, words, z)
         if alike:
-            one = np.float64(square[v, 0])
+            variance = np.float64(square[v, 0])
             if crossed:
                 for j in range(n):
                     x = np.float64(a[v, j]) * inverse[j]
-                    charge[j] = np.sqrt(max((total[j] * x - 2.0 * np.float64(cross[v, j])) * x + one, 0.0))
+                    charge[j] = np.sqrt(max((total[j] * x - 2.0 * np.float64(cross[v, j])) * x + variance, 0.0))
             else:
                 for j in range(n):
                     x = np.float64(a[v, j]) * inverse[j]
-                    charge[j] = np.sqrt(max(total[j] * x * x + one, 0.0))
+                    charge[j] = np.sqrt(max(total[j] * x * x + variance, 0.0))
         elif crossed:
             for j in range(n):
                 x = np.float64(a[v, j]) * inverse[j]
-                some = (total[j] * x - 2.0 * np.float64(cross[v, j])) * x
-                charge[j] = np.sqrt(max(some + np.float64(square[v, j]), 0.0))
+                weighted = (total[j] * x - 2.0 * np.float64(cross[v, j])) * x
+                charge[j] = np.sqrt(max(weighted + np.float64(square[v, j]), 0.0))
         else:
             for j in range(n):
                 x = np.float64(a[v, j]) * inverse[j]
                 charge[j] = np.sqrt(max(total[j] * x * x + np.float64(square[v, j]), 0.0))
         for j in range(n):
             charge[j] = (np.float64(a[v, j]) + np.rint(charge[j] * z[j])) * 2.0 + offset[j]
-        row, largest, least = codes[v], np.int16(0), np.int16(0)
+        row, largest, smallest = codes[v], np.int16(0), np.int16(0)
         for j in range(n):
             # Both steps are loaded, so that there is a choice of values and not a jump.
             above, below, q = pos[j], neg[j], charge[j]
@@ -84,8 +84,8 @@ def _convert(
             for j in range(n):
                 row[j] = max(row[j], np.int16(0))
         for j in range(n):
-            largest, least = max(largest, row[j]), min(least, row[j])
-        top[v] = max(largest, np.int16(-least))
+            largest, smallest = max(largest, row[j]), min(smallest, row[j])
+        top[v] = max(largest, np.int16(-smallest))
 
 
 _SIGNATURE = nb.void(

@@ -29,11 +29,11 @@ def convert_charge(
     ``charge`` holds odd integers that its type represents exactly.
     """
     if op.converter is Converter.BINARY and not steps.equal:
-        codes, taken = convert(op, charge.astype(np.int64), steps.pos, steps.neg, enabled)
-        return codes.astype(np.int16), taken
-    codes, taken = count_steps(op, charge, steps)
+        codes, steps_made = convert(op, charge.astype(np.int64), steps.pos, steps.neg, enabled)
+        return codes.astype(np.int16), steps_made
+    codes, steps_made = count_steps(op, charge, steps)
     if enabled.all():
-        return codes, taken
+        return codes, steps_made
     codes *= enabled
     return codes, steps_taken(op, codes)
 

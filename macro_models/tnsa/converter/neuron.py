@@ -98,8 +98,8 @@ class Neuron:
     @property
     def beta(self) -> float:
         """What one cycle leaves of the integrator's voltage."""
-        kept = self.c_integrate_fF * (1.0 + self._inverse) + self.c_parasitic_fF * self._inverse
-        return kept / self._denominator
+        capacitance = self.c_integrate_fF * (1.0 + self._inverse) + self.c_parasitic_fF * self._inverse
+        return capacitance / self._denominator
 
     @property
     def start(self) -> float:
@@ -173,14 +173,14 @@ class Integrator:
 
     def held(self, samples: int) -> tuple[NDArray[np.float64], NDArray[np.float64] | None]:
         """What a conversion of so many samples holds without input: charges, and the deviation of their noise."""
-        found = self._held.get(samples)
-        if found is None:
+        entry = self._held.get(samples)
+        if entry is None:
             base = self.start * self.powers[samples] + self.cycle * math.fsum(self.powers[:samples])
             deviation = None
             if self.sampling is not None:
                 deviation = self.sampling * math.sqrt(math.fsum(p * p for p in self.powers[:samples]))
-            found = self._held[samples] = (base, deviation)
-        return found
+            entry = self._held[samples] = (base, deviation)
+        return entry
 
     def compute(
         self,

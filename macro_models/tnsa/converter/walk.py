@@ -93,8 +93,8 @@ class Walk:
     ) -> Counts:
         """:meth:`count` without numba."""
         parts = [slice(k, k + _VECTORS) for k in range(0, len(charge), _VECTORS)]
-        found = [_Rows(self, charge[part], op_id[part], seed, core).run(cap) for part in parts]
-        negative, counts = (np.concatenate(a) for a in zip(*found, strict=True))
+        row_counts = [_Rows(self, charge[part], op_id[part], seed, core).run(cap) for part in parts]
+        negative, counts = (np.concatenate(a) for a in zip(*row_counts, strict=True))
         return negative, counts
 
 
@@ -125,27 +125,27 @@ class _Rows:
         """Signs and counts, of shape (batch, lines)."""
         state, offset, ids, blocks = self._state, self._offset, self._ids, self._blocks
         sampling, comparator = self._sampling, self._comparator
-        seen = state + offset
+        compared = state + offset
         if comparator is not None:
-            seen += comparator * self._normals(Purpose.COMPARATOR, blocks, ids, 0, 1)[0]
-        negative = seen < 0.0
+            compared += comparator * self._normals(Purpose.COMPARATOR, blocks, ids, 0, 1)[0]
+        negative = compared < 0.0
         drift = np.where(negative, self._neg, self._pos)
         sign, counts = negative, np.zeros(state.shape, dtype=np.intp)
         live, alive, count = np.arange(len(state)), np.ones(state.shape, dtype=bool), counts.copy()
         chunk = _CHUNK if self._batch > 1 else _CHUNK_ALONE
         for first in range(1, cap + 1, chunk):
             steps = min(chunk, cap + 1 - first)
-            kept = self._normals(Purpose.SAMPLING, blocks, ids, first, steps) if sampling is not None else None
-            heard = self._normals(Purpose.COMPARATOR, blocks, ids, first, steps) if comparator is not None else None
+            sampled = self._normals(Purpose.SAMPLING, blocks, ids, first, steps) if sampling is not None else None
+            of_comparator = None if comparator is None else self._normals(Purpose.COMPARATOR, blocks, ids, first, steps)
             for k in range(steps):
                 state *= self._beta
                 state += drift
-                if kept is not None and sampling is not None:
-                    state += sampling * kept[k]
-                seen = state + offset
-                if heard is not None and comparator is not None:
-                    seen += comparator * heard[k]
-                alive &= (seen < 0.0) == sign
+                if sampled is not None and sampling is not None:
+                    state += sampling * sampled[k]
+                compared = state + offset
+                if of_comparator is not None and comparator is not None:
+                    compared += comparator * of_comparator[k]
+                alive &= (compared < 0.0) == sign
                 count += alive
             going = alive.any(axis=1)
             counts[live] = count

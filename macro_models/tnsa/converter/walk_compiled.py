@@ -55,17 +55,19 @@ def _begin(charge: Any, constants: Any, noisy: Any, z: Any, lines: Any, negative
             lines[_STATE, j], lines[_OFFSET, j] = charge[j], constants[0, j]
             lines[_SAMPLING, j], lines[_COMPARATOR, j] = constants[3, j], constants[4, j]
             lines[_REACH, j] = constants[4, j] * top
-            seen = charge[j] + constants[0, j]
+            compared = charge[j] + constants[0, j]
             if noisy:
-                seen += constants[4, j] * z[j]
-            below = seen < 0.0
+                compared += constants[4, j] * z[j]
+            below = compared < 0.0
             negative[j] = below
             lines[_DRIFT, j] = constants[2, j] if below else constants[1, j]
             lines[_SIGN, j], lines[_LEVEL, j] = (-1.0, _LEAST) if below else (1.0, 0.0)
 
 
 @nb.njit(error_model="numpy", inline="always")
-def _decrement(state: Any, drift: Any, offset: Any, sampling: Any, n: Any, beta: Any, sampled: Any, z: Any, seen: Any):
+def _decrement(
+    state: Any, drift: Any, offset: Any, sampling: Any, n: Any, beta: Any, sampled: Any, z: Any, compared: Any
+):
     """One decrement of the first n lines, and what a comparator without noise would see."""
     if sampled:
         for j in range(n):
@@ -74,26 +76,26 @@ def _decrement(state: Any, drift: Any, offset: Any, sampling: Any, n: Any, beta:
         for j in range(n):
             state[j] = state[j] * beta + drift[j]
     for j in range(n):
-        seen[j] = state[j] + offset[j]
+        compared[j] = state[j] + offset[j]
 
 
 @nb.njit(error_model="numpy", inline="always")
-def _find_close(reach: Any, live: Any, number: Any, seen: Any, close: Any, near: Any, first: Any):
+def _find_close(reach: Any, live: Any, number: Any, compared: Any, close: Any, near: Any, first: Any):
     """Blocks with a line that noise may flip: their numbers, where they are, and how many."""
     for j in range(8 * live):
-        close[j] = np.uint8(abs(seen[j]) <= reach[j])
-    packed, found = close.view(np.uint64), 0
+        close[j] = np.uint8(abs(compared[j]) <= reach[j])
+    packed, groups = close.view(np.uint64), 0
     for b in range(live):
-        near[found], first[found] = number[b], 8 * b
-        found += packed[b] != 0
-    return found
+        near[groups], first[groups] = number[b], 8 * b
+        groups += packed[b] != 0
+    return groups
 
 
 @nb.njit(error_model="numpy", inline="always")
-def _compare(state: Any, sign: Any, level: Any, n: Any, seen: Any, count: Any):
+def _compare(state: Any, sign: Any, level: Any, n: Any, compared: Any, count: Any):
     """Counts the decrement of lines that have not flipped, and ends those that have."""
     for j in range(n):
-        same = sign[j] * seen[j] >= level[j]
+        same = sign[j] * compared[j] >= level[j]
         count[j] += same
         state[j] = state[j] if same else np.nan
 
@@ -129,7 +131,7 @@ def _walk(
     words, near = np.empty((4, blocks), _U), np.empty(blocks + 1, _U)
     block, number = np.empty(blocks, np.int64), np.empty(blocks, _U)
     first, count, close = np.empty(blocks + 1, np.int64), np.empty(8 * blocks, np.int64), np.zeros(8 * blocks, np.uint8)
-    lines, z, seen = np.zeros((_ROWS, 8 * blocks)), np.zeros(8 * blocks), np.zeros(8 * blocks)
+    lines, z, compared = np.zeros((_ROWS, 8 * blocks)), np.zeros(8 * blocks), np.zeros(8 * blocks)
     state, drift, offset, sampling = lines[_STATE], lines[_DRIFT], lines[_OFFSET], lines[_SAMPLING]
     comparator, reach, sign, level = lines[_COMPARATOR], lines[_REACH], lines[_SIGN], lines[_LEVEL]
     for v in range(charge.shape[0]):
@@ -143,14 +145,14 @@ def _walk(
         for step in range(1, cap + 1):
             if sampled:
                 _draw(number, live, low, high, _U(step), keys[0], normal, words, z)
-            _decrement(state, drift, offset, sampling, 8 * live, beta, sampled, z, seen)
+            _decrement(state, drift, offset, sampling, 8 * live, beta, sampled, z, compared)
             if noisy:
-                found = _find_close(reach, live, number, seen, close, near, first)
-                _draw(near, found, low, high, _U(step), keys[1], normal, words, z)
-                for i in range(found):
+                groups = _find_close(reach, live, number, compared, close, near, first)
+                _draw(near, groups, low, high, _U(step), keys[1], normal, words, z)
+                for i in range(groups):
                     for k in range(8):
-                        seen[first[i] + k] += comparator[first[i] + k] * z[8 * i + k]
-            _compare(state, sign, level, 8 * live, seen, count)
+                        compared[first[i] + k] += comparator[first[i] + k] * z[8 * i + k]
+            _compare(state, sign, level, 8 * live, compared, count)
             if step % 4 == 0:
                 live = _keep(live, block, number, lines, count, counts[v], False)
                 if live == 0:

@@ -11,13 +11,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mho.macro_models.array.cells import effective_cells
 from mho.macro_models.errors import ToolError
 from mho.macro_models.integer.operation import STEP_FRACTION_BITS
 from mho.macro_models.integer.random import NORMAL_ONE, Purpose, bits16, normal_codes
 from mho.macro_models.integer.shift_register import AMPLITUDE_SHIFT, NOISE_SHIFT, seeds, xorshift
 from mho.macro_models.tnsa.model import TnsaModel
 from mho.macro_models.tnsa.traps import GRID
-from mho.macro_models.tnsa.wired import effective_cells
 
 __all__ = ["PinLevelTnsa"]
 

@@ -53,11 +53,11 @@ class PinLevelNeuron(PinLevelTnsa):
         self._op_id = op_id
         if self._state is None:
             self._state = self._integrated(noise=True)
-        seen = self.charge
+        compared = self.charge
         if self._neuron.comparator_noise_mV:
             volts = self._neuron.comparator_noise_mV * 1e-3 / self._neuron.alpha
-            seen = seen + volts * self._volt / NORMAL_ONE * self._normals(Purpose.COMPARATOR, self._decrements)
-        negative = seen < 0.0
+            compared = compared + volts * self._volt / NORMAL_ONE * self._normals(Purpose.COMPARATOR, self._decrements)
+        negative = compared < 0.0
         if latch:
             self._negative = negative
         return negative

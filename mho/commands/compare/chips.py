@@ -20,17 +20,17 @@ def compare_chips(names: Sequence[str], output: str | None, out: Output) -> dict
     from mho.hw.config import load_chip
 
     chips = [load_chip(name) for name in names]
-    found, drawn = [], []
+    compared, drawn = [], []
     for name, chip in zip(names[1:], chips[1:], strict=True):
         difference = compare(chips[0], chip)
-        found.append({"chip": name, **difference.to_dict()})
+        compared.append({"chip": name, **difference.to_dict()})
         drawn.append((name, ratios(difference)))
         count = len(difference.keys)
         out.text(f"{name} beside {names[0]}: {count} key{'s' * (count != 1)} differ{'s' * (count == 1)}")
         titles = (("differs", difference.keys), ("size", difference.sizes), ("all cores busy", difference.rated))
         for title, rows in titles:
             if rows:
-                out.table((title, names[0], name, "ratio"), [row_of(each) for each in rows[:_MOST_ROWS]])
+                out.table((title, names[0], name, "ratio"), [row_of(row) for row in rows[:_MOST_ROWS]])
                 out.text()
             if len(rows) > _MOST_ROWS:
                 out.text(f"and {len(rows) - _MOST_ROWS} keys more")
@@ -40,14 +40,14 @@ def compare_chips(names: Sequence[str], output: str | None, out: Output) -> dict
 
         save_figure(figure_of_chips(names[0], drawn), output, dpi=300)
         out.note(f"wrote {output}")
-    return {"first": names[0], "compared": found}
+    return {"first": names[0], "compared": compared}
 
 
-def row_of(each: "KeyDifference") -> tuple[str, str, str, str]:
+def row_of(difference: "KeyDifference") -> tuple[str, str, str, str]:
     """Key, both values and their ratio, as a table shows them."""
-    key, *values = each.texts
-    one, two = (
+    key, *values = difference.texts
+    first, second = (
         f"{value:.4g}" if isinstance(value, float) else text
-        for value, text in zip((each.first, each.second), values, strict=True)
+        for value, text in zip((difference.first, difference.second), values, strict=True)
     )
-    return key, one, two, "" if each.ratio is None else f"{each.ratio:.3g}"
+    return key, first, second, "" if difference.ratio is None else f"{difference.ratio:.3g}"

@@ -20,18 +20,18 @@ def compare_devices(names: Sequence[str], output: str | None, out: Output) -> di
     from mho.macro_models.devices import load_device
 
     devices = [load_device(name) for name in names]
-    first, found = devices[0], []
+    first, compared = devices[0], []
     for name, device in zip(names[1:], devices[1:], strict=True):
         difference = compare(first, device)
-        found.append({"device": name, **difference.to_dict()})
+        compared.append({"device": name, **difference.to_dict()})
         out.text(f"{name} beside {names[0]}, g - target at {difference.temp_C:g} C")
         header = ("", "target", "after", names[0], name, "difference", "90 % interval", "")
-        out.table(header, [_row(each) for each in difference.moments])
+        out.table(header, [_row(row) for row in difference.moments])
         if difference.keys:
             out.text()
-            rows = [each.texts for each in difference.keys[:_MOST_ROWS]]
+            rows = [row.texts for row in difference.keys[:_MOST_ROWS]]
             out.table(("differs", names[0], name), rows)
-        unknown = [one.name for one in (first, device) if not one.confidence.known]
+        unknown = [model.name for model in (first, device) if not model.confidence.known]
         if unknown:
             out.note(f"no intervals: {' and '.join(unknown)} without errors of the numbers (mho device fit gives them)")
     if output is not None:
@@ -40,13 +40,14 @@ def compare_devices(names: Sequence[str], output: str | None, out: Output) -> di
 
         save_figure(figure_of_devices(devices), output, dpi=300)
         out.note(f"wrote {output}")
-    return {"first": names[0], "compared": found}
+    return {"first": names[0], "compared": compared}
 
 
-def _row(each: "Moment") -> tuple[str, ...]:
-    interval = "" if each.low is None or each.high is None else f"{each.low:+.3f} to {each.high:+.3f}"
-    verdict = {None: "", True: "more than chance", False: "no more than chance"}[each.sure]
+def _row(moment: "Moment") -> tuple[str, ...]:
+    interval = "" if moment.low is None or moment.high is None else f"{moment.low:+.3f} to {moment.high:+.3f}"
+    verdict = {None: "", True: "more than chance", False: "no more than chance"}[moment.sure]
     return (
-        each.of, f"{each.target_uS:.4g} uS", format_time(each.time_s), f"{each.first:.3f}", f"{each.second:.3f}",
-        f"{each.difference:+.3f}", interval, verdict,
+        moment.of, f"{moment.target_uS:.4g} uS", format_time(moment.time_s), f"{moment.first:.3f}",
+        f"{moment.second:.3f}",
+        f"{moment.difference:+.3f}", interval, verdict,
     )

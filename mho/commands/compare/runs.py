@@ -22,21 +22,21 @@ def compare_runs(paths: Sequence[str], output: str | None, out: Output) -> dict[
     from mho.comparisons.runs import compare_runs as compare
 
     read = [read_run(path) for path in paths]
-    first, found = read[0], []
+    first, content = read[0], []
     out.text(f"{first.path}: {MEASURES[first.measure]} {_score(first)}")
-    for other in read[1:]:
-        compared = compare(first, other)
+    for second in read[1:]:
+        compared = compare(first, second)
         apart, took = compared.keys, compared.cost
-        out.text(f"{other.path}: {MEASURES[other.measure]} {_score(other)}, {_sentence(compared.difference)}")
-        found.append(compared.to_dict())
-        names = Path(first.path).name, Path(other.path).name
+        out.text(f"{second.path}: {MEASURES[second.measure]} {_score(second)}, {_sentence(compared.difference)}")
+        content.append(compared.to_dict())
+        names = Path(first.path).name, Path(second.path).name
         if took:
-            out.table(("of an input", *names, "ratio"), [row_of(each) for each in took])
-        for name, run in zip(names, (first, other), strict=True):
+            out.table(("of an input", *names, "ratio"), [row_of(row) for row in took])
+        for name, run in zip(names, (first, second), strict=True):
             if note := run.content["fit"]["note"]:
                 out.warn(f"{name}: {note}")
         if apart:
-            out.table(("differs", *names), [each.texts for each in apart[:_MOST_ROWS]])
+            out.table(("differs", *names), [row.texts for row in apart[:_MOST_ROWS]])
         if len(apart) > _MOST_ROWS:
             out.text(f"and {len(apart) - _MOST_ROWS} keys more")
     if output is not None:
@@ -45,7 +45,7 @@ def compare_runs(paths: Sequence[str], output: str | None, out: Output) -> dict[
 
         save_figure(figure_of_runs(*series_of(read)), output, dpi=300)
         out.note(f"wrote {output}")
-    return {"first": first.path, "measure": first.measure, "mean": first.mean, "compared": found}
+    return {"first": first.path, "measure": first.measure, "mean": first.mean, "compared": content}
 
 
 def _score(run: "Run") -> str:

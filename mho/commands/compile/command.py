@@ -162,34 +162,34 @@ def _dry_run(model: str, chip: str, overrides: tuple[str, ...], options: dict[st
     from mho.api.chip import Chip
     from mho.hw.config import load_chip
 
-    told = mho.plan(model, Chip(load_chip(chip, overrides)), **options)
-    for sentence in told["warnings"]:
+    plan = mho.plan(model, Chip(load_chip(chip, overrides)), **options)
+    for sentence in plan["warnings"]:
         out.warn(sentence)
-    assumed, fit = told["assumed"], told["fit"]
-    out.text(f"{told['model']} on {told['chip']}, not calibrated")
-    print_plan(told["plan"], out)
+    assumed, fit = plan["assumed"], plan["fit"]
+    out.text(f"{plan['model']} on {plan['chip']}, not calibrated")
+    print_plan(plan["plan"], out)
     (few, many), (fast, slow) = assumed["conversions"], assumed["cycles_serial"]
     for line in wrapped(
         f"assumed: inputs of {assumed['in_bits']} bits and outputs of {assumed['out_bits']} in each layer; with those "
         f"that calibration may choose it is {few:,} to {many:,} conversions and {fast:,} to {slow:,} cycles at worst"
     ):
         out.text(line)
-    if told["numbers"]:
+    if plan["numbers"]:
         for line in wrapped(
             "outputs are numbers: against noise of the cells calibration may take more cores of the chip, and up to "
-            f"{told['numbers']} times the conversions (--error)"
+            f"{plan['numbers']} times the conversions (--error)"
         ):
             out.text(line)
-    if not told["copies"]:
+    if not plan["copies"]:
         out.text("copies that free cells may hold are not counted")
-    print_tiles(told["tiles"], out)
+    print_tiles(plan["tiles"], out)
     print_fit(fit, out)
-    out.json(told)
+    out.json(plan)
 
 
-def _operators(context: click.Context, wanted: bool) -> None:
+def _operators(context: click.Context, value: bool) -> None:
     """Prints the operators that a model may have."""
-    if wanted:
+    if value:
         from mho.compiler.importer.operators import listed
 
         click.echo(listed())

@@ -33,7 +33,7 @@ def print_plan(plan: dict[str, Any], out: Output) -> None:
 
 def plan_lines(plan: dict[str, Any]) -> list[str]:
     """Sums of an image, what runs together, and what the host does."""
-    told = [
+    sentences = [
         f"{_count(plan['weights'], 'weight')} in {_count(plan['cells'], 'cell')}; an input takes "
         f"{_count(plan['conversions'], 'conversion')}",
         f"cycles at worst: {plan['cycles_serial']:,} one product after the other, {plan['cycles_parallel']:,} with "
@@ -42,7 +42,7 @@ def plan_lines(plan: dict[str, Any]) -> list[str]:
     ]
     for level in plan["levels"]:
         if level["cycles_parallel"] < level["cycles_serial"]:
-            told.append(
+            sentences.append(
                 f"together on {len(level['cores'])} cores in {level['cycles_parallel']:,} cycles, not "
                 f"{level['cycles_serial']:,}: {_some(level['layers'])}"
             )
@@ -52,25 +52,25 @@ def plan_lines(plan: dict[str, Any]) -> list[str]:
             crossing.append(f"{work['from_chip']:,} values from the chip")
         if work["to_chip"]:
             crossing.append(f"{work['to_chip']:,} to the chip")
-        told.append(f"at the host: {work['name']}, {', '.join(crossing)}: {_some(work['operators'].split(), ' ')}")
-    return [line for one in told for line in wrapped(one)]
+        sentences.append(f"at the host: {work['name']}, {', '.join(crossing)}: {_some(work['operators'].split(), ' ')}")
+    return [line for sentence in sentences for line in wrapped(sentence)]
 
 
 def print_fit(fit: dict[str, Any] | None, out: Output) -> None:
     """Whether a network fits the chip, by how much it does not, and what would do; nothing if no number would."""
     if fit is None:
         return
-    least, bound, there = fit["least"], fit["bound"], fit["there"]
-    proof = "by proof" if bound == least else f"by proof no fewer than {bound}"
+    fewest, bound, cores = fit["least"], fit["bound"], fit["there"]
+    proof = "by proof" if bound == fewest else f"by proof no fewer than {bound}"
     if not fit["missing"]:
-        out.text(f"fits: {_count(fit['cores'], 'core')} of {there}; the least is {least}, {proof}")
+        out.text(f"fits: {_count(fit['cores'], 'core')} of {cores}; the least is {fewest}, {proof}")
         return
     would = [f"{one['chip']} ({one['least']} of {_count(one['there'], 'core')})" for one in fit["would_fit"][:PRESETS]]
     if fit["mesh"] is not None:
         columns, rows = fit["mesh"]
         would.append(f"--set mesh.columns={columns} --set mesh.rows={rows}")
     for one in (
-        f"does not fit: at least {_count(least, 'core')} needed, {proof}, and {there} there: {fit['missing']} too few",
+        f"does not fit: at least {_count(fewest, 'core')} needed, {proof}, and {cores} there: {fit['missing']} too few",
         f"would fit: {'; '.join(would)}" if would else "no mesh of such cores is large enough",
         fit["figures"],
     ):
@@ -93,13 +93,13 @@ def _some(names: Sequence[str], between: str = " | ") -> str:
     return between.join(names[:shown]) + rest
 
 
-def _cut(text: str, most: int) -> str:
+def _cut(text: str, length: int) -> str:
     """At most so many characters, the end kept: names of nodes differ there."""
-    return text if len(text) <= most else f"..{text[len(text) - most + 2 :]}"
+    return text if len(text) <= length else f"..{text[len(text) - length + 2 :]}"
 
 
-def _count(number: int, thing: str) -> str:
-    return f"{number:,} {thing}{'' if number == 1 else 's'}"
+def _count(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 def _short(number: int) -> str:

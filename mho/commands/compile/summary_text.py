@@ -17,15 +17,15 @@ MOST_OUTPUTS = 3
 
 def summary_lines(summary: dict[str, Any]) -> tuple[str, ...]:
     """Size and speed of a compiled network, in words."""
-    least, cores = summary["cores_least"], summary["cores"]
-    taken = f"{cores} core{'' if cores == 1 else 's'}"
-    if least is not None and least < cores:
-        taken += f", of which {least} would do"
+    minimum, cores = summary["cores_least"], summary["cores"]
+    cores_text = f"{cores} core{'' if cores == 1 else 's'}"
+    if minimum is not None and minimum < cores:
+        cores_text += f", of which {minimum} would do"
     bound = summary.get("cores_bound")
-    if least is not None and bound is not None and bound < least:
-        taken += f" (no fewer than {bound}, by proof)"
+    if minimum is not None and bound is not None and bound < minimum:
+        cores_text += f" (no fewer than {bound}, by proof)"
     size = (
-        f"{summary['model']} on {summary['chip']} with {summary['device']}: {taken} "
+        f"{summary['model']} on {summary['chip']} with {summary['device']}: {cores_text} "
         f"(schedule: {summary['schedule']}), {summary['utilisation']:.1%} of {summary['cells']:,} cells"
     )
     how = f"predicted for inputs of the calibration{_host_between(summary)}" if summary["tiles"] else (
@@ -45,13 +45,13 @@ def _host_between(summary: dict[str, Any]) -> str:
 
 def redundancy_lines(summary: dict[str, Any]) -> list[str]:
     """What noise of the cells does to outputs that are numbers, and what was spent against it."""
-    told = summary["redundancy"]
-    if told is None:
+    redundancy = summary["redundancy"]
+    if redundancy is None:
         return []
-    reached, without, wanted = (f"{told[key]:.1%}" for key in ("reached", "without", "wanted"))
+    reached, without, goal = (f"{redundancy[key]:.1%}" for key in ("reached", "without", "wanted"))
     products = sum(layer["products"] * layer["positions"] for layer in summary["layers"])
-    text = f"outputs are numbers: noise of the cells makes an estimated {reached} of them (wanted: {wanted})"
-    cores, more = summary["cores"] - told["cores"], products - told["products"]
+    text = f"outputs are numbers: noise of the cells makes an estimated {reached} of them (wanted: {goal})"
+    cores, more = summary["cores"] - redundancy["cores"], products - redundancy["products"]
     if cores or more:
         text += f", {without} without {cores} more cores and {more:,} more products an input (--error 1)"
     return wrapped(text)
@@ -59,36 +59,36 @@ def redundancy_lines(summary: dict[str, Any]) -> list[str]:
 
 def tile_lines(summary: dict[str, Any]) -> list[str]:
     """Which tile works longest, and what programs take of memories."""
-    told = summary["tiles"]
-    if told is None:
+    tiles = summary["tiles"]
+    if tiles is None:
         return []
-    worst = next(one for one in told["tiles"] if one["tile"] == told["bottleneck"])
+    worst = next(entry for entry in tiles["tiles"] if entry["tile"] == tiles["bottleneck"])
     layers = " and ".join(worst.get("layers", []))
     tile = f"{worst['tile']} ({layers})" if layers else worst["tile"]
     return wrapped(
         f"the array of tile {tile} works longest, {worst['analog_cycles']:,.0f} cycles of the interval "
-        f"({worst['utilisation']:.1%}){_taken(told['tiles'])}"
+        f"({worst['utilisation']:.1%}){_taken(tiles['tiles'])}"
     )
 
 
 def _taken(tiles: Sequence[dict[str, Any]]) -> str:
     """The most that a program takes of each memory; older files do not say it."""
-    if any("takes" not in one for one in tiles):
+    if any("takes" not in tile for tile in tiles):
         return ""
-    most = {name: max(one["takes"][name] for one in tiles) for name in ("buffer", "parameters", "instructions")}
-    return (f"; programs take at most {most['buffer']:,} bytes of a buffer, {most['parameters']:,} parameters and "
-            f"{most['instructions']:,} instructions")
+    peak = {name: max(tile["takes"][name] for tile in tiles) for name in ("buffer", "parameters", "instructions")}
+    return (f"; programs take at most {peak['buffer']:,} bytes of a buffer, {peak['parameters']:,} parameters and "
+            f"{peak['instructions']:,} instructions")
 
 
 def unsigned_lines(summary: dict[str, Any]) -> list[str]:
     """What it costs that inputs of layers have no sign."""
-    some = [layer for layer in summary["layers"] if layer["unsigned_cycles"]]
-    if not some:
+    unsigned = [layer for layer in summary["layers"] if layer["unsigned_cycles"]]
+    if not unsigned:
         return []
-    names = ", ".join(f"{layer['name']} at {layer['in_bits']} bits" for layer in some[:MOST_UNSIGNED])
-    more = f" and {len(some) - MOST_UNSIGNED} more" if len(some) > MOST_UNSIGNED else ""
+    names = ", ".join(f"{layer['name']} at {layer['in_bits']} bits" for layer in unsigned[:MOST_UNSIGNED])
+    more = f" and {len(unsigned) - MOST_UNSIGNED} more" if len(unsigned) > MOST_UNSIGNED else ""
     cycles, products = (sum(layer[key] for layer in layers) for key, layers in (
-        ("unsigned_cycles", some), ("cycles_mean", summary["layers"])))
+        ("unsigned_cycles", unsigned), ("cycles_mean", summary["layers"])))
     return wrapped(
         f"inputs without a sign ({names}{more}) have one magnitude plane more than signed ones of as many bits: "
         f"{cycles:,} cycles of an input, {cycles / products:.0%} of its products"
@@ -97,23 +97,23 @@ def unsigned_lines(summary: dict[str, Any]) -> list[str]:
 
 def output_lines(summary: dict[str, Any]) -> list[str]:
     """How far the outputs are from the float model's over the calibration inputs: those that are furthest."""
-    told = sorted(summary["outputs"], key=lambda one: -(one["error"] or one["classes"] or 0.0))
+    outputs = sorted(summary["outputs"], key=lambda output: -(output["error"] or output["classes"] or 0.0))
     text = []
-    for one in told[:MOST_OUTPUTS]:
+    for output in outputs[:MOST_OUTPUTS]:
         said = [
-            f"{_figures(one[f'classes{end}'], one[f'error{end}'])} on {where}"
+            f"{_figures(output[f'classes{end}'], output[f'error{end}'])} on {where}"
             for end, where in (("", "perfect cells"), ("_aged", "those of the device"))
-            if (one[f"classes{end}"], one[f"error{end}"]) != (None, None)
+            if (output[f"classes{end}"], output[f"error{end}"]) != (None, None)
         ]
-        text.append(f"{one['name']}: {', '.join(said)}")
+        text.append(f"{output['name']}: {', '.join(said)}")
     if not text:
         return []
-    return wrapped(f"beside the float model, over {told[0]['inputs']} calibration inputs: {'; '.join(text)}")
+    return wrapped(f"beside the float model, over {outputs[0]['inputs']} calibration inputs: {'; '.join(text)}")
 
 
 def _figures(classes: float | None, error: float | None) -> str:
-    found = [] if classes is None else [f"{classes:.1%} of decisions differ"]
-    return " and ".join([*found, *([] if error is None else [f"error {error:.1%}"])])
+    parts = [] if classes is None else [f"{classes:.1%} of decisions differ"]
+    return " and ".join([*parts, *([] if error is None else [f"error {error:.1%}"])])
 
 
 def slices_text(layer: dict[str, Any]) -> str:
@@ -140,16 +140,16 @@ def print_summary(summary: dict[str, Any], out: Output) -> None:
     out.table(headers, rows)
 
 
-def print_tiles(told: dict[str, Any] | None, out: Output) -> None:
+def print_tiles(tiles: dict[str, Any] | None, out: Output) -> None:
     """What each tile would hold, or why none would."""
-    if told is None:
+    if tiles is None:
         return
-    if told["refused"] is not None:
-        for line in wrapped(f"not on tiles: {told['refused']}"):
+    if tiles["refused"] is not None:
+        for line in wrapped(f"not on tiles: {tiles['refused']}"):
             out.text(line)
         return
     rows = []
-    for one in told["tiles"]:
-        names = [*one["layers"][:2], *["..."] * (len(one["layers"]) > 2)]
-        rows.append((one["tile"], ", ".join(names), f"{one['cells']:,}", one["products"], f"{one['cycles']:,}"))
+    for tile in tiles["tiles"]:
+        names = [*tile["layers"][:2], *["..."] * (len(tile["layers"]) > 2)]
+        rows.append((tile["tile"], ", ".join(names), f"{tile['cells']:,}", tile["products"], f"{tile['cycles']:,}"))
     out.table(("tile", "layers", "cells", "products", "cycles"), rows)

@@ -28,10 +28,12 @@ def named(values: tuple[str, ...], option: str) -> list[tuple[str, str]]:
     InputError
         If one has no name or no value.
     """
-    pairs = [(name, value) for name, _, value in (one.partition("=") for one in values)]
-    for (name, value), text in zip(pairs, values, strict=True):
+    pairs = []
+    for text in values:
+        name, _, value = text.partition("=")
         if not name or not value:
             raise InputError(f"{option} must be NAME=VALUE, not {text!r}")
+        pairs.append((name, value))
     return pairs
 
 

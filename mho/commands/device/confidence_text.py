@@ -13,15 +13,16 @@ __all__ = ["print_confidence"]
 
 def print_confidence(device: "Device", out: "Output") -> None:
     """The 90 % intervals of mean and deviation over all cells, at each time."""
-    known = device.confidence
-    if not known.cells:
+    confidence = device.confidence
+    if not confidence.cells:
         return
-    dies = f" on {known.dies} dies" if known.dies > 1 else ""
-    out.text(f"90 % intervals of {known.cells:,} cells{dies}:")
-    columns = (device.fit.times_s, known.mean_low_uS, known.mean_high_uS, known.std_low_uS, known.std_high_uS)
+    dies = f" on {confidence.dies} dies" if confidence.dies > 1 else ""
+    out.text(f"90 % intervals of {confidence.cells:,} cells{dies}:")
+    means = confidence.mean_low_uS, confidence.mean_high_uS
+    columns = (device.fit.times_s, *means, confidence.std_low_uS, confidence.std_high_uS)
     rows = [
-        (format_time(time_s), f"{low:+.3f} to {high:+.3f}", f"{least:.3f} to {most:.3f}")
-        for time_s, low, high, least, most in zip(*columns, strict=True)
-        if most > 0.0
+        (format_time(time_s), f"{low:+.3f} to {high:+.3f}", f"{std_low:.3f} to {std_high:.3f}")
+        for time_s, low, high, std_low, std_high in zip(*columns, strict=True)
+        if std_high > 0.0
     ]
     out.table(("g - target at", "mean (uS)", "std (uS)"), rows)

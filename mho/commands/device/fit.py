@@ -97,8 +97,8 @@ def _command() -> str:
     defaults = {param.name: param for param in context.command.params}
     for key, value in context.params.items():
         param = defaults.get(key)
-        wanted = key in ("model", "columns", "g_min_us", "g_max_us", "temp", "temp_max", "temperature_from")
-        if wanted and param is not None and value is not None and value != param.default:
+        noted = key in ("model", "columns", "g_min_us", "g_max_us", "temp", "temp_max", "temperature_from")
+        if noted and param is not None and value is not None and value != param.default:
             words += [param.opts[-1], Path(value).name if key == "temperature_from" else f"{value}"]
     return " ".join([words[0], *(shlex.quote(word) for word in words[1:])])
 
@@ -167,8 +167,8 @@ def _print_parts(device: "Device", out: Output) -> None:
         )
     if law.memory:
         first, last = (math.sqrt(sum(w * w for w in row)) for row in (law.memory[1], law.memory[-1]))
-        kept = sum(a * b for a, b in zip(law.memory[1], law.memory[-1], strict=True)) / (first * last)
-        out.text(f"correlation of the change at {law.times_s[1]:g} s and at {law.times_s[-1]:g} s: {kept:.2f}")
+        correlation = sum(a * b for a, b in zip(law.memory[1], law.memory[-1], strict=True)) / (first * last)
+        out.text(f"correlation of the change at {law.times_s[1]:g} s and at {law.times_s[-1]:g} s: {correlation:.2f}")
     high = device.g_max_uS or 0.0
     if any(noise.sigma_uS) and fit.times_s:
         out.text(f"read noise: {float(device.read_noise_uS(high)):.3g} uS at {high:g} uS, {noise.source}")

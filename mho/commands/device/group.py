@@ -78,8 +78,9 @@ def show_command(devices: tuple[str, ...], output: str | None, column: str, out:
         from mho.figures.device.figure import figure_of_device, figure_of_devices
         from mho.figures.run import save_figure
 
-        one = len(models) == 1
-        save_figure(figure_of_device(models[0], column) if one else figure_of_devices(models, column), output, dpi=300)
+        draw_one = len(models) == 1
+        figure = figure_of_device(models[0], column) if draw_one else figure_of_devices(models, column)
+        save_figure(figure, output, dpi=300)
         out.note(f"wrote {output}")
     for k, model in enumerate(models):
         if k:

@@ -11,18 +11,18 @@ __all__ = ["print_pulses"]
 
 def print_pulses(device: "Device", out: "Output") -> None:
     """Residuals of moves, parameters that are not known, and the law of identical pulses."""
-    found, update = device.pulse_fit, device.update
-    if found.volts:
+    fit, update = device.pulse_fit, device.update
+    if fit.volts:
         columns = (
-            found.volts, found.n, found.moved_uS, found.model_moved_uS, found.std_uS, found.model_std_uS,
+            fit.volts, fit.n, fit.moved_uS, fit.model_moved_uS, fit.std_uS, fit.model_std_uS,
         )
         rows = [
             (f"{v:+.3g} V", f"{n:.0f}", f"{mean:+.3f}", f"{model:+.3f}", f"{std:.3f}", f"{model_std:.3f}")
             for v, n, mean, model, std, model_std in zip(*columns, strict=True)
         ]
         out.table(("move after", "n", "mean (uS)", "model", "std (uS)", "model"), rows)
-    if found.unknown:
-        out.warn(f"{device.name}: the data do not say {found.unknown}: assumed")
+    if fit.unknown:
+        out.warn(f"{device.name}: the data do not say {fit.unknown}: assumed")
     if not update.model:
         return
     errors = ", ".join(

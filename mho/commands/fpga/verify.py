@@ -41,19 +41,19 @@ def verify_command(
     if netlist_only and built is not None:
         raise click.UsageError("--netlist-only and --built exclude each other")
     resolved = load_chip(chip or SMALL[0], (*(() if chip else SMALL[1]), *overrides))
-    found = verify(
+    evidence = verify(
         board, resolved, place=not netlist_only, flow=tools, vectors=vectors,
         built=None if built is None else Path(built), note=out.note,
     )
     what = "values" if resolved.tiled else "codes"
-    rows = [("netlist", f"{found.netlist.codes:,} {what} of {found.netlist.operations:,} products", "equal")]
-    if found.pulses is not None:
-        rows.append(("netlist", f"{found.pulses:,} pulses of write-verify", "equal"))
-    if found.bitstream is not None:
-        back = found.bitstream
+    rows = [("netlist", f"{evidence.netlist.codes:,} {what} of {evidence.netlist.operations:,} products", "equal")]
+    if evidence.pulses is not None:
+        rows.append(("netlist", f"{evidence.pulses:,} pulses of write-verify", "equal"))
+    if evidence.bitstream is not None:
+        back = evidence.bitstream
         rows.append(("bitstream", f"{back.codes:,} codes of {back.operations:,} products", "equal"))
-    if found.build is not None:
-        at = f"{found.build.fmax_hz / 1e6:.1f} MHz, {found.build.clock_hz / 1e6:g} MHz needed"
+    if evidence.build is not None:
+        at = f"{evidence.build.fmax_hz / 1e6:.1f} MHz, {evidence.build.clock_hz / 1e6:g} MHz needed"
         rows.append(("placed and routed", at, "met"))
-    out.table((f"{found.board}, {found.chip}", "", ""), rows)
-    out.json(found.to_dict())
+    out.table((f"{evidence.board}, {evidence.chip}", "", ""), rows)
+    out.json(evidence.to_dict())

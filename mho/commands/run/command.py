@@ -124,8 +124,8 @@ def run_command(
     from mho.runs.running import check_options
     from mho.runs.sharing import processes_text
 
-    own = {name: options.pop(name) for name in _OF_BACKENDS}
-    backend = options["backend"] = backend_of(options["backend"], own)
+    backend_options = {name: options.pop(name) for name in _OF_BACKENDS}
+    backend = options["backend"] = backend_of(options["backend"], backend_options)
     check_options(**{name: value for name, value in options.items() if name not in ("score", "compensation")})
     model = Device.load(device) if device is not None else None
     chip_cells = None if cells is None else _read_cells(cells, network)
@@ -159,8 +159,8 @@ def run_command(
         "input": inputs[0] if len(inputs) == 1 else list(inputs),
         "labels": labels,
         "calibrate": calibrate,
-        "waves": own["waves"],
-        "port": own["port"],
+        "waves": backend_options["waves"],
+        "port": backend_options["port"],
         **({} if cycles is None else {"cycles": cycles}),
     }
     out.json({"command": command, **result.to_dict(truth, budget=budget)})

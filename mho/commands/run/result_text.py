@@ -24,13 +24,13 @@ def print_result(result: "Result", truth: Any, budget: bool, out: Output) -> Non
     )
     out.text(f"causes: {causes}")
     if "cells" in result.provenance:
-        found = result.provenance["cells"]
+        cells = result.provenance["cells"]
         out.text(
-            f"cells: {found['file'] or 'given'}, {found['source']}, chip of seed {found['seed']}, {found['faults']} "
+            f"cells: {cells['file'] or 'given'}, {cells['source']}, chip of seed {cells['seed']}, {cells['faults']} "
             "faulty"
         )
     if len(result.references) > 1:
-        shapes = [f"{name} {list(one.shape[1:])}" for name, one in result.references.items()]
+        shapes = [f"{name} {list(output.shape[1:])}" for name, output in result.references.items()]
         out.text(f"outputs: {', '.join(shapes)}; scored: {result.scored}")
     out.table(("score", "mean", "deviation", "float model"), _scores(result, truth))
     if result.stacked:
@@ -72,9 +72,9 @@ def _print_energy(result: "Result", images: int, out: Output) -> None:
     cost = cost_of(result.work, result.runs, images, result.f_clk_MHz)
     if cost["energy"] is not None:
         parts = ", ".join(f"{name} {format_energy(pJ)}" for name, pJ in cost["energy"]["by_part_pJ"].items())
-        most = "" if cost["energy"]["exact"] else "at most "
+        bound = "" if cost["energy"]["exact"] else "at most "
         out.text(
-            f"energy of the macros: {most}{format_energy(cost['energy']['total_pJ'], 4)} an input ({parts}), "
+            f"energy of the macros: {bound}{format_energy(cost['energy']['total_pJ'], 4)} an input ({parts}), "
             f"{cost['tops_per_W']:.3g} TOPS/W; {cost['energy']['source']}"
         )
         if cost["energy"]["extrapolated"]:
@@ -99,12 +99,12 @@ def _scores(result: "Result", truth: Any) -> list[tuple[str, ...]]:
 
 def _print_uncertainty(result: "Result", truth: Any, out: Output) -> None:
     """Chips, device and images apart, as standard errors of the mean, and the interval of all."""
-    found = result.uncertainty(truth)
-    device = "not known" if found.device is None else f"{found.device:.2%} ({len(found.device_scores)} drawn)"
+    spread = result.uncertainty(truth)
+    device = "not known" if spread.device is None else f"{spread.device:.2%} ({len(spread.device_scores)} drawn)"
     out.text(
-        f"mean {found.mean:.2%}, 90 % interval {found.low:.2%} to {found.high:.2%}; standard errors: chips "
-        f"{found.chips:.2%} ({len(result.runs)}, each +- {found.chips_deviation:.2%}), device {device}, images "
-        f"{found.images:.2%} ({len(result.reference)})"
+        f"mean {spread.mean:.2%}, 90 % interval {spread.low:.2%} to {spread.high:.2%}; standard errors: chips "
+        f"{spread.chips:.2%} ({len(result.runs)}, each +- {spread.chips_deviation:.2%}), device {device}, images "
+        f"{spread.images:.2%} ({len(result.reference)})"
     )
 
 

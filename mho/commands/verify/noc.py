@@ -43,11 +43,11 @@ def noc_command(
     credits, and sums, while the host reads and writes registers of all tiles: nothing may be lost, doubled, changed or
     out of order. --chip defaults to neurram, whose mesh is 8 x 6. Exit 1 on a mismatch.
     """
-    given = {
+    sizes = {
         "columns": columns, "rows": rows, "payload_bits": payload, "depth": depth, "queues": queues,
         "contexts": contexts,
     }
-    cfg = _mesh(chip or "neurram", overrides, {name: value for name, value in given.items() if value is not None})
+    cfg = _mesh(chip or "neurram", overrides, {name: value for name, value in sizes.items() if value is not None})
     from mho.sim.noc.verify import verify_noc
 
     with out.progress(f"verifying a mesh of {cfg.columns} x {cfg.rows}") as progress:
@@ -62,8 +62,8 @@ def noc_command(
     out.json({"mesh": asdict(cfg), "seed": seed} | content)
 
 
-def _mesh(chip: str, overrides: tuple[str, ...], given: dict[str, int]) -> "MeshConfig":
+def _mesh(chip: str, overrides: tuple[str, ...], sizes: dict[str, int]) -> "MeshConfig":
     from mho.hw.config import load_chip
     from mho.hw.noc.config import MeshConfig
 
-    return replace(MeshConfig.of_network(load_chip(chip, overrides)), **given)
+    return replace(MeshConfig.of_network(load_chip(chip, overrides)), **sizes)

@@ -44,12 +44,12 @@ def tile_command(
     out.text(str(report))
     out.json({
         "seed": seed, "programs": report.programs, "instructions": report.instructions, "traps": report.traps,
-        "cycles": report.cycles, "opcodes": dict(report.coverage.ops), "causes": dict(report.coverage.causes),
+        "cycles": report.cycles, "opcodes": dict(report.opcodes), "causes": dict(report.causes),
     })
 
 
 def _tile(chip: str | None, overrides: tuple[str, ...], tile: str | None) -> "TileConfig":
-    from mho.hw.tile.random_programs import SIZES
+    from mho.sim.tile_programs.random_programs import SIZES
 
     if chip is None and not overrides and tile is None:
         return SIZES

@@ -36,17 +36,17 @@ def shown_levels(device: "Device") -> Reals:
     """Four targets over the device's range, in uS: of the levels that were measured, where there are some, or all."""
     low = device.range.g_min_uS
     high = device.g_max_uS or device.relaxation.g_ref_uS
-    wanted = low + (high - low) * np.array([0.05, 0.35, 0.65, 0.95])
+    places = low + (high - low) * np.array([0.05, 0.35, 0.65, 0.95])
     measured = np.array(device.fit.levels_uS)
     if not len(measured):
-        return wanted
-    return np.unique(measured[np.argmin(np.abs(measured[:, None] - wanted), axis=0)])
+        return places
+    return np.unique(measured[np.argmin(np.abs(measured[:, None] - places), axis=0)])
 
 
 def shown_times(device: "Device") -> Reals:
     """Times at which the device is known, in seconds, without that of programming; few of them."""
-    known = np.array(device.data_times_s)
-    return known if len(known) <= 5 else known[np.linspace(0, len(known) - 1, 5).round().astype(int)]
+    times = np.array(device.data_times_s)
+    return times if len(times) <= 5 else times[np.linspace(0, len(times) - 1, 5).round().astype(int)]
 
 
 def draw_cells(device: "Device", target_uS: float, time_s: float, temp_C: float) -> Reals:
@@ -104,9 +104,9 @@ def split_at(times: Reals, last_s: float) -> tuple[NDArray[np.bool_], NDArray[np
 
 
 def times_to(device: "Device", last_s: float) -> tuple[Reals, float]:
-    known = np.array(device.data_times_s)
-    end = float(known[-1])
-    first = float(known[known > 0.0][0])
+    times = np.array(device.data_times_s)
+    end = float(times[-1])
+    first = float(times[times > 0.0][0])
     return np.unique(np.append(np.geomspace(first, max(last_s, end), 80), end)), end
 
 

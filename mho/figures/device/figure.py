@@ -57,14 +57,14 @@ def _laid_out(count: int, column: str) -> tuple[Figure, list[Axes]]:
     width = COLUMN_IN[column] if across > 1 or column == "single" else COLUMN_IN["single"]
     figure = new_figure(width, min(_PANEL_IN * rows + 0.2, _TALLEST_IN))
     grid = figure.add_gridspec(rows, across)
-    found = [figure.add_subplot(grid[k // across, k % across]) for k in range(count)]
-    for k, axes in enumerate(found):
+    panels = [figure.add_subplot(grid[k // across, k % across]) for k in range(count)]
+    for k, axes in enumerate(panels):
         axes.annotate(
             f"({chr(97 + k)})", (0.0, 1.0), xytext=(-26, 8), xycoords="axes fraction", textcoords="offset points",
             fontweight="bold", fontsize=8,
         )
         axes.margins(x=0.03)
-    return figure, found
+    return figure, panels
 
 
 @in_style
@@ -73,8 +73,8 @@ def figure_of_device(device: "Device", column: str = "double") -> Figure:
     panels = panels_of(device)
     figure, axes = _laid_out(len(panels), column)
     figure.suptitle(f"{device.name} at {device.data_temp_C:g} °C", fontsize=8, x=0.01, ha="left")
-    for panel, one in zip(panels, axes, strict=True):
-        panel(one, device)
+    for panel, panel_axes in zip(panels, axes, strict=True):
+        panel(panel_axes, device)
     _break_labels(figure)
     return figure
 
@@ -87,35 +87,35 @@ def figure_of_devices(devices: Sequence["Device"], column: str = "double") -> Fi
         target, temp_C = targets_of(device), device.data_temp_C
         time_s = float(min(device.data_times_s, key=lambda t: abs(np.log(max(t, 1e-9) / _COMPARED_S[1])), default=0.0))
         label = f"{device.name}, {time_label(time_s)}"
-        for which, one in (("sigma", axes[0]), ("mean", axes[1])):
+        for which, panel in (("sigma", axes[0]), ("mean", axes[1])):
             of = device.mean_uS(target, time_s, temp_C)
             line = of if which == "mean" else total_sigma(device, target, time_s, temp_C)
-            one.plot(target, line, color=colour, label=label, **LINE)
+            panel.plot(target, line, color=colour, label=label, **LINE)
             index = time_of(device, time_s)
             points = None if index is None else measured_points(device, which, index, None)
             if points is not None:
-                one.errorbar(points[0], points[1], points[2], color=colour, **POINT)
+                panel.errorbar(points[0], points[1], points[2], color=colour, **POINT)
         if device.relaxes:
             _draw_middle(axes[2:], device, colour)
-    for one, title in zip(axes, (DEVIATION, MEAN) * 2, strict=True):
-        one.set_ylabel(title)
-        draw_legend(one, 1 if len(devices) > 2 else 2)
-    for one in axes[:2]:
-        one.set_xlabel("target conductance (µS)")
-    for one in axes[2:]:
-        time_axis(one)
-    for one in axes[::2]:
-        one.set_ylim(bottom=0.0)
+    for panel, title in zip(axes, (DEVIATION, MEAN) * 2, strict=True):
+        panel.set_ylabel(title)
+        draw_legend(panel, 1 if len(devices) > 2 else 2)
+    for panel in axes[:2]:
+        panel.set_xlabel("target conductance (µS)")
+    for panel in axes[2:]:
+        time_axis(panel)
+    for panel in axes[::2]:
+        panel.set_ylim(bottom=0.0)
     _break_labels(figure)
     return figure
 
 
 def _draw_middle(axes: Sequence[Axes], device: "Device", colour: str) -> None:
     """Deviation and mean over time, of a target in the middle of the range."""
-    one, (times, end) = middle_of(device), times_to(device, YEARS_10_S)
-    level = float(one[0])
-    sigma = np.array([float(total_sigma(device, one, float(t), device.data_temp_C)[0]) for t in times])
-    mean = np.array([float(device.mean_uS(one, float(t), device.data_temp_C)[0]) for t in times])
+    target, (times, end) = middle_of(device), times_to(device, YEARS_10_S)
+    level = float(target[0])
+    sigma = np.array([float(total_sigma(device, target, float(t), device.data_temp_C)[0]) for t in times])
+    mean = np.array([float(device.mean_uS(target, float(t), device.data_temp_C)[0]) for t in times])
     measured = list(device.fit.levels_uS)
     for which, values, panel in (("sigma", sigma, axes[0]), ("mean", mean, axes[1])):
         plot_split(panel, times, values, end, colour, f"{device.name}, {level:.3g} µS")

@@ -123,10 +123,10 @@ def over_times(which: str) -> Callable[[Axes, "Device"], None]:
         times, end = times_to(device, YEARS_10_S)
         temp_C, levels = device.data_temp_C, shown_levels(device)
         for level, colour in zip(levels, COLOURS, strict=False):
-            one = np.array([level])
+            target = np.array([level])
             line = np.array([
-                float((device.mean_uS(one, float(t), temp_C) if which == "mean"
-                       else total_sigma(device, one, float(t), temp_C))[0])
+                float((device.mean_uS(target, float(t), temp_C) if which == "mean"
+                       else total_sigma(device, target, float(t), temp_C))[0])
                 for t in times
             ])
             plot_split(axes, times, line, end, colour, f"{level:.3g} µS")

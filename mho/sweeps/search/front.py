@@ -10,13 +10,13 @@ __all__ = ["costs", "front"]
 
 def costs(rows: Sequence[dict[str, float]], objectives: Sequence[tuple[str, bool]]) -> NDArray[np.float64]:
     """Objectives of each row as numbers of which less is better, (rows, objectives); infinite where one is missing."""
-    found = np.full((len(rows), len(objectives)), np.inf)
+    cost = np.full((len(rows), len(objectives)), np.inf)
     for i, row in enumerate(rows):
         for j, (name, more) in enumerate(objectives):
             value = row.get(name)
             if value is not None:
-                found[i, j] = -value if more else value
-    return found
+                cost[i, j] = -value if more else value
+    return cost
 
 
 def front(cost: NDArray[np.float64]) -> NDArray[np.bool_]:
@@ -24,9 +24,9 @@ def front(cost: NDArray[np.float64]) -> NDArray[np.bool_]:
 
     Rows with an infinite cost are never among them.
     """
-    kept = np.asarray(np.isfinite(cost).all(axis=1))
-    for i in np.flatnonzero(kept):
-        if kept[i]:
+    best = np.asarray(np.isfinite(cost).all(axis=1))
+    for i in np.flatnonzero(best):
+        if best[i]:
             worse = (cost >= cost[i]).all(axis=1) & (cost > cost[i]).any(axis=1)
-            kept &= ~worse
-    return kept
+            best &= ~worse
+    return best

@@ -23,15 +23,15 @@ def chosen(shape: Sequence[int], ordered: Sequence[bool], search: Search, evalua
     ``ordered`` says of each axis whether its values are numbers, so that near ones are alike.
     """
     size = int(np.prod(shape, dtype=np.int64))
-    most = min(size, search.evaluations or size)
+    limit = min(size, search.evaluations or size)
     if search.method == "grid":
-        evaluate(range(most))
+        evaluate(range(limit))
     elif search.method == "random":
-        evaluate(_some(size, most, search.seed))
+        evaluate(_some(size, limit, search.seed))
     else:
         from mho.sweeps.search.trade_offs import search_trade_offs
 
-        search_trade_offs(shape, ordered, most, search, evaluate)
+        search_trade_offs(shape, ordered, limit, search, evaluate)
 
 
 def _some(size: int, count: int, seed: int) -> list[int]:

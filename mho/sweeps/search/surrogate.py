@@ -39,7 +39,7 @@ class Surrogate:
         self._kernels: dict[int, Any] = {}
         self._next = 0
 
-    def likely_best(self, known: dict[int, Reals], candidates: NDArray[np.int64], count: int) -> list[int]:
+    def likely_best(self, results: dict[int, Reals], candidates: NDArray[np.int64], count: int) -> list[int]:
         """Designs that are not known and would be among the best if they were as expected, or somewhat better.
 
         Parameters
@@ -51,26 +51,26 @@ class Surrogate:
         count
             Most designs.
         """
-        numbers = np.array([number for number, cost in known.items() if np.isfinite(cost).all()], dtype=np.int64)
+        numbers = np.array([number for number, cost in results.items() if np.isfinite(cost).all()], dtype=np.int64)
         if len(numbers) < 2:
             return []
-        cost = np.array([known[int(number)] for number in numbers])
-        others = candidates[~np.isin(candidates, list(known))]
-        expected = [self._expected(j, numbers, cost[:, j], others) for j in range(cost.shape[1])]
-        self._next = sum(len(known) >= fitted for fitted in FITTED)
+        cost = np.array([results[int(number)] for number in numbers])
+        unknown = candidates[~np.isin(candidates, list(results))]
+        expected = [self._expected(j, numbers, cost[:, j], unknown) for j in range(cost.shape[1])]
+        self._next = sum(len(results) >= fitted for fitted in FITTED)
         chosen: dict[int, None] = {}
         for optimism in _OPTIMISMS:
             guessed = np.stack([mean - optimism * deviation for _, mean, deviation in expected], axis=1)
-            there = np.stack([values for values, _, _ in expected], axis=1)
-            best = front(np.concatenate([there, guessed]))[len(there) :]
+            measured = np.stack([values for values, _, _ in expected], axis=1)
+            best = front(np.concatenate([measured, guessed]))[len(measured) :]
             unsure = np.sum([deviation for _, _, deviation in expected], axis=0)
             for k in sorted(np.flatnonzero(best), key=lambda k: -unsure[k]):
-                chosen.setdefault(int(others[k]))
+                chosen.setdefault(int(unknown[k]))
             if len(chosen) >= count:
                 break
         return list(chosen)[:count]
 
-    def _expected(self, j: int, numbers: NDArray[np.int64], cost: Reals, others: NDArray[np.int64]) -> Any:
+    def _expected(self, j: int, numbers: NDArray[np.int64], cost: Reals, unknown: NDArray[np.int64]) -> Any:
         """Of objective ``j``: values of what is known, mean and deviation of the others, in one unit."""
         wide = bool((cost > 0.0).all()) and cost.max() > _SPAN * cost.min()
         values = np.log(cost) if wide else cost
@@ -80,7 +80,7 @@ class Surrogate:
             warnings.simplefilter("ignore")  # a length at its bound: that axis does not matter
             process.fit(self._coordinates(numbers), values)
             self._kernels[j] = process.kernel_
-            mean, deviation = process.predict(self._coordinates(others), return_std=True)
+            mean, deviation = process.predict(self._coordinates(unknown), return_std=True)
         return values, mean, deviation
 
     def _process(self, j: int, count: int) -> Any:
@@ -100,8 +100,8 @@ class Surrogate:
         return GaussianProcessRegressor(kernel, optimizer=optimizer)
 
     def _coordinates(self, numbers: NDArray[np.int64]) -> Reals:
-        found = []
+        columns = []
         places = np.unravel_index(numbers, self._shape)
         for place, length, ordered in zip(places, self._shape, self._ordered, strict=True):
-            found.append((place / max(length - 1, 1))[:, None] if ordered else np.eye(length)[place])
-        return np.hstack(found)
+            columns.append((place / max(length - 1, 1))[:, None] if ordered else np.eye(length)[place])
+        return np.hstack(columns)

@@ -33,7 +33,7 @@ _WORST = 1e300
 
 
 def search_trade_offs(
-    shape: Sequence[int], ordered: Sequence[bool], most: int, search: Search,
+    shape: Sequence[int], ordered: Sequence[bool], limit: int, search: Search,
     evaluate: Callable[[Sequence[int]], Sequence[Row]],
 ) -> None:
     """Have at most ``most`` designs evaluated.
@@ -51,10 +51,10 @@ def search_trade_offs(
         If Optuna is not installed.
     """
     study = _Study(shape, ordered, search)
-    numbers = study.by_chance(min(_START, max(most // 5, 2)))
+    numbers = study.by_chance(min(_START, max(limit // 5, 2)))
     while numbers:
         study.tell(numbers, costs(evaluate(numbers), search.objectives))
-        numbers = study.next(min(search.batch, most - len(study.known)))
+        numbers = study.next(min(search.batch, limit - len(study.known)))
 
 
 class _Study:
@@ -78,17 +78,17 @@ class _Study:
 
     def by_chance(self, count: int) -> list[int]:
         """Designs that are not known, by chance."""
-        found: dict[int, None] = {}
-        while len(found) < min(count, self._size - len(self.known)):
+        drawn: dict[int, None] = {}
+        while len(drawn) < min(count, self._size - len(self.known)):
             number = int(self._rng.integers(self._size))
             if number not in self.known:
-                found.setdefault(number)
-        return list(found)
+                drawn.setdefault(number)
+        return list(drawn)
 
-    def tell(self, numbers: Sequence[int], found: NDArray[np.float64]) -> None:
+    def tell(self, numbers: Sequence[int], results: NDArray[np.float64]) -> None:
         """Results of designs, (designs, objectives)."""
         optuna = _optuna()
-        for number, cost in zip(numbers, found, strict=True):
+        for number, cost in zip(numbers, results, strict=True):
             self.known[number] = cost
             values = [min(float(value), _WORST) for value in cost]
             if number in self._trials:
@@ -122,9 +122,9 @@ class _Study:
             return np.arange(self._size)
         return np.array([*self._beside_best(_CANDIDATES // 2), *self.by_chance(_CANDIDATES // 2)])
 
-    def _asked(self, most: int) -> Iterator[int]:
+    def _asked(self, limit: int) -> Iterator[int]:
         """What Optuna asks for that is not known."""
-        for _ in range(most):
+        for _ in range(limit):
             trial = self._study.ask(self._axes)
             number = int(np.ravel_multi_index([trial.params[name] for name in self._axes], self._shape))
             if number in self.known:
@@ -141,9 +141,9 @@ class _Study:
         best = numbers[front(np.array(list(self.known.values())))]
         votes: dict[int, int] = {}
         for number in best:
-            for other in self._neighbours(int(number)):
-                if other not in self.known:
-                    votes[other] = votes.get(other, 0) + 1
+            for neighbour in self._neighbours(int(number)):
+                if neighbour not in self.known:
+                    votes[neighbour] = votes.get(neighbour, 0) + 1
         mixed = [list(votes)[k] for k in self._rng.permutation(len(votes))]
         return sorted(mixed, key=lambda number: -votes[number])[:count]
 
@@ -152,9 +152,9 @@ class _Study:
         at = list(np.unravel_index(number, self._shape))
         for k, (length, is_ordered) in enumerate(zip(self._shape, self._ordered, strict=True)):
             here = int(at[k])
-            for there in (here - 1, here + 1) if is_ordered else range(length):
-                if 0 <= there < length and there != here:
-                    yield int(np.ravel_multi_index([*at[:k], there, *at[k + 1 :]], self._shape))
+            for index in (here - 1, here + 1) if is_ordered else range(length):
+                if 0 <= index < length and index != here:
+                    yield int(np.ravel_multi_index([*at[:k], index, *at[k + 1 :]], self._shape))
 
     def _parameters(self, number: int) -> dict[str, int]:
         return {name: int(index) for name, index in zip(self._axes, np.unravel_index(number, self._shape), strict=True)}

@@ -155,21 +155,21 @@ def load_spec(path: Path) -> Spec:
         One sentence with file, field, value and what would be right.
     """
     _, tree = read_toml(path, _KIND)
-    found = _FILE.read(f"{path}: ", tree)
+    tables = _FILE.read(f"{path}: ", tree)
     if next(iter(tree)) != "schema":
         raise InputError(f"{path}: schema = {SCHEMA} must be the first key, not {next(iter(tree))}")
-    if not found["networks"]:
+    if not tables["networks"]:
         raise InputError(f"{path}: networks must hold a table such as [networks.digits], not nothing")
-    chips = _unique(path, "chips", tuple(_beside(path, name) for name in found["chips"]))
-    devices = _unique(path, "devices", tuple(_beside(path, name) for name in found.get("devices", ())))
-    axes = tuple(_axes(path, found.get("axes", {})))
+    chips = _unique(path, "chips", tuple(_beside(path, name) for name in tables["chips"]))
+    devices = _unique(path, "devices", tuple(_beside(path, name) for name in tables.get("devices", ())))
+    axes = tuple(_axes(path, tables.get("axes", {})))
     spec = Spec(
         networks={name: load_workload(path, name, _network(path, name, table))
-                  for name, table in found["networks"].items()},
+                  for name, table in tables["networks"].items()},
         chips=chips, devices=devices or (None,), axes=axes,
-        times_s=_unique(path, "times", found.get("times", (86400.0,))),
-        temps_C=_unique(path, "temps", found.get("temps", (25.0,))),
-        seeds=_unique(path, "seeds", found.get("seeds", (0,))), search=_search(path, found.get("search", {})),
+        times_s=_unique(path, "times", tables.get("times", (86400.0,))),
+        temps_C=_unique(path, "temps", tables.get("temps", (25.0,))),
+        seeds=_unique(path, "seeds", tables.get("seeds", (0,))), search=_search(path, tables.get("search", {})),
         built=_chips(path, chips, axes), models={name: load_device(name) for name in devices},
     )
     if spec.size * len(spec.seeds) > MOST_POINTS and spec.search.method == "grid":
@@ -247,5 +247,5 @@ def _search(path: Path, table: Mapping[str, Any]) -> Search:
         raise InputError(f'{path}: search.objectives must name what is wanted, as in {{accuracy = "max"}}, not nothing')
     if table["method"] != "grid" and "evaluations" not in table:
         raise InputError(f"{path}: search.evaluations must say how many combinations are run at most, not nothing")
-    own = {key: table[key] for key in ("method", "evaluations", "seed", "batch") if key in table}
-    return Search(objectives=tuple(objectives), **own)
+    options = {key: table[key] for key in ("method", "evaluations", "seed", "batch") if key in table}
+    return Search(objectives=tuple(objectives), **options)

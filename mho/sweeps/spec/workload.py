@@ -56,8 +56,8 @@ def load_workload(path: Path, name: str, table: Mapping[str, Any]) -> Workload:
         raise InputError(f"{where}.images must be {len(x)} at most, as there are inputs, not {images}")
     x, labels = x[:images], None if labels is None else labels[:images]
     digest = hashlib.sha256(model)
-    for one in (x, labels, calibrate):
-        _hash(digest, one)
+    for part in (x, labels, calibrate):
+        _hash(digest, part)
     digest.update(str(table.get("score")).encode())
     return Workload(
         name=name, model=model, x=x, labels=labels, calibrate=calibrate, score=table.get("score"),
@@ -82,8 +82,8 @@ def _sample(where: str, table: Mapping[str, Any]) -> tuple[bytes, Inputs, NDArra
     for key in ("model", "input", "labels", "calibrate"):
         if key in table:
             raise InputError(f"{where}.{key}: a sample has its own; leave out one of sample and {key}")
-    found = load_sample(sample)
-    return found.model.read_bytes(), found.x, found.y, found.calibrate
+    shipped = load_sample(sample)
+    return shipped.model.read_bytes(), shipped.x, shipped.y, shipped.calibrate
 
 
 def _own(
@@ -97,8 +97,8 @@ def _own(
     _, proto = load(folder / table["model"])
     x = load_inputs(str(folder / table["input"]))
     labels = _labels(f"{where}.labels", str(folder / table["labels"])) if "labels" in table else None
-    given = table.get("calibrate")
-    return proto.SerializeToString(), x, labels, x[:FIRST_INPUTS] if given is None else load_inputs(str(folder / given))
+    calibrate = load_inputs(str(folder / table["calibrate"])) if "calibrate" in table else x[:FIRST_INPUTS]
+    return proto.SerializeToString(), x, labels, calibrate
 
 
 def _labels(where: str, source: str) -> NDArray[np.int64]:

@@ -108,7 +108,7 @@ class Analysis:
             for wire, cell in narrowed:
                 size = top[wire]
                 self.module.wires[wire] = Wire(wire, size)
-                cell.parameters["WIDTH" if cell.type == "$mux" else "Y_WIDTH"] = str(size)
+                cell.parameters["WIDTH" if cell.type == "$mux" else "Y_WIDTH"] = size
                 cell.ports["Y"] = (Slice(wire, size - 1, 0),)
                 for port in ("A",) if cell.type == "$shl" else cell.ports.keys() & {"A", "B"}:
                     if width(cell.ports[port]) > size:
@@ -136,7 +136,7 @@ class Analysis:
         if isinstance(first, Assign) and first.value == (q,):
             body = body[1:]
         if asynchronous := cell.type == "$adff":
-            value = cell.parameters["ARST_VALUE"].partition("'")[2]
+            value = cell.bits("ARST_VALUE")
             resets = [Reset(cell.ports["ARST"], value), *resets]
         return Register(q.wire, retarget(body, q.wire), cell.ports["CLK"], resets, asynchronous)
 
@@ -150,10 +150,10 @@ class Analysis:
             if all(condition in [x.condition for x in r.resets] for r in reset)
         ]
         for register in reset:
-            kept = [r for r in register.resets if r.condition in shared and r.value == register.resets[0].value]
+            chosen = [r for r in register.resets if r.condition in shared and r.value == register.resets[0].value]
             target = whole(self.module.wires[register.wire])
-            register.body += [r.statement(target) for r in reversed(register.resets) if r not in kept]
-            register.resets = kept
+            register.body += [r.statement(target) for r in reversed(register.resets) if r not in chosen]
+            register.resets = chosen
 
     def _sources(self, wire: str) -> list[Slice]:
         """What the driver of a wire reads."""
@@ -172,14 +172,14 @@ class Analysis:
         todo = [whole(wire) for wire in self.module.wires.values() if wire.port == "output"]
         for cell in self.instances:
             todo += slices(sig for port, sig in cell.ports.items() if port not in cell.outputs)
-        seen: set[str] = set()
+        visited: set[str] = set()
         while todo:
             chunk = todo.pop()
             self.uses[chunk.wire] += 1
             if chunk != whole(self.module.wires[chunk.wire]):
                 self.partly.add(chunk.wire)
-            if chunk.wire not in seen:
-                seen.add(chunk.wire)
+            if chunk.wire not in visited:
+                visited.add(chunk.wire)
                 todo += self._sources(chunk.wire)
 
 
@@ -234,12 +234,12 @@ class Analysis:
     def _split(self, groups: Iterable[list[_Member]]) -> None:
         """Have a register of its own for each part of one that several clocks change: a tool sees one clock a net."""
         groups = list(groups)
-        seen = Counter(wire for members in groups for wire in {m.register.wire for m in members})
+        clocks = Counter(wire for members in groups for wire in {m.register.wire for m in members})
         parts: dict[str, list[Slice]] = {}
         for members in groups:
             for k, member in enumerate(members):
                 wire, part = member.register.wire, member.part
-                if seen[wire] > 1:
+                if clocks[wire] > 1:
                     inner = Wire(f"{wire}_{part.high}_{part.low}", part.high - part.low + 1)
                     self.module.wires[inner.name] = inner
                     body = moved(member.body, part.low)
@@ -247,9 +247,9 @@ class Analysis:
                     self.registers[inner.name] = register
                     members[k] = _Member(register, register.body, register.body, whole(inner))
                     parts.setdefault(wire, []).append(part)
-        for wire, found in parts.items():
+        for wire, slices_of in parts.items():
             del self.registers[wire], self.cell_of[wire]
-            ordered = sorted(found, key=lambda part: -part.low)
+            ordered = sorted(slices_of, key=lambda part: -part.low)
             self.connect_of[wire] = tuple(whole(self.module.wires[f"{wire}_{p.high}_{p.low}"]) for p in ordered)
             self.module.connects.append((whole(self.module.wires[wire]), self.connect_of[wire]))
 
@@ -283,10 +283,10 @@ class Analysis:
 
 def _bits_assigned(body: Iterable[Statement]) -> set[int]:
     """Bits of its target that a body assigns somewhere."""
-    found: set[int] = set()
+    bits: set[int] = set()
     for statement in body:
         if isinstance(statement, Assign):
-            found |= set(range(statement.target.low, statement.target.high + 1))
+            bits |= set(range(statement.target.low, statement.target.high + 1))
         else:
-            found = found.union(*(_bits_assigned(case.body) for case in statement.cases))
-    return found
+            bits = bits.union(*(_bits_assigned(case.body) for case in statement.cases))
+    return bits

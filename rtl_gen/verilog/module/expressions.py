@@ -40,11 +40,11 @@ class Expression:
 
 def infix(a: Expression, symbol: str, b: Expression) -> Expression:
     """``a symbol b``, shorter where one side is a constant bit."""
-    for one, other in ((a, b), (b, a)):
-        if (one.text, symbol) in (("1'b1", "&"), ("1'b0", "|"), ("1'b0", "^")):
-            return other
-        if (one.text, symbol) in (("1'b0", "&"), ("1'b1", "|")):
-            return one
+    for side, opposite in ((a, b), (b, a)):
+        if (side.text, symbol) in (("1'b1", "&"), ("1'b0", "|"), ("1'b0", "^")):
+            return opposite
+        if (side.text, symbol) in (("1'b0", "&"), ("1'b1", "|")):
+            return side
     if symbol in "+-" and re.fullmatch(r"\d+'[bd]0", b.text):
         return a
     chain = symbol if symbol in "&|^" else ""
@@ -170,7 +170,7 @@ def describe(cell: Cell, operand: Callable[[Sig], str]) -> str:
 
 def _compare(cell: Cell, read: Read) -> Expression:
     a, b = cell.ports["A"], cell.ports["B"]
-    signed = cell.parameters["A_SIGNED"] == "1"
+    signed = cell.number("A_SIGNED") == 1
     size = max(width(a), width(b))
     a, b = extend(a, size, signed), extend(b, size, signed)
     if size == 1 and cell.type in ("$eq", "$ne") and isinstance(b[0], Const):
@@ -182,7 +182,7 @@ def _compare(cell: Cell, read: Read) -> Expression:
 
 
 def _shift(cell: Cell, read: Read, size: int) -> Expression:
-    signed = cell.parameters["A_SIGNED"] == "1"
+    signed = cell.number("A_SIGNED") == 1
     a = read(extend(cell.ports["A"], size, signed))
     if not cell.ports["B"]:
         return a
@@ -226,8 +226,8 @@ def operator(cell: Cell, read: Read) -> Expression:
         If the cell has no Verilog here.
     """
     kind = cell.type
-    size = int(cell.parameters.get("Y_WIDTH", cell.parameters.get("WIDTH", "1")))
-    signed = cell.parameters.get("A_SIGNED") == "1"
+    size = cell.number("Y_WIDTH", cell.number("WIDTH", 1))
+    signed = cell.number("A_SIGNED") == 1
     if kind in _COMPARE:
         return _compare(cell, read)
     if kind in _SHIFT:

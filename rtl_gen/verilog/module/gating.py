@@ -39,19 +39,19 @@ def pieces(body: Iterable[Statement], wire: Wire) -> list[tuple[Slice, list[Stat
 
 def enable_of(body: list[Statement]) -> tuple[tuple[Condition, ...], list[Statement]]:
     """Conditions that all have to hold for a body to do anything, and what it does if they do."""
-    found: list[Condition] = []
+    conditions: list[Condition] = []
     while len(body) == 1 and isinstance(switch := body[0], Switch):
         live = [case for case in switch.cases if case.body]
         if len(live) != 1 or not live[0].patterns or not (exclusive(switch) or live[0] is switch.cases[0]):
             break
-        found.append(Condition(switch.test, live[0].patterns))
+        conditions.append(Condition(switch.test, live[0].patterns))
         body = live[0].body
     if len(body) == 1 and isinstance(switch := body[0], Switch) and _some_case(switch):
-        found.append(Condition(switch.test, tuple(p for case in switch.cases for p in case.patterns)))
-        *others, last = switch.cases
+        conditions.append(Condition(switch.test, tuple(p for case in switch.cases for p in case.patterns)))
+        *cases, last = switch.cases
         # One of them holds, so that the last need not be asked for.
-        body = [Switch(switch.test, [*others, Case((), last.body)])]
-    return tuple(found), body
+        body = [Switch(switch.test, [*cases, Case((), last.body)])]
+    return tuple(conditions), body
 
 
 def _some_case(switch: Switch) -> bool:

@@ -101,9 +101,9 @@ class Namer(Analysis):
             return named
         if self._readers is None:
             self._readers = self.first_readers()
-        seen, reader = {wire}, self._readers.get(wire, "")
-        while anonymous(reader) and reader not in seen and reader in self._readers:
-            seen.add(reader)
+        visited, reader = {wire}, self._readers.get(wire, "")
+        while anonymous(reader) and reader not in visited and reader in self._readers:
+            visited.add(reader)
             reader = self._readers[reader]
         return f"{self.identifiers.get(reader) or identifier(reader)}_term" if reader else "term"
 

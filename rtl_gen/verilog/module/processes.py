@@ -78,11 +78,11 @@ def exclusive(switch: Switch) -> bool:
 
 def prune(body: Iterable[Statement]) -> list[Statement]:
     """Without branches that do nothing, and without assignments all of whose bits are assigned again."""
-    kept: list[Statement] = []
+    pruned: list[Statement] = []
     for statement in body:
         if isinstance(statement, Switch):
             if all(isinstance(chunk, Const) for chunk in statement.test):
-                kept += prune(_taken(statement))
+                pruned += prune(_taken(statement))
                 continue
             cases = [Case(case.patterns, prune(case.body)) for case in statement.cases]
             while cases and not cases[-1].body:
@@ -92,13 +92,13 @@ def prune(body: Iterable[Statement]) -> list[Statement]:
             if not cases:
                 continue
             statement = Switch(statement.test, cases)
-        kept.append(statement)
-    return _without_overwritten(kept)
+        pruned.append(statement)
+    return _without_overwritten(pruned)
 
 
 def _without_overwritten(body: list[Statement]) -> list[Statement]:
     """Without assignments all of whose bits later ones, which nothing holds back, assign too."""
-    kept: list[Statement] = []
+    lasting: list[Statement] = []
     covered: dict[str, int] = {}
     for statement in reversed(body):
         if isinstance(statement, Assign):
@@ -108,8 +108,8 @@ def _without_overwritten(body: list[Statement]) -> list[Statement]:
             if before | bits == before:
                 continue
             covered[target.wire] = before | bits
-        kept.append(statement)
-    return kept[::-1]
+        lasting.append(statement)
+    return lasting[::-1]
 
 
 def _taken(switch: Switch) -> list[Statement]:
@@ -153,7 +153,7 @@ def _merge_into(merged: list[Statement], body: list[Statement]) -> None:
         if place is None:
             # Before what a later statement will join, so that it still can.
             later = (_find(merged, after, earliest) for after in body[number + 1 :])
-            place = next((found for found in later if found is not None), len(merged))
+            place = next((position for position in later if position is not None), len(merged))
             merged.insert(place, statement)
         else:
             old = merged[place]
@@ -169,41 +169,41 @@ def _find(merged: list[Statement], statement: Statement, earliest: int) -> int |
 
 def boundaries(body: Iterable[Statement]) -> set[int]:
     """Bit positions of the target at which some assignment begins or ends."""
-    found: set[int] = set()
+    ends: set[int] = set()
     for statement in body:
         if isinstance(statement, Assign):
-            found |= {statement.target.low, statement.target.high + 1}
+            ends |= {statement.target.low, statement.target.high + 1}
         else:
             for case in statement.cases:
-                found |= boundaries(case.body)
-    return found
+                ends |= boundaries(case.body)
+    return ends
 
 
 def restrict(body: Iterable[Statement], high: int, low: int) -> list[Statement]:
     """What a body does to bits ``high`` down to ``low``, which no assignment covers in part."""
-    kept: list[Statement] = []
+    restricted: list[Statement] = []
     for statement in body:
         if isinstance(statement, Switch):
             cases = [Case(case.patterns, restrict(case.body, high, low)) for case in statement.cases]
-            kept.append(Switch(statement.test, cases))
+            restricted.append(Switch(statement.test, cases))
         elif statement.target.low <= low and high <= statement.target.high:
             base = statement.target.low
             target = Slice(statement.target.wire, high, low)
-            kept.append(Assign(target, select(statement.value, high - base, low - base)))
-    return kept
+            restricted.append(Assign(target, select(statement.value, high - base, low - base)))
+    return restricted
 
 
 def read_wires(body: Iterable[Statement]) -> list[Slice]:
     """Every slice that a body reads, as often as it does."""
-    found: list[Slice] = []
+    chunks: list[Slice] = []
     for statement in body:
         if isinstance(statement, Assign):
-            found += [chunk for chunk in statement.value if isinstance(chunk, Slice)]
+            chunks += [chunk for chunk in statement.value if isinstance(chunk, Slice)]
         else:
-            found += [chunk for chunk in statement.test if isinstance(chunk, Slice)]
+            chunks += [chunk for chunk in statement.test if isinstance(chunk, Slice)]
             for case in statement.cases:
-                found += read_wires(case.body)
-    return found
+                chunks += read_wires(case.body)
+    return chunks
 
 
 def retarget(body: Iterable[Statement], wire: str) -> list[Statement]:

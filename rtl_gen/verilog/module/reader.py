@@ -134,23 +134,23 @@ class Reader(Namer):
         instance = cell is not None and cell.type.startswith("\\")
         if not anonymous(wire) or wire in self.registers or instance or self.module.wires[wire].port:
             return None
-        found: Expression | None = None
+        expression: Expression | None = None
         if cell is not None:
-            found = self.operator(cell)
+            expression = self.operator(cell)
         elif process is not None:
-            found = self.as_expression(process)
+            expression = self.as_expression(process)
         elif wire in self.connect_of:
-            found = self.read(self.connect_of[wire])
+            expression = self.read(self.connect_of[wire])
         limit = once if self.uses[wire] == 1 else _INLINE_ALWAYS
-        if found is not None and found.chain and self.uses[wire] == 1:
+        if expression is not None and expression.chain and self.uses[wire] == 1:
             # More links of a chain are as easy to read.
             limit = _ALONE
-        if found is None or wire in self.partly or len(found.text) > limit:
+        if expression is None or wire in self.partly or len(expression.text) > limit:
             self.inline[wire] = None
-            self.drive(wire, found)
+            self.drive(wire, expression)
             return None
-        self.inline[wire] = found
-        return found
+        self.inline[wire] = expression
+        return expression
 
     def operator(self, cell: Cell) -> Expression:
         """Expression of an operator."""
@@ -160,9 +160,9 @@ class Reader(Namer):
                 test = self._state_test(cell.ports["A"], cell.ports["B"], relation)
                 if test is not None:
                     return test
-            wanted = _number(cell.ports["B"])
-            if wanted is not None and cell.parameters["A_SIGNED"] != "1":
-                chosen = _chosen(self.read(cell.ports["A"]), wanted, same=cell.type == "$eq")
+            number = _number(cell.ports["B"])
+            if number is not None and not cell.number("A_SIGNED"):
+                chosen = _chosen(self.read(cell.ports["A"]), number, same=cell.type == "$eq")
                 if chosen is not None:
                     return chosen
         if cell.type == "$shift":
@@ -177,9 +177,9 @@ class Reader(Namer):
 
     def _part(self, cell: Cell) -> Expression:
         """A part of a vector at a variable place: an indexed select where it cannot lie outside."""
-        vector, size = cell.ports["A"], int(cell.parameters["Y_WIDTH"])
-        place, most = self._place(cell.ports["B"])
-        if most + size <= width(vector):
+        vector, size = cell.ports["A"], cell.number("Y_WIDTH")
+        place, highest = self._place(cell.ports["B"])
+        if highest + size <= width(vector):
             chunk = vector[0]
             if not (len(vector) == 1 and isinstance(chunk, Slice) and chunk.low == 0):
                 chunk = self._net(self.read(vector), width(vector))
@@ -188,21 +188,21 @@ class Reader(Namer):
             index = self.read(extend(place, max((width(vector) - 1).bit_length(), 1))).text
             return Expression(f"{base}[{index}]" if size == 1 else f"{base}[{index} +: {size}]")
         longer = max(width(vector), size)
-        if cell.parameters["A_SIGNED"] == "1":
+        if cell.number("A_SIGNED"):
             raise ToolError(
                 "A part of a signed vector must lie within it: beyond its end Amaranth has the sign, and Yosys zeros"
             )
-        shift = Cell("$shr", cell.name, cell.parameters | {"Y_WIDTH": str(longer)}, cell.ports)
+        shift = Cell("$shr", cell.name, cell.parameters | {"Y_WIDTH": longer}, cell.ports)
         net = self._net(operator(shift, self.read), longer)
         return self.read((Slice(net.wire, size - 1, 0),))
 
     def _make_net(self, wire: str) -> None:
         """Have a net for a wire of which a part is read; where it was read as a whole, its expression may stand."""
         self.partly.add(wire)
-        found = self._inlined(wire)
-        if found is not None:
+        expression = self._inlined(wire)
+        if expression is not None:
             self.inline[wire] = None
-            self.drive(wire, found)
+            self.drive(wire, expression)
 
     def _place(self, sig: Sig) -> tuple[Sig, int]:
         """A place without the multiplication by a power of two that makes it, and its largest value."""
@@ -261,8 +261,9 @@ class Reader(Namer):
             return self._by_parts(process)
         if len(boundaries(process.body)) > 2:
             return None
-        found = self._conditional(prune(process.body), None)
-        return found if found is not None and found.text.count(" ? ") <= 2 and len(found.text) <= LINE else None
+        expression = self._conditional(prune(process.body), None)
+        short = expression is not None and expression.text.count(" ? ") <= 2 and len(expression.text) <= LINE
+        return expression if short else None
 
     def _conditional(self, body: Iterable[Statement], value: Expression | None) -> Expression | None:
         for statement in body:
@@ -283,32 +284,32 @@ class Reader(Namer):
     def matches(self, test: Sig, patterns: tuple[str, ...]) -> Expression:
         """Whether ``test`` has one of the patterns."""
         terms = [self._match(test, pattern) for pattern in patterns]
-        found = terms[0]
+        any_match = terms[0]
         for term in terms[1:]:
-            found = infix(found, "|", term)
-        return found
+            any_match = infix(any_match, "|", term)
+        return any_match
 
     def _match(self, test: Sig, pattern: str) -> Expression:
         if "-" not in pattern and self.machine(test):
             state = self.state(self.machine(test), int(pattern, 2))
             return Expression(f"{self.read(test).text} == {state}", atom=False)
         bits = [k for k in range(len(pattern) - 1, -1, -1) if pattern[len(pattern) - 1 - k] != "-"]
-        wanted = "".join(pattern[len(pattern) - 1 - k] for k in bits)
-        kept = test if len(bits) == len(pattern) else tuple(c for k in bits for c in select(test, k, k))
+        digits = "".join(pattern[len(pattern) - 1 - k] for k in bits)
+        tested = test if len(bits) == len(pattern) else tuple(c for k in bits for c in select(test, k, k))
         if len(bits) == 1:
-            bit = self.read(kept)
-            return bit if wanted == "1" else invert(bit)
-        value = self.read(kept)
-        chosen = _chosen(value, int(wanted, 2))
-        return chosen or Expression(f"{value.operand} == {constant(wanted)}", atom=False)
+            bit = self.read(tested)
+            return bit if digits == "1" else invert(bit)
+        value = self.read(tested)
+        chosen = _chosen(value, int(digits, 2))
+        return chosen or Expression(f"{value.operand} == {constant(digits)}", atom=False)
 
 
-def _chosen(value: Expression, wanted: int, *, same: bool = True) -> Expression | None:
+def _chosen(value: Expression, number: int, *, same: bool = True) -> Expression | None:
     """Whether a choice between two constants is ``wanted``: what chooses between them. None for anything else."""
     choice = _CHOICE.fullmatch(value.text)
     if choice is None:
         return None
-    yes, no = (Expression(f"1'b{int((int(value) == wanted) == same)}") for value in (choice[2], choice[3]))
+    yes, no = (Expression(f"1'b{int((int(value) == number) == same)}") for value in (choice[2], choice[3]))
     return yes if yes == no else conditional(Expression(choice[1]), yes, no)
 
 

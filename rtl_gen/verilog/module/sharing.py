@@ -21,20 +21,20 @@ __all__ = ["join_outputs", "share", "take_constants"]
 def share(module: Module) -> None:
     """Compute once what several unnamed operators, or processes of unnamed nets, compute alike."""
     renamed: dict[str, str] = {}
-    held = {chunk.wire for cell in module.cells for chunk in slices([cell.ports.get("D", ())])}
-    found = True
-    while found:
-        found, first = False, dict[object, str]()
-        for wire, key in _computed(module, held, renamed):
-            if wire not in renamed and (one := first.setdefault(key, wire)) != wire:
-                renamed[wire], found = one, True
+    next_values = {chunk.wire for cell in module.cells for chunk in slices([cell.ports.get("D", ())])}
+    changed = True
+    while changed:
+        changed, first = False, dict[object, str]()
+        for wire, key in _computed(module, next_values, renamed):
+            if wire not in renamed and (twin := first.setdefault(key, wire)) != wire:
+                renamed[wire], changed = twin, True
     outputs = ((cell, cell.ports.get("Y", ())) for cell in module.cells)
     module.cells = [cell for cell, output in outputs if not any(chunk.wire in renamed for chunk in slices([output]))]
     module.processes = [process for process in module.processes if process.target not in renamed]
     _rename(module, renamed)
 
 
-def _computed(module: Module, held: set[str], renamed: Mapping[str, str]) -> Iterator[tuple[str, object]]:
+def _computed(module: Module, next_values: set[str], renamed: Mapping[str, str]) -> Iterator[tuple[str, object]]:
     """Unnamed nets, with what they compute from the nets that stay."""
     for cell in module.cells:
         if cell.outputs == {"Y"} and not cell.type.startswith("\\") and len(cell.ports["Y"]) == 1:
@@ -45,7 +45,7 @@ def _computed(module: Module, held: set[str], renamed: Mapping[str, str]) -> Ite
     for process in module.processes:
         target = process.target
         # What is the next value of a register is told apart from its resets later.
-        if target[0] == "$" and target not in held:
+        if target[0] == "$" and target not in next_values:
             yield target, (module.wires[target].width, _key(process.body, target, renamed))
 
 
@@ -91,14 +91,14 @@ def _rename(module: Module, renamed: Mapping[str, str]) -> None:
 
 def take_constants(module: Module) -> dict[str, str]:
     """Constants with names, by their wires, which have no drivers from now on."""
-    found: dict[str, str] = {}
+    constants: dict[str, str] = {}
     for cell in module.cells:
         if cell.type == f"\\{NAMED_CONSTANT}":
             (chunk,) = cell.ports["o"]
             assert isinstance(chunk, Slice)
-            found[chunk.wire] = cell.parameters["VALUE"].partition("'")[2]
+            constants[chunk.wire] = cell.bits("VALUE")
     module.cells = [cell for cell in module.cells if cell.type != f"\\{NAMED_CONSTANT}"]
-    return found
+    return constants
 
 
 def join_outputs(module: Module) -> None:

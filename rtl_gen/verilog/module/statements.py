@@ -99,8 +99,8 @@ class Statements(Reader):
         pad, lines = "  " * depth, []
         cases = switch.cases
         if width(switch.test) == 1 and len(cases) == 2 and not cases[0].body:
-            (taken,) = cases[0].patterns
-            cases = [Case(("1" if taken == "0" else "0",), cases[1].body)]
+            (pattern,) = cases[0].patterns
+            cases = [Case(("1" if pattern == "0" else "0",), cases[1].body)]
         opened = False
         for number, case in enumerate(cases):
             certain = width(switch.test) == 1 and number == 1 and len(cases) == 2

@@ -6,6 +6,7 @@ unless it reads a register that reset changes (``always @*`` starts at a change 
 unknown where nothing ever changes).
 """
 
+import json
 import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ from mho.rtl_gen.verilog.module.analysis import RESET, RegisterGroup
 from mho.rtl_gen.verilog.module.expressions import Expression, constant, infix
 from mho.rtl_gen.verilog.module.namer import States
 from mho.rtl_gen.verilog.module.statements import Statements
-from mho.rtl_gen.verilog.rtlil import Cell, Module, Slice
+from mho.rtl_gen.verilog.rtlil import Cell, Const, Module, Slice
 
 __all__ = ["Written", "write_module"]
 
@@ -246,7 +247,5 @@ def _local(size: int, name: str, bits: str) -> str:
     return f"localparam {range_text(size)}{name} = {constant(bits)};"
 
 
-def _parameter(value: str) -> str:
-    if value.startswith('"') or value.lstrip("-").isdigit():
-        return value
-    return constant(value.partition("'")[2])
+def _parameter(value: int | str | Const) -> str:
+    return constant(value.bits) if isinstance(value, Const) else json.dumps(value)

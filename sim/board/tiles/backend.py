@@ -122,22 +122,22 @@ class BoardTilesBackend(Backend):
         if self._code is None:
             raise RuntimeError("The backend must be open.")
         split = Split.of(program, self._code)
-        some, numbers, more = from_first_turn(program, lanes, images)
-        host = HostRun(split, some)
-        found = self.run_code(
-            masks, {0: some} | host.begin(), int(numbers[0]), lambda node: operations_of(program, node),
-            awaited=split.awaited, answer=lambda plan: HostAnswers(plan, HostRun(split, some)))
-        last = host.finish(found)[more:]
-        wanted = self._models.run(program, masks, lanes, images, account)
-        if not np.array_equal(last, wanted):
-            wrong = int((last != wanted).any(axis=1).sum())
+        first_run, numbers, more = from_first_turn(program, lanes, images)
+        host = HostRun(split, first_run)
+        results = self.run_code(
+            masks, {0: first_run} | host.begin(), int(numbers[0]), lambda node: operations_of(program, node),
+            awaited=split.awaited, answer=lambda plan: HostAnswers(plan, HostRun(split, first_run)))
+        last = host.finish(results)[more:]
+        expected = self._models.run(program, masks, lanes, images, account)
+        if not np.array_equal(last, expected):
+            wrong = int((last != expected).any(axis=1).sum())
             raise ToolError(f"{wrong} of {len(lanes)} results of the board are not those of the models of its cores")
         return last
 
     def run_code(
         self, masks: Sequence[Masks], entries: Mapping[int, NDArray[np.int16]], first: int,
         operations: Callable[[int], Sequence[MvmOperation]], *, awaited: Collection[int] = (),
-        answer: Callable[[Plan], Answer] = lambda plan: lambda came: {},
+        answer: Callable[[Plan], Answer] = lambda plan: lambda answers: {},
     ) -> dict[int, NDArray[np.int16]]:
         """Run the programs on images: all values that the host gets, by their numbers, each (images, elements).
 
@@ -161,9 +161,9 @@ class BoardTilesBackend(Backend):
         loads = board_loads(cfg, code, operations, self._cores, masks)
         plan = make_plan(
             code, cfg.parts, masks, entries, first, commands=loads, awaited=awaited, watchdog=WATCHDOG)
-        came = self._guard(lambda: self._host(cfg).run(
+        outcome = self._guard(lambda: self._host(cfg).run(
             plan, code, lambda done: self._tell(done, images), self._loading, answer(plan)))
-        return {sink.value: sink.lanes(payloads) for sink, payloads in zip(plan.sinks, came, strict=True)}
+        return {sink.value: sink.lanes(payloads) for sink, payloads in zip(plan.sinks, outcome, strict=True)}
 
 
 class TilesFpgaSimBackend(BoardTilesBackend):

@@ -48,13 +48,13 @@ class _MasterBus:
             return []
         if not isinstance(task, Read):
             raise TypeError(f"no access of a bus: {task}")
-        found = []
+        answers = []
         for k in range(task.count):
             at = task.address + 4 * k * task.increment
             word, error = await self.master.read(at)
             self._check(error, at)
-            found.append(word)
-        return found
+            answers.append(word)
+        return answers
 
     def _check(self, error: bool, address: int) -> None:
         if error:
@@ -89,8 +89,8 @@ async def a_network_through_the_bus(dut: Any) -> None:
     network, result = Network.load(job["network"]), dict[str, object]()
     try:
         backend = _BusBackend(bus, emulated_chip(network))
-        found = await bridge(execute)(network, backend, np.load(job["x"]), device="ideal", seed=job["seed"])
-        np.save(job["output"], next(iter(found.by_name.values())))
+        outputs = await bridge(execute)(network, backend, np.load(job["x"]), device="ideal", seed=job["seed"])
+        np.save(job["output"], next(iter(outputs.by_name.values())))
     except MhoError as error:
         result["wrong"] = str(error)
     result["cycles"] = int(get_sim_time("ns")) // PERIOD_NS

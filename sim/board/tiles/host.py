@@ -91,8 +91,8 @@ class _Sink:
 
     def fresh(self) -> Words | None:
         """Payloads of whole images of which the host makes something, that have come since it was asked."""
-        each = self.plan.image_flits
-        end = len(self.payloads) // each * each
+        flits_per_image = self.plan.image_flits
+        end = len(self.payloads) // flits_per_image * flits_per_image
         if not self.plan.awaited or end == self.heard:
             return None
         first, self.heard = self.heard, end
@@ -121,8 +121,8 @@ class TilesHost:
         self._failed = register_word(parts.page, "status", refused=1, lost=1, overflow=1)
 
     def run(
-        self, plan: Plan, code: TileCode, heard: Callable[[int], object] = lambda done: None,
-        loading: Callable[[int, int], None] | None = None, answer: Answer = lambda came: {},
+        self, plan: Plan, code: TileCode, progress: Callable[[int], object] = lambda done: None,
+        loading: Callable[[int, int], None] | None = None, answer: Answer = lambda answers: {},
     ) -> list[Words]:
         """Payloads of each sink of a plan, (flits, words).
 
@@ -144,22 +144,22 @@ class TilesHost:
         ToolError
             If a tile traps, the chip stands still or drops a flit, or the bus fails.
         """
-        sinks = {one.tag: self._sink(one, code) for one in plan.sinks}
-        spare = QUEUE - sum(2 * one.unit for one in plan.sinks)
-        most = max((one.members for one in plan.sources), default=0)
-        if spare < most:
+        sinks = {sink.tag: self._sink(sink, code) for sink in plan.sinks}
+        spare = QUEUE - sum(2 * sink.unit for sink in plan.sinks)
+        largest = max((source.members for source in plan.sources), default=0)
+        if spare < largest:
             raise InputError(
-                f"values for the host must take at most {(QUEUE - most) // 2} flits on a board, {UNIT} of a block at "
+                f"values for the host must take at most {(QUEUE - largest) // 2} flits on a board, {UNIT} a block at "
                 f"most, not {(QUEUE - spare) // 2}"
             )
         self._begin(plan)
         self._bus.execute(self._writes(plan), progress=loading)
-        sources = [_Source(one, self._records(one.flits), one.ready) for one in plan.sources]
-        self._exchange(plan, sources, sinks, spare, heard, answer)
+        sources = [_Source(source, self._records(source.flits), source.ready) for source in plan.sources]
+        self._exchange(plan, sources, sinks, spare, progress, answer)
         self._finish(plan)
         # Programs that wait for the next image for ever end here, before their watchdogs end them.
         self._bus.execute(self._resets(plan))
-        return [np.concatenate(sinks[one.tag].payloads) for one in plan.sinks]
+        return [np.concatenate(sinks[sink.tag].payloads) for sink in plan.sinks]
 
     def _begin(self, plan: Plan) -> None:
         """Take what is left of a run before, and reset the tiles."""
@@ -184,56 +184,57 @@ class TilesHost:
 
     def _exchange(
         self, plan: Plan, sources: Sequence[_Source], sinks: Mapping[int, _Sink], spare: int,
-        heard: Callable[[int], object], answer: Answer,
+        progress: Callable[[int], object], answer: Answer,
     ) -> None:
         status, credits, turn, idle, done = self._status(1), list[Words](), 0, 0, 0
-        while any(len(one.payloads) < one.flits for one in sinks.values()):
+        while any(len(sink.payloads) < sink.flits for sink in sinks.values()):
             room, waiting = status & 2**_COUNT - 1, self._level(status)
             records, credits = credits[:room], credits[room:]
             room -= len(records)
             while True:
-                free = spare - sum(sum(one.missing) for one in sources)
-                found = next(((k, block) for k in range(turn, turn + len(sources))
+                free = spare - sum(sum(source.missing) for source in sources)
+                ready = next(((k, block) for k in range(turn, turn + len(sources))
                               if (block := sources[k % len(sources)].next_block(room, free)) is not None), None)
-                if found is None:
+                if ready is None:
                     break
-                records += list(found[1])
-                room, turn = room - len(found[1]), (found[0] + 1) % len(sources)
-            status, came = self._turn(records, waiting)
-            for record in came:
+                records += list(ready[1])
+                room, turn = room - len(ready[1]), (ready[0] + 1) % len(sources)
+            status, received = self._turn(records, waiting)
+            for record in received:
                 credits += self._take(record, sources, sinks)
-            fresh = {k: words for k, one in enumerate(sinks.values()) if (words := one.fresh()) is not None}
+            fresh = {k: words for k, sink in enumerate(sinks.values()) if (words := sink.fresh()) is not None}
             for k, flits in (answer(fresh) if fresh else {}).items():
                 sources[k].give(self._records(flits))
-            idle = 0 if records or len(came) else idle + 1
+            idle = 0 if records or len(received) else idle + 1
             if idle > self._patience:
                 self._finish(plan)
                 raise ToolError("the chip on the board stands still: its tiles wait for each other")
-            whole = min(len(one.payloads) // one.plan.image_flits for one in sinks.values())
+            whole = min(len(sink.payloads) // sink.plan.image_flits for sink in sinks.values())
             if whole > done:
                 done = whole
-                heard(done)
+                progress(done)
 
     def _turn(self, records: Sequence[Words], waiting: int) -> tuple[int, Words]:
         """Send records, take what waits: the status behind that, and the records that came."""
         tasks: list[Task] = []
-        each = WINDOW_WORDS // self._size
-        for first in range(0, len(records), each):
-            tasks.append(Write(self._at("send"), np.concatenate(list(records[first : first + each]))))
+        flits_per_read = WINDOW_WORDS // self._size
+        for first in range(0, len(records), flits_per_read):
+            tasks.append(Write(self._at("send"), np.concatenate(list(records[first : first + flits_per_read]))))
         reads = self._reads(waiting)
         answers = self._bus.execute([*tasks, *reads, Read(self._at("status"), self._looks, increment=False)])
-        came = [*answers[len(tasks) : -1], np.zeros(0, np.uint32)]
-        return self._sound(int(answers[-1][-1])), np.concatenate(came).reshape(-1, self._size)
+        received = [*answers[len(tasks) : -1], np.zeros(0, np.uint32)]
+        return self._sound(int(answers[-1][-1])), np.concatenate(received).reshape(-1, self._size)
 
     def _reads(self, waiting: int) -> list[Task]:
-        each = WINDOW_WORDS // self._size
-        return [Read(self._at("receive"), self._size * min(each, waiting - first)) for first in range(0, waiting, each)]
+        flits_per_read = WINDOW_WORDS // self._size
+        sizes = (min(flits_per_read, waiting - first) for first in range(0, waiting, flits_per_read))
+        return [Read(self._at("receive"), self._size * size) for size in sizes]
 
     def _take(self, record: Words, sources: Sequence[_Source], sinks: Mapping[int, _Sink]) -> Iterator[Words]:
         """What a flit that came asks for: a credit for the last one of a unit."""
         tag, first = int(record[0]) >> _TAG_AT & 2**_TAG_BITS - 1, int(record[1])
         if tag == credit_tag(self._parts.mesh):
-            of = {one.plan.flow: one for one in sources}.get(first & 15)
+            of = {source.plan.flow: source for source in sources}.get(first & 15)
             if of is None or not of.missing[first >> 4 & 1]:
                 raise ToolError("the chip on the board gave a credit for a block that was not sent")
             of.missing[first >> 4 & 1] -= 1
@@ -285,7 +286,7 @@ class TilesHost:
         mesh, registers = self._parts.mesh, self._parts.registers
         core = CORE_AT + registers["status"].address
         reads = [Read(host_address(mesh, node, at)) for node in plan.tiles for at in (*STATUS_READS[1:], core)]
-        answers = [int(one[0]) for one in self._bus.execute(reads)]
+        answers = [int(words[0]) for words in self._bus.execute(reads)]
         for node, low, status in zip(plan.tiles, answers[::3], answers[2::3], strict=True):
             column, row = mesh.position(node)
             if cause := low & 15:

@@ -1,6 +1,6 @@
 """What a board with tiles is loaded with beside programs: cells, tables, noise."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from mho.compiler.network.tiles import TileCode
 from mho.compiler.program import Call, Program
@@ -16,18 +16,21 @@ from mho.macro_models.integer.operation import MvmOperation
 from mho.sim.board.driver import write_runs
 from mho.sim.tile_networks.plan import tile_node
 
-__all__ = ["board_loads", "operations_of"]
+__all__ = ["board_loads", "one_for_each_table", "operations_of"]
+
+
+def one_for_each_table(operations: Iterable[MvmOperation]) -> list[MvmOperation]:
+    """The first operation for each table that they need: direction, word lines and step code."""
+    tables: dict[tuple[object, int, int], MvmOperation] = {}
+    for op in operations:
+        tables.setdefault((op.direction, op.wl_select, op.step_code), op)
+    return list(tables.values())
 
 
 def operations_of(program: Program, core: int) -> list[MvmOperation]:
-    """Operations of a core, one for each table that it needs: direction, word lines and step code."""
-    found: dict[tuple[object, int, int], MvmOperation] = {}
-    for stage in program.stages:
-        if isinstance(stage.operation, Call):
-            for mvm in program.layers[stage.operation.layer].mvms:
-                if mvm.core == core:
-                    found.setdefault((mvm.op.direction, mvm.op.wl_select, mvm.op.step_code), mvm.op)
-    return list(found.values())
+    """Operations of a core, one for each table that it needs."""
+    calls = (stage.operation for stage in program.stages if isinstance(stage.operation, Call))
+    return one_for_each_table(mvm.op for call in calls for mvm in program.layers[call.layer].mvms if mvm.core == core)
 
 
 def _core_loads(
@@ -59,12 +62,12 @@ def board_loads(
         If a core needs more tables than its emulator holds.
     """
     mesh, emulator, base = cfg.parts.mesh, cfg.emulator, cfg.load_base
-    found: dict[int, list[Task]] = {}
+    tasks: dict[int, list[Task]] = {}
     for tile in code.programs:
         node = tile_node(mesh, tile)
         if node < len(models):
             loads = _core_loads(cfg, models[node], masks[node], operations(node), node)
-            found[node] = write_runs(
-                (host_address(mesh, node, base + load_offset(emulator, one.region, one.index)), one.data)
-                for one in loads)
-    return found
+            tasks[node] = write_runs(
+                (host_address(mesh, node, base + load_offset(emulator, load.region, load.index)), load.data)
+                for load in loads)
+    return tasks

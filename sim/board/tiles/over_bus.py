@@ -71,7 +71,7 @@ def network_over_bus(network: Network, x: ArrayLike, wrap: str, *, seed: int = 0
 def _build(cfg: TilesConfig, wrap: str) -> BusProgram:
     def sources(folder: Path) -> tuple[list[Path], str]:
         modules = emit(ChipTop(cfg.parts, wrap=wrap), name=_TOP, prefix="mho_", reset_low=False,
-                       own=cfg.parts.configurations)
+                       configs=cfg.parts.configurations)
         (folder / "chip.v").write_text("\n".join(modules.values()), encoding="utf-8")
         return [folder / "chip.v"], _TOP
 

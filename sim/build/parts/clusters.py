@@ -8,11 +8,11 @@ from mho.sim.build.parts.nodes import Graph
 __all__ = ["Clusters"]
 
 
-def _bits(some: int) -> Iterator[int]:
-    while some:
-        low = some & -some
+def _bits(mask: int) -> Iterator[int]:
+    while mask:
+        low = mask & -mask
         yield low.bit_length() - 1
-        some ^= low
+        mask ^= low
 
 
 class Clusters:
@@ -27,47 +27,47 @@ class Clusters:
         self.of = list(range(count))
         self._behind, self._ahead = [0] * count, [0] * count
         for k in reversed(range(count)):
-            for one in graph.after[k]:
-                self._behind[k] |= 1 << one | self._behind[one]
+            for neighbour in graph.after[k]:
+                self._behind[k] |= 1 << neighbour | self._behind[neighbour]
         for k in range(count):
-            for one in graph.before[k]:
-                self._ahead[k] |= 1 << one | self._ahead[one]
+            for neighbour in graph.before[k]:
+                self._ahead[k] |= 1 << neighbour | self._ahead[neighbour]
         self._graph = graph
 
-    def between(self, some: Iterable[int]) -> list[int]:
+    def between(self, members: Iterable[int]) -> list[int]:
         """The clusters of some nodes, and all that must be both behind one of these and ahead of one."""
-        mine = {self.of[k] for k in some}
-        own = behind = ahead = 0
-        for one in mine:
-            own |= 1 << one
-            behind |= self._behind[one]
-            ahead |= self._ahead[one]
-        return list(_bits(behind & ahead | own))
+        mine = {self.of[k] for k in members}
+        bits = behind = ahead = 0
+        for member in mine:
+            bits |= 1 << member
+            behind |= self._behind[member]
+            ahead |= self._ahead[member]
+        return list(_bits(behind & ahead | bits))
 
-    def may_join(self, one: int, other: int) -> bool:
+    def may_join(self, first: int, second: int) -> bool:
         """Whether nothing must be between two clusters."""
-        own = 1 << one | 1 << other
-        between = self._behind[one] & self._ahead[other] | self._behind[other] & self._ahead[one]
-        return not between & ~own
+        bits = 1 << first | 1 << second
+        between = self._behind[first] & self._ahead[second] | self._behind[second] & self._ahead[first]
+        return not between & ~bits
 
-    def join(self, some: Iterable[int]) -> int:
+    def join(self, clusters: Iterable[int]) -> int:
         """Make one of clusters between which nothing must be; its number."""
-        into, *rest = sorted(some)
-        own = behind = ahead = 0
-        for one in (into, *rest):
-            own |= 1 << one
-            behind |= self._behind[one]
-            ahead |= self._ahead[one]
-        gone, mine = own & ~(1 << into), 1 << into
-        behind &= ~own
-        ahead &= ~own
-        for one in _bits(ahead):
-            self._behind[one] = (self._behind[one] | behind | mine) & ~gone
-        for one in _bits(behind):
-            self._ahead[one] = (self._ahead[one] | ahead | mine) & ~gone
+        into, *rest = sorted(clusters)
+        bits = behind = ahead = 0
+        for cluster in (into, *rest):
+            bits |= 1 << cluster
+            behind |= self._behind[cluster]
+            ahead |= self._ahead[cluster]
+        gone, mine = bits & ~(1 << into), 1 << into
+        behind &= ~bits
+        ahead &= ~bits
+        for cluster in _bits(ahead):
+            self._behind[cluster] = (self._behind[cluster] | behind | mine) & ~gone
+        for cluster in _bits(behind):
+            self._ahead[cluster] = (self._ahead[cluster] | ahead | mine) & ~gone
         self._behind[into], self._ahead[into] = behind, ahead
-        for one in rest:
-            self.members[into] += self.members.pop(one)
+        for cluster in rest:
+            self.members[into] += self.members.pop(cluster)
         for k in self.members[into]:
             self.of[k] = into
         self.members[into].sort()
@@ -76,21 +76,21 @@ class Clusters:
     def order(self) -> list[list[int]]:
         """The nodes of each cluster, each behind those that it must be behind; as early as they were otherwise."""
         before = self._graph.before
-        left = {k: {self.of[one] for n in some for one in before[n]} - {k} for k, some in self.members.items()}
+        left = {k: {self.of[node] for n in nodes for node in before[n]} - {k} for k, nodes in self.members.items()}
         behind: dict[int, list[int]] = {}
-        for k, some in left.items():
-            for one in some:
-                behind.setdefault(one, []).append(k)
-        ready = [(self.members[k][0], k) for k, some in left.items() if not some]
+        for k, waiting in left.items():
+            for cluster in waiting:
+                behind.setdefault(cluster, []).append(k)
+        ready = [(self.members[k][0], k) for k, waiting in left.items() if not waiting]
         heapq.heapify(ready)
-        found = []
+        order = []
         while ready:
             _, k = heapq.heappop(ready)
-            found.append(self.members[k])
-            for one in behind.get(k, ()):
-                left[one].discard(k)
-                if not left[one]:
-                    heapq.heappush(ready, (self.members[one][0], one))
-        if len(found) != len(self.members):
+            order.append(self.members[k])
+            for cluster in behind.get(k, ()):
+                left[cluster].discard(k)
+                if not left[cluster]:
+                    heapq.heappush(ready, (self.members[cluster][0], cluster))
+        if len(order) != len(self.members):
             raise AssertionError("there is no order")
-        return found
+        return order

@@ -17,15 +17,15 @@ _DECLARED = re.compile(
 
 def members_of(header: str) -> dict[str, int]:
     """The members of a model by name: how many words each has, 1: a scalar, 0: a memory."""
-    found = {}
-    for one in _DECLARED.finditer(header):
-        if one["port"]:
-            found[one["port"]] = int(one["words"] or 1)
-        elif one["name"]:
-            found[one["name"]] = int(one["wide"] or 1)
+    members = {}
+    for match in _DECLARED.finditer(header):
+        if match["port"]:
+            members[match["port"]] = int(match["words"] or 1)
+        elif match["name"]:
+            members[match["name"]] = int(match["wide"] or 1)
         else:
-            found[one["memory"]] = 0
-    return found
+            members[match["memory"]] = 0
+    return members
 
 
 _FEW = 3
@@ -51,14 +51,17 @@ class Part:
     writes: frozenset[str]
 
 
-def part_of(units: Sequence[Unit], nodes: Sequence[Node], some: Sequence[int], words: dict[str, int]) -> Part:
+def part_of(units: Sequence[Unit], nodes: Sequence[Node], chosen: Sequence[int], words: dict[str, int]) -> Part:
     """The part that some nodes are, in their order; those of one unit are one again."""
-    kept: dict[int, frozenset[int]] = {}
-    for k in some:
-        kept[nodes[k].unit] = kept.get(nodes[k].unit, frozenset()) | nodes[k].kept
-    statements = tuple(one for unit, leaf in sorted(kept.items()) for one in filtered(units[unit], leaf))
+    leaves_of: dict[int, frozenset[int]] = {}
+    for k in chosen:
+        leaves_of[nodes[k].unit] = leaves_of.get(nodes[k].unit, frozenset()) | nodes[k].kept
+    statements = tuple(
+        statement for unit, leaf in sorted(leaves_of.items()) for statement in filtered(units[unit], leaf)
+    )
     reads, _ = exposed(statements, frozenset(), words)
-    return Part(statements, reads, frozenset[str]().union(*(leaf.writes for one in statements for leaf in leaves(one))))
+    writes = (leaf.writes for statement in statements for leaf in leaves(statement))
+    return Part(statements, reads, frozenset[str]().union(*writes))
 
 
 class Writer:
@@ -98,14 +101,14 @@ class Writer:
         """A part as a function of a model, its group's marks, and its own bit."""
         part = self.parts[k]
         sets: dict[tuple[int, ...], int] = {}
-        found: dict[str, int] = {}
+        places: dict[str, int] = {}
         for name in sorted(part.writes - self._local.keys()):
             readers = set(self.readers(name))
             if name not in part.reads:
                 readers.discard(k)
             if readers:
-                found[name] = sets.setdefault(tuple(sorted(readers)), len(sets))
-        body = _Body(found, self._members, self._local)
+                places[name] = sets.setdefault(tuple(sorted(readers)), len(sets))
+        body = _Body(places, self._members, self._local)
         text = body.part(part.statements)
         lines = [
             f"static inline void part_{k}({self._root}& __restrict vlSelfRef, uint64_t* __restrict marks, "
@@ -116,9 +119,9 @@ class Writer:
         for readers, number in sets.items():
             if len(readers) <= _FEW:
                 lines.append(f"    const uint64_t for_{number} = changed_{number} ? bit : 0;")
-                lines += [f"    marks[{one}] |= for_{number};" for one in readers]
+                lines += [f"    marks[{reader}] |= for_{number};" for reader in readers]
             else:
-                marked = " ".join(f"marks[{one}] |= bit;" for one in readers)
+                marked = " ".join(f"marks[{reader}] |= bit;" for reader in readers)
                 lines.append(f"    if (changed_{number}) {{ {marked} }}")
         if body.effects:
             lines.append(f"    if (outside) marks[{k}] |= bit;")
@@ -139,13 +142,15 @@ class _Body:
         Declarations of locals, each made in the innermost block that has all its uses: wide ones are set to 0 there.
     """
 
-    def __init__(self, found: Mapping[str, int], members: Mapping[str, int], local: Mapping[str, str]) -> None:
-        self._found, self._members, self._local, self.effects = found, members, local, False
+    def __init__(self, widths: Mapping[str, int], members: Mapping[str, int], local: Mapping[str, str]) -> None:
+        self._found, self._members, self._local, self.effects = widths, members, local, False
 
     def part(self, statements: Sequence[Statement]) -> str:
         """Each variable is kept before the first statement that writes it, and compared behind the last."""
-        writes = [{name for leaf in leaves(one) for name in leaf.writes if self._members.get(name)} & self._found.keys()
-                  for one in statements]
+        writes = [
+            {name for leaf in leaves(statement) for name in leaf.writes if self._members.get(name)} & self._found.keys()
+            for statement in statements
+        ]
         first, last = dict[str, int](), dict[str, int]()
         for k, names in enumerate(writes):
             for name in names:
@@ -153,10 +158,10 @@ class _Body:
                 last[name] = k
         here, inner = _placed(statements, frozenset[str]().union(*map(_used, statements)) & self._local.keys())
         lines = [f"    {self._local[name]}" for name in here]
-        for k, one in enumerate(statements):
+        for k, statement in enumerate(statements):
             before = [name for name in sorted(writes[k]) if first[name] == k]
             lines += [f"    const auto was_{name} = vlSelfRef.{name};" for name in before]
-            lines.append(self._statement(one, 1, inner[k]))
+            lines.append(self._statement(statement, 1, inner[k]))
             lines += [self._compared(name) for name in sorted(writes[k]) if last[name] == k]
         return "\n".join(lines)
 
@@ -165,19 +170,19 @@ class _Body:
         differs = f"was_{name} ^ {now}" if self._members[name] == 1 else f"mho_differ(was_{name}, {now})"
         return f"    changed_{self._found[name]} |= {differs};"
 
-    def _statement(self, one: Statement, depth: int, names: frozenset[str]) -> str:
+    def _statement(self, statement: Statement, depth: int, names: frozenset[str]) -> str:
         blank = "    " * depth
-        if isinstance(one, Leaf):
-            return blank + self._leaf(one, depth)
-        text = f"{blank}if ({one.condition}) {{\n{self._block(one.then, depth, names)}{blank}}}"
-        return text + (f" else {{\n{self._block(one.other, depth, names)}{blank}}}" if one.other else "")
+        if isinstance(statement, Leaf):
+            return blank + self._leaf(statement, depth)
+        text = f"{blank}if ({statement.condition}) {{\n{self._block(statement.then, depth, names)}{blank}}}"
+        return text + (f" else {{\n{self._block(statement.other, depth, names)}{blank}}}" if statement.other else "")
 
-    def _block(self, some: Sequence[Statement], depth: int, names: frozenset[str]) -> str:
-        here, inner = _placed(some, names & frozenset[str]().union(*map(_used, some)))
+    def _block(self, statements: Sequence[Statement], depth: int, names: frozenset[str]) -> str:
+        here, inner = _placed(statements, names & frozenset[str]().union(*map(_used, statements)))
         blank = "    " * (depth + 1)
         return "".join([
             *(f"{blank}{self._local[name]}\n" for name in here),
-            *(f"{self._statement(one, depth + 1, inner[k])}\n" for k, one in enumerate(some)),
+            *(f"{self._statement(statement, depth + 1, inner[k])}\n" for k, statement in enumerate(statements)),
         ])
 
     def _leaf(self, leaf: Leaf, depth: int) -> str:
@@ -190,21 +195,21 @@ class _Body:
         return leaf.text
 
 
-def _used(one: Statement) -> frozenset[str]:
+def _used(statement: Statement) -> frozenset[str]:
     """What a statement reads and writes, its conditions among it."""
-    if isinstance(one, Leaf):
-        return one.reads | one.writes
-    return one.reads.union(*map(_used, (*one.then, *one.other)))
+    if isinstance(statement, Leaf):
+        return statement.reads | statement.writes
+    return statement.reads.union(*map(_used, (*statement.then, *statement.other)))
 
 
-def _placed(some: Sequence[Statement], names: Collection[str]) -> tuple[list[str], list[frozenset[str]]]:
+def _placed(statements: Sequence[Statement], names: Collection[str]) -> tuple[list[str], list[frozenset[str]]]:
     """Which of the locals that statements use are declared before them, and which within each."""
-    here, inner = list[str](), [set[str]() for _ in some]
+    here, inner = list[str](), [set[str]() for _ in statements]
     for name in sorted(names):
-        users = [k for k, one in enumerate(some) if name in _used(one)]
-        one = some[users[0]]
-        if len(users) > 1 or isinstance(one, Leaf) or name in one.reads:
+        users = [k for k, statement in enumerate(statements) if name in _used(statement)]
+        user = statements[users[0]]
+        if len(users) > 1 or isinstance(user, Leaf) or name in user.reads:
             here.append(name)
         else:
             inner[users[0]].add(name)
-    return here, [frozenset(one) for one in inner]
+    return here, [frozenset(names_inside) for names_inside in inner]

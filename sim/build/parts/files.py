@@ -20,7 +20,7 @@ _FILE_BYTES = 60_000
 
 
 def edge_files(
-    code: str, header: str, name: str, found: Sequence[Mapping[str, str]], constant: Collection[str]
+    code: str, header: str, name: str, phases_found: Sequence[Mapping[str, str]], constant: Collection[str]
 ) -> dict[str, str]:
     """C++ files by name, the header ``NAME__Edge.h`` among them.
 
@@ -30,16 +30,16 @@ def edge_files(
         If anything in the model's code is not known.
     """
     outside, members = signatures(code), members_of(header)
-    phases = [[parse_function(*one, outside) for one in some.items()] for some in found]
-    local = {key: text for some in phases for function in some for key, text in function.locals.items()}
+    phases = [[parse_function(*function, outside) for function in phase.items()] for phase in phases_found]
+    local = {key: text for phase in phases for function in phase for key, text in function.locals.items()}
     _check(phases, members, local)
     parts, copies = list[Part](), list[str]()
     first = 0
     for phase in phases:
         first = len(parts)
-        more, there = _phase(phase, members, set(local))
+        more, copied = _phase(phase, members, set(local))
         parts += more
-        copies += there
+        copies += copied
     root = f"{name}___024root"
     writer = Writer(parts, members, local, root)
     head = _head(code, name)
@@ -51,32 +51,35 @@ def edge_files(
 
 
 def _check(phases: Sequence[Sequence[Function]], members: Mapping[str, int], local: Mapping[str, str]) -> None:
-    for function in (one for some in phases for one in some):
+    for function in (item for phase in phases for item in phase):
         for statement in function.statements:
             for leaf in leaves(statement):
-                for one in leaf.reads | leaf.writes:
-                    if one not in members and one not in local:
-                        raise UnknownFormError(f"{one} is not declared")
+                for name_used in leaf.reads | leaf.writes:
+                    if name_used not in members and name_used not in local:
+                        raise UnknownFormError(f"{name_used} is not declared")
 
 
 def _phase(functions: Sequence[Function], members: dict[str, int], local: set[str]) -> tuple[list[Part], list[str]]:
     """Parts of functions that are called one behind the other, and copies that are made once alone."""
     units = units_of(functions)
     nodes = nodes_of(units)
-    there = copies_of(units, nodes)
-    copies = [leaf.text for k in there for one in filtered(units[nodes[k].unit], nodes[k].kept) for leaf in leaves(one)]
-    dropped = set(there)
+    copied = copies_of(units, nodes)
+    copies = [
+        leaf.text for k in copied for statement in filtered(units[nodes[k].unit], nodes[k].kept)
+        for leaf in leaves(statement)
+    ]
+    dropped = set(copied)
     nodes = [node for k, node in enumerate(nodes) if k not in dropped]
     clusters = Clusters(graph_of(nodes))
     group(clusters, nodes, local)
-    return [part_of(units, nodes, some, members) for some in clusters.order()], copies
+    return [part_of(units, nodes, cluster, members) for cluster in clusters.order()], copies
 
 
 def _head(code: str, name: str) -> str:
     lines = [
         "// Parts of a clock edge. Generated.",
-        *(f'#include "{name}{one}.h"' for one in ("__pch", "__Syms", "___024root", "__Edge")),
-        *sorted(set(_EXTERN.findall(code))), *(f"{one};" for one in sorted(set(_PROTOTYPE.findall(code)))), "",
+        *(f'#include "{name}{suffix}.h"' for suffix in ("__pch", "__Syms", "___024root", "__Edge")),
+        *sorted(set(_EXTERN.findall(code))), *(f"{line};" for line in sorted(set(_PROTOTYPE.findall(code)))), "",
     ]
     return "\n".join(lines)
 
@@ -85,18 +88,18 @@ def _run_files(writer: Writer, head: str, name: str, first: int, count: int) -> 
     """The parts in files, each with a function that runs its own, and one that runs all."""
     arguments = f"({name}__Model* const* some, uint64_t which, uint64_t* marks)"
     files, calls = dict[str, str](), (list[str](), list[str]())
-    some, size = list[int](), 0
+    group, size = list[int](), 0
     texts = [writer.function(k) for k in range(count)]
     for k in range(count):
-        some.append(k)
+        group.append(k)
         size += len(texts[k])
         if size > _FILE_BYTES or k + 1 in (first, count):
             run = f"{name}__run_{len(files)}"
             calls[k >= first].append(run)
-            lines = [*(texts[one] for one in some), f"void {run}{arguments} {{",
-                     *(f"    MHO_RUN({one}, part_{one})" for one in some), "}"]
+            lines = [*(texts[part] for part in group), f"void {run}{arguments} {{",
+                     *(f"    MHO_RUN({part}, part_{part})" for part in group), "}"]
             files[f"{run}.cpp"] = head + "\n".join(lines) + "\n"
-            some, size = [], 0
+            group, size = [], 0
     edge = f"({name}__Model* const* some, uint64_t which, uint64_t fresh, uint64_t* marks)"
     lines = [
         head, *(f"void {run}{arguments};" for runs in calls for run in runs),
@@ -119,7 +122,7 @@ def _mark(writer: Writer, name: str, ports: Sequence[str], copies: Sequence[str]
     lines += [f"void {name}__look({name}& model, {name}__Seen& seen, uint64_t* marks, uint64_t bit) {{",
               "    const auto& vlSelfRef = *model.rootp;"]
     for port in ports:
-        marks = " ".join(f"marks[{one}] |= bit;" for one in writer.readers(port))
+        marks = " ".join(f"marks[{reader}] |= bit;" for reader in writer.readers(port))
         now = f"vlSelfRef.{port}"
         lines.append(f"    if (mho_differ(seen.{port}, {now})) {{ seen.{port} = {now}; {marks} }}")
     return "\n".join([*lines, "}", ""])

@@ -31,29 +31,29 @@ def group(clusters: Clusters, nodes: Sequence[Node], local: set[str]) -> None:
             touching.setdefault(name, []).append(k)
         for name in node.writes:
             writing.setdefault(name, []).append(k)
-    for some in touching.values():
-        clusters.join(clusters.between(some))
-    for some in writing.values():
-        between = clusters.between(some)
-        if len(between) <= len(some):
+    for numbers in touching.values():
+        clusters.join(clusters.between(numbers))
+    for numbers in writing.values():
+        between = clusters.between(numbers)
+        if len(between) <= len(numbers):
             clusters.join(between)
     _Alike(clusters, nodes, local, _join_seen(clusters, nodes)).join()
 
 
 def _join_seen(clusters: Clusters, nodes: Sequence[Node]) -> set[int]:
     """Join what was seen to change together; the clusters that came of it."""
-    seen: dict[int, list[int]] = {}
+    by_size: dict[int, list[int]] = {}
     for k, node in enumerate(nodes):
         for number in {number_of(name) for name in node.writes}:
             if number is not None:
-                seen.setdefault(number, []).append(k)
+                by_size.setdefault(number, []).append(k)
     joined = list[int]()
-    for some in seen.values():
-        first = some[0]
-        for k in some[1:]:
-            one, other = clusters.of[first], clusters.of[k]
-            if one != other and clusters.may_join(one, other):
-                clusters.join([one, other])
+    for alike in by_size.values():
+        first = alike[0]
+        for k in alike[1:]:
+            left, right = clusters.of[first], clusters.of[k]
+            if left != right and clusters.may_join(left, right):
+                clusters.join([left, right])
         joined.append(first)
     return {clusters.of[k] for k in joined}
 
@@ -77,33 +77,33 @@ class _Alike:
 
     def join(self) -> None:
         for k in self._reads.keys() - self._done:
-            for other in self._near(k):
-                if other < k:
-                    self._offer(k, other)
+            for right in self._near(k):
+                if right < k:
+                    self._offer(k, right)
         while self._heap:
-            _, one, other, *versions = heapq.heappop(self._heap)
-            if [self._version.get(one), self._version.get(other)] != versions:
+            _, left, right, *versions = heapq.heappop(self._heap)
+            if [self._version.get(left), self._version.get(right)] != versions:
                 continue
-            if self._cost[one] + self._cost[other] > LARGEST or not self._clusters.may_join(one, other):
+            if self._cost[left] + self._cost[right] > LARGEST or not self._clusters.may_join(left, right):
                 continue
-            self._join(one, other)
+            self._join(left, right)
 
     def _near(self, k: int) -> set[int]:
         names = self._reads[k] | self._writes[k]
-        some = (self._users[name] for name in names)
-        return {one for users in some if len(users) <= _MANY for one in users} - {k} - self._done
+        users_of = (self._users[name] for name in names)
+        return {user for users in users_of if len(users) <= _MANY for user in users} - {k} - self._done
 
-    def _offer(self, one: int, other: int) -> None:
-        reads, others = self._reads[one], self._reads[other]
-        passed = len(self._writes[one] & others) + len(self._writes[other] & reads)
-        alike = (len(reads & others) + 2 * passed) / (len(reads | others) or 1)
-        alike /= 1 + (self._cost[one] + self._cost[other]) / _HALF
+    def _offer(self, left: int, right: int) -> None:
+        reads, right_reads = self._reads[left], self._reads[right]
+        passed = len(self._writes[left] & right_reads) + len(self._writes[right] & reads)
+        alike = (len(reads & right_reads) + 2 * passed) / (len(reads | right_reads) or 1)
+        alike /= 1 + (self._cost[left] + self._cost[right]) / _HALF
         if alike > 0:
-            heapq.heappush(self._heap, (-alike, one, other, self._version[one], self._version[other]))
+            heapq.heappush(self._heap, (-alike, left, right, self._version[left], self._version[right]))
 
-    def _join(self, one: int, other: int) -> None:
-        into = self._clusters.join([one, other])
-        gone = one if into == other else other
+    def _join(self, left: int, right: int) -> None:
+        into = self._clusters.join([left, right])
+        gone = left if into == right else right
         for name in self._reads[gone] | self._writes[gone]:
             self._users[name].discard(gone)
             self._users[name].add(into)
@@ -112,5 +112,5 @@ class _Alike:
         self._cost[into] += self._cost.pop(gone)
         del self._version[gone]
         self._version[into] += 1
-        for near in self._near(into):
-            self._offer(into, near)
+        for right in self._near(into):
+            self._offer(into, right)

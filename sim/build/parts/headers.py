@@ -87,8 +87,8 @@ struct NAME__Kind {
 
 def parts_header(name: str, first: int, count: int, ports: Sequence[str]) -> str:
     """The header where an edge has parts, from ``first`` on; ``ports`` are those that are looked at."""
-    seen = "".join(f"    decltype({name}___024root::{port}) {port};\n" for port in ports)
-    return _header(name, first, count, f"{_MODEL}struct NAME__Seen {{\n{seen}}};\n{_FUNCTIONS}")
+    members = "".join(f"    decltype({name}___024root::{port}) {port};\n" for port in ports)
+    return _header(name, first, count, f"{_MODEL}struct NAME__Seen {{\n{members}}};\n{_FUNCTIONS}")
 
 
 def whole_header(name: str) -> str:

@@ -43,37 +43,37 @@ Unit = tuple[Statement, ...]
 
 def units_of(functions: Iterable[Function]) -> list[Unit]:
     """Statements in their order; neighbours that write words of one variable, or one local, are one unit."""
-    found: list[Unit] = []
+    units: list[Unit] = []
     last: frozenset[str] = frozenset()
     for function in functions:
-        for one in function.statements:
-            writes = frozenset().union(*(leaf.writes for leaf in leaves(one)))
-            single = isinstance(one, Leaf) and len(writes) == 1
+        for statement in function.statements:
+            writes = frozenset().union(*(leaf.writes for leaf in leaves(statement)))
+            single = isinstance(statement, Leaf) and len(writes) == 1
             if single and writes == last:
-                found[-1] = (*found[-1], one)
+                units[-1] = (*units[-1], statement)
             else:
-                found.append((one,))
+                units.append((statement,))
             last = writes if single else frozenset()
-    return found
+    return units
 
 
-def filtered(unit: Unit, kept: frozenset[int]) -> Unit:
+def filtered(unit: Unit, leaf_numbers: frozenset[int]) -> Unit:
     """The statements with only some of their leaves."""
     number = 0
 
     def walk(statements: Sequence[Statement]) -> tuple[Statement, ...]:
         nonlocal number
-        found: list[Statement] = []
-        for one in statements:
-            if isinstance(one, Leaf):
-                if number in kept:
-                    found.append(one)
+        statements_left: list[Statement] = []
+        for statement in statements:
+            if isinstance(statement, Leaf):
+                if number in leaf_numbers:
+                    statements_left.append(statement)
                 number += 1
             else:
-                then, other = walk(one.then), walk(one.other)
-                if then or other:
-                    found.append(Branch(one.condition, one.reads, then, other))
-        return tuple(found)
+                then, otherwise = walk(statement.then), walk(statement.other)
+                if then or otherwise:
+                    statements_left.append(Branch(statement.condition, statement.reads, then, otherwise))
+        return tuple(statements_left)
 
     return walk(unit)
 
@@ -84,15 +84,15 @@ class _Sets:
     def __init__(self) -> None:
         self._up: dict[object, object] = {}
 
-    def find(self, one: object) -> object:
-        up = self._up.setdefault(one, one)
-        while up != one:
-            self._up[one] = self._up[up]
-            one, up = up, self._up[up]
-        return one
+    def find(self, item: object) -> object:
+        up = self._up.setdefault(item, item)
+        while up != item:
+            self._up[item] = self._up[up]
+            item, up = up, self._up[up]
+        return item
 
-    def join(self, some: Iterable[object]) -> None:
-        roots = [self.find(one) for one in some]
+    def join(self, items: Iterable[object]) -> None:
+        roots = [self.find(item) for item in items]
         for root in roots[1:]:
             self._up[self.find(root)] = self.find(roots[0])
 
@@ -103,41 +103,43 @@ def nodes_of(units: Sequence[Unit]) -> list[Node]:
 
 
 def _split(number: int, unit: Unit) -> list[Node]:
-    written = frozenset().union(*(leaf.writes for one in unit for leaf in leaves(one)))
+    written = frozenset().union(*(leaf.writes for statement in unit for leaf in leaves(statement)))
     sets, placed = _Sets(), list[tuple[Leaf, object]]()
 
     def walk(statements: Sequence[Statement], conditions: frozenset[str]) -> None:
-        for one in statements:
-            if isinstance(one, Branch):
-                below = conditions | (one.reads & written)
-                walk(one.then, below)
-                walk(one.other, below)
+        for statement in statements:
+            if isinstance(statement, Branch):
+                below = conditions | (statement.reads & written)
+                walk(statement.then, below)
+                walk(statement.other, below)
                 continue
-            keys = [*one.writes, *(conditions | (one.reads & written)), *([EFFECT] if one.effect else [])]
+            effects = [EFFECT] if statement.effect else []
+            keys = [*statement.writes, *(conditions | (statement.reads & written)), *effects]
             if not keys:
                 keys = [EFFECT]
             sets.join(keys)
-            placed.append((one, keys[0]))
+            placed.append((statement, keys[0]))
 
     walk(unit, frozenset())
     groups: dict[object, set[int]] = {}
     for k, (_, key) in enumerate(placed):
         groups.setdefault(sets.find(key), set()).add(k)
-    return [_node(number, unit, frozenset(kept)) for kept in groups.values()]
+    return [_node(number, unit, frozenset(numbers)) for numbers in groups.values()]
 
 
-def _node(number: int, unit: Unit, kept: frozenset[int]) -> Node:
-    some = filtered(unit, kept)
-    inside = [leaf for one in some for leaf in leaves(one)]
-    reads, _ = exposed(some, frozenset())
+def _node(number: int, unit: Unit, leaf_numbers: frozenset[int]) -> Node:
+    statements = filtered(unit, leaf_numbers)
+    inside = [leaf for statement in statements for leaf in leaves(statement)]
+    reads, _ = exposed(statements, frozenset())
     writes = frozenset[str]().union(*(leaf.writes for leaf in inside))
     effect = any(leaf.effect for leaf in inside)
-    return Node(number, kept, reads, writes, _cost(some), effect)
+    return Node(number, leaf_numbers, reads, writes, _cost(statements), effect)
 
 
 def _cost(statements: Iterable[Statement]) -> int:
-    return sum(1 + len(one.text) // 200 if isinstance(one, Leaf) else 1 + _cost((*one.then, *one.other))
-               for one in statements)
+    return sum(1 + len(statement.text) // 200 if isinstance(statement, Leaf)
+               else 1 + _cost((*statement.then, *statement.other))
+               for statement in statements)
 
 
 def exposed(
@@ -149,21 +151,21 @@ def exposed(
     """
     reads: frozenset[str] = frozenset()
     partly: dict[str, set[int]] = {}
-    for one in statements:
-        reads |= one.reads - defined
-        if isinstance(one, Branch):
-            then, first = exposed(one.then, defined, words)
-            other, second = exposed(one.other, defined, words)
-            reads |= then | other
+    for statement in statements:
+        reads |= statement.reads - defined
+        if isinstance(statement, Branch):
+            then, first = exposed(statement.then, defined, words)
+            otherwise, second = exposed(statement.other, defined, words)
+            reads |= then | otherwise
             defined |= first & second
-        elif one.whole:
-            defined |= one.writes
-        elif one.word is not None and words is not None:
-            (name,) = one.writes
-            some = partly.setdefault(name, set())
-            some.add(one.word)
-            if len(some) == words.get(name, -1):
-                defined |= one.writes
+        elif statement.whole:
+            defined |= statement.writes
+        elif statement.word is not None and words is not None:
+            (name,) = statement.writes
+            words_of = partly.setdefault(name, set())
+            words_of.add(statement.word)
+            if len(words_of) == words.get(name, -1):
+                defined |= statement.writes
     return reads, defined
 
 
@@ -177,16 +179,16 @@ def copies_of(units: Sequence[Unit], nodes: Sequence[Node]) -> list[int]:
     for k, node in enumerate(nodes):
         for name in node.writes:
             writers.setdefault(name, []).append(k)
-    found = list[int]()
-    for name, some in writers.items():
+    replaced = list[int]()
+    for name, writer_nodes in writers.items():
         register = name.removeprefix(_DELAYED)
         if register == name or len(writers.get(register, ())) != 1:
             continue
-        first, last = some[0], writers[register][0]
-        there = _copies(units, nodes[first], name, register) and _copies(units, nodes[last], register, name)
-        if there and first < last and all(k < last for k in some):
-            found.append(first)
-    return found
+        first, last = writer_nodes[0], writers[register][0]
+        round_trip = _copies(units, nodes[first], name, register) and _copies(units, nodes[last], register, name)
+        if round_trip and first < last and all(k < last for k in writer_nodes):
+            replaced.append(first)
+    return replaced
 
 
 def _copies(units: Sequence[Unit], node: Node, to: str, source: str) -> bool:
@@ -194,14 +196,14 @@ def _copies(units: Sequence[Unit], node: Node, to: str, source: str) -> bool:
     if node.writes != {to} or node.reads != {source}:
         return False
     done = set[str]()
-    for one in filtered(units[node.unit], node.kept):
-        if not isinstance(one, Leaf):
+    for statement in filtered(units[node.unit], node.kept):
+        if not isinstance(statement, Leaf):
             return False
-        left, _, right = one.text.rstrip(";").partition(" = ")
+        left, _, right = statement.text.rstrip(";").partition(" = ")
         left, right = left.strip(), right.strip()
         if left.removeprefix(f"vlSelfRef.{to}") != right.removeprefix(f"vlSelfRef.{source}"):
             return False
-        if one.word is None and not one.whole:
+        if statement.word is None and not statement.whole:
             return False
         done.add(left)
     return len(done) == len(node.kept)
@@ -234,6 +236,6 @@ def graph_of(nodes: Sequence[Node]) -> Graph:
             writers.setdefault(name, []).append(k)
         earlier.discard(k)
         before[k] = earlier
-        for one in earlier:
-            after[one].add(k)
+        for entry in earlier:
+            after[entry].add(k)
     return Graph(after, before)

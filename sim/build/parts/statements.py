@@ -81,17 +81,17 @@ def leaves(statement: Statement) -> Iterator[Leaf]:
     if isinstance(statement, Leaf):
         yield statement
     else:
-        for one in (*statement.then, *statement.other):
-            yield from leaves(one)
+        for branch in (*statement.then, *statement.other):
+            yield from leaves(branch)
 
 
 def signatures(code: str) -> dict[str, list[bool]]:
     """For each function outside of the model whether each of its arguments is written."""
-    found = {}
+    outputs = {}
     for name, arguments in _WRAPPER.findall(code):
         types = re.sub(r"/\*.*?\*/|<[^>]*>", "", arguments)
-        found[name] = ["&" in one and "const" not in one for one in types.split(",") if one.strip()]
-    return found
+        outputs[name] = ["&" in kind and "const" not in kind for kind in types.split(",") if kind.strip()]
+    return outputs
 
 
 def parse_function(name: str, body: str, outside: Mapping[str, list[bool]]) -> Function:
@@ -102,8 +102,8 @@ def parse_function(name: str, body: str, outside: Mapping[str, list[bool]]) -> F
     UnknownFormError
         If anything in it is not known.
     """
-    head, found, text = _split(body)
-    if not found:
+    head, types, text = _split(body)
+    if not types:
         raise UnknownFormError(f"{name} has no body")
     declared = {local: kind for kind, local in _LOCAL.findall(head)}
     left = _ZEROED.sub("", _LOCAL.sub("", head.partition("// Init\n")[2]))
@@ -123,8 +123,8 @@ def parse_function(name: str, body: str, outside: Mapping[str, list[bool]]) -> F
 
 
 def _split(body: str) -> tuple[str, bool, str]:
-    found = _BODY.search(body)
-    return (body[: found.start()], True, body[found.end() :]) if found else (body, False, "")
+    match = _BODY.search(body)
+    return (body[: match.start()], True, body[match.end() :]) if match else (body, False, "")
 
 
 class _Parser:
@@ -133,19 +133,19 @@ class _Parser:
 
     def block(self, *, top: bool = False) -> list[Statement]:
         """Statements up to the brace that closes, or to the end."""
-        found: list[Statement] = []
+        statements: list[Statement] = []
         while True:
             self._blank()
             if self._at == len(self._text):
                 if top:
-                    return found
+                    return statements
                 raise UnknownFormError(f"{self._function}: a block has no end")
             if self._text[self._at] == "}":
                 if top:
                     raise UnknownFormError(f"{self._function}: a block ends that has not begun")
                 self._at += 1
-                return found
-            found.append(self._branch() if self._text.startswith("if (", self._at) else self._leaf())
+                return statements
+            statements.append(self._branch() if self._text.startswith("if (", self._at) else self._leaf())
 
     def _blank(self) -> None:
         while self._at < len(self._text) and self._text[self._at] == " ":
@@ -156,12 +156,12 @@ class _Parser:
         end = _closing(self._text, start)
         condition = self._text[start + 1 : end].strip()
         self._at = end + 1
-        then, other = self._braced(), list[Statement]()
+        then, otherwise = self._braced(), list[Statement]()
         self._blank()
         if self._text.startswith("else ", self._at):
             self._at += len("else ")
-            other = [self._branch()] if self._text.startswith("if (", self._at) else self._braced()
-        return Branch(condition, self._reads(condition), tuple(then), tuple(other))
+            otherwise = [self._branch()] if self._text.startswith("if (", self._at) else self._braced()
+        return Branch(condition, self._reads(condition), tuple(then), tuple(otherwise))
 
     def _braced(self) -> list[Statement]:
         self._blank()
@@ -201,8 +201,8 @@ class _Parser:
         if text[at] != "=" or text[at + 1] == "=":
             raise UnknownFormError(f"{self._function}: {text}")
         reads = self._reads(text[at + 1 : -1])
-        for one in indices:
-            reads |= self._reads(one)
+        for index in indices:
+            reads |= self._reads(index)
         word = re.fullmatch(r"(\d+)U", indices[0]) if len(indices) == 1 else None
         return Leaf(text, reads, self._target(text[: target.end()]), not indices, int(word[1]) if word else None)
 
@@ -211,7 +211,7 @@ class _Parser:
         if name in _OUT:
             k = _OUT[name]
             written = self._target(arguments[k])
-            reads = frozenset[str]().union(*(self._reads(one) for n, one in enumerate(arguments) if n != k))
+            reads = frozenset[str]().union(*(self._reads(argument) for n, argument in enumerate(arguments) if n != k))
             return Leaf(text, reads, written, whole="SEL" not in name)
         outs = self._outside.get(name)
         if outs is None or len(outs) != len(arguments):
@@ -234,13 +234,13 @@ class _Parser:
     def _reads(self, text: str) -> frozenset[str]:
         if _SINGLE_EQUALS.search(text) or any(char in text for char in "{}\"'"):
             raise UnknownFormError(f"{self._function}: {text}")
-        found = set(_MEMBER.findall(text))
+        names = set(_MEMBER.findall(text))
         for name in _NAME.findall(text):
             if name in self._local:
-                found.add(f"{self._function}:{name}")
+                names.add(f"{self._function}:{name}")
             elif not (name == "vlSelfRef" or name in _CAST or _PURE.match(name) or "__ConstPool__" in name):
                 raise UnknownFormError(f"{self._function}: {name}")
-        return frozenset(found)
+        return frozenset(names)
 
 
 def _closing(text: str, at: int) -> int:
@@ -258,11 +258,11 @@ def _closing(text: str, at: int) -> int:
 
 def _arguments(text: str) -> list[str]:
     """What is between the commas that are in no brackets."""
-    found, start, depth = list[str](), 0, 0
+    pieces, start, depth = list[str](), 0, 0
     for k, char in enumerate(text):
         depth += char in "(["
         depth -= char in ")]"
         if char == "," and not depth:
-            found.append(text[start:k].strip())
+            pieces.append(text[start:k].strip())
             start = k + 1
-    return [*found, text[start:].strip()]
+    return [*pieces, text[start:].strip()]

@@ -18,7 +18,7 @@ _MEMORY = re.compile(r"__VdlySet__(.*?)__v\d+$")
 @cache
 def _seen_together() -> dict[str, int]:
     """Paragraphs by the names of variables in C++; a memory has ``^`` behind it for where it is set."""
-    found: dict[str, int] = {}
+    places: dict[str, int] = {}
     path = Path(__file__).with_name("together.txt")
     for number, paragraph in enumerate(path.read_text(encoding="utf-8").split("\n\n")):
         for line in paragraph.splitlines():
@@ -28,8 +28,8 @@ def _seen_together() -> dict[str, int]:
             place = _PLACES.get(module, f"tile_shell.{module}.".replace(".", "__DOT__"))
             for name in names.split():
                 plain = f"{place}{name.rstrip(_NEXT)}"
-                found[f"__Vdly__{plain}" if name.endswith(_NEXT) else plain] = number
-    return found
+                places[f"__Vdly__{plain}" if name.endswith(_NEXT) else plain] = number
+    return places
 
 
 def number_of(name: str) -> int | None:

@@ -62,8 +62,8 @@ class ExactMacro:
     def full_scale(self, op: MvmOperation, masks: Masks, x: ArrayLike) -> float:
         """Step code at which the largest product of a batch counts just to the end of the converter's range."""
         load = np.maximum(self.load(op, masks), 1)
-        most = max((np.abs(self.products(op, masks, part)) / load).max() for part in _segments(op, np.asarray(x)))
-        return float(most) * 2**STEP_FRACTION_BITS / max(op.max_steps, 1)
+        largest = max((np.abs(self.products(op, masks, part)) / load).max() for part in _segments(op, np.asarray(x)))
+        return float(largest) * 2**STEP_FRACTION_BITS / max(op.max_steps, 1)
 
     def mvm(self, op: MvmOperation, masks: Masks, x: ArrayLike, op_id: ArrayLike) -> MvmResult:
         """Codes and decrements of a batch; see :meth:`mho.macro_models.macro.MacroModel.mvm`."""
@@ -74,7 +74,7 @@ class ExactMacro:
             for part in _segments(op, np.asarray(x))
         ]
         codes = parts[0][0] if len(parts) == 1 else combine_segments(parts[0][0], parts[1][0])
-        return MvmResult(codes.astype(np.int16), np.stack([taken for _, taken in parts], axis=1))
+        return MvmResult(codes.astype(np.int16), np.stack([steps for _, steps in parts], axis=1))
 
 
 def _segments(op: MvmOperation, x: NDArray[np.integer]) -> list[NDArray[np.int64]]:

@@ -77,9 +77,9 @@ def verify_core(
         raise InputError(f"simulator must be one of {', '.join(SIMULATORS)}, not {simulator!r}")
     if netlist is not None and netlist.is_file():
         _check_ports(chip, netlist)
-    own, users_model = _own_macro(chip, netlist)
+    own_macro, users_model = _own_macro(chip, netlist)
     build = verilator_build if simulator == "verilator" else icarus_build
-    program = build(chip, waves=waves is not None, netlist=netlist, cells=cells, own_macro=own)
+    program = build(chip, waves=waves is not None, netlist=netlist, cells=cells, own_macro=own_macro)
     simulation = Simulation(program, waves=waves)
     try:
         core = CosimCore.of(simulation, chip)
@@ -87,15 +87,15 @@ def verify_core(
         if users_model:
             _run_users_model(chip, core, report, operations, seed)
         else:
-            report.macro = "through the adapter of its own macro, our model behind its pins" if own else ""
-            devices = simulated(chip).devices if devices is None else devices
+            report.macro = "through the adapter of its own macro, our model behind its pins" if own_macro else ""
+            devices = simulated(chip).devices_of(chip) if devices is None else devices
             models = make_models(chip, devices, seed)
             for index, model in enumerate(models):
                 simulation.put_core(index, model)
             _Bench(chip, core, models, devices, report).run(operations, seed)
     finally:
         simulation.close()
-    if waves is not None and simulated(chip).grouped:
+    if waves is not None:
         write_groups(waves, chip, program.scopes[0])
     return report
 
@@ -149,16 +149,16 @@ def _check_ports(chip: Chip, netlist: Path) -> None:
     from mho.rtl_gen.verilog.ports import module_ports
 
     top = f"{chip.verilog.prefix}core"
-    found = module_ports(netlist.read_text(errors="replace"), top)
-    if found is None:
+    ports_found = module_ports(netlist.read_text(errors="replace"), top)
+    if ports_found is None:
         return
     ports = module_ports(module_texts(chip, "none", own_macro=False)[top], top) or {}
-    wanted = {name: port for name, port in ports.items() if not port.guarded}
-    wrong = [f"lacks {name}" for name in wanted if name not in found]
+    required = {name: port for name, port in ports.items() if not port.guarded}
+    wrong = [f"lacks {name}" for name in required if name not in ports_found]
     wrong += [
-        f"has {name} of {found[name].width} bits instead of {port.width}"
-        for name, port in wanted.items()
-        if name in found and found[name].width not in (port.width, None)
+        f"has {name} of {ports_found[name].width} bits instead of {port.width}"
+        for name, port in required.items()
+        if name in ports_found and ports_found[name].width not in (port.width, None)
     ]
     if wrong:
         more = f" and {len(wrong) - 3} more ports" if len(wrong) > 3 else ""
@@ -237,15 +237,15 @@ class _Bench:
         return run
 
     def _equal(
-        self, stimulus: Stimulus, mode: Mode, what: str, found: NDArray[np.integer], expected: NDArray[np.integer]
+        self, stimulus: Stimulus, mode: Mode, what: str, observed: NDArray[np.integer], expected: NDArray[np.integer]
     ) -> None:
-        if np.array_equal(found, expected):
+        if np.array_equal(observed, expected):
             return
-        if found.shape != expected.shape:
-            at, difference = "all", f"shape {found.shape} instead of {expected.shape}"
+        if observed.shape != expected.shape:
+            at, difference = "all", f"shape {observed.shape} instead of {expected.shape}"
         else:
-            first = tuple(int(k) for k in np.argwhere(found != expected)[0])
-            at, difference = str(first), f"{found[first]} instead of {expected[first]}"
+            first = tuple(int(k) for k in np.argwhere(observed != expected)[0])
+            at, difference = str(first), f"{observed[first]} instead of {expected[first]}"
         where = f"the core of {self.chip.name} in {self.report.simulator} ({mode.words})"
         raise ToolError(f"{what} of {where} at {at} must be as in the model: {difference}; {stimulus}")
 

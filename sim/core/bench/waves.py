@@ -4,45 +4,29 @@ import re
 from pathlib import Path
 
 from mho.hw.config import Chip
-from mho.hw.core.layout import OpLayout
-from mho.hw.core.masks import MaskLayout
-from mho.hw.core.timing import duration_bits
-from mho.hw.kinds.tnsa.config import OPERATIONS, TnsaCoreConfig
-from mho.hw.kinds.tnsa.pins import TnsaPins
-from mho.hw.kinds.tnsa.results.counters import COUNT_BITS
+from mho.hw.kinds import core_blocks
 from mho.macro_models.output import write_output
+from mho.rtl_gen.macro.signals import contract_signals
+from mho.sim.core.kinds import simulated
 
 __all__ = ["groups", "write_groups"]
 
 
 def groups(chip: Chip, scope: str) -> dict[str, list[tuple[str, int]]]:
     """Groups of (path of a signal, width) in the order in which they are shown, of the core in the shell ``scope``."""
-    digital, macro = f"{scope}.core.digital", f"{scope}.core.macro"
-    lines = chip.lines
-    widths = {"op": OpLayout().size, "mask": MaskLayout(TnsaCoreConfig.from_chip(chip)).size, "i": 32, "o": 32}
+    blocks = core_blocks(chip)
+    widths = {"op": blocks.port.op_bits, "mask": blocks.port.mask_bits, "i": 32, "o": 32}
     shown = {"clock and reset": [(f"{scope}.clk", 1), (f"{scope}.rst", 1)]}
     for name, width in widths.items():
         parts = (("payload", width), ("valid", 1), ("ready", 1))
         shown[f"stream {name}"] = [(f"{scope}.{name}_{part}", size) for part, size in parts]
-    sequencer = {"fsm_state": 3, "timer": _timer_bits(chip), "repeats": 3, "count": 7}
-    sequencer |= dict.fromkeys(("running", "analog", "take", "finish"), 1)
-    shown["sequencer"] = [(f"{digital}.sequencer.{name}", width) for name, width in sequencer.items()]
-    shown["macro pins"] = [
-        (f"{macro}.{name}", member.shape if isinstance(member.shape, int) else 1)
-        for name, member in TnsaPins(lines).members.items()
-    ]
-    vectors = ["counting", "negative", "live", *(f"removed_{k}" for k in range(COUNT_BITS))]
-    shown["line counters"] = [(f"{digital}.counters.{name}", lines) for name in vectors]
+    pins = [(f"{scope}.core.macro.{name}", width) for name, (width, _) in contract_signals(blocks.pins).items()]
+    inside = simulated(chip).groups(chip, f"{scope}.core.digital")
     status = {"busy": 1, "done": 1, "error": 1, "cycles_total": 48, "cycles_analog": 48, "cycles_hold": 48}
-    shown["status"] = [(f"{scope}.{name}", width) for name, width in status.items()]
-    return shown
-
-
-def _timer_bits(chip: Chip) -> int:
-    """Width of the timer of the operations at the pins: it reaches what can be written where they are registers."""
-    cfg = TnsaCoreConfig.from_chip(chip)
-    longest = max(getattr(cfg, name) for name in OPERATIONS)
-    return duration_bits(longest) if cfg.trim else max(longest - 1, 1).bit_length()
+    return {
+        **shown, **inside, "macro pins": pins[1:],
+        "status": [(f"{scope}.{name}", width) for name, width in status.items()],
+    }
 
 
 def write_groups(waves: Path, chip: Chip, scope: str) -> Path:

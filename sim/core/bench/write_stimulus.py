@@ -150,7 +150,7 @@ def check_run(
     return run, operation
 
 
-def require_same(stimulus: WriteStimulus, found: ProgramRun, *, cycles: bool = True) -> None:
+def require_same(stimulus: WriteStimulus, run: ProgramRun, *, cycles: bool = True) -> None:
     """Compare a run with the reference: pulses, codes, faults, counters, cells to the last bit, and ``cycles``.
 
     Raises
@@ -160,10 +160,10 @@ def require_same(stimulus: WriteStimulus, found: ProgramRun, *, cycles: bool = T
     """
     expected = stimulus.expected()
     for name in ("pulses", "codes", "faults", "counts", "counters", *(["cycles"] if cycles else [])):
-        _equal(stimulus, name, getattr(found, name), getattr(expected, name))
-    cells = found.array.changes()
-    for name, wanted in expected.array.changes().items():
-        _equal(stimulus, name, cells[name], wanted)
+        _equal(stimulus, name, getattr(run, name), getattr(expected, name))
+    cells = run.array.changes()
+    for name, values in expected.array.changes().items():
+        _equal(stimulus, name, cells[name], values)
 
 
 def check_stop(core: CosimCore, stimulus: WriteStimulus, stop_after: int) -> WriteOutcome:
@@ -187,10 +187,10 @@ def check_stop(core: CosimCore, stimulus: WriteStimulus, stop_after: int) -> Wri
     return outcome
 
 
-def _equal(stimulus: WriteStimulus, what: str, found: Any, expected: Any) -> None:
-    if isinstance(found, dict):
-        same = found == expected
+def _equal(stimulus: WriteStimulus, what: str, observed: Any, expected: Any) -> None:
+    if isinstance(observed, dict):
+        same = observed == expected
     else:
-        same = np.array_equal(found, expected)
+        same = np.array_equal(observed, expected)
     if not same:
         raise ToolError(f"{what} of the core of {stimulus.chip.name} must be as in the reference; {stimulus}")

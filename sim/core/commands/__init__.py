@@ -114,5 +114,5 @@ def row_programmer(chip: Chip) -> Callable[..., Any]:
 def _commands_of(chip: Chip) -> Any:
     """The module of the kind of this chip's cores; None if these cores take no commands."""
     kind = chip.core.kind
-    there = kind in discovered(__name__) and module_of(__name__, kind).takes_commands(chip)
-    return module_of(__name__, kind) if there else None
+    commanded = kind in discovered(__name__) and module_of(__name__, kind).takes_commands(chip)
+    return module_of(__name__, kind) if commanded else None

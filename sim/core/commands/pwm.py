@@ -67,33 +67,36 @@ def _check_registers(words: NDArray[np.uint32], right: Calibration, core: int, w
     """Compare what :meth:`Commands.read_registers` gave with what the model has."""
     columns, low, high, range_code = np.ascontiguousarray(words).view("<u2").astype(np.int64)
     gain, offset = columns & 0xFF, (columns >> 8 ^ 0x80) - 0x80
-    found = {"gain": gain, "offset": offset, "trim": low | high << 16, "range": range_code}
+    registers = {"gain": gain, "offset": offset, "trim": low | high << 16, "range": range_code}
     digital = right.digital
-    wanted = {"gain": digital.gain, "offset": digital.offset, "trim": pack_trim(right.trim), "range": right.range_code}
-    for name, values in found.items():
-        if (wrong := np.flatnonzero(values != wanted[name])).size:
+    expected = {
+        "gain": digital.gain, "offset": digital.offset, "trim": pack_trim(right.trim), "range": right.range_code,
+    }
+    for name, values in registers.items():
+        if (wrong := np.flatnonzero(values != expected[name])).size:
             column = int(wrong[0])
-            expected = int(np.broadcast_to(wanted[name], values.shape)[column])
+            expected = int(np.broadcast_to(expected[name], values.shape)[column])
             raise ToolError(f"{what} of core {core} must find {name} {expected} of column {column} as its model does, "
                             f"not {int(values[column])}")
 
 
 def preparation(chip: Chip, model: PwmModel) -> Preparation | None:
     """The compensation of drift that the model has had, by commands; None if it had none."""
-    given = model.compensation
-    if given is None:
+    compensation = model.compensation
+    if compensation is None:
         return None
-    made, file = Commands(), SettingsFile(PwmCoreConfig.from_chip(chip))
-    for session, command in ((1, Command.RANGE), (2, Command.COLUMN if given.how == "column" else Command.AFFINE)):
-        if session == 2 and given.how == "global":
+    commands, file = Commands(), SettingsFile(PwmCoreConfig.from_chip(chip))
+    last = Command.COLUMN if compensation.how == "column" else Command.AFFINE
+    for session, command in ((1, Command.RANGE), (2, last)):
+        if session == 2 and compensation.how == "global":
             break
-        made.measure(session, given.vectors, given.stored, given.step_code)
-        made.add(pack_command(command))
-    made.read_registers()
+        commands.measure(session, compensation.vectors, compensation.stored, compensation.step_code)
+        commands.add(pack_command(command))
+    commands.read_registers()
     right, core = model.calibration, model.core
     return Preparation(
-        settings=file.calibration_words(given.before), descriptors=made.descriptors, inputs=made.inputs,
-        check=lambda words: _check_registers(words[-len(_BANKS) :], right, core, f"compensation ({given.how})"),
+        settings=file.calibration_words(compensation.before), descriptors=commands.descriptors, inputs=commands.inputs,
+        check=lambda words: _check_registers(words[-len(_BANKS) :], right, core, f"compensation ({compensation.how})"),
     )
 
 
@@ -102,37 +105,37 @@ def random_commands(chip: Chip, rng: np.random.Generator, *, lines: int) -> Comm
 
     Of other lines than the first the last device alone is programmed. Vectors that are measured before are forgotten.
     """
-    made, config, n = Commands(), PwmChip.of(chip).macro_config(), chip.lines
+    commands, config, n = Commands(), PwmChip.of(chip).macro_config(), chip.lines
     parameters = WriteParameters(
         margin=int(rng.integers(2, 12)), iterations=int(rng.integers(2, 9)), start=int(rng.integers(60, 200)),
         gain=int(rng.integers(4, 40)),
     )
-    made.settings.append((PwmCoreConfig.from_chip(chip).writing_at, parameters.word))
-    made.add(pack_command(Command.CALIBRATE))
+    commands.settings.append((PwmCoreConfig.from_chip(chip).writing_at, parameters.word))
+    commands.add(pack_command(Command.CALIBRATE))
     for bank in (Bank.TRIM_LOW, Bank.TRIM_HIGH):
-        made.add(pack_command(Command.READ, bank=bank))
+        commands.add(pack_command(Command.READ, bank=bank))
     vectors = rng.integers(-127, 128, (_VECTORS, n))
     stored = rng.integers(-4000, 4001, n) + rng.integers(-400, 401, (_VECTORS, n))
     step_code = int(rng.integers(400, 4000))
 
     def measure(session: int, count: int) -> None:
-        made.measure(session, vectors[:count], stored, step_code)
+        commands.measure(session, vectors[:count], stored, step_code)
 
     last = Command(int(rng.choice([Command.COLUMN, Command.AFFINE])))
     for session, command in ((1, Command.RANGE), (2, last)):
         measure(session, _VECTORS)
-        made.add(pack_command(command))
-    made.add(pack_command(Command.READ, bank=Bank.RANGE))
+        commands.add(pack_command(command))
+    commands.add(pack_command(Command.READ, bank=Bank.RANGE))
     for number, line in enumerate(rng.integers(0, config.cell_map.shape[0], lines).tolist()):
         targets = rng.integers(0, parameters.top + 1, n) * (rng.random(n) < 0.7)
         left = np.arange(n) < n - 1 if number else rng.random(n) < 0.1
         words = (targets | left.astype(np.int64) << _ALONE_BIT).astype("<u2")
         code = verify_step_code(config, parameters)
         measure(3 + number, 1)
-        made.add(pack_command(Command.PROGRAM, number=read_number(line), step_code=code), words)
-        made.add(pack_command(Command.READ, bank=Bank.PULSES))
-    made.add(pack_command(last))
-    return made
+        commands.add(pack_command(Command.PROGRAM, number=read_number(line), step_code=code), words)
+        commands.add(pack_command(Command.READ, bank=Bank.PULSES))
+    commands.add(pack_command(last))
+    return commands
 
 
 def takes_commands(chip: Chip) -> bool:
@@ -186,21 +189,21 @@ def _compare(
     for address, word in commands.settings:
         file.write(address, word)
     reference = CommandReference(file, macro, rows)
-    found = core.operate(
+    outputs = core.operate(
         commands.descriptors, commands.inputs, commands.settings, core=index, seed=seed + 1, **pauses
     ).words
     counts: dict[str, int] = {}
     for number, (descriptor, words) in enumerate(zip(commands.descriptors, commands.inputs, strict=True)):
         fields = OpLayout().from_bits(descriptor)
         command = Command(fields["wl_select"])
-        wanted = pack_codes(reference.run(
+        expected = pack_codes(reference.run(
             command, fields["line_select"], fields["op_id"], fields["step_code"], words
         ).astype(np.int16))
-        if found[number].tolist() != wanted:
-            first = next(k for k, word in enumerate(wanted) if found[number][k] != word)
+        if outputs[number].tolist() != expected:
+            first = next(k for k, word in enumerate(expected) if outputs[number][k] != word)
             raise ToolError(
                 f"word {first} of command {number} ({command.name.lower()}) of the core of {chip.name} must be "
-                f"{wanted[first]:#x} as in the reference, not {int(found[number][first]):#x}; seed {seed}"
+                f"{expected[first]:#x} as in the reference, not {int(outputs[number][first]):#x}; seed {seed}"
             )
         counts[command.name.lower()] = counts.get(command.name.lower(), 0) + 1
     return counts
@@ -231,32 +234,32 @@ def program_lines(
     ToolError
         If calibration finds other registers than the model has.
     """
-    file, cfg, made = core.settings, core.cfg, Commands()
+    file, cfg, commands = core.settings, core.cfg, Commands()
     code = verify_step_code(model.config, parameters)
     settings, right = [(cfg.writing_at, parameters.word)], model.calibration
     if model.has_converter_errors:
-        made.add(pack_command(Command.CALIBRATE))
-        made.read_registers()
+        commands.add(pack_command(Command.CALIBRATE))
+        commands.read_registers()
     else:
         settings += file.calibration_words(right)
-    first = len(made.descriptors)
+    first = len(commands.descriptors)
     for address, word in settings:
         file.write(address, word)
     for line, (target, left) in enumerate(zip(targets, skip, strict=True)):
         words = (target | left.astype(np.int64) << _ALONE_BIT).astype("<u2")
-        made.add(pack_command(Command.PROGRAM, number=read_number(line), step_code=code), words)
-        made.add(pack_command(Command.READ, bank=Bank.PULSES))
+        commands.add(pack_command(Command.PROGRAM, number=read_number(line), step_code=code), words)
+        commands.add(pack_command(Command.READ, bank=Bank.PULSES))
     core.put_model(index, model)
-    result = core.operate(made.descriptors, made.inputs, settings, core=index)
+    result = core.operate(commands.descriptors, commands.inputs, settings, core=index)
     if first:
         # It stays: the next core of this simulation begins with it.
         for address, word in file.calibration_words(right):
             file.write(address, word)
         _check_registers(result.words[1:first], right, index, "calibration")
-    given = np.ascontiguousarray(result.words[first:]).view("<u2").reshape(len(targets), 2, -1).astype(np.int64)
-    done = given[:, 0] >> _ALONE_BIT & 1
-    counts = given[:, 0] & (1 << _ALONE_BIT) - 1
-    return WriteResult(counts=counts, pulses=given[:, 1], done=done.astype(np.bool_)), result.cells
+    halves = np.ascontiguousarray(result.words[first:]).view("<u2").reshape(len(targets), 2, -1).astype(np.int64)
+    done = halves[:, 0] >> _ALONE_BIT & 1
+    counts = halves[:, 0] & (1 << _ALONE_BIT) - 1
+    return WriteResult(counts=counts, pulses=halves[:, 1], done=done.astype(np.bool_)), result.cells
 
 
 def _programs(model: PwmModel) -> bool:

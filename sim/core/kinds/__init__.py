@@ -1,58 +1,99 @@
-"""What a simulated core of each kind is given and asked in verification: a module here for each."""
+"""What a simulated core of a kind is given and asked in verification where that differs: a module here for each."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from enum import IntEnum
+from functools import cached_property
 from typing import Any
 
+import numpy as np
+
 from mho.hw.config import Chip
-from mho.macro_models.registry import module_of
+from mho.hw.config.kinds import chip_class
+from mho.macro_models.errors import InputError
+from mho.macro_models.integer.operation import MAX_BITS, Direction, MvmOperation
+from mho.macro_models.registry import discovered, module_of
 from mho.sim.core.words import MaskImage
 
 __all__ = ["SimulatedKind", "kind_of", "simulated"]
 
+_LIMITS = {"in_bits": (1, MAX_BITS), "out_bits": (1, MAX_BITS), "wl_select": (0, 7), "line_select": (0, 7)}
+"""Least and largest value of numbers that random operations have."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class SimulatedKind:
-    """``KIND`` of a kind.
+    """``KIND`` of a kind; a kind that needs nothing else has no module.
 
     Attributes
     ----------
+    operation
+        Class of its operations.
     image
         What is written into the memory of masks of its cores.
     devices
-        Devices whose macros a verification takes where nobody says.
-    random_operation
-        Makes a random operation from a generator.
-    grouped
-        Whether its signals are put into groups for GTKWave (:mod:`mho.sim.core.bench.waves`).
-    transposed
-        Whether products go both ways.
+        Devices whose macros a verification takes where nobody says, beside that of the chip.
+    fixed
+        Fields of operations that are not drawn, and those that are drawn from values of their own.
+    groups
+        Groups of (path of a signal, width) inside of a core that a waveform shows beside its ports and pins, for a chip
+        and the path of the core's digital part.
     pin_level
-        Whether its macros are also evaluated at every strobe.
+        Whether its macros are evaluated lazily, and in verification at every strobe as well.
     measured
         Whether the cells of a user's own model are measured, and what it does predicted.
     """
 
-    image: type[MaskImage]
-    devices: Sequence[str]
-    random_operation: Callable[[Any], Any]
-    transposed: bool
-    pin_level: bool
+    operation: type[MvmOperation]
+    image: type[MaskImage] = MaskImage
+    devices: Sequence[str] = ()
+    fixed: Mapping[str, Sequence[Any]] = field(default_factory=dict)
+    pin_level: bool = False
     measured: bool = False
-    grouped: bool = False
+    groups: Callable[[Chip, str], Mapping[str, list[tuple[str, int]]]] = lambda chip, path: {}
+
+    @cached_property
+    def transposed(self) -> bool:
+        """Whether products go both ways."""
+        try:
+            self.operation(direction=Direction.BACKWARD)
+        except InputError:
+            return False
+        return True
+
+    def random_operation(self, rng: np.random.Generator) -> MvmOperation:
+        """A random legal operation, but for its step code."""
+        while True:
+            try:
+                return self.operation(**{
+                    entry.name: self._random(rng, entry.name, entry.default) for entry in fields(self.operation)
+                    if entry.name != "step_code"
+                })
+            except InputError:
+                continue  # fields that exclude each other
+
+    def _random(self, rng: np.random.Generator, name: str, default: Any) -> Any:
+        if name in self.fixed:
+            return self.fixed[name][int(rng.integers(len(self.fixed[name])))]
+        if isinstance(default, bool):
+            return bool(rng.integers(2))
+        if isinstance(default, IntEnum):
+            return list(type(default))[int(rng.integers(len(type(default))))]
+        low, high = _LIMITS[name]
+        return int(rng.integers(low, high + 1))
+
+    def devices_of(self, chip: Chip) -> Sequence[str]:
+        """Devices of the macros of a verification."""
+        return self.devices or tuple(dict.fromkeys(("ideal", chip.device)))
 
 
 def simulated(chip: Chip) -> SimulatedKind:
-    """How cores of a chip are simulated.
-
-    Raises
-    ------
-    InputError
-        If cores of its kind are modelled, but not simulated.
-    """
+    """How cores of a chip are simulated."""
     return kind_of(chip.core.kind)
 
 
 def kind_of(name: str) -> SimulatedKind:
     """How cores of a kind are simulated, by its name."""
-    return module_of(__name__, name).KIND
+    if name in discovered(__name__):
+        return module_of(__name__, name).KIND
+    return SimulatedKind(operation=chip_class(name).operation_type)

@@ -2,11 +2,8 @@
 
 from typing import Any
 
-import numpy as np
-
 from mho.hw.kinds.pwm.settings import SettingsFile
-from mho.macro_models.integer.operation import MAX_BITS
-from mho.macro_models.integer.pwm.operation import MAGNITUDE_BITS, PwmOperation
+from mho.macro_models.integer.pwm.operation import PwmOperation
 from mho.sim.core.kinds import SimulatedKind
 from mho.sim.core.words import MaskImage
 
@@ -27,16 +24,7 @@ class _Settings(MaskImage):
         return [] if model is None else self.file.calibration_words(model.calibration)
 
 
-def _random_operation(rng: np.random.Generator) -> PwmOperation:
-    signed = bool(rng.integers(2))
-    return PwmOperation(
-        in_bits=int(rng.integers(1, MAGNITUDE_BITS + 1 + signed)), in_signed=signed,
-        out_bits=int(rng.integers(1, MAX_BITS + 1)), relu=bool(rng.integers(2)), wl_select=int(rng.integers(8)),
-        line_select=int(rng.integers(8)),
-    )
-
-
 KIND = SimulatedKind(
-    image=_Settings, devices=("ideal", "pcm-generic", "pcm-hermes-1dev"), random_operation=_random_operation,
-    transposed=False, pin_level=False,
+    operation=PwmOperation, image=_Settings, devices=("ideal", "pcm-generic", "pcm-hermes-1dev"),
+    fixed={"early_stop": (False,)},
 )

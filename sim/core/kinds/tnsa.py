@@ -1,34 +1,33 @@
 """The transposable core in verification."""
 
-import numpy as np
-
-from mho.macro_models.errors import InputError
-from mho.macro_models.integer.operation import MAX_BITS, Converter, Direction, MvmOperation
+from mho.hw.config import Chip
+from mho.hw.core.timing import duration_bits
+from mho.hw.kinds.tnsa.config import OPERATIONS, TnsaCoreConfig
+from mho.hw.kinds.tnsa.results.counters import COUNT_BITS
+from mho.macro_models.integer.operation import MvmOperation
 from mho.sim.core.kinds import SimulatedKind
-from mho.sim.core.words import MaskImage
 
 __all__ = ["KIND"]
 
 
-def _random_operation(rng: np.random.Generator) -> MvmOperation:
-    while True:
-        try:
-            return MvmOperation(
-                direction=Direction(int(rng.integers(2))),
-                in_bits=int(rng.integers(1, MAX_BITS + 1)),
-                in_signed=bool(rng.integers(2)),
-                out_bits=int(rng.integers(1, MAX_BITS + 1)),
-                converter=Converter(int(rng.integers(2))),
-                relu=bool(rng.integers(2)),
-                early_stop=bool(rng.integers(4)),
-                wl_select=int(rng.integers(8)),
-                line_select=int(rng.integers(8)),
-            )
-        except InputError:
-            continue  # ReLU of two segments
+def _groups(chip: Chip, path: str) -> dict[str, list[tuple[str, int]]]:
+    sequencer = {"fsm_state": 3, "timer": _timer_bits(chip), "repeats": 3, "count": 7}
+    sequencer |= dict.fromkeys(("running", "analog", "take", "finish"), 1)
+    vectors = ["counting", "negative", "live", *(f"removed_{k}" for k in range(COUNT_BITS))]
+    return {
+        "sequencer": [(f"{path}.sequencer.{name}", width) for name, width in sequencer.items()],
+        "line counters": [(f"{path}.counters.{name}", chip.lines) for name in vectors],
+    }
+
+
+def _timer_bits(chip: Chip) -> int:
+    """Width of the timer of the operations at the pins: it reaches what can be written where they are registers."""
+    cfg = TnsaCoreConfig.from_chip(chip)
+    longest = max(getattr(cfg, name) for name in OPERATIONS)
+    return duration_bits(longest) if cfg.trim else max(longest - 1, 1).bit_length()
 
 
 KIND = SimulatedKind(
-    image=MaskImage, devices=("ideal", "rram-neurram"), random_operation=_random_operation, transposed=True,
-    pin_level=True, grouped=True, measured=True,
+    operation=MvmOperation, devices=("ideal", "rram-neurram"), fixed={"early_stop": (False, True, True, True)},
+    pin_level=True, groups=_groups, measured=True,
 )

@@ -20,9 +20,9 @@ def draw_in_cpp(library: Any) -> bool:
     philox.restype = None
 
     def words(key: tuple[int, int], op_ids: NDArray[np.uint64], blocks: int, step: int) -> NDArray[np.uint32]:
-        found = np.empty(4 * blocks * len(op_ids), np.uint32)
-        philox(*key, len(op_ids), op_ids.ctypes.data, blocks, step, found.ctypes.data)
-        return found
+        drawn = np.empty(4 * blocks * len(op_ids), np.uint32)
+        philox(*key, len(op_ids), op_ids.ctypes.data, blocks, step, drawn.ctypes.data)
+        return drawn
 
     use_words(words)
     return True

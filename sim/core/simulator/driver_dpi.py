@@ -26,8 +26,8 @@ class DpiDriver:
 
     async def run(self, work: Sequence[Work]) -> None:
         """Run batches of different cores to their end, with their models behind the pins meanwhile."""
-        for one in work:
-            self._shim.start(one)
+        for batch in work:
+            self._shim.start(batch)
         await self._wake
-        for one in work:
-            self._shim.finish(one)
+        for batch in work:
+            self._shim.finish(batch)

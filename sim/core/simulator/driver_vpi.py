@@ -6,10 +6,12 @@ from typing import Any
 import cocotb
 from cocotb.triggers import Timer, ValueChange
 
+from mho.macro_models import MacroModel
 from mho.macro_models.errors import ToolError
 from mho.sim.build.simulators import SHELL_DEPTH
 from mho.sim.core.batch import Batch, BatchResult, Mode, Outcome, Work
-from mho.sim.core.pin_level import StrobedMacro, make_strobed
+from mho.sim.kinds import pin_body
+from mho.sim.pins import HandlePins, PinBody
 
 __all__ = ["VpiDriver"]
 
@@ -20,6 +22,7 @@ class VpiDriver:
     def __init__(self, dut: Any) -> None:
         self._dut = dut
         self._start = 0
+        self._body: PinBody | None = None
 
     @classmethod
     async def create(cls, dut: Any, scopes: Sequence[str]) -> "VpiDriver":
@@ -29,14 +32,16 @@ class VpiDriver:
 
     async def run(self, work: Sequence[Work]) -> None:
         """Run a batch to its end; the macro is always at pin level here, or answers with 0 in :attr:`Mode.CONST`."""
-        (one,) = work
-        dut, batch, result, model = self._dut, one.batch, one.result, one.model
+        (job,) = work
+        dut, batch, result, model = self._dut, job.batch, job.result, job.model
         if batch.write is not None:
             raise ToolError("cells are programmed in a simulator with DPI only")
         self._load(batch)
         # Where the user's own model is behind the pins there is none of ours.
-        macro = None if model is None else make_strobed(model, dut.pins, keep_charges=batch.keep_charges)
-        task = None if macro is None else cocotb.start_soon(self._answer(macro, batch.mode, result))
+        body = None if model is None else self._behind_pins(model, keep_charges=batch.keep_charges)
+        task = None
+        if body is not None and batch.mode is not Mode.CONST:
+            task = cocotb.start_soon(self._answer(body, result))
         self._start ^= 1
         dut.start.value = self._start
         await ValueChange(dut.wake)
@@ -45,8 +50,16 @@ class VpiDriver:
         if task is not None:
             task.cancel()
         self._read(result)
-        if macro is not None:
-            macro.finish(result)
+        if body is not None:
+            body.finish(result, batch.operations * batch.segments)
+
+    def _behind_pins(self, model: MacroModel, *, keep_charges: bool) -> PinBody:
+        if self._body is None:
+            self._body = pin_body(model)
+        else:
+            self._body.put_model(model)
+        self._body.begin(keep_charges=keep_charges)
+        return self._body
 
     def _load(self, batch: Batch) -> None:
         dut = self._dut
@@ -70,21 +83,21 @@ class VpiDriver:
         result.outcome = Outcome(dut.outcome.value.to_unsigned())
         result.error = bool(dut.error_seen.value)
         offered = ((dut.mask_next, dut.mask_valid), (dut.op_next, dut.op_valid), (dut.input_next, dut.i_valid))
-        taken = [count.value.to_unsigned() - (valid.value == 1) for count, valid in offered]
-        came = min(dut.output_next.value.to_unsigned(), len(result.outputs))
-        result.progress[:] = [*taken, came, dut.done_next.value.to_unsigned()]
-        result.outputs[:came] = [dut.outputs[k].value.to_unsigned() for k in range(came)]
+        sent = [count.value.to_unsigned() - (valid.value == 1) for count, valid in offered]
+        received = min(dut.output_next.value.to_unsigned(), len(result.outputs))
+        result.progress[:] = [*sent, received, dut.done_next.value.to_unsigned()]
+        result.outputs[:received] = [dut.outputs[k].value.to_unsigned() for k in range(received)]
         if result.outcome is Outcome.COMPLETE:
             for k in range(len(result.counters)):
                 packed = dut.counters[k].value.to_unsigned()
                 result.counters[k] = [packed >> 48 * n & (2**48 - 1) for n in range(3)]
 
-    async def _answer(self, macro: StrobedMacro, mode: Mode, result: BatchResult) -> None:
+    async def _answer(self, body: PinBody, result: BatchResult) -> None:
         """Be the macro: wait for strobes and answer them; never returns."""
-        strobed = ValueChange(self._dut.strobed)
+        strobed, pins = ValueChange(self._dut.strobed), HandlePins(self._dut.pins)
         while True:
             await strobed
             try:
-                macro.strobe(answer=mode is not Mode.CONST)
+                pins.answer(body.strobe(pins))
             except ToolError as error:
                 result.failure = result.failure or str(error)

@@ -36,8 +36,8 @@ async def serve(dut: SimHandleBase) -> None:
         work = [Work(batch, BatchResult.empty(batch), models.get(batch.core)) for batch in batches]
         start = time.process_time()
         await driver.run(work)
-        for one in work:
-            one.result.cpu_s = time.process_time() - start
-            link.send(one.result.message())
+        for job in work:
+            job.result.cpu_s = time.process_time() - start
+            link.send(job.result.message())
 
     await serve_jobs("run", run)

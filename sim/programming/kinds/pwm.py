@@ -55,11 +55,11 @@ def write(
     for k, image in enumerate(network.cores):
         model = PwmModel.from_measured(config, np.zeros(config.cell_map.shape), device=device, seed=seed, core=k)
         skip = image.bl_skip[:, None] | image.sl_skip[None, :]
-        found, codes = run(k, model, target_counts(config, image.targets_uS, parameters), parameters, skip)
+        result, codes = run(k, model, target_counts(config, image.targets_uS, parameters), parameters, skip)
         g = np.where(skip, config.g_min_uS, codes * config.lsb_uS)
-        cores.append(_core(image, g, skip, found.done, found.pulses))
-        visited, done = visited + int((~skip).sum()), done + int(found.done.sum())
-        pulses, cycles = pulses + int(found.pulses.sum()), cycles + write_cycles(chip, found.pulses)
+        cores.append(_core(image, g, skip, result.done, result.pulses))
+        visited, done = visited + int((~skip).sum()), done + int(result.done.sum())
+        pulses, cycles = pulses + int(result.pulses.sum()), cycles + write_cycles(chip, result.pulses)
         if progress is not None:
             progress(k + 1, len(network.cores))
     report = {

@@ -27,15 +27,15 @@ class Truth:
         """Its value, where all names have one."""
         return self.table[sum(values[name] << k for k, name in enumerate(self.names))]
 
-    def replaced(self, others: dict[str, "Truth"]) -> "Truth":
+    def replaced(self, functions: dict[str, "Truth"]) -> "Truth":
         """With other expressions in the place of some names."""
-        inner = [others.get(name, Truth((name,), (False, True))) for name in self.names]
-        names = tuple(dict.fromkeys(name for one in inner for name in one.names))
+        inner = [functions.get(name, Truth((name,), (False, True))) for name in self.names]
+        names = tuple(dict.fromkeys(name for function in inner for name in function.names))
         _few(names)
 
         def value(index: int) -> bool:
             values = {name: bool(index >> k & 1) for k, name in enumerate(names)}
-            return self.given({name: one.given(values) for name, one in zip(self.names, inner, strict=True)})
+            return self.given({name: function.given(values) for name, function in zip(self.names, inner, strict=True)})
 
         return Truth(names, tuple(value(index) for index in range(1 << len(names))))
 
@@ -53,22 +53,22 @@ class Truth:
 
         return Truth(names, tuple(differs(index) for index in range(1 << len(names))))
 
-    def both(self, other: "Truth") -> "Truth":
+    def both(self, right: "Truth") -> "Truth":
         """Where both are true."""
         pair = Truth(("0", "1"), (False, False, False, True))
-        return pair.replaced({"0": self, "1": other})
+        return pair.replaced({"0": self, "1": right})
 
     def probability(self, duty: dict[str, NDArray[np.float64]], count: int) -> NDArray[np.float64]:
         """How often it is true, if each name is 1 in a part ``duty`` of the time and knows nothing of the others."""
-        wanted = sum(self.table) * 2 <= len(self.table)
+        inverted = sum(self.table) * 2 <= len(self.table)
         total = np.zeros(count)
         for index, value in enumerate(self.table):
-            if value == wanted:
+            if value == inverted:
                 term = np.ones(count)
                 for k, name in enumerate(self.names):
                     term = term * (duty[name] if index >> k & 1 else 1.0 - duty[name])
                 total += term
-        return total if wanted else 1.0 - total
+        return total if inverted else 1.0 - total
 
 
 @cache
@@ -97,7 +97,7 @@ class _Parser:
 
     def __init__(self, tokens: list[str]) -> None:
         self.tokens, self.at = tokens, 0
-        self.names = tuple(dict.fromkeys(one for one in tokens if one[:1].isalpha() or one[:1] == "_"))
+        self.names = tuple(dict.fromkeys(token for token in tokens if token[:1].isalpha() or token[:1] == "_"))
         self._index = np.arange(1 << _few(self.names))
 
     @property

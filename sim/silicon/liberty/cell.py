@@ -98,7 +98,7 @@ class Cells:
 
     def least_flip_flop(self) -> float:
         """Area of the smallest flip-flop in um2; 0 without one."""
-        areas = [float(one.values.get("area", 0)) for one in self._groups.values() if one.first("ff") is not None]
+        areas = [float(group.values.get("area", 0)) for group in self._groups.values() if group.first("ff") is not None]
         return min(areas, default=0.0)
 
     def _cell(self, name: str) -> Cell:
@@ -117,22 +117,23 @@ class Cells:
         written = {name: pin.values.get("function", pin.values.get("state_function")) for name, pin in pins.items()
                    if pin.values.get("direction") == "output"}
         functions = {name: None if text is None else truth(text).replaced(named) for name, text in written.items()}
-        known = named | {name: function for name, function in functions.items() if function is not None}
+        functions_of = named | {name: function for name, function in functions.items() if function is not None}
         clocked = "" if state is None else state.values.get("clocked_on", state.values.get("enable", ""))
         data = None if state is None else state.values.get("next_state", state.values.get("data_in"))
         if data in inputs and state is not None and state.kind == "ff":
-            known[data] = _NEXT
-        leakages = [one for one in group.all("leakage_power") if "when" in one.values]
+            functions_of[data] = _NEXT
+        leakages = [leak for leak in group.all("leakage_power") if "when" in leak.values]
         unit = self.units.watt
         return Cell(
             name=group.name,
             inputs={n: float(pin.values.get("capacitance", 0)) * self.units.farad for n, pin in inputs.items()},
             outputs=functions,
             transitions={name: tuple(self._transitions(pins[name])) for name in functions},
-            powers=tuple(power for pin in pins.values() for power in self._powers(pin, known)),
+            powers=tuple(power for pin in pins.values() for power in self._powers(pin, functions_of)),
             leakage=float(group.values.get("cell_leakage_power", 0)) * unit,
             leakages=tuple(
-                (truth(one.values["when"]).replaced(known), float(one.values["value"]) * unit) for one in leakages
+                (truth(leak.values["when"]).replaced(functions_of), float(leak.values["value"]) * unit)
+                for leak in leakages
             ),
             clocks=frozenset(
                 name for name, pin in inputs.items()
@@ -149,17 +150,17 @@ class Cells:
             for table in timing.all("rise_transition", "fall_transition")
         ]
 
-    def _powers(self, pin: Group, known: dict[str, Truth]) -> "list[CellPower]":
-        found = []
+    def _powers(self, pin: Group, functions: dict[str, Truth]) -> "list[CellPower]":
+        powers = []
         for power in pin.all("internal_power"):
             rows = power.all("rise_power", "fall_power", "power")
             tables = tuple(Lookup(row, self._templates, self.units.farad) for row in rows)
             when = power.values.get("when")
-            found.append(CellPower(
+            powers.append(CellPower(
                 pin=pin.name, related=power.values.get("related_pin"),
-                when=None if when is None else truth(when).replaced(known), tables=tables,
+                when=None if when is None else truth(when).replaced(functions), tables=tables,
             ))
-        return found
+        return powers
 
 
 def _held(pins: dict[str, Group]) -> dict[str, Truth]:

@@ -79,12 +79,12 @@ def parse_liberty(text: str, origin: str) -> Group:
         statements += 1
         if statements > _MOST_STATEMENTS:
             raise InputError(f"{origin}: must have at most {_MOST_STATEMENTS:,} statements, and has more")
-        found = _STATEMENT.match(text, at)
-        if found is None or (found[5] and len(open_groups) == 1):
+        match = _STATEMENT.match(text, at)
+        if match is None or (match[5] and len(open_groups) == 1):
             raise InputError(f"{origin}: must be a Liberty file; line {text.count(chr(10), 0, at) + 1} is none of it")
-        at = found.end()
-        name, arguments, opens, value = found[1], found[2], found[3], found[4]
-        if found[5]:
+        at = match.end()
+        name, arguments, opens, value = match[1], match[2], match[3], match[4]
+        if match[5]:
             open_groups.pop()
         elif value is not None:
             open_groups[-1].values[name] = value.strip().strip('"')
@@ -124,10 +124,10 @@ class Units:
 
 def _unit(text: str) -> float:
     """``10pW`` as a number of the unit."""
-    found = re.fullmatch(r"\s*([\d.eE+-]*?)\s*([fpnumk]?)[A-Za-z]\s*", text)
-    if found is None:
+    match = re.fullmatch(r"\s*([\d.eE+-]*?)\s*([fpnumk]?)[A-Za-z]\s*", text)
+    if match is None:
         raise ValueError(f"{text!r} is no unit")
-    return float(found[1] or 1) * _SCALE[found[2]]
+    return float(match[1] or 1) * _SCALE[match[2]]
 
 
 class Lookup:
@@ -178,4 +178,4 @@ def _place(axis: NDArray[np.float64], at: NDArray[np.float64]) -> tuple[NDArray[
 
 
 def _numbers(items: "list[str] | tuple[str, ...]") -> NDArray[np.float64]:
-    return np.array([float(one) for item in items for one in item.replace(",", " ").split()])
+    return np.array([float(number) for item in items for number in item.replace(",", " ").split()])

@@ -37,14 +37,14 @@ class Memories:
             If it is too large for these.
         """
         shape = Shape.of(module, prefix)
-        found = cheapest(shape, self.macros)
-        if found is None and shape.depth * shape.width > _MOST_BITS:
+        tiling = cheapest(shape, self.macros)
+        if tiling is None and shape.depth * shape.width > _MOST_BITS:
             need = f"a mask of {shape.width // shape.lanes} bits" if shape.registered else "reading in the same cycle"
             raise InputError(
                 f"{self._files[0]}: no macro can be {module.removeprefix(prefix)}, which takes {need}, and it is too "
                 "large for flip-flops"
             )
-        return found
+        return tiling
 
     def may_be_flip_flops(self, tiling: Tiling | None) -> bool:
         """Whether the flip-flops of a memory alone are smaller than its macros."""

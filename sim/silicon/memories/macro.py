@@ -67,9 +67,9 @@ class MemoryMacro:
     @property
     def pair(self) -> tuple[MemoryPort, MemoryPort] | None:
         """A port that writes, and another that reads in the same cycle; None without two such."""
-        found = [(one, other) for one, other in itertools.permutations(self.ports, 2)
-                 if one.write is not None and other.read is not None]
-        return min(found, key=lambda two: (two[0].read is not None) + (two[1].write is not None), default=None)
+        pairs = [(writer, reader) for writer, reader in itertools.permutations(self.ports, 2)
+                 if writer.write is not None and reader.read is not None]
+        return min(pairs, key=lambda two: (two[0].read is not None) + (two[1].write is not None), default=None)
 
 
 def read_memory_macros(path: Path) -> list[MemoryMacro]:
@@ -109,26 +109,26 @@ class _Reader:
                 raise InputError(f"{self.path}: {self.cell.name} must have {what}")
         width, address = (self._whole(memory, *limits) for limits in (("word_width", 1 << 16), ("address_width", 32)))
         addresses = dict.fromkeys(group.values["address"] for _, group in (*self.writes, *self.reads))
-        others = [
+        unused = [
             bus for name, bus in self.buses.items()
             if bus.values.get("direction") == "input" and name not in addresses and bus.first("memory_write") is None
         ]
-        masks = [size for bus in others if (size := self._size(bus)) and width % size == 0]
+        masks = [size for bus in unused if (size := self._size(bus)) and width % size == 0]
         ports = tuple(self._port(address) for address in addresses)
         if not any(port.read is not None for port in ports):
             raise InputError(f"{self.path}: {self.cell.name} must have a port that reads (memory_read)")
         return MemoryMacro(
             name=self.cell.name, depth=1 << address, width=width,
             granularity=width // max(masks, default=1), area=float(area or 0), leakage=self._leakage(), ports=ports,
-            data=self._pins([bus for bus, _ in self.writes]), mask=self._pins(others),
+            data=self._pins([bus for bus, _ in self.writes]), mask=self._pins(unused),
             address=self._pins([self.buses[name] for name in addresses if name in self.buses]),
         )
 
-    def _whole(self, group: Group, name: str, most: int) -> int:
+    def _whole(self, group: Group, name: str, largest: int) -> int:
         """A number from 1 on of a group."""
         value = int(group.values[name])
-        if not 1 <= value <= most:
-            raise InputError(f"{self.path}: {self.cell.name} must have a {name} of 1 to {most}, not {value}")
+        if not 1 <= value <= largest:
+            raise InputError(f"{self.path}: {self.cell.name} must have a {name} of 1 to {largest}, not {value}")
         return value
 
     def _size(self, bus: Group) -> int:
@@ -136,7 +136,7 @@ class _Reader:
         return 1 if kind is None else self._whole(kind, "bit_width", 1 << 16)
 
     def _leakage(self) -> float:
-        states = [float(one.values["value"]) for one in self.cell.all("leakage_power") if "value" in one.values]
+        states = [float(group.values["value"]) for group in self.cell.all("leakage_power") if "value" in group.values]
         mean = sum(states) / len(states) if states else float(self.cell.values.get("cell_leakage_power", 0))
         return mean * self.units.watt
 
@@ -146,32 +146,33 @@ class _Reader:
 
     def _pins(self, buses: list[Group]) -> float:
         """J of a change of a pin of some buses."""
-        found = [
+        windows = [
             value for bus in buses for group in (bus, *bus.all("pin")) for power in group.all("internal_power")
             for value in self._numbers(power)
         ]
-        return sum(found) / len(found) if found else 0.0
+        return sum(windows) / len(windows) if windows else 0.0
 
     def _port(self, address: str) -> MemoryPort:
         """The port with an address."""
         write = [(bus, group) for bus, group in self.writes if group.values["address"] == address]
         read = [(bus, group) for bus, group in self.reads if group.values["address"] == address]
         clocks = [group.values["clocked_on"] for _, group in write if "clocked_on" in group.values]
-        clocks += [one.values["related_pin"] for bus, _ in read for one in _timings(bus) if "related_pin" in one.values]
+        timings = [timing.values for bus, _ in read for timing in _timings(bus)]
+        clocks += [values["related_pin"] for values in timings if "related_pin" in values]
         pins = {pin.name: pin for pin in self.cell.all("pin")}
         if not clocks or clocks[0] not in pins:
             raise InputError(f"{self.path}: {self.cell.name} must name the clock of the port with {address}")
         powers = list(pins[clocks[0]].all("internal_power"))
-        names = tuple(dict.fromkeys(name for one in powers for name in truth(one.values.get("when", "1")).names))
+        names = tuple(dict.fromkeys(name for power in powers for name in truth(power.values.get("when", "1")).names))
         access = self._condition(self.buses.get(address), names, write=False)
         writing = self._condition(write[0][0], names, write=True) if write else None
         kinds: dict[str, list[float]] = {"write": [], "read": [], "idle": []}
         for values, energy in self._states(powers, names):
-            known = access is None or access.given(values)
-            kind = "idle" if not known else "write" if writing is not None and writing.given(values) else "read"
+            enabled = access is None or access.given(values)
+            kind = "idle" if not enabled else "write" if writing is not None and writing.given(values) else "read"
             kinds[kind].append(energy)
-        wanted = (*(["write"] if write else []), *(["read"] if read else []))
-        for kind in wanted:
+        functions = (*(["write"] if write else []), *(["read"] if read else []))
+        for kind in functions:
             if not kinds[kind]:
                 raise InputError(f"{self.path}: {self.cell.name} must have the energy of its clock while it {kind}s")
         return MemoryPort(
@@ -185,9 +186,9 @@ class _Reader:
             raise InputError(f"{self.path}: {self.cell.name} must have at most {_MOST_PINS} pins in its conditions")
         for bits in itertools.product((False, True), repeat=len(names)):
             values = dict(zip(names, bits, strict=True))
-            fits = [one for one in powers if "when" in one.values and truth(one.values["when"]).given(
-                {name: values[name] for name in truth(one.values["when"]).names})]
-            fits = fits or [one for one in powers if "when" not in one.values]
+            fits = [power for power in powers if "when" in power.values and truth(power.values["when"]).given(
+                {name: values[name] for name in truth(power.values["when"]).names})]
+            fits = fits or [power for power in powers if "when" not in power.values]
             if fits:
                 yield values, sum(self._numbers(fits[0]))
 

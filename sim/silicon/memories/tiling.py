@@ -26,9 +26,9 @@ class Shape:
     @classmethod
     def of(cls, module: str, prefix: str) -> "Shape":
         """From the name of a wrapper, as ``mem_64x32_we4`` (:class:`mho.rtl_gen.verilog.memories.MemoryShape`)."""
-        found = re.match(rf"{prefix}mem_(\d+)x(\d+)(?:_we(\d+))?(_async)?", module)
-        assert found is not None
-        return cls(depth=int(found[1]), width=int(found[2]), lanes=int(found[3] or 1), registered=found[4] is None)
+        match = re.match(rf"{prefix}mem_(\d+)x(\d+)(?:_we(\d+))?(_async)?", module)
+        assert match is not None
+        return cls(depth=int(match[1]), width=int(match[2]), lanes=int(match[3] or 1), registered=match[4] is None)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -117,7 +117,7 @@ class Tiling:
             edges += (read.read or 0.0) * reads + read.idle * (work.cycles - reads)
             edges += sum(port.idle for port in macro.ports if port not in pair) * work.cycles
         else:
-            [port] = [one for one in macro.ports if one.write is not None and one.read is not None][:1]
+            [port] = [p for p in macro.ports if p.write is not None and p.read is not None][:1]
             rest = work.cycles - writes - reads + both
             edges = (port.write or 0.0) * writes + (port.read or 0.0) * reads + port.idle * rest
         share = self.words / len(self.columns)
@@ -132,19 +132,22 @@ def cheapest(shape: Shape, macros: Sequence[MemoryMacro]) -> Tiling | None:
         return None
     usable = [macro for macro in macros if _usable(macro)]
     plain = [macro for macro in usable if shape.lanes == 1 or _masks(macro, shape.width // shape.lanes)]
-    found = [_columns(shape, plain)]
+    tilings = [_columns(shape, plain)]
     words = 2
     while words < 2 * shape.depth:
-        fits = [one for one in usable if _masks(one, shape.width // shape.lanes) and one.width >= words * shape.width]
+        fits = [
+            macro for macro in usable
+            if _masks(macro, shape.width // shape.lanes) and macro.width >= words * shape.width
+        ]
         column = _column(-(-shape.depth // words), fits)
-        found.append(None if column is None else Tiling(shape=shape, columns=(column,), words=words))
+        tilings.append(None if column is None else Tiling(shape=shape, columns=(column,), words=words))
         words *= 2
-    return min((one for one in found if one is not None), key=lambda one: one.area, default=None)
+    return min((tiling for tiling in tilings if tiling is not None), key=lambda tiling: tiling.area, default=None)
 
 
 def _usable(macro: MemoryMacro) -> bool:
     """Whether a macro writes and reads."""
-    return macro.pair is not None or any(one.write is not None and one.read is not None for one in macro.ports)
+    return macro.pair is not None or any(port.write is not None and port.read is not None for port in macro.ports)
 
 
 def _masks(macro: MemoryMacro, bits: int) -> bool:
@@ -155,7 +158,7 @@ def _masks(macro: MemoryMacro, bits: int) -> bool:
 def _columns(shape: Shape, macros: Sequence[MemoryMacro]) -> Tiling | None:
     """Columns side by side, each of macros of one width."""
     widths = sorted({macro.width for macro in macros})
-    kinds = {width: _column(shape.depth, [one for one in macros if one.width == width]) for width in widths}
+    kinds = {width: _column(shape.depth, [macro for macro in macros if macro.width == width]) for width in widths}
     areas = [(width, sum(macro.area for macro, _ in column)) for width, column in kinds.items() if column]
     chosen = _cover(shape.width, tuple(areas))
     if chosen is None:
@@ -166,7 +169,7 @@ def _columns(shape: Shape, macros: Sequence[MemoryMacro]) -> Tiling | None:
 
 def _column(depth: int, macros: Sequence[MemoryMacro]) -> tuple[tuple[MemoryMacro, float], ...] | None:
     """Rows one after the other, the deepest first, each with its part of the words."""
-    best = {size: min((one for one in macros if one.depth == size), key=lambda one: one.area)
+    best = {size: min((macro for macro in macros if macro.depth == size), key=lambda macro: macro.area)
             for size in {macro.depth for macro in macros}}
     chosen = _cover(depth, tuple((size, macro.area) for size, macro in sorted(best.items())))
     if chosen is None:
@@ -183,7 +186,8 @@ def _cover(need: int, items: tuple[tuple[int, float], ...]) -> tuple[int, ...] |
     """Sizes of least cost that add up to ``need`` or more."""
     best: list[tuple[float, tuple[int, ...]]] = [(0.0, ())]
     for size in range(1, need + 1):
-        choices = [(best[max(size - one, 0)][0] + cost, (*best[max(size - one, 0)][1], one)) for one, cost in items]
+        rest = [(best[max(size - width, 0)], width, cost) for width, cost in items]
+        choices = [(before[0] + cost, (*before[1], width)) for before, width, cost in rest]
         if not choices:
             return None
         best.append(min(choices))

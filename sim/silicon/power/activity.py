@@ -55,10 +55,10 @@ class Activity:
     @cached_property
     def scopes(self) -> frozenset[str]:
         """Paths of all scopes that have signals, or scopes with signals."""
-        found = {path.rpartition(".")[0] for path in self.changes}
-        return frozenset(found | {scope.rpartition(".")[0] for scope in found})
+        scopes = {path.rpartition(".")[0] for path in self.changes}
+        return frozenset(scopes | {scope.rpartition(".")[0] for scope in scopes})
 
-    def below(self, children: Sequence[str], some: Sequence[str] = ()) -> str:
+    def below(self, children: Sequence[str], further: Sequence[str] = ()) -> str:
         """Path of the first scope that has scopes of these names, all of ``children`` and, if given, one of ``some``.
 
         Raises
@@ -66,14 +66,14 @@ class Activity:
         InputError
             If there is none.
         """
-        for scope in sorted(self.scopes, key=lambda one: (one.count("."), one)):
+        for scope in sorted(self.scopes, key=lambda path: (path.count("."), path)):
             if scope and all(f"{scope}.{child}" in self.scopes for child in children) and (
-                not some or any(f"{scope}.{child}" in self.scopes for child in some)
+                not further or any(f"{scope}.{child}" in self.scopes for child in further)
             ):
                 return scope
-        wanted = [*children, *some]
-        told = ", ".join(wanted[:3]) + (" .." if len(wanted) > 3 else "")
-        raise InputError(f"the trace must be of this chip, with {told} in it; it has other scopes")
+        required = [*children, *further]
+        listed = ", ".join(required[:3]) + (" .." if len(required) > 3 else "")
+        raise InputError(f"the trace must be of this chip, with {listed} in it; it has other scopes")
 
 
 def read_activity(trace: Path) -> Activity:
@@ -115,8 +115,8 @@ def read_activity(trace: Path) -> Activity:
                 elif path == "end" and not numbers:
                     cycles = int(width)
                 else:
-                    name, found = path.partition("[")[0], [int(count) for count in numbers]
-                    changes[name], ones[name] = found[: int(width)][::-1], found[int(width) :][::-1]
+                    name, toggles = path.partition("[")[0], [int(count) for count in numbers]
+                    changes[name], ones[name] = toggles[: int(width)][::-1], toggles[int(width) :][::-1]
             if cycles < 0:
                 raise ValueError("its end is missing")
     return Activity(cycles=cycles, changes=changes, ones=ones, accesses=accesses)
@@ -135,11 +135,11 @@ def _program() -> str:
     def build(folder: Path) -> None:
         log, objects = folder / "build.log", []
         for source in (_SOURCE, *(reader / name for name in _READER)):
-            made = folder / f"{source.stem}.o"
+            object_file = folder / f"{source.stem}.o"
             kind = [] if source.suffix == ".cpp" else ["-x", "c", "-w", '-DFST_CONFIG_INCLUDE="fst_config.h"']
             options = ["-O2", *_CHECKED, f"-I{reader}", *kind]
-            run_logged([compiler, *options, "-c", str(source), "-o", str(made)], log, "g++")
-            objects.append(str(made))
+            run_logged([compiler, *options, "-c", str(source), "-o", str(object_file)], log, "g++")
+            objects.append(str(object_file))
         run_logged([compiler, *objects, "-lz", "-lpthread", "-o", str(folder / "fst_toggles")], log, "g++")
 
     key = [hash_files([_SOURCE]), tool_version("verilator"), tool_version("g++")]

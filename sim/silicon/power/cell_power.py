@@ -36,9 +36,9 @@ class Activities:
     @classmethod
     def none(cls, nets: int) -> "Activities":
         """Nothing is known but the constants."""
-        made = cls(changes=np.zeros(nets), duty=np.full(nets, 0.5), known=np.zeros(nets, bool))
-        made.set(np.arange(OPEN), np.zeros(OPEN), np.array([0.0, 1.0]))
-        return made
+        activities = cls(changes=np.zeros(nets), duty=np.full(nets, 0.5), known=np.zeros(nets, bool))
+        activities.set(np.arange(OPEN), np.zeros(OPEN), np.array([0.0, 1.0]))
+        return activities
 
     def set(self, nets: NDArray[np.int64], changes: "Floats | float", duty: "Floats | float") -> None:
         """What is known of some nets; constants stay."""
@@ -96,8 +96,8 @@ class PowerModel:
 
     def _clocks(self) -> NDArray[np.int64]:
         """Nets at the clocks of cells."""
-        found = [kind.nets[pin] for kind in self._kinds.values() for pin in kind.cell.clocks]
-        nets = np.unique(np.concatenate(found)) if found else np.zeros(0, np.int64)
+        clock_nets = [kind.nets[pin] for kind in self._kinds.values() for pin in kind.cell.clocks]
+        nets = np.unique(np.concatenate(clock_nets)) if clock_nets else np.zeros(0, np.int64)
         return nets[nets > OPEN]
 
     def _by_level(self) -> list[tuple[_Kind, NDArray[np.int64]]]:
@@ -113,18 +113,18 @@ class PowerModel:
             level[: OPEN + 1] = 0
             if np.array_equal(level, before):
                 break
-        found = []
+        levels = []
         for kind in logic:
             at = np.max([level[kind.nets[pin]] for pin in kind.cell.inputs], axis=0)
-            found += [(int(one), kind, np.flatnonzero(at == one)) for one in np.unique(at)]
-        return [(kind, which) for _, kind, which in sorted(found, key=lambda row: row[0])]
+            levels += [(int(level), kind, np.flatnonzero(at == level)) for level in np.unique(at)]
+        return [(kind, which) for _, kind, which in sorted(levels, key=lambda row: row[0])]
 
     def _slews(self) -> Floats:
         """Transition of each net, the mean of rise and fall, by the slowest input; 0 is the least of a table."""
         slews = np.zeros(self.flat.nets)
         kinds = self._kinds.values()
-        gates = [one for one in kinds if one.cell.gates_clock]
-        for kind in gates + [one for one in kinds if one.cell.data is not None]:
+        gates = [kind for kind in kinds if kind.cell.gates_clock]
+        for kind in gates + [kind for kind in kinds if kind.cell.data is not None]:
             self._drive(kind, np.arange(len(kind.place)), slews)
         for kind, which in self._order:
             self._drive(kind, which, slews)
@@ -136,8 +136,8 @@ class PowerModel:
             for related in dict.fromkeys(name for name, _ in tables):
                 if related in kind.nets:
                     slew = slews[kind.nets[related][which]]
-                    some = [table.at(slew, self.loads[nets]) for name, table in tables if name == related]
-                    worst = np.maximum(worst, np.mean(some, axis=0))
+                    energies = [table.at(slew, self.loads[nets]) for name, table in tables if name == related]
+                    worst = np.maximum(worst, np.mean(energies, axis=0))
             slews[nets] = np.maximum(slews[nets], worst)
         slews[: OPEN + 1] = 0.0
 
@@ -151,53 +151,54 @@ class PowerModel:
 
     def states(self, activities: Activities) -> tuple[int, int]:
         """Flip-flops whose activity is known, and all of them."""
-        known = every = 0
+        measured = every = 0
         for kind in self._kinds.values():
             if kind.cell.data is not None:
-                seen = [activities.known[kind.nets[pin]] & (kind.nets[pin] != OPEN) for pin in kind.cell.outputs]
-                known, every = known + int(np.any(seen, axis=0).sum()), every + len(kind.place)
-        return known, every
+                traced = [activities.known[kind.nets[pin]] & (kind.nets[pin] != OPEN) for pin in kind.cell.outputs]
+                measured, every = measured + int(np.any(traced, axis=0).sum()), every + len(kind.place)
+        return measured, every
 
     def carry(self, activities: Activities) -> None:
         """Give nets of which nothing is known what follows from the inputs of their cells."""
-        known = activities.known.copy()
+        measured = activities.known.copy()
         states = [
             kind for kind in self._kinds.values()
-            if kind.cell.data is not None and not all(known[kind.nets[pin]].all() for pin in kind.cell.outputs)
+            if kind.cell.data is not None and not all(measured[kind.nets[pin]].all() for pin in kind.cell.outputs)
         ]
         for _ in range(_ROUNDS if states else 1):
             for kind in states:
-                self._state(kind, activities, known)
+                self._state(kind, activities, measured)
             for kind, which in self._order:
-                self._logic(kind, which, activities, known)
+                self._logic(kind, which, activities, measured)
 
     def _logic(
-        self, kind: _Kind, which: NDArray[np.int64], activities: Activities, known: NDArray[np.bool_]
+        self, kind: _Kind, which: NDArray[np.int64], activities: Activities, measured: NDArray[np.bool_]
     ) -> None:
         for pin, function in kind.cell.outputs.items():
             nets = kind.nets[pin][which]
-            some = which[~known[nets] & (nets != OPEN)]
-            if function is None or not len(some):
+            unmeasured = which[~measured[nets] & (nets != OPEN)]
+            if function is None or not len(unmeasured):
                 continue
-            duty = {name: activities.duty[kind.nets[name][some]] for name in function.names}
-            one = function.probability(duty, len(some))
-            changes = np.zeros(len(some))
+            duty = {name: activities.duty[kind.nets[name][unmeasured]] for name in function.names}
+            duty_out = function.probability(duty, len(unmeasured))
+            changes = np.zeros(len(unmeasured))
             for name in function.names:
-                by = function.by(name).probability(duty, len(some))
-                changes += activities.changes[kind.nets[name][some]] * by
+                by = function.by(name).probability(duty, len(unmeasured))
+                changes += activities.changes[kind.nets[name][unmeasured]] * by
             if kind.cell.gates_clock:
                 # Between edges it is 0, as every clock.
-                activities.changes[kind.nets[pin][some]], activities.duty[kind.nets[pin][some]] = changes, 0.0
+                nets = kind.nets[pin][unmeasured]
+                activities.changes[nets], activities.duty[nets] = changes, 0.0
             else:
-                self._put(activities, kind.nets[pin][some], changes, one)
+                self._put(activities, kind.nets[pin][unmeasured], changes, duty_out)
 
-    def _state(self, kind: _Kind, activities: Activities, known: NDArray[np.bool_]) -> None:
+    def _state(self, kind: _Kind, activities: Activities, measured: NDArray[np.bool_]) -> None:
         """A flip-flop of which nothing is known takes over what is at its input."""
         data, count = kind.cell.data, len(kind.place)
         assert data is not None
         duty = {name: activities.duty[kind.nets[name]] for name in data.names if name in kind.nets}
         duty["IQ"] = self._state_duty(kind, activities)
-        one, changes = data.probability(duty, count), np.zeros(count)
+        duty_out, changes = data.probability(duty, count), np.zeros(count)
         for name in data.names:
             if name in kind.nets:
                 changes += activities.changes[kind.nets[name]] * data.by(name).probability(duty, count)
@@ -206,15 +207,15 @@ class PowerModel:
         changes = np.minimum(changes, edges)
         for pin, function in kind.cell.outputs.items():
             if function is not None:
-                some = ~known[kind.nets[pin]] & (kind.nets[pin] != OPEN)
-                value = function.probability({"IQ": one}, count)
-                self._put(activities, kind.nets[pin][some], changes[some], value[some])
+                unmeasured = ~measured[kind.nets[pin]] & (kind.nets[pin] != OPEN)
+                value = function.probability({"IQ": duty_out}, count)
+                self._put(activities, kind.nets[pin][unmeasured], changes[unmeasured], value[unmeasured])
 
     @staticmethod
-    def _put(activities: Activities, nets: NDArray[np.int64], changes: Floats, one: Floats) -> None:
-        one = np.clip(one, 0.0, 1.0)
-        activities.duty[nets] = one
-        activities.changes[nets] = np.minimum(changes, 2.0 * np.minimum(one, 1.0 - one))
+    def _put(activities: Activities, nets: NDArray[np.int64], changes: Floats, duty: Floats) -> None:
+        duty = np.clip(duty, 0.0, 1.0)
+        activities.duty[nets] = duty
+        activities.changes[nets] = np.minimum(changes, 2.0 * np.minimum(duty, 1.0 - duty))
 
     @staticmethod
     def _state_duty(kind: _Kind, activities: Activities) -> Floats:
@@ -256,9 +257,9 @@ class PowerModel:
         """An output of a state that is at nothing changes as the other one."""
         if kind.cell.data is None:
             return
-        most = np.max([changes[pin] for pin in kind.cell.outputs], axis=0)
+        largest = np.max([changes[pin] for pin in kind.cell.outputs], axis=0)
         for pin in kind.cell.outputs:
-            changes[pin] = np.where(kind.nets[pin] == OPEN, most, changes[pin])
+            changes[pin] = np.where(kind.nets[pin] == OPEN, largest, changes[pin])
 
     @staticmethod
     def _internal(kind: _Kind, pin: str, changes: dict[str, Floats], duty: dict[str, Floats]) -> Floats:
@@ -269,14 +270,14 @@ class PowerModel:
         if not rows:
             return np.zeros(count)
         if pin not in kind.cell.outputs:
-            known = parts([power.when for power, _ in rows], duty, count)
-            return changes[pin] * sum(part * energy for part, (_, energy) in zip(known, rows, strict=True))
+            shares = parts([power.when for power, _ in rows], duty, count)
+            return changes[pin] * sum(part * energy for part, (_, energy) in zip(shares, rows, strict=True))
         weights, energies = [], []
         for related in dict.fromkeys(power.related for power, _ in rows):
-            some = [(power.when, energy) for power, energy in rows if power.related == related]
-            often = through(kind.cell, pin, related, [when for when, _ in some], duty, count)
+            conditional = [(power.when, energy) for power, energy in rows if power.related == related]
+            often = through(kind.cell, pin, related, [when for when, _ in conditional], duty, count)
             weights += [part * (changes[related] if related in changes else 0.0) for part in often]
-            energies += [energy for _, energy in some]
+            energies += [energy for _, energy in conditional]
         total = np.sum(weights, axis=0)
         mixed = np.sum([weight * energy for weight, energy in zip(weights, energies, strict=True)], axis=0)
         even = np.mean(energies, axis=0)

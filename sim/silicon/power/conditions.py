@@ -29,10 +29,10 @@ def parts(
     whens: "Sequence[Truth | None]", duty: dict[str, Floats], count: int, base: "Floats | float" = 1.0
 ) -> list[Floats]:
     """How often each condition is true; what has none is for the rest of ``base``."""
-    known = [None if when is None else when.probability(duty, count) for when in whens]
-    covered = np.sum([np.zeros(count), *(one for one in known if one is not None)], axis=0)
+    shares = [None if when is None else when.probability(duty, count) for when in whens]
+    covered = np.sum([np.zeros(count), *(share for share in shares if share is not None)], axis=0)
     rest = np.maximum(base - covered, 0.0)
-    return [rest if one is None else one for one in known]
+    return [rest if share is None else share for share in shares]
 
 
 def leakage(cell: Cell, duty: dict[str, Floats], count: int) -> Floats:

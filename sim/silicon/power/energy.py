@@ -64,15 +64,15 @@ def chip_energy(
     tiles = chip.tiled
     texts, prefix = (sources_of_mesh(chip), "mho_") if tiles else (module_texts(chip, "none"), chip.verilog.prefix)
     cells = Cells(liberty)
-    known = Memories(memories, cells) if memories else None
-    made = synthesise(
-        without_comments(texts), prefix, library, library, folder, memories=known, progress=progress,
+    memory_library = Memories(memories, cells) if memories else None
+    netlist = synthesise(
+        without_comments(texts), prefix, library, library, folder, memories=memory_library, progress=progress,
         jobs=os.cpu_count() or 1,
     )
     activity = read_activity(trace)
-    took = _Took(made, activity, images=images, period=1e-6 / chip.clock.f_clk_MHz)
+    took = _Took(netlist, activity, images=images, period=1e-6 / chip.clock.f_clk_MHz)
     took.logic(cells)
-    told = took.memories(prefix)
+    memory_sizes = took.memories(prefix)
     return {
         **sums(took.rows), "average_activity": AVERAGE_ACTIVITY, "cycles": activity.cycles / images,
         "what": _what(chip, took.traced), "blocks": block_sums(took.rows, prefix), "tiles": tile_sums(took.rows),
@@ -80,7 +80,7 @@ def chip_energy(
         "left_out": _left_out(took.traced, bool(memories)),
         "clock_gates": took.gates, "named_nets": took.named,
         "named_flip_flops": float(took.states[0] / max(took.states[1], 1)),
-        **({"memories": told} if memories else {}),
+        **({"memories": memory_sizes} if memories else {}),
     }
 
 
@@ -118,8 +118,8 @@ class _Took:
         Cells that gate clocks.
     """
 
-    def __init__(self, made: Netlist, activity: Activity, *, images: int, period: float) -> None:
-        self._made, self._activity, self.traced = made, activity, find_design(made, activity)
+    def __init__(self, netlist: Netlist, activity: Activity, *, images: int, period: float) -> None:
+        self._made, self._activity, self.traced = netlist, activity, find_design(netlist, activity)
         self._images, self._period = images, period
         self.rows: list[Row] = []
         self.named, self.states, self.gates = 0, np.zeros(2, np.int64), 0
@@ -136,18 +136,20 @@ class _Took:
             modules = [module for _, module in model.flat.places]
             names = _names(model.flat)
             for path in paths:
-                seen = _seen(names, model.flat.nets, self._activity, f"{scope}.{path}" if path else scope)
-                self.named += int(np.count_nonzero(seen.known)) - 2
-                self.states += np.array(model.states(seen))
+                activities = _seen(names, model.flat.nets, self._activity, f"{scope}.{path}" if path else scope)
+                self.named += int(np.count_nonzero(activities.known)) - 2
+                self.states += np.array(model.states(activities))
                 self.gates += len(model.gated)
-                model.carry(seen)
-                energies = _energies(model, seen, self._activity.cycles / self._images, self._period)
-                self.rows += [Row(tile=tile_name(path), module=module, image=one, average=other, still=still)
-                              for module, one, other, still in zip(modules, *energies, strict=True)]
+                model.carry(activities)
+                energies = _energies(model, activities, self._activity.cycles / self._images, self._period)
+                self.rows += [
+                    Row(tile=tile_name(path), module=module, image=traced_power, average=average_power, still=still)
+                    for module, traced_power, average_power, still in zip(modules, *energies, strict=True)
+                ]
 
     def memories(self, prefix: str) -> list[dict[str, Any]]:
         """All macros of memories; what each kind of memory did in an image."""
-        told: dict[str, dict[str, Any]] = {}
+        totals: dict[str, dict[str, Any]] = {}
         cycles = self._activity.cycles / self._images
         for path, module in self.traced.instances.items():
             tiling = self._made.tilings.get(module)
@@ -160,57 +162,58 @@ class _Took:
             self.rows.append(Row(
                 tile=tile_name(path), module=module, image=took, average=average, still=still, memory=took - still,
             ))
-            row = told.setdefault(module, {
+            row = totals.setdefault(module, {
                 "memory": module.removeprefix(prefix), "macros": tiling.named(), "two_ports": tiling.two_ports,
                 "instances": 0, "writes": 0.0, "reads": 0.0, "both": 0.0, "image_pJ": 0.0,
             })
             for key, value in (("instances", 1), ("writes", work.writes), ("reads", work.reads), ("both", work.both),
                                ("image_pJ", 1e12 * took)):
                 row[key] += value
-        return sorted(told.values(), key=lambda row: -row["image_pJ"])
+        return sorted(totals.values(), key=lambda row: -row["image_pJ"])
 
 
 def _names(flat: Flat) -> list[tuple[str, str, NDArray[np.int64]]]:
     """Nets with names: path of the place with dots, name, bits; all words of a memory together, by their number."""
-    found = []
-    for (path, _), some in zip(flat.places, flat.names, strict=True):
-        words = [bits for name, bits in some.items() if name.startswith(WORD)]
+    nets = []
+    for (path, _), names in zip(flat.places, flat.names, strict=True):
+        words = [bits for name, bits in names.items() if name.startswith(WORD)]
         at = path.replace("/", ".")
-        found += [(at, name, bits) for name, bits in some.items() if not name.startswith(WORD)]
+        nets += [(at, name, bits) for name, bits in names.items() if not name.startswith(WORD)]
         if words:
-            found.append((at, f"{WORD}{len(words)}", np.concatenate(words)))
-    return found
+            nets.append((at, f"{WORD}{len(words)}", np.concatenate(words)))
+    return nets
 
 
 def _seen(
     names: list[tuple[str, str, NDArray[np.int64]]], nets: int, activity: Activity, scope: str
 ) -> Activities:
     """What the trace knows of the nets of a design whose top is at ``scope``."""
-    seen, cycles = Activities.none(nets), activity.cycles
+    activities, cycles = Activities.none(nets), activity.cycles
     for path, name, bits in names:
         at = f"{scope}.{path}" if path else scope
         full = f"{at}.{name}"
         changes = activity.changes.get(full)
         if name.startswith(WORD):
-            seen.set(bits, word_changes(activity, at, int(name.removeprefix(WORD))), 0.5)
+            activities.set(bits, word_changes(activity, at, int(name.removeprefix(WORD))), 0.5)
         elif changes is not None and len(changes) >= len(bits):
             # Synthesis leaves out high bits that nothing uses; what has more bits than before is encoded anew.
             ones, count = activity.ones[full], len(bits)
-            seen.set(bits, np.array(changes[:count]) / cycles, np.array(ones[:count]) / cycles)
-    return seen
+            activities.set(bits, np.array(changes[:count]) / cycles, np.array(ones[:count]) / cycles)
+    return activities
 
 
 def _energies(
-    model: PowerModel, seen: Activities, cycles: float, period: float
+    model: PowerModel, activities: Activities, cycles: float, period: float
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
     """J by place: with the activity seen, with an average one, and of clock and leakage alone."""
     # A cycle ends before the edge, where a clock is 0; it is 1 for half of each of its own cycles.
-    seen.duty[model.clocks] = seen.changes[model.clocks] / 4
-    average = Activities.none(len(seen.duty))
-    average.set(np.arange(len(seen.duty)), AVERAGE_ACTIVITY, 0.5)
+    activities.duty[model.clocks] = activities.changes[model.clocks] / 4
+    average = Activities.none(len(activities.duty))
+    average.set(np.arange(len(activities.duty)), AVERAGE_ACTIVITY, 0.5)
     average.set(model.clocks, 2.0, 0.5)
     average.set(model.gated, 2.0 * _OPEN, 0.5 * _OPEN)
-    one, other = model.power(seen), model.power(average)
+    traced_power, average_power = model.power(activities), model.power(average)
     took = cycles * period
-    still = one.clock * cycles + one.leakage * took
-    return one.changes * cycles + still, (other.changes + other.clock) * cycles + other.leakage * took, still
+    still = traced_power.clock * cycles + traced_power.leakage * took
+    of_average = (average_power.changes + average_power.clock) * cycles + average_power.leakage * took
+    return traced_power.changes * cycles + still, of_average, still

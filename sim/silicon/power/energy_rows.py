@@ -34,8 +34,8 @@ def block_sums(rows: Sequence[Row], prefix: str) -> list[dict[str, Any]]:
     by_module: dict[str, list[Row]] = {}
     for row in rows:
         by_module.setdefault(row.module, []).append(row)
-    found = [{"block": module.removeprefix(prefix), **sums(some)} for module, some in by_module.items()]
-    return sorted(found, key=lambda one: -one["image_pJ"])
+    blocks = [{"block": module.removeprefix(prefix), **sums(powers)} for module, powers in by_module.items()]
+    return sorted(blocks, key=lambda row: -row["image_pJ"])
 
 
 def tile_sums(rows: Sequence[Row]) -> list[dict[str, Any]]:
@@ -45,5 +45,5 @@ def tile_sums(rows: Sequence[Row]) -> list[dict[str, Any]]:
         by_tile.setdefault(row.tile, []).append(row)
     if len(by_tile) == 1:
         return []
-    order = sorted(by_tile, key=lambda one: (one is None, *reversed([int(k) for k in (one or "0").split(",")])))
+    order = sorted(by_tile, key=lambda tile: (tile is None, *reversed([int(k) for k in (tile or "0").split(",")])))
     return [{"tile": tile, **sums(by_tile[tile])} for tile in order]

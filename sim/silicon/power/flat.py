@@ -54,16 +54,16 @@ def _module(path: Path) -> _Module:
 
 def _bits(text: str, wires: dict[str, list[int]]) -> list[int]:
     """Nets of an expression, the least significant first."""
-    found: list[int] = []
+    nets: list[int] = []
     for width, base, digits, name, high, low in reversed(_PART.findall(text)):
         if digits:
             value = int(re.sub("[xz]", "0", digits), {"b": 2, "d": 10, "h": 16}[base])
-            found += [ONE if value >> k & 1 else ZERO for k in range(int(width))]
+            nets += [ONE if value >> k & 1 else ZERO for k in range(int(width))]
         elif high:
-            found += wires[name][int(low or high) : int(high) + 1]
+            nets += wires[name][int(low or high) : int(high) + 1]
         else:
-            found += wires[name]
-    return found
+            nets += wires[name]
+    return nets
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,12 +97,12 @@ def flatten(top: str, netlists: dict[str, Path], cells: Cells) -> Flat:
 
     def visit(path: str, module: str) -> int:
         nonlocal count
-        made, base = _module(netlists[module]), count - OPEN - 1
+        content, base = _module(netlists[module]), count - OPEN - 1
         places.append((path, module))
         bases.append(base)
-        count += made.nets - OPEN - 1
-        joined.extend((_shifted(left, base), _shifted(right, base)) for left, right in made.same)
-        for kind, name, pins in made.instances:
+        count += content.nets - OPEN - 1
+        joined.extend((_shifted(left, base), _shifted(right, base)) for left, right in content.same)
+        for kind, name, pins in content.instances:
             if kind in netlists:
                 inner = _module(netlists[kind])
                 below = visit(f"{path}/{name}" if path else name, kind)
@@ -131,11 +131,11 @@ def flatten(top: str, netlists: dict[str, Path], cells: Cells) -> Flat:
 
 def _cells_of(path: Path, cells: Cells) -> dict[str, NDArray[np.int64]]:
     """Nets of the cells of a module by kind."""
-    found: dict[str, list[list[int]]] = {}
+    paths: dict[str, list[list[int]]] = {}
     for kind, _, pins in _module(path).instances:
         if kind in cells:
-            found.setdefault(kind, []).append([(pins.get(pin) or [OPEN])[0] for pin in cells.cell(kind).pins])
-    return {kind: np.array(rows, np.int64) for kind, rows in found.items()}
+            paths.setdefault(kind, []).append([(pins.get(pin) or [OPEN])[0] for pin in cells.cell(kind).pins])
+    return {kind: np.array(rows, np.int64) for kind, rows in paths.items()}
 
 
 def _shifted(bits: list[int], base: int) -> list[int]:
@@ -157,8 +157,8 @@ def _merged(count: int, joined: list[tuple[list[int], list[int]]]) -> NDArray[np
         return net
 
     for left, right in joined:
-        for one, other in zip(left, right, strict=False):
-            a, b = find(one), find(other)
+        for left_net, right_net in zip(left, right, strict=False):
+            a, b = find(left_net), find(right_net)
             if a != b:
                 parent[max(a, b)] = min(a, b)
     root = np.array(parent)

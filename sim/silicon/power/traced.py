@@ -35,7 +35,7 @@ class Traced:
     unseen: list[str]
 
 
-def find_design(made: Netlist, activity: Activity) -> Traced:
+def find_design(netlist: Netlist, activity: Activity) -> Traced:
     """Where a trace has the design; of a chip of tiles it may have waves of some tiles alone.
 
     Raises
@@ -43,7 +43,7 @@ def find_design(made: Netlist, activity: Activity) -> Traced:
     InputError
         If the trace is of another design, or has no cycles.
     """
-    instances = instance_paths(made)
+    instances = instance_paths(netlist)
     parts = [path for path, module in instances.items() if path and "/" not in path and not module.endswith(ADAPTER)]
     tiles = [path for path in parts if _TILE.fullmatch(path)]
     scope = activity.below([path for path in parts if path not in tiles], tiles)
@@ -52,33 +52,33 @@ def find_design(made: Netlist, activity: Activity) -> Traced:
     if tiles:
         _check_mesh(tiles, scope, activity)
     unseen = [path for path in tiles if f"{scope}.{path}" not in activity.scopes]
-    seen = {path: module for path, module in instances.items() if path.partition("/")[0] not in unseen}
-    shown = {path: seen[path] for path in tiles if path in seen}
-    return Traced(scope=scope, instances=seen, tiles=shown, unseen=unseen)
+    traced = {path: module for path, module in instances.items() if path.partition("/")[0] not in unseen}
+    shown = {path: traced[path] for path in tiles if path in traced}
+    return Traced(scope=scope, instances=traced, tiles=shown, unseen=unseen)
 
 
 def _check_mesh(tiles: list[str], scope: str, activity: Activity) -> None:
     """Refuse a mesh of other tiles: its links have the names of all of them, with waves or without."""
     start = f"{scope}."
     names = (path.removeprefix(start) for path in activity.changes if path.startswith(f"{start}tile_"))
-    links = {found[0] for name in names if (found := _TILE.match(name)) is not None}
+    links = {tile[0] for name in names if (tile := _TILE.match(name)) is not None}
     if links != set(tiles):
         raise InputError(f"the trace must be of this chip, a mesh of {len(tiles)} tiles; it is of one of {len(links)}")
 
 
-def instance_paths(made: Netlist) -> dict[str, str]:
+def instance_paths(netlist: Netlist) -> dict[str, str]:
     """Module of each instance of a module, by its path with slashes; the top's path is empty."""
-    found = {"": made.top}
+    paths = {"": netlist.top}
 
     def visit(path: str, module: str) -> None:
-        for child, name in re.findall(r"^  (\w+) (?:#\(.*\) )?(\w+) \($", made.modules[module], re.MULTILINE):
-            if child in made.modules:
+        for child, name in re.findall(r"^  (\w+) (?:#\(.*\) )?(\w+) \($", netlist.modules[module], re.MULTILINE):
+            if child in netlist.modules:
                 inner = f"{path}/{name}" if path else name
-                found[inner] = child
+                paths[inner] = child
                 visit(inner, child)
 
-    visit("", made.top)
-    return found
+    visit("", netlist.top)
+    return paths
 
 
 def tile_name(path: str) -> str | None:

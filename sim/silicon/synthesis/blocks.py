@@ -49,10 +49,10 @@ class Synthesis:
         stubs = "".join(black_box(self.modules[child]) for child in inner)
         if "macro_adapter" in name:
             stubs += macro_stub(self.modules[name])
-        own, gate = self.modules[name], self._gate()
+        text, gate = self.modules[name], self._gate()
         if name.endswith(CLOCK_GATE) and gate is not None:
-            own = gate_module(name, *gate)
-        source = own + stubs
+            text = gate_module(name, *gate)
+        source = text + stubs
         inputs = [source, self._script(name), self.plain.hash, self.timed.hash]
         key = hashlib.sha256("\0".join(inputs).encode()).hexdigest()[:24]
         counts, netlist = self.folder / f"{key}.json", self.folder / f"{key}.v"
@@ -64,9 +64,9 @@ class Synthesis:
                 (work / "script.ys").write_text(self._script(name))
                 (work / "drive").write_text(f"set_driving_cell {self.timed.driver}\nset_load 0.02 [all_outputs]\n")
                 tool_text(["yosys", "-q", "script.ys"], work)
-                found = {kind: self._counts(work / kind, name) for kind in ("plain", "timed")}
+                by_kind = {kind: self._counts(work / kind, name) for kind in ("plain", "timed")}
                 write_whole(netlist, (work / "netlist.v").read_text())
-                write_whole(counts, json.dumps(found))
+                write_whole(counts, json.dumps(by_kind))
         return json.loads(counts.read_text()), netlist
 
     def _script(self, name: str) -> str:
@@ -108,6 +108,6 @@ write_verilog -noattr -noexpr -nohex -simple-lhs netlist.v
 
     def _counts(self, file: Path, name: str) -> dict[str, float]:
         text = file.read_text()
-        found = json.loads(text[text.index("{") :])["modules"][f"\\{name}"]
-        flops = sum(n for cell, n in found["num_cells_by_type"].items() if "df" in cell)
-        return {"area": found.get("area", 0.0), "flip_flops": flops}
+        modules = json.loads(text[text.index("{") :])["modules"][f"\\{name}"]
+        flops = sum(n for cell, n in modules["num_cells_by_type"].items() if "df" in cell)
+        return {"area": modules.get("area", 0.0), "flip_flops": flops}

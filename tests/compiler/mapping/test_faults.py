@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from mho.compiler.mapping import place
 from mho.compiler.mapping.block import Block
 from mho.compiler.mapping.faults import CoreFaults, arrange_rows, compensate
-from mho.macro_models.tnsa.cell_map import DifferentialPairs
+from mho.macro_models.cell_map import DifferentialPairs
 
 LOW, HIGH, LINES = 1.0, 40.0, 32
 

@@ -6,8 +6,8 @@ from hypothesis import strategies as st
 from mho.compiler.mapping.packing.pack import MASKS
 from mho.compiler.mapping.place import place
 from mho.compiler.mapping.placement import Placement
+from mho.macro_models.cell_map import DifferentialPairs
 from mho.macro_models.errors import InputError
-from mho.macro_models.tnsa.cell_map import DifferentialPairs
 
 
 def pairs(lines: int) -> DifferentialPairs:

@@ -8,7 +8,7 @@ from scipy.linalg import block_diag
 from mho.compiler.mapping import place
 from mho.compiler.mapping.parts import GROUP_ROWS, segments
 from mho.compiler.program import DITHER
-from mho.macro_models.tnsa.cell_map import DifferentialPairs
+from mho.macro_models.cell_map import DifferentialPairs
 
 CELLS = DifferentialPairs(128, 256)
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from mho.compiler.mapping.packing.bound import least_cores
 from mho.compiler.mapping.packing.pack import MASKS, SHELVES, Core, Rectangle, best_packing
 from mho.compiler.mapping.place import place
-from mho.macro_models.tnsa.cell_map import DifferentialPairs
+from mho.macro_models.cell_map import DifferentialPairs
 
 Shape = tuple[int, int]
 

@@ -12,8 +12,8 @@ from mho.compiler.calibration.cell_error import cell_error, error_of_outputs
 from mho.compiler.mapping.place import place
 from mho.compiler.mapping.redundancy import MOST_PRODUCTS, place_within
 from mho.hw.config import load_chip
+from mho.macro_models.cell_map import DifferentialPairs
 from mho.macro_models.devices import load_device
-from mho.macro_models.tnsa.cell_map import DifferentialPairs
 from mho.sim.executor import execute, quantised_outputs
 from mho.sim.functional import FunctionalBackend
 from tests.compiler.importer.onnx_models import Array, build, node, perceptron, random_perceptron, reference
@@ -34,7 +34,7 @@ def test_noise_is_what_is_wanted_or_the_chip_is_full(
     positions = data.draw(st.lists(st.integers(1, 9), min_size=len(shapes), max_size=len(shapes)))
     cell_map = DifferentialPairs(16, 32)
     placement, told = place_within(
-        shapes, cell_map, noise=noise, wanted=0.2, ends=0.3, positions=positions, cores=cores
+        shapes, cell_map, noise=noise, limit=0.2, ends=0.3, positions=positions, cores=cores
     )
     check(placement, shapes)
     plain = place(shapes, cell_map, noise=noise, cores=cores)
@@ -61,7 +61,7 @@ def test_noise_is_what_is_wanted_or_the_chip_is_full(
 def test_a_network_takes_the_cores_of_its_chip() -> None:
     shapes, cell_map = [(100, 40), (40, 100)], DifferentialPairs(64, 128)
     placement, told = place_within(
-        shapes, cell_map, noise=[0.02, 0.1], wanted=0.09, ends=0.5, positions=[1, 1], cores=48
+        shapes, cell_map, noise=[0.02, 0.1], limit=0.09, ends=0.5, positions=[1, 1], cores=48
     )
     assert told.without > 0.15
     assert told.reached <= 0.09
@@ -73,7 +73,7 @@ def test_groups_take_cores_and_no_more_products() -> None:
     """Channel by channel and a layer after it: the groups' cells are more, their products as many."""
     shapes, cell_map = [(72, 8, 8), (8, 20)], DifferentialPairs(64, 128)
     options: dict[str, Any] = {"noise": [0.1, 0.02], "ends": 0.5, "positions": [9, 1]}
-    placement, told = place_within(shapes, cell_map, wanted=0.05, cores=48, **options)
+    placement, told = place_within(shapes, cell_map, limit=0.05, cores=48, **options)
     plain = place(shapes, cell_map, noise=options["noise"], cores=48)
     assert told.reached < told.without
     assert len(placement.of_layer(0)) == len(plain.of_layer(0))
@@ -82,7 +82,7 @@ def test_groups_take_cores_and_no_more_products() -> None:
     assert plain.cores <= placement.cores <= 48
     for k, (_, outputs, *_) in enumerate(shapes):
         assert {o for b in placement.of_layer(k) for o in b.outputs.tolist()} == set(range(outputs))
-    same, without = place_within(shapes, cell_map, wanted=0.99, cores=48, **options)
+    same, without = place_within(shapes, cell_map, limit=0.99, cores=48, **options)
     assert (same.cores, same.rows, without.reached) == (plain.cores, plain.rows, told.without)
 
 

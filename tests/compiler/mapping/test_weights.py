@@ -23,8 +23,8 @@ from mho.compiler.mapping.weights import (
 from mho.compiler.program import DITHER, row_codes
 from mho.hw.config import Chip, load_chip
 from mho.macro_models import Masks, load_device
+from mho.macro_models.cell_map import DifferentialPairs
 from mho.macro_models.integer.operation import MvmOperation
-from mho.macro_models.tnsa.cell_map import DifferentialPairs
 from mho.macro_models.tnsa.model import TnsaModel
 
 CHIP = load_chip("tnsa16-core")

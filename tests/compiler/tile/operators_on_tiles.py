@@ -32,11 +32,11 @@ _HEAD = """\
 
 <!-- Written by `python -m tests.compiler.tile.operators_on_tiles`; a test compares it with the compiler. -->
 
-For every operator of [the list](operators.md): whether the model in which it stands between two layers
-(`tests/compiler/importer/operator_models.py`) runs on the tiles of a chip, here 4 x 4 tiles of 16 lines, and what of it
-the host does between the two layers: it sends what it makes of an image while tiles are at work on others. All give
-the same lanes on the interpreter of tiles as on the functional backend, with the noise of the cells, and so do the
-tiles in Verilog (`tests/sim/tile_networks/test_tile_operators_verilog.py`, marked `long`).
+Every operator of [the list](operators.md) runs between two layers on the tiles of a chip, here 4 x 4 tiles of 16 lines
+(`tests/compiler/importer/operator_models.py`). Of those below the host does a part between the two layers: it sends
+what it makes of an image while tiles are at work on others. All give the same lanes on the interpreter of tiles as on
+the functional backend, with the noise of the cells, and so do the tiles in Verilog
+(`tests/sim/tile_networks/test_tile_operators_verilog.py`, marked `long`).
 """
 
 
@@ -77,40 +77,32 @@ def outcome(kind: str) -> str:
 
 
 _NOWHERE = "nowhere when a network has been read"
-_WHOLE = "Run on the tiles alone: "
-_CONSTANT = "Nowhere when a network has been read: "
+
+
+_WHOLE = "The host does the whole of "
 
 
 def rows() -> dict[str, str]:
     """What the page says of each operator."""
     lines = PAGE.read_text().splitlines()
     cells = [line.strip("| ").split(" | ", 1) for line in lines if line.startswith("| `")]
-    found = {name.strip("`"): f"{RUNS}, {told} at the host" for name, told in cells}
-    for start, told in ((_WHOLE, RUNS), (_CONSTANT, _NOWHERE)):
-        (line,) = (line for line in lines if line.startswith(start))
-        found |= dict.fromkeys(re.findall(r"`(\w+)`", line), told)
-    return found
+    cells += [[f"`{name}`", name] for line in lines if line.startswith(_WHOLE) for name in re.findall(r"`(\w+)`", line)]
+    place = {name for names in GROUPS.values() for name in names}
+    told = {name: RUNS if name in place else _NOWHERE for _, operators in OPERATORS.values() for name in operators}
+    return told | {name.strip("`"): f"{RUNS}, {host} at the host" for name, host in cells}
 
 
 def page() -> str:
     """The page as Markdown."""
-    place = {name for names in GROUPS.values() for name in names}
-    told = {name: outcome(name) if name in place else _NOWHERE
-            for _, operators in OPERATORS.values() for name in operators}
-    return page_of(told)
+    place = sorted(name for names in GROUPS.values() for name in names)
+    return page_of({name: outcome(name).removeprefix(f"{RUNS}, ").removesuffix(" at the host") for name in place})
 
 
-def page_of(told: dict[str, str]) -> str:
-    """The page with what became of each operator."""
-    parts = [_HEAD]
-    for start, outcome in ((_WHOLE, RUNS), (_CONSTANT, _NOWHERE)):
-        parts.append(f"\n{start}{', '.join(f'`{name}`' for name in sorted(told) if told[name] == outcome)}.\n")
-    parts.append("\n| operator | at the host |\n|---|---|\n")
-    parts += [
-        f"| `{name}` | {told[name].removeprefix(f'{RUNS}, ').removesuffix(' at the host')} |\n"
-        for name in sorted(told) if told[name] not in (RUNS, _NOWHERE)
-    ]
-    return "".join(parts)
+def page_of(hosts: dict[str, str]) -> str:
+    """The page with what the host does of each operator."""
+    whole = f"{_WHOLE}{', '.join(f'`{name}`' for name, host in hosts.items() if host == name)}.\n"
+    rows = [f"| `{name}` | {host} |\n" for name, host in hosts.items() if host not in (RUNS, name)]
+    return f"{_HEAD}\n{whole}\n| operator | at the host |\n|---|---|\n{''.join(rows)}"
 
 
 if __name__ == "__main__":

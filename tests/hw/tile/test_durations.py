@@ -9,7 +9,7 @@ import pytest
 from mho.hw.testing import simulate
 from mho.hw.tile.asm import assemble
 from mho.hw.tile.config import TileConfig
-from mho.hw.tile.isa import DURATIONS, Op
+from mho.hw.tile.isa import INSTRUCTIONS, Op
 from mho.hw.tile.loading import program_writes
 from mho.hw.tile.rtl.controller import TileController
 from tests.hw.host.bus_access import access_bus
@@ -70,9 +70,9 @@ def test_instructions_take_the_sequencer_what_the_table_says() -> None:
     gaps = [(op, after - before - 1) for (before, _), (after, op) in pairwise(retired)]
     # The body of the loop, which ends it in a cycle more.
     (body,) = [k for k, (op, _) in enumerate(gaps) if k and gaps[k - 1][0] is Op.LOOP]
-    loop = gaps[body - 1][1] + gaps.pop(body)[1] - DURATIONS[Op.WAIT].cycles() - 1
+    loop = gaps[body - 1][1] + gaps.pop(body)[1] - INSTRUCTIONS[Op.WAIT].duration.cycles() - 1
     gaps[body - 1] = (Op.LOOP, loop)
-    assert gaps == [(op, DURATIONS[op].cycles(**units)) for op, _, units in cases]
+    assert gaps == [(op, INSTRUCTIONS[op].duration.cycles(**units)) for op, _, units in cases]
 
 
 @pytest.mark.slow
@@ -90,4 +90,4 @@ def test_instructions_take_the_sequencer_what_the_table_says() -> None:
 def test_an_instruction_takes_its_engine_what_the_table_says(op: Op, text: str, units: dict[str, int]) -> None:
     _, busy = run(f"{text}\nhalt")
     engines = {Op.SEND: 2, Op.VEC: 1, Op.CORE: 0, Op.MVM: 0}
-    assert busy[engines[op]] == DURATIONS[op].cycles(**units)
+    assert busy[engines[op]] == INSTRUCTIONS[op].duration.cycles(**units)

@@ -8,20 +8,21 @@ from xml.etree import ElementTree
 
 import pytest
 
-from mho.hw.tile.documents.draw import pictures
-from mho.hw.tile.documents.page import c_header, reference_page
 from mho.hw.tile.isa import DESCRIPTORS, INSTRUCTIONS, Cause, Op, encode
+from tests.hw.tile.documents.draw import pictures
+from tests.hw.tile.documents.page import c_header, reference_page
 
 ROOT = Path(__file__).parents[3]
 
 
 def test_the_page_is_written_anew():
     page = (ROOT / "docs" / "reference" / "isa.md").read_text(encoding="utf-8")
-    assert page == reference_page(), "python -m mho.hw.tile writes it"
+    assert page == reference_page(), "python -m tests.hw.tile.documents writes it"
 
 
 def test_the_header_is_written_anew():
-    assert (ROOT / "hw" / "tile" / "isa.h").read_text(encoding="utf-8") == c_header(), "python -m mho.hw.tile writes it"
+    header = (ROOT / "hw" / "tile" / "isa.h").read_text(encoding="utf-8")
+    assert header == c_header(), "python -m tests.hw.tile.documents writes it"
 
 
 def test_every_field_and_cause_is_on_the_page():
@@ -47,5 +48,5 @@ def test_a_program_in_c_packs_the_same_word(tmp_path):
 
 def test_the_pictures_are_drawn_anew():
     for name, text in pictures().items():
-        assert (ROOT / "docs" / name).read_text(encoding="utf-8") == text, "python -m mho.hw.tile draws it"
+        assert (ROOT / "docs" / name).read_text(encoding="utf-8") == text, "python -m tests.hw.tile.documents draws it"
         ElementTree.fromstring(text)

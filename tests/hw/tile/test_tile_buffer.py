@@ -27,7 +27,7 @@ def test_any_bytes_at_any_address_by_priority(lanes: int, payload: int, widest: 
 
     async def access(ctx: Any) -> None:
         nonlocal late
-        reads, writes = ([getattr(dut, f"{name}_{k}") for k in range(n)] for name, n in (("read", 3), ("write", 2)))
+        reads, writes = dut.read, dut.write
         for first in range(0, size, widest):
             ctx.set(writes[0].address, first)
             ctx.set(writes[0].bytes, widest)

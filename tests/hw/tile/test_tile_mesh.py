@@ -88,7 +88,7 @@ def test_two_tiles_with_a_flow_and_a_reduction_by_the_host() -> None:
     tiles.run()
     expected = tiles.received["b", 2]
     assert len(set(expected)) == IMAGES
-    dut: Any = TileMesh(CFG, MESH, TnsaBlocks.of(core))
+    dut: Any = TileMesh([CFG] * MESH.nodes, MESH, TnsaBlocks.of(core))
     received: list[bytes] = []
     part = b""
 

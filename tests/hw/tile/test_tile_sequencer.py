@@ -11,9 +11,10 @@ from mho.hw.testing import simulate
 from mho.hw.tile.config import TileConfig
 from mho.hw.tile.interpreter.loops import LoopStack
 from mho.hw.tile.interpreter.state import TrapError
-from mho.hw.tile.isa import DESCRIPTOR_WORDS, DESCRIPTORS, INSTRUCTIONS, STREAMS, Cause, Op, decode, encode
-from mho.hw.tile.rtl.rings import RingScoreboard, ScoreboardModel
+from mho.hw.tile.isa import DESCRIPTOR_WORDS, DESCRIPTORS, INSTRUCTIONS, STREAMS, Cause, Command, Op, decode, encode
+from mho.hw.tile.rtl.rings import RingScoreboard
 from mho.hw.tile.rtl.sequencer import Sequencer
+from tests.hw.tile.scoreboard_model import ScoreboardModel
 
 CFG = TileConfig(instructions=16)
 STEPS = 30
@@ -105,8 +106,7 @@ def own_cause(
     if op is Op.MVM and fields["free"] > fields["advance"]:
         found.append((Cause.FIELD, 0))
     if op is Op.CORE:
-        found += [(Cause.RESERVED, 0)] * (fields["command"] not in (1, 2))
-        found += [(Cause.FIELD, 0)] * (fields["push"] and fields["command"] != 1)
+        found += [(Cause.RESERVED, 0)] * (fields["command"] != Command.MASKS)
     if op in (Op.WAIT, Op.ROOM, Op.FREE, Op.PUSH):
         ring = tokens.rings[fields["stream"]]
         found += [(Cause.RING, fields["stream"])] * (fields["n"] > ring.blocks)
@@ -147,8 +147,8 @@ class Bench(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         m.submodules.sequencer, m.submodules.tokens = self.sequencer, self.tokens
-        wiring.connect(m, self.sequencer.ask, self.tokens.ask_0)
-        wiring.connect(m, self.sequencer.change, self.tokens.change_0)
+        wiring.connect(m, self.sequencer.ask, self.tokens.ask[0])
+        wiring.connect(m, self.sequencer.change, self.tokens.change[0])
         return m
 
 

@@ -7,7 +7,8 @@ import pytest
 
 from mho.hw.testing import simulate
 from mho.hw.tile.isa import DESCRIPTORS, STREAMS
-from mho.hw.tile.rtl.rings import RingScoreboard, ScoreboardModel
+from mho.hw.tile.rtl.rings import RingScoreboard
+from tests.hw.tile.scoreboard_model import ScoreboardModel
 
 
 def random_streams(rng: np.random.Generator) -> list[dict[str, int]]:
@@ -63,9 +64,9 @@ def test_rings_are_those_of_the_reference() -> None:
             for _ in range(300):
                 await one_cycle(ctx, streams, model)
             for k in range(3):
-                ctx.set(getattr(dut, f"change_{k}").valid, 0)
+                ctx.set(dut.change[k].valid, 0)
             for k in range(2):
-                ctx.set(getattr(dut, f"ask_{k}").valid, 0)
+                ctx.set(dut.ask[k].valid, 0)
             asked[:] = [None, None]
             # Nothing is owed when nothing has changed for some time.
             for _ in range(4 * STREAMS):
@@ -87,7 +88,7 @@ def test_rings_are_those_of_the_reference() -> None:
 
     async def one_cycle(ctx: Any, streams: list[dict[str, int]], model: ScoreboardModel) -> None:
         nonlocal due
-        legal, ports = possible(model), [getattr(dut, f"change_{k}") for k in range(3)]
+        legal, ports = possible(model), dut.change
         wanted: list[tuple[int, bool] | None] = []
         for port in ports:
             wish = legal[int(rng.integers(len(legal)))] if rng.random() < 0.3 else None
@@ -97,7 +98,7 @@ def test_rings_are_those_of_the_reference() -> None:
         for k in range(2):
             if asked[k] is None and rng.random() < 0.7:
                 asked[k], again[k] = int(rng.integers(STREAMS)), bool(rng.random() < 0.5)
-            port = getattr(dut, f"ask_{k}")
+            port = dut.ask[k]
             ctx.set(port.valid, int(asked[k] is not None))
             ctx.set(port.stream, asked[k] or 0)
             ctx.set(port.again, int(again[k]))
@@ -105,7 +106,7 @@ def test_rings_are_those_of_the_reference() -> None:
         goes = next((k for k, wish in enumerate(wanted) if wish), None)
         assert [bool(ctx.get(p.ready)) for p, w in zip(ports, wanted, strict=True) if w] == [
             k == goes for k, w in enumerate(wanted) if w]
-        granted = [k for k in range(2) if ctx.get(getattr(dut, f"ask_{k}").ready)]
+        granted = [k for k in range(2) if ctx.get(dut.ask[k].ready)]
         assert len(granted) == due
         due = any(
             number is not None and k not in granted and (news[k] or not again[k]) for k, number in enumerate(asked))
@@ -125,7 +126,7 @@ def test_rings_are_those_of_the_reference() -> None:
 
     def check(ctx: Any, port: int, number: int, streams: list[dict[str, int]], model: ScoreboardModel) -> None:
         seen["ask"] += 1
-        ring, found = model.rings[number], getattr(dut, f"ask_{port}").ring
+        ring, found = model.rings[number], dut.ask[port].ring
         for name in ("base", "block", "blocks"):
             assert ctx.get(found[name]) == streams[number][name]
         for name in ("there", "freed", "head", "tail"):

@@ -59,7 +59,7 @@ endmodule
 @pytest.mark.cosim("iverilog")
 def test_a_start_before_descriptors_were_written_is_answered(tmp_path: Path) -> None:
     """An error without a program; with one, a trap at the stream that nobody wrote."""
-    modules = emit(TileController(CFG), name="tile", prefix="", reset_low=False, own=(CFG,))
+    modules = emit(TileController(CFG), name="tile", prefix="", reset_low=False, configs=(CFG,))
     bench = BENCH.format(
         top=WORD + 36, word=WORD - 1, program=INSTRUCTIONS_AT >> 2, wait=encode(Op.WAIT, stream=3, n=1),
         arrives=CFG.payload_bits + 4, flit=CFG.payload_bits)

@@ -47,8 +47,8 @@ class Bench(wiring.Component):
             self.window.walk.eq(self.walker.walk), self.window.plan.eq(self.walker.plan),
             self.window.opens.eq(self.walker.done & (self.walker.todo == WalkRequest.PLAN)),
         ]
-        wiring.connect(m, self.walker.ask, self.tokens.ask_0)
-        wiring.connect(m, self.walker.change, self.tokens.change_0)
+        wiring.connect(m, self.walker.ask, self.tokens.ask[0])
+        wiring.connect(m, self.walker.change, self.tokens.change[0])
         return m
 
 
@@ -68,7 +68,7 @@ class Run:
 
     async def tick(self, ctx: Any) -> tuple[int, int, int]:
         """A cycle in which a pixel may come; whether the walker was done or wrong, or put off."""
-        walker, fills = self.bench.walker, self.bench.tokens.change_1
+        walker, fills = self.bench.walker, self.bench.tokens.change[1]
         comes = self.came - self.freed < self.ring["blocks"] and self.rng.random() < 0.4
         ctx.set(fills.valid, int(comes))
         ctx.set(fills.payload, {"stream": STREAM, "free": 0})
@@ -80,7 +80,7 @@ class Run:
 
     async def start(self, ctx: Any) -> None:
         tokens, walker = self.bench.tokens, self.bench.walker
-        ctx.set(tokens.change_1.valid, 0)
+        ctx.set(tokens.change[1].valid, 0)
         ctx.set(tokens.write, 1)
         for half, word in enumerate(DESCRIPTORS["stream"].layout.pack(self.ring)):
             ctx.set(tokens.write_index, 2 * STREAM + half)

@@ -12,6 +12,7 @@ from mho.hw.config.kinds.pwm import PwmChip
 from mho.macro_models import Masks
 from mho.macro_models.devices import Device, load_device
 from mho.macro_models.errors import InputError
+from mho.macro_models.integer.pwm.converter import LEVEL_TOP, level
 from mho.macro_models.integer.pwm.operation import PwmOperation
 from mho.macro_models.integer.random import Purpose, bits16
 from mho.macro_models.kinds import model_from_state
@@ -173,3 +174,22 @@ def test_products_of_a_programmed_core_err_as_published(phases: int) -> None:
     wanted = 2.0 * (x @ weights) / cfg.lsb_uS / cfg.step(op.step_code)
     error = (model.mvm(op, masks, x, np.arange(100)).codes - wanted).std() / (2.0 * op.top_code)
     assert 0.015 < error < 0.025
+
+
+@pytest.mark.parametrize("phases", [1, 4])
+def test_columns_whose_oscillators_are_at_their_top_are_counted(phases: int) -> None:
+    cfg = config(**{"read.phases": phases})
+    model, masks = programmed(cfg, load_device("ideal")), all_on(cfg)
+    x, ids = np.random.default_rng(5).integers(-127, 128, (20, N)), np.arange(20, dtype=np.uint64)
+    x[0] = 0
+    op = PwmOperation(in_bits=8, step_code=150)
+    charge = model.charges(model.key(np.ones(cfg.cell_map.shape[0], bool)), x, ids)
+    sides = np.abs(charge) if phases == 1 else charge
+    at_top = level(sides, cfg.step(model.calibration.step_code(op.step_code)), cfg.nominal_gain_code) == LEVEL_TOP
+    clipped = model.mvm(op, masks, x, ids).clipped
+    assert clipped is not None
+    assert clipped.tolist() == at_top.any(axis=0).sum(axis=1).tolist()
+    assert clipped[0] == 0 < clipped.max()
+    rows, columns = np.arange(N), np.arange(N)
+    assert np.array_equal(model.bind(op, masks, rows, rows, N, columns).compute(x, ids).clipped, clipped)
+    assert model.mvm(replace(op, step_code=60_000), masks, x, ids).clipped.sum() == 0

@@ -33,7 +33,7 @@ def pairs_of(chip: Chip) -> Iterator[Pair]:
     wrap, part, prefix = "wishbone", "chip" if chip.tiled else "core", chip.verilog.prefix
     texts = module_texts(chip, wrap, part=part)
     top = (build_chip if chip.tiled else build_top)(chip, wrap)
-    read = netlists(top, name=f"{prefix}{top_name(wrap, part)}", prefix=prefix, own=configurations(chip, part))
+    read = netlists(top, name=f"{prefix}{top_name(wrap, part)}", prefix=prefix, configs=configurations(chip, part))
     for name, (netlist, written) in read.blocks.items():
         yield block_pair(name, netlist, written, texts)
     for name, shape in read.memories.items():

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 from mho.macro_models.errors import ToolError
 from mho.rtl_gen.verilog.module.writer import Written
-from mho.rtl_gen.verilog.rtlil import NAMED_CONSTANT, parse
+from mho.rtl_gen.verilog.rtlil import NAMED_CONSTANT
 
 __all__ = ["NETLIST", "instances_of", "twins_of", "with_names"]
 
@@ -27,10 +27,12 @@ def instances_of(rtlil: str) -> dict[str, str]:
 
 def twins_of(rtlil: str) -> tuple[str, ...]:
     """Outputs of a netlist that are registers as a whole."""
-    (module,) = parse(rtlil)
-    states = {cell.ports["Q"] for cell in module.cells if cell.type in ("$dff", "$adff")}
-    return tuple(target.wire[1:] for target, value in module.connects
-                 if value in states and module.wires[target.wire].port == "output")
+    states = set(re.findall(r"^  cell \$a?dff .*\n(?:    .*\n)*?    connect \\Q (\S+)\n", rtlil, re.MULTILINE))
+    widths = {name: int(size) for size, name in re.findall(r"^  wire width (\d+) .*?(\S+)\n", rtlil, re.MULTILINE)}
+    outputs = set(re.findall(r"^  wire width \d+ output .*?(\S+)\n", rtlil, re.MULTILINE))
+    whole = {f"{name} [{widths[name] - 1}:0]" if widths[name] > 1 else f"{name} [0]": name for name in states}
+    connects = re.findall(r"^connect (\S+) (.*)\n", rtlil, re.MULTILINE)
+    return tuple(target[1:] for target, value in connects if value in whole and target in outputs)
 
 
 def with_names(rtlil: str, written: Written) -> str:

@@ -23,11 +23,11 @@ class ReceiverClaims(Harness):
         size, ring = dut.cfg.flit_bytes, dut.ring
         buffer: Any = Buffer(dut.cfg, 1, 3)
         m.submodules.buffer = buffer
-        others: Any = [getattr(buffer, f"write_{k}") for k in range(3)]
+        others: Any = buffer.write
         drive_freely(
             m, dut.i.payload, dut.i.valid, dut.start, dut.map, dut.map_slot, dut.map_stream, ring.base, ring.tail,
             ring.there, ring.freed, ring.head, ring.blocks, ring.remote, ring.head_left, ring.wrong,
-            buffer.read_0.valid, buffer.read_0.address, *(x for p in others for x in (p.address, p.data, p.bytes)),
+            buffer.read[0].valid, buffer.read[0].address, *(x for p in others for x in (p.address, p.data, p.bytes)),
             *(p.valid for p in others[1:]))
         m.d.comb += [dut.soft_reset.eq(0), others[0].valid.eq(dut.write.valid)]
         which, block = constant(m, range(STREAMS), "which"), constant(m, 12, "block")

@@ -9,7 +9,7 @@ from tests.proofs.harness import Harness, State, assume, claim, drive_freely, wi
 
 __all__ = ["RetireClaims"]
 
-_AT_WORK = ("Halt", "Loop", "Settle", "Set", "Write", "Ask", "Change", "Check", "Source", "Target", "Block", "Given",
+_AT_WORK = ("Halt", "Loop", "Settle", "Set", "Write", "Ask", "Change", "Check", "Block", "Given",
             "Issue", "Next")
 
 

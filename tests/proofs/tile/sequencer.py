@@ -81,9 +81,9 @@ class SequencerClaims(Harness):
             illegal.eq((decoder.wrong != 0) | ((word[OPCODE_LOW : OPCODE_LOW + 4] == Op.SET) & runs_out)),
         ]
         judged: Value = Signal(1)
-        for name in ("Ask", "Source", "Target", "Block", "Given", "Change", "Check", "Issue"):
+        for name in ("Ask", "Block", "Given", "Change", "Check", "Issue"):
             judged |= state.at(name)
-        for name in ("Target", "Block", "Given", "Change"):
+        for name in ("Block", "Given", "Change"):
             claim(m, f"it is judged before it comes so far: {name}", ~(fresh & state.at(name)))
         known = (state["its_wrongs"] != 0) | state["runs_out"]
         with m.If(judged):
@@ -100,11 +100,9 @@ class SequencerClaims(Harness):
         claim(m, "rings are changed where it says so", state["changes"] == state.at("Change"))
         with m.If(state.at("Ask")):
             claim(m, "something is asked for", illegal | tokens)
-        with m.If(state.at("Source") | state.at("Target")):
-            claim(m, "CORE is asked about", core & (left == 1))
         with m.If(state.at("Check")):
             claim(m, "SEND is asked about", op == Op.SEND)
-        for name in ("Target", "Block", "Given", "Change"):
+        for name in ("Block", "Given", "Change"):
             with m.If(state.at(name)):
                 claim(m, f"what is illegal does not come so far: {name}", ~illegal)
         with m.If(state.at("Issue") & illegal):

@@ -29,11 +29,11 @@ class ScoreboardClaims(Harness):
         dut: Any = self.dut
         m.d.comb += [self.stream.eq(constant(m, range(STREAMS), "any_stream")), dut.soft_reset.eq(0)]
         assume(m, self.stream < dut.streams)
-        changes = [getattr(dut, f"change_{k}") for k in range(dut.changes)]
+        changes = dut.change
         drive_freely(m, dut.start, dut.claim, dut.fill_stream, dut.acknowledge.ready, dut.write, dut.write_index,
                      dut.write_data, *(p.payload for p in changes), *(p.valid for p in changes))
         for k in range(dut.asks):
-            port = getattr(dut, f"ask_{k}")
+            port = dut.ask[k]
             drive_freely(m, port.valid, port.stream, port.again)
         # The host writes descriptors, then starts, once.
         begun = Signal()
@@ -61,7 +61,7 @@ class ScoreboardClaims(Harness):
             left = ring.head_left
             claim(m, "from one end to the other it is as far as blocks are there",
                   ring.tail_left == Mux(left > there, left - there, left + blocks - there))
-        claim(m, "what arrives does not wait", ~(dut.ready & begun) | dut.change_0.ready)
+        claim(m, "what arrives does not wait", ~(dut.ready & begun) | dut.change[0].ready)
         witness(m, "it is full of blocks that came", legal & comes & (there + 1 == blocks) & (descriptor.first == 0))
 
     def _begins(self, m: Module, dut: Any, state: State, begun: Any, ring: Any, descriptor: Any) -> Signal:
@@ -112,7 +112,7 @@ class ScoreboardClaims(Harness):
     def _answers(self, m: Module, dut: Any, state: State, changes: Any) -> None:
         """What has changed since a question was granted, which its answer does not tell, is known."""
         answers, news, before, could = state["answers"], state["news"], Signal(dut.asks), Signal(dut.asks)
-        ports = [getattr(dut, f"ask_{k}") for k in range(dut.asks)]
+        ports = dut.ask
         some = Cat(port.valid & port.ready for port in changes).any()
         since = before & ~answers
         m.d.sync += [

@@ -170,7 +170,7 @@ def test_a_bit_in_a_wrong_place_is_noticed(tmp_path: Path) -> None:
 
 @pytest.mark.cosim("iverilog", "yosys")
 @pytest.mark.slow
-@settings(max_examples=4, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+@settings(max_examples=4, suppress_health_check=list(HealthCheck))
 @given(seed=st.integers(0, 2**32 - 1))
 def test_bits_of_random_macros_in_icarus_and_after_synthesis(tmp_path: Path, seed: int) -> None:
     case = random_case(seed)

@@ -4,7 +4,7 @@ import pytest
 
 from mho.hw.config import load_chip
 from mho.macro_models.errors import InputError
-from mho.sim.chip.buses import verify_bus
+from tests.sim.chip.bus_bench import verify_bus
 
 ACCESSES = 50
 CHIP = {"mesh.columns": 3, "mesh.payload_bits": 32}

@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from mho.hw.chip import Chip, ChipParts
+from mho.hw.chip import ChipParts, TiledChip
 from mho.hw.chip.map import tile_name
 from mho.hw.config import load_chip
 from mho.hw.host.registers import Access, Register
@@ -162,8 +162,8 @@ def test_states_of_phase_change_cores_go_on(name: str) -> None:
 @pytest.mark.cosim("verilator", "g++", "make")
 def test_gated_clocks_change_no_answer_and_no_cycle() -> None:
     gated = replace(CHIP, verilog=replace(CHIP.verilog, clock_gate="module"))
-    text = chip_text(gated, Chip(ChipParts.from_chip(gated)), "top")
+    text = chip_text(gated, TiledChip(ChipParts.from_chip(gated)), "top")
     # Gates of registers, and one before the clock of all of a tile but its node.
     assert text.count("\n  mho_clock_gate ") > 10
-    assert "mho_clock_gate" not in chip_text(CHIP, Chip(PARTS), "top")
+    assert "mho_clock_gate" not in chip_text(CHIP, TiledChip(PARTS), "top")
     assert verify_chip(gated, accesses=2000) == verify_chip(CHIP, accesses=2000)

@@ -6,9 +6,9 @@ import pytest
 
 from mho.hw.tile.asm import assemble
 from mho.hw.tile.isa import Cause
-from mho.hw.tile.random_programs import SIZES
 from mho.sim.tile_programs.cases import Case
 from mho.sim.tile_programs.compare import difference, expected, skeleton_differs
+from mho.sim.tile_programs.random_programs import SIZES
 from mho.sim.tile_programs.simulation import TileSimulation
 
 # A reduction that nobody takes stays in the send engine for ever. What is illegal behind it still traps.

@@ -5,9 +5,9 @@ import pytest
 from mho.hw.tile.asm import assemble
 from mho.hw.tile.interpreter.liveness import check_liveness
 from mho.hw.tile.interpreter.tiles import Tiles
-from mho.hw.tile.random_programs import SIZES
 from mho.macro_models.errors import InputError
 from mho.sim.tile_programs.cases import Case, joined
+from mho.sim.tile_programs.random_programs import SIZES
 from mho.sim.tile_programs.simulation import TileSimulation
 
 TEXT = """

@@ -69,9 +69,9 @@ class PwmChip(Chip):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if 2 * self.digital.lanes > self.core.lines:
-            most = f"half of core.lines = {self.core.lines}"
-            raise ChipError("digital.lanes", f"digital.lanes must be at most {most}, not {self.digital.lanes}")
+        if self.lines % self.digital.lanes or 2 * self.digital.lanes > self.lines:
+            legal = f"a divisor of core.lines = {self.lines} and at most half of it"
+            raise ChipError("digital.lanes", f"digital.lanes must be {legal}, not {self.digital.lanes}")
         if self.clock.cycles(self.programming.t_pulse_ns) > _MAX_CYCLES:
             most = f"{_MAX_CYCLES:,} cycles at clock.f_clk_MHz = {self.clock.f_clk_MHz:g}"
             name = "programming.t_pulse_ns"
@@ -129,7 +129,7 @@ class PwmChip(Chip):
 
     @property
     def lines(self) -> int:
-        """Unit cells each way of one core: 16, 64 or 256."""
+        """Unit cells each way of one core."""
         return self.core.lines
 
     @property

@@ -18,7 +18,7 @@ class PwmCoreSection(CoreSection):
     """``[core]``: one phase-change core."""
 
     instead: ClassVar[dict[str, str]] = {
-        "corelet": "a core of this kind has no corelets: core.lines must be 16, 64 or 256",
+        "corelet": "a core of this kind has no corelets: core.lines must be 16 to 256",
         **dict.fromkeys(("trim", "manual", "synchronise"), "a core of this kind has no such registers at its pins"),
     }
     """What to say of keys that do not exist and that somebody looks for."""
@@ -27,7 +27,8 @@ class PwmCoreSection(CoreSection):
         shapes=("core",),
     )
     lines: int = key(
-        256, "Unit cells each way: rows of weights, and columns.", choices=(16, 64, 256), shapes=("core", "tile")
+        256, "Unit cells each way: rows of weights, and columns, in steps of 8.", low=16, high=256,
+        shapes=("core", "tile"),
     )
     devices: int = key(2, "Devices of a weight for each sign; a unit cell has two.", choices=(1, 2), shapes=("core",))
 

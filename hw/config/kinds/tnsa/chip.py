@@ -73,8 +73,8 @@ class TnsaChip(PulseChip):
             raise ChipError("adc.converter", 'adc.converter must be "count" where [neuron] is not ideal, not "binary"')
 
     cost_keys = (
-        "core.corelet", "adc.bits", "cells.g_min_uS", "cells.g_max_uS", "read.v_read_V", "wires.c_line_fF",
-        "wires.c_cell_fF", "process.node_nm", "process.vdd_V",
+        "core.corelet", "core.lines", "adc.bits", "cells.g_min_uS", "cells.g_max_uS", "read.v_read_V",
+        "wires.c_line_fF", "wires.c_cell_fF", "process.node_nm", "process.vdd_V",
     )
 
     def relative_costs(self, base: Chip) -> dict[str, float]:
@@ -115,8 +115,8 @@ class TnsaChip(PulseChip):
 
     @property
     def lines(self) -> int:
-        """Bit lines, source lines and word lines of one core: 16, 64 or 256."""
-        return self.core.corelet**2
+        """Bit lines, source lines and word lines of one core."""
+        return self.core.lines or self.core.corelet**2
 
     @cached_property
     def absent_lines(self) -> tuple[tuple[int, ...], tuple[int, ...]]:
@@ -157,7 +157,7 @@ class TnsaChip(PulseChip):
     def settling_ns(self) -> float:
         """Time constant of a converted line all of whose cells have the lowest conductance, or the mean if that is 0.
 
-        As :func:`mho.macro_models.tnsa.wired.effective_cells` has it.
+        As :func:`mho.macro_models.array.cells.effective_cells` has it.
         """
         wires, cells_uS = self.wires, self.lines * (self.cells.g_min_uS or self.mean_g_uS)
         series_ohm = wires.r_driver_ohm + self.lines * (wires.r_row_ohm + wires.r_column_ohm) / 2.0
@@ -265,9 +265,10 @@ class TnsaChip(PulseChip):
 
         Random cells in the chip's range of conductances are taken; a core of 256 lines takes some seconds.
         """
-        from mho.macro_models.tnsa.wired import RANGE_RMS, wire_error
+        from mho.macro_models.array.cells import RANGE_RMS, wire_error
 
-        error = wire_error(self.macro_config(), self.adc.bits)
+        shape = self.lines, self.lines
+        error = wire_error(self.macro_config().wires, shape, self.cells.g_min_uS, self.cells.g_max_uS, self.adc.bits)
         if error.steps <= 1.0:
             return []
         return [

@@ -1,7 +1,6 @@
 """Sections of the description of a transposable core. Their defaults are the preset ``neurram-core``."""
 
 from dataclasses import asdict, dataclass
-from typing import ClassVar
 
 from mho.hw.config.chip import Section
 from mho.hw.config.cost import EnergySection, energy_key
@@ -19,16 +18,16 @@ __all__ = [
 class TnsaCoreSection(PulseCoreSection):
     """``[core]``: one transposable core."""
 
-    instead: ClassVar[dict[str, str]] = {
-        "lines": "a core of this kind has core.corelet**2 lines each way: core.corelet must be 4, 8 or 16",
-    }
-    """What to say of keys that do not exist and that somebody looks for."""
     kind: str = key(
         "tnsa", "Kind of macro: a transposable neurosynaptic array.", choices=("tnsa",), shapes=("core", "emulator")
     )
     corelet: int = key(
         16, "Corelets along one side; the core has corelet**2 lines each way.", choices=(4, 8, 16),
         shapes=("core", "emulator", "tile"),
+    )
+    lines: int = key(
+        0, "Lines each way, 16 to 256 in steps of 8, of a core that is not of corelets; 0: corelet**2.", low=0,
+        high=256, shapes=("core", "emulator", "tile"), later=True,
     )
 
 

@@ -68,7 +68,7 @@ class ManualPort(wiring.Signature):
 
     def __init__(self, lines: int, verify_bits: int | None) -> None:
         write = verify_bits is not None
-        words, width = range(max(lines // MASK_WORD, 2)), min(lines, MASK_WORD)
+        words, width = range(max(-(-lines // MASK_WORD), 2)), min(lines, MASK_WORD)
         answers = {"hold": Out(1)} | ({"verify_valid": Out(1), "verify_code": Out(verify_bits)} if write else {})
         super().__init__({
             "request": In(1), "active": Out(1), "levels": In(ManualLevels(write=write)),
@@ -185,7 +185,7 @@ class ManualPins(Resettable):
         rows = {}
         for number, name in enumerate(ROWS):
             row = Signal(lines, name=name)
-            for word in range(max(lines // MASK_WORD, 1)):
+            for word in range(-(-lines // MASK_WORD)):
                 bits = row[MASK_WORD * word : MASK_WORD * (word + 1)]
                 with m.If(clear):
                     m.d.sync += bits.eq(0)

@@ -49,13 +49,13 @@ def manual_entries(lines: int, *, write: bool) -> tuple[Register | Window, ...]:
                  doc="Strobes of one cycle, and pulses. Taken in manual mode only."),
         *(
             Window(
-                name=f"manual_{row}", address=0x180 + 0x20 * number, words=max(lines // 32, 1), access=Access.W,
+                name=f"manual_{row}", address=0x180 + 0x20 * number, words=-(-lines // 32), access=Access.W,
                 doc=f"{_ROW_DOCS[row]} Line 0 in bit 0 of the first word. Whole words only; 0 when manual mode begins.",
             )
             for number, row in enumerate(ROWS)
         ),
         Window(
-            name="manual_cmp", address=0x1E0, words=max(lines // 32, 1), access=Access.R,
+            name="manual_cmp", address=0x1E0, words=-(-lines // 32), access=Access.R,
             doc="The comparators: 1 where the charge of a line is negative. Line 0 in bit 0 of the first word.",
         ),
     )

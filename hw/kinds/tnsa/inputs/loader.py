@@ -7,8 +7,9 @@ from amaranth.lib.wiring import In, Out
 from numpy.typing import ArrayLike, NDArray
 
 from mho.hw.block import Resettable
+from mho.hw.core.digital.loader import code_planes, sign_magnitude
 from mho.hw.core.layout import OpLayout
-from mho.hw.core.words import INPUTS_PER_WORD
+from mho.hw.core.words import INPUT_WIDTH, INPUTS_PER_WORD
 from mho.hw.kinds.tnsa.config import LIMITS, TnsaCoreConfig
 from mho.hw.kinds.tnsa.inputs.op_check import OpCheck
 from mho.macro_models.integer.operation import MAX_BITS, Direction, MvmOperation
@@ -28,11 +29,7 @@ def staged_planes(op: MvmOperation, x: ArrayLike) -> NDArray[np.bool_]:
 
     ``x`` is one vector: (lines // 2,) codes forward, (lines,) backward.
     """
-    code = np.asarray(x).astype(np.int64)
-    magnitude = np.abs(code) if op.in_signed else code & 0xFF
-    planes = (magnitude >> np.arange(MAX_BITS)[:, None] & 1).astype(np.bool_)
-    if op.in_signed:
-        planes[-1] = code < 0
+    planes = code_planes(op, x)
     return planes if op.direction is Direction.BACKWARD else planes.repeat(2, axis=1)
 
 
@@ -111,8 +108,7 @@ class OperationLoader(Resettable):
             self.error.eq(transfer & ~check.legal),
             self.i.ready.eq(loading),
             self.busy.eq(loading | self.full),
-            # Forward takes half as many words.
-            last_word.eq(word[:-1].all() & (word[-1] | ~self.staged.op.backward)),
+            last_word.eq(self._last(word)),
         ]
         with m.If(self.accept):
             m.d.sync += [
@@ -128,10 +124,18 @@ class OperationLoader(Resettable):
             m.d.sync += self.full.eq(0)
         return self.resets(m)
 
+    def _last(self, word: Signal) -> Value:
+        """Whether a word is the last of a vector, of which one that goes forward has half as many."""
+        words, backward = self.cfg.lines // INPUTS_PER_WORD, self.staged.op.backward
+        if words == 1 << len(word):
+            return word[:-1].all() & (word[-1] | ~backward)
+        return word == Mux(backward, words - 1, words // 2 - 1)
+
     def _store(self, m: Module, word: Signal) -> None:
         """Write the four codes of a word to eight lines (forward) or to one half of them (backward)."""
         op = self.staged.op
-        codes = [self._sign_magnitude(m, k) for k in range(INPUTS_PER_WORD)]
+        word_codes = [self.i.payload.word_select(k, INPUT_WIDTH) for k in range(INPUTS_PER_WORD)]
+        codes = [sign_magnitude(m, code, op.in_signed, k) for k, code in enumerate(word_codes)]
         group = Signal(range(self.cfg.lines // 8))
         lower = Signal()
         upper = Signal()
@@ -154,13 +158,3 @@ class OperationLoader(Resettable):
                                 plane[8 * k : 8 * k + 8][half].eq(line[half])
                                 for plane, line in zip(self._stored, lines, strict=True)
                             ]
-
-    def _sign_magnitude(self, m: Module, k: int) -> Signal:
-        """Bits 0..6 of the magnitude of a code, then its sign, or bit 7 if it has none."""
-        in_signed, code = self.staged.op.in_signed, self.i.payload.word_select(k, 8)
-        magnitude, result = Signal(8, name=f"magnitude_{k}"), Signal(8, name=f"code_{k}")
-        negative = in_signed & code[7]
-        m.d.comb += [magnitude.eq(code), result.eq(Cat(magnitude[:7], Mux(in_signed, negative, magnitude[7])))]
-        with m.If(negative):
-            m.d.comb += magnitude.eq(-code)
-        return result

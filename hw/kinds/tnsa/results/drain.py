@@ -8,6 +8,7 @@ from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
 from mho.hw.block import Resettable
+from mho.hw.core.digital.counting import following, last, padded
 from mho.hw.core.layout import WordsLayout
 from mho.hw.core.words import CODE_WIDTH
 from mho.hw.kinds.tnsa.config import TnsaCoreConfig
@@ -88,7 +89,7 @@ class ResultBank(Resettable):
         # Row 0 goes with ``finish``, the others follow.
         with m.If(moves):
             m.d.comb += stored.eq(self._row(m, row))
-            m.d.sync += [row.eq(row + 1), moving.eq(row != rows - 1), moves_high.eq(part)]
+            m.d.sync += [row.eq(following(row, rows)), moving.eq(row != rows - 1), moves_high.eq(part)]
         for memory, enable in ((low, ~part), (high, part)):
             write = memory.write_port()
             m.d.comb += [write.addr.eq(row), write.data.eq(stored), write.en.eq(moves & enable)]
@@ -104,7 +105,7 @@ class ResultBank(Resettable):
 
         def part(vector: Value, name: str) -> Signal:
             selected = Signal(lines, name=f"row_{name}")
-            m.d.comb += selected.eq(vector.word_select(row, lines))
+            m.d.comb += selected.eq(padded(vector, lines).word_select(row, lines))
             return selected
 
         negative, live = part(self.negative, "negative"), part(self.live, "live")
@@ -118,17 +119,18 @@ class ResultBank(Resettable):
         low_read, high_read = low.read_port(), high.read_port()
         full = Signal()
         two = Signal()
-        word = Signal(range(self.cfg.output_words))
+        words = self.cfg.output_words
+        word = Signal(range(words))
         shown = Signal.like(word)
         shown_two = Signal()
         place_bits = self.cfg.drain_lines.bit_length() - 2
-        next_word, gives, last = full & (~self.o.valid | self.o.ready), full, word.all()
+        next_word, gives, ends = full & (~self.o.valid | self.o.ready), full, last(word, words)
         # A row is read with its first word, and stays.
         begins = ~word[:place_bits].any() if place_bits else C(1)
         if self.cfg.ranged:
             # The first word may be behind a row that is not in the memory yet.
             there, first, end = ~moving | (word[place_bits:] < moved), Signal(), Signal.like(word)
-            gives, next_word, last, begins = full & there, next_word & there, word == end, begins | first
+            gives, next_word, ends, begins = full & there, next_word & there, word == end, begins | first
             with m.If(self.finish & ~self.high):
                 m.d.sync += [word.eq(self.words.first), end.eq(self.words.last), first.eq(1)]
             with m.Elif(next_word):
@@ -144,8 +146,8 @@ class ResultBank(Resettable):
         with m.If(~self.o.valid | self.o.ready):
             m.d.sync += self.o.valid.eq(gives)
         with m.If(next_word):
-            m.d.sync += [word.eq(word + 1), shown.eq(word), shown_two.eq(two)]
-            with m.If(last):
+            m.d.sync += [word.eq(following(word, words)), shown.eq(word), shown_two.eq(two)]
+            with m.If(ends):
                 m.d.sync += full.eq(0)
         place = shown[:place_bits]
         with m.If(self.o.valid):

@@ -3,10 +3,9 @@
 from typing import Any
 
 from amaranth.hdl import C, Cat, Module, Mux, Signal, Value, unsigned
-from amaranth.lib import wiring
 from amaranth.lib.memory import Memory
-from amaranth.lib.wiring import In
 
+from mho.hw.ports import Component, In, array
 from mho.hw.tile.config import TileConfig
 from mho.hw.tile.rtl.buffer.ports import ADDRESS_BITS, BYTES, ReadPort, WritePort
 from mho.hw.tile.rtl.rotate import rotated
@@ -17,7 +16,7 @@ _OFFSET = 3
 """Bits of an address within a word."""
 
 
-class Buffer(wiring.Component):
+class Buffer(Component):
     """Memory of a tile.
 
     Word w is in bank w mod 2, so that two neighbouring words are read or written in a cycle, and eight bytes at any
@@ -34,18 +33,18 @@ class Buffer(wiring.Component):
 
     Members
     -------
-    read_0, read_1, .. : In(ReadPort())
+    read : In(ReadPort()).array(readers)
         Those who read.
-    write_0, write_1, .. : In(WritePort())
+    write : In(WritePort()).array(writers)
         Those who write.
     """
 
+    read = array(In(ReadPort()), lambda self: self.readers)
+    write = array(In(WritePort()), lambda self: self.writers)
+
     def __init__(self, cfg: TileConfig, readers: int, writers: int) -> None:
         self.cfg, self.readers, self.writers = cfg, readers, writers
-        super().__init__({
-            **{f"read_{k}": In(ReadPort()) for k in range(readers)},
-            **{f"write_{k}": In(WritePort()) for k in range(writers)},
-        })
+        super().__init__()
 
     @property
     def widest(self) -> int:
@@ -84,12 +83,12 @@ class Buffer(wiring.Component):
         return [(row + odd)[:bits], row[:bits]]
 
     def _read(self, m: Module, banks: list[Any]) -> None:
-        ports = [getattr(self, f"read_{k}") for k in range(self.readers)]
-        address, wanted = self._chosen(m, ports, "read")
+        ports = self.read
+        address, reads = self._chosen(m, ports, "read")
         offset, odd, late = Signal(_OFFSET), Signal(), Signal(_OFFSET)
         lanes, data = Signal(8 * BYTES, reset_less=True), Signal(8 * BYTES)
         for bank, row in zip(banks, self._rows(address), strict=True):
-            m.d.comb += [bank.addr.eq(row), bank.en.eq(wanted)]
+            m.d.comb += [bank.addr.eq(row), bank.en.eq(reads)]
         m.d.sync += [offset.eq(address[:_OFFSET]), odd.eq(address[_OFFSET]), late.eq(offset)]
         # Byte k of a word is of the next one if that begins behind it. A memory takes half of a cycle: in the next one
         # bytes are turned round, so that the first one is lowest.
@@ -101,8 +100,8 @@ class Buffer(wiring.Component):
         m.d.comb += [data.eq(Cat(turned)), *(port.data.eq(data) for port in ports)]
 
     def _write(self, m: Module, banks: list[Any]) -> None:
-        ports = [getattr(self, f"write_{k}") for k in range(self.writers)]
-        address, wanted = self._chosen(m, ports, "write")
+        ports = self.write
+        address, writes = self._chosen(m, ports, "write")
         value, count = Signal(8 * BYTES), Signal(range(BYTES + 1))
         m.d.comb += [value.eq(ports[-1].data), count.eq(ports[-1].bytes)]
         for port in reversed(ports[:-1]):
@@ -116,9 +115,9 @@ class Buffer(wiring.Component):
         for k, bit in enumerate(offset):
             if 1 << k < self.widest:
                 around = Mux(bit, around.rotate_left(8 << k), around)
-        m.d.comb += [turned.eq(around), end.eq(offset + Mux(wanted, count, 0))]
+        m.d.comb += [turned.eq(around), end.eq(offset + Mux(writes, count, 0))]
         low = Cat(*((offset <= k) & (end > k) for k in range(BYTES - 1)), end >= BYTES)
         high = Cat(*(end > BYTES + k for k in range(BYTES - 1)), C(0, 1))
         for k, (bank, row) in enumerate(zip(banks, self._rows(address), strict=True)):
-            first, other = (low, high) if k == 0 else (high, low)
-            m.d.comb += [bank.addr.eq(row), bank.data.eq(turned), bank.en.eq(Mux(odd, other, first))]
+            first, second = (low, high) if k == 0 else (high, low)
+            m.d.comb += [bank.addr.eq(row), bank.data.eq(turned), bank.en.eq(Mux(odd, second, first))]

@@ -1,7 +1,7 @@
 """Ports of the buffer, seen from whoever reads or writes."""
 
-from amaranth.lib import wiring
-from amaranth.lib.wiring import In, Out
+
+from mho.hw.ports import Bundle, In, Out
 
 __all__ = ["ADDRESS_BITS", "BYTES", "ReadPort", "WritePort"]
 
@@ -12,7 +12,7 @@ BYTES = 8
 """Bytes that are read or written at a time: a word."""
 
 
-class ReadPort(wiring.Signature):
+class ReadPort(Bundle):
     """Reads eight bytes at any address.
 
     Members
@@ -27,13 +27,13 @@ class ReadPort(wiring.Signature):
         What was read two cycles before, the first byte lowest. Only then.
     """
 
-    def __init__(self) -> None:
-        super().__init__({
-            "address": Out(ADDRESS_BITS), "valid": Out(1), "ready": In(1), "data": In(8 * BYTES),
-        })
+    address = Out(ADDRESS_BITS)
+    valid = Out(1)
+    ready = In(1)
+    data = In(8 * BYTES)
 
 
-class WritePort(wiring.Signature):
+class WritePort(Bundle):
     """Writes up to eight bytes at any address.
 
     Members
@@ -48,8 +48,8 @@ class WritePort(wiring.Signature):
         They are written in a cycle in which both are set. ``ready`` looks at ``valid`` of other ports alone.
     """
 
-    def __init__(self) -> None:
-        super().__init__({
-            "address": Out(ADDRESS_BITS), "data": Out(8 * BYTES), "bytes": Out(range(BYTES + 1)), "valid": Out(1),
-            "ready": In(1),
-        })
+    address = Out(ADDRESS_BITS)
+    data = Out(8 * BYTES)
+    bytes = Out(range(BYTES + 1))
+    valid = Out(1)
+    ready = In(1)

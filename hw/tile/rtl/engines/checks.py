@@ -2,14 +2,16 @@
 
 from collections.abc import Sequence
 from itertools import groupby
-from typing import Any, NamedTuple
+from operator import attrgetter
+from typing import Any, NamedTuple, cast
 
 from amaranth.hdl import Array, Cat, Const, Module, Mux, Signal, Value
-from amaranth.lib import data, wiring
-from amaranth.lib.wiring import In, Out
+from amaranth.lib import data
 
+from mho.hw.ports import Component, In, Out
 from mho.hw.tile.config import TileConfig
 from mho.hw.tile.isa import ACCUMULATORS, TABLE_ENTRIES, TABLES, Cause, Format, Kind, Op, Operand
+from mho.hw.tile.isa.legality import MVM_RULES, Use
 from mho.hw.tile.rtl.layouts import DescriptorLayout, own_wrongs
 from mho.hw.tile.rtl.rings import WRONGS
 from mho.hw.tile.rtl.sequencer.decoder import field
@@ -41,25 +43,26 @@ class SourceLayout(data.StructLayout):
         super().__init__({"walk": WalkFaults(), "field": 1, "address": 1, "number": 4, "wrong": 2, "terms": 10})
 
 
-class _Check(wiring.Component):
+class _Check(Component):
     """Tells the least cause, and the stream of the first finding of that."""
 
-    cause: Value
-    stream: Value
+    cause: Signal
+    stream: Signal
 
     def _tell(self, m: Module, findings: Sequence[Finding], *streams: Value) -> None:
         # Each cause by itself, then the least of them: one after the other would be three times as many muxes.
         cause: Value = Const(0, 4)
         about: Value = Const(0, range(1 + len(streams)))
-        for one in sorted({finding.cause for finding in findings}, reverse=True):
-            found, first = _first([finding for finding in findings if finding.cause is one])
-            cause, about = Mux(found, one, cause), Mux(found, first, about)
+        for kind in sorted({finding.cause for finding in findings}, reverse=True):
+            bad, first = _first([finding for finding in findings if finding.cause is kind])
+            cause, about = Mux(bad, kind, cause), Mux(bad, first, about)
         m.d.comb += [self.cause.eq(cause), self.stream.eq(Array([Const(0, 4), *streams])[about])]
 
 
 def _first(findings: Sequence[Finding]) -> tuple[Value, Value]:
     """Whether there is a finding among those of one cause, and the stream of the first."""
-    runs = [(stream, Cat(one.bad for one in its).any()) for stream, its in groupby(findings, lambda one: one.stream)]
+    groups = groupby(findings, attrgetter("stream"))
+    runs = [(stream, Cat(finding.bad for finding in group).any()) for stream, group in groups]
     first: Value = Const(runs[-1][0], 2)
     for stream, bad in runs[-2::-1]:
         first = Mux(bad, stream, first)
@@ -83,7 +86,7 @@ def stream_findings(wrong: Value, stream: int) -> list[Finding]:
 
 
 def walk_wrongs(cfg: TileConfig, walk: Any) -> Value:
-    """What is wrong with a walk alone, as :class:`WalkLayout`."""
+    """What is wrong with a walk alone, as :class:`WalkFaults`."""
     # What stands for pixels outside of the image is within the buffer.
     return Cat(*own_wrongs("walk", walk), walk.pad + walk.run + walk.tail > cfg.buffer_bytes)
 
@@ -93,7 +96,7 @@ class MvmCheck(_Check):
 
     Members
     -------
-    mvm, walk, codes : In(DescriptorLayout("mvm")), In(WalkLayout()), In(14)
+    mvm, walk, codes : In(DescriptorLayout("mvm")), In(WalkFaults()), In(14)
         The product, what is wrong with the walk, and how many codes that gives.
     number, wrong : In(4), In(2)
         Its stream, and what is wrong with that (:data:`mho.hw.tile.rtl.rings.WRONGS`).
@@ -101,29 +104,28 @@ class MvmCheck(_Check):
         The least cause of a trap, 0 if there is none; the stream concerned.
     """
 
-    mvm: Any
-    walk: Any
-    codes: Value
-    number: Value
-    wrong: Value
+    mvm = In(DescriptorLayout("mvm"))
+    walk = In(WalkFaults())
+    codes = In(14)
+    number = In(4)
+    wrong = In(2)
+    cause = Out(4)
+    stream = Out(4)
+
 
     def __init__(self, cfg: TileConfig) -> None:
         self.cfg = cfg
-        super().__init__({
-            "mvm": In(DescriptorLayout("mvm")), "walk": In(WalkFaults()), "codes": In(14),
-            "number": In(4), "wrong": In(2), "cause": Out(4), "stream": Out(4),
-        })
+        super().__init__()
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
         mvm, walk, words = self.mvm, self.walk, Signal(7)
+        use = Use(Op.MVM, {}, self.cfg, mvm=cast(Any, mvm))
         m.d.comb += words.eq(mvm.i_last - mvm.i_first + 1)
         self._tell(m, [
             *own_findings("mvm", mvm), *walk_findings(walk), *stream_findings(self.wrong, _A),
-            Finding((mvm.i_first > mvm.i_last) | (mvm.o_first > mvm.o_last), Cause.FIELD, _NOBODY),
-            Finding(
-                (mvm.i_last >= self.cfg.input_words) | (mvm.o_last >= self.cfg.output_words)
-                | (self.codes > words << 2), Cause.ADDRESS, _NOBODY),
+            *(Finding(rule.breaks(use), rule.cause, _NOBODY) for rule in MVM_RULES),
+            Finding(self.codes > words << 2, Cause.ADDRESS, _NOBODY),
             Finding(walk.address, Cause.ADDRESS, _A),
         ], self.number)
         return m
@@ -138,7 +140,7 @@ class VecCheck(_Check):
         The instruction.
     vec : In(DescriptorLayout("vec"))
         Its descriptor.
-    second, walk, wrongs, look : In(1), In(DescriptorLayout("walk")), In(WalkLayout()), In(LookLayout())
+    second, walk, wrongs, look : In(1), In(DescriptorLayout("walk")), In(WalkFaults()), In(LookLayout())
         A source; if it is a walk that, what is wrong with it and what was seen of it.
     block, wrong : In(12), In(2)
         If it is a stream: bytes of a block, and what is wrong with it.
@@ -152,30 +154,27 @@ class VecCheck(_Check):
         As at :class:`MvmCheck`.
     """
 
-    word: Value
-    vec: Any
-    second: Value
-    walk: Any
-    wrongs: Any
-    look: Any
-    block: Value
-    wrong: Value
-    found: Any
-    a: Any
-    b: Any
-    outside: Value
-    remote: Value
-    target_wrong: Value
+    word = In(32)
+    vec = In(DescriptorLayout("vec"))
+    second = In(1)
+    walk = In(DescriptorLayout("walk"))
+    wrongs = In(WalkFaults())
+    look = In(LookLayout())
+    block = In(12)
+    wrong = In(2)
+    found = Out(SourceLayout())
+    a = In(SourceLayout())
+    b = In(SourceLayout())
+    outside = In(1)
+    remote = In(1)
+    target_wrong = In(2)
+    cause = Out(4)
+    stream = Out(4)
+
 
     def __init__(self, cfg: TileConfig) -> None:
         self.cfg = cfg
-        super().__init__({
-            "word": In(32), "vec": In(DescriptorLayout("vec")), "second": In(1), "walk": In(DescriptorLayout("walk")),
-            "wrongs": In(WalkFaults()), "look": In(LookLayout()), "block": In(12), "wrong": In(2),
-            "found": Out(SourceLayout()), "a": In(SourceLayout()),
-            "b": In(SourceLayout()), "outside": In(1), "remote": In(1), "target_wrong": In(2),
-            "cause": Out(4), "stream": Out(4),
-        })
+        super().__init__()
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
@@ -184,12 +183,12 @@ class VecCheck(_Check):
         sources = ((self.a, _A), (self.b, _B))
         self._tell(m, [
             *_late(m, own_findings("vec", vec)),
-            *(found for one, stream in sources for found in (
-                *walk_findings(one.walk), *stream_findings(one.wrong, stream))),
+            *(finding for source, stream in sources for finding in (
+                *walk_findings(source.walk), *stream_findings(source.wrong, stream))),
             *stream_findings(self.target_wrong, _TARGET),
-            *(Finding(one.walk.address, Cause.ADDRESS, stream) for one, stream in sources),
-            *(finding for one, stream in sources for finding in (
-                Finding(one.field, Cause.FIELD, stream), Finding(one.address, Cause.ADDRESS, stream))),
+            *(Finding(source.walk.address, Cause.ADDRESS, stream) for source, stream in sources),
+            *(finding for source, stream in sources for finding in (
+                Finding(source.field, Cause.FIELD, stream), Finding(source.address, Cause.ADDRESS, stream))),
             *self._operation(m),
         ], self.a.number, self.b.number, vec.target[:4])
         return m
@@ -199,8 +198,8 @@ class VecCheck(_Check):
 
     def _source(self, m: Module, table: Value) -> None:
         """Rules of a source; of a table the second one is none."""
-        vec, given, second = self.vec, self.walk, self.second
-        asked = ~(second & table)
+        vec, walk_fields, second = self.vec, self.walk, self.second
+        is_source = ~(second & table)
         operand, lane, offset, advance, free = Signal(5), Signal(), Signal(10), Signal(), Signal()
         forms = [vec[f"{name}_format"] == Format.LANE for name in "ab"]
         m.d.comb += [
@@ -209,19 +208,20 @@ class VecCheck(_Check):
             advance.eq(Mux(second, self._flag("advance_b"), self._flag("advance_a"))),
             free.eq(Mux(second, self._flag("free_b"), self._flag("free_a"))),
         ]
-        walk, stream = operand[4] & ~operand[3] & asked, ~operand[4] & asked
+        walk, stream = operand[4] & ~operand[3] & is_source, ~operand[4] & is_source
         sums, inner = operand == Operand.ACCUMULATORS, operand[4] & operand[3] & (operand < Operand.RESULT + 4)
         end = Signal(12)
         m.d.comb += end.eq(offset + vec.elements)
-        within = Mux(walk, given.run, self.block)
+        within = Mux(walk, walk_fields.run, self.block)
         beyond = Mux(sums, end > ACCUMULATORS, (walk | stream) & (Mux(lane, end << 1, end) > within))
         m.d.comb += [
             self.found.walk.eq(Mux(walk, self.wrongs, 0)),
             self.found.field.eq(
-                (asked & inner & (~lane | (~sums & (offset != 0)))) | (walk & ((given.repeat != 1) | (given.tail != 0)))
+                (is_source & inner & (~lane | (~sums & (offset != 0))))
+                | (walk & ((walk_fields.repeat != 1) | (walk_fields.tail != 0)))
                 | (advance & ~walk) | (free & ~Mux(walk, advance, stream))),
-            self.found.address.eq(asked & beyond),
-            self.found.number.eq(Mux(walk, given.stream, Mux(stream, operand[:4], 0))),
+            self.found.address.eq(is_source & beyond),
+            self.found.number.eq(Mux(walk, walk_fields.stream, Mux(stream, operand[:4], 0))),
             self.found.wrong.eq(Mux(walk, self.look.wrong, Mux(stream, self.wrong, 0))),
             self.found.terms.eq(Mux(walk, self.look.terms, 1)),
         ]
@@ -251,7 +251,7 @@ class VecCheck(_Check):
         beyond = (vec.add & (vec.elements > ACCUMULATORS)) | ((affine | table) & (last > self.cfg.parameters))
         return [
             *_late(m, [
-                Finding(kind >= Kind.SAMPLE, Cause.RESERVED, _NOBODY), Finding(Cat(alone).any(), Cause.FIELD, _NOBODY),
+                Finding(kind >= len(Kind), Cause.RESERVED, _NOBODY), Finding(Cat(alone).any(), Cause.FIELD, _NOBODY),
             ]),
             *(Finding(bad, Cause.FIELD, _NOBODY) for bad in (
                 second & ~none["a"] & (self.a.terms != self.b.terms), both)),
@@ -263,8 +263,8 @@ class VecCheck(_Check):
 def _late(m: Module, findings: Sequence[Finding]) -> list[Finding]:
     """What is known a cycle later."""
     late = []
-    for one in findings:
-        seen = Signal(name=f"of_{one.cause.name.lower()}", reset_less=True)
-        m.d.sync += seen.eq(one.bad)
-        late.append(one._replace(bad=seen))
+    for finding in findings:
+        bad = Signal(name=f"of_{finding.cause.name.lower()}", reset_less=True)
+        m.d.sync += bad.eq(finding.bad)
+        late.append(finding._replace(bad=bad))
     return late

@@ -3,11 +3,11 @@
 from typing import Any
 
 from amaranth.hdl import C, Cat, Module, Signal, Value, unsigned
-from amaranth.lib import stream, wiring
+from amaranth.lib import stream
 from amaranth.lib.memory import Memory
-from amaranth.lib.wiring import In, Out
 
 from mho.hw.block import Resettable
+from mho.hw.ports import Bundle, In, Out, array
 from mho.hw.tile.isa import DESCRIPTOR_WORDS, DESCRIPTORS
 from mho.hw.tile.rtl.rings import AskPort
 from mho.hw.tile.rtl.sequencer.sequencer import DescriptorWrite
@@ -24,8 +24,8 @@ _PLACES, PLACE_WORDS = DESCRIPTOR_WORDS, 2
 
 def descriptor_at(kind: str, number: Value, word: Value | int) -> Value:
     """Index of a word of a descriptor, ``number`` of its kind."""
-    one = DESCRIPTORS[kind]
-    return _at(one.first, one.layout.words, number[: (one.count - 1).bit_length()], word)
+    descriptor = DESCRIPTORS[kind]
+    return _at(descriptor.first, descriptor.layout.words, number[: (descriptor.count - 1).bit_length()], word)
 
 
 def place_at(number: Value, word: Value | int) -> Value:
@@ -42,7 +42,7 @@ def _at(first: int, words: int, number: Value, word: Value | int) -> Value:
     return Cat(C(word, low) if isinstance(word, int) else word[:low], at)
 
 
-class FetchPort(wiring.Signature):
+class FetchPort(Bundle):
     """Reads a word, seen from whoever reads.
 
     Members
@@ -53,8 +53,10 @@ class FetchPort(wiring.Signature):
         It is read in this cycle; it is there in the next one.
     """
 
-    def __init__(self) -> None:
-        super().__init__({"index": Out(_INDEX), "valid": Out(1), "ready": In(1), "data": In(_WORD)})
+    index = Out(_INDEX)
+    valid = Out(1)
+    ready = In(1)
+    data = In(_WORD)
 
 
 class Descriptors(Resettable):
@@ -74,7 +76,7 @@ class Descriptors(Resettable):
         Strobe: all walks begin anew.
     ready : Out(1)
         All walks are where they are to be.
-    fetch_0, fetch_1, .. : In(FetchPort())
+    fetch : In(FetchPort()).array(ports)
         Those who read; the one with the least number goes first.
     place : In(stream of DescriptorWrite())
         Who writes places.
@@ -84,21 +86,18 @@ class Descriptors(Resettable):
         The tokens.
     """
 
-    start: Value
-    ready: Value
-    place: stream.Interface
-    set: stream.Interface
-    load: stream.Interface
-    ask: Any
+    start = In(1)
+    ready = Out(1)
+    fetch = array(In(FetchPort()), lambda self: self.ports)
+    place = In(stream.Signature(DescriptorWrite()))
+    set = In(stream.Signature(DescriptorWrite()))
+    load = In(stream.Signature(DescriptorWrite()))
+    ask = Out(AskPort())
+
 
     def __init__(self, ports: int) -> None:
         self.ports = ports
-        write = In(stream.Signature(DescriptorWrite()))
-        super().__init__({
-            "start": In(1), "ready": Out(1),
-            **{f"fetch_{k}": In(FetchPort()) for k in range(ports)},
-            "place": write, "set": write, "load": write, "ask": Out(AskPort()),
-        })
+        super().__init__()
 
     def elaborate(self, platform: object) -> Any:
         m = Module()
@@ -107,11 +106,11 @@ class Descriptors(Resettable):
         read, write = memory.read_port(), memory.write_port()
         stale, origin = Signal(_WALKS), Signal(_WORD)
         walk, second = Signal(range(_WALKS)), Signal()
-        own, number = Signal(), Signal(4)
+        renews, number = Signal(), Signal(4)
         renew = (place_at(walk, second), origin)
         m.d.comb += self.ready.eq(~stale.any())
-        self._fetch(m, read, own, descriptor_at("walk", walk, 0))
-        self._write(m, write, own, renew)
+        self._fetch(m, read, renews, descriptor_at("walk", walk, 0))
+        self._write(m, write, renews, renew)
         for k in reversed(range(_WALKS)):
             with m.If(stale[k]):
                 m.d.comb += walk.eq(k)
@@ -127,7 +126,7 @@ class Descriptors(Resettable):
                     m.next = "Read"
             with m.State("Read"):
                 # What is written meanwhile is the place.
-                m.d.comb += own.eq(1)
+                m.d.comb += renews.eq(1)
                 m.next = "Stream"
             with m.State("Stream"):
                 m.d.sync += number.eq(read.data[:4])
@@ -137,7 +136,7 @@ class Descriptors(Resettable):
                 with m.If(self.ask.ready):
                     m.next = "Origin"
             with m.State("Origin"):
-                m.d.comb += [own.eq(1), second.eq(1)]
+                m.d.comb += [renews.eq(1), second.eq(1)]
                 m.d.sync += stale.bit_select(walk, 1).eq(0)
                 m.next = "Idle"
         first = DESCRIPTORS["walk"].first
@@ -149,32 +148,31 @@ class Descriptors(Resettable):
                     m.d.sync += stale[k].eq(1)
         return self.resets(m)
 
-    def _fetch(self, m: Module, read: Any, own: Value, index: Value) -> None:
+    def _fetch(self, m: Module, read: Any, renews: Value, index: Value) -> None:
         """The first of those who read, after this block itself."""
-        ports = [getattr(self, f"fetch_{k}") for k in range(self.ports)]
-        taken: Value = own
-        m.d.comb += [read.en.eq(own), read.addr.eq(index)]
-        for k, port in enumerate(ports):
+        busy: Value = renews
+        m.d.comb += [read.en.eq(renews), read.addr.eq(index)]
+        for k, port in enumerate(self.fetch):
             before = Signal(name=f"before_{k}")
-            m.d.comb += [before.eq(taken), port.ready.eq(~before), port.data.eq(read.data)]
+            m.d.comb += [before.eq(busy), port.ready.eq(~before), port.data.eq(read.data)]
             with m.If(port.valid & ~before):
                 m.d.comb += [read.addr.eq(port.index), read.en.eq(1)]
-            taken = before | port.valid
+            busy = before | port.valid
 
-    def _write(self, m: Module, write: Any, own: Value, renew: tuple[Value, Value]) -> None:
+    def _write(self, m: Module, write: Any, renews: Value, renew: tuple[Value, Value]) -> None:
         """The first of those who write, after this block itself."""
         # A place goes first: whether it is written must not depend on the state of the sequencer.
         ports = [self.place, self.set, self.load]
-        taken: Value = own
+        busy: Value = renews
         # Whose word it is, in two bits: a mux of four.
         chosen = Signal(range(1 + len(ports)), name="writer")
         for k, port in enumerate(ports):
             before = Signal(name=f"write_before_{k}")
-            m.d.comb += [before.eq(taken), port.ready.eq(~before)]
+            m.d.comb += [before.eq(busy), port.ready.eq(~before)]
             with m.If(~before):
                 m.d.comb += chosen.eq(k + 1)
-            taken = before | port.valid
-        m.d.comb += write.en.eq(taken)
+            busy = before | port.valid
+        m.d.comb += write.en.eq(busy)
         with m.Switch(chosen):
             for k, (index, word) in enumerate([renew, *((port.p.index, port.p.word) for port in ports)]):
                 with m.Case(k):

@@ -2,13 +2,14 @@
 
 from typing import Any
 
-from amaranth.hdl import Cat, Module, Signal, Value, unsigned
+from amaranth.hdl import Cat, Module, Signal, unsigned
 from amaranth.lib import stream
 from amaranth.lib.memory import Memory
-from amaranth.lib.wiring import In, Out, connect, flipped
+from amaranth.lib.wiring import connect, flipped
 
 from mho.hw.block import Resettable
-from mho.hw.core.word_range import WordRange
+from mho.hw.core.digital.word_range import WordRange
+from mho.hw.ports import In, Out
 from mho.hw.tile.config import TileConfig
 from mho.hw.tile.isa import PRODUCTS
 
@@ -39,23 +40,20 @@ class DrainRange(Resettable):
         Words of the core; those that are wanted.
     """
 
-    add: Value
-    first: Value
-    last: Value
-    take: Value
-    full: Value
-    none: Value
-    codes: Value
-    i: stream.Interface
-    o: stream.Interface
+    add = In(1)
+    first = In(_WORD)
+    last = In(_WORD)
+    take = In(1)
+    full = Out(1)
+    none = Out(1)
+    codes = Out(_WORD + 2)
+    i = In(stream.Signature(unsigned(32)))
+    o = Out(stream.Signature(unsigned(32)))
+
 
     def __init__(self, cfg: TileConfig) -> None:
         self.cfg = cfg
-        words = stream.Signature(unsigned(32))
-        super().__init__({
-            "add": In(1), "first": In(_WORD), "last": In(_WORD), "take": In(1), "full": Out(1), "none": Out(1),
-            "codes": Out(_WORD + 2), "i": In(words), "o": Out(words),
-        })
+        super().__init__()
 
     def elaborate(self, platform: object) -> Any:
         m = Module()
@@ -76,8 +74,10 @@ class DrainRange(Resettable):
         if self.cfg.ranged:
             connect(m, flipped(self.i), flipped(self.o))
             return self.resets(m)
-        m.submodules.word_range = wanted = WordRange(self.cfg.output_words)
-        m.d.comb += [wanted.accept.eq(self.add), wanted.words.first.eq(self.first), wanted.words.last.eq(self.last)]
-        connect(m, flipped(self.i), wanted.i)
-        connect(m, wanted.o, flipped(self.o))
+        m.submodules.word_range = word_range = WordRange(self.cfg.output_words)
+        m.d.comb += [
+            word_range.accept.eq(self.add), word_range.words.first.eq(self.first), word_range.words.last.eq(self.last),
+        ]
+        connect(m, flipped(self.i), word_range.i)
+        connect(m, word_range.o, flipped(self.o))
         return self.resets(m)

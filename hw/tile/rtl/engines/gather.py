@@ -5,9 +5,9 @@ from typing import Any
 from amaranth.hdl import C, Cat, Module, Mux, Signal, Value, signed, unsigned
 from amaranth.lib import stream
 from amaranth.lib.memory import Memory
-from amaranth.lib.wiring import In, Out
 
 from mho.hw.block import Resettable
+from mho.hw.ports import In, Out
 from mho.hw.tile.rtl.buffer import ADDRESS_BITS, ReadPort
 from mho.hw.tile.rtl.lanes.operands import TermLayout
 from mho.hw.tile.rtl.layouts import DescriptorLayout
@@ -39,20 +39,14 @@ class Gather(Resettable):
         It is the last one.
     """
 
-    walk: Any
-    start: Value
-    busy: Value
-    term: stream.Interface
-    read: Any
-    o: stream.Interface
-    last: Value
+    walk = In(DescriptorLayout("walk"))
+    start = In(1)
+    busy = Out(1)
+    term = In(stream.Signature(TermLayout()))
+    read = Out(ReadPort())
+    o = Out(stream.Signature(unsigned(32)))
+    last = Out(1)
 
-    def __init__(self) -> None:
-        super().__init__({
-            "walk": In(DescriptorLayout("walk")), "start": In(1), "busy": Out(1),
-            "term": In(stream.Signature(TermLayout())), "read": Out(ReadPort()),
-            "o": Out(stream.Signature(unsigned(32))), "last": Out(1),
-        })
 
     def elaborate(self, platform: object) -> Any:
         m = Module()
@@ -106,10 +100,10 @@ class Gather(Resettable):
         m.d.sync += [between.eq(now), then.eq(between)]
         # Bytes that were there before; of the others those that came.
         before = [*(late_fill > k for k in range(_CODES - 1)), C(0)]
-        fresh = [~there & (late_filled > k) for k, there in enumerate(before)]
-        kept, taken_in = (Cat(one.replicate(8) for one in bits) for bits in (before, fresh))
+        fresh = [~was_there & (late_filled > k) for k, was_there in enumerate(before)]
+        old_mask, new_mask = (Cat(bit.replicate(8) for bit in bits) for bits in (before, fresh))
         m.d.comb += [
-            word.eq((partial & kept) | (self.read.data[:32] & taken_in)),
+            word.eq((partial & old_mask) | (self.read.data[:32] & new_mask)),
             full.eq(landed & (late_over | (late_filled == _CODES))),
         ]
         with m.If(landed):
@@ -117,11 +111,11 @@ class Gather(Resettable):
         m.submodules.queue = memory = Memory(shape=unsigned(33), depth=_DEPTH, init=[])
         write, read = memory.write_port(), memory.read_port(domain="comb")
         head, tail, waiting = Signal(range(_DEPTH)), Signal(range(_DEPTH)), Signal(range(_DEPTH + 1))
-        taken = self.o.valid & self.o.ready
+        goes_out = self.o.valid & self.o.ready
         m.d.comb += [
             write.addr.eq(tail), write.data.eq(Cat(word, late_over)), write.en.eq(full), read.addr.eq(head),
             Cat(self.o.payload, self.last).eq(read.data), self.o.valid.eq(waiting != 0),
             # Of what was asked for, each may be a word.
             room.eq(waiting + landed + between[0] < _DEPTH),
         ]
-        m.d.sync += [head.eq(head + taken), tail.eq(tail + full), waiting.eq(waiting + full - taken)]
+        m.d.sync += [head.eq(head + goes_out), tail.eq(tail + full), waiting.eq(waiting + full - goes_out)]

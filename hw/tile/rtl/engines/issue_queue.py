@@ -4,9 +4,9 @@ from typing import Any
 
 from amaranth.hdl import Module, Signal, Value
 from amaranth.lib import data, stream
-from amaranth.lib.wiring import In, Out
 
 from mho.hw.block import Resettable
+from mho.hw.ports import In, Out
 from mho.hw.tile.isa import STREAMS
 from mho.hw.tile.rtl.sequencer.sequencer import TrapLayout
 
@@ -56,18 +56,16 @@ class IssueQueue(Resettable):
         There is one, on its way to the front or there; the number of the oldest one.
     """
 
-    i: stream.Interface
-    o: stream.Interface
-    reads: Value
-    busy: Value
-    oldest: Value
+    i = In(lambda self: stream.Signature(self.layout))
+    o = Out(lambda self: stream.Signature(self.layout))
+    reads = Out(STREAMS)
+    busy = Out(1)
+    oldest = Out(AGE_BITS)
+
 
     def __init__(self, layout: Any, depth: int) -> None:
-        self.depth = depth
-        super().__init__({
-            "i": In(stream.Signature(layout)), "o": Out(stream.Signature(layout)), "reads": Out(STREAMS),
-            "busy": Out(1), "oldest": Out(AGE_BITS),
-        })
+        self.layout, self.depth = layout, depth
+        super().__init__()
 
     def elaborate(self, platform: object) -> Any:
         m = Module()

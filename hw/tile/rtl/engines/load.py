@@ -5,10 +5,11 @@ from typing import Any
 from amaranth.hdl import Cat, Module, Mux, Signal, Value, unsigned
 from amaranth.lib import data, stream
 from amaranth.lib.memory import Memory
-from amaranth.lib.wiring import In, Out, connect, flipped
+from amaranth.lib.wiring import connect, flipped
 
 from mho.hw.block import Resettable
 from mho.hw.core.layout import OpLayout, WordsLayout
+from mho.hw.ports import In, Out
 from mho.hw.tile.config import TileConfig
 from mho.hw.tile.isa import DESCRIPTORS, OPCODE_LOW, STREAMS, Cause, Engine, Op
 from mho.hw.tile.rtl.buffer import ADDRESS_BITS, ReadPort
@@ -96,52 +97,43 @@ class LoadEngine(Resettable):
         For a trace: the oldest MVM ended.
     """
 
-    i: stream.Interface
-    order: Any
-    settled: Value
-    conflict: Value
-    others: Value
-    busy: Value
-    oldest: Value
-    reads: Value
-    wants: Value
-    found: Any
-    fetch: Any
-    look: Any
-    walks: Any
-    full: Value
-    add: Value
-    first: Value
-    last: Value
-    start: Value
-    first_image: Value
-    image: Signal
-    back: Value
-    set: Value
-    set_index: Value
-    op: stream.Interface
-    words: Any
-    codes: stream.Interface
-    refused: Value
-    block_address: Value
-    block_size: Value
-    mask: stream.Interface
-    read: Any
-    ends: Value
+    i = In(stream.Signature(IssueLayout()))
+    order = In(InstructionAge())
+    settled = In(1)
+    conflict = In(1)
+    others = In(1)
+    busy = Out(1)
+    oldest = Out(InstructionAge().members["age"])
+    reads = Out(STREAMS)
+    wants = Out(STREAMS)
+    found = Out(PendingTrap())
+    fetch = Out(FetchPort())
+    look = Out(WalkPort())
+    walks = Out(WalkPort())
+    full = In(1)
+    add = Out(1)
+    first = Out(7)
+    last = Out(7)
+    start = In(1)
+    first_image = In(32)
+    image = Out(32)
+    back = In(1)
+    set = In(1)
+    set_index = In(8)
+    op = Out(stream.Signature(OpLayout()))
+    words = Out(lambda self: WordsLayout(self.cfg.output_words))
+    codes = Out(stream.Signature(unsigned(32)))
+    refused = In(1)
+    read = Out(ReadPort())
+    block_address = In(ADDRESS_BITS)
+    block_size = In(12)
+    mask = Out(stream.Signature(unsigned(64)))
+    ends = Out(1)
+
 
     def __init__(self, cfg: TileConfig) -> None:
         self.cfg = cfg
-        super().__init__({
-            "i": In(stream.Signature(IssueLayout())), "order": In(InstructionAge()), "settled": In(1),
-            "conflict": In(1), "others": In(1), "busy": Out(1), "oldest": Out(InstructionAge().members["age"]),
-            "reads": Out(STREAMS), "wants": Out(STREAMS), "found": Out(PendingTrap()), "fetch": Out(FetchPort()),
-            "look": Out(WalkPort()), "walks": Out(WalkPort()), "full": In(1), "add": Out(1), "first": Out(7),
-            "last": Out(7), "start": In(1), "first_image": In(32), "image": Out(32), "back": In(1), "set": In(1),
-            "set_index": In(8), "op": Out(stream.Signature(OpLayout())), "words": Out(WordsLayout(cfg.output_words)),
-            "codes": Out(stream.Signature(unsigned(32))), "refused": In(1), "read": Out(ReadPort()),
-            "block_address": In(ADDRESS_BITS), "block_size": In(12), "mask": Out(stream.Signature(unsigned(64))),
-            "ends": Out(1),
-        })
+        super().__init__()
 
     def elaborate(self, platform: object) -> Any:
         m = Module()
@@ -150,7 +142,7 @@ class LoadEngine(Resettable):
         m.submodules.window = window = AddressGenerator(self.cfg.buffer_bytes)
         m.submodules.gather = gather = Gather()
         issue, walks, number = Signal(IssueLayout(), reset_less=True), self.walks, Signal(4)
-        taken, job = waiting.i.p, waiting.o.p
+        entry, job = waiting.i.p, waiting.o.p
         # Of the product whose codes are read, which may have gone.
         gathered, gathered_pc = Signal(STREAMS, name="gathered"), Signal(PC_BITS)
         gathered_order = Signal(InstructionAge())
@@ -165,13 +157,13 @@ class LoadEngine(Resettable):
         m.d.comb += [
             fetch.number.eq(field(issue.word, Op.MVM, "mvm")), self.look.number.eq(field(issue.word, Op.MVM, "walk")),
             self.look.todo.eq(WalkRequest.LOOK), self.wants.eq(1 << number),
-            *(taken.flags[name].eq(field(issue.word, Op.MVM, name)) for name in _FLAGS),
-            taken.pc.eq(issue.pc), taken.walk.eq(self.look.number), taken.mvm.eq(fetch.o), taken.order.eq(self.order),
-            taken.reads.eq(self.wants), taken.number.eq(number),
+            *(entry.flags[name].eq(field(issue.word, Op.MVM, name)) for name in _FLAGS),
+            entry.pc.eq(issue.pc), entry.walk.eq(self.look.number), entry.mvm.eq(fetch.o), entry.order.eq(self.order),
+            entry.reads.eq(self.wants), entry.number.eq(number),
             # One adder: no product is taken in a cycle in which the image changes.
             following.eq(self.image + Mux(self.back, -1, field(issue.word, Op.MVM, "ahead") | self._images)),
-            taken.image.eq(following),
-            taken.operation.eq(self._numbers(m, fetch, waiting.i)),
+            entry.image.eq(following),
+            entry.operation.eq(self._numbers(m, fetch, waiting.i)),
             self.first.eq(fetch.o.o_first), self.last.eq(fetch.o.o_last), self.add.eq(waiting.i.valid),
             self.busy.eq(waiting.busy | gather.busy | self._pending | self._commands),
             self.oldest.eq(Mux(gather.busy | self._pending, gathered_order.age, waiting.oldest)),
@@ -187,9 +179,9 @@ class LoadEngine(Resettable):
         m.d.sync += gather.start.eq(window.opens)
         with m.If(window.opens):
             m.d.sync += [gathered.eq(job.reads), gathered_pc.eq(job.pc), gathered_order.eq(job.order)]
-        given = self._words(m, gather, job.mvm)
+        all_given = self._words(m, gather, job.mvm)
         self._look(m, issue, number, fetch, waiting, reads)
-        self._run(m, waiting.o, window, gather, given)
+        self._run(m, waiting.o, window, gather, all_given)
         with m.If(self.refused):
             m.d.comb += [
                 self.found.trap.cause.eq(Cause.CORE), self.found.trap.engine.eq(Engine.LOAD),
@@ -201,24 +193,24 @@ class LoadEngine(Resettable):
             m.d.sync += self.image.eq(following)
         return self.resets(m)
 
-    def _numbers(self, m: Module, fetch: Fetcher, taken: Any) -> Value:
+    def _numbers(self, m: Module, fetch: Fetcher, entry: Any) -> Value:
         """Number of the next conversion of each product: kept from one to the next until they begin anew."""
         m.submodules.numbers = memory = Memory(shape=unsigned(32), depth=_PRODUCTS, init=[])
         write, read = memory.write_port(), memory.read_port(domain="comb")
-        known, number = Signal(_PRODUCTS), Signal(32)
+        counted, number = Signal(_PRODUCTS), Signal(32)
         row = fetch.number[:3]
         m.d.comb += [
             read.addr.eq(row), write.addr.eq(row),
-            number.eq(Mux(known.bit_select(row, 1), read.data, fetch.o.operation)),
-            write.data.eq(number + fetch.o.conversions), write.en.eq(taken.valid),
+            number.eq(Mux(counted.bit_select(row, 1), read.data, fetch.o.operation)),
+            write.data.eq(number + fetch.o.conversions), write.en.eq(entry.valid),
         ]
         with m.If(write.en):
-            m.d.sync += known.bit_select(row, 1).eq(1)
+            m.d.sync += counted.bit_select(row, 1).eq(1)
         for k in range(_PRODUCTS):
             with m.If(self.set & (self.set_index >> 2 == (DESCRIPTORS["mvm"].first >> 2) + k)):
-                m.d.sync += known[k].eq(0)
+                m.d.sync += counted[k].eq(0)
         with m.If(self.start | self._images):
-            m.d.sync += known.eq(0)
+            m.d.sync += counted.eq(0)
         return number
 
     @property
@@ -253,13 +245,13 @@ class LoadEngine(Resettable):
         self, m: Module, issue: Any, number: Signal, fetch: Fetcher, waiting: IssueQueue, reads: Signal
     ) -> None:
         """Takes an instruction that is legal."""
-        op, cause, known, about = self.i.p.word[OPCODE_LOW:], Signal(4), Signal(), Signal(4)
+        op, cause, fetched, about = self.i.p.word[OPCODE_LOW:], Signal(4), Signal(), Signal(4)
         m.submodules.check = check = MvmCheck(self.cfg)
-        seen, codes, stream = self._seen(m)
+        remembered, codes, stream = self._seen(m)
         m.d.comb += [
-            check.mvm.eq(fetch.o), check.walk.eq(Mux(seen, 0, self.look.wrongs)),
-            check.codes.eq(Mux(seen, codes, self.look.look.codes)), check.number.eq(stream),
-            check.wrong.eq(Mux(seen, 0, self.look.look.wrong)),
+            check.mvm.eq(fetch.o), check.walk.eq(Mux(remembered, 0, self.look.wrongs)),
+            check.codes.eq(Mux(remembered, codes, self.look.look.codes)), check.number.eq(stream),
+            check.wrong.eq(Mux(remembered, 0, self.look.look.wrong)),
         ]
         wrong, self._left = Signal(4), Signal(12, name="pair_left")
         m.d.comb += wrong.eq(Mux(cause != 0, cause, Mux(self.full, Cause.PRODUCT, 0)))
@@ -270,7 +262,7 @@ class LoadEngine(Resettable):
                 with m.If(self.i.valid & self.settled):
                     with m.If(op == Op.MVM):
                         m.d.comb += fetch.start.eq(1)
-                        m.d.sync += known.eq(0)
+                        m.d.sync += fetched.eq(0)
                         m.next = "Look"
                     with m.Elif(op == Op.IMAGE):
                         m.d.comb += self.i.ready.eq(~self.conflict)
@@ -280,11 +272,11 @@ class LoadEngine(Resettable):
             self._pairs(m, reads)
             with m.State("Look"):
                 # The walk is looked at while the product is fetched, and once more if that takes longer.
-                m.d.comb += self.look.valid.eq(~seen)
+                m.d.comb += self.look.valid.eq(~remembered)
                 m.d.sync += [
-                    cause.eq(check.cause), about.eq(check.stream), number.eq(stream), known.eq(known | fetch.done),
+                    cause.eq(check.cause), about.eq(check.stream), number.eq(stream), fetched.eq(fetched | fetch.done),
                 ]
-                with m.If((self.look.done & known) | (seen & (fetch.done | known))):
+                with m.If((self.look.done & fetched) | (remembered & (fetch.done | fetched))):
                     m.next = "Order"
             with m.State("Order"):
                 with m.If(~self.i.valid):
@@ -320,23 +312,23 @@ class LoadEngine(Resettable):
 
     def _seen(self, m: Module) -> tuple[Value, Value, Value]:
         """Whether the walk was looked at before and nothing was wrong with it; its codes and its stream."""
-        row, seen, codes, number = self.look.number, Signal(_WALKS), Signal(14), Signal(4)
+        row, looked_at, codes, number = self.look.number, Signal(_WALKS), Signal(14), Signal(4)
         m.submodules.looks = memory = Memory(shape=unsigned(18), depth=_WALKS, init=[])
         write, read = memory.write_port(), memory.read_port(domain="comb")
-        known = seen.bit_select(row, 1)
+        row_known = looked_at.bit_select(row, 1)
         m.d.comb += [
             read.addr.eq(row), write.addr.eq(row), write.data.eq(Cat(self.look.look.codes, self.look.walk.stream)),
             write.en.eq(self.look.done), codes.eq(read.data),
-            number.eq(Mux(known, read.data[14:], self.look.walk.stream)),
+            number.eq(Mux(row_known, read.data[14:], self.look.walk.stream)),
         ]
         with m.If(self.look.done & (self.look.wrongs.as_value() == 0) & (self.look.look.wrong == 0)):
-            m.d.sync += known.eq(1)
+            m.d.sync += row_known.eq(1)
         for k in range(_WALKS):
             with m.If(self.set & (self.set_index >> 2 == (DESCRIPTORS["walk"].first >> 2) + k)):
-                m.d.sync += seen[k].eq(0)
+                m.d.sync += looked_at[k].eq(0)
         with m.If(self.start):
-            m.d.sync += seen.eq(0)
-        return known, codes, number
+            m.d.sync += looked_at.eq(0)
+        return row_known, codes, number
 
     def _trap(self, m: Module, issue: Any, cause: Any, about: Value, engine: Engine) -> None:
         """What is offered is wrong; said when nothing is in hand that may trap before."""
@@ -346,12 +338,12 @@ class LoadEngine(Resettable):
                 self.found.trap.stream.eq(about), self.found.order.eq(self.order),
             ]
 
-    def _run(self, m: Module, oldest: Any, window: AddressGenerator, gather: Gather, given: Value) -> None:
+    def _run(self, m: Module, oldest: Any, window: AddressGenerator, gather: Gather, all_given: Value) -> None:
         """Carries out the oldest product."""
         job, walks = oldest.p, self.walks
         # It ends when its codes are given and its walk has gone on.
         pending, gone = self._pending, Signal(name="gone")
-        m.d.comb += self.ends.eq(pending & gone & given)
+        m.d.comb += self.ends.eq(pending & gone & all_given)
         with m.If(self.op.valid & self.op.ready):
             m.d.sync += [pending.eq(1), gone.eq(0)]
         with m.Elif(self.ends):
@@ -373,8 +365,8 @@ class LoadEngine(Resettable):
                     m.d.comb += self.found.trap.cause.eq(Cause.CORE)
                 with m.Else():
                     # The words of the operation before are given.
-                    m.d.comb += self.op.valid.eq(given)
-                    with m.If(self.op.ready & given):
+                    m.d.comb += self.op.valid.eq(all_given)
+                    with m.If(self.op.ready & all_given):
                         m.next = "Leave"
             with m.State("Leave"):
                 # While the codes are read; the next window opens, and pixels are given back, behind that.

@@ -2,13 +2,13 @@
 
 from typing import Any
 
-from amaranth.hdl import C, Cat, Module, Mux, Signal, Value, unsigned
+from amaranth.hdl import C, Cat, Module, Mux, Signal, unsigned
 from amaranth.lib import data, stream
 from amaranth.lib.memory import Memory
-from amaranth.lib.wiring import In, Out
 
 from mho.hw.block import Resettable
 from mho.hw.noc.channel import Arrival
+from mho.hw.ports import In, Out
 from mho.hw.tile.config import TileConfig
 from mho.hw.tile.isa import STREAMS
 from mho.hw.tile.rtl.buffer import WritePort
@@ -46,25 +46,22 @@ class Receiver(Resettable):
         The buffer; a block came.
     """
 
-    i: Any
-    start: Value
-    ready: Value
-    map: Value
-    map_slot: Value
-    map_stream: Value
-    number: Value
-    claim: Value
-    ring: Any
-    write: Any
-    change: stream.Interface
+    i = In(lambda self: Arrival(InLayout(self.cfg)))
+    start = In(1)
+    ready = Out(1)
+    map = In(1)
+    map_slot = In(_SLOT)
+    map_stream = In(_SLOT)
+    number = Out(_SLOT)
+    claim = Out(1)
+    ring = In(RingLayout())
+    write = Out(WritePort())
+    change = Out(stream.Signature(Change()))
+
 
     def __init__(self, cfg: TileConfig) -> None:
         self.cfg = cfg
-        super().__init__({
-            "i": In(Arrival(InLayout(cfg))), "start": In(1), "ready": Out(1), "map": In(1), "map_slot": In(_SLOT),
-            "map_stream": In(_SLOT), "number": Out(_SLOT), "claim": Out(1), "ring": In(RingLayout()),
-            "write": Out(WritePort()), "change": Out(stream.Signature(Change())),
-        })
+        super().__init__()
 
     def elaborate(self, platform: object) -> Any:
         m = Module()
@@ -72,8 +69,8 @@ class Receiver(Resettable):
         valid, flit = Signal(name="valid"), Signal(InLayout(self.cfg), name="flit", reset_less=True)
         m.submodules.slots = slots = Memory(shape=unsigned(_SLOT), depth=STREAMS, init=[])
         m.submodules.filled = filled = Memory(shape=unsigned(12), depth=STREAMS, init=[])
-        find, found = slots.write_port(), slots.read_port(domain="comb")
-        put, there = filled.write_port(), filled.read_port(domain="comb")
+        find, stream_of = slots.write_port(), slots.read_port(domain="comb")
+        put, progress = filled.write_port(), filled.read_port(domain="comb")
         clearing = Signal(range(STREAMS + 1), name="clearing", init=STREAMS)
         mapped = Signal(1 << _SLOT, name="mapped")
         # What is told of a stream is found by a search, and taken in a cycle later.
@@ -90,7 +87,7 @@ class Receiver(Resettable):
         with m.If(self.i.valid):
             m.d.sync += flit.eq(self.i.payload)
         with m.If(valid):
-            m.d.sync += [number.eq(found.data), payload.eq(flit.payload)]
+            m.d.sync += [number.eq(stream_of.data), payload.eq(flit.payload)]
         with m.If(here):
             m.d.sync += [
                 self.write.data.eq(payload), self.write.address.eq(self.ring.tail + count),
@@ -98,11 +95,11 @@ class Receiver(Resettable):
             ]
         m.d.comb += [
             find.addr.eq(map_slot), find.data.eq(map_stream), find.en.eq(maps & ~has),
-            found.addr.eq(flit.slot),
-            self.number.eq(number), self.claim.eq(here), there.addr.eq(number), self.ready.eq(clearing[-1]),
+            stream_of.addr.eq(flit.slot),
+            self.number.eq(number), self.claim.eq(here), progress.addr.eq(number), self.ready.eq(clearing[-1]),
             # A multiple of four bytes: below the count is whether some came, and whether the next flit is the last one.
-            count.eq(there.data & -4), left.eq(self.ring.block - count), soon.eq(left <= 2 * size),
-            last.eq(Mux(there.data[0], there.data[1], self.ring.block <= size)),
+            count.eq(progress.data & -4), left.eq(self.ring.block - count), soon.eq(left <= 2 * size),
+            last.eq(Mux(progress.data[0], progress.data[1], self.ring.block <= size)),
             self.change.p.stream.eq(number), self.change.p.free.eq(0), self.change.valid.eq(here & last),
             put.addr.eq(Mux(self.ready, number, clearing)), put.en.eq(here | ~self.ready),
             put.data.eq(Mux(last | ~self.ready, 0, Cat(C(1, 1), soon, (count + size)[2:12]))),

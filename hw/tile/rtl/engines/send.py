@@ -5,9 +5,9 @@ from typing import Any
 from amaranth.hdl import Cat, Module, Mux, Signal, Value, unsigned
 from amaranth.lib import data, stream
 from amaranth.lib.memory import Memory
-from amaranth.lib.wiring import In, Out
 
 from mho.hw.block import Resettable
+from mho.hw.ports import In, Out
 from mho.hw.tile.config import TileConfig
 from mho.hw.tile.isa import STREAMS, Op
 from mho.hw.tile.rtl.buffer import ADDRESS_BITS, ReadPort
@@ -47,25 +47,21 @@ class SendEngine(Resettable):
         For a trace: a block was sent.
     """
 
-    i: stream.Interface
-    conflict: Value
-    busy: Value
-    reads: Value
-    wants: Value
-    read: Any
-    ask: Any
-    change: stream.Interface
-    o: stream.Interface
-    ends: Value
+    i = In(stream.Signature(IssueLayout()))
+    conflict = In(1)
+    busy = Out(1)
+    reads = Out(STREAMS)
+    wants = Out(STREAMS)
+    read = Out(ReadPort())
+    ask = Out(AskPort())
+    change = Out(stream.Signature(Change()))
+    o = Out(lambda self: stream.Signature(OutLayout(self.cfg)))
+    ends = Out(1)
+
 
     def __init__(self, cfg: TileConfig) -> None:
         self.cfg = cfg
-        super().__init__({
-            "i": In(stream.Signature(IssueLayout())), "conflict": In(1), "busy": Out(1), "reads": Out(STREAMS),
-            "wants": Out(STREAMS),
-            "read": Out(ReadPort()), "ask": Out(AskPort()), "change": Out(stream.Signature(Change())),
-            "o": Out(stream.Signature(OutLayout(cfg))), "ends": Out(1),
-        })
+        super().__init__()
 
     def elaborate(self, platform: object) -> Any:
         m = Module()
@@ -78,7 +74,7 @@ class SendEngine(Resettable):
         sending, begins, room, none, frees = Signal(), Signal(), Signal(), Signal(), Signal(name="frees")
         again = Signal(name="again")
         waits, waiting, theirs, reads = self._queue(m, begins)
-        own = Signal(STREAMS, name="own_reads")
+        own_reads = Signal(STREAMS, name="own_reads")
         free, number = field(word, Op.SEND, "free"), field(word, Op.SEND, "stream")
         # The block behind the one that was sent, if that stays.
         around, offset = behind == 1, Mux(free, 0, sent)
@@ -86,7 +82,7 @@ class SendEngine(Resettable):
         # Bytes of the flit that is read.
         now, last = Signal(range(size + 1)), Signal()
         m.d.comb += [
-            self.reads.eq(own | reads),
+            self.reads.eq(own_reads | reads),
             self.ask.stream.eq(number), self.ask.again.eq(again), self.change.p.stream.eq(number),
             self.change.p.free.eq(1), self.change.valid.eq(frees), self.read.address.eq(at),
             self.o.p.flow.eq(field(word, Op.SEND, "flow")), self.o.p.operand.eq(field(word, Op.SEND, "reduce")),
@@ -104,7 +100,7 @@ class SendEngine(Resettable):
         self._flits(m, now, last, room, none)
         with m.FSM() as machine:
             with m.State("Idle"):
-                m.d.sync += [word.eq(waiting), own.eq(theirs), sent.eq(0)]
+                m.d.sync += [word.eq(waiting), own_reads.eq(theirs), sent.eq(0)]
                 m.d.comb += begins.eq(1)
                 with m.If(waits[0]):
                     m.next = "Ask"
@@ -129,7 +125,7 @@ class SendEngine(Resettable):
                     m.d.sync += frees.eq(0)
                     m.next = "Ask"
                     with m.If(sent == blocks):
-                        m.d.sync += own.eq(0)
+                        m.d.sync += own_reads.eq(0)
                         m.next = "Idle"
         m.d.comb += [sending.eq(~machine.ongoing("Idle")), self.busy.eq(sending | waits.any())]
         return self.resets(m)
@@ -159,7 +155,7 @@ class SendEngine(Resettable):
         # None of a place that holds nothing.
         streams = [Signal(STREAMS, name=f"reads_{k}") for k in range(WAITING)]
         valid, goes, reads = Signal(WAITING, name="waits"), begins, Value.cast(0)
-        taken = self.i.valid & self.i.ready
+        accepts = self.i.valid & self.i.ready
         for k, place in enumerate(places):
             takes = Signal(name=f"takes_{k}")
             m.d.comb += takes.eq(~valid[k] | goes)
@@ -167,8 +163,8 @@ class SendEngine(Resettable):
             with m.If(takes):
                 m.d.sync += [
                     place.eq(places[k + 1] if behind else self.i.p.word),
-                    streams[k].eq(streams[k + 1] if behind else self.wants & taken.replicate(STREAMS)),
-                    valid[k].eq(valid[k + 1] if behind else taken),
+                    streams[k].eq(streams[k + 1] if behind else self.wants & accepts.replicate(STREAMS)),
+                    valid[k].eq(valid[k + 1] if behind else accepts),
                 ]
             goes = takes
             reads = reads | streams[k]

@@ -5,9 +5,10 @@ from typing import Any
 
 from amaranth.hdl import Cat, Module, Mux, Signal, Value, unsigned
 from amaranth.lib import data, stream
-from amaranth.lib.wiring import In, Out, connect, flipped
+from amaranth.lib.wiring import connect, flipped
 
 from mho.hw.block import Resettable
+from mho.hw.ports import In, Out
 from mho.hw.tile.config import TileConfig
 from mho.hw.tile.isa import STREAMS, Cause, Engine, Kind, Operand
 from mho.hw.tile.rtl.buffer import ReadPort, WritePort
@@ -56,7 +57,7 @@ class VectorControl(Resettable):
     -------
     i : In(stream of VecLayout())
         What was taken; it goes when it is done.
-    found : Out(FoundLayout())
+    found : Out(PendingTrap())
         Why it stopped, from then on.
     walks, ask, change : Out(WalkPort()), Out(AskPort()), Out(stream of Change())
         Walks and tokens.
@@ -70,32 +71,25 @@ class VectorControl(Resettable):
         As at :class:`mho.hw.tile.rtl.lanes.VectorDatapath`.
     """
 
-    i: stream.Interface
-    found: Any
-    walks: Any
-    ask: Any
-    change: stream.Interface
-    moved: Value
-    sum_context: Value
-    summing: Value
-    adds: Value
-    total: Value
+    i = In(stream.Signature(VecLayout()))
+    found = Out(PendingTrap())
+    walks = Out(WalkPort())
+    ask = Out(AskPort())
+    change = Out(stream.Signature(Change()))
+    moved = In(1)
+    read = Out(ReadPort())
+    write = Out(WritePort())
+    drain = In(stream.Signature(unsigned(32)))
+    result = In(lambda self: stream.Signature(unsigned(self.cfg.payload_bits)))
+    sum_context = Out(2)
+    summing = Out(1)
+    memory = In(stream.Signature(MemoryWrite()))
+    adds = Out(1)
+    total = Out(32)
 
     def __init__(self, cfg: TileConfig) -> None:
         self.cfg = cfg
-        super().__init__({
-            "i": In(stream.Signature(VecLayout())), "found": Out(PendingTrap()), "walks": Out(WalkPort()),
-            "ask": Out(AskPort()), "change": Out(stream.Signature(Change())), "moved": In(1), **self.members(cfg),
-        })
-
-    @staticmethod
-    def members(cfg: TileConfig) -> dict[str, Any]:
-        """Ports of operands and results."""
-        return {
-            "read": Out(ReadPort()), "write": Out(WritePort()), "drain": In(stream.Signature(unsigned(32))),
-            "result": In(stream.Signature(unsigned(cfg.payload_bits))), "sum_context": Out(2), "summing": Out(1),
-            "memory": In(stream.Signature(MemoryWrite())), "adds": Out(1), "total": Out(32),
-        }
+        super().__init__()
 
     def elaborate(self, platform: object) -> Any:
         m = Module()
@@ -122,8 +116,8 @@ class VectorControl(Resettable):
     def _run(self, m: Module, unit: Any, window: AddressGenerator) -> None:
         job, walk, stream = self.i.p, self._walk, self._stream
         vec, flags = job.vec, job.flags
-        there = {name: Signal(name=f"{name}_there") for name in "ab"}
-        missing = {name: walk[name] & ~there[name] for name in there}
+        planned = {name: Signal(name=f"{name}_there") for name in "ab"}
+        missing = {name: walk[name] & ~planned[name] for name in planned}
         # Something came or went since the first window was waited for; the block or room was not there.
         wrong, news, again = Signal(), Signal(name="news"), Signal(name="again")
         asks = [(stream[name], f"Ask {name}") for name in ("a", "b", "target")] + [(None, "Start")]
@@ -143,7 +137,7 @@ class VectorControl(Resettable):
             for name, number, free in (("Free a", vec.a, 1), ("Free b", vec.b, 1), ("Show", vec.target, 0))}
         with m.FSM():
             with m.State("Idle"):
-                m.d.sync += [one.eq(0) for one in there.values()]
+                m.d.sync += [flag.eq(0) for flag in planned.values()]
                 with m.If(self.i.valid):
                     _go(m, [(walk["a"] | walk["b"], "Plan a"), *asks])
                     # The answer is there a cycle later at the earliest.
@@ -152,8 +146,8 @@ class VectorControl(Resettable):
                         self.ask.stream.eq(first[:4]),
                         self.ask.valid.eq(~(walk["a"] | walk["b"]) & Cat(stream.values()).any()),
                     ]
-            self._plan(m, "a", "Plan b", missing, vec.a, window, there, wrong, news)
-            self._plan(m, "b", "Planned", missing, vec.b, window, there, wrong)
+            self._plan(m, "a", "Plan b", missing, vec.a, window, planned, wrong, news)
+            self._plan(m, "b", "Planned", missing, vec.b, window, planned, wrong)
             with m.State("Planned"):
                 with m.If(~(missing["a"] & missing["b"]) | news):
                     _go(m, [(missing["a"] | missing["b"], "Plan a"), *asks])
@@ -181,24 +175,24 @@ class VectorControl(Resettable):
         """What is to be done behind the first ``done`` of what ends an operation."""
         rest = self._ends[done:]
         _go(m, rest, self._effects)
-        m.d.comb += self.i.ready.eq(~_any([wanted for wanted, _ in rest if wanted is not None]))
+        m.d.comb += self.i.ready.eq(~_any([condition for condition, _ in rest if condition is not None]))
 
     def _plan(
         self, m: Module, name: str, following: str, missing: dict[str, Value], operand: Value, window: AddressGenerator,
-        there: dict[str, Signal], wrong: Signal, news: Signal | None = None,
+        planned: dict[str, Signal], wrong: Signal, news: Signal | None = None,
     ) -> None:
         """Waits for a window, not longer than for the other one: each of them may be wrong."""
-        other = "b" if name == "a" else "a"
+        second = "b" if name == "a" else "a"
         with m.State(f"Plan {name}"):
             m.d.comb += [
                 self.walks.number.eq(operand), self.walks.todo.eq(WalkRequest.PLAN),
-                self.walks.hasty.eq(missing[other]),
+                self.walks.hasty.eq(missing[second]),
                 self.walks.valid.eq(missing[name]), window.opens.eq(self.walks.done),
                 window.which.eq(name == "b"),
             ]
             m.d.sync += wrong.eq(name == "b")
             with m.If(self.walks.done):
-                m.d.sync += there[name].eq(1)
+                m.d.sync += planned[name].eq(1)
             with m.If(self.walks.done | self.walks.later | ~missing[name]):
                 m.next = following
             with m.If(self.walks.wrong):
@@ -232,20 +226,20 @@ class VectorControl(Resettable):
 
 
 def _any(values: Sequence[Value]) -> Value:
-    found: Value = values[0] if values else Value.cast(0)
+    total: Value = values[0] if values else Value.cast(0)
     for value in values[1:]:
-        found = found | value
-    return found
+        total = total | value
+    return total
 
 
 def _go(
     m: Module, states: Sequence[tuple[Value | None, str]], effects: Mapping[str, Sequence[Any]] | None = None
 ) -> None:
     """To the first state whose condition holds, with what begins with it."""
-    for k, (wanted, name) in enumerate(states):
-        if wanted is None and k == 0:
+    for k, (condition, name) in enumerate(states):
+        if condition is None and k == 0:
             m.next = name
             return
-        with m.Else() if wanted is None else m.If(wanted) if k == 0 else m.Elif(wanted):
+        with m.Else() if condition is None else m.If(condition) if k == 0 else m.Elif(condition):
             m.next = name
             m.d.sync += (effects or {}).get(name, ())

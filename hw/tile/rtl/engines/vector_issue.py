@@ -2,18 +2,21 @@
 
 from typing import Any
 
-from amaranth.hdl import Module, Mux, Signal, Value
+from amaranth.hdl import Module, Mux, Signal, Value, unsigned
 from amaranth.lib import stream
-from amaranth.lib.wiring import In, Out, connect, flipped
+from amaranth.lib.wiring import connect, flipped
 
 from mho.hw.block import Resettable
+from mho.hw.ports import In, Out
 from mho.hw.tile.config import TileConfig
 from mho.hw.tile.isa import STREAMS, Cause, Engine, Op, Operand
+from mho.hw.tile.rtl.buffer import ReadPort, WritePort
 from mho.hw.tile.rtl.engines.checks import SourceLayout, VecCheck
 from mho.hw.tile.rtl.engines.descriptors import FetchPort
 from mho.hw.tile.rtl.engines.fetcher import Fetcher
 from mho.hw.tile.rtl.engines.issue_queue import InstructionAge, IssueQueue, PendingTrap
 from mho.hw.tile.rtl.engines.vector_control import FLAGS, VecLayout, VectorControl, sources
+from mho.hw.tile.rtl.lanes.datapath import MemoryWrite
 from mho.hw.tile.rtl.rings import AskPort, Change
 from mho.hw.tile.rtl.sequencer import IssueLayout
 from mho.hw.tile.rtl.sequencer.decoder import field
@@ -23,6 +26,9 @@ __all__ = ["VectorIssue"]
 
 _WAITING = 5
 """Instructions that are taken, the one that is carried out among them."""
+
+_SHARED = ("read", "write", "drain", "result", "sum_context", "summing", "memory", "adds", "total")
+"""Ports of those that are carried out."""
 
 
 class OperationQueue(IssueQueue):
@@ -40,7 +46,7 @@ class VectorIssue(Resettable):
 
     Members
     -------
-    i, order : In(stream of IssueLayout()), In(OrderLayout())
+    i, order : In(stream of IssueLayout()), In(InstructionAge())
         Instructions, and where the one that is offered is among all.
     settled, conflict : In(1)
         Walks are where they are to be; another engine is at work on the same stream, or nothing is to be taken.
@@ -50,7 +56,7 @@ class VectorIssue(Resettable):
         Some are at hand; number of the oldest one; streams that they read; those of the one that is offered.
     drains, none, codes : Out(1), In(1), In(9)
         Strobe: one is taken that takes a product of the core; there is none; how many codes the oldest one gives.
-    found : Out(FoundLayout())
+    found : Out(PendingTrap())
         Why it stopped, from then on.
     fetch, look, walks : Out(FetchPort()), Out(WalkPort()), Out(WalkPort())
         Descriptor memory, and the walks: to be looked at, and to be carried out.
@@ -62,48 +68,40 @@ class VectorIssue(Resettable):
         For a trace: the oldest one ended.
     """
 
-    i: stream.Interface
-    order: Any
-    settled: Value
-    conflict: Value
-    others: Value
-    busy: Value
-    oldest: Value
-    reads: Value
-    wants: Value
-    drains: Value
-    none: Value
-    codes: Value
-    found: Any
-    fetch: Any
-    look: Any
-    walks: Any
-    look_ask: Any
-    ask: Any
-    change: stream.Interface
-    moved: Value
-    read: Any
-    write: Any
-    drain: stream.Interface
-    result: stream.Interface
-    memory: stream.Interface
-    sum_context: Value
-    summing: Value
-    adds: Value
-    total: Value
-    ends: Value
+    i = In(stream.Signature(IssueLayout()))
+    order = In(InstructionAge())
+    settled = In(1)
+    conflict = In(1)
+    others = In(1)
+    busy = Out(1)
+    oldest = Out(InstructionAge().members["age"])
+    reads = Out(STREAMS)
+    wants = Out(STREAMS)
+    drains = Out(1)
+    none = In(1)
+    codes = In(9)
+    found = Out(PendingTrap())
+    fetch = Out(FetchPort())
+    look = Out(WalkPort())
+    walks = Out(WalkPort())
+    look_ask = Out(AskPort())
+    ask = Out(AskPort())
+    change = Out(stream.Signature(Change()))
+    moved = In(1)
+    ends = Out(1)
+    read = Out(ReadPort())
+    write = Out(WritePort())
+    drain = In(stream.Signature(unsigned(32)))
+    result = In(lambda self: stream.Signature(unsigned(self.cfg.payload_bits)))
+    sum_context = Out(2)
+    summing = Out(1)
+    memory = In(stream.Signature(MemoryWrite()))
+    adds = Out(1)
+    total = Out(32)
 
     def __init__(self, cfg: TileConfig) -> None:
         self.cfg = cfg
-        super().__init__({
-            "i": In(stream.Signature(IssueLayout())), "order": In(InstructionAge()), "settled": In(1),
-            "conflict": In(1), "others": In(1), "busy": Out(1), "oldest": Out(InstructionAge().members["age"]),
-            "reads": Out(STREAMS), "wants": Out(STREAMS), "drains": Out(1), "none": In(1), "codes": In(9),
-            "found": Out(PendingTrap()),
-            "fetch": Out(FetchPort()), "look": Out(WalkPort()), "walks": Out(WalkPort()),
-            "look_ask": Out(AskPort()), "ask": Out(AskPort()), "change": Out(stream.Signature(Change())),
-            "moved": In(1), "ends": Out(1), **VectorControl.members(cfg),
-        })
+        super().__init__()
 
     def elaborate(self, platform: object) -> Any:
         m = Module()
@@ -111,14 +109,14 @@ class VectorIssue(Resettable):
         m.submodules.waiting = waiting = OperationQueue()
         m.submodules.fetch_vec = fetch = Fetcher("vec")
         connect(m, waiting.o, execution.i)
-        for name in ("walks", "ask", "change", *VectorControl.members(self.cfg)):
+        for name in ("walks", "ask", "change", *_SHARED):
             inner, outer = getattr(execution, name), getattr(self, name)
             if name in ("sum_context", "summing", "adds", "total"):
                 m.d.comb += outer.eq(inner)
             else:
                 connect(m, inner, flipped(outer))
         connect(m, fetch.fetch, flipped(self.fetch))
-        issue, taken, vec = Signal(IssueLayout(), reset_less=True), waiting.i.p, fetch.o
+        issue, entry, vec = Signal(IssueLayout(), reset_less=True), waiting.i.p, fetch.o
         looks = {name: Signal(SourceLayout(), name=f"look_{name}") for name in "ab"}
         walk, of_stream = sources(vec)
         reads = {name: Signal(STREAMS, name=f"reads_{name}") for name in looks}
@@ -127,9 +125,9 @@ class VectorIssue(Resettable):
                 m.d.comb += reads[name].eq(1 << looks[name].number)
         m.d.comb += [
             fetch.number.eq(field(issue.word, Op.VEC, "vec")), self.wants.eq(reads["a"] | reads["b"]),
-            *(taken.flags[name].eq(field(issue.word, Op.VEC, name)) for name in FLAGS), taken.pc.eq(issue.pc),
-            taken.vec.eq(vec), taken.order.eq(self.order), taken.reads.eq(self.wants),
-            taken.a.eq(looks["a"].number), taken.b.eq(looks["b"].number),
+            *(entry.flags[name].eq(field(issue.word, Op.VEC, name)) for name in FLAGS), entry.pc.eq(issue.pc),
+            entry.vec.eq(vec), entry.order.eq(self.order), entry.reads.eq(self.wants),
+            entry.a.eq(looks["a"].number), entry.b.eq(looks["b"].number),
             self.busy.eq(waiting.busy), self.oldest.eq(waiting.oldest), self.reads.eq(waiting.reads),
             execution.moved.eq(self.moved), self.found.eq(execution.found),
             self.ends.eq(waiting.o.valid & waiting.o.ready),
@@ -202,7 +200,7 @@ class VectorIssue(Resettable):
 
     def _source(
         self, m: Module, name: str, following: str, walk: Value, stream: Value, operand: Value, check: Any,
-        found: Signal, target: Value | None = None,
+        source: Signal, target: Value | None = None,
     ) -> None:
         """What is wrong with a source."""
         with m.State(f"Look {name}"):
@@ -210,7 +208,7 @@ class VectorIssue(Resettable):
                 check.second.eq(name == "b"), self.look.number.eq(operand), self.look.todo.eq(WalkRequest.LOOK),
                 self.look.valid.eq(walk), self.look_ask.stream.eq(operand[:4]), self.look_ask.valid.eq(stream),
             ]
-            m.d.sync += found.eq(check.found)
+            m.d.sync += source.eq(check.found)
             with m.If(Mux(walk, self.look.done, self.look_ask.ready | ~stream)):
                 m.next = following
                 if target is not None:

@@ -4,10 +4,11 @@ from typing import Any
 
 from amaranth.hdl import C, Cat, Module, Signal, Value
 from amaranth.lib import data, stream
-from amaranth.lib.wiring import In, Out, connect, flipped
+from amaranth.lib.wiring import connect, flipped
 
 from mho.hw.block import Resettable
 from mho.hw.noc.arbiter import RoundRobin
+from mho.hw.ports import In, Out, array
 from mho.hw.tile.config import TileConfig
 from mho.hw.tile.rtl.engines.checks import walk_wrongs
 from mho.hw.tile.rtl.engines.descriptors import FetchPort, place_at
@@ -34,7 +35,7 @@ class WindowArbiter(Resettable):
 
     Members
     -------
-    port_0, port_1, .. : In(WalkPort())
+    port : In(WalkPort()).array(ports)
         Those who ask.
     fetch, place : Out(FetchPort()), Out(stream of DescriptorWrite())
         Descriptor memory.
@@ -44,33 +45,31 @@ class WindowArbiter(Resettable):
         For a trace: it serves the second of those who ask.
     """
 
-    fetch: Any
-    place: stream.Interface
-    ask: Any
-    change: stream.Interface
-    moved: Value
-    serves: Value
+    port = array(In(WalkPort()), lambda self: self.ports)
+    fetch = Out(FetchPort())
+    place = Out(stream.Signature(DescriptorWrite()))
+    ask = Out(AskPort())
+    change = Out(stream.Signature(Change()))
+    moved = In(1)
+    serves = Out(1)
+
 
     def __init__(self, cfg: TileConfig, ports: int) -> None:
         self.cfg, self.ports = cfg, ports
-        super().__init__({
-            **{f"port_{k}": In(WalkPort()) for k in range(ports)}, "fetch": Out(FetchPort()),
-            "place": Out(stream.Signature(DescriptorWrite())), "ask": Out(AskPort()),
-            "change": Out(stream.Signature(Change())), "moved": In(1), "serves": Out(1),
-        })
+        super().__init__()
 
     def elaborate(self, platform: object) -> Any:
         m = Module()
         m.submodules.fetcher = fetcher = Fetcher("walk")
         m.submodules.walker = walker = WindowIterator(self.cfg.buffer_bytes)
         m.submodules.turns = turns = RoundRobin(self.ports)
-        ports = [getattr(self, f"port_{k}") for k in range(self.ports)]
+        ports = self.port
         # Who is served; the walk that is there, and whether the walker knows where it is.
         owner, number, fresh = Signal(self.ports), Signal(3), Signal()
-        asked = Signal(data.StructLayout({
+        request = Signal(data.StructLayout({
             "number": 3, "todo": 2, "restart": 1, "advance": 1, "free": 1, "hasty": 1, "hold": 1,
         }))
-        own = Signal(name="own_haste")
+        own_haste = Signal(name="own_haste")
         for name in ("fetch", "ask", "change"):
             inner = fetcher.fetch if name == "fetch" else getattr(walker, name)
             connect(m, inner, flipped(getattr(self, name)))
@@ -79,25 +78,25 @@ class WindowArbiter(Resettable):
         m.d.comb += wrongs.eq(walk_wrongs(self.cfg, fetcher.o) | Cat(C(0, 2), walker.look.outside))
         # Those who were told to ask later, and nothing has come or gone since.
         later = Signal(self.ports, name="later")
-        m.d.sync += later.eq((later | (owner & (walker.later & ~own).replicate(self.ports)))
+        m.d.sync += later.eq((later | (owner & (walker.later & ~own_haste).replicate(self.ports)))
                              & ~self.moved.replicate(self.ports))
         waiting = Cat(port.valid for port in ports) & ~later
         for k, port in enumerate(ports):
             with m.If(owner[k]):
                 m.d.comb += [
-                    *(asked[name].eq(getattr(port, name)) for name in asked.shape().members if name != "hasty"),
-                    own.eq(port.hasty), asked.hasty.eq(own | (waiting & ~owner).any()), port.done.eq(done),
-                    port.wrong.eq(walker.wrong), port.later.eq(walker.later),
+                    *(request[name].eq(getattr(port, name)) for name in request.shape().members if name != "hasty"),
+                    own_haste.eq(port.hasty), request.hasty.eq(own_haste | (waiting & ~owner).any()),
+                    port.done.eq(done), port.wrong.eq(walker.wrong), port.later.eq(walker.later),
                 ]
             m.d.comb += [
                 port.walk.eq(fetcher.o), port.wrongs.eq(wrongs), port.look.eq(walker.look), port.plan.eq(walker.plan),
             ]
         m.d.comb += [
-            fetcher.number.eq(asked.number), walker.number.eq(number), walker.walk.eq(fetcher.o),
+            fetcher.number.eq(request.number), walker.number.eq(number), walker.walk.eq(fetcher.o),
             walker.place.eq(fetcher.place),
-            *(getattr(walker, name).eq(asked[name]) for name in asked.shape().members if name != "number"),
+            *(getattr(walker, name).eq(request[name]) for name in request.shape().members if name != "number"),
         ]
-        look, goes = asked.todo == WalkRequest.LOOK, Signal(name="goes")
+        look, goes = request.todo == WalkRequest.LOOK, Signal(name="goes")
         with m.FSM():
             with m.State("Idle"):
                 m.d.comb += turns.request.eq(waiting)
@@ -105,8 +104,8 @@ class WindowArbiter(Resettable):
                 with m.If(waiting.any()):
                     m.next = "Find"
             with m.State("Find"):
-                m.d.sync += [number.eq(asked.number), goes.eq(asked.todo == WalkRequest.GO)]
-                with m.If(fresh & ~look & (number == asked.number)):
+                m.d.sync += [number.eq(request.number), goes.eq(request.todo == WalkRequest.GO)]
+                with m.If(fresh & ~look & (number == request.number)):
                     m.d.comb += [walker.start.eq(1), walker.moves.eq(1)]
                     m.next = "Walk"
                 with m.Else():

@@ -4,9 +4,9 @@ from typing import Any
 
 from amaranth.hdl import Cat, Module, Mux, Signal, Value, signed, unsigned
 from amaranth.lib.memory import Memory
-from amaranth.lib.wiring import In, Out
 
 from mho.hw.block import Resettable
+from mho.hw.ports import In, Out, array
 from mho.hw.tile.isa import ACCUMULATORS
 from mho.hw.tile.rtl.lanes.banks import rows
 from mho.hw.tile.rtl.lanes.lane import TagLayout
@@ -43,37 +43,31 @@ class Accumulators(Resettable):
         The last of them is taken in this cycle.
     """
 
-    index: Value
-    read: Value
-    o: list[Signal]
-    valid: Value
-    made: list[Value]
-    tag: list[Any]
-    live: Value
-    ready: Value
+    index = In(_INDEX)
+    read = In(1)
+    o = array(Out(signed(_SUM)), AT_A_TIME)
+    valid = In(1)
+    made = array(In(signed(_SUM)), AT_A_TIME)
+    tag = array(In(TagLayout()), AT_A_TIME)
+    live = In(AT_A_TIME)
+    ready = Out(1)
 
-    def __init__(self) -> None:
-        super().__init__({
-            "index": In(_INDEX), "read": In(1), "o": Out(signed(_SUM)).array(AT_A_TIME), "valid": In(1),
-            "made": In(signed(_SUM)).array(AT_A_TIME), "tag": In(TagLayout()).array(AT_A_TIME), "live": In(AT_A_TIME),
-            "ready": Out(1),
-        })
 
     def elaborate(self, platform: object) -> Any:
         m = Module()
         lanes = AT_A_TIME
         low = (lanes - 1).bit_length()
-        by, taken = self._choose(m, low)
+        by, goes = self._choose(m, low)
         first = Signal(low)
         with m.If(self.read):
             m.d.sync += first.eq(self.index[:low])
         # To the banks: lane j is bank j + by.
         back = (-by)[:low]
-        adding = rotated([Cat(bit & self.valid) for bit in taken], back)
+        adding = rotated([Cat(bit & self.valid) for bit in goes], back)
         targets = rotated([tag.target[low:] for tag in self.tag], back)
         starts = rotated([Cat(tag.start) for tag in self.tag], back)
         values = rotated(list(self.made), back)
-        found = []
+        words = []
         for k, row in enumerate(rows(self.index, lanes)):
             memory = Memory(shape=unsigned(_SUM), depth=ACCUMULATORS // lanes, init=[])
             m.submodules[f"bank_{k}"] = memory
@@ -95,8 +89,8 @@ class Accumulators(Resettable):
                 write.addr.eq(at), write.en.eq(add),
                 write.data.eq(value + Mux(start, 0, Mux(same, written, read.data))),
             ]
-            found.append(read.data)
-        m.d.comb += [port.eq(word) for port, word in zip(self.o, rotated(found, first), strict=True)]
+            words.append(read.data)
+        m.d.comb += [port.eq(word) for port, word in zip(self.o, rotated(words, first), strict=True)]
         return self.resets(m)
 
     def _choose(self, m: Module, low: int) -> tuple[Value, list[Value]]:
@@ -111,8 +105,8 @@ class Accumulators(Resettable):
             with m.If(left[j]):
                 m.d.comb += by.eq(turns[j])
         fits = [~left[j] | (turns[j] == by) for j in range(lanes)]
-        taken = [left[j] & Cat(fits[: j + 1]).all() for j in range(lanes)]
+        goes = [left[j] & Cat(fits[: j + 1]).all() for j in range(lanes)]
         m.d.comb += self.ready.eq(Cat(fits).all())
         with m.If(self.valid):
-            m.d.sync += done.eq(Mux(self.ready, 0, done | Cat(taken)))
-        return by, taken
+            m.d.sync += done.eq(Mux(self.ready, 0, done | Cat(goes)))
+        return by, goes

@@ -6,16 +6,18 @@ from typing import Any
 from amaranth.hdl import C, Cat, Module, Mux, Signal, Value, unsigned
 from amaranth.lib import data, stream
 from amaranth.lib.memory import Memory
-from amaranth.lib.wiring import In, Out, connect, flipped
+from amaranth.lib.wiring import connect, flipped
 
 from mho.hw.block import Resettable
+from mho.hw.ports import In, Out
 from mho.hw.tile.config import TileConfig
 from mho.hw.tile.isa import TABLE_ENTRIES, TABLES, Kind, Operand
-from mho.hw.tile.rtl.buffer import ADDRESS_BITS, WritePort
+from mho.hw.tile.rtl.buffer import ADDRESS_BITS, ReadPort, WritePort
 from mho.hw.tile.rtl.lanes.accumulators import AT_A_TIME, Accumulators
 from mho.hw.tile.rtl.lanes.lane import STAGES, Lane
-from mho.hw.tile.rtl.lanes.operands import BeatLayout, Operands
+from mho.hw.tile.rtl.lanes.operands import BeatLayout, Operands, TermLayout
 from mho.hw.tile.rtl.lanes.parameters import INDEX_BITS, Parameters
+from mho.hw.tile.rtl.layouts import DescriptorLayout
 
 __all__ = ["MemoryWrite", "VectorDatapath"]
 
@@ -77,33 +79,26 @@ class VectorDatapath(Resettable):
         For a trace, if the tile has one: results are written; their sum.
     """
 
-    job: Any
-    a_block: Value
-    b_block: Value
-    target_block: Value
-    start: Value
-    done: Value
-    summing: Value
-    term: stream.Interface
-    second: Value
-    drain: stream.Interface
-    result: stream.Interface
-    read: Any
-    write: Any
-    memory: stream.Interface
-    adds: Value
-    total: Value
+    a_block = In(ADDRESS_BITS)
+    b_block = In(ADDRESS_BITS)
+    term = In(stream.Signature(TermLayout()))
+    second = Out(1)
+    drain = In(stream.Signature(unsigned(32)))
+    result = In(lambda self: stream.Signature(unsigned(self.cfg.payload_bits)))
+    read = Out(ReadPort())
+    job = In(DescriptorLayout("vec"))
+    start = In(1)
+    target_block = In(ADDRESS_BITS)
+    done = Out(1)
+    summing = Out(1)
+    write = Out(WritePort())
+    memory = In(stream.Signature(MemoryWrite()))
+    adds = Out(1)
+    total = Out(32)
 
     def __init__(self, cfg: TileConfig) -> None:
         self.cfg = cfg
-        operands = Operands.members(cfg)
-        shared = ("a_block", "b_block", "term", "second", "drain", "result", "read", "job", "start")
-        super().__init__({
-            **{name: operands[name] for name in shared}, "target_block": In(ADDRESS_BITS),
-            "done": Out(1), "summing": Out(1),
-            "write": Out(WritePort()), "memory": In(stream.Signature(MemoryWrite())),
-            "adds": Out(1), "total": Out(32),
-        })
+        super().__init__()
 
     def elaborate(self, platform: object) -> Any:
         m = Module()
@@ -208,8 +203,8 @@ class VectorDatapath(Resettable):
         ]
         for lane in lanes:
             m.d.comb += [lane.adds.eq(third.valid), lane.begins.eq(third.first)]
-        for lane, found, given in zip(lanes, accumulators.o, operands.sums, strict=False):
-            m.d.comb += [given.eq(found[:16]), lane.init.eq(found), lane.goes_on.eq(self.job.add)]
+        for lane, accumulator, operand in zip(lanes, accumulators.o, operands.sums, strict=False):
+            m.d.comb += [operand.eq(accumulator[:16]), lane.init.eq(accumulator), lane.goes_on.eq(self.job.add)]
 
     def _look_up(self, m: Module, lanes: list[Any], enable: Value, comes: Value) -> list[Value]:
         """Results of the lanes; of a table what stands there, an edge later, read where a result comes."""
@@ -222,10 +217,10 @@ class VectorDatapath(Resettable):
             write.addr.eq(self.memory.p.index), write.data.eq(self.memory.p.data[32:]),
             write.en.eq(self.memory.valid & self.memory.p.table),
         ]
-        found, y = Signal(16, name="looked_up", reset_less=True), [lane.y.as_unsigned() for lane in lanes]
+        entry, y = Signal(16, name="looked_up", reset_less=True), [lane.y.as_unsigned() for lane in lanes]
         with m.If(enable):
-            m.d.sync += found.eq(read.data)
-        return [Mux(looks_up, found, y[0]), *y[1:]]
+            m.d.sync += entry.eq(read.data)
+        return [Mux(looks_up, entry, y[0]), *y[1:]]
 
     def _give(
         self, m: Module, accumulators: Any, lanes: list[Any], stage: Any, enable: Value, y: list[Value],
@@ -234,7 +229,7 @@ class VectorDatapath(Resettable):
         """Results to the accumulators or the buffer."""
         job, address = self.job, Signal(ADDRESS_BITS)
         to_sums, gives = Signal(name="to_sums"), Signal()
-        wide, narrow = Cat(y)[:64], Cat(one[:8] for one in y)
+        wide, narrow = Cat(y)[:64], Cat(result[:8] for result in y)
         m.d.comb += [
             gives.eq(stage.valid & stage.last), accumulators.valid.eq(gives & to_sums),
             accumulators.live.eq(Cat(stage.count > k for k in range(AT_A_TIME))),
@@ -246,8 +241,8 @@ class VectorDatapath(Resettable):
         ]
         if self.cfg.trace:
             total: Value = C(0)
-            for k, one in enumerate(y):
-                total = total + Mux(stage.count > k, one.as_signed(), 0)
+            for k, result in enumerate(y):
+                total = total + Mux(stage.count > k, result.as_signed(), 0)
             m.d.comb += [self.adds.eq(self.write.valid & self.write.ready), self.total.eq(total)]
         for k, lane in enumerate(lanes[:AT_A_TIME]):
             m.d.comb += [accumulators.made[k].eq(lane.made), accumulators.tag[k].eq(lane.tag)]

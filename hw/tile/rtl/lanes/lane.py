@@ -1,12 +1,11 @@
 """One lane: the formula for one element at a time."""
 
 from itertools import pairwise
-from typing import Any
 
 from amaranth.hdl import C, Cat, Module, Mux, Signal, Value, signed
-from amaranth.lib import data, wiring
-from amaranth.lib.wiring import In, Out
+from amaranth.lib import data
 
+from mho.hw.ports import Component, In, Out
 from mho.hw.tile.rtl.layouts import ParameterLayout
 
 __all__ = ["STAGES", "Lane", "StepLayout", "TagLayout"]
@@ -43,7 +42,7 @@ def _below(value: Value, bit: Value) -> Value:
     return Cat(bit, value).as_signed()
 
 
-class Lane(wiring.Component):
+class Lane(Component):
     """Computes ``clip(((sum_k (a_k - c) m) >> shift) + d, lo, hi)``, a maximum or a sum of products.
 
     An operand is sampled at a clock edge with ``enable``; its results are there :data:`STAGES` such edges later, that
@@ -80,59 +79,49 @@ class Lane(wiring.Component):
         Only with ``tables``: what ``y`` will be after the next edge.
     """
 
-    enable: Value
-    maximum: Value
-    product: Value
-    shift: Value
-    lo: Value
-    hi: Value
-    x: Value
-    step: Any
-    constants: Any
-    live: Value
-    adds: Value
-    begins: Value
-    goes_on: Value
-    init: Value
-    y: Signal
-    made: Signal
-    y_next: Value
-    tag: Any
+    enable = In(1)
+    maximum = In(1)
+    product = In(1)
+    shift = In(5)
+    lo = In(signed(16))
+    hi = In(signed(16))
+    x = In(signed(16))
+    step = In(StepLayout())
+    constants = In(ParameterLayout())
+    live = In(1)
+    adds = In(1)
+    begins = In(1)
+    y = Out(signed(16))
+    goes_on = In(1, when=lambda self: self.sums)
+    init = In(signed(_SUM), when=lambda self: self.sums)
+    made = Out(signed(_SUM), when=lambda self: self.sums)
+    tag = Out(TagLayout(), when=lambda self: self.sums)
+    y_next = Out(signed(16), when=lambda self: self.tables)
 
     def __init__(self, sums: bool = True, tables: bool = True) -> None:
         self.sums, self.tables = sums, tables
-        super().__init__({
-            "enable": In(1), "maximum": In(1), "product": In(1), "shift": In(5),
-            "lo": In(signed(16)), "hi": In(signed(16)),
-            "x": In(signed(16)), "step": In(StepLayout()), "constants": In(ParameterLayout()),
-            "live": In(1), "adds": In(1), "begins": In(1),
-            "y": Out(signed(16)),
-            **({
-                "goes_on": In(1), "init": In(signed(_SUM)), "made": Out(signed(_SUM)), "tag": Out(TagLayout()),
-            } if sums else {}),
-            **({"y_next": Out(signed(16))} if tables else {}),
-        })
+        super().__init__()
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
         difference, factor = Signal(signed(17), reset_less=True), Signal(signed(16), reset_less=True)
-        kept = _SUM if self.sums else _KEPT
+        kept_bits = _SUM if self.sums else _KEPT
         product = Signal(signed(33), reset_less=True)
-        total, shifted = Signal(signed(_SUM), reset_less=True), Signal(signed(kept + 1), reset_less=True)
-        result = Signal(signed(kept + 1), reset_less=True)
-        given, scale = self._operand(m, difference, factor)
+        total, shifted = Signal(signed(_SUM), reset_less=True), Signal(signed(kept_bits + 1), reset_less=True)
+        result = Signal(signed(kept_bits + 1), reset_less=True)
+        offset_x, scale = self._operand(m, difference, factor)
         y, before = Signal(signed(16)), Signal(_SUM)
         added = Cat(total) & (~self.begins).replicate(_SUM)
         if self.sums:
             added |= Cat(self.init) & (self.begins & self.goes_on).replicate(_SUM)
         # The sum, which has a bit below it, and whether more of it than is kept is left.
-        shifting, far = self._shifted(Cat(C(0, 1), total), kept + 1)
+        shifting, far = self._shifted(Cat(C(0, 1), total), kept_bits + 1)
         m.d.comb += [before.eq(added), y.eq(self._clipped(m, result, self._late_far(m, shifted, far, total[-1])))]
         if self.tables:
             m.d.comb += self.y_next.eq(y)
         with m.If(self.enable):
             m.d.sync += [
-                difference.eq(given), factor.eq(scale), product.eq(difference * factor), shifted.eq(shifting),
+                difference.eq(offset_x), factor.eq(scale), product.eq(difference * factor), shifted.eq(shifting),
                 # The bit that is shifted out last rounds half up: it is added to a 1 below the sum.
                 result.eq((_below(shifted[1:], C(1)) + _below(self._late_d(m), shifted[0])) >> 1),
                 self.y.eq(y),
@@ -145,13 +134,13 @@ class Lane(wiring.Component):
                 m.d.sync += self.made.eq(result)
         return m
 
-    def _shifted(self, value: Value, kept: int) -> tuple[Value, Value]:
+    def _shifted(self, value: Value, bits: int) -> tuple[Value, Value]:
         """The lowest bits of a number when it is shifted, and whether that is more than these tell."""
         far: Value = C(0, 1)
         sign = value[-1]
         for k, bit in reversed(list(enumerate(self.shift))):
             # What the steps that are left may still need.
-            left = min(kept + (1 << k) - 1, len(value))
+            left = min(bits + (1 << k) - 1, len(value))
             if left < len(value):
                 far = far | (~bit & (value[left:] != sign.replicate(len(value) - left)))
             value = Mux(bit, value.as_signed() >> (1 << k), value.as_signed())[:left]
@@ -178,21 +167,21 @@ class Lane(wiring.Component):
 
     def _operand(self, m: Module, difference: Value, factor: Value) -> tuple[Value, Value]:
         """What is multiplied with what."""
-        held = Signal(signed(16), reset_less=True)
-        c, scale, given = Signal(signed(16)), Signal(signed(16)), Signal(signed(17))
+        last_x = Signal(signed(16), reset_less=True)
+        c, scale, offset_x = Signal(signed(16)), Signal(signed(16)), Signal(signed(17))
         affine, compares, grows = Signal(), Signal(), Signal()
         # A maximum is a sum too: of the first operand, and of what a later one is above those before, which is held.
         m.d.comb += [
             affine.eq(~(self.maximum | self.product)), compares.eq(self.maximum & ~self.step.first),
-            given.eq(self.x - c), grows.eq(self.maximum & ~(compares & (given < 0))),
-            c.eq((self.constants.c & affine.replicate(16)) | (held & compares.replicate(16))),
+            offset_x.eq(self.x - c), grows.eq(self.maximum & ~(compares & (offset_x < 0))),
+            c.eq((self.constants.c & affine.replicate(16)) | (last_x & compares.replicate(16))),
             scale.eq(
-                (self.constants.m & (affine & ~self.step.blank).replicate(16)) | (held & self.product.replicate(16))
+                (self.constants.m & (affine & ~self.step.blank).replicate(16)) | (last_x & self.product.replicate(16))
                 | grows),
         ]
         with m.If(self.enable & (self.step.hold | (grows & self.live))):
-            m.d.sync += held.eq(self.x)
-        return given, scale
+            m.d.sync += last_x.eq(self.x)
+        return offset_x, scale
 
     def _late_d(self, m: Module) -> Value:
         """The ``d`` of the sum that was shifted."""

@@ -5,9 +5,9 @@ from typing import Any
 from amaranth.hdl import Cat, Module, Mux, Signal, Value, signed, unsigned
 from amaranth.lib import data, stream
 from amaranth.lib.memory import Memory
-from amaranth.lib.wiring import In, Out
 
 from mho.hw.block import Resettable
+from mho.hw.ports import In, Out, array
 from mho.hw.tile.config import TileConfig
 from mho.hw.tile.isa import Format, Kind, Operand
 from mho.hw.tile.rtl.buffer import ADDRESS_BITS, BYTES, ReadPort
@@ -76,40 +76,27 @@ class Operands(Resettable):
         The operands.
     """
 
-    job: Any
-    start: Value
-    active: Signal
-    waiting: Value
-    summing: Value
-    a_block: Value
-    b_block: Value
-    term: stream.Interface
-    second: Signal
-    drain: stream.Interface
-    result: stream.Interface
-    read: Any
-    sum_index: Value
-    sum_read: Value
-    sums: list[Value]
-    sum_wait: Value
-    o: stream.Interface
+    job = In(DescriptorLayout("vec"))
+    start = In(1)
+    active = Out(1)
+    waiting = Out(1)
+    summing = Out(1)
+    a_block = In(ADDRESS_BITS)
+    b_block = In(ADDRESS_BITS)
+    term = In(stream.Signature(TermLayout()))
+    second = Out(1)
+    drain = In(stream.Signature(unsigned(32)))
+    result = In(lambda self: stream.Signature(unsigned(self.cfg.payload_bits)))
+    read = Out(ReadPort())
+    sum_index = Out(8)
+    sum_read = Out(1)
+    sums = array(In(signed(_LANE)), AT_A_TIME)
+    sum_wait = In(1)
+    o = Out(lambda self: stream.Signature(BeatLayout(self.cfg)))
 
     def __init__(self, cfg: TileConfig) -> None:
         self.cfg = cfg
-        super().__init__(self.members(cfg))
-
-    @staticmethod
-    def members(cfg: TileConfig) -> dict[str, Any]:
-        """Ports."""
-        return {
-            "job": In(DescriptorLayout("vec")), "start": In(1),
-            "active": Out(1), "waiting": Out(1), "summing": Out(1),
-            "a_block": In(ADDRESS_BITS), "b_block": In(ADDRESS_BITS),
-            "term": In(stream.Signature(TermLayout())), "second": Out(1),
-            "drain": In(stream.Signature(unsigned(32))), "result": In(stream.Signature(unsigned(cfg.payload_bits))),
-            "read": Out(ReadPort()), "sum_index": Out(8), "sum_read": Out(1),
-            "sums": In(signed(_LANE)).array(AT_A_TIME), "sum_wait": In(1), "o": Out(stream.Signature(BeatLayout(cfg))),
-        }
+        super().__init__()
 
     def elaborate(self, platform: object) -> Any:
         m = Module()
@@ -147,11 +134,11 @@ class Operands(Resettable):
         m.d.sync += self._reads.eq(self.read.valid & self.read.ready)
         room = self._queue(m, goes, beat, self._landed(m, goes, in_memory, sums, _of_words(source), form, words))
         wants = self.active & room
-        others = ~in_memory & ~self._reads & (~sums | ~self.sum_wait) & (sums | none | words_valid)
+        inner_ready = ~in_memory & ~self._reads & (~sums | ~self.sum_wait) & (sums | none | words_valid)
         self._address(m, source, second, at, form)
         m.d.comb += [
             self.read.valid.eq(wants & in_memory & (~is_walk | self.term.valid)),
-            goes.eq((self.read.valid & self.read.ready) | (wants & others)),
+            goes.eq((self.read.valid & self.read.ready) | (wants & inner_ready)),
             self.term.ready.eq(goes & is_walk), self.sum_read.eq(goes & sums),
         ]
         return self.resets(m)
@@ -164,7 +151,7 @@ class Operands(Resettable):
         job, lanes = self.job, self.cfg.lanes
         period_left = Signal(11)
         at = {name: Signal(11, name=f"{name}_at") for name in "ab"}
-        whole, held = Signal(range(lanes + 1)), Signal.like(count)
+        whole, kept_count = Signal(range(lanes + 1)), Signal.like(count)
         in_memory = ~job.a[4] | ~job.a[3]
         narrow = ((job.a_format == Format.LANE) & in_memory) | (job.b_format == Format.LANE) | job.wide
         sums = job.add | Cat(place == Operand.ACCUMULATORS for place in (job.a, job.b, job.target)).any()
@@ -177,18 +164,18 @@ class Operands(Resettable):
         m.d.comb += pairs.eq(whole >= _PAIR)
         uses = (job.kind == Kind.AFFINE) | (job.kind == Kind.TABLE)
         fewest: Value = whole
-        for number, (limit, asked) in enumerate(((left, 1), (period_left, uses), (words_left, _of_words(job.a)))):
-            least = Signal(range(lanes + 1), name=f"least_{number}")
+        for number, (limit, applies) in enumerate(((left, 1), (period_left, uses), (words_left, _of_words(job.a)))):
+            smallest = Signal(range(lanes + 1), name=f"least_{number}")
             low, high = limit[: len(whole)], limit[len(whole) :]
             few = (low < fewest) & ~high.any() if len(high) else low < fewest
-            m.d.comb += least.eq(Mux(few & asked, low, fewest))
-            fewest = least
+            m.d.comb += smallest.eq(Mux(few & applies, low, fewest))
+            fewest = smallest
         m.d.comb += [
             # What was counted for the first beat holds for all of the group.
-            count.eq(Mux(first, fewest, held)), wrap.eq(count == period_left),
+            count.eq(Mux(first, fewest, kept_count)), wrap.eq(count == period_left),
             last_group.eq(count == left),
         ]
-        m.d.sync += held.eq(count)
+        m.d.sync += kept_count.eq(count)
         with m.If(self.start):
             m.d.sync += [
                 at["a"].eq(job.a_offset), at["b"].eq(job.b_offset), left.eq(job.elements), period_left.eq(job.period),
@@ -196,7 +183,7 @@ class Operands(Resettable):
             ]
         with m.Elif(ends):
             m.d.sync += [
-                *(one.eq(one + count) for one in at.values()), left.eq(left - count), self.active.eq(~last_group),
+                *(place.eq(place + count) for place in at.values()), left.eq(left - count), self.active.eq(~last_group),
                 period_left.eq(Mux(wrap, job.period, period_left - count)),
             ]
         return at
@@ -206,36 +193,36 @@ class Operands(Resettable):
     ) -> tuple[list[Value], Value, Value]:
         """Lanes of two words of the core or of one of a reduction that are left, whether they are there, how many."""
         job, flit = self.job, self.cfg.payload_bits // _LANE
-        most = max(flit, min(self.cfg.lanes, _PAIR))
+        widest = max(flit, min(self.cfg.lanes, _PAIR))
         is_drain, of_words = job.a == Operand.DRAIN, _of_words(job.a)
-        used, left = Signal(range(most)), Signal(range(most + 1))
-        word, valid, done = Signal(most * _LANE), Signal(), Signal()
+        used, left = Signal(range(widest)), Signal(range(widest + 1))
+        word, valid, done = Signal(widest * _LANE), Signal(), Signal()
         # The first word of two, which waits for the other.
-        half, held, alone = Signal(32, reset_less=True), Signal(), Signal()
+        half, second_half, alone = Signal(32, reset_less=True), Signal(), Signal()
         m.d.comb += [
             alone.eq(~pairs | (elements <= 2)),
             word.eq(Mux(
-                is_drain, Cat(Mux(held, half, self.drain.payload), self.drain.payload), self.result.payload)),
-            valid.eq(Mux(is_drain, self.drain.valid & (held | alone), of_words & self.result.valid)),
+                is_drain, Cat(Mux(second_half, half, self.drain.payload), self.drain.payload), self.result.payload)),
+            valid.eq(Mux(is_drain, self.drain.valid & (second_half | alone), of_words & self.result.valid)),
             left.eq(Mux(is_drain, Mux(pairs, _PAIR, 2), flit) - used),
             done.eq(goes & of_words & (last_group | (count == left))),
             self.summing.eq(self.active & of_words & ~is_drain),
-            self.drain.ready.eq(is_drain & (done | (self.active & ~second & ~held & ~alone))),
+            self.drain.ready.eq(is_drain & (done | (self.active & ~second & ~second_half & ~alone))),
             self.result.ready.eq(done & ~is_drain),
         ]
         with m.If(self.start | done):
-            m.d.sync += held.eq(0)
+            m.d.sync += second_half.eq(0)
         with m.Elif(self.drain.valid & self.drain.ready):
-            m.d.sync += [held.eq(1), half.eq(self.drain.payload)]
+            m.d.sync += [second_half.eq(1), half.eq(self.drain.payload)]
         with m.If(done):
             m.d.sync += used.eq(0)
         with m.Elif(goes & of_words):
             m.d.sync += used.eq(used + count)
         # Those behind the ones that are left are anything.
-        turned: list[Value] = [word.word_select(k, _LANE) for k in range(most)]
+        turned: list[Value] = [word.word_select(k, _LANE) for k in range(widest)]
         for k, bit in enumerate(used):
             turned = [
-                Mux(bit, turned[place + (1 << k)], lane) if place + (1 << k) < most else lane
+                Mux(bit, turned[place + (1 << k)], lane) if place + (1 << k) < widest else lane
                 for place, lane in enumerate(turned)
             ]
         return turned, valid, left
@@ -256,19 +243,19 @@ class Operands(Resettable):
             m.d.sync += [of_sums.eq(sums), late.eq(Cat(words))]
             with m.If(~of_words):
                 m.d.sync += late.eq(0)
-        found = []
+        elements = []
         for k in range(self.cfg.lanes):
             byte = self.read.data.word_select(k, 8)
             signs = (byte[-1] & with_sign).replicate(8)
-            one = Cat(byte & of_codes.replicate(8), signs)
+            element = Cat(byte & of_codes.replicate(8), signs)
             if k < BYTES * 8 // _LANE:
-                one |= self.read.data.word_select(k, _LANE) & of_lanes.replicate(_LANE)
+                element |= self.read.data.word_select(k, _LANE) & of_lanes.replicate(_LANE)
             if k < len(words):
-                one |= late.word_select(k, _LANE)
+                element |= late.word_select(k, _LANE)
             if k < len(self.sums):
-                one |= self.sums[k].as_unsigned() & of_sums.replicate(_LANE)
-            found.append(one)
-        return landed, found
+                element |= self.sums[k].as_unsigned() & of_sums.replicate(_LANE)
+            elements.append(element)
+        return landed, elements
 
     def _queue(self, m: Module, goes: Value, beat: Any, landed: tuple[Value, list[Value]]) -> Value:
         """Keeps beats until the lanes take them; whether there is room for another one."""
@@ -289,10 +276,10 @@ class Operands(Resettable):
             write.addr.eq(tail), write.data.eq(entry.as_value()), write.en.eq(arrives), read.addr.eq(head),
             self.o.payload.as_value().eq(read.data), self.o.valid.eq(waiting != 0), self.waiting.eq(room != _DEPTH),
         ]
-        taken = self.o.valid & self.o.ready
+        leaves = self.o.valid & self.o.ready
         m.d.sync += [
-            tail.eq(tail + arrives), head.eq(head + taken), waiting.eq(waiting + arrives - taken),
-            room.eq(room + taken - goes),
+            tail.eq(tail + arrives), head.eq(head + leaves), waiting.eq(waiting + arrives - leaves),
+            room.eq(room + leaves - goes),
         ]
         return room != 0
 

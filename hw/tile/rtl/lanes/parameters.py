@@ -1,12 +1,10 @@
 """The parameters of the vector unit."""
 
-from typing import Any
 
-from amaranth.hdl import Module, Signal, Value, unsigned
-from amaranth.lib import wiring
+from amaranth.hdl import Module, Signal, unsigned
 from amaranth.lib.memory import Memory
-from amaranth.lib.wiring import In, Out
 
+from mho.hw.ports import Component, In, Out, array
 from mho.hw.tile.config import TileConfig
 from mho.hw.tile.rtl.lanes.banks import rows
 from mho.hw.tile.rtl.layouts import ParameterLayout
@@ -18,7 +16,7 @@ INDEX_BITS = 10
 """Bits of the number of a parameter."""
 
 
-class Parameters(wiring.Component):
+class Parameters(Component):
     """Memory of parameters, which gives as many neighbours at a time as there are lanes.
 
     Parameters
@@ -36,19 +34,17 @@ class Parameters(wiring.Component):
         Writes one.
     """
 
-    index: Value
-    read: Value
-    o: Any
-    write: Value
-    write_index: Value
-    write_data: Value
+    index = In(INDEX_BITS)
+    read = In(1)
+    o = array(Out(ParameterLayout()), lambda self: self.cfg.lanes)
+    write = In(1)
+    write_index = In(INDEX_BITS)
+    write_data = In(64)
+
 
     def __init__(self, cfg: TileConfig) -> None:
         self.cfg = cfg
-        super().__init__({
-            "index": In(INDEX_BITS), "read": In(1), "o": Out(ParameterLayout()).array(cfg.lanes),
-            "write": In(1), "write_index": In(INDEX_BITS), "write_data": In(64),
-        })
+        super().__init__()
 
     def elaborate(self, platform: object) -> Module:
         m = Module()

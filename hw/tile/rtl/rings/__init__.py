@@ -1,6 +1,5 @@
 """The tokens of a tile: what is in its rings."""
 
-from mho.hw.tile.rtl.rings.model import ScoreboardModel
 from mho.hw.tile.rtl.rings.scoreboard import (
     WRONGS,
     AskPort,
@@ -12,5 +11,5 @@ from mho.hw.tile.rtl.rings.scoreboard import (
 )
 
 __all__ = [
-    "WRONGS", "AskPort", "Change", "ChangedLayout", "RingLayout", "RingScoreboard", "ScoreboardModel", "StateLayout",
+    "WRONGS", "AskPort", "Change", "ChangedLayout", "RingLayout", "RingScoreboard", "StateLayout",
 ]

@@ -4,14 +4,14 @@ from collections.abc import Sequence
 from typing import Any
 
 from amaranth.hdl import Cat, Module, Mux, Signal, Value, unsigned
-from amaranth.lib import data, stream, wiring
+from amaranth.lib import data, stream
 from amaranth.lib.memory import Memory
-from amaranth.lib.wiring import In, Out
 
 from mho.hw.block import Resettable
 from mho.hw.noc.arbiter import RoundRobin
+from mho.hw.ports import Bundle, In, Out, array
 from mho.hw.tile.isa import STREAMS, Cause
-from mho.hw.tile.isa.legality import SLOTS
+from mho.hw.tile.isa.legality import RING_RULES
 from mho.hw.tile.rtl.buffer import ADDRESS_BITS
 from mho.hw.tile.rtl.layouts import DescriptorLayout, own_wrongs
 
@@ -71,7 +71,7 @@ class StateLayout(data.StructLayout):
         })
 
 
-class AskPort(wiring.Signature):
+class AskPort(Bundle):
     """Asks for a ring, seen from whoever asks.
 
     Members
@@ -85,10 +85,11 @@ class AskPort(wiring.Signature):
         The answer is there, in this cycle, the second one at the earliest. Others who ask go first once each at most.
     """
 
-    def __init__(self) -> None:
-        super().__init__({
-            "stream": Out(_STREAM), "valid": Out(1), "again": Out(1), "ready": In(1), "ring": In(RingLayout()),
-        })
+    stream = Out(_STREAM)
+    valid = Out(1)
+    again = Out(1)
+    ready = In(1)
+    ring = In(RingLayout())
 
 
 class RingScoreboard(Resettable):
@@ -97,7 +98,7 @@ class RingScoreboard(Resettable):
     A change is done in the cycle of its transfer, one a cycle; of several the port with the least number goes first.
     In a ring that others fill each block is acknowledged when at least two blocks of the ring are not taken by blocks
     that were acknowledged and not given back: an acknowledgement goes when nothing else changes. Reference:
-    :class:`mho.hw.tile.rtl.rings.model.ScoreboardModel`.
+    ``tests/hw/tile/scoreboard_model.py``.
 
     Parameters
     ----------
@@ -115,9 +116,9 @@ class RingScoreboard(Resettable):
         and two for each stream. It is not ready then, and nothing is taken.
     claim : In(1)
         Port 0 has to itself what it may change in this cycle: others wait, whether it does or not.
-    change_0, change_1, .. : In(stream of Change())
+    change : In(stream of Change()).array(changes)
         Changes; a block that comes has room, one that is given back is there.
-    ask_0, ask_1, .. : In(AskPort())
+    ask : In(AskPort()).array(asks)
         Questions.
     map, map_slot, map_stream : Out(1), Out(4), Out(4)
         At the start: a legal stream that others fill, and its slot; one after the other, the least number first.
@@ -133,36 +134,30 @@ class RingScoreboard(Resettable):
         Writes a word of the descriptors.
     """
 
-    start: Value
-    ready: Value
-    changed: Any
-    who: Value
-    claim: Value
-    map: Value
-    map_slot: Value
-    map_stream: Value
-    fill_stream: Value
-    fill_ring: Any
-    acknowledge: stream.Interface
-    moved: Value
-    write: Value
-    write_index: Value
-    write_data: Value
+    start = In(1)
+    ready = Out(1)
+    claim = In(1)
+    map = Out(1)
+    map_slot = Out(_STREAM)
+    map_stream = Out(_STREAM)
+    change = array(In(stream.Signature(Change())), lambda self: self.changes)
+    ask = array(In(AskPort()), lambda self: self.asks)
+    fill_stream = In(_STREAM)
+    fill_ring = Out(RingLayout())
+    acknowledge = Out(stream.Signature(_STREAM))
+    moved = Out(1)
+    changed = Out(ChangedLayout())
+    who = Out(lambda self: self.changes)
+    write = In(1)
+    write_index = In(_STREAM + 1)
+    write_data = In(_WORD)
+
 
     def __init__(
         self, changes: int, asks: int, buffer_bytes: int = 1 << ADDRESS_BITS, streams: int = STREAMS
     ) -> None:
         self.changes, self.asks, self.buffer_bytes, self.streams = changes, asks, buffer_bytes, streams
-        super().__init__({
-            "start": In(1), "ready": Out(1), "claim": In(1),
-            "map": Out(1), "map_slot": Out(_STREAM), "map_stream": Out(_STREAM),
-            **{f"change_{k}": In(stream.Signature(Change())) for k in range(changes)},
-            **{f"ask_{k}": In(AskPort()) for k in range(asks)},
-            "fill_stream": In(_STREAM), "fill_ring": Out(RingLayout()),
-            "acknowledge": Out(stream.Signature(_STREAM)), "moved": Out(1),
-            "changed": Out(ChangedLayout()), "who": Out(changes),
-            "write": In(1), "write_index": In(_STREAM + 1), "write_data": In(_WORD),
-        })
+        super().__init__()
 
     def elaborate(self, platform: object) -> Any:
         m = Module()
@@ -170,7 +165,7 @@ class RingScoreboard(Resettable):
         ring, changes, free, acks = Signal(DescriptorLayout("stream")), Signal(), Signal(), Signal()
         owing, empty, comes, row = Signal(self.streams, name="owing"), Signal(), Signal(), Signal(_STREAM, name="row")
         judges, wrong = Signal(), Signal(2)
-        ports = [self._port("change", k) for k in range(self.changes)]
+        ports = self.change
         self._start(m, ring, empty, comes, judges, row, wrong)
         self._choose(m, changes, free, number, row, owing)
         m.d.comb += [
@@ -197,7 +192,7 @@ class RingScoreboard(Resettable):
             m.d.sync += [self.acknowledge.valid.eq(acks), self.acknowledge.payload.eq(ring.slot)]
         writes = empty | comes | judges | changes | acks
         self._owe(m, ring, after, number, writes, acks, owing)
-        asked = self._ask(m, changes | empty | comes)
+        question = self._ask(m, changes | empty | comes)
         m.d.sync += self.moved.eq(changes)
         put = (number, after.as_value(), writes)
         answer, answered = Signal(StateLayout()), Signal(DescriptorLayout("stream"))
@@ -205,21 +200,18 @@ class RingScoreboard(Resettable):
         written = (self.write_index[1:], self.write_data.replicate(2), Cat(self.write & ~odd, self.write & odd))
         filled, filled_stream = Signal(StateLayout()), Signal(DescriptorLayout("stream"))
         for name, value, at, what in (
-            ("rings", before, number, put), ("asked_rings", answer, asked, put),
-            ("streams", ring, number, written), ("asked_streams", answered, asked, written),
+            ("rings", before, number, put), ("asked_rings", answer, question, put),
+            ("streams", ring, number, written), ("asked_streams", answered, question, written),
             ("filled_rings", filled, self.fill_stream, put),
             ("filled_streams", filled_stream, self.fill_stream, written),
         ):
             m.d.comb += value.as_value().eq(_memory(m, name, len(value.as_value()), self.streams, what, at))
-        found = Signal(RingLayout())
+        ring_view = Signal(RingLayout())
         m.d.comb += [
-            *_answer(found, answer, answered), *_answer(self.fill_ring, filled, filled_stream),
-            *(self._port("ask", k).ring.eq(found) for k in range(self.asks)),
+            *_answer(ring_view, answer, answered), *_answer(self.fill_ring, filled, filled_stream),
+            *(port.ring.eq(ring_view) for port in self.ask),
         ]
         return self.resets(m)
-
-    def _port(self, name: str, number: int) -> Any:
-        return getattr(self, f"{name}_{number}")
 
     def _start(
         self, m: Module, ring: Any, empty: Signal, comes: Signal, judges: Signal, row: Signal, wrong: Signal
@@ -229,7 +221,8 @@ class RingScoreboard(Resettable):
         # Whether the end was beyond the buffer in a cycle before, and whether it is.
         end, beyond, far = Signal(ADDRESS_BITS + 1, name="end"), Signal(name="beyond"), Signal()
         reserved, field = own_wrongs("stream", ring)
-        field |= (ring.first + (ring.remote << 1) > ring.blocks) | (ring.remote & (ring.slot >= SLOTS))
+        for _, breaks in RING_RULES:
+            field |= breaks(ring)
         # What it breaks by itself is known a cycle later; its row stays until it is judged.
         late = Signal(2, name="of_itself")
         m.d.sync += late.eq(Cat(reserved, field))
@@ -264,11 +257,11 @@ class RingScoreboard(Resettable):
 
     def _choose(self, m: Module, changes: Signal, free: Signal, number: Signal, row: Value, owing: Value) -> None:
         """The stream that changes, or the first that owes an acknowledgement."""
-        taken: Value = ~self.ready
+        busy: Value = ~self.ready
         for k in range(self.changes):
-            port, others = self._port("change", k), Signal(name=f"others_{k}")
-            m.d.comb += [others.eq(taken), port.ready.eq(~others)]
-            taken = others | (port.valid if k else port.valid | self.claim)
+            port, blocked = self.change[k], Signal(name=f"others_{k}")
+            m.d.comb += [blocked.eq(busy), port.ready.eq(~blocked)]
+            busy = blocked | (port.valid if k else port.valid | self.claim)
         with m.If(~self.ready):
             m.d.comb += number.eq(row)
         with m.Else():
@@ -276,11 +269,11 @@ class RingScoreboard(Resettable):
                 with m.If(owing[k]):
                     m.d.comb += number.eq(k)
             for k in reversed(range(self.changes)):
-                port = self._port("change", k)
+                port = self.change[k]
                 with m.If(port.valid):
                     m.d.comb += [number.eq(port.payload.stream), free.eq(port.payload.free), changes.eq(1)]
             # Its stream is known long before whether it changes anything.
-            port = self._port("change", 0)
+            port = self.change[0]
             with m.If(self.claim):
                 m.d.comb += [
                     number.eq(port.payload.stream), free.eq(port.payload.free), changes.eq(port.valid),
@@ -291,13 +284,13 @@ class RingScoreboard(Resettable):
     ) -> None:
         """Which streams owe an acknowledgement: seen a cycle after a change, and none in the cycle after one."""
         changed, which, remote = Signal(name="wrote"), Signal(_STREAM, name="which"), Signal(name="remote")
-        unacked, there, blocks = Signal(2, name="unacked"), Signal(8, name="there"), Signal(8, name="blocks")
+        unacked, blocks_there, blocks = Signal(2, name="unacked"), Signal(8, name="there"), Signal(8, name="blocks")
         m.d.sync += [
             changed.eq(writes), which.eq(number), remote.eq(ring.remote), unacked.eq(after.unacked),
-            there.eq(after.there), blocks.eq(ring.blocks),
+            blocks_there.eq(after.there), blocks.eq(ring.blocks),
         ]
         with m.If(changed):
-            m.d.sync += owing.bit_select(which, 1).eq(remote & (unacked != 0) & (there + 2 < blocks + unacked))
+            m.d.sync += owing.bit_select(which, 1).eq(remote & (unacked != 0) & (blocks_there + 2 < blocks + unacked))
         with m.If(acks):
             m.d.sync += owing.bit_select(number, 1).eq(0)
 
@@ -316,8 +309,8 @@ class RingScoreboard(Resettable):
     def _ask(self, m: Module, changes: Value) -> Value:
         """The stream that was asked for a cycle ago: round robin."""
         m.submodules.turns = turns = RoundRobin(self.asks)
-        ports = [self._port("ask", k) for k in range(self.asks)]
-        asked, answers, news = Signal(_STREAM), Signal(self.asks, name="answers"), Signal(self.asks, name="news")
+        ports = self.ask
+        question, answers, news = Signal(_STREAM), Signal(self.asks, name="answers"), Signal(self.asks, name="news")
         free = ~answers & self.ready.replicate(self.asks)
         m.d.comb += turns.request.eq(Cat(port.valid & (~port.again | news[k]) for k, port in enumerate(ports)) & free)
         # What changes in the cycle of a grant is in its answer.
@@ -326,15 +319,15 @@ class RingScoreboard(Resettable):
         for k, port in enumerate(ports):
             m.d.comb += port.ready.eq(answers[k] & port.valid)
             with m.If(turns.grant[k]):
-                m.d.sync += asked.eq(port.stream)
-        return asked
+                m.d.sync += question.eq(port.stream)
+        return question
 
 
-def _answer(found: Any, state: Any, ring: Any) -> list[Any]:
+def _answer(view: Any, state: Any, ring: Any) -> list[Any]:
     """What is known of a ring."""
     return [
-        *(found[name].eq(state[name]) for name in ("there", "freed", "head", "tail", "head_left", "wrong")),
-        *(found[name].eq(ring[name]) for name in ("base", "block", "blocks", "remote")),
+        *(view[name].eq(state[name]) for name in ("there", "freed", "head", "tail", "head_left", "wrong")),
+        *(view[name].eq(ring[name]) for name in ("base", "block", "blocks", "remote")),
     ]
 
 

@@ -1,22 +1,21 @@
 """What is wrong with an instruction by itself: made from the instruction set."""
 
 from collections.abc import Sequence
+from typing import Any, cast
 
-from amaranth.hdl import Cat, Const, Module, Signal, Value
-from amaranth.lib import wiring
-from amaranth.lib.wiring import In, Out
+from amaranth.hdl import Cat, Const, Module, Value
 
+from mho.hw.ports import Component, In, Out
+from mho.hw.tile.config import TileConfig
 from mho.hw.tile.isa import (
-    DESCRIPTOR_WORDS,
-    DESCRIPTORS,
     FIRST_ILLEGAL,
     INSTRUCTIONS,
     OPCODE_LOW,
     Cause,
-    Command,
     Instruction,
     Op,
 )
+from mho.hw.tile.isa.legality import RULES, Use
 from mho.hw.tile.rtl.layouts import beyond
 
 __all__ = ["CAUSES", "Decoder", "field"]
@@ -31,7 +30,7 @@ def field(word: Value, op: Op, name: str) -> Value:
     return word[low : low + layout[name].width]
 
 
-class Decoder(wiring.Component):
+class Decoder(Component):
     """Looks at the bits of an instruction alone, by :data:`mho.hw.tile.isa.INSTRUCTIONS` and the rules between fields.
 
     Members
@@ -42,49 +41,35 @@ class Decoder(wiring.Component):
         Whether its own bits are the cause of a trap, a bit for each of :data:`CAUSES`.
     """
 
-    word: Value
-    wrong: Signal
+    word = In(32)
+    wrong = Out(len(CAUSES))
 
-    def __init__(self) -> None:
-        super().__init__({"word": In(32), "wrong": Out(len(CAUSES))})
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
         op = self.word[OPCODE_LOW:]
-        found: dict[Cause, list[Value]] = {cause: [] for cause in CAUSES}
-        known = _any([op == one.op for one in INSTRUCTIONS.values()])
-        found[Cause.OPCODE].append(op >= FIRST_ILLEGAL)
-        found[Cause.RESERVED].append(~known & (op < FIRST_ILLEGAL))
-        for one in INSTRUCTIONS.values():
-            for cause, bad in self._instruction(one):
-                found[cause].append((op == one.op) & bad)
-        m.d.comb += self.wrong.eq(Cat(_any(bits) for bits in found.values()))
+        wrongs: dict[Cause, list[Value]] = {cause: [] for cause in CAUSES}
+        defined = _any([op == instruction.op for instruction in INSTRUCTIONS.values()])
+        wrongs[Cause.OPCODE].append(op >= FIRST_ILLEGAL)
+        wrongs[Cause.RESERVED].append(~defined & (op < FIRST_ILLEGAL))
+        for instruction in INSTRUCTIONS.values():
+            for cause, bad in self._instruction(instruction):
+                wrongs[cause].append((op == instruction.op) & bad)
+        m.d.comb += self.wrong.eq(Cat(_any(bits) for bits in wrongs.values()))
         return m
 
-    def _instruction(self, one: Instruction) -> list[tuple[Cause, Value]]:
-        used = sum(f.width for f in one.layout.fields)
+    def _instruction(self, instruction: Instruction) -> list[tuple[Cause, Value]]:
+        used = sum(f.width for f in instruction.layout.fields)
         spare = self.word[used:OPCODE_LOW].any() if used < OPCODE_LOW else Const(0)
-        found = [(Cause.RESERVED, spare), (Cause.FIELD, self._out_of_range(one))]
+        values = {f.name: field(self.word, instruction.op, f.name) for f in instruction.layout.fields}
+        use = Use(instruction.op, cast(Any, values), TileConfig())
+        return [
+            (Cause.RESERVED, spare), (Cause.FIELD, self._out_of_range(instruction)),
+            *((rule.cause, rule.breaks(use)) for rule in RULES if rule.by_itself and instruction.op in rule.ops),
+        ]
 
-        def of(name: str) -> Value:
-            return field(self.word, one.op, name)
-
-        if one.op is Op.LOOP:
-            found.append((Cause.FIELD, (of("n") != 0) & (of("reg") != 0)))
-        elif one.op is Op.SET:
-            behind, end = DESCRIPTORS["walk"].first, DESCRIPTOR_WORDS
-            found.append((Cause.ADDRESS, (of("first") < behind) | (of("first") + of("words") > end)))
-        elif one.op is Op.MVM:
-            found.append((Cause.FIELD, of("free") & ~of("advance")))
-        elif one.op is Op.CORE:
-            writes = of("command") == Command.WRITE
-            found += [
-                (Cause.RESERVED, ~writes & (of("command") != Command.MASKS)), (Cause.FIELD, of("push") & ~writes),
-            ]
-        return found
-
-    def _out_of_range(self, one: Instruction) -> Value:
-        return _any([beyond(field(self.word, one.op, f.name), *f.range) for f in one.layout.fields])
+    def _out_of_range(self, instruction: Instruction) -> Value:
+        return _any([beyond(field(self.word, instruction.op, f.name), *f.range) for f in instruction.layout.fields])
 
 
 def _any(values: Sequence[Value]) -> Value:

@@ -3,9 +3,9 @@
 from amaranth.hdl import Cat, Module, Mux, Signal, Value, unsigned
 from amaranth.lib import data
 from amaranth.lib.memory import Memory
-from amaranth.lib.wiring import In, Out
 
 from mho.hw.block import Resettable
+from mho.hw.ports import In, Out
 from mho.hw.tile.isa import LOOP_DEPTH
 
 __all__ = ["LoopLayout", "LoopStack"]
@@ -44,28 +44,22 @@ class LoopStack(Resettable):
         First word of the innermost loop.
     """
 
-    clear: Value
-    push: Value
-    first: Value
-    last: Value
-    times: Value
-    endless: Value
-    full: Value
-    around: Value
-    bounded: Value
-    at: Value
-    ends: Value
-    again: Value
-    closes: Value
-    beyond: Value
-    back: Value
+    clear = In(1)
+    push = In(1)
+    first = In(_PC)
+    last = In(_PC)
+    times = In(16)
+    endless = In(1)
+    full = Out(1)
+    around = Out(_PC)
+    bounded = Out(1)
+    at = In(_PC)
+    ends = In(1)
+    again = Out(1)
+    closes = Out(1)
+    beyond = Out(1)
+    back = Out(_PC)
 
-    def __init__(self) -> None:
-        super().__init__({
-            "clear": In(1), "push": In(1), "first": In(_PC), "last": In(_PC), "times": In(16), "endless": In(1),
-            "full": Out(1), "around": Out(_PC), "bounded": Out(1), "at": In(_PC), "ends": In(1),
-            "again": Out(1), "closes": Out(1), "beyond": Out(1), "back": Out(_PC),
-        })
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
@@ -74,12 +68,12 @@ class LoopStack(Resettable):
         inner, last = Signal(LoopLayout()), Signal()
         body = Cat(self.first, self.last, self.endless)
         goes_on = self.ends & self.again & ~self.push
-        kept = _rows(m, "bodies", depth, body, depth, self.push)
+        bodies = _rows(m, "bodies", depth, body, depth, self.push)
         left = _rows(
             m, "left", depth, Mux(self.push, self.times, inner.left - 1), Mux(self.push, depth, depth - 1),
             self.push | goes_on)
         m.d.comb += [
-            Cat(inner.first, inner.last, inner.endless).eq(kept), inner.left.eq(left),
+            Cat(inner.first, inner.last, inner.endless).eq(bodies), inner.left.eq(left),
             self.full.eq(depth == LOOP_DEPTH), self.bounded.eq(depth != 0), self.around.eq(inner.last),
             self.back.eq(inner.first), last.eq(self.bounded & (self.at == inner.last)),
             self.beyond.eq(self.bounded & (self.at > inner.last)),

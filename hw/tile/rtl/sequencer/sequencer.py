@@ -5,11 +5,11 @@ from typing import Any
 from amaranth.hdl import Array, Const, Module, Mux, Signal, Value, unsigned
 from amaranth.lib import data, stream
 from amaranth.lib.memory import Memory
-from amaranth.lib.wiring import In, Out
 
 from mho.hw.block import Resettable
+from mho.hw.ports import In, Out, array
 from mho.hw.tile.config import TileConfig
-from mho.hw.tile.isa import OPCODE_LOW, Cause, Command, Engine, Op
+from mho.hw.tile.isa import OPCODE_LOW, Cause, Engine, Op
 from mho.hw.tile.rtl.buffer import ADDRESS_BITS
 from mho.hw.tile.rtl.rings import WRONGS, AskPort, Change
 from mho.hw.tile.rtl.sequencer.decoder import CAUSES, Decoder, field
@@ -86,42 +86,33 @@ class Sequencer(Resettable):
     """
 
     verilog_name = "program_sequencer"
+    start = In(1)
+    running = Out(1)
+    stop = In(1)
+    registers = array(In(16), 3)
+    issue = Out(stream.Signature(IssueLayout()))
+    idle = In(1)
+    quiet = In(1)
+    undrained = In(1)
+    block_address = Out(ADDRESS_BITS)
+    block_size = Out(12)
+    ask = Out(AskPort())
+    change = Out(stream.Signature(Change()))
+    set = Out(stream.Signature(DescriptorWrite()))
+    trapped = In(TrapLayout())
+    trap = Out(TrapLayout())
+    retire = Out(1)
+    retired = Out(IssueLayout())
+    write = In(1)
+    write_index = In(PC_BITS)
+    write_data = In(_WORD)
+    look = In(1)
+    seen = Out(_WORD)
 
-    start: Value
-    running: Signal
-    stop: Value
-    registers: list[Value]
-    issue: stream.Interface
-    idle: Value
-    quiet: Value
-    undrained: Value
-    block_address: Value
-    block_size: Value
-    ask: Any
-    change: stream.Interface
-    set: stream.Interface
-    trapped: Any
-    trap: Any
-    retire: Value
-    retired: Any
-    write: Value
-    write_index: Value
-    write_data: Value
-    look: Value
-    seen: Value
 
     def __init__(self, cfg: TileConfig) -> None:
         self.cfg = cfg
-        super().__init__({
-            "start": In(1), "running": Out(1), "stop": In(1), "registers": In(16).array(3),
-            "issue": Out(stream.Signature(IssueLayout())), "idle": In(1), "quiet": In(1),
-            "undrained": In(1), "block_address": Out(ADDRESS_BITS), "block_size": Out(12),
-            "ask": Out(AskPort()), "change": Out(stream.Signature(Change())),
-            "set": Out(stream.Signature(DescriptorWrite())),
-            "trapped": In(TrapLayout()), "trap": Out(TrapLayout()), "retire": Out(1), "retired": Out(IssueLayout()),
-            "write": In(1), "write_index": In(PC_BITS), "write_data": In(_WORD),
-            "look": In(1), "seen": Out(_WORD),
-        })
+        super().__init__()
 
     def elaborate(self, platform: object) -> Any:
         m = Module()
@@ -147,8 +138,7 @@ class Sequencer(Resettable):
             changes.eq(self._changes), self.change.p.stream.eq(number),
             self.change.p.free.eq((op == Op.FREE) | (op == Op.CORE)),
         ]
-        m.d.comb += self._illegal.eq(self._wrong.any() | self._runs_out)
-        fetched, following = self._memory(m, fetch, address), Signal(PC_BITS + 1)
+        fetched = self._memory(m, fetch, address)
         m.d.comb += [
             address.eq(pc), decoder.word.eq(word), loops.at.eq(last), dead.eq(self.trap.cause != 0),
             self.retired.word.eq(word), self.retired.pc.eq(at), self.issue.payload.eq(self.retired),
@@ -156,15 +146,8 @@ class Sequencer(Resettable):
             self.ask.stream.eq(number), self.change.valid.eq(changes),
             self.set.p.index.eq(place), self.set.p.word.eq(fetched),
         ]
-        with m.If(self.start):
-            m.d.sync += self.trap.eq(0)
-        with m.Elif(~dead & ((self.trapped.cause != 0) | stops)):
-            m.d.sync += self.trap.eq(Mux(self.trapped.cause != 0, self.trapped, self._own))
-        # It is judged in the cycle behind the one in which it is decoded, and known from the next one on.
-        runs_out = at + field(word, Op.SET, "words") >= self.cfg.instructions
-        m.d.sync += [
-            self._wrong.eq(decoder.wrong), self._runs_out.eq((op == Op.SET) & runs_out), self._judged.eq(1),
-        ]
+        self._judge(m, decoder, op, at)
+        self._trap(m, dead, stops)
         with m.FSM() as machine:
             with m.State("Idle"):
                 m.d.comb += loops.clear.eq(1)
@@ -172,6 +155,7 @@ class Sequencer(Resettable):
                 with m.If(self.start):
                     m.next = "Fetch"
             with m.State("Stop"):
+                # An older instruction in an engine may trap: its cause goes before the sequencer's own.
                 m.d.comb += stops.eq(self.quiet)
                 with m.If(dead | self.quiet):
                     m.next = "Idle"
@@ -191,43 +175,67 @@ class Sequencer(Resettable):
                     self._loop(m, word, at, pc, last, loops)
                 with m.Else():
                     self._refuse(m)
-            with m.State("Settle"):
-                m.d.sync += place.eq(field(word, Op.SET, "first"))
-                with m.If(self.idle):
-                    m.next = "Set"
-                self._obey(m, dead)
-            self._set(m, fetch, address, last, left, place)
+            self._set(m, fetch, address, last, left, place, word, dead)
             self._tokens(m, op, left, dead)
             with m.State("Check"):
                 self._check(m, word)
                 self._obey(m, dead)
             self._command(m, word, dead)
-            with m.State("Issue"):
-                m.d.comb += self.issue.valid.eq(self._judged & ~dead & ~self._illegal)
-                with m.If(self.issue.ready):
-                    m.next = "Next"
-                    with m.If(op == Op.CORE):
-                        m.next = "Given"
-                    with m.If((op == Op.IMAGE) & self.stop):
-                        m.d.comb += self.retire.eq(self.issue.valid)
-                        m.next = "Idle"
-                self._obey(m, dead)
+            self._issue(m, op, dead)
             with m.State("Next"):
-                # A loop that ends may be the last word of the one around it.
-                m.d.comb += [
-                    loops.ends.eq(1), self.retire.eq(~loops.closes),
-                    following.eq(Mux(loops.again, loops.back, last + 1)),
-                ]
-                with m.If(~loops.closes):
-                    self._fetch(m, fetch, address, following, at, last)
-                with m.If(loops.beyond):
-                    m.d.comb += [self.retire.eq(0), self._ends.eq(0)]
-                    self._stop(m, Cause.LOOP)
+                self._next(m, fetch, address, at, last, loops)
         # Where it stops: the instruction at hand, or what would come behind the last one.
         with m.If(~machine.ongoing("Stop")):
             m.d.sync += self._own.pc.eq(Mux(self._ends, Mux(address[-1], -1, address), at))
         m.d.comb += self.running.eq(~machine.ongoing("Idle"))
         return self.resets(m)
+
+    def _judge(self, m: Module, decoder: Decoder, op: Value, at: Value) -> None:
+        """Whether an instruction is legal by its own bits, in the cycle behind ``Decode``, for those that follow.
+
+        In the cycle of ``Decode`` the memory has only just given it: half of that cycle is gone.
+        """
+        word = decoder.word
+        runs_out = at + field(word, Op.SET, "words") >= self.cfg.instructions
+        m.d.comb += self._illegal.eq(self._wrong.any() | self._runs_out)
+        m.d.sync += [
+            self._wrong.eq(decoder.wrong), self._runs_out.eq((op == Op.SET) & runs_out), self._judged.eq(1),
+        ]
+
+    def _trap(self, m: Module, dead: Value, stops: Value) -> None:
+        """Why the program stopped: the first cause stays until the next start."""
+        with m.If(self.start):
+            m.d.sync += self.trap.eq(0)
+        with m.Elif(~dead & ((self.trapped.cause != 0) | stops)):
+            m.d.sync += self.trap.eq(Mux(self.trapped.cause != 0, self.trapped, self._own))
+
+    def _issue(self, m: Module, op: Value, dead: Value) -> None:
+        """Offers the instruction to its engine, as long as it is legal and no engine has trapped."""
+        with m.State("Issue"):
+            m.d.comb += self.issue.valid.eq(self._judged & ~dead & ~self._illegal)
+            with m.If(self.issue.ready):
+                m.next = "Next"
+                with m.If(op == Op.CORE):
+                    m.next = "Given"
+                with m.If((op == Op.IMAGE) & self.stop):
+                    m.d.comb += self.retire.eq(self.issue.valid)
+                    m.next = "Idle"
+            self._obey(m, dead)
+
+    def _next(
+        self, m: Module, fetch: Value, address: Value, at: Signal, last: Signal, loops: LoopStack
+    ) -> None:
+        """What follows: the next word, or the first one of a loop that is run once more."""
+        following = Signal(PC_BITS + 1)
+        # A loop that ends may be the last word of the one around it, which is asked in the next cycle.
+        m.d.comb += [
+            loops.ends.eq(1), self.retire.eq(~loops.closes), following.eq(Mux(loops.again, loops.back, last + 1)),
+        ]
+        with m.If(~loops.closes):
+            self._fetch(m, fetch, address, following, at, last)
+        with m.If(loops.beyond):
+            m.d.comb += [self.retire.eq(0), self._ends.eq(0)]
+            self._stop(m, Cause.LOOP)
 
     def _memory(self, m: Module, fetch: Value, address: Value) -> Value:
         """The word that was fetched last."""
@@ -269,10 +277,10 @@ class Sequencer(Resettable):
     def _refuse(self, m: Module) -> None:
         """Stops since the instruction is illegal by its own bits: with the least cause."""
         bits: dict[Cause, Value] = {**dict(zip(CAUSES, self._wrong, strict=True)), Cause.END: self._runs_out}
-        least: Value = Const(0, 4)
+        first: Value = Const(0, 4)
         for cause in sorted(bits, reverse=True):
-            least = Mux(bits[cause], cause, least)
-        self._stop(m, least)
+            first = Mux(bits[cause], cause, first)
+        self._stop(m, first)
 
     def _to_change(self, m: Module) -> None:
         """To the state that changes a ring; what chooses among all who do takes the time of a cycle."""
@@ -300,7 +308,7 @@ class Sequencer(Resettable):
                 m.next = "Check"
             with m.Case(Op.CORE):
                 m.d.sync += left.eq(1)
-                m.next = "Source"
+                m.next = "Ask"
             with m.Default():
                 m.next = "Issue"
 
@@ -326,9 +334,16 @@ class Sequencer(Resettable):
             m.next = "Fetch"
 
     def _set(
-        self, m: Module, fetch: Value, address: Value, last: Signal, left: Signal, place: Signal
+        self, m: Module, fetch: Value, address: Value, last: Signal, left: Signal, place: Signal, word: Value,
+        dead: Value,
     ) -> None:
         """Words of SET, one every two cycles, when they are written at once."""
+        with m.State("Settle"):
+            # What engines have in hand still reads the descriptors that are there.
+            m.d.sync += place.eq(field(word, Op.SET, "first"))
+            with m.If(self.idle):
+                m.next = "Set"
+            self._obey(m, dead)
         with m.State("Set"):
             m.d.comb += [fetch.eq(1), address.eq(last + 1)]
             m.d.sync += [last.eq(last + 1), left.eq(left - 1)]
@@ -363,36 +378,14 @@ class Sequencer(Resettable):
                 self._stop(m, Cause.RING, self.ask.stream)
 
     def _command(self, m: Module, word: Value, dead: Value) -> None:
-        """CORE: whether it is legal with its streams; its block to the load engine; and gives that back."""
-        ring, first, wrong = self.ask.ring, Signal(2), Signal(2)
-        source, target = field(word, Op.CORE, "source"), field(word, Op.CORE, "target")
-        writes = field(word, Op.CORE, "command") == Command.WRITE
-        with m.State("Source"):
-            m.d.comb += self.ask.valid.eq(1)
-            m.d.sync += first.eq(ring.wrong)
-            with m.If(self.ask.ready):
-                m.next = "Target"
-            self._obey(m, dead)
-        with m.State("Target"):
-            m.d.comb += [self.ask.valid.eq(writes), self.ask.stream.eq(target), wrong.eq(Mux(writes, ring.wrong, 0))]
-            with m.If(~writes | self.ask.ready):
-                m.next = "Ask"
-                with m.If((first != 0) & ((wrong == 0) | (first <= wrong))):
-                    self._stop(m, _cause(first), source)
-                with m.Elif(wrong != 0):
-                    self._stop(m, _cause(wrong), self.ask.stream)
-                with m.Elif(writes & ring.remote):
-                    self._stop(m, Cause.OWNER, self.ask.stream)
-                with m.Elif(self.undrained):
-                    self._stop(m, Cause.PRODUCT)
-            self._obey(m, dead)
+        """CORE, whose block is there: gives it to the load engine as pairs of words, and then back to its ring."""
+        ring = self.ask.ring
         with m.State("Block"):
-            # Of what is there the oldest; cores that write by themselves are not built.
-            m.d.comb += [self.ask.valid.eq(1), self.ask.stream.eq(Mux(writes, target, source))]
+            m.d.comb += self.ask.valid.eq(1)
             m.d.sync += [self.block_address.eq(ring.head), self.block_size.eq(ring.block)]
-            with m.If(self.ask.ready & (~writes | (ring.there != ring.blocks))):
+            with m.If(self.ask.ready):
                 m.next = "Issue"
-                with m.If(writes | ring.block[:3].any()):
+                with m.If(ring.block[:3].any()):
                     self._stop(m, Cause.CORE, engine=Engine.LOAD)
             self._obey(m, dead)
         with m.State("Given"):
@@ -407,16 +400,16 @@ class Sequencer(Resettable):
 
         Whether it is legal is asked at once, what is there when the engines are idle: SEND may wait for ever.
         """
-        ring, asked, again = self.ask.ring, Signal(), Signal(name="again")
-        m.d.sync += [asked.eq(0), again.eq(0)]
+        ring, answered, again = self.ask.ring, Signal(), Signal(name="again")
+        m.d.sync += [answered.eq(0), again.eq(0)]
         with m.State("Ask"):
             # Of something to be made: what fits; else what is there.
             makes, fits = (op == Op.ROOM) | (op == Op.PUSH), Signal()
             m.d.comb += [
-                self.ask.valid.eq(~dead & (self.idle | ~asked)), fits.eq(ring.there + left <= ring.blocks),
+                self.ask.valid.eq(~dead & (self.idle | ~answered)), fits.eq(ring.there + left <= ring.blocks),
             ]
             m.d.comb += self.ask.again.eq(again)
-            m.d.sync += [asked.eq(asked | self.ask.ready), again.eq(again | (self.ask.ready & self.idle))]
+            m.d.sync += [answered.eq(answered | self.ask.ready), again.eq(again | (self.ask.ready & self.idle))]
             with m.If(self.ask.ready):
                 with m.If(self.idle & Mux(makes, fits, ring.there >= left)):
                     m.next = "Next"
@@ -430,6 +423,8 @@ class Sequencer(Resettable):
                     self._stop(m, Cause.RING, self.ask.stream)
                 with m.Elif(makes & ring.remote):
                     self._stop(m, Cause.OWNER, self.ask.stream)
+                with m.Elif((op == Op.CORE) & self.undrained):
+                    self._stop(m, Cause.PRODUCT)
             self._obey(m, dead)
         with m.State("Change"):
             m.d.comb += self._changes.eq(1)

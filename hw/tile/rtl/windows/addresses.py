@@ -5,9 +5,9 @@ from typing import Any
 from amaranth.hdl import Cat, Module, Mux, Signal, Value, unsigned
 from amaranth.lib import data, stream
 from amaranth.lib.memory import Memory
-from amaranth.lib.wiring import In, Out
 
 from mho.hw.block import Resettable
+from mho.hw.ports import In, Out
 from mho.hw.tile.rtl.buffer import ADDRESS_BITS
 from mho.hw.tile.rtl.lanes.operands import TermLayout
 from mho.hw.tile.rtl.layouts import DescriptorLayout
@@ -56,20 +56,17 @@ class AddressGenerator(Resettable):
         Addresses of the runs.
     """
 
-    opens: Value
-    walk: Any
-    plan: Any
-    which: Value
-    asked: Value
-    o: stream.Interface
+    opens = In(1)
+    walk = In(DescriptorLayout("walk"))
+    plan = In(PlanLayout())
+    o = Out(stream.Signature(TermLayout()))
+    which = In(1, when=lambda self: self.count > 1)
+    asked = In(1, when=lambda self: self.count > 1)
 
     def __init__(self, buffer_bytes: int = 1 << ADDRESS_BITS, count: int = 1) -> None:
         self.buffer_bytes, self.count = buffer_bytes, count
         self.bits = (buffer_bytes - 1).bit_length()
-        super().__init__({
-            "opens": In(1), "walk": In(DescriptorLayout("walk")), "plan": In(PlanLayout()),
-            "o": Out(stream.Signature(TermLayout())), **({"which": In(1), "asked": In(1)} if count > 1 else {}),
-        })
+        super().__init__()
 
     def elaborate(self, platform: object) -> Any:
         m = Module()
@@ -77,7 +74,7 @@ class AddressGenerator(Resettable):
         # What is opened begins where a window that is over does: behind its last pixel.
         m.d.sync += begins.eq(self.opens)
         opened, at_hand = self._which(m, begins)
-        given, plan = self._kept(m, "plan", OpenLayout(self.bits), self.opens, opened, at_hand)
+        opening, plan = self._kept(m, "plan", OpenLayout(self.bits), self.opens, opened, at_hand)
         ends, anew, goes = Signal(), Signal(), begins | self.o.ready
         columns_go, rows_go = goes, goes & (begins | ends)
         moves, falls = Signal(), Signal()
@@ -86,8 +83,8 @@ class AddressGenerator(Resettable):
         next_at, at = self._kept(m, "at", unsigned(self.bits), moves, at_hand, at_hand)
         next_row, row = self._kept(m, "row", unsigned(self.bits), falls, at_hand, at_hand)
         m.d.comb += [
-            *(given[name].eq(self.plan[name]) for name in self.plan.shape().members),
-            *(given[name].eq(self.walk[name]) for name in ("kernel_x", "kernel_y", "pad")),
+            *(opening[name].eq(self.plan[name]) for name in self.plan.shape().members),
+            *(opening[name].eq(self.walk[name]) for name in ("kernel_x", "kernel_y", "pad")),
             ends.eq(column.final), self.o.p.last.eq(ends & line.final), self.o.valid.eq(1),
             self.o.p.address.eq(Mux(line.inside & column.inside, at, plan.pad)),
             # What comes behind the pixel at hand: the first one again, or that of a row; none before the image moves.

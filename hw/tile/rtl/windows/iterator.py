@@ -4,9 +4,9 @@ from typing import Any
 
 from amaranth.hdl import Module, Mux, Signal, Value, signed
 from amaranth.lib import stream
-from amaranth.lib.wiring import In, Out
 
 from mho.hw.block import Resettable
+from mho.hw.ports import In, Out
 from mho.hw.tile.rtl.buffer import ADDRESS_BITS
 from mho.hw.tile.rtl.layouts import DescriptorLayout
 from mho.hw.tile.rtl.rings import AskPort, Change, RingLayout
@@ -47,37 +47,31 @@ class WindowIterator(Resettable):
         The tokens.
     """
 
-    walk: Any
-    number: Value
-    place: Any
-    moves: Value
-    start: Value
-    todo: Value
-    restart: Value
-    advance: Value
-    free: Value
-    hasty: Value
-    hold: Value
-    done: Value
-    wrong: Value
-    later: Value
-    next: Any
-    look: Any
-    plan: Any
-    ask: Any
-    change: stream.Interface
+    walk = In(DescriptorLayout("walk"))
+    number = In(3)
+    place = In(PlaceLayout())
+    moves = In(1)
+    start = In(1)
+    todo = In(2)
+    restart = In(1)
+    advance = In(1)
+    free = In(1)
+    hasty = In(1)
+    hold = In(1)
+    done = Out(1)
+    wrong = Out(1)
+    later = Out(1)
+    next = Out(PlaceLayout())
+    look = Out(LookLayout())
+    plan = Out(PlanLayout())
+    ask = Out(AskPort())
+    change = Out(stream.Signature(Change()))
+
 
     def __init__(self, buffer_bytes: int = 1 << ADDRESS_BITS) -> None:
         self.buffer_bytes = buffer_bytes
         self.bits = (buffer_bytes - 1).bit_length()
-        super().__init__({
-            "walk": In(DescriptorLayout("walk")), "number": In(3), "place": In(PlaceLayout()), "moves": In(1),
-            "start": In(1), "todo": In(2),
-            "restart": In(1), "advance": In(1), "free": In(1), "hasty": In(1), "hold": In(1), "done": Out(1),
-            "wrong": Out(1), "later": Out(1), "next": Out(PlaceLayout()), "look": Out(LookLayout()),
-            "plan": Out(PlanLayout()),
-            "ask": Out(AskPort()), "change": Out(stream.Signature(Change())),
-        })
+        super().__init__()
 
     def elaborate(self, platform: object) -> Any:
         m = Module()
@@ -159,14 +153,14 @@ class WindowIterator(Resettable):
         """Terms and codes of the window."""
         walk, total = self.walk, self._total
         # What is too much for the core whatever comes; terms are always less.
-        most = total[:10] | total[10:].any().replicate(10)
+        capped = total[:10] | total[10:].any().replicate(10)
         self._sums.chain((
             ("Terms", "", 0, walk.kernel_x, walk.kernel_y, "Codes"),
-            ("Repeats", "", walk.tail, most, walk.repeat, "Counted"),
+            ("Repeats", "", walk.tail, capped, walk.repeat, "Counted"),
         ))
         with m.State("Codes"):
             m.d.sync += self.look.terms.eq(total)
-            self._sums.load(0, most, walk.run, self._ready)
+            self._sums.load(0, capped, walk.run, self._ready)
             with m.If(self._ready):
                 m.next = "Repeats"
         with m.State("Counted"):

@@ -2,9 +2,9 @@
 
 from enum import IntEnum
 
-from amaranth.lib import data, wiring
-from amaranth.lib.wiring import In, Out
+from amaranth.lib import data
 
+from mho.hw.ports import Bundle, In, Out
 from mho.hw.tile.rtl.buffer import ADDRESS_BITS
 from mho.hw.tile.rtl.layouts import DescriptorLayout
 from mho.hw.tile.rtl.rings.scoreboard import COUNT_BITS
@@ -93,7 +93,7 @@ class PlanLayout(data.StructLayout):
         })
 
 
-class WalkPort(wiring.Signature):
+class WalkPort(Bundle):
     """Asks for something to be done with a walk, seen from whoever asks.
 
     Members
@@ -108,14 +108,22 @@ class WalkPort(wiring.Signature):
     done, wrong, later : In(1)
         Strobes: it is done; the window reaches further than its ring, or back to what was given back; it has to be
         asked for again, since what it waits for is not there and somebody else asks.
-    walk, wrongs, look, plan : In(DescriptorLayout("walk")), In(WalkLayout()), In(LookLayout()), In(PlanLayout())
+    walk, wrongs, look, plan : In(DescriptorLayout("walk")), In(WalkFaults()), In(LookLayout()), In(PlanLayout())
         The walk, what is wrong with it, and its window, where it is done.
     """
 
-    def __init__(self) -> None:
-        super().__init__({
-            "number": Out(3), "todo": Out(2), "valid": Out(1), "restart": Out(1), "advance": Out(1), "free": Out(1),
-            "hasty": Out(1), "hold": Out(1), "done": In(1), "wrong": In(1), "later": In(1),
-            "walk": In(DescriptorLayout("walk")), "wrongs": In(WalkFaults()),
-            "look": In(LookLayout()), "plan": In(PlanLayout()),
-        })
+    number = Out(3)
+    todo = Out(2)
+    valid = Out(1)
+    restart = Out(1)
+    advance = Out(1)
+    free = Out(1)
+    hasty = Out(1)
+    hold = Out(1)
+    done = In(1)
+    wrong = In(1)
+    later = In(1)
+    walk = In(DescriptorLayout("walk"))
+    wrongs = In(WalkFaults())
+    look = In(LookLayout())
+    plan = In(PlanLayout())

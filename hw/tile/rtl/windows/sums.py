@@ -50,7 +50,7 @@ class Sums:
         # What is loaded: all three, or all but the total.
         self._loads, self._goes_on = Signal(name="loads"), Signal(name="goes_on")
         self._total, self._factor, self._times = (
-            Signal(len(one), name=f"next_{one.name}") for one in (self.total, factor, times))
+            Signal(len(register), name=f"next_{register.name}") for register in (self.total, factor, times))
         m.d.comb += self.ready.eq(times == 0)
         with m.If(self._loads & ~self._goes_on):
             m.d.sync += self.total.eq(self._total)

@@ -18,7 +18,7 @@ CFG = WriteVerifyConfig(lines=16)
 @pytest.mark.parametrize(
     ("values", "sentence"),
     [
-        ({"lines": 32}, "lines must be 16, 64 or 256, not 32"),
+        ({"lines": 36}, "lines must be a multiple of 8, not 36"),
         ({"verify_bits": 7}, "verify_bits must be between 8 and 12, not 7"),
         ({"setup_cycles": 0}, "setup_cycles must be between 1 and 65535, not 0"),
         ({"verify_cycles": 1}, "verify_cycles must be between 2 and 65535, not 1"),

@@ -33,7 +33,7 @@ def test_durations_are_rounded_up_to_cycles() -> None:
 @pytest.mark.parametrize(
     ("fields", "sentence"),
     [
-        ({"lines": 32}, r"^lines must be 16, 64 or 256, not 32$"),
+        ({"lines": 36}, r"^lines must be a multiple of 8, not 36$"),
         ({"compare_cycles": 1}, r"^compare_cycles must be between 2 and 65535, not 1$"),
         ({"sample_cycles": 0}, r"^sample_cycles must be between 1 and 65535, not 0$"),
         ({"reset_cycles": 65536}, r"^reset_cycles must be between 1 and 65535, not 65536$"),

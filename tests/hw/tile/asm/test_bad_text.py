@@ -16,7 +16,7 @@ TEXTS = [path.read_text(encoding="utf-8") for path in sorted(EXAMPLES.glob("*.s"
 WORDS = [
     "{", "}", ":", ",", ".", "..", "*", "@", "-1", "0x", "99999999999", "é", "\t", "loop", "set vec leaf:", "stream",
     "raw walk @3:", "table 0 {", "1000000 * 1", "5 * m 1..", "first_image:", "register 2:", "word", "\x00",
-    "core write",
+    "core masks",
 ]
 
 

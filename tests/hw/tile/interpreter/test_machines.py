@@ -12,8 +12,8 @@ from mho.hw.tile.interpreter.tiles import Tiles
 from mho.hw.tile.interpreter.tokens import TokenMachine
 from mho.hw.tile.isa import Cause, Engine, Op, encode
 from mho.hw.tile.isa.program import Program
-from mho.hw.tile.random_programs import SIZES, alone, any_program, borderline, given_blocks, legal_program
 from mho.macro_models.errors import InputError
+from mho.sim.tile_programs.random_programs import SIZES, alone, any_program, borderline, given_blocks, legal_program
 
 LIMIT = 6000
 
@@ -32,8 +32,8 @@ class RandomCore(FunctionCore):
             raise InputError("refused")
         return super().product(op, op_id, first, codes)
 
-    def command(self, command, block):
-        return block[::-1]
+    def write_masks(self, block):
+        return
 
 
 def interpreted(program, limit=LIMIT):

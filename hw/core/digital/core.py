@@ -1,0 +1,130 @@
+"""A whole core of rows that are driven and columns that are converted, all but what its kind does at the pins."""
+
+from abc import abstractmethod
+from typing import Any
+
+from amaranth.hdl import Module, Signal
+from amaranth.lib import stream, wiring
+from amaranth.lib.wiring import Out
+
+from mho.hw.block import Resettable
+from mho.hw.core.digital.groups import ColumnGroups, ResultLayout
+from mho.hw.core.digital.loader import CodeLoader
+from mho.hw.core.digital.rows import RowDriver
+from mho.hw.core.digital.sequencer import PhaseSequencer
+from mho.hw.core.digital.status import count_operations
+from mho.hw.core.layout import OpLayout, WordsLayout
+from mho.hw.core.masks import MaskLayout, MaskStore
+from mho.hw.core.port import VectorPort
+from mho.hw.macro.contract import ContractPins
+
+__all__ = ["RowCore", "row_port"]
+
+
+def row_port(cfg: Any) -> VectorPort:
+    """The vector port of such a core: masks, descriptors of the common layout, a range of words in a tile."""
+    return VectorPort(OpLayout(), MaskLayout(cfg), words=WordsLayout(cfg.output_words) if cfg.ranged else None)
+
+
+class RowCore(Resettable):
+    """Runs matrix-vector products: rows are driven plane by plane, columns are read in groups.
+
+    The next operation loads and the last result drains while one is at the pins. A kind says the order at the pins by
+    the ``phases`` of its configuration, which are strobes of its pins (rows change in the cycle behind one), what codes
+    are made of (:meth:`unit`), and what else is at the pins (:meth:`connect_pins`).
+
+    Parameters
+    ----------
+    cfg
+        Configuration of the core: its shape, ``phases`` (:class:`mho.hw.core.digital.sequencer.Phase`), ``lanes``.
+    pins
+        Pins of the macro, among them ``row_pos``, ``row_neg``, ``wl_en``, ``plane``, ``step_code``, ``op_id``,
+        ``capture`` (strobe: the result goes to what is read), ``group`` and ``hold``.
+
+    Members
+    -------
+    <the members of :func:`row_port`>
+        The vector port.
+    macro : Out(pins)
+        The macro. Everything that it sees comes from flip-flops.
+    """
+
+    verilog_name = "digital"
+
+    op: stream.Interface
+    i: stream.Interface
+    o: stream.Interface
+    mask: stream.Interface
+    macro: Any
+    status: Any
+    words: Any
+
+    def __init__(self, cfg: Any, pins: ContractPins) -> None:
+        self.cfg, self.pins = cfg, pins
+        self.port = row_port(cfg)
+        super().__init__({**self.port.members, "macro": Out(pins)})
+
+    @abstractmethod
+    def unit(self) -> ColumnGroups:
+        """What makes codes of the results of the macro."""
+
+    def loader(self) -> CodeLoader:
+        """What takes descriptors and input codes."""
+        return CodeLoader(self.cfg)
+
+    def connect_pins(self, m: Module, unit: Any) -> None:
+        """Connect the pins that only this kind has, and what :meth:`unit` sees of them."""
+
+    def elaborate(self, platform: object) -> Any:
+        m = Module()
+        cfg, pins = self.cfg, self.macro
+        loader: Any = self.loader()
+        unit: Any = self.unit()
+        m.submodules.masks = masks = MaskStore(cfg)
+        m.submodules.loader = loader
+        m.submodules.sequencer = sequencer = PhaseSequencer(cfg.phases)
+        m.submodules.row_driver = rows = RowDriver(cfg)
+        m.submodules.unit = unit
+        for inner, outer in ((masks.i, self.mask), (loader.op, self.op), (loader.i, self.i), (unit.o, self.o)):
+            wiring.connect(m, inner, wiring.flipped(outer))
+        staged, busy = loader.staged, loader.busy | sequencer.running | unit.busy
+        begun = Signal()
+        m.d.sync += begun.eq(sequencer.begins)
+        m.d.comb += [
+            # Masks are looked up while the codes load.
+            masks.read.eq(loader.accept), loader.masks_ready.eq(masks.ready), masks.wl_select.eq(staged.wl_select),
+            masks.line_select.eq(staged.line_select), sequencer.full.eq(loader.full & ~masks.busy),
+            sequencer.planes.eq(staged.in_bits - (staged.in_signed & (staged.in_bits != 1))),
+            sequencer.hold.eq(pins.hold), sequencer.free.eq(unit.free), loader.take.eq(sequencer.take),
+            rows.load.eq(sequencer.take), rows.in_signed.eq(staged.in_signed), rows.driven.eq(masks.driven),
+            rows.drive.eq(begun), rows.select.eq(sequencer.plane), rows.clear.eq(sequencer.finish),
+            *(plane.eq(code) for plane, code in zip(rows.planes, loader.planes, strict=True)),
+            unit.finish.eq(sequencer.finish), pins.row_pos.eq(rows.pos), pins.row_neg.eq(rows.neg),
+            pins.plane.eq(sequencer.plane), pins.capture.eq(sequencer.capture), pins.group.eq(unit.row),
+            *(getattr(pins, phase.name).eq(getattr(sequencer, phase.name)) for phase in cfg.phases),
+        ]
+        self._run(m, masks, loader, sequencer, unit)
+        self.connect_pins(m, unit)
+        count_operations(
+            m, self.status, sequencer, hold=pins.hold, busy=busy, error=loader.error, converted=sequencer.finish,
+            done=sequencer.finish,
+        )
+        return self.resets(m)
+
+    def _run(self, m: Module, masks: Any, loader: Any, sequencer: Any, unit: Any) -> None:
+        """What goes with an operation from where it waits to the pins and to its result."""
+        running = Signal(ResultLayout(self.cfg), reset_less=True)
+        enabled = Signal(self.cfg.outputs, reset_less=True)
+        words = Signal(WordsLayout(self.cfg.output_words), reset_less=True)
+        if self.cfg.ranged:
+            with m.If(loader.accept):
+                m.d.sync += words.eq(self.words)
+        else:
+            m.d.comb += words.last.eq(self.cfg.output_words - 1)
+        with m.If(sequencer.take):
+            m.d.sync += [
+                running.out_bits.eq(loader.staged.out_bits), running.relu.eq(loader.staged.relu),
+                running.words.eq(words), enabled.eq(masks.enabled), self.macro.wl_en.eq(masks.wl),
+                self.macro.step_code.eq(loader.staged.step_code), self.macro.op_id.eq(loader.staged.op_id),
+            ]
+        m.d.comb += [unit.result.eq(running), unit.enabled.eq(enabled)]

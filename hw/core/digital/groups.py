@@ -1,0 +1,181 @@
+"""Reads the results of a macro in groups of columns, makes codes of them, and gives these out as a stream."""
+
+from abc import abstractmethod
+from typing import Any, ClassVar, Protocol
+
+from amaranth.hdl import Cat, Const, Module, Signal, Value, unsigned
+from amaranth.lib import data, stream
+from amaranth.lib.memory import Memory
+from amaranth.lib.wiring import In, Out
+
+from mho.hw.block import Resettable
+from mho.hw.core.layout import WordsLayout
+from mho.hw.core.timing import Drain
+from mho.hw.core.words import CODE_WIDTH, OUTPUTS_PER_WORD
+
+__all__ = ["ColumnGroups", "GroupShape", "ResultLayout", "group_drain"]
+
+
+class GroupShape(Protocol):
+    """What :class:`ColumnGroups` needs of a configuration."""
+
+    @property
+    def lanes(self) -> int:
+        """Columns that are read in a cycle: a power of two, at least those of an output word."""
+        ...
+
+    @property
+    def outputs(self) -> int:
+        """Columns: a multiple of the lanes."""
+        ...
+
+    @property
+    def output_words(self) -> int:
+        """Words of a result."""
+        ...
+
+    @property
+    def group_rows(self) -> int:
+        """Cycles in which all columns are read."""
+        ...
+
+
+def group_drain(cfg: GroupShape, stages: int) -> Drain:
+    """How a result leaves with so many stages between what is read and its code."""
+    return Drain(latency=3 + stages, row_words=cfg.lanes // OUTPUTS_PER_WORD, rows=cfg.group_rows, settle=1 + stages)
+
+
+class ResultLayout(data.StructLayout):
+    """What a result is made with: bits of its codes, whether negative ones are 0, and the words that are given."""
+
+    def __init__(self, cfg: GroupShape) -> None:
+        super().__init__({"out_bits": 4, "relu": 1, "words": WordsLayout(cfg.output_words)})
+
+
+class ColumnGroups(Resettable):
+    """Reads the results of a macro, ``cfg.lanes`` columns a cycle, and gives out two codes a word.
+
+    With two lanes a word is made a cycle, which is what the stream takes; more lanes only make a result wait in its
+    memory. The first word is at the output three cycles and one for each stage after ``finish``. A kind says what a
+    code is: :meth:`codes`.
+
+    Members
+    -------
+    finish : In(1)
+        The macro holds a result from the next cycle on; only while ``free``.
+    discard : In(1)
+        With ``finish``: nothing is made of it.
+    result : In(ResultLayout(cfg))
+        With ``finish``: what is made of it.
+    enabled : In(cfg.outputs)
+        With ``finish``: columns that give a code.
+    free : Out(1)
+        The last result has gone.
+    busy : Out(1)
+        A word waits or will.
+    seek, wanted : In(1), In
+        Read this group instead, while nothing is read.
+    row : Out
+        Group of columns that is read, at the macro.
+    o : Out(stream.Signature(32))
+        The words.
+    """
+
+    stages: ClassVar[tuple[str, ...]] = ("read",)
+    """Registers between a group's number at the macro and its codes; the first is the macro's own."""
+
+    finish: Value
+    discard: Value
+    result: Any
+    enabled: Value
+    free: Value
+    busy: Value
+    seek: Value
+    wanted: Value
+    row: Signal
+    o: stream.Interface
+
+    def __init__(self, cfg: Any) -> None:
+        self.cfg = cfg
+        super().__init__({
+            "finish": In(1), "discard": In(1), "result": In(ResultLayout(cfg)), "enabled": In(cfg.outputs),
+            "free": Out(1), "busy": Out(1), "row": Out(range(cfg.group_rows)),
+            "seek": In(1), "wanted": In(range(cfg.group_rows)),
+            **self.results(), "o": Out(stream.Signature(unsigned(32))),
+        })
+
+    @abstractmethod
+    def results(self) -> dict[str, Any]:
+        """Inputs with what the macro holds of a group, and what else codes are made with."""
+
+    @abstractmethod
+    def codes(self, m: Module, held: Any, enabled: Value, group: Value) -> list[Signal]:
+        """Codes of a group, as many as lanes, when what was read of it has passed the stages."""
+
+    def elaborate(self, platform: object) -> Any:
+        m = Module()
+        cfg = self.cfg
+        held = Signal(ResultLayout(cfg), reset_less=True)
+        enabled = Signal(cfg.outputs, reset_less=True)
+        starts = Signal()
+        reading = Signal()
+        m.d.comb += starts.eq(self.finish & ~self.discard)
+        with m.If(starts):
+            m.d.sync += [held.eq(self.result), enabled.eq(self.enabled), reading.eq(1), self.row.eq(0)]
+        with m.If(reading):
+            m.d.sync += [self.row.eq(self.row + 1), reading.eq(self.row != cfg.group_rows - 1)]
+        with m.Elif(self.seek):
+            m.d.sync += self.row.eq(self.wanted)
+        # Stage by stage: what is read, what is made of it, its codes.
+        groups = [self.row]
+        valid: list[Value] = [reading]
+        for name in self.stages:
+            group = Signal.like(self.row, name=f"{name}_row")
+            there = Signal(name=f"{name}_valid")
+            m.d.sync += [group.eq(groups[-1]), there.eq(valid[-1])]
+            groups.append(group)
+            valid.append(there)
+        codes = self.codes(m, held, enabled, groups[-1])
+        m.submodules.memory = memory = Memory(shape=CODE_WIDTH * cfg.lanes, depth=cfg.group_rows, init=[])
+        write = memory.write_port()
+        m.d.comb += [write.addr.eq(groups[-1]), write.data.eq(Cat(codes)), write.en.eq(valid[-1])]
+        made = Signal(range(cfg.group_rows + 1))
+        with m.If(starts):
+            m.d.sync += made.eq(0)
+        with m.Elif(valid[-1]):
+            m.d.sync += made.eq(made + 1)
+        self._show(m, memory, held, made, starts)
+        return self.resets(m)
+
+    def _show(self, m: Module, memory: Memory, held: Any, made: Value, starts: Value) -> None:
+        """Read word after word of a result, each as soon as its group is in the memory."""
+        read = memory.read_port()
+        word = Signal(range(self.cfg.output_words))
+        full = Signal()
+        first = Signal()
+        place = Signal.like(word)
+        bits = (self.cfg.lanes // OUTPUTS_PER_WORD).bit_length() - 1
+        row = word[bits:] if bits < len(word) else Const(0, 1)
+        begins = first | ~word[:bits].any() if bits else Const(1)
+        gives = full & (made > row)
+        go = Signal()
+        done = Signal()
+        pending = Signal()
+        m.d.comb += [
+            go.eq(gives & (~self.o.valid | self.o.ready)), read.addr.eq(row), read.en.eq(go & begins),
+            done.eq(made == self.cfg.group_rows), self.free.eq(~full & ~pending),
+            self.busy.eq(full | pending | self.o.valid),
+            self.o.payload.eq(read.data.word_select(place[:bits], 32) if bits else read.data),
+        ]
+        # A result of few words may have gone before all columns were read.
+        with m.If(starts):
+            m.d.sync += [full.eq(1), pending.eq(1), word.eq(self.result.words.first), first.eq(1)]
+        with m.Else():
+            with m.If(go):
+                m.d.sync += [word.eq(word + 1), first.eq(0), full.eq(word != held.words.last)]
+            with m.If(done):
+                m.d.sync += pending.eq(0)
+        with m.If(~self.o.valid | self.o.ready):
+            m.d.sync += self.o.valid.eq(gives)
+        with m.If(go):
+            m.d.sync += place.eq(word)

@@ -1,0 +1,67 @@
+"""Drives the rows of a macro with one plane of the input codes at a time."""
+
+from amaranth.hdl import Module, Mux, Signal, Value
+from amaranth.lib.wiring import In, Out
+
+from mho.hw.block import Resettable
+from mho.hw.core.shape import CoreShape
+from mho.macro_models.integer.operation import MAX_BITS
+
+__all__ = ["RowDriver"]
+
+
+class RowDriver(Resettable):
+    """Holds the planes of the operation that runs, and drives one of them.
+
+    ``load``, ``drive`` and ``clear`` take effect at the next clock edge. No row is driven both ways, and none but
+    between ``drive`` and ``clear``.
+
+    Members
+    -------
+    load, planes, in_signed, driven : In
+        Take over an operation: the planes of :class:`mho.hw.core.digital.loader.CodeLoader`, and rows that are driven.
+    drive, select : In(1), In(3)
+        Put a plane on the rows, by the binary weight of it.
+    clear : In(1)
+        Release the rows.
+    pos, neg : Out(cfg.inputs())
+        Rows of positive and of negative inputs, from flip-flops.
+    """
+
+    load: Value
+    planes: list[Value]
+    in_signed: Value
+    driven: Value
+    drive: Value
+    select: Value
+    clear: Value
+    pos: Signal
+    neg: Signal
+
+    def __init__(self, cfg: CoreShape) -> None:
+        self.cfg = cfg
+        rows = cfg.inputs()
+        super().__init__({
+            "load": In(1), "planes": In(rows).array(MAX_BITS), "in_signed": In(1), "driven": In(rows), "drive": In(1),
+            "select": In(range(MAX_BITS)), "clear": In(1), "pos": Out(rows), "neg": Out(rows),
+        })
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        rows = self.cfg.inputs()
+        # Written by every operation before they are read: no reset.
+        held = [Signal(rows, name=f"held_{k}", reset_less=True) for k in range(MAX_BITS)]
+        negative = Signal(rows, reset_less=True)
+        level = Signal(rows)
+        with m.If(self.load):
+            m.d.sync += [plane.eq(taken & self.driven) for plane, taken in zip(held, self.planes, strict=True)]
+            m.d.sync += negative.eq(Mux(self.in_signed, self.planes[-1], 0))
+        with m.Switch(self.select):
+            for k, plane in enumerate(held):
+                with m.Case(k):
+                    m.d.comb += level.eq(plane)
+        with m.If(self.drive):
+            m.d.sync += [self.pos.eq(level & ~negative), self.neg.eq(level & negative)]
+        with m.Elif(self.clear):
+            m.d.sync += [self.pos.eq(0), self.neg.eq(0)]
+        return self.resets(m)

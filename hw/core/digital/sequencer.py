@@ -1,0 +1,131 @@
+"""Order of the phases of a product whose durations are constants."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from amaranth.hdl import Module, Signal, Value
+from amaranth.lib.wiring import In, Out
+
+from mho.hw.block import Resettable, named
+from mho.macro_models.integer.operation import MAX_BITS
+
+__all__ = ["Phase", "PhaseSequencer", "phase_cycles"]
+
+_TIMER_BITS = 16
+
+
+@dataclass(frozen=True)
+class Phase:
+    """One operation at the pins: its strobe's name, its cycles, and whether every plane of the input has one."""
+
+    name: str
+    cycles: int
+    planes: bool = False
+
+
+def phase_cycles(phases: Sequence[Phase], planes: int) -> int:
+    """Cycles of the operations at the pins of one product of so many planes."""
+    return sum(phase.cycles * (planes if phase.planes else 1) for phase in phases)
+
+
+class PhaseSequencer(Resettable):
+    """Issues the phases of one product after another without a gap.
+
+    A phase that every plane has is issued for one plane after the other, from the most significant on. After the last
+    phase one cycle (:data:`mho.hw.core.timing.OVERHEAD_CYCLES`) moves the result and takes the next product; it waits
+    before that cycle until the last result has gone.
+
+    Parameters
+    ----------
+    phases
+        The phases, in their order.
+
+    Members
+    -------
+    full, planes : In(1), In(4)
+        A product waits, of so many planes.
+    take : Out(1)
+        It starts: the first phase follows in the next cycle.
+    begins, plane : Out(1), Out(3)
+        A phase of a plane begins in the next cycle; the plane of the phase that is on.
+    next_plane : Out(3)
+        With ``begins``: its plane.
+    finish, capture : Out(1)
+        The macro takes the result into what is read, in this cycle; the same from a flip-flop, for its pin.
+    free : In(1)
+        It can be taken.
+    running, analog : Out(1)
+        A product is in progress; an operation is at the pins.
+    hold : In(1)
+        Freezes the timer.
+    <name of a phase> : Out(1)
+        Its strobe, from a flip-flop: its first cycle.
+    """
+
+    full: Value
+    planes: Value
+    take: Value
+    begins: Value
+    plane: Signal
+    next_plane: Value
+    finish: Value
+    capture: Signal
+    free: Value
+    running: Value
+    analog: Value
+    hold: Value
+
+    def __init__(self, phases: tuple[Phase, ...]) -> None:
+        self.phases = phases
+        plane = range(MAX_BITS)
+        super().__init__({
+            "full": In(1), "planes": In(4), "take": Out(1), "begins": Out(1), "plane": Out(plane),
+            "next_plane": Out(plane), "finish": Out(1), "capture": Out(1), "free": In(1), "running": Out(1),
+            "analog": Out(1), "hold": In(1), **{phase.name: Out(1) for phase in phases},
+        })
+
+    def elaborate(self, platform: object) -> Any:
+        m = Module()
+        phases, idle, finish = self.phases, 0, len(self.phases) + 1
+        state = Signal(range(finish + 1))
+        timer = Signal(_TIMER_BITS)
+        last, waits, again = Signal(), Signal(), Signal()
+        strobes = [getattr(self, phase.name) for phase in phases]
+        cycles = [named(m, f"{phase.name.upper()}_CYCLES", phase.cycles, _TIMER_BITS) for phase in phases]
+        m.d.comb += [
+            waits.eq((state == len(phases)) & (timer == 0) & ~again & ~self.free),
+            last.eq((timer == 0) & ~self.hold & ~waits), self.running.eq(state != idle),
+            self.finish.eq(state == finish), self.analog.eq(self.running & ~self.finish & ~waits),
+            self.take.eq(self.full & ((state == idle) | self.finish)),
+        ]
+        m.d.sync += [strobe.eq(0) for strobe in (*strobes, self.capture)]
+        with m.If((timer != 0) & ~self.hold):
+            m.d.sync += timer.eq(timer - 1)
+
+        def enter(number: int) -> None:
+            m.d.sync += [state.eq(number + 1), strobes[number].eq(1), timer.eq((cycles[number] - 1)[:_TIMER_BITS])]
+            if phases[number].planes:
+                m.d.comb += self.begins.eq(1)
+
+        with m.Switch(state):
+            for number, phase in enumerate(phases):
+                with m.Case(number + 1):
+                    if phase.planes:
+                        m.d.comb += [again.eq(self.plane != 0), self.next_plane.eq(self.plane - 1)]
+                    with m.If(last):
+                        with m.If(again):
+                            enter(number)
+                        with m.Else():
+                            if number + 1 < len(phases):
+                                enter(number + 1)
+                            else:
+                                m.d.sync += [state.eq(finish), self.capture.eq(1)]
+            with m.Case(finish):
+                m.d.sync += state.eq(idle)
+        with m.If(self.take):
+            m.d.comb += self.next_plane.eq(self.planes - 1)
+            enter(0)
+        with m.If(self.begins):
+            m.d.sync += self.plane.eq(self.next_plane)
+        return self.resets(m)

@@ -1,0 +1,139 @@
+"""Ports of a block, declared once: what Amaranth makes of them and what a type checker knows of them.
+
+A port is an attribute of the class, made by :func:`In`, :func:`Out` or :func:`array`. What it is made of may depend on
+the instance: then it is a function of that, which sees what ``__init__`` has set before it calls
+``super().__init__()``::
+
+    class Adder(Component):
+        a = In(8)
+        total = Out(lambda self: unsigned(self.width))
+        terms = array(In(stream.Signature(8)), lambda self: self.terms_at_a_time)
+
+To a type checker ``total`` is a signal, ``terms`` a list of streams, and a port whose signature is a :class:`Bundle`
+has the members of that, so that a name that is not there is found before anything is elaborated.
+"""
+
+from collections.abc import Callable, Mapping
+from types import FunctionType
+from typing import TYPE_CHECKING, Any, TypeVar, cast, overload
+
+from amaranth.hdl import Shape, Signal
+from amaranth.lib import data, stream, wiring
+from amaranth.lib.wiring import Flow, Member
+
+__all__ = ["Bundle", "Component", "In", "Out", "array"]
+
+_Bundle = TypeVar("_Bundle", bound="Bundle")
+_Interface = TypeVar("_Interface")
+_Plain = int | range | Shape | type
+_Count = int | Callable[[Any], int]
+_Condition = Callable[[Any], bool] | None
+
+
+class _Port:
+    """A port as its class declares it, until an instance makes a member of it."""
+
+    def __init__(
+        self, flow: Flow, shape: Any, when: _Condition, init: int | None = None, counts: tuple[_Count, ...] = ()
+    ) -> None:
+        self.flow, self.shape, self.when, self.init, self.counts = flow, shape, when, init, counts
+
+    def member(self, owner: Any) -> Member | None:
+        """What it is in an instance; None where that has no such port."""
+        if self.when is not None and not self.when(owner):
+            return None
+        shape = _of(owner, self.shape)
+        member = self.flow(shape) if self.init is None else self.flow(shape, init=self.init)  # pyright: ignore[reportCallIssue]
+        return member.array(*(_of(owner, count) for count in self.counts)) if self.counts else member
+
+
+def _of(owner: Any, value: Any) -> Any:
+    return value(owner) if isinstance(value, FunctionType) else value
+
+
+@overload
+def In(shape: _Plain | Callable[[Any], _Plain], *, when: _Condition = ..., init: int = ...) -> Signal: ...
+@overload
+def In(shape: stream.Signature | Callable[[Any], stream.Signature], *, when: _Condition = ...) -> stream.Interface: ...
+@overload
+def In(shape: _Bundle | Callable[[Any], _Bundle], *, when: _Condition = ...) -> _Bundle: ...
+@overload
+def In(shape: data.Layout | Callable[[Any], data.Layout], *, when: _Condition = ...) -> data.View: ...
+@overload
+def In(shape: wiring.Signature | Callable[[Any], wiring.Signature], *, when: _Condition = ...) -> Any: ...
+def In(shape: Any, *, when: _Condition = None, init: int | None = None) -> Any:
+    """A port that others drive.
+
+    Parameters
+    ----------
+    shape
+        What it carries: a shape, a layout or a signature, or a function of the instance that gives one.
+    when
+        Whether an instance has it; without, all have.
+    init
+        What it is where nobody drives it, and after reset.
+    """
+    return _Port(Flow.In, shape, when, init)
+
+
+@overload
+def Out(shape: _Plain | Callable[[Any], _Plain], *, when: _Condition = ..., init: int = ...) -> Signal: ...
+@overload
+def Out(shape: stream.Signature | Callable[[Any], stream.Signature], *, when: _Condition = ...) -> stream.Interface: ...
+@overload
+def Out(shape: _Bundle | Callable[[Any], _Bundle], *, when: _Condition = ...) -> _Bundle: ...
+@overload
+def Out(shape: data.Layout | Callable[[Any], data.Layout], *, when: _Condition = ...) -> data.View: ...
+@overload
+def Out(shape: wiring.Signature | Callable[[Any], wiring.Signature], *, when: _Condition = ...) -> Any: ...
+def Out(shape: Any, *, when: _Condition = None, init: int | None = None) -> Any:
+    """A port that the block drives; parameters as of :func:`In`."""
+    return _Port(Flow.Out, shape, when, init)
+
+
+def array(port: _Interface, *counts: _Count) -> list[_Interface]:
+    """So many of a port, in each dimension: numbers, or functions of the instance."""
+    one = cast(Any, port)
+    return cast(Any, _Port(one.flow, one.shape, one.when, one.init, counts))
+
+
+class _Declares:
+    """Takes the ports of a class out of its attributes, where those of its instances are to be."""
+
+    _declared: dict[str, _Port] = {}
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        own = {name: value for name, value in vars(cls).items() if isinstance(value, _Port)}
+        for name in own:
+            delattr(cls, name)
+        cls._declared = cls._declared | own
+
+    def _own_members(self) -> dict[str, Member]:
+        found = {name: port.member(self) for name, port in self._declared.items()}
+        return {name: member for name, member in found.items() if member is not None}
+
+
+class Component(_Declares, wiring.Component):
+    """A block whose ports are attributes of its class.
+
+    Parameters
+    ----------
+    members
+        Ports before those, such as are those of another block.
+    """
+
+    def __init__(self, members: Mapping[str, Member] = {}) -> None:
+        super().__init__({**members, **self._own_members()})
+
+
+class Bundle(_Declares, wiring.Signature):
+    """Ports that belong together, seen from one of both ends: a signature whose members are attributes of its class."""
+
+    if TYPE_CHECKING:
+        # What is made of it has its ports and this: to a type checker it is the signature itself.
+        @property
+        def signature(self) -> wiring.Signature: ...
+
+    def __init__(self) -> None:
+        super().__init__(self._own_members())

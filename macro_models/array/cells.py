@@ -1,0 +1,107 @@
+"""Cells of an array as conversions see them through its wires, in integers."""
+
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mho.macro_models.array.cache import MatrixCache
+from mho.macro_models.array.deviation import analog_error
+from mho.macro_models.array.effective import effective_codes
+from mho.macro_models.array.shared import SharedFolder
+from mho.macro_models.array.wires import Wires
+
+__all__ = ["RANGE_RMS", "WireError", "effective_cells", "share_matrices", "wire_error"]
+
+_MATRICES = MatrixCache()
+"""Matrices of this process: the passes of an error budget, and of cores that hold the same cells, share them."""
+
+
+def share_matrices(folder: Path | None) -> None:
+    """Share matrices with other processes through a folder, or with none.
+
+    They are computed in floating point, so that those of another version of the linear algebra are not taken.
+    """
+    name = f"{version('numpy')}-{version('scipy')}"
+    _MATRICES.folder = None if folder is None else SharedFolder(folder / name)
+
+
+def effective_cells(
+    cells: NDArray[np.int32], lsb_uS: float, wires: Wires, wl: NDArray[np.bool_], backward: bool
+) -> NDArray[np.integer]:
+    """Integer conductances of shape (driven, converted) that give a line its charge: at least 0.
+
+    With perfect wires the codes of the cells whose word line is on. With wires the rounded effective matrix, each
+    converted line multiplied by the sum of its codes (:func:`~mho.macro_models.array.effective_codes`): the matrix is
+    computed in floating point, so that it is the same wherever the same BLAS runs in one thread, and another one could
+    round a code otherwise, once in some 10**9. Where lines do not settle, each is multiplied by what it reaches.
+
+    Parameters
+    ----------
+    cells
+        Codes ``[bit line, source line]``, of shape (lines, lines).
+    lsb_uS
+        Conductance of one code.
+    wires
+        Resistances, and how lines settle; rows are bit lines.
+    wl
+        Word lines that are on.
+    backward
+        Source lines are driven and bit lines are converted.
+    """
+    gated = cells if wl.all() else np.where(wl[:, None], cells, 0)
+    k: NDArray[np.integer] = gated.T if backward else gated
+    if wires.ideal:
+        return k
+    if not wires.settled.ideal:
+        build = _MATRICES.matrix
+        k = effective_codes(
+            cells, lsb_uS * 1e-6, wires.settled, mode="voltage", wl=wl, backward=backward, build=build
+        )
+    if not wires.settle_uS:
+        return k
+    return np.rint(k * _reached(gated.sum(axis=1 if backward else 0) * lsb_uS, wires, len(cells))).astype(np.int64)
+
+
+def _reached(line_uS: NDArray[np.float64], wires: Wires, lines: int) -> NDArray[np.float64]:
+    """What converted lines, whose cells conduct ``line_uS``, reach in a sample of the voltage at which they settle.
+
+    One exponential a line, from the reference on in each sample. Its time constant is the capacitance of a line times
+    what is in series: the cells together, the driver, and half of the wire of a driven and of a converted line.
+    """
+    series_ohm = wires.r_driver_ohm + lines * (wires.r_row_ohm + wires.r_col_ohm) / 2.0
+    conducting = line_uS > 0.0
+    cells_Mohm = np.divide(1.0, line_uS, out=np.zeros(len(line_uS)), where=conducting)
+    in_series = wires.settle_uS * (cells_Mohm + series_ohm * 1e-6)
+    return -np.expm1(-np.divide(1.0, in_series, out=np.zeros(len(line_uS)), where=conducting))
+
+
+RANGE_RMS = 4.0
+"""A converter's range over the rms of its line's output: normal outputs leave it once in 16,000."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class WireError:
+    """What perfect wires would have given differs from what wires give by this much, rms over inputs and lines."""
+
+    relative: float
+    """Relative to the rms of the outputs."""
+    steps: float
+    """In steps of a converter whose range is ``RANGE_RMS`` times that rms."""
+
+
+def wire_error(
+    wires: Wires, shape: tuple[int, int], g_min_uS: float, g_max_uS: float, bits: int
+) -> WireError:
+    """Error by the wires of an array of random cells, uniform in the range of targets, in its worse direction.
+
+    ``shape`` is (rows, columns), ``bits`` the width of the converters' codes, the sign included. Takes seconds for 256
+    lines.
+    """
+    if wires.settled.ideal:
+        return WireError(relative=0.0, steps=0.0)
+    g_S = 1e-6 * np.random.default_rng(0).uniform(g_min_uS, g_max_uS, shape)
+    both = [analog_error(g_S, wires.settled, mode="voltage", backward=side).relative for side in (False, True)]
+    return WireError(relative=max(both), steps=max(both) / RANGE_RMS * (2 ** (bits - 1) - 1))

@@ -1,0 +1,164 @@
+"""The module behind the pins of a macro in a simulation, generated from its contract: Python answers for it.
+
+It passes the pins on at the end of each cycle in which the contract says so, and drives what is answered from then on.
+"""
+
+from mho.hw.config import Chip
+from mho.hw.kinds import core_blocks
+from mho.hw.macro.contract import ContractPins
+from mho.rtl_gen.macro.signals import contract_signals
+
+__all__ = ["dpi_body", "pins_module", "python_body", "shell_body"]
+
+_PINS_BITS = 8192
+"""Of what one call carries: the same for macros of all sizes, since a function of C has one signature."""
+
+_SHELL = "core_tb."
+"""Where the pins stand in co-simulation: in its shell."""
+
+_HEAD = """\
+// Body of {module} for a cocotb test: Python answers for it (mho.cosim.behind_pins). It does not program its cells.
+"""
+_ALONE = """\
+    {pins} pins ();
+    reg strobed;
+    wire slow = 1'b0;
+    initial strobed = 1'b0;
+"""
+_BODY = """\
+// What Python sees of the pins, and what it answers.
+module {pins};
+{constants}{registers}
+    initial {{{answers}}} = 0;
+endmodule
+
+module {module} (
+{ports}
+);
+{inside}{assigns}{watches}
+    always @(posedge clk)
+        if ({asked}) begin
+{samples}
+            {shell}strobed <= ~{shell}strobed;
+        end
+endmodule
+"""
+_DPI = """\
+// Body of a macro whose kind has none of its own, answered by pins.cpp through DPI.
+module {module} (
+{ports}
+);
+    typedef bit [{top}:0] pins_t;
+    import "DPI-C" function chandle mho_pins_create(input string path, input string layout, input int bits);
+    import "DPI-C" function void mho_pins_strobe(input chandle handle, input pins_t pins, output pins_t answer);
+    import "DPI-C" function bit mho_pins_hold(input chandle handle);
+
+    chandle handle;
+    initial handle = mho_pins_create($sformatf("%m"), "{layout}", {size});
+
+`ifdef MHO_STEADY
+    wire slow_now = 1'b0;
+`else
+    reg slow_now = 1'b0;
+    always @(posedge clk) slow_now <= mho_pins_hold(handle);
+`endif
+{assigns}{watches}
+    pins_t answer;
+    always @(posedge clk)
+        if ({asked}) begin
+            mho_pins_strobe(handle, {size}'({{{driven}}}), answer);
+            {{{answers}}} <= answer[{answer_top}:0];
+        end
+endmodule
+"""
+_WATCHES = """
+    // Told of as well where they change. Of pulses the widths: frozen cycles are no part of them.
+    wire [{top}:0] watched = {{{watched}}};
+    reg [{top}:0] last;
+    always @(posedge clk) last <= watched;
+    reg [31:0] cycle;
+    initial cycle = 0;
+    always @(posedge clk) if ({pulsing} === 1'b1 && !slow_now) cycle <= cycle + 1;
+"""
+_HOLD = "    assign hold = slow_now;\n"
+
+
+def pins_module(pins: ContractPins) -> str:
+    """Name of the module that holds what Python sees."""
+    return f"{pins.module}_pins"
+
+
+def _range(width: int) -> str:
+    return "" if width == 1 else f"[{width - 1}:0] "
+
+
+def _ports(pins: ContractPins, answer: str) -> str:
+    signals = contract_signals(pins)
+    ways = {name: "output wire" if name == "hold" else answer if driven else "input  wire"
+            for name, (_, driven) in signals.items()}
+    return ",\n".join(f"    {ways[name]} {_range(width)}{name}" for name, (width, _) in signals.items())
+
+
+def _seen(pins: ContractPins) -> tuple[dict[str, int], dict[str, int]]:
+    """Widths of what Python sees and of what it answers."""
+    signals = contract_signals(pins)
+    sampled = {name: width for name, (width, driven) in signals.items() if not driven and name != "clk"}
+    if pins.watched or pins.pulses:
+        sampled["cycle"] = 32
+    return sampled, {name: width for name, (width, driven) in signals.items() if driven and name != "hold"}
+
+
+def _watches(pins: ContractPins) -> tuple[str, str]:
+    """What finds changes of pins, and when Python is asked."""
+    signals = contract_signals(pins)
+    strobes, watched, pulses = (
+        [name for name in names if name in signals] for names in (pins.strobes, pins.watched, pins.pulses)
+    )
+    trigger, listed = f"(|{{{', '.join(strobes)}}}) === 1'b1", [*watched, *pulses]
+    if not listed:
+        return "", trigger
+    text = _WATCHES.format(
+        top=sum(signals[name][0] for name in listed) - 1, watched=", ".join(listed),
+        pulsing=f"(|{{{', '.join(pulses)}}})" if pulses else "1'b0",
+    )
+    return text, f"{trigger} || (^{{{', '.join(strobes)}, watched}} !== 1'bx && watched !== last)"
+
+
+def _body(pins: ContractPins, module: str, shell: str) -> str:
+    (sampled, answers), (watches, trigger) = _seen(pins), _watches(pins)
+    assigns = [f"    assign {name} = {shell}pins.{name};\n" for name in answers]
+    assigns += [f"    wire slow_now = {shell}slow;\n", *([_HOLD] if "hold" in pins.members else [])]
+    return _BODY.format(
+        pins=pins_module(pins), module=module, shell=shell, ports=_ports(pins, "output wire"),
+        constants="".join(f"    parameter {name} = {value};\n" for name, value in pins.constants.items()),
+        registers="\n".join(f"    reg {_range(width)}{name};" for name, width in (sampled | answers).items()),
+        answers=", ".join(answers), assigns="".join(assigns), watches=watches, asked=trigger,
+        inside="" if shell else _ALONE.format(pins=pins_module(pins)),
+        samples="\n".join(f"            {shell}pins.{name} <= {name};" for name in sampled),
+    )
+
+
+def shell_body(chip: Chip) -> str:
+    """The body in the shell of co-simulation, which has its pins, in Verilog-2005 for simulators without DPI."""
+    pins = core_blocks(chip).pins
+    return _body(pins, pins.module, _SHELL)
+
+
+def python_body(chip: Chip, module: str) -> str:
+    """The body alone, as the module ``module``, for a bench of the user's own."""
+    return _HEAD.format(module=module) + _body(core_blocks(chip).pins, module, "")
+
+
+def dpi_body(chip: Chip, module: str) -> str:
+    """The body in SystemVerilog, of the module ``module``, for simulators with DPI."""
+    pins = core_blocks(chip).pins
+    (sampled, answers), (watches, trigger) = _seen(pins), _watches(pins)
+    places = [[f"{name}:{width}" for name, width in named.items()] for named in (sampled, answers)]
+    constants = [f"{name}={value}" for name, value in pins.constants.items()]
+    return _DPI.format(
+        module=module, ports=_ports(pins, "output reg "), top=_PINS_BITS - 1, size=_PINS_BITS,
+        layout=";".join(",".join(words) for words in (*places, constants)),
+        assigns=_HOLD if "hold" in pins.members else "", watches=watches, asked=trigger,
+        driven=", ".join(reversed(sampled)), answers=", ".join(reversed(answers)),
+        answer_top=sum(answers.values()) - 1,
+    )

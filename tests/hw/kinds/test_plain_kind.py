@@ -1,0 +1,179 @@
+"""A kind on the shared blocks is an addition of files: those in ``plain``, put where files of kinds are looked for."""
+
+import sys
+from collections.abc import Callable, Coroutine, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from mho.hw import kinds as hw_kinds
+from mho.hw.chip import build_top
+from mho.hw.config import Chip, chip_from_dict
+from mho.hw.config import kinds as config_kinds
+from mho.hw.core.layout import pack
+from mho.hw.core.words import pack_inputs
+from mho.hw.kinds import core_blocks, timing
+from mho.hw.testing import bits_of, collect, feed, put, simulate
+from mho.macro_models.errors import InputError
+from mho.macro_models.integer.masks import Masks
+from mho.macro_models.integer.operation import MvmOperation
+from mho.sim.build.verilate import verilog_text
+
+HERE = Path(__file__).parent / "plain"
+ROOMS = {"config": config_kinds, "hw": hw_kinds}
+
+
+@pytest.fixture(autouse=True)
+def added(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    for folder, room in ROOMS.items():
+        monkeypatch.setattr(room, "__path__", [*room.__path__, str(HERE / folder)])
+    yield
+    for room in ROOMS.values():
+        sys.modules.pop(f"{room.__name__}.plain", None)
+        vars(room).pop("plain", None)
+
+
+def described(rows: int, columns: int, **sar: Any) -> Chip:
+    return chip_from_dict({"schema": 1, "core": {"kind": "plain", "rows": rows, "columns": columns}, "sar": sar})
+
+
+class Result(NamedTuple):
+    codes: NDArray[np.int16]
+    steps: NDArray[np.int64]
+
+
+class PlainArray:
+    """A macro of integer cells: as a model, and as a process that sees nothing but the pins."""
+
+    def __init__(self, cfg: Any, rng: np.random.Generator) -> None:
+        self.cfg, self.cells = cfg, rng.integers(-9, 10, (cfg.lines, cfg.columns))
+
+    def converted(self, charge: NDArray[np.int64], step_code: int) -> NDArray[np.int64]:
+        top = 2 ** (self.cfg.bits - 1)
+        return np.clip(charge // step_code, -top, top - 1)
+
+    def mvm(self, op: MvmOperation, masks: Masks, x: NDArray[np.integer], op_id: object) -> Result:
+        raw = 2 * self.converted((x * masks.driven(op)) @ self.cells, op.step_code) + 1
+        limit = 2**op.out_bits - 1
+        codes = np.clip(raw, -limit, limit)
+        codes = np.where(masks.enabled(op) & ~(op.relu & (raw < 0)), codes, 0)
+        return Result(codes.astype(np.int16), np.zeros((len(x), 1), dtype=np.int64))
+
+    def process(self, pins: Any, hold: Iterator[int]) -> Callable[[Any], Coroutine[Any, Any, None]]:
+        cfg = self.cfg
+
+        async def process(ctx: Any) -> None:
+            charge, codes, ends = np.zeros(cfg.columns, np.int64), np.zeros(cfg.columns, np.int64), 0
+            result = codes
+            frozen, plane, started = 0, 0, True
+            ticks = ctx.tick().sample(
+                pins.sample, pins.convert, pins.capture, pins.row_pos, pins.row_neg, pins.plane, pins.step_code,
+                pins.group, pins.wl_en,
+            )
+            async for sampled in ticks:
+                sample, convert, capture, pos, neg, weight, step_code, group, word_lines = sampled[2:]
+                # A plane is taken at the end of its phase, when it has been on the rows for all but one of its cycles.
+                if ends and not frozen:
+                    ends -= 1
+                    if not ends:
+                        assert not pos & neg
+                        assert (pos | neg) & ~word_lines == 0
+                        levels = bits_of(pos, cfg.lines).astype(np.int64) - bits_of(neg, cfg.lines)
+                        charge += (levels << plane) @ self.cells
+                if sample:
+                    if started:
+                        charge[:], started = 0, False
+                    ends, plane = cfg.sample_cycles - 1, weight
+                if convert:
+                    result, started = self.converted(charge, step_code), True
+                if capture:
+                    codes = result
+                lanes = codes[group * cfg.lanes : (group + 1) * cfg.lanes].tolist()
+                ctx.set(pins.codes, sum((code & (1 << cfg.bits) - 1) << cfg.bits * k for k, code in enumerate(lanes)))
+                frozen = next(hold)
+                ctx.set(pins.hold, frozen)
+
+        return process
+
+
+def products(chip: Chip, count: int, seed: int, *, ranged: bool) -> None:
+    """Random products and masks of the core and of its reference: words, and counters."""
+    rng = np.random.default_rng(seed)
+    blocks: Any = core_blocks(chip, tiled=ranged)
+    cfg, dut = blocks.cfg, blocks.digital()
+    array = PlainArray(cfg, rng)
+    reference = blocks.reference(array)
+    masks = [(k, int(rng.integers(2**32))) for k in range(cfg.setting_words) if rng.integers(3)]
+    for address, word in masks:
+        reference.masks.write(address, word)
+    descriptors, inputs, expected, ranges = [], list[int](), list[int](), []
+    for number in range(count):
+        signed = bool(rng.integers(2))
+        op = chip.operation(in_bits=int(rng.integers(1, 9)), in_signed=signed)
+        op = replace(op, out_bits=int(rng.integers(1, cfg.bits + 1)), step_code=int(2 ** rng.uniform(0, 9)),
+                     relu=bool(rng.integers(2)), wl_select=int(rng.integers(8)), line_select=int(rng.integers(8)))
+        low, high = op.input_range
+        x = pack_inputs(rng.integers(low, high + 1, cfg.inputs()))
+        descriptors.append(pack(op, number))
+        inputs += x
+        first, last = sorted(rng.integers(0, cfg.output_words, 2).tolist()) if ranged else (0, cfg.output_words - 1)
+        ranges.append(first | last << (cfg.output_words - 1).bit_length())
+        expected += reference.run(descriptors[-1], x)[first : last + 1]
+    words: list[int] = []
+
+    async def drive(ctx: Any) -> None:
+        for address, word in masks:
+            await put(ctx, dut.mask, address | word << cfg.address_bits)
+        for descriptor, wanted in zip(descriptors, ranges, strict=True):
+            if ranged:
+                ctx.set(dut.words.as_value(), wanted)
+            await put(ctx, dut.op, descriptor)
+        await ctx.tick().until(~dut.status.busy)
+        assert ctx.get(dut.status.mvms) == count
+        assert ctx.get(dut.status.cycles_analog) == reference.cycles_analog
+        waited = ctx.get(dut.status.cycles_total) - ctx.get(dut.status.cycles_hold) - reference.cycles
+        assert waited >= 0
+        assert not ctx.get(dut.status.error)
+
+    stall = lambda: int(rng.integers(3)) if seed % 2 else 0  # noqa: E731
+    hold = (int(rng.random() < 0.1) for _ in iter(int, 1))
+    simulate(
+        dut, drive, feed(dut.i, inputs), collect(dut.o, len(expected), words, stall),
+        processes=[array.process(dut.macro, hold)], deadline=100_000,
+    )
+    assert words == expected
+    assert len(set(words)) > 5
+
+
+@pytest.mark.parametrize(("rows", "columns", "ranged"), [(24, 40, False), (40, 16, True)])
+def test_rows_and_columns_apart(rows: int, columns: int, ranged: bool) -> None:
+    products(described(rows, columns, bits=6), 12, rows, ranged=ranged)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("rows", "columns", "lanes", "bits"), [(16, 128, 8, 8), (128, 24, 2, 3), (96, 64, 4, 1)])
+def test_sizes_and_converters(rows: int, columns: int, lanes: int, bits: int) -> None:
+    for seed, ranged in enumerate((False, True)):
+        products(described(rows, columns, bits=bits, lanes=lanes), 8, seed, ranged=ranged)
+
+
+def test_durations_say_what_a_product_takes() -> None:
+    chip = described(16, 16, bits=4, t_sample_ns=30.0, t_bit_ns=20.0)
+    op = chip.operation(in_bits=5, in_signed=True)
+    assert timing(chip).worst_cycles(op) == 4 * 3 + 4 * 2 + 1
+
+
+def test_what_it_cannot_be_is_refused() -> None:
+    with pytest.raises(InputError, match=r"core\.lines must be 16 to 256 in steps of 8, not 20"):
+        described(20, 40)
+
+
+def test_its_tops_are_verilog_behind_a_bus() -> None:
+    chip = described(24, 40)
+    blocks = core_blocks(chip)
+    assert [window.words for window in blocks.registers.windows] == [36, 6, 20]
+    assert "module" in verilog_text(build_top(chip, "wishbone"), "top")

@@ -1,0 +1,47 @@
+"""The body that is generated from the pins of a kind's contract answers as the kind's own, fast one does."""
+
+import pytest
+
+from mho.hw.config import Chip, kind_names, load_chip, preset_names
+from mho.hw.kinds import core_blocks
+from mho.macro_models.registry import module_of
+from mho.rtl_gen.macro.body import dpi_body, python_body
+from mho.sim.core.bench.verify import verify_core
+from mho.sim.kinds import Body, body
+
+WITHOUT_PROGRAMMING = {"tnsa": {"programming.engine": False}}
+"""Cells are programmed behind a kind's own body alone."""
+
+
+def smallest(kind: str) -> Chip:
+    chips = [load_chip(name) for name in preset_names()]
+    name = min((c for c in chips if c.core.kind == kind and not c.tiled), key=lambda chip: chip.lines).name
+    return load_chip(name, WITHOUT_PROGRAMMING.get(kind, {}))
+
+
+@pytest.mark.slow
+@pytest.mark.cosim
+@pytest.mark.parametrize("kind", kind_names())
+def test_a_core_is_verified_behind_it(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    chip = smallest(kind)
+    monkeypatch.setattr(module_of("mho.sim.kinds", kind), "BODY", Body())
+    assert body(chip).macro is None
+    report = verify_core(chip, operations=16, seed=2)
+    assert report.operations == 16
+    assert report.counts["codes"]["within the range"] > 100
+
+
+@pytest.mark.parametrize("kind", kind_names())
+def test_it_has_the_pins_of_the_contract_and_no_others(kind: str) -> None:
+    chip = smallest(kind)
+    pins = core_blocks(chip).pins
+    for text in (dpi_body(chip, "array"), python_body(chip, "array")):
+        ports = text[text.index("module array (") :].split(");")[0]
+        assert [line.split()[-1].rstrip(",") for line in ports.splitlines()[1:]] == ["clk", *pins.members]
+        assert all(name in text for name in (*pins.constants, *(n for n in pins.strobes if n in pins.members)))
+
+
+def test_a_pin_that_a_contract_watches_is_one_of_its_pins() -> None:
+    for kind in kind_names():
+        pins = core_blocks(load_chip(smallest(kind).name)).pins
+        assert set(pins.strobes) <= set(pins.members)

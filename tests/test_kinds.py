@@ -1,0 +1,86 @@
+"""Kinds are asked for by their registries: no name of one is outside its rooms."""
+
+import ast
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from mho.hw.config import kind_names
+
+ROOT = Path(__file__).parent.parent
+FOLDERS = ("compiler", "fpga", "hw", "macro_models", "mho", "rtl_gen", "sim")
+
+KNOWN = {
+    "hw/config/chip.py": "the kind of a description that says none, which all older ones are",
+    "hw/board": "boards emulate the transposable core alone",
+    "hw/emulator": "the emulator of the transposable core",
+    "mho/demo/trace.py": "shows one product of the transposable core",
+    "mho/sweeps/evaluate.py": "shares what wires of transposable arrays do between processes",
+    "rtl_gen/emit.py": "a user's own macro behind a command port",
+    "rtl_gen/macro": "a user's own macro behind the pins of the transposable one, and the texts of these",
+    "rtl_gen/registers.py": "the reference page of registers",
+    "sim/board": "boards emulate the transposable core alone",
+    "sim/build/shells.py": "trim at its ends",
+    "sim/core": "what was written when there was one kind",
+}
+"""Files and folders that know a kind, and why; one that does not any more is to be taken out."""
+
+
+def sources() -> list[Path]:
+    listed = subprocess.run(["git", "ls-files", "*.py"], cwd=ROOT, capture_output=True, text=True, check=False)
+    names = listed.stdout.split() or [str(p.relative_to(ROOT)) for f in FOLDERS for p in (ROOT / f).rglob("*.py")]
+    return [Path(name) for name in names if name.split("/")[0] in FOLDERS and (ROOT / name).is_file()]
+
+
+def room(path: Path) -> str:
+    """The kind whose room a file is in; none if it is common."""
+    return next((part for part in path.with_suffix("").parts if part in kind_names()), "")
+
+
+def named(tree: ast.AST) -> Iterator[tuple[int, str]]:
+    """Kinds that a module imports from, or has the names of as strings: line and kind."""
+    kinds = set(kind_names())
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and node.module:
+            names = set(node.module.split(".")) | {alias.name for alias in node.names}
+        elif isinstance(node, ast.Import):
+            names = {part for alias in node.names for part in alias.name.split(".")}
+        elif isinstance(node, ast.Constant):
+            names = {node.value} if isinstance(node.value, str) else set()
+        else:
+            continue
+        yield from ((node.lineno, kind) for kind in kinds & names)  # pyright: ignore[reportAttributeAccessIssue]
+
+
+def known(path: Path) -> str:
+    return next((entry for entry in KNOWN if f"{path.as_posix()}/".startswith(f"{entry}/")), "")
+
+
+def test_no_common_file_asks_for_a_kind() -> None:
+    met, wrong = set(), []
+    for path in sources():
+        for line, kind in named(ast.parse((ROOT / path).read_text(encoding="utf-8"))):
+            if room(path) == kind:
+                continue
+            if not room(path) and known(path):
+                met.add(known(path))
+            else:
+                wrong.append(f"{path}:{line} knows {kind}")
+    assert wrong == []
+    assert met == set(KNOWN), "these know no kind any more: take them out"
+
+
+@pytest.mark.parametrize("text", [
+    'if chip.core.kind == "{}":\n    pass', "from mho.hw.kinds.{}.config import x", "from mho.hw.kinds import {}",
+    "import mho.hw.kinds.{}",
+])
+def test_each_way_of_asking_is_seen(text: str) -> None:
+    for kind in kind_names():
+        assert [found for _, found in named(ast.parse(text.format(kind)))] == [kind]
+
+
+def test_no_kind_is_named_in_the_contracts_of_imports() -> None:
+    text = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+    assert [kind for kind in kind_names() if f'"{kind}"' in text or f".{kind}" in text] == []
