@@ -135,7 +135,7 @@ class PwmChip(Chip):
 
     @cached_property
     def absent_rows(self) -> tuple[int, ...]:
-        """Rows that a smaller macro of the user has not: whose pulses, or the masks of all their devices, reach no pin."""
+        """Rows that a smaller macro of the user has not: whose pulses, or masks of all devices, reach no pin."""
         if self.macro is None:
             return ()
         cells = 2 * self.core.devices
