@@ -17,12 +17,10 @@ KNOWN = {
     "hw/board": "boards emulate the transposable core alone",
     "hw/emulator": "the emulator of the transposable core",
     "mho/demo/trace.py": "shows one product of the transposable core",
-    "mho/sweeps/evaluate.py": "shares what wires of transposable arrays do between processes",
     "rtl_gen/emit.py": "a user's own macro behind a command port",
     "rtl_gen/macro": "a user's own macro behind the pins of the transposable one, and the texts of these",
     "rtl_gen/registers.py": "the reference page of registers",
     "sim/board": "boards emulate the transposable core alone",
-    "sim/build/shells.py": "trim at its ends",
     "sim/core": "what was written when there was one kind",
 }
 """Files and folders that know a kind, and why; one that does not any more is to be taken out."""

@@ -60,7 +60,9 @@ class PlainChip(Chip):
         return PlainOperation(in_bits=in_bits, in_signed=in_signed, out_bits=min(out_bits or 8, self.sar.bits))
 
     def macro_config(self) -> Any:
-        raise NotImplementedError
+        from mho.macro_models.kinds.plain import PlainConfig  # pyright: ignore[reportMissingImports]
+
+        return PlainConfig(lines=self.core.rows, columns=self.core.columns, bits=self.sar.bits)
 
     def sizes(self) -> list[tuple[str, str]]:
         return [("array", f"{self.core.rows} x {self.core.columns}")]

@@ -75,6 +75,7 @@ class PlainPins(ContractPins):
 
     module = "plain_macro"
     strobes = ("sample", "convert", "capture")
+    watched = ("group",)
 
     def __init__(self, cfg: PlainCoreConfig) -> None:
         self.cfg, self.lines = cfg, cfg.lines
