@@ -94,7 +94,7 @@ class Job:
             causes=frozenset(causes), cells=self.cells, compensation=self.compensation, **options,
         )
 
-    def _chosen(self, by_name: dict[str, NDArray[Any]]) -> NDArray[Any]:
+    def _chosen(self, by_name: dict[str, NDArray[np.generic]]) -> NDArray[np.generic]:
         """The output that is scored."""
         return by_name[choose(by_name, self.scored)]
 

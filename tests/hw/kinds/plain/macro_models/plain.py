@@ -1,102 +1,94 @@
-"""Models of the made-up kind: one cell a weight, what is above the middle of its range is positive."""
+"""Models of the made-up kind: exact sums of cells about their middle, floors of these as codes."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any, ClassVar
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
 
 from mho.macro_models.cell_map import CellMap
-from mho.macro_models.integer.masks import Masks
-from mho.macro_models.integer.operation import Converter, Direction, MvmOperation
+from mho.macro_models.integer.operation import Converter, Direction
 from mho.macro_models.kinds import Family
 from mho.macro_models.macro import MvmResult
-from mho.macro_models.programmed import ConductanceGrid, ProgrammedCore
 
 
 @dataclass(frozen=True)
-class OffsetCells(CellMap):
-    """A weight is what its cell holds above or below a middle."""
+class Centred(CellMap):
+    """A cell a weight, about the middle of its range."""
 
-    middle: float = 0.0
     cells: ClassVar[int] = 1
 
     def top(self, low, high):
-        return min(high - self.middle, self.middle - low)
+        return (high - low) / 2.0
 
     def split(self, difference, low, high):
-        return np.clip(self.middle + difference, low, high)[None]
+        return (difference + (low + high) / 2.0)[None]
 
     def join(self, cells):
-        return cells[0] - self.middle
+        return cells[0]
 
     def reach(self, fixed, low, high):
-        return self.join(np.where(np.isnan(fixed), low, fixed)), self.join(np.where(np.isnan(fixed), high, fixed))
+        raise NotImplementedError
 
     def split_around(self, difference, fixed, low, high):
-        return np.where(np.isnan(fixed), self.split(difference, low, high), fixed)
+        raise NotImplementedError
 
 
 @dataclass(frozen=True, kw_only=True)
-class PlainConfig(ConductanceGrid):
+class PlainConfig:
     kind: ClassVar[str] = "plain"
-    lines: int
+    rows: int
     columns: int
     bits: int
-    g_bits: int = 4
-    g_min_uS: float = 1.0
-    g_max_uS: float = 40.0
-    g_full_scale_uS: float = 50.0
+    lsb_uS: float
+    middle: int
 
     @property
-    def cell_map(self) -> OffsetCells:
-        return OffsetCells(self.lines, self.columns, middle=(self.g_min_uS + self.g_max_uS) / 2)
+    def lines(self):
+        return self.rows
 
-    def inputs(self, direction: Direction) -> int:
-        return self.lines
+    @property
+    def cell_map(self):
+        return Centred(self.rows, self.columns)
 
-    def load(self, g: NDArray[Any], *, axis: int, unit_uS: float = 1.0) -> NDArray[Any]:
-        return np.full(np.sum(g, axis=axis).shape, self.g_max_uS / unit_uS)
-
-    def limit(self, step_code: int) -> float:
-        return float(step_code << self.bits - 1)
-
-    def active_causes(self, device: Any) -> frozenset[str]:
-        return frozenset()
+    def inputs(self, direction):
+        return self.rows
 
 
-class PlainModel(ProgrammedCore[PlainConfig]):
+class PlainModel:
+    def __init__(self, config, target_uS, *, device=None, seed=0, core=0, time_s=0.0, temp_C=25.0, causes=None):
+        self.config = config
+        self.cells = np.rint(np.asarray(target_uS) / config.lsb_uS).astype(np.int32)
+
     @classmethod
-    def from_state(cls, state: Mapping[str, Any]) -> "PlainModel":
-        config = {name: value for name, value in state["config"].items() if name != "kind"}
-        model = cls._restored(PlainConfig(**config), state)
-        model._begin()
+    def from_state(cls, state: dict[str, Any]):
+        model = cls.__new__(cls)
+        model.config = PlainConfig(**{name: value for name, value in state["config"].items() if name != "kind"})
+        model.cells = state["cells"]
         return model
 
-    def _begin(self) -> None:
-        self.weights = self.cells.astype(np.int64) - 2 ** (self.config.g_bits - 1)
+    def state(self):
+        return {"config": {"kind": "plain", **asdict(self.config)}, "cells": self.cells}
 
-    def converted(self, charge: NDArray[np.int64], step_code: int) -> NDArray[np.int64]:
-        top = 2 ** (self.config.bits - 1)
-        return np.clip(charge // step_code, -top, top - 1)
+    @property
+    def weights(self):
+        return self.cells.astype(np.int64) - self.config.middle
 
-    def charge(self, op: MvmOperation, masks: Masks, x: ArrayLike) -> NDArray[np.int64]:
-        return (np.asarray(x, dtype=np.int64) * masks.driven(op)) @ self.weights
-
-    def mvm(self, op: MvmOperation, masks: Masks, x: ArrayLike, op_id: ArrayLike) -> MvmResult:
-        charge = self.charge(op, masks, x)
-        raw, most = 2 * self.converted(charge, op.step_code) + 1, 2**op.out_bits - 1
-        codes = np.where(masks.enabled(op) & ~(op.relu & (raw < 0)), np.clip(raw, -most, most), 0)
-        clipped = (np.abs(charge) >= self.config.limit(op.step_code)).sum(axis=1)
-        return MvmResult(codes.astype(np.int16), np.zeros((len(charge), 1), dtype=np.int64), clipped=clipped)
-
-    def supports(self, op: MvmOperation) -> bool:
+    def supports(self, op):
         plain = op.converter is Converter.COUNT and not op.early_stop and op.direction is Direction.FORWARD
         return plain and op.out_bits <= self.config.bits
 
-    def full_scale(self, op: MvmOperation, masks: Masks, x: ArrayLike) -> float:
-        return float(np.abs(self.charge(op, masks, x)).max(initial=0)) / 2 ** (self.config.bits - 1)
+    def full_scale(self, op, masks, x):
+        return np.abs((x * masks.driven(op)) @ self.weights).max() / 2.0 ** (self.config.bits - 2)
+
+    def converted(self, charge, step_code):
+        top = 2 ** (self.config.bits - 1)
+        return np.clip(charge // step_code, -top, top - 1)
+
+    def mvm(self, op, masks, x, op_id):
+        raw = 2 * self.converted((np.asarray(x) * masks.driven(op)) @ self.weights, op.step_code) + 1
+        limit = 2**op.out_bits - 1
+        codes = np.where(masks.enabled(op) & ~(op.relu & (raw < 0)), np.clip(raw, -limit, limit), 0)
+        return MvmResult(codes.astype(np.int16), np.zeros((len(codes), 1), dtype=np.int64))
 
 
-FAMILY = Family(config=PlainConfig, model=PlainModel)
+FAMILY = Family(config=PlainConfig, model=PlainModel)  # pyright: ignore[reportArgumentType]
