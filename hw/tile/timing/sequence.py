@@ -84,6 +84,7 @@ class Sequence:
             case Op.SEND:
                 assert plan.send is not None
                 yield 1
+                yield from tile.changes.answer(self._clock.now + 1)
                 yield from tile.take(tile.sends, 1 << plan.send.stream)
                 tile.sends.put(plan, 1 << plan.send.stream)
             case Op.SET:
@@ -152,9 +153,14 @@ class Sequence:
         for name in "ab":
             if is_walk(vec[name]) and vec[name] - Operand.WALK in plan.windows:
                 yield from tile.walker.ask(LOOK_VECTOR, Asked("look", vec[name] - Operand.WALK))
-            yield 1 + is_stream(vec[name])
+            yield 1
+            if is_stream(vec[name]):
+                yield from tile.changes.answer(self._clock.now + 1)
         # A question is answered in the second cycle; then rules are judged.
-        yield 2 * is_stream(vec["target"]) + 1
+        if is_stream(vec["target"]):
+            yield 1
+            yield from tile.changes.answer(self._clock.now + 1)
+        yield 1
         yield from tile.take(tile.operations, plan.guard)
         if number not in self._beats:
             terms = [tile.walker.place(vec[n] - Operand.WALK).walk.terms if is_walk(vec[n]) else 1 for n in "ab"]
