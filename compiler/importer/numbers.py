@@ -12,7 +12,6 @@ from mho.compiler.model.windows import Attributes
 __all__ = ["attribute_axes", "attributes", "integers"]
 
 
-
 def attributes(node: onnx.NodeProto) -> dict[str, Any]:
     """Attributes of a node by name; raises ValueError at numbers that are none, and at infinite ones but for limits."""
     values = {a.name: onnx.helper.get_attribute_value(a) for a in node.attribute}
