@@ -25,6 +25,7 @@ from mho.compiler.calibration.search.sampled import is_large
 from mho.compiler.calibration.trials.bench import Bench
 from mho.compiler.calibration.trials.calls import FEW_SAMPLES, MOST_SAMPLES, Calls, range_samples, sampled, samples
 from mho.compiler.calibration.trials.candidates import Draft, Site
+from mho.compiler.calibration.trials.gradients import MOST_VALUES
 from mho.compiler.layer_run import LayerRun
 from mho.compiler.mapping import Placement
 from mho.compiler.model import FloatNetwork
@@ -320,8 +321,9 @@ class Calibrator:
 
 
 def images_used(network: FloatNetwork, images: int) -> int:
-    """Of how many calibration images all positions are run."""
-    return min(images, max(FEWEST_IMAGES, MOST_POSITIONS // max(network.positions)))
+    """Of how many calibration images all positions are run, and the values of all steps are held."""
+    most = max(FEWEST_IMAGES, MOST_POSITIONS // max(network.positions))
+    return min(images, most, max(1, MOST_VALUES // network.elements))
 
 
 def rounded(values: Float, digits: int) -> Float:

@@ -58,7 +58,7 @@ def error_of_outputs(net: FloatNetwork, x: Float) -> float:
     """
     if len(net.outputs) > 1:
         return 1.0
-    last = net.activations(x)[-1]
+    last = net.last(x)
     step = SMALL * max(float(np.sqrt((last**2).mean())), 1e-30)
     shifted = last + step * np.random.default_rng(0).choice([-1.0, 1.0], last.shape)
     outputs = np.asarray(net.finish(last), dtype=np.float64)

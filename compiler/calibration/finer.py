@@ -95,7 +95,7 @@ def unseen_errors(
     lanes = program.run_layers(
         program.input.compute(unseen), lambda call, codes, _: calibrator.perfect[call.layer].of(call).run(codes, images)
     )
-    return output_errors(network, network.activations(unseen)[-1], program.output.compute(lanes)[None])
+    return output_errors(network, network.last(unseen), program.output.compute(lanes)[None])
 
 
 def _strained(errors: Sequence[OutputError], choices: float) -> bool:

@@ -316,6 +316,11 @@ class FloatNetwork:
         ]
         return replace(self, steps=tuple(steps))
 
+    @cached_property
+    def elements(self) -> int:
+        """Elements of all values of an input."""
+        return self.features + sum(step.operation.size for step in self.steps)
+
     @property
     def _dtype(self) -> "np.dtype[Any]":
         return np.result_type(*(layer.weight for layer in self.layers)) if self.layers else np.dtype(np.float64)
@@ -341,8 +346,7 @@ class FloatNetwork:
 
     def last(self, x: Array, threads: int = 1) -> Float:
         """The result of the last step, (batch, elements), which the outputs are made of, by so many threads."""
-        elements = self.features + sum(step.operation.size for step in self.steps)
-        batch = max(1, min(BATCH_POSITIONS // self.most_positions, BATCH_ELEMENTS // elements))
+        batch = max(1, min(BATCH_POSITIONS // self.most_positions, BATCH_ELEMENTS // self.elements))
         parts = [x[k : k + batch] for k in range(0, max(len(x), 1), batch)]
         if threads == 1 or len(parts) == 1:
             return np.concatenate([self._last(part) for part in parts])

@@ -160,7 +160,7 @@ class CosimCore:
         counters = np.concatenate([self._counters, result.counters.astype(np.int64)])
         self._counters = counters[-1:]
         return CoreRun(
-            codes=output_codes(result.outputs, self.cfg.lines),
+            codes=output_codes(result.outputs, self.cfg.outputs),
             # A user's own model behind the pins counts nothing.
             steps=_counted(result.decrements, batch.operations * batch.segments).reshape(-1, batch.segments),
             cycles=np.diff(counters, axis=0),
