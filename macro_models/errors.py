@@ -4,10 +4,11 @@ They live at the bottom of the import order so that every layer can raise them a
 them from a defect of its own.
 """
 
+import difflib
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
-__all__ = ["InputError", "MhoError", "ToolError", "argument", "one_sentence", "printable"]
+__all__ = ["InputError", "MhoError", "ToolError", "argument", "nearest", "one_sentence", "printable"]
 
 LONGEST = 600
 """Characters of a sentence; of what is longer the begin stays, and a third is the end."""
@@ -46,6 +47,13 @@ def argument(name: str, parameter: str = "") -> str:
     ``parameter`` is what the command calls it, if that is another name.
     """
     return f"{_MARKS[0]}{name}/{parameter or name}{_MARKS[1]}"
+
+
+def nearest(name: str, candidates: Iterable[str]) -> str | None:
+    """The candidate that was probably meant: the same in another case first, then the closest spelling."""
+    spelt = {candidate.lower(): candidate for candidate in candidates}
+    close = difflib.get_close_matches(name[:60].lower(), spelt, n=1)
+    return spelt[close[0]] if close else None
 
 
 class MhoError(Exception):
