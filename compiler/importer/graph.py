@@ -12,12 +12,12 @@ from typing import Any
 
 import numpy as np
 import onnx
-from numpy.typing import NDArray
 from onnx import helper
+
+from mho.compiler.arrays import Array
 
 __all__ = ["Graph", "Input", "Op"]
 
-Array = NDArray[Any]
 
 
 @dataclass(frozen=True, eq=False)

@@ -5,11 +5,11 @@ from typing import Any
 
 import numpy as np
 import onnx
-from numpy.typing import NDArray
+
+from mho.compiler.arrays import Array
 
 __all__ = ["attribute_axes", "attributes", "integers"]
 
-Array = NDArray[Any]
 
 
 def attributes(node: onnx.NodeProto) -> dict[str, Any]:

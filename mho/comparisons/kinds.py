@@ -4,7 +4,6 @@ import difflib
 from collections.abc import Sequence
 from dataclasses import fields
 from pathlib import Path
-from typing import Any
 
 from mho.macro_models.errors import InputError
 from mho.macro_models.files import FileKind, read_toml
@@ -58,7 +57,7 @@ def kind_of(path: str) -> str:
     return "run"
 
 
-def _kind_of_tree(path: Path, tree: dict[str, Any], presets: Sequence[str]) -> str:
+def _kind_of_tree(path: Path, tree: dict[str, object], presets: Sequence[str]) -> str:
     """A file by the sections that only one kind has, or by what it extends."""
     from mho.hw.config import Chip
     from mho.macro_models.devices import Device
