@@ -57,13 +57,6 @@ def argument(name: str, parameter: str = "") -> str:
     return f"{_MARKS[0]}{name}/{parameter or name}{_MARKS[1]}"
 
 
-def nearest(name: str, candidates: Iterable[str]) -> str | None:
-    """The candidate that was probably meant: the same in another case first, then the closest spelling."""
-    spelt = {candidate.lower(): candidate for candidate in candidates}
-    close = difflib.get_close_matches(name[:60].lower(), spelt, n=1)
-    return spelt[close[0]] if close else None
-
-
 class MhoError(Exception):
     """Base of every failure that is reported as one sentence, without a traceback.
 
