@@ -110,12 +110,20 @@ CONFIGS = [
 @pytest.mark.parametrize("stall", [0.0, 0.4])
 @pytest.mark.parametrize("cfg", CONFIGS, ids=lambda cfg: f"{cfg.columns}x{cfg.rows}-{cfg.contexts}-{cfg.depth}")
 def test_hardware_equals_the_model_in_every_cycle(cfg: MeshConfig, stall: float) -> None:
+    compare(cfg, stall, 15)
+
+
+def test_hardware_equals_the_model_of_two_nodes() -> None:
+    compare(MeshConfig(columns=2, rows=1, payload_bits=32, contexts=2), 0.4, 10)
+
+
+def compare(cfg: MeshConfig, stall: float, count: int) -> None:
     rng = random.Random(cfg.nodes + int(10 * stall))
     groups = random_groups(rng, cfg)
-    table, operands = entries(cfg, groups), random_operands(rng, cfg, groups, 15, stall)
+    table, operands = entries(cfg, groups), random_operands(rng, cfg, groups, count, stall)
     accept = np.random.default_rng(3).random((61, cfg.nodes)) >= stall
-    expected = ReductionModel(cfg, table).run(operands, cycles=20_000, accept=accept, sums=15 * len(groups))
-    assert run_hardware(cfg, table, operands, accept, 15 * len(groups)) == expected
+    expected = ReductionModel(cfg, table).run(operands, cycles=20_000, accept=accept, sums=count * len(groups))
+    assert run_hardware(cfg, table, operands, accept, count * len(groups)) == expected
 
 
 @pytest.mark.parametrize("seed", range(12))
