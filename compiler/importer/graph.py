@@ -19,7 +19,6 @@ from mho.compiler.arrays import Array
 __all__ = ["Graph", "Input", "Op"]
 
 
-
 @dataclass(frozen=True, eq=False)
 class Op:
     """A node. ``parts`` are the nodes that it stands for where it is a region: a table, or a step of the host.

@@ -17,7 +17,6 @@ from mho.compiler.program import DITHER
 __all__ = ["Parts", "count_parts", "segments"]
 
 
-
 GROUP_ROWS = 64
 """Rows up to which groups stand side by side: those of other groups load a column and add their noise to it."""
 

@@ -12,7 +12,6 @@ from mho.compiler.model.stages import Linear, Step
 __all__ = ["Before", "before_of", "steps_before_layers"]
 
 
-
 @dataclass(frozen=True, kw_only=True)
 class Before:
     """Steps of a network that are done first, in double precision.

@@ -10,7 +10,6 @@ from mho.compiler.arrays import Float
 __all__ = ["LinearLayer"]
 
 
-
 @dataclass(frozen=True, kw_only=True)
 class LinearLayer:
     """``y = relu(W x + b)``, or without the ReLU.

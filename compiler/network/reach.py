@@ -19,7 +19,6 @@ from mho.macro_models.integer.vector import Encode
 __all__ = ["clipped_inputs", "input_reach"]
 
 
-
 def input_reach(program: Program) -> tuple[Float, Float]:
     """Between which numbers no layer clips what it takes of the input, each of shape (features,).
 

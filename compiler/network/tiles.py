@@ -21,7 +21,6 @@ from mho.macro_models.files.schema import FLAG, TEXT, Choice, ListOf, Optional, 
 __all__ = ["TILES", "HeldValue", "TileCode", "read_tiles", "write_tiles"]
 
 
-
 @dataclass(frozen=True, kw_only=True)
 class HeldValue:
     """How a value lies in the rings of tiles: pixel by pixel, an element in one byte or, ``wide``, in two."""

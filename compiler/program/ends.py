@@ -14,7 +14,6 @@ AT_ONCE = 1 << 14
 """Numbers of an input that are quantised at once, and stay in the cache of a processor."""
 
 
-
 @dataclass(frozen=True, kw_only=True)
 class InputStage:
     """The host's quantisation of an input: ``clip(rint((x - offset) / scale), low, high)``.

@@ -21,7 +21,6 @@ OP_ID_IMAGE_SHIFT = 32
 """``op_id = image << 32 | operation``."""
 
 
-
 @dataclass(frozen=True, kw_only=True)
 class Mvm:
     """One matrix-vector product of one core, and the leaf that takes its codes.

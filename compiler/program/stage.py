@@ -13,7 +13,6 @@ from mho.macro_models.integer.vector import LANE_MAX, Encode, Largest, Limit, Pr
 __all__ = ["Host", "Operation", "Stage"]
 
 
-
 @dataclass(frozen=True, kw_only=True)
 class Host:
     """Work of the host on the way: from lanes to numbers, operators of ONNX on them, back to lanes.

@@ -9,7 +9,6 @@ from mho.compiler.program import Program
 __all__ = ["from_first_turn"]
 
 
-
 def from_first_turn(
     program: Program, lanes: Lanes, images: NDArray[np.integer]
 ) -> tuple[Lanes, NDArray[np.integer], int]:

@@ -24,7 +24,6 @@ from mho.compiler.program import Layer, Operation, Stage
 __all__ = ["Assembly", "beside", "join", "on_each"]
 
 
-
 class Assembly:
     """A program while it is built, of a network whose values in floating point are ``wanted``.
 

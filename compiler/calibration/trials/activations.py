@@ -14,7 +14,6 @@ from mho.compiler.model import FloatNetwork
 __all__ = ["Activations"]
 
 
-
 class Activations(Sequence[Float]):
     """The input and the results of all steps for ``x`` of shape (images, features), in their order.
 

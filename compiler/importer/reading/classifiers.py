@@ -13,7 +13,6 @@ from mho.compiler.model.operators.run import ML_DOMAIN
 __all__ = ["SUPPORT_VECTORS", "without_classifiers"]
 
 
-
 def _numbers(attrs: Mapping[str, Any], name: str, default: Any = ()) -> Float:
     # As the file has them: single precision.
     return np.asarray(attrs.get(name, default), dtype=np.float32).astype(np.float64)

@@ -37,7 +37,6 @@ MOST_NODES = 1 << 16
 """Nodes of a model, with those of functions for each call."""
 
 
-
 def first_line(error: Exception) -> str:
     """What an error says, in one line."""
     return " ".join(str(error).split())[:200]

@@ -13,7 +13,6 @@ from mho.compiler.model.windows import Attributes
 __all__ = ["ACTIVATIONS", "gated", "leaky"]
 
 
-
 def leaky(x: Flow, alpha: float | Float) -> Flow:
     """``alpha * x + (1 - alpha) * relu(x)``; ``alpha`` broadcasts as ONNX says."""
     x = x.on_chip().pin()

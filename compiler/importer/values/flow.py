@@ -24,7 +24,6 @@ from mho.macro_models.integer.window import Window
 __all__ = ["Flow", "Unsupported", "dimensions"]
 
 
-
 class Unsupported(ValueError):
     """The graph says something that a perceptron on cores cannot do. The text is the reason."""
 

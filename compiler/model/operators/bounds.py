@@ -23,7 +23,6 @@ __all__ = [
 ]
 
 
-
 class TooLarge(ValueError):
     """More elements or work than are supported."""
 

@@ -24,7 +24,6 @@ __all__ = [
 ]
 
 
-
 RUNNABLE, RUNNABLE_ML = frozenset(BOUNDS), frozenset(BOUNDS_ML)
 """Operators of ONNX and of ``ai.onnx.ml`` that may run."""
 

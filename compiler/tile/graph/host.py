@@ -21,7 +21,6 @@ from mho.macro_models.integer.vector import Select
 __all__ = ["Between", "HostRun", "Split", "split_of"]
 
 
-
 @dataclass(frozen=True, kw_only=True)
 class Between:
     """What the host does on the way: ``stages`` in order, from the values ``takes`` of tiles to those it ``gives``."""
