@@ -207,8 +207,11 @@ def added_everywhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.slow
 @pytest.mark.cosim
 @pytest.mark.usefixtures("added_everywhere")
-@pytest.mark.parametrize(("rows", "columns"), [(24, 40), (64, 32)])
-def test_its_verilog_is_its_model(rows: int, columns: int) -> None:
-    report = verify_core(described(rows, columns, bits=8), operations=24, devices=["ideal"])
+@pytest.mark.parametrize(("rows", "columns", "simulator"), [
+    (24, 40, "verilator"), (64, 32, "verilator"),
+    pytest.param(24, 40, "icarus", marks=pytest.mark.cosim("iverilog", "vvp", "cocotb")),
+])
+def test_its_verilog_is_its_model(rows: int, columns: int, simulator: str) -> None:
+    report = verify_core(described(rows, columns, bits=8), operations=24, devices=["ideal"], simulator=simulator)
     assert report.operations == 24
     assert report.counts["codes"]["within the range"] > 100

@@ -61,7 +61,7 @@ def test_sum_wraps_and_does_not_depend_on_the_order(data: st.DataObject, counts:
 @given(data=st.data(), count=st.integers(1, 4), turns=st.integers(1, 7), shift=st.integers(0, 31))
 @pytest.mark.parametrize("tiled", [True, False])
 @pytest.mark.parametrize("kind", [np.int16, np.int64])  # in compiled loops, and without them
-@pytest.mark.parametrize("top", [255, LANE_MAX])  # products in 32 bits, and in 64
+@pytest.mark.parametrize("top", [255, LANE_MAX])
 def test_leaves_are_added_as_one_by_one(
     data: st.DataObject, tiled: bool, kind: type, top: int, count: int, turns: int, shift: int
 ) -> None:
@@ -82,7 +82,7 @@ def test_leaves_are_added_as_one_by_one(
 @pytest.mark.parametrize("kind", [np.int16, np.int64])
 @pytest.mark.parametrize(("multiplier", "shift"), [(MULTIPLIER_MAX, 31), (32766, 31), (MULTIPLIER_MAX, 17)])
 @pytest.mark.parametrize("code", [LANE_MAX, -LANE_MAX])
-def test_a_leaf_whose_half_does_not_fit_in_32_bits(kind: type, multiplier: int, shift: int, code: int) -> None:
+def test_the_largest_product_fits_in_32_bits(kind: type, multiplier: int, shift: int, code: int) -> None:
     total = np.zeros((1, 1), dtype=np.int16)
     LeafSum(np.array([multiplier]), np.zeros(1, np.int64), shift, LANE_MAX).add(total, np.array([[code]], dtype=kind))
     assert total[0, 0] == wrap16(rounded(code * multiplier, shift))

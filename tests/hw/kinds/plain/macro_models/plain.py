@@ -74,7 +74,8 @@ class PlainModel:
         return self.cells.astype(np.int64) - self.config.middle
 
     def supports(self, op):
-        return op.direction is Direction.FORWARD and op.converter is Converter.COUNT
+        plain = op.converter is Converter.COUNT and not op.early_stop and op.direction is Direction.FORWARD
+        return plain and op.out_bits <= self.config.bits
 
     def full_scale(self, op, masks, x):
         return np.abs((x * masks.driven(op)) @ self.weights).max() / 2.0 ** (self.config.bits - 2)
