@@ -44,7 +44,8 @@ def summarise(network: Network) -> Facts:
     """
     chip = network.chip
     config, before = timing(chip), network.program.input.before
-    layers = [_layer(network, k, layer, config) for k, layer in enumerate(network.layers)]
+    copies = copies_of(network)
+    layers = [_layer(network, k, layer, config, copies[k]) for k, layer in enumerate(network.layers)]
     cell_map = chip.macro_config().cell_map
     used = cell_map.cells * sum(len(m.rows) * len(m.columns) for layer in network.layers for m in layer.mvms)
     driven, converted = cell_map.absent
@@ -115,14 +116,14 @@ def _unsigned(op: MvmOperation, config: Timing) -> int:
     return config.worst_cycles(op) - config.worst_cycles(replace(op, in_signed=True)) if not op.in_signed else 0
 
 
-def _layer(network: Network, k: int, layer: Layer, config: Timing) -> Facts:
+def _layer(network: Network, k: int, layer: Layer, config: Timing, copies: int) -> Facts:
     op, facts = layer.mvms[0].op, network.calibration
     return {
         "name": layer.name,
         "inputs": layer.inputs,
         "outputs": layer.outputs,
         "relu": layer.root.relu,
-        "copies": copies_of(network)[k],
+        "copies": copies,
         "slices": facts.slices[k],
         "slice_bits": facts.slice_bits[k],
         "products": len(layer.mvms),
