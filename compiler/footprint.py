@@ -58,12 +58,11 @@ def compile_bytes(net: FloatNetwork, placement: Placement, chips: int, images: i
     rows, columns = placement.cell_map.shape
     images, cells = images_used(net, images), rows * columns
     cores_of_layer = max(len({block.core for block in placement.of_layer(k)}) for k in range(len(net.layers)))
-    values = net.features + sum(step.operation.size for step in net.steps)
     at_all = max(layer.inputs * positions for layer, positions in zip(net.layers, net.positions, strict=True))
     samples, at_once = min(max(MOST_SAMPLES, images), images * max(net.positions)), net.most_positions
     return (
         _still_to_load() + cells * (8 * placement.cores + (TRIAL_BYTES + CHIP_BYTES * chips) * cores_of_layer)
-        + 8 * images * (values + at_all)
+        + 8 * images * (net.elements + at_all)
         + OUTPUT_BYTES * samples * chips * max(layer.outputs for layer in net.layers)
         + 2 * LINE_BYTES * rows * min(POSITIONS, images * at_once)
     )

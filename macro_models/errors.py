@@ -1,4 +1,4 @@
-"""The two kinds of failure that reach a user as one sentence.
+"""The two kinds of failure that reach a user as one sentence, and what such a sentence proposes.
 
 They live at the bottom of the import order so that every layer can raise them and the command can tell
 them from a defect of its own.
@@ -17,6 +17,14 @@ _LONGEST_WORD = 200
 _MARKS = "\ufdd0\ufdd1"
 _ARGUMENT = re.compile(rf"{_MARKS[0]}(\w+)/(\w+){_MARKS[1]}")
 _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+
+
+def nearest(name: str, candidates: Iterable[str]) -> str | None:
+    """The candidate that was probably meant: the same in another case, else the closest spelling in any case."""
+    spelt = {candidate.lower(): candidate for candidate in candidates}
+    # What is longer than any name takes long to compare.
+    close = difflib.get_close_matches(name[:60].lower(), spelt, n=1)
+    return spelt[close[0]] if close else None
 
 
 def printable(text: str) -> str:
@@ -47,13 +55,6 @@ def argument(name: str, parameter: str = "") -> str:
     ``parameter`` is what the command calls it, if that is another name.
     """
     return f"{_MARKS[0]}{name}/{parameter or name}{_MARKS[1]}"
-
-
-def nearest(name: str, candidates: Iterable[str]) -> str | None:
-    """The candidate that was probably meant: the same in another case first, then the closest spelling."""
-    spelt = {candidate.lower(): candidate for candidate in candidates}
-    close = difflib.get_close_matches(name[:60].lower(), spelt, n=1)
-    return spelt[close[0]] if close else None
 
 
 class MhoError(Exception):

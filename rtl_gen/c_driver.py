@@ -4,6 +4,7 @@ from mho.hw.config import Chip
 from mho.hw.host.core.write_map import RESULT_PULSES, RESULT_VALID, WORD_FLAG
 from mho.hw.kinds import core_blocks
 from mho.macro_models.integer.operation import Direction
+from mho.rtl_gen.kinds import macro_texts_of
 from mho.rtl_gen.templates import fill, template
 
 __all__ = ["c_driver"]
@@ -16,7 +17,8 @@ def c_driver(chip: Chip, name: str) -> str:
     programs, manual = "targets" in windows, "manual_cmp" in windows
     parts = {"driver_write": programs, "driver_manual": manual, "driver_manual_write": programs and manual}
     values = {
-        "MORE": "".join(template(f"{part}.h") for part, is_part in parts.items() if is_part),
+        "MORE": "".join(template(f"{part}.h") for part, is_part in parts.items() if is_part)
+                + macro_texts_of(chip).driver(chip),
         "NAME": name.upper(), "name": name.lower(),
         "LINES": f"{chip.lines}u", "MASK_WORDS": f"{blocks.cfg.mask_words}u",
         "FORWARD": f"{config.inputs(Direction.FORWARD)}u", "BACKWARD": f"{config.inputs(Direction.BACKWARD)}u",

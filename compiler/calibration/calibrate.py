@@ -12,6 +12,7 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
+from mho.compiler.arrays import Float, Lanes
 from mho.compiler.calibration.assembly.assembly import Assembly, beside, join
 from mho.compiler.calibration.assembly.carried import HIDDEN_ANCHORS, Encoded, Handed, InLanes, Value
 from mho.compiler.calibration.assembly.entry import Entry
@@ -24,6 +25,7 @@ from mho.compiler.calibration.search.sampled import is_large
 from mho.compiler.calibration.trials.bench import Bench
 from mho.compiler.calibration.trials.calls import FEW_SAMPLES, MOST_SAMPLES, Calls, range_samples, sampled, samples
 from mho.compiler.calibration.trials.candidates import Draft, Site
+from mho.compiler.calibration.trials.gradients import MOST_VALUES
 from mho.compiler.layer_run import LayerRun
 from mho.compiler.mapping import Placement
 from mho.compiler.model import FloatNetwork
@@ -36,9 +38,7 @@ from mho.macro_models.integer.vector import LANE_MAX, Limit
 
 __all__ = ["Calibrated", "Calibrator", "images_used"]
 
-Float = NDArray[np.float64]
 Index = NDArray[np.int64]
-Lanes = NDArray[np.int16]
 
 MOST_POSITIONS = 32_768
 FEWEST_IMAGES = 64
@@ -321,8 +321,9 @@ class Calibrator:
 
 
 def images_used(network: FloatNetwork, images: int) -> int:
-    """Of how many calibration images all positions are run."""
-    return min(images, max(FEWEST_IMAGES, MOST_POSITIONS // max(network.positions)))
+    """Of how many calibration images all positions are run, and the values of all steps are held."""
+    most = max(FEWEST_IMAGES, MOST_POSITIONS // max(network.positions))
+    return min(images, most, max(1, MOST_VALUES // network.elements))
 
 
 def rounded(values: Float, digits: int) -> Float:

@@ -13,12 +13,12 @@ the gradient of the result to the gradient of what ``compute`` took.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csc_matrix
 
+from mho.compiler.arrays import Array, Float
 from mho.compiler.model.evaluated import Evaluated
 from mho.compiler.model.functions import TABLES
 from mho.compiler.model.layer import LinearLayer
@@ -28,11 +28,13 @@ from mho.macro_models.integer.window import Window, recover
 
 __all__ = ["Combine", "Evaluated", "Gather", "Linear", "Map", "Maximum", "Operation", "Step"]
 
-Float = NDArray[np.float64]
 Index = NDArray[np.int32]
 
 MOST_TERMS = 1 << 14
 """Elements that one is made of where they are taken one after the other, in each window or sum."""
+
+MANY_TERMS = 1 << 10
+"""Elements of a window or a sum from which on they are not taken one after the other."""
 
 MOST_NUMBERS = 1 << 21
 """Inputs of a layer at all positions of some images that are held at a time."""
@@ -109,7 +111,7 @@ class Linear:
         y = self.layer.compute(rows[:, 0] if len(self.patches) == 1 else rows)
         return y.reshape(len(x), len(self.patches), -1).transpose(0, 2, 1).reshape(len(x), -1)
 
-    def _columns(self, x: NDArray[Any]) -> NDArray[Any]:
+    def _columns(self, x: Array) -> Array:
         """What the layer takes at all positions, (batch, rows, positions)."""
         if x.shape[1] not in self._places:
             pads, index = padded(self.patches, self.pad, x.shape[1])
@@ -164,13 +166,25 @@ class Maximum:
         return len(self.index)
 
     def compute(self, x: Float) -> Float:
+        if self.index.shape[1] > MANY_TERMS:
+            return np.concatenate([part[:, self.index].max(axis=2) for part in self._parts(x)])
         y = x[:, self.index[:, 0]]
         for column in self.index.T[1:]:
             np.maximum(y, x[:, column], out=y)
         return y
 
+    def _parts(self, x: Float) -> list[Float]:
+        """Inputs of which all windows are there at a time."""
+        count = max(1, MOST_NUMBERS // self.index.size)
+        return [x[first : first + count] for first in range(0, max(len(x), 1), count)]
+
     def backward(self, gradient: Float, x: Float, y: Float) -> Float:
         result = np.zeros_like(x)
+        if self.index.shape[1] > MANY_TERMS:
+            place = np.concatenate([part[:, self.index].argmax(axis=2) for part in self._parts(x)])
+            taken = self.index[np.arange(len(self.index)), place]
+            np.add.at(result, (np.arange(len(x))[:, None], taken), gradient)
+            return result
         left = np.ones(y.shape, dtype=bool)
         for column in self.index.T:
             hit = left & (x[:, column] == y)
@@ -219,6 +233,12 @@ class Combine:
         return y
 
     def backward(self, gradient: Float, x: Float, y: Float) -> Float:
+        if self.index.shape[1] > MANY_TERMS:
+            used = np.where(self.index == PAD, 0, self.index)
+            factors = np.where(self.index == PAD, 0.0, self.coefficient).ravel()
+            ends = np.arange(len(used) + 1) * used.shape[1]
+            matrix = csc_matrix((factors, used.ravel(), ends), shape=(x.shape[1], len(used)))
+            return np.ascontiguousarray((matrix @ gradient.T).T)
         result = np.zeros_like(x)
         for column, factor in zip(self.index.T, self.coefficient.T, strict=True):
             result += _scatter(gradient * factor, column, x.shape[1])
@@ -255,7 +275,7 @@ class Step:
     operation: Operation
     inputs: tuple[int, ...] = field(default=(0,))
 
-    def gather(self, values: Sequence[NDArray[Any]] | Mapping[int, NDArray[Any]]) -> NDArray[Any]:
+    def gather(self, values: Sequence[Array] | Mapping[int, Array]) -> Array:
         """The inputs side by side, (batch, all elements), of values by their number."""
         parts = [values[k] for k in self.inputs]
         return parts[0] if len(parts) == 1 else np.concatenate(parts, axis=-1)

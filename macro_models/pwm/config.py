@@ -69,8 +69,11 @@ class PwmConfig(ConductanceGrid):
     """Standard deviation of an oscillator's counts in a window without current."""
     free_running: bool = True
     """Oscillators begin a conversion anywhere in their period; false: always in its middle."""
+    absent_rows: tuple[int, ...] = ()
+    """Rows that a smaller macro behind the core has not."""
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "absent_rows", tuple(self.absent_rows))  # a list, where it comes from JSON
         if not 8 <= self.lines <= 1024 or self.lines % 8:
             raise InputError(f"lines must be a multiple of 8 and between 8 and 1024, not {self.lines!r}")
         if self.devices not in (1, 2):
@@ -99,7 +102,9 @@ class PwmConfig(ConductanceGrid):
     @property
     def cell_map(self) -> FilledDevices:
         """Signed weights in the cells."""
-        return (DeviceQuads if self.devices == 2 else FilledDevices)(self.lines, self.lines)
+        kind = DeviceQuads if self.devices == 2 else FilledDevices
+        lines = kind(self.lines, self.lines).lines_of(self.absent_rows)
+        return kind(self.lines, self.lines, tuple(lines.ravel().tolist()))
 
     def inputs(self, direction: Direction) -> int:
         """Input codes of a product: one a row of weights. There are only forward products."""

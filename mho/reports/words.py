@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from mho.comparisons.runs import MEASURES
-from mho.compiler.network.stage_file import MOST_TURNS
+from mho.compiler.network.file.stages import MOST_TURNS
 from mho.macro_models.integer.operation import MAX_BITS
 from mho.reports.facts import Facts
 from mho.reports.layers import name_of

@@ -247,7 +247,8 @@ class Result(Shown):
         """For each layer the range of its codes over all seeds and images, in half steps, and shares.
 
         ``columns`` are converted at each of ``positions``; ``saturated`` is the share of codes at the end of the
-        converter's range; ``clipped`` of ``inputs`` of the layer were beyond what its codes reach.
+        converter's range; ``clipped`` of ``inputs`` of the layer were beyond what its codes reach, ``limited`` of its
+        outputs beyond what its converters take, before there was a code.
         ``codes`` counts codes in equal parts of the range from -top to top, of the first images where there are many.
         """
         rows: list[LayerRow] = []
@@ -262,6 +263,7 @@ class Result(Shown):
                 "saturated": float(np.mean([chip.saturated for chip in figures])),
                 "clipped": sum(chip.clipped for chip in figures),
                 "inputs": sum(chip.inputs for chip in figures),
+                "limited": sum(chip.limited for chip in figures),
                 "codes": {
                     "top": first.codes.top,
                     "counts": np.sum([chip.codes.counts for chip in figures], axis=0).tolist(),

@@ -34,6 +34,8 @@ class MacroTexts:
         Template of the first test of a core.
     commanded
         The ideal macro of a chip in Python, as commands of its core see it; None: cores take no commands.
+    driver
+        What the driver in C has for these commands, a template of :func:`mho.rtl_gen.c_driver.c_driver`.
     """
 
     model: Callable[[str, Chip], str]
@@ -43,6 +45,7 @@ class MacroTexts:
     contract: Callable[[Chip, str, str, str, str], str] = write_pins_contract
     bench: str = "bench_core"
     commanded: Callable[[Chip], Any] | None = None
+    driver: Callable[[Chip], str] = lambda chip: ""
 
     def inputs(self, chip: Chip) -> int:
         """Input codes that a forward product takes."""

@@ -5,6 +5,7 @@ from mho.hw.config.kinds.pwm import PwmChip
 from mho.hw.kinds.pwm.config import PwmCoreConfig
 from mho.rtl_gen.kinds import MacroTexts
 from mho.rtl_gen.pwm.contract import write_pwm_contract
+from mho.rtl_gen.pwm.engine_driver import engine_driver
 from mho.rtl_gen.pwm.ideal import IdealMacro
 from mho.rtl_gen.pwm.model import WEIGHT, write_pwm_model
 
@@ -24,5 +25,5 @@ def _values(chip: Chip) -> dict[str, object]:
 
 TEXTS = MacroTexts(
     model=write_pwm_model, contract=write_pwm_contract, step_code=_step_code, products="products_pwm", values=_values,
-    commanded=IdealMacro.from_chip,
+    commanded=IdealMacro.from_chip, driver=engine_driver,
 )

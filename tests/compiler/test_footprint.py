@@ -8,12 +8,16 @@ import numpy as np
 import pytest
 
 import mho
-from mho.compiler import CompileOptions, compile_model
+from mho.compiler import CompileOptions, FloatNetwork, compile_model
+from mho.compiler.calibration.calibrate import images_used
+from mho.compiler.calibration.trials.gradients import some_images
 from mho.compiler.calibration.trials.influence import weight_noise
+from mho.compiler.footprint import compile_bytes
 from mho.compiler.importer.onnx_import import import_onnx
+from mho.compiler.mapping import place
 from mho.hw.config import load_chip
 from mho.macro_models.errors import InputError
-from tests.compiler.importer.onnx_models import random_perceptron
+from tests.compiler.importer.onnx_models import build, node, random_perceptron
 
 X = np.random.default_rng(0).normal(size=(8, 20)).astype(np.float32)
 OPTIONS = CompileOptions(seeds=1, samples=8)
@@ -51,9 +55,11 @@ import json, sys
 from pathlib import Path
 import numpy as np
 import mho.compiler.passes, mho, mho.runs.running, mho.sim.executor, mho.sim.functional
-from mho.compiler import CompileOptions, compile_model
+from mho.compiler import CompileOptions, FloatNetwork, compile_model
+from mho.compiler.calibration.calibrate import images_used
+from mho.compiler.calibration.trials.gradients import some_images
 from mho.hw.config import load_chip
-from tests.compiler.importer.onnx_models import random_perceptron
+from tests.compiler.importer.onnx_models import build, node, random_perceptron
 
 def resident(field):
     return next(1024 * int(line.split()[1]) for line in open("/proc/self/status") if line.startswith(field))
@@ -115,3 +121,29 @@ def test_gradients_by_weights_are_taken_in_parts(monkeypatch: pytest.MonkeyPatch
     for module in ("gradients", "influence"):
         monkeypatch.setattr(f"mho.compiler.calibration.trials.{module}.MOST_NUMBERS", 3 * 20 * 24)
     assert weight_noise(network, x) == pytest.approx(whole, rel=1e-12)
+
+
+def test_values_of_many_inputs_are_bounded() -> None:
+    """Elements of an input's values times inputs: of large values fewer inputs are held, at least one."""
+    small, large = (import_onnx(expanded(size)) for size in (256, 1 << 14))
+    assert (images_used(small, 256), images_used(large, 256)) == (256, 2**27 // large.elements)
+    assert len(some_images(large, 256, 200, 100)) == 2**27 // large.elements < 100
+    assert compile_bytes_of(large, 256) < 4e9
+
+
+def compile_bytes_of(network: FloatNetwork, images: int) -> int:
+    placement = place([layer.shape for layer in network.layers], load_chip("neurram-core").macro_config().cell_map)
+    return compile_bytes(network, placement, 4, images)
+
+
+def expanded(size: int) -> bytes:
+    """Between two layers each of 64 outputs is there so many times, its square and its cube."""
+    rng = np.random.default_rng(0)
+    weights = {"a": rng.normal(size=(64, 8)).astype("f4"), "b": rng.normal(size=(3, 64)).astype("f4"),
+               "column": np.array([-1, 64, 1]), "wide": np.array([1, 64, size])}
+    nodes = [
+        node("Gemm", "x a", "h", transB=1), node("Reshape", "h column", "c"), node("Expand", "c wide", "e"),
+        node("Mul", "e e", "m"), node("Mul", "m e", "n"), node("ReduceMax", "n", "r", axes=[2], keepdims=0),
+        node("Gemm", "r b", "y", transB=1),
+    ]
+    return build(nodes, weights, shape=("batch", 8), output=("batch", 3)).SerializeToString()

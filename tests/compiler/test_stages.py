@@ -18,7 +18,7 @@ from mho.compiler.model.windows import windows
 from mho.compiler.program import Call
 from mho.data import load_sample
 from mho.hw.config import load_chip
-from mho.macro_models.integer.vector import LANE_MAX, Limit, Table, WeightedSum, scale_leaf
+from mho.macro_models.integer.vector import LANE_MAX, PAD, Limit, Table, WeightedSum, scale_leaf
 from mho.sim.executor import build_cores, core_masks, execute, quantised_outputs
 from mho.sim.functional import FunctionalBackend
 from tests.compiler.importer.onnx_models import Array, build, node, reference
@@ -360,3 +360,23 @@ def test_cosim_gives_the_codes_of_functional(chip: str, images: int) -> None:
     assert all(np.array_equal(got.codes[at], wanted.codes[at]) for at in wanted.codes)
     assert np.array_equal(got.outputs, wanted.outputs)
     assert np.array_equal(got.cycles, wanted.cycles)
+
+
+@pytest.mark.parametrize("kind", ["largest", "sums"])
+def test_many_terms_are_as_few(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Windows that are too large to be taken term by term: the same values and gradients."""
+    rng = np.random.default_rng(4)
+    index = rng.permuted(np.tile(np.arange(60, dtype=np.int32), (5, 1)), axis=1)[:, :40]
+    if kind == "largest":
+        op: Maximum | Combine = Maximum(index=index)
+    else:
+        index[rng.random(index.shape) < 0.1] = PAD
+        op = Combine(index=index, coefficient=rng.normal(size=index.shape), offset=rng.normal(size=5),
+                     channel=np.arange(5, dtype=np.int32))
+    x, gradient = rng.normal(size=(7, 60)), rng.normal(size=(7, 5))
+    wanted = op.compute(x), op.backward(gradient, x, op.compute(x))
+    monkeypatch.setattr("mho.compiler.model.stages.MANY_TERMS", 8)
+    monkeypatch.setattr("mho.compiler.model.stages.MOST_NUMBERS", 500)
+    made = op.compute(x), op.backward(gradient, x, op.compute(x))
+    np.testing.assert_allclose(made[0], wanted[0], rtol=1e-12)
+    np.testing.assert_allclose(made[1], wanted[1], rtol=1e-12)

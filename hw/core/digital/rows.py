@@ -50,14 +50,14 @@ class RowDriver(Resettable):
         m = Module()
         rows = self.cfg.inputs()
         # Written by every operation before they are read: no reset.
-        held = [Signal(rows, name=f"held_{k}", reset_less=True) for k in range(MAX_BITS)]
+        stored = [Signal(rows, name=f"held_{k}", reset_less=True) for k in range(MAX_BITS)]
         negative = Signal(rows, reset_less=True)
         level = Signal(rows)
         with m.If(self.load):
-            m.d.sync += [plane.eq(taken & self.driven) for plane, taken in zip(held, self.planes, strict=True)]
+            m.d.sync += [plane.eq(loaded & self.driven) for plane, loaded in zip(stored, self.planes, strict=True)]
             m.d.sync += negative.eq(Mux(self.in_signed, self.planes[-1], 0))
         with m.Switch(self.select):
-            for k, plane in enumerate(held):
+            for k, plane in enumerate(stored):
                 with m.Case(k):
                     m.d.comb += level.eq(plane)
         with m.If(self.drive):

@@ -91,12 +91,12 @@ class PwmCore(Resettable):
         ]
         self._run(m, masks, loader, sequencer, unit)
         if cfg.engine:
-            taken, gives = self._command(m, settings, masks, loader, sequencer, modulator, unit)
+            ends, gives = self._command(m, settings, masks, loader, sequencer, modulator, unit)
         else:
-            taken, gives = self._plain(m, masks, loader, sequencer, modulator, unit)
+            ends, gives = self._plain(m, masks, loader, sequencer, modulator, unit)
         self._connect_pins(m, settings, sequencer, modulator, unit)
         count_operations(
-            m, self.status, sequencer, hold=pins.hold, busy=busy, error=loader.error, converted=taken, done=gives
+            m, self.status, sequencer, hold=pins.hold, busy=busy, error=loader.error, converted=ends, done=gives
         )
         return self.resets(m)
 
@@ -106,7 +106,7 @@ class PwmCore(Resettable):
             wiring.connect(m, inner, wiring.flipped(outer))
         m.d.comb += [
             sequencer.full.eq(loader.full & ~masks.busy), loader.take.eq(sequencer.take),
-            *(one.eq(plane) for one, plane in zip(modulator.planes, loader.planes, strict=True)),
+            *(target.eq(plane) for target, plane in zip(modulator.planes, loader.planes, strict=True)),
         ]
         return sequencer.finish, sequencer.finish
 
@@ -152,9 +152,9 @@ class PwmCore(Resettable):
             negative.eq(line[cells - 1]), sequencer.second.eq(negative),
             row.eq(Mux(engine.verify, 1 << line[cells:], 0)),
         ]
-        for k, (one, plane) in enumerate(zip(modulator.planes, loader.planes, strict=True)):
+        for k, (target, plane) in enumerate(zip(modulator.planes, loader.planes, strict=True)):
             single = row if k < MAGNITUDE_BITS else row & negative.replicate(cfg.lines)
-            m.d.comb += one.eq(Mux(engine.busy & ~vector, single, plane))
+            m.d.comb += target.eq(Mux(engine.busy & ~vector, single, plane))
         with m.If(engine.go):
             m.d.sync += self.macro.wl_en.eq(Mux(loader.staged.wl_select == Command.PROGRAM, 1 << line, 0))
         with m.If(sequencer.take):

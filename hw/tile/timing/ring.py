@@ -11,7 +11,9 @@ ACKNOWLEDGES = 3
 
 
 class Moves:
-    """Changes of any ring of a tile, which are seen in the cycle behind them.
+    """Changes of any ring of a tile, which are seen in the cycle behind them, and the questions of what the rings have.
+
+    One question is answered a cycle. All who wait ask again when something has changed.
 
     Attributes
     ----------
@@ -23,10 +25,11 @@ class Moves:
         Is called when one is.
     """
 
-    __slots__ = ("_clock", "last", "notice", "then")
+    __slots__ = ("_clock", "_free", "last", "notice", "then")
 
     def __init__(self, clock: Clock) -> None:
         self._clock, self.last, self.notice, self.then = clock, -1, Notice(), _nothing
+        self._free = 0
 
     def move(self) -> None:
         """One is seen in this cycle."""
@@ -40,9 +43,18 @@ class Moves:
             yield self.notice
         yield max(0, self.last + 1 - self._clock.now)
 
+    def answer(self, first: int) -> Process:
+        """Until a question is answered, in cycle ``first`` if no other is."""
+        at = max(first, self._free)
+        self._free = at + 1
+        yield max(0, at - self._clock.now)
+
     def again(self) -> Process:
         """From an answer that is not what is waited for to the next one: when something has moved since."""
-        yield from self.since(self._clock.now + 1)
+        begun = self._clock.now + 1
+        while self.last < begun:
+            yield self.notice
+        yield from self.answer(self.last + 1)
 
 
 class Ring:
@@ -87,7 +99,7 @@ class Ring:
 
     def answered(self, first: int, good: Callable[[], bool]) -> Process:
         """Until a question of what waits for it, answered in cycle ``first``, is answered with what is ``good``."""
-        yield max(0, first - self._clock.now)
+        yield from self._moves.answer(first)
         while not good():
             yield from self._moves.again()
 

@@ -61,9 +61,7 @@ class Sequence:
                 yield INSTRUCTIONS[plan.op].duration.cycles() - 1
                 return
             if plan.loop is not None:
-                body, times = plan.loop
-                counted = tile.program.registers[-times - 1] if times is not None and times < 0 else times
-                pc = loops.open(pc, body, counted)
+                pc = loops.open(pc, plan.loop[0], plan.times(tile.program.registers))
                 yield INSTRUCTIONS[plan.op].duration.cycles() - 1
                 continue
             yield from self._carry_out(plan, pc)
@@ -86,6 +84,7 @@ class Sequence:
             case Op.SEND:
                 assert plan.send is not None
                 yield 1
+                yield from tile.changes.answer(self._clock.now + 1)
                 yield from tile.take(tile.sends, 1 << plan.send.stream)
                 tile.sends.put(plan, 1 << plan.send.stream)
             case Op.SET:
@@ -154,9 +153,14 @@ class Sequence:
         for name in "ab":
             if is_walk(vec[name]) and vec[name] - Operand.WALK in plan.windows:
                 yield from tile.walker.ask(LOOK_VECTOR, Asked("look", vec[name] - Operand.WALK))
-            yield 1 + is_stream(vec[name])
+            yield 1
+            if is_stream(vec[name]):
+                yield from tile.changes.answer(self._clock.now + 1)
         # A question is answered in the second cycle; then rules are judged.
-        yield 2 * is_stream(vec["target"]) + 1
+        if is_stream(vec["target"]):
+            yield 1
+            yield from tile.changes.answer(self._clock.now + 1)
+        yield 1
         yield from tile.take(tile.operations, plan.guard)
         if number not in self._beats:
             terms = [tile.walker.place(vec[n] - Operand.WALK).walk.terms if is_walk(vec[n]) else 1 for n in "ab"]

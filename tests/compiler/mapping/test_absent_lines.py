@@ -12,6 +12,7 @@ from mho.hw.config import Chip, load_chip
 from mho.macro_models import Masks, family, load_device
 from mho.macro_models.errors import InputError
 from mho.macro_models.integer.operation import Direction, MvmOperation
+from mho.macro_models.pwm.config import PwmConfig
 
 STROBES = """
 precharge = "PRE"
@@ -127,3 +128,28 @@ def test_cells_that_are_not_there_hold_nothing(causes: frozenset[str] | None, tm
     assert not codes[0, 96:].any()
 
 
+
+
+PULSES = ("device_pos", "device_neg", "start", "window", "step_code", "shift", "op_id", "reference", "reference_pos",
+          "reference_neg", "capture", "count_row", "trim_write", "trim_column", "trim_data", "verify",
+          "amplitude_write", "amplitude_column", "amplitude_data", "pulse", "count_pos", "count_neg")
+ROWS = 'row_pos = "{open(160), RP}"\nrow_neg = "{open(160), RN[95:0]}"\nwl_en = "WL"\n'
+
+
+@pytest.mark.parametrize("pins", [ROWS, 'row_pos = "RP"\nrow_neg = "RN"\nwl_en = "{open(640), WL[383:0]}"\n'])
+def test_rows_of_a_phase_change_macro_without_pins_are_known(pins: str, tmp_path: Path) -> None:
+    path = tmp_path / "small.toml"
+    named = "".join(f'{name} = "{name.upper()}"\n' for name in PULSES)
+    head = 'schema = 1\nextends = "hermes-core"\nname = "small"\n[macro]\nmodule = "M"\n[macro.pins]\n'
+    path.write_text(f"{head}{named}{pins}")
+    found = load_chip(path)
+    config = found.macro_config()
+    assert config.cell_map.there == (96, 256)
+    assert dict(found.sizes())["signed weights, forward"] == "96 x 256 a core"
+    placed = place([(90, 10)], config.cell_map)
+    assert all(block.rows.max() < 96 for block in placed.blocks)
+    targets, device = np.full(config.cell_map.shape, 5.0), load_device("ideal")
+    model = family("pwm").model(config, targets, device=device, seed=0, core=0)
+    assert not model.cells[config.cell_map.absent[0]].any()
+    assert isinstance(config, PwmConfig)
+    assert PwmConfig.from_dict(config.to_dict()) == config

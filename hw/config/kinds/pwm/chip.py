@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import asdict, dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from mho.hw.config.chip import Chip
@@ -73,13 +74,13 @@ class PwmChip(Chip):
             legal = f"a divisor of core.lines = {self.lines} and at most half of it"
             raise ChipError("digital.lanes", f"digital.lanes must be {legal}, not {self.digital.lanes}")
         if self.clock.cycles(self.programming.t_pulse_ns) > _MAX_CYCLES:
-            most = f"{_MAX_CYCLES:,} cycles at clock.f_clk_MHz = {self.clock.f_clk_MHz:g}"
+            limit = f"{_MAX_CYCLES:,} cycles at clock.f_clk_MHz = {self.clock.f_clk_MHz:g}"
             name = "programming.t_pulse_ns"
-            raise ChipError(name, f"{name} must give at most {most}, not {self.programming.t_pulse_ns:g} ns")
+            raise ChipError(name, f"{name} must give at most {limit}, not {self.programming.t_pulse_ns:g} ns")
         for name, t_ns in asdict(self.timing).items():
             if self.clock.cycles(t_ns) * (2**MAGNITUDE_BITS if name == "t_lsb_ns" else 1) > _MAX_CYCLES:
-                most = f"{_MAX_CYCLES:,} cycles at clock.f_clk_MHz = {self.clock.f_clk_MHz:g}"
-                raise ChipError(f"timing.{name}", f"timing.{name} must give at most {most}, not {t_ns:g} ns")
+                limit = f"{_MAX_CYCLES:,} cycles at clock.f_clk_MHz = {self.clock.f_clk_MHz:g}"
+                raise ChipError(f"timing.{name}", f"timing.{name} must give at most {limit}, not {t_ns:g} ns")
         try:
             self.macro_config()
         except InputError as error:
@@ -132,6 +133,17 @@ class PwmChip(Chip):
         """Unit cells each way of one core."""
         return self.core.lines
 
+    @cached_property
+    def absent_rows(self) -> tuple[int, ...]:
+        """Rows that a smaller macro of the user has not: whose pulses, or masks of all devices, reach no pin."""
+        if self.macro is None:
+            return ()
+        cells = 2 * self.core.devices
+        masks = self.macro.open_bits("wl_en", cells * self.lines)
+        unmasked = {row for row in range(self.lines) if masks.issuperset(range(cells * row, cells * (row + 1)))}
+        pulses = (self.macro.open_bits(name, self.lines) for name in ("row_pos", "row_neg"))
+        return tuple(sorted(unmasked.union(*pulses)))
+
     @property
     def operation_cycles(self) -> dict[str, int]:
         """Clock cycles, at least one each: ``lsb`` of a width, ``start``, ``switch``, ``convert``."""
@@ -171,7 +183,7 @@ class PwmChip(Chip):
             lines=self.lines, devices=self.core.devices, g_bits=self.core.g_bits, g_min_uS=self.cells.g_min_uS,
             g_max_uS=self.cells.g_max_uS, g_full_scale_uS=self.cells.g_full_scale_uS, phases=self.read.phases,
             v_read_V=self.read.v_read_V, t_lsb_ns=self.operation_cycles["lsb"] * 1000.0 / self.clock.f_clk_MHz,
-            nominal_gain=self.digital.gain, **errors,
+            nominal_gain=self.digital.gain, absent_rows=self.absent_rows, **errors,
         )
 
     @property
@@ -183,13 +195,14 @@ class PwmChip(Chip):
     def sizes(self) -> list[tuple[str, str]]:
         """What follows from the description: pairs of a name and a value with its unit."""
         n, config = self.lines, self.macro_config()
-        devices = 2 * self.core.devices * n * n
+        devices = 2 * self.core.devices * n * (n - len(self.absent_rows))
         cycles = self.operation_cycles | {"window": self.window_cycles}
         del cycles["lsb"]
         result = [
             ("lines of a core", f"{n} word lines, {n} columns with two oscillators each"),
             ("devices", f"{devices * self.cores:,} ({devices:,} a core, {2 * self.core.devices} a weight)"),
-            ("signed weights, forward", f"{n} x {n} a core"),
+            *([("rows of its macro", f"{n - len(self.absent_rows)}")] if self.absent_rows else []),
+            ("signed weights, forward", f"{n - len(self.absent_rows)} x {n} a core"),
             ("conductance grid", f"{config.lsb_uS:.4g} uS a code"),
             ("counts of a window", f"{config.top_counts} at most"),
         ]
