@@ -30,13 +30,13 @@ from examples.models.train import Recipe, to_onnx, train
 from mho.compiler import CompileOptions, Network
 from mho.compiler.passes import compile_tiles
 from mho.compiler.tile import tile_code, tile_programs, with_programs
-from mho.compiler.tile.check import values_of
 from mho.compiler.tile.cycles import tile_cycles
 from mho.data import load_sample
 from mho.hw.config import load_chip
 from mho.sim.account import RunAccount
 from mho.sim.executor import build_cores, core_masks
 from mho.sim.tile_networks.backend import TileCosimBackend
+from tests.compiler.tile.interpreted import values_of
 from tests.compiler.tile.network_bench import residual_network
 
 DAY, DEVICES = 86_400.0, ("ideal", "rram-neurram")

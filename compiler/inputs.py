@@ -4,11 +4,11 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from mho.compiler.arrays import Array
 from mho.macro_models.errors import InputError
 from mho.macro_models.files import ArrayFile, FileKind
 
@@ -66,7 +66,7 @@ class NamedInputs:
 
 
 Inputs = NDArray[np.float32] | NamedInputs
-Source = str | Path | NDArray[Any]
+Source = str | Path | Array
 """A file, ``file.npz:key``, or an array."""
 
 
@@ -125,7 +125,7 @@ def load_input(source: Source, key: str | None = None) -> NDArray[np.float32]:
     return _check(_read(path, key), where)
 
 
-def _read(path: Path, key: str | None) -> NDArray[Any]:
+def _read(path: Path, key: str | None) -> Array:
     with ArrayFile.open(path, _KIND) as file:
         if file.names is None:
             if key is not None:
@@ -139,7 +139,7 @@ def _read(path: Path, key: str | None) -> NDArray[Any]:
         return file.read(key)
 
 
-def _check(array: NDArray[Any], where: str) -> NDArray[np.float32]:
+def _check(array: Array, where: str) -> NDArray[np.float32]:
     if array.dtype.kind not in "fiub":
         raise InputError(f"{where}: holds {array.dtype}; an array of float32 is needed")
     if array.ndim == 0 or array.size == 0:

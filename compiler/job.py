@@ -10,6 +10,7 @@ import numpy as np
 import onnx
 from numpy.typing import NDArray
 
+from mho.compiler.arrays import Float
 from mho.compiler.calibration.calibrate import Calibrated
 from mho.compiler.calibration.cell_noise import CellNoise
 from mho.compiler.calibration.facts import Calibration, converters_of
@@ -53,7 +54,7 @@ class Job:
     device: Device
     options: CompileOptions
     samples: NDArray[np.float32]
-    x: NDArray[np.float64]
+    x: Float
     slices: list[int]
     skip: SkipMaps | None = None
     faults: FaultMaps | None = None

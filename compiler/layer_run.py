@@ -11,6 +11,7 @@ from copy import copy
 import numpy as np
 from numpy.typing import NDArray
 
+from mho.compiler.arrays import Lanes
 from mho.compiler.program import DITHER, OP_ID_IMAGE_SHIFT, Call, Layer, Mvm
 from mho.macro_models import MacroModel, Masks
 from mho.macro_models.bound import BoundProduct, bind, compute_taken, constant_input
@@ -19,7 +20,6 @@ from mho.macro_models.macro import MvmResult
 
 __all__ = ["LayerRun", "Sink", "taken_inputs"]
 
-Lanes = NDArray[np.int16]
 
 BLOCK = 1 << 20
 """Codes of a block, as far as its vectors allow."""

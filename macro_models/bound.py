@@ -87,4 +87,5 @@ class _Whole:
         vector = np.zeros((len(x), self._model.config.inputs(self._op.direction)), dtype=np.int16)
         vector[:, self._rows] = x[:, self._taken]
         result = self._model.mvm(self._op, self._masks, vector, op_id)
-        return MvmResult(result.codes[:, self._columns], result.steps)
+        # What clipped is counted for all columns of the core: an upper bound where a product has some.
+        return MvmResult(result.codes[:, self._columns], result.steps, clipped=result.clipped)

@@ -1,13 +1,14 @@
-"""The two kinds of failure that reach a user as one sentence.
+"""The two kinds of failure that reach a user as one sentence, and what such a sentence proposes.
 
 They live at the bottom of the import order so that every layer can raise them and the command can tell
 them from a defect of its own.
 """
 
+import difflib
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
-__all__ = ["InputError", "MhoError", "ToolError", "argument", "one_sentence", "printable"]
+__all__ = ["InputError", "MhoError", "ToolError", "argument", "nearest", "one_sentence", "printable"]
 
 LONGEST = 600
 """Characters of a sentence; of what is longer the begin stays, and a third is the end."""
@@ -16,6 +17,14 @@ _LONGEST_WORD = 200
 _MARKS = "\ufdd0\ufdd1"
 _ARGUMENT = re.compile(rf"{_MARKS[0]}(\w+)/(\w+){_MARKS[1]}")
 _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+
+
+def nearest(name: str, candidates: Iterable[str]) -> str | None:
+    """The candidate that was probably meant: the same in another case, else the closest spelling in any case."""
+    spelt = {candidate.lower(): candidate for candidate in candidates}
+    # What is longer than any name takes long to compare.
+    close = difflib.get_close_matches(name[:60].lower(), spelt, n=1)
+    return spelt[close[0]] if close else None
 
 
 def printable(text: str) -> str:

@@ -8,7 +8,6 @@ import re
 import sys
 import tempfile
 import traceback
-from typing import Any
 
 import click
 
@@ -134,7 +133,7 @@ def run(argv: list[str]) -> int:
 
 
 def _run(argv: list[str]) -> int:
-    result: Any = cli.main(args=argv, prog_name="mho", standalone_mode=False)
+    result: object = cli.main(args=argv, prog_name="mho", standalone_mode=False)
     sys.stdout.flush()
     return result if isinstance(result, int) else 0
 

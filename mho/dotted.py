@@ -1,12 +1,11 @@
 """Trees of sections as dotted keys."""
 
 from collections.abc import Iterator, Mapping
-from typing import Any
 
 __all__ = ["dotted"]
 
 
-def dotted(tree: Mapping[str, Any], under: str = "") -> Iterator[tuple[str, Any]]:
+def dotted(tree: Mapping[str, object], under: str = "") -> Iterator[tuple[str, object]]:
     """Each key of a tree with those of the sections above it, as in ``adc.bits``, and its value.
 
     A key that itself has dots, written in quotes, comes as it is; so a name may come twice.

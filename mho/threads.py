@@ -2,7 +2,6 @@
 
 import os
 from contextlib import AbstractContextManager, nullcontext
-from typing import Any
 
 __all__ = ["VARIABLES", "one_thread"]
 
@@ -10,7 +9,7 @@ VARIABLES = ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 """By these the user decides; the command sets them to 1 where they are not set."""
 
 
-def one_thread() -> AbstractContextManager[Any]:
+def one_thread() -> AbstractContextManager[object]:
     """One thread within, unless the user has said how many."""
     if any(name in os.environ for name in VARIABLES):
         return nullcontext()

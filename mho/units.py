@@ -2,11 +2,10 @@
 
 import math
 import re
-from collections.abc import Mapping
 
 from mho.macro_models.errors import InputError
 
-__all__ = ["duration", "format_energy", "format_time", "parse_time"]
+__all__ = ["format_energy", "format_time", "parse_time"]
 
 _SECONDS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, "y": 365.25 * 86400.0}
 
@@ -38,11 +37,6 @@ def format_time(seconds: float) -> str:
         if count >= 1 and count == round(count, 3):
             return f"{count:g}{unit}"
     return f"{seconds:g}s"
-
-
-def duration(facts: Mapping[str, float], name: str) -> str:
-    """``latency`` or ``interval`` of :meth:`mho.compiler.input_time.InputTime.facts` in words."""
-    return f"{facts[f'{name}_cycles']:,.1f} cycles = {facts[f'{name}_us']:,.3f} µs"
 
 
 def format_energy(pJ: float, digits: int = 3) -> str:

@@ -83,7 +83,7 @@ class Workers(Protocol):
 class InProcess:
     """No other process: ``begin(*arguments)`` is called at once."""
 
-    def __init__(self, begin: Callable[..., object] | None = None, arguments: tuple[Any, ...] = ()) -> None:
+    def __init__(self, begin: Callable[..., object] | None = None, arguments: tuple[object, ...] = ()) -> None:
         if begin is not None:
             begin(*arguments)
 
@@ -110,7 +110,7 @@ class Processes:
     """
 
     def __init__(
-        self, jobs: int, begin: Callable[..., object] | None = None, arguments: tuple[Any, ...] = (),
+        self, jobs: int, begin: Callable[..., object] | None = None, arguments: tuple[object, ...] = (),
         copies: bool = False,
     ) -> None:
         self._jobs, self._begin, self._arguments = jobs, begin, arguments
@@ -162,7 +162,7 @@ def _may_fork() -> bool:
 
 @contextmanager
 def workers(
-    jobs: int, begin: Callable[..., object] | None = None, arguments: tuple[Any, ...] = (), copies: bool = False
+    jobs: int, begin: Callable[..., object] | None = None, arguments: tuple[object, ...] = (), copies: bool = False
 ) -> Iterator[Workers]:
     """``jobs`` processes, or this one; see :class:`Processes`."""
     if jobs == 1:
@@ -179,7 +179,7 @@ class _Pool:
     """Processes until one of them is lost."""
 
     def __init__(
-        self, jobs: int, begin: Callable[..., object] | None, arguments: tuple[Any, ...], start: str
+        self, jobs: int, begin: Callable[..., object] | None, arguments: tuple[object, ...], start: str
     ) -> None:
         context = multiprocessing.get_context(start)
         self._ends, self._ended = context.Pipe(duplex=False)

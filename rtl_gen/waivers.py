@@ -27,6 +27,7 @@ _INSTANCE = re.compile(r"^\s*(\w+)\s+(?:#\(.*?\)\s*)?\w+\s*\(\s*(?=\.)(.*?)\);",
 _CONNECTED = re.compile(r"\.(\w+)\(")
 _OPEN = re.compile(r"\.(\w+)\(\s*\)")
 _TARGET = re.compile(r"^(\s*(?:[^;=?\n]*:)?\s*(?:assign\s+)?)\w+(?:\[[^\]]*\])?\s*<?=(?!=)", re.MULTILINE)
+_READ = re.compile(r"\b([A-Za-z_]\w*)\b(?:\[(\d+)(?::(\d+))?\]|(\[))?")
 _ASCENDING = re.compile(r"(?:input|output|inout|wire|reg)\s*\[(\d+):(\d+)\]")
 
 
@@ -61,14 +62,13 @@ def _unread(text: str, ports: Mapping[str, Mapping[str, Port]]) -> Iterator[str]
     sizes = {name: abs(int(left or 0) - int(right or 0)) + 1
              for kind, left, right, name in _DECLARED.findall(text) if kind != "output"}
     rest = _TARGET.sub(r"\1", _INSTANCE.sub(lambda m: _inputs(m, ports), _DECLARED.sub(" ", text)))
-    for name, size in sizes.items():
-        read: set[int] = set()
-        for part in re.findall(rf"\b{name}\b(?:\[(\d+)(?::(\d+))?\])?", rest):
-            high, low = (int(number) if number else int(part[0] or size - 1) for number in part)
-            read |= set(range(low if part[0] else 0, high + 1))
-        # A place that is computed may be any.
-        if len(read) < size and not re.search(rf"\b{name}\[(?!\d+(?::\d+)?\])", rest):
-            yield name
+    read: dict[str, set[int]] = {name: set() for name in sizes}
+    for name, high, low, computed in _READ.findall(rest):
+        if name in read:
+            # A place that is computed may be any.
+            whole = computed or not high
+            read[name].update(range(sizes[name]) if whole else range(int(low or high), int(high) + 1))
+    yield from (name for name, size in sizes.items() if len(read[name]) < size)
 
 
 def _inputs(instance: re.Match[str], ports: Mapping[str, Mapping[str, Port]]) -> str:

@@ -57,6 +57,8 @@ class LayerFigures:
         Share of codes at the end of the converter's range, 0..1; of two segments, of the high one.
     clipped, inputs
         How many of its inputs were beyond what its input codes reach.
+    limited
+        How many of its outputs the converters clipped before there was a code, where models say that.
     codes
         How its codes spread over the converter's range.
     energy_pJ
@@ -70,6 +72,7 @@ class LayerFigures:
     saturated: float
     clipped: int
     inputs: int
+    limited: int
     codes: CodeSpread
     energy_pJ: Mapping[str, float]
 
@@ -82,7 +85,7 @@ class _LayerAccount:
         self.top = max(_top(m.op) for m in layer.mvms)
         self.spread = np.zeros(BINS, dtype=np.int64)
         self.least, self.largest = np.iinfo(np.int16).max, np.iinfo(np.int16).min
-        self.full = self.codes = self.clipped = self.inputs = self.counted = 0
+        self.full = self.codes = self.clipped = self.inputs = self.counted = self.limited = 0
 
     def add(self, mvm: Mvm, codes: NDArray[np.int16], ends: tuple[int, int] | None, lock: Lock) -> None:
         top, (least, largest) = _top(mvm.op), (int(codes.min()), int(codes.max())) if ends is None else ends
@@ -106,6 +109,7 @@ class _LayerAccount:
         return LayerFigures(
             columns=sum(len(m.columns) for m in self.layer.mvms), positions=self.layer.positions, least=self.least,
             largest=self.largest, saturated=self.full / max(self.codes, 1), clipped=self.clipped, inputs=self.inputs,
+            limited=self.limited,
             codes=CodeSpread(top=self.top, counts=tuple(self.spread.tolist())), energy_pJ=energy_pJ,
         )
 
@@ -267,6 +271,11 @@ class RunAccount:
             each |= self._energy.inputs(mvm.op, masks, done.vectors, done.driven, conducts)
             taken = {name: taken.get(name, 0.0) + value for name, value in each.items()}
         return taken
+
+    def limited(self, layer: int, count: int) -> None:
+        """See :class:`mho.sim.backend.Account`."""
+        with self._lock:
+            self._layers[layer].limited += count
 
     def clipped(self, layer: int, count: int, total: int) -> None:
         """See :class:`mho.sim.backend.Account`."""

@@ -129,6 +129,10 @@ class Account(Protocol):
         """
         ...
 
+    def limited(self, layer: int, count: int) -> None:
+        """So many outputs of a layer were clipped by its converters before there was a code."""
+        ...
+
     def clipped(self, layer: int, count: int, total: int) -> None:
         """Of ``total`` inputs of a layer ``count`` were beyond what its codes reach."""
         ...

@@ -44,7 +44,7 @@ class _Part:
 
     def __init__(self, account: Account, first: int) -> None:
         self._account, self._first = account, first
-        self.converted, self.clipped = account.converted, account.clipped
+        self.converted, self.clipped, self.limited = account.converted, account.clipped, account.limited
         self.driven, self.driven_by = account.driven, account.driven_by
         self.spending: list[tuple[NDArray[np.int64], float]] = []
 
@@ -165,6 +165,8 @@ class FunctionalBackend(HostScheduled):
                 taken[mvm.operation][first : first + len(found.steps)] = found.steps
                 place = own[first // len(call.patches)] * len(call.patches) + first % len(call.patches)
                 account.codes_of(call, mvm, int(place), found.codes, found.ends)
+                if found.clipped is not None and found.clipped.any():
+                    account.limited(call.layer, int(found.clipped.sum()))
 
             lanes = self._layer(program, call, masks).run(codes, images, hear, notice)
             seconds, driven = (time.perf_counter() - start) / len(layer.mvms), account.driven(call, codes[own])

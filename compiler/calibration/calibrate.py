@@ -12,6 +12,7 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
+from mho.compiler.arrays import Float, Lanes
 from mho.compiler.calibration.assembly.assembly import Assembly, beside, join
 from mho.compiler.calibration.assembly.carried import HIDDEN_ANCHORS, Encoded, Handed, InLanes, Value
 from mho.compiler.calibration.assembly.entry import Entry
@@ -37,9 +38,7 @@ from mho.macro_models.integer.vector import LANE_MAX, Limit
 
 __all__ = ["Calibrated", "Calibrator", "images_used"]
 
-Float = NDArray[np.float64]
 Index = NDArray[np.int64]
-Lanes = NDArray[np.int16]
 
 MOST_POSITIONS = 32_768
 FEWEST_IMAGES = 64

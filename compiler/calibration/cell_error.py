@@ -1,8 +1,8 @@
 """What the cells of a device do to outputs that are numbers."""
 
 import numpy as np
-from numpy.typing import NDArray
 
+from mho.compiler.arrays import Float
 from mho.compiler.model import FloatNetwork
 from mho.hw.config import Chip
 from mho.macro_models import CAUSES
@@ -11,7 +11,6 @@ from mho.macro_models.devices import Device
 
 __all__ = ["cell_error", "error_of_outputs"]
 
-Float = NDArray[np.float64]
 
 SMALL = 1e-3
 """Errors with which the slope of what follows the last layer is found, relative to its outputs."""

@@ -4,9 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-import numpy as np
-from numpy.typing import NDArray
-
+from mho.compiler.arrays import Float
 from mho.compiler.calibration.cell_error import cell_error, error_of_outputs
 from mho.compiler.calibration.trials.bench import representative_time
 from mho.compiler.calibration.trials.gradients import IMAGES
@@ -42,7 +40,7 @@ class CellNoise:
     chip: Chip
     device: Device
     options: CompileOptions
-    x: NDArray[np.float64]
+    x: Float
 
     @cached_property
     def weights(self) -> list[float]:

@@ -10,8 +10,8 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from mho.compiler.arrays import Float
 from mho.compiler.calibration.calibrate import Calibrated, Calibrator
 from mho.compiler.calibration.outputs import OutputError, output_errors
 from mho.compiler.mapping import Placement
@@ -23,7 +23,6 @@ from mho.macro_models.devices import Device, load_device
 
 __all__ = ["calibrated", "may_be_in_two", "unseen_errors"]
 
-Float = NDArray[np.float64]
 Placed = tuple[Placement, Redundancy | None]
 
 MOST_MULTIPLICATIONS = 1 << 14

@@ -7,18 +7,16 @@ perfect cells and on those chips of the device on which calibration has tried th
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from mho.compiler.arrays import Array, Float
 from mho.compiler.model import FloatNetwork, Output
 from mho.macro_models.errors import argument
 
 __all__ = ["OutputError", "compare_outputs", "output_errors", "output_warnings", "unseen_warnings"]
 
-Float = NDArray[np.float64]
-Values = NDArray[Any]
+Values = Array
 
 MOST_CLASSES = 0.015
 """Share of decisions that differ on perfect cells from which on it is said, and a standard error of it more."""

@@ -12,6 +12,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from mho.compiler.arrays import Float, Lanes
 from mho.compiler.options import CompileOptions
 from mho.compiler.program import InputStage
 from mho.hw.config import Chip
@@ -19,7 +20,6 @@ from mho.macro_models.integer.operation import LSB_SEGMENT_BITS, MAX_BITS
 
 __all__ = ["CodeFormat", "Quantiser", "Ranges", "fit_quantiser", "formats", "needs_sign"]
 
-Float = NDArray[np.float64]
 
 TAIL = 0.95
 """Quantile of the magnitudes of an input from which on they are kept: no range is below."""
@@ -71,7 +71,7 @@ class Quantiser:
         scale = np.maximum(np.minimum(self.scale, reach / self.format.top), smallest)
         return replace(self, scale=scale, offset=self.format.top * scale if anchor == "relu" else self.offset)
 
-    def codes(self, h: Float) -> NDArray[np.int16]:
+    def codes(self, h: Float) -> Lanes:
         return self.stage.compute(h)
 
     def single(self, h: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -12,12 +12,11 @@ from typing import Any
 
 import numpy as np
 import onnx
-from numpy.typing import NDArray
 from onnx import helper
 
-__all__ = ["Graph", "Input", "Op"]
+from mho.compiler.arrays import Array
 
-Array = NDArray[Any]
+__all__ = ["Graph", "Input", "Op"]
 
 
 @dataclass(frozen=True, eq=False)

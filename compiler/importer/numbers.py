@@ -5,11 +5,11 @@ from typing import Any
 
 import numpy as np
 import onnx
-from numpy.typing import NDArray
+
+from mho.compiler.arrays import Array
+from mho.compiler.model.windows import Attributes
 
 __all__ = ["attribute_axes", "attributes", "integers"]
-
-Array = NDArray[Any]
 
 
 def attributes(node: onnx.NodeProto) -> dict[str, Any]:
@@ -36,7 +36,7 @@ def integers(array: Array, what: str) -> list[int]:
     return [int(v) for v in np.ravel(array)]
 
 
-def attribute_axes(inputs: Sequence[Any], attrs: dict[str, Any]) -> list[int] | None:
+def attribute_axes(inputs: Sequence[Any], attrs: Attributes) -> list[int] | None:
     """Axes, which were attributes before they became an input; None where none are given."""
     if len(inputs) > 1 and inputs[1] is not None:
         if not isinstance(inputs[1], np.ndarray):

@@ -12,9 +12,9 @@ from typing import Any
 
 import numpy as np
 import onnx
-from numpy.typing import NDArray
 from onnx import TensorProto
 
+from mho.compiler.arrays import Array
 from mho.compiler.importer.graph import Graph, Op
 from mho.compiler.importer.numbers import attributes
 from mho.compiler.importer.reading.batch import batch_axes, batch_first, sample_pair
@@ -47,7 +47,6 @@ from mho.macro_models.errors import InputError, argument
 
 __all__ = ["import_onnx"]
 
-Array = NDArray[Any]
 
 IMPORT_WORK = 6e10
 """Nanoseconds that the operators of a model may take while it is run on samples."""

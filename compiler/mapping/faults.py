@@ -12,12 +12,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from mho.compiler.arrays import Float
 from mho.compiler.mapping.block import Block
 from mho.macro_models.cell_map import CellMap
 
 __all__ = ["CoreFaults", "FaultMaps", "arrange_rows", "compensate"]
 
-Float = NDArray[np.float64]
 
 ROUNDS = 4
 """Times that what is missing is handed on to cells that can still take it."""

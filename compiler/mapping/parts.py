@@ -10,12 +10,11 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
+from mho.compiler.arrays import Float
 from mho.compiler.mapping.weights import share_weights, spread_rows
 from mho.compiler.program import DITHER
 
 __all__ = ["Parts", "count_parts", "segments"]
-
-Float = NDArray[np.float64]
 
 
 GROUP_ROWS = 64

@@ -5,6 +5,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from mho.compiler.arrays import Float
 from mho.compiler.mapping.block import Block
 from mho.compiler.program import DITHER
 from mho.hw.config import Chip
@@ -67,8 +68,8 @@ class PairMap:
 
     def __init__(
         self,
-        weight: NDArray[np.float64],
-        clip: NDArray[np.float64],
+        weight: Float,
+        clip: Float,
         chip: Chip,
         *,
         slices: int = 1,
@@ -101,11 +102,11 @@ class PairMap:
         self.unit = unit * 2.0 ** (-bits * np.arange(slices))[:, None]
         self.cells = self.map.split(g, low, high)
 
-    def unit_of(self, block: Block) -> NDArray[np.float64]:
+    def unit_of(self, block: Block) -> Float:
         """What 1 uS of a difference stands for in each column of a block, of shape (columns,)."""
         return self.unit[block.slice_of, block.outputs]
 
-    def cells_of(self, block: Block) -> NDArray[np.float64]:
+    def cells_of(self, block: Block) -> Float:
         """The cells of the weights of a block, in uS, of shape (cells, columns, rows)."""
         first = block.first % self.cells.shape[-1]
         rows = slice(first, first + len(block.rows))
@@ -132,7 +133,7 @@ class PairMap:
         self.map.put(targets, block.rows, block.columns, self.cells_of(block).swapaxes(1, 2))
 
 
-def stack_cells(g: NDArray[np.float64], spread: NDArray[np.int32], top: float, copies: int = 1) -> NDArray[np.float64]:
+def stack_cells(g: Float, spread: NDArray[np.int32], top: float, copies: int = 1) -> Float:
     """Differences such that few cells hold as much as they can, and all others nothing.
 
     The cells of one weight, on all rows of its input and in ``copies`` columns, keep their sum. Cells in the middle of
@@ -205,7 +206,7 @@ def _reaches(top: int, slices: int, bits: int) -> list[float]:
     return reach
 
 
-def slice_codes(value: NDArray[np.float64], top: int, slices: int, bits: int) -> NDArray[np.float64]:
+def slice_codes(value: Float, top: int, slices: int, bits: int) -> Float:
     """Slices of weights as whole numbers ``d`` in ``-top..top``, ``value ~ sum_s 2**(-bits * s) * d[s]``.
 
     Each slice takes its share of the weight, rounded, and the next one, which counts ``2**bits`` times less, all that
@@ -247,8 +248,8 @@ def column_loads(
 
 
 def code_value(
-    loads: NDArray[np.integer], step_code: int, unit: NDArray[np.float64], chip: Chip
-) -> NDArray[np.float64]:
+    loads: NDArray[np.integer], step_code: int, unit: Float, chip: Chip
+) -> Float:
     """What one half step of a column stands for, in the units of the layer's output, of shape (columns,).
 
     The converter takes ``s = 2 * rint(step_code * load / 2**14)`` from twice the accumulated product, so a code (in
@@ -259,7 +260,7 @@ def code_value(
     return half_step * lsb * unit
 
 
-def spread_rows(weight: NDArray[np.float64], rows: int, *, dither: int = 0) -> NDArray[np.int32]:
+def spread_rows(weight: Float, rows: int, *, dither: int = 0) -> NDArray[np.int32]:
     """Which input each row takes, of shape (rows,), for weights of shape (outputs, inputs), inputs <= rows.
 
     Rows beyond one an input go to the inputs with the largest weights, which are then shared out among their rows:
@@ -276,7 +277,7 @@ def spread_rows(weight: NDArray[np.float64], rows: int, *, dither: int = 0) -> N
     return np.append(np.repeat(np.arange(inputs), count), [DITHER] * constant).astype(np.int32)
 
 
-def share_weights(weight: NDArray[np.float64], spread: NDArray[np.int32]) -> NDArray[np.float64]:
+def share_weights(weight: Float, spread: NDArray[np.int32]) -> Float:
     """Weights of the rows, of shape (outputs, rows): those of the inputs, shared out among their rows."""
     rows = spread != DITHER
     shared = weight / np.bincount(spread[rows], minlength=weight.shape[1])

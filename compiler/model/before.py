@@ -4,14 +4,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from mho.compiler.arrays import Float
 from mho.compiler.model.evaluated import Evaluated
 from mho.compiler.model.stages import Linear, Step
 
 __all__ = ["Before", "before_of", "steps_before_layers"]
-
-Float = NDArray[np.float64]
 
 
 @dataclass(frozen=True, kw_only=True)

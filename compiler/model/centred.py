@@ -8,17 +8,15 @@ kind is seen by adding numbers to scores; nothing is known of the operators.
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from mho.compiler.arrays import Array, Float
 from mho.compiler.model.network import FloatNetwork
 from mho.compiler.model.stages import Linear
 
 __all__ = ["centred"]
 
-Float = NDArray[np.float64]
 
 MOST_LEFT = 0.25
 """Part of the sum of squares of the weights that is left at most: classes of networks have little in common as a rule,
@@ -60,7 +58,7 @@ def _takes_differences(network: FloatNetwork, x: Float) -> bool:
     return all(_same(outputs, network.finish_all(scores - less)) for less in (mean, mean + shifts))
 
 
-def _same(outputs: Mapping[str, NDArray[Any]], moved: Mapping[str, NDArray[Any]]) -> bool:
+def _same(outputs: Mapping[str, Array], moved: Mapping[str, Array]) -> bool:
     return all(
         np.allclose(moved[name], values, rtol=TOLERANCE, atol=TOLERANCE, equal_nan=True) if values.dtype.kind == "f"
         else bool((moved[name] == values).all())

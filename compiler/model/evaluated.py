@@ -10,13 +10,13 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 import onnx
 from numpy.typing import NDArray
 from onnx import TensorProto, numpy_helper
 
+from mho.compiler.arrays import Array, Float
 from mho.compiler.model.operators.bounds import budget
 from mho.compiler.model.operators.external import external_tensors
 from mho.compiler.model.operators.run import MOST_ELEMENTS, MOST_OF_ALL, run_node, runnable, widen
@@ -24,7 +24,6 @@ from mho.macro_models.errors import InputError
 
 __all__ = ["Evaluated", "host_work"]
 
-Float = NDArray[np.float64]
 
 MOST_NODES = 4096
 ELEMENT = frozenset(("Add", "Clip", "Identity", "Max", "Min", "Mul", "Neg", "Relu", "Sigmoid", "Sub", "Tanh"))
@@ -153,7 +152,7 @@ class Evaluated:
         return sum(math.prod(_dims(v)) for v in self.proto.graph.input)
 
     @property
-    def blank(self) -> NDArray[Any]:
+    def blank(self) -> Array:
         """Zeros, or empty text, of the type and shape of its output for a sample."""
         (value,) = self.proto.graph.output
         kind = value.type.tensor_type.elem_type
@@ -173,10 +172,10 @@ class Evaluated:
         return self.proto.graph.output[0].type.tensor_type.elem_type != TensorProto.DOUBLE
 
     @cached_property
-    def _constants(self) -> dict[str, NDArray[Any]]:
+    def _constants(self) -> dict[str, Array]:
         return {t.name: widen(numpy_helper.to_array(t)) for t in self.proto.graph.initializer}
 
-    def run(self, inputs: Sequence[NDArray[Any]]) -> NDArray[Any]:
+    def run(self, inputs: Sequence[Array]) -> Array:
         """The output for one sample, of the shape that the model gives it."""
         graph = self.proto.graph
         opset = next(o.version for o in self.proto.opset_import if o.domain == "")
@@ -193,7 +192,7 @@ class Evaluated:
                 values.update({name: x for name, x in zip(node.output, outputs, strict=True) if name and x is not None})
         return values[graph.output[0].name]
 
-    def samples(self, x: NDArray[Any]) -> NDArray[Any]:
+    def samples(self, x: Array) -> Array:
         """Outputs of shape (batch, ...) for values of shape (batch, taken), each sample by itself."""
         if len(x) > (rows := self._rows_at_once(x)):
             return np.concatenate([self.samples(x[k : k + rows]) for k in range(0, len(x), rows)])
@@ -209,13 +208,13 @@ class Evaluated:
             return np.concatenate(blocks).reshape(len(x), *_dims(self.proto.graph.output[0]))
         return self._one_by_one(x)
 
-    def _rows_at_once(self, x: NDArray[Any]) -> int:
+    def _rows_at_once(self, x: Array) -> int:
         return max(1, AT_ONCE // max(1, x.size // max(1, len(x)) + self.size))
 
-    def _one_by_one(self, x: NDArray[Any]) -> NDArray[Any]:
+    def _one_by_one(self, x: Array) -> Array:
         return np.stack([self.run(self._split(sample[None])) for sample in np.asarray(x, dtype=np.float64)])
 
-    def _split(self, x: Float) -> list[NDArray[Any]]:
+    def _split(self, x: Float) -> list[Array]:
         """Inputs of samples, (samples, taken), behind each other along the first dimension of each."""
         parts, first = [], 0
         for value in self.proto.graph.input:
@@ -270,7 +269,7 @@ class Evaluated:
         return result / DIRECTIONS / np.sqrt(max(1.0, size / DIRECTIONS))
 
 
-def _rows(results: NDArray[Any], count: int) -> Float:
+def _rows(results: Array, count: int) -> Float:
     """A row of numbers a sample; what is not finite is 0 or very large."""
     return np.nan_to_num(np.asarray(results, dtype=np.float64).reshape(count, -1), posinf=1e30, neginf=-1e30)
 

@@ -5,15 +5,15 @@ Activations that grow without bound are a ReLU and one of these: what is left of
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.special import ndtr
+
+from mho.compiler.arrays import Array
 
 __all__ = ["TABLES", "Tabulated"]
 
-Float = NDArray[Any]
+Float = Array
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -4,11 +4,10 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
-from numpy.typing import NDArray
+
+from mho.compiler.arrays import Float
 
 __all__ = ["LinearLayer"]
-
-Float = NDArray[np.float64]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -14,8 +14,8 @@ from typing import Any
 
 import numpy as np
 import onnx
-from numpy.typing import NDArray
 
+from mho.compiler.arrays import Array, Float
 from mho.compiler.model.evaluated import Evaluated
 from mho.compiler.model.layer import LinearLayer
 from mho.compiler.model.stages import Combine, Linear, Step
@@ -33,6 +33,10 @@ def evaluated_at_the_end(model: str) -> Evaluated:
     return Evaluated.of(onnx.load_model_from_string(base64.b64decode(model, validate=True)))
 
 
+Parameters = dict[str, Any]
+"""Of an operator of the host: numbers, lists and strings, as JSON has them."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class HostOp:
     """An operator after the last layer, computed in floating point by the host.
@@ -43,26 +47,26 @@ class HostOp:
     """
 
     kind: str
-    parameters: dict[str, Any] = field(default_factory=dict)
+    parameters: Parameters = field(default_factory=dict)
 
-    def compute(self, y: NDArray[Any]) -> NDArray[Any]:
+    def compute(self, y: Array) -> Array:
         """The operator's output for a batch ``y`` of shape (batch, ...)."""
         return _HOST_OPS[self.kind](y, self.parameters)
 
 
-def _softmax(y: NDArray[Any], p: dict[str, Any]) -> NDArray[Any]:
+def _softmax(y: Array, p: Parameters) -> Array:
     axes = tuple(p["axes"])
     e = np.exp(y - y.max(axis=axes, keepdims=True))
     return e / e.sum(axis=axes, keepdims=True)
 
 
-def _log_softmax(y: NDArray[Any], p: dict[str, Any]) -> NDArray[Any]:
+def _log_softmax(y: Array, p: Parameters) -> Array:
     axes = tuple(p["axes"])
     z = y - y.max(axis=axes, keepdims=True)
     return z - np.log(np.exp(z).sum(axis=axes, keepdims=True))
 
 
-def _argmax(y: NDArray[Any], p: dict[str, Any]) -> NDArray[Any]:
+def _argmax(y: Array, p: Parameters) -> Array:
     axis = p["axis"]
     if p["last"]:
         index = y.shape[axis] - 1 - np.argmax(np.flip(y, axis), axis=axis)
@@ -72,17 +76,17 @@ def _argmax(y: NDArray[Any], p: dict[str, Any]) -> NDArray[Any]:
     return np.expand_dims(index, axis) if p["keepdims"] else index
 
 
-def _normalise(y: NDArray[Any], p: dict[str, Any]) -> NDArray[Any]:
+def _normalise(y: Array, p: Parameters) -> Array:
     total = np.abs(y).sum(axis=p["axis"], keepdims=True)
     return y / np.where(total > 0, total, 1.0)
 
 
-def _affine(y: NDArray[Any], p: dict[str, Any]) -> NDArray[Any]:
+def _affine(y: Array, p: Parameters) -> Array:
     shape = y.shape[1:]
     return y * np.reshape(p["scale"], shape) + np.reshape(p["offset"], shape)
 
 
-def _onnx(y: NDArray[Any], p: dict[str, Any]) -> NDArray[Any]:
+def _onnx(y: Array, p: Parameters) -> Array:
     results = evaluated_at_the_end(p["model"]).samples(y.reshape(len(y), -1))
     return results.astype(np.str_) if results.dtype.kind == "O" else results
 
@@ -132,9 +136,9 @@ class Output:
         """Whether it is a choice among classes."""
         return any(op.kind in _CHOICES or op.parameters.get("classes", False) for op in self.host)
 
-    def finish(self, y: NDArray[np.float64]) -> NDArray[Any]:
+    def finish(self, y: Float) -> Array:
         """The output in the model's shape and type from the last step's ``y`` of shape (batch, elements)."""
-        result: NDArray[Any] = y[:, self.elements]
+        result: Array = y[:, self.elements]
         with np.errstate(over="ignore", invalid="ignore"):  # what is too large is infinite, as in every runtime
             for op in self.host:
                 result = op.compute(result)
@@ -266,20 +270,20 @@ class FloatNetwork:
         kinds = {op.kind for op in output.host} - {"reshape", "cast"}
         return not more and output.size is None and size == self.features > 1 and kinds == {"sigmoid"}
 
-    def compared(self, y: NDArray[np.float64]) -> NDArray[np.float64]:
+    def compared(self, y: Float) -> Float:
         """What errors of the last step's ``y`` are seen in: what the Sigmoid of an autoencoder gives, else ``y``."""
         return 0.5 * (1.0 + np.tanh(0.5 * y)) if self._reconstructs else y
 
-    def compared_slope(self, y: NDArray[np.float64]) -> NDArray[np.float64] | float:
+    def compared_slope(self, y: Float) -> Float | float:
         """Derivative of :meth:`compared`."""
         s = self.compared(y)
         return s * (1.0 - s) if self._reconstructs else 1.0
 
-    def finish(self, y: NDArray[np.float64]) -> NDArray[Any]:
+    def finish(self, y: Float) -> Array:
         """The first output in the model's shape and type from the last step's ``y`` of shape (batch, elements)."""
         return self.outputs[0].finish(y)
 
-    def finish_all(self, y: NDArray[np.float64]) -> dict[str, NDArray[Any]]:
+    def finish_all(self, y: Float) -> dict[str, Array]:
         """:meth:`finish` of all outputs, by name."""
         return {output.name: output.finish(y) for output in self.outputs}
 
@@ -321,26 +325,26 @@ class FloatNetwork:
     def _dtype(self) -> "np.dtype[Any]":
         return np.result_type(*(layer.weight for layer in self.layers)) if self.layers else np.dtype(np.float64)
 
-    def activations(self, x: NDArray[Any]) -> list[NDArray[np.float64]]:
+    def activations(self, x: Array) -> list[Float]:
         """The input and the result of every step for ``x`` of shape (batch, features)."""
         return self.proceed([np.asarray(x, dtype=self._dtype).reshape(len(x), -1)])
 
-    def proceed(self, values: Sequence[NDArray[np.float64]], end: int | None = None) -> list[NDArray[np.float64]]:
+    def proceed(self, values: Sequence[Float], end: int | None = None) -> list[Float]:
         """The input and the result of every step, or of those before step ``end``, from those of the first steps."""
         values = list(values)
         for step in self.steps[len(values) - 1 : end]:
             values.append(step.operation.compute(step.gather(values)).astype(values[0].dtype, copy=False))
         return values
 
-    def compute(self, x: NDArray[Any]) -> NDArray[Any]:
+    def compute(self, x: Array) -> Array:
         """The model's first output in floating point for ``x`` of shape (batch, ...)."""
         return self.finish(self.last(x))
 
-    def compute_all(self, x: NDArray[Any]) -> dict[str, NDArray[Any]]:
+    def compute_all(self, x: Array) -> dict[str, Array]:
         """:meth:`compute` of all outputs, by name."""
         return self.finish_all(self.last(x))
 
-    def last(self, x: NDArray[Any], threads: int = 1) -> NDArray[np.float64]:
+    def last(self, x: Array, threads: int = 1) -> Float:
         """The result of the last step, (batch, elements), which the outputs are made of, by so many threads."""
         batch = max(1, min(BATCH_POSITIONS // self.most_positions, BATCH_ELEMENTS // self.elements))
         parts = [x[k : k + batch] for k in range(0, max(len(x), 1), batch)]
@@ -349,5 +353,5 @@ class FloatNetwork:
         with ThreadPoolExecutor(threads) as pool:
             return np.concatenate(list(pool.map(self._last, parts)))
 
-    def _last(self, x: NDArray[Any]) -> NDArray[np.float64]:
+    def _last(self, x: Array) -> Float:
         return self.activations(x)[-1].astype(np.float64, copy=False)

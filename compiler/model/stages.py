@@ -13,12 +13,12 @@ the gradient of the result to the gradient of what ``compute`` took.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csc_matrix
 
+from mho.compiler.arrays import Array, Float
 from mho.compiler.model.evaluated import Evaluated
 from mho.compiler.model.functions import TABLES
 from mho.compiler.model.layer import LinearLayer
@@ -28,7 +28,6 @@ from mho.macro_models.integer.window import Window, recover
 
 __all__ = ["Combine", "Evaluated", "Gather", "Linear", "Map", "Maximum", "Operation", "Step"]
 
-Float = NDArray[np.float64]
 Index = NDArray[np.int32]
 
 MOST_TERMS = 1 << 14
@@ -112,7 +111,7 @@ class Linear:
         y = self.layer.compute(rows[:, 0] if len(self.patches) == 1 else rows)
         return y.reshape(len(x), len(self.patches), -1).transpose(0, 2, 1).reshape(len(x), -1)
 
-    def _columns(self, x: NDArray[Any]) -> NDArray[Any]:
+    def _columns(self, x: Array) -> Array:
         """What the layer takes at all positions, (batch, rows, positions)."""
         if x.shape[1] not in self._places:
             pads, index = padded(self.patches, self.pad, x.shape[1])
@@ -276,7 +275,7 @@ class Step:
     operation: Operation
     inputs: tuple[int, ...] = field(default=(0,))
 
-    def gather(self, values: Sequence[NDArray[Any]] | Mapping[int, NDArray[Any]]) -> NDArray[Any]:
+    def gather(self, values: Sequence[Array] | Mapping[int, Array]) -> Array:
         """The inputs side by side, (batch, all elements), of values by their number."""
         parts = [values[k] for k in self.inputs]
         return parts[0] if len(parts) == 1 else np.concatenate(parts, axis=-1)

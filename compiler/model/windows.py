@@ -8,14 +8,19 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mho.compiler.arrays import Array
 from mho.macro_models.integer.vector import PAD
 from mho.macro_models.integer.window import Window, recover
 
-__all__ = ["Windows", "positions", "transposed_pads", "transposed_size", "windows"]
+__all__ = ["Attributes", "Windows", "positions", "transposed_pads", "transposed_size", "windows"]
 
 MOST_INDICES = 1 << 25
 """Elements of all windows of a channel."""
 PAD_MODES = ("NOTSET", "SAME_UPPER", "SAME_LOWER", "VALID")
+
+
+Attributes = Mapping[str, Any]
+"""Of an operator of ONNX."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,7 +52,7 @@ class Windows:
         return recover(patches, channels, self.shape, self.kernel, self.stride, self.dilation, groups)
 
 
-def windows(size: Sequence[int], kernel: Sequence[int], attrs: Mapping[str, Any]) -> Windows:
+def windows(size: Sequence[int], kernel: Sequence[int], attrs: Attributes) -> Windows:
     """Windows of a channel of ``size`` for ONNX's ``strides``, ``dilations``, ``pads``, ``auto_pad``, ``ceil_mode``.
 
     Raises
@@ -71,7 +76,7 @@ def windows(size: Sequence[int], kernel: Sequence[int], attrs: Mapping[str, Any]
 
 
 def positions(
-    size: Sequence[int], kernel: Sequence[int], attrs: Mapping[str, Any]
+    size: Sequence[int], kernel: Sequence[int], attrs: Attributes
 ) -> tuple[list[int], list[int], list[int]]:
     """Along each dimension the reach of a window and the output positions; what is padded, befores, then afters.
 
@@ -94,7 +99,7 @@ def positions(
     return reach, pads, counts
 
 
-def transposed_size(size: Sequence[int], kernel: Sequence[int], attrs: Mapping[str, Any]) -> list[int]:
+def transposed_size(size: Sequence[int], kernel: Sequence[int], attrs: Attributes) -> list[int]:
     """What a ConvTranspose makes along each dimension before it cuts; errors as of :func:`transposed_pads`."""
     rank = len(size)
     strides, dilations = (_attribute(attrs, name, rank, 1) for name in ("strides", "dilations"))
@@ -106,12 +111,12 @@ def transposed_size(size: Sequence[int], kernel: Sequence[int], attrs: Mapping[s
 
 
 def _combine(
-    size: Sequence[int], axes: Sequence[tuple[NDArray[Any], ...]]
+    size: Sequence[int], axes: Sequence[tuple[Array, ...]]
 ) -> tuple[NDArray[np.int32], NDArray[np.bool_]]:
     index, real, inside = np.zeros((1, 1), np.int64), np.ones((1, 1), bool), np.ones((1, 1), bool)
     for length, (at, here, padded) in zip(size, axes, strict=True):
 
-        def outer(a: NDArray[Any], b: NDArray[Any]) -> NDArray[Any]:
+        def outer(a: Array, b: Array) -> Array:
             grid = a[:, None, :, None] + b[None, :, None, :] if a.dtype != bool else (
                 a[:, None, :, None] & b[None, :, None, :]
             )
@@ -121,7 +126,7 @@ def _combine(
     return np.where(real, index, PAD).astype(np.int32), inside
 
 
-def transposed_pads(size: Sequence[int], kernel: Sequence[int], attrs: Mapping[str, Any]) -> list[int]:
+def transposed_pads(size: Sequence[int], kernel: Sequence[int], attrs: Attributes) -> list[int]:
     """What a ConvTranspose cuts off, all befores, then all afters: its ``pads``, or what leaves its ``output_shape``.
 
     Raises
@@ -143,14 +148,14 @@ def transposed_pads(size: Sequence[int], kernel: Sequence[int], attrs: Mapping[s
     return [*small, *large] if mode == b"SAME_UPPER" else [*large, *small]
 
 
-def _attribute(attrs: Mapping[str, Any], name: str, rank: int, default: int) -> list[int]:
+def _attribute(attrs: Attributes, name: str, rank: int, default: int) -> list[int]:
     values = [int(v) for v in attrs.get(name, [default] * rank)]
     if len(values) != rank:
         raise ValueError(f"its {name} {values} do not fit {rank} dimensions")
     return values
 
 
-def _pads(size: Sequence[int], reach: Sequence[int], strides: Sequence[int], attrs: Mapping[str, Any]) -> list[int]:
+def _pads(size: Sequence[int], reach: Sequence[int], strides: Sequence[int], attrs: Attributes) -> list[int]:
     """Elements before and after each dimension, as ONNX orders them: all befores, then all afters."""
     mode = attrs.get("auto_pad", b"NOTSET")
     mode = mode.decode() if isinstance(mode, bytes) else str(mode)

@@ -12,23 +12,23 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from mho.compiler.arrays import Array
 from mho.compiler.calibration.facts import Calibration
 from mho.compiler.model import FloatNetwork
 from mho.compiler.model.before import Before
-from mho.compiler.network.archive import NETWORK, Arrays, archive_bytes, read_archive, write_archive
-from mho.compiler.network.calibration_file import CALIBRATION, read_calibration, write_calibration
-from mho.compiler.network.core_file import CoreImage, read_core, write_core
-from mho.compiler.network.layer_file import LAYER, RANGE, read_layer, write_layer
-from mho.compiler.network.model_file import MODEL, read_model, write_model
-from mho.compiler.network.old_format import convert
-from mho.compiler.network.ranges import InputRange
-from mho.compiler.network.stage_file import (
+from mho.compiler.network.file.archive import NETWORK, Arrays, archive_bytes, read_archive, write_archive
+from mho.compiler.network.file.calibration import CALIBRATION, read_calibration, write_calibration
+from mho.compiler.network.file.core import CoreImage, read_core, write_core
+from mho.compiler.network.file.layer import LAYER, RANGE, read_layer, write_layer
+from mho.compiler.network.file.model import MODEL, read_model, write_model
+from mho.compiler.network.file.old_format import convert
+from mho.compiler.network.file.stages import (
     read_stages,
     reals,
     write_all,
 )
+from mho.compiler.network.ranges import InputRange
 from mho.compiler.network.tiles import TILES, TileCode, read_tiles, write_tiles
 from mho.compiler.options import CompileOptions
 from mho.compiler.program import InputStage, Layer, OutputStage, Program
@@ -43,7 +43,7 @@ __all__ = ["FORMAT", "Network"]
 FORMAT, TILES_FORMAT, DEALT_FORMAT = 2, 3, 4
 """Without tiles, with them, and with layers that are dealt images."""
 """Version of the file format, and of files with programs of tiles; those before are read, too
-(:mod:`mho.compiler.network.old_format`)."""
+(:mod:`mho.compiler.network.file.old_format`)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,7 +98,7 @@ class Network:
     @cached_property
     def sha256(self) -> str:
         """Hash of its file."""
-        arrays: dict[str, NDArray[Any]] = {}
+        arrays: dict[str, Array] = {}
         return hashlib.sha256(archive_bytes(_write(self, arrays), arrays)).hexdigest()
 
     def save(self, path: str | Path) -> None:
@@ -109,7 +109,7 @@ class Network:
         InputError
             If it cannot be written.
         """
-        arrays: dict[str, NDArray[Any]] = {}
+        arrays: dict[str, Array] = {}
         content = _write(self, arrays)
         write_archive(Path(path), content, arrays)
 
@@ -127,8 +127,8 @@ class Network:
             return _read(*convert(content, arrays))
 
 
-def _write(net: Network, arrays: dict[str, NDArray[Any]]) -> dict[str, Any]:
-    def put(name: str, array: NDArray[Any]) -> str:
+def _write(net: Network, arrays: dict[str, Array]) -> dict[str, Any]:
+    def put(name: str, array: Array) -> str:
         arrays[name] = np.ascontiguousarray(array)
         return name
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["InputRange", "calibration_warnings", "clipping_warning"]
+__all__ = ["InputRange", "calibration_warnings", "clipping_warning", "limit_warning"]
 
 BEYOND = 1.0
 """A number is beyond what calibration saw if it is further outside than this times the range of its like there."""
@@ -102,6 +102,16 @@ def calibration_warnings(
         if share > MOST_CLIPPED:
             result.append(f"layer {name}: {share:.1%} of its inputs are clipped during calibration")
     return result
+
+
+def limit_warning(name: str, count: int, total: int) -> str | None:
+    """A sentence where converters of a layer clip more than chance: its codes are wrong, whatever their range."""
+    if count <= MOST_BEYOND * total:
+        return None
+    return (
+        f"layer {name}: {count} of {total} outputs ({count / total:.1%}) are beyond what a converter takes before it "
+        "has a code; outputs may be wrong"
+    )
 
 
 def clipping_warning(name: str, count: int, total: int, calibration: float) -> str | None:

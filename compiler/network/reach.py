@@ -6,19 +6,17 @@ the cells are. The float network tells, on inputs that are clipped alike.
 """
 
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from mho.compiler.arrays import Array, Float
 from mho.compiler.calibration.outputs import compare_outputs
 from mho.compiler.network.network import Network
 from mho.compiler.program import Call, Program
 from mho.macro_models.integer.vector import Encode
 
 __all__ = ["clipped_inputs", "input_reach"]
-
-Float = NDArray[np.float64]
 
 
 def input_reach(program: Program) -> tuple[Float, Float]:
@@ -38,7 +36,7 @@ def input_reach(program: Program) -> tuple[Float, Float]:
 
 
 def clipped_inputs(
-    network: Network, x: NDArray[np.floating], last: Float, outputs: Mapping[str, NDArray[Any]]
+    network: Network, x: NDArray[np.floating], last: Float, outputs: Mapping[str, Array]
 ) -> str | None:
     """A sentence if clipping of the input alone moves an output by more than is allowed.
 

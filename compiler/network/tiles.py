@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mho.compiler.network.archive import Arrays
+from mho.compiler.arrays import Array, Lanes
+from mho.compiler.network.file.archive import Arrays
 from mho.compiler.program import Program as NetworkProgram
 from mho.hw.config import Chip
 from mho.hw.tile.config import TileConfig
@@ -18,8 +19,6 @@ from mho.macro_models.errors import InputError
 from mho.macro_models.files.schema import FLAG, TEXT, Choice, ListOf, Optional, Table, Whole
 
 __all__ = ["TILES", "HeldValue", "TileCode", "read_tiles", "write_tiles"]
-
-Lanes = NDArray[np.int16]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,7 +91,7 @@ class TileCode:
         return Joined(tiles=places, flows=tuple(self.flows), reductions=tuple(self.reductions))
 
 
-def write_tiles(code: TileCode, put: Callable[[str, NDArray[Any]], str]) -> dict[str, Any]:
+def write_tiles(code: TileCode, put: Callable[[str, Array], str]) -> dict[str, Any]:
     """The JSON of a network's tiles; programs are arrays."""
     for tile, program in code.programs.items():
         put(f"tile{tile}.program", np.frombuffer(program.pack(), np.uint8))

@@ -5,14 +5,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from mho.compiler.arrays import Float, Lanes
 from mho.compiler.model.before import Before
 
 __all__ = ["InputStage", "OutputStage"]
 
 AT_ONCE = 1 << 14
 """Numbers of an input that are quantised at once, and stay in the cache of a processor."""
-
-Lanes = NDArray[np.int16]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,8 +22,8 @@ class InputStage:
     steps make of the input, (elements,).
     """
 
-    offset: NDArray[np.float64]
-    scale: NDArray[np.float64]
+    offset: Float
+    scale: Float
     low: int
     high: int
     before: Before | None = None
@@ -48,11 +47,11 @@ class InputStage:
         """How many numbers of ``x`` are beyond what codes reach."""
         return self.compute_counted(x)[1]
 
-    def _scaled(self, x: NDArray[np.floating]) -> NDArray[np.float64]:
+    def _scaled(self, x: NDArray[np.floating]) -> Float:
         x = np.asarray(x, dtype=np.float64).reshape(len(x), -1)
         return ((x if self.before is None else self.before.compute(x)) - self.offset) / self.scale
 
-    def value(self, codes: NDArray[np.integer]) -> NDArray[np.float64]:
+    def value(self, codes: NDArray[np.integer]) -> Float:
         """The numbers that codes stand for."""
         return codes * self.scale + self.offset
 
@@ -61,8 +60,8 @@ class InputStage:
 class OutputStage:
     """The host's dequantisation of the last value's lanes: ``lanes * scale``, ``scale`` of shape (elements,)."""
 
-    scale: NDArray[np.float64]
+    scale: Float
 
-    def compute(self, lanes: NDArray[np.integer]) -> NDArray[np.float64]:
+    def compute(self, lanes: NDArray[np.integer]) -> Float:
         """Numbers in the units of the model, of shape (batch, elements)."""
         return lanes * self.scale

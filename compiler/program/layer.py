@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from mho.compiler.arrays import Lanes
 from mho.macro_models.bound import constant_input
 from mho.macro_models.integer.operation import MvmOperation
 from mho.macro_models.integer.vector import Root, check_headroom, largest_code, scale_leaf, sum_leaves, take_rows
@@ -18,8 +19,6 @@ DITHER = -1
 
 OP_ID_IMAGE_SHIFT = 32
 """``op_id = image << 32 | operation``."""
-
-Lanes = NDArray[np.int16]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -116,7 +115,7 @@ class Call:
 
     layer: int
     patches: NDArray[np.int32]
-    pad: NDArray[np.int16]
+    pad: Lanes
     window: Window | None = None
     first: int = 0
     turn: int = 0

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mho.compiler.arrays import Lanes
 from mho.compiler.program.ends import InputStage, OutputStage
 from mho.compiler.program.layer import Call, Layer, RunMvm, run_call
 from mho.compiler.program.stage import Host, Stage
@@ -21,7 +22,6 @@ ELEMENTS = 1 << 27
 """Positions, and elements of all values, of a batch of images that are in flight at once: what bounds the memory of a
 run."""
 
-Lanes = NDArray[np.int16]
 
 Notice = Callable[[int, int], None]
 """Is told how many of how many were clipped."""

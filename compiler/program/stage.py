@@ -5,13 +5,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from mho.compiler.arrays import Float, Lanes
 from mho.compiler.model.evaluated import Evaluated
 from mho.compiler.program.layer import Call
 from mho.macro_models.integer.vector import LANE_MAX, Encode, Largest, Limit, Product, Select, Table, WeightedSum
 
 __all__ = ["Host", "Operation", "Stage"]
-
-Lanes = NDArray[np.int16]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,8 +22,8 @@ class Host:
     """
 
     step: Evaluated
-    taken: NDArray[np.float64]
-    unit: NDArray[np.float64]
+    taken: Float
+    unit: Float
 
     def compute(self, lanes: NDArray[np.integer]) -> Lanes:
         """Lanes of shape (batch, elements) from lanes of shape (batch, elements of all inputs)."""

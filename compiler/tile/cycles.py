@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mho.compiler.arrays import Lanes
 from mho.compiler.input_time import InputTime
 from mho.compiler.program import Call, Mvm, Program
 from mho.compiler.tile.file import joined_of
@@ -116,7 +117,7 @@ def expected_cycles(network: "Network", x: NDArray[np.floating]) -> TileCycles:
 
 
 def predicted_time(
-    network: "Network", cores: Sequence[MacroModel], masks: Sequence[Masks], lanes: NDArray[np.int16],
+    network: "Network", cores: Sequence[MacroModel], masks: Sequence[Masks], lanes: Lanes,
     images: NDArray[np.integer], analog: NDArray[np.floating] | None = None,
 ) -> InputTime:
     """How long certain images take one behind the other, on certain cores.
@@ -140,7 +141,7 @@ def predicted_images(network: "Network", images: int) -> int:
 
 
 def _repeated(
-    network: "Network", cores: Sequence[MacroModel], masks: Sequence[Masks], lanes: NDArray[np.int16]
+    network: "Network", cores: Sequence[MacroModel], masks: Sequence[Masks], lanes: Lanes
 ) -> TileCycles:
     """The cycles of images again and again: from a result to the next one of the same image each is done once."""
     count = math.lcm(len(lanes), network.program.period)  # each of them by each copy
@@ -150,7 +151,7 @@ def _repeated(
 
 
 def tile_cycles(
-    network: "Network", cores: Sequence[MacroModel], masks: Sequence[Masks], lanes: NDArray[np.int16],
+    network: "Network", cores: Sequence[MacroModel], masks: Sequence[Masks], lanes: Lanes,
     images: NDArray[np.integer], *, run: int = 0,
 ) -> TileCycles:
     """The cycles of certain images one behind the other, on certain cores.
@@ -211,14 +212,14 @@ def tile_cycles(
 
 
 def _durations(
-    network: "Network", cores: Sequence[MacroModel], masks: Sequence[Masks], lanes: NDArray[np.int16],
+    network: "Network", cores: Sequence[MacroModel], masks: Sequence[Masks], lanes: Lanes,
     images: NDArray[np.integer],
 ) -> Durations:
     """How long each product takes: its decrements are computed."""
     times, durations = timing(network.chip), Durations()
     rows = network.chip.macro_config().cell_map.rows
 
-    def product(call: Call, mvm: Mvm, codes: NDArray[np.int16], op_id: NDArray[np.uint64]) -> NDArray[np.int16]:
+    def product(call: Call, mvm: Mvm, codes: Lanes, op_id: NDArray[np.uint64]) -> Lanes:
         result = cores[mvm.core].mvm(mvm.op, masks[mvm.core], mvm.vector(codes, rows), op_id)
         for number, parts in zip(op_id.tolist(), times.conversion_cycles(mvm.op, result.steps).tolist(), strict=True):
             durations[mvm.core, number] = tuple(parts)

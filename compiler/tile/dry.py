@@ -53,7 +53,7 @@ def planned_tiles(
         placement = place_on_tiles(shapes, cell_map, chip.cores, slices=slices, faults=faults)
     except InputError as error:
         return {"tiles": [], "refused": str(error), "least": _least(net, chip, slices)}, None
-    tiles = []
+    tiles = list[dict[str, Any]]()
     for core in range(placement.cores):
         mine = [block for block in placement.blocks if block.core == core]
         products = sum(shapes[block.layer].walk.positions for block in mine)

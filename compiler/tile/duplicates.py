@@ -21,7 +21,7 @@ from mho.compiler.model import FloatNetwork
 from mho.compiler.model.before import Before
 from mho.compiler.model.stages import Gather, Linear, Step
 from mho.compiler.network import CoreImage, Network
-from mho.compiler.network.stage_file import MOST_TURNS
+from mho.compiler.network.file.stages import MOST_TURNS
 from mho.compiler.program import Call, Layer, Program, Stage
 from mho.compiler.tile.graph.images import images_of, outputs_in
 from mho.compiler.tile.graph.interleave import deal, sum_of_interleaved

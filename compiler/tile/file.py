@@ -40,7 +40,7 @@ def tile_code(programs: "TilePrograms") -> TileCode:
 
 def joined_of(code: TileCode, program: Program, chip: Chip) -> Joined:
     """The tiles for the interpreter, without cores, with what the host does on the way."""
-    steps = []
+    steps = list[HostStep]()
     for step in Split.of(program, code).steps:
         takes = {(sender, flow): layout.pixels for sender, flow, layout in (code.values[v] for v in step.takes)}
         gives = {(tile, stream): code.inputs[v].pixels for tile, stream, v in code.given if v in step.gives}

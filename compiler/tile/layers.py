@@ -97,7 +97,7 @@ def _tied(net: FloatNetwork, shapes: Sequence[Shape], parameters: int) -> FloatN
         large = image.pixels > MOST_PIXELS or (image.pixels > 1 and image.elements > limit)
         if any(shape.put) or not (large or (op.patches == PAD).any()):
             return step
-        channels = walk.channel + np.arange(op.patches.shape[1]) // walk.terms
+        channels: NDArray[np.int64] = walk.channel + np.arange(op.patches.shape[1], dtype=np.int64) // walk.terms
         return replace(step, operation=_TiedLinear(
             layer=op.layer, patches=op.patches, pad=op.pad, window=op.window, each=channels, pixels=image.pixels))
 

@@ -125,7 +125,9 @@ def _random_core(chip: Chip, rng: np.random.Generator, seed: int) -> MacroModel:
     return model(chip.macro_config(), target, device=device, seed=seed, core=0, causes=_CAUSES, time_s=86400.0)
 
 
-def compare_network(network: Network, line: PinsTransport, x: NDArray[Any], **options: Any) -> NDArray[np.float64]:
+def compare_network(
+    network: Network, line: PinsTransport, x: NDArray[np.floating], **options: Any
+) -> NDArray[np.float64]:
     """Run a network on the board, compare its outputs with those of the backend ``functional``.
 
     ``options`` are those of :func:`mho.sim.executor.execute`; causes must be among those frozen at programming.

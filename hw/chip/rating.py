@@ -7,12 +7,10 @@ A figure stands beside the signal-to-noise ratio of its codes, which tells more 
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-import numpy as np
-
 from mho.hw.config import Chip
 from mho.hw.kinds import energy, timing
 from mho.macro_models.integer.masks import Masks
-from mho.macro_models.integer.operation import Converter, MvmOperation
+from mho.macro_models.integer.operation import MvmOperation
 from mho.macro_models.precision import signal_to_noise_dB
 
 __all__ = ["Rating", "rate", "rating_rows"]
@@ -60,10 +58,11 @@ def rate(chip: Chip, precision: str, op: MvmOperation) -> Rating:
     cell_map = config.cell_map
     macs = cell_map.rows * cell_map.columns
     operations = OPERATIONS_PER_MAC * macs * chip.cores
-    time_us = timing(chip).worst_cycles(op) / chip.clock.f_clk_MHz
+    durations = timing(chip)
+    time_us = durations.worst_cycles(op) / chip.clock.f_clk_MHz
     tops, model = operations / time_us / 1e6, energy(chip)
-    steps = op.out_bits - 1 if op.converter is Converter.BINARY else op.max_steps
-    figures = {} if model is None else model.operation(op, Masks.reset(*cell_map.shape), np.full(op.segments, steps))
+    masks = Masks.reset(*cell_map.shape)
+    figures = {} if model is None else model.operation(op, masks, durations.worst_steps(op))
     energies = {name: float(value) for name, value in figures.items()}
     total = sum(energies.values())
     return Rating(

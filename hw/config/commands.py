@@ -8,7 +8,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from mho.hw.config.keys import ChipError, nearest, shown
+from mho.hw.config.keys import ChipError, shown
+from mho.macro_models.errors import nearest
 
 __all__ = ["HANDSHAKES", "SOURCES", "CommandTable", "CommandTerm", "CommandWord", "parse_commands"]
 

@@ -4,15 +4,14 @@ A section is a frozen dataclass whose fields are made with :func:`key`. The limi
 parsing, direct construction in Python, the JSON Schema and ``mho check`` share one definition.
 """
 
-import difflib
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import Field, dataclass, field, fields
 from typing import Any
 
 from mho.macro_models.errors import InputError
 
-__all__ = ["ChipError", "KeySpec", "Section", "check_section", "key", "keys_of", "nearest", "shown"]
+__all__ = ["ChipError", "KeySpec", "Section", "check_section", "key", "keys_of", "shown"]
 
 _FLOAT_BITS = 1000
 """Of an integer that is a float, too; JSON has any."""
@@ -142,16 +141,6 @@ class Section:
 
     def __post_init__(self) -> None:
         check_section(self, f"{self._name}.")
-
-
-def nearest(name: str, candidates: Iterable[str]) -> str | None:
-    """The candidate that was probably meant: the same in another case first, then the closest spelling."""
-    names = list(candidates)
-    for candidate in names:
-        if candidate.lower() == name.lower():
-            return candidate
-    close = difflib.get_close_matches(name, names, n=1, cutoff=0.6)
-    return close[0] if close else None
 
 
 def shown(value: object) -> str:

@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import Any
 
 from mho.hw.config.chip import Chip
-from mho.hw.config.keys import nearest, shown
+from mho.hw.config.keys import shown
 from mho.hw.config.places import first_key, key_lines
 from mho.hw.config.scaled import with_costs
 from mho.hw.config.tree import SCHEMA, build_chip, check_tree, class_of, merge
-from mho.macro_models.errors import InputError, argument
+from mho.macro_models.errors import InputError, argument, nearest
 from mho.macro_models.files import FileKind, extending, parse_toml, read_text, read_toml
 
 __all__ = ["load_chip", "parse_override", "preset_names", "preset_text"]

@@ -4,7 +4,8 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
-from mho.hw.config.keys import ChipError, Section, key, keys_of, nearest, shown
+from mho.hw.config.keys import ChipError, Section, key, keys_of, shown
+from mho.macro_models.errors import nearest
 
 __all__ = ["TileSection"]
 

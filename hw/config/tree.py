@@ -5,9 +5,9 @@ from pathlib import Path
 from typing import Any
 
 from mho.hw.config.chip import DEFAULT_KIND, Chip, sections_of
-from mho.hw.config.keys import ChipError, keys_of, nearest, shown
+from mho.hw.config.keys import ChipError, keys_of, shown
 from mho.hw.config.kinds import chip_class
-from mho.macro_models.errors import InputError
+from mho.macro_models.errors import InputError, nearest
 
 __all__ = ["SCHEMA", "build_chip", "check_tree", "chip_from_dict", "class_of", "merge"]
 

@@ -7,7 +7,7 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from mho.macro_models.integer.operation import MvmOperation
+from mho.macro_models.integer.operation import MAX_BITS, MvmOperation
 
 __all__ = ["OVERHEAD_CYCLES", "Drain", "FixedTiming", "Timing", "duration_bits"]
 
@@ -61,9 +61,18 @@ class Timing(ABC):
     def conversion_cycles(self, op: MvmOperation, steps: ArrayLike) -> NDArray[np.int64]:
         """Cycles at the pins of each conversion, (..., conversions), for ``steps`` of shape (..., segments)."""
 
-    @abstractmethod
+    def worst_steps(self, op: MvmOperation) -> NDArray[np.int64]:
+        """The most decrements that an operation can make, of shape (segments,): none where nothing is decremented."""
+        return np.zeros(op.segments, dtype=np.int64)
+
     def worst_cycles(self, op: MvmOperation) -> int:
         """The most that :meth:`cycles` can be."""
+        return int(self.cycles(op, self.worst_steps(op)))
+
+    @property
+    def longest_cycles(self) -> int:
+        """Cycles of the longest operation: of one with all the bits that there are."""
+        return self.worst_cycles(MvmOperation(in_bits=MAX_BITS, in_signed=False, out_bits=MAX_BITS))
 
     @abstractmethod
     def most_steps(self, op: MvmOperation, codes: NDArray[np.integer]) -> tuple[NDArray[np.int64], bool]:
@@ -100,10 +109,6 @@ class FixedTiming(Timing):
     def conversion_cycles(self, op: MvmOperation, steps: ArrayLike) -> NDArray[np.int64]:
         """Cycles of the operations at the pins of the one conversion that there is, of shape (..., 1)."""
         return np.full((*np.shape(steps)[:-1], 1), self.product_cycles(op), dtype=np.int64)
-
-    def worst_cycles(self, op: MvmOperation) -> int:
-        """The most that ``cycles`` can be."""
-        return self.product_cycles(op) + self.overhead_cycles
 
     def most_steps(self, op: MvmOperation, codes: NDArray[np.integer]) -> tuple[NDArray[np.int64], bool]:
         """Nothing is decremented: zeros of shape (vectors, segments), exactly."""

@@ -1,12 +1,14 @@
 """Kinds of core, as hardware: a module here for each. Nothing else names them."""
 
 from collections.abc import Mapping
+from types import ModuleType
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from mho.hw.config import Chip
+from mho.hw.core.shape import CoreShape
 from mho.hw.core.timing import Timing
 from mho.macro_models.errors import InputError
 from mho.macro_models.integer.masks import Masks
@@ -16,12 +18,23 @@ from mho.macro_models.registry import module_of
 if TYPE_CHECKING:
     from mho.hw.host.core.blocks import CoreBlocks
 
-__all__ = ["Energy", "Timing", "core_blocks", "energy", "timing"]
+__all__ = ["Energy", "Timing", "core_blocks", "energy", "shape", "timing"]
 
 
 def timing(chip: Chip) -> Timing:
     """How long operations of a core of ``chip`` take."""
     return module_of(__name__, chip.core.kind).timing(chip)
+
+
+def shape(chip: Chip) -> CoreShape:
+    """Rows, columns and words of a core of ``chip``.
+
+    Raises
+    ------
+    InputError
+        As at :func:`core_blocks`.
+    """
+    return _generated(chip).shape(chip)
 
 
 class Energy(Protocol):
@@ -65,7 +78,11 @@ def core_blocks(chip: Chip, *, tiled: bool = False) -> "CoreBlocks":
     InputError
         If cores of its kind are modelled, but not generated.
     """
+    return _generated(chip).core_blocks(chip, tiled=tiled)
+
+
+def _generated(chip: Chip) -> ModuleType:
     module = module_of(__name__, chip.core.kind)
     if not hasattr(module, "core_blocks"):
         raise InputError(f"{chip.name}: cores of kind {chip.core.kind} have a model, but no Verilog")
-    return module.core_blocks(chip, tiled=tiled)
+    return module

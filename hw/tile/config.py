@@ -4,8 +4,9 @@ from dataclasses import dataclass
 
 from mho.hw.config import TILE_FLITS, Chip
 from mho.hw.core.shape import check_lines
+from mho.hw.core.words import INPUTS_PER_WORD, OUTPUTS_PER_WORD
+from mho.hw.kinds import shape
 from mho.macro_models.errors import InputError, argument
-from mho.macro_models.integer.operation import Direction
 
 __all__ = ["TileConfig", "tile_number"]
 
@@ -31,6 +32,8 @@ class TileConfig:
         Payload of a flit: 32, 64 or 128.
     contexts
         Reductions that are set up at a time: 0 (none), 1, 2 or 4.
+    columns
+        Output codes of its core, if they are not as many as ``lines``.
     paired
         Forward a code goes to a pair of lines, so that a product takes half as many; else as many as there are lines.
     ranged
@@ -55,6 +58,7 @@ class TileConfig:
     instructions: int = 512
     payload_bits: int = 64
     contexts: int = 2
+    columns: int = 0
     paired: bool = True
     ranged: bool = False
     trace: bool = False
@@ -80,13 +84,13 @@ class TileConfig:
         InputError
             If a tile cannot have cores of this size or flits of this width.
         """
-        mesh, tile = chip.mesh, chip.tile.of(column, row)
+        mesh, tile, core = chip.mesh, chip.tile.of(column, row), shape(chip)
         if mesh.payload_bits not in TILE_FLITS:
             raise InputError(f"{chip.name}: mesh.payload_bits must be 32 or 64 for tiles, not {mesh.payload_bits}")
         return cls(
-            lines=chip.lines, payload_bits=mesh.payload_bits, contexts=chip.contexts, lanes=tile.lanes,
+            lines=core.lines, payload_bits=mesh.payload_bits, contexts=chip.contexts, lanes=tile.lanes,
             buffer_kib=tile.buffer_kib, parameters=tile.parameters, instructions=tile.instructions, ranged=True,
-            paired=2 * chip.macro_config().inputs(Direction.FORWARD) == chip.lines,
+            paired=2 * core.inputs() == core.lines, columns=0 if core.outputs == core.lines else core.outputs,
         )
 
     @classmethod
@@ -109,7 +113,7 @@ class TileConfig:
     @property
     def input_words(self) -> int:
         """Words of four input codes that the core takes at most."""
-        return self.lines // 4
+        return self.lines // INPUTS_PER_WORD
 
     @property
     def forward_words(self) -> int:
@@ -119,7 +123,7 @@ class TileConfig:
     @property
     def output_words(self) -> int:
         """Words of two output codes that the core gives at most."""
-        return self.lines // 2
+        return (self.columns or self.lines) // OUTPUTS_PER_WORD
 
     @property
     def flit_bytes(self) -> int:

@@ -1,6 +1,5 @@
 """Strict loading of devices: every wrong key or value is one sentence with file and dotted field."""
 
-import difflib
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,7 +9,7 @@ from mho.macro_models.devices.checks import check_whole
 from mho.macro_models.devices.device import Device
 from mho.macro_models.devices.keys import OF_LAWS, SECTIONS, TABLE
 from mho.macro_models.devices.laws import law_kinds
-from mho.macro_models.errors import InputError, argument
+from mho.macro_models.errors import InputError, argument, nearest
 from mho.macro_models.files import FileKind, extending, read_text, read_toml
 from mho.macro_models.files.schema import shown
 
@@ -126,8 +125,8 @@ def _find(name_or_path: str | os.PathLike[str]) -> Path:
     if text.endswith(".toml") or os.sep in text:
         return Path(text)
     if text not in device_names():
-        near = difflib.get_close_matches(text[:60], device_names(), n=1)
-        hint = f"; did you mean {near[0]}?" if near else ""
+        meant = nearest(text, device_names())
+        hint = f"; did you mean {meant}?" if meant else ""
         raise InputError(
             f"device must be one of {', '.join(device_names())} or a .toml file, not {shown(text)}{hint}"
         )

@@ -4,7 +4,6 @@ Every specification has ``read(where, value)``, which returns the value as it is
 :class:`~mho.macro_models.errors.InputError` that opens with ``where``, the file and the dotted field.
 """
 
-import difflib
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,7 +12,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from mho.macro_models.errors import InputError
+from mho.macro_models.errors import InputError, nearest
 
 __all__ = [
     "FLAG", "JSON", "TEXT", "Array", "Choice", "ListOf", "Nullable", "Number", "Optional", "Spec", "Table",
@@ -161,9 +160,8 @@ class Table:
 
     def _unknown(self, prefix: str, key: str) -> str:
         file, _, path = prefix.rpartition(": ")
-        spelt = {name.lower(): name for name in self.keys}
-        close = difflib.get_close_matches(key[:60].lower(), spelt, n=1, cutoff=0.6)
-        hint = f"did you mean {path}{spelt[close[0]]}?" if close else f"known are {', '.join(self.keys)}"
+        meant = nearest(key, self.keys)
+        hint = f"did you mean {path}{meant}?" if meant else f"known are {', '.join(self.keys)}"
         return f"{file}: unknown key {path}{key}, {hint}"
 
 

@@ -2,7 +2,7 @@
 
 from mho.macro_models.errors import InputError
 
-__all__ = ["check_among", "check_whole"]
+__all__ = ["check_whole"]
 
 
 def check_whole(name: str, value: object, low: int, high: int) -> None:
@@ -15,15 +15,3 @@ def check_whole(name: str, value: object, low: int, high: int) -> None:
     """
     if not isinstance(value, int) or not low <= value <= high:
         raise InputError(f"{name} must be between {low} and {high}, not {value!r}")
-
-
-def check_among(name: str, value: object, legal: tuple[int, ...]) -> None:
-    """Refuse what is none of the legal numbers.
-
-    Raises
-    ------
-    InputError
-        With the name and these.
-    """
-    if value not in legal:
-        raise InputError(f"{name} must be {', '.join(map(str, legal[:-1]))} or {legal[-1]}, not {value!r}")

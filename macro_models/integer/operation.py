@@ -91,10 +91,12 @@ class MvmOperation:
 
     planes_at_once: ClassVar[int] = LSB_SEGMENT_BITS
     """Magnitude planes of one conversion; a kind that takes more has a class of its own."""
+    most_out_bits: ClassVar[int] = MAX_BITS
+    """Most bits of an output, at most 15; a kind that gives more has a class of its own."""
 
     def __post_init__(self) -> None:
         check_whole("in_bits", self.in_bits, 1, MAX_BITS)
-        check_whole("out_bits", self.out_bits, 1, MAX_BITS)
+        check_whole("out_bits", self.out_bits, 1, self.most_out_bits)
         check_whole("wl_select", self.wl_select, 0, 7)
         check_whole("line_select", self.line_select, 0, 7)
         check_whole("step_code", self.step_code, 1, 2**STEP_WIDTH - 1)

@@ -15,8 +15,8 @@ from mho.macro_models.pwm.sensing import Key, lines_of
 
 __all__ = ["NarrowProduct"]
 
-Count = Callable[[Key, NDArray[Any], NDArray[np.uint64], int, Oscillators, NDArray[np.int64]], tuple[Whole, Whole]]
-"""Counters of conversions: (key, inputs, their numbers, step code at the pins, oscillators of the columns, how many of
+Count = Callable[[Key, NDArray[Any], NDArray[np.uint64], int, Oscillators, NDArray[np.bool_]], tuple[Whole, Whole]]
+"""Counters of conversions: (key, inputs, their numbers, step code at the pins, oscillators of the columns, which of
 them clipped)."""
 _CODES = 1 << 15  # of a block of vectors: what is alive fits into the second-level cache
 
@@ -49,7 +49,7 @@ class NarrowProduct:
     def compute(self, x: NDArray[Any], op_id: NDArray[np.uint64]) -> MvmResult:
         """See :meth:`mho.macro_models.bound.BoundProduct.compute`."""
         codes = np.empty((len(x), len(self._enabled)), dtype=np.int16)
-        clipped = np.zeros(len(x), dtype=np.int64)
+        clipped = np.zeros(codes.shape, dtype=np.bool_)
         size = max(16, _CODES // len(self._enabled))
         for start in range(0, len(x), size):
             block = slice(start, start + size)
@@ -58,5 +58,5 @@ class NarrowProduct:
             )
             codes[block] = self._digital.compute(self._op, *counted, self._enabled)
         same = len(self._pick) == codes.shape[1] and bool((np.diff(self._pick) == 1).all())
-        steps = np.zeros((len(x), 1), dtype=np.int64)
-        return MvmResult(codes if same else codes[:, self._pick], steps, clipped=clipped)
+        steps, beyond = np.zeros((len(x), 1), dtype=np.int64), (clipped & self._enabled)[:, self._pick].sum(axis=1)
+        return MvmResult(codes if same else codes[:, self._pick], steps, clipped=beyond)

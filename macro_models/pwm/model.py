@@ -256,18 +256,18 @@ class PwmModel(ProgrammedCore[PwmConfig]):
 
     def counters(
         self, key: Key, x: NDArray[Any], op_id: NDArray[np.uint64], step_code: int,
-        oscillators: Oscillators | None = None, clipped: NDArray[np.int64] | None = None,
+        oscillators: Oscillators | None = None, clipped: NDArray[np.bool_] | None = None,
     ) -> Counters:
         """Counters of both oscillators after conversions, each of shape (batch, columns of the key).
 
         ``step_code`` is that at the macro's pins (:meth:`Calibration.step_code`), ``oscillators`` the trimmed ones of
-        the key's columns. ``clipped``, of shape (batch,), gets how many columns met the highest frequency.
+        the key's columns. ``clipped``, of the shape of the counters, gets which met the highest frequency.
         """
         charge = self.charges(key, x, op_id)
         if clipped is not None and charge.size:
             limit = self.config.limit(step_code)
             if max(charge.max(), -charge.min()) >= limit:
-                clipped[:] = (np.abs(charge) >= limit).any(axis=0).sum(axis=-1)
+                np.any(np.abs(charge) >= limit, axis=0, out=clipped)
         step, gain = self.config.step(step_code), self.config.nominal_gain_code
         oscillators = oscillators or self.trimmed
         phase = self._phases(Purpose.CONVERTER_PHASE, op_id, key.blocks)
@@ -293,13 +293,13 @@ class PwmModel(ProgrammedCore[PwmConfig]):
         ids = np.broadcast_to(np.asarray(op_id, dtype=np.uint64), inputs.shape[:1])
         key, enabled = self.key(masks.word_lines(op)), masks.enabled(op)
         codes = np.empty((len(inputs), self.config.lines), dtype=np.int16)
-        clipped = np.zeros(len(inputs), dtype=np.int64)
+        clipped = np.zeros(codes.shape, dtype=np.bool_)
         step_code = self.calibration.step_code(op.step_code)
         for start in range(0, len(inputs), _BLOCK):
             block = slice(start, start + _BLOCK)
             positive, negative = self.counters(key, inputs[block], ids[block], step_code, clipped=clipped[block])
             codes[block] = self.calibration.digital.compute(operation, positive, negative, enabled)
-        return MvmResult(codes, np.zeros((len(inputs), 1), dtype=np.int64), clipped=clipped)
+        return MvmResult(codes, np.zeros((len(inputs), 1), dtype=np.int64), clipped=clipped[:, enabled].sum(axis=1))
 
     def bind(
         self, op: MvmOperation, masks: Masks, rows: NDArray[np.integer], taken: NDArray[np.integer], inputs: int,

@@ -4,7 +4,7 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, cast
 
 from numpy.typing import ArrayLike
 
@@ -16,6 +16,7 @@ from mho.compiler import CompileOptions, Network, compile_for_chip, load_input
 from mho.compiler.dry_run import dry_run
 from mho.hw.config import Chip as ChipDescription
 from mho.hw.config import default_device
+from mho.results.compiled import Plan
 from mho.threads import one_thread
 
 if TYPE_CHECKING:
@@ -104,13 +105,8 @@ def plan(
     freeze: "Mapping[str, ArrayLike | PathLike] | None" = None,
     input_shape: Mapping[str, Sequence[int]] | None = None,
     **options: "Option",
-) -> dict[str, Any]:
+) -> Plan:
     """Say what an ONNX model takes on a chip, without calibrating it: plain numbers, strings, lists and dicts.
-
-    Keys: ``model``, ``chip``, ``plan`` (steps with where each runs, levels, weights, cells, conversions, cycles, lanes,
-    work of the host), ``fit`` (cores there, taken, least; what would do if they do not suffice), ``assumed`` (bits that
-    calibration would choose, with bounds of conversions and cycles), ``copies``, ``tiles`` (what each tile holds; None
-    without programs of tiles), ``warnings``.
 
     Parameters as of :func:`compile`.
 
@@ -120,11 +116,11 @@ def plan(
         If the model has an operator that is not supported, or an input or option is wrong.
     """
     description, chip_cells = _chip_and_cells(chip, cells)
-    return dry_run(
+    return cast(Plan, dry_run(
         Path(model) if isinstance(model, os.PathLike) else model, description,
         options=CompileOptions.from_dict(options), faults=None if chip_cells is None else chip_cells.core_faults(),
         freeze={name: load_input(as_source(value)) for name, value in (freeze or {}).items()}, input_shape=input_shape,
-    )
+    ))
 
 
 def load(path: PathLike) -> Net:

@@ -3,10 +3,10 @@
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from mho.compiler import Inputs, NamedInputs, load_inputs
 
@@ -34,6 +34,6 @@ def read_inputs(x: "InputsLike") -> Inputs:
     return x if isinstance(x, NamedInputs) else load_inputs(as_source(x))
 
 
-def as_source(x: "ArrayLike | PathLike") -> Any:
+def as_source(x: "ArrayLike | PathLike") -> "Path | str | NDArray[np.generic]":
     """What :func:`mho.compiler.load_input` takes."""
     return Path(x) if isinstance(x, os.PathLike) else x if isinstance(x, str) else np.asarray(x)

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Collection
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, cast
 
 from numpy.typing import ArrayLike
 
@@ -13,7 +13,8 @@ from mho.compiler import Network, fitting_of, summarise
 from mho.macro_models.errors import InputError
 from mho.macro_models.output import write_output
 from mho.macro_models.shown import Shown
-from mho.results.result import Result
+from mho.results.compiled import Fitting, Summary
+from mho.results.result import Outputs, Result
 from mho.runs.backends import BackendLike, backend_of
 from mho.sim.build.announce import announced_builds
 from mho.threads import one_thread
@@ -62,20 +63,20 @@ class Net(Shown):
         """
         self.network.save(Path(path))
 
-    def summary(self) -> dict[str, Any]:
+    def summary(self) -> Summary:
         """Cores, utilisation, products, predicted cycles and what runs where, as plain numbers."""
-        return summarise(self.network)
+        return cast(Summary, summarise(self.network))
 
-    def fitting(self) -> dict[str, Any]:
+    def fitting(self) -> Fitting:
         """Whether it fits the chip, by how much it does not, and which presets or mesh would do, as plain numbers."""
-        return fitting_of(self.network)
+        return cast(Fitting, fitting_of(self.network))
 
     @property
     def inputs(self) -> dict[str, tuple[int, ...]]:
         """Shapes of the inputs of the model, without that of the batch, by name."""
         return dict(self.network.model.inputs)
 
-    def reference(self, x: InputsLike) -> Any:
+    def reference(self, x: InputsLike) -> Outputs:
         """Outputs of the float model for ``x`` of shape (images, ...), in onnxruntime's shape: several by name."""
         from mho.compiler.job import check_shape
 

@@ -1,6 +1,6 @@
 """``mho program``: the cells of a network's cores, by write-verify or as measured."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -145,7 +145,7 @@ def _seconds(cells: "Cells") -> float:
     return float(cells.report["cycles"]) / (cells.chip.clock.f_clk_MHz * 1e6)
 
 
-def _content(cells: "Cells", **command: Any) -> dict[str, Any]:
+def _content(cells: "Cells", **command: object) -> dict[str, object]:
     """What ``--json`` writes."""
     from mho.version import library_versions
 

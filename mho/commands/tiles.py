@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 import numpy as np
+from numpy.typing import NDArray
 
 from mho.commands.compile.values import BACKEND, named
 from mho.macro_models.errors import InputError
@@ -75,8 +76,7 @@ def tiles_command(
     out.text(_verdict(result, backend))
     if output is not None:
         buffer = io.BytesIO()
-        arrays: dict[str, Any] = dict(result.outputs)
-        np.savez(buffer, allow_pickle=False, **arrays)
+        np.savez(buffer, allow_pickle=False, **result.outputs)  # type: ignore[arg-type]
         write_output(output, buffer.getvalue())
         out.note(f"wrote {output}")
     out.json({
@@ -92,7 +92,7 @@ def _verdict(result: "JobResult", backend: str) -> str:
     return counts + ("" if backend == "functional" else f"; {backend} gives what the interpreter gives, bit for bit")
 
 
-def _read(sources: tuple[str, ...]) -> dict[str, Any]:
+def _read(sources: tuple[str, ...]) -> dict[str, NDArray[np.generic]]:
     """Arrays by the names of streams."""
     from mho.api.tiles import read_codes
 

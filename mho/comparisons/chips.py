@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from mho.comparisons.differences import KeyDifference, description_differences, key_differences
 from mho.hw.chip.rating import rate
@@ -36,7 +35,7 @@ class ChipDifference(Shown):
         differs = ", ".join(row.key for row in self.keys)
         return {"differs": differs, "sizes": len(self.sizes), "rated": len(self.rated)}
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, object]:
         """For JSON."""
         return {
             "differs": [row.to_dict() for row in self.keys], "sizes": [row.to_dict() for row in self.sizes],
@@ -62,9 +61,9 @@ def ratios(difference: ChipDifference) -> dict[str, float]:
     return {row.key: row.ratio for row in both if row.ratio is not None and not row.key.endswith("_dB")}
 
 
-def _rated(chip: Chip) -> dict[str, Any]:
+def _rated(chip: Chip) -> dict[str, float]:
     """Figures by precision and name; those that are not known are left out."""
-    figures: dict[str, Any] = {}
+    figures: dict[str, float] = {}
     for precision, op in chip.rated_operations():
         rating = rate(chip, precision, op)
         values = {name: getattr(rating, name) for name in _RATED}

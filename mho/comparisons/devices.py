@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -58,7 +57,7 @@ class Moment:
         """Whether it is more than chance; None if nothing says so."""
         return None if self.low is None or self.high is None else not self.low <= 0.0 <= self.high
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, object]:
         """For JSON."""
         return {**vars(self), "difference": self.difference, "more_than_chance": self.sure}
 
@@ -86,7 +85,7 @@ class DeviceDifference(Shown):
         sure = sum(bool(row.sure) for row in self.moments)
         return {"differs": differs, "temp_C": self.temp_C, "more than chance": f"{sure} of {len(self.moments)}"}
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, object]:
         """For JSON."""
         return {
             "temp_C": self.temp_C, "moments": [row.to_dict() for row in self.moments],

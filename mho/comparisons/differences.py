@@ -3,7 +3,6 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from mho.dotted import dotted
 
@@ -21,28 +20,29 @@ class KeyDifference:
     """A key that two descriptions do not have alike; None of the one that has it not."""
 
     key: str
-    first: Any
-    second: Any
+    first: object
+    second: object
 
     @property
     def ratio(self) -> float | None:
         """The second by the first, where both are numbers of one sign."""
-        numbers = [value for value in (self.first, self.second) if isinstance(value, (int, float))]
-        if len(numbers) < 2 or isinstance(self.first, bool) or isinstance(self.second, bool):
+        both = (self.first, self.second)
+        numbers = [value for value in both if isinstance(value, (int, float)) and not isinstance(value, bool)]
+        if len(numbers) < 2 or not numbers[0] * numbers[1] > 0.0:
             return None
-        return float(self.second / self.first) if self.first * self.second > 0.0 else None
+        return float(numbers[1] / numbers[0])
 
     @property
     def texts(self) -> tuple[str, str, str]:
         """Key and both values, not too long for a table."""
         return self.key, _text(self.first), _text(self.second)
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, object]:
         """For JSON."""
         return {"key": self.key, "first": self.first, "second": self.second, "ratio": self.ratio}
 
 
-def key_differences(first: Mapping[str, Any], second: Mapping[str, Any]) -> list[KeyDifference]:
+def key_differences(first: Mapping[str, object], second: Mapping[str, object]) -> list[KeyDifference]:
     """Dotted keys that are not the same, in the order of the first; sources and descriptions are left out."""
     left, right = dict(dotted(first)), dict(dotted(second))
     return [
@@ -51,7 +51,7 @@ def key_differences(first: Mapping[str, Any], second: Mapping[str, Any]) -> list
     ]
 
 
-def description_differences(first: Mapping[str, Any], second: Mapping[str, Any]) -> list[KeyDifference]:
+def description_differences(first: Mapping[str, object], second: Mapping[str, object]) -> list[KeyDifference]:
     """Keys of two chips or of two devices, without what they are called and where numbers come from."""
     return [
         difference for difference in key_differences(first, second)
@@ -59,6 +59,6 @@ def description_differences(first: Mapping[str, Any], second: Mapping[str, Any])
     ]
 
 
-def _text(value: Any) -> str:
+def _text(value: object) -> str:
     text = "-" if value is None else value if isinstance(value, str) else json.dumps(value)
     return text if len(text) <= _SHOWN else f"{text[: _SHOWN - 3]}..."

@@ -1,12 +1,10 @@
 """Which kind of thing a name or a file is: a run, a chip or a device."""
 
-import difflib
 from collections.abc import Sequence
 from dataclasses import fields
 from pathlib import Path
-from typing import Any
 
-from mho.macro_models.errors import InputError
+from mho.macro_models.errors import InputError, nearest
 from mho.macro_models.files import FileKind, read_toml
 
 __all__ = ["KINDS", "kind_of", "one_kind"]
@@ -52,13 +50,13 @@ def kind_of(path: str) -> str:
     if path.endswith(".toml"):
         return _kind_of_tree(Path(path), read_toml(Path(path), _TOML)[1], preset_names())
     if not Path(path).suffix and not Path(path).exists():
-        near = difflib.get_close_matches(path, [*preset_names(), *device_names()], n=1)
-        hint = f"; did you mean {near[0]}?" if near else ""
+        meant = nearest(path, [*preset_names(), *device_names()])
+        hint = f"; did you mean {meant}?" if meant else ""
         raise InputError(f"{path}: is no file, no preset of a chip and no shipped device{hint}")
     return "run"
 
 
-def _kind_of_tree(path: Path, tree: dict[str, Any], presets: Sequence[str]) -> str:
+def _kind_of_tree(path: Path, tree: dict[str, object], presets: Sequence[str]) -> str:
     """A file by the sections that only one kind has, or by what it extends."""
     from mho.hw.config import Chip
     from mho.macro_models.devices import Device

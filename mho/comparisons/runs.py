@@ -105,7 +105,7 @@ class RunComparison(Shown):
             "differs": ", ".join(row.key for row in self.keys),
         }
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, object]:
         """For JSON."""
         difference = self.difference
         return {

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 import mho
 from mho.api.chip import Chip
@@ -56,9 +57,9 @@ class Case:
         speed = f"{run.mvms / run.seconds:,.0f}"
         return (*cells, same, f"{run.mvms:,}", f"{cycles:,.0f}", f"{cycles / self.result.f_clk_MHz:.2f}", speed)
 
-    def to_dict(self, labels: Any) -> dict[str, Any]:
+    def to_dict(self, labels: NDArray[np.int64]) -> dict[str, object]:
         """For JSON."""
-        content: dict[str, Any] = {
+        content: dict[str, object] = {
             "name": self.name,
             "images": self.images,
             "accuracy": self.accuracy,
@@ -95,7 +96,7 @@ class Study:
         """A case by its name."""
         return next(c for c in self.cases if c.name == name)
 
-    def to_dict(self, images: int | None) -> dict[str, Any]:
+    def to_dict(self, images: int | None) -> dict[str, object]:
         """For JSON; ``images`` is the limit that held."""
         labels = self.sample.y[:images]
         return {

@@ -115,7 +115,7 @@ def draw_codes(axes: Axes, codes: Mapping[str, NDArray[np.integer]]) -> None:
     axes.legend()
 
 
-def _draw_against_float(axes: Axes, reference: NDArray[Any], outputs: NDArray[Any]) -> None:
+def _draw_against_float(axes: Axes, reference: NDArray[np.generic], outputs: NDArray[np.generic]) -> None:
     reference, outputs = np.asarray(reference, dtype=np.float64).ravel(), np.asarray(outputs, dtype=np.float64).ravel()
     stride = max(1, reference.size // _SCATTER_POINTS)
     axes.plot(reference[::stride], outputs[::stride], ".", color=COLOURS[0], markersize=1.5, alpha=0.5, rasterized=True)
@@ -137,8 +137,8 @@ def _draw_accuracies(axes: Axes, accuracies: Mapping[int, float], reference: flo
 
 @in_style
 def plot_run(
-    codes: Mapping[str, NDArray[np.integer]], reference: NDArray[Any], outputs: NDArray[Any], *, title: str, chip: str,
-    error: float, accuracies: Mapping[int, float] | None = None, reference_accuracy: float = 0.0,
+    codes: Mapping[str, NDArray[np.integer]], reference: NDArray[np.generic], outputs: NDArray[np.generic], *,
+    title: str, chip: str, error: float, accuracies: Mapping[int, float] | None = None, reference_accuracy: float = 0.0,
 ) -> Figure:
     """A run on several chips.
 

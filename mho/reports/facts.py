@@ -7,6 +7,9 @@ from typing import Any
 
 from mho.comparisons.runs import Run, read_run
 from mho.macro_models.files import FileKind, reading
+from mho.reports.silicon import Silicon, SiliconEnergy
+from mho.results.compiled import LinkFlits
+from mho.results.facts import Cost, Fit, LayerRow, Trace
 from mho.units import format_time
 
 __all__ = ["RUN", "Facts", "facts_of", "read_facts"]
@@ -24,11 +27,11 @@ class Facts:
 
     run: Run
     name: str
-    cost: Mapping[str, Any] | None
+    cost: Cost | None
     budget: Mapping[str, Any] | None
-    trace: Mapping[str, Any] | None
-    layers: Sequence[Mapping[str, Any]]
-    silicon: Mapping[str, Any] | None = None
+    trace: Trace | None
+    layers: Sequence[LayerRow]
+    silicon: Silicon | None = None
 
     @property
     def content(self) -> Mapping[str, Any]:
@@ -41,7 +44,7 @@ class Facts:
         return str(self.content["chip"]["name"])
 
     @property
-    def fit(self) -> Mapping[str, Any]:
+    def fit(self) -> Fit:
         """Whether one chip holds the network, see :func:`mho.compiler.plan.overflow`."""
         return self.content["fit"]
 
@@ -70,7 +73,12 @@ class Facts:
         return sorted(((r["name"], float(r["alone"]), float(r["share"])) for r in rows), key=lambda row: -row[2])
 
     @property
-    def links(self) -> Sequence[Mapping[str, Any]]:
+    def energy(self) -> SiliconEnergy | None:
+        """Energy of the digital part; None without."""
+        return None if self.silicon is None else self.silicon.get("energy")
+
+    @property
+    def links(self) -> Sequence[LinkFlits]:
         """Flits of an input on the links of the mesh; empty where no tiles run programs."""
         tiles = None if self.cost is None else self.cost.get("tiles")
         return () if tiles is None else tiles.get("links", ())

@@ -70,16 +70,15 @@ _BY_ACTIVITY = ("digital", "tile-energy")
 
 def figures_of(facts: Facts) -> Iterator[tuple[str, str, str, Figure]]:
     """Figures for which the run has numbers: a name for a file, a title, how to read it, the figure."""
-    cost, silicon = facts.cost, facts.silicon or {}
+    cost, energy = facts.cost, facts.energy
     drawn = (
         ("budget", facts.causes, _budget), ("timeline", facts.trace, _timeline), ("tiles", facts.trace, _tiles),
         ("links", facts.links, draw_links), ("cores", cost is not None and facts.trace is None, _cores),
         ("codes", any("codes" in layer for layer in facts.layers), _codes),
-        ("energy", cost is not None and cost["energy"], _energy), ("area", silicon, _area),
-        ("digital", silicon.get("energy"), _digital),
-        ("tile-energy", (silicon.get("energy") or {}).get("tiles"), draw_tile_energy),
+        ("energy", cost is not None and cost["energy"], _energy), ("area", facts.silicon, _area),
+        ("digital", energy, _digital), ("tile-energy", energy is not None and energy["tiles"], draw_tile_energy),
     )
-    part = some_tiles(silicon.get("energy") or {})
+    part = None if energy is None else some_tiles(energy)
     for name, numbers, draw in drawn:
         if numbers:
             title, how = _TEXTS[name]
@@ -196,6 +195,7 @@ def _codes(facts: Facts) -> Figure:
 def _energy(facts: Facts) -> Figure:
     assert facts.cost is not None
     energy = facts.cost["energy"]
+    assert energy is not None
     layers, parts = energy["by_layer_pJ"], energy["by_part_pJ"]
     figure = new_figure(_WIDTH, max(2.0, 0.7 + 0.2 * len(layers)))
     by_part, by_layer = figure.subplots(1, 2)
@@ -215,8 +215,8 @@ def _area(facts: Facts) -> Figure:
 
 @in_style
 def _digital(facts: Facts) -> Figure:
-    assert facts.silicon is not None
-    blocks = facts.silicon["energy"]["blocks"]
+    assert facts.energy is not None
+    blocks = facts.energy["blocks"]
     series = [[(block["block"], block[key] / 1000) for block in blocks] for key in ("image_pJ", "average_pJ")]
     return _blocks(series, ["switching activity", "average activity"], "nJ an input")
 

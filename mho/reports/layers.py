@@ -1,11 +1,12 @@
 """The layers of a run as a table: what each takes of work, time and energy, and with how many bits."""
 
 import re
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from mho.reports.facts import Facts
 from mho.reports.table import table
+from mho.results.compiled import TileCycles
+from mho.results.facts import LayerRow
 from mho.units import format_energy
 
 __all__ = ["layer_table", "name_of"]
@@ -24,7 +25,7 @@ def layer_table(facts: Facts) -> str:
     """The table: copies of a layer together."""
     cost = facts.cost or {}
     energy, tiles = cost.get("energy"), cost.get("tiles")
-    copies: dict[str, list[Mapping[str, Any]]] = {}
+    copies: dict[str, list[LayerRow]] = {}
     for layer in facts.layers:
         copies.setdefault(name_of(layer["layer"])[0], []).append(layer)
     headers = ["layer", "positions", "columns", "copies"]
@@ -46,7 +47,7 @@ def layer_table(facts: Facts) -> str:
     return table(headers, rows)
 
 
-def _cycles(tiles: Sequence[Mapping[str, Any]]) -> dict[str, float]:
+def _cycles(tiles: Sequence[TileCycles]) -> dict[str, float]:
     """Cycles of the busiest array that has a part of each layer, whatever else it has."""
     cycles: dict[str, float] = {}
     for tile in tiles:

@@ -1,5 +1,6 @@
 """The mesh of a chip as a figure: how much of an input goes over each link."""
 
+import numpy as np
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
@@ -26,6 +27,7 @@ def draw_links(facts: Facts) -> Figure:
     """The figure: tiles as squares, the two ways of a link side by side."""
     assert facts.cost is not None
     mesh, tiles = facts.content["chip"]["mesh"], facts.cost["tiles"]
+    assert tiles is not None
     interval = float(facts.cost["interval_cycles"])
     links = [(_place(link["start"]), _place(link["end"]), 100 * link["flits"] / interval) for link in tiles["links"]]
     columns, rows = int(mesh["columns"]), int(mesh["rows"])
@@ -47,8 +49,9 @@ def draw_links(facts: Facts) -> Figure:
         aside, half = (-dy * _SIDE, dx * _SIDE), _TILE / 2
         start = (x + dx * half + aside[0], y + dy * half + aside[1])
         end = (u - dx * half + aside[0], v - dy * half + aside[1])
-        axes.annotate("", end, start, arrowprops={"arrowstyle": "-|>", "color": heat.to_rgba(share), "linewidth": 2.5,
-                                                  "shrinkA": 0, "shrinkB": 0, "mutation_scale": 7})
+        arrow = {"arrowstyle": "-|>", "color": heat.to_rgba(np.array(share)), "linewidth": 2.5, "shrinkA": 0,
+                 "shrinkB": 0, "mutation_scale": 7}
+        axes.annotate("", end, start, arrowprops=arrow)
         if len(links) <= _MOST_TEXTS:
             side = "center" if dx else "right" if aside[0] < 0 else "left"
             axes.text((start[0] + end[0]) / 2 + 0.5 * aside[0], (start[1] + end[1]) / 2 + aside[1], f"{share:.3g}",

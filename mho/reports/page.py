@@ -1,10 +1,9 @@
 """One self-contained HTML page of one run or several: words, figures and tables, nothing from a network."""
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from html import escape
 from pathlib import Path
-from typing import Any
 
 from matplotlib import rc_context
 from matplotlib.figure import Figure
@@ -19,7 +18,8 @@ from mho.reports.published import published_chips
 from mho.reports.silicon_part import silicon_part
 from mho.reports.table import table
 from mho.reports.words import accuracy_words, energy_words, missing_words, score, time_words
-from mho.units import duration, format_energy
+from mho.results.facts import Cost, durations
+from mho.units import format_energy
 
 __all__ = ["figure_svg", "figures", "report_page"]
 
@@ -87,12 +87,13 @@ def figures(facts: Facts) -> list[tuple[str, str]]:
     rows.append(("inputs, chips", f"{facts.run.images:,}, {len(facts.run.scores)}"))
     cost = facts.cost
     if cost is not None:
+        latency, interval = durations(cost)
         rows += [
             ("work of an input", f"{cost['macs']:,} MACs = {cost['operations']:,} operations, "
              f"{cost['conversions']:,} conversions"),
-            (f"latency: an input from its begin to its result{_how(cost)}", duration(cost, "latency")),
+            (f"latency: an input from its begin to its result{_how(cost)}", latency),
             (f"interval: from input to input{_how(cost)}",
-             f"{duration(cost, 'interval')}: {1e6 / cost['interval_us']:,.0f} inputs a second"),
+             f"{interval}: {1e6 / cost['interval_us']:,.0f} inputs a second"),
             ("throughput, so run", _value(cost["tops"], "TOPS")),
         ]
         if cost["energy"] is not None:
@@ -108,7 +109,7 @@ def figures(facts: Facts) -> list[tuple[str, str]]:
     return rows
 
 
-def _how(cost: Mapping[str, Any]) -> str:
+def _how(cost: Cost) -> str:
     if cost["tiles"] is None:
         return ", products one after the other"
     return ", tiles at work on several" + ", predicted" * cost["time_predicted"]
@@ -117,14 +118,14 @@ def _how(cost: Mapping[str, Any]) -> str:
 def _overview(runs: Sequence[Facts]) -> str:
     rows = []
     for facts in runs:
-        cost = facts.cost or {}
-        energy = cost.get("energy")
-        rows.append((
-            facts.name, facts.chip, MEASURES[facts.run.measure], score(facts),
-            *(f"{cost[f'{name}_us']:,.2f} µs" if cost else "" for name in ("latency", "interval")),
-            format_energy(energy["total_pJ"]) if energy else "",
-            _value(cost.get("tops_per_W"), ""),
-        ))
+        cost, figures_of_cost = facts.cost, ("", "", "", "")
+        if cost is not None:
+            energy = cost["energy"]
+            figures_of_cost = (
+                f"{cost['latency_us']:,.2f} µs", f"{cost['interval_us']:,.2f} µs",
+                format_energy(energy["total_pJ"]) if energy else "", _value(cost["tops_per_W"], ""),
+            )
+        rows.append((facts.name, facts.chip, MEASURES[facts.run.measure], score(facts), *figures_of_cost))
     headers = ("run", "chip", "measure", "score", "latency", "interval", "energy of the macros", "TOPS/W")
     return table(headers, rows)
 

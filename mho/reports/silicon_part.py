@@ -1,9 +1,9 @@
 """What a page says of the digital part in a library of standard cells: area, energy, memories."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from html import escape
-from typing import Any
 
+from mho.reports.silicon import MemoryArea, MemoryEnergy, Silicon, SiliconEnergy, TileEnergy
 from mho.reports.table import table
 from mho.units import format_energy
 
@@ -12,7 +12,7 @@ __all__ = ["silicon_part", "some_tiles", "tiles_of"]
 _MOST_NAMES = 6
 
 
-def silicon_part(silicon: Mapping[str, Any]) -> str:
+def silicon_part(silicon: Silicon) -> str:
     """Paragraphs and, where memories are macros, the table of these."""
     bits = sum(silicon["memory_bits"].values())
     memory_mm2 = silicon.get("memory_mm2")
@@ -25,28 +25,28 @@ def silicon_part(silicon: Mapping[str, Any]) -> str:
     if energy:
         parts.append(f"<p>{escape(_energy(energy))}</p>")
     if memory_mm2 is not None:
-        parts += [f"<p>{escape(_ports(silicon, energy))}</p>", _memories(silicon["memories"], energy)]
+        parts += [f"<p>{escape(_ports(energy))}</p>", _memories(silicon.get("memories", ()), energy)]
     return "".join(parts)
 
 
-def tiles_of(energy: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
+def tiles_of(energy: SiliconEnergy) -> Sequence[TileEnergy]:
     """The tiles whose energy is known; of a core none."""
     return [tile for tile in energy.get("tiles", ()) if tile["tile"] is not None]
 
 
-def some_tiles(energy: Mapping[str, Any]) -> str | None:
+def some_tiles(energy: SiliconEnergy) -> str | None:
     """What the energy is of if the waves were of some tiles alone; None if it is of all."""
-    unseen, names = energy.get("unseen_tiles"), [tile["tile"] for tile in tiles_of(energy)]
+    unseen, names = energy.get("unseen_tiles"), [str(tile["tile"]) for tile in tiles_of(energy)]
     if not unseen:
         return None
     which = "" if len(names) > _MOST_NAMES else f" ({' and '.join(names)})"
     return f"{len(names)} of {len(names) + len(unseen)} tiles{which} and what is around the tiles"
 
 
-def _energy(energy: Mapping[str, Any]) -> str:
+def _energy(energy: SiliconEnergy) -> str:
     memories = ""
     if "memories" in energy:
-        memories = f", {format_energy(energy['memory_pJ'], 4)} accesses to macros of memories"
+        memories = f", {format_energy(energy.get('memory_pJ', 0.0), 4)} accesses to macros of memories"
     part = some_tiles(energy)
     subject = "One input takes" if part is None else f"Of one input {part} take"
     return (
@@ -59,7 +59,7 @@ def _energy(energy: Mapping[str, Any]) -> str:
     )
 
 
-def _ports(silicon: Mapping[str, Any], energy: Mapping[str, Any] | None) -> str:
+def _ports(energy: SiliconEnergy | None) -> str:
     """What it means that memories write and read, and macros have one port."""
     text = (
         "Memories are on the macros of least area, or flip-flops where these are smaller or the "
@@ -67,7 +67,7 @@ def _ports(silicon: Mapping[str, Any], energy: Mapping[str, Any] | None) -> str:
     )
     if energy is None:
         return f"{text} Macros of one port cannot write and read in a cycle; --activity counts the cycles that need it."
-    single = [memory for memory in energy["memories"] if not memory["two_ports"]]
+    single = [memory for memory in energy.get("memories", ()) if not memory["two_ports"]]
     both = [memory for memory in single if memory["both"] > 0]
     if not single:
         return f"{text} The macros write and read in one cycle."
@@ -83,13 +83,13 @@ def _ports(silicon: Mapping[str, Any], energy: Mapping[str, Any] | None) -> str:
     )
 
 
-def _used(memory: Mapping[str, Any]) -> float:
+def _used(memory: MemoryEnergy) -> float:
     """Cycles with an access."""
     return memory["writes"] + memory["reads"] - memory["both"]
 
 
-def _memories(memories: Sequence[Mapping[str, Any]], energy: Mapping[str, Any] | None) -> str:
-    did = {} if energy is None else {memory["memory"]: memory for memory in energy["memories"]}
+def _memories(memories: Sequence[MemoryArea], energy: SiliconEnergy | None) -> str:
+    did = {} if energy is None else {memory["memory"]: memory for memory in energy.get("memories", ())}
     rows = []
     for memory in memories:
         accesses = did.get(memory["memory"])

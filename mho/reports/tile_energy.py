@@ -19,8 +19,8 @@ TILE_ENERGY = (
 @in_style
 def draw_tile_energy(facts: Facts) -> Figure:
     """The figure: a bar a tile, what is around the tiles last."""
-    assert facts.silicon is not None
-    tiles = facts.silicon["energy"]["tiles"]
+    assert facts.energy is not None
+    tiles = facts.energy["tiles"]
     figure = new_figure(7.2, 0.7 + 0.22 * len(tiles))
     axes, left = figure.add_subplot(), np.zeros(len(tiles))
     still = np.array([tile["still_pJ"] for tile in tiles]) / 1000

@@ -1,14 +1,15 @@
 """What limits accuracy, time and energy, in words, from the numbers of a run."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from mho.comparisons.runs import MEASURES
-from mho.compiler.network.stage_file import MOST_TURNS
+from mho.compiler.network.file.stages import MOST_TURNS
 from mho.macro_models.integer.operation import MAX_BITS
 from mho.reports.facts import Facts
 from mho.reports.layers import name_of
+from mho.reports.silicon import SiliconEnergy
 from mho.reports.silicon_part import some_tiles, tiles_of
+from mho.results.facts import TilesCost, Trace
 from mho.units import format_energy
 
 __all__ = ["accuracy_words", "energy_words", "missing_words", "time_words"]
@@ -108,7 +109,7 @@ def time_words(facts: Facts) -> str:
     return text
 
 
-def _tile_words(facts: Facts, predicted: Mapping[str, Any]) -> str:
+def _tile_words(facts: Facts, predicted: TilesCost) -> str:
     worst = next(tile for tile in predicted["tiles"] if tile["tile"] == predicted["bottleneck"])
     busy = sum(tile["utilisation"] for tile in predicted["tiles"]) / len(predicted["tiles"])
     layers = worst.get("layers", [])
@@ -156,7 +157,7 @@ def _more_tiles(facts: Facts, layers: Sequence[str]) -> str:
     return f"{more} (mho compile --duplicates{limit}), or "
 
 
-def _trace_words(facts: Facts, trace: Mapping[str, Any]) -> str:
+def _trace_words(facts: Facts, trace: Trace) -> str:
     worst = max(trace["tiles"], key=lambda tile: tile["array"] + tile["digital"])
     whole = trace["last"] - trace["first"]
     limit = "the array" if worst["array"] >= worst["digital"] else "digital work"
@@ -179,8 +180,8 @@ def _trace_words(facts: Facts, trace: Mapping[str, Any]) -> str:
 def energy_words(facts: Facts) -> str:
     """What limits energy."""
     energy = None if facts.cost is None else facts.cost["energy"]
-    silicon = facts.silicon or {}
-    digital = (silicon.get("energy") or {}).get("image_pJ")
+    silicon, took = facts.silicon, facts.energy
+    digital = None if took is None else took["image_pJ"]
     parts = []
     if energy is None:
         parts.append("The description of the chip gives no energies of its macros, so that their part is left out.")
@@ -195,35 +196,34 @@ def energy_words(facts: Facts) -> str:
             parts.append(f"What would help: {_PART_HELP.get(name, 'less of it')}.")
         if energy["left_out"]:
             parts.append(f"Left out, since the description has no number: {', '.join(energy['left_out'])}.")
-    if digital is not None:
-        blocks = silicon["energy"]["blocks"]
-        first, part = max(blocks, key=lambda block: block["image_pJ"]), some_tiles(silicon["energy"])
+    if silicon is not None and took is not None and digital is not None:
+        first, part = max(took["blocks"], key=lambda block: block["image_pJ"]), some_tiles(took)
         whose = "" if part is None else f" of {part}, not of the whole chip,"
         parts.append(
             f"The digital part{whose} takes {format_energy(digital)} an input in the library "
             f"{silicon['library']}, {first['image_pJ'] / digital:.0%} of it in {first['block']}; "
-            f"{silicon['energy']['still_pJ'] / digital:.0%} would be there if nothing changed but the clock."
-            + _memory_energy(silicon["energy"]) + _tile_energy(silicon["energy"])
+            f"{took['still_pJ'] / digital:.0%} would be there if nothing changed but the clock."
+            + _memory_energy(took) + _tile_energy(took)
         )
         if energy is not None and digital > energy["total_pJ"]:
-            gates = "" if silicon["energy"].get("clock_gates") else "a library with a cell that gates clocks, "
+            gates = "" if took.get("clock_gates") else "a library with a cell that gates clocks, "
             parts.append(f"What would help: {gates}a clock that stops while a tile waits.")
     return " ".join(parts)
 
 
-def _memory_energy(energy: Mapping[str, Any]) -> str:
+def _memory_energy(energy: SiliconEnergy) -> str:
     """What accesses to memories take, where they are known, and which most."""
     memories = energy.get("memories")
     if not memories:
         return ""
-    largest = max(memories, key=lambda memory: memory["image_pJ"])
+    largest, share = max(memories, key=lambda memory: memory["image_pJ"]), energy.get("memory_pJ", 0.0)
     return (
-        f" Accesses to macros of memories take {energy['memory_pJ'] / energy['image_pJ']:.0%} of it, most of them "
+        f" Accesses to macros of memories take {share / energy['image_pJ']:.0%} of it, most of them "
         f"those of {largest['memory']}: {largest['writes'] + largest['reads']:,.0f} an input."
     )
 
 
-def _tile_energy(energy: Mapping[str, Any]) -> str:
+def _tile_energy(energy: SiliconEnergy) -> str:
     """Which tiles take most and least."""
     tiles = tiles_of(energy)
     if len(tiles) < 2:
@@ -254,9 +254,9 @@ def missing_words(facts: Facts) -> list[tuple[str, str]]:
         (facts.silicon is None, "area of the digital part by block", "mho report .. --liberty LIBRARY.lib"),
         (facts.silicon is not None and "memory_mm2" not in facts.silicon, "area and energy of the memories",
          "mho report .. --liberty LIB.lib --memories MACRO.lib"),
-        ((facts.silicon or {}).get("energy") is None, "energy of the digital part, from switching activity",
+        (facts.energy is None, "energy of the digital part, from switching activity",
          "mho run .. --backend cosim --waves F.fst, then mho report .. --liberty LIB.lib --activity F.fst"),
-        (bool(((facts.silicon or {}).get("energy") or {}).get("unseen_tiles")),
+        (facts.energy is not None and bool(facts.energy["unseen_tiles"]),
          "energy of the digital part of the other tiles", "mho run .. --waves F.fst without --waves-tiles"),
     ]
     return [(what, how) for missing, what, how in rows if missing]

@@ -5,7 +5,6 @@ from dataclasses import asdict, dataclass, field
 from html import escape
 from itertools import permutations
 from statistics import fmean as mean
-from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -39,9 +38,9 @@ class Passes:
         For each of :func:`subsets` of the active causes the outputs of each seed; without any cause of one for all.
     """
 
-    reference: NDArray[Any]
+    reference: NDArray[np.generic]
     active: Causes
-    outputs: Mapping[Subset, tuple[NDArray[Any], ...]]
+    outputs: Mapping[Subset, tuple[NDArray[np.generic], ...]]
 
 
 @dataclass(frozen=True)
@@ -148,7 +147,7 @@ class Budget(Shown):
     def _repr_html_(self) -> str:
         return f"<pre>{escape(str(self))}</pre>"
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, object]:
         """For JSON: measure; rows, each with mean, deviation and the value of each seed; losses as fractions of 1.
 
         A cause's row has ``alone``, its loss with nothing else on, ``share``, ``share_deviation`` over seeds and
@@ -163,8 +162,8 @@ class Budget(Shown):
             "passes": self.passes,
         }
 
-    def _row(self, row: BudgetRow) -> dict[str, Any]:
-        entry = asdict(row) | {"mean": row.mean, "deviation": row.deviation}
+    def _row(self, row: BudgetRow) -> dict[str, object]:
+        entry: dict[str, object] = {**asdict(row), "mean": row.mean, "deviation": row.deviation}
         if row.name in self.shares:
             share, deviation = score.mean_and_deviation(self.shares[row.name])
             entry |= {"alone": self.loss(row), "share": share, "share_deviation": deviation}
@@ -211,7 +210,7 @@ def shares(causes: Causes, losses: Mapping[Subset, NDArray[np.float64]]) -> dict
 def make_budget(
     passes: Passes,
     measure: str,
-    value: Callable[[NDArray[Any]], float],
+    value: Callable[[NDArray[np.generic]], float],
     rescore: Callable[[ArrayLike], Budget] | None = None,
 ) -> Budget:
     """The budget of passes of a network, each output scored by ``value``."""

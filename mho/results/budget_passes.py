@@ -1,7 +1,7 @@
 """The runs behind an error budget: which causes change anything, and the network with each subset of them."""
 
 from collections.abc import Callable, Collection
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,10 +35,10 @@ def active_causes(chip: Chip, device: Device, time_s: float, cells: "Cells | Non
 
 
 def run_passes(
-    reference: NDArray[Any],
+    reference: NDArray[np.generic],
     active: Causes,
     seeds: tuple[int, ...],
-    run: Callable[[int, Collection[str]], NDArray[Any]],
+    run: Callable[[int, Collection[str]], NDArray[np.generic]],
     progress: Callable[[int, int], None] | None = None,
 ) -> Passes:
     """Runs every subset of the active causes on the same chips, so that their scores differ by the causes alone.

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +11,8 @@ from mho.compiler.input_time import InputTime
 from mho.compiler.network.report import overflow_of, tile_facts
 from mho.compiler.program import DITHER, Layer
 from mho.hw.chip.rating import OPERATIONS_PER_MAC, Rating, rate
+from mho.results.compiled import TileCycles, TilesFacts
+from mho.results.facts import Cost, Fit, Rated, TilesCost, time_facts
 
 if TYPE_CHECKING:
     from mho.compiler.network import Network
@@ -74,10 +76,10 @@ class Work:
     extrapolated: tuple[str, str]
     macro_mm2: float
     rated: Sequence[Rating]
-    tiles: Mapping[str, Any] | None
+    tiles: TilesFacts | None
     bits: Mapping[str, tuple[int, int]]
     columns: int
-    fit: Mapping[str, Any]
+    fit: Fit
 
 
 def work_of(network: "Network", names: Sequence[str]) -> Work:
@@ -96,7 +98,8 @@ def work_of(network: "Network", names: Sequence[str]) -> Work:
         energy_missing=chip.energy.missing if chip.energy.known else (), area_source=chip.area.source,
         extrapolated=(chip.energy.extrapolated, chip.area.extrapolated),
         macro_mm2=chip.area.macro_mm2, rated=[rate(chip, name, op) for name, op in chip.rated_operations()],
-        tiles=tile_facts(network), columns=chip.mesh.columns, fit=overflow_of(network),
+        tiles=cast("TilesFacts | None", tile_facts(network)), columns=chip.mesh.columns,
+        fit=cast(Fit, overflow_of(network)),
         bits={name: _bits(layer) for name, layer in zip(names, network.layers, strict=True)},
     )
 
@@ -116,7 +119,7 @@ def _macs(layer: Layer) -> int:
     return int(joined.sum())
 
 
-def cost_of(work: Work, runs: Sequence[Ran], images: int, f_clk_MHz: float) -> dict[str, Any]:
+def cost_of(work: Work, runs: Sequence[Ran], images: int, f_clk_MHz: float) -> Cost:
     """For JSON: time, throughput, energy and utilisation of an image, means over seeds (docs/howto/report.md)."""
     count = len(runs) * images
     time, operations = InputTime.mean([run.time for run in runs]), OPERATIONS_PER_MAC * work.macs
@@ -128,7 +131,7 @@ def cost_of(work: Work, runs: Sequence[Ran], images: int, f_clk_MHz: float) -> d
     busy = np.sum([run.core_cycles for run in runs], axis=0) / count
     return {
         "macs": work.macs, "operations": operations, "conversions": work.conversions,
-        **time.facts(f_clk_MHz), "time_predicted": time.predicted, "tops": tops,
+        **time_facts(time, f_clk_MHz), "time_predicted": time.predicted, "tops": tops,
         "energy": None if not total else {
             "total_pJ": total, "by_part_pJ": by_part,
             "by_layer_pJ": {name: sum(parts.values()) for name, parts in by_layer.items()},
@@ -148,16 +151,16 @@ def cost_of(work: Work, runs: Sequence[Ran], images: int, f_clk_MHz: float) -> d
     }
 
 
-def _tiles(work: Work, busy: NDArray[np.floating], interval: float) -> dict[str, Any] | None:
+def _tiles(work: Work, busy: NDArray[np.floating], interval: float) -> TilesCost | None:
     """What the compiler said of tiles, with the analog cycles of these inputs: ``busy``, of each core."""
     if work.tiles is None:
         return None
-    tiles = []
-    for tile in work.tiles["tiles"]:
-        column, row = map(int, tile["tile"].split(","))
+    tiles: list[TileCycles] = []
+    for predicted in work.tiles["tiles"]:
+        column, row = map(int, predicted["tile"].split(","))
         number = row * work.columns + column
         analog = float(busy[number]) if number < len(busy) else 0.0  # a tile behind the last core with weights
-        tiles.append({**tile, "analog_cycles": analog, "utilisation": analog / interval})
+        tiles.append({**predicted, "analog_cycles": analog, "utilisation": analog / interval})
     worst = max(tiles, key=lambda tile: tile["analog_cycles"])
     return {"bottleneck": worst["tile"], "tiles": tiles, "links": work.tiles.get("links", ())}
 
@@ -168,7 +171,7 @@ def _energy(parts: Sequence[Mapping[str, float]], count: int) -> dict[str, float
     return {name: sum(energies.get(name, 0.0) for energies in parts) / count for name in names}
 
 
-def _rated(rating: Rating) -> dict[str, Any]:
+def _rated(rating: Rating) -> Rated:
     return {
         "precision": rating.precision, "snr_dB": rating.snr_dB, "time_us": rating.time_us, "tops": rating.tops,
         "tops_per_W": rating.tops_per_W, "tops_per_mm2": rating.tops_per_mm2, "energy_pJ": dict(rating.energy_pJ),

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -17,6 +17,7 @@ from mho.macro_models.shown import Shown
 from mho.results import score
 from mho.results.budget import Budget, BudgetRow, Passes, make_budget
 from mho.results.cost import Work, cost_of
+from mho.results.facts import Fit, LayerRow, Provenance, Trace, time_facts
 from mho.results.uncertainty import DeviceRun, Uncertainty, make_uncertainty
 from mho.threads import one_thread
 from mho.units import format_time
@@ -29,7 +30,10 @@ if TYPE_CHECKING:
 
 from mho.results.seed_run import Options, SeedRun
 
-__all__ = ["Budget", "BudgetRow", "Result"]
+__all__ = ["Budget", "BudgetRow", "Outputs", "Result"]
+
+Outputs = NDArray[np.generic] | dict[str, NDArray[np.generic]]
+"""Of a model with one output the output, of others all by name."""
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
@@ -54,17 +58,17 @@ class Result(Shown):
 
     options: Options
     runs: tuple[SeedRun, ...]
-    references: dict[str, NDArray[Any]]
+    references: dict[str, NDArray[np.generic]]
     """Outputs of the float model, by name."""
     f_clk_MHz: float
     stacked: bool
     """Whether outputs have a leading axis of seeds."""
-    provenance: dict[str, Any]
+    provenance: Provenance
     """Versions and hashes."""
     warnings: tuple[str, ...] = ()
     numbers: bool = False
     """Whether the output is of numbers, however many, which are not read as scores of classes without labels."""
-    trace: dict[str, Any] | None = None
+    trace: Trace | None = None
     """What the tiles did in co-simulation, as the backend noted it of the last pass."""
     observed: "Observed | None" = None
     """Clock, counted cycles, waveforms and port that simulator or board really had; None of the functional backend."""
@@ -77,14 +81,14 @@ class Result(Shown):
     budget_passes: Callable[[Callable[[int, int], None] | None], Passes] | None = field(default=None, repr=False)
 
     @property
-    def by_name(self) -> dict[str, NDArray[Any]]:
+    def by_name(self) -> dict[str, NDArray[np.generic]]:
         first = self.runs[0].by_name
         if not self.stacked:
             return first
         return {name: np.stack([r.by_name[name] for r in self.runs]) for name in first}
 
     @property
-    def outputs(self) -> Any:
+    def outputs(self) -> Outputs:
         return self.by_name if len(self.references) > 1 else next(iter(self.by_name.values()))
 
     @property
@@ -92,7 +96,7 @@ class Result(Shown):
         return self.runs[0].scored
 
     @property
-    def reference(self) -> NDArray[Any]:
+    def reference(self) -> NDArray[np.generic]:
         """The float model's output that is scored."""
         return self.references[self.scored]
 
@@ -110,11 +114,11 @@ class Result(Shown):
         return {layer: np.stack([r.codes[layer] for r in self.runs]) for layer in first}
 
     @property
-    def cycles(self) -> Any:
+    def cycles(self) -> "int | NDArray[np.int64]":
         return np.array([r.cycles for r in self.runs]) if self.stacked else self.runs[0].cycles
 
     @property
-    def chip_time_us(self) -> Any:
+    def chip_time_us(self) -> "float | NDArray[np.float64]":
         """Time of the chip for one pass over the images, in microseconds, shaped as ``cycles``."""
         return self.cycles / self.f_clk_MHz
 
@@ -124,9 +128,9 @@ class Result(Shown):
         return InputTime.mean([run.time for run in self.runs])
 
     @property
-    def fit(self) -> dict[str, Any]:
+    def fit(self) -> Fit | None:
         """Whether one chip holds the network, else what these figures are of: the key ``fit`` of the JSON."""
-        return {} if self.work is None else dict(self.work.fit)
+        return None if self.work is None else self.work.fit
 
     @property
     def latency_us(self) -> float:
@@ -139,14 +143,14 @@ class Result(Shown):
         return self.time.interval / self.f_clk_MHz
 
     def _facts(self) -> dict[str, object]:
-        options, agreement = self.options, self.agreement
+        options, agreement, fit = self.options, self.agreement, self.fit
         return {
             "model": self.provenance["model"], "chip": self.provenance["chip"]["name"], "device": options.device,
             "time": format_time(options.time_s), "temp_C": options.temp_C, "backend": options.backend,
             "images": len(self.reference), "chips": len(self.runs),
             **({} if agreement is None else {"agreement": f"{agreement:.2%}"}),
             "relative error": f"{self.relative_error:.4g}", "latency": f"{self.latency_us:.4g} us",
-            "interval": f"{self.interval_us:.4g} us", **({"fit": note} if (note := self.fit.get("note")) else {}),
+            "interval": f"{self.interval_us:.4g} us", **({"fit": fit["note"]} if fit and fit["note"] else {}),
         }
 
     def accuracies(self, labels: ArrayLike) -> NDArray[np.float64]:
@@ -186,7 +190,7 @@ class Result(Shown):
             self.accuracies(labels)  # refuses labels that do not fit
         truth = score.classes(reference) if labels is None else np.asarray(labels)
 
-        def score_of(outputs: NDArray[Any]) -> tuple[float, NDArray[np.float64]]:
+        def score_of(outputs: NDArray[np.generic]) -> tuple[float, NDArray[np.float64]]:
             right = (score.classes(outputs) == truth).astype(np.float64)
             return float(right.mean()), right
 
@@ -201,8 +205,8 @@ class Result(Shown):
         size = max(float(np.sqrt(np.mean(np.square(reference, dtype=np.float64)))), 1e-30)
         axes = tuple(range(1, reference.ndim))
 
-        def score_of(outputs: NDArray[Any]) -> tuple[float, NDArray[np.float64]]:
-            square = ((outputs.astype(np.float64) - reference) ** 2).mean(axis=axes)
+        def score_of(outputs: NDArray[np.generic]) -> tuple[float, NDArray[np.float64]]:
+            square = ((outputs.astype(np.float64) - reference.astype(np.float64)) ** 2).mean(axis=axes)
             root = max(float(np.sqrt(square.mean())), 1e-30)
             return root / size, square / (2.0 * size * root)
 
@@ -239,14 +243,15 @@ class Result(Shown):
         self.__dict__["budget"] = budget
         return budget
 
-    def layers(self) -> list[dict[str, Any]]:
+    def layers(self) -> list[LayerRow]:
         """For each layer the range of its codes over all seeds and images, in half steps, and shares.
 
         ``columns`` are converted at each of ``positions``; ``saturated`` is the share of codes at the end of the
-        converter's range; ``clipped`` of ``inputs`` of the layer were beyond what its codes reach.
+        converter's range; ``clipped`` of ``inputs`` of the layer were beyond what its codes reach, ``limited`` of its
+        outputs beyond what its converters take, before there was a code.
         ``codes`` counts codes in equal parts of the range from -top to top, of the first images where there are many.
         """
-        rows = []
+        rows: list[LayerRow] = []
         for name, first in self.runs[0].layers.items():
             figures = [run.layers[name] for run in self.runs]
             rows.append({
@@ -258,6 +263,7 @@ class Result(Shown):
                 "saturated": float(np.mean([chip.saturated for chip in figures])),
                 "clipped": sum(chip.clipped for chip in figures),
                 "inputs": sum(chip.inputs for chip in figures),
+                "limited": sum(chip.limited for chip in figures),
                 "codes": {
                     "top": first.codes.top,
                     "counts": np.sum([chip.codes.counts for chip in figures], axis=0).tolist(),
@@ -271,27 +277,25 @@ class Result(Shown):
 
         options, first = self.options, self.runs[0]
         codes = {name: np.stack([run.codes[name] for run in self.runs]) for name in first.codes}
-        scored: dict[str, Any] = {} if labels is None else {
-            "accuracies": dict(zip(options.seeds, self.accuracies(labels).tolist(), strict=True)),
-            "reference_accuracy": score.accuracy(self.reference, labels),
-        }
+        accuracies = None if labels is None else dict(zip(options.seeds, self.accuracies(labels).tolist(), strict=True))
         where = f"{self.provenance['model']} on {self.provenance['chip']['name']}"
         return plot_run(
             codes, self.reference, first.outputs, chip=f"{options.device}, seed {options.seeds[0]}",
-            error=self.relative_error, **scored,
+            error=self.relative_error, accuracies=accuracies,
+            reference_accuracy=0.0 if labels is None else score.accuracy(self.reference, labels),
             title=f"{where}: {options.device} after {format_time(options.time_s)} at {options.temp_C:g} °C",
         )
 
-    def to_dict(self, labels: ArrayLike | None = None, *, budget: bool = False) -> dict[str, Any]:
+    def to_dict(self, labels: ArrayLike | None = None, *, budget: bool = False) -> dict[str, object]:
         """For JSON: provenance, options, results per seed, code ranges per layer, cycles."""
         seeds = []
         for run in self.runs:
-            entry: dict[str, Any] = {
+            entry: dict[str, object] = {
                 "seed": run.seed,
                 "mvms": run.mvms,
                 "cycles": run.cycles,
                 "chip_time_us": run.cycles / self.f_clk_MHz,
-                **run.time.facts(self.f_clk_MHz),
+                **time_facts(run.time, self.f_clk_MHz),
                 "relative_error": score.relative_error(run.outputs, self.reference),
             }
             if self.classes:
@@ -303,7 +307,7 @@ class Result(Shown):
                 # A bit for each image, by which runs are compared image by image.
                 entry["right"] = np.packbits(score.classes(run.outputs) == truth).tobytes().hex()
             seeds.append(entry)
-        content = {
+        content: dict[str, object] = {
             "format": JSON_FORMAT,
             **self.provenance,
             "options": asdict(self.options),
@@ -313,7 +317,7 @@ class Result(Shown):
             **self._outputs(),
             "layers": self.layers(),
             "f_clk_MHz": self.f_clk_MHz,
-            "fit": self.fit,
+            "fit": self.fit or {},
             **self._cost(),
             "warnings": list(self.warnings),
         }
@@ -329,13 +333,13 @@ class Result(Shown):
             content["budget"] = (self.budget if labels is None else self.budget(labels)).to_dict()
         return content
 
-    def _cost(self) -> dict[str, Any]:
+    def _cost(self) -> dict[str, object]:
         """Time and energy of an image."""
         if self.work is None:
             return {}
         return {"cost": cost_of(self.work, self.runs, len(self.reference), self.f_clk_MHz)}
 
-    def _outputs(self) -> dict[str, Any]:
+    def _outputs(self) -> dict[str, object]:
         """Of several outputs: which is scored, and the error of each, the mean over seeds."""
         if len(self.references) == 1:
             return {}

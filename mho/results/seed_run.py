@@ -1,7 +1,7 @@
 """One run of a network on one chip, and the options of all runs."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -75,7 +75,7 @@ class SeedRun:
     """
 
     seed: int
-    by_name: dict[str, NDArray[Any]]
+    by_name: dict[str, NDArray[np.generic]]
     scored: str
     codes: dict[str, NDArray[np.int16]]
     layers: "dict[str, LayerFigures]"
@@ -87,6 +87,6 @@ class SeedRun:
     exact: bool
 
     @property
-    def outputs(self) -> NDArray[Any]:
+    def outputs(self) -> NDArray[np.generic]:
         """The output that is scored."""
         return self.by_name[self.scored]

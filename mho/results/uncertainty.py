@@ -3,7 +3,6 @@
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,7 +27,7 @@ class DeviceRun:
     """Number of the device, see :func:`mho.macro_models.devices.resampled.resampled`."""
     seed: int
     """Which chip: the one with the same seed of the device itself is beside it."""
-    outputs: NDArray[Any]
+    outputs: NDArray[np.generic]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,7 +51,7 @@ class Uncertainty:
     high: float
     """Upper end of it."""
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, object]:
         """For JSON."""
         return {
             "mean": self.mean, "chips": {"deviation": self.chips_deviation, "error": self.chips},
@@ -63,7 +62,7 @@ class Uncertainty:
 
 def make_uncertainty(
     scores: Reals, images: Reals, device_runs: tuple[DeviceRun, ...],
-    score: Callable[[NDArray[Any]], tuple[float, Reals]], seeds: tuple[int, ...], *, share: bool,
+    score: Callable[[NDArray[np.generic]], tuple[float, Reals]], seeds: tuple[int, ...], *, share: bool,
 ) -> Uncertainty:
     """Uncertainty of the mean of ``scores``.
 

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mho.compiler import Network
-from mho.compiler.network.ranges import clipping_warning
+from mho.compiler.network.ranges import clipping_warning, limit_warning
 from mho.macro_models.devices import Device
 from mho.macro_models.devices.resampled import resampled
 from mho.results.budget import Passes
@@ -72,6 +72,11 @@ class Job:
         """Sentences on inputs, as :meth:`~mho.compiler.network.ranges.InputRange.compare` found them, and layers."""
         expected = self.network.range
         sentences = [] if expected is None or compared is None else expected.warnings(compared, len(self.x))
+        for name in self.names:
+            layers = [run.layers[name] for run in runs]
+            total = sum(layer.columns * layer.positions for layer in layers) * len(self.x)
+            sentence = limit_warning(name, sum(layer.limited for layer in layers), total)
+            sentences += [] if sentence is None else [sentence]
         for name, before in zip(self.names, self.network.calibration.clipped, strict=True):
             if before is None:
                 continue
@@ -89,7 +94,7 @@ class Job:
             causes=frozenset(causes), cells=self.cells, compensation=self.compensation, **options,
         )
 
-    def _chosen(self, by_name: dict[str, NDArray[Any]]) -> NDArray[Any]:
+    def _chosen(self, by_name: dict[str, NDArray[np.generic]]) -> NDArray[np.generic]:
         """The output that is scored."""
         return by_name[choose(by_name, self.scored)]
 

@@ -5,7 +5,7 @@ import json
 from collections.abc import Callable, Collection, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import numpy as np
 
@@ -17,6 +17,7 @@ from mho.macro_models.errors import InputError, argument
 from mho.macro_models.files import check_memory
 from mho.macro_models.kinds import family
 from mho.results.cost import work_of
+from mho.results.facts import Provenance, Trace
 from mho.results.result import Result
 from mho.results.score import choose
 from mho.results.seed_run import Options, SeedRun
@@ -192,12 +193,12 @@ def _beside(threads: int) -> Iterator[Callable[[Callable[[], Made]], Callable[[]
 
 def _passes(
     job: Job, backend: "Backend", causes: Collection[str], images_kept: int, draws: int, progress: Progress | None
-) -> tuple[list[SeedRun], list[DeviceRun], Any]:
+) -> tuple[list[SeedRun], list[DeviceRun], Trace | None]:
     """A pass through each chip and each device that is drawn, and what the backend noted of the chips."""
     count, images, runs, device_runs = len(job.seeds), len(job.x), [], []
     for index, seed in enumerate(job.seeds):
         runs.append(job.run(backend, seed, causes, images_kept, progress=_offset(progress, index, count + draws)))
-    trace = backend.trace()
+    trace = cast("Trace | None", backend.trace())
     for draw in range(draws):
         device_runs.append(job.device_run(backend, draw, causes))
         if progress is not None:
@@ -265,14 +266,14 @@ def _offset(progress: Progress | None, index: int, count: int) -> Progress | Non
     return lambda done, total: progress(index * total + done, count * total)
 
 
-def _provenance(job: Job, backend: str) -> dict[str, Any]:
+def _provenance(job: Job, backend: str) -> Provenance:
     """Versions and hashes: what a result is a function of."""
     versions = library_versions()
     if backend in ("cosim", "fpga-sim"):
         from mho.sim.build.toolchain import tool_version
 
         versions["verilator"] = tool_version("verilator")
-    return {
+    provenance: Provenance = {
         "versions": versions,
         "hashes": {
             "network": job.network.sha256,
@@ -284,8 +285,10 @@ def _provenance(job: Job, backend: str) -> dict[str, Any]:
         "chip": job.network.chip.to_dict(),
         "device": job.device.to_dict(),
         "compile_options": job.network.options.to_dict(),
-        **({} if job.cells is None else {"cells": job.cells.provenance()}),
     }
+    if job.cells is not None:
+        provenance["cells"] = job.cells.provenance()
+    return provenance
 
 
 def _hash(data: bytes) -> str:

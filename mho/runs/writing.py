@@ -166,7 +166,7 @@ def _changed(network: Network, overrides: Mapping[str, object] | Iterable[str]) 
     return replace(network, chip=chip_from_dict(content, origin=argument("overrides")))
 
 
-def read_conductances(source: "ArrayLike | PathLike", cores: int) -> list[NDArray[Any]]:
+def read_conductances(source: "ArrayLike | PathLike", cores: int) -> list[NDArray[np.floating]]:
     """Maps of the cores, from an array or a file: a list of arrays of shape (N, N) that are not checked further.
 
     Raises
@@ -194,7 +194,7 @@ def read_conductances(source: "ArrayLike | PathLike", cores: int) -> list[NDArra
     return list(array)
 
 
-def _read_file(path: Path, key: str) -> list[NDArray[Any]]:
+def _read_file(path: Path, key: str) -> list[NDArray[np.floating]]:
     with ArrayFile.open(path, _MAP) as file:
         if file.names is None:
             return [file.read()]

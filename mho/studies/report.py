@@ -66,7 +66,7 @@ def report(
 def write_report(
     runs: "list[Facts]", output: str, figures: str | None, liberty: str | None, activity: str | None,
     memories: tuple[str, ...], out: Output,
-) -> list[dict[str, Any]]:
+) -> list[dict[str, object]]:
     """Write page and figures; what the page says of each run in words, and what it does not show."""
     from mho.reports.page import report_page
 
@@ -116,7 +116,7 @@ def _with_silicon(
     return with_area
 
 
-def _told(facts: "Facts") -> dict[str, Any]:
+def _told(facts: "Facts") -> dict[str, object]:
     """What the page says in words, and what it does not show."""
     from mho.reports.words import accuracy_words, energy_words, missing_words, time_words
 

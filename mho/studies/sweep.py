@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from mho.api.inputs import PathLike
 from mho.macro_models.errors import ToolError
@@ -10,6 +10,7 @@ from mho.terminal.console import Output, Silent
 
 if TYPE_CHECKING:
     from mho.sweeps import Folder, Spec, Sweep
+    from mho.sweeps.evaluate import Row
 
 __all__ = ["sweep", "write_sweep"]
 
@@ -101,7 +102,7 @@ def write_sweep(spec: "Spec", result: "Sweep", folder: "Folder", out: Output) ->
         raise ToolError(f"{folder.path}: none of {len(result.rows)} rows has a result: {result.refused[0]['error']}")
 
 
-def _print(designs: "Sequence[dict[str, Any]]", axes: Sequence[str], objectives: dict[str, str], out: Output) -> None:
+def _print(designs: "Sequence[Row]", axes: Sequence[str], objectives: dict[str, str], out: Output) -> None:
     """The best trade-offs, by the first objective."""
     if not designs:
         return

@@ -26,14 +26,14 @@ _one = Lock()
 
 def on_cluster(
     address: str, note: Callable[[str], None], certificates: Path | None = None
-) -> "Callable[[Callable[..., object], tuple[Any, ...]], Any]":
+) -> "Callable[[Callable[..., object], tuple[object, ...]], Any]":
     """Opens workers of the cluster whose scheduler is at ``address``, for :func:`mho.sweeps.run.run_sweep`.
 
     ``certificates`` is a folder with ``ca.pem``, ``cert.pem`` and ``key.pem`` for TLS; without, Dask's configuration.
     """
 
     @contextmanager
-    def opened(begin: Callable[..., object], arguments: tuple[Any, ...]) -> Iterator[Workers]:
+    def opened(begin: Callable[..., object], arguments: tuple[object, ...]) -> Iterator[Workers]:
         with _client(address, certificates) as client:
             try:
                 note(f"{len(client.scheduler_info()['workers'])} Dask workers at {address}")
@@ -48,7 +48,7 @@ def on_cluster(
 class _Cluster:
     """See :class:`mho.workers.Workers`."""
 
-    def __init__(self, client: Any, begin: Callable[..., object], arguments: tuple[Any, ...]) -> None:
+    def __init__(self, client: Any, begin: Callable[..., object], arguments: tuple[object, ...]) -> None:
         self._client, self._begin = client, begin
         # What a sweep is of goes to every worker once, not with every point.
         [self._shared] = client.scatter([arguments], broadcast=True, hash=False)
@@ -90,7 +90,7 @@ class _Cluster:
 
 
 def _work(
-    begin: Callable[..., object], arguments: tuple[Any, ...], key: str, function: Callable[[Any], Any], task: Any
+    begin: Callable[..., object], arguments: tuple[object, ...], key: str, function: Callable[[Any], Any], task: Any
 ) -> Any:
     """A task on a worker, which begins once for each sweep."""
     with _one:

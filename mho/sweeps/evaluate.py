@@ -71,10 +71,10 @@ def _measures(net: Net, result: Result, workload: Workload) -> Row:
     if result.agreement is not None:
         row["agreement"] = result.agreement
     row["relative_error"] = score.relative_error(run.outputs, result.reference)
-    row |= {
-        "mvms": run.mvms // images, **_size(net.sha256, net), **_cost(result), "fits": result.fit["fits"],
+    assert result.work is not None
+    return row | {
+        "mvms": run.mvms // images, **_size(net.sha256, net), **_cost(result), "fits": result.work.fit["fits"],
     }
-    return row
 
 
 def _cost(result: Result) -> Row:

@@ -88,7 +88,7 @@ class Folder:
         sealed = {"sha256": _seal(row["point"], row), "row": row}
         write_output(path, (json.dumps(sealed, allow_nan=False) + "\n").encode())
 
-    def write_json(self, name: str, content: Any) -> Path:
+    def write_json(self, name: str, content: object) -> Path:
         """A file of the folder."""
         path = self.path / name
         write_output(path, (json.dumps(content, indent=2, allow_nan=False) + "\n").encode())

@@ -1,7 +1,6 @@
 """Designs of a sweep as a figure shows them: the score against each cost, in groups."""
 
 from collections.abc import Sequence
-from typing import Any
 
 from mho.figures.trade_offs import MOST_GROUPS, Panel, Series
 from mho.sweeps.evaluate import Row
@@ -87,7 +86,7 @@ def _groups(rows: Sequence[Row], axes: Sequence[str]) -> dict[tuple[str, int, in
     return groups
 
 
-def _label(name: str, value: Any) -> str:
-    if name == "time_s":
+def _label(name: str, value: object) -> str:
+    if name == "time_s" and isinstance(value, float):
         return f"after {format_time(value)}"
     return str(value) if name in _PARTS else f"{value:g} °C" if name == "temp_C" else f"{name} = {value}"

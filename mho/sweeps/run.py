@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Any
 
 from mho.macro_models.shown import Shown
 from mho.sweeps.evaluate import Row, begin, evaluate
@@ -17,7 +16,7 @@ from mho.workers import Workers, workers
 __all__ = ["Sweep", "run_sweep"]
 
 Progress = Callable[[int, int], None]
-Open = Callable[[Callable[..., object], tuple[Any, ...]], AbstractContextManager[Workers]]
+Open = Callable[[Callable[..., object], tuple[object, ...]], AbstractContextManager[Workers]]
 """Makes workers that begin with a call."""
 
 

@@ -1,8 +1,7 @@
 """Rows of a sweep by designs: means over seeds, and how sure they are."""
 
 import math
-from collections.abc import Iterable, Sequence
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 from scipy.special import ndtri, stdtrit
@@ -33,7 +32,7 @@ def half_interval(values: Sequence[float], images: int, *, share: bool) -> float
     return math.hypot(chips, images_half)
 
 
-def summarise_design(columns: dict[str, Any], rows: Iterable[Row]) -> Row:
+def summarise_design(columns: Mapping[str, object], rows: Iterable[Row]) -> Row:
     """A design in one row.
 
     Its columns, how many chips, whether one holds the network (``fits``; if not, figures are of several), and for each

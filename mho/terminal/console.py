@@ -10,11 +10,11 @@ import re
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import cache
-from typing import TYPE_CHECKING, Any, Protocol, TextIO
+from typing import TYPE_CHECKING, Protocol, TextIO
 
 from mho.macro_models.errors import one_sentence, printable
 from mho.macro_models.output import write_output
@@ -135,7 +135,7 @@ class Output:
                     say(sys.stderr, f"{label}: {display.said}")
                 raise
 
-    def json(self, content: dict[str, Any]) -> None:
+    def json(self, content: Mapping[str, object]) -> None:
         """Write the JSON of ``--json``, if it was asked for."""
         if self.json_path is None:
             return
@@ -155,7 +155,7 @@ class Silent(Output):
     json_path: str | None = "-"
     quiet: bool = True
 
-    def json(self, content: dict[str, Any]) -> None:
+    def json(self, content: Mapping[str, object]) -> None:
         """Nothing."""
 
 

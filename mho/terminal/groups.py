@@ -1,17 +1,18 @@
 """Groups of subcommands that answer an unknown name with one sentence."""
 
-import difflib
 from collections.abc import Mapping, Sequence
 from importlib import import_module
 
 import click
 
+from mho.macro_models.errors import nearest
+
 __all__ = ["Group", "LazyGroup"]
 
 
 def _no_such(name: str, commands: Sequence[str]) -> click.UsageError:
-    near = difflib.get_close_matches(name, commands, n=1)
-    hint = f", did you mean {near[0]}?" if near else f"; there are {', '.join(commands)}"
+    meant = nearest(name, commands)
+    hint = f", did you mean {meant}?" if meant else f"; there are {', '.join(commands)}"
     return click.UsageError(f"there is no command {name!r}{hint}")
 
 

@@ -12,7 +12,7 @@ import re
 import signal
 import sys
 from types import FrameType
-from typing import Any, NoReturn
+from typing import NoReturn
 
 __all__ = ["CODE", "delivered", "end", "install", "interrupted", "work"]
 
@@ -99,5 +99,5 @@ def _compiles(frame: FrameType | None) -> bool:
     return False
 
 
-def _unraisable(_found: Any) -> None:
+def _unraisable(_found: object) -> None:
     """Python drops exceptions of destructors and callbacks; an interrupt among them comes again."""

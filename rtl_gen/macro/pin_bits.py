@@ -1,9 +1,9 @@
 """Bits of a macro's pins: which a connection names, and what has taken them already."""
 
-import difflib
 from collections.abc import Iterable
 
 from mho.hw.config import MacroSection, PinPart
+from mho.macro_models.errors import nearest
 from mho.rtl_gen.macro.port_map import Bit, PortMap
 from mho.rtl_gen.verilog.ports import Port
 
@@ -55,8 +55,8 @@ class PinBits:
             return None
         port = self.ports.get(name)
         if port is None:
-            near = difflib.get_close_matches(name, self.ports, 1)
-            hint = f", did you mean {near[0]}?" if near else ""
+            meant = nearest(name, self.ports)
+            hint = f", did you mean {meant}?" if meant else ""
             self.problems.append(f"{where}: {module} has no pin {name}{hint}")
             return None
         if port.direction != direction:

@@ -1,6 +1,5 @@
 """Whether the pins of a user's own macro fit the contract: what is missing, unconnected, of the wrong width."""
 
-import difflib
 from collections.abc import Mapping
 
 from mho.hw.chip import WRAPS, build_chip, build_top
@@ -8,6 +7,7 @@ from mho.hw.config import TILE_FLITS, Chip, MacroSection
 from mho.hw.kinds import core_blocks
 from mho.hw.macro.contract import ContractPins
 from mho.hw.macro.write_pins import WritePins
+from mho.macro_models.errors import nearest
 from mho.rtl_gen.macro.own_files import macro_ports
 from mho.rtl_gen.macro.port_map import PortMap
 from mho.rtl_gen.macro.resolve import map_ports
@@ -106,8 +106,8 @@ def _check_signals(macro: MacroSection, pins: ContractPins) -> list[str]:
         elif name not in signals and name in strobes:
             problems.append(f"macro.pins.{name}: macro.commands drives it; the macro answers at done and code")
         elif name not in signals:
-            near = difflib.get_close_matches(name, signals, 1)
-            hint = f"did you mean {near[0]}?" if near else "mho generate without macro writes all of them in its stub"
+            meant = nearest(name, signals)
+            hint = f"did you mean {meant}?" if meant else "mho generate without macro writes all of them in its stub"
             problems.append(f"macro.pins.{name}: the contract has no such signal, {hint}")
     for name, (width, driven) in signals.items():
         connections = macro.connections.get(name)

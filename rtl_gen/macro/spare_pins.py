@@ -1,9 +1,9 @@
 """Pins that no signal has: constants, ports of the top, and inputs that nothing drives."""
 
-import difflib
 
 from mho.hw.config import PinPart
 from mho.hw.config.pin_map import parse_slice
+from mho.macro_models.errors import nearest
 from mho.rtl_gen.macro.pin_bits import PinBits, upwards
 from mho.rtl_gen.macro.port_map import Bit
 
@@ -62,8 +62,8 @@ class SparePins:
             elif pin in self.macro.power or pin in self.macro.ground:
                 self.problems.append(f"{where}: pin {pin} is a supply, in macro.power or macro.ground")
             elif port is None:
-                near = difflib.get_close_matches(pin, self.ports, 1)
-                hint = f", did you mean {near[0]}?" if near else ""
+                meant = nearest(pin, self.ports)
+                hint = f", did you mean {meant}?" if meant else ""
                 self.problems.append(f"{where}: {self.macro.outer} has no pin {pin}{hint}")
             elif pin in used:
                 self.problems.append(f"{where}: pin {pin} is in {used[pin]} already")

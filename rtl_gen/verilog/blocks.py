@@ -11,6 +11,7 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from amaranth.hdl import ClockSignal, Const, Elaboratable, Instance, Module, ResetInserter, ResetSignal, Signal, Value
 from amaranth.hdl._ir import Fragment
@@ -42,7 +43,12 @@ class Block:
     ports: tuple[str, ...]
 
 
-def ports_of(component: wiring.Component) -> Iterator[tuple[str, Value, wiring.Flow]]:
+_Ports = tuple[tuple[str, Value, wiring.Flow], ...]
+_PORTS: "WeakKeyDictionary[wiring.Component, _Ports]" = WeakKeyDictionary()
+"""Ports of components that are there: each is asked for at every use of its block."""
+
+
+def ports_of(component: wiring.Component) -> _Ports:
     """Ports of a component, all that its signature has: name in Verilog, value, direction.
 
     Raises
@@ -50,6 +56,12 @@ def ports_of(component: wiring.Component) -> Iterator[tuple[str, Value, wiring.F
     ToolError
         If a name says nothing, or is none in Verilog.
     """
+    if component not in _PORTS:
+        _PORTS[component] = tuple(_ports_of(component))
+    return _PORTS[component]
+
+
+def _ports_of(component: wiring.Component) -> Iterator[tuple[str, Value, wiring.Flow]]:
     names: set[str] = set()
     for path, member, value in component.signature.flatten(component):
         joined, value = "_".join(map(str, path)), Value.cast(value)

@@ -1,6 +1,7 @@
 """Identifiers of the generated Verilog: plain, unique, the same from run to run."""
 
 import re
+from functools import cache
 
 __all__ = ["Names", "identifier"]
 
@@ -25,6 +26,7 @@ _KEYWORDS = frozenset("""
 """.split())
 
 
+@cache
 def identifier(name: str) -> str:
     """A plain Verilog identifier for a name of the netlist: ``i__payload`` becomes ``i_payload``."""
     # The netlist numbers signals that share a name.

@@ -21,6 +21,7 @@ from mho.rtl_gen.verilog.module.writer import Written, write_module
 from mho.rtl_gen.verilog.permission import PERMISSION, write_permission
 from mho.rtl_gen.verilog.reading import read_netlist
 from mho.rtl_gen.verilog.remarks import module_remarks, port_remarks
+from mho.rtl_gen.verilog.source import layout_of, name_signals
 
 __all__ = ["Netlists", "emit", "netlists"]
 
@@ -203,7 +204,10 @@ def _designed(name: str, block: Block, reset_low: bool) -> tuple[Any, SignalSet,
         block.fragment.add_domains(domain)
         owned.update([domain.clk, domain.rst])
         ports = {"clk": (domain.clk, PortDirection.Input), "rst": (domain.rst, PortDirection.Input), **ports}
-    return block.fragment.prepare(ports=ports, hierarchy=(name,)), owned, ports
+    design = block.fragment.prepare(ports=ports, hierarchy=(name,))
+    for information in design.fragments.values():
+        name_signals(information.signal_names, information.assigned_names)
+    return design, owned, ports
 
 
 def _write(
@@ -221,9 +225,11 @@ def _write(
     states = {wire: named for wire, signal in signals.items() if (named := _state_names(signal))}
     signals |= {f"\\{port}": value for port, (value, _) in ports.items()}
     resets = {wire: reset for wire, signal in signals.items() if (reset := reset_name(signal))}
+    layouts = {wire: layout for wire, signal in signals.items() if (layout := layout_of(signal))}
     kind = type(block.component)
     return design, write_module(
-        module, name, ports=names, states=states, resets=resets, reset_low=reset_low, clock_gate=clock_gate,
+        module, name, ports=names, states=states, resets=resets, layouts=layouts, reset_low=reset_low,
+        clock_gate=clock_gate,
         remarks=module_remarks(kind), port_remarks=port_remarks(kind, names.values()),
     )
 

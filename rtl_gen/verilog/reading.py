@@ -1,3 +1,5 @@
+# The stubs of Amaranth leave out what is in its inner modules.
+# pyright: reportAttributeAccessIssue=false
 """The netlist of a block, taken from Amaranth's emitter of RTLIL without the text between them.
 
 Only what Amaranth makes of a block is understood: operators, flip-flops, processes and instances. Anything else (a
@@ -9,13 +11,13 @@ from collections.abc import Iterable, Mapping
 from itertools import count
 from typing import Any
 
-from amaranth.back.rtlil import ModuleEmitter  # pyright: ignore[reportMissingImports, reportAttributeAccessIssue]
+from amaranth.back.rtlil import ModuleEmitter  # pyright: ignore[reportMissingImports]
 from amaranth.hdl._ast import Const as AmaranthConst
 from amaranth.hdl._ast import SignalDict
-from amaranth.hdl._ir import build_netlist
 from amaranth.hdl._nir import Net
 
 from mho.macro_models.errors import ToolError
+from mho.rtl_gen.verilog.lowering import lower
 from mho.rtl_gen.verilog.rtlil import Assign, Case, Cell, Const, Module, Process, Sig, Slice, Statement, Switch, Wire
 
 __all__ = ["read_netlist"]
@@ -29,8 +31,8 @@ def read_netlist(design: Any, name: str) -> tuple[Module, dict[str, Any]]:
     ToolError
         If the design holds something that cannot be written as Verilog here, or nothing but wires.
     """
-    netlist = build_netlist(design, name=name)
-    if len(netlist.modules) != 1 or not netlist.modules[0].cells:
+    netlist = lower(design)
+    if len(netlist.modules) != 1:
         raise ToolError(f"{name} must hold more than wires")
     builder, names = _Builder(name), SignalDict()
     _Emitter(builder, netlist, netlist.modules[0], names, empty_checker=None).emit()
@@ -91,7 +93,7 @@ class _Builder:
 
     def cell(
         self, kind: str, name: str | None = None, *, ports: "Mapping[str, Sig | str]",
-        parameters: "Mapping[str, Any] | None" = None, **_: object,
+        parameters: "Mapping[str, Any] | None" = None, src_loc: "tuple[str, int] | None" = None, **_: object,
     ) -> None:
         # A net that is driven is named as a whole; nets that are read are signals.
         cell = Cell(
@@ -101,6 +103,7 @@ class _Builder:
         instance = kind.startswith("\\")
         named = {port for port, value in ports.items() if isinstance(value, str)}
         cell.outputs = named if instance else named & {"Y", "Q"}
+        cell.source = src_loc
         self.module.cells.append(cell)
 
     def _signal(self, value: Sig | str) -> Sig:
@@ -110,9 +113,9 @@ class _Builder:
             return (Const(value.partition("'")[2]),)
         return (Slice(value, self.module.wires[value].width - 1, 0),)
 
-    def process(self, **_: object) -> "_Body":
+    def process(self, src_loc: "tuple[str, int] | None" = None, **_: object) -> "_Body":
         self._name(None)
-        process = Process([])
+        process = Process([], src_loc)
         self.module.processes.append(process)
         return _Body(process.body)
 

@@ -56,13 +56,17 @@ class Wire:
 
 @dataclass
 class Cell:
-    """An operator, a flip-flop or an instance. ``outputs`` names the ports whose net this cell drives."""
+    """An operator, a flip-flop or an instance.
+
+    ``outputs`` names the ports whose net this cell drives; ``source`` is the file and the line that it is made of.
+    """
 
     type: str
     name: str
     parameters: "dict[str, int | str | Const]" = field(default_factory=dict)
     ports: dict[str, Sig] = field(default_factory=dict)
     outputs: set[str] = field(default_factory=set)
+    source: tuple[str, int] | None = None
 
     def number(self, parameter: str, default: int = 0) -> int:
         """A parameter that is a number; ``default`` where there is none."""
@@ -106,9 +110,10 @@ Statement = Assign | Switch
 
 @dataclass
 class Process:
-    """Statements that give ``target`` its value; later assignments win."""
+    """Statements that give ``target`` its value; later assignments win. ``source`` is as of a :class:`Cell`."""
 
     body: list[Statement]
+    source: tuple[str, int] | None = None
 
     @property
     def target(self) -> str:
@@ -131,7 +136,10 @@ class Module:
 
 def width(sig: Sig) -> int:
     """Bits of a signal."""
-    return sum(len(c.bits) if isinstance(c, Const) else c.high - c.low + 1 for c in sig)
+    bits = 0
+    for chunk in sig:
+        bits += len(chunk.bits) if isinstance(chunk, Const) else chunk.high - chunk.low + 1
+    return bits
 
 
 def whole(wire: Wire) -> Slice:

@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from mho.hw.config import Chip
 from mho.hw.core.masks import MaskFile
 from mho.hw.core.shape import CoreShape
+from mho.hw.core.timing import Timing
 from mho.hw.kinds import core_blocks
 from mho.macro_models import MacroModel, Masks
 from mho.macro_models.integer.operation import MvmOperation
@@ -86,6 +87,7 @@ class CosimCore:
         self.instance = instance
         self._masks = image(cfg)
         self._counters = np.zeros((1, 3), dtype=np.int64)
+        assert isinstance(cfg, Timing)  # the configuration of a core is both
         self._patience = 8 * (cfg.longest_cycles + 1024)
 
     def run(self, *args: Any, **options: Any) -> CoreRun:
@@ -160,7 +162,7 @@ class CosimCore:
         counters = np.concatenate([self._counters, result.counters.astype(np.int64)])
         self._counters = counters[-1:]
         return CoreRun(
-            codes=output_codes(result.outputs, self.cfg.lines),
+            codes=output_codes(result.outputs, self.cfg.outputs),
             # A user's own model behind the pins counts nothing.
             steps=_counted(result.decrements, batch.operations * batch.segments).reshape(-1, batch.segments),
             cycles=np.diff(counters, axis=0),

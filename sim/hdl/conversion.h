@@ -1,4 +1,4 @@
-// One conversion of a transposable macro, and how its charges come about. Mirrored by sim/kinds/tnsa.py.
+// One conversion of a transposable macro, and how its charges come about. Mirrored by sim/kinds/tnsa/.
 #pragma once
 #include <cstdint>
 

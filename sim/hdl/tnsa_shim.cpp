@@ -31,7 +31,7 @@ enum Strobe : int32_t { kPrecharge = 0, kSample = 1, kCompare = 2, kDecrement = 
 
 extern "C" {
 
-// The pins at a strobe. Mirrored by sim/kinds/tnsa.py.
+// The pins at a strobe. Mirrored by sim/kinds/tnsa/.
 struct Pins {
     uint64_t op_id;
     int32_t backward, plane, latch, dec_scale, step_code;
@@ -326,7 +326,7 @@ uint8_t mho_hold(void* handle) {
     return pauses && pauses->chance(pauses->hold);
 }
 
-// ---- called from sim/kinds/tnsa.py -------------------------------------------------------------------------
+// ---- called from sim/kinds/tnsa/macro.py -------------------------------------------------------------------------
 
 int32_t mho_tnsa_macros() { return int32_t(macros.size()); }
 const char* mho_tnsa_path(int32_t macro) { return macros.at(macro)->path.c_str(); }

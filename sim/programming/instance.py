@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from mho.compiler.mapping.faults import CoreFaults
 from mho.compiler.network import Network
-from mho.compiler.network.archive import ArchiveKind, read_archive, write_archive
+from mho.compiler.network.file.archive import ArchiveKind, read_archive, write_archive
 from mho.hw.config import Chip, chip_from_dict
 from mho.macro_models.cells.settled import SettledCells
 from mho.macro_models.devices import CAUSES, Device, device_from_dict

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mho.compiler.arrays import Lanes
 from mho.compiler.input_time import InputTime
 from mho.compiler.program import Call, Mvm, Program
 from mho.compiler.tile.cycles import counted_images
@@ -136,9 +137,9 @@ class TileCosimBackend(Backend):
             self._simulation.put_core(index, model)
 
     def run(
-        self, program: Program, masks: Sequence[Masks], lanes: NDArray[np.int16], images: NDArray[np.integer],
+        self, program: Program, masks: Sequence[Masks], lanes: Lanes, images: NDArray[np.integer],
         account: Account,
-    ) -> NDArray[np.int16]:
+    ) -> Lanes:
         """Run the programs on a batch of images; see :class:`mho.sim.backend.Backend`.
 
         Raises
@@ -151,9 +152,9 @@ class TileCosimBackend(Backend):
         return HostRun(Split.of(program, self._code), lanes).finish(values)
 
     def run_values(
-        self, program: Program, masks: Sequence[Masks], lanes: NDArray[np.int16], images: NDArray[np.integer],
+        self, program: Program, masks: Sequence[Masks], lanes: Lanes, images: NDArray[np.integer],
         account: Account,
-    ) -> dict[int, NDArray[np.int16]]:
+    ) -> dict[int, Lanes]:
         """All values that the host gets, by their numbers, each (images, elements)."""
         if self._simulation is None or self._chip is None or self._code is None or self._parts is None:
             raise RuntimeError("The backend must be open.")
@@ -179,7 +180,7 @@ class TileCosimBackend(Backend):
         return values
 
     def run_code(
-        self, masks: Sequence[Masks], entries: Mapping[int, NDArray[np.int16]], first: int, *,
+        self, masks: Sequence[Masks], entries: Mapping[int, Lanes], first: int, *,
         awaited: Collection[int] = (), answer: Callable[[Plan], Answer] | None = None,
     ) -> tuple[Plan, MeshResult]:
         """Run the programs on images, whoever wrote them: what the host did, and what came.
@@ -321,8 +322,8 @@ class TileCosimBackend(Backend):
 
 
 def check_codes(
-    program: Program, lanes: NDArray[np.int16], images: NDArray[np.integer], codes: SeenCodes,
-    last: NDArray[np.int16], account: Account, times: Timing,
+    program: Program, lanes: Lanes, images: NDArray[np.integer], codes: SeenCodes,
+    last: Lanes, account: Account, times: Timing,
 ) -> None:
     """Hold the last value of a network against what follows from the codes of its cores, and give account of these.
 
@@ -334,7 +335,7 @@ def check_codes(
         If they differ.
     """
 
-    def product(call: Call, mvm: Mvm, rows: NDArray[np.int16], op_id: NDArray[np.uint64]) -> NDArray[np.int16]:
+    def product(call: Call, mvm: Mvm, rows: Lanes, op_id: NDArray[np.uint64]) -> Lanes:
         places = call.own(images)
         output_codes = codes.of(mvm, images[places])
         account.codes_of(call, mvm, int(places[0]) * len(call.patches), output_codes)

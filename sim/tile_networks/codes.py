@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from mho.compiler.arrays import Lanes
 from mho.compiler.program import Call, Mvm, Program
 from mho.macro_models.errors import ToolError
 
@@ -36,7 +37,7 @@ class SeenCodes:
         words: Sequence[NDArray[np.uint32]],
     ) -> None:
         self._first, self._images = first, images
-        self._found: dict[int, NDArray[np.int16]] = {}
+        self._found: dict[int, Lanes] = {}
         for core, numbers in enumerate(ops):
             if len(numbers):
                 self._add(program, core, numbers, words[core])
@@ -69,7 +70,7 @@ class SeenCodes:
             inside = rows < len(stored)
             stored[rows[inside]] = codes[starts[inside, None] + mvm.columns[None]]
 
-    def of(self, mvm: Mvm, images: NDArray[np.integer]) -> NDArray[np.int16]:
+    def of(self, mvm: Mvm, images: NDArray[np.integer]) -> Lanes:
         """Codes of a product of the images with some numbers, (images * positions, columns)."""
         stored = self._found[mvm.operation]
         places = images.astype(np.int64) - self._first

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mho.compiler.arrays import Array
 from mho.hw.host.link.tasks import Task
 from mho.hw.noc.config import MeshConfig
 from mho.hw.noc.flit import BodyLayout
@@ -50,7 +51,7 @@ class MeshJob:
     """
 
     numbers: dict[str, int]
-    arrays: dict[str, NDArray[Any]]
+    arrays: dict[str, Array]
     sources: list[list[int]]
     sinks: list[list[int]]
 
@@ -141,7 +142,7 @@ class MeshResult:
 
     def message(self) -> Message:
         """As an answer of the simulator process."""
-        arrays: dict[str, NDArray[Any]] = {"answers": self.answers, "retired": self.retired, "states": self.states}
+        arrays: dict[str, Array] = {"answers": self.answers, "retired": self.retired, "states": self.states}
         for name in _LISTS:
             arrays |= {f"{name}{k}": array for k, array in enumerate(getattr(self, name))}
         values = {"progress": self.progress, "failure": self.failure, "cpu_s": self.cpu_s,
@@ -265,7 +266,7 @@ class MeshHost:
             retired=self._events(0), states=self._events(1),
         )
 
-    def _copied(self, name: str, tile: int, kind: Any) -> NDArray[Any]:
+    def _copied(self, name: str, tile: int, kind: Any) -> Array:
         pointer = POINTER(kind)()
         count = getattr(self._library, f"mho_host_{name}")(tile, byref(pointer))
         return np.ctypeslib.as_array(pointer, shape=(count,)).copy() if count else np.zeros(0, np.dtype(kind))

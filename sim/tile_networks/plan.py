@@ -7,6 +7,7 @@ from types import MappingProxyType
 import numpy as np
 from numpy.typing import NDArray
 
+from mho.compiler.arrays import Lanes
 from mho.compiler.network.tiles import HeldValue, TileCode
 from mho.hw.chip.config import ChipParts
 from mho.hw.host.link.tasks import Poll, Read, Task
@@ -44,7 +45,7 @@ class Coming:
     to: Destinations
     slot: int
 
-    def flits(self, lanes: NDArray[np.int16], mesh: MeshConfig) -> NDArray[np.uint32]:
+    def flits(self, lanes: Lanes, mesh: MeshConfig) -> NDArray[np.uint32]:
         """Flits of some images, (images, elements)."""
         return _flits(mesh, self.held.blocks(lanes), self.to, self.slot)
 
@@ -92,7 +93,7 @@ class SinkPlan:
         """Flits of an image."""
         return self.flits * self.held.pixels
 
-    def lanes(self, payloads: NDArray[np.uint32]) -> NDArray[np.int16]:
+    def lanes(self, payloads: NDArray[np.uint32]) -> Lanes:
         """Lanes of whole images, (images, elements), from the words of their flits, (flits, words)."""
         rows = np.ascontiguousarray(payloads).reshape(-1, self.flits * payloads.shape[1])
         return self.held.lanes(rows.view(np.uint8)[:, : self.held.block])
@@ -126,7 +127,7 @@ def tile_node(mesh: MeshConfig, tile: str) -> int:
 
 
 def make_plan(
-    code: TileCode, parts: ChipParts, masks: Sequence[Masks], entries: Mapping[int, NDArray[np.int16]], first: int,
+    code: TileCode, parts: ChipParts, masks: Sequence[Masks], entries: Mapping[int, Lanes], first: int,
     settings: Mapping[int, Sequence[Write]] = MappingProxyType({}),
     commands: Mapping[int, Sequence[Task]] = MappingProxyType({}), awaited: Collection[int] = (),
     watchdog: int | None = None,

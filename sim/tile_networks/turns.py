@@ -3,11 +3,10 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from mho.compiler.arrays import Lanes
 from mho.compiler.program import Program
 
 __all__ = ["from_first_turn"]
-
-Lanes = NDArray[np.int16]
 
 
 def from_first_turn(

@@ -6,16 +6,20 @@ import numpy as np
 
 from mho.hw.tile.config import TileConfig
 from mho.hw.tile.interpreter.cores import FunctionCore
-from mho.hw.tile.interpreter.tiles import HOST, Flow, Joined, Place, Reduction, slots_of
+from mho.hw.tile.interpreter.tiles import Joined, Place, slots_of
 from mho.hw.tile.isa.program import Program
 from mho.macro_models.errors import InputError
+from mho.sim.tile_programs.random_programs import alone, borderline, legal_program
 
-__all__ = ["REFUSE_BITS", "REFUSE_LOW", "Case", "FunctionOfLines", "blocks_for", "joined", "weights_of"]
+__all__ = ["REFUSE_BITS", "REFUSE_LOW", "Case", "FunctionOfLines", "blocks_for", "joined", "random_cases", "weights_of"]
 
 REFUSE_LOW, REFUSE_BITS = 7, 5
 """The core refuses operations that have these bits all 1."""
 
-FLOWS = 16
+_LENGTH = 40
+_BLOCKS = 100
+_WATCHDOG = 12
+"""2**k cycles without anything that retires are more than any operation takes, delays of the core included."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,11 +90,7 @@ class FunctionOfLines(FunctionCore):
 
 def joined(case: Case, cfg: TileConfig) -> Joined:
     """The tile ``t``, whose flows lead to the host, and which is all of each reduction."""
-    return Joined(
-        tiles={"t": Place(program=case.program, cfg=cfg, core=FunctionOfLines(cfg))},
-        flows=tuple(Flow(sender="t", number=k, to=(HOST,)) for k in range(FLOWS)),
-        reductions=tuple(Reduction(context=k, members=("t",), root="t") for k in range(cfg.contexts)),
-    )
+    return alone(case.program, FunctionOfLines(cfg), cfg)
 
 
 def blocks_for(program: Program, cfg: TileConfig, rng: np.random.Generator, count: int) -> dict[int, tuple[bytes, ...]]:
@@ -101,3 +101,19 @@ def blocks_for(program: Program, cfg: TileConfig, rng: np.random.Generator, coun
         data = rng.bytes(size * count)
         blocks[stream] = tuple(data[k * size : (k + 1) * size] for k in range(count))
     return blocks
+
+
+def random_cases(rng: np.random.Generator, cfg: TileConfig, changed: int) -> list[Case]:
+    """A legal program that ends, and some of which words were changed: most of these trap or wait."""
+    program = legal_program(rng, _LENGTH, cfg)
+    cases = [_case(program, cfg, rng, _BLOCKS, eager=bool(rng.integers(2)))]
+    for _ in range(changed):
+        cases.append(_case(borderline(rng, program, int(rng.integers(1, 5)), cfg), cfg, rng, _BLOCKS // 5))
+    return cases
+
+
+def _case(program: Program, cfg: TileConfig, rng: np.random.Generator, blocks: int, eager: bool = False) -> Case:
+    return Case(
+        program=program, given=blocks_for(program, cfg, rng, blocks), seed=int(rng.integers(1 << 30)),
+        stall=int(rng.choice([0, 40, 80])), delay=int(rng.integers(60)), eager=eager,
+        watchdog=_WATCHDOG * int(rng.random() < 0.25))

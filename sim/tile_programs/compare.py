@@ -8,9 +8,9 @@ from mho.hw.tile.interpreter.state import Retired, Status
 from mho.hw.tile.interpreter.store import Store
 from mho.hw.tile.interpreter.tiles import Tiles
 from mho.hw.tile.interpreter.tokens import TokenMachine
-from mho.hw.tile.isa import DESCRIPTORS, OPCODE_LOW, STREAMS, Cause, Engine, Op
+from mho.hw.tile.isa import DESCRIPTORS, STREAMS, Cause, Engine, Op
 from mho.sim.tile_programs.cases import Case, joined
-from mho.sim.tile_programs.simulation import Event, Found
+from mho.sim.tile_programs.simulation import TileRun
 
 __all__ = ["Expected", "difference", "expected", "skeleton_differs"]
 
@@ -104,7 +104,7 @@ def _overlaps(store: Store) -> bool:
     return any(first < high and low < end for first, end in pads for low, high in rings)
 
 
-def difference(expected: Expected, run: Found, cfg: TileConfig) -> str | None:
+def difference(expected: Expected, run: TileRun, cfg: TileConfig) -> str | None:
     """What a tile did otherwise than the interpreter, None if it did the same.
 
     What the interpreter carried out is the beginning of what the tile did, in the order of the program and in each
@@ -120,19 +120,19 @@ def difference(expected: Expected, run: Found, cfg: TileConfig) -> str | None:
         return f"instruction {at} to retire is at {run.retired[at : at + 1]}, not at {order[at]}"
     for engine in Engine:
         events = [event for event in expected.retired if event.engine is engine]
-        told_events = [event for event in run.events if event.engine == engine]
+        told_events = [(number, event) for number, event in run.events if event.engine is engine]
         if run.cut:
             events = events[: len(told_events)]
         for k, event in enumerate(events):
             if k >= len(told_events):
                 return f"{engine.name.lower()} {k} is missing: {event}"
-            tile_event, right = _event(told_events[k]), event
+            number, tile_event = told_events[k]
             if expected.raced:
-                tile_event, right = tile_event._replace(checksum=0), right._replace(checksum=0)
-            if tile_event != right or told_events[k].order != k:
-                return f"{engine.name.lower()} {k} is {tile_event}, not {right}"
+                tile_event, event = tile_event._replace(checksum=0), event._replace(checksum=0)
+            if tile_event != event or number != k:
+                return f"{engine.name.lower()} {k} is {tile_event}, not {event}"
         if expected.ended and len(told_events) > len(events):
-            return f"{engine.name.lower()} did more: {_event(told_events[len(events)])}"
+            return f"{engine.name.lower()} did more: {told_events[len(events)][1]}"
     for flow, blocks in expected.received.items():
         whole = [block + bytes(-len(block) % cfg.flit_bytes) for block in blocks]
         sent = run.received.get(flow, [])[: len(whole)]
@@ -146,7 +146,7 @@ def difference(expected: Expected, run: Found, cfg: TileConfig) -> str | None:
     return None if expected.endless or run.cut else _end(expected, run)
 
 
-def _end(expected: Expected, run: Found) -> str | None:
+def _end(expected: Expected, run: TileRun) -> str | None:
     if expected.status is not None and expected.status.cause is Cause.WATCHDOG:
         return _watched(run)
     if expected.status is not None:
@@ -164,18 +164,11 @@ def _end(expected: Expected, run: Found) -> str | None:
     return None
 
 
-def _watched(run: Found) -> str | None:
+def _watched(run: TileRun) -> str | None:
     """Whether the watchdog has ended what waits, wherever the program was by then; it may have found a way on."""
     if run.status[0] or not (run.running or run.busy):
         return None
     return "it waits, and the watchdog does not end that"
-
-
-def _event(event: Event) -> Retired:
-    """An event as the interpreter tells it."""
-    return Retired(
-        Engine(event.engine), event.pc, Op(event.word >> OPCODE_LOW), event.image, event.taken, event.shown,
-        event.op_id, event.checksum)
 
 
 def skeleton_differs(case: Case, expected: Expected, cfg: TileConfig) -> str | None:

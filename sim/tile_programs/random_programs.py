@@ -1,4 +1,4 @@
-"""Random programs of one tile: legal ones that end, borderline ones, and words of any kind.
+"""Random programs of one tile: legal ones that end, and borderline ones.
 
 A legal program is grown instruction by instruction and loop by loop: what the token machine carries out without a wait
 for ever or a trap stays. A borderline one is a legal one of which some words were changed in a field or a bit, so that
@@ -32,11 +32,13 @@ from mho.hw.tile.isa.program import Program
 from mho.hw.tile.isa.vector import pack_parameters
 from mho.macro_models.integer.operation import Converter, Direction, MvmOperation
 
-__all__ = ["SIZES", "alone", "any_program", "borderline", "given_blocks", "legal_program"]
+__all__ = ["SIZES", "alone", "borderline", "given_blocks", "legal_program"]
 
 SIZES = TileConfig(lines=64, buffer_kib=4, parameters=64, instructions=128)
 """The tile of random programs."""
 
+FLOWS = 16
+"""Flows of a tile."""
 BLOCKS = 400
 """Blocks that the host has for each remote stream."""
 MOST = 4000
@@ -50,7 +52,7 @@ def alone(program: Program, core: Core | None = None, cfg: TileConfig = SIZES) -
     """A tile called ``t`` whose flows all lead to the host, and that is all of each reduction."""
     return Joined(
         tiles={"t": Place(program=program, cfg=cfg, core=core)},
-        flows=tuple(Flow(sender="t", number=k, to=(HOST,)) for k in range(15)),
+        flows=tuple(Flow(sender="t", number=k, to=(HOST,)) for k in range(FLOWS)),
         reductions=tuple(Reduction(context=k, members=("t",), root="t") for k in range(cfg.contexts)),
     )
 
@@ -149,14 +151,6 @@ def _edge_instruction(rng: Rng) -> int:
     op = Op(rng.integers(len(Op)))
     fields = INSTRUCTIONS[op].layout.fields
     return encode(op, **{f.name: int(rng.choice([0, 1, *f.range])) for f in fields})
-
-
-def any_program(rng: Rng, length: int = 20) -> Program:
-    """Words of any bits."""
-    def draw(count: int) -> tuple[int, ...]:
-        return tuple(int(v) for v in rng.integers(0, 2**32, count))
-
-    return Program(words=draw(length), descriptors=draw(DESCRIPTOR_WORDS))
 
 
 def _parameters(rng: Rng, count: int) -> np.ndarray:

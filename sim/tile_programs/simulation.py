@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 from mho.hw.core.layout import OpLayout
 from mho.hw.tile.config import TileConfig
-from mho.hw.tile.isa import DESCRIPTOR_WORDS, INSTRUCTIONS, OPCODE_LOW, TABLE_ENTRIES, TABLES, Op
+from mho.hw.tile.interpreter.state import Retired
+from mho.hw.tile.isa import DESCRIPTOR_WORDS, INSTRUCTIONS, OPCODE_LOW, TABLE_ENTRIES, TABLES, Engine, Op
 from mho.hw.tile.rtl.controller import TileController
 from mho.hw.tile.rtl.engines.load import MaskWrite
 from mho.hw.tile.rtl.host import (
@@ -31,7 +32,7 @@ from mho.sim.build.toolchain import HDL, cached_build, hash_files, run_logged
 from mho.sim.build.verilate import compiler_key, verilate, verilog_modules
 from mho.sim.tile_programs.cases import REFUSE_BITS, REFUSE_LOW, Case, weights_of
 
-__all__ = ["Event", "Found", "TileSimulation"]
+__all__ = ["TileRun", "TileSimulation"]
 
 _BENCH = "tile_programs.cpp"
 _QUIET = 3000
@@ -43,23 +44,8 @@ _POLL = 64
 Words = NDArray[np.uint32]
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
-    """What an engine told: as :class:`mho.hw.tile.interpreter.state.Retired`, with the instruction itself."""
-
-    engine: int
-    order: int
-    pc: int
-    word: int
-    image: int
-    op_id: int
-    checksum: int
-    taken: tuple[tuple[int, int], ...]
-    shown: tuple[tuple[int, int], ...]
-
-
 @dataclass(frozen=True, kw_only=True)
-class Found:
+class TileRun:
     """What a tile did with a program.
 
     Attributes
@@ -73,7 +59,7 @@ class Found:
     retired
         Addresses of what was issued, or ended in the sequencer.
     events
-        What engines told, in the order of time.
+        What engines told, in the order of time, each behind how many ended in that engine before.
     received
         Blocks of flows in whole flits.
     masks
@@ -89,7 +75,7 @@ class Found:
     cycles: int
     overlap: int
     retired: list[int]
-    events: list[Event]
+    events: list[tuple[int, Retired]]
     received: dict[int, list[bytes]]
     masks: list[tuple[int, int]]
     buffer: bytes
@@ -137,7 +123,7 @@ class TileSimulation:
         self.simulated = 0
         self.cpu_s = 0.0
 
-    def run(self, cases: Sequence[Case]) -> list[Found]:
+    def run(self, cases: Sequence[Case]) -> list[TileRun]:
         """Run programs one after the other, the tile being reset between them."""
         with Workspace("tile") as folder:
             np.concatenate([_words(case, self.cfg) for case in cases]).tofile(folder / "programs")
@@ -151,7 +137,7 @@ class TileSimulation:
         runs, at = [], 0
         while at < len(result):
             size = int(result[at])
-            runs.append(_found(result[at + 1 : at + 1 + size], self.cfg))
+            runs.append(_run_of(result[at + 1 : at + 1 + size], self.cfg))
             at += 1 + size
         return runs
 
@@ -192,14 +178,14 @@ def _filled(words: Sequence[int], count: int) -> Words:
     return filled
 
 
-def _found(words: Words, cfg: TileConfig) -> Found:
+def _run_of(words: Words, cfg: TileConfig) -> TileRun:
     head, parts, at = words[:5].tolist(), [], 5
     for _ in range(5):
         size = int(words[at])
         parts.append(words[at + 1 : at + 1 + size])
         at += 1 + size
     retired, events, flits, masks, buffer = parts
-    return Found(
+    return TileRun(
         status=(head[0], head[1]), running=bool(head[2] & 1), busy=bool(head[2] & 2), cut=bool(head[2] & 4),
         cycles=head[3], overlap=head[4],
         retired=retired.tolist(), events=_events(events.tolist()), received=_blocks(flits.reshape(-1, 3), cfg),
@@ -207,7 +193,7 @@ def _found(words: Words, cfg: TileConfig) -> Found:
     )
 
 
-def _events(words: list[int]) -> list[Event]:
+def _events(words: list[int]) -> list[tuple[int, Retired]]:
     events, at = [], 0
     while at < len(words):
         engine, order, pc, word, image, low, high, checksum, count = words[at : at + 9]
@@ -216,7 +202,9 @@ def _events(words: list[int]) -> list[Event]:
             stream_counts = tokens[not change >> 4 & 1]
             stream_counts[change & 15] = stream_counts.get(change & 15, 0) + 1
         freed, shown = (tuple(sorted(stream_counts.items())) for stream_counts in tokens)
-        events.append(Event(engine, order, pc, word, image, high << 32 | low, checksum, freed, shown))
+        op = Op(word >> OPCODE_LOW)
+        told = Retired(Engine(engine), pc, op, image, freed, shown, high << 32 | low, checksum)
+        events.append((order, told))
         at += 9 + count
     return events
 

@@ -10,9 +10,8 @@ import numpy as np
 from mho.hw.tile.config import TileConfig
 from mho.hw.tile.isa import Engine
 from mho.macro_models.errors import ToolError
-from mho.sim.tile_programs.cases import Case
+from mho.sim.tile_programs.cases import Case, random_cases
 from mho.sim.tile_programs.compare import Expected, difference, expected, skeleton_differs
-from mho.sim.tile_programs.random_cases import random_cases
 from mho.sim.tile_programs.random_programs import SIZES
 from mho.sim.tile_programs.shrink import litmus, shrunk
 from mho.sim.tile_programs.simulation import TileSimulation

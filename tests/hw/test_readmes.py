@@ -9,12 +9,12 @@ from amaranth.hdl._ir import Fragment
 from amaranth.lib import wiring
 
 ROOT = Path(__file__).parents[2]
-PAGES = [*sorted((ROOT / "hw").glob("*/README.md")), ROOT / "macro_models" / "README.md"]
+PAGES = [*sorted((ROOT / "hw").rglob("README.md")), ROOT / "macro_models" / "README.md"]
 
 
 def test_there_are_pages() -> None:
     found = {page.parent.name for page in PAGES}
-    assert found >= {"core", "macro", "host", "emulator", "board", "config", "macro_models"}
+    assert found >= {"core", "tnsa", "pwm", "macro", "host", "emulator", "board", "config", "macro_models"}
 
 
 @pytest.mark.slow

@@ -202,7 +202,7 @@ MUTANTS = (
         make=lambda: SequencerClaims(Sequencer(TileConfig(instructions=128))), depth=16,
     ),
     Mutant(
-        what="an instruction at the end of a loop retires twice", owner=Sequencer, method="elaborate",
+        what="an instruction at the end of a loop retires twice", owner=Sequencer, method="_next",
         line="self.retire.eq(~loops.closes)", instead="self.retire.eq(1)",
         make=lambda: RetireClaims(Sequencer(TileConfig(instructions=128))), depth=16,
     ),
@@ -218,12 +218,12 @@ MUTANTS = (
     ),
     Mutant(
         what="an instruction is taken while the load engine reads its stream", owner=TileController, method="_issue",
-        line="(others[0].reads | others[1].reads)", instead="others[0].reads",
+        line="(rivals[0].reads | rivals[1].reads)", instead="rivals[0].reads",
         make=lambda: IssueClaims(Issued(TileConfig(payload_bits=32, buffer_kib=1))), depth=16,
     ),
     Mutant(
         what="a block is acknowledged when one of its ring is left", owner=RingScoreboard, method="_owe",
-        line="there + 2 < blocks + unacked", instead="there + 2 <= blocks + unacked",
+        line="blocks_there + 2 < blocks + unacked", instead="blocks_there + 2 <= blocks + unacked",
         make=lambda: ScoreboardClaims(RingScoreboard(2, 1, streams=2)), depth=20,
     ),
     Mutant(

@@ -290,13 +290,13 @@ def _tiles() -> Iterator[Property]:
         name="tile: a walk plans a window when its pixels have arrived and are still there, gives back what is there",
         # That a window is planned is seen by the fault that is planted: to look for one costs more than the proof.
         of="WindowIterator, images up to 15 x 15", seen=0, by_state=True,
-            make=lambda: WindowIteratorClaims(WindowIterator()),
+        make=lambda: WindowIteratorClaims(WindowIterator()),
     )
     for count in (1, 2):
         yield Property(
             name="tile: each pixel of a window is read from its place in the ring, the pad for what is outside the "
             "image",
-            of=f"Window, any plan within a ring, {count} open", seen=12,
+            of=f"AddressGenerator, any plan within a ring, {count} open", seen=12,
             make=lambda n=count: WindowClaims(AddressGenerator(count=n)),
         )
     for lines in (16, 256):

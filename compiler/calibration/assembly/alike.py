@@ -9,14 +9,13 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 import numpy as np
-from numpy.typing import NDArray
 
+from mho.compiler.arrays import Float
 from mho.compiler.model import FloatNetwork
 from mho.compiler.model.stages import Combine, Evaluated, Linear, Map, Step
 
 __all__ = ["Alike"]
 
-Float = NDArray[np.float64]
 
 ROWS = 8192
 """Numbers of an element of which ranges come, of all steps together."""

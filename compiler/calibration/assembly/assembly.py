@@ -5,8 +5,8 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from mho.compiler.arrays import Float, Lanes
 from mho.compiler.calibration.assembly.alike import Alike
 from mho.compiler.calibration.assembly.carried import InLanes, Value
 from mho.compiler.calibration.assembly.elementwise import Part, lower_elementwise
@@ -22,9 +22,6 @@ from mho.compiler.model.stages import Combine, Evaluated, Linear, Maximum
 from mho.compiler.program import Layer, Operation, Stage
 
 __all__ = ["Assembly", "beside", "join", "on_each"]
-
-Float = NDArray[np.float64]
-Lanes = NDArray[np.int16]
 
 
 class Assembly:

@@ -13,6 +13,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from mho.compiler.arrays import Float, Lanes
 from mho.compiler.calibration.assembly.stage_lowering import MOST_GAIN, element_groups, lower_encode, tied
 from mho.compiler.calibration.quantisers import CodeFormat, Quantiser, Ranges, fit_quantiser
 from mho.compiler.model.stages import Linear
@@ -21,9 +22,7 @@ from mho.macro_models.integer.vector import LANE_MAX, PAD
 
 __all__ = ["Carried", "Encoded", "Handed", "InLanes", "Value", "input_in_lanes"]
 
-Float = NDArray[np.float64]
 Index = NDArray[np.integer]
-Lanes = NDArray[np.int16]
 
 ANCHORS = ("zero", "least", "mean", "middle")
 HIDDEN_ANCHORS = ("zero", "relu")

@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 import onnx
-from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
+from mho.compiler.arrays import Array, Float, Lanes
 from mho.compiler.calibration.assembly.stage_lowering import HOST_ROOM, centre, lower_evaluated, lower_step, weighted
 from mho.compiler.model.evaluated import Evaluated
 from mho.compiler.model.functions import TABLES
@@ -22,7 +22,6 @@ from mho.macro_models.integer.vector import LANE_MAX, SHIFT_MAX, Product
 
 __all__ = ["Part", "is_elementwise", "lower_elementwise"]
 
-Float = NDArray[np.float64]
 Append = Callable[[Operation, Sequence[int]], int]
 
 UNARY = frozenset(("Abs", "Ceil", "Clip", "Elu", "Erf", "Exp", "Floor", "Gelu", "HardSigmoid", "HardSwish", "LeakyRelu",
@@ -36,7 +35,7 @@ class Part:
 
     number: int
     dims: tuple[int, ...]
-    lanes: NDArray[np.int16]
+    lanes: Lanes
     unit: Float
     seen: Float
 
@@ -73,11 +72,11 @@ def is_elementwise(op: Evaluated) -> bool:
         _can(node, constants) for node in graph.node)
 
 
-def _constants(op: Evaluated) -> dict[str, NDArray[Any]]:
+def _constants(op: Evaluated) -> dict[str, Array]:
     return {initializer.name: numpy_helper.to_array(initializer) for initializer in op.proto.graph.initializer}
 
 
-def _can(node: onnx.NodeProto, constants: dict[str, NDArray[Any]]) -> bool:
+def _can(node: onnx.NodeProto, constants: dict[str, Array]) -> bool:
     fixed = [constants[name] for name in node.input if name in constants]
     values = [name for name in node.input if name and name not in constants]
     if node.domain or len(node.output) != 1 or any(x.size != 1 for x in fixed):
@@ -115,7 +114,7 @@ def _of_two(kind: str, a: Part, b: Part, append: Append) -> Part | None:
 
 
 def _of_one(
-    node: onnx.NodeProto, fixed: dict[str, NDArray[Any]], part: Part, opset: int, append: Append
+    node: onnx.NodeProto, fixed: dict[str, Array], part: Part, opset: int, append: Append
 ) -> Part | None:
     """A function of each element: by the table that all layers share, if there is one."""
     if node.op_type.lower() in TABLES and not fixed:
@@ -142,5 +141,5 @@ def _of_one(
     return Part(number=append(table, [number]), dims=part.dims, lanes=_on_each(table, lanes), unit=unit, seen=observed)
 
 
-def _on_each(op: Any, lanes: NDArray[np.int16]) -> NDArray[np.int16]:
+def _on_each(op: Any, lanes: Lanes) -> Lanes:
     return np.stack([op.compute(chip) for chip in lanes])

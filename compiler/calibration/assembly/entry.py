@@ -10,6 +10,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from mho.compiler.arrays import Float, Lanes
 from mho.compiler.calibration.assembly.assembly import Assembly, join
 from mho.compiler.calibration.assembly.carried import ANCHORS, Handed, InLanes, Value, input_in_lanes
 from mho.compiler.calibration.quantisers import Quantiser
@@ -21,8 +22,6 @@ from mho.macro_models.integer.vector import PAD, Select
 
 __all__ = ["MOST_UNFAITHFUL", "Entry", "quantised", "unfaithful"]
 
-Float = NDArray[np.float64]
-Lanes = NDArray[np.int16]
 
 FEWEST_IMAGES = 64
 """Inputs on which is seen whether lanes are faithful."""

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from mho.compiler.arrays import Float
 from mho.compiler.calibration.quantisers import Quantiser
 from mho.compiler.model.layer import LinearLayer
 from mho.compiler.program import Layer, Mvm
@@ -13,7 +14,6 @@ from mho.macro_models.integer.vector import LANE_MAX, MULTIPLIER_MAX, SHIFT_MAX,
 
 __all__ = ["Product", "lower_last", "lower_layer", "smallest_scale", "worst_case"]
 
-Float = NDArray[np.float64]
 
 LANE_ROOM = 0.99 * LANE_MAX
 """What a lane may reach by the real numbers: the rest is for their rounding."""

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from mho.compiler.arrays import Float, Lanes
 from mho.compiler.calibration.assembly.assembly import Assembly, beside
 from mho.compiler.calibration.assembly.carried import Encoded, InLanes
 from mho.compiler.calibration.quantisers import Quantiser
@@ -18,7 +19,6 @@ from mho.macro_models.integer.vector import LANE_MAX, MULTIPLIER_MAX, SUM_MAX, E
 
 __all__ = ["Rest", "copy_weights", "sum_of_parts"]
 
-Float = NDArray[np.float64]
 
 ROOM = 1.02
 """Codes of the rest reach this many times as far as half a step: codes are made in integers, and round otherwise."""
@@ -61,7 +61,7 @@ class Rest:
         top = self.quantiser.format.top
         return ROOM / (2 * top if self.quantiser.format.signed else top)
 
-    def codes(self, h: Float, codes: NDArray[np.integer]) -> NDArray[np.int16]:
+    def codes(self, h: Float, codes: NDArray[np.integer]) -> Lanes:
         """Codes of the rest of values ``h`` whose codes are given."""
         left = (h - self.quantiser.offset) / self.quantiser.scale - codes
         fmt = self.quantiser.format

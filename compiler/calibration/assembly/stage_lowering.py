@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 
+from mho.compiler.arrays import Float, Lanes
 from mho.compiler.calibration.quantisers import Quantiser
 from mho.compiler.model.evaluated import Evaluated
 from mho.compiler.model.functions import TABLES
@@ -33,7 +34,6 @@ __all__ = [
     "lower_uniform", "tied", "weighted",
 ]
 
-Float = NDArray[np.float64]
 VectorOperation = Select | Largest | WeightedSum | Limit | Table
 Units = Float
 """What one unit of each lane of a value stands for, of shape (elements,)."""
@@ -63,7 +63,7 @@ def _multipliers(ratio: Float, shift: int) -> NDArray[np.int32]:
     return np.clip(np.rint(ratio * 2.0**shift), -MULTIPLIER_MAX, MULTIPLIER_MAX).astype(np.int32)
 
 
-def _lanes(value: Float, unit: Units) -> NDArray[np.int16]:
+def _lanes(value: Float, unit: Units) -> Lanes:
     return np.clip(np.rint(value / unit), -LANE_MAX, LANE_MAX).astype(np.int16)
 
 

@@ -6,6 +6,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from mho.compiler.arrays import Float
 from mho.compiler.calibration.assembly.carried import Carried
 from mho.compiler.calibration.quantisers import CodeFormat, Quantiser
 from mho.compiler.calibration.trials.bench import Bench
@@ -18,7 +19,6 @@ from mho.macro_models.integer.operation import LSB_SEGMENT_BITS, STEP_FRACTION_B
 
 __all__ = ["FINE_STACK", "STACKS", "Drafts", "reach_of", "with_reach"]
 
-Float = NDArray[np.float64]
 
 STACKS: tuple[Stack, ...] = ("rows", "even", "copies")
 """How a weight is shared out among its cells."""

@@ -10,8 +10,8 @@ from dataclasses import replace
 from functools import partial
 
 import numpy as np
-from numpy.typing import NDArray
 
+from mho.compiler.arrays import Float
 from mho.compiler.calibration.assembly.carried import Carried
 from mho.compiler.calibration.quantisers import CodeFormat
 from mho.compiler.calibration.search.drafts import STACKS, Drafts, reach_of, with_reach
@@ -25,7 +25,6 @@ from mho.compiler.program import DITHER
 
 __all__ = ["Search"]
 
-Float = NDArray[np.float64]
 
 BALANCES = (0.0, 0.5, 1.0)
 EXTENTS = (1.0, 1.2, 1.5, 0.995, 0.98)

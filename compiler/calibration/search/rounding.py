@@ -1,8 +1,8 @@
 """What rounding a layer's inputs to codes does to the network, and the cheapest format with which that is little."""
 
 import numpy as np
-from numpy.typing import NDArray
 
+from mho.compiler.arrays import Float
 from mho.compiler.calibration.assembly.carried import Carried
 from mho.compiler.calibration.quantisers import CodeFormat, formats, needs_sign
 from mho.compiler.calibration.trials.bench import Bench
@@ -11,7 +11,6 @@ from mho.compiler.options import CompileOptions
 
 __all__ = ["Rounding"]
 
-Float = NDArray[np.float64]
 
 DECISION_TOLERANCE = 0.01
 ERROR_TOLERANCE = 0.021

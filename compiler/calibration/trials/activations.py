@@ -7,13 +7,11 @@ from collections.abc import Sequence
 from typing import overload
 
 import numpy as np
-from numpy.typing import NDArray
 
+from mho.compiler.arrays import Float
 from mho.compiler.model import FloatNetwork
 
 __all__ = ["Activations"]
-
-Float = NDArray[np.float64]
 
 
 class Activations(Sequence[Float]):

@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from mho.compiler.arrays import Float, Lanes
 from mho.compiler.calibration.assembly.layer_lowering import Product
 from mho.compiler.calibration.assembly.residual import Rest, copy_weights
 from mho.compiler.calibration.quantisers import Quantiser
@@ -27,7 +28,6 @@ from mho.macro_models.devices import Device, load_device
 
 __all__ = ["Bench", "Hopeless", "representative_time"]
 
-Float = NDArray[np.float64]
 Hopeless = Callable[[float, Float], bool]
 """Whether a candidate is out of the question, from its total so far and the error of each output so far."""
 _Taken = tuple[NDArray[np.int32], NDArray[np.intp]]
@@ -78,7 +78,7 @@ class Bench:
         self.stand = Stand.of(placement, self.kinds)
         self.wanted = Activations(network, x)
         self.judge = make_judge(network, x)
-        self._last: tuple[Site, Quantiser, NDArray[np.int16]] | None = None
+        self._last: tuple[Site, Quantiser, Lanes] | None = None
         self._held: Held | None = None
         self._fading: dict[int, float] = {}
         self._linear: tuple[Site, Float] | None = None
@@ -115,7 +115,7 @@ class Bench:
         return self._held
 
     def run(
-        self, site: Site, draft: Draft, codes: NDArray[np.int16] | None = None, chips: Chips | None = None
+        self, site: Site, draft: Draft, codes: Lanes | None = None, chips: Chips | None = None
     ) -> Trial:
         """Tries a candidate.
 
@@ -127,7 +127,7 @@ class Bench:
         return trial
 
     def attempt(
-        self, site: Site, draft: Draft, hopeless: Hopeless, *, codes: NDArray[np.int16] | None = None,
+        self, site: Site, draft: Draft, hopeless: Hopeless, *, codes: Lanes | None = None,
         chips: Chips | None = None,
     ) -> Trial | None:
         """:meth:`run` chip by chip, the perfect one first; None as soon as what they add up to is ``hopeless``."""
@@ -166,7 +166,7 @@ class Bench:
 
     def _aged(
         self, site: Site, draft: Draft, products: Sequence[Product], inputs_of: Sequence[_Taken],
-        codes: NDArray[np.int16],
+        codes: Lanes,
     ) -> float:
         """What drift that all cells have in common does to the outputs beyond that of a network whose weights drift.
 
@@ -205,7 +205,7 @@ class Bench:
 
     def _compute(
         self, draft: Draft, stand: Stand, products: Sequence[Product], inputs_of: Sequence[_Taken],
-        cores: dict[int, MacroModel], inputs: NDArray[np.int16], summed: Float,
+        cores: dict[int, MacroModel], inputs: Lanes, summed: Float,
     ) -> int:
         """Adds the products of all samples on one chip to ``summed``, (samples, outputs); the cycles that they take.
 
@@ -224,7 +224,7 @@ class Bench:
             cycles += int(np.sum(self.core.cycles(mvm.op, result.steps)))
         return cycles
 
-    def _codes(self, site: Site, quantiser: Quantiser) -> NDArray[np.int16]:
+    def _codes(self, site: Site, quantiser: Quantiser) -> Lanes:
         """Codes of the inputs on each chip: those of the last quantiser are kept, as many candidates share one."""
         if self._last is None or self._last[0] is not site or self._last[1] is not quantiser:
             codes = np.zeros(site.values.shape, dtype=np.int16)
@@ -264,8 +264,8 @@ class Bench:
         return [LayerRun(call, layer, chips[k], self.stand.masks) for k in range(len(self.kinds))]
 
     def advance(
-        self, runs: Sequence[LayerRun], codes: NDArray[np.int16], notice: Callable[[int, int], None] | None = None
-    ) -> NDArray[np.int16]:
+        self, runs: Sequence[LayerRun], codes: Lanes, notice: Callable[[int, int], None] | None = None
+    ) -> Lanes:
         """What a layer makes on each chip, of shape (chips, images, outputs * positions), from codes of all images.
 
         ``notice`` as in :func:`~mho.compiler.program.run_call`.
@@ -279,7 +279,7 @@ class Bench:
         return float(np.sqrt(lost / max(site.wanted.var(axis=0).mean(), 1e-300)))
 
 
-def _vectors(inputs: NDArray[np.int16], used: NDArray[np.int32], constant: int) -> NDArray[np.float32]:
+def _vectors(inputs: Lanes, used: NDArray[np.int32], constant: int) -> NDArray[np.float32]:
     """Inputs that a product takes, and the constant last, (samples, taken inputs + 1)."""
     x = np.empty((len(inputs), len(used) + 1), dtype=np.float32)
     beside = len(used) and used[-1] - used[0] == len(used) - 1

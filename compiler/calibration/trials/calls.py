@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from mho.compiler.arrays import Float, Lanes
 from mho.compiler.calibration.assembly.carried import Value
 from mho.compiler.calibration.quantisers import Quantiser
 from mho.compiler.model import FloatNetwork
@@ -18,9 +19,7 @@ from mho.compiler.program import Call
 
 __all__ = ["FEW_SAMPLES", "MOST_SAMPLES", "Calls", "at_all_positions", "range_samples", "sampled", "samples"]
 
-Float = NDArray[np.float64]
 Index = NDArray[np.int64]
-Lanes = NDArray[np.int16]
 
 MOST_SAMPLES, FEW_SAMPLES = 512, 256
 """Positions of images on which a candidate is tried, and of a large layer: errors of many outputs tell more."""

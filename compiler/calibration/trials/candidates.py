@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from mho.compiler.arrays import Float
 from mho.compiler.calibration.quantisers import Quantiser
 from mho.compiler.mapping import Placement
 from mho.compiler.mapping.block import Block
@@ -19,7 +20,6 @@ from mho.macro_models.integer.operation import MvmOperation
 
 __all__ = ["Chips", "Draft", "Held", "Kind", "Site", "Stand", "Trial"]
 
-Float = NDArray[np.float64]
 Kind = tuple[Device, int, float]
 """A chip: its device, its seed, the time since it was programmed."""
 

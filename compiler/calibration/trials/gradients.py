@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from mho.compiler.arrays import Float
 from mho.compiler.model import FloatNetwork
 
 __all__ = [
@@ -27,7 +28,6 @@ MOST_NUMBERS = 1 << 25
 """Numbers that are held at a time: gradients by weights, or what layers take of some images."""
 MOST_VALUES = 1 << 27
 """Elements of all values of images that are there at a time: 1 GB in double precision, some of which is there twice."""
-Float = NDArray[np.float64]
 ROUNDED_IMAGES, IMAGES, FEWEST_IMAGES, FEWEST_ROUNDED = 48, 32, 12, 6
 """Images on which the rounding of a layer's inputs is followed to the outputs, those whose gradients are averaged, and
 how many of a large network the latter and the former are at least."""

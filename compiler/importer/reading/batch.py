@@ -1,12 +1,11 @@
 """The batch: samples on which a model is run, and whether its answers for a batch are those for each of it."""
 
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 import onnx
-from numpy.typing import NDArray
 
+from mho.compiler.arrays import Array
 from mho.compiler.importer.graph import Graph, Input, Op
 from mho.compiler.importer.reading.probe import NodeError, Values, probe, samples, sentence
 from mho.compiler.inputs import Inputs, NamedInputs
@@ -14,7 +13,6 @@ from mho.macro_models.errors import InputError
 
 __all__ = ["batch_axes", "batch_first", "sample_pair"]
 
-Array = NDArray[Any]
 
 LARGEST = 64
 """Samples of a batch of a fixed size that is run as a whole."""

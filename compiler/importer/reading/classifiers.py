@@ -5,17 +5,15 @@ from itertools import combinations
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from mho.compiler.arrays import Array, Float
 from mho.compiler.importer.graph import Graph, Op
 from mho.compiler.model.operators.run import ML_DOMAIN
 
 __all__ = ["SUPPORT_VECTORS", "without_classifiers"]
 
-Array = NDArray[Any]
 
-
-def _numbers(attrs: Mapping[str, Any], name: str, default: Any = ()) -> NDArray[np.float64]:
+def _numbers(attrs: Mapping[str, Any], name: str, default: Any = ()) -> Float:
     # As the file has them: single precision.
     return np.asarray(attrs.get(name, default), dtype=np.float32).astype(np.float64)
 
@@ -26,7 +24,7 @@ def _constant(graph: Graph, op: Op, name: str, value: Array) -> str:
     return full
 
 
-def _product(op: Op, graph: Graph, weight: NDArray[np.float64], output: str, data: str = "") -> Op:
+def _product(op: Op, graph: Graph, weight: Float, output: str, data: str = "") -> Op:
     """A product of what the node takes, or of ``data``, with weights of shape (features, outputs)."""
     weights = _constant(graph, op, f"w{data[-2:]}", weight.astype(np.float32))
     return Op.make("MatMul", [data or op.inputs[0], weights], [output], op.name)
@@ -39,7 +37,7 @@ def _made(op: Op, name: str) -> str:
 # Support vector machines ----------------------------------------------------------------------------------------------
 
 
-def _kernel(op: Op, graph: Graph, vectors: NDArray[np.float64]) -> tuple[list[Op], str, NDArray[np.float64]]:
+def _kernel(op: Op, graph: Graph, vectors: Float) -> tuple[list[Op], str, Float]:
     """What machines with a linear kernel take in place of the features, and the vectors that they then have.
 
     Kernels but the linear one are functions of products with the ``vectors``, of shape (vectors, features): a value for
@@ -139,8 +137,8 @@ _KEPT = frozenset(("post_transform", "prob_a", "prob_b", "rho"))
 
 
 def _of_pairs(
-    vectors: NDArray[np.float64], coefficients: NDArray[np.float64], counts: list[int]
-) -> NDArray[np.float64]:
+    vectors: Float, coefficients: Float, counts: list[int]
+) -> Float:
     """Weights of the decision of each pair of classes, (features, pairs), from those of the vectors of each class."""
     starts, weights = np.cumsum([0, *counts]), []
     for i, j in combinations(range(len(counts)), 2):

@@ -3,16 +3,15 @@
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import onnx
 import onnx.inliner
 import onnx.version_converter
 from google.protobuf.message import DecodeError, Message
-from numpy.typing import NDArray
 from onnx import TensorProto, numpy_helper
 
+from mho.compiler.arrays import Array
 from mho.compiler.inputs import Inputs, NamedInputs
 from mho.compiler.model.operators.bounds import MOST_ELEMENTS
 from mho.compiler.model.operators.external import external_tensors, location
@@ -36,8 +35,6 @@ _PARTS: dict[int, int] = dict.fromkeys((TensorProto.INT4, TensorProto.UINT4), 8)
 _DEEPEST = 64
 MOST_NODES = 1 << 16
 """Nodes of a model, with those of functions for each call."""
-
-Array = NDArray[Any]
 
 
 def first_line(error: Exception) -> str:

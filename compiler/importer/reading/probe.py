@@ -8,13 +8,12 @@ integer product) is replaced by the operators that it stands for, once its shape
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 import onnx
-from numpy.typing import NDArray
 from onnx import numpy_helper
 
+from mho.compiler.arrays import Array
 from mho.compiler.importer.graph import Graph, Input, Op
 from mho.compiler.importer.reading.model_file import MOST_NODES, first_line
 from mho.compiler.importer.reading.rewrite import REWRITES, dequantised_again
@@ -26,7 +25,6 @@ from mho.macro_models.errors import InputError, argument
 
 __all__ = ["NodeError", "Values", "known", "probe", "read_graph", "samples", "sentence"]
 
-Array = NDArray[Any]
 Values = dict[str, Array]
 
 WRITTEN = 5e5

@@ -9,14 +9,13 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from onnx import TensorProto
 
+from mho.compiler.arrays import Array
 from mho.compiler.importer.graph import Graph, Op
 
 __all__ = ["RECURRENT"]
 
-Array = NDArray[Any]
 
 GATES = {"RNN": 1, "LSTM": 4, "GRU": 3}
 FUNCTIONS = {

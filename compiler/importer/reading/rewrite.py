@@ -10,16 +10,15 @@ from typing import Any
 
 import numpy as np
 import onnx
-from numpy.typing import NDArray
 from onnx import TensorProto
 
+from mho.compiler.arrays import Array
 from mho.compiler.importer.graph import Graph, Op
 from mho.compiler.importer.reading.classifiers import SUPPORT_VECTORS
 from mho.compiler.importer.reading.recurrent import RECURRENT
 
 __all__ = ["REWRITES", "dequantised_again", "without_quantisation"]
 
-Array = NDArray[Any]
 Rewrite = Callable[[Op, Graph], "list[Op] | None"]
 
 

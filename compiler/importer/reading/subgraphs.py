@@ -6,18 +6,16 @@ is a loop again, with the number of its next iteration and the values that it ha
 """
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 import onnx
-from numpy.typing import NDArray
 from onnx import numpy_helper
 
+from mho.compiler.arrays import Array
 from mho.compiler.importer.graph import Graph, Op
 
 __all__ = ["SUBGRAPHS"]
 
-Array = NDArray[Any]
 
 MOST_ITERATIONS = 1024
 

@@ -1,21 +1,19 @@
 """Activation functions: what each does to a value, as clips, tables and sums."""
 
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from mho.compiler.arrays import Float
 from mho.compiler.importer.values.flow import Flow, Unsupported
 from mho.compiler.importer.values.spatial import add_values
 from mho.compiler.model.stages import Map
+from mho.compiler.model.windows import Attributes
 
 __all__ = ["ACTIVATIONS", "gated", "leaky"]
 
-Attributes = dict[str, Any]
 
-
-def leaky(x: Flow, alpha: float | NDArray[np.float64]) -> Flow:
+def leaky(x: Flow, alpha: float | Float) -> Flow:
     """``alpha * x + (1 - alpha) * relu(x)``; ``alpha`` broadcasts as ONNX says."""
     x = x.on_chip().pin()
     rectified = x.map("clip", low=0.0).affine(1.0 - np.asarray(alpha, dtype=np.float64), 0.0)

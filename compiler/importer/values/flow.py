@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mho.compiler.arrays import Array, Float
 from mho.compiler.importer.values.node import Node, fold, is_chain, is_positive, rectify
 from mho.compiler.model.evaluated import Evaluated
 from mho.compiler.model.layer import LinearLayer
@@ -21,8 +22,6 @@ from mho.macro_models.integer.vector import PAD
 from mho.macro_models.integer.window import Window
 
 __all__ = ["Flow", "Unsupported", "dimensions"]
-
-Array = NDArray[Any]
 
 
 class Unsupported(ValueError):
@@ -48,8 +47,8 @@ class Flow:
     """
 
     shape: tuple[int, ...]
-    scale: NDArray[np.float64]
-    offset: NDArray[np.float64]
+    scale: Float
+    offset: Float
     batched: bool = True
     node: Node
     pinned: bool = False
@@ -103,7 +102,7 @@ class Flow:
         except ValueError:
             return self.shape
 
-    def _broadcast(self, constant: Array | float) -> NDArray[np.float64]:
+    def _broadcast(self, constant: Array | float) -> Float:
         value = np.asarray(constant, dtype=np.float64)
         try:
             return np.broadcast_to(value, self.shape).reshape(-1).copy()
@@ -117,7 +116,7 @@ class Flow:
         names = ["batch" if k == 0 and self._batch_first else str(d) for k, d in enumerate(self.shape)]
         return "[" + ", ".join(names) + "]"
 
-    def linear(self, weight: NDArray[np.float64], name: str) -> "Flow":
+    def linear(self, weight: Float, name: str) -> "Flow":
         """A new layer ``weight @ x`` for a weight of shape (outputs, features)."""
         flow = self.on_chip()._settle()
         if weight.shape[1] != self.size:

@@ -1,11 +1,10 @@
 """The operators that a network may have: what each does to the values that flow through the graph."""
 
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from mho.compiler.arrays import Array, Float
 from mho.compiler.importer.numbers import attribute_axes
 from mho.compiler.importer.values.activations import ACTIVATIONS, gated, leaky
 from mho.compiler.importer.values.flow import Flow, Unsupported
@@ -22,12 +21,11 @@ from mho.compiler.importer.values.spatial import (
     weighted,
 )
 from mho.compiler.model.operators.run import is_float
+from mho.compiler.model.windows import Attributes
 
 __all__ = ["HANDLERS", "Attributes", "Value", "weights"]
 
-Array = NDArray[Any]
 Value = Array | Flow
-Attributes = dict[str, Any]
 
 def _flow(value: Value | None) -> Flow:
     if not isinstance(value, Flow):
@@ -41,7 +39,7 @@ def _const(value: Value | None, what: str) -> Array:
     return value
 
 
-def weights(value: Value | None, what: str = "its weights") -> NDArray[np.float64]:
+def weights(value: Value | None, what: str = "its weights") -> Float:
     array = _const(value, what)
     if not is_float(array) and array.dtype.kind not in "iub":
         raise Unsupported(f"{what} are {array.dtype.name}; numbers are supported")

@@ -4,8 +4,8 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from mho.compiler.arrays import Array, Float
 from mho.compiler.importer.values.flow import Flow, Unsupported
 from mho.compiler.importer.values.products import gemm
 
@@ -13,7 +13,7 @@ __all__ = ["ML_DOMAIN", "ML_HANDLERS"]
 
 ML_DOMAIN = "ai.onnx.ml"
 
-Handler = Callable[[Sequence[Flow | NDArray[Any] | None], dict[str, Any]], Flow | tuple[Flow, Flow]]
+Handler = Callable[[Sequence[Flow | Array | None], dict[str, Any]], Flow | tuple[Flow, Flow]]
 
 
 def _scaler(x: Flow, attrs: dict[str, Any]) -> Flow:
@@ -23,7 +23,7 @@ def _scaler(x: Flow, attrs: dict[str, Any]) -> Flow:
     return x.affine(scale, -offset * scale)
 
 
-def _linear(x: Flow, weight: NDArray[np.float64], name: str) -> Flow:
+def _linear(x: Flow, weight: Float, name: str) -> Flow:
     """A product with weights (outputs, features) of a row of features."""
     x = x.with_shape((1, x.size)) if len(x.shape) < 2 else x
     return gemm(x, weight.T, left=True, turned=False, name=name)
@@ -60,7 +60,7 @@ def _normalizer(x: Flow, attrs: dict[str, Any]) -> Flow:
     return x.normalise()
 
 
-def _extract(inputs: Sequence[Flow | NDArray[Any] | None], attrs: dict[str, Any]) -> Flow:
+def _extract(inputs: Sequence[Flow | Array | None], attrs: dict[str, Any]) -> Flow:
     """ArrayFeatureExtractor: labels by the number of their class."""
     table, index = inputs
     if not isinstance(table, np.ndarray) or not isinstance(index, Flow):
@@ -71,7 +71,7 @@ def _extract(inputs: Sequence[Flow | NDArray[Any] | None], attrs: dict[str, Any]
 
 
 def _one(apply: Callable[[Flow, dict[str, Any]], Flow | tuple[Flow, Flow]]) -> Handler:
-    def handler(inputs: Sequence[Flow | NDArray[Any] | None], attrs: dict[str, Any]) -> Flow | tuple[Flow, Flow]:
+    def handler(inputs: Sequence[Flow | Array | None], attrs: dict[str, Any]) -> Flow | tuple[Flow, Flow]:
         if not isinstance(inputs[0], Flow):
             raise Unsupported("its input is a constant, where a computed value is needed")
         return apply(inputs[0], attrs)

@@ -2,11 +2,11 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from mho.compiler.arrays import Array, Float
 from mho.compiler.importer.graph import Op
 from mho.compiler.importer.values.flow import Flow, Unsupported
 from mho.compiler.importer.values.node import Node
@@ -16,7 +16,6 @@ from mho.macro_models.integer.vector import PAD
 
 __all__ = ["MOVERS", "move"]
 
-Array = NDArray[Any]
 Value = Array | Flow
 
 MOVERS: dict[str, tuple[int, ...]] = {
@@ -87,7 +86,7 @@ def _taken(values: Sequence[Value], flows: Sequence[Flow], grid: Array) -> Flow:
     return _joined(flows, index, fixed)
 
 
-def _joined(flows: Sequence[Flow], index: Array, fixed: NDArray[np.float64]) -> Flow:
+def _joined(flows: Sequence[Flow], index: Array, fixed: Float) -> Flow:
     """Elements of flows side by side by their ``index``, and ``fixed`` numbers where that is -1."""
     away, filling = index.reshape(-1) < 0, fixed.reshape(-1)
     filled = np.unique(filling[away])
@@ -109,7 +108,7 @@ def _joined(flows: Sequence[Flow], index: Array, fixed: NDArray[np.float64]) -> 
     return result if uniform or not away.any() else _add_fixed(result, away, filling)
 
 
-def _add_fixed(flow: Flow, away: NDArray[np.bool_], filling: NDArray[np.float64]) -> Flow:
+def _add_fixed(flow: Flow, away: NDArray[np.bool_], filling: Float) -> Flow:
     return flow.affine(1.0, np.where(away, filling, 0.0).reshape(flow.shape))
 
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from mho.compiler.arrays import Float
 from mho.compiler.model.layer import LinearLayer
 from mho.compiler.model.stages import Combine, Gather, Linear, Map, Operation, Step
 from mho.macro_models.integer.vector import PAD
@@ -30,7 +30,7 @@ class Node:
         return self.operation.layer if isinstance(self.operation, Linear) else None
 
 
-def fold(node: Node, scale: NDArray[np.float64], offset: NDArray[np.float64]) -> Node | None:
+def fold(node: Node, scale: Float, offset: Float) -> Node | None:
     """A node whose value is ``scale * x + offset``, made by the same kind of operation, or None if there is none."""
     op = node.operation
     if isinstance(op, Linear) and not op.layer.relu:
@@ -72,8 +72,8 @@ def _is_join(node: Node) -> bool:
 
 
 def _split(
-    node: Node, scale: NDArray[np.float64], offset: NDArray[np.float64]
-) -> list[tuple[Node, NDArray[np.float64], NDArray[np.float64]]]:
+    node: Node, scale: Float, offset: Float
+) -> list[tuple[Node, Float, Float]]:
     assert isinstance(node.operation, Gather)
     order = np.argsort(node.operation.index)
     parts, first = [], 0

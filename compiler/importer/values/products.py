@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from mho.compiler.arrays import Float
 from mho.compiler.importer.graph import Graph, Op
 from mho.compiler.importer.values.flow import Flow, Unsupported
 from mho.compiler.importer.values.node import Node
@@ -17,14 +17,13 @@ from mho.macro_models.integer.window import Window, recover
 
 __all__ = ["einsum", "gemm", "join", "matmul", "parse_einsum", "products"]
 
-Array = NDArray[Any]
 Index = NDArray[np.integer]
 
 MOST_MATRICES = 1024
 """Matrices of one node: a batch of them."""
 
 
-def products(x: Flow, grid: Index, weight: NDArray[np.float64], name: str) -> Flow:
+def products(x: Flow, grid: Index, weight: Float, name: str) -> Flow:
     """``weight[b] @ x[grid[b, p]]`` for every b and p, of shape (matrices, positions, outputs).
 
     ``grid`` has shape (matrices, positions, inputs), ``weight`` (matrices, outputs, inputs).
@@ -67,7 +66,7 @@ def join(nodes: Sequence[Node], grid: Index, like: Flow) -> Flow:
     return like.then(Gather(index=index, like=index), *nodes, shape=grid.shape)
 
 
-def gemm(x: Flow, weight: NDArray[np.float64], *, left: bool, turned: bool, name: str) -> Flow:
+def gemm(x: Flow, weight: Float, *, left: bool, turned: bool, name: str) -> Flow:
     """``x @ weight`` for a weight of (inputs, outputs), or where x is on the right, ``weight @ x``.
 
     ``turned`` says that x is transposed first.
@@ -82,7 +81,7 @@ def gemm(x: Flow, weight: NDArray[np.float64], *, left: bool, turned: bool, name
     return product.move(product.grid[0].T)
 
 
-def matmul(x: Flow, weight: NDArray[np.float64], *, left: bool, name: str) -> Flow:
+def matmul(x: Flow, weight: Float, *, left: bool, name: str) -> Flow:
     """MatMul by a constant on the right (``left``: x is on the left) or on the left."""
     if not left:
         # w @ x is the transpose of x' @ w'.
@@ -169,7 +168,7 @@ def parse_einsum(op: Op, graph: Graph) -> _Sum | None:
     return rule
 
 
-def einsum(x: Flow, weight: NDArray[np.float64], rule: _Sum, name: str) -> Flow:
+def einsum(x: Flow, weight: Float, rule: _Sum, name: str) -> Flow:
     """A product by a constant, its dimensions named by letters."""
     order = rule.shared + rule.positions + rule.summed
     sizes = dict(zip(rule.x, x.shape, strict=True)) | dict(zip(rule.w, weight.shape, strict=True))

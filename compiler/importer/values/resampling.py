@@ -3,6 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from mho.compiler.arrays import Float
 from mho.compiler.importer.graph import Graph, Op
 from mho.compiler.importer.values.flow import Flow
 from mho.compiler.importer.values.spatial import combined
@@ -16,7 +17,7 @@ MOST_TERMS, LONGEST = 16, 512
 NEGLIGIBLE = 1e-9
 """Factors below are rounding."""
 
-Factors = NDArray[np.float64]
+Factors = Float
 
 
 def interpolates(op: Op) -> bool:

@@ -1,19 +1,19 @@
 """Operators on images and on several values: convolution, pooling, padding, concatenation, addition."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from mho.compiler.arrays import Float
 from mho.compiler.importer.values.flow import Flow, Unsupported, dimensions
 from mho.compiler.importer.values.node import Node
 from mho.compiler.importer.values.products import join
 from mho.compiler.model.layer import LinearLayer
 from mho.compiler.model.stages import Combine, Maximum
-from mho.compiler.model.windows import Windows, transposed_pads, windows
+from mho.compiler.model.windows import Attributes, Windows, transposed_pads, windows
 from mho.macro_models.integer.vector import PAD
 
 __all__ = [
@@ -21,7 +21,6 @@ __all__ = [
     "largest_of", "max_pool", "reduce_sum", "transposed_convolution", "weighted",
 ]
 
-Attributes = Mapping[str, Any]
 Index = NDArray[np.int32]
 
 def _image(x: Flow) -> Flow:
@@ -36,7 +35,7 @@ def _of_channel(index: Index, channel: NDArray[np.integer] | int, size: int) -> 
     return np.where(index == PAD, PAD, index + np.asarray(channel) * size).astype(np.int32)
 
 
-def convolution(x: Flow, weight: NDArray[np.float64], bias: NDArray[np.float64] | None, attrs: Attributes) -> Flow:
+def convolution(x: Flow, weight: Float, bias: Float | None, attrs: Attributes) -> Flow:
     """Conv: a layer of ``kernel * channels`` rows at each position."""
     x = _image(x)
     view = check_convolution(x.shape, weight.shape, None if bias is None else bias.shape, attrs)
@@ -65,7 +64,7 @@ def check_convolution(
 
 
 def _convolved(
-    x: Flow, weight: NDArray[np.float64], bias: NDArray[np.float64] | None, view: Windows, groups: int, name: str
+    x: Flow, weight: Float, bias: Float | None, view: Windows, groups: int, name: str
 ) -> Flow:
     """A layer at all windows of each of the images, of shape (images, outputs, positions...)."""
     images, channels, *size = x.shape
@@ -86,7 +85,7 @@ def _convolved(
 
 
 def transposed_convolution(
-    x: Flow, weight: NDArray[np.float64], bias: NDArray[np.float64] | None, attrs: Attributes
+    x: Flow, weight: Float, bias: Float | None, attrs: Attributes
 ) -> Flow:
     """ConvTranspose: a convolution of the value with zeros between its elements, a layer for each phase of it."""
     x = _image(x)
@@ -130,7 +129,7 @@ def _between(index: Index, wide: Sequence[int], strides: Sequence[int], size: Se
 
 
 def _by_phase(
-    x: Flow, weight: NDArray[np.float64], bias: NDArray[np.float64] | None, index: Index, shape: Sequence[int],
+    x: Flow, weight: Float, bias: Float | None, index: Index, shape: Sequence[int],
     strides: Sequence[int], groups: int, name: str,
 ) -> Flow:
     """A layer for each phase of the positions, of those elements of the kernel that are not between elements there."""
@@ -184,7 +183,7 @@ def average_pool(x: Flow, attrs: Attributes) -> Flow:
     return combined(x, index, factor, shape)
 
 
-def combined(x: Flow, index: Index, factor: NDArray[np.float64], shape: tuple[int, ...], *nodes: Node) -> Flow:
+def combined(x: Flow, index: Index, factor: Float, shape: tuple[int, ...], *nodes: Node) -> Flow:
     result = x.then(
         Combine(
             index=index.astype(np.int32),

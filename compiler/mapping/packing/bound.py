@@ -14,6 +14,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from mho.compiler.arrays import Float
 from mho.compiler.mapping.packing.pack import MASKS, Core, Rectangle
 
 __all__ = ["least_cores"]
@@ -21,7 +22,6 @@ __all__ = ["least_cores"]
 MOST_THRESHOLDS = 64
 """Sizes at which the functions change, at most."""
 
-Float = NDArray[np.float64]
 _SLACK = 1e-9
 
 

@@ -13,15 +13,14 @@ from dataclasses import dataclass
 from typing import Any
 
 import onnx
-from numpy.typing import NDArray
 from onnx import helper
+
+from mho.compiler.arrays import Array
 
 __all__ = [
     "LOOP", "MOST_ELEMENTS", "MOST_OF_ALL", "Array", "Bound", "Rule", "Taken", "TooLarge", "budget", "check", "size_of",
     "solid", "spend",
 ]
-
-Array = NDArray[Any]
 
 
 class TooLarge(ValueError):

@@ -3,11 +3,11 @@
 from itertools import combinations
 
 import numpy as np
-from numpy.typing import NDArray
+
+from mho.compiler.arrays import Float
 
 __all__ = ["probabilities"]
 
-Float = NDArray[np.float64]
 
 LEAST = 1e-7
 """Probability of a class beside another, at least, as libsvm has it."""

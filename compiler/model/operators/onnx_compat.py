@@ -6,27 +6,29 @@ from typing import Any
 
 import numpy as np
 import onnx
-from numpy.typing import NDArray
 from onnx import TensorProto, helper
 
+from mho.compiler.arrays import Array
 from mho.compiler.model.operators.coupling import probabilities
 from mho.compiler.model.operators.reference import run_as_is
 from mho.compiler.model.windows import transposed_pads, transposed_size, windows
 
 __all__ = ["SPECIAL", "SPECIAL_ML", "Special"]
 
-Array = NDArray[Any]
 
 _FLOATS = {TensorProto.FLOAT, TensorProto.FLOAT16, TensorProto.BFLOAT16, TensorProto.DOUBLE}
 
-Special = Callable[[onnx.NodeProto, Sequence[Any], int, bool], "list[Array | None] | None"]
+Operands = Sequence[Any]
+"""What an operator takes: arrays, None where an input is left out."""
+
+Special = Callable[[onnx.NodeProto, Operands, int, bool], "list[Array | None] | None"]
 
 
 def _attribute(node: onnx.NodeProto, name: str, default: Any = None) -> Any:
     return next((helper.get_attribute_value(a) for a in node.attribute if a.name == name), default)
 
 
-def _cast(node: onnx.NodeProto, x: Sequence[Any], opset: int, wide: bool) -> list[Array | None] | None:
+def _cast(node: onnx.NodeProto, x: Operands, opset: int, wide: bool) -> list[Array | None] | None:
     to = _attribute(node, "to", TensorProto.FLOAT)
     if wide and to in _FLOATS:
         return [np.asarray(x[0], dtype=np.float64)]
@@ -35,7 +37,7 @@ def _cast(node: onnx.NodeProto, x: Sequence[Any], opset: int, wide: bool) -> lis
     return None
 
 
-def _old_softmax(node: onnx.NodeProto, x: Sequence[Any], opset: int, wide: bool) -> list[Array | None] | None:
+def _old_softmax(node: onnx.NodeProto, x: Operands, opset: int, wide: bool) -> list[Array | None] | None:
     """Before opset 13: along all dimensions from the axis on."""
     if opset >= 13:
         return None
@@ -47,7 +49,7 @@ def _old_softmax(node: onnx.NodeProto, x: Sequence[Any], opset: int, wide: bool)
     return [softmax.reshape(value.shape)]
 
 
-def _upsample(node: onnx.NodeProto, x: Sequence[Any], opset: int, wide: bool) -> list[Array | None] | None:
+def _upsample(node: onnx.NodeProto, x: Operands, opset: int, wide: bool) -> list[Array | None] | None:
     if node.op_type == "Resize" and opset > 10:
         return _resized(node, x, opset)
     mode = _attribute(node, "mode", b"nearest")
@@ -59,7 +61,7 @@ def _upsample(node: onnx.NodeProto, x: Sequence[Any], opset: int, wide: bool) ->
     return run_as_is(resize, [x[0], None, scales], 18)
 
 
-def _resized(node: onnx.NodeProto, x: Sequence[Any], opset: int) -> list[Array | None] | None:
+def _resized(node: onnx.NodeProto, x: Operands, opset: int) -> list[Array | None] | None:
     """Corners are aligned in the size that is made, not in the product of size and scale, which may be no integer."""
     scales = x[2] if len(x) == 3 else None
     if scales is None or _attribute(node, "coordinate_transformation_mode") != b"align_corners":
@@ -82,17 +84,17 @@ def _copy(node: onnx.NodeProto, **attributes: Any) -> onnx.NodeProto:
     return copied
 
 
-def _quantised(node: onnx.NodeProto, x: Sequence[Any], opset: int, wide: bool) -> list[Array | None] | None:
+def _quantised(node: onnx.NodeProto, x: Operands, opset: int, wide: bool) -> list[Array | None] | None:
     """Of old opsets, which the reference does not know."""
     return None if opset >= 19 else run_as_is(node, x, 19)
 
 
-def _dropout(node: onnx.NodeProto, x: Sequence[Any], opset: int, wide: bool) -> list[Array | None] | None:
+def _dropout(node: onnx.NodeProto, x: Operands, opset: int, wide: bool) -> list[Array | None] | None:
     """Identity: that of training, too, is exported by mistake."""
     return [x[0], *[np.ones(x[0].shape, dtype=bool)] * (len(node.output) - 1)]
 
 
-def _batch_normalization(node: onnx.NodeProto, x: Sequence[Any], opset: int, wide: bool) -> list[Array | None] | None:
+def _batch_normalization(node: onnx.NodeProto, x: Operands, opset: int, wide: bool) -> list[Array | None] | None:
     """That of inference."""
     data, *statistics = x[:5]
     shape = (-1, *[1] * (data.ndim - 2))
@@ -100,7 +102,7 @@ def _batch_normalization(node: onnx.NodeProto, x: Sequence[Any], opset: int, wid
     return [(data - mean) / np.sqrt(var + _attribute(node, "epsilon", 1e-5)) * scale + bias]
 
 
-def _transposed(node: onnx.NodeProto, x: Sequence[Any], opset: int, wide: bool) -> list[Array | None] | None:
+def _transposed(node: onnx.NodeProto, x: Operands, opset: int, wide: bool) -> list[Array | None] | None:
     """ConvTranspose: all windows at once for each element of the kernel, in the order in which the reference adds."""
     attrs = {a.name: helper.get_attribute_value(a) for a in node.attribute}
     data, weight, size = x[0], x[1], x[0].shape[2:]
@@ -126,7 +128,7 @@ def _transposed(node: onnx.NodeProto, x: Sequence[Any], opset: int, wide: bool) 
     return [scattered if bias is None else scattered + bias.reshape(-1, *[1] * rank)]
 
 
-def _pool(node: onnx.NodeProto, x: Sequence[Any], opset: int, wide: bool) -> list[Array | None] | None:
+def _pool(node: onnx.NodeProto, x: Operands, opset: int, wide: bool) -> list[Array | None] | None:
     """MaxPool, AveragePool and LpPool, whose windows are rounded up as the runtimes do."""
     if len([o for o in node.output if o]) > 1:
         return None
@@ -151,13 +153,13 @@ def _largest(x: Array) -> Array:
     return x.max(axis=tuple(range(2, x.ndim)), keepdims=True)
 
 
-def _scatter(node: onnx.NodeProto, x: Sequence[Any], opset: int, wide: bool) -> list[Array | None]:
+def _scatter(node: onnx.NodeProto, x: Operands, opset: int, wide: bool) -> list[Array | None]:
     """The old name of ScatterElements."""
     axis = _attribute(node, "axis", 0)
     return run_as_is(helper.make_node("ScatterElements", list(node.input), list(node.output), axis=axis), x, 18)
 
 
-def _padded(node: onnx.NodeProto, x: Sequence[Any], opset: int, wide: bool) -> list[Array | None] | None:
+def _padded(node: onnx.NodeProto, x: Operands, opset: int, wide: bool) -> list[Array | None] | None:
     """Pad by negative numbers, which cut off."""
     old, data = opset < 11, x[0]
     pads = np.asarray(_attribute(node, "pads") if old else x[1])
@@ -172,18 +174,18 @@ def _padded(node: onnx.NodeProto, x: Sequence[Any], opset: int, wide: bool) -> l
     return run_as_is(node, [data[tuple(parts)], *([] if old else [padding]), *x[2:]], opset)
 
 
-def _on_grid(node: onnx.NodeProto, x: Sequence[Any], opset: int, wide: bool) -> list[Array | None] | None:
+def _on_grid(node: onnx.NodeProto, x: Operands, opset: int, wide: bool) -> list[Array | None] | None:
     """GridSample by the names that its modes had at first."""
     new = {b"bilinear": "linear", b"bicubic": "cubic"}.get(_attribute(node, "mode", b"linear"))
     return None if new is None else run_as_is(_copy(node, mode=new), x, 20)
 
 
-def _one_hot(node: onnx.NodeProto, x: Sequence[Any], opset: int, wide: bool) -> list[Array | None] | None:
+def _one_hot(node: onnx.NodeProto, x: Operands, opset: int, wide: bool) -> list[Array | None] | None:
     """OneHot, whose depth may be a vector of one number."""
     return run_as_is(node, [x[0], x[1].reshape(()), x[2]], opset)
 
 
-def _in_groups(node: onnx.NodeProto, x: Sequence[Any], opset: int, wide: bool) -> list[Array | None]:
+def _in_groups(node: onnx.NodeProto, x: Operands, opset: int, wide: bool) -> list[Array | None]:
     """GroupNormalization, of single precision in its definition; of opset 18 with a scale for each group."""
     data, scale, bias = x
     groups, channels = int(_attribute(node, "num_groups")), data.shape[1]
@@ -195,7 +197,7 @@ def _in_groups(node: onnx.NodeProto, x: Sequence[Any], opset: int, wide: bool) -
     return [normalised.reshape(data.shape) * scale + bias]
 
 
-def _beside(node: onnx.NodeProto, x: Sequence[Any], opset: int, wide: bool) -> list[Array | None]:
+def _beside(node: onnx.NodeProto, x: Operands, opset: int, wide: bool) -> list[Array | None]:
     """LRN, of which the reference counts channels along the batch."""
     data, size = x[0], int(_attribute(node, "size"))
     before, behind = (size - 1) // 2, size // 2
@@ -209,14 +211,14 @@ def _one_input(function: Callable[[Array], Array]) -> Special:
     return lambda node, x, opset, wide: [np.asarray(function(x[0]))]
 
 
-def _standardised(node: onnx.NodeProto, x: Sequence[Any], opset: int, wide: bool) -> list[Array | None]:
+def _standardised(node: onnx.NodeProto, x: Operands, opset: int, wide: bool) -> list[Array | None]:
     """MeanVarianceNormalization, whose definition adds a number in single precision."""
     axes = tuple(_attribute(node, "axes", [0, 2, 3]))
     centred = x[0] - x[0].mean(axis=axes, keepdims=True)
     return [centred / (np.sqrt((centred**2).mean(axis=axes, keepdims=True)) + 1e-9)]
 
 
-def _normalised(node: onnx.NodeProto, x: Sequence[Any], opset: int, wide: bool) -> list[Array | None]:
+def _normalised(node: onnx.NodeProto, x: Operands, opset: int, wide: bool) -> list[Array | None]:
     """LpNormalization, of which the reference takes the sum with its sign."""
     size = np.linalg.norm(x[0], ord=_attribute(node, "p", 2), axis=_attribute(node, "axis", -1), keepdims=True)
     return [x[0] / np.where(size > 0, size, 1)]
@@ -228,7 +230,7 @@ def _erf(x: Array) -> Array:
     return erf(x).astype(x.dtype)
 
 
-def _support_vectors(node: onnx.NodeProto, x: Sequence[Any], opset: int, wide: bool) -> list[Array | None] | None:
+def _support_vectors(node: onnx.NodeProto, x: Operands, opset: int, wide: bool) -> list[Array | None] | None:
     """Probabilities of three and more classes, which the reference couples wrongly."""
     slope, offset = (np.asarray(_attribute(node, name, []), dtype=np.float64) for name in ("prob_a", "prob_b"))
     labels = _attribute(node, "classlabels_ints") or _attribute(node, "classlabels_strings") or []

@@ -2,17 +2,16 @@
 
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
-from typing import Any
 
 import numpy as np
 import onnx
-from numpy.typing import NDArray
 from onnx import TensorProto, helper
 from onnx.reference import ReferenceEvaluator
 
+from mho.compiler.arrays import Array
+
 __all__ = ["ML_DOMAIN", "ml_opset", "run_as_is"]
 
-Array = NDArray[Any]
 
 ML_DOMAIN = "ai.onnx.ml"
 

@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 import onnx
-from numpy.typing import NDArray
 
+from mho.compiler.arrays import Array
 from mho.compiler.model.operators.bounds import MOST_ELEMENTS, MOST_OF_ALL, TooLarge, check
 from mho.compiler.model.operators.onnx_compat import SPECIAL, SPECIAL_ML
 from mho.compiler.model.operators.reference import ML_DOMAIN, ml_opset, run_as_is
@@ -22,8 +22,6 @@ __all__ = [
     "ML_DOMAIN", "MOST_ELEMENTS", "MOST_OF_ALL", "RUNNABLE", "RUNNABLE_ML", "is_float", "is_float_type", "ml_opset",
     "run_node", "runnable", "widen",
 ]
-
-Array = NDArray[Any]
 
 
 RUNNABLE, RUNNABLE_ML = frozenset(BOUNDS), frozenset(BOUNDS_ML)

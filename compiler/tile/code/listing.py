@@ -30,8 +30,12 @@ def _content(data: Data) -> str:
     if data.kind == "bytes":
         return " " + " ".join(map(str, data.content.tolist())) + " "
     rows = data.content.reshape(-1, 16) if data.kind == "table" else data.content
-    show = _parameter if data.kind == "parameters" else lambda row: " ".join(map(str, row))
+    show = _parameter if data.kind == "parameters" else _entries
     return "\n" + "\n".join(f"    {show(row)}" for row in rows.tolist()) + "\n"
+
+
+def _entries(row: list[int]) -> str:
+    return " ".join(map(str, row))
 
 
 def _parameter(row: list[int]) -> str:

@@ -254,5 +254,5 @@ class Maker:
                 if ring.tile == tile and ring.slot is not None and not whole:
                     more = self.blocks[tile, ring.name] + (more_blocks(self.placed, ring) if rows else SLACK)
                     self.blocks[tile, ring.name] = min(more, MOST_BLOCKS)
-            if isinstance(self.joined(), Refusal):
+            if isinstance(self._place(tile), Full):
                 self.blocks = before

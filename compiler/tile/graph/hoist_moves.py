@@ -30,12 +30,12 @@ def hoist_moves(program: Program) -> Program:
         for value in stage.inputs:
             takers[value] += 1
     for k, stage in enumerate(program.stages):
-        chain = _chain(stages, takers, k)
-        if chain:
-            index = stage.operation.index  # type: ignore[union-attr]
+        op = stage.operation
+        if isinstance(op, Select) and (chain := _chain(stages, takers, k)):
+            index = op.index
             for at in chain:
                 stages[at] = replace(stages[at], operation=_moved(stages[at].operation, index))
-            stages[k] = replace(stage, operation=replace(stage.operation, index=np.arange(len(index), dtype=np.int32)))
+            stages[k] = replace(stage, operation=replace(op, index=np.arange(len(index), dtype=np.int32)))
     return replace(program, stages=tuple(stages))
 
 

@@ -11,16 +11,14 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from numpy.typing import NDArray
 
+from mho.compiler.arrays import Lanes
 from mho.compiler.network.tiles import TileCode
 from mho.compiler.program import Call, Host, Program
 from mho.macro_models.errors import InputError
 from mho.macro_models.integer.vector import Select
 
 __all__ = ["Between", "HostRun", "Split", "split_of"]
-
-Lanes = NDArray[np.int16]
 
 
 @dataclass(frozen=True, kw_only=True)

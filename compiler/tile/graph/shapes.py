@@ -7,6 +7,7 @@ were encoded. Of many elements that is the host's.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 
@@ -96,9 +97,9 @@ def _walk(
 def _shape(name: str, calls: list[tuple[Linear, Image, SlidingWindow | None]], rows: int) -> Shape:
     op, image, walk = calls[0]
     alike = {(w.terms, w.run) for _, _, w in calls if w is not None}
-    common = {"name": name, "outputs": op.layer.outputs, "groups": op.layer.groups}
+    shape = partial(Shape, name=name, outputs=op.layer.outputs, groups=op.layer.groups)
     if walk is not None and len(alike) == 1 and all(w is not None for _, _, w in calls):
-        return Shape(**common, walk=walk, put=(False,) * len(calls), image=image)
+        return shape(walk=walk, put=(False,) * len(calls), image=image)
     positions, inputs = op.patches.shape
     wide = _pixels(inputs) if positions == 1 else 1
     if inputs // wide > MOST_INPUTS:
@@ -106,7 +107,7 @@ def _shape(name: str, calls: list[tuple[Linear, Image, SlidingWindow | None]], r
                          f"tile, or at most {MOST_INPUTS} inputs at a position, not {inputs}")
     window = SlidingWindow(run=inputs // wide, channel=0, width=positions * wide, positions_x=positions, kernel_x=wide)
     flat = {(wide, inputs // wide)} == alike
-    return Shape(**common, walk=window, put=tuple(w is None or not flat for _, _, w in calls),
+    return shape(walk=window, put=tuple(w is None or not flat for _, _, w in calls),
                  image=Image(channels=inputs // wide, width=positions * wide))
 
 
@@ -154,7 +155,7 @@ def _side_by_side(call: Call) -> Select:
 def _beside(call: Call, groups: int, image: Image) -> Call:
     """The call that takes them; positions are those of what it makes."""
     positions, inputs = call.patches.shape
-    patches = (np.arange(inputs) * positions + np.arange(positions)[:, None]).astype(np.int32)
+    patches = np.arange(inputs, dtype=np.int32) * positions + np.arange(positions, dtype=np.int32)[:, None]
     many = (image.height, image.width) if image.height > 1 else (positions,) if positions > 1 else ()
     single, wide = (1,) * len(many), _pixels(inputs) if positions == 1 else 1
     if wide > 1:

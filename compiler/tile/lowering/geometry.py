@@ -159,8 +159,8 @@ def _fields_hold(walk: SlidingWindow) -> bool:
 
 def _gives(candidate: LayerWalk, patches: Index, image: Image) -> bool:
     """Whether the walk takes what the index array says, (positions, inputs)."""
-    elements = candidate.walk.patches(image.channels)
-    if elements.shape != patches.shape or not np.array_equal(np.sort(candidate.rows), np.arange(patches.shape[1])):
+    elements, rows = candidate.walk.patches(image.channels), np.arange(patches.shape[1], dtype=np.int64)
+    if elements.shape != patches.shape or not np.array_equal(np.sort(candidate.rows), rows):
         return False
     pixel, channel = np.divmod(elements, image.channels)
     element = np.where(elements == OUTSIDE, PAD, channel * image.pixels + pixel + image.pixels - candidate.walk.image)

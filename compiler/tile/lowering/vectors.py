@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from mho.compiler.arrays import Lanes
 from mho.compiler.tile.lowering.routes import ABSENT, Route
 from mho.hw.tile.isa import ACCUMULATORS, Kind
 from mho.macro_models.integer.vector import LANE_MAX
@@ -36,10 +37,10 @@ class Vector:
     many elements they begin anew, None for as many as there are. ``entries`` are a table's.
     """
 
-    fields: Mapping[str, int] = field(default_factory=dict)
+    fields: Mapping[str, int] = field(default_factory=dict[str, int])
     parameters: Integers | None = None
     period: int | None = None
-    entries: NDArray[np.int16] | None = None
+    entries: Lanes | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,7 +103,7 @@ def gathered(way: Route, factor: Integers, first: int, end: int) -> list[VectorS
     for target in sorted(missing):
         source = passes[0][0] if passes else 0
         _put(passes, source, range(way.sizes[source]), target, 0)
-    begun, steps = set[int](), []
+    begun, steps = set[int](), list[VectorStep]()
     for source, targets in passes:
         low, high = min(targets), max(targets)
         parameters = np.zeros((high - low + 1, 6), np.int64)
@@ -144,7 +145,7 @@ def summed(way: Route, factor: Integers, shift: int, offset: Integers, low: int,
         return [VectorStep(
             vector=took(rows(factor[:, 0], 0, offset), rows(factor[:, 1], 0, offset), **ends), elements=way.elements,
             a=f"in{a.source}", a_offset=a.place, b=f"in{b.source}", b_offset=b.place)]
-    steps = []
+    steps = list[VectorStep]()
     for first, end in chunks(way.elements):
         steps += gathered(way, factor, first, end)
         steps.append(VectorStep(

@@ -106,7 +106,7 @@ def place_cores(graph: Graph, chip: Chip, needs: Mapping[str, Needs] = MappingPr
 
 def _cost(transfer: Transfer, place: Mapping[str, Place]) -> int:
     whole = transfer.sums or transfer.sender == HOST
-    return transfer.size * _hops(place[transfer.sender], tuple([place[tile] for tile in transfer.to]), whole)
+    return transfer.size * _hops(place[transfer.sender], tuple(map(place.__getitem__, transfer.to)), whole)
 
 
 @lru_cache(maxsize=1 << 18)
@@ -177,8 +177,9 @@ class _Annealing:
     def _annealed(self, place: dict[str, Place], nodes: Sequence[Place], seed: int) -> dict[str, Place]:
         occupants = {at: name for name, at in place.items() if name != HOST}
         of = {name: self._among(self.of[name]) for name in self.names}
-        rng, change = random.Random(seed), 0
+        rng = random.Random(seed)
         refused, best, lowest, now = self._refused(place), dict(place), 0, 0
+        costs = {id(t): _cost(t, place) for transfers in of.values() for t in transfers}
         heat = max(1.0, HEAT * hop_bytes(self._among(self.transfers), place) / max(1, len(self.transfers)))
 
         def swap(name: str, to: Place) -> None:
@@ -194,17 +195,19 @@ class _Annealing:
             here, occupant = place[name], occupants.get(to)
             if occupant == name:
                 continue
-            touched = {id(t): t for t in (*of[name], *(of[occupant] if occupant else ()))}.values()
-            change = -sum(_cost(t, place) for t in touched)
+            touched = {id(t): t for t in (*of[name], *(of[occupant] if occupant else ()))}
             swap(name, to)
-            change += sum(_cost(t, place) for t in touched)
+            change, moved = 0, dict[int, int]()
+            for number, transfer in touched.items():
+                moved[number] = _cost(transfer, place)
+                change += moved[number] - costs[number]
             then = self._refused(place) if self.bound & {name, occupant} else refused
             change += REFUSED * (then - refused)
             warm = heat * (1 - move / MOVES) ** 2
             if change > 0 and (change >= 30 * warm or rng.random() >= math.exp(-change / max(warm, 1e-9))):
                 swap(name, here)
                 continue
-            now, refused = now + change, then
+            now, refused, costs = now + change, then, costs | moved
             if now < lowest:
                 best, lowest = dict(place), now
         return best

@@ -56,8 +56,8 @@ class _Tile:
     """``shelves`` have [first row, height, columns in use]; ``taken`` (rectangle, first row, first column)."""
 
     dead: Dead
-    shelves: list[list[int]] = field(default_factory=list)
-    taken: list[tuple[_Rectangle, int, int]] = field(default_factory=list)
+    shelves: list[list[int]] = field(default_factory=list[list[int]])
+    taken: list[tuple[_Rectangle, int, int]] = field(default_factory=list[tuple[_Rectangle, int, int]])
 
     @property
     def work(self) -> int:

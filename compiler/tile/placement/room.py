@@ -31,7 +31,7 @@ class Room:
 
     host: frozenset[int] = frozenset()
     apart: frozenset[int] = frozenset()
-    moved: Mapping[int, str] = field(default_factory=dict)
+    moved: Mapping[int, str] = field(default_factory=dict[int, str])
 
     def places(self, graph: Graph) -> dict[int, str]:
         """Tiles of the nodes of a graph that are moved."""

@@ -1,8 +1,7 @@
 """What a tile does in the images of a run, where copies of layers are dealt images."""
 
 import math
-from collections.abc import Callable, Mapping, Sequence
-from functools import cache
+from collections.abc import Mapping, Sequence
 
 from mho.compiler.tile.graph.graph import Graph
 from mho.compiler.tile.placement.order import IMAGE, firings
@@ -28,10 +27,13 @@ class Runs:
         joined: frozenset[str],
     ) -> None:
         self._graph, self._members, self._first = graph, members, first
-        self.of = cache(lambda image: firings(graph, members, whole, joined, image))
+        self._whole, self._joined, self._orders = whole, joined, dict[int, Mapping[str, list[int]]]()
 
-    of: Callable[[int], Mapping[str, list[int]]]
-    """What all tiles do in an image."""
+    def of(self, image: int) -> Mapping[str, list[int]]:
+        """What all tiles do in an image."""
+        if image not in self._orders:
+            self._orders[image] = firings(self._graph, self._members, self._whole, self._joined, image)
+        return self._orders[image]
 
     def again(self, tile: str) -> list[int]:
         """What a tile does again and again: an image, or several, each with its end."""

@@ -161,9 +161,9 @@ def _flows(graph: Graph, maker: str | None, value: int, ends: Sequence[tuple[str
     """The tiles of other makers' that each flow of a value goes to, with the node that takes it there."""
     groups = list[dict[str, int]]()
     for group in destinations(graph, value, ends):
-        remote = [end for end in group if end[0] != maker]
+        remote: list[tuple[str, int]] = [end for end in group if end[0] != maker]
         while remote:
-            members = dict(reversed(remote))
+            members: dict[str, int] = dict(reversed(remote))
             if maker is not None:
                 box = boxes_of(frozenset(map(place_of, members)))[0]
                 members = {tile: k for tile, k in members.items() if place_of(tile) in box}
@@ -242,7 +242,7 @@ def place_of(tile: str) -> tuple[int, int]:
 @lru_cache(maxsize=1 << 16)
 def boxes_of(places: frozenset[tuple[int, int]]) -> tuple[frozenset[tuple[int, int]], ...]:
     """Places in parts, each all of some columns and rows, as a flit names its destinations: those of a row first."""
-    boxes, left = [], set(places)
+    boxes, left = list[frozenset[tuple[int, int]]](), set(places)
     while left:
         row = min(y for _, y in left)
         columns = [x for x, y in left if y == row]
@@ -301,9 +301,19 @@ def contexts_of(groups: Sequence[Sequence[tuple[int, int]]], contexts: int) -> l
     chosen: list[int | None] = []
     boxes: list[tuple[int, ...]] = []
     for places in groups:
-        (left, right), (top, bottom) = ((min(side), max(side)) for side in zip(*places, strict=True))
+        left, right, top, bottom = box = _box(tuple(places))
         occupied = {context for (a, b, c, d), context in zip(boxes, chosen, strict=True)
-                 if a <= right and left <= b and c <= bottom and top <= d}
-        boxes.append((left, right, top, bottom))
-        chosen.append(next((c for c in range(contexts) if c not in occupied), None))
+                    if a <= right and left <= b and c <= bottom and top <= d}
+        boxes.append(box)
+        context = 0
+        while context in occupied:
+            context += 1
+        chosen.append(context if context < contexts else None)
     return chosen
+
+
+@lru_cache(maxsize=1 << 16)
+def _box(places: tuple[tuple[int, int], ...]) -> tuple[int, int, int, int]:
+    """The first and last column, and row, of some places."""
+    x, y = zip(*places, strict=True)
+    return min(x), max(x), min(y), max(y)

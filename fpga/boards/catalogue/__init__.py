@@ -1,13 +1,12 @@
 """The boards, one file each in this folder: what a file calls ``BOARD`` is one."""
 
-import difflib
 from collections.abc import Mapping
 from importlib import import_module
 from pathlib import Path
 from types import MappingProxyType
 
 from mho.fpga.boards.board import Board
-from mho.macro_models.errors import InputError
+from mho.macro_models.errors import InputError, nearest
 
 __all__ = ["BOARDS", "WRONG", "find_board", "reason_of"]
 
@@ -64,6 +63,6 @@ def find_board(name: str) -> Board:
     for path, reason in WRONG.items():
         if path.stem == name.replace("-", "_"):
             raise InputError(f"{path}: {reason}")
-    near = difflib.get_close_matches(name, BOARDS, n=1)
-    hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(BOARDS)}"
+    meant = nearest(name, BOARDS)
+    hint = f"did you mean {meant}?" if meant else f"there are {', '.join(BOARDS)}"
     raise InputError(f"there is no board {name!r}, {hint}")

@@ -4,6 +4,6 @@ from mho.hw.kinds.tnsa.blocks import TnsaBlocks
 from mho.hw.kinds.tnsa.config import TnsaCoreConfig
 from mho.hw.kinds.tnsa.energy import TnsaEnergy
 
-timing = TnsaCoreConfig.from_chip
+shape = timing = TnsaCoreConfig.from_chip
 energy = TnsaEnergy.from_chip
 core_blocks = TnsaBlocks.from_chip

@@ -11,8 +11,9 @@ from mho.hw.config import SYNCHRONISER_CYCLES, Chip
 from mho.hw.config.kinds.tnsa import TnsaChip
 from mho.hw.core.shape import CoreShape, check_lines
 from mho.hw.core.timing import OVERHEAD_CYCLES, Drain, Timing
+from mho.hw.kinds.tnsa.converters import CONVERTERS
 from mho.macro_models.integer.limits import check_whole
-from mho.macro_models.integer.operation import LSB_SEGMENT_BITS, MAX_BITS, Converter, Direction, MvmOperation
+from mho.macro_models.integer.operation import MAX_BITS, Direction, MvmOperation
 
 __all__ = ["LIMITS", "OPERATIONS", "TnsaCoreConfig", "constant_name"]
 
@@ -150,23 +151,10 @@ class TnsaCoreConfig(CoreShape, Timing):
         return np.stack(
             [self.segment_cycles(planes, steps[..., k]) for k, planes in enumerate(op.segment_planes)], axis=-1)
 
-    def worst_cycles(self, op: MvmOperation) -> int:
-        """The most that ``cycles`` can be: converters make all their decrements."""
-        most = op.out_bits - 1 if op.converter is Converter.BINARY else op.max_steps
-        return int(self.cycles(op, np.full(op.segments, most)))
+    def worst_steps(self, op: MvmOperation) -> NDArray[np.int64]:
+        """All decrements that the converters can make."""
+        return np.full(op.segments, CONVERTERS[op.converter].most(op), dtype=np.int64)
 
     def most_steps(self, op: MvmOperation, codes: NDArray[np.integer]) -> tuple[NDArray[np.int64], bool]:
-        """See :meth:`mho.hw.core.timing.Timing.most_steps`.
-
-        A code +-(2 n + 1) of one segment is of a line that flipped at decrement n + 1. Of two segments, 16 hi + lo, it
-        bounds the high one.
-        """
-        shape, binary = (len(codes), op.segments), op.converter is Converter.BINARY
-        if binary or not op.early_stop:
-            return np.full(shape, op.out_bits - 1 if binary else op.max_steps, dtype=np.int64), True
-        largest = np.abs(codes.astype(np.int64)).max(axis=1, initial=0)
-        if op.segments == 1:
-            return np.minimum((largest[:, None] + 1) // 2, op.max_steps), True
-        most = op.max_steps
-        high = ((largest + 2 * most + 1 >> LSB_SEGMENT_BITS) + 1) // 2
-        return np.column_stack([np.minimum(high, most), np.full(len(codes), most)]), False
+        """See :meth:`mho.hw.core.timing.Timing.most_steps`."""
+        return CONVERTERS[op.converter].from_codes(op, codes)

@@ -13,9 +13,10 @@ from mho.hw.core.layout import OP_ID_WIDTH
 from mho.hw.core.timing import OVERHEAD_CYCLES
 from mho.hw.kinds.tnsa.bring_up.trim import DurationLayout
 from mho.hw.kinds.tnsa.config import OPERATIONS, TnsaCoreConfig, constant_name
+from mho.hw.kinds.tnsa.converters import CONVERTERS
 from mho.hw.kinds.tnsa.inputs.loader import StagedLayout
 from mho.hw.kinds.tnsa.results.counters import COUNT_BITS
-from mho.macro_models.integer.operation import LSB_SEGMENT_BITS, STEP_WIDTH, Converter, MvmOperation
+from mho.macro_models.integer.operation import LSB_SEGMENT_BITS, STEP_WIDTH, MvmOperation
 
 __all__ = ["PinOperation", "PlanLayout", "Sequencer", "pin_operations"]
 
@@ -65,7 +66,7 @@ def _conversion(
     cfg: TnsaCoreConfig, op: MvmOperation, planes: int, steps: int
 ) -> Iterator[tuple[str, int, dict[str, Any]]]:
     """Name, duration and fields of each operation of one conversion."""
-    binary = op.converter is Converter.BINARY
+    converter = CONVERTERS[op.converter]
     yield "precharge", cfg.reset_cycles, {}
     for plane in reversed(range(planes)):
         yield "plane", cfg.plane_cycles, {"plane": plane}
@@ -73,8 +74,8 @@ def _conversion(
             yield "sample", cfg.sample_cycles, {"plane": plane}
     yield "compare", cfg.compare_cycles, {"latch": True}
     for k in range(steps):
-        yield "decrement", cfg.decrement_cycles, {"dec_scale": steps - 1 - k if binary else 0}
-        yield "compare", cfg.compare_cycles, {"latch": binary}
+        yield "decrement", cfg.decrement_cycles, {"dec_scale": converter.scale(steps, k)}
+        yield "compare", cfg.compare_cycles, {"latch": converter.latches}
 
 
 class PlanLayout(data.StructLayout):

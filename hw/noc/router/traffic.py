@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from mho.hw.noc.config import MeshConfig
 from mho.hw.noc.router.model import Traffic
 
-__all__ = ["PATTERNS", "Pattern", "channel_bound", "make_traffic", "mean_routers", "random_traffic"]
+__all__ = ["PATTERNS", "Pattern", "channel_bound", "make_traffic", "random_traffic"]
 
 Ints = NDArray[np.int64]
 
@@ -155,15 +155,6 @@ def random_traffic(
         source=source, columns=columns, rows=rows, tag=rng.integers(0, 1 << cfg.tag_bits, count),
         earliest=np.sort(rng.integers(0, int(count / load / cfg.nodes) + 1, count)),
     )
-
-
-def mean_routers(cfg: MeshConfig, pattern: Pattern) -> float:
-    """Routers that a flit passes to a destination, by XY, in the mean."""
-    x, y = _positions(cfg)
-    distance = np.abs(x[:, None] - x) + np.abs(y[:, None] - y) + 1
-    # Of sets, each node but its own is a member equally often.
-    weights = _uniform(cfg) if pattern.weights is None else pattern.weights(cfg)
-    return float((weights * distance).sum() / weights.sum())
 
 
 def channel_bound(cfg: MeshConfig, pattern: Pattern) -> float:

@@ -3,10 +3,9 @@
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from typing import NoReturn
 
-from mho.macro_models.errors import InputError
+from mho.macro_models.errors import InputError, nearest
 
 __all__ = ["Item", "Source", "Statement"]
 
@@ -84,8 +83,8 @@ class Source:
 
     def unknown(self, line: int, what: str, name: str, among: list[str]) -> NoReturn:
         """Refuse a name, with the nearest one that would do."""
-        near = get_close_matches(name, among, 1)
-        hint = f"did you mean {near[0]!r}?" if near else f"it must be {_listed(among)}"
+        meant = nearest(name, among)
+        hint = f"did you mean {meant!r}?" if meant else f"it must be {_listed(among)}"
         self.fail(line, f"{what} {name!r} is unknown: {hint}")
 
     def statements(self) -> Iterator[Statement]:

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from mho.hw.tile.config import TileConfig
-from mho.hw.tile.isa import DESCRIPTORS, Cause, Kind, Op, Operand, decode
+from mho.hw.tile.isa import DESCRIPTORS, PRODUCTS, Cause, Kind, Op, Operand, decode
 from mho.hw.tile.isa.legality import is_result, is_stream, is_walk, refusal
 
 __all__ = ["Plan", "Send", "plan_of"]
@@ -76,6 +76,18 @@ class Plan:
     loop: tuple[int, int | None] | None = None
     first: int = 0
     words: int = 0
+
+    def misses_product(self, waiting: Sequence[int]) -> bool:
+        """Whether its product is one too many, or it drains what is not there; codes of products that wait."""
+        if self.codes and len(waiting) >= (PRODUCTS if self.codes > 0 else 1):
+            return True
+        oldest = waiting[0] if waiting else 0
+        return self.drains is not None and not oldest - 1 <= self.drains <= oldest
+
+    def times(self, registers: Sequence[int]) -> int | None:
+        """How often the loop that it opens is run, None for ever."""
+        times = self.loop[1] if self.loop is not None else None
+        return registers[-times - 1] if times is not None and times < 0 else times
 
 
 def plan_of(words: Sequence[int], pc: int, memory: Sequence[int], cfg: TileConfig) -> Plan:

@@ -9,10 +9,10 @@ from numpy.typing import NDArray
 from mho.hw.tile.config import TileConfig
 from mho.hw.tile.interpreter.actions import Actions, Core, Fields
 from mho.hw.tile.interpreter.loops import LoopStack
+from mho.hw.tile.interpreter.plans import Plan, plan_of
 from mho.hw.tile.interpreter.state import Retired, Status, TrapError, Wait
 from mho.hw.tile.interpreter.store import Store
-from mho.hw.tile.isa import INSTRUCTIONS, PRODUCTS, STATUS, STREAMS, Cause, Engine, Op, Operand, decode
-from mho.hw.tile.isa.legality import named, refusal
+from mho.hw.tile.isa import INSTRUCTIONS, STATUS, STREAMS, Cause, Engine, Op, decode
 from mho.hw.tile.isa.program import Program
 
 __all__ = ["Surroundings", "TileMachine"]
@@ -83,7 +83,7 @@ class TileMachine:
         self._loops = LoopStack(cfg.instructions)
         self._pc = self._at = 0
         self._active: Iterator[Wait] | None = None
-        self._legal: dict[int, tuple[Op, Fields]] = {}
+        self._plans: dict[int, Plan] = {}
         self._sending: tuple[Iterator[Wait], int] | None = None
 
     # --- what drives it ---
@@ -100,15 +100,16 @@ class TileMachine:
             if self.waits is not None:
                 return False
             self._active = None
-            op, fields = self._legal[pc]
-            self._pc = self._follow(pc, op, fields)
+            plan = self._plans[pc]
+            self._pc = self._follow(pc, plan)
         except TrapError as trap:
             self.reason = str(trap.__cause__ or "")
             self._stop(pc, trap.cause, trap.stream)
             return False
+        op = plan.op
         self._tell(INSTRUCTIONS[op].engine if op is not Op.SEND else Engine.SEQUENCER, pc, op)
         if op is Op.SET:
-            self._legal.clear()
+            self._plans.clear()
         if op is Op.IMAGE:
             self.actions.image, self.done = self.image + 1 & 0xFFFFFFFF, self.done + 1
         self.ended = op is Op.HALT or (op is Op.IMAGE and self.done == self.images)
@@ -151,60 +152,27 @@ class TileMachine:
     # --- the sequencer ---
 
     def _begin(self, pc: int) -> Iterator[Wait]:
-        if pc not in self._legal:
-            self._legal[pc] = self._checked(pc)
-        op, fields = self._legal[pc]
-        self._count_products(op, fields)
-        return self._run(op, fields)
-
-    def _run(self, op: Op, fields: Fields) -> Iterator[Wait]:
-        while self._sending is not None and self._ordered(op, fields, self._sending[1]):
-            yield Wait("send", self._sending[1])
-        if op is Op.SEND:
-            self._sending = self._blocks(fields, self._pc, self.image), fields["stream"]
-        words = self.words[self._pc + 1 : self._pc + 1 + fields.get("words", 0)]
-        yield from self.actions.run(op, fields, words)
-
-    def _checked(self, pc: int) -> tuple[Op, Fields]:
-        """The instruction at an address, if it is legal with the descriptors as they are."""
-        if pc >= len(self.words):
-            raise TrapError(Cause.END)
-        op, fields, cause = decode(self.words[pc])
-        if op is None:
-            raise TrapError(cause)
-        if cause is not Cause.NONE:
-            raise TrapError(cause)
-        trap, stream = refusal(op, fields, self.store.memory, self.cfg)
-        if op is Op.SET and pc + fields["words"] >= len(self.words) and (trap is Cause.NONE or trap > Cause.END):
-            trap = Cause.END
-        if trap is not Cause.NONE:
-            raise TrapError(trap, stream)
-        return op, fields
-
-    def _ordered(self, op: Op, fields: Fields, stream: int) -> bool:
-        """Whether an instruction has to wait for the send engine, which reads a stream."""
-        if op in (Op.SEND, Op.WAIT, Op.ROOM, Op.FREE, Op.PUSH, Op.SET, Op.CORE):
-            return True
-        names = named(op, fields, self.store.memory)
-        return any(kind == "stream" and number == stream for name, (kind, number) in names.items()
-                   if name != "target")
-
-    def _count_products(self, op: Op, fields: Fields) -> None:
-        """Trap for a product too many, or a drain of what is not there."""
-        products = self.actions.products
-        if (op is Op.MVM and len(products) == PRODUCTS) or (op is Op.CORE and products):
+        if pc not in self._plans:
+            self._plans[pc] = plan_of(self.words, pc, self.store.memory, self.cfg)
+        plan = self._plans[pc]
+        if plan.trap is not Cause.NONE:
+            raise TrapError(plan.trap, plan.about)
+        if plan.misses_product([len(codes) for codes in self.actions.products]):
             raise TrapError(Cause.PRODUCT)
-        if op is Op.VEC and (vec := self.store.values("vec", fields["vec"]))["a"] == Operand.DRAIN:
-            codes = len(products[0]) if products else 0
-            if not codes - 1 <= vec["elements"] <= codes:
-                raise TrapError(Cause.PRODUCT)
+        return self._run(plan, decode(self.words[pc])[1])
 
-    def _follow(self, pc: int, op: Op, fields: Fields) -> int:
-        if op is Op.LOOP:
-            counted = fields["n"] or fields["reg"]
-            times = fields["n"] or (self.program.registers[fields["reg"] - 1] if fields["reg"] else None)
-            return self._loops.open(pc, fields["body"], times if counted else None)
-        return self._loops.following(pc + fields["words"] if op is Op.SET else pc)
+    def _run(self, plan: Plan, fields: Fields) -> Iterator[Wait]:
+        # The send engine reads its stream: what else reads it comes behind that.
+        while self._sending is not None and (plan.op is Op.SEND or plan.guard >> self._sending[1] & 1):
+            yield Wait("send", self._sending[1])
+        if plan.op is Op.SEND:
+            self._sending = self._blocks(fields, self._pc, self.image), fields["stream"]
+        yield from self.actions.run(plan.op, fields, self.words[self._pc + 1 : self._pc + 1 + plan.words])
+
+    def _follow(self, pc: int, plan: Plan) -> int:
+        if plan.loop is not None:
+            return self._loops.open(pc, plan.loop[0], plan.times(self.program.registers))
+        return self._loops.following(pc + plan.words)
 
     def _stop(self, pc: int, cause: Cause, stream: int) -> None:
         op = decode(self.words[pc])[0] if pc < len(self.words) else None

@@ -8,7 +8,7 @@ from mho.hw.tile.interpreter.loops import LoopStack
 from mho.hw.tile.interpreter.plans import Plan, plan_of
 from mho.hw.tile.interpreter.state import TrapError, Wait
 from mho.hw.tile.interpreter.tiles import Place
-from mho.hw.tile.isa import DESCRIPTORS, PRODUCTS, STREAMS, Cause, Op
+from mho.hw.tile.isa import DESCRIPTORS, STREAMS, Cause, Op
 from mho.hw.tile.isa.window import sliding_window
 
 __all__ = ["TokenNet", "TokenTile"]
@@ -165,12 +165,8 @@ class TokenTile:
         """What is asked once, when the instruction is issued."""
         if plan.trap is not Cause.NONE:
             raise TrapError(plan.trap, plan.about)
-        if plan.codes and len(self.products) >= (PRODUCTS if plan.codes > 0 else 1):
+        if plan.misses_product(self.products):
             raise TrapError(Cause.PRODUCT)
-        if plan.drains is not None:
-            codes = self.products[0] if self.products else 0
-            if not codes - 1 <= plan.drains <= codes:
-                raise TrapError(Cause.PRODUCT)
         self._taken, self._begun, self._read = {}, True, False
 
     def _blocked(self, plan: Plan) -> Wait | None:
@@ -263,9 +259,7 @@ class TokenTile:
 
     def _following(self, plan: Plan, pc: int) -> int:
         if plan.loop is not None:
-            body, times = plan.loop
-            counted = self._registers[-times - 1] if times is not None and times < 0 else times
-            return self._loops.open(pc, body, counted)
+            return self._loops.open(pc, plan.loop[0], plan.times(self._registers))
         if plan.op is Op.SET:
             self._memory[plan.first : plan.first + plan.words] = self._words[pc + 1 : pc + 1 + plan.words]
             self._plans.clear()

@@ -3,7 +3,7 @@
 from typing import Any
 
 from amaranth.hdl import Cat, Module, Mux, Signal, Value, unsigned
-from amaranth.lib import stream
+from amaranth.lib import data, stream
 from amaranth.lib.wiring import connect, flipped
 
 from mho.hw.core.layout import OpLayout, WordsLayout
@@ -105,6 +105,8 @@ class TileController(Component):
         cfg = self.cfg
         m.submodules.host = host = HostAccess(cfg)
         m.submodules.sequencer = sequencer = Sequencer(cfg)
+        # Ports of the rings: what arrives, walks, VEC, SEND, the sequencer; the last question is of walks that begin
+        # anew.
         m.submodules.tokens = tokens = RingScoreboard(changes=5, asks=6, buffer_bytes=cfg.buffer_bytes)
         m.submodules.descriptors = descriptors = Descriptors(ports=4)
         m.submodules.buffer = buffer = Buffer(cfg, readers=4, writers=3)
@@ -161,7 +163,10 @@ class TileController(Component):
                 "sequencer": sequencer, "tokens": tokens, "walks": walks, "load": load, "vector": vector, "send": send})
         return m
 
-    def _issue(self, m: Module, sequencer: Any, load: Any, vector: Any, send: Any, descriptors: Any) -> None:
+    def _issue(
+        self, m: Module, sequencer: Sequencer, load: LoadEngine, vector: VectorIssue, send: SendEngine,
+        descriptors: Descriptors,
+    ) -> None:
         """Each instruction to its engine, if no other is at work on what it reads."""
         op = sequencer.issue.p.word[OPCODE_LOW:]
         engines = ((vector, op == Op.VEC), (send, op == Op.SEND), (load, (op != Op.VEC) & (op != Op.SEND)))
@@ -177,7 +182,9 @@ class TileController(Component):
             m.d.sync += order.age.eq(order.age + 1)
         for engine, selected in engines:
             rivals = [rival for rival, _ in engines if rival is not engine]
+            # Two engines that read one stream would give its blocks back out of order: the later one waits.
             conflict = (engine.wants & (rivals[0].reads | rivals[1].reads)).any()
+            # IMAGE and CORE have no stream here: IMAGE only counts, CORE comes when nothing is in hand.
             if engine is load:
                 conflict = conflict & (op != Op.IMAGE)
             m.d.comb += [
@@ -194,9 +201,11 @@ class TileController(Component):
         ]
 
     def _start(
-        self, m: Module, host: Any, sequencer: Any, tokens: Any, receiver: Any, descriptors: Any, load: Any
+        self, m: Module, host: HostAccess, sequencer: Sequencer, tokens: RingScoreboard, receiver: Receiver,
+        descriptors: Descriptors, load: LoadEngine
     ) -> None:
         """Tokens and walks as they are at the start, then the program."""
+        # Rings are filled and walks set back for some cycles first: the program waits for all three.
         waits = Signal()
         ready = tokens.ready & receiver.ready & descriptors.ready
         with m.If(host.start):
@@ -212,8 +221,12 @@ class TileController(Component):
             self.running.eq(host.running),
         ]
 
-    def _load(self, m: Module, host: Any, sequencer: Any, tokens: Any, receiver: Any, descriptors: Any) -> None:
+    def _load(
+        self, m: Module, host: HostAccess, sequencer: Sequencer, tokens: RingScoreboard, receiver: Receiver,
+        descriptors: Descriptors,
+    ) -> None:
         """What the host writes into the memories of instructions and descriptors; slots of streams."""
+        # Streams are in memories of the rings; a word of another descriptor waits here until that memory is free.
         to_streams = host.write[1] & (host.index < _STREAM_WORDS)
         written, pending = Signal(DescriptorWrite(), reset_less=True), Signal()
         m.d.sync += pending.eq(host.write[1] | pending & ~descriptors.load.ready)
@@ -227,7 +240,10 @@ class TileController(Component):
             *(getattr(receiver, name).eq(getattr(tokens, name)) for name in ("map", "map_slot", "map_stream")),
         ]
 
-    def _trap(self, m: Module, host: Any, sequencer: Any, load: Any, vector: Any, send: Any) -> None:
+    def _trap(
+        self, m: Module, host: HostAccess, sequencer: Sequencer, load: LoadEngine, vector: VectorIssue,
+        send: SendEngine,
+    ) -> None:
         """Traps of the engines and of the watchdog; the status."""
         idle, retired = Signal(32), Signal()
         engines = (load, vector, send)
@@ -240,6 +256,7 @@ class TileController(Component):
             m.d.sync += idle.eq(retired)
         with m.Else():
             m.d.sync += idle.eq(idle + 1)
+        # A trap is told when nothing older is in hand: of two it is the older one.
         first = self._held(m, "load", load, vector, host.reset)
         second = self._held(m, "vector", vector, load, host.reset)
         with m.If(first.trap.cause != 0):
@@ -259,7 +276,8 @@ class TileController(Component):
             m.d.sync += image.eq(Mux(first.trap.cause != 0, first.order.image, Mux(
                 second.trap.cause != 0, second.order.image, load.image)))
 
-    def _held(self, m: Module, name: str, engine: Any, rival: Any, reset: Value) -> Any:
+    def _held(self, m: Module, name: str, engine: LoadEngine | VectorIssue, rival: LoadEngine | VectorIssue,
+              reset: Value) -> data.View:
         """The trap of an engine, when the other has nothing in hand that was issued before: that may trap too."""
         latched, trap = Signal(PendingTrap(), name=f"{name}_held"), Signal(PendingTrap(), name=f"{name}_trap")
         # Seen a cycle later: whether nothing is older.

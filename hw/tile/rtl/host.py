@@ -166,6 +166,7 @@ class HostAccess(Component):
             self.read_port.address.eq(word[:14] << 2), self.write_port.address.eq(word[:14] << 2),
             self.write_port.data.eq(request.p.data), self.write_port.bytes.eq(4), self.fetch.index.eq(word),
         ]
+        # Strobes: one cycle, from the write that sets them.
         m.d.sync += [self.start.eq(0), self.reset.eq(0)]
         self._interrupt(m)
         with m.FSM():
@@ -226,6 +227,7 @@ class HostAccess(Component):
         done = Signal()
         m.d.comb += [done.eq(1), request.ready.eq(done)]
         m.d.sync += [value.eq(0), response.p.error.eq(~writes)]
+        # Memories behind it are written by whole words.
         with m.If(writes & ~request.p.strobe.all()):
             m.d.sync += response.p.error.eq(1)
         with m.Elif(area["buffer"]):

@@ -1,6 +1,5 @@
 """Bits of instructions, descriptors and parameters as the hardware sees them."""
 
-from typing import Any
 
 from amaranth.hdl import Const, Value, signed, unsigned
 from amaranth.lib import data
@@ -49,7 +48,7 @@ def beyond(value: Value, low: int, high: int) -> Value:
     return wrong
 
 
-def own_wrongs(kind: str, value: Any) -> tuple[Value, Value]:
+def own_wrongs(kind: str, value: data.View) -> tuple[Value, Value]:
     """Whether a bit of a descriptor that belongs to no field is 1, and a field is out of its range."""
     layout, raw = DESCRIPTORS[kind].layout, value.as_value()
     spare: Value = Const(0)

@@ -68,6 +68,7 @@ class TileMesh(Component):
             tile: Any = Tile(self.tiles[number], mesh, self.core, outside=self.outside)
             tiles[x, y] = tile
             m.submodules[f"tile_{x}_{y}"] = tile
+            # A constant at its pins: so all tiles of a kind are one module.
             m.d.comb += [tile.place[name].eq(value) for name, value in PlaceLayout.pack(mesh, x, y).items()]
             if self.outside:
                 connect(m, tile.macro, flipped(getattr(self, f"macro_{number}")))

@@ -87,6 +87,7 @@ class Tile(Component):
         split, access = self._registers(m, tile, node, core)
         self._products(m, tile, access, core)
         runs = Signal(name="tile_runs")
+        # Where the host has stopped the tile, only the node has a clock: it still forwards flits and takes accesses.
         m.d.comb += [runs.eq(~node.stopped), self.power_off.eq(node.power_off)]
         clock_by(runs, tile, core, split, access)
         if self.core.programs:
@@ -119,6 +120,7 @@ class Tile(Component):
     def _products(self, m: Module, tile: TileController, access: Any, core: Any) -> None:
         """The program to the core, or to what gives the host and it their turns."""
         port = core
+        # A core that the host may use too: its program has it while a program runs.
         if "op" in access.port.members:
             port = access.program
             m.d.comb += access.idle.eq(~tile.running & ~tile.busy.any())
@@ -138,6 +140,7 @@ class Tile(Component):
             core.p.data.eq(Mux(program_turn, program.p.data, host.p.data)),
             program.ready.eq(program_turn & core.ready), host.ready.eq(~program_turn & core.ready),
         ]
+        # Whoever offers a mask keeps its turn until that is taken: a stream must not change what it offers.
         m.d.sync += [stays.eq(core.valid & ~core.ready), stays_program.eq(program_turn)]
 
     def _send(self, m: Module, tile: TileController, node: Any) -> None:
@@ -148,6 +151,7 @@ class Tile(Component):
             node.tx.payload.flow.eq(flit.flow), node.tx.payload.last.eq(flit.last),
             tile.o.ready.eq(Mux(operand, 1, node.tx.ready)),
         ]
+        # An operand waits in the node, not in a flow: without room there the flit stays here.
         if self.mesh.contexts:
             room = node.operand.ready.bit_select(flit.flow[: max(1, (self.mesh.contexts - 1).bit_length())], 1)
             m.d.comb += [
@@ -165,6 +169,7 @@ class Tile(Component):
             m.d.sync += [flit.eq(node.result.payload.payload), full.eq(1)]
         with m.Elif(tile.result.ready):
             m.d.sync += full.eq(0)
+        # One sum at a time is held here: a second one would stop other contexts in the node.
         wants = tile.summing & ~full
         m.d.comb += [
             tile.result.payload.eq(flit), tile.result.valid.eq(full),

@@ -72,6 +72,7 @@ class TraceQueue(Resettable):
         with m.If(self.takes):
             m.d.sync += [place.eq(after) for place, after in pairwise(places)]
         for k, place in enumerate(places):
+            # Taken and put in one cycle: the new one goes behind what has moved up.
             with m.If(self.puts & (end == k)):
                 m.d.sync += place.eq(self.i)
         m.d.sync += count.eq(end + self.puts)

@@ -1,6 +1,5 @@
 """Processes that wait for cycles and for each other."""
 
-from collections import deque
 from collections.abc import Callable, Generator
 from heapq import heappop, heappush
 from typing import Any
@@ -36,7 +35,7 @@ class Clock:
         self.now = 0
         # Cycles in which something happens, and what, of each rank in the order in which it was asked for.
         self._heap: list[int] = []
-        self._cycles: dict[int, tuple[deque[Any], ...]] = {}
+        self._cycles: dict[int, tuple[list[Any], ...]] = {}
 
     def start(self, process: Process, *, serves: bool = False) -> None:
         """Let a process begin in this cycle; with ``serves`` it sees what all others ask for in a cycle."""
@@ -59,28 +58,37 @@ class Clock:
         heap, cycles = self._heap, self._cycles
         while heap and not until() and heap[0] <= limit:
             self.now = cycle = heappop(heap)
-            these = cycles[cycle]
-            changes, states, servers = these
-            # What comes for this cycle meanwhile is done in it, the lower ranks first.
+            changes, states, servers = cycles[cycle]
+            state = server = 0
+            # What comes for this cycle meanwhile is done in it, the lower ranks first. A prediction spends most of its
+            # time here: nothing is called in this loop but changes and processes.
             while True:
-                while changes:
-                    changes.popleft()()
-                rank = _STATES if states else _SERVERS
-                if not states and not servers:
+                for change in changes:
+                    change()
+                del changes[:]
+                try:
+                    process, rank, state = states[state], _STATES, state + 1
+                except IndexError:
+                    try:
+                        process, rank, server = servers[server], _SERVERS, server + 1
+                    except IndexError:
+                        break
+                for wakes in process:
+                    if wakes.__class__ is Notice:
+                        wakes.waiting += [(rank, process)]
+                    else:
+                        if (at := cycle + wakes) not in cycles:
+                            self._in(at)
+                        later = cycles[at][rank]
+                        later += [process]
                     break
-                process = these[rank].popleft()
-                wakes = next(process, None)
-                if isinstance(wakes, Notice):
-                    wakes.waiting.append((rank, process))
-                elif wakes is not None:
-                    self._in(cycle + wakes)[rank].append(process)
             del cycles[cycle]
         return until()
 
-    def _in(self, cycle: int) -> tuple[deque[Any], ...]:
+    def _in(self, cycle: int) -> tuple[list[Any], ...]:
         """What happens in a cycle."""
         these = self._cycles.get(cycle)
         if these is None:
-            self._cycles[cycle] = these = deque(), deque(), deque()
+            self._cycles[cycle] = these = [], [], []
             heappush(self._heap, cycle)
         return these

@@ -61,9 +61,7 @@ class Sequence:
                 yield INSTRUCTIONS[plan.op].duration.cycles() - 1
                 return
             if plan.loop is not None:
-                body, times = plan.loop
-                counted = tile.program.registers[-times - 1] if times is not None and times < 0 else times
-                pc = loops.open(pc, body, counted)
+                pc = loops.open(pc, plan.loop[0], plan.times(tile.program.registers))
                 yield INSTRUCTIONS[plan.op].duration.cycles() - 1
                 continue
             yield from self._carry_out(plan, pc)

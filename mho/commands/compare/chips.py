@@ -1,7 +1,7 @@
 """Chips side by side, as ``mho compare`` prints and draws them."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from mho.terminal.console import Output
 
@@ -13,7 +13,7 @@ __all__ = ["compare_chips", "row_of"]
 _MOST_ROWS = 40
 
 
-def compare_chips(names: Sequence[str], output: str | None, out: Output) -> dict[str, Any]:
+def compare_chips(names: Sequence[str], output: str | None, out: Output) -> dict[str, object]:
     """Print, draw and return what chips have not alike: every one against the first."""
     from mho.comparisons.chips import compare_chips as compare
     from mho.comparisons.chips import ratios

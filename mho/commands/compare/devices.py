@@ -1,7 +1,7 @@
 """Devices side by side, as ``mho compare`` prints and draws them."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from mho.terminal.console import Output
 from mho.units import format_time
@@ -14,7 +14,7 @@ __all__ = ["compare_devices"]
 _MOST_ROWS = 40
 
 
-def compare_devices(names: Sequence[str], output: str | None, out: Output) -> dict[str, Any]:
+def compare_devices(names: Sequence[str], output: str | None, out: Output) -> dict[str, object]:
     """Print, draw and return what devices have not alike: every one against the first."""
     from mho.comparisons.devices import compare_devices as compare
     from mho.macro_models.devices import load_device

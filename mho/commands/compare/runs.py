@@ -1,6 +1,6 @@
 """Runs side by side, as ``mho compare`` prints and draws them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +16,7 @@ __all__ = ["compare_runs", "series_of"]
 _MOST_ROWS = 40
 
 
-def compare_runs(paths: Sequence[str], output: str | None, out: Output) -> dict[str, Any]:
+def compare_runs(paths: Sequence[str], output: str | None, out: Output) -> dict[str, object]:
     """Print, draw and return what runs have not alike: every one against the first."""
     from mho.comparisons.runs import MEASURES, read_run
     from mho.comparisons.runs import compare_runs as compare
@@ -95,7 +95,7 @@ def _point(run: "Run") -> "Point":
     return Point(run.time_s, 100.0 * run.mean, 100.0 * half, 100.0 * min(half, 1.0 - run.mean))  # a share ends at 1
 
 
-def _kind(content: Any) -> list[Any]:
+def _kind(content: Mapping[str, Any]) -> list[object]:
     options = {key: value for key, value in content["options"].items() if key not in ("time_s", "seeds")}
     hashes = {key: value for key, value in content["hashes"].items() if key != "input"}
     return [options, hashes]

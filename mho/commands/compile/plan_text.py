@@ -2,9 +2,12 @@
 
 import textwrap
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING
 
 from mho.terminal.console import Output
+
+if TYPE_CHECKING:
+    from mho.results.compiled import Fitting, NetworkPlan
 
 __all__ = ["plan_lines", "print_fit", "print_plan", "wrapped"]
 
@@ -15,7 +18,7 @@ PRESETS = 3
 """Presets that are named at most."""
 
 
-def print_plan(plan: dict[str, Any], out: Output) -> None:
+def print_plan(plan: "NetworkPlan", out: Output) -> None:
     """What runs where, and what it takes."""
     headers = ("step", "runs in", "weights", "at", "cores", "conv.", "cycles", "lanes")
     rows = []
@@ -31,7 +34,7 @@ def print_plan(plan: dict[str, Any], out: Output) -> None:
         out.text(line)
 
 
-def plan_lines(plan: dict[str, Any]) -> list[str]:
+def plan_lines(plan: "NetworkPlan") -> list[str]:
     """Sums of an image, what runs together, and what the host does."""
     sentences = [
         f"{_count(plan['weights'], 'weight')} in {_count(plan['cells'], 'cell')}; an input takes "
@@ -56,7 +59,7 @@ def plan_lines(plan: dict[str, Any]) -> list[str]:
     return [line for sentence in sentences for line in wrapped(sentence)]
 
 
-def print_fit(fit: dict[str, Any] | None, out: Output) -> None:
+def print_fit(fit: "Fitting | None", out: Output) -> None:
     """Whether a network fits the chip, by how much it does not, and what would do; nothing if no number would."""
     if fit is None:
         return

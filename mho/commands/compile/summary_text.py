@@ -1,11 +1,14 @@
 """What a compilation made, as text."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING
 
 from mho.commands.compile.plan_text import print_plan, wrapped
+from mho.results.facts import durations
 from mho.terminal.console import Output
-from mho.units import duration
+
+if TYPE_CHECKING:
+    from mho.results.compiled import LayerFacts, PlannedTiles, Summary, TileCycles
 
 __all__ = ["print_summary", "print_tiles", "summary_lines", "tile_lines"]
 
@@ -15,7 +18,7 @@ MOST_OUTPUTS = 3
 """Outputs whose errors are printed."""
 
 
-def summary_lines(summary: dict[str, Any]) -> tuple[str, ...]:
+def summary_lines(summary: "Summary") -> tuple[str, ...]:
     """Size and speed of a compiled network, in words."""
     minimum, cores = summary["cores_least"], summary["cores"]
     cores_text = f"{cores} core{'' if cores == 1 else 's'}"
@@ -30,20 +33,21 @@ def summary_lines(summary: dict[str, Any]) -> tuple[str, ...]:
     )
     how = f"predicted for inputs of the calibration{_host_between(summary)}" if summary["tiles"] else (
         f"mean of the calibration, {summary['cycles_worst']:,} cycles at worst")
+    latency, interval = durations(summary)
     speed = (
-        f"{summary['mvms_per_image']:,} conversions an input; latency of an input {duration(summary, 'latency')}, "
-        f"interval from input to input {duration(summary, 'interval')}; {how}"
+        f"{summary['mvms_per_image']:,} conversions an input; latency of an input {latency}, interval from input to "
+        f"input {interval}; {how}"
     )
     return size, *wrapped(speed)
 
 
-def _host_between(summary: dict[str, Any]) -> str:
+def _host_between(summary: "Summary") -> str:
     """What tiles wait for, that is not in a prediction."""
     between = ", ".join(dict.fromkeys(summary.get("host_between", ())))
     return f", with a host that answers at once between layers ({between})" if between else ""
 
 
-def redundancy_lines(summary: dict[str, Any]) -> list[str]:
+def redundancy_lines(summary: "Summary") -> list[str]:
     """What noise of the cells does to outputs that are numbers, and what was spent against it."""
     redundancy = summary["redundancy"]
     if redundancy is None:
@@ -57,7 +61,7 @@ def redundancy_lines(summary: dict[str, Any]) -> list[str]:
     return wrapped(text)
 
 
-def tile_lines(summary: dict[str, Any]) -> list[str]:
+def tile_lines(summary: "Summary") -> list[str]:
     """Which tile works longest, and what programs take of memories."""
     tiles = summary["tiles"]
     if tiles is None:
@@ -71,16 +75,17 @@ def tile_lines(summary: dict[str, Any]) -> list[str]:
     )
 
 
-def _taken(tiles: Sequence[dict[str, Any]]) -> str:
+def _taken(tiles: "Sequence[TileCycles]") -> str:
     """The most that a program takes of each memory; older files do not say it."""
-    if any("takes" not in tile for tile in tiles):
+    needs = [tile["takes"] for tile in tiles if "takes" in tile]
+    if len(needs) < len(tiles):
         return ""
-    peak = {name: max(tile["takes"][name] for tile in tiles) for name in ("buffer", "parameters", "instructions")}
+    peak = {name: max(need[name] for need in needs) for name in ("buffer", "parameters", "instructions")}
     return (f"; programs take at most {peak['buffer']:,} bytes of a buffer, {peak['parameters']:,} parameters and "
             f"{peak['instructions']:,} instructions")
 
 
-def unsigned_lines(summary: dict[str, Any]) -> list[str]:
+def unsigned_lines(summary: "Summary") -> list[str]:
     """What it costs that inputs of layers have no sign."""
     unsigned = [layer for layer in summary["layers"] if layer["unsigned_cycles"]]
     if not unsigned:
@@ -95,7 +100,7 @@ def unsigned_lines(summary: dict[str, Any]) -> list[str]:
     )
 
 
-def output_lines(summary: dict[str, Any]) -> list[str]:
+def output_lines(summary: "Summary") -> list[str]:
     """How far the outputs are from the float model's over the calibration inputs: those that are furthest."""
     outputs = sorted(summary["outputs"], key=lambda output: -(output["error"] or output["classes"] or 0.0))
     text = []
@@ -116,12 +121,12 @@ def _figures(classes: float | None, error: float | None) -> str:
     return " and ".join([*parts, *([] if error is None else [f"error {error:.1%}"])])
 
 
-def slices_text(layer: dict[str, Any]) -> str:
+def slices_text(layer: "LayerFacts") -> str:
     """Slices of a layer and what each counts more than the next, as in ``3 (x 16)``."""
     return f"{layer['slices']} (x {2 ** layer['slice_bits']})" if layer["slices"] > 1 else "1"
 
 
-def print_summary(summary: dict[str, Any], out: Output) -> None:
+def print_summary(summary: "Summary", out: Output) -> None:
     """The report of a compilation."""
     said = summary_lines, tile_lines, unsigned_lines, redundancy_lines, output_lines
     for line in (line for lines in said for line in lines(summary)):
@@ -140,7 +145,7 @@ def print_summary(summary: dict[str, Any], out: Output) -> None:
     out.table(headers, rows)
 
 
-def print_tiles(tiles: dict[str, Any] | None, out: Output) -> None:
+def print_tiles(tiles: "PlannedTiles | None", out: Output) -> None:
     """What each tile would hold, or why none would."""
     if tiles is None:
         return

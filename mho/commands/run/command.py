@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 import numpy as np
+from numpy.typing import NDArray
 
 from mho.commands.compile.net import compile_net
 from mho.commands.compile.summary_text import summary_lines, tile_lines
@@ -22,6 +23,7 @@ from mho.terminal.paths import READS, WAVES, WORD, WRITES
 if TYPE_CHECKING:
     from mho.api.device import Device
     from mho.api.net import Net
+    from mho.compiler import Inputs
     from mho.sim.programming.instance import Cells
 
 __all__ = ["run_command"]
@@ -186,7 +188,7 @@ def _open(
     chip: str | None,
     overrides: tuple[str, ...],
     calibrate: str | None,
-    x: Any,
+    x: "Inputs",
     device: str | None,
     compensation: str | None,
     out: Output,
@@ -227,7 +229,7 @@ def _read_cells(cells: str, network: str) -> "Cells":
     return read_cells(cells)
 
 
-def _read_inputs(sources: tuple[str, ...]) -> Any:
+def _read_inputs(sources: tuple[str, ...]) -> "Inputs":
     """Inputs: one file, or several as NAME=FILE."""
     from mho.compiler import load_inputs
 
@@ -239,7 +241,9 @@ def _read_inputs(sources: tuple[str, ...]) -> Any:
     return load_inputs(dict(pairs))
 
 
-def _check_before(net: "Net", x: Any, truth: Any, output: str | None, scored: str | None) -> None:
+def _check_before(
+    net: "Net", x: "Inputs", truth: "NDArray[np.int64] | None", output: str | None, scored: str | None
+) -> None:
     """Refuses labels, a choice of an output or a file that do not fit, before the work begins."""
     names = [value.name for value in net.network.model.outputs]
     if output is not None and len(names) > 1 and Path(output).suffix != ".npz":
@@ -256,7 +260,7 @@ def _check_before(net: "Net", x: Any, truth: Any, output: str | None, scored: st
         score.accuracy(references[chosen][: len(truth)], truth)
 
 
-def _read_labels(source: str | None, images: int, limit: int | None) -> Any:
+def _read_labels(source: str | None, images: int, limit: int | None) -> NDArray[np.int64] | None:
     """Labels as a vector of integers, as many as images are run."""
     if source is None:
         return None
@@ -270,7 +274,7 @@ def _read_labels(source: str | None, images: int, limit: int | None) -> Any:
     return values.astype(np.int64)[:limit]
 
 
-def _written(outputs: dict[str, Any], path: str) -> bytes:
+def _written(outputs: dict[str, NDArray[np.generic]], path: str) -> bytes:
     """What a file of outputs holds: the one as .npy, or all by name."""
     buffer = io.BytesIO()
     if Path(path).suffix == ".npz":

@@ -1,19 +1,23 @@
 """The result of a run, as text."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from mho.commands.compile.plan_text import wrapped
 from mho.results import score
+from mho.results.facts import durations, time_facts
 from mho.terminal.console import Output
-from mho.units import duration, format_energy, format_time
+from mho.units import format_energy, format_time
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from mho.results.result import Result
 
 __all__ = ["print_result"]
 
 
-def print_result(result: "Result", truth: Any, budget: bool, out: Output) -> None:
+def print_result(result: "Result", truth: "NDArray[np.int64] | None", budget: bool, out: Output) -> None:
     """The answer as text."""
     options, run = result.options, result.runs[0]
     images = len(result.reference)
@@ -39,10 +43,10 @@ def print_result(result: "Result", truth: Any, budget: bool, out: Output) -> Non
         out.text()
         out.table(("seed", "score"), _per_seed(result, truth))
     out.text()
-    facts = result.time.facts(result.f_clk_MHz)
+    latency, interval = durations(time_facts(result.time, result.f_clk_MHz))
     for line in wrapped(
-        f"{run.mvms:,} conversions; latency of an input {duration(facts, 'latency')}, interval from input to input "
-        f"{duration(facts, 'interval')} at {result.f_clk_MHz:g} MHz" + ", predicted" * result.time.predicted
+        f"{run.mvms:,} conversions; latency of an input {latency}, interval from input to input {interval} at "
+        f"{result.f_clk_MHz:g} MHz" + ", predicted" * result.time.predicted
     ):
         out.text(line)
     if result.fit and not result.fit["fits"]:
@@ -83,7 +87,7 @@ def _print_energy(result: "Result", images: int, out: Output) -> None:
             out.text(f"left out, not in the description: {', '.join(cost['energy']['left_out'])}")
 
 
-def _scores(result: "Result", truth: Any) -> list[tuple[str, ...]]:
+def _scores(result: "Result", truth: "NDArray[np.int64] | None") -> list[tuple[str, ...]]:
     rows = []
     if truth is not None:
         mean, deviation = score.mean_and_deviation(result.accuracies(truth))
@@ -97,7 +101,7 @@ def _scores(result: "Result", truth: Any) -> list[tuple[str, ...]]:
     return rows
 
 
-def _print_uncertainty(result: "Result", truth: Any, out: Output) -> None:
+def _print_uncertainty(result: "Result", truth: "NDArray[np.int64] | None", out: Output) -> None:
     """Chips, device and images apart, as standard errors of the mean, and the interval of all."""
     spread = result.uncertainty(truth)
     device = "not known" if spread.device is None else f"{spread.device:.2%} ({len(spread.device_scores)} drawn)"
@@ -108,7 +112,7 @@ def _print_uncertainty(result: "Result", truth: Any, out: Output) -> None:
     )
 
 
-def _per_seed(result: "Result", truth: Any) -> list[tuple[str, ...]]:
+def _per_seed(result: "Result", truth: "NDArray[np.int64] | None") -> list[tuple[str, ...]]:
     if truth is not None:
         values = list(result.accuracies(truth))
     elif result.agreement is not None:

@@ -28,7 +28,7 @@ class Design:
     network: str
     chip: str
     device: str | None
-    axes: tuple[tuple[str, Any], ...]
+    axes: tuple[tuple[str, object], ...]
     """Names and values of the further axes."""
     time_s: float
     temp_C: float
@@ -64,7 +64,7 @@ class Space:
 
     def __init__(self, spec: Spec) -> None:
         self.spec = spec
-        self.axes: tuple[tuple[str, tuple[Any, ...]], ...] = (
+        self.axes: tuple[tuple[str, tuple[object, ...]], ...] = (
             ("network", tuple(spec.networks)), ("chip", spec.chips), ("device", spec.devices),
             *((axis.name, axis.values) for axis in spec.axes), ("time_s", spec.times_s), ("temp_C", spec.temps_C),
         )
@@ -132,10 +132,10 @@ def parts(spec: Spec, design: Design) -> tuple[Chip, Device, dict[str, Any]]:
     return chip, device, CompileOptions.from_dict(options).to_dict()
 
 
-def _ordered(values: Sequence[Any]) -> bool:
-    numbers = all(isinstance(value, (int, float)) and not isinstance(value, bool) for value in values)
-    return numbers and list(values) in (sorted(values), sorted(values, reverse=True))
+def _ordered(values: Sequence[object]) -> bool:
+    numbers = [value for value in values if isinstance(value, (int, float)) and not isinstance(value, bool)]
+    return len(numbers) == len(values) and numbers in (sorted(numbers), sorted(numbers, reverse=True))
 
 
-def _hash(content: Any) -> str:
+def _hash(content: object) -> str:
     return hashlib.sha256(json.dumps(content, sort_keys=True, separators=(",", ":")).encode()).hexdigest()

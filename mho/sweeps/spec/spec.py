@@ -8,7 +8,7 @@ import itertools
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from mho.compiler import CompileOptions
 from mho.dotted import dotted
@@ -30,6 +30,9 @@ _KIND = FileKind("description of a sweep", 1 << 20)
 _COMPILE = "compile."
 _NAMES = ListOf(Text(1), 1)
 _SEED = Whole(0, 2**32 - 1)
+
+
+Value = TypeVar("Value")
 
 
 class _Seeds:
@@ -75,7 +78,7 @@ class Axis:
 
     name: str
     """As a column is called: ``adc.bits``, ``compile.slices``."""
-    values: tuple[Any, ...]
+    values: tuple[object, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -117,7 +120,7 @@ class Spec:
     temps_C: tuple[float, ...]
     seeds: tuple[int, ...]
     search: Search
-    built: Mapping[tuple[str, tuple[Any, ...]], "Chip | str"]
+    built: Mapping[tuple[str, tuple[object, ...]], "Chip | str"]
     """Chip by its name and the values of the axes; or the sentence that says why there is no such chip."""
     models: Mapping[str | None, "Device | str"]
     """Device by its name, or the sentence that says why it is none."""
@@ -189,14 +192,14 @@ def _network(path: Path, name: str, table: object) -> dict[str, Any]:
     return _NETWORK.read(f"{path}: networks.{name}", table)
 
 
-def _unique(path: Path, key: str, values: tuple[Any, ...]) -> tuple[Any, ...]:
+def _unique(path: Path, key: str, values: tuple[Value, ...]) -> tuple[Value, ...]:
     for value in values:
         if values.count(value) > 1:
             raise InputError(f"{path}: {key} must hold each value once, not {value} {values.count(value)} times")
     return values
 
 
-def _axes(path: Path, tree: Mapping[str, Any]) -> Iterator[Axis]:
+def _axes(path: Path, tree: Mapping[str, object]) -> Iterator[Axis]:
     for name, values in dotted(tree):
         if not isinstance(values, list) or not values:
             raise InputError(f"{path}: axes.{name} must be a list of values, not {shown(values)}")
@@ -211,9 +214,9 @@ def _axes(path: Path, tree: Mapping[str, Any]) -> Iterator[Axis]:
 
 def _chips(
     path: Path, names: tuple[str, ...], axes: tuple[Axis, ...]
-) -> dict[tuple[str, tuple[Any, ...]], "Chip | str"]:
+) -> dict[tuple[str, tuple[object, ...]], "Chip | str"]:
     """All chips of a sweep. A value with which no chip can be built is wrong; others contradict each other."""
-    built: dict[tuple[str, tuple[Any, ...]], Chip | str] = {}
+    built: dict[tuple[str, tuple[object, ...]], Chip | str] = {}
     of_chip = [k for k, axis in enumerate(axes) if not axis.name.startswith(_COMPILE)]
     for name in names:
         load_chip(name)

@@ -12,6 +12,7 @@ from mho.macro_models.errors import ToolError
 from mho.rtl_gen.verilog.rtlil import Cell, Const, Sig, Slice, width
 
 __all__ = [
+    "ROLES",
     "Expression", "concatenation", "conditional", "constant", "describe", "extend", "infix", "invert", "operator",
     "select",
 ]
@@ -149,6 +150,14 @@ _WORDS = {
     "$add": "plus", "$sub": "minus", "$mul": "times", "$and": "and", "$or": "or", "$xor": "xor",
     "$eq": "is", "$ne": "is_not", "$lt": "below", "$le": "at_most", "$gt": "above", "$ge": "at_least",
 }
+ROLES = {
+    **dict.fromkeys(("$add", "$sub"), "sum"), "$mul": "product", "$mux": "choice", "$not": "inverse",
+    "$neg": "negative",
+    **dict.fromkeys(("$shl", "$shr", "$sshr", "$shift"), "shifted"), "$and": "masked", "$or": "joined",
+    "$xor": "difference", **dict.fromkeys(("$reduce_bool", "$reduce_or", "$reduce_and", "$reduce_xor"), "test"),
+    **dict.fromkeys(("$eq", "$ne", "$lt", "$le", "$gt", "$ge"), "test"),
+}
+"""What the result of an operator is to what reads it."""
 _PREFIXES = {"$not": "not", "$neg": "minus", "$reduce_bool": "any", "$reduce_or": "any", "$reduce_and": "all"}
 
 

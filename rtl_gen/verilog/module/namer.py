@@ -1,12 +1,14 @@
 """Names of the nets of a module: those of their authors, of fields of structures, of states, or what they compute."""
 
+import textwrap
 from collections.abc import Mapping
 
-from mho.rtl_gen.verilog.layout import range_text
+from mho.rtl_gen.verilog.layout import LINE, range_text
 from mho.rtl_gen.verilog.module.analysis import Analysis
-from mho.rtl_gen.verilog.module.expressions import constant, describe
+from mho.rtl_gen.verilog.module.expressions import ROLES, constant, describe
 from mho.rtl_gen.verilog.names import Names, identifier
-from mho.rtl_gen.verilog.rtlil import Const, Module, Sig, Slice, whole
+from mho.rtl_gen.verilog.rtlil import Const, Module, Sig, Slice, slices, whole
+from mho.rtl_gen.verilog.source import name_at
 
 __all__ = ["Namer", "States", "anonymous", "bits_of"]
 
@@ -41,8 +43,11 @@ class Namer(Analysis):
         self.ports, self.states, self.reset_low = ports, states, reset_low
         self.states_read: set[tuple[str, int]] = set()
         self.declarations: list[str] = []
+        self.layouts: Mapping[str, str] = {}
         self.variables: set[str] = set()
         self._readers: dict[str, str] | None = None
+        self._inner: set[str] | None = None
+        self._descriptions: dict[str, str] = {}
         self.identifiers = dict(ports)
         self.names = Names({name.lower() for name in self.identifiers.values()})
         self._aliases: dict[str, str] = {}
@@ -94,18 +99,43 @@ class Namer(Analysis):
         return self.identifiers[wire]
 
     def _describe(self, wire: str) -> str:
-        """A name for what has none: what it computes where that is short, else what it is for."""
+        """A name for what has none: that in the source, what it computes where that is short, else what it is for."""
+        if name := self._name_in_source(wire):
+            return name
         cell = self.cell_of.get(wire)
-        named = describe(cell, self._operand) if cell is not None else ""
-        if named and len(named) <= _LONGEST_NAME:
-            return named
+        if cell is not None and (name := describe(cell, self._operand)) and len(name) <= _LONGEST_NAME:
+            return name
         if self._readers is None:
             self._readers = self.first_readers()
         visited, reader = {wire}, self._readers.get(wire, "")
-        while anonymous(reader) and reader not in visited and reader in self._readers:
+        while anonymous(reader) and not self._name_in_source(reader):
+            if reader in visited or reader not in self._readers:
+                break
             visited.add(reader)
             reader = self._readers[reader]
-        return f"{self.identifiers.get(reader) or identifier(reader)}_term" if reader else "term"
+        read_by = self.identifiers.get(reader) or self._name_in_source(reader) or identifier(reader or "net")
+        if wire in self.process_of:
+            return f"next_{read_by}" if reader in self.registers else f"{read_by}_choice"
+        return f"{read_by}_{ROLES.get(cell.type, 'part') if cell is not None else 'part'}"
+
+    def _name_in_source(self, wire: str) -> str:
+        """What an unnamed net is called where it is computed; empty for what is only a part of that."""
+        driver = self.cell_of.get(wire) or (self.process_of.get(wire) if wire.startswith("\\$") else None)
+        if driver is None or driver.source is None or not anonymous(wire):
+            return ""
+        if self._inner is None:
+            self._inner = self._read_within_their_line()
+        return "" if wire in self._inner else name_at(*driver.source, getattr(driver, "type", ""))
+
+    def _read_within_their_line(self) -> set[str]:
+        """Nets that an operator of the same line reads: parts of what has the name that is there."""
+        inner: set[str] = set()
+        for cell in self.module.cells:
+            for chunk in slices(sig for port, sig in cell.ports.items() if port not in cell.outputs):
+                driver = self.cell_of.get(chunk.wire)
+                if driver is not None and driver.source is not None and driver.source == cell.source:
+                    inner.add(chunk.wire)
+        return inner
 
     def _operand(self, sig: Sig) -> str:
         """A named net, or a part of one with its place; empty for anything else."""
@@ -116,10 +146,22 @@ class Namer(Analysis):
             chunk = next((Slice(wire, chunk.high - low, chunk.low - low)
                           for high, low, wire in self.fields.get(chunk.wire, ())
                           if chunk.high <= high and low <= chunk.low), chunk)
-        name = self.identifiers.get(chunk.wire, "" if anonymous(chunk.wire) else identifier(chunk.wire))
+        name = self.identifiers.get(chunk.wire) or (
+            identifier(chunk.wire) if not anonymous(chunk.wire) else self._description(chunk)
+        )
         if not name or chunk == whole(self.module.wires[chunk.wire]):
             return name
         return f"{name}_{chunk.high}" if chunk.high == chunk.low else f"{name}_{chunk.high}_{chunk.low}"
+
+    def _description(self, chunk: Slice) -> str:
+        """What an unnamed net computes, where that is short; empty for a part of one."""
+        cell = self.cell_of.get(chunk.wire)
+        if cell is None or chunk != whole(self.module.wires[chunk.wire]):
+            return ""
+        if chunk.wire not in self._descriptions:
+            name = self._name_in_source(chunk.wire) or describe(cell, self._operand)
+            self._descriptions[chunk.wire] = name if len(name) <= _LONGEST_NAME else ""
+        return self._descriptions[chunk.wire]
 
     def state(self, wire: str, value: int) -> str:
         """A state's name, or its number where it has none."""
@@ -138,6 +180,8 @@ class Namer(Analysis):
     def declare(self, wire: str, kind: str) -> None:
         """Declare a net, or note that a port is a variable."""
         if not self.module.wires[wire].port:
+            if layout := self.layouts.get(wire):
+                self.declarations += [f"// {line}" for line in textwrap.wrap(layout, LINE - 6)]
             self.declarations.append(f"{kind} {range_text(self.module.wires[wire].width)}{self.name(wire)};")
         elif kind == "reg":
             self.variables.add(wire)

@@ -59,6 +59,11 @@ def _key(body: Iterable[Statement], target: str, renamed: Mapping[str, str]) -> 
 
 def _renamed(sig: Sig, renamed: Mapping[str, str]) -> Sig:
     """A signal of other nets."""
+    for chunk in sig:
+        if isinstance(chunk, Slice) and chunk.wire in renamed:
+            break
+    else:
+        return sig
     chunks: list[Const | Slice] = []
     for chunk in sig:
         if isinstance(chunk, Slice):

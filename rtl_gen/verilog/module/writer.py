@@ -45,6 +45,7 @@ def write_module(
     ports: Mapping[str, str],
     states: States,
     resets: Mapping[str, str] | None = None,
+    layouts: Mapping[str, str] | None = None,
     reset_low: bool = False,
     clock_gate: str = "",
     remarks: Sequence[str] = (),
@@ -62,6 +63,8 @@ def write_module(
         Names of states, for wires of this module.
     resets
         Names of the values of registers after reset, by wires.
+    layouts
+        Fields of structures, by wires, which stand beside their declarations.
     reset_low
         The reset is active low.
     clock_gate
@@ -70,7 +73,7 @@ def write_module(
         Lines on the module, which stand before it; what ports carry, by identifier, which stands before these.
     """
     writer = _Writer(module, ports, states, reset_low=reset_low, gated=bool(clock_gate))
-    writer.clock_gate, writer.resets = clock_gate, resets or {}
+    writer.clock_gate, writer.resets, writer.layouts = clock_gate, resets or {}, layouts or {}
     text = writer.write(name, remarks, port_remarks or {})
     registers = tuple(writer.name(wire) for wire in writer.registers if writer.uses[wire])
     return Written(text, writer.identifiers, writer.instance_names, registers)
@@ -225,8 +228,8 @@ class _Writer(Statements):
         for port, text in self.ports.items():
             wire = self.module.wires[port]
             kind = "reg " if port in self.variables else "wire"
-            if text in remarks:
-                ports += [f"  // {line}" for line in textwrap.wrap(remarks[text], LINE - 6)]
+            for remark in filter(None, (remarks.get(text), self.layouts.get(port))):
+                ports += [f"  // {line}" for line in textwrap.wrap(remark, LINE - 6)]
             ports.append(f"  {wire.port:<6} {kind} {range_text(wire.width)}{text}{',' * (port != [*self.ports][-1])}")
         constants = [
             _local(size, self.state(wire, value), f"{value:0{size}b}")

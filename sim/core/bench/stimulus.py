@@ -77,9 +77,9 @@ def make_stimulus(
     core = number % len(models)
     config = models[core].config
     masks = _random_masks(rng, config.cell_map)
-    op = kind_of(config.kind).random_operation(rng)
-    if not models[core].supports(op):
-        op = replace(op, converter=Converter.COUNT)
+    kind = kind_of(config.kind)
+    while not models[core].supports(op := kind.random_operation(rng)):
+        continue
     low, high = op.input_range
     x = rng.integers(low, high + 1, (vectors, config.inputs(op.direction)))
     # Some vectors are sparse, some are at the ends of the range.

@@ -190,10 +190,10 @@ class _Bench:
                     self._compare(stimulus, Mode.PIN_LEVEL)
                 self.report.pin_level += 1
         if self.measured:
-            for direction in list(Direction)[: 1 + self.kind.transposed]:
+            for direction in list(Direction)[: 1 + self.cfg.two_way]:
                 self._check_whole(direction, seed)
         else:
-            for number in range(4 * self.kind.transposed):
+            for number in range(4 * self.cfg.two_way):
                 self._check_transpose(np.random.default_rng([seed, number, 0x7A]))
             self._check_commands(seed)
             if core_blocks(self.chip).programs and not self.icarus:
@@ -216,7 +216,7 @@ class _Bench:
             codes = output_codes(stuck.result.outputs[: stuck.result.progress[3]], 2).reshape(-1)
             wrong = np.flatnonzero(codes != expected.codes.reshape(-1)[: len(codes)])
             if len(wrong):
-                at = divmod(int(wrong[0]), self.chip.lines)
+                at = divmod(int(wrong[0]), self.cfg.outputs)
                 first = f"code {at} is {codes[wrong[0]]} instead of {expected.codes[at]}"
                 raise ToolError(f"{stuck}; the first output that differs: {first}; {stimulus}") from None
             raise ToolError(f"{stuck}; no output had differed; {stimulus}") from None

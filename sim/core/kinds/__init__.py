@@ -3,7 +3,6 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from enum import IntEnum
-from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -11,7 +10,7 @@ import numpy as np
 from mho.hw.config import Chip
 from mho.hw.config.kinds import chip_class
 from mho.macro_models.errors import InputError
-from mho.macro_models.integer.operation import MAX_BITS, Direction, MvmOperation
+from mho.macro_models.integer.operation import MAX_BITS, MvmOperation
 from mho.macro_models.registry import discovered, module_of
 from mho.sim.core.words import MaskImage
 
@@ -51,15 +50,6 @@ class SimulatedKind:
     pin_level: bool = False
     measured: bool = False
     groups: Callable[[Chip, str], Mapping[str, list[tuple[str, int]]]] = lambda chip, path: {}
-
-    @cached_property
-    def transposed(self) -> bool:
-        """Whether products go both ways."""
-        try:
-            self.operation(direction=Direction.BACKWARD)
-        except InputError:
-            return False
-        return True
 
     def random_operation(self, rng: np.random.Generator) -> MvmOperation:
         """A random legal operation, but for its step code."""

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from mho.compiler.network.archive import _sealed_zip
+from mho.compiler.network.file.archive import _sealed_zip
 
 Members = dict[str, bytes]
 

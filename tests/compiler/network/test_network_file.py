@@ -169,7 +169,7 @@ def test_pickles_are_refused(path: Path, monkeypatch: pytest.MonkeyPatch, tmp_pa
     np.save(tmp_path / "o.npy", np.array([{}], dtype=object), allow_pickle=True)
     rewrite(path, {"layer0.bias.npy": (tmp_path / "o.npy").read_bytes()})
     digits = path.read_bytes()[-64:]
-    monkeypatch.setattr("mho.compiler.network.archive._checksum", lambda data: digits)
+    monkeypatch.setattr("mho.compiler.network.file.archive._checksum", lambda data: digits)
     assert "is no network file" in refusal(path)
 
 

@@ -102,7 +102,7 @@ def test_an_output_of_many_elements_is_no_square_of_them(members: Members, tmp_p
 
 
 def test_what_arrays_hold_together_has_a_limit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("mho.compiler.network.archive.NETWORK.__class__.check", _small)
+    monkeypatch.setattr("mho.compiler.network.file.archive.NETWORK.__class__.check", _small)
     members = {"network.json": b"{}"} | {f"a{k}.npy": npy(np.zeros(1000)) for k in range(100)}
     seal(tmp_path / "net.mho", members)
     with pytest.raises(InputError, match="may have"):

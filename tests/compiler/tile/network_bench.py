@@ -7,7 +7,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mho.compiler import Network
-from mho.compiler.tile.check import run_tiles, values_of
 from mho.compiler.tile.programs import TilePrograms, tile_programs
 from mho.hw.kinds.tnsa.config import TnsaCoreConfig
 from mho.hw.kinds.tnsa.reference import TnsaCoreReference
@@ -15,6 +14,7 @@ from mho.hw.tile.interpreter.cores import ReferenceCore
 from mho.macro_models import Masks
 from mho.sim.executor import build_cores, core_masks
 from tests.compiler.importer.onnx_models import build, node
+from tests.compiler.tile.interpreted import run_tiles, values_of
 
 DAY = 86_400.0
 

@@ -10,11 +10,11 @@ from mho.compiler import CompileOptions, Network
 from mho.compiler.importer.operators import OPERATORS
 from mho.compiler.passes import compile_tiles
 from mho.compiler.program import Call
-from mho.compiler.tile.check import result_of
 from mho.hw.config import load_chip
 from mho.macro_models.errors import InputError
 from tests.compiler.importer.operator_models import INPUTS, model_of
 from tests.compiler.importer.operator_table import GROUPS
+from tests.compiler.tile.interpreted import result_of
 from tests.compiler.tile.network_bench import compare
 
 __all__ = ["DEVICE", "FIRST", "IMAGES", "PAGE", "compiled", "outcome", "page", "page_of", "rows"]

@@ -13,7 +13,6 @@ from mho.compiler.mapping.faults import CoreFaults
 from mho.compiler.passes import compile_tiles
 from mho.compiler.program import Call
 from mho.compiler.tile import TilePrograms, tile_programs
-from mho.compiler.tile.check import result_of
 from mho.compiler.tile.file import joined_of, tile_code
 from mho.compiler.tile.graph.host import Split
 from mho.data import load_sample
@@ -22,6 +21,7 @@ from mho.hw.tile.interpreter.liveness import check_liveness
 from mho.hw.tile.interpreter.tiles import HOST
 from mho.macro_models.errors import InputError
 from tests.compiler.importer.onnx_models import build, node
+from tests.compiler.tile.interpreted import result_of
 from tests.compiler.tile.network_bench import compare, residual_network
 
 OPTIONS = CompileOptions(seeds=1, samples=32)

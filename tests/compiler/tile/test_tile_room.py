@@ -12,10 +12,10 @@ from mho.compiler import CompileOptions, Network
 from mho.compiler.passes import compile_tiles
 from mho.compiler.program import Call
 from mho.compiler.tile import TilePrograms, tile_programs
-from mho.compiler.tile.check import result_of
 from mho.hw.config import load_chip
 from mho.macro_models.errors import InputError
 from tests.compiler.importer.onnx_models import build, node
+from tests.compiler.tile.interpreted import result_of
 from tests.compiler.tile.network_bench import compare
 
 MESH = {"mesh.columns": 4, "mesh.rows": 3}

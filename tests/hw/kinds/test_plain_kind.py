@@ -11,20 +11,24 @@ import pytest
 from numpy.typing import NDArray
 
 from mho.hw import kinds as hw_kinds
-from mho.hw.chip import build_top
+from mho.hw.chip import build_tile, build_top
 from mho.hw.config import Chip, chip_from_dict
 from mho.hw.config import kinds as config_kinds
 from mho.hw.core.layout import pack
 from mho.hw.core.words import pack_inputs
 from mho.hw.kinds import core_blocks, timing
 from mho.hw.testing import bits_of, collect, feed, put, simulate
+from mho.hw.tile.config import TileConfig
+from mho.macro_models import kinds as model_kinds
 from mho.macro_models.errors import InputError
 from mho.macro_models.integer.masks import Masks
 from mho.macro_models.integer.operation import MvmOperation
+from mho.sim import kinds as sim_kinds
 from mho.sim.build.verilate import verilog_text
+from mho.sim.core.bench.verify import verify_core
 
 HERE = Path(__file__).parent / "plain"
-ROOMS = {"config": config_kinds, "hw": hw_kinds}
+ROOMS = {"config": config_kinds, "hw": hw_kinds, "macro_models": model_kinds, "sim": sim_kinds}
 
 
 @pytest.fixture(autouse=True)
@@ -53,7 +57,7 @@ class PlainArray:
         self.cfg, self.cells = cfg, rng.integers(-9, 10, (cfg.lines, cfg.columns))
 
     def converted(self, charge: NDArray[np.int64], step_code: int) -> NDArray[np.int64]:
-        top = 2 ** (self.cfg.bits - 1)
+        top = 2 ** (self.cfg.converter.bits - 1)
         return np.clip(charge // step_code, -top, top - 1)
 
     def mvm(self, op: MvmOperation, masks: Masks, x: NDArray[np.integer], op_id: object) -> Result:
@@ -93,7 +97,8 @@ class PlainArray:
                 if capture:
                     codes = result
                 lanes = codes[group * cfg.lanes : (group + 1) * cfg.lanes].tolist()
-                ctx.set(pins.codes, sum((code & (1 << cfg.bits) - 1) << cfg.bits * k for k, code in enumerate(lanes)))
+                bits = cfg.converter.bits
+                ctx.set(pins.codes, sum((code & (1 << bits) - 1) << bits * k for k, code in enumerate(lanes)))
                 frozen = next(hold)
                 ctx.set(pins.hold, frozen)
 
@@ -114,7 +119,7 @@ def products(chip: Chip, count: int, seed: int, *, ranged: bool) -> None:
     for number in range(count):
         signed = bool(rng.integers(2))
         op = chip.operation(in_bits=int(rng.integers(1, 9)), in_signed=signed)
-        op = replace(op, out_bits=int(rng.integers(1, cfg.bits + 1)), step_code=int(2 ** rng.uniform(0, 9)),
+        op = replace(op, out_bits=int(rng.integers(1, cfg.converter.bits + 1)), step_code=int(2 ** rng.uniform(0, 9)),
                      relu=bool(rng.integers(2)), wl_select=int(rng.integers(8)), line_select=int(rng.integers(8)))
         low, high = op.input_range
         x = pack_inputs(rng.integers(low, high + 1, cfg.inputs()))
@@ -155,7 +160,9 @@ def test_rows_and_columns_apart(rows: int, columns: int, ranged: bool) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("rows", "columns", "lanes", "bits"), [(16, 128, 8, 8), (128, 24, 2, 3), (96, 64, 4, 1)])
+@pytest.mark.parametrize(
+    ("rows", "columns", "lanes", "bits"), [(16, 128, 8, 8), (128, 24, 2, 3), (96, 64, 4, 1), (32, 32, 4, 12)]
+)
 def test_sizes_and_converters(rows: int, columns: int, lanes: int, bits: int) -> None:
     for seed, ranged in enumerate((False, True)):
         products(described(rows, columns, bits=bits, lanes=lanes), 8, seed, ranged=ranged)
@@ -177,3 +184,34 @@ def test_its_tops_are_verilog_behind_a_bus() -> None:
     blocks = core_blocks(chip)
     assert [window.words for window in blocks.registers.windows] == [36, 6, 20]
     assert "module" in verilog_text(build_top(chip, "wishbone"), "top")
+
+
+@pytest.mark.slow
+def test_a_tile_has_its_words() -> None:
+    content = {"schema": 1, "core": {"kind": "plain", "rows": 24, "columns": 40}, "mesh": {"columns": 2}}
+    chip = chip_from_dict(content)
+    (tile, *_) = TileConfig.of_tiles(chip).values()
+    assert (tile.input_words, tile.forward_words, tile.output_words) == (6, 6, 20)
+    assert "module" in verilog_text(build_tile(chip), "tile")
+
+
+@pytest.fixture
+def added_everywhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The kind in the process of a simulator, too."""
+    lines = [f"import {room.__name__}\n{room.__name__}.__path__.append({str(HERE / folder)!r})"
+             for folder, room in ROOMS.items()]
+    (tmp_path / "sitecustomize.py").write_text("\n".join(lines))
+    monkeypatch.syspath_prepend(tmp_path)  # which its Python has, too
+
+
+@pytest.mark.slow
+@pytest.mark.cosim
+@pytest.mark.usefixtures("added_everywhere")
+@pytest.mark.parametrize(("rows", "columns", "simulator"), [
+    (24, 40, "verilator"), (64, 32, "verilator"),
+    pytest.param(24, 40, "icarus", marks=pytest.mark.cosim("iverilog", "vvp", "cocotb")),
+])
+def test_its_verilog_is_its_model(rows: int, columns: int, simulator: str) -> None:
+    report = verify_core(described(rows, columns, bits=8), operations=24, devices=["ideal"], simulator=simulator)
+    assert report.operations == 24
+    assert report.counts["codes"]["within the range"] > 100

@@ -10,13 +10,14 @@ from mho.hw.testing import simulate
 from mho.hw.tile.config import TileConfig
 from mho.hw.tile.interpreter.cores import FunctionCore
 from mho.hw.tile.interpreter.state import Retired
-from mho.hw.tile.interpreter.tiles import HOST, Flow, Joined, Place, Reduction, Tiles
+from mho.hw.tile.interpreter.tiles import Tiles
 from mho.hw.tile.isa import Engine
 from mho.hw.tile.isa.program import Program
 from mho.hw.tile.loading import program_writes
 from mho.hw.tile.rtl.controller import TileController
 from mho.hw.tile.rtl.host import BUFFER, CONTROL
 from mho.macro_models.errors import InputError
+from mho.sim.tile_programs.random_programs import alone
 from tests.hw.host.bus_access import access_bus
 
 
@@ -45,21 +46,12 @@ class Core(FunctionCore):
         return super().product(op, op_id, first, codes)
 
 
-def alone(program: Program, cfg: TileConfig) -> Joined:
-    """The tile ``t``, whose flows lead to the host, and which is all of each reduction."""
-    return Joined(
-        tiles={"t": Place(program=program, cfg=cfg, core=Core(cfg.lines))},
-        flows=tuple(Flow(sender="t", number=k, to=(HOST,)) for k in range(16)),
-        reductions=tuple(Reduction(context=k, members=("t",), root="t") for k in range(cfg.contexts)),
-    )
-
-
 class Expected:
     """What the interpreter makes of a program that is given some blocks."""
 
     def __init__(self, program: Program, cfg: TileConfig, given: dict[int, list[bytes]], turns: int = 1 << 20) -> None:
         seen: list[Retired] = []
-        tiles = Tiles(alone(program, cfg), watch=lambda _, one: seen.append(one))
+        tiles = Tiles(alone(program, Core(cfg.lines), cfg), watch=lambda _, one: seen.append(one))
         for number, blocks in given.items():
             tiles.give("t", number, list(blocks))
         tiles.run(limit=turns, most=4000)

@@ -9,6 +9,7 @@ from mho.macro_models.integer.vector import (
     LANE_MAX,
     MULTIPLIER_MAX,
     Encode,
+    LeafSum,
     Requantise,
     Root,
     WeightedSum,
@@ -57,6 +58,36 @@ def test_sum_wraps_and_does_not_depend_on_the_order(data: st.DataObject, counts:
     assert sum_leaves(leaves[::-1], 3).tolist() == wanted
 
 
+@given(data=st.data(), count=st.integers(1, 4), turns=st.integers(1, 7), shift=st.integers(0, 31))
+@pytest.mark.parametrize("tiled", [True, False])
+@pytest.mark.parametrize("kind", [np.int16, np.int64])  # in compiled loops, and without them
+@pytest.mark.parametrize("top", [255, LANE_MAX])
+def test_leaves_are_added_as_one_by_one(
+    data: st.DataObject, tiled: bool, kind: type, top: int, count: int, turns: int, shift: int
+) -> None:
+    outputs = np.tile(np.arange(2, 2 + count), turns)
+    outputs = outputs if tiled else np.array(data.draw(st.permutations(outputs.tolist())))
+    n = len(outputs)
+    multiplier = data.draw(hnp.arrays(np.int32, n, elements=st.integers(0, MULTIPLIER_MAX)))
+    codes = data.draw(hnp.arrays(kind, (2, n), elements=st.sampled_from([-top, top]) | st.integers(-top, top)))
+    total = data.draw(hnp.arrays(np.int16, (2, count + 3)))
+    wanted = [[int(v) for v in row] for row in total]
+    for b in range(2):
+        for j, output in enumerate(outputs.tolist()):
+            wanted[b][output] += rounded(int(codes[b, j]) * int(multiplier[j]), shift)
+    LeafSum(multiplier, outputs, shift, top).add(total, codes)
+    assert total.tolist() == [[wrap16(v) for v in row] for row in wanted]
+
+
+@pytest.mark.parametrize("kind", [np.int16, np.int64])
+@pytest.mark.parametrize(("multiplier", "shift"), [(MULTIPLIER_MAX, 31), (32766, 31), (MULTIPLIER_MAX, 17)])
+@pytest.mark.parametrize("code", [LANE_MAX, -LANE_MAX])
+def test_the_largest_product_fits_in_32_bits(kind: type, multiplier: int, shift: int, code: int) -> None:
+    total = np.zeros((1, 1), dtype=np.int16)
+    LeafSum(np.array([multiplier]), np.zeros(1, np.int64), shift, LANE_MAX).add(total, np.array([[code]], dtype=kind))
+    assert total[0, 0] == wrap16(rounded(code * multiplier, shift))
+
+
 @pytest.mark.parametrize("relu", [False, True])
 @pytest.mark.parametrize(
     "requantise", [None, Requantise(shift=4, low=0, high=15), Requantise(shift=0, low=-127, high=127)]
@@ -95,6 +126,11 @@ def test_headroom_is_the_worst_sum_of_all_leaves() -> None:
     ]
     with pytest.raises(ValueError, match="a lane can reach 32768, which exceeds 16 bits"):
         check_headroom([(1, np.array([LANE_MAX]), np.array([0]))], 0, np.array([1]))
+    zero = np.array([0])
+    assert check_headroom([(1, np.array([LANE_MAX]), zero)], 0, zero).tolist() == [LANE_MAX]
+    assert check_headroom([(2**17 - 1, np.array([2**14]), zero)], 31, zero).tolist() == [1]
+    with pytest.raises(ValueError, match="exceeds 32 bits"):
+        check_headroom([(2**17, np.array([2**14]), zero)], 31, zero)
     with pytest.raises(ValueError, match="exceeds 32 bits"):
         check_headroom([(2**17, np.array([MULTIPLIER_MAX]), np.array([0]))], 31, np.array([0]))
 

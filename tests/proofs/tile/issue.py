@@ -36,9 +36,9 @@ class Issued(Elaboratable):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         m.submodules.load, m.submodules.vector, m.submodules.send = self.load, self.vector, self.send
-        sequencer = SimpleNamespace(issue=self.issue, quiet=Signal(), idle=Signal())
+        sequencer: Any = SimpleNamespace(issue=self.issue, quiet=Signal(), idle=Signal())
         TileController._issue(cast(TileController, self), m, sequencer, self.load, self.vector, self.send,
-                    SimpleNamespace(ready=self.settled))
+                    cast(Any, SimpleNamespace(ready=self.settled)))
         return m
 
 
@@ -49,7 +49,7 @@ class IssueClaims(Harness):
         super().__init__(dut, forgetful=True)
 
     def elaborate(self, platform: object) -> Module:
-        with patch.object(vector_control, "VectorUnit", AnyUnit):
+        with patch.object(vector_control, "VectorDatapath", AnyUnit):
             return super().elaborate(platform)
 
     def specify(self, m: Module, state: State) -> None:

@@ -118,5 +118,5 @@ def spoken(chip: Chip, direction: Direction, folder: Path) -> None:
 @pytest.mark.parametrize("name", preset_names())
 def test_the_driver_speaks_as_the_streams_do(name: str, tmp_path: Path) -> None:
     chip = load_chip(name)
-    for direction in Direction if simulated(chip).transposed else [Direction.FORWARD]:
+    for direction in Direction if core_blocks(chip).cfg.two_way else [Direction.FORWARD]:
         spoken(chip, direction, tmp_path)

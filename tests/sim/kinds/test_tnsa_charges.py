@@ -16,7 +16,7 @@ from mho.macro_models.tnsa.converter.neuron import Neuron
 from mho.macro_models.tnsa.model import TnsaModel
 from mho.sim.build.toolchain import HDL
 from mho.sim.build.verilate import EXACT
-from mho.sim.kinds.tnsa import BoundKey, Conversion
+from mho.sim.kinds.tnsa.evaluator import BoundKey, Conversion
 
 pytestmark = pytest.mark.cosim("g++")
 

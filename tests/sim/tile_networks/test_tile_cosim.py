@@ -14,7 +14,6 @@ from mho.compiler.network.tiles import TileCode
 from mho.compiler.passes import compile_tiles
 from mho.compiler.program import Call
 from mho.compiler.tile import tile_programs
-from mho.compiler.tile.check import run_tiles, values_of
 from mho.compiler.tile.cycles import tile_cycles
 from mho.compiler.tile.file import tile_code
 from mho.compiler.tile.placement.software_pipeline import both_sides
@@ -33,6 +32,7 @@ from mho.sim.tile_networks.backend import TileCosimBackend
 from mho.sim.tile_networks.build import sources_of_mesh
 from mho.sim.tile_networks.plan import tile_node
 from tests.compiler.importer.onnx_models import build, node
+from tests.compiler.tile.interpreted import run_tiles, values_of
 from tests.compiler.tile.network_bench import DAY, Masked
 from tests.sim.tile_networks.account import check_layers
 

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 from mho.compiler.tile import tile_code
-from mho.compiler.tile.check import result_of
 from mho.sim.account import RunAccount
 from mho.sim.executor import build_cores, core_masks
 from mho.sim.tile_networks.backend import TileCosimBackend
 from tests.compiler.importer.operator_table import GROUPS
+from tests.compiler.tile.interpreted import result_of
 from tests.compiler.tile.network_bench import DAY, compare
 from tests.compiler.tile.operators_on_tiles import DEVICE, FIRST, IMAGES, compiled
 

@@ -11,8 +11,8 @@ from mho.hw.tile.config import TileConfig
 from mho.hw.tile.interpreter.actions import Actions
 from mho.hw.tile.isa import Cause, Op, decode
 from mho.macro_models.errors import ToolError
+from mho.sim.tile_programs.cases import random_cases
 from mho.sim.tile_programs.compare import difference, expected, skeleton_differs
-from mho.sim.tile_programs.random_cases import random_cases
 from mho.sim.tile_programs.random_programs import SIZES
 from mho.sim.tile_programs.simulation import TileSimulation
 from mho.sim.tile_programs.verify import verify_tile

@@ -52,4 +52,4 @@ def test_a_ring_one_block_short_is_refused_and_hangs_in_hardware() -> None:
     assert stuck.busy
     assert not stuck.received
     # What ended is what ended in the checker's run: two blocks were kept, the third one waits for ever.
-    assert [one.pc for one in stuck.events if one.shown] == [1, 2]
+    assert [event.pc for _, event in stuck.events if event.shown] == [1, 2]

@@ -69,13 +69,13 @@ def _first(findings: Sequence[Finding]) -> tuple[Value, Value]:
     return Cat(bad for _, bad in runs).any(), first
 
 
-def own_findings(kind: str, value: Any) -> list[Finding]:
+def own_findings(kind: str, value: data.View) -> list[Finding]:
     """What is wrong with a descriptor alone."""
     return [Finding(bad, cause, _NOBODY) for bad, cause in zip(
         own_wrongs(kind, value), (Cause.RESERVED, Cause.FIELD), strict=True)]
 
 
-def walk_findings(walk: Any) -> list[Finding]:
+def walk_findings(walk: data.View) -> list[Finding]:
     """What is wrong with a walk alone, as it was found."""
     return [Finding(walk.reserved, Cause.RESERVED, _NOBODY), Finding(walk.field, Cause.FIELD, _NOBODY)]
 
@@ -85,7 +85,7 @@ def stream_findings(wrong: Value, stream: int) -> list[Finding]:
     return [Finding(wrong == k, cause, stream) for k, cause in enumerate(WRONGS) if k]
 
 
-def walk_wrongs(cfg: TileConfig, walk: Any) -> Value:
+def walk_wrongs(cfg: TileConfig, walk: data.View) -> Value:
     """What is wrong with a walk alone, as :class:`WalkFaults`."""
     # What stands for pixels outside of the image is within the buffer.
     return Cat(*own_wrongs("walk", walk), walk.pad + walk.run + walk.tail > cfg.buffer_bytes)
@@ -199,6 +199,7 @@ class VecCheck(_Check):
     def _source(self, m: Module, table: Value) -> None:
         """Rules of a source; of a table the second one is none."""
         vec, walk_fields, second = self.vec, self.walk, self.second
+        # One set of gates for both sources, which are asked in turn.
         is_source = ~(second & table)
         operand, lane, offset, advance, free = Signal(5), Signal(), Signal(10), Signal(), Signal()
         forms = [vec[f"{name}_format"] == Format.LANE for name in "ab"]
@@ -210,6 +211,7 @@ class VecCheck(_Check):
         ]
         walk, stream = operand[4] & ~operand[3] & is_source, ~operand[4] & is_source
         sums, inner = operand == Operand.ACCUMULATORS, operand[4] & operand[3] & (operand < Operand.RESULT + 4)
+        # Offset and elements together are below 2,048; twice that, as bytes of lanes, below 4,096.
         end = Signal(12)
         m.d.comb += end.eq(offset + vec.elements)
         within = Mux(walk, walk_fields.run, self.block)
@@ -238,6 +240,7 @@ class VecCheck(_Check):
         result = (a >= Operand.RESULT) & (a < Operand.RESULT + 4)
         legal_b = Mux(table, b < TABLES, Mux(none["b"], kind != Kind.PRODUCT, ~b[4] | walk["b"] | sums["b"]))
         entries = (vec.lo >= 0) & (vec.hi < TABLE_ENTRIES)
+        # Two frees of one block, or a walk that goes on twice.
         both = second & stream["a"] & stream["b"] & (
             (walk["a"] & (a == b)) | ((self.a.number == self.b.number) & self._flag("free_a") & self._flag("free_b")))
         last = vec.parameters + vec.period + Mux(second, vec.period, 0)
@@ -250,6 +253,7 @@ class VecCheck(_Check):
         )
         beyond = (vec.add & (vec.elements > ACCUMULATORS)) | ((affine | table) & (last > self.cfg.parameters))
         return [
+            # Rules of the descriptor alone are known a cycle before those of its sources: so they are registered.
             *_late(m, [
                 Finding(kind >= len(Kind), Cause.RESERVED, _NOBODY), Finding(Cat(alone).any(), Cause.FIELD, _NOBODY),
             ]),

@@ -104,6 +104,7 @@ class Descriptors(Resettable):
         depth = _PLACES + PLACE_WORDS * _WALKS
         m.submodules.memory = memory = Memory(shape=unsigned(_WORD), depth=depth, init=[])
         read, write = memory.read_port(), memory.write_port()
+        # Walks that were written and have not been set back yet.
         stale, origin = Signal(_WALKS), Signal(_WORD)
         walk, second = Signal(range(_WALKS)), Signal()
         renews, number = Signal(), Signal(4)
@@ -128,6 +129,7 @@ class Descriptors(Resettable):
                 # What is written meanwhile is the place.
                 m.d.comb += renews.eq(1)
                 m.next = "Stream"
+            # The place of a walk counts blocks of its stream: that is in its first word.
             with m.State("Stream"):
                 m.d.sync += number.eq(read.data[:4])
                 m.next = "Ask"

@@ -71,6 +71,7 @@ class DrainRange(Resettable):
         m.d.sync += [
             count.eq(count + self.add - self.take), tail.eq(tail + self.add), oldest.eq(oldest + self.take),
         ]
+        # The core itself gives only what is wanted.
         if self.cfg.ranged:
             connect(m, flipped(self.i), flipped(self.o))
             return self.resets(m)

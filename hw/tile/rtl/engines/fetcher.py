@@ -70,6 +70,7 @@ class Fetcher(Resettable):
                 Cat(self.place[name] for name in ("x", "y", "placed", "known")).eq(registers[own_words]),
                 self.place.origin.eq(registers[own_words + 1]),
             ]
+        # A word comes a cycle behind its address: `arrived` says which one, `words` is none.
         m.d.sync += [arrived.eq(words), self.done.eq(arrived == words - 1)]
         with m.If(self.start):
             m.d.sync += step.eq(0)

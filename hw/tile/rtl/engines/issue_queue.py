@@ -94,6 +94,7 @@ class IssueQueue(Resettable):
             self.busy.eq(valid.any()),
             self.o.valid.eq(valid[0]), self.o.payload.eq(places[0]), self.reads.eq(reads),
         ]
+        # Places move up by themselves, so the oldest one is in the first that is taken.
         for k, place in reversed(list(enumerate(places))):
             with m.If(valid[k]):
                 m.d.comb += self.oldest.eq(place.order.age)

@@ -193,7 +193,7 @@ class LoadEngine(Resettable):
             m.d.sync += self.image.eq(following)
         return self.resets(m)
 
-    def _numbers(self, m: Module, fetch: Fetcher, entry: Any) -> Value:
+    def _numbers(self, m: Module, fetch: Fetcher, entry: stream.Interface) -> Value:
         """Number of the next conversion of each product: kept from one to the next until they begin anew."""
         m.submodules.numbers = memory = Memory(shape=unsigned(32), depth=_PRODUCTS, init=[])
         write, read = memory.write_port(), memory.read_port(domain="comb")
@@ -223,7 +223,7 @@ class LoadEngine(Resettable):
         """An IMAGE is carried out."""
         return self.i.valid & self.i.ready & (self.i.p.word[OPCODE_LOW:] == Op.IMAGE)
 
-    def _words(self, m: Module, gather: Gather, mvm: Any) -> Value:
+    def _words(self, m: Module, gather: Gather, mvm: data.View) -> Value:
         """All words of an operation: those of the window in their place, 0 elsewhere; whether none is left."""
         at, last, active, window = Signal(7), Signal(7), Signal(), Signal()
         first = Signal.like(mvm.i_first)
@@ -234,6 +234,7 @@ class LoadEngine(Resettable):
             gather.o.ready.eq(self.codes.ready & active & in_window),
         ]
         with m.If(self.op.valid & self.op.ready):
+            # The core wants all words of its lines, whatever the window has: zeros before and behind.
             m.d.sync += [at.eq(0), last.eq(self._count - 1), first.eq(mvm.i_first), active.eq(1), window.eq(1)]
         with m.Elif(self.codes.valid & self.codes.ready):
             m.d.sync += [at.eq(at + 1), active.eq(at != last)]
@@ -242,7 +243,7 @@ class LoadEngine(Resettable):
         return ~active
 
     def _look(
-        self, m: Module, issue: Any, number: Signal, fetch: Fetcher, waiting: IssueQueue, reads: Signal
+        self, m: Module, issue: data.View, number: Signal, fetch: Fetcher, waiting: IssueQueue, reads: Signal
     ) -> None:
         """Takes an instruction that is legal."""
         op, cause, fetched, about = self.i.p.word[OPCODE_LOW:], Signal(4), Signal(), Signal(4)
@@ -315,6 +316,7 @@ class LoadEngine(Resettable):
         row, looked_at, codes, number = self.look.number, Signal(_WALKS), Signal(14), Signal(4)
         m.submodules.looks = memory = Memory(shape=unsigned(18), depth=_WALKS, init=[])
         write, read = memory.write_port(), memory.read_port(domain="comb")
+        # Most products use a walk again: what a look found is kept until its descriptor changes.
         row_known = looked_at.bit_select(row, 1)
         m.d.comb += [
             read.addr.eq(row), write.addr.eq(row), write.data.eq(Cat(self.look.look.codes, self.look.walk.stream)),
@@ -330,15 +332,18 @@ class LoadEngine(Resettable):
             m.d.sync += looked_at.eq(0)
         return row_known, codes, number
 
-    def _trap(self, m: Module, issue: Any, cause: Any, about: Value, engine: Engine) -> None:
+    def _trap(self, m: Module, issue: data.View, cause: Any, about: Value, engine: Engine) -> None:
         """What is offered is wrong; said when nothing is in hand that may trap before."""
+        # Something older may still trap, and the first trap of the program is told.
         with m.If(~self.busy & ~self.others & self.i.valid):
             m.d.comb += [
                 self.found.trap.cause.eq(cause), self.found.trap.engine.eq(engine), self.found.trap.pc.eq(issue.pc),
                 self.found.trap.stream.eq(about), self.found.order.eq(self.order),
             ]
 
-    def _run(self, m: Module, oldest: Any, window: AddressGenerator, gather: Gather, all_given: Value) -> None:
+    def _run(
+        self, m: Module, oldest: stream.Interface, window: AddressGenerator, gather: Gather, all_given: Value,
+    ) -> None:
         """Carries out the oldest product."""
         job, walks = oldest.p, self.walks
         # It ends when its codes are given and its walk has gone on.
@@ -351,6 +356,7 @@ class LoadEngine(Resettable):
         leaves = job.flags.advance | job.flags.restart
         with m.FSM():
             with m.State("Window"):
+                # It may still be reading the window before: `hold` keeps the walk from giving pixels of that back.
                 m.d.comb += [walks.valid.eq(oldest.valid), walks.todo.eq(WalkRequest.PLAN)]
                 with m.If(walks.done):
                     m.d.comb += window.opens.eq(1)
@@ -361,6 +367,7 @@ class LoadEngine(Resettable):
                 # For ever.
                 m.d.comb += [self.found.trap.cause.eq(Cause.RING), self.found.trap.stream.eq(job.number)]
             with m.State("Operation"):
+                # How many words the core takes depends on the direction, which only the descriptor of the core says.
                 with m.If(job.mvm.i_last >= self._count):
                     m.d.comb += self.found.trap.cause.eq(Cause.CORE)
                 with m.Else():

@@ -84,6 +84,8 @@ class Receiver(Resettable):
             valid.eq(self.i.valid), maps.eq(self.map), map_slot.eq(self.map_slot), map_stream.eq(self.map_stream),
             here.eq(valid & mapped.bit_select(flit.slot, 1)), self.write.valid.eq(here),
         ]
+        # Nothing can wait here: a flit is looked up in one cycle and written in the next, with the first port of the
+        # buffer and of the rings.
         with m.If(self.i.valid):
             m.d.sync += flit.eq(self.i.payload)
         with m.If(valid):
@@ -106,6 +108,7 @@ class Receiver(Resettable):
         ]
         with m.If(maps):
             m.d.sync += has.eq(1)
+        # Counts of blocks are in a memory, which is cleared row by row.
         with m.If(self.start):
             m.d.sync += [clearing.eq(0), mapped.eq(0)]
         with m.Elif(~self.ready):

@@ -116,6 +116,7 @@ class SendEngine(Resettable):
                 m.d.comb += self.read.valid.eq(room)
                 with m.If(room & self.read.ready & last):
                     m.next = "Give"
+            # It is given back, and counted as sent, when the network has all of its flits.
             with m.State("Give"), m.If(none):
                 m.d.sync += [sent.eq(sent + 1), frees.eq(free)]
                 m.next = "Free"
@@ -158,6 +159,7 @@ class SendEngine(Resettable):
         accepts = self.i.valid & self.i.ready
         for k, place in enumerate(places):
             takes = Signal(name=f"takes_{k}")
+            # Gaps close by themselves, a place a cycle.
             m.d.comb += takes.eq(~valid[k] | goes)
             behind = k + 1 < WAITING
             with m.If(takes):

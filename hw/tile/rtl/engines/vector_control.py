@@ -40,7 +40,7 @@ class VecLayout(data.StructLayout):
         })
 
 
-def sources(vec: Any) -> tuple[dict[str, Value], dict[str, Value]]:
+def sources(vec: data.View) -> tuple[dict[str, Value], dict[str, Value]]:
     """Which sources are walks; which ones, and whether the target, are streams."""
     both = (vec.kind != Kind.TABLE) & (vec.b != Operand.NONE)
     walks = {"a": vec.a[4] & ~vec.a[3], "b": both & vec.b[4] & ~vec.b[3]}
@@ -113,7 +113,7 @@ class VectorControl(Resettable):
         self._run(m, unit, window)
         return self.resets(m)
 
-    def _run(self, m: Module, unit: Any, window: AddressGenerator) -> None:
+    def _run(self, m: Module, unit: VectorDatapath, window: AddressGenerator) -> None:
         job, walk, stream = self.i.p, self._walk, self._stream
         vec, flags = job.vec, job.flags
         planned = {name: Signal(name=f"{name}_there") for name in "ab"}
@@ -148,9 +148,12 @@ class VectorControl(Resettable):
                     ]
             self._plan(m, "a", "Plan b", missing, vec.a, window, planned, wrong, news)
             self._plan(m, "b", "Planned", missing, vec.b, window, planned, wrong)
+            # Both windows are tried before it waits: where one of them is illegal it traps, and does not wait for the
+            # other.
             with m.State("Planned"):
                 with m.If(~(missing["a"] & missing["b"]) | news):
                     _go(m, [(missing["a"] | missing["b"], "Plan a"), *asks])
+            # The descriptors are known to be legal; a window that reaches beyond its ring is found only here.
             with m.State("Wrong"):
                 # For ever.
                 m.d.comb += [
@@ -173,6 +176,7 @@ class VectorControl(Resettable):
 
     def _end(self, m: Module, done: int) -> None:
         """What is to be done behind the first ``done`` of what ends an operation."""
+        # Only what the operation asks for takes a cycle: the next state is the first one that is wanted.
         rest = self._ends[done:]
         _go(m, rest, self._effects)
         m.d.comb += self.i.ready.eq(~_any([condition for condition, _ in rest if condition is not None]))
@@ -201,7 +205,7 @@ class VectorControl(Resettable):
                 with m.If(self.walks.later):
                     m.d.sync += news.eq(self.moved)
 
-    def _leave(self, m: Module, place: int, name: str, operand: Value, flags: Any) -> None:
+    def _leave(self, m: Module, place: int, name: str, operand: Value, flags: data.View) -> None:
         """A walk goes on."""
         with m.State(f"Leave {name}"):
             m.d.comb += [
@@ -213,6 +217,8 @@ class VectorControl(Resettable):
 
     def _ask(self, m: Module, name: str, rest: Sequence[tuple[Value | None, str]], number: Value, block: Value) -> None:
         """Waits for a block, or for room, and remembers where it is."""
+        # The address is kept: the ring may move before the datapath starts, but not past a block that is not given
+        # back.
         ring, at = self.ask.ring, Signal(16, name=f"{name}_at", reset_less=True)
         m.d.comb += block.eq(at)
         good = ring.there != ring.blocks if name == "target" else ring.there != 0

@@ -3,7 +3,7 @@
 from typing import Any
 
 from amaranth.hdl import Module, Mux, Signal, Value, unsigned
-from amaranth.lib import stream
+from amaranth.lib import data, stream
 from amaranth.lib.wiring import connect, flipped
 
 from mho.hw.block import Resettable
@@ -119,6 +119,7 @@ class VectorIssue(Resettable):
         issue, entry, vec = Signal(IssueLayout(), reset_less=True), waiting.i.p, fetch.o
         looks = {name: Signal(SourceLayout(), name=f"look_{name}") for name in "ab"}
         walk, of_stream = sources(vec)
+        # A bit for each stream: what other engines ask is whether any is read by both.
         reads = {name: Signal(STREAMS, name=f"reads_{name}") for name in looks}
         for name in looks:
             with m.If(walk[name] | of_stream[name]):
@@ -135,7 +136,7 @@ class VectorIssue(Resettable):
         self._look(m, issue, fetch, looks, waiting)
         return self.resets(m)
 
-    def _look(self, m: Module, issue: Any, fetch: Fetcher, looks: dict[str, Any], waiting: IssueQueue) -> None:
+    def _look(self, m: Module, issue: data.View, fetch: Fetcher, looks: dict[str, Any], waiting: IssueQueue) -> None:
         vec = fetch.o
         walk, of_stream = sources(vec)
         m.submodules.check = check = VecCheck(self.cfg)
@@ -174,6 +175,7 @@ class VectorIssue(Resettable):
             with m.State("Judge"):
                 # All products before it were issued, and the oldest one stays until this is taken.
                 drains, odd = vec.a == Operand.DRAIN, Signal()
+                # The core gives codes two in a word: one may be left over.
                 m.d.comb += odd.eq((vec.elements != self.codes) & (vec.elements + 1 != self.codes))
                 m.d.sync += [cause.eq(check.cause), about.eq(check.stream)]
                 with m.If((check.cause == 0) & drains & (self.none | odd)):
@@ -182,12 +184,15 @@ class VectorIssue(Resettable):
             with m.State("Order"):
                 self._order(m, issue, vec, cause, about, waiting)
 
-    def _order(self, m: Module, issue: Any, vec: Any, cause: Value, about: Value, waiting: IssueQueue) -> None:
+    def _order(
+        self, m: Module, issue: data.View, vec: data.View, cause: Value, about: Value, waiting: IssueQueue,
+    ) -> None:
         """Takes the instruction, or traps when nothing that is older may."""
         with m.If(~self.i.valid):
             # The program has stopped.
             m.next = "Idle"
         with m.Elif(cause != 0):
+            # What is older may trap too, and has the first say.
             with m.If(~waiting.busy & ~self.others):
                 m.d.comb += [
                     self.found.trap.cause.eq(cause), self.found.trap.engine.eq(Engine.SEQUENCER),
@@ -199,7 +204,7 @@ class VectorIssue(Resettable):
             m.next = "Idle"
 
     def _source(
-        self, m: Module, name: str, following: str, walk: Value, stream: Value, operand: Value, check: Any,
+        self, m: Module, name: str, following: str, walk: Value, stream: Value, operand: Value, check: VecCheck,
         source: Signal, target: Value | None = None,
     ) -> None:
         """What is wrong with a source."""
@@ -208,6 +213,7 @@ class VectorIssue(Resettable):
                 check.second.eq(name == "b"), self.look.number.eq(operand), self.look.todo.eq(WalkRequest.LOOK),
                 self.look.valid.eq(walk), self.look_ask.stream.eq(operand[:4]), self.look_ask.valid.eq(stream),
             ]
+            # Both sources go through one check, so what it found of the first one is kept.
             m.d.sync += source.eq(check.found)
             with m.If(Mux(walk, self.look.done, self.look_ask.ready | ~stream)):
                 m.next = following

@@ -105,6 +105,7 @@ class WindowArbiter(Resettable):
                     m.next = "Find"
             with m.State("Find"):
                 m.d.sync += [number.eq(request.number), goes.eq(request.todo == WalkRequest.GO)]
+                # The walk of the request before: its words and its place are here still.
                 with m.If(fresh & ~look & (number == request.number)):
                     m.d.comb += [walker.start.eq(1), walker.moves.eq(1)]
                     m.next = "Walk"

@@ -104,6 +104,7 @@ class Accumulators(Resettable):
         for j in reversed(range(lanes)):
             with m.If(left[j]):
                 m.d.comb += by.eq(turns[j])
+        # Neighbours of one turn lie in different banks; the first one that does not fit ends the group.
         fits = [~left[j] | (turns[j] == by) for j in range(lanes)]
         goes = [left[j] & Cat(fits[: j + 1]).all() for j in range(lanes)]
         m.d.comb += self.ready.eq(Cat(fits).all())

@@ -106,7 +106,8 @@ class VectorDatapath(Resettable):
         m.submodules.operands = operands = Operands(cfg)
         m.submodules.parameters = parameters = Parameters(cfg)
         m.submodules.accumulators = accumulators = Accumulators()
-        lanes: list[Any] = [Lane(sums=k < AT_A_TIME, tables=k == 0) for k in range(cfg.lanes)]
+        # Accumulators are reached two at a time and tables once: the other lanes are without that.
+        lanes = [Lane(sums=k < AT_A_TIME, tables=k == 0) for k in range(cfg.lanes)]
         for k, lane in enumerate(lanes):
             m.submodules[f"lane_{k}"] = lane
         for name in ("term", "drain", "result", "read"):
@@ -139,10 +140,11 @@ class VectorDatapath(Resettable):
         ]
         return self.resets(m)
 
-    def _stages(self, m: Module, operands: Any, parameters: Any, enable: Value) -> list[Any]:
+    def _stages(self, m: Module, operands: Operands, parameters: Parameters, enable: Value) -> list[Any]:
         """What goes along with the operands through the lanes; numbers of the first parameters and sums of a group."""
         job, beat = self.job, operands.o.p
         first, total = Signal(INDEX_BITS), Signal(8)
+        # Parameters go by elements, not by terms: they move on with the last term of a group.
         ends = enable & operands.o.valid & beat.step.last
         stages: list[Any] = [Signal(StageLayout(self.cfg), name=f"stage_{k + 1}") for k in range(_LATE)]
         with m.If(self.start):
@@ -172,12 +174,13 @@ class VectorDatapath(Resettable):
         return last
 
     def _feed(
-        self, m: Module, operands: Any, parameters: Any, lanes: list[Any], stage: Any, enable: Value
+        self, m: Module, operands: Operands, parameters: Parameters, lanes: list[Lane], stage: data.View, enable: Value
     ) -> None:
         """Operands, with the parameters that were read for them, into the lanes."""
         job, beat = self.job, Signal(BeatLayout(self.cfg), reset_less=True)
         with m.If(enable):
             m.d.sync += beat.eq(operands.o.payload)
+            # Nothing comes: a bubble must not end or begin a sum.
             with m.If(~operands.o.valid):
                 m.d.sync += beat.step.eq(0)
         maximum = job.kind == Kind.MAX
@@ -190,12 +193,14 @@ class VectorDatapath(Resettable):
             ]
 
     def _sum(
-        self, m: Module, operands: Any, accumulators: Any, lanes: list[Any], stages: list[Any], enable: Value
+        self, m: Module, operands: Operands, accumulators: Accumulators, lanes: list[Lane], stages: list[Any],
+        enable: Value
     ) -> None:
         """Accumulators as a source, and as what sums begin with."""
         second, third = stages[1], stages[2]
         asks = Signal()
         m.d.comb += [
+            # A sum that goes on is read a stage before it is added to.
             asks.eq(enable & second.valid & second.first & self.job.add),
             operands.sum_wait.eq(self.job.add & ((second.valid & second.first) | (third.valid & third.first))),
             accumulators.index.eq(Mux(asks, second.sum, operands.sum_index)),
@@ -212,6 +217,7 @@ class VectorDatapath(Resettable):
         read, write = memory.read_port(), memory.write_port()
         looks_up = self.job.kind == Kind.TABLE
         m.d.comb += [
+            # The address is taken before the register of the result: so a table costs one edge, not two.
             read.addr.eq(Cat(lanes[0].y_next[: _TABLE_BITS - 1], self.job.b[0])),
             read.en.eq(enable & comes & looks_up & ~write.en),
             write.addr.eq(self.memory.p.index), write.data.eq(self.memory.p.data[32:]),
@@ -223,7 +229,7 @@ class VectorDatapath(Resettable):
         return [Mux(looks_up, entry, y[0]), *y[1:]]
 
     def _give(
-        self, m: Module, accumulators: Any, lanes: list[Any], stage: Any, enable: Value, y: list[Value],
+        self, m: Module, accumulators: Accumulators, lanes: list[Lane], stage: data.View, enable: Value, y: list[Value],
         under_way: Value,
     ) -> None:
         """Results to the accumulators or the buffer."""

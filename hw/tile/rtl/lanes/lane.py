@@ -126,6 +126,7 @@ class Lane(Component):
                 result.eq((_below(shifted[1:], C(1)) + _below(self._late_d(m), shifted[0])) >> 1),
                 self.y.eq(y),
             ]
+        # One adder for all terms; what stands here is the sum so far.
         with m.If(self.enable & self.adds):
             m.d.sync += total.eq(before.as_signed() + product)
         if self.sums:
@@ -150,6 +151,7 @@ class Lane(Component):
         """Whether more was left of a sum than was kept, and its sign, when its result is there."""
         if self.sums:
             return C(0, 1), C(0, 1)
+        # A lane without sums keeps 18 bits of the shifted sum: of the others only whether they matter.
         late = [Signal(2, name=f"far_{k}", reset_less=True) for k in range(2)]
         with m.If(self.enable):
             m.d.sync += [

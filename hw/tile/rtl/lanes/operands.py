@@ -257,7 +257,7 @@ class Operands(Resettable):
             elements.append(element)
         return landed, elements
 
-    def _queue(self, m: Module, goes: Value, beat: Any, landed: tuple[Value, list[Value]]) -> Value:
+    def _queue(self, m: Module, goes: Value, beat: data.View, landed: tuple[Value, list[Value]]) -> Value:
         """Keeps beats until the lanes take them; whether there is room for another one."""
         room = Signal(range(_DEPTH + 1), init=_DEPTH)
         head, tail = Signal(range(_DEPTH)), Signal(range(_DEPTH))

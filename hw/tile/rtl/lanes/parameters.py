@@ -66,11 +66,13 @@ class Parameters(Component):
                 write.en.eq(self.write & (self.write_index[:low] == k)),
             ]
             words.append(read.data)
+        # Banks give the words in their own order: turned so that lane 0 has the first.
         m.d.comb += [port.as_value().eq(word) for port, word in zip(self.o, rotated(words, first), strict=True)]
         return m
 
     def _copies(self, m: Module) -> None:
         """A memory for each lane."""
+        # Block RAMs of FPGAs are deep enough, and no mux stands behind them.
         for k, port in enumerate(self.o):
             memory = Memory(shape=unsigned(64), depth=self.cfg.parameters, init=[])
             m.submodules[f"copy_{k}"] = memory

@@ -177,6 +177,7 @@ class RingScoreboard(Resettable):
             self.who.eq(Cat(port.valid & port.ready for port in ports)),
         ]
         self._step(m, ring, before, after, free & changes, ~free & changes | comes)
+        # Credit for a sender: a block is acknowledged only when two more still fit behind it.
         with m.If(changes & ~free & ring.remote):
             m.d.comb += after.unacked.eq(before.unacked + 1)
         with m.Elif(acks):
@@ -193,12 +194,14 @@ class RingScoreboard(Resettable):
         writes = empty | comes | judges | changes | acks
         self._owe(m, ring, after, number, writes, acks, owing)
         question = self._ask(m, changes | empty | comes)
+        # Whoever waits for a block or room asks again only behind this.
         m.d.sync += self.moved.eq(changes)
         put = (number, after.as_value(), writes)
         answer, answered = Signal(StateLayout()), Signal(DescriptorLayout("stream"))
         odd = self.write_index[0]
         written = (self.write_index[1:], self.write_data.replicate(2), Cat(self.write & ~odd, self.write & odd))
         filled, filled_stream = Signal(StateLayout()), Signal(DescriptorLayout("stream"))
+        # Three copies of each memory: to change a ring, to answer a question and to fill a ring go on in one cycle.
         for name, value, at, what in (
             ("rings", before, number, put), ("asked_rings", answer, question, put),
             ("streams", ring, number, written), ("asked_streams", answered, question, written),
@@ -214,7 +217,7 @@ class RingScoreboard(Resettable):
         return self.resets(m)
 
     def _start(
-        self, m: Module, ring: Any, empty: Signal, comes: Signal, judges: Signal, row: Signal, wrong: Signal
+        self, m: Module, ring: data.View, empty: Signal, comes: Signal, judges: Signal, row: Signal, wrong: Signal
     ) -> None:
         """Empties one ring after the other, lets its first blocks come, and finds where it ends."""
         left, room = Signal(8, name="left"), Signal(8, name="room")
@@ -280,7 +283,7 @@ class RingScoreboard(Resettable):
                 ]
 
     def _owe(
-        self, m: Module, ring: Any, after: Any, number: Value, writes: Value, acks: Value, owing: Signal
+        self, m: Module, ring: data.View, after: data.View, number: Value, writes: Value, acks: Value, owing: Signal
     ) -> None:
         """Which streams owe an acknowledgement: seen a cycle after a change, and none in the cycle after one."""
         changed, which, remote = Signal(name="wrote"), Signal(_STREAM, name="which"), Signal(name="remote")
@@ -294,9 +297,12 @@ class RingScoreboard(Resettable):
         with m.If(acks):
             m.d.sync += owing.bit_select(number, 1).eq(0)
 
-    def _step(self, m: Module, ring: Any, before: Any, after: Any, frees: Value, comes: Value) -> None:
+    def _step(
+        self, m: Module, ring: data.View, before: data.View, after: data.View, frees: Value, comes: Value,
+    ) -> None:
         """What becomes of a ring where a block is given back or comes."""
         for name, moves in (("head", frees), ("tail", comes)):
+            # Blocks to the end are counted down: the end itself would be a product.
             place, left = before[name], before[f"{name}_left"]
             around = left == 1
             with m.If(moves):
@@ -323,7 +329,7 @@ class RingScoreboard(Resettable):
         return question
 
 
-def _answer(view: Any, state: Any, ring: Any) -> list[Any]:
+def _answer(view: data.View, state: data.View, ring: data.View) -> list[Any]:
     """What is known of a ring."""
     return [
         *(view[name].eq(state[name]) for name in ("there", "freed", "head", "tail", "head_left", "wrong")),

@@ -55,6 +55,7 @@ class Decoder(Component):
         for instruction in INSTRUCTIONS.values():
             for cause, bad in self._instruction(instruction):
                 wrongs[cause].append((op == instruction.op) & bad)
+        # All instructions are judged at once, each masked by its opcode.
         m.d.comb += self.wrong.eq(Cat(_any(bits) for bits in wrongs.values()))
         return m
 

@@ -69,6 +69,7 @@ class LoopStack(Resettable):
         body = Cat(self.first, self.last, self.endless)
         goes_on = self.ends & self.again & ~self.push
         bodies = _rows(m, "bodies", depth, body, depth, self.push)
+        # What is left changes, bodies do not: two memories, each with one port to write.
         left = _rows(
             m, "left", depth, Mux(self.push, self.times, inner.left - 1), Mux(self.push, depth, depth - 1),
             self.push | goes_on)

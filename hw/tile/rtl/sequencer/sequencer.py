@@ -323,6 +323,7 @@ class Sequencer(Resettable):
         for k, register in enumerate(self.registers):
             with m.If(number == k + 1):
                 m.d.comb += times.eq(register)
+        # Which loops are open the decoder does not see.
         with m.If(loops.full | (end > Mux(loops.bounded, loops.around, self.cfg.instructions - 1))):
             self._stop(m, Cause.LOOP)
         with m.Elif((times == 0) & ~loops.endless):
@@ -346,6 +347,7 @@ class Sequencer(Resettable):
             self._obey(m, dead)
         with m.State("Set"):
             m.d.comb += [fetch.eq(1), address.eq(last + 1)]
+            # The word comes out of the memory in the next cycle, in which it is written.
             m.d.sync += [last.eq(last + 1), left.eq(left - 1)]
             m.next = "Write"
             with m.If(self._illegal):
@@ -362,6 +364,7 @@ class Sequencer(Resettable):
         """Whether a SEND is legal with its stream."""
         ring = self.ask.ring
         # Without reductions no context is there to be compared with.
+        # Lanes have two bytes: of an odd block one would be left.
         contexts, odd = self.cfg.contexts, ring.block[0]
         missing = field(word, Op.SEND, "flow") >= contexts if contexts else Const(1)
         beyond = ring.wrong == WRONGS.index(Cause.ADDRESS)
@@ -385,9 +388,11 @@ class Sequencer(Resettable):
             m.d.sync += [self.block_address.eq(ring.head), self.block_size.eq(ring.block)]
             with m.If(self.ask.ready):
                 m.next = "Issue"
+                # Pairs of an address and a word, eight bytes each.
                 with m.If(ring.block[:3].any()):
                     self._stop(m, Cause.CORE, engine=Engine.LOAD)
             self._obey(m, dead)
+        # Its tokens are changed here, when the load engine has read the block: that has no port for it.
         with m.State("Given"):
             with m.If(self.quiet):
                 m.next = "Next"
@@ -423,6 +428,7 @@ class Sequencer(Resettable):
                     self._stop(m, Cause.RING, self.ask.stream)
                 with m.Elif(makes & ring.remote):
                     self._stop(m, Cause.OWNER, self.ask.stream)
+                # Masks must not change below a product that is still converted.
                 with m.Elif((op == Op.CORE) & self.undrained):
                     self._stop(m, Cause.PRODUCT)
             self._obey(m, dead)

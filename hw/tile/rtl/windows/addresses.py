@@ -123,14 +123,15 @@ class AddressGenerator(Resettable):
         ]
         return after, now
 
-    def _around(self, m: Module, place: Value, step: Value, plan: Any) -> Value:
+    def _around(self, m: Module, place: Value, step: Value, plan: data.View) -> Value:
         """A place in the ring and a step that is shorter than it."""
+        # A step is shorter than the ring, so one subtraction is enough.
         far = Signal(self.bits + 1)
         m.d.comb += far.eq(place + step)
         return Mux(far < plan.end, far, far - plan.size)[: self.bits]
 
 
-def _following(now: Any, kernel: Value, span: Any, anew: Value) -> Value:
+def _following(now: data.View, kernel: Value, span: data.View, anew: Value) -> Value:
     """The next column or row of the kernel, or the first one; whether that is in the image."""
     left = Mux(anew, kernel, now.left - 1)[:5]
     return Cat(left, (left == span.first) | (now.inside & (now.left != span.last) & ~anew), left == 1)

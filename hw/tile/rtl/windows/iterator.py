@@ -3,7 +3,7 @@
 from typing import Any
 
 from amaranth.hdl import Module, Mux, Signal, Value, signed
-from amaranth.lib import stream
+from amaranth.lib import data, stream
 
 from mho.hw.block import Resettable
 from mho.hw.ports import In, Out
@@ -195,7 +195,7 @@ class WindowIterator(Resettable):
             with m.If(self._ready):
                 m.next = "Left"
 
-    def _steps(self, m: Module, ring: Any) -> None:
+    def _steps(self, m: Module, ring: data.View) -> None:
         """What is the same for all positions: steps in the image and in the ring, and the end of that."""
         walk, total = self.walk, self._total
         with m.State("Ring"):
@@ -227,6 +227,7 @@ class WindowIterator(Resettable):
                 m.next = "Ring"
                 with m.If(at.known):
                     m.next = "Scan x"
+        # Columns are looked at one by one: kernels are small, and no divider is needed for strides and dilations.
         first = self._inside & ~self._any["x"]
         with m.State("Scan x"):
             self._scan(m, "x", walk.width)
@@ -276,7 +277,7 @@ class WindowIterator(Resettable):
             with m.If(~self._any[side]):
                 m.d.sync += span.first.eq(self._left)
 
-    def _wait(self, m: Module, ring: Any, behind: Signal) -> None:
+    def _wait(self, m: Module, ring: data.View, behind: Signal) -> None:
         """Until the last pixel of the window is there."""
         less, far = Signal(COUNT_BITS), Signal()
         # `less`: blocks up to the last pixel, without that; more than a ring can have if it is `far`.
@@ -296,11 +297,12 @@ class WindowIterator(Resettable):
             with m.Else():
                 m.d.sync += self._again.eq(1)
                 m.next = "Wait"
+            # Pixels that were given back, or more than the ring holds: no wait would help.
             with m.If((self._back < 0) | far | (less[:8] >= ring.blocks)):
                 m.d.comb += [self.wrong.eq(1), self.later.eq(0)]
                 m.next = "Idle"
 
-    def _measure(self, m: Module, ring: Any, behind: Value) -> None:
+    def _measure(self, m: Module, ring: data.View, behind: Value) -> None:
         """Where the window is in the ring."""
         with m.State("Head"):
             self._sums.load(ring.head, self.walk.channel, 1)
@@ -350,7 +352,7 @@ class WindowIterator(Resettable):
         with m.If(self._image_ends):
             m.d.sync += self.next.origin.eq(self.next.origin + self._oldest)
 
-    def _free(self, m: Module, ring: Any) -> None:
+    def _free(self, m: Module, ring: data.View) -> None:
         """Gives back what is not needed any more."""
         changes = Signal(name="changes")
         with m.State("Behind"):
@@ -364,6 +366,7 @@ class WindowIterator(Resettable):
             with m.If(self.ask.ready):
                 m.next = "Give"
         with m.State("Give"):
+            # Block by block, so that whoever fills the ring can go on meanwhile.
             with m.If(self._back[-1] | ~self._back.any()):
                 self._leave(m)
             with m.Elif(ring.there == 0):

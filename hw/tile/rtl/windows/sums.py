@@ -52,6 +52,7 @@ class Sums:
         self._total, self._factor, self._times = (
             Signal(len(register), name=f"next_{register.name}") for register in (self.total, factor, times))
         m.d.comb += self.ready.eq(times == 0)
+        # Shift and add, a bit of the second factor a cycle: so one adder does for all products.
         with m.If(self._loads & ~self._goes_on):
             m.d.sync += self.total.eq(self._total)
         with m.Elif(times[0] | self.adds_row):

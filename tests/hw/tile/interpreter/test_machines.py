@@ -10,10 +10,10 @@ from mho.hw.tile.interpreter.cores import FunctionCore
 from mho.hw.tile.interpreter.state import Status, Wait
 from mho.hw.tile.interpreter.tiles import Tiles
 from mho.hw.tile.interpreter.tokens import TokenMachine
-from mho.hw.tile.isa import Cause, Engine, Op, encode
+from mho.hw.tile.isa import DESCRIPTOR_WORDS, Cause, Engine, Op, encode
 from mho.hw.tile.isa.program import Program
 from mho.macro_models.errors import InputError
-from mho.sim.tile_programs.random_programs import SIZES, alone, any_program, borderline, given_blocks, legal_program
+from mho.sim.tile_programs.random_programs import SIZES, alone, borderline, given_blocks, legal_program
 
 LIMIT = 6000
 
@@ -34,6 +34,14 @@ class RandomCore(FunctionCore):
 
     def write_masks(self, block):
         return
+
+
+def any_program(rng: np.random.Generator, length: int = 20) -> Program:
+    """Words of any bits."""
+    def draw(count: int) -> tuple[int, ...]:
+        return tuple(int(v) for v in rng.integers(0, 2**32, count))
+
+    return Program(words=draw(length), descriptors=draw(DESCRIPTOR_WORDS))
 
 
 def interpreted(program, limit=LIMIT):

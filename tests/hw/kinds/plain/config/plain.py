@@ -6,7 +6,8 @@ from typing import Any
 from mho.hw.config import Chip
 from mho.hw.config.chip import CoreSection, Section
 from mho.hw.config.keys import key
-from mho.macro_models.integer.operation import MvmOperation
+from mho.macro_models.errors import InputError
+from mho.macro_models.integer.operation import Converter, Direction, MvmOperation
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -14,6 +15,12 @@ class PlainOperation(MvmOperation):
     """An operation that takes all planes in one conversion."""
 
     planes_at_once = 8
+    most_out_bits = 12
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.direction is not Direction.FORWARD or self.converter is not Converter.COUNT:
+            raise InputError("products go forward, and there is one way to convert")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,7 +37,7 @@ class SarSection(Section):
     """``[sar]``: what converts a current."""
 
     _name = "sar"
-    bits: int = key(6, "Output bits.", low=1, high=8, shapes=("core",))
+    bits: int = key(6, "Output bits.", low=1, high=12, shapes=("core",))
     lanes: int = key(4, "Columns that are read in a cycle.", choices=(2, 4, 8), shapes=("core",))
     t_sample_ns: float = key(20.0, "One plane, in ns.", low=0.0, high=1e6, shapes=("core",))
     t_bit_ns: float = key(10.0, "One bit, in ns.", low=0.0, high=1e6, shapes=("core",))
@@ -57,10 +64,15 @@ class PlainChip(Chip):
         return 8
 
     def operation(self, *, in_bits: int, in_signed: bool, out_bits: int | None = None) -> PlainOperation:
-        return PlainOperation(in_bits=in_bits, in_signed=in_signed, out_bits=min(out_bits or 8, self.sar.bits))
+        return PlainOperation(in_bits=in_bits, in_signed=in_signed, out_bits=min(out_bits or 12, self.sar.bits))
 
     def macro_config(self) -> Any:
-        raise NotImplementedError
+        from mho.macro_models.kinds.plain import PlainConfig  # pyright: ignore[reportMissingImports]
+
+        return PlainConfig(
+            rows=self.core.rows, columns=self.core.columns, bits=self.sar.bits, middle=2 ** (self.core.g_bits - 1),
+            lsb_uS=self.cells.g_full_scale_uS / (2**self.core.g_bits - 1),
+        )
 
     def sizes(self) -> list[tuple[str, str]]:
         return [("array", f"{self.core.rows} x {self.core.columns}")]

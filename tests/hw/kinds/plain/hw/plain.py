@@ -3,71 +3,50 @@
 from dataclasses import dataclass
 from typing import Any
 
-from amaranth.hdl import Module, Mux, Signal, Value, signed
+from amaranth.hdl import Module
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from mho.hw.config.kinds.plain import PlainOperation  # pyright: ignore[reportMissingImports]
+from mho.hw.core.digital.config import RowConfig
+from mho.hw.core.digital.converters import ColumnConverter, ConvertedGroups, SarConverter
 from mho.hw.core.digital.core import RowCore, row_port
-from mho.hw.core.digital.groups import ColumnGroups, group_drain
+from mho.hw.core.digital.groups import ColumnGroups
 from mho.hw.core.digital.loader import CodeLoader, RowOpCheck
-from mho.hw.core.digital.sequencer import Phase, phase_cycles
+from mho.hw.core.digital.sequencer import Phase
 from mho.hw.core.port import VectorPort
 from mho.hw.core.reference import CoreReference
-from mho.hw.core.shape import CoreShape
-from mho.hw.core.timing import Drain, FixedTiming
-from mho.hw.core.words import CODE_WIDTH
 from mho.hw.host.core.blocks import CoreBlocks
 from mho.hw.host.core.map import core_map
 from mho.hw.macro.contract import ContractPins
-from mho.macro_models.integer.operation import Direction, MvmOperation
 
 
 @dataclass(frozen=True, kw_only=True)
-class PlainCoreConfig(CoreShape, FixedTiming):
+class PlainCoreConfig(RowConfig):
     """Static parameters of a core."""
 
     lines: int
     width: int
-    bits: int
+    converter: ColumnConverter
     lanes: int
     sample_cycles: int
-    bit_cycles: int
     ranged: bool = False
 
     @classmethod
     def from_chip(cls, chip: Any, *, ranged: bool = False) -> "PlainCoreConfig":
         return cls(
-            lines=chip.core.rows, width=chip.core.columns, bits=chip.sar.bits, lanes=chip.sar.lanes, ranged=ranged,
+            lines=chip.core.rows, width=chip.core.columns, lanes=chip.sar.lanes, ranged=ranged,
             sample_cycles=max(2, chip.clock.cycles(chip.sar.t_sample_ns)),
-            bit_cycles=chip.clock.cycles(chip.sar.t_bit_ns),
+            converter=SarConverter(bits=chip.sar.bits, bit_cycles=chip.clock.cycles(chip.sar.t_bit_ns)),
         )
 
     @property
     def columns(self) -> int:
         return self.width
 
-    def inputs(self, direction: Direction = Direction.FORWARD) -> int:
-        return self.lines
-
-    @property
-    def outputs(self) -> int:
-        return self.width
-
-    @property
-    def group_rows(self) -> int:
-        return self.width // self.lanes
-
     @property
     def phases(self) -> tuple[Phase, ...]:
-        return Phase("sample", self.sample_cycles, planes=True), Phase("convert", self.bits * self.bit_cycles)
-
-    @property
-    def drain(self) -> Drain:
-        return group_drain(self, 1)
-
-    def product_cycles(self, op: MvmOperation) -> int:
-        return phase_cycles(self.phases, op.planes)
+        return Phase("sample", self.sample_cycles, planes=True), Phase("convert", self.converter.cycles)
 
 
 class PlainPins(ContractPins):
@@ -75,13 +54,14 @@ class PlainPins(ContractPins):
 
     module = "plain_macro"
     strobes = ("sample", "convert", "capture")
+    watched = ("group",)
 
     def __init__(self, cfg: PlainCoreConfig) -> None:
         self.cfg, self.lines = cfg, cfg.lines
         super().__init__({
             "row_pos": Out(cfg.lines), "row_neg": Out(cfg.lines), "wl_en": Out(cfg.rows), "sample": Out(1),
             "plane": Out(3), "convert": Out(1), "capture": Out(1), "step_code": Out(16), "op_id": Out(64),
-            "group": Out((cfg.group_rows - 1).bit_length()), "codes": In(cfg.lanes * cfg.bits), "hold": In(1),
+            "group": Out((cfg.group_rows - 1).bit_length()), "codes": In(cfg.lanes * cfg.converter.bits), "hold": In(1),
         })
 
     def __eq__(self, other: object) -> bool:
@@ -89,29 +69,6 @@ class PlainPins(ContractPins):
 
     def __repr__(self) -> str:
         return f"PlainPins({self.cfg!r})"
-
-
-class PlainUnit(ColumnGroups):
-    """Codes of so many bits are odd half steps, at most those that the operation asks for."""
-
-    converted: Value
-
-    def results(self) -> dict[str, Any]:
-        return {"converted": In(self.cfg.lanes * self.cfg.bits)}
-
-    def codes(self, m: Module, held: Any, enabled: Value, group: Value) -> list[Signal]:
-        top, live, codes = Signal(signed(9)), Signal(self.cfg.lanes), []
-        m.d.comb += [top.eq((1 << held.out_bits) - 1), live.eq(enabled.word_select(group, self.cfg.lanes))]
-        for k in range(self.cfg.lanes):
-            code, exact = Signal(signed(CODE_WIDTH), name=f"code_{k}"), Signal(signed(CODE_WIDTH), name=f"exact_{k}")
-            m.d.comb += [
-                exact.eq(2 * self.converted.word_select(k, self.cfg.bits).as_signed() + 1),
-                code.eq(Mux(exact > top, top, Mux(exact < -top, -top, exact))),
-            ]
-            with m.If(~live[k] | (held.relu & (exact < 0))):
-                m.d.comb += code.eq(0)
-            codes.append(code)
-        return codes
 
 
 class PlainCore(RowCore):
@@ -124,7 +81,7 @@ class PlainCore(RowCore):
         return PlainLoader(self.cfg)
 
     def unit(self) -> ColumnGroups:
-        return PlainUnit(self.cfg)
+        return ConvertedGroups(self.cfg)
 
     def connect_pins(self, m: Module, unit: Any) -> None:
         m.d.comb += unit.converted.eq(self.macro.codes)
@@ -134,7 +91,7 @@ class PlainLoader(CodeLoader):
     """See :class:`CodeLoader`."""
 
     def op_check(self) -> wiring.Component:
-        return RowOpCheck(out_bits=self.cfg.bits)  # pyright: ignore[reportAttributeAccessIssue]
+        return RowOpCheck(out_bits=self.cfg.converter.bits)  # pyright: ignore[reportAttributeAccessIssue]
 
 
 class PlainReference(CoreReference):
@@ -163,7 +120,7 @@ class PlainBlocks(CoreBlocks):
         return PlainPins(self.cfg)
 
     def op_check(self) -> wiring.Component:
-        return RowOpCheck(out_bits=self.cfg.bits)
+        return RowOpCheck(out_bits=self.cfg.converter.bits)
 
     def digital(self) -> wiring.Component:
         return PlainCore(self.cfg)
@@ -172,5 +129,5 @@ class PlainBlocks(CoreBlocks):
         return PlainReference(self.cfg, model)
 
 
-timing = PlainCoreConfig.from_chip
+shape = timing = PlainCoreConfig.from_chip
 core_blocks = PlainBlocks.from_chip

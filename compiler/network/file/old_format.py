@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from mho.compiler.network.archive import Arrays, Entry
+from mho.compiler.network.file.archive import Arrays, Entry
 
 __all__ = ["convert"]
 

@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-from mho.compiler.network.archive import Arrays
-from mho.compiler.network.stage_file import CODE, COUNT, SHIFT, factors, indices, lanes
+from mho.compiler.network.file.archive import Arrays
+from mho.compiler.network.file.stages import CODE, COUNT, SHIFT, factors, indices, lanes
 from mho.compiler.program import Layer, Mvm
 from mho.hw.config import Chip
 from mho.macro_models.files.schema import FLAG, TEXT, Choice, ListOf, Nullable, Table, Whole

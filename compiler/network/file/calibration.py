@@ -8,7 +8,7 @@ from typing import Any
 from mho.compiler.calibration.facts import Calibration, Converters
 from mho.compiler.calibration.outputs import OutputError
 from mho.compiler.mapping.redundancy import Redundancy
-from mho.compiler.network.stage_file import COUNT
+from mho.compiler.network.file.stages import COUNT
 from mho.compiler.options import MOST_SLICES
 from mho.macro_models.files.schema import JSON, TEXT, Choice, ListOf, Nullable, Number, Optional, Table, Whole
 from mho.macro_models.integer.operation import MAX_BITS

@@ -10,13 +10,14 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
-from numpy.typing import DTypeLike, NDArray
+from numpy.typing import DTypeLike
 
+from mho.compiler.arrays import Array
 from mho.compiler.model.functions import TABLES
 from mho.compiler.model.layer import LinearLayer
 from mho.compiler.model.operators.bounds import MOST_ELEMENTS, MOST_OF_ALL
 from mho.compiler.model.stages import Combine, Evaluated, Gather, Linear, Map, Maximum, Step
-from mho.compiler.network.archive import Arrays
+from mho.compiler.network.file.archive import Arrays
 from mho.compiler.program import Call, Host, Layer, Stage
 from mho.macro_models.errors import InputError
 from mho.macro_models.files.schema import FLAG, JSON, TEXT, Choice, ListOf, Number, Whole
@@ -45,7 +46,7 @@ _WIDE = 1 << 31
 MOST_TURNS = 7
 """Copies of a layer that are dealt images, at most."""
 
-Put = Callable[[str, NDArray[Any]], str]
+Put = Callable[[str, Array], str]
 Sizes = dict[str, int]
 
 
@@ -58,7 +59,7 @@ class Held:
     low: float
     high: float | str
 
-    def read(self, arrays: Arrays, name: str, sizes: Sizes) -> NDArray[Any]:
+    def read(self, arrays: Arrays, name: str, sizes: Sizes) -> Array:
         """The array, which is not empty; sizes that are not known yet are put into ``sizes``."""
         shape = tuple(int(word) if word.isdecimal() else sizes.get(word) for word in self.shape.split())
         high = sizes[self.high] - 1 if isinstance(self.high, str) else self.high

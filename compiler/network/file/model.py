@@ -9,8 +9,8 @@ import numpy as np
 from mho.compiler.model import FloatNetwork, HostOp, Output
 from mho.compiler.model.network import evaluated_at_the_end
 from mho.compiler.model.operators.bounds import MOST_ELEMENTS
-from mho.compiler.network.archive import Arrays
-from mho.compiler.network.stage_file import COUNT, read_steps, write_all
+from mho.compiler.network.file.archive import Arrays
+from mho.compiler.network.file.stages import COUNT, read_steps, write_all
 from mho.macro_models.files.schema import FLAG, JSON, TEXT, Choice, ListOf, Nullable, Number, Optional, Table, Whole
 
 __all__ = ["MODEL", "read_model", "write_model"]

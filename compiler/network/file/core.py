@@ -6,8 +6,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mho.compiler.arrays import Float
 from mho.compiler.mapping import Placement
-from mho.compiler.network.archive import Arrays
+from mho.compiler.network.file.archive import Arrays
 
 __all__ = ["CoreImage", "read_core", "write_core"]
 
@@ -31,7 +32,7 @@ class CoreImage:
 
     @classmethod
     def from_placement(
-        cls, placement: Placement, core: int, targets_uS: NDArray[np.float32], g_uS: NDArray[np.float64] | None = None
+        cls, placement: Placement, core: int, targets_uS: NDArray[np.float32], g_uS: Float | None = None
     ) -> "CoreImage":
         """The image of a core; ``g_uS`` holds what faulty cells have, NaN elsewhere."""
         bl_skip, sl_skip = placement.dead_lines(core)

@@ -1,0 +1,60 @@
+"""What follows for the configuration of a core of rows and columns from its phases and its converter."""
+
+from abc import abstractmethod
+
+from mho.hw.core.digital.converters import ColumnConverter
+from mho.hw.core.digital.groups import group_drain
+from mho.hw.core.digital.sequencer import Phase, phase_cycles
+from mho.hw.core.shape import CoreShape
+from mho.hw.core.timing import Drain, FixedTiming
+from mho.macro_models.integer.operation import Direction, MvmOperation
+
+__all__ = ["RowConfig"]
+
+
+class RowConfig(CoreShape, FixedTiming):
+    """Configuration of a :class:`mho.hw.core.digital.core.RowCore`: a kind says ``columns`` and ``phases``.
+
+    Attributes
+    ----------
+    converter
+        What converts the columns.
+    lanes
+        Columns that are read in a cycle: a power of two, a divisor of the columns.
+    """
+
+    converter: ColumnConverter
+    lanes: int
+
+    @property
+    @abstractmethod
+    def phases(self) -> tuple[Phase, ...]:
+        """Operations at the pins, in their order; those of a plane last two cycles or more."""
+
+    def inputs(self, direction: Direction = Direction.FORWARD) -> int:
+        """An input code a row."""
+        return self.rows
+
+    @property
+    def outputs(self) -> int:
+        """An output code a column."""
+        return self.columns
+
+    @property
+    def group_rows(self) -> int:
+        """Cycles in which all columns are read."""
+        return self.outputs // self.lanes
+
+    @property
+    def drain(self) -> Drain:
+        """How a result leaves."""
+        return group_drain(self, 1)
+
+    def product_cycles(self, op: MvmOperation) -> int:
+        """Cycles of the operations at the pins of one product."""
+        return phase_cycles(self.phases, op.planes)
+
+    @property
+    def longest_cycles(self) -> int:
+        """Cycles of the longest operation."""
+        return max(phase.cycles for phase in self.phases)

@@ -1,0 +1,113 @@
+"""Converters that columns share: how long they take, what codes they give, and the part that makes outputs of these."""
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import Any
+
+from amaranth.hdl import Module, Mux, Signal, Value, signed
+from amaranth.lib.wiring import In
+
+from mho.hw.core.digital.groups import ColumnGroups
+from mho.hw.core.words import CODE_WIDTH
+from mho.macro_models.integer.limits import check_whole
+
+__all__ = ["ColumnConverter", "ConvertedGroups", "RampConverter", "SarConverter"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ColumnConverter(ABC):
+    """A converter of columns, whose code is a two's complement number of ``bits`` bits: of c, what is above c steps.
+
+    Parameters
+    ----------
+    bits
+        Bits of a code, 1 to 15: an output is the odd number of half steps in the middle of a step, 16 bits wide.
+    columns
+        Columns that it converts, one after the other.
+
+    Raises
+    ------
+    InputError
+        If a value is out of range.
+    """
+
+    bits: int
+    columns: int = 1
+
+    def __post_init__(self) -> None:
+        check_whole("bits", self.bits, 1, CODE_WIDTH - 1)
+        check_whole("columns", self.columns, 1, 256)
+
+    @property
+    @abstractmethod
+    def code_cycles(self) -> int:
+        """Cycles of one code."""
+
+    @property
+    def cycles(self) -> int:
+        """Cycles until all its columns have their codes."""
+        return self.columns * self.code_cycles
+
+    @property
+    def code_range(self) -> tuple[int, int]:
+        """Smallest and largest code."""
+        return -(1 << self.bits - 1), (1 << self.bits - 1) - 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class SarConverter(ColumnConverter):
+    """Successive approximation: ``bit_cycles`` a bit."""
+
+    bit_cycles: int = 1
+
+    @property
+    def code_cycles(self) -> int:
+        """Cycles of one code."""
+        return self.bits * self.bit_cycles
+
+
+@dataclass(frozen=True, kw_only=True)
+class RampConverter(ColumnConverter):
+    """A ramp through all codes: ``step_cycles`` a step."""
+
+    step_cycles: int = 1
+
+    @property
+    def code_cycles(self) -> int:
+        """Cycles of one code."""
+        return self.step_cycles << self.bits
+
+
+class ConvertedGroups(ColumnGroups):
+    """Reads the codes of converters, ``cfg.lanes`` columns a cycle, and gives out two outputs a word.
+
+    See :class:`ColumnGroups`. An output is 2 c + 1 half steps of a code c, at most those of the operation's bits in
+    magnitude, 0 of a negative one with ReLU, and 0 where a column is not enabled. ``cfg.converter`` says the codes.
+
+    Members
+    -------
+    converted : In(cfg.lanes * cfg.converter.bits)
+        Codes of the group of the last cycle, lowest column first.
+    """
+
+    converted: Value
+
+    def results(self) -> dict[str, Any]:
+        """The codes."""
+        return {"converted": In(self.cfg.lanes * self.cfg.converter.bits)}
+
+    def codes(self, m: Module, held: Any, enabled: Value, group: Value) -> list[Signal]:
+        """A cycle after their group was at the pins."""
+        lanes, bits = self.cfg.lanes, self.cfg.converter.bits
+        top, live, outputs = Signal(signed(CODE_WIDTH)), Signal(lanes), []
+        m.d.comb += [top.eq((1 << held.out_bits) - 1), live.eq(enabled.word_select(group, lanes))]
+        for k in range(lanes):
+            exact, output = (Signal(signed(CODE_WIDTH), name=f"{name}_{k}") for name in ("exact", "output"))
+            m.d.comb += [
+                exact.eq(2 * self.converted.word_select(k, bits).as_signed() + 1),
+                output.eq(Mux(exact > top, top, Mux(exact < -top, -top, exact))),
+            ]
+            with m.If(~live[k] | (held.relu & (exact < 0))):
+                m.d.comb += output.eq(0)
+            outputs.append(output)
+        return outputs
