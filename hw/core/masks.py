@@ -149,7 +149,7 @@ class MaskStore(Resettable):
         # Written before they are read: no reset.
         self._found = {name: Signal(words * self.cfg.mask_width, name=f"{name}_lines", reset_less=True)
                        for name in ("wl", "driven", "enabled")}
-        m.d.comb += [getattr(self, name).eq(found) for name, found in self._found.items()]
+        m.d.comb += [getattr(self, name).eq(lines_on) for name, lines_on in self._found.items()]
         arrived = Signal()
         previous = Signal.like(step)
         m.d.sync += [arrived.eq(reading), previous.eq(step)]

@@ -125,8 +125,8 @@ def _find(name_or_path: str | os.PathLike[str]) -> Path:
     if text.endswith(".toml") or os.sep in text:
         return Path(text)
     if text not in device_names():
-        meant = nearest(text, device_names())
-        hint = f"; did you mean {meant}?" if meant else ""
+        near = nearest(text, device_names())
+        hint = f"; did you mean {near}?" if near else ""
         raise InputError(
             f"device must be one of {', '.join(device_names())} or a .toml file, not {shown(text)}{hint}"
         )

@@ -160,8 +160,8 @@ class Table:
 
     def _unknown(self, prefix: str, key: str) -> str:
         file, _, path = prefix.rpartition(": ")
-        meant = nearest(key, self.keys)
-        hint = f"did you mean {path}{meant}?" if meant else f"known are {', '.join(self.keys)}"
+        near = nearest(key, self.keys)
+        hint = f"did you mean {path}{near}?" if near else f"known are {', '.join(self.keys)}"
         return f"{file}: unknown key {path}{key}, {hint}"
 
 

@@ -33,7 +33,7 @@ def run_tiles(
     inputs: "NDArray[np.generic] | PathLike | Mapping[str, NDArray[np.generic] | PathLike]", *,
     device: "Device | PathLike | None" = None, time: "str | float" = 0.0, seed: int = 0,
     backend: BackendLike = "functional", progress: Callable[[int, int], None] | None = None,
-    note: Callable[[str], None] | None = None,
+    note: Callable[[str], None] | None = None, warn: Callable[[str], None] | None = None,
 ) -> "JobResult":
     """Run programs of tiles on the interpreter and on a backend, whose results must be the same.
 
@@ -54,6 +54,8 @@ def run_tiles(
         :meth:`mho.Net.run`.
     progress, note
         As at :meth:`mho.Net.run`.
+    warn
+        Called before the run with each instruction that would trap, with its file and line.
 
     Raises
     ------
@@ -70,6 +72,8 @@ def run_tiles(
     chosen = backend_of(backend)
     chosen.check()
     work = read_job(Path(job), description)
+    for sentence in work.warnings() if warn is not None else ():
+        warn(sentence)
     cells = device_model(device, default_device(description))
     check_device(description, cells)
     named = inputs if isinstance(inputs, Mapping) else read_codes(inputs)

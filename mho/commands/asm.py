@@ -1,6 +1,5 @@
 """``mho asm``, ``mho disasm``: a tile's program from text to its file and back."""
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -32,7 +31,8 @@ def asm_command(source: str, output: str | None, out: Output) -> None:
     instruction that would trap on a tile of the largest memories, with the descriptors as they are at the start, is a
     warning. Without -o it is checked only, and its sizes are printed.
     """
-    from mho.hw.tile.asm import assemble
+    from mho.hw.tile.asm import assemble_named
+    from mho.hw.tile.asm.traps import would_trap
     from mho.macro_models.errors import InputError
     from mho.macro_models.output import write_output
 
@@ -40,11 +40,11 @@ def asm_command(source: str, output: str | None, out: Output) -> None:
         text = _read(source).decode("utf-8-sig")
     except UnicodeDecodeError:
         raise InputError(f"{source}: must be text in UTF-8; a program's file is read by mho disasm") from None
-    program = assemble(text, source)
+    program, _, lines = assemble_named(text, source)
     if not program.words:
         raise InputError(f"{source}: a program must have an instruction, at least halt")
-    for sentence in _traps(program):
-        out.warn(f"{source}: {sentence}")
+    for sentence in would_trap(program, source, lines):
+        out.warn(sentence)
     sizes = _sizes(program)
     out.table(("memory", "used"), list(sizes.items()))
     if output is not None:
@@ -107,19 +107,6 @@ def _read(path: str, *, networks: bool = False) -> bytes:
     if data.startswith(_NETWORK) and not networks:
         raise InputError(f"{path}: a network file holds no programs of tiles; it must be a file of mho asm")
     return data
-
-
-def _traps(program: "Program") -> Iterator[str]:
-    """What is wrong with instructions, by their addresses."""
-    from mho.hw.tile.isa.legality import broken
-    from mho.hw.tile.isa.program import LIMITS
-
-    for at, op, fields, cause in program.instructions():
-        if op is None or cause:
-            yield f"instruction {at} would trap ({cause.name.lower()})"
-        if op is not None:
-            for why, _, rule in broken(op, fields, program.descriptors, LIMITS):
-                yield f"instruction {at} ({op.name.lower()}) would trap ({why.name.lower()}): it must be that {rule}"
 
 
 def _sizes(program: "Program") -> dict[str, int]:

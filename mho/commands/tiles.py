@@ -66,7 +66,7 @@ def tiles_command(
     with out.progress(f"running on {backend}") as progress:
         result = run_tiles(
             job, Chip(load_chip(chip, overrides)), _read(inputs), device=device, backend=chosen, progress=progress,
-            note=out.note, **run)
+            note=out.note, warn=out.warn, **run)
     out.table(("output", "images", "blocks", "elements", "type"), [
         (name, *map(str, rows.shape), rows.dtype.name) for name, rows in result.outputs.items()])
     for name, rows in result.outputs.items():

@@ -50,8 +50,8 @@ def kind_of(path: str) -> str:
     if path.endswith(".toml"):
         return _kind_of_tree(Path(path), read_toml(Path(path), _TOML)[1], preset_names())
     if not Path(path).suffix and not Path(path).exists():
-        meant = nearest(path, [*preset_names(), *device_names()])
-        hint = f"; did you mean {meant}?" if meant else ""
+        near = nearest(path, [*preset_names(), *device_names()])
+        hint = f"; did you mean {near}?" if near else ""
         raise InputError(f"{path}: is no file, no preset of a chip and no shipped device{hint}")
     return "run"
 

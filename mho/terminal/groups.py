@@ -11,8 +11,8 @@ __all__ = ["Group", "LazyGroup"]
 
 
 def _no_such(name: str, commands: Sequence[str]) -> click.UsageError:
-    meant = nearest(name, commands)
-    hint = f", did you mean {meant}?" if meant else f"; there are {', '.join(commands)}"
+    near = nearest(name, commands)
+    hint = f", did you mean {near}?" if near else f"; there are {', '.join(commands)}"
     return click.UsageError(f"there is no command {name!r}{hint}")
 
 

@@ -55,8 +55,8 @@ class PinBits:
             return None
         port = self.ports.get(name)
         if port is None:
-            meant = nearest(name, self.ports)
-            hint = f", did you mean {meant}?" if meant else ""
+            near = nearest(name, self.ports)
+            hint = f", did you mean {near}?" if near else ""
             self.problems.append(f"{where}: {module} has no pin {name}{hint}")
             return None
         if port.direction != direction:

@@ -106,8 +106,8 @@ def _check_signals(macro: MacroSection, pins: ContractPins) -> list[str]:
         elif name not in signals and name in strobes:
             problems.append(f"macro.pins.{name}: macro.commands drives it; the macro answers at done and code")
         elif name not in signals:
-            meant = nearest(name, signals)
-            hint = f"did you mean {meant}?" if meant else "mho generate without macro writes all of them in its stub"
+            near = nearest(name, signals)
+            hint = f"did you mean {near}?" if near else "mho generate without macro writes all of them in its stub"
             problems.append(f"macro.pins.{name}: the contract has no such signal, {hint}")
     for name, (width, driven) in signals.items():
         connections = macro.connections.get(name)

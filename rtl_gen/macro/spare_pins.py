@@ -62,8 +62,8 @@ class SparePins:
             elif pin in self.macro.power or pin in self.macro.ground:
                 self.problems.append(f"{where}: pin {pin} is a supply, in macro.power or macro.ground")
             elif port is None:
-                meant = nearest(pin, self.ports)
-                hint = f", did you mean {meant}?" if meant else ""
+                near = nearest(pin, self.ports)
+                hint = f", did you mean {near}?" if near else ""
                 self.problems.append(f"{where}: {self.macro.outer} has no pin {pin}{hint}")
             elif pin in used:
                 self.problems.append(f"{where}: pin {pin} is in {used[pin]} already")

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from mho.hw.config import Chip
 from mho.hw.kinds import core_blocks
 from mho.hw.tile.asm import assemble_named
+from mho.hw.tile.asm.traps import would_trap
 from mho.hw.tile.config import TileConfig
 from mho.hw.tile.interpreter.cores import ReferenceCore
 from mho.hw.tile.interpreter.tiles import HOST, Flow, Joined, Place, Reduction, slots_of
@@ -49,6 +50,8 @@ class TileJob:
         A chip of programmable tiles.
     programs, streams
         By tile, ``"column,row"``: its program, and the numbers of its streams by their names.
+    texts
+        By tile: the file, and the line that each word comes from, none of a program that is no text.
     conductances
         By tile, in uS, of shape (driven lines, converted lines); a tile that is missing has all cells at ``g_min_uS``.
     flows, reductions
@@ -67,6 +70,7 @@ class TileJob:
     flows: Sequence[Flow]
     reductions: Sequence[Reduction] = ()
     conductances: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
+    texts: Mapping[str, tuple[str, Sequence[int]]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if not self.chip.tile.programs:
@@ -109,6 +113,13 @@ class TileJob:
         cfg = TileConfig.of_tiles(self.chip)[tile]
         rules = [] if op is None else [rule for _, _, rule in broken(op, fields, program.descriptors, cfg)]
         return [f"it must be that {rule}" for rule in rules]
+
+    def warnings(self) -> list[str]:
+        """Instructions that would trap, each once, by the file and the line."""
+        sizes = TileConfig.of_tiles(self.chip)
+        return list(dict.fromkeys(
+            sentence for tile, (name, lines) in self.texts.items()
+            for sentence in would_trap(self.programs[tile], name, lines, sizes[tile])))
 
     @property
     def nodes(self) -> int:
@@ -193,25 +204,29 @@ def read_job(path: str | Path, chip: Chip) -> TileJob:
     """
     path = Path(path)
     if path.suffix != ".toml":
-        program, streams = _program(path)
+        program, streams, lines = _program(path)
         sends = [fields for op, fields in _instructions(program) if op is Op.SEND and not fields["reduce"]]
         sent = sorted({fields["flow"] for fields in sends})
         flows = [Flow(sender="0,0", number=number, to=(HOST,)) for number in sent]
         return _made(str(path), lambda: TileJob(
-            chip=chip, programs={"0,0": program}, streams={"0,0": streams}, flows=flows))
+            chip=chip, programs={"0,0": program}, streams={"0,0": streams}, flows=flows,
+            texts={"0,0": (str(path), lines)}))
     tree = JOB.read(f"{path}: ", read_toml(path, _JOB)[1])
-    programs, streams, conductances = {}, {}, {}
+    programs, streams, conductances, texts = {}, {}, {}, {}
     for entry in tree["tiles"]:
         if entry["at"] in programs:
             raise InputError(f"{path}: tiles: {entry['at']!r} is there twice")
-        programs[entry["at"]], streams[entry["at"]] = _program(path.parent / entry["program"])
+        file = path.parent / entry["program"]
+        programs[entry["at"]], streams[entry["at"]], lines = _program(file)
+        texts[entry["at"]] = str(file), lines
         if entry.get("conductances") is not None:
             conductances[entry["at"]] = _conductances(path.parent, entry["conductances"])
     flows = [Flow(sender=flow["from"], number=flow["flow"], to=flow["to"], slot=flow.get("slot") or 0)
              for flow in tree["flows"]]
     groups = [Reduction(**group) for group in tree.get("reductions") or ()]
     return _made(str(path), lambda: TileJob(
-        chip=chip, programs=programs, streams=streams, flows=flows, reductions=groups, conductances=conductances))
+        chip=chip, programs=programs, streams=streams, flows=flows, reductions=groups, conductances=conductances,
+        texts=texts))
 
 
 def _made(where: str, make: Callable[[], TileJob]) -> TileJob:
@@ -221,15 +236,15 @@ def _made(where: str, make: Callable[[], TileJob]) -> TileJob:
         raise InputError(f"{where}: {error}") from None
 
 
-def _program(path: Path) -> tuple[Program, dict[str, int]]:
-    """A program, as text or as its file, and its streams by name."""
+def _program(path: Path) -> tuple[Program, dict[str, int], list[int]]:
+    """A program, as text or as its file, its streams by name, and of a text the line of each word."""
     with path.open("rb") if path.is_file() else _missing(path) as file:
         head = file.read(4)
     if head == b"mhoT":
         with path.open("rb") as file:
-            return Program.unpack(file.read(1 << 24), str(path)), {str(k): k for k in range(STREAMS)}
-    program, names = assemble_named(read_text(path, _TEXTS), str(path))
-    return program, {name: number for number, name in names.items()}
+            return Program.unpack(file.read(1 << 24), str(path)), {str(k): k for k in range(STREAMS)}, []
+    program, names, lines = assemble_named(read_text(path, _TEXTS), str(path))
+    return program, {name: number for number, name in names.items()}, lines
 
 
 def _missing(path: Path) -> Any:

@@ -63,6 +63,6 @@ def find_board(name: str) -> Board:
     for path, reason in WRONG.items():
         if path.stem == name.replace("-", "_"):
             raise InputError(f"{path}: {reason}")
-    meant = nearest(name, BOARDS)
-    hint = f"did you mean {meant}?" if meant else f"there are {', '.join(BOARDS)}"
+    near = nearest(name, BOARDS)
+    hint = f"did you mean {near}?" if near else f"there are {', '.join(BOARDS)}"
     raise InputError(f"there is no board {name!r}, {hint}")

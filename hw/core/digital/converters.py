@@ -96,18 +96,18 @@ class ConvertedGroups(ColumnGroups):
         """The codes."""
         return {"converted": In(self.cfg.lanes * self.cfg.converter.bits)}
 
-    def codes(self, m: Module, held: Any, enabled: Value, group: Value) -> list[Signal]:
+    def codes(self, m: Module, fields: Any, enabled: Value, group: Value) -> list[Signal]:
         """A cycle after their group was at the pins."""
         lanes, bits = self.cfg.lanes, self.cfg.converter.bits
         top, live, outputs = Signal(signed(CODE_WIDTH)), Signal(lanes), []
-        m.d.comb += [top.eq((1 << held.out_bits) - 1), live.eq(enabled.word_select(group, lanes))]
+        m.d.comb += [top.eq((1 << fields.out_bits) - 1), live.eq(enabled.word_select(group, lanes))]
         for k in range(lanes):
             exact, output = (Signal(signed(CODE_WIDTH), name=f"{name}_{k}") for name in ("exact", "output"))
             m.d.comb += [
                 exact.eq(2 * self.converted.word_select(k, bits).as_signed() + 1),
                 output.eq(Mux(exact > top, top, Mux(exact < -top, -top, exact))),
             ]
-            with m.If(~live[k] | (held.relu & (exact < 0))):
+            with m.If(~live[k] | (fields.relu & (exact < 0))):
                 m.d.comb += output.eq(0)
             outputs.append(output)
         return outputs

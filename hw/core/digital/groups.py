@@ -1,6 +1,7 @@
 """Reads the results of a macro in groups of columns, makes codes of them, and gives these out as a stream."""
 
 from abc import abstractmethod
+from collections.abc import Mapping
 from typing import Any, ClassVar, Protocol
 
 from amaranth.hdl import Cat, Const, Module, Signal, Value, unsigned
@@ -13,7 +14,7 @@ from mho.hw.core.layout import WordsLayout
 from mho.hw.core.timing import Drain
 from mho.hw.core.words import CODE_WIDTH, OUTPUTS_PER_WORD
 
-__all__ = ["ColumnGroups", "GroupShape", "ResultLayout", "group_drain"]
+__all__ = ["ColumnGroups", "GroupShape", "ResultLayout", "follow_operation", "group_drain"]
 
 
 class GroupShape(Protocol):
@@ -50,6 +51,35 @@ class ResultLayout(data.StructLayout):
 
     def __init__(self, cfg: GroupShape) -> None:
         super().__init__({"out_bits": 4, "relu": 1, "words": WordsLayout(cfg.output_words)})
+
+
+def follow_operation(
+    m: Module, core: Any, masks: Any, loader: Any, sequencer: Any, unit: Any, pins: Mapping[str, Value]
+) -> None:
+    """What goes with an operation from where it waits to the pins, and to what makes its result.
+
+    Parameters
+    ----------
+    core
+        The core, with ``cfg``, ``macro`` and, if ``cfg.ranged``, ``words``.
+    pins
+        What is at pins of the macro, from the start of an operation to that of the next.
+    """
+    cfg = core.cfg
+    running = Signal(ResultLayout(cfg), reset_less=True)
+    enabled = Signal(cfg.outputs, reset_less=True)
+    words = Signal(WordsLayout(cfg.output_words), reset_less=True)
+    if cfg.ranged:
+        with m.If(loader.accept):
+            m.d.sync += words.eq(core.words)
+    else:
+        m.d.comb += words.last.eq(cfg.output_words - 1)
+    with m.If(sequencer.take):
+        m.d.sync += [
+            running.out_bits.eq(loader.staged.out_bits), running.relu.eq(loader.staged.relu), running.words.eq(words),
+            enabled.eq(masks.enabled), *(getattr(core.macro, name).eq(value) for name, value in pins.items()),
+        ]
+    m.d.comb += [unit.result.eq(running), unit.enabled.eq(enabled)]
 
 
 class ColumnGroups(Resettable):
@@ -109,7 +139,7 @@ class ColumnGroups(Resettable):
         """Inputs with what the macro holds of a group, and what else codes are made with."""
 
     @abstractmethod
-    def codes(self, m: Module, held: Any, enabled: Value, group: Value) -> list[Signal]:
+    def codes(self, m: Module, fields: Any, enabled: Value, group: Value) -> list[Signal]:
         """Codes of a group, as many as lanes, when what was read of it has passed the stages."""
 
     def elaborate(self, platform: object) -> Any:
@@ -131,10 +161,10 @@ class ColumnGroups(Resettable):
         valid: list[Value] = [reading]
         for name in self.stages:
             group = Signal.like(self.row, name=f"{name}_row")
-            there = Signal(name=f"{name}_valid")
-            m.d.sync += [group.eq(groups[-1]), there.eq(valid[-1])]
+            arrived = Signal(name=f"{name}_valid")
+            m.d.sync += [group.eq(groups[-1]), arrived.eq(valid[-1])]
             groups.append(group)
-            valid.append(there)
+            valid.append(arrived)
         codes = self.codes(m, held, enabled, groups[-1])
         m.submodules.memory = memory = Memory(shape=CODE_WIDTH * cfg.lanes, depth=cfg.group_rows, init=[])
         write = memory.write_port()
@@ -147,7 +177,7 @@ class ColumnGroups(Resettable):
         self._show(m, memory, held, made, starts)
         return self.resets(m)
 
-    def _show(self, m: Module, memory: Memory, held: Any, made: Value, starts: Value) -> None:
+    def _show(self, m: Module, memory: Memory, fields: Any, count: Value, starts: Value) -> None:
         """Read word after word of a result, each as soon as its group is in the memory."""
         read = memory.read_port()
         word = Signal(range(self.cfg.output_words))
@@ -157,13 +187,13 @@ class ColumnGroups(Resettable):
         bits = (self.cfg.lanes // OUTPUTS_PER_WORD).bit_length() - 1
         row = word[bits:] if bits < len(word) else Const(0, 1)
         begins = first | ~word[:bits].any() if bits else Const(1)
-        gives = full & (made > row)
+        gives = full & (count > row)
         go = Signal()
         done = Signal()
         pending = Signal()
         m.d.comb += [
             go.eq(gives & (~self.o.valid | self.o.ready)), read.addr.eq(row), read.en.eq(go & begins),
-            done.eq(made == self.cfg.group_rows), self.free.eq(~full & ~pending),
+            done.eq(count == self.cfg.group_rows), self.free.eq(~full & ~pending),
             self.busy.eq(full | pending | self.o.valid),
             self.o.payload.eq(read.data.word_select(place[:bits], 32) if bits else read.data),
         ]
@@ -172,7 +202,7 @@ class ColumnGroups(Resettable):
             m.d.sync += [full.eq(1), pending.eq(1), word.eq(self.result.words.first), first.eq(1)]
         with m.Else():
             with m.If(go):
-                m.d.sync += [word.eq(word + 1), first.eq(0), full.eq(word != held.words.last)]
+                m.d.sync += [word.eq(word + 1), first.eq(0), full.eq(word != fields.words.last)]
             with m.If(done):
                 m.d.sync += pending.eq(0)
         with m.If(~self.o.valid | self.o.ready):

@@ -44,8 +44,8 @@ class Synchroniser(Resettable):
         for name, width in self.widths.items():
             value: Value = getattr(self.pins, name)
             for stage in range(SYNCHRONISER_CYCLES - 1):
-                taken = Signal(width, name=f"{name}_stage_{stage + 1}")
-                m.d.sync += taken.eq(value)
-                value = taken
+                sampled = Signal(width, name=f"{name}_stage_{stage + 1}")
+                m.d.sync += sampled.eq(value)
+                value = sampled
             m.d.sync += getattr(self, name).eq(value)
         return self.resets(m)

@@ -112,7 +112,7 @@ class Decision(wiring.Component):
                 names = [f"{kind.name.lower()}_{what}" for what in ("start", "step", "ceiling")]
                 with m.Case(kind):
                     m.d.comb += [
-                        own.eq(getattr(p, name)) for own, name in zip((start, step, ceiling), names, strict=True)
+                        bound.eq(getattr(p, name)) for bound, name in zip((start, step, ceiling), names, strict=True)
                     ]
         same, reversal, top = (Signal(name=f"{what}_{name}") for what in ("same", "reversal", "top"))
         more, amplitude = Signal(AMPLITUDE_BITS + 1, name=f"more_{name}"), Signal(AMPLITUDE_BITS, name=f"height_{name}")
@@ -130,9 +130,9 @@ class Decision(wiring.Component):
                 | (run.pulses == p.max_pulses)
             ),
         ]
-        held = Signal(PulseLayout(), name=f"held_{name}", reset_less=True)
-        m.d.sync += held.eq(pulse)
-        return held
+        pulse_kept = Signal(PulseLayout(), name=f"held_{name}", reset_less=True)
+        m.d.sync += pulse_kept.eq(pulse)
+        return pulse_kept
 
     def _band(self, m: Module) -> tuple[Signal, Signal]:
         """Whether the code is below the target, and whether it is in the band."""

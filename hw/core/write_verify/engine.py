@@ -240,7 +240,7 @@ class WriteVerify(Resettable):
         counters = (status.write_pass, status.sets, status.resets, status.forms, status.reads, status.pulsed,
                     status.faults, status.cycles_total, status.cycles_hold, *self._full)
         m.d.sync += [counter.eq(0) for counter in counters]
-        m.d.sync += [held.eq(getattr(self, name)) for name, held in self._held.items()]
+        m.d.sync += [duration.eq(getattr(self, name)) for name, duration in self._held.items()]
         m.next = "Clear"
 
     def _fetch(self, m: Module, target: Signal, code: Signal) -> None:

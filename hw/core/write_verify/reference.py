@@ -157,19 +157,19 @@ def program(
         passes.append(_Pass(parameters, flat, macro))
         passes[-1].run(chosen)
     return WriteVerifyResult(
-        pulses=np.concatenate([_in_order(one, number, cfg.lines) for number, one in enumerate(passes)]),
+        pulses=np.concatenate([_in_order(outcome, number, cfg.lines) for number, outcome in enumerate(passes)]),
         **{
-            name: np.stack([getattr(one, name).reshape(shape) for one in passes])
+            name: np.stack([getattr(outcome, name).reshape(shape) for outcome in passes])
             for name in ("codes", "faults", "counts", "reads")
         },
     )
 
 
-def _in_order(one: _Pass, number: int, lines: int) -> NDArray[np.void]:
+def _in_order(outcome: _Pass, number: int, lines: int) -> NDArray[np.void]:
     """Pulses of a pass, cell by cell."""
     cell, count, polarity, amplitude, width = (
         np.concatenate([np.zeros(0, dtype=np.int64), *parts])
-        for parts in (zip(*one.pulses, strict=True) if one.pulses else [()] * 5)
+        for parts in (zip(*outcome.pulses, strict=True) if outcome.pulses else [()] * 5)
     )
     order = np.lexsort((count, cell))
     result = np.empty(order.size, dtype=PULSE)

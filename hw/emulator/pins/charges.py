@@ -114,18 +114,18 @@ class LineCharges(Resettable):
         results = []
         for k in range(cfg.converters):
             value = rests.data.word_select(k, cfg.rest_bits).as_signed()
-            pos, neg = (steps.data.word_select(2 * k + one, bits) for one in range(2))
-            held = Signal(signed(cfg.rest_bits), name=f"held_{k}", reset_less=True)
+            pos, neg = (steps.data.word_select(2 * k + sign, bits) for sign in range(2))
+            charge_left = Signal(signed(cfg.rest_bits), name=f"held_{k}", reset_less=True)
             step = Signal(bits + 7, name=f"step_{k}", reset_less=True)
             up = Signal(name=f"up_{k}", reset_less=True)
             after = Signal(signed(cfg.rest_bits), name=f"after_{k}")
             keeps = value[-1] ^ directions[k]
             m.d.sync += [
-                held.eq(value), up.eq(directions[k]),
+                charge_left.eq(value), up.eq(directions[k]),
                 step.eq(Mux(keeps, 0, Mux(directions[k], neg, pos) << self.scale)),
             ]
             signed_step = Cat(step, C(0, 1)) ^ (~up).replicate(bits + 8)
             # The carry completes the two's complement of a step down.
-            m.d.comb += after.eq(add_with_carry(held, signed_step.as_signed(), ~up))
+            m.d.comb += after.eq(add_with_carry(charge_left, signed_step.as_signed(), ~up))
             results.append(after)
         return group, Cat(groups[1], shifted), results

@@ -80,7 +80,7 @@ class PinLevelMacro(Resettable):
             lanes.cells.eq(cells.data), lanes.levels.eq(levels.levels),
             queue.starts.eq(issue.starts), queue.operation.eq(issue.operation),
             queue.all_lanes.eq(issue.all_lanes), queue.one.eq(issue.one), queue.total.eq(lanes.total),
-            *(kept.eq(total) for kept, total in zip(queue.sums, lanes.sums, strict=True)),
+            *(stored.eq(total) for stored, total in zip(queue.sums, lanes.sums, strict=True)),
             # The table's entry of a line comes a cycle after the line.
             tables.read.eq(lines.valid), tables.read_line.eq(lines.line), tables.read_slot.eq(tables.slot),
             tables.wanted.valid.eq(1), tables.wanted.backward.eq(pins.backward),
@@ -179,12 +179,12 @@ class PinLevelMacro(Resettable):
         """Add what answers to the programming pins; it has the memory of the cells while it is busy."""
         m.submodules.writer = writer = CellWriter(self.cfg)
         for name, member in writer.pins.signature.members.items():
-            ours, its = getattr(self.pins, name), getattr(writer.pins, name)
-            m.d.comb += its.eq(ours) if member.flow is In else ours.eq(its)
+            ours, writers = getattr(self.pins, name), getattr(writer.pins, name)
+            m.d.comb += writers.eq(ours) if member.flow is In else ours.eq(writers)
         wiring.connect(m, wiring.flipped(self.peek), writer.peek)
-        taken = self.load.valid & self.load.ready
+        transfers = self.load.valid & self.load.ready
         m.d.comb += [
-            writer.cells.eq(cells.data), writer.load.eq(taken & (self.load.p.region == PULSES)),
+            writer.cells.eq(cells.data), writer.load.eq(transfers & (self.load.p.region == PULSES)),
             writer.load_index.eq(self.load.p.index), writer.load_data.eq(self.load.p.data),
             self.peeked.eq(writer.peeked),
         ]

@@ -42,5 +42,5 @@ def logged_pulses(words: NDArray[np.integer]) -> NDArray[np.int64]:
     """Cell (``row * lines + col``), polarity and amplitude of each pulse that the log gave, of shape (pulses, 3)."""
     words, layout = np.asarray(words, dtype=np.int64), LogLayout()
     fields = {str(name): words >> field.offset & (1 << field.width) - 1 for name, field in layout}
-    kept = fields["valid"] == 1
-    return np.stack([fields[name][kept] for name in ("cell", "polarity", "amplitude")], axis=1)
+    valid = fields["valid"] == 1
+    return np.stack([fields[name][valid] for name in ("cell", "polarity", "amplitude")], axis=1)

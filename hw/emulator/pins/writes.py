@@ -183,11 +183,11 @@ class CellWriter(Resettable):
             Const(PulseRecord.HIGH, 3), Const(PulseRecord.FORMED, 3),
         ])
         at = Signal(range(6))
-        taken = (record.state, self._count, record.threshold, record.high, record.formed)
+        record_fields = (record.state, self._count, record.threshold, record.high, record.formed)
         with m.If(ongoing):
             m.d.comb += records.address.eq(Cat(words[at], self._cell))
             m.d.sync += at.eq(Mux(at == len(words), 0, at + 1))
-            for number, field in enumerate(taken, start=1):
+            for number, field in enumerate(record_fields, start=1):
                 with m.If(at == number):
                     m.d.sync += field.eq(records.data + 1 if field is self._count else records.data)
         return at == len(words)
@@ -219,8 +219,8 @@ class CellWriter(Resettable):
                 code.eq(Mux(scaled >= 2**cfg.g_bits, 2**cfg.g_bits - 1, scaled)),
             ]
         for k in range(cfg.chunk_cells):
-            one = self.value.word_select(k, cfg.g_bits)
-            m.d.comb += one.eq(Mux(place == k, code, chunk.word_select(k, cfg.g_bits)))
+            value_of_cell = self.value.word_select(k, cfg.g_bits)
+            m.d.comb += value_of_cell.eq(Mux(place == k, code, chunk.word_select(k, cfg.g_bits)))
         return arrived
 
 

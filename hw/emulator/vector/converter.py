@@ -85,39 +85,39 @@ class LineConverter(Resettable):
             valid.eq(self.valid), rest.eq(self.charge + self.offset), pos.eq(self.pos), neg.eq(self.neg),
             live.eq(self.live), of.eq(self.of),
         ]
-        given = Signal(LineLayout(cfg), name="given")
+        entry = Signal(LineLayout(cfg), name="given")
         negative = rest < 0
         m.d.comb += [
-            given.rest.eq(rest), given.negative.eq(negative), given.live.eq(live), given.of.eq(of),
-            given.cap.eq(of.cap), given.count.eq(0),
-            given.down.eq(Mux(negative & ~of.binary, neg, pos)), given.up.eq(Mux(negative | of.binary, neg, pos)),
+            entry.rest.eq(rest), entry.negative.eq(negative), entry.live.eq(live), entry.of.eq(of),
+            entry.cap.eq(of.cap), entry.count.eq(0),
+            entry.down.eq(Mux(negative & ~of.binary, neg, pos)), entry.up.eq(Mux(negative | of.binary, neg, pos)),
         ]
         for stage in range(cfg.divider_stages):
-            given, valid = self._stage(m, stage, given, valid)
-        m.d.comb += [self.line.eq(given), self.done.eq(valid)]
+            entry, valid = self._stage(m, stage, entry, valid)
+        m.d.comb += [self.line.eq(entry), self.done.eq(valid)]
         return self.resets(m)
 
-    def _stage(self, m: Module, stage: int, given: data.View, valid: Value) -> tuple[data.View, Value]:
+    def _stage(self, m: Module, stage: int, entry: data.View, valid: Value) -> tuple[data.View, Value]:
         """Search ``divider_cycles * search_width`` bits of a line; the first of them as it comes in."""
         cfg, cycles = self.cfg, self.cfg.divider_cycles
-        held = Signal(LineLayout(cfg), name=f"line_{stage}", reset_less=True)
+        stage_line = Signal(LineLayout(cfg), name=f"line_{stage}", reset_less=True)
         done = Signal(name=f"done_{stage}")
         if cycles == 1:
-            source, running = given, valid
+            source, running = entry, valid
             m.d.sync += done.eq(valid)
         else:
             left = Signal(range(cycles), name=f"left_{stage}")
             source = Signal(LineLayout(cfg), name=f"source_{stage}")
             running = valid | (left != 0)
-            m.d.comb += source.eq(Mux(valid, given, held))
+            m.d.comb += source.eq(Mux(valid, entry, stage_line))
             m.d.sync += done.eq((left == 1) & ~valid)
             with m.If(running):
                 m.d.sync += left.eq(Mux(valid, cycles, left) - 1)
         for k in range(cfg.search_width):
             source = self._search(m, source, f"{stage}_{k}")
         with m.If(running):
-            m.d.sync += held.eq(source)
-        return held, done
+            m.d.sync += stage_line.eq(source)
+        return stage_line, done
 
     def _search(self, m: Module, line: data.View, name: str) -> data.View:
         """One bit of the count."""
@@ -131,10 +131,10 @@ class LineConverter(Resettable):
             step.eq(Mux(below, Cat(line.up, C(0, 2)), ~Cat(line.down, C(0, 2))) & searched.replicate(len(step))),
             after.eq(add_with_carry(upper, step, carry)),
         ]
-        found = searched & ((after < 0) == line.negative)
+        hit = searched & ((after < 0) == line.negative)
         to = Signal(LineLayout(self.cfg), name=f"searched_{name}")
         m.d.comb += [
             to.eq(line), to.rest.eq(Cat(C(0, 1), line.rest[: self.cfg.search_bits - 1], after)),
-            to.cap.eq(line.cap << 1), to.count.eq(Cat(found, line.count)),
+            to.cap.eq(line.cap << 1), to.count.eq(Cat(hit, line.count)),
         ]
         return to

@@ -74,13 +74,13 @@ class VectorEmulator(Resettable):
         m.submodules.converter = converter = LineConverter(cfg)
         m.submodules.results = results = ResultStore(cfg)
         m.submodules.steps = steps = StepCounter(cfg)
-        given = results.o
+        results_out = results.o
         if cfg.core.ranged:
-            m.submodules.word_range = wanted = WordRange(cfg.core.output_words)
-            wiring.connect(m, results.o, wanted.i)
-            m.d.comb += [wanted.accept.eq(loader.accept), wanted.words.eq(self.words)]
-            given = wanted.o
-        for inner, outer in ((masks.i, self.mask), (loader.op, self.op), (loader.i, self.i), (given, self.o)):
+            m.submodules.word_range = ranged_words = WordRange(cfg.core.output_words)
+            wiring.connect(m, results.o, ranged_words.i)
+            m.d.comb += [ranged_words.accept.eq(loader.accept), ranged_words.words.eq(self.words)]
+            results_out = ranged_words.o
+        for inner, outer in ((masks.i, self.mask), (loader.op, self.op), (loader.i, self.i), (results_out, self.o)):
             wiring.connect(m, inner, wiring.flipped(outer))
 
         staged = loader.staged.op
@@ -106,7 +106,7 @@ class VectorEmulator(Resettable):
             lanes.cells.eq(cells.data), lanes.levels.eq(inputs.levels),
             queue.starts.eq(issue.starts), queue.operation.eq(issue.operation),
             queue.all_lanes.eq(issue.all_lanes), queue.one.eq(issue.one), queue.total.eq(lanes.total),
-            *(kept.eq(total) for kept, total in zip(queue.sums, lanes.sums, strict=True)),
+            *(stored.eq(total) for stored, total in zip(queue.sums, lanes.sums, strict=True)),
             results.done.eq(converter.done), results.line.eq(converter.line),
             steps.done.eq(converter.done), steps.line.eq(converter.line), steps.last.eq(results.last),
         ]

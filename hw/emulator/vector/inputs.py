@@ -74,6 +74,6 @@ class InputMemory(Resettable):
         one, levels = Signal(LEVEL_BITS), Signal(width, reset_less=True)
         m.d.comb += [one.eq(read.data.word_select(lane, LEVEL_BITS)), self.levels.eq(levels)]
         with m.If(arrived):
-            own = read.data.word_select(lane >> lane_bits, width)
-            m.d.sync += levels.eq(Mux(backward, own, one.replicate(cfg.lanes)))
+            lane_levels = read.data.word_select(lane >> lane_bits, width)
+            m.d.sync += levels.eq(Mux(backward, lane_levels, one.replicate(cfg.lanes)))
         return self.resets(m)

@@ -78,10 +78,10 @@ class MacLanes(Resettable):
     def _add_lanes(self, m: Module, products: list[tuple[Value, Value]], adding: Value, last: Value) -> None:
         """Sum of each lane. It is cleared as the last product comes, so that the adder needs no gate before it."""
         for lane, (total, (negative, product)) in enumerate(zip(self.sums, products, strict=True)):
-            kept = Signal.like(total, name=f"sum_{lane}", reset_less=True)
-            m.d.comb += total.eq(add_with_carry(kept, Cat(product, negative).as_signed(), negative))
+            stored = Signal.like(total, name=f"sum_{lane}", reset_less=True)
+            m.d.comb += total.eq(add_with_carry(stored, Cat(product, negative).as_signed(), negative))
             with m.If(adding):
-                m.d.sync += kept.eq(Mux(last, 0, total))
+                m.d.sync += stored.eq(Mux(last, 0, total))
 
     def _add_words(self, m: Module, products: list[tuple[Value, Value]], valid: Value, first: Value) -> None:
         """Sum of all lanes, and of the words of a bit line."""

@@ -62,7 +62,7 @@ class LineQueue(Resettable):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         cfg = self.cfg
-        kept = [Signal(signed(cfg.step_bits + 1), name=f"kept_{k}", reset_less=True) for k in range(cfg.lanes)]
+        stored = [Signal(signed(cfg.step_bits + 1), name=f"kept_{k}", reset_less=True) for k in range(cfg.lanes)]
         left = Signal(range(cfg.lanes + 1))
         pause = Signal(range(max(cfg.row_words, 2)))
         coming, kept_context = Signal(ContextLayout(cfg)), Signal(ContextLayout(cfg))
@@ -71,7 +71,7 @@ class LineQueue(Resettable):
             self.busy.eq(left != 0),
             shift.eq(self.busy & (pause == 0)),
             self.valid.eq(shift | self.one),
-            self.charge.eq(Mux(self.one, self.total, kept[0])),
+            self.charge.eq(Mux(self.one, self.total, stored[0])),
             self.of.eq(Mux(self.one, coming, kept_context)),
         ]
         with m.If(self.starts):
@@ -81,10 +81,10 @@ class LineQueue(Resettable):
             m.d.sync += self.line.eq(self.line + 1)
         with m.If(shift):
             m.d.sync += [left.eq(left - 1), pause.eq(cfg.row_words - 1)]
-            m.d.sync += [here.eq(above) for here, above in pairwise(kept)]
+            m.d.sync += [here.eq(above) for here, above in pairwise(stored)]
         with m.Elif(self.busy):
             m.d.sync += pause.eq(pause - 1)
         with m.If(self.all_lanes):
             m.d.sync += [left.eq(cfg.lanes), pause.eq(0), kept_context.eq(coming)]
-            m.d.sync += [here.eq(value) for here, value in zip(kept, self.sums, strict=True)]
+            m.d.sync += [here.eq(value) for here, value in zip(stored, self.sums, strict=True)]
         return self.resets(m)

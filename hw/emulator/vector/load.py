@@ -46,10 +46,10 @@ def load_words(m: Module, cfg: EmulatorConfig, load: stream.Interface, tables: T
 def load_noise(m: Module, cfg: EmulatorConfig, load: stream.Interface) -> tuple[Signal, Signal]:
     """Key and step of the shift register that were loaded. Neither knows reset."""
     word = load.p
-    held = []
+    slots = []
     for index, width in ((NOISE_KEY, 32), (NOISE_STEP, STEP_BITS)):
         value = Signal(width, name=f"noise_{index}", reset_less=True)
         with m.If(load.valid & (word.region == NOISE) & (word.index == cfg.noise_base + index)):
             m.d.sync += value.eq(word.data)
-        held.append(value)
-    return held[0], held[1]
+        slots.append(value)
+    return slots[0], slots[1]

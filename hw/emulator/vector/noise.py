@@ -208,19 +208,19 @@ class LineNoise(Resettable):
         with m.If(arrived):
             m.d.sync += [kept.eq(xorshift(state)), kept_amplitude.eq(amplitude)]
         product, last = self._multiply(m, arrived, _deviate(state), kept_amplitude)
-        came = Cat(self.line, self.charge, self.of)
+        entry = Cat(self.line, self.charge, self.of)
         stages = (("arrived", self.valid), ("multiplied", arrived), ("noisy", last))
         # Where the noise is complete before the next line comes, a line may stay where it is.
         for name, moves in stages[: 1 if self.cfg.noise_cycles <= self.cfg.row_words else None]:
-            held = Signal(len(came), name=f"line_{name}", reset_less=True)
+            register = Signal(len(entry), name=f"line_{name}", reset_less=True)
             with m.If(moves):
-                m.d.sync += held.eq(came)
-            came = held
+                m.d.sync += register.eq(entry)
+            entry = register
         noisy, shift, width = self.noisy, NOISE_SHIFT - self.cfg.g_bits, len(self.line)
-        charge = came[width : width + len(self.charge)].as_signed()
+        charge = entry[width : width + len(self.charge)].as_signed()
         m.d.sync += noisy.valid.eq(last)
         m.d.comb += [
-            noisy.line.eq(came[:width]), noisy.of.eq(came[width + len(charge) :]),
+            noisy.line.eq(entry[:width]), noisy.of.eq(entry[width + len(charge) :]),
             noisy.charge.eq(add_with_carry(charge, product[shift:].as_signed(), product[shift - 1])),
         ]
         return self.resets(m)

@@ -252,13 +252,13 @@ class TableCache:
         on = masks.word_lines(op)
         lines = on.tobytes()
         tag = (op.direction, lines if self.cfg.tags_hold_lines else op.wl_select, op.step_code)
-        slot = next((slot for slot, held in self._slots.items() if held is not None and held[0] == tag), None)
-        there = slot is not None and self._slots[slot] == (tag, lines)
+        slot = next((slot for slot, entry in self._slots.items() if entry is not None and entry[0] == tag), None)
+        resident = slot is not None and self._slots[slot] == (tag, lines)
         if slot is None:
             slot = next(iter(self._slots))
         self._slots.pop(slot)
         self._slots[slot] = (tag, lines)
-        return [] if there else table_loads(self.cfg, slot, op, line_table(self.cfg, self.model, op, masks), on)
+        return [] if resident else table_loads(self.cfg, slot, op, line_table(self.cfg, self.model, op, masks), on)
 
 
 class EmulatorReference:
@@ -294,16 +294,16 @@ class EmulatorReference:
             high = np.sign(levels) * (np.abs(levels) >> LSB_SEGMENT_BITS)
             parts = [high, levels - (high << LSB_SEGMENT_BITS)]
         numbers = np.broadcast_to(np.asarray(op_id, dtype=np.uint64), len(x))
-        found = []
+        entries = []
         for segment, part in enumerate(parts):
             # A cell whose word line is off meets an input of 0, or is on a line that gives no code.
             rest = part @ cells + table.offset
             if noise is not None:
                 draws = noise.draws(numbers + np.uint64(segment), self.cfg.lines)
                 rest = rest + noise.noise((part**2).sum(axis=-1, keepdims=True), draws)
-            found.append(convert(op, 2 * rest + 1, 2 * table.pos, 2 * table.neg, masks.enabled(op)))
-        codes = found[0][0] if op.segments == 1 else combine_segments(found[0][0], found[1][0])
-        return codes.astype(np.int16), np.stack([steps for _, steps in found], axis=-1)
+            entries.append(convert(op, 2 * rest + 1, 2 * table.pos, 2 * table.neg, masks.enabled(op)))
+        codes = entries[0][0] if op.segments == 1 else combine_segments(entries[0][0], entries[1][0])
+        return codes.astype(np.int16), np.stack([steps for _, steps in entries], axis=-1)
 
     def cycles(self, op: MvmOperation) -> int:
         """Cycles from the start of an operation to the earliest start of the next one in the same direction."""

@@ -190,30 +190,30 @@ class CoreHost(wiring.Component):
         m = Module()
         bank: Any = RegisterBank(self.map)
         m.submodules.registers = bank
-        m.submodules.input_buffer = given = InputBuffer(self.map["input"].words)
+        m.submodules.input_buffer = inputs = InputBuffer(self.map["input"].words)
         m.submodules.output_buffer = result = OutputBuffer(self.map["output"].words)
         connect(m, host=flipped(self.bus), bank=bank.bus)
-        connect(m, buffer=given.o, core=flipped(self.i))
+        connect(m, buffer=inputs.o, core=flipped(self.i))
         connect(m, core=flipped(self.o), buffer=result.i)
 
         m.d.comb += [
-            given.enable.eq(bank.input.enable), given.address.eq(bank.input.address),
-            given.data.eq(bank.input.data), given.strobe.eq(bank.input.strobe), bank.input.ready.eq(1),
+            inputs.enable.eq(bank.input.enable), inputs.address.eq(bank.input.address),
+            inputs.data.eq(bank.input.data), inputs.strobe.eq(bank.input.strobe), bank.input.ready.eq(1),
             result.enable.eq(bank.output.enable), result.address.eq(bank.output.address),
             bank.output.data.eq(result.data), bank.output.ready.eq(1),
-            given.clear.eq(self.soft_reset), result.clear.eq(self.soft_reset),
+            inputs.clear.eq(self.soft_reset), result.clear.eq(self.soft_reset),
             result.full.eq(bank.status.done.value), bank.status.done.set.eq(result.filled),
         ]
         # From a flip-flop: it goes to every register of the core.
         if self.shared:
-            held = Signal(name="reset_held")
-            m.d.sync += held.eq(bank.control.soft_reset)
-            m.d.comb += self.soft_reset.eq(held | self.reset)
+            resetting = Signal(name="reset_held")
+            m.d.sync += resetting.eq(bank.control.soft_reset)
+            m.d.comb += self.soft_reset.eq(resetting | self.reset)
         else:
             m.d.sync += self.soft_reset.eq(bank.control.soft_reset)
         if self.blocks.cfg.ranged:
             m.d.comb += self.words.last.eq(self.map["output"].words - 1)
-        self._start(m, bank, given)
+        self._start(m, bank, inputs)
         bits, enable = bank.status, bank.interrupt_enable
         failed = bits.error.value | bits.overrun.value
         irq = (bits.done.value & enable.done) | (failed & enable.error)
@@ -221,27 +221,27 @@ class CoreHost(wiring.Component):
         m.d.comb += self.irq.eq(irq if programmed is None else irq | programmed)
         return m
 
-    def _start(self, m: Module, bank: Any, given: InputBuffer) -> None:
+    def _start(self, m: Module, bank: Any, inputs: InputBuffer) -> None:
         """Check the operation, hand its descriptor to the core and its input to the stream."""
         check: Any = self.blocks.op_check()
         m.submodules.op_check = check
         limits = [name for name, member in check.signature.members.items() if member.flow is In and name != "op"]
         m.d.comb += [getattr(check, name).eq(self.trim[name]) for name in limits]
-        wanted, fields = check.op, bank.operation
+        descriptor, fields = check.op, bank.operation
         ready = Signal()
         go = Signal()
         may: Value = ready
         if self.shared:
             may = Signal(name="may_start")
             m.d.comb += [may.eq(ready & self.turn), self.claims.eq(~ready)]
-        m.d.comb += [wanted[name].eq(getattr(fields, name)) for name in OpLayout().operation]
+        m.d.comb += [descriptor[name].eq(getattr(fields, name)) for name in OpLayout().operation]
         m.d.comb += [
-            wanted.step_code.eq(bank.step.step_code),
-            wanted.op_id.eq(Cat(bank.op_id_low.value, bank.op_id_high.value)),
-            ready.eq(~self.op.valid & ~given.active),
+            descriptor.step_code.eq(bank.step.step_code),
+            descriptor.op_id.eq(Cat(bank.op_id_low.value, bank.op_id_high.value)),
+            ready.eq(~self.op.valid & ~inputs.active),
             go.eq(bank.control.start & may & check.legal),
-            given.start.eq(go),
-            given.count.eq(self.blocks.input_words(wanted)),
+            inputs.start.eq(go),
+            inputs.count.eq(self.blocks.input_words(descriptor)),
             bank.status.ready.eq(may),
             bank.status.busy.eq(self.status.busy | ~ready | (self.o.valid & ~bank.status.done.value)),
             bank.status.error.set.eq(bank.control.start & may & ~check.legal),
@@ -250,6 +250,6 @@ class CoreHost(wiring.Component):
         with m.If(self.op.ready):
             m.d.sync += self.op.valid.eq(0)
         with m.If(go):
-            m.d.sync += [self.op.valid.eq(1), self.op.payload.eq(wanted)]
+            m.d.sync += [self.op.valid.eq(1), self.op.payload.eq(descriptor)]
         with m.If(self.soft_reset):
             m.d.sync += self.op.valid.eq(0)

@@ -69,13 +69,13 @@ class SharedAccess(wiring.Component):
         m = Module()
         m.submodules.host = host = CoreHost(self.blocks, shared=True)
         connect(m, flipped(self.bus), host.bus)
-        held, mine = Signal(name="host_holds"), Signal(name="host_has")
+        holds, mine = Signal(name="host_holds"), Signal(name="host_has")
         m.d.comb += [
-            mine.eq(host.claims | held), host.turn.eq(self.idle & (mine | ~self.status.busy)),
+            mine.eq(host.claims | holds), host.turn.eq(self.idle & (mine | ~self.status.busy)),
             host.reset.eq(self.reset), self.irq.eq(host.irq),
         ]
         # The core is busy from the cycle behind the descriptor to the last word of the result.
-        m.d.sync += held.eq((host.claims | (held & self.status.busy)) & ~self.soft_reset)
+        m.d.sync += holds.eq((host.claims | (holds & self.status.busy)) & ~self.soft_reset)
         self._turns(m, host, mine)
         for name, member in self.port.members.items():
             inner, outer = getattr(host, name), getattr(self, name)
@@ -91,11 +91,11 @@ class SharedAccess(wiring.Component):
         """Descriptors, inputs and results: of the host where the core is its own, else of the program."""
         program = self.program
         for name in ("op", "i"):
-            core, one, other = getattr(self, name), getattr(host, name), getattr(program, name)
+            core, hosts, programs = getattr(self, name), getattr(host, name), getattr(program, name)
             m.d.comb += [
-                core.valid.eq(Mux(mine, one.valid, other.valid)),
-                core.payload.eq(Mux(mine, one.payload, other.payload)),
-                one.ready.eq(mine & core.ready), other.ready.eq(~mine & core.ready),
+                core.valid.eq(Mux(mine, hosts.valid, programs.valid)),
+                core.payload.eq(Mux(mine, hosts.payload, programs.payload)),
+                hosts.ready.eq(mine & core.ready), programs.ready.eq(~mine & core.ready),
             ]
         m.d.comb += [
             host.o.valid.eq(mine & self.o.valid), host.o.payload.eq(self.o.payload),

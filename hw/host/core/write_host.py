@@ -51,18 +51,18 @@ class WriteQueues(Resettable):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         target, cell = self.target, self.cell
-        wanted = Value.cast(target.payload)
-        given = Value.cast(cell.payload)
-        targets: Any = SyncFIFOBuffered(width=len(wanted), depth=FIFO_DEPTH)
-        results: Any = SyncFIFOBuffered(width=len(given), depth=FIFO_DEPTH)
+        target_bits = Value.cast(target.payload)
+        cell_bits = Value.cast(cell.payload)
+        targets: Any = SyncFIFOBuffered(width=len(target_bits), depth=FIFO_DEPTH)
+        results: Any = SyncFIFOBuffered(width=len(cell_bits), depth=FIFO_DEPTH)
         m.submodules.targets, m.submodules.results = targets, results
         result = CellLayout(self.cfg)(results.r_data)
         bits = self.cfg.verify_bits
         m.d.comb += [
             targets.w_data.eq(Cat(self.put_data[:bits], self.put_data[WORD_FLAG])), targets.w_en.eq(self.put),
-            wanted.eq(targets.r_data), target.valid.eq(targets.r_rdy), targets.r_en.eq(target.ready),
+            target_bits.eq(targets.r_data), target.valid.eq(targets.r_rdy), targets.r_en.eq(target.ready),
             self.room.eq(FIFO_DEPTH - targets.level),
-            results.w_data.eq(given), results.w_en.eq(cell.valid), cell.ready.eq(results.w_rdy),
+            results.w_data.eq(cell_bits), results.w_en.eq(cell.valid), cell.ready.eq(results.w_rdy),
             results.r_en.eq(self.take), self.waiting.eq(results.level),
         ]
         head = Cat(result.code, Const(0, CODE_BITS - bits), result.fault, Const(1, 1))

@@ -68,11 +68,11 @@ _COMMANDED = {
     "input": "Input codes, four of 8 bits a word, lowest byte first: one a row. Then, for commands that take them, 16 "
     "bits a column, two a word, lowest first.",
     "mode": f"0: a product; {COMMAND_MODE}: a command, whose number is wl_select: "
-    + ", ".join(f"{one.value} {one.name.lower()}" for one in Command)
+    + ", ".join(f"{entry.value} {entry.name.lower()}" for entry in Command)
     + ", and whose inputs have 8 bits with a sign; others are reserved and refused.",
     "wl_select": "Mask of word lines; number of a command.",
     "line_select": "Mask of columns; registers that the command read gives: "
-    + ", ".join(f"{one.value} {one.name.lower()}" for one in Bank) + ".",
+    + ", ".join(f"{entry.value} {entry.name.lower()}" for entry in Bank) + ".",
 }
 """Of a core with an engine."""
 _SHARED = {
@@ -93,8 +93,8 @@ class PwmBlocks(CoreBlocks):
     def from_chip(cls, chip: Chip, *, tiled: bool = False) -> "PwmBlocks":
         """The core of a chip; ``tiled``: a program asks it for products, and with an engine the host, too."""
         cfg = PwmCoreConfig.from_chip(chip, ranged=tiled)
-        asked = not tiled or cfg.engine
-        return cls(cfg=cfg, registers=pwm_map(cfg, chip.sha256, products=asked, shared=tiled and asked))
+        host_asks = not tiled or cfg.engine
+        return cls(cfg=cfg, registers=pwm_map(cfg, chip.sha256, products=host_asks, shared=tiled and host_asks))
 
     @property
     def shared(self) -> bool:

@@ -64,8 +64,8 @@ class PwmCoreConfig(CoreShape):
         if self.cells not in (2, 4):
             raise InputError(f"cells must be 2 or 4, not {self.cells!r}")
         if self.lanes not in (2, 4, 8, 16, 32, 64) or self.lines % self.lanes or 2 * self.lanes > self.lines:
-            most = f"at most {self.lines // 2}, a divisor of lines"
-            raise InputError(f"lanes must be a power of two from 2 to 64 and {most}, not {self.lanes!r}")
+            limit = f"at most {self.lines // 2}, a divisor of lines"
+            raise InputError(f"lanes must be a power of two from 2 to 64 and {limit}, not {self.lanes!r}")
         if not 1 <= self.gain_code <= 255:
             raise InputError(f"gain_code must be between 1 and 255, not {self.gain_code!r}")
         if not 1 <= self.pulse_cycles <= 65_535:

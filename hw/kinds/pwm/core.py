@@ -7,7 +7,7 @@ from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import Out
 
 from mho.hw.block import Resettable
-from mho.hw.core.digital.groups import ResultLayout
+from mho.hw.core.digital.groups import follow_operation
 from mho.hw.core.digital.status import count_operations
 from mho.hw.core.layout import OpLayout, WordsLayout
 from mho.hw.core.masks import MaskStore
@@ -89,14 +89,16 @@ class PwmCore(Resettable):
             unit.finish.eq(sequencer.finish), unit.columns.eq(settings.columns), sequencer.free.eq(unit.free),
             unit.count_pos.eq(pins.count_pos), unit.count_neg.eq(pins.count_neg),
         ]
-        self._run(m, masks, loader, sequencer, unit)
+        follow_operation(m, self, masks, loader, sequencer, unit, {
+            "wl_en": masks.wl, "step_code": loader.step_code, "shift": loader.shift, "op_id": loader.staged.op_id,
+        })
         if cfg.engine:
-            taken, gives = self._command(m, settings, masks, loader, sequencer, modulator, unit)
+            ends, gives = self._command(m, settings, masks, loader, sequencer, modulator, unit)
         else:
-            taken, gives = self._plain(m, masks, loader, sequencer, modulator, unit)
+            ends, gives = self._plain(m, masks, loader, sequencer, modulator, unit)
         self._connect_pins(m, settings, sequencer, modulator, unit)
         count_operations(
-            m, self.status, sequencer, hold=pins.hold, busy=busy, error=loader.error, converted=taken, done=gives
+            m, self.status, sequencer, hold=pins.hold, busy=busy, error=loader.error, converted=ends, done=gives
         )
         return self.resets(m)
 
@@ -106,7 +108,7 @@ class PwmCore(Resettable):
             wiring.connect(m, inner, wiring.flipped(outer))
         m.d.comb += [
             sequencer.full.eq(loader.full & ~masks.busy), loader.take.eq(sequencer.take),
-            *(one.eq(plane) for one, plane in zip(modulator.planes, loader.planes, strict=True)),
+            *(target.eq(plane) for target, plane in zip(modulator.planes, loader.planes, strict=True)),
         ]
         return sequencer.finish, sequencer.finish
 
@@ -152,9 +154,9 @@ class PwmCore(Resettable):
             negative.eq(line[cells - 1]), sequencer.second.eq(negative),
             row.eq(Mux(engine.verify, 1 << line[cells:], 0)),
         ]
-        for k, (one, plane) in enumerate(zip(modulator.planes, loader.planes, strict=True)):
+        for k, (target, plane) in enumerate(zip(modulator.planes, loader.planes, strict=True)):
             single = row if k < MAGNITUDE_BITS else row & negative.replicate(cfg.lines)
-            m.d.comb += one.eq(Mux(engine.busy & ~vector, single, plane))
+            m.d.comb += target.eq(Mux(engine.busy & ~vector, single, plane))
         with m.If(engine.go):
             m.d.sync += self.macro.wl_en.eq(Mux(loader.staged.wl_select == Command.PROGRAM, 1 << line, 0))
         with m.If(sequencer.take):
@@ -167,25 +169,6 @@ class PwmCore(Resettable):
                     self.macro.op_id.eq(loader.staged.op_id | engine.offset),
                     self.macro.wl_en.eq(Mux(vector, (1 << cfg.mask_lines) - 1, self.macro.wl_en)),
                 ]
-
-    def _run(self, m: Module, masks: Any, loader: Any, sequencer: Any, unit: Any) -> None:
-        """What goes with an operation from where it waits to the pins and to its result."""
-        running = Signal(ResultLayout(self.cfg), reset_less=True)
-        enabled = Signal(self.cfg.lines, reset_less=True)
-        words = Signal(WordsLayout(self.cfg.output_words), reset_less=True)
-        if self.cfg.ranged:
-            with m.If(loader.accept):
-                m.d.sync += words.eq(self.words)
-        else:
-            m.d.comb += words.last.eq(self.cfg.output_words - 1)
-        with m.If(sequencer.take):
-            m.d.sync += [
-                running.out_bits.eq(loader.staged.out_bits), running.relu.eq(loader.staged.relu),
-                running.words.eq(words), enabled.eq(masks.enabled), self.macro.wl_en.eq(masks.wl),
-                self.macro.step_code.eq(loader.step_code), self.macro.shift.eq(loader.shift),
-                self.macro.op_id.eq(loader.staged.op_id),
-            ]
-        m.d.comb += [unit.result.eq(running), unit.enabled.eq(enabled)]
 
     def _connect_pins(self, m: Module, settings: Any, sequencer: Any, modulator: Any, unit: Any) -> None:
         pins = self.macro

@@ -42,14 +42,14 @@ class DigitalUnit(ColumnGroups):
         counts = self.cfg.lanes * COUNTER_BITS
         return {"columns": In(self.cfg.lanes * COLUMN_BITS), "count_pos": In(counts), "count_neg": In(counts)}
 
-    def codes(self, m: Module, held: Any, enabled: Value, group: Value) -> list[Signal]:
+    def codes(self, m: Module, fields: Any, enabled: Value, group: Value) -> list[Signal]:
         """One cycle after its counters were at the pins."""
         cfg = self.cfg
         top = Signal(8)
         low = Signal(signed(9))
         live = Signal(cfg.lanes)
         m.d.comb += [
-            top.eq((1 << held.out_bits) - 1), low.eq(Mux(held.relu, 0, -top)),
+            top.eq((1 << fields.out_bits) - 1), low.eq(Mux(fields.relu, 0, -top)),
             live.eq(enabled.word_select(group, cfg.lanes)),
         ]
         codes = []

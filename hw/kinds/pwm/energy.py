@@ -32,12 +32,12 @@ class PwmEnergy:
     def operation(self, op: MvmOperation, masks: Masks, steps: ArrayLike) -> Mapping[str, NDArray[np.float64]]:
         """See :class:`mho.hw.kinds.Energy`: ``rows``, ``oscillators``, ``conversion``."""
         e, windows, columns = self.chip.energy, self.chip.read.phases, int(masks.enabled(op).sum())
-        each = {
+        by_part = {
             "rows": e.row_pJ * windows * self._rows(op, masks),
             "oscillators": e.oscillators_pJ * windows * columns,
             "conversion": e.conversion_pJ * columns,
         }
-        return {name: np.full(np.shape(steps)[:-1], value) for name, value in each.items() if value}
+        return {name: np.full(np.shape(steps)[:-1], value) for name, value in by_part.items() if value}
 
     def weight(self, magnitude: NDArray[np.int64]) -> NDArray[np.int64]:
         """See :class:`mho.hw.kinds.Energy`: the width of the pulse."""

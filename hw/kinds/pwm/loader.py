@@ -65,8 +65,8 @@ class PwmOpCheck(wiring.Component):
         op = self.op
         planes = Signal(4)
         product, command = op.mode == 0, op.mode == COMMAND_MODE
-        known = (op.wl_select <= max(Command)) & (op.line_select <= max(Bank)) & (op.in_bits == 8) & op.in_signed
-        mode = product | (command & known) if self.commands else product
+        well_formed = (op.wl_select <= max(Command)) & (op.line_select <= max(Bank)) & (op.in_bits == 8) & op.in_signed
+        mode = product | (command & well_formed) if self.commands else product
         m.d.comb += [
             planes.eq(op.in_bits - (op.in_signed & (op.in_bits != 1))), self.shift.eq(MAGNITUDE_BITS - planes),
             self.legal.eq(

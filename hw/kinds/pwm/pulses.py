@@ -63,8 +63,8 @@ class PulseModulator(Resettable):
     def elaborate(self, platform: object) -> Any:
         m = Module()
         n = self.cfg.lines
-        held = [Signal(n, name=f"held_{k}", reset_less=True) for k in range(PULSE_BITS)]
-        widths, sign = held[:MAGNITUDE_BITS], held[MAGNITUDE_BITS]
+        stored = [Signal(n, name=f"held_{k}", reset_less=True) for k in range(PULSE_BITS)]
+        widths, sign = stored[:MAGNITUDE_BITS], stored[MAGNITUDE_BITS]
         some = Signal(n)
         ends = Signal(n)
         m.d.comb += [
@@ -73,7 +73,7 @@ class PulseModulator(Resettable):
             ends.eq(reduce(and_, (~(plane ^ self.index[k].replicate(n)) for k, plane in enumerate(widths)))),
         ]
         with m.If(self.load):
-            m.d.sync += [one.eq(plane) for one, plane in zip(held, self.planes, strict=True)]
+            m.d.sync += [register.eq(plane) for register, plane in zip(stored, self.planes, strict=True)]
         with m.If(self.begins):
             m.d.sync += [
                 self.pos.eq(some & ~sign & self.positive.replicate(n)),

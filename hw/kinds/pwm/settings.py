@@ -74,9 +74,9 @@ class SettingsFile(MaskFile):
         """(address, word) pairs that bring the registers from what they are to ``calibration``."""
         cfg, digital = self._pwm, calibration.digital
         columns = digital.gain.astype(np.int64) | (digital.offset.astype(np.int64) & 0xFF) << 8
-        held = self.gain.astype(np.int64) | (self.offset.astype(np.int64) & 0xFF) << 8
+        registers = self.gain.astype(np.int64) | (self.offset.astype(np.int64) & 0xFF) << 8
         trims = pack_trim(calibration.trim)
-        words = [(cfg.columns_at + k, int(columns[k])) for k in np.flatnonzero(columns != held).tolist()]
+        words = [(cfg.columns_at + k, int(columns[k])) for k in np.flatnonzero(columns != registers).tolist()]
         words += [(cfg.trims_at + k, int(trims[k])) for k in np.flatnonzero(trims != self.trim_words).tolist()]
         if calibration.range_code != self.range_code:
             words.append((cfg.range_at, calibration.range_code))
@@ -147,10 +147,10 @@ class ColumnSettings(Resettable):
         cfg = self.cfg
         m.submodules.memory = memory = Memory(shape=COLUMN_BITS * cfg.lanes, depth=cfg.group_rows, init=[])
         write, read = memory.write_port(granularity=COLUMN_BITS), memory.read_port()
-        address, word, own = self.i.p.addr, self.i.p.data, Const(0)
+        address, word, internal = self.i.p.addr, self.i.p.data, Const(0)
         if cfg.engine:
-            own = self.own.valid
-            address, word = Mux(own, self.own.addr, address), Mux(own, self.own.data, word)
+            internal = self.own.valid
+            address, word = Mux(internal, self.own.addr, address), Mux(internal, self.own.data, word)
         masks = Signal()
         columns = Signal()
         trims = Signal()
@@ -164,7 +164,7 @@ class ColumnSettings(Resettable):
             trims.eq((address >= cfg.trims_at) & (address < cfg.trims_at + cfg.lines)),
             self.mask.valid.eq(self.i.valid & masks), self.mask.p.addr.eq(self.i.p.addr),
             self.mask.p.data.eq(self.i.p.data), self.ready.eq(set_up),
-            other.eq(own | (self.i.valid & ~masks & set_up & self.idle)),
+            other.eq(internal | (self.i.valid & ~masks & set_up & self.idle)),
             self.i.ready.eq(Mux(masks, self.mask.ready, set_up & self.idle)),
             # Both banks begin at a multiple of the columns.
             column.eq(Mux(set_up, address[: len(column)], place)), read.addr.eq(self.row), read.en.eq(1),

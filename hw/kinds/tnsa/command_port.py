@@ -105,11 +105,11 @@ class CommandPort(wiring.Component):
         self._fresh, self._first, self._again = Signal(name="fresh"), Signal(name="first"), Signal(name="again")
         self._step = Signal(range(max(len(table.clear), len(table.sample), len(table.read), 2)), name="step")
         self._line = Signal(range(max(self.cfg.lines, 2)), name="line")
-        self._ends, taken = Signal(name="ends"), Signal(name="taken")
+        self._ends, accepted = Signal(name="ends"), Signal(name="taken")
         answers = self.request & self.done
         m.d.comb += [
-            taken.eq({"level": ~self.request & self.done}.get(table.handshake, answers)),
-            self._ends.eq({"four_phase": ~self.request & ~self.done}.get(table.handshake, taken)),
+            accepted.eq({"level": ~self.request & self.done}.get(table.handshake, answers)),
+            self._ends.eq({"four_phase": ~self.request & ~self.done}.get(table.handshake, accepted)),
         ]
         m.d.sync += self.request.eq(0) if table.handshake == "level" else self.request.eq(self.request & ~self.done)
         with m.If(self.precharge):
@@ -135,7 +135,7 @@ class CommandPort(wiring.Component):
             with m.State("Read"):
                 self._run(m, table.read, lambda: self._next_lines(m, converted))
             last = self._step == len(table.read) - 1
-            arrives = fsm.ongoing("Read") & taken & last
+            arrives = fsm.ongoing("Read") & accepted & last
         self._lines(m, arrives, converted)
         return m
 

@@ -135,7 +135,7 @@ class TnsaCore(Resettable):
             # The result.
             bank.finish.eq(sequencer.finish), bank.high.eq(sequencer.high), bank.two.eq(sequencer.plan.two),
             bank.negative.eq(counters.negative), bank.live.eq(counters.live), bank.cap.eq(counters.held_cap),
-            *(taken.eq(bits) for taken, bits in zip(bank.removed, counters.removed, strict=True)),
+            *(removed.eq(bits) for removed, bits in zip(bank.removed, counters.removed, strict=True)),
             sequencer.free.eq(bank.free),
         ]
         if cfg.ranged:

@@ -38,17 +38,17 @@ class TnsaEnergy:
         e, planes = self.chip.energy, sum(op.segment_planes)
         converters = int(masks.enabled(op).sum())
         samples = sum(2**count - 1 for count in op.segment_planes)
-        each = {
+        by_part = {
             "word lines": e.word_line_pJ * planes * int(masks.word_lines(op).sum()),
             "input pulses": e.input_pulse_pJ * planes * int(masks.driven(op).sum()),
             "reset": e.reset_pJ * op.segments * converters,
             "samples": e.sample_pJ * samples * converters,
         }
         shape = counted.shape[:-1]
-        found = {name: np.full(shape, value) for name, value in each.items() if value}
+        energies = {name: np.full(shape, value) for name, value in by_part.items() if value}
         if e.step_pJ:
-            found["steps"] = np.asarray(e.step_pJ * converters * counted.sum(axis=-1))
-        return found
+            energies["steps"] = np.asarray(e.step_pJ * converters * counted.sum(axis=-1))
+        return energies
 
     def weight(self, magnitude: NDArray[np.int64]) -> NDArray[np.int64]:
         """See :class:`mho.hw.kinds.Energy`: digits that are not 0, which planes drive one after the other."""
@@ -61,5 +61,5 @@ class TnsaEnergy:
         """See :class:`mho.hw.kinds.Energy`: ``input pulses``."""
         chip, mean = self.chip, self.chip.pulse_load()
         loads = 2.0 * mean if row_uS is None else chip.line_fF + np.array([chip.pulse_load(g) for g in row_uS])
-        taken = 2.0 * chip.energy.input_pulse_pJ * float((weights * loads / mean).sum())
-        return {"input pulses": taken} if chip.energy.input_pulse_pJ else {}
+        pulses = 2.0 * chip.energy.input_pulse_pJ * float((weights * loads / mean).sum())
+        return {"input pulses": pulses} if chip.energy.input_pulse_pJ else {}

@@ -1,5 +1,7 @@
 """From text to a program. The language is explained in ``docs/explanation/tile.md``."""
 
+from typing import NamedTuple
+
 import numpy as np
 
 from mho.hw.tile.asm import fields as text_fields
@@ -9,11 +11,19 @@ from mho.hw.tile.asm.reader import Item, Source, Statement
 from mho.hw.tile.isa import DESCRIPTOR_WORDS, DESCRIPTORS, Kind, Operand
 from mho.hw.tile.isa.program import LIMITS, REGISTERS, Program
 
-__all__ = ["assemble", "assemble_named", "stream_names"]
+__all__ = ["Assembled", "assemble", "assemble_named", "stream_names"]
 
 KINDS = tuple(DESCRIPTORS)
 OPERANDS = {"drain": Operand.DRAIN, "accumulators": Operand.ACCUMULATORS, "none": Operand.NONE} | {
     f"result{k}": Operand.RESULT + k for k in range(4)}
+
+
+class Assembled(NamedTuple):
+    """What a text becomes: the program, its streams' names by their numbers, and the line that each word comes from."""
+
+    program: Program
+    streams: dict[int, str]
+    lines: list[int]
 
 
 def assemble(text: str, name: str = "program.s") -> Program:
@@ -24,7 +34,7 @@ def assemble(text: str, name: str = "program.s") -> Program:
     InputError
         Naming the line, what is wrong, and what would be right.
     """
-    return assemble_named(text, name)[0]
+    return assemble_named(text, name).program
 
 
 def stream_names(text: str, name: str = "program.s") -> dict[int, str]:
@@ -35,11 +45,11 @@ def stream_names(text: str, name: str = "program.s") -> dict[int, str]:
     InputError
         As :func:`assemble`.
     """
-    return assemble_named(text, name)[1]
+    return assemble_named(text, name).streams
 
 
-def assemble_named(text: str, name: str = "program.s") -> tuple[Program, dict[int, str]]:
-    """The program of a text, and what its streams are called, by their numbers.
+def assemble_named(text: str, name: str = "program.s") -> Assembled:
+    """The program of a text, with names and lines for those who read messages about it.
 
     Raises
     ------
@@ -48,7 +58,8 @@ def assemble_named(text: str, name: str = "program.s") -> tuple[Program, dict[in
     """
     assembler = _Assembler(Source(name, text))
     program = assembler.run()
-    return program, {number: called for called, number in assembler.names["stream"].items()}
+    streams = {number: called for called, number in assembler.names["stream"].items()}
+    return Assembled(program, streams, assembler.lines)
 
 
 class _Assembler:
@@ -58,6 +69,7 @@ class _Assembler:
         self.memory = [0] * DESCRIPTOR_WORDS
         self.registers, self.image = [0] * REGISTERS, 0
         self.streams: dict[int, dict[str, int]] = {}
+        self.lines: list[int] = []
         self._given: set[str] = set()
 
     def run(self) -> Program:
@@ -76,7 +88,8 @@ class _Assembler:
                 self.put(kind, number, self.values(kind, statement.line, statement.rest))
         for statement in (s for s in declared if s.key == "raw"):
             self._raw(statement)
-        words = Instructions(self.source, self.names, self.values).run(code)
+        instructions = Instructions(self.source, self.names, self.values)
+        words, self.lines = instructions.run(code), instructions.lines
         if len(words) > LIMITS.instructions:
             self.source.fail(code[-1].line, f"a program has {LIMITS.instructions} words at most, not {len(words)}")
         return Program(

@@ -24,6 +24,11 @@ class Instructions:
         Descriptors by kind and name.
     values
         Fields of a descriptor from (kind, line, items).
+
+    Attributes
+    ----------
+    words, lines
+        What the text becomes, and the line that each word comes from.
     """
 
     def __init__(
@@ -31,12 +36,14 @@ class Instructions:
     ) -> None:
         self.source, self.numbers, self._values = source, numbers, values
         self.words: list[int] = []
+        self.lines: list[int] = []
         self._loops: list[tuple[int, int, dict[str, int]]] = []
 
     def run(self, statements: list[Statement]) -> list[int]:
         """The words of all statements."""
         for statement in statements:
             self._add(statement)
+            self.lines += [statement.line] * (len(self.words) - len(self.lines))
         if self._loops:
             self.source.fail(self._loops[-1][0], "this loop is not closed: '}' is missing")
         return self.words

@@ -83,8 +83,8 @@ class Source:
 
     def unknown(self, line: int, what: str, name: str, among: list[str]) -> NoReturn:
         """Refuse a name, with the nearest one that would do."""
-        meant = nearest(name, among)
-        hint = f"did you mean {meant!r}?" if meant else f"it must be {_listed(among)}"
+        near = nearest(name, among)
+        hint = f"did you mean {near!r}?" if near else f"it must be {_listed(among)}"
         self.fail(line, f"{what} {name!r} is unknown: {hint}")
 
     def statements(self) -> Iterator[Statement]:

@@ -33,7 +33,7 @@ def test_the_text_is_that_of_the_program() -> None:
     text = "".join(programs.texts.values())
     assert all(f"\n{kind} " in text for kind in ("stream", "bytes", "walk", "mvm", "parameters", "table", "vec"))
     for tile, place in programs.joined.tiles.items():
-        program, names = assemble_named(programs.texts[tile])
+        program, names, _ = assemble_named(programs.texts[tile])
         assert program == place.program
         assert names == place.names
 

@@ -76,11 +76,11 @@ def test_what_would_trap_is_a_warning(tmp_path, capsys):
                     "mvm m, w\nfree in 3\nword 0x80000000\n")
     assert run(["asm", str(path)]) == 0
     must = "would trap ({}): it must be that"
-    assert capsys.readouterr().err.replace(f"warning: {path}: ", "").splitlines() == [
-        f"instruction 0 (mvm) {must.format('address')} the codes of the walk fit in the words that the core takes",
-        f"instruction 0 (mvm) {must.format('address')} channel + run of a walk are within a block of its stream",
-        f"instruction 1 (free) {must.format('ring')} n is at most the blocks of the ring",
-        "instruction 2 would trap (opcode)",
+    assert capsys.readouterr().err.replace(f"warning: {path}:", "").splitlines() == [
+        f"4: instruction 0 (mvm) {must.format('address')} the codes of the walk fit in the words that the core takes",
+        f"4: instruction 0 (mvm) {must.format('address')} channel + run of a walk are within a block of its stream",
+        f"5: instruction 1 (free) {must.format('ring')} n is at most the blocks of the ring",
+        "6: instruction 2 would trap (opcode)",
     ]
 
 

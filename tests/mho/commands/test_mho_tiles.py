@@ -31,6 +31,21 @@ def test_command_and_python_give_the_same(x: np.ndarray, capsys: pytest.CaptureF
     assert run(["tiles", "p.s", "--chip", "tnsa64-tile", "--input", "0,0:in=x.npy", "-q"]) == 0
 
 
+def test_what_would_trap_is_said_once_with_its_line(x: np.ndarray, capsys: pytest.CaptureFixture[str]) -> None:
+    text = Path("p.s").read_text()
+    Path("p.s").write_text(text + "\nword 0x80000000\n")
+    Path("job.toml").write_text('''schema = 1
+flows = [{ from = "0,0", flow = 0, to = ["host"] }, { from = "0,1", flow = 0, to = ["host"] }]
+tiles = [{ at = "0,0", program = "p.s" }, { at = "0,1", program = "p.s" }]
+''')
+    run(["tiles", "job.toml", "--chip", "tnsa64-2x2", "--input", "x.npy"])
+    line = len(text.splitlines()) + 2
+    warned = [said for said in capsys.readouterr().err.splitlines() if said.startswith("warning: ")]
+    assert len(warned) == 1
+    assert warned[0].startswith(f"warning: p.s:{line}: instruction ")
+    assert warned[0].endswith(" would trap (opcode)")
+
+
 @pytest.mark.parametrize(("arguments", "sentence"), [
     (["p.s", "--chip", "neurram-core", "--input", "x.npy"], "programs run on tiles (tile.programs = true)"),
     (["p.s", "--chip", "tnsa64-tile", "--input", "x.npy", "--port", "/dev/x"], "--port is for the backend fpga"),

@@ -74,13 +74,13 @@ class PwmChip(Chip):
             legal = f"a divisor of core.lines = {self.lines} and at most half of it"
             raise ChipError("digital.lanes", f"digital.lanes must be {legal}, not {self.digital.lanes}")
         if self.clock.cycles(self.programming.t_pulse_ns) > _MAX_CYCLES:
-            most = f"{_MAX_CYCLES:,} cycles at clock.f_clk_MHz = {self.clock.f_clk_MHz:g}"
+            limit = f"{_MAX_CYCLES:,} cycles at clock.f_clk_MHz = {self.clock.f_clk_MHz:g}"
             name = "programming.t_pulse_ns"
-            raise ChipError(name, f"{name} must give at most {most}, not {self.programming.t_pulse_ns:g} ns")
+            raise ChipError(name, f"{name} must give at most {limit}, not {self.programming.t_pulse_ns:g} ns")
         for name, t_ns in asdict(self.timing).items():
             if self.clock.cycles(t_ns) * (2**MAGNITUDE_BITS if name == "t_lsb_ns" else 1) > _MAX_CYCLES:
-                most = f"{_MAX_CYCLES:,} cycles at clock.f_clk_MHz = {self.clock.f_clk_MHz:g}"
-                raise ChipError(f"timing.{name}", f"timing.{name} must give at most {most}, not {t_ns:g} ns")
+                limit = f"{_MAX_CYCLES:,} cycles at clock.f_clk_MHz = {self.clock.f_clk_MHz:g}"
+                raise ChipError(f"timing.{name}", f"timing.{name} must give at most {limit}, not {t_ns:g} ns")
         try:
             self.macro_config()
         except InputError as error:

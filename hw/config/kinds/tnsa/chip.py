@@ -65,8 +65,8 @@ class TnsaChip(PulseChip):
         super().__post_init__()
         for name, t_ns in asdict(self.timing).items():
             if self.clock.cycles(t_ns) + SYNCHRONISER_CYCLES * bool(self.core.synchronise) > _MAX_CYCLES:
-                most = f"{_MAX_CYCLES:,} cycles at clock.f_clk_MHz = {self.clock.f_clk_MHz:g}"
-                raise ChipError(f"timing.{name}", f"timing.{name} must be at most {most}, not {t_ns:g} ns")
+                limit = f"{_MAX_CYCLES:,} cycles at clock.f_clk_MHz = {self.clock.f_clk_MHz:g}"
+                raise ChipError(f"timing.{name}", f"timing.{name} must be at most {limit}, not {t_ns:g} ns")
         if not all(self.macro_config().cell_map.there):
             raise ChipError("macro.pins", "macro.pins must leave two bit lines of a pair and a source line")
         if self.adc.converter == "binary" and not self.neuron.ideal:
@@ -185,9 +185,9 @@ class TnsaChip(PulseChip):
             if in_bits > self.input_bits:
                 continue
             op = MvmOperation(in_bits=in_bits, converter=Converter[self.adc.converter.upper()])
-            each = out_bits - LSB_SEGMENT_BITS * (op.segments - 1)
-            if each <= self.adc.bits:
-                rated.append((f"{in_bits}-bit inputs, {out_bits}-bit outputs", replace(op, out_bits=each)))
+            segment_bits = out_bits - LSB_SEGMENT_BITS * (op.segments - 1)
+            if segment_bits <= self.adc.bits:
+                rated.append((f"{in_bits}-bit inputs, {out_bits}-bit outputs", replace(op, out_bits=segment_bits)))
         return rated
 
     def macro_config(self) -> "TnsaConfig":
@@ -249,14 +249,14 @@ class TnsaChip(PulseChip):
                     f"timing.t_{operation}_ns = {t_ns:g} takes {took:g} ns, because an operation lasts whole cycles at "
                     f"clock.f_clk_MHz = {self.clock.f_clk_MHz:g}"
                 )
-        constants, wanted = self._sample_ns / self.settling_ns, (self.adc.bits + 1) * math.log(2.0)
-        if constants < wanted:
-            told = "" if self.wires.settling else "; products have its error only with wires.settling = true"
+        constants, needed = self._sample_ns / self.settling_ns, (self.adc.bits + 1) * math.log(2.0)
+        if constants < needed:
+            hint = "" if self.wires.settling else "; products have its error only with wires.settling = true"
             result.append(
                 f"timing.t_sample_ns = {self.timing.t_sample_ns:g} takes {self._sample_ns:g} ns, {constants:.2g} time "
                 f"constants of a line ({self.settling_ns:.3g} ns: {self.line_fF:.4g} fF behind {self.lines} cells of "
-                f"cells.g_min_uS = {self.cells.g_min_uS:g} and its wires), fewer than the {wanted:.2g} that bring a "
-                f"line within half a step of adc.bits = {self.adc.bits}{told}"
+                f"cells.g_min_uS = {self.cells.g_min_uS:g} and its wires), fewer than the {needed:.2g} that bring a "
+                f"line within half a step of adc.bits = {self.adc.bits}{hint}"
             )
         return result
 

@@ -116,7 +116,7 @@ class Calibrator(Procedure):
         """Keep or clear the bit that was tried, of both oscillators; try the next, or the next code after the last."""
         windows = 1 if self.cfg.phases == 1 else 2
         at = (self.cfg.top_counts << LEVEL_BITS) // 4
-        wanted = [READS * windows * level >> LEVEL_BITS for level in (at, 3 * at)]
+        targets = [READS * windows * level >> LEVEL_BITS for level in (at, 3 * at)]
         bit = Signal(3)
         m.d.comb += bit.eq(Mux(curve, _AGAIN_AT - 1 - place, Mux(place < _CURVE_AT, _CURVE_AT, _SPANS_AT) - 1 - place))
         sides = []
@@ -124,17 +124,17 @@ class Calibrator(Procedure):
             side = self.trim[k * (_GAIN + _CURVE) : (k + 1) * (_GAIN + _CURVE)]
             # Codes count from the lowest: their highest bit is that of two's complement, inverted.
             tried = Signal(_GAIN, name=f"tried_{k}")
-            kept = Signal(_GAIN, name=f"kept_{k}")
+            stored = Signal(_GAIN, name=f"kept_{k}")
             both = Signal(_GAIN + _CURVE, name=f"side_{k}")
             gain, bend = side[:_GAIN] ^ (1 << _GAIN - 1), side[_GAIN:] ^ (1 << _CURVE - 1)
-            fine = counted <= Mux(low, wanted[0], wanted[1])
+            fine = counted <= Mux(low, targets[0], targets[1])
             m.d.comb += [
                 tried.eq(Mux(curve, bend, gain)),
-                kept.eq((tried & ~Mux(fine, 0, 1 << bit)) | ((1 << bit) >> 1)),
+                stored.eq((tried & ~Mux(fine, 0, 1 << bit)) | ((1 << bit) >> 1)),
                 both.eq(Mux(
                     curve,
-                    Cat(Mux(bit == 0, 0, side[:_GAIN]), kept[:_CURVE] ^ (1 << _CURVE - 1)),
-                    Cat(kept ^ (1 << _GAIN - 1), side[_GAIN:]),
+                    Cat(Mux(bit == 0, 0, side[:_GAIN]), stored[:_CURVE] ^ (1 << _CURVE - 1)),
+                    Cat(stored ^ (1 << _GAIN - 1), side[_GAIN:]),
                 )),
             ]
             sides.append(both)
@@ -142,16 +142,16 @@ class Calibrator(Procedure):
 
     def _correct(self, m: Module, state: Any) -> None:
         """Digital gain of a column, then the offset that goes with it."""
-        kept = view(calibration_state(), self.state)
+        stored = view(calibration_state(), self.state)
         windows = 1 if self.cfg.phases == 1 else 2
         high = 3 * ((self.cfg.top_counts << LEVEL_BITS) // 4)
         bits = PRODUCT_BITS + _READ_BITS
         begun = Signal()
         offset = Signal(Shape(24, True))
-        low, most = OFFSET_RANGE
+        low, highest = OFFSET_RANGE
         m.d.comb += [
             self.scale.eq(self.cfg.gain_code), self.limit.eq(2 * (READS * windows * high >> LEVEL_BITS)),
-            self.slope.eq(kept.span), self.one.eq(kept.zero), self.other.eq(self.code),
+            self.slope.eq(stored.span), self.one.eq(stored.zero), self.other.eq(self.code),
             offset.eq(-((self.product + (1 << bits - 1)) >> bits)),
         ]
         with m.If(state == _State.FIT):
@@ -163,7 +163,7 @@ class Calibrator(Procedure):
             m.d.sync += state.eq(_State.SHIFT)
         with m.Else():
             m.d.comb += [
-                *self.write_columns(self.code, Mux(offset < low, low, Mux(offset > most, most, offset))),
+                *self.write_columns(self.code, Mux(offset < low, low, Mux(offset > highest, highest, offset))),
                 self.proceed.eq(1),
             ]
             m.d.sync += state.eq(_State.WALK)

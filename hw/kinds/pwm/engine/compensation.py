@@ -41,18 +41,18 @@ class DriftCompensator(Procedure):
         fresh = Signal(init=1)
         begun = Signal()
         then, now = Signal(36), Signal(36)
-        held, new = view(drift_state(), self.state), Signal(drift_state())
+        drift, new = view(drift_state(), self.state), Signal(drift_state())
         value = Signal(Shape(16, True))
         # Without a vector since the last of these commands all sums are 0.
         sums = Signal(drift_state())
         with m.If(~fresh):
-            m.d.comb += sums.eq(held)
+            m.d.comb += sums.eq(drift)
         with m.If(self.lost):
             m.d.sync += fresh.eq(1)
         m.d.comb += [
-            new.eq(held), self.kept.eq(new), self.offset.eq(read << _VECTOR_BITS),
+            new.eq(drift), self.kept.eq(new), self.offset.eq(read << _VECTOR_BITS),
             self.convert.eq(state == _State.CONVERT),
-            value.eq(Mux(read == 0, 0, held.value) + (self.count_pos - self.count_neg)),
+            value.eq(Mux(read == 0, 0, drift.value) + (self.count_pos - self.count_neg)),
         ]
         with m.Switch(state):
             with m.Case(_State.CONVERT):
@@ -60,7 +60,7 @@ class DriftCompensator(Procedure):
                     m.d.comb += self.walk.eq(1)
                     m.d.sync += state.eq(_State.WALK)
             with m.Case(_State.WALK, _State.SQUARE, _State.SUM):
-                self._measure(m, state, read, fresh, value, held, new, then, now)
+                self._measure(m, state, read, fresh, value, drift, new, then, now)
             with m.Case(_State.RANGE):
                 m.d.comb += [
                     self.fit.eq(~begun), self.wide.eq(1), self.scale.eq(self.range_code),
@@ -93,7 +93,7 @@ class DriftCompensator(Procedure):
         return self.resets(m)
 
     def _measure(
-        self, m: Module, state: Any, read: Signal, fresh: Signal, value: Signal, held: Any, new: Any, then: Signal,
+        self, m: Module, state: Any, read: Signal, fresh: Signal, value: Signal, drift: Any, new: Any, then: Signal,
         now: Signal,
     ) -> None:
         """A column after a conversion: its difference is added up, after the last one the sums take it."""
@@ -114,9 +114,9 @@ class DriftCompensator(Procedure):
         with m.If(state == _State.SUM):
             m.d.comb += [
                 self.keep.eq(1), self.take_word.eq(1), self.proceed.eq(1),
-                new.product.eq(Mux(fresh, 0, held.product) + first),
-                new.square.eq(Mux(fresh, 0, held.square) + self.product),
-                new.then.eq(Mux(fresh, 0, held.then) + stored), new.now.eq(Mux(fresh, 0, held.now) + value),
+                new.product.eq(Mux(fresh, 0, drift.product) + first),
+                new.square.eq(Mux(fresh, 0, drift.square) + self.product),
+                new.then.eq(Mux(fresh, 0, drift.then) + stored), new.now.eq(Mux(fresh, 0, drift.now) + value),
             ]
             m.d.sync += [
                 state.eq(_State.WALK), then.eq(then + Mux(stored < 0, -stored, stored)[:16]),
@@ -128,13 +128,13 @@ class DriftCompensator(Procedure):
                 m.d.comb += self.done.eq(1)
                 m.d.sync += [state.eq(_State.IDLE), fresh.eq(0)]
 
-    def _fit(self, m: Module, state: Any, begun: Signal, held: Any) -> None:
+    def _fit(self, m: Module, state: Any, begun: Signal, drift: Any) -> None:
         """Gain of a column, and offset if that is wanted."""
         affine = self.command == Command.AFFINE
         limit, slope = (Signal(Shape(46, True), name=name) for name in ("fit_limit", "fit_slope"))
         fits = Signal()
         gain, moved, offset = Signal(8), Signal(Shape(48, True)), Signal(Shape(48, True))
-        low, most = OFFSET_RANGE
+        low, highest = OFFSET_RANGE
         usual = self.cfg.gain_code
         m.d.comb += [
             self.scale.eq(Mux(affine, usual, self.registers[:8])), self.limit.eq(limit), self.slope.eq(slope),
@@ -143,32 +143,32 @@ class DriftCompensator(Procedure):
         ]
         with m.Switch(state):
             with m.Case(_State.COLUMNS):
-                m.d.comb += [self.one.eq(held.then), self.other.eq(held.now)]
+                m.d.comb += [self.one.eq(drift.then), self.other.eq(drift.now)]
                 with m.If(self.look):
-                    m.d.sync += [limit.eq(held.product), slope.eq(held.square), state.eq(_State.FIT)]
+                    m.d.sync += [limit.eq(drift.product), slope.eq(drift.square), state.eq(_State.FIT)]
                     with m.If(affine):
                         m.d.sync += [
-                            limit.eq(held.product << _VECTOR_BITS), slope.eq(held.square << _VECTOR_BITS),
+                            limit.eq(drift.product << _VECTOR_BITS), slope.eq(drift.square << _VECTOR_BITS),
                             state.eq(_State.THEN),
                         ]
             with m.Case(_State.THEN):
-                m.d.comb += [self.one.eq(held.now), self.other.eq(held.now)]
+                m.d.comb += [self.one.eq(drift.now), self.other.eq(drift.now)]
                 m.d.sync += [limit.eq(limit - self.product), state.eq(_State.SLOPE)]
             with m.Case(_State.SLOPE):
                 m.d.sync += [slope.eq(slope - self.product), state.eq(_State.FIT)]
             with m.Case(_State.FIT):
-                m.d.comb += [self.fit.eq(~begun), self.one.eq(held.then), self.other.eq(usual)]
+                m.d.comb += [self.fit.eq(~begun), self.one.eq(drift.then), self.other.eq(usual)]
                 m.d.sync += begun.eq(1)
                 with m.If(self.fitted):
                     m.d.sync += [begun.eq(0), moved.eq(self.product), state.eq(_State.OFFSET)]
             with m.Case(_State.OFFSET):
-                m.d.comb += [self.one.eq(held.now), self.other.eq(gain)]
+                m.d.comb += [self.one.eq(drift.now), self.other.eq(gain)]
                 m.d.sync += state.eq(_State.SHIFT)
             with m.Case(_State.SHIFT):
-                kept = self.registers[8:].as_signed()
+                offset_before = self.registers[8:].as_signed()
                 m.d.comb += [
                     *self.write_columns(
-                        gain, Mux(affine, Mux(offset < low, low, Mux(offset > most, most, offset)), kept)
+                        gain, Mux(affine, Mux(offset < low, low, Mux(offset > highest, highest, offset)), offset_before)
                     ),
                     self.proceed.eq(1),
                 ]

@@ -16,7 +16,7 @@ from mho.hw.kinds.pwm.engine.calibration import Calibrator
 from mho.hw.kinds.pwm.engine.compensation import DriftCompensator
 from mho.hw.kinds.pwm.engine.fitter import Fitter
 from mho.hw.kinds.pwm.engine.layout import Bank, Command, drift_state, programming_state, state_bits, view
-from mho.hw.kinds.pwm.engine.procedure import FACTOR_BITS, Procedure, given
+from mho.hw.kinds.pwm.engine.procedure import FACTOR_BITS, Procedure, procedure_outputs
 from mho.hw.kinds.pwm.engine.programming import RowProgrammer
 from mho.hw.kinds.pwm.pins import engine_pins
 from mho.hw.kinds.pwm.settings import COLUMN_BITS
@@ -97,7 +97,7 @@ class CommandEngine(Resettable):
 
     def __init__(self, cfg: PwmCoreConfig) -> None:
         self.cfg = cfg
-        counts, shapes = cfg.lanes * COUNTER_BITS, given(cfg)
+        counts, shapes = cfg.lanes * COUNTER_BITS, procedure_outputs(cfg)
         self._pins = engine_pins(cfg)
         super().__init__({
             "go": In(1), "op": In(OpLayout()), "busy": Out(1), "done": Out(1), "gives": Out(1),
@@ -116,7 +116,7 @@ class CommandEngine(Resettable):
         m.submodules.programmer = programmer = RowProgrammer(cfg)
         m.submodules.fitter = fitter = Fitter()
         m.submodules.memory = memory = Memory(shape=state_bits(), depth=cfg.lines, init=[])
-        shapes = given(cfg)
+        shapes = procedure_outputs(cfg)
         want: dict[str, Any] = {name: Signal(shape, name=f"want_{name}") for name, shape in shapes.items()}
         state = Signal(_State)
         giving, half = Signal(), Signal()
@@ -137,7 +137,7 @@ class CommandEngine(Resettable):
             ends.eq(proceed & (self.column == cfg.lines - 1)), self.o.valid.eq(look & giving & self.column[0]),
         ]
         for procedure, commands in procedures.items():
-            mine = reduce(or_, (command == one for one in commands))
+            mine = reduce(or_, (command == number for number in commands))
             self._connect(m, procedure, mine, want, look & ~giving, ends & ~giving, read.data, half, fitter, product)
         m.d.comb += [
             *(getattr(fitter, name).eq(want[name]) for name in ("fit", "wide", "scale", "limit", "slope")),
@@ -152,7 +152,7 @@ class CommandEngine(Resettable):
 
     def _connect(
         self, m: Module, procedure: Procedure, mine: Value, want: dict[str, Any], look: Value, walked: Value,
-        kept: Value, half: Signal, fitter: Fitter, product: Signal,
+        stored: Value, half: Signal, fitter: Fitter, product: Signal,
     ) -> None:
         """What a procedure sees; what it wants, while the command is one of its own."""
         lane = self.column[: (self.cfg.lanes - 1).bit_length()]
@@ -163,7 +163,7 @@ class CommandEngine(Resettable):
             procedure.lost.eq(self.go & ~active & (self.op.wl_select != Command.READ)),
             procedure.converted.eq(self.converted & active),
             procedure.walked.eq(walked & active), procedure.look.eq(look & active), procedure.column.eq(self.column),
-            procedure.state.eq(kept), procedure.count_pos.eq(self.counts_pos.word_select(lane, COUNTER_BITS)),
+            procedure.state.eq(stored), procedure.count_pos.eq(self.counts_pos.word_select(lane, COUNTER_BITS)),
             procedure.count_neg.eq(self.counts_neg.word_select(lane, COUNTER_BITS)),
             procedure.registers.eq(self.columns.word_select(lane, COLUMN_BITS)), procedure.trim.eq(self.trim),
             procedure.range_code.eq(self.range_code), procedure.writing.eq(self.writing),
@@ -200,10 +200,10 @@ class CommandEngine(Resettable):
         with m.If(begins):
             m.d.sync += [state.eq(_State.SEEK), self.column.eq(0), giving.eq(done)]
 
-    def _gives(self, m: Module, kept: Value) -> Value:
+    def _gives(self, m: Module, stored: Value) -> Value:
         """Results, two columns a word; whether this column's has been taken."""
         lane = self.column[: (self.cfg.lanes - 1).bit_length()]
-        drift, device = view(drift_state(), kept), view(programming_state(), kept)
+        drift, device = view(drift_state(), stored), view(programming_state(), stored)
         value, low = Signal(16), Signal(16)
         m.d.comb += value.eq(self.columns.word_select(lane, COLUMN_BITS))
         with m.Switch(self.op.wl_select):

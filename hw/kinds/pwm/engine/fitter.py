@@ -17,12 +17,12 @@ _GAIN_TOP = 7
 
 def fitted_code(scale: int, limit: int, slope: int, *, wide: bool) -> int:
     """The code that :class:`Fitter` finds."""
-    found = 0
+    largest = 0
     for bit in range(SCALE_BITS - 1 if wide else _GAIN_TOP, -1, -1):
-        trial = found | 1 << bit
+        trial = largest | 1 << bit
         if (2 * trial - 1) * slope <= 2 * scale * limit:
-            found = trial
-    return found
+            largest = trial
+    return largest
 
 
 class _State(enum.Enum, shape=2):

@@ -12,7 +12,7 @@ from mho.hw.kinds.pwm.settings import COLUMN_BITS, SettingLayout
 from mho.macro_models.integer.pwm.converter import COUNTER_BITS
 from mho.macro_models.integer.pwm.trim_words import TRIM_BITS
 
-__all__ = ["FACTOR_BITS", "FIT_BITS", "SCALE_BITS", "Procedure", "given", "taken"]
+__all__ = ["FACTOR_BITS", "FIT_BITS", "SCALE_BITS", "Procedure", "procedure_inputs", "procedure_outputs"]
 
 FACTOR_BITS = 24
 """Bits of the factors of the engine's multiplier."""
@@ -21,7 +21,7 @@ FIT_BITS = 46
 SCALE_BITS = 16
 
 
-def taken(cfg: PwmCoreConfig) -> dict[str, Any]:
+def procedure_inputs(cfg: PwmCoreConfig) -> dict[str, Any]:
     """What a procedure sees: shapes by name."""
     return {
         "go": 1, "lost": 1, "converted": 1, "walked": 1, "look": 1,
@@ -32,7 +32,7 @@ def taken(cfg: PwmCoreConfig) -> dict[str, Any]:
     }
 
 
-def given(cfg: PwmCoreConfig) -> dict[str, Any]:
+def procedure_outputs(cfg: PwmCoreConfig) -> dict[str, Any]:
     """What a procedure drives, 0 while it is not in progress: shapes by name."""
     return {
         "done": 1, "convert": 1, "walk": 1, "proceed": 1, "keep": 1, "kept": state_bits(),
@@ -123,8 +123,8 @@ class Procedure(Resettable):
     def __init__(self, cfg: PwmCoreConfig) -> None:
         self.cfg = cfg
         super().__init__({
-            **{name: In(shape) for name, shape in taken(cfg).items()},
-            **{name: Out(shape) for name, shape in given(cfg).items()},
+            **{name: In(shape) for name, shape in procedure_inputs(cfg).items()},
+            **{name: Out(shape) for name, shape in procedure_outputs(cfg).items()},
         })
 
     def write_columns(self, gain: Value, offset: Value) -> list[Any]:

@@ -33,9 +33,9 @@ class RowProgrammer(Procedure):
         # Of the column that is looked at: it will be pulsed, the last one too.
         pulsed = Signal()
         iterations = self.writing[8:16]
-        new, held = Signal(programming_state()), view(programming_state(), self.state)
+        new, stored = Signal(programming_state()), view(programming_state(), self.state)
         m.d.comb += [
-            new.eq(held), self.kept.eq(new), self.offset.eq(done), self.verify.eq(state == _State.CONVERT),
+            new.eq(stored), self.kept.eq(new), self.offset.eq(done), self.verify.eq(state == _State.CONVERT),
             self.convert.eq(self.verify), self.pulse.eq(state == _State.PULSE),
         ]
         with m.Switch(state):
@@ -50,7 +50,7 @@ class RowProgrammer(Procedure):
                     m.d.comb += self.walk.eq(1)
                     m.d.sync += [state.eq(_State.WALK), some.eq(0), done.eq(done + 1)]
             with m.Case(_State.WALK, _State.MOVE):
-                self._compare(m, state, new, held, pulsed)
+                self._compare(m, state, new, stored, pulsed)
         with m.If(pulsed):
             m.d.sync += some.eq(1)
         with m.If(self.walked):
@@ -78,25 +78,25 @@ class RowProgrammer(Procedure):
                 *self._set(amplitude, ~leave), pulsed.eq(~leave),
             ]
 
-    def _compare(self, m: Module, state: Any, new: Any, held: Any, pulsed: Signal) -> None:
+    def _compare(self, m: Module, state: Any, new: Any, stored: Any, pulsed: Signal) -> None:
         """A column after a read: done, or another amplitude."""
         margin, gain = self.writing[:8], self.writing[24:32]
         error = Signal(Shape(14, True))
         wrong = Signal()
         moved = Signal(Shape(24, True))
         m.d.comb += [
-            error.eq(self.count_pos - held.target), wrong.eq(Mux(error < 0, -error, error) > margin),
-            self.one.eq(error), self.other.eq(gain), moved.eq(held.amplitude + (self.product >> GAIN_BITS)),
+            error.eq(self.count_pos - stored.target), wrong.eq(Mux(error < 0, -error, error) > margin),
+            self.one.eq(error), self.other.eq(gain), moved.eq(stored.amplitude + (self.product >> GAIN_BITS)),
         ]
         with m.If(state == _State.WALK):
-            with m.If(self.look & ~held.waits):
+            with m.If(self.look & ~stored.waits):
                 m.d.comb += self.proceed.eq(1)
-            with m.If(self.look & held.waits):
+            with m.If(self.look & stored.waits):
                 m.d.sync += state.eq(_State.MOVE)
         with m.If(state == _State.MOVE):
             m.d.sync += state.eq(_State.WALK)
             m.d.comb += [
-                self.proceed.eq(1), self.keep.eq(1), new.count.eq(self.count_pos), new.pulses.eq(held.pulses + 1),
+                self.proceed.eq(1), self.keep.eq(1), new.count.eq(self.count_pos), new.pulses.eq(stored.pulses + 1),
                 new.waits.eq(wrong), new.done.eq(~wrong), *self._set(new.amplitude, wrong), pulsed.eq(wrong),
             ]
             with m.If(wrong):

@@ -79,10 +79,10 @@ class CommandReference:
     def run(self, command: Command, bank: int, number: int, step_code: int, words: Sequence[int]) -> Integers:
         """16 bits a column, of one command with these input words."""
         n, settings = len(self.settings.gain), self.settings
-        taken = np.array(words, dtype="<u4")
+        inputs = np.array(words, dtype="<u4")
         scaled = settings.calibration.step_code(step_code)
         if command is Command.MEASURE:
-            x, stored = taken[: n // 4].view(np.int8).astype(np.int64), taken[n // 4 :].view("<i2").astype(np.int64)
+            x, stored = inputs[: n // 4].view(np.int8).astype(np.int64), inputs[n // 4 :].view("<i2").astype(np.int64)
             self.macro.calibration = settings.calibration
             numbers = [number | k * VECTORS for k in range(READS)]
             new = self.macro.read_vector(x, np.array(numbers, dtype=np.uint64), scaled).sum(axis=0)
@@ -92,7 +92,7 @@ class CommandReference:
         if command in (Command.PROGRAM, Command.CALIBRATE):
             self._forget()
         if command is Command.PROGRAM:
-            return self._program(number, scaled, taken.view("<u2").astype(np.int64))
+            return self._program(number, scaled, inputs.view("<u2").astype(np.int64))
         if command is Command.CALIBRATE:
             self._calibrate(number)
         elif command is not Command.READ:
@@ -111,14 +111,14 @@ class CommandReference:
 
         def read(trim: Trim, positive: int, negative: int, first: int) -> tuple[Integers, Integers]:
             numbers = number | np.arange(first, first + REFERENCE_READS, dtype=np.uint64)
-            one, other = macro.reference_counts(trim, positive, negative, numbers)
-            return one.sum(axis=0).astype(np.int64), other.sum(axis=0).astype(np.int64)
+            positive_counts, negative_counts = macro.reference_counts(trim, positive, negative, numbers)
+            return positive_counts.sum(axis=0).astype(np.int64), negative_counts.sum(axis=0).astype(np.int64)
 
-        found = calibrate(
+        result = calibrate(
             read, columns=config.lines, top=config.top_counts, windows=macro.windows, gain=config.nominal_gain_code
         )
-        self._take(found.digital)
-        self.settings.trim_words[:] = pack_trim(found.trim)
+        self._take(result.digital)
+        self.settings.trim_words[:] = pack_trim(result.trim)
 
     def _take(self, digital: DigitalUnits) -> None:
         self.settings.gain[:], self.settings.offset[:] = digital.gain, digital.offset
@@ -127,15 +127,16 @@ class CommandReference:
         settings, shape = self.settings, (VECTORS, len(self.settings.gain))
         stored, new = np.zeros((2, *shape), dtype=np.int64)
         # Of fewer vectors the others count as zeros.
-        for k, (right, found) in enumerate(zip(self._stored, self._new, strict=True)):
-            stored[k], new[k] = right, found
-        held = settings.calibration
+        for k, (right, result) in enumerate(zip(self._stored, self._new, strict=True)):
+            stored[k], new[k] = right, result
+        current = settings.calibration
         if command is Command.RANGE:
             settings.range_code = range_code(stored, new, settings.range_code)
         else:
             affine = command is Command.AFFINE
-            right = Calibration.reset(shape[1], self.macro.config.nominal_gain_code).digital if affine else held.digital
-            self._take(fitted_units(stored, new, right, held.digital, affine=affine))
+            gain_code = self.macro.config.nominal_gain_code
+            right = Calibration.reset(shape[1], gain_code).digital if affine else current.digital
+            self._take(fitted_units(stored, new, right, current.digital, affine=affine))
         self._forget()
 
     def _forget(self) -> None:
@@ -146,6 +147,6 @@ class CommandReference:
         parameters = write_parameters(self.settings.writing)
         self.macro.calibration = self.settings.calibration
         line = _Line(self.rows, number >> 16 & (1 << (len(self.rows.cells) - 1).bit_length()) - 1, number, step_code)
-        found = write_rows(line, words[None] & 0xFFF, parameters, (words >> 15 & 1).astype(np.bool_)[None])
-        self._pulses = found.pulses[0]
-        return found.counts[0] | found.done[0].astype(np.int64) << 15
+        result = write_rows(line, words[None] & 0xFFF, parameters, (words >> 15 & 1).astype(np.bool_)[None])
+        self._pulses = result.pulses[0]
+        return result.counts[0] | result.done[0].astype(np.int64) << 15

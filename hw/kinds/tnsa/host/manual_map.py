@@ -62,8 +62,8 @@ def manual_entries(lines: int, *, write: bool) -> tuple[Register | Window, ...]:
 
 
 def _pulse_time() -> Register:
-    most = 2**PULSE_BITS - 1
-    width = _rw("pulse_cycles", PULSE_BITS, f"Clock cycles, 1 to {most}.", reset=1, least=1, most=most)
+    longest = 2**PULSE_BITS - 1
+    width = _rw("pulse_cycles", PULSE_BITS, f"Clock cycles, 1 to {longest}.", reset=1, least=1, most=longest)
     return Register(name="manual_pulse_time", address=0x150, doc="Width of a pulse.", fields=(width,))
 
 

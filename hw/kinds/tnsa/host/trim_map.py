@@ -34,12 +34,12 @@ TRIM_PLACES: Mapping[str, tuple[str, str]] = MappingProxyType(
 
 def trim_entries(values: Sequence[TrimField]) -> tuple[Register, ...]:
     """Registers of a core that can be trimmed; their addresses do not depend on what there is of them."""
-    found = {value.name: value for value in values}
-    if not found:
+    by_name = {value.name: value for value in values}
+    if not by_name:
         return ()
 
     def field(name: str, doc: str) -> Field:
-        value = found[name]
+        value = by_name[name]
         return Field(
             name=TRIM_PLACES[name][1], width=value.width, access=Access.RW, reset=value.reset, least=value.least,
             most=value.most, doc=f"{doc}, {value.least} to {value.most}.",
@@ -54,7 +54,7 @@ def trim_entries(values: Sequence[TrimField]) -> tuple[Register, ...]:
             "becomes the nearest that is not.",
         )
         for k, (name, short, doc) in enumerate(_DURATIONS)
-        if name in found
+        if name in by_name
     )
     limits = tuple(field(name, doc) for name, doc in _LIMIT_DOCS.items())
     return (

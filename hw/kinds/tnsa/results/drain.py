@@ -129,8 +129,8 @@ class ResultBank(Resettable):
         begins = ~word[:place_bits].any() if place_bits else C(1)
         if self.cfg.ranged:
             # The first word may be behind a row that is not in the memory yet.
-            there, first, end = ~moving | (word[place_bits:] < moved), Signal(), Signal.like(word)
-            gives, next_word, ends, begins = full & there, next_word & there, word == end, begins | first
+            present, first, end = ~moving | (word[place_bits:] < moved), Signal(), Signal.like(word)
+            gives, next_word, ends, begins = full & present, next_word & present, word == end, begins | first
             with m.If(self.finish & ~self.high):
                 m.d.sync += [word.eq(self.words.first), end.eq(self.words.last), first.eq(1)]
             with m.Elif(next_word):
