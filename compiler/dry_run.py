@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import onnx
@@ -23,6 +22,7 @@ from mho.compiler.model import FloatNetwork
 from mho.compiler.model.stages import Evaluated
 from mho.compiler.options import CompileOptions
 from mho.compiler.plan import plan, products_of_placement
+from mho.compiler.types import Facts
 from mho.hw.config import Chip
 from mho.macro_models.errors import InputError
 from mho.macro_models.integer.operation import MvmOperation
@@ -44,7 +44,7 @@ def dry_run(
     faults: FaultMaps | None = None,
     freeze: "Mapping[str, str | Path | NDArray[np.floating]] | None" = None,
     input_shape: Mapping[str, Sequence[int]] | None = None,
-) -> dict[str, Any]:
+) -> Facts:
     """Reads a network, places it, and says what it takes; for those that do not fit, too.
 
     Parameters as of :func:`~mho.compiler.passes.compile_model`. Returns plain numbers, strings, lists and dicts:
@@ -80,7 +80,7 @@ def dry_run(
     fit = _fit(net, chip, slices, placement, tiles)
     placement, grown = on_tiles or placement, grown and on_tiles is None
 
-    def planned(op: MvmOperation) -> dict[str, Any]:
+    def planned(op: MvmOperation) -> Facts:
         return plan(
             net, chip, products_of_placement(placement, len(shapes), chip, op, parts), parts=parts,
             host=_host(net) if chip.tile.programs else None)
@@ -107,7 +107,7 @@ def dry_run(
 def _tiles(
     net: FloatNetwork, chip: Chip, op: MvmOperation, slices: Sequence[int], faults: FaultMaps | None,
     options: CompileOptions,
-) -> tuple[dict[str, Any] | None, Placement | None]:
+) -> tuple[Facts | None, Placement | None]:
     """What tiles would hold, if they have programs, and where weights are: nothing if programs find no room there."""
     if not chip.tile.programs:
         return None, None
@@ -142,8 +142,8 @@ def _without_room(
 
 
 def _fit(
-    net: FloatNetwork, chip: Chip, slices: Sequence[int], placement: Placement, tiles: dict[str, Any] | None
-) -> dict[str, Any] | None:
+    net: FloatNetwork, chip: Chip, slices: Sequence[int], placement: Placement, tiles: Facts | None
+) -> Facts | None:
     """Whether it fits: on a chip of tiles by their own placement; None where it has no form on any number of them."""
     if tiles is None:
         return fitting(net, slices, chip, cores=placement.cores, least=placement.least, bound=placement.bound)

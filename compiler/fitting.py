@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Sequence
-from typing import Any
 
 from mho.compiler.mapping import place
 from mho.compiler.model import FloatNetwork
@@ -11,6 +10,7 @@ from mho.compiler.network.report import cores_of
 from mho.compiler.plan import overflow
 from mho.compiler.tile.dry import tile_shapes
 from mho.compiler.tile.placement.placing import fewest_tiles
+from mho.compiler.types import Facts
 from mho.hw.config import Chip, load_chip, preset_names
 from mho.macro_models.errors import InputError
 
@@ -22,7 +22,7 @@ MOST_CORES = 4096
 
 def fitting(
     net: FloatNetwork, slices: Sequence[int], chip: Chip, *, cores: int, least: int, bound: int
-) -> dict[str, Any]:
+) -> Facts:
     """Whether the layers of a network fit a chip, and what would do: plain numbers.
 
     ``cores`` are taken, ``least`` would do, below ``bound`` nothing does. Besides those: ``there`` (cores of the chip),
@@ -38,7 +38,7 @@ def fitting(
     }
 
 
-def fitting_of(network: Network) -> dict[str, Any]:
+def fitting_of(network: Network) -> Facts:
     """Whether a network fits its chip, see :func:`fitting`; of old files what is taken is the least."""
     facts, cores = network.calibration, cores_of(network)
     return fitting(
@@ -55,9 +55,9 @@ def _fewest(net: FloatNetwork, slices: Sequence[int], chip: Chip) -> int | None:
     return place([layer.shape for layer in net.layers], cell_map, copies=1, slices=slices).least
 
 
-def _presets(net: FloatNetwork, slices: Sequence[int], chip: Chip) -> list[dict[str, Any]]:
+def _presets(net: FloatNetwork, slices: Sequence[int], chip: Chip) -> list[Facts]:
     """Presets of the chip's kind on which the network fits, those of the fewest cells first."""
-    fitting_presets: list[tuple[int, dict[str, Any]]] = []
+    fitting_presets: list[tuple[int, Facts]] = []
     shapes = [(*layer.shape, 1)[:3] for layer in net.layers]
     weights = sum(rows * columns // groups * n for (rows, columns, groups), n in zip(shapes, slices, strict=True))
     for name in preset_names():

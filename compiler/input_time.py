@@ -2,9 +2,10 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
+
+from mho.compiler.types import Facts
 
 __all__ = ["InputTime"]
 
@@ -34,7 +35,7 @@ class InputTime:
         """Cycles of so many inputs, from the begin of the first to the result of the last."""
         return round(self.latency + (inputs - 1) * self.interval)
 
-    def facts(self, f_clk_MHz: float) -> dict[str, Any]:
+    def facts(self, f_clk_MHz: float) -> Facts:
         """For JSON and tables: ``latency_cycles``, ``latency_us``, ``interval_cycles``, ``interval_us``."""
         return {
             "latency_cycles": self.latency, "latency_us": self.latency / f_clk_MHz,

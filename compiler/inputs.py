@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from mho.compiler.arrays import Array
+from mho.compiler.types import Array
 from mho.macro_models.errors import InputError
 from mho.macro_models.files import ArrayFile, FileKind
 

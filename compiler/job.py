@@ -10,7 +10,6 @@ import numpy as np
 import onnx
 from numpy.typing import NDArray
 
-from mho.compiler.arrays import Float
 from mho.compiler.calibration.calibrate import Calibrated
 from mho.compiler.calibration.cell_noise import CellNoise
 from mho.compiler.calibration.facts import Calibration, converters_of
@@ -26,6 +25,7 @@ from mho.compiler.network import CoreImage, Network
 from mho.compiler.network.ranges import InputRange, calibration_warnings
 from mho.compiler.options import CompileOptions
 from mho.compiler.program import Program
+from mho.compiler.types import Float
 from mho.hw.config import Chip, check_device, default_device
 from mho.macro_models.devices import Device, load_device
 from mho.macro_models.devices.sections.programming import Stuck

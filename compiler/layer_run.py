@@ -11,8 +11,8 @@ from copy import copy
 import numpy as np
 from numpy.typing import NDArray
 
-from mho.compiler.arrays import Lanes
 from mho.compiler.program import DITHER, OP_ID_IMAGE_SHIFT, Call, Layer, Mvm
+from mho.compiler.types import Lanes
 from mho.macro_models import MacroModel, Masks
 from mho.macro_models.bound import BoundProduct, bind, compute_taken, constant_input
 from mho.macro_models.integer.vector import LeafSum, largest_code, padded

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
+from mho.compiler.types import Facts
 from mho.macro_models.errors import InputError, argument
 
 __all__ = ["CompileOptions"]
@@ -143,11 +144,11 @@ class CompileOptions:
                 )
         return [self.slices.get(name, 1) for name in layers]
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> Facts:
         return asdict(self)
 
     @classmethod
-    def from_dict(cls, content: dict[str, Any]) -> "CompileOptions":
+    def from_dict(cls, content: Facts) -> "CompileOptions":
         """Inverse of :meth:`to_dict`.
 
         Raises

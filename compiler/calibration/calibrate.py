@@ -12,7 +12,6 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from mho.compiler.arrays import Float, Lanes
 from mho.compiler.calibration.assembly.assembly import Assembly, beside, join
 from mho.compiler.calibration.assembly.carried import HIDDEN_ANCHORS, Encoded, Handed, InLanes, Value
 from mho.compiler.calibration.assembly.entry import Entry
@@ -32,6 +31,7 @@ from mho.compiler.model import FloatNetwork
 from mho.compiler.model.stages import Linear
 from mho.compiler.options import MANY_MULTIPLICATIONS, CompileOptions
 from mho.compiler.program import Call, OutputStage, Program
+from mho.compiler.types import Float, Lanes
 from mho.hw.config import Chip
 from mho.macro_models.devices import Device
 from mho.macro_models.integer.vector import LANE_MAX, Limit

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from mho.compiler.arrays import Float
 from mho.compiler.model import FloatNetwork
+from mho.compiler.types import Float
 from mho.hw.config import Chip
 from mho.macro_models import CAUSES
 from mho.macro_models.cells.programming import programmed

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from mho.compiler.arrays import Float
 from mho.compiler.calibration.cell_error import cell_error, error_of_outputs
 from mho.compiler.calibration.trials.bench import representative_time
 from mho.compiler.calibration.trials.gradients import IMAGES
@@ -14,6 +13,7 @@ from mho.compiler.mapping.place import DEFAULT_COPIES
 from mho.compiler.mapping.redundancy import Redundancy, squared_error
 from mho.compiler.model import FloatNetwork
 from mho.compiler.options import CompileOptions
+from mho.compiler.types import Float
 from mho.hw.config import Chip
 from mho.macro_models.devices import Device
 

@@ -11,13 +11,13 @@ from typing import Any
 
 import numpy as np
 
-from mho.compiler.arrays import Float
 from mho.compiler.calibration.calibrate import Calibrated, Calibrator
 from mho.compiler.calibration.outputs import OutputError, output_errors
 from mho.compiler.mapping import Placement
 from mho.compiler.mapping.redundancy import Redundancy
 from mho.compiler.model import FloatNetwork
 from mho.compiler.options import CompileOptions
+from mho.compiler.types import Float
 from mho.hw.config import Chip
 from mho.macro_models.devices import Device, load_device
 

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mho.compiler.arrays import Array, Float
 from mho.compiler.model import FloatNetwork, Output
+from mho.compiler.types import Array, Float
 from mho.macro_models.errors import argument
 
 __all__ = ["OutputError", "compare_outputs", "output_errors", "output_warnings", "unseen_warnings"]

@@ -12,9 +12,9 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from mho.compiler.arrays import Float, Lanes
 from mho.compiler.options import CompileOptions
 from mho.compiler.program import InputStage
+from mho.compiler.types import Float, Lanes
 from mho.hw.config import Chip
 from mho.macro_models.integer.operation import LSB_SEGMENT_BITS, MAX_BITS
 

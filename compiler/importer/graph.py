@@ -14,7 +14,7 @@ import numpy as np
 import onnx
 from onnx import helper
 
-from mho.compiler.arrays import Array
+from mho.compiler.types import Array
 
 __all__ = ["Graph", "Input", "Op"]
 

@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 import onnx
 
-from mho.compiler.arrays import Array
 from mho.compiler.model.windows import Attributes
+from mho.compiler.types import Array
 
 __all__ = ["attribute_axes", "attributes", "integers"]
 

@@ -14,7 +14,6 @@ import numpy as np
 import onnx
 from onnx import TensorProto
 
-from mho.compiler.arrays import Array
 from mho.compiler.importer.graph import Graph, Op
 from mho.compiler.importer.numbers import attributes
 from mho.compiler.importer.reading.batch import batch_axes, batch_first, sample_pair
@@ -43,6 +42,7 @@ from mho.compiler.inputs import Inputs
 from mho.compiler.model import FloatNetwork, HostOp, Output
 from mho.compiler.model.operators.bounds import budget
 from mho.compiler.model.operators.run import ML_DOMAIN
+from mho.compiler.types import Array
 from mho.macro_models.errors import InputError, argument
 
 __all__ = ["import_onnx"]

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from mho.compiler.arrays import Float
 from mho.compiler.mapping.block import Block
+from mho.compiler.types import Float
 from mho.macro_models.cell_map import CellMap
 
 __all__ = ["CoreFaults", "FaultMaps", "arrange_rows", "compensate"]

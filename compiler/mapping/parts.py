@@ -10,9 +10,9 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from mho.compiler.arrays import Float
 from mho.compiler.mapping.weights import share_weights, spread_rows
 from mho.compiler.program import DITHER
+from mho.compiler.types import Float
 
 __all__ = ["Parts", "count_parts", "segments"]
 

@@ -5,9 +5,9 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from mho.compiler.arrays import Float
 from mho.compiler.mapping.block import Block
 from mho.compiler.program import DITHER
+from mho.compiler.types import Float
 from mho.hw.config import Chip
 from mho.macro_models.integer.operation import STEP_FRACTION_BITS
 

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mho.compiler.arrays import Float
 from mho.compiler.model.evaluated import Evaluated
 from mho.compiler.model.stages import Linear, Step
+from mho.compiler.types import Float
 
 __all__ = ["Before", "before_of", "steps_before_layers"]
 

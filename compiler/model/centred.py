@@ -11,9 +11,9 @@ from dataclasses import replace
 
 import numpy as np
 
-from mho.compiler.arrays import Array, Float
 from mho.compiler.model.network import FloatNetwork
 from mho.compiler.model.stages import Linear
+from mho.compiler.types import Array, Float
 
 __all__ = ["centred"]
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import ndtr
 
-from mho.compiler.arrays import Array
+from mho.compiler.types import Array
 
 __all__ = ["TABLES", "Tabulated"]
 

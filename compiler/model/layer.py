@@ -5,7 +5,7 @@ from functools import cached_property
 
 import numpy as np
 
-from mho.compiler.arrays import Float
+from mho.compiler.types import Float
 
 __all__ = ["LinearLayer"]
 

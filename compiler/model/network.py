@@ -15,10 +15,10 @@ from typing import Any
 import numpy as np
 import onnx
 
-from mho.compiler.arrays import Array, Float
 from mho.compiler.model.evaluated import Evaluated
 from mho.compiler.model.layer import LinearLayer
 from mho.compiler.model.stages import Combine, Linear, Step
+from mho.compiler.types import Array, Float
 
 __all__ = ["BATCH_POSITIONS", "FloatNetwork", "HostOp", "LinearLayer", "Output"]
 

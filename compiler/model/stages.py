@@ -18,11 +18,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csc_matrix
 
-from mho.compiler.arrays import Array, Float
 from mho.compiler.model.evaluated import Evaluated
 from mho.compiler.model.functions import TABLES
 from mho.compiler.model.layer import LinearLayer
 from mho.compiler.model.operators.bounds import MOST_OF_ALL
+from mho.compiler.types import Array, Float
 from mho.macro_models.integer.vector import PAD, padded, run_of, take_elements, take_rows, with_padding
 from mho.macro_models.integer.window import Window, recover
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mho.compiler.arrays import Array
+from mho.compiler.types import Array
 from mho.macro_models.integer.vector import PAD
 from mho.macro_models.integer.window import Window, recover
 

@@ -13,7 +13,6 @@ from typing import Any
 
 import numpy as np
 
-from mho.compiler.arrays import Array
 from mho.compiler.calibration.facts import Calibration
 from mho.compiler.model import FloatNetwork
 from mho.compiler.model.before import Before
@@ -32,6 +31,7 @@ from mho.compiler.network.ranges import InputRange
 from mho.compiler.network.tiles import TILES, TileCode, read_tiles, write_tiles
 from mho.compiler.options import CompileOptions
 from mho.compiler.program import InputStage, Layer, OutputStage, Program
+from mho.compiler.types import Array, Facts
 from mho.hw.config import Chip, chip_from_dict
 from mho.macro_models.devices import Device, device_from_dict
 from mho.macro_models.errors import InputError
@@ -127,7 +127,7 @@ class Network:
             return _read(*convert(content, arrays))
 
 
-def _write(net: Network, arrays: dict[str, Array]) -> dict[str, Any]:
+def _write(net: Network, arrays: dict[str, Array]) -> Facts:
     def put(name: str, array: Array) -> str:
         arrays[name] = np.ascontiguousarray(array)
         return name
@@ -157,7 +157,7 @@ def _write(net: Network, arrays: dict[str, Array]) -> dict[str, Any]:
     }
 
 
-def _write_before(before: Before | None) -> dict[str, Any]:
+def _write_before(before: Before | None) -> Facts:
     """Steps of the model that are done before its input is quantised, by their numbers, if there are any."""
     return {} if before is None else {"before": {"steps": list(before.numbers), "values": list(before.values)}}
 

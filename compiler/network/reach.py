@@ -10,10 +10,10 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from mho.compiler.arrays import Array, Float
 from mho.compiler.calibration.outputs import compare_outputs
 from mho.compiler.network.network import Network
 from mho.compiler.program import Call, Program
+from mho.compiler.types import Array, Float
 from mho.macro_models.integer.vector import Encode
 
 __all__ = ["clipped_inputs", "input_reach"]

@@ -11,6 +11,7 @@ from mho.compiler.model.stages import Evaluated
 from mho.compiler.network.network import Network
 from mho.compiler.plan import overflow, plan, products_of
 from mho.compiler.program import Host, Layer
+from mho.compiler.types import Facts
 from mho.hw.kinds import Timing, timing
 from mho.macro_models.integer.operation import MvmOperation
 
@@ -21,7 +22,7 @@ def tile_facts(network: Network) -> Mapping[str, Any] | None:
     return network.calibration.tile_cycles
 
 
-def summarise(network: Network) -> dict[str, Any]:
+def summarise(network: Network) -> Facts:
     """Figures of a network as plain numbers, strings, lists and dicts.
 
     Keys: ``cores`` that are taken, ``cores_least`` (that would do, None if unknown),
@@ -43,7 +44,8 @@ def summarise(network: Network) -> dict[str, Any]:
     """
     chip = network.chip
     config, before = timing(chip), network.program.input.before
-    layers = [_layer(network, k, layer, config) for k, layer in enumerate(network.layers)]
+    copies = copies_of(network)
+    layers = [_layer(network, k, layer, config, copies[k]) for k, layer in enumerate(network.layers)]
     cell_map = chip.macro_config().cell_map
     used = cell_map.cells * sum(len(m.rows) * len(m.columns) for layer in network.layers for m in layer.mvms)
     driven, converted = cell_map.absent
@@ -104,7 +106,7 @@ def cores_of(network: Network) -> int:
     return len({m.core for layer in network.layers for m in layer.mvms})
 
 
-def overflow_of(network: Network) -> dict[str, Any]:
+def overflow_of(network: Network) -> Facts:
     """Whether one chip holds a network, and what its figures are of: :func:`mho.compiler.plan.overflow`."""
     return overflow(network.chip, cores_of(network))
 
@@ -114,14 +116,14 @@ def _unsigned(op: MvmOperation, config: Timing) -> int:
     return config.worst_cycles(op) - config.worst_cycles(replace(op, in_signed=True)) if not op.in_signed else 0
 
 
-def _layer(network: Network, k: int, layer: Layer, config: Timing) -> dict[str, Any]:
+def _layer(network: Network, k: int, layer: Layer, config: Timing, copies: int) -> Facts:
     op, facts = layer.mvms[0].op, network.calibration
     return {
         "name": layer.name,
         "inputs": layer.inputs,
         "outputs": layer.outputs,
         "relu": layer.root.relu,
-        "copies": copies_of(network)[k],
+        "copies": copies,
         "slices": facts.slices[k],
         "slice_bits": facts.slice_bits[k],
         "products": len(layer.mvms),

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mho.compiler.arrays import Array, Lanes
 from mho.compiler.network.file.archive import Arrays
 from mho.compiler.program import Program as NetworkProgram
+from mho.compiler.types import Array, Facts, Lanes
 from mho.hw.config import Chip
 from mho.hw.tile.config import TileConfig
 from mho.hw.tile.interpreter.tiles import Flow, Joined, Place, Reduction
@@ -91,7 +91,7 @@ class TileCode:
         return Joined(tiles=places, flows=tuple(self.flows), reductions=tuple(self.reductions))
 
 
-def write_tiles(code: TileCode, put: Callable[[str, Array], str]) -> dict[str, Any]:
+def write_tiles(code: TileCode, put: Callable[[str, Array], str]) -> Facts:
     """The JSON of a network's tiles; programs are arrays."""
     for tile, program in code.programs.items():
         put(f"tile{tile}.program", np.frombuffer(program.pack(), np.uint8))

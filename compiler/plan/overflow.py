@@ -1,13 +1,13 @@
 """What figures of a network are of that one chip does not hold."""
 
-from typing import Any
 
+from mho.compiler.types import Facts
 from mho.hw.config import Chip
 
 __all__ = ["overflow"]
 
 
-def overflow(chip: Chip, cores: int) -> dict[str, Any]:
+def overflow(chip: Chip, cores: int) -> Facts:
     """Whether so many ``cores`` are on one chip, and what figures of a network on them are of: plain numbers and words.
 
     ``fits``, ``cores``, ``there``, ``chips`` (that hold them); ``figures`` and ``note``, sentences that are empty if it

@@ -2,13 +2,13 @@
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from mho.compiler.mapping import Placement
 from mho.compiler.model import FloatNetwork
 from mho.compiler.model.before import Before
 from mho.compiler.plan.steps import PlacedStep, host_work, peak_lanes, placed_steps
 from mho.compiler.program import Layer
+from mho.compiler.types import Facts
 from mho.hw.config import Chip
 from mho.hw.kinds import timing
 from mho.macro_models.integer.operation import MvmOperation
@@ -69,7 +69,7 @@ def products_of_placement(
 def plan(
     net: FloatNetwork, chip: Chip, products: Products, before: Before | None = None, parts: int = 1,
     host: Collection[int] | None = None,
-) -> dict[str, Any]:
+) -> Facts:
     """What runs where, as plain numbers, strings, lists and dicts.
 
     Keys: ``steps`` in the order of computation (name of the ONNX node or what it does, place: ``array``, ``digital``,
@@ -108,8 +108,8 @@ def plan(
     }
 
 
-def _row(net: FloatNetwork, step: PlacedStep, products: Products, cells: int) -> dict[str, Any]:
-    row: dict[str, Any] = {
+def _row(net: FloatNetwork, step: PlacedStep, products: Products, cells: int) -> Facts:
+    row: Facts = {
         "name": step.name, "place": step.place, "operator": step.operator, "positions": step.positions,
         "level": step.level, "lanes": step.lanes, "inputs": 0, "outputs": 0, "weights": 0, "cells": 0, "cores": [],
         "conversions": 0, "cycles_worst": 0,
@@ -134,7 +134,7 @@ def _by_core(step: PlacedStep, products: Products) -> dict[int, int]:
     return result
 
 
-def _levels(steps: Sequence[PlacedStep], products: Products) -> list[dict[str, Any]]:
+def _levels(steps: Sequence[PlacedStep], products: Products) -> list[Facts]:
     """Layers that do not wait for each other, with their cycles one after the other and together.
 
     Products of one core wait for each other; those of different cores do not.

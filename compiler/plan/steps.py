@@ -2,12 +2,13 @@
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 from mho.compiler.model import FloatNetwork, HostOp
 from mho.compiler.model.before import Before
 from mho.compiler.model.network import evaluated_at_the_end
 from mho.compiler.model.stages import Combine, Evaluated, Gather, Linear, Map, Maximum
+from mho.compiler.types import Facts
 
 __all__ = ["Place", "PlacedStep", "host_work", "peak_lanes", "placed_steps"]
 
@@ -52,7 +53,7 @@ def placed_steps(
     sizes, levels, numbers = [net.features], [0], dict[int, int]()
     for k, step in enumerate(net.steps):
         op, level = step.operation, max(levels[v] for v in step.inputs)
-        common: dict[str, Any] = {"lanes": op.size, "taken": sum(sizes[v] for v in step.inputs)}
+        common: Facts = {"lanes": op.size, "taken": sum(sizes[v] for v in step.inputs)}
         if isinstance(op, Linear):
             level, new = level + 1, id(op.layer) not in numbers
             number = numbers.setdefault(id(op.layer), len(numbers))
@@ -86,7 +87,7 @@ def _without_weights(op: Gather | Maximum | Combine | Map | Evaluated) -> tuple[
 
 def host_work(
     net: FloatNetwork, steps: Sequence[PlacedStep], before: Before | None = None
-) -> list[dict[str, Any]]:
+) -> list[Facts]:
     """What the host does, in order: names, operators, and how many values cross to it and back."""
     outputs = net.steps[-1].operation.size
     sizes, entry, done = [net.features, *(s.lanes for s in steps)], "to codes", ()

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from mho.compiler.arrays import Float, Lanes
 from mho.compiler.model.before import Before
+from mho.compiler.types import Float, Lanes
 
 __all__ = ["InputStage", "OutputStage"]
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from mho.compiler.arrays import Lanes
+from mho.compiler.types import Lanes
 from mho.macro_models.bound import constant_input
 from mho.macro_models.integer.operation import MvmOperation
 from mho.macro_models.integer.vector import Root, check_headroom, largest_code, scale_leaf, sum_leaves, take_rows

@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mho.compiler.arrays import Lanes
 from mho.compiler.program.ends import InputStage, OutputStage
 from mho.compiler.program.layer import Call, Layer, RunMvm, run_call
 from mho.compiler.program.stage import Host, Stage
+from mho.compiler.types import Lanes
 from mho.macro_models.integer.vector import Encode, Largest, Product, Select, WeightedSum
 
 __all__ = ["Program", "RunLayer", "Watch", "batch_size"]

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from mho.compiler.arrays import Float, Lanes
 from mho.compiler.model.evaluated import Evaluated
 from mho.compiler.program.layer import Call
+from mho.compiler.types import Float, Lanes
 from mho.macro_models.integer.vector import LANE_MAX, Encode, Largest, Limit, Product, Select, Table, WeightedSum
 
 __all__ = ["Host", "Operation", "Stage"]

@@ -4,16 +4,16 @@ import math
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mho.compiler.arrays import Lanes
 from mho.compiler.input_time import InputTime
 from mho.compiler.program import Call, Mvm, Program
 from mho.compiler.tile.file import joined_of
 from mho.compiler.tile.placement.streams import tile_name
+from mho.compiler.types import Facts, Lanes
 from mho.hw.kinds import core_blocks, timing
 from mho.hw.noc.config import MeshConfig
 from mho.hw.tile.timing.core import Conversions
@@ -80,7 +80,7 @@ class TileCycles:
         """The tile whose array works longest."""
         return max(self.analog, key=lambda tile: self.analog[tile])
 
-    def facts(self) -> dict[str, Any]:
+    def facts(self) -> Facts:
         """For JSON."""
         return {
             "latency_cycles": self.latency, "interval_cycles": self.interval, "bottleneck": self.bottleneck,

@@ -1,7 +1,6 @@
 """Which tile would hold what of a network, without calibrating it."""
 
 from collections.abc import Sequence
-from typing import Any
 
 from mho.compiler.mapping import Placement
 from mho.compiler.mapping.faults import FaultMaps
@@ -10,6 +9,7 @@ from mho.compiler.tile.graph.shapes import Shape, shapes_of
 from mho.compiler.tile.placement.needs import largest_buffer
 from mho.compiler.tile.placement.placing import fewest_tiles, place_on_tiles
 from mho.compiler.tile.placement.streams import tile_name
+from mho.compiler.types import Facts
 from mho.hw.config import Chip
 from mho.hw.kinds import timing
 from mho.macro_models.errors import InputError
@@ -31,7 +31,7 @@ def tile_shapes(net: FloatNetwork, chip: Chip) -> list[Shape]:
 
 def planned_tiles(
     net: FloatNetwork, chip: Chip, op: MvmOperation, *, slices: Sequence[int], faults: FaultMaps | None = None
-) -> tuple[dict[str, Any], Placement | None]:
+) -> tuple[Facts, Placement | None]:
     """Tiles of a network as plain numbers, strings, lists and dicts; and where its weights are, None without room.
 
     Keys: ``tiles``, of each ``tile`` its ``layers``, ``cells`` with weights, ``products`` of an image and the
@@ -53,7 +53,7 @@ def planned_tiles(
         placement = place_on_tiles(shapes, cell_map, chip.cores, slices=slices, faults=faults)
     except InputError as error:
         return {"tiles": [], "refused": str(error), "least": _least(net, chip, slices)}, None
-    tiles = list[dict[str, Any]]()
+    tiles = list[Facts]()
     for core in range(placement.cores):
         mine = [block for block in placement.blocks if block.core == core]
         products = sum(shapes[block.layer].walk.positions for block in mine)

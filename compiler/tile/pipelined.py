@@ -9,7 +9,7 @@ import math
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +23,7 @@ from mho.compiler.tile.placement.software_pipeline import Cuts, both_sides
 from mho.compiler.tile.placement.streams import Placed, tile_name
 from mho.compiler.tile.programs import try_programs
 from mho.compiler.tile.refusal import Refusal
+from mho.compiler.types import Facts
 
 if TYPE_CHECKING:
     from mho.compiler.network import Network
@@ -49,7 +50,7 @@ class Programmed:
     cycles: TileCycles | None
     room: Room
 
-    def facts(self) -> dict[str, Any] | None:
+    def facts(self) -> Facts | None:
         """For JSON: cycles, layers and memories of the tiles, the clock, and flits of an image on the links."""
         chip, code, layers = self.network.chip, self.network.tiles, dict[str, list[str]]()
         if self.cycles is None or code is None:

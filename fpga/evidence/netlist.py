@@ -14,7 +14,7 @@ from mho.sim.build.bench import cached_bench
 from mho.sim.build.children import run_tool
 from mho.sim.build.toolchain import require_tool
 
-__all__ = ["bitstream_netlist", "netlist_program", "repack_ecp5", "simulated_netlist", "unpacks", "yosys_cells"]
+__all__ = ["bitstream_netlist", "netlist_program", "simulated_netlist", "unpacks", "yosys_cells"]
 
 _HDL = Path(__file__).parents[1] / "hdl"
 
@@ -142,18 +142,3 @@ def netlist_program(netlist: str, family: str) -> Path:
         "netlist", [text], lambda: text, "mho_board", [_HDL / cells.models, yosys_cells(family)], options=options,
         fast="-O1",
     )
-
-
-def repack_ecp5(bitstream: Path) -> bytes:
-    """A bitstream of an ECP5 that was unpacked to text and packed again.
-
-    Raises
-    ------
-    ToolError
-        If a tool is missing or fails.
-    """
-    unpack, pack = (_tool(name, "fpga-trellis") for name in ("ecpunpack", "ecppack"))
-    with Workspace("netlist") as folder:
-        _run([unpack, "--input", str(bitstream.resolve()), "--textcfg", "unpacked.config"], folder)
-        _run([pack, "--compress", "--input", "unpacked.config", "--bit", "packed.bit"], folder)
-        return (folder / "packed.bit").read_bytes()

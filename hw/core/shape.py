@@ -72,6 +72,11 @@ class CoreShape:
         return max(map(self.inputs, directions)) // INPUTS_PER_WORD
 
     @property
+    def longest_cycles(self) -> int:
+        """Cycles of the longest operation: of a kind."""
+        raise NotImplementedError
+
+    @property
     def most_input_words(self) -> int:
         """The most words that a descriptor takes, whatever it asks for."""
         return self.input_words()

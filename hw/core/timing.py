@@ -7,7 +7,7 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from mho.macro_models.integer.operation import MAX_BITS, MvmOperation
+from mho.macro_models.integer.operation import MvmOperation
 
 __all__ = ["OVERHEAD_CYCLES", "Drain", "FixedTiming", "Timing", "duration_bits"]
 
@@ -68,11 +68,6 @@ class Timing(ABC):
     def worst_cycles(self, op: MvmOperation) -> int:
         """The most that :meth:`cycles` can be."""
         return int(self.cycles(op, self.worst_steps(op)))
-
-    @property
-    def longest_cycles(self) -> int:
-        """Cycles of the longest operation: of one with all the bits that there are."""
-        return self.worst_cycles(MvmOperation(in_bits=MAX_BITS, in_signed=False, out_bits=MAX_BITS))
 
     @abstractmethod
     def most_steps(self, op: MvmOperation, codes: NDArray[np.integer]) -> tuple[NDArray[np.int64], bool]:

@@ -20,10 +20,11 @@ from mho.macro_models.fit.law.components import kept_again
 from mho.macro_models.fit.law.errors import law_errors
 from mho.macro_models.fit.law.humps import two_kinds
 from mho.macro_models.fit.law.order import fit_memory, fit_onset
+from mho.macro_models.fit.law.statistics import rounded
 from mho.macro_models.fit.reads.noise import fit_read_noise
 from mho.macro_models.fit.reads.quiet import without_noise
 from mho.macro_models.fit.record import record
-from mho.macro_models.fit.rows.law_rows import LawRows, numbers
+from mho.macro_models.fit.rows.law_rows import LawRows
 from mho.macro_models.fit.rows.row import ParametricRow, Row
 from mho.macro_models.fit.tables.measurements import Measurements
 from mho.macro_models.fit.tables.stuck import stuck_section
@@ -121,14 +122,14 @@ def _law(
     die, cell = [c.share for c in of_dies], kept_again(job.shares("body"), of_dies)
     memory, job.correlation = fit_memory(job.scores[:, 1:], np.array(die[1:]) if die else None)
     law = Law(
-        model=job.model, temp_C=temp_C, levels_uS=numbers(job.levels), times_s=numbers(times), kept=numbers(shares),
-        lost=tuple(numbers(row) for row in job.lost), loss="weibull" if len(job.lost) else "",
-        lost_uS=numbers(np.array([job.lost_uS]))[0],
+        model=job.model, temp_C=temp_C, levels_uS=rounded(job.levels), times_s=rounded(times), kept=rounded(shares),
+        lost=tuple(rounded(row) for row in job.lost), loss="weibull" if len(job.lost) else "",
+        lost_uS=rounded(np.array([job.lost_uS]))[0],
         source=source, **_lists(job.model, rows),
     )
     memory = (memory[0], *memory) if memory else ()
     onset = fit_onset(list(law.table), np.array(law.times_s), _PULSE_S)
-    return replace(law, onset_s=onset, memory=memory, die=numbers(np.array(die)) if any(die) else (), cell=cell)
+    return replace(law, onset_s=onset, memory=memory, die=rounded(np.array(die)) if any(die) else (), cell=cell)
 
 
 _PULSE_SOURCE = "pulse_s is assumed: the scale on which the change sets in before the first reading"
@@ -136,11 +137,11 @@ _PULSE_SOURCE = "pulse_s is assumed: the scale on which the change sets in befor
 
 def _lists(model: str, rows: list[Row]) -> dict[str, Any]:
     if model == "empirical":
-        return {"quantiles_uS": tuple(tuple(numbers(level) for level in row.table()) for row in rows)}
+        return {"quantiles_uS": tuple(tuple(rounded(level) for level in row.table()) for row in rows)}
     parametric = [row for row in rows if isinstance(row, ParametricRow)]
     keys = {"shift": "shift_uS", "low": "low_uS", "high": "high_uS"}
     names = ("shift", "low", "high", "low_tail", "high_tail", "low_ratio", "high_ratio")
-    return {keys.get(n, n): tuple(numbers(getattr(row, n)) for row in parametric) for n in names}
+    return {keys.get(n, n): tuple(rounded(getattr(row, n)) for row in parametric) for n in names}
 
 
 def target_range(data: Measurements, g_min_uS: float | None, g_max_uS: float | None) -> Range:

@@ -20,8 +20,8 @@ from mho.macro_models.fit.law.doubts import (
     about_uncertain,
     about_zero,
 )
-from mho.macro_models.fit.law.statistics import Summary, by_level, even_codes, summarise
-from mho.macro_models.fit.rows.law_rows import DRAWS, LawRows, numbers
+from mho.macro_models.fit.law.statistics import Summary, by_level, even_codes, rounded, summarise
+from mho.macro_models.fit.rows.law_rows import DRAWS, LawRows
 from mho.macro_models.fit.tables.measurements import Measurements
 
 __all__ = ["Compared", "compared", "fit_section", "record"]
@@ -98,7 +98,7 @@ def fit_section(data: Measurements, levels_uS: Reals, beside: Compared, **more: 
         mean_uS=column(1, "mean"), model_mean_uS=column(2, "mean"), std_uS=column(1, "std"),
         model_std_uS=column(2, "std"), beyond=column(1, "beyond"), model_beyond=column(2, "beyond"),
         residual_mean_uS=residual(0), residual_std_uS=residual(1), **by_level(beside.of_levels, levels_uS),
-        **{key: numbers(np.array(values)) for key, values in ends.items()}, **more,
+        **{key: rounded(np.array(values)) for key, values in ends.items()}, **more,
     )
 
 

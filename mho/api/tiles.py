@@ -72,8 +72,9 @@ def run_tiles(
     chosen = backend_of(backend)
     chosen.check()
     work = read_job(Path(job), description)
-    for sentence in work.warnings() if warn is not None else ():
-        warn(sentence)
+    if warn is not None:
+        for sentence in work.warnings():
+            warn(sentence)
     cells = device_model(device, default_device(description))
     check_device(description, cells)
     named = inputs if isinstance(inputs, Mapping) else read_codes(inputs)

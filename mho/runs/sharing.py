@@ -9,12 +9,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from mho.compiler import Network
 from mho.compiler.footprint import run_bytes
-from mho.macro_models.errors import argument
-from mho.macro_models.files import check_memory, size_text
-from mho.macro_models.files.memory import available_bytes
 from mho.runs.backends import BackendOptions
 from mho.threads import one_thread
-from mho.workers import Workers, workers
+from mho.workers import PROCESS_BYTES, Workers, check_processes, workers
 
 if TYPE_CHECKING:
     from mho.results.seed_run import SeedRun
@@ -22,11 +19,7 @@ if TYPE_CHECKING:
     from mho.runs.job import Job
     from mho.sim.backend import Backend
 
-__all__ = ["PROCESS_BYTES", "processes_text", "team", "whole_pass"]
-
-PROCESS_BYTES = 190_000_000
-"""A process with its libraries and its loops compiled; measured."""
-
+__all__ = ["pass_bytes", "team", "whole_pass"]
 
 class _Shared(NamedTuple):
     """What a process begins with."""
@@ -51,12 +44,6 @@ def pass_bytes(network: Network, images: int) -> int:
     return PROCESS_BYTES + run_bytes(network, images, 1, codes=0, batch=BATCH)
 
 
-def processes_text(network: Network, images: int, jobs: int) -> str:
-    """What processes take, in words."""
-    free = size_text(available_bytes())
-    return f"{jobs} processes of about {size_text(pass_bytes(network, images))} each; {free} are available"
-
-
 @contextmanager
 def team(
     jobs: int, job: "Job", causes: Collection[str], images_kept: int, backend: BackendOptions
@@ -68,8 +55,7 @@ def team(
     InputError
         If they do not fit the memory.
     """
-    needed = jobs * pass_bytes(job.network, len(job.x))
-    check_memory(needed, f"{jobs} processes", f"take fewer {argument('jobs')} or images")
+    check_processes(jobs, pass_bytes(job.network, len(job.x)))
     with workers(jobs, _begin, (job, tuple(causes), images_kept, backend), copies=True) as processes:
         processes.ready()
         yield processes

@@ -6,16 +6,11 @@ from mho.compiler.footprint import work_bytes
 from mho.compiler.importer.onnx_import import import_onnx
 from mho.compiler.mapping import place
 from mho.hw.config import Chip
-from mho.macro_models.errors import argument
-from mho.macro_models.files import check_memory, size_text
 from mho.macro_models.files.memory import available_bytes
 from mho.sweeps.spec.spec import Spec
-from mho.workers import check_jobs, processors
+from mho.workers import PROCESS_BYTES, check_jobs, check_processes, processes_text, processors
 
-__all__ = ["PROCESS_BYTES", "bounded_jobs", "point_bytes"]
-
-PROCESS_BYTES = 200_000_000
-"""A process with its libraries and its loops compiled; measured: 190 MB."""
+__all__ = ["bounded_jobs", "point_bytes"]
 
 
 def point_bytes(spec: Spec) -> int:
@@ -51,7 +46,6 @@ def bounded_jobs(spec: Spec, limit: int | None, points: int, note: Callable[[str
         check_jobs(limit)
     process_bytes = point_bytes(spec)
     jobs = max(1, min(limit or min(processors(), max(1, available_bytes() // process_bytes)), points))
-    check_memory(jobs * process_bytes, f"{jobs} processes", f"take fewer {argument('jobs')} or images")
-    free = size_text(available_bytes())
-    note(f"{jobs} process{'' if jobs == 1 else 'es'} of about {size_text(process_bytes)} each; {free} are available")
+    check_processes(jobs, process_bytes)
+    note(processes_text(jobs, process_bytes))
     return jobs

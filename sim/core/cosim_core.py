@@ -10,7 +10,6 @@ from numpy.typing import ArrayLike, NDArray
 from mho.hw.config import Chip
 from mho.hw.core.masks import MaskFile
 from mho.hw.core.shape import CoreShape
-from mho.hw.core.timing import Timing
 from mho.hw.kinds import core_blocks
 from mho.macro_models import MacroModel, Masks
 from mho.macro_models.integer.operation import MvmOperation
@@ -87,7 +86,6 @@ class CosimCore:
         self.instance = instance
         self._masks = image(cfg)
         self._counters = np.zeros((1, 3), dtype=np.int64)
-        assert isinstance(cfg, Timing)  # the configuration of a core is both
         self._patience = 8 * (cfg.longest_cycles + 1024)
 
     def run(self, *args: Any, **options: Any) -> CoreRun:

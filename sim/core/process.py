@@ -25,6 +25,7 @@ __all__ = ["CoreStuck", "Simulation"]
 
 _START_TIMEOUT_S = 300.0  # a machine with other work may take minutes for what takes a second
 _END_TIMEOUT_S = 3.0
+_TRACE_TIMEOUT_S = 120.0  # what is left of a trace is compressed at the end
 
 _ASSERTION = re.compile(r"Assertion failed in (?P<where>\S+)\.(?P<name>\w+): ")
 """What Verilator says of one."""
@@ -139,7 +140,7 @@ class Simulation:
         """End the process and forget its log."""
         # The closed link ends the test.
         self._link.close()
-        self.process.end(_END_TIMEOUT_S)
+        self.process.end(_END_TIMEOUT_S if self._waves is None else _TRACE_TIMEOUT_S)
         if self._waves is not None and self._trace.exists():
             # Into the folder first, so that the file appears as a whole.
             part = self._waves.with_name(f".{self._waves.name}.part")

@@ -85,7 +85,7 @@ def _source(listing: Listing, name: str) -> Iterator[str]:
         for k, (image, codes) in enumerate(cells)), 1)
     steps = [f"{{{step}, {sum(1 << k for k in takes):#x}u}}"
              for step, takes in zip(listing.functions.steps, listing.awaited, strict=True)]
-    yield array("mho_tiles_step_t", "steps", steps, 1)
+    yield array("mho_tiles_step_t", "steps", steps or ["{NULL, 0u}"], 1)
     sent, received = listing.elements
     values = [
         f'"{name}"', f"{listing.base:#x}u", f"0x{net.chip.sha256[:8]}u", f"{parts.mesh.payload_bits // 32}u",

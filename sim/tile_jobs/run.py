@@ -125,8 +125,10 @@ def _blocks(streams: Mapping[str, tuple[str, int, int]], inputs: Mapping[str, Bl
         width = values.dtype.itemsize
         size_each = values[0].size * width if values.ndim > 1 and len(values) else 0
         if not size_each or size_each % size or size % width:
+            alone = values.ndim == 1 and values.size and not values.size * width % size
+            hint = f"; one image is {[1, *values.shape]}: x[None] in numpy" if alone else ""
             raise InputError(f"input {name} must have shape (images, ...) with whole blocks of {size} bytes an image, "
-                             f"not {list(values.shape)} of {values.dtype}, {width} byte{'s' * (width > 1)} each")
+                             f"not {list(values.shape)} of {values.dtype}, {width} byte{'s' * (width > 1)} each{hint}")
         blocks[name] = values.reshape(len(values), -1, size // width)
     if len({len(rows) for rows in blocks.values()}) > 1:
         raise InputError("inputs must have the same number of images, not "

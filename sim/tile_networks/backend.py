@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mho.compiler.arrays import Lanes
 from mho.compiler.input_time import InputTime
 from mho.compiler.program import Call, Mvm, Program
 from mho.compiler.tile.cycles import counted_images
 from mho.compiler.tile.graph.host import HostRun, Split
+from mho.compiler.types import Lanes
 from mho.hw.chip.config import ChipParts
 from mho.hw.config import Chip
 from mho.hw.kinds import Timing, timing

@@ -5,8 +5,8 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from mho.compiler.arrays import Lanes
 from mho.compiler.program import Call, Mvm, Program
+from mho.compiler.types import Lanes
 from mho.macro_models.errors import ToolError
 
 __all__ = ["SeenCodes"]

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mho.compiler.arrays import Array
+from mho.compiler.types import Array
 from mho.hw.host.link.tasks import Task
 from mho.hw.noc.config import MeshConfig
 from mho.hw.noc.flit import BodyLayout

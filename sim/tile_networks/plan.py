@@ -7,8 +7,8 @@ from types import MappingProxyType
 import numpy as np
 from numpy.typing import NDArray
 
-from mho.compiler.arrays import Lanes
 from mho.compiler.network.tiles import HeldValue, TileCode
+from mho.compiler.types import Lanes
 from mho.hw.chip.config import ChipParts
 from mho.hw.host.link.tasks import Poll, Read, Task
 from mho.hw.host.link.tasks import Write as WriteTask

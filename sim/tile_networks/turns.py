@@ -3,8 +3,8 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from mho.compiler.arrays import Lanes
 from mho.compiler.program import Program
+from mho.compiler.types import Lanes
 
 __all__ = ["from_first_turn"]
 

@@ -138,7 +138,7 @@ MUTANTS = (
     ),
     Mutant(
         what="a sum begins while an operand is still on its way", owner=ReductionRouter, method="_able",
-        line="return (absent | there).all()", instead="return (absent | there | come).all()",
+        line="return (absent | present).all()", instead="return (absent | present | come).all()",
         make=lambda: SumClaims(_adder()),
     ),
     Mutant(

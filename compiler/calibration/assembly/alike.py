@@ -10,9 +10,9 @@ from itertools import pairwise
 
 import numpy as np
 
-from mho.compiler.arrays import Float
 from mho.compiler.model import FloatNetwork
 from mho.compiler.model.stages import Combine, Evaluated, Linear, Map, Step
+from mho.compiler.types import Float
 
 __all__ = ["Alike"]
 

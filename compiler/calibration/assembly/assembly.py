@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 
-from mho.compiler.arrays import Float, Lanes
 from mho.compiler.calibration.assembly.alike import Alike
 from mho.compiler.calibration.assembly.carried import InLanes, Value
 from mho.compiler.calibration.assembly.elementwise import Part, lower_elementwise
@@ -20,6 +19,7 @@ from mho.compiler.calibration.assembly.stage_lowering import (
 from mho.compiler.model import FloatNetwork
 from mho.compiler.model.stages import Combine, Evaluated, Linear, Maximum
 from mho.compiler.program import Layer, Operation, Stage
+from mho.compiler.types import Float, Lanes
 
 __all__ = ["Assembly", "beside", "join", "on_each"]
 

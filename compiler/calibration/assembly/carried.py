@@ -13,11 +13,11 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from mho.compiler.arrays import Float, Lanes
 from mho.compiler.calibration.assembly.stage_lowering import MOST_GAIN, element_groups, lower_encode, tied
 from mho.compiler.calibration.quantisers import CodeFormat, Quantiser, Ranges, fit_quantiser
 from mho.compiler.model.stages import Linear
 from mho.compiler.program import InputStage, Operation
+from mho.compiler.types import Float, Lanes
 from mho.macro_models.integer.vector import LANE_MAX, PAD
 
 __all__ = ["Carried", "Encoded", "Handed", "InLanes", "Value", "input_in_lanes"]

@@ -12,12 +12,12 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from mho.compiler.arrays import Array, Float, Lanes
 from mho.compiler.calibration.assembly.stage_lowering import HOST_ROOM, centre, lower_evaluated, lower_step, weighted
 from mho.compiler.model.evaluated import Evaluated
 from mho.compiler.model.functions import TABLES
 from mho.compiler.model.stages import Map
 from mho.compiler.program import Host, Operation
+from mho.compiler.types import Array, Float, Lanes
 from mho.macro_models.integer.vector import LANE_MAX, SHIFT_MAX, Product
 
 __all__ = ["Part", "is_elementwise", "lower_elementwise"]

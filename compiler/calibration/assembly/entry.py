@@ -10,7 +10,6 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from mho.compiler.arrays import Float, Lanes
 from mho.compiler.calibration.assembly.assembly import Assembly, join
 from mho.compiler.calibration.assembly.carried import ANCHORS, Handed, InLanes, Value, input_in_lanes
 from mho.compiler.calibration.quantisers import Quantiser
@@ -18,6 +17,7 @@ from mho.compiler.model import FloatNetwork
 from mho.compiler.model.before import Before, before_of, steps_before_layers
 from mho.compiler.model.stages import Evaluated, Gather, Linear
 from mho.compiler.program import InputStage
+from mho.compiler.types import Float, Lanes
 from mho.macro_models.integer.vector import PAD, Select
 
 __all__ = ["MOST_UNFAITHFUL", "Entry", "quantised", "unfaithful"]

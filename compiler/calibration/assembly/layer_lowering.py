@@ -6,10 +6,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from mho.compiler.arrays import Float
 from mho.compiler.calibration.quantisers import Quantiser
 from mho.compiler.model.layer import LinearLayer
 from mho.compiler.program import Layer, Mvm
+from mho.compiler.types import Float
 from mho.macro_models.integer.vector import LANE_MAX, MULTIPLIER_MAX, SHIFT_MAX, Requantise, Root, largest_code
 
 __all__ = ["Product", "lower_last", "lower_layer", "smallest_scale", "worst_case"]

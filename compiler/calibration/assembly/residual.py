@@ -11,10 +11,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from mho.compiler.arrays import Float, Lanes
 from mho.compiler.calibration.assembly.assembly import Assembly, beside
 from mho.compiler.calibration.assembly.carried import Encoded, InLanes
 from mho.compiler.calibration.quantisers import Quantiser
+from mho.compiler.types import Float, Lanes
 from mho.macro_models.integer.vector import LANE_MAX, MULTIPLIER_MAX, SUM_MAX, Encode, WeightedSum
 
 __all__ = ["Rest", "copy_weights", "sum_of_parts"]

@@ -7,12 +7,12 @@ from numpy.typing import NDArray
 from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 
-from mho.compiler.arrays import Float, Lanes
 from mho.compiler.calibration.quantisers import Quantiser
 from mho.compiler.model.evaluated import Evaluated
 from mho.compiler.model.functions import TABLES
 from mho.compiler.model.stages import Combine, Gather, Map, Maximum
 from mho.compiler.program import Host
+from mho.compiler.types import Float, Lanes
 from mho.macro_models.errors import InputError
 from mho.macro_models.integer.vector import (
     LANE_MAX,

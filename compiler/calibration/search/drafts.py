@@ -6,7 +6,6 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from mho.compiler.arrays import Float
 from mho.compiler.calibration.assembly.carried import Carried
 from mho.compiler.calibration.quantisers import CodeFormat, Quantiser
 from mho.compiler.calibration.trials.bench import Bench
@@ -15,6 +14,7 @@ from mho.compiler.layer_run import taken_inputs
 from mho.compiler.mapping.faults import arrange_rows
 from mho.compiler.mapping.weights import PairMap, Stack, most_slice_bits
 from mho.compiler.options import CompileOptions
+from mho.compiler.types import Float
 from mho.macro_models.integer.operation import LSB_SEGMENT_BITS, STEP_FRACTION_BITS, STEP_WIDTH, MvmOperation
 
 __all__ = ["FINE_STACK", "STACKS", "Drafts", "reach_of", "with_reach"]

@@ -11,7 +11,6 @@ from functools import partial
 
 import numpy as np
 
-from mho.compiler.arrays import Float
 from mho.compiler.calibration.assembly.carried import Carried
 from mho.compiler.calibration.quantisers import CodeFormat
 from mho.compiler.calibration.search.drafts import STACKS, Drafts, reach_of, with_reach
@@ -22,6 +21,7 @@ from mho.compiler.calibration.trials.candidates import Chips, Draft, Site, Trial
 from mho.compiler.mapping.weights import Stack
 from mho.compiler.options import CompileOptions
 from mho.compiler.program import DITHER
+from mho.compiler.types import Float
 
 __all__ = ["Search"]
 

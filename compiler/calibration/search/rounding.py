@@ -2,12 +2,12 @@
 
 import numpy as np
 
-from mho.compiler.arrays import Float
 from mho.compiler.calibration.assembly.carried import Carried
 from mho.compiler.calibration.quantisers import CodeFormat, formats, needs_sign
 from mho.compiler.calibration.trials.bench import Bench
 from mho.compiler.calibration.trials.candidates import Site
 from mho.compiler.options import CompileOptions
+from mho.compiler.types import Float
 
 __all__ = ["Rounding"]
 

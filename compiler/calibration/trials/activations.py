@@ -8,8 +8,8 @@ from typing import overload
 
 import numpy as np
 
-from mho.compiler.arrays import Float
 from mho.compiler.model import FloatNetwork
+from mho.compiler.types import Float
 
 __all__ = ["Activations"]
 

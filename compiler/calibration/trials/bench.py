@@ -6,7 +6,6 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from mho.compiler.arrays import Float, Lanes
 from mho.compiler.calibration.assembly.layer_lowering import Product
 from mho.compiler.calibration.assembly.residual import Rest, copy_weights
 from mho.compiler.calibration.quantisers import Quantiser
@@ -20,6 +19,7 @@ from mho.compiler.mapping.weights import code_value, column_loads
 from mho.compiler.model import FloatNetwork
 from mho.compiler.options import CompileOptions
 from mho.compiler.program import DITHER, OP_ID_IMAGE_SHIFT, Call, Layer, Mvm
+from mho.compiler.types import Float, Lanes
 from mho.hw.config import Chip
 from mho.hw.kinds import timing
 from mho.macro_models import CAUSES, MacroModel, family

@@ -10,12 +10,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from mho.compiler.arrays import Float, Lanes
 from mho.compiler.calibration.assembly.carried import Value
 from mho.compiler.calibration.quantisers import Quantiser
 from mho.compiler.model import FloatNetwork
 from mho.compiler.model.stages import Linear
 from mho.compiler.program import Call
+from mho.compiler.types import Float, Lanes
 
 __all__ = ["FEW_SAMPLES", "MOST_SAMPLES", "Calls", "at_all_positions", "range_samples", "sampled", "samples"]
 

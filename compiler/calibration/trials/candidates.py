@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from mho.compiler.arrays import Float
 from mho.compiler.calibration.quantisers import Quantiser
 from mho.compiler.mapping import Placement
 from mho.compiler.mapping.block import Block
@@ -14,6 +13,7 @@ from mho.compiler.mapping.faults import FaultMaps, compensate
 from mho.compiler.mapping.weights import PairMap
 from mho.compiler.model.layer import LinearLayer
 from mho.compiler.program import DITHER
+from mho.compiler.types import Float
 from mho.macro_models import MacroModel, Masks
 from mho.macro_models.devices import Device
 from mho.macro_models.integer.operation import MvmOperation

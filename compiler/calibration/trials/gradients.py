@@ -5,8 +5,8 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from mho.compiler.arrays import Float
 from mho.compiler.model import FloatNetwork
+from mho.compiler.types import Float
 
 __all__ = [
     "DRAWS",

@@ -5,10 +5,10 @@ from dataclasses import replace
 import numpy as np
 import onnx
 
-from mho.compiler.arrays import Array
 from mho.compiler.importer.graph import Graph, Input, Op
 from mho.compiler.importer.reading.probe import NodeError, Values, probe, samples, sentence
 from mho.compiler.inputs import Inputs, NamedInputs
+from mho.compiler.types import Array
 from mho.macro_models.errors import InputError
 
 __all__ = ["batch_axes", "batch_first", "sample_pair"]

@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from mho.compiler.arrays import Array, Float
 from mho.compiler.importer.graph import Graph, Op
 from mho.compiler.model.operators.run import ML_DOMAIN
+from mho.compiler.types import Array, Float
 
 __all__ = ["SUPPORT_VECTORS", "without_classifiers"]
 

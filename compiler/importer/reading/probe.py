@@ -13,7 +13,6 @@ import numpy as np
 import onnx
 from onnx import numpy_helper
 
-from mho.compiler.arrays import Array
 from mho.compiler.importer.graph import Graph, Input, Op
 from mho.compiler.importer.reading.model_file import MOST_NODES, first_line
 from mho.compiler.importer.reading.rewrite import REWRITES, dequantised_again
@@ -21,6 +20,7 @@ from mho.compiler.importer.reading.subgraphs import SUBGRAPHS
 from mho.compiler.importer.values.spatial import check_convolution
 from mho.compiler.model.operators.bounds import spend
 from mho.compiler.model.operators.run import MOST_ELEMENTS, MOST_OF_ALL, run_node, runnable, widen
+from mho.compiler.types import Array
 from mho.macro_models.errors import InputError, argument
 
 __all__ = ["NodeError", "Values", "known", "probe", "read_graph", "samples", "sentence"]

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 from onnx import TensorProto
 
-from mho.compiler.arrays import Array
 from mho.compiler.importer.graph import Graph, Op
+from mho.compiler.types import Array
 
 __all__ = ["RECURRENT"]
 

@@ -12,10 +12,10 @@ import numpy as np
 import onnx
 from onnx import TensorProto
 
-from mho.compiler.arrays import Array
 from mho.compiler.importer.graph import Graph, Op
 from mho.compiler.importer.reading.classifiers import SUPPORT_VECTORS
 from mho.compiler.importer.reading.recurrent import RECURRENT
+from mho.compiler.types import Array
 
 __all__ = ["REWRITES", "dequantised_again", "without_quantisation"]
 

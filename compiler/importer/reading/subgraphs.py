@@ -11,8 +11,8 @@ import numpy as np
 import onnx
 from onnx import numpy_helper
 
-from mho.compiler.arrays import Array
 from mho.compiler.importer.graph import Graph, Op
+from mho.compiler.types import Array
 
 __all__ = ["SUBGRAPHS"]
 

@@ -4,11 +4,11 @@ from collections.abc import Callable
 
 import numpy as np
 
-from mho.compiler.arrays import Float
 from mho.compiler.importer.values.flow import Flow, Unsupported
 from mho.compiler.importer.values.spatial import add_values
 from mho.compiler.model.stages import Map
 from mho.compiler.model.windows import Attributes
+from mho.compiler.types import Float
 
 __all__ = ["ACTIVATIONS", "gated", "leaky"]
 

@@ -12,12 +12,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mho.compiler.arrays import Array, Float
 from mho.compiler.importer.values.node import Node, fold, is_chain, is_positive, rectify
 from mho.compiler.model.evaluated import Evaluated
 from mho.compiler.model.layer import LinearLayer
 from mho.compiler.model.network import HostOp
 from mho.compiler.model.stages import Combine, Gather, Linear, Map, Operation
+from mho.compiler.types import Array, Float
 from mho.macro_models.integer.vector import PAD
 from mho.macro_models.integer.window import Window
 

@@ -4,7 +4,6 @@ from collections.abc import Callable
 
 import numpy as np
 
-from mho.compiler.arrays import Array, Float
 from mho.compiler.importer.numbers import attribute_axes
 from mho.compiler.importer.values.activations import ACTIVATIONS, gated, leaky
 from mho.compiler.importer.values.flow import Flow, Unsupported
@@ -22,6 +21,7 @@ from mho.compiler.importer.values.spatial import (
 )
 from mho.compiler.model.operators.run import is_float
 from mho.compiler.model.windows import Attributes
+from mho.compiler.types import Array, Float
 
 __all__ = ["HANDLERS", "Attributes", "Value", "weights"]
 

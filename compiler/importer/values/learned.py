@@ -5,9 +5,9 @@ from typing import Any
 
 import numpy as np
 
-from mho.compiler.arrays import Array, Float
 from mho.compiler.importer.values.flow import Flow, Unsupported
 from mho.compiler.importer.values.products import gemm
+from mho.compiler.types import Array, Float
 
 __all__ = ["ML_DOMAIN", "ML_HANDLERS"]
 

@@ -6,12 +6,12 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from mho.compiler.arrays import Array, Float
 from mho.compiler.importer.graph import Op
 from mho.compiler.importer.values.flow import Flow, Unsupported
 from mho.compiler.importer.values.node import Node
 from mho.compiler.model.operators.run import is_float, run_node
 from mho.compiler.model.stages import Gather
+from mho.compiler.types import Array, Float
 from mho.macro_models.integer.vector import PAD
 
 __all__ = ["MOVERS", "move"]

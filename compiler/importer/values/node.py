@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from mho.compiler.arrays import Float
 from mho.compiler.model.layer import LinearLayer
 from mho.compiler.model.stages import Combine, Gather, Linear, Map, Operation, Step
+from mho.compiler.types import Float
 from mho.macro_models.integer.vector import PAD
 
 __all__ = ["Node", "fold", "is_chain", "is_positive", "rectify", "steps_of"]

@@ -7,12 +7,12 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from mho.compiler.arrays import Float
 from mho.compiler.importer.graph import Graph, Op
 from mho.compiler.importer.values.flow import Flow, Unsupported
 from mho.compiler.importer.values.node import Node
 from mho.compiler.model.layer import LinearLayer
 from mho.compiler.model.stages import Gather
+from mho.compiler.types import Float
 from mho.macro_models.integer.window import Window, recover
 
 __all__ = ["einsum", "gemm", "join", "matmul", "parse_einsum", "products"]

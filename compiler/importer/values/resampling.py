@@ -3,11 +3,11 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from mho.compiler.arrays import Float
 from mho.compiler.importer.graph import Graph, Op
 from mho.compiler.importer.values.flow import Flow
 from mho.compiler.importer.values.spatial import combined
 from mho.compiler.model.operators.run import run_node
+from mho.compiler.types import Float
 from mho.macro_models.integer.vector import PAD
 
 __all__ = ["interpolates", "resample", "resampling"]

@@ -7,13 +7,13 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from mho.compiler.arrays import Float
 from mho.compiler.importer.values.flow import Flow, Unsupported, dimensions
 from mho.compiler.importer.values.node import Node
 from mho.compiler.importer.values.products import join
 from mho.compiler.model.layer import LinearLayer
 from mho.compiler.model.stages import Combine, Maximum
 from mho.compiler.model.windows import Attributes, Windows, transposed_pads, windows
+from mho.compiler.types import Float
 from mho.macro_models.integer.vector import PAD
 
 __all__ = [

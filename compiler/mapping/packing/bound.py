@@ -14,8 +14,8 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from mho.compiler.arrays import Float
 from mho.compiler.mapping.packing.pack import MASKS, Core, Rectangle
+from mho.compiler.types import Float
 
 __all__ = ["least_cores"]
 

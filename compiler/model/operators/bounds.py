@@ -15,7 +15,7 @@ from typing import Any
 import onnx
 from onnx import helper
 
-from mho.compiler.arrays import Array
+from mho.compiler.types import Array
 
 __all__ = [
     "LOOP", "MOST_ELEMENTS", "MOST_OF_ALL", "Array", "Bound", "Rule", "Taken", "TooLarge", "budget", "check", "size_of",

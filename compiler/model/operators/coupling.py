@@ -4,7 +4,7 @@ from itertools import combinations
 
 import numpy as np
 
-from mho.compiler.arrays import Float
+from mho.compiler.types import Float
 
 __all__ = ["probabilities"]
 

@@ -8,10 +8,10 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper
 
-from mho.compiler.arrays import Array
 from mho.compiler.model.operators.coupling import probabilities
 from mho.compiler.model.operators.reference import run_as_is
 from mho.compiler.model.windows import transposed_pads, transposed_size, windows
+from mho.compiler.types import Array
 
 __all__ = ["SPECIAL", "SPECIAL_ML", "Special"]
 

@@ -8,7 +8,7 @@ import onnx
 from onnx import TensorProto, helper
 from onnx.reference import ReferenceEvaluator
 
-from mho.compiler.arrays import Array
+from mho.compiler.types import Array
 
 __all__ = ["ML_DOMAIN", "ml_opset", "run_as_is"]
 

@@ -11,12 +11,12 @@ from typing import Any
 import numpy as np
 import onnx
 
-from mho.compiler.arrays import Array
 from mho.compiler.model.operators.bounds import MOST_ELEMENTS, MOST_OF_ALL, TooLarge, check
 from mho.compiler.model.operators.onnx_compat import SPECIAL, SPECIAL_ML
 from mho.compiler.model.operators.reference import ML_DOMAIN, ml_opset, run_as_is
 from mho.compiler.model.operators.rules import BOUNDS
 from mho.compiler.model.operators.rules_ml import BOUNDS_ML
+from mho.compiler.types import Array
 
 __all__ = [
     "ML_DOMAIN", "MOST_ELEMENTS", "MOST_OF_ALL", "RUNNABLE", "RUNNABLE_ML", "is_float", "is_float_type", "ml_opset",

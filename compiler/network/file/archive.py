@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
+from mho.compiler.types import Facts
 from mho.macro_models.errors import InputError
 from mho.macro_models.files import FileKind, read_file, read_member, reading
 from mho.macro_models.files.schema import Array
@@ -144,7 +145,7 @@ class Arrays(Mapping[str, NDArray[Any]]):
             return read_member(self._zip, info, check)
 
 
-def read_archive(path: Path, kind: ArchiveKind = NETWORK) -> tuple[dict[str, Any], Arrays]:
+def read_archive(path: Path, kind: ArchiveKind = NETWORK) -> tuple[Facts, Arrays]:
     """JSON content and arrays of a file.
 
     Raises

@@ -10,6 +10,7 @@ from mho.compiler.calibration.outputs import OutputError
 from mho.compiler.mapping.redundancy import Redundancy
 from mho.compiler.network.file.stages import COUNT
 from mho.compiler.options import MOST_SLICES
+from mho.compiler.types import Facts
 from mho.macro_models.files.schema import JSON, TEXT, Choice, ListOf, Nullable, Number, Optional, Table, Whole
 from mho.macro_models.integer.operation import MAX_BITS
 
@@ -19,7 +20,7 @@ _OF_TILES, _OF_CHIPS = ("hop_bytes", "tile_cycles"), ("cells", "converters")
 """What networks for tiles have in any case, and what is left out where there is none."""
 
 
-def write_calibration(calibration: Calibration, *, tiles: bool) -> dict[str, Any]:
+def write_calibration(calibration: Calibration, *, tiles: bool) -> Facts:
     """The facts as JSON, of a network with programs of tiles or without."""
     return {
         name: value for name, value in asdict(calibration).items()

@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mho.compiler.arrays import Float
 from mho.compiler.mapping import Placement
 from mho.compiler.network.file.archive import Arrays
+from mho.compiler.types import Float
 
 __all__ = ["CoreImage", "read_core", "write_core"]
 

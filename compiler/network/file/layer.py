@@ -6,6 +6,7 @@ from typing import Any
 from mho.compiler.network.file.archive import Arrays
 from mho.compiler.network.file.stages import CODE, COUNT, SHIFT, factors, indices, lanes
 from mho.compiler.program import Layer, Mvm
+from mho.compiler.types import Facts
 from mho.hw.config import Chip
 from mho.macro_models.files.schema import FLAG, TEXT, Choice, ListOf, Nullable, Table, Whole
 from mho.macro_models.integer.operation import MAX_BITS, STEP_WIDTH, Converter, Direction
@@ -14,7 +15,7 @@ from mho.macro_models.integer.vector import Requantise, Root
 __all__ = ["LAYER", "RANGE", "read_layer", "write_layer"]
 
 
-def write_layer(layer: Layer, prefix: str, put: Any) -> dict[str, Any]:
+def write_layer(layer: Layer, prefix: str, put: Any) -> Facts:
     """A layer as JSON; its arrays are given to ``put`` by names that begin with ``prefix``."""
     put(f"{prefix}.bias", layer.root.bias)
     put(f"{prefix}.spread", layer.spread)

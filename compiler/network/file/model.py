@@ -11,12 +11,13 @@ from mho.compiler.model.network import evaluated_at_the_end
 from mho.compiler.model.operators.bounds import MOST_ELEMENTS
 from mho.compiler.network.file.archive import Arrays
 from mho.compiler.network.file.stages import COUNT, read_steps, write_all
+from mho.compiler.types import Facts
 from mho.macro_models.files.schema import FLAG, JSON, TEXT, Choice, ListOf, Nullable, Number, Optional, Table, Whole
 
 __all__ = ["MODEL", "read_model", "write_model"]
 
 
-def write_model(model: FloatNetwork, put: Any) -> dict[str, Any]:
+def write_model(model: FloatNetwork, put: Any) -> Facts:
     """The model as JSON; its arrays are given to ``put``."""
     return {
         "name": model.name,
@@ -27,7 +28,7 @@ def write_model(model: FloatNetwork, put: Any) -> dict[str, Any]:
     }
 
 
-def _write_outputs(model: FloatNetwork) -> dict[str, Any]:
+def _write_outputs(model: FloatNetwork) -> Facts:
     """Outputs and several inputs; of one, as files have always had them."""
     outputs = [
         {
@@ -91,7 +92,7 @@ def _check_host(output: Output, last: int) -> None:
 class _HostOp:
     """An operator of the host: its parameters are those of its kind."""
 
-    def read(self, where: str, value: object) -> dict[str, Any]:
+    def read(self, where: str, value: object) -> Facts:
         table = _HOST_OP.read(where, value)
         _PARAMETERS[table["kind"]].read(f"{where}.parameters", table["parameters"])
         return table

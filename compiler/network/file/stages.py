@@ -12,13 +12,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike
 
-from mho.compiler.arrays import Array
 from mho.compiler.model.functions import TABLES
 from mho.compiler.model.layer import LinearLayer
 from mho.compiler.model.operators.bounds import MOST_ELEMENTS, MOST_OF_ALL
 from mho.compiler.model.stages import Combine, Evaluated, Gather, Linear, Map, Maximum, Step
 from mho.compiler.network.file.archive import Arrays
 from mho.compiler.program import Call, Host, Layer, Stage
+from mho.compiler.types import Array, Facts
 from mho.macro_models.errors import InputError
 from mho.macro_models.files.schema import FLAG, JSON, TEXT, Choice, ListOf, Number, Whole
 from mho.macro_models.integer.vector import (
@@ -128,7 +128,7 @@ class _Absent:
 SHIFT, CODE, COUNT = Whole(0, SHIFT_MAX), Whole(-LANE_MAX, LANE_MAX), Whole(1, _WIDE)
 _ANY, _WINDOW = Whole(-_WIDE, _WIDE), _Part(Window, "none")
 
-_FIELDS: dict[type, dict[str, Any]] = {
+_FIELDS: dict[type, Facts] = {
     LinearLayer: {
         "name": TEXT, "weight": reals("outputs each"), "bias": reals("outputs"), "relu": FLAG,
         "groups": _Absent(COUNT, 1),
@@ -170,7 +170,7 @@ _STEPS = {c.__name__: c for c in (Linear, Gather, Maximum, Combine, Map, Evaluat
 _STAGES = {c.__name__: c for c in (Call, Encode, Select, Largest, WeightedSum, Product, Limit, Table, Host)}
 
 
-def write_all(parts: Sequence[Step | Stage], prefix: str, put: Put) -> list[dict[str, Any]]:
+def write_all(parts: Sequence[Step | Stage], prefix: str, put: Put) -> list[Facts]:
     """Plain numbers and strings of steps or stages; their arrays go to ``put`` by name.
 
     A layer that several steps share is written with the first of them, whose number the others have as ``layer_of``.
@@ -187,8 +187,8 @@ def write_all(parts: Sequence[Step | Stage], prefix: str, put: Put) -> list[dict
     return entries
 
 
-def _write(operation: Any, prefix: str, put: Put, without: Sequence[str] = ()) -> dict[str, Any]:
-    content: dict[str, Any] = {"kind": type(operation).__name__}
+def _write(operation: Any, prefix: str, put: Put, without: Sequence[str] = ()) -> Facts:
+    content: Facts = {"kind": type(operation).__name__}
     for field in fields(operation):
         value = getattr(operation, field.name)
         if field.name in without:

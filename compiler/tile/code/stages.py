@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from mho.compiler.tile.code.ir import vec
 from mho.compiler.tile.code.writer import Body, Writer
-from mho.compiler.tile.lowering.vectors import OUT, SUMS, VectorStep
+from mho.compiler.tile.lowering.vectors import OUT, StepOperand, Taken, Temporary, VectorStep
 from mho.hw.tile.isa import Format, Operand
 
 __all__ = ["Source", "stage_code"]
@@ -30,32 +30,33 @@ def stage_code(
         operands: dict[str, int | str] = {"a": Operand.NONE}
         flags: list[str] = []
         for name, operand, offset in (("a", step.a, step.a_offset), ("b", step.b, step.b_offset)):
-            if not operand:
+            if operand is None:
                 continue
-            if operand == SUMS:
-                operands[name] = Operand.ACCUMULATORS
-            elif operand.startswith("in"):
-                source = sources[int(operand[2:])]
+            if isinstance(operand, Taken):
+                source = sources[operand.number]
                 operands |= {name: source.stream, f"{name}_format": source.format}
                 if not source.stays:
                     body.reads(source.stream, f"free_{name}", source.value)
-            else:
-                ring = writer.temporary(k, int(operand[1:]), 2 * step.elements)
+            elif isinstance(operand, Temporary):
+                ring = writer.temporary(k, operand.number, 2 * step.elements)
                 operands |= {name: ring, f"{name}_format": Format.LANE}
                 flags += [] if _read_again(steps[n + 1 :], operand) else [f"free_{name}"]
+            else:
+                operands[name] = Operand.ACCUMULATORS
             operands |= {f"{name}_offset": offset} if offset else {}
-        if step.target == OUT:
+        if isinstance(step.target, Temporary):
+            where, flags = writer.temporary(k, step.target.number, 2 * step.elements), [*flags, "push"]
+        elif step.target is OUT:
             where, flags = target, flags + (["push"] if n == last else [])
-        elif step.target == SUMS:
-            where = Operand.ACCUMULATORS
         else:
-            where, flags = writer.temporary(k, int(step.target[1:]), 2 * step.elements), [*flags, "push"]
+            where = Operand.ACCUMULATORS
         operands |= {"target_offset": step.target_offset} if step.target_offset else {}
-        name = writer.vec(step.vector, step.elements, where, wide=wide or step.target not in (OUT, SUMS), **operands)
+        name = writer.vec(step.vector, step.elements, where, wide=wide or isinstance(step.target, Temporary),
+                          **operands)
         body.add(vec(name, *flags))
 
 
-def _read_again(steps: Sequence[VectorStep], operand: str) -> bool:
+def _read_again(steps: Sequence[VectorStep], operand: StepOperand) -> bool:
     """Whether what an operand holds is read before it is made anew."""
     for step in steps:
         if operand in (step.a, step.b):

@@ -12,9 +12,9 @@ from functools import cached_property
 
 import numpy as np
 
-from mho.compiler.arrays import Lanes
 from mho.compiler.network.tiles import TileCode
 from mho.compiler.program import Call, Host, Program
+from mho.compiler.types import Lanes
 from mho.macro_models.errors import InputError
 from mho.macro_models.integer.vector import Select
 

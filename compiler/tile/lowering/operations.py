@@ -15,6 +15,9 @@ from mho.compiler.tile.lowering.vectors import (
     MOST_RUNS,
     OUT,
     SUMS,
+    StepOperand,
+    Taken,
+    Temporary,
     Vector,
     VectorStep,
     chunks,
@@ -134,7 +137,7 @@ def _encode(op: Encode, way: Route, at_each: Each) -> list[VectorStep]:
 def _table(op: Table, way: Route, at_each: Each) -> list[VectorStep]:
     m = at_each(op.multiplier)
 
-    def make(first: int, end: int, a: str, at: int) -> list[VectorStep]:
+    def make(first: int, end: int, a: StepOperand, at: int) -> list[VectorStep]:
         affine = took(rows(m[first:end], 0, TABLE_HALF), kind=Kind.TABLE, shift=op.shift, lo=0, hi=2 * TABLE_HALF - 1)
         return [VectorStep(vector=replace(affine, entries=op.entries), elements=end - first, a=a, a_offset=at,
                            target_offset=first)]
@@ -156,18 +159,18 @@ def _limit(op: Limit, way: Route, at_each: Each) -> list[VectorStep]:
     return on_each(way, lambda first, end, a, at: _limited(low[first:end], high[first:end], first, a, at))
 
 
-def _limited(low: NDArray[np.int64], high: NDArray[np.int64], first: int, a: str, at: int) -> list[VectorStep]:
+def _limited(low: NDArray[np.int64], high: NDArray[np.int64], first: int, a: StepOperand, at: int) -> list[VectorStep]:
     """Limits that elements have alike are fields; others are the constant side of a ``max``, of negatives for high."""
-    count = len(low)
+    count, (t0, t1, t2) = len(low), map(Temporary, range(3))
 
     def affine(
-        source: str, m: int, d: NDArray[np.int64] | int, target: str, offset: int = 0, **ends: int
+        source: StepOperand, m: int, d: NDArray[np.int64] | int, target: StepOperand, offset: int = 0, **ends: int
     ) -> VectorStep:
         limits = {"lo": LANE_MIN, "hi": LANE_MAX, **ends}
         return VectorStep(vector=took(rows(np.full(count, m), 0, d), **limits), elements=count, a=source,
                           a_offset=offset, target=target, target_offset=first if target == OUT else 0)
 
-    def larger(source: str, offset: int, b: str, target: str) -> VectorStep:
+    def larger(source: StepOperand, offset: int, b: StepOperand, target: StepOperand) -> VectorStep:
         return VectorStep(vector=copied(), elements=count, a=source, a_offset=offset, b=b, target=target,
                           target_offset=first if target == OUT else 0)
 
@@ -175,14 +178,14 @@ def _limited(low: NDArray[np.int64], high: NDArray[np.int64], first: int, a: str
         return [VectorStep(vector=copied(int(low[0]), int(high[0])), elements=count, a=a, a_offset=at,
                            target_offset=first)]
     if (low == low[0]).all():
-        return [affine(a, -1, 0, "t0", at), affine(a, 0, -high, "t1", at), larger("t0", 0, "t1", "t2"),
-                affine("t2", -1, 0, OUT, lo=int(low[0]))]
-    steps = [affine(a, 0, low, "t0", at)]
+        return [affine(a, -1, 0, t0, at), affine(a, 0, -high, t1, at), larger(t0, 0, t1, t2),
+                affine(t2, -1, 0, OUT, lo=int(low[0]))]
+    steps = [affine(a, 0, low, t0, at)]
     if (high == high[0]).all():
-        last = larger(a, at, "t0", OUT)
+        last = larger(a, at, t0, OUT)
         return [*steps, replace(last, vector=copied(LANE_MIN, int(high[0])))]
-    return [*steps, larger(a, at, "t0", "t1"), affine("t1", -1, 0, "t0"), affine("t1", 0, -high, "t2"),
-            larger("t0", 0, "t2", "t1"), affine("t1", -1, 0, OUT)]
+    return [*steps, larger(a, at, t0, t1), affine(t1, -1, 0, t0), affine(t1, 0, -high, t2),
+            larger(t0, 0, t2, t1), affine(t1, -1, 0, OUT)]
 
 
 def _largest(op: Largest, way: Route, at_each: Each) -> list[VectorStep]:
@@ -194,21 +197,21 @@ def _largest(op: Largest, way: Route, at_each: Each) -> list[VectorStep]:
         for t, side in enumerate(ways):
             steps += gathered(side, ones, first, end)
             last = t == way.terms - 1
-            a, b = (f"t{t % 2}", SUMS) if t else (SUMS, "")
+            a, b = (Temporary(t % 2), SUMS) if t else (SUMS, None)
             steps.append(VectorStep(
-                vector=copied(), elements=end - first, target=OUT if last else f"t{(t + 1) % 2}", a=a, b=b,
+                vector=copied(), elements=end - first, target=OUT if last else Temporary((t + 1) % 2), a=a, b=b,
                 target_offset=first if last else 0))
     return steps
 
 
 def _chain(runs: Sequence[Run], count: int) -> list[VectorStep]:
     """The larger of two, then of that and the next one."""
-    places = [(f"in{run.source}", run.place) for run in runs]
+    places = [(Taken(run.source), run.place) for run in runs]
     (a, at), steps = places[0], list[VectorStep]()
     if len(places) == 1:
         return [VectorStep(vector=copied(), elements=count, a=a, a_offset=at)]
     for t, (b, at_b) in enumerate(places[1:]):
-        target = OUT if t == len(places) - 2 else f"t{t % 2}"
+        target = OUT if t == len(places) - 2 else Temporary(t % 2)
         steps.append(VectorStep(vector=copied(), elements=count, a=a, a_offset=at, b=b, b_offset=at_b, target=target))
         a, at = target, 0
     return steps
@@ -219,15 +222,16 @@ def _product(op: Product, left: Route, right: Route) -> list[VectorStep]:
     both = _common(left, right)
     if len(both) <= MOST_RUNS:
         return [VectorStep(
-            vector=product, elements=end - first, a=f"in{left.source[first, 0]}", a_offset=int(left.place[first, 0]),
-            b=f"in{right.source[first, 0]}", b_offset=int(right.place[first, 0]), target_offset=first,
+            vector=product, elements=end - first,
+            a=Taken(int(left.source[first, 0])), a_offset=int(left.place[first, 0]),
+            b=Taken(int(right.source[first, 0])), b_offset=int(right.place[first, 0]), target_offset=first,
         ) for first, end in both]
     ones, steps = np.ones_like(left.source), list[VectorStep]()
     for first, end in chunks(left.elements):
         steps += gathered(left, ones, first, end)
-        steps.append(VectorStep(vector=copied(), elements=end - first, a=SUMS, target="t0"))
+        steps.append(VectorStep(vector=copied(), elements=end - first, a=SUMS, target=Temporary(0)))
         steps += gathered(right, ones, first, end)
-        steps.append(VectorStep(vector=product, elements=end - first, a="t0", b=SUMS, target_offset=first))
+        steps.append(VectorStep(vector=product, elements=end - first, a=Temporary(0), b=SUMS, target_offset=first))
     return steps
 
 

@@ -6,23 +6,49 @@ which accumulator it adds. So a tile can move elements to any place of a block, 
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from enum import Enum
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from mho.compiler.arrays import Lanes
 from mho.compiler.tile.lowering.routes import ABSENT, Route
+from mho.compiler.types import Lanes
 from mho.hw.tile.isa import ACCUMULATORS, Kind
 from mho.macro_models.integer.vector import LANE_MAX
 
 __all__ = [
-    "LANE_MIN", "MOST_RUNS", "OUT", "SUMS", "Vector", "VectorStep", "chunks", "copied", "gathered", "on_each", "rows",
-    "summed", "took",
+    "LANE_MIN", "MOST_RUNS", "OUT", "SUMS", "StepEnd", "StepOperand", "Taken", "Temporary", "Vector", "VectorStep",
+    "chunks", "copied", "gathered", "on_each", "rows", "summed", "took",
 ]
 
 LANE_MIN = -LANE_MAX - 1
-OUT, SUMS = "out", "sums"
-"""The value that a stage makes, and the accumulators, as operands of a step."""
+
+
+class StepEnd(Enum):
+    """Operands of a step that are no streams: the value that a stage makes, and the accumulators."""
+
+    OUT = "out"
+    SUMS = "sums"
+
+
+OUT, SUMS = StepEnd.OUT, StepEnd.SUMS
+
+
+@dataclass(frozen=True)
+class Taken:
+    """What a stage takes, by its place among its inputs."""
+
+    number: int
+
+
+@dataclass(frozen=True)
+class Temporary:
+    """What steps of a stage hand on."""
+
+    number: int
+
+
+StepOperand = StepEnd | Taken | Temporary
 MOST_RUNS = 4
 """Pieces side by side in which a value is taken as it is; of more its elements are put together first."""
 
@@ -45,16 +71,13 @@ class Vector:
 
 @dataclass(frozen=True, kw_only=True)
 class VectorStep:
-    """An operation with its operands: ``in0``, ``in1``.. for what a stage takes, ``t0``.. for what steps hand on.
-
-    A source that is empty is none.
-    """
+    """An operation with its operands; a source may be none."""
 
     vector: Vector
     elements: int
-    target: str = OUT
-    a: str = ""
-    b: str = ""
+    target: StepOperand = OUT
+    a: StepOperand | None = None
+    b: StepOperand | None = None
     a_offset: int = 0
     b_offset: int = 0
     target_offset: int = 0
@@ -112,7 +135,7 @@ def gathered(way: Route, factor: Integers, first: int, end: int) -> list[VectorS
             parameters[place - low] = (m, 0, 0, target, 1, target not in begun)
             begun.add(target)
         steps.append(VectorStep(
-            vector=Vector(parameters=parameters), elements=len(parameters), target=SUMS, a=f"in{source}", a_offset=low))
+            vector=Vector(parameters=parameters), elements=len(parameters), target=SUMS, a=Taken(source), a_offset=low))
     return steps
 
 
@@ -138,13 +161,13 @@ def summed(way: Route, factor: Integers, shift: int, offset: Integers, low: int,
         return [VectorStep(
             vector=copied(low, high) if plain else took(
                 rows(factor[run.first : run.end, 0], 0, offset[run.first : run.end]), **ends),
-            elements=run.end - run.first, a=f"in{run.source}", a_offset=run.place, target_offset=run.first,
+            elements=run.end - run.first, a=Taken(run.source), a_offset=run.place, target_offset=run.first,
         ) for run in columns[0]]
     if way.terms == 2 and all(len(runs) == 1 for runs in columns) and not absent:
         (a,), (b,) = columns
         return [VectorStep(
             vector=took(rows(factor[:, 0], 0, offset), rows(factor[:, 1], 0, offset), **ends), elements=way.elements,
-            a=f"in{a.source}", a_offset=a.place, b=f"in{b.source}", b_offset=b.place)]
+            a=Taken(a.source), a_offset=a.place, b=Taken(b.source), b_offset=b.place)]
     steps = list[VectorStep]()
     for first, end in chunks(way.elements):
         steps += gathered(way, factor, first, end)
@@ -159,14 +182,14 @@ def chunks(elements: int) -> list[tuple[int, int]]:
     return [(first, min(first + ACCUMULATORS, elements)) for first in range(0, elements, ACCUMULATORS)]
 
 
-Make = Callable[[int, int, str, int], Sequence[VectorStep]]
+Make = Callable[[int, int, StepOperand, int], Sequence[VectorStep]]
 
 
 def on_each(way: Route, make: Make) -> list[VectorStep]:
     """Steps for all elements: ``make`` gives those of some, (first, end, operand, offset)."""
     runs = way.runs
     if len(runs) <= MOST_RUNS:
-        return [step for run in runs for step in make(run.first, run.end, f"in{run.source}", run.place)]
+        return [step for run in runs for step in make(run.first, run.end, Taken(run.source), run.place)]
     ones, steps = np.ones_like(way.source), list[VectorStep]()
     for first, end in chunks(way.elements):
         steps += [*gathered(way, ones, first, end), *make(first, end, SUMS, 0)]

@@ -118,11 +118,13 @@ def _hops(start: Place, to: tuple[Place, ...], whole: bool) -> int:
 
 def _links(start: Place, ends: frozenset[Place]) -> int:
     """Links of the tree of XY routes from one place to some; the host's own one counts as any other."""
-    crossed: set[tuple[int, int, bool]] = set()
+    left = right = start[0]
+    spans: dict[int, tuple[int, int]] = {}
     for x, y in ends:
-        crossed |= {(at, start[1], True) for at in range(min(x, start[0]), max(x, start[0]))}
-        crossed |= {(x, at, False) for at in range(min(y, start[1]), max(y, start[1]))}
-    return len(crossed)
+        left, right = x if x < left else left, x if x > right else right
+        first, last = spans[x] if x in spans else (start[1], start[1])
+        spans[x] = y if y < first else first, y if y > last else last
+    return right - left + sum([last - first for first, last in spans.values()])
 
 
 class _Annealing:
@@ -171,15 +173,15 @@ class _Annealing:
 
     def _refused(self, place: Mapping[str, Place]) -> int:
         """Sums that find no context, and tiles that are too small."""
-        sums = contexts_of([[place[name] for name in names] for names in self.sums], self.contexts).count(None)
+        sums = contexts_of([tuple(map(place.__getitem__, names)) for names in self.sums], self.contexts).count(None)
         return sums + sum(place[name] in names for name, names in self.small.items())
 
     def _annealed(self, place: dict[str, Place], nodes: Sequence[Place], seed: int) -> dict[str, Place]:
         occupants = {at: name for name, at in place.items() if name != HOST}
-        of = {name: self._among(self.of[name]) for name in self.names}
+        of = {name: {id(t): t for t in self._among(self.of[name])} for name in self.names}
         rng = random.Random(seed)
         refused, best, lowest, now = self._refused(place), dict(place), 0, 0
-        costs = {id(t): _cost(t, place) for transfers in of.values() for t in transfers}
+        costs = {number: _cost(t, place) for transfers in of.values() for number, t in transfers.items()}
         heat = max(1.0, HEAT * hop_bytes(self._among(self.transfers), place) / max(1, len(self.transfers)))
 
         def swap(name: str, to: Place) -> None:
@@ -195,7 +197,7 @@ class _Annealing:
             here, occupant = place[name], occupants.get(to)
             if occupant == name:
                 continue
-            touched = {id(t): t for t in (*of[name], *(of[occupant] if occupant else ()))}
+            touched = of[name] | of[occupant] if occupant else of[name]
             swap(name, to)
             change, moved = 0, dict[int, int]()
             for number, transfer in touched.items():

@@ -3,9 +3,9 @@
 from collections import Counter
 from collections.abc import Iterable
 from itertools import pairwise
-from typing import Any
 
 from mho.compiler.tile.placement.streams import Placed, tile_name
+from mho.compiler.types import Facts
 from mho.hw.config import Chip
 from mho.hw.noc.config import MeshConfig
 from mho.hw.noc.reduction.trees import Edge, path
@@ -14,7 +14,7 @@ from mho.hw.tile.interpreter.tiles import HOST
 __all__ = ["link_flits"]
 
 
-def link_flits(placed: Placed, chip: Chip) -> list[dict[str, Any]]:
+def link_flits(placed: Placed, chip: Chip) -> list[Facts]:
     """Flits of an image on each link that has some, for JSON: ``start``, ``end`` (tiles) and ``flits``.
 
     Blocks go along a row, then along a column; a multicast crosses a link once, and so does a sum. For each block a
@@ -29,7 +29,7 @@ class _Links:
         self._placed, self._chip, self._mesh = placed, chip, MeshConfig.from_chip(chip)
         self._count: Counter[Edge] = Counter()
 
-    def found(self) -> list[dict[str, Any]]:
+    def found(self) -> list[Facts]:
         """All of them."""
         placed = self._placed
         values = placed.graph.values

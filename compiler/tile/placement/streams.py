@@ -302,13 +302,15 @@ def contexts_of(groups: Sequence[Sequence[tuple[int, int]]], contexts: int) -> l
     boxes: list[tuple[int, ...]] = []
     for places in groups:
         left, right, top, bottom = box = _box(tuple(places))
-        occupied = {context for (a, b, c, d), context in zip(boxes, chosen, strict=True)
-                    if a <= right and left <= b and c <= bottom and top <= d}
-        boxes.append(box)
+        occupied = set[int | None]()
+        for (a, b, c, d), context in zip(boxes, chosen, strict=True):
+            if a <= right and left <= b and c <= bottom and top <= d:
+                occupied |= {context}
         context = 0
         while context in occupied:
             context += 1
-        chosen.append(context if context < contexts else None)
+        boxes += [box]
+        chosen += [context if context < contexts else None]
     return chosen
 
 

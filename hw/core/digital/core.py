@@ -8,7 +8,7 @@ from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import Out
 
 from mho.hw.block import Resettable
-from mho.hw.core.digital.groups import ColumnGroups, ResultLayout
+from mho.hw.core.digital.groups import ColumnGroups, follow_operation
 from mho.hw.core.digital.loader import CodeLoader
 from mho.hw.core.digital.rows import RowDriver
 from mho.hw.core.digital.sequencer import PhaseSequencer
@@ -103,28 +103,12 @@ class RowCore(Resettable):
             pins.plane.eq(sequencer.plane), pins.capture.eq(sequencer.capture), pins.group.eq(unit.row),
             *(getattr(pins, phase.name).eq(getattr(sequencer, phase.name)) for phase in cfg.phases),
         ]
-        self._run(m, masks, loader, sequencer, unit)
+        follow_operation(m, self, masks, loader, sequencer, unit, {
+            "wl_en": masks.wl, "step_code": staged.step_code, "op_id": staged.op_id,
+        })
         self.connect_pins(m, unit)
         count_operations(
             m, self.status, sequencer, hold=pins.hold, busy=busy, error=loader.error, converted=sequencer.finish,
             done=sequencer.finish,
         )
         return self.resets(m)
-
-    def _run(self, m: Module, masks: Any, loader: Any, sequencer: Any, unit: Any) -> None:
-        """What goes with an operation from where it waits to the pins and to its result."""
-        running = Signal(ResultLayout(self.cfg), reset_less=True)
-        enabled = Signal(self.cfg.outputs, reset_less=True)
-        words = Signal(WordsLayout(self.cfg.output_words), reset_less=True)
-        if self.cfg.ranged:
-            with m.If(loader.accept):
-                m.d.sync += words.eq(self.words)
-        else:
-            m.d.comb += words.last.eq(self.cfg.output_words - 1)
-        with m.If(sequencer.take):
-            m.d.sync += [
-                running.out_bits.eq(loader.staged.out_bits), running.relu.eq(loader.staged.relu),
-                running.words.eq(words), enabled.eq(masks.enabled), self.macro.wl_en.eq(masks.wl),
-                self.macro.step_code.eq(loader.staged.step_code), self.macro.op_id.eq(loader.staged.op_id),
-            ]
-        m.d.comb += [unit.result.eq(running), unit.enabled.eq(enabled)]

@@ -1,6 +1,7 @@
 """Reads the results of a macro in groups of columns, makes codes of them, and gives these out as a stream."""
 
 from abc import abstractmethod
+from collections.abc import Mapping
 from typing import Any, ClassVar, Protocol
 
 from amaranth.hdl import Cat, Const, Module, Signal, Value, unsigned
@@ -13,7 +14,7 @@ from mho.hw.core.layout import WordsLayout
 from mho.hw.core.timing import Drain
 from mho.hw.core.words import CODE_WIDTH, OUTPUTS_PER_WORD
 
-__all__ = ["ColumnGroups", "GroupShape", "ResultLayout", "group_drain"]
+__all__ = ["ColumnGroups", "GroupShape", "ResultLayout", "follow_operation", "group_drain"]
 
 
 class GroupShape(Protocol):
@@ -50,6 +51,35 @@ class ResultLayout(data.StructLayout):
 
     def __init__(self, cfg: GroupShape) -> None:
         super().__init__({"out_bits": 4, "relu": 1, "words": WordsLayout(cfg.output_words)})
+
+
+def follow_operation(
+    m: Module, core: Any, masks: Any, loader: Any, sequencer: Any, unit: Any, pins: Mapping[str, Value]
+) -> None:
+    """What goes with an operation from where it waits to the pins, and to what makes its result.
+
+    Parameters
+    ----------
+    core
+        The core, with ``cfg``, ``macro`` and, if ``cfg.ranged``, ``words``.
+    pins
+        What is at pins of the macro, from the start of an operation to that of the next.
+    """
+    cfg = core.cfg
+    running = Signal(ResultLayout(cfg), reset_less=True)
+    enabled = Signal(cfg.outputs, reset_less=True)
+    words = Signal(WordsLayout(cfg.output_words), reset_less=True)
+    if cfg.ranged:
+        with m.If(loader.accept):
+            m.d.sync += words.eq(core.words)
+    else:
+        m.d.comb += words.last.eq(cfg.output_words - 1)
+    with m.If(sequencer.take):
+        m.d.sync += [
+            running.out_bits.eq(loader.staged.out_bits), running.relu.eq(loader.staged.relu), running.words.eq(words),
+            enabled.eq(masks.enabled), *(getattr(core.macro, name).eq(value) for name, value in pins.items()),
+        ]
+    m.d.comb += [unit.result.eq(running), unit.enabled.eq(enabled)]
 
 
 class ColumnGroups(Resettable):

@@ -8,6 +8,7 @@ from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 from numpy.typing import ArrayLike, NDArray
 
+from mho.hw import ports
 from mho.hw.block import Resettable
 from mho.hw.core.layout import OpLayout
 from mho.hw.core.shape import CoreShape
@@ -37,7 +38,7 @@ def sign_magnitude(m: Module, code: Value, in_signed: Value, k: int) -> Signal:
     return result
 
 
-class RowOpCheck(wiring.Component):
+class RowOpCheck(ports.Component):
     """Decides whether a descriptor is legal for a core that drives rows alone, in one conversion. Combinational.
 
     Parameters
@@ -55,13 +56,13 @@ class RowOpCheck(wiring.Component):
         Magnitude planes of its inputs.
     """
 
-    op: data.View
-    legal: Value
-    planes: Value
+    op = ports.In(OpLayout())
+    legal = ports.Out(1)
+    planes = ports.Out(4)
 
     def __init__(self, in_planes: int = MAX_BITS, out_bits: int = MAX_BITS) -> None:
         self.in_planes, self.out_bits = in_planes, out_bits
-        super().__init__({"op": In(OpLayout()), "legal": Out(1), "planes": Out(4)})
+        super().__init__()
 
     def elaborate(self, platform: object) -> Module:
         m = Module()

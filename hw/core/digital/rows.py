@@ -1,10 +1,10 @@
 """Drives the rows of a macro with one plane of the input codes at a time."""
 
-from amaranth.hdl import Module, Mux, Signal, Value
-from amaranth.lib.wiring import In, Out
+from amaranth.hdl import Module, Mux, Signal
 
 from mho.hw.block import Resettable
 from mho.hw.core.shape import CoreShape
+from mho.hw.ports import In, Out, array
 from mho.macro_models.integer.operation import MAX_BITS
 
 __all__ = ["RowDriver"]
@@ -28,23 +28,19 @@ class RowDriver(Resettable):
         Rows of positive and of negative inputs, from flip-flops.
     """
 
-    load: Value
-    planes: list[Value]
-    in_signed: Value
-    driven: Value
-    drive: Value
-    select: Value
-    clear: Value
-    pos: Signal
-    neg: Signal
+    load = In(1)
+    planes = array(In(lambda self: self.cfg.inputs()), MAX_BITS)
+    in_signed = In(1)
+    driven = In(lambda self: self.cfg.inputs())
+    drive = In(1)
+    select = In(range(MAX_BITS))
+    clear = In(1)
+    pos = Out(lambda self: self.cfg.inputs())
+    neg = Out(lambda self: self.cfg.inputs())
 
     def __init__(self, cfg: CoreShape) -> None:
         self.cfg = cfg
-        rows = cfg.inputs()
-        super().__init__({
-            "load": In(1), "planes": In(rows).array(MAX_BITS), "in_signed": In(1), "driven": In(rows), "drive": In(1),
-            "select": In(range(MAX_BITS)), "clear": In(1), "pos": Out(rows), "neg": Out(rows),
-        })
+        super().__init__()
 
     def elaborate(self, platform: object) -> Module:
         m = Module()

@@ -31,8 +31,8 @@ class Task(Protocol):
         """Words that it moves."""
         ...
 
-    def pieces(self, most: Callable[[], int]) -> Iterator[Piece]:
-        """Cut into commands that each move at most as many words as ``most()`` then says."""
+    def pieces(self, limit: Callable[[], int]) -> Iterator[Piece]:
+        """Cut into commands that each move at most as many words as ``limit()`` then says."""
         ...
 
 
@@ -49,11 +49,11 @@ class Read:
         """As :class:`Task`."""
         return self.count
 
-    def pieces(self, most: Callable[[], int]) -> Iterator[Piece]:
+    def pieces(self, limit: Callable[[], int]) -> Iterator[Piece]:
         """As :class:`Task`."""
         step, first = 4 if self.increment else 0, 0
         while first < self.count:
-            count, address = min(most(), 255, self.count - first), self.address + step * first
+            count, address = min(limit(), 255, self.count - first), self.address + step * first
             data = encode_command(Command.READ, address, count, increment=self.increment)
             yield Piece(data, address, step, count, count)
             first += count
@@ -73,12 +73,12 @@ class Write:
         """As :class:`Task`."""
         return np.size(self.words)
 
-    def pieces(self, most: Callable[[], int]) -> Iterator[Piece]:
+    def pieces(self, limit: Callable[[], int]) -> Iterator[Piece]:
         """As :class:`Task`."""
         step, first = 4 if self.increment else 0, 0
         words = np.atleast_1d(np.asarray(self.words)).astype("<u4", casting="unsafe")
         while first < len(words):
-            part, address = words[first : first + min(most(), 255)], self.address + step * first
+            part, address = words[first : first + min(limit(), 255)], self.address + step * first
             data = encode_command(
                 Command.WRITE, address, len(part), part.tobytes(), increment=self.increment, strobe=self.strobe
             )
@@ -99,7 +99,7 @@ class Poll:
         """As :class:`Task`."""
         return 1
 
-    def pieces(self, most: Callable[[], int]) -> Iterator[Piece]:
+    def pieces(self, limit: Callable[[], int]) -> Iterator[Piece]:
         """As :class:`Task`."""
         data = encode_command(Command.POLL, self.address, self.limit, self.mask.to_bytes(4, "little"))
         yield Piece(data, self.address, 0, 1, 1)

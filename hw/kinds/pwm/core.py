@@ -7,7 +7,7 @@ from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import Out
 
 from mho.hw.block import Resettable
-from mho.hw.core.digital.groups import ResultLayout
+from mho.hw.core.digital.groups import follow_operation
 from mho.hw.core.digital.status import count_operations
 from mho.hw.core.layout import OpLayout, WordsLayout
 from mho.hw.core.masks import MaskStore
@@ -89,7 +89,9 @@ class PwmCore(Resettable):
             unit.finish.eq(sequencer.finish), unit.columns.eq(settings.columns), sequencer.free.eq(unit.free),
             unit.count_pos.eq(pins.count_pos), unit.count_neg.eq(pins.count_neg),
         ]
-        self._run(m, masks, loader, sequencer, unit)
+        follow_operation(m, self, masks, loader, sequencer, unit, {
+            "wl_en": masks.wl, "step_code": loader.step_code, "shift": loader.shift, "op_id": loader.staged.op_id,
+        })
         if cfg.engine:
             ends, gives = self._command(m, settings, masks, loader, sequencer, modulator, unit)
         else:
@@ -167,25 +169,6 @@ class PwmCore(Resettable):
                     self.macro.op_id.eq(loader.staged.op_id | engine.offset),
                     self.macro.wl_en.eq(Mux(vector, (1 << cfg.mask_lines) - 1, self.macro.wl_en)),
                 ]
-
-    def _run(self, m: Module, masks: Any, loader: Any, sequencer: Any, unit: Any) -> None:
-        """What goes with an operation from where it waits to the pins and to its result."""
-        running = Signal(ResultLayout(self.cfg), reset_less=True)
-        enabled = Signal(self.cfg.lines, reset_less=True)
-        words = Signal(WordsLayout(self.cfg.output_words), reset_less=True)
-        if self.cfg.ranged:
-            with m.If(loader.accept):
-                m.d.sync += words.eq(self.words)
-        else:
-            m.d.comb += words.last.eq(self.cfg.output_words - 1)
-        with m.If(sequencer.take):
-            m.d.sync += [
-                running.out_bits.eq(loader.staged.out_bits), running.relu.eq(loader.staged.relu),
-                running.words.eq(words), enabled.eq(masks.enabled), self.macro.wl_en.eq(masks.wl),
-                self.macro.step_code.eq(loader.step_code), self.macro.shift.eq(loader.shift),
-                self.macro.op_id.eq(loader.staged.op_id),
-            ]
-        m.d.comb += [unit.result.eq(running), unit.enabled.eq(enabled)]
 
     def _connect_pins(self, m: Module, settings: Any, sequencer: Any, modulator: Any, unit: Any) -> None:
         pins = self.macro

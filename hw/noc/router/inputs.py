@@ -73,6 +73,8 @@ class InputUnit(wiring.Component):
             fifo = FlitFifo(shape.size, self.cfg.depth)
             m.submodules[f"queue{name}"] = fifo
             head = data.View(shape, fifo.o)
+            # Outputs that have the head already: it leaves the queue with the last one that it wants, so that a
+            # multicast goes on where it can and never twice.
             served = Signal(self.wants, name=f"served{name}")
             granted = Mux(picked[q], self.grant, 0) if several else self.grant
             # A router looks at `ready` before it is valid, a node need not.

@@ -43,15 +43,21 @@ class Clock:
 
     def at(self, cycle: int, change: Callable[[], None]) -> None:
         """A change that all see from ``cycle`` on."""
-        self._in(cycle)[_CHANGES].append(change)
+        if cycle not in self._cycles:
+            self._in(cycle)
+        changes = self._cycles[cycle][_CHANGES]
+        changes += [change]
 
     def tell(self, notice: Notice) -> None:
         """Those that wait for it go on in this cycle."""
         if notice.waiting:
             waiting, notice.waiting = notice.waiting, []
-            these = self._in(self.now)
+            if self.now not in self._cycles:
+                self._in(self.now)
+            these = self._cycles[self.now]
             for rank, process in waiting:
-                these[rank].append(process)
+                later = these[rank]
+                later += [process]
 
     def run(self, until: Callable[[], bool], limit: int) -> bool:
         """Go on until ``until`` holds, nothing happens any more or cycle ``limit`` is reached; whether it holds."""

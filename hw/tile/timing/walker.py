@@ -81,7 +81,7 @@ class WalkerTime:
     def _move(self) -> None:
         """A block of some ring came or went: who was told to ask later does in the next cycle."""
         soon = self._clock.now + 1
-        self._counts = [min(first, soon) for first in self._counts]
+        self._counts = [soon if soon < first else first for first in self._counts]
         self._clock.at(soon, self._hurry)
 
     def _hurry(self) -> None:

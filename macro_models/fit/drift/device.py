@@ -30,7 +30,7 @@ from mho.macro_models.fit.law.components import endurance, reading_shares, share
 from mho.macro_models.fit.law.doubts import about_components
 from mho.macro_models.fit.law.errors import time_intervals
 from mho.macro_models.fit.law.levels import choose_levels, nearest_level
-from mho.macro_models.fit.law.statistics import grouped
+from mho.macro_models.fit.law.statistics import grouped, rounded
 from mho.macro_models.fit.reads.noise import fit_read_noise
 from mho.macro_models.fit.record import compared, fit_section
 from mho.macro_models.fit.tables.measurements import Measurements
@@ -144,13 +144,10 @@ def _confidence(data: Measurements, fit: DriftFit) -> Confidence:
     names, errors, memory = movements(fit)
     columns = time_intervals(data, np.unique(data.time_index), np.ones(len(data.g_uS), dtype=bool))
 
-    def short(values: Reals) -> tuple[float, ...]:
-        return tuple(float(f"{v:.4g}") for v in values)
-
     return Confidence(
-        cells=data.cells, dies=1 if data.die is None else len(np.unique(data.die)), names=names, errors=short(errors),
-        memory=tuple(short(row) for row in memory), mean_low_uS=columns[0], mean_high_uS=columns[1],
-        std_low_uS=columns[2], std_high_uS=columns[3],
+        cells=data.cells, dies=1 if data.die is None else len(np.unique(data.die)), names=names,
+        errors=rounded(errors, 4), memory=tuple(rounded(row, 4) for row in memory), mean_low_uS=columns[0],
+        mean_high_uS=columns[1], std_low_uS=columns[2], std_high_uS=columns[3],
         source=f"{data.path.name}: intervals of means (Student) and of deviations (Bonett 2006), numbers of the law by "
         "leaving out groups of cells",
     )

@@ -6,7 +6,6 @@ fit best; what the slopes of the cells of a level scatter by, less the error of 
 """
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,6 +15,7 @@ from scipy.optimize import minimize_scalar
 from mho.macro_models.devices.sections.drift import Drift
 from mho.macro_models.fit.drift.curves import curve, power
 from mho.macro_models.fit.drift.lines import READ_S, Lines, Readings, by_level, lines_of_cells, readings_of, weight
+from mho.macro_models.fit.law.statistics import rounded
 from mho.macro_models.fit.tables.measurements import Measurements
 
 __all__ = ["DriftFit", "LevelValues", "fit_drift", "level_values", "refined_t_c"]
@@ -193,7 +193,7 @@ def fit_drift(data: Measurements, g_ref_uS: float, floor_uS: float = 0.0, above_
     drift = Drift(
         g_ref_uS=g_ref_uS, t_c_s=float(f"{t_c:.4g}"), sigma_uS=_programming(used, values, g_ref_uS, data.has_target),
         nu_mean=_held(nu_mean), nu_std=_held(nu_std, 0.0),
-        noise=_rounded((min(factor, 10.0), min(exponent, 10.0), max(_LIMIT, float(q.max())))), t_read_s=READ_S,
+        noise=rounded((min(factor, 10.0), min(exponent, 10.0), max(_LIMIT, float(q.max()))), _DIGITS), t_read_s=READ_S,
         floor_uS=floor_uS, temp_C=float(data.temp_C[0]),
         times_s=tuple(float(t) for t in np.unique(data.times_s[data.time_index]) if t > 0.0),
     )
@@ -204,13 +204,9 @@ def fit_drift(data: Measurements, g_ref_uS: float, floor_uS: float = 0.0, above_
     )
 
 
-def _rounded(values: Sequence[float]) -> tuple[float, ...]:
-    return tuple(float(f"{v:.{_DIGITS}g}") for v in values)
-
-
 def _held(fitted: tuple[float, ...], lower_bound: float = -10.0) -> tuple[float, ...]:
     """A curve rounded for a file, its limits not below ``least``."""
-    slope, offset, low, high, *bend = _rounded(fitted)
+    slope, offset, low, high, *bend = rounded(fitted, _DIGITS)
     return slope, offset, max(low, lower_bound), max(high, lower_bound), *bend
 
 
@@ -221,4 +217,4 @@ def _programming(used: Readings, values: LevelValues, g_ref_uS: float, has_targe
     complete = ~used.thinned if not used.thinned.all() else np.ones(len(used.thinned), dtype=bool)
     r, degree = used.levels_uS[complete] / g_ref_uS, min(2, int(complete.sum()) - 1)
     polynomial = np.polyfit(r, values.left_uS[complete], degree, w=1.0 / values.left_error_uS[complete])
-    return _rounded([float(v) for v in polynomial[::-1]])
+    return rounded(polynomial[::-1], _DIGITS)

@@ -11,9 +11,10 @@ from mho.macro_models.devices.quantiles import node_moments
 from mho.macro_models.devices.sections.heat import Heat
 from mho.macro_models.devices.sections.temperature import Temperature
 from mho.macro_models.fit.heat.cases import Case, Cases, Prediction, find_cases, law_moments
+from mho.macro_models.fit.heat.each_temperature import LEAST_READINGS, own_laws
 from mho.macro_models.fit.heat.lost import fit_lost
-from mho.macro_models.fit.heat.own import LEAST_READINGS, own_laws
 from mho.macro_models.fit.heat.search import ENERGIES, Found, Predicted, Search
+from mho.macro_models.fit.law.statistics import rounded
 from mho.macro_models.fit.tables.measurements import Measurements
 
 __all__ = ["FEWEST_TEMPS", "choose", "evidence", "fit_heat", "off_temperatures", "one_temperature"]
@@ -25,6 +26,7 @@ _SIGNIFICANT = 4.0  # standard errors of the largest reversible coefficient
 _RESAMPLED = 60
 _DECIDED = 0.9  # share of resampled data with the same choice from which on it is decided
 _SEED = 20
+_DIGITS = 5
 _OFF_STD, _OFF_RANGE = 0.1, 0.02
 _OFF = 2.5
 """Mean square of residuals, in standard errors and 1 % of the range or 5 % of a deviation: a law with more is wrong."""
@@ -167,14 +169,10 @@ def evidence(cases: Cases, best: Found, rival: Found | None, choice: float, lost
         heat,
         reversible=best.reversible,
         reversible_C=cases.read_C,
-        reversible_uS=_short(middle),
-        coefficient=_short(best.coefficient),
-        coefficient_error=_short(best.coefficient_error, 2),
+        reversible_uS=rounded(middle, _DIGITS),
+        coefficient=rounded(best.coefficient, _DIGITS),
+        coefficient_error=rounded(best.coefficient_error, 2),
     )
-
-
-def _short(values: list[float] | Reals, digits: int = 5) -> tuple[float, ...]:
-    return tuple(float(f"{float(v):.{digits}g}") for v in values)
 
 
 def _agreement(heat: Heat, cases: Cases, law: Found) -> Heat:
@@ -192,7 +190,7 @@ def _agreement(heat: Heat, cases: Cases, law: Found) -> Heat:
                 *_pooled(cases.cases, at, law.heldout_mean, law.heldout_std),
             )
         )
-    columns = [_short(list(column)) for column in zip(*rows, strict=True)]
+    columns = [rounded(column, _DIGITS) for column in zip(*rows, strict=True)]
     names = (
         "at_C",
         "at_s",
@@ -282,7 +280,7 @@ def _own_agreement(device: Device, cases: Cases) -> Device:
             mean, std = _moments(replace(device, heat=variant), cases, at, temp, time_s)
             columns[f"{name}_mean_uS"].append(mean)
             columns[f"{name}_std_uS"].append(std)
-    return replace(device, heat=replace(heat, **{name: _short(values) for name, values in columns.items()}))
+    return replace(device, heat=replace(heat, **{name: rounded(values, _DIGITS) for name, values in columns.items()}))
 
 
 def _moments(device: Device, cases: Cases, at: list[Case], temp_C: float, time_s: float) -> tuple[float, float]:

@@ -1,7 +1,7 @@
 """Standard errors of a law: of means by Student's t, of deviations by Bonett's interval, over cells and over dies."""
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,6 +10,7 @@ from scipy.special import stdtrit
 from mho.macro_models.devices.sections.confidence import LEVEL_OF_CONFIDENCE, Confidence, small_sample, upwards
 from mho.macro_models.fit.law.levels import nearest_level
 from mho.macro_models.fit.law.lost import all_lost
+from mho.macro_models.fit.law.statistics import rounded
 from mho.macro_models.fit.tables.measurements import Measurements
 
 __all__ = ["law_errors", "log_spread_error", "mean_interval", "std_interval", "time_intervals"]
@@ -93,10 +94,11 @@ def law_errors(data: Measurements, levels_uS: Reals) -> Confidence:
     columns = time_intervals(data, used, ~lost)
     gone = int(lost.sum())
     return Confidence(
-        cells=data.cells, dies=len(np.unique(die)), level_cells=_short(count.max(axis=0)),
+        cells=data.cells, dies=len(np.unique(die)), level_cells=rounded(count.max(axis=0), _DIGITS),
         mean_error_uS=_rows(mean), spread_error=_rows(spread), mean_memory=_rows(memory[0]),
-        spread_memory=_rows(memory[1]), die_mean_uS=_short([d[0] for d in of_die]),
-        die_spread=_short([d[1] for d in of_die]), lost_error=float(f"{1.0 / math.sqrt(gone):.3g}") if gone else 0.0,
+        spread_memory=_rows(memory[1]), die_mean_uS=rounded([d[0] for d in of_die], _DIGITS),
+        die_spread=rounded([d[1] for d in of_die], _DIGITS),
+        lost_error=float(f"{1.0 / math.sqrt(gone):.3g}") if gone else 0.0,
         mean_low_uS=columns[0], mean_high_uS=columns[1], std_low_uS=columns[2], std_high_uS=columns[3],
         source=f"{data.path.name}: errors of means (Student) and of deviations (Bonett 2006) at each level",
     )
@@ -114,7 +116,7 @@ def time_intervals(
     for index in used:
         at = good & (data.time_index == index)
         rows.append((*_two(mean_interval, change[at], die[at]), *_two(std_interval, change[at], die[at])))
-    return [_short(column) for column in zip(*rows, strict=True)]
+    return [rounded(column, _DIGITS) for column in zip(*rows, strict=True)]
 
 
 def _two(interval: Callable[..., tuple[float, float]], values: Reals, die: NDArray[np.int64]) -> tuple[float, float]:
@@ -167,9 +169,5 @@ def _memory(
     return shared[0], shared[1]
 
 
-def _short(values: Iterable[float]) -> tuple[float, ...]:
-    return tuple(float(f"{float(v):.{_DIGITS}g}") for v in values)
-
-
 def _rows(values: Reals) -> tuple[tuple[float, ...], ...]:
-    return tuple(_short(row) for row in values)
+    return tuple(rounded(row, _DIGITS) for row in values)

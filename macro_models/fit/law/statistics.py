@@ -1,6 +1,6 @@
 """Statistics of measured and of drawn cells, and draws that cover a law evenly."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from itertools import pairwise
 from typing import Any, NamedTuple
@@ -11,7 +11,7 @@ from scipy.special import ndtri
 
 from mho.macro_models.integer.random import NORMAL_ONE
 
-__all__ = ["Summary", "by_level", "even_codes", "grouped", "summarise"]
+__all__ = ["Summary", "by_level", "even_codes", "grouped", "rounded", "summarise"]
 
 _MAD = 1.4826022185056018  # median absolute deviation of a normal law: 1 / 1.4826 of the standard deviation
 # Fractional parts of n * (1 / p, 1 / p**2), p the plastic number, cover the unit square evenly, and so does any run of
@@ -57,6 +57,11 @@ def grouped(change: NDArray[np.float64], group: NDArray[np.int64], groups: int) 
     return np.array([summarise(ordered[a:b]) for a, b in pairwise(ends)])
 
 
+def rounded(values: Iterable[float], digits: int = 6) -> tuple[float, ...]:
+    """Digits that a file holds, so that a device is the same before and after it is written."""
+    return tuple(float(f"{float(v):.{digits}g}") for v in values)
+
+
 def by_level(
     rows: Sequence[tuple[NDArray[np.float64], NDArray[np.int64]]], levels_uS: NDArray[np.float64]
 ) -> dict[str, Any]:
@@ -68,14 +73,14 @@ def by_level(
         (np.bincount(level, minlength=len(levels_uS)), grouped(change, level, len(levels_uS))) for change, level in rows
     ]
 
-    def rounded(values: NDArray[np.float64]) -> tuple[float, ...]:
+    def in_uS(values: NDArray[np.float64]) -> tuple[float, ...]:
         return tuple(round(float(v), 5) for v in values)
 
     return {
-        "levels_uS": tuple(float(f"{v:.6g}") for v in levels_uS),
+        "levels_uS": rounded(levels_uS),
         "level_n": tuple(tuple(float(v) for v in count) for count, _ in moments),
-        "level_mean_uS": tuple(rounded(summary[:, 0]) for _, summary in moments),
-        "level_std_uS": tuple(rounded(summary[:, 1]) for _, summary in moments),
+        "level_mean_uS": tuple(in_uS(summary[:, 0]) for _, summary in moments),
+        "level_std_uS": tuple(in_uS(summary[:, 1]) for _, summary in moments),
     }
 
 

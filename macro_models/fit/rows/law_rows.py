@@ -12,15 +12,14 @@ from mho.macro_models.fit.law.levels import choose_levels, nearest_level
 from mho.macro_models.fit.law.lost import all_lost, lost_fraction
 from mho.macro_models.fit.law.order import change_scores, scores_of
 from mho.macro_models.fit.law.smooth import clamp_of, smoothed_summaries
-from mho.macro_models.fit.law.statistics import Summary, even_codes, grouped, summarise
-from mho.macro_models.fit.rows.made import empty_row, make_row
+from mho.macro_models.fit.law.statistics import Summary, even_codes, grouped, rounded, summarise
+from mho.macro_models.fit.rows.first_rows import empty_row, make_row
 from mho.macro_models.fit.rows.nodes import quantiles
 from mho.macro_models.fit.rows.row import Row
 from mho.macro_models.fit.tables.measurements import Measurements
 
-__all__ = ["DRAWS", "LawRows", "numbers"]
+__all__ = ["DRAWS", "LawRows"]
 
-_DIGITS = 6
 _CORRECTIONS, _SETTLING, _MATCHES = 5, 5, 3
 _SEARCHES, _TURNS = 8, 2
 _MISSED = 0.1  # part of a statistic by which a row may be off
@@ -33,18 +32,13 @@ DRAWS = 60_000
 """Cells that are drawn to compare a law with the data."""
 
 
-def numbers(values: NDArray[np.float64]) -> tuple[float, ...]:
-    """Rounded to what a file holds, so that a device is the same before and after it is written."""
-    return tuple(float(f"{v:.{_DIGITS}g}") for v in np.asarray(values, dtype=np.float64))
-
-
 class LawRows:
     """The rows of one law, fitted to the readings of one temperature."""
 
     def __init__(self, data: Measurements, model: str) -> None:
         self.data, self.model = data, model
         _, first = np.unique(data.cell, return_index=True)
-        self.levels = np.array(numbers(choose_levels(data.target_uS[first])))
+        self.levels = np.array(rounded(choose_levels(data.target_uS[first])))
         self.shape = Law(model="empirical", levels_uS=tuple(self.levels), times_s=(0.0,))
         self.level = nearest_level(self.levels, data.target_uS)
         # Where one time shows lost cells, a few are known at the others.

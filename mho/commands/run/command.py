@@ -124,7 +124,8 @@ def run_command(
     from mho.api.device import Device
     from mho.runs.backends import backend_of
     from mho.runs.running import check_options
-    from mho.runs.sharing import processes_text
+    from mho.runs.sharing import pass_bytes
+    from mho.workers import processes_text
 
     backend_options = {name: options.pop(name) for name in _OF_BACKENDS}
     backend = options["backend"] = backend_of(options["backend"], backend_options)
@@ -139,7 +140,7 @@ def run_command(
         model = _worn(model or net.device, cycles, cells, out)
     if backend.processes > 1 and (options["seeds"] or 1) > 1:
         images = min(len(x), options["limit"] or len(x))
-        out.note(processes_text(net.network, images, min(backend.processes, options["seeds"])))
+        out.note(processes_text(min(backend.processes, options["seeds"]), pass_bytes(net.network, images)))
     with out.progress(f"running on {backend.name}") as progress:
         reports = {"progress": progress, "loading": progress, "note": out.warn}
         result = net.run(x, cells=chip_cells, device=model, keep_codes=False, **reports, **options)

@@ -1,5 +1,6 @@
 """What codes of 0 stand for does not fade with the cells: codes are chosen for what drifts, too."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -27,10 +28,28 @@ CHIPS, IMAGES, POINTS = 2, 200, 0.06
 
 
 def drifted(network: Network, time_s: float, seed: int) -> FloatNetwork:
-    """The network with weights that its cells hold ``time_s`` seconds after they were programmed; all else is exact.
+    """The network with weights that a cell each holds ``time_s`` seconds after programming; all else is exact."""
+    chip, layers = network.chip, dict[int, LinearLayer]()
+    cell_map, low, high = chip.macro_config().cell_map, chip.cells.g_min_uS, chip.cells.g_max_uS
+    for number, layer in enumerate(network.model.layers):
+        unit = np.maximum(np.abs(layer.weight).max(axis=1, keepdims=True), 1e-30) / cell_map.top(low, high)
+        cells = np.asarray(cell_map.split(layer.weight / unit, low, high), dtype=np.float64)
+        drawn = programmed(
+            cells, device=network.device, seed=seed, core=number, time_s=time_s, causes=frozenset(CAUSES))
+        layers[id(layer)] = replace(layer, weight=cell_map.join(drawn.g_uS) * unit)
+    return _with(network.model, layers)
 
-    Its own cells: a weight that several share has more of them full or empty, which drift less.
-    """
+
+def _with(model: FloatNetwork, layers: dict[int, LinearLayer]) -> FloatNetwork:
+    """The same with other layers, by the identity of its own."""
+    return replace(model, steps=tuple(
+        replace(s, operation=replace(s.operation, layer=layers[id(s.operation.layer)]))
+        if isinstance(s.operation, Linear) else s for s in model.steps
+    ))
+
+
+def drifted_cells(network: Network, time_s: float, seed: int) -> FloatNetwork:
+    """The same with the chip's own cells: of several that share a weight more are full or empty, and drift less."""
     cell_map = network.chip.macro_config().cell_map
     cells = [core.targets_uS.astype(np.float64) for core in network.cores]
     aged = [programmed(some, device=network.device, seed=seed, core=k, time_s=time_s, causes=frozenset(CAUSES)).g_uS
@@ -46,11 +65,7 @@ def drifted(network: Network, time_s: float, seed: int) -> FloatNetwork:
             unit = (linear.weight * whole)[:, taken].sum(axis=1) / np.maximum((whole**2).sum(axis=1), 1e-30)
             weight += unit[:, None] * (left - whole)
         layers[id(linear)] = replace(linear, weight=weight)
-    steps = [
-        replace(s, operation=replace(s.operation, layer=layers[id(s.operation.layer)]))
-        if isinstance(s.operation, Linear) else s for s in network.model.steps
-    ]
-    return replace(network.model, steps=tuple(steps))
+    return _with(network.model, layers)
 
 
 def _weights(layer: Layer, mvm: Mvm, cells: NDArray[Any]) -> NDArray[np.float64]:
@@ -72,8 +87,8 @@ def network() -> Network:
 @pytest.mark.parametrize("time_s", [3600.0, 86400.0, 30 * 86400.0])
 def test_without_compensation_a_chip_loses_what_its_cells_lose(network: Network, time_s: float) -> None:
     """Against a float network whose weights drift by the device's law: centred codes had 31 points less."""
-    wanted, made = accuracies(network, CHIPS, IMAGES, time_s)
-    assert abs(made - wanted) < POINTS
+    wanted, made = accuracies(network, drifted, CHIPS, IMAGES, time_s)
+    assert made > wanted - POINTS
 
 
 @pytest.mark.long
@@ -82,15 +97,17 @@ def test_a_residual_network_loses_what_its_cells_lose() -> None:
     calibrate = load_sample("fashion14").calibrate.reshape(-1, 14, 14)
     options = CompileOptions(seeds=1, samples=64)
     network = compile_model(RESIDUAL, load_chip("hermes"), calibrate=calibrate, options=options)
-    wanted, made = accuracies(network, 1, 150, 30 * 86400.0)
+    wanted, made = accuracies(network, drifted_cells, 1, 150, 30 * 86400.0)
     assert abs(made - wanted) < POINTS
 
 
-def accuracies(network: Network, chips: int, images: int, time_s: float) -> tuple[float, float]:
+def accuracies(
+    network: Network, drifts: Callable[[Network, float, int], FloatNetwork], chips: int, images: int, time_s: float
+) -> tuple[float, float]:
     """Of the float network that drifts, and of the chip without compensation."""
     sample = load_sample("fashion14")
     x, y = sample.x.reshape(-1, 14, 14)[:images], sample.y[:images]
-    floats = [drifted(network, time_s, seed).compute(x) for seed in range(chips)]
+    floats = [drifts(network, time_s, seed).compute(x) for seed in range(chips)]
     made = [execute(network, FunctionalBackend(), x, seed=seed, time_s=time_s, compensation="none").outputs
             for seed in range(chips)]
     wanted, found = (np.mean([(one.argmax(axis=1) == y).mean() for one in outputs]) for outputs in (floats, made))

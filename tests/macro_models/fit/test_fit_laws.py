@@ -62,14 +62,14 @@ def test_beyond_the_data_the_law_goes_on_and_before_it_comes_from_nothing(tmp_pa
 
 @pytest.mark.long
 def test_deviations_next_to_zero_are_those_before_the_clamp(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    # A quarter of the cells reads 0 uS there. Of 70 cells a deviation is known to 8 %, so several samples are averaged.
+    # A quarter of the cells reads 0 uS there. Of 70 cells a deviation is known to 8 %: 5 standard errors of 8 samples.
     monkeypatch.setattr(law_rows, "DRAWS", 8000)
     truth = replace(LAWS["near g_min"], times=(0.0, 86400.0), held_out=(), at=(0.5, 1.0, 3.0))
     found = [
         [ratio for t, _, _, _, ratio in compared(fitted(tmp_path / "lab.csv", truth, seed), truth, 8000) if t > 0.0]
         for seed in range(8)
     ]
-    assert np.mean(found, axis=0) == pytest.approx(1.0, abs=0.06)
+    assert np.mean(found, axis=0) == pytest.approx(1.0, abs=0.14)
     assert np.std(found, axis=0).max() < 0.1
 
 

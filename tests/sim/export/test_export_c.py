@@ -50,12 +50,12 @@ void use(uint32_t (*read)(void *, uint32_t), void (*write)(void *, uint32_t, uin
   bus.failed = failed;
 }
 int load(void) { return mho_tiles_load(&bus, &net); }
-int begin(uint32_t images, const int16_t *in, int16_t *out) {
+int begin(uint32_t images, int16_t *in, int16_t *out) {
   return mho_tiles_begin(&run, &bus, &net, images, 0, in, out);
 }
 int step(void) { return mho_tiles_step(&run); }
 uint32_t done(void) { return mho_tiles_done(&run); }
-int whole(uint32_t images, const int16_t *in, int16_t *out, uint32_t polls) {
+int whole(uint32_t images, int16_t *in, int16_t *out, uint32_t polls) {
   return mho_tiles_run(&bus, &net, images, 0, in, out, polls);
 }
 int trapped(uint32_t *where) { return mho_tiles_trapped(&bus, &net, where); }

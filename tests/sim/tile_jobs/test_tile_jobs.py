@@ -113,6 +113,7 @@ def test_a_board_gives_the_same(job: TileJob) -> None:
 @pytest.mark.parametrize(("inputs", "sentence"), [
     ({"": X.astype(np.int64)}, "input 0,0:in must be int8 or uint8 .a byte each. or int16 .two., not int64"),
     ({"": X[:, :7]}, r"input 0,0:in must have shape .* whole blocks of 8 bytes an image, not \[3, 7\]"),
+    ({"": X[0]}, r"not \[8\] of int8, 1 byte each; one image is \[1, 8\]: x\[None\] in numpy"),
     ({"": np.zeros((2, 5), np.int16)}, r"whole blocks of 8 bytes an image, not \[2, 5\] of int16, 2 bytes each"),
     ({"0,0:on": X}, "inputs must be 0,0:in, each an array, not 0,0:on"),
 ])

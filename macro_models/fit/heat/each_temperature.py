@@ -7,7 +7,8 @@ import numpy as np
 from mho.macro_models.devices.device import Device
 from mho.macro_models.devices.sections.heat import Heat
 from mho.macro_models.devices.sections.law import Law
-from mho.macro_models.fit.rows.law_rows import LawRows, numbers
+from mho.macro_models.fit.law.statistics import rounded
+from mho.macro_models.fit.rows.law_rows import LawRows
 from mho.macro_models.fit.tables.measurements import Measurements
 
 __all__ = ["LEAST_READINGS", "own_laws"]
@@ -29,17 +30,17 @@ def own_laws(data: Measurements, device: Device) -> Heat:
         tables = np.array([row.table() for row in rows])
         fitted = Law(
             model="empirical",
-            levels_uS=numbers(job.levels),
-            times_s=numbers(times),
-            kept=numbers(shares),
+            levels_uS=rounded(job.levels),
+            times_s=rounded(times),
+            kept=rounded(shares),
             quantiles_uS=tuple(tuple(tuple(level) for level in row) for row in tables.tolist()),
         )
         here = [fitted.at(table, law.levels_uS) for table in fitted.table]
         heat = replace(
             heat,
             row_C=(*heat.row_C, *(float(temp) for _ in times)),
-            row_s=(*heat.row_s, *numbers(times)),
-            kept=(*heat.kept, *numbers(shares)),
-            quantiles_uS=(*heat.quantiles_uS, *(tuple(numbers(level) for level in row) for row in here)),
+            row_s=(*heat.row_s, *rounded(times)),
+            kept=(*heat.kept, *rounded(shares)),
+            quantiles_uS=(*heat.quantiles_uS, *(tuple(rounded(level) for level in row) for row in here)),
         )
     return heat

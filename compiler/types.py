@@ -1,15 +1,17 @@
-"""Arrays by what they hold."""
+"""Types that many modules name."""
 
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Array", "Float", "Lanes"]
+__all__ = ["Array", "Facts", "Float", "Lanes"]
 
 Array = NDArray[Any]
-"""Of any type."""
+"""An array of any type."""
 Float = NDArray[np.float64]
 """Numbers in the units of a model, or of a device."""
 Lanes = NDArray[np.int16]
 """What the vector unit computes with."""
+Facts = dict[str, Any]
+"""Plain numbers, strings, lists and dicts, for JSON and for people."""
