@@ -183,7 +183,7 @@ def test_what_goes_wrong_is_told() -> None:
         TilesHost(FakeChip(2, 2, late=10_000), PARTS, looks=1, patience=50).run(plan, code)
     plan, code = plan_of(4, 2, 16)
     plan = replace(plan, sinks=tuple(replace(plan.sinks[0], tag=SENT + k) for k in range(4)))
-    with pytest.raises(InputError, match=r"must take at most 15 flits on a board, 4 of a block at most, not 16$"):
+    with pytest.raises(InputError, match=r"must take at most 15 flits on a board, 4 a block at most, not 16$"):
         TilesHost(FakeChip(16, 2), PARTS, looks=1, patience=50).run(plan, code)
 
 

@@ -12,6 +12,7 @@ from mho.hw.config import load_chip
 from mho.hw.config.kinds.pwm import PwmChip
 from mho.macro_models.devices import load_device
 from mho.macro_models.errors import InputError
+from mho.runs.backends import backend_of
 from mho.runs.writing import program_net
 from mho.sim.executor import execute, float_outputs
 from mho.sim.functional import FunctionalBackend
@@ -31,7 +32,7 @@ def network() -> Network:
 
 @pytest.fixture(scope="module")
 def cells(network: Network) -> Cells:
-    return program_net(network, device=load_device("pcm-hermes-1dev"), backend="functional", **OPTIONS)
+    return program_net(network, device=load_device("pcm-hermes-1dev"), backend=backend_of("functional"), **OPTIONS)
 
 
 @pytest.mark.slow
@@ -68,6 +69,7 @@ def test_a_network_runs_on_the_cells_of_a_file_and_they_drift(network: Network, 
 )
 def test_what_is_for_other_cells_is_refused(network: Network, change: dict, sentence: str) -> None:
     options = {"device": load_device("pcm-hermes-1dev"), "backend": "functional", **OPTIONS, **change}
+    options["backend"] = backend_of(options["backend"])
     with pytest.raises(InputError, match=sentence):
         program_net(network, **options)
 
@@ -81,7 +83,7 @@ def test_the_engine_in_verilog_leaves_the_same_cells(phases: int) -> None:
     model = build([node("MatMul", "x w0", "y")], weights).SerializeToString()
     net = compile_model(model, chip, calibrate=X, options=CompileOptions(tolerance=0.02))
     one, other = (
-        program_net(net, device=load_device("pcm-hermes-1dev"), backend=backend, **OPTIONS).cores[0]
+        program_net(net, device=load_device("pcm-hermes-1dev"), backend=backend_of(backend), **OPTIONS).cores[0]
         for backend in ("functional", "cosim")
     )
     assert np.array_equal(one.g_uS, other.g_uS)
