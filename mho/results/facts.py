@@ -116,6 +116,8 @@ class LayerRow(TypedDict):
     clipped: int
     """Of ``inputs`` of the layer those beyond what its codes reach."""
     inputs: int
+    limited: int
+    """Outputs beyond what the converters take, before there was a code."""
     codes: CodeCounts
 
 
