@@ -1,6 +1,5 @@
 """A kind on the shared blocks is an addition of files: those in ``plain``, put where files of kinds are looked for."""
 
-import sys
 from collections.abc import Callable, Coroutine, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -10,39 +9,25 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from mho.hw import kinds as hw_kinds
 from mho.hw.chip import build_tile, build_top
 from mho.hw.config import Chip, chip_from_dict
-from mho.hw.config import kinds as config_kinds
 from mho.hw.core.layout import pack
 from mho.hw.core.words import pack_inputs
 from mho.hw.kinds import core_blocks, timing
 from mho.hw.testing import bits_of, collect, feed, put, simulate
 from mho.hw.tile.config import TileConfig
-from mho.macro_models import kinds as model_kinds
 from mho.macro_models.errors import InputError
 from mho.macro_models.integer.masks import Masks
 from mho.macro_models.integer.operation import MvmOperation
-from mho.sim import kinds as sim_kinds
 from mho.sim.build.verilate import verilog_text
 from mho.sim.core.bench.verify import verify_core
-
-HERE = Path(__file__).parent / "plain"
-ROOMS = {"config": config_kinds, "hw": hw_kinds, "macro_models": model_kinds, "sim": sim_kinds}
+from tests.hw.kinds.plain_kind import described, plain_kind
 
 
 @pytest.fixture(autouse=True)
-def added(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    for folder, room in ROOMS.items():
-        monkeypatch.setattr(room, "__path__", [*room.__path__, str(HERE / folder)])
-    yield
-    for room in ROOMS.values():
-        sys.modules.pop(f"{room.__name__}.plain", None)
-        vars(room).pop("plain", None)
-
-
-def described(rows: int, columns: int, **sar: Any) -> Chip:
-    return chip_from_dict({"schema": 1, "core": {"kind": "plain", "rows": rows, "columns": columns}, "sar": sar})
+def added(tmp_path: Path) -> Iterator[None]:
+    with plain_kind(tmp_path):
+        yield
 
 
 class Result(NamedTuple):
@@ -195,18 +180,8 @@ def test_a_tile_has_its_words() -> None:
     assert "module" in verilog_text(build_tile(chip), "tile")
 
 
-@pytest.fixture
-def added_everywhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The kind in the process of a simulator, too."""
-    lines = [f"import {room.__name__}\n{room.__name__}.__path__.append({str(HERE / folder)!r})"
-             for folder, room in ROOMS.items()]
-    (tmp_path / "sitecustomize.py").write_text("\n".join(lines))
-    monkeypatch.syspath_prepend(tmp_path)  # which its Python has, too
-
-
 @pytest.mark.slow
 @pytest.mark.cosim
-@pytest.mark.usefixtures("added_everywhere")
 @pytest.mark.parametrize(("rows", "columns", "simulator"), [
     (24, 40, "verilator"), (64, 32, "verilator"),
     pytest.param(24, 40, "icarus", marks=pytest.mark.cosim("iverilog", "vvp", "cocotb")),

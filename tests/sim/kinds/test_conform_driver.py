@@ -90,7 +90,7 @@ def spoken(chip: Chip, direction: Direction, folder: Path) -> None:
     subprocess.run(gcc, cwd=folder, check=True)
     lines = subprocess.run([folder / "main"], capture_output=True, text=True, check=True).stdout.splitlines()
     taken = [int(line) for line in lines if " " not in line]
-    assert np.array_equal(taken, output_codes(answer.astype(np.uint32), chip.lines)[0])
+    assert np.array_equal(taken, output_codes(answer.astype(np.uint32), cfg.outputs)[0])
     puts = [(int(line.split()[0]), int(line.split()[1])) for line in lines if " " in line]
     at, inputs = registers["masks"].address, registers["input"].address
     expected = [(at + 4 * address, word) for mask in written for address, word in mask]

@@ -1,0 +1,52 @@
+"""A kind that is an addition of files conforms as those do that are shipped: cycles, keys, schema."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mho.hw.config import Chip, chip_class
+from tests.hw.kinds.plain_kind import described, plain_kind
+from tests.sim.kinds import test_conform_cycles as cycles
+from tests.sim.kinds import test_conform_keys as keys
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(autouse=True)
+def chip(tmp_path: Path) -> Iterator[Chip]:
+    with plain_kind(tmp_path):
+        yield described(24, 40, bits=8)
+
+
+@pytest.mark.cosim
+def test_cycles_are_one_number(chip: Chip) -> None:
+    cycles.check_worst(chip)
+    cycles.check_cycles(chip)
+
+
+def test_keys_shape_what_they_say(chip: Chip, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(keys, "smallest", lambda kind: chip)
+    keys.bases.cache_clear()
+    try:
+        shaped = 0
+        keys.test_no_other_key_changes_the_verilog_of_a_part("plain", "core")
+        for section, name, spec in keys.all_keys(chip_class("plain")):
+            if "core" in spec.shapes and section in ("core", "sar") and name != "kind":
+                keys.test_every_key_of_a_part_changes_its_verilog("plain", "core", section, name)
+                shaped += 1
+        assert shaped == 6
+    finally:
+        keys.bases.cache_clear()
+
+
+def test_the_schema_has_its_keys(chip: Chip) -> None:
+    import jsonschema
+
+    from mho.hw.config import json_schema
+
+    schema: Any = jsonschema.Draft202012Validator(json_schema())
+    assert keys.accepted("plain", "sar", "bits", 5, schema) == (True, True)
+    assert keys.accepted("plain", "sar", "bits", 13, schema) == (False, False)
+    assert keys.accepted("tnsa", "sar", "bits", 5, schema) == (False, False)
