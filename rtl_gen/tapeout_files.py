@@ -8,6 +8,7 @@ from typing import Any
 
 from mho.hw.config import Chip
 from mho.rtl_gen.macro.supplies import supply_nets, supply_pins
+from mho.rtl_gen.templates import fill, template
 
 __all__ = ["Design", "file_list", "fusesoc_core", "librelane_config", "sdc", "synthesis_script"]
 
@@ -149,108 +150,19 @@ def _yaml_list(items: Sequence[str]) -> str:
 
 def fusesoc_core(design: Design) -> str:
     """``TOP.core`` in CAPI2: targets ``lint``, ``synth``, and ``sim`` where a model of the macro is in the folder."""
-    stubs = f"""  stubs:
-    files:
-{_yaml_list(design.stubs)}
-    file_type: verilogSource-2005
-"""
-    sources = "rtl, stubs" if design.stubs else "rtl"
-    return f"""CAPI=2:
-name: ::{design.top}:0
-description: {json.dumps(design.what)}
-
-filesets:
-  rtl:
-    files:
-{_yaml_list(design.rtl)}
-    file_type: verilogSource-2005
-{stubs if design.stubs else ""}  waivers:
-    files:
-      - {design.top}.vlt
-    file_type: vlt
-  constraints:
-    files:
-      - {design.top}.sdc
-    file_type: SDC
-  script:
-    files:
-      - synth.tcl: {{copyto: synth.tcl}}
-    file_type: user
-{_fusesoc_bench(design) if design.simulated else ""}
-targets:
-  default:
-    filesets: [rtl]
-    toplevel: {design.top}
-  lint:
-    flow: lint
-    flow_options:
-      tool: verilator
-      verilator_options: [-Wall]
-    filesets: [waivers, {sources}]
-    toplevel: {design.top}
-{_FUSESOC_SIM.format(top=design.top) if design.simulated else ""}  synth:
-    flow: generic
-    flow_options:
-      tool: yosys
-      arch: ecp5 # the tool wants one; synth.tcl takes none
-      output_format: verilog
-      yosys_template: synth.tcl
-    filesets: [{sources}, constraints, script]
-    toplevel: {design.top}
-"""
-
-
-_FUSESOC_BENCH = """\
-  bench:
-    files:
-      - tb/{macro}.v: {{file_type: verilogSource-2005}}
-      - tb/Makefile: {{file_type: user}}
-      - tb/bench_{top}.py: {{file_type: user}}
-{more}scripts:
-  bench:
-    # cocotb by its own make: FuseSoC's way to start it knows other versions.
-    cmd: [make, -C, src/{top}_0/tb]
-"""
-
-
-def _fusesoc_bench(design: Design) -> str:
-    more = "".join(f"      - tb/{file}: {{file_type: user}}\n" for file in design.bench)
-    return _FUSESOC_BENCH.format(top=design.top, macro=design.macro, more=more)
-
-
-_FUSESOC_SIM = """\
-  sim:
-    flow: sim
-    flow_options:
-      tool: icarus
-      timescale: 1ns/1ps
-      iverilog_options: [-g2005]
-    filesets: [rtl, bench]
-    hooks: {{pre_run: [bench]}}
-    toplevel: {top}
-"""
+    stubs = f"  stubs:\n    files:\n{_yaml_list(design.stubs)}\n    file_type: verilogSource-2005\n"
+    bench, sim = (template(f"fusesoc_{name}.core") if design.simulated else "" for name in ("bench", "sim"))
+    return fill(template("fusesoc.core"), {
+        "BENCH": bench, "SIM": sim, "WHAT": json.dumps(design.what), "TOP": design.top, "MACRO": design.macro,
+        "RTL": _yaml_list(design.rtl), "STUBS": stubs if design.stubs else "",
+        "SOURCES": "rtl, stubs" if design.stubs else "rtl",
+        "MORE": "".join(f"      - tb/{file}: {{file_type: user}}\n" for file in design.bench),
+    })
 
 
 def synthesis_script() -> str:
     """``synth.tcl``: what target ``synth`` of FuseSoC does in Yosys."""
-    return """\
-# Yosys, by `fusesoc run --target=synth`: gates of its own, or cells of the liberty file that LIBERTY names.
-yosys -import
-source edalize_yosys_procs.tcl
-set_defines
-set_incdirs
-read_files
-set_params
-yosys synth -top $top -flatten
-if {[info exists ::env(LIBERTY)]} {
-  yosys dfflibmap -liberty $::env(LIBERTY)
-  yosys abc -liberty $::env(LIBERTY)
-  yosys stat -liberty $::env(LIBERTY)
-} else {
-  yosys stat
-}
-yosys write_verilog -noattr ${name}.v
-"""
+    return template("synth.tcl")
 
 
 def librelane_config(design: Design) -> str:

@@ -13,9 +13,10 @@ from amaranth.lib.wiring import Out
 
 from mho.hw.macro.contract import ContractPins
 from mho.rtl_gen.macro.supplies import Through, pass_through
+from mho.rtl_gen.templates import fill, template
 from mho.rtl_gen.verilog.layout import wrap
 from mho.rtl_gen.verilog.module.gating import CLOCK_GATE
-from mho.rtl_gen.verilog.permission import PERMISSION
+from mho.rtl_gen.verilog.netlist import PERMISSION
 from mho.rtl_gen.verilog.ports import Port
 
 __all__ = ["BYPASS", "TEST_MODE", "with_test", "write_bypass"]
@@ -86,28 +87,11 @@ def write_bypass(name: str, adapter: str, pins: ContractPins, resets: tuple[str,
     connections = [f".{pin}({pin} & {off if size == 1 else f'{{{size}{{{off}}}}}'})" for pin, size in driven.items()]
     connections += [f".{pin}(macro_{pin})" for pin in answers]
     text = "\n".join
-    return f"""// Ring around the macro for tests: with `{TEST_MODE}` at 1 every input of the macro is 0, so that no
-// line is driven and no cell is programmed, and what the digital side drives comes back to it from flip-flops, a cycle
-// later: {heads}.
-// With 0 the pins are those of the macro.
-module {name} (
-{_joined(ports)}
-);
-
-{text(declared)}
-
-  always @(posedge clk) begin
-{text(clocked)}
-  end
-
-{text(shown)}
-
-  {adapter} adapter (
-{_joined([".clk(clk)", *connections], "    ")}
-  );
-
-endmodule
-"""
+    return fill(template("macro_bypass.v"), {
+        "NAME": name, "ADAPTER": adapter, "HEADS": heads, "PORTS": _joined(ports), "DECLARED": text(declared),
+        "CLOCKED": text(clocked), "SHOWN": text(shown),
+        "CONNECTIONS": _joined([".clk(clk)", *connections], "    "), "TEST_MODE": TEST_MODE,
+    })
 
 
 def _rings(

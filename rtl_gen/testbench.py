@@ -79,98 +79,6 @@ def _bench(design: Design, wrap: str, *, ideal: bool) -> str:
     return fill(template(texts.bench) + (template("bench_program") if _programs(design, wrap) else ""), values)
 
 
-_TAB = "\t"
-"""What a recipe of make begins with."""
-
-
-def _makefile(design: Design) -> str:
-    """By the runner of cocotb, which takes any names of files, and Verilators that cocotb's own make refuses."""
-    return f"""# cocotb 2: `make`, `make SIM=verilator` (with the contract of the macro's pins), `make WAVES=1`.
-SIM ?= icarus
-COCOTB_TOPLEVEL ?= {design.top}
-# A test of your own: a Python file in this folder, without its ending.
-COCOTB_TEST_MODULES ?= bench_{design.top}
-
-# Sources of a top of your own, and of another macro.
-USER_SOURCES ?=
-MACRO ?=
-
-HERE = "$$(dirname "$(strip $(MAKEFILE_LIST))")"
-
-.PHONY: all clean
-all:
-{_TAB}SIM=$(SIM) COCOTB_TOPLEVEL=$(COCOTB_TOPLEVEL) USER_SOURCES="$(USER_SOURCES)" WAVES=$(WAVES) \\
-{_TAB}  MACRO="$(MACRO)" COCOTB_TEST_MODULES=$(COCOTB_TEST_MODULES) \\
-{_TAB}  $(shell cocotb-config --python-bin) $(HERE)/test_{design.top}.py
-clean:
-{_TAB}rm -rf $(HERE)/sim_build_*
-"""
-
-
-def _runner(design: Design, models: tuple[str, ...]) -> str:
-    return f'''"""Runs the bench: `pytest`, `SIM=verilator pytest`, or as a program."""
-
-import os
-from pathlib import Path
-
-from cocotb_tools.runner import get_results, get_runner
-
-HERE = Path(__file__).parent
-SIMULATOR = os.environ.get("SIM", "icarus")
-TOP = os.environ.get("COCOTB_TOPLEVEL") or "{design.top}"
-MINE = os.environ.get("USER_SOURCES", "").split()
-WAVES = bool(os.environ.pop("WAVES", ""))  # else cocotb takes it as well
-MODELS = os.environ.get("MACRO", "").split() or {list(models)!r}
-TESTS = os.environ.get("COCOTB_TEST_MODULES") or "bench_{design.top}"
-# Assertions of the macro's pins, for simulators that bind them.
-CONTRACT = ["{design.top}_macro_contract.sv"] if SIMULATOR == "verilator" else []
-
-
-def test_{design.top}():
-    assert MODELS, "the macro has no model for simulation: list one in [macro] files of the chip description"
-    rtl = [HERE.parent / line for line in (HERE.parent / "{design.top}.f").read_text().split()]
-    own = [HERE / file for file in (*MODELS, *CONTRACT, *MINE)]
-    missing = [str(file) for file in own if not file.is_file()]
-    assert not missing, f"MACRO and USER_SOURCES must name files in {{HERE}}; there is no {{', '.join(missing)}}"
-    build = HERE / f"sim_build_{{SIMULATOR}}"
-    build.mkdir(exist_ok=True)
-    arguments = {{"icarus": ["-g2005"], "verilator": ["-Wno-fatal", "--assert"]}}.get(SIMULATOR, [])
-    if WAVES and SIMULATOR == "icarus":
-        # cocotb's own module for waves is SystemVerilog, in which Icarus drops triggers of always @* at time 0.
-        (build / "waves.v").write_text(
-            f'module waves; initial begin $dumpfile("dump.fst"); $dumpvars(0, {{TOP}}); end endmodule\\n')
-        own.append(build / "waves.v")
-        arguments += ["-s", "waves"]
-    runner = get_runner(SIMULATOR)
-    runner.build(
-        sources=[*rtl, *own],
-        hdl_toplevel=TOP,
-        build_dir=build,
-        build_args=arguments,
-        timescale=("1ns", "1ps"),
-        defines={{"STATE_NAMES": 1}} if WAVES else {{}},
-        waves=WAVES and SIMULATOR != "icarus",
-        always=SIMULATOR == "icarus",  # it looks at the time of files alone, not at which files and options
-    )
-    results = runner.test(
-        hdl_toplevel=TOP,
-        waves=WAVES,
-        test_module=TESTS,
-        build_dir=build,
-        test_dir=HERE,
-        results_xml=build / "results.xml",
-        extra_env={{"PYTHONPATH": str(HERE)}},
-    )
-    total, failed = get_results(results)
-    assert total
-    assert not failed
-
-
-if __name__ == "__main__":
-    test_{design.top}()
-'''
-
-
 def bench_files(design: Design, wrap: str, models: tuple[str, ...]) -> dict[str, str]:
     """Texts of the folder ``tb`` by file name.
 
@@ -192,4 +100,8 @@ def model_texts(design: Design, models: tuple[str, ...]) -> tuple[dict[str, str]
 
 def runner_files(design: Design, models: tuple[str, ...]) -> dict[str, str]:
     """What runs the bench: by pytest, by make."""
-    return {f"test_{design.top}.py": _runner(design, models), "Makefile": _makefile(design)}
+    values = {"TOP": design.top, "MODELS": list(models)}
+    return {
+        f"test_{design.top}.py": fill(template("bench_runner"), values),
+        "Makefile": fill(templates.template("bench_makefile"), values),
+    }

@@ -7,6 +7,7 @@ from mho.hw.config import Chip
 from mho.hw.kinds import core_blocks
 from mho.hw.macro.contract import ContractPins
 from mho.rtl_gen.macro.signals import contract_signals
+from mho.rtl_gen.templates import fill, template
 
 __all__ = ["dpi_body", "pins_module", "python_body", "shell_body"]
 
@@ -24,61 +25,6 @@ _ALONE = """\
     reg strobed;
     wire slow = 1'b0;
     initial strobed = 1'b0;
-"""
-_BODY = """\
-// What Python sees of the pins, and what it answers.
-module {pins};
-{constants}{registers}
-    initial {{{answers}}} = 0;
-endmodule
-
-module {module} (
-{ports}
-);
-{inside}{assigns}{watches}
-    always @(posedge clk)
-        if ({asked}) begin
-{samples}
-            {shell}strobed <= ~{shell}strobed;
-        end
-endmodule
-"""
-_DPI = """\
-// Body of a macro whose kind has none of its own, answered by pins.cpp through DPI.
-module {module} (
-{ports}
-);
-    typedef bit [{top}:0] pins_t;
-    import "DPI-C" function chandle mho_pins_create(input string path, input string layout, input int bits);
-    import "DPI-C" function void mho_pins_strobe(input chandle handle, input pins_t pins, output pins_t answer);
-    import "DPI-C" function bit mho_pins_hold(input chandle handle);
-
-    chandle handle;
-    initial handle = mho_pins_create($sformatf("%m"), "{layout}", {size});
-
-`ifdef MHO_STEADY
-    wire slow_now = 1'b0;
-`else
-    reg slow_now = 1'b0;
-    always @(posedge clk) slow_now <= mho_pins_hold(handle);
-`endif
-{assigns}{watches}
-    pins_t answer;
-    always @(posedge clk)
-        if ({asked}) begin
-            mho_pins_strobe(handle, {size}'({{{driven}}}), answer);
-            {{{answers}}} <= answer[{answer_top}:0];
-        end
-endmodule
-"""
-_WATCHES = """
-    // Told of as well where they change. Of pulses the widths: frozen cycles are no part of them.
-    wire [{top}:0] watched = {{{watched}}};
-    reg [{top}:0] last;
-    always @(posedge clk) last <= watched;
-    reg [31:0] cycle;
-    initial cycle = 0;
-    always @(posedge clk) if ({pulsing} === 1'b1 && !slow_now) cycle <= cycle + 1;
 """
 _HOLD = "    assign hold = slow_now;\n"
 
@@ -117,10 +63,10 @@ def _watches(pins: ContractPins) -> tuple[str, str]:
     trigger, listed = f"(|{{{', '.join(strobes)}}}) === 1'b1", [*watched, *pulses]
     if not listed:
         return "", trigger
-    text = _WATCHES.format(
-        top=sum(signals[name][0] for name in listed) - 1, watched=", ".join(listed),
-        pulsing=f"(|{{{', '.join(pulses)}}})" if pulses else "1'b0",
-    )
+    text = fill(template("macro_watches.v"), {
+        "TOP": sum(signals[name][0] for name in listed) - 1, "WATCHED": ", ".join(listed),
+        "PULSING": f"(|{{{', '.join(pulses)}}})" if pulses else "1'b0",
+    })
     return text, f"{trigger} || (^{{{', '.join(strobes)}, watched}} !== 1'bx && watched !== last)"
 
 
@@ -128,14 +74,14 @@ def _body(pins: ContractPins, module: str, shell: str) -> str:
     (sampled, answers), (watches, trigger) = _seen(pins), _watches(pins)
     assigns = [f"    assign {name} = {shell}pins.{name};\n" for name in answers]
     assigns += [f"    wire slow_now = {shell}slow;\n", *([_HOLD] if "hold" in pins.members else [])]
-    return _BODY.format(
-        pins=pins_module(pins), module=module, shell=shell, ports=_ports(pins, "output wire"),
-        constants="".join(f"    parameter {name} = {value};\n" for name, value in pins.constants.items()),
-        registers="\n".join(f"    reg {_range(width)}{name};" for name, width in (sampled | answers).items()),
-        answers=", ".join(answers), assigns="".join(assigns), watches=watches, asked=trigger,
-        inside="" if shell else _ALONE.format(pins=pins_module(pins)),
-        samples="\n".join(f"            {shell}pins.{name} <= {name};" for name in sampled),
-    )
+    return fill(template("macro_python.v"), {
+        "PINS": pins_module(pins), "MODULE": module, "SHELL": shell, "PORTS": _ports(pins, "output wire"),
+        "CONSTANTS": "".join(f"    parameter {name} = {value};\n" for name, value in pins.constants.items()),
+        "REGISTERS": "\n".join(f"    reg {_range(width)}{name};" for name, width in (sampled | answers).items()),
+        "ANSWERS": ", ".join(answers), "ASSIGNS": "".join(assigns), "WATCHES": watches, "ASKED": trigger,
+        "INSIDE": "" if shell else _ALONE.format(pins=pins_module(pins)),
+        "SAMPLES": "\n".join(f"            {shell}pins.{name} <= {name};" for name in sampled),
+    })
 
 
 def shell_body(chip: Chip) -> str:
@@ -155,10 +101,10 @@ def dpi_body(chip: Chip, module: str) -> str:
     (sampled, answers), (watches, trigger) = _seen(pins), _watches(pins)
     places = [[f"{name}:{width}" for name, width in named.items()] for named in (sampled, answers)]
     constants = [f"{name}={value}" for name, value in pins.constants.items()]
-    return _DPI.format(
-        module=module, ports=_ports(pins, "output reg "), top=_PINS_BITS - 1, size=_PINS_BITS,
-        layout=";".join(",".join(words) for words in (*places, constants)),
-        assigns=_HOLD if "hold" in pins.members else "", watches=watches, asked=trigger,
-        driven=", ".join(reversed(sampled)), answers=", ".join(reversed(answers)),
-        answer_top=sum(answers.values()) - 1,
-    )
+    return fill(template("macro_dpi.sv"), {
+        "MODULE": module, "PORTS": _ports(pins, "output reg "), "TOP": _PINS_BITS - 1, "SIZE": _PINS_BITS,
+        "LAYOUT": ";".join(",".join(words) for words in (*places, constants)),
+        "ASSIGNS": _HOLD if "hold" in pins.members else "", "WATCHES": watches, "ASKED": trigger,
+        "DRIVEN": ", ".join(reversed(sampled)), "ANSWERS": ", ".join(reversed(answers)),
+        "ANSWER_TOP": sum(answers.values()) - 1,
+    })

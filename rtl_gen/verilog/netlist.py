@@ -14,16 +14,20 @@ from amaranth.lib import wiring
 
 from mho.hw.block import reset_name
 from mho.macro_models.errors import ToolError
+from mho.rtl_gen.templates import fill, template
 from mho.rtl_gen.verilog.blocks import Block, BlockPlatform, arguments, ports_of
 from mho.rtl_gen.verilog.memories import MemoryShape, tied_off, write_memory
-from mho.rtl_gen.verilog.module.gating import CLOCK_GATE, write_clock_gate
+from mho.rtl_gen.verilog.module.gating import CLOCK_GATE
 from mho.rtl_gen.verilog.module.writer import Written, write_module
-from mho.rtl_gen.verilog.permission import PERMISSION, write_permission
 from mho.rtl_gen.verilog.reading import read_netlist
 from mho.rtl_gen.verilog.remarks import module_remarks, port_remarks
 from mho.rtl_gen.verilog.source import layout_of, name_signals
 
-__all__ = ["Netlists", "emit", "netlists"]
+__all__ = ["PERMISSION", "Netlists", "emit", "netlists"]
+
+PERMISSION = "programming_permission"
+"""Name of the module of :class:`mho.hw.core.write_verify.ProgrammingPermission` without the prefix: the one module with
+registers that a pin clears."""
 
 
 def emit(
@@ -69,9 +73,10 @@ def emit(
         _kept.update(written.values())
         texts = {name: text for name, (_, text) in written.items()}
     if clock_gates:
-        texts[gate] = write_clock_gate(prefix)
-    if any(f"\n  {prefix}{PERMISSION} " in text for text in texts.values()):
-        texts[f"{prefix}{PERMISSION}"] = write_permission(prefix)
+        texts[gate] = fill(template("clock_gate.v"), {"NAME": gate})
+    permission = f"{prefix}{PERMISSION}"
+    if any(f"\n  {permission} " in text for text in texts.values()):
+        texts[permission] = fill(template("programming_permission.v"), {"NAME": permission})
     memories = _memories(platform)
     if test_ports:
         texts = tied_off(texts, memories)

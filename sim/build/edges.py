@@ -9,8 +9,7 @@ import os
 import re
 from collections.abc import Collection
 
-from mho.sim.build.parts.files import edge_files
-from mho.sim.build.parts.headers import whole_header
+from mho.sim.build.parts.files import edge_files, whole_header
 from mho.sim.build.parts.statements import UnknownFormError
 
 __all__ = ["PARTS", "edge_sources"]
@@ -30,7 +29,7 @@ def edge_sources(
 ) -> dict[str, str]:
     """C++ for clock edges of models, by file name.
 
-    ``NAME__Edge.h`` is always among it, see :mod:`mho.sim.build.parts.headers`.
+    ``NAME__Edge.h`` is always among it, see :mod:`mho.sim.build.parts.files`.
 
     Where the code is not of the expected form, a model is evaluated whole.
 

@@ -12,6 +12,7 @@ from mho.hw.tile.asm import assemble
 from mho.hw.tile.loading import START, program_writes
 from mho.hw.tile.rtl.host import BUFFER, CONTROL
 from mho.rtl_gen.kinds import macro_texts_of
+from mho.rtl_gen.templates import fill, template
 
 __all__ = ["RESULT_AT", "LoneProgram", "Made", "Programs", "programs_of"]
 
@@ -19,54 +20,6 @@ RESULT_AT = 512
 """Byte of the buffer of the second tile at which its results are, in two places in turn."""
 
 _START = (1, -2, 3, -4, 5, -6, 7, -7)
-
-_FIRST = """\
-; A layer whose inputs are its own outputs; each state goes to the second tile too.
-stream state: base 0, block {n}, blocks 2, first 1
-stream out: base {behind}, block {n}, blocks 2
-bytes begin @ 0 {{ {start} }}
-walk whole: stream state
-mvm layer: i_last {words}, o_last {half}, in_bits 4, in_signed, out_bits 8, step_code {step}
-parameters plain {{ 8 * m 1 }}
-vec copy: kind max, a state, target out, elements {n}, lo -7, hi 7
-vec next: a drain, target state, elements {n}, parameters plain, period 8, shift 4, lo -7, hi 7
-loop forever {{
-    vec copy, push
-    send out, flow 0, free
-    mvm layer, whole, advance, free
-    vec next, push
-    image
-}}
-"""
-_SECOND = """\
-; A layer on what the first tile sends.
-stream in: base 0, block {n}, blocks 2, remote, slot 0
-stream out: base {result}, block {double}, blocks 2
-walk whole: stream in
-mvm layer: i_last {words}, o_last {half}, in_bits 4, in_signed, out_bits 8, step_code {step}
-parameters plain {{ 8 * m 1 }}
-vec give: a drain, target out, wide, elements {n}, parameters plain, period 8
-loop forever {{
-    mvm layer, whole, advance, free
-    vec give, push
-    free out
-    image
-}}
-"""
-_ALONE = """\
-; A layer whose inputs are its own outputs.
-stream state: base 0, block {n}, blocks 2, first 1
-bytes begin @ 0 {{ {start} }}
-walk whole: stream state
-mvm layer: i_last {words}, o_last {half}, in_bits 4, in_signed, out_bits 8, step_code {step}
-parameters plain {{ 8 * m 1 }}
-vec next: a drain, target state, elements {n}, parameters plain, period 8, shift 4, lo -7, hi 7
-loop forever {{
-    mvm layer, whole, advance, free
-    vec next, push
-    image
-}}
-"""
 
 
 @dataclass(frozen=True)
@@ -101,18 +54,18 @@ class Programs:
         self._chip, self._texts = chip, macro_texts_of(chip)
         self.parts, self.inputs = ChipParts.from_chip(chip), self._texts.inputs(chip)
 
-    forms: tuple[str, ...] = (_FIRST, _SECOND)
-    """The programs, of the first tile and so on, with names for their sizes."""
+    forms: tuple[str, ...] = ("states_first.s", "states_second.s")
+    """Templates of the programs, of the first tile and so on."""
 
     def texts(self) -> tuple[str, ...]:
         """The programs."""
         n = self.inputs
         values = {
-            "n": n, "double": 2 * n, "words": n // 4 - 1, "half": n // 2 - 1,
-            "step": self._texts.step_code(self._chip.lines), "start": " ".join(map(str, self._start)),
-            "result": RESULT_AT, "behind": max(256, 2 * n),
+            "N": n, "DOUBLE": 2 * n, "WORDS": n // 4 - 1, "HALF": n // 2 - 1,
+            "STEP": self._texts.step_code(self._chip.lines), "START": " ".join(map(str, self._start)),
+            "RESULT": RESULT_AT, "BEHIND": max(256, 2 * n),
         }
-        return tuple(form.format(**values) for form in self.forms)
+        return tuple(fill(template(form), values) for form in self.forms)
 
     def joined(self) -> list[tuple[int, int, int]]:
         """Writes to nodes by which a host sets up the network."""
@@ -173,7 +126,7 @@ class Programs:
 class LoneProgram(Programs):
     """The first of the two programs without what it sends, on a chip of one tile."""
 
-    forms = (_ALONE,)
+    forms = ("states_alone.s",)
 
     def joined(self) -> list[tuple[int, int, int]]:
         """None: the tile sends nothing."""

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mho.macro_models.errors import InputError
+from mho.rtl_gen.templates import fill, template
 from mho.rtl_gen.tile_driver import TILES_HEADER, tile_driver
 from mho.sim.export.c_text import array
 from mho.sim.export.listing import Listing, Put, Taken
@@ -28,32 +29,13 @@ def c_files(listing: Listing, name: str) -> dict[str, str]:
 
 
 def _header(listing: Listing, name: str) -> str:
-    net, head = listing.network, f"{name.upper()}_H"
+    net = listing.network
     sent, received = listing.elements
     remarks = "".join(f" *\n * Left to the host: {step}.\n" for step in listing.host_steps)
-    return f"""\
-/* A network for {net.chip.name}, of which the host sends {sent} codes an image and gets {received} lanes.
-{remarks} */
-#ifndef {head}
-#define {head}
-
-#include "{TILES_HEADER}"
-
-#ifdef __cplusplus
-extern "C" {{
-#endif
-
-#define {name.upper()}_INPUTS {sent}
-#define {name.upper()}_OUTPUTS {received}
-
-extern const mho_tiles_network_t {name};
-
-#ifdef __cplusplus
-}}
-#endif
-
-#endif
-"""
+    return fill(template("network.h"), {
+        "CHIP": net.chip.name, "SENT": sent, "RECEIVED": received, "REMARKS": remarks, "TILES": TILES_HEADER,
+        "UPPER": name.upper(), "NAME": name,
+    })
 
 
 def _source(listing: Listing, name: str) -> Iterator[str]:

@@ -1,4 +1,4 @@
-// Tiles of one kind whose clock edge one thread takes. A kind is a model that Verilator made (sim/build/parts/headers.py).
+// Tiles of one kind whose clock edge one thread takes. A kind is a model that Verilator made (sim/build/parts/files.py).
 //
 // A tile that waits is not evaluated at all: a model with the same inputs is a machine without inputs, so once all of its
 // state is what it was some cycles ago it goes round, whatever it polls, and nothing of it is seen outside. It sleeps then,

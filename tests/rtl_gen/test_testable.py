@@ -10,7 +10,7 @@ from mho.hw.config import load_chip
 from mho.rtl_gen import generate
 from mho.rtl_gen.emit import module_texts
 from mho.rtl_gen.verilog.memories import MemoryShape, write_memory
-from mho.rtl_gen.verilog.permission import PERMISSION
+from mho.rtl_gen.verilog.netlist import PERMISSION
 
 TESTED = {"verilog.test": True, "core.manual": True}
 GATED = TESTED | {"verilog.clock_gate": "module", "verilog.reset": "async_low"}

@@ -7,7 +7,7 @@ from itertools import pairwise
 from mho.rtl_gen.verilog.module.processes import boundaries, exclusive, prune, restrict
 from mho.rtl_gen.verilog.rtlil import Assign, Case, Sig, Slice, Statement, Switch, Wire, width
 
-__all__ = ["CLOCK_GATE", "WORTH", "Condition", "enable_of", "pieces", "write_clock_gate"]
+__all__ = ["CLOCK_GATE", "WORTH", "Condition", "enable_of", "pieces"]
 
 CLOCK_GATE = "clock_gate"
 """Name of the module of a clock gate without the prefix."""
@@ -85,29 +85,3 @@ def _exhaustive(switch: Switch) -> bool:
         any(all(want in ("-", have) for want, have in zip(pattern, value, strict=True)) for pattern in patterns)
         for value in values
     )
-
-
-def write_clock_gate(prefix: str) -> str:
-    """Verilog of the one module of all clock gates. Replace the body by a clock-gating cell to harden the design."""
-    return f"""// Clock gate: `gated` has the edges of `clk` in whose cycle `enable` is 1.
-// A clock-gating cell can take the place of this body; the latch keeps `gated` free of glitches.
-module {prefix}{CLOCK_GATE} (
-  input  wire clk,
-  input  wire enable,
-  output wire gated
-);
-
-  reg open;
-
-  // verilator lint_off LATCH
-  always @* begin
-    if (~clk) begin
-      open = enable;
-    end
-  end
-  // verilator lint_on LATCH
-
-  assign gated = clk & open;
-
-endmodule
-"""

@@ -1,16 +1,25 @@
-"""The files of a model's edge in parts."""
+"""The files of a model's edge: in parts, or as Verilator has it, with a header of the same functions.
+
+Models are those of a group: ``some`` by number, ``which`` with the bit of each that is meant. ``marks`` has a word
+for each part, with the bits of the models for which it must be run, and behind them one with those that reached the
+outside where a condition said so. Parts before ``FIRST`` are run for inputs alone. ``begin`` is called once for each
+model behind its first evaluation, ``look`` where its inputs may have changed, ``settle`` for what follows from that
+without a clock edge, and ``edge`` for a rising edge of ``clk``, ``fresh`` being the models whose inputs may have
+changed. ``NAME__Kind`` has all of it under names that do not have the model's, for templates.
+"""
 
 import re
 from collections.abc import Collection, Mapping, Sequence
+from pathlib import Path
 
+from mho.rtl_gen.templates import fill
 from mho.sim.build.parts.clusters import Clusters
 from mho.sim.build.parts.code import Part, Writer, members_of, part_of
 from mho.sim.build.parts.grouping import group
-from mho.sim.build.parts.headers import parts_header
 from mho.sim.build.parts.nodes import copies_of, filtered, graph_of, nodes_of, units_of
 from mho.sim.build.parts.statements import Function, UnknownFormError, leaves, parse_function, signatures
 
-__all__ = ["edge_files"]
+__all__ = ["edge_files", "whole_header"]
 
 _EXTERN = re.compile(r"^extern const .*__ConstPool__.*;$", re.MULTILINE)
 _PROTOTYPE = re.compile(r"^(?:VL_INLINE_OPT )?(void \w+__Vdpiimwrap_\w+\([^{;]*\)) \{", re.MULTILINE)
@@ -46,8 +55,23 @@ def edge_files(
     files = _run_files(writer, head, name, first, len(parts))
     ports = [port for port in _PORT.findall(header) if port not in ("clk", *constant)]
     files[f"{name}__mark.cpp"] = head + _mark(writer, name, ports, copies)
-    files[f"{name}__Edge.h"] = parts_header(name, first, len(parts), ports)
+    seen = "".join(f"    decltype({name}___024root::{port}) {port};\n" for port in ports)
+    text = _text("edge_parts").replace("@MEMBERS@", seen)
+    files[f"{name}__Edge.h"] = _header(name, text, first, len(parts))
     return files
+
+
+def whole_header(name: str) -> str:
+    """The header ``NAME__Edge.h`` where a model is evaluated whole: there are no parts."""
+    return _header(name, _text("edge_whole"))
+
+
+def _header(name: str, text: str, first: int = 0, count: int = 0) -> str:
+    return fill(_text("edge"), {"TEXT": text, "FIRST": first, "PARTS": count, "UPPER": name.upper(), "NAME": name})
+
+
+def _text(name: str) -> str:
+    return Path(__file__).with_name(f"{name}.h.txt").read_text(encoding="utf-8")
 
 
 def _check(phases: Sequence[Sequence[Function]], members: Mapping[str, int], local: Mapping[str, str]) -> None:

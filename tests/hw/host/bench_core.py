@@ -14,7 +14,7 @@ from mho.hw.kinds.tnsa.host.map import tnsa_map
 from mho.macro_models.integer.converter import convert
 from mho.macro_models.integer.operation import Converter, Direction, MvmOperation
 from mho.rtl_gen.tnsa.model import cell
-from mho.sim.chip.masters import AxiLiteHost, WishboneHost
+from tests.sim.chip.masters import AxiLiteHost, WishboneHost
 
 LINES = 16
 MAP = tnsa_map(LINES, manual=True)

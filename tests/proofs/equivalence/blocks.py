@@ -16,8 +16,7 @@ from mho.rtl_gen.macro.adapter import module_name, write_stub
 from mho.rtl_gen.macro.pin_check import macro_map
 from mho.rtl_gen.macro.signals import contract_signals
 from mho.rtl_gen.verilog.module.writer import Written
-from mho.rtl_gen.verilog.netlist import netlists
-from mho.rtl_gen.verilog.permission import PERMISSION
+from mho.rtl_gen.verilog.netlist import PERMISSION, netlists
 from tests.proofs.equivalence.memory import memory_pair
 from tests.proofs.equivalence.naming import NETLIST, instances_of, twins_of, with_names
 from tests.proofs.equivalence.proof import Pair, reading

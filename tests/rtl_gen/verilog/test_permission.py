@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from mho.rtl_gen.verilog.permission import write_permission
+from mho.rtl_gen.templates import fill, template
+from mho.rtl_gen.verilog.netlist import PERMISSION
 from tests.rtl_gen.verilog.proving import assert_proof, with_fault
 
 TOP = """
@@ -27,7 +28,8 @@ FORGETFUL = "held[0] | ~busy", "1'b1"
 @pytest.mark.parametrize("fault", [None, SYNCHRONOUS, FORGETFUL], ids=["as generated", "by the clock", "forgets"])
 def test_a_dip_of_any_width_counts(fault: tuple[str, str] | None, tmp_path: Path) -> None:
     """Steps of the model are moments: the pin, the clock and the end of a run change at any of them."""
-    (tmp_path / "permission.v").write_text(with_fault(write_permission("mho_"), fault))
+    text = fill(template("programming_permission.v"), {"NAME": f"mho_{PERMISSION}"})
+    (tmp_path / "permission.v").write_text(with_fault(text, fault))
     (tmp_path / "proof.v").write_text(TOP)
     script = (
         "read_verilog -formal permission.v proof.v; prep -top proof -flatten; clk2fflogic; "

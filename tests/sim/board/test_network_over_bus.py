@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from mho.macro_models.errors import InputError
-from mho.sim.board.tiles.over_bus import network_over_bus
 from mho.sim.executor import execute
 from mho.sim.functional import FunctionalBackend
 from tests.compiler.tile.lone_networks import CHIP, perceptron
+from tests.sim.board.over_bus import network_over_bus
 
 IMAGES = 2
 

@@ -6,8 +6,8 @@ from pathlib import Path
 from mho.hw.config import Chip, PulseChip
 from mho.rtl_gen import emit_core
 from mho.rtl_gen.tnsa.model import write_macro_model
-from mho.sim.chip.buses import BusProgram, build_for_icarus, run_with_master
 from mho.sim.chip.verify import HOSTS, ChipReport, require_tiles
+from tests.sim.chip.buses import BusProgram, build_for_icarus, run_with_master
 
 __all__ = ["verify_bus"]
 

@@ -13,10 +13,10 @@ from cocotb.utils import get_sim_time
 
 from mho.hw.config.tree import chip_from_dict
 from mho.macro_models.errors import ToolError
-from mho.sim.chip.masters import PERIOD_NS, Master, started
 from mho.sim.chip.programs import programs_of
 from mho.sim.chip.traffic import Expected
 from mho.sim.chip.verify import run_programs
+from tests.sim.chip.masters import PERIOD_NS, Master, started
 
 
 class _MasterBus:

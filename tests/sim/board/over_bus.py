@@ -13,7 +13,7 @@ from mho.hw.board import TilesConfig
 from mho.hw.chip import ChipTop
 from mho.macro_models.workspace import Workspace
 from mho.rtl_gen.verilog.netlist import emit
-from mho.sim.chip.buses import BusProgram, build_for_icarus, run_with_master
+from tests.sim.chip.buses import BusProgram, build_for_icarus, run_with_master
 
 __all__ = ["emulated_chip", "network_over_bus"]
 
@@ -64,7 +64,7 @@ def network_over_bus(network: Network, x: ArrayLike, wrap: str, *, seed: int = 0
         network.save(files["network"])
         np.save(files["x"], images)
         job = {name: str(path) for name, path in files.items()} | {"wrap": wrap, "seed": seed}
-        run_with_master(program, "mho.sim.board.tiles.bus_server", job, _START_S + _IMAGE_S * len(images))
+        run_with_master(program, "tests.sim.board.bus_server", job, _START_S + _IMAGE_S * len(images))
         return np.load(files["output"])
 
 

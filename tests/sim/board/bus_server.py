@@ -1,4 +1,4 @@
-"""The cocotb test of :mod:`mho.sim.board.tiles.over_bus`: a network through a chip's bus. Runs inside the simulator."""
+"""The cocotb test of :mod:`tests.sim.board.over_bus`: a network through a chip's bus. Runs inside the simulator."""
 
 import json
 import os
@@ -19,9 +19,9 @@ from mho.hw.host.link.tasks import Read, Task, Write
 from mho.macro_models.errors import MhoError, ToolError
 from mho.sim.board.tiles.backend import BoardTilesBackend
 from mho.sim.board.tiles.host import TilesHost
-from mho.sim.board.tiles.over_bus import emulated_chip
-from mho.sim.chip.masters import PERIOD_NS, Master, started
 from mho.sim.executor import execute
+from tests.sim.board.over_bus import emulated_chip
+from tests.sim.chip.masters import PERIOD_NS, Master, started
 
 _PATIENCE = 20_000
 
