@@ -39,7 +39,6 @@ class Maker:
         self.network, self.image = network, image
         self.placed = self._unshared = placed
         self.blocks: Blocks = {}
-        self.sources: dict[str, TileSource] = {}
         self.places: dict[str, Place] = {}
         self.allocated: dict[str, dict[str, int]] = {}
         self.numbers: dict[tuple[str, str], int] = {}
@@ -168,7 +167,6 @@ class Maker:
                 return self._full(tile, error)
             self.crowded.add(tile)
             return self._allocated(tile)
-        self.sources[tile] = source
         return Place(program=program, cfg=self.placed.cfgs[tile], names=names)
 
     def _host_steps(self) -> tuple[HostStep, ...]:
