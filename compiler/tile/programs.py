@@ -74,7 +74,6 @@ def graph_of(network: Network, moved: Collection[int] = (), apart: Collection[in
 
 def tile_programs(
     network: Network, *, image: int = 0, watched: bool | Collection[int] = False, ahead: Cuts | None = None,
-    room: Room | None = None,
 ) -> TilePrograms:
     """The programs of a network that was compiled for tiles, proven not to get stuck.
 
@@ -88,15 +87,13 @@ def tile_programs(
         Whether the host gets every value too, as tests want it, or which of them.
     ahead
         Tiles some of whose nodes are an image ahead; those that the network says, if it is None.
-    room
-        What has to be elsewhere when none is ahead, if that is known.
 
     Raises
     ------
     InputError
         If something has no form on tiles, or does not fit; one sentence.
     """
-    programs = try_programs(network, image=image, watched=watched, ahead=ahead, room=room)
+    programs = try_programs(network, image=image, watched=watched, ahead=ahead)
     if isinstance(programs, Refusal):
         raise programs.error()
     return programs
@@ -106,7 +103,10 @@ def try_programs(
     network: Network, *, image: int = 0, watched: bool | Collection[int] = False, ahead: Cuts | None = None,
     room: Room | None = None,
 ) -> TilePrograms | Refusal:
-    """:func:`tile_programs`, or why the tiles have no room for them."""
+    """:func:`tile_programs`, or why the tiles have no room for them.
+
+    ``room`` is what has to be elsewhere when none is ahead, if that is known.
+    """
     made = _made(network, image, watched, _of(network) if ahead is None else ahead, room)
     if isinstance(made, Refusal):
         return made
