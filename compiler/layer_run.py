@@ -15,7 +15,7 @@ from mho.compiler.program import DITHER, OP_ID_IMAGE_SHIFT, Call, Layer, Mvm
 from mho.compiler.types import Lanes
 from mho.macro_models import MacroModel, Masks
 from mho.macro_models.bound import BoundProduct, bind, compute_taken, constant_input
-from mho.macro_models.integer.vector import LeafSum, largest_code, padded
+from mho.macro_models.integer.vector import LeafSum, padded
 from mho.macro_models.macro import MvmResult
 
 __all__ = ["LayerRun", "Sink", "taken_inputs"]
@@ -127,7 +127,7 @@ class _Product:
         self.mvm = mvm
         self.inputs, places = taken_inputs(mvm.taken(layer.spread))
         self.bound: BoundProduct = bind(core, mvm.op, masks, mvm.rows, places, len(self.inputs) + 1, mvm.columns)
-        self.leaves = LeafSum(mvm.multiplier, mvm.outputs, layer.shift, largest_code(mvm.op))
+        self.leaves = LeafSum(mvm.multiplier, mvm.outputs, layer.shift)
 
 
 def taken_inputs(rows: NDArray[np.int32]) -> tuple[NDArray[np.int32], NDArray[np.intp]]:

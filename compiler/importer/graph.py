@@ -58,6 +58,11 @@ class Op:
         """What a sentence calls it."""
         return self.proto.name or next((o for o in self.outputs if o), "")
 
+    @property
+    def first(self) -> str:
+        """The first of its outputs that is there, before whose name those of what replaces it begin."""
+        return next(o for o in self.outputs if o)
+
     @classmethod
     def make(
         cls, kind: str, inputs: Sequence[str], outputs: Sequence[str], name: str = "", domain: str | None = None,
@@ -128,6 +133,12 @@ class Graph:
     def makers(self) -> dict[str, Op]:
         """Nodes by the values that they make."""
         return {name: op for op in self.ops for name in op.outputs if name}
+
+    def constant(self, op: Op, name: str, value: object) -> str:
+        """A new constant for what replaces a node: what it is called."""
+        full = f"{op.first}/{name}"
+        self.constants[full] = np.asarray(value)
+        return full
 
     def computed(self, op: Op) -> list[str]:
         """Inputs that are no constants, in order."""

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from mho.compiler.input_time import InputTime
 from mho.compiler.program import Call, Mvm, Program
 from mho.compiler.tile.file import joined_of
-from mho.compiler.tile.placement.streams import tile_name
+from mho.compiler.tile.placement.streams import place_of, tile_name
 from mho.compiler.types import Facts, Lanes
 from mho.hw.kinds import core_blocks, timing
 from mho.hw.noc.config import MeshConfig
@@ -189,7 +189,7 @@ def tile_cycles(
                for sender, flow, layout in code.values.values()}
 
     def conversions(tile: str) -> Conversions:
-        x, y = map(int, tile.split(","))
+        x, y = place_of(tile)
         number, which = y * network.chip.mesh.columns + x, images.tolist()
         return lambda image, operation: durations[number, which[image % len(which)] << 32 | operation]
 

@@ -4,8 +4,6 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 
 from mho.compiler.network import Network
-from mho.compiler.tile.code.ir import TileSource
-from mho.compiler.tile.code.listing import listing
 from mho.compiler.tile.code.maker import Maker
 from mho.compiler.tile.graph.builder import tile_graph
 from mho.compiler.tile.graph.graph import Graph
@@ -15,6 +13,7 @@ from mho.compiler.tile.placement.room import Room, more_room
 from mho.compiler.tile.placement.software_pipeline import Cuts
 from mho.compiler.tile.placement.streams import Placed, place_nodes
 from mho.compiler.tile.refusal import Full, LongRing, NoRoomError, Refusal
+from mho.hw.tile.asm import disassemble
 from mho.hw.tile.interpreter.liveness import check_liveness, check_runs
 from mho.hw.tile.interpreter.tiles import Joined
 from mho.macro_models.errors import InputError
@@ -33,8 +32,6 @@ class TilePrograms:
     ----------
     placed
         Which node is where.
-    sources
-        The programs before they had places, by tile.
     joined
         The programs, and what joins the tiles.
     given, entries
@@ -49,7 +46,6 @@ class TilePrograms:
     """
 
     placed: Placed
-    sources: Mapping[str, TileSource]
     joined: Joined
     given: Mapping[tuple[str, int], int]
     entries: Mapping[tuple[str, int], int]
@@ -59,8 +55,8 @@ class TilePrograms:
 
     @property
     def texts(self) -> dict[str, str]:
-        """In the language of the assembler, by tile."""
-        return {tile: listing(source) for tile, source in self.sources.items()}
+        """In the language of the assembler, by tile; streams have the names that the compiler gave them."""
+        return {tile: disassemble(place.program, place.names) for tile, place in self.joined.tiles.items()}
 
 
 def graph_of(network: Network, moved: Collection[int] = (), apart: Collection[int] = ()) -> Graph:
@@ -78,7 +74,6 @@ def graph_of(network: Network, moved: Collection[int] = (), apart: Collection[in
 
 def tile_programs(
     network: Network, *, image: int = 0, watched: bool | Collection[int] = False, ahead: Cuts | None = None,
-    room: Room | None = None,
 ) -> TilePrograms:
     """The programs of a network that was compiled for tiles, proven not to get stuck.
 
@@ -92,15 +87,13 @@ def tile_programs(
         Whether the host gets every value too, as tests want it, or which of them.
     ahead
         Tiles some of whose nodes are an image ahead; those that the network says, if it is None.
-    room
-        What has to be elsewhere when none is ahead, if that is known.
 
     Raises
     ------
     InputError
         If something has no form on tiles, or does not fit; one sentence.
     """
-    programs = try_programs(network, image=image, watched=watched, ahead=ahead, room=room)
+    programs = try_programs(network, image=image, watched=watched, ahead=ahead)
     if isinstance(programs, Refusal):
         raise programs.error()
     return programs
@@ -110,7 +103,10 @@ def try_programs(
     network: Network, *, image: int = 0, watched: bool | Collection[int] = False, ahead: Cuts | None = None,
     room: Room | None = None,
 ) -> TilePrograms | Refusal:
-    """:func:`tile_programs`, or why the tiles have no room for them."""
+    """:func:`tile_programs`, or why the tiles have no room for them.
+
+    ``room`` is what has to be elsewhere when none is ahead, if that is known.
+    """
     made = _made(network, image, watched, _of(network) if ahead is None else ahead, room)
     if isinstance(made, Refusal):
         return made
@@ -122,7 +118,7 @@ def try_programs(
         fired = (check_runs if maker.cuts else check_liveness)(joined, given, period=network.program.period)
     except InputError as stuck:
         return Refusal(str(stuck))
-    return TilePrograms(placed=maker.placed, sources=maker.sources, joined=joined, given=given, entries=maker.entries(),
+    return TilePrograms(placed=maker.placed, joined=joined, given=given, entries=maker.entries(),
                         instructions=fired, ahead=maker.cuts, room=room)
 
 

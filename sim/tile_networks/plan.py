@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mho.compiler.network.tiles import HeldValue, TileCode
+from mho.compiler.tile.placement.streams import boxes_of, place_of
 from mho.compiler.types import Lanes
 from mho.hw.chip.config import ChipParts
 from mho.hw.host.link.tasks import Poll, Read, Task
@@ -122,8 +123,7 @@ class Plan:
 
 def tile_node(mesh: MeshConfig, tile: str) -> int:
     """The node of a tile by its name, ``column,row``."""
-    column, row = map(int, tile.split(","))
-    return mesh.node(column, row)
+    return mesh.node(*place_of(tile))
 
 
 def make_plan(
@@ -220,18 +220,14 @@ def _given(code: TileCode, mesh: MeshConfig) -> list[tuple[Destinations, int, in
     slots: dict[tuple[int, int], set[tuple[int, int]]] = {}
     for tile, stream, value in code.given:
         slot = code.programs[tile].descriptor("stream", stream)["slot"]
-        slots.setdefault((slot, value), set()).add(mesh.position(tile_node(mesh, tile)))
+        slots.setdefault((slot, value), set()).add(place_of(tile))
     return [(box, slot, value) for (slot, value), places in slots.items() for box in _boxes(places)]
 
 
-def _boxes(places: set[tuple[int, int]]) -> Iterator[Destinations]:
-    """Sets of columns times rows that make up some places: columns of a row, and all rows that have those too."""
-    left = set(places)
-    while left:
-        row = min(y for _, y in left)
-        columns = tuple(sorted(x for x, y in left if y == row))
-        rows = tuple(sorted({y for _, y in left if all((x, y) in left for x in columns)}))
-        left -= {(x, y) for x in columns for y in rows}
+def _boxes(places: Iterable[tuple[int, int]]) -> Iterator[Destinations]:
+    """Sets of columns times rows that make up some places."""
+    for box in boxes_of(frozenset(places)):
+        columns, rows = (tuple(sorted(set(side))) for side in zip(*box, strict=True))
         yield Destinations(columns, rows)
 
 
@@ -250,7 +246,7 @@ def _tables(
             if credited:
                 yield sender, write_members(mesh, table_flow.number, 1)
             continue
-        (to,) = _boxes({mesh.position(nodes[tile]) for tile in table_flow.to})
+        (to,) = _boxes(map(place_of, table_flow.to))
         for tile in table_flow.to:
             yield nodes[tile], write_slot(mesh, table_flow.slot, sender, table_flow.number)
         yield sender, write_flow(mesh, table_flow.number, to, table_flow.slot)

@@ -19,8 +19,8 @@ _JOIN = 12
 """Pauses of so many cycles are drawn as work: codes of a product come by words."""
 
 
-def intervals(states: NDArray[np.uint64], tile: int, kind: str, end: int, join: int = _JOIN) -> NDArray[np.int64]:
-    """When something of a tile is at work: rows of first cycle and the cycle behind the last.
+def intervals(states: NDArray[np.uint64], tile: int, kind: str, end: int) -> NDArray[np.int64]:
+    """When something of a tile is at work, short pauses left out: rows of first cycle and the cycle behind the last.
 
     Parameters
     ----------
@@ -30,8 +30,6 @@ def intervals(states: NDArray[np.uint64], tile: int, kind: str, end: int, join: 
         Which tile, and one of :data:`KINDS`.
     end
         Cycle at which the trace ends.
-    join
-        Pauses up to so many cycles are left out.
     """
     rows = states[states[:, 1] == tile].astype(np.int64)
     on = (rows[:, 2] >> KINDS.index(kind) & 1).astype(bool)
@@ -42,7 +40,7 @@ def intervals(states: NDArray[np.uint64], tile: int, kind: str, end: int, join: 
     pairs = at.reshape(-1, 2)
     if not len(pairs):
         return pairs
-    breaks = np.flatnonzero(pairs[1:, 0] - pairs[:-1, 1] > join)
+    breaks = np.flatnonzero(pairs[1:, 0] - pairs[:-1, 1] > _JOIN)
     return np.column_stack([pairs[np.r_[0, breaks + 1], 0], pairs[np.r_[breaks, len(pairs) - 1], 1]])
 
 

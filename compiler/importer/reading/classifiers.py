@@ -8,7 +8,7 @@ import numpy as np
 
 from mho.compiler.importer.graph import Graph, Op
 from mho.compiler.model.operators.run import ML_DOMAIN
-from mho.compiler.types import Array, Float
+from mho.compiler.types import Float
 
 __all__ = ["SUPPORT_VECTORS", "without_classifiers"]
 
@@ -18,20 +18,10 @@ def _numbers(attrs: Mapping[str, Any], name: str, default: Any = ()) -> Float:
     return np.asarray(attrs.get(name, default), dtype=np.float32).astype(np.float64)
 
 
-def _constant(graph: Graph, op: Op, name: str, value: Array) -> str:
-    full = f"{next(o for o in op.outputs if o)}/{name}"
-    graph.constants[full] = value
-    return full
-
-
 def _product(op: Op, graph: Graph, weight: Float, output: str, data: str = "") -> Op:
     """A product of what the node takes, or of ``data``, with weights of shape (features, outputs)."""
-    weights = _constant(graph, op, f"w{data[-2:]}", weight.astype(np.float32))
+    weights = graph.constant(op, f"w{data[-2:]}", weight.astype(np.float32))
     return Op.make("MatMul", [data or op.inputs[0], weights], [output], op.name)
-
-
-def _made(op: Op, name: str) -> str:
-    return f"{next(o for o in op.outputs if o)}/{name}"
 
 
 # Support vector machines ----------------------------------------------------------------------------------------------
@@ -48,7 +38,7 @@ def _kernel(op: Op, graph: Graph, vectors: Float) -> tuple[list[Op], str, Float]
     if kind == b"LINEAR":
         return [], op.inputs[0], vectors
     gamma, offset, degree = _numbers(op.attrs, "kernel_params")
-    names = iter(_made(op, f"k{n}") for n in range(8))
+    names = iter(f"{op.first}/k{n}" for n in range(8))
     ops: list[Op] = []
 
     def add(operator: str, *inputs: str, **attrs: Any) -> str:
@@ -56,7 +46,7 @@ def _kernel(op: Op, graph: Graph, vectors: Float) -> tuple[list[Op], str, Float]
         return ops[-1].outputs[0]
 
     def number(name: str, value: Any) -> str:
-        return _constant(graph, op, name, np.asarray(value, dtype=np.float32))
+        return graph.constant(op, name, np.asarray(value, dtype=np.float32))
 
     distance, middle = kind == b"RBF", vectors.mean(axis=0)
     weight = 2.0 * gamma * (vectors - middle) if distance else gamma * vectors
@@ -66,7 +56,7 @@ def _kernel(op: Op, graph: Graph, vectors: Float) -> tuple[list[Op], str, Float]
     if distance:
         beside = add("Sub", op.inputs[0], number("middle", middle))
         square = add("Mul", beside, beside)
-        axes = [_constant(graph, op, "axes", np.array([1]))] if graph.opset >= 13 else []
+        axes = [graph.constant(op, "axes", np.array([1]))] if graph.opset >= 13 else []
         size = add("ReduceSum", square, *axes, keepdims=1, **({} if axes else {"axes": [1]}))
         kernel = add("Exp", add("Sub", total, add("Mul", size, number("gamma", gamma))))
     else:
@@ -85,8 +75,8 @@ def _regressor(op: Op, graph: Graph) -> list[Op] | None:
         coefficients = coefficients @ vectors
     elif op.attrs.get("kernel_type", b"LINEAR") != b"LINEAR":
         return None
-    offset = _constant(graph, op, "rho", _numbers(op.attrs, "rho", [0.0])[:1].astype(np.float32))
-    output = _made(op, "p")
+    offset = graph.constant(op, "rho", _numbers(op.attrs, "rho", [0.0])[:1].astype(np.float32))
+    output = f"{op.first}/p"
     return [
         *ops, _product(op, graph, coefficients.reshape(-1, 1), output, data),
         Op.make("Add", [output, offset], op.outputs[:1]),
@@ -114,7 +104,7 @@ def _classifier(op: Op, graph: Graph) -> list[Op] | None:
     # Labels of two classes are those of runtimes if not all coefficients are positive.
     of_pair = np.zeros((classes - 1, size))
     of_pair[second - 1, np.arange(size)] = -1.0
-    scores, number = _made(op, "p"), _made(op, "n")
+    scores, number = f"{op.first}/p", f"{op.first}/n"
     passed = {k: v for k, v in attrs.items() if k in _KEPT}
     last = Op.make(
         "SVMClassifier", [scores], [number, *op.outputs[1:]], op.name, domain=ML_DOMAIN, kernel_type="LINEAR",
@@ -129,7 +119,7 @@ def _without_vectors(op: Op, graph: Graph, classes: int) -> list[Op]:
     """A row of weights for each class; evaluations do not agree on the labels of two."""
     if classes < 3 or op.attrs.get("post_transform", b"NONE") != b"NONE":
         raise ValueError("without support vectors it needs at least 3 classes and post_transform NONE")
-    offset = _constant(graph, op, "rho", _numbers(op.attrs, "rho", [0.0])[:1].astype(np.float32))
+    offset = graph.constant(op, "rho", _numbers(op.attrs, "rho", [0.0])[:1].astype(np.float32))
     return _scores(op, graph, offset, "NONE")
 
 
@@ -178,7 +168,7 @@ def _scores_and_labels(op: Op, graph: Graph) -> list[Op]:
     after = op.attrs.get("post_transform", b"NONE").decode()
     if after not in ("NONE", *_AFTER):
         raise ValueError(f"node {op.name!r} (LinearClassifier): post_transform {after} is not supported; SOFTMAX is")
-    offset = _constant(graph, op, "b", _numbers(op.attrs, "intercepts", [0.0]).astype(np.float32))
+    offset = graph.constant(op, "b", _numbers(op.attrs, "intercepts", [0.0]).astype(np.float32))
     return _scores(op, graph, offset, after)
 
 
@@ -186,7 +176,7 @@ def _scores(op: Op, graph: Graph, offset: str, after: str) -> list[Op]:
     """Scores of a product with a row of weights for each class, and the label of the largest."""
     classes = len(op.attrs.get("classlabels_strings") or op.attrs.get("classlabels_ints") or [])
     weight = _numbers(op.attrs, "coefficients").reshape(classes, -1).T
-    probabilities, scores, number = _made(op, "p"), _made(op, "s"), _made(op, "n")
+    probabilities, scores, number = (f"{op.first}/{name}" for name in "psn")
     parts = [_product(op, graph, weight, probabilities), Op.make("Add", [probabilities, offset], [scores])]
     if len(op.outputs) > 1 and op.outputs[1]:
         axis: dict[str, Any] = {"axis": 1} if after == "SOFTMAX" else {}

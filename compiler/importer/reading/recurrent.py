@@ -209,7 +209,7 @@ def _written(op: Op, graph: Graph) -> list[Op] | None:
     if length > MOST_STEPS:
         raise ValueError(f"it has {length} steps; at most {MOST_STEPS} are supported")
     direction = op.attrs.get("direction", b"forward")
-    at = f"{next(o for o in op.outputs if o)}/t"
+    at = f"{op.first}/t"
     ops: list[Op] = []
     runs: list[tuple[list[str], str, str]] = []
     for number in range(2 if direction == b"bidirectional" else 1):

@@ -22,13 +22,6 @@ __all__ = ["REWRITES", "dequantised_again", "without_quantisation"]
 Rewrite = Callable[[Op, Graph], "list[Op] | None"]
 
 
-def _constant(graph: Graph, op: Op, name: str, value: Any) -> str:
-    """A new constant for a node."""
-    full = f"{op.outputs[0]}/{name}"
-    graph.constants[full] = np.asarray(value)
-    return full
-
-
 # What was meant for training ------------------------------------------------------------------------------------------
 
 
@@ -81,7 +74,7 @@ def _qlinear_conv(op: Op, graph: Graph) -> list[Op]:
     if bias and bias[0]:
         factor = graph.constants[xs].astype(np.float64) * graph.constants[ws].astype(np.float64)
         value = (graph.constants[bias[0]].astype(np.float64) * factor.reshape(-1)).astype(np.float32)
-        inputs.append(_constant(graph, op, "b", value))
+        inputs.append(graph.constant(op, "b", value))
     parts.append(Op.make("Conv", inputs, [f"{at}/y"], op.name, **op.attrs))
     parts.append(Op.make("QuantizeLinear", [f"{at}/y", ys, yz], op.outputs))
     return parts
@@ -123,7 +116,7 @@ def _qgemm(op: Op, graph: Graph) -> list[Op]:
     names = [f"{at}/a", f"{at}/b"]
     if c:
         factor = graph.constants[sa].astype(np.float64) * graph.constants[sb].astype(np.float64)
-        names.append(_constant(graph, op, "c", (graph.constants[c] * factor.reshape(-1)).astype(np.float32)))
+        names.append(graph.constant(op, "c", (graph.constants[c] * factor.reshape(-1)).astype(np.float32)))
     product = f"{at}/y" if ends[0] else at
     parts.append(Op.make("Gemm", names, [product], op.name, **op.attrs))
     return [*parts, Op.make("QuantizeLinear", [product, *ends], op.outputs)] if ends[0] else parts
@@ -147,7 +140,7 @@ def _integer(kind: str) -> Rewrite:
                 per = per.reshape(shape) if per.ndim == 1 and per.size > 1 and kind == "Conv" else per
                 if per.ndim == 1 and per.size > 1 and kind == "MatMul" and k == 0:
                     per = per[:, None]
-                zero = _constant(graph, op, f"{k}z", per.reshape(()) if per.size == 1 else per)
+                zero = graph.constant(op, f"{k}z", per.reshape(()) if per.size == 1 else per)
             else:
                 parts.append(Op.make("Cast", [zero], [f"{at}/{k}zf"], to=TensorProto.FLOAT))
                 zero = f"{at}/{k}zf"
@@ -191,8 +184,8 @@ def _quant(op: Op, graph: Graph) -> list[Op]:
     """Quant of QONNX and Brevitas: of weights rounding on their own scale, of values their limits."""
     if op.kind == "BipolarQuant":
         at = op.outputs[0]
-        zero, unity = _constant(graph, op, "zero", np.float32(0)), _constant(graph, op, "one", np.float32(1))
-        minus = _constant(graph, op, "minus", np.float32(-1))
+        zero, unity = graph.constant(op, "zero", np.float32(0)), graph.constant(op, "one", np.float32(1))
+        minus = graph.constant(op, "minus", np.float32(-1))
         return [
             Op.make("GreaterOrEqual", [op.inputs[0], zero], [f"{at}/sign"]),
             Op.make("Where", [f"{at}/sign", unity, minus], [f"{at}/unit"]),
@@ -218,7 +211,7 @@ def _quant(op: Op, graph: Graph) -> list[Op]:
 def _limits(op: Op, graph: Graph, low: Array, high: Array) -> list[Op]:
     """A value within limits, which may differ by element."""
     low, high = np.asarray(low), np.asarray(high)
-    names = [_constant(graph, op, n, np.float32(v.reshape(-1)[0]) if v.size == 1 else v.astype(np.float32))
+    names = [graph.constant(op, n, np.float32(v.reshape(-1)[0]) if v.size == 1 else v.astype(np.float32))
              for n, v in (("low", low), ("high", high))]
     if low.size == high.size == 1:
         return [Op.make("Clip", [op.inputs[0], *names], op.outputs[:1], op.name)]
@@ -274,8 +267,8 @@ def without_quantisation(graph: Graph, deep: set[str]) -> bool:
         if not quantise:
             parts = [
                 Op.make("Cast", [op.inputs[0]], [f"{at}/f"], to=TensorProto.FLOAT),
-                Op.make("Sub", [f"{at}/f", _constant(graph, op, "z", zero.astype(np.float32))], [f"{at}/d"]),
-                Op.make("Mul", [f"{at}/d", _constant(graph, op, "s", scale.astype(np.float32))], [at], op.name),
+                Op.make("Sub", [f"{at}/f", graph.constant(op, "z", zero.astype(np.float32))], [f"{at}/d"]),
+                Op.make("Mul", [f"{at}/d", graph.constant(op, "s", scale.astype(np.float32))], [at], op.name),
             ]
             ops.extend(parts)
             continue
@@ -287,8 +280,8 @@ def without_quantisation(graph: Graph, deep: set[str]) -> bool:
             ops.extend(Op.make("Identity", [at], b.outputs) for b in backs)
             done.update(backs)
             continue
-        s, z = (_constant(graph, op, n, v.astype(np.float32)) for n, v in (("s", scale), ("z", zero)))
-        ends = [_constant(graph, op, n, np.float32(v)) for n, v in (("low", low), ("high", high))]
+        s, z = (graph.constant(op, n, v.astype(np.float32)) for n, v in (("s", scale), ("z", zero)))
+        ends = [graph.constant(op, n, np.float32(v)) for n, v in (("low", low), ("high", high))]
         ops += [Op.make("Div", [op.inputs[0], s], [f"{at}/d"]), Op.make("Add", [f"{at}/d", z], [f"{at}/a"]),
                 Op.make("Clip", [f"{at}/a", *ends], [at], op.name)]
     graph.replace_ops(ops)

@@ -70,10 +70,6 @@ def _branch(op: Op, graph: Graph) -> list[Op]:
     return nodes + _same(ends, op.outputs)
 
 
-def _at(op: Op) -> str:
-    return next(o for o in op.outputs if o)
-
-
 def _loop(op: Op, graph: Graph) -> list[Op]:
     """The next iteration of a Loop and what is left of it; at its end what it gives."""
     step, constants, body = int(op.attrs.get("step", 0)), graph.constants, op.attrs["body"]
@@ -84,9 +80,9 @@ def _loop(op: Op, graph: Graph) -> list[Op]:
     done = count is not None and step >= int(count.reshape(-1)[0])
     if done or (condition is not None and not condition.reshape(-1)[0]):
         return _end(op, graph, carried, [0] * (len(op.outputs) - len(carried)), [0] * len(op.outputs))
-    number = f"{_at(op)}/{step}/number"
+    number = f"{op.first}/{step}/number"
     constants[number] = np.array(step)
-    go = op.inputs[1] or f"{_at(op)}/go"
+    go = op.inputs[1] or f"{op.first}/go"
     constants.setdefault(go, np.array(True))
     nodes, (go, *ends) = _written(op, graph, body, step, [number, go, *carried])
     return nodes + _rest(op, step, [op.inputs[0], go, *ends[: len(carried)]], ends[len(carried) :])
@@ -106,9 +102,9 @@ def _scan(op: Op, graph: Graph) -> list[Op]:
         return _end(op, graph, carried, *ways)
     parts, now = [], []
     for k, name in enumerate(scans):
-        index = f"{_at(op)}/{step}/{k}/index"
+        index = f"{op.first}/{step}/{k}/index"
         graph.constants[index] = np.array(length - 1 - step if back[k] else step)
-        now.append(f"{_at(op)}/{step}/{k}/part")
+        now.append(f"{op.first}/{step}/{k}/part")
         parts.append(Op.make("Gather", [name, index], [now[-1]], axis=axes[k]))
     nodes, ends = _written(op, graph, body, step, [*carried, *now])
     return parts + nodes + _rest(op, step, [*ends[: len(carried)], *scans], ends[len(carried) :])
@@ -118,7 +114,7 @@ def _written(op: Op, graph: Graph, body: onnx.GraphProto, step: int, args: list[
     if step >= MOST_ITERATIONS:
         raise ValueError(f"it goes on after {MOST_ITERATIONS} iterations, as many as are supported")
     names = {value.name: name for value, name in zip(body.input, args, strict=True)}
-    return _inlined(body, names, f"{_at(op)}/{step}", _at(op), graph.constants)
+    return _inlined(body, names, f"{op.first}/{step}", op.first, graph.constants)
 
 
 def _rest(op: Op, step: int, inputs: Sequence[str], stacked: Sequence[str]) -> list[Op]:

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 
 from mho.compiler.importer.values.flow import Flow, Unsupported
-from mho.compiler.importer.values.spatial import add_values
+from mho.compiler.importer.values.spatial import weighted
 from mho.compiler.model.stages import Map
 from mho.compiler.model.windows import Attributes
 from mho.compiler.types import Float
@@ -17,13 +17,13 @@ def leaky(x: Flow, alpha: float | Float) -> Flow:
     """``alpha * x + (1 - alpha) * relu(x)``; ``alpha`` broadcasts as ONNX says."""
     x = x.on_chip().pin()
     rectified = x.map("clip", low=0.0).affine(1.0 - np.asarray(alpha, dtype=np.float64), 0.0)
-    return add_values(x.affine(alpha, 0.0), rectified, 1.0)
+    return weighted([x.affine(alpha, 0.0), rectified], [1.0, 1.0])
 
 
 def _more_than_relu(x: Flow, rest: str, factor: float = 1.0) -> Flow:
     """``relu(x) + factor * rest(x)``."""
     x = x.on_chip().pin()
-    return add_values(x.map("clip", low=0.0), x.map(rest).affine(factor, 0.0), 1.0)
+    return weighted([x.map("clip", low=0.0), x.map(rest).affine(factor, 0.0)], [1.0, 1.0])
 
 
 def _gelu(x: Flow, attrs: Attributes) -> Flow:

@@ -26,6 +26,8 @@ from mho.compiler.types import Array, Float
 __all__ = ["HANDLERS", "Attributes", "Value", "weights"]
 
 Value = Array | Flow
+Handler = Callable[["list[Value | None]", Attributes], Flow]
+
 
 def _flow(value: Value | None) -> Flow:
     if not isinstance(value, Flow):
@@ -102,7 +104,7 @@ def _sub(inputs: list[Value | None], attrs: Attributes) -> Flow:
     return _binary(inputs, attrs, lambda x, c, first: x.affine(1.0, -c) if first else x.affine(-1.0, c))
 
 
-def _sum(mean: bool) -> Callable[[list[Value | None], Attributes], Flow]:
+def _sum(mean: bool) -> Handler:
     """Sum or Mean of values, constants among them."""
 
     def apply(inputs: list[Value | None], attrs: Attributes) -> Flow:
@@ -117,7 +119,7 @@ def _sum(mean: bool) -> Callable[[list[Value | None], Attributes], Flow]:
     return apply
 
 
-def _max(smallest: bool) -> Callable[[list[Value | None], Attributes], Flow]:
+def _max(smallest: bool) -> Handler:
     """Max or Min of computed values, or of one and constant numbers."""
 
     def apply(inputs: list[Value | None], attrs: Attributes) -> Flow:
@@ -165,7 +167,7 @@ def _batch_normalization(inputs: list[Value | None], attrs: Attributes) -> Flow:
     return x.affine(factor.reshape(shape), (bias - mean * factor).reshape(shape))
 
 
-def _softmax(kind: str) -> Callable[[list[Value | None], Attributes], Flow]:
+def _softmax(kind: str) -> Handler:
     def apply(inputs: list[Value | None], attrs: Attributes) -> Flow:
         old = attrs["opset"] < 13
         return _flow(inputs[0]).softmax(kind, int(attrs.get("axis", 1 if old else -1)), old)
@@ -178,14 +180,12 @@ def _argmax(inputs: list[Value | None], attrs: Attributes) -> Flow:
     return _flow(inputs[0]).argmax(int(attrs.get("axis", 0)), keep, last)
 
 
-def _conv_transpose(inputs: list[Value | None], attrs: Attributes) -> Flow:
-    bias = weights(inputs[2], "its bias values") if len(inputs) > 2 else None
-    return transposed_convolution(_flow(inputs[0]), weights(inputs[1]), bias, attrs)
+def _conv(apply: Callable[[Flow, Float, Float | None, Attributes], Flow]) -> Handler:
+    def handler(inputs: list[Value | None], attrs: Attributes) -> Flow:
+        bias = weights(inputs[2], "its bias values") if len(inputs) > 2 else None
+        return apply(_flow(inputs[0]), weights(inputs[1]), bias, attrs)
 
-
-def _conv(inputs: list[Value | None], attrs: Attributes) -> Flow:
-    bias = weights(inputs[2], "its bias values") if len(inputs) > 2 else None
-    return convolution(_flow(inputs[0]), weights(inputs[1]), bias, attrs)
+    return handler
 
 
 def _clip(inputs: list[Value | None], attrs: Attributes) -> Flow:
@@ -199,27 +199,16 @@ def _prelu(inputs: list[Value | None], attrs: Attributes) -> Flow:
     return leaky(_flow(inputs[0]), weights(inputs[1], "its slopes"))
 
 
-def _reduce(inputs: list[Value | None], attrs: Attributes) -> tuple[list[int] | None, bool, bool]:
-    """Axes, None for all; whether dimensions are kept; whether nothing is done."""
-    axes = attribute_axes(inputs, attrs)
-    nothing = not axes and bool(attrs.get("noop_with_empty_axes", 0))
-    return axes or None, attrs.get("keepdims", 1) == 1, nothing
+def _reduce(apply: Callable[..., Flow], **how: bool) -> Handler:
+    """A function of axes, None for all, and of whether dimensions are kept."""
 
+    def handler(inputs: list[Value | None], attrs: Attributes) -> Flow:
+        x, axes = _flow(inputs[0]), attribute_axes(inputs, attrs)
+        if not axes and attrs.get("noop_with_empty_axes", 0):
+            return x
+        return apply(x, axes or None, attrs.get("keepdims", 1) == 1, **how)
 
-def _reduce_sum(mean: bool) -> Callable[[list[Value | None], Attributes], Flow]:
-    def apply(inputs: list[Value | None], attrs: Attributes) -> Flow:
-        axes, keepdims, nothing = _reduce(inputs, attrs)
-        return _flow(inputs[0]) if nothing else reduce_sum(_flow(inputs[0]), axes, keepdims, mean=mean)
-
-    return apply
-
-
-def _reduce_max(smallest: bool) -> Callable[[list[Value | None], Attributes], Flow]:
-    def apply(inputs: list[Value | None], attrs: Attributes) -> Flow:
-        axes, keepdims, nothing = _reduce(inputs, attrs)
-        return _flow(inputs[0]) if nothing else largest(_flow(inputs[0]), axes, keepdims, smallest=smallest)
-
-    return apply
+    return handler
 
 
 HANDLERS: dict[str, Callable[[list[Value | None], Attributes], Value]] = {
@@ -237,16 +226,16 @@ HANDLERS: dict[str, Callable[[list[Value | None], Attributes], Value]] = {
     "Sigmoid": lambda i, a: _flow(i[0]).squash("sigmoid", a["inner"]),
     "Tanh": lambda i, a: _flow(i[0]).squash("tanh", a["inner"]),
     "Clip": _clip,
-    "Conv": _conv,
-    "ConvTranspose": _conv_transpose,
+    "Conv": _conv(convolution),
+    "ConvTranspose": _conv(transposed_convolution),
     "MaxPool": lambda i, a: max_pool(_flow(i[0]), a),
     "AveragePool": lambda i, a: average_pool(_flow(i[0]), a),
     "GlobalAveragePool": lambda i, a: global_pool(_flow(i[0]), "average"),
     "GlobalMaxPool": lambda i, a: global_pool(_flow(i[0]), "max"),
-    "ReduceMean": _reduce_sum(True),
-    "ReduceSum": _reduce_sum(False),
-    "ReduceMax": _reduce_max(False),
-    "ReduceMin": _reduce_max(True),
+    "ReduceMean": _reduce(reduce_sum, mean=True),
+    "ReduceSum": _reduce(reduce_sum, mean=False),
+    "ReduceMax": _reduce(largest, smallest=False),
+    "ReduceMin": _reduce(largest, smallest=True),
     "Sum": _sum(False),
     "Mean": _sum(True),
     "Max": _max(False),

@@ -17,7 +17,7 @@ from mho.compiler.types import Float
 from mho.macro_models.integer.vector import PAD
 
 __all__ = [
-    "add_values", "average_pool", "check_convolution", "combined", "convolution", "global_pool", "largest",
+    "average_pool", "check_convolution", "combined", "convolution", "global_pool", "largest",
     "largest_of", "max_pool", "reduce_sum", "transposed_convolution", "weighted",
 ]
 
@@ -234,11 +234,6 @@ def largest(x: Flow, axes: Sequence[int] | None, keepdims: bool, *, smallest: bo
     index, shape = _reduced(x, axes, keepdims)
     maximum = x.then(Maximum(index=index.astype(np.int32)), shape=shape)
     return maximum.affine(-1.0, 0.0) if smallest else maximum
-
-
-def add_values(a: Flow, b: Flow, sign: float) -> Flow:
-    """``a + sign * b`` of two computed values."""
-    return weighted([a, b], [1.0, sign])
 
 
 def _side_by_side(flows: Sequence[Flow]) -> tuple[list[Flow], Index, tuple[int, ...]]:

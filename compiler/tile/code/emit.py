@@ -8,7 +8,6 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from mho.compiler.program import Call
 from mho.compiler.tile.code.ir import Code, Instruction, Repeat, SetDescriptor, TileSource, counted, vec
 from mho.compiler.tile.code.layers import layer_code
 from mho.compiler.tile.code.stages import Source, stage_code
@@ -152,7 +151,7 @@ class Emitter:
         bodies = {k: code}
         if self.graph.held(k):
             bodies[k + count * Part.RELEASE] = self._release(k)
-        if node.head is not None and isinstance(self.program.stages[node.head].operation, Call):
+        if self.graph.call(k) is not None:
             # What begins products ahead is the first instruction.
             bodies |= {k + count * Part.PRODUCTS: code[:1], k + count * Part.REST: code[1:]}
         if self.graph.left_out(k):
@@ -180,14 +179,12 @@ class Emitter:
 
     def _node(self, k: int, node: Node, turn: int = 0) -> list[Code]:
         """Instructions of a node at one position; of one with sources that at which it takes a pixel of ``turn``."""
-        op = None if node.head is None else self.program.stages[node.head].operation
-        is_root = self.tile == self.placed.root(k)
-        body = Body()
-        if isinstance(op, Call):
+        is_layer, is_root, body = self.graph.call(k) is not None, self.tile == self.placed.root(k), Body()
+        if is_layer:
             target = self.writer.target(k, node.values[0]) if is_root else ""
             layer_code(self.writer, self.chip, k, node, target, body)
         if is_root:
-            for value in node.values[isinstance(op, Call) :]:
+            for value in node.values[is_layer:]:
                 if value - 1 == node.head:
                     self._pool(k, node, value, body)
                 elif node.sources and value == node.values[0]:

@@ -26,11 +26,10 @@ def layer_code(writer: Writer, chip: Chip, k: int, node: Node, target: str, body
 
     Each product is drained after the next one began. Outputs of another tile come in a stream of their own.
     """
-    assert node.head is not None
-    call = writer.program.stages[node.head].operation
-    assert isinstance(call, Call)
+    call = writer.graph.call(k)
+    assert call is not None
     placed, layer = writer.placed, writer.program.layers[call.layer]
-    parts, value = placed.parts[k], writer.graph.values[node.head + 1]
+    parts, value = placed.parts[k], writer.graph.values[node.values[0]]
     mine = [[m for m in part.mvms if tile_name(chip, m.core) == writer.tile] for part in parts]
     stream = placed.rings[writer.tile, k, node.source].name
     walks = [_codes(writer, node.walk, call, layer, m, stream) for products in mine for m in products]
@@ -48,7 +47,7 @@ def layer_code(writer: Writer, chip: Chip, k: int, node: Node, target: str, body
         _products(writer, layer, part, products, walks, number, before, positions, body, drained=at_once is None)
         number += len(products)
         _reduce(writer, k, p, part, body)
-        if writer.tile == placed.part_root(k, p):
+        if writer.tile == placed.roots[k, p]:
             finish = at_once or root(part_root)
             reduction = placed.reductions.get((k, p))
             source = Operand.ACCUMULATORS if reduction is None else Operand.RESULT + reduction.context

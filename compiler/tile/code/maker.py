@@ -39,7 +39,6 @@ class Maker:
         self.network, self.image = network, image
         self.placed = self._unshared = placed
         self.blocks: Blocks = {}
-        self.sources: dict[str, TileSource] = {}
         self.places: dict[str, Place] = {}
         self.allocated: dict[str, dict[str, int]] = {}
         self.numbers: dict[tuple[str, str], int] = {}
@@ -85,19 +84,13 @@ class Maker:
             flows = [flow for flows in self.placed.flows.values() for flow in flows if flow.sender == tile]
             if len({*rings}) < len(rings) or len({*flows}) < len(flows):
                 return Refusal(f"tile {tile} must have a ring for each value to do layers of two images")
-            before, behind = ({self._layer(k) for k, tiles in enumerate(self.placed.members)
-                               if tile in tiles and k in self.placed.parts and (k < cut) == early}
+            calls = {k: graph.call(k) for k, tiles in enumerate(self.placed.members) if tile in tiles}
+            before, behind = ({call.layer for k, call in calls.items() if call is not None and (k < cut) == early}
                               for early in (True, False))
             if before & behind:
                 return Refusal(f"tile {tile} must do all steps of a layer of one image")
         self.cuts = cuts
         return None
-
-    def _layer(self, k: int) -> int:
-        """The layer with which a node begins."""
-        op = self.placed.graph.program.stages[self.placed.graph.nodes[k].head or 0].operation
-        assert isinstance(op, Call)
-        return op.layer
 
     def _length(self, tile: str) -> int | Full:
         """Words of what a tile does again and again."""
@@ -168,7 +161,6 @@ class Maker:
                 return self._full(tile, error)
             self.crowded.add(tile)
             return self._allocated(tile)
-        self.sources[tile] = source
         return Place(program=program, cfg=self.placed.cfgs[tile], names=names)
 
     def _host_steps(self) -> tuple[HostStep, ...]:

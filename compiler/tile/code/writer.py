@@ -7,7 +7,6 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from mho.compiler.program import Call
 from mho.compiler.tile.code.ir import (
     NAMED,
     Code,
@@ -320,9 +319,8 @@ class Writer:
     def in_order(self, layer: int) -> bool:
         """Whether the calls of a layer that has several come in their order, each done before the next one."""
         if layer not in self._ordered:
-            calls = [(stage.operation.first, k) for k, node in enumerate(self.graph.nodes) if node.head is not None
-                     and isinstance((stage := self.program.stages[node.head]).operation, Call)
-                     and stage.operation.layer == layer]
+            calls = [(call.first, k) for k in range(len(self.graph.nodes))
+                     if (call := self.graph.call(k)) is not None and call.layer == layer]
             order = [k for k in self.order if k in {k for _, k in calls}]
             by_call = [k for _, k in sorted(calls) for _ in range(self.graph.nodes[k].firings)]
             self._ordered[layer] = len(calls) > 1 and order == by_call

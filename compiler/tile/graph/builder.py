@@ -84,9 +84,7 @@ class _Builder:
                       or self._by_pixels(k, stage)):
                 self._whole(k, stage)
         # Nothing may be left to do where the input comes in.
-        made_nodes = [node for node in self.nodes if node.values]
-        used = {value for node in made_nodes for value in node.taken} | set(self.split.results)
-        nodes = [replace(node, exports=tuple(v for v in node.values if v in used)) for node in made_nodes]
+        nodes = [node for node in self.nodes if node.values]
         if not nodes:
             raise InputError("a network must have a layer for tiles, not steps of the host alone")
         return Graph(program=self.program, split=self.split, nodes=tuple(nodes), values=tuple(self.values))
@@ -178,9 +176,8 @@ class _Builder:
         rows = turns_of(stage.operation.index, [self.values[v].image for v in inputs])
         if rows is None or rows[0] != value.image:
             return False
-        walk = SlidingWindow(run=value.block, channel=0, width=value.image.width, height=value.image.height,
-                    positions_x=value.image.width, positions_y=value.image.height)
-        self._begin(Node(head=None, source=inputs[0], walk=walk, values=(k + 1,), joins=inputs[1:], turns=rows[1]))
+        self._begin(Node(head=None, source=inputs[0], walk=self._each(k + 1), values=(k + 1,), joins=inputs[1:],
+                         turns=rows[1]))
         return True
 
     def _pooled(self, k: int, stage: Stage) -> bool:

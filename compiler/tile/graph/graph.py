@@ -1,8 +1,8 @@
 """The tile graph of a program: nodes that fire once a position, and the values that go between them.
 
 A node begins with a layer, with pooling or with a value that comes in, and has what is done to each pixel behind it:
-encoding, limits, tables, products, sums with values of other nodes at the same pixel. What it gives to others are its
-exports. A node that is whole has all pixels of an image at a time.
+encoding, limits, tables, products, sums with values of other nodes at the same pixel. A node that is whole has all
+pixels of an image at a time.
 """
 
 from dataclasses import dataclass
@@ -65,7 +65,6 @@ class Node:
     walk: SlidingWindow
     values: tuple[int, ...]
     joins: tuple[int, ...] = ()
-    exports: tuple[int, ...] = ()
     whole: bool = False
     turns: tuple[int, ...] = ()
     dealt: int = 0

@@ -1,7 +1,8 @@
 """Values of a program as images, and the windows that layers and pooling move over them: recovered, and proven equal.
 
 The compiler counts the elements of a value channel by channel; a ring of a tile holds it pixel by pixel. What is found
-here is held against the index arrays of the program, element by element, before anybody may use it.
+here is held against the index arrays of the program, element by element, before anybody may use it. So a walk gives the
+rows of a layer in another order, which costs nothing: the cells of the layer are put in that order.
 """
 
 import math
@@ -12,11 +13,10 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from mho.compiler.tile.lowering.walks import LayerWalk, walk_of_window
 from mho.hw.tile.isa import DESCRIPTORS
 from mho.hw.tile.isa.window import OUTSIDE, SlidingWindow
 from mho.macro_models.integer.vector import PAD
-from mho.macro_models.integer.window import Window
+from mho.macro_models.integer.window import Axis, Window
 
 __all__ = [
     "CODES_IN", "CODES_OUT", "Image", "Taking", "call_image", "channels_of", "layer_walk", "pooling",
@@ -100,15 +100,34 @@ def layer_walk(call: Taking, image: Image) -> SlidingWindow | None:
     """The walk that gives all inputs of a layer, of all of its groups, pixel by pixel; None if there is none."""
     if call.window is None:
         return None
-    exact = walk_of_window(replace(call.window, groups=1), (image.channels, image.height, image.width))
-    if exact is None and len(call.patches) == 1 and image.pixels > 1:
+    walks = [_walk_of_window(call.window, image)]
+    if len(call.patches) == 1 and image.pixels > 1:
         # A layer that takes the whole value: a window as large as the image.
-        walk = SlidingWindow(run=image.channels, channel=0, kernel_x=image.width, kernel_y=image.height,
-                             width=image.width, height=image.height)
-        exact = LayerWalk(walk=walk, rows=rows_of(walk, 0, image.channels))
-    if exact is None or not _fields_hold(exact.walk) or not _gives(exact, call.patches, image):
+        walks.append(SlidingWindow(run=image.channels, channel=0, kernel_x=image.width, kernel_y=image.height,
+                                   width=image.width, height=image.height))
+    return next((walk for walk in walks if walk is not None and _gives(walk, call.patches, image)), None)
+
+
+def _walk_of_window(window: Window, image: Image) -> SlidingWindow | None:
+    """The walk that a window over an image would be, None if it has more than two dimensions.
+
+    Where no position takes the first rows, or pixels of a single row, the walk is over the image without them.
+    """
+    if len(window.axes) > 2:
         return None
-    return exact.walk
+    single = Axis(size=1, step=0, kernel=1)
+    y, x = [*([single] * (2 - len(window.axes))), *window.axes]
+    if len(window.axes) == 1 and image.width == 1 and image.height > 1:
+        y, x = x, y
+    top, left = divmod(window.first % image.pixels, image.width)
+    walk = SlidingWindow(
+        run=window.channels, channel=window.first // image.pixels, kernel_x=x.kernel, kernel_y=y.kernel,
+        dilation_x=x.dilation, dilation_y=y.dilation, stride_x=x.stride, stride_y=y.stride, pad_x=x.before - left,
+        pad_y=y.before - top, width=image.width, height=image.height, positions_x=x.positions, positions_y=y.positions,
+    )
+    if walk.pad_y < 0:
+        return replace(walk, pad_y=0, height=image.height + walk.pad_y)
+    return replace(walk, pad_x=0, width=image.width + walk.pad_x) if walk.pad_x < 0 and image.height == 1 else walk
 
 
 def channels_of(walk: SlidingWindow, first: int, count: int) -> SlidingWindow:
@@ -157,14 +176,16 @@ def _fields_hold(walk: SlidingWindow) -> bool:
                if field.name not in ("stream", "pad"))
 
 
-def _gives(candidate: LayerWalk, patches: Index, image: Image) -> bool:
-    """Whether the walk takes what the index array says, (positions, inputs)."""
-    elements, rows = candidate.walk.patches(image.channels), np.arange(patches.shape[1], dtype=np.int64)
-    if elements.shape != patches.shape or not np.array_equal(np.sort(candidate.rows), rows):
+def _gives(walk: SlidingWindow, patches: Index, image: Image) -> bool:
+    """Whether a walk is one of this image, and takes what the index array says, (positions, inputs)."""
+    if min(walk.height, walk.width) < 1 or walk.channel + walk.run > image.channels or not _fields_hold(walk):
+        return False
+    elements = walk.patches(image.channels)
+    if elements.shape != patches.shape:
         return False
     pixel, channel = np.divmod(elements, image.channels)
-    element = np.where(elements == OUTSIDE, PAD, channel * image.pixels + pixel + image.pixels - candidate.walk.image)
-    return np.array_equal(element, patches[:, candidate.rows])
+    element = np.where(elements == OUTSIDE, PAD, channel * image.pixels + pixel + image.pixels - walk.image)
+    return np.array_equal(element, patches[:, rows_of(walk, 0, walk.run)])
 
 
 def pooling(index: Index, image: Image) -> tuple[SlidingWindow, Image] | None:

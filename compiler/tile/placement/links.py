@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterable
 from itertools import pairwise
 
-from mho.compiler.tile.placement.streams import Placed, tile_name
+from mho.compiler.tile.placement.streams import Placed, place_of, tile_name
 from mho.compiler.types import Facts
 from mho.hw.config import Chip
 from mho.hw.noc.config import MeshConfig
@@ -69,5 +69,4 @@ class _Links:
         return list(pairwise(node for node, _ in path(self._mesh, self._node(start), self._node(end))))
 
     def _node(self, tile: str) -> int:
-        x, y = (0, 0) if tile == HOST else map(int, tile.split(","))
-        return self._mesh.node(x, y)
+        return self._mesh.node(*(0, 0) if tile == HOST else place_of(tile))

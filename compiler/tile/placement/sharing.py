@@ -9,9 +9,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from itertools import pairwise
 
-from mho.compiler.program import Call
 from mho.compiler.tile.placement.order import Part
-from mho.compiler.tile.placement.streams import Placed, Ring, boxes_of
+from mho.compiler.tile.placement.streams import Placed, Ring, boxes_of, place_of
 from mho.compiler.tile.refusal import Full, Refusal, full_of
 from mho.hw.tile.interpreter.tiles import HOST, Flow
 from mho.hw.tile.isa.legality import SLOTS
@@ -80,8 +79,7 @@ def _too_many_of_host(placed: Placed, rings: Sequence[Ring]) -> Refusal | None:
     """None if the host has a flow for each value that it sends, to all tiles that take it in one slot."""
     places: dict[tuple[int | None, int], set[tuple[int, int]]] = {}
     for ring in rings:
-        x, y = map(int, ring.tile.split(","))
-        places.setdefault((ring.slot, ring.value), set()).add((x, y))
+        places.setdefault((ring.slot, ring.value), set()).add(place_of(ring.tile))
     flows = sum(len(boxes_of(frozenset(group))) for group in places.values())
     if flows > FLOWS:
         last = placed.graph.layer_before(max(value for _, value in places))
@@ -132,9 +130,8 @@ def _maker(placed: Placed, value: int) -> int | None:
 
 def _reader(placed: Placed, key: Key) -> object:
     """What reads a ring: a walk counts its pixels, so nothing else may read that ring."""
-    node = placed.graph.nodes[key[1]]
-    op = None if node.head is None else placed.graph.program.stages[node.head].operation
-    return (op.layer, node.walk) if isinstance(op, Call) and key[2] == node.source else None
+    node, call = placed.graph.nodes[key[1]], placed.graph.call(key[1])
+    return (call.layer, node.walk) if call is not None and key[2] == node.source else None
 
 
 def _one_ring(

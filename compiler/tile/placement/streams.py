@@ -9,7 +9,6 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-from mho.compiler.program import Call
 from mho.compiler.tile.graph.graph import Graph, Node
 from mho.compiler.tile.placement.columns import Part, parts_of
 from mho.compiler.tile.refusal import NoRoomError
@@ -46,7 +45,7 @@ class Placed:
 
     ``cfgs`` are the sizes of all tiles of the chip. ``members`` are the tiles of each node, its root first; ``parts``
     those of its layer, if it has one; ``rings`` by (tile, node, value), ``flows`` by value; ``columns`` (what comes
-    from where to the root) and ``reductions`` by node and part.
+    from where to the root), ``reductions`` and ``roots`` (at which tile it comes together) by node and part.
     """
 
     graph: Graph
@@ -79,10 +78,6 @@ class Placed:
         """Flows of all tiles; several values may have one."""
         return tuple(dict.fromkeys((
             *(flow for flows in self.flows.values() for flow in flows), *(flow for _, flow in self.columns.values()))))
-
-    def part_root(self, node: int, part: int) -> str:
-        """The tile at which a part of a layer comes together."""
-        return self.roots[node, part]
 
     def root(self, node: int) -> str:
         """The tile at which what a node makes comes together."""
@@ -220,12 +215,8 @@ def sent(
 
 def _parts(graph: Graph) -> dict[int, Sequence[Part]]:
     """Parts of the layers of nodes."""
-    parts: dict[int, Sequence[Part]] = {}
-    for k, node in enumerate(graph.nodes):
-        op = None if node.head is None else graph.program.stages[node.head].operation
-        if isinstance(op, Call):
-            parts[k] = parts_of(graph.program.layers[op.layer])
-    return parts
+    calls = {k: graph.call(k) for k in range(len(graph.nodes))}
+    return {k: parts_of(graph.program.layers[call.layer]) for k, call in calls.items() if call is not None}
 
 
 def _next(numbers: dict[str, int], tile: str) -> int:
@@ -288,8 +279,7 @@ def _reductions(
     reductions: dict[tuple[int, int], Reduction] = {}
     for ((k, p), names), context in zip(split.items(), contexts, strict=True):
         if context is None:
-            op = graph.program.stages[graph.nodes[k].head or 0].operation
-            name = graph.program.layers[op.layer].name if isinstance(op, Call) else "?"
+            name = graph.layer_before(graph.nodes[k].values[0])
             raise NoRoomError(f"layer {name!r} must share its part of the mesh with at most {limit} layers that "
                              "are cut over several tiles: mesh.contexts")
         reductions[k, p] = Reduction(context=context, members=names, root=names[0])

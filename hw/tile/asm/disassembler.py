@@ -1,29 +1,32 @@
 """From a program to text that gives the same bytes."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from types import MappingProxyType
 
 from mho.hw.tile.asm import fields as text_fields
-from mho.hw.tile.isa import DESCRIPTORS, LOOP_DEPTH, PARAMETER, Cause, Command, Op, Operand, decode
+from mho.hw.tile.asm.assembler import OPERANDS
+from mho.hw.tile.isa import DESCRIPTORS, LOOP_DEPTH, PARAMETER, Cause, Command, Kind, Op, Operand, decode
 from mho.hw.tile.isa.program import Program
 
 __all__ = ["disassemble"]
 
 _LETTERS = {"stream": "s", "walk": "w", "mvm": "m", "vec": "v"}
+_OPERANDS = {int(value): name for name, value in OPERANDS.items()}
 _ACROSS = 16
 
 
-def disassemble(program: Program) -> str:
-    """The text of a program; names are the numbers of descriptors with a letter, as ``s3``.
+def disassemble(program: Program, streams: Mapping[int, str] = MappingProxyType({})) -> str:
+    """The text of a program; names are the numbers of descriptors with a letter, as ``s3``, or those of ``streams``.
 
     What is legal in itself is written with names, the rest as words.
     """
     lines = list(_head(program))
     for kind in DESCRIPTORS:
-        lines += _descriptors(program, kind)
+        lines += _descriptors(program, kind, streams)
     lines += _memories(program)
     numbers = {kind: [n for n in range(descriptor.count) if _readable(program, kind, n)]
                for kind, descriptor in DESCRIPTORS.items()}
-    lines += ["", *_Code(program.words, numbers).lines()]
+    lines += ["", *_Code(program.words, numbers, streams).lines()]
     return "\n".join(lines) + "\n"
 
 
@@ -41,18 +44,22 @@ def _readable(program: Program, kind: str, number: int) -> bool:
     return any(words) and not layout.spare(words) and layout.illegal(layout.unpack(words)) is None
 
 
-def _descriptors(program: Program, kind: str) -> Iterator[str]:
+def _label(kind: str, number: int, streams: Mapping[int, str]) -> str:
+    return streams[number] if kind == "stream" and number in streams else f"{_LETTERS[kind]}{number}"
+
+
+def _descriptors(program: Program, kind: str, streams: Mapping[int, str]) -> Iterator[str]:
     descriptor = DESCRIPTORS[kind]
     for number in range(descriptor.count):
         words = program.descriptors[descriptor.at(number)]
         if _readable(program, kind, number):
-            text = ", ".join(_items(kind, descriptor.layout.unpack(words)))
-            yield f"{kind} {_LETTERS[kind]}{number} @{number}: {text}"
+            text = ", ".join(_items(kind, descriptor.layout.unpack(words), streams))
+            yield f"{kind} {_label(kind, number, streams)} @{number}: {text}"
         elif any(words):
             yield f"raw {kind} @{number}: {' '.join(f'{word:#x}' for word in words)}"
 
 
-def _items(kind: str, values: dict[str, int]) -> Iterator[str]:
+def _items(kind: str, values: dict[str, int], streams: Mapping[int, str]) -> Iterator[str]:
     core = text_fields.unpack_core(values) if kind == "mvm" else None
     for field in DESCRIPTORS[kind].layout.fields:
         value = values[field.name]
@@ -62,8 +69,11 @@ def _items(kind: str, values: dict[str, int]) -> Iterator[str]:
             continue
         if field.width == 1:
             yield field.name
-        elif field.names in (None, Operand):
-            yield f"{field.name} {value}"
+        elif field.names is Operand:
+            table = field.name == "b" and values["kind"] == Kind.TABLE
+            yield f"{field.name} {value if table else streams.get(value) or _OPERANDS.get(value, value)}"
+        elif field.names is None:
+            yield f"{field.name} {streams.get(value, value) if field.name == 'stream' else value}"
         else:
             names = {int(member): member.name.lower() for member in field.names}
             yield f"{field.name} {names.get(value, value)}"
@@ -96,10 +106,10 @@ def _numbers(head: str, values: Sequence[int]) -> Iterator[str]:
 
 
 class _Code:
-    """Instructions as text; ``known`` are the descriptors that have names."""
+    """Instructions as text; ``known`` are the descriptors that have names, those of ``streams`` their own."""
 
-    def __init__(self, words: Sequence[int], numbers: dict[str, list[int]]) -> None:
-        self.words, self.known = words, numbers
+    def __init__(self, words: Sequence[int], numbers: dict[str, list[int]], streams: Mapping[int, str]) -> None:
+        self.words, self.known, self.streams = words, numbers, streams
 
     def lines(self) -> list[str]:
         lines: list[str] = []
@@ -146,7 +156,7 @@ class _Code:
 
     def _plain(self, op: Op, fields: dict[str, int]) -> str | None:
         def named(kind: str, number: int) -> str:
-            return f"{_LETTERS[kind]}{number}"
+            return _label(kind, number, self.streams)
 
         used = {"stream": "stream", "source": "stream", "mvm": "mvm", "walk": "walk", "vec": "vec"}
         if any(used[name] in used.values() and value not in self.known[used[name]]

@@ -55,25 +55,24 @@ def compiled_leaves() -> Callable[..., None] | None:
 class LeafSum:
     """:func:`scale_leaf` and :func:`sum_leaves` of one product, for batch after batch.
 
+    In 32 bits, which 16-bit codes times 15-bit multipliers and half of a unit never leave.
+
     Parameters
     ----------
     multiplier, outputs
         Of each column.
     shift
         Of the leaves.
-    top
-        Largest magnitude of a code.
     """
 
-    def __init__(self, multiplier: NDArray[np.integer], outputs: NDArray[np.integer], shift: int, top: int) -> None:
-        half = (1 << shift) >> 1
-        self._kind = np.int32 if top * int(multiplier.max(initial=0)) + half < 2**31 else np.int64
-        self._multiplier, self._half, self._shift = multiplier.astype(self._kind), self._kind(half), self._kind(shift)
+    def __init__(self, multiplier: NDArray[np.integer], outputs: NDArray[np.integer], shift: int) -> None:
+        self._multiplier = multiplier.astype(np.int32)
+        self._half, self._shift = np.int32((1 << shift) >> 1), np.int32(shift)
         self._outputs, turn = outputs, int(np.bincount(outputs).max(initial=1))
         first, count = int(outputs[0]), len(outputs) // turn
         tiled = np.array_equal(outputs, np.tile(np.arange(first, first + count), turn))
         self._tiles = (slice(first, first + count), turn) if tiled else None
-        self._loops = compiled_leaves() if tiled and self._kind is np.int32 else None
+        self._loops = compiled_leaves() if tiled else None
 
     def add(self, total: Lanes, codes: NDArray[np.integer]) -> None:
         """Adds the leaves of ``codes``, (batch, columns), to ``total``, (batch, outputs), with wrap-around."""
@@ -83,7 +82,7 @@ class LeafSum:
             rows = np.ascontiguousarray(codes)
             self._loops(rows, self._multiplier, self._half, self._shift, count, target.start, total)
             return
-        product = codes.astype(self._kind)
+        product = codes.astype(np.int32)
         product *= self._multiplier
         product += self._half
         product >>= self._shift

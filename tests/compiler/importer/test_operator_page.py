@@ -1,21 +1,18 @@
 """The page of operators, and a test of each."""
 
-from pathlib import Path
-
 import pytest
 from click.testing import CliRunner
 
 from mho.commands.compile.command import compile_command
-from mho.compiler.importer.operators import OPERATORS, listed, page
+from mho.compiler.importer.operators import OPERATORS, listed
 from tests.compiler.importer.operator_models import NOT_THERE
+from tests.compiler.importer.operator_page import PAGE, page
 from tests.compiler.importer.operator_table import GROUPS, NAMING_ALL, files_naming
-
-ROOT = Path(__file__).parents[3]
 
 
 def test_page_is_current() -> None:
-    # Where this fails: python -m mho.compiler.importer.operators
-    assert (ROOT / "docs" / "reference" / "operators.md").read_text() == page()
+    # Where this fails: python -m tests.compiler.importer.operator_page
+    assert PAGE.read_text() == page()
 
 
 def test_the_command_prints_them() -> None:

@@ -3,7 +3,8 @@
 import numpy as np
 
 from mho.compiler.model.windows import windows
-from mho.compiler.tile.lowering.walks import walk_of_window
+from mho.compiler.program import Call
+from mho.compiler.tile.lowering.geometry import Image, layer_walk, rows_of
 from mho.macro_models.integer.vector import PAD
 from mho.macro_models.integer.window import Axis, Window
 
@@ -31,6 +32,13 @@ def convolution(rng):
     return (channels, *([1] if rank == 1 else []), *size), view, patches, groups
 
 
+def walk_over(window, channels, height, width):
+    """The walk of a layer that takes a window of an image."""
+    patches = window.indices()
+    call = Call(layer=0, patches=patches, pad=np.zeros(patches.shape[1], np.int16), window=window)
+    return layer_walk(call, Image(channels=channels, height=height, width=width))
+
+
 def test_a_walk_takes_what_the_index_array_of_a_convolution_says():
     rng, done, refused = np.random.default_rng(7), 0, 0
     while done < 500:
@@ -42,16 +50,15 @@ def test_a_walk_takes_what_the_index_array_of_a_convolution_says():
         if window is None:  # every window is in the padding
             refused += 1
             continue
-        for group in range(groups):
-            found = walk_of_window(window, image, group)
-            assert found is not None, (image, window)
-            rows = np.arange(patches.shape[1]).reshape(groups, -1)[group]
-            assert sorted(found.rows) == rows.tolist()
-            # Element by element: pixel and channel of the ring are the element of the value.
-            pixels = found.walk.pixels.repeat(found.walk.run, axis=1)
-            channel = found.walk.channel + np.tile(np.arange(found.walk.run), found.walk.terms)
-            element = np.where(pixels < 0, PAD, channel * image[1] * image[2] + pixels)
-            np.testing.assert_array_equal(element, patches[:, found.rows])
+        found = walk_over(window, *image)
+        assert found is not None, (image, window)
+        rows = rows_of(found, 0, found.run)
+        assert sorted(rows) == list(range(patches.shape[1]))
+        # Element by element: pixel and channel of the ring are the element of the value.
+        pixels = found.pixels.repeat(found.run, axis=1)
+        channel = found.channel + np.tile(np.arange(found.run), found.terms)
+        element = np.where(pixels < 0, PAD, channel * image[1] * image[2] + pixels)
+        np.testing.assert_array_equal(element, patches[:, rows])
         done += 1
     assert refused < 50
 
@@ -60,16 +67,19 @@ def test_what_is_no_walk():
     y = Axis(size=6, step=6, kernel=2, positions=5)
     x = Axis(size=6, step=1, kernel=2, positions=5)
     window = Window(first=0, channels=2, channel_step=36, axes=(y, x))
-    assert walk_of_window(window, (2, 6, 6)) is not None
-    assert walk_of_window(window, (2, 4, 9)) is None
+    assert walk_over(window, 2, 6, 6) is not None
+    assert walk_over(window, 2, 4, 9) is None
     cut = Window(first=7, channels=1, channel_step=36, axes=(y, x))
-    assert walk_of_window(cut, (2, 6, 6)) is None
+    assert walk_over(cut, 2, 6, 6) is None
     deep = Window(first=0, channels=1, channel_step=216, axes=(y, y, x))
-    assert walk_of_window(deep, (1, 36, 6)) is None
+    assert walk_over(deep, 1, 36, 6) is None
 
 
-def test_an_image_of_one_channel_that_is_flattened_has_one_channel():
+def test_an_image_of_one_channel_that_is_flattened_is_one_window():
     """Its elements are those of a pixel of as many channels, but a ring has no such block."""
     flat = Window(first=0, channels=64, channel_step=1)
-    assert walk_of_window(flat, (1, 8, 8)) is None
-    assert walk_of_window(flat, (64, 1, 1)) is not None
+    whole, pixel = walk_over(flat, 1, 8, 8), walk_over(flat, 64, 1, 1)
+    assert whole is not None
+    assert pixel is not None
+    assert (whole.run, whole.terms) == (1, 64)
+    assert (pixel.run, pixel.terms) == (64, 1)

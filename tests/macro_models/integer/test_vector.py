@@ -75,7 +75,7 @@ def test_leaves_are_added_as_one_by_one(
     for b in range(2):
         for j, output in enumerate(outputs.tolist()):
             wanted[b][output] += rounded(int(codes[b, j]) * int(multiplier[j]), shift)
-    LeafSum(multiplier, outputs, shift, top).add(total, codes)
+    LeafSum(multiplier, outputs, shift).add(total, codes)
     assert total.tolist() == [[wrap16(v) for v in row] for row in wanted]
 
 
@@ -84,7 +84,7 @@ def test_leaves_are_added_as_one_by_one(
 @pytest.mark.parametrize("code", [LANE_MAX, -LANE_MAX])
 def test_the_largest_product_fits_in_32_bits(kind: type, multiplier: int, shift: int, code: int) -> None:
     total = np.zeros((1, 1), dtype=np.int16)
-    LeafSum(np.array([multiplier]), np.zeros(1, np.int64), shift, LANE_MAX).add(total, np.array([[code]], dtype=kind))
+    LeafSum(np.array([multiplier]), np.zeros(1, np.int64), shift).add(total, np.array([[code]], dtype=kind))
     assert total[0, 0] == wrap16(rounded(code * multiplier, shift))
 
 

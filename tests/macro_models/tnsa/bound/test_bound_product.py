@@ -105,7 +105,7 @@ def test_leaves_are_summed_as_one_by_one(seed: int, shift: int, copies: int, out
     multiplier = rng.integers(0, 2**15, len(target)).astype(np.int32)
     total = rng.integers(-(2**15), 2**15, (7, outputs + 3)).astype(np.int16)
     expected = total + sum_leaves([(scale_leaf(codes, multiplier, shift), target)], outputs + 3)
-    LeafSum(multiplier, target, shift, top).add(total, codes)
+    LeafSum(multiplier, target, shift).add(total, codes)
     assert np.array_equal(total, expected)
 
 

@@ -61,5 +61,5 @@ def test_leaves(count: int, turns: int, shift: int, seed: int) -> None:
     outputs = np.tile(np.arange(first, first + count), turns)
     total = rng.integers(-(2**15), 2**15, (7, first + count + 1)).astype(np.int16)
     wanted = total + sum_leaves([(scale_leaf(codes, multiplier, shift), outputs)], total.shape[1])
-    LeafSum(multiplier, outputs, shift, top).add(total, codes)
+    LeafSum(multiplier, outputs, shift).add(total, codes)
     np.testing.assert_array_equal(total, wanted)
