@@ -175,7 +175,7 @@ def classifier(
         for end, sizes in ((source, shape), ("probability", (classes,)))
     ]
     weights = [numpy_helper.from_array(np.ascontiguousarray(value), key) for key, value in tensors.items()]
-    graph = helper.make_graph([*nodes, softmax], name, *ends, weights)
+    graph = helper.make_graph([*nodes, softmax], name, ends[0], ends[1], weights)
     return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8, producer_name="mho")
 
 
