@@ -14,19 +14,15 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # before numpy is loaded
 import argparse
 import json
 import statistics
-import sys
 import tempfile
 import time
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
-
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-
 from amaranth.lib.wiring import Out
 from naive_bench import LeanMacro
+from numpy.typing import NDArray
 
 from mho.hw.config import Chip, load_chip
 from mho.hw.core.layout import pack

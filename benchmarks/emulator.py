@@ -11,14 +11,11 @@ what is shown there is the longest that an operation takes.
 
 import argparse
 import json
-import sys
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from mho.fpga.boards import BOARDS
 from mho.fpga.config import board_config

@@ -13,17 +13,14 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # before numpy is loaded
 
 import argparse
 import json
-import sys
 import time
 from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 from unittest import mock
 
 import numpy as np
-
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+from tools import rates
 
 from mho.macro_models import Masks, load_device
 from mho.macro_models.array import Wires
@@ -106,22 +103,6 @@ def without_numba(work: Callable[[], object]) -> None:
         work()
 
 
-def rates(rows: dict[str, Callable[[], object]], batch: int, seconds: float) -> dict[str, float]:
-    """Vectors per CPU-second of each row, the best of rounds in which all rows take turns."""
-    best = dict.fromkeys(rows, 0.0)
-    for work in rows.values():
-        work()
-    rounds = 10
-    for _ in range(rounds):
-        for name, work in rows.items():
-            start, done = time.process_time(), 0
-            while (spent := time.process_time() - start) < seconds / rounds or done == 0:
-                work()
-                done += batch
-            best[name] = max(best[name], done / spent)
-    return best
-
-
 def single_us(model: TnsaModel, x: np.ndarray, op: MvmOperation, seconds: float) -> float:
     """CPU microseconds of one conversion, numbered as the first conversions of successive images."""
     key = model.key(False, np.ones(model.config.lines, dtype=bool))
@@ -157,7 +138,7 @@ def main() -> None:
     for name, model in measured.items():
         rows[name] = lambda model=model: model.mvm(op, masks, x, op_ids)
     rows["the same, without numba"] = lambda: without_numba(rows["everything, noise in every cycle too"])
-    best = rates(rows, args.batch, args.seconds)
+    best = {name: max(seen) for name, seen in rates(rows, args.batch, args.seconds, rounds=10).items()}
     gemm = best.pop("gemm")
     result: dict[str, Any] = {
         "lines": args.lines,

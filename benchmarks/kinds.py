@@ -13,17 +13,13 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # before numpy is loaded
 
 import argparse
 import json
-import sys
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+from tools import rates
 
 from mho.hw.config import Chip, load_chip
 from mho.macro_models import Masks, family, load_device
@@ -110,14 +106,7 @@ def main() -> None:
         f"{name}, {'a day' if noisy else 'ideal'}": products(chip, overrides, noisy, args.batch)
         for name, (chip, overrides) in CHIPS.items() for noisy in (False, True)
     }
-    best = dict.fromkeys(rows, 0.0)
-    for _ in range(ROUNDS):
-        for name, work in rows.items():
-            start, done = time.process_time(), 0
-            while (spent := time.process_time() - start) < args.seconds / ROUNDS or not done:
-                work()
-                done += args.batch
-            best[name] = max(best[name], done / spent)
+    best = {name: max(seen) for name, seen in rates(rows, args.batch, args.seconds, ROUNDS).items()}
     if args.cosim:
         for name, (chip, overrides) in CHIPS.items():
             best[f"{name}, a day, cosim"] = cosimulated(case(chip, overrides, True, args.batch))

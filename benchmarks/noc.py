@@ -14,12 +14,9 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # before numpy is loaded
 
 import argparse
 import json
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
-
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 import noc_layer
 import noc_load
@@ -45,7 +42,7 @@ def mesh(name: str, **more: int) -> MeshConfig:
 
 def load_rows(name: str, figures: dict[str, Any]) -> Iterator[str]:
     """Table of a mesh beside the published router of most alike queues."""
-    published = BOOKSIM.get(name, {}).get("1 VC x 8", {})
+    published = BOOKSIM.get(name, {})
     yield f"{name}: zero-load latency / saturation / accepted at full load (flits a cycle and node)"
     yield f"  {'pattern':<15} {'bound':>6}  {'here':>20} {'of bound':>9}  {'BookSim 1 VC x 8':>20}  target"
     for pattern, row in figures.items():
@@ -99,7 +96,7 @@ def plot(results: dict[str, Any], path: Path) -> None:
             axis.plot(x, [p["mean"] for p in row["curve"]], color=colour, label=f"{name}, mean")
             axis.plot(x, [p["p99"] for p in row["curve"]], color=colour, lw=0.8, ls="--", label=f"{name}, 99 %")
             axis.axvline(row["bound"], color=colour, lw=0.8, ls=":", label=f"{name}, channel bound")
-            published = BOOKSIM.get(name, {}).get("1 VC x 8", {}).get(pattern)
+            published = BOOKSIM.get(name, {}).get(pattern)
             if published:
                 empty, saturation, _ = published
                 axis.plot(saturation, 3 * empty, "o", mfc="none", color=colour, label=f"{name}, BookSim saturates")

@@ -10,44 +10,17 @@ BOOKSIM_SOURCE = (
 
 BOOKSIM = {
     "8x6": {
-        "1 VC x 4": {
-            "uniform": (6.6, 0.375, 0.386), "transpose": (6.3, 0.328, 0.510), "bit-complement": (9.1, 0.238, 0.167),
-            "neighbour": (5.5, 0.985, 1.000), "hotspot10": (6.5, 0.164, 0.173),
-        },
-        "1 VC x 8": {
-            "uniform": (6.6, 0.400, 0.399), "transpose": (6.3, 0.328, 0.510), "bit-complement": (9.1, 0.238, 0.167),
-            "neighbour": (5.5, 0.985, 1.000), "hotspot10": (6.5, 0.164, 0.173),
-        },
-        "2 VC x 4": {
-            "uniform": (6.7, 0.412, 0.414), "transpose": (6.3, 0.328, 0.509), "bit-complement": (9.1, 0.234, 0.150),
-            "neighbour": (5.5, 0.985, 1.000), "hotspot10": (6.5, 0.170, 0.172),
-        },
-        "2 VC x 8": {
-            "uniform": (6.7, 0.412, 0.418), "transpose": (6.3, 0.328, 0.508), "bit-complement": (9.1, 0.238, 0.168),
-            "neighbour": (5.5, 0.985, 1.000), "hotspot10": (6.5, 0.170, 0.175),
-        },
+        "uniform": (6.6, 0.400, 0.399), "transpose": (6.3, 0.328, 0.510), "bit-complement": (9.1, 0.238, 0.167),
+        "neighbour": (5.5, 0.985, 1.000), "hotspot10": (6.5, 0.164, 0.173),
     },
     "8x8": {
-        "1 VC x 4": {
-            "uniform": (7.3, 0.338, 0.359), "transpose": (7.3, 0.139, 0.344), "bit-complement": (10.0, 0.219, 0.125),
-            "hotspot10": (7.1, 0.126, 0.131),
-        },
-        "1 VC x 8": {
-            "uniform": (7.3, 0.375, 0.389), "transpose": (7.3, 0.139, 0.344), "bit-complement": (10.0, 0.229, 0.125),
-            "hotspot10": (7.1, 0.126, 0.132),
-        },
-        "2 VC x 4": {
-            "uniform": (7.3, 0.388, 0.397), "transpose": (7.3, 0.139, 0.344), "bit-complement": (10.0, 0.229, 0.125),
-            "hotspot10": (7.1, 0.131, 0.132),
-        },
-        "2 VC x 8": {
-            "uniform": (7.3, 0.400, 0.411), "transpose": (7.3, 0.139, 0.344), "bit-complement": (10.0, 0.234, 0.123),
-            "hotspot10": (7.1, 0.133, 0.131),
-        },
+        "uniform": (7.3, 0.375, 0.389), "transpose": (7.3, 0.139, 0.344), "bit-complement": (10.0, 0.229, 0.125),
+        "hotspot10": (7.1, 0.126, 0.132),
     },
 }
-"""By mesh, router and pattern: latency of the empty mesh, saturation, accepted at full load (cycles; flits a node and
-cycle). Saturation is the largest offered load with a mean latency of at most three times that of the empty mesh."""
+"""By mesh and pattern, of routers with one virtual channel of 8 flits: latency of the empty mesh, saturation, accepted
+at full load (cycles; flits a node and cycle). Saturation is the largest offered load with a mean latency of at most
+three times that of the empty mesh."""
 
 ROUTERS_SOURCE = (
     "open routers placed and routed the same way: yosys 0.52 synth_ecp5, nextpnr-ecp5 0.7, LFE5U-25F-6, registered IO, "

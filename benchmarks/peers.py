@@ -17,16 +17,12 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # before numpy is loaded
 import argparse
 import json
 import sys
-import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-
 from kinds import products
+from tools import rates
 
 from mho.macro_models import load_device
 from mho.macro_models.cells.programming import programmed
@@ -86,15 +82,6 @@ def relative(values: np.ndarray, expected: np.ndarray) -> float:
     return float(np.sqrt(np.mean((values - expected) ** 2) / np.mean(expected**2)))
 
 
-def thousands(run: Callable[[], object], batch: int, seconds: float) -> float:
-    """Thousands of products per CPU-second."""
-    done, start = 0, time.process_time()
-    while (spent := time.process_time() - start) < seconds:
-        run()
-        done += batch
-    return done / spent / 1000.0
-
-
 def main() -> int:
     """Measure, and print a table or JSON."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
@@ -118,14 +105,10 @@ def main() -> int:
         errors["CrossSim"] = [error_of_crosssim(np.random.default_rng(k)) for k in range(CHIPS)]
     except ImportError:
         print("CrossSim is not installed", file=sys.stderr)
-    rates: dict[str, list[float]] = {name: [] for name in rows}
-    for run in rows.values():
-        run()  # what is compiled or loaded once
-    for _ in range(ROUNDS):
-        for name, run in rows.items():
-            rates[name].append(thousands(run, size.get(name, args.batch), args.seconds / ROUNDS))
+    medians = {name: float(np.median(seen)) for name, seen in rates(rows, args.batch, args.seconds, ROUNDS).items()}
+    thousands = {name: rate * size.get(name, args.batch) / args.batch / 1000 for name, rate in medians.items()}
     report = {
-        "batch": args.batch, "thousand_products_per_cpu_s": {name: float(np.median(v)) for name, v in rates.items()},
+        "batch": args.batch, "thousand_products_per_cpu_s": thousands,
         "relative_error": {name: [float(np.mean(v)), float(np.std(v, ddof=1))] for name, v in errors.items()},
     }
     if args.json:

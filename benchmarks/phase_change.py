@@ -2,8 +2,7 @@
 
     python benchmarks/phase_change.py [--chips 3] [--vectors 300]
 
-The error of products with normal weights and inputs, 256 x 256; write-verify of all
-devices of a core of 64 rows; reads of devices against the formulas that they are of, at five levels and four times.
+The error of products with normal weights and inputs, 256 x 256, and write-verify of all devices of a core of 64 rows.
 Published: Khaddam-Aljameh et al., JSSC 57, 1027 (2022); Le Gallo et al., Nature Electronics 6, 680 (2023).
 """
 
@@ -12,13 +11,9 @@ import os
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # before numpy is loaded
 
 import argparse
-import sys
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
-
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from mho.hw.config import load_chip
 from mho.hw.config.kinds.pwm import PwmChip
@@ -26,26 +21,10 @@ from mho.macro_models import Masks, load_device
 from mho.macro_models.integer.pwm.programming import WriteParameters, write_rows
 from mho.macro_models.pwm.model import PwmModel
 from mho.macro_models.pwm.programming import ProgrammedRows, target_counts
-from tests.macro_models.devices.test_drift_law import FORMULAS, TIMES, reads
 
 DEVICE = "pcm-hermes-1dev"
 SPREAD = 0.25
 """Standard deviation of weights, of the largest."""
-
-
-def devices() -> None:
-    """Reads against the formulas."""
-    print("reads at five levels: mean - formula (standard errors) | deviation / formula - 1 (%)")
-    for name, law in FORMULAS.items():
-        for time_s in TIMES:
-            rows = []
-            for share in (0.04, 0.2, 0.4, 0.7, 1.0):
-                target = share * law.g_max
-                sample = reads(load_device(name), target, time_s)
-                mean, sd = law.moments(target, time_s)
-                rows.append(((sample.mean() - mean) / (sd / len(sample) ** 0.5), 100 * (sample.std() / sd - 1)))
-            means, sds = (" ".join(f"{row[k]:+6.2f}" for row in rows) for k in (0, 1))
-            print(f"{name:<18}{time_s:>12g}  {means} | {sds}")
 
 
 def products(chips: int, vectors: int) -> None:
@@ -99,7 +78,6 @@ def main() -> None:
     args = parser.parse_args()
     products(args.chips, args.vectors)
     convergence(args.chips)
-    devices()
 
 
 if __name__ == "__main__":

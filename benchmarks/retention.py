@@ -25,8 +25,6 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-
 import mho
 from mho.data import load_sample
 from mho.figures.run import COLOURS, in_style, new_figure, save_figure

@@ -18,13 +18,10 @@ cell for gates of clocks, four flip-flops or more of one enable have one, and ``
 
 import argparse
 import json
-import sys
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
-
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from mho.hw.config import load_chip
 from mho.rtl_gen.emit import module_texts

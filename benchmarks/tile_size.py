@@ -8,12 +8,9 @@ alone in an LFE5U-85F.
 import argparse
 import json
 import re
-import sys
 import tempfile
 from pathlib import Path
 from typing import Any
-
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from tools import fmax_MHz, run_tool
 

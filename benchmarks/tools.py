@@ -1,12 +1,14 @@
-"""Tools that benchmarks run."""
+"""Tools that benchmarks run, and the clock of what they measure."""
 
 import re
 import subprocess
+import time
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from mho.sim.build.toolchain import require_tool
 
-__all__ = ["fmax_MHz", "run_tool"]
+__all__ = ["fmax_MHz", "rates", "run_tool"]
 
 
 def run_tool(command: list[str], folder: Path) -> str:
@@ -21,3 +23,20 @@ def run_tool(command: list[str], folder: Path) -> str:
 def fmax_MHz(report: str) -> float:
     """The clock that nextpnr reached, which its report has last."""
     return float(re.findall(r"Max frequency for clock[^:]*: +([\d.]+) MHz", report)[-1])
+
+
+def rates(
+    rows: Mapping[str, Callable[[], object]], batch: int, seconds: float, rounds: int = 5
+) -> dict[str, list[float]]:
+    """Items per CPU-second of each row in each round, ``batch`` in each call; rows take turns."""
+    for work in rows.values():
+        work()  # what is compiled or loaded once
+    seen: dict[str, list[float]] = {name: [] for name in rows}
+    for _ in range(rounds):
+        for name, work in rows.items():
+            start, done = time.process_time(), 0
+            while (spent := time.process_time() - start) < seconds / rounds or done == 0:
+                work()
+                done += batch
+            seen[name].append(done / spent)
+    return seen

@@ -15,11 +15,8 @@ import resource
 import sys
 import time
 from collections.abc import Callable
-from pathlib import Path
 
 import numpy as np
-
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from mho.macro_models.array import Wires, analog_error, effective_matrix, ideal_matrix
 

@@ -14,7 +14,7 @@ import traceback
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection
 from multiprocessing.connection import wait as wait_for
@@ -99,10 +99,6 @@ class Workers(Protocol):
         """
         ...
 
-    def ready(self) -> None:
-        """Begin now, and not with the first task; returns at once."""
-        ...
-
 
 class InProcess:
     """No other process: ``begin(*arguments)`` is called at once."""
@@ -114,9 +110,6 @@ class InProcess:
     def run(self, function: Callable[[Task], Made], tasks: Sequence[Task]) -> Iterator[tuple[int, Made]]:
         """See :class:`Workers`."""
         yield from ((number, function(task)) for number, task in enumerate(tasks))
-
-    def ready(self) -> None:
-        """See :class:`Workers`."""
 
 
 class Processes:
@@ -160,12 +153,6 @@ class Processes:
                     f"{argument('jobs')}; a script that begins them needs: if __name__ == \"__main__\""
                 ) from None
             waiting = [number for number in waiting if number not in done]
-
-    def ready(self) -> None:
-        """See :class:`Workers`. Copies are made with the first task, when this process has loaded more."""
-        if self._start == "spawn":
-            with suppress(BrokenProcessPool):  # which the first task finds
-                self._open().begin()
 
     def _open(self) -> "_Pool":
         if self._pool is None:

@@ -8,7 +8,7 @@ when cells relax (Wan et al., Nature 608, 504 (2022), trained with 10 to 20 %). 
 0..16 and 0..255.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -19,7 +19,7 @@ import onnx
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
-__all__ = ["Adam", "Recipe", "main", "to_onnx", "train"]
+__all__ = ["Adam", "Recipe", "classifier", "cosine", "descend", "entropy_slope", "main", "to_onnx", "train", "write"]
 
 Float = NDArray[np.float64]
 
@@ -69,6 +69,38 @@ class Adam:
             yield (first[k] / (1 - 0.9**self.step)) / (np.sqrt(second[k] / (1 - 0.999**self.step)) + 1e-8)
 
 
+def cosine(step: int, steps: int) -> float:
+    """Of the rate in a step of so many: from 1 down to 0."""
+    return 0.5 * (1 + np.cos(np.pi * step / steps))
+
+
+def descend(
+    values: list[NDArray[Any]], slopes: Callable[[NDArray[np.int64]], Iterable[NDArray[Any]]], count: int,
+    rng: np.random.Generator, *, epochs: int, rate: Callable[[int, int], float], decay: float = 0.0,
+) -> None:
+    """Adam in single precision on whole batches of 50 of ``count`` examples; ``values`` are changed where they lie.
+
+    ``slopes`` gives the gradients for the examples of a batch, ``rate`` the rate in a step of so many; matrices decay.
+    """
+    adam, batch = Adam(values), 50
+    steps = epochs * (count // batch)
+    for _ in range(epochs):
+        order = rng.permutation(count)
+        for start in range(0, count - batch + 1, batch):
+            gradients = slopes(order[start : start + batch])
+            now = rate(adam.step + 1, steps)
+            for value, update in zip(values, adam.updates(gradients), strict=True):
+                value -= (now * update).astype(np.float32)
+                if decay and value.ndim > 1:
+                    value *= np.float32(1 - now * decay)
+
+
+def entropy_slope(score: NDArray[Any], target: NDArray[Any]) -> NDArray[Any]:
+    """Gradient of the mean cross entropy of a softmax, with respect to scores (examples, classes)."""
+    e = np.exp(score - score.max(axis=1, keepdims=True))
+    return (e / e.sum(axis=1, keepdims=True) - target) / len(score)
+
+
 def train(x: Float, y: NDArray[np.int64], recipe: Recipe) -> list[tuple[Float, Float]]:
     """Weights (inputs, outputs) and biases of each layer for images (images, height, width) scaled to 0..1."""
     rng = np.random.default_rng(recipe.seed)
@@ -86,7 +118,7 @@ def train(x: Float, y: NDArray[np.int64], recipe: Recipe) -> list[tuple[Float, F
             images = _augment(x[chosen], recipe, rng).reshape(len(chosen), -1)
             noisy = [w + rng.normal(size=w.shape) * recipe.noise * np.abs(w).max() for w in values[:layers]]
             slopes = _gradients(images, target[chosen], noisy, values[layers:])
-            rate = recipe.rate * 0.5 * (1 + np.cos(np.pi * (adam.step + 1) / steps))
+            rate = recipe.rate * cosine(adam.step + 1, steps)
             for k, update in enumerate(adam.updates(slopes)):
                 values[k] = values[k] - rate * update - recipe.rate * recipe.decay * (k < layers) * values[k]
     return list(zip(values[:layers], values[layers:], strict=True))
@@ -105,8 +137,7 @@ def _gradients(x: Float, target: Float, weights: Sequence[Float], biases: Sequen
     for k, (w, b) in enumerate(zip(weights, biases, strict=True)):
         z = values[-1] @ w + b
         values.append(np.maximum(z, 0) if k + 1 < len(weights) else z)
-    e = np.exp(values[-1] - values[-1].max(axis=1, keepdims=True))
-    error = (e / e.sum(axis=1, keepdims=True) - target) / len(x)
+    error = entropy_slope(values[-1], target)
     slopes: list[Float] = []
     offsets: list[Float] = []
     for k in range(len(weights) - 1, -1, -1):
@@ -119,11 +150,10 @@ def _gradients(x: Float, target: Float, weights: Sequence[Float], biases: Sequen
 def to_onnx(name: str, layers: Sequence[tuple[Float, Float]], shape: tuple[int, ...], scale: float) -> onnx.ModelProto:
     """The perceptron with the scale of its pixels folded into the first layer."""
     nodes = [helper.make_node("Flatten", ["image"], ["flat"], name="flatten")]
-    weights, value = [], "flat"
+    tensors, value = dict[str, NDArray[Any]](), "flat"
     for k, (w, b) in enumerate(layers):
         w = w / scale if k == 0 else w
-        weights += [numpy_helper.from_array(w.T.astype(np.float32), f"fc{k}.weight")]
-        weights += [numpy_helper.from_array(b.astype(np.float32), f"fc{k}.bias")]
+        tensors |= {f"fc{k}.weight": w.T.astype(np.float32), f"fc{k}.bias": b.astype(np.float32)}
         nodes.append(
             helper.make_node("Gemm", [value, f"fc{k}.weight", f"fc{k}.bias"], [f"fc{k}.out"], name=f"fc{k}", transB=1)
         )
@@ -131,14 +161,21 @@ def to_onnx(name: str, layers: Sequence[tuple[Float, Float]], shape: tuple[int, 
         if k + 1 < len(layers):
             nodes.append(helper.make_node("Relu", [value], [f"relu{k}"], name=f"relu{k}"))
             value = f"relu{k}"
-    nodes.append(helper.make_node("Softmax", [value], ["probability"], name="softmax", axis=-1))
-    graph = helper.make_graph(
-        nodes,
-        name,
-        [helper.make_tensor_value_info("image", TensorProto.FLOAT, ["batch", *shape])],
-        [helper.make_tensor_value_info("probability", TensorProto.FLOAT, ["batch", layers[-1][1].size])],
-        weights,
-    )
+    return classifier(name, nodes, value, tensors, source="image", shape=shape, classes=layers[-1][1].size)
+
+
+def classifier(
+    name: str, nodes: Sequence[onnx.NodeProto], scores: str, tensors: Mapping[str, NDArray[Any]], *, source: str,
+    shape: Sequence[int], classes: int,
+) -> onnx.ModelProto:
+    """A model from an input ``source`` of some shape to probabilities, by a softmax of the value ``scores``."""
+    softmax = helper.make_node("Softmax", [scores], ["probability"], name="softmax", axis=-1)
+    ends = [
+        [helper.make_tensor_value_info(end, TensorProto.FLOAT, ["batch", *sizes])]
+        for end, sizes in ((source, shape), ("probability", (classes,)))
+    ]
+    weights = [numpy_helper.from_array(np.ascontiguousarray(value), key) for key, value in tensors.items()]
+    graph = helper.make_graph([*nodes, softmax], name, ends[0], ends[1], weights)
     return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8, producer_name="mho")
 
 
@@ -169,19 +206,20 @@ def main() -> None:
         x, y, x_test, y_test = load()
         layers = train(x / scale, y, recipe)
         model = to_onnx(name, layers, x.shape[1:], scale)
-        onnx.checker.check_model(model)
-        onnx.save(model, str(TARGET / f"{name}.onnx"))
         np.savez_compressed(TARGET / f"{name}.npz", x=x_test, y=y_test.astype(np.uint8), calibrate=x[:256])
-        print(f"{name}: {accuracy(model, x_test, y_test):.2%} of {len(y_test)} test images")
+        write(model, TARGET / f"{name}.onnx", x_test, y_test)
 
 
-def accuracy(model: onnx.ModelProto, x: NDArray[Any], y: NDArray[np.integer]) -> float:
-    """Share of the inputs that a model puts into their class, in onnxruntime's arithmetic."""
+def write(model: onnx.ModelProto, path: Path, x: NDArray[Any], y: NDArray[np.integer]) -> None:
+    """Write a model, and print the share of test inputs that it puts into their class in onnxruntime's arithmetic."""
     import onnxruntime
 
+    onnx.checker.check_model(model)
+    onnx.save(model, str(path))
     session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
     (output,) = session.run(None, {session.get_inputs()[0].name: x.astype(np.float32)})
-    return float((np.argmax(np.asarray(output), axis=1) == y).mean())
+    right = (np.argmax(np.asarray(output), axis=1) == y).mean()
+    print(f"{path.stem}: {right:.2%} of {len(y)} test inputs")
 
 
 if __name__ == "__main__":

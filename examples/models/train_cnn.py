@@ -14,8 +14,8 @@ import numpy as np
 import onnx
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
-from onnx import TensorProto, helper, numpy_helper
-from train import FASHION, Adam, accuracy
+from onnx import helper
+from train import FASHION, classifier, cosine, descend, entropy_slope, write
 
 __all__ = ["Cnn", "main", "to_onnx", "train"]
 
@@ -83,9 +83,7 @@ class Cnn:
             activations.append((patches, y, where, value.shape[-1]))
             value = pooled
         flat = value.transpose(0, 3, 1, 2).reshape(len(x), -1)
-        score = flat @ weights[2] + self.biases[2]
-        e = np.exp(score - score.max(axis=1, keepdims=True))
-        error = ((e / e.sum(axis=1, keepdims=True) - target) / len(x)).astype(np.float32)
+        error = entropy_slope(flat @ weights[2] + self.biases[2], target).astype(np.float32)
         slopes, offsets = [flat.T @ error], [error.sum(axis=0)]
         slope = (error @ weights[2].T).reshape(len(x), value.shape[3], *value.shape[1:3]).transpose(0, 2, 3, 1)
         for w, (patches, y, where, channels) in zip(weights[1::-1], activations[::-1], strict=True):
@@ -102,24 +100,16 @@ def train(
     """Adam with a cosine schedule for images (images, height, width) scaled to 0..1; mirrored at random."""
     rng = np.random.default_rng(seed)
     net = Cnn.random(rng)
-    values = [*net.weights, *net.biases]
-    adam = Adam(values)
     target = (np.eye(10, dtype=np.float32) * 0.9 + 0.01)[y]
-    batch = 50
-    steps = epochs * (len(x) // batch)
-    for _ in range(epochs):
-        order = rng.permutation(len(x))
-        for start in range(0, len(x), batch):
-            chosen = order[start : start + batch]
-            images = np.where(rng.random((len(chosen), 1, 1)) < 0.5, x[chosen, :, ::-1], x[chosen])
-            noisy = [w + rng.normal(size=w.shape).astype(np.float32) * noise * np.abs(w).max() for w in net.weights]
-            slopes, offsets = net.gradients(images[..., None], target[chosen], noisy)
-            step = adam.step + 1
-            now = float(rate * 0.5 * (1 + np.cos(np.pi * step / steps)))
-            for k, update in enumerate(adam.updates([*slopes, *offsets])):
-                values[k] -= (now * update).astype(np.float32)
-                if k < 3:
-                    values[k] *= np.float32(1 - now * 5e-3)
+
+    def gradients(chosen: NDArray[np.int64]) -> list[Float]:
+        images = np.where(rng.random((len(chosen), 1, 1)) < 0.5, x[chosen, :, ::-1], x[chosen])
+        noisy = [w + rng.normal(size=w.shape).astype(np.float32) * noise * np.abs(w).max() for w in net.weights]
+        slopes, offsets = net.gradients(images[..., None], target[chosen], noisy)
+        return [*slopes, *offsets]
+
+    descend([*net.weights, *net.biases], gradients, len(x), rng, epochs=epochs, decay=5e-3,
+            rate=lambda step, steps: float(rate * cosine(step, steps)))
     return net
 
 
@@ -140,25 +130,14 @@ def to_onnx(net: Cnn) -> onnx.ModelProto:
     tensors |= {"fc.weight": net.weights[2], "fc.bias": net.biases[2]}
     nodes.append(helper.make_node("Flatten", ["v2"], ["flat"], name="flatten"))
     nodes.append(helper.make_node("Gemm", ["flat", "fc.weight", "fc.bias"], ["score"], name="fc"))
-    nodes.append(helper.make_node("Softmax", ["score"], ["probability"], name="softmax", axis=-1))
-    graph = helper.make_graph(
-        nodes,
-        "fashion14_cnn",
-        [helper.make_tensor_value_info("image", TensorProto.FLOAT, ["batch", 14, 14])],
-        [helper.make_tensor_value_info("probability", TensorProto.FLOAT, ["batch", 10])],
-        [numpy_helper.from_array(np.ascontiguousarray(v), k) for k, v in tensors.items()],
-    )
-    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8, producer_name="mho")
+    return classifier("fashion14_cnn", nodes, "score", tensors, source="image", shape=(14, 14), classes=10)
 
 
 def main() -> None:
     """Trains, writes, and reports the accuracy of onnxruntime."""
     with np.load(FASHION, allow_pickle=False) as data:
         x, y, x_test, y_test = (data[name] for name in ("x_train", "y_train", "x_test", "y_test"))
-    model = to_onnx(train(x.astype(np.float32) / SCALE, y.astype(np.int64)))
-    onnx.checker.check_model(model)
-    onnx.save(model, str(TARGET))
-    print(f"fashion14_cnn: {accuracy(model, x_test, y_test):.2%} of {len(y_test)} test images")
+    write(to_onnx(train(x.astype(np.float32) / SCALE, y.astype(np.int64))), TARGET, x_test, y_test)
 
 
 if __name__ == "__main__":

@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 import onnx
 from numpy.typing import NDArray
-from onnx import TensorProto, helper, numpy_helper
-from train import Adam, accuracy
+from onnx import helper
+from train import classifier, cosine, descend, entropy_slope, write
 from train_series import DATA, LENGTH, STATES, signals
 
 __all__ = ["NOISE", "Lstm", "main", "to_onnx", "train"]
@@ -89,24 +89,18 @@ def train(
     """Adam with a cosine schedule and gradients of a norm of 1 at most, for records (records, LENGTH) in -1..1."""
     rng, frames = np.random.default_rng(seed), x.reshape(len(x), STEPS, FRAME)
     net = Lstm(rng)
-    adam = Adam(net.values)
-    target, batch = np.eye(len(STATES), dtype="f4")[y], 50
-    steps = epochs * (len(x) // batch)
-    for _ in range(epochs):
-        order = rng.permutation(len(x))
-        for start in range(0, len(x) - batch + 1, batch):
-            chosen = order[start : start + batch]
-            values = [v if v.ndim == 1 or not noise else
-                      v + rng.standard_normal(v.shape, np.float32) * np.float32(noise) * np.abs(v).max()
-                      for v in net.values]
-            score = net.forward(frames[chosen], values)
-            e = np.exp(score - score.max(axis=1, keepdims=True))
-            slopes = net.backward(frames[chosen], values, (e / e.sum(axis=1, keepdims=True) - target[chosen]) / batch)
-            size = np.sqrt(sum(float((s**2).sum()) for s in slopes))
-            step = adam.step + 1
-            now = rate * 0.5 * (1 + np.cos(np.pi * step / steps))
-            for k, update in enumerate(adam.updates(slope / max(1.0, size) for slope in slopes)):
-                net.values[k] -= (now * update).astype("f4")
+    target = np.eye(len(STATES), dtype="f4")[y]
+
+    def gradients(chosen: NDArray[np.int64]) -> list[Float]:
+        values = [v if v.ndim == 1 or not noise else
+                  v + rng.standard_normal(v.shape, np.float32) * np.float32(noise) * np.abs(v).max()
+                  for v in net.values]
+        slope = entropy_slope(net.forward(frames[chosen], values), target[chosen])
+        slopes = net.backward(frames[chosen], values, slope)
+        size = np.sqrt(sum(float((s**2).sum()) for s in slopes))
+        return [slope / max(1.0, size) for slope in slopes]
+
+    descend(net.values, gradients, len(x), rng, epochs=epochs, rate=lambda step, steps: rate * cosine(step, steps))
     return net
 
 
@@ -125,13 +119,8 @@ def to_onnx(net: Lstm, name: str = "vibration_lstm") -> onnx.ModelProto:
                          hidden_size=len(state)),
         helper.make_node("Squeeze", ["last", "first"], ["state"], name="last"),
         helper.make_node("Gemm", ["state", "fc.weight", "fc.bias"], ["score"], name="fc"),
-        helper.make_node("Softmax", ["score"], ["probability"], name="softmax", axis=-1),
     ]
-    graph = helper.make_graph(
-        nodes, name, [helper.make_tensor_value_info("record", TensorProto.FLOAT, ["batch", 1, LENGTH])],
-        [helper.make_tensor_value_info("probability", TensorProto.FLOAT, ["batch", len(STATES)])],
-        [numpy_helper.from_array(np.ascontiguousarray(v), k) for k, v in tensors.items()])
-    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8, producer_name="mho")
+    return classifier(name, nodes, "score", tensors, source="record", shape=(1, LENGTH), classes=len(STATES))
 
 
 def main() -> None:
@@ -140,11 +129,9 @@ def main() -> None:
     with np.load(DATA) as data:
         x_test, y_test = data["x_test"], data["y_test"]
     for kind in sys.argv[1:] or ["plain"]:
-        target = TARGETS[kind]
-        model = to_onnx(train(x.astype("f4") / SCALE, y, noise=NOISE if kind == "noise" else 0.0), Path(target).stem)
-        onnx.checker.check_model(model)
-        onnx.save(model, str(Path(__file__).with_name(target)))
-        print(f"{Path(target).stem}: {accuracy(model, x_test, y_test):.2%} of {len(y_test)} test records")
+        target = Path(__file__).with_name(TARGETS[kind])
+        net = train(x.astype("f4") / SCALE, y, noise=NOISE if kind == "noise" else 0.0)
+        write(to_onnx(net, target.stem), target, x_test, y_test)
 
 
 if __name__ == "__main__":

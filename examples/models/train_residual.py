@@ -19,8 +19,8 @@ from typing import Any
 import numpy as np
 import onnx
 from numpy.typing import NDArray
-from onnx import TensorProto, helper, numpy_helper
-from train import FASHION, Adam, accuracy
+from onnx import helper
+from train import FASHION, classifier, cosine, descend, entropy_slope, write
 
 __all__ = ["NOISE", "Residual", "main", "to_onnx", "train"]
 
@@ -111,8 +111,7 @@ class Residual:
             value = np.maximum(net[b].forward(inner, weights[b]) + beside, 0)
             activations += [inner, value]
         score = net[-1].forward(value.mean(axis=(1, 2), keepdims=True), weights[-1])[:, 0, 0]
-        e = np.exp(score - score.max(axis=1, keepdims=True))
-        error = ((e / e.sum(axis=1, keepdims=True) - target) / len(x)).astype(np.float32)
+        error = entropy_slope(score, target).astype(np.float32)
         gradients: dict[int, tuple[Float, Float]] = {}
 
         def back(k: int, slope: Float) -> Float:
@@ -137,29 +136,22 @@ def train(
     rng = np.random.default_rng(seed)
     net = Residual(rng)
     values = [layer.weight for layer in net.layers] + [layer.bias for layer in net.layers]
-    adam = Adam(values)
-    target = (np.eye(10, dtype=np.float32) * 0.9 + 0.01)[y]
-    batch, edge = 50, x.shape[1]
+    target, edge = (np.eye(10, dtype=np.float32) * 0.9 + 0.01)[y], x.shape[1]
     far = edge // PIXELS[0]
-    steps = epochs * (len(x) // batch)
-    for _ in range(epochs):
-        order = rng.permutation(len(x))
-        for start in range(0, len(x) - batch + 1, batch):
-            chosen = order[start : start + batch]
-            images = np.where(rng.random((len(chosen), 1, 1)) < 0.5, x[chosen, :, ::-1], x[chosen])
-            down, right = rng.integers(0, 2 * far + 1, size=2)
-            images = np.pad(images, ((0, 0), (far, far), (far, far)))[:, down : down + edge, right : right + edge]
-            weights = [layer.weight for layer in net.layers]
-            if noise:
-                weights = [w + rng.standard_normal(w.shape, np.float32) * np.float32(noise) * np.abs(w).max()
-                           for w in weights]
-            slopes, offsets = net.gradients(images[..., None], target[chosen], weights)
-            step = adam.step + 1
-            now = float(rate * min(1, step / 100) * 0.5 * (1 + np.cos(np.pi * step / steps)))
-            for k, update in enumerate(adam.updates([*slopes, *offsets])):
-                values[k] -= (now * update).astype(np.float32)
-                if k < len(slopes):
-                    values[k] *= np.float32(1 - now * 2e-2)
+
+    def gradients(chosen: NDArray[np.int64]) -> list[Float]:
+        images = np.where(rng.random((len(chosen), 1, 1)) < 0.5, x[chosen, :, ::-1], x[chosen])
+        down, right = rng.integers(0, 2 * far + 1, size=2)
+        images = np.pad(images, ((0, 0), (far, far), (far, far)))[:, down : down + edge, right : right + edge]
+        weights = [layer.weight for layer in net.layers]
+        if noise:
+            weights = [w + rng.standard_normal(w.shape, np.float32) * np.float32(noise) * np.abs(w).max()
+                       for w in weights]
+        slopes, offsets = net.gradients(images[..., None], target[chosen], weights)
+        return [*slopes, *offsets]
+
+    descend(values, gradients, len(x), rng, epochs=epochs, decay=2e-2,
+            rate=lambda step, steps: float(rate * min(1, step / 100) * cosine(step, steps)))
     return net
 
 
@@ -194,14 +186,7 @@ def to_onnx(net: Residual, name: str, shape: tuple[int, int]) -> onnx.ModelProto
     nodes.append(helper.make_node("Flatten", ["mean"], ["flat"], name="flatten"))
     tensors |= {"fc.weight": net.layers[-1].weight, "fc.bias": net.layers[-1].bias}
     nodes.append(helper.make_node("Gemm", ["flat", "fc.weight", "fc.bias"], ["score"], name="fc"))
-    nodes.append(helper.make_node("Softmax", ["score"], ["probability"], name="softmax", axis=-1))
-    graph = helper.make_graph(
-        nodes, name,
-        [helper.make_tensor_value_info("image", TensorProto.FLOAT, ["batch", *shape])],
-        [helper.make_tensor_value_info("probability", TensorProto.FLOAT, ["batch", 10])],
-        [numpy_helper.from_array(np.ascontiguousarray(v), k) for k, v in tensors.items()],
-    )
-    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8, producer_name="mho")
+    return classifier(name, nodes, "score", tensors, source="image", shape=shape, classes=10)
 
 
 def main() -> None:
@@ -215,10 +200,7 @@ def main() -> None:
     noise = NOISE if options.kind == "noise" else 0.0
     net = train(x.astype(np.float32) / SCALE, y.astype(np.int64), noise=noise)
     target = Path(__file__).with_name(f"fashion{options.pixels}_resnet8{KINDS[options.kind]}.onnx")
-    model = to_onnx(net, target.stem, x.shape[1:])
-    onnx.checker.check_model(model)
-    onnx.save(model, str(target))
-    print(f"{target.stem}: {accuracy(model, x_test, y_test):.2%} of {len(y_test)} test images")
+    write(to_onnx(net, target.stem, x.shape[1:]), target, x_test, y_test)
 
 
 if __name__ == "__main__":

@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 import onnx
 from numpy.typing import NDArray
-from onnx import TensorProto, helper, numpy_helper
-from train import Adam, accuracy
+from onnx import helper
+from train import classifier, cosine, descend, entropy_slope, write
 
 __all__ = ["STATES", "main", "signals", "to_onnx", "train"]
 
@@ -80,30 +80,23 @@ def train(x: Float, y: NDArray[np.int64], *, epochs: int = 20, rate: float = 3e-
     sizes = zip((1, *CHANNELS), (*CHANNELS, len(STATES)), (*KERNELS, 1), (*STRIDES, 1), strict=True)
     net = [_Conv(rng, *size) for size in sizes]
     values = [v for layer in net for v in (layer.weight, layer.bias)]
-    adam = Adam(values)
-    target, batch = np.eye(len(STATES), dtype="f4")[y], 50
-    steps = epochs * (len(x) // batch)
-    for _ in range(epochs):
-        order = rng.permutation(len(x))
-        for start in range(0, len(x) - batch + 1, batch):
-            chosen = order[start : start + batch]
-            activations = [x[chosen, :, None]]
-            for layer in net[:-1]:
-                activations.append(np.maximum(layer.forward(activations[-1]), 0))
-            score = net[-1].forward(activations[-1].mean(axis=1, keepdims=True))
-            e = np.exp(score - score.max(axis=2, keepdims=True))
-            slope = (e / e.sum(axis=2, keepdims=True) - target[chosen][:, None]) / len(chosen)
-            slopes: list[Float] = []
-            for k in reversed(range(len(net))):
-                weight, bias, slope = net[k].backward(slope)
-                slopes = [weight, bias, *slopes]
-                if k == len(net) - 1:
-                    slope = np.broadcast_to(slope / activations[k].shape[1], activations[k].shape)
-                slope = slope * (activations[k] > 0)
-            step = adam.step + 1
-            now = rate * 0.5 * (1 + np.cos(np.pi * step / steps))
-            for k, update in enumerate(adam.updates(slopes)):
-                values[k] -= (now * update).astype("f4")
+    target = np.eye(len(STATES), dtype="f4")[y]
+
+    def gradients(chosen: NDArray[np.int64]) -> list[Float]:
+        activations = [x[chosen, :, None]]
+        for layer in net[:-1]:
+            activations.append(np.maximum(layer.forward(activations[-1]), 0))
+        score = net[-1].forward(activations[-1].mean(axis=1, keepdims=True))
+        slope, slopes = entropy_slope(score[:, 0], target[chosen])[:, None], list[Float]()
+        for k in reversed(range(len(net))):
+            weight, bias, slope = net[k].backward(slope)
+            slopes = [weight, bias, *slopes]
+            if k == len(net) - 1:
+                slope = np.broadcast_to(slope / activations[k].shape[1], activations[k].shape)
+            slope = slope * (activations[k] > 0)
+        return slopes
+
+    descend(values, gradients, len(x), rng, epochs=epochs, rate=lambda step, steps: rate * cosine(step, steps))
     return net
 
 
@@ -121,14 +114,8 @@ def to_onnx(net: list[_Conv]) -> onnx.ModelProto:
     tensors |= {"fc.weight": net[-1].weight, "fc.bias": net[-1].bias}
     nodes += [helper.make_node("GlobalAveragePool", [value], ["mean"], name="mean"),
               helper.make_node("Flatten", ["mean"], ["flat"], name="flatten"),
-              helper.make_node("Gemm", ["flat", "fc.weight", "fc.bias"], ["score"], name="fc"),
-              helper.make_node("Softmax", ["score"], ["probability"], name="softmax", axis=-1)]
-    graph = helper.make_graph(
-        nodes, "vibration_cnn",
-        [helper.make_tensor_value_info("record", TensorProto.FLOAT, ["batch", 1, LENGTH])],
-        [helper.make_tensor_value_info("probability", TensorProto.FLOAT, ["batch", len(STATES)])],
-        [numpy_helper.from_array(np.ascontiguousarray(v), k) for k, v in tensors.items()])
-    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8, producer_name="mho")
+              helper.make_node("Gemm", ["flat", "fc.weight", "fc.bias"], ["score"], name="fc")]
+    return classifier("vibration_cnn", nodes, "score", tensors, source="record", shape=(1, LENGTH), classes=len(STATES))
 
 
 def main() -> None:
@@ -136,11 +123,8 @@ def main() -> None:
     rng = np.random.default_rng(0)
     (x, y), (x_test, y_test) = signals(rng, 2000), signals(rng, 500)
     net = train(x.astype("f4") / 127, y)
-    model = to_onnx(net)
-    onnx.checker.check_model(model)
-    onnx.save(model, str(Path(__file__).with_name("vibration_cnn.onnx")))
     np.savez_compressed(DATA, x_train=x[:256, None], y_train=y[:256], x_test=x_test[:, None], y_test=y_test)
-    print(f"vibration_cnn: {accuracy(model, x_test[:, None], y_test):.2%} of {len(y_test)} test records")
+    write(to_onnx(net), Path(__file__).with_name("vibration_cnn.onnx"), x_test[:, None], y_test)
 
 
 if __name__ == "__main__":

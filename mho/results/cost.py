@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol, cast
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,22 +16,9 @@ from mho.results.facts import Cost, Fit, Rated, TilesCost, time_facts
 
 if TYPE_CHECKING:
     from mho.compiler.network import Network
-    from mho.sim.account import LayerFigures
+    from mho.results.seed_run import SeedRun
 
 __all__ = ["Work", "cost_of", "work_of"]
-
-
-class Ran(Protocol):
-    """What is asked of a pass of the inputs through one chip: :class:`mho.results.seed_run.SeedRun`."""
-
-    @property
-    def layers(self) -> "Mapping[str, LayerFigures]": ...
-    @property
-    def time(self) -> InputTime: ...
-    @property
-    def core_cycles(self) -> NDArray[np.int64]: ...
-    @property
-    def exact(self) -> bool: ...
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -119,7 +106,7 @@ def _macs(layer: Layer) -> int:
     return int(joined.sum())
 
 
-def cost_of(work: Work, runs: Sequence[Ran], images: int, f_clk_MHz: float) -> Cost:
+def cost_of(work: Work, runs: "Sequence[SeedRun]", images: int, f_clk_MHz: float) -> Cost:
     """For JSON: time, throughput, energy and utilisation of an image, means over seeds (docs/howto/report.md)."""
     count = len(runs) * images
     time, operations = InputTime.mean([run.time for run in runs]), OPERATIONS_PER_MAC * work.macs
@@ -172,7 +159,4 @@ def _energy(parts: Sequence[Mapping[str, float]], count: int) -> dict[str, float
 
 
 def _rated(rating: Rating) -> Rated:
-    return {
-        "precision": rating.precision, "snr_dB": rating.snr_dB, "time_us": rating.time_us, "tops": rating.tops,
-        "tops_per_W": rating.tops_per_W, "tops_per_mm2": rating.tops_per_mm2, "energy_pJ": dict(rating.energy_pJ),
-    }
+    return cast(Rated, {name: getattr(rating, name) for name in Rated.__annotations__})

@@ -139,7 +139,7 @@ def run_network(
     draws = _draws(job, seeds, device_draws, backend.name)
     shared, trace, observed = min(backend.processes, count + draws), None, None
     with ExitStack() as stack:
-        # Processes begin while the float model is computed here, or have what that has loaded.
+        # They begin with their first pass, and have then what the float model has loaded here.
         processes = stack.enter_context(team(shared, job, causes, images_kept, backend)) if shared > 1 else None
         model, threads = network.model, backend.parallel
         choose(model.finish_all(model.single.last(x[:1])), score)

@@ -3,8 +3,8 @@
 A pass is a function of its seed, so that results are those of one process, bit for bit.
 """
 
-from collections.abc import Collection, Iterator
-from contextlib import contextmanager
+from collections.abc import Collection
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, NamedTuple
 
 from mho.compiler import Network
@@ -44,11 +44,10 @@ def pass_bytes(network: Network, images: int) -> int:
     return PROCESS_BYTES + run_bytes(network, images, 1, codes=0, batch=BATCH)
 
 
-@contextmanager
 def team(
     jobs: int, job: "Job", causes: Collection[str], images_kept: int, backend: BackendOptions
-) -> Iterator[Workers]:
-    """Processes that begin at once, and take passes of ``job`` later.
+) -> AbstractContextManager[Workers]:
+    """Processes that take passes of ``job``.
 
     Raises
     ------
@@ -56,9 +55,7 @@ def team(
         If they do not fit the memory.
     """
     check_processes(jobs, pass_bytes(job.network, len(job.x)))
-    with workers(jobs, _begin, (job, tuple(causes), images_kept, backend), copies=True) as processes:
-        processes.ready()
-        yield processes
+    return workers(jobs, _begin, (job, tuple(causes), images_kept, backend), copies=True)
 
 
 def _begin(job: "Job", causes: tuple[str, ...], images_kept: int, backend: BackendOptions) -> None:

@@ -70,9 +70,6 @@ class _Cluster:
             with suppress(OSError, TimeoutError, RuntimeError):
                 self._client.cancel(list(futures))
 
-    def ready(self) -> None:
-        """See :class:`mho.workers.Workers`."""
-
     def _result(self, future: Any) -> Any:
         from distributed import KilledWorker
         from distributed.client import FutureCancelledError

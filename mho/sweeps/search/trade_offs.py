@@ -1,18 +1,15 @@
-"""A search for the best trade-offs: a model of the results, Optuna, and the neighbours of the best so far.
+"""A search for the best trade-offs: a model of the results, the neighbours of the best so far, and some by chance.
 
-Most of each batch are designs that would be among the best by :class:`~.surrogate.Surrogate`. Others come
-from Optuna (tree-structured Parzen estimator for several objectives, by the indices along the axes), and are neighbours
-of the best: these do not rely on results being smooth. No design is chosen twice. All that is chosen is a function of
-the seed and of the results so far.
+Most of each batch are designs that would be among the best by :class:`~.surrogate.Surrogate`. Others are neighbours of
+the best, and drawn by chance: these do not rely on results being smooth. No design is chosen twice. All that is chosen
+is a function of the seed and of the results so far.
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mho.macro_models.errors import ToolError
 from mho.sweeps.evaluate import Row
 from mho.sweeps.search.front import costs, front
 from mho.sweeps.search.surrogate import Surrogate
@@ -20,61 +17,48 @@ from mho.sweeps.spec.spec import Search
 
 __all__ = ["search_trade_offs"]
 
-_ASKS = 60
-"""How often Optuna may name a design that is known already, for each that is new."""
 _START = 40
 """Designs by chance at the beginning, but a fifth of all at most."""
-_MODELLED, _BESIDE = 0.6, 0.2
-"""Shares of a batch that are by the model, and beside the best; the rest is Optuna's."""
+_MODELLED, _BESIDE = 0.6, 0.3
+"""Shares of a batch that are by the model, and beside the best; the rest is by chance."""
 _CANDIDATES = 20_000
 """Designs among which the model looks at most."""
-_WORST = 1e300
-"""What stands for a result that is missing."""
 
 
 def search_trade_offs(
     shape: Sequence[int], ordered: Sequence[bool], limit: int, search: Search,
     evaluate: Callable[[Sequence[int]], Sequence[Row]],
 ) -> None:
-    """Have at most ``most`` designs evaluated.
+    """Have at most ``limit`` designs evaluated.
 
     Parameters
     ----------
     shape, ordered
         Values along each axis, and whether near ones are alike.
-    most, search, evaluate
+    limit, search, evaluate
         As in :func:`mho.sweeps.search.search.chosen`.
 
     Raises
     ------
     ToolError
-        If Optuna is not installed.
+        If scikit-learn is not installed.
     """
-    study = _Study(shape, ordered, search)
+    study = _Study(shape, ordered, search.seed)
     numbers = study.by_chance(min(_START, max(limit // 5, 2)))
     while numbers:
-        study.tell(numbers, costs(evaluate(numbers), search.objectives))
+        study.known |= dict(zip(numbers, costs(evaluate(numbers), search.objectives), strict=True))
         numbers = study.next(min(search.batch, limit - len(study.known)))
 
 
 class _Study:
     """What is known of a space, and what is asked next."""
 
-    def __init__(self, shape: Sequence[int], ordered: Sequence[bool], search: Search) -> None:
-        optuna = _optuna()
-        self._shape, self._ordered, self._rng = tuple(shape), ordered, np.random.default_rng(search.seed)
-        sampler = optuna.samplers.TPESampler(seed=search.seed, multivariate=True, n_startup_trials=_START)
-        self._study = optuna.create_study(directions=["minimize"] * len(search.objectives), sampler=sampler)
-        self._axes: dict[str, Any] = {
-            f"x{k}": optuna.distributions.IntDistribution(0, length - 1) if is_ordered
-            else optuna.distributions.CategoricalDistribution(range(length))
-            for k, (length, is_ordered) in enumerate(zip(self._shape, ordered, strict=True))
-        }
+    def __init__(self, shape: Sequence[int], ordered: Sequence[bool], seed: int) -> None:
+        self._shape, self._ordered, self._rng = tuple(shape), ordered, np.random.default_rng(seed)
         self._size = int(np.prod(self._shape, dtype=np.int64))
         self._model = Surrogate(shape, ordered)
         self.known: dict[int, NDArray[np.float64]] = {}
         """Costs by the number of a design."""
-        self._trials: dict[int, Any] = {}
 
     def by_chance(self, count: int) -> list[int]:
         """Designs that are not known, by chance."""
@@ -85,19 +69,6 @@ class _Study:
                 drawn.setdefault(number)
         return list(drawn)
 
-    def tell(self, numbers: Sequence[int], results: NDArray[np.float64]) -> None:
-        """Results of designs, (designs, objectives)."""
-        optuna = _optuna()
-        for number, cost in zip(numbers, results, strict=True):
-            self.known[number] = cost
-            values = [min(float(value), _WORST) for value in cost]
-            if number in self._trials:
-                self._study.tell(self._trials.pop(number), values)
-            else:
-                self._study.add_trial(optuna.trial.create_trial(
-                    params=self._parameters(number), distributions=self._axes, values=values
-                ))
-
     def next(self, count: int) -> list[int]:
         """What is to be evaluated next: ``count`` designs, fewer where all are known."""
         count = min(count, self._size - len(self.known))
@@ -107,11 +78,7 @@ class _Study:
         for number in self._beside_best(count):
             if len(chosen) < round((_MODELLED + _BESIDE) * count):
                 chosen.setdefault(number)
-        for number in self._asked(count * _ASKS) if len(chosen) < count else ():
-            chosen.setdefault(number)
-            if len(chosen) == count:
-                break
-        for number in self.by_chance(2 * count) if len(chosen) < count else ():
+        for number in self.by_chance(2 * count):
             if len(chosen) < count:
                 chosen.setdefault(number)
         return list(chosen)
@@ -121,19 +88,6 @@ class _Study:
         if self._size <= _CANDIDATES:
             return np.arange(self._size)
         return np.array([*self._beside_best(_CANDIDATES // 2), *self.by_chance(_CANDIDATES // 2)])
-
-    def _asked(self, limit: int) -> Iterator[int]:
-        """What Optuna asks for that is not known."""
-        for _ in range(limit):
-            trial = self._study.ask(self._axes)
-            number = int(np.ravel_multi_index([trial.params[name] for name in self._axes], self._shape))
-            if number in self.known:
-                self._study.tell(trial, [min(float(value), _WORST) for value in self.known[number]])
-            elif number in self._trials:
-                self._study.tell(trial, state=_optuna().trial.TrialState.FAIL)
-            else:
-                self._trials[number] = trial
-                yield number
 
     def _beside_best(self, count: int) -> list[int]:
         """Designs that are not known, one axis away from one of the best: those beside the most of them first."""
@@ -155,15 +109,3 @@ class _Study:
             for index in (here - 1, here + 1) if is_ordered else range(length):
                 if 0 <= index < length and index != here:
                     yield int(np.ravel_multi_index([*at[:k], index, *at[k + 1 :]], self._shape))
-
-    def _parameters(self, number: int) -> dict[str, int]:
-        return {name: int(index) for name, index in zip(self._axes, np.unravel_index(number, self._shape), strict=True)}
-
-
-def _optuna() -> Any:
-    try:
-        import optuna
-    except ImportError:
-        raise ToolError("optuna was not found; install it with: pip install 'mho[sweep]'") from None
-    optuna.logging.set_verbosity(optuna.logging.ERROR)
-    return optuna

@@ -45,7 +45,7 @@ def test_a_script_without_a_guard_ends_with_a_sentence(tmp_path: Path) -> None:
     script = tmp_path / "script.py"
     # More than a pipe holds: whoever writes it to a process that has ended already would wait for ever.
     script.write_text("from mho.workers import workers\nwith workers(2, len, (bytes(500_000),)) as team:\n"
-                      "    team.ready()\n    list(team.run(abs, [1, 2]))\n")
+                      "    list(team.run(abs, [1, 2]))\n")
     done = subprocess.run([sys.executable, script], cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)},
                           capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 1

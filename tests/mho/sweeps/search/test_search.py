@@ -60,7 +60,7 @@ def searched(values: NDArray[np.float64], search: Search) -> list[int]:
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", [1])
 def test_the_front_of_2000_designs_with_200(seed: int) -> None:
-    pytest.importorskip("optuna")
+    pytest.importorskip("sklearn")
     values = chip_like(seed)
     best = set(np.flatnonzero(front(values * [-1.0, 1.0])))
     asked = searched(values, Search(method="pareto", evaluations=200, objectives=OBJECTIVES, seed=seed))
@@ -79,7 +79,7 @@ def test_random_is_a_tenth_of_the_front() -> None:
 
 @pytest.mark.slow
 def test_a_search_goes_on_where_it_was(sweep_text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    pytest.importorskip("optuna")
+    pytest.importorskip("sklearn")
     monkeypatch.setenv("MHO_CACHE", str(tmp_path / "cache"))
     objectives = 'objectives = {relative_error = "min", interval_cycles = "min"}'
     wanted = f'[search]\nmethod = "pareto"\nevaluations = 7\nbatch = 2\n{objectives}\n'
