@@ -17,7 +17,6 @@ from mho.hw.config import kinds as config_kinds
 from mho.hw.core.layout import pack
 from mho.hw.core.words import pack_inputs
 from mho.hw.kinds import core_blocks, timing
-from mho.hw.testing import bits_of, collect, feed, put, simulate
 from mho.hw.tile.config import TileConfig
 from mho.macro_models import kinds as model_kinds
 from mho.macro_models.errors import InputError
@@ -26,6 +25,7 @@ from mho.macro_models.integer.operation import MvmOperation
 from mho.sim import kinds as sim_kinds
 from mho.sim.build.verilate import verilog_text
 from mho.sim.core.bench.verify import verify_core
+from tests.hw.amaranth_bench import bits_of, collect, feed, put, simulate
 
 HERE = Path(__file__).parent / "plain"
 ROOMS = {"config": config_kinds, "hw": hw_kinds, "macro_models": model_kinds, "sim": sim_kinds}

@@ -16,7 +16,7 @@ from mho.hw.noc.reduction.trees import Group, entries
 from mho.hw.noc.registers.map import counter_address
 from mho.hw.noc.registers.packet import host_address
 from mho.hw.noc.registers.setup import write_entry, write_flow, write_members, write_slot
-from mho.hw.testing import get, put, simulate
+from tests.hw.amaranth_bench import get, put, simulate
 
 
 @dataclass

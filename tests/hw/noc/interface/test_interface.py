@@ -19,8 +19,8 @@ from mho.hw.noc.interface.words import (
     register_tag,
     slot_word,
 )
-from mho.hw.testing import simulate
 from mho.macro_models.errors import InputError
+from tests.hw.amaranth_bench import simulate
 
 Inputs = dict[str, Any]
 
