@@ -19,9 +19,8 @@ from mho.hw.kinds.pwm.reference import PwmCoreReference
 from mho.hw.kinds.pwm.settings import SettingsFile
 from mho.macro_models import load_device
 from mho.macro_models.errors import InputError
-from mho.macro_models.integer.pwm.converter import Trim
+from mho.macro_models.integer.pwm.converter import Trim, pack_trim, unpack_trim
 from mho.macro_models.integer.pwm.operation import PwmOperation
-from mho.macro_models.integer.pwm.trim_words import pack_trim, unpack_trim
 from mho.macro_models.pwm.model import PwmModel
 from tests.hw.amaranth_bench import put, simulate
 from tests.hw.kinds.pwm.macro_process import macro_process
