@@ -13,7 +13,6 @@ from mho.hw.core.masks import MaskFile
 from mho.hw.core.words import pack_inputs
 from mho.hw.emulator import (
     EmulatorConfig,
-    EmulatorReference,
     LineTable,
     TableCache,
     VectorEmulator,
@@ -34,6 +33,7 @@ from mho.macro_models.tnsa.model import TnsaModel
 from mho.sim.core.bench.stimulus import make_stimulus
 from tests.hw.amaranth_bench import collect, get, put, random_inputs, random_operation, simulate
 from tests.hw.emulator.emulator_bench import Script, build, replay
+from tests.hw.emulator.emulator_reference import EmulatorReference
 
 FROZEN = frozenset(CAUSES) - {"read-noise", "wire"}
 
