@@ -31,7 +31,6 @@ from mho.hw.kinds import core_blocks
 from mho.hw.kinds.tnsa.config import TnsaCoreConfig
 from mho.hw.kinds.tnsa.core import TnsaCore
 from mho.hw.kinds.tnsa.macro_pins import MacroPins
-from mho.hw.testing import collect, feed, simulate
 from mho.macro_models import Masks
 from mho.macro_models.integer.operation import MvmOperation
 from mho.rtl_gen import emit_core
@@ -41,6 +40,7 @@ from mho.sim.core.batch import Mode
 from mho.sim.core.bench.stimulus import make_models
 from mho.sim.core.cosim_core import CosimCore
 from mho.sim.core.process import Simulation
+from tests.hw.amaranth_bench import collect, feed, simulate
 
 ROOT = Path(__file__).resolve().parent.parent
 

@@ -8,7 +8,7 @@ import difflib
 import re
 from collections.abc import Iterable, Mapping
 
-__all__ = ["InputError", "MhoError", "ToolError", "argument", "nearest", "one_sentence", "printable"]
+__all__ = ["InputError", "MhoError", "ToolError", "argument", "check_whole", "nearest", "one_sentence", "printable"]
 
 LONGEST = 600
 """Characters of a sentence; of what is longer the begin stays, and a third is the end."""
@@ -89,3 +89,15 @@ class ToolError(MhoError, RuntimeError):
     """
 
     exit_code = 1
+
+
+def check_whole(name: str, value: object, low: int, high: int) -> None:
+    """Refuse what is no whole number from ``low`` to ``high``.
+
+    Raises
+    ------
+    InputError
+        With the name and the limits.
+    """
+    if not isinstance(value, int) or not low <= value <= high:
+        raise InputError(f"{name} must be between {low} and {high}, not {value!r}")

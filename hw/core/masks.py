@@ -4,11 +4,11 @@ import numpy as np
 from amaranth.hdl import C, Cat, Module, Mux, Signal, Value, unsigned
 from amaranth.lib import data, stream
 from amaranth.lib.memory import Memory
-from amaranth.lib.wiring import In, Out
 from numpy.typing import NDArray
 
 from mho.hw.block import Resettable
 from mho.hw.core.shape import MASK_WORD, MASKS, CoreShape
+from mho.hw.ports import In, Out
 from mho.macro_models.integer.masks import Masks
 
 __all__ = ["BL_SKIP", "LINE_MASK", "SL_SKIP", "WL_MASK", "MaskFile", "MaskLayout", "MaskStore"]
@@ -84,32 +84,24 @@ class MaskStore(Resettable):
         Which, and the words.
     """
 
-    i: stream.Interface
-    ready: Value
-    read: Value
-    backward: Value
-    wl_select: Value
-    line_select: Value
-    busy: Signal
-    wl: Signal
-    driven: Signal
-    enabled: Signal
-    word_valid: Value
-    word_index: Value
-    word_driven: Value
-    word_enabled: Value
+    i = In(lambda self: stream.Signature(MaskLayout(self.cfg)))
+    ready = Out(1)
+    read = In(1)
+    backward = In(1)
+    wl_select = In(3)
+    line_select = In(3)
+    busy = Out(1)
+    wl = Out(lambda self: self.cfg.mask_lines)
+    driven = Out(lambda self: self.cfg.mask_lines)
+    enabled = Out(lambda self: self.cfg.mask_lines)
+    word_valid = Out(1)
+    word_index = Out(lambda self: range(self.cfg.mask_words))
+    word_driven = Out(lambda self: self.cfg.mask_width)
+    word_enabled = Out(lambda self: self.cfg.mask_width)
 
     def __init__(self, cfg: CoreShape) -> None:
         self.cfg = cfg
-        width = cfg.mask_width
-        super().__init__({
-            "i": In(stream.Signature(MaskLayout(cfg))),
-            "ready": Out(1), "read": In(1),
-            "backward": In(1), "wl_select": In(3), "line_select": In(3), "busy": Out(1),
-            "wl": Out(cfg.mask_lines), "driven": Out(cfg.mask_lines), "enabled": Out(cfg.mask_lines),
-            "word_valid": Out(1), "word_index": Out(range(cfg.mask_words)),
-            "word_driven": Out(width), "word_enabled": Out(width),
-        })
+        super().__init__()
 
     def elaborate(self, platform: object) -> Module:
         m = Module()

@@ -2,8 +2,7 @@
 
 from mho.hw.config.chip import LINE_STEP, LINES
 from mho.hw.core.words import INPUTS_PER_WORD, OUTPUTS_PER_WORD
-from mho.macro_models.errors import InputError
-from mho.macro_models.integer.limits import check_whole
+from mho.macro_models.errors import InputError, check_whole
 from mho.macro_models.integer.operation import Direction, MvmOperation
 
 __all__ = ["MASKS", "MASK_WORD", "CoreShape", "check_lines"]

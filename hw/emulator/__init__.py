@@ -8,7 +8,6 @@ from mho.hw.emulator.pins.macro import PinLevelMacro
 from mho.hw.emulator.pins.pulse_loads import law_loads, logged_pulses, record_loads, table_words
 from mho.hw.emulator.vector.emulator import VectorEmulator
 from mho.hw.emulator.vector.reference import (
-    EmulatorReference,
     LineTable,
     LoadWord,
     TableCache,
@@ -22,7 +21,6 @@ from mho.hw.emulator.vector.reference import (
 
 __all__ = [
     "EmulatorConfig",
-    "EmulatorReference",
     "LineTable",
     "LoadLayout",
     "LoadWord",

@@ -3,8 +3,9 @@
 from typing import Any
 
 from amaranth.hdl import Module
-from amaranth.lib import data, stream, wiring
-from amaranth.lib.wiring import In, Out
+from amaranth.lib import data, stream
+
+from mho.hw.ports import Bundle, In, Out
 
 __all__ = ["RegisterBus", "connect_narrow", "request_layout", "response_layout"]
 
@@ -19,7 +20,7 @@ def response_layout() -> data.StructLayout:
     return data.StructLayout({"data": 32, "error": 1})
 
 
-class RegisterBus(wiring.Signature):
+class RegisterBus(Bundle):
     """A bus to registers, seen from the initiator. A response follows each request before the next one.
 
     Parameters
@@ -35,12 +36,12 @@ class RegisterBus(wiring.Signature):
         The answer.
     """
 
+    request = Out(lambda self: stream.Signature(request_layout(self.address_width)))
+    response = In(stream.Signature(response_layout()))
+
     def __init__(self, address_width: int) -> None:
         self.address_width = address_width
-        super().__init__({
-            "request": Out(stream.Signature(request_layout(address_width))),
-            "response": In(stream.Signature(response_layout())),
-        })
+        super().__init__()
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, RegisterBus) and other.address_width == self.address_width

@@ -1,7 +1,7 @@
 """Nodes and the host without time, in Python: what a mesh is held to, whatever the traffic and the stalls.
 
-In every cycle routers are :mod:`mho.hw.noc.router.model`, interfaces :mod:`mho.hw.noc.interface.model`, sums
-:mod:`mho.hw.noc.reduction.model`.
+In every cycle routers are :mod:`mho.hw.noc.router.model`; what interfaces do with flits is
+:mod:`mho.hw.noc.interface.model`.
 """
 
 from collections.abc import Sequence

@@ -6,7 +6,7 @@ from functools import cache
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-__all__ = ["exp_negative", "exp_of", "ln", "number_on_grid", "on_grid"]
+__all__ = ["Polynomial", "evaluate", "exp_negative", "exp_of", "ln", "number_on_grid", "on_grid"]
 
 Reals = NDArray[np.float64]
 
@@ -53,3 +53,16 @@ def exp_of(x: Reals) -> Reals:
     """``exp(x)`` of either sign, from :func:`exp_negative`."""
     size = exp_negative(np.abs(x))
     return np.where(x > 0.0, 1.0 / size, size)
+
+
+Polynomial = tuple[float, ...]
+"""Coefficients of the powers of a relative conductance, lowest first."""
+
+
+def evaluate(polynomial: Polynomial, r: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The polynomial at each ``r``, not below 0."""
+    value = np.zeros_like(r, dtype=np.float64)
+    for coefficient in reversed(polynomial):
+        value *= r
+        value += coefficient
+    return np.maximum(value, 0.0, out=value)[()]

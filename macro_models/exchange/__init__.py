@@ -1,7 +1,7 @@
 """Devices for other simulators and from them: text that they run or that they printed; nothing here runs it."""
 
 from mho.macro_models.exchange.aihwkit import export_aihwkit, import_aihwkit, preset_names
-from mho.macro_models.exchange.crosssim import export_crosssim
+from mho.macro_models.exchange.tables import export_crosssim
 
 __all__ = ["EXPORTS", "export_aihwkit", "export_crosssim", "import_aihwkit", "preset_names"]
 

@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import ClassVar
 
-from mho.macro_models.errors import InputError
-from mho.macro_models.integer.limits import check_whole
+from mho.macro_models.errors import InputError, check_whole
 
 __all__ = ["LSB_SEGMENT_BITS", "MAX_BITS", "STEP_FRACTION_BITS", "STEP_WIDTH", "Converter", "Direction", "MvmOperation"]
 

@@ -143,12 +143,6 @@ class PwmConfig(ConductanceGrid):
         """Accumulated product of one window that brings an oscillator to its highest frequency."""
         return LEVEL_TOP * self.nominal_gain_code * self.step(step_code) / 2.0 ** (LEVEL_BITS + 9)
 
-    def mirror_ratio(self, step_code: int) -> float:
-        """Ratio of the current mirrors ahead of the oscillators in operations with this step code."""
-        counts = 512.0 / (self.nominal_gain_code * self.step(step_code))  # counts of an accumulated product of 1
-        current_uA = self.v_read_V * self.lsb_uS / 2**MAGNITUDE_BITS
-        return counts / (self.gain_MHz_per_uA * current_uA * self.window_ns * 1e-3)
-
     @classmethod
     def from_dict(cls, content: Mapping[str, Any]) -> "PwmConfig":
         """The configuration that :meth:`to_dict` wrote."""

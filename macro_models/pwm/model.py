@@ -30,8 +30,7 @@ from mho.macro_models.macro import MvmResult
 from mho.macro_models.programmed import ProgrammedCore
 from mho.macro_models.pwm.bound import NarrowProduct
 from mho.macro_models.pwm.config import PwmConfig
-from mho.macro_models.pwm.oscillators import made_oscillators
-from mho.macro_models.pwm.sensing import Key, Reals, variance_grid
+from mho.macro_models.pwm.sensing import Key, Reals, made_oscillators, variance_grid
 
 __all__ = ["PwmModel"]
 

@@ -9,10 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mho.macro_models.errors import ToolError
-from mho.macro_models.integer.pwm.converter import COUNTER_BITS, LEVEL_BITS
+from mho.macro_models.integer.pwm.converter import COUNTER_BITS, LEVEL_BITS, unpack_trim
 from mho.macro_models.integer.pwm.operation import MAGNITUDE_BITS
 from mho.macro_models.integer.pwm.programming import WriteParameters
-from mho.macro_models.integer.pwm.trim_words import unpack_trim
 from mho.macro_models.pwm.model import PwmModel
 from mho.macro_models.pwm.programming import ProgrammedRows
 from mho.sim.kinds import Body

@@ -7,10 +7,10 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from mho.hw.testing import Bench, bits_of, value_of
 from mho.macro_models.integer.converter import combine_segments, convert
 from mho.macro_models.integer.masks import Masks
 from mho.macro_models.integer.operation import LSB_SEGMENT_BITS, Direction, MvmOperation
+from tests.hw.amaranth_bench import Bench, bits_of, value_of
 
 
 class ExactResult(NamedTuple):

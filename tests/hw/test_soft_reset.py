@@ -16,7 +16,7 @@ from mho.hw.emulator import EmulatorConfig, PinEmulatorConfig, PinLevelCore, Vec
 from mho.hw.host.core.write_host import WriteQueues
 from mho.hw.kinds.tnsa.config import TnsaCoreConfig
 from mho.hw.kinds.tnsa.core import TnsaCore
-from mho.hw.testing import simulate
+from tests.hw.amaranth_bench import simulate
 
 CHIP = load_chip("tnsa16-core")
 CORE = TnsaCoreConfig.from_chip(CHIP)

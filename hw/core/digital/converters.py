@@ -9,7 +9,7 @@ from amaranth.lib.wiring import In
 
 from mho.hw.core.digital.groups import ColumnGroups
 from mho.hw.core.words import CODE_WIDTH
-from mho.macro_models.integer.limits import check_whole
+from mho.macro_models.errors import check_whole
 
 __all__ = ["ColumnConverter", "ConvertedGroups", "RampConverter", "SarConverter"]
 

@@ -8,8 +8,7 @@ from mho.hw.config import SYNCHRONISER_CYCLES, Chip, PulseChip
 from mho.hw.core.shape import check_lines
 from mho.hw.core.timing import duration_bits
 from mho.hw.macro.write_pins import PASS_BITS
-from mho.macro_models.errors import InputError
-from mho.macro_models.integer.limits import check_whole
+from mho.macro_models.errors import InputError, check_whole
 from mho.macro_models.integer.pulse import AMPLITUDE_BITS
 
 __all__ = ["COUNT_BITS", "LIMIT_BITS", "MAP_WORD", "ParameterLayout", "WriteVerifyConfig", "WriteVerifyParameters"]

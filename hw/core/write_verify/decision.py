@@ -2,9 +2,9 @@
 
 from amaranth.hdl import Module, Mux, Signal, Value
 from amaranth.lib import data, wiring
-from amaranth.lib.wiring import In, Out
 
 from mho.hw.core.write_verify.config import COUNT_BITS, LIMIT_BITS, ParameterLayout, WriteVerifyConfig
+from mho.hw.ports import Component, In, Out
 from mho.macro_models.integer.pulse import AMPLITUDE_BITS, Polarity
 
 __all__ = ["Decision", "RegisterCheck", "RunLayout"]
@@ -33,7 +33,7 @@ class PulseLayout(data.StructLayout):
         })
 
 
-class Decision(wiring.Component):
+class Decision(Component):
     """Decides whether a cell is done, is read again, gets a pulse or is given up.
 
     Combinational, but that ``p``, ``target`` and ``run`` must stay for a cycle before: the band, and what either pulse
@@ -58,22 +58,18 @@ class Decision(wiring.Component):
         The cell is faulty. If nothing of these, a pulse with the amplitude and the polarity in ``next`` follows.
     """
 
-    p: data.View
-    code: Value
-    target: Value
-    run: data.View
-    next: data.View
-    done: Value
-    again: Value
-    give_up: Value
+    p = In(lambda self: ParameterLayout(self.cfg))
+    code = In(lambda self: self.cfg.verify_bits)
+    target = In(lambda self: self.cfg.verify_bits)
+    run = In(RunLayout())
+    next = Out(RunLayout())
+    done = Out(1)
+    again = Out(1)
+    give_up = Out(1)
 
     def __init__(self, cfg: WriteVerifyConfig) -> None:
         self.cfg = cfg
-        super().__init__({
-            "p": In(ParameterLayout(cfg)), "code": In(cfg.verify_bits), "target": In(cfg.verify_bits),
-            "run": In(RunLayout()), "next": Out(RunLayout()),
-            "done": Out(1), "again": Out(1), "give_up": Out(1),
-        })
+        super().__init__()
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
@@ -164,7 +160,7 @@ class RegisterCheck(wiring.Component):
 
     def __init__(self, cfg: WriteVerifyConfig) -> None:
         self.cfg = cfg
-        super().__init__({"p": In(ParameterLayout(cfg)), "legal": Out(1)})
+        super().__init__({"p": wiring.In(ParameterLayout(cfg)), "legal": wiring.Out(1)})
 
     def elaborate(self, platform: object) -> Module:
         m = Module()

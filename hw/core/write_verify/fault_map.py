@@ -1,12 +1,12 @@
 """Map of the cells that were given up."""
 
-from amaranth.hdl import Cat, Module, Mux, Signal, Value, unsigned
+from amaranth.hdl import Cat, Module, Mux, Signal, unsigned
 from amaranth.lib.memory import Memory
-from amaranth.lib.wiring import In, Out
 
 from mho.hw.block import Resettable
 from mho.hw.core.digital.counting import following, last
 from mho.hw.core.write_verify.config import WriteVerifyConfig
+from mho.hw.ports import In, Out
 
 __all__ = ["FaultMap"]
 
@@ -34,22 +34,18 @@ class FaultMap(Resettable):
         The word, one cycle later.
     """
 
-    clear: Value
-    cleared: Signal
-    enter: Value
-    fault: Value
-    row_end: Value
-    array_end: Value
-    addr: Value
-    data: Value
+    clear = In(1)
+    cleared = Out(1)
+    enter = In(1)
+    fault = In(1)
+    row_end = Out(1)
+    array_end = Out(1)
+    addr = In(lambda self: range(self.cfg.map_words))
+    data = Out(lambda self: self.cfg.map_width)
 
     def __init__(self, cfg: WriteVerifyConfig) -> None:
         self.cfg = cfg
-        super().__init__({
-            "clear": In(1), "cleared": Out(1), "enter": In(1), "fault": In(1),
-            "row_end": Out(1), "array_end": Out(1),
-            "addr": In(range(cfg.map_words)), "data": Out(cfg.map_width),
-        })
+        super().__init__()
 
     def elaborate(self, platform: object) -> Module:
         m = Module()

@@ -2,14 +2,14 @@
 
 from typing import Any
 
-from amaranth.hdl import Cat, ClockSignal, Instance, Module, Signal, Value
-from amaranth.lib import wiring
-from amaranth.lib.wiring import In, Out
+from amaranth.hdl import Cat, ClockSignal, Instance, Module, Signal
+
+from mho.hw.ports import Component, In, Out
 
 __all__ = ["ProgrammingPermission"]
 
 
-class ProgrammingPermission(wiring.Component):
+class ProgrammingPermission(Component):
     """Takes the pin that enables programming into the core, and keeps in mind that it fell.
 
     In Verilog its two flip-flops are cleared by the pin without a clock, so that a dip of any width counts; they are
@@ -26,12 +26,9 @@ class ProgrammingPermission(wiring.Component):
         Programming is allowed. Falls with ``enable``, without a clock.
     """
 
-    enable: Value
-    busy: Value
-    granted: Value
-
-    def __init__(self) -> None:
-        super().__init__({"enable": In(1), "busy": In(1), "granted": Out(1)})
+    enable = In(1)
+    busy = In(1)
+    granted = Out(1)
 
     def elaborate(self, platform: Any) -> Module | Instance:
         if hasattr(platform, "module_name"):

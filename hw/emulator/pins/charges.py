@@ -4,11 +4,11 @@ from typing import Any
 
 from amaranth.hdl import C, Cat, Module, Mux, Signal, Value, signed
 from amaranth.lib.memory import Memory, ReadPort
-from amaranth.lib.wiring import In, Out
 
 from mho.hw.block import Resettable
 from mho.hw.emulator.pins.config import PinEmulatorConfig
 from mho.hw.emulator.vector.lanes import add_with_carry
+from mho.hw.ports import In, Out
 
 __all__ = ["LineCharges"]
 
@@ -37,25 +37,20 @@ class LineCharges(Resettable):
         Signs of the lines.
     """
 
-    enter: Value
-    charge: Value
-    offset: Value
-    pos: Value
-    neg: Value
-    latch: Value
-    decrement: Value
-    scale: Value
-    busy: Value
-    negative: Signal
+    enter = In(1)
+    charge = In(lambda self: signed(self.cfg.charge_bits))
+    offset = In(lambda self: signed(self.cfg.step_bits))
+    pos = In(lambda self: self.cfg.step_bits)
+    neg = In(lambda self: self.cfg.step_bits)
+    latch = In(1)
+    decrement = In(1)
+    scale = In(3)
+    busy = Out(1)
+    negative = Out(lambda self: self.cfg.lines)
 
     def __init__(self, cfg: PinEmulatorConfig) -> None:
         self.cfg = cfg
-        bits = cfg.step_bits
-        super().__init__({
-            "enter": In(1), "charge": In(signed(cfg.charge_bits)), "offset": In(signed(bits)),
-            "pos": In(bits), "neg": In(bits), "latch": In(1), "decrement": In(1), "scale": In(3), "busy": Out(1),
-            "negative": Out(cfg.lines),
-        })
+        super().__init__()
 
     def elaborate(self, platform: object) -> Module:
         m = Module()

@@ -4,9 +4,9 @@ from typing import Any
 
 from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value, signed
 from amaranth.lib.memory import Memory
-from amaranth.lib.wiring import In, Out
 
 from mho.hw.block import Resettable
+from mho.hw.ports import In, Out
 from mho.macro_models.integer.random import LANES, PHILOX_MULTIPLIERS, PHILOX_ROUNDS, PHILOX_WEYL
 
 __all__ = ["NORMAL_WORDS", "NormalDraw"]
@@ -48,28 +48,20 @@ class NormalDraw(Resettable):
         Write a word of the table: two entries of 16 bits.
     """
 
-    start: Value
-    cell_id: Value
-    number: Value
-    step: Value
-    key: Value
-    done: Signal
-    busy: Signal
-    z: Signal
-    a: Signal
-    b: Signal
-    product: Value
-    load: Value
-    load_index: Value
-    load_data: Value
-
-    def __init__(self) -> None:
-        super().__init__({
-            "start": In(1), "cell_id": In(32), "number": In(32), "step": In(4), "key": In(64),
-            "done": Out(1), "busy": Out(1), "z": Out(signed(_ENTRY_BITS + 1)),
-            "a": Out(32), "b": Out(32), "product": In(64),
-            "load": In(1), "load_index": In(range(NORMAL_WORDS)), "load_data": In(32),
-        })
+    start = In(1)
+    cell_id = In(32)
+    number = In(32)
+    step = In(4)
+    key = In(64)
+    done = Out(1)
+    busy = Out(1)
+    z = Out(signed(_ENTRY_BITS + 1))
+    a = Out(32)
+    b = Out(32)
+    product = In(64)
+    load = In(1)
+    load_index = In(range(NORMAL_WORDS))
+    load_data = In(32)
 
     def elaborate(self, platform: object) -> Module:
         m = Module()

@@ -5,10 +5,10 @@ from typing import Any
 from amaranth.hdl import Array, Module, Mux, Signal, Value, signed
 from amaranth.lib import data
 from amaranth.lib.memory import Memory
-from amaranth.lib.wiring import In, Out
 
 from mho.hw.block import Resettable
 from mho.hw.emulator.pins.wide_multiplier import OPERAND_BITS
+from mho.hw.ports import In, Out
 from mho.macro_models.integer.pulse import (
     AMPLITUDE_BITS,
     CONDUCTANCE_BITS,
@@ -79,31 +79,25 @@ class PulseArithmetic(Resettable):
         Key of the draws, which is among the constants.
     """
 
-    start: Value
-    reads: Value
-    old: data.View
-    z: Value
-    done: Signal
-    state: Signal
-    code: Signal
-    a: Signal
-    b: Signal
-    product: Value
-    moved_load: Value
-    constant_load: Value
-    load_index: Value
-    load_data: Value
-    key: Signal
+    start = In(1)
+    reads = In(1)
+    old = In(CellLayout())
+    z = In(signed(16))
+    done = Out(1)
+    state = Out(32)
+    code = Out(lambda self: self.verify_bits)
+    a = Out(lambda self: signed(OPERAND_BITS))
+    b = Out(lambda self: signed(OPERAND_BITS))
+    product = In(signed(2 * OPERAND_BITS))
+    moved_load = In(1)
+    constant_load = In(1)
+    load_index = In(range(len(MOVED)))
+    load_data = In(32)
+    key = Out(64)
 
     def __init__(self, verify_bits: int) -> None:
         self.verify_bits = verify_bits
-        factor = signed(OPERAND_BITS)
-        super().__init__({
-            "start": In(1), "reads": In(1), "old": In(CellLayout()), "z": In(signed(16)), "done": Out(1),
-            "state": Out(32), "code": Out(verify_bits), "a": Out(factor), "b": Out(factor),
-            "product": In(signed(2 * OPERAND_BITS)), "moved_load": In(1), "constant_load": In(1),
-            "load_index": In(range(len(MOVED))), "load_data": In(32), "key": Out(64),
-        })
+        super().__init__()
 
     def elaborate(self, platform: object) -> Module:
         m = Module()

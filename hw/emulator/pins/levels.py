@@ -1,11 +1,11 @@
 """Inputs of the driven lines, taken from their registers plane by plane."""
 
-from amaranth.hdl import Cat, Module, Mux, Signal, Value
-from amaranth.lib.wiring import In, Out
+from amaranth.hdl import Cat, Module, Mux, Signal
 
 from mho.hw.block import Resettable
 from mho.hw.emulator.pins.config import PinEmulatorConfig
 from mho.hw.emulator.vector.lanes import LEVEL_BITS
+from mho.hw.ports import In, Out
 
 __all__ = ["LineLevels"]
 
@@ -34,21 +34,18 @@ class LineLevels(Resettable):
         Levels of the lanes.
     """
 
-    clear: Value
-    sample: Value
-    positive: Value
-    negative: Value
-    plane: Value
-    read: Value
-    backward: Value
-    levels: Signal
+    clear = In(1)
+    sample = In(1)
+    positive = In(lambda self: self.cfg.lines)
+    negative = In(lambda self: self.cfg.lines)
+    plane = In(3)
+    read = In(1)
+    backward = In(1)
+    levels = Out(lambda self: LEVEL_BITS * self.cfg.lanes)
 
     def __init__(self, cfg: PinEmulatorConfig) -> None:
         self.cfg = cfg
-        super().__init__({
-            "clear": In(1), "sample": In(1), "positive": In(cfg.lines), "negative": In(cfg.lines), "plane": In(3),
-            "read": In(1), "backward": In(1), "levels": Out(LEVEL_BITS * cfg.lanes),
-        })
+        super().__init__()
 
     def elaborate(self, platform: object) -> Module:
         m = Module()

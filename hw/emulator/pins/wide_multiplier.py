@@ -1,9 +1,9 @@
 """A multiplier of 32 bits, for one product after the other."""
 
-from amaranth.hdl import Const, Module, Signal, Value, signed
-from amaranth.lib.wiring import In, Out
+from amaranth.hdl import Const, Module, Signal, signed
 
 from mho.hw.block import Resettable
+from mho.hw.ports import In, Out
 
 __all__ = ["MULTIPLIER_CYCLES", "OPERAND_BITS", "WideMultiplier"]
 
@@ -28,13 +28,9 @@ class WideMultiplier(Resettable):
         See above.
     """
 
-    a: Value
-    b: Value
-    product: Signal
-
-    def __init__(self) -> None:
-        factor = signed(OPERAND_BITS)
-        super().__init__({"a": In(factor), "b": In(factor), "product": Out(signed(2 * OPERAND_BITS))})
+    a = In(lambda self: signed(OPERAND_BITS))
+    b = In(lambda self: signed(OPERAND_BITS))
+    product = Out(signed(2 * OPERAND_BITS))
 
     def elaborate(self, platform: object) -> Module:
         m = Module()

@@ -2,12 +2,12 @@
 
 from amaranth.hdl import C, Cat, Module, Mux, Signal, Value, signed
 from amaranth.lib import data
-from amaranth.lib.wiring import In, Out
 
 from mho.hw.block import Resettable
 from mho.hw.emulator.config import EmulatorConfig
 from mho.hw.emulator.layout import ContextLayout
 from mho.hw.emulator.vector.lanes import add_with_carry
+from mho.hw.ports import In, Out
 
 __all__ = ["LineConverter", "LineLayout"]
 
@@ -55,24 +55,19 @@ class LineConverter(Resettable):
         That line.
     """
 
-    valid: Value
-    charge: Value
-    offset: Value
-    pos: Value
-    neg: Value
-    live: Value
-    of: data.View
-    done: Value
-    line: data.View
+    valid = In(1)
+    charge = In(lambda self: signed(self.cfg.charge_bits))
+    offset = In(lambda self: signed(self.cfg.step_bits))
+    pos = In(lambda self: self.cfg.step_bits)
+    neg = In(lambda self: self.cfg.step_bits)
+    live = In(1)
+    of = In(lambda self: ContextLayout(self.cfg))
+    done = Out(1)
+    line = Out(lambda self: LineLayout(self.cfg))
 
     def __init__(self, cfg: EmulatorConfig) -> None:
         self.cfg = cfg
-        bits = cfg.step_bits
-        super().__init__({
-            "valid": In(1), "charge": In(signed(cfg.charge_bits)), "offset": In(signed(bits)),
-            "pos": In(bits), "neg": In(bits), "live": In(1), "of": In(ContextLayout(cfg)),
-            "done": Out(1), "line": Out(LineLayout(cfg)),
-        })
+        super().__init__()
 
     def elaborate(self, platform: object) -> Module:
         m = Module()

@@ -1,13 +1,13 @@
 """Input codes of an emulated core: how they are cut into conversions, and the memory that holds them."""
 
-from amaranth.hdl import Cat, Module, Mux, Signal, Value
+from amaranth.hdl import Cat, Module, Mux, Signal
 from amaranth.lib.memory import Memory
-from amaranth.lib.wiring import In, Out
 
 from mho.hw.block import Resettable
 from mho.hw.core.words import INPUTS_PER_WORD
 from mho.hw.emulator.config import EmulatorConfig
 from mho.hw.emulator.vector.lanes import LEVEL_BITS
+from mho.hw.ports import In, Out
 
 __all__ = ["BANKS", "InputMemory"]
 
@@ -35,26 +35,21 @@ class InputMemory(Resettable):
         Levels of the lanes.
     """
 
-    write_bank: Value
-    write_high: Value
-    write_word: Value
-    write: Value
-    value: Value
-    read: Value
-    backward: Value
-    read_bank: Value
-    read_high: Value
-    read_line: Value
-    levels: Signal
+    write_bank = In(1)
+    write_high = In(1)
+    write_word = In(lambda self: range(self.cfg.input_words))
+    write = In(lambda self: self.cfg.input_lanes // INPUTS_PER_WORD)
+    value = In(lambda self: LEVEL_BITS * self.cfg.input_lanes)
+    read = In(1)
+    backward = In(1)
+    read_bank = In(1)
+    read_high = In(1)
+    read_line = In(lambda self: range(self.cfg.lines))
+    levels = Out(lambda self: LEVEL_BITS * self.cfg.lanes)
 
     def __init__(self, cfg: EmulatorConfig) -> None:
         self.cfg = cfg
-        super().__init__({
-            "write_bank": In(1), "write_high": In(1), "write_word": In(range(cfg.input_words)),
-            "write": In(cfg.input_lanes // INPUTS_PER_WORD), "value": In(LEVEL_BITS * cfg.input_lanes),
-            "read": In(1), "backward": In(1), "read_bank": In(1), "read_high": In(1), "read_line": In(range(cfg.lines)),
-            "levels": Out(LEVEL_BITS * cfg.lanes),
-        })
+        super().__init__()
 
     def elaborate(self, platform: object) -> Module:
         m = Module()

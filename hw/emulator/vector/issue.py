@@ -1,14 +1,13 @@
 """Reads the cells of one operation after another, and says what becomes of each word."""
 
 from amaranth.hdl import Cat, Module, Mux, Signal, Value
-from amaranth.lib import data
-from amaranth.lib.wiring import In, Out
 
 from mho.hw.block import Resettable
 from mho.hw.emulator.config import EmulatorConfig
 from mho.hw.emulator.layout import ENABLE_BANKS, ContextLayout
 from mho.hw.kinds.tnsa.inputs.loader import StagedLayout
 from mho.hw.kinds.tnsa.results.counters import COUNT_BITS
+from mho.hw.ports import In, Out
 from mho.macro_models.integer.operation import LSB_SEGMENT_BITS
 
 __all__ = ["ReadIssue"]
@@ -40,36 +39,30 @@ class ReadIssue(Resettable):
         To :class:`~mho.hw.emulator.vector.line_queue.LineQueue`.
     """
 
-    full: Value
-    staged: data.View
-    bank: Value
-    slot: Value
-    known: Value
-    take: Value
-    freed: Value
-    draining: Value
-    read: Signal
-    word: Value
-    line: Value
-    read_bank: Signal
-    backward: Signal
-    operation: data.View
-    arrived: Value
-    first: Value
-    last: Value
-    starts: Value
-    all_lanes: Value
-    one: Value
+    full = In(1)
+    staged = In(StagedLayout())
+    bank = In(1)
+    slot = In(lambda self: range(self.cfg.slots))
+    known = In(1)
+    take = Out(1)
+    freed = In(1)
+    draining = In(1)
+    read = Out(1)
+    word = Out(lambda self: range(self.cfg.cell_words))
+    line = Out(lambda self: range(self.cfg.lines))
+    read_bank = Out(1)
+    backward = Out(1)
+    operation = Out(lambda self: ContextLayout(self.cfg))
+    arrived = Out(1)
+    first = Out(1)
+    last = Out(1)
+    starts = Out(1)
+    all_lanes = Out(1)
+    one = Out(1)
 
     def __init__(self, cfg: EmulatorConfig) -> None:
         self.cfg = cfg
-        super().__init__({
-            "full": In(1), "staged": In(StagedLayout()), "bank": In(1), "slot": In(range(cfg.slots)), "known": In(1),
-            "take": Out(1), "freed": In(1), "draining": In(1),
-            "read": Out(1), "word": Out(range(cfg.cell_words)), "line": Out(range(cfg.lines)), "read_bank": Out(1),
-            "backward": Out(1), "operation": Out(ContextLayout(cfg)), "arrived": Out(1), "first": Out(1),
-            "last": Out(1), "starts": Out(1), "all_lanes": Out(1), "one": Out(1),
-        })
+        super().__init__()
 
     def elaborate(self, platform: object) -> Module:
         m = Module()

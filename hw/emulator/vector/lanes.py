@@ -1,10 +1,10 @@
 """Products of a word of cells with its inputs, and their sums along bit lines or along source lines."""
 
 from amaranth.hdl import C, Cat, Module, Mux, Signal, Value, signed
-from amaranth.lib.wiring import In, Out
 
 from mho.hw.block import Resettable
 from mho.hw.emulator.config import EmulatorConfig
+from mho.hw.ports import In, Out, array
 
 __all__ = ["LEVEL_BITS", "MacLanes", "add_with_carry"]
 
@@ -35,22 +35,17 @@ class MacLanes(Resettable):
         Sum of all.
     """
 
-    valid: Value
-    first: Value
-    last: Value
-    cells: Value
-    levels: Value
-    sums: list[Signal]
-    total: Signal
+    valid = In(1)
+    first = In(1)
+    last = In(1)
+    cells = In(lambda self: self.cfg.word_bits)
+    levels = In(lambda self: LEVEL_BITS * self.cfg.lanes)
+    sums = array(Out(lambda self: signed(self.cfg.step_bits + 1)), lambda self: self.cfg.lanes)
+    total = Out(lambda self: signed(self.cfg.step_bits + 1))
 
     def __init__(self, cfg: EmulatorConfig) -> None:
         self.cfg = cfg
-        width = signed(cfg.step_bits + 1)
-        super().__init__({
-            "valid": In(1), "first": In(1), "last": In(1),
-            "cells": In(cfg.word_bits), "levels": In(LEVEL_BITS * cfg.lanes),
-            "sums": Out(width).array(cfg.lanes), "total": Out(width),
-        })
+        super().__init__()
 
     def elaborate(self, platform: object) -> Module:
         m = Module()

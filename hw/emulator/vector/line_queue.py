@@ -2,13 +2,12 @@
 
 from itertools import pairwise
 
-from amaranth.hdl import Module, Mux, Signal, Value, signed
-from amaranth.lib import data
-from amaranth.lib.wiring import In, Out
+from amaranth.hdl import Module, Mux, Signal, signed
 
 from mho.hw.block import Resettable
 from mho.hw.emulator.config import EmulatorConfig
 from mho.hw.emulator.layout import ContextLayout
+from mho.hw.ports import In, Out, array
 
 __all__ = ["LineQueue"]
 
@@ -37,27 +36,21 @@ class LineQueue(Resettable):
         Lines are kept.
     """
 
-    starts: Value
-    operation: data.View
-    all_lanes: Value
-    one: Value
-    sums: list[Signal]
-    total: Value
-    valid: Value
-    line: Signal
-    charge: Value
-    of: data.View
-    busy: Value
+    starts = In(1)
+    operation = In(lambda self: ContextLayout(self.cfg))
+    all_lanes = In(1)
+    one = In(1)
+    sums = array(In(lambda self: signed(self.cfg.step_bits + 1)), lambda self: self.cfg.lanes)
+    total = In(lambda self: signed(self.cfg.step_bits + 1))
+    valid = Out(1)
+    line = Out(lambda self: range(self.cfg.lines))
+    charge = Out(lambda self: signed(self.cfg.step_bits + 1))
+    of = Out(lambda self: ContextLayout(self.cfg))
+    busy = Out(1)
 
     def __init__(self, cfg: EmulatorConfig) -> None:
         self.cfg = cfg
-        width = signed(cfg.step_bits + 1)
-        super().__init__({
-            "starts": In(1), "operation": In(ContextLayout(cfg)), "all_lanes": In(1), "one": In(1),
-            "sums": In(width).array(cfg.lanes), "total": In(width),
-            "valid": Out(1), "line": Out(range(cfg.lines)), "charge": Out(width), "of": Out(ContextLayout(cfg)),
-            "busy": Out(1),
-        })
+        super().__init__()
 
     def elaborate(self, platform: object) -> Module:
         m = Module()

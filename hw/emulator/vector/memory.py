@@ -1,16 +1,15 @@
 """The memory of the cells: block RAM, or the single-ported RAM of an iCE40 UP5K."""
 
-from amaranth.hdl import C, Cat, ClockSignal, Instance, Module, Signal, Value
-from amaranth.lib import wiring
+from amaranth.hdl import C, Cat, ClockSignal, Instance, Module, Signal
 from amaranth.lib.memory import Memory
-from amaranth.lib.wiring import In, Out
 
 from mho.hw.emulator.config import SPRAM_WIDTH, SPRAM_WORDS, EmulatorConfig
+from mho.hw.ports import Component, In, Out
 
 __all__ = ["CellMemory"]
 
 
-class CellMemory(wiring.Component):
+class CellMemory(Component):
     """Reads one word a cycle, or writes a part of one. A write is only taken in a cycle without a read.
 
     Parameters
@@ -33,18 +32,15 @@ class CellMemory(wiring.Component):
         Word that was read.
     """
 
-    address: Value
-    read: Value
-    write: Value
-    value: Value
-    data: Value
+    address = In(lambda self: range(self.cfg.cell_words))
+    read = In(1)
+    write = In(lambda self: self.cfg.word_bits // self.cfg.chunk_bits)
+    value = In(lambda self: self.cfg.word_bits)
+    data = Out(lambda self: self.cfg.word_bits)
 
     def __init__(self, cfg: EmulatorConfig) -> None:
         self.cfg = cfg
-        super().__init__({
-            "address": In(range(cfg.cell_words)), "read": In(1), "write": In(cfg.word_bits // cfg.chunk_bits),
-            "value": In(cfg.word_bits), "data": Out(cfg.word_bits),
-        })
+        super().__init__()
 
     def elaborate(self, platform: object) -> Module:
         m = Module()

@@ -2,16 +2,16 @@
 
 from typing import Any
 
-from amaranth.hdl import C, Cat, Module, Mux, Signal, Value, signed, unsigned
-from amaranth.lib import data, stream
+from amaranth.hdl import C, Cat, Module, Mux, Signal, signed, unsigned
+from amaranth.lib import stream
 from amaranth.lib.memory import Memory, ReadPort
-from amaranth.lib.wiring import In, Out
 
 from mho.hw.block import Resettable
 from mho.hw.core.words import CODE_WIDTH
 from mho.hw.emulator.config import EmulatorConfig
 from mho.hw.emulator.vector.converter import LineLayout
 from mho.hw.kinds.tnsa.results.counters import COUNT_BITS
+from mho.hw.ports import In, Out
 from mho.macro_models.integer.operation import LSB_SEGMENT_BITS
 
 __all__ = ["ResultStore", "StepCounter"]
@@ -40,20 +40,17 @@ class ResultStore(Resettable):
         Two codes a word, lowest line first.
     """
 
-    done: Value
-    line: data.View
-    last: Value
-    finish: Signal
-    freed: Value
-    busy: Value
-    o: stream.Interface
+    done = In(1)
+    line = In(lambda self: LineLayout(self.cfg))
+    last = Out(1)
+    finish = Out(1)
+    freed = Out(1)
+    busy = Out(1)
+    o = Out(stream.Signature(unsigned(32)))
 
     def __init__(self, cfg: EmulatorConfig) -> None:
         self.cfg = cfg
-        super().__init__({
-            "done": In(1), "line": In(LineLayout(cfg)), "last": Out(1), "finish": Out(1), "freed": Out(1),
-            "busy": Out(1), "o": Out(stream.Signature(unsigned(32))),
-        })
+        super().__init__()
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
@@ -126,17 +123,15 @@ class StepCounter(Resettable):
         Sum over them of :meth:`mho.hw.core.CoreConfig.segment_cycles`.
     """
 
-    done: Value
-    last: Value
-    line: data.View
-    conversions: Signal
-    cycles: Signal
+    done = In(1)
+    last = In(1)
+    line = In(lambda self: LineLayout(self.cfg))
+    conversions = Out(32)
+    cycles = Out(48)
 
     def __init__(self, cfg: EmulatorConfig) -> None:
         self.cfg = cfg
-        super().__init__({
-            "done": In(1), "last": In(1), "line": In(LineLayout(cfg)), "conversions": Out(32), "cycles": Out(48),
-        })
+        super().__init__()
 
     def elaborate(self, platform: object) -> Module:
         m = Module()

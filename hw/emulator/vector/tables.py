@@ -1,13 +1,13 @@
 """Offsets and converter steps of each line, for a few operations at a time."""
 
-from amaranth.hdl import Cat, Module, Mux, Signal, Value
+from amaranth.hdl import Cat, Module, Mux, Signal
 from amaranth.lib import data
 from amaranth.lib.memory import Memory
-from amaranth.lib.wiring import In, Out
 
 from mho.hw.block import Resettable
 from mho.hw.emulator.config import EmulatorConfig
 from mho.hw.emulator.layout import TagLayout
+from mho.hw.ports import In, Out
 
 __all__ = ["TableStore"]
 
@@ -42,31 +42,25 @@ class TableStore(Resettable):
         Three numbers of ``cfg.step_bits`` bits: half the offset, two's complement, and both half steps.
     """
 
-    write: Value
-    field: Value
-    write_line: Value
-    value: Value
-    tag_write: Value
-    tag_slot: Value
-    tag: data.View
-    wanted: data.View
-    allowed: Value
-    known: Value
-    slot: Value
-    read: Value
-    read_slot: Value
-    read_line: Value
-    entry: data.View
+    write = In(1)
+    field = In(2)
+    write_line = In(lambda self: range(self.cfg.slots * self.cfg.lines))
+    value = In(lambda self: self.cfg.step_bits)
+    tag_write = In(1)
+    tag_slot = In(lambda self: range(self.cfg.slots))
+    tag = In(TagLayout())
+    wanted = In(TagLayout())
+    allowed = In(lambda self: self.cfg.slots)
+    known = Out(1)
+    slot = Out(lambda self: range(self.cfg.slots))
+    read = In(1)
+    read_slot = In(lambda self: range(self.cfg.slots))
+    read_line = In(lambda self: range(self.cfg.lines))
+    entry = Out(lambda self: data.ArrayLayout(self.cfg.step_bits, 3))
 
     def __init__(self, cfg: EmulatorConfig) -> None:
         self.cfg = cfg
-        super().__init__({
-            "write": In(1), "field": In(2), "write_line": In(range(cfg.slots * cfg.lines)), "value": In(cfg.step_bits),
-            "tag_write": In(1), "tag_slot": In(range(cfg.slots)), "tag": In(TagLayout()),
-            "wanted": In(TagLayout()), "allowed": In(cfg.slots), "known": Out(1), "slot": Out(range(cfg.slots)),
-            "read": In(1), "read_slot": In(range(cfg.slots)), "read_line": In(range(cfg.lines)),
-            "entry": Out(data.ArrayLayout(cfg.step_bits, 3)),
-        })
+        super().__init__()
 
     def elaborate(self, platform: object) -> Module:
         m = Module()

@@ -5,7 +5,7 @@ from typing import Any
 from amaranth.hdl import Cat, Module, Mux, Signal, Value
 from amaranth.lib import stream, wiring
 from amaranth.lib.memory import Memory
-from amaranth.lib.wiring import In, Out, connect, flipped
+from amaranth.lib.wiring import connect, flipped
 
 from mho.hw.core.digital.counting import following
 from mho.hw.core.layout import OpLayout
@@ -13,11 +13,12 @@ from mho.hw.host.bank import RegisterBank
 from mho.hw.host.bus import RegisterBus
 from mho.hw.host.core.hosted import HostedCore
 from mho.hw.host.core.parts import connect_core
+from mho.hw.ports import Component, In, Out
 
 __all__ = ["CoreHost", "InputBuffer", "OutputBuffer"]
 
 
-class InputBuffer(wiring.Component):
+class InputBuffer(Component):
     """Memory that the bus fills and that a start streams to the core, one word a cycle.
 
     Parameters
@@ -41,23 +42,19 @@ class InputBuffer(wiring.Component):
         The words.
     """
 
-    enable: Value
-    address: Value
-    data: Value
-    strobe: Value
-    start: Value
-    count: Value
-    clear: Value
-    active: Value
-    o: stream.Interface
+    enable = In(1)
+    address = In(lambda self: range(self.words))
+    data = In(32)
+    strobe = In(4)
+    start = In(1)
+    count = In(lambda self: range(self.words + 1))
+    clear = In(1)
+    active = Out(1)
+    o = Out(stream.Signature(32))
 
     def __init__(self, words: int) -> None:
         self.words = words
-        super().__init__({
-            "enable": In(1), "address": In(range(words)), "data": In(32), "strobe": In(4),
-            "start": In(1), "count": In(range(words + 1)), "clear": In(1), "active": Out(1),
-            "o": Out(stream.Signature(32)),
-        })
+        super().__init__()
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
@@ -82,7 +79,7 @@ class InputBuffer(wiring.Component):
         return m
 
 
-class OutputBuffer(wiring.Component):
+class OutputBuffer(Component):
     """Memory that the core fills and that the bus reads. It takes the next vector when it was released.
 
     Parameters
@@ -106,21 +103,17 @@ class OutputBuffer(wiring.Component):
         Begin with a new vector.
     """
 
-    i: stream.Interface
-    enable: Value
-    address: Value
-    data: Value
-    full: Value
-    filled: Value
-    clear: Value
+    i = In(stream.Signature(32))
+    enable = In(1)
+    address = In(lambda self: range(self.words))
+    data = Out(32)
+    full = In(1)
+    filled = Out(1)
+    clear = In(1)
 
     def __init__(self, words: int) -> None:
         self.words = words
-        super().__init__({
-            "i": In(stream.Signature(32)),
-            "enable": In(1), "address": In(range(words)), "data": Out(32),
-            "full": In(1), "filled": Out(1), "clear": In(1),
-        })
+        super().__init__()
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
@@ -181,8 +174,8 @@ class CoreHost(wiring.Component):
     def __init__(self, blocks: HostedCore, *, shared: bool = False) -> None:
         self.blocks, self.map, self.shared = blocks, blocks.registers, shared
         super().__init__({
-            "bus": In(RegisterBus(self.map.address_width)), "irq": Out(1),
-            **({"turn": In(1), "reset": In(1), "claims": Out(1)} if shared else {}),
+            "bus": wiring.In(RegisterBus(self.map.address_width)), "irq": wiring.Out(1),
+            **({"turn": wiring.In(1), "reset": wiring.In(1), "claims": wiring.Out(1)} if shared else {}),
             **{name: member.flip() for name, member in blocks.port.members.items()},
         })
 
@@ -225,7 +218,7 @@ class CoreHost(wiring.Component):
         """Check the operation, hand its descriptor to the core and its input to the stream."""
         check: Any = self.blocks.op_check()
         m.submodules.op_check = check
-        limits = [name for name, member in check.signature.members.items() if member.flow is In and name != "op"]
+        limits = [name for name, member in check.signature.members.items() if member.flow is wiring.In and name != "op"]
         m.d.comb += [getattr(check, name).eq(self.trim[name]) for name in limits]
         descriptor, fields = check.op, bank.operation
         ready = Signal()

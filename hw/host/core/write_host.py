@@ -5,11 +5,11 @@ from typing import Any
 from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value
 from amaranth.lib import stream, wiring
 from amaranth.lib.fifo import SyncFIFOBuffered
-from amaranth.lib.wiring import In, Out
 
 from mho.hw.block import Resettable
 from mho.hw.core.write_verify import CellLayout, ParameterLayout, TargetLayout, WriteVerifyConfig
 from mho.hw.host.core.write_map import CODE_BITS, FIFO_DEPTH, RESULT_PULSES, RESULT_VALID, WORD_FLAG
+from mho.hw.ports import In, Out
 
 __all__ = ["WriteQueues", "add_write_verify"]
 
@@ -31,22 +31,18 @@ class WriteQueues(Resettable):
         To and from write-verify.
     """
 
-    put: Value
-    put_data: Value
-    take: Value
-    taken: Signal
-    room: Signal
-    waiting: Signal
-    target: stream.Interface
-    cell: stream.Interface
+    put = In(1)
+    put_data = In(32)
+    take = In(1)
+    taken = Out(32)
+    room = Out(range(FIFO_DEPTH + 1))
+    waiting = Out(range(FIFO_DEPTH + 1))
+    target = Out(lambda self: stream.Signature(TargetLayout(self.cfg)))
+    cell = In(lambda self: stream.Signature(CellLayout(self.cfg)))
 
     def __init__(self, cfg: WriteVerifyConfig) -> None:
         self.cfg = cfg
-        super().__init__({
-            "put": In(1), "put_data": In(32), "take": In(1), "taken": Out(32),
-            "room": Out(range(FIFO_DEPTH + 1)), "waiting": Out(range(FIFO_DEPTH + 1)),
-            "target": Out(stream.Signature(TargetLayout(cfg))), "cell": In(stream.Signature(CellLayout(cfg))),
-        })
+        super().__init__()
 
     def elaborate(self, platform: object) -> Module:
         m = Module()

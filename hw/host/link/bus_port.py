@@ -1,19 +1,17 @@
 """Accesses of the host link to the register bus, none of which lasts for ever."""
 
-from typing import Any
 
 from amaranth.hdl import Module, Mux, Signal, Value
-from amaranth.lib import wiring
-from amaranth.lib.wiring import In, Out
 
 from mho.hw.host.bus import RegisterBus
 from mho.hw.host.link.format import Status
 from mho.hw.host.link.model import LinkConfig
+from mho.hw.ports import Component, In, Out
 
 __all__ = ["BusMaster"]
 
 
-class BusMaster(wiring.Component):
+class BusMaster(Component):
     """One access at a time, given up when the bus does not answer.
 
     The bus cannot take a request back, so an access that was given up stays in the way: while ``waiting`` its address
@@ -33,24 +31,20 @@ class BusMaster(wiring.Component):
         The bus.
     """
 
-    start: Signal
-    write: Signal
-    address: Signal
-    data: Signal
-    strobe: Signal
-    done: Signal
-    status: Signal
-    word: Signal
-    waiting: Signal
-    bus: Any
+    start = In(1)
+    write = In(1)
+    address = In(32)
+    data = In(32)
+    strobe = In(4)
+    done = Out(1)
+    status = Out(4)
+    word = Out(32)
+    waiting = Out(1)
+    bus = Out(lambda self: RegisterBus(self.cfg.address_width))
 
     def __init__(self, cfg: LinkConfig) -> None:
         self.cfg = cfg
-        super().__init__({
-            "start": In(1), "write": In(1), "address": In(32), "data": In(32), "strobe": In(4),
-            "done": Out(1), "status": Out(4), "word": Out(32), "waiting": Out(1),
-            "bus": Out(RegisterBus(cfg.address_width)),
-        })
+        super().__init__()
 
     def elaborate(self, platform: object) -> Module:
         m = Module()

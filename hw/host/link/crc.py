@@ -1,10 +1,10 @@
 """CRC-32 of a stream of bytes, one bit a cycle."""
 
-from typing import Any
 
 from amaranth.hdl import Cat, Const, Module, Mux, Signal
-from amaranth.lib import stream, wiring
-from amaranth.lib.wiring import In, Out
+from amaranth.lib import stream
+
+from mho.hw.ports import Component, In, Out
 
 __all__ = ["POLYNOMIAL", "RESIDUE", "Crc32"]
 
@@ -15,7 +15,7 @@ RESIDUE = 0xDEBB20E3
 """What the register holds after a message and its own CRC, lowest byte first."""
 
 
-class Crc32(wiring.Component):
+class Crc32(Component):
     """CRC-32 (IEEE), whose reference is :func:`zlib.crc32`: a byte every 9 cycles.
 
     A byte on a serial line takes longer, and one bit a cycle is a third of the logic of a byte a cycle
@@ -33,13 +33,10 @@ class Crc32(wiring.Component):
         The last four bytes were the CRC of those before, while ``i.ready``.
     """
 
-    start: Signal
-    i: Any
-    crc: Signal
-    good: Signal
-
-    def __init__(self) -> None:
-        super().__init__({"start": In(1), "i": In(stream.Signature(8)), "crc": Out(32), "good": Out(1)})
+    start = In(1)
+    i = In(stream.Signature(8))
+    crc = Out(32)
+    good = Out(1)
 
     def elaborate(self, platform: object) -> Module:
         m = Module()

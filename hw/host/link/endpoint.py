@@ -3,20 +3,21 @@
 from typing import Any
 
 from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value
-from amaranth.lib import stream, wiring
+from amaranth.lib import stream
 from amaranth.lib.memory import Memory
-from amaranth.lib.wiring import In, Out, connect, flipped
+from amaranth.lib.wiring import connect, flipped
 
 from mho.hw.host.bus import RegisterBus
 from mho.hw.host.link.bus_port import BusMaster
 from mho.hw.host.link.format import COMMAND_BYTES, REPLY_HEAD_BYTES, REQUEST_HEAD_BYTES, Command, Kind, Status
 from mho.hw.host.link.frames import FrameReceiver, FrameSender
 from mho.hw.host.link.model import LinkConfig
+from mho.hw.ports import Component, In, Out
 
 __all__ = ["LinkTarget"]
 
 
-class LinkTarget(wiring.Component):
+class LinkTarget(Component):
     """Executes each request at most once and keeps its reply for as long as it may be asked for again.
 
     Bytes in, bytes out, as :class:`mho.hw.host.link.model.LinkDevice`; nothing is taken while a request is executed and
@@ -39,15 +40,13 @@ class LinkTarget(wiring.Component):
         What the requests access.
     """
 
-    i: Any
-    o: Any
-    bus: Any
+    i = In(stream.Signature(8))
+    o = Out(stream.Signature(8))
+    bus = Out(lambda self: RegisterBus(self.cfg.address_width))
 
     def __init__(self, cfg: LinkConfig) -> None:
         self.cfg = cfg
-        super().__init__({
-            "i": In(stream.Signature(8)), "o": Out(stream.Signature(8)), "bus": Out(RegisterBus(cfg.address_width)),
-        })
+        super().__init__()
 
     def elaborate(self, platform: object) -> Module:
         m = Module()

@@ -13,9 +13,8 @@ from amaranth.lib.wiring import In, Out
 
 from mho.hw.kinds.pwm.config import PwmCoreConfig
 from mho.hw.macro.contract import ContractPins
-from mho.macro_models.integer.pwm.converter import COUNTER_BITS
+from mho.macro_models.integer.pwm.converter import COUNTER_BITS, TRIM_BITS
 from mho.macro_models.integer.pwm.programming import AMPLITUDE_TOP
-from mho.macro_models.integer.pwm.trim_words import TRIM_BITS
 
 __all__ = ["PwmPins", "engine_pins"]
 
@@ -69,7 +68,7 @@ class PwmPins(ContractPins):
     count_row : Out
         Group of ``lanes`` columns that is read; ``count_pos`` and ``count_neg`` are those of the last cycle's group.
     trim_write, trim_column, trim_data : Out(1), Out, Out(22)
-        Strobe: write the trim registers of a column (:mod:`mho.macro_models.integer.pwm.trim_words`), which are 0 after
+        Strobe: write the trim registers of a column (:mod:`mho.macro_models.integer.pwm.converter`), which are 0 after
         power-on.
     verify : Out(1)
         With an engine: the conversion is a read of one device, in one window. Left open in silicon.

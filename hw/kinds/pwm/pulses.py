@@ -5,13 +5,13 @@ from operator import and_, or_
 from typing import Any
 
 import numpy as np
-from amaranth.hdl import Module, Signal, Value
-from amaranth.lib.wiring import In, Out
+from amaranth.hdl import Module, Signal
 from numpy.typing import ArrayLike, NDArray
 
 from mho.hw.block import Resettable
 from mho.hw.kinds.pwm.config import PwmCoreConfig
 from mho.hw.kinds.pwm.loader import PULSE_BITS
+from mho.hw.ports import In, Out, array
 from mho.macro_models.integer.pwm.operation import MAGNITUDE_BITS, PwmOperation
 
 __all__ = ["PulseModulator", "pulse_widths"]
@@ -43,22 +43,19 @@ class PulseModulator(Resettable):
         Pulses of positive and of negative inputs.
     """
 
-    load: Value
-    planes: list[Signal]
-    begins: Value
-    positive: Value
-    negative: Value
-    step: Value
-    index: Value
-    pos: Signal
-    neg: Signal
+    load = In(1)
+    planes = array(In(lambda self: self.cfg.lines), PULSE_BITS)
+    begins = In(1)
+    positive = In(1)
+    negative = In(1)
+    step = In(1)
+    index = In(MAGNITUDE_BITS)
+    pos = Out(lambda self: self.cfg.lines)
+    neg = Out(lambda self: self.cfg.lines)
 
     def __init__(self, cfg: PwmCoreConfig) -> None:
         self.cfg = cfg
-        super().__init__({
-            "load": In(1), "planes": In(cfg.lines).array(PULSE_BITS), "begins": In(1), "positive": In(1),
-            "negative": In(1), "step": In(1), "index": In(MAGNITUDE_BITS), "pos": Out(cfg.lines), "neg": Out(cfg.lines),
-        })
+        super().__init__()
 
     def elaborate(self, platform: object) -> Any:
         m = Module()

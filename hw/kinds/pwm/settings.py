@@ -12,8 +12,8 @@ from mho.hw.block import Resettable
 from mho.hw.core.masks import MaskFile, MaskLayout
 from mho.hw.kinds.pwm.config import PwmCoreConfig
 from mho.macro_models.integer.pwm.calibration import RANGE_BITS, Calibration
+from mho.macro_models.integer.pwm.converter import TRIM_BITS, pack_trim, unpack_trim
 from mho.macro_models.integer.pwm.digital import DigitalUnits
-from mho.macro_models.integer.pwm.trim_words import TRIM_BITS, pack_trim, unpack_trim
 
 __all__ = ["COLUMN_BITS", "ColumnSettings", "SettingLayout", "SettingsFile", "SettingsLayout"]
 

@@ -12,7 +12,7 @@ from mho.hw.config.kinds.tnsa import TnsaChip
 from mho.hw.core.shape import CoreShape, check_lines
 from mho.hw.core.timing import OVERHEAD_CYCLES, Drain, Timing
 from mho.hw.kinds.tnsa.converters import CONVERTERS
-from mho.macro_models.integer.limits import check_whole
+from mho.macro_models.errors import check_whole
 from mho.macro_models.integer.operation import MAX_BITS, Direction, MvmOperation
 
 __all__ = ["LIMITS", "OPERATIONS", "TnsaCoreConfig", "constant_name"]

@@ -3,13 +3,13 @@
 from typing import Any
 
 from amaranth.hdl import Cat, Module, Mux, Signal, Value
-from amaranth.lib import data, wiring
+from amaranth.lib import data
 from amaranth.lib.memory import Memory
-from amaranth.lib.wiring import In, Out
 
 from mho.hw.noc.config import MeshConfig
 from mho.hw.noc.flit import coordinate_bits, host_destination
 from mho.hw.noc.interface.words import FLOWS, CreditLayout, destination_bits, member_bits, register_tag
+from mho.hw.ports import Component, In, Out
 
 __all__ = ["FlowTable", "SlotTable", "legal"]
 
@@ -45,7 +45,7 @@ def _memory(m: Module, name: str, shape: Any, write: tuple[Value, Value, Value],
     return read.data
 
 
-class FlowTable(wiring.Component):
+class FlowTable(Component):
     """Rows of flows, and the credits that are missing for the last even and the last odd block of each.
 
     A block may start when no credit of the block before the last is missing. Credits and writes have the memory of
@@ -80,31 +80,26 @@ class FlowTable(wiring.Component):
         It does. Only when ``free``.
     """
 
-    row: Value
-    value: Value
-    write: Value
-    write_members: Value
-    credit: Value
-    credit_of: Any
-    clear: Value
-    spurious: Value
-    flow: Value
-    destinations: Value
-    slot: Value
-    host: Value
-    known: Value
-    free: Value
-    counted: Value
-    start: Value
+    row = In(4)
+    value = In(22)
+    write = In(1)
+    write_members = In(1)
+    credit = In(1)
+    credit_of = In(CreditLayout())
+    clear = In(1)
+    spurious = Out(1)
+    flow = In(4)
+    destinations = Out(lambda self: destination_bits(self.cfg))
+    slot = Out(lambda self: self.cfg.tag_bits)
+    host = Out(1)
+    known = Out(1)
+    free = Out(1)
+    counted = Out(1)
+    start = In(1)
 
     def __init__(self, cfg: MeshConfig) -> None:
         self.cfg = cfg
-        super().__init__({
-            "row": In(4), "value": In(22), "write": In(1), "write_members": In(1), "credit": In(1),
-            "credit_of": In(CreditLayout()), "clear": In(1), "spurious": Out(1),
-            "flow": In(4), "destinations": Out(destination_bits(cfg)), "slot": Out(cfg.tag_bits), "host": Out(1),
-            "known": Out(1), "free": Out(1), "counted": Out(1), "start": In(1),
-        })
+        super().__init__()
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
@@ -147,7 +142,7 @@ class FlowTable(wiring.Component):
         )
 
 
-class SlotTable(wiring.Component):
+class SlotTable(Component):
     """Rows of slots: who sends there, and whether the next block that is freed is an odd one.
 
     Parameters
@@ -169,26 +164,22 @@ class SlotTable(wiring.Component):
         A credit for it is sent.
     """
 
-    row: Value
-    value: Value
-    write: Value
-    tag: Value
-    in_use: Value
-    slot: Value
-    known: Value
-    destinations: Value
-    host: Value
-    flow: Value
-    odd: Value
-    freed: Value
+    row = In(4)
+    value = In(22)
+    write = In(1)
+    tag = In(lambda self: self.cfg.tag_bits)
+    in_use = Out(1)
+    slot = In(lambda self: self.cfg.tag_bits)
+    known = Out(1)
+    destinations = Out(lambda self: destination_bits(self.cfg))
+    host = Out(1)
+    flow = Out(4)
+    odd = Out(1)
+    freed = In(1)
 
     def __init__(self, cfg: MeshConfig) -> None:
         self.cfg = cfg
-        super().__init__({
-            "row": In(4), "value": In(22), "write": In(1), "tag": In(cfg.tag_bits), "in_use": Out(1),
-            "slot": In(cfg.tag_bits), "known": Out(1), "destinations": Out(destination_bits(cfg)), "host": Out(1),
-            "flow": Out(4), "odd": Out(1), "freed": In(1),
-        })
+        super().__init__()
 
     def elaborate(self, platform: object) -> Module:
         m = Module()

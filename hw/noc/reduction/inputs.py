@@ -3,12 +3,12 @@
 from typing import Any
 
 from amaranth.hdl import Cat, Module, Mux, Signal, Value
-from amaranth.lib import data, wiring
+from amaranth.lib import data
 from amaranth.lib.memory import Memory
-from amaranth.lib.wiring import In, Out
 
 from mho.hw.noc.channel import Channel
 from mho.hw.noc.config import MeshConfig
+from mho.hw.ports import Component, In, Out, array
 
 __all__ = ["OperandLayout", "ReductionInput", "context_bits", "pick", "queue_depth"]
 
@@ -30,7 +30,7 @@ class OperandLayout(data.StructLayout):
         super().__init__({"payload": cfg.payload_bits, "context": context_bits(cfg)})
 
 
-class ReductionInput(wiring.Component):
+class ReductionInput(Component):
     """Operands from one side, a queue a context.
 
     All inputs that take part in a context take their operands at the same time, so that one place of the head serves
@@ -63,24 +63,18 @@ class ReductionInput(wiring.Component):
         Contexts that get an operand in this cycle.
     """
 
-    i: Any
-    heads: list[Value]
-    take: Value
-    clear: Value
-    chosen: Value
-    o: Value
-    valid: Signal
-    put: Signal
+    i = In(lambda self: Channel(OperandLayout(self.cfg), self.cfg.contexts))
+    heads = array(In(lambda self: range(queue_depth(self.cfg))), lambda self: self.cfg.contexts)
+    take = In(lambda self: self.cfg.contexts)
+    clear = In(lambda self: self.cfg.contexts)
+    chosen = In(lambda self: context_bits(self.cfg))
+    o = Out(lambda self: self.cfg.payload_bits)
+    valid = Out(lambda self: self.cfg.contexts)
+    put = Out(lambda self: self.cfg.contexts)
 
     def __init__(self, cfg: MeshConfig, *, guarded: bool) -> None:
         self.cfg, self.guarded = cfg, guarded
-        depth = queue_depth(cfg)
-        super().__init__({
-            "i": In(Channel(OperandLayout(cfg), cfg.contexts)),
-            "heads": In(range(depth)).array(cfg.contexts),
-            "take": In(cfg.contexts), "clear": In(cfg.contexts), "chosen": In(context_bits(cfg)),
-            "o": Out(cfg.payload_bits), "valid": Out(cfg.contexts), "put": Out(cfg.contexts),
-        })
+        super().__init__()
 
     def elaborate(self, platform: object) -> Module:
         m = Module()

@@ -3,8 +3,7 @@
 from typing import Any
 
 from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value
-from amaranth.lib import data, stream, wiring
-from amaranth.lib.wiring import In, Out
+from amaranth.lib import data, stream
 
 from mho.hw.host.bus import RegisterBus
 from mho.hw.noc.arbiter import RoundRobin
@@ -20,6 +19,7 @@ from mho.hw.noc.registers.packet import (
     burst_layout,
     host_address_bits,
 )
+from mho.hw.ports import Component, In, Out
 
 __all__ = ["RegisterMaster", "WordLayout"]
 
@@ -33,7 +33,7 @@ class WordLayout(data.StructLayout):
         super().__init__({"word": 32, "column": coordinate_bits(cfg.columns), "row": coordinate_bits(cfg.rows)})
 
 
-class RegisterMaster(wiring.Component):
+class RegisterMaster(Component):
     """Sends one packet at a time: the next one goes when all of the answer is here and has been taken.
 
     So an answer always finds its place, and no more than one is under way. A request to a node that does not exist,
@@ -58,18 +58,14 @@ class RegisterMaster(wiring.Component):
         Answers.
     """
 
-    bus: Any
-    burst: Any
-    word: stream.Interface
-    answer: Any
+    bus = In(lambda self: RegisterBus(host_address_bits(self.cfg)))
+    burst = In(lambda self: BurstBus(host_address_bits(self.cfg)))
+    word = Out(lambda self: stream.Signature(WordLayout(self.cfg)))
+    answer = In(Arrival(32))
 
     def __init__(self, cfg: MeshConfig, longest: int = BURST) -> None:
         self.cfg, self.longest = cfg, longest
-        bits = host_address_bits(cfg)
-        super().__init__({
-            "bus": In(RegisterBus(bits)), "burst": In(BurstBus(bits)), "word": Out(stream.Signature(WordLayout(cfg))),
-            "answer": In(Arrival(32)),
-        })
+        super().__init__()
 
     def elaborate(self, platform: object) -> Module:
         m = Module()

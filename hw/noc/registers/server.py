@@ -3,18 +3,18 @@
 from typing import Any
 
 from amaranth.hdl import Module, Mux, Signal
-from amaranth.lib import stream, wiring
-from amaranth.lib.wiring import In, Out
+from amaranth.lib import stream
 
 from mho.hw.host.bus import RegisterBus
 from mho.hw.noc.channel import Arrival
 from mho.hw.noc.fifo import FlitFifo
 from mho.hw.noc.registers.packet import BURST, NODE_BITS, HeaderLayout, StatusLayout
+from mho.hw.ports import Component, In, Out
 
 __all__ = ["RegisterServer"]
 
 
-class RegisterServer(wiring.Component):
+class RegisterServer(Component):
     """Turns a packet into accesses, word by word, and answers it.
 
     It takes what arrives in any cycle: a packet has at most as many words as there is room for, and the next one comes
@@ -36,15 +36,13 @@ class RegisterServer(wiring.Component):
         The registers.
     """
 
-    request: Any
-    answer: stream.Interface
-    bus: Any
+    request = In(Arrival(32))
+    answer = Out(stream.Signature(32))
+    bus = Out(RegisterBus(NODE_BITS))
 
     def __init__(self, longest: int = BURST) -> None:
         self.longest = longest
-        super().__init__({
-            "request": In(Arrival(32)), "answer": Out(stream.Signature(32)), "bus": Out(RegisterBus(NODE_BITS)),
-        })
+        super().__init__()
 
     def elaborate(self, platform: object) -> Module:
         m = Module()

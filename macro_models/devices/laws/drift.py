@@ -30,7 +30,6 @@ from mho.macro_models.integer.random import NORMAL_ONE, Purpose
 
 __all__ = ["LAW", "MOVABLE", "DriftDevice"]
 
-
 _NODES = 241  # of the quadrature over nu
 
 

@@ -2,8 +2,7 @@
 
 from dataclasses import dataclass
 
-from mho.macro_models.devices.grid import ln
-from mho.macro_models.devices.polynomial import Polynomial
+from mho.macro_models.devices.grid import Polynomial, ln
 
 __all__ = ["GENERATORS", "ConverterNoise", "ReadNoise"]
 

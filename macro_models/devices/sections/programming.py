@@ -3,7 +3,7 @@
 import math
 from dataclasses import dataclass
 
-from mho.macro_models.devices.polynomial import Polynomial
+from mho.macro_models.devices.grid import Polynomial
 
 __all__ = ["Programming", "Range", "Relaxation", "Stuck"]
 

@@ -23,14 +23,21 @@ from mho.macro_models.fit.drift.errors import movements
 from mho.macro_models.fit.drift.floor import Floor, find_floor
 from mho.macro_models.fit.drift.heat import drift_heat
 from mho.macro_models.fit.drift.law import DriftFit, fit_drift
-from mho.macro_models.fit.drift.shares import drift_shares
+from mho.macro_models.fit.drift.lines import lines_of_cells, weight
 from mho.macro_models.fit.fit import target_range
 from mho.macro_models.fit.heat import reference_temperature, usual_reading
-from mho.macro_models.fit.law.components import endurance, reading_shares, shares, trends
+from mho.macro_models.fit.law.components import (
+    Component,
+    endurance,
+    kept_again,
+    reading_shares,
+    share_of_groups,
+    shares,
+    trends,
+)
 from mho.macro_models.fit.law.doubts import about_components
 from mho.macro_models.fit.law.errors import time_intervals
-from mho.macro_models.fit.law.levels import choose_levels, nearest_level
-from mho.macro_models.fit.law.statistics import grouped, rounded
+from mho.macro_models.fit.law.statistics import choose_levels, grouped, nearest_level, rounded
 from mho.macro_models.fit.reads.noise import fit_read_noise
 from mho.macro_models.fit.record import compared, fit_section
 from mho.macro_models.fit.tables.measurements import Measurements
@@ -38,11 +45,51 @@ from mho.macro_models.fit.tables.stuck import stuck_section
 
 __all__ = ["drift_device", "follows", "held_out_score", "of_one_temperature"]
 
+_SEEN = 0.1  # part of the scatter of a level that is not the error of the lines, from which the level says something
+
+Reals = NDArray[np.float64]
+
+
+def drift_shares(fit: DriftFit) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Shares of the variances of the error of programming and of nu: of a die, and of a cell within its die.
+
+    See :attr:`mho.macro_models.devices.sections.drift.Drift.die` and ``cell``; empty where the data do not say, or
+    there is none.
+    """
+    used, values = fit.readings, fit.values
+    w = weight(used.time_s, fit.drift.t_c_s)
+    lines = lines_of_cells(used.cell, used.time_s, fit.log_g, fit.drift.t_c_s, w)
+    numbers = [(np.exp(lines.log_g) - used.target_uS, values.left_uS), (lines.nu, values.std)]
+    standard = [_standard(number, true, fit) for number, true in numbers]
+    several = len(np.unique(used.die)) > 1
+    die = [_of_law(x, used.die) for x in standard] if several else []
+    again = len(np.unique(used.body)) < len(used.body)
+    cell = kept_again([_of_law(x, used.body) for x in standard], die) if again else ()
+    shares = tuple(c.share for c in die)
+    return shares if any(shares) else (), cell
+
+
+def _standard(number: Reals, true: Reals, fit: DriftFit) -> Reals:
+    """Numbers of cells less the mean of their level, in units of its ``true`` deviation; NaN where that is not seen."""
+    level, levels = fit.readings.level, len(fit.levels_uS)
+    count = np.maximum(np.bincount(level, minlength=levels), 1)
+    away = number - (np.bincount(level, number, minlength=levels) / count)[level]
+    scatter = np.bincount(level, away**2, minlength=levels) / count
+    visible = fit.visible & (true**2 > _SEEN * scatter) & (true > 0.0)
+    return np.where(visible[level], away / np.maximum(true, 1e-300)[level], np.nan)
+
+
+def _of_law(standard: Reals, group: NDArray[np.int64]) -> Component:
+    """The share in the variance without the error of the lines, of numbers whose variance without it is 1."""
+    component = share_of_groups(standard, group)
+    finite = standard[np.isfinite(standard)]
+    whole = float(np.mean(finite**2)) if finite.size else 1.0
+    return component._replace(share=float(f"{min(component.share * whole, 1.0):.4g}"))
+
+
 _SEED = 0
 _COPIES = 200_000
 _FLOORS = 2
-
-Reals = NDArray[np.float64]
 
 
 def _reads(device: Device, target_uS: Reals, time_s: float, seed: int) -> Reals:

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mho.macro_models.errors import InputError
-from mho.macro_models.fit.law.levels import choose_levels, nearest_level
+from mho.macro_models.fit.law.statistics import choose_levels, nearest_level
 from mho.macro_models.fit.tables.measurements import Measurements
 
 __all__ = ["READ_S", "Lines", "Readings", "by_level", "lines_of_cells", "readings_of", "weight"]

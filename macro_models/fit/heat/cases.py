@@ -8,12 +8,14 @@ from numpy.typing import NDArray
 
 from mho.macro_models.devices.device import Device
 from mho.macro_models.devices.sections.heat import inverse_kT
-from mho.macro_models.fit.law.levels import nearest_level
 from mho.macro_models.fit.law.lost import all_lost
-from mho.macro_models.fit.law.statistics import even_codes
+from mho.macro_models.fit.law.statistics import even_codes, nearest_level
 from mho.macro_models.fit.tables.measurements import Measurements
 
-__all__ = ["Case", "Cases", "Moments", "Prediction", "find_cases", "law_moments", "lost_readings"]
+__all__ = [
+    "Case", "Cases", "Moments", "Prediction", "find_cases", "law_moments", "lost_readings", "reference_temperature",
+    "usual_reading",
+]
 
 _MOST_GROUPS = 4
 _GROUP_CELLS = 40
@@ -192,3 +194,17 @@ def law_moments(device: Device, acts_on: str) -> Callable[[Reals, float], Moment
         return moments
 
     return moments_of
+
+
+def reference_temperature(data: Measurements) -> float:
+    """Temperature at which the law is fitted: the lowest of those with the most times, unless it has few readings."""
+    temps, count = np.unique(data.temp_C, return_counts=True)
+    temps = temps[count > 0.2 * count.max()]
+    times = [len(np.unique(data.time_index[data.temp_C == t])) for t in temps]
+    return float(temps[int(np.argmax(times))])
+
+
+def usual_reading(data: Measurements, temp_C: float) -> float:
+    """Temperature at which most readings of the cells that were kept at ``temp_C`` were made."""
+    temps, count = np.unique(data.read_C[data.temp_C == temp_C], return_counts=True)
+    return float(temps[int(np.argmax(count))])

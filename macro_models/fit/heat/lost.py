@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 from mho.macro_models.devices.device import Device
 from mho.macro_models.devices.sections.heat import Heat
 from mho.macro_models.fit.heat.cases import lost_readings
-from mho.macro_models.fit.law.levels import nearest_level
 from mho.macro_models.fit.law.lost import lost_fraction
+from mho.macro_models.fit.law.statistics import nearest_level
 from mho.macro_models.fit.tables.measurements import Measurements
 
 __all__ = ["fit_lost"]

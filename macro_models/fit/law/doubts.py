@@ -8,9 +8,8 @@ from numpy.typing import NDArray
 from mho.macro_models.devices.quantiles import node_moments
 from mho.macro_models.devices.sections.law import Law
 from mho.macro_models.fit.law.components import Component, Trend
-from mho.macro_models.fit.law.levels import nearest_level
 from mho.macro_models.fit.law.smooth import moment_errors
-from mho.macro_models.fit.law.statistics import grouped
+from mho.macro_models.fit.law.statistics import grouped, nearest_level
 from mho.macro_models.fit.tables.measurements import Measurements
 
 __all__ = [

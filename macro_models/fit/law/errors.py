@@ -8,9 +8,8 @@ from numpy.typing import NDArray
 from scipy.special import stdtrit
 
 from mho.macro_models.devices.sections.confidence import LEVEL_OF_CONFIDENCE, Confidence, small_sample, upwards
-from mho.macro_models.fit.law.levels import nearest_level
 from mho.macro_models.fit.law.lost import all_lost
-from mho.macro_models.fit.law.statistics import rounded
+from mho.macro_models.fit.law.statistics import nearest_level, rounded
 from mho.macro_models.fit.tables.measurements import Measurements
 
 __all__ = ["law_errors", "log_spread_error", "mean_interval", "std_interval", "time_intervals"]

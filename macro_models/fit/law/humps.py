@@ -5,8 +5,8 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from mho.macro_models.fit.law.levels import choose_levels, nearest_level
 from mho.macro_models.fit.law.lost import find_lost
+from mho.macro_models.fit.law.statistics import choose_levels, nearest_level
 from mho.macro_models.fit.tables.measurements import Measurements
 
 __all__ = ["two_humps", "two_kinds"]

@@ -11,7 +11,7 @@ from scipy.special import ndtri
 
 from mho.macro_models.integer.random import NORMAL_ONE
 
-__all__ = ["Summary", "by_level", "even_codes", "grouped", "rounded", "summarise"]
+__all__ = ["Summary", "by_level", "choose_levels", "even_codes", "grouped", "nearest_level", "rounded", "summarise"]
 
 _MAD = 1.4826022185056018  # median absolute deviation of a normal law: 1 / 1.4826 of the standard deviation
 # Fractional parts of n * (1 / p, 1 / p**2), p the plastic number, cover the unit square evenly, and so does any run of
@@ -95,3 +95,31 @@ def even_codes(items: int, which: int) -> NDArray[np.int64]:
     # As the draws of cells do, with a resolution of 16 bits.
     u = (np.floor(u * 65536.0) + 0.5) / 65536.0
     return np.rint(ndtri(u) * NORMAL_ONE).astype(np.int64)
+
+
+_MOST = 14
+_MOST_EXACT = 64
+_LEAST_EXACT, _FEWEST = 4, 3  # cells at a target in the mean, and at the one with the fewest
+_CELLS = 50
+
+
+def choose_levels(target_uS: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Levels in uS, increasing, for cells that were programmed to ``target_uS``.
+
+    The targets themselves where each was given to many cells. Else they divide the cells evenly, from the least to the
+    largest target, 50 cells or more to an interval, with one more near 0 uS, where the law changes fastest.
+    """
+    exact, count = np.unique(target_uS, return_counts=True)
+    per_level = len(target_uS) // len(exact)
+    if len(exact) <= _MOST_EXACT and per_level >= _LEAST_EXACT and count.min() >= _FEWEST:
+        return exact
+    parts = min(max(len(target_uS) // _CELLS, 1), _MOST)
+    levels = np.unique(np.quantile(target_uS, np.linspace(0.0, 1.0, parts + 1), method="inverted_cdf"))
+    if len(levels) > 8:
+        levels = np.unique([*levels, np.quantile(target_uS, 0.5 / parts)])
+    return levels
+
+
+def nearest_level(levels_uS: NDArray[np.float64], target_uS: NDArray[np.float64]) -> NDArray[np.int64]:
+    """Index of the nearest level of each target."""
+    return np.searchsorted((levels_uS[1:] + levels_uS[:-1]) / 2.0, target_uS)

@@ -11,8 +11,7 @@ from numpy.typing import NDArray
 
 from mho.macro_models.devices.sections.noise import ReadNoise
 from mho.macro_models.devices.sections.telegraph import Telegraph
-from mho.macro_models.fit.reads.courses import course
-from mho.macro_models.fit.reads.traps import fit_traps, two_levels
+from mho.macro_models.fit.reads.traps import course, fit_traps, two_levels
 from mho.macro_models.fit.tables.bursts import Bursts
 
 __all__ = ["NoiseFit", "fit_read_noise"]

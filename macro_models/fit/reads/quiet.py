@@ -5,9 +5,8 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from mho.macro_models.fit.law.levels import choose_levels, nearest_level
 from mho.macro_models.fit.law.smooth import smoothed_summaries
-from mho.macro_models.fit.law.statistics import grouped
+from mho.macro_models.fit.law.statistics import choose_levels, grouped, nearest_level
 from mho.macro_models.fit.reads.noise import NoiseFit
 from mho.macro_models.fit.tables.measurements import Measurements
 

@@ -8,14 +8,20 @@ from numpy.typing import NDArray
 
 from mho.macro_models.devices.sections.law import Law
 from mho.macro_models.fit.law.components import Component, share_of_groups
-from mho.macro_models.fit.law.levels import choose_levels, nearest_level
 from mho.macro_models.fit.law.lost import all_lost, lost_fraction
 from mho.macro_models.fit.law.order import change_scores, scores_of
 from mho.macro_models.fit.law.smooth import clamp_of, smoothed_summaries
-from mho.macro_models.fit.law.statistics import Summary, even_codes, grouped, rounded, summarise
+from mho.macro_models.fit.law.statistics import (
+    Summary,
+    choose_levels,
+    even_codes,
+    grouped,
+    nearest_level,
+    rounded,
+    summarise,
+)
 from mho.macro_models.fit.rows.first_rows import empty_row, make_row
-from mho.macro_models.fit.rows.nodes import quantiles
-from mho.macro_models.fit.rows.row import Row
+from mho.macro_models.fit.rows.row import Row, quantiles
 from mho.macro_models.fit.tables.measurements import Measurements
 
 __all__ = ["DRAWS", "LawRows"]

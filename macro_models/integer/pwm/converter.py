@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 __all__ = [
     "COUNTER_BITS", "COUNT_BITS", "CURVE_TRIMS", "GAIN_ONE", "GAIN_TRIMS", "LEVEL_BITS", "LEVEL_TOP", "NEGATIVE",
-    "PARTS", "POSITIVE", "Oscillators", "Trim", "Whole", "counts", "level",
+    "PARTS", "POSITIVE", "TRIM_BITS", "Oscillators", "Trim", "Whole", "counts", "level", "pack_trim", "unpack_trim",
 ]
 
 Integers = NDArray[np.int64]
@@ -131,3 +131,22 @@ def counts(phase: Whole, grown: Whole) -> Whole:
     total *= 2.0**-COUNT_BITS
     np.floor(total, out=total)
     return np.minimum(total, 2**COUNTER_BITS - 1, out=total)
+
+
+_GAIN, _CURVE = 7, 4
+TRIM_BITS = 2 * (_GAIN + _CURVE)
+"""Bits of a word."""
+
+
+def pack_trim(trim: Trim) -> NDArray[np.int64]:
+    """Trim words of all columns, of :data:`TRIM_BITS` bits."""
+    gain, curve = trim.gain.astype(np.int64) & 127, trim.curve.astype(np.int64) & 15
+    sides = gain | curve << _GAIN
+    return sides[0] | sides[1] << _GAIN + _CURVE
+
+
+def unpack_trim(words: NDArray[np.integer]) -> Trim:
+    """Inverse of :func:`pack_trim`."""
+    sides = np.stack([words, words >> _GAIN + _CURVE]).astype(np.int64)
+    gain, curve = (sides & 127 ^ 64) - 64, (sides >> _GAIN & 15 ^ 8) - 8
+    return Trim(gain=gain.astype(np.int32), curve=curve.astype(np.int32))

@@ -24,7 +24,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from mho.macro_models.integer.limits import check_whole
+from mho.macro_models.errors import check_whole
 
 __all__ = ["AMPLITUDE_TOP", "GAIN_BITS", "DeviceResponse", "RowMacro", "WriteParameters", "WriteResult", "write_rows"]
 

@@ -16,8 +16,8 @@ from mho.hw.kinds.pwm.engine.reference import CommandReference
 from mho.hw.kinds.pwm.settings import SettingsFile
 from mho.macro_models.errors import ToolError
 from mho.macro_models.integer.pwm.calibration import Calibration
+from mho.macro_models.integer.pwm.converter import pack_trim
 from mho.macro_models.integer.pwm.programming import WriteParameters, WriteResult
-from mho.macro_models.integer.pwm.trim_words import pack_trim
 from mho.macro_models.pwm.model import PwmModel
 from mho.macro_models.pwm.programming import ProgrammedRows, read_number, verify_step_code
 from mho.sim.core.commands import CommandedCore, Preparation

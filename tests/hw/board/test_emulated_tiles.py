@@ -11,9 +11,9 @@ from mho.hw.config import load_chip
 from mho.hw.emulator.layout import CELLS, TABLES, TAGS
 from mho.hw.host.core.map import MAGIC
 from mho.hw.noc.registers.packet import host_address
-from mho.hw.testing import simulate
 from mho.hw.tile.rtl.host import CORE_AT
 from mho.macro_models.errors import InputError
+from tests.hw.amaranth_bench import simulate
 
 SMALL = TilesConfig(chip=load_chip("tnsa16-2x2"), lanes=16, clock_hz=24_000_000)
 

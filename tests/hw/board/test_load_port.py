@@ -11,8 +11,8 @@ from mho.hw.board.load_port import LoadPort, load_address_width
 from mho.hw.config import load_chip
 from mho.hw.emulator.layout import CELLS, NOISE, PULSES, TABLES, TAGS
 from mho.hw.emulator.pins.config import CONSTANTS, LINES, LOG, LOG_LEVEL, LOG_WINDOW, NORMALS
-from mho.hw.testing import simulate
 from mho.macro_models.integer.pulse import RECORD_WORDS
+from tests.hw.amaranth_bench import simulate
 
 
 def config(level: str, preset: str = "tnsa16-core", *, engine: bool = True) -> Any:

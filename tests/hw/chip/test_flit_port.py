@@ -10,7 +10,7 @@ from mho.hw.chip.map import QUEUE, chip_page, record_words
 from mho.hw.chip.port import FlitPort
 from mho.hw.host.registers import register_word
 from mho.hw.noc.config import MeshConfig
-from mho.hw.testing import simulate
+from tests.hw.amaranth_bench import simulate
 from tests.hw.host.bus_access import access_bus
 
 

@@ -13,7 +13,6 @@ from mho.hw.core.masks import MaskFile
 from mho.hw.core.words import pack_inputs
 from mho.hw.emulator import (
     EmulatorConfig,
-    EmulatorReference,
     LineTable,
     TableCache,
     VectorEmulator,
@@ -25,7 +24,6 @@ from mho.hw.emulator import (
 )
 from mho.hw.emulator.layout import NOISE
 from mho.hw.kinds.tnsa.config import TnsaCoreConfig
-from mho.hw.testing import collect, get, put, random_inputs, random_operation, simulate
 from mho.macro_models import CAUSES, load_device
 from mho.macro_models.errors import InputError
 from mho.macro_models.integer.masks import Masks
@@ -33,7 +31,9 @@ from mho.macro_models.integer.operation import Direction, MvmOperation
 from mho.macro_models.integer.shift_register import ShiftRegister
 from mho.macro_models.tnsa.model import TnsaModel
 from mho.sim.core.bench.stimulus import make_stimulus
+from tests.hw.amaranth_bench import collect, get, put, random_inputs, random_operation, simulate
 from tests.hw.emulator.emulator_bench import Script, build, replay
+from tests.hw.emulator.emulator_reference import EmulatorReference
 
 FROZEN = frozenset(CAUSES) - {"read-noise", "wire"}
 

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from mho.hw.host.bus import RegisterBus
 from mho.hw.host.link.format import Status
 from mho.hw.host.split import BusSplit, Region
-from mho.hw.testing import simulate
 from tests.fpga.link.probe import COUNTER, DIGEST, LinkProbe, ProbeBus
+from tests.hw.amaranth_bench import simulate
 
 WIDTH = 16
 REGIONS = (Region("low", 0x0000, 13), Region("high", 0x4000, 13))

@@ -8,7 +8,7 @@ from typing import Any
 from mho.hw.noc.config import MeshConfig
 from mho.hw.noc.model import Answer, TileRegisters
 from mho.hw.noc.registers.packet import BURST, NODE_BITS, Burst, host_address, host_address_bits, page_address
-from mho.hw.testing import Bench
+from tests.hw.amaranth_bench import Bench
 
 TILE_WORDS = 24
 """Words of a tile's memory; what is beyond answers with an error."""

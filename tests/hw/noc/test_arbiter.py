@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from mho.hw.noc.arbiter import RoundRobin
-from mho.hw.testing import simulate
+from tests.hw.amaranth_bench import simulate
 
 
 @pytest.mark.parametrize("count", [2, 3, 5])

@@ -11,12 +11,12 @@ from mho.hw.noc.config import MeshConfig
 from mho.hw.noc.flit import Destinations, host_destination
 from mho.hw.noc.interface.words import Counter, credit, credit_tag, register_tag
 from mho.hw.noc.mesh import Mesh
-from mho.hw.noc.reduction.model import add_lanes
 from mho.hw.noc.reduction.trees import Group, entries
 from mho.hw.noc.registers.map import counter_address
 from mho.hw.noc.registers.packet import host_address
 from mho.hw.noc.registers.setup import write_entry, write_flow, write_members, write_slot
-from mho.hw.testing import get, put, simulate
+from tests.hw.amaranth_bench import get, put, simulate
+from tests.hw.noc.reduction.reduction_model import add_lanes
 
 
 @dataclass

@@ -5,9 +5,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mho.hw.testing import simulate
 from mho.hw.tile.config import TileConfig
 from mho.hw.tile.rtl.buffer import BYTES, Buffer
+from tests.hw.amaranth_bench import simulate
 
 
 @pytest.mark.slow

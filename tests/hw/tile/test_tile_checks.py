@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 from amaranth.hdl import Module, Signal
 
-from mho.hw.testing import simulate
 from mho.hw.tile.config import TileConfig
 from mho.hw.tile.isa import DESCRIPTOR_WORDS, DESCRIPTORS, INSTRUCTIONS, Cause, Op, Operand, encode
 from mho.hw.tile.isa.legality import refusal
@@ -15,6 +14,7 @@ from mho.hw.tile.isa.window import sliding_window
 from mho.hw.tile.rtl.engines.checks import MvmCheck, VecCheck, walk_wrongs
 from mho.hw.tile.rtl.layouts import DescriptorLayout
 from mho.hw.tile.rtl.rings import WRONGS
+from tests.hw.amaranth_bench import simulate
 
 CFG = TileConfig(lines=64, buffer_kib=64, parameters=64, contexts=2)
 STREAM = {"block": 4095, "blocks": 16}

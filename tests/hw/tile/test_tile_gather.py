@@ -4,9 +4,9 @@ from typing import Any
 
 import numpy as np
 
-from mho.hw.testing import simulate
 from mho.hw.tile.isa import DESCRIPTORS
 from mho.hw.tile.rtl.engines.gather import Gather
+from tests.hw.amaranth_bench import simulate
 
 PAD = 700
 

@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mho.hw.testing import simulate
 from mho.hw.tile.config import TileConfig
 from mho.hw.tile.rtl.lanes.lane import STAGES, Lane
+from tests.hw.amaranth_bench import simulate
 from tests.hw.tile.vector_bench import Memories, VectorBench, expect, random_case
 
 

@@ -15,7 +15,6 @@ from mho.hw.noc.interface.words import credit_tag
 from mho.hw.noc.reduction.trees import Group, entries
 from mho.hw.noc.registers.packet import host_address
 from mho.hw.noc.registers.setup import write_entry, write_flow, write_members, write_slot
-from mho.hw.testing import simulate
 from mho.hw.tile.asm import assemble
 from mho.hw.tile.config import TileConfig
 from mho.hw.tile.interpreter.cores import ReferenceCore
@@ -25,6 +24,7 @@ from mho.hw.tile.rtl.host import CONTROL
 from mho.hw.tile.rtl.mesh import TileMesh
 from mho.hw.tile.rtl.tile import Tile
 from mho.macro_models.errors import InputError
+from tests.hw.amaranth_bench import simulate
 from tests.hw.exact_array import ExactArray
 from tests.hw.host.bus_access import access_bus
 

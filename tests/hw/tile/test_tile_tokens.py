@@ -5,9 +5,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mho.hw.testing import simulate
 from mho.hw.tile.isa import DESCRIPTORS, STREAMS
 from mho.hw.tile.rtl.rings import RingScoreboard
+from tests.hw.amaranth_bench import simulate
 from tests.hw.tile.scoreboard_model import ScoreboardModel
 
 

@@ -8,11 +8,11 @@ import pytest
 from amaranth.hdl import Module
 from amaranth.lib import wiring
 
-from mho.hw.testing import simulate
 from mho.hw.tile.isa import DESCRIPTORS
 from mho.hw.tile.isa.window import OUTSIDE, SlidingWindow
 from mho.hw.tile.rtl.rings import RingScoreboard
 from mho.hw.tile.rtl.windows import AddressGenerator, WalkRequest, WindowIterator
+from tests.hw.amaranth_bench import simulate
 
 STREAM = 5
 

@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 
-from mho.hw.testing import simulate
 from mho.hw.tile.config import TileConfig
 from mho.hw.tile.interpreter.cores import FunctionCore
 from mho.hw.tile.interpreter.state import Retired
@@ -18,6 +17,7 @@ from mho.hw.tile.rtl.controller import TileController
 from mho.hw.tile.rtl.host import BUFFER, CONTROL
 from mho.macro_models.errors import InputError
 from mho.sim.tile_programs.random_programs import alone
+from tests.hw.amaranth_bench import simulate
 from tests.hw.host.bus_access import access_bus
 
 

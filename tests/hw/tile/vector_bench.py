@@ -6,12 +6,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mho.hw.testing import simulate
 from mho.hw.tile.config import TileConfig
 from mho.hw.tile.isa import ACCUMULATORS, DESCRIPTORS, Format, Kind, Operand
 from mho.hw.tile.isa.legality import width_of
 from mho.hw.tile.isa.vector import compute, pack_parameters
 from mho.hw.tile.rtl.lanes import VectorDatapath
+from tests.hw.amaranth_bench import simulate
 
 TABLE_USED = 48
 """Entries that are loaded of each table."""

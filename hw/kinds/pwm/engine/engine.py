@@ -20,8 +20,7 @@ from mho.hw.kinds.pwm.engine.procedure import FACTOR_BITS, Procedure, procedure_
 from mho.hw.kinds.pwm.engine.programming import RowProgrammer
 from mho.hw.kinds.pwm.pins import engine_pins
 from mho.hw.kinds.pwm.settings import COLUMN_BITS
-from mho.macro_models.integer.pwm.converter import COUNTER_BITS
-from mho.macro_models.integer.pwm.trim_words import TRIM_BITS
+from mho.macro_models.integer.pwm.converter import COUNTER_BITS, TRIM_BITS
 
 __all__ = ["CommandEngine"]
 

@@ -2,12 +2,12 @@
 
 from typing import Any
 
-from amaranth.hdl import Module, Mux, Shape, Signal, Value
+from amaranth.hdl import Module, Mux, Shape, Signal
 from amaranth.lib import enum
-from amaranth.lib.wiring import In, Out
 
 from mho.hw.block import Resettable
 from mho.hw.kinds.pwm.engine.procedure import FIT_BITS, SCALE_BITS
+from mho.hw.ports import In, Out
 
 __all__ = ["Fitter", "fitted_code"]
 
@@ -50,19 +50,13 @@ class Fitter(Resettable):
     code : Out(16)
     """
 
-    fit: Value
-    wide: Value
-    scale: Value
-    limit: Value
-    slope: Value
-    fitted: Signal
-    code: Signal
-
-    def __init__(self) -> None:
-        super().__init__({
-            "fit": In(1), "wide": In(1), "scale": In(SCALE_BITS), "limit": In(Shape(FIT_BITS, True)),
-            "slope": In(Shape(FIT_BITS, True)), "fitted": Out(1), "code": Out(SCALE_BITS),
-        })
+    fit = In(1)
+    wide = In(1)
+    scale = In(SCALE_BITS)
+    limit = In(Shape(FIT_BITS, True))
+    slope = In(Shape(FIT_BITS, True))
+    fitted = Out(1)
+    code = Out(SCALE_BITS)
 
     def elaborate(self, platform: object) -> Any:
         m = Module()

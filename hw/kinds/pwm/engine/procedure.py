@@ -9,8 +9,7 @@ from mho.hw.block import Resettable
 from mho.hw.kinds.pwm.config import PwmCoreConfig
 from mho.hw.kinds.pwm.engine.layout import AMPLITUDE_BITS, state_bits
 from mho.hw.kinds.pwm.settings import COLUMN_BITS, SettingLayout
-from mho.macro_models.integer.pwm.converter import COUNTER_BITS
-from mho.macro_models.integer.pwm.trim_words import TRIM_BITS
+from mho.macro_models.integer.pwm.converter import COUNTER_BITS, TRIM_BITS
 
 __all__ = ["FACTOR_BITS", "FIT_BITS", "SCALE_BITS", "Procedure", "procedure_inputs", "procedure_outputs"]
 

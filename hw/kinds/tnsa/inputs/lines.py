@@ -1,13 +1,13 @@
 """The line registers at the macro's pins: one plane of the input at a time."""
 
 import numpy as np
-from amaranth.hdl import Module, Mux, Signal, Value
-from amaranth.lib.wiring import In, Out
+from amaranth.hdl import Module, Mux, Signal
 from numpy.typing import ArrayLike, NDArray
 
 from mho.hw.block import Resettable
 from mho.hw.kinds.tnsa.config import TnsaCoreConfig
 from mho.hw.kinds.tnsa.inputs.loader import staged_planes
+from mho.hw.ports import In, Out, array
 from mho.macro_models.integer.masks import Masks
 from mho.macro_models.integer.operation import LSB_SEGMENT_BITS, MAX_BITS, Direction, MvmOperation
 
@@ -49,29 +49,23 @@ class LineRegisters(Resettable):
         To the pins: a flip-flop and a gate, the other side of which changes only with ``load``, while all lines are 0.
     """
 
-    load: Value
-    upper: Value
-    backward: Value
-    in_signed: Value
-    planes: list[Signal]
-    driven: Value
-    drive: Value
-    select: Value
-    clear: Value
-    bl_pos: Signal
-    bl_neg: Signal
-    sl_pos: Signal
-    sl_neg: Signal
+    load = In(1)
+    upper = In(1)
+    backward = In(1)
+    in_signed = In(1)
+    planes = array(In(lambda self: self.cfg.lines), MAX_BITS)
+    driven = In(lambda self: self.cfg.lines)
+    drive = In(1)
+    select = In(2)
+    clear = In(1)
+    bl_pos = Out(lambda self: self.cfg.lines)
+    bl_neg = Out(lambda self: self.cfg.lines)
+    sl_pos = Out(lambda self: self.cfg.lines)
+    sl_neg = Out(lambda self: self.cfg.lines)
 
     def __init__(self, cfg: TnsaCoreConfig) -> None:
         self.cfg = cfg
-        lines = cfg.lines
-        super().__init__({
-            "load": In(1), "upper": In(1), "backward": In(1), "in_signed": In(1),
-            "planes": In(lines).array(MAX_BITS), "driven": In(lines),
-            "drive": In(1), "select": In(2), "clear": In(1),
-            "bl_pos": Out(lines), "bl_neg": Out(lines), "sl_pos": Out(lines), "sl_neg": Out(lines),
-        })
+        super().__init__()
 
     def elaborate(self, platform: object) -> Module:
         m = Module()

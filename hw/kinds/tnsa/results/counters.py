@@ -3,11 +3,11 @@
 from functools import reduce
 from operator import or_
 
-from amaranth.hdl import Module, Mux, Signal, Value
-from amaranth.lib.wiring import In, Out
+from amaranth.hdl import Module, Mux, Signal
 
 from mho.hw.block import Resettable
 from mho.hw.kinds.tnsa.config import TnsaCoreConfig
+from mho.hw.ports import In, Out, array
 from mho.macro_models.integer.operation import MAX_BITS
 
 __all__ = ["COUNT_BITS", "LineCounters"]
@@ -51,32 +51,25 @@ class LineCounters(Resettable):
         Lines that have a code; that of the others is 0: they are not enabled, or suppressed by ReLU.
     """
 
-    cmp: Value
-    load: Value
-    enabled: Value
-    latch: Value
-    step: Value
-    binary: Value
-    relu: Value
-    cap: Value
-    count: Value
-    scale: Value
-    pending: Value
-    negative: Signal
-    removed: list[Signal]
-    held_cap: Signal
-    live: Signal
+    cmp = In(lambda self: self.cfg.lines)
+    load = In(1)
+    enabled = In(lambda self: self.cfg.lines)
+    latch = In(1)
+    step = In(1)
+    binary = In(1)
+    relu = In(1)
+    cap = In(COUNT_BITS)
+    count = In(COUNT_BITS)
+    scale = In(3)
+    pending = Out(1)
+    negative = Out(lambda self: self.cfg.lines)
+    removed = array(Out(lambda self: self.cfg.lines), COUNT_BITS)
+    held_cap = Out(COUNT_BITS)
+    live = Out(lambda self: self.cfg.lines)
 
     def __init__(self, cfg: TnsaCoreConfig) -> None:
         self.cfg = cfg
-        lines = cfg.lines
-        super().__init__({
-            "cmp": In(lines), "load": In(1), "enabled": In(lines),
-            "latch": In(1), "step": In(1), "binary": In(1), "relu": In(1),
-            "cap": In(COUNT_BITS), "count": In(COUNT_BITS), "scale": In(3),
-            "pending": Out(1), "negative": Out(lines), "removed": Out(lines).array(COUNT_BITS),
-            "held_cap": Out(COUNT_BITS), "live": Out(lines),
-        })
+        super().__init__()
 
     def elaborate(self, platform: object) -> Module:
         m = Module()

@@ -13,8 +13,8 @@ from mho.hw.core.write_verify import WriteVerifyConfig, WriteVerifyParameters
 from mho.hw.kinds.tnsa.config import TnsaCoreConfig
 from mho.hw.kinds.tnsa.core import TnsaCore
 from mho.hw.kinds.tnsa.reference import TnsaCoreReference
-from mho.hw.testing import collect, feed, random_inputs, random_operation, simulate
 from mho.macro_models.errors import InputError
+from tests.hw.amaranth_bench import collect, feed, random_inputs, random_operation, simulate
 from tests.hw.exact_array import ExactArray
 
 STROBES = ("precharge", "sample", "compare", "decrement")

@@ -8,7 +8,7 @@ from amaranth.hdl import Module, Signal
 from mho.hw.core.digital import tally as module
 from mho.hw.core.digital.counting import following, last, padded
 from mho.hw.core.digital.tally import tally
-from mho.hw.testing import simulate
+from tests.hw.amaranth_bench import simulate
 
 
 @pytest.mark.parametrize("count", [2, 3, 4, 5, 7, 8, 9])

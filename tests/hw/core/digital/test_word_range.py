@@ -5,7 +5,7 @@ import pytest
 
 from mho.hw.core.digital.word_range import WordRange
 from mho.hw.kinds.tnsa.config import TnsaCoreConfig
-from mho.hw.testing import collect, simulate
+from tests.hw.amaranth_bench import collect, simulate
 
 
 @pytest.mark.parametrize("stall", [0, 2])

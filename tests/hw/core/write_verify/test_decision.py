@@ -6,8 +6,8 @@ import pytest
 
 from mho.hw.core.write_verify import WriteVerifyConfig
 from mho.hw.core.write_verify.decision import Decision
-from mho.hw.testing import simulate
 from mho.macro_models.integer.pulse import Polarity
+from tests.hw.amaranth_bench import simulate
 
 
 @pytest.mark.parametrize(("polarity", "code", "name"), [(Polarity.SET, 10, "set"), (Polarity.RESET, 50, "reset")])

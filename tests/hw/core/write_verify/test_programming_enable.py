@@ -9,7 +9,7 @@ from mho.hw.core.write_verify import WriteVerifyConfig, WriteVerifyParameters
 from mho.hw.kinds.tnsa.config import TnsaCoreConfig
 from mho.hw.kinds.tnsa.core import TnsaCore
 from mho.hw.macro.write_pins import WritePins
-from mho.hw.testing import put, simulate
+from tests.hw.amaranth_bench import put, simulate
 
 CORE = TnsaCoreConfig(lines=16, reset_cycles=1, plane_cycles=1, sample_cycles=1, compare_cycles=2, decrement_cycles=1)
 WRITE = WriteVerifyConfig(lines=16, setup_cycles=1, verify_cycles=2)

@@ -19,10 +19,10 @@ from mho.hw.core.write_verify import (
     map_words,
     program,
 )
-from mho.hw.testing import get, put, simulate
 from mho.macro_models.cells.pulses import PulseArray, PulseConfig
 from mho.macro_models.devices import Device, load_device
 from mho.macro_models.integer.pulse import Polarity
+from tests.hw.amaranth_bench import get, put, simulate
 from tests.hw.core.write_verify.write_verify_bench import Run, macro_process, run_hardware
 
 QUICK = WriteVerifyConfig(lines=16, setup_cycles=1, verify_cycles=2)

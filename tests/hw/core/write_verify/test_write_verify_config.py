@@ -9,8 +9,8 @@ from amaranth.hdl import Module, Signal, Value
 
 from mho.hw.core.write_verify import ParameterLayout, WriteVerifyConfig, WriteVerifyParameters, dead_lines, map_words
 from mho.hw.core.write_verify.decision import RegisterCheck
-from mho.hw.testing import simulate
 from mho.macro_models.errors import InputError
+from tests.hw.amaranth_bench import simulate
 
 CFG = WriteVerifyConfig(lines=16)
 

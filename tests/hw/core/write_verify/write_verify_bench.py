@@ -14,7 +14,7 @@ from mho.hw.core.write_verify import (
     WriteVerifyConfig,
     WriteVerifyParameters,
 )
-from mho.hw.testing import Bench, collect, feed, simulate
+from tests.hw.amaranth_bench import Bench, collect, feed, simulate
 
 PULSE_PINS = ("set_pulse", "reset_pulse", "form_pulse")
 

@@ -7,8 +7,8 @@ import pytest
 
 from mho.hw.emulator.pins.draws import NormalDraw
 from mho.hw.emulator.pins.pulse_loads import normal_words
-from mho.hw.testing import simulate
 from mho.macro_models.integer.random import Purpose, normal_blocks, philox_key
+from tests.hw.amaranth_bench import simulate
 from tests.hw.emulator.pins.multiplier_bench import WithMultiplier
 
 LATENCY = 54

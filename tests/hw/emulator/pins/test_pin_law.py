@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 
 from mho.hw.emulator.pins.law import PulseArithmetic
-from mho.hw.testing import simulate
 from mho.macro_models.integer.pulse import (
     CONDUCTANCE_MAX,
     FORMED_BIT,
@@ -17,6 +16,7 @@ from mho.macro_models.integer.pulse import (
     Polarity,
     PulseLaw,
 )
+from tests.hw.amaranth_bench import simulate
 from tests.hw.emulator.pins.multiplier_bench import WithMultiplier
 
 VERIFY_BITS = 10

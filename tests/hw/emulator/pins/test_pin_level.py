@@ -23,7 +23,6 @@ from mho.hw.emulator import (
 from mho.hw.emulator.pins.config import LOG_DEPTH
 from mho.hw.emulator.pins.writes import PULSE_HOLD, READ_HOLD
 from mho.hw.kinds.tnsa.config import TnsaCoreConfig
-from mho.hw.testing import get, put, simulate
 from mho.macro_models import load_device
 from mho.macro_models.cells.pulses import PulseArray
 from mho.macro_models.errors import InputError
@@ -31,6 +30,7 @@ from mho.macro_models.integer.masks import Masks
 from mho.macro_models.integer.operation import Converter, MvmOperation
 from mho.macro_models.integer.pulse import Polarity
 from mho.sim.core.bench.stimulus import make_stimulus
+from tests.hw.amaranth_bench import get, put, simulate
 from tests.hw.emulator.emulator_bench import Script, build, replay
 from tests.hw.emulator.pins.pin_bench import build_program, run_program
 from tests.hw.emulator.test_emulator import programmed

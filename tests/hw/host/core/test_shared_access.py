@@ -10,7 +10,7 @@ from mho.hw.core.layout import OpLayout
 from mho.hw.host.core.operations import operation_tasks
 from mho.hw.host.link.tasks import Poll, Read, Write
 from mho.hw.kinds import core_blocks
-from mho.hw.testing import put, simulate
+from tests.hw.amaranth_bench import put, simulate
 from tests.hw.host.bus_access import access_bus
 
 CHIP = load_chip("pwm16-2x2", {"programming.engine": True})

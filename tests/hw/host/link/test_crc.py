@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from mho.hw.host.link.crc import Crc32
-from mho.hw.testing import put, simulate
+from tests.hw.amaranth_bench import put, simulate
 
 
 @pytest.mark.parametrize("message", [b"", b"\0", b"123456789", random.Random(1).randbytes(100), bytes(32)])

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from mho.hw.host.link.uart import UartConfig, UartReceiver, UartTransmitter
-from mho.hw.testing import collect, feed, simulate
+from tests.hw.amaranth_bench import collect, feed, simulate
 
 CONFIGS = [
     UartConfig(clock_hz=12_000_000, baud=1_000_000),  # 12 cycles

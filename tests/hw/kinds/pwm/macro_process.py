@@ -8,8 +8,7 @@ from numpy.typing import NDArray
 
 from mho.hw.kinds.pwm.config import PwmCoreConfig
 from mho.hw.kinds.pwm.pins import engine_pins
-from mho.macro_models.integer.pwm.converter import COUNTER_BITS, LEVEL_BITS
-from mho.macro_models.integer.pwm.trim_words import unpack_trim
+from mho.macro_models.integer.pwm.converter import COUNTER_BITS, LEVEL_BITS, unpack_trim
 
 __all__ = ["macro_process"]
 

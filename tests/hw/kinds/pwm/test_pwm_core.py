@@ -17,13 +17,12 @@ from mho.hw.kinds.pwm.loader import pulse_planes
 from mho.hw.kinds.pwm.pulses import pulse_widths
 from mho.hw.kinds.pwm.reference import PwmCoreReference
 from mho.hw.kinds.pwm.settings import SettingsFile
-from mho.hw.testing import put, simulate
 from mho.macro_models import load_device
 from mho.macro_models.errors import InputError
-from mho.macro_models.integer.pwm.converter import Trim
+from mho.macro_models.integer.pwm.converter import Trim, pack_trim, unpack_trim
 from mho.macro_models.integer.pwm.operation import PwmOperation
-from mho.macro_models.integer.pwm.trim_words import pack_trim, unpack_trim
 from mho.macro_models.pwm.model import PwmModel
+from tests.hw.amaranth_bench import put, simulate
 from tests.hw.kinds.pwm.macro_process import macro_process
 
 SMALL = load_chip("pwm16-core")

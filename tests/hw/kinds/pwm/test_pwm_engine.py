@@ -15,12 +15,12 @@ from mho.hw.kinds.pwm.core import PwmCore
 from mho.hw.kinds.pwm.engine.fitter import Fitter, fitted_code
 from mho.hw.kinds.pwm.engine.layout import Bank, Command, pack_command
 from mho.hw.kinds.pwm.reference import PwmCoreReference
-from mho.hw.testing import put, simulate
 from mho.macro_models import load_device
 from mho.macro_models.integer.pwm.compensation import stored_vectors
 from mho.macro_models.integer.pwm.programming import WriteParameters
 from mho.macro_models.pwm.model import PwmModel
 from mho.macro_models.pwm.programming import ProgrammedRows, read_number, target_counts
+from tests.hw.amaranth_bench import put, simulate
 from tests.hw.kinds.pwm.macro_process import macro_process
 
 

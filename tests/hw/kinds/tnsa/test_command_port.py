@@ -8,7 +8,7 @@ import pytest
 
 from mho.hw.config.commands import parse_commands
 from mho.hw.kinds.tnsa.command_port import CommandPort, CommandPortConfig
-from mho.hw.testing import simulate
+from tests.hw.amaranth_bench import simulate
 
 LINES = 4
 TABLE: dict[str, Any] = {

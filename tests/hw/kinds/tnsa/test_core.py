@@ -12,8 +12,8 @@ from mho.hw.core.words import pack_inputs
 from mho.hw.kinds.tnsa.config import TnsaCoreConfig
 from mho.hw.kinds.tnsa.core import TnsaCore
 from mho.hw.kinds.tnsa.reference import TnsaCoreReference, timeline
-from mho.hw.testing import collect, feed, put, random_inputs, random_operation, simulate
 from mho.macro_models.integer.operation import Direction, MvmOperation
+from tests.hw.amaranth_bench import collect, feed, put, random_inputs, random_operation, simulate
 from tests.hw.exact_array import ExactArray
 
 QUICK = {"reset_cycles": 1, "plane_cycles": 1, "sample_cycles": 1, "compare_cycles": 2, "decrement_cycles": 1}

@@ -5,9 +5,9 @@ from mho.hw.config import load_chip
 from mho.hw.core.timing import OVERHEAD_CYCLES
 from mho.hw.kinds.tnsa.config import TnsaCoreConfig
 from mho.hw.kinds.tnsa.sequencer import pin_operations
-from mho.hw.testing import random_operation
 from mho.macro_models.errors import InputError
 from mho.macro_models.integer.operation import MvmOperation
+from tests.hw.amaranth_bench import random_operation
 
 DURATION = {
     "precharge": "reset_cycles", "plane": "plane_cycles", "sample": "sample_cycles", "compare": "compare_cycles",

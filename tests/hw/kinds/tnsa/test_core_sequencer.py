@@ -12,8 +12,8 @@ from mho.hw.kinds.tnsa.core import TnsaCore
 from mho.hw.kinds.tnsa.inputs.lines import line_levels
 from mho.hw.kinds.tnsa.reference import TnsaCoreReference
 from mho.hw.kinds.tnsa.sequencer import pin_operations
-from mho.hw.testing import feed, random_inputs, random_operation, simulate, value_of
 from mho.macro_models.integer.operation import Converter, Direction, MvmOperation
+from tests.hw.amaranth_bench import feed, random_inputs, random_operation, simulate, value_of
 from tests.hw.exact_array import ExactArray
 
 STROBES = ("precharge", "sample", "compare", "decrement")

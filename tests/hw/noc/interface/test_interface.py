@@ -8,7 +8,7 @@ import pytest
 from mho.hw.noc.config import MeshConfig
 from mho.hw.noc.flit import Destinations, FlitLayout, host_destination
 from mho.hw.noc.interface.interface import NetworkInterface
-from mho.hw.noc.interface.model import Body, Flit, InterfaceModel, Pins, TableRow, Tx, is_legal
+from mho.hw.noc.interface.model import Body, Flit, TableRow, is_legal
 from mho.hw.noc.interface.words import (
     UNIT,
     Counter,
@@ -19,8 +19,9 @@ from mho.hw.noc.interface.words import (
     register_tag,
     slot_word,
 )
-from mho.hw.testing import simulate
 from mho.macro_models.errors import InputError
+from tests.hw.amaranth_bench import simulate
+from tests.hw.noc.interface.interface_model import InterfaceModel, Pins, Tx
 
 Inputs = dict[str, Any]
 

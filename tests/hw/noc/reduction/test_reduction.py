@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 
 from mho.hw.noc.config import MeshConfig
-from mho.hw.noc.reduction.model import Operand, ReductionModel, Sum, add_lanes
-from mho.hw.noc.reduction.network import ReductionNetwork
 from mho.hw.noc.reduction.trees import Entry, Group, entries
-from mho.hw.testing import simulate
 from mho.macro_models.errors import InputError
+from tests.hw.amaranth_bench import simulate
+from tests.hw.noc.reduction.reduction_model import Operand, ReductionModel, Sum, add_lanes
+from tests.hw.noc.reduction.reduction_network import ReductionNetwork
 
 
 def random_groups(rng: random.Random, cfg: MeshConfig) -> list[Group]:

@@ -8,7 +8,7 @@ from mho.hw.noc.config import MeshConfig
 from mho.hw.noc.mesh import Mesh
 from mho.hw.noc.registers.map import node_map
 from mho.hw.noc.registers.packet import host_address, page_address
-from mho.hw.testing import get, put, simulate
+from tests.hw.amaranth_bench import get, put, simulate
 
 STOPPED, OFF = 1, 2
 

@@ -12,7 +12,7 @@ from mho.hw.noc.interface.model import TableRow
 from mho.hw.noc.model import Answer, NodeModel, TileMemory
 from mho.hw.noc.registers.node import NodeRegisters
 from mho.hw.noc.registers.packet import Burst, page_address
-from mho.hw.testing import simulate
+from tests.hw.amaranth_bench import simulate
 from tests.hw.noc.bench_registers import TILE_WORDS, random_burst, serve_tile
 
 CFG = MeshConfig(columns=3, rows=2, payload_bits=32)

@@ -9,7 +9,7 @@ import pytest
 from mho.hw.noc.config import MeshConfig
 from mho.hw.noc.flit import Destinations
 from mho.hw.noc.router.network import Network
-from mho.hw.testing import simulate
+from tests.hw.amaranth_bench import simulate
 
 Flit = tuple[int, int, Destinations]
 

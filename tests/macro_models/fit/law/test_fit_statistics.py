@@ -15,7 +15,7 @@ from mho.macro_models.devices.sections.temperature import Temperature
 from mho.macro_models.errors import InputError
 from mho.macro_models.fit import Measurements, device_toml, fit_device, read_measurements
 from mho.macro_models.fit.law.statistics import even_codes, summarise
-from mho.macro_models.fit.rows.tails import solve_tail
+from mho.macro_models.fit.rows.first_rows import solve_tail
 from mho.macro_models.tnsa.config import TnsaConfig
 from mho.macro_models.tnsa.model import TnsaModel
 

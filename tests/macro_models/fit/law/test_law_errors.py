@@ -14,7 +14,7 @@ from mho.macro_models.devices.resampled import resampled
 from mho.macro_models.devices.sections.confidence import Confidence
 from mho.macro_models.fit import Measurements, device_toml, fit_device, read_measurements
 from mho.macro_models.fit.law.errors import law_errors, mean_interval, std_interval
-from mho.macro_models.fit.law.levels import choose_levels
+from mho.macro_models.fit.law.statistics import choose_levels
 
 Reals = NDArray[np.float64]
 LEVELS_US = np.array([5.0, 15.0, 25.0, 35.0])

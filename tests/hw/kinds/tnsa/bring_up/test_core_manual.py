@@ -16,11 +16,11 @@ from mho.hw.kinds.tnsa.config import TnsaCoreConfig
 from mho.hw.kinds.tnsa.core import TnsaCore
 from mho.hw.kinds.tnsa.port import tnsa_port
 from mho.hw.kinds.tnsa.reference import TnsaCoreReference
-from mho.hw.testing import collect, put, random_inputs, simulate
 from mho.macro_models.errors import InputError
 from mho.macro_models.integer.operation import MvmOperation
 from mho.rtl_gen import emit_core
 from mho.rtl_gen.verilog.ports import module_ports
+from tests.hw.amaranth_bench import collect, put, random_inputs, simulate
 from tests.hw.exact_array import ExactArray
 from tests.rtl_gen.verilog.proving import assert_proof, with_fault
 

@@ -14,9 +14,9 @@ from mho.hw.kinds.tnsa.config import TnsaCoreConfig
 from mho.hw.kinds.tnsa.core import TnsaCore
 from mho.hw.kinds.tnsa.port import tnsa_port
 from mho.hw.kinds.tnsa.reference import TnsaCoreReference
-from mho.hw.testing import collect, put, random_inputs, random_operation, simulate
 from mho.macro_models.errors import InputError
 from mho.macro_models.integer.operation import MvmOperation
+from tests.hw.amaranth_bench import collect, put, random_inputs, random_operation, simulate
 from tests.hw.exact_array import ExactArray
 
 CFG = TnsaCoreConfig(

@@ -7,8 +7,8 @@ from mho.hw.core.layout import OpLayout, pack
 from mho.hw.core.words import pack_inputs, unpack_inputs
 from mho.hw.kinds.tnsa.config import TnsaCoreConfig
 from mho.hw.kinds.tnsa.inputs.loader import OperationLoader, staged_planes
-from mho.hw.testing import bits_of, feed, random_inputs, random_operation, simulate
 from mho.macro_models.integer.operation import Direction, MvmOperation
+from tests.hw.amaranth_bench import bits_of, feed, random_inputs, random_operation, simulate
 
 
 @pytest.mark.parametrize("gap", [0, 3])

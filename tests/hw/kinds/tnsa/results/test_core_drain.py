@@ -6,8 +6,8 @@ import pytest
 from mho.hw.core.words import pack_codes, unpack_codes
 from mho.hw.kinds.tnsa.config import TnsaCoreConfig
 from mho.hw.kinds.tnsa.results.drain import ResultBank
-from mho.hw.testing import collect, simulate, value_of
 from mho.macro_models.integer.converter import combine_segments, decode
+from tests.hw.amaranth_bench import collect, simulate, value_of
 
 
 def set_result(ctx: Any, dut: ResultBank, negative: np.ndarray, n: np.ndarray, live: np.ndarray) -> None:

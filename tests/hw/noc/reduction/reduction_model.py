@@ -72,7 +72,7 @@ class _Router:
 
 
 class ReductionModel:
-    """A mesh of reduction routers (:class:`mho.hw.noc.reduction.network.ReductionNetwork`), equal to it in every cycle.
+    """A mesh of reduction routers without nodes, equal to that of Verilog in every cycle.
 
     Parameters
     ----------
