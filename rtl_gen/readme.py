@@ -2,10 +2,10 @@
 
 import re
 from collections.abc import Iterator, Mapping
-from importlib.resources import files as resources
 
 from mho.rtl_gen.folder import yours_once_changed
 from mho.rtl_gen.tapeout_files import Design
+from mho.rtl_gen.templates import fill, template
 
 __all__ = ["write_readme"]
 
@@ -31,14 +31,10 @@ def write_readme(design: Design, texts: Mapping[str, str]) -> str:
     files = {name: path for path, text in texts.items() if path.startswith("rtl/") for name in _modules(text)}
     tree = "\n".join(_tree(design.top, "", modules, files, design.macro, set()))
     listed = [(path.replace("TOP", design.top), use) for path, use in _FILES]
-    values = {
+    return fill(template("readme.md"), {
         "TOP": design.top, "WHAT": design.what, "TREE": tree, "YOURS": _yours(texts),
         "FILES": "\n".join(f"| `{path}` | {use} |" for path, use in listed if _there(path, texts)),
-    }
-    page = (resources("mho.rtl_gen") / "templates" / "readme.md.txt").read_text(encoding="utf-8")
-    for key, value in values.items():
-        page = page.replace(f"@{key}@", value)
-    return page
+    })
 
 
 def _yours(texts: Mapping[str, str]) -> str:

@@ -1,7 +1,7 @@
 """Files by which other tools take the Verilog: list, constraints, FuseSoC core, LibreLane configuration."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
@@ -10,7 +10,7 @@ from mho.hw.config import Chip
 from mho.rtl_gen.macro.supplies import supply_nets, supply_pins
 from mho.rtl_gen.templates import fill, template
 
-__all__ = ["Design", "file_list", "fusesoc_core", "librelane_config", "sdc", "synthesis_script"]
+__all__ = ["Design", "file_list", "fusesoc_core", "librelane_config", "sdc"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,59 +89,42 @@ _SDC_VARIABLES = (
 
 def sdc(design: Design) -> str:
     """``TOP.sdc``: clock, what is outside of the ports, limits of nets, and inputs that are not timed."""
-    lines = [
-        f"# Constraints of {design.top}, in ns and pF. What your process and your board say is in variables: set them",
-        "# before this file is read. LibreLane's variables of the same meaning are taken.",
-        "",
-    ]
+    settings = []
     for name, default, variable, scale, use in _SDC_VARIABLES:
         value = f"expr {{{default}}}" if "/" in default else ""
-        lines += [f"# {use}", f"if {{![info exists {name}]}} {{", f"  set {name} {f'[{value}]' if value else default}"]
+        settings += [f"# {use}", f"if {{![info exists {name}]}} {{"]
+        settings.append(f"  set {name} {f'[{value}]' if value else default}")
         if variable:
             expression = f"[expr {{$::env({variable}){scale}}}]" if scale else f"$::env({variable})"
-            lines.append(f"  if {{[info exists ::env({variable})]}} {{ set {name} {expression} }}")
-        lines.append("}")
-    groups = "".join(f" -group {{{name}}}" for name in ("clk", *(name for name, _ in design.clocks)))
+            settings.append(f"  if {{[info exists ::env({variable})]}} {{ set {name} {expression} }}")
+        settings.append("}")
     further = [name for name, _ in design.clocks]
-    lines += [
-        "",
-        f"create_clock -name clk -period {design.period_ns} [get_ports clk]",
-        *(f"create_clock -name {name} -period {_period(rate)} [get_ports {name}]" for name, rate in design.clocks),
-        *[f"set_clock_groups -asynchronous{groups}"] * bool(further),
-        "set_clock_uncertainty $clock_uncertainty_ns [all_clocks]",
-        "",
-        *_port_list("inputs", [port for port in design.inputs if port not in further]),
-        *_port_list("outputs", design.outputs),
-        f"set outside_ns [expr {{$io_share * {design.period_ns}}}]",
-        *(f"set_{way}_delay -{limit} ${delay} -clock clk [get_ports ${way}s]"
-          for way in ("input", "output") for limit, delay in (("max", "outside_ns"), ("min", "io_least_ns"))),
-        'if {$driving_cell ne ""} {',
-        '  set driving [split $driving_cell "/"]',
-        "  set_driving_cell -lib_cell [lindex $driving 0] -pin [lindex $driving 1] [get_ports $inputs]",
-        "} else {",
-        "  set_input_transition $input_transition_ns [get_ports $inputs]",
-        "}",
-        "set_load $output_load_pF [get_ports $outputs]",
-        "set_max_transition $max_transition_ns [current_design]",
-        "set_max_fanout $max_fanout [current_design]",
-    ]
+    groups = "".join(f" -group {{{name}}}" for name in ("clk", *further))
+    clocks = [f"create_clock -name {name} -period {_period(rate)} [get_ports {name}]" for name, rate in design.clocks]
+    clocks += [f"set_clock_groups -asynchronous{groups}"] * bool(further)
+    modes = []
     if design.reset_low:
-        lines += [
+        modes += [
             "",
             "# The reset may fall at any time; it rises in step with the clock: recovery and removal are checked.",
             "set_false_path -fall_from [get_ports rst_n]",
         ]
     if design.chip.verilog.test:
-        lines += ["", "# The mode of use; that of tests is constrained where its clock is known.",
+        modes += ["", "# The mode of use; that of tests is constrained where its clock is known.",
                   "set_case_analysis 0 [get_ports test_mode]"]
     for name in design.unclocked:
-        lines += ["", f"# {name} comes from no clock: it is synchronised within, and gates pins of the macro as it is."]
-        lines.append(f"set_false_path -from [get_ports {name}]")
-    return "\n".join(lines) + "\n"
+        modes += ["", f"# {name} comes from no clock: it is synchronised within, and gates pins of the macro as it is."]
+        modes.append(f"set_false_path -from [get_ports {name}]")
+    return fill(template("constraints.sdc"), {
+        "TOP": design.top, "PERIOD": design.period_ns, "VARIABLES": "\n".join(settings),
+        "CLOCKS": _lines(clocks), "MODES": _lines(modes),
+        "INPUTS": _lines(f"  {port}" for port in design.inputs if port not in further),
+        "OUTPUTS": _lines(f"  {port}" for port in design.outputs),
+    })
 
 
-def _port_list(name: str, ports: Sequence[str]) -> list[str]:
-    return [f"set {name} {{", *(f"  {port}" for port in ports), "}"]
+def _lines(lines: Iterable[str]) -> str:
+    return "".join(f"{line}\n" for line in lines)
 
 
 def _yaml_list(items: Sequence[str]) -> str:
@@ -158,11 +141,6 @@ def fusesoc_core(design: Design) -> str:
         "SOURCES": "rtl, stubs" if design.stubs else "rtl",
         "MORE": "".join(f"      - tb/{file}: {{file_type: user}}\n" for file in design.bench),
     })
-
-
-def synthesis_script() -> str:
-    """``synth.tcl``: what target ``synth`` of FuseSoC does in Yosys."""
-    return template("synth.tcl")
 
 
 def librelane_config(design: Design) -> str:

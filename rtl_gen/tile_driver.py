@@ -1,7 +1,6 @@
 """A driver in C for chips of tiles: one text for all of them, beside what `mho export` writes of a network."""
 
 from collections.abc import Mapping
-from importlib.resources import files
 
 from mho.hw.chip.map import CHIP_MAGIC, MAP_VERSION, QUEUE, chip_page
 from mho.hw.core.write_verify import WriteVerifyParameters
@@ -11,6 +10,7 @@ from mho.hw.noc.config import MeshConfig
 from mho.hw.noc.interface.words import UNIT, credit_tag
 from mho.hw.tile.loading import RESET, START, STATUS_AT
 from mho.hw.tile.rtl.host import Event
+from mho.rtl_gen.templates import fill, template
 
 __all__ = ["TILES_HEADER", "tile_driver"]
 
@@ -27,7 +27,7 @@ def tile_driver() -> str:
     page = {entry.name: entry for entry in chip_page(mesh, 16).entries}
     registers, windows = write_entries(16, WriteVerifyParameters(), ())
     core = {entry.name: entry for entry in (*registers, *windows)}
-    values: dict[str, int] = {
+    return fill(template("tiles.h"), {
         "VERSION": MAP_VERSION, "MAGIC": CHIP_MAGIC, "QUEUE": QUEUE, "UNIT": UNIT, "PAYLOAD": 4,
         "CREDIT": credit_tag(mesh), "RESET": RESET, "START": START, "TRAP": STATUS_AT,
         "DONE": Event.DONE, "TRAPPED": Event.TRAP, "WATCHDOG": Event.WATCHDOG,
@@ -45,11 +45,7 @@ def tile_driver() -> str:
         "WRITE_FLAGS": _mask(core, "write_status", "done", "error", "overrun"),
         "WRITE_FAILED": _mask(core, "write_status", "error", "overrun"),
         "LEVEL_ROOM": _mask(core, "write_levels", "room"), "LEVEL_SHIFT": _low(core, "write_levels", "waiting"),
-    }
-    text = (files("mho.rtl_gen") / "templates" / "tiles.h.txt").read_text(encoding="utf-8")
-    for key, value in values.items():
-        text = text.replace(f"@{key}@", str(value))
-    return text
+    })
 
 
 def _placed(register: Register | Window, *fields: str) -> list[PlacedField]:

@@ -11,6 +11,7 @@ from mho.hw.config.macro import DOMAINS
 from mho.rtl_gen.macro.adapter import hard_ports, module_name
 from mho.rtl_gen.macro.port_map import PortMap
 from mho.rtl_gen.macro.supplies import supply_nets, supply_pins
+from mho.rtl_gen.templates import fill, template
 from mho.rtl_gen.verilog.ports import Port
 
 __all__ = ["write_lef", "write_liberty", "write_upf"]
@@ -48,22 +49,9 @@ def write_liberty(chip: Chip, ports: PortMap) -> str:
     ]
     voltages = [f"  voltage_map ({pin}, {0.0 if pin in ground else 1.2});" for pin in supplies]
     pins = [line for port in listed for line in _liberty_pin(port, clock)]
-    return "\n".join([
-        "/* Template: pins are those of the macro; capacitances and delays are placeholders (1 ns, 10 fF). */",
-        f"library ({name}) {{", *_HEAD, *voltages, *types, f"  cell ({name}) {{", "    area : 0;",
-        "    dont_touch : true; is_macro_cell : true;", *pg_pins, *pins, "  }", "}",
-    ]) + "\n"
+    head, inside = ("".join(f"{line}\n" for line in lines) for lines in ((*voltages, *types), (*pg_pins, *pins)))
+    return fill(template("macro.lib"), {"NAME": name, "HEAD": head, "PINS": inside})
 
-
-_HEAD = (
-    "  delay_model : table_lookup;", '  time_unit : "1ns"; voltage_unit : "1V"; current_unit : "1mA";',
-    '  pulling_resistance_unit : "1kohm"; leakage_power_unit : "1nW";', "  capacitive_load_unit (1, pf);",
-    "  nom_process : 1.0; nom_temperature : 25.0; nom_voltage : 1.2;",
-    "  input_threshold_pct_rise : 50; input_threshold_pct_fall : 50;",
-    "  output_threshold_pct_rise : 50; output_threshold_pct_fall : 50;",
-    "  slew_lower_threshold_pct_rise : 20; slew_lower_threshold_pct_fall : 20;",
-    "  slew_upper_threshold_pct_rise : 80; slew_upper_threshold_pct_fall : 80;",
-)
 
 
 def _liberty_pin(port: Port, clock: str) -> list[str]:

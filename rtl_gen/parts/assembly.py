@@ -21,7 +21,8 @@ from mho.rtl_gen.macro.pin_check import macro_map
 from mho.rtl_gen.macro.views import write_lef, write_liberty, write_upf
 from mho.rtl_gen.readme import write_readme
 from mho.rtl_gen.registers import c_header, markdown, system_rdl
-from mho.rtl_gen.tapeout_files import Design, file_list, fusesoc_core, librelane_config, sdc, synthesis_script
+from mho.rtl_gen.tapeout_files import Design, file_list, fusesoc_core, librelane_config, sdc
+from mho.rtl_gen.templates import template
 from mho.rtl_gen.verilog.ports import module_ports
 from mho.rtl_gen.waivers import waivers
 
@@ -61,7 +62,7 @@ def tapeout_texts(design: Design, verilog: Mapping[str, str]) -> dict[str, str]:
         f"{design.top}.f": file_list(design),
         f"{design.top}.vlt": waivers(verilog),
         f"{design.top}.core": fusesoc_core(design),
-        "synth.tcl": synthesis_script(),
+        "synth.tcl": template("synth.tcl"),
         f"{design.top}.sdc": sdc(design),
         "librelane/config.json": librelane_config(design),
     }

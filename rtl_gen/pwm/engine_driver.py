@@ -6,7 +6,7 @@ from mho.hw.kinds.pwm.config import PwmCoreConfig
 from mho.hw.kinds.pwm.engine.layout import COMMAND_MODE, Bank, Command
 from mho.macro_models.integer.pwm.compensation import VECTORS
 from mho.macro_models.pwm.programming import verify_step_code
-from mho.rtl_gen.templates import template
+from mho.rtl_gen.templates import fill, template
 
 __all__ = ["engine_driver"]
 
@@ -16,12 +16,8 @@ def engine_driver(chip: Chip) -> str:
     if not PwmCoreConfig.from_chip(chip).engine:
         return ""
     own = PwmChip.of(chip)
-    values = {
+    return fill(template("driver_engine.h"), {
         **{command.name: int(command) for command in Command}, **{f"BANK_{bank.name}": int(bank) for bank in Bank},
         "MODE": COMMAND_MODE, "VECTORS": VECTORS,
         "VERIFY": verify_step_code(own.macro_config(), own.write_parameters),
-    }
-    text = template("driver_engine.h")
-    for key, value in values.items():
-        text = text.replace(f"@{key}@", str(value))
-    return text
+    })

@@ -1,6 +1,6 @@
-"""The Verilog of a board in Verilator, its bus accessed without a serial line in between."""
+"""Simulations whose bus is accessed without a serial line in between; the Verilog of a board in Verilator."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Protocol
 
@@ -14,7 +14,7 @@ from mho.macro_models.errors import ToolError
 from mho.sim.build.bench import Bench, cached_bench
 from mho.sim.build.verilate import hardware_hash, verilog_text
 
-__all__ = ["BoardBus", "BusSimulation", "board_simulator"]
+__all__ = ["BoardBus", "BusSimulation", "SimulatedBus", "board_simulator"]
 
 _MOST = 255  # words of one command
 
@@ -43,8 +43,67 @@ def board_simulator(cfg: AnyConfig) -> Path:
     )
 
 
-class BusSimulation:
-    """A running simulation of a board, as a :class:`BoardBus`.
+class SimulatedBus:
+    """A running simulation behind a register bus, as a :class:`BoardBus`.
+
+    Parameters
+    ----------
+    folder
+        Of the bench.
+    address_width
+        Bits of a byte address.
+    name
+        What is simulated, in sentences.
+    inputs
+        Ports that have a value from the reset on.
+
+    Attributes
+    ----------
+    cycles
+        Clock cycles since reset.
+    """
+
+    def __init__(self, folder: Path, address_width: int, name: str, inputs: Mapping[str, int] = {}) -> None:
+        self.cycles, self._name = 0, name
+        self._bench = Bench(folder)
+        self._bench.bus("bus_request", "bus_response", address_width)
+        for port in inputs.keys() & self._bench.ports.keys():
+            self._bench.set(port, inputs[port])
+        self._bench.reset()
+
+    def request(self, data: bytes) -> tuple[int, int, NDArray[np.uint32]]:
+        """Commands of the host link: their status, how many accesses were done, and the words that they read."""
+        answer = self._bench.request(data)
+        status, done, low, high = answer[:4].tolist()
+        self.cycles = high << 32 | low
+        return status, done, answer[4:]
+
+    def execute(
+        self, tasks: Iterable[Task], *, progress: Callable[[int, int], None] | None = None
+    ) -> list[NDArray[np.uint32]]:
+        """Execute accesses in their order; the words that each of them read.
+
+        Raises
+        ------
+        ToolError
+            If an access failed, or the simulation ended.
+        """
+        cut = [list(task.pieces(lambda: _MOST)) for task in tasks]
+        status, done, words = self.request(b"".join(piece.data for pieces in cut for piece in pieces))
+        if status != Status.OK:
+            raise ToolError(f"the simulated {self._name} failed: {Status(status).name.lower()} after {done} accesses")
+        if progress is not None:
+            progress(done, done)
+        ends = np.cumsum([sum(piece.reply_words for piece in pieces) for pieces in cut])
+        return np.split(words, ends[:-1]) if cut else []
+
+    def close(self) -> None:
+        """End the simulation."""
+        self._bench.close()
+
+
+class BusSimulation(SimulatedBus):
+    """A running simulation of a board.
 
     Parameters
     ----------
@@ -58,33 +117,4 @@ class BusSimulation:
     """
 
     def __init__(self, cfg: AnyConfig) -> None:
-        self.cycles = 0
-        """Clock cycles since reset."""
-        self._bench = Bench(board_simulator(cfg))
-        self._bench.bus("bus_request", "bus_response", cfg.address_width)
-        self._bench.reset()
-
-    def execute(
-        self, tasks: Iterable[Task], *, progress: Callable[[int, int], None] | None = None
-    ) -> list[NDArray[np.uint32]]:
-        """Execute accesses in their order; the words that each of them read.
-
-        Raises
-        ------
-        ToolError
-            If an access failed, or the simulation ended.
-        """
-        cut = [list(task.pieces(lambda: _MOST)) for task in tasks]
-        answer = self._bench.request(b"".join(piece.data for pieces in cut for piece in pieces))
-        status, done, low, high = (int(word) for word in answer[:4])
-        self.cycles = high << 32 | low
-        if status != Status.OK:
-            raise ToolError(f"the simulated board failed: {Status(status).name.lower()} after {done} accesses")
-        if progress is not None:
-            progress(done, done)
-        ends = np.cumsum([sum(piece.reply_words for piece in pieces) for pieces in cut])
-        return np.split(answer[4:], ends[:-1]) if cut else []
-
-    def close(self) -> None:
-        """End the simulation."""
-        self._bench.close()
+        super().__init__(board_simulator(cfg), cfg.address_width, "board")

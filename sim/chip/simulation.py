@@ -1,24 +1,23 @@
 """The Verilog of a chip in Verilator, ideal macros behind its tiles, reached through its bus or a serial line."""
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
 
-import numpy as np
 from amaranth.lib import wiring
-from numpy.typing import NDArray
 
 from mho.hw.chip import ChipParts, TiledChip, configurations
 from mho.hw.config import Chip as Description
 from mho.hw.host.link.format import Status
-from mho.hw.host.link.tasks import Read, Task, Write
+from mho.hw.host.link.tasks import Read, Write
 from mho.macro_models.errors import ToolError
 from mho.rtl_gen.kinds import macro_texts_of
 from mho.rtl_gen.macro.adapter import write_adapter
 from mho.rtl_gen.macro.pin_check import macro_map
 from mho.rtl_gen.verilog.netlist import emit
-from mho.sim.build.bench import Bench, cached_bench
+from mho.sim.board.bus import SimulatedBus
+from mho.sim.build.bench import cached_bench
 from mho.sim.build.toolchain import hash_files
 from mho.sim.build.verilate import FAST, UNOPTIMISED, hardware_hash
 from mho.sim.chip import bus_masters
@@ -89,7 +88,7 @@ def build_chip_bench(chip: Description, wrap: str = "none", *, short: bool = Fal
     return cached_bench("chip", key, text, top=_TOP, fast=UNOPTIMISED if short else FAST)
 
 
-class ChipSimulation:
+class ChipSimulation(SimulatedBus):
     """A running simulation of a chip, as a :class:`ChipBus`.
 
     Parameters
@@ -99,11 +98,6 @@ class ChipSimulation:
     wrap, short
         As of :func:`build_chip_bench`.
 
-    Attributes
-    ----------
-    cycles
-        Clock cycles since reset.
-
     Raises
     ------
     ToolError
@@ -111,56 +105,21 @@ class ChipSimulation:
     """
 
     def __init__(self, chip: Description, wrap: str = "none", *, short: bool = False) -> None:
-        self.cycles = 0
-        self._bench = Bench(build_chip_bench(chip, wrap, short=short))
-        self._bench.bus("bus_request", "bus_response", ChipParts.from_chip(chip).address_map.address_width)
-        if "programming_enable" in self._bench.ports:
-            self._bench.set("programming_enable", 1)
-        self._bench.reset()
+        width = ChipParts.from_chip(chip).address_map.address_width
+        super().__init__(build_chip_bench(chip, wrap, short=short), width, "chip", {"programming_enable": 1})
 
     def answer(self, accesses: Sequence[Expected]) -> list[tuple[bool, int]]:
         """Errors and words of accesses, in their order: those that succeed several at a time."""
         answers: list[tuple[bool, int]] = []
         while len(answers) < len(accesses):
             several = accesses[len(answers) : len(answers) + _MOST]
-            status, done, words = self._request(several)
-            answers += [(False, words.pop(0) if access.data is None else 0) for access in several[:done]]
+            tasks = (Read(a.address) if a.data is None else Write(a.address, a.data, strobe=a.strobe) for a in several)
+            status, done, read = self.request(b"".join(piece.data for t in tasks for piece in t.pieces(lambda: 1)))
+            words = iter(read.tolist())
+            answers += [(False, next(words) if access.data is None else 0) for access in several[:done]]
             if status == Status.BUS_ERROR:
                 answers.append((True, 0))
             elif status != Status.OK:
                 at = several[done].address
                 raise ToolError(f"the simulated chip failed: {Status(status).name.lower()} at {at:#x}")
         return answers
-
-    def _request(self, accesses: Iterable[Expected]) -> tuple[int, int, list[int]]:
-        tasks = (Read(a.address) if a.data is None else Write(a.address, a.data, strobe=a.strobe) for a in accesses)
-        data = b"".join(piece.data for task in tasks for piece in task.pieces(lambda: 1))
-        status, done, words = self._send(data)
-        return status, done, words.tolist()
-
-    def _send(self, data: bytes) -> tuple[int, int, NDArray[np.uint32]]:
-        """A request: its status, how many accesses were done, and the words that they read."""
-        answer = self._bench.request(data)
-        status, done, low, high = answer[:4].tolist()
-        self.cycles = high << 32 | low
-        return status, done, answer[4:]
-
-    def execute(self, tasks: Iterable[Task]) -> list[NDArray[np.uint32]]:
-        """Execute accesses in their order; the words that each of them read.
-
-        Raises
-        ------
-        ToolError
-            If an access fails, or what is waited for does not come.
-        """
-        words_read: list[NDArray[np.uint32]] = []
-        for task in tasks:
-            status, _, words = self._send(b"".join(piece.data for piece in task.pieces(lambda: 255)))
-            if status != Status.OK:
-                raise ToolError(f"the simulated chip failed: {Status(status).name.lower()} of {task}")
-            words_read.append(words)
-        return words_read
-
-    def close(self) -> None:
-        """End the simulation."""
-        self._bench.close()

@@ -17,18 +17,12 @@ __all__ = ["VpiDriver"]
 
 
 class VpiDriver:
-    """The core behind ``hdl/core_tb.v``."""
+    """The core behind ``hdl/core_tb.v``, once the initial blocks have run."""
 
     def __init__(self, dut: Any) -> None:
         self._dut = dut
         self._start = 0
         self._body: PinBody | None = None
-
-    @classmethod
-    async def create(cls, dut: Any, scopes: Sequence[str]) -> "VpiDriver":
-        """Wait for the initial blocks."""
-        await Timer(1, "step")
-        return cls(dut)
 
     async def run(self, work: Sequence[Work]) -> None:
         """Run a batch to its end; the macro is always at pin level here, or answers with 0 in :attr:`Mode.CONST`."""

@@ -9,27 +9,29 @@ from collections.abc import Mapping
 
 import cocotb
 from cocotb.handle import SimHandleBase
+from cocotb.triggers import Timer
 
 from mho.macro_models import MacroModel
 from mho.sim.core.batch import Batch, BatchResult, Work
 from mho.sim.core.messages import Link, Message
 from mho.sim.core.simulator.serving import serve_jobs
+from mho.sim.core.simulator.shim import Shim
 
 __all__ = ["serve"]
-
-
-async def _make_driver(dut: SimHandleBase, scopes: list[str]):
-    if cocotb.SIM_NAME.lower().startswith("verilator"):
-        from mho.sim.core.simulator.driver_dpi import DpiDriver as Driver
-    else:
-        from mho.sim.core.simulator.driver_vpi import VpiDriver as Driver
-    return await Driver.create(dut, scopes)
 
 
 @cocotb.test()
 async def serve(dut: SimHandleBase) -> None:
     """Answer ``core`` (a macro model to hold) and ``run`` requests (with the batches that are run together)."""
-    driver = await _make_driver(dut, os.environ["MHO_COSIM_SCOPES"].split(","))
+    # Behind the initial blocks.
+    await Timer(1, "step")
+    if cocotb.SIM_NAME.lower().startswith("verilator"):
+        driver = Shim(dut, os.environ["MHO_COSIM_SCOPES"].split(","))
+    else:
+        # Imported here: it takes more than the process of Verilator needs.
+        from mho.sim.core.simulator.driver_vpi import VpiDriver
+
+        driver = VpiDriver(dut)
 
     async def run(link: Link, request: Message, models: Mapping[int, MacroModel]) -> None:
         batches = [Batch.from_message(link.receive()) for _ in range(request.values["batches"])]

@@ -1,4 +1,4 @@
-"""The streams of simulated cores (``hdl/streams.cpp``) from inside the simulator process, through ctypes.
+"""Batches in Verilator: the streams of cores are moved by C++ (``hdl/streams.cpp``), which is told through ctypes.
 
 The simulator's executable exports the functions; the structures below mirror those in C++.
 """
@@ -7,6 +7,8 @@ import ctypes
 from collections.abc import Sequence
 from ctypes import Structure, byref, c_char_p, c_int32, c_int64, c_uint32, c_void_p
 from typing import Any
+
+from cocotb.triggers import ValueChange
 
 from mho.sim.core.batch import Outcome, Work
 from mho.sim.core.simulator.draws import draw_in_cpp
@@ -54,12 +56,15 @@ class Shim:
 
     Parameters
     ----------
+    dut
+        The top, ``hdl/core_tb.sv``, which owns clock and reset, once the initial blocks have run.
     scopes
         Paths of the shells, in the order of their numbers.
     """
 
-    def __init__(self, scopes: Sequence[str]) -> None:
-        library = self._library = shim_library()
+    def __init__(self, dut: Any, scopes: Sequence[str]) -> None:
+        self._wake, library = ValueChange(dut.wake), shim_library()
+        self._library = library
         macros = simulated_macros(library)
         library.mho_streams_path.restype = c_char_p
         library.mho_streams_pauses.restype = c_void_p
@@ -72,6 +77,14 @@ class Shim:
             (macro,) = [macro for macro in macros if f".{scope}." in f".{macro.path}"] or [None]
             self._cores.append((bench, macro))
         self._cells = CellShim(library)
+
+    async def run(self, work: Sequence[Work]) -> None:
+        """Run batches of different cores to their end, with their models behind the pins meanwhile."""
+        for batch in work:
+            self.start(batch)
+        await self._wake
+        for batch in work:
+            self.finish(batch)
 
     def start(self, work: Work) -> None:
         """Begin a batch; its arrays and those of its result must live until it has ended."""
