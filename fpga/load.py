@@ -10,12 +10,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from mho.fpga.bitstream import check_bitstream
 from mho.fpga.boards import Board, find_board
+from mho.fpga.families import FAMILIES
 from mho.macro_models.errors import InputError, ToolError
 from mho.sim.build.children import Child
 
-__all__ = ["USB_RULE", "LoadReport", "load"]
+__all__ = ["USB_RULE", "LoadReport", "check_bitstream", "load"]
 
 USB_RULE = 'SUBSYSTEMS=="usb", ATTRS{idVendor}=="0403", MODE="0660", TAG+="uaccess"'
 """Gives the user at the screen access to the FTDI chips of the boards, as programmers and as serial ports."""
@@ -95,6 +95,27 @@ def load(
         board=board.name, file=str(file), bytes=len(data), sha256=digest, flash=flash or board.keeps,
         tool=_version(tool),
     )
+
+
+def check_bitstream(board: Board, path: Path) -> bytes:
+    """Read a bitstream for a board.
+
+    Raises
+    ------
+    InputError
+        If there is no such file, it is no bitstream, or one for another device.
+    """
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror})") from None
+    devices = {name: device for name, family in FAMILIES.items() if (device := family.device_in(data)) is not None}
+    if not devices:
+        raise InputError(f"{path}: is not a bitstream; mho fpga build {board.name} makes one")
+    family, device = next(iter(devices.items()))
+    if family != board.family or not board.device.startswith(device):
+        raise InputError(f"{path}: is for {device}, and {board.name} has the {board.device}")
+    return data
 
 
 def _check_report(file: Path, digest: str) -> None:

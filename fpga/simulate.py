@@ -7,8 +7,7 @@ from pathlib import Path
 from types import TracebackType
 
 from mho.fpga.link.simulated import PinsTransport
-from mho.fpga.top import board_top
-from mho.hw.board import AnyConfig
+from mho.hw.board import AnyConfig, BoardTop
 from mho.macro_models.errors import InputError
 from mho.macro_models.output import cannot_write
 from mho.sim.build.bench import cached_bench
@@ -34,7 +33,7 @@ def pins_simulator(cfg: AnyConfig) -> Path:
         If a tool is missing or fails.
     """
     return cached_bench(
-        "pins", [repr(cfg), hardware_hash()], lambda: verilog_text(board_top(cfg), "board"), "mho_board",
+        "pins", [repr(cfg), hardware_hash()], lambda: verilog_text(BoardTop(cfg), "board"), "mho_board",
         [_SPRAM] if cfg.memory == "spram" else [],
     )
 

@@ -5,22 +5,14 @@ from typing import Any
 from amaranth.hdl import ClockSignal, Instance, Module, ResetSignal, Signal
 from amaranth.lib import wiring
 
-from mho.hw.board import AnyConfig, BoardTop, TilesConfig
+from mho.hw.board import BoardTop, TilesConfig
 from mho.rtl_gen.verilog.netlist import emit
 
-__all__ = ["VerilogTop", "board_top"]
-
-
-def board_top(cfg: AnyConfig) -> BoardTop:
-    """A component with the ports ``rx``, ``tx`` and ``leds`` (three, 1 is lit: alive, busy, error).
-
-    Its only clock domain is ``sync``, of ``cfg.clock_hz``; after reset it waits for the host.
-    """
-    return BoardTop(cfg)
+__all__ = ["VerilogTop"]
 
 
 class VerilogTop(wiring.Component):
-    """What :func:`board_top` gives with tiles, as an instance of its Verilog, in which what is alike is one module.
+    """A :class:`mho.hw.board.BoardTop` with tiles, as an instance of its Verilog, in which what is alike is one module.
 
     Parameters
     ----------
@@ -41,7 +33,7 @@ class VerilogTop(wiring.Component):
     leds: Signal
 
     def __init__(self, cfg: TilesConfig) -> None:
-        self.cfg, self.top = cfg, board_top(cfg)
+        self.cfg, self.top = cfg, BoardTop(cfg)
         super().__init__(self.top.signature)
 
     def elaborate(self, platform: Any) -> Module:

@@ -15,8 +15,8 @@ from mho.fpga.build.report import Usage, abc_failed, error_line, overfull, read_
 from mho.fpga.build.script import LONGER, RELAXED, TILES_APART, TILES_TOGETHER, tiles_at
 from mho.fpga.build.tools import Toolchain, find_toolchain
 from mho.fpga.config import board_config
-from mho.fpga.top import VerilogTop, board_top
-from mho.hw.board import AnyConfig, TilesConfig
+from mho.fpga.top import VerilogTop
+from mho.hw.board import AnyConfig, BoardTop, TilesConfig
 from mho.hw.config import Chip
 from mho.macro_models.errors import InputError, MhoError, ToolError
 from mho.macro_models.files.scripts import plain_folder
@@ -110,7 +110,7 @@ def prepare(board: Board, cfg: AnyConfig, folder: Path, *, longer: bool = True) 
         top, options = VerilogTop(cfg), board.tiles_synthesis
         before, after = TILES_APART + LONGER * longer, (*TILES_TOGETHER, *tiles_at(board, cfg))
     else:
-        top, before, after, options = board_top(cfg), RELAXED, (), board.synthesis
+        top, before, after, options = BoardTop(cfg), RELAXED, (), board.synthesis
     plan = board.make_platform().prepare(
         BoardDesign(board, top), _NAME, script_after_read="\n".join((*before, *board.script)), synth_opts=options,
         script_after_synth="\n".join((f"write_verilog -noattr {_NAME}_netlist.v", *after)),

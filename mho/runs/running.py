@@ -2,10 +2,9 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Collection, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from collections.abc import Callable, Collection
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
@@ -41,8 +40,6 @@ KEPT_BYTES = 1 << 28
 SHOWN_BYTES = 1 << 23
 """Codes of the first images that are kept of every run, for its figure."""
 
-
-Made = TypeVar("Made")
 
 _MOST_DRAWS = 10_000
 
@@ -141,12 +138,11 @@ def run_network(
     with ExitStack() as stack:
         # They begin with their first pass, and have then what the float model has loaded here.
         processes = stack.enter_context(team(shared, job, causes, images_kept, backend)) if shared > 1 else None
-        model, threads = network.model, backend.parallel
+        model = network.model
         choose(model.finish_all(model.single.last(x[:1])), score)
-        beside = stack.enter_context(_beside(threads if processes is None else 1))
-        floats = beside(lambda: model.single.last(x, max(threads - 1, 1)))
-        ranges = beside(lambda: None if network.range is None else network.range.compare(job.x))
-        work = beside(lambda: (work_of(network, job.names), _provenance(job, backend.name)))
+        last = model.single.last(x, backend.parallel if processes is None else 1)
+        compared = None if network.range is None else network.range.compare(job.x)
+        work, provenance = work_of(network, job.names), _provenance(job, backend.name)
         if processes is not None:
             runs, device_runs = _shared_passes(job, processes, draws, progress)
         else:
@@ -154,7 +150,6 @@ def run_network(
             stack.callback(opened.close)
             runs, device_runs, trace = _passes(job, opened, causes, images_kept, draws, progress)
             observed = opened.observed()
-        last, compared, (done, provenance) = floats(), ranges(), work()
     references = model.finish_all(last)
     options = Options(
         backend=backend.name, device=device.name, time_s=job.time_s, temp_C=job.temp_C, seeds=job.seeds, causes=causes,
@@ -165,30 +160,12 @@ def run_network(
         f_clk_MHz=network.chip.clock.f_clk_MHz,
         stacked=seeds is not None, provenance=provenance,
         warnings=(
-            *filter(None, [done.fit["note"]]), *device.warnings(job.time_s, job.temp_C), *job.warnings(compared, runs),
+            *filter(None, [work.fit["note"]]), *device.warnings(job.time_s, job.temp_C), *job.warnings(compared, runs),
             *filter(None, [clipped_inputs(network, x, last, references)]),
         ),
-        trace=trace, observed=observed, work=done, inputs=compared,
+        trace=trace, observed=observed, work=work, inputs=compared,
         device_runs=tuple(device_runs), budget_passes=job.budget,
     )
-
-
-@contextmanager
-def _beside(threads: int) -> Iterator[Callable[[Callable[[], Made]], Callable[[], Made]]]:
-    """What begins some work, and gives what waits for what it made: with several threads it is done in one of its own.
-
-    It needs nothing of the chips, which are run meanwhile.
-    """
-    if threads == 1:
-
-        def at_once(work: Callable[[], Made]) -> Callable[[], Made]:
-            result = work()
-            return lambda: result
-
-        yield at_once
-        return
-    with ThreadPoolExecutor(1) as pool:
-        yield lambda work: pool.submit(work).result
 
 
 def _passes(

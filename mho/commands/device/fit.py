@@ -7,14 +7,11 @@ from typing import TYPE_CHECKING
 
 import click
 
-from mho.commands.device.confidence_text import print_confidence
-from mho.commands.device.pulse_text import print_pulses
-from mho.commands.device.temperature_text import print_temperature
+from mho.commands.device.fit_text import print_fit
 from mho.terminal.console import Output
 from mho.terminal.names import DEVICE
 from mho.terminal.options import common_options, example
 from mho.terminal.paths import READS, WORD, Writes
-from mho.units import format_time
 
 if TYPE_CHECKING:
     from mho.macro_models.devices import Device
@@ -23,7 +20,6 @@ __all__ = ["fit_command"]
 
 _G_BITS, _MOST_BITS = 12, 16  # of a chip's conductances (core.g_bits)
 _CODES = 16.0  # of the least target
-_LEVELS_SHOWN = 7
 
 
 @click.command("fit", epilog=example("mho device fit lab.csv -o mine.toml --columns t_s=time,g_S=G --g-max-uS 40"))
@@ -101,88 +97,6 @@ def _command() -> str:
         if noted and param is not None and value is not None and value != param.default:
             words += [param.opts[-1], Path(value).name if key == "temperature_from" else f"{value}"]
     return " ".join([words[0], *(shlex.quote(word) for word in words[1:])])
-
-
-def print_fit(device: "Device", out: Output) -> None:
-    """How well a fitted device agrees with its data."""
-    fit = device.fit
-    out.text(f"{device.name}: {fit.cells:,} cells, {fit.readings:,} readings of {fit.file}; dropped: {fit.dropped}")
-    rows = [
-        (
-            format_time(t), f"{n:.0f}", f"{mean:+.3f}", f"{model_mean:+.3f}", f"{std:.3f}", f"{model_std:.3f}",
-            f"{beyond:.2%}", f"{model_beyond:.2%}",
-        )
-        for t, n, mean, model_mean, std, model_std, beyond, model_beyond in zip(
-            fit.times_s, fit.n, fit.mean_uS, fit.model_mean_uS, fit.std_uS, fit.model_std_uS, fit.beyond,
-            fit.model_beyond, strict=True,
-        )
-        if n
-    ]
-    if rows:
-        _print_agreement(rows, out)
-    _print_residuals(device, out)
-    _print_parts(device, out)
-    print_temperature(device, out)
-    print_confidence(device, out)
-    if device.stuck.fraction > 0.0:
-        values = ", ".join(f"{v:.3g}" for v in device.stuck.values_uS)
-        out.text(f"stuck: {device.stuck.fraction:.3%} of the cells, at {values} uS")
-    pulse = device.pulse
-    if pulse.set_rate > 0.0 and pulse.reset_rate > 0.0:
-        out.text(
-            f"pulses: SET from {pulse.set_threshold_V:.3g} +- {pulse.set_spread_V:.2g} V to {pulse.g_high_uS:.3g} uS, "
-            f"RESET from {pulse.reset_threshold_V:.3g} +- {pulse.reset_spread_V:.2g} V to {pulse.g_low_uS:.3g} uS, "
-            f"e-fold in {pulse.set_slope_V:.2g} and {pulse.reset_slope_V:.2g} V"
-        )
-    print_pulses(device, out)
-
-
-def _print_residuals(device: "Device", out: Output) -> None:
-    """Device less data, for each time and some of the levels; the file has all."""
-    fit, levels = device.fit, device.fit.levels_uS
-    if not fit.residual_mean_uS or len(levels) < 2:
-        return
-    step = max(1, math.ceil(len(levels) / _LEVELS_SHOWN))
-    shown = sorted({*range(0, len(levels), step), len(levels) - 1})
-    rows = [
-        (format_time(t), *(f"{mean[k]:+.2g} / {std[k]:+.2g}" for k in shown))
-        for t, n, mean, std in zip(fit.times_s, fit.n, fit.residual_mean_uS, fit.residual_std_uS, strict=True)
-        if n
-    ]
-    out.table(("model - data, mean / std (uS)", *(f"{levels[k]:.3g} uS" for k in shown)), rows)
-
-
-def _print_parts(device: "Device", out: Output) -> None:
-    """Shares of dies and cells, switching cycles, read noise."""
-    fit, law, noise = device.fit, device.law, device.read_noise
-    shares = ("a die", fit.share_die, fit.share_die_error), ("a cell", fit.share_cell, fit.share_cell_error)
-    for what, share, error in shares:
-        if share:
-            out.text(f"part of the variance that is of {what}: {share[-1]:.2g} +- {error[-1]:.1g} at the last time")
-    if fit.cycles_times_s:
-        out.text(
-            f"a decade of switching cycles moves the mean at {fit.cycles_times_s[-1]:g} s by "
-            f"{fit.cycles_mean_uS[-1]:+.2g} +- {fit.cycles_mean_error_uS[-1]:.1g} uS, the deviation by "
-            f"{fit.cycles_spread[-1]:+.1%} +- {fit.cycles_spread_error[-1]:.1%}"
-        )
-    if law.memory:
-        first, last = (math.sqrt(sum(w * w for w in row)) for row in (law.memory[1], law.memory[-1]))
-        correlation = sum(a * b for a, b in zip(law.memory[1], law.memory[-1], strict=True)) / (first * last)
-        out.text(f"correlation of the change at {law.times_s[1]:g} s and at {law.times_s[-1]:g} s: {correlation:.2f}")
-    high = device.g_max_uS or 0.0
-    if any(noise.sigma_uS) and fit.times_s:
-        out.text(f"read noise: {float(device.read_noise_uS(high)):.3g} uS at {high:g} uS, {noise.source}")
-    traps = device.telegraph
-    if traps.acts:
-        out.text(
-            f"telegraph noise: {float(traps.part(high)):.2g} of the cells at {high:g} uS have a trap, which moves them "
-            f"by {float(traps.size_uS(high)):.3g} uS (root mean square), e-fold {traps.spread:.2g}"
-        )
-
-
-def _print_agreement(rows: list[tuple[str, ...]], out: Output) -> None:
-    headers = ("g - target at", "n", "mean (uS)", "model", "std (uS)", "model", "beyond 3 sigma", "model")
-    out.table(headers, rows)
 
 
 def _print_use(device: "Device", output: str, out: Output) -> None:

@@ -6,8 +6,8 @@ import click
 import numpy as np
 
 from mho.commands.device.exchange import export_command, import_command
-from mho.commands.device.fit import fit_command, print_fit
-from mho.commands.device.pulse_text import print_pulses
+from mho.commands.device.fit import fit_command
+from mho.commands.device.fit_text import print_fit, print_pulses
 from mho.macro_models.errors import InputError
 from mho.terminal.console import Output
 from mho.terminal.groups import Group

@@ -10,15 +10,14 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from mho.figures.device.data import YEARS_10_S, measured_points, middle_of, targets_of, time_of, times_to, total_sigma
+from mho.figures.device.data import middle_of
 from mho.figures.device.panels import (
     DEVIATION,
-    LINE,
     MEAN,
-    POINT,
     draw_legend,
     panels_of,
-    plot_split,
+    plot_at_level,
+    plot_at_time,
     time_axis,
     time_label,
 )
@@ -84,19 +83,13 @@ def figure_of_devices(devices: Sequence["Device"], column: str = "double") -> Fi
     """Several devices in the same panels: spread and mean over targets, and over time in the middle of their ranges."""
     figure, axes = _laid_out(4, column)
     for device, colour in zip(devices, COLOURS * 2, strict=False):
-        target, temp_C = targets_of(device), device.data_temp_C
         time_s = float(min(device.data_times_s, key=lambda t: abs(np.log(max(t, 1e-9) / _COMPARED_S[1])), default=0.0))
         label = f"{device.name}, {time_label(time_s)}"
         for which, panel in (("sigma", axes[0]), ("mean", axes[1])):
-            of = device.mean_uS(target, time_s, temp_C)
-            line = of if which == "mean" else total_sigma(device, target, time_s, temp_C)
-            panel.plot(target, line, color=colour, label=label, **LINE)
-            index = time_of(device, time_s)
-            points = None if index is None else measured_points(device, which, index, None)
-            if points is not None:
-                panel.errorbar(points[0], points[1], points[2], color=colour, **POINT)
-        if device.relaxes:
-            _draw_middle(axes[2:], device, colour)
+            plot_at_time(panel, device, which, time_s, colour, label)
+        level = float(middle_of(device)[0])
+        for which, panel in (("sigma", axes[2]), ("mean", axes[3])) if device.relaxes else ():
+            plot_at_level(panel, device, which, level, colour, f"{device.name}, {level:.3g} µS")
     for panel, title in zip(axes, (DEVIATION, MEAN) * 2, strict=True):
         panel.set_ylabel(title)
         draw_legend(panel, 1 if len(devices) > 2 else 2)
@@ -108,17 +101,3 @@ def figure_of_devices(devices: Sequence["Device"], column: str = "double") -> Fi
         panel.set_ylim(bottom=0.0)
     _break_labels(figure)
     return figure
-
-
-def _draw_middle(axes: Sequence[Axes], device: "Device", colour: str) -> None:
-    """Deviation and mean over time, of a target in the middle of the range."""
-    target, (times, end) = middle_of(device), times_to(device, YEARS_10_S)
-    level = float(target[0])
-    sigma = np.array([float(total_sigma(device, target, float(t), device.data_temp_C)[0]) for t in times])
-    mean = np.array([float(device.mean_uS(target, float(t), device.data_temp_C)[0]) for t in times])
-    measured = list(device.fit.levels_uS)
-    for which, values, panel in (("sigma", sigma, axes[0]), ("mean", mean, axes[1])):
-        plot_split(panel, times, values, end, colour, f"{device.name}, {level:.3g} µS")
-        points = measured_points(device, which, None, measured.index(level)) if level in measured else None
-        if points is not None:
-            panel.errorbar(points[0], points[1], points[2], color=colour, **POINT)

@@ -38,6 +38,8 @@ __all__ = [
     "over_targets",
     "over_times",
     "panels_of",
+    "plot_at_level",
+    "plot_at_time",
     "plot_split",
     "time_axis",
     "time_label",
@@ -82,24 +84,47 @@ def time_axis(axes: Axes) -> None:
     axes.minorticks_off()
 
 
+def plot_at_time(axes: Axes, device: "Device", which: str, time_s: float, colour: str, label: str) -> None:
+    """Mean or deviation over the targets at one time, with what was measured there."""
+    target, temp_C = targets_of(device), device.data_temp_C
+    of_mean = which == "mean"
+    line = device.mean_uS(target, time_s, temp_C) if of_mean else total_sigma(device, target, time_s, temp_C)
+    axes.plot(target, line, color=colour, label=label, **LINE)
+    index = time_of(device, time_s)
+    _plot_points(axes, None if index is None else measured_points(device, which, index, None), colour)
+
+
+def plot_at_level(axes: Axes, device: "Device", which: str, level: float, colour: str, label: str) -> None:
+    """Mean or deviation of one target over time, with what was measured of it."""
+    target, temp_C, (times, end) = np.array([level]), device.data_temp_C, times_to(device, YEARS_10_S)
+    line = np.array([
+        float((device.mean_uS(target, float(t), temp_C) if which == "mean"
+               else total_sigma(device, target, float(t), temp_C))[0])
+        for t in times
+    ])
+    plot_split(axes, times, line, end, colour, label)
+    measured = list(device.fit.levels_uS)
+    _plot_points(
+        axes, measured_points(device, which, None, measured.index(level)) if level in measured else None, colour)
+
+
+def _plot_points(axes: Axes, points: tuple[Reals, Reals, Reals] | None, colour: str) -> None:
+    if points is not None:
+        axes.errorbar(points[0], points[1], points[2], color=colour, **POINT)
+
+
 def over_targets(which: str) -> Callable[[Axes, "Device"], None]:
     def draw(axes: Axes, device: "Device") -> None:
-        target, temp_C = targets_of(device), device.data_temp_C
         times = shown_times(device)
         shown = np.array([0.0, *times]) if which == "sigma" and device.errs else times
         shown = shown if device.relaxes else np.zeros(1)
         for time_s, colour in zip(shown, COLOURS, strict=False):
-            at = float(time_s)
-            line = device.mean_uS(target, at, temp_C) if which == "mean" else total_sigma(device, target, at, temp_C)
-            axes.plot(target, line, color=colour, label=time_label(at), **LINE)
-            index = time_of(device, at)
-            points = None if index is None else measured_points(device, which, index, None)
-            if points is not None:
-                axes.errorbar(points[0], points[1], points[2], color=colour, **POINT)
+            plot_at_time(axes, device, which, float(time_s), colour, time_label(float(time_s)))
         if which == "mean":
             axes.axhline(0.0, color="0.7", linewidth=0.5, zorder=0)
             axes.set_ylabel(MEAN)
         else:
+            target = targets_of(device)
             noise = device.read_noise_uS(target, float(shown[-1]))
             if noise.any():
                 axes.plot(target, noise, color=COLOURS[6], linestyle=":", label="read noise", **LINE)
@@ -120,20 +145,8 @@ def plot_split(axes: Axes, times: Reals, values: Reals, end_s: float, colour: st
 
 def over_times(which: str) -> Callable[[Axes, "Device"], None]:
     def draw(axes: Axes, device: "Device") -> None:
-        times, end = times_to(device, YEARS_10_S)
-        temp_C, levels = device.data_temp_C, shown_levels(device)
-        for level, colour in zip(levels, COLOURS, strict=False):
-            target = np.array([level])
-            line = np.array([
-                float((device.mean_uS(target, float(t), temp_C) if which == "mean"
-                       else total_sigma(device, target, float(t), temp_C))[0])
-                for t in times
-            ])
-            plot_split(axes, times, line, end, colour, f"{level:.3g} µS")
-            measured = list(device.fit.levels_uS)
-            points = measured_points(device, which, None, measured.index(level)) if level in measured else None
-            if points is not None:
-                axes.errorbar(points[0], points[1], points[2], color=colour, **POINT)
+        for level, colour in zip(shown_levels(device), COLOURS, strict=False):
+            plot_at_level(axes, device, which, float(level), colour, f"{level:.3g} µS")
         time_axis(axes)
         if which == "sigma":
             axes.set_ylim(bottom=0.0)

@@ -2,19 +2,33 @@
 
 A search is a function of its seed and of the rows: begun again it chooses the same designs, whose rows are there
 already, and goes on where it was, on however many processors.
+
+Towards the trade-offs most of each batch are designs that would be among the best by :class:`~.surrogate.Surrogate`.
+Others are neighbours of the best, and drawn by chance: these do not rely on results being smooth. No design is chosen
+twice.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mho.sweeps.evaluate import Row
+from mho.sweeps.search.front import costs, front
+from mho.sweeps.search.surrogate import Surrogate
 from mho.sweeps.spec.spec import Search
 
 __all__ = ["chosen"]
 
 Evaluate = Callable[[Sequence[int]], Sequence[Row]]
 """Gives the summary of each of some designs, by their numbers."""
+
+_START = 40
+"""Designs by chance at the beginning, but a fifth of all at most."""
+_MODELLED, _BESIDE = 0.6, 0.3
+"""Shares of a batch that are by the model, and beside the best; the rest is by chance."""
+_CANDIDATES = 20_000
+"""Designs among which the model looks at most."""
 
 
 def chosen(shape: Sequence[int], ordered: Sequence[bool], search: Search, evaluate: Evaluate) -> None:
@@ -29,12 +43,82 @@ def chosen(shape: Sequence[int], ordered: Sequence[bool], search: Search, evalua
     elif search.method == "random":
         evaluate(_some(size, limit, search.seed))
     else:
-        from mho.sweeps.search.trade_offs import search_trade_offs
-
-        search_trade_offs(shape, ordered, limit, search, evaluate)
+        _search_trade_offs(shape, ordered, limit, search, evaluate)
 
 
 def _some(size: int, count: int, seed: int) -> list[int]:
     """Different numbers below ``size``, in order of chance."""
     rng = np.random.default_rng(seed)
     return [int(number) for number in rng.permutation(size)[:count]]
+
+
+def _search_trade_offs(
+    shape: Sequence[int], ordered: Sequence[bool], limit: int, search: Search, evaluate: Evaluate
+) -> None:
+    """Have at most ``limit`` designs evaluated."""
+    study = _Study(shape, ordered, search.seed)
+    numbers = study.by_chance(min(_START, max(limit // 5, 2)))
+    while numbers:
+        study.known |= dict(zip(numbers, costs(evaluate(numbers), search.objectives), strict=True))
+        numbers = study.next(min(search.batch, limit - len(study.known)))
+
+
+class _Study:
+    """What is known of a space, and what is asked next."""
+
+    def __init__(self, shape: Sequence[int], ordered: Sequence[bool], seed: int) -> None:
+        self._shape, self._ordered, self._rng = tuple(shape), ordered, np.random.default_rng(seed)
+        self._size = int(np.prod(self._shape, dtype=np.int64))
+        self._model = Surrogate(shape, ordered)
+        self.known: dict[int, NDArray[np.float64]] = {}
+        """Costs by the number of a design."""
+
+    def by_chance(self, count: int) -> list[int]:
+        """Designs that are not known, by chance."""
+        drawn: dict[int, None] = {}
+        while len(drawn) < min(count, self._size - len(self.known)):
+            number = int(self._rng.integers(self._size))
+            if number not in self.known:
+                drawn.setdefault(number)
+        return list(drawn)
+
+    def next(self, count: int) -> list[int]:
+        """What is to be evaluated next: ``count`` designs, fewer where all are known."""
+        count = min(count, self._size - len(self.known))
+        if count <= 0:
+            return []
+        chosen = dict.fromkeys(self._model.likely_best(self.known, self._candidates(), round(_MODELLED * count)))
+        for number in self._beside_best(count):
+            if len(chosen) < round((_MODELLED + _BESIDE) * count):
+                chosen.setdefault(number)
+        for number in self.by_chance(2 * count):
+            if len(chosen) < count:
+                chosen.setdefault(number)
+        return list(chosen)
+
+    def _candidates(self) -> NDArray[np.int64]:
+        """All designs, or some by chance and the neighbours of the best."""
+        if self._size <= _CANDIDATES:
+            return np.arange(self._size)
+        return np.array([*self._beside_best(_CANDIDATES // 2), *self.by_chance(_CANDIDATES // 2)])
+
+    def _beside_best(self, count: int) -> list[int]:
+        """Designs that are not known, one axis away from one of the best: those beside the most of them first."""
+        numbers = np.array(list(self.known))
+        best = numbers[front(np.array(list(self.known.values())))]
+        votes: dict[int, int] = {}
+        for number in best:
+            for neighbour in self._neighbours(int(number)):
+                if neighbour not in self.known:
+                    votes[neighbour] = votes.get(neighbour, 0) + 1
+        mixed = [list(votes)[k] for k in self._rng.permutation(len(votes))]
+        return sorted(mixed, key=lambda number: -votes[number])[:count]
+
+    def _neighbours(self, number: int) -> Iterator[int]:
+        """One step along an axis of an order, to anywhere along others."""
+        at = list(np.unravel_index(number, self._shape))
+        for k, (length, is_ordered) in enumerate(zip(self._shape, self._ordered, strict=True)):
+            here = int(at[k])
+            for index in (here - 1, here + 1) if is_ordered else range(length):
+                if 0 <= index < length and index != here:
+                    yield int(np.ravel_multi_index([*at[:k], index, *at[k + 1 :]], self._shape))

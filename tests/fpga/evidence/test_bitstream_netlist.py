@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from mho.fpga.bitstream import check_bitstream
 from mho.fpga.boards import find_board
 from mho.fpga.build.build import BuildReport, build
 from mho.fpga.config import board_config
 from mho.fpga.evidence.compare import OPERATIONS, compare_operations, power_up
 from mho.fpga.evidence.netlist import bitstream_netlist, netlist_program
 from mho.fpga.link.simulated import PinsTransport
+from mho.fpga.load import check_bitstream
 from mho.hw.config import load_chip
 from mho.macro_models.errors import InputError
 from mho.sim.build.toolchain import require_tool
