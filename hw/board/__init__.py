@@ -2,9 +2,8 @@
 
 from mho.hw.board.board_map import BOARD_MAGIC, BOARD_VERSIONS, board_map
 from mho.hw.board.config import BOARD_BASE, CORE_BASE, LEVELS, BoardConfig, address_width, load_base
-from mho.hw.board.core import BoardCore
 from mho.hw.board.load_port import load_offset
-from mho.hw.board.tiles import BoardTiles, TilesConfig
+from mho.hw.board.tiles import TilesConfig
 from mho.hw.board.top import AnyConfig, BoardTop, inside
 
 __all__ = [
@@ -15,8 +14,6 @@ __all__ = [
     "LEVELS",
     "AnyConfig",
     "BoardConfig",
-    "BoardCore",
-    "BoardTiles",
     "BoardTop",
     "TilesConfig",
     "address_width",

@@ -3,8 +3,8 @@
 from typing import Any
 
 from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value
-from amaranth.lib import stream, wiring
-from amaranth.lib.wiring import In, Out, connect, flipped
+from amaranth.lib import stream
+from amaranth.lib.wiring import connect, flipped
 
 from mho.hw.chip.map import QUEUE, record_words
 from mho.hw.host.bank import RegisterBank
@@ -15,13 +15,14 @@ from mho.hw.noc.config import MeshConfig
 from mho.hw.noc.fifo import FlitFifo
 from mho.hw.noc.flit import BodyLayout, FlitLayout
 from mho.hw.noc.interface.words import destination_bits
+from mho.hw.ports import Component, In, Out
 
 __all__ = ["FlitPort"]
 
 _TAG_AT = 16
 
 
-class FlitPort(wiring.Component):
+class FlitPort(Component):
     """Flits from and to the host through windows of a register bus, and what the chip is.
 
     Parameters
@@ -45,21 +46,17 @@ class FlitPort(wiring.Component):
         Interrupts of the cores and of the tiles, and that of the chip.
     """
 
-    bus: Any
-    send: stream.Interface
-    receive: Any
-    lost: Value
-    core_irq: Value
-    tile_irq: Value
-    irq: Value
+    bus = In(lambda self: RegisterBus(self.map.address_width))
+    send = Out(lambda self: stream.Signature(FlitLayout(self.mesh)))
+    receive = In(lambda self: Arrival(BodyLayout(self.mesh)))
+    lost = In(1)
+    core_irq = In(1)
+    tile_irq = In(lambda self: self.mesh.nodes)
+    irq = Out(1)
 
     def __init__(self, mesh: MeshConfig, map: RegisterMap) -> None:
         self.mesh, self.map = mesh, map
-        super().__init__({
-            "bus": In(RegisterBus(self.map.address_width)), "send": Out(stream.Signature(FlitLayout(mesh))),
-            "receive": In(Arrival(BodyLayout(mesh))), "lost": In(1), "core_irq": In(1), "tile_irq": In(mesh.nodes),
-            "irq": Out(1),
-        })
+        super().__init__()
 
     def elaborate(self, platform: object) -> Module:
         m = Module()

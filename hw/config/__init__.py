@@ -6,13 +6,9 @@ from mho.hw.config.chip import (
     CellsSection,
     Chip,
     ClockSection,
-    CoreSection,
-    MeshSection,
-    TileSection,
-    VerilogSection,
 )
-from mho.hw.config.cost import AreaSection, EnergySection, ProcessSection
-from mho.hw.config.describe import Row, describe, sizes, warnings
+from mho.hw.config.cost import AreaSection, ProcessSection
+from mho.hw.config.describe import describe, sizes, warnings
 from mho.hw.config.device import check_device, default_device
 from mho.hw.config.keys import ChipError
 from mho.hw.config.kinds import chip_class, kind_names
@@ -25,8 +21,8 @@ from mho.hw.config.tree import chip_from_dict
 
 __all__ = [
     "SYNCHRONISER_CYCLES", "TILE_FLITS", "AreaSection", "CellsSection", "Chip", "ChipError", "ClockSection",
-    "CoreSection", "EnergySection", "MacroSection", "MeshSection", "PinConnection", "PinPart", "ProcessSection",
-    "ProgrammingSection", "PulseChip", "Row", "TileSection", "VerilogSection", "check_device", "chip_class",
+    "MacroSection", "PinConnection", "PinPart", "ProcessSection",
+    "ProgrammingSection", "PulseChip", "check_device", "chip_class",
     "chip_from_dict", "default_device", "describe", "json_schema", "kind_names", "load_chip", "parse_override",
     "preset_names", "preset_text", "sizes", "warnings",
 ]

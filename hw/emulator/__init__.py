@@ -1,7 +1,7 @@
 """The array emulator: a core, or its macro, as serial arithmetic on memories of an FPGA."""
 
 from mho.hw.emulator.config import EmulatorConfig, chunk_cells
-from mho.hw.emulator.layout import LoadLayout, TagLayout
+from mho.hw.emulator.layout import LoadLayout
 from mho.hw.emulator.pins.config import PinEmulatorConfig
 from mho.hw.emulator.pins.core import PinLevelCore
 from mho.hw.emulator.pins.macro import PinLevelMacro
@@ -28,7 +28,6 @@ __all__ = [
     "PinLevelCore",
     "PinLevelMacro",
     "TableCache",
-    "TagLayout",
     "VectorEmulator",
     "cell_loads",
     "check_core",

@@ -4,7 +4,7 @@ from typing import Any
 
 from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value
 from amaranth.lib import data, stream, wiring
-from amaranth.lib.wiring import In, Out, connect, flipped
+from amaranth.lib.wiring import connect, flipped
 
 from mho.hw.host.bus import RegisterBus
 from mho.hw.noc.channel import Arrival
@@ -15,11 +15,12 @@ from mho.hw.noc.interface.words import destination_bits, register_tag
 from mho.hw.noc.ports import WANTS, Port
 from mho.hw.noc.registers.master import RegisterMaster
 from mho.hw.noc.registers.packet import BurstBus, host_address_bits
+from mho.hw.ports import Component, In, Out
 
 __all__ = ["HostPort"]
 
 
-class HostPort(wiring.Component):
+class HostPort(Component):
     """A neighbour of the router at (0, 0): sends into its west input, receives from its north output, and never waits.
 
     Requests to registers go before flits of the host. Those may go to any set of nodes, with any tag but that of
@@ -52,22 +53,21 @@ class HostPort(wiring.Component):
     send: stream.Interface
     receive: Any
     lost: Value
-    router_i: Any
-    router_o: Any
+    router_i = In(lambda self: to_host(self.cfg))
+    router_o = Out(lambda self: from_host(self.cfg))
 
     def __init__(self, cfg: MeshConfig) -> None:
         self.cfg = cfg
-        super().__init__({
-            **self.members(cfg), "router_i": In(to_host(cfg)), "router_o": Out(from_host(cfg)),
-        })
+        super().__init__(self.members(cfg))
 
     @staticmethod
     def members(cfg: MeshConfig) -> dict[str, Any]:
         """Ports to the host."""
         bits = host_address_bits(cfg)
         return {
-            "bus": In(RegisterBus(bits)), "burst": In(BurstBus(bits)), "send": In(stream.Signature(FlitLayout(cfg))),
-            "receive": Out(Arrival(BodyLayout(cfg))), "lost": Out(1),
+            "bus": wiring.In(RegisterBus(bits)), "burst": wiring.In(BurstBus(bits)),
+            "send": wiring.In(stream.Signature(FlitLayout(cfg))),
+            "receive": wiring.Out(Arrival(BodyLayout(cfg))), "lost": wiring.Out(1),
         }
 
     def elaborate(self, platform: object) -> Module:

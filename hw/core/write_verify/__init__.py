@@ -1,8 +1,7 @@
 """Write-verify: the core programs its own cells."""
 
 from mho.hw.core.write_verify.config import ParameterLayout, WriteVerifyConfig, WriteVerifyParameters
-from mho.hw.core.write_verify.engine import CellLayout, TargetLayout, WritePort, WriteVerify, WriteVerifyStatus
-from mho.hw.core.write_verify.fault_map import FaultMap
+from mho.hw.core.write_verify.engine import CellLayout, TargetLayout, WritePort, WriteVerify
 from mho.hw.core.write_verify.isolation import ProgrammingIsolation
 from mho.hw.core.write_verify.permission import ProgrammingPermission
 from mho.hw.core.write_verify.reference import (
@@ -18,7 +17,6 @@ from mho.hw.core.write_verify.reference import (
 __all__ = [
     "PULSE",
     "CellLayout",
-    "FaultMap",
     "ParameterLayout",
     "ProgrammingIsolation",
     "ProgrammingPermission",
@@ -29,7 +27,6 @@ __all__ = [
     "WriteVerifyConfig",
     "WriteVerifyParameters",
     "WriteVerifyResult",
-    "WriteVerifyStatus",
     "cycles",
     "dead_lines",
     "map_words",

@@ -1,9 +1,8 @@
 """Loads the next operation of an emulated core while others run."""
 
 from amaranth.hdl import Cat, Module, Mux, Signal, Value, unsigned
-from amaranth.lib import data, stream
+from amaranth.lib import stream
 from amaranth.lib.memory import Memory
-from amaranth.lib.wiring import In, Out
 
 from mho.hw.block import Resettable
 from mho.hw.core.layout import OpLayout
@@ -13,6 +12,7 @@ from mho.hw.emulator.config import EmulatorConfig
 from mho.hw.emulator.vector.lanes import LEVEL_BITS
 from mho.hw.kinds.tnsa.inputs.loader import StagedLayout
 from mho.hw.kinds.tnsa.inputs.op_check import OpCheck
+from mho.hw.ports import In, Out
 from mho.macro_models.integer.operation import LSB_SEGMENT_BITS
 
 __all__ = ["VectorLoader"]
@@ -51,37 +51,29 @@ class VectorLoader(Resettable):
         An operation is being loaded or waits.
     """
 
-    op: stream.Interface
-    i: stream.Interface
-    masks_ready: Value
-    masks_busy: Value
-    mask_valid: Value
-    mask_index: Value
-    mask_driven: Value
-    accept: Value
-    error: Value
-    full: Signal
-    staged: data.View
-    take: Value
-    bank: Signal
-    write_high: Signal
-    write_word: Value
-    write: Value
-    value: Value
-    busy: Value
+    op = In(stream.Signature(OpLayout()))
+    i = In(stream.Signature(unsigned(32)))
+    masks_ready = In(1)
+    masks_busy = In(1)
+    mask_valid = In(1)
+    mask_index = In(lambda self: range(self.cfg.core.mask_words))
+    mask_driven = In(lambda self: self._mask_width)
+    accept = Out(1)
+    error = Out(1)
+    full = Out(1)
+    staged = Out(StagedLayout())
+    take = In(1)
+    bank = Out(1)
+    write_high = Out(1)
+    write_word = Out(lambda self: range(self.cfg.input_words))
+    write = Out(lambda self: self.cfg.input_lanes // INPUTS_PER_WORD)
+    value = Out(lambda self: LEVEL_BITS * self.cfg.input_lanes)
+    busy = Out(1)
 
     def __init__(self, cfg: EmulatorConfig) -> None:
         self.cfg = cfg
         self._mask_width = min(MASK_WORD, cfg.lines)
-        super().__init__({
-            "op": In(stream.Signature(OpLayout())), "i": In(stream.Signature(unsigned(32))),
-            "masks_ready": In(1), "masks_busy": In(1), "mask_valid": In(1),
-            "mask_index": In(range(cfg.core.mask_words)), "mask_driven": In(self._mask_width),
-            "accept": Out(1), "error": Out(1), "full": Out(1), "staged": Out(StagedLayout()), "take": In(1),
-            "bank": Out(1), "write_high": Out(1), "write_word": Out(range(cfg.input_words)),
-            "write": Out(cfg.input_lanes // INPUTS_PER_WORD), "value": Out(LEVEL_BITS * cfg.input_lanes),
-            "busy": Out(1),
-        })
+        super().__init__()
 
     def elaborate(self, platform: object) -> Module:
         m = Module()

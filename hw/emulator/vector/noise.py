@@ -4,9 +4,8 @@ The law, in numpy, is :class:`mho.macro_models.integer.shift_register.ShiftRegis
 """
 
 from amaranth.hdl import C, Cat, Const, Module, Mux, Signal, Value, signed
-from amaranth.lib import data
+from amaranth.lib import data, wiring
 from amaranth.lib.memory import Memory
-from amaranth.lib.wiring import In, Out
 
 from mho.hw.block import Resettable
 from mho.hw.core.layout import OP_ID_WIDTH
@@ -14,6 +13,7 @@ from mho.hw.emulator.config import EmulatorConfig
 from mho.hw.emulator.layout import ENABLE_BANKS, ContextLayout
 from mho.hw.emulator.vector.lanes import LEVEL_BITS, add_with_carry
 from mho.hw.emulator.vector.shift_register import mix, xorshift
+from mho.hw.ports import In, Out
 from mho.macro_models.integer.shift_register import (
     AMPLITUDE_SHIFT,
     LOW_BITS,
@@ -60,31 +60,26 @@ class ConversionNoise(Resettable):
         What a conversion begins with; that of the higher segment comes first.
     """
 
-    clear: Value
-    store: Value
-    high: Value
-    backward: Value
-    levels: Value
-    full: Value
-    two: Value
-    op_id: Value
-    ready: Signal
-    take: Value
-    key: Value
-    step: Value
-    write: Value
-    segment: Signal
-    seed: Value
-    amplitude: Value
+    clear = In(1)
+    store = In(1)
+    high = In(1)
+    backward = In(1)
+    levels = In(_STORED * LEVEL_BITS)
+    full = In(1)
+    two = In(1)
+    op_id = In(OP_ID_WIDTH)
+    ready = Out(1)
+    take = In(1)
+    key = In(32)
+    step = In(STEP_BITS)
+    write = Out(1)
+    segment = Out(1)
+    seed = Out(32)
+    amplitude = Out(AMPLITUDE_BITS)
 
     def __init__(self, cfg: EmulatorConfig) -> None:
         self.cfg = cfg
-        super().__init__({
-            "clear": In(1), "store": In(1), "high": In(1), "backward": In(1), "levels": In(_STORED * LEVEL_BITS),
-            "full": In(1), "two": In(1), "op_id": In(OP_ID_WIDTH), "ready": Out(1), "take": In(1),
-            "key": In(32), "step": In(STEP_BITS),
-            "write": Out(1), "segment": Out(1), "seed": Out(32), "amplitude": Out(AMPLITUDE_BITS),
-        })
+        super().__init__()
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
@@ -182,10 +177,12 @@ class LineNoise(Resettable):
         line, of = range(cfg.lines), ContextLayout(cfg)
         noisy = data.StructLayout({"valid": 1, "line": line, "charge": signed(cfg.charge_bits), "of": of})
         super().__init__({
-            "write": In(1), "number": In(range(ENABLE_BANKS)), "segment": In(1), "seed": In(32),
-            "amplitude": In(AMPLITUDE_BITS),
-            "valid": In(1), "line": In(line), "charge": In(signed(cfg.step_bits + 1)), "of": In(of),
-            "noisy": Out(noisy),
+            "write": wiring.In(1), "number": wiring.In(range(ENABLE_BANKS)), "segment": wiring.In(1),
+            "seed": wiring.In(32),
+            "amplitude": wiring.In(AMPLITUDE_BITS),
+            "valid": wiring.In(1), "line": wiring.In(line), "charge": wiring.In(signed(cfg.step_bits + 1)),
+            "of": wiring.In(of),
+            "noisy": wiring.Out(noisy),
         })
 
     def elaborate(self, platform: object) -> Module:

@@ -5,10 +5,11 @@ from typing import Any
 from amaranth.hdl import Cat, Module, Mux, Signal
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.memory import Memory
-from amaranth.lib.wiring import In, Out, Signature
+from amaranth.lib.wiring import Signature
 
 from mho.hw.host.link.crc import Crc32
 from mho.hw.host.link.format import CRC_BYTES, ESCAPE, ESCAPE_XOR, FLAG, REQUEST_HEAD_BYTES
+from mho.hw.ports import Component, In, Out
 
 __all__ = ["FrameReceiver", "FrameSender", "Request"]
 
@@ -40,8 +41,9 @@ class Request(Signature):
     def __init__(self, size: int) -> None:
         self.size = size
         super().__init__({
-            "valid": Out(1), "session": Out(32), "sequence": Out(8), "kind": Out(8), "end": Out(range(size + 1)),
-            "done": In(1), "address": In(range(size)), "data": Out(8),
+            "valid": wiring.Out(1), "session": wiring.Out(32), "sequence": wiring.Out(8), "kind": wiring.Out(8),
+            "end": wiring.Out(range(size + 1)),
+            "done": wiring.In(1), "address": wiring.In(range(size)), "data": wiring.Out(8),
         })
 
     def __eq__(self, other: object) -> bool:
@@ -66,7 +68,7 @@ class FrameReceiver(wiring.Component):
 
     def __init__(self, size: int) -> None:
         self.size = size
-        super().__init__({"i": In(stream.Signature(8)), "request": Out(Request(size))})
+        super().__init__({"i": wiring.In(stream.Signature(8)), "request": wiring.Out(Request(size))})
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
@@ -118,7 +120,7 @@ class FrameReceiver(wiring.Component):
         return m
 
 
-class FrameSender(wiring.Component):
+class FrameSender(Component):
     """Makes frames of bytes: flags, escapes and the CRC. A byte takes up to 9 cycles, the next frame waits its turn.
 
     Its reference is :func:`mho.hw.host.link.format.encode_frame`.
@@ -131,11 +133,8 @@ class FrameSender(wiring.Component):
         Bytes of the line.
     """
 
-    i: Any
-    o: Any
-
-    def __init__(self) -> None:
-        super().__init__({"i": In(stream.Signature(_FRAME_BYTES)), "o": Out(stream.Signature(8))})
+    i = In(stream.Signature(_FRAME_BYTES))
+    o = Out(stream.Signature(8))
 
     def elaborate(self, platform: object) -> Module:
         m = Module()

@@ -4,13 +4,13 @@ from typing import Any
 
 import numpy as np
 from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value
-from amaranth.lib import data, stream
+from amaranth.lib import data, stream, wiring
 from amaranth.lib.memory import Memory
-from amaranth.lib.wiring import In, Out
 
 from mho.hw.block import Resettable
 from mho.hw.core.masks import MaskFile, MaskLayout
 from mho.hw.kinds.pwm.config import PwmCoreConfig
+from mho.hw.ports import In, Out
 from mho.macro_models.integer.pwm.calibration import RANGE_BITS, Calibration
 from mho.macro_models.integer.pwm.converter import TRIM_BITS, pack_trim, unpack_trim
 from mho.macro_models.integer.pwm.digital import DigitalUnits
@@ -113,34 +113,28 @@ class ColumnSettings(Resettable):
         To the macro, see :class:`mho.hw.kinds.pwm.pins.PwmPins`.
     """
 
-    i: stream.Interface
-    mask: stream.Interface
-    idle: Value
-    ready: Value
-    row: Value
-    columns: Value
-    range_code: Signal
+    i = In(lambda self: stream.Signature(SettingsLayout(self.cfg)))
+    mask = Out(lambda self: stream.Signature(MaskLayout(self.cfg)))
+    idle = In(1)
+    ready = Out(1)
+    row = In(lambda self: range(self.cfg.group_rows))
+    columns = Out(lambda self: self.cfg.lanes * COLUMN_BITS)
+    range_code = Out(16, init=1 << RANGE_BITS)
+    trim_write = Out(1)
+    trim_column = Out(lambda self: range(self.cfg.lines))
+    trim_data = Out(TRIM_BITS)
     writing: Signal
     own: Any
     column: Value
     trim: Value
-    trim_write: Value
-    trim_column: Value
-    trim_data: Value
 
     def __init__(self, cfg: PwmCoreConfig) -> None:
         self.cfg = cfg
         engine = {
-            "own": In(SettingLayout(cfg)), "column": In(range(cfg.lines)), "trim": Out(TRIM_BITS), "writing": Out(32),
+            "own": wiring.In(SettingLayout(cfg)), "column": wiring.In(range(cfg.lines)),
+            "trim": wiring.Out(TRIM_BITS), "writing": wiring.Out(32),
         }
-        super().__init__({
-            **(engine if cfg.engine else {}),
-            "i": In(stream.Signature(SettingsLayout(cfg))), "mask": Out(stream.Signature(MaskLayout(cfg))),
-            "idle": In(1), "ready": Out(1), "row": In(range(cfg.group_rows)),
-            "columns": Out(cfg.lanes * COLUMN_BITS),
-            "range_code": Out(16, init=1 << RANGE_BITS),  # pyright: ignore[reportCallIssue]
-            "trim_write": Out(1), "trim_column": Out(range(cfg.lines)), "trim_data": Out(TRIM_BITS),
-        })
+        super().__init__(engine if cfg.engine else {})
 
     def elaborate(self, platform: object) -> Any:
         m = Module()

@@ -1,21 +1,20 @@
 """One input of a router: its queues, and what their heads still want."""
 
-from typing import Any
 
 from amaranth.hdl import Cat, Module, Mux, Signal, Value
-from amaranth.lib import data, wiring
-from amaranth.lib.wiring import In, Out
+from amaranth.lib import data
 
 from mho.hw.noc.channel import Channel
 from mho.hw.noc.config import MeshConfig
 from mho.hw.noc.fifo import FlitFifo
 from mho.hw.noc.flit import ChannelLayout, FlitLayout
 from mho.hw.noc.ports import WANTS, Port
+from mho.hw.ports import Component, In, Out, array
 
 __all__ = ["InputUnit"]
 
 
-class InputUnit(wiring.Component):
+class InputUnit(Component):
     """Holds flits until each output that they want has taken them.
 
     The outputs take a flit one by one, whenever they can (an asynchronous fork): ``served`` remembers those that have,
@@ -45,22 +44,17 @@ class InputUnit(wiring.Component):
         Strobe: a flit is dropped that wants no output.
     """
 
-    i: Any
-    room: list[Value]
-    request: Value
-    grant: Value
-    head: data.View
-    unroutable: Value
+    i = In(lambda self: Channel(ChannelLayout(self.cfg, self.port), self.cfg.queues))
+    room = array(In(lambda self: self.cfg.queues), lambda self: self.wants)
+    request = Out(lambda self: self.wants)
+    grant = In(lambda self: self.wants)
+    head = Out(lambda self: FlitLayout(self.cfg, self.port))
+    unroutable = Out(1)
 
     def __init__(self, cfg: MeshConfig, port: Port) -> None:
         self.cfg, self.port = cfg, port
         self.wants = len(WANTS[port])
-        super().__init__({
-            "i": In(Channel(ChannelLayout(cfg, port), cfg.queues)),
-            "room": In(cfg.queues).array(self.wants),
-            "request": Out(self.wants), "grant": In(self.wants),
-            "head": Out(FlitLayout(cfg, port)), "unroutable": Out(1),
-        })
+        super().__init__()
 
     def elaborate(self, platform: object) -> Module:
         m = Module()

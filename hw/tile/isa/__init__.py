@@ -28,11 +28,11 @@ from mho.hw.tile.isa.codes import (
     Op,
     Operand,
 )
-from mho.hw.tile.isa.descriptors import DESCRIPTOR_WORDS, DESCRIPTORS, PARAMETER, STATUS, Descriptor
-from mho.hw.tile.isa.instructions import INSTRUCTIONS, Duration, Instruction, decode, encode
+from mho.hw.tile.isa.descriptors import DESCRIPTOR_WORDS, DESCRIPTORS, PARAMETER, STATUS
+from mho.hw.tile.isa.instructions import INSTRUCTIONS, Instruction, decode, encode
 
 __all__ = [
     "ACCUMULATORS", "DESCRIPTORS", "DESCRIPTOR_WORDS", "FIRST_ILLEGAL", "INSTRUCTIONS", "LOOP_DEPTH", "OPCODE_LOW",
-    "PARAMETER", "PRODUCTS", "STATUS", "STREAMS", "TABLES", "TABLE_ENTRIES", "Cause", "Command", "Descriptor",
-    "Duration", "Engine", "Format", "Instruction", "Kind", "Op", "Operand", "decode", "encode",
+    "PARAMETER", "PRODUCTS", "STATUS", "STREAMS", "TABLES", "TABLE_ENTRIES", "Cause", "Command",
+    "Engine", "Format", "Instruction", "Kind", "Op", "Operand", "decode", "encode",
 ]

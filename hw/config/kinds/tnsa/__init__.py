@@ -3,17 +3,12 @@
 from mho.hw.config.kinds.tnsa.chip import TnsaChip
 from mho.hw.config.kinds.tnsa.sections import (
     AdcSection,
-    NeuronSection,
-    ReadSection,
-    TimingSection,
     TnsaCoreSection,
     TnsaEnergySection,
-    WiresSection,
 )
 
 __all__ = [
-    "AdcSection", "NeuronSection", "ReadSection", "TimingSection", "TnsaChip", "TnsaCoreSection", "TnsaEnergySection",
-    "WiresSection",
+    "AdcSection", "TnsaChip", "TnsaCoreSection", "TnsaEnergySection",
 ]
 
 CHIP = TnsaChip

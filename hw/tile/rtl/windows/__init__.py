@@ -2,9 +2,9 @@
 
 from mho.hw.tile.rtl.windows.addresses import AddressGenerator
 from mho.hw.tile.rtl.windows.iterator import WindowIterator
-from mho.hw.tile.rtl.windows.layouts import LookLayout, PlaceLayout, PlanLayout, WalkFaults, WalkPort, WalkRequest
+from mho.hw.tile.rtl.windows.layouts import LookLayout, PlaceLayout, WalkFaults, WalkPort, WalkRequest
 
 __all__ = [
-    "AddressGenerator", "LookLayout", "PlaceLayout", "PlanLayout", "WalkFaults", "WalkPort", "WalkRequest",
+    "AddressGenerator", "LookLayout", "PlaceLayout", "WalkFaults", "WalkPort", "WalkRequest",
     "WindowIterator",
 ]
