@@ -12,6 +12,7 @@ from mho.hw.noc.config import MeshConfig
 from mho.hw.noc.flit import BodyLayout, FlitLayout, coordinate_bits
 from mho.hw.noc.router.model import Delivery, Traffic
 from mho.macro_models.workspace import Workspace
+from mho.rtl_gen.templates import fill, template
 from mho.sim.build.toolchain import HDL, cached_build, hash_files, run_logged
 from mho.sim.build.verilate import compiler_key, verilate, verilog_modules
 
@@ -221,20 +222,8 @@ def _ports(cfg: MeshConfig) -> str:
     }
     tag = cfg.payload_bits
     queue = f"flit[{tag // 32}] >> {tag % 32} & 1" if cfg.queues > 1 else "0"
-    return f"""#include "Vtop.h"
-
-using Top = Vtop;
-constexpr int kNodes = {cfg.nodes}, kInjectWords = {word_count(inject)}, kEjectWords = {word_count(eject)};
-constexpr int kReady = {(1 << cfg.queues) - 1}, kQuiet = {_QUIET};
-
-inline int queue_of(const uint32_t *flit) {{ (void)flit; return {queue}; }}
-
-struct Port {{ void *payload; CData *valid; CData *ready; }};
-
-struct Ports {{
-    Port inject[kNodes], eject[kNodes];
-    explicit Ports(Top &top) : inject{{
-        {lists["inject"]}}}, eject{{
-        {lists["eject"]}}} {{}}
-}};
-"""
+    return fill(template("mesh_replay.h"), {
+        "NODES": cfg.nodes, "INJECT_WORDS": word_count(inject), "EJECT_WORDS": word_count(eject),
+        "READY": (1 << cfg.queues) - 1, "QUIET": _QUIET, "QUEUE": queue, "INJECT": lists["inject"],
+        "EJECT": lists["eject"],
+    })

@@ -16,6 +16,7 @@ from mho.hw.noc.registers.packet import NODE_BITS, Burst, host_address, host_add
 from mho.hw.noc.registers.setup import write_entry, write_flow, write_members, write_slot
 from mho.macro_models.errors import ToolError
 from mho.macro_models.workspace import Workspace
+from mho.rtl_gen.templates import fill, template
 from mho.sim.build.toolchain import run_logged
 from mho.sim.noc.mesh import build_mesh, word_count
 
@@ -290,21 +291,8 @@ def _ports(cfg: MeshConfig) -> str:
     initial = ",\n        ".join(members)
     count = {"Tx": sizes["tx"], "Rx": sizes["rx"], "Operand": sizes["operand"], "Body": BodyLayout(cfg).size}
     words = ", ".join(f"k{name}Words = {word_count(bits)}" for name, bits in count.items())
-    return f"""#include "Vtop.h"
-
-using Top = Vtop;
-constexpr int kNodes = {cfg.nodes}, kContexts = {cfg.contexts}, kSlots = {1 << cfg.tag_bits};
-constexpr int kTagAt = {cfg.payload_bits}, kQuiet = 4096;
-constexpr int kHostAddress = {address}, kTileAddress = {NODE_BITS - 3}, kTileWords = {TILE_WORDS};
-constexpr int {words};
-
-struct Port {{ void *payload; CData *valid; CData *ready; int bytes; }};
-struct TilePorts {{ Port request, response; }};
-
-struct Ports {{
-    Port tx[kNodes], rx[kNodes], release[kNodes], operand[kNodes], result[kNodes];
-    TilePorts registers[kNodes];
-    Port {", ".join(named.values())};
-    explicit Ports(Top &top) : {initial} {{}}
-}};
-"""
+    return fill(template("mesh_nodes.h"), {
+        "NODES": cfg.nodes, "CONTEXTS": cfg.contexts, "SLOTS": 1 << cfg.tag_bits, "TAG_AT": cfg.payload_bits,
+        "HOST_ADDRESS": address, "TILE_ADDRESS": NODE_BITS - 3, "TILE_WORDS": TILE_WORDS, "WORDS": words,
+        "NAMED": ", ".join(named.values()), "INITIAL": initial,
+    })

@@ -1,8 +1,7 @@
 """Which nodes of an edge make a part.
 
-A part costs some ns each time that it is run, and its statements cost theirs. So nodes are joined that change
-together: what was seen to (:mod:`mho.sim.build.parts.together`), then what reads the same, or of which one reads what
-the other writes, the smallest first, which is known without a simulation.
+A part costs some ns each time that it is run, and its statements cost theirs. So nodes are joined that are
+likely to change together: what reads the same, or of which one reads what the other writes, the smallest first.
 """
 
 import heapq
@@ -10,7 +9,6 @@ from collections.abc import Sequence
 
 from mho.sim.build.parts.clusters import Clusters
 from mho.sim.build.parts.nodes import Node
-from mho.sim.build.parts.together import number_of
 
 __all__ = ["LARGEST", "group"]
 
@@ -37,32 +35,14 @@ def group(clusters: Clusters, nodes: Sequence[Node], local: set[str]) -> None:
         between = clusters.between(numbers)
         if len(between) <= len(numbers):
             clusters.join(between)
-    _Alike(clusters, nodes, local, _join_seen(clusters, nodes)).join()
-
-
-def _join_seen(clusters: Clusters, nodes: Sequence[Node]) -> set[int]:
-    """Join what was seen to change together; the clusters that came of it."""
-    by_size: dict[int, list[int]] = {}
-    for k, node in enumerate(nodes):
-        for number in {number_of(name) for name in node.writes}:
-            if number is not None:
-                by_size.setdefault(number, []).append(k)
-    joined = list[int]()
-    for alike in by_size.values():
-        first = alike[0]
-        for k in alike[1:]:
-            left, right = clusters.of[first], clusters.of[k]
-            if left != right and clusters.may_join(left, right):
-                clusters.join([left, right])
-        joined.append(first)
-    return {clusters.of[k] for k in joined}
+    _Alike(clusters, nodes, local).join()
 
 
 class _Alike:
     """Joins parts by how much alike they are."""
 
-    def __init__(self, clusters: Clusters, nodes: Sequence[Node], local: set[str], done: set[int]) -> None:
-        self._clusters, self._done = clusters, done
+    def __init__(self, clusters: Clusters, nodes: Sequence[Node], local: set[str]) -> None:
+        self._clusters = clusters
         self._reads, self._writes = dict[int, set[str]](), dict[int, set[str]]()
         self._cost, self._version = dict[int, int](), dict[int, int]()
         self._users: dict[str, set[int]] = {}
@@ -76,7 +56,7 @@ class _Alike:
                 self._users.setdefault(name, set()).add(k)
 
     def join(self) -> None:
-        for k in self._reads.keys() - self._done:
+        for k in self._reads:
             for right in self._near(k):
                 if right < k:
                     self._offer(k, right)
@@ -91,7 +71,7 @@ class _Alike:
     def _near(self, k: int) -> set[int]:
         names = self._reads[k] | self._writes[k]
         users_of = (self._users[name] for name in names)
-        return {user for users in users_of if len(users) <= _MANY for user in users} - {k} - self._done
+        return {user for users in users_of if len(users) <= _MANY for user in users} - {k}
 
     def _offer(self, left: int, right: int) -> None:
         reads, right_reads = self._reads[left], self._reads[right]

@@ -10,6 +10,7 @@ from typing import Any
 
 from mho.macro_models.files.scripts import plain_folder
 from mho.macro_models.workspace import Workspace
+from mho.rtl_gen.templates import fill, template
 from mho.rtl_gen.verilog.module.gating import CLOCK_GATE
 from mho.sim.silicon.liberty.library import Library, write_whole
 from mho.sim.silicon.synthesis.modules import black_box, gate_module, instances, macro_stub
@@ -74,23 +75,10 @@ class Synthesis:
         unused = {lib: " ".join(f"-dont_use {cell}" for cell in lib.unused) for lib in (self.timed, self.plain)}
         sized = f"+strash;ifraig;dc2;dch,-f;map,-B,0.9,-D,{PERIOD_PS // 2};topo;"
         sized += f"buffer,-p,-N,{FANOUT};topo;upsize,-D,{PERIOD_PS // 2};dnsize,-D,{PERIOD_PS // 2}"
-        return f"""read_verilog source.v
-hierarchy -check -top {name}
-synth -noabc -top {name}
-opt_clean
-{self._gating()}design -save made
-dfflibmap -liberty plain.lib
-abc -liberty plain.lib {unused[self.plain]}
-opt_clean
-tee -q -o plain stat -json -liberty plain.lib
-design -load made
-dfflibmap -liberty timed.lib
-abc -liberty timed.lib {unused[self.timed]} -constr drive -script {sized}
-setundef -zero
-opt_clean
-tee -q -o timed stat -json -liberty timed.lib
-write_verilog -noattr -noexpr -nohex -simple-lhs netlist.v
-"""
+        return fill(template("silicon.ys"), {
+            "NAME": name, "GATING": self._gating(), "PLAIN": unused[self.plain], "TIMED": unused[self.timed],
+            "SIZED": sized,
+        })
 
     def _gate(self) -> tuple[str, str, str, str] | None:
         """The cell that gates clocks, if both libraries have the same."""

@@ -7,7 +7,6 @@ import pytest
 from mho.sim.build.parts.clusters import Clusters
 from mho.sim.build.parts.grouping import group
 from mho.sim.build.parts.nodes import Node, graph_of
-from mho.sim.build.parts.together import number_of
 
 
 def some_nodes(seed: int, count: int = 60) -> list[Node]:
@@ -46,9 +45,3 @@ def test_what_must_be_between_two_keeps_them_apart() -> None:
     assert clusters.between([0, 2]) == [0, 1, 2]
     assert clusters.join([0, 1]) == 0
     assert clusters.may_join(0, 2)
-
-
-def test_names_that_were_seen_together() -> None:
-    walker = "tile_shell__DOT__tile__DOT__tile__DOT__walks__DOT__walker__DOT__"
-    assert number_of(f"__Vdly__{walker}fsm_state") is not None
-    assert number_of(f"{walker}nobody") is None
