@@ -2,7 +2,7 @@
 
 from mho.compiler.importer.reading.model_file import MAX_OPSET, MIN_OPSET
 from mho.compiler.importer.reading.recurrent import RECURRENT
-from mho.compiler.importer.reading.regions import ARRAY, AT_THE_END, NATURAL, POINTWISE
+from mho.compiler.importer.reading.regions import ARRAY, NATURAL, POINTWISE
 from mho.compiler.importer.reading.rewrite import REWRITES
 from mho.compiler.importer.values.movers import MOVERS
 from mho.compiler.model.operators.run import RUNNABLE, RUNNABLE_ML
@@ -15,7 +15,6 @@ _FOLDED = frozenset((
 ))
 _DIGITAL = NATURAL - ARRAY - MOVERS.keys()
 _TABLES = POINTWISE - _DIGITAL - MOVERS.keys() - _ABBREVIATIONS
-_END = frozenset(("Softmax", "LogSoftmax", "ArgMax", "Normalizer", "ArrayFeatureExtractor")) & AT_THE_END
 _SOMEWHERE = ARRAY | RECURRENT.keys() | _DIGITAL | MOVERS.keys() | _TABLES | _ABBREVIATIONS | _FOLDED
 
 OPERATORS: dict[str, tuple[str, frozenset[str]]] = {

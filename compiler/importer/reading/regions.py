@@ -12,13 +12,16 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 from mho.compiler.importer.graph import Graph, Op
+from mho.compiler.importer.values.activations import ACTIVATIONS
+from mho.compiler.importer.values.handlers import HANDLERS
+from mho.compiler.importer.values.learned import ML_HANDLERS
 from mho.compiler.importer.values.movers import MOVERS, data_inputs
 from mho.compiler.importer.values.products import parse_einsum
 from mho.compiler.importer.values.resampling import interpolates, resampling
 from mho.compiler.model.evaluated import Evaluated
 from mho.compiler.model.operators.run import ML_DOMAIN, is_float_type, ml_opset, widen
 
-__all__ = ["ARRAY", "AT_THE_END", "HOST", "NATURAL", "POINTWISE", "TABLE", "TAIL", "evaluated", "form_regions", "inner"]
+__all__ = ["ARRAY", "HOST", "NATURAL", "POINTWISE", "TABLE", "TAIL", "evaluated", "form_regions", "inner"]
 
 TABLE, HOST, TAIL = "table", "host", "tail"
 """Kinds of regions."""
@@ -26,25 +29,16 @@ TABLE, HOST, TAIL = "table", "host", "tail"
 ARRAY = frozenset(("Gemm", "MatMul", "Conv", "ConvTranspose", "Einsum", "LinearRegressor", "LinearClassifier"))
 """Products with constant weights, which cells hold."""
 
-ACTIVATED = frozenset((
-    *("Relu", "LeakyRelu", "Elu", "Selu", "Gelu", "HardSwish", "HardSigmoid", "Swish", "Mish", "Softplus"),
-    *("Sigmoid", "Tanh", "Neg", "Clip"),
-))
-NATURAL = ARRAY | ACTIVATED | MOVERS.keys() | frozenset((
-    *("Add", "Sub", "Mul", "Div", "Sum", "Mean", "Max", "Min", "PRelu", "BatchNormalization", "MaxPool", "AveragePool"),
-    *("GlobalAveragePool", "GlobalMaxPool", "ReduceMean", "ReduceSum", "ReduceMax", "ReduceMin", "Cast", "Scaler"),
-))
-"""What the importer has a rule for."""
-
-AT_THE_END = frozenset((
-    *("Relu", "Clip", "Sigmoid", "Tanh", "Softmax", "LogSoftmax", "ArgMax", "Normalizer", "ArrayFeatureExtractor"),
-    *("Identity", "Cast", "Neg", "Flatten", "Reshape", "Squeeze", "Unsqueeze"),
-))
-"""Operators that the host can do after the last step."""
-_HOSTS = frozenset(("Sigmoid", "Tanh", "Softmax", "LogSoftmax", "ArgMax", "Normalizer", "ArrayFeatureExtractor"))
 _ONLY_THERE = frozenset(("Softmax", "LogSoftmax", "ArgMax", "Normalizer", "ArrayFeatureExtractor"))
+_HOSTS = _ONLY_THERE | {"Sigmoid", "Tanh"}
+AT_THE_END = _HOSTS | {"Relu", "Clip", "Identity", "Cast", "Neg", "Flatten", "Reshape", "Squeeze", "Unsqueeze"}
+"""Operators that the host can do after the last step."""
 
-POINTWISE = ACTIVATED | frozenset((
+NATURAL = (ARRAY | MOVERS.keys() | HANDLERS.keys() | ML_HANDLERS.keys()) - _ONLY_THERE
+"""What the importer has a rule for on the way."""
+
+POINTWISE = ACTIVATIONS.keys() | frozenset((
+    *("Relu", "Sigmoid", "Tanh", "Neg", "Clip"),
     *("Abs", "Acos", "Acosh", "Add", "And", "Asin", "Asinh", "Atan", "Atanh", "Cast", "Ceil", "Celu", "Cos", "Cosh"),
     *("DequantizeLinear", "Div", "Equal", "Erf", "Exp", "Floor", "Greater", "GreaterOrEqual", "Identity", "IsInf"),
     *("IsNaN", "Less", "LessOrEqual", "Log", "Max", "Mean", "Min", "Mod", "Mul", "Not", "Or", "PRelu", "Pow"),
