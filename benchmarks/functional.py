@@ -138,7 +138,7 @@ def main() -> None:
     for name, model in measured.items():
         rows[name] = lambda model=model: model.mvm(op, masks, x, op_ids)
     rows["the same, without numba"] = lambda: without_numba(rows["everything, noise in every cycle too"])
-    best = {name: max(seen) for name, seen in rates(rows, args.batch, args.seconds, rounds=10).items()}
+    best = {name: max(by_round) for name, by_round in rates(rows, args.batch, args.seconds, rounds=10).items()}
     gemm = best.pop("gemm")
     result: dict[str, Any] = {
         "lines": args.lines,

@@ -106,7 +106,7 @@ def main() -> None:
         f"{name}, {'a day' if noisy else 'ideal'}": products(chip, overrides, noisy, args.batch)
         for name, (chip, overrides) in CHIPS.items() for noisy in (False, True)
     }
-    best = {name: max(seen) for name, seen in rates(rows, args.batch, args.seconds, ROUNDS).items()}
+    best = {name: max(measured) for name, measured in rates(rows, args.batch, args.seconds, ROUNDS).items()}
     if args.cosim:
         for name, (chip, overrides) in CHIPS.items():
             best[f"{name}, a day, cosim"] = cosimulated(case(chip, overrides, True, args.batch))

@@ -105,7 +105,8 @@ def main() -> int:
         errors["CrossSim"] = [error_of_crosssim(np.random.default_rng(k)) for k in range(CHIPS)]
     except ImportError:
         print("CrossSim is not installed", file=sys.stderr)
-    medians = {name: float(np.median(seen)) for name, seen in rates(rows, args.batch, args.seconds, ROUNDS).items()}
+    rounds = rates(rows, args.batch, args.seconds, ROUNDS)
+    medians = {name: float(np.median(by_round)) for name, by_round in rounds.items()}
     thousands = {name: rate * size.get(name, args.batch) / args.batch / 1000 for name, rate in medians.items()}
     report = {
         "batch": args.batch, "thousand_products_per_cpu_s": thousands,

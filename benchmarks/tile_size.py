@@ -50,8 +50,6 @@ def cells(text: str) -> dict[str, int]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     parser.add_argument("--seeds", type=int, nargs="*", default=[], help="place and route with each of these")
-    parser.add_argument("--script", default="", help="commands for Yosys before its synthesis")
-    parser.add_argument("--options", default="", help="options of synth_ecp5")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=N", help="another configuration")
     parser.add_argument("--keep", type=Path, metavar="DIR", help="leave all files there")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures to this file")
@@ -63,8 +61,7 @@ def main() -> None:
         cfg = TileConfig(**{"ranged": True, "copies": True} | changes)
         texts = list(emit(TileController(cfg), name="dut", prefix="mho_", reset_low=False).values())
         (folder / "tile.v").write_text("\n".join([*texts, wrapper(texts[0])]))
-        script = "; ".join(one for one in (
-            "read_verilog tile.v", args.script, f"synth_ecp5 -top top -json tile.json {args.options}", "stat") if one)
+        script = "read_verilog tile.v; synth_ecp5 -top top -json tile.json; stat"
         report: dict[str, Any] = cells(run_tool(["yosys", "-p", script], folder))
         print(", ".join(f"{n} {kind}" for kind, n in report.items()))
         for seed in args.seeds:

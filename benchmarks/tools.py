@@ -31,12 +31,12 @@ def rates(
     """Items per CPU-second of each row in each round, ``batch`` in each call; rows take turns."""
     for work in rows.values():
         work()  # what is compiled or loaded once
-    seen: dict[str, list[float]] = {name: [] for name in rows}
+    measured: dict[str, list[float]] = {name: [] for name in rows}
     for _ in range(rounds):
         for name, work in rows.items():
             start, done = time.process_time(), 0
             while (spent := time.process_time() - start) < seconds / rounds or done == 0:
                 work()
                 done += batch
-            seen[name].append(done / spent)
-    return seen
+            measured[name].append(done / spent)
+    return measured

@@ -1,5 +1,7 @@
 """Evidence that a board would work, without it: its netlist, simulated at its serial pins, against the numpy models."""
 
+import hashlib
+import json
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import asdict, dataclass, replace
@@ -9,17 +11,17 @@ import numpy as np
 
 from mho.fpga.boards import Board, find_board
 from mho.fpga.build.build import BuildReport, build, synthesise
-from mho.fpga.build.built import read_built
 from mho.fpga.config import board_config
 from mho.fpga.evidence.compare import Evidence, compare_operations, compare_tiles, compare_writes, power_up
 from mho.fpga.evidence.netlist import bitstream_netlist, netlist_program, unpacks
 from mho.fpga.link.simulated import PinsTransport
 from mho.hw.board import AnyConfig, TilesConfig
 from mho.hw.config import Chip, load_chip
+from mho.macro_models.errors import InputError
 from mho.macro_models.workspace import Workspace
 from mho.sim.core.bench.write_stimulus import make_write_stimulus
 
-__all__ = ["SMALL", "Verification", "verify"]
+__all__ = ["SMALL", "Verification", "read_built", "verify"]
 
 SMALL = ("tnsa16-core", ("core.g_bits=4",))
 """Preset and changes of the core that is verified unless another is asked for: a netlist is slow."""
@@ -109,6 +111,32 @@ def verify(
     return Verification(
         board=board.name, chip=chip.name, netlist=products, pulses=pulses, bitstream=back, build=report
     )
+
+
+def read_built(board: Board, cfg: AnyConfig, folder: Path) -> BuildReport:
+    """The report in a folder of :func:`mho.fpga.build.build.build`, with the bitstream and the netlist beside it.
+
+    Raises
+    ------
+    InputError
+        If nothing was built there, it is something else than ``cfg`` for ``board``, or it is not what was built.
+    """
+    try:
+        report = BuildReport(**json.loads((folder / "report.json").read_text(encoding="utf-8")))
+        bitstream = (folder / report.bitstream).read_bytes()
+    except (OSError, ValueError, TypeError):
+        raise InputError(f"{folder}: holds no build; make one with: mho fpga build {board.name} -o DIR") from None
+    if (report.board, report.chip_sha256) != (board.name, cfg.chip.sha256):
+        raise InputError(
+            f"{folder}: is a build of {report.chip} for {report.board}, not of this {cfg.chip.name} for {board.name}"
+        )
+    emulator = cfg.emulator
+    expected = (cfg.clock_hz, cfg.baud, emulator.lanes, emulator.slots, emulator.noise)
+    if (report.clock_hz, report.baud, report.lanes, report.slots, report.noise) != expected:
+        raise InputError(f"{folder}: has another clock, line, lanes, tables or noise than would be built now")
+    if hashlib.sha256(bitstream).hexdigest() != report.bitstream_sha256:
+        raise InputError(f"{folder}: the bitstream is not the one in report.json; build it again")
+    return report
 
 
 def _netlist(board: Board, cfg: AnyConfig, text: str, vectors: int) -> tuple[Evidence, int | None]:

@@ -87,10 +87,9 @@ def run_sweep(
         If something failed that is not of a point. What is done is kept.
     """
     space, by_design = Space(spec), {}
-    total = min(space.size, spec.search.evaluations or space.size) * len(spec.seeds)
     opened = workers(jobs, begin, (spec,)) if open_workers is None else open_workers(begin, (spec,))
     with folder.taken(), opened as team:
-        work = _Work(folder, team, total, progress)
+        work = _Work(folder, team, spec.rows, progress)
 
         def evaluated(numbers: Sequence[int]) -> list[Row]:
             points = {number: list(space.points(number)) for number in numbers}

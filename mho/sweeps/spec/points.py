@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -78,10 +77,6 @@ class Space:
     def ordered(self) -> tuple[bool, ...]:
         """Of each axis, whether its values are numbers that go up or down, so that near ones are alike."""
         return tuple(_ordered(values) for _, values in self.axes)
-
-    @property
-    def size(self) -> int:
-        return math.prod(self.shape)
 
     def design(self, number: int) -> Design:
         """Design by its number; the last axis counts fastest."""

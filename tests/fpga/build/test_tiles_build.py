@@ -9,10 +9,10 @@ import pytest
 
 from mho.fpga.boards import find_board
 from mho.fpga.build.build import BuildReport, prepare
-from mho.fpga.build.built import read_built
 from mho.fpga.build.script import tiles_at
 from mho.fpga.config import board_config
 from mho.fpga.evidence.netlist import simulated_netlist
+from mho.fpga.evidence.verify import read_built
 from mho.hw.board import AnyConfig, TilesConfig
 from mho.hw.config import load_chip
 from mho.macro_models.errors import InputError

@@ -245,4 +245,4 @@ def test_an_interrupted_sweep_ends_with_its_workers(sweep_text: str, tmp_path: P
 
 def test_designs_by_number_are_all_there(sweep_file: Path) -> None:
     space = Space(load_spec(sweep_file))
-    assert len({repr(space.design(number)) for number in range(space.size)}) == space.size
+    assert len({repr(space.design(number)) for number in range(space.spec.size)}) == space.spec.size

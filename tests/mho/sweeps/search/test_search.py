@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 from mho.sweeps import Folder, load_spec, run_sweep
 from mho.sweeps.search.front import costs, front
 from mho.sweeps.search.search import chosen
-from mho.sweeps.spec.points import Space
 from mho.sweeps.spec.spec import Search
 
 OBJECTIVES = (("accuracy", True), ("interval_us", False))
@@ -88,7 +87,7 @@ def test_a_search_goes_on_where_it_was(sweep_text: str, tmp_path: Path, monkeypa
     path.write_text(text.replace("images = 40", "images = 10").replace("[networks", wanted + "[networks"))
     spec = load_spec(path)
     whole = run_sweep(spec, Folder(tmp_path / "whole"))
-    assert (len(whole.rows), len(whole.designs), Space(spec).size) == (14, 7, 10)
+    assert (len(whole.rows), len(whole.designs), spec.size) == (14, 7, 10)
 
     class Killed(Exception):
         pass

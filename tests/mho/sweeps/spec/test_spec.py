@@ -14,8 +14,8 @@ from tests.mho.sweeps.conftest import SWEEP
 def test_all_combinations_in_order(sweep_file: Path) -> None:
     spec = load_spec(sweep_file)
     space = Space(spec)
-    assert spec.size == space.size == 4
-    designs = [space.design(number) for number in range(space.size)]
+    assert spec.size == 4
+    designs = [space.design(number) for number in range(space.spec.size)]
     assert [(dict(d.axes)["adc.bits"], d.time_s) for d in designs] == [(4, 1.0), (4, 86400.0), (6, 1.0), (6, 86400.0)]
     points = [point for number in range(4) for point in space.points(number)]
     assert len({point.name for point in points}) == 12
@@ -26,7 +26,7 @@ def test_names_are_of_contents(sweep_file: Path, tmp_path: Path, sweep_text: str
     def names(text: str) -> list[str]:
         sweep_file.write_text(text)
         space = Space(load_spec(sweep_file))
-        return [point.name for number in range(space.size) for point in space.points(number)]
+        return [point.name for number in range(space.spec.size) for point in space.points(number)]
 
     before = names(sweep_text)
     (tmp_path / "own.toml").write_text('schema = 1\nextends = "tnsa16-core"\nname = "tnsa16-core"\n')
