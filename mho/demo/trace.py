@@ -12,8 +12,7 @@ import numpy as np
 from amaranth.sim import Simulator
 from numpy.typing import ArrayLike, NDArray
 
-from mho.hw.core.layout import pack
-from mho.hw.core.words import pack_inputs, unpack_codes
+from mho.hw.core.layout import pack, pack_inputs, unpack_codes
 from mho.hw.kinds.tnsa.config import TnsaCoreConfig
 from mho.hw.kinds.tnsa.core import TnsaCore
 from mho.macro_models import MacroModel, Masks

@@ -14,8 +14,7 @@ from mho.hw import kinds as hw_kinds
 from mho.hw.chip import build_tile, build_top
 from mho.hw.config import Chip, chip_from_dict
 from mho.hw.config import kinds as config_kinds
-from mho.hw.core.layout import pack
-from mho.hw.core.words import pack_inputs
+from mho.hw.core.layout import pack, pack_inputs
 from mho.hw.kinds import core_blocks, timing
 from mho.hw.tile.config import TileConfig
 from mho.macro_models import kinds as model_kinds
