@@ -25,8 +25,7 @@ from naive_bench import LeanMacro
 from numpy.typing import NDArray
 
 from mho.hw.config import Chip, load_chip
-from mho.hw.core.layout import pack
-from mho.hw.core.words import pack_inputs, unpack_codes
+from mho.hw.core.layout import pack, pack_inputs, unpack_codes
 from mho.hw.kinds import core_blocks
 from mho.hw.kinds.tnsa.config import TnsaCoreConfig
 from mho.hw.kinds.tnsa.core import TnsaCore

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from mho.macro_models.cell_map import CellMap
 from mho.macro_models.cells.programming import programmed
 from mho.macro_models.devices import Device, device_from_dict
-from mho.macro_models.devices.causes import checked_causes
+from mho.macro_models.devices.checks import checked_causes
 from mho.macro_models.errors import InputError
 
 __all__ = ["ConductanceGrid", "ProgrammedCore"]

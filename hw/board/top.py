@@ -11,7 +11,7 @@ from amaranth.lib.wiring import In, Out, connect
 from mho.hw.board.config import BoardConfig
 from mho.hw.board.core import BoardCore
 from mho.hw.board.tiles import BoardTiles, TilesConfig
-from mho.hw.host.link.uart_bridge import UartBridge
+from mho.hw.host.link.uart import UartBridge
 
 __all__ = ["LEDS", "AnyConfig", "BoardTop", "inside"]
 

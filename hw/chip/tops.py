@@ -15,8 +15,7 @@ from mho.hw.host.bridges.axil import AxiLiteBridge
 from mho.hw.host.bridges.wishbone import WishboneBridge
 from mho.hw.host.core.blocks import CoreBlocks
 from mho.hw.host.link.model import LinkConfig
-from mho.hw.host.link.uart import UartConfig
-from mho.hw.host.link.uart_bridge import UartBridge
+from mho.hw.host.link.uart import UartBridge, UartConfig
 from mho.hw.kinds import core_blocks
 from mho.hw.tile.rtl.mesh import TileMesh
 from mho.hw.tile.rtl.tile import Tile

@@ -6,10 +6,9 @@ from typing import Any, ClassVar, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from mho.hw.core.layout import unpack
+from mho.hw.core.layout import pack_codes, unpack, unpack_inputs
 from mho.hw.core.masks import MaskFile
 from mho.hw.core.timing import Timing
-from mho.hw.core.words import pack_codes, unpack_inputs
 from mho.macro_models.errors import InputError
 from mho.macro_models.integer.masks import Masks
 from mho.macro_models.integer.operation import MvmOperation

@@ -1,7 +1,7 @@
 """The shape of a core, and the words of its streams: what everybody around a core asks, whatever its kind."""
 
 from mho.hw.config.chip import LINE_STEP, LINES
-from mho.hw.core.words import INPUTS_PER_WORD, OUTPUTS_PER_WORD
+from mho.hw.core.layout import INPUTS_PER_WORD, OUTPUTS_PER_WORD
 from mho.macro_models.errors import InputError, check_whole
 from mho.macro_models.integer.operation import Direction, MvmOperation
 

@@ -14,8 +14,7 @@ from mho.hw.noc.reduction.inputs import OperandLayout
 from mho.hw.noc.reduction.router import ReductionRouter
 from mho.hw.noc.registers.node import NodeRegisters
 from mho.hw.noc.registers.packet import NODE_BITS
-from mho.hw.noc.router.lone import LoneRouter
-from mho.hw.noc.router.router import Router
+from mho.hw.noc.router.router import LoneRouter, Router
 
 __all__ = ["Node"]
 

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 
 from mho.hw.config import TILE_FLITS, Chip
+from mho.hw.core.layout import INPUTS_PER_WORD, OUTPUTS_PER_WORD
 from mho.hw.core.shape import check_lines
-from mho.hw.core.words import INPUTS_PER_WORD, OUTPUTS_PER_WORD
 from mho.hw.kinds import shape
 from mho.macro_models.errors import InputError, argument
 

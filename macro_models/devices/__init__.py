@@ -1,6 +1,6 @@
 """Resistive devices: the model (:mod:`.device`, its :mod:`.sections`), its TOML files here and their loader."""
 
-from mho.macro_models.devices.causes import CAUSES
+from mho.macro_models.devices.checks import CAUSES
 from mho.macro_models.devices.device import Device
 from mho.macro_models.devices.load import device_from_dict, device_names, device_text, load_device
 

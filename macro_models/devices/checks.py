@@ -9,7 +9,7 @@ from mho.macro_models.devices.sections.law import Law
 from mho.macro_models.errors import InputError
 from mho.macro_models.files.schema import shown
 
-__all__ = ["check_whole"]
+__all__ = ["CAUSES", "check_whole", "checked_causes"]
 
 
 def check_whole(device: Device, where: str) -> None:
@@ -187,3 +187,16 @@ def _check_heat(device: Device, where: str) -> None:
                 f"{where}: heat.quantiles_uS[{k}] must be {levels} lists, one a level, of {nodes} numbers that do not "
                 "decrease"
             )
+
+
+CAUSES = ("programming", "relaxation", "read-noise", "wire", "adc", "stuck")
+"""Everything that makes a macro differ from exact arithmetic; each can be switched off on its own."""
+
+
+def checked_causes(causes: frozenset[str] | None) -> frozenset[str]:
+    """Causes that are switched on, all if not given; an :class:`InputError` that names one that there is not."""
+    chosen = frozenset(CAUSES) if causes is None else frozenset(causes)
+    unknown = sorted(chosen - set(CAUSES))
+    if unknown:
+        raise InputError(f"causes must be of {', '.join(CAUSES)}, not {unknown[0]}")
+    return chosen

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from mho.macro_models.cells.programming import programmed
 from mho.macro_models.devices import Device as DeviceModel
 from mho.macro_models.devices import load_device
-from mho.macro_models.devices.causes import CAUSES
+from mho.macro_models.devices.checks import CAUSES
 from mho.macro_models.errors import InputError
 from mho.macro_models.output import write_output
 from mho.macro_models.shown import Shown

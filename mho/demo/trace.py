@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from mho.hw.core.layout import pack
-from mho.hw.core.words import pack_inputs, unpack_codes
+from mho.hw.core.layout import pack, pack_inputs, unpack_codes
 from mho.hw.kinds.tnsa.config import TnsaCoreConfig
 from mho.hw.kinds.tnsa.core import TnsaCore
 from mho.hw.testing import collect, put, simulate

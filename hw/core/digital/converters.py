@@ -8,7 +8,7 @@ from amaranth.hdl import Module, Mux, Signal, Value, signed
 from amaranth.lib.wiring import In
 
 from mho.hw.core.digital.groups import ColumnGroups
-from mho.hw.core.words import CODE_WIDTH
+from mho.hw.core.layout import CODE_WIDTH
 from mho.macro_models.errors import check_whole
 
 __all__ = ["ColumnConverter", "ConvertedGroups", "RampConverter", "SarConverter"]

@@ -10,9 +10,8 @@ from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
 from mho.hw.block import Resettable
-from mho.hw.core.layout import WordsLayout
+from mho.hw.core.layout import CODE_WIDTH, OUTPUTS_PER_WORD, WordsLayout
 from mho.hw.core.timing import Drain
-from mho.hw.core.words import CODE_WIDTH, OUTPUTS_PER_WORD
 
 __all__ = ["ColumnGroups", "GroupShape", "ResultLayout", "follow_operation", "group_drain"]
 

@@ -10,9 +10,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from mho.hw import ports
 from mho.hw.block import Resettable
-from mho.hw.core.layout import OpLayout
+from mho.hw.core.layout import INPUT_WIDTH, INPUTS_PER_WORD, OpLayout
 from mho.hw.core.shape import CoreShape
-from mho.hw.core.words import INPUT_WIDTH, INPUTS_PER_WORD
 from mho.macro_models.integer.operation import MAX_BITS, MvmOperation
 
 __all__ = ["CodeLoader", "RowOpCheck", "code_planes", "sign_magnitude"]

@@ -2,8 +2,7 @@
 
 from mho.hw.core.write_verify.config import ParameterLayout, WriteVerifyConfig, WriteVerifyParameters
 from mho.hw.core.write_verify.engine import CellLayout, TargetLayout, WritePort, WriteVerify
-from mho.hw.core.write_verify.isolation import ProgrammingIsolation
-from mho.hw.core.write_verify.permission import ProgrammingPermission
+from mho.hw.core.write_verify.permission import ProgrammingIsolation, ProgrammingPermission
 from mho.hw.core.write_verify.reference import (
     PULSE,
     WriteMacro,

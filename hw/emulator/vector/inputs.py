@@ -4,7 +4,7 @@ from amaranth.hdl import Cat, Module, Mux, Signal
 from amaranth.lib.memory import Memory
 
 from mho.hw.block import Resettable
-from mho.hw.core.words import INPUTS_PER_WORD
+from mho.hw.core.layout import INPUTS_PER_WORD
 from mho.hw.emulator.config import EmulatorConfig
 from mho.hw.emulator.vector.lanes import LEVEL_BITS
 from mho.hw.ports import In, Out

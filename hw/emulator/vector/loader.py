@@ -5,9 +5,8 @@ from amaranth.lib import stream
 from amaranth.lib.memory import Memory
 
 from mho.hw.block import Resettable
-from mho.hw.core.layout import OpLayout
+from mho.hw.core.layout import INPUTS_PER_WORD, OpLayout
 from mho.hw.core.shape import MASK_WORD
-from mho.hw.core.words import INPUTS_PER_WORD
 from mho.hw.emulator.config import EmulatorConfig
 from mho.hw.emulator.vector.lanes import LEVEL_BITS
 from mho.hw.kinds.tnsa.inputs.loader import StagedLayout

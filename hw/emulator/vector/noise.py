@@ -12,7 +12,6 @@ from mho.hw.core.layout import OP_ID_WIDTH
 from mho.hw.emulator.config import EmulatorConfig
 from mho.hw.emulator.layout import ENABLE_BANKS, ContextLayout
 from mho.hw.emulator.vector.lanes import LEVEL_BITS, add_with_carry
-from mho.hw.emulator.vector.shift_register import mix, xorshift
 from mho.hw.ports import In, Out
 from mho.macro_models.integer.shift_register import (
     AMPLITUDE_SHIFT,
@@ -21,10 +20,24 @@ from mho.macro_models.integer.shift_register import (
     ROOT_BITS,
     ROUND_CONSTANT,
     ROUNDS,
+    SHIFTS,
     STEP_BITS,
 )
 
-__all__ = ["AMPLITUDE_BITS", "DEVIATE_BITS", "ConversionNoise", "LineNoise"]
+__all__ = ["ConversionNoise", "LineNoise"]
+
+
+def xorshift(x: Value) -> Value:
+    """One step of a register of 32 bits."""
+    for shift in SHIFTS:
+        x = x ^ ((x << shift)[:32] if shift > 0 else x >> -shift)
+    return x
+
+
+def mix(x: Value) -> Value:
+    """One round of a hash of 32 bits."""
+    return (xorshift(x) + ROUND_CONSTANT)[:32]
+
 
 AMPLITUDE_BITS = 16
 """Of what multiplies the deviates of a conversion."""

@@ -7,7 +7,7 @@ from amaranth.lib import stream
 from amaranth.lib.memory import Memory, ReadPort
 
 from mho.hw.block import Resettable
-from mho.hw.core.words import CODE_WIDTH
+from mho.hw.core.layout import CODE_WIDTH
 from mho.hw.emulator.config import EmulatorConfig
 from mho.hw.emulator.vector.converter import LineLayout
 from mho.hw.kinds.tnsa.results.counters import COUNT_BITS

@@ -7,8 +7,8 @@ from typing import Any
 from amaranth.hdl import Const, Module, Mux, Value
 from amaranth.lib import wiring
 
+from mho.hw.core.layout import INPUTS_PER_WORD
 from mho.hw.core.port import VectorPort
-from mho.hw.core.words import INPUTS_PER_WORD
 from mho.hw.core.write_verify import WriteVerifyConfig
 from mho.hw.host.registers import RegisterMap
 from mho.macro_models.integer.operation import Direction

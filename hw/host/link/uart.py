@@ -7,10 +7,14 @@ import numpy as np
 from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value
 from amaranth.lib import stream, wiring
 from amaranth.lib.cdc import FFSynchronizer
-from amaranth.lib.wiring import In, Out
+from amaranth.lib.wiring import In, Out, connect, flipped
 from numpy.typing import ArrayLike, NDArray
 
-__all__ = ["UartConfig", "UartReceiver", "UartTransmitter"]
+from mho.hw.host.bus import RegisterBus
+from mho.hw.host.link.endpoint import LinkTarget
+from mho.hw.host.link.model import LinkConfig
+
+__all__ = ["UartBridge", "UartConfig", "UartReceiver", "UartTransmitter"]
 
 FRACTION_BITS = 4
 """The period of a bit is a multiple of a 16th of a clock cycle: 3 Mbaud from 25 MHz are off by 0.25 %."""
@@ -216,4 +220,44 @@ class UartTransmitter(wiring.Component):
                 m.d.sync += [number.eq(FRAME_BITS), self.tx.eq(0), bits.eq(Cat(self.i.payload, Const(1, 1)))]
         with m.Elif(timer.tick):
             m.d.sync += [number.eq(number - 1), self.tx.eq(bits[0]), bits.eq(Cat(bits[1:], Const(1, 1)))]
+        return m
+
+
+class UartBridge(wiring.Component):
+    """The host link (docs/design/link.md) on a serial line of 8 data bits, no parity, 1 stop bit.
+
+    Parameters
+    ----------
+    cfg
+        Configuration of the link.
+    uart
+        Clock and rate of the line.
+
+    Members
+    -------
+    rx : In(1)
+        From the host, asynchronous.
+    tx : Out(1)
+        To the host.
+    bus : Out(RegisterBus)
+        What the requests access.
+    """
+
+    rx: Signal
+    tx: Signal
+    bus: Any
+
+    def __init__(self, cfg: LinkConfig, uart: UartConfig) -> None:
+        self.cfg, self.uart = cfg, uart
+        super().__init__({"rx": In(1, init=1), "tx": Out(1, init=1), "bus": Out(RegisterBus(cfg.address_width))})  # pyright: ignore[reportCallIssue]
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        m.submodules.receiver = receiver = UartReceiver(self.uart)
+        m.submodules.transmitter = transmitter = UartTransmitter(self.uart)
+        m.submodules.target = target = LinkTarget(self.cfg)
+        connect(m, receiver=receiver.o, target=target.i)
+        connect(m, target=target.o, transmitter=transmitter.i)
+        connect(m, outside=flipped(self.bus), target=target.bus)
+        m.d.comb += [receiver.rx.eq(self.rx), self.tx.eq(transmitter.tx)]
         return m

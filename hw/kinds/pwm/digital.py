@@ -6,7 +6,7 @@ from amaranth.hdl import Module, Mux, Signal, Value, signed
 from amaranth.lib.wiring import In
 
 from mho.hw.core.digital.groups import ColumnGroups
-from mho.hw.core.words import CODE_WIDTH
+from mho.hw.core.layout import CODE_WIDTH
 from mho.hw.kinds.pwm.config import PwmCoreConfig
 from mho.hw.kinds.pwm.settings import COLUMN_BITS
 from mho.macro_models.integer.pwm.converter import COUNTER_BITS

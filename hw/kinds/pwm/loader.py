@@ -9,8 +9,7 @@ from amaranth.lib.wiring import In, Out
 from numpy.typing import ArrayLike, NDArray
 
 from mho.hw.core.digital.loader import CodeLoader
-from mho.hw.core.layout import OpLayout
-from mho.hw.core.words import INPUT_WIDTH
+from mho.hw.core.layout import INPUT_WIDTH, OpLayout
 from mho.hw.kinds.pwm.config import PwmCoreConfig
 from mho.hw.kinds.pwm.engine.layout import COMMAND_MODE, Bank, Command
 from mho.macro_models.integer.operation import MAX_BITS

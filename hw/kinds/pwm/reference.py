@@ -6,9 +6,8 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from mho.hw.core.layout import OpLayout
+from mho.hw.core.layout import OpLayout, pack_codes
 from mho.hw.core.reference import CoreReference
-from mho.hw.core.words import pack_codes
 from mho.hw.kinds.pwm.config import PwmCoreConfig
 from mho.hw.kinds.pwm.engine.layout import COMMAND_MODE, Command
 from mho.hw.kinds.pwm.engine.reference import CommandReference

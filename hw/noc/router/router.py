@@ -9,12 +9,12 @@ from amaranth.lib.wiring import In, Out
 from mho.hw.noc.arbiter import RoundRobin
 from mho.hw.noc.channel import Channel
 from mho.hw.noc.config import MeshConfig
-from mho.hw.noc.flit import BodyLayout, ChannelLayout, FlitLayout
+from mho.hw.noc.flit import BodyLayout, ChannelLayout, FlitLayout, from_host, to_host
 from mho.hw.noc.ports import OPPOSITE, STEP, TURNS, WANTS, Port
 from mho.hw.noc.router.inputs import InputUnit
 from mho.hw.noc.router.route import PlaceLayout, wants
 
-__all__ = ["Router"]
+__all__ = ["LoneRouter", "Router"]
 
 _NAMES = {port: port.name.lower() for port in Port}
 
@@ -115,3 +115,60 @@ def _select(index: Value, candidates: list[Value]) -> Value:
     a, b, c, d = (Value.cast(candidate) for candidate in candidates)
     first = Mux(index[1], index[0].replicate(len(a)), Mux(index[0], b, a))
     return Mux(index[1], first & d | ~first & c, first)
+
+
+class LoneRouter(wiring.Component):
+    """What the host sends is for the node, what the node sends is for the host; nothing is kept.
+
+    The ports are those of :class:`mho.hw.noc.router.router.Router` at which node and host are. At both ends of the
+    wires there are registers: the host's, and that of the network interface.
+
+    Parameters
+    ----------
+    cfg
+        The mesh, of one node.
+
+    Members
+    -------
+    place : In(PlaceLayout(cfg))
+        Of no width.
+    west_i, north_o : In(from_host(cfg)), Out(to_host(cfg))
+        The host.
+    local_i : In(Channel(FlitLayout(cfg)))
+        From the node.
+    local_o : Out(Channel(BodyLayout(cfg)))
+        To the node.
+    unroutable : Out(1)
+        Strobe: a flit from the node was dropped that is not for the host.
+    """
+
+    west_i: Any
+    north_o: Any
+    local_i: Any
+    local_o: Any
+    unroutable: Value
+
+    def __init__(self, cfg: MeshConfig) -> None:
+        self.cfg = cfg
+        super().__init__(self.members(cfg))
+
+    @staticmethod
+    def members(cfg: MeshConfig) -> dict[str, Any]:
+        """Ports of the only router."""
+        return {
+            "place": In(PlaceLayout(cfg)), "unroutable": Out(1), "west_i": In(from_host(cfg)),
+            "north_o": Out(to_host(cfg)), "local_i": In(Channel(FlitLayout(cfg))),
+            "local_o": Out(Channel(BodyLayout(cfg))),
+        }
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        flit, leaves = self.local_i.payload, self.north_o
+        m.d.comb += [
+            self.local_o.payload.eq(self.west_i.payload), self.local_o.valid.eq(self.west_i.valid),
+            self.west_i.ready.eq(self.local_o.ready),
+            leaves.payload.payload.eq(flit.payload), leaves.payload.tag.eq(flit.tag),
+            leaves.valid.eq(self.local_i.valid & flit.host), self.local_i.ready.eq(leaves.ready | ~flit.host),
+            self.unroutable.eq(self.local_i.valid & ~flit.host),
+        ]
+        return m

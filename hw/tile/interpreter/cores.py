@@ -6,8 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mho.hw.core.layout import OpLayout
-from mho.hw.core.words import unpack_codes
+from mho.hw.core.layout import OpLayout, unpack_codes
 from mho.macro_models.errors import InputError
 
 __all__ = ["FunctionCore", "ReferenceCore"]

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mho.macro_models.cells.programming import programmed
-from mho.macro_models.devices.causes import CAUSES
+from mho.macro_models.devices.checks import CAUSES
 from mho.macro_models.devices.device import Device
 from mho.macro_models.devices.laws.drift import DriftDevice
 from mho.macro_models.devices.sections.confidence import Confidence

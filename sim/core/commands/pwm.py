@@ -8,8 +8,7 @@ from numpy.typing import NDArray
 
 from mho.hw.config import Chip
 from mho.hw.config.kinds.pwm import PwmChip
-from mho.hw.core.layout import OpLayout
-from mho.hw.core.words import pack_codes
+from mho.hw.core.layout import OpLayout, pack_codes
 from mho.hw.kinds.pwm.config import PwmCoreConfig
 from mho.hw.kinds.pwm.engine.layout import Bank, Command, pack_command
 from mho.hw.kinds.pwm.engine.reference import CommandReference

@@ -10,8 +10,7 @@ from amaranth.lib.wiring import In, Out, connect
 from mho.hw.host.bus import RegisterBus
 from mho.hw.host.link.format import Status
 from mho.hw.host.link.model import LinkConfig
-from mho.hw.host.link.uart import UartConfig
-from mho.hw.host.link.uart_bridge import UartBridge
+from mho.hw.host.link.uart import UartBridge, UartConfig
 
 __all__ = ["COUNTER", "DIGEST", "HANG", "MEMORY_WORDS", "WRITES", "LinkProbe", "ProbeBus", "ProbeTop"]
 

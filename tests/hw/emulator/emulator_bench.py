@@ -9,9 +9,8 @@ from amaranth.lib import wiring
 from numpy.typing import NDArray
 
 from mho.hw import emulator
-from mho.hw.core.layout import pack
+from mho.hw.core.layout import pack, pack_inputs
 from mho.hw.core.masks import MaskFile
-from mho.hw.core.words import pack_inputs
 from mho.hw.core.write_verify import WriteVerifyConfig
 from mho.hw.emulator import (
     EmulatorConfig,

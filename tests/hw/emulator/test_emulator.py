@@ -8,9 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mho.hw.config import load_chip
-from mho.hw.core.layout import pack
+from mho.hw.core.layout import pack, pack_inputs
 from mho.hw.core.masks import MaskFile
-from mho.hw.core.words import pack_inputs
 from mho.hw.emulator import (
     EmulatorConfig,
     LineTable,

@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 
 from mho.hw.config import load_chip
-from mho.hw.core.layout import OpLayout
-from mho.hw.core.words import pack_codes
+from mho.hw.core.layout import OpLayout, pack_codes
 from mho.hw.kinds.pwm.config import PwmCoreConfig
 from mho.hw.kinds.pwm.engine.layout import Command
 from mho.hw.kinds.pwm.engine.reference import CommandReference

@@ -3,9 +3,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mho.hw.core.layout import OpLayout, pack
+from mho.hw.core.layout import OpLayout, pack, pack_codes, pack_inputs, unpack_codes
 from mho.hw.core.masks import MaskFile
-from mho.hw.core.words import pack_codes, pack_inputs, unpack_codes
 from mho.hw.kinds.tnsa.config import TnsaCoreConfig
 from mho.macro_models import Masks
 from mho.macro_models.integer.operation import Converter, Direction, MvmOperation

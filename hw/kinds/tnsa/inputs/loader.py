@@ -8,8 +8,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from mho.hw.block import Resettable
 from mho.hw.core.digital.loader import code_planes, sign_magnitude
-from mho.hw.core.layout import OpLayout
-from mho.hw.core.words import INPUT_WIDTH, INPUTS_PER_WORD
+from mho.hw.core.layout import INPUT_WIDTH, INPUTS_PER_WORD, OpLayout
 from mho.hw.kinds.tnsa.config import LIMITS, TnsaCoreConfig
 from mho.hw.kinds.tnsa.inputs.op_check import OpCheck
 from mho.macro_models.integer.operation import MAX_BITS, Direction, MvmOperation

@@ -9,8 +9,7 @@ from amaranth.lib.wiring import In, Out
 
 from mho.hw.block import Resettable
 from mho.hw.core.digital.counting import following, last, padded
-from mho.hw.core.layout import WordsLayout
-from mho.hw.core.words import CODE_WIDTH
+from mho.hw.core.layout import CODE_WIDTH, WordsLayout
 from mho.hw.kinds.tnsa.config import TnsaCoreConfig
 from mho.hw.kinds.tnsa.results.counters import COUNT_BITS
 from mho.macro_models.integer.operation import LSB_SEGMENT_BITS

@@ -8,9 +8,8 @@ from amaranth.lib.memory import Memory
 from mho.hw.block import Resettable
 from mho.hw.ports import In, Out, array
 from mho.hw.tile.isa import ACCUMULATORS
-from mho.hw.tile.rtl.lanes.banks import rows
 from mho.hw.tile.rtl.lanes.lane import TagLayout
-from mho.hw.tile.rtl.rotate import rotated
+from mho.hw.tile.rtl.rotate import rotated, rows
 
 __all__ = ["AT_A_TIME", "Accumulators"]
 

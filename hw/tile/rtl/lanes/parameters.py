@@ -6,9 +6,8 @@ from amaranth.lib.memory import Memory
 
 from mho.hw.ports import Component, In, Out, array
 from mho.hw.tile.config import TileConfig
-from mho.hw.tile.rtl.lanes.banks import rows
 from mho.hw.tile.rtl.layouts import ParameterLayout
-from mho.hw.tile.rtl.rotate import rotated
+from mho.hw.tile.rtl.rotate import rotated, rows
 
 __all__ = ["INDEX_BITS", "Parameters"]
 

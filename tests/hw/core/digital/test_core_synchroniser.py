@@ -7,8 +7,7 @@ import pytest
 from amaranth.hdl import Value
 
 from mho.hw.config import SYNCHRONISER_CYCLES, load_chip
-from mho.hw.core.layout import pack
-from mho.hw.core.words import pack_inputs
+from mho.hw.core.layout import pack, pack_inputs
 from mho.hw.core.write_verify import WriteVerifyConfig, WriteVerifyParameters
 from mho.hw.kinds.tnsa.config import TnsaCoreConfig
 from mho.hw.kinds.tnsa.core import TnsaCore

@@ -6,9 +6,8 @@ import numpy as np
 import pytest
 
 from mho.hw.config import load_chip
-from mho.hw.core.layout import pack
+from mho.hw.core.layout import pack, pack_inputs
 from mho.hw.core.masks import MaskFile
-from mho.hw.core.words import pack_inputs
 from mho.hw.core.write_verify import WriteVerifyConfig, WriteVerifyParameters, cycles, program
 from mho.hw.emulator import (
     LoadWord,

@@ -8,9 +8,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from mho.hw.core.layout import pack
+from mho.hw.core.layout import pack, pack_inputs
 from mho.hw.core.masks import MaskFile
-from mho.hw.core.words import pack_inputs
 from mho.hw.emulator import PinEmulatorConfig, PinLevelCore, TableCache, cell_loads, noise_loads
 from mho.hw.kinds.tnsa.config import TnsaCoreConfig
 from mho.macro_models.integer.masks import Masks

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from mho.hw.host.link.crc import Crc32
+from mho.hw.host.link.frames import Crc32
 from tests.hw.amaranth_bench import put, simulate
 
 

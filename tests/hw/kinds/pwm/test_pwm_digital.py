@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from mho.hw.config import load_chip
-from mho.hw.core.words import OUTPUTS_PER_WORD
+from mho.hw.core.layout import OUTPUTS_PER_WORD
 from mho.hw.kinds.pwm.config import PwmCoreConfig
 from mho.hw.kinds.pwm.digital import DigitalUnit
 from mho.hw.kinds.pwm.settings import COLUMN_BITS

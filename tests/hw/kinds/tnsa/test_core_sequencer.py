@@ -4,9 +4,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mho.hw.core.layout import pack
+from mho.hw.core.layout import pack, pack_inputs
 from mho.hw.core.timing import OVERHEAD_CYCLES
-from mho.hw.core.words import pack_inputs
 from mho.hw.kinds.tnsa.config import TnsaCoreConfig
 from mho.hw.kinds.tnsa.core import TnsaCore
 from mho.hw.kinds.tnsa.inputs.lines import line_levels

@@ -8,7 +8,7 @@ import numpy as np
 from mho.macro_models.cell_map import CellMap
 from mho.macro_models.cells.programming import programmed
 from mho.macro_models.devices import device_from_dict
-from mho.macro_models.devices.causes import checked_causes
+from mho.macro_models.devices.checks import checked_causes
 from mho.macro_models.integer.converter import convert
 from mho.macro_models.integer.operation import STEP_FRACTION_BITS, Direction
 from mho.macro_models.kinds import Family

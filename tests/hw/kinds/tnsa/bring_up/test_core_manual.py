@@ -8,8 +8,7 @@ import pytest
 from amaranth.hdl import Value
 
 from mho.hw.config import load_chip
-from mho.hw.core.layout import pack
-from mho.hw.core.words import pack_inputs
+from mho.hw.core.layout import pack, pack_inputs
 from mho.hw.core.write_verify import WriteVerifyConfig, WriteVerifyParameters
 from mho.hw.kinds.tnsa.bring_up.manual import ROWS
 from mho.hw.kinds.tnsa.config import TnsaCoreConfig

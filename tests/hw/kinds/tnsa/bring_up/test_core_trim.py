@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 
 from mho.hw.config import load_chip
-from mho.hw.core.layout import pack
-from mho.hw.core.words import pack_inputs
+from mho.hw.core.layout import pack, pack_inputs
 from mho.hw.core.write_verify import WriteVerifyConfig
 from mho.hw.kinds.tnsa.bring_up.trim import TrimLayout, trim_fields, trimmed
 from mho.hw.kinds.tnsa.config import TnsaCoreConfig

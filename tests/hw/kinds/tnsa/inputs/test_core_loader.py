@@ -3,8 +3,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mho.hw.core.layout import OpLayout, pack
-from mho.hw.core.words import pack_inputs, unpack_inputs
+from mho.hw.core.layout import OpLayout, pack, pack_inputs, unpack_inputs
 from mho.hw.kinds.tnsa.config import TnsaCoreConfig
 from mho.hw.kinds.tnsa.inputs.loader import OperationLoader, staged_planes
 from mho.macro_models.integer.operation import Direction, MvmOperation

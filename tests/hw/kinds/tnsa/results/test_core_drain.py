@@ -3,7 +3,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mho.hw.core.words import pack_codes, unpack_codes
+from mho.hw.core.layout import pack_codes, unpack_codes
 from mho.hw.kinds.tnsa.config import TnsaCoreConfig
 from mho.hw.kinds.tnsa.results.drain import ResultBank
 from mho.macro_models.integer.converter import combine_segments, decode
