@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 from mho.hw.core.layout import pack, pack_inputs, unpack_codes
 from mho.hw.kinds.tnsa.config import TnsaCoreConfig
 from mho.hw.kinds.tnsa.core import TnsaCore
-from mho.hw.testing import collect, put, simulate
+from mho.tests.hw.amaranth_bench import collect, put, simulate
 from mho.macro_models import MacroModel, Masks
 from mho.macro_models.errors import ToolError
 from mho.macro_models.integer.operation import MvmOperation

@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 from mho.hw.chip import build_tile, build_top
 from mho.hw.config import Chip, chip_from_dict
 from mho.hw.core.layout import pack, pack_inputs
-from mho.hw.core.words import pack_inputs
 from mho.hw.kinds import core_blocks, timing
 from mho.hw.tile.config import TileConfig
 from mho.macro_models.errors import InputError
