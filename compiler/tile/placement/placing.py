@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from mho.compiler.mapping import Placement
 from mho.compiler.mapping.block import Block
 from mho.compiler.mapping.faults import FaultMaps
-from mho.compiler.mapping.packing.pack import MASKS
+from mho.compiler.mapping.packing.pack import MASKS, Rectangle
 from mho.compiler.mapping.parts import GROUP_ROWS, Parts, segments
 from mho.compiler.tile.graph.shapes import Shape
 from mho.compiler.tile.lowering.geometry import CODES_IN, CODES_OUT, rows_of
@@ -33,46 +33,32 @@ MOST_PARTS = 8
 Dead = tuple[NDArray[np.bool_], NDArray[np.bool_]]
 
 
-@dataclass(frozen=True)
-class _Rectangle:
-    """``width`` outputs from ``output`` on, each in as many columns as there are copies and slices."""
-
-    layer: int
-    first: int
-    height: int
-    output: int
-    width: int
-    work: int
-    copies: int
-    slices: int
-
-    @property
-    def columns(self) -> int:
-        return self.width * self.copies * self.slices
-
-
 @dataclass
 class _Tile:
-    """``shelves`` have [first row, height, columns in use]; ``taken`` (rectangle, first row, first column)."""
+    """``shelves`` have [first row, height, columns in use]; ``taken`` (rectangle, first row, first column).
+
+    ``works`` are the positions of each layer.
+    """
 
     dead: Dead
+    works: Sequence[int]
     shelves: list[list[int]] = field(default_factory=list[list[int]])
-    taken: list[tuple[_Rectangle, int, int]] = field(default_factory=list[tuple[_Rectangle, int, int]])
+    taken: list[tuple[Rectangle, int, int]] = field(default_factory=list[tuple[Rectangle, int, int]])
 
     @property
     def work(self) -> int:
-        return sum(rectangle.work for rectangle, _, _ in self.taken)
+        return sum(self.works[rectangle.layer] for rectangle, _, _ in self.taken)
 
-    def put(self, piece: _Rectangle) -> bool:
+    def put(self, piece: Rectangle) -> bool:
         """Put a rectangle, if there is a place."""
         rows, columns = (len(side) for side in self.dead)
-        height, width = _up(piece.height, CODES_IN), _up(piece.columns, CODES_OUT)
+        height, width = _up(piece.height, CODES_IN), _up(piece.width, CODES_OUT)
         if len(self.taken) == MASKS:
             return False
         for shelf in self.shelves:
             # The last shelf may become higher.
             high = rows - shelf[0] if shelf is self.shelves[-1] else shelf[1]
-            place = _free(self.dead[1], shelf[2], piece.columns, CODES_OUT)
+            place = _free(self.dead[1], shelf[2], piece.width, CODES_OUT)
             dead = self.dead[0][shelf[0] : shelf[0] + piece.height].any()
             if height <= high and place + width <= columns and not dead:
                 shelf[1] = max(shelf[1], height)
@@ -81,16 +67,16 @@ class _Tile:
                 return True
         behind = max([shelf[0] + shelf[1] for shelf in self.shelves], default=0)
         first = _free(self.dead[0], behind, piece.height, CODES_IN)
-        place = _free(self.dead[1], 0, piece.columns, CODES_OUT)
+        place = _free(self.dead[1], 0, piece.width, CODES_OUT)
         if first + height > rows or place + width > columns:
             return False
         self.shelves.append([first, height, place + width])
         self.taken.append((piece, first, place))
         return True
 
-    def puts(self, rectangles: Sequence[_Rectangle]) -> "_Tile | None":
+    def puts(self, rectangles: Sequence[Rectangle]) -> "_Tile | None":
         """The tile with all of some rectangles, None if they do not fit."""
-        trial = _Tile(self.dead, [list(shelf) for shelf in self.shelves], list(self.taken))
+        trial = _Tile(self.dead, self.works, [list(shelf) for shelf in self.shelves], list(self.taken))
         return trial if all(trial.put(rectangle) for rectangle in rectangles) else None
 
 
@@ -175,7 +161,8 @@ class _Sizes:
 
     def tile(self, core: int) -> _Tile:
         """An empty tile."""
-        return _Tile(self.dead[core] if core < len(self.dead) else self.sound)
+        works = [shape.walk.positions for shape in self.shapes]
+        return _Tile(self.dead[core] if core < len(self.dead) else self.sound, works)
 
 
 def _dead_rows(cell_map: CellMap, skip: Dead | None) -> Dead:
@@ -202,15 +189,15 @@ def _packed(sizes: _Sizes, tiles: int, copies: int) -> list[_Tile] | int:
     return tiles_packed
 
 
-def _together(layer: Sequence[_Rectangle]) -> list[list[_Rectangle]]:
+def _together(layer: Sequence[Rectangle]) -> list[list[Rectangle]]:
     """Rectangles of a layer that go to one tile: one by one, unless their outputs are of too many parts."""
-    parts = list(dict.fromkeys(rectangle.output for rectangle in layer))
+    parts = list(dict.fromkeys(rectangle.first_output for rectangle in layer))
     if len(parts) <= MOST_PARTS:
         return [[rectangle] for rectangle in layer]
     number = {output: k * MOST_PARTS // len(parts) for k, output in enumerate(parts)}
-    groups: dict[int, list[_Rectangle]] = {}
+    groups: dict[int, list[Rectangle]] = {}
     for rectangle in layer:
-        groups.setdefault(number[rectangle.output], []).append(rectangle)
+        groups.setdefault(number[rectangle.first_output], []).append(rectangle)
     return list(groups.values())
 
 
@@ -283,7 +270,7 @@ def _in_order(parts: Parts, shape: Shape, blocks: Sequence[Block]) -> Parts:
     return replace(parts, order=tuple(order.tolist()))
 
 
-def _rectangles(layer: int, shape: Shape, sizes: _Sizes, copies: int) -> list[_Rectangle]:
+def _rectangles(layer: int, shape: Shape, sizes: _Sizes, copies: int) -> list[Rectangle]:
     """A layer, cut between its outputs and between its channels into as few rectangles as a tile, or copies, allow."""
     terms, slices = shape.walk.terms, sizes.slices[layer]
     limit = sizes.columns // slices
@@ -292,15 +279,15 @@ def _rectangles(layer: int, shape: Shape, sizes: _Sizes, copies: int) -> list[_R
                          f"side of every tile, not {terms}")
     parts = _parts(shape, sizes.rows, limit)
     channels, outputs = shape.walk.run // parts.count, shape.outputs // parts.count
-    cut, work = segments(outputs, max(1, limit // copies) if sizes.wide else limit), shape.walk.positions
+    cut = segments(outputs, max(1, limit // copies) if sizes.wide else limit)
     count = max(1, min(copies, limit // max(width for _, width in cut)))
-    return [_Rectangle(layer, (part * channels + first) * terms, height * terms, part * outputs + output, width, work,
-                       count, slices)
+    return [Rectangle(layer, (part * channels + first) * terms, height * terms, part * outputs + output, width, count,
+                      slices)
             for part in range(parts.count) for output, width in cut
             for first, height in segments(channels, sizes.rows // terms)]
 
 
-def _put(tiles: list[_Tile], rectangles: Sequence[_Rectangle]) -> bool:
+def _put(tiles: list[_Tile], rectangles: Sequence[Rectangle]) -> bool:
     """Put rectangles on the tile with the least work that takes all of them."""
     for k in sorted(range(len(tiles)), key=lambda k: (tiles[k].work, k)):
         filled = tiles[k].puts(rectangles)
@@ -310,11 +297,11 @@ def _put(tiles: list[_Tile], rectangles: Sequence[_Rectangle]) -> bool:
     return False
 
 
-def _block(tile: int, number: int, piece: _Rectangle, row: int, column: int) -> Block:
-    outputs = np.arange(piece.output, piece.output + piece.width, dtype=np.int32)
+def _block(tile: int, number: int, piece: Rectangle, row: int, column: int) -> Block:
+    outputs = np.arange(piece.first_output, piece.first_output + piece.outputs, dtype=np.int32)
     return Block(
         layer=piece.layer, core=tile, first=piece.first, rows=np.arange(row, row + piece.height, dtype=np.int32),
-        columns=np.arange(column, column + piece.columns, dtype=np.int32),
+        columns=np.arange(column, column + piece.width, dtype=np.int32),
         outputs=np.tile(outputs, piece.copies * piece.slices), copies=piece.copies, wl_select=number,
         line_select=number, slices=piece.slices,
     )
