@@ -107,7 +107,7 @@ def main() -> int:
         print("CrossSim is not installed", file=sys.stderr)
     rounds = rates(rows, args.batch, args.seconds, ROUNDS)
     medians = {name: float(np.median(by_round)) for name, by_round in rounds.items()}
-    thousands = {name: rate * size.get(name, args.batch) / args.batch / 1000 for name, rate in medians.items()}
+    thousands = {name: rate * (size.get(name) or args.batch) / args.batch / 1000 for name, rate in medians.items()}
     report = {
         "batch": args.batch, "thousand_products_per_cpu_s": thousands,
         "relative_error": {name: [float(np.mean(v)), float(np.std(v, ddof=1))] for name, v in errors.items()},
