@@ -9,12 +9,12 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from amaranth.sim import Simulator
 from numpy.typing import ArrayLike, NDArray
 
 from mho.hw.core.layout import pack, pack_inputs, unpack_codes
 from mho.hw.kinds.tnsa.config import TnsaCoreConfig
 from mho.hw.kinds.tnsa.core import TnsaCore
-from mho.tests.hw.amaranth_bench import collect, put, simulate
 from mho.macro_models import MacroModel, Masks
 from mho.macro_models.errors import ToolError
 from mho.macro_models.integer.operation import MvmOperation
@@ -102,6 +102,13 @@ class _Recorder:
         return np.unpackbits(packed, bitorder="little")[:lines].astype(bool)
 
 
+async def _put(ctx: Any, port: Any, payload: Any) -> None:
+    ctx.set(port.payload, payload)
+    ctx.set(port.valid, 1)
+    await ctx.tick().until(port.ready)
+    ctx.set(port.valid, 0)
+
+
 class _FirstProduct(FunctionalBackend):
     """The functional backend product by product, which remembers the first that it was asked for."""
 
@@ -141,13 +148,20 @@ def record(
 
     async def bench(ctx: Any) -> None:
         for address, data in MaskImage(cfg).update(op, masks):
-            await put(ctx, dut.mask, {"addr": int(address), "data": int(data)})
-        await put(ctx, dut.op, pack(op, op_id))
+            await _put(ctx, dut.mask, {"addr": int(address), "data": int(data)})
+        await _put(ctx, dut.op, dut.op.payload.shape().from_bits(pack(op, op_id)))
         for word in pack_inputs(vector):
-            await put(ctx, dut.i, word)
-        await collect(dut.o, cfg.output_words, words)(ctx)
+            await _put(ctx, dut.i, word)
+        ctx.set(dut.o.ready, 1)
+        while len(words) < cfg.output_words:
+            (word,) = await ctx.tick().sample(dut.o.payload).until(dut.o.valid)
+            words.append(word)
 
-    simulate(dut, bench, processes=[recorder.process])
+    simulator = Simulator(dut)
+    simulator.add_clock(1e-6 / network.chip.clock.f_clk_MHz)
+    simulator.add_process(recorder.process)
+    simulator.add_testbench(bench)
+    simulator.run()
     codes = unpack_codes(words)
     if not np.array_equal(codes, backend.codes):
         raise ToolError("the codes of the recorded product are not those of the functional model")
