@@ -1,4 +1,4 @@
-"""Speed of the co-simulation of one core, beside the bare RTL and the slower ways to simulate it.
+"""Speed of the co-simulation of one core, beside the bare RTL and pin by pin.
 
     python benchmarks/cosim.py [--chip neurram-core] [--mvms 4000] [--repeats 5] [--json FILE]
 
@@ -14,32 +14,22 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # before numpy is loaded
 import argparse
 import json
 import statistics
-import tempfile
-import time
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from amaranth.lib.wiring import Out
-from naive_bench import LeanMacro
 from numpy.typing import NDArray
 
 from mho.hw.config import Chip, load_chip
-from mho.hw.core.layout import pack, pack_inputs, unpack_codes
-from mho.hw.kinds import core_blocks
 from mho.hw.kinds.tnsa.config import TnsaCoreConfig
-from mho.hw.kinds.tnsa.core import TnsaCore
-from mho.hw.kinds.tnsa.macro_pins import MacroPins
 from mho.macro_models import Masks
 from mho.macro_models.integer.operation import MvmOperation
-from mho.rtl_gen import emit_core
 from mho.sim.build.simulators import verilator_build
 from mho.sim.build.toolchain import tool_version
 from mho.sim.core.batch import Mode
 from mho.sim.core.bench.stimulus import make_models
 from mho.sim.core.cosim_core import CosimCore
 from mho.sim.core.process import Simulation
-from tests.hw.amaranth_bench import collect, feed, simulate
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -47,15 +37,6 @@ FASTEST = {f"timing.t_{name}_ns": 0 for name in ("reset", "plane", "sample", "co
 OPERATION = MvmOperation(in_bits=4, out_bits=8, step_code=40, early_stop=False)
 TARGET_MVM_PER_S = 8_000
 TARGET_OVER_BARE = 4.0
-
-
-def shell(chip: Chip) -> str:
-    """A macro without a body, whose outputs Python writes."""
-    ports = ["input clk"]
-    for name, member in MacroPins.from_chip(chip).members.items():
-        width = member.shape if isinstance(member.shape, int) else 1
-        ports.append(f"{'input' if member.flow is Out else 'output reg'} [{width - 1}:0] {name}")
-    return f"module tnsa_macro ({', '.join(ports)});\nendmodule\n"
 
 
 class Work:
@@ -103,85 +84,12 @@ def shim_rows(work: Work, repeats: int) -> dict[str, dict[str, float]]:
     return {name: {"us": 1e6 * statistics.median(samples), "cycles": cycles} for name, samples in times.items()}
 
 
-def naive_row(work: Work, mvms: int) -> dict[str, float]:
-    """Cocotb's runner with its own flags, and Python in every cycle."""
-    from cocotb_tools.runner import get_runner
-
-    chip = work.chip
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        sources = emit_core(chip, folder / "rtl")
-        (folder / "tnsa_macro.v").write_text(shell(chip))
-        state = dict(work.models[0].state())
-        np.save(folder / "cells.npy", state.pop("cells"))
-        job = {
-            "state": state,
-            "step_code": OPERATION.step_code,
-            "ops": [pack(OPERATION, int(number)) for number in work.op_id[:mvms]],
-            "inputs": [word for row in work.x[:mvms] for word in pack_inputs(row)],
-            "outputs": mvms * chip.lines // 2,
-            "trim": core_blocks(chip).trim,
-        }
-        (folder / "work.json").write_text(json.dumps(job))
-        runner = get_runner("verilator")
-        runner.build(
-            sources=[*sources, folder / "tnsa_macro.v"], hdl_toplevel=f"{chip.verilog.prefix}core",
-            build_dir=folder / "build", build_args=["-Wno-fatal", "-Wno-lint", "-Wno-style"],
-            timescale=("1ns", "1ps"), log_file=folder / "build.log",
-        )
-        os.environ["PYTHONPATH"] = os.pathsep.join([str(ROOT), str(ROOT / "benchmarks")])
-        runner.test(
-            test_module="naive_bench", hdl_toplevel=f"{chip.verilog.prefix}core", build_dir=folder / "build",
-            test_dir=folder, log_file=folder / "test.log",
-        )
-        result = json.loads((folder / "result.json").read_text())
-    codes = unpack_codes(np.array(result["outputs"], dtype=np.uint32)).reshape(mvms, chip.lines)
-    work.check("the naive bench", codes)
-    return {"us": 1e6 * result["cpu_s"] / mvms}
-
-
-def amaranth_row(work: Work, mvms: int) -> dict[str, float]:
-    """Amaranth's own simulator with the macro as a process."""
-    cfg = TnsaCoreConfig.from_chip(work.chip)
-    dut, words = TnsaCore(cfg), list[int]()
-    body, pins = LeanMacro(work.models[0], OPERATION.step_code), dut.macro
-    names = ("precharge", "sample", "compare", "decrement", "bl_pos", "bl_neg", "latch")
-    started: list[float] = []
-
-    async def macro(ctx: Any) -> None:
-        async for _, _, *values in ctx.tick().sample(*(getattr(pins, name) for name in names)):
-            pin = dict(zip(names, values, strict=True))
-            if pin["precharge"]:
-                body.precharge()
-            if pin["sample"]:
-                size = cfg.lines // 8
-                body.sample(*(pin[name].to_bytes(size, "little") for name in ("bl_pos", "bl_neg")))
-            if pin["decrement"]:
-                body.decrement()
-            if pin["compare"]:
-                ctx.set(pins.cmp, body.compare(bool(pin["latch"])))
-
-    async def start(ctx: Any) -> None:
-        started.append(time.process_time())
-
-    simulate(
-        dut, start, collect(dut.o, mvms * cfg.output_words, words),
-        feed(dut.op, [pack(OPERATION, int(number)) for number in work.op_id[:mvms]]),
-        feed(dut.i, [word for row in work.x[:mvms] for word in pack_inputs(row)]), processes=[macro],
-    )
-    seconds = time.process_time() - started[0]
-    work.check("Amaranth's simulator", unpack_codes(np.array(words, dtype=np.uint32)).reshape(mvms, cfg.lines))
-    return {"us": 1e6 * seconds / mvms}
-
-
 def measure(chip_name: str, mvms: int, repeats: int) -> dict[str, Any]:
     """All rows, in one run."""
     chip = load_chip(chip_name, FASTEST)
     work = Work(chip, mvms)
     rows = shim_rows(work, repeats)
     cycles = rows["comparator constant (bare RTL)"]["cycles"]
-    rows["cocotb in every clock cycle, its runner's flags"] = naive_row(work, min(12, mvms))
-    rows["Amaranth's own simulator"] = amaranth_row(work, min(4, mvms))
     bare, lazy = (rows[name]["us"] for name in ("comparator constant (bare RTL)", "lazy shim, ideal cells"))
     return {
         "chip": chip.name,

@@ -5,13 +5,10 @@ from amaranth.hdl import Const, Module, Signal, signed
 from mho.hw.block import Resettable
 from mho.hw.ports import In, Out
 
-__all__ = ["MULTIPLIER_CYCLES", "OPERAND_BITS", "WideMultiplier"]
+__all__ = ["OPERAND_BITS", "WideMultiplier"]
 
 OPERAND_BITS = 33
 """Bits of a factor with its sign."""
-
-MULTIPLIER_CYCLES = 3
-"""Cycles from the factors to their product."""
 
 _PART_BITS = 11
 """Bits of a factor that are multiplied in one stage: what an ECP5 does in 20 ns without its multipliers."""

@@ -23,7 +23,6 @@ LEAST_CELLS = 20
 _MOST_TIMES = 24
 _GAP = 1.3
 _WIDEST = 3.0
-_TO_MICROSIEMENS = {"g_uS": 1.0, "g_S": 1e6}
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

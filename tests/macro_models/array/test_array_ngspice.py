@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from mho.macro_models.array import ExactSettling, Wires, effective_matrix
+from mho.macro_models.array import Wires, effective_matrix
+from tests.macro_models.array.settling import ExactSettling
 
 pytestmark = pytest.mark.cosim("ngspice")
 

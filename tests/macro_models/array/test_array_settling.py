@@ -2,8 +2,9 @@ import numpy as np
 import pytest
 from scipy.linalg import expm
 
-from mho.macro_models.array import ExactSettling, Wires, effective_matrix, one_pole
+from mho.macro_models.array import Wires, effective_matrix
 from mho.macro_models.errors import InputError
+from tests.macro_models.array.settling import ExactSettling, one_pole
 
 
 def cells(shape, seed=0, high=40e-6):

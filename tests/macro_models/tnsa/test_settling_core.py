@@ -7,11 +7,12 @@ import pytest
 
 from mho.hw.config import load_chip
 from mho.macro_models import load_device
-from mho.macro_models.array import Wires, one_pole
+from mho.macro_models.array import Wires
 from mho.macro_models.integer.operation import Direction
 from mho.macro_models.kinds import pin_level_macro
 from mho.macro_models.tnsa.config import TnsaConfig
 from mho.macro_models.tnsa.model import TnsaModel
+from tests.macro_models.array.settling import one_pole
 
 IDEAL = load_device("ideal")
 LINES, C_F, T_S = 32, 115e-15, 10e-9

@@ -16,9 +16,6 @@ from mho.hw.tile.rtl.windows.sums import TOTAL, Sums
 
 __all__ = ["WindowIterator"]
 
-_CORNER = CORNER - 1
-"""Bits of a column or row of a window that is not before the image."""
-
 
 class WindowIterator(Resettable):
     """Carries out one walk at a time. Reference: :class:`mho.hw.tile.isa.window.SlidingWindow`.
