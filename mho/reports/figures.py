@@ -76,7 +76,7 @@ def figures_of(facts: Facts) -> Iterator[tuple[str, str, str, Figure]]:
         ("links", facts.links, draw_links), ("cores", cost is not None and facts.trace is None, _cores),
         ("codes", any("codes" in layer for layer in facts.layers), _codes),
         ("energy", cost is not None and cost["energy"], _energy), ("area", facts.silicon, _area),
-        ("digital", energy, _digital), ("tile-energy", energy is not None and energy["tiles"], draw_tile_energy),
+        ("digital", energy, _digital), ("tile-energy", energy is not None and energy.get("tiles"), draw_tile_energy),
     )
     part = None if energy is None else some_tiles(energy)
     for name, numbers, draw in drawn:

@@ -256,7 +256,7 @@ def missing_words(facts: Facts) -> list[tuple[str, str]]:
          "mho report .. --liberty LIB.lib --memories MACRO.lib"),
         (facts.energy is None, "energy of the digital part, from switching activity",
          "mho run .. --backend cosim --waves F.fst, then mho report .. --liberty LIB.lib --activity F.fst"),
-        (facts.energy is not None and bool(facts.energy["unseen_tiles"]),
+        (facts.energy is not None and bool(facts.energy.get("unseen_tiles")),
          "energy of the digital part of the other tiles", "mho run .. --waves F.fst without --waves-tiles"),
     ]
     return [(what, how) for missing, what, how in rows if missing]
