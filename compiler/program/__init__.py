@@ -9,7 +9,7 @@ in, so that calibration, every backend and the references share it.
 
 from mho.compiler.program.ends import InputStage, OutputStage
 from mho.compiler.program.layer import DITHER, OP_ID_IMAGE_SHIFT, Call, Layer, Mvm, RunMvm, row_codes, run_call
-from mho.compiler.program.program import Program, RunLayer, Watch, batch_size
+from mho.compiler.program.program import Program, batch_size
 from mho.compiler.program.stage import Host, Operation, Stage
 
 __all__ = [
@@ -23,10 +23,8 @@ __all__ = [
     "Operation",
     "OutputStage",
     "Program",
-    "RunLayer",
     "RunMvm",
     "Stage",
-    "Watch",
     "batch_size",
     "row_codes",
     "run_call",

@@ -1,7 +1,6 @@
 """A chip of tiles on an FPGA: in each tile an emulator in place of core and memristors."""
 
-from mho.hw.board.tiles.blocks import EmulatedBlocks
 from mho.hw.board.tiles.config import TilesConfig
 from mho.hw.board.tiles.tiles import BoardTiles
 
-__all__ = ["BoardTiles", "EmulatedBlocks", "TilesConfig"]
+__all__ = ["BoardTiles", "TilesConfig"]
