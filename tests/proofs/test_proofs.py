@@ -70,7 +70,7 @@ CHOSEN = [
     ("SEND reads a block before it is there", "SendEngine"),
     ("an instruction at the end of a loop retires twice", "Sequencer"),
     ("a window is planned when its last pixel is the next to come", "WindowIterator"),
-    ("rows above the image count in the ring", "Window"),
+    ("rows above the image count in the ring", "AddressGenerator"),
     # Broken routers, a broken adder, a broken end of requests: the claims notice.
     ("an input forgets who has had its head", "InputUnit"),
     pytest.param("what is wanted next is found for the wrong router", "Router", marks=pytest.mark.slow),
