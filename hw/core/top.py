@@ -61,14 +61,15 @@ class CoreTop(wiring.Component):
     verilog_name = "core"
 
     def __init__(self, blocks: Any) -> None:
-        self.blocks = blocks
+        self._made_from = blocks
+        self.blocks = blocks.hardware  # what its module is called by: not the registers of a host
         self.port = blocks.port
         super().__init__({**self.port.members, **blocks.beside})
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        m.submodules.digital = digital = self.blocks.digital()
-        m.submodules.macro = macro = MacroAdapter(self.blocks.pins)
+        m.submodules.digital = digital = self._made_from.digital()
+        m.submodules.macro = macro = MacroAdapter(self._made_from.pins)
         connect(m, core=digital.macro, macro=macro.pins)
         join(m, self.signature, digital, flipped(self))
         return m

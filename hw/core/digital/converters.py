@@ -48,11 +48,6 @@ class ColumnConverter(ABC):
         """Cycles until all its columns have their codes."""
         return self.columns * self.code_cycles
 
-    @property
-    def code_range(self) -> tuple[int, int]:
-        """Smallest and largest code."""
-        return -(1 << self.bits - 1), (1 << self.bits - 1) - 1
-
 
 @dataclass(frozen=True, kw_only=True)
 class SarConverter(ColumnConverter):

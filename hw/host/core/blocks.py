@@ -65,7 +65,12 @@ class CoreBlocks(HostedCore):
     @property
     def configurations(self) -> tuple[object, ...]:
         """What the blocks are configured by: their modules are called by the names of the blocks alone."""
-        return self, self.cfg, self.write, self.registers, self.pins
+        return self, self.hardware, self.cfg, self.write, self.registers, self.pins
+
+    @property
+    def hardware(self) -> tuple[object, ...]:
+        """What the core alone is another for."""
+        return self.cfg, self.write
 
     @property
     def trim(self) -> int | None:
