@@ -22,6 +22,7 @@ NAMED = {
     "amaranth-boards": ("Copyright (C)", "the text of BSD-2-Clause, in full"),
     "certifi": ("Mozilla", "files of its own; the site's tools bring it"),
     "cocotb-bus": ("", "states none in its metadata; its repository has BSD-3-Clause"),
+    "pytest-timeout": ("DFSG approved AND MIT", "MIT, which Debian's guidelines approve of"),
     "hypothesis": ("MPL-2.0", "files of its own; tests alone import it"),
     "pathspec": ("Mozilla", "files of its own; the tools of the build and of the site bring it"),
     "scapy": ("GPL-2.0", "cocotb-bus asks for it, for bus models that are not used; nothing here imports it"),

@@ -75,7 +75,8 @@ class Simulator:
 
 def _common_key(chips: Sequence[Chip], defines: dict[str, object]) -> list[str]:
     sources_hash = hash_files([Path(__file__), Path(__file__).with_name("shells.py"), *HDL.iterdir()])
-    return [*map(_hardware, chips), hardware_hash(), sources_hash, str(defines)]
+    of_bodies = [body(chip).defines(chip) for chip in chips]
+    return [*map(_hardware, chips), hardware_hash(), sources_hash, str([defines, *of_bodies])]
 
 
 def _hardware(chip: Chip) -> str:
