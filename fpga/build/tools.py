@@ -12,6 +12,7 @@ from pathlib import Path
 from mho.fpga.boards import Board
 from mho.fpga.families import Family
 from mho.macro_models.errors import InputError, ToolError
+from mho.sim.build.children import Child
 
 __all__ = ["FLOWS", "Toolchain", "find_tool", "find_toolchain"]
 
@@ -47,8 +48,11 @@ class Toolchain:
     def version(self, name: str) -> str:
         """What a tool says of itself."""
         command = [self.commands[name], self.versions_by[name]]
-        result = subprocess.run(command, capture_output=True, text=True, check=False)
-        lines = (result.stdout + result.stderr).splitlines()
+        tool = Child(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        try:
+            lines = tool.communicate()[0].decode(errors="replace").splitlines()
+        finally:
+            tool.end()
         return next((line.strip() for line in lines if re.search(r"\d\.\d", line)), "unknown")
 
     def versions(self) -> dict[str, str]:
