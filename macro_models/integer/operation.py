@@ -11,7 +11,8 @@ from typing import ClassVar
 from mho.macro_models.errors import InputError, check_whole
 
 __all__ = [
-    "LSB_SEGMENT_BITS", "MAX_BITS", "MOST_OUT_BITS", "STEP_FRACTION_BITS", "STEP_WIDTH", "Converter", "Direction", "MvmOperation",
+    "LSB_SEGMENT_BITS", "MAX_BITS", "MOST_OUT_BITS", "STEP_FRACTION_BITS", "STEP_WIDTH", "Converter", "Direction",
+    "MvmOperation",
 ]
 
 MAX_BITS = 8

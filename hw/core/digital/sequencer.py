@@ -100,8 +100,8 @@ class PhaseSequencer(Resettable):
         plane = range(most_planes)
         super().__init__({
             "full": In(1), "planes": In(most_planes.bit_length()), "take": Out(1), "begins": Out(1),
-            "plane": Out(plane), "next_plane": Out(plane), "finish": Out(1), "capture": Out(1), "free": In(1), "running": Out(1),
-            "analog": Out(1), "hold": In(1), **{phase.name: Out(1) for phase in phases},
+            "plane": Out(plane), "next_plane": Out(plane), "finish": Out(1), "capture": Out(1), "free": In(1),
+            "running": Out(1), "analog": Out(1), "hold": In(1), **{phase.name: Out(1) for phase in phases},
         })
 
     def elaborate(self, platform: object) -> Any:

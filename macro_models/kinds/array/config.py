@@ -161,9 +161,14 @@ class ArrayConfig(ConductanceGrid):
         digits = Steps(digit_bits=self.digit_bits)
         return [driven(digits, codes, step).astype(codes.dtype) for step in range(digits.count(op))]
 
+    def most_steps(self, op: MvmOperation) -> int:
+        """See :func:`mho.macro_models.macro.most_steps`: those of one conversion, whatever the bits of their sum."""
+        return max(1, (1 << self.bits - 1) - 1)
+
     def limit(self, step_code: int) -> float:
         """Accumulated product of one conversion that the converter takes."""
-        return float(min(max(1, (1 << self.bits - 1) - 1) * self.step(step_code), self.full_code))
+        steps = (1 << self.bits - 1) - 0.5 if self.bits > 1 else 1.0
+        return min(steps * self.step(step_code), float(self.full_code))
 
     @classmethod
     def from_dict(cls, content: Mapping[str, Any]) -> "ArrayConfig":
