@@ -10,9 +10,9 @@ from numpy.typing import ArrayLike, NDArray
 from mho.macro_models.cell_map import CellMap
 from mho.macro_models.devices.device import Device
 from mho.macro_models.integer.masks import Masks
-from mho.macro_models.integer.operation import Direction, MvmOperation
+from mho.macro_models.integer.operation import LSB_SEGMENT_BITS, Direction, MvmOperation
 
-__all__ = ["MacroConfig", "MacroModel", "MvmResult", "PinLevelMacro"]
+__all__ = ["MacroConfig", "MacroModel", "MvmResult", "PinLevelMacro", "conversions_of"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,6 +68,20 @@ class MacroConfig(Protocol):
     def active_causes(self, device: Device) -> frozenset[str]:
         """Causes of the macro itself, "wire" and "adc", that can change anything with this device."""
         ...
+
+
+def conversions_of(config: MacroConfig, op: MvmOperation, codes: NDArray[np.floating]) -> list[NDArray[np.floating]]:
+    """What each conversion of an operation takes of input codes, whole numbers of any shape: their segments.
+
+    A kind whose converters see codes in other parts has a method ``conversions`` of its configuration.
+    """
+    own_parts = getattr(config, "conversions", None)
+    if own_parts is not None:
+        return own_parts(op, codes)
+    if op.segments == 1:
+        return [codes]
+    high = np.trunc(codes * codes.dtype.type(2.0**-LSB_SEGMENT_BITS))
+    return [high, codes - high * codes.dtype.type(2**LSB_SEGMENT_BITS)]
 
 
 class MacroModel(Protocol):

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from mho.macro_models.arrays import variance_grid
 from mho.macro_models.errors import InputError
 from mho.macro_models.integer.masks import Masks
 from mho.macro_models.integer.operation import STEP_FRACTION_BITS, MvmOperation
@@ -30,7 +31,7 @@ from mho.macro_models.macro import MvmResult
 from mho.macro_models.programmed import ProgrammedCore
 from mho.macro_models.pwm.bound import NarrowProduct
 from mho.macro_models.pwm.config import PwmConfig
-from mho.macro_models.pwm.sensing import Key, Reals, made_oscillators, variance_grid
+from mho.macro_models.pwm.sensing import Key, Reals, made_oscillators
 
 __all__ = ["PwmModel"]
 
