@@ -8,8 +8,8 @@ from mho.hw.core.timing import Drain
 from mho.hw.noc.config import MeshConfig
 from mho.hw.noc.reduction.inputs import queue_depth
 from mho.hw.noc.reduction.trees import Group, entries
+from mho.hw.tile.interpreter.joined import HOST, Joined, Reduction, slots_of
 from mho.hw.tile.interpreter.plans import Plan
-from mho.hw.tile.interpreter.tiles import HOST, Joined, Reduction, slots_of
 from mho.hw.tile.timing.clock import Clock, Notice, Process
 from mho.hw.tile.timing.core import Conversions, CoreTime
 from mho.hw.tile.timing.engines import load, send, vector
