@@ -89,7 +89,7 @@ class ArrayConfig(ConductanceGrid):
     """Bits of a converter."""
     share: int = 8
     """Columns of weights that share one."""
-    full_scale_uA: float = 64.0
+    full_scale_uA: float = 256.0
     """Most current that it takes, in uA."""
     sigma_offset: float = 0.0
     """Standard deviation of its offset, in steps."""
