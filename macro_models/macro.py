@@ -9,8 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from mho.macro_models.cell_map import CellMap
 from mho.macro_models.devices.device import Device
-from mho.macro_models.integer.masks import Masks
-from mho.macro_models.integer.operation import LSB_SEGMENT_BITS, Direction, MvmOperation
+from mho.macro_models.integer.operation import LSB_SEGMENT_BITS, Direction, Masks, MvmOperation
 
 __all__ = ["MacroConfig", "MacroModel", "MvmResult", "PinLevelMacro", "conversions_of", "most_steps"]
 
