@@ -89,7 +89,7 @@ class RowCore(Resettable):
         unit: Any = self.unit()
         m.submodules.masks = masks = MaskStore(cfg)
         m.submodules.loader = loader
-        m.submodules.sequencer = sequencer = PhaseSequencer(cfg.phases, cfg.most_steps)
+        m.submodules.sequencer = sequencer = PhaseSequencer(cfg.phases, cfg.drive_steps)
         m.submodules.row_driver = rows = RowDriver(cfg)
         m.submodules.unit = unit
         for inner, outer in ((masks.i, self.mask), (loader.op, self.op), (loader.i, self.i), (unit.o, self.o)):

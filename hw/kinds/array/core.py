@@ -41,7 +41,7 @@ class ShiftAdd(ColumnGroups):
     def codes(self, m: Module, fields: Any, enabled: Value, group: Value) -> list[Signal]:
         """A cycle after their group was at the pins; their sums are read while it is."""
         cfg = self.cfg
-        width = cfg.converter.bits + 2 + (cfg.most_steps - 1).bit_length() + cfg.digit_bits * (8 // cfg.digit_bits)
+        width = cfg.converter.bits + 2 + (cfg.drive_steps - 1).bit_length() + cfg.digit_bits * (8 // cfg.digit_bits)
         m.submodules.sums = sums = Memory(shape=cfg.lanes * width, depth=cfg.group_rows, init=[])
         write, read = sums.write_port(), sums.read_port()
         first, shift, live = Signal(), Signal(), Signal(cfg.lanes)
