@@ -26,7 +26,7 @@ def row_port(cfg: Any) -> VectorPort:
     return VectorPort(OpLayout(), MaskLayout(cfg), words=WordsLayout(cfg.output_words) if cfg.ranged else None)
 
 
-class RowCore(Resettable):
+class RowCore(Resettable[Any]):
     """Runs matrix-vector products: rows are driven plane by plane, columns are read in groups.
 
     The next operation loads and the last result drains while one is at the pins. A kind says the order at the pins by
@@ -60,9 +60,9 @@ class RowCore(Resettable):
     words: Any
 
     def __init__(self, cfg: Any, pins: ContractPins) -> None:
-        self.cfg, self.pins = cfg, pins
+        self.pins = pins
         self.port = row_port(cfg)
-        super().__init__({**self.port.members, "macro": Out(pins)})
+        super().__init__(cfg, {**self.port.members, "macro": Out(pins)})
 
     @abstractmethod
     def unit(self) -> ColumnGroups:

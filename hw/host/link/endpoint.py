@@ -17,7 +17,7 @@ from mho.hw.ports import Component, In, Out
 __all__ = ["LinkTarget"]
 
 
-class LinkTarget(Component):
+class LinkTarget(Component[LinkConfig]):
     """Executes each request at most once and keeps its reply for as long as it may be asked for again.
 
     Bytes in, bytes out, as :class:`mho.hw.host.link.model.LinkDevice`; nothing is taken while a request is executed and
@@ -43,10 +43,6 @@ class LinkTarget(Component):
     i = In(stream.Signature(8))
     o = Out(stream.Signature(8))
     bus = Out(lambda self: RegisterBus(self.cfg.address_width))
-
-    def __init__(self, cfg: LinkConfig) -> None:
-        self.cfg = cfg
-        super().__init__()
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
