@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from mho.hw.block import Resettable
 from mho.hw.core.shape import MASK_WORD, MASKS, CoreShape
 from mho.hw.ports import In, Out
-from mho.macro_models.integer.masks import Masks
+from mho.macro_models.integer.operation import Masks
 
 __all__ = ["BL_SKIP", "LINE_MASK", "SL_SKIP", "WL_MASK", "MaskFile", "MaskLayout", "MaskStore"]
 
@@ -77,7 +77,7 @@ class MaskStore(Resettable[CoreShape]):
         A look-up is in progress.
     wl, driven, enabled : Out(cfg.mask_lines)
         Word lines that are on, driven lines that take an input, converted lines that give a code (see
-        :class:`mho.macro_models.integer.masks.Masks`). Valid after a look-up until the next.
+        :class:`mho.macro_models.integer.operation.Masks`). Valid after a look-up until the next.
     word_valid : Out(1)
         A word of them is complete: the same, for whoever keeps it in a memory.
     word_index, word_driven, word_enabled : Out

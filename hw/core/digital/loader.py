@@ -70,7 +70,8 @@ class RowOpCheck(ports.Component):
             self.planes.eq(op.in_bits - (op.in_signed & (op.in_bits != 1))),
             self.legal.eq(
                 (self.planes != 0) & (self.planes <= self.in_planes) & (op.out_bits != 0)
-                & (op.out_bits <= self.out_bits) & (op.step_code != 0) & (op.mode == 0) & ~op.backward & ~op.binary
+                & (op.out_bits <= self.out_bits if self.out_bits < 15 else 1) & (op.step_code != 0) & (op.mode == 0)
+                & ~op.backward & ~op.binary
             ),
         ]
         return m

@@ -12,8 +12,7 @@ from mho.hw.core.masks import MaskFile, MaskLayout
 from mho.hw.kinds.pwm.config import PwmCoreConfig
 from mho.hw.ports import In, Out
 from mho.macro_models.integer.pwm.calibration import RANGE_BITS, Calibration
-from mho.macro_models.integer.pwm.converter import TRIM_BITS, pack_trim, unpack_trim
-from mho.macro_models.integer.pwm.digital import DigitalUnits
+from mho.macro_models.integer.pwm.converter import TRIM_BITS, DigitalUnits, pack_trim, unpack_trim
 
 __all__ = ["COLUMN_BITS", "ColumnSettings", "SettingLayout", "SettingsFile", "SettingsLayout"]
 

@@ -8,8 +8,7 @@ from mho.hw.block import Resettable
 from mho.hw.kinds.tnsa.config import TnsaCoreConfig
 from mho.hw.kinds.tnsa.inputs.loader import staged_planes
 from mho.hw.ports import In, Out, array
-from mho.macro_models.integer.masks import Masks
-from mho.macro_models.integer.operation import LSB_SEGMENT_BITS, MAX_BITS, Direction, MvmOperation
+from mho.macro_models.integer.operation import LSB_SEGMENT_BITS, MAX_BITS, Direction, Masks, MvmOperation
 
 __all__ = ["LineRegisters", "line_levels"]
 
