@@ -4,8 +4,8 @@
 from amaranth.hdl import Module, Mux, Signal, Value
 
 from mho.hw.host.bus import RegisterBus
+from mho.hw.host.link.config import LinkConfig
 from mho.hw.host.link.format import Status
-from mho.hw.host.link.model import LinkConfig
 from mho.hw.ports import Component, In, Out
 
 __all__ = ["BusMaster"]
