@@ -9,10 +9,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from mho.macro_models.cell_map import CellMap
 from mho.macro_models.devices.device import Device
-from mho.macro_models.integer.masks import Masks
-from mho.macro_models.integer.operation import LSB_SEGMENT_BITS, Direction, MvmOperation
+from mho.macro_models.integer.operation import LSB_SEGMENT_BITS, Direction, Masks, MvmOperation
 
-__all__ = ["MacroConfig", "MacroModel", "MvmResult", "PinLevelMacro", "conversions_of"]
+__all__ = ["MacroConfig", "MacroModel", "MvmResult", "PinLevelMacro", "conversions_of", "most_steps"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,6 +81,15 @@ def conversions_of(config: MacroConfig, op: MvmOperation, codes: NDArray[np.floa
         return [codes]
     high = np.trunc(codes * codes.dtype.type(2.0**-LSB_SEGMENT_BITS))
     return [high, codes - high * codes.dtype.type(2**LSB_SEGMENT_BITS)]
+
+
+def most_steps(config: MacroConfig, op: MvmOperation) -> int:
+    """Steps of the largest code of one conversion of an operation.
+
+    A kind whose outputs are sums of conversions has a method ``most_steps`` of its configuration.
+    """
+    own_steps = getattr(config, "most_steps", None)
+    return op.max_steps if own_steps is None else own_steps(op)
 
 
 class MacroModel(Protocol):

@@ -38,7 +38,7 @@ def room(path: Path) -> str:
 
 
 WORDS = {"array"}
-"""Kinds whose name is a word that is used for other things: of these only imports from rooms of kinds count, and comparisons with a kind."""
+"""Kinds whose name is a word of other things: imports from rooms of kinds count, and comparisons with a kind."""
 
 
 def imported(path: str) -> set[str]:
@@ -51,8 +51,8 @@ def imported(path: str) -> set[str]:
 def named(tree: ast.AST) -> Iterator[tuple[int, str]]:
     """Kinds that a module imports from, or has the names of as strings: line and kind."""
     kinds = set(kind_names())
-    comparisons = [node for node in ast.walk(tree) if isinstance(node, ast.Compare) and "kind" in ast.unparse(node.left)]
-    asked = {id(side) for node in comparisons for side in node.comparators}
+    compared = [node for node in ast.walk(tree) if isinstance(node, ast.Compare) and "kind" in ast.unparse(node.left)]
+    asked = {id(side) for node in compared for side in node.comparators}
     for node in ast.walk(tree):
         if isinstance(node, ast.ImportFrom) and node.module:
             names = {part for alias in node.names for part in imported(f"{node.module}.{alias.name}")}

@@ -6,7 +6,7 @@ from typing import Any
 from mho.hw.config import Chip
 from mho.hw.emulator.kind import EmulatorKind
 from mho.hw.emulator.kinds import emulator_of
-from mho.hw.host.link.model import LinkConfig
+from mho.hw.host.link.config import LinkConfig
 from mho.hw.host.link.uart import UartConfig
 
 __all__ = ["BoardParts"]

@@ -12,8 +12,7 @@ from mho.hw.config import Chip
 from mho.hw.core.write_verify import WriteVerifyConfig
 from mho.hw.emulator.vector.reference import LoadWord
 from mho.hw.host.core.blocks import CoreBlocks
-from mho.macro_models.integer.masks import Masks
-from mho.macro_models.integer.operation import MvmOperation
+from mho.macro_models.integer.operation import Masks, MvmOperation
 
 __all__ = ["BoardOptions", "CoreLoads", "EmulatorKind"]
 

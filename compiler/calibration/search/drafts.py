@@ -16,7 +16,7 @@ from mho.compiler.mapping.weights import PairMap, Stack, most_slice_bits
 from mho.compiler.options import CompileOptions
 from mho.compiler.types import Float
 from mho.macro_models.integer.operation import STEP_FRACTION_BITS, MvmOperation
-from mho.macro_models.macro import conversions_of
+from mho.macro_models.macro import conversions_of, most_steps
 
 __all__ = ["FINE_STACK", "STACKS", "Drafts", "reach_of", "with_reach"]
 
@@ -178,11 +178,11 @@ def _largest(matrix: Float, codes: NDArray[np.float32], used: NDArray[np.integer
 
 def reach_of(draft: Draft) -> float:
     """The ratio for which the largest code stands."""
-    return draft.op.step_code * 2.0**-STEP_FRACTION_BITS * (draft.op.max_steps + 0.5)
+    return draft.op.step_code * 2.0**-STEP_FRACTION_BITS * (most_steps(draft.pairs.config, draft.op) + 0.5)
 
 
 def with_reach(draft: Draft, reach: float) -> Draft:
     """The candidate with the converter step for which the largest code stands for the ratio ``reach``."""
-    step = reach / (draft.op.max_steps + 0.5)
+    step = reach / (most_steps(draft.pairs.config, draft.op) + 0.5)
     code = int(np.clip(np.rint(step * 2**STEP_FRACTION_BITS), *draft.pairs.chip.step_codes))
     return replace(draft, op=replace(draft.op, step_code=code))

@@ -42,7 +42,7 @@ class RowConfig(CoreShape, FixedTiming):
         return 1
 
     @property
-    def most_steps(self) -> int:
+    def drive_steps(self) -> int:
         """The most steps in which rows are driven: a digit after the other, each by groups of rows."""
         return MAX_BITS // self.digit_bits * self.row_groups
 
@@ -76,4 +76,4 @@ class RowConfig(CoreShape, FixedTiming):
     @property
     def longest_cycles(self) -> int:
         """Cycles of the longest operation."""
-        return max(phase.cycles << (self.most_steps - 1 if phase.weighted else 0) for phase in self.phases)
+        return max(phase.cycles << (self.drive_steps - 1 if phase.weighted else 0) for phase in self.phases)

@@ -33,7 +33,7 @@ def steps_of(cfg: RowConfig, planes: Value) -> Value:
     return digits << cfg.row_groups.bit_length() - 1 if cfg.row_groups > 1 else digits
 
 
-class RowCore(Resettable):
+class RowCore(Resettable[Any]):
     """Runs matrix-vector products: rows are driven step by step, columns are read in groups.
 
     The next operation loads and the last result drains while one is at the pins. A kind says the order at the pins by
@@ -67,9 +67,9 @@ class RowCore(Resettable):
     words: Any
 
     def __init__(self, cfg: Any, pins: ContractPins) -> None:
-        self.cfg, self.pins = cfg, pins
+        self.pins = pins
         self.port = row_port(cfg)
-        super().__init__({**self.port.members, "macro": Out(pins)})
+        super().__init__(cfg, {**self.port.members, "macro": Out(pins)})
 
     @abstractmethod
     def unit(self) -> ColumnGroups:
@@ -89,7 +89,7 @@ class RowCore(Resettable):
         unit: Any = self.unit()
         m.submodules.masks = masks = MaskStore(cfg)
         m.submodules.loader = loader
-        m.submodules.sequencer = sequencer = PhaseSequencer(cfg.phases, cfg.most_steps)
+        m.submodules.sequencer = sequencer = PhaseSequencer(cfg.phases, cfg.drive_steps)
         m.submodules.row_driver = rows = RowDriver(cfg)
         m.submodules.unit = unit
         for inner, outer in ((masks.i, self.mask), (loader.op, self.op), (loader.i, self.i), (unit.o, self.o)):

@@ -10,7 +10,7 @@ from mho.macro_models.integer.operation import MAX_BITS
 __all__ = ["RowDriver"]
 
 
-class RowDriver(Resettable):
+class RowDriver(Resettable[RowConfig]):
     """Holds the planes of the operation that runs, and drives one of them.
 
     ``load``, ``drive`` and ``clear`` take effect at the next clock edge. No row is driven both ways, and none but
@@ -33,14 +33,10 @@ class RowDriver(Resettable):
     in_signed = In(1)
     driven = In(lambda self: self.cfg.inputs())
     drive = In(1)
-    select = In(lambda self: range(self.cfg.most_steps))
+    select = In(lambda self: range(self.cfg.drive_steps))
     clear = In(1)
     pos = Out(lambda self: self.cfg.inputs() * self.cfg.digit_bits)
     neg = Out(lambda self: self.cfg.inputs() * self.cfg.digit_bits)
-
-    def __init__(self, cfg: RowConfig) -> None:
-        self.cfg = cfg
-        super().__init__()
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
@@ -56,7 +52,7 @@ class RowDriver(Resettable):
             m.d.sync += [plane.eq(loaded & self.driven) for plane, loaded in zip(stored, planes, strict=True)]
             m.d.sync += negative.eq(Mux(self.in_signed, self.planes[-1], 0))
         with m.Switch(self.select):
-            for k in range(self.cfg.most_steps):
+            for k in range(self.cfg.drive_steps):
                 digit = stored[bits * (k // groups) : bits * (k // groups + 1)]
                 first, last = (rows * (k % groups + end) // groups for end in (0, 1))
                 with m.Case(k):

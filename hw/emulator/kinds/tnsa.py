@@ -27,8 +27,7 @@ from mho.hw.emulator.vector.reference import (
 from mho.hw.kinds.tnsa.blocks import TnsaBlocks
 from mho.hw.kinds.tnsa.config import TnsaCoreConfig
 from mho.hw.kinds.tnsa.host.map import tnsa_map
-from mho.macro_models.integer.masks import Masks
-from mho.macro_models.integer.operation import MvmOperation
+from mho.macro_models.integer.operation import Masks, MvmOperation
 
 __all__ = ["EMULATOR"]
 

@@ -18,8 +18,7 @@ from mho.hw.emulator.vector.reference import LoadWord
 from mho.hw.host.core.blocks import CoreBlocks
 from mho.hw.kinds import core_blocks
 from mho.macro_models.errors import InputError
-from mho.macro_models.integer.masks import Masks
-from mho.macro_models.integer.operation import MvmOperation
+from mho.macro_models.integer.operation import Masks, MvmOperation
 
 __all__ = ["RowEmulator"]
 

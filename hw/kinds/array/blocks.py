@@ -16,11 +16,13 @@ from mho.hw.kinds.array.config import ArrayCoreConfig
 from mho.hw.kinds.array.core import ArrayCore
 from mho.hw.kinds.array.pins import ArrayPins
 from mho.macro_models.integer.array.operation import ArrayOperation
+from mho.macro_models.integer.operation import MOST_OUT_BITS
 
 __all__ = ["ArrayBlocks"]
 
 _DOCS = {
-    "step_code": "Step of the converters, in 2**-14 of the most that they take.", "out_bits": "Bits of a conversion.",
+    "step_code": "Step of the converters, in 2**-14 of the most that they take.",
+    "out_bits": "Bits of an output, 1 to 15.",
 }
 
 
@@ -55,7 +57,7 @@ class ArrayBlocks(CoreBlocks):
 
     def op_check(self) -> wiring.Component:
         """What decides whether a descriptor is legal."""
-        return RowOpCheck(out_bits=self.cfg.converter.bits)
+        return RowOpCheck(out_bits=MOST_OUT_BITS)
 
     def digital(self) -> wiring.Component:
         """The core without its macro."""

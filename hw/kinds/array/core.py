@@ -12,7 +12,7 @@ from mho.hw.core.digital.loader import CodeLoader, RowOpCheck
 from mho.hw.core.layout import CODE_WIDTH
 from mho.hw.kinds.array.config import ArrayCoreConfig
 from mho.hw.kinds.array.pins import ArrayPins
-from mho.macro_models.integer.array.operation import TOP_CODE
+from mho.macro_models.integer.operation import MOST_OUT_BITS
 
 __all__ = ["ArrayCore", "ArrayLoader", "ShiftAdd"]
 
@@ -41,26 +41,26 @@ class ShiftAdd(ColumnGroups):
     def codes(self, m: Module, fields: Any, enabled: Value, group: Value) -> list[Signal]:
         """A cycle after their group was at the pins; their sums are read while it is."""
         cfg = self.cfg
-        width = cfg.converter.bits + 2 + (cfg.most_steps - 1).bit_length() + cfg.digit_bits * (8 // cfg.digit_bits)
+        width = cfg.converter.bits + 2 + (cfg.drive_steps - 1).bit_length() + cfg.digit_bits * (8 // cfg.digit_bits)
         m.submodules.sums = sums = Memory(shape=cfg.lanes * width, depth=cfg.group_rows, init=[])
         write, read = sums.write_port(), sums.read_port()
-        first, shift, out_bits, live = Signal(), Signal(), Signal(4), Signal(cfg.lanes)
+        first, shift, live = Signal(), Signal(), Signal(cfg.lanes)
         with m.If(self.part | self.finish):
-            m.d.sync += [first.eq(self.first), shift.eq(self.shift), out_bits.eq(self.result.out_bits)]
-        top, totals, outputs = Signal(signed(cfg.converter.bits + 1)), [], []
+            m.d.sync += [first.eq(self.first), shift.eq(self.shift)]
+        top, totals, outputs = Signal(signed(CODE_WIDTH)), [], []
         m.d.comb += [
             read.addr.eq(self.row), read.en.eq(1), write.addr.eq(group), write.en.eq(self._arrives),
-            top.eq((1 << out_bits) - 1 >> 1), live.eq(enabled.word_select(group, cfg.lanes)),
+            top.eq((1 << fields.out_bits) - 1), live.eq(enabled.word_select(group, cfg.lanes)),
         ]
         for k in range(cfg.lanes):
             before, total = (Signal(signed(width), name=f"{name}_{k}") for name in ("before", "total"))
             m.d.comb += [
                 before.eq(read.data.word_select(k, width)),
-                total.eq(Mux(first, 0, Mux(shift, before << cfg.digit_bits, before)) + self._half_steps(m, k, top)),
+                total.eq(Mux(first, 0, Mux(shift, before << cfg.digit_bits, before)) + self._half_steps(k)),
             ]
             totals.append(total)
             output = Signal(signed(CODE_WIDTH), name=f"output_{k}")
-            m.d.comb += output.eq(Mux(total > TOP_CODE, TOP_CODE, Mux(total < -TOP_CODE, -TOP_CODE, total)))
+            m.d.comb += output.eq(Mux(total > top, top, Mux(total < -top, -top, total)))
             with m.If(~live[k] | (fields.relu & (total < 0))):
                 m.d.comb += output.eq(0)
             outputs.append(output)
@@ -68,18 +68,13 @@ class ShiftAdd(ColumnGroups):
             m.d.comb += write.data.word_select(k, width).eq(total)
         return outputs
 
-    def _half_steps(self, m: Module, k: int, top: Value) -> Value:
-        """Half steps of the code of a lane: within the output bits; of two arrays the difference."""
+    def _half_steps(self, k: int) -> Value:
+        """Half steps of the code of a lane: of two arrays those of the difference."""
         cfg, bits = self.cfg, self.cfg.converter.bits
         codes = [self.converted.word_select(cfg.codes * k + j, bits).as_signed() for j in range(cfg.codes)]
-        if bits == 1:
-            return 2 * codes[0] + 1
-        cut = []
-        for j, code in enumerate(codes):
-            within = Signal(signed(bits), name=f"within_{k}_{j}")
-            m.d.comb += within.eq(Mux(code > top, top, Mux(code < -top, -top, code)))
-            cut.append(within)
-        return 2 * (cut[0] - cut[1] if cfg.codes == 2 else cut[0])
+        if cfg.codes == 2:
+            return 2 * (codes[0] - codes[1])
+        return 2 * codes[0] + (bits == 1)
 
 
 class ArrayCore(RowCore):
@@ -121,4 +116,4 @@ class ArrayLoader(CodeLoader):
 
     def op_check(self) -> RowOpCheck:
         """What decides whether a descriptor is legal."""
-        return RowOpCheck(out_bits=self.cfg.converter.bits)  # pyright: ignore[reportAttributeAccessIssue]
+        return RowOpCheck(out_bits=MOST_OUT_BITS)  # pyright: ignore[reportAttributeAccessIssue]

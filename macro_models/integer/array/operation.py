@@ -3,24 +3,21 @@
 from dataclasses import dataclass
 
 from mho.macro_models.errors import InputError
-from mho.macro_models.integer.operation import MAX_BITS, Converter, Direction, MvmOperation
+from mho.macro_models.integer.operation import MAX_BITS, MOST_OUT_BITS, Converter, Direction, MvmOperation
 
-__all__ = ["MOST_BITS", "TOP_CODE", "ArrayOperation", "Steps"]
+__all__ = ["MOST_BITS", "ArrayOperation", "Steps"]
 
 MOST_BITS = 10
 """Most bits of a converter."""
-
-TOP_CODE = 2**15 - 1
-"""Largest magnitude of an output, in half steps: sums beyond saturate."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class ArrayOperation(MvmOperation):
     """Static parameters of one product; see :class:`MvmOperation`.
 
-    ``out_bits`` are those of each conversion, whose codes are even numbers of half steps in ``-2 max_steps .. 2
-    max_steps``, of one bit -1 or 1. An output is their sum, shifted as bits of the input are, within
-    :data:`TOP_CODE`. Products go forward, and their duration does not depend on data.
+    An output is the sum of the codes of its conversions, shifted as bits of the input are, in half steps: even numbers,
+    or odd ones of converters of one bit. Beyond ``-(2**out_bits - 1) .. 2**out_bits - 1`` it saturates. Products go
+    forward, and their duration does not depend on data.
 
     Raises
     ------
@@ -31,7 +28,7 @@ class ArrayOperation(MvmOperation):
     early_stop: bool = False
 
     planes_at_once = MAX_BITS
-    most_out_bits = MOST_BITS
+    most_out_bits = MOST_OUT_BITS
 
     def __post_init__(self) -> None:
         super().__post_init__()

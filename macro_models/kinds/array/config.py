@@ -89,7 +89,7 @@ class ArrayConfig(ConductanceGrid):
     """Bits of a converter."""
     share: int = 8
     """Columns of weights that share one."""
-    full_scale_uA: float = 64.0
+    full_scale_uA: float = 256.0
     """Most current that it takes, in uA."""
     sigma_offset: float = 0.0
     """Standard deviation of its offset, in steps."""
@@ -161,9 +161,14 @@ class ArrayConfig(ConductanceGrid):
         digits = Steps(digit_bits=self.digit_bits)
         return [driven(digits, codes, step).astype(codes.dtype) for step in range(digits.count(op))]
 
+    def most_steps(self, op: MvmOperation) -> int:
+        """See :func:`mho.macro_models.macro.most_steps`: those of one conversion, whatever the bits of their sum."""
+        return max(1, (1 << self.bits - 1) - 1)
+
     def limit(self, step_code: int) -> float:
         """Accumulated product of one conversion that the converter takes."""
-        return float(min(max(1, (1 << self.bits - 1) - 1) * self.step(step_code), self.full_code))
+        steps = (1 << self.bits - 1) - 0.5 if self.bits > 1 else 1.0
+        return min(steps * self.step(step_code), float(self.full_code))
 
     @classmethod
     def from_dict(cls, content: Mapping[str, Any]) -> "ArrayConfig":

@@ -11,9 +11,8 @@ from numpy.typing import ArrayLike, NDArray
 from mho.macro_models.arrays import product, variance_grid
 from mho.macro_models.errors import InputError
 from mho.macro_models.integer.array.conversion import converted, driven
-from mho.macro_models.integer.array.operation import TOP_CODE
-from mho.macro_models.integer.masks import Masks
-from mho.macro_models.integer.operation import STEP_FRACTION_BITS, Direction, MvmOperation
+from mho.macro_models.integer.array.operation import ArrayOperation
+from mho.macro_models.integer.operation import STEP_FRACTION_BITS, Masks, MvmOperation
 from mho.macro_models.integer.random import NORMAL_ONE, Purpose, normal_codes
 from mho.macro_models.kinds.array.config import ArrayConfig
 from mho.macro_models.macro import MvmResult
@@ -154,7 +153,7 @@ class ArrayModel(ProgrammedCore[ArrayConfig]):
         ids = np.broadcast_to(np.asarray(op_id, dtype=np.uint64), inputs.shape[:1])
         key = self.key(masks.word_lines(op))
         enabled = masks.enabled(op)[:: config.cell_map.column_lines]
-        codes = np.empty((len(inputs), config.columns), dtype=np.int16)
+        codes, top = np.empty((len(inputs), config.columns), dtype=np.int16), 2**op.out_bits - 1
         clipped = np.zeros(codes.shape, dtype=np.bool_)
         for start in range(0, len(inputs), _BLOCK):
             block = slice(start, start + _BLOCK)
@@ -162,17 +161,15 @@ class ArrayModel(ProgrammedCore[ArrayConfig]):
             for weight, step, x_step in self._conversions(op, inputs[block] * masks.driven(op)):
                 found, beyond = self.codes(key, x_step, ids[block], step, op.step_code)
                 for side, sign in zip(range(0, self.conversions, config.columns), (1, -1), strict=False):
-                    total += sign * weight * self.half_steps(op, found[:, side : side + config.columns], sign)
+                    total += sign * weight * self.half_steps(found[:, side : side + config.columns])
                     clipped[block] |= beyond[:, side : side + config.columns]
-            total = np.clip(total, -TOP_CODE, TOP_CODE)
+            total = np.clip(total, -top, top)
             codes[block] = np.where(enabled & ~(op.relu & (total < 0)), total, 0)
         return MvmResult(codes, np.zeros((len(inputs), 1), dtype=np.int64), clipped=clipped[:, enabled].sum(axis=1))
 
-    def half_steps(self, op: MvmOperation, codes: Integers, sign: int = 1) -> Integers:
-        """What the core makes of codes: half steps within the output bits, odd ones of a converter of one bit."""
-        if self.config.bits == 1:
-            return 2 * codes + 1
-        return 2 * np.clip(codes, -op.max_steps, op.max_steps)
+    def half_steps(self, codes: Integers) -> Integers:
+        """Half steps that codes are: odd ones of a converter of one bit."""
+        return 2 * codes + (self.config.bits == 1)
 
     def _conversions(self, op: MvmOperation, inputs: NDArray[Any]) -> list[tuple[int, int, Integers]]:
         """(what its digit counts, number, what rows drive) of all conversions of a product."""
@@ -183,13 +180,14 @@ class ArrayModel(ProgrammedCore[ArrayConfig]):
 
     def supports(self, op: MvmOperation) -> bool:
         """Whether this macro carries out such operations."""
-        return op.direction is Direction.FORWARD and op.segments == 1 and op.out_bits <= self.config.bits
+        return isinstance(op, ArrayOperation)
 
     def full_scale(self, op: MvmOperation, masks: Masks, x: ArrayLike) -> float:
         """Step code at which the largest product of a conversion is just the end of the converter's range."""
         key, taken = self.key(masks.word_lines(op)), self._conversions(op, np.asarray(x) * masks.driven(op))
         largest = max(np.abs(step.astype(np.float64) @ key.products).max(initial=0.0) for _, _, step in taken)
-        return float(largest) * self.config.lsb_uS / self.config.full_uS / max(op.max_steps, 1) * 2**STEP_FRACTION_BITS
+        full = float(largest) * self.config.lsb_uS / self.config.full_uS
+        return full / self.config.most_steps(op) * 2**STEP_FRACTION_BITS
 
     def _checked(self, op: MvmOperation, masks: Masks, x: ArrayLike) -> NDArray[np.integer]:
         inputs, (rows, lines) = np.asarray(x), self.config.cell_map.shape
@@ -202,5 +200,5 @@ class ArrayModel(ProgrammedCore[ArrayConfig]):
         if inputs.size and not (low <= inputs.min() and inputs.max() <= high):
             raise InputError(f"inputs must be between {low} and {high}, not {inputs.min()} to {inputs.max()}")
         if not self.supports(op):
-            raise InputError(f"out_bits must be at most {self.config.bits} of this macro, not {op.out_bits}")
+            raise InputError("operation must be an ArrayOperation for a core of kind array")
         return inputs

@@ -17,8 +17,7 @@ from mho.hw.kinds import core_blocks, timing
 from mho.hw.tile.config import TileConfig
 from mho.macro_models import load_device
 from mho.macro_models.errors import InputError
-from mho.macro_models.integer.masks import Masks
-from mho.macro_models.integer.operation import MvmOperation
+from mho.macro_models.integer.operation import Masks, MvmOperation
 from mho.sim.board.backend import FpgaSimBackend
 from mho.sim.build.verilate import verilog_text
 from mho.sim.core.bench.verify import verify_core

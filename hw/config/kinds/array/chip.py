@@ -1,6 +1,6 @@
 """The description of a core whose columns share converters. Its defaults are the preset ``array-128``."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, ClassVar
 
 from mho.hw.config.chip import LINE_STEP, LINES, CoreSection, Section
@@ -100,7 +100,7 @@ class AdcSection(Section):
     )
     t_step_ns: float = key(10.0, "One bit or step of a conversion, in ns.", low=0.0, high=1e6, shapes=("core",))
     full_scale_uA: float = key(
-        64.0, "Most current that a converter takes, of either sign, in microamperes.", low=0.001, high=1e6
+        256.0, "Most current that a converter takes, of either sign, in microamperes.", low=0.001, high=1e6
     )
     range: str = key(
         "chosen", "Range of a converter: chosen for each product, up to its most current; fixed, always that.",
@@ -225,8 +225,11 @@ class ArrayChip(PulseChip):
 
     def operation(self, *, in_bits: int, in_signed: bool, out_bits: int | None = None) -> ArrayOperation:
         """An operation as the compiler starts from it; see :meth:`mho.hw.config.Chip.operation`."""
-        bits = min(out_bits or self.adc.bits, self.adc.bits)
-        return ArrayOperation(in_bits=in_bits, in_signed=in_signed, out_bits=bits, step_code=self.step_codes[0])
+        op = ArrayOperation(in_bits=in_bits, in_signed=in_signed, step_code=self.step_codes[0])
+        bits = min(out_bits or self.adc.bits, self.adc.bits) + (self.core.weights == "arrays")
+        if self.read.accumulate == "digital":
+            bits += op.planes + self.input.row_groups.bit_length() - 1
+        return replace(op, out_bits=min(bits, op.most_out_bits))
 
     def macro_config(self) -> "ArrayConfig":
         """Configuration of the numpy model of the macro."""
