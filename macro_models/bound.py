@@ -11,8 +11,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from mho.macro_models.integer.masks import Masks
-from mho.macro_models.integer.operation import LSB_SEGMENT_BITS, MvmOperation
+from mho.macro_models.integer.operation import LSB_SEGMENT_BITS, Masks, MvmOperation
 from mho.macro_models.integer.vector import take_vectors
 from mho.macro_models.macro import MacroModel, MvmResult
 

@@ -8,8 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mho.macro_models.devices import load_device
-from mho.macro_models.integer.masks import Masks
-from mho.macro_models.integer.operation import STEP_WIDTH, MvmOperation
+from mho.macro_models.integer.operation import STEP_WIDTH, Masks, MvmOperation
 from mho.macro_models.kinds import family
 
 __all__ = ["signal_to_noise_dB"]
@@ -40,7 +39,7 @@ def signal_to_noise_dB(config: Any, op: MvmOperation, low: float, high: float) -
     x = rng.integers(*op.input_range, size=(_VECTORS, cell_map.rows), endpoint=True)
     columns = slice(min(_COLUMNS, cell_map.columns))
     exact, (driven, converted) = x @ weights[:, columns], (np.zeros(count, dtype=bool) for count in cell_map.shape)
-    masks = Masks(~driven, np.arange(cell_map.columns) < _COLUMNS, driven, converted)
+    masks = Masks(~driven, np.arange(len(converted)) < _COLUMNS * cell_map.column_lines, driven, converted)
 
     @cache
     def ratio(half_octaves: int) -> float:

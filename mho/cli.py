@@ -34,7 +34,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "program": ("mho.commands.program", "Program the cells of a network by write-verify, or take measured ones."),
     "verify": ("mho.commands.verify.group", "Run the generated Verilog of a core or a mesh against its reference."),
     "device": ("mho.commands.device.group", "List, show and fit device models."),
-    "export": ("mho.commands.export", "Write what a host needs to run a network: C arrays, a driver, data."),
+    "export": ("mho.commands.tiles", "Write what a host needs to run a network: C arrays, a driver, data."),
     "asm": ("mho.commands.asm", "Assemble a tile's program, or refuse it with its line."),
     "disasm": ("mho.commands.asm", "Write a tile's program as text."),
     "tiles": ("mho.commands.tiles", "Run programs of tiles that were written by hand, on any backend."),

@@ -18,8 +18,7 @@ from mho.compiler.model import FloatNetwork
 from mho.compiler.model.before import Before
 from mho.compiler.network.file.archive import NETWORK, Arrays, archive_bytes, read_archive, write_archive
 from mho.compiler.network.file.calibration import CALIBRATION, read_calibration, write_calibration
-from mho.compiler.network.file.core import CoreImage, read_core, write_core
-from mho.compiler.network.file.layer import LAYER, RANGE, read_layer, write_layer
+from mho.compiler.network.file.layer import LAYER, RANGE, CoreImage, read_core, read_layer, write_core, write_layer
 from mho.compiler.network.file.model import MODEL, read_model, write_model
 from mho.compiler.network.file.old_format import convert
 from mho.compiler.network.file.stages import (

@@ -8,8 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from mho.fpga.link.errors import BoardLost, BoardReset, BusFault, LinkError
-from mho.fpga.link.pace import HEADS, Pace
-from mho.fpga.link.transport import Transport
+from mho.fpga.link.transport import HEADS, Pace, Transport
 from mho.hw.host.link.format import (
     COMMAND_BYTES,
     CRC_BYTES,

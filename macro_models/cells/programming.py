@@ -11,8 +11,7 @@ from numpy.typing import NDArray
 from mho.macro_models.cells.chip import chip_code
 from mho.macro_models.compiled import where_numba_is
 from mho.macro_models.devices.device import Device
-from mho.macro_models.devices.draws import Drawn, Draws, anew_step
-from mho.macro_models.devices.memory import shared, with_chip
+from mho.macro_models.devices.memory import Drawn, Draws, anew_step, shared, with_chip
 from mho.macro_models.integer.random import NORMAL_ONE, NORMAL_TABLE, Purpose, bits16
 
 __all__ = ["cell_draws", "programmed"]
@@ -66,7 +65,7 @@ def cell_draws(seed: int, core: int, shape: tuple[int, ...]) -> Draws:
 
 @dataclass(frozen=True)
 class _CellDraws:
-    """Draws of all cells of a core, see :class:`mho.macro_models.devices.draws.Draws`."""
+    """Draws of all cells of a core, see :class:`mho.macro_models.devices.memory.Draws`."""
 
     seed: int
     core: int

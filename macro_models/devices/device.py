@@ -13,10 +13,9 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from mho.macro_models.devices.draws import Drawn, Draws
 from mho.macro_models.devices.extrapolated import outside_of_law, outside_of_published
 from mho.macro_models.devices.grid import evaluate
-from mho.macro_models.devices.memory import mixed, shared, with_chip
+from mho.macro_models.devices.memory import Drawn, Draws, mixed, shared, with_chip
 from mho.macro_models.devices.quantiles import node_moments
 from mho.macro_models.devices.sections.confidence import Confidence
 from mho.macro_models.devices.sections.fit import Fit

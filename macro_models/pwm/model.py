@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from mho.macro_models.arrays import variance_grid
 from mho.macro_models.errors import InputError
-from mho.macro_models.integer.masks import Masks
-from mho.macro_models.integer.operation import STEP_FRACTION_BITS, MvmOperation
+from mho.macro_models.integer.operation import STEP_FRACTION_BITS, Masks, MvmOperation
 from mho.macro_models.integer.pwm.calibration import READS, Calibration, calibrate
 from mho.macro_models.integer.pwm.compensation import READS as VECTOR_READS
 from mho.macro_models.integer.pwm.compensation import Compensation, compensate, stored_vectors
@@ -17,20 +17,20 @@ from mho.macro_models.integer.pwm.converter import (
     COUNT_BITS,
     NEGATIVE,
     POSITIVE,
+    DigitalUnits,
     Oscillators,
     Trim,
     Whole,
     counts,
     level,
 )
-from mho.macro_models.integer.pwm.digital import DigitalUnits
 from mho.macro_models.integer.pwm.operation import PwmOperation
 from mho.macro_models.integer.random import LANES, NORMAL_ONE, Purpose, bits_of_blocks
 from mho.macro_models.macro import MvmResult
 from mho.macro_models.programmed import ProgrammedCore
 from mho.macro_models.pwm.bound import NarrowProduct
 from mho.macro_models.pwm.config import PwmConfig
-from mho.macro_models.pwm.sensing import Key, Reals, made_oscillators, variance_grid
+from mho.macro_models.pwm.sensing import Key, Reals, made_oscillators
 
 __all__ = ["PwmModel"]
 
@@ -45,7 +45,7 @@ Integers = NDArray[np.int64]
 class PwmModel(ProgrammedCore[PwmConfig]):
     """One programmed core. Everything random is drawn by counter: equal arguments give equal results, always.
 
-    The devices are ``[driven line, column]``, of the shape of :class:`~mho.macro_models.pwm.cell_map.FilledDevices`;
+    The devices are ``[driven line, column]``, of the shape of :class:`~mho.macro_models.pwm.config.FilledDevices`;
     :class:`~mho.macro_models.programmed.ProgrammedCore` has the parameters.
     """
 

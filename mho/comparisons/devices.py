@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from mho.comparisons.differences import KeyDifference, description_differences
+from mho.dotted import KeyDifference, description_differences
 from mho.macro_models.devices import Device
 from mho.macro_models.devices.resampled import resampled
 from mho.macro_models.devices.sections.confidence import LEVEL_OF_CONFIDENCE

@@ -11,8 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import bdtr, ndtr, stdtr, stdtrit
 
-from mho.comparisons.differences import KeyDifference, description_differences, key_differences
-from mho.dotted import dotted
+from mho.dotted import KeyDifference, description_differences, dotted, key_differences
 from mho.macro_models.errors import InputError
 from mho.macro_models.files import FileKind, read_text
 from mho.macro_models.files.schema import shown

@@ -45,7 +45,7 @@ class Facts:
 
     @property
     def fit(self) -> Fit:
-        """Whether one chip holds the network, see :func:`mho.compiler.plan.overflow`."""
+        """Whether one chip holds the network, see :func:`mho.compiler.plan.plan`."""
         return self.content["fit"]
 
     @property

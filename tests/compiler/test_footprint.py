@@ -54,7 +54,7 @@ PEAK = """
 import json, sys
 from pathlib import Path
 import numpy as np
-import mho.compiler.cores, mho, mho.runs.running, mho.sim.executor, mho.sim.functional
+import mho.compiler.passes, mho, mho.runs.running, mho.sim.executor, mho.sim.functional
 from mho.compiler import CompileOptions, FloatNetwork, compile_model
 from mho.compiler.calibration.calibrate import images_used
 from mho.compiler.calibration.trials.gradients import some_images
@@ -75,7 +75,7 @@ first = compile_model(random_perceptron([20, 24, 3]), load_chip("tnsa16-core"), 
 mho.Net(first).run(few)
 
 started = []
-mho.compiler.cores.check_memory = mho.runs.running.check_memory = check
+mho.compiler.passes.check_memory = mho.runs.running.check_memory = check
 if sys.argv[1] == "compiling":
     sizes, samples, seeds = json.loads(sys.argv[2])
     x = np.random.default_rng(0).normal(size=(samples, sizes[0])).astype("f4")

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from mho.compiler.calibration.assembly.layer_lowering import Product
 from mho.compiler.calibration.assembly.residual import Rest, copy_weights
 from mho.compiler.calibration.quantisers import Quantiser
-from mho.compiler.calibration.trials.activations import Activations
 from mho.compiler.calibration.trials.candidates import Chips, Draft, Held, Kind, Site, Stand, Trial
+from mho.compiler.calibration.trials.gradients import Activations
 from mho.compiler.calibration.trials.judges import make_judge
 from mho.compiler.layer_run import LayerRun, taken_inputs
 from mho.compiler.mapping import Placement

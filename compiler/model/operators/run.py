@@ -12,8 +12,7 @@ import numpy as np
 import onnx
 
 from mho.compiler.model.operators.bounds import MOST_ELEMENTS, MOST_OF_ALL, TooLarge, check
-from mho.compiler.model.operators.onnx_compat import SPECIAL, SPECIAL_ML
-from mho.compiler.model.operators.reference import ML_DOMAIN, ml_opset, run_as_is
+from mho.compiler.model.operators.onnx_compat import ML_DOMAIN, SPECIAL, SPECIAL_ML, ml_opset, run_as_is
 from mho.compiler.model.operators.rules import BOUNDS
 from mho.compiler.model.operators.rules_ml import BOUNDS_ML
 from mho.compiler.types import Array
@@ -36,8 +35,8 @@ def runnable(node: onnx.NodeProto) -> bool:
 
 
 def is_float_type(dtype: np.dtype[Any]) -> bool:
-    """Whether a type is a floating one, those of 16 bits that numpy does not know among them."""
-    return dtype.kind == "f" or dtype.name.startswith(("bfloat", "float"))
+    """Whether a type is a floating one, that of 16 bits that numpy does not know among them; those of 8 are codes."""
+    return dtype.itemsize > 1 and (dtype.kind == "f" or dtype.name.startswith("bfloat"))
 
 
 def is_float(array: Array) -> bool:

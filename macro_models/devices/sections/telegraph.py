@@ -14,8 +14,8 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from mho.macro_models.devices.draws import Draws
 from mho.macro_models.devices.grid import exp_of
+from mho.macro_models.devices.memory import Draws
 from mho.macro_models.integer.random import NORMAL_ONE, Purpose
 
 __all__ = ["Telegraph", "Trapped"]

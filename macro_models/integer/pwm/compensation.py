@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mho.macro_models.integer.pwm.calibration import RANGE_BITS, Calibration
-from mho.macro_models.integer.pwm.digital import GAIN_BITS, OFFSET_RANGE, PRODUCT_BITS, DigitalUnits
+from mho.macro_models.integer.pwm.converter import GAIN_BITS, OFFSET_RANGE, PRODUCT_BITS, DigitalUnits
 from mho.macro_models.integer.random import Purpose, bits16
 
 __all__ = [

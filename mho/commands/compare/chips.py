@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from mho.terminal.console import Output
 
 if TYPE_CHECKING:
-    from mho.comparisons.differences import KeyDifference
+    from mho.dotted import KeyDifference
 
 __all__ = ["compare_chips", "row_of"]
 
@@ -35,7 +35,7 @@ def compare_chips(names: Sequence[str], output: str | None, out: Output) -> dict
             if len(rows) > _MOST_ROWS:
                 out.text(f"and {len(rows) - _MOST_ROWS} keys more")
     if output is not None:
-        from mho.figures.compare_chips import figure_of_chips
+        from mho.figures.compare import figure_of_chips
         from mho.figures.run import save_figure
 
         save_figure(figure_of_chips(names[0], drawn), output, dpi=300)

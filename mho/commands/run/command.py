@@ -172,7 +172,7 @@ def run_command(
 def _worn(device: "Device", cycles: int, cells: str | None, out: Output) -> "Device":
     """The device of cells that were switched so often."""
     from mho.api.device import Device
-    from mho.macro_models.devices.endurance import cycled
+    from mho.macro_models.devices.resampled import cycled
 
     if not 0 <= cycles <= _MOST_CYCLES:
         raise InputError(f"--cycles must be from 0 to 1e12, not {cycles}")

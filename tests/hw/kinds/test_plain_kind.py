@@ -15,8 +15,7 @@ from mho.hw.core.layout import pack, pack_inputs
 from mho.hw.kinds import core_blocks, timing
 from mho.hw.tile.config import TileConfig
 from mho.macro_models.errors import InputError
-from mho.macro_models.integer.masks import Masks
-from mho.macro_models.integer.operation import MvmOperation
+from mho.macro_models.integer.operation import Masks, MvmOperation
 from mho.sim.build.verilate import verilog_text
 from mho.sim.core.bench.verify import verify_core
 from tests.hw.amaranth_bench import bits_of, collect, feed, put, simulate
