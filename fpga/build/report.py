@@ -50,6 +50,7 @@ def check_memory(board: Board, cfg: AnyConfig) -> None:
             f"{capacity}; {what_fits(board)}"
         )
 
+
 CELLS = {
     "ICESTORM_LC": "lut", "ICESTORM_RAM": "bram", "ICESTORM_SPRAM": "spram", "ICESTORM_DSP": "dsp",
     "TRELLIS_COMB": "lut", "TRELLIS_FF": "ff", "DP16KD": "bram", "MULT18X18D": "dsp",

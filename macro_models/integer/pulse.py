@@ -11,6 +11,8 @@ from enum import IntEnum
 import numpy as np
 from numpy.typing import NDArray
 
+from mho.macro_models.types import Integers
+
 __all__ = [
     "AMPLITUDE_BITS",
     "CONDUCTANCE_BITS",
@@ -38,8 +40,6 @@ __all__ = [
     "PulseLaw",
     "PulseRecord",
 ]
-
-Integers = NDArray[np.int64]
 
 AMPLITUDE_BITS = 8
 """Width of the code of a pulse's amplitude."""

@@ -5,9 +5,11 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from mho.macro_models.compiled import where_numba_is
+from mho.macro_models.compiled import loops_of
 
 __all__ = ["compiled_tally", "tally"]
+
+compiled_tally: Callable[[], Callable[..., None] | None] = loops_of("mho.macro_models.integer.tally_compiled")
 
 
 def tally(codes: NDArray[np.int16], top: int) -> NDArray[np.int64]:
@@ -21,11 +23,3 @@ def tally(codes: NDArray[np.int16], top: int) -> NDArray[np.int64]:
     counts = np.zeros(2 * top + 1, dtype=np.int64)
     loops(np.ascontiguousarray(codes), top, counts)
     return counts
-
-
-@where_numba_is
-def compiled_tally() -> Callable[..., None] | None:
-    """The loops of :mod:`.tally_compiled`."""
-    from mho.macro_models.integer.tally_compiled import make_loops
-
-    return make_loops()

@@ -30,6 +30,7 @@ from mho.macro_models.programmed import ProgrammedCore
 from mho.macro_models.pwm.bound import NarrowProduct
 from mho.macro_models.pwm.config import PwmConfig
 from mho.macro_models.pwm.sensing import Key, Reals, made_oscillators, variance_grid
+from mho.macro_models.types import Integers
 
 __all__ = ["PwmModel"]
 
@@ -38,7 +39,6 @@ _KEYS = 32
 _HALF_PHASE = float(1 << COUNT_BITS - 1)
 
 Counters = tuple[Whole, Whole]
-Integers = NDArray[np.int64]
 
 
 class PwmModel(ProgrammedCore[PwmConfig]):
@@ -303,7 +303,7 @@ class PwmModel(ProgrammedCore[PwmConfig]):
         self, op: MvmOperation, masks: Masks, rows: NDArray[np.integer], taken: NDArray[np.integer], inputs: int,
         columns: NDArray[np.integer],
     ) -> NarrowProduct:
-        """See :func:`mho.macro_models.bound.bind`."""
+        """See :func:`mho.macro_models.macro.bind`."""
         operation = self._operation(op)
         return NarrowProduct(
             self.counters, operation, self.key(masks.word_lines(op)), masks.enabled(op), self.trimmed,

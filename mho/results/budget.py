@@ -244,6 +244,7 @@ def make_budget(
     table = {cause: tuple(by_cause.get(cause, np.zeros(seeds)).tolist()) for cause in CAUSES}
     return Budget(measure, tuple(rows), table, len(scores), rescore)
 
+
 _GRID = 257
 """Conductances at which a device is asked whether it has any noise."""
 

@@ -29,6 +29,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mho.macro_models.integer.pwm.operation import PwmOperation
+from mho.macro_models.types import Integers
 
 __all__ = [
     "COUNTER_BITS",
@@ -93,7 +94,6 @@ class DigitalUnits:
         np.clip(code, 0 if op.relu else -op.top_code, op.top_code, out=code)
         return (code if enabled.all() else np.where(enabled, code, 0)).astype(np.int16)
 
-Integers = NDArray[np.int64]
 Whole = NDArray[np.float64]
 """Whole numbers in double precision, which holds them exactly."""
 

@@ -28,9 +28,12 @@ Widths: codes 13 bits signed (two-segment operations), multipliers 15 bits and a
 wrap.
 """
 
-from mho.macro_models.integer.vector.lanes import LANE_MAX, MULTIPLIER_MAX, SHIFT_MAX, SUM_MAX, finish
 from mho.macro_models.integer.vector.leaf import LeafSum, check_headroom, largest_code, scale_leaf, sum_leaves
 from mho.macro_models.integer.vector.operations import (
+    LANE_MAX,
+    MULTIPLIER_MAX,
+    SHIFT_MAX,
+    SUM_MAX,
     TABLE_HALF,
     Encode,
     Largest,
@@ -41,6 +44,7 @@ from mho.macro_models.integer.vector.operations import (
     Select,
     Table,
     WeightedSum,
+    finish,
 )
 from mho.macro_models.integer.vector.take import (
     PAD,

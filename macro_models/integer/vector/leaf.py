@@ -5,11 +5,13 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from mho.macro_models.compiled import where_numba_is
+from mho.macro_models.compiled import loops_of
 from mho.macro_models.integer.operation import LSB_SEGMENT_BITS, MvmOperation
-from mho.macro_models.integer.vector.lanes import LANE_MAX, Lanes, round_shift
+from mho.macro_models.integer.vector.operations import LANE_MAX, Lanes, round_shift
 
 __all__ = ["LeafSum", "check_headroom", "compiled_leaves", "largest_code", "scale_leaf", "sum_leaves"]
+
+compiled_leaves: Callable[[], Callable[..., None] | None] = loops_of("mho.macro_models.integer.vector.leaf_compiled")
 
 
 def largest_code(op: MvmOperation) -> int:
@@ -42,14 +44,6 @@ def sum_leaves(leaves: Sequence[tuple[Lanes, NDArray[np.integer]]], outputs: int
             chosen = order[turn == k]
             total[:, target[chosen]] += values[:, chosen]
     return total
-
-
-@where_numba_is
-def compiled_leaves() -> Callable[..., None] | None:
-    """The loops of :mod:`.leaf_compiled`."""
-    from mho.macro_models.integer.vector.leaf_compiled import make_loops
-
-    return make_loops()
 
 
 class LeafSum:

@@ -6,9 +6,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mho.macro_models.compiled import where_numba_is
+from mho.macro_models.compiled import loops_of
 
 __all__ = ["PAD", "compiled_take", "padded", "run_of", "take_elements", "take_rows", "take_vectors", "with_padding"]
+
+compiled_take: Callable[[], Callable[..., None] | None] = loops_of("mho.macro_models.integer.vector.take_compiled")
 
 PAD = -1
 """Index of an element that is outside of a value: padding."""
@@ -56,14 +58,6 @@ def take_elements(x: NDArray[Any], index: NDArray[np.uint32]) -> NDArray[Any]:
 def take_vectors(values: NDArray[Any], index: NDArray[np.uint32]) -> NDArray[Any]:
     """Vectors of ``values[:, index]``, (batch * vectors, inputs), for an index of shape (vectors, inputs)."""
     return take_elements(values, index.reshape(-1)).reshape(len(values) * len(index), -1)
-
-
-@where_numba_is
-def compiled_take() -> Callable[..., None] | None:
-    """The loops of :mod:`.take_compiled`."""
-    from mho.macro_models.integer.vector.take_compiled import make_loops
-
-    return make_loops()
 
 
 def run_of(index: NDArray[np.integer]) -> NDArray[np.integer] | slice:

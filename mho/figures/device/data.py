@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from mho.macro_models.types import Reals
+
 if TYPE_CHECKING:
     from mho.macro_models.devices import Device
 
@@ -29,7 +31,6 @@ RETENTION_C = (25.0, 55.0, 85.0)
 """Temperatures at which retention is shown, in degrees Celsius."""
 _CELLS = 20_000
 YEARS_10_S = 10 * 365.25 * 86400.0
-Reals = NDArray[np.float64]
 
 
 def shown_levels(device: "Device") -> Reals:
