@@ -15,20 +15,8 @@ if TYPE_CHECKING:
     from mho.compiler.passes import FIRST_INPUTS, compile_for_chip, compile_model
 
 __all__ = [
-    "FIRST_INPUTS",
-    "CompileOptions",
-    "CoreImage",
-    "FloatNetwork",
-    "Inputs",
-    "NamedInputs",
-    "Network",
-    "compile_for_chip",
-    "compile_model",
-    "fitting_of",
-    "import_onnx",
-    "load_input",
-    "load_inputs",
-    "summarise",
+    "FIRST_INPUTS", "CompileOptions", "CoreImage", "FloatNetwork", "Inputs", "NamedInputs", "Network",
+    "compile_for_chip", "compile_model", "fitting_of", "import_onnx", "load_input", "load_inputs", "summarise",
 ]
 
 __getattr__ = lazy_names(__name__, {

@@ -11,7 +11,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["ArrayLibrary", "library", "multiplied", "product", "products_by"]
+__all__ = ["ArrayLibrary", "library", "multiplied", "product", "products_by", "variance_grid"]
 
 
 class ArrayLibrary(Protocol):
@@ -57,3 +57,18 @@ def products_by(library: ArrayLibrary | None) -> Iterator[None]:
         yield
     finally:
         _current.remove(library)
+
+
+_VARIANCE_TOP = 2.0**24
+
+
+def variance_grid(variance: NDArray[np.float64]) -> tuple[NDArray[np.float64], float] | None:
+    """Variances as whole numbers below 2**24, and their unit, a power of two; None if there are none.
+
+    A sum of 2**15 of them, each times a squared input, is below 2**53 and so has one value in whatever order.
+    """
+    top = float(variance.max(initial=0.0))
+    if top == 0.0:
+        return None
+    unit = 2.0 ** np.ceil(np.log2(top / (0.99 * _VARIANCE_TOP)))
+    return np.rint(variance / unit), unit

@@ -20,7 +20,7 @@ from mho.macro_models.integer.vector import take_vectors
 
 __all__ = [
     "BoundProduct", "MacroConfig", "MacroModel", "MvmResult", "PinLevelMacro", "bind", "compute_taken",
-    "constant_input",
+    "constant_input", "conversions_of", "most_steps",
 ]
 
 
@@ -77,6 +77,29 @@ class MacroConfig(Protocol):
     def active_causes(self, device: Device) -> frozenset[str]:
         """Causes of the macro itself, "wire" and "adc", that can change anything with this device."""
         ...
+
+
+def conversions_of(config: MacroConfig, op: MvmOperation, codes: NDArray[np.floating]) -> list[NDArray[np.floating]]:
+    """What each conversion of an operation takes of input codes, whole numbers of any shape: their segments.
+
+    A kind whose converters see codes in other parts has a method ``conversions`` of its configuration.
+    """
+    own_parts = getattr(config, "conversions", None)
+    if own_parts is not None:
+        return own_parts(op, codes)
+    if op.segments == 1:
+        return [codes]
+    high = np.trunc(codes * codes.dtype.type(2.0**-LSB_SEGMENT_BITS))
+    return [high, codes - high * codes.dtype.type(2**LSB_SEGMENT_BITS)]
+
+
+def most_steps(config: MacroConfig, op: MvmOperation) -> int:
+    """Steps of the largest code of one conversion of an operation.
+
+    A kind whose outputs are sums of conversions has a method ``most_steps`` of its configuration.
+    """
+    own_steps = getattr(config, "most_steps", None)
+    return op.max_steps if own_steps is None else own_steps(op)
 
 
 class MacroModel(Protocol):

@@ -39,7 +39,7 @@ def signal_to_noise_dB(config: Any, op: MvmOperation, low: float, high: float) -
     x = rng.integers(*op.input_range, size=(_VECTORS, cell_map.rows), endpoint=True)
     columns = slice(min(_COLUMNS, cell_map.columns))
     exact, (driven, converted) = x @ weights[:, columns], (np.zeros(count, dtype=bool) for count in cell_map.shape)
-    masks = Masks(~driven, np.arange(cell_map.columns) < _COLUMNS, driven, converted)
+    masks = Masks(~driven, np.arange(len(converted)) < _COLUMNS * cell_map.column_lines, driven, converted)
 
     @cache
     def ratio(half_octaves: int) -> float:

@@ -1,7 +1,10 @@
 """The first test of a generated design, which its user owns from then on."""
 
 
+from dataclasses import replace
+
 from mho.hw.config import Chip
+from mho.hw.core.layout import OpLayout, pack
 from mho.hw.core.write_verify.config import WriteVerifyConfig
 from mho.hw.kinds import core_blocks, timing
 from mho.macro_models.integer.operation import MvmOperation
@@ -29,7 +32,9 @@ def template(name: str) -> str:
 def _host(design: Design, wrap: str) -> str:
     if wrap == "none":
         blocks = core_blocks(design.chip)
-        return fill(template("bench_streams"), {"TRIM": blocks.trim, "UNUSED": list(blocks.idle)})
+        return fill(template("bench_streams"), {
+            "TRIM": blocks.trim, "UNUSED": list(blocks.idle), "STEP_AT": OpLayout()["step_code"].offset,
+        })
     map = core_blocks(design.chip).registers
     addresses = {entry.name.upper(): f"{entry.address:#05x}" for entry in map.entries}
     text = template(f"bench_{wrap}") + template("bench_registers")
@@ -47,9 +52,10 @@ _CYCLES = 50_000
 
 def _operation(chip: Chip) -> MvmOperation:
     """The product that the bench asks for: 4 bits in and 8 out, or fewer where analog operations take very long."""
-    chosen = MvmOperation(in_bits=4, out_bits=8)
+    operation = macro_texts_of(chip).operation
+    chosen = operation(chip, 4, 8)
     for in_bits, out_bits in ((4, 8), (4, 6), (4, 4), (4, 3), (3, 3), (2, 3)):
-        chosen = MvmOperation(in_bits=in_bits, out_bits=out_bits)
+        chosen = operation(chip, in_bits, out_bits)
         if timing(chip).worst_cycles(chosen) <= _CYCLES:
             break
     return chosen
@@ -70,9 +76,11 @@ def _bench(design: Design, wrap: str, *, ideal: bool) -> str:
     texts = macro_texts_of(design.chip)
     values: dict[str, object] = {
         "PRODUCTS": texts.products_text(design.chip), **texts.values(design.chip),
-        "HOST": _host(design, wrap), "TOP": design.top, "LINES": lines, "PERIOD": 10, "IDEAL": ideal,
+        "HOST": _host(design, wrap), "TOP": design.top, "LINES": lines, "PERIOD": 10,
+        "INPUTS": texts.inputs(design.chip), "OUTPUTS": core_blocks(design.chip).cfg.outputs, "IDEAL": ideal,
         "RESET": "rst_n" if low else "rst", "ACTIVE": int(not low), "IDLE": int(low), "FALL": FALL if low else "",
-        "STEP_CODE": texts.step_code(lines), "IN_BITS": op.in_bits, "OUT_BITS": op.out_bits,
+        "STEP_CODE": texts.step_code(design.chip), "IN_BITS": op.in_bits, "OUT_BITS": op.out_bits,
+        "OPERATION": f"{pack(replace(op, step_code=1)) & ~(1 << OpLayout()['step_code'].offset):#x}",
         # A few operations and some reads of cells, at 10 ns a cycle.
         "LONGEST": longest, "TIMEOUT": 20000 + longest // 10,
     }

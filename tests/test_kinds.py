@@ -37,16 +37,29 @@ def room(path: Path) -> str:
     return next((part for part in path.with_suffix("").parts if part in kind_names()), "")
 
 
+WORDS = {"array"}
+"""Kinds whose name is a word of other things: imports from rooms of kinds count, and comparisons with a kind."""
+
+
+def imported(path: str) -> set[str]:
+    """Names in the path of an import that kinds may have."""
+    parts = path.split(".")
+    ambiguous = WORDS if not {"kinds", "integer"} & set(parts) else set()
+    return set(parts) - ambiguous
+
+
 def named(tree: ast.AST) -> Iterator[tuple[int, str]]:
     """Kinds that a module imports from, or has the names of as strings: line and kind."""
     kinds = set(kind_names())
+    compared = [node for node in ast.walk(tree) if isinstance(node, ast.Compare) and "kind" in ast.unparse(node.left)]
+    asked = {id(side) for node in compared for side in node.comparators}
     for node in ast.walk(tree):
         if isinstance(node, ast.ImportFrom) and node.module:
-            names = set(node.module.split(".")) | {alias.name for alias in node.names}
+            names = {part for alias in node.names for part in imported(f"{node.module}.{alias.name}")}
         elif isinstance(node, ast.Import):
-            names = {part for alias in node.names for part in alias.name.split(".")}
-        elif isinstance(node, ast.Constant):
-            names = {node.value} if isinstance(node.value, str) else set()
+            names = {part for alias in node.names for part in imported(alias.name)}
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+            names = {node.value} - (WORDS if id(node) not in asked else set())
         else:
             continue
         yield from ((node.lineno, kind) for kind in kinds & names)  # pyright: ignore[reportAttributeAccessIssue]

@@ -12,7 +12,7 @@ from mho.compiler.program import Program as NetworkProgram
 from mho.compiler.types import Array, Facts, Lanes
 from mho.hw.config import Chip
 from mho.hw.tile.config import TileConfig
-from mho.hw.tile.interpreter.tiles import Flow, Joined, Place, Reduction
+from mho.hw.tile.interpreter.joined import Flow, Joined, Place, Reduction
 from mho.hw.tile.isa import STREAMS
 from mho.hw.tile.isa.program import Program
 from mho.macro_models.errors import InputError

@@ -12,19 +12,6 @@ from mho.compiler.program.layer import DITHER, OP_ID_IMAGE_SHIFT, Call, Layer, M
 from mho.compiler.program.program import Host, Operation, Program, Stage, batch_size
 
 __all__ = [
-    "DITHER",
-    "OP_ID_IMAGE_SHIFT",
-    "Call",
-    "Host",
-    "InputStage",
-    "Layer",
-    "Mvm",
-    "Operation",
-    "OutputStage",
-    "Program",
-    "RunMvm",
-    "Stage",
-    "batch_size",
-    "row_codes",
-    "run_call",
+    "DITHER", "OP_ID_IMAGE_SHIFT", "Call", "Host", "InputStage", "Layer", "Mvm", "Operation", "OutputStage", "Program",
+    "RunMvm", "Stage", "batch_size", "row_codes", "run_call",
 ]

@@ -9,7 +9,7 @@ from mho.compiler.tile.graph.graph import Value
 from mho.compiler.tile.graph.host import Split
 from mho.hw.config import Chip
 from mho.hw.tile.config import TileConfig
-from mho.hw.tile.interpreter.tiles import HOST, HostStep, Joined
+from mho.hw.tile.interpreter.joined import HOST, HostStep, Joined
 
 if TYPE_CHECKING:
     from mho.compiler.tile.programs import TilePrograms

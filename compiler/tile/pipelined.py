@@ -27,7 +27,7 @@ from mho.compiler.types import Facts
 from mho.hw.config import Chip
 from mho.hw.noc.config import MeshConfig
 from mho.hw.noc.reduction.trees import Edge, path
-from mho.hw.tile.interpreter.tiles import HOST
+from mho.hw.tile.interpreter.joined import HOST
 
 if TYPE_CHECKING:
     from mho.compiler.network import Network

@@ -13,8 +13,8 @@ from mho.compiler.tile.placement.software_pipeline import Cuts
 from mho.compiler.tile.placement.streams import Placed, place_nodes
 from mho.compiler.tile.refusal import Full, LongRing, NoRoomError, Refusal
 from mho.hw.tile.asm import disassemble
+from mho.hw.tile.interpreter.joined import Joined
 from mho.hw.tile.interpreter.liveness import check_liveness, check_runs
-from mho.hw.tile.interpreter.tiles import Joined
 from mho.macro_models.errors import InputError
 
 __all__ = ["TilePrograms", "graph_of", "tile_needs", "tile_programs", "try_programs"]

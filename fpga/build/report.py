@@ -11,8 +11,7 @@ from mho.hw.tile.config import TileConfig
 from mho.macro_models.errors import InputError
 
 __all__ = [
-    "CELLS", "Usage", "abc_failed", "check_memory", "error_line", "overfull", "read_usage", "unroutable",
-    "what_fits",
+    "CELLS", "Usage", "abc_failed", "check_memory", "error_line", "overfull", "read_usage", "unroutable", "what_fits",
 ]
 
 

@@ -9,15 +9,7 @@ from mho.hw.host.link.format import Status
 from mho.macro_models.errors import InputError, ToolError
 
 __all__ = [
-    "HEADS",
-    "UDEV_RULE",
-    "BoardLost",
-    "BoardReset",
-    "BusFault",
-    "LinkError",
-    "Pace",
-    "SerialTransport",
-    "Transport",
+    "HEADS", "UDEV_RULE", "BoardLost", "BoardReset", "BusFault", "LinkError", "Pace", "SerialTransport", "Transport",
 ]
 
 

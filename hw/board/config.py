@@ -53,7 +53,7 @@ class BoardConfig(BoardParts):
     baud
         Rate of the serial line, at most an eighth of the clock.
     link_bytes
-        Size of each of the two buffers of the link, see :class:`mho.hw.host.link.model.LinkConfig`.
+        Size of each of the two buffers of the link, see :class:`mho.hw.host.link.config.LinkConfig`.
 
     Raises
     ------

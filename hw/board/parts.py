@@ -6,7 +6,7 @@ from dataclasses import replace
 from mho.hw.config import Chip
 from mho.hw.config.kinds.tnsa.chip import TnsaChip
 from mho.hw.emulator import EmulatorConfig
-from mho.hw.host.link.model import LinkConfig
+from mho.hw.host.link.config import LinkConfig
 from mho.hw.host.link.uart import UartConfig
 from mho.hw.kinds.tnsa.config import TnsaCoreConfig
 from mho.macro_models.errors import InputError

@@ -18,7 +18,7 @@ from mho.hw.config.keys import ChipError, Section, check_section, key, keys_of
 from mho.hw.config.macro import MacroSection
 from mho.hw.config.tile import TileSection
 from mho.macro_models.errors import InputError
-from mho.macro_models.integer.operation import MvmOperation
+from mho.macro_models.integer.operation import STEP_WIDTH, MvmOperation
 
 if TYPE_CHECKING:
     from mho.macro_models import MacroConfig
@@ -215,6 +215,11 @@ class Chip(ABC):
     @abstractmethod
     def operation(self, *, in_bits: int, in_signed: bool, out_bits: int | None = None) -> MvmOperation:
         """An operation as the compiler starts from it; as many output bits as there are, at most ``out_bits``."""
+
+    @property
+    def step_codes(self) -> tuple[int, int]:
+        """Least and largest step code of an operation; of converters of a fixed range both are the same."""
+        return 1, 2**STEP_WIDTH - 1
 
     def rated_operations(self) -> list[tuple[str, MvmOperation]]:
         """Operations for which figures of the chip are given, each with its precision in words."""

@@ -57,7 +57,7 @@ class MaskFile:
         return Masks(rows[:LINE_MASK], columns[LINE_MASK:BL_SKIP], rows[BL_SKIP], columns[SL_SKIP])
 
 
-class MaskStore(Resettable):
+class MaskStore(Resettable[CoreShape]):
     """Memory of all masks, which looks up those of an operation.
 
     After reset the memory is set to its defaults, one word a cycle (``18 * cfg.mask_words`` cycles). A look-up reads
@@ -98,10 +98,6 @@ class MaskStore(Resettable):
     word_index = Out(lambda self: range(self.cfg.mask_words))
     word_driven = Out(lambda self: self.cfg.mask_width)
     word_enabled = Out(lambda self: self.cfg.mask_width)
-
-    def __init__(self, cfg: CoreShape) -> None:
-        self.cfg = cfg
-        super().__init__()
 
     def elaborate(self, platform: object) -> Module:
         m = Module()

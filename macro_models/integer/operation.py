@@ -14,18 +14,15 @@ from numpy.typing import NDArray
 from mho.macro_models.errors import InputError, check_whole
 
 __all__ = [
-    "LSB_SEGMENT_BITS",
-    "MAX_BITS",
-    "STEP_FRACTION_BITS",
-    "STEP_WIDTH",
-    "Converter",
-    "Direction",
-    "Masks",
-    "MvmOperation",
+    "LSB_SEGMENT_BITS", "MAX_BITS", "MOST_OUT_BITS", "STEP_FRACTION_BITS", "STEP_WIDTH", "Converter", "Direction",
+    "Masks", "MvmOperation",
 ]
 
 MAX_BITS = 8
 """Widest input and output of one operation, in bits."""
+
+MOST_OUT_BITS = 15
+"""Widest output of any kind that says so: codes are 16 bits wide, in half steps."""
 
 LSB_SEGMENT_BITS = 4
 """Magnitude planes of one conversion; wider inputs run as an MSB segment and an LSB segment of this width."""

@@ -1,15 +1,9 @@
 """How often there is each code."""
 
-from collections.abc import Callable
-
 import numpy as np
 from numpy.typing import NDArray
 
-from mho.macro_models.compiled import loops_of
-
-__all__ = ["compiled_tally", "tally"]
-
-compiled_tally: Callable[[], Callable[..., None] | None] = loops_of("mho.macro_models.integer.tally_compiled")
+__all__ = ["tally"]
 
 
 def tally(codes: NDArray[np.int16], top: int) -> NDArray[np.int64]:
@@ -17,9 +11,4 @@ def tally(codes: NDArray[np.int16], top: int) -> NDArray[np.int64]:
 
     Those beyond count as the ends.
     """
-    loops = compiled_tally()
-    if loops is None:
-        return np.bincount((np.clip(codes, -top, top) + np.int16(top)).ravel(), minlength=2 * top + 1)
-    counts = np.zeros(2 * top + 1, dtype=np.int64)
-    loops(np.ascontiguousarray(codes), top, counts)
-    return counts
+    return np.bincount((np.clip(codes, -top, top) + np.int16(top)).ravel(), minlength=2 * top + 1)

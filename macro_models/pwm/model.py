@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from mho.macro_models.arrays import variance_grid
 from mho.macro_models.errors import InputError
 from mho.macro_models.integer.operation import STEP_FRACTION_BITS, Masks, MvmOperation
 from mho.macro_models.integer.pwm.calibration import READS, Calibration, calibrate
@@ -29,8 +30,8 @@ from mho.macro_models.macro import MvmResult
 from mho.macro_models.programmed import ProgrammedCore
 from mho.macro_models.pwm.bound import NarrowProduct
 from mho.macro_models.pwm.config import PwmConfig
-from mho.macro_models.pwm.sensing import Key, Reals, made_oscillators, variance_grid
-from mho.macro_models.types import Integers
+from mho.macro_models.pwm.sensing import Key, made_oscillators
+from mho.macro_models.types import Integers, Reals
 
 __all__ = ["PwmModel"]
 

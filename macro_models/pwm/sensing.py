@@ -13,7 +13,7 @@ from mho.macro_models.integer.random import LANES, NORMAL_ONE, Purpose, normal_b
 from mho.macro_models.pwm.config import PwmConfig
 from mho.macro_models.types import Reals
 
-__all__ = ["Key", "Reals", "lines_of", "made_oscillators", "variance_grid"]
+__all__ = ["Key", "Reals", "lines_of", "made_oscillators"]
 
 _RAW_GAINS = 0.52, 4.0
 """Cut where the trim register ends: what it could not bring back is no converter."""
@@ -46,21 +46,6 @@ def made_oscillators(config: PwmConfig, seed: int, core: int) -> Oscillators:
 
 WINDOWS = tuple(part for side in PARTS for part in side)
 """(sign of the inputs, sign of the devices) of each of four windows."""
-
-_VARIANCE_TOP = 2.0**24
-
-
-def variance_grid(variance: Reals) -> tuple[Reals, float] | None:
-    """Variances as whole numbers below 2**24, and their unit, a power of two; None if there are none.
-
-    A sum of 2**15 of them, each times a squared input, is below 2**53 and so has one value in whatever order.
-    """
-    top = float(variance.max(initial=0.0))
-    if top == 0.0:
-        return None
-    unit = 2.0 ** np.ceil(np.log2(top / (0.99 * _VARIANCE_TOP)))
-    return np.rint(variance / unit), unit
-
 
 def lines_of(blocks: NDArray[np.uint64]) -> NDArray[np.intp]:
     """Lines of some blocks of draws."""

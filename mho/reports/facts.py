@@ -12,15 +12,7 @@ from mho.results.facts import Cost, Fit, LayerRow, Trace
 from mho.units import format_time
 
 __all__ = [
-    "RUN",
-    "Facts",
-    "MemoryArea",
-    "MemoryEnergy",
-    "Silicon",
-    "SiliconEnergy",
-    "TileEnergy",
-    "facts_of",
-    "read_facts",
+    "RUN", "Facts", "MemoryArea", "MemoryEnergy", "Silicon", "SiliconEnergy", "TileEnergy", "facts_of", "read_facts",
 ]
 
 

@@ -19,15 +19,7 @@ if TYPE_CHECKING:
     from mho.sim.programming.instance import Cells
 
 __all__ = [
-    "MOST_EXACT",
-    "Budget",
-    "BudgetRow",
-    "Passes",
-    "active_causes",
-    "make_budget",
-    "orders",
-    "run_passes",
-    "shares",
+    "MOST_EXACT", "Budget", "BudgetRow", "Passes", "active_causes", "make_budget", "orders", "run_passes", "shares",
     "subsets",
 ]
 

@@ -103,9 +103,14 @@ def _client(address: str, certificates: Path | None) -> Iterator[Any]:
         from distributed import Client
     except ImportError:
         raise ToolError("dask.distributed was not found; install it with: pip install 'mho[sweep]'") from None
+    # Made in two steps: one that could not begin is closed here. Left to the garbage collector, it takes Dask's lock of
+    # event loops in whatever thread that runs, the one that has the lock too, and waits for ever.
+    client: Any = Client.__new__(Client)
     try:
-        client: Any = Client(address, timeout=WAIT_S, set_as_default=False, security=_security(certificates))
+        client.__init__(address, timeout=WAIT_S, set_as_default=False, security=_security(certificates))
     except (OSError, TimeoutError, ValueError, TypeError, RuntimeError, LookupError) as error:
+        with suppress(AttributeError, OSError, TimeoutError, RuntimeError):
+            client.close()
         raise InputError(
             f"--dask must be the address of a Dask scheduler, as in tcp://127.0.0.1:8786, or tls://host:8786 with "
             f"certificates, not {address!r} ({_reason(error)})"

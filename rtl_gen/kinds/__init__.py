@@ -5,12 +5,17 @@ from dataclasses import dataclass
 from typing import Any
 
 from mho.hw.config import Chip
-from mho.macro_models.integer.operation import Direction
+from mho.hw.kinds import core_blocks
+from mho.macro_models.integer.operation import MAX_BITS, Direction, MvmOperation
 from mho.macro_models.registry import module_of
 from mho.rtl_gen.macro.contract import write_pins_contract
-from mho.rtl_gen.templates import fill, template
+from mho.rtl_gen.templates import fill
 
 __all__ = ["MacroTexts", "macro_texts_of"]
+
+
+def _operation(chip: Chip, in_bits: int, out_bits: int) -> MvmOperation:
+    return chip.operation(in_bits=min(in_bits, chip.input_bits), in_signed=True, out_bits=out_bits)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,10 +27,13 @@ class MacroTexts:
     model
         Verilog of an ideal macro of a module name and a chip, for simulation.
     products
-        Template of what is expected of a product (``rtl_gen/templates``): Python with a function
-        ``product(codes, outputs)`` for ``LINES`` lines and the step code ``STEP``.
+        What is expected of a product, with ``@NAMES@`` of ``values``: Python with a function
+        ``product(codes, outputs)`` for ``LINES`` lines, ``INPUTS`` input codes, the step code ``STEP`` and outputs of
+        ``OUT_BITS`` bits.
     step_code
-        Step code with which codes of the ideal macro spread, of so many lines.
+        Step code with which codes of the ideal macro of a chip spread.
+    operation
+        The product that a chip is asked for, as near as there is one to so many bits of signed inputs and of outputs.
     values
         What stands in the templates for a chip.
     contract
@@ -40,7 +48,8 @@ class MacroTexts:
 
     model: Callable[[str, Chip], str]
     products: str
-    step_code: Callable[[int], int]
+    step_code: Callable[[Chip], int]
+    operation: Callable[[Chip, int, int], MvmOperation] = _operation
     values: Callable[[Chip], Mapping[str, object]] = lambda chip: {}
     contract: Callable[[Chip, str, str, str, str], str] = write_pins_contract
     bench: str = "bench_core"
@@ -51,15 +60,22 @@ class MacroTexts:
         """Input codes that a forward product takes."""
         return chip.macro_config().inputs(Direction.FORWARD)
 
+    def between(self, chip: Chip) -> int:
+        """Output codes of a product that may be the input codes of the next."""
+        return min(self.inputs(chip), core_blocks(chip).cfg.outputs)
+
     def products_text(self, chip: Chip) -> str:
         """Python of what is expected of a product."""
-        return fill(template(f"{self.products}.py"), self.values(chip)).rstrip("\n")
+        return fill(self.products, self.values(chip)).rstrip("\n")
 
     def product(self, chip: Chip, codes: Sequence[int]) -> list[int]:
-        """What is expected of a product with the step code, in half steps: as many codes as there are input codes."""
-        names: dict[str, Any] = {"LINES": chip.lines, "STEP": self.step_code(chip.lines)}
-        exec(compile(self.products_text(chip), self.products, "exec"), names)
-        return names["product"](codes, len(codes))
+        """What is expected of a product with the step code, in half steps: :meth:`between` of them."""
+        names: dict[str, Any] = {
+            "LINES": chip.lines, "INPUTS": self.inputs(chip), "STEP": self.step_code(chip),
+            "OUT_BITS": self.operation(chip, 4, MAX_BITS).out_bits,
+        }
+        exec(compile(self.products_text(chip), "product", "exec"), names)
+        return names["product"](codes, self.between(chip))
 
 
 def macro_texts_of(chip: Chip) -> MacroTexts:

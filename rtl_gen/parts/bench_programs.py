@@ -57,11 +57,15 @@ class BenchPrograms:
 def sizes(chip: Chip) -> dict[str, object]:
     """Sizes of both layers on the cores of a chip."""
     texts = macro_texts_of(chip)
-    inputs = texts.inputs(chip)
-    outputs = min(inputs, _MOST_OUTPUTS)
+    inputs, between, op = texts.inputs(chip), texts.between(chip), texts.operation(chip, 4, 8)
+    outputs = min(between, _MOST_OUTPUTS)
+    # Codes of 4 bits again.
+    shift = max(op.out_bits - 3, 0)
     return {
-        "INPUTS": inputs, "OUTPUTS": outputs, "BYTES": 2 * outputs, "LAST_IN": inputs // 4 - 1,
-        "LAST_BETWEEN": inputs // 2 - 1, "LAST_OUT": outputs // 2 - 1, "STEP_CODE": texts.step_code(chip.lines),
+        "INPUTS": inputs, "BETWEEN": between, "OUTPUTS": outputs, "BYTES": 2 * outputs, "LAST_IN": inputs // 4 - 1,
+        "LAST_BETWEEN": between // 2 - 1, "LAST_NEXT": between // 4 - 1, "LAST_OUT": outputs // 2 - 1,
+        "STEP_CODE": texts.step_code(chip), "IN_BITS": op.in_bits, "OUT_BITS": op.out_bits, "SHIFT": shift,
+        "HALF": 1 << shift >> 1,
     }
 
 

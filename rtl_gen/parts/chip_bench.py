@@ -5,7 +5,6 @@ from collections.abc import Mapping
 from mho.hw.chip import ChipParts
 from mho.hw.kinds import timing
 from mho.hw.noc.flit import Destinations
-from mho.macro_models.integer.operation import MvmOperation
 from mho.rtl_gen.kinds import macro_texts_of
 from mho.rtl_gen.parts.bench_programs import TAG, bench_programs, sizes
 from mho.rtl_gen.tapeout_files import Design
@@ -34,7 +33,7 @@ def _bench(design: Design, parts: ChipParts, wrap: str, words: Mapping[str, str]
         map = parts.address_map
         addresses = {name.upper(): f"{map.address('chip', name):#x}" for name in ("id", "send", "receive")}
         host = fill(template(f"bench_{wrap}") + template("bench_chip_registers"), addresses)
-    longest = timing(design.chip).worst_cycles(MvmOperation(in_bits=4, out_bits=8))
+    longest = timing(design.chip).worst_cycles(macro_texts_of(design.chip).operation(design.chip, 4, 8))
     products = {"PRODUCTS": macro_texts_of(design.chip).products_text(design.chip)}
     values: dict[str, object] = {**words} | products | sizes(design.chip) | {
         "HOST": host, "TOP": design.top, "LINES": lines, "PERIOD": 10, "IDEAL": design.chip.macro is None,

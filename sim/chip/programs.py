@@ -52,7 +52,8 @@ class Programs:
 
     def __init__(self, chip: Chip) -> None:
         self._chip, self._texts = chip, macro_texts_of(chip)
-        self.parts, self.inputs = ChipParts.from_chip(chip), self._texts.inputs(chip)
+        self.parts, self.inputs = ChipParts.from_chip(chip), self._texts.between(chip)
+        self._out_bits = self._texts.operation(chip, 4, 8).out_bits
 
     forms: tuple[str, ...] = ("states_first.s", "states_second.s")
     """Templates of the programs, of the first tile and so on."""
@@ -62,8 +63,8 @@ class Programs:
         n = self.inputs
         values = {
             "N": n, "DOUBLE": 2 * n, "WORDS": n // 4 - 1, "HALF": n // 2 - 1,
-            "STEP": self._texts.step_code(self._chip.lines), "START": " ".join(map(str, self._start)),
-            "RESULT": RESULT_AT, "BEHIND": max(256, 2 * n),
+            "STEP": self._texts.step_code(self._chip), "START": " ".join(map(str, self._start)),
+            "RESULT": RESULT_AT, "BEHIND": max(256, 2 * n), "OUT_BITS": self._out_bits, "SHIFT": self._shift,
         }
         return tuple(fill(template(form), values) for form in self.forms)
 
@@ -90,6 +91,11 @@ class Programs:
         return 0
 
     @property
+    def _shift(self) -> int:
+        """By which codes are states of 4 bits again."""
+        return max(self._out_bits - 4, 0)
+
+    @property
     def _start(self) -> list[int]:
         return [*_START * (self.inputs // len(_START))]
 
@@ -104,7 +110,9 @@ class Programs:
         for _ in range(images):
             key = tuple(states[-1])
             if key not in following:
-                following[key] = [min(7, max(-7, (code + 8) >> 4)) for code in self.product(key)]
+                following[key] = [
+                    min(7, max(-7, (code + (1 << self._shift >> 1)) >> self._shift)) for code in self.product(key)
+                ]
             states.append(following[key])
         return states
 

@@ -14,7 +14,7 @@ from mho.hw.tile.asm import assemble_named
 from mho.hw.tile.asm.traps import would_trap
 from mho.hw.tile.config import TileConfig
 from mho.hw.tile.interpreter.cores import ReferenceCore
-from mho.hw.tile.interpreter.tiles import HOST, Flow, Joined, Place, Reduction, slots_of
+from mho.hw.tile.interpreter.joined import HOST, Flow, Joined, Place, Reduction, slots_of
 from mho.hw.tile.isa import DESCRIPTORS, STREAMS, Op, decode
 from mho.hw.tile.isa.legality import broken
 from mho.hw.tile.isa.program import Program
@@ -55,7 +55,7 @@ class TileJob:
     conductances
         By tile, in uS, of shape (driven lines, converted lines); a tile that is missing has all cells at ``g_min_uS``.
     flows, reductions
-        As of :class:`mho.hw.tile.interpreter.tiles.Joined`. A flow goes to tiles or to the host.
+        As of :class:`mho.hw.tile.interpreter.joined.Joined`. A flow goes to tiles or to the host.
 
     Raises
     ------

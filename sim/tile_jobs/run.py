@@ -9,8 +9,9 @@ from numpy.typing import NDArray
 
 from mho.compiler.network.tiles import HeldValue, TileCode
 from mho.hw.core.layout import unpack
+from mho.hw.tile.interpreter.joined import HOST
 from mho.hw.tile.interpreter.liveness import check_liveness, check_runs
-from mho.hw.tile.interpreter.tiles import HOST, Tiles
+from mho.hw.tile.interpreter.tiles import Tiles
 from mho.hw.tile.isa import DESCRIPTORS, STREAMS, Op
 from mho.macro_models import MacroModel, Masks
 from mho.macro_models.devices import Device
@@ -23,9 +24,6 @@ from mho.sim.tile_jobs.job import TileJob
 from mho.sim.tile_networks.backend import TileCosimBackend
 
 __all__ = ["JobResult", "all_lines", "run_job"]
-
-_MOST_TURNS = 1 << 24
-"""Turns of all tiles after which a run by the interpreter ends."""
 
 Blocks = NDArray[np.generic]
 
@@ -146,7 +144,7 @@ def _interpreted(
     for name, rows in blocks.items():
         tile, stream, _ = streams[name]
         tiles.give(tile, stream, [block.tobytes() for block in rows.reshape(-1, rows.shape[2])])
-    tiles.run(limit=_MOST_TURNS)
+    tiles.run()
     for name, machine in tiles.tiles.items():
         if machine.status is not None:
             reasons = [machine.reason] if machine.reason else job.rules_broken(name, machine.status.pc)

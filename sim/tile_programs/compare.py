@@ -5,16 +5,14 @@ from itertools import pairwise
 
 from mho.hw.tile.config import TileConfig
 from mho.hw.tile.interpreter.state import Retired, Status
-from mho.hw.tile.interpreter.store import Store
+from mho.hw.tile.interpreter.tile import TileMachine
 from mho.hw.tile.interpreter.tiles import Tiles
-from mho.hw.tile.interpreter.tokens import TokenMachine
 from mho.hw.tile.isa import DESCRIPTORS, STREAMS, Cause, Engine, Op
 from mho.sim.tile_programs.cases import Case, joined
 from mho.sim.tile_programs.simulation import TileRun
 
-__all__ = ["Expected", "difference", "expected", "skeleton_differs"]
+__all__ = ["Expected", "difference", "expected"]
 
-_TURNS = 1 << 20
 _MOST = 4000
 """Instructions of the interpreter after which the host sends again."""
 LIMIT = 20_000
@@ -35,8 +33,8 @@ class Expected:
         What retired, in the order of the program.
     received
         Blocks of flows.
-    buffer, counts
-        The buffer at the end; blocks that came in each stream.
+    buffer
+        The buffer at the end.
     endless
         It was cut off.
     raced
@@ -49,8 +47,6 @@ class Expected:
     received: dict[int, list[bytes]]
     masks: list[tuple[int, int]]
     buffer: bytes
-    counts: list[int]
-    tokens: list[int]
     endless: bool
     raced: bool
 
@@ -67,7 +63,7 @@ def expected(case: Case, cfg: TileConfig) -> Expected:
     def watch(_: str, event: Retired) -> None:
         retired.append(event)
         if event.op is Op.SET:
-            raced.append(_overlaps(tiles.tiles["t"].store))
+            raced.append(_overlaps(tiles.tiles["t"]))
         if len(retired) >= LIMIT:
             raise _EnoughError
 
@@ -76,9 +72,9 @@ def expected(case: Case, cfg: TileConfig) -> Expected:
     for stream, blocks in case.given.items():
         tiles.give("t", stream, blocks)
     endless = False
-    raced.append(_overlaps(tiles.tiles["t"].store))
+    raced.append(_overlaps(tiles.tiles["t"]))
     try:
-        tiles.run(limit=_TURNS, most=_MOST)
+        tiles.run(most=_MOST)
     except _EnoughError:
         endless = True
     tile = tiles.tiles["t"]
@@ -86,20 +82,20 @@ def expected(case: Case, cfg: TileConfig) -> Expected:
         tile.expire()
     core = place.tiles["t"].core
     return Expected(
-        status=tile.status, ended=tile.ended and tile.status is None and tile.idle, retired=retired,
+        status=tile.status, ended=tile.halted and tile.status is None and tile.sending is None, retired=retired,
         received={flow: list(blocks) for (_, flow), blocks in tiles.received.items()},
-        masks=list(getattr(core, "masks", [])), buffer=tile.store.buffer.tobytes(),
-        counts=[ring.came for ring in tile.store.rings], tokens=tile.tokens, endless=endless, raced=any(raced),
+        masks=list(getattr(core, "masks", [])), buffer=tile.buffer.tobytes(),
+        endless=endless, raced=any(raced),
     )
 
 
-def _overlaps(store: Store) -> bool:
+def _overlaps(tile: TileMachine) -> bool:
     """Whether anything that is written lies over what something else reads."""
-    streams = [store.values("stream", k) for k in range(STREAMS)]
+    streams = [tile.descriptor("stream", k) for k in range(STREAMS)]
     rings = sorted((s["base"], s["base"] + s["block"] * s["blocks"]) for s in streams if s["block"] * s["blocks"])
     if any(low < end for (_, end), (low, _) in pairwise(rings)):
         return True
-    walks = [store.values("walk", k) for k in range(DESCRIPTORS["walk"].count)]
+    walks = [tile.descriptor("walk", k) for k in range(DESCRIPTORS["walk"].count)]
     pads = [(w["pad"], w["pad"] + w["run"] + w["tail"]) for w in walks if any(w.values())]
     return any(first < high and low < end for first, end in pads for low, high in rings)
 
@@ -169,28 +165,3 @@ def _watched(run: TileRun) -> str | None:
     if run.status[0] or not (run.running or run.busy):
         return None
     return "it waits, and the watchdog does not end that"
-
-
-def skeleton_differs(case: Case, expected: Expected, cfg: TileConfig) -> str | None:
-    """What the token machine does otherwise than the interpreter."""
-    host_blocks = {("t", stream): len(blocks) for stream, blocks in case.given.items()}
-    machine = TokenMachine(joined(case, cfg), host_blocks, trace=True)
-    machine.run(limit=LIMIT)
-    tile = machine.tiles["t"]
-    here = [event.tokens for event in expected.retired if event.engine is not Engine.SEND]
-    sent = [event.tokens for event in expected.retired if event.engine is Engine.SEND]
-    trace, blocks = tile.trace or [], tile.sent or []
-    if trace[: len(here)] != here:
-        return "the token machine retires others"
-    data = expected.status is not None and expected.status.cause is Cause.CORE
-    if expected.endless or data:
-        return None
-    if len(trace) != len(here) or blocks != sent:
-        return f"the token machine retires {len(trace)} and {len(blocks)}, not {len(here)} and {len(sent)}"
-    trap = tile.trap and (tile.trap[0], min(tile.trap[1], 511), tile.trap[2])
-    timed = expected.status is not None and expected.status.cause is Cause.WATCHDOG
-    status = None if timed else expected.status and (expected.status.cause, expected.status.pc, expected.status.stream)
-    if trap != status:
-        return f"the token machine traps with {trap}, not {status}"
-    counts = [a - b for a, b in zip(tile.came, tile.freed, strict=True)]
-    return None if counts == expected.tokens else "the token machine has other tokens at the end"

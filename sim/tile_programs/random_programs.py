@@ -12,8 +12,8 @@ import numpy as np
 
 from mho.hw.core.layout import pack
 from mho.hw.tile.config import TileConfig
-from mho.hw.tile.interpreter.actions import Core
-from mho.hw.tile.interpreter.tiles import HOST, Flow, Joined, Place, Reduction, slots_of
+from mho.hw.tile.interpreter.joined import HOST, Flow, Joined, Place, Reduction, slots_of
+from mho.hw.tile.interpreter.state import Core
 from mho.hw.tile.interpreter.tokens import TokenMachine
 from mho.hw.tile.isa import (
     DESCRIPTOR_WORDS,

@@ -15,7 +15,8 @@ from mho.compiler.mapping.faults import arrange_rows
 from mho.compiler.mapping.weights import PairMap, Stack, most_slice_bits
 from mho.compiler.options import CompileOptions
 from mho.compiler.types import Float
-from mho.macro_models.integer.operation import LSB_SEGMENT_BITS, STEP_FRACTION_BITS, STEP_WIDTH, MvmOperation
+from mho.macro_models.integer.operation import STEP_FRACTION_BITS, MvmOperation
+from mho.macro_models.macro import conversions_of, most_steps
 
 __all__ = ["FINE_STACK", "STACKS", "Drafts", "reach_of", "with_reach"]
 
@@ -145,11 +146,7 @@ class Drafts:
             if self.bench.in_two:
                 # Segments of codes have other sums at every size, however the codes cancel.
                 codes = np.rint(np.concatenate([codes * np.float32(size) for size in SIZES], axis=1))
-            parts = [codes]
-            if draft.op.segments > 1:
-                high = np.trunc(codes * np.float32(2.0**-LSB_SEGMENT_BITS))
-                codes -= high * np.float32(2**LSB_SEGMENT_BITS)
-                parts = [high, codes]
+            parts = conversions_of(draft.pairs.config, draft.op, codes)
             if inputs is not None:
                 parts = [_among(self.layer.inputs, inputs, part) for part in parts]
             self._coded = draft.quantiser, parts
@@ -181,11 +178,11 @@ def _largest(matrix: Float, codes: NDArray[np.float32], used: NDArray[np.integer
 
 def reach_of(draft: Draft) -> float:
     """The ratio for which the largest code stands."""
-    return draft.op.step_code * 2.0**-STEP_FRACTION_BITS * (draft.op.max_steps + 0.5)
+    return draft.op.step_code * 2.0**-STEP_FRACTION_BITS * (most_steps(draft.pairs.config, draft.op) + 0.5)
 
 
 def with_reach(draft: Draft, reach: float) -> Draft:
     """The candidate with the converter step for which the largest code stands for the ratio ``reach``."""
-    step = reach / (draft.op.max_steps + 0.5)
-    code = int(np.clip(np.rint(step * 2**STEP_FRACTION_BITS), 1, 2**STEP_WIDTH - 1))
+    step = reach / (most_steps(draft.pairs.config, draft.op) + 0.5)
+    code = int(np.clip(np.rint(step * 2**STEP_FRACTION_BITS), *draft.pairs.chip.step_codes))
     return replace(draft, op=replace(draft.op, step_code=code))

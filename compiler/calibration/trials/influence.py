@@ -20,15 +20,8 @@ from mho.compiler.types import Float
 from mho.macro_models.integer.vector import take_rows
 
 __all__ = [
-    "FEWEST_ROUNDED",
-    "IMAGES",
-    "ROUNDED_IMAGES",
-    "Activations",
-    "Influence",
-    "influences",
-    "output_weights",
-    "some_images",
-    "weight_noise",
+    "FEWEST_ROUNDED", "IMAGES", "ROUNDED_IMAGES", "Activations", "Influence", "influences", "output_weights",
+    "some_images", "weight_noise",
 ]
 
 

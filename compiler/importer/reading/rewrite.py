@@ -288,11 +288,19 @@ def without_quantisation(graph: Graph, deep: set[str]) -> bool:
     return rewritten
 
 
+_LARGEST = {
+    "float8_e4m3fn": 448.0, "float8_e4m3fnuz": 240.0, "float8_e5m2": 57344.0, "float8_e5m2fnuz": 57344.0,
+    "float4_e2m1fn": 6.0,
+}
+"""The largest number of each type with a point to which QuantizeLinear quantises (ONNX, "Float stored in 8 bits")."""
+
+
 def _limits_of(dtype: np.dtype[Any]) -> tuple[float, float]:
     """The least and the largest number of a type, those of four bits and of eight bits with a point among them."""
     match = re.fullmatch(r"(u?)int(\d+)", dtype.name)
     if match is None:
-        return (-448.0, 448.0) if "e4m3" in dtype.name else (-57344.0, 57344.0)
+        largest = _LARGEST[dtype.name]
+        return -largest, largest
     bits = int(match[2])
     return (0.0, 2.0**bits - 1) if match[1] else (-(2.0 ** (bits - 1)), 2.0 ** (bits - 1) - 1)
 

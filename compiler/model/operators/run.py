@@ -35,8 +35,8 @@ def runnable(node: onnx.NodeProto) -> bool:
 
 
 def is_float_type(dtype: np.dtype[Any]) -> bool:
-    """Whether a type is a floating one, those of 16 bits that numpy does not know among them."""
-    return dtype.kind == "f" or dtype.name.startswith(("bfloat", "float"))
+    """Whether a type is a floating one, that of 16 bits that numpy does not know among them; those of 8 are codes."""
+    return dtype.itemsize > 1 and (dtype.kind == "f" or dtype.name.startswith("bfloat"))
 
 
 def is_float(array: Array) -> bool:

@@ -14,7 +14,7 @@ from mho.compiler.program import Layer, Mvm
 from mho.compiler.types import Facts, Float
 from mho.hw.config import Chip
 from mho.macro_models.files.schema import FLAG, TEXT, Choice, ListOf, Nullable, Table, Whole
-from mho.macro_models.integer.operation import MAX_BITS, STEP_WIDTH, Converter, Direction
+from mho.macro_models.integer.operation import MAX_BITS, MOST_OUT_BITS, STEP_WIDTH, Converter, Direction
 from mho.macro_models.integer.vector import Requantise, Root
 
 __all__ = ["LAYER", "RANGE", "CoreImage", "read_core", "read_layer", "write_core", "write_layer"]
@@ -144,7 +144,7 @@ _PRODUCT = {
 }
 _OPERATION = Table({
     "direction": Choice(tuple(Direction.__members__)), "in_bits": Whole(1, MAX_BITS), "in_signed": FLAG,
-    "out_bits": Whole(1, MAX_BITS), "converter": Choice(tuple(Converter.__members__)), "relu": FLAG,
+    "out_bits": Whole(1, MOST_OUT_BITS), "converter": Choice(tuple(Converter.__members__)), "relu": FLAG,
     "early_stop": FLAG, "wl_select": Whole(0, 7), "line_select": Whole(0, 7), "step_code": Whole(1, 2**STEP_WIDTH - 1),
 })
 LAYER = Table({

@@ -19,7 +19,7 @@ from mho.compiler.tile.placement.software_pipeline import Cuts
 from mho.compiler.tile.placement.streams import Placed, Ring
 from mho.compiler.tile.refusal import Full, LongRing, NoRoomError, Refusal, full_of
 from mho.hw.tile.interpreter import liveness
-from mho.hw.tile.interpreter.tiles import HOST, HostStep, Joined, Place
+from mho.hw.tile.interpreter.joined import HOST, HostStep, Joined, Place
 from mho.hw.tile.interpreter.tokens import TokenMachine
 from mho.hw.tile.isa import DESCRIPTORS
 
@@ -201,7 +201,7 @@ class Maker:
         if not self.cuts:
             machine = TokenMachine(joined, grow=True)
             for image in range(1, 2 * period + 1):
-                machine.give(self.given())
+                machine.expect(self.given())
                 if refusal := self._grow(machine, image):
                     return refusal
         for images in liveness.runs_of(period) if self.cuts else ():
@@ -210,7 +210,7 @@ class Maker:
                 return joined
             machine = TokenMachine(joined.for_images(images), grow=True)
             for _ in range(images):
-                machine.give(self.given())
+                machine.expect(self.given())
             if refusal := self._grow(machine, images):
                 return refusal
         return None

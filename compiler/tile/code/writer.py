@@ -22,7 +22,7 @@ from mho.compiler.tile.lowering.operations import steps_of
 from mho.compiler.tile.lowering.vectors import Vector, VectorStep
 from mho.compiler.tile.placement.streams import Placed, Ring
 from mho.compiler.tile.refusal import NoRoomError
-from mho.hw.tile.interpreter.tiles import HOST
+from mho.hw.tile.interpreter.joined import HOST
 from mho.hw.tile.isa import DESCRIPTORS, Operand
 from mho.hw.tile.isa.window import OUTSIDE, SlidingWindow
 

@@ -26,7 +26,7 @@ from mho.compiler.tile.placement.streams import (
 )
 from mho.hw.config import Chip
 from mho.hw.tile.config import TileConfig
-from mho.hw.tile.interpreter.tiles import HOST
+from mho.hw.tile.interpreter.joined import HOST
 
 __all__ = ["CorePlaces", "Transfer", "hop_bytes", "place_cores", "transfers"]
 

@@ -12,7 +12,7 @@ from itertools import pairwise
 from mho.compiler.tile.placement.order import Part
 from mho.compiler.tile.placement.streams import Placed, Ring, boxes_of, place_of
 from mho.compiler.tile.refusal import Full, Refusal, full_of
-from mho.hw.tile.interpreter.tiles import HOST, Flow
+from mho.hw.tile.interpreter.joined import HOST, Flow
 from mho.hw.tile.isa.legality import SLOTS
 
 __all__ = ["shared"]

@@ -14,7 +14,7 @@ from mho.compiler.tile.placement.columns import Part, parts_of
 from mho.compiler.tile.refusal import NoRoomError
 from mho.hw.config import Chip
 from mho.hw.tile.config import TileConfig
-from mho.hw.tile.interpreter.tiles import HOST, Flow, Reduction
+from mho.hw.tile.interpreter.joined import HOST, Flow, Reduction
 
 __all__ = [
     "Placed", "Ring", "boxes_of", "contexts_of", "destinations", "member_tiles", "place_nodes", "place_of",

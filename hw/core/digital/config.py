@@ -7,7 +7,7 @@ from mho.hw.core.digital.groups import group_drain
 from mho.hw.core.digital.sequencer import Phase, phase_cycles
 from mho.hw.core.shape import CoreShape
 from mho.hw.core.timing import Drain, FixedTiming
-from mho.macro_models.integer.operation import Direction, MvmOperation
+from mho.macro_models.integer.operation import MAX_BITS, Direction, MvmOperation
 
 __all__ = ["RowConfig"]
 
@@ -29,7 +29,26 @@ class RowConfig(CoreShape, FixedTiming):
     @property
     @abstractmethod
     def phases(self) -> tuple[Phase, ...]:
-        """Operations at the pins, in their order; those of a plane last two cycles or more."""
+        """Operations at the pins, in their order; those of a step last two cycles or more."""
+
+    @property
+    def digit_bits(self) -> int:
+        """Planes that are on a row at a time: a power of two."""
+        return 1
+
+    @property
+    def row_groups(self) -> int:
+        """Groups of rows that are driven one after the other: a power of two."""
+        return 1
+
+    @property
+    def drive_steps(self) -> int:
+        """The most steps in which rows are driven: a digit after the other, each by groups of rows."""
+        return MAX_BITS // self.digit_bits * self.row_groups
+
+    def steps_of(self, op: MvmOperation) -> int:
+        """Steps of an operation."""
+        return -(-op.planes // self.digit_bits) * self.row_groups
 
     def inputs(self, direction: Direction = Direction.FORWARD) -> int:
         """An input code a row."""
@@ -52,9 +71,9 @@ class RowConfig(CoreShape, FixedTiming):
 
     def product_cycles(self, op: MvmOperation) -> int:
         """Cycles of the operations at the pins of one product."""
-        return phase_cycles(self.phases, op.planes)
+        return phase_cycles(self.phases, self.steps_of(op))
 
     @property
     def longest_cycles(self) -> int:
         """Cycles of the longest operation."""
-        return max(phase.cycles for phase in self.phases)
+        return max(phase.cycles << (self.drive_steps - 1 if phase.weighted else 0) for phase in self.phases)

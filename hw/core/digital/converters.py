@@ -11,7 +11,7 @@ from mho.hw.core.digital.groups import ColumnGroups
 from mho.hw.core.layout import CODE_WIDTH
 from mho.macro_models.errors import check_whole
 
-__all__ = ["ColumnConverter", "ConvertedGroups", "RampConverter", "SarConverter"]
+__all__ = ["ColumnConverter", "ConvertedGroups", "CountingConverter", "RampConverter", "SarConverter"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,6 +71,18 @@ class RampConverter(ColumnConverter):
     def code_cycles(self) -> int:
         """Cycles of one code."""
         return self.step_cycles << self.bits
+
+
+@dataclass(frozen=True, kw_only=True)
+class CountingConverter(ColumnConverter):
+    """A counter from 0 up: a sign, then a step for each magnitude that there is, ``step_cycles`` each."""
+
+    step_cycles: int = 1
+
+    @property
+    def code_cycles(self) -> int:
+        """Cycles of one code."""
+        return self.step_cycles * (1 + (1 << self.bits - 1))
 
 
 class ConvertedGroups(ColumnGroups):

@@ -3,11 +3,12 @@
 from abc import abstractmethod
 from typing import Any
 
-from amaranth.hdl import Module, Signal
+from amaranth.hdl import Module, Signal, Value
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import Out
 
 from mho.hw.block import Resettable
+from mho.hw.core.digital.config import RowConfig
 from mho.hw.core.digital.groups import ColumnGroups, follow_operation
 from mho.hw.core.digital.loader import CodeLoader
 from mho.hw.core.digital.rows import RowDriver
@@ -26,8 +27,14 @@ def row_port(cfg: Any) -> VectorPort:
     return VectorPort(OpLayout(), MaskLayout(cfg), words=WordsLayout(cfg.output_words) if cfg.ranged else None)
 
 
-class RowCore(Resettable):
-    """Runs matrix-vector products: rows are driven plane by plane, columns are read in groups.
+def steps_of(cfg: RowConfig, planes: Value) -> Value:
+    """Steps of an operation with so many planes; see :meth:`RowConfig.steps_of`."""
+    digits = planes if cfg.digit_bits == 1 else (planes + (cfg.digit_bits - 1)) >> cfg.digit_bits.bit_length() - 1
+    return digits << cfg.row_groups.bit_length() - 1 if cfg.row_groups > 1 else digits
+
+
+class RowCore(Resettable[Any]):
+    """Runs matrix-vector products: rows are driven step by step, columns are read in groups.
 
     The next operation loads and the last result drains while one is at the pins. A kind says the order at the pins by
     the ``phases`` of its configuration, which are strobes of its pins (rows change in the cycle behind one), what codes
@@ -60,9 +67,9 @@ class RowCore(Resettable):
     words: Any
 
     def __init__(self, cfg: Any, pins: ContractPins) -> None:
-        self.cfg, self.pins = cfg, pins
+        self.pins = pins
         self.port = row_port(cfg)
-        super().__init__({**self.port.members, "macro": Out(pins)})
+        super().__init__(cfg, {**self.port.members, "macro": Out(pins)})
 
     @abstractmethod
     def unit(self) -> ColumnGroups:
@@ -82,19 +89,20 @@ class RowCore(Resettable):
         unit: Any = self.unit()
         m.submodules.masks = masks = MaskStore(cfg)
         m.submodules.loader = loader
-        m.submodules.sequencer = sequencer = PhaseSequencer(cfg.phases)
+        m.submodules.sequencer = sequencer = PhaseSequencer(cfg.phases, cfg.drive_steps)
         m.submodules.row_driver = rows = RowDriver(cfg)
         m.submodules.unit = unit
         for inner, outer in ((masks.i, self.mask), (loader.op, self.op), (loader.i, self.i), (unit.o, self.o)):
             wiring.connect(m, inner, wiring.flipped(outer))
         staged, busy = loader.staged, loader.busy | sequencer.running | unit.busy
-        begun = Signal()
+        begun, planes = Signal(), Signal(4)
         m.d.sync += begun.eq(sequencer.begins)
         m.d.comb += [
             # Masks are looked up while the codes load.
             masks.read.eq(loader.accept), loader.masks_ready.eq(masks.ready), masks.wl_select.eq(staged.wl_select),
             masks.line_select.eq(staged.line_select), sequencer.full.eq(loader.full & ~masks.busy),
-            sequencer.planes.eq(staged.in_bits - (staged.in_signed & (staged.in_bits != 1))),
+            planes.eq(staged.in_bits - (staged.in_signed & (staged.in_bits != 1))),
+            sequencer.planes.eq(steps_of(cfg, planes)),
             sequencer.hold.eq(pins.hold), sequencer.free.eq(unit.free), loader.take.eq(sequencer.take),
             rows.load.eq(sequencer.take), rows.in_signed.eq(staged.in_signed), rows.driven.eq(masks.driven),
             rows.drive.eq(begun), rows.select.eq(sequencer.plane), rows.clear.eq(sequencer.finish),

@@ -76,9 +76,16 @@ def follow_operation(
     with m.If(sequencer.take):
         m.d.sync += [
             running.out_bits.eq(loader.staged.out_bits), running.relu.eq(loader.staged.relu), running.words.eq(words),
-            enabled.eq(masks.enabled), *(getattr(core.macro, name).eq(value) for name, value in pins.items()),
+            enabled.eq(output_lines(cfg, masks.enabled)),
+            *(getattr(core.macro, name).eq(value) for name, value in pins.items()),
         ]
     m.d.comb += [unit.result.eq(running), unit.enabled.eq(enabled)]
+
+
+def output_lines(cfg: GroupShape, lines: Value) -> Value:
+    """Of a mask of converted lines those of the outputs: the first of the lines of each."""
+    of_output = getattr(cfg, "column_lines", 1)
+    return lines if of_output == 1 else Cat(lines[of_output * k] for k in range(cfg.outputs))
 
 
 class ColumnGroups(Resettable):
@@ -92,6 +99,9 @@ class ColumnGroups(Resettable):
     -------
     finish : In(1)
         The macro holds a result from the next cycle on; only while ``free``.
+    part : In(1)
+        With ``sums``: it holds a part of a result, which is read and added up, ``cfg.group_rows`` cycles and those of
+        the stages before the next.
     discard : In(1)
         With ``finish``: nothing is made of it.
     result : In(ResultLayout(cfg))
@@ -112,8 +122,11 @@ class ColumnGroups(Resettable):
 
     stages: ClassVar[tuple[str, ...]] = ("read",)
     """Registers between a group's number at the macro and its codes; the first is the macro's own."""
+    sums: ClassVar[bool] = False
+    """A result is the sum of parts that the macro has one after the other, of which ``finish`` tells the last."""
 
     finish: Value
+    part: Value
     discard: Value
     result: Any
     enabled: Value
@@ -126,8 +139,9 @@ class ColumnGroups(Resettable):
 
     def __init__(self, cfg: Any) -> None:
         self.cfg = cfg
-        super().__init__({
-            "finish": In(1), "discard": In(1), "result": In(ResultLayout(cfg)), "enabled": In(cfg.outputs),
+        super().__init__(cfg, {
+            **({"part": In(1)} if self.sums else {}), "finish": In(1), "discard": In(1),
+            "result": In(ResultLayout(cfg)), "enabled": In(cfg.outputs),
             "free": Out(1), "busy": Out(1), "row": Out(range(cfg.group_rows)),
             "seek": In(1), "wanted": In(range(cfg.group_rows)),
             **self.results(), "o": Out(stream.Signature(unsigned(32))),
@@ -151,6 +165,9 @@ class ColumnGroups(Resettable):
         m.d.comb += starts.eq(self.finish & ~self.discard)
         with m.If(starts):
             m.d.sync += [held.eq(self.result), enabled.eq(self.enabled), reading.eq(1), self.row.eq(0)]
+        if self.sums:
+            with m.If(self.part):
+                m.d.sync += [reading.eq(1), self.row.eq(0)]
         with m.If(reading):
             m.d.sync += [self.row.eq(self.row + 1), reading.eq(self.row != cfg.group_rows - 1)]
         with m.Elif(self.seek):
@@ -164,14 +181,21 @@ class ColumnGroups(Resettable):
             m.d.sync += [group.eq(groups[-1]), arrived.eq(valid[-1])]
             groups.append(group)
             valid.append(arrived)
+        self._arrives = valid[-1]  # a group, of which codes are made
         codes = self.codes(m, held, enabled, groups[-1])
+        ends = valid[-1]
+        if self.sums:
+            # A result before may not have gone while parts of the next come: they are not written.
+            whole = Signal()
+            m.d.sync += whole.eq(starts | whole & ~self.part)
+            ends = valid[-1] & whole
         m.submodules.memory = memory = Memory(shape=CODE_WIDTH * cfg.lanes, depth=cfg.group_rows, init=[])
         write = memory.write_port()
-        m.d.comb += [write.addr.eq(groups[-1]), write.data.eq(Cat(codes)), write.en.eq(valid[-1])]
+        m.d.comb += [write.addr.eq(groups[-1]), write.data.eq(Cat(codes)), write.en.eq(ends)]
         made = Signal(range(cfg.group_rows + 1))
         with m.If(starts):
             m.d.sync += made.eq(0)
-        with m.Elif(valid[-1]):
+        with m.Elif(ends):
             m.d.sync += made.eq(made + 1)
         self._show(m, memory, held, made, starts)
         return self.resets(m)

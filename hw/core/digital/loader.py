@@ -70,13 +70,14 @@ class RowOpCheck(ports.Component):
             self.planes.eq(op.in_bits - (op.in_signed & (op.in_bits != 1))),
             self.legal.eq(
                 (self.planes != 0) & (self.planes <= self.in_planes) & (op.out_bits != 0)
-                & (op.out_bits <= self.out_bits) & (op.step_code != 0) & (op.mode == 0) & ~op.backward & ~op.binary
+                & (op.out_bits <= self.out_bits if self.out_bits < 15 else 1) & (op.step_code != 0) & (op.mode == 0)
+                & ~op.backward & ~op.binary
             ),
         ]
         return m
 
 
-class CodeLoader(Resettable):
+class CodeLoader(Resettable[CoreShape]):
     """Takes one descriptor, then its input codes, and holds them until the sequencer takes them.
 
     A descriptor is taken in one cycle, then a word of four codes a cycle; ``full`` follows the last word by a cycle. A
@@ -126,8 +127,7 @@ class CodeLoader(Resettable):
     """Outputs that go with ``staged``."""
 
     def __init__(self, cfg: CoreShape) -> None:
-        self.cfg = cfg
-        super().__init__({
+        super().__init__(cfg, {
             "op": In(stream.Signature(OpLayout())), "i": In(stream.Signature(unsigned(32))), "masks_ready": In(1),
             **self.inputs, "accept": Out(1), "error": Out(1), "full": Out(1), "staged": Out(OpLayout()),
             **self.derived, "planes": Out(cfg.inputs()).array(MAX_BITS), "take": In(1), "busy": Out(1),

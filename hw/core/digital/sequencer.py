@@ -17,16 +17,33 @@ _TIMER_BITS = 16
 
 @dataclass(frozen=True)
 class Phase:
-    """One operation at the pins: its strobe's name, its cycles, and whether every plane of the input has one."""
+    """One operation at the pins.
+
+    Attributes
+    ----------
+    name
+        Its strobe.
+    cycles
+        Its cycles.
+    planes
+        Every step has one: every plane of the input, where planes are driven one by one.
+    weighted
+        It lasts as long as its plane counts: so many cycles times a power of two.
+    """
 
     name: str
     cycles: int
     planes: bool = False
+    weighted: bool = False
+
+    def of_planes(self, planes: int) -> int:
+        """Cycles of all of a product of so many planes."""
+        return self.cycles * ((1 << planes) - 1 if self.weighted else planes if self.planes else 1)
 
 
 def phase_cycles(phases: Sequence[Phase], planes: int) -> int:
     """Cycles of the operations at the pins of one product of so many planes."""
-    return sum(phase.cycles * (planes if phase.planes else 1) for phase in phases)
+    return sum(phase.of_planes(planes) for phase in phases)
 
 
 class PhaseSequencer(Resettable):
@@ -40,16 +57,18 @@ class PhaseSequencer(Resettable):
     ----------
     phases
         The phases, in their order.
+    most_planes
+        The most that a product has.
 
     Members
     -------
-    full, planes : In(1), In(4)
+    full, planes : In(1), In
         A product waits, of so many planes.
     take : Out(1)
         It starts: the first phase follows in the next cycle.
-    begins, plane : Out(1), Out(3)
+    begins, plane : Out(1), Out
         A phase of a plane begins in the next cycle; the plane of the phase that is on.
-    next_plane : Out(3)
+    next_plane : Out
         With ``begins``: its plane.
     finish, capture : Out(1)
         The macro takes the result into what is read, in this cycle; the same from a flip-flop, for its pin.
@@ -76,13 +95,13 @@ class PhaseSequencer(Resettable):
     analog: Value
     hold: Value
 
-    def __init__(self, phases: tuple[Phase, ...]) -> None:
-        self.phases = phases
-        plane = range(MAX_BITS)
-        super().__init__({
-            "full": In(1), "planes": In(4), "take": Out(1), "begins": Out(1), "plane": Out(plane),
-            "next_plane": Out(plane), "finish": Out(1), "capture": Out(1), "free": In(1), "running": Out(1),
-            "analog": Out(1), "hold": In(1), **{phase.name: Out(1) for phase in phases},
+    def __init__(self, phases: tuple[Phase, ...], most_planes: int = MAX_BITS) -> None:
+        self.phases, self.most_planes = phases, most_planes
+        plane = range(most_planes)
+        super().__init__(members={
+            "full": In(1), "planes": In(most_planes.bit_length()), "take": Out(1), "begins": Out(1),
+            "plane": Out(plane), "next_plane": Out(plane), "finish": Out(1), "capture": Out(1), "free": In(1),
+            "running": Out(1), "analog": Out(1), "hold": In(1), **{phase.name: Out(1) for phase in phases},
         })
 
     def elaborate(self, platform: object) -> Any:
@@ -104,7 +123,8 @@ class PhaseSequencer(Resettable):
             m.d.sync += timer.eq(timer - 1)
 
         def enter(number: int) -> None:
-            m.d.sync += [state.eq(number + 1), strobes[number].eq(1), timer.eq((cycles[number] - 1)[:_TIMER_BITS])]
+            took = cycles[number] << self.next_plane if phases[number].weighted else cycles[number]
+            m.d.sync += [state.eq(number + 1), strobes[number].eq(1), timer.eq((took - 1)[:_TIMER_BITS])]
             if phases[number].planes:
                 m.d.comb += self.begins.eq(1)
 

@@ -14,8 +14,8 @@ Scheduling of Process Networks"), which is as if the ring had been that large fr
 from collections.abc import Mapping
 from typing import Any
 
+from mho.hw.tile.interpreter.joined import Joined, Place
 from mho.hw.tile.interpreter.state import Wait
-from mho.hw.tile.interpreter.tiles import Joined, Place
 from mho.hw.tile.interpreter.token_tile import TokenTile
 from mho.hw.tile.interpreter.tokens import TokenMachine
 from mho.hw.tile.isa import DESCRIPTORS
@@ -68,7 +68,7 @@ def check_liveness(joined: Joined, given: Rings | None = None, limit: int = MOST
     machine = TokenMachine(joined, grow=True)
     states, fired = list[Any](), list[int]()
     for image in range(1, 2 * period + 1):
-        machine.give(given or {})
+        machine.expect(given or {})
         _one_image(machine, image, limit)
         states.append(machine.state() if not image % period else None)
         fired.append(_fired(machine))
@@ -94,7 +94,7 @@ def check_runs(joined: Joined, given: Rings, limit: int = MOST, period: int = 1)
     for images in runs:
         machine = TokenMachine(joined.for_images(images), grow=True)
         for _ in range(images):
-            machine.give(given)
+            machine.expect(given)
         _one_image(machine, images, limit)
         if machine.grown:
             raise InputError(_too_small(machine))
@@ -104,7 +104,7 @@ def check_runs(joined: Joined, given: Rings, limit: int = MOST, period: int = 1)
             raise InputError(_left_over(machine, ends[-1 - period], ends[-1]))
     machine, middle = TokenMachine(joined.for_images(MOST_IMAGES)), list[object]()
     for _ in runs:
-        machine.give(given)
+        machine.expect(given)
         machine.run(limit=limit)
         middle.append(machine.state(counted=False))
     if middle[-1] != middle[-1 - period]:
@@ -133,11 +133,10 @@ def _one_image(machine: TokenMachine, image: int, limit: int) -> None:
 
 def _refuse_traps(machine: TokenMachine, end: int, limit: int) -> None:
     for name, tile in machine.tiles.items():
-        if tile.trap is not None:
-            cause, pc, stream = tile.trap
+        if (status := tile.status) is not None:
             place = machine.joined.tiles[name]
-            about = f" (stream {place.ring(stream)})" if stream else ""
-            raise InputError(f"tile {name!r} traps at instruction {pc}: {cause.name.lower()}{about}")
+            about = f" (stream {place.ring(status.stream)})" if status.stream else ""
+            raise InputError(f"tile {name!r} traps at instruction {tile.at}: {status.cause.name.lower()}{about}")
     if _fired(machine) >= end:
         raise InputError(f"an image must end within {limit} instructions of all tiles, and this one does not")
 

@@ -1,11 +1,38 @@
 """What a machine says of itself: why it waits, why it stopped, what retired."""
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
 
 from mho.hw.tile.isa import STATUS, Cause, Engine, Op
 
-__all__ = ["Retired", "Status", "TrapError", "Wait"]
+__all__ = ["Core", "Retired", "Status", "TrapError", "Wait"]
+
+
+class Core(Protocol):
+    """What the tile needs of a core."""
+
+    def product(self, op: int, op_id: int, first: int, codes: NDArray[np.uint8]) -> NDArray[np.integer]:
+        """All output codes of an operation; ``codes`` are the bytes of its input words from word ``first`` on.
+
+        Raises
+        ------
+        InputError
+            If the operation is illegal: the tile traps.
+        """
+        ...
+
+    def write_masks(self, block: bytes) -> None:
+        """Writes a block of masks, pairs of 32-bit words: address and data.
+
+        Raises
+        ------
+        InputError
+            If the core has none, or the block no whole pairs: the tile traps.
+        """
+        ...
 
 
 class Wait(NamedTuple):
@@ -50,7 +77,7 @@ class Retired(NamedTuple):
 
     ``taken`` and ``shown`` are the blocks that it gave back and made, by stream, without those of 0; those of SEND are
     in an event of its own for each block. ``checksum`` is the sum of the bytes that it took to the core or sent, or of
-    the results that it wrote, modulo 2**32.
+    the results that it wrote, modulo 2**32; without data it is 0.
     """
 
     engine: Engine
@@ -61,8 +88,3 @@ class Retired(NamedTuple):
     shown: tuple[tuple[int, int], ...] = ()
     op_id: int = 0
     checksum: int = 0
-
-    @property
-    def tokens(self) -> tuple[object, ...]:
-        """What the token machine knows of it."""
-        return self.pc, self.op, self.image, self.taken, self.shown

@@ -1,207 +1,173 @@
-"""The interpreter of one tile: what its program does, in order, with data."""
+"""The interpreter of one tile: its tokens (:mod:`.token_tile`), and what its instructions do to data."""
 
-from collections.abc import Callable, Iterator
-from typing import Protocol
+from collections import deque
+from collections.abc import Callable, Mapping
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mho.hw.tile.config import TileConfig
-from mho.hw.tile.interpreter.actions import Actions, Core, Fields
-from mho.hw.tile.interpreter.loops import LoopStack
-from mho.hw.tile.interpreter.plans import Plan, plan_of
-from mho.hw.tile.interpreter.state import Retired, Status, TrapError, Wait
-from mho.hw.tile.interpreter.store import Store
-from mho.hw.tile.isa import INSTRUCTIONS, STATUS, STREAMS, Cause, Engine, Op, decode
-from mho.hw.tile.isa.program import Program
+from mho.hw.tile.interpreter.joined import Place
+from mho.hw.tile.interpreter.plans import Plan
+from mho.hw.tile.interpreter.state import Core, Retired, TrapError
+from mho.hw.tile.interpreter.token_tile import TokenNet, TokenTile
+from mho.hw.tile.isa import ACCUMULATORS, DESCRIPTORS, STREAMS, Cause, Format, Kind, Op, Operand, decode
+from mho.hw.tile.isa.legality import is_stream, is_walk
+from mho.hw.tile.isa.vector import compute, lanes_of
+from mho.hw.tile.isa.window import OUTSIDE, sliding_window
+from mho.macro_models.errors import InputError
 
-__all__ = ["Surroundings", "TileMachine"]
+__all__ = ["TileMachine"]
 
-
-class Surroundings(Protocol):
-    """What is around a tile."""
-
-    def send(self, tile: "TileMachine", flow: int, block: bytes) -> bool:
-        """Gives a block to all members of a flow, False if one has no room."""
-        ...
-
-    def offer(self, tile: "TileMachine", context: int, block: bytes) -> bool:
-        """Offers an operand of a reduction; whether it was taken since it was first offered."""
-        ...
-
-    def lanes(self, tile: "TileMachine", context: int, count: int) -> NDArray[np.integer] | None:
-        """The next ``count`` lanes of the sums of a context, None while operands are missing."""
-        ...
+Bytes = NDArray[np.uint8]
+Fields = Mapping[str, int]
+_FORMATS: dict[Format, np.dtype[np.integer]] = {
+    Format.UNSIGNED: np.dtype("u1"), Format.SIGNED: np.dtype("i1"), Format.LANE: np.dtype("<i2"),
+}
 
 
-class TileMachine:
-    """One tile.
+def _sum(values: NDArray[np.integer]) -> int:
+    return int(values.astype(np.int64).sum()) & 0xFFFFFFFF
 
-    Parameters
-    ----------
-    cfg, program
-        Its sizes and what the host loaded.
-    core, around
-        Its core and its surroundings.
-    name
-        For messages.
-    images
-        Images after which the host's stop is obeyed, None for none.
-    watch
-        Is told each instruction that retires.
+
+class TileMachine(TokenTile):
+    """One tile with data; parameters as of :class:`mho.hw.tile.interpreter.token_tile.TokenTile`.
 
     Attributes
     ----------
-    status
-        Why it stopped, None while it has not trapped.
-    ended
-        It halted, by HALT or since the host asked; or it trapped.
-    waits, sends
-        What the sequencer and the send engine wait for, None while they do not.
-    sent
-        Blocks that the send engine sent.
+    rings
+        Descriptors of its streams.
+    buffer
+        Its bytes.
+    sums, lanes
+        Sums of reductions that came, by context; those that were taken last.
     """
 
     def __init__(
-        self, cfg: TileConfig, program: Program, core: Core | None, around: Surroundings, *, name: str = "tile",
-        images: int | None = None, watch: Callable[[Retired], None] | None = None,
+        self, name: str, place: Place, net: TokenNet, watch: Callable[[Retired], None] | None = None
     ) -> None:
+        cfg, program = place.cfg, place.program
         program.check(cfg, name)
-        self.cfg, self.program, self.around, self.name = cfg, program, around, name
-        self.watch, self.images = watch, images
-        self.words = [*program.words, *[0] * (cfg.instructions - len(program.words))]
-        self.store = Store(cfg, program)
-        self.actions = Actions(
-            cfg, program, self.store, core, lambda context, count: around.lanes(self, context, count))
-        self.done = 0
-        self.status: Status | None = None
-        self.reason = ""
-        self.ended = False
-        self.waits: Wait | None = None
-        self.sends: Wait | None = None
-        self.sent = 0
-        self._loops = LoopStack(cfg.instructions)
-        self._pc = self._at = 0
-        self._active: Iterator[Wait] | None = None
-        self._plans: dict[int, Plan] = {}
-        self._sending: tuple[Iterator[Wait], int] | None = None
+        super().__init__(name, place, net, watch)
+        self._core, self._tables = place.core, program.tables
+        self.rings = [program.descriptor("stream", k) for k in range(STREAMS)]
+        self.buffer: Bytes = np.zeros(cfg.buffer_bytes, np.uint8)
+        self.buffer[: len(program.buffer)] = np.frombuffer(program.buffer, np.uint8)
+        self._parameters = np.zeros(cfg.parameters, np.uint64)
+        self._parameters[: len(program.parameters)] = program.parameters
+        self._accumulators = np.zeros(ACCUMULATORS, np.int32)
+        self._results: deque[NDArray[np.int16]] = deque()
+        self._numbers: dict[int, int] = {}
+        self.lanes = np.zeros(0, np.int16)
+        self.sums = [self.lanes] * 4
 
-    # --- what drives it ---
+    # --- the buffer ---
 
-    def proceed(self) -> bool:
-        """Carry out an instruction, or what is left of it; False if it waits or has ended."""
-        if self.ended:
-            return False
-        pc = self._at = self._pc
+    def block(self, stream: int, offset: int = 0) -> bytes:
+        """Bytes of a block, the oldest one or one behind it."""
+        ring = self.rings[stream]
+        start = ring["base"] + (self.freed[stream] + offset) % ring["blocks"] * ring["block"]
+        return self.buffer[start : start + ring["block"]].tobytes()
+
+    def sent_block(self) -> bytes:
+        """The block that the send engine gives."""
+        assert self.sending is not None
+        return self.block(self.sending.send.stream, self.sending.offset)
+
+    def put(self, stream: int, block: bytes) -> None:
+        """Write a block into a ring that has room, and show it: what others send."""
+        self._write(stream, 0, np.frombuffer(block, np.uint8))
+        self.came[stream] += 1
+
+    def _write(self, stream: int, offset: int, data: Bytes) -> None:
+        """Write bytes into the next block, from byte ``offset`` on."""
+        ring = self.rings[stream]
+        start = ring["base"] + self.came[stream] % ring["blocks"] * ring["block"] + offset
+        self.buffer[start : start + len(data)] = data
+
+    def _gather(self, number: int, kind: np.dtype, offset: int, elements: int) -> NDArray[np.integer]:
+        """Elements of each pixel of a walk's window, (terms, elements)."""
+        at, pad = self._walk(number), self.descriptor("walk", number)["pad"]
+        ring, pixels = self.rings[at.stream], at.window.window(at.number)
+        starts = ring["base"] + (at.origin + pixels) % ring["blocks"] * ring["block"] + at.window.channel
+        starts = np.where(pixels == OUTSIDE, pad, starts) + offset * kind.itemsize
+        return self.buffer[starts[:, None] + np.arange(elements * kind.itemsize)].view(kind)
+
+    def _sent_sum(self) -> int:
+        return sum(self.sent_block()) & 0xFFFFFFFF
+
+    # --- instructions ---
+
+    def _compute(self, plan: Plan) -> None:
+        self.op_id = self.checksum = 0
+        fields = decode(self._words[self.at])[1]
+        match plan.op:
+            case Op.SET:
+                for number in DESCRIPTORS["mvm"].written(plan.first, plan.words):
+                    self._numbers.pop(number, None)
+            case Op.IMAGE:
+                self._numbers.clear()
+            case Op.MVM:
+                self._product(fields)
+            case Op.VEC:
+                self._vector(fields)
+            case Op.CORE:
+                self._command(fields)
+            case _:
+                pass
+
+    def _product(self, fields: Fields) -> None:
+        number, mvm = fields["walk"], self.descriptor("mvm", fields["mvm"])
+        values = self.descriptor("walk", number)
+        walk = sliding_window(values)
+        window = np.tile(self._gather(number, np.dtype("u1"), 0, walk.run).ravel(), walk.repeat)
+        behind = values["pad"] + walk.run
+        codes = np.zeros(4 * (mvm["i_last"] - mvm["i_first"] + 1), np.uint8)
+        codes[: walk.codes] = np.concatenate([window, self.buffer[behind : behind + walk.tail]])
+        operation = self._numbers.get(fields["mvm"], mvm["operation"])
+        self._numbers[fields["mvm"]] = operation + mvm["conversions"] & 0xFFFFFFFF
+        image = self.image + fields["ahead"] & 0xFFFFFFFF
+        self.op_id, self.checksum = image << 32 | operation, _sum(codes)
         try:
-            if self._active is None:
-                self._active = self._begin(pc)
-            self.waits = next(self._active, None)
-            if self.waits is not None:
-                return False
-            self._active = None
-            plan = self._plans[pc]
-            self._pc = self._follow(pc, plan)
-        except TrapError as trap:
-            self.reason = str(trap.__cause__ or "")
-            self._stop(pc, trap.cause, trap.stream)
-            return False
-        op = plan.op
-        self._tell(INSTRUCTIONS[op].engine if op is not Op.SEND else Engine.SEQUENCER, pc, op)
-        if op is Op.SET:
-            self._plans.clear()
-        if op is Op.IMAGE:
-            self.actions.image, self.done = self.image + 1 & 0xFFFFFFFF, self.done + 1
-        self.ended = op is Op.HALT or (op is Op.IMAGE and self.done == self.images)
-        return True
+            op = mvm["op"] | mvm["op_high"] << 32
+            results = self._there().product(op, self.op_id, mvm["i_first"], codes)
+        except InputError as error:
+            raise TrapError(Cause.CORE) from error
+        self._results.append(results[2 * mvm["o_first"] : 2 * mvm["o_last"] + 2].astype(np.int16))
 
-    def proceed_send(self) -> bool:
-        """Let the send engine send what it can; False if it waits or has nothing."""
-        if self._sending is None:
-            return False
-        before = self.sent
-        self.sends = next(self._sending[0], None)
-        if self.sends is None:
-            self._sending = None
-        return self.sends is None or self.sent > before
+    def _there(self) -> Core:
+        if self._core is None:
+            raise InputError("the tile has no core")
+        return self._core
 
-    @property
-    def image(self) -> int:
-        """Number of the image that it works on."""
-        return self.actions.image
+    def _command(self, fields: Fields) -> None:
+        block = self.block(fields["source"])
+        try:
+            self._there().write_masks(block)
+        except InputError as error:
+            raise TrapError(Cause.CORE) from error
+        self.checksum = _sum(np.frombuffer(block, np.uint8))
 
-    @property
-    def idle(self) -> bool:
-        """Whether the send engine has nothing."""
-        return self._sending is None
+    def _vector(self, fields: Fields) -> None:
+        vec = self.descriptor("vec", fields["vec"])
+        second = vec["kind"] != Kind.TABLE and vec["b"] != Operand.NONE
+        a = self._source(vec, "a") if vec["a"] != Operand.NONE else None
+        b = self._source(vec, "b") if second else None
+        results = compute(vec, self._parameters, self._tables, self._accumulators, a, b)
+        if results is not None:
+            kind = np.dtype("<i2") if vec["wide"] else np.dtype("u1")
+            self._write(vec["target"], vec["target_offset"] * kind.itemsize, results.astype(kind).view(np.uint8))
+            self.checksum = _sum(results)
 
-    @property
-    def tokens(self) -> list[int]:
-        """Blocks that are in each stream."""
-        return [self.store.there(k) for k in range(STREAMS)]
-
-    def expire(self) -> None:
-        """The watchdog: a tile that waits stops, one too whose program has ended and whose send engine waits.
-
-        In hardware, where engines have several instructions in hand, the program may be further on.
-        """
-        if self.status is None and (self.waits is not None or self.sends is not None):
-            self.status = Status(Cause.WATCHDOG, Engine.SEQUENCER, self._at, 0, self.image)
-            self.ended, self.waits, self._active = True, None, None
-
-    # --- the sequencer ---
-
-    def _begin(self, pc: int) -> Iterator[Wait]:
-        if pc not in self._plans:
-            self._plans[pc] = plan_of(self.words, pc, self.store.memory, self.cfg)
-        plan = self._plans[pc]
-        if plan.trap is not Cause.NONE:
-            raise TrapError(plan.trap, plan.about)
-        if plan.misses_product([len(codes) for codes in self.actions.products]):
-            raise TrapError(Cause.PRODUCT)
-        return self._run(plan, decode(self.words[pc])[1])
-
-    def _run(self, plan: Plan, fields: Fields) -> Iterator[Wait]:
-        # The send engine reads its stream: what else reads it comes behind that.
-        while self._sending is not None and (plan.op is Op.SEND or plan.guard >> self._sending[1] & 1):
-            yield Wait("send", self._sending[1])
-        if plan.op is Op.SEND:
-            self._sending = self._blocks(fields, self._pc, self.image), fields["stream"]
-        yield from self.actions.run(plan.op, fields, self.words[self._pc + 1 : self._pc + 1 + plan.words])
-
-    def _follow(self, pc: int, plan: Plan) -> int:
-        if plan.loop is not None:
-            return self._loops.open(pc, plan.loop[0], plan.times(self.program.registers))
-        return self._loops.following(pc + plan.words)
-
-    def _stop(self, pc: int, cause: Cause, stream: int) -> None:
-        op = decode(self.words[pc])[0] if pc < len(self.words) else None
-        engine = INSTRUCTIONS[op].engine if op is not None and self._active is not None else Engine.SEQUENCER
-        # The address after the last word of the largest memory has no place in the status, and reads as that word.
-        self.status = Status(cause, engine, min(pc, STATUS["pc"].range[1]), stream, self.image)
-        self.ended, self.waits, self._active = True, None, None
-
-    def _tell(self, engine: Engine, pc: int, op: Op) -> None:
-        if self.watch is not None:
-            freed, shown = (tuple(sorted(d.items())) for d in (self.store.taken, self.store.shown))
-            self.watch(Retired(engine, pc, op, self.image, freed, shown, self.actions.op_id, self.actions.checksum))
-
-    # --- the send engine ---
-
-    def _blocks(self, fields: Fields, pc: int, image: int) -> Iterator[Wait]:
-        stream, number = fields["stream"], fields["flow"]
-        for k in range(fields["n"]):
-            offset = 0 if fields["free"] else k
-            while self.store.there(stream) <= offset:
-                yield Wait("blocks", stream, offset + 1 - self.store.there(stream))
-            block = self.store.block(stream, offset)
-            give, why = (self.around.offer, "root") if fields["reduce"] else (self.around.send, "members")
-            while not give(self, number, block):
-                yield Wait(why, stream, number)
-            self.sent += 1
-            if fields["free"]:
-                self.store.rings[stream].freed += 1
-            if self.watch is not None:
-                freed = ((stream, 1),) if fields["free"] else ()
-                checksum = sum(block) & 0xFFFFFFFF
-                self.watch(Retired(Engine.SEND, pc, Op.SEND, image, freed, (), 0, checksum))
+    def _source(self, vec: Fields, name: str) -> NDArray[np.integer]:
+        """Terms of a source, (terms, elements); the first ones of the core and of reductions are taken."""
+        operand, elements, offset = vec[name], vec["elements"], vec[f"{name}_offset"]
+        kind = _FORMATS[Format(vec[f"{name}_format"])]
+        if is_walk(operand):
+            return self._gather(operand - Operand.WALK, kind, offset, elements)
+        if is_stream(operand):
+            return np.frombuffer(self.block(operand), kind, elements, offset * kind.itemsize)[None]
+        if operand == Operand.DRAIN:
+            return self._results.popleft()[None, :elements]
+        if operand == Operand.ACCUMULATORS:
+            return lanes_of(self._accumulators[offset : offset + elements])[None]
+        return self.lanes[None, :elements]

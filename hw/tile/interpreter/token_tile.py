@@ -1,37 +1,35 @@
 """The tokens of one tile: what its program does to the blocks of its streams, without data and without time."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from copy import copy, deepcopy
 from typing import Protocol
 
+from mho.hw.tile.interpreter.joined import Place
 from mho.hw.tile.interpreter.loops import LoopStack
-from mho.hw.tile.interpreter.plans import Plan, plan_of
-from mho.hw.tile.interpreter.state import TrapError, Wait
-from mho.hw.tile.interpreter.tiles import Place
-from mho.hw.tile.isa import DESCRIPTORS, STREAMS, Cause, Op
+from mho.hw.tile.interpreter.plans import Plan, Send, plan_of
+from mho.hw.tile.interpreter.state import Retired, Status, TrapError, Wait
+from mho.hw.tile.isa import DESCRIPTORS, INSTRUCTIONS, STATUS, STREAMS, Cause, Engine, Op
 from mho.hw.tile.isa.window import sliding_window
 
 __all__ = ["TokenNet", "TokenTile"]
 
-Tokens = tuple[int, Op, int, tuple[tuple[int, int], ...], tuple[tuple[int, int], ...]]
-
 
 class TokenNet(Protocol):
-    """What is around a tile."""
+    """What is around the tile of a name."""
 
-    def send(self, tile: "TokenTile", flow: int) -> bool:
+    def send(self, tile: str, flow: int) -> bool:
         """Gives a block to all members of a flow, False if one has no room."""
         ...
 
-    def offer(self, tile: "TokenTile", context: int) -> bool:
+    def offer(self, tile: str, context: int) -> bool:
         """Offers an operand; whether it was taken since it was first offered."""
         ...
 
-    def take_lanes(self, tile: "TokenTile", context: int, count: int) -> bool:
+    def take_lanes(self, tile: str, context: int, count: int) -> bool:
         """Takes lanes of sums, False while operands are missing."""
         ...
 
-    def too_short(self, tile: "TokenTile", stream: int, blocks: int) -> None:
+    def too_short(self, tile: str, stream: int, blocks: int) -> None:
         """A window needs so many blocks, more than its ring has: a trap, or a larger ring."""
         ...
 
@@ -39,10 +37,10 @@ class TokenNet(Protocol):
 class _Walk:
     """Where a walk is, and what it needs and gives back at each position."""
 
-    __slots__ = ("image", "low", "need", "number", "oldest", "origin", "stream")
+    __slots__ = ("image", "low", "need", "number", "oldest", "origin", "stream", "window")
 
     def __init__(self, values: Mapping[str, int], origin: int) -> None:
-        walk = sliding_window(values)
+        self.window = walk = sliding_window(values)
         self.stream, self.image = values["stream"], walk.image
         self.need, self.low, self.oldest = walk.need.tolist(), walk.low.tolist(), walk.oldest.tolist()
         self.number, self.origin = 0, origin
@@ -51,10 +49,15 @@ class _Walk:
 class _Sending:
     """A SEND that is under way: what, and how many blocks of it went."""
 
-    __slots__ = ("done", "image", "pc", "plan")
+    __slots__ = ("done", "image", "pc", "send")
 
-    def __init__(self, plan: Plan, pc: int, image: int) -> None:
-        self.plan, self.pc, self.image, self.done = plan, pc, image, 0
+    def __init__(self, send: Send, pc: int, image: int) -> None:
+        self.send, self.pc, self.image, self.done = send, pc, image, 0
+
+    @property
+    def offset(self) -> int:
+        """Of the block that goes next: how many are before it in its stream."""
+        return 0 if self.send.free else self.done
 
 
 class TokenTile:
@@ -64,13 +67,15 @@ class TokenTile:
     ----------
     name, place, net
         Its name, program and sizes, and the machine that it is part of.
+    watch
+        Is told each instruction that retires, and each block that is sent.
 
     Attributes
     ----------
     came, freed, blocks
         Of each stream: blocks that came and were given back since the start, and those of its ring.
-    trap
-        Cause, address and stream, None while it has not trapped.
+    status, reason
+        Why it stopped, None while it has not trapped, and what the core said to it.
     halted, done
         Whether the program ended; images that did.
     fired, moves
@@ -79,22 +84,24 @@ class TokenTile:
         What sequencer and send engine wait for.
     """
 
-    def __init__(self, name: str, place: Place, net: TokenNet) -> None:
-        program, self.cfg, self.name, self._net = place.program, place.cfg, name, net
+    def __init__(
+        self, name: str, place: Place, net: TokenNet, watch: Callable[[Retired], None] | None = None
+    ) -> None:
+        program, self.cfg, self.name, self._net, self._watch = place.program, place.cfg, name, net, watch
         self._words = [*program.words, *[0] * (place.cfg.instructions - len(program.words))]
         self._memory, self._registers = list(program.descriptors), program.registers
         values = [program.descriptor("stream", k) for k in range(STREAMS)]
         self.came = [v["first"] for v in values]
         self.freed = [0] * STREAMS
         self.blocks = [v["blocks"] for v in values]
-        self.trap: tuple[Cause, int, int] | None = None
+        self.status: Status | None = None
+        self.reason = ""
         self.halted, self.done, self.fired, self.moves = False, 0, 0, 0
         self.image = program.image
         self.waits: Wait | None = None
         self.sends: Wait | None = None
         self.sending: _Sending | None = None
-        self.trace: list[Tokens] | None = None
-        self.sent: list[Tokens] | None = None
+        self.op_id = self.checksum = 0
         self.products: list[int] = []
         self._loops, self._pc = LoopStack(place.cfg.instructions), 0
         self._plans: dict[int, Plan] = {}
@@ -111,7 +118,6 @@ class TokenTile:
         twin.came, twin.freed, twin.blocks = list(self.came), list(self.freed), list(self.blocks)
         twin.products, twin._origins = list(self.products), list(self._origins)
         twin._walks, twin._taken = {k: copy(walk) for k, walk in self._walks.items()}, dict(self._taken)
-        twin.trace, twin.sent = (None if events is None else list(events) for events in (self.trace, self.sent))
         return twin
 
     @property
@@ -129,20 +135,41 @@ class TokenTile:
     @property
     def ended(self) -> bool:
         """Whether nothing more is issued, but for the next image."""
-        return self.halted or self.trap is not None
+        return self.halted or self.status is not None
+
+    @property
+    def tokens(self) -> list[int]:
+        """Blocks that are in each stream."""
+        return [came - freed for came, freed in zip(self.came, self.freed, strict=True)]
+
+    def room(self, stream: int) -> int:
+        """Blocks that fit in a stream."""
+        return self.blocks[stream] - self.came[stream] + self.freed[stream]
+
+    def descriptor(self, kind: str, number: int) -> dict[str, int]:
+        """Values of a descriptor as it is now."""
+        return DESCRIPTORS[kind].values(self._memory, number)
+
+    def expire(self) -> None:
+        """The watchdog: a tile that waits stops, one too whose program has ended and whose send engine waits.
+
+        In hardware, where engines have several instructions in hand, the program may be further on.
+        """
+        if self.status is None and (self.waits is not None or self.sends is not None):
+            self.status = Status(Cause.WATCHDOG, Engine.SEQUENCER, self._pc - self.halted, 0, self.image)
+            self.waits = None
 
     def state(self, *, counted: bool = True) -> tuple[object, ...]:
         """All that later tokens depend on, but for the number of the image; with how often loops come yet, or not."""
         loops = [loop if counted else loop[:2] for loop in self._loops.state()]
         walks = {k: (w.number, w.origin - self.freed[w.stream]) for k, w in self._walks.items()
                  if (w.number, w.origin) != (0, self.freed[w.stream])}
-        counts = [a - b for a, b in zip(self.came, self.freed, strict=True)]
-        return (self._pc, tuple(loops), tuple(counts), walks, tuple(self.products), tuple(self._memory),
+        return (self._pc, tuple(loops), tuple(self.tokens), walks, tuple(self.products), tuple(self._memory),
                 self.ended)
 
     def proceed(self, images: int | None) -> bool:
         """Carry out an instruction; False if it waits, has ended, or ``images`` images are done."""
-        if self.halted or self.trap is not None or self.done == images:
+        if self.halted or self.status is not None or self.done == images:
             return False
         pc = self._pc
         plan = self._plans.get(pc)
@@ -156,7 +183,10 @@ class TokenTile:
                 return False
             self._finish(plan, pc)
         except TrapError as error:
-            self.trap, self.waits = (error.cause, pc, error.stream), None
+            engine = INSTRUCTIONS[plan.op].engine if self._begun else Engine.SEQUENCER
+            # The address after the last word of the largest memory has no place in the status: it reads as that word.
+            self.status = Status(error.cause, engine, min(pc, STATUS["pc"].range[1]), error.stream, self.image)
+            self.reason, self.waits = str(error.__cause__ or ""), None
             return False
         self.fired += 1
         return True
@@ -176,6 +206,7 @@ class TokenTile:
             if wait is not None:
                 return wait
             self._read = True
+            self._compute(plan)
         for number, free in plan.advances:
             if free:
                 wait = self._give_back(self._walk(number))
@@ -183,14 +214,14 @@ class TokenTile:
                     return wait
         return None
 
+    def _compute(self, plan: Plan) -> None:
+        """What is done with data, between what it waits for before it reads and what it gives back."""
+
     def _unread(self, plan: Plan) -> Wait | None:
         """What it waits for before it reads; takes the lanes of sums."""
         arrived, freed = self.came, self.freed
-        if plan.guard and self.sending is not None:
-            send = self.sending.plan.send
-            assert send is not None
-            if plan.guard >> send.stream & 1:
-                return Wait("send", send.stream)
+        if self.sending is not None and plan.guard >> self.sending.send.stream & 1:
+            return Wait("send", self.sending.send.stream)
         if plan.restarts is not None:
             self._walk(plan.restarts).number = 0
         wait = self._window(plan) if plan.windows else None
@@ -203,7 +234,7 @@ class TokenTile:
             missing = n - self.blocks[stream] + arrived[stream] - freed[stream]
             if missing > 0:
                 return Wait("room", stream, missing)
-        if plan.lanes is not None and not self._net.take_lanes(self, *plan.lanes):
+        if plan.lanes is not None and not self._net.take_lanes(self.name, *plan.lanes):
             return Wait("sum", n=plan.lanes[0])
         return None
 
@@ -217,7 +248,7 @@ class TokenTile:
             if oldest < walk.image and walk.origin + oldest < freed:
                 raise TrapError(Cause.RING, stream)
             if count > self.blocks[stream]:
-                self._net.too_short(self, stream, count)
+                self._net.too_short(self.name, stream, count)
             missing = count - self.came[stream] + freed
             if missing > 0 and shortage is None:
                 shortage = Wait("blocks", stream, missing)
@@ -249,10 +280,12 @@ class TokenTile:
         if plan.drains is not None:
             self.products.pop(0)
         if plan.send is not None:
-            self.sending = _Sending(plan, pc, self.image)
+            self.sending = _Sending(plan.send, pc, self.image)
         self._pc = self._following(plan, pc)
-        if self.trace is not None:
-            self.trace.append((pc, plan.op, self.image, tuple(sorted(self._taken.items())), tuple(sorted(plan.shows))))
+        if self._watch is not None:
+            engine = INSTRUCTIONS[plan.op].engine if plan.op is not Op.SEND else Engine.SEQUENCER
+            taken, shown = tuple(sorted(self._taken.items())), tuple(sorted(plan.shows))
+            self._watch(Retired(engine, pc, plan.op, self.image, taken, shown, self.op_id, self.checksum))
         if plan.op is Op.IMAGE:
             self.done, self.image = self.done + 1, self.image + 1 & 0xFFFFFFFF
         self.halted = plan.op is Op.HALT
@@ -263,37 +296,40 @@ class TokenTile:
         if plan.op is Op.SET:
             self._memory[plan.first : plan.first + plan.words] = self._words[pc + 1 : pc + 1 + plan.words]
             self._plans.clear()
-            walks = DESCRIPTORS["walk"]
-            for number in walks.written(plan.first, plan.words):
-                self._origins[number] = self.freed[walks.values(self._memory, number)["stream"]]
+            for number in DESCRIPTORS["walk"].written(plan.first, plan.words):
+                self._origins[number] = self.freed[self.descriptor("walk", number)["stream"]]
                 self._walks.pop(number, None)
         return self._loops.following(pc + plan.words)
 
     def _walk(self, number: int) -> _Walk:
         if number not in self._walks:
-            self._walks[number] = _Walk(DESCRIPTORS["walk"].values(self._memory, number), self._origins[number])
+            self._walks[number] = _Walk(self.descriptor("walk", number), self._origins[number])
         return self._walks[number]
 
     def proceed_send(self) -> bool:
         """Send a block; False if the send engine waits or has nothing."""
         going = self.sending
-        if going is None or going.plan.send is None:
+        if going is None:
             return False
-        send = going.plan.send
-        offset = 0 if send.free else going.done
+        send, offset = going.send, going.offset
         count = self.came[send.stream] - self.freed[send.stream]
         if count <= offset:
             self.sends = Wait("blocks", send.stream, offset + 1 - count)
             return False
-        goes = self._net.offer(self, send.number) if send.reduce else self._net.send(self, send.number)
+        goes = (self._net.offer if send.reduce else self._net.send)(self.name, send.number)
         if not goes:
             self.sends = Wait("root" if send.reduce else "members", send.stream, send.number)
             return False
         self.sends = None
+        if self._watch is not None:
+            taken = ((send.stream, 1),) if send.free else ()
+            self._watch(Retired(Engine.SEND, going.pc, Op.SEND, going.image, taken, checksum=self._sent_sum()))
         self.freed[send.stream] += send.free
-        if self.sent is not None:
-            self.sent.append((going.pc, Op.SEND, going.image, ((send.stream, 1),) if send.free else (), ()))
         going.done += 1
         if going.done == send.blocks:
             self.sending = None
         return True
+
+    def _sent_sum(self) -> int:
+        """Sum of the bytes of the block that goes."""
+        return 0

@@ -6,8 +6,8 @@ from typing import Protocol
 
 import numpy as np
 
+from mho.hw.tile.interpreter.joined import Place
 from mho.hw.tile.interpreter.plans import Plan
-from mho.hw.tile.interpreter.tiles import Place
 from mho.hw.tile.isa import STREAMS
 from mho.hw.tile.timing.clock import Clock, Notice, Process
 from mho.hw.tile.timing.core import CoreTime, Result

@@ -32,29 +32,9 @@ from mho.macro_models.integer.pwm.operation import PwmOperation
 from mho.macro_models.types import Integers
 
 __all__ = [
-    "COUNTER_BITS",
-    "COUNT_BITS",
-    "CURVE_TRIMS",
-    "GAIN_BITS",
-    "GAIN_MOST",
-    "GAIN_ONE",
-    "GAIN_TRIMS",
-    "LEVEL_BITS",
-    "LEVEL_TOP",
-    "NEGATIVE",
-    "OFFSET_RANGE",
-    "PARTS",
-    "POSITIVE",
-    "PRODUCT_BITS",
-    "TRIM_BITS",
-    "DigitalUnits",
-    "Oscillators",
-    "Trim",
-    "Whole",
-    "counts",
-    "level",
-    "pack_trim",
-    "unpack_trim",
+    "COUNTER_BITS", "COUNT_BITS", "CURVE_TRIMS", "GAIN_BITS", "GAIN_MOST", "GAIN_ONE", "GAIN_TRIMS", "LEVEL_BITS",
+    "LEVEL_TOP", "NEGATIVE", "OFFSET_RANGE", "PARTS", "POSITIVE", "PRODUCT_BITS", "TRIM_BITS", "DigitalUnits",
+    "Oscillators", "Trim", "Whole", "counts", "level", "pack_trim", "unpack_trim",
 ]
 
 GAIN_BITS = 7

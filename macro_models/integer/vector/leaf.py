@@ -1,17 +1,14 @@
 """Leaves: codes of cores on the scale of their layer, and their sums."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mho.macro_models.compiled import loops_of
 from mho.macro_models.integer.operation import LSB_SEGMENT_BITS, MvmOperation
 from mho.macro_models.integer.vector.operations import LANE_MAX, Lanes, round_shift
 
-__all__ = ["LeafSum", "check_headroom", "compiled_leaves", "largest_code", "scale_leaf", "sum_leaves"]
-
-compiled_leaves: Callable[[], Callable[..., None] | None] = loops_of("mho.macro_models.integer.vector.leaf_compiled")
+__all__ = ["LeafSum", "check_headroom", "largest_code", "scale_leaf", "sum_leaves"]
 
 
 def largest_code(op: MvmOperation) -> int:
@@ -66,16 +63,9 @@ class LeafSum:
         first, count = int(outputs[0]), len(outputs) // turn
         tiled = np.array_equal(outputs, np.tile(np.arange(first, first + count), turn))
         self._tiles = (slice(first, first + count), turn) if tiled else None
-        self._loops = compiled_leaves() if tiled else None
 
     def add(self, total: Lanes, codes: NDArray[np.integer]) -> None:
         """Adds the leaves of ``codes``, (batch, columns), to ``total``, (batch, outputs), with wrap-around."""
-        if self._loops is not None and self._tiles is not None and codes.dtype == np.int16:
-            target, turn = self._tiles
-            count = len(self._outputs) // turn
-            rows = np.ascontiguousarray(codes)
-            self._loops(rows, self._multiplier, self._half, self._shift, count, target.start, total)
-            return
         product = codes.astype(np.int32)
         product *= self._multiplier
         product += self._half

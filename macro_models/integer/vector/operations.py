@@ -1,39 +1,17 @@
 """Operations on lanes, as data that compute: root, encode, sums, products, limits, tables, choices."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mho.macro_models.compiled import loops_of
 from mho.macro_models.integer.vector.take import PAD, run_of
 
 __all__ = [
-    "LANE_MAX",
-    "MULTIPLIER_MAX",
-    "SHIFT_MAX",
-    "SUM_MAX",
-    "TABLE_HALF",
-    "Encode",
-    "Lanes",
-    "Largest",
-    "Limit",
-    "Product",
-    "Requantise",
-    "Root",
-    "Select",
-    "Table",
-    "WeightedSum",
-    "finish",
-    "round_shift",
+    "LANE_MAX", "MULTIPLIER_MAX", "SHIFT_MAX", "SUM_MAX", "TABLE_HALF", "Encode", "Lanes", "Largest", "Limit",
+    "Product", "Requantise", "Root", "Select", "Table", "WeightedSum", "finish", "round_shift",
 ]
-
-compiled_finish: Callable[[], tuple[Callable[..., None], Callable[..., None]] | None] = loops_of(
-    "mho.macro_models.integer.vector.finish_compiled"
-)
 
 Lanes = NDArray[np.int16]
 
@@ -59,12 +37,6 @@ def round_shift(value: NDArray[np.signedinteger], shift: int) -> NDArray[np.sign
 
 TABLE_HALF = 512
 """A table has twice as many entries."""
-_MOST_PLACES = 15
-"""Of a shift that 32 bits hold with half of what is dropped, for any lane."""
-
-
-def _row(values: NDArray[np.integer], kind: type[np.integer[Any]]) -> NDArray[Any]:
-    return np.ascontiguousarray(values, dtype=kind)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -109,13 +81,7 @@ class Root:
 
     def compute_counted(self, total: Lanes) -> tuple[Lanes, int]:
         """The same, and how many of the codes would be larger than the largest. The lowest may be that of a ReLU."""
-        last, loops = self.requantise, compiled_finish()
-        if last is not None and loops is not None and last.shift <= _MOST_PLACES:
-            codes, beyond = np.empty(total.shape, dtype=np.int16), np.empty(1, dtype=np.int64)
-            rows = np.ascontiguousarray(total, dtype=np.int16)
-            ends = last.low, last.high, last.most
-            loops[0](rows, _row(self.bias, np.int16), self.relu, last.shift, *ends, codes, beyond)
-            return codes, int(beyond[0])
+        last = self.requantise
         lanes = total + self.bias
         clipped = 0 if last is None else int((lanes > last.most).sum())
         if self.relu:
@@ -142,13 +108,6 @@ class Encode:
 
     def compute_counted(self, lanes: NDArray[np.integer]) -> tuple[Lanes, int]:
         """The same, and how many of them would be beyond the lowest and the largest, of what is anything but 0."""
-        loops = compiled_finish()
-        if loops is not None and lanes.dtype == np.int16 and lanes.ndim == 2:
-            codes, beyond = np.empty(lanes.shape, dtype=np.int16), np.empty(1, dtype=np.int64)
-            rows = np.ascontiguousarray(lanes)
-            by_element = _row(self.offset, np.int16), _row(self.multiplier, np.int32)
-            loops[1](rows, *by_element, self.shift, self.low, self.high, codes, beyond)
-            return codes, int(beyond[0])
         product = (lanes.astype(np.int64) - self.offset) * self.multiplier
         low_end, high_end = self.ends
         beyond = int(((lanes < low_end) | (lanes > high_end)).sum())

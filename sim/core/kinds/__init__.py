@@ -16,7 +16,7 @@ from mho.sim.core.words import MaskImage
 
 __all__ = ["SimulatedKind", "kind_of", "simulated"]
 
-_LIMITS = {"in_bits": (1, MAX_BITS), "out_bits": (1, MAX_BITS), "wl_select": (0, 7), "line_select": (0, 7)}
+_LIMITS = {"in_bits": (1, MAX_BITS), "wl_select": (0, 7), "line_select": (0, 7)}
 """Least and largest value of numbers that random operations have."""
 
 
@@ -69,7 +69,7 @@ class SimulatedKind:
             return bool(rng.integers(2))
         if isinstance(default, IntEnum):
             return list(type(default))[int(rng.integers(len(type(default))))]
-        low, high = _LIMITS[name]
+        low, high = (1, self.operation.most_out_bits) if name == "out_bits" else _LIMITS[name]
         return int(rng.integers(low, high + 1))
 
     def devices_of(self, chip: Chip) -> Sequence[str]:

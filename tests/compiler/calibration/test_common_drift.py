@@ -49,22 +49,23 @@ def _with(model: FloatNetwork, layers: dict[int, LinearLayer]) -> FloatNetwork:
 
 
 def drifted_cells(network: Network, time_s: float, seed: int) -> FloatNetwork:
-    """The same with the chip's own cells: of several that share a weight more are full or empty, and drift less."""
+    """The same with the chip's own cells: each weight keeps the part that all cells which share it keep together.
+
+    Weight by weight: inputs have scales of their own, so that what a unit of conductance stands for differs by input.
+    """
     cell_map = network.chip.macro_config().cell_map
     cells = [core.targets_uS.astype(np.float64) for core in network.cores]
     aged = [programmed(some, device=network.device, seed=seed, core=k, time_s=time_s, causes=frozenset(CAUSES)).g_uS
             for k, some in enumerate(cells)]
     layers: dict[int, LinearLayer] = {}
     for linear, layer in zip(network.model.layers, network.program.layers, strict=True):
-        weight = linear.weight.copy()
-        for mvm in layer.mvms:
-            whole, left = (_weights(layer, mvm, cell_map.join(cell_map.take(g[mvm.core], mvm.rows, mvm.columns)))
-                           for g in (cells, aged))
-            # What a unit of conductance stands for in each output, by the inputs that the product takes.
-            taken = whole.any(axis=0)
-            unit = (linear.weight * whole)[:, taken].sum(axis=1) / np.maximum((whole**2).sum(axis=1), 1e-30)
-            weight += unit[:, None] * (left - whole)
-        layers[id(linear)] = replace(linear, weight=weight)
+        whole, left = (
+            sum(_weights(layer, mvm, cell_map.join(cell_map.take(g[mvm.core], mvm.rows, mvm.columns)))
+                for mvm in layer.mvms) for g in (cells, aged))
+        # Of weights of next to nothing a cell's noise is more than all: they fade as the others do in the mean.
+        mean = (whole * left).sum() / (whole**2).sum()
+        part = np.divide(left, whole, out=np.full_like(whole, mean), where=np.abs(whole) > 0.02 * np.abs(whole).max())
+        layers[id(linear)] = replace(linear, weight=linear.weight * part)
     return _with(network.model, layers)
 
 
@@ -87,8 +88,9 @@ def network() -> Network:
 @pytest.mark.parametrize("time_s", [3600.0, 86400.0, 30 * 86400.0])
 def test_without_compensation_a_chip_loses_what_its_cells_lose(network: Network, time_s: float) -> None:
     """Against a float network whose weights drift by the device's law: centred codes had 31 points less."""
-    wanted, made = accuracies(network, drifted, CHIPS, IMAGES, time_s)
-    assert made > wanted - POINTS
+    for drifts in (drifted, drifted_cells):
+        wanted, made = accuracies(network, drifts, CHIPS, IMAGES, time_s)
+        assert abs(made - wanted) < POINTS
 
 
 @pytest.mark.long

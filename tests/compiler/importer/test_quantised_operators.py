@@ -6,6 +6,7 @@ import numpy as np
 import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
+from onnx.reference import ReferenceEvaluator
 
 from mho.compiler import import_onnx
 from mho.macro_models.errors import InputError
@@ -60,3 +61,24 @@ def test_channels_that_are_last_are_refused() -> None:
     next(n for n in model.graph.node if n.domain).attribute[0].i = 1
     with pytest.raises(InputError, match="its channels are last; channels first are supported"):
         import_onnx(model)
+
+
+@pytest.mark.parametrize("last", [True, False])
+@pytest.mark.parametrize("kind", [
+    "FLOAT8E4M3FN", "FLOAT8E4M3FNUZ", "FLOAT8E5M2", "FLOAT8E5M2FNUZ", "FLOAT4E2M1", "INT4",
+])
+def test_types_of_few_bits_saturate_at_their_own_largest_number(kind: str, last: bool) -> None:
+    """At the end of a network and on the way, against the reference of ONNX (e4m3fnuz has 240, not 448)."""
+    nodes = [helper.make_node("MatMul", ["x", "w"], ["h"]), helper.make_node("QuantizeLinear", ["h", "s", "z"], ["q"]),
+             helper.make_node("DequantizeLinear", ["q", "s", "z"], ["y" if last else "d"])]
+    nodes += [] if last else [helper.make_node("MatMul", ["d", "w"], ["y"])]
+    scale = np.float32(1 / 1024)
+    weights = [numpy_helper.from_array(np.eye(2, dtype="f4"), "w"), numpy_helper.from_array(np.asarray(scale), "s"),
+               helper.make_tensor("z", getattr(TensorProto, kind), [], [0])]
+    x, y = (helper.make_tensor_value_info(name, TensorProto.FLOAT, ["n", 2]) for name in "xy")
+    model = helper.make_model(
+        helper.make_graph(nodes, "net", [x], [y], weights), opset_imports=[helper.make_opsetid("", 23)], ir_version=11)
+    # The largest value and the least, far beyond what the type holds.
+    taken = np.array([[1000, -1000]], "f4")
+    (wanted,) = ReferenceEvaluator(model).run(None, {"x": taken})
+    np.testing.assert_array_equal(import_onnx(model).compute(taken), wanted)

@@ -13,9 +13,9 @@ from mho.compiler.tile.graph.host import HostRun
 from mho.compiler.tile.placement.streams import tile_name
 from mho.compiler.tile.programs import TilePrograms
 from mho.hw.config import Chip
-from mho.hw.tile.interpreter.actions import Core
-from mho.hw.tile.interpreter.state import Retired
-from mho.hw.tile.interpreter.tiles import HOST, Flow, Joined, Tiles
+from mho.hw.tile.interpreter.joined import HOST, Flow, Joined
+from mho.hw.tile.interpreter.state import Core, Retired
+from mho.hw.tile.interpreter.tiles import Tiles
 from mho.macro_models.errors import InputError
 
 __all__ = ["result_of", "run_tiles", "values_of"]

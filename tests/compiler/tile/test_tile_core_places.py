@@ -12,7 +12,7 @@ from mho.compiler.tile import tile_programs
 from mho.compiler.tile.placement.core_places import hop_bytes, place_cores, transfers
 from mho.compiler.tile.programs import graph_of
 from mho.hw.config import load_chip
-from mho.hw.tile.interpreter.tiles import HOST
+from mho.hw.tile.interpreter.joined import HOST
 from mho.macro_models.devices import load_device
 from mho.macro_models.errors import InputError
 from tests.compiler.tile.network_bench import residual_network

@@ -17,8 +17,8 @@ from mho.compiler.tile.file import joined_of, tile_code
 from mho.compiler.tile.graph.host import Split
 from mho.data import load_sample
 from mho.hw.config import load_chip
+from mho.hw.tile.interpreter.joined import HOST
 from mho.hw.tile.interpreter.liveness import check_liveness
-from mho.hw.tile.interpreter.tiles import HOST
 from mho.macro_models.errors import InputError
 from tests.compiler.importer.onnx_models import build, node
 from tests.compiler.tile.interpreted import result_of

@@ -11,12 +11,13 @@ from mho.hw import kinds as hw_kinds
 from mho.hw.config import Chip, chip_from_dict
 from mho.hw.config import kinds as config_kinds
 from mho.macro_models import kinds as model_kinds
+from mho.rtl_gen import kinds as text_kinds
 from mho.sim import kinds as sim_kinds
 
 __all__ = ["described", "plain_kind"]
 
 HERE = Path(__file__).parent / "plain"
-ROOMS = {"config": config_kinds, "hw": hw_kinds, "macro_models": model_kinds, "sim": sim_kinds}
+ROOMS = {"config": config_kinds, "hw": hw_kinds, "macro_models": model_kinds, "sim": sim_kinds, "rtl_gen": text_kinds}
 
 
 @contextmanager
@@ -41,5 +42,6 @@ def plain_kind(folder: Path) -> Iterator[None]:
                 vars(room).pop("plain", None)
 
 
-def described(rows: int, columns: int, **sar: Any) -> Chip:
-    return chip_from_dict({"schema": 1, "core": {"kind": "plain", "rows": rows, "columns": columns}, "sar": sar})
+def described(rows: int, columns: int, mesh: Any = None, **sar: Any) -> Chip:
+    core = {"kind": "plain", "rows": rows, "columns": columns}
+    return chip_from_dict({"schema": 1, "core": core, "sar": sar, "mesh": mesh or {}})

@@ -31,7 +31,7 @@ def blocks_of(count: int, size: int) -> list[bytes]:
 
 def check(program: Program, cfg: TileConfig, given: Given, stall: float, blocks: int) -> None:
     """What the host gets, and what retires before that."""
-    expected = Expected(program, cfg, given, turns=2000)
+    expected = Expected(program, cfg, given, limit=2000 * 4000)
     found = TileBench(program, cfg, given, stall=stall).run()
     assert len(found.received[0]) == blocks
     assert found.received == {0: whole(expected.received[0], cfg)}

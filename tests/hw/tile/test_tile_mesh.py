@@ -18,7 +18,8 @@ from mho.hw.noc.registers.setup import write_entry, write_flow, write_members, w
 from mho.hw.tile.asm import assemble
 from mho.hw.tile.config import TileConfig
 from mho.hw.tile.interpreter.cores import ReferenceCore
-from mho.hw.tile.interpreter.tiles import HOST, Flow, Joined, Place, Reduction, Tiles
+from mho.hw.tile.interpreter.joined import HOST, Flow, Joined, Place, Reduction
+from mho.hw.tile.interpreter.tiles import Tiles
 from mho.hw.tile.loading import program_writes
 from mho.hw.tile.rtl.host import CONTROL
 from mho.hw.tile.rtl.mesh import TileMesh

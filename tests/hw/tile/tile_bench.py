@@ -49,17 +49,17 @@ class Core(FunctionCore):
 class Expected:
     """What the interpreter makes of a program that is given some blocks."""
 
-    def __init__(self, program: Program, cfg: TileConfig, given: dict[int, list[bytes]], turns: int = 1 << 20) -> None:
+    def __init__(self, program: Program, cfg: TileConfig, given: dict[int, list[bytes]], limit: int = 1 << 40) -> None:
         seen: list[Retired] = []
         tiles = Tiles(alone(program, Core(cfg.lines), cfg), watch=lambda _, one: seen.append(one))
         for number, blocks in given.items():
             tiles.give("t", number, list(blocks))
-        tiles.run(limit=turns, most=4000)
+        tiles.run(limit=limit, most=4000)
         tile = tiles.tiles["t"]
         self.status, self.ended = tile.status, tile.ended
         self.retired = [one.pc for one in seen if one.engine is not Engine.SEND]
         self.received = {flow: list(blocks) for (_, flow), blocks in tiles.received.items()}
-        self.buffer = tile.store.buffer
+        self.buffer = tile.buffer
 
 
 class TileBench:

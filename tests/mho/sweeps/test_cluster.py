@@ -1,9 +1,11 @@
 """The same rows from a Dask cluster, of which a worker is killed."""
 
+import gc
 import os
 import shutil
 import signal
 import subprocess
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -30,7 +32,7 @@ def cluster(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     monkeypatch.setenv("MHO_CACHE", str(tmp_path / "cache"))
     monkeypatch.setenv("OPENBLAS_NUM_THREADS", "1")
     with distributed.LocalCluster(
-        n_workers=3, threads_per_worker=1, dashboard_address=None, host="127.0.0.1", silence_logs=50,
+        n_workers=3, threads_per_worker=1, dashboard_address=":0", host="127.0.0.1", silence_logs=50,
         local_directory=str(tmp_path / "dask"),
     ) as made:
         yield made
@@ -72,6 +74,20 @@ def test_an_address_without_a_scheduler_is_one_sentence(
         pass
 
 
+def test_a_client_that_cannot_begin_is_not_left_to_the_garbage_collector(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its end takes a lock of Dask's that the next client holds while it waits for its own thread."""
+    monkeypatch.setattr("mho.sweeps.cluster.WAIT_S", 1.0)
+    before = threading.active_count()
+    with dask.config.set({"distributed.comm.tls.ca-file": None}):
+        gc.disable()
+        try:
+            with pytest.raises(InputError, match="TLS expects"), on_cluster("tls://127.0.0.1:9", print)(print, ()):
+                pass
+            assert threading.active_count() == before
+        finally:
+            gc.enable()
+
+
 @pytest.fixture(scope="module")
 def certificates(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """As the page makes them."""
@@ -96,7 +112,7 @@ def test_a_cluster_behind_tls(
     both = {f"tls_{who}_{what}": files[what] for who in ("client", "scheduler", "worker") for what in ("cert", "key")}
     security = distributed.Security(tls_ca_file=files["ca"], require_encryption=True, **both)
     with distributed.LocalCluster(
-        n_workers=1, threads_per_worker=1, dashboard_address=None, host="tls://127.0.0.1", silence_logs=50,
+        n_workers=1, threads_per_worker=1, dashboard_address=":0", host="tls://127.0.0.1", silence_logs=50,
         local_directory=str(tmp_path / "dask"), security=security, protocol="tls://",
     ) as cluster:
         command = ["sweep", str(sweep_file), "--dask", cluster.scheduler_address]

@@ -218,7 +218,7 @@ class Inner(Resettable):
     """Counts, with a counter within."""
 
     def __init__(self) -> None:
-        super().__init__({"count": Out(5)})
+        super().__init__(members={"count": Out(5)})
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
@@ -231,7 +231,7 @@ class Deep(Resettable):
     """Counts."""
 
     def __init__(self) -> None:
-        super().__init__({"count": Out(4)})
+        super().__init__(members={"count": Out(4)})
 
     def elaborate(self, platform: object) -> Module:
         m = Module()

@@ -1,5 +1,8 @@
 """A kind that is an addition of files conforms as those do that are shipped: cycles, keys, schema."""
 
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -7,8 +10,12 @@ from typing import Any
 import pytest
 
 from mho.hw.config import Chip, chip_class
+from mho.macro_models.integer.operation import Direction
+from mho.rtl_gen.generate import generate
 from tests.hw.kinds.plain_kind import described, plain_kind
+from tests.sim.core import test_generated_macro as generated
 from tests.sim.kinds import test_conform_cycles as cycles
+from tests.sim.kinds import test_conform_driver as driver
 from tests.sim.kinds import test_conform_keys as keys
 
 pytestmark = pytest.mark.slow
@@ -18,6 +25,30 @@ pytestmark = pytest.mark.slow
 def chip(tmp_path: Path) -> Iterator[Chip]:
     with plain_kind(tmp_path):
         yield described(24, 40, bits=8)
+
+
+@pytest.mark.cosim("gcc")
+def test_the_driver_speaks_as_the_streams_do(chip: Chip, tmp_path: Path) -> None:
+    driver.spoken(chip, Direction.FORWARD, tmp_path)
+
+
+@pytest.mark.cosim
+def test_a_compiled_network_has_the_same_bits_on_the_ideal_macro(chip: Chip, tmp_path: Path) -> None:
+    net, x = generated.network(generated.as_users(chip, tmp_path))
+    generated.same_bits(net, x, tmp_path)
+
+
+@pytest.mark.cosim("verilator", "iverilog", "cocotb")
+@pytest.mark.parametrize(("simulator", "options"), [
+    ("icarus", {"wrap": "wishbone"}), ("verilator", {"wrap": "none"}), ("verilator", {"part": "chip", "wrap": "none"}),
+])
+def test_the_first_test_of_what_is_generated_passes(tmp_path: Path, simulator: str, options: dict[str, str]) -> None:
+    mesh = {"columns": 2} if "part" in options else {}
+    generate(described(40, 16, mesh=mesh, bits=7), tmp_path / "out", **options)
+    environment = os.environ | {"SIM": simulator}
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(tmp_path / "out" / "tb")]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout
 
 
 @pytest.mark.cosim

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from mho.hw.tile.asm import assemble, stream_names
 from mho.hw.tile.config import TileConfig
-from mho.hw.tile.interpreter.tiles import HOST, Flow, Joined, Place
+from mho.hw.tile.interpreter.joined import HOST, Flow, Joined, Place
 
 EXAMPLES = Path(__file__).parents[4] / "examples" / "tile"
 

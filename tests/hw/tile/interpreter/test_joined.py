@@ -5,12 +5,13 @@ import pytest
 
 from mho.hw.tile.asm import assemble
 from mho.hw.tile.interpreter.cores import FunctionCore
+from mho.hw.tile.interpreter.joined import HOST, Flow, Joined, Place, Reduction
 from mho.hw.tile.interpreter.liveness import check_liveness
-from mho.hw.tile.interpreter.tiles import HOST, Flow, Joined, Place, Reduction, Tiles
+from mho.hw.tile.interpreter.tiles import Tiles
 from mho.hw.tile.interpreter.tokens import TokenMachine
-from mho.hw.tile.isa import Engine
 from mho.macro_models.errors import InputError
 from tests.hw.tile.interpreter.networks import example, residual
+from tests.hw.tile.interpreter.test_machines import tokens_of
 
 CORE = FunctionCore(lambda codes: np.zeros(64, np.int16))
 PASS = """
@@ -62,18 +63,18 @@ def test_a_multicast_gives_each_member_every_block_once():
 @pytest.mark.parametrize("seed", [0, 1])
 def test_tokens_of_all_tiles_are_the_same_in_both_machines_and_in_any_order(joined, given, size, seed):
     images = 3
-    machine = TokenMachine(joined, {key: images * n for key, n in given.items()}, trace=True)
+    told, events = ({name: [] for name in joined.tiles} for _ in range(2))
+    machine = TokenMachine(
+        joined, {key: images * n for key, n in given.items()}, watch=lambda name, event: told[name].append(event))
     assert machine.run(images)
-    events = {name: [] for name in joined.tiles}
     tiles = Tiles(joined, images=images, watch=lambda name, event: events[name].append(event))
     for (name, stream), count in given.items():
         tiles.give(name, stream, [bytes(size)] * (images * count))
     rng = np.random.default_rng(seed)
     assert tiles.run(most=1 + 5 * seed, order=lambda names: rng.permutation(names).tolist())
     for name, tile in machine.tiles.items():
-        assert tile.trace == [e.tokens for e in events[name] if e.engine is not Engine.SEND]
-        assert tile.sent == [e.tokens for e in events[name] if e.engine is Engine.SEND]
-        assert [a - b for a, b in zip(tile.came, tile.freed, strict=True)] == tiles.tiles[name].tokens
+        assert tokens_of(told[name]) == tokens_of(events[name])
+        assert tile.tokens == tiles.tiles[name].tokens
     assert check_liveness(joined, given) > 0
 
 

@@ -5,8 +5,9 @@ import pytest
 
 from mho.hw.tile.asm import assemble, stream_names
 from mho.hw.tile.interpreter.cores import FunctionCore
+from mho.hw.tile.interpreter.joined import HOST, Flow, HostStep, Joined, Place, Reduction
 from mho.hw.tile.interpreter.liveness import check_liveness, check_runs
-from mho.hw.tile.interpreter.tiles import HOST, Flow, HostStep, Joined, Place, Reduction, Tiles
+from mho.hw.tile.interpreter.tiles import Tiles
 from mho.macro_models.errors import InputError
 from tests.hw.tile.interpreter.networks import example, residual, residual_network
 

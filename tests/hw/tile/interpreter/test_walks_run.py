@@ -5,8 +5,9 @@ import numpy as np
 from mho.hw.tile.asm import assemble
 from mho.hw.tile.config import TileConfig
 from mho.hw.tile.interpreter.cores import FunctionCore
+from mho.hw.tile.interpreter.joined import HOST, Flow, Joined, Place
 from mho.hw.tile.interpreter.state import Wait
-from mho.hw.tile.interpreter.tiles import HOST, Flow, Joined, Place, Tiles
+from mho.hw.tile.interpreter.tiles import Tiles
 from mho.hw.tile.isa import DESCRIPTOR_WORDS, DESCRIPTORS, Op, Operand, encode
 from mho.hw.tile.isa.program import Program
 from mho.hw.tile.isa.window import sliding_window
@@ -116,4 +117,4 @@ def test_walk_that_waits_for_what_it_is_to_give_back_stands_still() -> None:
     tiles.give("t", 0, [bytes(4)])
     assert not tiles.run()
     tile = tiles.tiles["t"]
-    assert (tile.waits, tile.store.moves) == (Wait("blocks", 0, 1), 1)
+    assert (tile.waits, tile.moves) == (Wait("blocks", 0, 1), 1)

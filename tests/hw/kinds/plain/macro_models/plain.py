@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from mho.macro_models.cell_map import CellMap
-from mho.macro_models.integer.operation import Converter, Direction
+from mho.macro_models.integer.operation import STEP_FRACTION_BITS, Converter, Direction
 from mho.macro_models.kinds import Family
 from mho.macro_models.macro import MvmResult
 
@@ -16,15 +16,16 @@ class Centred(CellMap):
     """A cell a weight, about the middle of its range."""
 
     cells: ClassVar[int] = 1
+    middle_uS: float = 0.0
 
     def top(self, low, high):
-        return (high - low) / 2.0
+        return min(high - self.middle_uS, self.middle_uS - low)
 
     def split(self, difference, low, high):
-        return (difference + (low + high) / 2.0)[None]
+        return (difference + self.middle_uS)[None]
 
     def join(self, cells):
-        return cells[0]
+        return cells[0] - self.middle_uS
 
     def reach(self, fixed, low, high):
         raise NotImplementedError
@@ -48,10 +49,20 @@ class PlainConfig:
 
     @property
     def cell_map(self):
-        return Centred(self.rows, self.columns)
+        return Centred(self.rows, self.columns, middle_uS=self.middle * self.lsb_uS)
 
     def inputs(self, direction):
         return self.rows
+
+    def load(self, g, *, axis, unit_uS=1.0):
+        # A step code counts products of codes.
+        return np.full_like(g.sum(axis=axis), 2**STEP_FRACTION_BITS * self.lsb_uS / unit_uS, dtype=np.float64)
+
+    def limit(self, step_code):
+        return 2.0 ** (self.bits - 1) * step_code
+
+    def active_causes(self, device):
+        return frozenset()
 
 
 class PlainModel:

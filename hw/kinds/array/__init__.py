@@ -1,0 +1,7 @@
+"""A core whose columns share converters: its reference, its hardware, and how long its operations take."""
+
+from mho.hw.kinds.array.blocks import ArrayBlocks
+from mho.hw.kinds.array.config import ArrayCoreConfig
+
+shape = timing = ArrayCoreConfig.from_chip
+core_blocks = ArrayBlocks.from_chip

@@ -1,0 +1,119 @@
+"""A core whose columns share converters: codes of its steps are shifted and added."""
+
+from typing import Any
+
+from amaranth.hdl import Module, Mux, Signal, Value, signed
+from amaranth.lib.memory import Memory
+from amaranth.lib.wiring import In
+
+from mho.hw.core.digital.core import RowCore
+from mho.hw.core.digital.groups import ColumnGroups
+from mho.hw.core.digital.loader import CodeLoader, RowOpCheck
+from mho.hw.core.layout import CODE_WIDTH
+from mho.hw.kinds.array.config import ArrayCoreConfig
+from mho.hw.kinds.array.pins import ArrayPins
+from mho.macro_models.integer.operation import MOST_OUT_BITS
+
+__all__ = ["ArrayCore", "ArrayLoader", "ShiftAdd"]
+
+
+class ShiftAdd(ColumnGroups):
+    """Adds up the codes of steps; see :class:`ColumnGroups` and :meth:`mho.macro_models.kinds.array.ArrayModel.mvm`.
+
+    Members
+    -------
+    converted : In(cfg.lanes * cfg.codes * cfg.converter.bits)
+        Codes of the group of the last cycle, lowest column first.
+    first, shift : In(1)
+        With ``part`` or ``finish``: nothing was added before; what was counts for a digit more.
+    """
+
+    sums = True
+    converted: Value
+    first: Value
+    shift: Value
+
+    def results(self) -> dict[str, Any]:
+        """The codes, and what is done with the sums before."""
+        width = self.cfg.lanes * self.cfg.codes * self.cfg.converter.bits
+        return {"converted": In(width), "first": In(1), "shift": In(1)}
+
+    def codes(self, m: Module, fields: Any, enabled: Value, group: Value) -> list[Signal]:
+        """A cycle after their group was at the pins; their sums are read while it is."""
+        cfg = self.cfg
+        width = cfg.converter.bits + 2 + (cfg.drive_steps - 1).bit_length() + cfg.digit_bits * (8 // cfg.digit_bits)
+        m.submodules.sums = sums = Memory(shape=cfg.lanes * width, depth=cfg.group_rows, init=[])
+        write, read = sums.write_port(), sums.read_port()
+        first, shift, live = Signal(), Signal(), Signal(cfg.lanes)
+        with m.If(self.part | self.finish):
+            m.d.sync += [first.eq(self.first), shift.eq(self.shift)]
+        top, totals, outputs = Signal(signed(CODE_WIDTH)), [], []
+        m.d.comb += [
+            read.addr.eq(self.row), read.en.eq(1), write.addr.eq(group), write.en.eq(self._arrives),
+            top.eq((1 << fields.out_bits) - 1), live.eq(enabled.word_select(group, cfg.lanes)),
+        ]
+        for k in range(cfg.lanes):
+            before, total = (Signal(signed(width), name=f"{name}_{k}") for name in ("before", "total"))
+            m.d.comb += [
+                before.eq(read.data.word_select(k, width)),
+                total.eq(Mux(first, 0, Mux(shift, before << cfg.digit_bits, before)) + self._half_steps(k)),
+            ]
+            totals.append(total)
+            output = Signal(signed(CODE_WIDTH), name=f"output_{k}")
+            m.d.comb += output.eq(Mux(total > top, top, Mux(total < -top, -top, total)))
+            with m.If(~live[k] | (fields.relu & (total < 0))):
+                m.d.comb += output.eq(0)
+            outputs.append(output)
+        for k, total in enumerate(totals):
+            m.d.comb += write.data.word_select(k, width).eq(total)
+        return outputs
+
+    def _half_steps(self, k: int) -> Value:
+        """Half steps of the code of a lane: of two arrays those of the difference."""
+        cfg, bits = self.cfg, self.cfg.converter.bits
+        codes = [self.converted.word_select(cfg.codes * k + j, bits).as_signed() for j in range(cfg.codes)]
+        if cfg.codes == 2:
+            return 2 * (codes[0] - codes[1])
+        return 2 * codes[0] + (bits == 1)
+
+
+class ArrayCore(RowCore):
+    """See :class:`RowCore`."""
+
+    def __init__(self, cfg: ArrayCoreConfig) -> None:
+        super().__init__(cfg, ArrayPins(cfg))
+
+    def loader(self) -> CodeLoader:
+        """What takes descriptors and input codes."""
+        return ArrayLoader(self.cfg)
+
+    def unit(self) -> ColumnGroups:
+        """What makes codes of the results of the macro."""
+        return ShiftAdd(self.cfg)
+
+    def connect_pins(self, m: Module, unit: Any) -> None:
+        """Codes of the macro, and which step they are of: the one before a strobe, the last one at the end."""
+        cfg, pins = self.cfg, self.macro
+        m.d.comb += unit.converted.eq(pins.codes)
+        if not cfg.digital:
+            m.d.comb += unit.first.eq(1)
+            return
+        begun, only, step = Signal(), Signal(), Signal.like(pins.plane)
+        with m.If(pins.sample):
+            m.d.sync += [begun.eq(1), only.eq(~begun), step.eq(pins.plane)]
+        with m.If(unit.finish):
+            m.d.sync += begun.eq(0)
+        groups = cfg.row_groups.bit_length() - 1
+        m.d.comb += [
+            unit.part.eq(pins.sample & begun), unit.first.eq(only),
+            # The first group of a digit.
+            unit.shift.eq(step[:groups].all() if groups else 1),
+        ]
+
+
+class ArrayLoader(CodeLoader):
+    """See :class:`CodeLoader`."""
+
+    def op_check(self) -> RowOpCheck:
+        """What decides whether a descriptor is legal."""
+        return RowOpCheck(out_bits=MOST_OUT_BITS)  # pyright: ignore[reportAttributeAccessIssue]

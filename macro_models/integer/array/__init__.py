@@ -1,0 +1,1 @@
+"""Integer arithmetic of cores whose columns share converters."""

@@ -1,0 +1,23 @@
+"""What each conversion of a core takes whose columns share converters, and what it gives."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mho.macro_models.integer.array.operation import Steps
+
+__all__ = ["converted", "driven"]
+
+
+def driven(steps: Steps, x: NDArray[Any], step: int) -> NDArray[np.int64]:
+    """What rows drive in a step of inputs ``x``, of shape (..., rows), whole numbers in any type."""
+    digit = np.abs(x).astype(np.int64) >> steps.digit_bits * (step // steps.row_groups) & (1 << steps.digit_bits) - 1
+    group = np.arange(x.shape[-1]) * steps.row_groups // x.shape[-1] == step % steps.row_groups
+    return np.sign(x).astype(np.int64) * digit * group
+
+
+def converted(charge: NDArray[np.int64], step: int, bits: int) -> NDArray[np.int64]:
+    """Codes of an ideal converter, in steps: to the nearest, halves up; of one bit -1 below 0, else 0."""
+    top = 1 << bits - 1
+    return np.clip(charge // step if bits == 1 else (2 * charge + step) // (2 * step), -top, top - 1)

@@ -1,0 +1,64 @@
+"""One matrix-vector operation of a core whose columns share converters, and the steps in which it drives its rows."""
+
+from dataclasses import dataclass
+
+from mho.macro_models.errors import InputError
+from mho.macro_models.integer.operation import MAX_BITS, MOST_OUT_BITS, Converter, Direction, MvmOperation
+
+__all__ = ["MOST_BITS", "ArrayOperation", "Steps"]
+
+MOST_BITS = 10
+"""Most bits of a converter."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ArrayOperation(MvmOperation):
+    """Static parameters of one product; see :class:`MvmOperation`.
+
+    An output is the sum of the codes of its conversions, shifted as bits of the input are, in half steps: even numbers,
+    or odd ones of converters of one bit. Beyond ``-(2**out_bits - 1) .. 2**out_bits - 1`` it saturates. Products go
+    forward, and their duration does not depend on data.
+
+    Raises
+    ------
+    InputError
+        If a value is out of range.
+    """
+
+    early_stop: bool = False
+
+    planes_at_once = MAX_BITS
+    most_out_bits = MOST_OUT_BITS
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.direction is not Direction.FORWARD:
+            raise InputError("direction must be forward for a core of kind array, not backward")
+        if self.converter is not Converter.COUNT:
+            raise InputError("converter must be count for a core of kind array, not binary")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Steps:
+    """In which steps rows are driven: a digit of all inputs after the other, the highest first, by groups of rows.
+
+    Steps are numbered downwards, so that the last is 0: digit times groups plus group.
+
+    Parameters
+    ----------
+    digit_bits
+        Bits of an input that a row drives at a time, 1, 2, 4 or 8.
+    row_groups
+        Groups into which the rows are divided, 1, 2, 4 or 8; of each step one is driven.
+    """
+
+    digit_bits: int = 1
+    row_groups: int = 1
+
+    def count(self, op: MvmOperation) -> int:
+        """Steps of a product."""
+        return -(-op.planes // self.digit_bits) * self.row_groups
+
+    def weight(self, step: int) -> int:
+        """What the digit of a step counts."""
+        return 1 << self.digit_bits * (step // self.row_groups)

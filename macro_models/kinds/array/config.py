@@ -1,0 +1,181 @@
+"""What the models of an array take from a chip description, and how its cells are weights."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mho.macro_models.cell_map import CellMap, ColumnPairs
+from mho.macro_models.devices.device import Device
+from mho.macro_models.errors import InputError
+from mho.macro_models.integer.array.conversion import driven
+from mho.macro_models.integer.array.operation import Steps
+from mho.macro_models.integer.operation import STEP_FRACTION_BITS, Direction, MvmOperation
+from mho.macro_models.programmed import ConductanceGrid
+
+__all__ = ["ArrayConfig", "OffsetCells"]
+
+Float = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class OffsetCells(CellMap):
+    """A weight is one cell, less the middle of its range, which a reference column has in each row."""
+
+    middle_uS: float = 0.0
+    """What the cells of the reference column conduct."""
+    cells: ClassVar[int] = 1
+
+    def top(self, low: float, high: float) -> float:
+        """Half of the range."""
+        return (high - low) / 2.0
+
+    def split(self, difference: NDArray[Any], low: float, high: float) -> NDArray[Any]:
+        """About the reference."""
+        return np.clip(np.asarray(difference) + self.middle_uS, low, high)[None]
+
+    def join(self, cells: NDArray[Any]) -> NDArray[Any]:
+        """The cell less the reference."""
+        return cells[0] - self.middle_uS
+
+    def reach(self, fixed: Float, low: float, high: float) -> tuple[Float, Float]:
+        """See :meth:`CellMap.reach`."""
+        low_end, high_end = (np.where(np.isnan(fixed[0]), end, fixed[0]) - self.middle_uS for end in (low, high))
+        return low_end, high_end
+
+    def split_around(self, difference: Float, fixed: Float, low: float, high: float) -> Float:
+        """A faulty cell holds what it does."""
+        return np.where(np.isnan(fixed), self.split(difference, low, high), fixed)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ArrayConfig(ConductanceGrid):
+    """What the models take from a chip description; every figure and its source are in the preset ``array-128``.
+
+    Raises
+    ------
+    InputError
+        If a value is out of range.
+    """
+
+    kind: ClassVar[str] = "array"
+    rows: int = 128
+    """Rows."""
+    columns: int = 64
+    """Columns of weights."""
+    weights: str = "pairs"
+    """How a weight has a sign: pairs, arrays, offset."""
+    g_bits: int = 12
+    """Width of the integer code of a cell, 2..16."""
+    g_min_uS: float = 1.0
+    """Smallest target, in uS."""
+    g_max_uS: float = 40.0
+    """Largest target, in uS."""
+    g_full_scale_uS: float = 50.0
+    """Conductance of the largest code, in uS; conductances beyond are clipped to it."""
+    digit_bits: int = 1
+    """Bits of an input that a row drives at a time."""
+    row_groups: int = 1
+    """Groups of rows that are driven one after the other."""
+    digital: bool = True
+    """Each step of a product is converted; else all together."""
+    v_read_V: float = 0.2
+    """Voltage of the highest level of a row, in V."""
+    r_clamp_ohm: float = 0.0
+    """Resistance of the virtual ground of a column, in ohms."""
+    bits: int = 8
+    """Bits of a converter."""
+    share: int = 8
+    """Columns of weights that share one."""
+    full_scale_uA: float = 256.0
+    """Most current that it takes, in uA."""
+    sigma_offset: float = 0.0
+    """Standard deviation of its offset, in steps."""
+    sigma_gain: float = 0.0
+    """That of its relative gain."""
+    sigma_inl: float = 0.0
+    """That of its bow at the middle of the range, in steps."""
+    noise: float = 0.0
+    """That of the noise of each conversion, in steps."""
+
+    def __post_init__(self) -> None:
+        self.check_grid()
+        if not 0 < self.full_code < 2**31:
+            raise InputError(f"it must be 1 to 2**31 codes of a cell at {self.v_read_V:g} V, not {self.full_code:,}")
+
+    @property
+    def lines(self) -> int:
+        """Rows."""
+        return self.rows
+
+    @property
+    def steps(self) -> Steps:
+        """In which steps rows are driven."""
+        return Steps(digit_bits=self.digit_bits, row_groups=self.row_groups)
+
+    @property
+    def cell_map(self) -> CellMap:
+        """Signed weights in the cells."""
+        if self.weights == "offset":
+            return OffsetCells(self.rows, self.columns, middle_uS=self.middle * self.lsb_uS)
+        return ColumnPairs(self.rows, self.columns)
+
+    @property
+    def middle(self) -> int:
+        """Code of the cells of the reference column."""
+        return round((self.g_min_uS + self.g_max_uS) / 2.0 / self.lsb_uS)
+
+    def inputs(self, direction: Direction) -> int:
+        """Input codes of a product: one a row."""
+        return self.rows
+
+    @property
+    def full_conductance_uS(self) -> float:
+        """Conductance whose current at the highest level is the most that a converter takes, in uS."""
+        return self.full_scale_uA / self.v_read_V
+
+    @property
+    def full_uS(self) -> float:
+        """The same times the highest level: a product is in codes of cells times levels."""
+        return self.full_conductance_uS * (2**self.digit_bits - 1)
+
+    @property
+    def full_code(self) -> int:
+        """Accumulated product of one conversion at the most current."""
+        return round(self.full_uS / self.lsb_uS)
+
+    def load(self, g: NDArray[Any], *, axis: int, unit_uS: float = 1.0) -> NDArray[Any]:
+        """The same for all columns: :attr:`full_uS`."""
+        return np.full(np.sum(g, axis=axis).shape, self.full_uS / unit_uS, dtype=np.float64)
+
+    def step(self, step_code: int) -> int:
+        """Accumulated product of one step of a converter."""
+        return max(1, int(np.rint(step_code * 2.0**-STEP_FRACTION_BITS * (self.full_uS / self.lsb_uS))))
+
+    def conversions(self, op: MvmOperation, codes: NDArray[np.floating]) -> list[NDArray[np.floating]]:
+        """See :func:`mho.macro_models.macro.conversions_of`: the digits of all rows."""
+        if not self.digital:
+            return [codes]
+        digits = Steps(digit_bits=self.digit_bits)
+        return [driven(digits, codes, step).astype(codes.dtype) for step in range(digits.count(op))]
+
+    def most_steps(self, op: MvmOperation) -> int:
+        """See :func:`mho.macro_models.macro.most_steps`: those of one conversion, whatever the bits of their sum."""
+        return max(1, (1 << self.bits - 1) - 1)
+
+    def limit(self, step_code: int) -> float:
+        """Accumulated product of one conversion that the converter takes."""
+        steps = (1 << self.bits - 1) - 0.5 if self.bits > 1 else 1.0
+        return min(steps * self.step(step_code), float(self.full_code))
+
+    @classmethod
+    def from_dict(cls, content: Mapping[str, Any]) -> "ArrayConfig":
+        """The configuration that :meth:`to_dict` wrote."""
+        return cls(**{name: value for name, value in content.items() if name != "kind"})
+
+    def active_causes(self, device: Device) -> frozenset[str]:
+        """Causes of the macro itself that can change anything with this device: "wire" (the clamp), "adc"."""
+        errors = any((self.sigma_offset, self.sigma_gain, self.sigma_inl, self.noise)) and device.converter.spread
+        return frozenset(["adc"] * bool(errors) + ["wire"] * (self.r_clamp_ohm > 0.0))

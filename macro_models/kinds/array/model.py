@@ -1,0 +1,204 @@
+"""A programmed array, and the matrix-vector products that it gives."""
+
+from collections import OrderedDict
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from mho.macro_models.arrays import product, variance_grid
+from mho.macro_models.errors import InputError
+from mho.macro_models.integer.array.conversion import converted, driven
+from mho.macro_models.integer.array.operation import ArrayOperation
+from mho.macro_models.integer.operation import STEP_FRACTION_BITS, Masks, MvmOperation
+from mho.macro_models.integer.random import NORMAL_ONE, Purpose, normal_codes
+from mho.macro_models.kinds.array.config import ArrayConfig
+from mho.macro_models.macro import MvmResult
+from mho.macro_models.programmed import ProgrammedCore
+
+__all__ = ["ArrayModel"]
+
+Reals = NDArray[np.float64]
+Integers = NDArray[np.int64]
+
+_BLOCK = 256  # vectors at a time
+_KEYS = 32
+
+
+@dataclass(frozen=True, eq=False)
+class _Key:
+    """What conversions with some word lines on see: a column for each of a step, of whole numbers."""
+
+    products: Reals
+    variances: Reals | None
+
+
+class ArrayModel(ProgrammedCore[ArrayConfig]):
+    """One programmed core. Everything random is drawn by counter: equal arguments give equal results, always.
+
+    The cells are ``[row, column]``; of pairs of columns the even one counts for more.
+    :class:`~mho.macro_models.programmed.ProgrammedCore` has the parameters.
+    """
+
+    @classmethod
+    def from_state(cls, state: Mapping[str, Any]) -> "ArrayModel":
+        """The model that :meth:`state` described."""
+        model = cls._restored(ArrayConfig.from_dict(state["config"]), state)
+        model._begin()
+        return model
+
+    def _begin(self) -> None:
+        config, device = self.config, self.device
+        if device.read_noise.generator != "cells":
+            raise InputError(
+                f"{device.name}: read_noise.generator must be cells for a core of kind array, "
+                f"not {device.read_noise.generator}"
+            )
+        self._keys: OrderedDict[bytes, _Key] = OrderedDict()
+        self._variances, self._unit = self._make_variances() or (None, 1.0)
+        self._errors = None
+        if "adc" in self.causes and "adc" in config.active_causes(device):
+            self._errors = [
+                np.repeat(self._drawn(purpose), config.share) * sigma / NORMAL_ONE for purpose, sigma in (
+                    (Purpose.CONVERTER_OFFSET, config.sigma_offset), (Purpose.CONVERTER_GAIN, config.sigma_gain),
+                    (Purpose.CONVERTER_CURVE, config.sigma_inl),
+                )
+            ]
+
+    def _drawn(self, purpose: Purpose) -> NDArray[np.int16]:
+        """A normal for each converter."""
+        return normal_codes(purpose, seed=self.seed, core=self.core, items=self.conversions // self.config.share)
+
+    def _make_variances(self) -> tuple[Reals, float] | None:
+        """Read-noise variances of all cells, whole numbers in a unit that is a power of two; None if none."""
+        if "read-noise" not in self.causes:
+            return None
+        lsb = self.config.lsb_uS
+        origin = None if self.origin is None else self.origin * lsb
+        sigma = self.device.normal_noise_uS(self.cells * lsb, self.time_s, origin)
+        return variance_grid((sigma / lsb / NORMAL_ONE) ** 2)
+
+    @property
+    def conversions(self) -> int:
+        """Conversions of a step: one a column of weights, of two arrays one for each, the first array's first."""
+        return self.config.columns * (2 if self.config.weights == "arrays" else 1)
+
+    def key(self, wl: NDArray[np.bool_]) -> _Key:
+        """What conversions with the word lines ``wl`` on see of the array. Keys are cached."""
+        name = np.ascontiguousarray(wl, dtype=bool).tobytes()
+        key = self._keys.get(name)
+        if key is None:
+            key = self._keys[name] = self._make_key(np.asarray(wl, dtype=bool)[:, None])
+            if len(self._keys) > _KEYS:
+                self._keys.popitem(last=False)
+        return key
+
+    def _make_key(self, wl: NDArray[np.bool_]) -> _Key:
+        """Codes of cells whose word line is on, as a clamp leaves them, and their variances."""
+        cells, weights = np.where(wl, self.cells, 0), self.config.weights
+        lines = [cells] if weights == "offset" else [cells[:, 0::2], cells[:, 1::2]]
+        lines += [np.where(wl, self.config.middle, 0)] * (weights == "offset")
+        seen = [self._clamped(line) for line in lines]
+        products = np.hstack(seen) if weights == "arrays" else seen[0] - seen[1]
+        if self._variances is None:
+            return _Key(products, None)
+        noise = np.where(wl, self._variances, 0.0)
+        if weights != "offset":
+            both = noise[:, 0::2], noise[:, 1::2]
+            noise = np.hstack(both) if weights == "arrays" else both[0] + both[1]
+        return _Key(products, noise)
+
+    def _clamped(self, cells: NDArray[Any]) -> Reals:
+        """Codes of the cells of columns whose virtual ground rises with their current: all are smaller alike."""
+        if not self.config.r_clamp_ohm or "wire" not in self.causes:
+            return cells.astype(np.float64)
+        load_S = cells.sum(axis=0) * self.config.lsb_uS * 1e-6
+        return np.rint(cells / (1.0 + self.config.r_clamp_ohm * load_S))
+
+    def codes(
+        self, key: _Key, x: Integers, op_id: NDArray[np.uint64], step: int, step_code: int
+    ) -> tuple[Integers, NDArray[np.bool_]]:
+        """Codes of the conversions of a step, in steps of the converter, and which are beyond what it takes.
+
+        ``x`` is what rows drive, (batch, rows), both results (batch, :attr:`conversions`).
+        """
+        config, exact = self.config, x.astype(np.float64)
+        charge = product(exact, key.products)
+        if key.variances is not None:
+            noise = np.sqrt(product(exact * exact, key.variances) * self._unit)
+            charge += np.rint(noise * normal_codes(
+                Purpose.READ_NOISE, seed=self.seed, core=self.core, items=self.conversions, op_id=op_id, step=step
+            ))
+        size = config.step(step_code)
+        beyond = np.abs(charge) > config.limit(step_code)
+        charge = np.clip(charge, -config.full_code, config.full_code)
+        if self._errors is None:
+            return converted(charge.astype(np.int64), size, config.bits), beyond
+        offset, gain, bow = self._errors
+        top = 1 << config.bits - 1
+        level = charge / size
+        level = level * (1.0 + gain) + offset + bow * (1.0 - np.minimum(np.abs(level) / top, 1.0) ** 2)
+        if config.noise:
+            level += config.noise / NORMAL_ONE * normal_codes(
+                Purpose.OUTPUT_NOISE, seed=self.seed, core=self.core, items=self.conversions, op_id=op_id, step=step
+            )
+        whole = np.floor(level if config.bits == 1 else level + 0.5)
+        return np.clip(whole, -top, top - 1).astype(np.int64), beyond
+
+    def mvm(self, op: MvmOperation, masks: Masks, x: ArrayLike, op_id: ArrayLike) -> MvmResult:
+        """Matrix-vector products of a batch; see :meth:`mho.macro_models.macro.MacroModel.mvm`."""
+        inputs, config = self._checked(op, masks, x), self.config
+        ids = np.broadcast_to(np.asarray(op_id, dtype=np.uint64), inputs.shape[:1])
+        key = self.key(masks.word_lines(op))
+        enabled = masks.enabled(op)[:: config.cell_map.column_lines]
+        codes, top = np.empty((len(inputs), config.columns), dtype=np.int16), 2**op.out_bits - 1
+        clipped = np.zeros(codes.shape, dtype=np.bool_)
+        for start in range(0, len(inputs), _BLOCK):
+            block = slice(start, start + _BLOCK)
+            total = np.zeros(codes[block].shape, dtype=np.int64)
+            for weight, step, x_step in self._conversions(op, inputs[block] * masks.driven(op)):
+                found, beyond = self.codes(key, x_step, ids[block], step, op.step_code)
+                for side, sign in zip(range(0, self.conversions, config.columns), (1, -1), strict=False):
+                    total += sign * weight * self.half_steps(found[:, side : side + config.columns])
+                    clipped[block] |= beyond[:, side : side + config.columns]
+            total = np.clip(total, -top, top)
+            codes[block] = np.where(enabled & ~(op.relu & (total < 0)), total, 0)
+        return MvmResult(codes, np.zeros((len(inputs), 1), dtype=np.int64), clipped=clipped[:, enabled].sum(axis=1))
+
+    def half_steps(self, codes: Integers) -> Integers:
+        """Half steps that codes are: odd ones of a converter of one bit."""
+        return 2 * codes + (self.config.bits == 1)
+
+    def _conversions(self, op: MvmOperation, inputs: NDArray[Any]) -> list[tuple[int, int, Integers]]:
+        """(what its digit counts, number, what rows drive) of all conversions of a product."""
+        if not self.config.digital:
+            return [(1, 0, inputs.astype(np.int64))]
+        steps = self.config.steps
+        return [(steps.weight(step), step, driven(steps, inputs, step)) for step in reversed(range(steps.count(op)))]
+
+    def supports(self, op: MvmOperation) -> bool:
+        """Whether this macro carries out such operations."""
+        return isinstance(op, ArrayOperation)
+
+    def full_scale(self, op: MvmOperation, masks: Masks, x: ArrayLike) -> float:
+        """Step code at which the largest product of a conversion is just the end of the converter's range."""
+        key, taken = self.key(masks.word_lines(op)), self._conversions(op, np.asarray(x) * masks.driven(op))
+        largest = max(np.abs(step.astype(np.float64) @ key.products).max(initial=0.0) for _, _, step in taken)
+        full = float(largest) * self.config.lsb_uS / self.config.full_uS
+        return full / self.config.most_steps(op) * 2**STEP_FRACTION_BITS
+
+    def _checked(self, op: MvmOperation, masks: Masks, x: ArrayLike) -> NDArray[np.integer]:
+        inputs, (rows, lines) = np.asarray(x), self.config.cell_map.shape
+        if inputs.ndim != 2 or inputs.shape[1] != rows or not np.issubdtype(inputs.dtype, np.integer):
+            raise InputError(f"inputs must be integers of shape (batch, {rows}), not {inputs.dtype} of {inputs.shape}")
+        shape = masks.bl_skip.shape + masks.sl_skip.shape
+        if shape != (rows, lines):
+            raise InputError(f"masks must be for {(rows, lines)} lines, not {shape}")
+        low, high = op.input_range
+        if inputs.size and not (low <= inputs.min() and inputs.max() <= high):
+            raise InputError(f"inputs must be between {low} and {high}, not {inputs.min()} to {inputs.max()}")
+        if not self.supports(op):
+            raise InputError("operation must be an ArrayOperation for a core of kind array")
+        return inputs

@@ -1,0 +1,57 @@
+"""An array at its pins: a step is taken when the next strobe comes, codes are read in groups."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from mho.sim.pins import PinBody, Pins
+
+
+class ArrayBody(PinBody):
+    """See :class:`PinBody`."""
+
+    def put_model(self, model: Any) -> None:
+        """Have this model answer from now on."""
+        self.model, self.config = model, model.config
+        self.step: int | None = None
+        self.integrated = np.zeros(self.config.rows, dtype=np.int64)
+        self.result = self.shown = np.zeros(model.conversions, dtype=np.int64)
+
+    def strobe(self, pins: Pins) -> Mapping[str, int]:
+        """See :meth:`PinBody.strobe`."""
+        digital = self.config.digital
+        if self.step is not None and (pins["sample"] or pins["capture"] or (not digital and pins["convert"])):
+            driven = self._digits(pins, "row_pos") - self._digits(pins, "row_neg")
+            if digital:
+                self.result = self._converted(pins, driven, self.step)
+            else:
+                self.integrated += self.config.steps.weight(self.step) * driven
+            self.step = None
+        if not digital and pins["convert"]:
+            self.result = self._converted(pins, self.integrated, 0)
+            self.integrated = np.zeros_like(self.integrated)
+        if pins["capture"] or (digital and pins["sample"]):
+            self.shown = self.result
+        if pins["sample"]:
+            self.step = pins["plane"]
+        return {"codes": self._group(pins)}
+
+    def _digits(self, pins: Pins, name: str) -> Any:
+        bits = pins.bits(name).reshape(self.config.rows, -1)
+        return bits @ (1 << np.arange(bits.shape[1]))
+
+    def _converted(self, pins: Pins, driven: Any, step: int) -> Any:
+        key, ids = self.model.key(pins.bits("wl_en")), np.array([pins["op_id"]], dtype=np.uint64)
+        return self.model.codes(key, driven[None], ids, step, pins["step_code"])[0][0]
+
+    def _group(self, pins: Pins) -> int:
+        """Codes of the group that is read, those of a column of two arrays beside each other."""
+        bits, columns = self.config.bits, self.config.columns
+        codes = self.shown.reshape(-1, columns).T
+        lanes = pins.width("codes") // (bits * codes.shape[1])
+        group = codes[pins["group"] * lanes : (pins["group"] + 1) * lanes].ravel().tolist()
+        return sum((code & (1 << bits) - 1) << bits * k for k, code in enumerate(group))
+
+
+PINS = ArrayBody

@@ -1,0 +1,71 @@
+"""Cores whose columns share converters: their Verilog gives the bits of their model."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from mho.hw.config import Chip, load_chip
+from mho.hw.kinds import timing
+from mho.macro_models.errors import InputError
+from mho.rtl_gen.generate import generate
+from mho.sim.core.bench.verify import verify_core
+from tests.hw.kinds.array.configurations import random_chip
+
+
+def test_durations_follow_the_description() -> None:
+    chip = load_chip("array-32")
+    op = chip.operation(in_bits=5, in_signed=True)
+    # Four planes, each settles for two cycles and is converted for eight columns of a bit a cycle.
+    assert timing(chip).worst_cycles(op) == 4 * (2 + 8 * 8) + 1
+    pulses = load_chip("array-32", {"read.accumulate": "analog", "input.drive": "pulse", "adc.kind": "ramp"})
+    assert timing(pulses).worst_cycles(op) == 15 * 2 + 8 * 256 + 1
+    groups = load_chip("array-32", {"input.row_groups": 4, "input.bits": 2, "adc.kind": "count"})
+    assert timing(groups).worst_cycles(op) == 2 * 4 * (2 + 8 * 129) + 1
+
+
+@pytest.mark.parametrize(("key", "value", "sentence"), [
+    ("core.columns", 36, "core.columns must be in steps of 8, not 36"),
+    ("adc.columns", 32, "adc.columns must be a divisor of the 16 columns of weights of a core, not 32"),
+    ("input.drive", "pulse", r"input.drive must be .* unless input.bits = 1 and read.accumulate = .analog., not"),
+    ("core.lines", 16, "unknown key core.lines; a core of this kind has core.rows and core.columns"),
+])
+def test_what_it_cannot_be_is_refused(key: str, value: object, sentence: str) -> None:
+    with pytest.raises(InputError, match=sentence):
+        load_chip("array-32", {key: value})
+
+
+def checked(chip: Chip, operations: int, simulator: str = "verilator") -> None:
+    report = verify_core(chip, operations=operations, devices=["ideal", "rram-neurram"], simulator=simulator)
+    assert report.operations == operations
+    assert sum(report.counts["codes"].values()) > report.counts["codes"]["0"]
+
+
+@pytest.mark.slow
+@pytest.mark.cosim
+def test_its_verilog_is_its_model() -> None:
+    checked(load_chip("array-32"), 16)
+
+
+@pytest.mark.slow
+@pytest.mark.cosim("iverilog", "vvp", "cocotb")
+@pytest.mark.parametrize("accumulate", ["digital", "analog"])
+def test_its_verilog_is_its_model_in_icarus(accumulate: str) -> None:
+    checked(load_chip("array-32", {"read.accumulate": accumulate}), 4, "icarus")
+
+
+@pytest.mark.long
+@pytest.mark.cosim
+@pytest.mark.parametrize("seed", range(200))
+def test_any_description(seed: int) -> None:
+    checked(random_chip(seed, 48), 6)
+
+
+@pytest.mark.slow
+@pytest.mark.cosim("verilator", "iverilog", "vvp", "cocotb")
+@pytest.mark.parametrize("seed", [3, 8])
+def test_what_is_generated_is_clean_and_passes_its_test(seed: int, tmp_path: Path) -> None:
+    generate(random_chip(seed), tmp_path / "out")
+    done = subprocess.run([sys.executable, "-m", "pytest", "-q", "tb"], cwd=tmp_path / "out", capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout[-2000:]

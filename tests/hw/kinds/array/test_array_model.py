@@ -1,0 +1,107 @@
+"""The model of an array against its definition in Python integers, one number at a time."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from mho.macro_models import load_device
+from mho.macro_models.integer.operation import Masks
+from mho.macro_models.kinds.array import ArrayModel
+from mho.macro_models.kinds.array.config import ArrayConfig
+from tests.hw.kinds.array.configurations import random_chip
+
+
+def converted(charge: int, size: int, bits: int, full: int) -> int:
+    """Half steps of a conversion."""
+    charge, top = max(-full, min(full, charge)), 2 ** (bits - 1)
+    code = charge // size if bits == 1 else (2 * charge + size) // (2 * size)
+    return 2 * max(-top, min(top - 1, code)) + (bits == 1)
+
+
+def expected(config: ArrayConfig, cells: list[list[int]], op, x: list[int], column: int) -> tuple[int, bool]:
+    """An output, and whether a conversion of it had more than it takes."""
+    rows, size = len(x), max(1, round(op.step_code * config.full_uS / config.lsb_uS / 2**14))
+    steps = -(-op.planes // config.digit_bits)
+    if config.weights == "offset":
+        sides = [(1, [row[column] - config.middle for row in cells])]
+    else:
+        two = [(1, [row[2 * column] for row in cells]), (-1, [row[2 * column + 1] for row in cells])]
+        sides = two if config.weights == "arrays" else [(1, [a - b for a, b in zip(two[0][1], two[1][1], strict=True)])]
+    total, beyond = 0, False
+    for sign, weights in sides:
+        charges = []
+        if config.digital:
+            for digit in range(steps):
+                for group in range(config.row_groups):
+                    first, last = (-(-rows * (group + end) // config.row_groups) for end in (0, 1))
+                    charges.append((config.digit_bits * digit, sum(
+                        (1 if x[r] > 0 else -1) * (abs(x[r]) >> config.digit_bits * digit & 2**config.digit_bits - 1)
+                        * weights[r] for r in range(first, last)
+                    )))
+        else:
+            charges.append((0, sum(x[r] * weights[r] for r in range(rows))))
+        for shift, charge in charges:
+            total += sign * converted(charge, size, config.bits, config.full_code) * 2**shift
+            beyond |= abs(charge) > config.limit(op.step_code)
+    top = 2**op.out_bits - 1
+    total = max(-top, min(top, total))
+    return (0 if op.relu and total < 0 else total), beyond
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_products_are_their_definition(seed: int) -> None:
+    chip = random_chip(seed)
+    config, rng = replace(chip.macro_config(), r_clamp_ohm=0.0), np.random.default_rng(seed)
+    target = rng.uniform(config.g_min_uS, config.g_max_uS, config.cell_map.shape)
+    model = ArrayModel(config, target, device=load_device("ideal"), seed=0, core=0)
+    driven, lines = config.cell_map.shape
+    codes = []
+    for _ in range(4):
+        op = chip.operation(in_bits=int(rng.integers(1, 9)), in_signed=bool(rng.integers(2)))
+        op = replace(op, relu=bool(rng.integers(2)), out_bits=int(rng.integers(1, op.out_bits + 1)))
+        low, high = op.input_range
+        x = rng.integers(low, high + 1, (3, driven))
+        masks = Masks(rng.random(driven) < 0.8, rng.random(lines) < 0.8, rng.random(driven) < 0.1,
+                      rng.random(lines) < 0.1)
+        op = replace(op, step_code=int(np.clip(model.full_scale(op, masks, x), *chip.step_codes)) or 1)
+        found = model.mvm(op, masks, x, 7)
+        enabled = masks.enabled(op)[:: config.cell_map.column_lines]
+        for k, vector in enumerate((x * masks.driven(op)).tolist()):
+            pairs = [expected(config, model.cells.tolist(), op, vector, j) for j in range(config.columns)]
+            assert found.codes[k].tolist() == [code if on else 0 for (code, _), on in zip(pairs, enabled, strict=True)]
+            assert found.clipped[k] == sum(beyond for (_, beyond), on in zip(pairs, enabled, strict=True) if on)
+        codes += found.codes.ravel().tolist()
+    assert len(set(codes)) > 2
+
+
+def test_what_is_drawn_is_of_a_converter_and_of_a_conversion() -> None:
+    chip = random_chip(1)
+    config = replace(
+        ArrayConfig(rows=32, columns=16, share=8, bits=8), sigma_offset=3.0, sigma_gain=0.05, sigma_inl=1.0, noise=0.5
+    )
+    device = load_device("rram-neurram")
+    model = ArrayModel(config, np.full(config.cell_map.shape, 5.0), device=device, seed=1, core=2,
+                       causes=frozenset({"adc"}))
+    op, masks = replace(chip.operation(in_bits=4, in_signed=True), step_code=2000, out_bits=12), Masks.reset(32, 32)
+    x = np.zeros((400, 32), dtype=np.int64)
+    codes = model.mvm(op, masks, x, np.arange(400)).codes.astype(float)
+    mean = codes.mean(axis=0)
+    assert np.ptp(mean[:8]) < 3.0  # the same converter, but for noise
+    assert abs(mean[:8].mean() - mean[8:].mean()) > 3.0
+    assert (codes.std(axis=0) > 0.5).all()
+    assert np.array_equal(codes[100:110], model.mvm(op, masks, x[:10], np.arange(100, 110)).codes)
+    again = ArrayModel.from_state(model.state())
+    assert np.array_equal(codes[:9], again.mvm(op, masks, x[:9], np.arange(9)).codes)
+
+
+def test_a_clamp_takes_a_share_of_each_column() -> None:
+    config = ArrayConfig(rows=16, columns=8, r_clamp_ohm=100.0)
+    target = np.random.default_rng(0).uniform(1.0, 40.0, config.cell_map.shape)
+    model = ArrayModel(config, target, device=load_device("ideal"), seed=0, core=0)
+    seen = model.key(np.ones(16, dtype=bool)).products
+    cells = model.cells * 1.0
+    share = 1.0 / (1.0 + 100.0 * 1e-6 * cells.sum(axis=0) * config.lsb_uS)
+    exact = cells * share
+    assert np.abs(seen - (exact[:, 0::2] - exact[:, 1::2])).max() <= 1.0
+    assert 0.9 < share.min() < share.max() < 0.99
